@@ -1,0 +1,1 @@
+"""Benchmarks of the CaPC reference; not part of the wheel."""

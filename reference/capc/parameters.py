@@ -1,0 +1,251 @@
+"""The parameters of a session: what every party must hold alike, its rules, and its digest (CAPC-PARAM).
+
+Nothing here is secret, and nothing here may depend on private data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from fractions import Fraction
+from functools import cached_property
+from importlib import resources
+from math import isqrt
+from typing import cast
+
+from capc.errors import ParameterError
+
+SPEC_VERSION = "0.1.0"
+LABEL_BITS = 128
+"""Computational security of labels, seeds and oblivious transfers, in bits."""
+WRAP_FAILURE_BITS = 40
+"""Noise leaves the vote ring's admitted range with probability at most 2^-40 per query."""
+
+_DOMAIN = b"CaPC/0.1/parameters"
+_LN2_UPPER = Fraction(6932, 10000)
+
+
+class NoiseName(StrEnum):
+    """The noise mechanisms that a release may use."""
+
+    ROUNDED_GAUSSIAN = "rounded_gaussian"
+    DISCRETE_GAUSSIAN = "discrete_gaussian"
+
+
+class Charge(StrEnum):
+    """Which costs an account charges; `realised` also tells the privacy guardian the answered bit."""
+
+    WORST_CASE = "worst_case"
+    REALISED = "realised"
+
+
+class Adjacency(StrEnum):
+    """The neighbouring relation of every privacy figure."""
+
+    REPLACE_ONE = "replace_one"
+    NULL_VOTE = "null_vote"
+
+
+@dataclass(frozen=True)
+class ParameterSet:
+    """The named widths and the HE parameters. Field names are the specification's; see spec/03-parameters.md.
+
+    Attributes:
+        name: `toy`, `test`, `default`, or another name for a set made for a test.
+        logit_bits: l, the width of the logit ring Z_{2^l}, which is also BFV's plaintext modulus 2^l.
+        vote_bits: w, the width of the vote ring Z_{2^w}.
+        grid_bits: g; votes are scaled by 2^g and noise is rounded to multiples of 2^-g votes.
+        fraction_bits: f, the fixed-point fraction of features, weights and activations.
+        he_poly_degree: N of Z_q[X]/(X^N + 1).
+        he_coefficient_bits: bits of the primes of q; the last one is the special prime.
+        he_flood_bits: flooding noise is uniform in [-2^b, 2^b].
+    """
+
+    name: str
+    logit_bits: int
+    vote_bits: int
+    grid_bits: int
+    fraction_bits: int
+    he_poly_degree: int
+    he_coefficient_bits: tuple[int, ...]
+    he_flood_bits: int
+
+    def __post_init__(self) -> None:
+        _require(3 <= self.logit_bits <= 59, "logit_bits", self.logit_bits, "choose 3 to 59")
+        _require(2 <= self.vote_bits <= 64, "vote_bits", self.vote_bits, "choose 2 to 64")
+        _require(0 <= self.grid_bits <= 16, "grid_bits", self.grid_bits, "choose 0 to 16")
+        _require(
+            0 <= self.fraction_bits < self.logit_bits - 1,
+            "fraction_bits",
+            self.fraction_bits,
+            f"choose 0 to logit_bits - 2 = {self.logit_bits - 2}",
+        )
+
+    @classmethod
+    def named(cls, name: str) -> ParameterSet:
+        """The published set of that name: `toy`, `test` or `default`.
+
+        Raises:
+            ParameterError: there is no such set.
+        """
+        folder = resources.files("capc_spec") / "parameter_sets"
+        known = sorted(entry.name.removesuffix(".json") for entry in folder.iterdir())
+        if name not in known:
+            raise ParameterError(f"parameter set {name!r} is unknown: choose one of {', '.join(known)}")
+        fields = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        fields["he_coefficient_bits"] = tuple(fields["he_coefficient_bits"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True)
+class ReleasePolicy:
+    """How a label is released, and under which budget. Deviations are in votes, as exact rationals.
+
+    Attributes:
+        mechanism: the law of every noise draw of the privacy guardian (and, in realised mode, of the
+            querying party's threshold noise).
+        sigma: s, the standard deviation of the noise on each class.
+        threshold: T of Confident-GNMax in votes, or None for plain GNMax.
+        threshold_sigma: s1, the standard deviation of the threshold noise; given exactly when T is.
+        charge: `worst_case` charges check and answer, always; `realised` charges what was released.
+        adjacency: the neighbouring relation that the budget speaks about.
+        epsilon: the budget; every query after it is spent is refused.
+        delta: the budget's delta.
+    """
+
+    mechanism: NoiseName
+    sigma: Fraction
+    threshold: Fraction | None
+    threshold_sigma: Fraction | None
+    charge: Charge
+    adjacency: Adjacency
+    epsilon: Fraction
+    delta: Fraction
+
+    def __post_init__(self) -> None:
+        _require(self.sigma > 0, "sigma", self.sigma, "choose a deviation above 0 votes")
+        _require(
+            (self.threshold is None) == (self.threshold_sigma is None),
+            "threshold_sigma",
+            self.threshold_sigma,
+            "give it exactly when a threshold is given",
+        )
+        if self.threshold is not None and self.threshold_sigma is not None:
+            _require(self.threshold >= 0, "threshold", self.threshold, "choose 0 votes or more")
+            _require(self.threshold_sigma > 0, "threshold_sigma", self.threshold_sigma, "choose a deviation above 0")
+        else:
+            _require(
+                self.charge is Charge.WORST_CASE,
+                "charge",
+                self.charge.value,
+                "realised charging needs a threshold; without one every query is answered",
+            )
+        _require(self.epsilon > 0, "epsilon", self.epsilon, "choose a budget above 0")
+        _require(0 < self.delta < 1, "delta", self.delta, "choose a value between 0 and 1, both excluded")
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Everything that all parties of a session agree on beforehand, besides who takes part.
+
+    Attributes:
+        widths: rings, fixed point and HE parameters.
+        num_classes: C.
+        num_features: d, the length of a query.
+        release: noise, threshold, charging and budget.
+    """
+
+    widths: ParameterSet
+    num_classes: int
+    num_features: int
+    release: ReleasePolicy
+
+    def __post_init__(self) -> None:
+        _require(2 <= self.num_classes <= 1024, "num_classes", self.num_classes, "choose 2 to 1024")
+        _require(1 <= self.num_features <= 1 << 20, "num_features", self.num_features, "choose 1 to 2^20")
+        if self.release.threshold is not None:
+            scaled = self.release.threshold * (1 << self.widths.grid_bits)
+            _require(
+                scaled.denominator == 1,
+                "threshold",
+                self.release.threshold,
+                f"choose a multiple of 2^-{self.widths.grid_bits} votes, the grid of votes and noise",
+            )
+
+    def document(self) -> dict[str, object]:
+        """A flat, ordered mapping of every field to a string, an integer, a list of integers or None."""
+        fields: dict[str, object] = {"spec_version": SPEC_VERSION}
+        for name, value in {**asdict(self.widths), **asdict(self.release)}.items():
+            fields[name] = list(value) if isinstance(value, tuple) else _plain(value)
+        fields["num_classes"] = self.num_classes
+        fields["num_features"] = self.num_features
+        return fields
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 over a domain tag and the canonical JSON of :meth:`document` (CAPC-PARAM-002)."""
+        return hashlib.sha256(_DOMAIN + canonical_json(self.document())).digest()
+
+    def noise_bound(self, sigma: Fraction) -> int:
+        """Largest |noise| in grid units that is admitted to the vote ring's range statement (CAPC-PARAM-031).
+
+        P(|N(0, (2^g sigma)^2)| > t) <= 2 exp(-t^2 / (2 (2^g sigma)^2)); t is the smallest integer for which the
+        union over the C + 2 draws of one query is at most 2^-40, plus 1 for rounding.
+        """
+        draws_bits = (4 * (self.num_classes + 2)).bit_length()
+        square = 2 * (sigma * (1 << self.widths.grid_bits)) ** 2 * (WRAP_FAILURE_BITS + draws_bits) * _LN2_UPPER
+        return _ceil_sqrt(square) + 1
+
+    def check_vote_range(self, num_answering: int) -> None:
+        """Checks that K votes plus noise do not wrap in Z_{2^w}, up to probability 2^-40 per query.
+
+        Args:
+            num_answering: K, the number of answering parties.
+
+        Raises:
+            ParameterError: w is too small for K, sigma and the threshold; the message names the w needed.
+        """
+        unit = 1 << self.widths.grid_bits
+        release = self.release
+        # Differences of two noised counts are compared by their sign: each must stay below 2^(w-2).
+        needed = (num_answering * unit + self.noise_bound(release.sigma)).bit_length() + 2
+        if release.threshold is not None and release.threshold_sigma is not None:
+            draws = 2 if release.charge is Charge.REALISED else 1
+            spread = int((num_answering + release.threshold) * unit)
+            spread += draws * self.noise_bound(release.threshold_sigma)
+            needed = max(needed, spread.bit_length() + 1)
+        _require(
+            self.widths.vote_bits >= needed,
+            "vote_bits",
+            self.widths.vote_bits,
+            f"{num_answering} votes plus this noise need at least {needed}: widen the ring or lower the noise",
+        )
+
+
+def canonical_json(document: Mapping[str, object]) -> bytes:
+    """The one encoding of a document: sorted keys, no spaces, ASCII. Digests and hello messages use it."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, StrEnum):
+        return value.value
+    return cast("object", value)
+
+
+def _require(holds: bool, field: str, value: object, remedy: str) -> None:
+    if not holds:
+        raise ParameterError(f"{field} = {value}: {remedy}")
+
+
+def _ceil_sqrt(square: Fraction) -> int:
+    """The smallest integer whose square is at least ``square``."""
+    root = isqrt(square.numerator // square.denominator)
+    while root * root < square:
+        root += 1
+    return root

@@ -1,0 +1,137 @@
+"""A session: parameters, participants and an id, to whose digest every message is bound (CAPC-ROLE, CAPC-WIRE)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from capc.errors import ParameterError, StateReuseError
+from capc.parameters import Parameters, canonical_json
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role, answering_party
+
+SESSION_ID_BYTES = 32
+IDENTITY_BYTES = 32
+MAX_ANSWERING = 4096
+MAX_QUERIES = (1 << 32) - 1
+
+_DOMAIN = b"CaPC/0.1/session"
+
+
+@dataclass(frozen=True)
+class Participant:
+    """What is public about one party.
+
+    Attributes:
+        party: role and index.
+        identity: 32 public bytes that name the organisation (for example the hash of its certificate).
+        layer_sizes: for an answering party the widths of its model, from d features to C logits; they are
+            revealed to the querying party. Empty for the other roles.
+    """
+
+    party: Party
+    identity: bytes
+    layer_sizes: tuple[int, ...] = ()
+
+    def document(self) -> dict[str, object]:
+        """The participant as the session document holds it."""
+        return {"identity": self.identity.hex(), "layer_sizes": list(self.layer_sizes), "party": str(self.party)}
+
+
+@dataclass(frozen=True)
+class Session:
+    """Parameters, session id and the participant set, in the order QP, AP_1 ... AP_K, PG.
+
+    Raises:
+        ParameterError: the set is not one querying party, K >= 1 answering parties and one guardian in that
+            order, a model's widths do not run from d to C, an identity occurs twice, or K votes do not fit
+            the vote ring.
+    """
+
+    parameters: Parameters
+    session_id: bytes
+    participants: tuple[Participant, ...]
+
+    def __post_init__(self) -> None:
+        count = len(self.participants) - 2
+        if not 1 <= count <= MAX_ANSWERING:
+            raise ParameterError(f"{max(count, 0)} answering parties: a session has 1 to {MAX_ANSWERING}")
+        expected = [QUERYING_PARTY, *(answering_party(i + 1) for i in range(count)), PRIVACY_GUARDIAN]
+        if [entry.party for entry in self.participants] != expected:
+            raise ParameterError("participants must be in the order querying_party, answering_party_1.., guardian")
+        if len(self.session_id) != SESSION_ID_BYTES:
+            raise ParameterError(f"a session id of {len(self.session_id)} bytes: it has {SESSION_ID_BYTES}")
+        seen: set[bytes] = set()
+        for entry in self.participants:
+            if len(entry.identity) != IDENTITY_BYTES or entry.identity in seen:
+                raise ParameterError(f"the identity of {entry.party} must be {IDENTITY_BYTES} bytes of its own")
+            seen.add(entry.identity)
+            self._check_layer_sizes(entry)
+        self.parameters.check_vote_range(count)
+
+    def _check_layer_sizes(self, entry: Participant) -> None:
+        sizes = entry.layer_sizes
+        if entry.party.role is not Role.ANSWERING_PARTY:
+            if sizes:
+                raise ParameterError(f"{entry.party} declares a model; only answering parties have one")
+            return
+        ends = (self.parameters.num_features, self.parameters.num_classes)
+        if len(sizes) < 2 or len(sizes) > 256 or (sizes[0], sizes[-1]) != ends or min(sizes) < 1:
+            raise ParameterError(
+                f"the model of {entry.party} has layer sizes {list(sizes)}: they must run from {ends[0]} features "
+                f"to {ends[1]} logits"
+            )
+
+    @property
+    def num_answering(self) -> int:
+        """K."""
+        return len(self.participants) - 2
+
+    @property
+    def answering_parties(self) -> tuple[Party, ...]:
+        """AP_1 ... AP_K."""
+        return tuple(entry.party for entry in self.participants[1:-1])
+
+    def layer_sizes(self, party: Party) -> tuple[int, ...]:
+        """The public model widths of an answering party."""
+        return self.participants[party.index].layer_sizes
+
+    def document(self) -> dict[str, object]:
+        """Everything a party checks before it takes part: parameters, session id and participants."""
+        return {
+            "parameters": self.parameters.document(),
+            "participants": [entry.document() for entry in self.participants],
+            "session_id": self.session_id.hex(),
+        }
+
+    @cached_property
+    def tag(self) -> bytes:
+        """The 32 bytes in the header of every message: SHA-256(domain || parameter digest || document)."""
+        return hashlib.sha256(_DOMAIN + self.parameters.digest + canonical_json(self.document())).digest()
+
+
+class SingleUse:
+    """A state that one step consumes. Using it twice would reuse labels, masks or noise, and is refused.
+
+    A step validates its message first and calls :meth:`spend` after, so that a bad message costs nothing.
+    The default representation shows no field, since states hold secrets.
+    """
+
+    def require_unspent(self) -> None:
+        """Raises :class:`StateReuseError` when a step has used this state already."""
+        if getattr(self, "_spent", False):
+            raise StateReuseError(f"{type(self).__name__} was used before: continue from the state that step returned")
+
+    def spend(self) -> None:
+        """Marks the state as used; the second call raises :class:`StateReuseError`."""
+        self.require_unspent()
+        object.__setattr__(self, "_spent", True)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+def fresh_session_id(random_bytes: Callable[[int], bytes]) -> bytes:
+    """A session id; the runner passes ``secrets.token_bytes``."""
+    return random_bytes(SESSION_ID_BYTES)

@@ -1,0 +1,1 @@
+"""Verification of the CaPC reference: traceability, test vectors, views and seeded faults."""

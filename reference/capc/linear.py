@@ -57,7 +57,12 @@ class LinearScheme(Protocol):
         """Bytes of an encrypted result."""
 
     def evaluate(
-        self, public_key: object, prepared: object, request: bytes, addend: Sequence[int], source: RandomSource
+        self,
+        public_key: object,
+        prepared: object,
+        request: bytes,
+        addend: Sequence[int],
+        source: RandomSource,
     ) -> bytes:
         """The encryption of W x + addend, re-randomised, flooded, and masked on every other coefficient."""
 
@@ -86,7 +91,9 @@ class IdealLinear:
     def read_public_key(self, payload: bytes) -> object:
         """Accepts the empty payload only."""
         if payload:
-            raise InvalidPayloadError(ErrorCode.MALFORMED_LENGTH, f"public key of {len(payload)} bytes instead of 0")
+            raise InvalidPayloadError(
+                ErrorCode.MALFORMED_LENGTH, f"public key of {len(payload)} bytes instead of 0"
+            )
         return None
 
     def prepare(self, weights: Matrix) -> object:
@@ -129,7 +136,9 @@ class IdealLinear:
     def _load(self, handle: bytes) -> list[int]:
         index = int.from_bytes(handle, "little")
         if len(handle) != 8 or index >= len(self._entries):
-            raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "a handle that the trusted party did not give")
+            raise InvalidPayloadError(
+                ErrorCode.VALUE_OUT_OF_RANGE, "a handle that the trusted party did not give"
+            )
         return self._entries[index]
 
 

@@ -14,7 +14,6 @@ from fractions import Fraction
 from functools import cached_property
 from importlib import resources
 from math import isqrt
-from typing import cast
 
 from capc.errors import ParameterError
 
@@ -135,7 +134,12 @@ class ReleasePolicy:
         )
         if self.threshold is not None and self.threshold_sigma is not None:
             _require(self.threshold >= 0, "threshold", self.threshold, "choose 0 votes or more")
-            _require(self.threshold_sigma > 0, "threshold_sigma", self.threshold_sigma, "choose a deviation above 0")
+            _require(
+                self.threshold_sigma > 0,
+                "threshold_sigma",
+                self.threshold_sigma,
+                "choose a deviation above 0",
+            )
         else:
             _require(
                 self.charge is Charge.WORST_CASE,
@@ -196,7 +200,9 @@ class Parameters:
         union over the C + 2 draws of one query is at most 2^-40, plus 1 for rounding.
         """
         draws_bits = (4 * (self.num_classes + 2)).bit_length()
-        square = 2 * (sigma * (1 << self.widths.grid_bits)) ** 2 * (WRAP_FAILURE_BITS + draws_bits) * _LN2_UPPER
+        square = (
+            2 * (sigma * (1 << self.widths.grid_bits)) ** 2 * (WRAP_FAILURE_BITS + draws_bits) * _LN2_UPPER
+        )
         return _ceil_sqrt(square) + 1
 
     def check_vote_range(self, num_answering: int) -> None:
@@ -235,7 +241,7 @@ def _plain(value: object) -> object:
         return str(value)
     if isinstance(value, StrEnum):
         return value.value
-    return cast("object", value)
+    return value
 
 
 def _require(holds: bool, field: str, value: object, remedy: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 
 class Role(StrEnum):
@@ -18,7 +18,8 @@ ROLE_CODES = {Role.QUERYING_PARTY: 0, Role.ANSWERING_PARTY: 1, Role.PRIVACY_GUAR
 """One byte per role in a message header."""
 
 
-class Party(NamedTuple):
+@dataclass(frozen=True)
+class Party:
     """A party: its role, and its index within the role (answering parties count from 1, the others are 0)."""
 
     role: Role

@@ -91,9 +91,7 @@ class IdealLinear:
     def read_public_key(self, payload: bytes) -> object:
         """Accepts the empty payload only."""
         if payload:
-            raise InvalidPayloadError(
-                ErrorCode.MALFORMED_LENGTH, f"public key of {len(payload)} bytes instead of 0"
-            )
+            raise InvalidPayloadError(ErrorCode.MALFORMED_LENGTH, f"public key of {len(payload)} bytes instead of 0")
         return None
 
     def prepare(self, weights: Matrix) -> object:
@@ -136,9 +134,7 @@ class IdealLinear:
     def _load(self, handle: bytes) -> list[int]:
         index = int.from_bytes(handle, "little")
         if len(handle) != 8 or index >= len(self._entries):
-            raise InvalidPayloadError(
-                ErrorCode.VALUE_OUT_OF_RANGE, "a handle that the trusted party did not give"
-            )
+            raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "a handle that the trusted party did not give")
         return self._entries[index]
 
 

@@ -200,9 +200,7 @@ class Parameters:
         union over the C + 2 draws of one query is at most 2^-40, plus 1 for rounding.
         """
         draws_bits = (4 * (self.num_classes + 2)).bit_length()
-        square = (
-            2 * (sigma * (1 << self.widths.grid_bits)) ** 2 * (WRAP_FAILURE_BITS + draws_bits) * _LN2_UPPER
-        )
+        square = 2 * (sigma * (1 << self.widths.grid_bits)) ** 2 * (WRAP_FAILURE_BITS + draws_bits) * _LN2_UPPER
         return _ceil_sqrt(square) + 1
 
     def check_vote_range(self, num_answering: int) -> None:

@@ -63,17 +63,13 @@ class Session:
             raise ParameterError(f"{max(count, 0)} answering parties: a session has 1 to {MAX_ANSWERING}")
         expected = [QUERYING_PARTY, *(answering_party(i + 1) for i in range(count)), PRIVACY_GUARDIAN]
         if [entry.party for entry in self.participants] != expected:
-            raise ParameterError(
-                "participants must be in the order querying_party, answering_party_1.., guardian"
-            )
+            raise ParameterError("participants must be in the order querying_party, answering_party_1.., guardian")
         if len(self.session_id) != SESSION_ID_BYTES:
             raise ParameterError(f"a session id of {len(self.session_id)} bytes: it has {SESSION_ID_BYTES}")
         seen: set[bytes] = set()
         for entry in self.participants:
             if len(entry.identity) != IDENTITY_BYTES or entry.identity in seen:
-                raise ParameterError(
-                    f"the identity of {entry.party} must be {IDENTITY_BYTES} bytes of its own"
-                )
+                raise ParameterError(f"the identity of {entry.party} must be {IDENTITY_BYTES} bytes of its own")
             seen.add(entry.identity)
             self._check_layer_sizes(entry)
         self.parameters.check_vote_range(count)
@@ -129,9 +125,7 @@ class SingleUse:
     def require_unspent(self) -> None:
         """Raises :class:`StateReuseError` when a step has used this state already."""
         if getattr(self, "_spent", False):
-            raise StateReuseError(
-                f"{type(self).__name__} was used before: continue from the state that step returned"
-            )
+            raise StateReuseError(f"{type(self).__name__} was used before: continue from the state that step returned")
 
     def spend(self) -> None:
         """Marks the state as used; the second call raises :class:`StateReuseError`."""

@@ -1,0 +1,264 @@
+"""The answering party's steps. Bytes in, bytes out; no step draws randomness or does any I/O.
+
+Per query: evaluate a layer under encryption, garble its activation, and so on to the last layer, whose circuit shares
+the vote; then send the masked vote share to the guardian. Spec: CAPC-ROLE-020 to CAPC-ROLE-029.
+
+Learns: that a query took place, its shape, the participant set. Not the query, its own vote, or the label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from capc import primitives, ring, sharing
+from capc.channel import Channel
+from capc.circuits.builder import Circuit
+from capc.circuits.relu import relu_circuit
+from capc.circuits.vote import vote_circuit
+from capc.circuits.words import words_to_bits
+from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
+from capc.linear import multiply
+from capc.messages import MaskKey, MessageType, VoteShares
+from capc.model import QuantisedModel
+from capc.parameters import ParameterSet
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
+from capc.primitives import Point, Scalar
+from capc.randomness import Seed
+from capc.session import Session, SingleUse
+from capc.suite import Suite
+
+
+@dataclass(frozen=True, repr=False)
+class JoiningAnsweringParty(SingleUse):
+    """An answering party between its two set-up steps. Secret: model and mask scalar."""
+
+    session: Session
+    suite: Suite
+    me: Party
+    model: QuantisedModel
+    mask_scalar: Scalar
+    mask_point: Point
+
+
+@dataclass(frozen=True, repr=False)
+class AnsweringParty(SingleUse):
+    """An answering party between queries. Secret: model, garbler key, pairwise mask keys."""
+
+    session: Session
+    suite: Suite
+    me: Party
+    model: QuantisedModel
+    prepared_layers: tuple[object, ...]
+    he_public_key: object
+    garbler_key: object
+    pairwise_keys: Mapping[int, Seed]
+    next_query: int
+
+    @property
+    def channel(self) -> Channel:
+        """The connection to the querying party."""
+        return Channel(self.session.tag, self.me, QUERYING_PARTY)
+
+
+@dataclass(frozen=True, repr=False)
+class AwaitingRequest(SingleUse):
+    """Waiting for the encrypted input of a layer. Secret: this party's share of that input (zero for the query)."""
+
+    party: AnsweringParty
+    query: int
+    layer: int
+    input_share: tuple[int, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class AwaitingColumns(SingleUse):
+    """Waiting for the oblivious transfers of a layer's circuit. Secret: the mask m, its share of the layer's sums."""
+
+    party: AnsweringParty
+    query: int
+    layer: int
+    mask: tuple[int, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class VoteReady(SingleUse):
+    """The last circuit is garbled. Secret: the fresh vote share s."""
+
+    party: AnsweringParty
+    query: int
+    vote_share: tuple[int, ...]
+
+
+def activation_circuit(widths: ParameterSet, layer_sizes: tuple[int, ...], layer: int) -> tuple[Circuit, int]:
+    """The circuit after a layer, and its instances: one ReLU per hidden unit, or one vote after the last layer."""
+    if layer < len(layer_sizes) - 2:
+        return relu_circuit(widths.logit_bits, widths.fraction_bits), layer_sizes[layer + 1]
+    return vote_circuit(layer_sizes[-1], widths.logit_bits, widths.vote_bits), 1
+
+
+def answering_party_begin_setup(
+    session: Session, suite: Suite, me: Party, model: QuantisedModel, seed: Seed
+) -> tuple[JoiningAnsweringParty, dict[Party, bytes]]:
+    """Admits the model and publishes this party's mask key to every other answering party.
+
+    Raises:
+        InputError: the model's widths are not those the session declares, its fixed point is another one, or a sum
+            could wrap.
+    """
+    widths = session.parameters.widths
+    if model.layer_sizes != session.layer_sizes(me):
+        declared = list(session.layer_sizes(me))
+        raise InputError(f"the model of {me} has widths {list(model.layer_sizes)}, the session declares {declared}")
+    if model.fraction_bits != widths.fraction_bits:
+        raise InputError(
+            f"the model of {me} has {model.fraction_bits} fraction bits, the session {widths.fraction_bits}"
+        )
+    model.check_ranges(widths.logit_bits)
+    scalar = primitives.random_scalar(suite.expand(seed, b"answering_party_begin_setup/" + session.tag))
+    key = MaskKey(primitives.base_multiply(scalar))
+    messages = {
+        peer: Channel(session.tag, me, peer).seal(MessageType.MASK_KEY, key.to_bytes())
+        for peer in session.answering_parties
+        if peer != me
+    }
+    return JoiningAnsweringParty(session, suite, me, model, scalar, key.point), messages
+
+
+def answering_party_finish_setup(
+    state: JoiningAnsweringParty, he_public_key: bytes, offer: bytes, mask_keys: Mapping[Party, bytes], seed: Seed
+) -> tuple[AnsweringParty, bytes]:
+    """Takes the querying party's HE key and OT offer and the others' mask keys; answers with the OT choice.
+
+    Raises:
+        ProtocolError: a message is malformed or misdirected, or a participant's mask key is missing.
+    """
+    state.require_unspent()
+    session, suite, me = state.session, state.suite, state.me
+    channel = Channel(session.tag, me, QUERYING_PARTY)
+    pairwise_keys: dict[int, Seed] = {}
+    for peer in session.answering_parties:
+        if peer == me:
+            continue
+        if peer not in mask_keys:
+            raise ProtocolError(ErrorCode.MISSING_PARTICIPANT, peer, "no mask key from this answering party")
+        peer_channel = Channel(session.tag, me, peer)
+        payload = peer_channel.open(MessageType.MASK_KEY, mask_keys[peer], MaskKey.byte_length())
+        with blamed_on(peer):
+            points = {me.index: state.mask_point, peer.index: MaskKey.from_bytes(payload).point}
+        pairwise_keys[peer.index] = sharing.pairwise_key(session.tag, state.mask_scalar, points, me.index, peer.index)
+    key_payload = channel.open(MessageType.HE_PUBLIC_KEY, he_public_key, suite.linear.public_key_length())
+    offer_payload = channel.open(MessageType.BASE_OT_OFFER, offer, suite.two_party.offer_length())
+    with blamed_on(QUERYING_PARTY):
+        public_key = suite.linear.read_public_key(key_payload)
+        garbler_key, choice = suite.two_party.garbler_choose(
+            offer_payload, channel.context(), suite.expand(seed, channel.label("answering_party_finish_setup"))
+        )
+    state.spend()
+    prepared = tuple(suite.linear.prepare(layer.weights) for layer in state.model.layers)
+    party = AnsweringParty(
+        session, suite, me, state.model, prepared, public_key, garbler_key, pairwise_keys, next_query=1
+    )
+    return party, channel.seal(MessageType.BASE_OT_CHOICE, choice)
+
+
+def answering_party_open_query(party: AnsweringParty) -> tuple[AnsweringParty, AwaitingRequest]:
+    """Takes part in the next query. The party before it is spent, so no query number is used twice."""
+    party.spend()
+    after = replace(party, next_query=party.next_query + 1)
+    return after, AwaitingRequest(party, party.next_query, 0, (0,) * party.model.layer_sizes[0])
+
+
+def answering_party_evaluate_layer(state: AwaitingRequest, request: bytes, seed: Seed) -> tuple[AwaitingColumns, bytes]:
+    """Steps 1a and 1b: the layer's sums, under encryption and additively masked.
+
+    1. m is uniform in Z_{2^l} for each output.
+    2. The response encrypts W x + (W share + b - m), where x is the querying party's share of the input.
+    3. The querying party will hold z - m, this party holds m.
+
+    Reveals: to the querying party uniform elements only.
+
+    Raises:
+        ProtocolError: the request is malformed, or belongs to another session, query or layer.
+    """
+    state.require_unspent()
+    party, width = state.party, state.party.session.parameters.widths.logit_bits
+    suite, channel = party.suite, party.channel
+    layer = party.model.layers[state.layer]
+    payload = channel.open(
+        MessageType.LINEAR_REQUEST, request, suite.linear.request_length(layer.shape), state.query, state.layer
+    )
+    # 1.
+    source = suite.expand(seed, channel.label("answering_party_evaluate_layer", state.query, state.layer))
+    mask = ring.uniform(source, layer.shape.outputs, width)
+    # 2.
+    own_part = ring.add(multiply(layer.weights, state.input_share, width), layer.biases, width)
+    with blamed_on(QUERYING_PARTY):
+        response = suite.linear.evaluate(
+            party.he_public_key,
+            party.prepared_layers[state.layer],
+            payload,
+            ring.subtract(own_part, mask, width),
+            source,
+        )
+    # 3.
+    state.spend()
+    message = channel.seal(MessageType.LINEAR_RESPONSE, response, state.query, state.layer)
+    return AwaitingColumns(party, state.query, state.layer, tuple(mask)), message
+
+
+def answering_party_garble_layer(
+    state: AwaitingColumns, columns: bytes, seed: Seed
+) -> tuple[AwaitingRequest | VoteReady, bytes]:
+    """Steps 1a (ReLU) and 1c (vote): garbles the circuit that turns shares of sums into fresh shares.
+
+    The fresh share is drawn here and has nothing to do with the mask m: used again, m would show the querying party
+    what it hides (CAPC-ARG-005).
+
+    Reveals: to the querying party its own fresh share only.
+
+    Raises:
+        ProtocolError: the columns are malformed, or belong to another session, query or layer.
+    """
+    state.require_unspent()
+    party, widths = state.party, state.party.session.parameters.widths
+    suite, channel = party.suite, party.channel
+    circuit, instances = activation_circuit(widths, party.model.layer_sizes, state.layer)
+    payload = channel.open(
+        MessageType.OT_COLUMNS, columns, suite.two_party.columns_length(circuit, instances), state.query, state.layer
+    )
+    source = suite.expand(seed, channel.label("answering_party_garble_layer", state.query, state.layer))
+    is_last = state.layer == len(party.model.layers) - 1
+    if is_last:
+        fresh = ring.uniform(source, party.session.parameters.num_classes, widths.vote_bits)
+        inputs = [words_to_bits(state.mask, widths.logit_bits) + words_to_bits(fresh, widths.vote_bits)]
+    else:
+        fresh = ring.uniform(source, instances, widths.logit_bits)
+        inputs = [words_to_bits(pair, widths.logit_bits) for pair in zip(state.mask, fresh, strict=True)]
+    with blamed_on(QUERYING_PARTY):
+        _, circuits = suite.two_party.garble(
+            party.garbler_key, channel.context(state.query, state.layer), circuit, inputs, payload, source
+        )
+    state.spend()
+    message = channel.seal(MessageType.GARBLED_CIRCUITS, circuits, state.query, state.layer)
+    if is_last:
+        return VoteReady(party, state.query, tuple(fresh)), message
+    return AwaitingRequest(party, state.query, state.layer + 1, tuple(fresh)), message
+
+
+def answering_party_send_vote(state: VoteReady) -> bytes:
+    """Step 2: the vote share plus this party's zero-sum mask, for the guardian.
+
+    Reveals: to the guardian uniform elements; to guardian and querying party together, with all other answering
+    parties' messages, the sum of the votes only.
+    """
+    state.spend()
+    party, parameters = state.party, state.party.session.parameters
+    width = parameters.widths.vote_bits
+    label = b"zero-sum/" + party.session.tag + state.query.to_bytes(4, "little")
+    mask = sharing.zero_sum_mask(
+        party.me.index, party.pairwise_keys, label, parameters.num_classes, width, party.suite.expand
+    )
+    shares = VoteShares(tuple(ring.add(state.vote_share, mask, width)), width)
+    channel = Channel(party.session.tag, party.me, PRIVACY_GUARDIAN)
+    return channel.seal(MessageType.VOTE_SHARES, shares.to_bytes(), state.query)

@@ -1,0 +1,1 @@
+"""Boolean circuits of the two-party steps: what is computed on shares, gate by gate (spec/05-circuits.md)."""

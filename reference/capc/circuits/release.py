@@ -1,0 +1,89 @@
+"""Step 3: the noisy argmax over the votes, with or without the confidence threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from capc import ring
+from capc.circuits.arithmetic import add, less_than, mask_with
+from capc.circuits.builder import ZERO, Builder, Circuit, Wire
+from capc.circuits.tournament import argmax_flags, maximum
+from capc.parameters import Charge, Parameters
+
+
+@lru_cache
+def release_circuit(num_classes: int, vote_bits: int) -> Circuit:
+    """Plain GNMax: the label argmax(votes + noise), from shares in Z_{2^w}^C.
+
+    Garbler's inputs: C words, its share of the votes plus the noise. Evaluator's inputs: C words, its share.
+    Outputs, to the evaluator: ceil(log2 C) bits of the label, least significant first.
+
+    Cost: C (w-1) to reconstruct, (C-1)(w-1) + (C-2) w + C-2 for the tournament; the label is free.
+    Precondition: |votes + noise| < 2^(w-2).
+    """
+    builder = Builder(num_classes * vote_bits, num_classes * vote_bits)
+    noisy = _reconstruct(builder, num_classes, vote_bits, garbler_offset=0)
+    label = _label_bits(builder, argmax_flags(builder, noisy))
+    return builder.build(f"release_C{num_classes}_w{vote_bits}", label)
+
+
+@lru_cache
+def confident_release_circuit(num_classes: int, vote_bits: int, *, evaluator_noise: bool) -> Circuit:
+    """Confident-GNMax: the answered bit max(votes) + tau >= T, and the label where it is 1 (else label 0).
+
+    Garbler's inputs: C words (its share of the votes), C words (the same share plus noise), one word T - tau.
+    Evaluator's inputs: C words (its share of the votes) and, with ``evaluator_noise`` (realised charging), one
+    word -tau' of its own threshold noise. Outputs, to the evaluator: the answered bit, then the label's bits.
+
+    Cost beyond plain GNMax: C (w-1) + (C-1)(2w-1) + (w-1) + ceil(log2 C), and w-1 more with ``evaluator_noise``.
+    Precondition: |votes + noise| < 2^(w-2) and |max(votes) - T + tau + tau'| < 2^(w-1).
+    """
+    evaluator_words = num_classes + (1 if evaluator_noise else 0)
+    builder = Builder((2 * num_classes + 1) * vote_bits, evaluator_words * vote_bits)
+    votes = _reconstruct(builder, num_classes, vote_bits, garbler_offset=0)
+    noisy = _reconstruct(builder, num_classes, vote_bits, garbler_offset=num_classes * vote_bits)
+    limit = builder.garbler_word(2 * num_classes * vote_bits, vote_bits)
+    if evaluator_noise:
+        limit = add(builder, limit, builder.evaluator_word(num_classes * vote_bits, vote_bits))
+    answered = builder.invert(less_than(builder, maximum(builder, votes), limit))
+    label = mask_with(builder, answered, _label_bits(builder, argmax_flags(builder, noisy)))
+    name = f"confident_release_C{num_classes}_w{vote_bits}_{'realised' if evaluator_noise else 'worst_case'}"
+    return builder.build(name, [answered, *label])
+
+
+def circuit_for(parameters: Parameters) -> Circuit:
+    """The release circuit of a session."""
+    width = parameters.widths.vote_bits
+    if parameters.release.threshold is None:
+        return release_circuit(parameters.num_classes, width)
+    realised = parameters.release.charge is Charge.REALISED
+    return confident_release_circuit(parameters.num_classes, width, evaluator_noise=realised)
+
+
+def read_outputs(parameters: Parameters, bits: Sequence[int]) -> int | None:
+    """The released label, or None for "no consensus", from the circuit's output bits."""
+    if parameters.release.threshold is None:
+        answered, label_bits = 1, list(bits)
+    else:
+        answered, label_bits = bits[0], list(bits[1:])
+    return ring.from_bits(label_bits) if answered else None
+
+
+def _reconstruct(builder: Builder, num_classes: int, width: int, garbler_offset: int) -> list[list[Wire]]:
+    return [
+        add(builder, builder.garbler_word(garbler_offset + c * width, width), builder.evaluator_word(c * width, width))
+        for c in range(num_classes)
+    ]
+
+
+def _label_bits(builder: Builder, flags: Sequence[Wire]) -> list[Wire]:
+    """The binary label from the winner flags: bit b is the XOR of the flags of classes that have bit b set."""
+    label = []
+    for position in range((len(flags) - 1).bit_length()):
+        bit: Wire = ZERO
+        for index, flag in enumerate(flags):
+            if index >> position & 1:
+                bit = builder.xor(bit, flag)
+        label.append(bit)
+    return label

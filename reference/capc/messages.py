@@ -1,0 +1,306 @@
+"""The messages on the wire: one header for all, and one small class per payload (spec/04-messages.md).
+
+A payload class has a length, a serializer and a parser. Parsers refuse what is short, long, out of range or not
+canonical, with an :class:`InvalidPayloadError`; :meth:`Envelope.open` turns it into a :class:`ProtocolError` that
+names the sender. All integers are little-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from capc.circuits.builder import Circuit
+from capc.errors import ErrorCode, InvalidPayloadError, ProtocolError
+from capc.parameters import LABEL_BITS
+from capc.parties import ROLE_CODES, Party
+from capc.primitives import POINT_BYTES, Point, read_point
+
+LABEL_BYTES = LABEL_BITS // 8
+HEADER = struct.Struct("<B32sIBBHBH")
+
+
+class MessageType(IntEnum):
+    """The first byte of every message."""
+
+    HELLO = 1
+    MASK_KEY = 2
+    HE_PUBLIC_KEY = 3
+    BASE_OT_OFFER = 4
+    BASE_OT_CHOICE = 5
+    LINEAR_REQUEST = 6
+    LINEAR_RESPONSE = 7
+    OT_COLUMNS = 8
+    GARBLED_CIRCUITS = 9
+    VOTE_SHARES = 10
+    ANSWERED_LABEL = 11
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The header that a message must have: to seal an outbound payload, and to check an inbound one.
+
+    Layout (44 bytes): type u8, session tag 32 bytes, query u32, layer u8, sender role u8, sender index u16,
+    receiver role u8, receiver index u16; then the payload, to the end.
+
+    Attributes:
+        message_type: what the payload is.
+        session_tag: digest of parameters, participants and session id.
+        query: 0 during set-up, then the query's number in this session, from 1.
+        layer: the layer of the model, from 0; 0 where there is none.
+        sender: the party that the transport says it came from.
+        receiver: this party.
+    """
+
+    message_type: MessageType
+    session_tag: bytes
+    query: int
+    layer: int
+    sender: Party
+    receiver: Party
+
+    def header(self) -> bytes:
+        """The 44 header bytes."""
+        return HEADER.pack(
+            self.message_type,
+            self.session_tag,
+            self.query,
+            self.layer,
+            ROLE_CODES[self.sender.role],
+            self.sender.index,
+            ROLE_CODES[self.receiver.role],
+            self.receiver.index,
+        )
+
+    def seal(self, payload: bytes) -> bytes:
+        """The message: header and payload."""
+        return self.header() + payload
+
+    def open(self, message: bytes, payload_length: int | None) -> bytes:
+        """The payload of a message that has exactly this header.
+
+        Args:
+            message: as received from ``sender``.
+            payload_length: the exact length the payload must have; None where the payload's own parser decides.
+
+        Raises:
+            ProtocolError: against the sender, with the code of the first field that differs.
+        """
+        if len(message) < HEADER.size:
+            raise ProtocolError(
+                ErrorCode.MALFORMED_LENGTH,
+                self.sender,
+                f"message of {len(message)} bytes has no {HEADER.size}-byte header",
+            )
+        found = HEADER.unpack_from(message)
+        wanted = HEADER.unpack(self.header())
+        fields = (
+            (ErrorCode.WRONG_MESSAGE_TYPE, found[0], wanted[0]),
+            (ErrorCode.FOREIGN_SESSION, found[1], wanted[1]),
+            (ErrorCode.WRONG_QUERY, found[2], wanted[2]),
+            (ErrorCode.WRONG_LAYER, found[3], wanted[3]),
+            (ErrorCode.WRONG_SENDER, found[4:6], wanted[4:6]),
+            (ErrorCode.WRONG_RECEIVER, found[6:8], wanted[6:8]),
+        )
+        for code, have, want in fields:
+            if have != want:
+                shown = "another session's tag" if code is ErrorCode.FOREIGN_SESSION else f"{have} instead of {want}"
+                raise ProtocolError(code, self.sender, f"{self.message_type.name.lower()} message with {shown}")
+        payload = message[HEADER.size :]
+        if payload_length is not None and len(payload) != payload_length:
+            raise ProtocolError(
+                ErrorCode.MALFORMED_LENGTH,
+                self.sender,
+                f"{self.message_type.name.lower()} payload of {len(payload)} bytes instead of {payload_length}",
+            )
+        return payload
+
+
+def require_length(payload: bytes, length: int, what: str) -> None:
+    """Raises :class:`InvalidPayloadError` (`malformed_length`) unless the payload has exactly that length."""
+    if len(payload) != length:
+        raise InvalidPayloadError(ErrorCode.MALFORMED_LENGTH, f"{what} of {len(payload)} bytes instead of {length}")
+
+
+@dataclass(frozen=True)
+class BaseOtOffer:
+    """The base OT sender's point A = aG. Layout: 32 bytes."""
+
+    point: Point
+
+    def to_bytes(self) -> bytes:
+        """The payload."""
+        return self.point
+
+    @staticmethod
+    def byte_length() -> int:
+        """32."""
+        return POINT_BYTES
+
+    @classmethod
+    def from_bytes(cls, payload: bytes) -> BaseOtOffer:
+        """The payload, parsed; refuses points outside the prime-order group."""
+        require_length(payload, cls.byte_length(), "base OT offer")
+        return cls(read_point(payload))
+
+
+@dataclass(frozen=True)
+class BaseOtChoice:
+    """The base OT receiver's 128 points B_j = b_j G + c_j A. Layout: 128 x 32 bytes, j ascending."""
+
+    points: tuple[Point, ...]
+
+    def to_bytes(self) -> bytes:
+        """The payload."""
+        return b"".join(self.points)
+
+    @staticmethod
+    def byte_length() -> int:
+        """4096."""
+        return LABEL_BITS * POINT_BYTES
+
+    @classmethod
+    def from_bytes(cls, payload: bytes) -> BaseOtChoice:
+        """The payload, parsed; refuses points outside the prime-order group."""
+        require_length(payload, cls.byte_length(), "base OT choice")
+        return cls(tuple(read_point(payload[i : i + POINT_BYTES]) for i in range(0, len(payload), POINT_BYTES)))
+
+
+@dataclass(frozen=True)
+class OtColumns:
+    """The OT extension receiver's 128 correction columns of m bits each.
+
+    Layout: 128 x ceil(m / 8) bytes, column after column, bit i of a column is transfer i; padding bits are 0.
+    """
+
+    columns: tuple[int, ...]
+    transfers: int
+
+    def to_bytes(self) -> bytes:
+        """The payload."""
+        return b"".join(column.to_bytes((self.transfers + 7) // 8, "little") for column in self.columns)
+
+    @staticmethod
+    def byte_length(transfers: int) -> int:
+        """128 ceil(m / 8)."""
+        return LABEL_BITS * ((transfers + 7) // 8)
+
+    @classmethod
+    def from_bytes(cls, payload: bytes, transfers: int) -> OtColumns:
+        """The payload, parsed; refuses columns with padding bits set (`non_canonical`)."""
+        require_length(payload, cls.byte_length(transfers), "OT columns")
+        size = (transfers + 7) // 8
+        columns = tuple(int.from_bytes(payload[i : i + size], "little") for i in range(0, len(payload), size))
+        if any(column >> transfers for column in columns):
+            raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "an OT column with padding bits set")
+        return cls(columns, transfers)
+
+
+@dataclass(frozen=True)
+class GarbledCircuits:
+    """Several garblings of one circuit under one hash key.
+
+    Layout: hash key 16; then for each instance the garbler's active labels 16 x inputs, tables 32 x ANDs (generator
+    half, evaluator half) in gate order; then for each instance ceil(outputs / 8) bytes of decoding bits, padding 0.
+    """
+
+    hash_key: bytes
+    garbler_labels: tuple[tuple[int, ...], ...]
+    tables: tuple[tuple[int, ...], ...]
+    decoding_bits: tuple[int, ...]
+
+    def to_bytes(self, circuit: Circuit) -> bytes:
+        """The payload."""
+        parts = [self.hash_key]
+        for labels, table in zip(self.garbler_labels, self.tables, strict=True):
+            parts += [label.to_bytes(LABEL_BYTES, "little") for label in labels]
+            parts += [row.to_bytes(LABEL_BYTES, "little") for row in table]
+        size = (len(circuit.outputs) + 7) // 8
+        parts += [bits.to_bytes(size, "little") for bits in self.decoding_bits]
+        return b"".join(parts)
+
+    @staticmethod
+    def byte_length(circuit: Circuit, instances: int) -> int:
+        """16 + instances (16 garbler inputs + 32 ANDs + ceil(outputs / 8))."""
+        labels = circuit.garbler_inputs + 2 * circuit.and_count
+        return LABEL_BYTES + instances * (LABEL_BYTES * labels + (len(circuit.outputs) + 7) // 8)
+
+    @classmethod
+    def from_bytes(cls, payload: bytes, circuit: Circuit, instances: int) -> GarbledCircuits:
+        """The payload, parsed; refuses decoding bytes with padding bits set (`non_canonical`)."""
+        require_length(payload, cls.byte_length(circuit, instances), "garbled circuits")
+        split, rows = circuit.garbler_inputs, circuit.garbler_inputs + 2 * circuit.and_count
+        body = len(payload) - instances * ((len(circuit.outputs) + 7) // 8)
+        words = [int.from_bytes(payload[i : i + LABEL_BYTES], "little") for i in range(LABEL_BYTES, body, LABEL_BYTES)]
+        chunks = [words[i : i + rows] for i in range(0, instances * rows, rows)]
+        size = (len(circuit.outputs) + 7) // 8
+        decoding = tuple(int.from_bytes(payload[i : i + size], "little") for i in range(body, len(payload), size))
+        if any(bits >> len(circuit.outputs) for bits in decoding):
+            raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "decoding bits with padding bits set")
+        return cls(
+            payload[:LABEL_BYTES],
+            tuple(tuple(chunk[:split]) for chunk in chunks),
+            tuple(tuple(chunk[split:]) for chunk in chunks),
+            decoding,
+        )
+
+
+@dataclass(frozen=True)
+class MaskKey:
+    """An answering party's public point for the pairwise keys of the zero-sum masks. Layout: 32 bytes."""
+
+    point: Point
+
+    def to_bytes(self) -> bytes:
+        """The payload."""
+        return self.point
+
+    @staticmethod
+    def byte_length() -> int:
+        """32."""
+        return POINT_BYTES
+
+    @classmethod
+    def from_bytes(cls, payload: bytes) -> MaskKey:
+        """The payload, parsed; refuses points outside the prime-order group."""
+        require_length(payload, cls.byte_length(), "mask key")
+        return cls(read_point(payload))
+
+
+@dataclass(frozen=True)
+class VoteShares:
+    """C elements of Z_{2^w}. Layout: C x ceil(w / 8) bytes."""
+
+    shares: tuple[int, ...]
+    vote_bits: int
+
+    def to_bytes(self) -> bytes:
+        """The payload."""
+        return elements_to_bytes(self.shares, self.vote_bits)
+
+    @staticmethod
+    def byte_length(num_classes: int, vote_bits: int) -> int:
+        """C ceil(w / 8)."""
+        return num_classes * ((vote_bits + 7) // 8)
+
+    @classmethod
+    def from_bytes(cls, payload: bytes, num_classes: int, vote_bits: int) -> VoteShares:
+        """The payload, parsed; refuses elements of 2^w and above (`value_out_of_range`)."""
+        require_length(payload, cls.byte_length(num_classes, vote_bits), "vote shares")
+        return cls(tuple(elements_from_bytes(payload, vote_bits)), vote_bits)
+
+
+def elements_to_bytes(elements: Sequence[int], width: int) -> bytes:
+    """Elements of Z_{2^width}, each in ceil(width / 8) bytes."""
+    return b"".join(element.to_bytes((width + 7) // 8, "little") for element in elements)
+
+
+def elements_from_bytes(data: bytes, width: int) -> list[int]:
+    """The inverse of :func:`elements_to_bytes`; refuses numbers outside the ring (`value_out_of_range`)."""
+    size = (width + 7) // 8
+    elements = [int.from_bytes(data[i : i + size], "little") for i in range(0, len(data), size)]
+    if any(element >> width for element in elements):
+        raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, f"an element outside Z_2^{width}")
+    return elements

@@ -1,0 +1,205 @@
+"""Noise mechanisms: the object that samples is the object that is charged (CAPC-ACCT-003).
+
+A mechanism has a standard deviation in votes and a grid: votes are scaled by 2^g and samples are integers in grid
+units, so that one grid unit is 2^-g votes. Costs are exact rationals, added up over everything released.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import Protocol
+
+from capc.errors import InputError
+from capc.noise.discrete_gaussian import discrete_gaussian
+from capc.noise.gaussian import round_gaussian
+from capc.parameters import NoiseName, ReleasePolicy
+from capc.randomness import RandomSource
+
+
+class CostUnit(StrEnum):
+    """What a cost counts. Costs of different units are never added."""
+
+    MU_SQUARED = "mu_squared"
+    """mu^2 of mu-Gaussian DP (Dong, Roth and Su). mu^2 adds up under composition."""
+    RHO = "rho"
+    """rho of rho-zero-concentrated DP (Bun and Steinke 2016). rho adds up under composition."""
+
+
+class Mechanism(Protocol):
+    """Additive noise of one law: how it is drawn, and what one release under it costs."""
+
+    @property
+    def name(self) -> NoiseName:
+        """The law, as parameters and wire name it."""
+
+    @property
+    def unit(self) -> CostUnit:
+        """The unit of :meth:`cost`."""
+
+    def sample(self, source: RandomSource, count: int) -> list[int]:
+        """``count`` independent draws, in grid units."""
+
+    def cost(self, squared_sensitivity: Fraction) -> Fraction:
+        """The cost of releasing a vector to which this noise was added, one draw per entry.
+
+        Args:
+            squared_sensitivity: D^2 in votes^2, the largest squared Euclidean distance of the un-noised vectors
+                of two neighbouring inputs.
+        """
+
+
+@dataclass(frozen=True)
+class RoundedGaussian:
+    """A continuous Gaussian, rounded to the grid; charged by Gaussian DP: mu^2 = D^2 / sigma^2.
+
+    Votes are whole multiples of the grid unit, so rounding the noise and then adding it equals adding it and then
+    rounding: the release is post-processing of the continuous Gaussian mechanism, and its exact cost holds.
+
+    Attributes:
+        sigma_votes: the standard deviation before rounding, in votes.
+        grid_bits: g.
+
+    Raises:
+        InputError: sigma is not a rational above 0, or g is negative.
+
+    Spec: CAPC-NOISE-001, CAPC-ACCT-003.
+    """
+
+    sigma_votes: Fraction
+    grid_bits: int
+
+    def __post_init__(self) -> None:
+        _check_scale(self.sigma_votes, self.grid_bits)
+
+    @property
+    def name(self) -> NoiseName:
+        """``rounded_gaussian``."""
+        return NoiseName.ROUNDED_GAUSSIAN
+
+    @property
+    def unit(self) -> CostUnit:
+        """mu^2."""
+        return CostUnit.MU_SQUARED
+
+    def sample(self, source: RandomSource, count: int) -> list[int]:
+        """``count`` draws of :func:`~capc.noise.gaussian.round_gaussian`, one after another, in grid units.
+
+        Raises:
+            InputError: the count is negative.
+            RandomnessExhaustedError: the stream ended.
+
+        Reveals: the draws are the privacy guardian's secret.
+        """
+        _check_count(count)
+        sigma = self.sigma_votes * (1 << self.grid_bits)
+        return [round_gaussian(source, sigma) for _ in range(count)]
+
+    def cost(self, squared_sensitivity: Fraction) -> Fraction:
+        """mu^2 = D^2 / sigma^2, exactly. ``squared_sensitivity`` is D^2 in votes^2."""
+        return Fraction(squared_sensitivity, self.sigma_votes**2)
+
+
+@dataclass(frozen=True)
+class DiscreteGaussian:
+    """The discrete Gaussian on the grid; charged by zCDP: rho = D^2 / (2 sigma^2).
+
+    Attributes:
+        sigma_votes: the parameter sigma, in votes.
+        grid_bits: g.
+
+    Raises:
+        InputError: sigma is not a rational above 0, or g is negative.
+
+    Source: Canonne, Kamath and Steinke 2020 (arXiv 2004.00010) for the cost of integer shifts.
+    Spec: CAPC-NOISE-002, CAPC-ACCT-003.
+    """
+
+    sigma_votes: Fraction
+    grid_bits: int
+
+    def __post_init__(self) -> None:
+        _check_scale(self.sigma_votes, self.grid_bits)
+
+    @property
+    def name(self) -> NoiseName:
+        """``discrete_gaussian``."""
+        return NoiseName.DISCRETE_GAUSSIAN
+
+    @property
+    def unit(self) -> CostUnit:
+        """Rho."""
+        return CostUnit.RHO
+
+    def sample(self, source: RandomSource, count: int) -> list[int]:
+        """``count`` draws of :func:`~capc.noise.discrete_gaussian.discrete_gaussian`, in grid units.
+
+        Raises:
+            InputError: the count is negative.
+            RandomnessExhaustedError: the stream ended.
+
+        Reveals: the draws are the privacy guardian's secret.
+        """
+        _check_count(count)
+        variance = (self.sigma_votes * (1 << self.grid_bits)) ** 2
+        return [discrete_gaussian(source, variance) for _ in range(count)]
+
+    def cost(self, squared_sensitivity: Fraction) -> Fraction:
+        """Rho = D^2 / (2 sigma^2), exactly. ``squared_sensitivity`` is D^2 in votes^2."""
+        return Fraction(squared_sensitivity, 2 * self.sigma_votes**2)
+
+
+def mechanism_for(name: NoiseName, sigma_votes: Fraction, grid_bits: int) -> Mechanism:
+    """The mechanism of that name.
+
+    Args:
+        name: the law.
+        sigma_votes: the standard deviation in votes.
+        grid_bits: g.
+
+    Raises:
+        InputError: the name, sigma or g cannot be used.
+    """
+    if name == NoiseName.ROUNDED_GAUSSIAN:
+        return RoundedGaussian(sigma_votes, grid_bits)
+    if name == NoiseName.DISCRETE_GAUSSIAN:
+        return DiscreteGaussian(sigma_votes, grid_bits)
+    known = ", ".join(entry.value for entry in NoiseName)
+    raise InputError(f"noise mechanism {name!r} is unknown: choose one of {known}")
+
+
+@dataclass(frozen=True)
+class ReleaseMechanisms:
+    """The mechanisms of one release: the privacy guardian samples from them, the account charges them.
+
+    Attributes:
+        answer: the noise on each class's votes.
+        threshold: the noise of the threshold check, or None without a threshold. In realised mode the querying
+            party adds a draw of its own; either draw alone is what protects against the other party, so the cost
+            is that of one draw.
+    """
+
+    answer: Mechanism
+    threshold: Mechanism | None
+
+
+def release_mechanisms(policy: ReleasePolicy, grid_bits: int) -> ReleaseMechanisms:
+    """The mechanisms that a policy names, on the grid 2^-g."""
+    threshold = None
+    if policy.threshold_sigma is not None:
+        threshold = mechanism_for(policy.mechanism, policy.threshold_sigma, grid_bits)
+    return ReleaseMechanisms(mechanism_for(policy.mechanism, policy.sigma, grid_bits), threshold)
+
+
+def _check_scale(sigma_votes: Fraction, grid_bits: int) -> None:
+    # A float would arrive here silently rounded: only an exact rational is the deviation that is charged.
+    if not isinstance(sigma_votes, Fraction) or sigma_votes <= 0:
+        raise InputError(f"sigma_votes = {sigma_votes!r}: give a Fraction above 0 votes")
+    if grid_bits < 0:
+        raise InputError(f"grid_bits = {grid_bits}: give 0 or more")
+
+
+def _check_count(count: int) -> None:
+    if count < 0:
+        raise InputError(f"sample: count = {count}: give 0 or more draws")

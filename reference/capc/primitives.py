@@ -1,0 +1,76 @@
+"""The only module of the core that uses a library: AES from `cryptography`, group operations from `pynacl`.
+
+The group is the prime-order subgroup of edwards25519 (RFC 8032), of order L = 2^252 +
+27742317777372353535851937790883648493, written additively; points travel in their 32-byte compressed form.
+"""
+
+from __future__ import annotations
+
+from typing import NewType
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES128
+from cryptography.hazmat.primitives.ciphers.modes import ECB
+from nacl import bindings as sodium
+
+from capc.errors import ErrorCode, InvalidPayloadError
+from capc.randomness import RandomSource
+
+Point = NewType("Point", bytes)
+"""A compressed point of the prime-order group, never the neutral element."""
+Scalar = NewType("Scalar", bytes)
+"""A secret scalar in [1, L), 32 bytes, little-endian."""
+
+POINT_BYTES = 32
+BLOCK_BYTES = 16
+
+
+class Permutation:
+    """AES-128 under a fixed key, as the public permutation of the garbling hash; 16-byte blocks, side by side."""
+
+    def __init__(self, key: bytes) -> None:
+        # ECB is the bare permutation: the hash above it supplies the mode.
+        self._encryptor = Cipher(AES128(key), ECB()).encryptor()  # noqa: S305
+
+    def apply(self, blocks: bytes) -> bytes:
+        """Permutes each 16-byte block on its own."""
+        return self._encryptor.update(blocks)
+
+
+def random_scalar(source: RandomSource) -> Scalar:
+    """A uniform scalar: 64 bytes reduced mod L, drawn again in the (never seen) case of zero."""
+    while True:
+        scalar = sodium.crypto_core_ed25519_scalar_reduce(source.read(64))
+        if any(scalar):
+            return Scalar(scalar)
+
+
+def base_multiply(scalar: Scalar) -> Point:
+    """scalar * G."""
+    return Point(sodium.crypto_scalarmult_ed25519_base_noclamp(scalar))
+
+
+def multiply(scalar: Scalar, point: Point) -> Point:
+    """scalar * point."""
+    return Point(sodium.crypto_scalarmult_ed25519_noclamp(scalar, point))
+
+
+def add(left: Point, right: Point) -> Point:
+    """left + right."""
+    return Point(sodium.crypto_core_ed25519_add(left, right))
+
+
+def subtract(left: Point, right: Point) -> Point:
+    """left - right."""
+    return Point(sodium.crypto_core_ed25519_sub(left, right))
+
+
+def read_point(data: bytes) -> Point:
+    """A peer's point, checked.
+
+    Raises:
+        InvalidPayloadError: not 32 bytes, not canonical, or not in the prime-order group (`invalid_point`).
+    """
+    if len(data) != POINT_BYTES or not sodium.crypto_core_ed25519_is_valid_point(data):
+        raise InvalidPayloadError(ErrorCode.INVALID_POINT, "a curve point outside the prime-order group")
+    return Point(data)

@@ -1,0 +1,213 @@
+"""The privacy guardian's steps. Bytes in, bytes out; no step draws randomness or does any I/O.
+
+Per query: sum the masked vote shares, have the account charged, add noise, garble the release circuit. Spec:
+CAPC-ROLE-030 to CAPC-ROLE-039.
+
+Learns: its own noise, the number of queries, the participant set; in realised mode also the answered bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from capc import ring, sharing
+from capc.accounting import Receipt
+from capc.channel import Channel
+from capc.circuits import release
+from capc.circuits.words import words_to_bits
+from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
+from capc.messages import LABEL_BYTES, MessageType, VoteShares
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
+from capc.randomness import Seed
+from capc.session import Session, SingleUse
+from capc.suite import Suite
+from capc.two_party import OutputLabels
+
+_INPUTS_DOMAIN = b"CaPC/0.1/noise-binding"
+
+
+@dataclass(frozen=True, repr=False)
+class PrivacyGuardian(SingleUse):
+    """The guardian between queries. Secret: the garbler key."""
+
+    session: Session
+    suite: Suite
+    garbler_key: object
+    next_query: int
+
+    @property
+    def channel(self) -> Channel:
+        """The connection to the querying party."""
+        return Channel(self.session.tag, PRIVACY_GUARDIAN, QUERYING_PARTY)
+
+
+@dataclass(frozen=True, repr=False)
+class Collecting(SingleUse):
+    """Waiting for the vote shares of one query."""
+
+    party: PrivacyGuardian
+    query: int
+
+
+@dataclass(frozen=True, repr=False)
+class Aggregated(SingleUse):
+    """All shares are in; the account must be charged next. Secret: the sum of the shares.
+
+    Attributes:
+        party: the guardian.
+        query: the query's number.
+        total: C elements of Z_{2^w}, the guardian's share of the votes.
+        inputs_digest: what the noise draw and the receipt are bound to: session, query and every received share.
+    """
+
+    party: PrivacyGuardian
+    query: int
+    total: tuple[int, ...]
+    inputs_digest: bytes
+
+
+@dataclass(frozen=True)
+class ReleaseNoise:
+    """One query's noise, in grid units. Secret to its owner.
+
+    Attributes:
+        classes: one draw per class.
+        threshold: the draw on the threshold; 0 without one.
+    """
+
+    classes: tuple[int, ...]
+    threshold: int
+
+    def __repr__(self) -> str:
+        return "<ReleaseNoise>"
+
+
+@dataclass(frozen=True, repr=False)
+class Released(SingleUse):
+    """The circuit left. Secret: the noise, and the output labels for the answered bit."""
+
+    party: PrivacyGuardian
+    query: int
+    receipt: Receipt
+    noise: ReleaseNoise
+    output_labels: OutputLabels
+
+
+def privacy_guardian_setup(session: Session, suite: Suite, offer: bytes, seed: Seed) -> tuple[PrivacyGuardian, bytes]:
+    """Takes the querying party's OT offer; answers with the OT choice.
+
+    Raises:
+        ProtocolError: the offer is malformed or misdirected.
+    """
+    channel = Channel(session.tag, PRIVACY_GUARDIAN, QUERYING_PARTY)
+    payload = channel.open(MessageType.BASE_OT_OFFER, offer, suite.two_party.offer_length())
+    source = suite.expand(seed, channel.label("privacy_guardian_setup"))
+    with blamed_on(QUERYING_PARTY):
+        key, choice = suite.two_party.garbler_choose(payload, channel.context(), source)
+    return PrivacyGuardian(session, suite, key, next_query=1), channel.seal(MessageType.BASE_OT_CHOICE, choice)
+
+
+def privacy_guardian_open_query(party: PrivacyGuardian) -> tuple[PrivacyGuardian, Collecting]:
+    """Takes part in the next query. The guardian before it is spent, so no query number is used twice."""
+    party.spend()
+    return replace(party, next_query=party.next_query + 1), Collecting(party, party.next_query)
+
+
+def privacy_guardian_aggregate(state: Collecting, messages: Mapping[Party, bytes]) -> Aggregated:
+    """Step 2: sums the masked vote shares of exactly the session's answering parties.
+
+    Raises:
+        ProtocolError: a participant's message is missing, malformed, or of another session or query.
+    """
+    state.require_unspent()
+    session, parameters = state.party.session, state.party.session.parameters
+    width, length = (
+        parameters.widths.vote_bits,
+        VoteShares.byte_length(parameters.num_classes, parameters.widths.vote_bits),
+    )
+    digest = hashlib.sha256(_INPUTS_DOMAIN + session.tag + state.query.to_bytes(4, "little"))
+    shares: list[tuple[int, ...]] = []
+    for peer in session.answering_parties:
+        if peer not in messages:
+            raise ProtocolError(ErrorCode.MISSING_PARTICIPANT, peer, "no vote shares from this answering party")
+        channel = Channel(session.tag, PRIVACY_GUARDIAN, peer)
+        payload = channel.open(MessageType.VOTE_SHARES, messages[peer], length, state.query)
+        with blamed_on(peer):
+            shares.append(VoteShares.from_bytes(payload, parameters.num_classes, width).shares)
+        digest.update(payload)
+    state.spend()
+    return Aggregated(state.party, state.query, tuple(sharing.sum_shares(shares, width)), digest.digest())
+
+
+def privacy_guardian_release(state: Aggregated, receipt: Receipt, columns: bytes, seed: Seed) -> tuple[Released, bytes]:
+    """Step 3: adds noise to its share of the votes and garbles the release circuit.
+
+    1. The receipt proves that the account was charged, durably, for exactly these inputs.
+    2. Noise is drawn from the seed under a label that holds the digest of the inputs: other inputs, other noise.
+    3. The garbler's words: its share plus noise; with a threshold its share, its share plus noise, and T - tau.
+
+    Reveals: to the querying party the label or "no consensus" only.
+
+    Raises:
+        InputError: the receipt is for another session, query or set of shares.
+        ProtocolError: the columns are malformed, or belong to another session or query.
+    """
+    state.require_unspent()
+    party, parameters, channel = state.party, state.party.session.parameters, state.party.channel
+    # 1.
+    if (receipt.session_tag, receipt.query, receipt.inputs_digest) != (
+        party.session.tag,
+        state.query,
+        state.inputs_digest,
+    ):
+        raise InputError(f"the receipt for query {receipt.query} was not given for these shares of query {state.query}")
+    circuit = release.circuit_for(parameters)
+    length = party.suite.two_party.columns_length(circuit, 1)
+    payload = channel.open(MessageType.OT_COLUMNS, columns, length, state.query)
+    # 2.
+    label = channel.label("privacy_guardian_release", state.query)
+    noise = _draw_noise(party.suite, parameters.num_classes, seed, label + b"/noise/" + state.inputs_digest)
+    # 3.
+    width, unit = parameters.widths.vote_bits, 1 << parameters.widths.grid_bits
+    votes = ring.scale(state.total, unit, width)
+    words = ring.add(votes, noise.classes, width)
+    if parameters.release.threshold is not None:
+        words = [*votes, *words, ring.reduce(int(parameters.release.threshold * unit) - noise.threshold, width)]
+    with blamed_on(QUERYING_PARTY):
+        output_labels, circuits = party.suite.two_party.garble(
+            party.garbler_key,
+            channel.context(state.query),
+            circuit,
+            [words_to_bits(words, width)],
+            payload,
+            party.suite.expand(seed, label + b"/garble"),
+        )
+    state.spend()
+    message = channel.seal(MessageType.GARBLED_CIRCUITS, circuits, state.query)
+    return Released(party, state.query, receipt, noise, output_labels), message
+
+
+def privacy_guardian_read_answered(state: Released, message: bytes) -> bool:
+    """Realised mode: the answered bit, from the output label that the querying party returned.
+
+    No return, no refund: without this message the answer stays charged.
+
+    Raises:
+        ProtocolError: the label is not one of this query's two, or the message is malformed.
+    """
+    state.require_unspent()
+    channel = state.party.channel
+    payload = channel.open(MessageType.ANSWERED_LABEL, message, LABEL_BYTES, state.query)
+    with blamed_on(QUERYING_PARTY):
+        answered = state.output_labels.decode(0, 0, payload)
+    state.spend()
+    return bool(answered)
+
+
+def _draw_noise(suite: Suite, num_classes: int, seed: Seed, label: bytes) -> ReleaseNoise:
+    source = suite.expand(seed, label)
+    classes = tuple(suite.mechanisms.answer.sample(source, num_classes))
+    threshold = suite.mechanisms.threshold.sample(source, 1)[0] if suite.mechanisms.threshold is not None else 0
+    return ReleaseNoise(classes, threshold)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from typing import NamedTuple
 
 from capc.errors import InputError
@@ -61,7 +62,7 @@ class Circuit:
         """Input wires of both parties together."""
         return self.garbler_inputs + self.evaluator_inputs
 
-    @property
+    @cached_property
     def and_count(self) -> int:
         """The number of AND gates: what garbling pays for."""
         return sum(gate.operation is Operation.AND for gate in self.gates)

@@ -1,0 +1,180 @@
+"""The protocol and F_CaPC release the same label, for every admitted input and every noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from capc.accounting import Account
+from capc.he import BfvLinear
+from capc.ideal import ideal_functionality
+from capc.linear import IdealLinear
+from capc.model import QuantisedLayer, QuantisedModel
+from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.privacy_guardian import ReleaseNoise
+from capc.protocol import Collaboration
+from capc.session import Participant, Session
+from capc.suite import reference_suite
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from protocol.cases import MODES, Case, cases
+from support.sizes import examples
+
+RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def check(case: Case, linear) -> None:
+    collaboration = case.collaborate(linear)
+    for query in case.queries:
+        result = collaboration.label(query)
+        assert result.label == result.ideal_label
+        if case.given_noise is not None:
+            classes = case.session.parameters.num_classes
+            assert result.noise.classes == case.given_noise[:classes]
+
+
+@pytest.mark.req("CAPC-REL-001", "CAPC-ARG-001", "CAPC-ARG-002", "CAPC-PARAM-042")
+@pytest.mark.parametrize("mode", MODES)
+@settings(RELAXED, max_examples=examples(ordinary=300, nightly=5000))
+@given(data=st.data())
+def test_hybrid_protocol_equals_ideal_functionality(mode, data):
+    """Ideal HE and two-party computation: 4 x 300 examples of the steps themselves."""
+    check(data.draw(cases(mode)), None)
+
+
+@pytest.mark.req("CAPC-REL-001", "CAPC-REL-003", "CAPC-GC-001", "CAPC-OT-001", "CAPC-AGG-001")
+@pytest.mark.parametrize("mode", MODES)
+@settings(RELAXED, max_examples=examples(ordinary=40, nightly=1000))
+@given(data=st.data())
+def test_protocol_equals_ideal_functionality(mode, data):
+    """Real garbling and oblivious transfer: 4 x 40 examples."""
+    case = data.draw(cases(mode))
+    check(case, IdealLinear(case.session.parameters.widths.logit_bits))
+
+
+@pytest.mark.req("CAPC-REL-001", "CAPC-HE-001", "CAPC-PARAM-043")
+@pytest.mark.parametrize("mode", MODES)
+@settings(RELAXED, max_examples=examples(ordinary=16, nightly=250))
+@given(data=st.data())
+def test_protocol_equals_ideal_with_real_he(mode, data):
+    """Real HE, garbling and oblivious transfer: 4 x 16 examples on the path that the default parameters take."""
+    case = data.draw(cases(mode, logit_bits=st.sampled_from([8, 12, 16, 20])))
+    check(case, BfvLinear(case.session.parameters.widths))
+
+
+def collaboration_with(logits, *, widths="default", sigma="1/4", threshold=None, charge=Charge.WORST_CASE, linear=None):
+    """One-feature models whose logits are their biases, whatever the query is."""
+    num_classes = len(logits[0])
+    policy = ReleasePolicy(
+        NoiseName.ROUNDED_GAUSSIAN,
+        Fraction(sigma),
+        None if threshold is None else Fraction(threshold),
+        None if threshold is None else Fraction(sigma),
+        charge,
+        Adjacency.REPLACE_ONE,
+        Fraction(10),
+        Fraction(1, 10**5),
+    )
+    parameters = Parameters(ParameterSet.named(widths), num_classes, 1, policy)
+    parties = [
+        Participant(answering_party(i + 1), bytes(30) + bytes([1, i]), (1, num_classes)) for i in range(len(logits))
+    ]
+    session = Session(
+        parameters,
+        bytes(32),
+        (Participant(QUERYING_PARTY, bytes(32)), *parties, Participant(PRIVACY_GUARDIAN, b"g" * 32)),
+    )
+    models = [
+        QuantisedModel((QuantisedLayer(((0,),) * num_classes, tuple(row)),), parameters.widths.fraction_bits)
+        for row in logits
+    ]
+    suite = reference_suite(parameters, linear or IdealLinear(parameters.widths.logit_bits))
+    account = Account(policy, parameters.widths.grid_bits, Fraction(10**9))
+    return Collaboration(session, models, suite, account)
+
+
+@pytest.mark.req("CAPC-REL-001")
+def test_default_widths_with_real_primitives():
+    """The default set end to end: largest magnitudes of both signs, and noise from the real sampler."""
+    largest = (1 << 35) - 1
+    logits = [[-largest, largest, 0], [largest, -largest, largest - 1], [0, largest, largest]]
+    collaboration = collaboration_with(logits, linear=BfvLinear(ParameterSet.named("default")))
+    for feature in (-4096, 0, 4096):
+        result = collaboration.label([feature])
+        assert result.label == result.ideal_label == 1
+
+
+@pytest.mark.req("CAPC-ARG-002")
+@pytest.mark.parametrize("num_classes", [2, 3, 4, 5, 7, 10])
+def test_all_equal_logits_vote_for_class_zero(num_classes):
+    assert collaboration_with([[7] * num_classes] * 3, sigma="1/100").label([0]).label == 0
+
+
+@pytest.mark.req("CAPC-ARG-002")
+def test_tied_votes_go_to_the_lowest_class():
+    # Noise of deviation 1/100 vote is 0 on a grid of 1/16: classes 1 and 2 tie with two votes each.
+    logits = [[0, 1, 0], [0, 0, 1], [0, 1, 0], [0, 0, 1]]
+    assert collaboration_with(logits, sigma="1/100").label([0]).label == 1
+
+
+def test_one_party_two_classes():
+    result = collaboration_with([[0, 1]], sigma="1/100").label([0])
+    assert (result.index, result.label) == (1, 1)
+
+
+@pytest.mark.req("CAPC-REL-002", "CAPC-ARG-006")
+@pytest.mark.parametrize("charge", list(Charge))
+@pytest.mark.parametrize(("threshold", "label"), [(2, 1), (3, None)])
+def test_threshold_is_inclusive_and_withholds_the_label(charge, threshold, label):
+    """Two of three vote for class 1: T = 2 releases it, T = 3 gives no consensus."""
+    logits = [[0, 1, 0], [0, 1, 0], [0, 0, 1]]
+    result = collaboration_with(logits, sigma="1/200", threshold=threshold, charge=charge).label([0])
+    assert result.label == result.ideal_label == label
+
+
+@pytest.mark.req("CAPC-REL-006")
+def test_every_release_is_noised():
+    """With deviation 3 votes, eleven draws that are all zero have probability below 2^-60."""
+    collaboration = collaboration_with([[0] * 11] * 3, sigma="3")
+    assert any(collaboration.label([0]).noise.classes)
+
+
+@pytest.mark.req("CAPC-REL-005")
+def test_noise_depends_on_the_received_shares():
+    """The same seed under other shares gives other noise; under the same inputs the same."""
+    from capc import privacy_guardian
+
+    suite = reference_suite(_parameters(), IdealLinear(37))
+    draws = {privacy_guardian._draw_noise(suite, 10, b"s" * 32, b"label" + bytes([i // 2])).classes for i in range(8)}
+    assert len(draws) == 4
+
+
+def _parameters() -> Parameters:
+    policy = ReleasePolicy(
+        NoiseName.ROUNDED_GAUSSIAN,
+        Fraction(4),
+        None,
+        None,
+        Charge.WORST_CASE,
+        Adjacency.REPLACE_ONE,
+        Fraction(10),
+        Fraction(1, 10**5),
+    )
+    return Parameters(ParameterSet.named("default"), 10, 64, policy)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.lists(st.integers(-5, 5), min_size=3, max_size=3), min_size=1, max_size=5), st.data())
+def test_ideal_functionality_against_plain_counting(logits, data):
+    """F_CaPC re-derived: count first maxima, add noise, first maximum again."""
+    draw = st.integers(-100, 100)
+    noise = ReleaseNoise((data.draw(draw), data.draw(draw), data.draw(draw)), data.draw(draw))
+    parameters = replace(_parameters(), num_classes=3)
+    counts = [0, 0, 0]
+    for row in logits:
+        counts[row.index(max(row))] += 16
+    noisy = [count + extra for count, extra in zip(counts, noise.classes, strict=True)]
+    output = ideal_functionality(parameters, logits, noise)
+    assert (output.querying_party, output.privacy_guardian) == (noisy.index(max(noisy)), None)

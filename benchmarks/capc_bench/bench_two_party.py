@@ -8,8 +8,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from capc.circuits.builder import Circuit
-from capc.circuits.relu import relu_circuit
 from capc.circuits.release import release_circuit
+from capc.circuits.relu import relu_circuit
 from capc.circuits.vote import vote_circuit
 from capc.randomness import XofSource, fresh_seed
 from capc.two_party import GarbledTwoParty

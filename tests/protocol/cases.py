@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
+
+from hypothesis import strategies as st
 
 from capc.accounting import Account
 from capc.linear import LinearScheme
 from capc.model import QuantisedLayer, QuantisedModel
 from capc.noise.mechanism import ReleaseMechanisms
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc.protocol import Collaboration, Observer
 from capc.randomness import RandomSource
-from capc.session import Participant, Session
+from capc.session import Session
 from capc.suite import hybrid_suite, reference_suite
-from hypothesis import strategies as st
+from support.builders import make_participants
 
 MODES = ("plain", "worst_case", "realised", "discrete")
 
@@ -71,7 +73,7 @@ def layers(limit: int, fraction_bits: int, sizes: tuple[int, ...]) -> st.SearchS
     """Layers none of whose sums can reach ``limit``; extremes and all-zero weights (so ties) are frequent."""
     strategies = []
     bound = 1 << fraction_bits
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in pairwise(sizes):
         weight = (limit - 1) // (2 * inputs * bound)
         weights = st.one_of(st.integers(-weight, weight), st.sampled_from([-weight, 0, weight]))
         bias = (limit - 1) // 2
@@ -126,15 +128,13 @@ def cases(draw, mode: str, logit_bits=st.integers(8, 20)) -> Case:
             draw(st.integers(-threshold_most, threshold_most)),
         )
     models = []
-    participants = [Participant(QUERYING_PARTY, bytes(31) + b"q")]
-    for index in range(1, num_answering + 1):
+    for _ in range(num_answering):
         hidden = draw(st.lists(st.integers(1, 2), max_size=2))
         sizes = (num_features, *hidden, num_classes)
         models.append(QuantisedModel(draw(layers(1 << (width - 2), fraction_bits, sizes)), fraction_bits))
-        participants.append(Participant(answering_party(index), bytes(30) + index.to_bytes(2, "big"), sizes))
-    participants.append(Participant(PRIVACY_GUARDIAN, bytes(31) + b"g"))
+    participants = make_participants([model.layer_sizes for model in models])
     session_id = draw(st.binary(min_size=32, max_size=32))
     one = 1 << fraction_bits
     feature = st.one_of(st.integers(-one, one), st.sampled_from([-one, 0, one]))
     queries = draw(st.lists(st.tuples(*[feature] * num_features), min_size=1, max_size=2))
-    return Case(Session(parameters, session_id, tuple(participants)), tuple(models), tuple(queries), given)
+    return Case(Session(parameters, session_id, participants), tuple(models), tuple(queries), given)

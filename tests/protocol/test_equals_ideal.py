@@ -6,20 +6,19 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from capc.accounting import Account
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from capc.he import BfvLinear
 from capc.ideal import ideal_functionality
 from capc.linear import IdealLinear
 from capc.model import QuantisedLayer, QuantisedModel
-from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.parameters import Charge, NoiseName, Parameters, ParameterSet
 from capc.privacy_guardian import ReleaseNoise
 from capc.protocol import Collaboration
-from capc.session import Participant, Session
 from capc.suite import reference_suite
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from protocol.cases import MODES, Case, cases
+from support.builders import make_account, make_parameters, make_policy, make_session
 from support.sizes import examples
 
 RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -67,32 +66,18 @@ def test_protocol_equals_ideal_with_real_he(mode, data):
 def collaboration_with(logits, *, widths="default", sigma="1/4", threshold=None, charge=Charge.WORST_CASE, linear=None):
     """One-feature models whose logits are their biases, whatever the query is."""
     num_classes = len(logits[0])
-    policy = ReleasePolicy(
-        NoiseName.ROUNDED_GAUSSIAN,
-        Fraction(sigma),
-        None if threshold is None else Fraction(threshold),
-        None if threshold is None else Fraction(sigma),
-        charge,
-        Adjacency.REPLACE_ONE,
-        Fraction(10),
-        Fraction(1, 10**5),
+    threshold = None if threshold is None else Fraction(threshold)
+    policy = make_policy(
+        Fraction(sigma), threshold, None if threshold is None else Fraction(sigma), charge, NoiseName.ROUNDED_GAUSSIAN
     )
-    parameters = Parameters(ParameterSet.named(widths), num_classes, 1, policy)
-    parties = [
-        Participant(answering_party(i + 1), bytes(30) + bytes([1, i]), (1, num_classes)) for i in range(len(logits))
-    ]
-    session = Session(
-        parameters,
-        bytes(32),
-        (Participant(QUERYING_PARTY, bytes(32)), *parties, Participant(PRIVACY_GUARDIAN, b"g" * 32)),
-    )
+    parameters = make_parameters(ParameterSet.named(widths), policy, num_classes, num_features=1)
+    session = make_session(parameters, num_answering=len(logits))
     models = [
         QuantisedModel((QuantisedLayer(((0,),) * num_classes, tuple(row)),), parameters.widths.fraction_bits)
         for row in logits
     ]
     suite = reference_suite(parameters, linear or IdealLinear(parameters.widths.logit_bits))
-    account = Account(policy, parameters.widths.grid_bits, Fraction(10**9))
-    return Collaboration(session, models, suite, account)
+    return Collaboration(session, models, suite, make_account(parameters))
 
 
 @pytest.mark.req("CAPC-REL-001")
@@ -152,17 +137,8 @@ def test_noise_depends_on_the_received_shares():
 
 
 def _parameters() -> Parameters:
-    policy = ReleasePolicy(
-        NoiseName.ROUNDED_GAUSSIAN,
-        Fraction(4),
-        None,
-        None,
-        Charge.WORST_CASE,
-        Adjacency.REPLACE_ONE,
-        Fraction(10),
-        Fraction(1, 10**5),
-    )
-    return Parameters(ParameterSet.named("default"), 10, 64, policy)
+    policy = make_policy(Fraction(4), mechanism=NoiseName.ROUNDED_GAUSSIAN)
+    return make_parameters(ParameterSet.named("default"), policy, num_classes=10, num_features=64)
 
 
 @settings(max_examples=200)

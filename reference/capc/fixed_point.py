@@ -24,4 +24,9 @@ def quantise(values: Sequence[float], fraction_bits: int) -> list[int]:
     for position, value in enumerate(values):
         if not math.isfinite(value):
             raise InputError(f"value {position} of {len(values)} is not a finite number: clean the data first")
-    return [round(math.ldexp(value, fraction_bits)) for value in values]
+    return [_nearest(value, fraction_bits) for value in values]
+
+
+def _nearest(value: float, fraction_bits: int) -> int:
+    # From 2^53 on a float is an integer, and scaling it as a float could overflow.
+    return round(math.ldexp(value, fraction_bits)) if abs(value) < 1 << 53 else int(value) << fraction_bits

@@ -4,7 +4,7 @@ The garbler ends with a zero label per transfer, the evaluator with the label of
 the zero label XOR the garbler's offset Delta. Labels come straight from the correlated OT; nothing else is sent.
 
 Sources: base OT, Naor and Pinkas 2001 in the form of Chou and Orlandi 2015; extension, Ishai, Kilian, Nissim,
-Petrank 2003 (semi-honest). Spec: CAPC-OT-001 to CAPC-OT-006.
+Petrank 2003 (semi-honest). Spec: CAPC-OT-001 to CAPC-OT-005.
 """
 
 from __future__ import annotations

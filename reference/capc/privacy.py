@@ -34,7 +34,9 @@ DELTA_FLOOR = Fraction(1, 1 << 512)
 _START_PRECISION = 128
 _ACCURACY_BITS = 64
 _DIGITS = 12
-_EXPONENTS = range(-40, 41)
+_SMALLEST_EXPONENT = -40
+_LARGEST_EXPONENT = 40
+_EPSILON_FLOOR = Fraction(1, 10**60)
 
 NOT_A_GUARANTEE = "not a guarantee unless the counts were fixed in advance"
 
@@ -49,7 +51,7 @@ def gaussian_dp_delta_upper(mu_squared: Fraction, epsilon: Fraction) -> Fraction
         epsilon: at least 0.
 
     Returns:
-        A rational in [0, 1], rounded up, at most 2^-60 relative above the truth, and never below
+        A rational in [0, 1], rounded up, at most 2^-50 relative above the truth, and never below
         :data:`DELTA_FLOOR` unless mu^2 is 0.
 
     Raises:
@@ -61,12 +63,11 @@ def gaussian_dp_delta_upper(mu_squared: Fraction, epsilon: Fraction) -> Fraction
     _require(epsilon >= 0, "epsilon", epsilon, "give at least 0")
     if mu_squared == 0:
         return Fraction(0)
-    upper = _refined(lambda: _gaussian_delta(mu_squared, epsilon)).upper()
-    with ctx.workprec(_START_PRECISION):
-        if upper <= _ball(DELTA_FLOOR):
-            return DELTA_FLOOR
+    upper = _refined(lambda: _gaussian_delta(mu_squared, epsilon), DELTA_FLOOR).upper()
+    if upper <= _ball(DELTA_FLOOR):
+        return DELTA_FLOOR
     mantissa, exponent = (int(part) for part in upper.man_exp())
-    return min(Fraction(1), Fraction(mantissa) * Fraction(2) ** exponent)
+    return min(Fraction(1), mantissa * Fraction(2) ** exponent)
 
 
 def epsilon_upper(unit: CostUnit, cost: Fraction, delta: Fraction) -> Fraction:
@@ -117,6 +118,7 @@ def calibrate_sigma(
     adjacency: Adjacency,
     epsilon: Fraction,
     delta: Fraction,
+    *,
     queries: int,
     threshold_ratio: Fraction | None = None,
 ) -> Fraction:
@@ -242,8 +244,7 @@ def _fits(unit: CostUnit, cost: Fraction, epsilon: Fraction, delta: Fraction) ->
     if unit is CostUnit.MU_SQUARED:
         return gaussian_dp_delta_upper(cost, epsilon) <= delta
     order = _best_order(cost, delta)
-    slack = _refined(lambda: _renyi_epsilon(cost, order, delta) - _ball(epsilon), absolute=True)
-    return bool(slack <= 0)
+    return bool(_refined(lambda: _renyi_epsilon(cost, order, delta), _EPSILON_FLOOR) <= _ball(epsilon))
 
 
 def _best_order(rho: Fraction, delta: Fraction) -> Fraction:
@@ -276,14 +277,14 @@ def _normal_cdf(z: arb) -> arb:
     return (-z / arb(2).sqrt()).erfc() / 2
 
 
-def _refined(formula: Callable[[], arb], *, absolute: bool = False) -> arb:
-    """The formula's ball at the first precision where its error is at most about 2^-64 (relative by default)."""
+def _refined(formula: Callable[[], arb], negligible: Fraction) -> arb:
+    """The formula's ball, once its radius is at most 2^-64 of its size, or of ``negligible`` if that is larger."""
     precision = _START_PRECISION
     while True:
         with ctx.workprec(precision):
             ball = formula()
-            size = arb(1) if absolute else abs(ball)
-            if ball.is_finite() and ball.rad() * (1 << _ACCURACY_BITS) <= size:
+            error = ball.rad() * (1 << _ACCURACY_BITS)
+            if ball.is_finite() and (error <= abs(ball) or error <= _ball(negligible)):
                 return ball
         precision *= 2
 
@@ -294,16 +295,12 @@ def _decimal_step(holds: Callable[[Fraction], bool]) -> tuple[Fraction, Fraction
     ``holds`` was evaluated at both ends, so both are certified; between them the search relies on monotonicity
     only for tightness.
     """
-    low = Fraction(0)
-    high = Fraction(0)
-    for exponent in _EXPONENTS:
-        high = Fraction(10) ** exponent
-        if holds(high):
-            break
-        low = high
-    if low == 0 or low == high:
+    decade = _SMALLEST_EXPONENT
+    while decade <= _LARGEST_EXPONENT and not holds(Fraction(10) ** decade):
+        decade += 1
+    if not _SMALLEST_EXPONENT < decade <= _LARGEST_EXPONENT:
         raise InputError("a privacy conversion leaves the range 1e-40 .. 1e40: give less extreme arguments")
-    unit = low / 10 ** (_DIGITS - 1)
+    unit = Fraction(10) ** (decade - _DIGITS)
     below, above = 10 ** (_DIGITS - 1), 10**_DIGITS
     while above - below > 1:
         middle = (below + above) // 2

@@ -1,7 +1,7 @@
 """The privacy guardian's steps. Bytes in, bytes out; no step draws randomness or does any I/O.
 
 Per query: sum the masked vote shares, have the account charged, add noise, garble the release circuit. Spec:
-CAPC-ROLE-030 to CAPC-ROLE-039.
+CAPC-AGG-004, CAPC-REL-004, CAPC-REL-005, CAPC-ACCT-007.
 
 Learns: its own noise, the number of queries, the participant set; in realised mode also the answered bit.
 """

@@ -1,8 +1,8 @@
 """The querying party's steps. Bytes in, bytes out; no step draws randomness or does any I/O.
 
 Per query and answering party: encrypt its share of a layer's input, transfer its share of the sums into the layer's
-circuit, evaluate it, and so on to its share of the vote. Then, with the guardian, the label. Spec: CAPC-ROLE-010 to
-CAPC-ROLE-019.
+circuit, evaluate it, and so on to its share of the vote. Then, with the guardian, the label. Spec: CAPC-ROLE-007 to
+CAPC-ROLE-011, CAPC-REL-002, CAPC-REL-003.
 
 Learns: the released label or "no consensus", the participant set, and the answering parties' layer widths.
 """

@@ -1,0 +1,62 @@
+# Every chore of the repository. `make` alone lists them.
+VENV ?= .venv
+WORKERS ?= 2
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test lint types imports wheel generate trace check bench clean
+
+help: ## list the chores
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## set up what users need, and run the main job
+	$(BIN)/capc run
+
+test: $(VENV)/.dev ## set up what developers need, and run all tests
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(VENV)/.dev ## style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## strict types of every package
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev ## the direction of imports
+	$(BIN)/lint-imports
+
+wheel: $(VENV)/.dev ## build the wheel and compare its files with the tree
+	$(BIN)/python -m capc_verify.wheel_check
+
+generate: $(VENV)/.dev ## write the test vectors and the trace report again
+	$(BIN)/capc-vectors generate
+	$(BIN)/capc-trace report
+
+trace: $(VENV)/.dev ## is every MUST tied to evidence that passed in the last `make test`?
+	$(BIN)/capc-trace check
+
+check: test lint types imports wheel generate trace ## all of the above, as .ci/run does in a fresh environment
+
+bench: $(VENV)/.dev ## time the building blocks
+	$(BIN)/python -m pytest benchmarks --benchmark-only -o python_files='bench_*.py'
+
+clean: ## remove the environment and everything that tools left behind
+	rm -rf $(VENV) .trace .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .benchmarks dist build
+
+# A stamp, because a venv that failed half-way already has its python.
+$(VENV)/.python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; name it with make PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# Both installations are editable, so that what runs is always the code that is read. The stamp of the larger one
+# is newer than pyproject.toml too, so that `make run` after `make test` installs nothing.
+$(VENV)/.run: pyproject.toml | $(VENV)/.python
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[run]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.python
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
+	touch $@ $(VENV)/.run

@@ -1,0 +1,193 @@
+"""Rules of the source that no linter of the project holds: who may import what, where randomness comes from, size.
+
+Each rule is a function from a file to its offences. It is tested on offending text first, and then on the tree.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = ("spec/capc_spec", "reference/capc", "verification/capc_verify")
+OUTER = ("capc.cli", "capc.he", "capc.job", "capc.learning", "capc.privacy")
+"""What is built around the core. Every other module of `capc` is the core."""
+LIBRARIES_OF_PRIMITIVES = {"cryptography", "nacl"}
+MAX_LINES = 400
+FLOAT_RANDOMNESS = re.compile(
+    r"(np|numpy)\.random\b"
+    r"|torch\.(rand|normal|bernoulli|multinomial|poisson|Generator|manual_seed)"
+    r"|\.(normal_|uniform_|bernoulli_|random_|exponential_)$"
+)
+OPERATING_SYSTEM = re.compile(r"os\.(urandom|getrandom)$")
+
+
+@dataclass(frozen=True)
+class Module:
+    """A Python file: its dotted name, and its text."""
+
+    name: str
+    text: str
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text)
+
+    @cached_property
+    def imports(self) -> frozenset[str]:
+        """Every module that is imported anywhere in the file, and every name from one, by its dotted name."""
+        found: set[str] = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found |= {f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names}
+        return frozenset(found)
+
+    @property
+    def dotted_names(self) -> frozenset[str]:
+        """The imports, and every attribute in the file, as written."""
+        attributes = (node for node in ast.walk(self.tree) if isinstance(node, ast.Attribute))
+        return self.imports | {ast.unparse(node) for node in attributes}
+
+    def is_in(self, *packages: str) -> bool:
+        return is_within(self.name, packages)
+
+
+def is_within(name: str, packages: tuple[str, ...]) -> bool:
+    return any(name == package or name.startswith(package + ".") for package in packages)
+
+
+def imports_of_the_core(module: Module) -> list[str]:
+    """The core imports the standard library, the core and the data; `capc.primitives` also its two libraries."""
+    if not module.is_in("capc") or module.is_in(*OUTER):
+        return []
+    libraries = LIBRARIES_OF_PRIMITIVES if module.name == "capc.primitives" else set()
+    return [
+        name
+        for name in sorted(module.imports)
+        if is_within(name, OUTER)
+        or name.partition(".")[0] not in {*sys.stdlib_module_names, "capc", "capc_spec", *libraries}
+    ]
+
+
+def wrappers_of_primitives(module: Module) -> list[str]:
+    """In `capc` only `capc.primitives` imports the cryptographic libraries."""
+    if not module.is_in("capc") or module.name == "capc.primitives":
+        return []
+    return [name for name in sorted(module.imports) if name.partition(".")[0] in LIBRARIES_OF_PRIMITIVES]
+
+
+def weak_randomness(module: Module) -> list[str]:
+    """No mask, share, label or noise comes from a statistical generator; only `capc.learning` may use one."""
+    if not module.is_in("capc") or module.is_in("capc.learning"):
+        return []
+    modules = {name for name in module.imports if is_within(name, ("random",))}
+    return sorted(modules | {name for name in module.dotted_names if FLOAT_RANDOMNESS.search(name)})
+
+
+def entropy(module: Module) -> list[str]:
+    """In the core only `capc.randomness` asks the operating system for randomness."""
+    if not module.is_in("capc") or module.is_in("capc.randomness", *OUTER):
+        return []
+    modules = {name for name in module.imports if is_within(name, ("secrets", "uuid"))}
+    return sorted(modules | {name for name in module.dotted_names if OPERATING_SYSTEM.search(name)})
+
+
+def bare_asserts(module: Module) -> list[str]:
+    """Shipped code behaves the same under ``python -O``."""
+    return [f"line {node.lineno}" for node in ast.walk(module.tree) if isinstance(node, ast.Assert)]
+
+
+def too_long(module: Module) -> list[str]:
+    """A module holds one idea."""
+    length = len(module.text.splitlines())
+    return [f"{length} lines"] if length > MAX_LINES else []
+
+
+Rule = Callable[[Module], list[str]]
+RULES: tuple[Rule, ...] = (
+    imports_of_the_core,
+    wrappers_of_primitives,
+    weak_randomness,
+    entropy,
+    bare_asserts,
+    too_long,
+)
+
+
+def modules() -> list[Module]:
+    found = []
+    for package in SHIPPED:
+        folder = ROOT / package
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder.parent).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            found.append(Module(name, path.read_text(encoding="utf-8")))
+    return found
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_every_shipped_module_keeps_the_rule(rule: Rule) -> None:
+    shipped = modules()
+    assert {"capc_spec", "capc", "capc.ring", "capc_verify"} <= {module.name for module in shipped}
+    offences = [f"{module.name}: {offence}" for module in shipped for offence in rule(module)]
+    assert offences == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "text"),
+    [
+        (imports_of_the_core, "capc.new_module", "import numpy"),
+        (imports_of_the_core, "capc.new_module", "def late():\n    from torch import nn"),
+        (imports_of_the_core, "capc.ring", "from capc.he import context"),
+        (imports_of_the_core, "capc.ring", "from capc import privacy"),
+        (imports_of_the_core, "capc.noise.mechanism", "import capc.learning.data as data"),
+        (imports_of_the_core, "capc.ring", "import capc_verify"),
+        (imports_of_the_core, "capc.ring", "import nacl.bindings"),
+        (imports_of_the_core, "capc.primitives", "import tenseal"),
+        (imports_of_the_core, "capc.ring", "from . import privacy"),
+        (wrappers_of_primitives, "capc.he.keys", "from cryptography import x509"),
+        (wrappers_of_primitives, "capc.ring", "import nacl"),
+        (weak_randomness, "capc.ring", "import random"),
+        (weak_randomness, "capc.ring", "from random import randrange"),
+        (weak_randomness, "capc.he.keys", "import numpy as np\nx = np.random.default_rng()"),
+        (weak_randomness, "capc.he.keys", "from numpy.random import default_rng"),
+        (weak_randomness, "capc.he.keys", "from numpy import random"),
+        (weak_randomness, "capc.job.run", "x = torch.randn(3)"),
+        (weak_randomness, "capc.job.run", "from torch import randint"),
+        (weak_randomness, "capc.job.run", "x.uniform_()"),
+        (entropy, "capc.garbling", "import secrets"),
+        (entropy, "capc.garbling", "import os\nx = os.urandom(3)"),
+        (entropy, "capc.garbling", "from os import urandom"),
+        (bare_asserts, "capc.he.keys", "def f():\n    assert 1"),
+        (too_long, "capc_verify.views", "\n" * (MAX_LINES + 1)),
+    ],
+)
+def test_each_rule_catches_its_offence(rule: Rule, name: str, text: str) -> None:
+    assert len(rule(Module(name, text))) >= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("capc.ring", "import hashlib\nfrom capc.errors import InputError\nfrom capc_spec import parameter_sets"),
+        ("capc.primitives", "from cryptography.hazmat import primitives\nfrom nacl import bindings"),
+        ("capc.randomness", "import secrets"),
+        ("capc.learning.data", "import numpy as np\nx = np.random.default_rng(3)"),
+        ("capc.he.keys", "import numpy as np\nimport tenseal\nfrom capc.randomness import RandomSource"),
+        ("capc.privacy", "import flint"),
+        ("capc.ring", "def f(random, secrets):\n    return random.bits(3), secrets"),
+        ("capc_verify.views", "from capc.he import context\nimport random"),
+        ("capc.ring", "\n" * MAX_LINES),
+    ],
+)
+def test_no_rule_catches_what_is_allowed(name: str, text: str) -> None:
+    assert [rule(Module(name, text)) for rule in RULES] == [[]] * len(RULES)

@@ -1,0 +1,152 @@
+"""SEAL's file format, so that polynomials enter and leave SEAL as arrays of words.
+
+The binding offers only ``save(path)`` and ``load(context, path)``. The paths here name anonymous memory files, so
+nothing reaches a disk. Every header is written here; bytes of a peer only ever enter as words that were checked.
+
+Source: SEAL 4.3 (``serialization.h``, ``ciphertext.cpp``, ``plaintext.cpp``, ``dynarray.h``).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+from tenseal import sealapi
+
+from capc.errors import CapcError
+from capc.he.context import HeContext
+
+Words = NDArray[np.uint64]
+"""RNS polynomials as SEAL stores them: (..., primes, N), little-endian words."""
+
+SEED_BYTES = 64
+"""Length of the seed from which SEAL expands a uniform polynomial."""
+
+_HEADER = struct.Struct("<HBBBBHQ")
+_MAGIC, _HEADER_SIZE, _MAJOR, _MINOR = 0xA15E, 16, 4, 3
+_PLAIN, _ZSTANDARD = 0, 2
+_BLAKE2XB = 1
+_CIPHERTEXT = struct.Struct("<4QBQQQdQ")
+_PLAINTEXT = struct.Struct("<4QQd")
+_COUNT = struct.Struct("<Q")
+_DECOMPRESSED_LIMIT = 1 << 26
+"""Above the largest object that SEAL can hold: two polynomials of 2^15 coefficients under 15 primes."""
+
+
+class _Saved(Protocol):
+    def save(self, path: str, /) -> object: ...
+
+
+class _Loaded(Protocol):
+    def load(self, context: sealapi.SEALContext, path: str, /) -> object: ...
+
+
+_T = TypeVar("_T", bound=_Loaded)
+
+
+def make_ciphertext(context: HeContext, parms_id: Sequence[int], words: Words) -> sealapi.Ciphertext:
+    """A ciphertext in coefficient form from its words, (2, primes, N), each below its prime."""
+    body = _ciphertext_fields(parms_id, words.shape[-2], words.shape[-1], ntt=False) + _array(words)
+    return _load(sealapi.Ciphertext(), context, body)
+
+
+def make_seeded_ciphertext(context: HeContext, first: Words, seed: bytes) -> sealapi.Ciphertext:
+    """A request-level ciphertext from c0, (primes, N), and the seed of c1."""
+    body = _ciphertext_fields(context.data_id, *first.shape, ntt=False) + _array(first) + _generator(seed)
+    return _load(sealapi.Ciphertext(), context, body)
+
+
+def make_seeded_public_key(context: HeContext, first: Words, seed: bytes) -> sealapi.PublicKey:
+    """A public key from its first polynomial in NTT form, (primes, N), and the seed of the second."""
+    body = _ciphertext_fields(context.key_id, *first.shape, ntt=True) + _array(first) + _generator(seed)
+    return _load(sealapi.PublicKey(), context, body)
+
+
+def make_plaintext(context: HeContext, coefficients: Words) -> sealapi.Plaintext:
+    """A plaintext polynomial in coefficient form, (N,), each below 2^l."""
+    fields = _PLAINTEXT.pack(0, 0, 0, 0, coefficients.size, 1.0)
+    return _load(sealapi.Plaintext(), context, fields + _array(coefficients))
+
+
+def read_pair(saved: _Saved, primes: int, degree: int) -> Words:
+    """Both polynomials of a ciphertext or public key, (2, primes, N)."""
+    return _words(_save(saved), _CIPHERTEXT.size, (2, primes, degree))
+
+
+def read_seeded(saved: _Saved, primes: int, degree: int) -> tuple[Words, bytes]:
+    """c0, (primes, N), and the seed of c1, of a ciphertext that SEAL made in seeded form."""
+    body = _save(saved)
+    generator = body[-_HEADER_SIZE - 1 - SEED_BYTES :]
+    if generator[: _HEADER_SIZE + 1] != _generator(bytes(SEED_BYTES))[: _HEADER_SIZE + 1]:
+        raise CapcError("SEAL saved a seed in another form than version 4.3 does: install tenseal 0.3.18")
+    return _words(body[: -len(generator)], _CIPHERTEXT.size, (primes, degree)), generator[-SEED_BYTES:]
+
+
+def read_secret_key(saved: _Saved, primes: int, degree: int) -> Words:
+    """The secret polynomial in NTT form, (primes, N). Secret."""
+    return _words(_save(saved), _PLAINTEXT.size, (primes, degree))
+
+
+def read_plaintext(plaintext: sealapi.Plaintext, degree: int) -> Words:
+    """The N coefficients of a plaintext; SEAL leaves out leading zeros, which are put back."""
+    coefficients = np.zeros(degree, dtype=np.uint64)
+    present = plaintext.coeff_count()
+    coefficients[:present] = _words(_save(plaintext), _PLAINTEXT.size, (present,))
+    return coefficients
+
+
+def _ciphertext_fields(parms_id: Sequence[int], primes: int, degree: int, *, ntt: bool) -> bytes:
+    scale, correction_factor = 1.0, 1
+    return _CIPHERTEXT.pack(*parms_id, ntt, 2, degree, primes, scale, correction_factor)
+
+
+def _array(words: Words) -> bytes:
+    return _framed(_COUNT.pack(words.size) + words.astype("<u8", copy=False).tobytes())
+
+
+def _generator(seed: bytes) -> bytes:
+    return _framed(bytes([_BLAKE2XB]) + seed)
+
+
+def _framed(body: bytes) -> bytes:
+    return _HEADER.pack(_MAGIC, _HEADER_SIZE, _MAJOR, _MINOR, _PLAIN, 0, _HEADER_SIZE + len(body)) + body
+
+
+def _words(body: bytes, fields: int, shape: tuple[int, ...]) -> Words:
+    start = fields + _HEADER_SIZE + _COUNT.size
+    count = 1
+    for extent in shape:
+        count *= extent
+    if len(body) != start + 8 * count:
+        raise CapcError("SEAL saved an object of another size than version 4.3 does: install tenseal 0.3.18")
+    return np.frombuffer(body, dtype="<u8", count=count, offset=start).reshape(shape)
+
+
+def _load(target: _T, context: HeContext, body: bytes) -> _T:
+    descriptor = os.memfd_create("capc")
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(_framed(body))
+        target.load(context.seal, f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
+    return target
+
+
+def _save(saved: _Saved) -> bytes:
+    descriptor = os.memfd_create("capc")
+    try:
+        saved.save(f"/proc/self/fd/{descriptor}")
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read()
+    finally:
+        os.close(descriptor)
+    compression = _HEADER.unpack_from(data)[4]
+    if compression == _PLAIN:
+        return data[_HEADER_SIZE:]
+    return zstandard.ZstdDecompressor().decompress(data[_HEADER_SIZE:], max_output_size=_DECOMPRESSED_LIMIT)

@@ -1,0 +1,198 @@
+"""Attacks of an honest-but-curious key holder: each succeeds when one mitigation is off, and fails on the real build.
+
+Most run on a parameter set with one data prime, where the modulus switch does nothing: it would hide c1 and the
+noise partly by rounding, and nothing of the guarantee rests on that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tenseal import sealapi
+
+from capc.he import BfvLinear, blinding, keys, scheme, serialisation
+from capc.he.keys import PublicKey
+from capc.linear import LayerShape, Matrix
+from capc.randomness import RandomSource
+from he.key_holder import Integers, KeyHolder, OpenSecretKey
+from he.support import Setting, altered, one_level
+
+Switch = Callable[[], None]
+"""Turns one mitigation off until the test ends."""
+
+
+@pytest.fixture
+def without_fresh_zero(monkeypatch: pytest.MonkeyPatch) -> Switch:
+    """The blinding keeps its mask and flooding, and loses its encryption of zero."""
+
+    def weak(
+        public_key: PublicKey, positions: Sequence[int], addend: Sequence[int], source: RandomSource
+    ) -> sealapi.Ciphertext:
+        noise = blinding.flooding_noise(source, len(positions), public_key.context.flood_bits)
+        return blinding._offset(public_key.context, positions, addend, noise)
+
+    return lambda: monkeypatch.setattr(scheme, "blinding_ciphertext", weak)
+
+
+@pytest.fixture
+def without_flooding(monkeypatch: pytest.MonkeyPatch) -> Switch:
+    """The blinding keeps its mask and encryption of zero, and loses its flooding noise."""
+
+    def weak(source: RandomSource, count: int, bits: int) -> list[int]:
+        return [0] * count
+
+    return lambda: monkeypatch.setattr(blinding, "flooding_noise", weak)
+
+
+class SendsEveryCoefficient(BfvLinear):
+    """Sends all of c0, as a ciphertext in SEAL's own form would."""
+
+    def _pack_response(self, result: sealapi.Ciphertext, positions: Sequence[int]) -> bytes:
+        return super()._pack_response(result, range(self._context.degree))
+
+
+def _evaluate(
+    setting: Setting, weights: Matrix, request: bytes, label: str, build: BfvLinear | None = None
+) -> tuple[list[int], bytes]:
+    build = build or setting.scheme
+    addend = setting.elements(len(weights), label + "/mask")
+    return addend, build.evaluate(setting.public_key, build.prepare(weights), request, addend, setting.source(label))
+
+
+def _recovered_by_division(setting: Setting, shape: LayerShape, weights: Matrix) -> float:
+    """The share of weights that division of c1 by c1 returns."""
+    holder = KeyHolder(setting)
+    (prime,) = holder.context.data_primes
+    request = setting.scheme.encrypt(setting.secret_key, shape, setting.elements(shape.inputs, "x"))
+    _, response = _evaluate(setting, weights, request, "division")
+    positions = setting.scheme._tiling(shape).positions(slice(0, shape.outputs))
+    before = holder.to_ntt(holder.request_pair(request))[1, 0]
+    after = holder.to_ntt(holder.response_pair(response, positions))[1, 0]
+    quotient = [int(b) * pow(int(a), -1, prime) for a, b in zip(before, after, strict=True)]
+    polynomial = holder.centred_from_ntt(np.array(quotient, dtype=object))
+    hits = 0
+    for output, row in enumerate(weights):
+        hits += sum(polynomial[output * shape.inputs + shape.inputs - 1 - j] == weight for j, weight in enumerate(row))
+    return hits / (shape.inputs * shape.outputs)
+
+
+@pytest.mark.req("CAPC-HE-002")
+def test_division_of_c1_returns_all_weights_only_without_the_fresh_encryption_of_zero(
+    without_fresh_zero: Switch,
+) -> None:
+    setting, shape = one_level(), LayerShape(64, 32)
+    weights = setting.weights(shape, "secret weights", 11)
+    # A residue modulo a 60-bit prime equals a given weight with probability 2^-60.
+    assert _recovered_by_division(setting, shape, weights) == 0
+    without_fresh_zero()
+    assert _recovered_by_division(setting, shape, weights) == 1
+
+
+def _matching_candidates(setting: Setting, shape: LayerShape, candidates: list[Matrix], truth: int) -> list[int]:
+    """The candidates whose product with the request has the c1 of the response."""
+    holder = KeyHolder(setting)
+    request = setting.scheme.encrypt(setting.secret_key, shape, setting.elements(shape.inputs, "x"))
+    _, response = _evaluate(setting, candidates[truth], request, "candidates")
+    context = holder.context
+    positions = setting.scheme._tiling(shape).positions(slice(0, shape.outputs))
+    seen = serialisation.read_pair(holder.response_pair(response, positions), *holder.size)[1]
+    matching = []
+    for index, weights in enumerate(candidates):
+        inputs = setting.scheme._read_request(setting.scheme._tiling(shape), request)
+        product = setting.scheme._product(inputs, setting.scheme.prepare(weights).blocks[0])
+        context.evaluator.mod_switch_to_inplace(product, list(context.response_id))
+        if (serialisation.read_pair(product, *holder.size)[1] == seen).all():
+            matching.append(index)
+    return matching
+
+
+@pytest.mark.req("CAPC-HE-002")
+@pytest.mark.parametrize("name", ["default", "test"])
+def test_candidate_models_are_told_apart_only_without_the_fresh_encryption_of_zero(
+    without_fresh_zero: Switch, name: str
+) -> None:
+    setting, shape = altered(name), LayerShape(16, 4)
+    candidates = [setting.weights(shape, f"model {index}", 14) for index in range(3)]
+    assert _matching_candidates(setting, shape, candidates, 1) == []
+    without_fresh_zero()
+    assert _matching_candidates(setting, shape, candidates, 1) == [1]
+
+
+@pytest.mark.req("CAPC-HE-004")
+@pytest.mark.parametrize("name", ["default", "toy"])
+def test_a_unit_query_returns_the_matrix_only_when_unused_coefficients_are_sent(name: str) -> None:
+    setting, shape = altered(name), LayerShape(64, 32)
+    holder, degree = KeyHolder(setting), setting.scheme._context.degree
+    weights = setting.weights(shape, "secret weights", 11)
+    modulus = 1 << setting.widths.logit_bits
+    request = setting.scheme.encrypt(setting.secret_key, shape, [1] + [0] * 63)
+
+    def recovered(build: BfvLinear, positions: list[int]) -> int:
+        _, response = _evaluate(setting, weights, request, "unit", build)
+        plain = sealapi.Plaintext()
+        setting.secret_key.decryptor.decrypt(holder.response_pair(response, positions), plain)
+        polynomial = serialisation.read_plaintext(plain, degree)
+        return sum(
+            int(polynomial[output * 64 + 63 - j]) == weights[output][j] % modulus
+            for output in range(32)
+            for j in range(1, 64)
+        )
+
+    assert recovered(SendsEveryCoefficient(setting.widths), list(range(degree))) == 32 * 63
+    # By chance: 2016 guesses, each right with probability at most 2^-12.
+    assert recovered(setting.scheme, [63 + 64 * output for output in range(32)]) < 12
+
+
+def _noise(setting: Setting, phase: Integers, message: Integers) -> NDArray[np.float64]:
+    """phase - q m / 2^l modulo q, the fraction included."""
+    scale, q = 1 << setting.widths.logit_bits, setting.scheme._context.modulus
+    scaled = (phase * scale - q * message + q * scale // 2) % (q * scale) - q * scale // 2
+    return (scaled / scale).astype(np.float64)
+
+
+def _noise_correlation(setting: Setting, shape: LayerShape, weights: Matrix, queries: int) -> tuple[float, list[float]]:
+    """Correlation of the weights with their least-squares estimate from the noise of responses."""
+    holder, degree = KeyHolder(setting), setting.scheme._context.degree
+    unknowns = shape.inputs * shape.outputs
+    positions = setting.scheme._tiling(shape).positions(slice(0, shape.outputs))
+    equations, noises = [], []
+    for query in range(queries):
+        vector = setting.elements(shape.inputs, f"x{query}")
+        request = setting.scheme.encrypt(setting.secret_key, shape, vector)
+        addend, response = _evaluate(setting, weights, request, f"noise{query}")
+        message = np.zeros(degree, dtype=object)
+        message[: shape.inputs] = vector
+        known = _noise(setting, holder.phase(holder.request_pair(request)), message)
+        result = setting.scheme.decrypt(setting.secret_key, shape, response)
+        assert result == setting.expected(weights, vector, addend)
+        phase = holder.phase(holder.response_pair(response, positions))
+        noises += _noise(setting, phase[positions], np.array(result, dtype=object)).tolist()
+        for position in positions:
+            equations.append([known[position - k] if k <= position else -known[position - k] for k in range(unknowns)])
+    estimate, *_ = np.linalg.lstsq(np.array(equations), np.array(noises), rcond=None)
+    secret = [weights[k // shape.inputs][shape.inputs - 1 - k % shape.inputs] for k in range(unknowns)]
+    return abs(np.corrcoef(estimate, secret)[0, 1]), noises
+
+
+@pytest.mark.req("CAPC-HE-003")
+def test_regression_on_the_noise_returns_the_weights_only_without_flooding(
+    without_flooding: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "SecretKey", OpenSecretKey)
+    shape, scheme_in_use = LayerShape(8, 4), one_level().scheme
+    secret_key, payload = scheme_in_use.generate_keys()
+    setting = replace(one_level(), secret_key=secret_key, public_key=scheme_in_use.read_public_key(payload))
+    weights = setting.weights(shape, "secret weights", 11)
+    correlation, noises = _noise_correlation(setting, shape, weights, 24)
+    # For 32 weights a correlation of 0.8 by chance has probability below 2^-20.
+    assert correlation < 0.8
+    bound = 1 << setting.widths.he_flood_bits
+    assert 0.9 * bound < max(abs(noise) for noise in noises) < 1.001 * bound
+    without_flooding()
+    correlation, noises = _noise_correlation(setting, shape, weights, 24)
+    assert correlation > 0.999
+    assert max(abs(noise) for noise in noises) < 1 << 20

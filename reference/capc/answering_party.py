@@ -1,7 +1,8 @@
 """The answering party's steps. Bytes in, bytes out; no step draws randomness or does any I/O.
 
 Per query: evaluate a layer under encryption, garble its activation, and so on to the last layer, whose circuit shares
-the vote; then send the masked vote share to the guardian. Spec: CAPC-ROLE-007 to CAPC-ROLE-012, CAPC-ARG-005, CAPC-AGG-002.
+the vote; then send the masked vote share to the guardian. Spec: CAPC-ROLE-007 to CAPC-ROLE-012, CAPC-ARG-005,
+CAPC-AGG-002.
 
 Learns: that a query took place, its shape, the participant set. Not the query, its own vote, or the label.
 """

@@ -7,6 +7,19 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """The protocol's steps, in their order, as reports name them (spec/06-protocol.md)."""
+
+    SETUP = "setup"
+    LINEAR = "1a_linear"
+    RELU = "1a_relu"
+    MASKED_LOGITS = "1b_masked_logits"
+    ARGMAX = "1c_argmax"
+    AGGREGATION = "2_aggregation"
+    RELEASE = "3_release"
 
 
 @dataclass
@@ -16,7 +29,7 @@ class StepCost:
     Attributes:
         seconds: computing time of all parties together, as they run one after another in one process.
         bytes: length of all messages, headers included.
-        rounds: flights of messages that must wait for each other; parallel ones to several parties count once.
+        rounds: flights of messages that must wait for each other; what can be sent at the same time counts once.
     """
 
     seconds: float = 0.0
@@ -25,31 +38,41 @@ class StepCost:
 
 
 class CostMeter:
-    """Collects :class:`StepCost` by step name. A lane is one peer of a step; lanes run in parallel on a network."""
+    """Collects :class:`StepCost`. A lane is a pair of parties; lanes run in parallel on a network."""
 
     def __init__(self) -> None:
-        self.steps: dict[str, StepCost] = {}
-        self._flights: defaultdict[str, defaultdict[object, int]] = defaultdict(lambda: defaultdict(int))
+        self._costs: defaultdict[Step, StepCost] = defaultdict(StepCost)
+        self._flights: defaultdict[Step, defaultdict[object, set[object]]] = defaultdict(lambda: defaultdict(set))
+
+    @property
+    def steps(self) -> dict[str, StepCost]:
+        """The steps that took place, in the protocol's order."""
+        return {step.value: self._costs[step] for step in Step if step in self._costs}
 
     @contextmanager
-    def computing(self, step: str) -> Iterator[None]:
+    def computing(self, step: Step) -> Iterator[None]:
         """Adds the time that the block takes to a step."""
         start = time.perf_counter()
         try:
             yield
         finally:
-            self._step(step).seconds += time.perf_counter() - start
+            self._costs[step].seconds += time.perf_counter() - start
 
-    def message(self, step: str, lane: object, length: int) -> None:
-        """Counts one message of a step."""
-        self._step(step).bytes += length
-        self._flights[step][lane] += 1
+    def message(self, step: Step, lane: object, length: int, flight: object = None) -> None:
+        """Counts one message of a step.
+
+        Args:
+            step: what it belongs to.
+            lane: the pair of parties.
+            length: in bytes.
+            flight: messages of one lane with the same flight are sent at the same time; None for one of its own.
+        """
+        self._costs[step].bytes += length
+        flights = self._flights[step][lane]
+        flights.add(len(flights) if flight is None else flight)
 
     def close_lanes(self) -> None:
         """Ends a query or the set-up: a step took as many rounds as its longest lane has flights."""
         for step, lanes in self._flights.items():
-            self._step(step).rounds += max(lanes.values())
+            self._costs[step].rounds += max(len(flights) for flights in lanes.values())
         self._flights.clear()
-
-    def _step(self, step: str) -> StepCost:
-        return self.steps.setdefault(step, StepCost())

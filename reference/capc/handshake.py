@@ -30,10 +30,12 @@ def check_hello(session: Session, sender: Party, receiver: Party, message: bytes
     if payload == mine:
         return
     try:
-        theirs = json.loads(payload)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        theirs = json.loads(payload.decode("ascii"))
+    except (ValueError, RecursionError):
+        # ValueError is also what Python raises for an integer of too many digits.
         raise ProtocolError(ErrorCode.NON_CANONICAL, sender, "hello is not a session document") from None
-    raise ProtocolError(ErrorCode.PARAMETER_MISMATCH, sender, _first_difference(json.loads(mine), theirs))
+    difference = _first_difference(json.loads(mine), theirs) or "the documents differ only in their encoding"
+    raise ProtocolError(ErrorCode.PARAMETER_MISMATCH, sender, difference)
 
 
 def _envelope(sender: Party, receiver: Party) -> Envelope:
@@ -41,17 +43,34 @@ def _envelope(sender: Party, receiver: Party) -> Envelope:
 
 
 def _first_difference(mine: object, theirs: object, place: str = "") -> str:
-    """The first place, in the order of the document, at which two documents differ."""
+    """The first place, in the order of the document, at which two documents differ; empty if there is none."""
     if isinstance(mine, dict) and isinstance(theirs, dict):
-        for key in sorted(mine.keys() | theirs.keys()):
-            if key not in mine or key not in theirs or mine[key] != theirs[key]:
-                return _first_difference(mine.get(key), theirs.get(key), f"{place}.{key}" if place else key)
+        keys = sorted(mine.keys() | theirs.keys())
+        return next(filter(None, (_difference_in_field(mine, theirs, key, place) for key in keys)), "")
     if isinstance(mine, list) and isinstance(theirs, list):
         if len(mine) != len(theirs):
             return f"{place} has {len(mine)} entries here and {len(theirs)} there"
-        for index, (own, other) in enumerate(zip(mine, theirs, strict=True)):
-            if own != other:
-                return _first_difference(own, other, f"{place}[{index}]")
-    if mine == theirs:
-        return "the documents differ only in their encoding"
-    return f"{place} is {mine!r} here and {str(theirs)[:80]!r} there"
+        entries = enumerate(zip(mine, theirs, strict=True))
+        return next(filter(None, (_first_difference(*pair, f"{place}[{index}]") for index, pair in entries)), "")
+    # In Python 1 equals True and 1.0; in a document they are three values.
+    if type(mine) is type(theirs) and mine == theirs:
+        return ""
+    return f"{place or 'the document'} is {_shown(mine)} here and {_shown(theirs)} there"
+
+
+def _difference_in_field(mine: dict[str, object], theirs: dict[str, object], key: str, place: str) -> str:
+    if key not in mine:
+        return f"{place or 'the document'} has a field {_shown(key)} there and not here"
+    inner = f"{place}.{key}" if place else key
+    if key not in theirs:
+        return f"{inner} is {_shown(mine[key])} here and missing there"
+    return _first_difference(mine[key], theirs[key], inner)
+
+
+def _shown(value: object) -> str:
+    """A value of a peer in a line for people: short, printable, and without following its nesting."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return ascii(value)[:80]

@@ -21,7 +21,7 @@ from capc.answering_party import (
     answering_party_open_query,
     answering_party_send_vote,
 )
-from capc.costs import CostMeter, StepCost
+from capc.costs import CostMeter, Step, StepCost
 from capc.errors import BudgetExhaustedError, InputError
 from capc.handshake import check_hello, hello
 from capc.ideal import ideal_functionality
@@ -57,7 +57,7 @@ from capc.suite import Suite
 class Observer(Protocol):
     """Sees every message, and the states that steps return. Only tests attach one: it sees all secrets."""
 
-    def message(self, step: str, sender: Party, receiver: Party, message: bytes) -> None:
+    def message(self, step: Step, sender: Party, receiver: Party, message: bytes) -> None:
         """Called for every message, as it is handed over."""
 
     def state(self, party: Party, state: object) -> None:
@@ -65,7 +65,7 @@ class Observer(Protocol):
 
 
 class _NoObserver:
-    def message(self, step: str, sender: Party, receiver: Party, message: bytes) -> None:
+    def message(self, step: Step, sender: Party, receiver: Party, message: bytes) -> None:
         """Sees nothing."""
 
     def state(self, party: Party, state: object) -> None:
@@ -127,7 +127,7 @@ class Collaboration:
         self._draw_seed = draw_seed
         self._observer: Observer = observer or _NoObserver()
         self._meter = CostMeter()
-        with self._meter.computing("setup"):
+        with self._meter.computing(Step.SETUP):
             self._querying_party, self._answering_parties, self._guardian = self._set_up()
         self._meter.close_lanes()
 
@@ -157,26 +157,26 @@ class Collaboration:
             votes.append(vote)
         # Step 2.
         self._guardian, collecting = privacy_guardian_open_query(self._guardian)
-        with self._meter.computing("2_aggregation"):
+        with self._meter.computing(Step.AGGREGATION):
             messages = {
                 vote.party.me: self._hand_over(
-                    "2_aggregation", vote.party.me, PRIVACY_GUARDIAN, answering_party_send_vote(vote)
+                    Step.AGGREGATION, vote.party.me, PRIVACY_GUARDIAN, answering_party_send_vote(vote)
                 )
                 for vote in votes
             }
             aggregated = privacy_guardian_aggregate(collecting, messages)
         # Step 3: the account is charged before any noise is drawn.
-        with self._meter.computing("3_release"):
+        with self._meter.computing(Step.RELEASE):
             awaiting, columns = querying_party_request_release(turn, shares, self._draw_seed())
-            self._hand_over("3_release", QUERYING_PARTY, PRIVACY_GUARDIAN, columns)
+            self._hand_over(Step.RELEASE, QUERYING_PARTY, PRIVACY_GUARDIAN, columns)
             receipt = self._account.reserve(self._session.tag, aggregated.query, aggregated.inputs_digest)
             released, circuits = privacy_guardian_release(aggregated, receipt, columns, self._draw_seed())
-            self._hand_over("3_release", PRIVACY_GUARDIAN, QUERYING_PARTY, circuits)
+            self._hand_over(Step.RELEASE, PRIVACY_GUARDIAN, QUERYING_PARTY, circuits)
             self._observer.state(PRIVACY_GUARDIAN, released)
             self._observer.state(QUERYING_PARTY, awaiting)
             answer = querying_party_finish_release(awaiting, circuits)
             if answer.answered_message is not None:
-                self._hand_over("3_release", QUERYING_PARTY, PRIVACY_GUARDIAN, answer.answered_message)
+                self._hand_over(Step.RELEASE, QUERYING_PARTY, PRIVACY_GUARDIAN, answer.answered_message)
                 answered = privacy_guardian_read_answered(released, answer.answered_message)
                 self._account.settle(receipt, answered=answered)
         self._meter.close_lanes()
@@ -194,7 +194,7 @@ class Collaboration:
         last = len(self._session.layer_sizes(peer)) - 2
         while True:
             is_last = awaiting_request.layer == last
-            linear, circuit = ("1b_masked_logits", "1c_argmax") if is_last else ("1a_linear", "1a_relu")
+            linear, circuit = (Step.MASKED_LOGITS, Step.ARGMAX) if is_last else (Step.LINEAR, Step.RELU)
             with self._meter.computing(linear):
                 awaiting_response, request = querying_party_request_layer(layer_input)
                 self._hand_over(linear, QUERYING_PARTY, peer, request)
@@ -227,7 +227,7 @@ class Collaboration:
         for sender in everyone:
             for receiver in everyone:
                 if sender != receiver:
-                    message = self._hand_over("setup", sender, receiver, hello(session, sender, receiver))
+                    message = self._hand_over(Step.SETUP, sender, receiver, hello(session, sender, receiver), "hello")
                     check_hello(session, sender, receiver, message)
         joining_querying_party, he_keys, offers = querying_party_begin_setup(session, suite, seed())
         choices: dict[Party, bytes] = {}
@@ -235,19 +235,23 @@ class Collaboration:
         for state, _ in joining:
             me = state.me
             mask_keys = {
-                other.me: self._hand_over("setup", other.me, me, keys[me]) for other, keys in joining if other.me != me
+                other.me: self._hand_over(Step.SETUP, other.me, me, keys[me], "keys")
+                for other, keys in joining
+                if other.me != me
             }
-            key = self._hand_over("setup", QUERYING_PARTY, me, he_keys[me])
-            offer = self._hand_over("setup", QUERYING_PARTY, me, offers[me])
+            key = self._hand_over(Step.SETUP, QUERYING_PARTY, me, he_keys[me], "keys")
+            offer = self._hand_over(Step.SETUP, QUERYING_PARTY, me, offers[me], "keys")
             party, choice = answering_party_finish_setup(state, key, offer, mask_keys, seed())
             parties.append(party)
-            choices[me] = self._hand_over("setup", me, QUERYING_PARTY, choice)
-        offer = self._hand_over("setup", QUERYING_PARTY, PRIVACY_GUARDIAN, offers[PRIVACY_GUARDIAN])
+            choices[me] = self._hand_over(Step.SETUP, me, QUERYING_PARTY, choice, "choices")
+        offer = self._hand_over(Step.SETUP, QUERYING_PARTY, PRIVACY_GUARDIAN, offers[PRIVACY_GUARDIAN], "keys")
         guardian, choice = privacy_guardian_setup(session, suite, offer, seed())
-        choices[PRIVACY_GUARDIAN] = self._hand_over("setup", PRIVACY_GUARDIAN, QUERYING_PARTY, choice)
+        choices[PRIVACY_GUARDIAN] = self._hand_over(Step.SETUP, PRIVACY_GUARDIAN, QUERYING_PARTY, choice, "choices")
         return querying_party_finish_setup(joining_querying_party, choices), parties, guardian
 
-    def _hand_over(self, step: str, sender: Party, receiver: Party, message: bytes) -> bytes:
-        self._meter.message(step, frozenset((sender, receiver)), len(message))
+    def _hand_over(
+        self, step: Step, sender: Party, receiver: Party, message: bytes, flight: str | None = None
+    ) -> bytes:
+        self._meter.message(step, frozenset((sender, receiver)), len(message), flight)
         self._observer.message(step, sender, receiver, message)
         return message

@@ -14,15 +14,12 @@ from dataclasses import dataclass, replace
 
 from capc import primitives, ring, sharing
 from capc.channel import Channel
-from capc.circuits.builder import Circuit
-from capc.circuits.relu import relu_circuit
-from capc.circuits.vote import vote_circuit
+from capc.circuits.activation import activation_circuit
 from capc.circuits.words import words_to_bits
 from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
 from capc.linear import multiply
 from capc.messages import MaskKey, MessageType, VoteShares
 from capc.model import QuantisedModel
-from capc.parameters import ParameterSet
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.primitives import Point, Scalar
 from capc.randomness import Seed
@@ -89,13 +86,6 @@ class VoteReady(SingleUse):
     party: AnsweringParty
     query: int
     vote_share: tuple[int, ...]
-
-
-def activation_circuit(widths: ParameterSet, layer_sizes: tuple[int, ...], layer: int) -> tuple[Circuit, int]:
-    """The circuit after a layer, and its instances: one ReLU per hidden unit, or one vote after the last layer."""
-    if layer < len(layer_sizes) - 2:
-        return relu_circuit(widths.logit_bits, widths.fraction_bits), layer_sizes[layer + 1]
-    return vote_circuit(layer_sizes[-1], widths.logit_bits, widths.vote_bits), 1
 
 
 def answering_party_begin_setup(

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from capc import ring, sharing
-from capc.answering_party import activation_circuit
 from capc.channel import Channel
 from capc.circuits import release
+from capc.circuits.activation import activation_circuit
 from capc.circuits.words import bits_to_words, words_to_bits
 from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
 from capc.linear import LayerShape

@@ -1,0 +1,134 @@
+"""The commands of ``capc`` and their options. Heavy imports happen inside a command, so that help is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from capc.errors import InputError
+from capc.job.environment import installed_version
+
+app = typer.Typer(
+    name="capc",
+    help="Confidential and private collaborative learning: the reference implementation.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""The base of what the option parser raises; releases of typer take it from different modules."""
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Runs one command and returns its exit code.
+
+    Raises:
+        InputError: the arguments or the input cannot be used.
+    """
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=list(arguments), prog_name="capc", standalone_mode=False)
+    except _UsageError as error:
+        raise InputError(f"{_message(error)} See capc --help.") from None
+    return int(code or 0)
+
+
+def _message(error: Exception) -> str:
+    format_message = getattr(error, "format_message", None)
+    return str(format_message()) if callable(format_message) else str(error)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"capc {installed_version('capc') or 'not installed'}")
+        raise typer.Exit
+
+
+@app.callback()
+def _capc(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+_Text = str | None
+
+
+@app.command()
+def run(
+    config: Annotated[_Text, typer.Option(metavar="FILE.toml", help="Options by name; flags go before it.")] = None,
+    data: Annotated[
+        _Text, typer.Option(metavar="FILE.npz", help="Arrays x (n x d) and y (n). Default: scikit-learn's digits.")
+    ] = None,
+    parties: Annotated[_Text, typer.Option(metavar="K", help="Answering parties. Default: 20.")] = None,
+    queries: Annotated[_Text, typer.Option(metavar="N", help="Queries, if the budget allows. Default: 20.")] = None,
+    partition: Annotated[_Text, typer.Option(metavar="iid|skewed", help="Division of the rows. Default: iid.")] = None,
+    parameters: Annotated[
+        _Text, typer.Option(metavar="NAME", help="Parameter set: default, test or toy. Default: default.")
+    ] = None,
+    mechanism: Annotated[
+        _Text, typer.Option(metavar="rounded_gaussian|discrete_gaussian", help="Noise. Default: rounded_gaussian.")
+    ] = None,
+    adjacency: Annotated[
+        _Text, typer.Option(metavar="replace_one|null_vote", help="Neighbouring relation. Default: replace_one.")
+    ] = None,
+    charge: Annotated[
+        _Text, typer.Option(metavar="worst_case|realised", help="What is charged. Default: worst_case.")
+    ] = None,
+    sigma: Annotated[
+        _Text, typer.Option(metavar="VOTES", help="Noise deviation. Default: fits the queries into the budget.")
+    ] = None,
+    threshold: Annotated[
+        _Text, typer.Option(metavar="VOTES", help="Withhold labels below this count. Default: none.")
+    ] = None,
+    threshold_sigma: Annotated[
+        _Text, typer.Option(metavar="VOTES", help="Deviation of the threshold's noise. Default: that of the classes.")
+    ] = None,
+    epsilon: Annotated[_Text, typer.Option(metavar="EPSILON", help="Privacy budget. Default: 10.")] = None,
+    delta: Annotated[_Text, typer.Option(metavar="DELTA", help="Delta of the budget. Default: 0.00001.")] = None,
+    seed: Annotated[
+        _Text, typer.Option(metavar="N", help="Decides data split and training, never masks or noise. Default: 0.")
+    ] = None,
+    json: Annotated[_Text, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")] = None,
+) -> None:
+    """Label real queries under encryption and differential privacy, then retrain and report.
+
+    Trains the parties' models on a split of the data, runs the whole protocol in this process for each query,
+    and retrains the querying party's model with the labels that it got.
+    """
+    given = {
+        "data": data,
+        "parties": parties,
+        "queries": queries,
+        "partition": partition,
+        "parameters": parameters,
+        "mechanism": mechanism,
+        "adjacency": adjacency,
+        "charge": charge,
+        "sigma": sigma,
+        "threshold": threshold,
+        "threshold_sigma": threshold_sigma,
+        "epsilon": epsilon,
+        "delta": delta,
+        "seed": seed,
+    }
+    from capc.cli import run_command  # noqa: PLC0415  # needs NumPy and torch
+
+    flags = {name: text for name, text in given.items() if text is not None}
+    raise typer.Exit(run_command.run(flags, None if config is None else Path(config), json))
+
+
+@app.command()
+def doctor(
+    json: Annotated[_Text, typer.Option(metavar="FILE", help="Write what was found as JSON; - is stdout.")] = None,
+) -> None:
+    """Show which packages are installed, what they are for, and how to get the missing ones."""
+    from capc.cli import doctor_command  # noqa: PLC0415  # rich is not needed for help
+
+    raise typer.Exit(doctor_command.run(json))

@@ -1,0 +1,38 @@
+"""``capc doctor``: what is installed, and what to install."""
+
+from __future__ import annotations
+
+import platform
+
+from rich.table import Table
+
+from capc.cli.output import Output
+from capc.job.environment import REMEDY, installed_version, requirements
+
+EXIT_INCOMPLETE = 1
+
+
+def run(json_target: str | None) -> int:
+    """Shows every package of every extra. The exit code is 0 if ``capc run`` has all that it needs, else 1."""
+    output = Output(json_target)
+    found = requirements()
+    missing = sorted({entry.distribution for entry in found if entry.version is None})
+    table = Table(title=f"capc {installed_version('capc') or 'not installed'}, Python {platform.python_version()}")
+    for heading in ("extra", "package", "version"):
+        table.add_column(heading)
+    for entry in found:
+        table.add_row(entry.extra, entry.distribution, entry.version or "[red]missing[/red]")
+    output.console.print(table)
+    if missing:
+        output.console.print(f"Missing: {', '.join(missing)}. {REMEDY}.", markup=False)
+    else:
+        output.console.print("capc run has everything that it needs.")
+    output.finish(
+        {
+            "capc": installed_version("capc"),
+            "python": platform.python_version(),
+            "packages": {entry.distribution: entry.version for entry in found},
+            "missing": missing,
+        }
+    )
+    return EXIT_INCOMPLETE if missing else 0

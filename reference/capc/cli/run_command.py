@@ -1,0 +1,71 @@
+"""``capc run``: the main job with progress bars, a table at the end, and a JSON report at every moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from capc.cli import EXIT_INTERRUPTED, EXIT_OK
+from capc.cli.output import Output
+from capc.cli.run_table import show
+from capc.job.config import resolve
+from capc.job.job import Job
+from capc.job.observer import Stage
+from capc.job.plan import prepare
+from capc.job.report import document
+
+
+def run(flags: Mapping[str, str], config: Path | None, json_target: str | None) -> int:
+    """Runs the job and reports; returns the exit code.
+
+    Raises:
+        InputError: something cannot be used; nothing was trained or sent, unless a model could wrap: then nothing
+            was sent.
+    """
+    output = Output(json_target)
+    plan = prepare(resolve(flags, config))
+    watcher = _Watcher(output)
+    job = Job(plan, watcher)
+    watcher.job = job
+    code = EXIT_OK
+    try:
+        with watcher.progress:
+            job.run()
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    report = document(job.state)
+    output.finish(report)
+    show(job.state, output.console)
+    return code
+
+
+class _Watcher:
+    """Shows progress on standard error, and keeps the JSON file up to date."""
+
+    def __init__(self, output: Output) -> None:
+        self.job: Job | None = None
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+        )
+        self._output = output
+        self._tasks: dict[Stage, TaskID] = {}
+
+    def started(self, stage: Stage, total: int) -> None:
+        """Adds a bar."""
+        self._tasks[stage] = self.progress.add_task(stage.value, total=total)
+
+    def advanced(self, stage: Stage) -> None:
+        """Moves a bar."""
+        self.progress.advance(self._tasks[stage])
+
+    def changed(self) -> None:
+        """Saves the report."""
+        if self.job is not None:
+            self._output.save(document(self.job.state))

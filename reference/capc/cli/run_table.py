@@ -1,0 +1,76 @@
+"""The report of a run for people."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from capc.job.state import JobState, Status
+from capc.privacy import budget_statement, spent_statement
+
+_ENDINGS = {
+    Status.COMPLETE: "Complete: every planned query was asked.",
+    Status.BUDGET_EXHAUSTED: "Stopped: the budget does not allow another query.",
+    Status.INTERRUPTED: "Interrupted: this is what was done until then.",
+}
+
+
+def show(state: JobState, console: Console) -> None:
+    """Prints the report of a run, also of one that was interrupted."""
+    console.print(_ENDINGS[state.status])
+    if state.queries:
+        console.print(_queries(state))
+    console.print(_summary(state))
+    if state.labeller is not None:
+        console.print(_steps(state))
+
+
+def _queries(state: JobState) -> Table:
+    table = Table(title="Queries")
+    for heading in ("query", "row", "released", "ideal", "true", "seconds"):
+        table.add_column(heading, justify="right")
+    classes, labels = state.plan.dataset.classes, state.plan.dataset.labels
+    for query in state.queries:
+        table.add_row(
+            str(query.index),
+            str(query.row),
+            "withheld" if query.label is None else str(classes[query.label]),
+            "withheld" if query.ideal_label is None else str(classes[query.ideal_label]),
+            str(classes[labels[query.row]]),
+            f"{query.seconds:.2f}",
+        )
+    return table
+
+
+def _summary(state: JobState) -> Table:
+    table = Table(title="Summary", show_header=False)
+    table.add_column("what", no_wrap=True)
+    table.add_column("figure", overflow="fold")
+    labels = state.plan.dataset.labels
+    asked = len(state.queries)
+    released = [query for query in state.queries if query.label is not None]
+    equal = sum(query.label == query.ideal_label for query in state.queries)
+    right = sum(query.label == int(labels[query.row]) for query in released)
+    table.add_row("queries", f"{asked} of {state.plan.config.queries} asked")
+    table.add_row("labels", f"{len(released)} released, {asked - len(released)} withheld")
+    table.add_row("agreement", f"{equal} of {asked} equal to the ideal functionality")
+    table.add_row("correct", f"{right} of {len(released)} released labels are those of the data")
+    table.add_row("noise", f"sigma = {float(state.account.policy.sigma):g} votes on each class")
+    table.add_row("enforced", str(budget_statement(state.account)))
+    table.add_row("realised", str(spent_statement(state.account)))
+    if state.before is not None:
+        table.add_row("before", f"accuracy {state.before.accuracy:.3f}, balanced {state.before.balanced:.3f}")
+    if state.after is not None:
+        table.add_row("after", f"accuracy {state.after.accuracy:.3f}, balanced {state.after.balanced:.3f}")
+    return table
+
+
+def _steps(state: JobState) -> Table:
+    table = Table(title="Protocol steps, all parties and queries together")
+    table.add_column("step")
+    for heading in ("seconds", "bytes", "rounds"):
+        table.add_column(heading, justify="right")
+    costs = {} if state.labeller is None else state.labeller.costs
+    for name, cost in costs.items():
+        table.add_row(name, f"{cost.seconds:.2f}", f"{cost.bytes:,}", str(cost.rounds))
+    return table

@@ -1,0 +1,133 @@
+"""The options of the main job, and how they reach it: flags over a TOML file over defaults (CAPC-RUN-001)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+
+from capc.errors import InputError
+from capc.job.options import OPTIONS, OptionValue, flag
+from capc.learning.partition import Partition
+from capc.parameters import Adjacency, Charge, NoiseName
+
+
+@dataclass(frozen=True)
+class JobConfig:
+    """The options of one run. Deviations and the threshold are in votes, as exact rationals.
+
+    Attributes:
+        data: an ``.npz`` archive; None takes scikit-learn's digits.
+        parties: K, the number of answering parties.
+        queries: how many points of the pool to ask about, as far as the budget allows.
+        partition: how the answering parties' rows are divided.
+        parameters: the name of a published parameter set.
+        mechanism: the law of the noise.
+        adjacency: the neighbouring relation of the budget.
+        charge: which costs the account charges.
+        sigma: deviation of the noise on each class; None calibrates it so that ``queries`` fit the budget.
+        threshold: T of Confident-GNMax; None answers every query.
+        threshold_sigma: deviation of the threshold noise; None takes the one of the classes.
+        epsilon: the budget.
+        delta: the budget's delta.
+        seed: decides the split of the data and the training, and nothing else (CAPC-RUN-002).
+        places: where each option was given that was given, by name.
+    """
+
+    data: Path | None = None
+    parties: int = 20
+    queries: int = 20
+    partition: Partition = Partition.IID
+    parameters: str = "default"
+    mechanism: NoiseName = NoiseName.ROUNDED_GAUSSIAN
+    adjacency: Adjacency = Adjacency.REPLACE_ONE
+    charge: Charge = Charge.WORST_CASE
+    sigma: Fraction | None = None
+    threshold: Fraction | None = None
+    threshold_sigma: Fraction | None = None
+    epsilon: Fraction = Fraction(10)
+    delta: Fraction = Fraction(1, 100_000)
+    seed: int = 0
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, name: str) -> str:
+        """Where an option was given: its flag, or its key in the file; its flag's default otherwise."""
+        return self.places.get(name, f"default of {flag(name)}")
+
+    def refusal(self, name: str, remedy: str) -> InputError:
+        """The error that names an option, its value, its place and the remedy."""
+        value = getattr(self, name)
+        shown = "not given" if value is None else plain(value)
+        return InputError(f"{name} = {shown} ({self.place(name)}): {remedy}")
+
+    def document(self) -> dict[str, object]:
+        """Every option as a JSON value; rationals are strings, what was not given is None."""
+        return {name: plain(getattr(self, name)) for name in OPTIONS}
+
+
+def resolve(flags: Mapping[str, str], file: Path | None = None) -> JobConfig:
+    """The configuration of a run.
+
+    Args:
+        flags: the text of each flag that was given, by the name of its option.
+        file: a TOML file whose top-level keys are names of options.
+
+    Raises:
+        InputError: the file cannot be read or holds an unknown key, or a value has a wrong type or range. Every
+            value is checked, also one that a flag overrides.
+    """
+    values: dict[str, OptionValue] = {}
+    places: dict[str, str] = {}
+    for name, raw in ({} if file is None else _read_toml(file)).items():
+        places[name] = f"{file}: {name}"
+        if name not in OPTIONS:
+            raise InputError(f"{name} ({file}): this option is unknown: choose from {', '.join(OPTIONS)}")
+        values[name] = _checked(name, raw, places[name], from_text=False)
+    for name, text in flags.items():
+        places[name] = flag(name)
+        values[name] = _checked(name, text, places[name], from_text=True)
+    return JobConfig(**values, places=places)  # type: ignore[arg-type]
+
+
+def _checked(name: str, raw: object, place: str, *, from_text: bool) -> OptionValue:
+    option = OPTIONS[name]
+    try:
+        return option.from_text(str(raw)) if from_text else option.from_value(raw)
+    except ValueError:
+        shown = " ".join(str(raw).split())
+        raise InputError(f"{name} = {shown} ({place}): choose {option.remedy}") from None
+
+
+def _read_toml(file: Path) -> dict[str, object]:
+    if not file.is_file():
+        raise InputError(f"config = {file} (--config): there is no such file: name a TOML file")
+    try:
+        # Decimals keep the digits that were written; a float would make another rational of them.
+        return tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"config = {file} (--config): not a readable TOML file ({reason}): correct it") from None
+
+
+def plain(value: object) -> object:
+    """The JSON value of an option: rationals become strings, choices and paths their text."""
+    if isinstance(value, Fraction):
+        return rational_text(value)
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def rational_text(value: Fraction) -> str:
+    """The exact value as a decimal if it has one of at most 100 places, else as a fraction."""
+    for places in range(101):
+        scaled = value * 10**places
+        if scaled.denominator == 1:
+            return str(Decimal(f"{scaled.numerator}e-{places}"))
+    return str(value)

@@ -1,0 +1,44 @@
+"""JSON files that are whole at every moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from capc.errors import InputError
+
+
+def write(report: dict[str, object], file: Path) -> None:
+    """Writes a report so that the file holds the whole old one or the whole new one at every moment."""
+    file = file.resolve()
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("x", encoding="utf-8") as stream:
+            stream.write(to_json(report))
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def to_json(report: dict[str, object]) -> str:
+    """The text of a report."""
+    return json.dumps(report, indent=2, allow_nan=False) + "\n"
+
+
+def check_writable(file: Path) -> None:
+    """Checks that a report can be written.
+
+    Raises:
+        InputError: there is something by that name which is not a plain file, or its folder is missing or read-only.
+    """
+    folder = file.resolve().parent
+    if file.exists() and not file.is_file():
+        raise InputError(f"json = {file} (--json): not a plain file: name one, or - for standard output")
+    if not folder.is_dir():
+        raise InputError(f"json = {file} (--json): the folder {folder} does not exist: create it, or name another")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"json = {file} (--json): the folder {folder} is read-only: name another")

@@ -1,0 +1,182 @@
+"""What may be given for each option of the main job: its type, its range, and how to say so in one line."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+
+from capc.learning.partition import Partition
+from capc.parameters import Adjacency, Charge, NoiseName
+from capc.session import MAX_ANSWERING, MAX_QUERIES
+
+OptionValue = int | str | Fraction | Path | StrEnum
+
+MAX_SEED = (1 << 63) - 1
+_MAGNITUDE = 30
+_DIGITS = 40
+
+
+class Option(ABC):
+    """One option. Both readers raise :class:`ValueError` for a value that is not admitted."""
+
+    @property
+    @abstractmethod
+    def remedy(self) -> str:
+        """What to choose instead, to follow the word "choose"."""
+
+    @abstractmethod
+    def from_value(self, raw: object) -> OptionValue:
+        """The option from a value of a TOML file, where floats are read as :class:`Decimal`."""
+
+    def from_text(self, text: str) -> OptionValue:
+        """The option from the text of a flag."""
+        return self.from_value(text)
+
+
+@dataclass(frozen=True)
+class Whole(Option):
+    """A whole number in a range."""
+
+    least: int
+    most: int
+
+    @property
+    def remedy(self) -> str:
+        """The range."""
+        return f"a whole number from {self.least} to {self.most}"
+
+    def from_value(self, raw: object) -> int:
+        """The number; True and False are none."""
+        if not isinstance(raw, int) or isinstance(raw, bool) or not self.least <= raw <= self.most:
+            raise ValueError
+        return raw
+
+    def from_text(self, text: str) -> int:
+        """The number that the text spells."""
+        return self.from_value(int(text))
+
+
+@dataclass(frozen=True)
+class Rational(Option):
+    """An exact decimal in a range; no float ever stands for it.
+
+    The number of digits is limited because noise and accounting compute with all of them.
+    """
+
+    least: Fraction
+    most: Fraction
+    open_below: bool
+    open_above: bool
+
+    @property
+    def remedy(self) -> str:
+        """The range."""
+        low = f"above {self.least}" if self.open_below else f"of at least {self.least}"
+        high = f"below {self.most}" if self.open_above else f"of at most {self.most}"
+        return f"a number {low} and {high}, with at most {_DIGITS} digits"
+
+    def from_value(self, raw: object) -> Fraction:
+        """The rational of an integer or a decimal."""
+        if not isinstance(raw, int | Decimal) or isinstance(raw, bool):
+            raise ValueError
+        decimal = Decimal(raw)
+        if not decimal.is_finite() or len(decimal.as_tuple().digits) > _DIGITS:
+            raise ValueError
+        if decimal != 0 and abs(decimal.adjusted()) > _MAGNITUDE:
+            raise ValueError
+        value = Fraction(decimal) if decimal != 0 else Fraction(0)
+        if value < self.least or (self.open_below and value == self.least):
+            raise ValueError
+        if value > self.most or (self.open_above and value == self.most):
+            raise ValueError
+        return value
+
+    def from_text(self, text: str) -> Fraction:
+        """The rational of the decimal that the text spells."""
+        try:
+            return self.from_value(Decimal(text))
+        except InvalidOperation:
+            raise ValueError from None
+
+
+@dataclass(frozen=True)
+class Choice(Option):
+    """One of a few names."""
+
+    names: type[StrEnum]
+
+    @property
+    def remedy(self) -> str:
+        """The names."""
+        return "one of " + ", ".join(name.value for name in self.names)
+
+    def from_value(self, raw: object) -> StrEnum:
+        """The member with that name."""
+        if not isinstance(raw, str):
+            raise ValueError
+        return self.names(raw)
+
+
+@dataclass(frozen=True)
+class FileName(Option):
+    """The name of a file."""
+
+    @property
+    def remedy(self) -> str:
+        """A name."""
+        return "the name of an .npz archive"
+
+    def from_value(self, raw: object) -> Path:
+        """The path; whether the file is there is checked when it is read."""
+        if not isinstance(raw, str) or not raw or "\0" in raw:
+            raise ValueError
+        return Path(raw)
+
+
+@dataclass(frozen=True)
+class Name(Option):
+    """The name of a parameter set; whether there is one is checked when it is loaded."""
+
+    @property
+    def remedy(self) -> str:
+        """A name."""
+        return "the name of a parameter set, such as default or test"
+
+    def from_value(self, raw: object) -> str:
+        """The name."""
+        if not isinstance(raw, str) or not raw:
+            raise ValueError
+        return raw
+
+
+def flag(name: str) -> str:
+    """The command-line flag of an option."""
+    return "--" + name.replace("_", "-")
+
+
+_MOST = Fraction(10**6)
+_DEVIATION = Rational(Fraction(0), _MOST, open_below=True, open_above=False)
+# Beyond an epsilon of 1000 a promise is empty, and its conversions need thousands of digits.
+_EPSILON = Rational(Fraction(0), Fraction(1000), open_below=True, open_above=False)
+
+OPTIONS: dict[str, Option] = {
+    "data": FileName(),
+    "parties": Whole(1, MAX_ANSWERING),
+    "queries": Whole(1, MAX_QUERIES),
+    "partition": Choice(Partition),
+    "parameters": Name(),
+    "mechanism": Choice(NoiseName),
+    "adjacency": Choice(Adjacency),
+    "charge": Choice(Charge),
+    "sigma": _DEVIATION,
+    "threshold": Rational(Fraction(0), _MOST, open_below=False, open_above=False),
+    "threshold_sigma": _DEVIATION,
+    "epsilon": _EPSILON,
+    "delta": Rational(Fraction(0), Fraction(1), open_below=True, open_above=True),
+    "seed": Whole(0, MAX_SEED),
+}
+"""Every option that a TOML file may hold, and the order in which they are shown."""

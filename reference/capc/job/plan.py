@@ -1,0 +1,142 @@
+"""Everything that can be refused, before anything is trained or sent (CAPC-RUN-001)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from capc.accounting import Account, query_cost
+from capc.errors import InputError, ParameterError
+from capc.job.config import JobConfig, rational_text
+from capc.job.options import flag
+from capc.learning.data import Dataset, load_digits, load_npz
+from capc.learning.partition import Sizes
+from capc.parameters import Charge, Parameters, ParameterSet, ReleasePolicy
+from capc.privacy import budget_lower, calibrate_sigma
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that nothing speaks against, except a model that could wrap.
+
+    Attributes:
+        config: the options.
+        dataset: all rows.
+        parameters: what every session of the run is bound to.
+        budget: the limit of the account, in the unit of the mechanism.
+    """
+
+    config: JobConfig
+    dataset: Dataset
+    parameters: Parameters
+    budget: Fraction
+
+    def open_account(self) -> Account:
+        """A new account with the whole budget. A run opens one."""
+        return Account(self.parameters.release, self.parameters.widths.grid_bits, self.budget)
+
+
+def prepare(config: JobConfig) -> Plan:
+    """Loads the data and settles noise, budget and sizes.
+
+    Raises:
+        InputError: the options contradict each other, the data cannot be used, a role would get too few rows, the
+            noise or the votes do not fit the rings, or not even one query fits the budget.
+    """
+    _check_together(config)
+    widths = _parameter_set(config)
+    release = _release_policy(config)
+    dataset = load_digits() if config.data is None else load_npz(config.data)
+    rows_place = "scikit-learn's digits" if config.data is None else str(config.data)
+    sizes = Sizes.of(dataset.num_rows, dataset.num_classes)
+    sizes.check(config.parties, config.queries, config.place("parties"), config.place("queries"), rows_place)
+    parameters = _parameters(config, widths, dataset, release)
+    budget = _budget(config, release, widths.grid_bits)
+    return Plan(config, dataset, parameters, budget)
+
+
+def _check_together(config: JobConfig) -> None:
+    if config.threshold is None:
+        if config.threshold_sigma is not None:
+            raise config.refusal("threshold_sigma", f"give {flag('threshold')} too, or leave this out")
+        if config.charge is Charge.REALISED:
+            raise config.refusal(
+                "charge", f"give {flag('threshold')} too: without one every query is answered and charged in full"
+            )
+    elif config.threshold_sigma is not None and config.sigma is None:
+        raise config.refusal(
+            "threshold_sigma", f"give {flag('sigma')} too, or leave this out to have both calibrated together"
+        )
+
+
+def _parameter_set(config: JobConfig) -> ParameterSet:
+    try:
+        return ParameterSet.named(config.parameters)
+    except ParameterError as error:
+        raise InputError(f"{error} ({config.place('parameters')})") from None
+
+
+def _release_policy(config: JobConfig) -> ReleasePolicy:
+    sigma = config.sigma
+    if sigma is None:
+        sigma = _smallest_sigma(config, config.queries)
+    threshold_sigma = None if config.threshold is None else config.threshold_sigma or sigma
+    return ReleasePolicy(
+        mechanism=config.mechanism,
+        sigma=sigma,
+        threshold=config.threshold,
+        threshold_sigma=threshold_sigma,
+        charge=config.charge,
+        adjacency=config.adjacency,
+        epsilon=config.epsilon,
+        delta=config.delta,
+    )
+
+
+def _smallest_sigma(config: JobConfig, queries: int) -> Fraction:
+    """The deviation that fits that many queries; the threshold's deviation keeps its proportion to it."""
+    ratio = None
+    if config.threshold is not None:
+        ratio = Fraction(1)
+        if config.threshold_sigma is not None and config.sigma is not None:
+            ratio = config.threshold_sigma / config.sigma
+    try:
+        return calibrate_sigma(
+            config.mechanism, config.adjacency, config.epsilon, config.delta, queries=queries, threshold_ratio=ratio
+        )
+    except InputError as error:
+        raise _budget_refusal(config, error) from None
+
+
+def _budget(config: JobConfig, release: ReleasePolicy, grid_bits: int) -> Fraction:
+    cost = query_cost(release, grid_bits)
+    try:
+        budget = budget_lower(cost.unit, config.epsilon, config.delta)
+    except InputError as error:
+        raise _budget_refusal(config, error) from None
+    if cost.worst_case > budget:
+        remedy = f"choose at least {rational_text(_smallest_sigma(config, 1))}, or a larger epsilon"
+        raise config.refusal("sigma", f"one query costs more than the whole budget: {remedy}")
+    return budget
+
+
+def _budget_refusal(config: JobConfig, error: InputError) -> InputError:
+    return InputError(f"{error} ({config.place('epsilon')}, {config.place('delta')})")
+
+
+def _parameters(config: JobConfig, widths: ParameterSet, dataset: Dataset, release: ReleasePolicy) -> Parameters:
+    try:
+        parameters = Parameters(widths, dataset.num_classes, dataset.num_features, release)
+    except ParameterError as error:
+        raise InputError(f"{error} ({config.place('threshold')}, {config.place('parameters')})") from None
+    try:
+        parameters.check_vote_range(config.parties)
+    except ParameterError as error:
+        noise = f"sigma = {rational_text(release.sigma)}"
+        if config.sigma is None:
+            noise += f" for epsilon = {rational_text(config.epsilon)} ({config.place('epsilon')}) and {flag('queries')}"
+        else:
+            noise += f" ({config.place('sigma')})"
+        places = ", ".join(config.place(name) for name in ("parties", "parameters"))
+        raise InputError(f"{error}; {noise}, {places}") from None
+    return parameters

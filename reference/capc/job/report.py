@@ -1,0 +1,130 @@
+"""The report of a run as a JSON document (capc_spec/schemas/run_report.schema.json).
+
+Only the enforced budget is called a guarantee (CAPC-RUN-006): what was spent is an odometer reading.
+"""
+
+from __future__ import annotations
+
+import platform
+from fractions import Fraction
+from math import inf, nextafter
+
+from capc.job.config import rational_text
+from capc.job.environment import requirements
+from capc.job.state import JobState, Score
+from capc.parameters import SPEC_VERSION
+from capc.privacy import budget_statement, spent_statement
+
+SCHEMA = "run_report/v1"
+
+
+def document(state: JobState) -> dict[str, object]:
+    """What the run has done so far, in JSON values. The state may be that of a run that was interrupted."""
+    installed = {entry.distribution: entry.version for entry in requirements()}
+    return {
+        "schema": SCHEMA,
+        "status": state.status.value,
+        "config": state.plan.config.document(),
+        "data": _data(state),
+        "models": [
+            {"layer_sizes": list(model.layer_sizes), "rows": model.rows, "accuracy": model.accuracy}
+            for model in state.models
+        ],
+        "queries": [
+            {
+                "index": query.index,
+                "row": query.row,
+                "label": query.label,
+                "ideal_label": query.ideal_label,
+                "seconds": query.seconds,
+            }
+            for query in state.queries
+        ],
+        "agreement": _agreement(state),
+        "privacy": _privacy(state),
+        "accuracy": _accuracy(state.before, state.after),
+        "steps": _steps(state),
+        "versions": {"python": platform.python_version(), "specification": SPEC_VERSION, **installed},
+    }
+
+
+def _data(state: JobState) -> dict[str, object]:
+    data, split = state.plan.dataset, state.split
+    return {
+        "name": data.name,
+        "rows": data.num_rows,
+        "features": data.num_features,
+        "classes": list(data.classes),
+        "split": {
+            "test": len(split.test),
+            "labelled": len(split.labelled),
+            "pool": len(split.pool),
+            "answering": [len(rows) for rows in split.answering],
+        },
+    }
+
+
+def _agreement(state: JobState) -> dict[str, object]:
+    """Counts over the queries; `correct` compares with the data's own labels, which no party of a real run has."""
+    labels = state.plan.dataset.labels
+    released = [query for query in state.queries if query.label is not None]
+    return {
+        "queries": len(state.queries),
+        "released": len(released),
+        "withheld": len(state.queries) - len(released),
+        "equal_to_ideal": sum(query.label == query.ideal_label for query in state.queries),
+        "correct": sum(query.label == int(labels[query.row]) for query in released),
+    }
+
+
+def _privacy(state: JobState) -> dict[str, object]:
+    account, policy = state.account, state.account.policy
+    guaranteed, reading = budget_statement(account), spent_statement(account)
+    return {
+        "epsilon": rounded_up(policy.epsilon),
+        "delta": rounded_up(policy.delta),
+        "label": guaranteed.label,
+        "realised": rounded_up(reading.epsilon),
+        "realised_label": reading.label,
+        "mechanism": policy.mechanism.value,
+        "adjacency": policy.adjacency.value,
+        "method": guaranteed.method,
+        "charge": policy.charge.value,
+        "sigma": rational_text(policy.sigma),
+        "threshold": None if policy.threshold is None else rational_text(policy.threshold),
+        "threshold_sigma": None if policy.threshold_sigma is None else rational_text(policy.threshold_sigma),
+        "unit": account.cost.unit.value,
+        "budget": rational_text(account.budget),
+        "spent": rational_text(account.spent),
+        "query_cost": rational_text(account.cost.worst_case),
+        "remaining_queries": account.remaining_queries(),
+        "rounding": guaranteed.rounding,
+        "hypotheses": list(guaranteed.hypotheses),
+    }
+
+
+def _accuracy(before: Score | None, after: Score | None) -> dict[str, object]:
+    return {
+        "before": None if before is None else before.accuracy,
+        "after": None if after is None else after.accuracy,
+        "balanced_before": None if before is None else before.balanced,
+        "balanced_after": None if after is None else after.balanced,
+    }
+
+
+def _steps(state: JobState) -> dict[str, object]:
+    if state.labeller is None:
+        return {}
+    return {
+        name: {"seconds": cost.seconds, "bytes": cost.bytes, "rounds": cost.rounds}
+        for name, cost in state.labeller.costs.items()
+    }
+
+
+def rounded_up(value: Fraction) -> float:
+    """The nearest float, or the next one if that is smaller; the decimal that a user gave comes back as it was."""
+    nearest = float(value)
+    # A decimal and its nearest float print the same: moving it up would show digits that nobody gave.
+    if Fraction(repr(nearest)) >= value:
+        return nearest
+    return nextafter(nearest, inf)

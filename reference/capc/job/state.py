@@ -1,0 +1,131 @@
+"""What a run has done so far, as its report shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from capc.accounting import Account
+from capc.job.plan import Plan
+from capc.learning.partition import Split
+
+
+class Status(StrEnum):
+    """How a run ended. Until it ends, and if it never does, it counts as interrupted."""
+
+    COMPLETE = "complete"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    INTERRUPTED = "interrupted"
+
+
+class Cost(Protocol):
+    """The cost of one protocol step, over all parties and queries so far."""
+
+    @property
+    def seconds(self) -> float:
+        """Computing time of all parties together."""
+
+    @property
+    def bytes(self) -> int:
+        """Length of all messages."""
+
+    @property
+    def rounds(self) -> int:
+        """Flights of messages that wait for each other."""
+
+
+class Outcome(Protocol):
+    """One query's outcome: a released label, or None; beside it what F_CaPC gives with the same noise."""
+
+    @property
+    def label(self) -> int | None:
+        """What the protocol released."""
+
+    @property
+    def ideal_label(self) -> int | None:
+        """What the ideal functionality gives."""
+
+
+class Labeller(Protocol):
+    """A collaboration that is set up: :class:`capc.protocol.Collaboration`, or a stand-in in tests."""
+
+    @property
+    def costs(self) -> Mapping[str, Cost]:
+        """The cost of every step so far."""
+
+    def label(self, features: Sequence[int]) -> Outcome:
+        """Runs the protocol for one quantised query.
+
+        Raises:
+            BudgetExhaustedError: the account does not admit another query.
+        """
+
+
+class Score(NamedTuple):
+    """Quality of the querying party's model on held-out rows."""
+
+    accuracy: float
+    balanced: float
+
+
+@dataclass(frozen=True)
+class QueryRecord:
+    """One query that was charged and answered or withheld.
+
+    Attributes:
+        index: counts from 1, as in the session.
+        row: the queried row of the data.
+        label: the released class, None when withheld.
+        ideal_label: what the ideal functionality gives.
+        seconds: wall-clock time.
+    """
+
+    index: int
+    row: int
+    label: int | None
+    ideal_label: int | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """One answering party's model. Only a demonstration in one process may know the accuracy.
+
+    Attributes:
+        layer_sizes: d, hidden widths, C.
+        rows: how many rows it was trained on.
+        accuracy: on held-out rows, before quantisation.
+    """
+
+    layer_sizes: tuple[int, ...]
+    rows: int
+    accuracy: float
+
+
+@dataclass
+class JobState:
+    """Filled by the job, read by reports at any moment.
+
+    Attributes:
+        plan: what the run was started with.
+        split: who holds which rows.
+        account: the privacy account.
+        status: how the run ended.
+        models: one for each answering party trained so far.
+        queries: those done so far.
+        before: the querying party's model before the first query; None until trained.
+        after: the same after retraining; None until retrained.
+        labeller: the collaboration; None until it is set up.
+    """
+
+    plan: Plan
+    split: Split
+    account: Account
+    status: Status = Status.INTERRUPTED
+    models: list[ModelRecord] = field(default_factory=list)
+    queries: list[QueryRecord] = field(default_factory=list)
+    before: Score | None = None
+    after: Score | None = None
+    labeller: Labeller | None = None

@@ -34,6 +34,9 @@ def invoke(arguments: Sequence[str]) -> int:
         code = command.main(args=list(arguments), prog_name="capc", standalone_mode=False)
     except _UsageError as error:
         raise InputError(f"{_message(error)} See capc --help.") from None
+    except typer.Abort:
+        # What some releases of typer make of Ctrl-C.
+        raise KeyboardInterrupt from None
     return int(code or 0)
 
 

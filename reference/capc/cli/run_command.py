@@ -32,6 +32,8 @@ def run(flags: Mapping[str, str], config: Path | None, json_target: str | None) 
     watcher.job = job
     code = EXIT_OK
     try:
+        # A report from the start: an older one must not stand in for a run that is killed early.
+        watcher.changed()
         with watcher.progress:
             job.run()
     except KeyboardInterrupt:

@@ -1,0 +1,225 @@
+"""What the commands print, write and return; the protocol is a stand-in."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capc import cli
+from capc.cli import run_command
+from capc.job.environment import EXTRAS
+from capc.job.job import Job
+from job.stand_in import Opener, validate
+
+TINY = ["run", "--parties", "2", "--queries", "3"]
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Opener]:
+    def install(**options: Any) -> Opener:
+        opener = Opener(**options)
+        monkeypatch.setattr(run_command, "Job", functools.partial(Job, opener=opener))
+        return opener
+
+    return install
+
+
+def test_a_run_prints_its_tables_and_writes_its_report(
+    stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    stand_in(withhold=frozenset({2}))
+    file = tmp_path / "report.json"
+    assert cli.run([*TINY, "--threshold", "1", "--json", str(file)]) == 0
+    printed = capsys.readouterr().out
+    report = json.loads(file.read_text())
+    validate(report)
+    assert report["status"] == "complete"
+    assert report["config"]["parties"] == 2
+    assert "2 released, 1 withheld" in printed
+    assert "3 of 3 equal to the ideal functionality" in printed
+    assert "setup" in printed
+    assert f"{report['accuracy']['after']:.3f}" in printed
+
+
+@pytest.mark.req("CAPC-RUN-006")
+def test_the_table_calls_only_the_enforced_budget_a_guarantee(
+    stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    stand_in()
+    assert cli.run([*TINY, "--epsilon", "3"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "guarantee" in line]
+    assert len(lines) == 2
+    assert "enforced" in lines[0]
+    assert "epsilon <= 3 at delta" in lines[0]
+    assert "guarantee of the enforced budget" in lines[0]
+    assert "realised" in lines[1]
+    assert "not a guarantee unless the counts were fixed in advance" in lines[1]
+
+
+def test_json_on_standard_output_stands_there_alone(
+    stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in()
+    assert cli.run([*TINY, "--json", "-"]) == 0
+    captured = capsys.readouterr()
+    validate(json.loads(captured.out))
+    assert "Complete" in captured.err
+
+
+@pytest.mark.req("CAPC-RUN-003")
+@pytest.mark.parametrize("target", ["file", "-"])
+def test_ctrl_c_leaves_a_report_and_exits_with_130(
+    stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], tmp_path: Path, target: str
+) -> None:
+    stand_in(interrupt_at=3)
+    file = tmp_path / "report.json"
+    assert cli.run([*TINY, "--json", str(file) if target == "file" else "-"]) == 130
+    captured = capsys.readouterr()
+    report = json.loads(file.read_text() if target == "file" else captured.out)
+    validate(report)
+    assert report["status"] == "interrupted"
+    assert len(report["queries"]) == 2
+    assert report["privacy"]["remaining_queries"] == 0
+    assert "Interrupted" in captured.out + captured.err
+
+
+@pytest.mark.req("CAPC-RUN-003")
+def test_the_file_is_up_to_date_and_valid_during_every_query(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stand_in: Callable[..., Opener]
+) -> None:
+    """So that nothing is lost even if the process is killed."""
+    file = tmp_path / "report.json"
+    seen = []
+    opener = stand_in()
+
+    def watched(*arguments: Any) -> Any:
+        labeller = opener(*arguments)
+        label = labeller.label
+
+        def watching(features: Any) -> Any:
+            report = json.loads(file.read_text())
+            validate(report)
+            seen.append((report["status"], len(report["queries"])))
+            return label(features)
+
+        monkeypatch.setattr(labeller, "label", watching)
+        return labeller
+
+    monkeypatch.setattr(run_command, "Job", functools.partial(Job, opener=watched))
+    assert cli.run([*TINY, "--json", str(file)]) == 0
+    assert seen == [("interrupted", 0), ("interrupted", 1), ("interrupted", 2)]
+
+
+@pytest.mark.req("CAPC-RUN-004")
+def test_a_spent_budget_is_said_and_is_no_error(
+    stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in()
+    assert cli.run([*TINY, "--sigma", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "Stopped: the budget does not allow another query" in printed
+    assert "2 of 3 asked" in printed
+
+
+def test_another_error_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> object:
+        raise RuntimeError("a fault of the program")
+
+    monkeypatch.setattr(run_command, "Job", functools.partial(Job, opener=broken))
+    with pytest.raises(RuntimeError, match="a fault of the program"):
+        cli.run(TINY)
+
+
+def test_options_come_from_the_file_too(stand_in: Callable[..., Opener], tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("parties = 2\nqueries = 9\nepsilon = 2.5\n")
+    opener = stand_in()
+    assert cli.run(["run", "--config", str(tmp_path / "run.toml"), "--queries", "1"]) == 0
+    assert len(opener.opened[0].models) == 2
+    assert len(opener.opened[0].asked) == 1
+    assert opener.opened[0].account.policy.epsilon == 2.5
+
+
+def test_the_doctor_knows_every_package_that_the_extras_declare() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    declared = {"core": project["dependencies"], **project["optional-dependencies"]}
+    for extra, distributions in EXTRAS.items():
+        names = {requirement.split(">")[0].split("=")[0] for requirement in declared[extra]}
+        assert names == set(distributions)
+    inside = project["optional-dependencies"]["run"][0].removeprefix("capc[").removesuffix("]").split(",")
+    assert set(inside) == set(EXTRAS) - {"core"}
+
+
+def test_the_doctor_reports_versions_and_what_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.run(["doctor"]) == 0
+    assert "tenseal" in capsys.readouterr().out
+    monkeypatch.setitem(EXTRAS, "he", ("tenseal", "no-such-package"))
+    assert cli.run(["doctor", "--json", "-"]) == 1
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert found["missing"] == ["no-such-package"]
+    assert found["packages"]["tenseal"] is not None
+    assert "pip install" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("module", "distribution", "extra"), [("torch", "torch", "learning"), ("flint", "python-flint", "privacy")]
+)
+def test_a_missing_extra_is_one_line_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    module: str,
+    distribution: str,
+    extra: str,
+) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *arguments: Any, **options: Any) -> Any:
+        if name == module:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *arguments, **options)
+
+    for loaded in [
+        name for name in sys.modules if name.startswith(("capc.cli.run", "capc.job", "capc.learning", "capc.privacy"))
+    ]:
+        monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.delattr(cli, "run_command")
+    monkeypatch.setattr(builtins, "__import__", without)
+    assert cli.run(TINY) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert f"the package {distribution} of the extra '{extra}'" in line
+    assert "pip install" in line
+
+
+def test_a_module_that_no_extra_has_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> object:
+        raise ModuleNotFoundError("No module named 'capc.absent'", name="capc.absent")
+
+    monkeypatch.setattr(run_command, "prepare", broken)
+    with pytest.raises(ModuleNotFoundError):
+        cli.run(TINY)
+
+
+def test_help_and_version_need_none_of_the_heavy_packages() -> None:
+    script = """
+import sys
+from capc import cli
+codes = [cli.run(arguments) for arguments in (["--help"], ["run", "--help"], ["--version"])]
+heavy = {"numpy", "torch", "sklearn", "tenseal", "flint"} & set(sys.modules)
+sys.exit(f"{codes} {heavy}" if any(codes) or heavy else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "capc 0." in done.stdout

@@ -1,0 +1,152 @@
+"""Every input that cannot be used: exit code 2 and one line, before any training or protocol work."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from capc import cli
+from capc.cli import run_command
+from capc.job import job as job_module
+from capc.job.job import Job
+
+
+@pytest.fixture
+def refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> functools.partial[str]:
+    """Runs ``capc`` in an empty folder where training and the protocol raise; returns the line of the refusal."""
+
+    def forbidden(*_: object, **__: object) -> object:
+        pytest.fail("the input was not refused before training or protocol work")
+
+    monkeypatch.setattr(job_module, "train", forbidden)
+    monkeypatch.setattr(run_command, "Job", functools.partial(Job, opener=forbidden))
+    monkeypatch.chdir(tmp_path)
+    return functools.partial(_refusal, capsys)
+
+
+def _refusal(capsys: pytest.CaptureFixture[str], arguments: Sequence[str]) -> str:
+    assert cli.run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.endswith("\n")
+    assert captured.err.startswith("capc: ")
+    return captured.err
+
+
+FLAGS = [
+    (["--parties", "0"], ["parties = 0", "--parties", "choose"]),
+    (["--parties", "x"], ["parties = x", "--parties", "choose"]),
+    (["--parties", "1000"], ["parties = 1000", "--parties", "at most"]),
+    (["--queries", "0"], ["queries = 0", "--queries", "choose"]),
+    (["--queries", "180"], ["queries = 180", "--queries", "at most 179"]),
+    (["--epsilon", "0"], ["epsilon = 0", "--epsilon", "choose"]),
+    (["--epsilon", "-1"], ["epsilon = -1", "--epsilon", "choose"]),
+    (["--epsilon=nan"], ["epsilon = nan", "--epsilon", "choose"]),
+    (["--delta", "0"], ["delta = 0", "--delta", "choose"]),
+    (["--delta", "1"], ["delta = 1", "--delta", "choose"]),
+    (["--sigma", "0"], ["sigma = 0", "--sigma", "choose"]),
+    (["--sigma", "-2"], ["sigma = -2", "--sigma", "choose"]),
+    (["--sigma", "0.1"], ["sigma = 0.1", "--sigma", "choose at least"]),
+    (["--threshold", "-1"], ["threshold = -1", "--threshold", "choose"]),
+    (["--threshold", "1.01"], ["threshold = 101/100", "--threshold", "choose"]),
+    (["--threshold-sigma", "1"], ["threshold_sigma = 1", "--threshold-sigma", "--threshold"]),
+    (["--charge", "realised"], ["charge = realised", "--charge", "--threshold"]),
+    (["--charge", "maybe"], ["charge = maybe", "--charge", "choose"]),
+    (["--mechanism", "laplace"], ["mechanism = laplace", "--mechanism", "choose"]),
+    (["--adjacency", "none"], ["adjacency = none", "--adjacency", "choose"]),
+    (["--partition", "sorted"], ["partition = sorted", "--partition", "choose"]),
+    (["--parameters", "huge"], ["'huge'", "--parameters", "choose"]),
+    (["--seed", "-1"], ["seed = -1", "--seed", "choose"]),
+    (["--data", "none.npz"], ["none.npz", "no such file", "name"]),
+    (["--config", "none.toml"], ["none.toml", "--config", "name"]),
+    (["--json", "none/report.json"], ["none/report.json", "--json", "create"]),
+    (["--json", "."], ["json = .", "--json", "name"]),
+    (["--sigmas", "1"], ["--sigmas", "capc --help"]),
+    (["--sigma"], ["--sigma", "capc --help"]),
+    (["extra"], ["extra", "capc --help"]),
+]
+
+
+@pytest.mark.req("CAPC-RUN-001")
+@pytest.mark.parametrize(("arguments", "fragments"), FLAGS, ids=[" ".join(arguments) for arguments, _ in FLAGS])
+def test_a_flag_that_cannot_be_used_is_refused(
+    refused: functools.partial[str], arguments: list[str], fragments: list[str]
+) -> None:
+    line = refused(["run", *arguments])
+    assert all(fragment in line for fragment in fragments), line
+
+
+@pytest.mark.req("CAPC-RUN-001")
+@pytest.mark.parametrize("arguments", [["walk"], ["--loud"], ["doctor", "--fix"]])
+def test_an_unknown_command_or_flag_is_refused(refused: functools.partial[str], arguments: list[str]) -> None:
+    assert arguments[-1] in refused(arguments)
+
+
+TOMLS = [
+    ("sigmas = 1", ["sigmas", "run.toml", "choose from", "threshold_sigma"]),
+    ("[run]\nparties = 3", ["run", "run.toml", "choose from"]),
+    ('parties = "3"', ["parties = 3", "run.toml: parties", "choose"]),
+    ("parties = 0", ["parties = 0", "run.toml: parties", "choose"]),
+    ("queries = 0", ["queries = 0", "run.toml: queries", "choose"]),
+    ("epsilon = 0.0", ["epsilon = 0.0", "run.toml: epsilon", "choose"]),
+    ("delta = 1.0", ["delta = 1.0", "run.toml: delta", "choose"]),
+    ("sigma = -1.5", ["sigma = -1.5", "run.toml: sigma", "choose"]),
+    ("sigma = 0.1", ["sigma = 0.1", "run.toml: sigma", "choose at least"]),
+    ("parties = ", ["run.toml", "--config", "TOML"]),
+    ('data = "none.npz"', ["none.npz", "no such file"]),
+]
+
+
+@pytest.mark.req("CAPC-RUN-001")
+@pytest.mark.parametrize(("text", "fragments"), TOMLS, ids=[text for text, _ in TOMLS])
+def test_a_file_of_options_that_cannot_be_used_is_refused(
+    refused: functools.partial[str], text: str, fragments: list[str]
+) -> None:
+    Path("run.toml").write_text(text)
+    line = refused(["run", "--config", "run.toml"])
+    assert all(fragment in line for fragment in fragments), line
+
+
+def arrays(rows: int = 400, classes: int = 4) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+    generator = np.random.default_rng(1)
+    return {"x": generator.uniform(0, 1, (rows, 3)), "y": np.arange(rows) % classes}
+
+
+with_nan = arrays()
+with_nan["x"][7, 2] = np.nan
+
+DATA = [
+    ("one class", {"y": np.zeros(400, dtype=np.int64)}, [], ["y holds 1 class", "give at least 2"]),
+    ("NaN", {"x": with_nan["x"]}, [], ["x[7, 2] = nan", "remove or replace"]),
+    ("vector", {"x": np.zeros(400)}, [], ["x has the shape (400,)", "give"]),
+    ("lengths", {"y": np.zeros(3, dtype=np.int64)}, [], ["400 rows and y has 3", "give"]),
+    ("floats", {"y": np.zeros(400)}, [], ["y has the type float64", "give integer"]),
+    ("objects", {"x": np.full((400, 3), None)}, [], ["the array x cannot be read", "store plain numbers"]),
+    ("few rows", arrays(rows=12), [], ["12 rows (rows.npz)", "too few", "give more"]),
+    ("no data", {}, ["--parties", "40"], ["parties = 40 (--parties)", "choose at most"]),
+    ("small pool", {}, ["--queries", "41"], ["queries = 41 (--queries)", "choose at most 40"]),
+]
+
+
+@pytest.mark.req("CAPC-RUN-001")
+@pytest.mark.parametrize(("content", "arguments", "fragments"), [case[1:] for case in DATA], ids=[c[0] for c in DATA])
+def test_data_that_cannot_be_used_is_refused(
+    refused: functools.partial[str], content: dict[str, object], arguments: list[str], fragments: list[str]
+) -> None:
+    np.savez("rows.npz", allow_pickle=True, **{**arrays(), **content})
+    line = refused(["run", "--data", "rows.npz", *arguments])
+    assert all(fragment in line for fragment in fragments), line
+    assert "rows.npz" in line or "--" in line
+
+
+@pytest.mark.req("CAPC-RUN-001")
+def test_a_file_that_is_no_archive_is_refused(refused: functools.partial[str]) -> None:
+    Path("rows.npz").write_text("1,2,3")
+    assert "rows.npz: not an .npz archive" in refused(["run", "--data", "rows.npz"])

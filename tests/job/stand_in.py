@@ -1,0 +1,98 @@
+"""A labeller that charges the real account and answers with the plain plurality: for tests of what is around it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+
+import jsonschema
+
+from capc.accounting import Account
+from capc.costs import StepCost
+from capc.job.observer import Stage
+from capc.job.state import Labeller
+from capc.model import QuantisedModel
+from capc.parameters import Parameters
+
+
+@dataclass
+class Plurality:
+    """Counts models' votes in the clear, with no noise.
+
+    Attributes:
+        models: whose votes count.
+        account: charged for each query.
+        interrupt_at: the query at which Ctrl-C is pressed, after it was charged.
+        withhold: queries whose label is withheld.
+        asked: the queries so far.
+    """
+
+    models: Sequence[QuantisedModel]
+    account: Account
+    interrupt_at: int | None = None
+    withhold: frozenset[int] = frozenset()
+    asked: list[tuple[int, ...]] = field(default_factory=list)
+
+    @property
+    def costs(self) -> Mapping[str, StepCost]:
+        return {"setup": StepCost(0.5, 10, 2), "1a_linear": StepCost(1.0, len(self.asked), 1)}
+
+    def label(self, features: Sequence[int]) -> PluralityResult:
+        number = len(self.asked) + 1
+        self.account.reserve(bytes(32), number, bytes(32))
+        if number == self.interrupt_at:
+            raise KeyboardInterrupt
+        self.asked.append(tuple(features))
+        votes: dict[int, int] = {}
+        for model in self.models:
+            logits = model.logits(features)
+            winner = logits.index(max(logits))
+            votes[winner] = votes.get(winner, 0) + 1
+        label = None if number in self.withhold else max(sorted(votes), key=lambda c: votes[c])
+        return PluralityResult(label, label)
+
+
+@dataclass(frozen=True)
+class PluralityResult:
+    label: int | None
+    ideal_label: int | None
+
+
+class Opener:
+    """Opens the stand-in, and remembers what it was opened with."""
+
+    def __init__(self, interrupt_at: int | None = None, withhold: frozenset[int] = frozenset()) -> None:
+        self.opened: list[Plurality] = []
+        self.parameters: list[Parameters] = []
+        self._interrupt_at = interrupt_at
+        self._withhold = withhold
+
+    def __call__(self, parameters: Parameters, models: Sequence[QuantisedModel], account: Account) -> Labeller:
+        self.parameters.append(parameters)
+        self.opened.append(Plurality(models, account, self._interrupt_at, self._withhold))
+        return self.opened[-1]
+
+
+class Recorder:
+    """Remembers what a job told its observer."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Stage | None]] = []
+
+    def started(self, stage: Stage, total: int) -> None:
+        self.events.append(("started", stage))
+
+    def advanced(self, stage: Stage) -> None:
+        self.events.append(("advanced", stage))
+
+    def changed(self) -> None:
+        self.events.append(("changed", None))
+
+
+def validate(report: object) -> None:
+    """Raises if a report does not have the published shape."""
+    schema = json.loads((resources.files("capc_spec") / "schemas" / "run_report.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(report)

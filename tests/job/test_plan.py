@@ -1,0 +1,79 @@
+"""What is settled, and refused, before training."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capc.errors import InputError
+from capc.job.config import resolve
+from capc.job.plan import prepare
+from capc.privacy import epsilon_upper
+
+
+@pytest.mark.parametrize(
+    ("flags", "fragments"),
+    [
+        ({"parameters": "huge"}, ["parameter set 'huge'", "--parameters"]),
+        ({"threshold_sigma": "1"}, ["threshold_sigma = 1 (--threshold-sigma)", "give --threshold too"]),
+        ({"charge": "realised"}, ["charge = realised (--charge)", "give --threshold too"]),
+        ({"threshold": "5", "threshold_sigma": "2"}, ["threshold_sigma = 2 (--threshold-sigma)", "give --sigma too"]),
+        ({"threshold": "5.03"}, ["threshold = 503/100", "--threshold", "multiple of 2^-4"]),
+        ({"sigma": "0.5"}, ["sigma = 0.5 (--sigma)", "one query costs more", "choose at least 0.71875"]),
+        ({"sigma": "1", "threshold": "5", "threshold_sigma": "0.1"}, ["sigma = 1 (--sigma)", "one query costs more"]),
+        ({"sigma": "5000"}, ["vote_bits = 16", "sigma = 5000 (--sigma)", "--parties", "--parameters"]),
+        ({"epsilon": "0.01"}, ["vote_bits = 16", "sigma = ", "epsilon = 0.01 (--epsilon)", "--queries"]),
+        ({"epsilon": "1e-30", "delta": "1e-30"}, ["leaves the range", "--epsilon", "--delta"]),
+        ({"queries": "500"}, ["queries = 500 (--queries)", "179"]),
+        ({"parties": "500"}, ["parties = 500 (--parties)", "at most"]),
+        ({"data": "nowhere.npz"}, ["nowhere.npz", "no such file"]),
+    ],
+)
+def test_a_plan_that_cannot_work_is_refused(flags: dict[str, str], fragments: list[str]) -> None:
+    with pytest.raises(InputError) as refusal:
+        prepare(resolve(flags))
+    assert all(fragment in str(refusal.value) for fragment in fragments), str(refusal.value)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    queries=st.integers(1, 40),
+    epsilon=st.sampled_from(["0.5", "1", "4.2", "10", "50"]),
+    mechanism=st.sampled_from(["rounded_gaussian", "discrete_gaussian"]),
+    adjacency=st.sampled_from(["replace_one", "null_vote"]),
+    threshold=st.sampled_from([None, "10"]),
+)
+def test_without_sigma_exactly_the_planned_queries_fit_the_budget(
+    queries: int, epsilon: str, mechanism: str, adjacency: str, threshold: str | None
+) -> None:
+    """All planned queries fit, their epsilon is within the budget, and the next smaller sigma would not do."""
+    flags = {
+        "queries": str(queries),
+        "epsilon": epsilon,
+        "mechanism": mechanism,
+        "adjacency": adjacency,
+    }
+    if threshold is not None:
+        flags["threshold"] = threshold
+    plan = prepare(resolve(flags))
+    account = plan.open_account()
+    assert account.remaining_queries() >= queries
+    cost = account.cost
+    assert epsilon_upper(cost.unit, cost.worst_case * queries, plan.config.delta) <= plan.config.epsilon
+    release = plan.parameters.release
+    smaller = (release.sigma - Fraction(1, 64)) / release.sigma
+    assert smaller <= 0 or cost.worst_case / smaller**2 * queries > plan.budget
+    assert release.threshold_sigma == (None if threshold is None else release.sigma)
+
+
+def test_a_given_sigma_decides_how_many_queries_fit() -> None:
+    """mu^2 = 2 Q / sigma^2, and the budget for epsilon 10 at delta 1e-5 is just above 4."""
+    plan = prepare(resolve({"sigma": "2"}))
+    assert plan.open_account().remaining_queries() == 8
+
+
+def test_one_answering_party_is_admitted() -> None:
+    assert prepare(resolve({"parties": "1"})).config.parties == 1

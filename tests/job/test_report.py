@@ -1,0 +1,123 @@
+"""The report: its schema, its one guarantee, and files that are whole at every moment."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capc.errors import InputError
+from capc.job import files
+from capc.job.config import resolve
+from capc.job.files import check_writable, to_json, write
+from capc.job.job import Job
+from capc.job.plan import prepare
+from capc.job.report import document, rounded_up
+from capc.privacy import NOT_A_GUARANTEE, epsilon_upper
+from job.stand_in import Opener, Recorder, validate
+
+
+@pytest.fixture(scope="module")
+def job() -> Job:
+    flags = {"parties": "2", "queries": "3", "threshold": "1", "epsilon": "4.2", "charge": "realised"}
+    job = Job(prepare(resolve(flags)), Recorder(), Opener(withhold=frozenset({2})))
+    job.run()
+    return job
+
+
+@pytest.mark.req("CAPC-RUN-008")
+def test_a_report_has_the_published_shape_after_a_round_trip(job: Job) -> None:
+    report = document(job.state)
+    validate(report)
+    assert json.loads(to_json(report)) == report
+    assert [query["label"] is None for query in json.loads(to_json(report))["queries"]] == [False, True, False]
+
+
+@pytest.mark.req("CAPC-RUN-008")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda report: report.pop("privacy"),
+        lambda report: report["privacy"].pop("epsilon"),
+        lambda report: report["accuracy"].update(before="0.5"),
+        lambda report: report["queries"][0].update(label=-1),
+        lambda report: report["queries"][0].pop("ideal_label"),
+        lambda report: report["steps"]["setup"].update(megabytes=1),
+        lambda report: report.update(status="running"),
+        lambda report: report.update(surprise=1),
+        lambda report: report["privacy"].update(realised_label="guarantee of the enforced budget"),
+    ],
+)
+def test_the_schema_refuses_another_shape(job: Job, damage: Callable[[Any], object]) -> None:
+    report = copy.deepcopy(document(job.state))
+    damage(report)
+    with pytest.raises(jsonschema.ValidationError):
+        validate(report)
+
+
+@pytest.mark.req("CAPC-RUN-006")
+def test_only_the_enforced_budget_is_called_a_guarantee(job: Job) -> None:
+    """The enforced epsilon is the one that was asked for; what was spent says that it is no guarantee."""
+    privacy: Any = document(job.state)["privacy"]
+    account = job.state.account
+    assert privacy["epsilon"] == 4.2
+    assert privacy["label"] == "guarantee of the enforced budget"
+    assert privacy["realised_label"] == NOT_A_GUARANTEE
+    reading = epsilon_upper(account.cost.unit, account.spent, account.policy.delta)
+    assert Fraction(privacy["realised"]) >= reading
+    assert privacy["realised"] == pytest.approx(float(reading))
+    assert Fraction(privacy["spent"]) == account.spent > 0
+    assert Fraction(privacy["budget"]) == account.budget
+    text = to_json(document(job.state)).replace(NOT_A_GUARANTEE, "")
+    assert text.count("guarantee") == 1
+
+
+@given(numerator=st.integers(1, 10**20), denominator=st.integers(1, 10**20))
+def test_a_printed_figure_is_never_below_the_exact_one(numerator: int, denominator: int) -> None:
+    value = Fraction(numerator, denominator)
+    printed = rounded_up(value)
+    assert Fraction(repr(printed)) >= value
+    assert printed == pytest.approx(float(value), rel=1e-15)
+
+
+@given(decimal=st.decimals(min_value=0, max_value=1000, places=5))
+def test_a_figure_that_a_user_gave_is_printed_as_given(decimal: Any) -> None:
+    assert rounded_up(Fraction(decimal)) == float(decimal)
+
+
+def test_a_report_replaces_the_old_one_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "report.json"
+    write({"number": 1}, file)
+
+    def cut_short(_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "to_json", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        write({"number": 2}, file)
+    assert json.loads(file.read_text()) == {"number": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_link_keeps_pointing_to_the_report(tmp_path: Path) -> None:
+    target, link = tmp_path / "target.json", tmp_path / "link.json"
+    target.write_text("old")
+    link.symlink_to(target)
+    write({"number": 1}, link)
+    assert link.is_symlink()
+    assert json.loads(target.read_text()) == {"number": 1}
+
+
+def test_a_report_that_cannot_be_written_is_refused_beforehand(tmp_path: Path) -> None:
+    for name in (tmp_path, tmp_path / "none" / "report.json", Path("/dev/null")):
+        with pytest.raises(InputError, match="--json"):
+            check_writable(name)
+    check_writable(tmp_path / "report.json")

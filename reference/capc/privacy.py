@@ -29,13 +29,14 @@ from capc.parameters import Adjacency, Charge, NoiseName
 SIGMA_GRID = 64
 """Calibrated deviations are multiples of 1/64 votes."""
 DELTA_FLOOR = Fraction(1, 1 << 512)
-"""Upper bounds on delta below this value are reported as this value."""
+"""Upper bounds on delta below this value are reported as this value; no smaller delta is accepted."""
 
 _START_PRECISION = 128
 _ACCURACY_BITS = 64
 _DIGITS = 12
-_SMALLEST_EXPONENT = -40
-_LARGEST_EXPONENT = 40
+_SMALLEST_EXPONENT = -30
+_LARGEST_EXPONENT = 9
+_LARGEST = 10**_LARGEST_EXPONENT
 _EPSILON_FLOOR = Fraction(1, 10**60)
 
 NOT_A_GUARANTEE = "not a guarantee unless the counts were fixed in advance"
@@ -47,20 +48,20 @@ def gaussian_dp_delta_upper(mu_squared: Fraction, epsilon: Fraction) -> Fraction
     delta(epsilon) = Phi(mu/2 - epsilon/mu) - exp(epsilon) Phi(-mu/2 - epsilon/mu).
 
     Args:
-        mu_squared: mu^2, the composed cost, at least 0.
-        epsilon: at least 0.
+        mu_squared: mu^2, the composed cost, from 0 to 1e9.
+        epsilon: from 0 to 1e9.
 
     Returns:
         A rational in [0, 1], rounded up, at most 2^-50 relative above the truth, and never below
         :data:`DELTA_FLOOR` unless mu^2 is 0.
 
     Raises:
-        InputError: an argument is negative.
+        InputError: an argument is negative or above 1e9.
 
     Source: Balle and Wang 2018 (arXiv 1805.06530); Dong, Roth and Su (arXiv 1905.02383).
     """
-    _require(mu_squared >= 0, "mu_squared", mu_squared, "give a cost of at least 0")
-    _require(epsilon >= 0, "epsilon", epsilon, "give at least 0")
+    _require(0 <= mu_squared <= _LARGEST, "mu_squared", mu_squared, "give a cost from 0 to 1e9")
+    _require(0 <= epsilon <= _LARGEST, "epsilon", epsilon, "give a value from 0 to 1e9")
     if mu_squared == 0:
         return Fraction(0)
     upper = _refined(lambda: _gaussian_delta(mu_squared, epsilon), DELTA_FLOOR).upper()
@@ -75,19 +76,19 @@ def epsilon_upper(unit: CostUnit, cost: Fraction, delta: Fraction) -> Fraction:
 
     Args:
         unit: of the cost.
-        cost: the composed mu^2 or rho, at least 0.
-        delta: between 0 and 1, both excluded.
+        cost: the composed mu^2 or rho, from 0 to 1e9.
+        delta: from 2^-512 to below 1.
 
     Returns:
         A decimal of 12 digits; 0 if the cost satisfies (0, delta)-DP.
 
     Raises:
-        InputError: an argument is out of range, or epsilon would be outside 1e-40 .. 1e40.
+        InputError: an argument is out of range, or epsilon would be outside 1e-30 .. 1e9.
 
     Source: mu^2: as :func:`gaussian_dp_delta_upper`. rho: Canonne, Kamath and Steinke 2020 (arXiv 2004.00010,
         Proposition 12 in version 4), for the Renyi DP of cost a rho at order a, minimised over a > 1.
     """
-    _require(cost >= 0, "cost", cost, "give a cost of at least 0")
+    _require(0 <= cost <= _LARGEST, "cost", cost, "give a cost from 0 to 1e9")
     _check_delta(delta)
     if _fits(unit, cost, Fraction(0), delta):
         return Fraction(0)
@@ -100,15 +101,15 @@ def budget_lower(unit: CostUnit, epsilon: Fraction, delta: Fraction) -> Fraction
     Args:
         unit: of the cost that is wanted.
         epsilon: above 0.
-        delta: between 0 and 1, both excluded.
+        delta: from 2^-512 to below 1.
 
     Returns:
         A decimal of 12 digits: the budget to create an :class:`~capc.accounting.Account` with.
 
     Raises:
-        InputError: an argument is out of range, or the budget would be outside 1e-40 .. 1e40.
+        InputError: an argument is out of range, or the budget would be outside 1e-30 .. 1e9.
     """
-    _require(epsilon > 0, "epsilon", epsilon, "give a budget above 0")
+    _require(0 < epsilon <= _LARGEST, "epsilon", epsilon, "give a budget above 0, up to 1e9")
     _check_delta(delta)
     return _decimal_step(lambda cost: not _fits(unit, cost, epsilon, delta))[0]
 
@@ -128,7 +129,7 @@ def calibrate_sigma(
         mechanism: the law of the noise.
         adjacency: the neighbouring relation of the budget.
         epsilon: the budget, above 0.
-        delta: the budget's delta, between 0 and 1, both excluded.
+        delta: the budget's delta, from 2^-512 to below 1.
         queries: how many queries must fit, at least 1.
         threshold_ratio: threshold_sigma / sigma, above 0; None without a threshold.
 
@@ -258,8 +259,9 @@ def _best_order(rho: Fraction, delta: Fraction) -> Fraction:
         b = _ball(excess)
         return bool((_ball(rho) * b * b + (1 + b).log() + _ball(delta).log()).mid() >= 0)
 
+    # At a - 1 = 1 / delta the sum is positive whatever rho is, so the search ends there at the latest.
     with ctx.workprec(_START_PRECISION):
-        return 1 + _decimal_step(beyond)[1]
+        return 1 + _decimal_step(beyond, largest_exponent=delta.denominator.bit_length())[1]
 
 
 def _renyi_epsilon(rho: Fraction, order: Fraction, delta: Fraction) -> arb:
@@ -289,17 +291,21 @@ def _refined(formula: Callable[[], arb], negligible: Fraction) -> arb:
         precision *= 2
 
 
-def _decimal_step(holds: Callable[[Fraction], bool]) -> tuple[Fraction, Fraction]:
+def _decimal_step(
+    holds: Callable[[Fraction], bool], largest_exponent: int = _LARGEST_EXPONENT
+) -> tuple[Fraction, Fraction]:
     """Neighbours (low, high) on a grid of 12 decimal digits, where ``holds`` changes from False to True.
 
     ``holds`` was evaluated at both ends, so both are certified; between them the search relies on monotonicity
     only for tightness.
     """
-    decade = _SMALLEST_EXPONENT
-    while decade <= _LARGEST_EXPONENT and not holds(Fraction(10) ** decade):
+    decade = 0
+    while decade > _SMALLEST_EXPONENT and holds(Fraction(10) ** (decade - 1)):
+        decade -= 1
+    while decade <= largest_exponent and not holds(Fraction(10) ** decade):
         decade += 1
-    if not _SMALLEST_EXPONENT < decade <= _LARGEST_EXPONENT:
-        raise InputError("a privacy conversion leaves the range 1e-40 .. 1e40: give less extreme arguments")
+    if not _SMALLEST_EXPONENT < decade <= largest_exponent:
+        raise InputError("a privacy conversion leaves the range 1e-30 .. 1e9: give less extreme arguments")
     unit = Fraction(10) ** (decade - _DIGITS)
     below, above = 10 ** (_DIGITS - 1), 10**_DIGITS
     while above - below > 1:
@@ -336,7 +342,7 @@ def _ball(value: Fraction) -> arb:
 
 
 def _check_delta(delta: Fraction) -> None:
-    _require(0 < delta < 1, "delta", delta, "give a value between 0 and 1, both excluded")
+    _require(DELTA_FLOOR <= delta < 1, "delta", delta, "give a value below 1, and not below 2^-512")
 
 
 def _require(holds: bool, name: str, value: object, remedy: str) -> None:

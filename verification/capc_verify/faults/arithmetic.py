@@ -1,0 +1,86 @@
+"""Faults in numbers: modulus, parsing, ties and the law of the noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from capc import messages, privacy_guardian, querying_party, ring
+from capc.circuits import tournament
+from capc.circuits.arithmetic import less_than
+from capc.circuits.builder import Builder, Wire
+from capc.noise import gaussian
+from capc.privacy_guardian import ReleaseNoise
+from capc.randomness import RandomSource, Seed
+from capc.suite import Suite
+from capc_verify.faults.patching import State, replace_everywhere, replace_in, with_altered_state, with_suite
+
+_INT_BITS = 32
+_MANTISSA_BITS = 53
+
+
+def modulus_in_32_bits() -> None:
+    """2^k is computed in 32-bit arithmetic, where the shift count wraps: 2^38 becomes 2^6."""
+
+    def reduce(value: int, width: int) -> int:
+        return value & ((1 << width % _INT_BITS) - 1)
+
+    replace_everywhere(ring.reduce, reduce)
+
+
+def parsed_through_int() -> None:
+    """Ring elements are parsed through a 32-bit integer."""
+    correct = messages.elements_from_bytes
+
+    def elements_from_bytes(data: bytes, width: int) -> list[int]:
+        return [element & ((1 << _INT_BITS) - 1) for element in correct(data, width)]
+
+    replace_everywhere(correct, elements_from_bytes)
+
+
+def last_index_on_ties() -> None:
+    """The right side of a match also wins a tie."""
+
+    def at_most(builder: Builder, left: Sequence[Wire], right: Sequence[Wire]) -> Wire:
+        return builder.invert(less_than(builder, right, left))
+
+    replace_in(tournament, "less_than", at_most)
+
+
+def truncated_float_noise() -> None:
+    """A floating-point Gaussian (Box and Muller), truncated towards zero."""
+
+    def round_gaussian(source: RandomSource, sigma: Fraction) -> int:
+        radius, angle = ((source.bits(_MANTISSA_BITS) + 1) / (1 << _MANTISSA_BITS) for _ in range(2))
+        return int(float(sigma) * math.sqrt(-2 * math.log(radius)) * math.cos(2 * math.pi * angle))
+
+    replace_everywhere(gaussian.round_gaussian, round_gaussian)
+
+
+def no_noise() -> None:
+    """The guardian adds zeros for noise."""
+
+    def draw_noise(suite: Suite, num_classes: int, seed: Seed, label: bytes) -> ReleaseNoise:  # noqa: ARG001
+        return ReleaseNoise((0,) * num_classes, 0)
+
+    replace_everywhere(privacy_guardian._draw_noise, draw_noise)
+
+
+def no_own_threshold_noise() -> None:
+    """In realised mode the querying party adds no threshold noise: the guardian sees a bit that only it has noised."""
+
+    def alter(state: State) -> State:
+        mechanisms = state.party.suite.mechanisms
+        return with_suite(state, mechanisms=replace(mechanisms, threshold=mechanisms.threshold and _Zeros()))
+
+    step = querying_party.querying_party_request_release
+    replace_everywhere(step, with_altered_state(step, alter))
+
+
+class _Zeros:
+    """Noise that is always 0."""
+
+    def sample(self, source: RandomSource, count: int) -> list[int]:  # noqa: ARG002
+        return [0] * count

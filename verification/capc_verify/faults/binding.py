@@ -1,0 +1,49 @@
+"""Faults that loosen what belongs together: messages and sessions, noise and shares, releases and charges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from capc import accounting, messages, privacy_guardian
+from capc.accounting import Account, Event, EventKind, Receipt
+from capc.messages import HEADER, Envelope
+from capc.privacy_guardian import Aggregated, Released
+from capc.randomness import Seed
+from capc_verify.faults.patching import replace_everywhere
+
+
+def messages_of_any_session() -> None:
+    """A receiver compares neither the session tag nor the query of a message with its own."""
+    correct = messages.Envelope.open
+
+    def open_any(self: Envelope, message: bytes, payload_length: int | None) -> bytes:
+        if len(message) >= HEADER.size:
+            _, session_tag, query, *_ = HEADER.unpack_from(message)
+            self = replace(self, session_tag=session_tag, query=query)
+        return correct(self, message, payload_length)
+
+    messages.Envelope.open = open_any  # type: ignore[method-assign]
+
+
+def noise_for_any_shares() -> None:
+    """The guardian draws the same noise from its seed whatever shares it received, and accepts a receipt for others."""
+    correct = privacy_guardian.privacy_guardian_release
+
+    def release(state: Aggregated, receipt: Receipt, columns: bytes, seed: Seed) -> tuple[Released, bytes]:
+        state.require_unspent()
+        anything = bytes(len(state.inputs_digest))
+        unbound = replace(receipt, inputs_digest=anything)
+        result = correct(replace(state, inputs_digest=anything), unbound, columns, seed)
+        state.spend()
+        return replace(result[0], receipt=receipt), result[1]
+
+    replace_everywhere(correct, release)
+
+
+def free_queries() -> None:
+    """The account notes what happened and charges nothing."""
+
+    def record(self: Account, kind: EventKind, key: tuple[bytes, int]) -> None:
+        self._events.append(Event(kind, key[0], key[1]))
+
+    accounting.Account._record = record  # type: ignore[method-assign]

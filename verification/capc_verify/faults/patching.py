@@ -1,0 +1,83 @@
+"""Replaces a function of the shipped code wherever a module holds it, also under ``from x import y``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+from capc.errors import InputError
+
+_LOADED_FIRST = ("capc.protocol", "capc.accounting", "capc.circuits.release", "capc.noise.mechanism")
+"""Together they load the whole core, so that no later import brings the correct function back."""
+
+State = Any
+"""A step's state. Faults handle the states of all roles alike, by field names."""
+Step = Callable[..., Any]
+
+
+def replace_everywhere(correct: Callable[..., Any], faulty: Callable[..., Any]) -> None:
+    """Puts ``faulty`` in the place of a module-level function, in every module of the package, and drops caches.
+
+    Raises:
+        InputError: no module holds the function: the fault would do nothing.
+    """
+    holders = [(module, name) for module in _modules() for name, value in vars(module).items() if value is correct]
+    if not holders:
+        raise InputError(f"no module holds {correct!r}: the fault has lost what it replaces")
+    for module, name in holders:
+        setattr(module, name, faulty)
+    _clear_caches()
+
+
+def replace_in(module: ModuleType, name: str, faulty: Callable[..., Any]) -> None:
+    """Puts ``faulty`` in the place of a function for the callers in one module only.
+
+    Raises:
+        InputError: the module has no such name.
+    """
+    if not hasattr(module, name):
+        raise InputError(f"{module.__name__} has no {name}: the fault has lost what it replaces")
+    setattr(module, name, faulty)
+    _clear_caches()
+
+
+def with_altered_state(step: Step, alter: Callable[[State], State]) -> Step:
+    """A step that works on an altered copy of its state.
+
+    The given state is spent as usual, and the state that the step returns continues with the unaltered party.
+
+    Args:
+        step: takes a state with a ``party``, and returns the next such state and a message.
+        alter: makes the copy.
+    """
+
+    def faulty(state: State, *arguments: object) -> tuple[State, bytes]:
+        state.require_unspent()
+        following, message = step(alter(state), *arguments)
+        state.spend()
+        return replace(following, party=state.party), message
+
+    return faulty
+
+
+def with_suite(state: State, **changes: object) -> State:
+    """A copy of a state whose party uses other building blocks."""
+    party = state.party
+    return replace(state, party=replace(party, suite=replace(party.suite, **changes)))
+
+
+def _modules() -> list[ModuleType]:
+    for name in _LOADED_FIRST:
+        importlib.import_module(name)
+    return [module for name, module in sorted(sys.modules.items()) if name == "capc" or name.startswith("capc.")]
+
+
+def _clear_caches() -> None:
+    for module in _modules():
+        for value in list(vars(module).values()):
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()

@@ -1,0 +1,104 @@
+"""The list of seeded faults: what each does, where it comes from, and the tests that must notice it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from capc_verify.faults import arithmetic, binding, masking, opening
+
+_VIEWS = "tests/views/test_querying_party.py::"
+_ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A seeded fault.
+
+    Attributes:
+        plant: patches the running process; its docstring says what the faulty code does.
+        design_line: the line of the list of the authors' faults in the project's design; None for a neighbour of one.
+        detected_by: node ids of the tests that must fail.
+    """
+
+    plant: Callable[[], None]
+    design_line: int | None
+    detected_by: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """What the faulty code does."""
+        return (self.plant.__doc__ or "").strip()
+
+
+FAULTS: dict[str, Fault] = {
+    "maximum_opened": Fault(opening.open_maximum, 1, (_ONE_LAW,)),
+    "vote_opened_to_both": Fault(
+        opening.open_vote,
+        2,
+        (
+            _ONE_LAW,
+            "tests/views/test_answering_party.py::test_view_of_a_whole_query_has_one_law_for_all_queries[0-worst_case]",
+        ),
+    ),
+    "bounded_float_masks": Fault(masking.bounded_float_masks, 3, (_ONE_LAW,)),
+    "separate_rounding": Fault(
+        masking.separate_rounding,
+        4,
+        (_VIEWS + "test_every_logit_mask_and_noise_gives_the_label_of_the_ideal_functionality",),
+    ),
+    "truncated_float_noise": Fault(
+        arithmetic.truncated_float_noise, 5, ("tests/noise/test_law.py::test_rounded_gaussian_matches_exact_law[1]",)
+    ),
+    "modulus_in_32_bits": Fault(
+        arithmetic.modulus_in_32_bits, 6, ("tests/core/test_ring.py::test_a_shift_by_38_does_not_lose_bits",)
+    ),
+    "parsed_through_int": Fault(
+        arithmetic.parsed_through_int, 7, ("tests/faults/test_bindings.py::test_wide_elements_survive_the_wire",)
+    ),
+    "messages_of_any_session": Fault(
+        binding.messages_of_any_session,
+        10,
+        (
+            "tests/faults/test_bindings.py::test_a_message_of_another_session_is_refused",
+            "tests/faults/test_bindings.py::test_a_message_of_another_query_is_refused",
+        ),
+    ),
+    "noise_for_any_shares": Fault(
+        binding.noise_for_any_shares,
+        10,
+        (
+            "tests/faults/test_bindings.py::test_other_shares_give_other_noise_from_the_same_seed",
+            "tests/faults/test_bindings.py::test_a_receipt_for_other_shares_is_refused",
+        ),
+    ),
+    "mask_reused_as_vote_share": Fault(masking.reused_mask, 12, (_ONE_LAW,)),
+    "share_opened_before_reduction": Fault(opening.open_before_reduction, None, (_ONE_LAW,)),
+    "last_index_on_ties": Fault(
+        arithmetic.last_index_on_ties,
+        None,
+        ("tests/protocol/test_equals_ideal.py::test_tied_votes_go_to_the_lowest_class",),
+    ),
+    "no_zero_sum_masks": Fault(
+        masking.no_zero_sum_masks,
+        None,
+        (
+            "tests/views/test_coalitions_with_the_querying_party.py"
+            "::test_querying_party_and_guardian_see_the_vote_histogram_only[seen0]",
+        ),
+    ),
+    "no_own_threshold_noise": Fault(
+        arithmetic.no_own_threshold_noise,
+        None,
+        (
+            "tests/views/test_privacy_guardian.py"
+            "::test_in_realised_mode_the_guardians_own_noise_does_not_decide_the_answered_bit",
+        ),
+    ),
+    "no_noise": Fault(arithmetic.no_noise, None, (_VIEWS + "test_released_label_has_the_exact_noisy_law[votes_1]",)),
+    "free_queries": Fault(
+        binding.free_queries,
+        None,
+        ("tests/accounting/test_account.py::test_reserve_charges_check_and_answer_before_anything_is_known",),
+    ),
+}

@@ -1,0 +1,76 @@
+"""Who saw what: wrappers that note every message received, and everything an ideal functionality gives to a party.
+
+Nothing here is re-derived from inputs: what is not noted was not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+from capc.costs import Step
+from capc.linear import IdealLinear, LayerShape
+from capc.parties import QUERYING_PARTY, Party
+from capc.two_party import Chosen, Evaluation, IdealTwoParty
+
+Note = Callable[[Party, Hashable], None]
+
+
+class Notebook:
+    """What each party saw since the last :meth:`clear`, in order. It is also the protocol's observer."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[Party, Hashable]] = []
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._seen.clear()
+
+    def note(self, party: Party, what: Hashable) -> None:
+        """The party saw something."""
+        self._seen.append((party, what))
+
+    def message(self, step: Step, sender: Party, receiver: Party, message: bytes) -> None:
+        """The receiver saw the whole message, header included."""
+        self._seen.append((receiver, (step, sender, message)))
+
+    def state(self, party: Party, state: object) -> None:
+        """States are what steps keep, not what a party receives: they are left alone."""
+
+    def seen_by(self, coalition: frozenset[Party]) -> tuple[Hashable, ...]:
+        """Everything that its members saw."""
+        return tuple(entry for entry in self._seen if entry[0] in coalition)
+
+
+@dataclass
+class NotedLinear(IdealLinear):
+    """F_linear, which notes what it gives to the querying party. The answering party is given nothing."""
+
+    note: Note = field(kw_only=True)
+
+    def decrypt(self, secret_key: object, shape: LayerShape, response: bytes) -> list[int]:
+        """As the base class; the result is part of the querying party's view."""
+        result = super().decrypt(secret_key, shape, response)
+        self.note(QUERYING_PARTY, ("decrypted", tuple(result)))
+        return result
+
+    def forget(self) -> None:
+        """Drops all values, so that handles begin at 0 again."""
+        self._entries.clear()
+
+
+@dataclass
+class NotedTwoParty(IdealTwoParty):
+    """F_2PC, which notes what it gives to the evaluator, the querying party. The garbler is given nothing."""
+
+    note: Note = field(kw_only=True)
+
+    def evaluate(self, chosen: Chosen, payload: bytes) -> Evaluation:
+        """As the base class; all outputs, also unused ones, are part of the querying party's view."""
+        evaluation = super().evaluate(chosen, payload)
+        self.note(QUERYING_PARTY, ("evaluated", chosen.circuit.name, evaluation.outputs))
+        return evaluation
+
+    def forget(self) -> None:
+        """Drops all inputs, so that handles begin at 0 again."""
+        self._garbler_inputs.clear()

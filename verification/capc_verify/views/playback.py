@@ -1,0 +1,197 @@
+"""The shipped protocol, played from the end of its set-up once for every outcome of its draws."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from enum import Enum
+from itertools import count
+from typing import NamedTuple
+
+from capc.answering_party import AnsweringParty, answering_party_send_vote
+from capc.channel import Channel
+from capc.costs import Step
+from capc.costs import Step
+from capc.model import QuantisedModel
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, ROLE_CODES, Party
+from capc.privacy_guardian import privacy_guardian_aggregate, privacy_guardian_open_query
+from capc.protocol import Collaboration
+from capc.querying_party import querying_party_open_query
+from capc.randomness import RandomSource, Seed, XofSource
+from capc.suite import hybrid_suite
+from capc_verify.views.collection import Notebook, NotedLinear, NotedTwoParty
+from capc_verify.views.enumeration import Draw, Tape
+from capc_verify.views.fixes import ZERO_SUM, Coalition, Fix, Source, nothing
+from capc_verify.views.law import Law, image
+from capc_verify.views.toy import ToyAccount, ToyParameters, toy_mechanisms, toy_session
+
+_PARTY_BYTES = 3
+
+
+class Until(Enum):
+    """Where a play stops."""
+
+    VOTE_SHARES = "steps 1a to 1c"
+    AGGREGATION = "steps 1a to 2"
+    RELEASE = "all steps"
+
+
+class Seen(NamedTuple):
+    """One outcome, as a coalition sees it.
+
+    Attributes:
+        randomness: the coalition's own enumerated draws.
+        view: every message received, and everything the ideal functionalities gave.
+        output: what F_CaPC gives: the label or "no consensus" (None); None where step 3 is not played.
+    """
+
+    randomness: Hashable
+    view: Hashable
+    output: Hashable
+
+
+def output_of(seen: Hashable) -> Hashable:
+    """The output in a :class:`Seen`."""
+    return _as_seen(seen).output
+
+
+def randomness_of(seen: Hashable) -> Hashable:
+    """The coalition's own randomness in a :class:`Seen`."""
+    return _as_seen(seen).randomness
+
+
+def output_and_randomness(seen: Hashable) -> Hashable:
+    """The output in a :class:`Seen`, and the coalition's own randomness: under these the view tells nothing more."""
+    return _as_seen(seen).output, _as_seen(seen).randomness
+
+
+def without_output(law: Law) -> Law:
+    """The law of :class:`Seen` for a coalition that is given no output."""
+    return image(law, lambda seen: _as_seen(seen)._replace(output=None))
+
+
+def with_answered_bit(law: Law) -> Law:
+    """The law of :class:`Seen` for a coalition whose output is only whether there is a label."""
+    return image(law, lambda seen: _as_seen(seen)._replace(output=_as_seen(seen).output is not None))
+
+
+def _as_seen(seen: Hashable) -> Seen:
+    if not isinstance(seen, Seen):
+        raise TypeError(f"{type(seen).__name__} instead of Seen")
+    return seen
+
+
+class Playback(Collaboration):
+    """A collaboration that can be played again from the end of its set-up.
+
+    Set-up runs once, with fixed seeds: it is not enumerated. Every play starts from copies of the states it left.
+
+    Args:
+        parameters: of the session.
+        models: one per answering party.
+        fix: which draws are constants.
+    """
+
+    def __init__(
+        self,
+        parameters: ToyParameters,
+        models: Sequence[QuantisedModel],
+        fix: Fix = nothing,
+    ) -> None:
+        self._notebook = Notebook()
+        self._linear = NotedLinear(parameters.widths.logit_bits, note=self._notebook.note)
+        self._two_party = NotedTwoParty(note=self._notebook.note)
+        self._tape = Tape(lambda draw: fix(self._source_of(draw), draw))
+        self._pairs: dict[Seed, Coalition] = {}
+        self._sources: dict[tuple[Seed, bytes], Source] = {}
+        self._setting_up = True
+        self._seeds = count()
+        suite = replace(
+            hybrid_suite(parameters),
+            linear=self._linear,
+            two_party=self._two_party,
+            mechanisms=toy_mechanisms(parameters),
+            expand=self._expand,
+        )
+        session = toy_session(parameters, models)
+        super().__init__(
+            session, models, suite, ToyAccount(parameters), draw_seed=self._next_seed, observer=self._notebook
+        )
+        self._setting_up = False
+        self._after_setup = (self._querying_party, tuple(self._answering_parties), self._guardian)
+        for party in self._answering_parties:
+            self._pairs |= {
+                key: _pair(session.answering_parties, party, peer) for peer, key in party.pairwise_keys.items()
+            }
+
+    def law(self, features: Sequence[int], coalition: Coalition, until: Until = Until.RELEASE) -> Law:
+        """The exact law of :class:`Seen` for one query.
+
+        Raises:
+            AssertionError: in some outcome the label is not the ideal functionality's.
+        """
+        return self._tape.law(lambda: self._play(features, coalition, until))
+
+    def _source_of(self, draw: Draw) -> Source:
+        stream = (draw.key, draw.label)
+        if stream not in self._sources:
+            self._sources[stream] = self._read_label(draw.key, draw.label)
+        return self._sources[stream]
+
+    def _read_label(self, key: Seed, label: bytes) -> Source:
+        """Whose stream it is, from its label: `zero-sum/...`, or a step, its party and its context."""
+        name, _, rest = label.partition(b"/")
+        if name == ZERO_SUM.encode():
+            return Source(ZERO_SUM, self._pairs[key], 0)
+        role = next(role for role, code in ROLE_CODES.items() if code == rest[0])
+        owner = Party(role, int.from_bytes(rest[1:_PARTY_BYTES], "little"))
+        context = Channel(self._session.tag, owner, QUERYING_PARTY).context()
+        return Source(name.decode(), frozenset({owner}), rest[_PARTY_BYTES + len(context) - 1])
+
+    def _play(self, features: Sequence[int], coalition: Coalition, until: Until) -> Seen:
+        self._rewind()
+        label = None
+        if until is Until.RELEASE:
+            result = self.label(features)
+            label = result.label
+            if label != result.ideal_label:
+                raise AssertionError(f"label {label} instead of {result.ideal_label}")
+        else:
+            self._play_first_steps(features, until)
+        drawn = ((self._source_of(draw), draw.position, value) for draw, value in self._tape.enumerated)
+        randomness = tuple(entry for entry in drawn if entry[0].owners & coalition)
+        return Seen(randomness, self._notebook.seen_by(coalition), output=label)
+
+    def _play_first_steps(self, features: Sequence[int], until: Until) -> None:
+        """The beginning of :meth:`label`, in the same order."""
+        self._querying_party, inputs, _ = querying_party_open_query(self._querying_party, features)
+        votes = [self._infer(layer_input)[1] for layer_input in inputs]
+        if until is Until.AGGREGATION:
+            self._guardian, collecting = privacy_guardian_open_query(self._guardian)
+            messages = {
+                vote.party.me: self._hand_over(
+                    Step.AGGREGATION, vote.party.me, PRIVACY_GUARDIAN, answering_party_send_vote(vote)
+                )
+                for vote in votes
+            }
+            privacy_guardian_aggregate(collecting, messages)
+
+    def _rewind(self) -> None:
+        querying_party, answering_parties, guardian = self._after_setup
+        self._querying_party = replace(querying_party)
+        self._answering_parties = [replace(party) for party in answering_parties]
+        self._guardian = replace(guardian)
+        self._linear.forget()
+        self._two_party.forget()
+        self._notebook.clear()
+        self._seeds = count()
+
+    def _next_seed(self) -> Seed:
+        return Seed(next(self._seeds).to_bytes(32, "little"))
+
+    def _expand(self, key: Seed, label: bytes) -> RandomSource:
+        return XofSource(key, label) if self._setting_up else self._tape.expand(key, label)
+
+
+def _pair(parties: Sequence[Party], party: AnsweringParty, peer: int) -> Coalition:
+    return frozenset({party.me, parties[peer - 1]})

@@ -1,0 +1,187 @@
+"""Parameters, noise, models and sessions that are small enough to enumerate.
+
+One feature, two classes, logits of 3 bits (|r| < 2), votes of 2 or 3 bits, no fraction bits and no grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+
+from capc.accounting import Account, Receipt
+from capc.errors import ParameterError
+from capc.model import QuantisedLayer, QuantisedModel
+from capc.noise.mechanism import CostUnit, ReleaseMechanisms
+from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.randomness import RandomSource
+from capc.session import Participant, Session
+
+CLASSES = 2
+LOGIT_BITS = 3
+
+
+@dataclass(frozen=True)
+class CoinNoise:
+    """Test-only noise, one of two values: enough to change a label, and few enough to enumerate.
+
+    Attributes:
+        low: one value, in votes.
+        high: the other, just as likely.
+    """
+
+    low: int
+    high: int
+
+    @property
+    def name(self) -> NoiseName:
+        """Takes the place of the rounded Gaussian."""
+        return NoiseName.ROUNDED_GAUSSIAN
+
+    @property
+    def unit(self) -> CostUnit:
+        """mu^2."""
+        return CostUnit.MU_SQUARED
+
+    def sample(self, source: RandomSource, count: int) -> list[int]:
+        """``count`` draws."""
+        return [self.high if source.bits(1) else self.low for _ in range(count)]
+
+    def cost(self, squared_sensitivity: Fraction) -> Fraction:
+        """Any cost will do: nothing is charged here."""
+        return squared_sensitivity
+
+
+ONE_SIDED = CoinNoise(-1, 0)
+"""Fits the narrowest rings."""
+TWO_SIDED = CoinNoise(-1, 1)
+"""Can turn either of two votes over."""
+
+
+@dataclass(frozen=True)
+class ToyParameters(Parameters):
+    """Parameters whose vote ring is checked against the toy noise instead of the policy's Gaussian.
+
+    The shipped check makes room for 2^-40 of a Gaussian tail; the toy noise has no tail, so that its exact condition,
+    which the comparisons rely on, admits a narrower ring. Views up to the aggregation compare no votes, and need room
+    for one vote only.
+
+    Attributes:
+        noise: of the answer, and of the threshold where there is one.
+        releases: whether step 3 is played.
+    """
+
+    noise: CoinNoise
+    releases: bool
+
+    def check_vote_range(self, num_answering: int) -> None:
+        """Checks that no difference that step 3 compares leaves [-2^(w-1), 2^(w-1)), for votes in [0, K].
+
+        Raises:
+            ParameterError: the ring is too narrow.
+        """
+        differences = [-1, 1]
+        if self.releases:
+            spread = num_answering + self.noise.high - self.noise.low
+            differences = [-spread, spread]
+            if self.release.threshold is not None:
+                limit = int(self.release.threshold)
+                draws = 2 if self.release.charge is Charge.REALISED else 1
+                differences += [draws * self.noise.low - limit, num_answering + draws * self.noise.high - limit]
+        half = 1 << (self.widths.vote_bits - 1)
+        if not all(-half <= difference < half for difference in differences):
+            raise ParameterError(
+                f"vote_bits = {self.widths.vote_bits}: differences reach {differences}; widen the ring"
+            )
+
+
+def toy_parameters(
+    vote_bits: int,
+    threshold: int | None = None,
+    charge: Charge = Charge.WORST_CASE,
+    *,
+    noise: CoinNoise = ONE_SIDED,
+    releases: bool = True,
+) -> ToyParameters:
+    """The parameter set of an enumeration.
+
+    Args:
+        vote_bits: w.
+        threshold: T in votes, or None for plain GNMax.
+        charge: the mode of charging.
+        noise: of every draw.
+        releases: whether step 3 is played.
+    """
+    widths = ParameterSet("enumeration", LOGIT_BITS, vote_bits, 0, 0, 4096, (46, 46, 17), 57)
+    policy = ReleasePolicy(
+        NoiseName.ROUNDED_GAUSSIAN,
+        Fraction(1),
+        None if threshold is None else Fraction(threshold),
+        None if threshold is None else Fraction(1),
+        charge,
+        Adjacency.REPLACE_ONE,
+        Fraction(1),
+        Fraction(1, 1000),
+    )
+    return ToyParameters(widths, CLASSES, 1, policy, noise, releases)
+
+
+def toy_mechanisms(parameters: ToyParameters) -> ReleaseMechanisms:
+    """Toy noise for the answer, and for the threshold where there is one."""
+    return ReleaseMechanisms(parameters.noise, None if parameters.release.threshold is None else parameters.noise)
+
+
+def toy_session(parameters: Parameters, models: Sequence[QuantisedModel]) -> Session:
+    """A session in which each model has an answering party."""
+    parties = [QUERYING_PARTY, *(answering_party(i + 1) for i in range(len(models))), PRIVACY_GUARDIAN]
+    sizes = [(), *(model.layer_sizes for model in models), ()]
+    participants = tuple(
+        Participant(party, bytes([number]) * 32, widths)
+        for number, (party, widths) in enumerate(zip(parties, sizes, strict=True))
+    )
+    return Session(parameters, bytes(32), participants)
+
+
+class ToyAccount(Account):
+    """Admits query 1 of its session again and again, once for each outcome. Charges are tested elsewhere."""
+
+    def __init__(self, parameters: ToyParameters) -> None:
+        super().__init__(parameters.release, parameters.widths.grid_bits, Fraction(1))
+        self._toy_mechanisms = toy_mechanisms(parameters)
+
+    @property
+    def mechanisms(self) -> ReleaseMechanisms:
+        """The toy noise."""
+        return self._toy_mechanisms
+
+    def remaining_queries(self) -> int:
+        """Always one."""
+        return 1
+
+    def reserve(self, session_tag: bytes, query: int, inputs_digest: bytes) -> Receipt:
+        """A receipt that fits."""
+        return Receipt(session_tag, query, inputs_digest, Fraction(1), self.cost.unit)
+
+    def settle(self, receipt: Receipt, answered: bool) -> None:
+        """Nothing to settle."""
+
+
+def linear_model(*rows: tuple[int, int]) -> QuantisedModel:
+    """A model without a hidden layer: for each class (weight, bias), with |weight| + |bias| <= 1."""
+    layer = QuantisedLayer(tuple((weight,) for weight, _ in rows), tuple(bias for _, bias in rows))
+    return QuantisedModel((layer,), fraction_bits=0)
+
+
+def all_linear_models() -> Iterator[QuantisedModel]:
+    """Every model without a hidden layer that range analysis admits at these widths: 25 of them."""
+    rows = [(weight, bias) for weight, bias in product((-1, 0, 1), repeat=2) if abs(weight) + abs(bias) <= 1]
+    for first, second in product(rows, repeat=CLASSES):
+        yield linear_model(first, second)
+
+
+def hidden_model(hidden: tuple[int, int], *rows: tuple[int, int]) -> QuantisedModel:
+    """A model with one hidden ReLU unit: (weight, bias) of the unit, then of each class."""
+    first = QuantisedLayer(((hidden[0],),), (hidden[1],))
+    return QuantisedModel((first, linear_model(*rows).layers[0]), fraction_bits=0)

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from capc.answering_party import AnsweringParty, answering_party_send_vote
 from capc.channel import Channel
 from capc.costs import Step
-from capc.costs import Step
 from capc.model import QuantisedModel
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, ROLE_CODES, Party
 from capc.privacy_guardian import privacy_guardian_aggregate, privacy_guardian_open_query

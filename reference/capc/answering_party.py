@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from capc import primitives, ring, sharing
+from capc.architecture import Activation
 from capc.channel import Channel
-from capc.circuits.activation import activation_circuit
+from capc.circuits.activation import activation_circuit, shares_by_instance
 from capc.circuits.words import words_to_bits
 from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
-from capc.linear import multiply
 from capc.messages import MaskKey, MessageType, VoteShares
 from capc.model import QuantisedModel
+from capc.operators import per_output
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.primitives import Point, Scalar
 from capc.randomness import Seed
@@ -61,22 +62,23 @@ class AnsweringParty(SingleUse):
 
 @dataclass(frozen=True, repr=False)
 class AwaitingRequest(SingleUse):
-    """Waiting for the encrypted input of a layer. Secret: this party's share of that input (zero for the query)."""
+    """Waiting for the encrypted input of a layer. Secret: this party's shares of all values so far (0 of the query)."""
 
     party: AnsweringParty
     query: int
     layer: int
-    input_share: tuple[int, ...]
+    values: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, repr=False)
 class AwaitingColumns(SingleUse):
-    """Waiting for the oblivious transfers of a layer's circuit. Secret: the mask m, its share of the layer's sums."""
+    """Waiting for the oblivious transfers of a layer's circuit. Secret: its shares of the values, and of the sums."""
 
     party: AnsweringParty
     query: int
     layer: int
-    mask: tuple[int, ...]
+    values: tuple[tuple[int, ...], ...]
+    sums: tuple[int, ...]
 
 
 @dataclass(frozen=True, repr=False)
@@ -94,13 +96,14 @@ def answering_party_begin_setup(
     """Admits the model and publishes this party's mask key to every other answering party.
 
     Raises:
-        InputError: the model's widths are not those the session declares, its fixed point is another one, or a sum
+        InputError: the model's architecture is not the one that the session declares, its fixed point is another one, or a sum
             could wrap.
     """
     widths = session.parameters.widths
-    if model.layer_sizes != session.layer_sizes(me):
-        declared = list(session.layer_sizes(me))
-        raise InputError(f"the model of {me} has widths {list(model.layer_sizes)}, the session declares {declared}")
+    if model.architecture != session.architecture(me):
+        raise InputError(
+            f"the model of {me} has another architecture than the session declares: declare the model's own"
+        )
     if model.fraction_bits != widths.fraction_bits:
         raise InputError(
             f"the model of {me} has {model.fraction_bits} fraction bits, the session {widths.fraction_bits}"
@@ -146,7 +149,10 @@ def answering_party_finish_setup(
             offer_payload, channel.context(), suite.expand(seed, channel.label("answering_party_finish_setup"))
         )
     state.spend()
-    prepared = tuple(suite.linear.prepare(layer.weights) for layer in state.model.layers)
+    prepared = tuple(
+        suite.linear.prepare(stage.operator, weights.rows)
+        for stage, weights in zip(state.model.architecture.stages, state.model.weights, strict=True)
+    )
     party = AnsweringParty(
         session, suite, me, state.model, prepared, public_key, garbler_key, pairwise_keys, next_query=1
     )
@@ -157,15 +163,20 @@ def answering_party_open_query(party: AnsweringParty) -> tuple[AnsweringParty, A
     """Takes part in the next query. The party before it is spent, so no query number is used twice."""
     party.spend()
     after = replace(party, next_query=party.next_query + 1)
-    return after, AwaitingRequest(party, party.next_query, 0, (0,) * party.model.layer_sizes[0])
+    return after, AwaitingRequest(party, party.next_query, 0, ((0,) * party.model.architecture.inputs,))
 
 
-def answering_party_evaluate_layer(state: AwaitingRequest, request: bytes, seed: Seed) -> tuple[AwaitingColumns, bytes]:
+def answering_party_evaluate_layer(
+    state: AwaitingRequest, request: bytes, seed: Seed
+) -> tuple[AwaitingColumns | AwaitingRequest, bytes]:
     """Steps 1a and 1b: the layer's sums, under encryption and additively masked.
 
-    1. m is uniform in Z_{2^l} for each output.
-    2. The response encrypts W x + (W share + b - m), where x is the querying party's share of the input.
-    3. The querying party will hold z - m, this party holds m.
+    1. m is uniform in Z_{2^l} for each sum.
+    2. The response encrypts W x + (W share + b - m), where x is the querying party's share of the source value.
+    3. The querying party will hold z - m, this party holds m; both add their shares of skipped values.
+
+    Returns:
+        the next state, which waits for the next layer's request where the layer has no activation; the response.
 
     Reveals: to the querying party uniform elements only.
 
@@ -174,28 +185,28 @@ def answering_party_evaluate_layer(state: AwaitingRequest, request: bytes, seed:
     """
     state.require_unspent()
     party, width = state.party, state.party.session.parameters.widths.logit_bits
-    suite, channel = party.suite, party.channel
-    layer = party.model.layers[state.layer]
-    payload = channel.open(
-        MessageType.LINEAR_REQUEST, request, suite.linear.request_length(layer.shape), state.query, state.layer
-    )
+    suite, channel, model = party.suite, party.channel, party.model
+    stage, prepared = model.architecture.stages[state.layer], party.prepared_layers[state.layer]
+    length = suite.linear.request_length(stage.operator)
+    payload = channel.open(MessageType.LINEAR_REQUEST, request, length, state.query, state.layer)
     # 1.
     source = suite.expand(seed, channel.label("answering_party_evaluate_layer", state.query, state.layer))
-    mask = ring.uniform(source, layer.shape.outputs, width)
+    mask = ring.uniform(source, stage.sums, width)
     # 2.
-    own_part = ring.add(multiply(layer.weights, state.input_share, width), layer.biases, width)
+    share = stage.pool_share(state.values[stage.source], width)
+    biases = per_output(stage.operator, model.weights[state.layer].biases)
+    own_part = ring.add(suite.linear.multiply(prepared, share), biases, width)
+    addend = ring.subtract(own_part, mask, width)
     with blamed_on(QUERYING_PARTY):
-        response = suite.linear.evaluate(
-            party.he_public_key,
-            party.prepared_layers[state.layer],
-            payload,
-            ring.subtract(own_part, mask, width),
-            source,
-        )
+        response = suite.linear.evaluate(party.he_public_key, prepared, payload, addend, source)
     # 3.
+    skipped = model.architecture.skipped(state.layer, state.values, model.fraction_bits)
+    sums = tuple(sharing.sum_shares([mask, *skipped], width))
     state.spend()
     message = channel.seal(MessageType.LINEAR_RESPONSE, response, state.query, state.layer)
-    return AwaitingColumns(party, state.query, state.layer, tuple(mask)), message
+    if stage.activation is Activation.NONE:
+        return AwaitingRequest(party, state.query, state.layer + 1, (*state.values, sums)), message
+    return AwaitingColumns(party, state.query, state.layer, state.values, sums), message
 
 
 def answering_party_garble_layer(
@@ -214,27 +225,29 @@ def answering_party_garble_layer(
     state.require_unspent()
     party, widths = state.party, state.party.session.parameters.widths
     suite, channel = party.suite, party.channel
-    circuit, instances = activation_circuit(widths, party.model.layer_sizes, state.layer)
-    payload = channel.open(
-        MessageType.OT_COLUMNS, columns, suite.two_party.columns_length(circuit, instances), state.query, state.layer
-    )
+    stage = party.model.architecture.stages[state.layer]
+    circuit, instances = activation_circuit(widths, stage)
+    length = suite.two_party.columns_length(circuit, instances)
+    payload = channel.open(MessageType.OT_COLUMNS, columns, length, state.query, state.layer)
     source = suite.expand(seed, channel.label("answering_party_garble_layer", state.query, state.layer))
-    is_last = state.layer == len(party.model.layers) - 1
-    if is_last:
-        fresh = ring.uniform(source, party.session.parameters.num_classes, widths.vote_bits)
-        inputs = [words_to_bits(state.mask, widths.logit_bits) + words_to_bits(fresh, widths.vote_bits)]
-    else:
-        fresh = ring.uniform(source, instances, widths.logit_bits)
-        inputs = [words_to_bits(pair, widths.logit_bits) for pair in zip(state.mask, fresh, strict=True)]
+    is_vote = stage.activation is Activation.VOTE
+    fresh_width = widths.vote_bits if is_vote else widths.logit_bits
+    fresh = ring.uniform(source, stage.outputs, fresh_width)
+    instance_shares = shares_by_instance(stage, state.sums)
+    instance_fresh = [fresh] if is_vote else [[share] for share in fresh]
+    inputs = [
+        words_to_bits(shares, widths.logit_bits) + words_to_bits(new, fresh_width)
+        for shares, new in zip(instance_shares, instance_fresh, strict=True)
+    ]
     with blamed_on(QUERYING_PARTY):
         _, circuits = suite.two_party.garble(
             party.garbler_key, channel.context(state.query, state.layer), circuit, inputs, payload, source
         )
     state.spend()
     message = channel.seal(MessageType.GARBLED_CIRCUITS, circuits, state.query, state.layer)
-    if is_last:
+    if is_vote:
         return VoteReady(party, state.query, tuple(fresh)), message
-    return AwaitingRequest(party, state.query, state.layer + 1, tuple(fresh)), message
+    return AwaitingRequest(party, state.query, state.layer + 1, (*state.values, tuple(fresh))), message
 
 
 def answering_party_send_vote(state: VoteReady) -> bytes:

@@ -10,28 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from capc import ring
 from capc.errors import ErrorCode, InvalidPayloadError
+from capc.operators import Matrix, Operator, check_weights, multiply
 from capc.randomness import RandomSource
-
-Matrix = tuple[tuple[int, ...], ...]
-"""outputs x inputs signed integers."""
-
-
-class LayerShape(NamedTuple):
-    """A fully connected layer's public shape."""
-
-    inputs: int
-    outputs: int
 
 
 class LinearScheme(Protocol):
-    """Encrypted evaluation of a fully connected layer over Z_{2^l}, exact.
+    """Encrypted evaluation of a linear operator over Z_{2^l}, exact.
 
-    The key holder (querying party) learns W x + addend mod 2^l and the shape, and nothing else; the evaluator
-    (answering party) learns the shape. Payload functions raise :class:`InvalidPayloadError` on bytes that a
+    The key holder (querying party) learns W x + addend mod 2^l and the operator, and nothing else; the
+    evaluator (answering party) learns the operator. Payload functions raise :class:`InvalidPayloadError` on bytes that a
     correct peer cannot have sent. Keys and prepared weights are opaque objects of the scheme.
     """
 
@@ -44,16 +35,19 @@ class LinearScheme(Protocol):
     def read_public_key(self, payload: bytes) -> object:
         """The public key of a peer, checked for length and range."""
 
-    def prepare(self, weights: Matrix) -> object:
-        """The weights in the form in which products are fast; made once per layer."""
+    def prepare(self, operator: Operator, weights: Matrix) -> object:
+        """The weights in the form in which products are fast; made once per stage."""
 
-    def request_length(self, shape: LayerShape) -> int:
+    def multiply(self, prepared: object, values: Sequence[int]) -> list[int]:
+        """W x in Z_{2^l} in the clear, for the evaluator's own share."""
+
+    def request_length(self, operator: Operator) -> int:
         """Bytes of an encrypted input."""
 
-    def encrypt(self, secret_key: object, shape: LayerShape, vector: Sequence[int]) -> bytes:
-        """The encryption of ``shape.inputs`` elements of Z_{2^l}."""
+    def encrypt(self, secret_key: object, operator: Operator, vector: Sequence[int]) -> bytes:
+        """The encryption of ``operator.inputs`` elements of Z_{2^l}."""
 
-    def response_length(self, shape: LayerShape) -> int:
+    def response_length(self, operator: Operator) -> int:
         """Bytes of an encrypted result."""
 
     def evaluate(
@@ -66,8 +60,8 @@ class LinearScheme(Protocol):
     ) -> bytes:
         """The encryption of W x + addend, re-randomised, flooded, and masked on every other coefficient."""
 
-    def decrypt(self, secret_key: object, shape: LayerShape, response: bytes) -> list[int]:
-        """The ``shape.outputs`` elements of Z_{2^l} in a response."""
+    def decrypt(self, secret_key: object, operator: Operator, response: bytes) -> list[int]:
+        """The ``operator.outputs`` elements of Z_{2^l} in a response."""
 
 
 @dataclass
@@ -94,19 +88,25 @@ class IdealLinear:
             raise InvalidPayloadError(ErrorCode.MALFORMED_LENGTH, f"public key of {len(payload)} bytes instead of 0")
         return None
 
-    def prepare(self, weights: Matrix) -> object:
+    def prepare(self, operator: Operator, weights: Matrix) -> object:
         """The weights as they are."""
-        return weights
+        check_weights(operator, weights)
+        return operator, weights
 
-    def request_length(self, shape: LayerShape) -> int:  # noqa: ARG002
+    def multiply(self, prepared: object, values: Sequence[int]) -> list[int]:
+        """W x in Z_{2^l}, by the definition."""
+        operator, weights = _prepared(prepared)
+        return multiply(operator, weights, values, self.logit_bits)
+
+    def request_length(self, operator: Operator) -> int:  # noqa: ARG002
         """A handle has 8 bytes."""
         return 8
 
-    def response_length(self, shape: LayerShape) -> int:  # noqa: ARG002
+    def response_length(self, operator: Operator) -> int:  # noqa: ARG002
         """A handle has 8 bytes."""
         return 8
 
-    def encrypt(self, secret_key: object, shape: LayerShape, vector: Sequence[int]) -> bytes:  # noqa: ARG002
+    def encrypt(self, secret_key: object, operator: Operator, vector: Sequence[int]) -> bytes:  # noqa: ARG002
         """Hands the vector to the trusted party."""
         return self._store(list(vector))
 
@@ -119,11 +119,9 @@ class IdealLinear:
         source: RandomSource,  # noqa: ARG002
     ) -> bytes:
         """Lets the trusted party compute W x + addend mod 2^l."""
-        weights: Matrix = prepared  # type: ignore[assignment]
-        vector = self._load(request)
-        return self._store(ring.add(multiply(weights, vector, self.logit_bits), addend, self.logit_bits))
+        return self._store(ring.add(self.multiply(prepared, self._load(request)), addend, self.logit_bits))
 
-    def decrypt(self, secret_key: object, shape: LayerShape, response: bytes) -> list[int]:  # noqa: ARG002
+    def decrypt(self, secret_key: object, operator: Operator, response: bytes) -> list[int]:  # noqa: ARG002
         """Takes the result from the trusted party."""
         return self._load(response)
 
@@ -138,6 +136,5 @@ class IdealLinear:
         return self._entries[index]
 
 
-def multiply(weights: Matrix, vector: Sequence[int], width: int) -> list[int]:
-    """W x in Z_{2^width}."""
-    return [ring.reduce(sum(w * x for w, x in zip(row, vector, strict=True)), width) for row in weights]
+def _prepared(prepared: object) -> tuple[Operator, Matrix]:
+    return prepared  # type: ignore[return-value]

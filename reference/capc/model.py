@@ -1,7 +1,7 @@
-"""A quantised fully connected model: its integers, its meaning in the clear, and its range analysis.
+"""A quantised model: its integers, its meaning in the clear, and its range analysis.
 
-Features and activations have f fraction bits, weights f, and biases and sums 2f. Between layers a ReLU is followed by
-dropping the f lowest bits. The last layer's sums, the logits, keep 2f fraction bits: only their order matters.
+The query and activations have f fraction bits, weights f, and biases and sums 2f. The last stage's sums, the logits, keep
+2f fraction bits: only their order matters.
 """
 
 from __future__ import annotations
@@ -9,69 +9,66 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from capc.architecture import Activation, Architecture, StageShape, dense_architecture
 from capc.circuits.relu import relu
 from capc.errors import InputError
-from capc.linear import LayerShape, Matrix
+from capc.operators import Matrix, apply, check_weights, per_output
 
 
 @dataclass(frozen=True, repr=False)
-class QuantisedLayer:
-    """One fully connected layer. Secret to its answering party, except for the shape.
+class Weights:
+    """One stage's weights and biases. Secret to its answering party, except for the shape.
 
     Attributes:
-        weights: outputs x inputs signed integers, with f fraction bits.
-        biases: one per output, with 2f fraction bits.
+        rows: signed integers with f fraction bits; see :mod:`capc.operators`.
+        biases: one per row, with 2f fraction bits.
     """
 
-    weights: Matrix
+    rows: Matrix
     biases: tuple[int, ...]
 
-    def __post_init__(self) -> None:
-        widths = {len(row) for row in self.weights}
-        if len(widths) != 1 or len(self.weights) != len(self.biases) or widths == {0}:
-            raise InputError("a layer needs one bias per output and weight rows of one length above 0")
-
-    @property
-    def shape(self) -> LayerShape:
-        """Inputs and outputs."""
-        return LayerShape(len(self.weights[0]), len(self.weights))
-
-    def sums(self, inputs: Sequence[int]) -> list[int]:
-        """W x + b over the integers."""
-        return [
-            sum(w * x for w, x in zip(row, inputs, strict=True)) + bias
-            for row, bias in zip(self.weights, self.biases, strict=True)
-        ]
-
     def __repr__(self) -> str:
-        return f"<QuantisedLayer {self.shape.inputs}->{self.shape.outputs}>"
+        return f"<Weights of {len(self.rows)} rows>"
 
 
 @dataclass(frozen=True)
 class QuantisedModel:
-    """Layers with a ReLU and an exact truncation by f bits between them."""
+    """An architecture with weights.
 
-    layers: tuple[QuantisedLayer, ...]
+    Raises:
+        InputError: a stage's weights do not fit its operator.
+    """
+
+    architecture: Architecture
+    weights: tuple[Weights, ...]
     fraction_bits: int
 
     def __post_init__(self) -> None:
-        if not self.layers:
-            raise InputError("a model without layers: give at least one")
-        for number, (before, after) in enumerate(zip(self.layers, self.layers[1:], strict=False), start=1):
-            if before.shape.outputs != after.shape.inputs:
-                raise InputError(f"layer {number} takes {after.shape.inputs} inputs, gets {before.shape.outputs}")
-
-    @property
-    def layer_sizes(self) -> tuple[int, ...]:
-        """Features, hidden widths, classes."""
-        return (self.layers[0].shape.inputs, *(layer.shape.outputs for layer in self.layers))
+        if len(self.weights) != len(self.architecture.stages):
+            raise InputError(f"{len(self.weights)} weights for {len(self.architecture.stages)} stages: give one each")
+        for number, (stage, weights) in enumerate(zip(self.architecture.stages, self.weights, strict=True)):
+            check_weights(stage.operator, weights.rows)
+            if len(weights.biases) != stage.operator.rows:
+                raise InputError(f"stage {number} has {len(weights.biases)} biases: give {stage.operator.rows}")
 
     def logits(self, features: Sequence[int]) -> list[int]:
         """The model's integers on a quantised query, in the clear."""
-        values = list(features)
-        for layer in self.layers[:-1]:
-            values = [relu(z, self.fraction_bits) for z in layer.sums(values)]
-        return self.layers[-1].sums(values)
+        values = [list(features)]
+        for number, (stage, weights) in enumerate(zip(self.architecture.stages, self.weights, strict=True)):
+            source = values[stage.source]
+            if stage.sum_pool is not None:
+                source = stage.sum_pool.apply(source)
+            sums = apply(stage.operator, weights.rows, source)
+            sums = [total + bias for total, bias in zip(sums, per_output(stage.operator, weights.biases), strict=True)]
+            for scaled in self.architecture.skipped(number, values, self.fraction_bits):
+                sums = [total + skipped for total, skipped in zip(sums, scaled, strict=True)]
+            values.append(self._activate(stage, sums))
+        return values[-1]
+
+    def _activate(self, stage: StageShape, sums: list[int]) -> list[int]:
+        if stage.activation in {Activation.NONE, Activation.VOTE}:
+            return sums
+        return [relu(max(sums[index] for index in window), self.fraction_bits) for window in stage.pool_windows()]
 
     def check_ranges(self, logit_bits: int) -> None:
         """Refuses a model any of whose sums could reach 2^(l-2) in magnitude, for some features in [-1, 1].
@@ -80,18 +77,35 @@ class QuantisedModel:
         is the worst case over all features, by the sums of absolute weights; it does not depend on data.
 
         Raises:
-            InputError: names the layer, the bits it needs and the remedy.
+            InputError: names the stage, the bits it needs and the remedy.
         """
-        bounds = [1 << self.fraction_bits] * self.layers[0].shape.inputs
-        for number, layer in enumerate(self.layers):
-            sums = [
-                sum(abs(w) * bound for w, bound in zip(row, bounds, strict=True)) + abs(bias)
-                for row, bias in zip(layer.weights, layer.biases, strict=True)
-            ]
+        bounds = [[1 << self.fraction_bits] * self.architecture.inputs]
+        for number, (stage, weights) in enumerate(zip(self.architecture.stages, self.weights, strict=True)):
+            source = bounds[stage.source]
+            if stage.sum_pool is not None:
+                source = stage.sum_pool.apply(source)
+            magnitudes = tuple(tuple(map(abs, row)) for row in weights.rows)
+            sums = apply(stage.operator, magnitudes, source)
+            biases = per_output(stage.operator, weights.biases)
+            sums = [total + abs(bias) for total, bias in zip(sums, biases, strict=True)]
+            for scaled in self.architecture.skipped(number, bounds, self.fraction_bits):
+                sums = [total + skipped for total, skipped in zip(sums, scaled, strict=True)]
             needed = max(sums).bit_length() + 2
             if needed > logit_bits:
                 raise InputError(
-                    f"layer {number} of the model needs {needed} bits and the logit ring has {logit_bits}: "
+                    f"stage {number} of the model needs {needed} bits and the logit ring has {logit_bits}: "
                     "it could wrap; use smaller weights (weight decay), fewer fraction bits or a wider ring"
                 )
-            bounds = [total >> self.fraction_bits for total in sums]
+            bounds.append(self._activate(stage, sums))
+
+
+def dense_model(layers: Sequence[Weights], fraction_bits: int) -> QuantisedModel:
+    """A fully connected network with ReLUs, from its weights.
+
+    Raises:
+        InputError: there is no layer, or a layer's inputs are not the outputs of the one before.
+    """
+    if not layers or not all(layer.rows and layer.rows[0] for layer in layers):
+        raise InputError("a fully connected model needs at least one layer, and weights with rows and columns")
+    sizes = (len(layers[0].rows[0]), *(len(layer.rows) for layer in layers))
+    return QuantisedModel(dense_architecture(sizes), tuple(layers), fraction_bits)

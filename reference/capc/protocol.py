@@ -13,6 +13,7 @@ from typing import Protocol
 from capc.accounting import Account
 from capc.answering_party import (
     AnsweringParty,
+    AwaitingRequest,
     VoteReady,
     answering_party_begin_setup,
     answering_party_evaluate_layer,
@@ -21,6 +22,7 @@ from capc.answering_party import (
     answering_party_open_query,
     answering_party_send_vote,
 )
+from capc.architecture import Activation
 from capc.costs import CostMeter, Step, StepCost
 from capc.errors import BudgetExhaustedError, InputError
 from capc.handshake import check_hello, hello
@@ -45,6 +47,7 @@ from capc.querying_party import (
     querying_party_evaluate_layer,
     querying_party_finish_release,
     querying_party_finish_setup,
+    querying_party_keep_sums,
     querying_party_open_query,
     querying_party_request_layer,
     querying_party_request_release,
@@ -191,21 +194,23 @@ class Collaboration:
         self._answering_parties[position], awaiting_request = answering_party_open_query(
             self._answering_parties[position]
         )
-        last = len(self._session.layer_sizes(peer)) - 2
         while True:
-            is_last = awaiting_request.layer == last
-            linear, circuit = (Step.MASKED_LOGITS, Step.ARGMAX) if is_last else (Step.LINEAR, Step.RELU)
+            activation = layer_input.stage.activation
+            linear, circuit = (Step.LINEAR, Step.RELU)
+            if activation is Activation.VOTE:
+                linear, circuit = (Step.MASKED_LOGITS, Step.ARGMAX)
             with self._meter.computing(linear):
                 awaiting_response, request = querying_party_request_layer(layer_input)
                 self._hand_over(linear, QUERYING_PARTY, peer, request)
-                awaiting_columns, response = answering_party_evaluate_layer(
-                    awaiting_request, request, self._draw_seed()
-                )
+                evaluated, response = answering_party_evaluate_layer(awaiting_request, request, self._draw_seed())
                 self._hand_over(linear, peer, QUERYING_PARTY, response)
+            if isinstance(evaluated, AwaitingRequest):
+                layer_input, awaiting_request = querying_party_keep_sums(awaiting_response, response), evaluated
+                continue
             with self._meter.computing(circuit):
                 awaiting_circuits, columns = querying_party_choose_labels(awaiting_response, response)
                 self._hand_over(circuit, QUERYING_PARTY, peer, columns)
-                after, circuits = answering_party_garble_layer(awaiting_columns, columns, self._draw_seed())
+                after, circuits = answering_party_garble_layer(evaluated, columns, self._draw_seed())
                 self._hand_over(circuit, peer, QUERYING_PARTY, circuits)
                 result = querying_party_evaluate_layer(awaiting_circuits, circuits)
             self._observer.state(QUERYING_PARTY, result)

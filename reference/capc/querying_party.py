@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from capc import ring, sharing
+from capc.architecture import Activation, StageShape
 from capc.channel import Channel
 from capc.circuits import release
-from capc.circuits.activation import activation_circuit
+from capc.circuits.activation import activation_circuit, shares_by_instance
 from capc.circuits.words import bits_to_words, words_to_bits
 from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
-from capc.linear import LayerShape
 from capc.messages import LABEL_BYTES, MessageType
 from capc.parameters import Charge, Parameters
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
@@ -55,39 +55,32 @@ class QueryingParty(SingleUse):
 
 @dataclass(frozen=True, repr=False)
 class LayerInput(SingleUse):
-    """Ready to send a layer's input to one answering party. Secret: the share of it (the query itself at layer 0)."""
+    """Ready to send a layer's input to one answering party. Secret: its shares of all values (the query in full)."""
 
     party: QueryingParty
     peer: Party
     query: int
     layer: int
-    values: tuple[int, ...]
+    values: tuple[tuple[int, ...], ...]
+
+    @property
+    def stage(self) -> StageShape:
+        """The layer's public shape."""
+        return self.party.session.architecture(self.peer).stages[self.layer]
 
 
 @dataclass(frozen=True, repr=False)
 class AwaitingResponse(SingleUse):
-    """Waiting for the encrypted sums of a layer."""
+    """Waiting for the encrypted sums of a layer. Secret: as in the layer's input."""
 
-    party: QueryingParty
-    peer: Party
-    query: int
-    layer: int
-
-    @property
-    def shape(self) -> LayerShape:
-        """The layer's public shape."""
-        sizes = self.party.session.layer_sizes(self.peer)
-        return LayerShape(sizes[self.layer], sizes[self.layer + 1])
+    layer_input: LayerInput
 
 
 @dataclass(frozen=True, repr=False)
 class AwaitingCircuits(SingleUse):
-    """Waiting for the garbled circuits of a layer. Secret: the labels of its share of the sums."""
+    """Waiting for the garbled circuits of a layer. Secret: as in the layer's input; the labels of its shares."""
 
-    party: QueryingParty
-    peer: Party
-    query: int
-    layer: int
+    layer_input: LayerInput
     chosen: Chosen
 
 
@@ -205,18 +198,30 @@ def querying_party_open_query(
             raise InputError(f"feature {position} of the query lies outside of [-1, 1]: scale the data first")
     party.spend()
     values = tuple(ring.reduce(value, parameters.widths.logit_bits) for value in features)
-    inputs = tuple(LayerInput(party, peer, party.next_query, 0, values) for peer in party.session.answering_parties)
+    inputs = tuple(LayerInput(party, peer, party.next_query, 0, (values,)) for peer in party.session.answering_parties)
     after = replace(party, next_query=party.next_query + 1)
     return after, inputs, ReleaseTurn(party, party.next_query)
 
 
 def querying_party_request_layer(state: LayerInput) -> tuple[AwaitingResponse, bytes]:
-    """Step 1a: the layer's input, encrypted under this party's own key."""
+    """Step 1a: its share of the layer's input, encrypted under this party's own key."""
     state.spend()
-    party, following = state.party, AwaitingResponse(state.party, state.peer, state.query, state.layer)
-    payload = party.suite.linear.encrypt(party.he_secret_key, following.shape, state.values)
+    party, stage = state.party, state.stage
+    share = stage.pool_share(state.values[stage.source], party.session.parameters.widths.logit_bits)
+    payload = party.suite.linear.encrypt(party.he_secret_key, stage.operator, share)
     message = party.channel(state.peer).seal(MessageType.LINEAR_REQUEST, payload, state.query, state.layer)
-    return following, message
+    return AwaitingResponse(state), message
+
+
+def querying_party_keep_sums(state: AwaitingResponse, response: bytes) -> LayerInput:
+    """A layer without activation: its share of the sums is its share of the next value.
+
+    Raises:
+        ProtocolError: the response is malformed, or belongs to another session, query or layer.
+    """
+    sums = _read_sums(state, response)
+    state.spend()
+    return _next_input(state.layer_input, sums)
 
 
 def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tuple[AwaitingCircuits, bytes]:
@@ -225,24 +230,16 @@ def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tu
     Raises:
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
-    state.require_unspent()
-    party, suite, channel = state.party, state.party.suite, state.party.channel(state.peer)
-    widths = party.session.parameters.widths
-    payload = channel.open(
-        MessageType.LINEAR_RESPONSE, response, suite.linear.response_length(state.shape), state.query, state.layer
-    )
-    with blamed_on(state.peer):
-        share = suite.linear.decrypt(party.he_secret_key, state.shape, payload)
-    circuit, instances = activation_circuit(widths, party.session.layer_sizes(state.peer), state.layer)
-    bits = words_to_bits(share, widths.logit_bits)
-    size = circuit.evaluator_inputs
-    inputs = [bits[start : start + size] for start in range(0, instances * size, size)]
-    chosen, columns = suite.two_party.choose(
-        party.evaluator_keys[state.peer], channel.context(state.query, state.layer), circuit, inputs
-    )
+    sums = _read_sums(state, response)
+    at, party = state.layer_input, state.layer_input.party
+    channel, widths = party.channel(at.peer), party.session.parameters.widths
+    circuit, _ = activation_circuit(widths, at.stage)
+    inputs = [words_to_bits(shares, widths.logit_bits) for shares in shares_by_instance(at.stage, sums)]
+    key, context = party.evaluator_keys[at.peer], channel.context(at.query, at.layer)
+    chosen, columns = party.suite.two_party.choose(key, context, circuit, inputs)
     state.spend()
-    message = channel.seal(MessageType.OT_COLUMNS, columns, state.query, state.layer)
-    return AwaitingCircuits(party, state.peer, state.query, state.layer, chosen), message
+    message = channel.seal(MessageType.OT_COLUMNS, columns, at.query, at.layer)
+    return AwaitingCircuits(at, chosen), message
 
 
 def querying_party_evaluate_layer(state: AwaitingCircuits, circuits: bytes) -> LayerInput | VoteShare:
@@ -252,23 +249,35 @@ def querying_party_evaluate_layer(state: AwaitingCircuits, circuits: bytes) -> L
         ProtocolError: the message is malformed, or belongs to another session, query or layer.
     """
     state.require_unspent()
-    party, widths = state.party, state.party.session.parameters.widths
-    circuit, instances = activation_circuit(widths, party.session.layer_sizes(state.peer), state.layer)
-    payload = party.channel(state.peer).open(
-        MessageType.GARBLED_CIRCUITS,
-        circuits,
-        party.suite.two_party.circuits_length(circuit, instances),
-        state.query,
-        state.layer,
-    )
-    with blamed_on(state.peer):
+    at, party = state.layer_input, state.layer_input.party
+    widths = party.session.parameters.widths
+    circuit, instances = activation_circuit(widths, at.stage)
+    length = party.suite.two_party.circuits_length(circuit, instances)
+    payload = party.channel(at.peer).open(MessageType.GARBLED_CIRCUITS, circuits, length, at.query, at.layer)
+    with blamed_on(at.peer):
         evaluation = party.suite.two_party.evaluate(state.chosen, payload)
     state.spend()
     bits = [bit for outputs in evaluation.outputs for bit in outputs]
-    if state.layer < len(party.session.layer_sizes(state.peer)) - 2:
-        share = tuple(bits_to_words(bits, widths.logit_bits))
-        return LayerInput(party, state.peer, state.query, state.layer + 1, share)
-    return VoteShare(state.peer, state.query, tuple(bits_to_words(bits, widths.vote_bits)))
+    if at.stage.activation is Activation.VOTE:
+        return VoteShare(at.peer, at.query, tuple(bits_to_words(bits, widths.vote_bits)))
+    return _next_input(at, bits_to_words(bits, widths.logit_bits))
+
+
+def _read_sums(state: AwaitingResponse, response: bytes) -> list[int]:
+    """Its share of the layer's sums: the decrypted response, and its shares of the skipped values."""
+    state.require_unspent()
+    at, party = state.layer_input, state.layer_input.party
+    operator, parameters = at.stage.operator, party.session.parameters
+    length = party.suite.linear.response_length(operator)
+    payload = party.channel(at.peer).open(MessageType.LINEAR_RESPONSE, response, length, at.query, at.layer)
+    with blamed_on(at.peer):
+        share = party.suite.linear.decrypt(party.he_secret_key, operator, payload)
+    skipped = party.session.architecture(at.peer).skipped(at.layer, at.values, parameters.widths.fraction_bits)
+    return sharing.sum_shares([share, *skipped], parameters.widths.logit_bits)
+
+
+def _next_input(at: LayerInput, share: Sequence[int]) -> LayerInput:
+    return LayerInput(at.party, at.peer, at.query, at.layer + 1, (*at.values, tuple(share)))
 
 
 def querying_party_request_release(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from capc.architecture import Architecture
 from capc.errors import ParameterError, StateReuseError
 from capc.parameters import Parameters, canonical_json
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role, answering_party
@@ -26,19 +27,19 @@ class Participant:
     Attributes:
         party: role and index.
         identity: 32 public bytes that name the organisation (for example the hash of its certificate).
-        layer_sizes: for an answering party the widths of its model, from d features to C logits; they are
-            revealed to the querying party. Empty for the other roles.
+        architecture: for an answering party the public shape of its model, from d features to C logits; it is
+            revealed to the querying party. None for the other roles.
     """
 
     party: Party
     identity: bytes
-    layer_sizes: tuple[int, ...] = ()
+    architecture: Architecture | None = None
 
     def document(self) -> dict[str, object]:
         """The participant as the session document holds it."""
         return {
+            "architecture": None if self.architecture is None else self.architecture.document(),
             "identity": self.identity.hex(),
-            "layer_sizes": list(self.layer_sizes),
             "party": str(self.party),
         }
 
@@ -49,7 +50,7 @@ class Session:
 
     Raises:
         ParameterError: the set is not one querying party, K >= 1 answering parties and one guardian in that
-            order, a model's widths do not run from d to C, an identity occurs twice, or K votes do not fit
+            order, a model does not run from d features to C logits, an identity occurs twice, or K votes do not fit
             the vote ring.
     """
 
@@ -71,20 +72,19 @@ class Session:
             if len(entry.identity) != IDENTITY_BYTES or entry.identity in seen:
                 raise ParameterError(f"the identity of {entry.party} must be {IDENTITY_BYTES} bytes of its own")
             seen.add(entry.identity)
-            self._check_layer_sizes(entry)
+            self._check_architecture(entry)
         self.parameters.check_vote_range(count)
 
-    def _check_layer_sizes(self, entry: Participant) -> None:
-        sizes = entry.layer_sizes
+    def _check_architecture(self, entry: Participant) -> None:
         if entry.party.role is not Role.ANSWERING_PARTY:
-            if sizes:
+            if entry.architecture is not None:
                 raise ParameterError(f"{entry.party} declares a model; only answering parties have one")
             return
-        ends = (self.parameters.num_features, self.parameters.num_classes)
-        if len(sizes) < 2 or len(sizes) > 256 or (sizes[0], sizes[-1]) != ends or min(sizes) < 1:
+        wanted = (self.parameters.num_features, self.parameters.num_classes)
+        if entry.architecture is None or (entry.architecture.inputs, entry.architecture.outputs) != wanted:
             raise ParameterError(
-                f"the model of {entry.party} has layer sizes {list(sizes)}: they must run from {ends[0]} features "
-                f"to {ends[1]} logits"
+                f"the model of {entry.party} must run from {wanted[0]} features to {wanted[1]} logits: "
+                "declare such an architecture"
             )
 
     @property
@@ -97,9 +97,16 @@ class Session:
         """AP_1 ... AP_K."""
         return tuple(entry.party for entry in self.participants[1:-1])
 
-    def layer_sizes(self, party: Party) -> tuple[int, ...]:
-        """The public model widths of an answering party."""
-        return self.participants[party.index].layer_sizes
+    def architecture(self, party: Party) -> Architecture:
+        """The public shape of an answering party's model.
+
+        Raises:
+            ParameterError: the party is not an answering party.
+        """
+        architecture = self.participants[party.index].architecture
+        if architecture is None:
+            raise ParameterError(f"{party} has no model: only answering parties have one")
+        return architecture
 
     def document(self) -> dict[str, object]:
         """Everything a party checks before it takes part: parameters, session id and participants."""

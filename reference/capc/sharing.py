@@ -49,9 +49,9 @@ def zero_sum_mask(
     return mask
 
 
-def sum_shares(shares: Sequence[Sequence[int]], vote_bits: int) -> list[int]:
-    """The element-wise sum in Z_{2^w} of one or more share vectors."""
+def sum_shares(shares: Sequence[Sequence[int]], width: int) -> list[int]:
+    """The element-wise sum in Z_{2^width} of one or more share vectors."""
     total = list(shares[0])
     for share in shares[1:]:
-        total = ring.add(total, share, vote_bits)
+        total = ring.add(total, share, width)
     return total

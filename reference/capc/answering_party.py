@@ -23,7 +23,7 @@ from capc.model import QuantisedModel
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.primitives import Point, Scalar
 from capc.randomness import Seed
-from capc.session import Session, SingleUse
+from capc.session import Session, SingleUse, following_query
 from capc.suite import Suite
 
 
@@ -155,8 +155,8 @@ def answering_party_finish_setup(
 
 def answering_party_open_query(party: AnsweringParty) -> tuple[AnsweringParty, AwaitingRequest]:
     """Takes part in the next query. The party before it is spent, so no query number is used twice."""
+    after = replace(party, next_query=following_query(party.next_query))
     party.spend()
-    after = replace(party, next_query=party.next_query + 1)
     return after, AwaitingRequest(party, party.next_query, 0, (0,) * party.model.layer_sizes[0])
 
 

@@ -10,8 +10,8 @@ from capc.accounting import query_cost
 from capc.circuits.vote import one_hot_argmax
 from capc.ideal import ideal_functionality
 from capc.model import QuantisedModel
+from capc.noise.release_noise import ReleaseNoise
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
-from capc.privacy_guardian import ReleaseNoise
 from capc.session import Session
 from capc_verify.vectors.build import TestBuilder
 from capc_verify.vectors.cases.common import expect_equal

@@ -187,7 +187,9 @@ def _foreign_hellos(group: GroupBuilder, made: Session, sender: Party, receiver:
         ("huge_number", b"1" * 5000),
         ("other_spaces", document.replace('","', '", "', 1).encode("ascii")),
     ):
-        test = group.test(f"hello_{name}", "The payload is not the canonical JSON text of a session.", ["CAPC-WIRE-007"], ["NotJson"])
+        test = group.test(
+            f"hello_{name}", "The payload is not the canonical JSON text of a session.", ["CAPC-WIRE-007"], ["NotJson"]
+        )
         test.run("check_hello", receiver, sender=sender, message=header + payload, fault=no_json)
 
 

@@ -24,7 +24,7 @@ from capc.operators import per_output
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.primitives import Point, Scalar
 from capc.randomness import Seed
-from capc.session import Session, SingleUse
+from capc.session import Session, SingleUse, following_query
 from capc.suite import Suite
 
 
@@ -161,8 +161,8 @@ def answering_party_finish_setup(
 
 def answering_party_open_query(party: AnsweringParty) -> tuple[AnsweringParty, AwaitingRequest]:
     """Takes part in the next query. The party before it is spent, so no query number is used twice."""
+    after = replace(party, next_query=following_query(party.next_query))
     party.spend()
-    after = replace(party, next_query=party.next_query + 1)
     return after, AwaitingRequest(party, party.next_query, 0, ((0,) * party.model.architecture.inputs,))
 
 

@@ -34,7 +34,9 @@ def check_hello(session: Session, sender: Party, receiver: Party, message: bytes
     except (ValueError, RecursionError):
         # ValueError is also what Python raises for an integer of too many digits.
         raise ProtocolError(ErrorCode.NON_CANONICAL, sender, "hello is not a session document") from None
-    difference = _first_difference(json.loads(mine), theirs) or "the documents differ only in their encoding"
+    difference = _first_difference(json.loads(mine), theirs)
+    if not difference:
+        raise ProtocolError(ErrorCode.NON_CANONICAL, sender, "hello is this session in another encoding")
     raise ProtocolError(ErrorCode.PARAMETER_MISMATCH, sender, difference)
 
 

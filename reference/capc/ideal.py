@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from capc.circuits.vote import one_hot_argmax
+from capc.noise.release_noise import ReleaseNoise
 from capc.parameters import Charge, Parameters
-from capc.privacy_guardian import ReleaseNoise
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,9 @@ class ReleasePolicy:
     delta: Fraction
 
     def __post_init__(self) -> None:
+        for name in ("sigma", "threshold", "threshold_sigma", "epsilon", "delta"):
+            value = getattr(self, name)
+            _require(value is None or isinstance(value, Fraction), name, value, "give an exact Fraction")
         _require(self.sigma > 0, "sigma", self.sigma, "choose a deviation above 0 votes")
         _require(
             (self.threshold is None) == (self.threshold_sigma is None),
@@ -194,10 +197,10 @@ class Parameters:
         return hashlib.sha256(_DOMAIN + canonical_json(self.document())).digest()
 
     def noise_bound(self, sigma: Fraction) -> int:
-        """Largest |noise| in grid units that is admitted to the vote ring's range statement (CAPC-PARAM-031).
+        """t(sigma), the largest |noise| in grid units that the vote ring has room for (CAPC-PARAM-031).
 
-        P(|N(0, (2^g sigma)^2)| > t) <= 2 exp(-t^2 / (2 (2^g sigma)^2)); t is the smallest integer for which the
-        union over the C + 2 draws of one query is at most 2^-40, plus 1 for rounding.
+        By P(|N(0, v)| > x) <= 2 exp(-x^2 / (2 v)), the C + 2 draws of one query stay within it but with probability
+        at most 2^-40; 1 is added for rounding.
         """
         draws_bits = (4 * (self.num_classes + 2)).bit_length()
         square = 2 * (sigma * (1 << self.widths.grid_bits)) ** 2 * (WRAP_FAILURE_BITS + draws_bits) * _LN2_UPPER

@@ -214,9 +214,9 @@ def _statement(account: Account, cost: Fraction, *, guarantee: bool) -> PrivacyS
         "a protected party has one vote of one unit per query, and a record lies with one party only",
         "the privacy guardian does not collude with the querying party, and all parties are semi-honest",
         "every query of every querying party and session is charged to this account before its release",
-        "delta is that of the noise alone: add the advantage against homomorphic encryption, garbling, oblivious "
-        "transfer and the pseudorandom generators (computational terms), and flooding and wrap-around (statistical "
-        "terms)",
+        "delta is that of the noise alone: add (1 + e^epsilon) eta, where eta sums the advantages against homomorphic "
+        "encryption, garbling, oblivious transfer and the pseudorandom generators (computational terms) and the "
+        "distances of flooding and wrap-around (statistical terms)",
     ]
     if policy.charge is Charge.REALISED:
         hypotheses.append("the answered bit is an output of the protocol, with the querying party's own noise on it")

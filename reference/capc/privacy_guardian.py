@@ -19,9 +19,10 @@ from capc.circuits import release
 from capc.circuits.words import words_to_bits
 from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
 from capc.messages import LABEL_BYTES, MessageType, VoteShares
+from capc.noise.release_noise import ReleaseNoise, draw_release_noise
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.randomness import Seed
-from capc.session import Session, SingleUse
+from capc.session import Session, SingleUse, following_query
 from capc.suite import Suite
 from capc.two_party import OutputLabels
 
@@ -68,22 +69,6 @@ class Aggregated(SingleUse):
     inputs_digest: bytes
 
 
-@dataclass(frozen=True)
-class ReleaseNoise:
-    """One query's noise, in grid units. Secret to its owner.
-
-    Attributes:
-        classes: one draw per class.
-        threshold: the draw on the threshold; 0 without one.
-    """
-
-    classes: tuple[int, ...]
-    threshold: int
-
-    def __repr__(self) -> str:
-        return "<ReleaseNoise>"
-
-
 @dataclass(frozen=True, repr=False)
 class Released(SingleUse):
     """The circuit left. Secret: the noise, and the output labels for the answered bit."""
@@ -111,8 +96,9 @@ def privacy_guardian_setup(session: Session, suite: Suite, offer: bytes, seed: S
 
 def privacy_guardian_open_query(party: PrivacyGuardian) -> tuple[PrivacyGuardian, Collecting]:
     """Takes part in the next query. The guardian before it is spent, so no query number is used twice."""
+    after = replace(party, next_query=following_query(party.next_query))
     party.spend()
-    return replace(party, next_query=party.next_query + 1), Collecting(party, party.next_query)
+    return after, Collecting(party, party.next_query)
 
 
 def privacy_guardian_aggregate(state: Collecting, messages: Mapping[Party, bytes]) -> Aggregated:
@@ -168,7 +154,8 @@ def privacy_guardian_release(state: Aggregated, receipt: Receipt, columns: bytes
     payload = channel.open(MessageType.OT_COLUMNS, columns, length, state.query)
     # 2.
     label = channel.label("privacy_guardian_release", state.query)
-    noise = _draw_noise(party.suite, parameters.num_classes, seed, label + b"/noise/" + state.inputs_digest)
+    noise_source = party.suite.expand(seed, label + b"/noise/" + state.inputs_digest)
+    noise = draw_release_noise(party.suite.mechanisms, parameters.num_classes, noise_source)
     # 3.
     width, unit = parameters.widths.vote_bits, 1 << parameters.widths.grid_bits
     votes = ring.scale(state.total, unit, width)
@@ -204,10 +191,3 @@ def privacy_guardian_read_answered(state: Released, message: bytes) -> bool:
         answered = state.output_labels.decode(0, 0, payload)
     state.spend()
     return bool(answered)
-
-
-def _draw_noise(suite: Suite, num_classes: int, seed: Seed, label: bytes) -> ReleaseNoise:
-    source = suite.expand(seed, label)
-    classes = tuple(suite.mechanisms.answer.sample(source, num_classes))
-    threshold = suite.mechanisms.threshold.sample(source, 1)[0] if suite.mechanisms.threshold is not None else 0
-    return ReleaseNoise(classes, threshold)

@@ -28,10 +28,10 @@ from capc.errors import BudgetExhaustedError, InputError
 from capc.handshake import check_hello, hello
 from capc.ideal import ideal_functionality
 from capc.model import QuantisedModel
+from capc.noise.release_noise import ReleaseNoise
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.privacy_guardian import (
     PrivacyGuardian,
-    ReleaseNoise,
     privacy_guardian_aggregate,
     privacy_guardian_open_query,
     privacy_guardian_read_answered,

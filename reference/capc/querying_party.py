@@ -23,7 +23,7 @@ from capc.messages import LABEL_BYTES, MessageType
 from capc.parameters import Charge, Parameters
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.randomness import Seed
-from capc.session import Session, SingleUse
+from capc.session import Session, SingleUse, following_query
 from capc.suite import Suite
 from capc.two_party import Chosen
 
@@ -187,19 +187,19 @@ def querying_party_open_query(
         the party after this query; the input for each answering party; the turn to request the label with.
 
     Raises:
-        InputError: another number of features, or one outside of [-1, 1]; the value is not printed.
+        InputError: another number of features, or one that is no integer in that range; the value is not printed.
     """
     party.require_unspent()
     parameters = party.session.parameters
     if len(features) != parameters.num_features:
         raise InputError(f"a query of {len(features)} features: this session's have {parameters.num_features}")
     for position, value in enumerate(features):
-        if abs(value) > 1 << parameters.widths.fraction_bits:
-            raise InputError(f"feature {position} of the query lies outside of [-1, 1]: scale the data first")
+        if not isinstance(value, int) or abs(value) > 1 << parameters.widths.fraction_bits:
+            raise InputError(f"feature {position} of the query is no quantised number in [-1, 1]: scale the data first")
+    after = replace(party, next_query=following_query(party.next_query))
     party.spend()
     values = tuple(ring.reduce(value, parameters.widths.logit_bits) for value in features)
     inputs = tuple(LayerInput(party, peer, party.next_query, 0, (values,)) for peer in party.session.answering_parties)
-    after = replace(party, next_query=party.next_query + 1)
     return after, inputs, ReleaseTurn(party, party.next_query)
 
 

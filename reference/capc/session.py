@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from capc.architecture import Architecture
-from capc.errors import ParameterError, StateReuseError
+from capc.errors import InputError, ParameterError, StateReuseError
 from capc.parameters import Parameters, canonical_json
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role, answering_party
 
@@ -141,6 +141,17 @@ class SingleUse:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
+
+
+def following_query(query: int) -> int:
+    """The number after ``query``.
+
+    Raises:
+        InputError: the session has no number left.
+    """
+    if query >= MAX_QUERIES:
+        raise InputError(f"query {query} was the last that a session can number: open a new session")
+    return query + 1
 
 
 def fresh_session_id(random_bytes: Callable[[int], bytes]) -> bytes:

@@ -13,8 +13,8 @@ from capc.he import BfvLinear
 from capc.ideal import ideal_functionality
 from capc.linear import IdealLinear
 from capc.model import QuantisedLayer, QuantisedModel
+from capc.noise.release_noise import ReleaseNoise
 from capc.parameters import Charge, NoiseName, Parameters, ParameterSet
-from capc.privacy_guardian import ReleaseNoise
 from capc.protocol import Collaboration
 from capc.suite import reference_suite
 from protocol.cases import MODES, Case, cases

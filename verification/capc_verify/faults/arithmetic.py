@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from capc import messages, privacy_guardian, querying_party, ring
+from capc import messages, querying_party, ring
 from capc.circuits import tournament
 from capc.circuits.arithmetic import less_than
 from capc.circuits.builder import Builder, Wire
-from capc.noise import gaussian
-from capc.privacy_guardian import ReleaseNoise
-from capc.randomness import RandomSource, Seed
-from capc.suite import Suite
+from capc.noise import gaussian, release_noise
+from capc.noise.mechanism import ReleaseMechanisms
+from capc.noise.release_noise import ReleaseNoise
+from capc.randomness import RandomSource
 from capc_verify.faults.patching import State, replace_everywhere, replace_in, with_altered_state, with_suite
 
 _INT_BITS = 32
@@ -62,10 +62,10 @@ def truncated_float_noise() -> None:
 def no_noise() -> None:
     """The guardian adds zeros for noise."""
 
-    def draw_noise(suite: Suite, num_classes: int, seed: Seed, label: bytes) -> ReleaseNoise:  # noqa: ARG001
+    def draw_zeros(mechanisms: ReleaseMechanisms, num_classes: int, source: RandomSource) -> ReleaseNoise:  # noqa: ARG001
         return ReleaseNoise((0,) * num_classes, 0)
 
-    replace_everywhere(privacy_guardian._draw_noise, draw_noise)
+    replace_everywhere(release_noise.draw_release_noise, draw_zeros)
 
 
 def no_own_threshold_noise() -> None:

@@ -1,0 +1,336 @@
+"""The account: reserved in full first, never above the budget, each query once, receipts bound to inputs."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError, replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capc.accounting import (
+    Account,
+    CostUnit,
+    Event,
+    EventKind,
+    QueryCost,
+    answer_squared_sensitivity,
+    event_cost,
+    query_cost,
+)
+from capc.errors import BudgetExhaustedError, InputError
+from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+
+TAG = bytes(range(32))
+OTHER_TAG = bytes(32)
+INPUTS = b"\xaa" * 32
+
+positive = st.fractions(min_value=Fraction(1, 8), max_value=20, max_denominator=64)
+
+
+def policy(
+    charge: Charge = Charge.REALISED,
+    sigma: Fraction = Fraction(2),
+    threshold_sigma: Fraction | None = Fraction(1),
+    mechanism: NoiseName = NoiseName.ROUNDED_GAUSSIAN,
+    adjacency: Adjacency = Adjacency.REPLACE_ONE,
+) -> ReleasePolicy:
+    return ReleasePolicy(
+        mechanism=mechanism,
+        sigma=sigma,
+        threshold=None if threshold_sigma is None else Fraction(3),
+        threshold_sigma=threshold_sigma,
+        charge=charge,
+        adjacency=adjacency,
+        epsilon=Fraction(10),
+        delta=Fraction(1, 10**5),
+    )
+
+
+def plain(sigma: Fraction = Fraction(2)) -> ReleasePolicy:
+    return policy(Charge.WORST_CASE, sigma, None)
+
+
+# --- what a query costs -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("CAPC-ACCT-003")
+@given(
+    sigma=positive,
+    threshold_sigma=st.none() | positive,
+    mechanism=st.sampled_from(list(NoiseName)),
+    adjacency=st.sampled_from(list(Adjacency)),
+    grid_bits=st.integers(0, 6),
+)
+def test_query_cost_is_the_textbook_formula(
+    sigma: Fraction, threshold_sigma: Fraction | None, mechanism: NoiseName, adjacency: Adjacency, grid_bits: int
+) -> None:
+    cost = query_cost(policy(Charge.WORST_CASE, sigma, threshold_sigma, mechanism, adjacency), grid_bits)
+    votes_moved = {Adjacency.REPLACE_ONE: 2, Adjacency.NULL_VOTE: 1}[adjacency]
+    half = 2 if mechanism is NoiseName.DISCRETE_GAUSSIAN else 1
+    assert cost.answer == Fraction(votes_moved) / (half * sigma**2)
+    assert cost.check == (0 if threshold_sigma is None else 1 / (half * threshold_sigma**2))
+    assert cost.worst_case == cost.check + cost.answer
+    assert cost.unit is (CostUnit.RHO if half == 2 else CostUnit.MU_SQUARED)
+
+
+@given(st.lists(st.integers(0, 4), min_size=2, max_size=6), st.data())
+def test_sensitivities_hold_for_every_neighbour(votes: list[int], data: st.DataObject) -> None:
+    """One vote moves, or one vote becomes zero: the histogram's squared distance and the maximum's are bounded."""
+    party = data.draw(st.integers(0, len(votes) - 1))
+    before = [votes.count(label) for label in range(5)]
+    moved = [*votes[:party], data.draw(st.integers(0, 4)), *votes[party + 1 :]]
+    for adjacency, others in (
+        (Adjacency.REPLACE_ONE, moved),
+        (Adjacency.NULL_VOTE, votes[:party] + votes[party + 1 :]),
+    ):
+        after = [others.count(label) for label in range(5)]
+        distance = sum((a - b) ** 2 for a, b in zip(before, after, strict=True))
+        assert distance <= answer_squared_sensitivity(adjacency)
+        assert abs(max(before) - max(after)) <= 1
+
+
+def test_an_unknown_event_is_refused_by_name() -> None:
+    unknown: Any = "label_guessed"
+    with pytest.raises(InputError, match="'label_guessed' is unknown"):
+        event_cost(unknown, QueryCost(Fraction(1), Fraction(1), CostUnit.RHO))
+
+
+# --- reserve ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("CAPC-ACCT-001")
+def test_reserve_charges_check_and_answer_before_anything_is_known() -> None:
+    account = Account(policy(), 4, Fraction(10))
+    receipt = account.reserve(TAG, 7, INPUTS)
+    assert account.spent == receipt.reserved == Fraction(1) + Fraction(1, 2)
+    assert account.events == (
+        Event(EventKind.THRESHOLD_CHECK, TAG, 7),
+        Event(EventKind.ANSWER_RESERVED, TAG, 7),
+    )
+
+
+@pytest.mark.req("CAPC-ACCT-001")
+def test_without_a_threshold_only_the_answer_is_charged() -> None:
+    account = Account(plain(), 4, Fraction(10))
+    assert account.reserve(TAG, 0, INPUTS).reserved == Fraction(1, 2)
+    assert [event.kind for event in account.events] == [EventKind.ANSWER_RESERVED]
+
+
+@pytest.mark.req("CAPC-ACCT-002")
+@pytest.mark.parametrize("charge", list(Charge))
+def test_the_exact_budget_can_be_spent_and_not_a_sliver_more(charge: Charge) -> None:
+    sliver = Fraction(1, 10**30)
+    for budget, fits in ((Fraction(3), 2), (3 - sliver, 1), (Fraction(3, 2), 1), (Fraction(3, 2) - sliver, 0)):
+        account = Account(policy(charge), 4, budget)
+        assert account.remaining_queries() == fits
+        for query in range(fits):
+            account.reserve(TAG, query, INPUTS)
+        before = (account.spent, account.events)
+        with pytest.raises(BudgetExhaustedError) as refusal:
+            account.reserve(TAG, fits, INPUTS)
+        assert (account.spent, account.events) == before
+        assert account.remaining_queries() == 0
+        message = str(refusal.value)
+        assert "\n" not in message
+        for figure in (f"spent {account.spent} ", f"budget {budget} (mu_squared)", "costs 3/2"):
+            assert figure in message
+
+
+@pytest.mark.req("CAPC-ACCT-002")
+def test_a_budget_of_zero_affords_no_query() -> None:
+    account = Account(plain(), 4, Fraction(0))
+    assert account.remaining_queries() == 0
+    with pytest.raises(BudgetExhaustedError):
+        account.reserve(TAG, 0, INPUTS)
+
+
+@pytest.mark.req("CAPC-ACCT-006")
+def test_one_query_of_one_session_is_charged_once() -> None:
+    account = Account(policy(), 4, Fraction(10))
+    account.reserve(TAG, 0, INPUTS)
+    with pytest.raises(InputError, match="charged before"):
+        account.reserve(TAG, 0, INPUTS)
+    with pytest.raises(InputError, match="charged before"):
+        account.reserve(TAG, 0, b"\xbb" * 32)
+    assert account.spent == Fraction(3, 2)
+    account.reserve(OTHER_TAG, 0, INPUTS)
+    account.reserve(TAG, 1, INPUTS)
+    assert account.spent == 3 * Fraction(3, 2)
+
+
+@pytest.mark.req("CAPC-ACCT-006")
+def test_a_settled_query_still_cannot_be_charged_again() -> None:
+    account = Account(policy(), 4, Fraction(10))
+    account.settle(account.reserve(TAG, 0, INPUTS), answered=False)
+    with pytest.raises(InputError, match="charged before"):
+        account.reserve(TAG, 0, INPUTS)
+
+
+@pytest.mark.req("CAPC-ACCT-006")
+def test_a_receipt_is_frozen_and_bound_to_session_query_and_inputs() -> None:
+    account = Account(policy(), 4, Fraction(10))
+    receipt = account.reserve(TAG, 3, INPUTS)
+    assert (receipt.session_tag, receipt.query, receipt.inputs_digest) == (TAG, 3, INPUTS)
+    frozen: Any = receipt
+    with pytest.raises(FrozenInstanceError):
+        frozen.query = 4
+    for forged in (
+        replace(receipt, session_tag=OTHER_TAG),
+        replace(receipt, query=4),
+        replace(receipt, inputs_digest=bytes(32)),
+        replace(receipt, reserved=Fraction(100)),
+    ):
+        with pytest.raises(InputError, match="not one of this account"):
+            account.settle(forged, answered=False)
+    assert account.spent == receipt.reserved
+
+
+@pytest.mark.parametrize(
+    ("tag", "query", "inputs", "place"),
+    [
+        (TAG[:31], 0, INPUTS, "session tag of 31 bytes"),
+        (TAG, 0, INPUTS + b"\0", "inputs digest of 33 bytes"),
+        (TAG, -1, INPUTS, "query = -1"),
+        (TAG, 1 << 32, INPUTS, "query = 4294967296"),
+    ],
+)
+def test_a_malformed_reservation_is_refused_and_charges_nothing(
+    tag: bytes, query: int, inputs: bytes, place: str
+) -> None:
+    account = Account(policy(), 4, Fraction(10))
+    with pytest.raises(InputError, match=place):
+        account.reserve(tag, query, inputs)
+    assert account.spent == 0
+    assert account.events == ()
+
+
+def test_a_budget_must_be_an_exact_rational_of_at_least_zero() -> None:
+    unusable: list[Any] = [Fraction(-1), 1.5, 3]
+    for budget in unusable:
+        with pytest.raises(InputError, match="budget"):
+            Account(policy(), 4, budget)
+
+
+# --- settle -------------------------------------------------------------------------------------------------------
+
+
+def test_a_withheld_label_gives_back_the_answer_and_keeps_the_check() -> None:
+    account = Account(policy(), 4, Fraction(10))
+    account.settle(account.reserve(TAG, 0, INPUTS), answered=False)
+    assert account.spent == account.cost.check == 1
+    account.settle(account.reserve(TAG, 1, INPUTS), answered=True)
+    assert account.spent == 1 + Fraction(3, 2)
+    assert [event.kind for event in account.events] == [
+        EventKind.THRESHOLD_CHECK,
+        EventKind.ANSWER_RESERVED,
+        EventKind.LABEL_WITHHELD,
+        EventKind.THRESHOLD_CHECK,
+        EventKind.ANSWER_RESERVED,
+        EventKind.LABEL_RELEASED,
+    ]
+
+
+@pytest.mark.req("CAPC-ACCT-001")
+def test_a_query_that_is_never_settled_stays_charged() -> None:
+    account = Account(policy(), 4, Fraction(3))
+    account.reserve(TAG, 0, INPUTS)
+    account.reserve(TAG, 1, INPUTS)
+    assert account.remaining_queries() == 0
+
+
+@pytest.mark.parametrize(("first", "second"), [(True, False), (False, False), (False, True)])
+def test_a_query_is_settled_once(first: bool, second: bool) -> None:
+    account = Account(policy(), 4, Fraction(10))
+    receipt = account.reserve(TAG, 0, INPUTS)
+    account.settle(receipt, answered=first)
+    spent = account.spent
+    with pytest.raises(InputError, match="settled before"):
+        account.settle(receipt, answered=second)
+    assert account.spent == spent
+
+
+def test_the_worst_case_mode_never_gives_back() -> None:
+    account = Account(policy(Charge.WORST_CASE), 4, Fraction(10))
+    receipt = account.reserve(TAG, 0, INPUTS)
+    for answered in (True, False):
+        with pytest.raises(InputError, match="worst case"):
+            account.settle(receipt, answered=answered)
+    assert account.spent == Fraction(3, 2)
+
+
+def test_a_receipt_of_another_account_is_refused() -> None:
+    foreign = Account(policy(), 4, Fraction(10)).reserve(TAG, 0, INPUTS)
+    with pytest.raises(InputError, match="not one of this account"):
+        Account(policy(), 4, Fraction(10)).settle(foreign, answered=False)
+
+
+# --- whole histories ----------------------------------------------------------------------------------------------
+
+actions = st.tuples(st.sampled_from(["reserve", "withheld", "answered"]), st.integers(0, 1), st.integers(0, 5))
+
+
+@pytest.mark.req("CAPC-ACCT-001", "CAPC-ACCT-002", "CAPC-ACCT-006")
+@given(
+    steps=st.lists(actions, max_size=40),
+    budget=st.fractions(min_value=0, max_value=12, max_denominator=8),
+    sigma=positive,
+    threshold_sigma=positive,
+    charge=st.sampled_from(list(Charge)),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_history_spends_more_than_the_budget(
+    steps: list[tuple[str, int, int]], budget: Fraction, sigma: Fraction, threshold_sigma: Fraction, charge: Charge
+) -> None:
+    """Any order of calls, against a second account that keeps only a table of what each query holds."""
+    account = Account(policy(charge, sigma, threshold_sigma), 4, budget)
+    check, answer = 1 / threshold_sigma**2, 2 / sigma**2
+    held: dict[tuple[int, int], Fraction] = {}
+    receipts: dict[tuple[int, int], Any] = {}
+    settled: set[tuple[int, int]] = set()
+    for action, session, query in steps:
+        key = (session, query)
+        seen = account.events
+        if action == "reserve":
+            allowed = key not in held and sum(held.values()) + check + answer <= budget
+            try:
+                receipts[key] = account.reserve(bytes([session]) * 32, query, INPUTS)
+                assert allowed
+                held[key] = check + answer
+            except (InputError, BudgetExhaustedError):
+                assert not allowed
+        elif key in receipts:
+            allowed = charge is Charge.REALISED and key not in settled
+            try:
+                account.settle(receipts[key], answered=action == "answered")
+                assert allowed
+                settled.add(key)
+                held[key] = check + answer if action == "answered" else check
+            except InputError:
+                assert not allowed
+        assert account.events[: len(seen)] == seen
+        assert account.spent == sum(held.values())
+        assert 0 <= account.spent <= account.budget == budget
+        left = account.remaining_queries()
+        assert left * (check + answer) <= budget - account.spent < (left + 1) * (check + answer)
+        assert account.spent == sum(event_cost(event.kind, account.cost) for event in account.events)
+
+
+@pytest.mark.req("CAPC-ACCT-002")
+def test_concurrent_sessions_share_one_budget() -> None:
+    account = Account(plain(), 4, Fraction(10))
+
+    def attempt(number: int) -> bool:
+        try:
+            account.reserve(bytes([number % 8]) * 32, number, INPUTS)
+        except BudgetExhaustedError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        granted = sum(pool.map(attempt, range(200)))
+    assert granted == 20
+    assert account.spent == account.budget

@@ -1,0 +1,400 @@
+"""Certified conversions against two other methods: mpmath with 50 digits, and dp_accounting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import dp_accounting
+import mpmath
+import pytest
+from dp_accounting.gaussian_mechanism import get_epsilon_gaussian
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capc.accounting import Account, CostUnit, query_cost
+from capc.errors import InputError
+from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from capc.privacy import (
+    DELTA_FLOOR,
+    NOT_A_GUARANTEE,
+    PrivacyStatement,
+    budget_lower,
+    budget_statement,
+    calibrate_sigma,
+    epsilon_upper,
+    gaussian_dp_delta_upper,
+    spent_statement,
+)
+
+RELATIVE = 1e-9
+MU, RHO = CostUnit.MU_SQUARED, CostUnit.RHO
+
+costs = st.fractions(min_value=Fraction(1, 1000), max_value=60, max_denominator=10**6)
+epsilons = st.fractions(min_value=Fraction(1, 100), max_value=40, max_denominator=10**6)
+deltas = st.integers(1, 12).map(lambda n: Fraction(1, 10**n))
+units = st.sampled_from(list(CostUnit))
+
+
+def real(value: Fraction) -> mpmath.mpf:
+    return mpmath.mpf(value.numerator) / value.denominator
+
+
+def true_gaussian_delta(mu_squared: mpmath.mpf, epsilon: mpmath.mpf) -> mpmath.mpf:
+    """The same quantity from its definition: the integral of the positive part of the density difference."""
+    mu = mpmath.sqrt(mu_squared)
+    start = epsilon / mu + mu / 2
+
+    def excess(x: mpmath.mpf) -> mpmath.mpf:
+        return mpmath.npdf(x - mu) - mpmath.exp(epsilon) * mpmath.npdf(x)
+
+    return mpmath.quad(excess, [start, start + 1, start + 3, start + 8, start + 25])
+
+
+def closed_gaussian_delta(mu_squared: mpmath.mpf, epsilon: mpmath.mpf) -> mpmath.mpf:
+    mu = mpmath.sqrt(mu_squared)
+    return mpmath.ncdf(mu / 2 - epsilon / mu) - mpmath.exp(epsilon) * mpmath.ncdf(-mu / 2 - epsilon / mu)
+
+
+def true_gaussian_epsilon(mu_squared: mpmath.mpf, delta: mpmath.mpf) -> mpmath.mpf:
+    """By Newton-free bisection with 50 digits; 0 when the curve starts below delta."""
+    if closed_gaussian_delta(mu_squared, mpmath.mpf(0)) <= delta:
+        return mpmath.mpf(0)
+    return bisect(lambda epsilon: closed_gaussian_delta(mu_squared, epsilon) <= delta)
+
+
+def true_zcdp_epsilon(rho: mpmath.mpf, delta: mpmath.mpf) -> mpmath.mpf:
+    """The minimum over the order, by ternary search over ln(a - 1), clamped at 0."""
+
+    def bound(t: mpmath.mpf) -> mpmath.mpf:
+        a = 1 + mpmath.exp(t)
+        return rho * a + mpmath.log1p(-1 / a) - (mpmath.log(delta) + mpmath.log(a)) / (a - 1)
+
+    low, high = mpmath.mpf(-20), mpmath.mpf(60)
+    for _ in range(160):
+        third = (high - low) / 3
+        if bound(low + third) < bound(high - third):
+            high -= third
+        else:
+            low += third
+    return max(mpmath.mpf(0), bound((low + high) / 2))
+
+
+def bisect(holds: Callable[[mpmath.mpf], bool]) -> mpmath.mpf:
+    low, high = mpmath.mpf(10) ** -12, mpmath.mpf(10) ** 6
+    for _ in range(110):
+        middle = mpmath.sqrt(low * high)
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
+# --- delta of Gaussian DP -----------------------------------------------------------------------------------------
+
+
+@given(mu_squared=costs, epsilon=epsilons | st.just(Fraction(0)))
+@settings(max_examples=100, deadline=None)
+def test_gaussian_delta_is_tight_and_never_too_small(mu_squared: Fraction, epsilon: Fraction) -> None:
+    upper = gaussian_dp_delta_upper(mu_squared, epsilon)
+    with mpmath.workdps(600):
+        truth = closed_gaussian_delta(real(mu_squared), real(epsilon))
+        assert truth <= real(upper)
+        assert real(upper) <= max(truth * (1 + RELATIVE), real(DELTA_FLOOR))
+
+
+@pytest.mark.parametrize(
+    ("mu_squared", "epsilon"), [(1, 1), (4, 10), (Fraction(1, 4), Fraction(1, 2)), (9, 0), (25, 30)]
+)
+def test_gaussian_delta_is_the_hockey_stick_divergence_of_two_normals(
+    mu_squared: Fraction | int, epsilon: Fraction | int
+) -> None:
+    """From the definition, by quadrature: no closed form shared with the code."""
+    upper = gaussian_dp_delta_upper(Fraction(mu_squared), Fraction(epsilon))
+    with mpmath.workdps(30):
+        truth = true_gaussian_delta(real(Fraction(mu_squared)), real(Fraction(epsilon)))
+        assert abs(real(upper) / truth - 1) < RELATIVE
+
+
+def test_gaussian_delta_at_its_edges() -> None:
+    assert gaussian_dp_delta_upper(Fraction(0), Fraction(0)) == 0
+    assert gaussian_dp_delta_upper(Fraction(1, 10**30), Fraction(10)) == DELTA_FLOOR
+    assert gaussian_dp_delta_upper(Fraction(10**9), Fraction(1)) == 1
+    tiny = gaussian_dp_delta_upper(Fraction(1, 10**30), Fraction(0))
+    with mpmath.workdps(50):
+        assert abs(real(tiny) / (2 * mpmath.ncdf(mpmath.mpf(10) ** -15 / 2) - 1) - 1) < RELATIVE
+
+
+# --- epsilon ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("CAPC-ACCT-004")
+@given(cost=costs, delta=deltas)
+@settings(max_examples=40, deadline=None)
+def test_gaussian_epsilon_is_tight_and_never_too_small(cost: Fraction, delta: Fraction) -> None:
+    upper = epsilon_upper(MU, cost, delta)
+    with mpmath.workdps(50):
+        truth = true_gaussian_epsilon(real(cost), real(delta))
+        assert truth <= real(upper) * (1 + mpmath.mpf(10) ** -25)
+        assert real(upper) <= truth * (1 + RELATIVE)
+
+
+@pytest.mark.req("CAPC-ACCT-004")
+@given(cost=costs, delta=deltas)
+@settings(max_examples=40, deadline=None)
+def test_zcdp_epsilon_is_tight_and_never_too_small(cost: Fraction, delta: Fraction) -> None:
+    upper = epsilon_upper(RHO, cost, delta)
+    with mpmath.workdps(50):
+        truth = true_zcdp_epsilon(real(cost), real(delta))
+        assert truth <= real(upper) * (1 + mpmath.mpf(10) ** -25)
+        assert real(upper) <= truth * (1 + RELATIVE)
+
+
+@given(cost=costs, delta=st.integers(1, 8).map(lambda n: Fraction(1, 10**n)))
+@settings(max_examples=40, deadline=None)
+def test_gaussian_epsilon_agrees_with_dp_accounting(cost: Fraction, delta: Fraction) -> None:
+    ours = epsilon_upper(MU, cost, delta)
+    theirs = get_epsilon_gaussian(float(cost) ** -0.5, float(delta), tol=1e-13)
+    assert abs(float(ours) - theirs) <= RELATIVE * max(theirs, 1e-3)
+
+
+@given(cost=costs, delta=deltas)
+@settings(max_examples=30, deadline=None)
+def test_zcdp_epsilon_agrees_with_dp_accounting_at_a_fine_grid_of_orders(cost: Fraction, delta: Fraction) -> None:
+    ours = float(epsilon_upper(RHO, cost, delta))
+    orders = [1 + 1.002**n for n in range(-3000, 3500)]
+    accountant = dp_accounting.rdp.RdpAccountant(orders)
+    accountant.compose(dp_accounting.GaussianDpEvent(float(2 * cost) ** -0.5))
+    theirs = accountant.get_epsilon(float(delta))
+    assert ours <= theirs * (1 + RELATIVE) + 1e-12
+    assert theirs <= ours * (1 + 1e-5) + 1e-9
+
+
+@pytest.mark.parametrize("unit", list(CostUnit))
+def test_epsilon_is_zero_exactly_when_the_cost_is_free_at_that_delta(unit: CostUnit) -> None:
+    assert epsilon_upper(unit, Fraction(0), Fraction(1, 10**9)) == 0
+    assert epsilon_upper(unit, Fraction(1, 10**6), Fraction(1, 2)) == 0
+    assert epsilon_upper(unit, Fraction(1, 10**6), Fraction(1, 10**9)) > 0
+
+
+# --- budget and calibration ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("CAPC-ACCT-004")
+@given(epsilon=epsilons, delta=deltas)
+@settings(max_examples=40, deadline=None)
+def test_gaussian_budget_is_tight_and_never_too_large(epsilon: Fraction, delta: Fraction) -> None:
+    lower = budget_lower(MU, epsilon, delta)
+    with mpmath.workdps(50):
+        truth = bisect(lambda cost: closed_gaussian_delta(cost, real(epsilon)) > real(delta))
+        assert truth * (1 - RELATIVE) <= real(lower) <= truth * (1 + mpmath.mpf(10) ** -25)
+
+
+@pytest.mark.req("CAPC-ACCT-004")
+@pytest.mark.parametrize(
+    ("epsilon", "exponent"), [(Fraction(10), 5), (Fraction(1), 6), (Fraction(1, 50), 3), (Fraction(40), 12)]
+)
+def test_zcdp_budget_is_tight_and_never_too_large(epsilon: Fraction, exponent: int) -> None:
+    delta = Fraction(1, 10**exponent)
+    lower = budget_lower(RHO, epsilon, delta)
+    with mpmath.workdps(40):
+        assert true_zcdp_epsilon(real(lower), real(delta)) <= real(epsilon)
+        assert true_zcdp_epsilon(real(lower) * (1 + RELATIVE), real(delta)) > real(epsilon)
+
+
+@given(unit=units, epsilon=epsilons, delta=deltas)
+@settings(max_examples=40, deadline=None)
+def test_a_budget_converts_back_to_no_more_than_its_epsilon(unit: CostUnit, epsilon: Fraction, delta: Fraction) -> None:
+    lower = budget_lower(unit, epsilon, delta)
+    back = epsilon_upper(unit, lower, delta)
+    # Both ends are certified on their own grids of 12 digits, so one step of epsilon's grid may separate them.
+    assert back <= epsilon * (1 + Fraction(1, 10**10))
+    assert back >= epsilon * (1 - Fraction(1, 10**6)) or back == 0
+
+
+@given(unit=units, cost=costs, more=st.fractions(min_value=Fraction(1, 1000), max_value=20), delta=deltas)
+@settings(max_examples=40, deadline=None)
+def test_more_queries_never_cost_less(unit: CostUnit, cost: Fraction, more: Fraction, delta: Fraction) -> None:
+    assert epsilon_upper(unit, cost + more, delta) >= epsilon_upper(unit, cost, delta)
+
+
+@given(
+    mechanism=st.sampled_from(list(NoiseName)),
+    adjacency=st.sampled_from(list(Adjacency)),
+    epsilon=st.fractions(min_value=Fraction(1, 4), max_value=20, max_denominator=100),
+    delta=deltas,
+    queries=st.integers(1, 200),
+    ratio=st.none() | st.fractions(min_value=Fraction(1, 4), max_value=4, max_denominator=16),
+)
+@settings(max_examples=40, deadline=None)
+def test_calibrated_sigma_is_the_smallest_on_its_grid(
+    mechanism: NoiseName, adjacency: Adjacency, epsilon: Fraction, delta: Fraction, queries: int, ratio: Fraction | None
+) -> None:
+    """An account with that sigma affords the queries, and one with a sigma 1/64 smaller does not."""
+    sigma = calibrate_sigma(mechanism, adjacency, epsilon, delta, queries=queries, threshold_ratio=ratio)
+    assert (sigma * 64).denominator == 1
+
+    def affordable(deviation: Fraction) -> int:
+        policy = make_policy(mechanism, adjacency, deviation, None if ratio is None else ratio * deviation)
+        budget = budget_lower(query_cost(policy, 4).unit, epsilon, delta)
+        return Account(policy, 4, budget).remaining_queries()
+
+    assert affordable(sigma) >= queries
+    if sigma > Fraction(1, 64):
+        assert affordable(sigma - Fraction(1, 64)) < queries
+
+
+@pytest.mark.parametrize(
+    ("queries", "plain", "checked"),
+    [
+        (20, Fraction(203, 64), Fraction(31, 8)),
+        (24, Fraction(111, 32), Fraction(17, 4)),
+        (30, Fraction(31, 8), Fraction(19, 4)),
+    ],
+)
+def test_sigma_for_the_main_job(queries: int, plain: Fraction, checked: Fraction) -> None:
+    """epsilon 10, delta 1e-5, replace_one: without a threshold, and with threshold_sigma = sigma."""
+
+    def calibrated(ratio: Fraction | None) -> Fraction:
+        return calibrate_sigma(
+            NoiseName.ROUNDED_GAUSSIAN,
+            Adjacency.REPLACE_ONE,
+            Fraction(10),
+            Fraction(1, 10**5),
+            queries=queries,
+            threshold_ratio=ratio,
+        )
+
+    assert calibrated(None) == plain
+    assert calibrated(Fraction(1)) == checked
+    with mpmath.workdps(30):
+        for sigma, votes in ((plain, 2), (checked, 3)):
+            delta = closed_gaussian_delta(queries * votes / real(sigma) ** 2, mpmath.mpf(10))
+            assert delta <= mpmath.mpf(10) ** -5
+
+
+@given(
+    unit=units,
+    exponents=st.tuples(st.integers(-12, 7), st.integers(-154, -1)),
+    digit=st.integers(1, 9),
+)
+@settings(max_examples=60, deadline=2000)
+def test_extreme_arguments_end_with_a_figure(unit: CostUnit, exponents: tuple[int, int], digit: int) -> None:
+    cost, delta = digit * Fraction(10) ** exponents[0], Fraction(10) ** exponents[1]
+    assert epsilon_upper(unit, cost, delta) >= 0
+    assert 0 < budget_lower(unit, min(cost, Fraction(10**6)), delta) <= 10**9
+
+
+# --- refusals -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: gaussian_dp_delta_upper(Fraction(-1), Fraction(1)),
+        lambda: gaussian_dp_delta_upper(Fraction(1), Fraction(-1)),
+        lambda: epsilon_upper(MU, Fraction(-1), Fraction(1, 2)),
+        lambda: epsilon_upper(MU, Fraction(1), Fraction(0)),
+        lambda: epsilon_upper(RHO, Fraction(1), Fraction(1)),
+        lambda: epsilon_upper(MU, Fraction(1), DELTA_FLOOR / 2),
+        lambda: epsilon_upper(MU, Fraction(10**9 + 1), Fraction(1, 10)),
+        lambda: epsilon_upper(RHO, Fraction(10**9 + 1), Fraction(1, 10)),
+        lambda: epsilon_upper(RHO, Fraction(10**9), Fraction(1, 10)),
+        lambda: gaussian_dp_delta_upper(Fraction(1), Fraction(10**9 + 1)),
+        lambda: budget_lower(MU, Fraction(0), Fraction(1, 2)),
+        lambda: budget_lower(RHO, Fraction(1), Fraction(2)),
+        lambda: calibrate(0, None),
+        lambda: calibrate(1, Fraction(0)),
+    ],
+)
+def test_arguments_out_of_range_are_refused(call: Callable[[], object]) -> None:
+    with pytest.raises(InputError):
+        call()
+
+
+def calibrate(queries: int, ratio: Fraction | None) -> Fraction:
+    return calibrate_sigma(
+        NoiseName.ROUNDED_GAUSSIAN,
+        Adjacency.REPLACE_ONE,
+        Fraction(10),
+        Fraction(1, 10**5),
+        queries=queries,
+        threshold_ratio=ratio,
+    )
+
+
+# --- statements ---------------------------------------------------------------------------------------------------
+
+
+def make_policy(
+    mechanism: NoiseName,
+    adjacency: Adjacency,
+    sigma: Fraction,
+    threshold_sigma: Fraction | None,
+    charge: Charge = Charge.WORST_CASE,
+) -> ReleasePolicy:
+    return ReleasePolicy(
+        mechanism=mechanism,
+        sigma=sigma,
+        threshold=None if threshold_sigma is None else Fraction(3),
+        threshold_sigma=threshold_sigma,
+        charge=charge,
+        adjacency=adjacency,
+        epsilon=Fraction(10),
+        delta=Fraction(1, 10**5),
+    )
+
+
+def account_with_one_withheld_label(mechanism: NoiseName, adjacency: Adjacency) -> Account:
+    policy = make_policy(mechanism, adjacency, Fraction(4), Fraction(4), Charge.REALISED)
+    budget = budget_lower(query_cost(policy, 4).unit, policy.epsilon, policy.delta)
+    account = Account(policy, 4, budget)
+    account.settle(account.reserve(bytes(32), 0, bytes(32)), answered=False)
+    return account
+
+
+@pytest.mark.req("CAPC-ACCT-004", "CAPC-ACCT-005")
+@pytest.mark.parametrize("mechanism", list(NoiseName))
+@pytest.mark.parametrize("adjacency", list(Adjacency))
+def test_every_statement_names_what_it_needs(mechanism: NoiseName, adjacency: Adjacency) -> None:
+    account = account_with_one_withheld_label(mechanism, adjacency)
+    method = {NoiseName.ROUNDED_GAUSSIAN: "Gaussian-DP", NoiseName.DISCRETE_GAUSSIAN: "zCDP"}[mechanism]
+    for statement in (budget_statement(account), spent_statement(account)):
+        text = str(statement)
+        assert "\n" not in text
+        for part in (adjacency.value, mechanism.value, method, "rounded up", "delta = 0.00001 "):
+            assert part in text
+        added = " ".join(statement.hypotheses)
+        assert "(1 + e^epsilon) eta" in added
+        assert "computational" in added
+        assert "statistical" in added
+
+
+@pytest.mark.req("CAPC-ACCT-005")
+@pytest.mark.parametrize("mechanism", list(NoiseName))
+def test_only_the_budget_is_a_guarantee(mechanism: NoiseName) -> None:
+    account = account_with_one_withheld_label(mechanism, Adjacency.REPLACE_ONE)
+    enforced, reading = budget_statement(account), spent_statement(account)
+    assert enforced.guarantee
+    assert enforced.epsilon <= account.policy.epsilon * (1 + Fraction(1, 10**10))
+    assert NOT_A_GUARANTEE not in str(enforced)
+    assert not reading.guarantee
+    assert reading.epsilon == epsilon_upper(account.cost.unit, account.cost.check, account.policy.delta)
+    assert reading.epsilon < enforced.epsilon
+    assert NOT_A_GUARANTEE in str(reading)
+
+
+@pytest.mark.req("CAPC-ACCT-004")
+@given(st.fractions(min_value=Fraction(1, 10**9), max_value=10**9))
+def test_a_printed_figure_is_rounded_up(epsilon: Fraction) -> None:
+    common: dict[str, Any] = {
+        "adjacency": Adjacency.REPLACE_ONE,
+        "method": "m",
+        "mechanism": NoiseName.ROUNDED_GAUSSIAN,
+        "guarantee": True,
+        "hypotheses": (),
+        "rounding": "r",
+    }
+    text = str(PrivacyStatement(epsilon=epsilon, delta=Fraction(1, 3), **common))
+    printed = Fraction(text.split()[2])
+    assert epsilon <= printed <= epsilon * (1 + Fraction(1, 10**5))
+    assert "delta = 0.333334 " in text

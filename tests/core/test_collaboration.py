@@ -1,0 +1,211 @@
+"""The protocol in one process: a known answer, costs against an observer, the budget, and misuse."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capc.accounting import Account
+from capc.errors import BudgetExhaustedError, InputError
+from capc.linear import IdealLinear
+from capc.model import QuantisedModel
+from capc.parameters import Charge, Parameters, ParameterSet
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
+from capc.protocol import Collaboration
+from capc.suite import hybrid_suite, reference_suite
+from support.builders import (
+    confident_policy,
+    constant_model,
+    counter_seeds,
+    fixed_mechanisms,
+    make_account,
+    make_parameters,
+    make_policy,
+    make_session,
+    models,
+    queries,
+)
+
+SIZES = ((2, 2, 3), (2, 3))
+TOY = ParameterSet.named("toy")
+
+
+class Recorder:
+    """Keeps everything that is handed over."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, Party, Party, bytes]] = []
+        self.states: list[tuple[Party, object]] = []
+
+    def message(self, step: str, sender: Party, receiver: Party, message: bytes) -> None:
+        """Keeps a message."""
+        self.messages.append((step, sender, receiver, message))
+
+    def state(self, party: Party, state: object) -> None:
+        """Keeps a state."""
+        self.states.append((party, state))
+
+
+def realised() -> Parameters:
+    return make_parameters(TOY, confident_policy(Charge.REALISED))
+
+
+def voters(*winners: int) -> list[QuantisedModel]:
+    return [constant_model(size, winner, 2) for size, winner in zip(SIZES, winners, strict=True)]
+
+
+def known_run() -> tuple[str, list[int | None], Recorder]:
+    """A whole run of the toy set from counter seeds; every message with its length goes into one hash."""
+    parameters, recorder = realised(), Recorder()
+    collaboration = Collaboration(
+        make_session(parameters, SIZES),
+        voters(1, 1),
+        reference_suite(parameters, IdealLinear(TOY.logit_bits)),
+        make_account(parameters),
+        draw_seed=counter_seeds("known answer"),
+        observer=recorder,
+    )
+    labels = [collaboration.label(query).label for query in ([4, -4], [0, 1], [0, 1])]
+    digest = hashlib.sha256()
+    for _, _, _, message in recorder.messages:
+        digest.update(len(message).to_bytes(4, "little") + message)
+    return digest.hexdigest(), labels, recorder
+
+
+@pytest.mark.req("CAPC-REL-007", "CAPC-ROLE-007")
+def test_known_answer() -> None:
+    """Changes exactly when bytes on the wire change: then ports must change too."""
+    digest, labels, recorder = known_run()
+    assert labels == [1, 1, 1]
+    assert len(recorder.messages) == 73
+    assert digest == "7e291a1f08a9a7e5cdbc2b34e8940cf74e8bc6703d89735357551494b3d92ab9"
+
+
+def test_equal_queries_are_run_again_with_fresh_shares() -> None:
+    _, _, recorder = known_run()
+    payloads = [message[44:] for step, _, _, message in recorder.messages if step != "setup" and len(message) > 60]
+    assert len(set(payloads)) == len(payloads)
+
+
+@pytest.mark.req("CAPC-REL-001")
+@settings(max_examples=10)
+@given(st.data(), st.sampled_from([make_policy(), confident_policy(), confident_policy(Charge.REALISED)]))
+def test_results_are_the_ideal_functionalitys(data: st.DataObject, policy: object) -> None:
+    parameters = replace(realised(), release=policy)  # type: ignore[arg-type]
+    chosen = [data.draw(models(size, 2, 12)) for size in SIZES]
+    collaboration = Collaboration(
+        make_session(parameters, SIZES), chosen, hybrid_suite(parameters), make_account(parameters)
+    )
+    for number in (1, 2):
+        result = collaboration.label(data.draw(queries(2, 2)))
+        assert (result.index, result.label) == (number, result.ideal_label)
+        assert "noise" not in repr(result)
+
+
+def test_costs_are_those_of_the_messages() -> None:
+    parameters, recorder = realised(), Recorder()
+    collaboration = Collaboration(
+        make_session(parameters, SIZES),
+        voters(1, 1),
+        reference_suite(parameters, IdealLinear(12)),
+        make_account(parameters),
+        observer=recorder,
+    )
+    for _ in range(2):
+        collaboration.label([1, 1])
+    sent: Counter[str] = Counter()
+    for step, _, _, message in recorder.messages:
+        sent[step] += len(message)
+    assert {name: cost.bytes for name, cost in collaboration.costs.items()} == dict(sent)
+    rounds = {name: cost.rounds for name, cost in collaboration.costs.items()}
+    assert rounds["1a_linear"] == rounds["1a_relu"] == 2 * 2
+    assert rounds["1b_masked_logits"] == rounds["1c_argmax"] == 2 * 2
+    assert (rounds["2_aggregation"], rounds["3_release"]) == (2 * 1, 2 * 3)
+    assert all(cost.seconds > 0 for cost in collaboration.costs.values())
+
+
+def test_an_observer_sees_every_message_and_the_ends_of_steps() -> None:
+    _, _, recorder = known_run()
+    steps: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+    for step, sender, receiver, _ in recorder.messages:
+        steps[step].add((sender.role.value, receiver.role.value))
+    to_guardian = ("querying_party", "privacy_guardian")
+    assert steps["2_aggregation"] == {("answering_party", "privacy_guardian")}
+    assert steps["3_release"] == {to_guardian, tuple(reversed(to_guardian))}
+    assert {party for party, _ in recorder.states} >= {QUERYING_PARTY, PRIVACY_GUARDIAN}
+    assert {type(state).__name__ for _, state in recorder.states} == {
+        "LayerInput",
+        "AwaitingRequest",
+        "VoteShare",
+        "VoteReady",
+        "Released",
+        "AwaitingRelease",
+    }
+
+
+@pytest.mark.req("CAPC-ACCT-001", "CAPC-ACCT-002")
+@pytest.mark.parametrize("admitted", [0, 1, 3])
+def test_a_spent_budget_ends_the_run_before_anything_is_sent(admitted: int) -> None:
+    parameters, recorder = realised(), Recorder()
+    parameters = replace(parameters, release=make_policy())
+    collaboration = Collaboration(
+        make_session(parameters, SIZES),
+        voters(1, 1),
+        hybrid_suite(parameters),
+        make_account(parameters, admitted),
+        observer=recorder,
+    )
+    for _ in range(admitted):
+        collaboration.label([1, 1])
+    before = len(recorder.messages)
+    for _ in range(2):
+        with pytest.raises(BudgetExhaustedError, match="does not admit another query"):
+            collaboration.label([1, 1])
+    assert len(recorder.messages) == before
+
+
+@pytest.mark.req("CAPC-ACCT-007")
+@pytest.mark.parametrize(("winners", "label"), [((1, 1), 1), ((0, 1), None)])
+def test_a_withheld_answer_is_given_back_in_realised_mode_only(winners: tuple[int, int], label: int | None) -> None:
+    for charge in Charge:
+        parameters = make_parameters(TOY, confident_policy(charge, Fraction(2)))
+        mechanisms = fixed_mechanisms([[0, 0, 0]], [[0]])
+        account = make_account(parameters)
+        # The account of a real run has the mechanisms of the suite; here both get the chosen draws.
+        account._mechanisms = mechanisms
+        suite = replace(hybrid_suite(parameters), mechanisms=mechanisms)
+        collaboration = Collaboration(make_session(parameters, SIZES), voters(*winners), suite, account)
+        assert collaboration.label([0, 0]).label == label
+        refunded = charge is Charge.REALISED and label is None
+        assert account.spent == (account.cost.check if refunded else account.cost.worst_case)
+
+
+def test_misuse_is_refused() -> None:
+    parameters = realised()
+    session, suite = make_session(parameters, SIZES), hybrid_suite(parameters)
+    with pytest.raises(InputError, match="1 models for 2 answering parties: give one each"):
+        Collaboration(session, voters(1, 1)[:1], suite, make_account(parameters))
+    other: Account = make_account(make_parameters(TOY, make_policy(Fraction(3))))
+    with pytest.raises(InputError, match="charges other noise than the suite samples"):
+        Collaboration(session, voters(1, 1), suite, other)
+
+
+@pytest.mark.req("CAPC-ROLE-011")
+def test_a_refused_query_costs_nothing() -> None:
+    parameters, recorder = realised(), Recorder()
+    account = make_account(parameters)
+    collaboration = Collaboration(
+        make_session(parameters, SIZES), voters(1, 1), hybrid_suite(parameters), account, observer=recorder
+    )
+    before = len(recorder.messages)
+    for bad in ([1], [1, 5], [1, 2, 3]):
+        with pytest.raises(InputError):
+            collaboration.label(bad)
+    assert (len(recorder.messages), account.spent) == (before, Fraction(0))
+    assert collaboration.label([1, 1]).index == 1

@@ -1,0 +1,272 @@
+"""Hellos: the first difference is named, and no bytes whatever raise anything but a ProtocolError."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capc.errors import ErrorCode, ProtocolError
+from capc.handshake import check_hello, hello
+from capc.messages import Envelope, MessageType
+from capc.parameters import Adjacency, Charge, NoiseName, canonical_json
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.session import Participant, Session
+from support.builders import confident_policy, make_parameters, make_policy, make_session, make_widths
+from support.header import HEADER_BYTES, with_field, with_payload
+
+PARAMETERS = make_parameters(make_widths(grid_bits=1), confident_policy(Charge.REALISED))
+SESSION = make_session(PARAMETERS, [(2, 4, 3), (2, 3)])
+ENDS = (answering_party(1), QUERYING_PARTY)
+
+
+def refuse(session: Session, message: bytes) -> ProtocolError:
+    with pytest.raises(ProtocolError) as caught:
+        check_hello(session, *ENDS, message)
+    assert caught.value.blame == ENDS[0]
+    return caught.value
+
+
+def refuse_payload(payload: bytes) -> ProtocolError:
+    return refuse(SESSION, with_payload(hello(SESSION, *ENDS), payload))
+
+
+@pytest.mark.req("CAPC-ROLE-004")
+def test_equal_sessions_greet_each_other_in_every_direction() -> None:
+    same = make_session(make_parameters(make_widths(), confident_policy(Charge.REALISED)), [(2, 4, 3), (2, 3)])
+    everyone = [entry.party for entry in SESSION.participants]
+    for sender in everyone:
+        for receiver in everyone:
+            check_hello(SESSION, sender, receiver, hello(same, sender, receiver))
+    assert hello(SESSION, *ENDS)[HEADER_BYTES:] == canonical_json(SESSION.document())
+    assert hello(SESSION, *ENDS)[1:33] == bytes(32)
+
+
+def with_widths(**changes: object) -> Session:
+    return replace(SESSION, parameters=replace(PARAMETERS, widths=replace(PARAMETERS.widths, **changes)))  # type: ignore[arg-type]
+
+
+def with_release(**changes: object) -> Session:
+    return replace(SESSION, parameters=replace(PARAMETERS, release=replace(PARAMETERS.release, **changes)))  # type: ignore[arg-type]
+
+
+def with_participant(position: int, **changes: object) -> Session:
+    participants = list(SESSION.participants)
+    participants[position] = replace(participants[position], **changes)  # type: ignore[arg-type]
+    return replace(SESSION, participants=tuple(participants))
+
+
+def with_one_more() -> Session:
+    *rest, guardian = SESSION.participants
+    more = Participant(answering_party(3), bytes([9]) * 32, (2, 3))
+    return replace(SESSION, participants=(*rest, more, guardian))
+
+
+DIFFERENCES: dict[str, Callable[[], Session]] = {
+    "parameters.name is": lambda: with_widths(name="another"),
+    "parameters.logit_bits is": lambda: with_widths(logit_bits=13),
+    "parameters.vote_bits is": lambda: with_widths(vote_bits=12),
+    "parameters.grid_bits is": lambda: with_widths(grid_bits=0),
+    "parameters.fraction_bits is": lambda: with_widths(fraction_bits=3),
+    "parameters.he_poly_degree is": lambda: with_widths(he_poly_degree=8192),
+    "parameters.he_coefficient_bits[1] is": lambda: with_widths(he_coefficient_bits=(46, 45, 17)),
+    "parameters.he_coefficient_bits has": lambda: with_widths(he_coefficient_bits=(46, 46)),
+    "parameters.he_flood_bits is": lambda: with_widths(he_flood_bits=58),
+    "parameters.num_classes is": lambda: make_session(replace(PARAMETERS, num_classes=4), [(2, 4, 4), (2, 4)]),
+    "parameters.num_features is": lambda: make_session(replace(PARAMETERS, num_features=3), [(3, 4, 3), (3, 3)]),
+    "parameters.mechanism is": lambda: with_release(mechanism=NoiseName.ROUNDED_GAUSSIAN),
+    "parameters.sigma is": lambda: with_release(sigma=Fraction(1, 3)),
+    "parameters.threshold is": lambda: with_release(threshold=Fraction(3, 2)),
+    "parameters.threshold_sigma is": lambda: with_release(threshold_sigma=Fraction(1, 3)),
+    "parameters.charge is": lambda: with_release(charge=Charge.WORST_CASE),
+    "parameters.adjacency is": lambda: with_release(adjacency=Adjacency.NULL_VOTE),
+    "parameters.epsilon is": lambda: with_release(epsilon=Fraction(11)),
+    "parameters.delta is": lambda: with_release(delta=Fraction(1, 10)),
+    "participants[1].identity is": lambda: with_participant(1, identity=bytes(32)),
+    "participants[1].layer_sizes[1] is": lambda: with_participant(1, layer_sizes=(2, 5, 3)),
+    "participants[2].layer_sizes has": lambda: with_participant(2, layer_sizes=(2, 7, 3)),
+    "participants has 4 entries here and 5 there": with_one_more,
+    "session_id is": lambda: replace(SESSION, session_id=bytes(32)),
+}
+
+
+@pytest.mark.req("CAPC-ROLE-004", "CAPC-ERR-001")
+@pytest.mark.parametrize("place", DIFFERENCES)
+def test_the_field_that_differs_is_named(place: str) -> None:
+    error = refuse(SESSION, hello(DIFFERENCES[place](), *ENDS))
+    assert error.code is ErrorCode.PARAMETER_MISMATCH
+    assert error.detail.startswith(place)
+
+
+@pytest.mark.req("CAPC-ROLE-004")
+def test_the_first_of_several_differences_is_named() -> None:
+    other = replace(with_widths(grid_bits=0, fraction_bits=3, name="z"), session_id=bytes(32))
+    assert refuse(SESSION, hello(other, *ENDS)).detail == "parameters.fraction_bits is 2 here and 3 there"
+
+
+@pytest.mark.req("CAPC-ROLE-004")
+def test_every_parameter_has_a_test_above() -> None:
+    tested = {place.split()[0].split("[")[0] for place in DIFFERENCES}
+    assert {f"parameters.{name}" for name in PARAMETERS.document()} - tested == {"parameters.spec_version"}
+
+
+def edited(edit: Callable[[dict[str, dict[str, object]]], object]) -> bytes:
+    document = json.loads(canonical_json(SESSION.document()))
+    edit(document)
+    return canonical_json(document)
+
+
+@pytest.mark.req("CAPC-ROLE-004")
+def test_a_missing_field_is_named_also_where_its_value_is_none() -> None:
+    plain = make_session(make_parameters(policy=make_policy()))
+    document = json.loads(canonical_json(plain.document()))
+    del document["parameters"]["threshold"]
+    error = refuse(plain, with_payload(hello(plain, *ENDS), canonical_json(document)))
+    assert error.code is ErrorCode.PARAMETER_MISMATCH
+    assert error.detail.startswith("parameters.threshold is")
+
+
+@pytest.mark.req("CAPC-ROLE-004")
+@pytest.mark.parametrize(
+    ("edit", "place"),
+    [
+        pytest.param(lambda d: d["parameters"].update(grid_bits=True), "parameters.grid_bits is", id="true for 1"),
+        pytest.param(lambda d: d["parameters"].update(logit_bits=12.0), "parameters.logit_bits is", id="12.0 for 12"),
+        pytest.param(lambda d: d.update(extra=1), "the document has a field 'extra'", id="extra field"),
+        pytest.param(lambda d: d.update(parameters=[]), "parameters is", id="list for object"),
+        pytest.param(lambda d: d.update(participants={}), "participants is", id="object for list"),
+        pytest.param(lambda d: d["parameters"].update(spec_version="0.2.0"), "parameters.spec_version is", id="spec"),
+    ],
+)
+def test_odd_values_are_named(edit: Callable[[dict[str, dict[str, object]]], object], place: str) -> None:
+    error = refuse_payload(edited(edit))
+    assert error.code is ErrorCode.PARAMETER_MISMATCH
+    assert error.detail.startswith(place)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(canonical_json(SESSION.document()) + b" ", id="trailing space"),
+        pytest.param(json.dumps(SESSION.document(), sort_keys=True).encode(), id="spaces"),
+        pytest.param(canonical_json(SESSION.document()).replace(b'{"par', b'{"parameters":0,"par', 1), id="double key"),
+    ],
+)
+def test_the_same_document_in_another_encoding_is_refused(payload: bytes) -> None:
+    error = refuse_payload(payload)
+    assert error.code is ErrorCode.NON_CANONICAL
+    assert error.detail == "hello is this session in another encoding"
+
+
+NASTY = {
+    "nothing": b"",
+    "not utf-8": b"\xff\xfe\xfd",
+    "not json": b"{",
+    "deep lists": b"[" * 100_000,
+    "deep lists, closed": b"[" * 100_000 + b"]" * 100_000,
+    "deep objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    "an integer of 5000 digits": b"9" * 5000,
+    "a parameter of 5000 digits": b'{"parameters":' + b"9" * 5000 + b"}",
+    "a byte order mark": b"\xef\xbb\xbf{}",
+    "utf-16": canonical_json(SESSION.document()).decode().encode("utf-16"),
+    "utf-16 without a mark": canonical_json(SESSION.document()).decode().encode("utf-16-le"),
+}
+ODD = {
+    "nan": b"NaN",
+    "infinity": b'{"parameters":-Infinity}',
+    "huge float": b'{"parameters":1e999999}',
+    "null": b"null",
+    "a lone surrogate as a key": b'{"\\ud800":1}',
+    "a lone surrogate as a value": b'{"parameters":"\\udc00"}',
+    "line ends in a key": b'{"\\n\\u001b[2Jerror: all is well":1}',
+}
+
+
+@pytest.mark.req("CAPC-WIRE-007", "CAPC-ERR-001")
+@pytest.mark.parametrize("name", NASTY)
+def test_what_is_no_document_is_not_canonical(name: str) -> None:
+    error = refuse_payload(NASTY[name])
+    assert error.code is ErrorCode.NON_CANONICAL
+
+
+@pytest.mark.req("CAPC-WIRE-007", "CAPC-ERR-001")
+@pytest.mark.parametrize("name", ODD)
+def test_odd_documents_are_mismatches(name: str) -> None:
+    assert refuse_payload(ODD[name]).code is ErrorCode.PARAMETER_MISMATCH
+
+
+@pytest.mark.req("CAPC-WIRE-007")
+def test_nesting_at_the_limit_of_the_interpreter_is_refused() -> None:
+    """Where parsing just works, printing what was parsed must not fail."""
+    for depth in range(700, 1100):
+        error = refuse_payload(b'{"parameters":' + b"[" * depth + b"]" * depth + b"}")
+        assert error.code in (ErrorCode.PARAMETER_MISMATCH, ErrorCode.NON_CANONICAL)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_details_are_one_short_printable_line(name: str) -> None:
+    detail = refuse_payload(ODD[name]).detail
+    assert detail.isprintable()
+    assert detail.isascii()
+
+
+def test_a_long_key_or_value_is_cut() -> None:
+    for payload in (b'{"' + b"k" * 10_000 + b'":1}', b'{"parameters":"' + b"v" * 10_000 + b'"}'):
+        assert len(refuse_payload(payload).detail) < 200
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@pytest.mark.req("CAPC-WIRE-007")
+@given(st.one_of(st.binary(max_size=60), JSON.map(lambda value: json.dumps(value).encode())))
+def test_arbitrary_payloads_are_refused(payload: bytes) -> None:
+    assert refuse_payload(payload).code in (ErrorCode.PARAMETER_MISMATCH, ErrorCode.NON_CANONICAL)
+
+
+@pytest.mark.req("CAPC-WIRE-007")
+@given(st.binary(max_size=100))
+def test_arbitrary_messages_are_refused(message: bytes) -> None:
+    refuse(SESSION, message)
+
+
+@pytest.mark.req("CAPC-WIRE-007")
+@given(st.lists(st.sampled_from(["parameters", "participants", "session_id"]), max_size=3), JSON)
+def test_one_arbitrary_part_of_a_document_is_refused(parts: list[str], value: object) -> None:
+    document = dict(SESSION.document())
+    for part in parts:
+        document[part] = value
+    payload = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    if parts:
+        assert refuse_payload(payload).code is ErrorCode.PARAMETER_MISMATCH
+
+
+@pytest.mark.req("CAPC-WIRE-002")
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("type", MessageType.MASK_KEY, ErrorCode.WRONG_MESSAGE_TYPE),
+        ("tag", b"\x01" * 32, ErrorCode.FOREIGN_SESSION),
+        ("query", 1, ErrorCode.WRONG_QUERY),
+        ("layer", 1, ErrorCode.WRONG_LAYER),
+        ("sender_index", 2, ErrorCode.WRONG_SENDER),
+        ("receiver_role", 2, ErrorCode.WRONG_RECEIVER),
+    ],
+)
+def test_header_of_a_hello(name: str, value: int | bytes, code: ErrorCode) -> None:
+    assert refuse(SESSION, with_field(hello(SESSION, *ENDS), name, value)).code is code
+
+
+def test_a_hello_to_another_party_is_refused() -> None:
+    envelope = Envelope(MessageType.HELLO, bytes(32), 0, 0, ENDS[0], PRIVACY_GUARDIAN)
+    message = envelope.seal(canonical_json(SESSION.document()))
+    assert refuse(SESSION, message).code is ErrorCode.WRONG_RECEIVER

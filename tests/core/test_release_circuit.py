@@ -1,0 +1,118 @@
+"""The release circuits, with and without the threshold, against integers."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capc import ring
+from capc.circuits.builder import evaluate
+from capc.circuits.release import circuit_for, confident_release_circuit, read_outputs, release_circuit
+from capc.parameters import Charge
+from support.builders import confident_policy, make_parameters, make_policy
+from support.oracles import bits_of, evaluate_many, grid
+
+
+def label_bits(num_classes: int) -> int:
+    return len(bin(num_classes - 1)) - 2
+
+
+def numbers(bits: np.ndarray) -> np.ndarray:
+    return np.asarray((bits.astype(np.int64) << np.arange(bits.shape[1])).sum(axis=1))
+
+
+@pytest.mark.req("CAPC-ARG-001", "CAPC-ARG-002")
+@pytest.mark.parametrize(("num_classes", "width"), [(2, 3), (2, 4), (3, 3), (3, 4), (4, 3)])
+def test_release_for_all_counts_and_shares(num_classes: int, width: int) -> None:
+    inside = range(1 - (1 << (width - 2)), 1 << (width - 2))
+    totals = grid(*[inside] * num_classes)
+    shares = grid(*[range(1 << width)] * num_classes)[:: 1 if width == 3 else 5]
+    rows = grid(range(len(totals)), range(len(shares)))
+    total, share = totals[rows[:, 0]], shares[rows[:, 1]]
+    outputs = evaluate_many(release_circuit(num_classes, width), bits_of(total - share, width), bits_of(share, width))
+    assert outputs.shape[1] == label_bits(num_classes)
+    assert (numbers(outputs) == total.argmax(axis=1)).all()
+
+
+@pytest.mark.req("CAPC-ARG-001", "CAPC-REL-002")
+@pytest.mark.parametrize("evaluator_noise", [False, True])
+@pytest.mark.parametrize(("num_classes", "width"), [(2, 4), (3, 4)])
+def test_confident_release_for_all_counts_and_limits(num_classes: int, width: int, evaluator_noise: bool) -> None:
+    """Un-noised votes decide the answered bit, noised ones the label; the label of a withheld answer is 0."""
+    inside = range(1 - (1 << (width - 2)), 1 << (width - 2))
+    small = range(2)
+    axes = [*[range(3)] * num_classes, *[small] * num_classes, inside, *([range(-1, 2)] if evaluator_noise else [])]
+    cases = grid(*axes)
+    votes, noise = cases[:, :num_classes], cases[:, num_classes : 2 * num_classes]
+    limit, extra = cases[:, 2 * num_classes], cases[:, 2 * num_classes + 1 :]
+    share = (np.arange(votes.size).reshape(votes.shape) * 7) % (1 << width)
+    garbler = np.concatenate([votes - share, votes - share + noise, limit[:, None]], axis=1)
+    evaluator = np.concatenate([share, extra], axis=1)
+    circuit = confident_release_circuit(num_classes, width, evaluator_noise=evaluator_noise)
+    outputs = evaluate_many(circuit, bits_of(garbler, width), bits_of(evaluator, width))
+    answered = votes.max(axis=1) >= limit + extra.sum(axis=1)
+    assert (outputs[:, 0] == answered).all()
+    assert (numbers(outputs[:, 1:]) == np.where(answered, (votes + noise).argmax(axis=1), 0)).all()
+    assert answered.any()
+    assert not answered.all()
+
+
+@pytest.mark.req("CAPC-ARG-001", "CAPC-ARG-002")
+@given(st.integers(2, 20), st.integers(3, 64), st.data())
+def test_release_at_any_widths(num_classes: int, width: int, data: st.DataObject) -> None:
+    end = (1 << (width - 2)) - 1
+    entry = st.one_of(st.sampled_from(sorted({-end, 0, end})), st.integers(-end, end))
+    totals = data.draw(st.lists(entry, min_size=num_classes, max_size=num_classes))
+    shares = data.draw(st.lists(st.integers(0, (1 << width) - 1), min_size=num_classes, max_size=num_classes))
+    garbler = [bit for t, s in zip(totals, shares, strict=True) for bit in ring.to_bits((t - s) % (1 << width), width)]
+    evaluator = [bit for s in shares for bit in ring.to_bits(s, width)]
+    outputs = evaluate(release_circuit(num_classes, width), garbler, evaluator)
+    assert int("".join(map(str, reversed(outputs))), 2) == totals.index(max(totals))
+
+
+@pytest.mark.req("CAPC-ARG-007")
+@pytest.mark.parametrize("num_classes", range(2, 20))
+@pytest.mark.parametrize("width", [2, 3, 10, 16])
+def test_costs(num_classes: int, width: int) -> None:
+    c, w = num_classes, width
+    plain = release_circuit(c, w).and_count
+    assert plain == c * (w - 1) + (c - 1) * (w - 1) + (c - 2) * w + c - 2
+    assert plain == (2 * c - 1) * (w - 1) + (c - 2) * (w + 1)
+    confident = confident_release_circuit(c, w, evaluator_noise=False).and_count
+    assert confident - plain == c * (w - 1) + (c - 1) * (2 * w - 1) + (w - 1) + label_bits(c)
+    assert confident_release_circuit(c, w, evaluator_noise=True).and_count - confident == w - 1
+
+
+@pytest.mark.req("CAPC-ARG-006")
+@pytest.mark.parametrize("num_classes", [2, 3, 4, 5, 8, 9, 10])
+def test_only_the_label_and_the_answered_bit_are_opened(num_classes: int) -> None:
+    bits = label_bits(num_classes)
+    assert len(release_circuit(num_classes, 6).outputs) == bits
+    for evaluator_noise in (False, True):
+        circuit = confident_release_circuit(num_classes, 6, evaluator_noise=evaluator_noise)
+        assert len(circuit.outputs) == 1 + bits
+
+
+def test_circuit_follows_the_policy() -> None:
+    plain = make_parameters(policy=make_policy())
+    worst = make_parameters(policy=confident_policy())
+    realised = make_parameters(policy=confident_policy(Charge.REALISED))
+    assert circuit_for(plain) is release_circuit(3, 11)
+    assert circuit_for(worst) is confident_release_circuit(3, 11, evaluator_noise=False)
+    assert circuit_for(realised) is confident_release_circuit(3, 11, evaluator_noise=True)
+    names = {circuit_for(entry).name for entry in (plain, worst, realised)}
+    assert len(names) == 3
+
+
+@pytest.mark.req("CAPC-REL-002")
+def test_outputs_are_read_as_label_or_none() -> None:
+    plain, confident = make_parameters(), make_parameters(policy=confident_policy(threshold=Fraction(2)))
+    assert read_outputs(plain, [0, 1]) == 2
+    assert read_outputs(plain, [0, 0]) == 0
+    assert read_outputs(confident, [1, 0, 1]) == 2
+    assert read_outputs(confident, [1, 0, 0]) == 0
+    assert read_outputs(confident, [0, 0, 0]) is None

@@ -1,0 +1,172 @@
+"""Step 3: the answered bit, noise, what binds a draw, and the receipt."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+
+from capc.accounting import Receipt
+from capc.errors import InputError
+from capc.messages import MessageType
+from capc.parties import PRIVACY_GUARDIAN
+from capc.privacy_guardian import Aggregated, Released, privacy_guardian_release
+from capc.querying_party import (
+    AwaitingRelease,
+)
+from capc.randomness import RandomSource, Seed
+from support.builders import (
+    FixedNoise,
+    seeds,
+)
+from support.driver import Driver
+from support.header import payload_of
+from support.runs import POLICIES, fork, voters, with_noise
+
+
+@pytest.mark.req("CAPC-REL-002")
+@pytest.mark.parametrize("policy", ["worst_case", "realised"])
+@pytest.mark.parametrize(
+    ("winners", "tau", "own", "label"),
+    [
+        pytest.param((1, 1, 1), 0, 0, 1, id="3 votes, threshold 2"),
+        pytest.param((1, 1, 2), 0, 0, 1, id="exactly at the threshold"),
+        pytest.param((0, 1, 2), 0, 0, None, id="no consensus"),
+        pytest.param((1, 1, 2), -1, 0, None, id="half a vote below, by the noise"),
+        pytest.param((0, 1, 2), 2, 0, 2, id="lifted by the noise; the noised label"),
+        pytest.param((2, 2, 2), 2, -5, 2, id="the querying party's own noise counts in realised mode only"),
+    ],
+)
+def test_answered_bit_is_the_noised_maximum_against_the_threshold(
+    policy: str, winners: tuple[int, ...], tau: int, own: int, label: int | None
+) -> None:
+    """Grid units of half a vote; the noise on the classes makes 2 win where nothing else does."""
+    draws = [[own], [tau]] if policy == "realised" else [[tau]]
+    driver = fork(policy, voters(*winners), suite=with_noise(policy, [[0, 0, 1]], draws))
+    outcome = driver.run_query([1, 2])
+    expected = None if policy == "realised" and own == -5 else label
+    assert (outcome.label, outcome.ideal_label) == (expected, expected)
+
+
+@pytest.mark.req("CAPC-REL-003")
+def test_realised_mode_adds_own_noise_and_returns_the_answered_label() -> None:
+    for own, expected in ((0, 1), (-3, None)):
+        driver = fork("realised", voters(1, 1, 1), suite=with_noise("realised", [[0, 0, 0]], [[own], [0]]))
+        outcome = driver.run_query([0, 0])
+        assert (outcome.label, outcome.guardian_bit) == (expected, expected is not None)
+        (awaiting,) = [call.state for call in driver.calls if isinstance(call.state, AwaitingRelease)]
+        (released,) = [call.state for call in driver.calls if isinstance(call.state, Released)]
+        assert awaiting.threshold_noise == own
+        (returned,) = [m for place, m in driver.sent.items() if place.message_type is MessageType.ANSWERED_LABEL]
+        zero, delta = released.output_labels.zero_labels[0][0], released.output_labels.delta
+        assert int.from_bytes(payload_of(returned), "little") == (zero if expected is None else zero ^ delta)
+
+
+@pytest.mark.req("CAPC-REL-003")
+@pytest.mark.parametrize("policy", ["plain", "worst_case"])
+def test_other_modes_tell_the_guardian_nothing(policy: str) -> None:
+    driver = fork(policy, voters(1, 1, 1))
+    driver.run_query([0, 0])
+    to_guardian = {place.message_type for place in driver.sent if place.receiver == PRIVACY_GUARDIAN}
+    assert to_guardian == {MessageType.VOTE_SHARES, MessageType.OT_COLUMNS}
+    (awaiting,) = [call.state for call in driver.calls if isinstance(call.state, AwaitingRelease)]
+    assert awaiting.threshold_noise == 0
+
+
+@pytest.mark.req("CAPC-REL-006")
+def test_noise_decides_the_label_and_is_drawn_once_for_every_release() -> None:
+    suite = with_noise("plain", [[9, 0, 0], [0, 9, 0], [0, 0, 9], [0, 0, 0]])
+    driver = fork("plain", voters(1, 1, 2), suite=suite)
+    assert [driver.run_query([0, 0]).label for _ in range(4)] == [0, 1, 2, 1]
+    mechanism = suite.mechanisms.answer
+    assert isinstance(mechanism, FixedNoise)
+    assert len(mechanism.log) == 4
+
+
+@pytest.mark.req("CAPC-REL-006")
+@pytest.mark.parametrize("policy", POLICIES)
+def test_each_release_draws_one_number_per_class_and_threshold(policy: str) -> None:
+    draws = None if policy == "plain" else [[0]]
+    suite = with_noise(policy, [[0, 0, 0]], draws)
+    fork(policy, voters(1, 1, 1), suite=suite).run_query([0, 0])
+    answer, threshold = suite.mechanisms.answer, suite.mechanisms.threshold
+    assert isinstance(answer, FixedNoise)
+    assert [len(entry) for entry in answer.log] == [3]
+    if threshold is not None:
+        assert isinstance(threshold, FixedNoise)
+        assert len(threshold.log) == (2 if policy == "realised" else 1)
+
+
+def release_inputs(policy: str = "plain") -> tuple[Driver, Aggregated, Receipt, bytes]:
+    """A run, and what its guardian got; the state is made unspent again."""
+    driver = fork(policy, voters(1, 1, 2))
+    driver.run_query([1, -1])
+    (call,) = [call for call in driver.calls if call.step is privacy_guardian_release]
+    receipt, columns, _ = call.arguments
+    assert isinstance(call.state, Aggregated)
+    assert isinstance(receipt, Receipt)
+    assert isinstance(columns, bytes)
+    return driver, replace(call.state), receipt, columns
+
+
+@pytest.mark.req("CAPC-REL-004", "CAPC-ACCT-006")
+@pytest.mark.parametrize(
+    "change",
+    [{"session_tag": bytes(32)}, {"query": 2}, {"inputs_digest": bytes(32)}],
+    ids=lambda change: next(iter(change)),
+)
+def test_guardian_wants_the_receipt_of_exactly_these_shares(change: dict[str, object]) -> None:
+    _, state, receipt, columns = release_inputs()
+    with pytest.raises(InputError, match="was not given for these shares of query 1"):
+        privacy_guardian_release(state, replace(receipt, **change), columns, Seed(bytes(32)))  # type: ignore[arg-type]
+    privacy_guardian_release(state, receipt, columns, Seed(bytes(32)))
+
+
+class WideNoise(FixedNoise):
+    """64 bits per class, so that two draws are never equal by chance."""
+
+    def sample(self, source: RandomSource, count: int) -> list[int]:
+        return [source.bits(64) for _ in range(count)]
+
+
+@pytest.mark.req("CAPC-REL-005")
+@given(seeds(), seeds())
+@settings(max_examples=10)
+def test_noise_is_bound_to_the_received_shares(seed: Seed, fresh: Seed) -> None:
+    _, state, receipt, columns = release_inputs()
+    suite = state.party.suite
+    wide = replace(suite, mechanisms=replace(suite.mechanisms, answer=WideNoise(())))
+    state = replace(state, party=replace(state.party, suite=wide))
+
+    def noise(digest: bytes, with_seed: Seed) -> tuple[int, ...]:
+        released, _ = privacy_guardian_release(
+            replace(state, inputs_digest=digest), replace(receipt, inputs_digest=digest), columns, with_seed
+        )
+        return released.noise.classes
+
+    digest = state.inputs_digest
+    assert noise(digest, seed) == noise(digest, seed)
+    assert noise(digest, seed) != noise(bytes(32), seed)
+    if seed != fresh:
+        assert noise(digest, seed) != noise(digest, fresh)
+
+
+@pytest.mark.req("CAPC-REL-005")
+def test_digest_of_the_shares_changes_with_every_share_query_and_session() -> None:
+    """Three queries with equal votes: shares are fresh, so digest, noise stream and total differ."""
+    driver = fork("plain", voters(1, 1, 2))
+    for _ in range(3):
+        driver.run_query([0, 0])
+    states = [call.state for call in driver.calls if isinstance(call.state, Aggregated)]
+    assert [state.query for state in states] == [1, 2, 3]
+    assert len({state.inputs_digest for state in states}) == 3
+    first = states[0]
+    received = [
+        payload_of(message)
+        for place, message in sorted(driver.sent.items(), key=lambda entry: entry[0].sender.index)
+        if place.message_type is MessageType.VOTE_SHARES and place.query == 1
+    ]
+    preimage = b"CaPC/0.1/noise-binding" + driver.session.tag + (1).to_bytes(4, "little") + b"".join(received)
+    assert first.inputs_digest == hashlib.sha256(preimage).digest()

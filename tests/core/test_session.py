@@ -1,0 +1,242 @@
+"""Rules of sessions, the tag, single-use states, parties and errors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capc.errors import ErrorCode, InvalidPayloadError, ParameterError, ProtocolError, StateReuseError, blamed_on
+from capc.parameters import Adjacency, Charge, NoiseName
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.session import Participant, Session, SingleUse, fresh_session_id
+from support.builders import confident_policy, make_parameters, make_participants, make_session, make_widths
+
+PARAMETERS = make_parameters(make_widths(), confident_policy(Charge.REALISED))
+SESSION = make_session(PARAMETERS, [(2, 4, 3), (2, 3)])
+QP, AP1, AP2, PG = SESSION.participants
+
+
+@pytest.mark.req("CAPC-ROLE-003")
+@pytest.mark.parametrize(
+    ("participants", "message"),
+    [
+        pytest.param((), "0 answering parties", id="nobody"),
+        pytest.param((QP, PG), "0 answering parties", id="no answering party"),
+        pytest.param((AP1, AP2, PG), "in the order", id="no querying party"),
+        pytest.param((QP, AP1, AP2), "in the order", id="no guardian"),
+        pytest.param((QP, AP2, AP1, PG), "in the order", id="answering parties swapped"),
+        pytest.param((QP, AP2, PG), "in the order", id="numbered from 2"),
+        pytest.param((QP, AP1, AP1, PG), "in the order", id="one twice"),
+        pytest.param((PG, AP1, AP2, QP), "in the order", id="reversed"),
+        pytest.param((QP, QP, AP1, PG), "in the order", id="two querying parties"),
+        pytest.param((QP, AP1, PG, PG), "in the order", id="two guardians"),
+        pytest.param((QP, AP1, replace(AP2, identity=AP1.identity), PG), "identity of answering_party_2", id="shared"),
+        pytest.param((QP, AP1, replace(PG, identity=QP.identity)), "identity of privacy_guardian", id="qp is pg"),
+        pytest.param((QP, replace(AP1, identity=bytes(31)), PG), "identity of answering_party_1", id="short identity"),
+        pytest.param((QP, replace(AP1, identity=bytes(33)), PG), "identity of answering_party_1", id="long identity"),
+        pytest.param((replace(QP, layer_sizes=(2, 3)), AP1, PG), "querying_party declares", id="qp with a model"),
+        pytest.param((QP, AP1, replace(PG, layer_sizes=(2, 3))), "privacy_guardian declares", id="pg with a model"),
+        pytest.param((QP, replace(AP1, layer_sizes=()), PG), "layer sizes", id="no layers"),
+        pytest.param((QP, replace(AP1, layer_sizes=(2,)), PG), "layer sizes", id="one width"),
+        pytest.param((QP, replace(AP1, layer_sizes=(3, 3)), PG), "run from 2 features to 3", id="other features"),
+        pytest.param((QP, replace(AP1, layer_sizes=(2, 4)), PG), "run from 2 features to 3", id="other classes"),
+        pytest.param((QP, replace(AP1, layer_sizes=(2, 0, 3)), PG), "layer sizes", id="empty layer"),
+        pytest.param((QP, replace(AP1, layer_sizes=(2, *[1] * 255, 3)), PG), "layer sizes", id="257 widths"),
+    ],
+)
+def test_malformed_participant_sets_are_refused(participants: tuple[Participant, ...], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        Session(PARAMETERS, bytes(32), participants)
+
+
+@pytest.mark.req("CAPC-ROLE-003")
+@given(st.integers(1, 12))
+def test_sessions_with_any_number_of_answering_parties(count: int) -> None:
+    session = make_session(PARAMETERS, [(2, i, 3) for i in range(1, count + 1)])
+    assert session.num_answering == count
+    assert session.answering_parties == tuple(answering_party(i) for i in range(1, count + 1))
+    assert [session.layer_sizes(party)[1] for party in session.answering_parties] == list(range(1, count + 1))
+    assert session.layer_sizes(QUERYING_PARTY) == session.layer_sizes(PRIVACY_GUARDIAN) == ()
+
+
+def test_largest_models_and_sets_are_admitted() -> None:
+    make_session(PARAMETERS, [(2, *[1] * 254, 3)])
+    wide = make_parameters(make_widths(vote_bits=20), confident_policy())
+    assert make_session(wide, [(2, 3)] * 4096).num_answering == 4096
+    with pytest.raises(ParameterError, match="4097 answering parties"):
+        make_session(wide, [(2, 3)] * 4097)
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_session_ids_have_32_bytes(length: int) -> None:
+    with pytest.raises(ParameterError, match=f"a session id of {length} bytes: it has 32"):
+        replace(SESSION, session_id=bytes(length))
+
+
+def test_fresh_session_ids_take_32_bytes() -> None:
+    assert fresh_session_id(lambda count: bytes([5]) * count) == bytes([5]) * 32
+
+
+@pytest.mark.req("CAPC-PARAM-031")
+def test_votes_that_do_not_fit_are_refused_when_the_session_is_made() -> None:
+    narrow = make_parameters(make_widths(vote_bits=6))
+    with pytest.raises(ParameterError, match="vote_bits = 6: 2 votes plus this noise need at least 7"):
+        make_session(narrow)
+
+
+# The tag.
+
+
+def widths(**changes: object) -> Session:
+    return replace(SESSION, parameters=replace(PARAMETERS, widths=replace(PARAMETERS.widths, **changes)))  # type: ignore[arg-type]
+
+
+def release(**changes: object) -> Session:
+    return replace(SESSION, parameters=replace(PARAMETERS, release=replace(PARAMETERS.release, **changes)))  # type: ignore[arg-type]
+
+
+def participant(position: int, **changes: object) -> Session:
+    entries = list(SESSION.participants)
+    entries[position] = replace(entries[position], **changes)  # type: ignore[arg-type]
+    return replace(SESSION, participants=tuple(entries))
+
+
+CHANGES: dict[str, Callable[[], Session]] = {
+    "name": lambda: widths(name="other"),
+    "logit_bits": lambda: widths(logit_bits=13),
+    "vote_bits": lambda: widths(vote_bits=12),
+    "grid_bits": lambda: widths(grid_bits=0),
+    "fraction_bits": lambda: widths(fraction_bits=3),
+    "he_poly_degree": lambda: widths(he_poly_degree=8192),
+    "he_coefficient_bits": lambda: widths(he_coefficient_bits=(46, 46, 18)),
+    "he_flood_bits": lambda: widths(he_flood_bits=58),
+    "mechanism": lambda: release(mechanism=NoiseName.ROUNDED_GAUSSIAN),
+    "sigma": lambda: release(sigma=Fraction(1, 3)),
+    "threshold": lambda: release(threshold=Fraction(2)),
+    "threshold_sigma": lambda: release(threshold_sigma=Fraction(1, 3)),
+    "charge": lambda: release(charge=Charge.WORST_CASE),
+    "adjacency": lambda: release(adjacency=Adjacency.NULL_VOTE),
+    "epsilon": lambda: release(epsilon=Fraction(9)),
+    "delta": lambda: release(delta=Fraction(1, 10)),
+    "num_classes": lambda: make_session(replace(PARAMETERS, num_classes=4), [(2, 4, 4), (2, 4)]),
+    "num_features": lambda: make_session(replace(PARAMETERS, num_features=5), [(5, 4, 3), (5, 3)]),
+    "session_id": lambda: replace(SESSION, session_id=bytes(32)),
+    "querying party's identity": lambda: participant(0, identity=b"\1" * 32),
+    "answering party's identity": lambda: participant(1, identity=b"\1" * 32),
+    "guardian's identity": lambda: participant(3, identity=b"\1" * 32),
+    "a hidden width": lambda: participant(1, layer_sizes=(2, 5, 3)),
+    "one more layer": lambda: participant(2, layer_sizes=(2, 1, 3)),
+    "models swapped": lambda: make_session(PARAMETERS, [(2, 3), (2, 4, 3)]),
+    "one more party": lambda: make_session(PARAMETERS, [(2, 4, 3), (2, 3), (2, 3)]),
+}
+
+
+@pytest.mark.req("CAPC-ROLE-005")
+@pytest.mark.parametrize("change", CHANGES)
+def test_tag_changes_with(change: str) -> None:
+    assert CHANGES[change]().tag != SESSION.tag
+
+
+@pytest.mark.req("CAPC-ROLE-005")
+def test_all_changes_give_different_tags_and_cover_every_parameter() -> None:
+    assert len({make().tag for make in CHANGES.values()}) == len(CHANGES)
+    assert set(PARAMETERS.document()) - set(CHANGES) == {"spec_version"}
+
+
+@pytest.mark.req("CAPC-ROLE-005")
+def test_tag_changes_with_the_version_of_the_specification(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = SESSION.tag
+    monkeypatch.setattr("capc.parameters.SPEC_VERSION", "0.1.1")
+    assert make_session(make_parameters(make_widths(), PARAMETERS.release), [(2, 4, 3), (2, 3)]).tag != before
+
+
+@pytest.mark.req("CAPC-PARAM-002", "CAPC-PARAM-003")
+def test_tag_and_digest_by_hand() -> None:
+    parameters = {
+        "spec_version": "0.1.0",
+        "name": "custom_l12_w11_g1_f2",
+        "logit_bits": 12,
+        "vote_bits": 11,
+        "grid_bits": 1,
+        "fraction_bits": 2,
+        "he_poly_degree": 4096,
+        "he_coefficient_bits": [46, 46, 17],
+        "he_flood_bits": 57,
+        "mechanism": "discrete_gaussian",
+        "sigma": "1/2",
+        "threshold": "1",
+        "threshold_sigma": "1/2",
+        "charge": "realised",
+        "adjacency": "replace_one",
+        "epsilon": "10",
+        "delta": "1/1000000",
+        "num_classes": 3,
+        "num_features": 2,
+    }
+    names = ["querying_party", "answering_party_1", "answering_party_2", "privacy_guardian"]
+    sizes: list[list[int]] = [[], [2, 4, 3], [2, 3], []]
+    document = {
+        "parameters": parameters,
+        "participants": [
+            {"party": name, "identity": hashlib.sha256(name.encode()).hexdigest(), "layer_sizes": size}
+            for name, size in zip(names, sizes, strict=True)
+        ],
+        "session_id": bytes(range(32)).hex(),
+    }
+
+    def encoded(value: object) -> bytes:
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+    digest = hashlib.sha256(b"CaPC/0.1/parameters" + encoded(parameters)).digest()
+    assert PARAMETERS.digest == digest
+    assert SESSION.tag == hashlib.sha256(b"CaPC/0.1/session" + digest + encoded(document)).digest()
+    assert make_participants([(2, 4, 3), (2, 3)]) == SESSION.participants
+
+
+# States and errors.
+
+
+@dataclass(frozen=True, repr=False)
+class _State(SingleUse):
+    secret: int
+
+
+@pytest.mark.req("CAPC-ROLE-008", "CAPC-ROLE-013")
+def test_a_state_is_spent_once_and_shows_its_type_only() -> None:
+    state, copy = _State(123456), _State(123456)
+    assert repr(state) == str(state) == "<_State>"
+    state.require_unspent()
+    state.spend()
+    for again in (state.require_unspent, state.spend):
+        with pytest.raises(StateReuseError) as caught:
+            again()
+        assert str(caught.value) == "_State was used before: continue from the state that step returned"
+    copy.require_unspent()
+
+
+@pytest.mark.req("CAPC-ERR-001")
+@pytest.mark.parametrize("code", ErrorCode)
+def test_a_payload_error_becomes_an_error_against_the_sender(code: ErrorCode) -> None:
+    with pytest.raises(ProtocolError) as caught, blamed_on(answering_party(7)):
+        raise InvalidPayloadError(code, "some detail")
+    error = caught.value
+    assert (error.code, error.blame, error.detail) == (code, answering_party(7), "some detail")
+    assert str(error) == f"{code.value}: some detail (blame: answering_party_7)"
+    assert error.__suppress_context__
+
+
+def test_other_errors_pass_through() -> None:
+    with pytest.raises(ZeroDivisionError), blamed_on(QUERYING_PARTY):
+        _ = 1 // 0
+
+
+def test_names_of_parties() -> None:
+    names = [str(party) for party in (QUERYING_PARTY, answering_party(12), PRIVACY_GUARDIAN)]
+    assert names == ["querying_party", "answering_party_12", "privacy_guardian"]

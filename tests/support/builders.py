@@ -1,0 +1,206 @@
+"""Sessions, models, parameters, suites and accounts at any widths, with defaults that make tests fast."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from hypothesis import strategies as st
+
+from capc.accounting import Account
+from capc.circuits.builder import Circuit, Gate, Operation
+from capc.model import QuantisedLayer, QuantisedModel
+from capc.noise.mechanism import CostUnit, ReleaseMechanisms
+from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.randomness import RandomSource, Seed
+from capc.session import Participant, Session
+
+
+def make_widths(logit_bits: int = 12, vote_bits: int = 11, grid_bits: int = 1, fraction_bits: int = 2) -> ParameterSet:
+    """A parameter set of these widths; the HE parameters are those of `toy`."""
+    toy = ParameterSet.named("toy")
+    return ParameterSet(
+        f"custom_l{logit_bits}_w{vote_bits}_g{grid_bits}_f{fraction_bits}",
+        logit_bits,
+        vote_bits,
+        grid_bits,
+        fraction_bits,
+        toy.he_poly_degree,
+        toy.he_coefficient_bits,
+        toy.he_flood_bits,
+    )
+
+
+def make_policy(
+    sigma: Fraction = Fraction(1),
+    threshold: Fraction | None = None,
+    threshold_sigma: Fraction | None = None,
+    charge: Charge = Charge.WORST_CASE,
+    mechanism: NoiseName = NoiseName.DISCRETE_GAUSSIAN,
+) -> ReleasePolicy:
+    """A policy with a wide budget."""
+    return ReleasePolicy(
+        mechanism=mechanism,
+        sigma=sigma,
+        threshold=threshold,
+        threshold_sigma=threshold_sigma,
+        charge=charge,
+        adjacency=Adjacency.REPLACE_ONE,
+        epsilon=Fraction(10),
+        delta=Fraction(1, 10**6),
+    )
+
+
+def confident_policy(charge: Charge = Charge.WORST_CASE, threshold: Fraction = Fraction(1)) -> ReleasePolicy:
+    """Confident-GNMax with little noise."""
+    return make_policy(Fraction(1, 2), threshold, Fraction(1, 2), charge)
+
+
+def make_parameters(
+    widths: ParameterSet | None = None,
+    policy: ReleasePolicy | None = None,
+    num_classes: int = 3,
+    num_features: int = 2,
+) -> Parameters:
+    """Parameters with these parts."""
+    return Parameters(widths or make_widths(), num_classes, num_features, policy or make_policy())
+
+
+def identity(party: Party) -> bytes:
+    """32 public bytes that differ for every party."""
+    return hashlib.sha256(str(party).encode()).digest()
+
+
+def make_participants(layer_sizes: Sequence[tuple[int, ...]]) -> tuple[Participant, ...]:
+    """Querying party, one answering party per entry, and guardian."""
+    answering = [
+        Participant(answering_party(i), identity(answering_party(i)), sizes)
+        for i, sizes in enumerate(layer_sizes, start=1)
+    ]
+    return (
+        Participant(QUERYING_PARTY, identity(QUERYING_PARTY)),
+        *answering,
+        Participant(PRIVACY_GUARDIAN, identity(PRIVACY_GUARDIAN)),
+    )
+
+
+def make_session(
+    parameters: Parameters | None = None,
+    layer_sizes: Sequence[tuple[int, ...]] | None = None,
+    session_id: bytes = bytes(range(32)),
+    num_answering: int = 2,
+) -> Session:
+    """A session; without layer sizes every answering party has a linear model."""
+    parameters = parameters or make_parameters()
+    if layer_sizes is None:
+        layer_sizes = [(parameters.num_features, parameters.num_classes)] * num_answering
+    return Session(parameters, session_id, make_participants(layer_sizes))
+
+
+def make_account(parameters: Parameters, queries: int = 1000) -> Account:
+    """An account that admits exactly that many queries."""
+    account = Account(parameters.release, parameters.widths.grid_bits, Fraction(0))
+    return Account(parameters.release, parameters.widths.grid_bits, account.cost.worst_case * queries)
+
+
+def constant_model(sizes: Sequence[int], winner: int, fraction_bits: int, strength: int = 1) -> QuantisedModel:
+    """A model that votes for one class whatever the query is."""
+    layers = [
+        QuantisedLayer(tuple((0,) * before for _ in range(after)), (0,) * after)
+        for before, after in itertools.pairwise(sizes)
+    ]
+    biases = tuple(strength if c == winner else 0 for c in range(sizes[-1]))
+    layers[-1] = QuantisedLayer(layers[-1].weights, biases)
+    return QuantisedModel(tuple(layers), fraction_bits)
+
+
+@st.composite
+def models(draw: st.DrawFn, sizes: Sequence[int], fraction_bits: int, logit_bits: int) -> QuantisedModel:
+    """Any model of these widths that range analysis admits: weights are shrunk until it does."""
+    bounds = [1 << fraction_bits] * sizes[0]
+    layers = []
+    for before, after in itertools.pairwise(sizes):
+        limit = (1 << (logit_bits - 2)) - 1
+        weight = limit // (max(sum(bounds), 1) * 2)
+        entries = st.integers(-weight, weight)
+        rows = draw(st.lists(st.tuples(*[entries] * before), min_size=after, max_size=after))
+        biases = draw(st.tuples(*[st.integers(-(limit // 2), limit // 2)] * after))
+        layers.append(QuantisedLayer(tuple(rows), biases))
+        bounds = [
+            (sum(abs(w) * bound for w, bound in zip(row, bounds, strict=True)) + abs(bias)) >> fraction_bits
+            for row, bias in zip(rows, biases, strict=True)
+        ]
+    return QuantisedModel(tuple(layers), fraction_bits)
+
+
+def queries(num_features: int, fraction_bits: int) -> st.SearchStrategy[list[int]]:
+    """Any quantised query, ends included."""
+    one = 1 << fraction_bits
+    return st.lists(st.integers(-one, one), min_size=num_features, max_size=num_features)
+
+
+def seeds() -> st.SearchStrategy[Seed]:
+    """Any seed."""
+    return st.binary(min_size=32, max_size=32).map(Seed)
+
+
+def counter_seeds(name: str = "test") -> Callable[[], Seed]:
+    """A deterministic source of seeds: SHA-256 of a name and a counter. For tests only."""
+    count = 0
+
+    def draw() -> Seed:
+        nonlocal count
+        count += 1
+        return Seed(hashlib.sha256(f"{name}/{count}".encode()).digest())
+
+    return draw
+
+
+@st.composite
+def circuits(draw: st.DrawFn, max_gates: int = 30) -> Circuit:
+    """Any circuit with 1 to 4 input bits on each side."""
+    garbler, evaluator = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    gates = []
+    for position in range(draw(st.integers(1, max_gates))):
+        wires = st.integers(0, garbler + evaluator + position - 1)
+        operation = draw(st.sampled_from(Operation))
+        left = draw(wires)
+        gates.append(Gate(operation, left, left if operation is Operation.INV else draw(wires)))
+    total = garbler + evaluator + len(gates)
+    outputs = draw(st.lists(st.integers(0, total - 1), min_size=1, max_size=10))
+    return Circuit("random", garbler, evaluator, tuple(gates), tuple(outputs))
+
+
+@dataclass(frozen=True)
+class FixedNoise:
+    """A mechanism whose draws are chosen by the test, in grid units: one list per call, the last one repeated."""
+
+    calls: tuple[tuple[int, ...], ...]
+    log: list[tuple[int, ...]] = field(default_factory=list, compare=False)
+    name: NoiseName = NoiseName.DISCRETE_GAUSSIAN
+    unit: CostUnit = CostUnit.RHO
+
+    def sample(self, source: RandomSource, count: int) -> list[int]:
+        """The next chosen draws; one byte is read, as a law would."""
+        source.read(1)
+        drawn = self.calls[min(len(self.log), len(self.calls) - 1)]
+        self.log.append(drawn)
+        if len(drawn) != count:
+            raise AssertionError(f"{len(drawn)} draws were chosen, {count} are asked for")
+        return list(drawn)
+
+    def cost(self, squared_sensitivity: Fraction) -> Fraction:
+        """Any cost will do."""
+        return squared_sensitivity
+
+
+def fixed_mechanisms(
+    answer: Sequence[Sequence[int]], threshold: Sequence[Sequence[int]] | None = None
+) -> ReleaseMechanisms:
+    """Mechanisms with chosen draws."""
+    check = None if threshold is None else FixedNoise(tuple(map(tuple, threshold)))
+    return ReleaseMechanisms(FixedNoise(tuple(map(tuple, answer))), check)

@@ -1,0 +1,290 @@
+"""Drives the step functions one by one, as networked parties would, and lets a test interfere at every delivery.
+
+It is a second composition of the steps, beside `capc.protocol`: every message passes through :meth:`Driver.deliver`,
+where a test may hand the receiver something else first, and every consumed state is kept for a second attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from capc.accounting import Account
+from capc.answering_party import (
+    AnsweringParty,
+    VoteReady,
+    answering_party_begin_setup,
+    answering_party_evaluate_layer,
+    answering_party_finish_setup,
+    answering_party_garble_layer,
+    answering_party_open_query,
+    answering_party_send_vote,
+)
+from capc.handshake import check_hello, hello
+from capc.ideal import ideal_functionality
+from capc.messages import HEADER, MessageType
+from capc.model import QuantisedModel
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role
+from capc.privacy_guardian import (
+    PrivacyGuardian,
+    privacy_guardian_aggregate,
+    privacy_guardian_open_query,
+    privacy_guardian_read_answered,
+    privacy_guardian_release,
+    privacy_guardian_setup,
+)
+from capc.querying_party import (
+    LayerInput,
+    QueryingParty,
+    VoteShare,
+    querying_party_begin_setup,
+    querying_party_choose_labels,
+    querying_party_evaluate_layer,
+    querying_party_finish_release,
+    querying_party_finish_setup,
+    querying_party_open_query,
+    querying_party_request_layer,
+    querying_party_request_release,
+)
+from capc.randomness import Seed
+from capc.session import Session
+from capc.suite import Suite
+from support.builders import make_account
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the protocol a message belongs."""
+
+    message_type: MessageType
+    sender: Party
+    receiver: Party
+    query: int
+    layer: int
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One message on its way. ``receive`` may be called with other bytes; None stands for no message at all."""
+
+    place: Place
+    honest: bytes
+    receive: Callable[[bytes | None], object]
+    may_be_missing: bool
+
+
+@dataclass(frozen=True)
+class Call:
+    """A step that consumed a state, and what else it was given."""
+
+    step: Callable[..., object]
+    state: object
+    arguments: tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One query: what the protocol released, what F_CaPC gives, and the bit that the guardian learned."""
+
+    label: int | None
+    ideal_label: int | None
+    guardian_bit: bool | None
+
+
+@dataclass
+class Driver:
+    """One session, all of whose parties are played here."""
+
+    session: Session
+    models: Sequence[QuantisedModel]
+    suite: Suite
+    account: Account
+    draw_seed: Callable[[], Seed]
+    interfere: Callable[[Delivery], None] = lambda delivery: None
+    sent: dict[Place, bytes] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    results: list[object] = field(default_factory=list)
+    querying_party: QueryingParty = field(init=False)
+    answering_parties: list[AnsweringParty] = field(init=False)
+    guardian: PrivacyGuardian = field(init=False)
+
+    def deliver(self, inbound: Mapping[Party, bytes], receive: Callable[[Mapping[Party, bytes]], T]) -> T:
+        """Hands over one message per sender; first lets the test interfere with each of them."""
+        for sender, message in inbound.items():
+
+            def receive_instead(other: bytes | None, sender: Party = sender) -> T:
+                rest = {peer: bytes(data) for peer, data in inbound.items() if peer != sender}
+                return receive(rest if other is None else {**rest, sender: other})
+
+            place = self._record(message)
+            self.interfere(Delivery(place, message, receive_instead, may_be_missing=len(inbound) > 1))
+        return receive(inbound)
+
+    def consume(self, step: Callable[..., T], state: object, *arguments: object) -> T:
+        """Runs a step and keeps its state and its results."""
+        result = step(state, *arguments)
+        self.calls.append(Call(step, state, arguments))
+        self.results.append(result)
+        return result
+
+    def set_up(self) -> None:
+        """Step 0."""
+        session, suite = self.session, self.suite
+        everyone = [entry.party for entry in session.participants]
+        for sender in everyone:
+            for receiver in everyone:
+                if sender != receiver:
+                    self._greet(sender, receiver)
+        joining = {
+            peer: answering_party_begin_setup(session, suite, peer, model, self.draw_seed())
+            for peer, model in zip(session.answering_parties, self.models, strict=True)
+        }
+        starting, he_keys, offers = querying_party_begin_setup(session, suite, self.draw_seed())
+        self.results += [starting, *joining.values()]
+        choices: dict[Party, bytes] = {}
+        self.answering_parties = []
+        for me, (state, _) in joining.items():
+            mask_keys = {other: keys[me] for other, (_, keys) in joining.items() if other != me}
+            party, choices[me] = self._finish_answering_party(state, he_keys[me], offers[me], mask_keys)
+            self.answering_parties.append(party)
+        self.guardian, choices[PRIVACY_GUARDIAN] = self.deliver(
+            {QUERYING_PARTY: offers[PRIVACY_GUARDIAN]},
+            lambda given: privacy_guardian_setup(session, suite, given[QUERYING_PARTY], Seed(bytes(32))),
+        )
+        self.querying_party = self.deliver(
+            choices, lambda given: self.consume(querying_party_finish_setup, starting, given)
+        )
+
+    def fork(self, models: Sequence[QuantisedModel], suite: Suite, draw_seed: Callable[[], Seed]) -> Driver:
+        """The same set-up again, unspent, with other models of the same widths: base transfers are slow."""
+        other = Driver(self.session, models, suite, make_account(self.session.parameters), draw_seed)
+        other.querying_party = replace(self.querying_party, suite=suite)
+        other.answering_parties = [
+            replace(
+                party,
+                suite=suite,
+                model=model,
+                prepared_layers=tuple(suite.linear.prepare(layer.weights) for layer in model.layers),
+            )
+            for party, model in zip(self.answering_parties, models, strict=True)
+        ]
+        other.guardian = replace(self.guardian, suite=suite)
+        return other
+
+    def run_query(self, features: Sequence[int]) -> Outcome:
+        """Steps 1 to 3."""
+        self.querying_party, inputs, turn = self.consume(querying_party_open_query, self.querying_party, features)
+        outcomes = [self.infer(layer_input) for layer_input in inputs]
+        votes = {vote.party.me: self.consume(answering_party_send_vote, vote) for _, vote in outcomes}
+        self.guardian, collecting = self.consume(privacy_guardian_open_query, self.guardian)
+        aggregated = self.deliver(votes, lambda given: self.consume(privacy_guardian_aggregate, collecting, given))
+        receipt = self.account.reserve(self.session.tag, aggregated.query, aggregated.inputs_digest)
+        shares = [share for share, _ in outcomes]
+        awaiting, columns = self.consume(querying_party_request_release, turn, shares, self.draw_seed())
+        seed = self.draw_seed()
+        released, circuits = self.deliver(
+            {QUERYING_PARTY: columns},
+            lambda given: self.consume(privacy_guardian_release, aggregated, receipt, given[QUERYING_PARTY], seed),
+        )
+        answer = self.deliver(
+            {PRIVACY_GUARDIAN: circuits},
+            lambda given: self.consume(querying_party_finish_release, awaiting, given[PRIVACY_GUARDIAN]),
+        )
+        bit = None
+        if answer.answered_message is not None:
+            bit = self.deliver(
+                {QUERYING_PARTY: answer.answered_message},
+                lambda given: self.consume(privacy_guardian_read_answered, released, given[QUERYING_PARTY]),
+            )
+        ideal = ideal_functionality(
+            self.session.parameters,
+            [model.logits(features) for model in self.models],
+            released.noise,
+            awaiting.threshold_noise,
+        )
+        return Outcome(answer.label, ideal.querying_party, bit)
+
+    def infer(self, layer_input: LayerInput) -> tuple[VoteShare, VoteReady]:
+        """Steps 1a to 1c with one answering party."""
+        peer, position = layer_input.peer, layer_input.peer.index - 1
+        self.answering_parties[position], waiting = self.consume(
+            answering_party_open_query, self.answering_parties[position]
+        )
+        while True:
+            layer_seed, garble_seed = self.draw_seed(), self.draw_seed()
+            after_request, request = self.consume(querying_party_request_layer, layer_input)
+            after_response, response = self.deliver(
+                {QUERYING_PARTY: request},
+                lambda given, state=waiting, seed=layer_seed: self.consume(  # type: ignore[misc]
+                    answering_party_evaluate_layer, state, given[QUERYING_PARTY], seed
+                ),
+            )
+            after_choice, columns = self.deliver(
+                {peer: response},
+                lambda given, state=after_request: self.consume(  # type: ignore[misc]
+                    querying_party_choose_labels, state, given[peer]
+                ),
+            )
+            after_garbling, circuits = self.deliver(
+                {QUERYING_PARTY: columns},
+                lambda given, state=after_response, seed=garble_seed: self.consume(  # type: ignore[misc]
+                    answering_party_garble_layer, state, given[QUERYING_PARTY], seed
+                ),
+            )
+            result = self.deliver(
+                {peer: circuits},
+                lambda given, state=after_choice: self.consume(  # type: ignore[misc]
+                    querying_party_evaluate_layer, state, given[peer]
+                ),
+            )
+            if isinstance(result, VoteShare) and isinstance(after_garbling, VoteReady):
+                return result, after_garbling
+            if isinstance(result, VoteShare) or isinstance(after_garbling, VoteReady):
+                raise AssertionError("the two parties disagree on the number of layers")
+            layer_input, waiting = result, after_garbling
+
+    def _greet(self, sender: Party, receiver: Party) -> None:
+        message = hello(self.session, sender, receiver)
+        self.deliver({sender: message}, lambda given: check_hello(self.session, sender, receiver, given[sender]))
+
+    def _finish_answering_party(
+        self, state: object, he_key: bytes, offer: bytes, mask_keys: Mapping[Party, bytes]
+    ) -> tuple[AnsweringParty, bytes]:
+        """Three kinds of messages reach one step: each is interfered with while the others are honest."""
+        seed = self.draw_seed()
+
+        def finish(key: bytes, offered: bytes, keys: Mapping[Party, bytes]) -> tuple[AnsweringParty, bytes]:
+            return self.consume(answering_party_finish_setup, state, key, offered, keys, seed)
+
+        for message, receive in (
+            (he_key, lambda other: finish(other, offer, mask_keys)),
+            (offer, lambda other: finish(he_key, other, mask_keys)),
+        ):
+            self.interfere(Delivery(self._record(message), message, receive, may_be_missing=False))
+        for sender, message in mask_keys.items():
+
+            def receive_key(other: bytes | None, sender: Party = sender) -> object:
+                rest = {peer: data for peer, data in mask_keys.items() if peer != sender}
+                return finish(he_key, offer, rest if other is None else {**rest, sender: other})
+
+            self.interfere(Delivery(self._record(message), message, receive_key, may_be_missing=True))
+        return finish(he_key, offer, mask_keys)
+
+    def _record(self, message: bytes) -> Place:
+        place = place_of(message)
+        self.sent[place] = message
+        return place
+
+
+ROLES = {0: Role.QUERYING_PARTY, 1: Role.ANSWERING_PARTY, 2: Role.PRIVACY_GUARDIAN}
+
+
+def place_of(message: bytes) -> Place:
+    """What an honest message's header says."""
+    kind, _, query, layer, sender_role, sender, receiver_role, receiver = HEADER.unpack_from(message)
+    return Place(
+        MessageType(kind), Party(ROLES[sender_role], sender), Party(ROLES[receiver_role], receiver), query, layer
+    )

@@ -1,0 +1,60 @@
+"""Runs to fork from: one set-up per policy, made once, since base transfers take most of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache
+
+from capc.linear import IdealLinear
+from capc.model import QuantisedModel
+from capc.parameters import Charge, Parameters
+from capc.suite import Suite, reference_suite
+from support.builders import (
+    confident_policy,
+    constant_model,
+    counter_seeds,
+    fixed_mechanisms,
+    make_account,
+    make_parameters,
+    make_policy,
+    make_session,
+    make_widths,
+)
+from support.driver import Driver
+
+SIZES = ((2, 3, 2, 3), (2, 3), (2, 1, 3))
+POLICIES = {
+    "plain": make_policy(),
+    "worst_case": confident_policy(Charge.WORST_CASE, Fraction(2)),
+    "realised": confident_policy(Charge.REALISED, Fraction(2)),
+}
+
+
+def parameters_for(policy: str) -> Parameters:
+    return make_parameters(make_widths(logit_bits=14), POLICIES[policy])
+
+
+def voters(*winners: int, sizes: Sequence[tuple[int, ...]] = SIZES) -> list[QuantisedModel]:
+    return [constant_model(size, winner, 2) for size, winner in zip(sizes, winners, strict=True)]
+
+
+@lru_cache
+def set_up(policy: str) -> Driver:
+    """One set-up per policy, to fork from: base transfers take most of the time."""
+    parameters = parameters_for(policy)
+    suite = reference_suite(parameters, IdealLinear(14))
+    session = make_session(parameters, SIZES)
+    driver = Driver(session, voters(0, 0, 0), suite, make_account(parameters), counter_seeds(policy))
+    driver.set_up()
+    return driver
+
+
+def fork(policy: str, chosen: Sequence[QuantisedModel], seed_name: str = "fork", suite: Suite | None = None) -> Driver:
+    driver = set_up(policy)
+    return driver.fork(chosen, suite or driver.suite, counter_seeds(seed_name))
+
+
+def with_noise(policy: str, answer: Sequence[Sequence[int]], threshold: Sequence[Sequence[int]] | None = None) -> Suite:
+    return replace(set_up(policy).suite, mechanisms=fixed_mechanisms(answer, threshold))

@@ -1,0 +1,203 @@
+"""Circuits: digests, and outputs on edge cases, with formulas of their own as oracles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from capc_verify.vectors.build import FileBuilder, GroupBuilder
+from capc_verify.vectors.cases.common import expect_equal
+from capc_verify.vectors.operation import Fault
+from capc_verify.vectors.operations.circuits import CIRCUITS, Family, circuit_name
+
+_GATES = ("CAPC-ARG-008", "CAPC-ARG-007")
+_VALUES = ("CAPC-ARG-001",)
+
+
+def circuits() -> FileBuilder:
+    """All four circuits."""
+    file = FileBuilder(
+        "circuits",
+        "CAPC-CIRCUITS",
+        [
+            "Gates and outputs of the circuits. Bits of a party are its words in the order of section 05, each least",
+            "significant bit first.",
+            "Digest: SHA-256 over u32 x 4 (inputs of the garbler, inputs of the evaluator, gates, outputs); per gate",
+            "operation u8 (0 XOR, 1 AND, 2 INV), left wire u32, right wire u32 (INV: the same twice); per output its",
+            "wire u32; all little-endian. Wires: the garbler's inputs, the evaluator's inputs, then one per gate.",
+            "`inputs` say in the clear what the shares stand for: votes in whole votes, noise in grid units.",
+            "Shares are uniform bytes of the file's seed with labels `<test>/<party>`.",
+        ],
+    )
+    for bits, fraction in ((12, 2), (37, 12), (8, 0)):
+        _relu(file, bits, fraction)
+    for classes, logit_bits, vote_bits in ((3, 12, 10), (2, 8, 5), (10, 37, 16)):
+        _vote(file, classes, logit_bits, vote_bits)
+    for classes, vote_bits, grid in ((3, 10, 1), (2, 10, 1), (10, 16, 4)):
+        _release(file, classes, vote_bits, grid)
+        for realised in (False, True):
+            _confident(file, classes, vote_bits, grid, realised=realised)
+    return file
+
+
+def _describe(group: GroupBuilder, name: str) -> None:
+    test = group.test(f"{name}_gates", "Sizes, AND count and digest of the gate list.", _GATES)
+    out = test.run("circuit_describe")
+    test = group.test(f"{name}_bits_missing", "The garbler's bits lack one.", _VALUES, ["CallerMistake"])
+    garbler, evaluator = [0] * (out["garbler_inputs"] - 1), [0] * out["evaluator_inputs"]
+    test.run("circuit_evaluate", garbler=garbler, evaluator=evaluator, fault=Fault.of_caller("input_error"))
+    test = group.test(f"{name}_bits_surplus", "The evaluator's bits have one more.", _VALUES, ["CallerMistake"])
+    garbler, evaluator = [0] * out["garbler_inputs"], [0] * (out["evaluator_inputs"] + 1)
+    test.run("circuit_evaluate", garbler=garbler, evaluator=evaluator, fault=Fault.of_caller("input_error"))
+
+
+def _bits(words: Sequence[int], width: int) -> list[int]:
+    return [word >> position & 1 for word in words for position in range(width)]
+
+
+def _words(bits: Sequence[int], width: int) -> list[int]:
+    return [sum(bits[i + j] << j for j in range(width)) for i in range(0, len(bits), width)]
+
+
+def _first_largest(values: Sequence[int]) -> int:
+    return list(values).index(max(values))
+
+
+def _texts(values: Sequence[int]) -> list[str]:
+    return [str(value) for value in values]
+
+
+def _relu(file: FileBuilder, bits: int, fraction: int) -> None:
+    group = file.group(CIRCUITS, **circuit_name(Family.RELU, logit_bits=bits, fraction_bits=fraction))
+    name, modulus, unit = f"relu_l{bits}_f{fraction}", 1 << bits, 1 << fraction
+    _describe(group, name)
+    for z in sorted({0, 1, -1, unit - 1, unit, 3 * unit - 1, -unit, modulus // 2 - 1, -modulus // 2}):
+        label = f"{name}_{'minus_' if z < 0 else ''}{abs(z)}"
+        flags = ["Wrap", "Extreme"] if abs(z) > modulus // 4 else ["Wrap"]
+        test = group.test(
+            label, "ReLU and truncation on shares.", [*_VALUES, "CAPC-PARAM-042"], flags, inputs={"z": str(z)}
+        )
+        mine, fresh = file.source.elements(f"{label}/garbler", 2, bits)
+        theirs = (z - mine) % modulus
+        found = test.run("circuit_evaluate", garbler=_bits([mine, fresh], bits), evaluator=_bits([theirs], bits))
+        expect_equal(_words(found["outputs"], bits), [((max(z, 0) >> fraction) - fresh) % modulus], label)
+
+
+def _vote(file: FileBuilder, classes: int, logit_bits: int, vote_bits: int) -> None:
+    group = file.group(
+        CIRCUITS, **circuit_name(Family.VOTE, num_classes=classes, logit_bits=logit_bits, vote_bits=vote_bits)
+    )
+    name, top = f"vote_c{classes}_l{logit_bits}", (1 << (logit_bits - 2)) - 1
+    _describe(group, name)
+    cases: list[tuple[str, list[int], list[str]]] = [
+        ("first", [1] + [0] * (classes - 1), []),
+        ("last", [0] * (classes - 1) + [1], []),
+        ("all_equal", [-7] * classes, ["Tie"]),
+        ("tie_of_last_two", [-top] * (classes - 2) + [5, 5], ["Tie"]),
+        ("tie_of_first_and_last", [3] + [2] * (classes - 2) + [3], ["Tie"]),
+        ("largest_magnitudes", [-top] * (classes - 1) + [top], ["Extreme"]),
+        ("largest_magnitudes_first", [top] + [-top] * (classes - 1), ["Extreme"]),
+        ("all_negative", [-top + c for c in range(classes)], ["Extreme"]),
+    ]
+    for case, logits, flags in cases:
+        label = f"{name}_{case}"
+        requirements = [*_VALUES, "CAPC-ARG-002"] if "Tie" in flags else _VALUES
+        test = group.test(label, "The vote, on shares.", requirements, flags, inputs={"logits": _texts(logits)})
+        masks = file.source.elements(f"{label}/garbler", classes, logit_bits)
+        fresh = file.source.elements(f"{label}/fresh", classes, vote_bits)
+        theirs = [(r - m) % (1 << logit_bits) for r, m in zip(logits, masks, strict=True)]
+        garbler = _bits(masks, logit_bits) + _bits(fresh, vote_bits)
+        found = test.run("circuit_evaluate", garbler=garbler, evaluator=_bits(theirs, logit_bits))
+        winner = _first_largest(logits)
+        expected = [((c == winner) - s) % (1 << vote_bits) for c, s in enumerate(fresh)]
+        expect_equal(_words(found["outputs"], vote_bits), expected, label)
+
+
+def _release_cases(classes: int) -> list[tuple[str, list[int], list[int], list[str]]]:
+    rest = [0] * (classes - 2)
+    return [
+        ("no_noise", [2, 0, *rest], [0] * classes, []),
+        ("tie", [1, 1, *rest], [0] * classes, ["Tie"]),
+        ("noise_breaks_tie", [1, 1, *rest], [0, 1, *rest], []),
+        ("noise_moves_label", [1, 0, *rest], [-1, 1, *rest], []),
+        ("all_noisy_negative", [1, 1, *rest], [-9 - c for c in range(classes)], ["Extreme"]),
+        ("last_wins", [*rest, 0, 3], [*rest, 2, -1], []),
+    ]
+
+
+def _release(file: FileBuilder, classes: int, width: int, grid: int) -> None:
+    group = file.group(CIRCUITS, **circuit_name(Family.RELEASE, num_classes=classes, vote_bits=width))
+    name, modulus = f"release_c{classes}_w{width}", 1 << width
+    _describe(group, name)
+    for case, votes, noise, flags in _release_cases(classes):
+        label = f"{name}_{case}"
+        meaning = {"votes": _texts(votes), "noise": _texts(noise)}
+        test = group.test(label, "The label of the noisy votes.", _VALUES, flags, inputs=meaning)
+        theirs = file.source.elements(f"{label}/evaluator", classes, width)
+        noisy = [(v << grid) + n for v, n in zip(votes, noise, strict=True)]
+        mine = [(v - e) % modulus for v, e in zip(noisy, theirs, strict=True)]
+        found = test.run("circuit_evaluate", garbler=_bits(mine, width), evaluator=_bits(theirs, width))
+        expect_equal(_words(found["outputs"], len(found["outputs"])), [_first_largest(noisy)], label)
+
+
+def _confident(file: FileBuilder, classes: int, width: int, grid: int, *, realised: bool) -> None:
+    group = file.group(
+        CIRCUITS,
+        **circuit_name(Family.CONFIDENT_RELEASE, num_classes=classes, vote_bits=width, realised=realised),
+    )
+    name = f"confident_c{classes}_w{width}_{'realised' if realised else 'worst_case'}"
+    _describe(group, name)
+    rest, unit = [0] * (classes - 2), 1 << grid
+    # Votes, noise, threshold in grid units, the guardian's threshold draw, the querying party's.
+    cases: list[tuple[str, list[int], list[int], int, int, int, list[str]]] = [
+        ("at_threshold", [2, 1, *rest], [0] * classes, 2 * unit, 0, 0, ["AtThreshold"]),
+        ("one_grid_unit_below", [2, 1, *rest], [0] * classes, 2 * unit + 1, 0, 0, ["NoConsensus"]),
+        ("draw_reaches_it", [2, 1, *rest], [0] * classes, 2 * unit + 1, 1, 0, ["AtThreshold"]),
+        ("draw_misses_it", [2, 1, *rest], [0] * classes, 2 * unit, -1, 0, ["NoConsensus"]),
+        ("class_noise_does_not_count", [2, 1, *rest], [9] * classes, 2 * unit + 1, 0, 0, ["NoConsensus"]),
+        ("label_from_noisy_votes", [*rest, 2, 1], [*rest, 0, 3 * unit], 2 * unit, 0, 0, ["AtThreshold"]),
+        ("withheld_label_is_zero", [*rest, 0, 2], [0] * classes, 3 * unit, 0, 0, ["NoConsensus"]),
+        ("tie", [1, 1, *rest], [0] * classes, 1, 0, 0, ["Tie"]),
+        ("threshold_zero", [0] * classes, [0] * classes, 0, 0, 0, ["AtThreshold", "Tie"]),
+    ]
+    if realised:
+        cases += [
+            ("both_draws_add_up", [2, 1, *rest], [0] * classes, 2 * unit + 2, 1, 1, ["AtThreshold"]),
+            ("draws_cancel", [2, 1, *rest], [0] * classes, 2 * unit, 5, -5, ["AtThreshold"]),
+            ("own_draw_misses_it", [2, 1, *rest], [0] * classes, 2 * unit, 0, -1, ["NoConsensus"]),
+        ]
+    for case, votes, noise, threshold, draw, own, flags in cases:
+        _confident_case(group, f"{name}_{case}", (votes, noise, threshold, draw, own), (width, grid), flags, realised)
+
+
+def _confident_case(
+    group: GroupBuilder,
+    label: str,
+    values: tuple[list[int], list[int], int, int, int],
+    widths: tuple[int, int],
+    flags: list[str],
+    realised: bool,
+) -> None:
+    (votes, noise, threshold, draw, own), (width, grid) = values, widths
+    modulus = 1 << width
+    meaning: dict[str, Any] = {
+        "votes": _texts(votes),
+        "noise": _texts(noise),
+        "threshold": str(threshold),
+        "threshold_noise": str(draw),
+    }
+    if realised:
+        meaning["own_threshold_noise"] = str(own)
+    requirements = [*_VALUES, "CAPC-REL-002"] if "NoConsensus" in flags else _VALUES
+    test = group.test(label, "Answered bit, then the label's bits.", requirements, flags, inputs=meaning)
+    shares = group.source.elements(f"{label}/evaluator", len(votes), width)
+    exact = [v << grid for v in votes]
+    noisy = [v + n for v, n in zip(exact, noise, strict=True)]
+    mine = [(v - e) % modulus for v, e in zip(exact, shares, strict=True)]
+    mine_noisy = [(m + n) % modulus for m, n in zip(mine, noise, strict=True)]
+    evaluator = [*shares, -own % modulus] if realised else shares
+    garbler = [*mine, *mine_noisy, (threshold - draw) % modulus]
+    found = test.run("circuit_evaluate", garbler=_bits(garbler, width), evaluator=_bits(evaluator, width))
+    answered = max(exact) + draw + own >= threshold
+    label_bits = _words(found["outputs"][1:], len(found["outputs"]) - 1)[0]
+    expect_equal((found["outputs"][0], label_bits), (answered, _first_largest(noisy) if answered else 0), label)

@@ -1,0 +1,235 @@
+"""Plays honest sessions step by step into a vector, and remembers every step for the faults that come after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from capc.accounting import query_cost
+from capc.circuits.vote import one_hot_argmax
+from capc.ideal import ideal_functionality
+from capc.model import QuantisedModel
+from capc.noise.release_noise import ReleaseNoise
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
+from capc.session import Session
+from capc_verify.vectors.build import TestBuilder
+from capc_verify.vectors.cases.common import expect_equal
+from capc_verify.vectors.operations.steps import model_from
+
+MODELS: tuple[dict[str, Any], ...] = (
+    {
+        "fraction_bits": 2,
+        "layers": [
+            {"weights": [[3, -2], [-4, 5]], "biases": [2, -1]},
+            {"weights": [[3, -1], [-2, 4], [1, 1]], "biases": [0, -3, 5]},
+        ],
+    },
+    {"fraction_bits": 2, "layers": [{"weights": [[4, -3], [-5, 2], [1, 3]], "biases": [1, 0, -2]}]},
+)
+"""Of AP_1 and AP_2, with the widths of the toy session."""
+
+
+@dataclass(frozen=True)
+class Performed:
+    """One step of an honest session.
+
+    Attributes:
+        op: the step function.
+        party: who took it.
+        number: how many operations came before it.
+        states: handles that it took.
+        leaves: handles that it left.
+        fields: its inputs.
+    """
+
+    op: str
+    party: Party
+    number: int
+    states: tuple[str, ...]
+    leaves: tuple[str, ...]
+    fields: dict[str, Any]
+
+
+def models() -> list[QuantisedModel]:
+    """The models as the core has them."""
+    return [model_from(fields) for fields in MODELS]
+
+
+def features_where(agree: bool) -> list[int]:
+    """The first query on the grid, away from its corners, on which both models agree, or do not."""
+    for first in range(-3, 4):
+        for second in range(-3, 4):
+            votes = [one_hot_argmax(model.logits([first, second])) for model in models()]
+            if (votes[0] == votes[1]) is agree:
+                return [first, second]
+    raise AssertionError("the toy models have no such query")
+
+
+@dataclass
+class HonestSession:
+    """Plays a session into one test.
+
+    Attributes:
+        test: where it is written down.
+        session: the session of the test's group.
+        steps: every step so far.
+        labels: the label of every query, None for no consensus.
+    """
+
+    test: TestBuilder
+    session: Session
+    steps: list[Performed] = field(default_factory=list)
+    labels: list[int | None] = field(default_factory=list)
+
+    def step(
+        self,
+        op: str,
+        party: Party,
+        states: Sequence[str] = (),
+        leaves: Sequence[str] = (),
+        **fields: Any,  # noqa: ANN401
+    ) -> dict[str, Any]:
+        """Takes a step."""
+        number = len(self.test.operations)
+        self.steps.append(Performed(op, party, number, tuple(states), tuple(leaves), fields))
+        return self.test.run(op, party, states=states, leaves=leaves, snapshot=True, **fields)
+
+    def set_up(self) -> None:
+        """Step 0 without hellos: mask keys, HE keys, base OTs."""
+        peers = self.session.answering_parties
+        mask_keys: dict[Party, dict[Party, bytes]] = {}
+        for peer, model in zip(peers, MODELS, strict=True):
+            fields: dict[str, Any] = {"model": model, "seed": self.test.seed()}
+            made = self.step("answering_party_begin_setup", peer, leaves=[f"joining_{peer}"], **fields)
+            mask_keys[peer] = made["messages"]
+        begun = self.step("querying_party_begin_setup", QUERYING_PARTY, leaves=["joining_qp"], seed=self.test.seed())
+        choices: dict[Party, bytes] = {}
+        for peer in peers:
+            choices[peer] = self.step(
+                "answering_party_finish_setup",
+                peer,
+                [f"joining_{peer}"],
+                [f"{peer}_1"],
+                he_public_key=begun["he_public_keys"][peer],
+                offer=begun["offers"][peer],
+                mask_keys={other: keys[peer] for other, keys in mask_keys.items() if other != peer},
+                seed=self.test.seed(),
+            )["message"]
+        choices[PRIVACY_GUARDIAN] = self.step(
+            "privacy_guardian_setup",
+            PRIVACY_GUARDIAN,
+            leaves=["pg_1"],
+            offer=begun["offers"][PRIVACY_GUARDIAN],
+            seed=self.test.seed(),
+        )["message"]
+        self.step("querying_party_finish_setup", QUERYING_PARTY, ["joining_qp"], ["qp_1"], choices=choices)
+
+    def query(self, features: list[int]) -> None:
+        """Steps 1 to 3 for one query."""
+        number, peers = len(self.labels) + 1, self.session.answering_parties
+        inputs = [f"input_{number}_{peer.index}_0" for peer in peers]
+        self.step(
+            "querying_party_open_query",
+            QUERYING_PARTY,
+            [f"qp_{number}"],
+            [f"qp_{number + 1}", *inputs, f"turn_{number}"],
+            features=features,
+        )
+        for peer in peers:
+            self._infer(number, peer)
+        votes = {
+            peer: self.step("answering_party_send_vote", peer, [f"vote_{number}_{peer.index}"])["message"]
+            for peer in peers
+        }
+        opened = [f"pg_{number + 1}", f"collecting_{number}"]
+        self.step("privacy_guardian_open_query", PRIVACY_GUARDIAN, [f"pg_{number}"], opened)
+        aggregated = self.step(
+            "privacy_guardian_aggregate", PRIVACY_GUARDIAN, [opened[1]], [f"aggregated_{number}"], vote_shares=votes
+        )
+        self._release(number, features, aggregated["inputs_digest"])
+
+    def _infer(self, number: int, peer: Party) -> None:
+        name = f"{number}_{peer.index}"
+        state = f"request_{name}_0"
+        self.step("answering_party_open_query", peer, [f"{peer}_{number}"], [f"{peer}_{number + 1}", state])
+        layers = len(self.session.layer_sizes(peer)) - 1
+        for layer in range(layers):
+            here, following = f"{name}_{layer}", f"{name}_{layer + 1}"
+            is_last = layer == layers - 1
+            sent = self.step("querying_party_request_layer", QUERYING_PARTY, [f"input_{here}"], [f"response_{here}"])
+            answered = self.step(
+                "answering_party_evaluate_layer",
+                peer,
+                [f"request_{here}"],
+                [f"columns_{here}"],
+                message=sent["message"],
+                seed=self.test.seed(),
+            )
+            sent = self.step(
+                "querying_party_choose_labels",
+                QUERYING_PARTY,
+                [f"response_{here}"],
+                [f"circuits_{here}"],
+                message=answered["message"],
+            )
+            answered = self.step(
+                "answering_party_garble_layer",
+                peer,
+                [f"columns_{here}"],
+                [f"vote_{name}" if is_last else f"request_{following}"],
+                message=sent["message"],
+                seed=self.test.seed(),
+            )
+            self.step(
+                "querying_party_evaluate_layer",
+                QUERYING_PARTY,
+                [f"circuits_{here}"],
+                [f"share_{name}" if is_last else f"input_{following}"],
+                message=answered["message"],
+            )
+
+    def _release(self, number: int, features: list[int], inputs_digest: bytes) -> None:
+        parameters, peers = self.session.parameters, self.session.answering_parties
+        shares = [f"share_{number}_{peer.index}" for peer in peers]
+        requested = self.step(
+            "querying_party_request_release",
+            QUERYING_PARTY,
+            [f"turn_{number}", *shares],
+            [f"release_{number}"],
+            seed=self.test.seed(),
+        )
+        cost = query_cost(parameters.release, parameters.widths.grid_bits)
+        receipt = {
+            "session_tag": self.session.tag,
+            "query": number,
+            "inputs_digest": inputs_digest,
+            "reserved": cost.worst_case,
+            "unit": cost.unit,
+        }
+        released = self.step(
+            "privacy_guardian_release",
+            PRIVACY_GUARDIAN,
+            [f"aggregated_{number}"],
+            [f"released_{number}"],
+            receipt=receipt,
+            message=requested["message"],
+            seed=self.test.seed(),
+        )
+        answer = self.step(
+            "querying_party_finish_release", QUERYING_PARTY, [f"release_{number}"], message=released["message"]
+        )
+        noise = ReleaseNoise(tuple(released["class_noise"]), released["threshold_noise"])
+        logits = [model.logits(features) for model in models()]
+        ideal = ideal_functionality(parameters, logits, noise, requested["threshold_noise"])
+        expect_equal(answer["label"], ideal.querying_party, f"query {number}")
+        self.labels.append(answer["label"])
+        if answer["answered_message"] is None:
+            return
+        read = self.step(
+            "privacy_guardian_read_answered",
+            PRIVACY_GUARDIAN,
+            [f"released_{number}"],
+            message=answer["answered_message"],
+        )
+        expect_equal(read["answered"], ideal.privacy_guardian, f"answered bit of query {number}")

@@ -1,0 +1,353 @@
+"""Parameters, sessions, hellos; headers and payloads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from capc import primitives
+from capc.handshake import hello
+from capc.messages import HEADER, Envelope, MessageType
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.randomness import XofSource
+from capc.session import Session
+from capc_verify.vectors.build import FileBuilder, GroupBuilder
+from capc_verify.vectors.cases.common import (
+    confident,
+    expect_equal,
+    invalid_points,
+    message_faults,
+    policy,
+    toy_session,
+)
+from capc_verify.vectors.operation import SENDER, Fault
+from capc_verify.vectors.operations.circuits import Family, circuit_name
+from capc_verify.vectors.operations.labels import join_labels
+from capc_verify.vectors.operations.payloads import PAYLOADS
+from capc_verify.vectors.operations.sessions import ENVELOPE, HANDSHAKE, SESSION, SESSIONS
+from capc_verify.vectors.values import Edited
+
+_BAD = Fault.of_caller("parameter_error")
+_Document = dict[str, Any]
+
+
+def session() -> FileBuilder:
+    """Digests, tags and hellos."""
+    file = FileBuilder(
+        "session",
+        "CAPC-SESSION",
+        [
+            "Parameter digest, session tag, and the hello with which two parties compare their sessions.",
+            "The detail line of an error is free text and is not tested.",
+        ],
+    )
+    _digests(file)
+    _handshake(file)
+    return file
+
+
+def _digests(file: FileBuilder) -> None:
+    group = file.group(SESSIONS)
+    for name, release in {
+        "plain": policy(),
+        "confident": confident(),
+        "rationals": confident(sigma=Fraction(7, 3), delta=Fraction(1, 3000)),
+    }.items():
+        made = toy_session(file.source, release)
+        document = SESSION.read(made.document())
+        test = group.test(f"parameters_{name}", "Canonical JSON and digest.", ["CAPC-PARAM-002"])
+        test.run("parameters_digest", parameters=document["parameters"])
+        test = group.test(f"session_{name}", "The session's tag.", ["CAPC-PARAM-003", "CAPC-ROLE-005"])
+        test.run("session_tag", session=document)
+    for field, value in _BAD_PARAMETERS:
+        document = SESSION.read(toy_session(file.source, policy()).document())["parameters"]
+        test = group.test(
+            f"bad_{field}_{len(group.tests)}", f"{field} breaks a rule.", ["CAPC-PARAM-001"], ["BadParameter"]
+        )
+        test.run("parameters_digest", parameters={**document, field: value}, fault=_BAD)
+    for name, requirement, change in _BAD_SESSIONS:
+        document = SESSION.read(toy_session(file.source, policy()).document())
+        change(document)
+        test = group.test(f"bad_session_{name}", "The session is refused.", [requirement], ["BadParameter"])
+        test.run("session_tag", session=document, fault=_BAD)
+
+
+_BAD_PARAMETERS: tuple[tuple[str, object], ...] = (
+    ("logit_bits", 2),
+    ("logit_bits", 60),
+    ("vote_bits", 1),
+    ("vote_bits", 65),
+    ("grid_bits", 17),
+    ("fraction_bits", 11),
+    ("num_classes", 1),
+    ("num_classes", 1025),
+    ("num_features", 0),
+    ("sigma", Fraction(0)),
+    ("threshold", Fraction(1)),
+    ("threshold_sigma", Fraction(1)),
+    ("epsilon", Fraction(0)),
+    ("delta", Fraction(1)),
+    ("delta", Fraction(0)),
+    ("spec_version", "0.0.9"),
+)
+
+
+def _no_answering(document: _Document) -> None:
+    del document["participants"][1:3]
+
+
+def _swapped(document: _Document) -> None:
+    document["participants"].reverse()
+
+
+def _gap(document: _Document) -> None:
+    document["participants"][2]["party"] = answering_party(3)
+
+
+def _same_identity(document: _Document) -> None:
+    document["participants"][2]["identity"] = document["participants"][1]["identity"]
+
+
+def _short_id(document: _Document) -> None:
+    document["session_id"] = document["session_id"][:-1]
+
+
+def _model_of_guardian(document: _Document) -> None:
+    document["participants"][3]["layer_sizes"] = [2, 3]
+
+
+def _other_classes(document: _Document) -> None:
+    document["participants"][1]["layer_sizes"] = [2, 2, 4]
+
+
+def _narrow_votes(document: _Document) -> None:
+    document["parameters"]["vote_bits"] = 7
+
+
+_BAD_SESSIONS: tuple[tuple[str, str, Callable[[_Document], None]], ...] = (
+    ("no_answering_party", "CAPC-ROLE-003", _no_answering),
+    ("order", "CAPC-ROLE-003", _swapped),
+    ("gap_in_numbers", "CAPC-ROLE-003", _gap),
+    ("identity_twice", "CAPC-ROLE-003", _same_identity),
+    ("short_session_id", "CAPC-ROLE-003", _short_id),
+    ("guardian_with_model", "CAPC-ROLE-003", _model_of_guardian),
+    ("model_of_other_classes", "CAPC-ROLE-003", _other_classes),
+    ("votes_do_not_fit", "CAPC-PARAM-031", _narrow_votes),
+)
+
+
+def _handshake(file: FileBuilder) -> None:
+    made = toy_session(file.source, policy())
+    group = file.group(HANDSHAKE, session=SESSION.read(made.document()))
+    ends = [(QUERYING_PARTY, answering_party(1)), (answering_party(2), PRIVACY_GUARDIAN)]
+    for sender, receiver in (*ends, *((receiver, sender) for sender, receiver in ends)):
+        test = group.test(
+            f"hello_{sender}_{receiver}", "A hello is made and accepted.", ["CAPC-WIRE-001", "CAPC-ROLE-004"]
+        )
+        message = test.run("hello", sender, receiver=receiver)["message"]
+        test.run("check_hello", receiver, sender=sender, message=message)
+    sender, receiver = answering_party(1), PRIVACY_GUARDIAN
+    honest = hello(made, sender, receiver)
+    group.blobs["honest"] = honest.hex()
+    for fault in message_faults(honest):
+        # A hello has no length of its own: what is short is no JSON, what is long is none either.
+        code = "non_canonical" if fault.flag in {"Short", "Long"} else fault.code
+        test = group.test(
+            f"hello_{fault.name}", "One fault in a hello.", [fault.requirement, "CAPC-ERR-002"], [fault.flag]
+        )
+        test.run("check_hello", receiver, sender=sender, message=fault.message, fault=Fault.of_peer(code, sender))
+    _foreign_hellos(group, made, sender, receiver)
+
+
+def _foreign_hellos(group: GroupBuilder, made: Session, sender: Party, receiver: Party) -> None:
+    header = hello(made, sender, receiver)[: HEADER.size]
+    mismatch, no_json = Fault.of_peer("parameter_mismatch", sender), Fault.of_peer("non_canonical", sender)
+    document = json.dumps(made.document(), sort_keys=True, separators=(",", ":"))
+    for name, old, new in (
+        ("sigma", '"sigma":"2"', '"sigma":"3"'),
+        ("classes", '"num_classes":3', '"num_classes":4'),
+        ("spec_version", '"spec_version":"0.1.0"', '"spec_version":"0.2.0"'),
+        ("layer_width", "[2,2,3]", "[2,4,3]"),
+        ("session_id", f'"session_id":"{made.session_id.hex()[:2]}', '"session_id":"00'),
+        ("identity", made.participants[1].identity.hex(), made.participants[1].identity.hex()[::-1]),
+        ("fewer_participants", document[document.index('{"identity') : document.index("},{") + 2], ""),
+    ):
+        test = group.test(
+            f"hello_other_{name}", "The peer is in another session.", ["CAPC-ROLE-004"], ["ParameterMismatch"]
+        )
+        payload = document.replace(old, new, 1).encode("ascii")
+        test.run("check_hello", receiver, sender=sender, message=header + payload, fault=mismatch)
+    for name, payload in (
+        ("empty", b""),
+        ("no_json", b"{"),
+        ("no_text", b"\xff\xfe\xfd"),
+        ("deeply_nested", b"[" * 4000),
+        ("huge_number", b"1" * 5000),
+        ("other_spaces", document.replace('","', '", "', 1).encode("ascii")),
+    ):
+        test = group.test(
+            f"hello_{name}", "The payload is not the canonical JSON text of a session.", ["CAPC-WIRE-007"], ["NotJson"]
+        )
+        test.run("check_hello", receiver, sender=sender, message=header + payload, fault=no_json)
+
+
+def messages() -> FileBuilder:
+    """Headers and payload layouts."""
+    file = FileBuilder(
+        "messages",
+        "CAPC-WIRE",
+        [
+            "The header of every message type, and the layout of every payload whose content the core defines.",
+            "HE payloads are in he.json.",
+        ],
+    )
+    _envelopes(file)
+    _points(file)
+    _columns_and_shares(file)
+    _circuits(file)
+    _labels(file)
+    return file
+
+
+def _ends(kind: MessageType) -> tuple[Party, Party]:
+    one, two = answering_party(1), answering_party(2)
+    return {
+        MessageType.MASK_KEY: (one, two),
+        MessageType.BASE_OT_CHOICE: (PRIVACY_GUARDIAN, QUERYING_PARTY),
+        MessageType.LINEAR_RESPONSE: (one, QUERYING_PARTY),
+        MessageType.GARBLED_CIRCUITS: (two, QUERYING_PARTY),
+        MessageType.VOTE_SHARES: (two, PRIVACY_GUARDIAN),
+        MessageType.ANSWERED_LABEL: (QUERYING_PARTY, PRIVACY_GUARDIAN),
+    }.get(kind, (QUERYING_PARTY, two))
+
+
+def _envelopes(file: FileBuilder) -> None:
+    group = file.group(ENVELOPE)
+    tag = file.source.draw("session_tag", 32)
+    for kind in MessageType:
+        name = kind.name.lower()
+        sender, receiver = _ends(kind)
+        in_setup = kind <= MessageType.BASE_OT_CHOICE
+        fields: dict[str, Any] = {
+            "type": int(kind),
+            "session_tag": bytes(32) if kind is MessageType.HELLO else tag,
+            "query": 0 if in_setup else 258,
+            "layer": 1 if MessageType.LINEAR_REQUEST <= kind <= MessageType.GARBLED_CIRCUITS else 0,
+            "sender": sender,
+            "receiver": receiver,
+        }
+        payload = file.source.draw(f"{name}/payload", 4)
+        test = group.test(f"{name}_header", "Header and payload, sealed and opened.", ["CAPC-WIRE-001"])
+        message = test.run("message_seal", payload=payload, **fields)["message"]
+        test.run("message_open", message=message, length=len(payload), **fields)
+        for fault in message_faults(message):
+            test = group.test(f"{name}_{fault.name}", "One fault.", [fault.requirement, "CAPC-ERR-002"], [fault.flag])
+            blamed = Fault.of_peer(fault.code, sender)
+            test.run("message_open", message=fault.message, length=len(payload), fault=blamed, **fields)
+    test = group.test(
+        "first_fault_counts",
+        "Type and query are wrong: the type, which comes first, is told.",
+        ["CAPC-WIRE-002"],
+        ["WrongType"],
+    )
+    sender, receiver = QUERYING_PARTY, PRIVACY_GUARDIAN
+    honest = Envelope(MessageType.OT_COLUMNS, tag, 1, 0, sender, receiver)
+    other = Envelope(MessageType.ANSWERED_LABEL, tag, 2, 0, sender, receiver)
+    test.run(
+        "message_open",
+        message=other.seal(b"\x01"),
+        length=1,
+        fault=Fault.of_peer("wrong_message_type", sender),
+        **{"type": int(honest.message_type), **{k: v for k, v in vars(honest).items() if k != "message_type"}},
+    )
+
+
+def _point(file: FileBuilder, label: str) -> bytes:
+    return primitives.base_multiply(primitives.random_scalar(XofSource(file.source.step_seed(label), b"point")))
+
+
+def _points(file: FileBuilder) -> None:
+    group = file.group(PAYLOADS)
+    choice = b"".join(_point(file, f"choice/{index}") for index in range(128))
+    group.blobs["choice"] = choice.hex()
+    for name, payload, position in (
+        ("mask_key", _point(file, "mask_key"), 0),
+        ("base_ot_offer", _point(file, "offer"), 0),
+        ("base_ot_choice", choice, 32 * 5),
+    ):
+        op = f"decode_{name}"
+        test = group.test(f"{name}_payload", "Read as it is.", ["CAPC-WIRE-008"])
+        test.run(op, payload=payload)
+        _lengths(group, op, payload)
+        for problem, point in invalid_points().items():
+            test = group.test(f"{name}_{problem}", "An invalid point.", ["CAPC-WIRE-005"], ["InvalidPoint"])
+            edited = Edited(payload, {"at": position, "replace": point.hex()})
+            test.run(op, payload=edited, fault=Fault("invalid_point", SENDER))
+
+
+def _lengths(group: GroupBuilder, op: str, payload: bytes, **fields: Any) -> None:  # noqa: ANN401
+    fault = Fault("malformed_length", SENDER)
+    for flag, edit in (("Short", {"truncate": 1}), ("Long", {"append": "00"})):
+        name = f"{op.removeprefix('decode_')}_payload_{flag.lower()}"
+        test = group.test(name, "The length is wrong by one byte.", ["CAPC-WIRE-003"], [flag])
+        test.run(op, payload=Edited(payload, edit), fault=fault, **fields)
+
+
+def _columns_and_shares(file: FileBuilder) -> None:
+    group = file.group(PAYLOADS)
+    columns = b"".join(element.to_bytes(2, "little") for element in file.source.elements("columns", 128, 12))
+    group.blobs["columns"] = columns.hex()
+    test = group.test("ot_columns_payload", "128 columns of 12 bits, 2 bytes each.", ["CAPC-WIRE-008"])
+    found = test.run("decode_ot_columns", payload=columns, transfers=12)
+    expect_equal(found["payload"], columns, test.name)
+    _lengths(group, "decode_ot_columns", columns, transfers=12)
+    for position, byte in ((1, columns[1] | 0x10), (255, columns[255] | 0x80)):
+        test = group.test(f"ot_columns_padding_{position}", "A padding bit.", ["CAPC-WIRE-004"], ["Padding"])
+        edited = Edited(columns, {"at": position, "replace": bytes([byte]).hex()})
+        test.run("decode_ot_columns", payload=edited, transfers=12, fault=Fault("non_canonical", SENDER))
+    shares = b"".join(element.to_bytes(2, "little") for element in file.source.elements("shares", 3, 10))
+    fields: dict[str, Any] = {"num_classes": 3, "vote_bits": 10}
+    test = group.test("vote_shares_payload", "3 elements of Z_2^10, 2 bytes each.", ["CAPC-WIRE-008"])
+    test.run("decode_vote_shares", payload=shares, **fields)
+    _lengths(group, "decode_vote_shares", shares, **fields)
+    test = group.test("vote_shares_too_large", "The second share is 2^10.", ["CAPC-WIRE-004"], ["OutOfRange"])
+    edited = Edited(shares, {"at": 2, "replace": "0004"})
+    test.run("decode_vote_shares", payload=edited, fault=Fault("value_out_of_range", SENDER), **fields)
+
+
+def _circuits(file: FileBuilder) -> None:
+    group = file.group(PAYLOADS)
+    fields: dict[str, Any] = {"circuit": circuit_name(Family.RELEASE, num_classes=2, vote_bits=2), "instances": 2}
+    ands, inputs = 3, 4
+    payload = file.source.draw("circuits", 16 + 2 * 16 * (inputs + 2 * ands)) + b"\x00\x01"
+    group.blobs["circuits"] = payload.hex()
+    test = group.test("garbled_circuits_payload", "Two garblings of one circuit.", ["CAPC-WIRE-008"])
+    found = test.run("decode_garbled_circuits", payload=payload, **fields)
+    expect_equal(found["payload"], payload, test.name)
+    _lengths(group, "decode_garbled_circuits", payload, **fields)
+    for position, byte in ((len(payload) - 2, "02"), (len(payload) - 1, "81")):
+        test = group.test(f"garbled_circuits_padding_{position}", "A padding bit.", ["CAPC-WIRE-004"], ["Padding"])
+        edited = Edited(payload, {"at": position, "replace": byte})
+        test.run("decode_garbled_circuits", payload=edited, fault=Fault("non_canonical", SENDER), **fields)
+
+
+def _labels(file: FileBuilder) -> None:
+    group = file.group(PAYLOADS)
+    zero, delta = file.source.elements("answered", 2, 128)
+    delta |= 1
+    fields: dict[str, Any] = {"zero_label": join_labels([zero]), "delta": join_labels([delta])}
+    for bit, label in ((0, zero), (1, zero ^ delta)):
+        test = group.test(f"answered_label_{bit}", "One of the wire's two labels.", ["CAPC-WIRE-008", "CAPC-GC-005"])
+        expect_equal(test.run("decode_answered_label", returned=join_labels([label]), **fields)["bit"], bit, test.name)
+    honest, forged = join_labels([zero]), Fault("invalid_output_label", SENDER)
+    for name, flag, returned in (
+        ("bit_flipped", "ForgedLabel", join_labels([zero ^ 2])),
+        ("delta", "ForgedLabel", join_labels([delta])),
+        ("payload_short", "Short", honest[:-1]),
+        ("payload_long", "Long", honest + b"\x00"),
+        ("payload_empty", "Short", b""),
+    ):
+        test = group.test(f"answered_label_{name}", "Not one of the two.", ["CAPC-GC-005"], [flag])
+        test.run("decode_answered_label", returned=returned, fault=forged, **fields)

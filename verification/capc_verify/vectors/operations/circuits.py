@@ -1,0 +1,115 @@
+"""The circuits: their gates, by a digest, and what they compute."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from capc.circuits.builder import Circuit, evaluate
+from capc.circuits.release import confident_release_circuit, release_circuit
+from capc.circuits.relu import relu_circuit
+from capc.circuits.vote import vote_circuit
+from capc.errors import InputError
+from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
+from capc_verify.vectors.values import BITS, COUNT, DATA, FLAG, choice, optional, record
+
+
+class Family(StrEnum):
+    """The circuits of section 05."""
+
+    RELU = "relu"
+    VOTE = "vote"
+    RELEASE = "release"
+    CONFIDENT_RELEASE = "confident_release"
+
+
+_WIDTHS = ("num_classes", "logit_bits", "vote_bits", "fraction_bits", "realised")
+CIRCUIT_FIELDS = {
+    "family": choice(Family),
+    "num_classes": optional(COUNT),
+    "logit_bits": optional(COUNT),
+    "vote_bits": optional(COUNT),
+    "fraction_bits": optional(COUNT),
+    "realised": optional(FLAG),
+}
+CIRCUIT = record(CIRCUIT_FIELDS)
+"""A circuit by its family and widths; null for what the family does not have."""
+
+
+def circuit_name(family: Family, **widths: int | bool) -> dict[str, Any]:
+    """The fields of :data:`CIRCUIT`."""
+    return {"family": family, **dict.fromkeys(_WIDTHS), **widths}
+
+
+def circuit_from(fields: Mapping[str, Any]) -> Circuit:
+    """The circuit that the fields name."""
+    family = fields["family"]
+    if family is Family.RELU:
+        return relu_circuit(fields["logit_bits"], fields["fraction_bits"])
+    if family is Family.VOTE:
+        return vote_circuit(fields["num_classes"], fields["logit_bits"], fields["vote_bits"])
+    if family is Family.RELEASE:
+        return release_circuit(fields["num_classes"], fields["vote_bits"])
+    if family is Family.CONFIDENT_RELEASE:
+        return confident_release_circuit(fields["num_classes"], fields["vote_bits"], evaluator_noise=fields["realised"])
+    raise InputError(f"circuit family {family!r} is unknown")
+
+
+def circuit_digest(circuit: Circuit) -> bytes:
+    """SHA-256 over the canonical encoding of a circuit; the name is no part of it.
+
+    Four u32: inputs of the garbler, inputs of the evaluator, gates, outputs. Then 9 bytes per gate: operation u8
+    (0 XOR, 1 AND, 2 INV), left wire u32, right wire u32. Then one u32 per output wire. All little-endian.
+    """
+    counts = (circuit.garbler_inputs, circuit.evaluator_inputs, len(circuit.gates), len(circuit.outputs))
+    parts = [_u32(*counts)]
+    parts += [bytes([gate.operation]) + _u32(gate.left, gate.right) for gate in circuit.gates]
+    parts.append(_u32(*circuit.outputs))
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def _u32(*values: int) -> bytes:
+    return b"".join(value.to_bytes(4, "little") for value in values)
+
+
+def _describe(call: Call) -> Result:
+    circuit: Circuit = call.environment
+    return Result(
+        {
+            "garbler_inputs": circuit.garbler_inputs,
+            "evaluator_inputs": circuit.evaluator_inputs,
+            "outputs": len(circuit.outputs),
+            "gates": len(circuit.gates),
+            "and_gates": circuit.and_count,
+            "digest": circuit_digest(circuit),
+        }
+    )
+
+
+CIRCUITS = GroupType(
+    "Circuit",
+    named(
+        Operation(
+            "circuit_describe",
+            _describe,
+            gives={
+                "garbler_inputs": COUNT,
+                "evaluator_inputs": COUNT,
+                "outputs": COUNT,
+                "gates": COUNT,
+                "and_gates": COUNT,
+                "digest": DATA,
+            },
+        ),
+        Operation(
+            "circuit_evaluate",
+            lambda call: Result({"outputs": evaluate(call.environment, call["garbler"], call["evaluator"])}),
+            {"garbler": BITS, "evaluator": BITS},
+            {"outputs": BITS},
+        ),
+    ),
+    CIRCUIT_FIELDS,
+    circuit_from,
+)

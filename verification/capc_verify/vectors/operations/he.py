@@ -1,0 +1,125 @@
+"""The HE layer: given keys and ciphertexts are read, evaluated and decrypted; malformed ones are refused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tenseal import sealapi
+
+from capc.he import BfvLinear
+from capc.he.context import HeContext, context_for
+from capc.he.keys import SecretKey
+from capc.he.serialisation import make_plaintext, read_secret_key
+from capc.linear import LayerShape
+from capc.parameters import ParameterSet
+from capc.randomness import Seed, XofSource
+from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
+from capc_verify.vectors.operations.sessions import WIDTHS
+from capc_verify.vectors.values import COUNT, DATA, INTEGERS, many
+
+_SHAPE = {"inputs": COUNT, "outputs": COUNT}
+_LAYER = {"weights": many(INTEGERS), "addend": INTEGERS, "seed": DATA}
+_FAULTS = frozenset({"Short", "Long", "OutOfRange"})
+
+
+def widths_from(params: Mapping[str, Any]) -> ParameterSet:
+    """The parameter set that a group's parameters state."""
+    return ParameterSet(**{**params, "he_coefficient_bits": tuple(params["he_coefficient_bits"])})
+
+
+def ternary(packed: bytes) -> list[int]:
+    """The coefficients of a secret key: two bits each, low bits of a byte first; 0, 1, and 2 for -1."""
+    return [(0, 1, -1)[byte >> shift & 3] for byte in packed for shift in (0, 2, 4, 6)]
+
+
+def secret_key(context: HeContext, coefficients: list[int]) -> sealapi.SecretKey:
+    """The key with these coefficients, as the HE library holds it."""
+    reduced = np.array([value % (1 << context.plain_bits) for value in coefficients], dtype=np.uint64)
+    polynomial = make_plaintext(context, reduced)
+    context.evaluator.transform_to_ntt_inplace(polynomial, list(context.key_id))
+    key, descriptor = sealapi.SecretKey(), os.memfd_create("capc-vectors")
+    try:
+        path = f"/proc/self/fd/{descriptor}"
+        polynomial.save(path)
+        # The library stores a secret key as the plaintext of its polynomial.
+        key.load(context.seal, path)
+    finally:
+        os.close(descriptor)
+    return key
+
+
+def transformed_key(context: HeContext, coefficients: list[int]) -> NDArray[np.uint64]:
+    """The words of the key in NTT form, (primes, N)."""
+    return read_secret_key(secret_key(context, coefficients), len(context.key_primes), context.degree)
+
+
+def _shape(call: Call) -> LayerShape:
+    return LayerShape(call["inputs"], call["outputs"])
+
+
+def _matrix(call: Call) -> tuple[tuple[int, ...], ...]:
+    return tuple(map(tuple, call["weights"]))
+
+
+def _key(call: Call) -> SecretKey:
+    context = context_for(call.environment)
+    return SecretKey(context, secret_key(context, ternary(call["secret_key"])))
+
+
+def _lengths(call: Call) -> Result:
+    scheme, shape = BfvLinear(call.environment), _shape(call)
+    return Result(
+        {
+            "public_key": scheme.public_key_length(),
+            "request": scheme.request_length(shape),
+            "response": scheme.response_length(shape),
+        }
+    )
+
+
+def _decrypt(call: Call) -> Result:
+    return Result({"results": BfvLinear(call.environment).decrypt(_key(call), _shape(call), call["response"])})
+
+
+def _evaluate(call: Call) -> Result:
+    scheme, matrix = BfvLinear(call.environment), _matrix(call)
+    shape = LayerShape(len(matrix[0]), len(matrix))
+    public_key = scheme.read_public_key(call["public_key"])
+    response = scheme.evaluate(
+        public_key, scheme.prepare(matrix), call["request"], call["addend"], XofSource(Seed(call["seed"]), b"he")
+    )
+    return Result({"results": scheme.decrypt(_key(call), shape, response)})
+
+
+def _round_trip(call: Call) -> Result:
+    scheme, matrix = BfvLinear(call.environment), _matrix(call)
+    shape = LayerShape(len(matrix[0]), len(matrix))
+    key, payload = scheme.generate_keys()
+    request = scheme.encrypt(key, shape, call["vector"])
+    source = XofSource(Seed(call["seed"]), b"he")
+    public_key, prepared = scheme.read_public_key(payload), scheme.prepare(matrix)
+    response = scheme.evaluate(public_key, prepared, request, call["addend"], source)
+    return Result({"results": scheme.decrypt(key, shape, response)})
+
+
+HE = GroupType(
+    "He",
+    named(
+        Operation("he_lengths", _lengths, _SHAPE, {"public_key": COUNT, "request": COUNT, "response": COUNT}),
+        Operation("he_decrypt", _decrypt, {"secret_key": DATA, **_SHAPE, "response": DATA}, {"results": INTEGERS}),
+        Operation(
+            "he_evaluate",
+            _evaluate,
+            {"secret_key": DATA, "public_key": DATA, "request": DATA, **_LAYER},
+            {"results": INTEGERS},
+        ),
+        Operation("he_round_trip", _round_trip, {"vector": INTEGERS, **_LAYER}, {"results": INTEGERS}),
+    ),
+    WIDTHS,
+    widths_from,
+    {"he_decrypt": _FAULTS, "he_evaluate": _FAULTS},
+)

@@ -1,0 +1,263 @@
+"""The step functions of the three roles, under their own names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from capc import answering_party as ap
+from capc import privacy_guardian as pg
+from capc import querying_party as qp
+from capc.linear import IdealLinear
+from capc.model import QuantisedLayer, QuantisedModel
+from capc.parties import Party, Role
+from capc.session import Session
+from capc.suite import Suite, reference_suite
+from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
+from capc_verify.vectors.operations.accounts import RECEIPT, receipt_from
+from capc_verify.vectors.operations.labels import join_labels
+from capc_verify.vectors.operations.sessions import MESSAGE_FAULTS, SESSION, session_from
+from capc_verify.vectors.values import COUNT, DATA, FLAG, INTEGER, INTEGERS, by_party, many, optional, record
+
+MODEL = record({"fraction_bits": COUNT, "layers": many(record({"weights": many(INTEGERS), "biases": INTEGERS}))})
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """The environment of a protocol test: the session, and the building blocks that all its roles share."""
+
+    session: Session
+    suite: Suite
+
+
+def protocol_from(params: Mapping[str, Any]) -> Protocol:
+    """The session, with ideal linear layers and everything else real."""
+    session = session_from(params["session"])
+    linear = IdealLinear(session.parameters.widths.logit_bits)
+    return Protocol(session, reference_suite(session.parameters, linear))
+
+
+def model_from(fields: Mapping[str, Any]) -> QuantisedModel:
+    """The model that the fields of :data:`MODEL` state."""
+    layers = tuple(
+        QuantisedLayer(tuple(map(tuple, layer["weights"])), tuple(layer["biases"])) for layer in fields["layers"]
+    )
+    return QuantisedModel(layers, fields["fraction_bits"])
+
+
+def _me(call: Call) -> Party:
+    return call.party or Party(Role.QUERYING_PARTY)
+
+
+def _ap_begin(call: Call) -> Result:
+    protocol: Protocol = call.environment
+    state, messages = ap.answering_party_begin_setup(
+        protocol.session, protocol.suite, _me(call), model_from(call["model"]), call["seed"]
+    )
+    return Result({"messages": messages}, (state,), {"mask_scalar": state.mask_scalar})
+
+
+def _ap_finish(call: Call) -> Result:
+    state, message = ap.answering_party_finish_setup(
+        call.states[0], call["he_public_key"], call["offer"], call["mask_keys"], call["seed"]
+    )
+    keys = {Party(Role.ANSWERING_PARTY, index): key for index, key in state.pairwise_keys.items()}
+    return Result({"message": message}, (state,), {"delta": _delta(state.garbler_key), "pairwise_keys": keys})
+
+
+def _delta(garbler_key: Any) -> bytes:  # noqa: ANN401
+    return join_labels([garbler_key.delta])
+
+
+def _ap_open(call: Call) -> Result:
+    after, awaiting = ap.answering_party_open_query(call.states[0])
+    return Result({"query": awaiting.query}, (after, awaiting))
+
+
+def _ap_evaluate(call: Call) -> Result:
+    state, message = ap.answering_party_evaluate_layer(call.states[0], call["message"], call["seed"])
+    return Result({"message": message}, (state,), {"mask": list(state.mask)})
+
+
+def _ap_garble(call: Call) -> Result:
+    state, message = ap.answering_party_garble_layer(call.states[0], call["message"], call["seed"])
+    fresh = state.vote_share if isinstance(state, ap.VoteReady) else state.input_share
+    return Result({"message": message}, (state,), {"fresh_share": list(fresh)})
+
+
+def _ap_send(call: Call) -> Result:
+    return Result({"message": ap.answering_party_send_vote(call.states[0])})
+
+
+def _qp_begin(call: Call) -> Result:
+    protocol: Protocol = call.environment
+    state, keys, offers = qp.querying_party_begin_setup(protocol.session, protocol.suite, call["seed"])
+    return Result({"he_public_keys": keys, "offers": offers}, (state,))
+
+
+def _qp_finish(call: Call) -> Result:
+    return Result({}, (qp.querying_party_finish_setup(call.states[0], call["choices"]),))
+
+
+def _qp_open(call: Call) -> Result:
+    after, inputs, turn = qp.querying_party_open_query(call.states[0], call["features"])
+    return Result({"query": turn.query}, (after, *inputs, turn))
+
+
+def _qp_request_layer(call: Call) -> Result:
+    state, message = qp.querying_party_request_layer(call.states[0])
+    return Result({"message": message}, (state,))
+
+
+def _qp_choose(call: Call) -> Result:
+    state, message = qp.querying_party_choose_labels(call.states[0], call["message"])
+    return Result({"message": message}, (state,))
+
+
+def _qp_evaluate(call: Call) -> Result:
+    state = qp.querying_party_evaluate_layer(call.states[0], call["message"])
+    share = state.share if isinstance(state, qp.VoteShare) else state.values
+    return Result({}, (state,), {"share": list(share)})
+
+
+def _qp_request_release(call: Call) -> Result:
+    turn, *shares = call.states
+    state, message = qp.querying_party_request_release(turn, shares, call["seed"])
+    return Result({"message": message}, (state,), {"threshold_noise": state.threshold_noise})
+
+
+def _qp_finish_release(call: Call) -> Result:
+    answer = qp.querying_party_finish_release(call.states[0], call["message"])
+    return Result({"label": answer.label, "answered_message": answer.answered_message})
+
+
+def _pg_setup(call: Call) -> Result:
+    protocol: Protocol = call.environment
+    state, message = pg.privacy_guardian_setup(protocol.session, protocol.suite, call["offer"], call["seed"])
+    return Result({"message": message}, (state,), {"delta": _delta(state.garbler_key)})
+
+
+def _pg_open(call: Call) -> Result:
+    after, collecting = pg.privacy_guardian_open_query(call.states[0])
+    return Result({"query": collecting.query}, (after, collecting))
+
+
+def _pg_aggregate(call: Call) -> Result:
+    state = pg.privacy_guardian_aggregate(call.states[0], call["vote_shares"])
+    return Result({"inputs_digest": state.inputs_digest}, (state,), {"total": list(state.total)})
+
+
+def _pg_release(call: Call) -> Result:
+    state, message = pg.privacy_guardian_release(
+        call.states[0], receipt_from(call["receipt"]), call["message"], call["seed"]
+    )
+    shown = {"class_noise": list(state.noise.classes), "threshold_noise": state.noise.threshold}
+    return Result({"message": message}, (state,), shown)
+
+
+def _pg_read(call: Call) -> Result:
+    return Result({"answered": pg.privacy_guardian_read_answered(call.states[0], call["message"])})
+
+
+_AP, _QP, _PG = Role.ANSWERING_PARTY.value, Role.QUERYING_PARTY.value, Role.PRIVACY_GUARDIAN.value
+_MESSAGE = {"message": DATA}
+_RECEIVED = {"message": DATA, "seed": DATA}
+_MESSAGES = by_party(DATA)
+
+STEPS = named(
+    Operation(
+        "answering_party_begin_setup",
+        _ap_begin,
+        {"model": MODEL, "seed": DATA},
+        {"messages": _MESSAGES},
+        {"mask_scalar": DATA},
+        _AP,
+    ),
+    Operation(
+        "answering_party_finish_setup",
+        _ap_finish,
+        {"he_public_key": DATA, "offer": DATA, "mask_keys": _MESSAGES, "seed": DATA},
+        _MESSAGE,
+        {"delta": DATA, "pairwise_keys": _MESSAGES},
+        _AP,
+    ),
+    Operation("answering_party_open_query", _ap_open, {}, {"query": COUNT}, {}, _AP),
+    Operation("answering_party_evaluate_layer", _ap_evaluate, _RECEIVED, _MESSAGE, {"mask": INTEGERS}, _AP),
+    Operation("answering_party_garble_layer", _ap_garble, _RECEIVED, _MESSAGE, {"fresh_share": INTEGERS}, _AP),
+    Operation("answering_party_send_vote", _ap_send, {}, _MESSAGE, {}, _AP),
+    Operation(
+        "querying_party_begin_setup",
+        _qp_begin,
+        {"seed": DATA},
+        {"he_public_keys": _MESSAGES, "offers": _MESSAGES},
+        {},
+        _QP,
+    ),
+    Operation("querying_party_finish_setup", _qp_finish, {"choices": _MESSAGES}, {}, {}, _QP),
+    Operation("querying_party_open_query", _qp_open, {"features": INTEGERS}, {"query": COUNT}, {}, _QP),
+    Operation("querying_party_request_layer", _qp_request_layer, {}, _MESSAGE, {}, _QP),
+    Operation("querying_party_choose_labels", _qp_choose, _MESSAGE, _MESSAGE, {}, _QP),
+    Operation("querying_party_evaluate_layer", _qp_evaluate, _MESSAGE, {}, {"share": INTEGERS}, _QP),
+    Operation(
+        "querying_party_request_release",
+        _qp_request_release,
+        {"seed": DATA},
+        _MESSAGE,
+        {"threshold_noise": INTEGER},
+        _QP,
+    ),
+    Operation(
+        "querying_party_finish_release",
+        _qp_finish_release,
+        _MESSAGE,
+        {"label": optional(COUNT), "answered_message": optional(DATA)},
+        {},
+        _QP,
+    ),
+    Operation("privacy_guardian_setup", _pg_setup, {"offer": DATA, "seed": DATA}, _MESSAGE, {"delta": DATA}, _PG),
+    Operation("privacy_guardian_open_query", _pg_open, {}, {"query": COUNT}, {}, _PG),
+    Operation(
+        "privacy_guardian_aggregate",
+        _pg_aggregate,
+        {"vote_shares": _MESSAGES},
+        {"inputs_digest": DATA},
+        {"total": INTEGERS},
+        _PG,
+    ),
+    Operation(
+        "privacy_guardian_release",
+        _pg_release,
+        {"receipt": RECEIPT, "message": DATA, "seed": DATA},
+        _MESSAGE,
+        {"class_noise": INTEGERS, "threshold_noise": INTEGER},
+        _PG,
+    ),
+    Operation("privacy_guardian_read_answered", _pg_read, _MESSAGE, {"answered": FLAG}, {}, _PG),
+)
+
+_REUSE = {"StateReuse", "Recovery"}
+SETUP_RECEIVES = {
+    "answering_party_finish_setup": MESSAGE_FAULTS | _REUSE | {"InvalidPoint", "Missing"},
+    "querying_party_finish_setup": MESSAGE_FAULTS | _REUSE | {"InvalidPoint", "Missing"},
+    "privacy_guardian_setup": MESSAGE_FAULTS | {"InvalidPoint"},
+    "answering_party_evaluate_layer": MESSAGE_FAULTS | _REUSE | {"OutOfRange"},
+    "querying_party_choose_labels": MESSAGE_FAULTS | _REUSE | {"OutOfRange"},
+    "answering_party_garble_layer": MESSAGE_FAULTS | _REUSE | {"Padding"},
+    "querying_party_evaluate_layer": MESSAGE_FAULTS | _REUSE | {"Padding"},
+    "privacy_guardian_aggregate": MESSAGE_FAULTS | _REUSE | {"OutOfRange", "Missing"},
+}
+RELEASE_RECEIVES = {
+    "privacy_guardian_release": MESSAGE_FAULTS | _REUSE | {"Padding", "ForeignReceipt"},
+    "querying_party_finish_release": MESSAGE_FAULTS | _REUSE | {"Padding"},
+}
+REALISED_RECEIVES = {
+    "privacy_guardian_release": MESSAGE_FAULTS | _REUSE | {"ForeignReceipt"},
+    "querying_party_finish_release": MESSAGE_FAULTS | _REUSE | {"Padding"},
+    "privacy_guardian_read_answered": MESSAGE_FAULTS | _REUSE | {"ForgedLabel"},
+}
+
+_PARAMS = {"session": SESSION}
+PLAIN = GroupType("PlainRelease", STEPS, _PARAMS, protocol_from, {**SETUP_RECEIVES, **RELEASE_RECEIVES})
+THRESHOLD = GroupType("ThresholdRelease", STEPS, _PARAMS, protocol_from, RELEASE_RECEIVES)
+REALISED = GroupType("RealisedRelease", STEPS, _PARAMS, protocol_from, REALISED_RECEIVES)

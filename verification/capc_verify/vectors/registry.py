@@ -1,0 +1,42 @@
+"""Which group types each vector file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from capc_verify.vectors.operation import GroupType
+from capc_verify.vectors.operations import (
+    accounts,
+    aggregation,
+    arithmetic,
+    circuits,
+    he,
+    noise,
+    payloads,
+    runs,
+    sessions,
+    steps,
+    two_party,
+)
+
+FILES: Mapping[str, tuple[GroupType, ...]] = {
+    "ring": (arithmetic.RING, arithmetic.FIXED_POINT),
+    "xof": (arithmetic.XOF,),
+    "session": (sessions.SESSIONS, sessions.HANDSHAKE),
+    "messages": (sessions.ENVELOPE, payloads.PAYLOADS),
+    "noise": (noise.NOISE,),
+    "circuits": (circuits.CIRCUITS,),
+    "oblivious_transfer": (two_party.TRANSFERS,),
+    "garbling": (two_party.GARBLING,),
+    "aggregation": (aggregation.AGGREGATION,),
+    "accounting": (accounts.ACCOUNTING,),
+    "protocol_plain": (steps.PLAIN,),
+    "protocol_threshold": (steps.THRESHOLD,),
+    "protocol_realised": (steps.REALISED,),
+    "run": (runs.RUNS,),
+    "he": (he.HE,),
+}
+"""By the stem of the file."""
+
+GROUP_TYPES: Mapping[str, GroupType] = {kind.name: kind for kinds in FILES.values() for kind in kinds}
+"""Every group type by its name."""

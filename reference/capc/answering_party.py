@@ -96,8 +96,8 @@ def answering_party_begin_setup(
     """Admits the model and publishes this party's mask key to every other answering party.
 
     Raises:
-        InputError: the model's architecture is not the one that the session declares, its fixed point is another one, or a sum
-            could wrap.
+        InputError: the model's architecture is not the one that the session declares, its fixed point is another one,
+            or a sum could wrap.
     """
     widths = session.parameters.widths
     if model.architecture != session.architecture(me):
@@ -150,8 +150,8 @@ def answering_party_finish_setup(
         )
     state.spend()
     prepared = tuple(
-        suite.linear.prepare(stage.operator, weights.rows)
-        for stage, weights in zip(state.model.architecture.stages, state.model.weights, strict=True)
+        suite.linear.prepare(stage.operator, layer.weights)
+        for stage, layer in zip(state.model.architecture.stages, state.model.layers, strict=True)
     )
     party = AnsweringParty(
         session, suite, me, state.model, prepared, public_key, garbler_key, pairwise_keys, next_query=1
@@ -194,7 +194,7 @@ def answering_party_evaluate_layer(
     mask = ring.uniform(source, stage.sums, width)
     # 2.
     share = stage.pool_share(state.values[stage.source], width)
-    biases = per_output(stage.operator, model.weights[state.layer].biases)
+    biases = per_output(stage.operator, model.layers[state.layer].biases)
     own_part = ring.add(suite.linear.multiply(prepared, share), biases, width)
     addend = ring.subtract(own_part, mask, width)
     with blamed_on(QUERYING_PARTY):

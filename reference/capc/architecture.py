@@ -156,25 +156,35 @@ def _problem(
     stage: StageShape, number: int, lengths: list[int], before: tuple[StageShape, ...], *, is_last: bool
 ) -> str | None:
     """Why a stage does not fit the values before it, or None."""
+    if is_last != (stage.activation is Activation.VOTE):
+        return f"has the activation {stage.activation.value}: the last stage, and no other, votes"
+    return _problem_of_inputs(stage, number, lengths, before) or _problem_of_pools(stage)
+
+
+def _problem_of_inputs(
+    stage: StageShape, number: int, lengths: list[int], before: tuple[StageShape, ...]
+) -> str | None:
     if not 0 <= stage.source <= number or any(not 0 <= skip <= number for skip in stage.skips):
         return f"takes values {(stage.source, *stage.skips)}: choose from 0 to {number}"
     if stage.source != QUERY and before[stage.source - 1].activation is Activation.NONE:
         return f"operates on value {stage.source}, which are sums: give its stage an activation"
     if stage.inputs != lengths[stage.source]:
         return f"takes {stage.inputs} inputs, value {stage.source} has {lengths[stage.source]}"
-    if stage.sum_pool is not None and stage.sum_pool.outputs != stage.operator.inputs:
-        return f"its operator takes {stage.operator.inputs} inputs, its pool gives {stage.sum_pool.outputs}"
     for skip in stage.skips:
         if lengths[skip] != stage.sums:
             return f"has {stage.sums} sums and adds value {skip} of length {lengths[skip]}"
+    return None
+
+
+def _problem_of_pools(stage: StageShape) -> str | None:
+    if stage.sum_pool is not None and stage.sum_pool.outputs != stage.operator.inputs:
+        return f"its operator takes {stage.operator.inputs} inputs, its pool gives {stage.sum_pool.outputs}"
     if (stage.max_pool is None) != (stage.activation is not Activation.RELU_MAX_POOL):
         return f"has the activation {stage.activation.value}: give windows exactly for relu_max_pool"
     if stage.max_pool is not None and stage.max_pool.inputs != stage.sums:
         return f"has {stage.sums} sums and pools {stage.max_pool.inputs}"
     if stage.max_pool is not None and _has_empty_window(stage.max_pool):
         return "has a pool with a window that lies in the padding only: choose a smaller padding"
-    if is_last != (stage.activation is Activation.VOTE):
-        return f"has the activation {stage.activation.value}: the last stage, and no other, votes"
     return None
 
 

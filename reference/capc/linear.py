@@ -22,8 +22,8 @@ class LinearScheme(Protocol):
     """Encrypted evaluation of a linear operator over Z_{2^l}, exact.
 
     The key holder (querying party) learns W x + addend mod 2^l and the operator, and nothing else; the
-    evaluator (answering party) learns the operator. Payload functions raise :class:`InvalidPayloadError` on bytes that a
-    correct peer cannot have sent. Keys and prepared weights are opaque objects of the scheme.
+    evaluator (answering party) learns the operator. Payload functions raise :class:`InvalidPayloadError` on bytes that
+    a correct peer cannot have sent. Keys and prepared weights are opaque objects of the scheme.
     """
 
     def generate_keys(self) -> tuple[object, bytes]:

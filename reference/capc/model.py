@@ -1,7 +1,7 @@
 """A quantised model: its integers, its meaning in the clear, and its range analysis.
 
-The query and activations have f fraction bits, weights f, and biases and sums 2f. The last stage's sums, the logits, keep
-2f fraction bits: only their order matters.
+The query and activations have f fraction bits, weights f, and biases and sums 2f. The last stage's sums, the logits,
+keep 2f fraction bits: only their order matters.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from capc.operators import Matrix, apply, check_weights, per_output
 
 
 @dataclass(frozen=True, repr=False)
-class Weights:
-    """One stage's weights and biases. Secret to its answering party, except for the shape.
+class QuantisedLayer:
+    """The weights and biases of one stage. Secret to its answering party, except for the shape.
 
     Attributes:
-        rows: signed integers with f fraction bits; see :mod:`capc.operators`.
+        weights: rows of signed integers with f fraction bits; see :mod:`capc.operators`.
         biases: one per row, with 2f fraction bits.
     """
 
-    rows: Matrix
+    weights: Matrix
     biases: tuple[int, ...]
 
     def __repr__(self) -> str:
-        return f"<Weights of {len(self.rows)} rows>"
+        return f"<QuantisedLayer of {len(self.weights)} rows>"
 
 
 @dataclass(frozen=True)
@@ -40,26 +40,31 @@ class QuantisedModel:
     """
 
     architecture: Architecture
-    weights: tuple[Weights, ...]
+    layers: tuple[QuantisedLayer, ...]
     fraction_bits: int
 
     def __post_init__(self) -> None:
-        if len(self.weights) != len(self.architecture.stages):
-            raise InputError(f"{len(self.weights)} weights for {len(self.architecture.stages)} stages: give one each")
-        for number, (stage, weights) in enumerate(zip(self.architecture.stages, self.weights, strict=True)):
-            check_weights(stage.operator, weights.rows)
-            if len(weights.biases) != stage.operator.rows:
-                raise InputError(f"stage {number} has {len(weights.biases)} biases: give {stage.operator.rows}")
+        if len(self.layers) != len(self.architecture.stages):
+            raise InputError(f"{len(self.layers)} layers for {len(self.architecture.stages)} stages: give one each")
+        for number, (stage, layer) in enumerate(zip(self.architecture.stages, self.layers, strict=True)):
+            check_weights(stage.operator, layer.weights)
+            if len(layer.biases) != stage.operator.rows:
+                raise InputError(f"stage {number} has {len(layer.biases)} biases: give {stage.operator.rows}")
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Lengths of all values: features, what each stage makes, and last the classes."""
+        return (self.architecture.inputs, *(stage.outputs for stage in self.architecture.stages))
 
     def logits(self, features: Sequence[int]) -> list[int]:
         """The model's integers on a quantised query, in the clear."""
         values = [list(features)]
-        for number, (stage, weights) in enumerate(zip(self.architecture.stages, self.weights, strict=True)):
+        for number, (stage, layer) in enumerate(zip(self.architecture.stages, self.layers, strict=True)):
             source = values[stage.source]
             if stage.sum_pool is not None:
                 source = stage.sum_pool.apply(source)
-            sums = apply(stage.operator, weights.rows, source)
-            sums = [total + bias for total, bias in zip(sums, per_output(stage.operator, weights.biases), strict=True)]
+            sums = apply(stage.operator, layer.weights, source)
+            sums = [total + bias for total, bias in zip(sums, per_output(stage.operator, layer.biases), strict=True)]
             for scaled in self.architecture.skipped(number, values, self.fraction_bits):
                 sums = [total + skipped for total, skipped in zip(sums, scaled, strict=True)]
             values.append(self._activate(stage, sums))
@@ -80,13 +85,13 @@ class QuantisedModel:
             InputError: names the stage, the bits it needs and the remedy.
         """
         bounds = [[1 << self.fraction_bits] * self.architecture.inputs]
-        for number, (stage, weights) in enumerate(zip(self.architecture.stages, self.weights, strict=True)):
+        for number, (stage, layer) in enumerate(zip(self.architecture.stages, self.layers, strict=True)):
             source = bounds[stage.source]
             if stage.sum_pool is not None:
                 source = stage.sum_pool.apply(source)
-            magnitudes = tuple(tuple(map(abs, row)) for row in weights.rows)
+            magnitudes = tuple(tuple(map(abs, row)) for row in layer.weights)
             sums = apply(stage.operator, magnitudes, source)
-            biases = per_output(stage.operator, weights.biases)
+            biases = per_output(stage.operator, layer.biases)
             sums = [total + abs(bias) for total, bias in zip(sums, biases, strict=True)]
             for scaled in self.architecture.skipped(number, bounds, self.fraction_bits):
                 sums = [total + skipped for total, skipped in zip(sums, scaled, strict=True)]
@@ -99,13 +104,13 @@ class QuantisedModel:
             bounds.append(self._activate(stage, sums))
 
 
-def dense_model(layers: Sequence[Weights], fraction_bits: int) -> QuantisedModel:
+def dense_model(layers: Sequence[QuantisedLayer], fraction_bits: int) -> QuantisedModel:
     """A fully connected network with ReLUs, from its weights.
 
     Raises:
         InputError: there is no layer, or a layer's inputs are not the outputs of the one before.
     """
-    if not layers or not all(layer.rows and layer.rows[0] for layer in layers):
+    if not layers or not all(layer.weights and layer.weights[0] for layer in layers):
         raise InputError("a fully connected model needs at least one layer, and weights with rows and columns")
-    sizes = (len(layers[0].rows[0]), *(len(layer.rows) for layer in layers))
+    sizes = (len(layers[0].weights[0]), *(len(layer.weights) for layer in layers))
     return QuantisedModel(dense_architecture(sizes), tuple(layers), fraction_bits)

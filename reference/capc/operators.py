@@ -143,7 +143,7 @@ class Convolution:
             raise InputError(f"{self.out_channels} output channels in {self.groups} groups: choose 1 or more")
         if self.grid.channels % self.groups or self.out_channels % self.groups:
             raise InputError(
-                f"{self.grid.channels} and {self.out_channels} channels in {self.groups} groups: choose a common divisor"
+                f"{self.grid.channels} and {self.out_channels} channels, {self.groups} groups: choose a common divisor"
             )
 
     @property

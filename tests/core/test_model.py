@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc.errors import InputError
-from capc.model import QuantisedLayer, QuantisedModel
+from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from support.builders import models, queries
 
 SIZES = st.lists(st.integers(1, 4), min_size=2, max_size=4)
@@ -53,7 +53,7 @@ def test_no_sum_of_an_admitted_model_leaves_the_range(
 @given(st.lists(st.integers(-50, 50), min_size=1, max_size=4), st.integers(-300, 300), st.integers(0, 3))
 def test_range_analysis_of_a_layer_is_tight(weights: list[int], bias: int, fraction: int) -> None:
     """The bound is reached by the features +-1 with the signs of the weights: refused exactly when it is too large."""
-    model = QuantisedModel((QuantisedLayer((tuple(weights),), (bias,)),), fraction)
+    model = dense_model((QuantisedLayer((tuple(weights),), (bias,)),), fraction)
     one = 1 << fraction
     largest = max(abs(model.logits(list(corner))[0]) for corner in itertools.product((-one, one), repeat=len(weights)))
     for logit_bits in range(3, 20):
@@ -68,7 +68,7 @@ def test_range_analysis_of_a_layer_is_tight(weights: list[int], bias: int, fract
 @pytest.mark.req("CAPC-PARAM-030")
 @pytest.mark.parametrize(("weight", "admitted"), [(255, True), (-255, True), (256, False), (-256, False)])
 def test_one_above_the_bound_is_refused(weight: int, admitted: bool) -> None:
-    model = QuantisedModel((QuantisedLayer(((weight, 0),), (0,)),), 2)
+    model = dense_model((QuantisedLayer(((weight, 0),), (0,)),), 2)
     assert (abs(weight) * 4 < 1 << 10) is admitted
     if admitted:
         model.check_ranges(12)
@@ -80,11 +80,11 @@ def test_one_above_the_bound_is_refused(weight: int, admitted: bool) -> None:
 def test_second_layer_is_named_and_its_bound_is_reached() -> None:
     """Hidden unit: 4 * 4 + 0 = 16, truncated to 4; logit: 256 * 4 = 1024 = 2^(12 - 2), one too many."""
     hidden = QuantisedLayer(((4,),), (0,))
-    model = QuantisedModel((hidden, QuantisedLayer(((256,), (0,)), (0, 0))), 2)
+    model = dense_model((hidden, QuantisedLayer(((256,), (0,)), (0, 0))), 2)
     assert model.logits([4]) == [1024, 0]
     with pytest.raises(InputError, match="layer 1 of the model needs 13 bits"):
         model.check_ranges(12)
-    smaller = QuantisedModel((hidden, QuantisedLayer(((255,), (0,)), (3, 0))), 2)
+    smaller = dense_model((hidden, QuantisedLayer(((255,), (0,)), (3, 0))), 2)
     assert smaller.logits([4]) == [1023, 0]
     smaller.check_ranges(12)
 
@@ -92,7 +92,7 @@ def test_second_layer_is_named_and_its_bound_is_reached() -> None:
 @pytest.mark.req("CAPC-PARAM-042")
 @given(st.integers(-(1 << 20), 1 << 20), st.integers(0, 10))
 def test_truncation_floors_and_cuts_negatives(z: int, fraction: int) -> None:
-    model = QuantisedModel((QuantisedLayer(((0,),), (z,)), QuantisedLayer(((1,),), (0,))), fraction)
+    model = dense_model((QuantisedLayer(((0,),), (z,)), QuantisedLayer(((1,),), (0,))), fraction)
     expected = 0 if z < 0 else Fraction(z, 1 << fraction).__floor__()
     assert model.logits([0]) == [expected]
 
@@ -113,14 +113,14 @@ def test_malformed_layers_are_refused(weights: tuple[tuple[int, ...], ...], bias
 
 def test_malformed_models_are_refused() -> None:
     with pytest.raises(InputError, match="without layers"):
-        QuantisedModel((), 2)
+        dense_model((), 2)
     two_to_one, two_to_two = QuantisedLayer(((1, 1),), (0,)), QuantisedLayer(((1, 1), (1, 1)), (0, 0))
     with pytest.raises(InputError, match="layer 1 takes 2 inputs, gets 1"):
-        QuantisedModel((two_to_one, two_to_two), 2)
+        dense_model((two_to_one, two_to_two), 2)
     with pytest.raises(ValueError, match="shorter"):
-        QuantisedModel((two_to_two,), 2).logits([1])
+        dense_model((two_to_two,), 2).logits([1])
 
 
 def test_a_model_shows_its_shape_only() -> None:
-    model = QuantisedModel((QuantisedLayer(((987654, -987654),), (123456,)),), 2)
-    assert repr(model) == "QuantisedModel(layers=(<QuantisedLayer 2->1>,), fraction_bits=2)"
+    model = dense_model((QuantisedLayer(((987654, -987654),), (123456,)),), 2)
+    assert repr(model) == "dense_model(layers=(<QuantisedLayer 2->1>,), fraction_bits=2)"

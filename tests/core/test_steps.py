@@ -18,7 +18,7 @@ from capc.answering_party import (
 from capc.circuits.vote import one_hot_argmax
 from capc.errors import InputError
 from capc.messages import MessageType
-from capc.model import QuantisedLayer, QuantisedModel
+from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.parties import answering_party
 from capc.privacy_guardian import Aggregated
 from capc.querying_party import (
@@ -201,7 +201,7 @@ def test_one_hot_of_one_class_and_of_equals() -> None:
 
 def test_an_answering_party_with_a_biased_layer_votes_by_its_features() -> None:
     """By hand: scores are x0, x1 and 3 quarters; features are quarters."""
-    model = QuantisedModel((QuantisedLayer(((4, 0), (0, 4), (0, 0)), (0, 0, 12)),), 2)
+    model = dense_model((QuantisedLayer(((4, 0), (0, 4), (0, 0)), (0, 0, 12)),), 2)
     chosen = [constant_model(SIZES[0], 2, 2), model, constant_model(SIZES[2], 2, 2)]
     driver = fork("plain", chosen, suite=with_noise("plain", [[1, 2, 0], [2, 1, 0]]))
     assert [driver.run_query([4, 3]).label for _ in range(2)] == [2, 0]
@@ -213,4 +213,4 @@ def model_two_layers(last: QuantisedModel) -> QuantisedModel:
     """The same scores behind two layers that pass features through a ReLU."""
     through = QuantisedLayer(((4, 0), (0, 4), (0, 0)), (0, 0, 0))
     again = QuantisedLayer(((4, 0, 0), (0, 4, 0)), (0, 0))
-    return QuantisedModel((through, again, *last.layers), 2)
+    return dense_model((through, again, *last.layers), 2)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from capc.accounting import Account
 from capc.linear import LinearScheme
-from capc.model import QuantisedLayer, QuantisedModel
+from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.noise.mechanism import ReleaseMechanisms
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
 from capc.protocol import Collaboration, Observer
@@ -131,7 +131,7 @@ def cases(draw, mode: str, logit_bits=st.integers(8, 20)) -> Case:
     for _ in range(num_answering):
         hidden = draw(st.lists(st.integers(1, 2), max_size=2))
         sizes = (num_features, *hidden, num_classes)
-        models.append(QuantisedModel(draw(layers(1 << (width - 2), fraction_bits, sizes)), fraction_bits))
+        models.append(dense_model(draw(layers(1 << (width - 2), fraction_bits, sizes)), fraction_bits))
     participants = make_participants([model.layer_sizes for model in models])
     session_id = draw(st.binary(min_size=32, max_size=32))
     one = 1 << fraction_bits

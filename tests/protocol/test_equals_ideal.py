@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from capc.he import BfvLinear
 from capc.ideal import ideal_functionality
 from capc.linear import IdealLinear
-from capc.model import QuantisedLayer, QuantisedModel
+from capc.model import QuantisedLayer, dense_model
 from capc.noise.release_noise import ReleaseNoise
 from capc.parameters import Charge, NoiseName, Parameters, ParameterSet
 from capc.protocol import Collaboration
@@ -73,7 +73,7 @@ def collaboration_with(logits, *, widths="default", sigma="1/4", threshold=None,
     parameters = make_parameters(ParameterSet.named(widths), policy, num_classes, num_features=1)
     session = make_session(parameters, num_answering=len(logits))
     models = [
-        QuantisedModel((QuantisedLayer(((0,),) * num_classes, tuple(row)),), parameters.widths.fraction_bits)
+        dense_model((QuantisedLayer(((0,),) * num_classes, tuple(row)),), parameters.widths.fraction_bits)
         for row in logits
     ]
     suite = reference_suite(parameters, linear or IdealLinear(parameters.widths.logit_bits))

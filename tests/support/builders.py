@@ -11,8 +11,9 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from capc.accounting import Account
+from capc.architecture import dense_architecture
 from capc.circuits.builder import Circuit, Gate, Operation
-from capc.model import QuantisedLayer, QuantisedModel
+from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.noise.mechanism import CostUnit, ReleaseMechanisms
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
@@ -78,7 +79,7 @@ def identity(party: Party) -> bytes:
 def make_participants(layer_sizes: Sequence[tuple[int, ...]]) -> tuple[Participant, ...]:
     """Querying party, one answering party per entry, and guardian."""
     answering = [
-        Participant(answering_party(i), identity(answering_party(i)), sizes)
+        Participant(answering_party(i), identity(answering_party(i)), dense_architecture(sizes))
         for i, sizes in enumerate(layer_sizes, start=1)
     ]
     return (
@@ -115,7 +116,7 @@ def constant_model(sizes: Sequence[int], winner: int, fraction_bits: int, streng
     ]
     biases = tuple(strength if c == winner else 0 for c in range(sizes[-1]))
     layers[-1] = QuantisedLayer(layers[-1].weights, biases)
-    return QuantisedModel(tuple(layers), fraction_bits)
+    return dense_model(tuple(layers), fraction_bits)
 
 
 @st.composite
@@ -134,7 +135,7 @@ def models(draw: st.DrawFn, sizes: Sequence[int], fraction_bits: int, logit_bits
             (sum(abs(w) * bound for w, bound in zip(row, bounds, strict=True)) + abs(bias)) >> fraction_bits
             for row, bias in zip(rows, biases, strict=True)
         ]
-    return QuantisedModel(tuple(layers), fraction_bits)
+    return dense_model(tuple(layers), fraction_bits)
 
 
 def queries(num_features: int, fraction_bits: int) -> st.SearchStrategy[list[int]]:

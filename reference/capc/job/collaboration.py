@@ -23,7 +23,7 @@ def open_collaboration(parameters: Parameters, models: Sequence[QuantisedModel],
     All of its randomness, the session id included, comes from the operating system (CAPC-RUN-002).
     """
     answering = [
-        Participant(answering_party(index), _identity(answering_party(index)), model.layer_sizes)
+        Participant(answering_party(index), _identity(answering_party(index)), model.architecture)
         for index, model in enumerate(models, start=1)
     ]
     participants = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from capc import fixed_point
 from capc.learning.training import FloatModel
-from capc.model import QuantisedLayer, QuantisedModel
+from capc.model import QuantisedLayer, QuantisedModel, dense_model
 
 
 def quantise(model: FloatModel, fraction_bits: int) -> QuantisedModel:
@@ -19,4 +19,4 @@ def quantise(model: FloatModel, fraction_bits: int) -> QuantisedModel:
     for weight, bias in zip(model.weights, model.biases, strict=True):
         rows = tuple(tuple(fixed_point.quantise(row.tolist(), fraction_bits)) for row in weight)
         layers.append(QuantisedLayer(rows, tuple(fixed_point.quantise(bias.tolist(), 2 * fraction_bits))))
-    return QuantisedModel(tuple(layers), fraction_bits)
+    return dense_model(tuple(layers), fraction_bits)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from capc import answering_party, querying_party, ring, sharing
-from capc.linear import LayerShape, LinearScheme
+from capc.querying_party import AwaitingResponse
 from capc.randomness import RandomSource, Seed
 from capc_verify.faults.patching import State, replace_everywhere, with_altered_state, with_suite
 
@@ -54,7 +54,7 @@ def reused_mask() -> None:
     def alter(state: State) -> State:
         if state.layer < len(state.party.model.layers) - 1:
             return state
-        again = iter(state.mask)
+        again = iter(state.sums)
         expand = state.party.suite.expand
         return with_suite(
             state, expand=lambda seed, label: _FirstDraws(lambda _: next(again, None), expand(seed, label))
@@ -84,28 +84,16 @@ def separate_rounding() -> None:
     """Each party rounds its share of the logits on its own, instead of the model's owner rounding the logits."""
 
     def round_mask(state: State) -> State:
-        return replace(state, mask=_rounded(state.mask))
+        return replace(state, sums=_rounded(state.sums))
 
-    def round_seen(state: State) -> State:
-        return with_suite(state, linear=_RoundingLinear(state.party.suite.linear))
+    read = querying_party._read_sums
+
+    def round_seen(state: AwaitingResponse, response: bytes) -> list[int]:
+        return list(_rounded(read(state, response)))
 
     garble = answering_party.answering_party_garble_layer
-    choose = querying_party.querying_party_choose_labels
     replace_everywhere(garble, with_altered_state(garble, round_mask))
-    replace_everywhere(choose, with_altered_state(choose, round_seen))
-
-
-class _RoundingLinear:
-    """A linear scheme that rounds what it decrypts."""
-
-    def __init__(self, correct: LinearScheme) -> None:
-        self._correct = correct
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._correct, name)
-
-    def decrypt(self, secret_key: object, shape: LayerShape, response: bytes) -> list[int]:
-        return list(_rounded(self._correct.decrypt(secret_key, shape, response)))
+    replace_everywhere(read, round_seen)
 
 
 def _rounded(values: Sequence[int]) -> tuple[int, ...]:

@@ -136,6 +136,21 @@ def choice(enum: type[StrEnum]) -> Kind:
     return Kind(_plain({"enum": [entry.value for entry in enum]}), enum, lambda entry: entry.value)
 
 
+def constant(text: str) -> Kind:
+    """A field that says which of several objects this is."""
+    return Kind(_plain({"const": text}), _identity, _identity)
+
+
+def one_of(*variants: Mapping[str, Kind]) -> Kind:
+    """An object with exactly the fields of one variant; the variants differ in the constant `kind`."""
+    kinds = {fields["kind"].schema(IN)["const"]: record(fields) for fields in variants}
+    return Kind(
+        lambda place: {"oneOf": [kind.schema(place) for kind in kinds.values()]},
+        lambda value: kinds[value["kind"]].read(value),
+        lambda value: kinds[value["kind"]].write(value),
+    )
+
+
 def many(kind: Kind) -> Kind:
     """A list."""
     return Kind(

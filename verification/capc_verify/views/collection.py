@@ -9,7 +9,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from capc.costs import Step
-from capc.linear import IdealLinear, LayerShape
+from capc.linear import IdealLinear
+from capc.operators import Operator
 from capc.parties import QUERYING_PARTY, Party
 from capc.two_party import Chosen, Evaluation, IdealTwoParty
 
@@ -48,9 +49,9 @@ class NotedLinear(IdealLinear):
 
     note: Note = field(kw_only=True)
 
-    def decrypt(self, secret_key: object, shape: LayerShape, response: bytes) -> list[int]:
+    def decrypt(self, secret_key: object, operator: Operator, response: bytes) -> list[int]:
         """As the base class; the result is part of the querying party's view."""
-        result = super().decrypt(secret_key, shape, response)
+        result = super().decrypt(secret_key, operator, response)
         self.note(QUERYING_PARTY, ("decrypted", tuple(result)))
         return result
 

@@ -12,7 +12,7 @@ from itertools import product
 
 from capc.accounting import Account, Receipt
 from capc.errors import ParameterError
-from capc.model import QuantisedLayer, QuantisedModel
+from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.noise.mechanism import CostUnit, ReleaseMechanisms
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
@@ -136,10 +136,10 @@ def toy_mechanisms(parameters: ToyParameters) -> ReleaseMechanisms:
 def toy_session(parameters: Parameters, models: Sequence[QuantisedModel]) -> Session:
     """A session in which each model has an answering party."""
     parties = [QUERYING_PARTY, *(answering_party(i + 1) for i in range(len(models))), PRIVACY_GUARDIAN]
-    sizes = [(), *(model.layer_sizes for model in models), ()]
+    shapes = [None, *(model.architecture for model in models), None]
     participants = tuple(
-        Participant(party, bytes([number]) * 32, widths)
-        for number, (party, widths) in enumerate(zip(parties, sizes, strict=True))
+        Participant(party, bytes([number]) * 32, shape)
+        for number, (party, shape) in enumerate(zip(parties, shapes, strict=True))
     )
     return Session(parameters, bytes(32), participants)
 
@@ -171,7 +171,7 @@ class ToyAccount(Account):
 def linear_model(*rows: tuple[int, int]) -> QuantisedModel:
     """A model without a hidden layer: for each class (weight, bias), with |weight| + |bias| <= 1."""
     layer = QuantisedLayer(tuple((weight,) for weight, _ in rows), tuple(bias for _, bias in rows))
-    return QuantisedModel((layer,), fraction_bits=0)
+    return dense_model((layer,), fraction_bits=0)
 
 
 def all_linear_models() -> Iterator[QuantisedModel]:
@@ -184,4 +184,4 @@ def all_linear_models() -> Iterator[QuantisedModel]:
 def hidden_model(hidden: tuple[int, int], *rows: tuple[int, int]) -> QuantisedModel:
     """A model with one hidden ReLU unit: (weight, bias) of the unit, then of each class."""
     first = QuantisedLayer(((hidden[0],),), (hidden[1],))
-    return QuantisedModel((first, linear_model(*rows).layers[0]), fraction_bits=0)
+    return dense_model((first, linear_model(*rows).layers[0]), fraction_bits=0)

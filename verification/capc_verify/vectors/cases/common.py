@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from capc.architecture import dense_architecture
 from capc.messages import HEADER
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
@@ -79,8 +80,8 @@ def toy_session(source: Source, release: ReleasePolicy, name: str = "session") -
         source.draw(f"{name}/session_id", 32),
         (
             Participant(QUERYING_PARTY, identities[0]),
-            Participant(answering_party(1), identities[1], TOY_LAYERS[0]),
-            Participant(answering_party(2), identities[2], TOY_LAYERS[1]),
+            Participant(answering_party(1), identities[1], dense_architecture(TOY_LAYERS[0])),
+            Participant(answering_party(2), identities[2], dense_architecture(TOY_LAYERS[1])),
             Participant(PRIVACY_GUARDIAN, identities[3]),
         ),
     )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capc.he.context import HeContext, context_for
-from capc.linear import multiply
+from capc.operators import Dense, multiply
 from capc.parameters import ParameterSet
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.bfv import FixedKey
@@ -108,7 +108,7 @@ def _given_request(group: GroupBuilder, key: FixedKey) -> None:
         test = group.test(f"evaluate_{name}", "The given request under the given keys.", _EXACT)
         layer: dict[str, Any] = {"weights": matrix, "addend": addend, "seed": test.seed()}
         found = test.run("he_evaluate", **fields, **layer)["results"]
-        product = zip(multiply(matrix, _VECTOR, width), addend, strict=True)
+        product = zip(multiply(Dense(2, 3), matrix, _VECTOR, width), addend, strict=True)
         expect_equal(found, [(value + added) % (1 << width) for value, added in product], test.name)
     payloads = {"request": request, "public_key": public_key}
     for what, payload in payloads.items():
@@ -134,6 +134,6 @@ def _round_trips(group: GroupBuilder, widths: ParameterSet) -> None:
         vector = group.source.elements(f"{test.name}/vector", inputs, width)
         addend = group.source.elements(f"{test.name}/addend", outputs, width)
         found = test.run("he_round_trip", weights=matrix, vector=vector, addend=addend, seed=test.seed())
-        product = zip(multiply(matrix, vector, width), addend, strict=True)
+        product = zip(multiply(Dense(inputs, outputs), matrix, vector, width), addend, strict=True)
         expected = [(value + added) % (1 << width) for value, added in product]
         expect_equal(found["results"], expected, test.name)

@@ -153,7 +153,7 @@ class HonestSession:
         name = f"{number}_{peer.index}"
         state = f"request_{name}_0"
         self.step("answering_party_open_query", peer, [f"{peer}_{number}"], [f"{peer}_{number + 1}", state])
-        layers = len(self.session.layer_sizes(peer)) - 1
+        layers = len(self.session.architecture(peer).stages)
         for layer in range(layers):
             here, following = f"{name}_{layer}", f"{name}_{layer + 1}"
             is_last = layer == layers - 1

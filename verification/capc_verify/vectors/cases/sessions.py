@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from capc import primitives
+from capc.architecture import dense_architecture
 from capc.handshake import hello
 from capc.messages import HEADER, Envelope, MessageType
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
@@ -115,11 +116,11 @@ def _short_id(document: _Document) -> None:
 
 
 def _model_of_guardian(document: _Document) -> None:
-    document["participants"][3]["layer_sizes"] = [2, 3]
+    document["participants"][3]["architecture"] = dense_architecture((2, 3)).document()
 
 
 def _other_classes(document: _Document) -> None:
-    document["participants"][1]["layer_sizes"] = [2, 2, 4]
+    document["participants"][1]["architecture"] = dense_architecture((2, 2, 4)).document()
 
 
 def _narrow_votes(document: _Document) -> None:
@@ -169,7 +170,7 @@ def _foreign_hellos(group: GroupBuilder, made: Session, sender: Party, receiver:
         ("sigma", '"sigma":"2"', '"sigma":"3"'),
         ("classes", '"num_classes":3', '"num_classes":4'),
         ("spec_version", '"spec_version":"0.1.0"', '"spec_version":"0.2.0"'),
-        ("layer_width", "[2,2,3]", "[2,4,3]"),
+        ("layer_width", '"outputs":2', '"outputs":4'),
         ("session_id", f'"session_id":"{made.session_id.hex()[:2]}', '"session_id":"00'),
         ("identity", made.participants[1].identity.hex(), made.participants[1].identity.hex()[::-1]),
         ("fewer_participants", document[document.index('{"identity') : document.index("},{") + 2], ""),

@@ -14,7 +14,7 @@ from capc.he import BfvLinear
 from capc.he.context import HeContext, context_for
 from capc.he.keys import SecretKey
 from capc.he.serialisation import make_plaintext, read_secret_key
-from capc.linear import LayerShape
+from capc.operators import Dense
 from capc.parameters import ParameterSet
 from capc.randomness import Seed, XofSource
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
@@ -57,8 +57,8 @@ def transformed_key(context: HeContext, coefficients: list[int]) -> NDArray[np.u
     return read_secret_key(secret_key(context, coefficients), len(context.key_primes), context.degree)
 
 
-def _shape(call: Call) -> LayerShape:
-    return LayerShape(call["inputs"], call["outputs"])
+def _shape(call: Call) -> Dense:
+    return Dense(call["inputs"], call["outputs"])
 
 
 def _matrix(call: Call) -> tuple[tuple[int, ...], ...]:
@@ -87,21 +87,21 @@ def _decrypt(call: Call) -> Result:
 
 def _evaluate(call: Call) -> Result:
     scheme, matrix = BfvLinear(call.environment), _matrix(call)
-    shape = LayerShape(len(matrix[0]), len(matrix))
+    shape = Dense(len(matrix[0]), len(matrix))
     public_key = scheme.read_public_key(call["public_key"])
     response = scheme.evaluate(
-        public_key, scheme.prepare(matrix), call["request"], call["addend"], XofSource(Seed(call["seed"]), b"he")
+        public_key, scheme.prepare(shape, matrix), call["request"], call["addend"], XofSource(Seed(call["seed"]), b"he")
     )
     return Result({"results": scheme.decrypt(_key(call), shape, response)})
 
 
 def _round_trip(call: Call) -> Result:
     scheme, matrix = BfvLinear(call.environment), _matrix(call)
-    shape = LayerShape(len(matrix[0]), len(matrix))
+    shape = Dense(len(matrix[0]), len(matrix))
     key, payload = scheme.generate_keys()
     request = scheme.encrypt(key, shape, call["vector"])
     source = XofSource(Seed(call["seed"]), b"he")
-    public_key, prepared = scheme.read_public_key(payload), scheme.prepare(matrix)
+    public_key, prepared = scheme.read_public_key(payload), scheme.prepare(shape, matrix)
     response = scheme.evaluate(public_key, prepared, request, call["addend"], source)
     return Result({"results": scheme.decrypt(key, shape, response)})
 

@@ -10,7 +10,7 @@ from capc import answering_party as ap
 from capc import privacy_guardian as pg
 from capc import querying_party as qp
 from capc.linear import IdealLinear
-from capc.model import QuantisedLayer, QuantisedModel
+from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.parties import Party, Role
 from capc.session import Session
 from capc.suite import Suite, reference_suite
@@ -43,7 +43,7 @@ def model_from(fields: Mapping[str, Any]) -> QuantisedModel:
     layers = tuple(
         QuantisedLayer(tuple(map(tuple, layer["weights"])), tuple(layer["biases"])) for layer in fields["layers"]
     )
-    return QuantisedModel(layers, fields["fraction_bits"])
+    return dense_model(layers, fields["fraction_bits"])
 
 
 def _me(call: Call) -> Party:
@@ -77,12 +77,13 @@ def _ap_open(call: Call) -> Result:
 
 def _ap_evaluate(call: Call) -> Result:
     state, message = ap.answering_party_evaluate_layer(call.states[0], call["message"], call["seed"])
-    return Result({"message": message}, (state,), {"mask": list(state.mask)})
+    mask = state.sums if isinstance(state, ap.AwaitingColumns) else state.values[-1]
+    return Result({"message": message}, (state,), {"mask": list(mask)})
 
 
 def _ap_garble(call: Call) -> Result:
     state, message = ap.answering_party_garble_layer(call.states[0], call["message"], call["seed"])
-    fresh = state.vote_share if isinstance(state, ap.VoteReady) else state.input_share
+    fresh = state.vote_share if isinstance(state, ap.VoteReady) else state.values[-1]
     return Result({"message": message}, (state,), {"fresh_share": list(fresh)})
 
 

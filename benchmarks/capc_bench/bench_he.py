@@ -1,77 +1,45 @@
-"""The HE layer: each side of one fully connected layer. Run with ``pytest benchmarks/capc_bench/bench_he.py``.
+"""The HE layer: each side of one linear operator. Run with ``pytest benchmarks/capc_bench/bench_he.py``.
 
-Bytes of a request and a response are recorded next to the times.
+Bytes of a request and a response are recorded next to the times, and what the response's noise can tell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from itertools import pairwise
+from math import log2
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from capc import ring
 from capc.he import BfvLinear
-from capc.linear import LayerShape, LinearScheme, Matrix
+from capc.operators import Convolution, Dense, Grid, Operator
 from capc.parameters import ParameterSet
-from capc.randomness import XofSource, fresh_seed
+from capc_bench.bench_he_layer import Layer
 
-SHAPES = [LayerShape(64, 32), LayerShape(32, 10), LayerShape(784, 128)]
-WEIGHT_BITS = 14
-
-
-@dataclass
-class Layer:
-    """One layer between two parties, with every message that a benchmark may start from."""
-
-    scheme: LinearScheme
-    shape: LayerShape
-    weights: Matrix
-    vector: list[int]
-    addend: list[int]
-
-    def __post_init__(self) -> None:
-        self.secret_key, payload = self.scheme.generate_keys()
-        self.public_key = self.scheme.read_public_key(payload)
-        self.prepared = self.scheme.prepare(self.weights)
-        self.request = self.encrypt()
-        self.response = self.evaluate()
-
-    def encrypt(self) -> bytes:
-        """The querying party's request."""
-        return self.scheme.encrypt(self.secret_key, self.shape, self.vector)
-
-    def evaluate(self) -> bytes:
-        """The answering party's response, its blinding included."""
-        source = XofSource(fresh_seed(), b"bench")
-        return self.scheme.evaluate(self.public_key, self.prepared, self.request, self.addend, source)
-
-    def decrypt(self) -> list[int]:
-        """The querying party's result."""
-        return self.scheme.decrypt(self.secret_key, self.shape, self.response)
+OPERATORS: dict[str, Operator] = {
+    "64-32": Dense(64, 32),
+    "32-10": Dense(32, 10),
+    "784-128": Dense(784, 128),
+    "conv 5x5, 1x28x28 to 5": Convolution(Grid(1, 28, 28, (5, 5)), 5),
+    "conv 5x5 stride 2, 1x28x28 to 5": Convolution(Grid(1, 28, 28, (5, 5), stride=(2, 2), padding=(2, 2)), 5),
+    "conv 3x3, 16x8x8 to 16": Convolution(Grid(16, 8, 8, (3, 3), padding=(1, 1)), 16),
+    "conv 3x3, 3x32x32 to 16": Convolution(Grid(3, 32, 32, (3, 3), padding=(1, 1)), 16),
+    "depthwise 3x3, 32x8x8": Convolution(Grid(32, 8, 8, (3, 3), padding=(1, 1)), 32, 32),
+    "conv 1x1 stride 2, 16x16x16 to 32": Convolution(Grid(16, 16, 16, (1, 1), stride=(2, 2)), 32),
+}
 
 
-@pytest.fixture(params=["default", "test"])
+@pytest.fixture(params=["default", "fast"])
 def widths(request: pytest.FixtureRequest) -> ParameterSet:
     """The parameter set: N = 8192 or N = 4096."""
     return ParameterSet.named(request.param)
 
 
-@pytest.fixture(params=SHAPES, ids=lambda shape: f"{shape.inputs}-{shape.outputs}")
+@pytest.fixture(params=OPERATORS)
 def layer(request: pytest.FixtureRequest, widths: ParameterSet) -> Layer:
-    """A layer with uniform shares and weights below 2 at 12 fraction bits."""
-    shape: LayerShape = request.param
-    source = XofSource(fresh_seed(), b"layer")
-    half = 1 << (WEIGHT_BITS - 1)
-    rows = [[w - half for w in ring.uniform(source, shape.inputs, WEIGHT_BITS)] for _ in range(shape.outputs)]
-    return Layer(
-        scheme=BfvLinear(widths),
-        shape=shape,
-        weights=tuple(map(tuple, rows)),
-        vector=ring.uniform(source, shape.inputs, widths.logit_bits),
-        addend=ring.uniform(source, shape.outputs, widths.logit_bits),
-    )
+    """An operator with uniform shares and weights below 2 at 12 fraction bits."""
+    return Layer.random(BfvLinear(widths), OPERATORS[request.param], widths)
 
 
 def test_encrypt(benchmark: BenchmarkFixture, layer: Layer) -> None:
@@ -82,12 +50,44 @@ def test_evaluate(benchmark: BenchmarkFixture, layer: Layer) -> None:
     _measure(benchmark, layer, layer.evaluate)
 
 
+def test_prepare_blinding(benchmark: BenchmarkFixture, layer: Layer) -> None:
+    _measure(benchmark, layer, layer.blind)
+
+
+def test_evaluate_blinded(benchmark: BenchmarkFixture, layer: Layer) -> None:
+    _record(benchmark, layer)
+    benchmark.pedantic(layer.evaluate_blinded, setup=lambda: ((layer.blind(),), {}), rounds=20, warmup_rounds=1)  # type: ignore[no-untyped-call]
+
+
 def test_decrypt(benchmark: BenchmarkFixture, layer: Layer) -> None:
     _measure(benchmark, layer, layer.decrypt)
 
 
+def test_multiply_in_the_clear(benchmark: BenchmarkFixture, layer: Layer) -> None:
+    _measure(benchmark, layer, layer.multiply)
+
+
 def test_prepare(benchmark: BenchmarkFixture, layer: Layer) -> None:
-    _measure(benchmark, layer, lambda: layer.scheme.prepare(layer.weights))
+    _measure(benchmark, layer, lambda: layer.scheme.prepare(layer.operator, layer.weights))
+
+
+def test_all_in(benchmark: BenchmarkFixture, layer: Layer) -> None:
+    """Both sides of one query, blinding included."""
+    _measure(benchmark, layer, layer.query)
+
+
+@pytest.mark.parametrize("sizes", [(64, 32, 10), (784, 128, 10)], ids=lambda sizes: "-".join(map(str, sizes)))
+def test_all_layers_of_a_network(benchmark: BenchmarkFixture, widths: ParameterSet, sizes: tuple[int, ...]) -> None:
+    """Both sides of every layer of a fully connected network, blinding included; no two-party computation."""
+    scheme = BfvLinear(widths)
+    layers = [Layer.random(scheme, Dense(*pair), widths) for pair in pairwise(sizes)]
+    benchmark.extra_info["bytes"] = sum(len(layer.request) + len(layer.response) for layer in layers)
+
+    def query() -> None:
+        for layer in layers:
+            layer.query()
+
+    benchmark(query)
 
 
 def test_generate_keys(benchmark: BenchmarkFixture, widths: ParameterSet) -> None:
@@ -96,7 +96,13 @@ def test_generate_keys(benchmark: BenchmarkFixture, widths: ParameterSet) -> Non
     benchmark(scheme.generate_keys)
 
 
-def _measure(benchmark: BenchmarkFixture, layer: Layer, operation: Callable[[], object]) -> None:
+def _record(benchmark: BenchmarkFixture, layer: Layer) -> None:
     benchmark.extra_info["request bytes"] = len(layer.request)
     benchmark.extra_info["response bytes"] = len(layer.response)
+    distance = layer.scheme.statistical_distance(layer.prepared)
+    benchmark.extra_info["log2 of statistical distance"] = log2(distance)
+
+
+def _measure(benchmark: BenchmarkFixture, layer: Layer, operation: Callable[[], object]) -> None:
+    _record(benchmark, layer)
     benchmark(operation)

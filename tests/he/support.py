@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from capc.he import BfvLinear
-from capc.linear import LayerShape, Matrix
+from capc.operators import Dense, Matrix, Operator, apply
 from capc.parameters import ParameterSet
 from capc.randomness import Seed, XofSource
 
@@ -27,35 +27,49 @@ class Setting:
         source = self.source(label)
         return [source.bits(self.widths.logit_bits) for _ in range(count)]
 
-    def weights(self, shape: LayerShape, label: str, bits: int) -> Matrix:
+    def weights(self, operator: Operator, label: str, bits: int) -> Matrix:
         """Uniform signed weights of ``bits`` bits, the same for the same label."""
         source = self.source(label)
         half = 1 << (bits - 1)
-        return tuple(tuple(source.bits(bits) - half for _ in range(shape.inputs)) for _ in range(shape.outputs))
+        return tuple(tuple(source.bits(bits) - half for _ in range(operator.columns)) for _ in range(operator.rows))
 
     def source(self, label: str) -> XofSource:
         """A reproducible source."""
         return XofSource(Seed(bytes(32)), label.encode())
 
-    def run(self, weights: Matrix, vector: list[int], addend: list[int], label: str = "flooding") -> list[int]:
-        """Encrypt, evaluate, decrypt; lengths are checked on the way."""
-        scheme, shape = self.scheme, LayerShape(len(weights[0]), len(weights))
-        request = scheme.encrypt(self.secret_key, shape, vector)
-        assert len(request) == scheme.request_length(shape)
-        response = scheme.evaluate(self.public_key, scheme.prepare(weights), request, addend, self.source(label))
-        assert len(response) == scheme.response_length(shape)
-        return scheme.decrypt(self.secret_key, shape, response)
+    def prepare_dense(self, weights: Matrix) -> Any:
+        """The weights of a fully connected layer."""
+        return self.scheme.prepare(dense(weights), weights)
 
-    def expected(self, weights: Matrix, vector: list[int], addend: list[int]) -> list[int]:
+    def run(
+        self,
+        weights: Matrix,
+        vector: list[int],
+        addend: list[int],
+        label: str = "flooding",
+        operator: Operator | None = None,
+    ) -> list[int]:
+        """Encrypt, evaluate, decrypt; lengths are checked on the way. Without an operator: a fully connected layer."""
+        scheme, operator = self.scheme, operator or dense(weights)
+        request = scheme.encrypt(self.secret_key, operator, vector)
+        assert len(request) == scheme.request_length(operator)
+        prepared = scheme.prepare(operator, weights)
+        response = scheme.evaluate(self.public_key, prepared, request, addend, self.source(label))
+        assert len(response) == scheme.response_length(operator)
+        return scheme.decrypt(self.secret_key, operator, response)
+
+    def expected(
+        self, weights: Matrix, vector: list[int], addend: list[int], operator: Operator | None = None
+    ) -> list[int]:
         """W x + addend modulo 2^l in plain integers."""
         modulus = 1 << self.widths.logit_bits
-        results = []
-        for row, added in zip(weights, addend, strict=True):
-            total = added
-            for weight, value in zip(row, vector, strict=True):
-                total += weight * value
-            results.append(total % modulus)
-        return results
+        totals = apply(operator or dense(weights), weights, vector)
+        return [(total + added) % modulus for total, added in zip(totals, addend, strict=True)]
+
+
+def dense(weights: Matrix) -> Dense:
+    """The fully connected layer that weights fit."""
+    return Dense(len(weights[0]), len(weights))
 
 
 @cache

@@ -14,12 +14,12 @@ import pytest
 from numpy.typing import NDArray
 from tenseal import sealapi
 
-from capc.he import BfvLinear, blinding, keys, scheme, serialisation
+from capc.he import BfvLinear, blinding, keys, serialisation
 from capc.he.keys import PublicKey
-from capc.linear import LayerShape, Matrix
+from capc.operators import Convolution, Dense, Grid, Matrix
 from capc.randomness import RandomSource
 from he.key_holder import Integers, KeyHolder, OpenSecretKey
-from he.support import Setting, altered, one_level
+from he.support import Setting, altered, dense, one_level
 
 Switch = Callable[[], None]
 """Turns one mitigation off until the test ends."""
@@ -29,13 +29,12 @@ Switch = Callable[[], None]
 def without_fresh_zero(monkeypatch: pytest.MonkeyPatch) -> Switch:
     """The blinding keeps its mask and flooding, and loses its encryption of zero."""
 
-    def weak(
-        public_key: PublicKey, positions: Sequence[int], addend: Sequence[int], source: RandomSource
-    ) -> sealapi.Ciphertext:
-        noise = blinding.flooding_noise(source, len(positions), public_key.context.flood_bits)
-        return blinding._offset(public_key.context, positions, addend, noise)
+    def weak(public_key: PublicKey) -> sealapi.Ciphertext:
+        context = public_key.context
+        words = np.zeros((2, len(context.data_primes), context.degree), dtype=np.uint64)
+        return serialisation.make_ciphertext(context, context.data_id, words)
 
-    return lambda: monkeypatch.setattr(scheme, "blinding_ciphertext", weak)
+    return lambda: monkeypatch.setattr(blinding, "fresh_zero", weak)
 
 
 @pytest.fixture
@@ -60,16 +59,18 @@ def _evaluate(
 ) -> tuple[list[int], bytes]:
     build = build or setting.scheme
     addend = setting.elements(len(weights), label + "/mask")
-    return addend, build.evaluate(setting.public_key, build.prepare(weights), request, addend, setting.source(label))
+    return addend, build.evaluate(
+        setting.public_key, build.prepare(dense(weights), weights), request, addend, setting.source(label)
+    )
 
 
-def _recovered_by_division(setting: Setting, shape: LayerShape, weights: Matrix) -> float:
+def _recovered_by_division(setting: Setting, shape: Dense, weights: Matrix) -> float:
     """The share of weights that division of c1 by c1 returns."""
     holder = KeyHolder(setting)
     (prime,) = holder.context.data_primes
     request = setting.scheme.encrypt(setting.secret_key, shape, setting.elements(shape.inputs, "x"))
     _, response = _evaluate(setting, weights, request, "division")
-    positions = setting.scheme._tiling(shape).positions(slice(0, shape.outputs))
+    positions = setting.scheme._encoding(shape).responses[0].positions.tolist()
     before = holder.to_ntt(holder.request_pair(request))[1, 0]
     after = holder.to_ntt(holder.response_pair(response, positions))[1, 0]
     quotient = [int(b) * pow(int(a), -1, prime) for a, b in zip(before, after, strict=True)]
@@ -84,7 +85,7 @@ def _recovered_by_division(setting: Setting, shape: LayerShape, weights: Matrix)
 def test_division_of_c1_returns_all_weights_only_without_the_fresh_encryption_of_zero(
     without_fresh_zero: Switch,
 ) -> None:
-    setting, shape = one_level(), LayerShape(64, 32)
+    setting, shape = one_level(), Dense(64, 32)
     weights = setting.weights(shape, "secret weights", 11)
     # A residue modulo a 60-bit prime equals a given weight with probability 2^-60.
     assert _recovered_by_division(setting, shape, weights) == 0
@@ -92,18 +93,18 @@ def test_division_of_c1_returns_all_weights_only_without_the_fresh_encryption_of
     assert _recovered_by_division(setting, shape, weights) == 1
 
 
-def _matching_candidates(setting: Setting, shape: LayerShape, candidates: list[Matrix], truth: int) -> list[int]:
+def _matching_candidates(setting: Setting, shape: Dense, candidates: list[Matrix], truth: int) -> list[int]:
     """The candidates whose product with the request has the c1 of the response."""
     holder = KeyHolder(setting)
     request = setting.scheme.encrypt(setting.secret_key, shape, setting.elements(shape.inputs, "x"))
     _, response = _evaluate(setting, candidates[truth], request, "candidates")
     context = holder.context
-    positions = setting.scheme._tiling(shape).positions(slice(0, shape.outputs))
+    positions = setting.scheme._encoding(shape).responses[0].positions.tolist()
     seen = serialisation.read_pair(holder.response_pair(response, positions), *holder.size)[1]
     matching = []
     for index, weights in enumerate(candidates):
-        inputs = setting.scheme._read_request(setting.scheme._tiling(shape), request)
-        product = setting.scheme._product(inputs, setting.scheme.prepare(weights).blocks[0])
+        inputs = setting.scheme._read_request(shape, request)
+        product = setting.scheme._product(inputs, setting.prepare_dense(weights).blocks[0])
         context.evaluator.mod_switch_to_inplace(product, list(context.response_id))
         if (serialisation.read_pair(product, *holder.size)[1] == seen).all():
             matching.append(index)
@@ -115,7 +116,7 @@ def _matching_candidates(setting: Setting, shape: LayerShape, candidates: list[M
 def test_candidate_models_are_told_apart_only_without_the_fresh_encryption_of_zero(
     without_fresh_zero: Switch, name: str
 ) -> None:
-    setting, shape = altered(name), LayerShape(16, 4)
+    setting, shape = altered(name), Dense(16, 4)
     candidates = [setting.weights(shape, f"model {index}", 14) for index in range(3)]
     assert _matching_candidates(setting, shape, candidates, 1) == []
     without_fresh_zero()
@@ -125,7 +126,7 @@ def test_candidate_models_are_told_apart_only_without_the_fresh_encryption_of_ze
 @pytest.mark.req("CAPC-HE-004")
 @pytest.mark.parametrize("name", ["default", "toy"])
 def test_a_unit_query_returns_the_matrix_only_when_unused_coefficients_are_sent(name: str) -> None:
-    setting, shape = altered(name), LayerShape(64, 32)
+    setting, shape = altered(name), Dense(64, 32)
     holder, degree = KeyHolder(setting), setting.scheme._context.degree
     weights = setting.weights(shape, "secret weights", 11)
     modulus = 1 << setting.widths.logit_bits
@@ -135,7 +136,7 @@ def test_a_unit_query_returns_the_matrix_only_when_unused_coefficients_are_sent(
         _, response = _evaluate(setting, weights, request, "unit", build)
         plain = sealapi.Plaintext()
         setting.secret_key.decryptor.decrypt(holder.response_pair(response, positions), plain)
-        polynomial = serialisation.read_plaintext(plain, degree)
+        polynomial = np.array(serialisation.read_coefficients(plain, range(degree)), dtype=np.uint64)
         return sum(
             int(polynomial[output * 64 + 63 - j]) == weights[output][j] % modulus
             for output in range(32)
@@ -147,6 +148,31 @@ def test_a_unit_query_returns_the_matrix_only_when_unused_coefficients_are_sent(
     assert recovered(setting.scheme, [63 + 64 * output for output in range(32)]) < 12
 
 
+@pytest.mark.req("CAPC-HE-004")
+def test_a_unit_query_returns_the_kernels_only_when_unused_coefficients_are_sent() -> None:
+    setting, operator = altered("toy"), Convolution(Grid(2, 8, 8, (3, 3)), 4)
+    holder, degree = KeyHolder(setting), setting.scheme._context.degree
+    weights = setting.weights(operator, "secret weights", 11)
+    prepared = setting.scheme.prepare(operator, weights)
+    request = setting.scheme.encrypt(setting.secret_key, operator, [1] + [0] * (operator.inputs - 1))
+    (carried,) = prepared.encoding.responses
+    (kernels,) = prepared.encoding.encode_weights(prepared.words, slice(0, 4))
+    hidden = [place for place in np.flatnonzero(kernels).tolist() if place not in carried.positions]
+    assert len(hidden) > 60
+
+    def recovered(build: BfvLinear, positions: list[int]) -> int:
+        addend = setting.elements(operator.outputs, "unit/mask")
+        response = build.evaluate(setting.public_key, prepared, request, addend, setting.source("unit"))
+        plain = sealapi.Plaintext()
+        setting.secret_key.decryptor.decrypt(holder.response_pair(response, positions), plain)
+        polynomial = np.array(serialisation.read_coefficients(plain, range(degree)), dtype=np.uint64)
+        return int((polynomial[hidden] == kernels[hidden]).sum())
+
+    assert recovered(SendsEveryCoefficient(setting.widths), list(range(degree))) == len(hidden)
+    # By chance: fewer than 72 guesses, each right with probability at most 2^-11.
+    assert recovered(setting.scheme, carried.positions.tolist()) < 6
+
+
 def _noise(setting: Setting, phase: Integers, message: Integers) -> NDArray[np.float64]:
     """phase - q m / 2^l modulo q, the fraction included."""
     scale, q = 1 << setting.widths.logit_bits, setting.scheme._context.modulus
@@ -154,11 +180,11 @@ def _noise(setting: Setting, phase: Integers, message: Integers) -> NDArray[np.f
     return (scaled / scale).astype(np.float64)
 
 
-def _noise_correlation(setting: Setting, shape: LayerShape, weights: Matrix, queries: int) -> tuple[float, list[float]]:
+def _noise_correlation(setting: Setting, shape: Dense, weights: Matrix, queries: int) -> tuple[float, list[float]]:
     """Correlation of the weights with their least-squares estimate from the noise of responses."""
     holder, degree = KeyHolder(setting), setting.scheme._context.degree
     unknowns = shape.inputs * shape.outputs
-    positions = setting.scheme._tiling(shape).positions(slice(0, shape.outputs))
+    positions = setting.scheme._encoding(shape).responses[0].positions.tolist()
     equations, noises = [], []
     for query in range(queries):
         vector = setting.elements(shape.inputs, f"x{query}")
@@ -183,7 +209,7 @@ def test_regression_on_the_noise_returns_the_weights_only_without_flooding(
     without_flooding: Switch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keys, "SecretKey", OpenSecretKey)
-    shape, scheme_in_use = LayerShape(8, 4), one_level().scheme
+    shape, scheme_in_use = Dense(8, 4), one_level().scheme
     secret_key, payload = scheme_in_use.generate_keys()
     setting = replace(one_level(), secret_key=secret_key, public_key=scheme_in_use.read_public_key(payload))
     weights = setting.weights(shape, "secret weights", 11)

@@ -6,11 +6,11 @@ import pytest
 
 from capc.he import blinding, scheme
 from capc.he.packing import packed_length, unpack
-from capc.linear import LayerShape
+from capc.operators import Dense
 from capc.randomness import RandomSource, Seed, XofSource
 from he.support import Setting, altered
 
-SHAPE = LayerShape(64, 32)
+SHAPE = Dense(64, 32)
 
 
 class CountingSource:
@@ -51,7 +51,7 @@ def test_every_released_coefficient_is_flooded_at_the_declared_width(name: str) 
     setting = altered(name)
     source = LoggingSource(XofSource(Seed(bytes(32)), b"flooding"))
     request = setting.scheme.encrypt(setting.secret_key, SHAPE, [0] * SHAPE.inputs)
-    prepared = setting.scheme.prepare(setting.weights(SHAPE, "weights", 8))
+    prepared = setting.prepare_dense(setting.weights(SHAPE, "weights", 8))
     setting.scheme.evaluate(setting.public_key, prepared, request, [0] * SHAPE.outputs, source)
     assert source.bounds == [2 * 2**setting.widths.he_flood_bits + 1] * SHAPE.outputs
 
@@ -69,7 +69,7 @@ def test_two_evaluations_of_one_request_differ_even_from_one_source(weights_bits
     context = setting.scheme._context
     request = setting.scheme.encrypt(setting.secret_key, SHAPE, [1] * SHAPE.inputs)
     weights = ((0,) * 64,) * 32 if weights_bits is None else setting.weights(SHAPE, "w", weights_bits)
-    prepared = setting.scheme.prepare(weights)
+    prepared = setting.prepare_dense(weights)
     first, second = (_evaluate(setting, request, prepared, "same") for _ in range(2))
     head = packed_length(context.response_primes, SHAPE.outputs)
     left, right = (
@@ -83,12 +83,12 @@ def test_two_evaluations_of_one_request_differ_even_from_one_source(weights_bits
 
 @pytest.mark.req("CAPC-HE-002")
 def test_each_row_of_blocks_has_an_encryption_of_zero_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    setting, shape = altered("toy"), LayerShape(64, 130)
+    setting, shape = altered("toy"), Dense(64, 130)
     made = []
     real = blinding.fresh_zero
     monkeypatch.setattr(blinding, "fresh_zero", lambda key: made.append(real(key)) or made[-1])
     request = setting.scheme.encrypt(setting.secret_key, shape, [1] * 64)
-    prepared = setting.scheme.prepare(setting.weights(shape, "w", 8))
+    prepared = setting.prepare_dense(setting.weights(shape, "w", 8))
     setting.scheme.evaluate(setting.public_key, prepared, request, [0] * 130, setting.source("f"))
     assert len(made) == 3
     assert len({id(ciphertext) for ciphertext in made}) == 3
@@ -103,7 +103,7 @@ def test_a_response_holds_c1_and_the_carrying_coefficients_of_c0(name: str, monk
     real = scheme.read_pair
     monkeypatch.setattr(scheme, "read_pair", lambda *arguments: sent.append(real(*arguments)) or sent[-1])
     request = setting.scheme.encrypt(setting.secret_key, SHAPE, [1] * SHAPE.inputs)
-    prepared = setting.scheme.prepare(setting.weights(SHAPE, "w", 8))
+    prepared = setting.prepare_dense(setting.weights(SHAPE, "w", 8))
     response = _evaluate(setting, request, prepared, "flooding")
     (words,) = sent
     (prime,) = context.response_primes

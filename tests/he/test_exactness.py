@@ -6,21 +6,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.linear import LayerShape
+from capc.operators import Convolution, Dense, Grid, Operator
 from capc.randomness import RandomSource
+from he.strategies import convolutions
 from he.support import altered
+from support.sizes import examples
 
 Rows = list[list[int]]
 
-NAMES = ["default", "test", "toy"]
+NAMES = ["default", "fast", "test", "toy"]
+MOST_BITS = 31
+"""Wider weights could make more noise than the flooding of the fast set covers, and are refused."""
 
 
-def _uniform(width: int, shape: LayerShape, source: RandomSource) -> Rows:
+def _uniform(width: int, shape: Dense, source: RandomSource) -> Rows:
     half = 1 << (width - 1)
     return [[source.bits(width) - half for _ in range(shape.inputs)] for _ in range(shape.outputs)]
 
 
-def _rows(kind: str, width: int, shape: LayerShape, source: RandomSource) -> Rows:
+def _rows(kind: str, width: int, shape: Dense, source: RandomSource) -> Rows:
     constants = {
         "lowest": -(1 << (width - 1)),
         "highest": (1 << (width - 1)) - 1,
@@ -36,20 +40,24 @@ def _rows(kind: str, width: int, shape: LayerShape, source: RandomSource) -> Row
     return rows
 
 
+def _weight_bits(name: str) -> int:
+    return MOST_BITS if name == "fast" else altered(name).widths.logit_bits
+
+
 KINDS = ["uniform", "zero rows", "lowest", "highest", "minus one", "all zero", "beyond the ring"]
 
 
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("name", NAMES)
 @given(
-    shape=st.builds(LayerShape, st.integers(1, 90), st.integers(1, 70)),
+    shape=st.builds(Dense, st.integers(1, 90), st.integers(1, 70)),
     kind=st.sampled_from(KINDS),
     label=st.text(alphabet="abcdef", min_size=4, max_size=8),
 )
 @settings(max_examples=25, deadline=None)
-def test_exact_for_any_shape_and_kind_of_weights(name: str, shape: LayerShape, kind: str, label: str) -> None:
+def test_exact_for_any_shape_and_kind_of_weights(name: str, shape: Dense, kind: str, label: str) -> None:
     setting = altered(name)
-    rows = _rows(kind, setting.widths.logit_bits, shape, setting.source(label))
+    rows = _rows(kind, _weight_bits(name), shape, setting.source(label))
     weights = tuple(tuple(row) for row in rows)
     vector, addend = setting.elements(shape.inputs, label + "/x"), setting.elements(shape.outputs, label + "/a")
     assert setting.run(weights, vector, addend, label) == setting.expected(weights, vector, addend)
@@ -75,7 +83,7 @@ def test_exact_for_any_shape_and_kind_of_weights(name: str, shape: LayerShape, k
     ],
 )
 def test_exact_at_block_borders_and_over_several_blocks(name: str, inputs: int, outputs: int) -> None:
-    setting, shape = altered(name), LayerShape(inputs, outputs)
+    setting, shape = altered(name), Dense(inputs, outputs)
     weights = setting.weights(shape, "weights", setting.widths.logit_bits)
     vector, addend = setting.elements(inputs, "vector"), setting.elements(outputs, "addend")
     assert setting.run(weights, vector, addend) == setting.expected(weights, vector, addend)
@@ -84,7 +92,7 @@ def test_exact_at_block_borders_and_over_several_blocks(name: str, inputs: int, 
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("zero_half", ["left", "right", "both"])
 def test_exact_when_a_block_of_several_is_all_zero(zero_half: str) -> None:
-    setting, shape = altered("test"), LayerShape(4200, 2)
+    setting, shape = altered("test"), Dense(4200, 2)
     nonzero = [1000 if (index < 2100) == (zero_half == "right") else 0 for index in range(shape.inputs)]
     row = tuple(nonzero if zero_half != "both" else [0] * shape.inputs)
     vector, addend = setting.elements(shape.inputs, "vector"), [5, (1 << 32) - 1]
@@ -118,12 +126,11 @@ class ExtremeSource:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("highest", [False, True])
 def test_exact_under_the_largest_flooding_noise(name: str, highest: bool) -> None:
-    setting, shape = altered(name), LayerShape(90, 80)
-    width = setting.widths.logit_bits
-    weights = setting.weights(shape, "weights", width)
+    setting, shape = altered(name), Dense(90, 80)
+    weights = setting.weights(shape, "weights", _weight_bits(name))
     vector, addend = setting.elements(90, "vector"), setting.elements(80, "addend")
     request = setting.scheme.encrypt(setting.secret_key, shape, vector)
-    prepared = setting.scheme.prepare(weights)
+    prepared = setting.prepare_dense(weights)
     response = setting.scheme.evaluate(setting.public_key, prepared, request, addend, ExtremeSource(highest=highest))
     result = setting.scheme.decrypt(setting.secret_key, shape, response)
     assert result == setting.expected(weights, vector, addend)
@@ -131,14 +138,73 @@ def test_exact_under_the_largest_flooding_noise(name: str, highest: bool) -> Non
 
 @pytest.mark.req("CAPC-HE-001")
 def test_one_request_serves_several_layers_and_public_key_readers() -> None:
-    setting, shape = altered("default"), LayerShape(20, 3)
+    setting, shape = altered("default"), Dense(20, 3)
     vector, addend = setting.elements(20, "vector"), setting.elements(3, "addend")
     request = setting.scheme.encrypt(setting.secret_key, shape, vector)
     for party in ("first", "second"):
         weights = setting.weights(shape, party, 14)
         public_key = setting.scheme.read_public_key(setting.public_payload)
         response = setting.scheme.evaluate(
-            public_key, setting.scheme.prepare(weights), request, addend, setting.source(party)
+            public_key, setting.prepare_dense(weights), request, addend, setting.source(party)
         )
         result = setting.scheme.decrypt(setting.secret_key, shape, response)
         assert result == setting.expected(weights, vector, addend)
+
+
+def _check_convolution(name: str, operator: Convolution, kind: str = "uniform", label: str = "convolution") -> None:
+    setting = altered(name)
+    rows = _rows(kind, _weight_bits(name), Dense(operator.columns, operator.rows), setting.source(label))
+    weights = tuple(map(tuple, rows))
+    vector, addend = setting.elements(operator.inputs, label + "/x"), setting.elements(operator.outputs, label + "/a")
+    expected = setting.expected(weights, vector, addend, operator)
+    assert setting.run(weights, vector, addend, label, operator) == expected
+    in_the_clear = setting.scheme.multiply(setting.scheme.prepare(operator, weights), vector)
+    assert in_the_clear == setting.expected(weights, vector, [0] * operator.outputs, operator)
+
+
+@pytest.mark.req("CAPC-HE-001")
+@pytest.mark.parametrize("name", NAMES)
+@given(operator=convolutions(12, 4), kind=st.sampled_from(KINDS), label=st.text(alphabet="abcdef", min_size=4))
+@settings(max_examples=examples(ordinary=20, nightly=1000), deadline=None)
+def test_exact_for_any_convolution_and_kind_of_weights(name: str, operator: Convolution, kind: str, label: str) -> None:
+    _check_convolution(name, operator, kind, label)
+
+
+@pytest.mark.req("CAPC-HE-001")
+@pytest.mark.parametrize("name", ["default", "fast"])
+@pytest.mark.parametrize(
+    "operator",
+    [
+        pytest.param(Convolution(Grid(3, 5, 4, (1, 1)), 2), id="single tap"),
+        pytest.param(Convolution(Grid(3, 8, 8, (1, 1), stride=(2, 2)), 6), id="single tap with a stride"),
+        pytest.param(Convolution(Grid(2, 7, 7, (7, 7)), 5), id="kernel as large as the image"),
+        pytest.param(Convolution(Grid(2, 9, 11, (2, 2), stride=(4, 5)), 3), id="stride larger than the kernel"),
+        pytest.param(Convolution(Grid(6, 8, 8, (3, 3), padding=(1, 1)), 6, 6), id="depthwise"),
+        pytest.param(Convolution(Grid(4, 8, 8, (3, 3), padding=(1, 1)), 12, 4), id="depthwise with a multiplier"),
+        pytest.param(Convolution(Grid(2, 3, 3, (2, 2), padding=(5, 5)), 2), id="windows in the padding only"),
+        pytest.param(Convolution(Grid(1, 1, 1, (1, 1), stride=(2, 2), padding=(1, 1)), 1), id="nothing is read"),
+        pytest.param(Convolution(Grid(1, 1, 9000, (1, 3), padding=(0, 1)), 2), id="longer than a polynomial"),
+        pytest.param(Convolution(Grid(1, 100, 97, (3, 3), padding=(1, 1)), 2), id="larger than a polynomial"),
+        pytest.param(Convolution(Grid(40, 16, 16, (3, 3), padding=(1, 1)), 3), id="channels of several ciphertexts"),
+        pytest.param(Convolution(Grid(1, 28, 28, (5, 5)), 5), id="first layer of a small network"),
+    ],
+)
+def test_exact_for_named_convolutions(name: str, operator: Convolution) -> None:
+    _check_convolution(name, operator)
+
+
+@pytest.mark.req("CAPC-HE-001")
+@pytest.mark.parametrize("kind", ["all zero", "zero rows"])
+def test_exact_when_kernels_are_all_zero(kind: str) -> None:
+    _check_convolution("fast", Convolution(Grid(2, 20, 20, (3, 3), padding=(1, 1)), 11), kind)
+
+
+@given(operator=st.one_of(convolutions(9, 3), st.builds(Dense, st.integers(1, 50), st.integers(1, 20))), data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_products_in_the_clear_wrap_as_integers_do(operator: Operator, data: st.DataObject) -> None:
+    setting = altered("default", logit_bits=data.draw(st.sampled_from([14, 31, 32, 33, 37])))
+    label = data.draw(st.text(alphabet="ab", max_size=9))
+    weights = setting.weights(operator, label, 40)
+    vector = setting.elements(operator.inputs, label)
+    expected = setting.expected(weights, vector, [0] * operator.outputs, operator)
+    assert setting.scheme.multiply(setting.scheme.prepare(operator, weights), vector) == expected

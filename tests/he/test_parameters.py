@@ -10,6 +10,7 @@ from tenseal import sealapi
 from capc.errors import ParameterError
 from capc.he import BfvLinear
 from capc.he.context import context_for
+from capc.operators import Dense
 from capc.parameters import ParameterSet
 
 # Homomorphic Encryption Security Standard 2018, ternary secret, classical 128 bits: degree -> bits of q.
@@ -17,7 +18,7 @@ TABLE_128 = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 881}
 
 
 @pytest.mark.req("CAPC-HE-006")
-@pytest.mark.parametrize("name", ["default", "test", "toy"])
+@pytest.mark.parametrize("name", ["default", "fast", "test", "toy"])
 def test_named_sets_meet_the_table_with_the_special_prime(name: str) -> None:
     widths = ParameterSet.named(name)
     context = context_for(widths)
@@ -85,9 +86,9 @@ def test_flooding_that_leaves_no_room_for_the_result_is_refused() -> None:
 @pytest.mark.req("CAPC-HE-003")
 def test_weights_whose_noise_would_outgrow_the_flooding_are_refused() -> None:
     scheme = BfvLinear(replace(ParameterSet.named("test"), he_flood_bits=30))
-    scheme.prepare(((1 << 15,) * 8,))
+    scheme.prepare(Dense(8, 1), ((1 << 15,) * 8,))
     with pytest.raises(ParameterError, match="too little to drown"):
-        scheme.prepare(((1 << 30,) * 8,))
+        scheme.prepare(Dense(8, 1), ((1 << 30,) * 8,))
 
 
 def test_contexts_are_shared_between_equal_figures() -> None:

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from capc.errors import ErrorCode, InputError, InvalidPayloadError, ParameterError
 from capc.he import keys, scheme
-from capc.linear import LayerShape
+from capc.operators import Convolution, Dense, Grid
 from he.support import Setting, altered
 
-SHAPE = LayerShape(6, 3)
+SHAPE = Dense(6, 3)
 KINDS = ["public key", "request", "response"]
 
 
@@ -20,7 +20,7 @@ class Peer:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self.prepared = setting.scheme.prepare(setting.weights(SHAPE, "weights", 12))
+        self.prepared = setting.prepare_dense(setting.weights(SHAPE, "weights", 12))
         self.addend = setting.elements(SHAPE.outputs, "addend")
         request = setting.scheme.encrypt(setting.secret_key, SHAPE, setting.elements(SHAPE.inputs, "vector"))
         self.payloads = {
@@ -148,10 +148,10 @@ def test_flipped_bytes_are_admitted_or_refused_by_code(peer: Peer, data: st.Data
 @pytest.mark.req("CAPC-HE-005")
 @pytest.mark.usefixtures("sealed_off")
 def test_a_request_with_one_seed_twice_is_refused() -> None:
-    setting, shape = altered("toy"), LayerShape(4097, 1)
+    setting, shape = altered("toy"), Dense(4097, 1)
     request = setting.scheme.encrypt(setting.secret_key, shape, [1] * shape.inputs)
     half = len(request) // 2
-    prepared = setting.scheme.prepare(((1,) * shape.inputs,))
+    prepared = setting.prepare_dense(((1,) * shape.inputs,))
     with pytest.raises(InvalidPayloadError) as caught:
         setting.scheme.evaluate(setting.public_key, prepared, request[:half] * 2, [0], setting.source("flooding"))
     assert caught.value.code is ErrorCode.VALUE_OUT_OF_RANGE
@@ -160,16 +160,16 @@ def test_a_request_with_one_seed_twice_is_refused() -> None:
 def test_lengths_are_the_documented_formulas() -> None:
     setting = altered("default")
     assert setting.scheme.public_key_length() == len(setting.public_payload) == 8192 * (6 + 5 + 5 + 3) + 64
-    assert setting.scheme.request_length(LayerShape(64, 32)) == 8192 * (6 + 5 + 5) + 64
-    assert setting.scheme.response_length(LayerShape(64, 32)) == (8192 + 32) * 6
-    assert setting.scheme.request_length(LayerShape(784, 128)) == 2 * (8192 * 16 + 64)
-    assert setting.scheme.response_length(LayerShape(784, 128)) == (7 * 8192 + 128) * 6
+    assert setting.scheme.request_length(Dense(64, 32)) == 8192 * (6 + 5 + 5) + 64
+    assert setting.scheme.response_length(Dense(64, 32)) == (8192 + 32) * 6
+    assert setting.scheme.request_length(Dense(784, 128)) == 2 * (8192 * 16 + 64)
+    assert setting.scheme.response_length(Dense(784, 128)) == (7 * 8192 + 128) * 6
 
 
 def test_callers_mistakes_are_named() -> None:
     setting = altered("toy")
-    run, shape = setting.scheme, LayerShape(2, 1)
-    prepared = run.prepare(((1, 2),))
+    run, shape = setting.scheme, Dense(2, 1)
+    prepared = setting.prepare_dense(((1, 2),))
     request = run.encrypt(setting.secret_key, shape, [1, 2])
     source = setting.source("flooding")
     for call, text in (
@@ -179,11 +179,12 @@ def test_callers_mistakes_are_named() -> None:
         (lambda: run.encrypt(setting.public_key, shape, [0, 1]), "PublicKey where a SecretKey"),
         (lambda: run.evaluate(setting.public_key, prepared, request, [0, 0], source), "addend of 2"),
         (lambda: run.evaluate(setting.public_key, prepared, request, [1 << 12], source), "outside Z_2"),
-        (lambda: run.prepare(()), "at least one row"),
-        (lambda: run.prepare(((), ())), "at least one row"),
-        (lambda: run.prepare(((1, 2), (3,))), "one length"),
-        (lambda: run.request_length(LayerShape(0, 1)), "0 inputs"),
-        (lambda: run.response_length(LayerShape(1, 0)), "0 outputs"),
+        (lambda: run.prepare(shape, ()), "give 1 rows of 2"),
+        (lambda: run.prepare(Dense(2, 2), ((1, 2), (3,))), "give 2 rows of 2"),
+        (lambda: run.prepare(Convolution(Grid(1, 2, 2, (2, 2)), 3), ((1, 2),)), "give 3 rows of 4"),
+        (lambda: run.multiply(prepared, [1]), "x of 1 elements"),
+        (lambda: run.multiply(prepared, [1, 1 << 12]), "outside Z_2"),
+        (lambda: run.request_length(Convolution(Grid(1, 70, 70, (65, 65)), 1)), "65 x 65 values does not fit"),
     ):
         with pytest.raises(InputError, match=text):
             call()
@@ -191,12 +192,12 @@ def test_callers_mistakes_are_named() -> None:
 
 def test_keys_of_other_parameters_are_refused() -> None:
     with pytest.raises(ParameterError, match="other parameters"):
-        altered("toy").scheme.encrypt(altered("test").secret_key, LayerShape(1, 1), [1])
+        altered("toy").scheme.encrypt(altered("test").secret_key, Dense(1, 1), [1])
 
 
 def test_nothing_secret_is_shown() -> None:
     setting = altered("toy")
-    prepared = setting.scheme.prepare(((1234, 77),))
+    prepared = setting.prepare_dense(((1234, 77),))
     assert repr(setting.secret_key) == "SecretKey(<secret>)"
     assert "1234" not in repr(prepared)
     assert "<secret>" in repr(prepared)

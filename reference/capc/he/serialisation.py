@@ -51,26 +51,26 @@ _T = TypeVar("_T", bound=_Loaded)
 
 def make_ciphertext(context: HeContext, parms_id: Sequence[int], words: Words) -> sealapi.Ciphertext:
     """A ciphertext in coefficient form from its words, (2, primes, N), each below its prime."""
-    body = _ciphertext_fields(parms_id, words.shape[-2], words.shape[-1], ntt=False) + _array(words)
-    return _load(sealapi.Ciphertext(), context, body)
+    fields = _ciphertext_fields(parms_id, words.shape[-2], words.shape[-1], ntt=False)
+    return _load(sealapi.Ciphertext(), context, fields, _array(words))
 
 
 def make_seeded_ciphertext(context: HeContext, first: Words, seed: bytes) -> sealapi.Ciphertext:
     """A request-level ciphertext from c0, (primes, N), and the seed of c1."""
-    body = _ciphertext_fields(context.data_id, *first.shape, ntt=False) + _array(first) + _generator(seed)
-    return _load(sealapi.Ciphertext(), context, body)
+    fields = _ciphertext_fields(context.data_id, *first.shape, ntt=False)
+    return _load(sealapi.Ciphertext(), context, fields, _array(first), _generator(seed))
 
 
 def make_seeded_public_key(context: HeContext, first: Words, seed: bytes) -> sealapi.PublicKey:
     """A public key from its first polynomial in NTT form, (primes, N), and the seed of the second."""
-    body = _ciphertext_fields(context.key_id, *first.shape, ntt=True) + _array(first) + _generator(seed)
-    return _load(sealapi.PublicKey(), context, body)
+    fields = _ciphertext_fields(context.key_id, *first.shape, ntt=True)
+    return _load(sealapi.PublicKey(), context, fields, _array(first), _generator(seed))
 
 
 def make_plaintext(context: HeContext, coefficients: Words) -> sealapi.Plaintext:
     """A plaintext polynomial in coefficient form, (N,), each below 2^l."""
     fields = _PLAINTEXT.pack(0, 0, 0, 0, coefficients.size, 1.0)
-    return _load(sealapi.Plaintext(), context, fields + _array(coefficients))
+    return _load(sealapi.Plaintext(), context, fields, _array(coefficients))
 
 
 def read_pair(saved: _Saved, primes: int, degree: int) -> Words:
@@ -92,12 +92,11 @@ def read_secret_key(saved: _Saved, primes: int, degree: int) -> Words:
     return _words(_save(saved), _PLAINTEXT.size, (primes, degree))
 
 
-def read_plaintext(plaintext: sealapi.Plaintext, degree: int) -> Words:
-    """The N coefficients of a plaintext; SEAL leaves out leading zeros, which are put back."""
-    coefficients = np.zeros(degree, dtype=np.uint64)
+def read_coefficients(plaintext: sealapi.Plaintext, positions: Sequence[int]) -> list[int]:
+    """Some coefficients of a plaintext, in the given order."""
+    # SEAL leaves out leading zeros, and does not check an index.
     present = plaintext.coeff_count()
-    coefficients[:present] = _words(_save(plaintext), _PLAINTEXT.size, (present,))
-    return coefficients
+    return [plaintext[position] if position < present else 0 for position in positions]
 
 
 def _ciphertext_fields(parms_id: Sequence[int], primes: int, degree: int, *, ntt: bool) -> bytes:
@@ -106,15 +105,16 @@ def _ciphertext_fields(parms_id: Sequence[int], primes: int, degree: int, *, ntt
 
 
 def _array(words: Words) -> bytes:
-    return _framed(_COUNT.pack(words.size) + words.astype("<u8", copy=False).tobytes())
+    return _framed(_COUNT.pack(words.size), words.astype("<u8", copy=False).tobytes())
 
 
 def _generator(seed: bytes) -> bytes:
-    return _framed(bytes([_BLAKE2XB]) + seed)
+    return _framed(bytes([_BLAKE2XB]), seed)
 
 
-def _framed(body: bytes) -> bytes:
-    return _HEADER.pack(_MAGIC, _HEADER_SIZE, _MAJOR, _MINOR, _PLAIN, 0, _HEADER_SIZE + len(body)) + body
+def _framed(*parts: bytes) -> bytes:
+    size = _HEADER_SIZE + sum(map(len, parts))
+    return b"".join((_HEADER.pack(_MAGIC, _HEADER_SIZE, _MAJOR, _MINOR, _PLAIN, 0, size), *parts))
 
 
 def _words(body: bytes, fields: int, shape: tuple[int, ...]) -> Words:
@@ -127,11 +127,11 @@ def _words(body: bytes, fields: int, shape: tuple[int, ...]) -> Words:
     return np.frombuffer(body, dtype="<u8", count=count, offset=start).reshape(shape)
 
 
-def _load(target: _T, context: HeContext, body: bytes) -> _T:
+def _load(target: _T, context: HeContext, *parts: bytes) -> _T:
     descriptor = os.memfd_create("capc")
     try:
         with open(descriptor, "wb", closefd=False) as file:
-            file.write(_framed(body))
+            file.write(_framed(*parts))
         target.load(context.seal, f"/proc/self/fd/{descriptor}")
     finally:
         os.close(descriptor)

@@ -1,0 +1,76 @@
+"""One linear operator between two parties, for benchmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from capc import ring
+from capc.he import BfvLinear
+from capc.operators import Matrix, Operator
+from capc.parameters import ParameterSet
+from capc.randomness import XofSource, fresh_seed
+
+WEIGHT_BITS = 14
+
+
+@dataclass
+class Layer:
+    """An operator between two parties, with every message that a benchmark may start from."""
+
+    scheme: BfvLinear
+    operator: Operator
+    weights: Matrix
+    vector: list[int]
+    addend: list[int]
+
+    def __post_init__(self) -> None:
+        self.secret_key, payload = self.scheme.generate_keys()
+        self.public_key = self.scheme.read_public_key(payload)
+        self.prepared = self.scheme.prepare(self.operator, self.weights)
+        self.request = self.encrypt()
+        self.response = self.evaluate()
+
+    @classmethod
+    def random(cls, scheme: BfvLinear, operator: Operator, widths: ParameterSet) -> Layer:
+        """Uniform shares, and weights of 14 bits."""
+        source = XofSource(fresh_seed(), b"layer")
+        half = 1 << (WEIGHT_BITS - 1)
+        rows = [[w - half for w in ring.uniform(source, operator.columns, WEIGHT_BITS)] for _ in range(operator.rows)]
+        return cls(
+            scheme=scheme,
+            operator=operator,
+            weights=tuple(map(tuple, rows)),
+            vector=ring.uniform(source, operator.inputs, widths.logit_bits),
+            addend=ring.uniform(source, operator.outputs, widths.logit_bits),
+        )
+
+    def encrypt(self) -> bytes:
+        """The querying party's request."""
+        return self.scheme.encrypt(self.secret_key, self.operator, self.vector)
+
+    def evaluate(self) -> bytes:
+        """The answering party's response, its blinding included."""
+        source = XofSource(fresh_seed(), b"bench")
+        return self.scheme.evaluate(self.public_key, self.prepared, self.request, self.addend, source)
+
+    def blind(self) -> object:
+        """The blinding of one response, made ahead."""
+        return self.scheme.prepare_blinding(self.public_key, self.operator, XofSource(fresh_seed(), b"bench"))
+
+    def evaluate_blinded(self, blinding: object) -> bytes:
+        """The answering party's response, its blinding made before."""
+        return self.scheme.evaluate_blinded(blinding, self.prepared, self.request, self.addend)
+
+    def multiply(self) -> list[int]:
+        """The answering party's own part."""
+        return self.scheme.multiply(self.prepared, self.vector)
+
+    def decrypt(self) -> list[int]:
+        """The querying party's result."""
+        return self.scheme.decrypt(self.secret_key, self.operator, self.response)
+
+    def query(self) -> list[int]:
+        """Request, response and result, all made anew."""
+        self.request = self.encrypt()
+        self.response = self.evaluate()
+        return self.decrypt()

@@ -1,0 +1,129 @@
+"""The bound of the statistical distance holds, follows its formula, and is granted or refused by the goal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capc.errors import BudgetExhaustedError, ParameterError
+from capc.he import circuit_privacy, keys
+from capc.he.circuit_privacy import PrivacyAllowance
+from capc.operators import Convolution, Dense, Grid, Matrix, Operator
+from he.key_holder import KeyHolder, OpenSecretKey
+from he.support import Setting, altered, one_level
+
+CONVOLUTION = Convolution(Grid(2, 8, 8, (3, 3), padding=(1, 1)), 3)
+
+
+def _distance(setting: Setting, operator: Operator, weights: Matrix) -> Fraction:
+    return setting.scheme.statistical_distance(setting.scheme.prepare(operator, weights))
+
+
+@pytest.mark.req("CAPC-HE-003")
+def test_the_bound_of_one_weight_is_the_formula_worked_by_hand() -> None:
+    setting = altered("toy")
+    # One output, weight -7: rounding 7/2; root of 21/2 * 49 = 514.5 rounded up is 23; addend and sum 1.
+    zero = Fraction(21 * (2 * 4096 + 1), setting.scheme._context.key_primes[-1]) + Fraction(4097, 2)
+    assert _distance(setting, Dense(1, 1), ((-7,),)) == (Fraction(7, 2) + 23 + 1 + zero) / 2**58
+
+
+@pytest.mark.req("CAPC-HE-003")
+def test_the_bound_counts_every_released_coefficient_and_all_weights_of_its_block() -> None:
+    setting = altered("default")
+    once = _distance(setting, Dense(18, 3), ((5,) * 18,) * 3)
+    # 64 positions, each with the same three channels of 18 weights in one block.
+    assert _distance(setting, CONVOLUTION, ((5,) * 18,) * 3) == 64 * once
+    assert _distance(setting, Dense(18, 3), ((-5,) * 18,) * 3) == once
+    assert _distance(setting, Dense(18, 3), (((1 << 37) + 5,) * 18,) * 3) == once
+    assert _distance(setting, Dense(18, 3), ((6,) * 18,) * 3) > once
+
+
+@pytest.mark.req("CAPC-HE-003")
+@given(square=st.fractions(min_value=0, max_value=1 << 40))
+def test_roots_are_rounded_up(square: Fraction) -> None:
+    root = circuit_privacy._ceil_sqrt(square)
+    assert root * root >= square
+    assert max(0, root - 2) ** 2 <= square
+
+
+@pytest.mark.req("CAPC-HE-003")
+@pytest.mark.parametrize("operator", [Dense(64, 32), CONVOLUTION])
+def test_the_measured_noise_of_products_is_within_the_bound_and_not_far_below(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "SecretKey", OpenSecretKey)
+    scheme = one_level().scheme
+    secret_key, payload = scheme.generate_keys()
+    setting = replace(one_level(), secret_key=secret_key, public_key=scheme.read_public_key(payload))
+    monkeypatch.setattr("capc.he.blinding.flooding_noise", lambda source, count, bits: [0] * count)
+    holder, weights = KeyHolder(setting), setting.weights(operator, "weights", 11)
+    prepared = scheme.prepare(operator, weights)
+    carried = prepared.encoding.responses
+    assert len(carried) == 1
+    scale, q = 1 << setting.widths.logit_bits, scheme._context.modulus
+    total = 0.0
+    rounds = 12
+    for query in range(rounds):
+        vector = setting.elements(operator.inputs, f"x{query}")
+        addend = setting.elements(operator.outputs, f"a{query}")
+        request = scheme.encrypt(secret_key, operator, vector)
+        response = scheme.evaluate(setting.public_key, prepared, request, addend, setting.source("unused"))
+        positions = carried[0].positions.tolist()
+        phase = holder.phase(holder.response_pair(response, positions))[positions]
+        expected = setting.expected(weights, vector, addend, operator)
+        message = np.array([expected[output] for output in carried[0].outputs.tolist()], dtype=object)
+        noise = ((phase * scale - q * message + q * scale // 2) % (q * scale) - q * scale // 2) / scale
+        total += float(np.abs(noise).sum())
+    measured = total / rounds / (1 << (setting.widths.he_flood_bits + 1))
+    bound = float(scheme.statistical_distance(prepared))
+    # A mean over at least 384 outputs is within a few per cent; the bound's slack is its worst-case rounding terms.
+    assert bound / 10 < measured < bound
+
+
+@pytest.mark.req("CAPC-HE-003")
+def test_the_default_set_meets_the_default_goal_and_the_fast_set_misses_it() -> None:
+    layers = [Dense(784, 128), Dense(128, 10)]
+
+    def distance(name: str) -> Fraction:
+        setting = altered(name)
+        # Weights of a trained network of this shape are smaller: 12 bits is up to 1/2 at 12 fraction bits.
+        return sum((_distance(setting, layer, setting.weights(layer, "w", 12)) for layer in layers), Fraction(0))
+
+    assert PrivacyAllowance.for_model(distance("default")).queries == 1 << 16
+    with pytest.raises(ParameterError, match=r"65536 queries reach .* 2\^-\d+, needed is 2\^-40: use a parameter set"):
+        PrivacyAllowance.for_model(distance("fast"))
+
+
+@pytest.mark.req("CAPC-HE-003")
+def test_an_allowance_is_granted_exactly_up_to_the_goal_and_spent_query_by_query() -> None:
+    goal = Fraction(1, 1 << 20)
+    with pytest.raises(ParameterError, match=r"3 queries reach a statistical distance of 2\^-19, needed is 2\^-20"):
+        PrivacyAllowance.for_model(goal / 3 + Fraction(1, 1 << 60), distance=goal, queries=3)
+    allowance = PrivacyAllowance.for_model(goal / 3, distance=goal, queries=3)
+    for charged in (1, 2, 3):
+        allowance = allowance.charge()
+        assert allowance.reached == charged * goal / 3
+    with pytest.raises(BudgetExhaustedError, match="all 3 queries"):
+        allowance.charge()
+
+
+@pytest.mark.parametrize(("distance", "queries"), [(Fraction(0), 1), (Fraction(1), 1), (Fraction(1, 2), 0)])
+def test_a_goal_that_is_none_is_refused(distance: Fraction, queries: int) -> None:
+    with pytest.raises(ParameterError, match="choose"):
+        PrivacyAllowance.for_model(Fraction(1, 1 << 80), distance=distance, queries=queries)
+
+
+def test_the_figure_that_depends_on_weights_is_not_shown() -> None:
+    assert repr(PrivacyAllowance.for_model(Fraction(1, 1 << 77))) == "PrivacyAllowance(queries=65536, charged=0)"
+
+
+@given(st.fractions(min_value=Fraction(1, 1 << 99), max_value=1 << 99))
+def test_logarithms_are_rounded_against_the_bound_and_for_the_goal(value: Fraction) -> None:
+    above, below = circuit_privacy._ceil_log2(value), circuit_privacy._floor_log2(value)
+    assert Fraction(2) ** (above - 1) < value <= Fraction(2) ** above
+    assert Fraction(2) ** below <= value < Fraction(2) ** (below + 1)

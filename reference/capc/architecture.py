@@ -114,12 +114,12 @@ class Architecture:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.stages) <= MAX_STAGES:
-            raise InputError(f"a model of {len(self.stages)} stages: choose 1 to {MAX_STAGES}")
+            raise InputError(f"a model of {len(self.stages)} layers: choose 1 to {MAX_STAGES}")
         lengths = [self.stages[0].inputs]
         for number, stage in enumerate(self.stages):
             problem = _problem(stage, number, lengths, self.stages[:number], is_last=number == len(self.stages) - 1)
             if problem is not None:
-                raise InputError(f"stage {number} of the model: {problem}")
+                raise InputError(f"layer {number} of the model {problem}")
             lengths.append(stage.outputs)
 
     @property

@@ -27,8 +27,13 @@ class QuantisedLayer:
     weights: Matrix
     biases: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        widths = {len(row) for row in self.weights}
+        if len(widths) != 1 or len(self.weights) != len(self.biases) or widths == {0}:
+            raise InputError("a layer needs one bias per row of weights, and rows of one length above 0")
+
     def __repr__(self) -> str:
-        return f"<QuantisedLayer of {len(self.weights)} rows>"
+        return f"<QuantisedLayer {len(self.weights[0])}->{len(self.weights)}>"
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,13 @@ class QuantisedModel:
 
     def __post_init__(self) -> None:
         if len(self.layers) != len(self.architecture.stages):
-            raise InputError(f"{len(self.layers)} layers for {len(self.architecture.stages)} stages: give one each")
+            stages = len(self.architecture.stages)
+            raise InputError(f"{len(self.layers)} layers of weights for {stages} stages: give one each")
         for number, (stage, layer) in enumerate(zip(self.architecture.stages, self.layers, strict=True)):
-            check_weights(stage.operator, layer.weights)
-            if len(layer.biases) != stage.operator.rows:
-                raise InputError(f"stage {number} has {len(layer.biases)} biases: give {stage.operator.rows}")
+            try:
+                check_weights(stage.operator, layer.weights)
+            except InputError as error:
+                raise InputError(f"layer {number}: {error}") from None
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
@@ -98,7 +105,7 @@ class QuantisedModel:
             needed = max(sums).bit_length() + 2
             if needed > logit_bits:
                 raise InputError(
-                    f"stage {number} of the model needs {needed} bits and the logit ring has {logit_bits}: "
+                    f"layer {number} of the model needs {needed} bits and the logit ring has {logit_bits}: "
                     "it could wrap; use smaller weights (weight decay), fewer fraction bits or a wider ring"
                 )
             bounds.append(self._activate(stage, sums))
@@ -110,7 +117,7 @@ def dense_model(layers: Sequence[QuantisedLayer], fraction_bits: int) -> Quantis
     Raises:
         InputError: there is no layer, or a layer's inputs are not the outputs of the one before.
     """
-    if not layers or not all(layer.weights and layer.weights[0] for layer in layers):
-        raise InputError("a fully connected model needs at least one layer, and weights with rows and columns")
+    if not layers:
+        raise InputError("a model without layers: give at least one")
     sizes = (len(layers[0].weights[0]), *(len(layer.weights) for layer in layers))
     return QuantisedModel(dense_architecture(sizes), tuple(layers), fraction_bits)

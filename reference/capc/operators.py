@@ -212,7 +212,7 @@ def check_weights(operator: Operator, weights: Matrix) -> None:
     """
     shape = (len(weights), {len(row) for row in weights})
     if shape != (operator.rows, {operator.columns}):
-        raise InputError(f"weights for {operator}: give {operator.rows} rows of {operator.columns}")
+        raise InputError(f"the weights do not fit the operator: give {operator.rows} rows of {operator.columns}")
 
 
 def apply(operator: Operator, weights: Matrix, values: Sequence[int]) -> list[int]:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capc.architecture import dense_architecture
 from capc.errors import ErrorCode, ProtocolError
 from capc.handshake import check_hello, hello
 from capc.messages import Envelope, MessageType
@@ -63,7 +64,7 @@ def with_participant(position: int, **changes: object) -> Session:
 
 def with_one_more() -> Session:
     *rest, guardian = SESSION.participants
-    more = Participant(answering_party(3), bytes([9]) * 32, (2, 3))
+    more = Participant(answering_party(3), bytes([9]) * 32, dense_architecture((2, 3)))
     return replace(SESSION, participants=(*rest, more, guardian))
 
 
@@ -88,8 +89,10 @@ DIFFERENCES: dict[str, Callable[[], Session]] = {
     "parameters.epsilon is": lambda: with_release(epsilon=Fraction(11)),
     "parameters.delta is": lambda: with_release(delta=Fraction(1, 10)),
     "participants[1].identity is": lambda: with_participant(1, identity=bytes(32)),
-    "participants[1].layer_sizes[1] is": lambda: with_participant(1, layer_sizes=(2, 5, 3)),
-    "participants[2].layer_sizes has": lambda: with_participant(2, layer_sizes=(2, 7, 3)),
+    "participants[1].architecture[0].operator.outputs is": lambda: with_participant(
+        1, architecture=dense_architecture((2, 5, 3))
+    ),
+    "participants[2].architecture has": lambda: with_participant(2, architecture=dense_architecture((2, 7, 3))),
     "participants has 4 entries here and 5 there": with_one_more,
     "session_id is": lambda: replace(SESSION, session_id=bytes(32)),
 }

@@ -37,7 +37,7 @@ def test_published_sets_are_those_of_the_specification() -> None:
 def test_unknown_sets_are_refused_with_the_known_names(name: str) -> None:
     with pytest.raises(ParameterError) as caught:
         ParameterSet.named(name)
-    assert str(caught.value) == f"parameter set {name!r} is unknown: choose one of default, test, toy"
+    assert str(caught.value) == f"parameter set {name!r} is unknown: choose one of default, fast, test, toy"
 
 
 @pytest.mark.req("CAPC-PARAM-001")

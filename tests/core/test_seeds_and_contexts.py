@@ -51,9 +51,9 @@ def test_mask_of_a_layer_is_the_first_of_its_stream() -> None:
         me = b"\x01" + after.party.me.index.to_bytes(2, "little")
         place = driver.session.tag + b"\x00\x00\x00" + me + (1).to_bytes(4, "little") + bytes([after.layer])
         label = b"answering_party_evaluate_layer/" + me + place
-        stream = hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(2 * len(after.mask))
+        stream = hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(2 * len(after.sums))
         expected = [int.from_bytes(stream[i : i + 2], "little") % 2**14 for i in range(0, len(stream), 2)]
-        assert list(after.mask) == expected
+        assert list(after.sums) == expected
         checked += 1
     assert checked == sum(len(size) - 1 for size in SIZES)
 
@@ -72,13 +72,13 @@ def test_fresh_shares_come_from_a_stream_of_their_own() -> None:
         me = b"\x01" + state.party.me.index.to_bytes(2, "little")
         place = driver.session.tag + b"\x00\x00\x00" + me + (1).to_bytes(4, "little") + bytes([state.layer])
         label = b"answering_party_garble_layer/" + me + place
-        count = len(state.mask)
+        count = len(state.sums)
         stream = hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(2 * count)
         elements = [int.from_bytes(stream[i : i + 2], "little") for i in range(0, 2 * count, 2)]
         is_last = state.layer == len(SIZES[state.party.me.index - 1]) - 2
         expected = tuple(element % 2 ** (11 if is_last else 14) for element in elements)
         follow_up = [
-            entry.state.vote_share if isinstance(entry.state, VoteReady) else entry.state.input_share
+            entry.state.vote_share if isinstance(entry.state, VoteReady) else entry.state.values[-1]
             for entry in driver.calls
             if isinstance(entry.state, VoteReady | AwaitingRequest)
             and entry.state.party.me == state.party.me

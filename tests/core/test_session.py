@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capc.architecture import dense_architecture as dense
 from capc.errors import ErrorCode, InvalidPayloadError, ParameterError, ProtocolError, StateReuseError, blamed_on
 from capc.parameters import Adjacency, Charge, NoiseName
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
@@ -41,14 +42,27 @@ QP, AP1, AP2, PG = SESSION.participants
         pytest.param((QP, AP1, replace(PG, identity=QP.identity)), "identity of privacy_guardian", id="qp is pg"),
         pytest.param((QP, replace(AP1, identity=bytes(31)), PG), "identity of answering_party_1", id="short identity"),
         pytest.param((QP, replace(AP1, identity=bytes(33)), PG), "identity of answering_party_1", id="long identity"),
-        pytest.param((replace(QP, layer_sizes=(2, 3)), AP1, PG), "querying_party declares", id="qp with a model"),
-        pytest.param((QP, AP1, replace(PG, layer_sizes=(2, 3))), "privacy_guardian declares", id="pg with a model"),
-        pytest.param((QP, replace(AP1, layer_sizes=()), PG), "layer sizes", id="no layers"),
-        pytest.param((QP, replace(AP1, layer_sizes=(2,)), PG), "layer sizes", id="one width"),
-        pytest.param((QP, replace(AP1, layer_sizes=(3, 3)), PG), "run from 2 features to 3", id="other features"),
-        pytest.param((QP, replace(AP1, layer_sizes=(2, 4)), PG), "run from 2 features to 3", id="other classes"),
-        pytest.param((QP, replace(AP1, layer_sizes=(2, 0, 3)), PG), "layer sizes", id="empty layer"),
-        pytest.param((QP, replace(AP1, layer_sizes=(2, *[1] * 255, 3)), PG), "layer sizes", id="257 widths"),
+        pytest.param(
+            (replace(QP, architecture=dense((2, 3))), AP1, PG),
+            "querying_party declares",
+            id="qp with a model",
+        ),
+        pytest.param(
+            (QP, AP1, replace(PG, architecture=dense((2, 3)))),
+            "privacy_guardian declares",
+            id="pg with a model",
+        ),
+        pytest.param((QP, replace(AP1, architecture=None), PG), "run from 2 features to 3", id="no model"),
+        pytest.param(
+            (QP, replace(AP1, architecture=dense((3, 3))), PG),
+            "run from 2 features to 3",
+            id="other features",
+        ),
+        pytest.param(
+            (QP, replace(AP1, architecture=dense((2, 4))), PG),
+            "run from 2 features to 3",
+            id="other classes",
+        ),
     ],
 )
 def test_malformed_participant_sets_are_refused(participants: tuple[Participant, ...], message: str) -> None:
@@ -62,8 +76,11 @@ def test_sessions_with_any_number_of_answering_parties(count: int) -> None:
     session = make_session(PARAMETERS, [(2, i, 3) for i in range(1, count + 1)])
     assert session.num_answering == count
     assert session.answering_parties == tuple(answering_party(i) for i in range(1, count + 1))
-    assert [session.layer_sizes(party)[1] for party in session.answering_parties] == list(range(1, count + 1))
-    assert session.layer_sizes(QUERYING_PARTY) == session.layer_sizes(PRIVACY_GUARDIAN) == ()
+    hidden = [session.architecture(party).stages[0].outputs for party in session.answering_parties]
+    assert hidden == list(range(1, count + 1))
+    for party in (QUERYING_PARTY, PRIVACY_GUARDIAN):
+        with pytest.raises(ParameterError, match="has no model"):
+            session.architecture(party)
 
 
 def test_largest_models_and_sets_are_admitted() -> None:
@@ -131,8 +148,8 @@ CHANGES: dict[str, Callable[[], Session]] = {
     "querying party's identity": lambda: participant(0, identity=b"\1" * 32),
     "answering party's identity": lambda: participant(1, identity=b"\1" * 32),
     "guardian's identity": lambda: participant(3, identity=b"\1" * 32),
-    "a hidden width": lambda: participant(1, layer_sizes=(2, 5, 3)),
-    "one more layer": lambda: participant(2, layer_sizes=(2, 1, 3)),
+    "a hidden width": lambda: participant(1, architecture=dense((2, 5, 3))),
+    "one more layer": lambda: participant(2, architecture=dense((2, 1, 3))),
     "models swapped": lambda: make_session(PARAMETERS, [(2, 3), (2, 4, 3)]),
     "one more party": lambda: make_session(PARAMETERS, [(2, 4, 3), (2, 3), (2, 3)]),
 }
@@ -181,12 +198,18 @@ def test_tag_and_digest_by_hand() -> None:
         "num_features": 2,
     }
     names = ["querying_party", "answering_party_1", "answering_party_2", "privacy_guardian"]
-    sizes: list[list[int]] = [[], [2, 4, 3], [2, 3], []]
+
+    def stage(source: int, inputs: int, outputs: int, activation: str) -> dict[str, object]:
+        operator = {"kind": "dense", "inputs": inputs, "outputs": outputs}
+        bare = {"skips": [], "sum_pool": None, "max_pool": None}
+        return {"source": source, "operator": operator, "activation": activation, **bare}
+
+    models = [None, [stage(0, 2, 4, "relu"), stage(1, 4, 3, "vote")], [stage(0, 2, 3, "vote")], None]
     document = {
         "parameters": parameters,
         "participants": [
-            {"party": name, "identity": hashlib.sha256(name.encode()).hexdigest(), "layer_sizes": size}
-            for name, size in zip(names, sizes, strict=True)
+            {"party": name, "identity": hashlib.sha256(name.encode()).hexdigest(), "architecture": model}
+            for name, model in zip(names, models, strict=True)
         ],
         "session_id": bytes(range(32)).hex(),
     }

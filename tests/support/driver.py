@@ -13,6 +13,7 @@ from typing import TypeVar
 from capc.accounting import Account
 from capc.answering_party import (
     AnsweringParty,
+    AwaitingRequest,
     VoteReady,
     answering_party_begin_setup,
     answering_party_evaluate_layer,
@@ -43,6 +44,7 @@ from capc.querying_party import (
     querying_party_evaluate_layer,
     querying_party_finish_release,
     querying_party_finish_setup,
+    querying_party_keep_sums,
     querying_party_open_query,
     querying_party_request_layer,
     querying_party_request_release,
@@ -167,7 +169,10 @@ class Driver:
                 party,
                 suite=suite,
                 model=model,
-                prepared_layers=tuple(suite.linear.prepare(layer.weights) for layer in model.layers),
+                prepared_layers=tuple(
+                    suite.linear.prepare(stage.operator, layer.weights)
+                    for stage, layer in zip(model.architecture.stages, model.layers, strict=True)
+                ),
             )
             for party, model in zip(self.answering_parties, models, strict=True)
         ]
@@ -222,6 +227,15 @@ class Driver:
                     answering_party_evaluate_layer, state, given[QUERYING_PARTY], seed
                 ),
             )
+            if isinstance(after_response, AwaitingRequest):
+                layer_input = self.deliver(
+                    {peer: response},
+                    lambda given, state=after_request: self.consume(  # type: ignore[misc]
+                        querying_party_keep_sums, state, given[peer]
+                    ),
+                )
+                waiting = after_response
+                continue
             after_choice, columns = self.deliver(
                 {peer: response},
                 lambda given, state=after_request: self.consume(  # type: ignore[misc]

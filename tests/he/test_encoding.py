@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from capc.errors import InputError
+from capc.he.axis import axes
 from capc.he.encoding import Encoding
 from capc.he.packing import pack, packed_length, unpack
 from capc.he.tiling import tile
@@ -122,6 +123,15 @@ def test_no_cut_of_a_convolution_without_padding_has_fewer_bytes(
 )
 def test_only_what_windows_read_is_encoded_and_padding_is_shared(grid: Grid, area: int) -> None:
     assert tile(Convolution(grid, 1), 128, 1, 1).area == area
+
+
+def test_padding_is_shared_by_less_than_a_window_and_only_when_one_tile_spans_the_image() -> None:
+    down, right = axes(Grid(1, 1, 6, (3, 3), padding=(5, 1)))
+    # 11 positions with 5 zeros at either end, of which a window of 3 allows to share 2.
+    assert down.pitch(9) == 9
+    # The first tile of 5 outputs ends in a zero, but the next one begins with the image.
+    assert down.pitch(5) == 7
+    assert right.pitch(6) == 7
 
 
 def test_a_window_larger_than_a_polynomial_is_refused_with_the_remedy() -> None:

@@ -53,6 +53,7 @@ class BfvLinear:
 
     Keys, requests and the fresh encryptions of zero use randomness that SEAL, or for the seed of a public key the
     ``secrets`` module, draws from the operating system; only flooding noise comes from the ``source`` argument.
+    While a request is evaluated, each of its ciphertexts takes 16 N bytes for each prime of q.
     Blocks of weights that are all zero are skipped, so the time of :meth:`evaluate` tells how many there are.
 
     Args:

@@ -1,0 +1,182 @@
+"""The integers that a network becomes, against PyTorch and ONNX's reference evaluator, within the derived error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx.reference import ReferenceEvaluator
+from torch import nn
+
+from capc import fixed_point
+from capc.architecture import Activation
+from capc.importing.from_onnx import graph_from_onnx
+from capc.importing.from_torch import graph_from_torch
+from capc.importing.graph import Graph
+from capc.importing.lower import Lowered, lower
+from capc.importing.quantise import quantise_graph
+from capc.operators import SumPool, apply, per_output
+from support.networks import NAMED, Shape, networks
+from support.onnx_files import onnx_model
+
+F = 20
+SOFTMAXED = {"cryptonets_with_relu"}
+
+
+def error_bound(lowered: Lowered, features: list[float], fraction_bits: int) -> float:
+    """The largest difference of a logit that rounding explains, on these features.
+
+    Each input is off by at most 2^-(f+1), each weight by 2^-(f+1), each bias by 2^-(2f+1), and a ReLU drops less than
+    2^-f. A stage's weights multiply the errors of its inputs; the errors of its weights multiply its inputs.
+    """
+    half = 2.0 ** -(fraction_bits + 1)
+    values, errors = [features], [[half] * len(features)]
+    for stage, layer in zip(lowered.architecture.stages, lowered.layers, strict=True):
+        value, error = values[stage.source], errors[stage.source]
+        if isinstance(stage.sum_pool, SumPool):
+            value, error = stage.sum_pool.apply(value), stage.sum_pool.apply(error)
+        weights = [tuple(row) for row in layer.weights.tolist()]
+        sums = apply(stage.operator, tuple(weights), value)
+        sums = [z + bias for z, bias in zip(sums, per_output(stage.operator, layer.biases.tolist()), strict=True)]
+        carried = apply(stage.operator, tuple(tuple(map(abs, row)) for row in weights), error)
+        sizes = [abs(entry) + off for entry, off in zip(value, error, strict=True)]
+        rounded = apply(stage.operator, tuple((half,) * len(row) for row in weights), sizes)
+        off = [a + b + half * 2.0**-fraction_bits for a, b in zip(carried, rounded, strict=True)]
+        for skip in stage.skips:
+            sums = [z + more for z, more in zip(sums, values[skip], strict=True)]
+            off = [z + more for z, more in zip(off, errors[skip], strict=True)]
+        if stage.activation in {Activation.RELU, Activation.RELU_MAX_POOL}:
+            windows = stage.pool_windows()
+            sums = [max(0.0, *(sums[index] for index in window)) for window in windows]
+            off = [max(off[index] for index in window) + 2 * half for window in windows]
+        values.append(sums)
+        errors.append(off)
+    return max(errors[-1])
+
+
+def check(graph: Graph, rows: np.ndarray, expected: np.ndarray, slack: float = 1e-9) -> None:
+    """The integer logits are the expected ones, up to rounding, and rounding is small."""
+    lowered, model = lower(graph), quantise_graph(graph, F)
+    for row, logits in zip(rows.reshape(len(rows), -1), expected, strict=True):
+        got = [logit / (1 << 2 * F) for logit in model.logits(fixed_point.quantise(row.tolist(), F))]
+        bound = error_bound(lowered, row.tolist(), F) + slack
+        assert bound < 1e-2
+        assert np.abs(np.array(got) - logits).max() <= bound
+
+
+def rows_for(shape: Shape, count: int = 3) -> np.ndarray:
+    return np.random.default_rng(5).uniform(-1, 1, (count, *shape))
+
+
+def torch_logits(module: nn.Module, rows: np.ndarray) -> np.ndarray:
+    with torch.no_grad():
+        return np.asarray(module(torch.tensor(rows)).numpy())
+
+
+def onnx_graph(model: onnx.ModelProto, folder: Path) -> Graph:
+    path = folder / "model.onnx"
+    onnx.save(model, str(path))
+    return graph_from_onnx(path)
+
+
+def without_softmax(module: nn.Module) -> nn.Module:
+    layers = list(module.children())
+    return nn.Sequential(*layers[:-1]) if isinstance(layers[-1], nn.Softmax) else module
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_named_network_from_torch(name: str) -> None:
+    module, shape = NAMED[name]
+    rows = rows_for(shape)
+    check(graph_from_torch(module, shape), rows, torch_logits(without_softmax(module), rows))
+
+
+@pytest.mark.parametrize("variant", [False, True])
+@pytest.mark.parametrize("name", NAMED)
+def test_named_network_from_onnx(name: str, variant: bool, tmp_path: Path) -> None:
+    module, shape = NAMED[name]
+    rows = rows_for(shape)
+    (expected,) = ReferenceEvaluator(onnx_model(without_softmax(module), shape, variant=variant)).run(None, {"x": rows})
+    check(onnx_graph(onnx_model(module, shape, variant=variant), tmp_path), rows, expected)
+
+
+@pytest.mark.parametrize("opset", [13, 18, onnx.defs.onnx_opset_version()])
+def test_every_opset_and_single_precision(opset: int, tmp_path: Path) -> None:
+    module, shape = NAMED["small_vgg"]
+    model = onnx_model(module, shape, kind=onnx.TensorProto.FLOAT, opset=opset)
+    model.ir_version = 8
+    rows = rows_for(shape)
+    check(onnx_graph(model, tmp_path), rows, torch_logits(module, rows), slack=1e-4)
+
+
+@settings(max_examples=60)
+@given(networks())
+def test_random_network_from_torch(network: tuple[nn.Module, Shape]) -> None:
+    module, shape = network
+    rows = rows_for(shape, 1)
+    check(graph_from_torch(module, shape), rows, torch_logits(module, rows))
+
+
+@settings(max_examples=40)
+@given(network=networks(), variant=st.booleans())
+def test_random_network_from_onnx(
+    tmp_path_factory: pytest.TempPathFactory, network: tuple[nn.Module, Shape], variant: bool
+) -> None:
+    module, shape = network
+    model, rows = onnx_model(module, shape, variant=variant), rows_for(shape, 1)
+    (expected,) = ReferenceEvaluator(model).run(None, {"x": rows})
+    check(onnx_graph(model, tmp_path_factory.mktemp("onnx")), rows, expected)
+
+
+def test_stages_of_a_residual_network() -> None:
+    """Batch normalisations, the pool and the global average make no stage; the projection makes one of sums."""
+    module, shape = NAMED["small_resnet"]
+    lowered = lower(graph_from_torch(module, shape))
+    found = [
+        (place, str(stage.activation)) for place, stage in zip(lowered.places, lowered.architecture.stages, strict=True)
+    ]
+    assert found == [
+        ("0", "relu_max_pool"),
+        ("4.main.0", "relu"),
+        ("4.main.3", "relu"),
+        ("5.main.0", "relu"),
+        ("5.shortcut.0", "none"),
+        ("5.main.3", "relu"),
+        ("8", "vote"),
+    ]
+    assert lowered.architecture.stages[2].skips == (1,)
+    assert lowered.architecture.stages[-1].sum_pool is not None
+
+
+def test_dropped_softmax_is_said() -> None:
+    module, shape = NAMED["cryptonets_with_relu"]
+    assert lower(graph_from_torch(module, shape)).notes == (
+        "Softmax at 7 is left out: it keeps the order of the logits",
+    )
+
+
+def test_importing_leaves_the_module_alone() -> None:
+    module, shape = NAMED["mlp"]
+    module.train()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    graph_from_torch(module, shape)
+    assert module.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+    module.eval()
+
+
+def test_bound_is_about_as_large_as_the_error() -> None:
+    """At few fraction bits the error is real: the bound is not so loose that it accepts everything."""
+    module, shape = NAMED["mlp"]
+    graph, rows = graph_from_torch(module, shape), rows_for(shape, 20)
+    model, lowered = quantise_graph(graph, 6), lower(graph)
+    ratios = []
+    for row, logits in zip(rows, torch_logits(module, rows), strict=True):
+        got = np.array(model.logits(fixed_point.quantise(row.tolist(), 6))) / 2**12
+        ratios.append(np.abs(got - logits).max() / error_bound(lowered, row.tolist(), 6))
+    assert 0.02 < max(ratios) <= 1

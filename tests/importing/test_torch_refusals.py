@@ -1,0 +1,197 @@
+"""What a PyTorch module must not be is refused in one line: the operator, the layer, the reason and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from capc.errors import InputError
+from capc.importing.from_torch import graph_from_torch
+from capc.importing.graph import Graph
+from capc.importing.lower import lower
+from capc.importing.quantise import quantise_graph
+from support.networks import Shape, seeded
+
+IMAGE: Shape = (2, 6, 6)
+FLAT: Shape = (6,)
+
+
+class Calls(nn.Module):
+    """A module whose forward method is a function of the module and its input."""
+
+    def __init__(self, forward: Callable[..., object]) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 2, 3, padding=1)
+        self.linear = nn.Linear(6, 6)
+        self.inplace = nn.ReLU(inplace=True)
+        self.table = nn.Parameter(torch.ones(6))
+        self._forward = forward
+
+    def forward(self, x: Tensor) -> object:
+        return self._forward(self, x)
+
+
+class TwoInputs(nn.Module):
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return x + y
+
+
+def nan_linear() -> nn.Module:
+    layer = nn.Linear(6, 2)
+    nn.init.constant_(layer.weight, float("nan"))
+    return layer
+
+
+def hooked() -> nn.Module:
+    layer = nn.Linear(6, 2)
+    layer.register_forward_pre_hook(lambda _module, inputs: inputs)
+    return nn.Sequential(layer)
+
+
+def conv(**settings: object) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(2, 2, 3, **settings), nn.ReLU())  # type: ignore[arg-type]
+
+
+def after(*layers: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(2, 2, 3), *layers)
+
+
+REFUSALS: dict[str, tuple[nn.Module, Shape, str]] = {
+    "activation": (after(nn.Sigmoid()), IMAGE, "Sigmoid at 1: it is not supported: the activation must be ReLU"),
+    "relu6": (after(nn.ReLU6()), IMAGE, "ReLU6 at 1: .* must be ReLU"),
+    "functional_activation": (Calls(lambda m, x: torch.tanh(m.linear(x))), FLAT, "tanh at tanh: .* must be ReLU"),
+    "layer_norm": (nn.Sequential(nn.LayerNorm(6)), FLAT, "LayerNorm at 0: .* use a batch normalisation"),
+    "transposed": (nn.Sequential(nn.ConvTranspose2d(2, 2, 3)), IMAGE, "ConvTranspose2d at 0: .* list in docs"),
+    "concatenation": (Calls(lambda m, x: torch.cat([x, x], 1)), FLAT, "cat at cat: .* branches must join by addition"),
+    "product": (Calls(lambda m, x: x * m.linear(x)), FLAT, "mul at mul: .* branches must join by addition"),
+    "constant_sum": (Calls(lambda m, x: m.linear(x) + 1), FLAT, "add at add: an input of it is not a value"),
+    "scaled_sum": (Calls(lambda m, x: torch.add(x, x, alpha=2)), FLAT, "add at add: alpha is not 1"),
+    "parameter": (Calls(lambda m, x: x + m.table), FLAT, "tensor at table: it is used outside of a layer"),
+    "two_inputs": (TwoInputs(), FLAT, "input at y: it is the second input: give the module one input"),
+    "two_outputs": (Calls(lambda m, x: (m.linear(x), x)), FLAT, "output at output: it is not one tensor"),
+    "control_flow": (Calls(lambda m, x: x if x.sum() > 0 else -x), FLAT, "Calls cannot be traced .*: remove control"),
+    "constant_output": (Calls(lambda m, x: 3), FLAT, "output at output: it is not one tensor"),
+    "hook": (hooked(), FLAT, "Linear at 0: it has hooks"),
+    "not_finite": (nn.Sequential(nan_linear()), FLAT, "Linear at 0: a weight is not a finite number"),
+    "not_flattened": (nn.Sequential(nn.Linear(6, 2)), IMAGE, r"Linear at 0: .* \(2, 6, 6\) and is not flattened"),
+    "wrong_width": (nn.Sequential(nn.Linear(5, 2)), FLAT, r"Linear at 0: its weights have the shape \(2, 5\)"),
+    "wrong_channels": (nn.Sequential(nn.Conv2d(3, 2, 3)), IMAGE, "Conv2d at 0: its weights have the shape"),
+    "window_too_large": (nn.Sequential(nn.Conv2d(2, 2, 7)), IMAGE, r"Conv2d at 0: a window of \(7, 7\) does not fit"),
+    "pool_too_large": (nn.Sequential(nn.AvgPool2d(7)), IMAGE, r"AvgPool2d at 0: a window of \(7, 7\) does not fit"),
+    "pool_of_features": (nn.Sequential(nn.MaxPool2d(2)), FLAT, r"MaxPool2d at 0: its input has the shape \(6,\)"),
+    "reflection": (conv(padding_mode="reflect", padding=1), IMAGE, "Conv2d at 0: padding_mode is 'reflect'"),
+    "uneven_same": (
+        nn.Sequential(nn.Conv2d(2, 2, 2, padding="same")), IMAGE, "Conv2d at 0: its padding is larger below and right",
+    ),
+    "no_statistics": (
+        nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6, track_running_stats=False)), FLAT,
+        "BatchNorm1d at 1: it has no running statistics",
+    ),
+    "indices": (
+        Calls(lambda m, x: functional.max_pool2d_with_indices(m.conv(x), 2)[0]), IMAGE, "at max_pool2d_with_indices:",
+    ),
+    "ceil_mode": (after(nn.ReLU(), nn.AvgPool2d(3, ceil_mode=True)), IMAGE, "AvgPool2d at 2: ceil_mode adds a window"),
+    "padding_not_counted": (
+        after(nn.ReLU(), nn.AvgPool2d(2, padding=1, count_include_pad=False)), IMAGE,
+        "AvgPool2d at 2: its padding does not count, .*: set count_include_pad",
+    ),
+    "uneven_adaptive": (
+        nn.Sequential(nn.AdaptiveAvgPool2d(4)), IMAGE, "AdaptiveAvgPool2d at 0: 6 x 6 is not a multiple of its output",
+    ),
+    "flattened_batch": (Calls(lambda m, x: torch.flatten(x)), IMAGE, "flatten at flatten: .* use start_dim = 1"),
+    "reshape": (Calls(lambda m, x: x.view(-1, 6, 12)), IMAGE, "view at view: .* only flattening"),
+    "reshape_of_the_batch": (Calls(lambda m, x: x.reshape(6, -1)), IMAGE, "reshape at reshape: .* only flattening"),
+    "mean_of_channels": (Calls(lambda m, x: x.mean(1)), IMAGE, "mean at mean: it is not the mean over height and width"),
+    "softmax_of_pixels": (nn.Sequential(nn.Softmax(2)), IMAGE, "Softmax at 0: it is over axis 2"),
+    "live_dropout": (Calls(lambda m, x: functional.dropout(x, 0.5)), FLAT, "dropout at dropout: it drops in evaluation"),
+    "changed_in_place": (
+        Calls(lambda m, x: _changed_in_place(m, x)), FLAT, "ReLU at inplace: it changes a value in place that is used",
+    ),
+    "shapes_that_differ": (
+        Calls(lambda m, x: m.conv(x) + m.conv(x).mean((2, 3), keepdim=True)), IMAGE, "add at add: it adds values of the",
+    ),
+}  # fmt: skip
+
+
+def _changed_in_place(module: Calls, x: Tensor) -> Tensor:
+    sums = module.linear(x)
+    view = sums.flatten(1)
+    return module.inplace(sums) + view
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_module_is_refused(name: str) -> None:
+    module, shape, message = REFUSALS[name]
+    with pytest.raises(InputError, match=message) as caught:
+        graph_from_torch(module, shape)
+    assert str(caught.value).count("\n") == 0
+    assert str(caught.value).count(": ") >= 1
+
+
+LOWERING: dict[str, tuple[nn.Module, Shape, str]] = {
+    "average_of_sums": (
+        after(nn.AvgPool2d(2), nn.ReLU()), IMAGE,
+        "AvgPool2d at 1: it works on the sums of 0, without a ReLU: put a ReLU between",
+    ),
+    "two_linear_layers": (nn.Sequential(nn.Linear(6, 4), nn.Linear(4, 2)), FLAT, "Linear at 1: it works on the sums of 0"),
+    "max_pool_without_relu": (
+        after(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 2)), IMAGE, "Linear at 3: it follows a max pool of 0 without",
+    ),
+    "max_pool_at_the_end": (after(nn.MaxPool2d(4), nn.Flatten()), IMAGE, "output at 2: the network ends in a max pool"),
+    "max_pool_of_the_query": (nn.Sequential(nn.MaxPool2d(2)), IMAGE, "MaxPool2d at 0: it works on the query"),
+    "max_pool_added": (
+        Calls(lambda m, x: functional.max_pool2d(m.conv(x), 1) + x), IMAGE, "add at add: it follows a max pool of conv",
+    ),
+    "averages_of_the_query": (
+        nn.Sequential(nn.AvgPool2d(2), nn.AvgPool2d(3)), IMAGE, "AvgPool2d at 1: it averages averages of the query",
+    ),
+    "normalised_addition": (
+        nn.Sequential(Calls(lambda m, x: m.conv(x) + x), nn.BatchNorm2d(2)), IMAGE,
+        "BatchNorm2d at 1: it follows an addition",
+    ),
+    "other_channels": (
+        after(nn.Flatten(), nn.BatchNorm1d(32)), IMAGE, "BatchNorm1d at 2: it has other channels than 0",
+    ),
+    "layer_after_softmax": (
+        nn.Sequential(nn.Softmax(1), nn.Linear(6, 2)), FLAT, "Linear at 1: it follows a softmax",
+    ),
+    "two_softmaxes": (nn.Sequential(nn.Softmax(1), nn.Softmax(1)), FLAT, "Softmax at 1: it follows a softmax"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOWERING)
+def test_network_is_refused(name: str) -> None:
+    module, shape, message = LOWERING[name]
+    graph = graph_from_torch(module, shape)
+    with pytest.raises(InputError, match=message) as caught:
+        lower(graph)
+    assert str(caught.value).count("\n") == 0
+
+
+def test_too_many_layers_are_refused() -> None:
+    deep = nn.Sequential(*(layer for _ in range(256) for layer in (nn.Linear(2, 2), nn.ReLU())))
+    with pytest.raises(InputError, match=r"does not become stages .*: choose 1 to 255"):
+        lower(graph_from_torch(deep, (2,)))
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (2, 3), (1, 2, 3, 4), (1 << 30,), (1 << 12, 1 << 12, 1)])
+def test_impossible_input_shape_is_refused(shape: Shape) -> None:
+    with pytest.raises(InputError, match="input shape"):
+        Graph(shape)
+
+
+def test_too_many_windows_are_refused() -> None:
+    with pytest.raises(InputError, match="Conv2d at 0: .* windows of"):
+        graph_from_torch(nn.Sequential(nn.Conv2d(1, 1, 999, padding=999)), (1, 1024, 1024))
+
+
+@pytest.mark.req("CAPC-PARAM-030")
+def test_model_that_could_wrap_is_refused() -> None:
+    model = quantise_graph(graph_from_torch(seeded(nn.Sequential(nn.Linear(6, 2))), FLAT), 12)
+    model.check_ranges(37)
+    with pytest.raises(InputError, match="stage 0 of the model needs [0-9]+ bits and the logit ring has 20"):
+        model.check_ranges(20)

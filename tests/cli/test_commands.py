@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import json
+import signal
 import subprocess
 import sys
 import tomllib
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from capc import cli
-from capc.cli import run_command
+from capc.cli import doctor_command, run_command
 from capc.job.environment import EXTRAS
 from capc.job.job import Job
 from job.stand_in import Opener, validate
@@ -66,6 +67,24 @@ def test_the_table_calls_only_the_enforced_budget_a_guarantee(
     assert "not a guarantee unless the counts were fixed in advance" in lines[1]
 
 
+@pytest.mark.req("CAPC-RUN-006")
+def test_neither_table_nor_report_promises_anything_under_a_set_for_tests(
+    stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    stand_in()
+    file = tmp_path / "report.json"
+    assert cli.run([*TINY, "--parameters", "test", "--json", str(file)]) == 0
+    label = "no guarantee: parameter set test is for tests and benchmarks"
+    report = json.loads(file.read_text())
+    validate(report)
+    assert report["privacy"]["label"] == label
+    printed = capsys.readouterr().out
+    (enforced,) = [line for line in printed.splitlines() if "enforced" in line]
+    assert label in enforced
+    assert "guarantee of the enforced budget" not in printed
+
+
 def test_json_on_standard_output_stands_there_alone(
     stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +110,76 @@ def test_ctrl_c_leaves_a_report_and_exits_with_130(
     assert len(report["queries"]) == 2
     assert report["privacy"]["remaining_queries"] == 0
     assert "Interrupted" in captured.out + captured.err
+
+
+def interrupt(*_: object, **__: object) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+EARLY = "capc: interrupted before anything was done: no report was written, and a report that is there is of an earlier"
+
+
+@pytest.mark.req("CAPC-RUN-003")
+@pytest.mark.parametrize("moment", ["importing", "preparing", "splitting"])
+def test_ctrl_c_before_the_run_says_that_nothing_was_done_and_that_a_report_there_is_older(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, moment: str
+) -> None:
+    file = tmp_path / "report.json"
+    file.write_text("an earlier report")
+    if moment == "importing":
+        for loaded in [name for name in sys.modules if name.startswith("capc.cli.run")]:
+            monkeypatch.delitem(sys.modules, loaded)
+        monkeypatch.delattr(cli, "run_command")
+        interrupt_import(monkeypatch, "capc.cli.run_table")
+    else:
+        monkeypatch.setattr(run_command, "prepare" if moment == "preparing" else "Job", interrupt)
+    assert cli.run([*TINY, "--json", str(file)]) == 130
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(EARLY)
+    assert captured.err.count("\n") == 1
+    assert file.read_text() == "an earlier report"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def interrupt_import(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    real = builtins.__import__
+
+    def interrupted(name: str, *arguments: Any, **options: Any) -> Any:
+        if name == module:
+            interrupt()
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+
+
+def test_ctrl_c_while_the_command_line_is_loaded_or_the_doctor_looks_is_said_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as looking:
+        looking.setattr(doctor_command, "requirements", interrupt)
+        assert cli.run(["doctor"]) == 130
+    monkeypatch.delitem(sys.modules, "capc.cli.app")
+    monkeypatch.delattr(cli, "app")
+    interrupt_import(monkeypatch, "typer")
+    assert cli.run(["doctor"]) == 130
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(EARLY)
+    assert second == first
+
+
+@pytest.mark.req("CAPC-RUN-003")
+def test_a_second_ctrl_c_keeps_the_report_and_claims_nothing_else(
+    stand_in: Callable[..., Opener], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    stand_in(interrupt_at=3)
+    monkeypatch.setattr(run_command, "show", interrupt)
+    file = tmp_path / "report.json"
+    assert cli.run([*TINY, "--json", str(file)]) == 130
+    report = json.loads(file.read_text())
+    validate(report)
+    assert len(report["queries"]) == 2
+    assert "before anything was done" not in capsys.readouterr().err
 
 
 @pytest.mark.req("CAPC-RUN-003")
@@ -210,6 +299,15 @@ def test_a_module_that_no_extra_has_is_a_fault(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(run_command, "prepare", broken)
     with pytest.raises(ModuleNotFoundError):
         cli.run(TINY)
+
+
+def test_without_a_command_there_is_only_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--help"]) == 0
+    wanted = capsys.readouterr()
+    assert "Usage: capc" in wanted.out
+    assert cli.run([]) == 2
+    assert capsys.readouterr() == wanted
+    assert wanted.err == ""
 
 
 def test_help_and_version_need_none_of_the_heavy_packages() -> None:

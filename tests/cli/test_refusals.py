@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,7 @@ FLAGS = [
     (["--epsilon=nan"], ["epsilon = nan", "--epsilon", "choose"]),
     (["--delta", "0"], ["delta = 0", "--delta", "choose"]),
     (["--delta", "1"], ["delta = 1", "--delta", "choose"]),
+    (["--delta", "1e-200"], ["delta = 1e-200", "--delta", "choose a number of at least 1e-30 and below 1"]),
     (["--sigma", "0"], ["sigma = 0", "--sigma", "choose"]),
     (["--sigma", "-2"], ["sigma = -2", "--sigma", "choose"]),
     (["--sigma", "0.1"], ["sigma = 0.1", "--sigma", "choose at least"]),
@@ -65,7 +66,10 @@ FLAGS = [
     (["--parameters", "huge"], ["'huge'", "--parameters", "choose"]),
     (["--seed", "-1"], ["seed = -1", "--seed", "choose"]),
     (["--data", "none.npz"], ["none.npz", "no such file", "name"]),
-    (["--config", "none.toml"], ["none.toml", "--config", "name"]),
+    (["--config", "none.toml"], ["none.toml", "--config", "no such file", "name"]),
+    (["--data", "."], [".: this is a folder: name an .npz archive"]),
+    (["--config", "."], ["config = . (--config): this is a folder: name a TOML file"]),
+    (["--data", "/dev/null"], ["/dev/null: this is not a plain file: name"]),
     (["--json", "none/report.json"], ["none/report.json", "--json", "create"]),
     (["--json", "."], ["json = .", "--json", "name"]),
     (["--sigmas", "1"], ["--sigmas", "capc --help"]),
@@ -150,3 +154,31 @@ def test_data_that_cannot_be_used_is_refused(
 def test_a_file_that_is_no_archive_is_refused(refused: functools.partial[str]) -> None:
     Path("rows.npz").write_text("1,2,3")
     assert "rows.npz: not an .npz archive" in refused(["run", "--data", "rows.npz"])
+
+
+SAME = {
+    "same name": lambda report, source: report.with_name(source.name),
+    "other spelling": lambda report, source: Path("folder") / ".." / source.name,
+    "absolute": lambda report, source: source.resolve(),
+    "symbolic link": lambda report, source: report.symlink_to(source) or report,
+    "hard link": lambda report, source: report.hardlink_to(source) or report,
+}
+
+
+@pytest.mark.req("CAPC-RUN-001")
+@pytest.mark.parametrize("reaches", SAME.values(), ids=SAME.keys())
+@pytest.mark.parametrize("given", ["--data", "--config", "run.toml: data"])
+def test_a_report_that_would_replace_an_input_is_refused(
+    refused: functools.partial[str], reaches: Callable[[Path, Path], Path], given: str
+) -> None:
+    """Whether the input is named by a flag or in the file of options, and by whatever name the report reaches it."""
+    Path("folder").mkdir()
+    np.savez("in.npz", **arrays())
+    Path("run.toml").write_text("data = 'in.npz'\n" if given == "run.toml: data" else "parties = 2\n")
+    source = Path("run.toml" if given == "--config" else "in.npz")
+    report = reaches(Path("report.json"), source)
+    before = source.read_bytes()
+    inputs = ["--data", "in.npz"] if given == "--data" else ["--config", "run.toml"]
+    line = refused(["run", *inputs, "--json", str(report)])
+    assert f"json = {report} (--json): this is the file {source} ({given}): name another" in line
+    assert source.read_bytes() == before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import nullcontext
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -87,6 +89,11 @@ def test_the_text_of_a_rational_says_exactly_that_rational(numerator: int, denom
         ("epsilon", "1001"),
         ("epsilon", "0e999999999"),
         ("delta", "0"),
+        ("delta", "1e-200"),
+        ("delta", "9.9e-31"),
+        ("threshold", "1e-31"),
+        ("epsilon", "1e-31"),
+        ("epsilon", "1e-999999999"),
         ("delta", "1"),
         ("delta", "1.5"),
         ("delta", "-1e-5"),
@@ -101,6 +108,26 @@ def test_a_flag_out_of_range_is_refused_with_value_place_and_remedy(name: str, t
     line = str(refusal.value)
     assert line.startswith(f"{name} = {text} ({flag(name)}): choose ")
     assert "\n" not in line
+
+
+@given(
+    name=st.sampled_from(["epsilon", "delta", "sigma", "threshold", "threshold_sigma"]),
+    value=st.builds(Decimal, st.from_regex(r"-?[0-9]{1,3}(\.[0-9]{1,3})?e-?[0-9]{1,3}", fullmatch=True)),
+)
+def test_a_number_is_refused_exactly_when_it_is_outside_the_range_that_the_refusal_states(
+    name: str, value: Decimal
+) -> None:
+    remedy = OPTIONS[name].remedy
+    most = re.search(r"(of at most|below) ([0-9]+)", remedy)
+    least = re.search(r"a number of at least (\S+)", remedy)
+    assert most is not None
+    assert least is not None
+    high = Decimal(most[2])
+    stated = (value == 0 and remedy.startswith("0, or")) or (
+        Decimal(least[1]) <= value and (value <= high if most[1] == "of at most" else value < high)
+    )
+    with nullcontext() if stated else pytest.raises(InputError, match=re.escape(remedy)):
+        resolve({name: str(value)})
 
 
 @pytest.mark.parametrize(
@@ -159,7 +186,7 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> No
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         resolve({}, tmp_path / "none.toml")
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match="this is a folder"):
         resolve({}, tmp_path)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -110,22 +112,42 @@ def test_a_run_that_is_interrupted_in_training_has_a_valid_report(monkeypatch: p
     validate(document(job.state))
 
 
+def wild(*_: object) -> FloatModel:
+    """Sums of 64 * 2^12 = 2^18: 45 bits at 24 fraction bits, and 25 at 4."""
+    return FloatModel((np.full((10, 64), 4096.0),), (np.zeros(10),))
+
+
+def tame(*_: object) -> FloatModel:
+    """Sums of 64 * 16 = 2^10: 17 bits at 4 fraction bits, and at 24 the 37 that the set `default` has."""
+    return FloatModel((np.full((10, 64), 16.0),), (np.zeros(10),))
+
+
 @pytest.mark.req("CAPC-RUN-005")
-def test_a_model_that_could_wrap_is_refused_before_the_session_is_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Weights of 2^12 on 64 features give sums of 2^18 at 24 fraction bits: 44 bits, and the ring has 37."""
-
-    def wild(*_: object) -> FloatModel:
-        return FloatModel((np.full((10, 64), 4096.0),), (np.zeros(10),))
-
-    monkeypatch.setattr(job_module, "train", wild)
+@pytest.mark.parametrize(
+    ("model", "parameters", "fragments"),
+    [
+        (wild, "default", ["ring of 37 bits: no set is made", "choose other --data, or another --seed"]),
+        (wild, "toy", ["ring of 12 bits: no set is made", "choose other --data, or another --seed"]),
+        (tame, "toy", ["ring of 12 bits: choose --parameters default"]),
+    ],
+)
+def test_a_model_that_could_wrap_is_refused_before_the_session_is_set_up(
+    monkeypatch: pytest.MonkeyPatch,
+    model: Callable[..., FloatModel],
+    parameters: str,
+    fragments: list[str],
+) -> None:
+    monkeypatch.setattr(job_module, "train", model)
     opener = Opener()
-    job, _ = make_job(opener)
+    job, _ = make_job(opener, parameters=parameters)
     with pytest.raises(InputError) as refusal:
         job.run()
     assert not opener.opened
     assert job.state.account.spent == 0
     line = str(refusal.value)
-    assert all(part in line for part in ("answering_party_1", "layer 0", "37", "--parameters"))
+    assert line.startswith(f"parameters = {parameters} (--parameters): the model that answering_party_1 trained")
+    assert all(part in line for part in fragments), line
+    assert "weight decay" not in line
 
 
 def test_withheld_labels_are_not_learned_from() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from capc.job.config import resolve
 from capc.job.files import check_writable, to_json, write
 from capc.job.job import Job
 from capc.job.plan import prepare
-from capc.job.report import document, rounded_up
+from capc.job.report import document, enforced_label, rounded_up
 from capc.privacy import NOT_A_GUARANTEE, epsilon_upper
 from job.stand_in import Opener, Recorder, validate
 
@@ -53,6 +54,8 @@ def test_a_report_has_the_published_shape_after_a_round_trip(job: Job) -> None:
         lambda report: report["steps"]["setup"].update(megabytes=1),
         lambda report: report.update(status="running"),
         lambda report: report.update(surprise=1),
+        lambda report: report["privacy"].update(label="guarantee"),
+        lambda report: report["privacy"].update(label="no guarantee: guarantee of the enforced budget"),
         lambda report: report["privacy"].update(realised_label="guarantee of the enforced budget"),
     ],
 )
@@ -78,6 +81,29 @@ def test_only_the_enforced_budget_is_called_a_guarantee(job: Job) -> None:
     assert Fraction(privacy["budget"]) == account.budget
     text = to_json(document(job.state)).replace(NOT_A_GUARANTEE, "")
     assert text.count("guarantee") == 1
+
+
+@pytest.mark.req("CAPC-RUN-006")
+@pytest.mark.parametrize(("bits", "guaranteed"), [(0, False), (39, False), (40, True), (128, True)])
+def test_the_budget_is_a_guarantee_only_if_the_parameter_set_hides_the_models(bits: int, guaranteed: bool) -> None:
+    plan = prepare(resolve({"parties": "2", "queries": "3"}))
+    widths = replace(plan.parameters.widths, he_distance_bits=bits, name="my_set-2")
+    state = Job(replace(plan, parameters=replace(plan.parameters, widths=widths)), Recorder(), Opener()).state
+    report: Any = document(state)
+    validate(report)
+    expected = (
+        "guarantee of the enforced budget"
+        if guaranteed
+        else "no guarantee: parameter set my_set-2 is for tests and benchmarks"
+    )
+    assert report["privacy"]["label"] == expected
+
+
+@pytest.mark.parametrize(("name", "guaranteed"), [("default", True), ("test", False), ("toy", False), ("fast", False)])
+def test_of_the_published_sets_only_the_default_one_gives_a_guarantee(name: str, guaranteed: bool) -> None:
+    plan = prepare(resolve({"parties": "2", "queries": "3", "parameters": name, "sigma": "4"}))
+    label = enforced_label(Job(plan, Recorder(), Opener()).state)
+    assert label.startswith("guarantee of" if guaranteed else f"no guarantee: parameter set {name} ")
 
 
 @given(numerator=st.integers(1, 10**20), denominator=st.integers(1, 10**20))

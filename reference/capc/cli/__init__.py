@@ -12,6 +12,14 @@ EXIT_OK = 0
 EXIT_INPUT = 2
 EXIT_INTERRUPTED = 130
 
+_INTERRUPTED = (
+    "interrupted before anything was done: no report was written, and a report that is there is of an earlier run"
+)
+
+
+class EarlyInterruptError(Exception):
+    """Ctrl-C before a command had done anything; the option parser would swallow a KeyboardInterrupt."""
+
 
 def main() -> None:
     """The entry point of the installed command."""
@@ -25,8 +33,9 @@ def run(arguments: Sequence[str]) -> int:
         arguments: what follows ``capc`` on the command line.
 
     Returns:
-        The exit code: 0, or 2 for a mistake of the user (one line on stderr), or 130 after Ctrl-C. Other errors are
-        not caught: they are faults, and their traceback is wanted.
+        The exit code: 0, or 2 for a mistake of the user, or 130 after Ctrl-C, each with one line on stderr unless
+        the command has reported the interruption itself. Other errors are not caught: they are faults, and their
+        traceback is wanted.
     """
     try:
         from capc.cli import app  # noqa: PLC0415  # typer may be missing
@@ -39,10 +48,15 @@ def run(arguments: Sequence[str]) -> int:
         if line is None:
             raise
         return _refuse(line)
-    except KeyboardInterrupt:
+    except (EarlyInterruptError, KeyboardInterrupt):
+        _say(_INTERRUPTED)
         return EXIT_INTERRUPTED
 
 
 def _refuse(line: str) -> int:
-    sys.stderr.write(f"capc: {' '.join(line.split())}\n")
+    _say(line)
     return EXIT_INPUT
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"capc: {' '.join(line.split())}\n")

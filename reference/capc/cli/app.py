@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from capc.cli import EXIT_INPUT, EarlyInterruptError
 from capc.errors import InputError
 from capc.job.environment import installed_version
 
@@ -15,7 +17,6 @@ app = typer.Typer(
     name="capc",
     help="Confidential and private collaborative learning: the reference implementation.",
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
@@ -24,20 +25,29 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 def invoke(arguments: Sequence[str]) -> int:
-    """Runs one command and returns its exit code.
+    """Runs one command and returns its exit code. Without a command it shows the help, and the exit code is 2.
 
     Raises:
         InputError: the arguments or the input cannot be used.
+        EarlyInterruptError: Ctrl-C before the command had done anything.
     """
     command = typer.main.get_command(app)
     try:
-        code = command.main(args=list(arguments), prog_name="capc", standalone_mode=False)
+        code = command.main(args=list(arguments) or ["--help"], prog_name="capc", standalone_mode=False)
     except _UsageError as error:
         raise InputError(f"{_message(error)} See capc --help.") from None
     except typer.Abort:
         # What some releases of typer make of Ctrl-C.
         raise KeyboardInterrupt from None
-    return int(code or 0)
+    return int(code or 0) if arguments else EXIT_INPUT
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise EarlyInterruptError from None
 
 
 def _message(error: Exception) -> str:
@@ -121,10 +131,12 @@ def run(
         "delta": delta,
         "seed": seed,
     }
-    from capc.cli import run_command  # noqa: PLC0415  # needs NumPy and torch
-
     flags = {name: text for name, text in given.items() if text is not None}
-    raise typer.Exit(run_command.run(flags, None if config is None else Path(config), json))
+    with _interruptible():
+        from capc.cli import run_command  # noqa: PLC0415  # needs NumPy and torch
+
+        code = run_command.run(flags, None if config is None else Path(config), json)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -132,6 +144,8 @@ def doctor(
     json: Annotated[_Text, typer.Option(metavar="FILE", help="Write what was found as JSON; - is stdout.")] = None,
 ) -> None:
     """Show which packages are installed, what they are for, and how to get the missing ones."""
-    from capc.cli import doctor_command  # noqa: PLC0415  # rich is not needed for help
+    with _interruptible():
+        from capc.cli import doctor_command  # noqa: PLC0415  # rich is not needed for help
 
-    raise typer.Exit(doctor_command.run(json))
+        code = doctor_command.run(json)
+    raise typer.Exit(code)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 
-from capc.job.files import check_writable, to_json, write
+from capc.job.files import check_not_input, check_writable, to_json, write
 
 STDOUT = "-"
 
@@ -27,6 +28,18 @@ class Output:
         self._file = None if target is None or self._to_stdout else Path(target)
         if self._file is not None:
             check_writable(self._file)
+
+    def check_not_input(self, inputs: Mapping[str, Path]) -> None:
+        """Checks that the report would not replace what the run reads.
+
+        Args:
+            inputs: the files that are read, by the place where each was named.
+
+        Raises:
+            InputError: the report's file is one of them, under this or another name.
+        """
+        if self._file is not None:
+            check_not_input(self._file, inputs)
 
     @property
     def console(self) -> Console:

@@ -11,10 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from capc.cli import EXIT_INTERRUPTED, EXIT_OK
 from capc.cli.output import Output
 from capc.cli.run_table import show
-from capc.job.config import resolve
+from capc.job.config import JobConfig, resolve
 from capc.job.job import Job
 from capc.job.observer import Stage
-from capc.job.plan import prepare
+from capc.job.plan import Plan, prepare
 from capc.job.report import document
 
 
@@ -24,9 +24,22 @@ def run(flags: Mapping[str, str], config: Path | None, json_target: str | None) 
     Raises:
         InputError: something cannot be used; nothing was trained or sent, unless a model could wrap: then nothing
             was sent.
+        KeyboardInterrupt: Ctrl-C before anything was done; no report was written.
     """
     output = Output(json_target)
-    plan = prepare(resolve(flags, config))
+    options = resolve(flags, config)
+    output.check_not_input(_inputs(options, config))
+    return _run(prepare(options), output)
+
+
+def _inputs(options: JobConfig, config: Path | None) -> dict[str, Path]:
+    inputs = {} if config is None else {"--config": config}
+    if options.data is not None:
+        inputs[options.place("data")] = options.data
+    return inputs
+
+
+def _run(plan: Plan, output: Output) -> int:
     watcher = _Watcher(output)
     job = Job(plan, watcher)
     watcher.job = job
@@ -38,9 +51,12 @@ def run(flags: Mapping[str, str], config: Path | None, json_target: str | None) 
             job.run()
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
-    report = document(job.state)
-    output.finish(report)
-    show(job.state, output.console)
+    try:
+        output.finish(document(job.state))
+        show(job.state, output.console)
+    except KeyboardInterrupt:
+        # What was done is in the file already, which is whole at every moment.
+        return EXIT_INTERRUPTED
     return code
 
 

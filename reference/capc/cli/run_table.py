@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from capc.job.report import enforced_label
 from capc.job.state import JobState, Status
 from capc.privacy import budget_statement, spent_statement
 
@@ -56,7 +57,8 @@ def _summary(state: JobState) -> Table:
     table.add_row("agreement", f"{equal} of {asked} equal to the ideal functionality")
     table.add_row("correct", f"{right} of {len(released)} released labels are those of the data")
     table.add_row("noise", f"sigma = {float(state.account.policy.sigma):g} votes on each class")
-    table.add_row("enforced", str(budget_statement(state.account)))
+    enforced = budget_statement(state.account)
+    table.add_row("enforced", str(enforced).replace(enforced.label, enforced_label(state)))
     table.add_row("realised", str(spent_statement(state.account)))
     if state.before is not None:
         table.add_row("before", f"accuracy {state.before.accuracy:.3f}, balanced {state.before.balanced:.3f}")

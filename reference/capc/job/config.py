@@ -12,6 +12,7 @@ from pathlib import Path
 
 from capc.errors import InputError
 from capc.job.options import OPTIONS, OptionValue, flag
+from capc.learning.data import no_file_because
 from capc.learning.partition import Partition
 from capc.parameters import Adjacency, Charge, NoiseName
 
@@ -104,7 +105,7 @@ def _checked(name: str, raw: object, place: str, *, from_text: bool) -> OptionVa
 
 def _read_toml(file: Path) -> dict[str, object]:
     if not file.is_file():
-        raise InputError(f"config = {file} (--config): there is no such file: name a TOML file")
+        raise InputError(f"config = {file} (--config): {no_file_because(file)}: name a TOML file")
     try:
         # Decimals keep the digits that were written; a float would make another rational of them.
         return tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from capc.errors import InputError
@@ -42,3 +43,28 @@ def check_writable(file: Path) -> None:
         raise InputError(f"json = {file} (--json): the folder {folder} does not exist: create it, or name another")
     if not os.access(folder, os.W_OK):
         raise InputError(f"json = {file} (--json): the folder {folder} is read-only: name another")
+
+
+def check_not_input(file: Path, inputs: Mapping[str, Path]) -> None:
+    """Checks that a report would not replace a file that is read.
+
+    Args:
+        file: where the report goes.
+        inputs: the files that are read, by the place where each was named.
+
+    Raises:
+        InputError: the report's file is one of them, under this or another name.
+    """
+    for place, source in inputs.items():
+        if _same(file, source):
+            raise InputError(
+                f"json = {file} (--json): this is the file {source} ({place}): name another for the report"
+            )
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        # One of them does not exist, or cannot be looked at; whoever opens it says so.
+        return False

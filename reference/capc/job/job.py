@@ -14,7 +14,9 @@ from capc import fixed_point
 from capc.accounting import Account
 from capc.errors import BudgetExhaustedError, InputError
 from capc.job.collaboration import open_collaboration
+from capc.job.config import JobConfig
 from capc.job.observer import JobObserver, Stage
+from capc.job.options import flag
 from capc.job.plan import Plan
 from capc.job.state import JobState, Labeller, ModelRecord, QueryRecord, Score, Status
 from capc.learning.active import by_margin
@@ -24,7 +26,8 @@ from capc.learning.partition import split
 from capc.learning.quantise import quantise
 from capc.learning.training import ARCHITECTURES, QUERYING_ARCHITECTURE, FloatModel, train
 from capc.model import QuantisedModel
-from capc.parameters import Parameters
+from capc.parameters import Parameters, ParameterSet
+from capc.parties import answering_party
 
 Opener = Callable[[Parameters, Sequence[QuantisedModel], Account], Labeller]
 
@@ -81,14 +84,27 @@ class Job:
             quantised = quantise(model, widths.fraction_bits)
             try:
                 quantised.check_ranges(widths.logit_bits)
-            except InputError as error:
-                place = self.state.plan.config.place("parameters")
-                raise InputError(f"answering_party_{number}: {error} ({place} = {widths.name})") from None
+            except InputError:
+                raise self._range_refusal(number, model) from None
             models.append(quantised)
             score = self._score(model)
             self.state.models.append(ModelRecord(quantised.layer_sizes, len(rows), score.accuracy))
             self._observer.advanced(Stage.TRAINING)
         return models
+
+    def _range_refusal(self, number: int, model: FloatModel) -> InputError:
+        """A user of the job cannot shrink the weights, but can choose the set, or what the weights come from."""
+        widths, default = self.state.plan.parameters.widths, ParameterSet.named(JobConfig.parameters)
+        remedy = f"choose {flag('parameters')} {default.name}"
+        try:
+            quantise(model, default.fraction_bits).check_ranges(default.logit_bits)
+        except InputError:
+            remedy = f"no set is made for such weights: choose other {flag('data')}, or another {flag('seed')}"
+        return self.state.plan.config.refusal(
+            "parameters",
+            f"the model that {answering_party(number)} trained could wrap in the logit ring of {widths.logit_bits} "
+            f"bits: {remedy}",
+        )
 
     def _ask(self, labeller: Labeller, chosen: Indices) -> Status:
         fraction_bits = self.state.plan.parameters.widths.fraction_bits

@@ -64,20 +64,20 @@ class Whole(Option):
 class Rational(Option):
     """An exact decimal in a range; no float ever stands for it.
 
-    The number of digits is limited because noise and accounting compute with all of them.
+    The number of digits is limited because noise and accounting compute with all of them, and so is the smallest
+    number above 0, for the same reason.
     """
 
-    least: Fraction
     most: Fraction
-    open_below: bool
-    open_above: bool
+    zero: bool = False
+    open_above: bool = False
 
     @property
     def remedy(self) -> str:
         """The range."""
-        low = f"above {self.least}" if self.open_below else f"of at least {self.least}"
         high = f"below {self.most}" if self.open_above else f"of at most {self.most}"
-        return f"a number {low} and {high}, with at most {_DIGITS} digits"
+        choices = f"a number of at least 1e-{_MAGNITUDE} and {high}, with at most {_DIGITS} digits"
+        return f"0, or {choices}" if self.zero else choices
 
     def from_value(self, raw: object) -> Fraction:
         """The rational of an integer or a decimal."""
@@ -86,11 +86,12 @@ class Rational(Option):
         decimal = Decimal(raw)
         if not decimal.is_finite() or len(decimal.as_tuple().digits) > _DIGITS:
             raise ValueError
-        if decimal != 0 and abs(decimal.adjusted()) > _MAGNITUDE:
+        if decimal == 0:
+            return self._zero()
+        # Before the fraction is made: that of 1e-999999999 would not fit the memory.
+        if decimal < 0 or abs(decimal.adjusted()) > _MAGNITUDE:
             raise ValueError
-        value = Fraction(decimal) if decimal != 0 else Fraction(0)
-        if value < self.least or (self.open_below and value == self.least):
-            raise ValueError
+        value = Fraction(decimal)
         if value > self.most or (self.open_above and value == self.most):
             raise ValueError
         return value
@@ -101,6 +102,11 @@ class Rational(Option):
             return self.from_value(Decimal(text))
         except InvalidOperation:
             raise ValueError from None
+
+    def _zero(self) -> Fraction:
+        if not self.zero:
+            raise ValueError
+        return Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -159,9 +165,9 @@ def flag(name: str) -> str:
 
 
 _MOST = Fraction(10**6)
-_DEVIATION = Rational(Fraction(0), _MOST, open_below=True, open_above=False)
+_DEVIATION = Rational(_MOST)
 # Beyond an epsilon of 1000 a promise is empty, and its conversions need thousands of digits.
-_EPSILON = Rational(Fraction(0), Fraction(1000), open_below=True, open_above=False)
+_EPSILON = Rational(Fraction(1000))
 
 OPTIONS: dict[str, Option] = {
     "data": FileName(),
@@ -173,10 +179,10 @@ OPTIONS: dict[str, Option] = {
     "adjacency": Choice(Adjacency),
     "charge": Choice(Charge),
     "sigma": _DEVIATION,
-    "threshold": Rational(Fraction(0), _MOST, open_below=False, open_above=False),
+    "threshold": Rational(_MOST, zero=True),
     "threshold_sigma": _DEVIATION,
     "epsilon": _EPSILON,
-    "delta": Rational(Fraction(0), Fraction(1), open_below=True, open_above=True),
+    "delta": Rational(Fraction(1), open_above=True),
     "seed": Whole(0, MAX_SEED),
 }
 """Every option that a TOML file may hold, and the order in which they are shown."""

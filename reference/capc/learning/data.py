@@ -105,9 +105,16 @@ def load_npz(path: Path) -> Dataset:
     return Dataset(path.name, _scaled(features), indices.astype(np.int64), tuple(map(int, classes)))
 
 
+def no_file_because(path: Path) -> str:
+    """Why there is no plain file of that name, to be said to a user."""
+    if path.is_dir():
+        return "this is a folder"
+    return "this is not a plain file" if path.exists() else "there is no such file"
+
+
 def _read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file: name an .npz archive with the arrays x and y")
+        raise InputError(f"{path}: {no_file_because(path)}: name an .npz archive with the arrays x and y")
     with _opened(path) as stream:
         try:
             archive = np.load(stream, allow_pickle=False)

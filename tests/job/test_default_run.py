@@ -1,0 +1,72 @@
+"""The run that `capc run` does by default, with nothing replaced: real HE, garbled circuits and noise.
+
+About a minute for each run; `CAPC_NIGHTLY=1` plays five seeds of each partition instead of one.
+"""
+
+from __future__ import annotations
+
+from statistics import mean
+from typing import Any
+
+import pytest
+
+from capc.he import BfvLinear
+from capc.job import collaboration
+from capc.job.config import resolve
+from capc.job.job import Job
+from capc.job.plan import prepare
+from capc.job.report import document
+from capc.protocol import Collaboration
+from capc.suite import Suite
+from capc.two_party import GarbledTwoParty
+from job.stand_in import Recorder, validate
+from support.sizes import examples
+
+SEEDS = range(examples(ordinary=1, nightly=5))
+
+
+@pytest.fixture
+def suites(monkeypatch: pytest.MonkeyPatch) -> list[Suite]:
+    """The suites that the collaborations are opened with, which are otherwise as the job makes them."""
+    opened: list[Suite] = []
+
+    def remembered(session: Any, models: Any, suite: Suite, account: Any) -> Collaboration:
+        opened.append(suite)
+        return Collaboration(session, models, suite, account)
+
+    monkeypatch.setattr(collaboration, "Collaboration", remembered)
+    return opened
+
+
+@pytest.mark.req("CAPC-RUN-007", "CAPC-REL-001")
+@pytest.mark.parametrize("partition", ["iid", "skewed"])
+def test_the_default_run_releases_the_ideal_labels_within_its_budget_and_improves_the_model(
+    suites: list[Suite], partition: str
+) -> None:
+    before, after = [], []
+    for seed in SEEDS:
+        job = Job(prepare(resolve({"partition": partition, "seed": str(seed)})), Recorder())
+        job.run()
+        report: Any = document(job.state)
+        validate(report)
+        check_run(report)
+        before.append(report["accuracy"]["before"])
+        after.append(report["accuracy"]["after"])
+    assert len(suites) == len(SEEDS)
+    assert all(isinstance(suite.linear, BfvLinear) for suite in suites)
+    assert all(isinstance(suite.two_party, GarbledTwoParty) for suite in suites)
+    assert mean(after) >= mean(before)
+
+
+def check_run(report: Any) -> None:
+    assert report["status"] == "complete"
+    assert report["config"]["parameters"] == "default"
+    assert len(report["models"]) == 20
+    assert len(report["queries"]) == 20
+    assert all(query["label"] is not None for query in report["queries"])
+    assert [query["label"] for query in report["queries"]] == [query["ideal_label"] for query in report["queries"]]
+    privacy = report["privacy"]
+    assert privacy["label"] == "guarantee of the enforced budget"
+    assert privacy["delta"] == 1e-5
+    assert privacy["realised"] <= privacy["epsilon"] <= 10
+    assert all(cost["bytes"] > 0 for cost in report["steps"].values())

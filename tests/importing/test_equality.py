@@ -21,7 +21,7 @@ from capc.importing.graph import Graph
 from capc.importing.lower import Lowered, lower
 from capc.importing.quantise import quantise_graph
 from capc.operators import SumPool, apply, per_output
-from support.networks import NAMED, Shape, networks
+from support.networks import NAMED, Shape, networks, seeded
 from support.onnx_files import onnx_model
 
 F = 20
@@ -180,3 +180,26 @@ def test_bound_is_about_as_large_as_the_error() -> None:
         got = np.array(model.logits(fixed_point.quantise(row.tolist(), 6))) / 2**12
         ratios.append(np.abs(got - logits).max() / error_bound(lowered, row.tolist(), 6))
     assert 0.02 < max(ratios) <= 1
+
+
+class Additions(nn.Module):
+    """Sums of more than two values: of convolutions, of the query, of a pool, and of a value with itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(2, 2, 1)
+        self.second = nn.Conv2d(2, 2, 3, padding=1)
+        self.last = nn.Linear(32, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.relu(x + self.first(x) + self.second(x) + x)
+        pooled = nn.functional.avg_pool2d(y, 3, 1, 1)
+        z = torch.relu((self.second(y) + y) + (self.first(y) + pooled))
+        doubled = self.last((z + z).relu().view(x.shape[0], -1))
+        return doubled + doubled
+
+
+def test_additions_of_many_values() -> None:
+    module, shape = seeded(Additions()), (2, 4, 4)
+    rows = rows_for(shape)
+    check(graph_from_torch(module, shape), rows, torch_logits(module, rows))

@@ -117,7 +117,7 @@ class _Reader:
             raise refusal(node.op_type, place, f"it is of the domain {node.domain}", "use operators of ONNX itself")
         if node.op_type == "Constant":
             self._constants[node.output[0]] = _constant(node, place)
-        elif node.op_type == "Identity" and node.input[0] in self._constants:
+        elif node.op_type == "Identity" and all(name in self._constants for name in node.input):
             self._constants[node.output[0]] = self._constants[node.input[0]]
         else:
             self._read_value(node, place)
@@ -156,12 +156,12 @@ def _needed(graph: GraphProto) -> set[str]:
 
 
 def _constant(node: NodeProto, place: str) -> Array:
-    attribute = node.attribute[0]
-    if attribute.name == "value":
-        return _array(place, attribute.t)
-    if attribute.name in {"value_float", "value_floats", "value_int", "value_ints"}:
-        return np.array(helper.get_attribute_value(attribute))
-    raise refusal(node.op_type, place, f"it has the attribute {attribute.name}", "use numbers")
+    for attribute in node.attribute:
+        if attribute.name == "value":
+            return _array(place, attribute.t)
+        if attribute.name in {"value_float", "value_floats", "value_int", "value_ints"}:
+            return np.array(helper.get_attribute_value(attribute))
+    raise refusal(node.op_type, place, "it holds no numbers", "use numbers")
 
 
 def _array(place: str, tensor: TensorProto) -> Array:

@@ -108,7 +108,7 @@ class Rectified:
 class Scores:
     """A softmax of the logits."""
 
-    logits: Form
+    logits: Ready | Sums | Rectified
 
 
 Form = Ready | Sums | Pooled | Rectified | Scores
@@ -151,7 +151,7 @@ class _Lowering:
                 return form
             case Softmax():
                 self.notes.append(f"{node.kind} at {node.name} is left out: it keeps the order of the logits")
-                return Scores(form)
+                return Scores(self._usable(node, form))
             case Relu():
                 return self._rectified(node, form)
             case MaxPool(window=window):
@@ -178,10 +178,8 @@ class _Lowering:
             form = form.logits
         if isinstance(form, Pooled):
             raise refusal("output", name, "the network ends in a max pool without ReLU", "end in a linear layer")
-        if isinstance(form, Ready | Rectified):
-            form = self._copy(name, self._value(form), self.graph.shape(name))
         if not isinstance(form, Sums):
-            raise refusal("output", name, "the network ends in two softmaxes", "remove one")
+            form = self._copy(name, self._value(form), self.graph.shape(name))
         self._make(form, Activation.VOTE)
 
     def _make(self, sums: Sums, activation: Activation, grid: Grid | None = None) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from capc import cli
-from capc.cli import doctor_command, run_command
+from capc.cli import app, doctor_command, run_command
 from capc.job.environment import EXTRAS
 from capc.job.job import Job
 from job.stand_in import Opener, validate
@@ -120,13 +120,15 @@ EARLY = "capc: interrupted before anything was done: no report was written, and 
 
 
 @pytest.mark.req("CAPC-RUN-003")
-@pytest.mark.parametrize("moment", ["importing", "preparing", "splitting"])
+@pytest.mark.parametrize("moment", ["parsing", "importing", "preparing", "splitting"])
 def test_ctrl_c_before_the_run_says_that_nothing_was_done_and_that_a_report_there_is_older(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, moment: str
 ) -> None:
     file = tmp_path / "report.json"
     file.write_text("an earlier report")
-    if moment == "importing":
+    if moment == "parsing":
+        monkeypatch.setattr(app.app.registered_callback, "callback", lambda version=False: interrupt())
+    elif moment == "importing":
         for loaded in [name for name in sys.modules if name.startswith("capc.cli.run")]:
             monkeypatch.delitem(sys.modules, loaded)
         monkeypatch.delattr(cli, "run_command")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
-from capc.cli import EXIT_INPUT, EarlyInterruptError
+from capc.cli import EXIT_INPUT, EXIT_INTERRUPTED, EarlyInterruptError
 from capc.errors import InputError
 from capc.job.environment import installed_version
 
@@ -24,6 +24,12 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """The base of what the option parser raises; releases of typer take it from different modules."""
 
 
+class _Finished(NamedTuple):
+    """What a command returns, to be told from the exit codes that the option parser makes up."""
+
+    code: int
+
+
 def invoke(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit code. Without a command it shows the help, and the exit code is 2.
 
@@ -33,13 +39,18 @@ def invoke(arguments: Sequence[str]) -> int:
     """
     command = typer.main.get_command(app)
     try:
-        code = command.main(args=list(arguments) or ["--help"], prog_name="capc", standalone_mode=False)
+        outcome = command.main(args=list(arguments) or ["--help"], prog_name="capc", standalone_mode=False)
     except _UsageError as error:
         raise InputError(f"{_message(error)} See capc --help.") from None
     except typer.Abort:
         # What some releases of typer make of Ctrl-C.
-        raise KeyboardInterrupt from None
-    return int(code or 0) if arguments else EXIT_INPUT
+        raise EarlyInterruptError from None
+    if isinstance(outcome, _Finished):
+        return outcome.code
+    if outcome == EXIT_INTERRUPTED:
+        # What other releases make of it, before a command was reached.
+        raise EarlyInterruptError
+    return int(outcome or 0) if arguments else EXIT_INPUT
 
 
 @contextmanager
@@ -109,7 +120,7 @@ def run(
         _Text, typer.Option(metavar="N", help="Decides data split and training, never masks or noise. Default: 0.")
     ] = None,
     json: Annotated[_Text, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")] = None,
-) -> None:
+) -> _Finished:
     """Label real queries under encryption and differential privacy, then retrain and report.
 
     Trains the parties' models on a split of the data, runs the whole protocol in this process for each query,
@@ -135,17 +146,15 @@ def run(
     with _interruptible():
         from capc.cli import run_command  # noqa: PLC0415  # needs NumPy and torch
 
-        code = run_command.run(flags, None if config is None else Path(config), json)
-    raise typer.Exit(code)
+        return _Finished(run_command.run(flags, None if config is None else Path(config), json))
 
 
 @app.command()
 def doctor(
     json: Annotated[_Text, typer.Option(metavar="FILE", help="Write what was found as JSON; - is stdout.")] = None,
-) -> None:
+) -> _Finished:
     """Show which packages are installed, what they are for, and how to get the missing ones."""
     with _interruptible():
         from capc.cli import doctor_command  # noqa: PLC0415  # rich is not needed for help
 
-        code = doctor_command.run(json)
-    raise typer.Exit(code)
+        return _Finished(doctor_command.run(json))

@@ -9,21 +9,24 @@ Learns: that a query took place, its shape, the participant set. Not the query, 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from capc import primitives, ring, sharing
+from capc.allowance import PrivacyAllowance
 from capc.architecture import Activation
 from capc.channel import Channel
 from capc.circuits.activation import activation_circuit, shares_by_instance
 from capc.circuits.words import words_to_bits
 from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
-from capc.messages import MaskKey, MessageType, VoteShares
+from capc.messages import LABEL_BYTES, MaskKey, MessageType, VoteShares
 from capc.model import QuantisedModel
 from capc.operators import per_output
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.primitives import Point, Scalar
-from capc.randomness import Seed
+from capc.randomness import STREAM_LIMIT, Seed
 from capc.session import Session, SingleUse, following_query
 from capc.suite import Suite
 
@@ -36,6 +39,8 @@ class JoiningAnsweringParty(SingleUse):
     suite: Suite
     me: Party
     model: QuantisedModel
+    prepared_layers: tuple[object, ...]
+    allowance: PrivacyAllowance | None
     mask_scalar: Scalar
     mask_point: Point
 
@@ -52,6 +57,7 @@ class AnsweringParty(SingleUse):
     he_public_key: object
     garbler_key: object
     pairwise_keys: Mapping[int, Seed]
+    allowance: PrivacyAllowance | None
     next_query: int
 
     @property
@@ -97,8 +103,10 @@ def answering_party_begin_setup(
 
     Raises:
         InputError: the model's architecture is not the one that the session declares, its fixed point is another one,
-            or a sum could wrap.
+            a sum could wrap, a layer is too large for one step's randomness, or the suite is another session's.
+        ParameterError: the model's responses could tell more of its weights than the parameter set allows.
     """
+    suite.check_session(session)
     widths = session.parameters.widths
     if model.architecture != session.architecture(me):
         raise InputError(
@@ -109,14 +117,34 @@ def answering_party_begin_setup(
             f"the model of {me} has {model.fraction_bits} fraction bits, the session {widths.fraction_bits}"
         )
     model.check_ranges(widths.logit_bits)
-    scalar = primitives.random_scalar(suite.expand(seed, b"answering_party_begin_setup/" + session.tag))
+    _check_sizes(session, me)
+    prepared = tuple(
+        suite.linear.prepare(stage.operator, layer.weights)
+        for stage, layer in zip(model.architecture.stages, model.layers, strict=True)
+    )
+    allowance = None
+    if widths.he_distance_bits:
+        distance = sum((suite.linear.statistical_distance(layer) for layer in prepared), Fraction(0))
+        allowance = PrivacyAllowance.for_model(distance, distance=Fraction(1, 1 << widths.he_distance_bits))
+    label = Channel(session.tag, me, QUERYING_PARTY).label("answering_party_begin_setup")
+    scalar = primitives.random_scalar(suite.expand(seed, label))
     key = MaskKey(primitives.base_multiply(scalar))
     messages = {
         peer: Channel(session.tag, me, peer).seal(MessageType.MASK_KEY, key.to_bytes())
         for peer in session.answering_parties
         if peer != me
     }
-    return JoiningAnsweringParty(session, suite, me, model, scalar, key.point), messages
+    return JoiningAnsweringParty(session, suite, me, model, prepared, allowance, scalar, key.point), messages
+
+
+def _check_sizes(session: Session, me: Party) -> None:
+    """Refuses a layer whose labels need more than one stream of randomness."""
+    for number, stage in enumerate(session.architecture(me).stages):
+        if stage.activation is Activation.NONE:
+            continue
+        circuit, instances = activation_circuit(session.parameters.widths, stage)
+        if LABEL_BYTES * (instances * circuit.garbler_inputs + 1) + 8 * stage.outputs > STREAM_LIMIT:
+            raise InputError(f"layer {number} of the model of {me} has {stage.outputs} outputs: make it smaller")
 
 
 def answering_party_finish_setup(
@@ -149,19 +177,30 @@ def answering_party_finish_setup(
             offer_payload, channel.context(), suite.expand(seed, channel.label("answering_party_finish_setup"))
         )
     state.spend()
-    prepared = tuple(
-        suite.linear.prepare(stage.operator, layer.weights)
-        for stage, layer in zip(state.model.architecture.stages, state.model.layers, strict=True)
-    )
     party = AnsweringParty(
-        session, suite, me, state.model, prepared, public_key, garbler_key, pairwise_keys, next_query=1
+        session,
+        suite,
+        me,
+        state.model,
+        state.prepared_layers,
+        public_key,
+        garbler_key,
+        pairwise_keys,
+        state.allowance,
+        next_query=1,
     )
     return party, channel.seal(MessageType.BASE_OT_CHOICE, choice)
 
 
 def answering_party_open_query(party: AnsweringParty) -> tuple[AnsweringParty, AwaitingRequest]:
-    """Takes part in the next query. The party before it is spent, so no query number is used twice."""
-    after = replace(party, next_query=following_query(party.next_query))
+    """Takes part in the next query. The party before it is spent, so no query number is used twice.
+
+    Raises:
+        BudgetExhaustedError: the model has answered as many queries as its circuit privacy was declared for.
+        InputError: the session has no query number left.
+    """
+    allowance = None if party.allowance is None else party.allowance.charge()
+    after = replace(party, allowance=allowance, next_query=following_query(party.next_query))
     party.spend()
     return after, AwaitingRequest(party, party.next_query, 0, ((0,) * party.model.architecture.inputs,))
 
@@ -229,7 +268,9 @@ def answering_party_garble_layer(
     circuit, instances = activation_circuit(widths, stage)
     length = suite.two_party.columns_length(circuit, instances)
     payload = channel.open(MessageType.OT_COLUMNS, columns, length, state.query, state.layer)
-    source = suite.expand(seed, channel.label("answering_party_garble_layer", state.query, state.layer))
+    # Other columns, other labels: one hash key and offset never garble for two sets of choices.
+    label = channel.label("answering_party_garble_layer", state.query, state.layer)
+    source = suite.expand(seed, label + hashlib.sha256(payload).digest())
     is_vote = stage.activation is Activation.VOTE
     fresh_width = widths.vote_bits if is_vote else widths.logit_bits
     fresh = ring.uniform(source, stage.outputs, fresh_width)

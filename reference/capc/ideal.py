@@ -20,11 +20,11 @@ class IdealOutput:
 
     Attributes:
         querying_party: the label, or None for "no consensus".
-        privacy_guardian: in realised mode whether the query was answered, else None: nothing.
+        privacy_guardian: its own noise; in realised mode also whether the query was answered, else None.
     """
 
     querying_party: int | None
-    privacy_guardian: bool | None
+    privacy_guardian: tuple[ReleaseNoise, bool | None]
 
 
 def ideal_functionality(
@@ -49,4 +49,4 @@ def ideal_functionality(
     noisy = [count + draw for count, draw in zip(votes, noise.classes, strict=True)]
     label = one_hot_argmax(noisy).index(1) if answered else None
     realised = parameters.release.charge is Charge.REALISED
-    return IdealOutput(label, answered if realised else None)
+    return IdealOutput(label, (noise, answered if realised else None))

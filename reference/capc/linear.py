@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Protocol
 
 from capc import ring
@@ -40,6 +41,9 @@ class LinearScheme(Protocol):
 
     def multiply(self, prepared: object, values: Sequence[int]) -> list[int]:
         """W x in Z_{2^l} in the clear, for the evaluator's own share."""
+
+    def statistical_distance(self, prepared: object) -> Fraction:
+        """How far one response may be from one that does not depend on the weights; for the evaluator only."""
 
     def request_length(self, operator: Operator) -> int:
         """Bytes of an encrypted input."""
@@ -92,6 +96,10 @@ class IdealLinear:
         """The weights as they are."""
         check_weights(operator, weights)
         return operator, weights
+
+    def statistical_distance(self, prepared: object) -> Fraction:  # noqa: ARG002
+        """0: a handle says nothing."""
+        return Fraction(0)
 
     def multiply(self, prepared: object, values: Sequence[int]) -> list[int]:
         """W x in Z_{2^l}, by the definition."""

@@ -61,6 +61,9 @@ class ParameterSet:
         he_poly_degree: N of Z_q[X]/(X^N + 1).
         he_coefficient_bits: bits of the primes of q; the last one is the special prime.
         he_flood_bits: flooding noise is uniform in [-2^b, 2^b].
+        he_distance_bits: k; all HE responses of one answering party in a session are within statistical distance
+            2^-k of responses that do not depend on its weights, or its model is refused. 0 claims nothing: a set for
+            tests and benchmarks.
     """
 
     name: str
@@ -71,6 +74,7 @@ class ParameterSet:
     he_poly_degree: int
     he_coefficient_bits: tuple[int, ...]
     he_flood_bits: int
+    he_distance_bits: int
 
     def __post_init__(self) -> None:
         _require(3 <= self.logit_bits <= 59, "logit_bits", self.logit_bits, "choose 3 to 59")
@@ -82,6 +86,7 @@ class ParameterSet:
             self.fraction_bits,
             f"choose 0 to logit_bits - 2 = {self.logit_bits - 2}",
         )
+        _require(0 <= self.he_distance_bits <= 128, "he_distance_bits", self.he_distance_bits, "choose 0 to 128")
 
     @classmethod
     def named(cls, name: str) -> ParameterSet:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from capc import ring, sharing
-from capc.accounting import Receipt
+from capc.accounting import Receipt, query_cost
 from capc.channel import Channel
 from capc.circuits import release
 from capc.circuits.words import words_to_bits
@@ -86,6 +86,7 @@ def privacy_guardian_setup(session: Session, suite: Suite, offer: bytes, seed: S
     Raises:
         ProtocolError: the offer is malformed or misdirected.
     """
+    suite.check_session(session)
     channel = Channel(session.tag, PRIVACY_GUARDIAN, QUERYING_PARTY)
     payload = channel.open(MessageType.BASE_OT_OFFER, offer, suite.two_party.offer_length())
     source = suite.expand(seed, channel.label("privacy_guardian_setup"))
@@ -130,8 +131,9 @@ def privacy_guardian_aggregate(state: Collecting, messages: Mapping[Party, bytes
 def privacy_guardian_release(state: Aggregated, receipt: Receipt, columns: bytes, seed: Seed) -> tuple[Released, bytes]:
     """Step 3: adds noise to its share of the votes and garbles the release circuit.
 
-    1. The receipt proves that the account was charged, durably, for exactly these inputs.
-    2. Noise is drawn from the seed under a label that holds the digest of the inputs: other inputs, other noise.
+    1. The receipt says that the account was charged in full for exactly these inputs; the runner has made it durable.
+    2. Noise is drawn from the seed under a label that holds the digest of all inputs, the querying party's among them:
+       other inputs, other noise and other labels.
     3. The garbler's words: its share plus noise; with a threshold its share, its share plus noise, and T - tau.
 
     Reveals: to the querying party the label or "no consensus" only.
@@ -143,18 +145,20 @@ def privacy_guardian_release(state: Aggregated, receipt: Receipt, columns: bytes
     state.require_unspent()
     party, parameters, channel = state.party, state.party.session.parameters, state.party.channel
     # 1.
-    if (receipt.session_tag, receipt.query, receipt.inputs_digest) != (
-        party.session.tag,
-        state.query,
-        state.inputs_digest,
-    ):
-        raise InputError(f"the receipt for query {receipt.query} was not given for these shares of query {state.query}")
+    cost = query_cost(parameters.release, parameters.widths.grid_bits)
+    wanted = Receipt(party.session.tag, state.query, state.inputs_digest, cost.worst_case, cost.unit)
+    if receipt != wanted:
+        raise InputError(
+            f"the receipt for query {receipt.query} was not given for these shares of query {state.query}, or not for "
+            "their full cost: reserve it with the session's own account"
+        )
     circuit = release.circuit_for(parameters)
     length = party.suite.two_party.columns_length(circuit, 1)
     payload = channel.open(MessageType.OT_COLUMNS, columns, length, state.query)
     # 2.
-    label = channel.label("privacy_guardian_release", state.query)
-    noise_source = party.suite.expand(seed, label + b"/noise/" + state.inputs_digest)
+    inputs = hashlib.sha256(state.inputs_digest + payload).digest()
+    label = channel.label("privacy_guardian_release", state.query) + inputs
+    noise_source = party.suite.expand(seed, label + b"/noise")
     noise = draw_release_noise(party.suite.mechanisms, parameters.num_classes, noise_source)
     # 3.
     width, unit = parameters.widths.vote_bits, 1 << parameters.widths.grid_bits

@@ -31,6 +31,7 @@ from capc.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.privacy_guardian import (
+    Collecting,
     PrivacyGuardian,
     privacy_guardian_aggregate,
     privacy_guardian_open_query,
@@ -41,6 +42,7 @@ from capc.privacy_guardian import (
 from capc.querying_party import (
     LayerInput,
     QueryingParty,
+    ReleaseTurn,
     VoteShare,
     querying_party_begin_setup,
     querying_party_choose_labels,
@@ -93,6 +95,16 @@ class QueryResult:
     noise: ReleaseNoise = field(repr=False)
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """All parties' states at the beginning of one query."""
+
+    inputs: tuple[LayerInput, ...]
+    awaiting_requests: tuple[AwaitingRequest, ...]
+    turn: ReleaseTurn
+    collecting: Collecting
+
+
 class Collaboration:
     """One querying party, K answering parties and one guardian, in this process.
 
@@ -121,8 +133,10 @@ class Collaboration:
     ) -> None:
         if len(models) != session.num_answering:
             raise InputError(f"{len(models)} models for {session.num_answering} answering parties: give one each")
-        if account.mechanisms != suite.mechanisms:
-            raise InputError("the account charges other noise than the suite samples: make both from one policy")
+        if account.policy != session.parameters.release or account.mechanisms != suite.mechanisms:
+            raise InputError(
+                "the account has another policy or other noise than the session: make it from the session's"
+            )
         self._session = session
         self._models = tuple(models)
         self._suite = suite
@@ -151,15 +165,14 @@ class Collaboration:
                 f"the budget {self._account.budget} ({self._account.cost.unit.value}) does not admit another query: "
                 f"{self._account.spent} is spent and a query costs {self._account.cost.worst_case}"
             )
-        self._querying_party, inputs, turn = querying_party_open_query(self._querying_party, features)
+        opened = self._open_query(features)
         shares: list[VoteShare] = []
         votes: list[VoteReady] = []
-        for layer_input in inputs:
-            share, vote = self._infer(layer_input)
+        for layer_input, awaiting_request in zip(opened.inputs, opened.awaiting_requests, strict=True):
+            share, vote = self._infer(layer_input, awaiting_request)
             shares.append(share)
             votes.append(vote)
         # Step 2.
-        self._guardian, collecting = privacy_guardian_open_query(self._guardian)
         with self._meter.computing(Step.AGGREGATION):
             messages = {
                 vote.party.me: self._hand_over(
@@ -167,10 +180,10 @@ class Collaboration:
                 )
                 for vote in votes
             }
-            aggregated = privacy_guardian_aggregate(collecting, messages)
+            aggregated = privacy_guardian_aggregate(opened.collecting, messages)
         # Step 3: the account is charged before any noise is drawn.
         with self._meter.computing(Step.RELEASE):
-            awaiting, columns = querying_party_request_release(turn, shares, self._draw_seed())
+            awaiting, columns = querying_party_request_release(opened.turn, shares, self._draw_seed())
             self._hand_over(Step.RELEASE, QUERYING_PARTY, PRIVACY_GUARDIAN, columns)
             receipt = self._account.reserve(self._session.tag, aggregated.query, aggregated.inputs_digest)
             released, circuits = privacy_guardian_release(aggregated, receipt, columns, self._draw_seed())
@@ -187,13 +200,17 @@ class Collaboration:
         ideal = ideal_functionality(self._session.parameters, logits, released.noise, awaiting.threshold_noise)
         return QueryResult(answer.query, answer.label, ideal.querying_party, released.noise)
 
-    def _infer(self, layer_input: LayerInput) -> tuple[VoteShare, VoteReady]:
+    def _open_query(self, features: Sequence[int]) -> _Opened:
+        """Every party turns to the next query, before the first message: an interrupted one leaves all in step."""
+        self._querying_party, inputs, turn = querying_party_open_query(self._querying_party, features)
+        opened = [answering_party_open_query(party) for party in self._answering_parties]
+        self._answering_parties = [party for party, _ in opened]
+        self._guardian, collecting = privacy_guardian_open_query(self._guardian)
+        return _Opened(inputs, tuple(waiting for _, waiting in opened), turn, collecting)
+
+    def _infer(self, layer_input: LayerInput, awaiting_request: AwaitingRequest) -> tuple[VoteShare, VoteReady]:
         """Steps 1a to 1c between the querying party and one answering party."""
         peer = layer_input.peer
-        position = peer.index - 1
-        self._answering_parties[position], awaiting_request = answering_party_open_query(
-            self._answering_parties[position]
-        )
         while True:
             activation = layer_input.stage.activation
             linear, circuit = (Step.LINEAR, Step.RELU)

@@ -85,15 +85,13 @@ class AwaitingCircuits(SingleUse):
 
 
 @dataclass(frozen=True, repr=False)
-class VoteShare:
+class VoteShare(SingleUse):
     """The querying party's share of one answering party's vote, C elements of Z_{2^w}. Secret."""
 
+    session_tag: bytes
     peer: Party
     query: int
     share: tuple[int, ...]
-
-    def __repr__(self) -> str:
-        return "<VoteShare>"
 
 
 @dataclass(frozen=True, repr=False)
@@ -138,6 +136,7 @@ def querying_party_begin_setup(
         the next state; the HE public key message for each answering party; the OT offer message for each answering
         party and the guardian.
     """
+    suite.check_session(session)
     secret_key, public_key = suite.linear.generate_keys()
     ot_states: dict[Party, object] = {}
     key_messages: dict[Party, bytes] = {}
@@ -259,7 +258,7 @@ def querying_party_evaluate_layer(state: AwaitingCircuits, circuits: bytes) -> L
     state.spend()
     bits = [bit for outputs in evaluation.outputs for bit in outputs]
     if at.stage.activation is Activation.VOTE:
-        return VoteShare(at.peer, at.query, tuple(bits_to_words(bits, widths.vote_bits)))
+        return VoteShare(party.session.tag, at.peer, at.query, tuple(bits_to_words(bits, widths.vote_bits)))
     return _next_input(at, bits_to_words(bits, widths.logit_bits))
 
 
@@ -299,10 +298,11 @@ def querying_party_request_release(
     turn.require_unspent()
     party, query = turn.party, turn.query
     parameters, channel = party.session.parameters, party.channel(PRIVACY_GUARDIAN)
+    for entry in shares:
+        entry.require_unspent()
     peers = sorted(entry.peer.index for entry in shares)
-    if peers != [peer.index for peer in party.session.answering_parties] or {entry.query for entry in shares} != {
-        query
-    }:
+    origins = {(entry.session_tag, entry.query) for entry in shares}
+    if peers != [peer.index for peer in party.session.answering_parties] or origins != {(party.session.tag, query)}:
         raise InputError(f"release of query {query} needs exactly one vote share of it from every answering party")
     width = parameters.widths.vote_bits
     total = sharing.sum_shares([entry.share for entry in shares], width)
@@ -320,6 +320,8 @@ def querying_party_request_release(
         [words_to_bits(words, width)],
     )
     turn.spend()
+    for entry in shares:
+        entry.spend()
     message = channel.seal(MessageType.OT_COLUMNS, columns, query)
     return AwaitingRelease(party, query, chosen, own_noise), message
 
@@ -337,7 +339,9 @@ def querying_party_finish_release(state: AwaitingRelease, circuits: bytes) -> An
     length = party.suite.two_party.circuits_length(circuit, 1)
     payload = channel.open(MessageType.GARBLED_CIRCUITS, circuits, length, state.query)
     with blamed_on(PRIVACY_GUARDIAN):
-        evaluation = party.suite.two_party.evaluate(state.chosen, payload)
+        evaluation = party.suite.two_party.evaluate(
+            state.chosen, payload, lambda outputs: release.check_outputs(parameters, outputs[0])
+        )
     state.spend()
     label = release.read_outputs(parameters, evaluation.outputs[0])
     returned = None

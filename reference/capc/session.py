@@ -103,7 +103,7 @@ class Session:
         Raises:
             ParameterError: the party is not an answering party.
         """
-        architecture = self.participants[party.index].architecture
+        architecture = next((entry.architecture for entry in self.participants if entry.party == party), None)
         if architecture is None:
             raise ParameterError(f"{party} has no model: only answering parties have one")
         return architecture

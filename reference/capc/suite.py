@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from capc.errors import InputError
 from capc.linear import IdealLinear, LinearScheme
 from capc.noise.mechanism import ReleaseMechanisms, release_mechanisms
 from capc.parameters import Parameters
 from capc.randomness import RandomSource, Seed, XofSource
+from capc.session import Session
 from capc.two_party import GarbledTwoParty, IdealTwoParty, TwoPartyScheme
 
 
@@ -20,28 +22,39 @@ class Suite:
     """What a party runs its steps with.
 
     Attributes:
+        parameters: what the blocks were made for; a session of other parameters refuses them.
         linear: encrypted evaluation of linear layers.
         two_party: secure evaluation of circuits.
-        mechanisms: the laws of the noise; what samples here is what the account charges.
+        mechanisms: the laws of the noise that the parameters name; what samples here is what the account charges.
         expand: how a seed and a label become a stream of uniform values.
     """
 
+    parameters: Parameters
     linear: LinearScheme
     two_party: TwoPartyScheme
     mechanisms: ReleaseMechanisms
     expand: Callable[[Seed, bytes], RandomSource] = XofSource
 
+    def check_session(self, session: Session) -> None:
+        """Every party calls this first: no party can sample other noise than all have agreed on.
+
+        Raises:
+            InputError: the session has other parameters than the suite was made for.
+        """
+        if self.parameters != session.parameters:
+            raise InputError("the suite was made for other parameters than the session's: make it from the session's")
+
 
 def reference_suite(parameters: Parameters, linear: LinearScheme) -> Suite:
     """The real suite: garbled circuits over oblivious transfer, exact noise, SHAKE-256, and the given HE layer."""
-    return _suite(parameters, linear, GarbledTwoParty())
+    return Suite(parameters, linear, GarbledTwoParty(), _mechanisms(parameters))
 
 
 def hybrid_suite(parameters: Parameters) -> Suite:
     """The hybrid model: ideal HE and ideal two-party computation; noise, masks and shares are the real ones."""
-    return _suite(parameters, IdealLinear(parameters.widths.logit_bits), IdealTwoParty())
+    linear = IdealLinear(parameters.widths.logit_bits)
+    return Suite(parameters, linear, IdealTwoParty(), _mechanisms(parameters))
 
 
-def _suite(parameters: Parameters, linear: LinearScheme, two_party: TwoPartyScheme) -> Suite:
-    mechanisms = release_mechanisms(parameters.release, parameters.widths.grid_bits)
-    return Suite(linear, two_party, mechanisms)
+def _mechanisms(parameters: Parameters) -> ReleaseMechanisms:
+    return release_mechanisms(parameters.release, parameters.widths.grid_bits)

@@ -8,7 +8,7 @@ Reveals: the evaluator learns the outputs, the garbler nothing. Spec: CAPC-GC-00
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,6 +23,12 @@ from capc.randomness import RandomSource
 from capc.session import SingleUse
 
 Bits = Sequence[int]
+OutputCheck = Callable[[Sequence[Bits]], None]
+"""Raises :class:`InvalidPayloadError` on outputs, one list of bits per instance, that no correct garbler sends."""
+
+
+def accept_any(outputs: Sequence[Bits]) -> None:
+    """Every output is possible, as where fresh shares are put out."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,8 +111,8 @@ class TwoPartyScheme(Protocol):
     ) -> tuple[OutputLabels, bytes]:
         """Garbler: garbles one circuit per instance on its input bits."""
 
-    def evaluate(self, chosen: Chosen, payload: bytes) -> Evaluation:
-        """Evaluator: the outputs of each instance."""
+    def evaluate(self, chosen: Chosen, payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
+        """Evaluator: the outputs of each instance; ``chosen`` is spent if ``check`` accepts them."""
 
 
 class GarbledTwoParty:
@@ -190,11 +196,10 @@ class GarbledTwoParty:
         outputs = OutputLabels(tuple(each.output_zero_labels for each in garblings), delta)
         return outputs, message.to_bytes(circuit)
 
-    def evaluate(self, chosen: Chosen, payload: bytes) -> Evaluation:
+    def evaluate(self, chosen: Chosen, payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
         """Evaluates every instance and decodes its outputs."""
         chosen.require_unspent()
         message = GarbledCircuits.from_bytes(payload, chosen.circuit, len(chosen.inputs))
-        chosen.spend()
         label_hash = garbling.LabelHash(message.hash_key)
         ands = chosen.circuit.and_count
         outputs, labels = [], []
@@ -204,6 +209,8 @@ class GarbledTwoParty:
             active = garbling.evaluate(chosen.circuit, [*theirs, *mine], tables, label_hash, index * ands)
             labels.append(tuple(active))
             outputs.append(tuple(label & 1 ^ decoding >> position & 1 for position, label in enumerate(active)))
+        check(outputs)
+        chosen.spend()
         return Evaluation(tuple(outputs), tuple(labels))
 
 
@@ -268,17 +275,18 @@ class IdealTwoParty:
         handle = (len(self._garbler_inputs) - 1).to_bytes(8, "little")
         return OutputLabels(((0,) * 64,) * len(inputs), delta=1), handle
 
-    def evaluate(self, chosen: Chosen, payload: bytes) -> Evaluation:
+    def evaluate(self, chosen: Chosen, payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
         """Lets the trusted party evaluate the circuit on both parties' bits."""
         chosen.require_unspent()
         index = int.from_bytes(payload, "little")
         if len(payload) != 8 or index >= len(self._garbler_inputs):
             raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "a handle that the trusted party did not give")
-        chosen.spend()
         outputs = tuple(
             tuple(evaluate_in_clear(chosen.circuit, theirs, mine))
             for theirs, mine in zip(self._garbler_inputs[index], chosen.inputs, strict=True)
         )
+        check(outputs)
+        chosen.spend()
         return Evaluation(outputs, outputs)
 
 

@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.accounting import Account
+from capc.accounting import Account, Receipt
 from capc.errors import BudgetExhaustedError, InputError
 from capc.linear import IdealLinear
-from capc.model import QuantisedModel
-from capc.parameters import Charge, Parameters, ParameterSet
+from capc.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.parameters import Adjacency, Charge, Parameters, ParameterSet
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.protocol import Collaboration
 from capc.suite import hybrid_suite, reference_suite
 from support.builders import (
+    FixedNoise,
     confident_policy,
     constant_model,
     counter_seeds,
@@ -84,7 +85,7 @@ def test_known_answer() -> None:
     digest, labels, recorder = known_run()
     assert labels == [1, 1, 1]
     assert len(recorder.messages) == 73
-    assert digest == "07fbdad5c013057d5b088da7d0a2c34043fc38c759925cb00b304ad92dcefb4d"
+    assert digest == "ddd58fd835ff5896056c37b9889ee5264461d620ad8686be1540125100906c26"
 
 
 def test_equal_queries_are_run_again_with_fresh_shares() -> None:
@@ -192,7 +193,7 @@ def test_misuse_is_refused() -> None:
     with pytest.raises(InputError, match="1 models for 2 answering parties: give one each"):
         Collaboration(session, voters(1, 1)[:1], suite, make_account(parameters))
     other: Account = make_account(make_parameters(TOY, make_policy(Fraction(3))))
-    with pytest.raises(InputError, match="charges other noise than the suite samples"):
+    with pytest.raises(InputError, match="another policy or other noise than the session"):
         Collaboration(session, voters(1, 1), suite, other)
 
 
@@ -209,3 +210,85 @@ def test_a_refused_query_costs_nothing() -> None:
             collaboration.label(bad)
     assert (len(recorder.messages), account.spent) == (before, Fraction(0))
     assert collaboration.label([1, 1]).index == 1
+
+
+@pytest.mark.req("CAPC-ROLE-015", "CAPC-ACCT-003")
+def test_sessions_suites_and_accounts_of_other_policies_do_not_meet() -> None:
+    """Noise of another deviation than the session's, or an account that promises something else, is refused."""
+    parameters = realised()
+    quieter = replace(parameters, release=replace(parameters.release, sigma=Fraction(1, 100)))
+    session = make_session(parameters, SIZES)
+    with pytest.raises(InputError, match="another policy or other noise"):
+        Collaboration(session, voters(1, 1), hybrid_suite(quieter), make_account(parameters))
+    disguised = replace(hybrid_suite(quieter), mechanisms=hybrid_suite(parameters).mechanisms)
+    with pytest.raises(InputError, match="other parameters than the session's"):
+        Collaboration(session, voters(1, 1), disguised, make_account(parameters))
+    for change in ({"epsilon": Fraction(1)}, {"adjacency": Adjacency.NULL_VOTE}, {"charge": Charge.WORST_CASE}):
+        account = make_account(replace(parameters, release=replace(parameters.release, **change)))
+        with pytest.raises(InputError, match="another policy"):
+            Collaboration(session, voters(1, 1), hybrid_suite(parameters), account)
+
+
+@pytest.mark.req("CAPC-ACCT-001")
+def test_the_account_is_charged_before_noise_is_drawn_and_before_anything_leaves() -> None:
+    """At the moment of the reservation no draw was made and the guardian has sent nothing in this query."""
+    parameters, recorder = realised(), Recorder()
+    mechanisms = fixed_mechanisms([[0, 0, 0]], [[0]])
+    suite = replace(hybrid_suite(parameters), mechanisms=mechanisms)
+    account = make_account(parameters)
+    account._mechanisms = mechanisms
+    collaboration = Collaboration(make_session(parameters, SIZES), voters(1, 1), suite, account, observer=recorder)
+    seen: list[tuple[int, int]] = []
+    reserve = account.reserve
+
+    def watched(session_tag: bytes, query: int, inputs_digest: bytes) -> Receipt:
+        sent = sum(step == "3_release" and sender == PRIVACY_GUARDIAN for step, sender, _, _ in recorder.messages)
+        answer = mechanisms.answer
+        assert isinstance(answer, FixedNoise)
+        seen.append((sent, len(answer.log)))
+        return reserve(session_tag, query, inputs_digest)
+
+    account.reserve = watched  # type: ignore[method-assign]
+    for _ in range(3):
+        collaboration.label([1, 1])
+    assert seen == [(0, 0), (1, 1), (2, 2)]
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 9, 14])
+def test_an_interrupted_query_leaves_all_parties_in_step(after: int) -> None:
+    """Ctrl-C between any two messages: the next query is answered, and nobody is blamed."""
+    parameters = realised()
+
+    class Interrupting(Recorder):
+        armed = False
+        count = 0
+
+        def message(self, step: str, sender: Party, receiver: Party, message: bytes) -> None:
+            self.count += self.armed
+            if self.count > after:
+                self.armed, self.count = False, 0
+                raise KeyboardInterrupt
+
+    observer = Interrupting()
+    collaboration = Collaboration(
+        make_session(parameters, SIZES),
+        voters(1, 1),
+        hybrid_suite(parameters),
+        make_account(parameters),
+        observer=observer,
+    )
+    observer.armed = True
+    with pytest.raises(KeyboardInterrupt):
+        collaboration.label([1, 1])
+    result = collaboration.label([1, 1])
+    assert (result.index, result.label) == (2, result.ideal_label)
+
+
+def test_a_layer_too_large_for_one_stream_is_refused_before_the_first_query() -> None:
+    width = 60_000
+    parameters = replace(realised(), num_features=1)
+    wide = QuantisedLayer(((0,),) * width, (0,) * width)
+    model = dense_model((wide, QuantisedLayer(((0,) * width,) * 3, (0,) * 3)), 2)
+    session = make_session(parameters, [model.architecture])
+    with pytest.raises(InputError, match="layer 0 of the model of answering_party_1 has 60000 outputs"):
+        Collaboration(session, [model], hybrid_suite(parameters), make_account(parameters))

@@ -78,6 +78,7 @@ DIFFERENCES: dict[str, Callable[[], Session]] = {
     "parameters.he_coefficient_bits[1] is": lambda: with_widths(he_coefficient_bits=(46, 45, 17)),
     "parameters.he_coefficient_bits has": lambda: with_widths(he_coefficient_bits=(46, 46)),
     "parameters.he_flood_bits is": lambda: with_widths(he_flood_bits=58),
+    "parameters.he_distance_bits is": lambda: with_widths(he_distance_bits=1),
     "parameters.num_classes is": lambda: make_session(replace(PARAMETERS, num_classes=4), [(2, 4, 4), (2, 4)]),
     "parameters.num_features is": lambda: make_session(replace(PARAMETERS, num_features=3), [(3, 4, 3), (3, 3)]),
     "parameters.mechanism is": lambda: with_release(mechanism=NoiseName.ROUNDED_GAUSSIAN),

@@ -27,9 +27,9 @@ PLAIN, CONFIDENT = make_policy(), confident_policy()
 
 
 def test_published_sets_are_those_of_the_specification() -> None:
-    assert ParameterSet.named("default") == ParameterSet("default", 37, 16, 4, 12, 8192, (48, 40, 40, 17), 88)
-    assert ParameterSet.named("test") == ParameterSet("test", 32, 14, 3, 8, 4096, (46, 46, 17), 57)
-    assert ParameterSet.named("toy") == ParameterSet("toy", 12, 10, 1, 2, 4096, (46, 46, 17), 57)
+    assert ParameterSet.named("default") == ParameterSet("default", 37, 16, 4, 12, 8192, (48, 40, 40, 17), 88, 40)
+    assert ParameterSet.named("test") == ParameterSet("test", 32, 14, 3, 8, 4096, (46, 46, 17), 57, 0)
+    assert ParameterSet.named("toy") == ParameterSet("toy", 12, 10, 1, 2, 4096, (46, 46, 17), 57, 0)
 
 
 @pytest.mark.req("CAPC-PARAM-001")

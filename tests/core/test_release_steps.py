@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 
 from capc.accounting import Receipt
-from capc.errors import InputError
+from capc.errors import ErrorCode, InputError, ProtocolError
 from capc.messages import MessageType
+from capc.noise.mechanism import CostUnit
 from capc.parties import PRIVACY_GUARDIAN
 from capc.privacy_guardian import Aggregated, Released, privacy_guardian_release
-from capc.querying_party import (
-    AwaitingRelease,
-)
+from capc.querying_party import AwaitingRelease, querying_party_finish_release
 from capc.randomness import RandomSource, Seed
 from support.builders import (
     FixedNoise,
@@ -114,7 +114,13 @@ def release_inputs(policy: str = "plain") -> tuple[Driver, Aggregated, Receipt, 
 @pytest.mark.req("CAPC-REL-004", "CAPC-ACCT-006")
 @pytest.mark.parametrize(
     "change",
-    [{"session_tag": bytes(32)}, {"query": 2}, {"inputs_digest": bytes(32)}],
+    [
+        {"session_tag": bytes(32)},
+        {"query": 2},
+        {"inputs_digest": bytes(32)},
+        {"reserved": Fraction(0)},
+        {"unit": CostUnit.MU_SQUARED},
+    ],
     ids=lambda change: next(iter(change)),
 )
 def test_guardian_wants_the_receipt_of_exactly_these_shares(change: dict[str, object]) -> None:
@@ -148,6 +154,9 @@ def test_noise_is_bound_to_the_received_shares(seed: Seed, fresh: Seed) -> None:
 
     digest = state.inputs_digest
     assert noise(digest, seed) == noise(digest, seed)
+    other_choices = columns[:-1] + bytes([columns[-1] ^ 1])
+    other, _ = privacy_guardian_release(replace(state), receipt, other_choices, seed)
+    assert other.noise.classes != noise(digest, seed)
     assert noise(digest, seed) != noise(bytes(32), seed)
     if seed != fresh:
         assert noise(digest, seed) != noise(digest, fresh)
@@ -170,3 +179,45 @@ def test_digest_of_the_shares_changes_with_every_share_query_and_session() -> No
     ]
     preimage = b"CaPC/0.1/noise-binding" + driver.session.tag + (1).to_bytes(4, "little") + b"".join(received)
     assert first.inputs_digest == hashlib.sha256(preimage).digest()
+
+
+@pytest.mark.req("CAPC-GC-003")
+def test_other_choices_are_garbled_under_another_hash_key() -> None:
+    """One state and seed, two requests of the querying party: two hash keys, so no label is hashed under both."""
+    _, state, receipt, columns = release_inputs()
+    other = columns[:-1] + bytes([columns[-1] ^ 1])
+    keys = {
+        payload_of(privacy_guardian_release(replace(state), receipt, request, Seed(bytes(32)))[1])[:16]
+        for request in (columns, other)
+    }
+    assert len(keys) == 2
+
+
+@pytest.mark.req("CAPC-REL-008", "CAPC-ROLE-009")
+def test_a_label_that_is_no_class_is_refused_and_costs_nothing() -> None:
+    """Three classes need two bits: with one decoding bit flipped label 1 becomes 3, which no correct garbling gives."""
+    driver = fork("plain", voters(1, 1, 1), suite=with_noise("plain", [[0, 0, 0]]))
+    driver.run_query([0, 0])
+    (call,) = [call for call in driver.calls if call.step is querying_party_finish_release]
+    (honest,) = call.arguments
+    assert isinstance(call.state, AwaitingRelease)
+    assert isinstance(honest, bytes)
+    waiting = replace(call.state, chosen=replace(call.state.chosen))
+    with pytest.raises(ProtocolError) as caught:
+        querying_party_finish_release(waiting, honest[:-1] + bytes([honest[-1] ^ 2]))
+    assert (caught.value.code, caught.value.blame) == (ErrorCode.VALUE_OUT_OF_RANGE, PRIVACY_GUARDIAN)
+    assert querying_party_finish_release(waiting, honest).label == 1
+
+
+@pytest.mark.req("CAPC-REL-008")
+def test_a_label_beside_no_consensus_is_refused() -> None:
+    driver = fork("worst_case", voters(0, 1, 2), suite=with_noise("worst_case", [[0, 0, 0]], [[-40]]))
+    assert driver.run_query([0, 0]).label is None
+    (call,) = [call for call in driver.calls if call.step is querying_party_finish_release]
+    assert isinstance(call.state, AwaitingRelease)
+    (honest,) = call.arguments
+    assert isinstance(honest, bytes)
+    waiting = replace(call.state, chosen=replace(call.state.chosen))
+    with pytest.raises(ProtocolError) as caught:
+        querying_party_finish_release(waiting, honest[:-1] + bytes([honest[-1] ^ 2]))
+    assert (caught.value.code, caught.value.blame) == (ErrorCode.NON_CANONICAL, PRIVACY_GUARDIAN)

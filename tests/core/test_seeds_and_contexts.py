@@ -71,7 +71,9 @@ def test_fresh_shares_come_from_a_stream_of_their_own() -> None:
         assert isinstance(seed, bytes)
         me = b"\x01" + state.party.me.index.to_bytes(2, "little")
         place = driver.session.tag + b"\x00\x00\x00" + me + (1).to_bytes(4, "little") + bytes([state.layer])
-        label = b"answering_party_garble_layer/" + me + place
+        columns = call.arguments[0]
+        assert isinstance(columns, bytes)
+        label = b"answering_party_garble_layer/" + me + place + hashlib.sha256(payload_of(columns)).digest()
         count = len(state.sums)
         stream = hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(2 * count)
         elements = [int.from_bytes(stream[i : i + 2], "little") for i in range(0, 2 * count, 2)]

@@ -16,7 +16,7 @@ from capc.answering_party import (
     answering_party_begin_setup,
 )
 from capc.circuits.vote import one_hot_argmax
-from capc.errors import InputError
+from capc.errors import InputError, StateReuseError
 from capc.messages import MessageType
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.parties import answering_party
@@ -183,12 +183,17 @@ def test_release_wants_one_share_of_every_answering_party() -> None:
     assert isinstance(turn, ReleaseTurn)
     assert isinstance(shares, list)
     fresh = replace(turn)
-    first, second, third = shares
+    first, second, third = map(replace, shares)
     for bad in ([], [first, second], [first, first, third], [first, second, third, third]):
         with pytest.raises(InputError, match="release of query 1 needs exactly one vote share"):
             querying_party_request_release(fresh, bad, Seed(bytes(32)))
     with pytest.raises(InputError, match="release of query 1"):
         querying_party_request_release(fresh, [replace(first, query=2), second, third], Seed(bytes(32)))
+    foreign = replace(first, session_tag=bytes(32))
+    with pytest.raises(InputError, match="release of query 1"):
+        querying_party_request_release(fresh, [foreign, second, third], Seed(bytes(32)))
+    with pytest.raises(StateReuseError):
+        querying_party_request_release(fresh, [shares[0], second, third], Seed(bytes(32)))
     querying_party_request_release(fresh, [third, first, second], Seed(bytes(32)))
 
 

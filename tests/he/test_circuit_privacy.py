@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capc import allowance as allowances
+from capc.allowance import PrivacyAllowance
 from capc.errors import BudgetExhaustedError, ParameterError
 from capc.he import circuit_privacy, keys
-from capc.he.circuit_privacy import PrivacyAllowance
 from capc.operators import Convolution, Dense, Grid, Matrix, Operator
 from he.key_holder import KeyHolder, OpenSecretKey
 from he.support import Setting, altered, one_level
@@ -124,6 +125,6 @@ def test_the_figure_that_depends_on_weights_is_not_shown() -> None:
 
 @given(st.fractions(min_value=Fraction(1, 1 << 99), max_value=1 << 99))
 def test_logarithms_are_rounded_against_the_bound_and_for_the_goal(value: Fraction) -> None:
-    above, below = circuit_privacy._ceil_log2(value), circuit_privacy._floor_log2(value)
+    above, below = allowances._ceil_log2(value), allowances._floor_log2(value)
     assert Fraction(2) ** (above - 1) < value <= Fraction(2) ** above
     assert Fraction(2) ** below <= value < Fraction(2) ** (below + 1)

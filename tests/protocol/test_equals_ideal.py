@@ -143,4 +143,4 @@ def test_ideal_functionality_against_plain_counting(logits, data):
         counts[row.index(max(row))] += 16
     noisy = [count + extra for count, extra in zip(counts, noise.classes, strict=True)]
     output = ideal_functionality(parameters, logits, noise)
-    assert (output.querying_party, output.privacy_guardian) == (noisy.index(max(noisy)), None)
+    assert (output.querying_party, output.privacy_guardian) == (noisy.index(max(noisy)), (noise, None))

@@ -11,7 +11,7 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from capc.accounting import Account
-from capc.architecture import dense_architecture
+from capc.architecture import Architecture, dense_architecture
 from capc.circuits.builder import Circuit, Gate, Operation
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.noise.mechanism import CostUnit, ReleaseMechanisms
@@ -33,6 +33,7 @@ def make_widths(logit_bits: int = 12, vote_bits: int = 11, grid_bits: int = 1, f
         toy.he_poly_degree,
         toy.he_coefficient_bits,
         toy.he_flood_bits,
+        toy.he_distance_bits,
     )
 
 
@@ -76,11 +77,15 @@ def identity(party: Party) -> bytes:
     return hashlib.sha256(str(party).encode()).digest()
 
 
-def make_participants(layer_sizes: Sequence[tuple[int, ...]]) -> tuple[Participant, ...]:
-    """Querying party, one answering party per entry, and guardian."""
+def make_participants(models: Sequence[tuple[int, ...] | Architecture]) -> tuple[Participant, ...]:
+    """Querying party, one answering party per entry (the widths of a dense model, or an architecture), and guardian."""
     answering = [
-        Participant(answering_party(i), identity(answering_party(i)), dense_architecture(sizes))
-        for i, sizes in enumerate(layer_sizes, start=1)
+        Participant(
+            answering_party(i),
+            identity(answering_party(i)),
+            model if isinstance(model, Architecture) else dense_architecture(model),
+        )
+        for i, model in enumerate(models, start=1)
     ]
     return (
         Participant(QUERYING_PARTY, identity(QUERYING_PARTY)),

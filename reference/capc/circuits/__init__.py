@@ -1,1 +1,1 @@
-"""Boolean circuits of the two-party steps: what is computed on shares, gate by gate (spec/05-circuits.md)."""
+"""Boolean circuits of the two-party steps: what is computed on shares, gate by gate (spec/05-two-party.md)."""

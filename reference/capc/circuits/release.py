@@ -9,6 +9,7 @@ from capc import ring
 from capc.circuits.arithmetic import add, less_than, mask_with
 from capc.circuits.builder import ZERO, Builder, Circuit, Wire
 from capc.circuits.tournament import argmax_flags, maximum
+from capc.errors import ErrorCode, InvalidPayloadError
 from capc.parameters import Charge, Parameters
 
 
@@ -61,13 +62,31 @@ def circuit_for(parameters: Parameters) -> Circuit:
     return confident_release_circuit(parameters.num_classes, width, evaluator_noise=realised)
 
 
+def check_outputs(parameters: Parameters, bits: Sequence[int]) -> None:
+    """Refuses output bits that a correct garbling cannot give.
+
+    Raises:
+        InvalidPayloadError: the label is no class (`value_out_of_range`), or is not 0 where there is no consensus
+            (`non_canonical`).
+    """
+    answered, label = _split(parameters, bits)
+    if label >= parameters.num_classes:
+        raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "the circuit releases a label that is no class")
+    if label and not answered:
+        raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "the circuit withholds the label and gives one")
+
+
 def read_outputs(parameters: Parameters, bits: Sequence[int]) -> int | None:
     """The released label, or None for "no consensus", from the circuit's output bits."""
+    answered, label = _split(parameters, bits)
+    return label if answered else None
+
+
+def _split(parameters: Parameters, bits: Sequence[int]) -> tuple[int, int]:
+    """The answered bit, 1 without a threshold, and the label."""
     if parameters.release.threshold is None:
-        answered, label_bits = 1, list(bits)
-    else:
-        answered, label_bits = bits[0], list(bits[1:])
-    return ring.from_bits(label_bits) if answered else None
+        return 1, ring.from_bits(bits)
+    return bits[0], ring.from_bits(bits[1:])
 
 
 def _reconstruct(builder: Builder, num_classes: int, width: int, garbler_offset: int) -> list[list[Wire]]:

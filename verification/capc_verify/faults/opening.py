@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from capc import protocol, querying_party, ring
-from capc.answering_party import VoteReady
+from capc.answering_party import AwaitingRequest, VoteReady
 from capc.circuits import vote
 from capc.circuits.arithmetic import Word
 from capc.circuits.arithmetic import subtract as correct_subtract
@@ -43,8 +43,10 @@ def open_vote() -> None:
     replace_in(vote, "argmax_flags", argmax_flags)
     infer = protocol.Collaboration._infer
 
-    def tell_the_garbler(self: protocol.Collaboration, layer_input: LayerInput) -> tuple[VoteShare, VoteReady]:
-        share, ready = infer(self, layer_input)
+    def tell_the_garbler(
+        self: protocol.Collaboration, layer_input: LayerInput, awaiting_request: AwaitingRequest
+    ) -> tuple[VoteShare, VoteReady]:
+        share, ready = infer(self, layer_input, awaiting_request)
         width = ready.party.session.parameters.widths.vote_bits
         opened_vote = bytes(ring.add(share.share, ready.vote_share, width))
         self._hand_over(Step.ARGMAX, QUERYING_PARTY, share.peer, opened_vote)
@@ -81,7 +83,7 @@ def _open_more() -> list[Wire]:
     def evaluate_layer(state: State, circuits: bytes) -> LayerInput | VoteShare:
         result = correct_step(state, circuits)
         if isinstance(result, VoteShare):
-            return replace(result, share=result.share[: state.party.session.parameters.num_classes])
+            return replace(result, share=result.share[: state.layer_input.party.session.parameters.num_classes])
         return result
 
     replace_everywhere(correct_circuit, vote_circuit)

@@ -133,7 +133,7 @@ PARTY = Kind(_plain({"$ref": "#/$defs/party"}), party_named, str)
 
 def choice(enum: type[StrEnum]) -> Kind:
     """One of the values of an enumeration."""
-    return Kind(_plain({"enum": [entry.value for entry in enum]}), enum, lambda entry: entry.value)
+    return Kind(_plain({"enum": [entry.value for entry in enum]}), enum, lambda entry: enum(entry).value)
 
 
 def constant(text: str) -> Kind:

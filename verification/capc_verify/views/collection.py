@@ -12,7 +12,7 @@ from capc.costs import Step
 from capc.linear import IdealLinear
 from capc.operators import Operator
 from capc.parties import QUERYING_PARTY, Party
-from capc.two_party import Chosen, Evaluation, IdealTwoParty
+from capc.two_party import Chosen, Evaluation, IdealTwoParty, OutputCheck, accept_any
 
 Note = Callable[[Party, Hashable], None]
 
@@ -66,9 +66,9 @@ class NotedTwoParty(IdealTwoParty):
 
     note: Note = field(kw_only=True)
 
-    def evaluate(self, chosen: Chosen, payload: bytes) -> Evaluation:
+    def evaluate(self, chosen: Chosen, payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
         """As the base class; all outputs, also unused ones, are part of the querying party's view."""
-        evaluation = super().evaluate(chosen, payload)
+        evaluation = super().evaluate(chosen, payload, check)
         self.note(QUERYING_PARTY, ("evaluated", chosen.circuit.name, evaluation.outputs))
         return evaluation
 

@@ -13,9 +13,8 @@ from capc.channel import Channel
 from capc.costs import Step
 from capc.model import QuantisedModel
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, ROLE_CODES, Party
-from capc.privacy_guardian import privacy_guardian_aggregate, privacy_guardian_open_query
+from capc.privacy_guardian import privacy_guardian_aggregate
 from capc.protocol import Collaboration
-from capc.querying_party import querying_party_open_query
 from capc.randomness import RandomSource, Seed, XofSource
 from capc.suite import hybrid_suite
 from capc_verify.views.collection import Notebook, NotedLinear, NotedTwoParty
@@ -163,17 +162,17 @@ class Playback(Collaboration):
 
     def _play_first_steps(self, features: Sequence[int], until: Until) -> None:
         """The beginning of :meth:`label`, in the same order."""
-        self._querying_party, inputs, _ = querying_party_open_query(self._querying_party, features)
-        votes = [self._infer(layer_input)[1] for layer_input in inputs]
+        opened = self._open_query(features)
+        starts = zip(opened.inputs, opened.awaiting_requests, strict=True)
+        votes = [self._infer(layer_input, awaiting_request)[1] for layer_input, awaiting_request in starts]
         if until is Until.AGGREGATION:
-            self._guardian, collecting = privacy_guardian_open_query(self._guardian)
             messages = {
                 vote.party.me: self._hand_over(
                     Step.AGGREGATION, vote.party.me, PRIVACY_GUARDIAN, answering_party_send_vote(vote)
                 )
                 for vote in votes
             }
-            privacy_guardian_aggregate(collecting, messages)
+            privacy_guardian_aggregate(opened.collecting, messages)
 
     def _rewind(self) -> None:
         querying_party, answering_parties, guardian = self._after_setup

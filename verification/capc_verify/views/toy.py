@@ -114,7 +114,7 @@ def toy_parameters(
         noise: of every draw.
         releases: whether step 3 is played.
     """
-    widths = ParameterSet("enumeration", LOGIT_BITS, vote_bits, 0, 0, 4096, (46, 46, 17), 57)
+    widths = ParameterSet("enumeration", LOGIT_BITS, vote_bits, 0, 0, 4096, (46, 46, 17), 57, 0)
     policy = ReleasePolicy(
         NoiseName.ROUNDED_GAUSSIAN,
         Fraction(1),
@@ -162,7 +162,7 @@ class ToyAccount(Account):
 
     def reserve(self, session_tag: bytes, query: int, inputs_digest: bytes) -> Receipt:
         """A receipt that fits."""
-        return Receipt(session_tag, query, inputs_digest, Fraction(1), self.cost.unit)
+        return Receipt(session_tag, query, inputs_digest, self.cost.worst_case, self.cost.unit)
 
     def settle(self, receipt: Receipt, answered: bool) -> None:
         """Nothing to settle."""

@@ -232,4 +232,4 @@ class HonestSession:
             [f"released_{number}"],
             message=answer["answered_message"],
         )
-        expect_equal(read["answered"], ideal.privacy_guardian, f"answered bit of query {number}")
+        expect_equal(read["answered"], ideal.privacy_guardian[1], f"answered bit of query {number}")

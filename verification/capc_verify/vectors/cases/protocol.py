@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
 from typing import Any
 
 from capc.messages import HEADER
@@ -51,7 +52,7 @@ def protocol_plain() -> FileBuilder:
 
 def protocol_threshold() -> FileBuilder:
     """Confident-GNMax, charged at the worst case: the release."""
-    file, group, honest = _begin("threshold", THRESHOLD, confident())
+    file, group, honest = _begin("threshold", THRESHOLD, confident(threshold_sigma=Fraction(1, 4)))
     _both_outcomes(honest)
     _faults(group, honest, {*THRESHOLD.receives})
     _last_states(group, honest)
@@ -60,7 +61,8 @@ def protocol_threshold() -> FileBuilder:
 
 def protocol_realised() -> FileBuilder:
     """Confident-GNMax, realised charging: the release, and the returned answered bit."""
-    file, group, honest = _begin("realised", REALISED, confident(charge=Charge.REALISED))
+    release = confident(charge=Charge.REALISED, threshold_sigma=Fraction(1, 4))
+    file, group, honest = _begin("realised", REALISED, release)
     _both_outcomes(honest)
     _faults(group, honest, {*REALISED.receives})
     _last_states(group, honest)

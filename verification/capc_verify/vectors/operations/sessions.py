@@ -61,6 +61,7 @@ WIDTHS = {
     "he_poly_degree": COUNT,
     "he_coefficient_bits": many(COUNT),
     "he_flood_bits": COUNT,
+    "he_distance_bits": COUNT,
 }
 POLICY = {
     "mechanism": choice(NoiseName),

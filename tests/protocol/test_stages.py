@@ -1,0 +1,186 @@
+"""Convolutions, pools and residual additions: the protocol equals the ideal functionality, the model equals numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capc.architecture import Activation, Architecture, StageShape, dense_architecture
+from capc.errors import InputError
+from capc.he import BfvLinear
+from capc.linear import IdealLinear
+from capc.model import QuantisedModel
+from capc.operators import Convolution, Dense, Grid, SumPool, apply
+from protocol.cases import Case
+from protocol.stages import LOGIT_BITS, grids, residual_models, staged_cases, weights
+from support.sizes import examples
+
+
+def check(case: Case, linear) -> None:
+    collaboration = case.collaborate(linear)
+    for query in case.queries:
+        result = collaboration.label(query)
+        assert result.label == result.ideal_label
+
+
+@pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
+@settings(max_examples=examples(ordinary=150, nightly=3000))
+@given(staged_cases())
+def test_staged_protocol_equals_ideal_functionality_in_the_hybrid_model(case: Case) -> None:
+    check(case, None)
+
+
+@pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
+@settings(max_examples=examples(ordinary=12, nightly=300))
+@given(staged_cases())
+def test_staged_protocol_equals_ideal_functionality_with_real_garbling(case: Case) -> None:
+    check(case, IdealLinear(LOGIT_BITS))
+
+
+@pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-HE-001")
+@settings(max_examples=examples(ordinary=8, nightly=200))
+@given(staged_cases())
+def test_staged_protocol_equals_ideal_functionality_with_real_he(case: Case) -> None:
+    check(case, BfvLinear(case.session.parameters.widths))
+
+
+@pytest.mark.req("CAPC-HE-010")
+@settings(max_examples=200)
+@given(residual_models(3, 1), st.data())
+def test_logits_are_those_of_numpy(model: QuantisedModel, data) -> None:
+    """The residual model written out with numpy's own windows."""
+    query = data.draw(st.tuples(*[st.integers(-2, 2)] * model.architecture.inputs))
+    first, project, second, last = model.architecture.stages
+    layers = model.layers
+    hidden = np.maximum(convolve(first.operator, layers[0], query), 0)
+    if first.max_pool is not None:
+        hidden = pool(first.max_pool, hidden, np.max, -1)
+    hidden = hidden >> 1
+    skip = convolve(project.operator, layers[1], hidden)
+    total = convolve(second.operator, layers[2], hidden)
+    total = total + sum(skip if number == 2 else hidden << 1 for number in second.skips)
+    pooled = pool(last.sum_pool.grid, np.maximum(total, 0) >> 1, np.sum, 0)
+    expected = np.array(layers[3].weights) @ pooled.ravel() + np.array(layers[3].biases)
+    assert model.logits(query) == expected.tolist()
+
+
+def convolve(operator: Convolution, layer, values) -> np.ndarray:
+    """By summing shifted, strided slices of the padded image."""
+    grid = operator.grid
+    image = np.zeros(
+        (grid.channels, grid.height + 2 * grid.padding[0], grid.width + 2 * grid.padding[1]), dtype=np.int64
+    )
+    inner = (
+        slice(None),
+        slice(grid.padding[0], grid.padding[0] + grid.height),
+        slice(grid.padding[1], grid.padding[1] + grid.width),
+    )
+    image[inner] = np.array(values).reshape(grid.channels, grid.height, grid.width)
+    size = grid.channels // operator.groups
+    kernels = np.array(layer.weights).reshape(operator.out_channels, size, *grid.kernel)
+    out = np.zeros((operator.out_channels, grid.out_height, grid.out_width), dtype=np.int64)
+    for o in range(operator.out_channels):
+        group = o // (operator.out_channels // operator.groups)
+        out[o] += layer.biases[o]
+        for c, i, j in np.ndindex(size, *grid.kernel):
+            rows = slice(i * grid.dilation[0], i * grid.dilation[0] + grid.stride[0] * grid.out_height, grid.stride[0])
+            columns = slice(
+                j * grid.dilation[1], j * grid.dilation[1] + grid.stride[1] * grid.out_width, grid.stride[1]
+            )
+            out[o] += kernels[o, c, i, j] * image[group * size + c, rows, columns][: grid.out_height, : grid.out_width]
+    return out
+
+
+def pool(grid: Grid, values: np.ndarray, reduce, fill: int) -> np.ndarray:
+    """Max or sum over the windows of a padded image."""
+    image = np.full(
+        (grid.channels, grid.height + 2 * grid.padding[0], grid.width + 2 * grid.padding[1]), fill, dtype=np.int64
+    )
+    image[:, grid.padding[0] : grid.padding[0] + grid.height, grid.padding[1] : grid.padding[1] + grid.width] = values
+    out = np.zeros((grid.channels, grid.out_height, grid.out_width), dtype=np.int64)
+    for c, i, j in np.ndindex(out.shape):
+        top, left = i * grid.stride[0], j * grid.stride[1]
+        out[c, i, j] = reduce(image[c, top : top + grid.kernel[0], left : left + grid.kernel[1]])
+    return out
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_range_analysis_of_residual_models_bounds_every_sum(data) -> None:
+    model = data.draw(residual_models(2, 0))
+    needed = next(bits for bits in range(3, 40) if _admitted(model, bits))
+    query = data.draw(st.tuples(*[st.integers(-1, 1)] * model.architecture.inputs))
+    assert max(map(abs, model.logits(query))) < 1 << (needed - 2)
+
+
+def _admitted(model: QuantisedModel, bits: int) -> bool:
+    try:
+        model.check_ranges(bits)
+    except InputError:
+        return False
+    return True
+
+
+@given(grids(2, 4, 3))
+def test_a_convolution_is_linear_and_a_unit_kernel_copies(grid: Grid) -> None:
+    operator = Convolution(grid, 1, 1)
+    ones = ((1,) * operator.columns,)
+    both = SumPool(grid).apply([1] * grid.inputs)
+    assert apply(operator, ones, [1] * grid.inputs) == [
+        sum(pair) for pair in zip(both[: grid.positions], both[grid.positions :], strict=True)
+    ]
+
+
+DENSE = Dense(4, 2)
+RELU, NONE, VOTE = Activation.RELU, Activation.NONE, Activation.VOTE
+POOL = Grid(1, 2, 2, (2, 2))
+
+
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        pytest.param((), "0 layers: choose 1 to 255", id="no layers"),
+        pytest.param((StageShape(DENSE, 0, RELU),), "the last stage, and no other, votes", id="no vote"),
+        pytest.param((StageShape(DENSE, 0, VOTE), StageShape(Dense(2, 2), 1, VOTE)), "and no other", id="two votes"),
+        pytest.param((StageShape(DENSE, 1, VOTE),), r"takes values \(1,\): choose from 0 to 0", id="from the future"),
+        pytest.param((StageShape(DENSE, 0, VOTE, (1,)),), "choose from 0 to 0", id="skip from the future"),
+        pytest.param(
+            (StageShape(DENSE, 0, NONE), StageShape(Dense(2, 2), 1, VOTE)), "which are sums", id="operates on sums"
+        ),
+        pytest.param((StageShape(DENSE, 0, RELU), StageShape(DENSE, 1, VOTE)), "value 1 has 2", id="other length"),
+        pytest.param((StageShape(DENSE, 0, VOTE, (0,)),), "adds value 0 of length 4", id="skip of other length"),
+        pytest.param((StageShape(DENSE, 0, VOTE, sum_pool=SumPool(POOL)),), "its pool gives 1", id="sum pool"),
+        pytest.param((StageShape(DENSE, 0, VOTE, max_pool=POOL),), "give windows exactly", id="pool of votes"),
+        pytest.param(
+            (StageShape(DENSE, 0, Activation.RELU_MAX_POOL, max_pool=POOL), StageShape(Dense(1, 2), 1, VOTE)),
+            "pools 4",
+            id="max pool",
+        ),
+        pytest.param(
+            (
+                StageShape(Dense(4, 1), 0, Activation.RELU_MAX_POOL, max_pool=Grid(1, 1, 1, (1, 1), padding=(1, 1))),
+                StageShape(Dense(9, 2), 1, VOTE),
+            ),
+            "lies in the padding only",
+            id="empty window",
+        ),
+    ],
+)
+def test_architectures_that_do_not_fit_are_refused(stages: tuple[StageShape, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Architecture(stages)
+
+
+def test_a_dense_architecture_has_relus_and_one_vote() -> None:
+    stages = dense_architecture((4, 3, 2)).stages
+    assert [(stage.source, stage.activation) for stage in stages] == [(0, RELU), (1, VOTE)]
+
+
+@given(st.data())
+def test_weights_that_do_not_fit_are_refused(data) -> None:
+    layer = data.draw(weights(DENSE))
+    architecture = Architecture((StageShape(Dense(5, 2), 0, VOTE),))
+    with pytest.raises(InputError, match="layer 0: the weights do not fit the operator: give 2 rows of 5"):
+        QuantisedModel(architecture, (layer,), 0)

@@ -49,7 +49,7 @@ def test_blinding_made_ahead_gives_the_same_exact_result(operator: Operator) -> 
     assert result == query.setting.expected(query.weights, query.vector, query.addend, operator)
 
 
-@pytest.mark.req("CAPC-HE-002")
+@pytest.mark.req("CAPC-HE-002", "CAPC-HE-012")
 def test_a_second_use_is_refused_and_a_refused_request_costs_nothing() -> None:
     query = Query(altered("toy"), DENSE)
     blinding = query.blinding()
@@ -63,7 +63,7 @@ def test_a_second_use_is_refused_and_a_refused_request_costs_nothing() -> None:
             query.evaluate(blinding)
 
 
-@pytest.mark.req("CAPC-HE-002")
+@pytest.mark.req("CAPC-HE-002", "CAPC-HE-012")
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_blinding_cannot_be_duplicated(duplicate: Callable[[object], object]) -> None:
     blinding = Query(altered("toy"), DENSE).blinding()

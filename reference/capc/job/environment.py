@@ -13,6 +13,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "he": ("tenseal", "zstandard", "numpy"),
     "privacy": ("python-flint",),
     "learning": ("numpy", "scikit-learn", "torch"),
+    "onnx": ("numpy", "onnx"),
     "cli": ("typer", "rich"),
 }
 """The distributions that each extra of pyproject.toml declares; `core` is always needed."""

@@ -118,7 +118,7 @@ def _qp_choose(call: Call) -> Result:
 
 def _qp_evaluate(call: Call) -> Result:
     state = qp.querying_party_evaluate_layer(call.states[0], call["message"])
-    share = state.share if isinstance(state, qp.VoteShare) else state.values
+    share = state.share if isinstance(state, qp.VoteShare) else state.values[-1]
     return Result({}, (state,), {"share": list(share)})
 
 

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 
 from capc.circuits.builder import Circuit
 from capc.errors import ErrorCode, InvalidPayloadError, ProtocolError
@@ -125,8 +126,8 @@ def require_length(payload: bytes, length: int, what: str) -> None:
 
 
 @dataclass(frozen=True)
-class BaseOtOffer:
-    """The base OT sender's point A = aG. Layout: 32 bytes."""
+class _OnePoint:
+    """A payload of one point. Layout: 32 bytes."""
 
     point: Point
 
@@ -140,10 +141,18 @@ class BaseOtOffer:
         return POINT_BYTES
 
     @classmethod
-    def from_bytes(cls, payload: bytes) -> BaseOtOffer:
+    def from_bytes(cls, payload: bytes) -> Self:
         """The payload, parsed; refuses points outside the prime-order group."""
-        require_length(payload, cls.byte_length(), "base OT offer")
+        require_length(payload, cls.byte_length(), cls.__name__)
         return cls(read_point(payload))
+
+
+class BaseOtOffer(_OnePoint):
+    """The base OT sender's point A = aG."""
+
+
+class MaskKey(_OnePoint):
+    """An answering party's public point for the pairwise keys of the zero-sum masks."""
 
 
 @dataclass(frozen=True)
@@ -245,28 +254,6 @@ class GarbledCircuits:
             tuple(tuple(chunk[split:]) for chunk in chunks),
             decoding,
         )
-
-
-@dataclass(frozen=True)
-class MaskKey:
-    """An answering party's public point for the pairwise keys of the zero-sum masks. Layout: 32 bytes."""
-
-    point: Point
-
-    def to_bytes(self) -> bytes:
-        """The payload."""
-        return self.point
-
-    @staticmethod
-    def byte_length() -> int:
-        """32."""
-        return POINT_BYTES
-
-    @classmethod
-    def from_bytes(cls, payload: bytes) -> MaskKey:
-        """The payload, parsed; refuses points outside the prime-order group."""
-        require_length(payload, cls.byte_length(), "mask key")
-        return cls(read_point(payload))
 
 
 @dataclass(frozen=True)

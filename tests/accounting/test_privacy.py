@@ -166,7 +166,8 @@ def test_zcdp_epsilon_agrees_with_dp_accounting_at_a_fine_grid_of_orders(cost: F
     accountant.compose(dp_accounting.GaussianDpEvent(float(2 * cost) ** -0.5))
     theirs = accountant.get_epsilon(float(delta))
     assert ours <= theirs * (1 + RELATIVE) + 1e-12
-    assert theirs <= ours * (1 + 1e-5) + 1e-9
+    # Their grid of orders has steps of 0.2 %, which costs them a little, the more so where epsilon is almost 0.
+    assert theirs <= ours * (1 + 1e-4) + 1e-7
 
 
 @pytest.mark.parametrize("unit", list(CostUnit))

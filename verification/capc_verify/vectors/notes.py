@@ -33,6 +33,8 @@ _PARAMETERS = ("spec/03-parameters.md",)
 _STATES = ("spec/02-roles.md#steps-and-states",)
 _NOISE = ("spec/07-noise-and-accounting.md",)
 _CIRCUITS = ("spec/05-two-party.md#circuits",)
+_LAYERS = ("spec/06-protocol.md#step-1a-private-inference-layer-by-layer",)
+_RANGES = ("spec/03-parameters.md#ranges",)
 _RELEASE = ("spec/06-protocol.md#step-3-release",)
 
 NOTES = {
@@ -66,6 +68,13 @@ NOTES = {
     "Extreme": Note("EDGE_CASE", "Values at the end of the admitted range.", _PARAMETERS),
     "Rejection": Note("EDGE_CASE", "Several draws in a row are rejected.", _NOISE),
     "Exhausted": Note("FUNCTIONALITY", "The stream ends before the draw is complete: an error, no fallback.", _NOISE),
+    "EdgeWindow": Note(
+        "EDGE_CASE",
+        "A window reaches into the padding: places there are 0 in a sum, and do not count for the largest.",
+        _LAYERS,
+    ),
+    "BadArchitecture": Note("MISUSE", "Stages of which one cannot be computed from the values before it.", _LAYERS),
+    "CouldWrap": Note("MISUSE", "Some features in [-1, 1] could drive a sum to the end of its range.", _RANGES),
     "Tie": Note("DEFINED", "Equal largest values: the lowest class index wins.", _CIRCUITS),
     "NoConsensus": Note("DEFINED", "The threshold is not reached: answered bit and label bits are 0.", _RELEASE),
     "AtThreshold": Note("DEFINED", "The largest count equals the threshold: the query is answered.", _RELEASE),

@@ -8,14 +8,14 @@ from typing import Any
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.common import expect_equal
 from capc_verify.vectors.operation import Fault
-from capc_verify.vectors.operations.circuits import CIRCUITS, Family, circuit_name
+from capc_verify.vectors.operations.circuits import CIRCUITS, POOLED_RELU, Family, circuit_name
 
 _GATES = ("CAPC-ARG-008", "CAPC-ARG-007")
 _VALUES = ("CAPC-ARG-001",)
 
 
 def circuits() -> FileBuilder:
-    """All four circuits."""
+    """All four circuits, and the ReLU with windows."""
     file = FileBuilder(
         "circuits",
         "CAPC-CIRCUITS",
@@ -25,12 +25,15 @@ def circuits() -> FileBuilder:
             "Digest: SHA-256 over u32 x 4 (inputs of the garbler, inputs of the evaluator, gates, outputs); per gate",
             "operation u8 (0 XOR, 1 AND, 2 INV), left wire u32, right wire u32 (INV: the same twice); per output its",
             "wire u32; all little-endian. Wires: the garbler's inputs, the evaluator's inputs, then one per gate.",
+            "`PooledRelu` is the ReLU of the largest of `window` sums; places in the padding repeat another of them.",
             "`inputs` say in the clear what the shares stand for: votes in whole votes, noise in grid units.",
             "Shares are uniform bytes of the file's seed with labels `<test>/<party>`.",
         ],
     )
     for bits, fraction in ((12, 2), (37, 12), (8, 0)):
         _relu(file, bits, fraction)
+    for window, bits, fraction in ((2, 12, 2), (4, 12, 2), (9, 12, 2), (4, 37, 12), (2, 8, 0)):
+        _pooled_relu(file, window, bits, fraction)
     for classes, logit_bits, vote_bits in ((3, 12, 10), (2, 8, 5), (10, 37, 16)):
         _vote(file, classes, logit_bits, vote_bits)
     for classes, vote_bits, grid in ((3, 10, 1), (2, 10, 1), (10, 16, 4)):
@@ -40,7 +43,8 @@ def circuits() -> FileBuilder:
     return file
 
 
-def _describe(group: GroupBuilder, name: str) -> None:
+def _describe(group: GroupBuilder, name: str) -> int:
+    """Sizes and wrong inputs; returns the number of AND gates."""
     test = group.test(f"{name}_gates", "Sizes, AND count and digest of the gate list.", _GATES)
     out = test.run("circuit_describe")
     test = group.test(f"{name}_bits_missing", "The garbler's bits lack one.", _VALUES, ["CallerMistake"])
@@ -49,6 +53,7 @@ def _describe(group: GroupBuilder, name: str) -> None:
     test = group.test(f"{name}_bits_surplus", "The evaluator's bits have one more.", _VALUES, ["CallerMistake"])
     garbler, evaluator = [0] * out["garbler_inputs"], [0] * (out["evaluator_inputs"] + 1)
     test.run("circuit_evaluate", garbler=garbler, evaluator=evaluator, fault=Fault.of_caller("input_error"))
+    return int(out["and_gates"])
 
 
 def _bits(words: Sequence[int], width: int) -> list[int]:
@@ -81,6 +86,44 @@ def _relu(file: FileBuilder, bits: int, fraction: int) -> None:
         theirs = (z - mine) % modulus
         found = test.run("circuit_evaluate", garbler=_bits([mine, fresh], bits), evaluator=_bits([theirs], bits))
         expect_equal(_words(found["outputs"], bits), [((max(z, 0) >> fraction) - fresh) % modulus], label)
+
+
+def _pooled_relu(file: FileBuilder, window: int, bits: int, fraction: int) -> None:
+    group = file.group(POOLED_RELU, logit_bits=bits, fraction_bits=fraction, window=window)
+    name, modulus = f"relu_window{window}_l{bits}_f{fraction}", 1 << bits
+    ands = window * (bits - 1) + (window - 1) * (2 * bits - 1) + 2 * (bits - 1) - fraction
+    expect_equal(_describe(group, name), ands, name)
+    for case, sums, flags in _windows(window, fraction, top=modulus // 4 - 1):
+        label = f"{name}_{case}"
+        requirements = ["CAPC-ARG-009", *_VALUES, "CAPC-PARAM-042"]
+        comment = "ReLU and truncation of the largest, on shares."
+        test = group.test(label, comment, requirements, ["Wrap", *flags], inputs={"z": _texts(sums)})
+        *mine, fresh = file.source.elements(f"{label}/garbler", window + 1, bits)
+        theirs = [(z - m) % modulus for z, m in zip(sums, mine, strict=True)]
+        found = test.run("circuit_evaluate", garbler=_bits([*mine, fresh], bits), evaluator=_bits(theirs, bits))
+        expect_equal(_words(found["outputs"], bits), [((max(0, *sums) >> fraction) - fresh) % modulus], label)
+
+
+def _windows(window: int, fraction: int, top: int) -> list[tuple[str, list[int], list[str]]]:
+    """Name, sums and flags."""
+    unit, rest = 1 << fraction, window - 2
+    return [
+        ("first_is_largest", [3 * unit, *range(-1, window - 2)], []),
+        ("last_is_largest", [*range(-1, window - 2), 5 * unit + unit - 1], []),
+        ("middle_is_largest", [-unit] * (window // 2) + [2 * unit] + [unit] * ((window - 1) // 2), []),
+        ("tie_of_all", [2 * unit] * window, []),
+        ("tie_of_first_and_last", [4 * unit, *[unit] * rest, 4 * unit], []),
+        ("differ_below_truncation", [4 * unit, *[0] * rest, 4 * unit + unit - 1], []),
+        ("padding_repeats_largest", [7 * unit] * (window - 1) + [-unit], ["EdgeWindow"]),
+        ("padding_repeats_smallest", [-unit] * (window - 1) + [6 * unit], ["EdgeWindow"]),
+        ("padding_repeats_negative", [-2 * unit] * (window - 1) + [-unit], ["EdgeWindow"]),
+        ("all_negative", [-1 - i for i in range(window)], []),
+        ("all_negative_equal", [-top] * window, ["Extreme"]),
+        ("negative_and_zero", [-unit] * (window - 1) + [0], []),
+        ("all_zero", [0] * window, []),
+        ("largest_magnitudes", [-top] * (window - 1) + [top], ["Extreme"]),
+        ("largest_magnitudes_first", [top] + [-top] * (window - 1), ["Extreme"]),
+    ]
 
 
 def _vote(file: FileBuilder, classes: int, logit_bits: int, vote_bits: int) -> None:

@@ -88,28 +88,31 @@ def _describe(call: Call) -> Result:
     )
 
 
-CIRCUITS = GroupType(
-    "Circuit",
-    named(
-        Operation(
-            "circuit_describe",
-            _describe,
-            gives={
-                "garbler_inputs": COUNT,
-                "evaluator_inputs": COUNT,
-                "outputs": COUNT,
-                "gates": COUNT,
-                "and_gates": COUNT,
-                "digest": DATA,
-            },
-        ),
-        Operation(
-            "circuit_evaluate",
-            lambda call: Result({"outputs": evaluate(call.environment, call["garbler"], call["evaluator"])}),
-            {"garbler": BITS, "evaluator": BITS},
-            {"outputs": BITS},
-        ),
+_OPERATIONS = named(
+    Operation(
+        "circuit_describe",
+        _describe,
+        gives={
+            "garbler_inputs": COUNT,
+            "evaluator_inputs": COUNT,
+            "outputs": COUNT,
+            "gates": COUNT,
+            "and_gates": COUNT,
+            "digest": DATA,
+        },
     ),
-    CIRCUIT_FIELDS,
-    circuit_from,
+    Operation(
+        "circuit_evaluate",
+        lambda call: Result({"outputs": evaluate(call.environment, call["garbler"], call["evaluator"])}),
+        {"garbler": BITS, "evaluator": BITS},
+        {"outputs": BITS},
+    ),
 )
+CIRCUITS = GroupType("Circuit", _OPERATIONS, CIRCUIT_FIELDS, circuit_from)
+POOLED_RELU = GroupType(
+    "PooledRelu",
+    _OPERATIONS,
+    {"logit_bits": COUNT, "fraction_bits": COUNT, "window": COUNT},
+    lambda params: relu_circuit(**params),
+)
+"""The ReLU of the largest in a window; a type of its own, so that other circuits need not name a window."""

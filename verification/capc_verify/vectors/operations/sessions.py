@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from capc.architecture import Activation, Architecture, StageShape
+from capc.architecture import Architecture
 from capc.errors import ParameterError
 from capc.handshake import check_hello, hello
 from capc.messages import Envelope, MessageType
-from capc.operators import Convolution, Dense, Grid, Operator, SumPool
 from capc.parameters import (
     SPEC_VERSION,
     Adjacency,
@@ -22,6 +21,7 @@ from capc.parameters import (
 )
 from capc.session import Participant, Session
 from capc_verify.vectors.operation import ANY_ROLE, Call, GroupType, Operation, Result, named
+from capc_verify.vectors.operations.shapes import ARCHITECTURE, architecture_from
 from capc_verify.vectors.values import (
     COUNT,
     DATA,
@@ -29,9 +29,7 @@ from capc_verify.vectors.values import (
     RATIONAL,
     Kind,
     choice,
-    constant,
     many,
-    one_of,
     optional,
     record,
 )
@@ -74,28 +72,7 @@ POLICY = {
     "delta": RATIONAL,
 }
 _PARAMETERS = {"spec_version": _TEXT, **WIDTHS, **POLICY, "num_classes": COUNT, "num_features": COUNT}
-_PAIR = many(COUNT)
-_GRID = {
-    "channels": COUNT,
-    "height": COUNT,
-    "width": COUNT,
-    "kernel": _PAIR,
-    "stride": _PAIR,
-    "padding": _PAIR,
-    "dilation": _PAIR,
-}
-_STAGE = {
-    "operator": one_of(
-        {"kind": constant("dense"), "inputs": COUNT, "outputs": COUNT},
-        {"kind": constant("convolution"), "grid": record(_GRID), "out_channels": COUNT, "groups": COUNT},
-    ),
-    "source": COUNT,
-    "activation": choice(Activation),
-    "skips": many(COUNT),
-    "sum_pool": optional(record({"kind": constant("sumpool"), "grid": record(_GRID)})),
-    "max_pool": optional(record({"kind": constant("grid"), **_GRID})),
-}
-_PARTICIPANT = {"party": PARTY, "identity": DATA, "architecture": optional(many(record(_STAGE)))}
+_PARTICIPANT = {"party": PARTY, "identity": DATA, "architecture": optional(ARCHITECTURE)}
 _SESSION = {"parameters": record(_PARAMETERS), "participants": many(record(_PARTICIPANT)), "session_id": DATA}
 
 
@@ -112,7 +89,7 @@ def parameters_from(fields: Mapping[str, Any]) -> Parameters:
 def session_from(document: Mapping[str, Any]) -> Session:
     """The session that a document states."""
     participants = tuple(
-        Participant(entry["party"], entry["identity"], _architecture_from(entry["architecture"]))
+        Participant(entry["party"], entry["identity"], _model_of(entry["architecture"]))
         for entry in document["participants"]
     )
     return Session(parameters_from(document["parameters"]), document["session_id"], participants)
@@ -122,31 +99,8 @@ SESSION = record(_SESSION)
 """A session document: exactly the JSON object that a hello carries, with the keys in any order."""
 
 
-def _architecture_from(stages: Sequence[Mapping[str, Any]] | None) -> Architecture | None:
-    return None if stages is None else Architecture(tuple(map(_stage_from, stages)))
-
-
-def _stage_from(fields: Mapping[str, Any]) -> StageShape:
-    sum_pool, max_pool = fields["sum_pool"], fields["max_pool"]
-    return StageShape(
-        _operator_from(fields["operator"]),
-        fields["source"],
-        fields["activation"],
-        tuple(fields["skips"]),
-        None if sum_pool is None else SumPool(_grid_from(sum_pool["grid"])),
-        None if max_pool is None else _grid_from(max_pool),
-    )
-
-
-def _operator_from(fields: Mapping[str, Any]) -> Operator:
-    if fields["kind"] == "dense":
-        return Dense(fields["inputs"], fields["outputs"])
-    return Convolution(_grid_from(fields["grid"]), fields["out_channels"], fields["groups"])
-
-
-def _grid_from(fields: Mapping[str, Any]) -> Grid:
-    sizes = {name: tuple(fields[name]) for name in ("kernel", "stride", "padding", "dilation")}
-    return Grid(fields["channels"], fields["height"], fields["width"], **sizes)
+def _model_of(stages: Sequence[Mapping[str, Any]] | None) -> Architecture | None:
+    return None if stages is None else architecture_from(stages)
 
 
 def session_json(session: Session) -> Any:  # noqa: ANN401

@@ -1,0 +1,270 @@
+"""Whole models in the clear, the bits they need, architectures that do not fit, and sessions with such models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from capc.architecture import Activation, Architecture, StageShape, dense_architecture
+from capc.model import QuantisedLayer, QuantisedModel
+from capc.operators import Convolution, Dense, Grid, SumPool
+from capc.parameters import Parameters, ParameterSet
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.session import Participant, Session
+from capc_verify.vectors.build import FileBuilder, GroupBuilder
+from capc_verify.vectors.cases.common import expect_equal, policy
+from capc_verify.vectors.cases.faulty_architectures import FAULTY, VOTE_ONLY
+from capc_verify.vectors.cases.tensors import Trace, trace
+from capc_verify.vectors.derive import Source
+from capc_verify.vectors.operation import Fault
+from capc_verify.vectors.operations.operators import ARCHITECTURES, MODELS
+from capc_verify.vectors.operations.sessions import SESSION, SESSIONS
+
+_REFUSED = Fault.of_caller("input_error")
+_FRACTION_BITS = 2
+
+
+def _max_pooled() -> Architecture:
+    """A convolution, a ReLU with padded overlapping windows, a vote."""
+    first = Convolution(Grid(2, 4, 4, (3, 3), padding=(1, 1)), 3)
+    pool = Grid(3, 4, 4, (3, 3), (2, 2), (1, 1))
+    return Architecture(
+        (
+            StageShape(first, 0, Activation.RELU_MAX_POOL, max_pool=pool),
+            StageShape(Dense(12, 3), 1, Activation.VOTE),
+        )
+    )
+
+
+def _residual() -> Architecture:
+    """Two branches from value 1: one is left as sums, and the other adds it, and value 1 itself."""
+    grid = Grid(2, 3, 3, (3, 3), padding=(1, 1))
+    pointwise = Convolution(Grid(2, 3, 3, (1, 1)), 2, groups=2)
+    return Architecture(
+        (
+            StageShape(Convolution(Grid(1, 3, 3, (3, 3), padding=(1, 1)), 2), 0, Activation.RELU),
+            StageShape(pointwise, 1, Activation.NONE),
+            StageShape(Convolution(grid, 2), 1, Activation.RELU, (1, 2)),
+            StageShape(Dense(2, 3), 3, Activation.VOTE, sum_pool=SumPool(Grid(2, 3, 3, (3, 3)))),
+        )
+    )
+
+
+def _sum_pooled() -> Architecture:
+    """Sums over padded windows before the first operator and before the vote."""
+    return Architecture(
+        (
+            StageShape(
+                Convolution(Grid(2, 2, 2, (2, 2), padding=(1, 0)), 2),
+                0,
+                Activation.RELU,
+                sum_pool=SumPool(Grid(2, 4, 3, (3, 2), (2, 1), (1, 0))),
+            ),
+            StageShape(Dense(4, 2), 1, Activation.VOTE, sum_pool=SumPool(Grid(2, 3, 1, (2, 1)))),
+        )
+    )
+
+
+def _query_skipped() -> Architecture:
+    """The query is added to sums, twice in one stage, and to the logits."""
+    return Architecture(
+        (
+            StageShape(Dense(3, 3), 0, Activation.RELU, (0, 0)),
+            StageShape(Dense(3, 3), 0, Activation.NONE),
+            StageShape(Dense(3, 3), 1, Activation.VOTE, (0, 1, 2)),
+        )
+    )
+
+
+_ARCHITECTURES = {
+    "linear": dense_architecture((2, 3)),
+    "fully_connected": dense_architecture((3, 4, 5, 2)),
+    "max_pooled": _max_pooled(),
+    "residual": _residual(),
+    "sum_pooled": _sum_pooled(),
+    "query_skipped": _query_skipped(),
+}
+_LENGTHS = {
+    "linear": [2, 3],
+    "fully_connected": [3, 4, 5, 2],
+    "max_pooled": [32, 12, 3],
+    "residual": [9, 18, 18, 18, 3],
+    "sum_pooled": [24, 6, 2],
+    "query_skipped": [3, 3, 3, 3],
+    "most_stages": [2] * 256,
+}
+"""Counted by hand: the features, and what each stage makes."""
+
+
+def _drawn(source: Source, name: str, architecture: Architecture) -> QuantisedModel:
+    """A model with weights of 4 bits and biases of 6, both signed."""
+    layers = []
+    for number, stage in enumerate(architecture.stages):
+        rows, columns = stage.operator.rows, stage.operator.columns
+        weights = [w - 8 for w in source.elements(f"{name}/{number}/weights", rows * columns, 4)]
+        biases = [b - 32 for b in source.elements(f"{name}/{number}/biases", rows, 6)]
+        matrix = tuple(tuple(weights[row * columns : (row + 1) * columns]) for row in range(rows))
+        layers.append(QuantisedLayer(matrix, tuple(biases)))
+    return QuantisedModel(architecture, tuple(layers), _FRACTION_BITS)
+
+
+def _model_group(file: FileBuilder, model: QuantisedModel) -> GroupBuilder:
+    layers = [{"weights": layer.weights, "biases": layer.biases} for layer in model.layers]
+    architecture, fraction = model.architecture.document(), model.fraction_bits
+    return file.group(MODELS, architecture=architecture, layers=layers, fraction_bits=fraction)
+
+
+def models(file: FileBuilder) -> None:
+    """Logits, and the bits that range analysis asks for."""
+    for name, architecture in _ARCHITECTURES.items():
+        model = _drawn(file.source, name, architecture)
+        group = _model_group(file, model)
+        _logits(group, name, model)
+        _ranges(group, name, model)
+    _range_ends(file)
+
+
+def _logits(group: GroupBuilder, name: str, model: QuantisedModel) -> None:
+    inputs, unit = model.architecture.inputs, 1 << model.fraction_bits
+    stages = model.architecture.stages
+    requirements = ["CAPC-HE-010"]
+    if len(stages) > 1:
+        requirements.append("CAPC-PARAM-042")
+    if any(stage.max_pool for stage in stages):
+        requirements.append("CAPC-ARG-009")
+    cases: list[tuple[str, list[int], list[str]]] = [
+        ("zeros", [0] * inputs, []),
+        ("all_largest", [unit] * inputs, ["Extreme"]),
+        ("all_smallest", [-unit] * inputs, ["Extreme"]),
+        *((f"drawn_{i}", _features(group.source, f"logits_{name}_drawn_{i}", inputs, unit), []) for i in range(3)),
+    ]
+    for case, features, flags in cases:
+        test = group.test(f"logits_{name}_{case}", "The logits in the clear.", requirements, flags)
+        found = test.run("model_logits", features=features)
+        expect_equal(found["logits"], trace(model, features).logits, test.name)
+
+
+def _features(source: Source, label: str, count: int, unit: int) -> list[int]:
+    """Quantised features in [-1, 1]: elements of 16 bits, reduced."""
+    return [value % (2 * unit + 1) - unit for value in source.elements(f"{label}/values", count, 16)]
+
+
+def _bound(model: QuantisedModel) -> Trace:
+    """The largest magnitudes of all sums: absolute weights and biases on features that are all 1."""
+    return trace(model, [1 << model.fraction_bits] * model.architecture.inputs, magnitudes=True)
+
+
+def _ranges(group: GroupBuilder, name: str, model: QuantisedModel, bits: int | None = None) -> None:
+    needed = _bound(model).bits_needed
+    if bits is not None:
+        expect_equal(needed, bits, name)
+    requirements = ["CAPC-PARAM-030"]
+    for enough in (needed, needed + 1):
+        test = group.test(f"range_{name}_{enough}_bits", f"The model needs {needed} bits.", requirements)
+        test.run("model_check_ranges", logit_bits=enough)
+    test = group.test(f"range_{name}_{needed - 1}_bits", f"The model needs {needed} bits.", requirements, ["CouldWrap"])
+    test.run("model_check_ranges", logit_bits=needed - 1, fault=_REFUSED)
+
+
+_Layer = tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]
+
+
+def _branch(skips: tuple[int, ...]) -> Architecture:
+    """A stage that is left as sums, and one that may add them."""
+    return Architecture(
+        (StageShape(Dense(1, 2), 0, Activation.NONE), StageShape(Dense(1, 2), 0, Activation.VOTE, skips))
+    )
+
+
+def _range_ends(file: FileBuilder) -> None:
+    """Small models whose bound was computed by hand; f = 2, so features reach 4."""
+    chain = dense_architecture((1, 1, 2))
+    small: _Layer = (((1,), (1,)), (0, 0))
+    cases: list[tuple[str, Architecture, list[_Layer], int]] = [
+        # 63 x 4 + 3 = 255 = 2^8 - 1, and one more.
+        ("just_below", dense_architecture((1, 2)), [(((63,), (0,)), (3, 0))], 10),
+        ("just_reached", dense_architecture((1, 2)), [(((63,), (0,)), (4, 0))], 11),
+        ("signs_do_not_cancel", dense_architecture((2, 2)), [(((32, -32), (0, 0)), (0, 0))], 11),
+        ("bias_of_other_sign", dense_architecture((1, 2)), [(((63,), (0,)), (-4, 0))], 11),
+        ("all_zero", dense_architecture((1, 2)), [(((0,), (0,)), (0, 0))], 2),
+        # The hidden sum is at most 256; the logits at most 64.
+        ("hidden_layer_decides", chain, [(((64,),), (0,)), small], 11),
+        # The hidden sum is negative for every query, and yet its 259 count as 64 after the ReLU: 64 x 8 = 512.
+        ("relu_of_negative_sums", chain, [(((1,),), (-255,)), (((8,), (0,)), (0, 0))], 12),
+        # 255 in a stage without activation, and 4 more in the sum that adds it.
+        ("skip_decides", _branch((1,)), [(((63,), (0,)), (3, 0)), small], 11),
+        ("stage_without_activation_decides", _branch(()), [(((64,), (0,)), (0, 0)), small], 11),
+    ]
+    for name, architecture, weights, bits in cases:
+        layers = tuple(QuantisedLayer(rows, biases) for rows, biases in weights)
+        model = QuantisedModel(architecture, layers, _FRACTION_BITS)
+        _ranges(_model_group(file, model), name, model, bits)
+
+
+def architectures(file: FileBuilder) -> None:
+    """Lengths of values, and one fault at a time."""
+    group = file.group(ARCHITECTURES)
+    for name, architecture in {**_ARCHITECTURES, "most_stages": dense_architecture((2,) * 256)}.items():
+        test = group.test(f"lengths_{name}", "The lengths of all values.", ["CAPC-HE-010"])
+        found = test.run("architecture_lengths", architecture=architecture.document())
+        expect_equal(found["lengths"], _LENGTHS[name], test.name)
+    for name, comment, requirement, stages in FAULTY:
+        test = group.test(f"refused_{name}", comment, [requirement], ["BadArchitecture"])
+        test.run("architecture_lengths", architecture=stages, fault=_REFUSED)
+
+
+def sessions(file: FileBuilder) -> None:
+    """Tags of sessions whose first answering party has such a model; the second's is fully connected."""
+    group = file.group(SESSIONS)
+    tags = set()
+    for name, architecture in _ARCHITECTURES.items():
+        document = _session_document(file.source, architecture)
+        test = group.test(f"session_{name}", "The session's tag.", ["CAPC-PARAM-003", "CAPC-ROLE-005"])
+        tag = test.run("session_tag", session=document)["tag"]
+        expect_equal(tag, _tag(SESSION.write(document)), test.name)
+        tags.add(tag)
+    expect_equal(len(tags), len(_ARCHITECTURES), "different tags")
+    _refused_sessions(group)
+
+
+def _refused_sessions(group: GroupBuilder) -> None:
+    changes: tuple[tuple[str, Sequence[Any] | None, str], ...] = (
+        ("without_vote", [{**VOTE_ONLY, "activation": "relu"}], "input_error"),
+        ("without_stages", [], "input_error"),
+        ("without_model", None, "parameter_error"),
+        ("of_other_features", dense_architecture((31, 3)).document(), "parameter_error"),
+        ("of_other_classes", dense_architecture((32, 4)).document(), "parameter_error"),
+    )
+    for name, stages, code in changes:
+        document = _session_document(group.source, _ARCHITECTURES["max_pooled"])
+        document["participants"][1]["architecture"] = stages
+        flag = "BadArchitecture" if code == "input_error" else "BadParameter"
+        test = group.test(f"session_model_{name}", "The session is refused.", ["CAPC-ROLE-003"], [flag])
+        test.run("session_tag", session=document, fault=Fault.of_caller(code))
+
+
+def _session_document(source: Source, architecture: Architecture) -> dict[str, Any]:
+    features, classes = architecture.inputs, architecture.outputs
+    identities = [source.draw(f"session/identity/{index}", 32) for index in range(4)]
+    participants = (
+        Participant(QUERYING_PARTY, identities[0]),
+        Participant(answering_party(1), identities[1], architecture),
+        Participant(answering_party(2), identities[2], dense_architecture((features, 2, classes))),
+        Participant(PRIVACY_GUARDIAN, identities[3]),
+    )
+    parameters = Parameters(ParameterSet.named("toy"), classes, features, policy())
+    made = Session(parameters, source.draw("session/session_id", 32), participants)
+    document: dict[str, Any] = SESSION.read(made.document())
+    return document
+
+
+def _tag(document: dict[str, Any]) -> bytes:
+    """The tag from the JSON document alone."""
+
+    def canonical(value: object) -> bytes:
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+    digest = hashlib.sha256(b"CaPC/0.1/parameters" + canonical(document["parameters"])).digest()
+    return hashlib.sha256(b"CaPC/0.1/session" + digest + canonical(document)).digest()

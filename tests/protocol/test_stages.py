@@ -138,6 +138,7 @@ RELU, NONE, VOTE = Activation.RELU, Activation.NONE, Activation.VOTE
 POOL = Grid(1, 2, 2, (2, 2))
 
 
+@pytest.mark.req("CAPC-ROLE-016")
 @pytest.mark.parametrize(
     ("stages", "message"),
     [

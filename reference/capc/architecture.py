@@ -76,8 +76,13 @@ class StageShape:
             return list(share)
         return [ring.reduce(total, width) for total in self.sum_pool.apply(share)]
 
+    @property
+    def window_size(self) -> int:
+        """Sums in each window of the activation; 1 without a max pool."""
+        return 1 if self.max_pool is None else self.max_pool.kernel[0] * self.max_pool.kernel[1]
+
     def pool_windows(self) -> list[tuple[int, ...]]:
-        """For each output of RELU_MAX_POOL the sums it is the largest of, all windows equally long.
+        """For each output of RELU_MAX_POOL the sums it is the largest of, ``window_size`` of them.
 
         A place in the padding is filled with another place of the window, which does not change the largest.
         """

@@ -22,7 +22,6 @@ Scalar = NewType("Scalar", bytes)
 """A secret scalar in [1, L), 32 bytes, little-endian."""
 
 POINT_BYTES = 32
-BLOCK_BYTES = 16
 
 
 class Permutation:

@@ -15,8 +15,7 @@ def activation_circuit(widths: ParameterSet, stage: StageShape) -> tuple[Circuit
     """The circuit after a stage and its instances: a ReLU per output of the stage, or one vote."""
     if stage.activation is Activation.VOTE:
         return vote_circuit(stage.sums, widths.logit_bits, widths.vote_bits), 1
-    windows = stage.pool_windows()
-    return relu_circuit(widths.logit_bits, widths.fraction_bits, len(windows[0])), len(windows)
+    return relu_circuit(widths.logit_bits, widths.fraction_bits, stage.window_size), stage.outputs
 
 
 def shares_by_instance(stage: StageShape, shares: Sequence[int]) -> list[list[int]]:

@@ -94,7 +94,7 @@ def run(
     queries: Annotated[_Text, typer.Option(metavar="N", help="Queries, if the budget allows. Default: 20.")] = None,
     partition: Annotated[_Text, typer.Option(metavar="iid|skewed", help="Division of the rows. Default: iid.")] = None,
     parameters: Annotated[
-        _Text, typer.Option(metavar="NAME", help="Parameter set: default, test or toy. Default: default.")
+        _Text, typer.Option(metavar="NAME", help="Parameter set: default, fast, test or toy. Default: default.")
     ] = None,
     mechanism: Annotated[
         _Text, typer.Option(metavar="rounded_gaussian|discrete_gaussian", help="Noise. Default: rounded_gaussian.")

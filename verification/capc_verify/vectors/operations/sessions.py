@@ -103,12 +103,6 @@ def _model_of(stages: Sequence[Mapping[str, Any]] | None) -> Architecture | None
     return None if stages is None else architecture_from(stages)
 
 
-def session_json(session: Session) -> Any:  # noqa: ANN401
-    """The document of a session in the order of this module's fields."""
-    document = session.document()
-    return SESSION.write(SESSION.read(document))
-
-
 def _parameters_digest(call: Call) -> Result:
     parameters = parameters_from(call["parameters"])
     return Result({"canonical": canonical_json(parameters.document()), "digest": parameters.digest})

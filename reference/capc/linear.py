@@ -1,14 +1,14 @@
 """Linear layers under encryption: the interface that the HE layer implements, and its ideal stand-in.
 
-The querying party encrypts its share of a layer's input; the answering party, which holds the weights, returns
-the encrypted product plus an addend of its own; the querying party decrypts. ``capc.he`` implements this with BFV.
+The querying party encrypts its shares of a layer's inputs, one for each query of a batch; the answering party, which
+holds the weights, returns the encrypted products plus addends of its own; the querying party decrypts. ``capc.he`` implements this with BFV.
 
 Source: design decision 1 (exact BFV, t = 2^l). Spec: CAPC-HE-001 to CAPC-HE-009.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
@@ -20,11 +20,12 @@ from capc.randomness import RandomSource
 
 
 class LinearScheme(Protocol):
-    """Encrypted evaluation of a linear operator over Z_{2^l}, exact.
+    """Encrypted evaluation of a linear operator over Z_{2^l}, exact, for a batch of ``count`` >= 1 queries at a time.
 
-    The key holder (querying party) learns W x + addend mod 2^l and the operator, and nothing else; the
-    evaluator (answering party) learns the operator. Payload functions raise :class:`InvalidPayloadError` on bytes that
-    a correct peer cannot have sent. Keys and prepared weights are opaque objects of the scheme.
+    The key holder (querying party) learns W x + addend mod 2^l for each query and the operator, and nothing else; the
+    evaluator (answering party) learns the operator and the count. Payload functions raise
+    :class:`InvalidPayloadError` on bytes that a correct peer cannot have sent. Keys and prepared weights are opaque
+    objects of the scheme. Rows of values belong to queries, in one order throughout.
     """
 
     def generate_keys(self) -> tuple[object, bytes]:
@@ -39,33 +40,39 @@ class LinearScheme(Protocol):
     def prepare(self, operator: Operator, weights: Matrix) -> object:
         """The weights in the form in which products are fast; made once per stage."""
 
-    def multiply(self, prepared: object, values: Sequence[int]) -> list[int]:
-        """W x in Z_{2^l} in the clear, for the evaluator's own share."""
+    def multiply(self, prepared: object, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+        """W x in Z_{2^l} in the clear for each row x, for the evaluator's own shares."""
 
-    def statistical_distance(self, prepared: object) -> Fraction:
-        """How far one response may be from one that does not depend on the weights; for the evaluator only."""
+    def statistical_distance(self, prepared: object, count: int) -> Fraction:
+        """How far one response to ``count`` queries may be from one that does not depend on the weights.
 
-    def request_length(self, operator: Operator) -> int:
-        """Bytes of an encrypted input."""
+        For the evaluator only.
+        """
 
-    def encrypt(self, secret_key: object, operator: Operator, vector: Sequence[int]) -> bytes:
-        """The encryption of ``operator.inputs`` elements of Z_{2^l}."""
+    def request_layout(self, operator: Operator, count: int) -> Hashable:
+        """What the bytes of a request depend on: operators of equal layout accept the very same request."""
 
-    def response_length(self, operator: Operator) -> int:
-        """Bytes of an encrypted result."""
+    def request_length(self, operator: Operator, count: int) -> int:
+        """Bytes of ``count`` encrypted inputs."""
+
+    def encrypt(self, secret_key: object, operator: Operator, vectors: Sequence[Sequence[int]]) -> bytes:
+        """The encryption of ``operator.inputs`` elements of Z_{2^l} for each of 1 or more queries."""
+
+    def response_length(self, operator: Operator, count: int) -> int:
+        """Bytes of ``count`` encrypted results."""
 
     def evaluate(
         self,
         public_key: object,
         prepared: object,
         request: bytes,
-        addend: Sequence[int],
+        addends: Sequence[Sequence[int]],
         source: RandomSource,
     ) -> bytes:
-        """The encryption of W x + addend, re-randomised, flooded, and masked on every other coefficient."""
+        """The encryption of W x + addend for each query, re-randomised, flooded, nothing else released."""
 
-    def decrypt(self, secret_key: object, operator: Operator, response: bytes) -> list[int]:
-        """The ``operator.outputs`` elements of Z_{2^l} in a response."""
+    def decrypt(self, secret_key: object, operator: Operator, count: int, response: bytes) -> list[list[int]]:
+        """The ``operator.outputs`` elements of Z_{2^l} of each query in a response."""
 
 
 @dataclass
@@ -76,7 +83,7 @@ class IdealLinear:
     """
 
     logit_bits: int
-    _entries: list[list[int]] = field(default_factory=list)
+    _entries: list[list[list[int]]] = field(default_factory=list)
 
     def generate_keys(self) -> tuple[object, bytes]:
         """No keys: the trusted party needs none."""
@@ -97,49 +104,56 @@ class IdealLinear:
         check_weights(operator, weights)
         return operator, weights
 
-    def statistical_distance(self, prepared: object) -> Fraction:  # noqa: ARG002
+    def statistical_distance(self, prepared: object, count: int) -> Fraction:  # noqa: ARG002
         """0: a handle says nothing."""
         return Fraction(0)
 
-    def multiply(self, prepared: object, values: Sequence[int]) -> list[int]:
-        """W x in Z_{2^l}, by the definition."""
+    def multiply(self, prepared: object, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+        """W x in Z_{2^l} for each row x, by the definition."""
         operator, weights = _prepared(prepared)
-        return multiply(operator, weights, values, self.logit_bits)
+        return [multiply(operator, weights, row, self.logit_bits) for row in rows]
 
-    def request_length(self, operator: Operator) -> int:  # noqa: ARG002
+    def request_layout(self, operator: Operator, count: int) -> Hashable:
+        """A handle serves every operator of as many inputs."""
+        return operator.inputs, count
+
+    def request_length(self, operator: Operator, count: int) -> int:  # noqa: ARG002
         """A handle has 8 bytes."""
         return 8
 
-    def response_length(self, operator: Operator) -> int:  # noqa: ARG002
+    def response_length(self, operator: Operator, count: int) -> int:  # noqa: ARG002
         """A handle has 8 bytes."""
         return 8
 
-    def encrypt(self, secret_key: object, operator: Operator, vector: Sequence[int]) -> bytes:  # noqa: ARG002
-        """Hands the vector to the trusted party."""
-        return self._store(list(vector))
+    def encrypt(self, secret_key: object, operator: Operator, vectors: Sequence[Sequence[int]]) -> bytes:  # noqa: ARG002
+        """Hands the vectors to the trusted party."""
+        return self._store([list(vector) for vector in vectors])
 
     def evaluate(
         self,
         public_key: object,  # noqa: ARG002
         prepared: object,
         request: bytes,
-        addend: Sequence[int],
+        addends: Sequence[Sequence[int]],
         source: RandomSource,  # noqa: ARG002
     ) -> bytes:
-        """Lets the trusted party compute W x + addend mod 2^l."""
-        return self._store(ring.add(self.multiply(prepared, self._load(request)), addend, self.logit_bits))
+        """Lets the trusted party compute W x + addend mod 2^l for each query."""
+        products = self.multiply(prepared, self._load(request, len(addends)))
+        return self._store(
+            [ring.add(row, added, self.logit_bits) for row, added in zip(products, addends, strict=True)]
+        )
 
-    def decrypt(self, secret_key: object, operator: Operator, response: bytes) -> list[int]:  # noqa: ARG002
-        """Takes the result from the trusted party."""
-        return self._load(response)
+    def decrypt(self, secret_key: object, operator: Operator, count: int, response: bytes) -> list[list[int]]:  # noqa: ARG002
+        """Takes the results from the trusted party."""
+        return self._load(response, count)
 
-    def _store(self, values: list[int]) -> bytes:
-        self._entries.append(values)
+    def _store(self, rows: list[list[int]]) -> bytes:
+        self._entries.append(rows)
         return (len(self._entries) - 1).to_bytes(8, "little")
 
-    def _load(self, handle: bytes) -> list[int]:
+    def _load(self, handle: bytes, count: int) -> list[list[int]]:
         index = int.from_bytes(handle, "little")
-        if len(handle) != 8 or index >= len(self._entries):
+        if len(handle) != 8 or index >= len(self._entries) or len(self._entries[index]) != count:
             raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "a handle that the trusted party did not give")
         return self._entries[index]
 

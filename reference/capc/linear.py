@@ -1,7 +1,8 @@
 """Linear layers under encryption: the interface that the HE layer implements, and its ideal stand-in.
 
 The querying party encrypts its shares of a layer's inputs, one for each query of a batch; the answering party, which
-holds the weights, returns the encrypted products plus addends of its own; the querying party decrypts. ``capc.he`` implements this with BFV.
+holds the weights, returns the encrypted products plus addends of its own; the querying party decrypts. ``capc.he``
+implements this with BFV.
 
 Source: design decision 1 (exact BFV, t = 2^l). Spec: CAPC-HE-001 to CAPC-HE-009.
 """

@@ -1,7 +1,10 @@
-"""Half-gates garbling: two ciphertexts per AND, XOR and INV for nothing.
+"""Half-gates garbling of many instances of one circuit at once: two ciphertexts per AND; XOR and INV cost nothing.
 
 Labels are 128-bit integers; the two labels of a wire differ by the garbler's global offset Delta, whose lowest bit
 is 1, so that a label's lowest bit tells the evaluator which half of a table it needs and nothing else.
+
+All instances of a chunk are garbled together, stage by stage of the circuit (:attr:`Circuit.stages`). A label is
+named by a row: gate number within its stage, times the number of instances, plus the instance.
 
 Sources: Zahur, Rosulek, Evans, "Two Halves Make a Whole" (Eurocrypt 2015), figure 2; hash, Guo, Katz, Wang, Yu
 (S&P 2020), TMMO, under a key that is fresh for every batch. Spec: CAPC-GC-001 to CAPC-GC-005.
@@ -10,114 +13,155 @@ Sources: Zahur, Rosulek, Evans, "Two Halves Make a Whole" (Eurocrypt 2015), figu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from capc.circuits.builder import Circuit, Operation
+from capc.errors import InputError
+from capc.expansion import to_labels
 from capc.messages import LABEL_BYTES
 from capc.primitives import Permutation
+
+LabelRows = list[list[int]]
+"""One list of labels per wire, one label per instance."""
+TableStage = tuple[list[int], list[int]]
+"""Generator halves and evaluator halves of one stage, in the order of rows."""
+
+MAX_ROWS = 1 << 40
+MAX_HASHES = 1 << 24
 
 
 class LabelHash:
     """H(x, i) = pi(pi(x) XOR i) XOR pi(x) for AES-128 under the batch's key as pi.
 
-    Tweaks count up from 0 over all hashed gates of a batch, so that none occurs twice under one key.
+    A tweak is row + 2^40 number + 2^64 position. Each call of :meth:`digest` has the next number and the position is
+    the batch's own, so that no tweak occurs twice under one Delta, whatever the key is.
+
+    Args:
+        key: 16 bytes, fresh for every batch.
+        position: below 2^64, of the batch; never used twice under one Delta.
     """
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, position: int) -> None:
         self._permutation = Permutation(key)
+        self._position = position
+        self._number = 0
 
-    def digest(self, labels: Sequence[int], tweaks: Sequence[int]) -> list[int]:
-        """H of each label under the tweak beside it."""
-        blocks = b"".join(label.to_bytes(LABEL_BYTES, "little") for label in labels)
+    def digest(self, *operands: Sequence[int]) -> list[list[int]]:
+        """H of each label; label r of every operand has the tweak of row r.
+
+        Raises:
+            InputError: more rows or calls than tweaks.
+        """
+        if self._number >= MAX_HASHES or len(operands[0]) > MAX_ROWS:
+            raise InputError("a batch is too large for its tweaks: garble it in several batches")
+        base = self._number << 40 | self._position << 64
+        self._number += 1
+        rows = range(len(operands[0]))
+        tweaks = b"".join((base + row).to_bytes(LABEL_BYTES, "little") for row in rows) * len(operands)
+        blocks = b"".join(label.to_bytes(LABEL_BYTES, "little") for operand in operands for label in operand)
         inner = self._permutation.apply(blocks)
-        shift = b"".join(tweak.to_bytes(LABEL_BYTES, "little") for tweak in tweaks)
-        outer = self._permutation.apply(_xor(inner, shift))
-        digest = _xor(outer, inner)
-        return [int.from_bytes(digest[i : i + LABEL_BYTES], "little") for i in range(0, len(digest), LABEL_BYTES)]
-
-
-@dataclass(frozen=True, repr=False)
-class Garbling:
-    """What garbling one circuit gives. Secret to the garbler: ``output_zero_labels``; the tables are sent."""
-
-    tables: tuple[int, ...]
-    output_zero_labels: tuple[int, ...]
-
-    def __repr__(self) -> str:
-        return "<Garbling>"
+        digests = to_labels(_xor(self._permutation.apply(_xor(inner, tweaks)), inner))
+        size = len(rows)
+        return [digests[start : start + size] for start in range(0, len(digests), size)]
 
 
 def garble(
-    circuit: Circuit, input_zero_labels: Sequence[int], delta: int, label_hash: LabelHash, first_gate: int
-) -> Garbling:
-    """Garbles a circuit whose input labels are given.
+    circuit: Circuit, zero_labels: LabelRows, delta: int, label_hash: LabelHash
+) -> tuple[list[TableStage], LabelRows]:
+    """Garbles a chunk whose input labels are given.
 
-    For AND gate number n with zero labels A, B and permute bits p_a, p_b (their lowest bits), tweaks 2n, 2n + 1:
+    For an AND with zero labels A, B and permute bits p_a, p_b (their lowest bits):
 
     1. generator half: T_G = H(A) ^ H(A ^ Delta) ^ p_b Delta,  W_G = H(A) ^ p_a T_G
     2. evaluator half: T_E = H(B) ^ H(B ^ Delta) ^ A,          W_E = H(B) ^ p_b (T_E ^ A)
     3. the output's zero label is W_G ^ W_E; T_G and T_E are sent.
 
+    With G ANDs in a stage and n instances, the labels A have rows 0 to G n - 1, the labels B those after.
+
     Args:
         circuit: what to garble.
-        input_zero_labels: one per input wire, the garbler's first.
+        zero_labels: a row of zero labels per input wire, the garbler's wires first.
         delta: the global offset.
         label_hash: the batch's hash.
-        first_gate: the number of ANDs garbled before under this hash.
+
+    Returns:
+        the tables of each stage after the first; the zero labels of the output wires.
     """
-    zero = list(input_zero_labels)
-    tables: list[int] = []
-    gate_number = first_gate
-    for operation, left, right in circuit.gates:
-        a, b = zero[left], zero[right]
-        if operation is Operation.XOR:
-            zero.append(a ^ b)
-        elif operation is Operation.INV:
-            zero.append(a ^ delta)
-        else:
-            tweak = 2 * gate_number
-            h_a0, h_a1, h_b0, h_b1 = label_hash.digest(
-                (a, a ^ delta, b, b ^ delta), (tweak, tweak, tweak + 1, tweak + 1)
-            )
-            # 1.
-            generator_row = h_a0 ^ h_a1 ^ (delta if b & 1 else 0)
-            generator_zero = h_a0 ^ (generator_row if a & 1 else 0)
-            # 2.
-            evaluator_row = h_b0 ^ h_b1 ^ a
-            evaluator_zero = h_b0 ^ (evaluator_row ^ a if b & 1 else 0)
-            # 3.
-            zero.append(generator_zero ^ evaluator_zero)
-            tables += (generator_row, evaluator_row)
-            gate_number += 1
-    return Garbling(tuple(tables), tuple(zero[wire] for wire in circuit.outputs))
+    wires: list[list[int]] = [*zero_labels, *([] for _ in circuit.gates)]
+    tables: list[TableStage] = []
+    for number, stage in enumerate(circuit.stages):
+        if number:
+            left, right = _operands(circuit, wires, stage.ands)
+            generator: list[int] = []
+            evaluator: list[int] = []
+            outputs: list[int] = []
+            plain, shifted = label_hash.digest([*left, *right], [label ^ delta for label in (*left, *right)])
+            half = len(left)
+            hashes = zip(plain[:half], shifted[:half], plain[half:], shifted[half:], strict=True)
+            for a, b, (h_a0, h_a1, h_b0, h_b1) in zip(left, right, hashes, strict=True):
+                # 1.
+                generator_row = h_a0 ^ h_a1 ^ (delta if b & 1 else 0)
+                generator_zero = h_a0 ^ (generator_row if a & 1 else 0)
+                # 2.
+                evaluator_row = h_b0 ^ h_b1 ^ a
+                evaluator_zero = h_b0 ^ (evaluator_row ^ a if b & 1 else 0)
+                # 3.
+                outputs.append(generator_zero ^ evaluator_zero)
+                generator.append(generator_row)
+                evaluator.append(evaluator_row)
+            _place(wires, stage.ands, outputs)
+            tables.append((generator, evaluator))
+        _free_gates(circuit, wires, stage.free, delta)
+    return tables, [wires[wire] for wire in circuit.outputs]
 
 
 def evaluate(
-    circuit: Circuit, input_labels: Sequence[int], tables: Sequence[int], label_hash: LabelHash, first_gate: int
-) -> list[int]:
-    """The active labels of the outputs, from one active label per input.
+    circuit: Circuit, active_labels: LabelRows, tables: Sequence[TableStage], label_hash: LabelHash
+) -> LabelRows:
+    """The active labels of the outputs, from one active label per input wire and instance.
 
-    For AND gate number n with active labels A, B and their lowest bits s_a, s_b:
-    H(A) ^ s_a T_G ^ H(B) ^ s_b (T_E ^ A).
+    For an AND with active labels A, B and their lowest bits s_a, s_b: H(A) ^ s_a T_G ^ H(B) ^ s_b (T_E ^ A).
     """
-    active = list(input_labels)
-    gate_number = 0
-    for operation, left, right in circuit.gates:
-        a, b = active[left], active[right]
+    wires: list[list[int]] = [*active_labels, *([] for _ in circuit.gates)]
+    for number, stage in enumerate(circuit.stages):
+        if number:
+            left, right = _operands(circuit, wires, stage.ands)
+            (hashes,) = label_hash.digest([*left, *right])
+            half = len(left)
+            outputs: list[int] = []
+            for a, b, h_a, h_b, generator, evaluator in zip(
+                left, right, hashes[:half], hashes[half:], *tables[number - 1], strict=True
+            ):
+                label = h_a ^ h_b
+                if a & 1:
+                    label ^= generator
+                if b & 1:
+                    label ^= evaluator ^ a
+                outputs.append(label)
+            _place(wires, stage.ands, outputs)
+        # The active label of an inverted wire is the wire's own: its meaning changes, not the label.
+        _free_gates(circuit, wires, stage.free, offset=0)
+    return [wires[wire] for wire in circuit.outputs]
+
+
+def _operands(circuit: Circuit, wires: LabelRows, ands: Sequence[int]) -> tuple[list[int], list[int]]:
+    gates = [circuit.gate(wire) for wire in ands]
+    left = [label for gate in gates for label in wires[gate.left]]
+    return left, [label for gate in gates for label in wires[gate.right]]
+
+
+def _place(wires: LabelRows, ands: Sequence[int], outputs: Sequence[int]) -> None:
+    instances = len(outputs) // len(ands)
+    for index, wire in enumerate(ands):
+        wires[wire] = list(outputs[index * instances : (index + 1) * instances])
+
+
+def _free_gates(circuit: Circuit, wires: LabelRows, free: Sequence[int], offset: int) -> None:
+    for wire in free:
+        operation, left, right = circuit.gate(wire)
         if operation is Operation.XOR:
-            active.append(a ^ b)
-        elif operation is Operation.INV:
-            active.append(a)
+            wires[wire] = [a ^ b for a, b in zip(wires[left], wires[right], strict=True)]
         else:
-            tweak = 2 * (first_gate + gate_number)
-            h_a, h_b = label_hash.digest((a, b), (tweak, tweak + 1))
-            if a & 1:
-                h_a ^= tables[2 * gate_number]
-            if b & 1:
-                h_b ^= tables[2 * gate_number + 1] ^ a
-            active.append(h_a ^ h_b)
-            gate_number += 1
-    return [active[wire] for wire in circuit.outputs]
+            wires[wire] = [a ^ offset for a in wires[left]]
 
 
 def _xor(left: bytes, right: bytes) -> bytes:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
-from capc.circuits.builder import Circuit
 from capc.errors import ErrorCode, InvalidPayloadError, ProtocolError
 from capc.parameters import LABEL_BITS
 from capc.parties import ROLE_CODES, Party
@@ -31,12 +30,16 @@ class MessageType(IntEnum):
     HE_PUBLIC_KEY = 3
     BASE_OT_OFFER = 4
     BASE_OT_CHOICE = 5
-    LINEAR_REQUEST = 6
-    LINEAR_RESPONSE = 7
-    OT_COLUMNS = 8
-    GARBLED_CIRCUITS = 9
-    VOTE_SHARES = 10
-    ANSWERED_LABEL = 11
+    OT_TREES = 6
+    OT_EXTENSION = 7
+    LINEAR_REQUEST = 8
+    LINEAR_RESPONSE = 9
+    CHOICE_BITS = 10
+    GARBLED_CIRCUITS = 11
+    VOTE_SHARES = 12
+    ANSWERED_LABEL = 13
+    MASKED_VALUE = 14
+    INPUT_LABELS = 15
 
 
 @dataclass(frozen=True)
@@ -178,82 +181,67 @@ class BaseOtChoice:
 
 
 @dataclass(frozen=True)
-class OtColumns:
-    """The OT extension receiver's 128 correction columns of m bits each.
+class OtTrees:
+    """What completes the base OTs: 256 sums of tree nodes. Layout: 256 x 16 bytes, as `capc.puncturable` orders them."""
 
-    Layout: 128 x ceil(m / 8) bytes, column after column, bit i of a column is transfer i; padding bits are 0.
+    sums: tuple[bytes, ...]
+
+    def to_bytes(self) -> bytes:
+        """The payload."""
+        return b"".join(self.sums)
+
+    @staticmethod
+    def byte_length() -> int:
+        """4096."""
+        return 2 * LABEL_BITS * LABEL_BYTES
+
+    @classmethod
+    def from_bytes(cls, payload: bytes) -> OtTrees:
+        """The payload, parsed."""
+        require_length(payload, cls.byte_length(), "OT trees")
+        return cls(tuple(payload[i : i + LABEL_BYTES] for i in range(0, len(payload), LABEL_BYTES)))
+
+
+OT_ROWS = 31
+"""Rows of an OT extension: one for each of the 32 trees but the first."""
+
+
+@dataclass(frozen=True)
+class OtExtension:
+    """The evaluator's 31 rows of m bits each, from which both sides have m random transfers.
+
+    Layout: 31 x ceil(m / 8) bytes, row after row, bit i of a row is transfer i; padding bits are 0.
     """
 
-    columns: tuple[int, ...]
+    rows: tuple[int, ...]
     transfers: int
 
     def to_bytes(self) -> bytes:
         """The payload."""
-        return b"".join(column.to_bytes((self.transfers + 7) // 8, "little") for column in self.columns)
+        return b"".join(row.to_bytes((self.transfers + 7) // 8, "little") for row in self.rows)
 
     @staticmethod
     def byte_length(transfers: int) -> int:
-        """128 ceil(m / 8)."""
-        return LABEL_BITS * ((transfers + 7) // 8)
+        """31 ceil(m / 8)."""
+        return OT_ROWS * ((transfers + 7) // 8)
 
     @classmethod
-    def from_bytes(cls, payload: bytes, transfers: int) -> OtColumns:
-        """The payload, parsed; refuses columns with padding bits set (`non_canonical`)."""
-        require_length(payload, cls.byte_length(transfers), "OT columns")
+    def from_bytes(cls, payload: bytes, transfers: int) -> OtExtension:
+        """The payload, parsed; refuses rows with padding bits set (`non_canonical`)."""
+        require_length(payload, cls.byte_length(transfers), "OT extension")
         size = (transfers + 7) // 8
-        columns = tuple(int.from_bytes(payload[i : i + size], "little") for i in range(0, len(payload), size))
-        if any(column >> transfers for column in columns):
-            raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "an OT column with padding bits set")
-        return cls(columns, transfers)
-
-
-@dataclass(frozen=True)
-class GarbledCircuits:
-    """Several garblings of one circuit under one hash key.
-
-    Layout: hash key 16; then for each instance the garbler's active labels 16 x inputs, tables 32 x ANDs (generator
-    half, evaluator half) in gate order; then for each instance ceil(outputs / 8) bytes of decoding bits, padding 0.
-    """
-
-    hash_key: bytes
-    garbler_labels: tuple[tuple[int, ...], ...]
-    tables: tuple[tuple[int, ...], ...]
-    decoding_bits: tuple[int, ...]
-
-    def to_bytes(self, circuit: Circuit) -> bytes:
-        """The payload."""
-        parts = [self.hash_key]
-        for labels, table in zip(self.garbler_labels, self.tables, strict=True):
-            parts += [label.to_bytes(LABEL_BYTES, "little") for label in labels]
-            parts += [row.to_bytes(LABEL_BYTES, "little") for row in table]
-        size = (len(circuit.outputs) + 7) // 8
-        parts += [bits.to_bytes(size, "little") for bits in self.decoding_bits]
-        return b"".join(parts)
-
-    @staticmethod
-    def byte_length(circuit: Circuit, instances: int) -> int:
-        """16 + instances (16 garbler inputs + 32 ANDs + ceil(outputs / 8))."""
-        labels = circuit.garbler_inputs + 2 * circuit.and_count
-        return LABEL_BYTES + instances * (LABEL_BYTES * labels + (len(circuit.outputs) + 7) // 8)
-
-    @classmethod
-    def from_bytes(cls, payload: bytes, circuit: Circuit, instances: int) -> GarbledCircuits:
-        """The payload, parsed; refuses decoding bytes with padding bits set (`non_canonical`)."""
-        require_length(payload, cls.byte_length(circuit, instances), "garbled circuits")
-        split, rows = circuit.garbler_inputs, circuit.garbler_inputs + 2 * circuit.and_count
-        body = len(payload) - instances * ((len(circuit.outputs) + 7) // 8)
-        words = [int.from_bytes(payload[i : i + LABEL_BYTES], "little") for i in range(LABEL_BYTES, body, LABEL_BYTES)]
-        chunks = [words[i : i + rows] for i in range(0, instances * rows, rows)]
-        size = (len(circuit.outputs) + 7) // 8
-        decoding = tuple(int.from_bytes(payload[i : i + size], "little") for i in range(body, len(payload), size))
-        if any(bits >> len(circuit.outputs) for bits in decoding):
-            raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "decoding bits with padding bits set")
         return cls(
-            payload[:LABEL_BYTES],
-            tuple(tuple(chunk[:split]) for chunk in chunks),
-            tuple(tuple(chunk[split:]) for chunk in chunks),
-            decoding,
+            tuple(bits_from_bytes(payload[i : i + size], transfers) for i in range(0, len(payload), size)), transfers
         )
+
+
+def bits_from_bytes(data: bytes, count: int) -> int:
+    """``count`` bits, bit i of the number being bit i of the bytes; refuses padding bits set (`non_canonical`)."""
+    require_length(data, (count + 7) // 8, "bits")
+    bits = int.from_bytes(data, "little")
+    if bits >> count:
+        raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "padding bits set")
+    return bits
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from enum import IntEnum
 from functools import cached_property
 from typing import NamedTuple
 
+from capc import ring
 from capc.errors import InputError
 
 
@@ -38,24 +39,60 @@ class Gate(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Circuit:
-    """A circuit between a garbler and an evaluator.
+class Sharing:
+    """The outputs are unsigned words, which leave the circuit as additive shares in Z_{2^width}, one for each party.
 
-    Wires are numbered: the garbler's inputs, the evaluator's inputs, then one per gate.
+    Attributes:
+        word_bits: output wires per word, least significant bit first; at most ``width``.
+        width: of the ring, at most 64.
+    """
+
+    word_bits: int
+    width: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.word_bits <= self.width <= 64:
+            raise InputError(f"words of {self.word_bits} bits shared in Z_2^{self.width}: choose 1 to width, up to 64")
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A circuit between a garbler and an evaluator, whose inputs are words of one width.
+
+    Wires are numbered: the bits of the garbler's words, least significant first, those of the evaluator's words,
+    then one per gate.
 
     Attributes:
         name: for messages and reports.
-        garbler_inputs: how many input bits the garbler has.
-        evaluator_inputs: how many input bits the evaluator has.
+        input_bits: bits of every input word, at most 64.
+        garbler_words: how many words the garbler puts in.
+        evaluator_words: how many words the evaluator puts in.
         gates: in an order in which every input is known before it is used.
-        outputs: the wires whose values the evaluator learns, and nobody else.
+        outputs: the wires whose values go out.
+        sharing: how they go out: as shares of words to both parties, or, if None, in the clear to the evaluator.
     """
 
     name: str
-    garbler_inputs: int
-    evaluator_inputs: int
+    input_bits: int
+    garbler_words: int
+    evaluator_words: int
     gates: tuple[Gate, ...] = field(repr=False)
     outputs: tuple[int, ...] = field(repr=False)
+    sharing: Sharing | None = None
+
+    def __post_init__(self) -> None:
+        if self.sharing is not None and len(self.outputs) % self.sharing.word_bits:
+            raise InputError(f"circuit {self.name}: its {len(self.outputs)} outputs are no whole number of words")
+
+    @property
+    def garbler_inputs(self) -> int:
+        """Input wires of the garbler."""
+        return self.garbler_words * self.input_bits
+
+    @property
+    def evaluator_inputs(self) -> int:
+        """Input wires of the evaluator."""
+        return self.evaluator_words * self.input_bits
 
     @property
     def inputs(self) -> int:
@@ -67,19 +104,49 @@ class Circuit:
         """The number of AND gates: what garbling pays for."""
         return sum(gate.operation is Operation.AND for gate in self.gates)
 
+    @cached_property
+    def stages(self) -> tuple[CircuitStage, ...]:
+        """The gates by AND depth, which is the order of garbling: stage 0 has free gates only.
 
-def evaluate(circuit: Circuit, garbler_bits: Sequence[int], evaluator_bits: Sequence[int]) -> list[int]:
-    """The circuit's outputs on bits in the clear: the definition that garbling must agree with.
+        A gate's depth is the largest of its inputs', plus one for an AND. Gates keep their order within a stage.
+        """
+        depth = [0] * self.inputs
+        ands: list[list[int]] = [[]]
+        free: list[list[int]] = [[]]
+        for index, (operation, left, right) in enumerate(self.gates):
+            at = max(depth[left], depth[right]) + (operation is Operation.AND)
+            depth.append(at)
+            if at == len(ands):
+                ands.append([])
+                free.append([])
+            (ands if operation is Operation.AND else free)[at].append(self.inputs + index)
+        return tuple(CircuitStage(tuple(a), tuple(f)) for a, f in zip(ands, free, strict=True))
+
+    def gate(self, wire: int) -> Gate:
+        """The gate whose output is this wire."""
+        return self.gates[wire - self.inputs]
+
+    def output_words(self, bits: Sequence[int]) -> list[int]:
+        """The values of the shared words, from the bits of the outputs."""
+        size = 1 if self.sharing is None else self.sharing.word_bits
+        return [ring.from_bits(bits[start : start + size]) for start in range(0, len(bits), size)]
+
+
+class CircuitStage(NamedTuple):
+    """Gates of one AND depth, as the wires that they drive: the ANDs, then the free gates that follow them."""
+
+    ands: tuple[int, ...]
+    free: tuple[int, ...]
+
+
+def evaluate(circuit: Circuit, garbler_words: Sequence[int], evaluator_words: Sequence[int]) -> list[int]:
+    """The bits of the circuit's outputs in the clear: the definition that garbling must agree with.
 
     Raises:
-        InputError: a party has another number of input bits.
+        InputError: a party has another number of input words, or one is too large.
     """
-    if len(garbler_bits) != circuit.garbler_inputs or len(evaluator_bits) != circuit.evaluator_inputs:
-        raise InputError(
-            f"circuit {circuit.name} takes {circuit.garbler_inputs} + {circuit.evaluator_inputs} bits, "
-            f"not {len(garbler_bits)} + {len(evaluator_bits)}"
-        )
-    wires = [*garbler_bits, *evaluator_bits]
+    wires = [*input_wires(circuit, garbler_words, circuit.garbler_words)]
+    wires += input_wires(circuit, evaluator_words, circuit.evaluator_words)
     for operation, left, right in circuit.gates:
         if operation is Operation.XOR:
             wires.append(wires[left] ^ wires[right])
@@ -88,6 +155,17 @@ def evaluate(circuit: Circuit, garbler_bits: Sequence[int], evaluator_bits: Sequ
         else:
             wires.append(wires[left] ^ 1)
     return [wires[wire] for wire in circuit.outputs]
+
+
+def input_wires(circuit: Circuit, words: Sequence[int], count: int) -> list[int]:
+    """The bits of one party's input words, word after word, least significant bit first.
+
+    Raises:
+        InputError: there are not ``count`` words, or one does not fit; the word is not printed.
+    """
+    if len(words) != count or any(word >> circuit.input_bits for word in words):
+        raise InputError(f"circuit {circuit.name} takes {count} words of {circuit.input_bits} bits, not {len(words)}")
+    return [bit for word in words for bit in ring.to_bits(word, circuit.input_bits)]
 
 
 Wire = int
@@ -100,19 +178,19 @@ _CONSTANTS = (ZERO, ONE)
 class Builder:
     """Collects gates. Constants never become gates: XOR, AND and INV of a constant are folded away."""
 
-    def __init__(self, garbler_inputs: int, evaluator_inputs: int) -> None:
-        self._garbler_inputs = garbler_inputs
-        self._evaluator_inputs = evaluator_inputs
+    def __init__(self, input_bits: int, garbler_words: int, evaluator_words: int) -> None:
+        self._input_bits = input_bits
+        self._garbler_words = garbler_words
+        self._evaluator_words = evaluator_words
         self._gates: list[Gate] = []
 
-    def garbler_word(self, position: int, width: int) -> list[Wire]:
-        """``width`` wires of the garbler's inputs from ``position`` on, least significant bit first."""
-        return list(range(position, position + width))
+    def garbler_word(self, number: int) -> list[Wire]:
+        """The wires of one of the garbler's words, least significant bit first."""
+        return list(range(number * self._input_bits, (number + 1) * self._input_bits))
 
-    def evaluator_word(self, position: int, width: int) -> list[Wire]:
-        """``width`` wires of the evaluator's inputs from ``position`` on, least significant bit first."""
-        start = self._garbler_inputs + position
-        return list(range(start, start + width))
+    def evaluator_word(self, number: int) -> list[Wire]:
+        """The wires of one of the evaluator's words, least significant bit first."""
+        return self.garbler_word(self._garbler_words + number)
 
     def xor(self, left: Wire, right: Wire) -> Wire:
         """left XOR right."""
@@ -142,16 +220,17 @@ class Builder:
             return ONE if wire == ZERO else ZERO
         return self._append(Gate(Operation.INV, wire, wire))
 
-    def build(self, name: str, outputs: Sequence[Wire]) -> Circuit:
-        """The finished circuit.
+    def build(self, name: str, outputs: Sequence[Wire], sharing: Sharing | None = None) -> Circuit:
+        """The finished circuit; its outputs go to the evaluator, or as shares to both.
 
         Raises:
             InputError: an output is a constant, which a correct construction never has.
         """
         if any(wire in _CONSTANTS for wire in outputs):
             raise InputError(f"circuit {name} has a constant output: leave it out")
-        return Circuit(name, self._garbler_inputs, self._evaluator_inputs, tuple(self._gates), tuple(outputs))
+        widths = self._input_bits, self._garbler_words, self._evaluator_words
+        return Circuit(name, *widths, tuple(self._gates), tuple(outputs), sharing)
 
     def _append(self, gate: Gate) -> Wire:
         self._gates.append(gate)
-        return self._garbler_inputs + self._evaluator_inputs + len(self._gates) - 1
+        return self._input_bits * (self._garbler_words + self._evaluator_words) + len(self._gates) - 1

@@ -23,8 +23,8 @@ def release_circuit(num_classes: int, vote_bits: int) -> Circuit:
     Cost: C (w-1) to reconstruct, (C-1)(w-1) + (C-2) w + C-2 for the tournament; the label is free.
     Precondition: |votes + noise| < 2^(w-2).
     """
-    builder = Builder(num_classes * vote_bits, num_classes * vote_bits)
-    noisy = _reconstruct(builder, num_classes, vote_bits, garbler_offset=0)
+    builder = Builder(vote_bits, num_classes, num_classes)
+    noisy = _reconstruct(builder, num_classes, first_word=0)
     label = _label_bits(builder, argmax_flags(builder, noisy))
     return builder.build(f"release_C{num_classes}_w{vote_bits}", label)
 
@@ -41,12 +41,12 @@ def confident_release_circuit(num_classes: int, vote_bits: int, *, evaluator_noi
     Precondition: |votes + noise| < 2^(w-2) and |max(votes) - T + tau + tau'| < 2^(w-1).
     """
     evaluator_words = num_classes + (1 if evaluator_noise else 0)
-    builder = Builder((2 * num_classes + 1) * vote_bits, evaluator_words * vote_bits)
-    votes = _reconstruct(builder, num_classes, vote_bits, garbler_offset=0)
-    noisy = _reconstruct(builder, num_classes, vote_bits, garbler_offset=num_classes * vote_bits)
-    limit = builder.garbler_word(2 * num_classes * vote_bits, vote_bits)
+    builder = Builder(vote_bits, 2 * num_classes + 1, evaluator_words)
+    votes = _reconstruct(builder, num_classes, first_word=0)
+    noisy = _reconstruct(builder, num_classes, first_word=num_classes)
+    limit = builder.garbler_word(2 * num_classes)
     if evaluator_noise:
-        limit = add(builder, limit, builder.evaluator_word(num_classes * vote_bits, vote_bits))
+        limit = add(builder, limit, builder.evaluator_word(num_classes))
     answered = builder.invert(less_than(builder, maximum(builder, votes), limit))
     label = mask_with(builder, answered, _label_bits(builder, argmax_flags(builder, noisy)))
     name = f"confident_release_C{num_classes}_w{vote_bits}_{'realised' if evaluator_noise else 'worst_case'}"
@@ -89,11 +89,8 @@ def _split(parameters: Parameters, bits: Sequence[int]) -> tuple[int, int]:
     return bits[0], ring.from_bits(bits[1:])
 
 
-def _reconstruct(builder: Builder, num_classes: int, width: int, garbler_offset: int) -> list[list[Wire]]:
-    return [
-        add(builder, builder.garbler_word(garbler_offset + c * width, width), builder.evaluator_word(c * width, width))
-        for c in range(num_classes)
-    ]
+def _reconstruct(builder: Builder, num_classes: int, first_word: int) -> list[list[Wire]]:
+    return [add(builder, builder.garbler_word(first_word + c), builder.evaluator_word(c)) for c in range(num_classes)]
 
 
 def _label_bits(builder: Builder, flags: Sequence[Wire]) -> list[Wire]:

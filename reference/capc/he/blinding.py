@@ -4,20 +4,19 @@ Without it the key holder divides c1 of the response by c1 of its request and ha
 from the decryption noise. The sum of three things removes both:
 
 1. a fresh encryption of zero under the querying party's public key: c1 becomes a new RLWE sample;
-2. flooding noise, uniform in [-2^b, 2^b], on every released coefficient of c0: it drowns the noise of the product;
+2. flooding noise, uniform in [-2^b, 2^b), on every released coefficient of c0: it drowns the noise of the product;
 3. the caller's addend, which holds a uniform mask, on every released coefficient.
 
-Coefficients of c0 that carry no output are never sent (:mod:`capc.he.scheme`), so nothing of them is to be hidden.
-The randomness of 1 is drawn by SEAL from the operating system; 2 comes from the caller's source. Both can be made
-before the request arrives; they are the :class:`Blinding`, which serves one response and no other.
+Coefficients of c0 that carry no output are never sent (:mod:`capc.he.responses`), so nothing of them is to be hidden.
+The randomness of 1 is drawn by SEAL from the operating system; 2 is expanded from a seed of the caller's source. Both
+can be made before the request arrives; they are the :class:`Blinding`, which serves one response and no other.
 
 Source: circuit privacy by noise flooding, Gentry 2009. Spec: CAPC-HE-002, CAPC-HE-003, CAPC-HE-004.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from tenseal import sealapi
@@ -25,18 +24,10 @@ from tenseal import sealapi
 from capc.errors import InputError, StateReuseError
 from capc.he.axis import Indices
 from capc.he.context import HeContext
-from capc.he.encoding import Encoding
 from capc.he.keys import PublicKey
-from capc.he.serialisation import Words, make_ciphertext
+from capc.he.serialisation import make_ciphertext
 from capc.operators import Operator
-from capc.randomness import RandomSource
-
-
-class BlindingPart(NamedTuple):
-    """For one ciphertext of a response: the encryption of zero, and the noise of each released coefficient."""
-
-    zero: sealapi.Ciphertext
-    noise: list[int]
+from capc.randomness import SEED_BYTES, RandomSource, Seed, XofSource
 
 
 class Blinding:
@@ -47,15 +38,17 @@ class Blinding:
     Args:
         context: of the public key.
         operator: the layer whose response it hides.
+        count: queries of the response.
         parts: one for each ciphertext of the response.
     """
 
-    def __init__(self, context: HeContext, operator: Operator, parts: list[BlindingPart]) -> None:
+    def __init__(self, context: HeContext, operator: Operator, count: int, parts: list[sealapi.Ciphertext]) -> None:
         self.context = context
         self.operator = operator
+        self.count = count
         self._unspent = [parts]
 
-    def take(self) -> list[BlindingPart]:
+    def take(self) -> list[sealapi.Ciphertext]:
         """The parts, which this object then no longer holds.
 
         Raises:
@@ -71,24 +64,32 @@ class Blinding:
         raise InputError("a blinding serves one response and cannot be copied: prepare another one")
 
     def __repr__(self) -> str:
-        return f"Blinding({self.operator}, <secret>)"
+        return f"Blinding({self.operator}, {self.count}, <secret>)"
 
 
-def make_blinding(public_key: PublicKey, operator: Operator, encoding: Encoding, source: RandomSource) -> Blinding:
-    """Fresh encryptions of zero and flooding noise for one response.
+def noise_seed(source: RandomSource) -> Seed:
+    """The seed of the flooding noise of one response, from the caller's source."""
+    return Seed(source.read(SEED_BYTES))
+
+
+def blind(public_key: PublicKey, positions: Indices, seed: Seed, number: int) -> sealapi.Ciphertext:
+    """A fresh encryption of zero, with flooding noise on c0.
 
     Args:
         public_key: the querying party's.
-        operator: the layer.
-        encoding: of the layer.
-        source: the flooding noise is read from it.
+        positions: the coefficients of c0 that will be released.
+        seed: of the response's flooding noise.
+        number: of the ciphertext in the response; each has noise of its own.
     """
     context = public_key.context
-    parts = [
-        BlindingPart(fresh_zero(public_key), flooding_noise(source, response.positions.size, context.flood_bits))
-        for response in encoding.responses
-    ]
-    return Blinding(context, operator, parts)
+    source = XofSource(seed, b"flooding/" + number.to_bytes(4, "little"))
+    noise = flooding_noise(source, positions.size, context.flood_bits)
+    words = np.zeros((2, len(context.data_primes), context.degree), dtype=np.uint64)
+    for row, prime in zip(words[0], context.data_primes, strict=True):
+        row[positions] = [value % prime for value in noise]
+    blinded = fresh_zero(public_key)
+    context.evaluator.add_inplace(blinded, make_ciphertext(context, context.data_id, words))
+    return blinded
 
 
 def fresh_zero(public_key: PublicKey) -> sealapi.Ciphertext:
@@ -99,25 +100,8 @@ def fresh_zero(public_key: PublicKey) -> sealapi.Ciphertext:
 
 
 def flooding_noise(source: RandomSource, count: int, bits: int) -> list[int]:
-    """``count`` integers, independent and exactly uniform in [-2^bits, 2^bits]."""
-    bound = 1 << bits
-    return [source.below(2 * bound + 1) - bound for _ in range(count)]
-
-
-def offset(context: HeContext, positions: Indices, addend: Words, noise: Sequence[int]) -> sealapi.Ciphertext:
-    """(round(q m / 2^l) + noise, 0): the part of c0 that the answering party knows in the clear.
-
-    Args:
-        context: the parameters.
-        positions: the coefficients that will be released.
-        addend: m, an element of Z_{2^l} for each of them, which holds a uniform mask.
-        noise: flooding noise for each of them.
-    """
-    half = 1 << (context.plain_bits - 1)
-    scaled = [
-        ((context.modulus * m + half) >> context.plain_bits) + f for m, f in zip(addend.tolist(), noise, strict=True)
-    ]
-    words = np.zeros((2, len(context.data_primes), context.degree), dtype=np.uint64)
-    for row, prime in zip(words[0], context.data_primes, strict=True):
-        row[positions] = [value % prime for value in scaled]
-    return make_ciphertext(context, context.data_id, words)
+    """``count`` integers, independent and exactly uniform in [-2^bits, 2^bits): ``source.bits(bits + 1)`` - 2^bits."""
+    bound, width = 1 << bits, bits // 8 + 1
+    data, mask = source.read(count * width), 2 * bound - 1
+    starts = range(0, count * width, width)
+    return [(int.from_bytes(data[start : start + width], "little") & mask) - bound for start in starts]

@@ -2,14 +2,14 @@
 
 **The bound.** In a response, a released coefficient of c0 is
 
-    -(c1 s) + round(q z / 2^l) + F + D,    F uniform on the 2^(b+1) + 1 integers of [-2^b, 2^b],
+    -(c1 s) + round(q z / 2^l) + F + D,    F uniform on the 2^(b+1) integers of [-2^b, 2^b),
 
 where z = W x + addend is uniform, c1 and s do not depend on the weights, and the integer D is the sum of
 
 * the product of the weights with the errors e of the request, which are independent, of mean 0, variance 21/2 and at
   most 21 in magnitude; every weight of a row of blocks meets one of them: E|.| <= sqrt(21/2 sum w^2) (Jensen);
 * the product with the roundings of round(q x / 2^l), at most 1/2 each, and zero where x is not encoded: only the
-  weights of the output's own channel meet them: at most sum |w| / 2;
+  weights of the output's own channel meet them, whatever other queries share the ciphertext: at most sum |w| / 2;
 * the noise of the fresh encryption of zero after its special prime p is divided out: at most
   21 (2 N + 1) / p + (N + 1) / 2, with ternary s and u;
 * the roundings of the addend and of z: at most 1 together.
@@ -30,6 +30,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import isqrt
 
+from capc.he.tiling import Tiling
 from capc.he.weights import PreparedWeights
 
 ERROR_VARIANCE = Fraction(21, 2)
@@ -38,21 +39,24 @@ ERROR_MAGNITUDE = 21
 """The largest such coefficient."""
 
 
-def distance_per_response(prepared: PreparedWeights) -> Fraction:
+def distance_per_response(prepared: PreparedWeights, tiling: Tiling) -> Fraction:
     """An upper bound of the statistical distance of one response from one whose noise does not depend on the weights.
 
-    Exact, and rounded up where a root is taken. It depends on the weights and stays with the answering party.
+    Exact, and rounded up where a root is taken. It depends on the weights and stays with the answering party. Of one
+    tiling it is in proportion to the queries; but fewer weights meet the errors of a request whose blocks are smaller.
+
+    Args:
+        prepared: the weights.
+        tiling: of the batch that the response is for.
     """
-    context, encoding = prepared.context, prepared.encoding
+    context = prepared.context
     fixed = _noise_of_zero(context.degree, context.key_primes[-1]) + 1
-    positions, tiling = encoding.tiling.convolution.grid.positions, encoding.tiling
     total = Fraction(0)
-    for row in range(len(tiling.rows)):
-        magnitudes = prepared.magnitudes(row)
-        squares = sum(weight * weight for channel in magnitudes for weight in channel)
-        spread = _ceil_sqrt(ERROR_VARIANCE * squares)
-        total += sum(positions * (Fraction(sum(channel), 2) + spread + fixed) for channel in magnitudes)
-    return total / (1 << (context.flood_bits + 1))
+    for row in tiling.rows:
+        spread = _ceil_sqrt(ERROR_VARIANCE * sum(prepared.squares[row]))
+        total += sum(Fraction(channel, 2) + spread + fixed for channel in prepared.sums[row])
+    released = tiling.layout.count * tiling.convolution.grid.positions
+    return released * total / (1 << (context.flood_bits + 1))
 
 
 def _noise_of_zero(degree: int, special_prime: int) -> Fraction:

@@ -1,4 +1,4 @@
-"""Inputs and weights as polynomials, so that one product of polynomials holds a product of operator and input.
+"""Inputs and weights as polynomials, so that one product of polynomials holds products of operator and inputs.
 
 A tile of c input channels is laid out as one signal: channel after channel, row after row. With a the coefficients of
 a channel, p those of a row, (E, F) the span of a window, and b those of a block of c channels,
@@ -11,6 +11,9 @@ F - 1 + j): each term meets the tap that it belongs to. All other meetings, and 
 brings back, lie at places where no window ends, because o b <= N and a window never reaches beyond its block. Taps of
 a kernel with dilation lie as far apart as the dilation says; a stride leaves windows out. No rotation is needed.
 
+With B blocks of outputs, B b coefficients hold the products of one signal: signals of other tiles and queries follow
+at any distance d >= B b, multiplied by X^d, X^(2 d), ..., and the same W serves them all, as further blocks would.
+
 Weights of output channels of other groups are zeros.
 
 Source: Huang, Lu, Hong, Ding, USENIX Security 2022 (Cheetah).
@@ -18,12 +21,14 @@ Source: Huang, Lu, Hong, Ding, USENIX Security 2022 (Cheetah).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from capc.he.axis import Indices
+from capc.he.layout import Layout
 from capc.he.serialisation import Words
 from capc.he.tiling import Tiling
 
@@ -32,62 +37,70 @@ class Response(NamedTuple):
     """What one ciphertext of a response carries.
 
     Attributes:
-        tile: number of its tile.
+        group: number of its group of signals.
         row: number of its row of blocks.
         positions: the coefficients that carry outputs.
-        outputs: for each of them, its index among the operator's flattened outputs.
+        outputs: for each of them, its index among the flattened outputs of all queries.
     """
 
-    tile: int
+    group: int
     row: int
     positions: Indices
     outputs: Indices
 
 
+def encode_inputs(layout: Layout, values: Words) -> Iterator[Words]:
+    """One polynomial for each group of signals and column of blocks, from the (queries, inputs) values."""
+    grid, tiles = layout.grid, layout.tiles
+    # The index OUTSIDE is the last row or column: zeros.
+    images = np.zeros((layout.count, grid.channels, grid.height + 1, grid.width + 1), dtype=np.uint64)
+    images[:, :, :-1, :-1] = values.reshape(layout.count, grid.channels, grid.height, grid.width)
+    sources = [_sources(layout, *tile) for tile in tiles]
+    for group in layout.groups:
+        owners = [divmod(signal, len(tiles)) for signal in range(group.start, group.stop)]
+        for column in layout.columns:
+            polynomial = np.zeros(layout.degree, dtype=np.uint64)
+            for start, (query, tile) in zip(range(0, layout.degree, layout.signal_pitch), owners, strict=False):
+                rows, places = sources[tile]
+                signal = images[query, column, rows, places].ravel()
+                polynomial[start : start + signal.size] = signal
+            yield polynomial
+
+
+def _sources(layout: Layout, tile_down: slice, tile_right: slice) -> tuple[Indices, Indices]:
+    """For each coefficient of one channel of a tile, its row and column in the image, or OUTSIDE."""
+    down, right = layout.axes
+    rows = down.sources(tile_down.start, layout.tile_down)[: layout.tile_rows]
+    places = right.sources(tile_right.start, layout.tile_right)[: layout.row_pitch]
+    return rows[:, None], places
+
+
 class Encoding:
-    """The polynomials of a tiling."""
+    """The polynomials of the weights of a tiling, and the outputs in their products."""
 
     def __init__(self, tiling: Tiling) -> None:
         self.tiling = tiling
 
-    def encode_input(self, values: Words) -> list[Words]:
-        """One polynomial for each tile and column of blocks, from the operator's flattened inputs."""
-        tiling, grid = self.tiling, self.tiling.convolution.grid
-        # The index OUTSIDE is the last row or column: zeros.
-        image = np.zeros((grid.channels, grid.height + 1, grid.width + 1), dtype=np.uint64)
-        image[:, :-1, :-1] = values.reshape(grid.channels, grid.height, grid.width)
-        polynomials = []
-        for down, right in tiling.tiles:
-            rows = tiling.down.sources(down.start, tiling.tile_down)[: tiling.tile_rows]
-            places = tiling.right.sources(right.start, tiling.tile_right)[: tiling.row_pitch]
-            for column in tiling.columns:
-                signal = image[column, rows[:, None], places].ravel()
-                polynomial = np.zeros(tiling.degree, dtype=np.uint64)
-                polynomial[: signal.size] = signal
-                polynomials.append(polynomial)
-        return polynomials
-
-    def encode_weights(self, weights: Words, row: slice) -> list[Words]:
+    def encode_weights(self, weights: Words, row: slice) -> Iterator[Words]:
         """The polynomials of one row of blocks, one for each column, from the (rows, columns) weights."""
-        tiling = self.tiling
+        tiling, layout = self.tiling, self.tiling.layout
         kernels = self._kernels(weights, row)
-        shape = tiling.block_outputs, tiling.block_channels, tiling.tile_rows, tiling.row_pitch
-        polynomials = []
-        for column in tiling.columns:
+        shape = tiling.block_outputs, layout.block_channels, layout.tile_rows, layout.row_pitch
+        down, right = layout.axes
+        for column in layout.columns:
             block = kernels[:, column]
             signals = np.zeros(shape, dtype=np.uint64)
             taps = signals[
                 : block.shape[0],
-                tiling.block_channels - block.shape[1] :,
-                : tiling.down.extent : tiling.down.dilation,
-                : tiling.right.extent : tiling.right.dilation,
+                layout.block_channels - block.shape[1] :,
+                : down.extent : down.dilation,
+                : right.extent : right.dilation,
             ]
             taps[...] = block[:, ::-1, ::-1, ::-1]
-            polynomial = np.zeros(tiling.degree, dtype=np.uint64)
-            blocks = polynomial[: tiling.block_outputs * tiling.block].reshape(tiling.block_outputs, tiling.block)
-            blocks[:, : tiling.block_channels * tiling.area] = signals.reshape(tiling.block_outputs, -1)
-            polynomials.append(polynomial)
-        return polynomials
+            polynomial = np.zeros(layout.degree, dtype=np.uint64)
+            blocks = polynomial[: tiling.block_outputs * layout.block].reshape(tiling.block_outputs, layout.block)
+            blocks[:, : layout.block_channels * layout.area] = signals.reshape(tiling.block_outputs, -1)
+            yield polynomial
 
     def _kernels(self, weights: Words, row: slice) -> Words:
         """The kernels of some output channels over all input channels, zero outside their group."""
@@ -101,17 +114,30 @@ class Encoding:
 
     @cached_property
     def responses(self) -> tuple[Response, ...]:
-        """What each ciphertext of a response carries, in order: tile by tile, row of blocks by row of blocks."""
-        tiling = self.tiling
-        first = (tiling.block_channels - 1) * tiling.area + tiling.window_end
+        """What each ciphertext of a response carries, in order: group by group, row of blocks by row of blocks."""
+        layout, tiling = self.tiling.layout, self.tiling
+        ends = [self._ends(*tile) for tile in layout.tiles]
+        first = (layout.block_channels - 1) * layout.area + layout.window_end
+        per_channel, per_query = tiling.convolution.grid.positions, tiling.convolution.outputs
         result = []
-        for number, (down, right) in enumerate(tiling.tiles):
-            i, j = np.arange(down.stop - down.start), np.arange(right.stop - right.start)
-            ends = (i * tiling.down.stride * tiling.row_pitch)[:, None] + j * tiling.right.stride
-            windows = (down.start + i)[:, None] * tiling.right.outputs + right.start + j
+        for number, group in enumerate(layout.groups):
+            owners = [divmod(signal, len(ends)) for signal in range(group.start, group.stop)]
             for row_number, row in enumerate(tiling.rows):
-                channels = np.arange(row.stop - row.start)[:, None, None]
-                positions = first + channels * tiling.block + ends
-                outputs = (row.start + channels) * tiling.convolution.grid.positions + windows
-                result.append(Response(number, row_number, positions.ravel(), outputs.ravel()))
+                channels = np.arange(row.stop - row.start)[:, None]
+                positions, outputs = [], []
+                for place, (query, tile) in enumerate(owners):
+                    offsets, windows = ends[tile]
+                    start = place * layout.signal_pitch + first
+                    positions.append((start + channels * layout.block + offsets).ravel())
+                    outputs.append((query * per_query + (row.start + channels) * per_channel + windows).ravel())
+                result.append(Response(number, row_number, np.concatenate(positions), np.concatenate(outputs)))
         return tuple(result)
+
+    def _ends(self, tile_down: slice, tile_right: slice) -> tuple[Indices, Indices]:
+        """For each window of a tile, its place behind that of the first one, and its number in the image."""
+        layout = self.tiling.layout
+        down, right = layout.axes
+        i, j = np.arange(tile_down.stop - tile_down.start), np.arange(tile_right.stop - tile_right.start)
+        ends = (i * down.stride * layout.row_pitch)[:, None] + j * right.stride
+        windows = (tile_down.start + i)[:, None] * right.outputs + tile_right.start + j
+        return ends.ravel(), windows.ravel()

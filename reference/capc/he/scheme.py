@@ -1,60 +1,58 @@
-"""The linear layer under BFV: requests, products, responses.
+"""The linear layer under BFV: requests, products, responses, each for a batch of queries.
 
 Payloads (all words packed as :mod:`capc.he.packing` says):
 
-| payload    | for each                | content                                                          |
-| public key | key                     | c0 at key level, 64-byte seed of c1                              |
-| request    | tile, column of blocks  | c0 under q, 64-byte seed of c1                                   |
-| response   | tile, row of blocks     | the coefficients of c0 that carry outputs, all of c1; last level |
+| payload    | for each                            | content                                                          |
+| public key | key                                 | c0 at key level, 64-byte seed of c1                              |
+| request    | group of signals, column of blocks  | c0 under q, 64-byte seed of c1                                   |
+| response   | group of signals, row of blocks     | the coefficients of c0 that carry outputs, all of c1; last level |
 
 Spec: CAPC-HE-001 to CAPC-HE-007.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
-from tenseal import sealapi
 
-from capc.errors import ErrorCode, InputError, InvalidPayloadError, ParameterError
-from capc.he.axis import Indices
-from capc.he.blinding import Blinding, BlindingPart, make_blinding, offset
+from capc.errors import InputError, ParameterError
+from capc.he.blinding import Blinding, blind, noise_seed
 from capc.he.circuit_privacy import distance_per_response
 from capc.he.clear import multiply_words
 from capc.he.context import HeContext, context_for
-from capc.he.encoding import Encoding
+from capc.he.encoding import Encoding, encode_inputs
 from capc.he.keys import PublicKey, SecretKey, generate_keys, public_key_length, read_public_key
-from capc.he.packing import check_length, pack, packed_length, unpack
-from capc.he.serialisation import (
-    SEED_BYTES,
-    Words,
-    make_ciphertext,
-    make_plaintext,
-    make_seeded_ciphertext,
-    read_coefficients,
-    read_pair,
-    read_seeded,
-)
-from capc.he.tiling import tile
-from capc.he.weights import PreparedWeights, prepare_weights
+from capc.he.layout import Layout
+from capc.he.requests import check_request, ciphertext_bytes, request_length, seal_inputs
+from capc.he.responses import finish, open_response, products, respond, response_length, second_bytes, split_response
+from capc.he.serialisation import Words
+from capc.he.tiling import Costs, tile
+from capc.he.weights import PreparedWeights
 from capc.operators import Matrix, Operator, check_weights
 from capc.parameters import ParameterSet
-from capc.randomness import RandomSource
+from capc.randomness import RandomSource, Seed
 
 _Own = TypeVar("_Own", SecretKey, PublicKey, PreparedWeights, Blinding)
 
+WORK_PER_CIPHERTEXT, PRODUCTS_PER_COEFFICIENT_BYTE = 4, 6
+"""Work in bytes, for the choice of a tiling: what a line of 50 Mbit/s carries in its time. A ciphertext of a request or
+of a response takes 4 bytes for each of its N coefficients, a product a sixth of a byte (both named sets, measured)."""
+
 
 class BfvLinear:
-    """Exact encrypted evaluation of linear operators over Z_{2^l}; a ``LinearScheme``.
+    """Exact encrypted evaluation of linear operators over Z_{2^l} for batches of queries; a ``LinearScheme``.
 
     Keys, requests and the fresh encryptions of zero use randomness that SEAL, or for the seed of a public key the
     ``secrets`` module, draws from the operating system; only flooding noise comes from the ``source`` argument.
-    While a request is evaluated, each of its ciphertexts takes 16 N bytes for each prime of q.
     Blocks of weights that are all zero are skipped, so the time of :meth:`evaluate` tells how many there are.
+
+    Memory, apart from payloads, values and the weights (:class:`capc.he.weights.PreparedWeights`): while a request is
+    evaluated, 16 N bytes for each prime of q and each column of blocks, however many queries there are; and 16 bytes
+    for each output of all queries of a batch, kept for the 16 shapes used last.
 
     Args:
         widths: the parameter set: l and the HE figures.
@@ -62,7 +60,7 @@ class BfvLinear:
     Reveals:
         To the querying party: W x + addend mod 2^l and the operator, if its keys and requests are honest; the noise
         of a response is within :meth:`statistical_distance` of noise that does not depend on W. To the answering
-        party: the operator.
+        party: the operator, and how many queries a batch has.
 
     Raises:
         ParameterError: the figures fail a rule of :func:`capc.he.context.context_for`.
@@ -88,7 +86,7 @@ class BfvLinear:
         return read_public_key(self._context, payload)
 
     def prepare(self, operator: Operator, weights: Matrix) -> object:
-        """The weights as polynomials in NTT form; once per layer.
+        """The weights, checked and reduced; once per layer. The first batch of a size takes longer: it transforms them.
 
         Args:
             operator: the layer.
@@ -99,90 +97,103 @@ class BfvLinear:
             ParameterError: the noise of a product with these weights could exceed the flooding noise.
         """
         check_weights(operator, weights)
-        return prepare_weights(self._context, operator, self._encoding(operator), weights)
+        self._encoding(operator, 1)
+        return PreparedWeights(self._context, operator, weights)
 
-    def multiply(self, prepared: object, values: Sequence[int]) -> list[int]:
-        """W x in Z_{2^l} in the clear.
+    def multiply(self, prepared: object, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+        """W x in Z_{2^l} in the clear, for each row x.
 
         Args:
             prepared: of :meth:`prepare`.
-            values: ``operator.inputs`` elements of Z_{2^l}.
+            rows: ``operator.inputs`` elements of Z_{2^l} for each query.
 
         Raises:
             InputError: there are more or fewer values, or one is outside the ring.
         """
         weights = self._own(prepared, PreparedWeights)
-        product = multiply_words(weights.operator, weights.words, self._elements(values, weights.operator.inputs, "x"))
-        results: list[int] = (product & np.uint64((1 << self._context.plain_bits) - 1)).tolist()
+        product = multiply_words(weights.operator, weights.words, self._elements(rows, weights.operator.inputs, "x"))
+        results: list[list[int]] = (product & np.uint64((1 << self._context.plain_bits) - 1)).tolist()
         return results
 
-    def statistical_distance(self, prepared: object) -> Fraction:
-        """An upper bound of what one response of this layer reveals of its weights in its noise.
+    def statistical_distance(self, prepared: object, count: int) -> Fraction:
+        """An upper bound of what one response to ``count`` queries reveals of the weights in its noise.
 
         See :func:`capc.he.circuit_privacy.distance_per_response`. It depends on the weights: it is for the answering
         party only.
         """
-        return distance_per_response(self._own(prepared, PreparedWeights))
+        weights = self._own(prepared, PreparedWeights)
+        return distance_per_response(weights, self._encoding(weights.operator, count).tiling)
 
-    def request_length(self, operator: Operator) -> int:
-        """Bytes of an encrypted input."""
-        return self._encoding(operator).tiling.requests * self._request_bytes()
+    def request_layout(self, operator: Operator, count: int) -> Hashable:
+        """What the bytes of a request depend on: operators of equal layout accept the very same request.
 
-    def encrypt(self, secret_key: object, operator: Operator, vector: Sequence[int]) -> bytes:
-        """The encryption of an input, with seeded c1.
+        Those are operators of the same windows over the same inputs, and of output channels in the same class
+        (:data:`capc.he.tiling.CLASSES`) or for which the same layout is cheapest.
+        """
+        return self._layout(operator, count)
+
+    def request_length(self, operator: Operator, count: int) -> int:
+        """Bytes of ``count`` encrypted inputs."""
+        return request_length(self._context, self._layout(operator, count))
+
+    def encrypt(self, secret_key: object, operator: Operator, vectors: Sequence[Sequence[int]]) -> bytes:
+        """The encryption of the inputs of a batch, with seeded c1.
 
         Args:
             secret_key: of :meth:`generate_keys`.
             operator: the layer.
-            vector: ``operator.inputs`` elements of Z_{2^l}.
+            vectors: ``operator.inputs`` elements of Z_{2^l} for each of 1 or more queries.
 
         Raises:
-            InputError: the vector has another length, or an element outside the ring.
+            InputError: there is no vector, one has another length, or an element outside the ring.
         """
         key = self._own(secret_key, SecretKey)
-        context = self._context
-        values = self._elements(vector, operator.inputs, "vector")
-        parts = []
-        for polynomial in self._encoding(operator).encode_input(values):
-            sealed = key.encryptor.encrypt_symmetric(make_plaintext(context, polynomial))
-            first, seed = read_seeded(sealed, len(context.data_primes), context.degree)
-            parts += [pack(first, context.data_primes), seed]
-        return b"".join(parts)
+        layout = self._layout(operator, len(vectors))
+        return self._seal(key, encode_inputs(layout, self._elements(vectors, operator.inputs, "vector")))
 
-    def response_length(self, operator: Operator) -> int:
-        """Bytes of an encrypted result."""
-        released = packed_length(self._context.response_primes, operator.outputs)
-        return self._encoding(operator).tiling.responses * self._second_bytes() + released
+    def response_length(self, operator: Operator, count: int) -> int:
+        """Bytes of ``count`` encrypted results."""
+        return response_length(self._context, self._encoding(operator, count))
 
-    def prepare_blinding(self, public_key: object, operator: Operator, source: RandomSource) -> object:
+    def prepare_blinding(self, public_key: object, operator: Operator, count: int, source: RandomSource) -> object:
         """What hides the weights in one response, made ahead of the request: the offline part of :meth:`evaluate`.
 
         Args:
             public_key: the querying party's, of :meth:`read_public_key`.
             operator: the layer.
-            source: flooding noise is read from it.
+            count: queries of the batch.
+            source: flooding noise is expanded from 32 bytes of it.
 
         Returns:
             For one call of :meth:`evaluate_blinded`. It holds 16 N bytes for each prime of q and ciphertext.
         """
-        return make_blinding(self._own(public_key, PublicKey), operator, self._encoding(operator), source)
+        key, seed = self._own(public_key, PublicKey), noise_seed(source)
+        carried = self._encoding(operator, count).responses
+        parts = [blind(key, response.positions, seed, number) for number, response in enumerate(carried)]
+        return Blinding(self._context, operator, count, parts)
 
     def evaluate(
         self,
         public_key: object,
         prepared: object,
         request: bytes,
-        addend: Sequence[int],
+        addends: Sequence[Sequence[int]],
         source: RandomSource,
     ) -> bytes:
-        """The encryption of W x + addend mod 2^l, which shows nothing else to the key holder.
+        """The encryption of W x + addend mod 2^l for each query, which shows nothing else to the key holder.
+
+        1. Read the request: lengths and ranges first, then to NTT form.
+        2. For each group of signals and row of blocks: multiply and add up.
+        3. Add a fresh encryption of zero, flooding noise, and the addends.
+        4. Switch to the last level and pack the carrying coefficients of c0, and c1.
 
         Args:
             public_key: the querying party's, of :meth:`read_public_key`.
             prepared: of :meth:`prepare`.
-            request: the querying party's payload.
-            addend: ``outputs`` elements of Z_{2^l}. Privacy needs a fresh uniform mask in each.
-            source: flooding noise is read from it.
+            request: the querying party's payload, for as many queries as there are addends.
+            addends: ``operator.outputs`` elements of Z_{2^l} for each query. Privacy needs a fresh uniform mask in
+                each.
+            source: flooding noise is expanded from 32 bytes of it.
 
         Returns:
             :meth:`response_length` bytes.
@@ -190,155 +201,109 @@ class BfvLinear:
         Raises:
             InvalidPayloadError: the request has the wrong length, a coefficient that is not below its prime, or
                 one seed twice.
-            InputError: the addend has another length, or an element outside the ring.
+            InputError: an addend has another length, or an element outside the ring.
         """
         key, weights = self._own(public_key, PublicKey), self._own(prepared, PreparedWeights)
-        added = self._elements(addend, weights.operator.outputs, "addend")
-        inputs = self._read_request(weights.operator, request)
-        blinding = make_blinding(key, weights.operator, weights.encoding, source)
-        return self._respond(weights, inputs, added, blinding)
+        encoding, added = self._admit(weights, request, addends)
+        return self._respond(key, weights, encoding, request, added, noise_seed(source))
 
-    def evaluate_blinded(self, blinding: object, prepared: object, request: bytes, addend: Sequence[int]) -> bytes:
+    def evaluate_blinded(
+        self, blinding: object, prepared: object, request: bytes, addends: Sequence[Sequence[int]]
+    ) -> bytes:
         """The online part of :meth:`evaluate`. The blinding is spent when the request is admitted.
 
-        1. Read the request: lengths and ranges first, then to NTT form.
-        2. For each tile and row of blocks: multiply and add up.
-        3. Add the blinding and the addend.
-        4. Switch to the last level and pack the carrying coefficients of c0, and c1.
-
         Args:
-            blinding: of :meth:`prepare_blinding`, under the key of the request, for the same operator.
+            blinding: of :meth:`prepare_blinding`, under the key of the request, for the same operator and count.
             prepared: of :meth:`prepare`.
             request: the querying party's payload.
-            addend: ``outputs`` elements of Z_{2^l}. Privacy needs a fresh uniform mask in each.
+            addends: as for :meth:`evaluate`.
 
         Raises:
             InvalidPayloadError: as :meth:`evaluate`; the blinding stays unspent.
-            InputError: the addend has another length, or an element outside the ring, or the blinding is for another
-                operator.
+            InputError: an addend has another length, or an element outside the ring, or the blinding is for another
+                operator or count.
             StateReuseError: the blinding was used before.
         """
         weights, hidden_by = self._own(prepared, PreparedWeights), self._own(blinding, Blinding)
-        operator = weights.operator
-        if hidden_by.operator != operator:
-            raise InputError(f"a blinding for {hidden_by.operator}, used for {operator}: prepare one for each response")
-        added = self._elements(addend, operator.outputs, "addend")
-        return self._respond(weights, self._read_request(operator, request), added, hidden_by)
+        wanted, given = (weights.operator, len(addends)), (hidden_by.operator, hidden_by.count)
+        if given != wanted:
+            raise InputError(f"a blinding for {given}, used for {wanted}: prepare one for each response")
+        encoding, added = self._admit(weights, request, addends)
+        carried = encoding.responses
+        made = zip(hidden_by.take(), products(weights, encoding, request, carried), carried, strict=True)
+        return b"".join(
+            finish(self._context, part, product, response.positions, added[response.outputs])
+            for part, product, response in made
+        )
 
-    def _respond(
-        self, weights: PreparedWeights, inputs: Sequence[sealapi.Ciphertext], added: Words, blinding: Blinding
-    ) -> bytes:
-        columns = len(weights.encoding.tiling.columns)
-        parts = []
-        for response, part in zip(weights.encoding.responses, blinding.take(), strict=True):
-            of_tile = inputs[response.tile * columns : (response.tile + 1) * columns]
-            product = self._product(of_tile, weights.blocks[response.row])
-            known = offset(self._context, response.positions, added[response.outputs], part.noise)
-            parts.append(self._pack_response(self._sum(product, part, known), response.positions))
-        return b"".join(parts)
-
-    def decrypt(self, secret_key: object, operator: Operator, response: bytes) -> list[int]:
-        """The result in a response.
+    def decrypt(self, secret_key: object, operator: Operator, count: int, response: bytes) -> list[list[int]]:
+        """The results in a response.
 
         Args:
             secret_key: of :meth:`generate_keys`.
             operator: the layer.
+            count: queries of the batch.
             response: the answering party's payload.
 
         Returns:
-            ``operator.outputs`` elements of Z_{2^l}.
+            ``operator.outputs`` elements of Z_{2^l} for each query.
 
         Raises:
             InvalidPayloadError: the length is wrong, or a coefficient is not below its prime.
         """
-        key, context = self._own(secret_key, SecretKey), self._context
-        check_length(response, self.response_length(operator), "response")
-        results = np.zeros(operator.outputs, dtype=np.uint64)
-        start = 0
-        for carried in self._encoding(operator).responses:
-            positions = carried.positions
-            first_end = start + packed_length(context.response_primes, positions.size)
-            end = first_end + self._second_bytes()
-            words = np.zeros((2, len(context.response_primes), context.degree), dtype=np.uint64)
-            words[0][:, positions] = unpack(
-                response[start:first_end], context.response_primes, positions.size, "response"
-            )
-            words[1] = unpack(response[first_end:end], context.response_primes, context.degree, "response")
-            plain = sealapi.Plaintext()
-            key.decryptor.decrypt(make_ciphertext(context, context.response_id, words), plain)
-            results[carried.outputs] = read_coefficients(plain, positions.tolist())
-            start = end
-        elements: list[int] = results.tolist()
+        key, encoding = self._own(secret_key, SecretKey), self._encoding(operator, count)
+        payloads = split_response(self._context, encoding, response)
+        results = np.zeros(count * operator.outputs, dtype=np.uint64)
+        for carried, opened in zip(encoding.responses, self._open(key, encoding, payloads), strict=True):
+            results[carried.outputs] = opened
+        elements: list[list[int]] = results.reshape(count, -1).tolist()
         return elements
 
-    def _read_request(self, operator: Operator, request: bytes) -> list[sealapi.Ciphertext]:
-        """The ciphertexts in NTT form; nothing reaches SEAL before all of the request is found in order."""
-        context, size = self._context, self._request_bytes()
-        check_length(request, self.request_length(operator), "request")
-        firsts, seeds = [], []
-        for start in range(0, len(request), size):
-            firsts.append(
-                unpack(request[start : start + size - SEED_BYTES], context.data_primes, context.degree, "request")
-            )
-            seeds.append(request[start + size - SEED_BYTES : start + size])
-        # Equal seeds could make two products cancel to a c1 of zero, at which SEAL throws.
-        if len(set(seeds)) != len(seeds):
-            raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "request: one seed occurs twice")
-        inputs = []
-        for first, seed in zip(firsts, seeds, strict=True):
-            ciphertext = make_seeded_ciphertext(context, first, seed)
-            context.evaluator.transform_to_ntt_inplace(ciphertext)
-            inputs.append(ciphertext)
-        return inputs
+    def _seal(self, key: SecretKey, polynomials: Iterable[Words]) -> bytes:
+        return seal_inputs(key, polynomials)
 
-    def _product(
-        self, inputs: Sequence[sealapi.Ciphertext], blocks: Sequence[sealapi.Plaintext | None]
-    ) -> sealapi.Ciphertext | None:
-        """The sum of the products of one row of blocks, in coefficient form; None if all its weights are zero."""
-        evaluator, total = self._context.evaluator, None
-        for ciphertext, block in zip(inputs, blocks, strict=True):
-            if block is None:
-                continue
-            product = sealapi.Ciphertext()
-            evaluator.multiply_plain(ciphertext, block, product)
-            if total is None:
-                total = product
-            else:
-                evaluator.add_inplace(total, product)
-        if total is not None:
-            evaluator.transform_from_ntt_inplace(total)
-        return total
+    def _respond(
+        self,
+        key: PublicKey,
+        weights: PreparedWeights,
+        encoding: Encoding,
+        request: bytes,
+        added: Words,
+        seed: Seed,
+    ) -> bytes:
+        numbers = range(len(encoding.responses))
+        return b"".join(respond(key, weights, encoding, request, added, seed, numbers))
 
-    def _sum(
-        self, product: sealapi.Ciphertext | None, part: BlindingPart, known: sealapi.Ciphertext
-    ) -> sealapi.Ciphertext:
-        result = part.zero
-        if product is not None:
-            self._context.evaluator.add_inplace(result, product)
-        self._context.evaluator.add_inplace(result, known)
-        return result
+    def _open(self, key: SecretKey, encoding: Encoding, payloads: Sequence[bytes]) -> Iterable[Sequence[int]]:
+        for response, payload in zip(encoding.responses, payloads, strict=True):
+            yield open_response(key, response.positions, payload)
 
-    def _pack_response(self, result: sealapi.Ciphertext, positions: Indices) -> bytes:
-        context = self._context
-        context.evaluator.mod_switch_to_inplace(result, list(context.response_id))
-        first, second = read_pair(result, len(context.response_primes), context.degree)
-        return pack(first[:, positions], context.response_primes) + pack(second, context.response_primes)
+    def _admit(
+        self, weights: PreparedWeights, request: bytes, addends: Sequence[Sequence[int]]
+    ) -> tuple[Encoding, Words]:
+        """The encoding of the batch and the flattened addends, once request and addends are found in order."""
+        added = self._elements(addends, weights.operator.outputs, "addend").ravel()
+        encoding = self._encoding(weights.operator, len(addends))
+        check_request(self._context, encoding.tiling.layout, request)
+        return encoding, added
 
-    def _encoding(self, operator: Operator) -> Encoding:
-        return _encoding(self._context, operator, self._request_bytes(), self._second_bytes())
+    def _encoding(self, operator: Operator, count: int) -> Encoding:
+        return _encoding(self._context, operator, count)
 
-    def _request_bytes(self) -> int:
-        return packed_length(self._context.data_primes, self._context.degree) + SEED_BYTES
+    def _layout(self, operator: Operator, count: int) -> Layout:
+        return self._encoding(operator, count).tiling.layout
 
-    def _second_bytes(self) -> int:
-        return packed_length(self._context.response_primes, self._context.degree)
-
-    def _elements(self, elements: Sequence[int], count: int, what: str) -> Words:
-        if len(elements) != count:
-            raise InputError(f"{what} of {len(elements)} elements: this layer takes {count}")
-        if min(elements) < 0 or max(elements) >> self._context.plain_bits:
+    def _elements(self, rows: Sequence[Sequence[int]], length: int, what: str) -> Words:
+        for row in rows:
+            if len(row) != length:
+                raise InputError(f"{what} of {len(row)} elements: this layer takes {length}")
+        try:
+            words = np.array(rows, dtype=np.uint64).reshape(-1, length)
+        except OverflowError:
+            words = None
+        if words is None or (words >> np.uint64(self._context.plain_bits)).any():
             raise InputError(f"{what}: an element is outside Z_2^{self._context.plain_bits}: reduce it first")
-        return np.array(elements, dtype=np.uint64)
+        return words
 
     def _own(self, value: object, kind: type[_Own]) -> _Own:
         if not isinstance(value, kind):
@@ -348,6 +313,12 @@ class BfvLinear:
         return value
 
 
-@lru_cache(maxsize=256)
-def _encoding(context: HeContext, operator: Operator, request_bytes: int, response_bytes: int) -> Encoding:
-    return Encoding(tile(operator, context.degree, request_bytes, response_bytes))
+@lru_cache(maxsize=16)
+def _encoding(context: HeContext, operator: Operator, count: int) -> Encoding:
+    work = WORK_PER_CIPHERTEXT * context.degree
+    costs = Costs(
+        request=ciphertext_bytes(context) + work,
+        response=second_bytes(context) + work,
+        product=context.degree // PRODUCTS_PER_COEFFICIENT_BYTE,
+    )
+    return Encoding(tile(operator, count, context.degree, costs))

@@ -1,6 +1,9 @@
-"""The weights of a layer in the form in which products are fast, and their noise bound."""
+"""The weights of a layer, in the form in which products are fast once they are needed, and their noise."""
 
 from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
 
 import numpy as np
 from tenseal import sealapi
@@ -9,58 +12,55 @@ from capc.errors import ParameterError
 from capc.he.context import HeContext
 from capc.he.encoding import Encoding
 from capc.he.serialisation import Words, make_plaintext
+from capc.he.tiling import Tiling
 from capc.operators import Matrix, Operator
 
 FRESH_NOISE = 22
 """Largest noise of a coefficient of an honest request: SEAL's centred binomial of 21 bit pairs, and rounding."""
+KEPT_TILINGS = 2
+"""Tilings whose polynomials are kept: for full batches, and for the last one of fewer queries."""
+
+Blocks = Sequence[sealapi.Plaintext | None]
+"""The polynomials of one row of blocks in NTT form, one per column, None where all weights are zero."""
 
 
 class PreparedWeights:
-    """A layer's weights. Secret. A polynomial in NTT form takes 8 N bytes for each prime of q.
+    """A layer's weights. Secret.
 
-    Attributes:
+    Polynomials are transformed when a batch first needs their row, and kept for :data:`KEPT_TILINGS` tilings: at most
+    8 N bytes for each of these, each row and column of its blocks, and each prime of q.
+
+    Args:
         context: the parameters.
         operator: the layer.
-        encoding: its polynomials.
-        words: (rows, columns) of the operator, reduced modulo 2^l.
-        blocks: for each row of blocks, one polynomial in NTT form per column, None where all weights are zero.
-    """
-
-    def __init__(
-        self,
-        context: HeContext,
-        operator: Operator,
-        encoding: Encoding,
-        words: Words,
-        blocks: list[list[sealapi.Plaintext | None]],
-    ) -> None:
-        self.context = context
-        self.operator = operator
-        self.encoding = encoding
-        self.words = words
-        self.blocks = blocks
-
-    def magnitudes(self, row: int) -> list[list[int]]:
-        """Of each output channel in a row of blocks, the magnitudes of the weights as SEAL lifts them. Secret."""
-        return _magnitudes(self.context, self.words[self.encoding.tiling.rows[row]])
-
-    def __repr__(self) -> str:
-        return f"PreparedWeights({self.operator}, <secret>)"
-
-
-def prepare_weights(context: HeContext, operator: Operator, encoding: Encoding, weights: Matrix) -> PreparedWeights:
-    """Every block of the weights, reduced modulo 2^l, as a polynomial in NTT form at the level of requests.
+        weights: (rows, columns) of the operator, read modulo 2^l.
 
     Raises:
         ParameterError: the noise of a product could exceed a quarter of the flooding noise.
     """
-    mask = (1 << context.plain_bits) - 1
-    words = np.array([[weight & mask for weight in row] for row in weights], dtype=np.uint64)
-    blocks: list[list[sealapi.Plaintext | None]] = []
-    for row in encoding.tiling.rows:
-        _check_noise(context, words[row])
-        blocks.append([_transformed(context, polynomial) for polynomial in encoding.encode_weights(words, row)])
-    return PreparedWeights(context, operator, encoding, words, blocks)
+
+    def __init__(self, context: HeContext, operator: Operator, weights: Matrix) -> None:
+        mask = (1 << context.plain_bits) - 1
+        self.context = context
+        self.operator = operator
+        self.words = np.array([[weight & mask for weight in row] for row in weights], dtype=np.uint64)
+        self.sums, self.squares = _magnitudes(context, self.words)
+        self._kept: OrderedDict[Tiling, dict[int, Blocks]] = OrderedDict()
+        _check_noise(context, sum(self.sums))
+
+    def blocks(self, encoding: Encoding, row: int) -> Blocks:
+        """One row of blocks, at the level of requests."""
+        kept = self._kept.setdefault(encoding.tiling, {})
+        self._kept.move_to_end(encoding.tiling)
+        if len(self._kept) > KEPT_TILINGS:
+            self._kept.popitem(last=False)
+        if row not in kept:
+            polynomials = encoding.encode_weights(self.words, encoding.tiling.rows[row])
+            kept[row] = [_transformed(self.context, polynomial) for polynomial in polynomials]
+        return kept[row]
+
+    def __repr__(self) -> str:
+        return f"PreparedWeights({self.operator}, <secret>)"
 
 
 def _transformed(context: HeContext, polynomial: Words) -> sealapi.Plaintext | None:
@@ -72,9 +72,14 @@ def _transformed(context: HeContext, polynomial: Words) -> sealapi.Plaintext | N
     return transformed
 
 
-def _check_noise(context: HeContext, words: Words) -> None:
+def _magnitudes(context: HeContext, words: Words) -> tuple[list[int], list[int]]:
+    """For each output channel, the sum of its weights' magnitudes as SEAL lifts them, and that of their squares."""
+    magnitudes = np.minimum(words, np.uint64(1 << context.plain_bits) - words).tolist()
+    return [sum(row) for row in magnitudes], [sum(weight * weight for weight in row) for row in magnitudes]
+
+
+def _check_noise(context: HeContext, total: int) -> None:
     """Noise and flooding together stay below q / 2^(l+1) with room: see FLOOD_ROOM_BITS."""
-    total = sum(map(sum, _magnitudes(context, words)))
     # An encryption of zero adds at most (1 + N) / 2 of rounding, and little of its own noise over the special prime.
     noise = FRESH_NOISE * total + 2 * context.degree
     if 4 * noise > 1 << context.flood_bits:
@@ -83,8 +88,3 @@ def _check_noise(context: HeContext, words: Words) -> None:
             f"he_flood_bits = {context.flood_bits}: too little to drown the noise of products of this layer: "
             "raise it, or use smaller weights"
         )
-
-
-def _magnitudes(context: HeContext, words: Words) -> list[list[int]]:
-    magnitudes: list[list[int]] = np.minimum(words, np.uint64(1 << context.plain_bits) - words).tolist()
-    return magnitudes

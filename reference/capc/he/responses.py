@@ -1,0 +1,159 @@
+"""Responses: the products of a batch, blinded by the answering party and decrypted by the querying party.
+
+For each group of signals and each row of blocks, at the last level: the coefficients of c0 that carry outputs, and all
+of c1. Spec: CAPC-HE-002 to CAPC-HE-005.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from tenseal import sealapi
+
+from capc.he.axis import Indices
+from capc.he.blinding import blind
+from capc.he.context import HeContext
+from capc.he.encoding import Encoding, Response
+from capc.he.keys import PublicKey, SecretKey
+from capc.he.packing import check_length, pack, packed_length, unpack
+from capc.he.requests import open_group
+from capc.he.serialisation import Words, make_ciphertext, make_plaintext, read_coefficients, read_pair
+from capc.he.weights import Blocks, PreparedWeights
+from capc.randomness import Seed
+
+
+def second_bytes(context: HeContext) -> int:
+    """Bytes of c1 in one ciphertext of a response."""
+    return packed_length(context.response_primes, context.degree)
+
+
+def response_length(context: HeContext, encoding: Encoding) -> int:
+    """Bytes of a response."""
+    tiling = encoding.tiling
+    released = packed_length(context.response_primes, tiling.layout.count * tiling.convolution.outputs)
+    return tiling.responses * second_bytes(context) + released
+
+
+def products(
+    weights: PreparedWeights, encoding: Encoding, request: bytes, carried: Sequence[Response]
+) -> Iterator[sealapi.Ciphertext | None]:
+    """For some ciphertexts of a response, in order: the product of weights and a checked request.
+
+    Coefficient form, level of requests; None where all weights are zero. One group of the request is held at a time.
+    """
+    opened, inputs = None, []
+    for response in carried:
+        if response.group != opened:
+            inputs = open_group(weights.context, encoding.tiling.layout, request, response.group)
+            opened = response.group
+        yield inner_product(weights.context, inputs, weights.blocks(encoding, response.row))
+
+
+def inner_product(
+    context: HeContext, inputs: Sequence[sealapi.Ciphertext], blocks: Blocks
+) -> sealapi.Ciphertext | None:
+    """The sum of the products of one row of blocks, in coefficient form; None if all its weights are zero."""
+    evaluator, total = context.evaluator, None
+    for ciphertext, block in zip(inputs, blocks, strict=True):
+        if block is None:
+            continue
+        product = sealapi.Ciphertext()
+        evaluator.multiply_plain(ciphertext, block, product)
+        if total is None:
+            total = product
+        else:
+            evaluator.add_inplace(total, product)
+    if total is not None:
+        evaluator.transform_from_ntt_inplace(total)
+    return total
+
+
+def respond(
+    key: PublicKey,
+    weights: PreparedWeights,
+    encoding: Encoding,
+    request: bytes,
+    addends: Words,
+    seed: Seed,
+    numbers: range,
+) -> list[bytes]:
+    """Some ciphertexts of a response, blinded afresh.
+
+    Args:
+        key: the querying party's.
+        weights: of the layer.
+        encoding: of the layer and batch.
+        request: checked.
+        addends: for each output of all queries, flattened, an element of Z_{2^l} that holds a uniform mask.
+        seed: of the response's flooding noise.
+        numbers: of the ciphertexts in the response.
+    """
+    carried = encoding.responses[numbers.start : numbers.stop]
+    parts = []
+    for number, product, response in zip(numbers, products(weights, encoding, request, carried), carried, strict=True):
+        blinding = blind(key, response.positions, seed, number)
+        parts.append(finish(weights.context, blinding, product, response.positions, addends[response.outputs]))
+    return parts
+
+
+def finish(
+    context: HeContext,
+    blinding: sealapi.Ciphertext,
+    product: sealapi.Ciphertext | None,
+    positions: Indices,
+    addend: Words,
+) -> bytes:
+    """The wire form of blinding + product + addend; the blinding is used up.
+
+    Args:
+        context: the parameters.
+        blinding: an encryption of zero with flooding noise on c0.
+        product: of weights and request.
+        positions: the coefficients that are released.
+        addend: an element of Z_{2^l} for each of them, which holds a uniform mask.
+    """
+    if product is not None:
+        context.evaluator.add_inplace(blinding, product)
+    polynomial = np.zeros(context.degree, dtype=np.uint64)
+    polynomial[positions] = addend
+    context.evaluator.add_plain_inplace(blinding, make_plaintext(context, polynomial))
+    return pack_response(context, blinding, positions)
+
+
+def pack_response(context: HeContext, result: sealapi.Ciphertext, positions: Indices) -> bytes:
+    """Some coefficients of c0 and all of c1, at the last level."""
+    context.evaluator.mod_switch_to_inplace(result, list(context.response_id))
+    first, second = read_pair(result, len(context.response_primes), context.degree)
+    return pack(first[:, positions], context.response_primes) + pack(second, context.response_primes)
+
+
+def split_response(context: HeContext, encoding: Encoding, response: bytes) -> list[bytes]:
+    """The ciphertexts of a response.
+
+    Raises:
+        InvalidPayloadError: the length is wrong.
+    """
+    check_length(response, response_length(context, encoding), "response")
+    parts, start = [], 0
+    for carried in encoding.responses:
+        end = start + packed_length(context.response_primes, carried.positions.size) + second_bytes(context)
+        parts.append(response[start:end])
+        start = end
+    return parts
+
+
+def open_response(key: SecretKey, positions: Indices, payload: bytes) -> list[int]:
+    """The results that one ciphertext of a response carries.
+
+    Raises:
+        InvalidPayloadError: a coefficient is not below its prime.
+    """
+    context = key.context
+    head = packed_length(context.response_primes, positions.size)
+    words = np.zeros((2, len(context.response_primes), context.degree), dtype=np.uint64)
+    words[0][:, positions] = unpack(payload[:head], context.response_primes, positions.size, "response")
+    words[1] = unpack(payload[head:], context.response_primes, context.degree, "response")
+    plain = sealapi.Plaintext()
+    key.decryptor.decrypt(make_ciphertext(context, context.response_id, words), plain)
+    return read_coefficients(plain, positions.tolist())

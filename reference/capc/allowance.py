@@ -1,82 +1,140 @@
-"""How many queries an answering party answers before the noise of its HE responses may tell too much of its weights.
+"""How much the noise of an answering party's HE responses may tell of its weights, over all queries and sessions.
 
-Flooding hides the noise of a product up to a statistical distance, which the HE layer bounds for each prepared layer.
-Distances add up over layers and queries; a party fixes how far the sum may go, and for how many queries.
+Flooding hides the noise of a product up to a statistical distance, which the HE layer bounds for each response that is
+sent. Distances add up over layers, queries and sessions; a party fixes how far the sum may go, and for how many
+queries, charges every response before it leaves, and hands what is left to its next session.
 
 Spec: CAPC-HE-011.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from capc.errors import BudgetExhaustedError, ParameterError
+from capc.errors import BudgetExhaustedError, InputError, ParameterError
 
 DEFAULT_DISTANCE = Fraction(1, 1 << 40)
 """Statistical distance that all queries together may reach."""
 DEFAULT_QUERIES = 1 << 16
 """Queries that a party declares unless it says otherwise."""
 
+_FIELDS = frozenset({"distance", "queries", "charged", "reached"})
+
 
 @dataclass(frozen=True)
 class PrivacyAllowance:
-    """How many queries an answering party answers before the noise of its responses may tell too much.
-
-    Args of :meth:`for_model` fix it when a model is loaded; :meth:`charge` returns the allowance after one query.
+    """What an answering party allows, and what of it is spent. Values do not change: a charge gives a new one.
 
     Attributes:
-        queries: how many are allowed in all.
+        distance: the statistical distance that all responses together may reach, above 0 and below 1.
+        queries: how many are allowed in all, 1 or more.
         charged: how many were charged.
-        per_query: upper bound of one query's statistical distance. Depends on the weights: not shown.
+        reached: upper bound of the distance of all responses charged so far. Depends on the weights: not shown.
+
+    Raises:
+        ParameterError: the goal is no goal, or more is spent than it allows.
     """
 
-    queries: int
-    charged: int
-    per_query: Fraction = field(repr=False)
+    distance: Fraction = DEFAULT_DISTANCE
+    queries: int = DEFAULT_QUERIES
+    charged: int = 0
+    reached: Fraction = field(default=Fraction(0), repr=False)
 
-    @classmethod
-    def for_model(
-        cls, per_query: Fraction, *, distance: Fraction = DEFAULT_DISTANCE, queries: int = DEFAULT_QUERIES
-    ) -> PrivacyAllowance:
-        """The allowance of a model, if its bound meets the goal.
+    def __post_init__(self) -> None:
+        if not 0 < self.distance < 1 or self.queries < 1:
+            raise ParameterError(
+                f"a statistical distance of {self.distance} over {self.queries} queries: choose one in (0, 1)"
+            )
+        if not 0 <= self.charged <= self.queries or not 0 <= self.reached <= self.distance:
+            raise ParameterError(f"{self.charged} of {self.queries} queries charged: more is spent than was allowed")
+
+    def check_model(self, per_query: Fraction) -> None:
+        """Refuses a model whose responses to the queries that are left could exceed the goal.
 
         Args:
-            per_query: the sum of `LinearScheme.statistical_distance` over all layers.
-            distance: the statistical distance that all queries together may reach, above 0 and below 1.
-            queries: the declared number of queries, 1 or more.
+            per_query: the sum of `LinearScheme.statistical_distance` over all layers, for one query of a batch.
 
         Raises:
-            ParameterError: the goal is no goal, or the bound misses it. The latter's figures depend on the weights: it
-                is for the answering party's operator, and is never sent.
+            ParameterError: as said. Its figures depend on the weights: it is for the answering party's operator, and
+                is never sent.
         """
-        if not 0 < distance < 1 or queries < 1:
-            raise ParameterError(f"a statistical distance of {distance} over {queries} queries: choose one in (0, 1)")
-        if per_query * queries > distance:
+        left = self.queries - self.charged
+        total = self.reached + left * per_query
+        if total > self.distance:
             raise ParameterError(
-                f"{queries} queries reach a statistical distance of 2^{_ceil_log2(per_query * queries)}, "
-                f"needed is 2^{_floor_log2(distance)}: use a parameter set with larger he_flood_bits "
-                "(default has 88), smaller weights, or declare fewer queries"
+                f"{left} queries reach a statistical distance of 2^{_ceil_log2(total)}, needed is "
+                f"2^{_floor_log2(self.distance)}: use a parameter set with larger he_flood_bits (default has 88), "
+                "smaller weights, or declare fewer queries"
             )
-        return cls(queries, 0, per_query)
 
-    @property
-    def reached(self) -> Fraction:
-        """Upper bound of the statistical distance of all charged queries together."""
-        return self.charged * self.per_query
+    def charge(self, count: int, distance: Fraction) -> PrivacyAllowance:
+        """The allowance after the responses of one batch; to be kept before they are sent.
 
-    def charge(self) -> PrivacyAllowance:
-        """The allowance after one more query.
+        Args:
+            count: queries of the batch, 1 or more.
+            distance: upper bound of the statistical distance of all that is sent for them.
 
         Raises:
-            BudgetExhaustedError: all declared queries were charged.
+            BudgetExhaustedError: the queries or the distance that are left do not suffice. Nothing was charged.
+            InputError: there is no query, or the distance is negative.
         """
-        if self.charged >= self.queries:
+        if count < 1 or distance < 0:
+            raise InputError(f"a charge of {count} queries: charge 1 or more, at a distance of 0 or more")
+        if self.charged + count > self.queries or self.reached + distance > self.distance:
             raise BudgetExhaustedError(
-                f"all {self.queries} queries that the model's circuit privacy was declared for are answered: "
-                "load the model anew with a goal for more"
+                f"{self.charged} of the {self.queries} queries that the model's circuit privacy was declared for are "
+                f"answered, and {count} more do not fit: load the model anew with a goal for more"
             )
-        return replace(self, charged=self.charged + 1)
+        return replace(self, charged=self.charged + count, reached=self.reached + distance)
+
+    def document(self) -> dict[str, object]:
+        """The allowance as it is kept for the next session. It depends on the weights and stays with the party."""
+        return {
+            "distance": str(self.distance),
+            "queries": self.queries,
+            "charged": self.charged,
+            "reached": str(self.reached),
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, object]) -> PrivacyAllowance:
+        """The allowance that :meth:`document` described.
+
+        Raises:
+            InputError: the document is not one, or states more spent than allowed.
+        """
+        remedy = "restore the file as it was written, or declare a new goal for a new model"
+        if not isinstance(document, Mapping) or set(document) != _FIELDS:
+            raise InputError(f"a privacy allowance has the fields {', '.join(sorted(_FIELDS))}: {remedy}")
+        try:
+            return cls(
+                distance=_fraction(document["distance"]),
+                queries=_count(document["queries"]),
+                charged=_count(document["charged"]),
+                reached=_fraction(document["reached"]),
+            )
+        except (ValueError, ParameterError):
+            raise InputError(f"a privacy allowance whose fields are out of order: {remedy}") from None
+
+
+def _fraction(value: object) -> Fraction:
+    """The fraction of a string "numerator/denominator", as ``str`` writes it and in no other form."""
+    numerator, _, denominator = str(value).partition("/")
+    digits = numerator + (denominator or "1")
+    if not (digits.isascii() and digits.isdigit()) or int(denominator or "1") == 0:
+        raise ValueError("not a fraction")
+    fraction = Fraction(int(numerator), int(denominator or "1"))
+    if str(fraction) != value:
+        raise ValueError("not a fraction in lowest terms")
+    return fraction
+
+
+def _count(value: object) -> int:
+    if type(value) is not int:
+        raise ValueError("not an integer")
+    return value
 
 
 def _ceil_log2(value: Fraction) -> int:

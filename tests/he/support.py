@@ -11,6 +11,8 @@ from capc.operators import Dense, Matrix, Operator, apply
 from capc.parameters import ParameterSet
 from capc.randomness import Seed, XofSource
 
+Rows = list[list[int]]
+
 
 @dataclass
 class Setting:
@@ -26,6 +28,10 @@ class Setting:
         """Uniform elements of Z_{2^l}, the same for the same label."""
         source = self.source(label)
         return [source.bits(self.widths.logit_bits) for _ in range(count)]
+
+    def rows(self, count: int, length: int, label: str) -> Rows:
+        """Uniform elements of Z_{2^l} for each of several queries."""
+        return [self.elements(length, f"{label}/{query}") for query in range(count)]
 
     def weights(self, operator: Operator, label: str, bits: int) -> Matrix:
         """Uniform signed weights of ``bits`` bits, the same for the same label."""
@@ -49,14 +55,21 @@ class Setting:
         label: str = "flooding",
         operator: Operator | None = None,
     ) -> list[int]:
-        """Encrypt, evaluate, decrypt; lengths are checked on the way. Without an operator: a fully connected layer."""
-        scheme, operator = self.scheme, operator or dense(weights)
-        request = scheme.encrypt(self.secret_key, operator, vector)
-        assert len(request) == scheme.request_length(operator)
+        """One query of :meth:`run_batch`. Without an operator: a fully connected layer."""
+        (result,) = self.run_batch(operator or dense(weights), weights, [vector], [addend], label)
+        return result
+
+    def run_batch(
+        self, operator: Operator, weights: Matrix, vectors: Rows, addends: Rows, label: str = "flooding"
+    ) -> Rows:
+        """Encrypt, evaluate, decrypt; lengths are checked on the way."""
+        scheme, count = self.scheme, len(vectors)
+        request = scheme.encrypt(self.secret_key, operator, vectors)
+        assert len(request) == scheme.request_length(operator, count)
         prepared = scheme.prepare(operator, weights)
-        response = scheme.evaluate(self.public_key, prepared, request, addend, self.source(label))
-        assert len(response) == scheme.response_length(operator)
-        return scheme.decrypt(self.secret_key, operator, response)
+        response = scheme.evaluate(self.public_key, prepared, request, addends, self.source(label))
+        assert len(response) == scheme.response_length(operator, count)
+        return scheme.decrypt(self.secret_key, operator, count, response)
 
     def expected(
         self, weights: Matrix, vector: list[int], addend: list[int], operator: Operator | None = None

@@ -6,7 +6,8 @@ noise partly by rounding, and nothing of the guarantee rests on that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +15,14 @@ import pytest
 from numpy.typing import NDArray
 from tenseal import sealapi
 
-from capc.he import BfvLinear, blinding, keys, serialisation
+from capc.he import blinding, keys, responses, serialisation
+from capc.he.axis import Indices
+from capc.he.context import HeContext
 from capc.he.keys import PublicKey
 from capc.operators import Convolution, Dense, Grid, Matrix
 from capc.randomness import RandomSource
 from he.key_holder import Integers, KeyHolder, OpenSecretKey
-from he.support import Setting, altered, dense, one_level
+from he.support import Setting, altered, one_level
 
 Switch = Callable[[], None]
 """Turns one mitigation off until the test ends."""
@@ -27,11 +30,13 @@ Switch = Callable[[], None]
 
 @pytest.fixture
 def without_fresh_zero(monkeypatch: pytest.MonkeyPatch) -> Switch:
-    """The blinding keeps its mask and flooding, and loses its encryption of zero."""
+    """The blinding keeps its mask and flooding; its encryption of zero becomes (0, 1), which everybody knows."""
 
     def weak(public_key: PublicKey) -> sealapi.Ciphertext:
         context = public_key.context
         words = np.zeros((2, len(context.data_primes), context.degree), dtype=np.uint64)
+        # SEAL refuses a c1 of zero.
+        words[1, :, 0] = 1
         return serialisation.make_ciphertext(context, context.data_id, words)
 
     return lambda: monkeypatch.setattr(blinding, "fresh_zero", weak)
@@ -47,20 +52,23 @@ def without_flooding(monkeypatch: pytest.MonkeyPatch) -> Switch:
     return lambda: monkeypatch.setattr(blinding, "flooding_noise", weak)
 
 
-class SendsEveryCoefficient(BfvLinear):
-    """Sends all of c0, as a ciphertext in SEAL's own form would."""
+@contextmanager
+def sends_every_coefficient() -> Iterator[None]:
+    """All of c0 is sent, as a ciphertext in SEAL's own form would."""
+    real = responses.pack_response
 
-    def _pack_response(self, result: sealapi.Ciphertext, positions: Sequence[int]) -> bytes:
-        return super()._pack_response(result, range(self._context.degree))
+    def weak(context: HeContext, result: sealapi.Ciphertext, positions: Indices) -> bytes:
+        return real(context, result, np.arange(context.degree))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(responses, "pack_response", weak)
+        yield
 
 
-def _evaluate(
-    setting: Setting, weights: Matrix, request: bytes, label: str, build: BfvLinear | None = None
-) -> tuple[list[int], bytes]:
-    build = build or setting.scheme
+def _evaluate(setting: Setting, weights: Matrix, request: bytes, label: str) -> tuple[list[int], bytes]:
     addend = setting.elements(len(weights), label + "/mask")
-    return addend, build.evaluate(
-        setting.public_key, build.prepare(dense(weights), weights), request, addend, setting.source(label)
+    return addend, setting.scheme.evaluate(
+        setting.public_key, setting.prepare_dense(weights), request, [addend], setting.source(label)
     )
 
 
@@ -68,12 +76,13 @@ def _recovered_by_division(setting: Setting, shape: Dense, weights: Matrix) -> f
     """The share of weights that division of c1 by c1 returns."""
     holder = KeyHolder(setting)
     (prime,) = holder.context.data_primes
-    request = setting.scheme.encrypt(setting.secret_key, shape, setting.elements(shape.inputs, "x"))
+    request = setting.scheme.encrypt(setting.secret_key, shape, [setting.elements(shape.inputs, "x")])
     _, response = _evaluate(setting, weights, request, "division")
-    positions = setting.scheme._encoding(shape).responses[0].positions.tolist()
+    positions = setting.scheme._encoding(shape, 1).responses[0].positions.tolist()
     before = holder.to_ntt(holder.request_pair(request))[1, 0]
     after = holder.to_ntt(holder.response_pair(response, positions))[1, 0]
-    quotient = [int(b) * pow(int(a), -1, prime) for a, b in zip(before, after, strict=True)]
+    # The polynomial 1 is 1 everywhere in NTT form.
+    quotient = [(int(b) - 1) * pow(int(a), -1, prime) for a, b in zip(before, after, strict=True)]
     polynomial = holder.centred_from_ntt(np.array(quotient, dtype=object))
     hits = 0
     for output, row in enumerate(weights):
@@ -96,17 +105,18 @@ def test_division_of_c1_returns_all_weights_only_without_the_fresh_encryption_of
 def _matching_candidates(setting: Setting, shape: Dense, candidates: list[Matrix], truth: int) -> list[int]:
     """The candidates whose product with the request has the c1 of the response."""
     holder = KeyHolder(setting)
-    request = setting.scheme.encrypt(setting.secret_key, shape, setting.elements(shape.inputs, "x"))
+    request = setting.scheme.encrypt(setting.secret_key, shape, [setting.elements(shape.inputs, "x")])
     _, response = _evaluate(setting, candidates[truth], request, "candidates")
     context = holder.context
-    positions = setting.scheme._encoding(shape).responses[0].positions.tolist()
+    positions = setting.scheme._encoding(shape, 1).responses[0].positions.tolist()
     seen = serialisation.read_pair(holder.response_pair(response, positions), *holder.size)[1]
     matching = []
     for index, weights in enumerate(candidates):
-        inputs = setting.scheme._read_request(shape, request)
-        product = setting.scheme._product(inputs, setting.prepare_dense(weights).blocks[0])
+        encoding = setting.scheme._encoding(shape, 1)
+        (product,) = responses.products(setting.prepare_dense(weights), encoding, request, encoding.responses)
         context.evaluator.mod_switch_to_inplace(product, list(context.response_id))
-        if (serialisation.read_pair(product, *holder.size)[1] == seen).all():
+        # The first coefficient has what stands for the encryption of zero.
+        if (serialisation.read_pair(product, *holder.size)[1, :, 1:] == seen[:, 1:]).all():
             matching.append(index)
     return matching
 
@@ -130,10 +140,10 @@ def test_a_unit_query_returns_the_matrix_only_when_unused_coefficients_are_sent(
     holder, degree = KeyHolder(setting), setting.scheme._context.degree
     weights = setting.weights(shape, "secret weights", 11)
     modulus = 1 << setting.widths.logit_bits
-    request = setting.scheme.encrypt(setting.secret_key, shape, [1] + [0] * 63)
+    request = setting.scheme.encrypt(setting.secret_key, shape, [[1] + [0] * 63])
 
-    def recovered(build: BfvLinear, positions: list[int]) -> int:
-        _, response = _evaluate(setting, weights, request, "unit", build)
+    def recovered(positions: list[int]) -> int:
+        _, response = _evaluate(setting, weights, request, "unit")
         plain = sealapi.Plaintext()
         setting.secret_key.decryptor.decrypt(holder.response_pair(response, positions), plain)
         polynomial = np.array(serialisation.read_coefficients(plain, range(degree)), dtype=np.uint64)
@@ -143,9 +153,10 @@ def test_a_unit_query_returns_the_matrix_only_when_unused_coefficients_are_sent(
             for j in range(1, 64)
         )
 
-    assert recovered(SendsEveryCoefficient(setting.widths), list(range(degree))) == 32 * 63
+    with sends_every_coefficient():
+        assert recovered(list(range(degree))) == 32 * 63
     # By chance: 2016 guesses, each right with probability at most 2^-12.
-    assert recovered(setting.scheme, [63 + 64 * output for output in range(32)]) < 12
+    assert recovered([63 + 64 * output for output in range(32)]) < 12
 
 
 @pytest.mark.req("CAPC-HE-004")
@@ -154,23 +165,25 @@ def test_a_unit_query_returns_the_kernels_only_when_unused_coefficients_are_sent
     holder, degree = KeyHolder(setting), setting.scheme._context.degree
     weights = setting.weights(operator, "secret weights", 11)
     prepared = setting.scheme.prepare(operator, weights)
-    request = setting.scheme.encrypt(setting.secret_key, operator, [1] + [0] * (operator.inputs - 1))
-    (carried,) = prepared.encoding.responses
-    (kernels,) = prepared.encoding.encode_weights(prepared.words, slice(0, 4))
+    request = setting.scheme.encrypt(setting.secret_key, operator, [[1] + [0] * (operator.inputs - 1)])
+    encoding = setting.scheme._encoding(operator, 1)
+    (carried,) = encoding.responses
+    (kernels,) = encoding.encode_weights(prepared.words, slice(0, 4))
     hidden = [place for place in np.flatnonzero(kernels).tolist() if place not in carried.positions]
     assert len(hidden) > 60
 
-    def recovered(build: BfvLinear, positions: list[int]) -> int:
+    def recovered(positions: list[int]) -> int:
         addend = setting.elements(operator.outputs, "unit/mask")
-        response = build.evaluate(setting.public_key, prepared, request, addend, setting.source("unit"))
+        response = setting.scheme.evaluate(setting.public_key, prepared, request, [addend], setting.source("unit"))
         plain = sealapi.Plaintext()
         setting.secret_key.decryptor.decrypt(holder.response_pair(response, positions), plain)
         polynomial = np.array(serialisation.read_coefficients(plain, range(degree)), dtype=np.uint64)
         return int((polynomial[hidden] == kernels[hidden]).sum())
 
-    assert recovered(SendsEveryCoefficient(setting.widths), list(range(degree))) == len(hidden)
+    with sends_every_coefficient():
+        assert recovered(list(range(degree))) == len(hidden)
     # By chance: fewer than 72 guesses, each right with probability at most 2^-11.
-    assert recovered(setting.scheme, carried.positions.tolist()) < 6
+    assert recovered(carried.positions.tolist()) < 6
 
 
 def _noise(setting: Setting, phase: Integers, message: Integers) -> NDArray[np.float64]:
@@ -184,16 +197,16 @@ def _noise_correlation(setting: Setting, shape: Dense, weights: Matrix, queries:
     """Correlation of the weights with their least-squares estimate from the noise of responses."""
     holder, degree = KeyHolder(setting), setting.scheme._context.degree
     unknowns = shape.inputs * shape.outputs
-    positions = setting.scheme._encoding(shape).responses[0].positions.tolist()
+    positions = setting.scheme._encoding(shape, 1).responses[0].positions.tolist()
     equations, noises = [], []
     for query in range(queries):
         vector = setting.elements(shape.inputs, f"x{query}")
-        request = setting.scheme.encrypt(setting.secret_key, shape, vector)
+        request = setting.scheme.encrypt(setting.secret_key, shape, [vector])
         addend, response = _evaluate(setting, weights, request, f"noise{query}")
         message = np.zeros(degree, dtype=object)
         message[: shape.inputs] = vector
         known = _noise(setting, holder.phase(holder.request_pair(request)), message)
-        result = setting.scheme.decrypt(setting.secret_key, shape, response)
+        (result,) = setting.scheme.decrypt(setting.secret_key, shape, 1, response)
         assert result == setting.expected(weights, vector, addend)
         phase = holder.phase(holder.response_pair(response, positions))
         noises += _noise(setting, phase[positions], np.array(result, dtype=object)).tolist()

@@ -26,18 +26,18 @@ class Query:
         self.prepared = setting.scheme.prepare(operator, self.weights)
         self.vector = setting.elements(operator.inputs, "vector")
         self.addend = setting.elements(operator.outputs, "addend")
-        self.request = setting.scheme.encrypt(setting.secret_key, operator, self.vector)
+        self.request = setting.scheme.encrypt(setting.secret_key, operator, [self.vector])
 
     def blinding(self) -> Blinding:
         made = self.setting.scheme.prepare_blinding(
-            self.setting.public_key, self.operator, self.setting.source("flooding")
+            self.setting.public_key, self.operator, 1, self.setting.source("flooding")
         )
         assert isinstance(made, Blinding)
         return made
 
     def evaluate(self, blinding: object, request: bytes | None = None) -> bytes:
         request = self.request if request is None else request
-        return self.setting.scheme.evaluate_blinded(blinding, self.prepared, request, self.addend)
+        return self.setting.scheme.evaluate_blinded(blinding, self.prepared, request, [self.addend])
 
 
 @pytest.mark.req("CAPC-HE-001", "CAPC-HE-002")
@@ -45,7 +45,7 @@ class Query:
 def test_blinding_made_ahead_gives_the_same_exact_result(operator: Operator) -> None:
     query = Query(altered("test"), operator)
     response = query.evaluate(query.blinding())
-    result = query.setting.scheme.decrypt(query.setting.secret_key, operator, response)
+    (result,) = query.setting.scheme.decrypt(query.setting.secret_key, operator, 1, response)
     assert result == query.setting.expected(query.weights, query.vector, query.addend, operator)
 
 
@@ -74,7 +74,7 @@ def test_a_blinding_cannot_be_duplicated(duplicate: Callable[[object], object]) 
 @pytest.mark.req("CAPC-HE-003")
 def test_a_blinding_of_another_operator_or_of_other_parameters_is_refused() -> None:
     query = Query(altered("toy"), DENSE)
-    with pytest.raises(InputError, match="a blinding for Dense"):
+    with pytest.raises(InputError, match=r"a blinding for \(Dense"):
         query.evaluate(Query(query.setting, Dense(64, 31)).blinding())
     with pytest.raises(ParameterError, match="other parameters"):
         query.evaluate(Query(altered("test"), DENSE).blinding())
@@ -84,4 +84,4 @@ def test_a_blinding_of_another_operator_or_of_other_parameters_is_refused() -> N
 
 def test_a_blinding_shows_nothing() -> None:
     blinding = Query(altered("toy"), Dense(2, 1)).blinding()
-    assert repr(blinding) == "Blinding(Dense(inputs=2, outputs=1), <secret>)"
+    assert repr(blinding) == "Blinding(Dense(inputs=2, outputs=1), 1, <secret>)"

@@ -12,13 +12,18 @@ from hypothesis import strategies as st
 
 from capc.errors import InputError
 from capc.he.axis import axes
-from capc.he.encoding import Encoding
+from capc.he.encoding import Encoding, encode_inputs
+from capc.he.layout import steps
 from capc.he.packing import pack, packed_length, unpack
-from capc.he.tiling import tile
+from capc.he.scheme import costs_for
+from capc.he.tiling import Costs, Tiling, cheapest_layout, tile
 from capc.operators import Convolution, Dense, Grid, Operator, apply
 from he.strategies import convolutions
+from he.support import altered
+from support.sizes import examples
 
 DEGREE = 32
+BYTES = Costs(1, 1, 0)
 dense_layers = st.builds(Dense, st.integers(1, 80), st.integers(1, 80))
 
 
@@ -32,80 +37,129 @@ def _negacyclic(left: Sequence[int], right: Sequence[int]) -> list[int]:
     return result
 
 
-def _through_polynomials(encoding: Encoding, weights: np.ndarray, values: np.ndarray) -> list[int | None]:
-    tiling = encoding.tiling
-    inputs, columns = encoding.encode_input(values), len(tiling.columns)
-    assert len(inputs) == tiling.requests
+def _through_polynomials(encoding: Encoding, weights: np.ndarray, values: np.ndarray) -> list[list[int | None]]:
+    tiling, layout = encoding.tiling, encoding.tiling.layout
+    inputs, columns = list(encode_inputs(layout, values)), len(layout.columns)
+    assert len(inputs) == layout.requests
     assert len(encoding.responses) == tiling.responses
-    blocks = [encoding.encode_weights(weights, row) for row in tiling.rows]
-    results: list[int | None] = [None] * tiling.convolution.outputs
+    blocks = [list(encoding.encode_weights(weights, row)) for row in tiling.rows]
+    results: list[int | None] = [None] * (layout.count * tiling.convolution.outputs)
     for response in encoding.responses:
         total = [0] * DEGREE
-        of_tile = inputs[response.tile * columns : (response.tile + 1) * columns]
-        for polynomial, block in zip(of_tile, blocks[response.row], strict=True):
+        of_group = inputs[response.group * columns : (response.group + 1) * columns]
+        for polynomial, block in zip(of_group, blocks[response.row], strict=True):
             total = [a + b for a, b in zip(total, _negacyclic(polynomial, block), strict=True)]
         # Two outputs in one place would share a mask.
         assert len(set(response.positions.tolist())) == response.positions.size
         for position, output in zip(response.positions.tolist(), response.outputs.tolist(), strict=True):
             assert results[output] is None
             results[output] = total[position]
-    return results
+    outputs = tiling.convolution.outputs
+    return [results[start : start + outputs] for start in range(0, len(results), outputs)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(ordinary=300, nightly=20_000), deadline=None)
 @given(
     operator=st.one_of(dense_layers, convolutions(8, 4)),
-    request_bytes=st.integers(1, 9),
-    response_bytes=st.integers(1, 9),
+    count=st.integers(1, 9),
+    costs=st.builds(Costs, st.integers(1, 9), st.integers(1, 9), st.integers(0, 3)),
     seed=st.integers(0, 1 << 30),
 )
-def test_products_of_blocks_carry_every_output_once(
-    operator: Operator, request_bytes: int, response_bytes: int, seed: int
+def test_products_of_blocks_carry_every_output_of_every_query_once(
+    operator: Operator, count: int, costs: Costs, seed: int
 ) -> None:
     try:
-        tiling = tile(operator, DEGREE, request_bytes, response_bytes)
+        tiling = tile(operator, count, DEGREE, costs)
     except InputError:
         assume(False)
-    values = [(seed * (j + 3) + j * j) % 251 for j in range(operator.inputs)]
+    rows = [[(seed * (j + 3) + j * j + 17 * query) % 251 for j in range(operator.inputs)] for query in range(count)]
     weights = tuple(
         tuple((seed * (41 * o + 7 * j + 1)) % 241 for j in range(operator.columns)) for o in range(operator.rows)
     )
-    words = np.array(weights, dtype=np.uint64), np.array(values, dtype=np.uint64)
-    assert _through_polynomials(Encoding(tiling), *words) == apply(operator, weights, values)
+    words = np.array(weights, dtype=np.uint64), np.array(rows, dtype=np.uint64)
+    assert _through_polynomials(Encoding(tiling), *words) == [apply(operator, weights, row) for row in rows]
 
 
-@given(shape=dense_layers, request_bytes=st.integers(1, 99), response_bytes=st.integers(1, 99))
-def test_no_cut_of_a_fully_connected_layer_has_fewer_bytes(
-    shape: Dense, request_bytes: int, response_bytes: int
-) -> None:
-    tiling = tile(shape, DEGREE, request_bytes, response_bytes)
-    chosen = tiling.requests * request_bytes + tiling.responses * response_bytes
-    for block_inputs in range(1, DEGREE + 1):
-        columns = -(-shape.inputs // block_inputs)
-        rows = -(-shape.outputs // (DEGREE // block_inputs))
-        assert chosen <= columns * request_bytes + rows * response_bytes
+def _cost(costs: Costs, groups: int, columns: int, rows: int) -> int:
+    return groups * (columns * costs.request + rows * costs.response + columns * rows * costs.product)
+
+
+any_costs = st.builds(Costs, st.integers(1, 99), st.integers(1, 99), st.integers(0, 9))
+
+
+@given(inputs=st.integers(1, 80), outputs=st.integers(1, 80), count=st.integers(1, 40), costs=any_costs)
+def test_no_cut_of_a_fully_connected_layer_costs_less(inputs: int, outputs: int, count: int, costs: Costs) -> None:
+    grid = Grid(inputs, 1, 1, (1, 1))
+    layout = cheapest_layout(grid, outputs, count, DEGREE, costs)
+    tiling = Tiling(layout, Convolution(grid, outputs))
+    chosen = _cost(costs, len(layout.groups), len(layout.columns), len(tiling.rows))
+    for block, group in product(range(1, DEGREE + 1), range(1, count + 1)):
+        room = DEGREE // group // block
+        if room:
+            assert chosen <= _cost(costs, -(-count // group), -(-inputs // block), -(-outputs // room))
 
 
 @given(
     channels=st.tuples(st.integers(1, 6), st.integers(1, 6)),
     size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
-    sizes=st.tuples(st.integers(1, 99), st.integers(1, 99)),
+    count=st.integers(1, 3),
+    costs=any_costs,
 )
-def test_no_cut_of_a_convolution_without_padding_has_fewer_bytes(
-    channels: tuple[int, int], size: tuple[int, int], kernel: tuple[int, int], sizes: tuple[int, int]
+@settings(deadline=None)
+def test_no_cut_of_a_convolution_without_padding_costs_less(
+    channels: tuple[int, int], size: tuple[int, int], kernel: tuple[int, int], count: int, costs: Costs
 ) -> None:
     assume(size[0] >= kernel[0] and size[1] >= kernel[1])
     grid = Grid(channels[0], *size, kernel)
-    tiling = tile(Convolution(grid, channels[1]), DEGREE, *sizes)
-    chosen = tiling.requests * sizes[0] + tiling.responses * sizes[1]
-    cuts = product(range(1, grid.out_height + 1), range(1, grid.out_width + 1), range(1, channels[0] + 1))
-    for down, right, block in cuts:
-        outputs = DEGREE // (block * (down + kernel[0] - 1) * (right + kernel[1] - 1))
-        if outputs:
-            tiles = -(-grid.out_height // down) * -(-grid.out_width // right)
-            requests, responses = tiles * -(-channels[0] // block), tiles * -(-channels[1] // outputs)
-            assert chosen <= requests * sizes[0] + responses * sizes[1]
+    layout = cheapest_layout(grid, channels[1], count, DEGREE, costs)
+    tiling = Tiling(layout, Convolution(grid, channels[1]))
+    chosen = _cost(costs, len(layout.groups), len(layout.columns), len(tiling.rows))
+    for down, right, block in product(
+        range(1, grid.out_height + 1), range(1, grid.out_width + 1), range(1, channels[0] + 1)
+    ):
+        signals = count * -(-grid.out_height // down) * -(-grid.out_width // right)
+        for group in range(1, signals + 1):
+            room = DEGREE // group // (block * (down + kernel[0] - 1) * (right + kernel[1] - 1))
+            if room:
+                assert chosen <= _cost(costs, -(-signals // group), -(-channels[0] // block), -(-channels[1] // room))
+
+
+@given(total=st.integers(1, 2000))
+def test_even_cuts_have_the_shortest_length_for_every_number_of_pieces(total: int) -> None:
+    assert steps(total) == sorted({-(-total // pieces) for pieces in range(1, total + 1)}, reverse=True)
+
+
+@pytest.mark.parametrize("name", ["default", "fast"])
+@pytest.mark.parametrize("count", [1, 16, 64])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Dense(64, 32), Dense(64, 48)),
+        (Dense(30, 17), Dense(30, 64)),
+        (Dense(784, 100), Dense(784, 128)),
+        (Convolution(Grid(1, 28, 28, (5, 5)), 5), Convolution(Grid(1, 28, 28, (5, 5)), 8)),
+    ],
+)
+def test_first_layers_of_several_parties_share_a_layout(name: str, count: int, one: Operator, other: Operator) -> None:
+    scheme = altered(name).scheme
+    assert scheme.request_layout(one, count) == scheme.request_layout(other, count)
+    assert hash(scheme.request_layout(one, count)) == hash(scheme.request_layout(other, count))
+    assert scheme.request_layout(one, count) != scheme.request_layout(one, count + 1)
+
+
+@pytest.mark.parametrize("count", [1, 16, 64])
+@pytest.mark.parametrize("inputs", [16, 30, 64, 784, 3072])
+def test_a_shared_layout_costs_at_most_the_stated_bytes(inputs: int, count: int) -> None:
+    scheme = altered("default").scheme
+    costs = costs_for(scheme._context)
+    request, response = scheme.request_length(Dense(1, 1), 1), scheme.response_length(Dense(1, 1), 1) - 6
+    for outputs in (2, 4, 8, 10, 16, 20, 24, 32, 48, 64, 100, 128, 200, 256):
+        shared = tile(Dense(inputs, outputs), count, 8192, costs)
+        own = Tiling(cheapest_layout(shared.layout.grid, outputs, count, 8192, costs), shared.convolution)
+        carried = outputs * count * 6
+        sizes = [cut.layout.requests * request + cut.responses * response + carried for cut in (shared, own)]
+        assert sizes[0] <= 1.4 * sizes[1]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +176,7 @@ def test_no_cut_of_a_convolution_without_padding_has_fewer_bytes(
     ],
 )
 def test_only_what_windows_read_is_encoded_and_padding_is_shared(grid: Grid, area: int) -> None:
-    assert tile(Convolution(grid, 1), 128, 1, 1).area == area
+    assert tile(Convolution(grid, 1), 1, 128, BYTES).layout.area == area
 
 
 def test_padding_is_shared_by_less_than_a_window_and_only_when_one_tile_spans_the_image() -> None:
@@ -136,12 +190,12 @@ def test_padding_is_shared_by_less_than_a_window_and_only_when_one_tile_spans_th
 
 def test_a_window_larger_than_a_polynomial_is_refused_with_the_remedy() -> None:
     with pytest.raises(InputError, match=r"spans 6 x 6 values.*32: use a smaller kernel"):
-        tile(Convolution(Grid(1, 6, 6, (6, 6)), 1), DEGREE, 1, 1)
+        tile(Convolution(Grid(1, 6, 6, (6, 6)), 1), 1, DEGREE, BYTES)
 
 
 def test_an_image_larger_than_a_polynomial_is_cut_into_tiles() -> None:
-    tiling = tile(Convolution(Grid(1, 20, 20, (3, 3), padding=(1, 1)), 1), DEGREE, 1, 1)
-    assert len(tiling.tiles) > 1
+    tiling = tile(Convolution(Grid(1, 20, 20, (3, 3), padding=(1, 1)), 1), 1, DEGREE, BYTES)
+    assert len(tiling.layout.tiles) > 1
     outputs = np.concatenate([response.outputs for response in Encoding(tiling).responses])
     assert sorted(outputs.tolist()) == list(range(400))
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capc.he import blinding
 from capc.operators import Convolution, Dense, Grid, Operator
 from capc.randomness import RandomSource
 from he.strategies import convolutions
@@ -15,7 +16,7 @@ from support.sizes import examples
 Rows = list[list[int]]
 
 NAMES = ["default", "fast", "test", "toy"]
-MOST_BITS = 31
+MOST_BITS = 28
 """Wider weights could make more noise than the flooding of the fast set covers, and are refused."""
 
 
@@ -112,27 +113,21 @@ def test_exact_at_every_width_with_the_largest_magnitudes(name: str, width: int)
     assert setting.run(weights, vector, addend) == setting.expected(weights, vector, addend)
 
 
-class ExtremeSource:
-    """Gives the end of every range: flooding noise of the largest magnitude on every coefficient."""
-
-    def __init__(self, *, highest: bool) -> None:
-        self.highest = highest
-
-    def below(self, bound: int) -> int:
-        return bound - 1 if self.highest else 0
-
-
 @pytest.mark.req("CAPC-HE-001", "CAPC-HE-003")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("highest", [False, True])
-def test_exact_under_the_largest_flooding_noise(name: str, highest: bool) -> None:
+def test_exact_under_the_largest_flooding_noise(name: str, highest: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def extreme(source: RandomSource, count: int, bits: int) -> list[int]:
+        return [(1 << bits) - 1 if highest else -(1 << bits)] * count
+
+    monkeypatch.setattr(blinding, "flooding_noise", extreme)
     setting, shape = altered(name), Dense(90, 80)
     weights = setting.weights(shape, "weights", _weight_bits(name))
     vector, addend = setting.elements(90, "vector"), setting.elements(80, "addend")
-    request = setting.scheme.encrypt(setting.secret_key, shape, vector)
+    request = setting.scheme.encrypt(setting.secret_key, shape, [vector])
     prepared = setting.prepare_dense(weights)
-    response = setting.scheme.evaluate(setting.public_key, prepared, request, addend, ExtremeSource(highest=highest))
-    result = setting.scheme.decrypt(setting.secret_key, shape, response)
+    response = setting.scheme.evaluate(setting.public_key, prepared, request, [addend], setting.source("unused"))
+    (result,) = setting.scheme.decrypt(setting.secret_key, shape, 1, response)
     assert result == setting.expected(weights, vector, addend)
 
 
@@ -140,14 +135,14 @@ def test_exact_under_the_largest_flooding_noise(name: str, highest: bool) -> Non
 def test_one_request_serves_several_layers_and_public_key_readers() -> None:
     setting, shape = altered("default"), Dense(20, 3)
     vector, addend = setting.elements(20, "vector"), setting.elements(3, "addend")
-    request = setting.scheme.encrypt(setting.secret_key, shape, vector)
+    request = setting.scheme.encrypt(setting.secret_key, shape, [vector])
     for party in ("first", "second"):
         weights = setting.weights(shape, party, 14)
         public_key = setting.scheme.read_public_key(setting.public_payload)
         response = setting.scheme.evaluate(
-            public_key, setting.prepare_dense(weights), request, addend, setting.source(party)
+            public_key, setting.prepare_dense(weights), request, [addend], setting.source(party)
         )
-        result = setting.scheme.decrypt(setting.secret_key, shape, response)
+        (result,) = setting.scheme.decrypt(setting.secret_key, shape, 1, response)
         assert result == setting.expected(weights, vector, addend)
 
 
@@ -158,7 +153,7 @@ def _check_convolution(name: str, operator: Convolution, kind: str = "uniform", 
     vector, addend = setting.elements(operator.inputs, label + "/x"), setting.elements(operator.outputs, label + "/a")
     expected = setting.expected(weights, vector, addend, operator)
     assert setting.run(weights, vector, addend, label, operator) == expected
-    in_the_clear = setting.scheme.multiply(setting.scheme.prepare(operator, weights), vector)
+    (in_the_clear,) = setting.scheme.multiply(setting.scheme.prepare(operator, weights), [vector])
     assert in_the_clear == setting.expected(weights, vector, [0] * operator.outputs, operator)
 
 
@@ -205,6 +200,65 @@ def test_products_in_the_clear_wrap_as_integers_do(operator: Operator, data: st.
     setting = altered("default", logit_bits=data.draw(st.sampled_from([14, 31, 32, 33, 37])))
     label = data.draw(st.text(alphabet="ab", max_size=9))
     weights = setting.weights(operator, label, 40)
-    vector = setting.elements(operator.inputs, label)
-    expected = setting.expected(weights, vector, [0] * operator.outputs, operator)
-    assert setting.scheme.multiply(setting.scheme.prepare(operator, weights), vector) == expected
+    vectors = setting.rows(data.draw(st.integers(1, 4)), operator.inputs, label)
+    expected = [setting.expected(weights, vector, [0] * operator.outputs, operator) for vector in vectors]
+    assert setting.scheme.multiply(setting.scheme.prepare(operator, weights), vectors) == expected
+
+
+BATCHES = st.one_of(st.integers(1, 20), st.sampled_from([63, 64, 65]))
+
+
+@pytest.mark.req("CAPC-HE-001")
+@pytest.mark.parametrize("name", NAMES)
+@given(
+    operator=st.one_of(convolutions(7, 3), st.builds(Dense, st.integers(1, 90), st.integers(1, 70))),
+    count=BATCHES,
+    kind=st.sampled_from(KINDS),
+    label=st.text(alphabet="abcdef", min_size=4),
+)
+@settings(max_examples=examples(ordinary=8, nightly=600), deadline=None)
+def test_exact_for_any_batch(name: str, operator: Operator, count: int, kind: str, label: str) -> None:
+    _check_batch(name, operator, count, kind, label)
+
+
+@pytest.mark.req("CAPC-HE-001")
+@pytest.mark.parametrize("name", ["default", "fast"])
+@pytest.mark.parametrize(
+    ("operator", "count"),
+    [
+        pytest.param(Dense(64, 32), 64, id="first layer of a small network"),
+        pytest.param(Dense(784, 128), 5, id="several columns and rows"),
+        pytest.param(Dense(3000, 3), 9, id="several groups"),
+        pytest.param(Dense(1, 1), 9000, id="more queries than coefficients"),
+        pytest.param(Convolution(Grid(1, 28, 28, (5, 5)), 5), 7, id="images"),
+        pytest.param(Convolution(Grid(1, 70, 61, (3, 3), padding=(1, 1)), 2), 5, id="tiles of several queries"),
+        pytest.param(Convolution(Grid(16, 8, 8, (3, 3), (2, 2), (1, 1)), 8, 4), 11, id="groups of channels"),
+    ],
+)
+def test_exact_for_named_batches(name: str, operator: Operator, count: int) -> None:
+    _check_batch(name, operator, count, "uniform", "batch")
+
+
+def _check_batch(name: str, operator: Operator, count: int, kind: str, label: str) -> None:
+    setting = altered(name)
+    rows = _rows(kind, _weight_bits(name), Dense(operator.columns, operator.rows), setting.source(label))
+    weights = tuple(map(tuple, rows))
+    vectors = setting.rows(count, operator.inputs, label + "/x")
+    addends = setting.rows(count, operator.outputs, label + "/a")
+    expected = [setting.expected(weights, *query, operator) for query in zip(vectors, addends, strict=True)]
+    assert setting.run_batch(operator, weights, vectors, addends, label) == expected
+
+
+@pytest.mark.req("CAPC-HE-001")
+@pytest.mark.parametrize("count", [1, 16])
+def test_a_request_serves_every_operator_of_its_layout(count: int) -> None:
+    setting, operators = altered("default"), (Dense(64, 32), Dense(64, 48), Dense(64, 17))
+    vectors = setting.rows(count, 64, "x")
+    request = setting.scheme.encrypt(setting.secret_key, operators[0], vectors)
+    for operator in operators:
+        assert setting.scheme.request_layout(operator, count) == setting.scheme.request_layout(operators[0], count)
+        weights, addends = setting.weights(operator, "w", 14), setting.rows(count, operator.outputs, "a")
+        prepared = setting.scheme.prepare(operator, weights)
+        response = setting.scheme.evaluate(setting.public_key, prepared, request, addends, setting.source("f"))
+        results = setting.scheme.decrypt(setting.secret_key, operator, count, response)
+        assert results == [setting.expected(weights, *query) for query in zip(vectors, addends, strict=True)]

@@ -30,7 +30,7 @@ class Target:
         self.setting, self.operator, scheme = setting, operator, setting.scheme
         self.prepared = scheme.prepare(operator, setting.weights(operator, "weights", 8))
         self.addend = setting.elements(operator.outputs, "addend")
-        request = scheme.encrypt(setting.secret_key, operator, setting.elements(operator.inputs, "vector"))
+        request = scheme.encrypt(setting.secret_key, operator, [setting.elements(operator.inputs, "vector")])
         context = scheme._context
         degree = context.degree
         self.honest = {"public key": setting.public_payload, "request": request, "response": self.respond(request)}
@@ -42,13 +42,13 @@ class Target:
 
     def respond(self, request: bytes, public_key: object | None = None) -> bytes:
         key = self.setting.public_key if public_key is None else public_key
-        return self.setting.scheme.evaluate(key, self.prepared, request, self.addend, self.setting.source("flooding"))
+        return self.setting.scheme.evaluate(key, self.prepared, request, [self.addend], self.setting.source("flooding"))
 
     def read(self, kind: str, payload: bytes) -> None:
         """Reads the payload as its receiver does, and uses what it gives."""
         scheme, secret_key = self.setting.scheme, self.setting.secret_key
         if kind == "response":
-            values = scheme.decrypt(secret_key, self.operator, payload)
+            (values,) = scheme.decrypt(secret_key, self.operator, 1, payload)
             assert len(values) == self.operator.outputs
             assert 0 <= min(values) <= max(values) < 1 << self.setting.widths.logit_bits
             return
@@ -56,7 +56,7 @@ class Target:
             response = self.respond(payload)
         else:
             response = self.respond(self.honest["request"], scheme.read_public_key(payload))
-        assert len(response) == scheme.response_length(self.operator)
+        assert len(response) == scheme.response_length(self.operator, 1)
         self.read("response", response)
 
     def flaw(self, kind: str, payload: bytes) -> ErrorCode | None:

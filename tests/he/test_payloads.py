@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.errors import ErrorCode, InputError, InvalidPayloadError, ParameterError
-from capc.he import keys, scheme
+from capc.he import keys, requests, responses
 from capc.operators import Convolution, Dense, Grid
 from he.support import Setting, altered
 
@@ -22,7 +22,7 @@ class Peer:
         self.setting = setting
         self.prepared = setting.prepare_dense(setting.weights(SHAPE, "weights", 12))
         self.addend = setting.elements(SHAPE.outputs, "addend")
-        request = setting.scheme.encrypt(setting.secret_key, SHAPE, setting.elements(SHAPE.inputs, "vector"))
+        request = setting.scheme.encrypt(setting.secret_key, SHAPE, [setting.elements(SHAPE.inputs, "vector")])
         self.payloads = {
             "public key": setting.public_payload,
             "request": request,
@@ -37,7 +37,7 @@ class Peer:
 
     def evaluate(self, request: bytes) -> bytes:
         return self.setting.scheme.evaluate(
-            self.setting.public_key, self.prepared, request, self.addend, self.setting.source("flooding")
+            self.setting.public_key, self.prepared, request, [self.addend], self.setting.source("flooding")
         )
 
     def read(self, kind: str, payload: bytes) -> object:
@@ -45,7 +45,7 @@ class Peer:
             return self.setting.scheme.read_public_key(payload)
         if kind == "request":
             return self.evaluate(payload)
-        return self.setting.scheme.decrypt(self.setting.secret_key, SHAPE, payload)
+        return self.setting.scheme.decrypt(self.setting.secret_key, SHAPE, 1, payload)
 
     def refused(self, kind: str, payload: bytes) -> ErrorCode:
         with pytest.raises(InvalidPayloadError) as caught:
@@ -66,7 +66,8 @@ def sealed_off(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.fail("a malformed payload reached SEAL")
 
     for module, names in {
-        scheme: ("make_ciphertext", "make_seeded_ciphertext"),
+        requests: ("make_seeded_ciphertext",),
+        responses: ("make_ciphertext",),
         keys: ("make_seeded_public_key",),
     }.items():
         for name in names:
@@ -149,42 +150,44 @@ def test_flipped_bytes_are_admitted_or_refused_by_code(peer: Peer, data: st.Data
 @pytest.mark.usefixtures("sealed_off")
 def test_a_request_with_one_seed_twice_is_refused() -> None:
     setting, shape = altered("toy"), Dense(4097, 1)
-    request = setting.scheme.encrypt(setting.secret_key, shape, [1] * shape.inputs)
+    request = setting.scheme.encrypt(setting.secret_key, shape, [[1] * shape.inputs])
     half = len(request) // 2
     prepared = setting.prepare_dense(((1,) * shape.inputs,))
     with pytest.raises(InvalidPayloadError) as caught:
-        setting.scheme.evaluate(setting.public_key, prepared, request[:half] * 2, [0], setting.source("flooding"))
+        setting.scheme.evaluate(setting.public_key, prepared, request[:half] * 2, [[0]], setting.source("flooding"))
     assert caught.value.code is ErrorCode.VALUE_OUT_OF_RANGE
 
 
 def test_lengths_are_the_documented_formulas() -> None:
     setting = altered("default")
     assert setting.scheme.public_key_length() == len(setting.public_payload) == 8192 * (6 + 5 + 5 + 3) + 64
-    assert setting.scheme.request_length(Dense(64, 32)) == 8192 * (6 + 5 + 5) + 64
-    assert setting.scheme.response_length(Dense(64, 32)) == (8192 + 32) * 6
-    assert setting.scheme.request_length(Dense(784, 128)) == 2 * (8192 * 16 + 64)
-    assert setting.scheme.response_length(Dense(784, 128)) == (7 * 8192 + 128) * 6
+    assert setting.scheme.request_length(Dense(64, 32), 1) == 8192 * (6 + 5 + 5) + 64
+    assert setting.scheme.response_length(Dense(64, 32), 1) == (8192 + 32) * 6
+    assert setting.scheme.request_length(Dense(784, 128), 1) == 2 * (8192 * 16 + 64)
+    assert setting.scheme.response_length(Dense(784, 128), 1) == (7 * 8192 + 128) * 6
 
 
 def test_callers_mistakes_are_named() -> None:
     setting = altered("toy")
     run, shape = setting.scheme, Dense(2, 1)
     prepared = setting.prepare_dense(((1, 2),))
-    request = run.encrypt(setting.secret_key, shape, [1, 2])
+    request = run.encrypt(setting.secret_key, shape, [[1, 2]])
     source = setting.source("flooding")
     for call, text in (
-        (lambda: run.encrypt(setting.secret_key, shape, [1]), "vector of 1 elements"),
-        (lambda: run.encrypt(setting.secret_key, shape, [0, 1 << 12]), "outside Z_2"),
-        (lambda: run.encrypt(setting.secret_key, shape, [0, -1]), "outside Z_2"),
-        (lambda: run.encrypt(setting.public_key, shape, [0, 1]), "PublicKey where a SecretKey"),
-        (lambda: run.evaluate(setting.public_key, prepared, request, [0, 0], source), "addend of 2"),
-        (lambda: run.evaluate(setting.public_key, prepared, request, [1 << 12], source), "outside Z_2"),
+        (lambda: run.encrypt(setting.secret_key, shape, []), "batch of 0 queries"),
+        (lambda: run.evaluate(setting.public_key, prepared, request, [], source), "batch of 0 queries"),
+        (lambda: run.encrypt(setting.secret_key, shape, [[1]]), "vector of 1 elements"),
+        (lambda: run.encrypt(setting.secret_key, shape, [[0, 1 << 12]]), "outside Z_2"),
+        (lambda: run.encrypt(setting.secret_key, shape, [[0, -1]]), "outside Z_2"),
+        (lambda: run.encrypt(setting.public_key, shape, [[0, 1]]), "PublicKey where a SecretKey"),
+        (lambda: run.evaluate(setting.public_key, prepared, request, [[0, 0]], source), "addend of 2"),
+        (lambda: run.evaluate(setting.public_key, prepared, request, [[1 << 12]], source), "outside Z_2"),
         (lambda: run.prepare(shape, ()), "give 1 rows of 2"),
         (lambda: run.prepare(Dense(2, 2), ((1, 2), (3,))), "give 2 rows of 2"),
         (lambda: run.prepare(Convolution(Grid(1, 2, 2, (2, 2)), 3), ((1, 2),)), "give 3 rows of 4"),
-        (lambda: run.multiply(prepared, [1]), "x of 1 elements"),
-        (lambda: run.multiply(prepared, [1, 1 << 12]), "outside Z_2"),
-        (lambda: run.request_length(Convolution(Grid(1, 70, 70, (65, 65)), 1)), "65 x 65 values does not fit"),
+        (lambda: run.multiply(prepared, [[1]]), "x of 1 elements"),
+        (lambda: run.multiply(prepared, [[1, 1 << 12]]), "outside Z_2"),
+        (lambda: run.request_length(Convolution(Grid(1, 70, 70, (65, 65)), 1), 1), "65 x 65 values does not fit"),
     ):
         with pytest.raises(InputError, match=text):
             call()
@@ -192,7 +195,7 @@ def test_callers_mistakes_are_named() -> None:
 
 def test_keys_of_other_parameters_are_refused() -> None:
     with pytest.raises(ParameterError, match="other parameters"):
-        altered("toy").scheme.encrypt(altered("test").secret_key, Dense(1, 1), [1])
+        altered("toy").scheme.encrypt(altered("test").secret_key, Dense(1, 1), [[1]])
 
 
 def test_nothing_secret_is_shown() -> None:

@@ -62,7 +62,7 @@ def encode_inputs(layout: Layout, values: Words) -> Iterator[Words]:
             polynomial = np.zeros(layout.degree, dtype=np.uint64)
             for start, (query, tile) in zip(range(0, layout.degree, layout.signal_pitch), owners, strict=False):
                 rows, places = sources[tile]
-                signal = images[query, column, rows, places].ravel()
+                signal = images[query][column, rows, places].ravel()
                 polynomial[start : start + signal.size] = signal
             yield polynomial
 

@@ -315,10 +315,14 @@ class BfvLinear:
 
 @lru_cache(maxsize=16)
 def _encoding(context: HeContext, operator: Operator, count: int) -> Encoding:
+    return Encoding(tile(operator, count, context.degree, costs_for(context)))
+
+
+def costs_for(context: HeContext) -> Costs:
+    """Bytes and work of the pieces of a tiling."""
     work = WORK_PER_CIPHERTEXT * context.degree
-    costs = Costs(
+    return Costs(
         request=ciphertext_bytes(context) + work,
         response=second_bytes(context) + work,
         product=context.degree // PRODUCTS_PER_COEFFICIENT_BYTE,
     )
-    return Encoding(tile(operator, count, context.degree, costs))

@@ -1,4 +1,4 @@
-"""Words in Z_{2^k} inside a circuit: addition, subtraction, comparison by sign, selection.
+"""Words in Z_{2^k} inside a circuit: addition, subtraction, comparison by sign, selection, conjunction.
 
 A word is a list of k wires, least significant bit first. AND counts are exact and are asserted by tests.
 """
@@ -44,9 +44,26 @@ def less_than(builder: Builder, left: Sequence[Wire], right: Sequence[Wire]) -> 
     return subtract(builder, left, right)[-1]
 
 
+def less_than_any(builder: Builder, left: Sequence[Wire], right: Sequence[Wire]) -> Wire:
+    """1 exactly when left < right as signed numbers, whatever they are. Cost: k ANDs.
+
+    The sign of the difference in k + 1 bits, to which both words are extended.
+    """
+    return less_than(builder, [*left, left[-1]], [*right, right[-1]])
+
+
 def select(builder: Builder, condition: Wire, if_one: Sequence[Wire], if_zero: Sequence[Wire]) -> Word:
     """``if_one`` where the condition is 1, else ``if_zero``. Cost: k ANDs."""
     return [builder.xor(b, builder.and_(condition, builder.xor(a, b))) for a, b in zip(if_one, if_zero, strict=True)]
+
+
+def all_of(builder: Builder, wires: Sequence[Wire]) -> Wire:
+    """1 exactly when every wire is. Cost for n wires: n - 1 ANDs, of depth ceil(log2 n)."""
+    level = list(wires)
+    while len(level) > 1:
+        pairs = [builder.and_(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
+        level = pairs + level[2 * len(pairs) :]
+    return level[0]
 
 
 def mask_with(builder: Builder, condition: Wire, word: Sequence[Wire]) -> Word:

@@ -104,6 +104,11 @@ class Circuit:
         """The number of AND gates: what garbling pays for."""
         return sum(gate.operation is Operation.AND for gate in self.gates)
 
+    @property
+    def and_depth(self) -> int:
+        """The most ANDs on a path from an input to an output: what garbling one instance waits for."""
+        return len(self.stages) - 1
+
     @cached_property
     def stages(self) -> tuple[CircuitStage, ...]:
         """The gates by AND depth, which is the order of garbling: stage 0 has free gates only.
@@ -223,14 +228,35 @@ class Builder:
     def build(self, name: str, outputs: Sequence[Wire], sharing: Sharing | None = None) -> Circuit:
         """The finished circuit; its outputs go to the evaluator, or as shares to both.
 
+        Gates that no output depends on are left out, as the low bits of a difference of which only the sign counts.
+
         Raises:
             InputError: an output is a constant, which a correct construction never has.
         """
         if any(wire in _CONSTANTS for wire in outputs):
             raise InputError(f"circuit {name} has a constant output: leave it out")
         widths = self._input_bits, self._garbler_words, self._evaluator_words
-        return Circuit(name, *widths, tuple(self._gates), tuple(outputs), sharing)
+        gates, wires = self._used_gates(outputs)
+        return Circuit(name, *widths, tuple(gates), tuple(wires), sharing)
+
+    @property
+    def _inputs(self) -> int:
+        return self._input_bits * (self._garbler_words + self._evaluator_words)
 
     def _append(self, gate: Gate) -> Wire:
         self._gates.append(gate)
-        return self._input_bits * (self._garbler_words + self._evaluator_words) + len(self._gates) - 1
+        return self._inputs + len(self._gates) - 1
+
+    def _used_gates(self, outputs: Sequence[Wire]) -> tuple[list[Gate], list[Wire]]:
+        """The gates that outputs depend on, renumbered in their order, and the new numbers of the outputs."""
+        used = set(outputs)
+        for number in range(len(self._gates) - 1, -1, -1):
+            if self._inputs + number in used:
+                used.update(self._gates[number][1:])
+        new_number = list(range(self._inputs))
+        gates: list[Gate] = []
+        for number, (operation, left, right) in enumerate(self._gates):
+            new_number.append(self._inputs + len(gates))
+            if self._inputs + number in used:
+                gates.append(Gate(operation, new_number[left], new_number[right]))
+        return gates, [new_number[wire] for wire in outputs]

@@ -21,6 +21,7 @@ def release_circuit(num_classes: int, vote_bits: int) -> Circuit:
     Outputs, to the evaluator: ceil(log2 C) bits of the label, least significant first.
 
     Cost: C (w-1) to reconstruct, (C-1)(w-1) + (C-2) w + C-2 for the tournament; the label is free.
+    Depth: n (w+1) - 2 for n = ceil(log2 C).
     Precondition: |votes + noise| < 2^(w-2).
     """
     builder = Builder(vote_bits, num_classes, num_classes)
@@ -38,6 +39,7 @@ def confident_release_circuit(num_classes: int, vote_bits: int, *, evaluator_noi
     word -tau' of its own threshold noise. Outputs, to the evaluator: the answered bit, then the label's bits.
 
     Cost beyond plain GNMax: C (w-1) + (C-1)(2w-1) + (w-1) + ceil(log2 C), and w-1 more with ``evaluator_noise``.
+    Depth: (n+1) w for n = ceil(log2 C).
     Precondition: |votes + noise| < 2^(w-2) and |max(votes) - T + tau + tau'| < 2^(w-1).
     """
     evaluator_words = num_classes + (1 if evaluator_noise else 0)

@@ -20,6 +20,8 @@ def relu_circuit(logit_bits: int, fraction_bits: int, window: int = 1) -> Circui
     2. the largest of the window                                                 (n - 1)(2l - 1) ANDs
     3. y = z >> f where the sign bit of z is 0, else 0 (dropping wires is free)  l - 1 - f ANDs
 
+    Depth: l for one value, m l + 1 for a window, where m = ceil(log2 n).
+
     Precondition for n > 1: |z| < 2^(l-2), which range analysis guarantees.
     """
     builder = Builder(logit_bits, window, window)

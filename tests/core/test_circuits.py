@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -11,15 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc import ring
-from capc.circuits.arithmetic import add, less_than, mask_with, select, subtract
-from capc.circuits.builder import ONE, ZERO, Builder, Circuit, Operation, evaluate
+from capc.circuits.arithmetic import add, all_of, less_than, less_than_any, mask_with, select, subtract
+from capc.circuits.builder import ONE, ZERO, Builder, Circuit, Gate, Operation, Sharing, evaluate
 from capc.circuits.relu import relu, relu_circuit
 from capc.circuits.tournament import argmax_flags, maximum
-from capc.circuits.vote import one_hot_argmax, vote_circuit
-from capc.circuits.words import bits_to_words, words_to_bits
+from capc.circuits.vote import one_hot_argmax, share_differences, vote_circuit, vote_circuit_low_depth
 from capc.errors import InputError
 from support.builders import circuits
-from support.oracles import bits_of, evaluate_many, first_largest, grid, words_of
+from support.oracles import Words, bits_of, evaluate_many, first_largest, grid, words_of
 
 
 def signed_range(magnitude_bits: int) -> range:
@@ -27,13 +25,16 @@ def signed_range(magnitude_bits: int) -> range:
     return range(1 - (1 << magnitude_bits), 1 << magnitude_bits)
 
 
-def run(circuit: Circuit, garbler: list[tuple[int, int]], evaluator: list[tuple[int, int]]) -> list[int]:
-    """Evaluates on (value, width) pairs, negative values wrapped."""
-    sides = [
-        [bit for value, width in side for bit in ring.to_bits(value % (1 << width), width)]
-        for side in (garbler, evaluator)
-    ]
-    return evaluate(circuit, sides[0], sides[1])
+def run(circuit: Circuit, garbler: list[int], evaluator: list[int]) -> list[int]:
+    """The output words for input words of either sign."""
+    sides = [[ring.reduce(word, circuit.input_bits) for word in side] for side in (garbler, evaluator)]
+    return circuit.output_words(evaluate(circuit, *sides))
+
+
+def run_many(circuit: Circuit, garbler: Words, evaluator: Words) -> Words:
+    """The same for many cases, by another evaluator."""
+    outputs = evaluate_many(circuit, bits_of(garbler, circuit.input_bits), bits_of(evaluator, circuit.input_bits))
+    return words_of(outputs, circuit.sharing.word_bits if circuit.sharing else 1)
 
 
 # The builder.
@@ -41,11 +42,10 @@ def run(circuit: Circuit, garbler: list[tuple[int, int]], evaluator: list[tuple[
 
 @given(circuits(), st.data())
 def test_both_evaluations_agree_on_any_circuit(circuit: Circuit, data: st.DataObject) -> None:
-    bit = st.integers(0, 1)
-    mine = data.draw(st.lists(bit, min_size=circuit.garbler_inputs, max_size=circuit.garbler_inputs))
-    theirs = data.draw(st.lists(bit, min_size=circuit.evaluator_inputs, max_size=circuit.evaluator_inputs))
-    expected = evaluate_many(circuit, np.array([mine], np.uint8), np.array([theirs], np.uint8))
-    assert evaluate(circuit, mine, theirs) == expected[0].tolist()
+    word = st.integers(0, (1 << circuit.input_bits) - 1)
+    mine = data.draw(st.lists(word, min_size=circuit.garbler_words, max_size=circuit.garbler_words))
+    theirs = data.draw(st.lists(word, min_size=circuit.evaluator_words, max_size=circuit.evaluator_words))
+    assert run(circuit, mine, theirs) == run_many(circuit, np.array([mine]), np.array([theirs]))[0].tolist()
 
 
 TRUTH = {
@@ -58,7 +58,7 @@ TRUTH = {
 @pytest.mark.parametrize("left", ["zero", "one", "x", "y"])
 @pytest.mark.parametrize("right", ["zero", "one", "x", "y"])
 def test_constants_are_folded_to_the_same_function(name: str, left: str, right: str) -> None:
-    builder = Builder(1, 1)
+    builder = Builder(1, 1, 1)
     wires = {"zero": ZERO, "one": ONE, "x": 0, "y": 1}
     result = getattr(builder, name)(wires[left], wires[right])
     for x, y in product((0, 1), repeat=2):
@@ -67,67 +67,133 @@ def test_constants_are_folded_to_the_same_function(name: str, left: str, right: 
         if result in (ZERO, ONE):
             assert (ZERO, ONE).index(result) == expected
         else:
-            assert evaluate(builder.build("folded", [result]), [x], [y]) == [expected]
-    assert builder.build("gates", [0]).and_count == int(name == "and_" and {left, right} == {"x", "y"})
+            circuit = builder.build("folded", [result])
+            assert evaluate(circuit, [x], [y]) == [expected]
+            assert circuit.and_count == int(name == "and_" and {left, right} == {"x", "y"})
 
 
 def test_inversion_of_constants_and_wires() -> None:
-    builder = Builder(1, 0)
+    builder = Builder(1, 1, 0)
     assert (builder.invert(ZERO), builder.invert(ONE)) == (ONE, ZERO)
     circuit = builder.build("not", [builder.invert(0)])
     assert [evaluate(circuit, [bit], []) for bit in (0, 1)] == [[1], [0]]
 
 
+@given(circuits(), st.data())
+def test_gates_that_no_output_needs_are_left_out(circuit: Circuit, data: st.DataObject) -> None:
+    """Built anew from its gates, a circuit computes the same, and every gate that is left reaches an output."""
+    builder = Builder(circuit.input_bits, circuit.garbler_words, circuit.evaluator_words)
+    build = {Operation.XOR: builder.xor, Operation.AND: builder.and_}
+    wires = list(range(circuit.inputs))
+    for operation, left, right in circuit.gates:
+        inverted = operation is Operation.INV
+        wires.append(builder.invert(wires[left]) if inverted else build[operation](wires[left], wires[right]))
+    outputs = [number for number in circuit.outputs if wires[number] not in (ZERO, ONE)]
+    built = builder.build("anew", [wires[number] for number in outputs])
+    reached = set(built.outputs)
+    for position in reversed(range(len(built.gates))):
+        assert built.inputs + position in reached
+        reached.update(built.gates[position][1:])
+    word = st.integers(0, (1 << circuit.input_bits) - 1)
+    mine = data.draw(st.lists(word, min_size=circuit.garbler_words, max_size=circuit.garbler_words))
+    theirs = data.draw(st.lists(word, min_size=circuit.evaluator_words, max_size=circuit.evaluator_words))
+    whole = dict(zip(circuit.outputs, evaluate(circuit, mine, theirs), strict=True))
+    assert evaluate(built, mine, theirs) == [whole[number] for number in outputs]
+
+
 def test_misuse_is_refused() -> None:
-    builder = Builder(1, 1)
+    builder = Builder(1, 1, 1)
     with pytest.raises(InputError, match="circuit c has a constant output"):
         builder.build("c", [0, ZERO])
     circuit = builder.build("c", [0])
-    with pytest.raises(InputError, match=r"circuit c takes 1 \+ 1 bits, not 2 \+ 0"):
-        evaluate(circuit, [0, 1], [])
+    with pytest.raises(InputError, match="circuit c takes 1 words of 1 bits, not 2"):
+        evaluate(circuit, [0, 1], [0])
+    with pytest.raises(InputError, match="circuit c takes 1 words of 1 bits"):
+        evaluate(circuit, [0], [2])
+    with pytest.raises(InputError, match="its 1 outputs are no whole number of words"):
+        builder.build("c", [0], Sharing(word_bits=2, width=3))
+    for word_bits, width in ((0, 3), (4, 3), (3, 65)):
+        with pytest.raises(InputError, match="choose 1 to width, up to 64"):
+            Sharing(word_bits, width)
+
+
+@given(circuits())
+def test_stages_hold_every_gate_once_and_the_depth_is_the_longest_path(circuit: Circuit) -> None:
+    order = [wire for stage in circuit.stages for wire in (*stage.ands, *stage.free)]
+    assert sorted(order) == list(range(circuit.inputs, circuit.inputs + len(circuit.gates)))
+    depth = dict.fromkeys(range(circuit.inputs), 0)
+    for wire in order:
+        operation, left, right = circuit.gate(wire)
+        depth[wire] = max(depth[left], depth[right]) + (operation is Operation.AND)
+    assert circuit.and_depth == max(depth.values())
+    for number, stage in enumerate(circuit.stages):
+        assert {depth[wire] for wire in (*stage.ands, *stage.free)} <= {number}
+
+
+def test_and_count_counts_ands() -> None:
+    gates = (Gate(Operation.AND, 0, 1), Gate(Operation.XOR, 0, 2), Gate(Operation.AND, 3, 1), Gate(Operation.INV, 4, 4))
+    assert Circuit("counted", 1, 1, 1, gates, (5,)).and_count == 2
 
 
 # Arithmetic.
 
 
+def two_words(width: int) -> tuple[Builder, list[int], list[int]]:
+    builder = Builder(width, 1, 1)
+    return builder, builder.garbler_word(0), builder.evaluator_word(0)
+
+
 @pytest.mark.req("CAPC-ARG-001")
-@pytest.mark.parametrize("width", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("width", [2, 3, 4, 5])
 def test_arithmetic_for_all_words(width: int) -> None:
-    builder = Builder(width, width)
-    x, y = builder.garbler_word(0, width), builder.evaluator_word(0, width)
-    outputs = [*add(builder, x, y), *subtract(builder, x, y)] if width > 1 else add(builder, x, y)
+    builder, x, y = two_words(width)
+    outputs = [*add(builder, x, y), *subtract(builder, x, y)]
+    circuit = builder.build("arithmetic", outputs, Sharing(width, width))
+    assert circuit.and_count == 2 * (width - 1)
     cases = grid(range(1 << width), range(1 << width))
-    circuit = builder.build("arithmetic", outputs)
-    results = words_of(evaluate_many(circuit, bits_of(cases[:, :1], width), bits_of(cases[:, 1:], width)), width)
+    results = run_many(circuit, cases[:, :1], cases[:, 1:])
     assert (results[:, 0] == (cases[:, 0] + cases[:, 1]) % (1 << width)).all()
-    if width > 1:
-        assert (results[:, 1] == (cases[:, 0] - cases[:, 1]) % (1 << width)).all()
+    assert (results[:, 1] == (cases[:, 0] - cases[:, 1]) % (1 << width)).all()
+
+
+def test_arithmetic_of_single_bits() -> None:
+    builder, x, y = two_words(1)
+    circuit = builder.build("sum", add(builder, x, y))
+    assert circuit.and_count == 0
+    assert [evaluate(circuit, [a], [b]) for a, b in product((0, 1), repeat=2)] == [[0], [1], [1], [0]]
 
 
 @given(st.integers(2, 64), st.data())
 def test_selection_and_masking(width: int, data: st.DataObject) -> None:
     element = st.integers(0, (1 << width) - 1)
     x, y, condition = data.draw(element), data.draw(element), data.draw(st.integers(0, 1))
-    builder = Builder(width + 1, width)
-    left, right, bit = builder.garbler_word(0, width), builder.evaluator_word(0, width), width
-    circuit = builder.build("s", [*select(builder, bit, left, right), *mask_with(builder, bit, left)])
-    outputs = bits_to_words(run(circuit, [(x, width), (condition, 1)], [(y, width)]), width)
-    assert outputs == [x if condition else y, x if condition else 0]
+    builder = Builder(width, 2, 1)
+    left, bit, right = builder.garbler_word(0), builder.garbler_word(1)[0], builder.evaluator_word(0)
+    outputs = [*select(builder, bit, left, right), *mask_with(builder, bit, left)]
+    circuit = builder.build("s", outputs, Sharing(width, width))
+    assert run(circuit, [x, condition], [y]) == [x if condition else y, x if condition else 0]
     assert circuit.and_count == 2 * width
+
+
+@pytest.mark.parametrize("count", range(1, 12))
+def test_conjunction(count: int) -> None:
+    builder = Builder(count, 1, 0)
+    circuit = builder.build("all", [all_of(builder, builder.garbler_word(0))])
+    assert [word for word in range(1 << count) if evaluate(circuit, [word], []) == [1]] == [(1 << count) - 1]
+    assert circuit.and_count == count - 1
+    assert circuit.and_depth == (count - 1).bit_length()
 
 
 @pytest.mark.req("CAPC-ARG-004")
 @pytest.mark.parametrize("width", [2, 3, 4, 5, 6])
 def test_comparison_is_right_exactly_when_the_difference_fits(width: int) -> None:
     """Inside of |x - y| < 2^(k-1) always; outside wrong for every pair (but x - y = -2^(k-1), which has its sign)."""
-    builder = Builder(width, width)
-    circuit = builder.build(
-        "less", [less_than(builder, builder.garbler_word(0, width), builder.evaluator_word(0, width))]
-    )
+    builder, x, y = two_words(width)
+    circuit = builder.build("less", [less_than(builder, x, y)])
     assert circuit.and_count == width - 1
     half = 1 << (width - 1)
     cases = grid(range(-half, half), range(-half, half))
-    found = evaluate_many(circuit, bits_of(cases[:, :1], width), bits_of(cases[:, 1:], width))[:, 0]
+    found = run_many(circuit, cases[:, :1], cases[:, 1:])[:, 0]
     difference = cases[:, 0] - cases[:, 1]
     right = found == (difference < 0)
     assert right[np.abs(difference) < half].all()
@@ -135,21 +201,31 @@ def test_comparison_is_right_exactly_when_the_difference_fits(width: int) -> Non
     assert (difference >= half).any()
 
 
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 6])
+def test_full_range_comparison_is_right_for_all_words(width: int) -> None:
+    builder, x, y = two_words(width)
+    circuit = builder.build("less", [less_than_any(builder, x, y)])
+    assert circuit.and_count == width
+    half = 1 << (width - 1)
+    cases = grid(range(-half, half), range(-half, half))
+    found = run_many(circuit, cases[:, :1], cases[:, 1:])[:, 0]
+    assert (found == (cases[:, 0] < cases[:, 1])).all()
+
+
 @pytest.mark.req("CAPC-ARG-004")
 def test_the_vote_is_wrong_outside_of_the_admitted_range() -> None:
     """Documentation: without range analysis the largest logit can lose. 3 - (-3) = 6 wraps to -2 in 3 bits."""
-    circuit = vote_circuit(2, 3, 2)
-    outputs = bits_to_words(run(circuit, [(0, 3), (0, 3), (0, 2), (0, 2)], [(3, 3), (-3, 3)]), 2)
     assert one_hot_argmax([3, -3]) == [1, 0]
-    assert outputs == [0, 1]
+    assert run(vote_circuit(2, 3, 2), [0, 0], [3, -3]) == [0, 1]
+    assert run(vote_circuit_low_depth(2, 3, 2), [0], [6]) == [0, 1]
 
 
 # The tournament.
 
 
 def tournament_circuit(num_classes: int, width: int) -> Circuit:
-    builder = Builder(num_classes * width, 1)
-    values = [builder.garbler_word(c * width, width) for c in range(num_classes)]
+    builder = Builder(width, num_classes, 0)
+    values = [builder.garbler_word(c) for c in range(num_classes)]
     return builder.build("tournament", [*argmax_flags(builder, values), *maximum(builder, values)])
 
 
@@ -157,11 +233,10 @@ def tournament_circuit(num_classes: int, width: int) -> Circuit:
 @pytest.mark.parametrize(("num_classes", "width"), [(2, 3), (2, 5), (3, 3), (3, 4), (4, 3), (5, 3), (6, 3), (7, 3)])
 def test_tournament_for_all_values_within_the_range(num_classes: int, width: int) -> None:
     cases = grid(*[signed_range(width - 2)] * num_classes)
-    outputs = evaluate_many(
-        tournament_circuit(num_classes, width), bits_of(cases, width), np.zeros((len(cases), 1), np.uint8)
-    )
+    outputs = run_many(tournament_circuit(num_classes, width), cases, np.zeros((len(cases), 0), np.int64))
     assert (outputs[:, :num_classes] == first_largest(cases)).all()
-    assert (words_of(outputs[:, num_classes:], width)[:, 0] == cases.max(axis=1) % (1 << width)).all()
+    largest = (outputs[:, num_classes:] << np.arange(width)).sum(axis=1)
+    assert (largest == cases.max(axis=1) % (1 << width)).all()
 
 
 @pytest.mark.req("CAPC-ARG-002")
@@ -171,7 +246,7 @@ def test_ties_go_to_the_lowest_index(num_classes: int, width: int, data: st.Data
     end = (1 << (width - 2)) - 1
     level = st.sampled_from(sorted({-end, 0, end}))
     values = data.draw(st.lists(level, min_size=num_classes, max_size=num_classes))
-    outputs = run(tournament_circuit(num_classes, width), [(value, width) for value in values], [(0, 1)])
+    outputs = run(tournament_circuit(num_classes, width), values, [])
     assert outputs[:num_classes].index(1) == values.index(max(values))
     assert sum(outputs[:num_classes]) == 1
     assert ring.signed(ring.from_bits(outputs[num_classes:]), width) == max(values)
@@ -179,89 +254,84 @@ def test_ties_go_to_the_lowest_index(num_classes: int, width: int, data: st.Data
 
 
 @pytest.mark.req("CAPC-ARG-007")
-@pytest.mark.parametrize("num_classes", range(2, 18))
-@pytest.mark.parametrize("width", [3, 8, 37])
-def test_tournament_costs(num_classes: int, width: int) -> None:
-    builder = Builder(num_classes * width, 0)
-    values = [builder.garbler_word(c * width, width) for c in range(num_classes)]
-    argmax_flags(builder, values)
-    flags = builder.build("flags", [0]).and_count
-    maximum(builder, values)
-    both = builder.build("both", [0]).and_count
-    c = num_classes
-    assert flags == (c - 1) * (width - 1) + (c - 2) * width + c - 2
-    assert both - flags == (c - 1) * (2 * width - 1)
+@pytest.mark.parametrize("c", range(2, 18))
+@pytest.mark.parametrize("k", [3, 8, 37])
+def test_tournament_costs(c: int, k: int) -> None:
+    builder = Builder(k, c, 0)
+    values = [builder.garbler_word(number) for number in range(c)]
+    flags = builder.build("flags", argmax_flags(builder, values)).and_count
+    assert flags == (c - 1) * (k - 1) + (c - 2) * k + c - 2
+    assert builder.build("maximum", maximum(builder, values)).and_count == (c - 1) * (2 * k - 1)
 
 
 # The vote.
 
+VOTES = (vote_circuit, vote_circuit_low_depth)
 
-def vote_cases(num_classes: int, logit_bits: int, vote_bits: int, shares: np.ndarray) -> bool:
-    """Checks the vote circuit for all logits in range and all masks, with the given fresh shares."""
+
+def words_for(circuit: Circuit, shares: Words) -> Words:
+    """Shares of logits (cases x classes) as the input words of either vote circuit."""
+    if "low_depth" not in circuit.name:
+        return shares
+    return np.stack([shares[:, c] - shares[:, d] for c, d in combinations(range(shares.shape[1]), 2)], axis=1)
+
+
+@pytest.mark.req("CAPC-ARG-001", "CAPC-ARG-002")
+@pytest.mark.parametrize("vote", VOTES)
+@pytest.mark.parametrize(("num_classes", "logit_bits"), [(2, 3), (2, 4), (2, 5), (3, 3), (4, 3)])
+def test_vote_for_all_logits_and_masks(vote: type[Circuit], num_classes: int, logit_bits: int) -> None:
+    circuit = vote(num_classes, logit_bits, 4)
     logits = grid(*[signed_range(logit_bits - 2)] * num_classes)
     masks = grid(*[range(1 << logit_bits)] * num_classes)
-    rows = grid(range(len(logits)), range(len(masks)), range(len(shares)))
-    r, m, s = logits[rows[:, 0]], masks[rows[:, 1]], shares[rows[:, 2]]
-    garbler = np.concatenate([bits_of(m, logit_bits), bits_of(s, vote_bits)], axis=1)
-    evaluator = bits_of(r - m, logit_bits)
-    outputs = words_of(evaluate_many(vote_circuit(num_classes, logit_bits, vote_bits), garbler, evaluator), vote_bits)
-    return bool((outputs == (first_largest(r) - s) % (1 << vote_bits)).all())
+    rows = grid(range(len(logits)), range(len(masks)))
+    r, m = logits[rows[:, 0]], masks[rows[:, 1]]
+    assert (run_many(circuit, words_for(circuit, m), words_for(circuit, r - m)) == first_largest(r)).all()
 
 
 @pytest.mark.req("CAPC-ARG-001", "CAPC-ARG-002")
-def test_vote_for_all_logits_masks_and_shares() -> None:
-    assert vote_cases(2, 3, 2, grid(range(4), range(4)))
-    assert vote_cases(2, 4, 3, grid(range(8), range(8)))
-    assert vote_cases(3, 3, 2, grid(range(4), range(4), range(4))[::7])
-
-
-@pytest.mark.req("CAPC-ARG-001", "CAPC-ARG-002")
-@given(st.integers(2, 12), st.integers(3, 59), st.integers(2, 64), st.data())
-def test_vote_at_any_widths(num_classes: int, logit_bits: int, vote_bits: int, data: st.DataObject) -> None:
+@given(st.integers(2, 12), st.integers(3, 59), st.data())
+def test_votes_at_any_widths(num_classes: int, logit_bits: int, data: st.DataObject) -> None:
     end = (1 << (logit_bits - 2)) - 1
     logit = st.one_of(st.sampled_from(sorted({-end, 0, end})), st.integers(-end, end))
-    words = st.integers(0, (1 << max(logit_bits, vote_bits)) - 1)
-    r, m, s = (
-        data.draw(st.lists(entry, min_size=num_classes, max_size=num_classes)) for entry in (logit, words, words)
-    )
-    masks, shares = [x % (1 << logit_bits) for x in m], [x % (1 << vote_bits) for x in s]
-    outputs = run(
-        vote_circuit(num_classes, logit_bits, vote_bits),
-        [*((x, logit_bits) for x in masks), *((x, vote_bits) for x in shares)],
-        [(a - b, logit_bits) for a, b in zip(r, masks, strict=True)],
-    )
-    winner = r.index(max(r))
-    expected = [(int(c == winner) - share) % (1 << vote_bits) for c, share in enumerate(shares)]
-    assert bits_to_words(outputs, vote_bits) == expected
+    word = st.integers(0, (1 << logit_bits) - 1)
+    r, masks = (data.draw(st.lists(entry, min_size=num_classes, max_size=num_classes)) for entry in (logit, word))
+    theirs = [a - b for a, b in zip(r, masks, strict=True)]
+    expected = [int(c == r.index(max(r))) for c in range(num_classes)]
+    assert run(vote_circuit(num_classes, logit_bits, 16), masks, theirs) == expected
+    differences = [share_differences(words, logit_bits) for words in (masks, theirs)]
+    assert run(vote_circuit_low_depth(num_classes, logit_bits, 16), *differences) == expected
 
 
 @pytest.mark.req("CAPC-ARG-006")
+@pytest.mark.parametrize("vote", VOTES)
 @pytest.mark.parametrize("num_classes", [2, 3, 7, 10])
-def test_vote_opens_shares_only(num_classes: int) -> None:
-    """Each output word depends on a garbler share of its own: for every output a fresh share exists that hides it."""
-    logit_bits, vote_bits = 5, 4
-    circuit = vote_circuit(num_classes, logit_bits, vote_bits)
-    assert len(circuit.outputs) == num_classes * vote_bits
-    logits = [(c, logit_bits) for c in range(num_classes)]
-    seen = set()
-    for share in range(1 << vote_bits):
-        garbler = [(0, logit_bits)] * num_classes + [(share, vote_bits)] * num_classes
-        seen.add(tuple(bits_to_words(run(circuit, garbler, logits), vote_bits)))
-    for c in range(num_classes):
-        assert {words[c] for words in seen} == set(range(1 << vote_bits))
+def test_vote_opens_shares_only(vote: type[Circuit], num_classes: int) -> None:
+    """The flags leave as shares in the ring of votes, and nothing leaves beside them."""
+    circuit = vote(num_classes, 5, 4)
+    assert circuit.sharing == Sharing(word_bits=1, width=4)
+    assert len(circuit.outputs) == num_classes
 
 
 @pytest.mark.req("CAPC-ARG-007")
-@pytest.mark.parametrize("num_classes", [2, 3, 4, 5, 10, 17])
-@pytest.mark.parametrize("logit_bits", [3, 12, 37])
-@pytest.mark.parametrize("vote_bits", [2, 11, 16])
-def test_vote_cost(num_classes: int, logit_bits: int, vote_bits: int) -> None:
-    c, k = num_classes, logit_bits
-    circuit = vote_circuit(c, k, vote_bits)
-    assert circuit.and_count == (2 * c - 1) * (k - 1) + (c - 2) * (k + 1) + c * (vote_bits - 1)
-    by_step = c * (k - 1) + (c - 1) * (k - 1) + (c - 2) * k + c - 2 + c * (vote_bits - 1)
-    assert circuit.and_count == by_step
-    assert (circuit.garbler_inputs, circuit.evaluator_inputs) == (c * (k + vote_bits), c * k)
+@pytest.mark.parametrize("c", [2, 3, 4, 5, 8, 9, 10, 17])
+@pytest.mark.parametrize("k", [3, 12, 32, 37])
+def test_vote_cost(c: int, k: int) -> None:
+    circuit = vote_circuit(c, k, 16)
+    assert circuit.and_count == c * (k - 1) + (c - 1) * (k - 1) + (c - 2) * k + c - 2
+    assert circuit.and_depth == (c - 1).bit_length() * (k + 1) - 2
+    assert (circuit.garbler_inputs, circuit.evaluator_inputs) == (c * k, c * k)
+    low_depth = vote_circuit_low_depth(c, k, 16)
+    assert low_depth.and_count == c * (c - 1) // 2 * (k - 1) + (c - 1) * (c - 2)
+    assert low_depth.and_depth == k - 1 + (c - 2).bit_length()
+    assert low_depth.evaluator_inputs == low_depth.garbler_inputs == c * (c - 1) // 2 * k
+
+
+@pytest.mark.req("CAPC-ARG-007")
+def test_vote_cost_at_32_bits() -> None:
+    """The numbers that comparisons with other systems name."""
+    assert (vote_circuit(10, 32, 16).and_count, vote_circuit(10, 32, 16).and_depth) == (853, 130)
+    low_depth = vote_circuit_low_depth(10, 32, 16)
+    assert (low_depth.and_count, low_depth.and_depth) == (1467, 35)
 
 
 # ReLU.
@@ -271,17 +341,11 @@ def test_vote_cost(num_classes: int, logit_bits: int, vote_bits: int) -> None:
 @pytest.mark.parametrize(("width", "fraction"), [(3, 0), (3, 1), (4, 0), (4, 2), (5, 1), (5, 3), (6, 2)])
 def test_relu_for_all_values_and_shares(width: int, fraction: int) -> None:
     """For every z of the ring, not only within the range: the sign of z itself is tested, not of a difference."""
-    words = range(1 << width)
-    cases = grid(words, words, words)
-    z, mask, fresh = cases.T
-    signed = np.where(z >= 1 << (width - 1), z - (1 << width), z)
-    outputs = evaluate_many(
-        relu_circuit(width, fraction),
-        bits_of(np.stack([mask, fresh], axis=1), width),
-        bits_of((z - mask)[:, None], width),
-    )
-    expected = (np.maximum(signed, 0) // (1 << fraction) - fresh) % (1 << width)
-    assert (words_of(outputs, width)[:, 0] == expected).all()
+    half = 1 << (width - 1)
+    cases = grid(range(-half, half), range(2 * half))
+    z, mask = cases[:, :1], cases[:, 1:]
+    outputs = run_many(relu_circuit(width, fraction), mask, z - mask)
+    assert (outputs == np.maximum(z, 0) // (1 << fraction)).all()
 
 
 @pytest.mark.req("CAPC-ARG-001", "CAPC-PARAM-042")
@@ -290,31 +354,42 @@ def test_relu_at_any_width(width: int, data: st.DataObject) -> None:
     fraction = data.draw(st.integers(0, width - 2))
     half = 1 << (width - 1)
     z = data.draw(st.one_of(st.sampled_from([-half, -1, 0, 1, half - 1]), st.integers(-half, half - 1)))
-    mask, fresh = data.draw(st.integers(0, 2 * half - 1)), data.draw(st.integers(0, 2 * half - 1))
-    (output,) = bits_to_words(
-        run(relu_circuit(width, fraction), [(mask, width), (fresh, width)], [(z - mask, width)]), width
-    )
-    assert (output + fresh) % (1 << width) == max(z, 0) // (1 << fraction) == relu(z, fraction)
+    mask = data.draw(st.integers(0, 2 * half - 1))
+    circuit = relu_circuit(width, fraction)
+    assert run(circuit, [mask], [z - mask]) == [max(z, 0) // (1 << fraction)] == [relu(z, fraction)]
+    assert circuit.sharing == Sharing(width - 1 - fraction, width)
+
+
+@pytest.mark.req("CAPC-ARG-001", "CAPC-ARG-009")
+@pytest.mark.parametrize(("width", "fraction", "window"), [(4, 1, 2), (5, 0, 2), (3, 0, 3), (4, 1, 3), (3, 1, 4)])
+def test_relu_of_a_window_for_all_values(width: int, fraction: int, window: int) -> None:
+    z = grid(*[signed_range(width - 2)] * window)
+    masks = (np.arange(z.size).reshape(z.shape) * 7 + 3) % (1 << width)
+    outputs = run_many(relu_circuit(width, fraction, window), masks, z - masks)
+    assert (outputs[:, 0] == np.maximum(z.max(axis=1), 0) // (1 << fraction)).all()
 
 
 @pytest.mark.req("CAPC-ARG-007")
-@pytest.mark.parametrize("width", [3, 4, 12, 37, 59])
-def test_relu_cost(width: int) -> None:
-    for fraction in range(width - 1):
-        circuit = relu_circuit(width, fraction)
-        assert circuit.and_count == 3 * (width - 1) - fraction
-        assert len(circuit.outputs) == width
+@pytest.mark.parametrize("k", [3, 4, 12, 37, 59])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 9])
+def test_relu_cost(k: int, n: int) -> None:
+    for fraction in range(k - 1):
+        circuit = relu_circuit(k, fraction, n)
+        largest = (n - 1) * (2 * k - 1) - fraction if n > 1 else 0
+        assert circuit.and_count == n * (k - 1) + largest + k - 1 - fraction
+        assert circuit.and_depth == (k if n == 1 else (n - 1).bit_length() * k + 1)
+        assert len(circuit.outputs) == k - 1 - fraction
 
 
-def test_and_count_counts_ands() -> None:
-    circuit = vote_circuit(3, 5, 4)
-    counted = reduce(lambda count, gate: count + (gate.operation == Operation.AND), circuit.gates, 0)
-    assert circuit.and_count == counted
+@pytest.mark.req("CAPC-ARG-007")
+def test_relu_cost_at_the_default_widths() -> None:
+    assert (relu_circuit(37, 12).and_count, relu_circuit(37, 12).and_depth) == (60, 37)
 
 
-def test_gates_use_only_known_wires() -> None:
-    for circuit in (vote_circuit(4, 6, 3), relu_circuit(6, 2)):
-        for position, gate in enumerate(circuit.gates):
-            assert min(gate.left, gate.right) >= 0
-            assert max(gate.left, gate.right) < circuit.inputs + position
-        assert words_to_bits([5], 3) == [1, 0, 1]
+@pytest.mark.parametrize(
+    "circuit", [vote_circuit(4, 6, 3), vote_circuit_low_depth(4, 6, 3), relu_circuit(6, 2)], ids=str
+)
+def test_gates_use_only_known_wires(circuit: Circuit) -> None:
+    for position, gate in enumerate(circuit.gates):
+        assert min(gate.left, gate.right) >= 0
+        assert max(gate.left, gate.right) < circuit.inputs + position

@@ -168,17 +168,17 @@ def counter_seeds(name: str = "test") -> Callable[[], Seed]:
 
 @st.composite
 def circuits(draw: st.DrawFn, max_gates: int = 30) -> Circuit:
-    """Any circuit with 1 to 4 input bits on each side."""
-    garbler, evaluator = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    """Any circuit with words of 1 to 3 bits, 1 to 3 of them on each side, whose outputs go to the evaluator."""
+    input_bits, garbler, evaluator = (draw(st.integers(1, 3)) for _ in range(3))
+    inputs = input_bits * (garbler + evaluator)
     gates = []
     for position in range(draw(st.integers(1, max_gates))):
-        wires = st.integers(0, garbler + evaluator + position - 1)
+        wires = st.integers(0, inputs + position - 1)
         operation = draw(st.sampled_from(Operation))
         left = draw(wires)
         gates.append(Gate(operation, left, left if operation is Operation.INV else draw(wires)))
-    total = garbler + evaluator + len(gates)
-    outputs = draw(st.lists(st.integers(0, total - 1), min_size=1, max_size=10))
-    return Circuit("random", garbler, evaluator, tuple(gates), tuple(outputs))
+    outputs = draw(st.lists(st.integers(0, inputs + len(gates) - 1), min_size=1, max_size=10))
+    return Circuit("random", input_bits, garbler, evaluator, tuple(gates), tuple(outputs))
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ def relu_circuit(logit_bits: int, fraction_bits: int, window: int = 1) -> Circui
     A ReLU has n = 1; a ReLU before or after a max pool has its window's n. Input words of each party: its n shares.
     Output word: the l - 1 - f bits of y that can be set, as fresh shares.
 
-    1. z = z_garbler + z_evaluator mod 2^l, for each                              n (l - 1) ANDs
-    2. the largest of the window, if n > 1 (its last f bits are never selected)  (n - 1)(2l - 1) - f ANDs
-    3. y = z >> f where the sign bit of z is 0, else 0 (dropping wires is free)  l - 1 - f ANDs
+    1. z = z_garbler + z_evaluator mod 2^l, for each                             n (l - 1) ANDs
+    2. the largest of the window, if n > 1 (its last f bits are never selected) (n - 1)(2l - 1) - f ANDs
+    3. y = z >> f where the sign bit of z is 0, else 0 (dropping wires is free) l - 1 - f ANDs
 
     Depth: l for one value, m l + 1 for a window, where m = ceil(log2 n).
 

@@ -97,3 +97,25 @@ def test_the_default_set_meets_the_default_goal_and_the_fast_set_misses_it() -> 
     PrivacyAllowance().check_model(distance("default"))
     with pytest.raises(ParameterError, match=r"65536 queries reach .* 2\^-\d+, needed is 2\^-40: use a parameter set"):
         PrivacyAllowance().check_model(distance("fast"))
+
+
+@pytest.mark.req("CAPC-HE-003")
+@pytest.mark.parametrize("operator", [Dense(64, 32), CONVOLUTION])
+def test_a_batch_is_bounded_by_its_own_blocks_and_the_queries_that_are_sent(operator: Operator) -> None:
+    setting = altered("default")
+    scheme, context = setting.scheme, setting.scheme._context
+    weights = setting.weights(operator, "w", 12)
+    prepared = scheme.prepare(operator, weights)
+    for count in (1, 2, 16, 64):
+        rows = scheme._encoding(operator, count).tiling.rows
+        zero = Fraction(21 * (2 * 8192 + 1), context.key_primes[-1]) + Fraction(8193, 2)
+        total = Fraction(0)
+        for row in rows:
+            block = weights[row]
+            spread = circuit_privacy._ceil_sqrt(Fraction(21, 2) * sum(w * w for channel in block for w in channel))
+            total += sum(Fraction(sum(map(abs, channel)), 2) + spread + 1 + zero for channel in block)
+        released = count * operator.outputs // len(weights)
+        assert scheme.statistical_distance(prepared, count) == released * total / 2**89
+    # Fewer weights meet the errors of a request whose blocks are smaller.
+    whole, cut = (len(scheme._encoding(operator, count).tiling.rows) for count in (1, 64))
+    assert (cut > whole) == (64 * scheme.statistical_distance(prepared, 1) > scheme.statistical_distance(prepared, 64))

@@ -17,6 +17,7 @@ from capc.he.packing import check_length, pack, packed_length, unpack
 from capc.he.serialisation import (
     SEED_BYTES,
     Words,
+    make_secret_key,
     make_seeded_public_key,
     read_pair,
     read_secret_key,
@@ -28,18 +29,30 @@ class SecretKey:
 
     def __init__(self, context: HeContext, key: sealapi.SecretKey) -> None:
         self.context = context
+        self._key = key
         self.encryptor = sealapi.Encryptor(context.seal, key)
         self.decryptor = sealapi.Decryptor(context.seal, key)
+
+    def words(self) -> Words:
+        """The secret polynomial in NTT form, (primes, N), for other processes of the same party. Secret."""
+        return read_secret_key(self._key, len(self.context.key_primes), self.context.degree)
 
     def __repr__(self) -> str:
         return "SecretKey(<secret>)"
 
 
 class PublicKey:
-    """The querying party's public key, in an answering party's hands: encrypts zero to re-randomise."""
+    """The querying party's public key, in an answering party's hands: encrypts zero to re-randomise.
 
-    def __init__(self, context: HeContext, key: sealapi.PublicKey) -> None:
+    Args:
+        context: the parameters.
+        key: in SEAL's form.
+        payload: as it was received.
+    """
+
+    def __init__(self, context: HeContext, key: sealapi.PublicKey, payload: bytes) -> None:
         self.context = context
+        self.payload = payload
         self.encryptor = sealapi.Encryptor(context.seal, key)
 
 
@@ -75,7 +88,12 @@ def read_public_key(context: HeContext, payload: bytes) -> PublicKey:
     """
     check_length(payload, public_key_length(context), "public key")
     first = unpack(payload[:-SEED_BYTES], context.key_primes, context.degree, "public key")
-    return PublicKey(context, make_seeded_public_key(context, first, payload[-SEED_BYTES:]))
+    return PublicKey(context, make_seeded_public_key(context, first, payload[-SEED_BYTES:]), payload)
+
+
+def restore_secret_key(context: HeContext, words: Words) -> SecretKey:
+    """The key that :meth:`SecretKey.words` described."""
+    return SecretKey(context, make_secret_key(context, words))
 
 
 def _move(context: HeContext, first: Words, drawn: Words, expanded: Words, secret: Words) -> Words:

@@ -288,7 +288,7 @@ class BfvLinear:
         return encoding, added
 
     def _encoding(self, operator: Operator, count: int) -> Encoding:
-        return _encoding(self._context, operator, count)
+        return encoding_for(self._context, operator, count)
 
     def _layout(self, operator: Operator, count: int) -> Layout:
         return self._encoding(operator, count).tiling.layout
@@ -314,7 +314,8 @@ class BfvLinear:
 
 
 @lru_cache(maxsize=16)
-def _encoding(context: HeContext, operator: Operator, count: int) -> Encoding:
+def encoding_for(context: HeContext, operator: Operator, count: int) -> Encoding:
+    """The encoding of an operator for a batch of ``count`` queries, kept for the shapes used last."""
     return Encoding(tile(operator, count, context.degree, costs_for(context)))
 
 

@@ -67,6 +67,12 @@ def make_seeded_public_key(context: HeContext, first: Words, seed: bytes) -> sea
     return _load(sealapi.PublicKey(), context, fields, _array(first), _generator(seed))
 
 
+def make_secret_key(context: HeContext, words: Words) -> sealapi.SecretKey:
+    """A secret key from its polynomial in NTT form, (primes, N)."""
+    fields = _PLAINTEXT.pack(*context.key_id, words.size, 1.0)
+    return _load(sealapi.SecretKey(), context, fields, _array(words))
+
+
 def make_plaintext(context: HeContext, coefficients: Words) -> sealapi.Plaintext:
     """A plaintext polynomial in coefficient form, (N,), each below 2^l."""
     fields = _PLAINTEXT.pack(0, 0, 0, 0, coefficients.size, 1.0)

@@ -55,9 +55,19 @@ def he() -> FileBuilder:
 
 def _sizes(file: FileBuilder, widths: ParameterSet) -> None:
     group = file.group(HE, **asdict(widths))
-    for inputs, outputs in ((1, 1), (64, 32), (784, 64), (5000, 2)):
-        test = group.test(f"lengths_{widths.name}_{inputs}_{outputs}", "Bytes of payloads.", ["CAPC-WIRE-003"])
-        test.run("he_lengths", inputs=inputs, outputs=outputs)
+    for inputs, outputs, count in (
+        (1, 1, 1),
+        (64, 32, 1),
+        (784, 64, 1),
+        (5000, 2, 1),
+        (64, 32, 64),
+        (64, 48, 64),
+        (784, 128, 64),
+        (5000, 2, 3),
+    ):
+        name = f"lengths_{widths.name}_{inputs}_{outputs}_of_{count}"
+        test = group.test(name, "Bytes of payloads.", ["CAPC-WIRE-003"])
+        test.run("he_lengths", inputs=inputs, outputs=outputs, count=count)
 
 
 def _given_response(group: GroupBuilder, key: FixedKey) -> None:
@@ -127,13 +137,19 @@ def _transformed(context: HeContext, key: FixedKey) -> NDArray[np.uint64]:
 
 def _round_trips(group: GroupBuilder, widths: ParameterSet) -> None:
     width = widths.logit_bits
-    for inputs, outputs in ((2, 3), (1, 1), (7, 5)):
-        test = group.test(f"round_trip_{inputs}_{outputs}", "W x + addend mod 2^l.", _EXACT, ["Wrap"])
+    for inputs, outputs, count in ((2, 3, 1), (1, 1, 1), (7, 5, 1), (7, 5, 3), (64, 33, 64)):
+        test = group.test(f"round_trip_{inputs}_{outputs}_of_{count}", "W x + addend mod 2^l.", _EXACT, ["Wrap"])
         drawn = group.source.elements(f"{test.name}/weights", inputs * outputs, 8)
         matrix = tuple(tuple(w - 128 for w in drawn[i * inputs : (i + 1) * inputs]) for i in range(outputs))
-        vector = group.source.elements(f"{test.name}/vector", inputs, width)
-        addend = group.source.elements(f"{test.name}/addend", outputs, width)
-        found = test.run("he_round_trip", weights=matrix, vector=vector, addend=addend, seed=test.seed())
-        product = zip(multiply(Dense(inputs, outputs), matrix, vector, width), addend, strict=True)
-        expected = [(value + added) % (1 << width) for value, added in product]
+        vectors = [group.source.elements(f"{test.name}/vector/{query}", inputs, width) for query in range(count)]
+        addends = [group.source.elements(f"{test.name}/addend/{query}", outputs, width) for query in range(count)]
+        found = test.run("he_round_trip", weights=matrix, vectors=vectors, addends=addends, seed=test.seed())
+        expected = [
+            [(value + added) % (1 << width) for value, added in zip(row, addend, strict=True)]
+            for row, addend in zip(_products(matrix, vectors, width), addends, strict=True)
+        ]
         expect_equal(found["results"], expected, test.name)
+
+
+def _products(matrix: tuple[tuple[int, ...], ...], vectors: list[list[int]], width: int) -> list[list[int]]:
+    return [multiply(Dense(len(matrix[0]), len(matrix)), matrix, vector, width) for vector in vectors]

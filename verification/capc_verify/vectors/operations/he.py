@@ -22,7 +22,8 @@ from capc_verify.vectors.operations.sessions import WIDTHS
 from capc_verify.vectors.values import COUNT, DATA, INTEGERS, many
 
 _SHAPE = {"inputs": COUNT, "outputs": COUNT}
-_LAYER = {"weights": many(INTEGERS), "addend": INTEGERS, "seed": DATA}
+_LAYER = {"weights": many(INTEGERS), "seed": DATA}
+_BATCH = {"vectors": many(INTEGERS), "addends": many(INTEGERS)}
 _FAULTS = frozenset({"Short", "Long", "OutOfRange"})
 
 
@@ -75,49 +76,55 @@ def _lengths(call: Call) -> Result:
     return Result(
         {
             "public_key": scheme.public_key_length(),
-            "request": scheme.request_length(shape),
-            "response": scheme.response_length(shape),
+            "request": scheme.request_length(shape, call["count"]),
+            "response": scheme.response_length(shape, call["count"]),
         }
     )
 
 
 def _decrypt(call: Call) -> Result:
-    return Result({"results": BfvLinear(call.environment).decrypt(_key(call), _shape(call), call["response"])})
+    (results,) = BfvLinear(call.environment).decrypt(_key(call), _shape(call), 1, call["response"])
+    return Result({"results": results})
 
 
 def _evaluate(call: Call) -> Result:
     scheme, matrix = BfvLinear(call.environment), _matrix(call)
     shape = Dense(len(matrix[0]), len(matrix))
     public_key = scheme.read_public_key(call["public_key"])
-    response = scheme.evaluate(
-        public_key, scheme.prepare(shape, matrix), call["request"], call["addend"], XofSource(Seed(call["seed"]), b"he")
-    )
-    return Result({"results": scheme.decrypt(_key(call), shape, response)})
+    source, addends = XofSource(Seed(call["seed"]), b"he"), [call["addend"]]
+    response = scheme.evaluate(public_key, scheme.prepare(shape, matrix), call["request"], addends, source)
+    (results,) = scheme.decrypt(_key(call), shape, 1, response)
+    return Result({"results": results})
 
 
 def _round_trip(call: Call) -> Result:
     scheme, matrix = BfvLinear(call.environment), _matrix(call)
     shape = Dense(len(matrix[0]), len(matrix))
     key, payload = scheme.generate_keys()
-    request = scheme.encrypt(key, shape, call["vector"])
+    request = scheme.encrypt(key, shape, call["vectors"])
     source = XofSource(Seed(call["seed"]), b"he")
     public_key, prepared = scheme.read_public_key(payload), scheme.prepare(shape, matrix)
-    response = scheme.evaluate(public_key, prepared, request, call["addend"], source)
-    return Result({"results": scheme.decrypt(key, shape, response)})
+    response = scheme.evaluate(public_key, prepared, request, call["addends"], source)
+    return Result({"results": scheme.decrypt(key, shape, len(call["vectors"]), response)})
 
 
 HE = GroupType(
     "He",
     named(
-        Operation("he_lengths", _lengths, _SHAPE, {"public_key": COUNT, "request": COUNT, "response": COUNT}),
+        Operation(
+            "he_lengths",
+            _lengths,
+            {**_SHAPE, "count": COUNT},
+            {"public_key": COUNT, "request": COUNT, "response": COUNT},
+        ),
         Operation("he_decrypt", _decrypt, {"secret_key": DATA, **_SHAPE, "response": DATA}, {"results": INTEGERS}),
         Operation(
             "he_evaluate",
             _evaluate,
-            {"secret_key": DATA, "public_key": DATA, "request": DATA, **_LAYER},
+            {"secret_key": DATA, "public_key": DATA, "request": DATA, "addend": INTEGERS, **_LAYER},
             {"results": INTEGERS},
         ),
-        Operation("he_round_trip", _round_trip, {"vector": INTEGERS, **_LAYER}, {"results": INTEGERS}),
+        Operation("he_round_trip", _round_trip, {**_BATCH, **_LAYER}, {"results": many(INTEGERS)}),
     ),
     WIDTHS,
     widths_from,

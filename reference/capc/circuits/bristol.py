@@ -86,7 +86,6 @@ def from_bristol(text: str, name: str, garbler_words: int, shared_width: int | N
     output_bits = reader.widths("output")
     if shared_width is not None and len(set(output_bits)) != 1:
         reader.refuse(f"shared output values need one width, not {output_bits}")
-    sharing = None if shared_width is None else Sharing(output_bits[0], shared_width)
     inputs, outputs = sum(input_bits), sum(output_bits)
     if wire_count != inputs + gate_count or outputs > wire_count:
         reader.refuse(f"{gate_count} gates, {inputs} inputs and {outputs} outputs make no {wire_count} wires")
@@ -94,6 +93,7 @@ def from_bristol(text: str, name: str, garbler_words: int, shared_width: int | N
     if len(known) != wire_count:
         reader.refuse(f"the text ends after {len(known) - inputs} of {gate_count} gates")
     wires = tuple(known[wire] for wire in range(wire_count - outputs, wire_count))
+    sharing = None if shared_width is None else Sharing(output_bits[0], shared_width)
     words = garbler_words, len(input_bits) - garbler_words
     return Circuit(name, input_bits[0], *words, tuple(gates), wires, sharing)
 

@@ -21,6 +21,9 @@ QUERY = 0
 """The number of the value that the query is."""
 MAX_STAGES = 255
 
+Rows = tuple[tuple[int, ...], ...]
+"""A value, or one party's shares of it: a row for each query of a batch."""
+
 
 class Activation(StrEnum):
     """What becomes of a stage's sums."""
@@ -151,6 +154,33 @@ class Architecture:
             shift = 0 if is_sums else fraction_bits
             scaled.append([value << shift for value in values[skip]])
         return scaled
+
+    def add_skipped(
+        self,
+        stage: int,
+        sums: Sequence[Sequence[int]],
+        values: Sequence[Sequence[Sequence[int]]],
+        fraction_bits: int,
+        width: int,
+    ) -> Rows:
+        """One party's shares of a stage's sums in Z_{2^width} with its shares of the skipped values added.
+
+        Args:
+            stage: its number.
+            sums: its shares without them, a row for each query.
+            values: for each value so far a row for each query.
+            fraction_bits: f.
+            width: l.
+        """
+        if not self.stages[stage].skips:
+            return tuple(tuple(row) for row in sums)
+        totals = []
+        for query, row in enumerate(sums):
+            total = list(row)
+            for scaled in self.skipped(stage, [value[query] for value in values], fraction_bits):
+                total = ring.add(total, scaled, width)
+            totals.append(tuple(total))
+        return tuple(totals)
 
     def document(self) -> list[dict[str, object]]:
         """The architecture as the session document holds it."""

@@ -35,9 +35,13 @@ class Channel:
         return Envelope(message_type, self.session_tag, query, layer, self.peer, self.me).open(message, length)
 
     def context(self, query: int = 0, layer: int = 0) -> bytes:
-        """Public bytes, the same at both ends, that occur once in a session: pair, query and layer."""
+        """Public bytes, the same at both ends, of this pair, query and layer alone."""
         ends = sorted(_party_bytes(party) for party in (self.me, self.peer))
         return self.session_tag + b"".join(ends) + query.to_bytes(4, "little") + layer.to_bytes(1, "little")
+
+    def position(self, query: int, layer: int = 0) -> int:
+        """A number below 2^64 that no other query or layer of this connection has; layers count up by 1."""
+        return query << 32 | layer
 
     def label(self, step: str, query: int = 0, layer: int = 0) -> bytes:
         """The label under which ``me`` expands its seed in one step: the step's name and the context."""

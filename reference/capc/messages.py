@@ -182,7 +182,7 @@ class BaseOtChoice:
 
 @dataclass(frozen=True)
 class OtTrees:
-    """What completes the base OTs: 256 sums of tree nodes. Layout: 256 x 16 bytes, as `capc.puncturable` orders them."""
+    """What completes the base OTs: 256 sums of tree nodes, ordered by `capc.puncturable`. Layout: 256 x 16 bytes."""
 
     sums: tuple[bytes, ...]
 

@@ -6,6 +6,7 @@ The group is the prime-order subgroup of edwards25519 (RFC 8032), of order L = 2
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NewType
 
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -22,6 +23,8 @@ Scalar = NewType("Scalar", bytes)
 """A secret scalar in [1, L), 32 bytes, little-endian."""
 
 POINT_BYTES = 32
+SLACK_BYTES = 15
+"""What the library wants an output buffer to have beyond its blocks; it does not write there."""
 
 
 class Permutation:
@@ -34,6 +37,22 @@ class Permutation:
     def apply(self, blocks: bytes) -> bytes:
         """Permutes each 16-byte block on its own."""
         return self._encryptor.update(blocks)
+
+
+class BufferPermutation:
+    """The same permutation from one buffer into another, without copies: for many blocks at once.
+
+    It keeps the expanded key, and refuses to be copied or stored as the library's cipher does.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self.apply_into: Callable[[memoryview, memoryview], int] = (
+            Cipher(AES128(key), ECB()).encryptor().update_into  # noqa: S305
+        )
+        """Permutes the blocks of the first into the second, which is :data:`SLACK_BYTES` longer; they may be the same.
+
+        An attribute and not a method, as a second call costs as much as a block.
+        """
 
 
 def random_scalar(source: RandomSource) -> Scalar:

@@ -16,7 +16,6 @@ from capc import ring, sharing
 from capc.accounting import Receipt, query_cost
 from capc.channel import Channel
 from capc.circuits import release
-from capc.circuits.words import words_to_bits
 from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
 from capc.messages import LABEL_BYTES, MessageType, VoteShares
 from capc.noise.release_noise import ReleaseNoise, draw_release_noise
@@ -24,7 +23,7 @@ from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.randomness import Seed
 from capc.session import Session, SingleUse, following_query
 from capc.suite import Suite
-from capc.two_party import OutputLabels
+from capc.two_party import GarblerOutput, answer_at_once, request_length
 
 _INPUTS_DOMAIN = b"CaPC/0.1/noise-binding"
 
@@ -77,10 +76,21 @@ class Released(SingleUse):
     query: int
     receipt: Receipt
     noise: ReleaseNoise
-    output_labels: OutputLabels
+    output: GarblerOutput
 
 
-def privacy_guardian_setup(session: Session, suite: Suite, offer: bytes, seed: Seed) -> tuple[PrivacyGuardian, bytes]:
+@dataclass(frozen=True, repr=False)
+class JoiningPrivacyGuardian(SingleUse):
+    """The guardian before the set-up's last message. Secret: the OT state."""
+
+    session: Session
+    suite: Suite
+    ot_state: object
+
+
+def privacy_guardian_answer_setup(
+    session: Session, suite: Suite, offer: bytes, seed: Seed
+) -> tuple[JoiningPrivacyGuardian, bytes]:
     """Takes the querying party's OT offer; answers with the OT choice.
 
     Raises:
@@ -89,10 +99,25 @@ def privacy_guardian_setup(session: Session, suite: Suite, offer: bytes, seed: S
     suite.check_session(session)
     channel = Channel(session.tag, PRIVACY_GUARDIAN, QUERYING_PARTY)
     payload = channel.open(MessageType.BASE_OT_OFFER, offer, suite.two_party.offer_length())
-    source = suite.expand(seed, channel.label("privacy_guardian_setup"))
+    source = suite.expand(seed, channel.label("privacy_guardian_answer_setup"))
     with blamed_on(QUERYING_PARTY):
-        key, choice = suite.two_party.garbler_choose(payload, channel.context(), source)
-    return PrivacyGuardian(session, suite, key, next_query=1), channel.seal(MessageType.BASE_OT_CHOICE, choice)
+        state, choice = suite.two_party.garbler_choose(payload, channel.context(), source)
+    return JoiningPrivacyGuardian(session, suite, state), channel.seal(MessageType.BASE_OT_CHOICE, choice)
+
+
+def privacy_guardian_finish_setup(state: JoiningPrivacyGuardian, trees: bytes) -> PrivacyGuardian:
+    """Takes the trees that complete the base OTs.
+
+    Raises:
+        ProtocolError: the message is malformed or misdirected.
+    """
+    state.require_unspent()
+    channel = Channel(state.session.tag, PRIVACY_GUARDIAN, QUERYING_PARTY)
+    payload = channel.open(MessageType.OT_TREES, trees, state.suite.two_party.trees_length())
+    with blamed_on(QUERYING_PARTY):
+        key = state.suite.two_party.garbler_finish(state.ot_state, payload)
+    state.spend()
+    return PrivacyGuardian(state.session, state.suite, key, next_query=1)
 
 
 def privacy_guardian_open_query(party: PrivacyGuardian) -> tuple[PrivacyGuardian, Collecting]:
@@ -128,7 +153,7 @@ def privacy_guardian_aggregate(state: Collecting, messages: Mapping[Party, bytes
     return Aggregated(state.party, state.query, tuple(sharing.sum_shares(shares, width)), digest.digest())
 
 
-def privacy_guardian_release(state: Aggregated, receipt: Receipt, columns: bytes, seed: Seed) -> tuple[Released, bytes]:
+def privacy_guardian_release(state: Aggregated, receipt: Receipt, choice: bytes, seed: Seed) -> tuple[Released, bytes]:
     """Step 3: adds noise to its share of the votes and garbles the release circuit.
 
     1. The receipt says that the account was charged in full for exactly these inputs; the runner has made it durable.
@@ -140,7 +165,7 @@ def privacy_guardian_release(state: Aggregated, receipt: Receipt, columns: bytes
 
     Raises:
         InputError: the receipt is for another session, query or set of shares.
-        ProtocolError: the columns are malformed, or belong to another session or query.
+        ProtocolError: the choice is malformed, or belong to another session or query.
     """
     state.require_unspent()
     party, parameters, channel = state.party, state.party.session.parameters, state.party.channel
@@ -153,8 +178,8 @@ def privacy_guardian_release(state: Aggregated, receipt: Receipt, columns: bytes
             "their full cost: reserve it with the session's own account"
         )
     circuit = release.circuit_for(parameters)
-    length = party.suite.two_party.columns_length(circuit, 1)
-    payload = channel.open(MessageType.OT_COLUMNS, columns, length, state.query)
+    scheme = party.suite.two_party
+    payload = channel.open(MessageType.CHOICE_BITS, choice, request_length(scheme, circuit, 1), state.query)
     # 2.
     inputs = hashlib.sha256(state.inputs_digest + payload).digest()
     label = channel.label("privacy_guardian_release", state.query) + inputs
@@ -166,18 +191,14 @@ def privacy_guardian_release(state: Aggregated, receipt: Receipt, columns: bytes
     words = ring.add(votes, noise.classes, width)
     if parameters.release.threshold is not None:
         words = [*votes, *words, ring.reduce(int(parameters.release.threshold * unit) - noise.threshold, width)]
+    source = party.suite.expand(seed, label + b"/garble")
     with blamed_on(QUERYING_PARTY):
-        output_labels, circuits = party.suite.two_party.garble(
-            party.garbler_key,
-            channel.context(state.query),
-            circuit,
-            [words_to_bits(words, width)],
-            payload,
-            party.suite.expand(seed, label + b"/garble"),
+        output, circuits = answer_at_once(
+            scheme, party.garbler_key, channel.position(state.query), circuit, [words], payload, source
         )
     state.spend()
     message = channel.seal(MessageType.GARBLED_CIRCUITS, circuits, state.query)
-    return Released(party, state.query, receipt, noise, output_labels), message
+    return Released(party, state.query, receipt, noise, output), message
 
 
 def privacy_guardian_read_answered(state: Released, message: bytes) -> bool:
@@ -189,9 +210,11 @@ def privacy_guardian_read_answered(state: Released, message: bytes) -> bool:
         ProtocolError: the label is not one of this query's two, or the message is malformed.
     """
     state.require_unspent()
-    channel = state.party.channel
+    channel, output_labels = state.party.channel, state.output.labels
+    if output_labels is None:
+        raise InputError("the release circuit shares its outputs: there is no answered bit to read")
     payload = channel.open(MessageType.ANSWERED_LABEL, message, LABEL_BYTES, state.query)
     with blamed_on(QUERYING_PARTY):
-        answered = state.output_labels.decode(0, 0, payload)
+        answered = output_labels.decode(0, 0, payload)
     state.spend()
     return bool(answered)

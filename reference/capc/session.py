@@ -11,6 +11,7 @@ from capc.architecture import Architecture
 from capc.errors import InputError, ParameterError, StateReuseError
 from capc.parameters import Parameters, canonical_json
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role, answering_party
+from capc.randomness import STREAM_LIMIT
 
 SESSION_ID_BYTES = 32
 IDENTITY_BYTES = 32
@@ -18,6 +19,8 @@ MAX_ANSWERING = 4096
 MAX_QUERIES = (1 << 32) - 1
 
 _DOMAIN = b"CaPC/0.1/session"
+_BYTES_PER_SUM = 64
+"""More than one sum's mask and noise take from a stream, rejected draws included."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,18 @@ class Session:
             raise ParameterError(f"{party} has no model: only answering parties have one")
         return architecture
 
+    def check_batch(self, count: int) -> None:
+        """Refuses a batch for which the masks and noise of one layer could exceed one stream of randomness.
+
+        Raises:
+            InputError: names the party with the largest layer, and how many queries fit.
+        """
+        for party in self.answering_parties:
+            sums = max(stage.sums for stage in self.architecture(party).stages)
+            if count * sums * _BYTES_PER_SUM > STREAM_LIMIT:
+                most = STREAM_LIMIT // (sums * _BYTES_PER_SUM)
+                raise InputError(f"{count} queries at once, with {sums} sums in a layer of {party}: at most {most} fit")
+
     def document(self) -> dict[str, object]:
         """Everything a party checks before it takes part: parameters, session id and participants."""
         return {
@@ -120,6 +135,24 @@ class Session:
     def tag(self) -> bytes:
         """The 32 bytes in the header of every message: SHA-256(domain || parameter digest || document)."""
         return hashlib.sha256(_DOMAIN + self.parameters.digest + canonical_json(self.document())).digest()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive queries that pass through the steps together.
+
+    Attributes:
+        first: the number of the first; messages of the batch carry it.
+        count: how many there are.
+    """
+
+    first: int
+    count: int
+
+    @property
+    def queries(self) -> range:
+        """Their numbers."""
+        return range(self.first, self.first + self.count)
 
 
 class SingleUse:
@@ -143,15 +176,15 @@ class SingleUse:
         return f"<{type(self).__name__}>"
 
 
-def following_query(query: int) -> int:
-    """The number after ``query``.
+def following_query(query: int, count: int = 1) -> int:
+    """The number after ``count`` queries from ``query`` on.
 
     Raises:
-        InputError: the session has no number left.
+        InputError: the session has not as many numbers left.
     """
-    if query >= MAX_QUERIES:
-        raise InputError(f"query {query} was the last that a session can number: open a new session")
-    return query + 1
+    if count < 1 or query + count - 1 > MAX_QUERIES:
+        raise InputError(f"{count} queries from number {query} on: ask at least one, up to number {MAX_QUERIES}")
+    return query + count
 
 
 def fresh_session_id(random_bytes: Callable[[int], bytes]) -> bytes:

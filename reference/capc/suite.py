@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from capc.errors import InputError
+from capc.garbled_two_party import GarbledTwoParty
+from capc.ideal_two_party import IdealTwoParty
 from capc.linear import IdealLinear, LinearScheme
 from capc.noise.mechanism import ReleaseMechanisms, release_mechanisms
 from capc.parameters import Parameters
 from capc.randomness import RandomSource, Seed, XofSource
 from capc.session import Session
-from capc.two_party import GarbledTwoParty, IdealTwoParty, TwoPartyScheme
+from capc.two_party import TwoPartyScheme
 
 
 @dataclass(frozen=True)

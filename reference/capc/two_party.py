@@ -3,7 +3,7 @@
 After a set-up, both make random oblivious transfers ahead of any input. Then either
 
 - the evaluator sends its choice bits, the garbler the garbled circuits (:meth:`TwoPartyScheme.garble`); or
-- circuits are garbled ahead of the garbler's inputs as well, and its labels follow (:meth:`TwoPartyScheme.garble_ahead`).
+- circuits are garbled ahead of the garbler's inputs too, and its labels follow (:meth:`TwoPartyScheme.garble_ahead`).
 
 Implementations: :class:`capc.garbled_two_party.GarbledTwoParty`, readable; a fast one outside of the core, which gives
 the same bytes; :class:`capc.ideal_two_party.IdealTwoParty`, the ideal functionality.

@@ -13,7 +13,8 @@ from capc.linear import LinearScheme
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.noise.mechanism import ReleaseMechanisms
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
-from capc.protocol import Collaboration, Observer
+from capc.exchange import Observer
+from capc.protocol import Collaboration
 from capc.randomness import RandomSource
 from capc.session import Session
 from capc.suite import hybrid_suite, reference_suite

@@ -1,10 +1,10 @@
-"""Which circuit follows a stage, and which sums go into each instance of it: both ends of a connection ask here."""
+"""Which circuit follows a stage, and what goes into each instance of it: both ends of a connection ask here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from capc.architecture import Activation, StageShape
+from capc.architecture import Activation, Architecture, StageShape
 from capc.circuits.builder import Circuit
 from capc.circuits.relu import relu_circuit
 from capc.circuits.vote import vote_circuit
@@ -12,14 +12,36 @@ from capc.parameters import ParameterSet
 
 
 def activation_circuit(widths: ParameterSet, stage: StageShape) -> tuple[Circuit, int]:
-    """The circuit after a stage and its instances: a ReLU per output of the stage, or one vote."""
+    """The circuit after a stage and its instances per query: a ReLU per output of the stage, or one vote."""
     if stage.activation is Activation.VOTE:
         return vote_circuit(stage.sums, widths.logit_bits, widths.vote_bits), 1
     return relu_circuit(widths.logit_bits, widths.fraction_bits, stage.window_size), stage.outputs
 
 
-def shares_by_instance(stage: StageShape, shares: Sequence[int]) -> list[list[int]]:
-    """One party's shares of the stage's sums, as the instances of its circuit take them."""
+def circuit_words(stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    """One party's shares of the stage's sums, a row for each query, as the instances of its circuit take them."""
     if stage.activation is Activation.VOTE:
-        return [list(shares)]
-    return [[shares[index] for index in window] for window in stage.pool_windows()]
+        return [list(row) for row in rows]
+    windows = stage.pool_windows()
+    return [[row[index] for index in window] for row in rows for window in windows]
+
+
+def rows_by_query(outputs: Sequence[Sequence[int]], count: int) -> tuple[tuple[int, ...], ...]:
+    """The output words of all instances as a row for each of ``count`` queries."""
+    size = len(outputs) // count
+    return tuple(
+        tuple(word for words in outputs[start : start + size] for word in words)
+        for start in range(0, len(outputs), size)
+    )
+
+
+def transfer_counts(widths: ParameterSet, architecture: Architecture, count: int) -> list[int]:
+    """Transfers for each stage's circuits, for ``count`` queries; 0 where a stage has none."""
+    counts = []
+    for stage in architecture.stages:
+        if stage.activation is Activation.NONE:
+            counts.append(0)
+            continue
+        circuit, instances = activation_circuit(widths, stage)
+        counts.append(count * instances * circuit.evaluator_inputs)
+    return counts

@@ -1,0 +1,155 @@
+"""Steps 1a to 1c between the querying party and one answering party, played in one process.
+
+:func:`infer` does everything when the queries are known. :func:`prepare_inference` does ahead what does not need them,
+and :func:`infer_prepared` the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from capc.answering_party import (
+    AwaitingRequest,
+    AwaitingTransfers,
+    VoteReady,
+    answering_party_evaluate_layer,
+    answering_party_garble_layer,
+    answering_party_take_transfers,
+)
+from capc.answering_party_ahead import (
+    AwaitingAheadChoice,
+    AwaitingValue,
+    KeptLayer,
+    answering_party_finish_preparation,
+    answering_party_garble_ahead,
+    answering_party_prepare_layer,
+    answering_party_send_labels,
+)
+from capc.architecture import Activation
+from capc.costs import Step
+from capc.errors import InputError
+from capc.exchange import Exchange
+from capc.parties import QUERYING_PARTY, Party
+from capc.querying_party import (
+    LayerInput,
+    VoteShare,
+    querying_party_choose_labels,
+    querying_party_evaluate_layer,
+    querying_party_keep_sums,
+    querying_party_request_layer,
+)
+from capc.querying_party_ahead import (
+    KeptCircuits,
+    PreparedBatch,
+    querying_party_enter_prepared,
+    querying_party_evaluate_prepared,
+    querying_party_finish_preparation,
+    querying_party_keep_circuits,
+)
+
+Ends = tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]
+"""Both parties' shares of the vote on each query."""
+
+
+def infer(exchange: Exchange, layer_input: LayerInput, waiting: AwaitingTransfers, transfers: bytes) -> Ends:
+    """Steps 1a to 1c for a batch of queries.
+
+    Args:
+        exchange: hands messages over.
+        layer_input: the querying party's state.
+        waiting: the answering party's state.
+        transfers: the message that makes the transfers.
+    """
+    peer = layer_input.peer
+    with exchange.computing(Step.AHEAD):
+        request_state = _take_transfers(exchange, peer, waiting, transfers)
+    while True:
+        linear, circuit = _steps(layer_input.stage.activation)
+        with exchange.computing(linear):
+            awaiting_response, request = querying_party_request_layer(layer_input)
+            exchange.hand_over(linear, QUERYING_PARTY, peer, request)
+            evaluated, response = answering_party_evaluate_layer(request_state, request, exchange.seed())
+            exchange.hand_over(linear, peer, QUERYING_PARTY, response)
+            if isinstance(evaluated, AwaitingRequest):
+                layer_input, request_state = querying_party_keep_sums(awaiting_response, response), evaluated
+                continue
+        with exchange.computing(circuit):
+            awaiting_circuits, bits = querying_party_choose_labels(awaiting_response, response)
+            exchange.hand_over(circuit, QUERYING_PARTY, peer, bits)
+            after, circuits = answering_party_garble_layer(evaluated, bits, exchange.seed())
+            exchange.hand_over(circuit, peer, QUERYING_PARTY, circuits)
+            result = querying_party_evaluate_layer(awaiting_circuits, circuits)
+        exchange.state(QUERYING_PARTY, result)
+        exchange.state(peer, after)
+        if isinstance(result, tuple) and isinstance(after, tuple):
+            return result, after
+        if isinstance(result, tuple) or isinstance(after, tuple):
+            raise _out_of_step(peer)
+        layer_input, request_state = result, after
+
+
+def prepare_inference(
+    exchange: Exchange, layer_input: LayerInput, waiting: AwaitingTransfers, transfers: bytes
+) -> tuple[PreparedBatch, AwaitingValue]:
+    """All layers on masks in the place of queries; the circuits are kept. Arguments as of :func:`infer`."""
+    peer = layer_input.peer
+    state = _take_transfers(exchange, peer, waiting, transfers)
+    mine: list[KeptCircuits] = []
+    theirs: list[KeptLayer] = []
+    for _ in state.party.model.architecture.stages:
+        awaiting_response, request = querying_party_request_layer(layer_input)
+        exchange.hand_over(Step.AHEAD, QUERYING_PARTY, peer, request)
+        prepared, response = answering_party_prepare_layer(state, request, exchange.seed())
+        exchange.hand_over(Step.AHEAD, peer, QUERYING_PARTY, response)
+        if not isinstance(prepared, AwaitingAheadChoice):
+            kept_layer, state = prepared
+            layer_input = querying_party_keep_sums(awaiting_response, response)
+        else:
+            awaiting_circuits, bits = querying_party_choose_labels(awaiting_response, response)
+            exchange.hand_over(Step.AHEAD, QUERYING_PARTY, peer, bits)
+            kept_layer, state, circuits = answering_party_garble_ahead(prepared, bits, exchange.seed())
+            exchange.hand_over(Step.AHEAD, peer, QUERYING_PARTY, circuits)
+            kept, layer_input = querying_party_keep_circuits(awaiting_circuits, circuits, exchange.seed())
+            mine.append(kept)
+        theirs.append(kept_layer)
+    return querying_party_finish_preparation(layer_input, mine), answering_party_finish_preparation(state, theirs)
+
+
+def infer_prepared(
+    exchange: Exchange, prepared: PreparedBatch, waiting: AwaitingValue, queries: Sequence[Sequence[int]]
+) -> Ends:
+    """Steps 1a to 1c for the queries of a prepared batch."""
+    peer = prepared.last.peer
+    with exchange.computing(Step.LINEAR):
+        mine, value = querying_party_enter_prepared(prepared, queries)
+    while True:
+        with exchange.computing(Step.LINEAR):
+            exchange.hand_over(Step.LINEAR, QUERYING_PARTY, peer, value)
+            after, labels = answering_party_send_labels(waiting, value)
+        circuit = Step.ARGMAX if isinstance(after, tuple) else Step.RELU
+        with exchange.computing(circuit):
+            exchange.hand_over(circuit, peer, QUERYING_PARTY, labels)
+            result, next_value = querying_party_evaluate_prepared(mine, labels)
+        exchange.state(QUERYING_PARTY, result)
+        exchange.state(peer, after)
+        if isinstance(result, tuple) and isinstance(after, tuple):
+            return result, after
+        if isinstance(result, tuple) or isinstance(after, tuple) or next_value is None:
+            raise _out_of_step(peer)
+        mine, waiting, value = result, after, next_value
+
+
+def _take_transfers(exchange: Exchange, peer: Party, waiting: AwaitingTransfers, transfers: bytes) -> AwaitingRequest:
+    exchange.hand_over(Step.AHEAD, QUERYING_PARTY, peer, transfers)
+    return answering_party_take_transfers(waiting, transfers)
+
+
+def _steps(activation: Activation) -> tuple[Step, Step]:
+    """The steps to which a layer's sums and its circuits belong."""
+    if activation is Activation.VOTE:
+        return Step.MASKED_LOGITS, Step.ARGMAX
+    return Step.LINEAR, Step.RELU
+
+
+def _out_of_step(peer: Party) -> InputError:
+    return InputError(f"{peer} and the querying party disagree on the number of layers")

@@ -1,0 +1,77 @@
+"""Step 0, set-up, played in one process: hellos, HE keys, base oblivious transfers and mask keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from capc.answering_party import AnsweringParty
+from capc.answering_party_setup import (
+    AwaitingTrees,
+    answering_party_answer_setup,
+    answering_party_begin_setup,
+    answering_party_finish_setup,
+)
+from capc.costs import Step
+from capc.exchange import Exchange
+from capc.handshake import check_hello, hello
+from capc.model import QuantisedModel
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
+from capc.privacy_guardian import (
+    PrivacyGuardian,
+    privacy_guardian_answer_setup,
+    privacy_guardian_finish_setup,
+)
+from capc.querying_party import QueryingParty
+from capc.querying_party_setup import querying_party_begin_setup, querying_party_finish_setup
+from capc.session import Session
+from capc.suite import Suite
+
+
+def set_up(
+    session: Session, suite: Suite, models: Sequence[QuantisedModel], exchange: Exchange
+) -> tuple[QueryingParty, list[AnsweringParty], PrivacyGuardian]:
+    """All parties, ready for their first batch.
+
+    Raises:
+        InputError: a model is not admitted.
+    """
+    joining = [
+        answering_party_begin_setup(session, suite, peer, model, exchange.seed())
+        for peer, model in zip(session.answering_parties, models, strict=True)
+    ]
+    _greet(session, exchange)
+    joining_querying_party, he_keys, offers = querying_party_begin_setup(session, suite, exchange.seed())
+    choices: dict[Party, bytes] = {}
+    waiting: list[AwaitingTrees] = []
+    for state, _ in joining:
+        me = state.me
+        mask_keys = {
+            other.me: exchange.hand_over(Step.SETUP, other.me, me, keys[me], "keys")
+            for other, keys in joining
+            if other.me != me
+        }
+        key = exchange.hand_over(Step.SETUP, QUERYING_PARTY, me, he_keys[me], "keys")
+        offer = exchange.hand_over(Step.SETUP, QUERYING_PARTY, me, offers[me], "keys")
+        after, choice = answering_party_answer_setup(state, key, offer, mask_keys, exchange.seed())
+        waiting.append(after)
+        choices[me] = exchange.hand_over(Step.SETUP, me, QUERYING_PARTY, choice, "choices")
+    offer = exchange.hand_over(Step.SETUP, QUERYING_PARTY, PRIVACY_GUARDIAN, offers[PRIVACY_GUARDIAN], "keys")
+    joining_guardian, choice = privacy_guardian_answer_setup(session, suite, offer, exchange.seed())
+    choices[PRIVACY_GUARDIAN] = exchange.hand_over(Step.SETUP, PRIVACY_GUARDIAN, QUERYING_PARTY, choice, "choices")
+    querying_party, trees = querying_party_finish_setup(joining_querying_party, choices, exchange.seed())
+    for peer, message in trees.items():
+        exchange.hand_over(Step.SETUP, QUERYING_PARTY, peer, message, "trees")
+    answering = [answering_party_finish_setup(state, trees[state.joining.me]) for state in waiting]
+    guardian = privacy_guardian_finish_setup(joining_guardian, trees[PRIVACY_GUARDIAN])
+    return querying_party, answering, guardian
+
+
+def _greet(session: Session, exchange: Exchange) -> None:
+    """Hellos between every two parties, checked."""
+    everyone = [entry.party for entry in session.participants]
+    for sender in everyone:
+        for receiver in everyone:
+            if sender != receiver:
+                greeting = hello(session, sender, receiver)
+                message = exchange.hand_over(Step.SETUP, sender, receiver, greeting, "hello")
+                check_hello(session, sender, receiver, message)

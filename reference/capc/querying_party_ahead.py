@@ -1,0 +1,159 @@
+"""The querying party's part of a batch that is prepared before its queries are known.
+
+Ahead, it goes through all layers with uniform masks in the place of its shares (:func:`querying_party_mask_batch`,
+then the steps of `capc.querying_party`), and keeps the garbled circuits instead of evaluating them. Online it sends
+its true shares minus the masks, gets the labels of the answering party's inputs, and evaluates: no encryption, no
+transfer, no garbling is left.
+
+Source: Mishra et al., "Delphi" (USENIX Security 2020), section 4.1, with re-shared outputs. Spec: CAPC-AHEAD-001 to
+CAPC-AHEAD-004.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from capc import ring
+from capc.architecture import Activation, Rows
+from capc.circuits.activation import activation_circuit, rows_by_query
+from capc.errors import InputError, blamed_on
+from capc.messages import MessageType, elements_to_bytes
+from capc.querying_party import (
+    AwaitingCircuits,
+    LayerInput,
+    OpenBatch,
+    VoteShare,
+    check_features,
+    enter_values,
+    read_votes,
+)
+from capc.randomness import Seed
+from capc.session import SingleUse
+from capc.two_party import Chosen
+
+
+@dataclass(frozen=True, repr=False)
+class KeptCircuits(SingleUse):
+    """The garbled circuits of one layer, which wait for the answering party's labels. Secret: its own labels."""
+
+    layer: int
+    chosen: Chosen
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, repr=False)
+class PreparedBatch(SingleUse):
+    """All circuits of a batch are kept; the queries may come. Secret: the masks, which are its shares of all values."""
+
+    last: LayerInput
+    kept: tuple[KeptCircuits, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class AwaitingLabels(SingleUse):
+    """Waiting for the labels of the answering party's inputs of the next kept circuits."""
+
+    prepared: PreparedBatch
+    position: int
+
+
+def querying_party_mask_batch(opened: Sequence[OpenBatch], seed: Seed) -> tuple[LayerInput, ...]:
+    """Begins to prepare: one uniform mask in the place of the queries, the same for all answering parties.
+
+    Args:
+        opened: of one batch, one for each answering party.
+        seed: for the masks.
+    """
+    first = opened[0]
+    parameters = first.party.session.parameters
+    source = first.party.suite.expand(seed, first.party.channel(first.peer).label("mask_batch", first.batch.first))
+    width = parameters.widths.logit_bits
+    rows = tuple(tuple(ring.uniform(source, parameters.num_features, width)) for _ in first.batch.queries)
+    return enter_values(opened, rows)
+
+
+def querying_party_keep_circuits(
+    state: AwaitingCircuits, circuits: bytes, seed: Seed
+) -> tuple[KeptCircuits, LayerInput]:
+    """Keeps a layer's circuits, and goes on with a uniform mask as its shares of the layer's value, if one follows.
+
+    Raises:
+        ProtocolError: the message is malformed, or belongs to another session, query or layer.
+    """
+    state.require_unspent()
+    at, party = state.layer_input, state.layer_input.party
+    channel, widths = party.channel(at.peer), party.session.parameters.widths
+    circuit, instances = activation_circuit(widths, at.stage)
+    length = party.suite.two_party.ahead_length(circuit, at.batch.count * instances)
+    payload = channel.open(MessageType.GARBLED_CIRCUITS, circuits, length, at.batch.first, at.layer)
+    state.spend()
+    kept = KeptCircuits(at.layer, state.chosen, payload)
+    if at.stage.activation is Activation.VOTE:
+        return kept, at.following(())
+    source = party.suite.expand(seed, channel.label("querying_party_keep_circuits", at.batch.first, at.layer))
+    mask = tuple(tuple(ring.uniform(source, at.stage.outputs, widths.logit_bits)) for _ in at.batch.queries)
+    return kept, at.following(mask)
+
+
+def querying_party_finish_preparation(last: LayerInput, kept: Sequence[KeptCircuits]) -> PreparedBatch:
+    """All layers are prepared.
+
+    Raises:
+        InputError: circuits of a layer are missing, or the layers are not all prepared.
+    """
+    stages = last.party.session.architecture(last.peer).stages
+    wanted = [number for number, stage in enumerate(stages) if stage.activation is not Activation.NONE]
+    if last.layer != len(stages) or [circuits.layer for circuits in kept] != wanted:
+        raise InputError(f"the circuits of layers {wanted} are needed to finish: keep each of them, in order")
+    last.spend()
+    return PreparedBatch(last, tuple(kept))
+
+
+def querying_party_enter_prepared(
+    state: PreparedBatch, features: Sequence[Sequence[int]]
+) -> tuple[AwaitingLabels, bytes]:
+    """Sends the queries minus their mask, which tells nothing.
+
+    Raises:
+        InputError: another number of queries or features, or one that is no integer in its range.
+    """
+    state.require_unspent()
+    at = state.last
+    rows = tuple(check_features(at.party.session, query) for query in features)
+    if len(rows) != at.batch.count:
+        raise InputError(f"{len(rows)} queries in a batch that was prepared for {at.batch.count}")
+    state.spend()
+    return AwaitingLabels(state, 0), _masked(at, 0, rows)
+
+
+def querying_party_evaluate_prepared(
+    state: AwaitingLabels, labels: bytes
+) -> tuple[AwaitingLabels, bytes] | tuple[tuple[VoteShare, ...], None]:
+    """Evaluates kept circuits; then sends its shares minus the mask, or has its shares of the votes and sends nothing.
+
+    Raises:
+        ProtocolError: the message is malformed, or belongs to another session, query or layer.
+    """
+    state.require_unspent()
+    at, kept = state.prepared.last, state.prepared.kept[state.position]
+    party, scheme = at.party, at.party.suite.two_party
+    stage = party.session.architecture(at.peer).stages[kept.layer]
+    circuit, instances = activation_circuit(party.session.parameters.widths, stage)
+    length = scheme.labels_length(circuit, at.batch.count * instances)
+    payload = party.channel(at.peer).open(MessageType.INPUT_LABELS, labels, length, at.batch.first, kept.layer)
+    with blamed_on(at.peer):
+        evaluation = scheme.evaluate_ahead(kept.chosen, kept.payload, payload)
+    state.spend()
+    if stage.activation is Activation.VOTE:
+        return read_votes(at, evaluation), None
+    shares = rows_by_query(evaluation.outputs, at.batch.count)
+    return AwaitingLabels(state.prepared, state.position + 1), _masked(at, kept.layer + 1, shares)
+
+
+def _masked(at: LayerInput, value: int, shares: Rows) -> bytes:
+    """The message with its shares of a value minus its mask: afterwards the mask is its share."""
+    width = at.party.session.parameters.widths.logit_bits
+    rows = [ring.subtract(row, mask, width) for row, mask in zip(shares, at.values[value], strict=True)]
+    payload = b"".join(elements_to_bytes(row, width) for row in rows)
+    return at.party.channel(at.peer).seal(MessageType.MASKED_VALUE, payload, at.batch.first, value)

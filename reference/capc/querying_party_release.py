@@ -1,0 +1,123 @@
+"""The querying party's part of step 3: from its shares of the votes to the released label.
+
+Spec: CAPC-REL-002, CAPC-REL-003, CAPC-REL-008.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from capc import ring, sharing
+from capc.circuits import release
+from capc.errors import InputError, blamed_on
+from capc.messages import LABEL_BYTES, MessageType
+from capc.parameters import Charge, Parameters
+from capc.parties import PRIVACY_GUARDIAN
+from capc.querying_party import QueryingParty, ReleaseTurn, VoteShare
+from capc.randomness import Seed
+from capc.session import SingleUse
+from capc.two_party import Chosen, request_at_once
+
+
+@dataclass(frozen=True, repr=False)
+class AwaitingRelease(SingleUse):
+    """Waiting for the guardian's circuit. Secret: its labels, and in realised mode its own threshold noise."""
+
+    party: QueryingParty
+    query: int
+    chosen: Chosen
+    threshold_noise: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the querying party learns from one query.
+
+    Attributes:
+        query: the query's number in the session.
+        label: the released class, or None for "no consensus".
+        answered_message: in realised mode the message that tells the guardian the answered bit, else None.
+    """
+
+    query: int
+    label: int | None
+    answered_message: bytes | None = field(repr=False)
+
+
+def querying_party_request_release(
+    turn: ReleaseTurn, shares: Sequence[VoteShare], seed: Seed
+) -> tuple[AwaitingRelease, bytes]:
+    """Step 3: transfers the sum of its vote shares, scaled to the grid, into the release circuit.
+
+    In realised mode it adds threshold noise of its own, since the guardian, which will learn the answered bit, knows
+    the guardian's draw.
+
+    Args:
+        turn: of this query.
+        shares: exactly one share of that query from every answering party.
+        seed: for the threshold noise; unused otherwise.
+
+    Raises:
+        InputError: a share is missing, double, or of another query.
+    """
+    turn.require_unspent()
+    party, query = turn.party, turn.query
+    parameters, channel = party.session.parameters, party.channel(PRIVACY_GUARDIAN)
+    for entry in shares:
+        entry.require_unspent()
+    peers = sorted(entry.peer.index for entry in shares)
+    origins = {(entry.session_tag, entry.query) for entry in shares}
+    if peers != [peer.index for peer in party.session.answering_parties] or origins != {(party.session.tag, query)}:
+        raise InputError(f"release of query {query} needs exactly one vote share of it from every answering party")
+    width = parameters.widths.vote_bits
+    total = sharing.sum_shares([entry.share for entry in shares], width)
+    words = ring.scale(total, 1 << parameters.widths.grid_bits, width)
+    own_noise = 0
+    threshold_mechanism = party.suite.mechanisms.threshold
+    if _adds_noise(parameters) and threshold_mechanism is not None:
+        source = party.suite.expand(seed, channel.label("querying_party_request_release", query))
+        own_noise = threshold_mechanism.sample(source, 1)[0]
+        words.append(ring.reduce(-own_noise, width))
+    chosen, payload = request_at_once(
+        party.suite.two_party,
+        party.evaluator_keys[PRIVACY_GUARDIAN],
+        channel.position(query),
+        release.circuit_for(parameters),
+        [words],
+    )
+    turn.spend()
+    for entry in shares:
+        entry.spend()
+    return AwaitingRelease(party, query, chosen, own_noise), channel.seal(MessageType.CHOICE_BITS, payload, query)
+
+
+def querying_party_finish_release(state: AwaitingRelease, circuits: bytes) -> Answer:
+    """Step 3: evaluates the release circuit to the label, or to "no consensus".
+
+    Raises:
+        ProtocolError: the message is malformed, or belongs to another session or query.
+    """
+    state.require_unspent()
+    party, channel = state.party, state.party.channel(PRIVACY_GUARDIAN)
+    parameters = party.session.parameters
+    circuit = release.circuit_for(parameters)
+    length = party.suite.two_party.circuits_length(circuit, 1)
+    payload = channel.open(MessageType.GARBLED_CIRCUITS, circuits, length, state.query)
+    with blamed_on(PRIVACY_GUARDIAN):
+        evaluation = party.suite.two_party.evaluate(
+            state.chosen, payload, lambda outputs: release.check_outputs(parameters, outputs[0])
+        )
+    state.spend()
+    label = release.read_outputs(parameters, evaluation.outputs[0])
+    returned = None
+    if _adds_noise(parameters):
+        # The active label of the answered bit proves the bit: the other label is unknown to this party.
+        proof = evaluation.labels[0][0].to_bytes(LABEL_BYTES, "little")
+        returned = channel.seal(MessageType.ANSWERED_LABEL, proof, state.query)
+    return Answer(state.query, label, returned)
+
+
+def _adds_noise(parameters: Parameters) -> bool:
+    """Whether the querying party adds threshold noise of its own and returns the answered bit."""
+    return parameters.release.charge is Charge.REALISED

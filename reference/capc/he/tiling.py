@@ -26,6 +26,10 @@ Fully connected layers of 16 to 3072 inputs and 2 to 256 outputs, 1, 16 or 64 qu
 more bytes than with a layout of their own, and most send none more.
 """
 
+MOST_BLOCKS = 1024
+"""Blocks of weights that a ciphertext of several signals may need: they are kept as polynomials, of 8 N bytes for each
+prime of q, so that more queries take more ciphertexts and not more memory. A single signal needs what it needs."""
+
 
 class Costs(NamedTuple):
     """What each piece costs, in bytes.
@@ -123,6 +127,8 @@ def cheapest_layout(grid: Grid, outputs: int, count: int, degree: int, costs: Co
                 continue
             groups = ceil_div(signals, group)
             columns, rows = ceil_div(grid.channels, channels), ceil_div(outputs, room)
+            if group > 1 and columns * rows > MOST_BLOCKS:
+                continue
             requests = groups * columns
             cost = requests * costs.request + groups * rows * costs.response + requests * rows * costs.product, requests
             if best_cost is None or cost < best_cost:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,8 +16,6 @@ from capc.operators import Matrix, Operator
 
 FRESH_NOISE = 22
 """Largest noise of a coefficient of an honest request: SEAL's centred binomial of 21 bit pairs, and rounding."""
-KEPT_TILINGS = 2
-"""Tilings whose polynomials are kept: for full batches, and for the last one of fewer queries."""
 
 Blocks = Sequence[sealapi.Plaintext | None]
 """The polynomials of one row of blocks in NTT form, one per column, None where all weights are zero."""
@@ -27,8 +24,8 @@ Blocks = Sequence[sealapi.Plaintext | None]
 class PreparedWeights:
     """A layer's weights. Secret.
 
-    Polynomials are transformed when a batch first needs their row, and kept for :data:`KEPT_TILINGS` tilings: at most
-    8 N bytes for each of these, each row and column of its blocks, and each prime of q.
+    Polynomials are transformed when a batch first needs their row, and kept until a batch of another size comes: 8 N
+    bytes for each row and column of blocks and each prime of q, which :data:`capc.he.tiling.MOST_BLOCKS` bounds.
 
     Args:
         context: the parameters.
@@ -45,15 +42,15 @@ class PreparedWeights:
         self.operator = operator
         self.words = np.array([[weight & mask for weight in row] for row in weights], dtype=np.uint64)
         self.sums, self.squares = _magnitudes(context, self.words)
-        self._kept: OrderedDict[Tiling, dict[int, Blocks]] = OrderedDict()
+        self._kept: tuple[Tiling | None, dict[int, Blocks]] = None, {}
         _check_noise(context, sum(self.sums))
 
     def blocks(self, encoding: Encoding, row: int) -> Blocks:
         """One row of blocks, at the level of requests."""
-        kept = self._kept.setdefault(encoding.tiling, {})
-        self._kept.move_to_end(encoding.tiling)
-        if len(self._kept) > KEPT_TILINGS:
-            self._kept.popitem(last=False)
+        tiling, kept = self._kept
+        if tiling != encoding.tiling:
+            kept = {}
+            self._kept = encoding.tiling, kept
         if row not in kept:
             polynomials = encoding.encode_weights(self.words, encoding.tiling.rows[row])
             kept[row] = [_transformed(self.context, polynomial) for polynomial in polynomials]

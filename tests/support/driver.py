@@ -14,13 +14,26 @@ from capc.accounting import Account
 from capc.answering_party import (
     AnsweringParty,
     AwaitingRequest,
+    AwaitingTransfers,
     VoteReady,
-    answering_party_begin_setup,
     answering_party_evaluate_layer,
-    answering_party_finish_setup,
     answering_party_garble_layer,
-    answering_party_open_query,
+    answering_party_open_batch,
     answering_party_send_vote,
+    answering_party_take_transfers,
+)
+from capc.answering_party_ahead import (
+    AwaitingAheadChoice,
+    answering_party_finish_preparation,
+    answering_party_garble_ahead,
+    answering_party_prepare_layer,
+    answering_party_send_labels,
+)
+from capc.answering_party_setup import (
+    AwaitingTrees,
+    answering_party_answer_setup,
+    answering_party_begin_setup,
+    answering_party_finish_setup,
 )
 from capc.handshake import check_hello, hello
 from capc.ideal import ideal_functionality
@@ -28,27 +41,37 @@ from capc.messages import HEADER, MessageType
 from capc.model import QuantisedModel
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role
 from capc.privacy_guardian import (
+    Collecting,
     PrivacyGuardian,
     privacy_guardian_aggregate,
+    privacy_guardian_answer_setup,
+    privacy_guardian_finish_setup,
     privacy_guardian_open_query,
     privacy_guardian_read_answered,
     privacy_guardian_release,
-    privacy_guardian_setup,
 )
 from capc.querying_party import (
     LayerInput,
+    OpenBatch,
     QueryingParty,
+    ReleaseTurn,
     VoteShare,
-    querying_party_begin_setup,
     querying_party_choose_labels,
+    querying_party_enter_batch,
     querying_party_evaluate_layer,
-    querying_party_finish_release,
-    querying_party_finish_setup,
     querying_party_keep_sums,
-    querying_party_open_query,
+    querying_party_open_batch,
     querying_party_request_layer,
-    querying_party_request_release,
 )
+from capc.querying_party_ahead import (
+    querying_party_enter_prepared,
+    querying_party_evaluate_prepared,
+    querying_party_finish_preparation,
+    querying_party_keep_circuits,
+    querying_party_mask_batch,
+)
+from capc.querying_party_release import querying_party_finish_release, querying_party_request_release
+from capc.querying_party_setup import querying_party_begin_setup, querying_party_finish_setup
 from capc.randomness import Seed
 from capc.session import Session
 from capc.suite import Suite
@@ -147,17 +170,31 @@ class Driver:
         starting, he_keys, offers = querying_party_begin_setup(session, suite, self.draw_seed())
         self.results += [starting, *joining.values()]
         choices: dict[Party, bytes] = {}
-        self.answering_parties = []
+        waiting: list[AwaitingTrees] = []
         for me, (state, _) in joining.items():
             mask_keys = {other: keys[me] for other, (_, keys) in joining.items() if other != me}
-            party, choices[me] = self._finish_answering_party(state, he_keys[me], offers[me], mask_keys)
-            self.answering_parties.append(party)
-        self.guardian, choices[PRIVACY_GUARDIAN] = self.deliver(
+            after, choices[me] = self._answer_setup(state, he_keys[me], offers[me], mask_keys)
+            waiting.append(after)
+        joining_guardian, choices[PRIVACY_GUARDIAN] = self.deliver(
             {QUERYING_PARTY: offers[PRIVACY_GUARDIAN]},
-            lambda given: privacy_guardian_setup(session, suite, given[QUERYING_PARTY], Seed(bytes(32))),
+            lambda given: privacy_guardian_answer_setup(session, suite, given[QUERYING_PARTY], Seed(bytes(32))),
         )
-        self.querying_party = self.deliver(
-            choices, lambda given: self.consume(querying_party_finish_setup, starting, given)
+        seed = self.draw_seed()
+        self.querying_party, trees = self.deliver(
+            choices, lambda given: self.consume(querying_party_finish_setup, starting, given, seed)
+        )
+        self.answering_parties = [
+            self.deliver(
+                {QUERYING_PARTY: trees[state.joining.me]},
+                lambda given, state=state: self.consume(  # type: ignore[misc]
+                    answering_party_finish_setup, state, given[QUERYING_PARTY]
+                ),
+            )
+            for state in waiting
+        ]
+        self.guardian = self.deliver(
+            {QUERYING_PARTY: trees[PRIVACY_GUARDIAN]},
+            lambda given: self.consume(privacy_guardian_finish_setup, joining_guardian, given[QUERYING_PARTY]),
         )
 
     def fork(self, models: Sequence[QuantisedModel], suite: Suite, draw_seed: Callable[[], Seed]) -> Driver:
@@ -180,18 +217,82 @@ class Driver:
         return other
 
     def run_query(self, features: Sequence[int]) -> Outcome:
-        """Steps 1 to 3."""
-        self.querying_party, inputs, turn = self.consume(querying_party_open_query, self.querying_party, features)
-        outcomes = [self.infer(layer_input) for layer_input in inputs]
-        votes = {vote.party.me: self.consume(answering_party_send_vote, vote) for _, vote in outcomes}
-        self.guardian, collecting = self.consume(privacy_guardian_open_query, self.guardian)
+        """Steps 1 to 3 of one query."""
+        return self.run_batch([features])[0]
+
+    def run_batch(self, queries: Sequence[Sequence[int]]) -> list[Outcome]:
+        """Steps 1 to 3 of a batch."""
+        opened, waiting, turns, collecting = self._open(len(queries))
+        inputs = querying_party_enter_batch(opened, queries)
+        self.calls += [Call(_enter, state, (queries,)) for state in opened]
+        ends = [self.infer(*states) for states in zip(inputs, waiting, strict=True)]
+        return self._release(ends, turns, collecting, queries)
+
+    def run_prepared(self, queries: Sequence[Sequence[int]]) -> list[Outcome]:
+        """The same, prepared before the queries are known."""
+        opened, waiting, turns, collecting = self._open(len(queries))
+        masked = querying_party_mask_batch(opened, self.draw_seed())
+        prepared = [self._prepare(*states) for states in zip(masked, waiting, strict=True)]
+        ends = [self._infer_prepared(*states, queries) for states in prepared]
+        return self._release(ends, turns, collecting, queries)
+
+    def _open(
+        self, count: int
+    ) -> tuple[tuple[OpenBatch, ...], list[AwaitingRequest], tuple[ReleaseTurn, ...], list[Collecting]]:
+        """Every party turns to the next queries; transfers are made."""
+        self.querying_party, opened, messages, turns = self.consume(
+            querying_party_open_batch, self.querying_party, count
+        )
+        self.results += opened
+        states: list[AwaitingTransfers] = []
+        for position, party in enumerate(self.answering_parties):
+            self.answering_parties[position], state = self.consume(answering_party_open_batch, party, count)
+            states.append(state)
+        collecting = []
+        for _ in range(count):
+            self.guardian, collects = self.consume(privacy_guardian_open_query, self.guardian)
+            collecting.append(collects)
+        waiting = [
+            self.deliver(
+                {QUERYING_PARTY: messages[mine.peer]},
+                lambda given, state=state: self.consume(  # type: ignore[misc]
+                    answering_party_take_transfers, state, given[QUERYING_PARTY]
+                ),
+            )
+            for mine, state in zip(opened, states, strict=True)
+        ]
+        return opened, waiting, turns, collecting
+
+    def _release(
+        self,
+        ends: Sequence[tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]],
+        turns: Sequence[ReleaseTurn],
+        collecting: Sequence[Collecting],
+        queries: Sequence[Sequence[int]],
+    ) -> list[Outcome]:
+        outcomes = []
+        for number, features in enumerate(queries):
+            shares = [mine[number] for mine, _ in ends]
+            votes = [theirs[number] for _, theirs in ends]
+            outcomes.append(self._release_query(shares, votes, turns[number], collecting[number], features))
+        return outcomes
+
+    def _release_query(
+        self,
+        shares: list[VoteShare],
+        ready: Sequence[VoteReady],
+        turn: ReleaseTurn,
+        collecting: Collecting,
+        features: Sequence[int],
+    ) -> Outcome:
+        """Steps 2 and 3."""
+        votes = {vote.party.me: self.consume(answering_party_send_vote, vote) for vote in ready}
         aggregated = self.deliver(votes, lambda given: self.consume(privacy_guardian_aggregate, collecting, given))
         receipt = self.account.reserve(self.session.tag, aggregated.query, aggregated.inputs_digest)
-        shares = [share for share, _ in outcomes]
-        awaiting, columns = self.consume(querying_party_request_release, turn, shares, self.draw_seed())
+        awaiting, choice = self.consume(querying_party_request_release, turn, shares, self.draw_seed())
         seed = self.draw_seed()
         released, circuits = self.deliver(
-            {QUERYING_PARTY: columns},
+            {QUERYING_PARTY: choice},
             lambda given: self.consume(privacy_guardian_release, aggregated, receipt, given[QUERYING_PARTY], seed),
         )
         answer = self.deliver(
@@ -212,12 +313,11 @@ class Driver:
         )
         return Outcome(answer.label, ideal.querying_party, bit)
 
-    def infer(self, layer_input: LayerInput) -> tuple[VoteShare, VoteReady]:
+    def infer(
+        self, layer_input: LayerInput, waiting: AwaitingRequest
+    ) -> tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]:
         """Steps 1a to 1c with one answering party."""
-        peer, position = layer_input.peer, layer_input.peer.index - 1
-        self.answering_parties[position], waiting = self.consume(
-            answering_party_open_query, self.answering_parties[position]
-        )
+        peer = layer_input.peer
         while True:
             layer_seed, garble_seed = self.draw_seed(), self.draw_seed()
             after_request, request = self.consume(querying_party_request_layer, layer_input)
@@ -228,50 +328,90 @@ class Driver:
                 ),
             )
             if isinstance(after_response, AwaitingRequest):
-                layer_input = self.deliver(
-                    {peer: response},
-                    lambda given, state=after_request: self.consume(  # type: ignore[misc]
-                        querying_party_keep_sums, state, given[peer]
-                    ),
-                )
+                layer_input = self._to(peer, response, querying_party_keep_sums, after_request)
                 waiting = after_response
                 continue
-            after_choice, columns = self.deliver(
-                {peer: response},
-                lambda given, state=after_request: self.consume(  # type: ignore[misc]
-                    querying_party_choose_labels, state, given[peer]
-                ),
-            )
+            after_choice, bits = self._to(peer, response, querying_party_choose_labels, after_request)
             after_garbling, circuits = self.deliver(
-                {QUERYING_PARTY: columns},
+                {QUERYING_PARTY: bits},
                 lambda given, state=after_response, seed=garble_seed: self.consume(  # type: ignore[misc]
                     answering_party_garble_layer, state, given[QUERYING_PARTY], seed
                 ),
             )
-            result = self.deliver(
-                {peer: circuits},
-                lambda given, state=after_choice: self.consume(  # type: ignore[misc]
-                    querying_party_evaluate_layer, state, given[peer]
-                ),
-            )
-            if isinstance(result, VoteShare) and isinstance(after_garbling, VoteReady):
+            result = self._to(peer, circuits, querying_party_evaluate_layer, after_choice)
+            if isinstance(result, tuple) and isinstance(after_garbling, tuple):
+                self.results += [*result, *after_garbling]
                 return result, after_garbling
-            if isinstance(result, VoteShare) or isinstance(after_garbling, VoteReady):
+            if isinstance(result, tuple) or isinstance(after_garbling, tuple):
                 raise AssertionError("the two parties disagree on the number of layers")
             layer_input, waiting = result, after_garbling
+
+    def _prepare(self, layer_input: LayerInput, waiting: AwaitingRequest) -> tuple[object, object]:
+        """All layers, on masks."""
+        peer = layer_input.peer
+        mine, theirs = [], []
+        while layer_input.layer < len(self.session.architecture(peer).stages):
+            layer_seed, garble_seed, mask_seed = self.draw_seed(), self.draw_seed(), self.draw_seed()
+            after_request, request = self.consume(querying_party_request_layer, layer_input)
+            after_response, response = self.deliver(
+                {QUERYING_PARTY: request},
+                lambda given, state=waiting, seed=layer_seed: self.consume(  # type: ignore[misc]
+                    answering_party_prepare_layer, state, given[QUERYING_PARTY], seed
+                ),
+            )
+            if not isinstance(after_response, AwaitingAheadChoice):
+                kept, waiting = after_response
+                layer_input = self._to(peer, response, querying_party_keep_sums, after_request)
+            else:
+                after_choice, bits = self._to(peer, response, querying_party_choose_labels, after_request)
+                kept, waiting, circuits = self.deliver(
+                    {QUERYING_PARTY: bits},
+                    lambda given, state=after_response, seed=garble_seed: self.consume(  # type: ignore[misc]
+                        answering_party_garble_ahead, state, given[QUERYING_PARTY], seed
+                    ),
+                )
+                keeps, layer_input = self._to(peer, circuits, querying_party_keep_circuits, after_choice, mask_seed)
+                mine.append(keeps)
+            theirs.append(kept)
+        return (
+            self.consume(querying_party_finish_preparation, layer_input, mine),
+            self.consume(answering_party_finish_preparation, waiting, theirs),
+        )
+
+    def _infer_prepared(
+        self, prepared: object, waiting: object, queries: Sequence[Sequence[int]]
+    ) -> tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]:
+        mine, value = self.consume(querying_party_enter_prepared, prepared, queries)
+        while True:
+            after, labels = self.deliver(
+                {QUERYING_PARTY: value},
+                lambda given, state=waiting: self.consume(  # type: ignore[misc]
+                    answering_party_send_labels, state, given[QUERYING_PARTY]
+                ),
+            )
+            peer = place_of(labels).sender
+            result, value = self._to(peer, labels, querying_party_evaluate_prepared, mine)
+            if value is None:
+                self.results += [*result, *after]
+                return result, after
+            mine, waiting = result, after
+
+    def _to(self, peer: Party, message: bytes, step: Callable[..., T], state: object, *arguments: object) -> T:
+        """Delivers an answering party's message to a step of the querying party."""
+        return self.deliver({peer: message}, lambda given: self.consume(step, state, given[peer], *arguments))
 
     def _greet(self, sender: Party, receiver: Party) -> None:
         message = hello(self.session, sender, receiver)
         self.deliver({sender: message}, lambda given: check_hello(self.session, sender, receiver, given[sender]))
 
-    def _finish_answering_party(
+    def _answer_setup(
         self, state: object, he_key: bytes, offer: bytes, mask_keys: Mapping[Party, bytes]
-    ) -> tuple[AnsweringParty, bytes]:
+    ) -> tuple[AwaitingTrees, bytes]:
         """Three kinds of messages reach one step: each is interfered with while the others are honest."""
         seed = self.draw_seed()
 
-        def finish(key: bytes, offered: bytes, keys: Mapping[Party, bytes]) -> tuple[AnsweringParty, bytes]:
-            return self.consume(answering_party_finish_setup, state, key, offered, keys, seed)
+        def finish(key: bytes, offered: bytes, keys: Mapping[Party, bytes]) -> tuple[AwaitingTrees, bytes]:
+            return self.consume(answering_party_answer_setup, state, key, offered, keys, seed)
 
         for message, receive in (
             (he_key, lambda other: finish(other, offer, mask_keys)),
@@ -291,6 +431,11 @@ class Driver:
         place = place_of(message)
         self.sent[place] = message
         return place
+
+
+def _enter(state: OpenBatch, queries: Sequence[Sequence[int]]) -> object:
+    """A second attempt to enter a batch that one answering party's state was spent in."""
+    return querying_party_enter_batch([state], queries)
 
 
 ROLES = {0: Role.QUERYING_PARTY, 1: Role.ANSWERING_PARTY, 2: Role.PRIVACY_GUARDIAN}

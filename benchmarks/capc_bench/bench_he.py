@@ -6,13 +6,14 @@ Bytes of a request and a response are recorded next to the times, and what the r
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import pairwise
 from math import log2
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from capc.he import BfvLinear
+from capc.he import BfvLinear, PooledLinear
 from capc.operators import Convolution, Dense, Grid, Operator
 from capc.parameters import ParameterSet
 from capc_bench.bench_he_layer import Layer
@@ -28,6 +29,15 @@ OPERATORS: dict[str, Operator] = {
     "depthwise 3x3, 32x8x8": Convolution(Grid(32, 8, 8, (3, 3), padding=(1, 1)), 32, 32),
     "conv 1x1 stride 2, 16x16x16 to 32": Convolution(Grid(16, 16, 16, (1, 1), stride=(2, 2)), 32),
 }
+
+CHEETAH_BYTES = {
+    ("64-32-10", 1): 630_000,
+    ("64-32-10", 64): 1_260_000,
+    ("784-128-10", 1): 960_000,
+    ("784-128-10", 64): 2_990_000,
+}
+"""Networks and batches, and what SPU 0.9.5 (CHEETAH, semi-honest) sends in both directions for all of them: its figures
+hold the non-linear layers and the argmax too."""
 
 
 @pytest.fixture(params=["default", "fast"])
@@ -76,18 +86,36 @@ def test_all_in(benchmark: BenchmarkFixture, layer: Layer) -> None:
     _measure(benchmark, layer, layer.query)
 
 
-@pytest.mark.parametrize("sizes", [(64, 32, 10), (784, 128, 10)], ids=lambda sizes: "-".join(map(str, sizes)))
-def test_all_layers_of_a_network(benchmark: BenchmarkFixture, widths: ParameterSet, sizes: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(("network", "count"), CHEETAH_BYTES)
+def test_all_layers_of_a_network(
+    benchmark: BenchmarkFixture, widths: ParameterSet, network: str, count: int, processes: int
+) -> None:
     """Both sides of every layer of a fully connected network, blinding included; no two-party computation."""
+    with ExitStack() as stack:
+        scheme = BfvLinear(widths) if processes == 1 else stack.enter_context(PooledLinear(widths, processes - 1))
+        sizes = map(int, network.split("-"))
+        layers = [Layer.random(scheme, Dense(*pair), widths, count) for pair in pairwise(sizes)]
+        total = sum(len(layer.request) + len(layer.response) for layer in layers)
+        benchmark.extra_info["queries"] = count
+        benchmark.extra_info["bytes per query"] = total // count
+        benchmark.extra_info["bytes per query, SPU CHEETAH, all of the query"] = CHEETAH_BYTES[network, count] // count
+
+        def query() -> None:
+            for layer in layers:
+                layer.query()
+
+        benchmark(query)
+
+
+@pytest.mark.parametrize("count", [64, 2000])
+def test_multiply_a_batch_in_the_clear(benchmark: BenchmarkFixture, count: int) -> None:
+    """The answering party's own part, 784 to 128."""
+    widths = ParameterSet.named("default")
     scheme = BfvLinear(widths)
-    layers = [Layer.random(scheme, Dense(*pair), widths) for pair in pairwise(sizes)]
-    benchmark.extra_info["bytes"] = sum(len(layer.request) + len(layer.response) for layer in layers)
-
-    def query() -> None:
-        for layer in layers:
-            layer.query()
-
-    benchmark(query)
+    layer = Layer.random(scheme, Dense(784, 128), widths)
+    rows = layer.vectors * count
+    benchmark(lambda: scheme.multiply(layer.prepared, rows))
 
 
 def test_generate_keys(benchmark: BenchmarkFixture, widths: ParameterSet) -> None:
@@ -99,7 +127,7 @@ def test_generate_keys(benchmark: BenchmarkFixture, widths: ParameterSet) -> Non
 def _record(benchmark: BenchmarkFixture, layer: Layer) -> None:
     benchmark.extra_info["request bytes"] = len(layer.request)
     benchmark.extra_info["response bytes"] = len(layer.response)
-    distance = layer.scheme.statistical_distance(layer.prepared)
+    distance = layer.scheme.statistical_distance(layer.prepared, len(layer.vectors))
     benchmark.extra_info["log2 of statistical distance"] = log2(distance)
 
 

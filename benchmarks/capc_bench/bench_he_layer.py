@@ -15,13 +15,13 @@ WEIGHT_BITS = 14
 
 @dataclass
 class Layer:
-    """An operator between two parties, with every message that a benchmark may start from."""
+    """A batch of queries to an operator between two parties, with every message that a benchmark may start from."""
 
     scheme: BfvLinear
     operator: Operator
     weights: Matrix
-    vector: list[int]
-    addend: list[int]
+    vectors: list[list[int]]
+    addends: list[list[int]]
 
     def __post_init__(self) -> None:
         self.secret_key, payload = self.scheme.generate_keys()
@@ -31,8 +31,8 @@ class Layer:
         self.response = self.evaluate()
 
     @classmethod
-    def random(cls, scheme: BfvLinear, operator: Operator, widths: ParameterSet) -> Layer:
-        """Uniform shares, and weights of 14 bits."""
+    def random(cls, scheme: BfvLinear, operator: Operator, widths: ParameterSet, count: int = 1) -> Layer:
+        """Uniform shares for a batch of queries, and weights of 14 bits."""
         source = XofSource(fresh_seed(), b"layer")
         half = 1 << (WEIGHT_BITS - 1)
         rows = [[w - half for w in ring.uniform(source, operator.columns, WEIGHT_BITS)] for _ in range(operator.rows)]
@@ -40,37 +40,38 @@ class Layer:
             scheme=scheme,
             operator=operator,
             weights=tuple(map(tuple, rows)),
-            vector=ring.uniform(source, operator.inputs, widths.logit_bits),
-            addend=ring.uniform(source, operator.outputs, widths.logit_bits),
+            vectors=[ring.uniform(source, operator.inputs, widths.logit_bits) for _ in range(count)],
+            addends=[ring.uniform(source, operator.outputs, widths.logit_bits) for _ in range(count)],
         )
 
     def encrypt(self) -> bytes:
         """The querying party's request."""
-        return self.scheme.encrypt(self.secret_key, self.operator, self.vector)
+        return self.scheme.encrypt(self.secret_key, self.operator, self.vectors)
 
     def evaluate(self) -> bytes:
         """The answering party's response, its blinding included."""
         source = XofSource(fresh_seed(), b"bench")
-        return self.scheme.evaluate(self.public_key, self.prepared, self.request, self.addend, source)
+        return self.scheme.evaluate(self.public_key, self.prepared, self.request, self.addends, source)
 
     def blind(self) -> object:
         """The blinding of one response, made ahead."""
-        return self.scheme.prepare_blinding(self.public_key, self.operator, XofSource(fresh_seed(), b"bench"))
+        source = XofSource(fresh_seed(), b"bench")
+        return self.scheme.prepare_blinding(self.public_key, self.operator, len(self.addends), source)
 
     def evaluate_blinded(self, blinding: object) -> bytes:
         """The answering party's response, its blinding made before."""
-        return self.scheme.evaluate_blinded(blinding, self.prepared, self.request, self.addend)
+        return self.scheme.evaluate_blinded(blinding, self.prepared, self.request, self.addends)
 
-    def multiply(self) -> list[int]:
+    def multiply(self) -> list[list[int]]:
         """The answering party's own part."""
-        return self.scheme.multiply(self.prepared, self.vector)
+        return self.scheme.multiply(self.prepared, self.vectors)
 
-    def decrypt(self) -> list[int]:
-        """The querying party's result."""
-        return self.scheme.decrypt(self.secret_key, self.operator, self.response)
+    def decrypt(self) -> list[list[int]]:
+        """The querying party's results."""
+        return self.scheme.decrypt(self.secret_key, self.operator, len(self.vectors), self.response)
 
-    def query(self) -> list[int]:
-        """Request, response and result, all made anew."""
+    def query(self) -> list[list[int]]:
+        """Request, response and results, all made anew."""
         self.request = self.encrypt()
         self.response = self.evaluate()
         return self.decrypt()

@@ -89,7 +89,8 @@ def _real_layer(operator: Operator) -> tuple[list[list[float]], list[float]]:
     """Weights and inputs below 2, as reals."""
     parameters = ParameterSet.named("default")
     layer = Layer.random(BfvLinear(parameters), operator, parameters)
-    values = [value % UNIT / UNIT for value in layer.vector]
+    (vector,) = layer.vectors
+    values = [value % UNIT / UNIT for value in vector]
     return [[weight / UNIT for weight in row] for row in layer.weights], values
 
 

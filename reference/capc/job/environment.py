@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 EXTRAS: dict[str, tuple[str, ...]] = {
     "core": ("cryptography", "pynacl"),
     "he": ("tenseal", "zstandard", "numpy"),
+    "fast": ("numpy",),
     "privacy": ("python-flint",),
     "learning": ("numpy", "scikit-learn", "torch"),
     "onnx": ("numpy", "onnx"),

@@ -1,0 +1,209 @@
+"""The garbler's program: a chunk of circuits garbled stage by stage, all lanes at once.
+
+With M = lsb(K) Delta for a zero label K, the label of colour 0 is K ^ M, and figure 2 of half-gates becomes, for zero
+labels A and B, and h_c the hash of the label of colour c:
+
+- generator half: h_0(A) ^ h_1(A) ^ M_B
+- evaluator half: h_0(B) ^ h_1(B) ^ A
+- the output's zero label: h_0(A) ^ h_0(B) ^ (M_A & M_B)
+
+so that one look-up by colour takes the place of four selections. The bytes are those of `capc.garbling`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from capc.circuits.builder import Circuit
+from capc.messages import LABEL_BYTES
+from capc.vectorised.hashing import BatchHash, HashBuffers, HashViews
+from capc.vectorised.labels import (
+    WORD,
+    Bits,
+    Indices,
+    Words,
+    colours,
+    expand_labels,
+    multiples,
+    select,
+    to_numbers,
+)
+from capc.vectorised.plan import PlannedStage
+from capc.vectorised.programs import BoundXor, Lanes, cut_pieces, piece_rows, run_xors, runs
+from capc.vectorised.resharing import GarblerProjection
+
+
+class _BoundStage(NamedTuple):
+    """Views for the ANDs of one stage, in the order in which :meth:`GarblerProgram._run_stage` meets them.
+
+    A buffer of four parts holds M_A, M_B, A and B, so that what the table rows need is a neighbour: M_B and A.
+    """
+
+    places: Indices
+    gathered: Words
+    flipped: list[tuple[Words, Words]]
+    low: Words
+    colour_bits: Words
+    colours: Indices
+    masks: Words
+    zero_labels: Words
+    colour_zero: Words
+    offsets: Words
+    colour_one: Words
+    hash: HashViews
+    tables: Words
+    addends: Words
+    zero_hash_left: Words
+    zero_hash_right: Words
+    mask_left: Words
+    mask_right: Words
+    out: Words
+    xors: list[BoundXor]
+
+
+class GarblerProgram:
+    """A circuit bound to a number of lanes, for the garbler.
+
+    Args:
+        circuit: what to garble.
+        lanes: instances per chunk.
+    """
+
+    def __init__(self, circuit: Circuit, lanes: int) -> None:
+        self.lanes = lanes
+        self._circuit = circuit
+        self._wires = Lanes(circuit, lanes)
+        plan = self._wires.plan
+        rows = self._wires.rows_of_hash()
+        self._hashes = HashBuffers(rows, 2)
+        self._parts = np.empty((2 * self._wires.widest * lanes, 2), WORD)
+        self._colours = np.empty(self._wires.widest * lanes, np.int64)
+        self._offsets = np.empty((max(rows, 1), 2), WORD)
+        self._pieces = cut_pieces(plan, lanes)
+        self._tables = np.empty((max(piece_rows(plan, lanes, piece) for piece in self._pieces), 2), WORD)
+        self._bytes = self._tables.reshape(-1).view(np.uint8).data
+        self._stages = [self._bind_piece(piece) for piece in self._pieces]
+        self._outputs = np.array(plan.outputs, np.int64)
+        self._flipped_outputs = np.array(plan.flipped_outputs, np.int64)
+        self._projection = None
+        if circuit.sharing is not None:
+            self._projection = GarblerProjection(circuit.sharing, len(plan.outputs), lanes, self._hashes)
+
+    def begin(self, label_hash: BatchHash, delta: Words) -> None:
+        """Takes the batch's position and offset."""
+        self._hashes.set_position(label_hash.position)
+        self._offsets[:] = delta
+        self._table = multiples(delta)
+        self._delta = delta
+
+    def set_garbler_labels(self, seed: bytes, number: int, bits: Bits | None) -> None:
+        """Zero labels of the garbler's inputs of chunk ``number``: the seed's, XOR Delta where a bit is 1."""
+        count = self._circuit.garbler_inputs * self.lanes
+        expand_labels(seed, number, self._wires.counters, self._wires.labels.target(0, count), count)
+        if bits is not None:
+            labels = self._wires.labels.labels(0, count)
+            np.bitwise_xor(labels, select(self._table, bits), labels)
+
+    def set_evaluator_labels(self, zero_labels: Words, flips: Bits) -> None:
+        """Zero labels of the evaluator's inputs: those of its transfers, XOR Delta where it sent a 1."""
+        start = self._circuit.garbler_inputs * self.lanes
+        labels = self._wires.labels.labels(start, len(flips))
+        np.bitwise_xor(zero_labels, select(self._table, flips), labels)
+
+    def run(self, label_hash: BatchHash) -> Iterator[memoryview]:
+        """Garbles the lanes; each piece must be used up before the next is asked for."""
+        slots = self._wires.slots
+        run_xors(slots, self._wires.xors[0])
+        for stages in self._stages:
+            for stage in stages:
+                self._run_stage(slots, stage, label_hash)
+            yield self._bytes[: LABEL_BYTES * sum(len(stage.tables) for stage in stages)]
+
+    def finish(self, label_hash: BatchHash) -> tuple[list[list[int]], list[list[int]], bytes | memoryview]:
+        """Lane by lane the garbler's shares of the output words, or the zero labels of outputs that are not shared.
+
+        Third, what follows the tables on the wire; as a view, valid until the program is used again.
+        """
+        labels = self._wires.slots[self._outputs]
+        labels[self._flipped_outputs] ^= self._delta
+        if self._projection is None:
+            zero_labels = to_numbers(labels.transpose(1, 0, 2))
+            return [], zero_labels, np.packbits(colours(labels), axis=1, bitorder="little").tobytes()
+        flat = labels.reshape(-1, 2)
+        shares, rows = self._projection.share(flat, self._table, self._offsets[: len(flat)], label_hash)
+        return shares, [], rows.data
+
+    def _run_stage(self, slots: Words, stage: _BoundStage, label_hash: BatchHash) -> None:
+        (
+            places, gathered, flipped, low, colour_bits, colours, masks, zero_labels, colour_zero, offsets, colour_one,
+            hash_views, tables, addends, zero_hash_left, zero_hash_right, mask_left, mask_right, out, xors,
+        ) = stage  # fmt: skip
+        slots.take(places, 0, gathered, "clip")
+        for labels, offset in flipped:
+            np.bitwise_xor(labels, offset, labels)
+        np.bitwise_and(low, _ONE, colour_bits)
+        self._table.take(colours, 0, masks, "clip")
+        np.bitwise_xor(zero_labels, masks, colour_zero)
+        np.bitwise_xor(colour_zero, offsets, colour_one)
+        label_hash.digest(hash_views)
+        np.bitwise_xor(colour_zero, colour_one, tables)
+        np.bitwise_xor(tables, addends, tables)
+        np.bitwise_xor(zero_hash_left, zero_hash_right, out)
+        np.bitwise_and(mask_left, mask_right, mask_left)
+        np.bitwise_xor(out, mask_left, out)
+        run_xors(slots, xors)
+
+    def _bind_piece(self, piece: range) -> list[_BoundStage]:
+        stages = []
+        start = 0
+        for number in piece:
+            stage = self._wires.plan.stages[number]
+            rows = len(stage.operands) * self.lanes
+            stages.append(self._bind(stage, self._wires.xors[number], self._tables[start : start + rows]))
+            start += rows
+        return stages
+
+    def _bind(self, stage: PlannedStage, xors: list[BoundXor], tables: Words) -> _BoundStage:
+        count = len(stage.operands)
+        rows = count * self.lanes
+        half = rows // 2
+        masks, labels = self._parts[:rows], self._parts[rows : 2 * rows]
+        gathered = labels.reshape(count, self.lanes, 2)
+        blocks = self._hashes.blocks
+        return _BoundStage(
+            places=np.array(stage.operands, np.int64),
+            gathered=gathered,
+            flipped=self._flips(gathered, stage.flipped),
+            low=labels[:, 0],
+            colour_bits=self._colours[:rows].view(WORD),
+            colours=self._colours[:rows],
+            masks=masks,
+            zero_labels=labels,
+            colour_zero=blocks.labels(0, rows),
+            offsets=self._offsets[:rows],
+            colour_one=blocks.labels(rows, rows),
+            hash=self._hashes.views(rows, 2),
+            tables=tables,
+            addends=self._parts[half : half + rows],
+            zero_hash_left=blocks.labels(0, half),
+            zero_hash_right=blocks.labels(half, half),
+            mask_left=masks[:half],
+            mask_right=masks[half:],
+            out=self._wires.slots[stage.out : stage.out + count // 2].reshape(half, 2),
+            xors=xors,
+        )
+
+    def _flips(self, labels: Words, places: tuple[int, ...]) -> list[tuple[Words, Words]]:
+        """Views of the flipped wires' labels, and as many offsets; neighbours at equal distance share a view."""
+        views = []
+        for run in runs(places):
+            count = len(run)
+            offsets = self._offsets[: count * self.lanes].reshape(count, self.lanes, 2)
+            views.append((labels[run.start : run.stop : run.step], offsets))
+        return views
+
+
+_ONE = np.array(1, WORD)

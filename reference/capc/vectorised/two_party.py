@@ -1,0 +1,218 @@
+"""The fast two-party scheme: the messages of :class:`capc.garbled_two_party.GarbledTwoParty`, byte for byte.
+
+Set-up is the readable scheme's own. Beside the methods of :class:`capc.two_party.TwoPartyScheme`, which take and give
+whole payloads, circuits can be streamed: :meth:`VectorisedTwoParty.garble_stream` gives the payload in pieces as
+they are made, and :meth:`VectorisedTwoParty.evaluate_stream` reads it as it comes: neither end holds all tables.
+
+Memory: 16 bytes per transfer of a batch; and, for each chunk size in use, what :mod:`capc.vectorised.programs` says.
+
+Nothing of a connection survives a restart: keys and the states between messages cannot be stored.
+Spec: CAPC-GC-001 to CAPC-GC-009, CAPC-OT-001 to CAPC-OT-007.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from capc import ot_extension
+from capc.circuits.builder import Circuit
+from capc.errors import InputError
+from capc.expansion import KEY_BYTES
+from capc.garbled_circuits import CHUNK_INSTANCES
+from capc.garbled_two_party import GarbledTwoParty
+from capc.messages import require_length
+from capc.randomness import RandomSource
+from capc.two_party import Ahead, Chosen, Evaluation, GarblerOutput, OutputCheck, Transfers, accept_any
+from capc.vectorised import extension
+from capc.vectorised.batches import (
+    GarbledStream,
+    GarblerBatch,
+    evaluate_batch,
+    garble_batch,
+    read_bytes,
+    reader_of,
+    spans,
+)
+from capc.vectorised.bits import Inputs, input_words, pack, unpack, wire_bits
+from capc.vectorised.evaluator import EvaluatorProgram, ReadInto
+from capc.vectorised.garbler import GarblerProgram
+from capc.vectorised.labels import WORD, Bits, Words, expand_labels, multiples, new_counters, select
+from capc.vectorised.pool import ProgramPool
+
+
+@dataclass(frozen=True, repr=False)
+class EvaluatorEnd:
+    """The evaluator's end of transfers: random bits, one byte each, and their labels. Secret."""
+
+    bits: Bits
+    labels: Words
+
+
+@dataclass(frozen=True, repr=False)
+class GarblerEnd:
+    """The garbler's end of transfers: Delta, and the zero labels. Secret."""
+
+    delta: Words
+    labels: Words
+
+
+class VectorisedTwoParty(GarbledTwoParty):
+    """Garbled circuits, all instances of a chunk at once.
+
+    Args:
+        chunk: instances per chunk; both ends must use the same.
+    """
+
+    def __init__(self, chunk: int = CHUNK_INSTANCES) -> None:
+        super().__init__(chunk)
+        self._garblers = ProgramPool(GarblerProgram)
+        self._evaluators = ProgramPool(EvaluatorProgram)
+
+    def evaluator_finish(
+        self, state: object, choice: bytes, context: bytes, source: RandomSource
+    ) -> tuple[object, bytes]:
+        """The readable scheme's key with its ciphers set up; it cannot be copied or stored."""
+        key, trees = super().evaluator_finish(state, choice, context, source)
+        return extension.EvaluatorKey(cast(ot_extension.EvaluatorKey, key)), trees
+
+    def garbler_finish(self, state: object, trees: bytes) -> object:
+        """The readable scheme's key with its ciphers set up; it cannot be copied or stored."""
+        return extension.GarblerKey(cast(ot_extension.GarblerKey, super().garbler_finish(state, trees)))
+
+    def extend_evaluator(self, key: object, position: int, counts: Sequence[int]) -> tuple[list[Transfers], bytes]:
+        """One extension for all batches.
+
+        Raises:
+            InputError: a position comes again.
+        """
+        evaluator_key = cast(extension.EvaluatorKey, key)
+        evaluator_key.take_positions(position, len(counts))
+        bits, labels, payload = extension.extend_receive(evaluator_key, position, sum(counts))
+        return _cut(position, counts, lambda span: EvaluatorEnd(bits[span], labels[span])), payload
+
+    def extend_garbler(self, key: object, position: int, counts: Sequence[int], payload: bytes) -> list[Transfers]:
+        """The same, by the garbler."""
+        garbler_key = cast(extension.GarblerKey, key)
+        garbler_key.require_free(position)
+        labels = extension.extend_send(garbler_key, position, sum(counts), payload)
+        garbler_key.take_positions(position, len(counts))
+        return _cut(position, counts, lambda span: GarblerEnd(garbler_key.delta, labels[span]))
+
+    def choose(self, transfers: Transfers, circuit: Circuit, inputs: Inputs) -> tuple[Chosen, bytes]:
+        """Sends each input bit XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
+        transfers.require_count(circuit, len(inputs))
+        end = cast(EvaluatorEnd, transfers.secret)
+        words = input_words(circuit, inputs, circuit.evaluator_words)
+        sent = end.bits.copy()
+        for chunk in spans(len(inputs), self._chunk):
+            here = slice(chunk.start * circuit.evaluator_inputs, chunk.stop * circuit.evaluator_inputs)
+            sent[here] ^= wire_bits(words[chunk], circuit.input_bits)
+        transfers.spend()
+        return Chosen(circuit, len(inputs), transfers.position, end.labels), pack(sent)
+
+    def garble(
+        self, transfers: Transfers, circuit: Circuit, inputs: Inputs, bits: bytes, source: RandomSource
+    ) -> tuple[GarblerOutput, bytes]:
+        """As the readable scheme."""
+        stream = self.garble_stream(transfers, circuit, inputs, bits, source)
+        payload = stream.payload()
+        return stream.output, payload
+
+    def garble_stream(
+        self, transfers: Transfers, circuit: Circuit, inputs: Inputs, bits: bytes, source: RandomSource
+    ) -> GarbledStream:
+        """The payload of :meth:`garble` in pieces. The transfers are spent at once, whether it is read or not."""
+        transfers.require_unspent()
+        transfers.require_count(circuit, len(inputs))
+        words = input_words(circuit, inputs, circuit.garbler_words)
+        batch = _accept(transfers, circuit, len(inputs), bits, source, words)
+        return GarbledStream(garble_batch(self._garblers, batch, self._chunk))
+
+    def evaluate(self, chosen: Chosen, payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
+        """Evaluates every instance, with the garbler's labels from the seed."""
+        chosen.require_unspent()
+        require_length(payload, self.circuits_length(chosen.circuit, chosen.instances), "garbled circuits")
+        return self.evaluate_stream(chosen, reader_of(payload), check)
+
+    def evaluate_stream(self, chosen: Chosen, read_into: ReadInto, check: OutputCheck = accept_any) -> Evaluation:
+        """The same, on a payload that is read as it is needed.
+
+        Args:
+            chosen: the evaluator's state, spent at the end if ``check`` accepts the outputs.
+            read_into: fills a buffer with the payload's next bytes; in all :meth:`circuits_length` bytes are asked for.
+            check: of the outputs.
+        """
+        chosen.require_unspent()
+        seed = read_bytes(read_into, KEY_BYTES)
+        evaluation = self._evaluate_batch(chosen, seed, read_into)
+        check(evaluation.outputs)
+        chosen.spend()
+        return evaluation
+
+    def garble_ahead(
+        self, transfers: Transfers, circuit: Circuit, instances: int, bits: bytes, source: RandomSource
+    ) -> tuple[Ahead, bytes]:
+        """As the readable scheme."""
+        batch = _accept(transfers, circuit, instances, bits, source, None)
+        stream = GarbledStream(garble_batch(self._garblers, batch, self._chunk))
+        payload = stream.payload()
+        return Ahead(circuit, instances, stream.output, (batch.delta, batch.label_seed)), payload
+
+    def activate(self, ahead: Ahead, inputs: Inputs) -> bytes:
+        """The active label of each input bit: chunk by chunk, wire by wire, by instance."""
+        delta, seed = cast(tuple[Words, bytes], ahead.secret)
+        circuit = ahead.circuit
+        words = input_words(circuit, inputs, circuit.garbler_words)
+        if len(words) != ahead.instances:
+            raise InputError(f"inputs of {len(words)} instances for {ahead.instances} circuits: give one for each")
+        ahead.spend()
+        parts = []
+        for number, chunk in enumerate(spans(ahead.instances, self._chunk)):
+            count = circuit.garbler_inputs * len(words[chunk])
+            counters = new_counters(count)
+            active = new_counters(count)
+            expand_labels(seed, number, counters, active.target(0, count), count)
+            labels = active.labels(0, count)
+            labels ^= select(multiples(delta), wire_bits(words[chunk], circuit.input_bits))
+            parts.append(labels.tobytes())
+        return b"".join(parts)
+
+    def evaluate_ahead(self, chosen: Chosen, payload: bytes, labels: bytes) -> Evaluation:
+        """Evaluates every instance, with the garbler's labels as they were sent."""
+        chosen.require_unspent()
+        require_length(labels, self.labels_length(chosen.circuit, chosen.instances), "input labels")
+        require_length(payload, self.ahead_length(chosen.circuit, chosen.instances), "garbled circuits")
+        evaluation = self._evaluate_batch(chosen, np.frombuffer(labels, WORD).reshape(-1, 2), reader_of(payload))
+        chosen.spend()
+        return evaluation
+
+    def _evaluate_batch(self, chosen: Chosen, garbler_labels: bytes | Words, read_into: ReadInto) -> Evaluation:
+        own = cast(Words, chosen.secret)
+        return evaluate_batch(self._evaluators, chosen, own, garbler_labels, read_into, self._chunk)
+
+
+def _accept(
+    transfers: Transfers, circuit: Circuit, instances: int, bits: bytes, source: RandomSource, words: Words | None
+) -> GarblerBatch:
+    """Takes good choice bits; draws the label seed and the hash key, in this order; spends the transfers."""
+    transfers.require_unspent()
+    transfers.require_count(circuit, instances)
+    end = cast(GarblerEnd, transfers.secret)
+    flips = unpack(bits, transfers.count)
+    transfers.spend()
+    seed, key = source.read(KEY_BYTES), source.read(KEY_BYTES)
+    return GarblerBatch(circuit, instances, transfers.position, end.delta, end.labels, flips, seed, key, words)
+
+
+def _cut(position: int, counts: Sequence[int], end_of: Callable[[slice], object]) -> list[Transfers]:
+    """One end of transfers for each batch, in order."""
+    transfers = []
+    start = 0
+    for number, count in enumerate(counts):
+        transfers.append(Transfers(position + number, count, end_of(slice(start, start + count))))
+        start += count
+    return transfers

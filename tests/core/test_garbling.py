@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.circuits.builder import Circuit, Gate, Operation, evaluate
+from capc.circuits.builder import Circuit, Gate, Operation, Sharing, evaluate
 from capc.circuits.vote import vote_circuit
-from capc.garbling import Garbling, LabelHash, garble
+from capc.garbling import LabelHash, garble
 from capc.garbling import evaluate as evaluate_garbled
+from capc.resharing import share_by_evaluator, share_by_garbler
 from support.builders import circuits
 from support.oracles import aes_block
 
 LABELS = st.integers(0, (1 << 128) - 1)
 KEYS = st.binary(min_size=16, max_size=16)
+POSITIONS = st.integers(0, (1 << 64) - 1)
+Garbled = tuple[Circuit, list[list[int]], int, bytes, int]
 
 
 def hash_by_hand(key: bytes, label: int, tweak: int) -> int:
@@ -26,137 +29,219 @@ def hash_by_hand(key: bytes, label: int, tweak: int) -> int:
     return int.from_bytes(outer, "little") ^ inner
 
 
-@given(KEYS, st.lists(st.tuples(LABELS, st.integers(0, 1 << 40)), min_size=1, max_size=4))
-def test_hash_is_two_calls_of_aes(key: bytes, entries: list[tuple[int, int]]) -> None:
-    labels, tweaks = [a for a, _ in entries], [b for _, b in entries]
-    label_hash = LabelHash(key)
-    for _ in range(2):
-        assert label_hash.digest(labels, tweaks) == [hash_by_hand(key, a, b) for a, b in entries]
+@pytest.mark.req("CAPC-GC-003")
+@given(KEYS, POSITIONS, st.lists(st.lists(LABELS, min_size=1, max_size=3), min_size=1, max_size=4), st.booleans())
+def test_hash_is_two_calls_of_aes_under_tweaks_that_count(
+    key: bytes, position: int, calls: list[list[int]], twice: bool
+) -> None:
+    label_hash = LabelHash(key, position)
+    for number, labels in enumerate(calls):
+        expected = [hash_by_hand(key, x, row + (number << 40) + (position << 64)) for row, x in enumerate(labels)]
+        operands = [labels, labels] if twice else [labels]
+        assert label_hash.digest(*operands) == [expected] * len(operands)
 
 
 @st.composite
-def garblings(draw: st.DrawFn) -> tuple[Circuit, list[int], int, bytes, int]:
+def garblings(draw: st.DrawFn) -> Garbled:
     circuit = draw(circuits())
-    zeros = draw(st.lists(LABELS, min_size=circuit.inputs, max_size=circuit.inputs))
-    return circuit, zeros, draw(LABELS) | 1, draw(KEYS), draw(st.integers(0, 1 << 30))
+    instances = draw(st.integers(1, 3))
+    row = st.lists(LABELS, min_size=instances, max_size=instances)
+    zeros = draw(st.lists(row, min_size=circuit.inputs, max_size=circuit.inputs))
+    return circuit, zeros, draw(LABELS) | 1, draw(KEYS), draw(POSITIONS)
 
 
-def bits_for(circuit: Circuit, number: int) -> list[int]:
-    return [number >> position & 1 for position in range(circuit.inputs)]
+def inputs_for(circuit: Circuit, number: int) -> tuple[list[int], list[int]]:
+    words = [
+        number >> circuit.input_bits * k & ((1 << circuit.input_bits) - 1)
+        for k in range(circuit.garbler_words + circuit.evaluator_words)
+    ]
+    return words[: circuit.garbler_words], words[circuit.garbler_words :]
+
+
+def wires_for(circuit: Circuit, number: int) -> list[int]:
+    return [number >> wire & 1 for wire in range(circuit.inputs)]
+
+
+NUMBERS = st.lists(st.integers(0, (1 << 18) - 1), min_size=3, max_size=3)
 
 
 @pytest.mark.req("CAPC-GC-001")
-@given(garblings(), st.integers(0, 255))
-def test_every_output_is_the_label_of_the_clear_bit(
-    garbling: tuple[Circuit, list[int], int, bytes, int], number: int
-) -> None:
-    circuit, zeros, delta, key, first = garbling
-    garbled = garble(circuit, zeros, delta, LabelHash(key), first)
-    bits = bits_for(circuit, number)
-    active = [zero ^ bit * delta for zero, bit in zip(zeros, bits, strict=True)]
-    outputs = evaluate_garbled(circuit, active, garbled.tables, LabelHash(key), first)
-    clear = evaluate(circuit, bits[: circuit.garbler_inputs], bits[circuit.garbler_inputs :])
-    assert outputs == [z ^ bit * delta for z, bit in zip(garbled.output_zero_labels, clear, strict=True)]
-    assert [(a ^ z) & 1 for a, z in zip(outputs, garbled.output_zero_labels, strict=True)] == clear
-    assert len(garbled.tables) == 2 * circuit.and_count
+@given(garblings(), NUMBERS)
+def test_every_output_is_the_label_of_the_clear_bit(garbling: Garbled, numbers: list[int]) -> None:
+    circuit, zeros, delta, key, position = garbling
+    tables, outputs = garble(circuit, zeros, delta, LabelHash(key, position))
+    instances = len(zeros[0])
+    bits = [wires_for(circuit, number) for number in numbers[:instances]]
+    active = [[zero ^ bits[i][wire] * delta for i, zero in enumerate(row)] for wire, row in enumerate(zeros)]
+    labels = evaluate_garbled(circuit, active, tables, LabelHash(key, position))
+    for i in range(instances):
+        clear = evaluate(circuit, *inputs_for(circuit, numbers[i]))
+        assert [row[i] for row in labels] == [row[i] ^ bit * delta for row, bit in zip(outputs, clear, strict=True)]
+    assert sum(len(half) for stage in tables for half in stage) == 2 * circuit.and_count * instances
+
+
+def depth_of(circuit: Circuit) -> list[int]:
+    depth = [0] * circuit.inputs
+    for operation, i, j in circuit.gates:
+        depth.append(max(depth[i], depth[j]) + (1 if operation is Operation.AND else 0))
+    return depth
 
 
 def half_gates(
-    circuit: Circuit, zeros: Sequence[int], delta: int, key: bytes, first: int
-) -> tuple[list[int], list[int]]:
-    """Figure 2 of the paper, written with its p and W: a second derivation with the hash by hand."""
-    wire_zero = list(zeros)
-    tables: list[int] = []
-    for operation, i, j in circuit.gates:
-        if operation is Operation.XOR:
-            wire_zero.append(wire_zero[i] ^ wire_zero[j])
+    circuit: Circuit, zeros: Sequence[Sequence[int]], delta: int, key: bytes, position: int
+) -> tuple[dict[int, list[tuple[int, int]]], list[list[int]]]:
+    """Figure 2 of the paper, gate by gate and written with its p and W: a second derivation with the hash by hand."""
+    depth, instances = depth_of(circuit), len(zeros[0])
+    ands = [circuit.inputs + g for g, gate in enumerate(circuit.gates) if gate.operation is Operation.AND]
+    wire_zero: list[list[int]] = [list(row) for row in zeros]
+    tables: dict[int, list[tuple[int, int]]] = {}
+    for g, (operation, i, j) in enumerate(circuit.gates):
+        wire = circuit.inputs + g
+        if operation is not Operation.AND:
+            other = wire_zero[j] if operation is Operation.XOR else [delta] * instances
+            wire_zero.append([a ^ b for a, b in zip(wire_zero[i], other, strict=True)])
             continue
-        if operation is Operation.INV:
-            wire_zero.append(wire_zero[i] ^ delta)
-            continue
-        index = 2 * (first + len(tables) // 2)
-        p_a, p_b = wire_zero[i] % 2, wire_zero[j] % 2
-        a = [wire_zero[i], wire_zero[i] ^ delta]
-        b = [wire_zero[j], wire_zero[j] ^ delta]
-        generator = hash_by_hand(key, a[0], index) ^ hash_by_hand(key, a[1], index) ^ p_b * delta
-        evaluator = hash_by_hand(key, b[0], index + 1) ^ hash_by_hand(key, b[1], index + 1) ^ a[0]
-        # The half gates' zero labels as their evaluators would compute them on permuted bit 0.
-        w_generator = hash_by_hand(key, a[p_a], index) ^ (p_a * p_b) * delta
-        w_evaluator = hash_by_hand(key, b[p_b], index + 1)
-        wire_zero.append(w_generator ^ w_evaluator)
-        tables += [generator, evaluator]
+        peers = [other for other in ands if depth[other] == depth[wire]]
+        rank, size = peers.index(wire), len(peers)
+        base = (depth[wire] - 1 << 40) + (position << 64)
+        tables[wire], out = [], []
+        for n in range(instances):
+            left, right = base + rank * instances + n, base + (size + rank) * instances + n
+            p_a, p_b = wire_zero[i][n] % 2, wire_zero[j][n] % 2
+            a = [wire_zero[i][n], wire_zero[i][n] ^ delta]
+            b = [wire_zero[j][n], wire_zero[j][n] ^ delta]
+            generator = hash_by_hand(key, a[0], left) ^ hash_by_hand(key, a[1], left) ^ p_b * delta
+            evaluator = hash_by_hand(key, b[0], right) ^ hash_by_hand(key, b[1], right) ^ a[0]
+            # The half gates' zero labels as their evaluators would compute them on permuted bit 0.
+            w_generator = hash_by_hand(key, a[p_a], left) ^ (p_a * p_b) * delta
+            w_evaluator = hash_by_hand(key, b[p_b], right)
+            out.append(w_generator ^ w_evaluator)
+            tables[wire].append((generator, evaluator))
+        wire_zero.append(out)
     return tables, [wire_zero[wire] for wire in circuit.outputs]
 
 
 @pytest.mark.req("CAPC-GC-002")
 @given(garblings())
-def test_garbling_is_half_gates(garbling: tuple[Circuit, list[int], int, bytes, int]) -> None:
-    circuit, zeros, delta, key, first = garbling
-    tables, outputs = half_gates(circuit, zeros, delta, key, first)
-    garbled = garble(circuit, zeros, delta, LabelHash(key), first)
-    assert (list(garbled.tables), list(garbled.output_zero_labels)) == (tables, outputs)
+def test_garbling_is_half_gates(garbling: Garbled) -> None:
+    circuit, zeros, delta, key, position = garbling
+    expected, outputs = half_gates(circuit, zeros, delta, key, position)
+    tables, labels = garble(circuit, zeros, delta, LabelHash(key, position))
+    assert labels == outputs
+    found = []
+    for stage, (generator, evaluator) in zip(circuit.stages[1:], tables, strict=True):
+        wanted = [pair for wire in stage.ands for pair in expected[wire]]
+        assert list(zip(generator, evaluator, strict=True)) == wanted
+        found += stage.ands
+    assert sorted(found) == sorted(expected)
 
 
 @given(LABELS, LABELS, LABELS, KEYS)
 def test_one_and_gate_for_all_permute_bits_and_inputs(a: int, b: int, delta: int, key: bytes) -> None:
     delta |= 1
-    circuit = Circuit("and", 1, 1, (Gate(Operation.AND, 0, 1),), (2,))
+    circuit = Circuit("and", 1, 1, 1, (Gate(Operation.AND, 0, 1),), (2,))
     for permute in range(4):
-        zeros = [a & ~1 | permute & 1, b & ~1 | permute >> 1]
-        garbled = garble(circuit, zeros, delta, LabelHash(key), 0)
-        (zero,) = garbled.output_zero_labels
+        zeros = [[a & ~1 | permute & 1], [b & ~1 | permute >> 1]]
+        tables, ((zero,),) = garble(circuit, zeros, delta, LabelHash(key, 0))
         for x in (0, 1):
             for y in (0, 1):
-                active = [zeros[0] ^ x * delta, zeros[1] ^ y * delta]
-                assert evaluate_garbled(circuit, active, garbled.tables, LabelHash(key), 0) == [zero ^ (x & y) * delta]
+                active = [[zeros[0][0] ^ x * delta], [zeros[1][0] ^ y * delta]]
+                assert evaluate_garbled(circuit, active, tables, LabelHash(key, 0)) == [[zero ^ (x & y) * delta]]
 
 
 class RecordingHash(LabelHash):
     """Keeps all (label, tweak) pairs."""
 
-    def __init__(self, key: bytes) -> None:
-        super().__init__(key)
+    def __init__(self, key: bytes, position: int) -> None:
+        super().__init__(key, position)
         self.calls: list[tuple[int, int]] = []
 
-    def digest(self, labels: Sequence[int], tweaks: Sequence[int]) -> list[int]:
-        self.calls += zip(labels, tweaks, strict=True)
-        return super().digest(labels, tweaks)
+    def digest(self, *operands: Sequence[int]) -> list[list[int]]:
+        base = self._number << 40 | self._position << 64
+        self.calls += [(label, base + row) for operand in operands for row, label in enumerate(operand)]
+        return super().digest(*operands)
 
 
 @pytest.mark.req("CAPC-GC-003")
-@given(st.integers(1, 4), st.integers(0, 1 << 20))
-def test_no_tweak_occurs_twice_within_a_batch(instances: int, base: int) -> None:
-    """Garbling hashes the two labels of a wire under one tweak, evaluation one of them; no gate shares a tweak."""
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(0, 1 << 20))
+def test_no_tweak_occurs_twice_within_a_batch(instances: int, chunks: int, base: int) -> None:
+    """Garbling hashes the two labels of a wire under one tweak, evaluation one of them; nothing else shares a tweak."""
     circuit = vote_circuit(2, 4, 3)
-    ands = circuit.and_count
-    garbling, evaluating = RecordingHash(bytes(16)), RecordingHash(bytes(16))
-    for instance in range(instances):
-        zeros = [(base + instance * 1000 + i) * 0x9E3779B97F4A7C15 % (1 << 128) for i in range(circuit.inputs)]
-        garbled = garble(circuit, zeros, 0xABCDEF1, garbling, instance * ands)
-        evaluate_garbled(circuit, zeros, garbled.tables, evaluating, instance * ands)
-    expected = range(2 * ands * instances)
-    assert Counter(tweak for _, tweak in garbling.calls) == dict.fromkeys(expected, 2)
-    assert Counter(tweak for _, tweak in evaluating.calls) == dict.fromkeys(expected, 1)
+    sharing = circuit.sharing
+    assert isinstance(sharing, Sharing)
+    garbling, evaluating = RecordingHash(bytes(16), 3), RecordingHash(bytes(16), 3)
+    for chunk in range(chunks):
+        zeros = [
+            [(base + chunk * 10**6 + n * 1000 + i) * 0x9E3779B97F4A7C15 % (1 << 128) for n in range(instances)]
+            for i in range(circuit.inputs)
+        ]
+        tables, outputs = garble(circuit, zeros, 0xABCDEF1, garbling)
+        rows, _ = share_by_garbler(sharing, outputs, 0xABCDEF1, garbling)
+        share_by_evaluator(sharing, evaluate_garbled(circuit, zeros, tables, evaluating), rows, evaluating)
+    twice, once = Counter(t for _, t in garbling.calls), Counter(t for _, t in evaluating.calls)
+    hashed = chunks * instances * (2 * circuit.and_count + len(circuit.outputs))
+    assert set(twice.values()) == {2}
+    assert set(once.values()) == {1}
+    assert len(twice) == len(once) == hashed
     assert set(evaluating.calls) <= set(garbling.calls)
 
 
 @pytest.mark.req("CAPC-GC-001")
-@given(garblings(), garblings(), st.integers(0, 255))
-def test_decoded_outputs_do_not_depend_on_label_randomness(
-    one: tuple[Circuit, list[int], int, bytes, int], two: tuple[Circuit, list[int], int, bytes, int], number: int
-) -> None:
+@given(garblings(), garblings(), NUMBERS)
+def test_decoded_outputs_do_not_depend_on_label_randomness(one: Garbled, two: Garbled, numbers: list[int]) -> None:
     circuit = one[0]
-    bits = bits_for(circuit, number)
+    bits = wires_for(circuit, numbers[0])
     decoded = []
-    for _, drawn, delta, key, first in (one, two):
-        zeros = [drawn[i % len(drawn)] ^ i << 64 for i in range(circuit.inputs)]
-        garbled = garble(circuit, zeros, delta, LabelHash(key), first)
-        active = [zero ^ bit * delta for zero, bit in zip(zeros, bits, strict=True)]
-        outputs = evaluate_garbled(circuit, active, garbled.tables, LabelHash(key), first)
-        decoded.append([(a ^ z) & 1 for a, z in zip(outputs, garbled.output_zero_labels, strict=True)])
+    for _, drawn, delta, key, position in (one, two):
+        zeros = [drawn[i % len(drawn)][:1] for i in range(circuit.inputs)]
+        zeros = [[row[0] ^ i << 64] for i, row in enumerate(zeros)]
+        tables, outputs = garble(circuit, zeros, delta, LabelHash(key, position))
+        active = [[row[0] ^ bit * delta] for row, bit in zip(zeros, bits, strict=True)]
+        labels = evaluate_garbled(circuit, active, tables, LabelHash(key, position))
+        decoded.append([(a[0] ^ z[0]) & 1 for a, z in zip(labels, outputs, strict=True)])
     assert decoded[0] == decoded[1]
 
 
-@pytest.mark.req("CAPC-ROLE-013")
-def test_a_garbling_shows_nothing() -> None:
-    assert repr(Garbling((1,), (2,))) == "<Garbling>"
+@pytest.mark.req("CAPC-GC-006")
+@given(st.data(), st.integers(1, 64), KEYS, POSITIONS, LABELS)
+def test_shares_of_a_word_sum_to_it(data: st.DataObject, width: int, key: bytes, position: int, delta: int) -> None:
+    """And each party's row is what the specification's formula says, with the hash by hand."""
+    delta |= 1
+    sharing = Sharing(data.draw(st.integers(1, min(width, 5))), width)
+    words, instances = data.draw(st.integers(1, 2)), data.draw(st.integers(1, 3))
+    wires = words * sharing.word_bits
+    row = st.lists(LABELS, min_size=instances, max_size=instances)
+    zeros = data.draw(st.lists(row, min_size=wires, max_size=wires))
+    bit_row = st.lists(st.integers(0, 1), min_size=instances, max_size=instances)
+    bits = data.draw(st.lists(bit_row, min_size=wires, max_size=wires))
+    active = [[z ^ b * delta for z, b in zip(*pair, strict=True)] for pair in zip(zeros, bits, strict=True)]
+    rows, mine = share_by_garbler(sharing, zeros, delta, LabelHash(key, position))
+    theirs = share_by_evaluator(sharing, active, rows, LabelHash(key, position))
+    for n in range(instances):
+        for word in range(words):
+            span = range(word * sharing.word_bits, (word + 1) * sharing.word_bits)
+            value = sum(bits[wire][n] << i for i, wire in enumerate(span))
+            assert (mine[n][word] + theirs[n][word]) % 2**width == value
+    for wire in range(wires):
+        for n in range(instances):
+            modulus = 1 << (width - wire % sharing.word_bits)
+            tweak = wire * instances + n + (position << 64)
+            with_zero = zeros[wire][n] ^ (zeros[wire][n] & 1) * delta
+            h_0, h_1 = (hash_by_hand(key, label, tweak) for label in (with_zero, with_zero ^ delta))
+            assert rows[wire][n] == (h_0 - h_1 + 1 - 2 * (zeros[wire][n] & 1)) % modulus
+
+
+@pytest.mark.req("CAPC-GC-006")
+def test_a_share_is_the_hash_of_the_label_that_is_held() -> None:
+    """For 4,096 labels and either value of the wire, the evaluator's 4-bit shares are uniform."""
+    sharing = Sharing(1, 4)
+    counts = []
+    for bit in (0, 1):
+        zeros = [[(number << 8) * 0x9E3779B97F4A7C15 % (1 << 127) for number in range(1, 4097)]]
+        rows, _ = share_by_garbler(sharing, zeros, 0x1234567, LabelHash(bytes(16), 0))
+        active = [[zero ^ bit * 0x1234567 for zero in zeros[0]]]
+        shares = share_by_evaluator(sharing, active, rows, LabelHash(bytes(16), 0))
+        counts.append(Counter(share for (share,) in shares))
+    for count in counts:
+        # 4096 shares in 16 cells: chi-square with 15 degrees of freedom exceeds 50 with probability 1e-5.
+        assert sum((count[cell] - 256) ** 2 / 256 for cell in range(16)) < 50

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from capc.circuits.words import bits_to_words, words_to_bits
 from hypothesis import given
 from hypothesis import strategies as st
 
 from capc import ring
-from capc.circuits.words import bits_to_words, words_to_bits
 from capc.randomness import BytesSource
 
 WIDTHS = st.integers(1, 64)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from capc.accounting import Account
 from capc.architecture import Architecture, dense_architecture
-from capc.circuits.builder import Circuit, Gate, Operation
+from capc.circuits.builder import Circuit, Gate, Operation, Sharing
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.noise.mechanism import CostUnit, ReleaseMechanisms
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
@@ -167,8 +167,11 @@ def counter_seeds(name: str = "test") -> Callable[[], Seed]:
 
 
 @st.composite
-def circuits(draw: st.DrawFn, max_gates: int = 30) -> Circuit:
-    """Any circuit with words of 1 to 3 bits, 1 to 3 of them on each side, whose outputs go to the evaluator."""
+def circuits(draw: st.DrawFn, max_gates: int = 30, *, shared: bool = False) -> Circuit:
+    """Any circuit with words of 1 to 3 bits, 1 to 3 of them on each side.
+
+    Its outputs go to the evaluator, or with ``shared`` as words of 1 to 3 bits to both.
+    """
     input_bits, garbler, evaluator = (draw(st.integers(1, 3)) for _ in range(3))
     inputs = input_bits * (garbler + evaluator)
     gates = []
@@ -177,8 +180,14 @@ def circuits(draw: st.DrawFn, max_gates: int = 30) -> Circuit:
         operation = draw(st.sampled_from(Operation))
         left = draw(wires)
         gates.append(Gate(operation, left, left if operation is Operation.INV else draw(wires)))
-    outputs = draw(st.lists(st.integers(0, inputs + len(gates) - 1), min_size=1, max_size=10))
-    return Circuit("random", input_bits, garbler, evaluator, tuple(gates), tuple(outputs))
+    output = st.integers(0, inputs + len(gates) - 1)
+    if not shared:
+        outputs = draw(st.lists(output, min_size=1, max_size=10))
+        return Circuit("random", input_bits, garbler, evaluator, tuple(gates), tuple(outputs))
+    sharing = Sharing(draw(st.integers(1, 3)), draw(st.integers(3, 64)))
+    words = draw(st.integers(1, 3)) * sharing.word_bits
+    outputs = draw(st.lists(output, min_size=words, max_size=words))
+    return Circuit("random", input_bits, garbler, evaluator, tuple(gates), tuple(outputs), sharing)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,150 @@
+"""Trees and extension against plain numpy over single AES blocks."""
+
+from __future__ import annotations
+
+import itertools
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capc import ot_extension as ot
+from capc import puncturable
+from capc.base_ot import base_ot_choose, base_ot_finish, base_ot_offer
+from capc.expansion import counter_blocks
+from capc.messages import OtExtension
+from capc.randomness import Seed, XofSource
+from support.oracles import aes_block
+
+POSITIONS = st.integers(0, (1 << 64) - 1)
+
+
+@lru_cache
+def keys(number: int = 0) -> tuple[ot.GarblerKey, ot.EvaluatorKey]:
+    seed = Seed(bytes([number]) * 32)
+    sender, offer = base_ot_offer(XofSource(seed, b"offer"))
+    chosen, choice = base_ot_choose(offer, b"context", XofSource(seed, b"choice"))
+    leaves, trees = puncturable.grow(base_ot_finish(sender, choice, b"context"), XofSource(seed, b"trees"))
+    return (
+        ot.GarblerKey(chosen.delta, puncturable.grow_all_but_one(chosen.delta, chosen.seeds, trees)),
+        ot.EvaluatorKey(leaves),
+    )
+
+
+def children(node: bytes) -> list[bytes]:
+    return [aes_block(node, bytes([side]) + bytes(15)) for side in (0, 1)]
+
+
+@pytest.mark.req("CAPC-OT-006")
+@pytest.mark.parametrize("number", range(3))
+def test_garbler_has_every_leaf_but_that_of_its_path(number: int) -> None:
+    garbler, evaluator = keys(number)
+    assert len(garbler.leaves) == len(evaluator.leaves) == 32
+    for tree, (mine, theirs) in enumerate(zip(garbler.leaves, evaluator.leaves, strict=True)):
+        alpha = garbler.delta >> 4 * tree & 15
+        assert mine == tuple(None if y == alpha else leaf for y, leaf in enumerate(theirs))
+    every = [leaf for leaves in evaluator.leaves for leaf in leaves]
+    assert len(set(every)) == len(every) == 512
+
+
+@pytest.mark.req("CAPC-OT-006")
+def test_trees_by_hand() -> None:
+    """From the root down, node by node; and each sum under the seed that belongs to the other side."""
+    seed = Seed(bytes(32))
+    sender, offer = base_ot_offer(XofSource(seed, b"offer"))
+    _, choice = base_ot_choose(offer, b"", XofSource(seed, b"choice"))
+    pairs = base_ot_finish(sender, choice, b"")
+    leaves, message = puncturable.grow(pairs, XofSource(seed, b"trees"))
+    roots = XofSource(seed, b"trees").read(16 * 32)
+    for tree in range(32):
+        nodes = [roots[16 * tree : 16 * tree + 16]]
+        for level in range(4):
+            nodes = [child for node in nodes for child in children(node)]
+            for bit in (0, 1):
+                total = np.frombuffer(pairs[4 * tree + 3 - level][bit][:16], np.uint8)
+                for node in nodes[1 - bit :: 2]:
+                    total = total ^ np.frombuffer(node, np.uint8)
+                assert message.sums[8 * tree + 2 * level + bit] == total.tobytes()
+        assert leaves[tree] == tuple(nodes)
+
+
+@pytest.mark.req("CAPC-OT-001")
+@given(st.integers(1, 300), POSITIONS, st.integers(0, 2))
+def test_evaluator_gets_the_label_of_its_bit(count: int, position: int, number: int) -> None:
+    garbler, evaluator = keys(number)
+    bits, labels, message = ot.extend_receive(evaluator, position, count)
+    zeros = ot.extend_send(garbler, position, message)
+    assert labels == [zero ^ (bits >> i & 1) * garbler.delta for i, zero in enumerate(zeros)]
+    assert bits >> count == 0
+
+
+def stream(leaf: bytes, position: int, count: int) -> np.ndarray:
+    blocks = [
+        aes_block(leaf, low.to_bytes(8, "little") + position.to_bytes(8, "little")) for low in range(-(-count // 128))
+    ]
+    return np.unpackbits(np.frombuffer(b"".join(blocks), np.uint8), bitorder="little")[:count]
+
+
+@pytest.mark.req("CAPC-OT-004")
+@settings(max_examples=25)
+@given(st.integers(1, 200), POSITIONS)
+def test_extension_by_numpy(count: int, position: int) -> None:
+    garbler, evaluator = keys()
+    streams = np.array([[stream(leaf, position, count) for leaf in leaves] for leaves in evaluator.leaves])
+    sums = np.bitwise_xor.reduce(streams, axis=1)
+    columns = np.array(
+        [np.bitwise_xor.reduce(tree[[y for y in range(16) if y >> i & 1]]) for tree in streams for i in range(4)]
+    )
+    bits, labels, message = ot.extend_receive(evaluator, position, count)
+    rows = np.packbits(columns.T, axis=1, bitorder="little")
+    assert [label.to_bytes(16, "little") for label in labels] == [row.tobytes() for row in rows]
+    assert [bits >> i & 1 for i in range(count)] == sums[0].tolist()
+    assert message.to_bytes() == np.packbits(sums[1:] ^ sums[0], axis=1, bitorder="little").tobytes()
+    delta = np.array([garbler.delta >> j & 1 for j in range(128)], np.uint8)
+    zero_rows = np.packbits((columns ^ np.outer(delta, sums[0])).T, axis=1, bitorder="little")
+    zeros = ot.extend_send(garbler, position, message)
+    assert [zero.to_bytes(16, "little") for zero in zeros] == [row.tobytes() for row in zero_rows]
+
+
+@pytest.mark.req("CAPC-OT-003", "CAPC-OT-005")
+@settings(max_examples=25)
+@given(st.sets(POSITIONS, min_size=2, max_size=4))
+def test_other_positions_give_other_rows_and_bits(positions: set[int]) -> None:
+    """31 x 256 bits of rows at two positions differ in about half of all places (40 sigma from either end)."""
+    _, evaluator = keys()
+    sent = [ot.extend_receive(evaluator, position, 256) for position in sorted(positions)]
+    for first, second in itertools.combinations(sent, 2):
+        distance = sum((a ^ b).bit_count() for a, b in zip(first[2].rows, second[2].rows, strict=True))
+        assert 2100 < distance < 5800
+        assert first[0] != second[0]
+        assert not set(first[1]) & set(second[1])
+
+
+@pytest.mark.req("CAPC-OT-004")
+def test_rows_hide_the_bits_from_who_misses_one_leaf() -> None:
+    """The random bits are the sum of what the garbler knows and the stream of the one leaf that it misses."""
+    garbler, evaluator = keys()
+    bits, _, message = ot.extend_receive(evaluator, 7, 128)
+    known = 0
+    for leaf in garbler.leaves[0]:
+        if leaf is not None:
+            known ^= int.from_bytes(counter_blocks(leaf, (0,), 7), "little")
+    assert known != bits
+    missing = evaluator.leaves[0][garbler.delta & 15]
+    assert known ^ int.from_bytes(counter_blocks(missing, (0,), 7), "little") == bits
+    assert isinstance(message, OtExtension)
+
+
+@given(st.integers(1, 70), st.integers(1, 130), st.randoms(use_true_random=False))
+def test_transposition_is_numpys(rows: int, count: int, rng: object) -> None:
+    columns = [rng.getrandbits(rows) for _ in range(count)]  # type: ignore[attr-defined]
+    matrix = np.array([[column >> i & 1 for column in columns] for i in range(rows)], dtype=object)
+    expected = [sum(int(bit) << j for j, bit in enumerate(row)) for row in matrix]
+    assert ot.transpose(columns, rows) == expected
+
+
+@pytest.mark.req("CAPC-ROLE-013")
+def test_keys_show_nothing() -> None:
+    assert [repr(key) for key in keys()] == ["<GarblerKey>", "<EvaluatorKey>"]

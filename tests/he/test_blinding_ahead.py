@@ -82,6 +82,28 @@ def test_a_blinding_of_another_operator_or_of_other_parameters_is_refused() -> N
         query.evaluate(b"")
 
 
+@pytest.mark.req("CAPC-HE-001", "CAPC-HE-002", "CAPC-HE-012")
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_batch_is_blinded_ahead_for_its_number_of_queries(operator: Operator) -> None:
+    setting, count = altered("toy"), 9
+    scheme, weights = setting.scheme, setting.weights(operator, "weights", 10)
+    prepared = scheme.prepare(operator, weights)
+    vectors, addends = setting.rows(count, operator.inputs, "x"), setting.rows(count, operator.outputs, "a")
+    request = scheme.encrypt(setting.secret_key, operator, vectors)
+    other = scheme.prepare_blinding(setting.public_key, operator, count + 1, setting.source("f"))
+    with pytest.raises(InputError, match=r"10.*used for.*9"):
+        scheme.evaluate_blinded(other, prepared, request, addends)
+    blinding = scheme.prepare_blinding(setting.public_key, operator, count, setting.source("f"))
+    response = scheme.evaluate_blinded(blinding, prepared, request, addends)
+    results = scheme.decrypt(setting.secret_key, operator, count, response)
+    expected = [
+        setting.expected(weights, vector, addend, operator) for vector, addend in zip(vectors, addends, strict=True)
+    ]
+    assert results == expected
+    with pytest.raises(StateReuseError):
+        scheme.evaluate_blinded(blinding, prepared, request, addends)
+
+
 def test_a_blinding_shows_nothing() -> None:
     blinding = Query(altered("toy"), Dense(2, 1)).blinding()
     assert repr(blinding) == "Blinding(Dense(inputs=2, outputs=1), 1, <secret>)"

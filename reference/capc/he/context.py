@@ -32,7 +32,7 @@ class HeContext:
         evaluator: SEAL's evaluator; it has no state.
         degree: N.
         plain_bits: l; the plaintext modulus is 2^l.
-        flood_bits: b; flooding noise is uniform in [-2^b, 2^b].
+        flood_bits: b; flooding noise is uniform in [-2^b, 2^b).
         key_primes: primes at key level, the special prime last.
         data_primes: primes of q, at which requests are sent.
         response_primes: the single prime at which responses are sent.

@@ -1,0 +1,225 @@
+"""Proofs for all admitted inputs: the circuits have them at the default widths, wrong circuits have counterexamples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import product
+
+import pytest
+import z3
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capc import ring
+from capc.circuits import arithmetic, tournament
+from capc.circuits.builder import Builder, Circuit, Gate, Operation, Wire, evaluate
+from capc.circuits.release import confident_release_circuit, release_circuit
+from capc.circuits.relu import relu_circuit
+from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
+from capc.parameters import ParameterSet
+from capc_verify.proofs import gates, prove, solver
+from capc_verify.proofs.algebra import Algebra, Integers
+from capc_verify.proofs.claims import (
+    Claim,
+    Statement,
+    claims,
+    confident_release_claim,
+    release_claim,
+    relu_claim,
+    vote_claim,
+    vote_low_depth_claim,
+)
+from capc_verify.proofs.prove import find_counterexample, prove_claim, prove_gates, prove_model
+from capc_verify.proofs.solver import ProofFailedError
+from support.sizes import examples
+
+WINDOWS = (1, 4, 9)
+DEFAULT = claims(ParameterSet.named("default"), num_classes=10, windows=WINDOWS)
+
+
+@pytest.mark.parametrize("name", DEFAULT)
+def test_circuit_meets_its_specification_for_all_admitted_inputs_of_the_default_set(name: str) -> None:
+    prove_claim(DEFAULT[name]())
+
+
+MORE = [*product(["toy", "default"], range(2, examples(ordinary=4, nightly=21)))]
+
+
+@pytest.mark.parametrize(("widths", "num_classes"), MORE)
+def test_circuits_meet_their_specifications_for_other_numbers_of_classes(widths: str, num_classes: int) -> None:
+    windows = (num_classes,)
+    for make in claims(ParameterSet.named(widths), num_classes, windows).values():
+        prove_claim(make())
+
+
+# Small circuits, proved in one question without the help of models.
+
+SMALL: dict[str, Callable[[int, int], Claim]] = {
+    "vote": lambda size, width: vote_claim(size, width, 4),
+    "vote_low_depth": lambda size, width: vote_low_depth_claim(size, width, 4),
+    "relu": lambda size, width: relu_claim(width, 1, size),
+    "release": release_claim,
+    "worst_case": lambda size, width: confident_release_claim(size, width, evaluator_noise=False),
+    "realised": lambda size, width: confident_release_claim(size, width, evaluator_noise=True),
+}
+SIZES = [(2, 3), (2, 4), (3, 3), (3, 5), (4, 4), (5, 3)][: examples(ordinary=3, nightly=6)]
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(("size", "width"), SIZES)
+def test_both_ways_prove_small_circuits(name: str, size: int, width: int) -> None:
+    claim = SMALL[name](size, width)
+    assert find_counterexample(claim) is None
+    prove_claim(claim)
+
+
+# Wrong circuits. Each is told apart by evaluation on a counterexample, against integers.
+
+SIZE, WIDTH = 3, 5
+BUILDERS: dict[str, Callable[[], Circuit]] = {
+    "vote": lambda: vote_circuit.__wrapped__(SIZE, WIDTH, 4),
+    "vote_low_depth": lambda: vote_circuit_low_depth.__wrapped__(SIZE, WIDTH, 4),
+    "relu": lambda: relu_circuit.__wrapped__(WIDTH, 1, SIZE),
+    "release": lambda: release_circuit.__wrapped__(SIZE, WIDTH),
+    "worst_case": lambda: confident_release_circuit.__wrapped__(SIZE, WIDTH, evaluator_noise=False),
+    "realised": lambda: confident_release_circuit.__wrapped__(SIZE, WIDTH, evaluator_noise=True),
+}
+
+
+def expected_outputs(name: str, mine: Sequence[int], theirs: Sequence[int]) -> list[int]:
+    """What the circuit has to give, computed on integers from both parties' words."""
+
+    def shared(first: int) -> list[int]:
+        return [ring.signed((mine[first + c] + theirs[c]) % (1 << WIDTH), WIDTH) for c in range(SIZE)]
+
+    values = shared(0)
+    if name == "relu":
+        return ring.to_bits(max(0, *values) >> 1, WIDTH - 2)
+    if name == "vote":
+        return [int(c == values.index(max(values))) for c in range(SIZE)]
+    if name == "vote_low_depth":
+        # The words are shares of r_0 - r_1, r_0 - r_2, r_1 - r_2: place r_0 at 0.
+        logits = [0, -values[0], -values[1]]
+        return [int(c == logits.index(max(logits))) for c in range(SIZE)]
+    if name == "release":
+        return ring.to_bits(values.index(max(values)), 2)
+    noisy = shared(SIZE)
+    limit = ring.signed((mine[-1] + (theirs[-1] if name == "realised" else 0)) % (1 << WIDTH), WIDTH)
+    answered = max(values) >= limit
+    return [int(answered), *ring.to_bits(noisy.index(max(noisy)) if answered else 0, 2)]
+
+
+def check_wrong(name: str, claim: Claim) -> None:
+    """Both ways refuse the claim, and the counterexample is one."""
+    with pytest.raises(ProofFailedError):
+        prove_claim(claim)
+    witness = find_counterexample(claim)
+    assert witness is not None
+    assert evaluate(claim.circuit, *witness) != expected_outputs(name, *witness)
+
+
+def at_most(builder: Builder, left: Sequence[Wire], right: Sequence[Wire]) -> Wire:
+    """The right side also wins a tie."""
+    return builder.invert(arithmetic.less_than(builder, right, left))
+
+
+@pytest.mark.parametrize("name", ["vote", "release", "worst_case", "realised"])
+def test_swapped_ties_have_a_counterexample(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tournament, "less_than", at_most)
+    circuit = BUILDERS[name]()
+    monkeypatch.undo()
+    check_wrong(name, replace(SMALL[name](SIZE, WIDTH), circuit=circuit))
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_missing_carry_has_a_counterexample(name: str) -> None:
+    """The first AND of the circuit, a carry of its first sum, copies one of its inputs to the next place instead."""
+    circuit = BUILDERS[name]()
+    first = next(i for i, gate in enumerate(circuit.gates) if gate.operation is Operation.AND)
+    broken = list(circuit.gates)
+    broken[first] = Gate(Operation.XOR, *circuit.gates[first][1:])
+    check_wrong(name, replace(SMALL[name](SIZE, WIDTH), circuit=replace(circuit, gates=tuple(broken))))
+
+
+@settings(max_examples=examples(ordinary=10, nightly=500))
+@given(st.sampled_from(sorted(BUILDERS)), st.data())
+def test_any_changed_gate_is_found_if_it_matters(name: str, data: st.DataObject) -> None:
+    circuit = BUILDERS[name]()
+    position = data.draw(st.integers(0, len(circuit.gates) - 1))
+    old = circuit.gates[position]
+    operation = data.draw(st.sampled_from([entry for entry in Operation if entry is not old.operation]))
+    left = data.draw(st.integers(0, circuit.inputs + position - 1))
+    new = Gate(operation, left, left if operation is Operation.INV else old.right)
+    changed = replace(circuit, gates=(*circuit.gates[:position], new, *circuit.gates[position + 1 :]))
+    claim = replace(SMALL[name](SIZE, WIDTH), circuit=changed)
+    if find_counterexample(claim) is not None:
+        check_wrong(name, claim)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_dropped_precondition_has_a_counterexample(name: str) -> None:
+    """Of step 1c's circuit by pairs what is dropped is the bound: differences are still those of logits."""
+    claim = SMALL[name](SIZE, WIDTH)
+
+    def state(algebra: Algebra) -> Statement:
+        statement = claim.state(algebra)
+        kept = [entry for entry in statement.precondition if entry.decl().kind() == z3.Z3_OP_EQ]
+        return replace(statement, precondition=kept)
+
+    unbounded = replace(claim, state=state)
+    prove_gates(unbounded)
+    with pytest.raises(ProofFailedError, match=r"the model of .* meets its specification"):
+        prove_model(unbounded)
+    witness = find_counterexample(unbounded)
+    assert witness is not None
+    if name != "vote_low_depth":
+        assert evaluate(claim.circuit, *witness) != expected_outputs(name, *witness)
+
+
+def test_preconditions_are_as_wide_as_they_can_be() -> None:
+    """With |r_c| = 2^(l-2) admitted too, the comparison of both ends of the range is wrong."""
+    claim = vote_claim(2, 37, 16)
+
+    def state(algebra: Algebra) -> Statement:
+        statement = claim.state(algebra)
+        values = [algebra.word(f"r{c}") for c in range(2)]
+        return replace(statement, precondition=[z3.And(r >= -(1 << 35), r <= 1 << 35) for r in values])
+
+    with pytest.raises(ProofFailedError) as caught:
+        prove_model(replace(claim, state=state))
+    assert {caught.value.values[name] for name in ("r0", "r1")} == {1 << 35, -(1 << 35)}
+
+
+# The method itself.
+
+
+def test_wires_are_guessed_and_then_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "LANES", 1)
+    with pytest.raises(ProofFailedError, match="wires of vote_C3_l5_w4 carry"):
+        prove_gates(vote_claim(SIZE, WIDTH, 4))
+
+
+def test_a_circuit_that_changes_on_export_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prove, "from_bristol", lambda text, name, words, width: relu_circuit(WIDTH, 2))
+    with pytest.raises(ProofFailedError, match="comes back unchanged"):
+        prove_claim(relu_claim(WIDTH, 1, 1))
+
+
+def test_no_answer_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(z3.Solver, "check", lambda self: z3.unknown)
+    with pytest.raises(ProofFailedError, match="not proved: b") as caught:
+        solver.prove("b", [], z3.Bool("b"))
+    assert caught.value.values == {}
+
+
+def test_every_sign_that_a_model_reads_must_fit() -> None:
+    integers = Integers(8)
+    word = integers.word("word")
+    integers.negative(word)
+    (obligation,) = integers.obligations
+    solver.prove("in range", [word == 127], obligation)
+    solver.prove("in range", [word == -128], obligation)
+    for outside in (128, -129):
+        with pytest.raises(ProofFailedError):
+            solver.prove("in range", [word == outside], obligation)

@@ -1,0 +1,194 @@
+"""What is claimed of each circuit: its model on words, its precondition, and its specification.
+
+Models follow the circuits step by step, which is what makes proofs fast. They are trusted for nothing: a model that
+differs from the gates or from the specification is no proof. Preconditions and specifications are what counts here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from itertools import combinations
+
+import z3
+
+from capc.circuits.builder import Circuit
+from capc.circuits.release import confident_release_circuit, release_circuit
+from capc.circuits.relu import relu_circuit
+from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
+from capc.parameters import ParameterSet
+from capc_verify.proofs.algebra import Algebra, Bit, Word
+
+Tree = int | tuple["Tree", "Tree", Bit]
+"""A class, or a match: both sides, and whether the right one won."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A model's outputs, and what they have to be.
+
+    Attributes:
+        precondition: holds of all admitted inputs.
+        computed: the circuit's outputs, in order, as bits or words, by the model.
+        specified: the same by the specification, which does not look at the model.
+    """
+
+    precondition: list[Bit]
+    computed: list[Bit | Word]
+    specified: list[Bit | Word]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A circuit, and its statement in either algebra."""
+
+    circuit: Circuit
+    state: Callable[[Algebra], Statement]
+
+
+def vote_claim(num_classes: int, logit_bits: int, vote_bits: int) -> Claim:
+    """The flags are onehot(argmax r), the lowest index on ties, if |r_c| < 2^(l-2)."""
+
+    def state(algebra: Algebra) -> Statement:
+        logits = [algebra.value(f"r{c}", c, c) for c in range(num_classes)]
+        flags = _flags(_play(algebra, logits)[0], num_classes)
+        return Statement(_within(logits, 1 << (logit_bits - 2)), flags, first_largest(logits))
+
+    return Claim(vote_circuit(num_classes, logit_bits, vote_bits), state)
+
+
+def vote_low_depth_claim(num_classes: int, logit_bits: int, vote_bits: int) -> Claim:
+    """The same, if |r_c - r_d| < 2^(l-1), where the parties put in shares of r_c - r_d for c < d."""
+
+    def state(algebra: Algebra) -> Statement:
+        pairs = list(combinations(range(num_classes), 2))
+        differences = {pair: algebra.value(f"d{pair[0]}_{pair[1]}", n, n) for n, pair in enumerate(pairs)}
+        loses = {pair: algebra.negative(word) for pair, word in differences.items()}
+        wins = [
+            z3.And([loses[d, c] if d < c else z3.Not(loses[c, d]) for d in range(num_classes) if d != c])
+            for c in range(num_classes - 1)
+        ]
+        logits = [algebra.word(f"r{c}") for c in range(num_classes)]
+        precondition = [word == logits[c] - logits[d] for (c, d), word in differences.items()]
+        precondition += [algebra.difference_fits(logits[c], logits[d]) for c, d in pairs]
+        return Statement(precondition, [*wins, z3.Not(z3.Or(wins))], first_largest(logits))
+
+    return Claim(vote_circuit_low_depth(num_classes, logit_bits, vote_bits), state)
+
+
+def relu_claim(logit_bits: int, fraction_bits: int, window: int) -> Claim:
+    """The word is floor(max(0, z_1, ..., z_n) / 2^f): for n = 1 for every z of l bits, else if |z_i| < 2^(l-2)."""
+
+    def state(algebra: Algebra) -> Statement:
+        z = [algebra.value(f"z{i}", i, i) for i in range(window)]
+        _, largest = _play(algebra, z, keep_last_winner=True)
+        truncated = algebra.floor_divided(largest, fraction_bits)
+        computed = z3.If(algebra.negative(largest), 0, truncated)
+        precondition = [algebra.fits(z[0])] if window == 1 else _within(z, 1 << (logit_bits - 2))
+        return Statement(precondition, [computed], [_largest([*z, 0]) / (1 << fraction_bits)])
+
+    return Claim(relu_circuit(logit_bits, fraction_bits, window), state)
+
+
+def release_claim(num_classes: int, vote_bits: int) -> Claim:
+    """The bits are those of the index of the first largest noisy count, if |votes + noise| < 2^(w-2)."""
+
+    def state(algebra: Algebra) -> Statement:
+        noisy = [algebra.value(f"noisy{c}", c, c) for c in range(num_classes)]
+        flags = _flags(_play(algebra, noisy)[0], num_classes)
+        return Statement(_within(noisy, 1 << (vote_bits - 2)), _label(flags), _label(first_largest(noisy)))
+
+    return Claim(release_circuit(num_classes, vote_bits), state)
+
+
+def confident_release_claim(num_classes: int, vote_bits: int, *, evaluator_noise: bool) -> Claim:
+    """The answered bit is max(votes) >= T - tau - tau', and the label's bits are 0 unless it is 1.
+
+    If |votes| and |votes + noise| < 2^(w-2) and |max(votes) - T + tau + tau'| < 2^(w-1).
+    """
+
+    def state(algebra: Algebra) -> Statement:
+        votes = [algebra.value(f"votes{c}", c, c) for c in range(num_classes)]
+        noisy = [algebra.value(f"noisy{c}", num_classes + c, c) for c in range(num_classes)]
+        limit = algebra.value("limit", 2 * num_classes, num_classes if evaluator_noise else None)
+        _, largest = _play(algebra, votes, keep_last_winner=True)
+        answered = z3.Not(algebra.less(largest, limit))
+        label = _label(_flags(_play(algebra, noisy)[0], num_classes))
+        consensus = _largest(votes) >= limit
+        expected = _label(first_largest(noisy))
+        margin_fits = algebra.difference_fits(_largest(votes), limit)
+        return Statement(
+            [*_within([*votes, *noisy], 1 << (vote_bits - 2)), margin_fits],
+            [answered, *(z3.And(answered, bit) for bit in label)],
+            [consensus, *(z3.And(consensus, bit) for bit in expected)],
+        )
+
+    return Claim(confident_release_circuit(num_classes, vote_bits, evaluator_noise=evaluator_noise), state)
+
+
+def claims(widths: ParameterSet, num_classes: int, windows: Sequence[int]) -> dict[str, Callable[[], Claim]]:
+    """Every circuit at the widths of a parameter set, by name."""
+    l, w, f = widths.logit_bits, widths.vote_bits, widths.fraction_bits  # noqa: E741
+    confident = partial(confident_release_claim, num_classes, w)
+    return {
+        "vote": lambda: vote_claim(num_classes, l, w),
+        "vote_low_depth": lambda: vote_low_depth_claim(num_classes, l, w),
+        **{f"relu_window{n}": partial(relu_claim, l, f, n) for n in windows},
+        "release": lambda: release_claim(num_classes, w),
+        "confident_release_worst_case": lambda: confident(evaluator_noise=False),
+        "confident_release_realised": lambda: confident(evaluator_noise=True),
+    }
+
+
+def first_largest(values: Sequence[Word]) -> list[Bit]:
+    """For each value whether it is the first of the largest."""
+    return [
+        z3.And([*(other < value for other in values[:c]), *(other <= value for other in values[c + 1 :])])
+        for c, value in enumerate(values)
+    ]
+
+
+def _largest(values: Sequence[Word | int]) -> Word:
+    return reduce(lambda best, value: z3.If(best < value, value, best), values)
+
+
+def _within(values: Sequence[Word], bound: int) -> list[Bit]:
+    """|value| < bound."""
+    return [z3.And(-bound < value, value < bound) for value in values]
+
+
+def _label(flags: Sequence[Bit]) -> list[Bit]:
+    """The bits of the index of the only flag that is set."""
+    positions = range((len(flags) - 1).bit_length())
+    return [z3.Or([flag for c, flag in enumerate(flags) if c >> position & 1]) for position in positions]
+
+
+def _play(algebra: Algebra, values: Sequence[Word], *, keep_last_winner: bool = False) -> tuple[Tree, Word]:
+    """The matches of the tournament, and the value that won it (the first value, if the last winner is not kept)."""
+    entrants: list[tuple[Tree, Word]] = list(enumerate(values))
+    while len(entrants) > 1:
+        winners: list[tuple[Tree, Word]] = []
+        for (left, left_value), (right, right_value) in zip(entrants[::2], entrants[1::2], strict=False):
+            right_wins = algebra.less(left_value, right_value)
+            carried_on = keep_last_winner or len(entrants) > 2
+            winner = algebra.select(right_wins, right_value, left_value) if carried_on else left_value
+            winners.append(((left, right, right_wins), winner))
+        entrants = winners + entrants[2 * len(winners) :]
+    return entrants[0]
+
+
+def _flags(tree: Tree, num_classes: int) -> list[Bit]:
+    """For each class whether it won all its matches."""
+    flags = [z3.BoolVal(True)] * num_classes
+
+    def walk(node: Tree, won: Bit) -> None:
+        if isinstance(node, int):
+            flags[node] = won
+            return
+        left, right, right_wins = node
+        walk(left, z3.And(won, z3.Not(right_wins)))
+        walk(right, z3.And(won, right_wins))
+
+    walk(tree, z3.BoolVal(True))
+    return flags

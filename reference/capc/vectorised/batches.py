@@ -62,9 +62,13 @@ class GarbledStream:
     def __iter__(self) -> Iterator[Piece]:
         self._output = yield from self._pieces
 
-    def payload(self) -> bytes:
-        """All pieces as one."""
+    def payload(self, length: int) -> bytes:
+        """All pieces as one, which has this length."""
         whole = io.BytesIO()
+        # A buffer that grows is copied again and again: the last byte claims all of it.
+        whole.seek(length - 1)
+        whole.write(b"\0")
+        whole.seek(0)
         for piece in self:
             whole.write(piece)
         return whole.getvalue()

@@ -43,9 +43,9 @@ def input_words(circuit: Circuit, inputs: Inputs, count: int) -> Words:
 def wire_bits(words: Words, width: int) -> Bits:
     """The bits of all words, one byte each: wire by wire, by instance; flat."""
     places = np.arange(width, dtype=WORD)[None, :, None]
-    bits = (words.T[:, None, :] >> places).astype(np.uint8)
+    bits: Bits = (words.T[:, None, :] >> places).astype(np.uint8)
     bits &= 1
-    return np.ravel(bits)
+    return bits.ravel()
 
 
 def pack(bits: Bits) -> bytes:
@@ -71,24 +71,21 @@ def unpack_rows(data: Bits, rows: int, count: int) -> Bits:
     return bits[:, :count]
 
 
-def transpose(columns: Words) -> Words:
+def transpose(columns: Words, labels: Words) -> None:
     """Labels from columns: bit j of label i is bit i of column j.
 
     The 64 x 64 blocks are transposed in place by exchanging quarters: of 32 bits, then 16, and so on to 1.
 
     Args:
-        columns: shape (128, n), 64 bits in each word; overwritten.
-
-    Returns:
-        shape (64 n, 2).
+        columns: shape (128, n), 64 bits in each word; may be overwritten.
+        labels: shape (64 n, 2), the result.
     """
     count = columns.shape[1]
-    labels = np.empty((count, 64, 2), WORD)
+    blocks = labels.reshape(count, 64, 2)
     for start in range(0, count, _TILE):
         tile = np.ascontiguousarray(columns[:, start : start + _TILE])
         _transpose_blocks(tile)
-        labels[start : start + _TILE] = tile.reshape(2, 64, -1).transpose(2, 1, 0)
-    return labels.reshape(-1, 2)
+        blocks[start : start + _TILE] = tile.reshape(2, 64, -1).transpose(2, 1, 0)
 
 
 def _transpose_blocks(tile: Words) -> None:

@@ -9,7 +9,8 @@ Spec: CAPC-OT-001, CAPC-OT-003 to CAPC-OT-007.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -20,25 +21,27 @@ from capc.parameters import LABEL_BITS
 from capc.primitives import BufferPermutation
 from capc.puncturable import LEAVES, TREE_BITS
 from capc.vectorised.bits import transpose
-from capc.vectorised.labels import WORD, Bits, LabelBuffer, Words, new_counters, to_label
+from capc.vectorised.labels import WORD, Bits, LabelBuffer, Words, to_label
+from capc.vectorised.transfers import Unstored
 
 SPAN = 1 << 16
 """Transfers that are made together; a multiple of 128, the bits of a block."""
-_GROUP_WORDS = 1 << 15
-"""64-bit words of streams that are folded together: 256 KiB."""
+BLOCK_BITS = LABEL_BITS
+_GROUP_BLOCKS = 1 << 14
+"""Blocks of streams that are folded together: 256 KiB."""
+
+Streams = Sequence[Sequence[BufferPermutation | None]]
+"""For each tree the ciphers of its leaves."""
 
 
-class ConnectionKey:
-    """A key that lives as long as its connection and no longer: it cannot be copied or pickled.
-
-    A key that came back after a restart would meet positions that it has used, and so would repeat transfers and tweaks
-    under one Delta. Whoever starts again makes a new set-up, with a new Delta.
+class ConnectionKey(Unstored):
+    """A key, and the positions that it has used.
 
     Args:
         streams: for each tree the ciphers of its leaves, in the order in which they are folded.
     """
 
-    def __init__(self, streams: Sequence[Sequence[BufferPermutation | None]]) -> None:
+    def __init__(self, streams: Streams) -> None:
         self.streams = streams
         self._free_from = 0
 
@@ -51,12 +54,6 @@ class ConnectionKey:
         """Marks consecutive positions, and all before them, as used."""
         self.require_free(position)
         self._free_from = position + count
-
-    def __reduce_ex__(self, protocol: object) -> str:
-        raise InputError("keys of a connection are not stored or copied: a new connection makes a new set-up")
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
 
 
 class EvaluatorKey(ConnectionKey):
@@ -86,17 +83,18 @@ def extend_receive(key: EvaluatorKey, position: int, transfers: int) -> tuple[Bi
     size = (transfers + 7) // 8
     rows = np.empty((OT_ROWS, size), np.uint8)
     first_row = np.empty(size, np.uint8)
-    labels = []
-    for start, end, counters in _spans(transfers, position):
-        columns, sums = _fold_streams(key.streams, counters)
-        packed = sums.view(np.uint8)[:, : (end - start + 7) // 8]
-        if end % 8:
-            packed[:, -1] &= (1 << end % 8) - 1
-        here = slice(start // 8, (end + 7) // 8)
+    labels = _room(transfers)
+    folds = _Folds(key.streams, position, transfers)
+    for start in range(0, transfers, SPAN):
+        columns, sums = folds.at(start)
+        transpose(columns, labels[start : start + SPAN])
+        here = slice(start // 8, min(start + SPAN + 7, size * 8) // 8)
+        packed = sums.view(np.uint8)[:, : here.stop - here.start]
         first_row[here] = packed[0]
         np.bitwise_xor(packed[1:], packed[0], rows[:, here])
-        labels.append(transpose(columns)[: end - start])
-    return np.unpackbits(first_row, count=transfers, bitorder="little"), _joined(labels), rows.tobytes()
+    if transfers % 8:
+        rows[:, -1] &= (1 << transfers % 8) - 1
+    return np.unpackbits(first_row, count=transfers, bitorder="little"), labels[:transfers], rows.tobytes()
 
 
 def extend_send(key: GarblerKey, position: int, transfers: int, payload: bytes) -> Words:
@@ -109,67 +107,70 @@ def extend_send(key: GarblerKey, position: int, transfers: int, payload: bytes) 
     rows = np.frombuffer(payload, np.uint8).reshape(OT_ROWS, -1)
     if transfers % 8 and (rows[:, -1] >> transfers % 8).any():
         raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "padding bits set")
-    labels = []
-    for start, end, counters in _spans(transfers, position):
-        columns, sums = _fold_streams(key.streams, counters)
-        received = np.zeros_like(sums)
-        received.view(np.uint8)[1:, : (end - start + 7) // 8] = rows[:, start // 8 : (end + 7) // 8]
-        by_tree = columns.reshape(len(key.streams), TREE_BITS, -1)
-        by_tree ^= received[:, None, :] & key.received
-        labels.append(transpose(columns)[: end - start])
-    return _joined(labels)
-
-
-def _joined(labels: list[Words]) -> Words:
-    if len(labels) == 1:
-        return labels[0]
-    return np.concatenate([np.empty((0, 2), WORD), *labels])
-
-
-def _spans(transfers: int, position: int) -> Iterator[tuple[int, int, LabelBuffer]]:
-    """Start and end of each span of transfers, and the counters of its blocks."""
-    blocks = (min(transfers, SPAN) + 127) // 128
-    counters = new_counters(blocks)
-    counters.labels(0, blocks)[:, 1] = position
+    labels = _room(transfers)
+    folds = _Folds(key.streams, position, transfers)
     for start in range(0, transfers, SPAN):
-        end = min(start + SPAN, transfers)
-        used = (end - start + 127) // 128
-        counters.labels(0, used)[:, 0] = np.arange(start // 128, start // 128 + used)
-        if used < blocks:
-            shorter = new_counters(used)
-            shorter.labels(0, used)[:] = counters.labels(0, used)
-            counters = shorter
-        yield start, end, counters
+        columns, sums = folds.at(start)
+        sums.fill(0)
+        sent = rows[:, start // 8 : (start + SPAN) // 8]
+        sums.view(np.uint8)[1:, : sent.shape[1]] = sent
+        by_tree = columns.reshape(len(key.streams), TREE_BITS, -1)
+        by_tree ^= sums[:, None, :] & key.received
+        transpose(columns, labels[start : start + SPAN])
+    return labels[:transfers]
 
 
-def _fold_streams(streams: Sequence[Sequence[BufferPermutation | None]], counters: LabelBuffer) -> tuple[Words, Words]:
-    """Column 4j + i, the XOR of the streams of tree j at the places whose bit i is set; and the XOR of all, per tree.
+def _room(transfers: int) -> Words:
+    """Room for labels, in whole blocks."""
+    return np.empty(((transfers + BLOCK_BITS - 1) // BLOCK_BITS * BLOCK_BITS, 2), WORD)
 
-    Each fold of the upper half onto the lower leaves the bits below to do: 26 XORs per tree and not 43.
 
-    Returns:
-        columns of shape (128, words); sums of shape (32, words).
-    """
-    blocks = counters.count
-    source = counters.source(0, blocks)
-    words = 2 * blocks
-    columns = np.empty((len(streams), TREE_BITS, words), WORD)
-    sums = np.empty((len(streams), words), WORD)
-    group = max(1, min(len(streams), _GROUP_WORDS // (LEAVES * words)))
-    buffer = LabelBuffer(group * LEAVES * blocks)
-    for first in range(0, len(streams), group):
-        trees = streams[first : first + group]
-        leaves = [leaf for tree in trees for leaf in tree]
-        for number, leaf in enumerate(leaves):
+class _Folds:
+    """The streams of all leaves, folded, a span of transfers at a time, in buffers that are used again."""
+
+    def __init__(self, streams: Streams, position: int, transfers: int) -> None:
+        self._streams = streams
+        self._transfers = transfers
+        blocks = (min(transfers, SPAN) + BLOCK_BITS - 1) // BLOCK_BITS
+        self._counters = LabelBuffer(blocks)
+        self._counters.labels(0, blocks)[:, 1] = position
+        self._group = max(1, min(len(streams), _GROUP_BLOCKS // (LEAVES * max(blocks, 1))))
+        self._leaves = LabelBuffer(self._group * LEAVES * blocks)
+        self._columns = np.empty((LABEL_BITS, 2 * blocks), WORD)
+        self._sums = np.empty((len(streams), 2 * blocks), WORD)
+
+    def at(self, start: int) -> tuple[Words, Words]:
+        """Column 4j + i, the XOR of the streams of tree j at places whose bit i is set; and the XOR of all, per tree.
+
+        Each fold of the upper half onto the lower leaves the bits below to do: 26 XORs per tree and not 43.
+
+        Args:
+            start: the first transfer, a multiple of the span.
+
+        Returns:
+            columns of shape (128, words), sums of shape (32, words): views that the next call overwrites.
+        """
+        blocks = (min(self._transfers - start, SPAN) + BLOCK_BITS - 1) // BLOCK_BITS
+        first = start // BLOCK_BITS
+        self._counters.labels(0, blocks)[:, 0] = np.arange(first, first + blocks)
+        source = self._counters.source(0, blocks)
+        columns, sums = self._columns[:, : 2 * blocks], self._sums[:, : 2 * blocks]
+        by_tree = columns.reshape(len(self._streams), TREE_BITS, -1, copy=False)
+        for first in range(0, len(self._streams), self._group):
+            here = slice(first, first + self._group)
+            self._fold(self._streams[here], source, blocks, by_tree[here], sums[here])
+        return columns, sums
+
+    def _fold(self, trees: Streams, source: memoryview, blocks: int, columns: Words, sums: Words) -> None:
+        """Some trees: their leaves' streams side by side, then the folds."""
+        for number, leaf in enumerate(chain.from_iterable(trees)):
             if leaf is None:
-                buffer.labels(number * blocks, blocks).fill(0)
+                self._leaves.labels(number * blocks, blocks).fill(0)
             else:
-                leaf.apply_into(source, buffer.target(number * blocks, blocks))
-        folded = buffer.labels(0, len(leaves) * blocks).reshape(len(trees), LEAVES, words)
-        here = slice(first, first + len(trees))
+                leaf.apply_into(source, self._leaves.target(number * blocks, blocks))
+        folded = self._leaves.labels(0, len(trees) * LEAVES * blocks).reshape(len(trees), LEAVES, -1)
         for i in reversed(range(TREE_BITS)):
             lower, upper = folded[:, : 1 << i], folded[:, 1 << i : 2 << i]
-            np.bitwise_xor.reduce(upper, axis=1, out=columns[here, i])
+            np.bitwise_xor.reduce(upper, axis=1, out=columns[:, i])
             np.bitwise_xor(lower, upper, lower)
-        sums[here] = folded[:, 0]
-    return columns.reshape(LABEL_BITS, words), sums
+        sums[:] = folded[:, 0]

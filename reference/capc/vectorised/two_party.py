@@ -12,7 +12,7 @@ Spec: CAPC-GC-001 to CAPC-GC-009, CAPC-OT-001 to CAPC-OT-007.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -40,24 +40,17 @@ from capc.vectorised.batches import (
 from capc.vectorised.bits import Inputs, input_words, pack, unpack, wire_bits
 from capc.vectorised.evaluator import EvaluatorProgram, ReadInto
 from capc.vectorised.garbler import GarblerProgram
-from capc.vectorised.labels import WORD, Bits, Words, expand_labels, multiples, new_counters, select
+from capc.vectorised.labels import WORD, Words, expand_labels, multiples, new_counters, select
 from capc.vectorised.pool import ProgramPool
+from capc.vectorised.transfers import EvaluatorEnd, GarblerEnd, TransferStash, Unstored, cut
 
 
 @dataclass(frozen=True, repr=False)
-class EvaluatorEnd:
-    """The evaluator's end of transfers: random bits, one byte each, and their labels. Secret."""
-
-    bits: Bits
-    labels: Words
-
-
-@dataclass(frozen=True, repr=False)
-class GarblerEnd:
-    """The garbler's end of transfers: Delta, and the zero labels. Secret."""
+class _LabelSource(Unstored):
+    """What the labels of a garbler's inputs come from, after it garbled ahead. Secret."""
 
     delta: Words
-    labels: Words
+    seed: bytes
 
 
 class VectorisedTwoParty(GarbledTwoParty):
@@ -89,18 +82,25 @@ class VectorisedTwoParty(GarbledTwoParty):
         Raises:
             InputError: a position comes again.
         """
-        evaluator_key = cast(extension.EvaluatorKey, key)
-        evaluator_key.take_positions(position, len(counts))
-        bits, labels, payload = extension.extend_receive(evaluator_key, position, sum(counts))
-        return _cut(position, counts, lambda span: EvaluatorEnd(bits[span], labels[span])), payload
+        end, payload = self._receive(key, position, len(counts), sum(counts))
+        return cut(end, position, counts), payload
 
     def extend_garbler(self, key: object, position: int, counts: Sequence[int], payload: bytes) -> list[Transfers]:
         """The same, by the garbler."""
-        garbler_key = cast(extension.GarblerKey, key)
-        garbler_key.require_free(position)
-        labels = extension.extend_send(garbler_key, position, sum(counts), payload)
-        garbler_key.take_positions(position, len(counts))
-        return _cut(position, counts, lambda span: GarblerEnd(garbler_key.delta, labels[span]))
+        return cut(self._send(key, position, len(counts), sum(counts), payload), position, counts)
+
+    def stash_evaluator(self, key: object, position: int, count: int, batches: int) -> tuple[TransferStash, bytes]:
+        """One extension for batches that are not known yet, at ``batches`` positions from ``position`` on.
+
+        Raises:
+            InputError: a position comes again.
+        """
+        end, payload = self._receive(key, position, batches, count)
+        return TransferStash(end, count, position, batches), payload
+
+    def stash_garbler(self, key: object, position: int, count: int, batches: int, payload: bytes) -> TransferStash:
+        """The same, by the garbler."""
+        return TransferStash(self._send(key, position, batches, count, payload), count, position, batches)
 
     def choose(self, transfers: Transfers, circuit: Circuit, inputs: Inputs) -> tuple[Chosen, bytes]:
         """Sends each input bit XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
@@ -112,14 +112,14 @@ class VectorisedTwoParty(GarbledTwoParty):
             here = slice(chunk.start * circuit.evaluator_inputs, chunk.stop * circuit.evaluator_inputs)
             sent[here] ^= wire_bits(words[chunk], circuit.input_bits)
         transfers.spend()
-        return Chosen(circuit, len(inputs), transfers.position, end.labels), pack(sent)
+        return Chosen(circuit, len(inputs), transfers.position, end), pack(sent)
 
     def garble(
         self, transfers: Transfers, circuit: Circuit, inputs: Inputs, bits: bytes, source: RandomSource
     ) -> tuple[GarblerOutput, bytes]:
         """As the readable scheme."""
         stream = self.garble_stream(transfers, circuit, inputs, bits, source)
-        payload = stream.payload()
+        payload = stream.payload(self.circuits_length(circuit, len(inputs)))
         return stream.output, payload
 
     def garble_stream(
@@ -159,12 +159,12 @@ class VectorisedTwoParty(GarbledTwoParty):
         """As the readable scheme."""
         batch = _accept(transfers, circuit, instances, bits, source, None)
         stream = GarbledStream(garble_batch(self._garblers, batch, self._chunk))
-        payload = stream.payload()
-        return Ahead(circuit, instances, stream.output, (batch.delta, batch.label_seed)), payload
+        payload = stream.payload(self.ahead_length(circuit, instances))
+        return Ahead(circuit, instances, stream.output, _LabelSource(batch.delta, batch.label_seed)), payload
 
     def activate(self, ahead: Ahead, inputs: Inputs) -> bytes:
         """The active label of each input bit: chunk by chunk, wire by wire, by instance."""
-        delta, seed = cast(tuple[Words, bytes], ahead.secret)
+        secret = cast(_LabelSource, ahead.secret)
         circuit = ahead.circuit
         words = input_words(circuit, inputs, circuit.garbler_words)
         if len(words) != ahead.instances:
@@ -175,9 +175,9 @@ class VectorisedTwoParty(GarbledTwoParty):
             count = circuit.garbler_inputs * len(words[chunk])
             counters = new_counters(count)
             active = new_counters(count)
-            expand_labels(seed, number, counters, active.target(0, count), count)
+            expand_labels(secret.seed, number, counters, active.target(0, count), count)
             labels = active.labels(0, count)
-            labels ^= select(multiples(delta), wire_bits(words[chunk], circuit.input_bits))
+            labels ^= select(multiples(secret.delta), wire_bits(words[chunk], circuit.input_bits))
             parts.append(labels.tobytes())
         return b"".join(parts)
 
@@ -190,8 +190,23 @@ class VectorisedTwoParty(GarbledTwoParty):
         chosen.spend()
         return evaluation
 
+    @staticmethod
+    def _receive(key: object, position: int, batches: int, count: int) -> tuple[EvaluatorEnd, bytes]:
+        evaluator_key = cast(extension.EvaluatorKey, key)
+        evaluator_key.take_positions(position, batches)
+        bits, labels, payload = extension.extend_receive(evaluator_key, position, count)
+        return EvaluatorEnd(bits, labels), payload
+
+    @staticmethod
+    def _send(key: object, position: int, batches: int, count: int, payload: bytes) -> GarblerEnd:
+        garbler_key = cast(extension.GarblerKey, key)
+        garbler_key.require_free(position)
+        labels = extension.extend_send(garbler_key, position, count, payload)
+        garbler_key.take_positions(position, batches)
+        return GarblerEnd(garbler_key.delta, labels)
+
     def _evaluate_batch(self, chosen: Chosen, garbler_labels: bytes | Words, read_into: ReadInto) -> Evaluation:
-        own = cast(Words, chosen.secret)
+        own = cast(EvaluatorEnd, chosen.secret).labels
         return evaluate_batch(self._evaluators, chosen, own, garbler_labels, read_into, self._chunk)
 
 
@@ -206,13 +221,3 @@ def _accept(
     transfers.spend()
     seed, key = source.read(KEY_BYTES), source.read(KEY_BYTES)
     return GarblerBatch(circuit, instances, transfers.position, end.delta, end.labels, flips, seed, key, words)
-
-
-def _cut(position: int, counts: Sequence[int], end_of: Callable[[slice], object]) -> list[Transfers]:
-    """One end of transfers for each batch, in order."""
-    transfers = []
-    start = 0
-    for number, count in enumerate(counts):
-        transfers.append(Transfers(position + number, count, end_of(slice(start, start + count))))
-        start += count
-    return transfers

@@ -15,7 +15,7 @@ from capc.messages import MessageType
 from capc.noise.mechanism import CostUnit
 from capc.parties import PRIVACY_GUARDIAN
 from capc.privacy_guardian import Aggregated, Released, privacy_guardian_release
-from capc.querying_party import AwaitingRelease, querying_party_finish_release
+from capc.querying_party_release import AwaitingRelease, querying_party_finish_release
 from capc.randomness import RandomSource, Seed
 from support.builders import (
     FixedNoise,
@@ -60,7 +60,9 @@ def test_realised_mode_adds_own_noise_and_returns_the_answered_label() -> None:
         (released,) = [call.state for call in driver.calls if isinstance(call.state, Released)]
         assert awaiting.threshold_noise == own
         (returned,) = [m for place, m in driver.sent.items() if place.message_type is MessageType.ANSWERED_LABEL]
-        zero, delta = released.output_labels.zero_labels[0][0], released.output_labels.delta
+        labels = released.output.labels
+        assert labels is not None
+        zero, delta = labels.zero_labels[0][0], labels.delta
         assert int.from_bytes(payload_of(returned), "little") == (zero if expected is None else zero ^ delta)
 
 
@@ -70,7 +72,7 @@ def test_other_modes_tell_the_guardian_nothing(policy: str) -> None:
     driver = fork(policy, voters(1, 1, 1))
     driver.run_query([0, 0])
     to_guardian = {place.message_type for place in driver.sent if place.receiver == PRIVACY_GUARDIAN}
-    assert to_guardian == {MessageType.VOTE_SHARES, MessageType.OT_COLUMNS}
+    assert to_guardian == {MessageType.VOTE_SHARES, MessageType.CHOICE_BITS}
     (awaiting,) = [call.state for call in driver.calls if isinstance(call.state, AwaitingRelease)]
     assert awaiting.threshold_noise == 0
 
@@ -104,11 +106,11 @@ def release_inputs(policy: str = "plain") -> tuple[Driver, Aggregated, Receipt, 
     driver = fork(policy, voters(1, 1, 2))
     driver.run_query([1, -1])
     (call,) = [call for call in driver.calls if call.step is privacy_guardian_release]
-    receipt, columns, _ = call.arguments
+    receipt, choice, _ = call.arguments
     assert isinstance(call.state, Aggregated)
     assert isinstance(receipt, Receipt)
-    assert isinstance(columns, bytes)
-    return driver, replace(call.state), receipt, columns
+    assert isinstance(choice, bytes)
+    return driver, replace(call.state), receipt, choice
 
 
 @pytest.mark.req("CAPC-REL-004", "CAPC-ACCT-006")
@@ -124,10 +126,10 @@ def release_inputs(policy: str = "plain") -> tuple[Driver, Aggregated, Receipt, 
     ids=lambda change: next(iter(change)),
 )
 def test_guardian_wants_the_receipt_of_exactly_these_shares(change: dict[str, object]) -> None:
-    _, state, receipt, columns = release_inputs()
+    _, state, receipt, choice = release_inputs()
     with pytest.raises(InputError, match="was not given for these shares of query 1"):
-        privacy_guardian_release(state, replace(receipt, **change), columns, Seed(bytes(32)))  # type: ignore[arg-type]
-    privacy_guardian_release(state, receipt, columns, Seed(bytes(32)))
+        privacy_guardian_release(state, replace(receipt, **change), choice, Seed(bytes(32)))  # type: ignore[arg-type]
+    privacy_guardian_release(state, receipt, choice, Seed(bytes(32)))
 
 
 class WideNoise(FixedNoise):
@@ -141,20 +143,20 @@ class WideNoise(FixedNoise):
 @given(seeds(), seeds())
 @settings(max_examples=10)
 def test_noise_is_bound_to_the_received_shares(seed: Seed, fresh: Seed) -> None:
-    _, state, receipt, columns = release_inputs()
+    _, state, receipt, choice = release_inputs()
     suite = state.party.suite
     wide = replace(suite, mechanisms=replace(suite.mechanisms, answer=WideNoise(())))
     state = replace(state, party=replace(state.party, suite=wide))
 
     def noise(digest: bytes, with_seed: Seed) -> tuple[int, ...]:
         released, _ = privacy_guardian_release(
-            replace(state, inputs_digest=digest), replace(receipt, inputs_digest=digest), columns, with_seed
+            replace(state, inputs_digest=digest), replace(receipt, inputs_digest=digest), choice, with_seed
         )
         return released.noise.classes
 
     digest = state.inputs_digest
     assert noise(digest, seed) == noise(digest, seed)
-    other_choices = columns[:-1] + bytes([columns[-1] ^ 1])
+    other_choices = choice[:-1] + bytes([choice[-1] ^ 1])
     other, _ = privacy_guardian_release(replace(state), receipt, other_choices, seed)
     assert other.noise.classes != noise(digest, seed)
     assert noise(digest, seed) != noise(bytes(32), seed)
@@ -184,11 +186,11 @@ def test_digest_of_the_shares_changes_with_every_share_query_and_session() -> No
 @pytest.mark.req("CAPC-GC-003")
 def test_other_choices_are_garbled_under_another_hash_key() -> None:
     """One state and seed, two requests of the querying party: two hash keys, so no label is hashed under both."""
-    _, state, receipt, columns = release_inputs()
-    other = columns[:-1] + bytes([columns[-1] ^ 1])
+    _, state, receipt, choice = release_inputs()
+    other = choice[:-1] + bytes([choice[-1] ^ 1])
     keys = {
-        payload_of(privacy_guardian_release(replace(state), receipt, request, Seed(bytes(32)))[1])[:16]
-        for request in (columns, other)
+        payload_of(privacy_guardian_release(replace(state), receipt, request, Seed(bytes(32)))[1])[16:32]
+        for request in (choice, other)
     }
     assert len(keys) == 2
 
@@ -204,7 +206,7 @@ def test_a_label_that_is_no_class_is_refused_and_costs_nothing() -> None:
     assert isinstance(honest, bytes)
     waiting = replace(call.state, chosen=replace(call.state.chosen))
     with pytest.raises(ProtocolError) as caught:
-        querying_party_finish_release(waiting, honest[:-1] + bytes([honest[-1] ^ 2]))
+        querying_party_finish_release(waiting, honest[:-1] + bytes([honest[-1] ^ 1]))
     assert (caught.value.code, caught.value.blame) == (ErrorCode.VALUE_OUT_OF_RANGE, PRIVACY_GUARDIAN)
     assert querying_party_finish_release(waiting, honest).label == 1
 
@@ -219,5 +221,5 @@ def test_a_label_beside_no_consensus_is_refused() -> None:
     assert isinstance(honest, bytes)
     waiting = replace(call.state, chosen=replace(call.state.chosen))
     with pytest.raises(ProtocolError) as caught:
-        querying_party_finish_release(waiting, honest[:-1] + bytes([honest[-1] ^ 2]))
+        querying_party_finish_release(waiting, honest[:-1] + bytes([honest[-1] ^ 1]))
     assert (caught.value.code, caught.value.blame) == (ErrorCode.NON_CANONICAL, PRIVACY_GUARDIAN)

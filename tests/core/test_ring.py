@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from capc.circuits.words import bits_to_words, words_to_bits
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,13 +41,6 @@ def test_a_shift_by_38_does_not_lose_bits() -> None:
     """The authors' code computed 1 << 38 in 32 bits; the logit ring is wider than a machine word there."""
     assert ring.reduce(-1, 38) == 274877906943
     assert ring.reduce(1 << 38, 39) == 274877906944
-
-
-@given(st.lists(st.integers(0, (1 << 20) - 1), max_size=4))
-def test_words_and_bits_are_inverse_and_little_endian(words: list[int]) -> None:
-    bits = words_to_bits(words, 20)
-    assert "".join(map(str, reversed(bits))) == "".join(format(word, "020b") for word in reversed(words))
-    assert bits_to_words(bits, 20) == words
 
 
 @pytest.mark.parametrize("operation", [ring.add, ring.subtract])

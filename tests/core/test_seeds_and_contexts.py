@@ -9,17 +9,16 @@ import secrets
 import pytest
 
 from capc.answering_party import (
-    AwaitingColumns,
+    AwaitingChoice,
     AwaitingRequest,
     VoteReady,
     answering_party_evaluate_layer,
     answering_party_garble_layer,
 )
+from capc.garbled_circuits import CHUNK_INSTANCES, GarbledCircuits
 from capc.linear import IdealLinear
-from capc.messages import GarbledCircuits, MessageType
-from capc.querying_party import (
-    AwaitingRelease,
-)
+from capc.messages import MessageType
+from capc.querying_party_release import AwaitingRelease
 from capc.suite import reference_suite
 from support.builders import (
     counter_seeds,
@@ -45,73 +44,88 @@ def test_mask_of_a_layer_is_the_first_of_its_stream() -> None:
         (after,) = [
             entry.state
             for entry in driver.calls
-            if isinstance(entry.state, AwaitingColumns)
-            and (entry.state.party.me, entry.state.layer) == (state.party.me, state.layer)  # type: ignore[attr-defined]
+            if isinstance(entry.state, AwaitingChoice) and entry.state.request is state
         ]
-        me = b"\x01" + after.party.me.index.to_bytes(2, "little")
-        place = driver.session.tag + b"\x00\x00\x00" + me + (1).to_bytes(4, "little") + bytes([after.layer])
+        assert isinstance(state, AwaitingRequest)
+        me = b"\x01" + state.party.me.index.to_bytes(2, "little")
+        place = driver.session.tag + b"\x00\x00\x00" + me + (1).to_bytes(4, "little") + bytes([state.layer])
         label = b"answering_party_evaluate_layer/" + me + place
-        stream = hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(2 * len(after.sums))
+        stream = hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(2 * len(after.sums[0]))
         expected = [int.from_bytes(stream[i : i + 2], "little") % 2**14 for i in range(0, len(stream), 2)]
-        assert list(after.sums) == expected
+        assert list(after.sums[0]) == expected
         checked += 1
     assert checked == sum(len(size) - 1 for size in SIZES)
 
 
-def test_fresh_shares_come_from_a_stream_of_their_own() -> None:
-    """Vote share and shares of activations are the first elements of the garbling step's stream, not the mask."""
+@pytest.mark.req("CAPC-ARG-005")
+def test_label_seed_and_hash_key_come_from_a_stream_of_their_own() -> None:
+    """Fresh shares are hashes under the garbling step's stream, which depends on the choice bits; not the mask."""
     driver = fork("plain", voters(1, 1, 2))
     driver.run_query([0, 0])
     checked = 0
     for call in driver.calls:
         if call.step is not answering_party_garble_layer:
             continue
-        state, seed = call.state, call.arguments[1]
-        assert isinstance(state, AwaitingColumns)
+        state, (bits, seed) = call.state, call.arguments
+        assert isinstance(state, AwaitingChoice)
         assert isinstance(seed, bytes)
-        me = b"\x01" + state.party.me.index.to_bytes(2, "little")
-        place = driver.session.tag + b"\x00\x00\x00" + me + (1).to_bytes(4, "little") + bytes([state.layer])
-        columns = call.arguments[0]
-        assert isinstance(columns, bytes)
-        label = b"answering_party_garble_layer/" + me + place + hashlib.sha256(payload_of(columns)).digest()
-        count = len(state.sums)
-        stream = hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(2 * count)
-        elements = [int.from_bytes(stream[i : i + 2], "little") for i in range(0, 2 * count, 2)]
-        is_last = state.layer == len(SIZES[state.party.me.index - 1]) - 2
-        expected = tuple(element % 2 ** (11 if is_last else 14) for element in elements)
-        follow_up = [
-            entry.state.vote_share if isinstance(entry.state, VoteReady) else entry.state.values[-1]
-            for entry in driver.calls
-            if isinstance(entry.state, VoteReady | AwaitingRequest)
-            and entry.state.party.me == state.party.me
-            and (is_last if isinstance(entry.state, VoteReady) else entry.state.layer == state.layer + 1)
+        assert isinstance(bits, bytes)
+        at = state.request
+        me = b"\x01" + at.party.me.index.to_bytes(2, "little")
+        place = driver.session.tag + b"\x00\x00\x00" + me + (1).to_bytes(4, "little") + bytes([at.layer])
+        label = b"answering_party_garble_layer/" + me + place + hashlib.sha256(payload_of(bits)).digest()
+        stream = hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(32)
+        (sent,) = [
+            payload_of(message)
+            for where, message in driver.sent.items()
+            if where.message_type is MessageType.GARBLED_CIRCUITS
+            and (where.sender, where.layer) == (at.party.me, at.layer)
         ]
-        assert follow_up == [expected]
+        assert sent[:32] == stream
         checked += 1
     assert checked == sum(len(size) - 1 for size in SIZES)
+
+
+@pytest.mark.req("CAPC-ARG-005")
+def test_fresh_shares_are_not_the_masks() -> None:
+    driver = fork("plain", voters(1, 1, 2))
+    driver.run_query([0, 0])
+    masks = {call.state.sums[0] for call in driver.calls if isinstance(call.state, AwaitingChoice)}
+    votes = [entry.vote_share for entry in driver.results if isinstance(entry, VoteReady)]
+    hidden = [entry.values[-1][0] for entry in driver.results if isinstance(entry, AwaitingRequest) and entry.layer]
+    assert len(votes) == 3
+    assert len(hidden) == 3
+    shares = {*votes, *hidden}
+    assert len(shares) == 6
+    assert not shares & masks
+    assert not shares & {tuple(m % 2**11 for m in mask) for mask in masks}
 
 
 @pytest.mark.req("CAPC-OT-003", "CAPC-GC-003")
 def test_contexts_hash_keys_and_offsets_never_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = fork("realised", voters(1, 0, 2))
-    used: list[tuple[int, bytes]] = []
-    choose = type(driver.suite.two_party).choose
+    used: list[tuple[int, int]] = []
+    extend = type(driver.suite.two_party).extend_evaluator
 
-    def recording(self: object, key: object, context: bytes, *rest: object) -> object:
-        used.append((id(key), context))
-        return choose(self, key, context, *rest)  # type: ignore[arg-type]
+    def recording(self: object, key: object, position: int, counts: list[int]) -> object:
+        used.extend((id(key), position + number) for number in range(len(counts)))
+        return extend(self, key, position, counts)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(type(driver.suite.two_party), "choose", recording)
+    monkeypatch.setattr(type(driver.suite.two_party), "extend_evaluator", recording)
     for _ in range(3):
         driver.run_query([1, 1])
-    assert len(set(used)) == len(used) == 3 * (sum(len(size) - 1 for size in SIZES) + 1)
+    driver.run_batch([[1, 1]] * 2)
+    driver.run_prepared([[1, 1]] * 2)
+    layers = sum(len(size) - 1 for size in SIZES)
+    assert len(set(used)) == len(used) == 5 * layers + 7
     assert len({key for key, _ in used}) == 4
     hash_keys = [
-        payload_of(message)[:16]
+        payload_of(message)[at : at + 16]
         for place, message in driver.sent.items()
         if place.message_type is MessageType.GARBLED_CIRCUITS
+        for at in (0, 16)
     ]
-    assert len(set(hash_keys)) == len(hash_keys) == len(used)
+    assert len(set(hash_keys)) == len(hash_keys) == 2 * len(used)
     offsets = {party.garbler_key.delta for party in [*driver.answering_parties, driver.guardian]}  # type: ignore[attr-defined]
     assert len(offsets) == 4
 
@@ -152,7 +166,9 @@ SEEDED = {
     MessageType.MASK_KEY,
     MessageType.BASE_OT_OFFER,
     MessageType.BASE_OT_CHOICE,
-    MessageType.OT_COLUMNS,
+    MessageType.OT_TREES,
+    MessageType.OT_EXTENSION,
+    MessageType.CHOICE_BITS,
     MessageType.GARBLED_CIRCUITS,
     MessageType.VOTE_SHARES,
     MessageType.ANSWERED_LABEL,
@@ -167,22 +183,28 @@ def test_nothing_sent_is_the_garblers_secret() -> None:
     for party in [*driver.answering_parties, driver.guardian]:
         delta: int = party.garbler_key.delta  # type: ignore[attr-defined]
         assert delta.to_bytes(16, "little") not in everything
-        assert all(seed not in everything for seed in party.garbler_key.seeds)  # type: ignore[attr-defined]
+        leaves = [leaf for tree in party.garbler_key.leaves for leaf in tree if leaf]  # type: ignore[attr-defined]
+        assert len(leaves) == 32 * 15
+        assert all(leaf not in everything for leaf in leaves)
 
 
 @pytest.mark.req("CAPC-ARG-006")
-def test_garbled_circuits_decode_the_specified_outputs_only() -> None:
-    """Decoding bits exist for C words of w bits, for hidden words of l bits, and for the label; for nothing else."""
+def test_garbled_circuits_put_out_the_specified_outputs_only() -> None:
+    """Shares of C flags, shares of the hidden words, and decoding bits of the label; nothing else."""
     driver = fork("plain", voters(1, 0, 2))
     driver.run_query([1, 1])
+    seen = 0
     for call in driver.calls:
         chosen = getattr(call.state, "chosen", None)
         if chosen is None:
             continue
         payload = next(payload_of(argument) for argument in call.arguments if isinstance(argument, bytes))
-        message = GarbledCircuits.from_bytes(payload, chosen.circuit, len(chosen.inputs))
+        message = GarbledCircuits.from_bytes(payload[16:], chosen.circuit, chosen.instances, CHUNK_INSTANCES)
         is_release = isinstance(call.state, AwaitingRelease)
         is_vote = chosen.circuit.name.startswith("vote")
-        expected = 2 if is_release else 3 * 11 if is_vote else 14
+        expected = 2 if is_release else 3 if is_vote else 14 - 1 - 2
         assert len(chosen.circuit.outputs) == expected
-        assert all(bits >> expected == 0 for bits in message.decoding_bits)
+        assert (chosen.circuit.sharing is None) == is_release
+        assert [len(chunk.outputs) for chunk in message.chunks] == [expected]
+        seen += 1
+    assert seen == sum(len(size) - 1 for size in SIZES) + 1

@@ -24,23 +24,28 @@ from support.secrets import secrets_in
 NAMES = [
     "JoiningQueryingParty",
     "QueryingParty",
+    "OpenBatch",
     "LayerInput",
     "AwaitingResponse",
     "AwaitingCircuits",
     "ReleaseTurn",
     "AwaitingRelease",
     "JoiningAnsweringParty",
+    "AwaitingTrees",
     "AnsweringParty",
+    "AwaitingTransfers",
     "AwaitingRequest",
-    "AwaitingColumns",
+    "AwaitingChoice",
     "VoteReady",
+    "JoiningPrivacyGuardian",
     "PrivacyGuardian",
     "Collecting",
     "Aggregated",
 ]
+AHEAD = ["AwaitingAheadChoice", "AwaitingLabels", "AwaitingValue", "PreparedBatch"]
 
 
-@pytest.mark.req("CAPC-ROLE-008")
+@pytest.mark.req("CAPC-ROLE-008", "CAPC-GC-008", "CAPC-AHEAD-003")
 @pytest.mark.parametrize("policy", POLICIES)
 def test_every_state_of_every_role_is_used_once(policy: str) -> None:
     parameters = parameters_for(policy)
@@ -48,7 +53,8 @@ def test_every_state_of_every_role_is_used_once(policy: str) -> None:
     driver = Driver(make_session(parameters, SIZES), voters(1, 1, 1), suite, make_account(parameters), counter_seeds())
     driver.set_up()
     driver.run_query([1, 2])
-    expected = set(NAMES)
+    driver.run_prepared([[1, 2], [2, 1]])
+    expected = {*NAMES, *AHEAD}
     if policy == "realised":
         expected.add("Released")
     assert {type(call.state).__name__ for call in driver.calls} == expected
@@ -62,6 +68,7 @@ def test_every_state_of_every_role_is_used_once(policy: str) -> None:
 def test_states_show_their_type_only(policy: str) -> None:
     driver = fork(policy, voters(1, 1, 1))
     driver.run_query([1, 2])
+    driver.run_prepared([[1, 2]])
     states = [call.state for call in driver.calls]
     states += [entry for entry in driver.results if isinstance(entry, SingleUse | VoteShare)]
     found = 0

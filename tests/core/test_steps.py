@@ -10,11 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc import ring
-from capc.answering_party import (
-    AwaitingColumns,
-    VoteReady,
-    answering_party_begin_setup,
-)
+from capc.answering_party import AwaitingChoice, VoteReady
+from capc.answering_party_setup import answering_party_begin_setup
 from capc.circuits.vote import one_hot_argmax
 from capc.errors import InputError, StateReuseError
 from capc.messages import MessageType
@@ -24,9 +21,10 @@ from capc.privacy_guardian import Aggregated
 from capc.querying_party import (
     ReleaseTurn,
     VoteShare,
-    querying_party_open_query,
-    querying_party_request_release,
+    querying_party_enter_batch,
+    querying_party_open_batch,
 )
+from capc.querying_party_release import querying_party_request_release
 from capc.randomness import Seed
 from capc.suite import hybrid_suite
 from support.builders import (
@@ -62,7 +60,7 @@ def test_released_label_is_the_ideal_functionalitys(policy: str, data: st.DataOb
             assert outcome.guardian_bit is None
 
 
-@pytest.mark.req("CAPC-REL-001", "CAPC-PARAM-043")
+@pytest.mark.req("CAPC-REL-001", "CAPC-PARAM-043", "CAPC-BATCH-001", "CAPC-AHEAD-001")
 @settings(max_examples=30)
 @given(st.data(), st.sampled_from(sorted(POLICIES)), st.integers(2, 6), st.integers(1, 5), st.integers(8, 40))
 def test_any_widths_classes_and_parties_in_the_hybrid_model(
@@ -84,6 +82,9 @@ def test_any_widths_classes_and_parties_in_the_hybrid_model(
     outcome = driver.run_query(features)
     assert outcome.label == outcome.ideal_label
     check_shares(driver, features)
+    more = data.draw(st.lists(queries(2, 2), min_size=1, max_size=3))
+    for outcome in driver.run_batch(more) + driver.run_prepared(more):
+        assert outcome.label == outcome.ideal_label
 
 
 def check_shares(driver: Driver, features: Sequence[int]) -> None:
@@ -93,13 +94,13 @@ def check_shares(driver: Driver, features: Sequence[int]) -> None:
         logits = model.logits(features)
         last = len(model.layers) - 1
         (mask,) = [
-            call.state.sums
+            call.state.sums[0]
             for call in driver.calls
-            if isinstance(call.state, AwaitingColumns) and call.state.party.me == peer and call.state.layer == last
+            if isinstance(call.state, AwaitingChoice)
+            and (call.state.request.party.me, call.state.request.layer) == (peer, last)
         ]
-        results = [entry[0] if isinstance(entry, tuple) else entry for entry in driver.results]
-        (vote,) = [entry for entry in results if isinstance(entry, VoteShare) and entry.peer == peer]
-        (own,) = [entry for entry in results if isinstance(entry, VoteReady) and entry.party.me == peer]
+        (vote,) = [entry for entry in driver.results if isinstance(entry, VoteShare) and entry.peer == peer]
+        (own,) = [entry for entry in driver.results if isinstance(entry, VoteReady) and entry.party.me == peer]
         opened = ring.add(vote.share, own.vote_share, widths.vote_bits)
         assert opened == [int(c == logits.index(max(logits))) for c in range(len(logits))]
         handle = next(
@@ -107,7 +108,7 @@ def check_shares(driver: Driver, features: Sequence[int]) -> None:
             for place, message in driver.sent.items()
             if place.message_type is MessageType.LINEAR_RESPONSE and place.sender == peer and place.layer == last
         )
-        share = driver.suite.linear.decrypt(None, model.architecture.stages[last].operator, payload_of(handle))
+        (share,) = driver.suite.linear.decrypt(None, model.architecture.stages[last].operator, 1, payload_of(handle))
         assert ring.add(share, mask, widths.logit_bits) == [z % 2**widths.logit_bits for z in logits]
 
 
@@ -131,6 +132,11 @@ def test_queries_are_numbered_from_1_at_every_party() -> None:
         driver.run_query([0, 0])
         assert {place.query for place in set(driver.sent) - before} == {number}
         assert next_queries(driver) == {number + 1}
+    for first, play in ((4, driver.run_batch), (7, driver.run_prepared)):
+        before = set(driver.sent)
+        play([[0, 0]] * 3)
+        assert {place.query for place in set(driver.sent) - before} == {first, first + 1, first + 2}
+        assert next_queries(driver) == {first + 3}
 
 
 def next_queries(driver: Driver) -> set[int]:
@@ -141,20 +147,23 @@ def next_queries(driver: Driver) -> set[int]:
 @pytest.mark.req("CAPC-ROLE-011")
 @given(st.lists(st.integers(-4, 4), max_size=4), st.integers(5, 10**12), st.booleans())
 def test_queries_of_other_lengths_or_ranges_are_refused(features: list[int], large: int, negative: bool) -> None:
-    party = replace(set_up("plain").querying_party)
+    _, opened, _, _ = querying_party_open_batch(replace(set_up("plain").querying_party), 1)
     if len(features) != 2:
         with pytest.raises(InputError, match=f"a query of {len(features)} features: this session's have 2"):
-            querying_party_open_query(party, features)
+            querying_party_enter_batch(opened, [features])
     value = -large if negative else large
     for position in (0, 1):
         bad = [value, 0] if position == 0 else [0, value]
         with pytest.raises(InputError) as caught:
-            querying_party_open_query(party, bad)
+            querying_party_enter_batch(opened, [bad])
         assert str(caught.value) == (
             f"feature {position} of the query is no quantised number in [-1, 1]: scale the data first"
         )
-    _, inputs, _ = querying_party_open_query(party, [4, -4])
-    assert [entry.values for entry in inputs] == [((4, 2**14 - 4),)] * 3
+    for count in (0, 2):
+        with pytest.raises(InputError, match=f"{count} queries in a batch that was opened for 1"):
+            querying_party_enter_batch(opened, [[1, 1]] * count)
+    inputs = querying_party_enter_batch(opened, [[4, -4]])
+    assert [entry.values for entry in inputs] == [(((4, 2**14 - 4),),)] * 3
 
 
 @pytest.mark.req("CAPC-ROLE-012", "CAPC-PARAM-030")

@@ -152,7 +152,7 @@ class Driver:
         """Runs a step and keeps its state and its results."""
         result = step(state, *arguments)
         self.calls.append(Call(step, state, arguments))
-        self.results.append(result)
+        self.results += _flat(result)
         return result
 
     def set_up(self) -> None:
@@ -168,7 +168,7 @@ class Driver:
             for peer, model in zip(session.answering_parties, self.models, strict=True)
         }
         starting, he_keys, offers = querying_party_begin_setup(session, suite, self.draw_seed())
-        self.results += [starting, *joining.values()]
+        self.results += [starting, *_flat(tuple(joining.values()))]
         choices: dict[Party, bytes] = {}
         waiting: list[AwaitingTrees] = []
         for me, (state, _) in joining.items():
@@ -243,7 +243,6 @@ class Driver:
         self.querying_party, opened, messages, turns = self.consume(
             querying_party_open_batch, self.querying_party, count
         )
-        self.results += opened
         states: list[AwaitingTransfers] = []
         for position, party in enumerate(self.answering_parties):
             self.answering_parties[position], state = self.consume(answering_party_open_batch, party, count)
@@ -340,7 +339,6 @@ class Driver:
             )
             result = self._to(peer, circuits, querying_party_evaluate_layer, after_choice)
             if isinstance(result, tuple) and isinstance(after_garbling, tuple):
-                self.results += [*result, *after_garbling]
                 return result, after_garbling
             if isinstance(result, tuple) or isinstance(after_garbling, tuple):
                 raise AssertionError("the two parties disagree on the number of layers")
@@ -392,7 +390,6 @@ class Driver:
             peer = place_of(labels).sender
             result, value = self._to(peer, labels, querying_party_evaluate_prepared, mine)
             if value is None:
-                self.results += [*result, *after]
                 return result, after
             mine, waiting = result, after
 
@@ -431,6 +428,13 @@ class Driver:
         place = place_of(message)
         self.sent[place] = message
         return place
+
+
+def _flat(result: object) -> list[object]:
+    """What a step returned, tuples taken apart."""
+    if isinstance(result, tuple):
+        return [entry for part in result for entry in _flat(part)]
+    return [result]
 
 
 def _enter(state: OpenBatch, queries: Sequence[Sequence[int]]) -> object:

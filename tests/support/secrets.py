@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 
 from capc.circuits.builder import Circuit
+from capc.ideal_two_party import IdealTwoParty
 from capc.linear import IdealLinear
 from capc.session import Session
 from capc.suite import Suite
-from capc.two_party import IdealTwoParty
 
 PUBLIC = (Session, Suite, Circuit, IdealLinear, IdealTwoParty)
 LEAST_SECRET = 1 << 20

@@ -15,16 +15,17 @@ _VALUES = ("CAPC-ARG-001",)
 
 
 def circuits() -> FileBuilder:
-    """All four circuits, and the ReLU with windows."""
+    """All circuits, and the ReLU with windows."""
     file = FileBuilder(
         "circuits",
         "CAPC-CIRCUITS",
         [
-            "Gates and outputs of the circuits. Bits of a party are its words in the order of section 05, each least",
-            "significant bit first.",
-            "Digest: SHA-256 over u32 x 4 (inputs of the garbler, inputs of the evaluator, gates, outputs); per gate",
+            "Gates and outputs of the circuits. A party's words are in the order of section 05; `outputs` are the bits",
+            "of the output wires, of shared words before they are shared, least significant first.",
+            "Digest: SHA-256 over u32 x 4 (input bits of the garbler, of the evaluator, gates, outputs); per gate",
             "operation u8 (0 XOR, 1 AND, 2 INV), left wire u32, right wire u32 (INV: the same twice); per output its",
-            "wire u32; all little-endian. Wires: the garbler's inputs, the evaluator's inputs, then one per gate.",
+            "wire u32; all little-endian. Wires: the garbler's input bits, word after word, least significant first,",
+            "the evaluator's, then one per gate. `bristol_sha256` is of the circuit's Bristol Fashion text.",
             "`PooledRelu` is the ReLU of the largest of `window` sums; places in the padding repeat another of them.",
             "`inputs` say in the clear what the shares stand for: votes in whole votes, noise in grid units.",
             "Shares are uniform bytes of the file's seed with labels `<test>/<party>`.",
@@ -36,6 +37,7 @@ def circuits() -> FileBuilder:
         _pooled_relu(file, window, bits, fraction)
     for classes, logit_bits, vote_bits in ((3, 12, 10), (2, 8, 5), (10, 37, 16)):
         _vote(file, classes, logit_bits, vote_bits)
+        _vote(file, classes, logit_bits, vote_bits, low_depth=True)
     for classes, vote_bits, grid in ((3, 10, 1), (2, 10, 1), (10, 16, 4)):
         _release(file, classes, vote_bits, grid)
         for realised in (False, True):
@@ -47,21 +49,21 @@ def _describe(group: GroupBuilder, name: str) -> int:
     """Sizes and wrong inputs; returns the number of AND gates."""
     test = group.test(f"{name}_gates", "Sizes, AND count and digest of the gate list.", _GATES)
     out = test.run("circuit_describe")
-    test = group.test(f"{name}_bits_missing", "The garbler's bits lack one.", _VALUES, ["CallerMistake"])
-    garbler, evaluator = [0] * (out["garbler_inputs"] - 1), [0] * out["evaluator_inputs"]
-    test.run("circuit_evaluate", garbler=garbler, evaluator=evaluator, fault=Fault.of_caller("input_error"))
-    test = group.test(f"{name}_bits_surplus", "The evaluator's bits have one more.", _VALUES, ["CallerMistake"])
-    garbler, evaluator = [0] * out["garbler_inputs"], [0] * (out["evaluator_inputs"] + 1)
-    test.run("circuit_evaluate", garbler=garbler, evaluator=evaluator, fault=Fault.of_caller("input_error"))
+    mine, theirs, bound = [0] * out["garbler_words"], [0] * out["evaluator_words"], 1 << out["input_bits"]
+    refused: list[tuple[str, str, list[int], list[int]]] = [
+        ("word_missing", "The garbler's words lack one.", mine[1:], theirs),
+        ("word_surplus", "The evaluator's words have one more.", mine, [0, *theirs]),
+        ("word_too_large", "The garbler's last word has a bit too many.", [*mine[1:], bound], theirs),
+        ("word_negative", "The evaluator's first word is negative.", mine, [-1, *theirs[1:]]),
+    ]
+    for case, comment, garbler, evaluator in refused:
+        test = group.test(f"{name}_{case}", comment, _VALUES, ["CallerMistake"])
+        test.run("circuit_evaluate", garbler=garbler, evaluator=evaluator, fault=Fault.of_caller("input_error"))
     return int(out["and_gates"])
 
 
-def _bits(words: Sequence[int], width: int) -> list[int]:
-    return [word >> position & 1 for word in words for position in range(width)]
-
-
-def _words(bits: Sequence[int], width: int) -> list[int]:
-    return [sum(bits[i + j] << j for j in range(width)) for i in range(0, len(bits), width)]
+def _number(bits: Sequence[int]) -> int:
+    return sum(bit << position for position, bit in enumerate(bits))
 
 
 def _first_largest(values: Sequence[int]) -> int:
@@ -82,26 +84,25 @@ def _relu(file: FileBuilder, bits: int, fraction: int) -> None:
         test = group.test(
             label, "ReLU and truncation on shares.", [*_VALUES, "CAPC-PARAM-042"], flags, inputs={"z": str(z)}
         )
-        mine, fresh = file.source.elements(f"{label}/garbler", 2, bits)
-        theirs = (z - mine) % modulus
-        found = test.run("circuit_evaluate", garbler=_bits([mine, fresh], bits), evaluator=_bits([theirs], bits))
-        expect_equal(_words(found["outputs"], bits), [((max(z, 0) >> fraction) - fresh) % modulus], label)
+        (mine,) = file.source.elements(f"{label}/garbler", 1, bits)
+        found = test.run("circuit_evaluate", garbler=[mine], evaluator=[(z - mine) % modulus])
+        expect_equal(_number(found["outputs"]), max(z, 0) >> fraction, label)
 
 
 def _pooled_relu(file: FileBuilder, window: int, bits: int, fraction: int) -> None:
     group = file.group(POOLED_RELU, logit_bits=bits, fraction_bits=fraction, window=window)
     name, modulus = f"relu_window{window}_l{bits}_f{fraction}", 1 << bits
-    ands = window * (bits - 1) + (window - 1) * (2 * bits - 1) + 2 * (bits - 1) - fraction
+    ands = window * (bits - 1) + (window - 1) * (2 * bits - 1) + bits - 1 - 2 * fraction
     expect_equal(_describe(group, name), ands, name)
     for case, sums, flags in _windows(window, fraction, top=modulus // 4 - 1):
         label = f"{name}_{case}"
         requirements = ["CAPC-ARG-009", *_VALUES, "CAPC-PARAM-042"]
         comment = "ReLU and truncation of the largest, on shares."
         test = group.test(label, comment, requirements, ["Wrap", *flags], inputs={"z": _texts(sums)})
-        *mine, fresh = file.source.elements(f"{label}/garbler", window + 1, bits)
+        mine = file.source.elements(f"{label}/garbler", window, bits)
         theirs = [(z - m) % modulus for z, m in zip(sums, mine, strict=True)]
-        found = test.run("circuit_evaluate", garbler=_bits([*mine, fresh], bits), evaluator=_bits(theirs, bits))
-        expect_equal(_words(found["outputs"], bits), [((max(0, *sums) >> fraction) - fresh) % modulus], label)
+        found = test.run("circuit_evaluate", garbler=mine, evaluator=theirs)
+        expect_equal(_number(found["outputs"]), max(0, *sums) >> fraction, label)
 
 
 def _windows(window: int, fraction: int, top: int) -> list[tuple[str, list[int], list[str]]]:
@@ -126,11 +127,11 @@ def _windows(window: int, fraction: int, top: int) -> list[tuple[str, list[int],
     ]
 
 
-def _vote(file: FileBuilder, classes: int, logit_bits: int, vote_bits: int) -> None:
-    group = file.group(
-        CIRCUITS, **circuit_name(Family.VOTE, num_classes=classes, logit_bits=logit_bits, vote_bits=vote_bits)
-    )
-    name, top = f"vote_c{classes}_l{logit_bits}", (1 << (logit_bits - 2)) - 1
+def _vote(file: FileBuilder, classes: int, logit_bits: int, vote_bits: int, *, low_depth: bool = False) -> None:
+    family = Family.VOTE_LOW_DEPTH if low_depth else Family.VOTE
+    widths = {"num_classes": classes, "logit_bits": logit_bits, "vote_bits": vote_bits}
+    group = file.group(CIRCUITS, **circuit_name(family, **widths))
+    name, top = f"{family.value}_c{classes}_l{logit_bits}", (1 << (logit_bits - 2)) - 1
     _describe(group, name)
     cases: list[tuple[str, list[int], list[str]]] = [
         ("first", [1] + [0] * (classes - 1), []),
@@ -147,13 +148,16 @@ def _vote(file: FileBuilder, classes: int, logit_bits: int, vote_bits: int) -> N
         requirements = [*_VALUES, "CAPC-ARG-002"] if "Tie" in flags else _VALUES
         test = group.test(label, "The vote, on shares.", requirements, flags, inputs={"logits": _texts(logits)})
         masks = file.source.elements(f"{label}/garbler", classes, logit_bits)
-        fresh = file.source.elements(f"{label}/fresh", classes, vote_bits)
-        theirs = [(r - m) % (1 << logit_bits) for r, m in zip(logits, masks, strict=True)]
-        garbler = _bits(masks, logit_bits) + _bits(fresh, vote_bits)
-        found = test.run("circuit_evaluate", garbler=garbler, evaluator=_bits(theirs, logit_bits))
-        winner = _first_largest(logits)
-        expected = [((c == winner) - s) % (1 << vote_bits) for c, s in enumerate(fresh)]
-        expect_equal(_words(found["outputs"], vote_bits), expected, label)
+        mine, theirs = masks, [r - m for r, m in zip(logits, masks, strict=True)]
+        if low_depth:
+            mine, theirs = _differences(mine), _differences(theirs)
+        garbler, evaluator = ([word % (1 << logit_bits) for word in words] for words in (mine, theirs))
+        found = test.run("circuit_evaluate", garbler=garbler, evaluator=evaluator)
+        expect_equal(found["outputs"], [int(c == _first_largest(logits)) for c in range(classes)], label)
+
+
+def _differences(values: Sequence[int]) -> list[int]:
+    return [values[c] - values[d] for c in range(len(values)) for d in range(c + 1, len(values))]
 
 
 def _release_cases(classes: int) -> list[tuple[str, list[int], list[int], list[str]]]:
@@ -179,8 +183,8 @@ def _release(file: FileBuilder, classes: int, width: int, grid: int) -> None:
         theirs = file.source.elements(f"{label}/evaluator", classes, width)
         noisy = [(v << grid) + n for v, n in zip(votes, noise, strict=True)]
         mine = [(v - e) % modulus for v, e in zip(noisy, theirs, strict=True)]
-        found = test.run("circuit_evaluate", garbler=_bits(mine, width), evaluator=_bits(theirs, width))
-        expect_equal(_words(found["outputs"], len(found["outputs"])), [_first_largest(noisy)], label)
+        found = test.run("circuit_evaluate", garbler=mine, evaluator=theirs)
+        expect_equal(_number(found["outputs"]), _first_largest(noisy), label)
 
 
 def _confident(file: FileBuilder, classes: int, width: int, grid: int, *, realised: bool) -> None:
@@ -240,7 +244,7 @@ def _confident_case(
     mine_noisy = [(m + n) % modulus for m, n in zip(mine, noise, strict=True)]
     evaluator = [*shares, -own % modulus] if realised else shares
     garbler = [*mine, *mine_noisy, (threshold - draw) % modulus]
-    found = test.run("circuit_evaluate", garbler=_bits(garbler, width), evaluator=_bits(evaluator, width))
+    found = test.run("circuit_evaluate", garbler=garbler, evaluator=evaluator)
     answered = max(exact) + draw + own >= threshold
-    label_bits = _words(found["outputs"][1:], len(found["outputs"]) - 1)[0]
-    expect_equal((found["outputs"][0], label_bits), (answered, _first_largest(noisy) if answered else 0), label)
+    opened = (found["outputs"][0], _number(found["outputs"][1:]))
+    expect_equal(opened, (answered, _first_largest(noisy) if answered else 0), label)

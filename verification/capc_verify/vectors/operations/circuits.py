@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from capc.circuits.bristol import to_bristol
 from capc.circuits.builder import Circuit, evaluate
 from capc.circuits.release import confident_release_circuit, release_circuit
 from capc.circuits.relu import relu_circuit
-from capc.circuits.vote import vote_circuit
+from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
 from capc.errors import InputError
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
-from capc_verify.vectors.values import BITS, COUNT, DATA, FLAG, choice, optional, record
+from capc_verify.vectors.values import BITS, COUNT, DATA, FLAG, INTEGERS, choice, optional, record
 
 
 class Family(StrEnum):
@@ -21,6 +22,7 @@ class Family(StrEnum):
 
     RELU = "relu"
     VOTE = "vote"
+    VOTE_LOW_DEPTH = "vote_low_depth"
     RELEASE = "release"
     CONFIDENT_RELEASE = "confident_release"
 
@@ -50,6 +52,8 @@ def circuit_from(fields: Mapping[str, Any]) -> Circuit:
         return relu_circuit(fields["logit_bits"], fields["fraction_bits"])
     if family is Family.VOTE:
         return vote_circuit(fields["num_classes"], fields["logit_bits"], fields["vote_bits"])
+    if family is Family.VOTE_LOW_DEPTH:
+        return vote_circuit_low_depth(fields["num_classes"], fields["logit_bits"], fields["vote_bits"])
     if family is Family.RELEASE:
         return release_circuit(fields["num_classes"], fields["vote_bits"])
     if family is Family.CONFIDENT_RELEASE:
@@ -58,10 +62,10 @@ def circuit_from(fields: Mapping[str, Any]) -> Circuit:
 
 
 def circuit_digest(circuit: Circuit) -> bytes:
-    """SHA-256 over the canonical encoding of a circuit; the name is no part of it.
+    """SHA-256 over the canonical encoding of a circuit's gates; name, words and sharing are no part of it.
 
-    Four u32: inputs of the garbler, inputs of the evaluator, gates, outputs. Then 9 bytes per gate: operation u8
-    (0 XOR, 1 AND, 2 INV), left wire u32, right wire u32. Then one u32 per output wire. All little-endian.
+    Four u32: input bits of the garbler, input bits of the evaluator, gates, outputs. Then 9 bytes per gate: operation
+    u8 (0 XOR, 1 AND, 2 INV), left wire u32, right wire u32. Then one u32 per output wire. All little-endian.
     """
     counts = (circuit.garbler_inputs, circuit.evaluator_inputs, len(circuit.gates), len(circuit.outputs))
     parts = [_u32(*counts)]
@@ -76,35 +80,41 @@ def _u32(*values: int) -> bytes:
 
 def _describe(call: Call) -> Result:
     circuit: Circuit = call.environment
+    sharing = circuit.sharing
     return Result(
         {
-            "garbler_inputs": circuit.garbler_inputs,
-            "evaluator_inputs": circuit.evaluator_inputs,
+            "input_bits": circuit.input_bits,
+            "garbler_words": circuit.garbler_words,
+            "evaluator_words": circuit.evaluator_words,
             "outputs": len(circuit.outputs),
+            "shared_word_bits": None if sharing is None else sharing.word_bits,
+            "shared_width": None if sharing is None else sharing.width,
             "gates": len(circuit.gates),
             "and_gates": circuit.and_count,
+            "and_depth": circuit.and_depth,
             "digest": circuit_digest(circuit),
+            "bristol_sha256": hashlib.sha256(to_bristol(circuit).encode()).digest(),
         }
     )
 
 
+_COUNTS = ("input_bits", "garbler_words", "evaluator_words", "outputs", "gates", "and_gates", "and_depth")
 _OPERATIONS = named(
     Operation(
         "circuit_describe",
         _describe,
         gives={
-            "garbler_inputs": COUNT,
-            "evaluator_inputs": COUNT,
-            "outputs": COUNT,
-            "gates": COUNT,
-            "and_gates": COUNT,
+            **dict.fromkeys(_COUNTS, COUNT),
+            "shared_word_bits": optional(COUNT),
+            "shared_width": optional(COUNT),
             "digest": DATA,
+            "bristol_sha256": DATA,
         },
     ),
     Operation(
         "circuit_evaluate",
         lambda call: Result({"outputs": evaluate(call.environment, call["garbler"], call["evaluator"])}),
-        {"garbler": BITS, "evaluator": BITS},
+        {"garbler": INTEGERS, "evaluator": INTEGERS},
         {"outputs": BITS},
     ),
 )

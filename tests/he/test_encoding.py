@@ -17,7 +17,7 @@ from capc.he.layout import steps
 from capc.he.packing import pack, packed_length, unpack
 from capc.he.scheme import costs_for
 from capc.he.serialisation import Words
-from capc.he.tiling import MOST_BLOCKS, Costs, Tiling, cheapest_layout, tile
+from capc.he.tiling import MOST_COEFFICIENTS, Costs, Tiling, cheapest_layout, tile
 from capc.operators import Convolution, Dense, Grid, Operator, apply
 from he.strategies import convolutions
 from he.support import altered
@@ -94,7 +94,7 @@ def test_no_cut_of_a_fully_connected_layer_costs_less(inputs: int, outputs: int,
     chosen = _cost(costs, len(layout.groups), len(layout.columns), len(tiling.rows))
     for block, group in product(range(1, DEGREE + 1), range(1, count + 1)):
         room = DEGREE // group // block
-        if room and (group == 1 or -(-inputs // block) * -(-outputs // room) <= MOST_BLOCKS):
+        if room:
             assert chosen <= _cost(costs, -(-count // group), -(-inputs // block), -(-outputs // room))
 
 
@@ -122,6 +122,16 @@ def test_no_cut_of_a_convolution_without_padding_costs_less(
             room = DEGREE // group // (block * (down + kernel[0] - 1) * (right + kernel[1] - 1))
             if room:
                 assert chosen <= _cost(costs, -(-signals // group), -(-channels[0] // block), -(-channels[1] // room))
+
+
+@pytest.mark.parametrize("degree", [4096, 8192])
+@pytest.mark.parametrize("count", [1, 64, 1000])
+def test_the_weights_of_a_batch_take_no_more_than_is_allowed(degree: int, count: int) -> None:
+    # 784 x 128 weights need 25 blocks of 4096 coefficients for one query, and 64 times as many for 64 in a ciphertext.
+    tiling = tile(Dense(784, 128), count, degree, Costs(16 * degree, 6 * degree, degree // 6))
+    kept = len(tiling.layout.columns) * len(tiling.rows) * degree
+    assert kept <= MOST_COEFFICIENTS
+    assert kept * 10 >= MOST_COEFFICIENTS or count == 1
 
 
 @given(total=st.integers(1, 2000))

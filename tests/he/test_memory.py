@@ -13,8 +13,8 @@ from capc.operators import Dense
 from he.support import altered
 
 OPERATOR = Dense(3001, 3)
-MOST_BLOCKS = 4
-"""Instead of 1024, so that a ciphertext holds few queries, and 128 of them need many."""
+MOST_COEFFICIENTS = 4 * 8192
+"""Instead of 2^23, so that a ciphertext holds few queries, and 128 of them need many."""
 
 EVALUATE = """
 import sys
@@ -24,7 +24,7 @@ from capc.operators import Dense
 from capc.parameters import ParameterSet
 from capc.randomness import XofSource, fresh_seed
 
-tiling.MOST_BLOCKS = int(sys.argv[4])
+tiling.MOST_COEFFICIENTS = int(sys.argv[4])
 folder, count = Path(sys.argv[1]), int(sys.argv[2])
 if sys.argv[3] == "hoard":
     opened, real = [], responses.open_group
@@ -48,7 +48,7 @@ def _measured(folder: Path, count: int, how: str) -> tuple[int, int]:
     (folder / "key").write_bytes(setting.public_payload)
     request = setting.scheme.encrypt(setting.secret_key, OPERATOR, [[1] * OPERATOR.inputs] * count)
     (folder / f"request{count}").write_bytes(request)
-    command = [sys.executable, "-c", EVALUATE, str(folder), str(count), how, str(MOST_BLOCKS)]
+    command = [sys.executable, "-c", EVALUATE, str(folder), str(count), how, str(MOST_COEFFICIENTS)]
     size, payloads = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     return int(size), int(payloads)
 
@@ -57,7 +57,7 @@ def _measured(folder: Path, count: int, how: str) -> tuple[int, int]:
 def test_only_payloads_grow_with_the_queries(
     how: str, bounded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiling, "MOST_BLOCKS", MOST_BLOCKS)
+    monkeypatch.setattr(tiling, "MOST_COEFFICIENTS", MOST_COEFFICIENTS)
     few, many = _measured(tmp_path, 4, how), _measured(tmp_path, 128, how)
     growth, payloads = many[0] - few[0], many[1] - few[1]
     # Payloads, once more in pieces, and 2 MiB. An opened ciphertext has three times the bytes of its payload.

@@ -26,9 +26,9 @@ Fully connected layers of 16 to 784 inputs and 2 to 256 outputs, 1, 16 or 64 que
 bytes than with a layout of their own, and most none more; of 3072 inputs, at most 76 per cent more.
 """
 
-MOST_BLOCKS = 1024
-"""Blocks of weights that a ciphertext of several signals may need: they are kept as polynomials, of 8 N bytes for each
-prime of q, so that more queries take more ciphertexts and not more memory. A single signal needs what it needs."""
+MOST_COEFFICIENTS = 1 << 23
+"""Coefficients of all blocks of weights that ciphertexts of several signals may need. They are kept, 8 bytes for each
+and each prime of q, so more queries take more ciphertexts and not more memory. A single signal needs what it needs."""
 
 
 class Costs(NamedTuple):
@@ -127,7 +127,7 @@ def cheapest_layout(grid: Grid, outputs: int, count: int, degree: int, costs: Co
                 continue
             groups = ceil_div(signals, group)
             columns, rows = ceil_div(grid.channels, channels), ceil_div(outputs, room)
-            if group > 1 and columns * rows > MOST_BLOCKS:
+            if group > 1 and columns * rows * degree > MOST_COEFFICIENTS:
                 continue
             requests = groups * columns
             cost = requests * costs.request + groups * rows * costs.response + requests * rows * costs.product, requests

@@ -25,7 +25,7 @@ class PreparedWeights:
     """A layer's weights. Secret.
 
     Polynomials are transformed when a batch first needs their row, and kept until a batch of another size comes: 8 N
-    bytes for each row and column of blocks and each prime of q, which :data:`capc.he.tiling.MOST_BLOCKS` bounds.
+    bytes for each row and column of blocks and each prime of q, which :data:`capc.he.tiling.MOST_COEFFICIENTS` bounds.
 
     Args:
         context: the parameters.

@@ -1,0 +1,37 @@
+"""The numbers of docs/two-party-circuits.md are those of the circuits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capc.circuits.builder import Circuit
+from capc.circuits.release import confident_release_circuit, release_circuit
+from capc.circuits.relu import relu_circuit
+from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "two-party-circuits.md").read_text(encoding="utf-8")
+DEFAULT: dict[str, Circuit] = {
+    "`vote_circuit`": vote_circuit(10, 37, 16),
+    "`vote_circuit_low_depth`": vote_circuit_low_depth(10, 37, 16),
+    "`relu_circuit`": relu_circuit(37, 12),
+    "`relu_circuit`, window of 4": relu_circuit(37, 12, 4),
+    "`relu_circuit`, window of 9": relu_circuit(37, 12, 9),
+    "`release_circuit`": release_circuit(10, 16),
+    "`confident_release_circuit`, worst case": confident_release_circuit(10, 16, evaluator_noise=False),
+    "`confident_release_circuit`, realised": confident_release_circuit(10, 16, evaluator_noise=True),
+}
+
+
+@pytest.mark.parametrize("name", DEFAULT)
+def test_costs_of_the_default_set(name: str) -> None:
+    circuit = DEFAULT[name]
+    assert f"| {name} | {circuit.and_count:,} | {circuit.and_depth} | {len(circuit.gates):,} |" in TEXT
+
+
+@pytest.mark.parametrize("num_classes", [2, 3, 4, 5, 6, 8, 10])
+def test_costs_of_both_votes(num_classes: int) -> None:
+    votes = (vote_circuit(num_classes, 37, 16), vote_circuit_low_depth(num_classes, 37, 16))
+    ands, depths = ([f"{getattr(vote, cost):,}" for vote in votes] for cost in ("and_count", "and_depth"))
+    assert f"| {num_classes} | {' | '.join([*ands, *depths])} |" in TEXT

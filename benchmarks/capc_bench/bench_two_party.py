@@ -12,7 +12,7 @@ from capc.circuits.release import release_circuit
 from capc.circuits.relu import relu_circuit
 from capc.circuits.vote import vote_circuit
 from capc.randomness import XofSource, fresh_seed
-from capc.two_party import GarbledTwoParty
+from capc.garbled_two_party import GarbledTwoParty
 
 CIRCUITS: dict[str, tuple[Callable[[], Circuit], int]] = {
     "vote": (lambda: vote_circuit(10, 37, 16), 1),

@@ -19,7 +19,7 @@ from capc.job import collaboration
 from capc.messages import HEADER
 from capc.parties import Party
 from capc.protocol import Collaboration
-from capc.two_party import GarbledTwoParty
+from capc.garbled_two_party import GarbledTwoParty
 from job.stand_in import validate
 
 

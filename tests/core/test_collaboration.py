@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.accounting import Account, Receipt
-from capc.errors import BudgetExhaustedError, InputError
+from capc.errors import BudgetExhaustedError, InputError, StateReuseError
 from capc.linear import IdealLinear
-from capc.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.messages import MessageType
+from capc.model import QuantisedModel
 from capc.parameters import Adjacency, Charge, Parameters, ParameterSet
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.protocol import Collaboration
@@ -84,8 +85,8 @@ def test_known_answer() -> None:
     """Changes exactly when bytes on the wire change: then ports must change too."""
     digest, labels, recorder = known_run()
     assert labels == [1, 1, 1]
-    assert len(recorder.messages) == 73
-    assert digest == "ddd58fd835ff5896056c37b9889ee5264461d620ad8686be1540125100906c26"
+    assert len(recorder.messages) == 82
+    assert digest == "db38eb2e5b9365532a18e273a35fbc8cede08c8bbb30a183593a6cec1ba9032e"
 
 
 def test_equal_queries_are_run_again_with_fresh_shares() -> None:
@@ -143,8 +144,7 @@ def test_an_observer_sees_every_message_and_the_ends_of_steps() -> None:
     assert {type(state).__name__ for _, state in recorder.states} == {
         "LayerInput",
         "AwaitingRequest",
-        "VoteShare",
-        "VoteReady",
+        "tuple",
         "Released",
         "AwaitingRelease",
     }
@@ -166,7 +166,7 @@ def test_a_spent_budget_ends_the_run_before_anything_is_sent(admitted: int) -> N
         collaboration.label([1, 1])
     before = len(recorder.messages)
     for _ in range(2):
-        with pytest.raises(BudgetExhaustedError, match="does not admit another query"):
+        with pytest.raises(BudgetExhaustedError, match="does not admit 1 more"):
             collaboration.label([1, 1])
     assert len(recorder.messages) == before
 
@@ -284,11 +284,49 @@ def test_an_interrupted_query_leaves_all_parties_in_step(after: int) -> None:
     assert (result.index, result.label) == (2, result.ideal_label)
 
 
-def test_a_layer_too_large_for_one_stream_is_refused_before_the_first_query() -> None:
-    width = 60_000
-    parameters = replace(realised(), num_features=1)
-    wide = QuantisedLayer(((0,),) * width, (0,) * width)
-    model = dense_model((wide, QuantisedLayer(((0,) * width,) * 3, (0,) * 3)), 2)
-    session = make_session(parameters, [model.architecture])
-    with pytest.raises(InputError, match="layer 0 of the model of answering_party_1 has 60000 outputs"):
-        Collaboration(session, [model], hybrid_suite(parameters), make_account(parameters))
+def test_a_layer_or_a_batch_too_large_for_one_stream_is_refused_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streams of 640 bytes are enough for 10 sums of 64 bytes: SIZES have 3 in a layer at most."""
+    parameters, recorder = realised(), Recorder()
+    monkeypatch.setattr("capc.session.STREAM_LIMIT", 640)
+    collaboration = Collaboration(
+        make_session(parameters, SIZES),
+        voters(1, 1),
+        hybrid_suite(parameters),
+        make_account(parameters),
+        observer=recorder,
+    )
+    before = len(recorder.messages)
+    with pytest.raises(
+        InputError, match="4 queries at once, with 3 sums in a layer of answering_party_1: at most 3 fit"
+    ):
+        collaboration.label_batch([[1, 1]] * 4)
+    with pytest.raises(InputError, match="0 queries from number 1 on"):
+        collaboration.label_batch([])
+    assert len(recorder.messages) == before
+    assert [result.label for result in collaboration.label_batch([[1, 1]] * 3)] == [1, 1, 1]
+    monkeypatch.setattr("capc.session.STREAM_LIMIT", 191)
+    with pytest.raises(InputError, match="1 queries at once, with 3 sums in a layer"):
+        Collaboration(make_session(parameters, SIZES), voters(1, 1), hybrid_suite(parameters), make_account(parameters))
+
+
+@pytest.mark.req("CAPC-AHEAD-004")
+def test_online_messages_of_a_prepared_batch_are_masked_values_labels_and_the_release() -> None:
+    parameters, recorder = realised(), Recorder()
+    suite = reference_suite(parameters, IdealLinear(TOY.logit_bits))
+    collaboration = Collaboration(
+        make_session(parameters, SIZES), voters(1, 1), suite, make_account(parameters), observer=recorder
+    )
+    prepared = collaboration.prepare(2)
+    before = len(recorder.messages)
+    results = collaboration.label_prepared(prepared, [[1, 1], [0, 2]])
+    assert [result.label for result in results] == [result.ideal_label for result in results]
+    online = [(str(step), MessageType(message[0]).name) for step, _, _, message in recorder.messages[before:]]
+    assert {name for step, name in online if step[0] == "1"} == {"MASKED_VALUE", "INPUT_LABELS"}
+    assert {name for step, name in online if step[0] != "1"} == {
+        "VOTE_SHARES",
+        "CHOICE_BITS",
+        "GARBLED_CIRCUITS",
+        "ANSWERED_LABEL",
+    }
+    with pytest.raises(StateReuseError):
+        collaboration.label_prepared(prepared, [[1, 1], [0, 2]])

@@ -14,15 +14,16 @@ from capc.channel import Channel
 from capc.circuits.builder import Circuit
 from capc.circuits.relu import relu_circuit
 from capc.errors import ErrorCode, InvalidPayloadError, ProtocolError
+from capc.garbled_circuits import GarbledCircuits
 from capc.messages import (
     HEADER,
     BaseOtChoice,
     BaseOtOffer,
     Envelope,
-    GarbledCircuits,
     MaskKey,
     MessageType,
-    OtColumns,
+    OtExtension,
+    OtTrees,
     VoteShares,
 )
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
@@ -64,10 +65,10 @@ def test_header_has_the_specified_layout(envelope: Envelope, payload: bytes) -> 
 
 
 def test_message_types_have_the_specified_numbers() -> None:
-    names = "hello mask_key he_public_key base_ot_offer base_ot_choice linear_request linear_response ot_columns "
-    names += "garbled_circuits vote_shares answered_label"
+    names = "hello mask_key he_public_key base_ot_offer base_ot_choice ot_trees ot_extension linear_request "
+    names += "linear_response choice_bits garbled_circuits vote_shares answered_label masked_value input_labels"
     assert [entry.name.lower() for entry in MessageType] == names.split()
-    assert [entry.value for entry in MessageType] == list(range(1, 12))
+    assert [entry.value for entry in MessageType] == list(range(1, 16))
     assert HEADER.size == HEADER_BYTES == 44
 
 
@@ -166,14 +167,16 @@ def refusal(parse: Parser, payload: bytes) -> ErrorCode:
 
 
 CIRCUIT = relu_circuit(5, 1)
+CHUNK = 3
 PARSERS: dict[str, tuple[Parser, int]] = {
     "base_ot_offer": (BaseOtOffer.from_bytes, 32),
     "base_ot_choice": (BaseOtChoice.from_bytes, 4096),
     "mask_key": (MaskKey.from_bytes, 32),
-    "ot_columns": (lambda payload: OtColumns.from_bytes(payload, 13), 256),
+    "ot_trees": (OtTrees.from_bytes, 4096),
+    "ot_extension": (lambda payload: OtExtension.from_bytes(payload, 13), 62),
     "garbled_circuits": (
-        lambda payload: GarbledCircuits.from_bytes(payload, CIRCUIT, 2),
-        16 + 2 * (16 * 10 + 32 * CIRCUIT.and_count + 1),
+        lambda payload: GarbledCircuits.from_bytes(payload, CIRCUIT, 4, CHUNK),
+        16 + 4 * (32 * CIRCUIT.and_count + 3),
     ),
     "vote_shares": (lambda payload: VoteShares.from_bytes(payload, 3, 11), 6),
 }
@@ -227,47 +230,76 @@ def test_every_point_of_a_choice_is_checked(position: int) -> None:
         )
 
 
+@pytest.mark.req("CAPC-WIRE-008")
+@given(st.binary(min_size=32, max_size=32))
+def test_trees(seed: bytes) -> None:
+    payload = XofSource(Seed(seed), b"trees").read(4096)
+    message = OtTrees.from_bytes(payload)
+    assert message.to_bytes() == payload
+    assert list(message.sums) == [payload[i : i + 16] for i in range(0, 4096, 16)]
+
+
 @pytest.mark.req("CAPC-WIRE-004", "CAPC-WIRE-008")
 @given(st.integers(1, 70), st.data())
-def test_columns(transfers: int, data: st.DataObject) -> None:
+def test_extension_rows(transfers: int, data: st.DataObject) -> None:
     size = -(-transfers // 8)
-    columns = tuple(data.draw(st.lists(st.integers(0, 2**transfers - 1), min_size=128, max_size=128)))
-    payload = OtColumns(columns, transfers).to_bytes()
-    assert payload == b"".join(column.to_bytes(size, "little") for column in columns)
-    assert OtColumns.byte_length(transfers) == len(payload)
-    assert OtColumns.from_bytes(payload, transfers) == OtColumns(columns, transfers)
+    rows = tuple(data.draw(st.lists(st.integers(0, 2**transfers - 1), min_size=31, max_size=31)))
+    payload = OtExtension(rows, transfers).to_bytes()
+    assert payload == b"".join(row.to_bytes(size, "little") for row in rows)
+    assert OtExtension.byte_length(transfers) == len(payload)
+    assert OtExtension.from_bytes(payload, transfers) == OtExtension(rows, transfers)
     if transfers % 8:
-        position = data.draw(st.integers(0, 127))
+        position = data.draw(st.integers(0, 30))
         bit = data.draw(st.integers(transfers % 8, 7))
         last = size * position + size - 1
         bad = payload[:last] + bytes([payload[last] | 1 << bit]) + payload[last + 1 :]
-        assert refusal(lambda given: OtColumns.from_bytes(given, transfers), bad) is ErrorCode.NON_CANONICAL
+        assert refusal(lambda given: OtExtension.from_bytes(given, transfers), bad) is ErrorCode.NON_CANONICAL
 
 
 @pytest.mark.req("CAPC-WIRE-004", "CAPC-WIRE-008")
-@given(circuits(), st.integers(1, 3), st.data())
-def test_garbled_circuits(circuit: Circuit, instances: int, data: st.DataObject) -> None:
-    rows = circuit.garbler_inputs + 2 * circuit.and_count
-    size = -(-len(circuit.outputs) // 8)
-    blob = data.draw(st.binary(min_size=16, max_size=32))
-    body = (blob * (rows * instances + 2))[: 16 * (1 + instances * rows)]
-    bits = data.draw(st.lists(st.integers(0, 2 ** len(circuit.outputs) - 1), min_size=instances, max_size=instances))
-    payload = body + b"".join(entry.to_bytes(size, "little") for entry in bits)
-    assert len(payload) == GarbledCircuits.byte_length(circuit, instances)
-    message = GarbledCircuits.from_bytes(payload, circuit, instances)
+@given(st.booleans().flatmap(lambda shared: circuits(shared=shared)), st.integers(1, 5), st.integers(1, 3), st.data())
+def test_garbled_circuits(circuit: Circuit, instances: int, chunk: int, data: st.DataObject) -> None:
+    """Assembled field by field: per chunk the halves of each stage, then what each output wire needs."""
+    number = 0
+
+    def element(bits: int) -> int:
+        nonlocal number
+        number += 1
+        return number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**bits
+
+    key = data.draw(st.binary(min_size=16, max_size=16))
+    parts, tables, outputs = [key], [], []
+    for size in [min(chunk, instances - start) for start in range(0, instances, chunk)]:
+        for stage in circuit.stages[1:]:
+            halves = [[element(128) for _ in range(len(stage.ands) * size)] for _ in range(2)]
+            tables.append((halves[0], halves[1]))
+            parts += [row.to_bytes(16, "little") for half in halves for row in half]
+        for place in range(len(circuit.outputs)):
+            if circuit.sharing is None:
+                bits = [element(1) for _ in range(size)]
+                parts.append(int("".join(map(str, reversed(bits))), 2).to_bytes(-(-size // 8), "little"))
+                outputs.append(bits)
+            else:
+                width = circuit.sharing.width - place % circuit.sharing.word_bits
+                outputs.append([element(width) for _ in range(size)])
+                parts += [row.to_bytes(-(-width // 8), "little") for row in outputs[-1]]
+    payload = b"".join(parts)
+
+    def parse(given_bytes: bytes) -> GarbledCircuits:
+        return GarbledCircuits.from_bytes(given_bytes, circuit, instances, chunk)
+
+    assert len(payload) == GarbledCircuits.byte_length(circuit, instances, chunk)
+    message = parse(payload)
     assert message.to_bytes(circuit) == payload
-    assert message.hash_key == payload[:16]
-    words = [int.from_bytes(body[i : i + 16], "little") for i in range(16, len(body), 16)]
-    for instance in range(instances):
-        chunk = words[instance * rows : (instance + 1) * rows]
-        assert [*message.garbler_labels[instance], *message.tables[instance]] == chunk
-        assert len(message.garbler_labels[instance]) == circuit.garbler_inputs
-        assert message.decoding_bits[instance] == bits[instance]
-    if len(circuit.outputs) % 8:
-        bad = payload[:-1] + bytes([payload[-1] | 0x80])
-        assert refusal(lambda given: GarbledCircuits.from_bytes(given, circuit, instances), bad) is (
-            ErrorCode.NON_CANONICAL
-        )
+    assert message.hash_key == key
+    assert [stage for part in message.chunks for stage in part.tables] == tables
+    assert [row for part in message.chunks for row in part.outputs] == outputs
+    if circuit.sharing is None:
+        last_size = (instances - 1) % chunk + 1
+        if last_size % 8:
+            assert refusal(parse, payload[:-1] + bytes([payload[-1] | 0x80])) is ErrorCode.NON_CANONICAL
+    elif (circuit.sharing.width - (len(circuit.outputs) - 1) % circuit.sharing.word_bits) % 8:
+        assert refusal(parse, payload[:-1] + b"\xff") is ErrorCode.VALUE_OUT_OF_RANGE
 
 
 @pytest.mark.req("CAPC-WIRE-004", "CAPC-WIRE-008")
@@ -312,6 +344,7 @@ def test_context_is_common_to_both_ends_and_to_nobody_else(
         others += [Channel(TAG, me, third).context(query, layer), Channel(TAG, third, peer).context(query, layer)]
     assert context not in others
     assert len({context, *others}) >= 4
+    assert here.position(query, layer) == there.position(query, layer) == (query << 32) + layer
     if me != peer:
         assert here.label("step", query, layer) != there.label("step", query, layer)
     assert here.label("step", query, layer) != here.label("stop", query, layer)

@@ -18,7 +18,7 @@ from capc.job.plan import prepare
 from capc.job.report import document
 from capc.protocol import Collaboration
 from capc.suite import Suite
-from capc.two_party import GarbledTwoParty
+from capc.garbled_two_party import GarbledTwoParty
 from job.stand_in import Recorder, validate
 from support.sizes import examples
 

@@ -46,8 +46,8 @@ Held = SecretKey | PublicKey | PreparedWeights
 class PooledLinear(BfvLinear):
     """:class:`BfvLinear` whose requests and responses are made and read by several processes at a time.
 
-    It pays where a request or response has several ciphertexts: with one worker the owner's time falls to 48-61 per
-    cent for 784 to 128 (one query or 64), 64 to 32 (64 queries) and a 3x3 convolution of 16 channels (16 queries). A
+    It pays where a request or response has several ciphertexts: with one worker the owner's processor time falls to
+    48-69 per cent for 784 to 128 (one query or 64), 64 to 32 (64 queries) and a 3x3 convolution of 16 channels (16 queries). A
     single ciphertext, as in 64 to 32 for one query, is handled by the owner without any exchange: no gain, no loss.
     Blindings made ahead are the owner's work.
 

@@ -38,7 +38,7 @@ from capc.randomness import RandomSource, Seed
 
 _Own = TypeVar("_Own", SecretKey, PublicKey, PreparedWeights, Blinding)
 
-WORK_PER_CIPHERTEXT, PRODUCTS_PER_COEFFICIENT_BYTE = 4, 6
+WORK_PER_CIPHERTEXT, COEFFICIENTS_PER_BYTE_OF_PRODUCT = 4, 6
 """Work in bytes, for the choice of a tiling: what a line of 50 Mbit/s carries in its time. A ciphertext of a request or
 of a response takes 4 bytes for each of its N coefficients, a product a sixth of a byte (both named sets, measured)."""
 
@@ -326,5 +326,5 @@ def costs_for(context: HeContext) -> Costs:
     return Costs(
         request=ciphertext_bytes(context) + work,
         response=second_bytes(context) + work,
-        product=context.degree // PRODUCTS_PER_COEFFICIENT_BYTE,
+        product=context.degree // COEFFICIENTS_PER_BYTE_OF_PRODUCT,
     )

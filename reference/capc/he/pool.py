@@ -47,9 +47,9 @@ class PooledLinear(BfvLinear):
     """:class:`BfvLinear` whose requests and responses are made and read by several processes at a time.
 
     It pays where a request or response has several ciphertexts: with one worker the owner's processor time falls to
-    48-69 per cent for 784 to 128 (one query or 64), 64 to 32 (64 queries) and a 3x3 convolution of 16 channels (16 queries). A
-    single ciphertext, as in 64 to 32 for one query, is handled by the owner without any exchange: no gain, no loss.
-    Blindings made ahead are the owner's work.
+    48-69 per cent for 784 to 128 (one query or 64), 64 to 32 (64 queries) and a 3x3 convolution of 16 channels (16
+    queries). A single ciphertext, as in 64 to 32 for one query, is handled by the owner without any exchange: no gain,
+    no loss. Blindings made ahead are the owner's work.
 
     Memory: what :class:`BfvLinear` takes, in each process; of the weights' polynomials a process has only its own rows
     of blocks. A share of a request or response is copied once on each side of a socket. A worker that does nothing

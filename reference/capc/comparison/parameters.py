@@ -1,0 +1,104 @@
+"""The CKKS parameters of the comparison variant: public, agreed beforehand, checked against the 128-bit table.
+
+Source: Cheon, Kim, Kim, Song 2017 (CKKS); the 128-bit table of the Homomorphic Encryption Security Standard 2018, as
+SEAL holds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log2
+
+from tenseal import sealapi
+
+from capc.errors import ParameterError
+
+DOUBLE_BITS = 53
+"""A mask is a double: its finest step is 2^(mask_bits - 52)."""
+
+_END_BITS = 60
+_SCALE_BITS = 40
+_DEGREES = (8192, 16384, 32768)
+
+
+@dataclass(frozen=True)
+class CkksParameters:
+    """What both parties hold alike.
+
+    Attributes:
+        poly_degree: N of Z_q[X]/(X^N + 1); there are N / 2 slots.
+        coefficient_bits: bits of the primes of q; each product consumes one from the right, and the last one is the
+            special prime.
+        scale_bits: a slot's real value v is held as the integer v * 2^scale_bits, approximately.
+        mask_bits: B; masks are uniform in [-2^B, 2^B).
+
+    Raises:
+        ParameterError: q is longer than the 128-bit table allows for N, or masks do not fit the last level.
+    """
+
+    poly_degree: int
+    coefficient_bits: tuple[int, ...]
+    scale_bits: int
+    mask_bits: int
+
+    def __post_init__(self) -> None:
+        if self.poly_degree not in _DEGREES:
+            raise ParameterError(f"poly_degree = {self.poly_degree}: choose one of {list(_DEGREES)}")
+        if len(self.coefficient_bits) < 3:
+            raise ParameterError(f"coefficient_bits = {list(self.coefficient_bits)}: give three primes or more")
+        total, most = sum(self.coefficient_bits), _most_bits(self.poly_degree)
+        if total > most:
+            raise ParameterError(
+                f"coefficient_bits = {list(self.coefficient_bits)}: {total} bits, but 128-bit security allows {most} "
+                f"for poly_degree = {self.poly_degree}: take a larger degree or fewer primes"
+            )
+        if not 0 <= self.mask_bits < self.room_bits(self.depth):
+            raise ParameterError(
+                f"mask_bits = {self.mask_bits}: the last level holds values below 2^{self.room_bits(self.depth)}: "
+                f"choose 0 to {self.room_bits(self.depth) - 1}, or a longer first prime"
+            )
+
+    @classmethod
+    def for_depth(cls, depth: int) -> CkksParameters:
+        """The default parameters for a network of that multiplicative depth.
+
+        The chain is 60 bits, then 40 for each product, then 60; the masks take all the room that one last level has
+        (B = 18).
+
+        Raises:
+            ParameterError: no degree up to 32768 is secure with so long a chain.
+        """
+        if depth < 1:
+            raise ParameterError(f"a depth of {depth}: a network has at least one product")
+        bits = (_END_BITS, *[_SCALE_BITS] * depth, _END_BITS)
+        for degree in _DEGREES:
+            if sum(bits) <= _most_bits(degree):
+                return cls(degree, bits, _SCALE_BITS, _END_BITS - _SCALE_BITS - 2)
+        raise ParameterError(f"a depth of {depth} needs {sum(bits)} bits of modulus: use fewer layers")
+
+    @property
+    def slots(self) -> int:
+        """How many reals one ciphertext holds."""
+        return self.poly_degree // 2
+
+    @property
+    def depth(self) -> int:
+        """How many products, one after another, a ciphertext allows."""
+        return len(self.coefficient_bits) - 2
+
+    def room_bits(self, depth: int) -> int:
+        """r; after ``depth`` products every slot must stay below 2^r in magnitude, or it wraps."""
+        return sum(self.coefficient_bits[: len(self.coefficient_bits) - 1 - depth]) - self.scale_bits - 1
+
+    def hiding_bits(self, logit_bound: float) -> float:
+        """k; masked logits below ``logit_bound`` are within statistical distance 2^-k of the bare mask, at best.
+
+        Two uniform laws on intervals of length 2^(B+1), shifted by v, are at distance |v| / 2^(B+1). The rounding
+        of masks to doubles and of logits to shares can only lower k.
+        """
+        return self.mask_bits + 1 - log2(logit_bound)
+
+
+def _most_bits(degree: int) -> int:
+    most: int = sealapi.CoeffModulus.MaxBitCount(degree, sealapi.SEC_LEVEL_TYPE.TC128)
+    return most

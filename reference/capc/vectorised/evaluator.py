@@ -14,10 +14,9 @@ import numpy as np
 from capc.circuits.builder import Circuit
 from capc.messages import LABEL_BYTES
 from capc.vectorised.bits import unpack_rows
-from capc.vectorised.hashing import BatchHash, HashBuffers, HashViews
+from capc.vectorised.hashing import BatchHash, HashViews, Numbers
 from capc.vectorised.labels import WORD, Indices, Words, colours, expand_labels, to_numbers
-from capc.vectorised.plan import PlannedStage
-from capc.vectorised.programs import BoundXor, Lanes, cut_pieces, piece_rows, run_xors
+from capc.vectorised.programs import Block, BoundXor, Lanes, cut_pieces, piece_rows, run_xors
 from capc.vectorised.resharing import EvaluatorProjection
 
 ReadInto = Callable[[memoryview], None]
@@ -27,8 +26,8 @@ _ONE = np.array(1, WORD)
 _MASKS = np.array([[0, 0], [2**64 - 1, 2**64 - 1]], WORD)
 
 
-class _BoundStage(NamedTuple):
-    """Views for the ANDs of one stage, in the order in which :meth:`EvaluatorProgram._run_stage` meets them."""
+class _BoundBlock(NamedTuple):
+    """Views for some ANDs of a stage, in the order in which :meth:`EvaluatorProgram._run_block` meets them."""
 
     places: Indices
     gathered: Words
@@ -39,11 +38,19 @@ class _BoundStage(NamedTuple):
     colours: Indices
     masks: Words
     tables: Words
+    selected: Words
     labels: Words
     hash: HashViews
     hash_left: Words
     hash_right: Words
     out: Words
+
+
+class _BoundStage(NamedTuple):
+    """One stage: where its tweaks hold the number, its ANDs, and the XORs that follow."""
+
+    numbers: Numbers
+    blocks: list[_BoundBlock]
     xors: list[BoundXor]
 
 
@@ -60,9 +67,9 @@ class EvaluatorProgram:
         self._circuit = circuit
         self._wires = Lanes(circuit, lanes)
         plan = self._wires.plan
-        self._hashes = HashBuffers(self._wires.rows_of_hash(), 1)
-        self._masks = np.empty((self._wires.widest * lanes, 2), WORD)
-        self._colours = np.empty(self._wires.widest * lanes, np.int64)
+        self._hashes = self._wires.hash_buffers(1)
+        self._masks = np.empty((self._wires.block_labels, 2), WORD)
+        self._colours = np.empty(self._wires.block_labels, np.int64)
         pieces = cut_pieces(plan, lanes)
         self._tables = np.empty((max(piece_rows(plan, lanes, piece) for piece in pieces), 2), WORD)
         self._bytes = self._tables.reshape(-1).view(np.uint8).data
@@ -99,7 +106,10 @@ class EvaluatorProgram:
         for length, stages in self._pieces:
             read_into(self._bytes[:length])
             for stage in stages:
-                self._run_stage(slots, stage, label_hash)
+                label_hash.next_number(stage.numbers)
+                for block in stage.blocks:
+                    self._run_block(slots, block, label_hash)
+                run_xors(slots, stage.xors)
 
     def finish(self, label_hash: BatchHash, read_into: ReadInto) -> tuple[list[list[int]], list[list[int]]]:
         """Reads what follows the tables. Lane by lane the shares of the output words, or output bits and their labels.
@@ -116,20 +126,19 @@ class EvaluatorProgram:
         return self._projection.share(active.reshape(-1, 2), rows, label_hash), []
 
     @staticmethod
-    def _run_stage(slots: Words, stage: _BoundStage, label_hash: BatchHash) -> None:
+    def _run_block(slots: Words, block: _BoundBlock, label_hash: BatchHash) -> None:
         (
-            places, gathered, low, colour_bits, left, evaluator_halves, colours, masks, tables, labels, hash_views,
-            hash_left, hash_right, out, xors,
-        ) = stage  # fmt: skip
+            places, gathered, low, colour_bits, left, evaluator_halves, colours, masks, tables, selected, labels,
+            hash_views, hash_left, hash_right, out,
+        ) = block  # fmt: skip
         slots.take(places, 0, gathered, "clip")
         np.bitwise_and(low, _ONE, colour_bits)
         np.bitwise_xor(evaluator_halves, left, evaluator_halves)
         _MASKS.take(colours, 0, masks, "clip")
-        np.bitwise_and(tables, masks, tables)
+        np.bitwise_and(selected, tables, selected)
         label_hash.digest(hash_views)
-        np.bitwise_xor(labels, tables, labels)
+        np.bitwise_xor(labels, masks, labels)
         np.bitwise_xor(hash_left, hash_right, out)
-        run_xors(slots, xors)
 
     def _bind_piece(self, piece: range) -> list[_BoundStage]:
         stages = []
@@ -137,29 +146,31 @@ class EvaluatorProgram:
         for number in piece:
             stage = self._wires.plan.stages[number]
             rows = len(stage.operands) * self.lanes
-            stages.append(self._bind(stage, self._wires.xors[number], self._tables[start : start + rows]))
+            tables = self._tables[start : start + rows].reshape(2, rows // 2, 2)
+            blocks = [self._bind(block, tables[:, block.rows[0]]) for block in self._wires.blocks(stage)]
+            stages.append(_BoundStage(self._hashes.numbers(rows), blocks, self._wires.xors[number]))
             start += rows
         return stages
 
-    def _bind(self, stage: PlannedStage, xors: list[BoundXor], tables: Words) -> _BoundStage:
-        count = len(stage.operands)
-        rows = count * self.lanes
-        half = rows // 2
+    def _bind(self, block: Block, tables: Words) -> _BoundBlock:
+        half = len(block.out)
+        rows = 2 * half
         labels = self._hashes.blocks.labels(0, rows)
-        return _BoundStage(
-            places=np.array(stage.operands, np.int64),
-            gathered=labels.reshape(count, self.lanes, 2),
+        pair = (2, half, 2)
+        return _BoundBlock(
+            places=block.slots,
+            gathered=labels.reshape(-1, self.lanes, 2),
             low=labels[:, 0],
             colour_bits=self._colours[:rows].view(WORD),
             left=labels[:half],
-            evaluator_halves=tables[half:],
+            evaluator_halves=tables[1],
             colours=self._colours[:rows],
             masks=self._masks[:rows],
             tables=tables,
+            selected=self._masks[:rows].reshape(pair),
             labels=labels,
-            hash=self._hashes.views(rows, 1),
+            hash=self._hashes.views(1, block.rows),
             hash_left=labels[:half],
             hash_right=labels[half:],
-            out=self._wires.slots[stage.out : stage.out + count // 2].reshape(half, 2),
-            xors=xors,
+            out=block.out,
         )

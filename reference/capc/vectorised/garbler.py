@@ -19,7 +19,7 @@ import numpy as np
 
 from capc.circuits.builder import Circuit
 from capc.messages import LABEL_BYTES
-from capc.vectorised.hashing import BatchHash, HashBuffers, HashViews
+from capc.vectorised.hashing import BatchHash, HashViews, Numbers
 from capc.vectorised.labels import (
     WORD,
     Bits,
@@ -31,13 +31,12 @@ from capc.vectorised.labels import (
     select,
     to_numbers,
 )
-from capc.vectorised.plan import PlannedStage
-from capc.vectorised.programs import BoundXor, Lanes, cut_pieces, piece_rows, run_xors, runs
+from capc.vectorised.programs import Block, BoundXor, Lanes, cut_pieces, piece_rows, run_xors, runs
 from capc.vectorised.resharing import GarblerProjection
 
 
-class _BoundStage(NamedTuple):
-    """Views for the ANDs of one stage, in the order in which :meth:`GarblerProgram._run_stage` meets them.
+class _BoundBlock(NamedTuple):
+    """Views for some ANDs of a stage, in the order in which :meth:`GarblerProgram._run_block` meets them.
 
     A buffer of four parts holds M_A, M_B, A and B, so that what the table rows need is a neighbour: M_B and A.
     """
@@ -54,6 +53,8 @@ class _BoundStage(NamedTuple):
     offsets: Words
     colour_one: Words
     hash: HashViews
+    hash_zero: Words
+    hash_one: Words
     tables: Words
     addends: Words
     zero_hash_left: Words
@@ -61,6 +62,13 @@ class _BoundStage(NamedTuple):
     mask_left: Words
     mask_right: Words
     out: Words
+
+
+class _BoundStage(NamedTuple):
+    """One stage: where its tweaks hold the number, its ANDs, and the XORs that follow."""
+
+    numbers: Numbers
+    blocks: list[_BoundBlock]
     xors: list[BoundXor]
 
 
@@ -77,15 +85,15 @@ class GarblerProgram:
         self._circuit = circuit
         self._wires = Lanes(circuit, lanes)
         plan = self._wires.plan
-        rows = self._wires.rows_of_hash()
-        self._hashes = HashBuffers(rows, 2)
-        self._parts = np.empty((2 * self._wires.widest * lanes, 2), WORD)
-        self._colours = np.empty(self._wires.widest * lanes, np.int64)
-        self._offsets = np.empty((max(rows, 1), 2), WORD)
-        self._pieces = cut_pieces(plan, lanes)
-        self._tables = np.empty((max(piece_rows(plan, lanes, piece) for piece in self._pieces), 2), WORD)
+        self._hashes = self._wires.hash_buffers(2)
+        block = self._wires.block_labels
+        self._parts = np.empty((2 * block, 2), WORD)
+        self._colours = np.empty(block, np.int64)
+        self._offsets = np.empty((max(block, len(plan.outputs) * lanes), 2), WORD)
+        pieces = cut_pieces(plan, lanes)
+        self._tables = np.empty((max(piece_rows(plan, lanes, piece) for piece in pieces), 2), WORD)
         self._bytes = self._tables.reshape(-1).view(np.uint8).data
-        self._stages = [self._bind_piece(piece) for piece in self._pieces]
+        self._pieces = [(LABEL_BYTES * piece_rows(plan, lanes, piece), self._bind_piece(piece)) for piece in pieces]
         self._outputs = np.array(plan.outputs, np.int64)
         self._flipped_outputs = np.array(plan.flipped_outputs, np.int64)
         self._projection = None
@@ -117,10 +125,13 @@ class GarblerProgram:
         """Garbles the lanes; each piece must be used up before the next is asked for."""
         slots = self._wires.slots
         run_xors(slots, self._wires.xors[0])
-        for stages in self._stages:
+        for length, stages in self._pieces:
             for stage in stages:
-                self._run_stage(slots, stage, label_hash)
-            yield self._bytes[: LABEL_BYTES * sum(len(stage.tables) for stage in stages)]
+                label_hash.next_number(stage.numbers)
+                for block in stage.blocks:
+                    self._run_block(slots, block, label_hash)
+                run_xors(slots, stage.xors)
+            yield self._bytes[:length]
 
     def finish(self, label_hash: BatchHash) -> tuple[list[list[int]], list[list[int]], bytes | memoryview]:
         """Lane by lane the garbler's shares of the output words, or the zero labels of outputs that are not shared.
@@ -136,11 +147,12 @@ class GarblerProgram:
         shares, rows = self._projection.share(flat, self._table, self._offsets[: len(flat)], label_hash)
         return shares, [], rows.data
 
-    def _run_stage(self, slots: Words, stage: _BoundStage, label_hash: BatchHash) -> None:
+    def _run_block(self, slots: Words, block: _BoundBlock, label_hash: BatchHash) -> None:
         (
             places, gathered, flipped, low, colour_bits, colours, masks, zero_labels, colour_zero, offsets, colour_one,
-            hash_views, tables, addends, zero_hash_left, zero_hash_right, mask_left, mask_right, out, xors,
-        ) = stage  # fmt: skip
+            hash_views, hash_zero, hash_one, tables, addends, zero_hash_left, zero_hash_right, mask_left,
+            mask_right, out,
+        ) = block  # fmt: skip
         slots.take(places, 0, gathered, "clip")
         for labels, offset in flipped:
             np.bitwise_xor(labels, offset, labels)
@@ -149,12 +161,11 @@ class GarblerProgram:
         np.bitwise_xor(zero_labels, masks, colour_zero)
         np.bitwise_xor(colour_zero, offsets, colour_one)
         label_hash.digest(hash_views)
-        np.bitwise_xor(colour_zero, colour_one, tables)
+        np.bitwise_xor(hash_zero, hash_one, tables)
         np.bitwise_xor(tables, addends, tables)
         np.bitwise_xor(zero_hash_left, zero_hash_right, out)
         np.bitwise_and(mask_left, mask_right, mask_left)
         np.bitwise_xor(out, mask_left, out)
-        run_xors(slots, xors)
 
     def _bind_piece(self, piece: range) -> list[_BoundStage]:
         stages = []
@@ -162,41 +173,44 @@ class GarblerProgram:
         for number in piece:
             stage = self._wires.plan.stages[number]
             rows = len(stage.operands) * self.lanes
-            stages.append(self._bind(stage, self._wires.xors[number], self._tables[start : start + rows]))
+            tables = self._tables[start : start + rows].reshape(2, rows // 2, 2)
+            blocks = [self._bind(block, tables) for block in self._wires.blocks(stage)]
+            stages.append(_BoundStage(self._hashes.numbers(rows), blocks, self._wires.xors[number]))
             start += rows
         return stages
 
-    def _bind(self, stage: PlannedStage, xors: list[BoundXor], tables: Words) -> _BoundStage:
-        count = len(stage.operands)
-        rows = count * self.lanes
-        half = rows // 2
+    def _bind(self, block: Block, tables: Words) -> _BoundBlock:
+        half = len(block.out)
+        rows = 2 * half
         masks, labels = self._parts[:rows], self._parts[rows : 2 * rows]
-        gathered = labels.reshape(count, self.lanes, 2)
-        blocks = self._hashes.blocks
-        return _BoundStage(
-            places=np.array(stage.operands, np.int64),
+        gathered = labels.reshape(-1, self.lanes, 2)
+        hashed = self._hashes.blocks
+        pair = (2, half, 2)
+        return _BoundBlock(
+            places=block.slots,
             gathered=gathered,
-            flipped=self._flips(gathered, stage.flipped),
+            flipped=self._flips(gathered, block.flipped),
             low=labels[:, 0],
             colour_bits=self._colours[:rows].view(WORD),
             colours=self._colours[:rows],
             masks=masks,
             zero_labels=labels,
-            colour_zero=blocks.labels(0, rows),
+            colour_zero=hashed.labels(0, rows),
             offsets=self._offsets[:rows],
-            colour_one=blocks.labels(rows, rows),
-            hash=self._hashes.views(rows, 2),
-            tables=tables,
-            addends=self._parts[half : half + rows],
-            zero_hash_left=blocks.labels(0, half),
-            zero_hash_right=blocks.labels(half, half),
+            colour_one=hashed.labels(rows, rows),
+            hash=self._hashes.views(2, block.rows),
+            hash_zero=hashed.labels(0, rows).reshape(pair),
+            hash_one=hashed.labels(rows, rows).reshape(pair),
+            tables=tables[:, block.rows[0]],
+            addends=self._parts[half : half + rows].reshape(pair),
+            zero_hash_left=hashed.labels(0, half),
+            zero_hash_right=hashed.labels(half, half),
             mask_left=masks[:half],
             mask_right=masks[half:],
-            out=self._wires.slots[stage.out : stage.out + count // 2].reshape(half, 2),
-            xors=xors,
+            out=block.out,
         )
 
-    def _flips(self, labels: Words, places: tuple[int, ...]) -> list[tuple[Words, Words]]:
+    def _flips(self, labels: Words, places: list[int]) -> list[tuple[Words, Words]]:
         """Views of the flipped wires' labels, and as many offsets; neighbours at equal distance share a view."""
         views = []
         for run in runs(places):

@@ -8,16 +8,20 @@ Spec: CAPC-GC-002, CAPC-GC-003.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
 
 from capc.errors import InputError
 from capc.garbling import MAX_HASHES
+from capc.messages import LABEL_BYTES
 from capc.primitives import BufferPermutation
-from capc.vectorised.labels import LabelBuffer, Words, new_counters
+from capc.vectorised.labels import WORD, LabelBuffer, Words, new_counters
 
+Numbers = npt.NDArray[np.uint32]
 _NUMBER_SHIFT = 8
 """The number begins at bit 40, which is bit 8 of the tweak's second 32-bit word."""
 
@@ -31,44 +35,56 @@ class HashViews(NamedTuple):
     operands: Words
     inner_words: Words
     tweaks: Words
-    numbers: npt.NDArray[np.uint32]
 
 
 class HashBuffers:
-    """Room for digests of up to ``rows`` labels per operand.
+    """Room for digests, and the tweaks of all rows.
 
     Args:
-        rows: the most rows of a call.
-        operands: the most operands of a call: labels that share a row's tweak.
+        rows: the most rows that a number has.
+        blocks: the most labels of one digest.
     """
 
-    def __init__(self, rows: int, operands: int) -> None:
-        self.blocks = LabelBuffer(rows * operands)
-        self._inner = LabelBuffer(rows * operands)
-        self._tweaks = new_counters(rows)
-        self._rows = rows
+    def __init__(self, rows: int, blocks: int) -> None:
+        self.blocks = LabelBuffer(blocks)
+        self._inner = LabelBuffer(blocks)
+        self._tweaks = new_counters(rows).labels(0, rows)
 
     def set_position(self, position: int) -> None:
         """The batch's position, in all tweaks."""
-        self._tweaks.labels(0, self._rows)[:, 1] = position
+        self._tweaks[:, 1] = position
 
-    def views(self, rows: int, operands: int) -> HashViews:
-        """Views of the first ``operands * rows`` blocks."""
-        count = rows * operands
-        tweaks = self._tweaks.labels(0, rows)
+    def numbers(self, rows: int) -> Numbers:
+        """Where the tweaks of the first rows hold the number."""
+        return self._tweaks[:rows].view(np.uint32)[:, 1]
+
+    def views(self, operands: int, parts: Sequence[slice]) -> HashViews:
+        """Views of the first blocks.
+
+        Args:
+            operands: labels that share a tweak; they are hashed one part after the other, for each operand in turn.
+            parts: the rows of each part, of equal lengths at equal distances.
+        """
+        if len(parts) == 2 and parts[0].stop == parts[1].start:
+            parts = [slice(parts[0].start, parts[1].stop)]
+        rows = parts[0].stop - parts[0].start
+        count = operands * len(parts) * rows
+        distance = parts[-1].start - parts[0].start
+        tweaks = as_strided(
+            self._tweaks[parts[0].start :], (len(parts), 2 * rows), (distance * LABEL_BYTES, WORD.itemsize)
+        )
         return HashViews(
             self.blocks.source(0, count),
             self.blocks.target(0, count),
             self._inner.target(0, count),
-            self.blocks.labels(0, count).reshape(operands, 2 * rows),
-            self._inner.labels(0, count).reshape(operands, 2 * rows),
-            tweaks.reshape(2 * rows),
-            tweaks.view(np.uint32)[:, 1],
+            self.blocks.labels(0, count).reshape(operands, len(parts), 2 * rows),
+            self._inner.labels(0, count).reshape(operands, len(parts), 2 * rows),
+            tweaks if len(parts) > 1 else tweaks[0],
         )
 
 
 class BatchHash:
-    """The hash of one batch. Each digest has the next number, so that no tweak occurs twice.
+    """The hash of one batch. Each set of rows has the next number, so that no tweak occurs twice.
 
     Args:
         key: 16 bytes, fresh for every batch.
@@ -80,17 +96,20 @@ class BatchHash:
         self._permute = BufferPermutation(key).apply_into
         self._number = 0
 
-    def digest(self, views: HashViews) -> None:
-        """Replaces each operand x by pi(pi(x) XOR tweak) XOR pi(x).
+    def next_number(self, numbers: Numbers) -> None:
+        """Gives rows their tweaks, which no rows had before.
 
         Raises:
-            InputError: more digests than tweaks.
+            InputError: the numbers are used up.
         """
         if self._number >= MAX_HASHES:
             raise InputError("a batch is too large for its tweaks: garble it in several batches")
-        source, target, inner, operands, inner_words, tweaks, numbers = views
         numbers.fill(self._number << _NUMBER_SHIFT)
         self._number += 1
+
+    def digest(self, views: HashViews) -> None:
+        """Replaces each operand x by pi(pi(x) XOR tweak) XOR pi(x). Every row once per number."""
+        source, target, inner, operands, inner_words, tweaks = views
         self._permute(source, inner)
         np.bitwise_xor(inner_words, tweaks, operands)
         self._permute(source, target)

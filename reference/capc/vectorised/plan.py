@@ -17,11 +17,15 @@ from capc.circuits.builder import Circuit, CircuitStage, Operation
 
 
 class XorGroup(NamedTuple):
-    """Slots of the operands of independent XORs, and the first slot of their outputs."""
+    """Slots of the operands of independent XORs, and the first slot of their outputs.
+
+    With ``inner`` not 0 both operands are grids, as :func:`is_grid` says, so that views hold them.
+    """
 
     left: tuple[int, ...]
     right: tuple[int, ...]
     out: int
+    inner: int
 
 
 class PlannedStage(NamedTuple):
@@ -74,7 +78,7 @@ def make_plan(circuit: Circuit) -> Plan:
         operands = _operands(circuit, wires, ands)
         read = slots.of(wire.root for wire in operands)
         out = slots.place(ands)
-        planned = [slots.place_group(group) for group in groups]
+        planned = list(chain.from_iterable(slots.place_group(group) for group in groups))
         flipped = tuple(place for place, wire in enumerate(operands) if wire.flipped)
         stages.append(PlannedStage(read, flipped, out, tuple(planned)))
     outputs = [wires[wire] for wire in circuit.outputs]
@@ -130,6 +134,49 @@ def _groups(circuit: Circuit, wires: Sequence[_Wire], stage: CircuitStage, neede
     return groups
 
 
+def is_grid(slots: Sequence[int], inner: int) -> bool:
+    """Whether slot i inner + j is s + a i + b j, for j below ``inner``."""
+    outer_step = slots[inner] - slots[0] if inner < len(slots) else 0
+    inner_step = slots[1] - slots[0] if inner > 1 else 0
+    return all(
+        slot == slots[0] + place // inner * outer_step + place % inner * inner_step for place, slot in enumerate(slots)
+    )
+
+
+_Pair = tuple[int, int]
+"""Slots of a XOR's operands."""
+_LOOK_UP_CALLS = 3
+"""NumPy calls of a group whose operands are looked up: as many as three groups of views."""
+
+
+def _families(pairs: list[_Pair]) -> list[tuple[list[_Pair], int]]:
+    """XORs split into groups that views can hold, each with its inner size; if those are too many, one with 0."""
+    left, right = zip(*pairs, strict=True)
+    for inner in range(len(pairs), 0, -1):
+        if len(pairs) % inner == 0 and is_grid(left, inner) and is_grid(right, inner):
+            return [(pairs, inner)]
+    families = []
+    rest = list(pairs)
+    while rest and len(families) <= _LOOK_UP_CALLS:
+        family = max((_progression(rest, second) for second in rest), key=len)
+        families.append((family, len(family)))
+        for pair in family:
+            rest.remove(pair)
+    return [(pairs, 0)] if rest or len(families) > _LOOK_UP_CALLS else families
+
+
+def _progression(pairs: list[_Pair], second: _Pair) -> list[_Pair]:
+    """The pairs at equal distances that begin with the first one and this one."""
+    (left, right), there = pairs[0], set(pairs)
+    step_left, step_right = second[0] - left, second[1] - right
+    family = [pairs[0]]
+    if (step_left, step_right) == (0, 0):
+        return family
+    while (following := (family[-1][0] + step_left, family[-1][1] + step_right)) in there:
+        family.append(following)
+    return family
+
+
 class _Slots:
     """Gives out neighbouring slots, step by step, and takes them back after their last use."""
 
@@ -160,12 +207,20 @@ class _Slots:
         self._step += 1
         return start
 
-    def place_group(self, group: list[_Xor]) -> XorGroup:
+    def place_group(self, group: list[_Xor]) -> list[XorGroup]:
         """The same for XORs, in the order of their operands' slots: neighbours read neighbours where possible."""
-        group.sort(key=lambda xor: self.of(xor[:2]))
-        left = self.of(left for left, _, _ in group)
-        right = self.of(right for _, right, _ in group)
-        return XorGroup(left, right, self.place([out for _, _, out in group]))
+        outputs = {}
+        for left, right, out in group:
+            outputs.setdefault((self._slot[left], self._slot[right]), []).append(out)
+        pairs = sorted(pair for pair, outs in outputs.items() for _ in outs)
+        families = _families(pairs)
+        start = self.place([outputs[pair].pop() for family, _ in families for pair in family])
+        placed = []
+        for family, inner in families:
+            left, right = zip(*family, strict=True)
+            placed.append(XorGroup(left, right, start, inner))
+            start += len(family)
+        return placed
 
     @staticmethod
     def _endings(circuit: Circuit, wires: Sequence[_Wire], schedule: _Schedule) -> list[list[int]]:

@@ -14,8 +14,9 @@ from numpy.lib.stride_tricks import as_strided
 
 from capc.circuits.builder import Circuit
 from capc.messages import LABEL_BYTES
+from capc.vectorised.hashing import HashBuffers
 from capc.vectorised.labels import WORD, Indices, LabelBuffer, Words, new_counters
-from capc.vectorised.plan import Plan, XorGroup, make_plan
+from capc.vectorised.plan import Plan, PlannedStage, XorGroup, make_plan
 
 LARGE_PIECE = 1 << 18
 SMALL_PIECE = 1 << 12
@@ -23,18 +24,33 @@ PIECES = 8
 """Tables are handed on in pieces, so that both ends work at once: an eighth of a chunk, within these bounds."""
 
 
-class Operand(NamedTuple):
-    """Where a XOR group reads: a view, or a buffer that a look-up fills first."""
-
-    view: Words
-    look_up: Indices | None
+BLOCK_LABELS = 2048
+"""Operands that are garbled together, unless one AND of all lanes has more."""
 
 
 class BoundXor(NamedTuple):
-    """A XOR group as views of equal shape."""
+    """A XOR group as views of equal shape; or as buffers, which look-ups of these slots fill first."""
 
-    left: Operand
-    right: Operand
+    left: Words
+    right: Words
+    out: Words
+    left_slots: Indices | None
+    right_slots: Indices | None
+
+
+class Block(NamedTuple):
+    """Some ANDs of a stage.
+
+    Attributes:
+        slots: of their left operands, then of the right ones.
+        flipped: places in ``slots`` of flipped wires.
+        rows: of the left operands, and of the right ones; the rows of generator and evaluator halves, too.
+        out: labels of their outputs, flat.
+    """
+
+    slots: Indices
+    flipped: list[int]
+    rows: list[slice]
     out: Words
 
 
@@ -54,42 +70,59 @@ class Lanes:
         self.slots: Words = self.labels.labels(0, self.plan.slots * lanes).reshape(-1, lanes, 2)
         self.counters = new_counters(max(circuit.garbler_inputs, 1) * lanes)
         self.widest = max(len(stage.operands) for stage in self.plan.stages)
-        width = max((len(group.left) for stage in self.plan.stages for group in stage.groups), default=0)
+        self._gates_per_block = min(max(1, BLOCK_LABELS // (2 * lanes)), max(self.widest // 2, 1))
+        looked_up = (len(group.left) for stage in self.plan.stages for group in stage.groups if not group.inner)
+        width = max(looked_up, default=0)
         self._scratch = np.empty((2, width, lanes, 2), WORD)
         self.xors = [[self._bind(group) for group in stage.groups] for stage in self.plan.stages]
 
-    def rows_of_hash(self) -> int:
-        """The most rows that a digest of this circuit has."""
+    def hash_buffers(self, operands: int) -> HashBuffers:
+        """Room for a block's labels, or for those of all outputs that are shared, ``operands`` times."""
         outputs = len(self.plan.outputs) if self.circuit.sharing else 0
-        return max(self.widest, outputs) * self.lanes
+        rows = max(self.widest, outputs) * self.lanes
+        return HashBuffers(rows, operands * max(self.block_labels, outputs * self.lanes))
+
+    @property
+    def block_labels(self) -> int:
+        """The most operands of the ANDs of a block, for all lanes."""
+        return 2 * self._gates_per_block * self.lanes
+
+    def blocks(self, stage: PlannedStage) -> list[Block]:
+        """The ANDs of a stage, a few at a time: what they need stays in the cache, and room does not grow with them."""
+        count = len(stage.operands) // 2
+        size = self._gates_per_block
+        return [self._block(stage, start, min(start + size, count)) for start in range(0, count, size)]
+
+    def _block(self, stage: PlannedStage, start: int, end: int) -> Block:
+        count = len(stage.operands) // 2
+        places = [*range(start, end), *range(count + start, count + end)]
+        flipped = set(stage.flipped)
+        rows = [slice(first * self.lanes, (first + end - start) * self.lanes) for first in (start, count + start)]
+        out = self.slots[stage.out + start : stage.out + end].reshape(-1, 2)
+        return Block(
+            np.array([stage.operands[place] for place in places], np.int64),
+            [number for number, place in enumerate(places) if place in flipped],
+            rows,
+            out,
+        )
 
     def _bind(self, group: XorGroup) -> BoundXor:
         size = len(group.left)
-        divisors = (inner for inner in range(size, 0, -1) if size % inner == 0)
-        inner = next((inner for inner in divisors if is_grid(group.left, inner) and is_grid(group.right, inner)), size)
-        shape = (size // inner, inner, self.lanes, 2)
-        operands = [self._read(slots, inner, scratch) for slots, scratch in zip(group[:2], self._scratch, strict=True)]
-        return BoundXor(operands[0], operands[1], self.slots[group.out : group.out + size].reshape(shape))
+        out = self.slots[group.out : group.out + size]
+        if not group.inner:
+            left, right = (scratch[:size] for scratch in self._scratch)
+            return BoundXor(left, right, out, np.array(group.left, np.int64), np.array(group.right, np.int64))
+        shape = (size // group.inner, group.inner, self.lanes, 2)
+        left, right = (self._grid(slots, shape) for slots in group[:2])
+        return BoundXor(left, right, out.reshape(shape), None, None)
 
-    def _read(self, slots: tuple[int, ...], inner: int, scratch: Words) -> Operand:
-        size = len(slots)
-        shape = (size // inner, inner, self.lanes, 2)
-        if is_grid(slots, inner):
-            slot, lane, word = self.slots.strides
-            outer_step = slots[inner] - slots[0] if inner < size else 0
-            inner_step = slots[1] - slots[0] if inner > 1 else 0
-            strides = (outer_step * slot, inner_step * slot, lane, word)
-            return Operand(as_strided(self.slots[slots[0] :], shape, strides, writeable=False), None)
-        return Operand(scratch[:size], np.array(slots, np.int64))
-
-
-def is_grid(slots: Sequence[int], inner: int) -> bool:
-    """Whether slots are s + a i + b j for j below ``inner``, so that one view holds them."""
-    outer_step = slots[inner] - slots[0] if inner < len(slots) else 0
-    inner_step = slots[1] - slots[0] if inner > 1 else 0
-    return all(
-        slot == slots[0] + place // inner * outer_step + place % inner * inner_step for place, slot in enumerate(slots)
-    )
+    def _grid(self, slots: tuple[int, ...], shape: tuple[int, int, int, int]) -> Words:
+        slot, lane, word = self.slots.strides
+        outer, inner, _, _ = shape
+        outer_step = slots[inner] - slots[0] if outer > 1 else 0
+        inner_step = slots[1] - slots[0] if inner > 1 else 0
+        strides = (outer_step * slot, inner_step * slot, lane, word)
+        return as_strided(self.slots[slots[0] :], shape, strides, writeable=False)
 
 
 def runs(places: Sequence[int]) -> Iterator[range]:
@@ -106,11 +139,10 @@ def runs(places: Sequence[int]) -> Iterator[range]:
 
 def run_xors(slots: Words, groups: Sequence[BoundXor]) -> None:
     """Computes the groups, in order."""
-    for (left, left_places), (right, right_places), out in groups:
-        if left_places is not None:
-            slots.take(left_places, 0, left, "clip")
-        if right_places is not None:
-            slots.take(right_places, 0, right, "clip")
+    for left, right, out, left_slots, right_slots in groups:
+        if left_slots is not None:
+            slots.take(left_slots, 0, left, "clip")
+            slots.take(right_slots, 0, right, "clip")
         np.bitwise_xor(left, right, out)
 
 

@@ -68,7 +68,8 @@ class _Projection:
         self._sharing = sharing
         self._shape = (outputs, lanes)
         self._rows = outputs * lanes
-        self._views = hashes.views(self._rows, operands)
+        self._views = hashes.views(operands, [slice(0, self._rows)])
+        self._numbers = hashes.numbers(self._rows)
         self._hashed = [hashes.blocks.labels(number * self._rows, self._rows) for number in range(operands)]
 
     def _words(self, parts: Words) -> list[list[int]]:
@@ -102,6 +103,7 @@ class GarblerProjection(_Projection):
         permute = zero_labels[:, 0] & np.uint64(1)
         np.bitwise_xor(zero_labels, select(table, permute.view(np.int64)), colour_zero)
         np.bitwise_xor(colour_zero, offsets, colour_one)
+        label_hash.next_number(self._numbers)
         label_hash.digest(self._views)
         kept = (permute - colour_zero[:, 0]).reshape(self._shape)
         # h_0 - h_1 + 1 - 2p
@@ -123,6 +125,7 @@ class EvaluatorProjection(_Projection):
         (hashed,) = self._hashed
         colours = active_labels[:, 0] & np.uint64(1)
         hashed[:] = active_labels
+        label_hash.next_number(self._numbers)
         label_hash.digest(self._views)
         parts = hashed[:, 0].reshape(self._shape) + colours.reshape(self._shape) * rows
         return self._words(parts)

@@ -74,6 +74,28 @@ def test_both_ways_prove_small_circuits(name: str, size: int, width: int) -> Non
     prove_claim(claim)
 
 
+@pytest.mark.parametrize("width", [2, 16, 37, 64])
+def test_comparisons_are_right_exactly_within_their_preconditions(width: int) -> None:
+    def claim(compare: Callable[[Builder, list[Wire], list[Wire]], Wire], *, bounded: bool) -> Claim:
+        builder = Builder(width, 2, 0)
+        flag = compare(builder, builder.garbler_word(0), builder.garbler_word(1))
+
+        def state(algebra: Algebra) -> Statement:
+            left, right = algebra.value("left", 0, None), algebra.value("right", 1, None)
+            precondition = [algebra.difference_fits(left, right)] if bounded else []
+            return Statement(precondition, [algebra.less(left, right)], [left < right])
+
+        return Claim(builder.build("comparison", [flag]), state)
+
+    assert find_counterexample(claim(arithmetic.less_than_any, bounded=False)) is None
+    assert find_counterexample(claim(arithmetic.less_than, bounded=True)) is None
+    prove_claim(claim(arithmetic.less_than, bounded=True))
+    witness = find_counterexample(claim(arithmetic.less_than, bounded=False))
+    assert witness is not None
+    left, right = (ring.signed(word, width) for word in witness[0])
+    assert not -(1 << (width - 1)) <= left - right < 1 << (width - 1)
+
+
 # Wrong circuits. Each is told apart by evaluation on a counterexample, against integers.
 
 SIZE, WIDTH = 3, 5

@@ -47,9 +47,15 @@ class Suite:
             raise InputError("the suite was made for other parameters than the session's: make it from the session's")
 
 
-def reference_suite(parameters: Parameters, linear: LinearScheme) -> Suite:
-    """The real suite: garbled circuits over oblivious transfer, exact noise, SHAKE-256, and the given HE layer."""
-    return Suite(parameters, linear, GarbledTwoParty(), _mechanisms(parameters))
+def reference_suite(parameters: Parameters, linear: LinearScheme, two_party: TwoPartyScheme | None = None) -> Suite:
+    """The real suite: garbled circuits over oblivious transfer, exact noise, SHAKE-256, and the given HE layer.
+
+    Args:
+        parameters: of the session.
+        linear: the HE layer.
+        two_party: a faster implementation of the garbled circuits; None for the readable one.
+    """
+    return Suite(parameters, linear, two_party or GarbledTwoParty(), _mechanisms(parameters))
 
 
 def hybrid_suite(parameters: Parameters) -> Suite:

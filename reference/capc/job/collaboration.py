@@ -15,6 +15,7 @@ from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_part
 from capc.protocol import Collaboration
 from capc.session import Participant, Session, fresh_session_id
 from capc.suite import reference_suite
+from capc.vectorised import VectorisedTwoParty
 
 
 def open_collaboration(parameters: Parameters, models: Sequence[QuantisedModel], account: Account) -> Labeller:
@@ -32,7 +33,7 @@ def open_collaboration(parameters: Parameters, models: Sequence[QuantisedModel],
         Participant(PRIVACY_GUARDIAN, _identity(PRIVACY_GUARDIAN)),
     )
     session = Session(parameters, fresh_session_id(secrets.token_bytes), participants)
-    suite = reference_suite(parameters, BfvLinear(parameters.widths))
+    suite = reference_suite(parameters, BfvLinear(parameters.widths), VectorisedTwoParty())
     return Collaboration(session, models, suite, account)
 
 

@@ -100,7 +100,7 @@ def answering_party_read_keys(parameters: CkksParameters, public: bytes) -> Answ
     level = context.seal_context().data.key_context_data().parms()
     primes = sealapi.CoeffModulus.Create(parameters.poly_degree, list(parameters.coefficient_bits))
     agreed = (
-        level.scheme() == ts.SCHEME_TYPE.CKKS
+        int(level.scheme()) == int(sealapi.SCHEME_TYPE.CKKS)
         and level.poly_modulus_degree() == parameters.poly_degree
         and [prime.value() for prime in level.coeff_modulus()] == [prime.value() for prime in primes]
         and context.global_scale == 1 << parameters.scale_bits
@@ -146,11 +146,11 @@ def check_network(parameters: CkksParameters, network: SquareNetwork, widths: Pa
     if network.slots > parameters.slots:
         raise InputError(f"{shape} needs {network.slots} slots and there are {parameters.slots}: take a larger degree")
     most = ldexp(1, parameters.room_bits(network.depth)) - ldexp(1, parameters.mask_bits)
-    most = min(most, ldexp(1, widths.logit_bits - 2 - widths.fraction_bits))
+    most = max(0.0, min(most, ldexp(1, widths.logit_bits - 2 - widths.fraction_bits)))
     if network.logit_bound() >= most:
         raise InputError(
             f"{shape}: a logit could reach the bound of {most:.0f}, beyond which it wraps: "
-            "use smaller weights (weight decay) or a wider ring"
+            "use smaller weights (weight decay), smaller masks or a wider ring"
         )
 
 

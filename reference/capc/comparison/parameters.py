@@ -33,7 +33,7 @@ class CkksParameters:
         mask_bits: B; masks are uniform in [-2^B, 2^B).
 
     Raises:
-        ParameterError: q is longer than the 128-bit table allows for N, or masks do not fit the last level.
+        ParameterError: q is longer than the 128-bit table allows for N, or masks fit no level that a product leaves.
     """
 
     poly_degree: int
@@ -52,10 +52,11 @@ class CkksParameters:
                 f"coefficient_bits = {list(self.coefficient_bits)}: {total} bits, but 128-bit security allows {most} "
                 f"for poly_degree = {self.poly_degree}: take a larger degree or fewer primes"
             )
-        if not 0 <= self.mask_bits < self.room_bits(self.depth):
+        most_mask = self.room_bits(1) - 1
+        if not 0 <= self.mask_bits <= most_mask:
             raise ParameterError(
-                f"mask_bits = {self.mask_bits}: the last level holds values below 2^{self.room_bits(self.depth)}: "
-                f"choose 0 to {self.room_bits(self.depth) - 1}, or a longer first prime"
+                f"mask_bits = {self.mask_bits}: after a single product values must stay below 2^{most_mask + 1}: "
+                f"choose 0 to {most_mask}, or a longer first prime"
             )
 
     @classmethod
@@ -87,7 +88,10 @@ class CkksParameters:
         return len(self.coefficient_bits) - 2
 
     def room_bits(self, depth: int) -> int:
-        """r; after ``depth`` products every slot must stay below 2^r in magnitude, or it wraps."""
+        """r; after ``depth`` products no value wraps if every slot stays below 2^r in magnitude.
+
+        The polynomial's coefficients wrap, not the slots: where few slots are large, larger values pass.
+        """
         return sum(self.coefficient_bits[: len(self.coefficient_bits) - 1 - depth]) - self.scale_bits - 1
 
     def hiding_bits(self, logit_bound: float) -> float:

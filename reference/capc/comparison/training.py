@@ -14,7 +14,7 @@ from torch.nn import functional
 from capc.comparison.network import Floats, SquareNetwork
 from capc.randomness import Seed, XofSource
 
-EPOCHS = 120
+EPOCHS = 60
 LEARNING_RATE = 0.02
 WEIGHT_DECAY = 0.02
 """Larger than a network with ReLUs needs: squares grow, and the masks' hiding shrinks with the logits' bound."""

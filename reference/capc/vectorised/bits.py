@@ -45,7 +45,7 @@ def wire_bits(words: Words, width: int) -> Bits:
     places = np.arange(width, dtype=WORD)[None, :, None]
     bits: Bits = (words.T[:, None, :] >> places).astype(np.uint8)
     bits &= 1
-    return bits.ravel()
+    return bits.reshape(-1)
 
 
 def pack(bits: Bits) -> bytes:
@@ -60,7 +60,8 @@ def unpack(data: bytes, count: int) -> Bits:
         InvalidPayloadError: the length is not that of ``count`` bits, or padding bits are set (`non_canonical`).
     """
     require_length(data, (count + 7) // 8, "bits")
-    return unpack_rows(np.frombuffer(data, np.uint8), 1, count)[0]
+    bits: Bits = unpack_rows(np.frombuffer(data, np.uint8), 1, count)[0]
+    return bits
 
 
 def unpack_rows(data: Bits, rows: int, count: int) -> Bits:

@@ -155,7 +155,7 @@ def _families(pairs: list[_Pair]) -> list[tuple[list[_Pair], int]]:
     for inner in range(len(pairs), 0, -1):
         if len(pairs) % inner == 0 and is_grid(left, inner) and is_grid(right, inner):
             return [(pairs, inner)]
-    families = []
+    families: list[tuple[list[_Pair], int]] = []
     rest = list(pairs)
     while rest and len(families) <= _LOOK_UP_CALLS:
         family = max((_progression(rest, second) for second in rest), key=len)
@@ -209,7 +209,7 @@ class _Slots:
 
     def place_group(self, group: list[_Xor]) -> list[XorGroup]:
         """The same for XORs, in the order of their operands' slots: neighbours read neighbours where possible."""
-        outputs = {}
+        outputs: dict[_Pair, list[int]] = {}
         for left, right, out in group:
             outputs.setdefault((self._slot[left], self._slot[right]), []).append(out)
         pairs = sorted(pair for pair, outs in outputs.items() for _ in outs)
@@ -217,8 +217,8 @@ class _Slots:
         start = self.place([outputs[pair].pop() for family, _ in families for pair in family])
         placed = []
         for family, inner in families:
-            left, right = zip(*family, strict=True)
-            placed.append(XorGroup(left, right, start, inner))
+            lefts, rights = zip(*family, strict=True)
+            placed.append(XorGroup(lefts, rights, start, inner))
             start += len(family)
         return placed
 

@@ -140,7 +140,7 @@ def runs(places: Sequence[int]) -> Iterator[range]:
 def run_xors(slots: Words, groups: Sequence[BoundXor]) -> None:
     """Computes the groups, in order."""
     for left, right, out, left_slots, right_slots in groups:
-        if left_slots is not None:
+        if left_slots is not None and right_slots is not None:
             slots.take(left_slots, 0, left, "clip")
             slots.take(right_slots, 0, right, "clip")
         np.bitwise_xor(left, right, out)

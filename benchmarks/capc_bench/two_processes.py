@@ -1,0 +1,244 @@
+"""Two processes over a loopback socket, one for each party of a two-party computation.
+
+The garbler is the child. Each repetition is all that a batch costs after set-up: choice bits, garbling, transfer,
+evaluation, fresh shares at both ends, and, without a stash, the extension. Base transfers are timed apart. Sockets carry
+payloads only, as both ends know every length.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import socket
+import struct
+import time
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from capc.circuits.builder import Circuit, evaluate
+from capc.garbled_circuits import CHUNK_INSTANCES
+from capc.randomness import XofSource, fresh_seed
+from capc.two_party import GarblerOutput, Transfers
+from capc.vectorised import TransferStash, VectorisedTwoParty
+
+Words = npt.NDArray[np.uint64]
+
+PREPARE, RUN, CHECK, REPORT, STOP = b"P", b"R", b"C", b"?", b"S"
+_REPORT = struct.Struct("<dd")
+CHECKED = 20
+"""Instances whose outputs are compared with the circuit in the clear."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is measured.
+
+    Attributes:
+        circuit: for all instances.
+        instances: in a batch.
+        stash: transfers are made before the batch, and not timed.
+        chunk: instances per chunk.
+    """
+
+    circuit: Circuit
+    instances: int
+    stash: bool = False
+    chunk: int = CHUNK_INSTANCES
+
+    @property
+    def transfers(self) -> int:
+        """Transfers of a batch."""
+        return self.instances * self.circuit.evaluator_inputs
+
+    def inputs(self, words: int) -> Words:
+        """Uniform words for every instance."""
+        largest = (1 << self.circuit.input_bits) - 1
+        return np.random.default_rng().integers(0, largest, (self.instances, words), np.uint64, endpoint=True)
+
+
+@dataclass
+class Cost:
+    """What a party spent: seconds of CPU per repetition, and its peak of memory in MB."""
+
+    cpu: list[float] = field(default_factory=list)
+
+    def peak(self) -> float:
+        """Of this process, in MB."""
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+class Connection:
+    """A socket that gives exactly as many bytes as are asked for."""
+
+    def __init__(self, link: socket.socket) -> None:
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._link = link
+        self.sent = 0
+        self.received = 0
+
+    def send(self, data: bytes | memoryview) -> None:
+        """All of it."""
+        self.sent += len(data)
+        self._link.sendall(data)
+
+    def read_into(self, target: memoryview) -> None:
+        """Fills the buffer."""
+        self.received += len(target)
+        while target:
+            count = self._link.recv_into(target)
+            if not count:
+                raise ConnectionError("the other party is gone")
+            target = target[count:]
+
+    def read(self, count: int) -> bytes:
+        """So many bytes."""
+        data = bytearray(count)
+        self.read_into(memoryview(data))
+        return bytes(data)
+
+
+class Evaluator:
+    """The parent: starts the garbler, makes the set-up, runs batches.
+
+    Args:
+        work: what to run.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.cost = Cost()
+        self._scheme = VectorisedTwoParty(work.chunk)
+        self._position = 0
+        self._stash: TransferStash | None = None
+
+    def __enter__(self) -> Self:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            context = multiprocessing.get_context("spawn")
+            self._garbler = context.Process(target=run_garbler, args=(self.work, server.getsockname()[1]), daemon=True)
+            self._garbler.start()
+            self._link = Connection(server.accept()[0])
+        self._link.read(1)
+        start = time.perf_counter()
+        state, offer = self._scheme.evaluator_offer(_source())
+        self._link.send(offer)
+        self._key, trees = self._scheme.evaluator_finish(
+            state, self._link.read(self._scheme.choice_length()), b"benchmark", _source()
+        )
+        self._link.send(trees)
+        self._link.read(1)
+        self.set_up_seconds = time.perf_counter() - start
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._link.send(STOP)
+        self._garbler.join()
+
+    def prepare(self) -> None:
+        """New inputs and, if the work says so, transfers made ahead."""
+        self._inputs = self.work.inputs(self.work.circuit.evaluator_words)
+        self._link.send(PREPARE)
+        if self.work.stash:
+            self._stash, payload = self._scheme.stash_evaluator(self._key, self._position, self.work.transfers, 1)
+            self._link.send(payload)
+        self._link.read(1)
+        self.stash_bytes = self._link.sent
+        self._link.sent = self._link.received = 0
+
+    def run(self) -> None:
+        """One batch; :meth:`prepare` comes before it."""
+        began = time.process_time()
+        self._link.send(RUN)
+        transfers, extension = self._transfers()
+        chosen, bits = self._scheme.choose(transfers, self.work.circuit, self._inputs)
+        self._link.send(extension + bits)
+        self.evaluation = self._scheme.evaluate_stream(chosen, self._link.read_into)
+        self.cost.cpu.append(time.process_time() - began)
+        self.bytes = self._link.sent + self._link.received - 1
+        self._position += 1
+
+    def _transfers(self) -> tuple[Transfers, bytes]:
+        if self._stash is not None:
+            return self._stash.take(self.work.transfers), b""
+        (transfers,), extension = self._scheme.extend_evaluator(self._key, self._position, [self.work.transfers])
+        return transfers, extension
+
+    def check(self) -> None:
+        """Compares the last batch with the circuit in the clear.
+
+        Raises:
+            ValueError: they differ.
+        """
+        self._link.send(CHECK)
+        count, words = min(CHECKED, self.work.instances), self.work.circuit.garbler_words
+        shared = np.frombuffer(self._link.read(8 * count * len(self.evaluation.outputs[0])), np.uint64).reshape(count, -1)
+        theirs = np.frombuffer(self._link.read(8 * count * words), np.uint64).reshape(count, -1)
+        sharing = self.work.circuit.sharing
+        for instance in range(count):
+            mine = self._inputs[instance].tolist()
+            bits = evaluate(self.work.circuit, theirs[instance].tolist(), mine)
+            outputs = self.evaluation.outputs[instance]
+            if sharing is not None:
+                bits = self.work.circuit.output_words(bits)
+                pairs = zip(outputs, shared[instance].tolist(), strict=True)
+                outputs = [(a + b) % 2**sharing.width for a, b in pairs]
+            if list(outputs) != bits:
+                raise ValueError(f"instance {instance} of {self.work.circuit.name} has other outputs than in the clear")
+
+    def garbler_report(self) -> tuple[float, float]:
+        """Median seconds of CPU per batch, and peak of memory in MB, of the garbler."""
+        self._link.send(REPORT)
+        cpu, peak = _REPORT.unpack(self._link.read(_REPORT.size))
+        return cpu, peak
+
+
+def run_garbler(work: Work, port: int) -> None:
+    """The child: answers until it is told to stop."""
+    link = Connection(socket.create_connection(("127.0.0.1", port)))
+    scheme = VectorisedTwoParty(work.chunk)
+    link.send(b"1")
+    seeds, choice = scheme.garbler_choose(link.read(scheme.offer_length()), b"benchmark", _source())
+    link.send(choice)
+    key = scheme.garbler_finish(seeds, link.read(scheme.trees_length()))
+    link.send(b"1")
+    cost, position = Cost(), 0
+    inputs, stash, output = work.inputs(work.circuit.garbler_words), None, None
+    while (command := link.read(1)) != STOP:
+        if command == PREPARE:
+            inputs = work.inputs(work.circuit.garbler_words)
+            if work.stash:
+                payload = link.read(scheme.extension_length(work.transfers))
+                stash = scheme.stash_garbler(key, position, work.transfers, 1, payload)
+            link.send(b"1")
+        elif command == RUN:
+            began = time.process_time()
+            output = _garble(scheme, work, link, inputs, key if stash is None else stash, position)
+            cost.cpu.append(time.process_time() - began)
+            position += 1
+        elif command == CHECK and output is not None:
+            count = min(CHECKED, work.instances)
+            shares = output.shares[:count] or [[0] * len(work.circuit.outputs)] * count
+            link.send(np.array(shares, np.uint64).tobytes() + inputs[:count].tobytes())
+        else:
+            link.send(_REPORT.pack(float(np.median(cost.cpu)), cost.peak()))
+
+
+def _garble(
+    scheme: VectorisedTwoParty, work: Work, link: Connection, inputs: Words, key: object, position: int
+) -> GarblerOutput:
+    if isinstance(key, TransferStash):
+        transfers = key.take(work.transfers)
+    else:
+        payload = link.read(scheme.extension_length(work.transfers))
+        (transfers,) = scheme.extend_garbler(key, position, [work.transfers], payload)
+    bits = link.read(scheme.bits_length(work.circuit, work.instances))
+    stream = scheme.garble_stream(transfers, work.circuit, inputs, bits, _source())
+    for piece in stream:
+        link.send(piece)
+    return stream.output
+
+
+def _source() -> XofSource:
+    return XofSource(fresh_seed(), b"benchmark")

@@ -1,0 +1,311 @@
+"""What is used once, what is refused, and what never leaves its owner."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capc.circuits.builder import Circuit
+from capc.circuits.release import release_circuit
+from capc.circuits.relu import relu_circuit
+from capc.errors import ErrorCode, InputError, InvalidPayloadError, StateReuseError
+from capc.expansion import to_labels
+from capc.garbled_two_party import GarbledTwoParty
+from capc.garbling import MAX_HASHES
+from capc.primitives import BufferPermutation
+from capc.two_party import Chosen, Evaluation, GarblerOutput, Transfers
+from capc.vectorised import TransferStash, VectorisedTwoParty, extension
+from capc.vectorised.batches import reader_of
+from capc.vectorised.hashing import BatchHash, HashBuffers
+from capc.vectorised.labels import to_number
+from vectorised.computations import fresh_keys, stream
+
+SHARED = relu_circuit(5, 1)
+OPENED = release_circuit(3, 5)
+BOTH = pytest.mark.parametrize("circuit", [SHARED, OPENED], ids=["shared", "opened"])
+
+
+def transfers(scheme: GarbledTwoParty, count: int, position: int = 0) -> tuple[Transfers, Transfers]:
+    """The garbler's end and the evaluator's."""
+    garbler_key, evaluator_key = fresh_keys(scheme, scheme)
+    (theirs,), payload = scheme.extend_evaluator(evaluator_key, position, [count])
+    (mine,) = scheme.extend_garbler(garbler_key, position, [count], payload)
+    return mine, theirs
+
+
+def begin(scheme: GarbledTwoParty, circuit: Circuit, instances: int = 3) -> tuple[Transfers, Chosen, bytes]:
+    mine, theirs = transfers(scheme, instances * circuit.evaluator_inputs)
+    chosen, bits = scheme.choose(theirs, circuit, [[1] * circuit.evaluator_words] * instances)
+    return mine, chosen, bits
+
+
+def inputs(circuit: Circuit, instances: int = 3) -> list[list[int]]:
+    return [[2] * circuit.garbler_words] * instances
+
+
+@BOTH
+@given(st.data())
+def test_a_malformed_payload_has_the_code_of_the_readable_engine(circuit: Circuit, data: st.DataObject) -> None:
+    """Whatever byte is changed or missing, in circuits and in choice bits; and nothing is spent by it."""
+    scalar, fast = GarbledTwoParty(2), VectorisedTwoParty(2)
+    ends = [begin(scheme, circuit) for scheme in (scalar, fast)]
+    sent = []
+    for scheme, (mine, _, bits) in zip((scalar, fast), ends, strict=True):
+        sent.append(scheme.garble(mine, circuit, inputs(circuit), bits, stream(1, b""))[1])
+    payload = sent[0]
+    assert sent[1] == payload
+    place, value = data.draw(st.integers(len(payload) - 80, len(payload) - 1)), data.draw(st.integers(0, 255))
+    bad = data.draw(
+        st.sampled_from([payload[:place] + bytes([value]) + payload[place + 1 :], payload[:-1], payload + b"\0", b""])
+    )
+    results = []
+    for scheme, (_, chosen, _) in zip((scalar, fast), ends, strict=True):
+        try:
+            evaluation = scheme.evaluate(chosen, bad)
+            results.append([[list(row) for row in part] for part in (evaluation.outputs, evaluation.labels)])
+        except InvalidPayloadError as error:
+            results.append(error.code)
+            scheme.evaluate(chosen, payload)
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("bad", [b"", b"\xff", b"\0\0"], ids=["short", "padding set", "long"])
+def test_bad_choice_bits_spend_nothing(bad: bytes) -> None:
+    codes = []
+    for scheme in (GarbledTwoParty(2), VectorisedTwoParty(2)):
+        mine, chosen, good = begin(scheme, SHARED, 1)
+        with pytest.raises(InvalidPayloadError) as caught:
+            scheme.garble(mine, SHARED, inputs(SHARED, 1), bad, stream(1, b""))
+        codes.append(caught.value.code)
+        _, payload = scheme.garble(mine, SHARED, inputs(SHARED, 1), good, stream(1, b""))
+        scheme.evaluate(chosen, payload)
+    assert codes[0] is codes[1] is (ErrorCode.NON_CANONICAL if bad == b"\xff" else ErrorCode.MALFORMED_LENGTH)
+
+
+@pytest.mark.parametrize("transfers_count", [1, 7, 9, 130])
+def test_a_malformed_extension_has_the_code_of_the_readable_engine(transfers_count: int) -> None:
+    codes = []
+    for scheme in (GarbledTwoParty(), VectorisedTwoParty()):
+        garbler_key, evaluator_key = fresh_keys(scheme, scheme)
+        _, payload = scheme.extend_evaluator(evaluator_key, 0, [transfers_count])
+        for bad in (payload[:-1], payload[:-1] + b"\xff", b""):
+            with pytest.raises(InvalidPayloadError) as caught:
+                scheme.extend_garbler(garbler_key, 0, [transfers_count], bad)
+            codes.append(caught.value.code)
+        scheme.extend_garbler(garbler_key, 0, [transfers_count], payload)
+    assert codes[:3] == codes[3:]
+    assert codes[1] is ErrorCode.NON_CANONICAL
+
+
+@pytest.mark.req("CAPC-ROLE-008")
+@BOTH
+def test_every_state_is_used_once(circuit: Circuit) -> None:
+    scheme = VectorisedTwoParty(2)
+    mine, chosen, bits = begin(scheme, circuit)
+    output, payload = scheme.garble(mine, circuit, inputs(circuit), bits, stream(1, b""))
+    with pytest.raises(StateReuseError):
+        scheme.garble(mine, circuit, inputs(circuit), bits, stream(2, b""))
+    with pytest.raises(StateReuseError):
+        scheme.garble_ahead(mine, circuit, 3, bits, stream(2, b""))
+    scheme.evaluate(chosen, payload)
+    for again in (lambda: scheme.evaluate(chosen, payload), lambda: scheme.evaluate_stream(chosen, reader_of(payload))):
+        with pytest.raises(StateReuseError):
+            again()
+    mine, chosen, bits = begin(scheme, circuit)
+    ahead, payload = scheme.garble_ahead(mine, circuit, 3, bits, stream(1, b""))
+    with pytest.raises(InputError, match="inputs of 2 instances for 3 circuits"):
+        scheme.activate(ahead, inputs(circuit, 2))
+    labels = scheme.activate(ahead, inputs(circuit))
+    with pytest.raises(StateReuseError):
+        scheme.activate(ahead, inputs(circuit))
+    scheme.evaluate_ahead(chosen, payload, labels)
+    with pytest.raises(StateReuseError):
+        scheme.evaluate_ahead(chosen, payload, labels)
+    assert isinstance(output, GarblerOutput)
+
+
+def test_choices_spend_transfers() -> None:
+    scheme = VectorisedTwoParty()
+    _, theirs = transfers(scheme, SHARED.evaluator_inputs)
+    with pytest.raises(InputError, match="make one per bit"):
+        scheme.choose(theirs, SHARED, [[1], [1]])
+    with pytest.raises(InputError, match="takes 1 words"):
+        scheme.choose(theirs, SHARED, [[1 << 5]])
+    scheme.choose(theirs, SHARED, [[1]])
+    with pytest.raises(StateReuseError):
+        scheme.choose(theirs, SHARED, [[1]])
+
+
+def test_a_check_that_refuses_outputs_spends_nothing() -> None:
+    scheme = VectorisedTwoParty()
+    mine, chosen, bits = begin(scheme, OPENED)
+    _, payload = scheme.garble(mine, OPENED, inputs(OPENED), bits, stream(1, b""))
+
+    def refuse(outputs: object) -> None:
+        raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "refused")
+
+    with pytest.raises(InvalidPayloadError, match="refused"):
+        scheme.evaluate(chosen, payload, refuse)
+    assert isinstance(scheme.evaluate(chosen, payload), Evaluation)
+
+
+@pytest.mark.req("CAPC-OT-003")
+def test_no_position_comes_twice_under_one_key() -> None:
+    scheme = VectorisedTwoParty()
+    garbler_key, evaluator_key = fresh_keys(scheme, scheme)
+    _, payload = scheme.extend_evaluator(evaluator_key, 4, [5, 5])
+    scheme.extend_garbler(garbler_key, 4, [5, 5], payload)
+    for position in (3, 4, 5):
+        with pytest.raises(InputError, match=f"position {position} comes again: the next free one is 6"):
+            scheme.extend_evaluator(evaluator_key, position, [10])
+        with pytest.raises(InputError, match="comes again"):
+            scheme.extend_garbler(garbler_key, position, [10], payload)
+    stash, payload = scheme.stash_evaluator(evaluator_key, 6, 8, 3)
+    assert stash.left == 8
+    with pytest.raises(InputError, match="the next free one is 9"):
+        scheme.extend_evaluator(evaluator_key, 8, [8])
+
+
+@pytest.mark.req("CAPC-GC-003")
+def test_no_tweak_comes_twice() -> None:
+    """The blocks that enter the permutation the second time differ by the tweak: rows, numbers and positions differ."""
+    seen = set()
+    for position in (0, 1, (1 << 64) - 1):
+        label_hash = BatchHash(bytes(16), position)
+        buffers = HashBuffers(6, 12)
+        buffers.set_position(position)
+        for _ in range(3):
+            label_hash.next_number(buffers.numbers(6))
+            for rows in ([slice(0, 1), slice(3, 4)], [slice(1, 3), slice(4, 6)]):
+                views = buffers.views(2, rows)
+                for tweak in views.tweaks.reshape(-1, 2).tolist():
+                    seen.add(tweak[0] | tweak[1] << 64)
+    assert seen == {r + (n << 40) + (p << 64) for r in range(6) for n in range(3) for p in (0, 1, (1 << 64) - 1)}
+
+
+def test_numbers_of_a_batch_end() -> None:
+    label_hash = BatchHash(bytes(16), 0)
+    numbers = HashBuffers(1, 1).numbers(1)
+    label_hash._number = MAX_HASHES - 1
+    label_hash.next_number(numbers)
+    assert int(numbers[0]) >> 8 == MAX_HASHES - 1
+    with pytest.raises(InputError, match="several batches"):
+        label_hash.next_number(numbers)
+
+
+def test_nothing_of_a_connection_is_copied_or_stored() -> None:
+    scheme = VectorisedTwoParty()
+    garbler_key, evaluator_key = fresh_keys(scheme, scheme)
+    stash, payload = scheme.stash_evaluator(evaluator_key, 0, 40, 4)
+    kept = scheme.stash_garbler(garbler_key, 0, 40, 4, payload)
+    theirs, mine = stash.take(5), kept.take(5)
+    chosen, bits = scheme.choose(stash.take(5), SHARED, [[1]])
+    ahead, _ = scheme.garble_ahead(kept.take(5), SHARED, 1, bits, stream(0, b""))
+    for secret in (garbler_key, evaluator_key, stash, kept, theirs, mine, chosen, ahead):
+        for store in (copy.deepcopy, pickle.dumps):
+            with pytest.raises(InputError, match="a new connection makes a new set-up"):
+                store(secret)
+        assert repr(secret) == f"<{type(secret).__name__}>"
+    for secret in (garbler_key, evaluator_key, stash, kept):
+        with pytest.raises(InputError):
+            copy.copy(secret)
+    with pytest.raises(TypeError):
+        pickle.dumps(BufferPermutation(bytes(16)))
+
+
+def test_batches_take_from_a_stash_in_turn() -> None:
+    """Of different sizes; every transfer goes to one batch, every batch has a position of its own."""
+    scheme = VectorisedTwoParty(2)
+    garbler_key, evaluator_key = fresh_keys(scheme, scheme)
+    per_instance = SHARED.evaluator_inputs
+    stash, payload = scheme.stash_evaluator(evaluator_key, 9, 6 * per_instance, 3)
+    kept = scheme.stash_garbler(garbler_key, 9, 6 * per_instance, 3, payload)
+    labels = []
+    for number, instances in enumerate((1, 3, 2)):
+        mine, theirs = kept.take(instances * per_instance), stash.take(instances * per_instance)
+        assert mine.position == theirs.position == 9 + number
+        labels += theirs.secret.labels.tolist()
+        chosen, bits = scheme.choose(theirs, SHARED, [[7]] * instances)
+        assert len(bits) == scheme.bits_length(SHARED, instances)
+        output, circuits = scheme.garble(mine, SHARED, [[1]] * instances, bits, stream(number, b""))
+        evaluation = scheme.evaluate(chosen, circuits)
+        assert [(a + b) % 32 for (a,), (b,) in zip(evaluation.outputs, output.shares, strict=True)] == [4] * instances
+    assert len({tuple(label) for label in labels}) == 6 * per_instance
+
+
+@pytest.mark.parametrize(("count", "batches", "wanted"), [(9, 2, [10]), (10, 2, [5, 6]), (10, 1, [5, 1])])
+def test_a_stash_that_is_short_gives_nothing(count: int, batches: int, wanted: list[int]) -> None:
+    scheme = VectorisedTwoParty()
+    stash, _ = scheme.stash_evaluator(fresh_keys(scheme, scheme)[1], 0, count, batches)
+    assert isinstance(stash, TransferStash)
+    for take in wanted[:-1]:
+        stash.take(take)
+    left = stash.left
+    with pytest.raises(InputError, match="make a new one in time"):
+        stash.take(wanted[-1])
+    assert stash.left == left
+
+
+@BOTH
+def test_streams_give_the_bytes_of_whole_payloads(circuit: Circuit) -> None:
+    """Piece by piece, read in other portions; two streams of one circuit at once do not disturb each other."""
+    scheme = VectorisedTwoParty(2)
+    ends = [begin(scheme, circuit, 5) for _ in range(3)]
+    output, payload = scheme.garble(ends[0][0], circuit, inputs(circuit, 5), ends[0][2], stream(1, b""))
+    streams = [scheme.garble_stream(end[0], circuit, inputs(circuit, 5), end[2], stream(1, b"")) for end in ends[1:]]
+    with pytest.raises(InputError, match="read the stream to its end first"):
+        _ = streams[0].output
+    pieces = [(bytes(a), bytes(b)) for a, b in zip(*streams, strict=True)]
+    assert [b"".join(column) for column in zip(*pieces, strict=True)] == [payload, payload]
+    assert streams[0].output.shares == streams[1].output.shares == output.shares
+    assert repr(streams[0]) == "<GarbledStream>"
+    whole = scheme.evaluate(ends[0][1], payload)
+    read = scheme.evaluate_stream(ends[1][1], reader_of(payload))
+    assert (whole.outputs, whole.labels) == (read.outputs, read.labels)
+
+
+def test_a_stream_that_is_dropped_has_spent_its_transfers() -> None:
+    scheme = VectorisedTwoParty(2)
+    mine, _, bits = begin(scheme, SHARED)
+    next(iter(scheme.garble_stream(mine, SHARED, inputs(SHARED), bits, stream(1, b""))))
+    with pytest.raises(StateReuseError):
+        scheme.garble(mine, SHARED, inputs(SHARED), bits, stream(1, b""))
+
+
+@pytest.mark.req("CAPC-GC-004")
+@pytest.mark.parametrize("ahead", [False, True], ids=["at once", "ahead"])
+@BOTH
+def test_delta_and_the_other_labels_stay_with_the_garbler(circuit: Circuit, ahead: bool) -> None:
+    """No 16 bytes of the messages or of the evaluator's labels are Delta, and no two of them differ by it."""
+    scheme = VectorisedTwoParty(4)
+    garbler_key, evaluator_key = fresh_keys(scheme, scheme)
+    assert isinstance(garbler_key, extension.GarblerKey)
+    (theirs,), payload = scheme.extend_evaluator(evaluator_key, 0, [3 * circuit.evaluator_inputs])
+    (mine,) = scheme.extend_garbler(garbler_key, 0, [3 * circuit.evaluator_inputs], payload)
+    _, bits = scheme.choose(theirs, circuit, [[1] * circuit.evaluator_words] * 3)
+    known = [low | high << 64 for low, high in theirs.secret.labels.tolist()]
+    if ahead:
+        state, circuits = scheme.garble_ahead(mine, circuit, 3, bits, stream(1, b""))
+        known += to_labels(scheme.activate(state, inputs(circuit)))
+    else:
+        _, circuits = scheme.garble(mine, circuit, inputs(circuit), bits, stream(1, b""))
+    known += to_labels(circuits[: len(circuits) // 16 * 16])
+    delta = to_number(garbler_key.delta)
+    assert delta not in known
+    assert all(a ^ b != delta for a, b in combinations(known, 2))
+
+
+def test_a_program_is_lent_to_one_user_at_a_time() -> None:
+    scheme = VectorisedTwoParty(2)
+    pool = scheme._garblers
+    with pool.lend(SHARED, 2) as first, pool.lend(SHARED, 2) as second:
+        assert first is not second
+    with pool.lend(SHARED, 2) as third:
+        assert third in (first, second)
+    with pool.lend(SHARED, 3) as other:
+        assert other.lanes == 3

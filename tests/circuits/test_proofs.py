@@ -43,7 +43,7 @@ def test_circuit_meets_its_specification_for_all_admitted_inputs_of_the_default_
     prove_claim(DEFAULT[name]())
 
 
-MORE = [*product(["toy", "default"], range(2, examples(ordinary=4, nightly=21)))]
+MORE = [*product(["toy", "default"], range(2, examples(ordinary=4, nightly=14)))]
 
 
 @pytest.mark.parametrize(("widths", "num_classes"), MORE)

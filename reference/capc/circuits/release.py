@@ -40,7 +40,7 @@ def confident_release_circuit(num_classes: int, vote_bits: int, *, evaluator_noi
 
     Cost beyond plain GNMax: C (w-1) + (C-1)(2w-1) + (w-1) + ceil(log2 C), and w-1 more with ``evaluator_noise``.
     Depth: (n+1) w for n = ceil(log2 C).
-    Precondition: |votes + noise| < 2^(w-2) and |max(votes) - T + tau + tau'| < 2^(w-1).
+    Precondition: |votes| and |votes + noise| < 2^(w-2), and |max(votes) - T + tau + tau'| < 2^(w-1).
     """
     evaluator_words = num_classes + (1 if evaluator_noise else 0)
     builder = Builder(vote_bits, 2 * num_classes + 1, evaluator_words)

@@ -1,8 +1,12 @@
-"""The two-party building blocks at the default set's widths: set-up, vote, ReLU, release."""
+"""Two-party computation: two processes over loopback, garbling alone, set-up, and both engines side by side.
+
+``pytest benchmarks/capc_bench/bench_two_party.py``. A batch of two processes is timed by the evaluator, from its first
+byte to its last output; beside the median stand bytes, CPU and peak memory of each party, and the set-up's time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from statistics import median
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -11,46 +15,113 @@ from capc.circuits.builder import Circuit
 from capc.circuits.release import release_circuit
 from capc.circuits.relu import relu_circuit
 from capc.circuits.vote import vote_circuit
-from capc.randomness import XofSource, fresh_seed
 from capc.garbled_two_party import GarbledTwoParty
+from capc.randomness import XofSource, fresh_seed
+from capc.two_party import answer_at_once, request_at_once
+from capc.vectorised import VectorisedTwoParty
+from capc_bench.two_processes import Evaluator, Work
 
-CIRCUITS: dict[str, tuple[Callable[[], Circuit], int]] = {
-    "vote": (lambda: vote_circuit(10, 37, 16), 1),
-    "relu_32": (lambda: relu_circuit(37, 12), 32),
-    "release": (lambda: release_circuit(10, 16), 1),
+RELU = relu_circuit(37, 12)
+WORKS = {
+    f"argmax of 10, {bits} bits, {label}": (Work(vote_circuit(10, bits, 16), instances, stash), rounds)
+    for bits in (32, 37)
+    for label, instances, stash, rounds in (
+        ("one", 1, False, 31),
+        ("one with a stash", 1, True, 31),
+        ("100", 100, False, 15),
+        ("1000", 1000, False, 7),
+    )
+} | {
+    "relu of 37 bits, 32": (Work(RELU, 32), 31),
+    "relu of 37 bits, 8192": (Work(RELU, 8192), 7),
+    "relu of 37 bits, 8192 in chunks of 2048": (Work(RELU, 8192, chunk=2048), 7),
 }
+LANES = 250
 
 
-def set_up(scheme: GarbledTwoParty) -> tuple[object, object]:
+@pytest.mark.parametrize("name", WORKS)
+def test_two_processes(benchmark: BenchmarkFixture, name: str) -> None:
+    work, rounds = WORKS[name]
+    with Evaluator(work) as evaluator:
+        benchmark.pedantic(evaluator.run, setup=evaluator.prepare, rounds=rounds, warmup_rounds=2)  # type: ignore[no-untyped-call]
+        evaluator.check()
+        garbler_cpu, garbler_peak = evaluator.garbler_report()
+    benchmark.extra_info |= {
+        "bytes per instance": round(evaluator.bytes / work.instances, 1),
+        "garbler: ms of CPU": round(1e3 * garbler_cpu, 2),
+        "evaluator: ms of CPU": round(1e3 * median(evaluator.cpu), 2),
+        "garbler: peak MB": round(garbler_peak),
+        "evaluator: peak MB": round(evaluator.peak),
+        "set-up: ms": round(1e3 * evaluator.set_up_seconds, 1),
+        "ANDs": work.circuit.and_count,
+    }
+
+
+Keys = tuple[object, object]
+
+
+def set_up(scheme: GarbledTwoParty) -> Keys:
     """The garbler's and the evaluator's key of one connection."""
-    state, offer = scheme.evaluator_offer(XofSource(fresh_seed(), b"offer"))
-    garbler_key, choice = scheme.garbler_choose(offer, b"bench", XofSource(fresh_seed(), b"choice"))
-    return garbler_key, scheme.evaluator_finish(state, choice, b"bench")
+    sources = [XofSource(fresh_seed(), b"benchmark") for _ in range(3)]
+    state, offer = scheme.evaluator_offer(sources[0])
+    seeds, choice = scheme.garbler_choose(offer, b"benchmark", sources[1])
+    evaluator_key, trees = scheme.evaluator_finish(state, choice, b"benchmark", sources[2])
+    return scheme.garbler_finish(seeds, trees), evaluator_key
 
 
-def test_base_oblivious_transfers(benchmark: BenchmarkFixture) -> None:
-    """Once per connection: 128 base OTs, both ends."""
-    benchmark(set_up, GarbledTwoParty())
+@pytest.mark.parametrize("scheme", [GarbledTwoParty(), VectorisedTwoParty()], ids=["readable", "fast"])
+def test_set_up(benchmark: BenchmarkFixture, scheme: GarbledTwoParty) -> None:
+    """Once per connection: 128 base transfers and the trees, both ends in one process."""
+    benchmark(set_up, scheme)
 
 
-@pytest.mark.parametrize("name", CIRCUITS)
-def test_both_ends_of_a_circuit(benchmark: BenchmarkFixture, name: str) -> None:
-    """OT extension, garbling and evaluation, both ends in one process; bytes and ANDs beside the time."""
-    make, instances = CIRCUITS[name]
-    circuit, scheme = make(), GarbledTwoParty()
+def test_garbling_alone(benchmark: BenchmarkFixture) -> None:
+    """Garbling and shares of 250 lanes, without transfers: ANDs a second on one core."""
+    circuit, scheme = vote_circuit(10, 37, 16), VectorisedTwoParty(LANES)
     garbler_key, evaluator_key = set_up(scheme)
-    garbler_bits = [[0] * circuit.garbler_inputs] * instances
-    evaluator_bits = [[1] * circuit.evaluator_inputs] * instances
+    rounds = 30
+    count = LANES * circuit.evaluator_inputs
+    stash, payload = scheme.stash_evaluator(evaluator_key, 0, rounds * count, rounds)
+    kept = scheme.stash_garbler(garbler_key, 0, rounds * count, rounds, payload)
+    work = Work(circuit, LANES)
+    inputs = work.inputs(circuit.evaluator_words)
+
+    def choose() -> tuple[tuple[object, ...], dict[str, object]]:
+        _, bits = scheme.choose(stash.take(count), circuit, inputs)
+        return (scheme.garble_stream(kept.take(count), circuit, inputs, bits, XofSource(fresh_seed(), b"")),), {}
+
+    def garble(stream: object) -> None:
+        for _ in stream:  # type: ignore[attr-defined]
+            pass
+
+    benchmark.pedantic(garble, setup=choose, rounds=rounds - 1, warmup_rounds=1)  # type: ignore[no-untyped-call]
+    if benchmark.stats is not None:
+        benchmark.extra_info["million ANDs a second"] = round(
+            LANES * circuit.and_count / benchmark.stats["median"] / 1e6, 2
+        )
+
+
+@pytest.mark.parametrize("scheme", [GarbledTwoParty(), VectorisedTwoParty()], ids=["readable", "fast"])
+@pytest.mark.parametrize(
+    ("circuit", "instances"),
+    [(vote_circuit(10, 37, 16), 1), (RELU, 32), (release_circuit(10, 16), 1)],
+    ids=["vote", "relu_32", "release"],
+)
+def test_both_ends_in_one_process(
+    benchmark: BenchmarkFixture, scheme: GarbledTwoParty, circuit: Circuit, instances: int
+) -> None:
+    """The readable engine beside the fast one: extension, garbling and evaluation."""
+    garbler_key, evaluator_key = set_up(scheme)
+    mine, theirs = [[0] * circuit.garbler_words] * instances, [[1] * circuit.evaluator_words] * instances
+    position = 0
 
     def run() -> None:
-        source = XofSource(fresh_seed(), b"bench")
-        context = source.read(16)
-        chosen, columns = scheme.choose(evaluator_key, context, circuit, evaluator_bits)
-        _, circuits = scheme.garble(garbler_key, context, circuit, garbler_bits, columns, source)
-        scheme.evaluate(chosen, circuits)
+        nonlocal position
+        chosen, request = request_at_once(scheme, evaluator_key, position, circuit, theirs)
+        source = XofSource(fresh_seed(), b"benchmark")
+        _, answer = answer_at_once(scheme, garbler_key, position, circuit, mine, request, source)
+        scheme.evaluate(chosen, answer)
+        position += 1
 
     benchmark(run)
-    benchmark.extra_info["ands"] = circuit.and_count * instances
-    benchmark.extra_info["bytes"] = scheme.columns_length(circuit, instances) + scheme.circuits_length(
-        circuit, instances
-    )
+    benchmark.extra_info |= {"ANDs": circuit.and_count * instances}

@@ -1,8 +1,8 @@
 """Two processes over a loopback socket, one for each party of a two-party computation.
 
 The garbler is the child. Each repetition is all that a batch costs after set-up: choice bits, garbling, transfer,
-evaluation, fresh shares at both ends, and, without a stash, the extension. Base transfers are timed apart. Sockets carry
-payloads only, as both ends know every length.
+evaluation, fresh shares at both ends, and, without a stash, the extension. Base transfers are timed apart. Sockets
+carry payloads only, as both ends know every length.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import resource
 import socket
 import struct
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -59,15 +59,9 @@ class Work:
         return np.random.default_rng().integers(0, largest, (self.instances, words), np.uint64, endpoint=True)
 
 
-@dataclass
-class Cost:
-    """What a party spent: seconds of CPU per repetition, and its peak of memory in MB."""
-
-    cpu: list[float] = field(default_factory=list)
-
-    def peak(self) -> float:
-        """Of this process, in MB."""
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak_megabytes() -> float:
+    """The peak of this process's memory."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 class Connection:
@@ -78,6 +72,10 @@ class Connection:
         self._link = link
         self.sent = 0
         self.received = 0
+
+    def close(self) -> None:
+        """Ends it."""
+        self._link.close()
 
     def send(self, data: bytes | memoryview) -> None:
         """All of it."""
@@ -109,7 +107,7 @@ class Evaluator:
 
     def __init__(self, work: Work) -> None:
         self.work = work
-        self.cost = Cost()
+        self.cpu: list[float] = []
         self._scheme = VectorisedTwoParty(work.chunk)
         self._position = 0
         self._stash: TransferStash | None = None
@@ -135,6 +133,8 @@ class Evaluator:
     def __exit__(self, *_: object) -> None:
         self._link.send(STOP)
         self._garbler.join()
+        self._link.close()
+        self.peak = peak_megabytes()
 
     def prepare(self) -> None:
         """New inputs and, if the work says so, transfers made ahead."""
@@ -144,7 +144,6 @@ class Evaluator:
             self._stash, payload = self._scheme.stash_evaluator(self._key, self._position, self.work.transfers, 1)
             self._link.send(payload)
         self._link.read(1)
-        self.stash_bytes = self._link.sent
         self._link.sent = self._link.received = 0
 
     def run(self) -> None:
@@ -155,7 +154,7 @@ class Evaluator:
         chosen, bits = self._scheme.choose(transfers, self.work.circuit, self._inputs)
         self._link.send(extension + bits)
         self.evaluation = self._scheme.evaluate_stream(chosen, self._link.read_into)
-        self.cost.cpu.append(time.process_time() - began)
+        self.cpu.append(time.process_time() - began)
         self.bytes = self._link.sent + self._link.received - 1
         self._position += 1
 
@@ -173,18 +172,19 @@ class Evaluator:
         """
         self._link.send(CHECK)
         count, words = min(CHECKED, self.work.instances), self.work.circuit.garbler_words
-        shared = np.frombuffer(self._link.read(8 * count * len(self.evaluation.outputs[0])), np.uint64).reshape(count, -1)
+        outputs = len(self.evaluation.outputs[0])
+        shared = np.frombuffer(self._link.read(8 * count * outputs), np.uint64).reshape(count, -1)
         theirs = np.frombuffer(self._link.read(8 * count * words), np.uint64).reshape(count, -1)
         sharing = self.work.circuit.sharing
         for instance in range(count):
             mine = self._inputs[instance].tolist()
             bits = evaluate(self.work.circuit, theirs[instance].tolist(), mine)
-            outputs = self.evaluation.outputs[instance]
+            opened = list(self.evaluation.outputs[instance])
             if sharing is not None:
                 bits = self.work.circuit.output_words(bits)
-                pairs = zip(outputs, shared[instance].tolist(), strict=True)
-                outputs = [(a + b) % 2**sharing.width for a, b in pairs]
-            if list(outputs) != bits:
+                pairs = zip(opened, shared[instance].tolist(), strict=True)
+                opened = [(a + b) % 2**sharing.width for a, b in pairs]
+            if opened != bits:
                 raise ValueError(f"instance {instance} of {self.work.circuit.name} has other outputs than in the clear")
 
     def garbler_report(self) -> tuple[float, float]:
@@ -203,8 +203,11 @@ def run_garbler(work: Work, port: int) -> None:
     link.send(choice)
     key = scheme.garbler_finish(seeds, link.read(scheme.trees_length()))
     link.send(b"1")
-    cost, position = Cost(), 0
-    inputs, stash, output = work.inputs(work.circuit.garbler_words), None, None
+    cpu: list[float] = []
+    position = 0
+    inputs = work.inputs(work.circuit.garbler_words)
+    stash: TransferStash | None = None
+    output: GarblerOutput | None = None
     while (command := link.read(1)) != STOP:
         if command == PREPARE:
             inputs = work.inputs(work.circuit.garbler_words)
@@ -215,14 +218,14 @@ def run_garbler(work: Work, port: int) -> None:
         elif command == RUN:
             began = time.process_time()
             output = _garble(scheme, work, link, inputs, key if stash is None else stash, position)
-            cost.cpu.append(time.process_time() - began)
+            cpu.append(time.process_time() - began)
             position += 1
         elif command == CHECK and output is not None:
             count = min(CHECKED, work.instances)
             shares = output.shares[:count] or [[0] * len(work.circuit.outputs)] * count
             link.send(np.array(shares, np.uint64).tobytes() + inputs[:count].tobytes())
         else:
-            link.send(_REPORT.pack(float(np.median(cost.cpu)), cost.peak()))
+            link.send(_REPORT.pack(float(np.median(cpu)), peak_megabytes()))
 
 
 def _garble(

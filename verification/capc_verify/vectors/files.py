@@ -44,6 +44,7 @@ BUILDERS: Mapping[str, Callable[[], FileBuilder]] = {
     "protocol_plain": protocol.protocol_plain,
     "protocol_threshold": protocol.protocol_threshold,
     "protocol_realised": protocol.protocol_realised,
+    "protocol_batches": protocol.protocol_batches,
     "run": runs.run,
     "he": he.he,
 }

@@ -78,7 +78,7 @@ NOTES = {
     "Tie": Note("DEFINED", "Equal largest values: the lowest class index wins.", _CIRCUITS),
     "NoConsensus": Note("DEFINED", "The threshold is not reached: answered bit and label bits are 0.", _RELEASE),
     "AtThreshold": Note("DEFINED", "The largest count equals the threshold: the query is answered.", _RELEASE),
-    "FirstGate": Note("FUNCTIONALITY", "Tweaks go on from an earlier circuit of the same batch.", _CIRCUITS),
+    "Instances": Note("FUNCTIONALITY", "Several instances share a stage: rows and tweaks go on over them.", _CIRCUITS),
     "BudgetExhausted": Note("FUNCTIONALITY", "A charge that does not fit the budget changes nothing.", _NOISE),
     "ExactBudget": Note("EDGE_CASE", "A charge that fills the budget exactly is admitted.", _NOISE),
     "DoubleCharge": Note("MISUSE", "A query is charged or settled a second time.", _NOISE),

@@ -35,6 +35,7 @@ FILES: Mapping[str, tuple[GroupType, ...]] = {
     "protocol_plain": (steps.PLAIN,),
     "protocol_threshold": (steps.THRESHOLD,),
     "protocol_realised": (steps.REALISED,),
+    "protocol_batches": (steps.BATCHES,),
     "run": (runs.RUNS,),
     "he": (he.HE,),
 }

@@ -107,62 +107,105 @@ class HonestSession:
         choices: dict[Party, bytes] = {}
         for peer in peers:
             choices[peer] = self.step(
-                "answering_party_finish_setup",
+                "answering_party_answer_setup",
                 peer,
                 [f"joining_{peer}"],
-                [f"{peer}_1"],
+                [f"awaiting_{peer}"],
                 he_public_key=begun["he_public_keys"][peer],
                 offer=begun["offers"][peer],
                 mask_keys={other: keys[peer] for other, keys in mask_keys.items() if other != peer},
                 seed=self.test.seed(),
             )["message"]
         choices[PRIVACY_GUARDIAN] = self.step(
-            "privacy_guardian_setup",
+            "privacy_guardian_answer_setup",
             PRIVACY_GUARDIAN,
-            leaves=["pg_1"],
+            leaves=["joining_pg"],
             offer=begun["offers"][PRIVACY_GUARDIAN],
             seed=self.test.seed(),
         )["message"]
-        self.step("querying_party_finish_setup", QUERYING_PARTY, ["joining_qp"], ["qp_1"], choices=choices)
+        trees = self.step(
+            "querying_party_finish_setup",
+            QUERYING_PARTY,
+            ["joining_qp"],
+            ["qp_1"],
+            choices=choices,
+            seed=self.test.seed(),
+        )["trees"]
+        for peer in peers:
+            self.step("answering_party_finish_setup", peer, [f"awaiting_{peer}"], [f"{peer}_1"], message=trees[peer])
+        self.step(
+            "privacy_guardian_finish_setup",
+            PRIVACY_GUARDIAN,
+            ["joining_pg"],
+            ["pg_1"],
+            message=trees[PRIVACY_GUARDIAN],
+        )
 
     def query(self, features: list[int]) -> None:
         """Steps 1 to 3 for one query."""
-        number, peers = len(self.labels) + 1, self.session.answering_parties
-        inputs = [f"input_{number}_{peer.index}_0" for peer in peers]
-        self.step(
-            "querying_party_open_query",
-            QUERYING_PARTY,
-            [f"qp_{number}"],
-            [f"qp_{number + 1}", *inputs, f"turn_{number}"],
-            features=features,
-        )
-        for peer in peers:
-            self._infer(number, peer)
-        votes = {
-            peer: self.step("answering_party_send_vote", peer, [f"vote_{number}_{peer.index}"])["message"]
-            for peer in peers
-        }
-        opened = [f"pg_{number + 1}", f"collecting_{number}"]
-        self.step("privacy_guardian_open_query", PRIVACY_GUARDIAN, [f"pg_{number}"], opened)
-        aggregated = self.step(
-            "privacy_guardian_aggregate", PRIVACY_GUARDIAN, [opened[1]], [f"aggregated_{number}"], vote_shares=votes
-        )
-        self._release(number, features, aggregated["inputs_digest"])
+        self.batch([features])
 
-    def _infer(self, number: int, peer: Party) -> None:
-        name = f"{number}_{peer.index}"
-        state = f"request_{name}_0"
-        self.step("answering_party_open_query", peer, [f"{peer}_{number}"], [f"{peer}_{number + 1}", state])
+    def batch(self, queries: list[list[int]]) -> None:
+        """Steps 1 to 3 for a batch."""
+        first, peers = len(self.labels) + 1, self.session.answering_parties
+        messages = self._open(len(queries))
+        opened = [f"open_{first}_{peer.index}" for peer in peers]
+        inputs = [f"input_{first}_{peer.index}_0" for peer in peers]
+        self.step("querying_party_enter_batch", QUERYING_PARTY, opened, inputs, queries=queries)
+        for peer in peers:
+            self._infer(first, len(queries), peer, messages[peer])
+        self._release_all(first, queries)
+
+    def prepared_batch(self, queries: list[list[int]]) -> None:
+        """The same for a batch that is prepared before its queries are known."""
+        first, count, peers = len(self.labels) + 1, len(queries), self.session.answering_parties
+        messages = self._open(count)
+        opened = [f"open_{first}_{peer.index}" for peer in peers]
+        inputs = [f"input_{first}_{peer.index}_0" for peer in peers]
+        self.step("querying_party_mask_batch", QUERYING_PARTY, opened, inputs, seed=self.test.seed())
+        for peer in peers:
+            self._prepare(first, peer, messages[peer])
+        for peer in peers:
+            self._infer_prepared(first, queries, peer)
+        self._release_all(first, queries)
+
+    def _open(self, count: int) -> dict[Party, bytes]:
+        """Every party turns to the next queries; the messages that make transfers."""
+        first, peers = len(self.labels) + 1, self.session.answering_parties
+        numbers = range(first, first + count)
+        opened = [f"open_{first}_{peer.index}" for peer in peers]
+        leaves = [f"qp_{first + count}", *opened, *(f"turn_{number}" for number in numbers)]
+        made = self.step("querying_party_open_batch", QUERYING_PARTY, [f"qp_{first}"], leaves, count=count)
+        for peer in peers:
+            leaves = [f"{peer}_{first + count}", f"transfers_{first}_{peer.index}"]
+            self.step("answering_party_open_batch", peer, [f"{peer}_{first}"], leaves, count=count)
+        for number in numbers:
+            leaves = [f"pg_{number + 1}", f"collecting_{number}"]
+            self.step("privacy_guardian_open_query", PRIVACY_GUARDIAN, [f"pg_{number}"], leaves)
+        messages: dict[Party, bytes] = made["messages"]
+        return messages
+
+    def _take_transfers(self, first: int, peer: Party, message: bytes) -> None:
+        name = f"{first}_{peer.index}"
+        leaves = [f"request_{name}_0"]
+        self.step("answering_party_take_transfers", peer, [f"transfers_{name}"], leaves, message=message)
+
+    def _infer(self, first: int, count: int, peer: Party, message: bytes) -> None:
+        name = f"{first}_{peer.index}"
+        self._take_transfers(first, peer, message)
         layers = len(self.session.architecture(peer).stages)
         for layer in range(layers):
             here, following = f"{name}_{layer}", f"{name}_{layer + 1}"
             is_last = layer == layers - 1
+            numbers = range(first, first + count)
+            votes = [f"vote_{number}_{peer.index}" for number in numbers]
+            shares = [f"share_{number}_{peer.index}" for number in numbers]
             sent = self.step("querying_party_request_layer", QUERYING_PARTY, [f"input_{here}"], [f"response_{here}"])
             answered = self.step(
                 "answering_party_evaluate_layer",
                 peer,
                 [f"request_{here}"],
-                [f"columns_{here}"],
+                [f"choice_{here}"],
                 message=sent["message"],
                 seed=self.test.seed(),
             )
@@ -176,8 +219,8 @@ class HonestSession:
             answered = self.step(
                 "answering_party_garble_layer",
                 peer,
-                [f"columns_{here}"],
-                [f"vote_{name}" if is_last else f"request_{following}"],
+                [f"choice_{here}"],
+                votes if is_last else [f"request_{following}"],
                 message=sent["message"],
                 seed=self.test.seed(),
             )
@@ -185,9 +228,89 @@ class HonestSession:
                 "querying_party_evaluate_layer",
                 QUERYING_PARTY,
                 [f"circuits_{here}"],
-                [f"share_{name}" if is_last else f"input_{following}"],
+                shares if is_last else [f"input_{following}"],
                 message=answered["message"],
             )
+
+    def _prepare(self, first: int, peer: Party, message: bytes) -> None:
+        name = f"{first}_{peer.index}"
+        self._take_transfers(first, peer, message)
+        layers = len(self.session.architecture(peer).stages)
+        for layer in range(layers):
+            here, following = f"{name}_{layer}", f"{name}_{layer + 1}"
+            sent = self.step("querying_party_request_layer", QUERYING_PARTY, [f"input_{here}"], [f"response_{here}"])
+            answered = self.step(
+                "answering_party_prepare_layer",
+                peer,
+                [f"request_{here}"],
+                [f"choice_{here}"],
+                message=sent["message"],
+                seed=self.test.seed(),
+            )
+            sent = self.step(
+                "querying_party_choose_labels",
+                QUERYING_PARTY,
+                [f"response_{here}"],
+                [f"circuits_{here}"],
+                message=answered["message"],
+            )
+            answered = self.step(
+                "answering_party_garble_ahead",
+                peer,
+                [f"choice_{here}"],
+                [f"theirs_{here}", f"request_{following}"],
+                message=sent["message"],
+                seed=self.test.seed(),
+            )
+            self.step(
+                "querying_party_keep_circuits",
+                QUERYING_PARTY,
+                [f"circuits_{here}"],
+                [f"kept_{here}", f"input_{following}"],
+                message=answered["message"],
+                seed=self.test.seed(),
+            )
+        for op, party, state, kept, leaves in (
+            ("querying_party_finish_preparation", QUERYING_PARTY, "input", "kept", "prepared"),
+            ("answering_party_finish_preparation", peer, "request", "theirs", "value"),
+        ):
+            states = [f"{state}_{name}_{layers}", *(f"{kept}_{name}_{layer}" for layer in range(layers))]
+            self.step(op, party, states, [f"{leaves}_{name}_0"])
+
+    def _infer_prepared(self, first: int, queries: list[list[int]], peer: Party) -> None:
+        name, numbers = f"{first}_{peer.index}", range(first, first + len(queries))
+        layers = len(self.session.architecture(peer).stages)
+        states, leaves = [f"prepared_{name}_0"], [f"labels_{name}_0"]
+        message = self.step("querying_party_enter_prepared", QUERYING_PARTY, states, leaves, queries=queries)["message"]
+        for layer in range(layers):
+            is_last = layer == layers - 1
+            votes = [f"vote_{number}_{peer.index}" for number in numbers]
+            shares = [f"share_{number}_{peer.index}" for number in numbers]
+            message = self.step(
+                "answering_party_send_labels",
+                peer,
+                [f"value_{name}_{layer}"],
+                votes if is_last else [f"value_{name}_{layer + 1}"],
+                message=message,
+            )["message"]
+            message = self.step(
+                "querying_party_evaluate_prepared",
+                QUERYING_PARTY,
+                [f"labels_{name}_{layer}"],
+                shares if is_last else [f"labels_{name}_{layer + 1}"],
+                message=message,
+            )["message"]
+
+    def _release_all(self, first: int, queries: list[list[int]]) -> None:
+        """Steps 2 and 3 for each query of a batch."""
+        for number, features in enumerate(queries, start=first):
+            votes = {
+                peer: self.step("answering_party_send_vote", peer, [f"vote_{number}_{peer.index}"])["message"]
+                for peer in self.session.answering_parties
+            }
+            states, leaves = [f"collecting_{number}"], [f"aggregated_{number}"]
+            aggregated = self.step("privacy_guardian_aggregate", PRIVACY_GUARDIAN, states, leaves, vote_shares=votes)
+            self._release(number, features, aggregated["inputs_digest"])
 
     def _release(self, number: int, features: list[int], inputs_digest: bytes) -> None:
         parameters, peers = self.session.parameters, self.session.answering_parties

@@ -22,7 +22,7 @@ from capc_verify.vectors.cases.common import (
 from capc_verify.vectors.cases.honest_session import MODELS, HonestSession, Performed, features_where, models
 from capc_verify.vectors.operation import Fault, GroupType
 from capc_verify.vectors.operations.sessions import SESSION
-from capc_verify.vectors.operations.steps import PLAIN, REALISED, THRESHOLD
+from capc_verify.vectors.operations.steps import BATCHES, PLAIN, REALISED, THRESHOLD
 from capc_verify.vectors.values import Edited
 
 _HEADER_LINES = [
@@ -34,6 +34,24 @@ _HEADER_LINES = [
     "`prelude` performs the first operations of another test of the group. An error leaves all states as they were.",
 ]
 _OUTPUTS = ("CAPC-REL-007", "CAPC-REL-001", "CAPC-WIRE-001", "CAPC-WIRE-008")
+_TAKES_A_HANDLE = {
+    "answering_party_evaluate_layer",
+    "answering_party_prepare_layer",
+    "querying_party_choose_labels",
+}
+_ENDS_IN_BITS = {
+    "answering_party_take_transfers",
+    "answering_party_garble_layer",
+    "privacy_guardian_release",
+}
+_ENDS_IN_AN_ELEMENT = {"querying_party_evaluate_layer", "answering_party_send_labels"}
+_AHEAD = {
+    *BATCHES.receives,
+    "querying_party_mask_batch",
+    "querying_party_finish_preparation",
+    "answering_party_finish_preparation",
+    "querying_party_enter_prepared",
+}
 _ROLES = {code: role for role, code in ROLE_CODES.items()}
 _LAST_LAYER = "1_1_1"
 """Query 1, AP_1, layer 1: the steps whose messages the faults are put into."""
@@ -50,9 +68,22 @@ def protocol_plain() -> FileBuilder:
     return file
 
 
+def protocol_batches() -> FileBuilder:
+    """A batch of two queries, and one that is prepared before its queries are known."""
+    file, group, honest = _begin("batches", BATCHES, policy())
+    honest.set_up()
+    honest.batch([features_where(agree=True), features_where(agree=False)])
+    honest.prepared_batch([features_where(agree=False), features_where(agree=True)])
+    _faults(group, honest, {*BATCHES.receives})
+    for step in honest.steps:
+        if step.op in _AHEAD:
+            _state_reuse(group, honest, step)
+    return file
+
+
 def protocol_threshold() -> FileBuilder:
     """Confident-GNMax, charged at the worst case: the release."""
-    file, group, honest = _begin("threshold", THRESHOLD, confident(threshold_sigma=Fraction(1, 4)))
+    file, group, honest = _begin("threshold", THRESHOLD, confident(threshold_sigma=Fraction(1, 6)))
     _both_outcomes(honest)
     _faults(group, honest, {*THRESHOLD.receives})
     _last_states(group, honest)
@@ -61,7 +92,7 @@ def protocol_threshold() -> FileBuilder:
 
 def protocol_realised() -> FileBuilder:
     """Confident-GNMax, realised charging: the release, and the returned answered bit."""
-    release = confident(charge=Charge.REALISED, threshold_sigma=Fraction(1, 4))
+    release = confident(charge=Charge.REALISED, threshold_sigma=Fraction(1, 6))
     file, group, honest = _begin("realised", REALISED, release)
     _both_outcomes(honest)
     _faults(group, honest, {*REALISED.receives})
@@ -124,8 +155,8 @@ def _faults(group: GroupBuilder, honest: HonestSession, ops: set[str]) -> None:
         first = True
         for key, message, replaced in _messages(step):
             empty = len(message) == HEADER.size
-            # In realised mode the release takes 40 transfers, whose columns have no padding bits.
-            padded = group.kind is not REALISED
+            # The release in realised mode and the batches take multiples of 8 transfers: no padding bits.
+            padded = group.kind is not REALISED and group.kind is not BATCHES
             faults = list(message_faults(message, empty_payload=empty))
             faults += _payload_faults(step.op, key, message, padded=padded)
             for fault in faults:
@@ -170,16 +201,15 @@ def _payload_faults(op: str, key: str, message: bytes, *, padded: bool) -> Itera
         position = start + (32 * 64 if key.startswith("choices") else 0)
         for name, point in invalid_points().items():
             yield fault(name, "invalid_point", "InvalidPoint", "CAPC-WIRE-005", position, point)
-    if op in {"answering_party_evaluate_layer", "querying_party_choose_labels"}:
+    if op in _TAKES_A_HANDLE:
         patch = (1 << 63).to_bytes(8, "little")
         yield fault("unknown_handle", "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", start, patch)
-    if op == "answering_party_garble_layer" or (op == "privacy_guardian_release" and padded):
-        width = (len(message) - start) // 128
-        patch = bytes([message[start + width - 1] | 0x80])
-        yield fault("padding", "non_canonical", "Padding", "CAPC-WIRE-004", start + width - 1, patch)
-    if op in {"querying_party_evaluate_layer", "querying_party_finish_release"}:
+    if op == "querying_party_finish_release" or (op in _ENDS_IN_BITS and padded):
         patch = bytes([message[-1] | 0x80])
         yield fault("padding", "non_canonical", "Padding", "CAPC-WIRE-004", len(message) - 1, patch)
+    if op in _ENDS_IN_AN_ELEMENT:
+        patch = b"\xff"
+        yield fault("too_large", "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", len(message) - 1, patch)
     if key.startswith("vote_shares"):
         yield fault("too_large", "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", start + 2, b"\x00\x04")
     if op == "privacy_guardian_read_answered":
@@ -276,7 +306,11 @@ def _mistakes(group: GroupBuilder, honest: HonestSession) -> None:
     ):
         test = group.test(name, "The model is not admitted.", [requirement], ["CallerMistake"])
         _again(test, begun, {**begun.fields, "model": changed}, mistake)
-    opened = next(step for step in honest.steps if step.op == "querying_party_open_query")
+    opened = next(step for step in honest.steps if step.op == "querying_party_open_batch")
+    for name, count in (("batch_of_none", 0), ("batch_too_large", 1 << 20)):
+        test = group.test(name, "Not a batch.", ["CAPC-BATCH-001"], ["CallerMistake"], after=_after(honest, opened))
+        _again(test, opened, {"count": count}, mistake)
+    entered = next(step for step in honest.steps if step.op == "querying_party_enter_batch")
     for name, features in (
         ("query_short", [1]),
         ("query_long", [1, 2, 3]),
@@ -284,17 +318,17 @@ def _mistakes(group: GroupBuilder, honest: HonestSession) -> None:
         ("feature_minus_5", [0, -5]),
     ):
         test = group.test(
-            name, "Not a query of this session.", ["CAPC-ROLE-011"], ["CallerMistake"], after=_after(honest, opened)
+            name, "Not a query of this session.", ["CAPC-ROLE-011"], ["CallerMistake"], after=_after(honest, entered)
         )
-        _again(test, opened, {"features": features}, mistake)
+        _again(test, entered, {"queries": [features]}, mistake)
     ends = group.test(
         "ends_of_the_range",
         "Features of -1 and 1 are admitted.",
         ["CAPC-ROLE-011"],
         ["Extreme"],
-        after=_after(honest, opened),
+        after=_after(honest, entered),
     )
-    _again(ends, opened, {"features": [-4, 4]})
+    _again(ends, entered, {"queries": [[-4, 4]]})
     release = next(step for step in honest.steps if step.op == "querying_party_request_release")
     turn, first, second = release.states
     for name, states in (("share_missing", [turn, first]), ("share_twice", [turn, first, first])):
@@ -309,7 +343,7 @@ def _mistakes(group: GroupBuilder, honest: HonestSession) -> None:
         ["CallerMistake"],
         after=_after(honest, release),
     )
-    inputs = ["input_2_1_0", "input_2_2_0"]
-    test.run(opened.op, opened.party, states=["qp_2"], leaves=["qp_3", *inputs, "turn_2"], features=[0, 0])
+    leaves = ["qp_3", "open_2_1", "open_2_2", "turn_2"]
+    test.run(opened.op, opened.party, states=["qp_2"], leaves=leaves, count=1)
     states = ["turn_2", first, second]
     test.run(release.op, release.party, states=states, leaves=release.leaves, fault=mistake, seed=test.seed())

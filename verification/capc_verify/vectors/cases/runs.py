@@ -14,7 +14,7 @@ from capc_verify.vectors.operation import Fault
 from capc_verify.vectors.operations.runs import RUNS
 from capc_verify.vectors.operations.sessions import SESSION
 
-_SETUP_SEEDS = 6
+_SETUP_SEEDS = 7
 _QUERY_SEEDS = 8
 
 
@@ -26,8 +26,9 @@ def run() -> FileBuilder:
         [
             "Whole sessions, with ideal linear layers as in protocol_*.json and everything else real.",
             "Seeds in the order in which steps take them. Set-up: each answering party's begin_setup, the querying",
-            "party's, then each answering party's finish_setup, the guardian's set-up. Per query: for each answering",
-            "party, for each of its layers, evaluate_layer and garble_layer; then request_release; then release.",
+            "party's, each answering party's answer_setup, the guardian's, then the querying party's finish_setup. Per",
+            "query: for each answering party, for each layer, evaluate_layer and garble_layer; then request_release;",
+            "then release.",
             "Bytes count whole messages, headers included. A round is a flight of messages of two parties that had",
             "to wait for the flight before it; a step's rounds are its longest pair's, summed over set-up and queries.",
             "`spent` is the account's sum after the last query, in the unit of the mechanism.",

@@ -207,7 +207,7 @@ def messages() -> FileBuilder:
     )
     _envelopes(file)
     _points(file)
-    _columns_and_shares(file)
+    _transfers_and_shares(file)
     _circuits(file)
     _labels(file)
     return file
@@ -255,7 +255,7 @@ def _envelopes(file: FileBuilder) -> None:
         ["WrongType"],
     )
     sender, receiver = QUERYING_PARTY, PRIVACY_GUARDIAN
-    honest = Envelope(MessageType.OT_COLUMNS, tag, 1, 0, sender, receiver)
+    honest = Envelope(MessageType.CHOICE_BITS, tag, 1, 0, sender, receiver)
     other = Envelope(MessageType.ANSWERED_LABEL, tag, 2, 0, sender, receiver)
     test.run(
         "message_open",
@@ -297,18 +297,22 @@ def _lengths(group: GroupBuilder, op: str, payload: bytes, **fields: Any) -> Non
         test.run(op, payload=Edited(payload, edit), fault=fault, **fields)
 
 
-def _columns_and_shares(file: FileBuilder) -> None:
+def _transfers_and_shares(file: FileBuilder) -> None:
     group = file.group(PAYLOADS)
-    columns = b"".join(element.to_bytes(2, "little") for element in file.source.elements("columns", 128, 12))
-    group.blobs["columns"] = columns.hex()
-    test = group.test("ot_columns_payload", "128 columns of 12 bits, 2 bytes each.", ["CAPC-WIRE-008"])
-    found = test.run("decode_ot_columns", payload=columns, transfers=12)
-    expect_equal(found["payload"], columns, test.name)
-    _lengths(group, "decode_ot_columns", columns, transfers=12)
-    for position, byte in ((1, columns[1] | 0x10), (255, columns[255] | 0x80)):
-        test = group.test(f"ot_columns_padding_{position}", "A padding bit.", ["CAPC-WIRE-004"], ["Padding"])
-        edited = Edited(columns, {"at": position, "replace": bytes([byte]).hex()})
-        test.run("decode_ot_columns", payload=edited, transfers=12, fault=Fault("non_canonical", SENDER))
+    trees = file.source.draw("trees", 4096)
+    group.blobs["trees"] = trees.hex()
+    test = group.test("ot_trees_payload", "256 sums, 16 bytes each.", ["CAPC-WIRE-008"])
+    test.run("decode_ot_trees", payload=trees)
+    _lengths(group, "decode_ot_trees", trees)
+    rows = b"".join(element.to_bytes(2, "little") for element in file.source.elements("rows", 31, 12))
+    test = group.test("ot_extension_payload", "31 rows of 12 bits, 2 bytes each.", ["CAPC-WIRE-008"])
+    found = test.run("decode_ot_extension", payload=rows, transfers=12)
+    expect_equal(found["payload"], rows, test.name)
+    _lengths(group, "decode_ot_extension", rows, transfers=12)
+    for position, byte in ((1, rows[1] | 0x10), (61, rows[61] | 0x80)):
+        test = group.test(f"ot_extension_padding_{position}", "A padding bit.", ["CAPC-WIRE-004"], ["Padding"])
+        edited = Edited(rows, {"at": position, "replace": bytes([byte]).hex()})
+        test.run("decode_ot_extension", payload=edited, transfers=12, fault=Fault("non_canonical", SENDER))
     shares = b"".join(element.to_bytes(2, "little") for element in file.source.elements("shares", 3, 10))
     fields: dict[str, Any] = {"num_classes": 3, "vote_bits": 10}
     test = group.test("vote_shares_payload", "3 elements of Z_2^10, 2 bytes each.", ["CAPC-WIRE-008"])
@@ -320,19 +324,55 @@ def _columns_and_shares(file: FileBuilder) -> None:
 
 
 def _circuits(file: FileBuilder) -> None:
+    """Three instances in chunks of two: the decoding bits of a label bit, and the projection rows of a ReLU."""
+    release: dict[str, Any] = {
+        "circuit": circuit_name(Family.RELEASE, num_classes=2, vote_bits=2),
+        "instances": 3,
+        "chunk": 2,
+    }
+    ands = 3
+    draw = file.source.draw
+    payload = draw("circuits", 16 + 2 * 32 * ands) + b"\x01" + draw("circuits/rest", 32 * ands) + b"\x01"
+    _circuits_of(file, "decoded", payload, release)
+    for position, byte in ((16 + 2 * 32 * ands, "04"), (len(payload) - 1, "03")):
+        _bad_outputs(file, f"garbled_circuits_padding_{position}", payload, (position, byte, "Padding"), release)
+    relu: dict[str, Any] = {
+        "circuit": circuit_name(Family.RELU, logit_bits=4, fraction_bits=1),
+        "instances": 3,
+        "chunk": 2,
+    }
+    ands = 5
+    rows = [b"\x0f\x00" + b"\x07\x03", b"\x08" + b"\x01"]
+    payload = draw("shared", 16 + 2 * 32 * ands) + rows[0] + draw("shared/rest", 32 * ands) + rows[1]
+    _circuits_of(file, "shared", payload, relu)
+    for position, byte in ((16 + 2 * 32 * ands, "10"), (len(payload) - 1, "08")):
+        _bad_outputs(file, f"garbled_circuits_row_{position}", payload, (position, byte, "OutOfRange"), relu)
+
+
+def _circuits_of(file: FileBuilder, name: str, payload: bytes, fields: dict[str, Any]) -> None:
     group = file.group(PAYLOADS)
-    fields: dict[str, Any] = {"circuit": circuit_name(Family.RELEASE, num_classes=2, vote_bits=2), "instances": 2}
-    ands, inputs = 3, 4
-    payload = file.source.draw("circuits", 16 + 2 * 16 * (inputs + 2 * ands)) + b"\x00\x01"
     group.blobs["circuits"] = payload.hex()
-    test = group.test("garbled_circuits_payload", "Two garblings of one circuit.", ["CAPC-WIRE-008"])
+    test = group.test(f"garbled_circuits_{name}", "Three garblings of one circuit, in two chunks.", ["CAPC-WIRE-008"])
     found = test.run("decode_garbled_circuits", payload=payload, **fields)
     expect_equal(found["payload"], payload, test.name)
-    _lengths(group, "decode_garbled_circuits", payload, **fields)
-    for position, byte in ((len(payload) - 2, "02"), (len(payload) - 1, "81")):
-        test = group.test(f"garbled_circuits_padding_{position}", "A padding bit.", ["CAPC-WIRE-004"], ["Padding"])
-        edited = Edited(payload, {"at": position, "replace": byte})
-        test.run("decode_garbled_circuits", payload=edited, fault=Fault("non_canonical", SENDER), **fields)
+    fault = Fault("malformed_length", SENDER)
+    for flag, edit in (("Short", {"truncate": 1}), ("Long", {"append": "00"})):
+        test = group.test(
+            f"garbled_circuits_{name}_{flag.lower()}", "The length is wrong by one byte.", ["CAPC-WIRE-003"], [flag]
+        )
+        test.run("decode_garbled_circuits", payload=Edited(payload, edit), fault=fault, **fields)
+
+
+def _bad_outputs(
+    file: FileBuilder, name: str, payload: bytes, patch: tuple[int, str, str], fields: dict[str, Any]
+) -> None:
+    position, byte, flag = patch
+    group = file.group(PAYLOADS)
+    group.blobs["circuits"] = payload.hex()
+    test = group.test(name, "An output that no garbler sends.", ["CAPC-WIRE-004"], [flag])
+    code = "non_canonical" if flag == "Padding" else "value_out_of_range"
+    edited = Edited(payload, {"at": position, "replace": byte})
+    test.run("decode_garbled_circuits", payload=edited, fault=Fault(code, SENDER), **fields)
 
 
 def _labels(file: FileBuilder) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from capc.circuits.builder import Circuit
 from capc.circuits.builder import evaluate as evaluate_in_clear
+from capc.ring import from_bits
 from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
 from capc_verify.vectors.cases.common import expect_equal, invalid_points
 from capc_verify.vectors.operation import SENDER, Fault
@@ -33,7 +34,7 @@ def oblivious_transfer() -> FileBuilder:
         ],
     )
     group = file.group(TRANSFERS)
-    honest = group.test("base_ot", "Offer, choice, and both keys.", [*_BASE, "CAPC-OT-001"])
+    honest = group.test("base_ot", "Offer, choice, trees, and both keys.", [*_BASE, "CAPC-OT-006"])
     seed = honest.seed()
     offer = honest.run("base_ot_offer", seed=seed, label=b"offer", leaves=["sender"], snapshot=True)["offer"]
     chosen = honest.run(
@@ -42,7 +43,7 @@ def oblivious_transfer() -> FileBuilder:
         context=_CONTEXT,
         seed=honest.seed(),
         label=b"choice",
-        leaves=["garbler"],
+        leaves=["seeds"],
         snapshot=True,
     )
     honest.run(
@@ -50,10 +51,18 @@ def oblivious_transfer() -> FileBuilder:
         choice=chosen["choice"],
         context=_CONTEXT,
         states=["sender"],
-        leaves=["evaluator"],
+        leaves=["pairs"],
         snapshot=True,
     )
+    trees = honest.run(
+        "grow_trees", seed=honest.seed(), label=b"trees", states=["pairs"], leaves=["evaluator"], snapshot=True
+    )["trees"]
+    honest.run("grow_all_but_one", trees=trees, states=["seeds"], leaves=["garbler"], snapshot=True)
     _refused_points(group, honest, offer, chosen["choice"])
+    for flag, edit in (("Short", {"truncate": 1}), ("Long", {"append": "00"})):
+        test = group.test(f"trees_{flag.lower()}", "One byte.", ["CAPC-WIRE-003"], [flag], after=(honest, 4))
+        fields: dict[str, Any] = {"states": ["seeds"], "leaves": ["garbler"], "fault": _LENGTH}
+        test.run("grow_all_but_one", trees=Edited(trees, edit), **fields)
     _extensions(group, honest, chosen["delta"])
     return file
 
@@ -64,10 +73,10 @@ def _refused_points(group: GroupBuilder, honest: TestBuilder, offer: bytes, choi
 
     def choose(test: TestBuilder, fault: Fault, faulty: bytes | Edited) -> None:
         fields: dict[str, Any] = {"context": _CONTEXT, "seed": test.seed(), "label": b"choice"}
-        test.run("base_ot_choose", offer=faulty, leaves=["garbler"], fault=fault, **fields)
+        test.run("base_ot_choose", offer=faulty, leaves=["seeds"], fault=fault, **fields)
 
     def finish(test: TestBuilder, fault: Fault, faulty: bytes | Edited) -> None:
-        fields: dict[str, Any] = {"states": ["sender"], "leaves": ["evaluator"], "fault": fault}
+        fields: dict[str, Any] = {"states": ["sender"], "leaves": ["pairs"], "fault": fault}
         test.run("base_ot_finish", choice=faulty, context=_CONTEXT, **fields)
 
     for flag, edit in (("Short", {"truncate": 1}), ("Long", {"append": "00"})):
@@ -87,45 +96,38 @@ def _refused_points(group: GroupBuilder, honest: TestBuilder, offer: bytes, choi
         after=(honest, 1),
     )
     edited = Edited(choice, {"at": 0, "replace": offer.hex()})
-    test.run("base_ot_finish", choice=edited, context=_CONTEXT, states=["sender"], leaves=["evaluator"])
+    test.run("base_ot_finish", choice=edited, context=_CONTEXT, states=["sender"], leaves=["pairs"])
 
 
 def _extensions(group: GroupBuilder, honest: TestBuilder, delta: bytes) -> None:
-    offset = split_labels(delta)[0]
-    columns = b""
-    for transfers in (1, 8, 12, 65):
+    offset, rows = split_labels(delta)[0], b""
+    for transfers, position in ((1, 0), (8, 1), (12, 1 << 32), (129, (1 << 64) - 1)):
         test = group.test(
             f"extension_{transfers}",
-            "Labels of the evaluator, and zero labels of the garbler.",
+            "Bits and labels of the evaluator, and zero labels of the garbler.",
             [*_EXTENSION, "CAPC-OT-001"],
-            after=(honest, 3),
+            after=(honest, 5),
         )
-        choices = [byte & 1 for byte in test.draw("choices", transfers)]
-        context = _CONTEXT + bytes([transfers])
-        received = test.run("extend_receive", context=context, choices=choices, states=["evaluator"])
-        columns = received["columns"] if transfers == 12 else columns
-        sent = test.run(
-            "extend_send", context=context, columns=received["columns"], transfers=transfers, states=["garbler"]
-        )
-        pairs = zip(split_labels(sent["zero_labels"]), choices, strict=True)
-        labels = [zero ^ (offset if choice else 0) for zero, choice in pairs]
+        fields: dict[str, Any] = {"position": position, "transfers": transfers}
+        received = test.run("extend_receive", states=["evaluator"], **fields)
+        rows = received["rows"] if transfers == 12 else rows
+        sent = test.run("extend_send", rows=received["rows"], states=["garbler"], **fields)
+        pairs = zip(split_labels(sent["zero_labels"]), received["bits"], strict=True)
+        labels = [zero ^ (offset if bit else 0) for zero, bit in pairs]
         expect_equal(split_labels(received["labels"]), labels, test.name)
     test = group.test(
-        "extension_other_context", "Equal choices, other columns.", ["CAPC-OT-003", *_EXTENSION], after=(honest, 3)
+        "extension_other_position", "Other bits, other rows.", ["CAPC-OT-003", *_EXTENSION], after=(honest, 5)
     )
-    for context in (b"query 1", b"query 2"):
-        test.run("extend_receive", context=context, choices=[1, 0, 1, 1], states=["evaluator"])
-    fields: dict[str, Any] = {"context": _CONTEXT, "transfers": 12, "states": ["garbler"]}
+    for position in (1 << 32, 2 << 32):
+        test.run("extend_receive", position=position, transfers=40, states=["evaluator"])
+    fields = {"position": 1 << 32, "transfers": 12, "states": ["garbler"]}
     for flag, edit in (("Short", {"truncate": 1}), ("Long", {"append": "00"})):
-        test = group.test(f"columns_{flag.lower()}", "One byte.", ["CAPC-WIRE-003"], [flag], after=(honest, 3))
-        test.run("extend_send", columns=Edited(columns, edit), fault=_LENGTH, **fields)
-    for position in (1, 255):
-        test = group.test(
-            f"columns_padding_{position}", "One padding bit.", ["CAPC-WIRE-004"], ["Padding"], after=(honest, 3)
-        )
-        patch = bytes([columns[position] | 0x40]).hex()
-        edited = Edited(columns, {"at": position, "replace": patch})
-        test.run("extend_send", columns=edited, fault=Fault("non_canonical", SENDER), **fields)
+        test = group.test(f"rows_{flag.lower()}", "One byte.", ["CAPC-WIRE-003"], [flag], after=(honest, 5))
+        test.run("extend_send", rows=Edited(rows, edit), fault=_LENGTH, **fields)
+    for at in (1, 61):
+        test = group.test(f"rows_padding_{at}", "One padding bit.", ["CAPC-WIRE-004"], ["Padding"], after=(honest, 5))
+        edited = Edited(rows, {"at": at, "replace": bytes([rows[at] | 0x40]).hex()})
+        test.run("extend_send", rows=edited, fault=Fault("non_canonical", SENDER), **fields)
 
 
 def garbling() -> FileBuilder:
@@ -134,9 +136,11 @@ def garbling() -> FileBuilder:
         "garbling",
         "CAPC-GARBLING",
         [
-            "Half-gates from given labels, offset and hash key. Labels and table rows are 16 bytes, little-endian.",
-            "Tables: generator half, then evaluator half, of each AND in gate order. In full for the smallest circuit,",
-            "as SHA-256 and length for larger ones.",
+            "Half-gates of a chunk of instances, from given labels, offset, hash key and position.",
+            "Labels and table rows are 16 bytes, little-endian; labels wire by wire, for each instance.",
+            "Tables stage by stage: the generator halves of all ANDs and instances, then the evaluator halves.",
+            "Rows and shares are empty where a circuit does not share its outputs. Tables are given",
+            "in full for the smallest circuit, as SHA-256 and length for larger ones.",
             "The payload of garbled circuits and its malformed forms are in messages.json and protocol_*.json.",
         ],
     )
@@ -151,30 +155,49 @@ def garbling() -> FileBuilder:
         "realised": circuit_name(Family.CONFIDENT_RELEASE, num_classes=3, vote_bits=10, realised=True),
     }.items():
         group = file.group(GARBLING, hashed=name != "smallest", **fields)
-        for first_gate in (0, 1000):
-            _garble_case(group, f"{name}_first_gate_{first_gate}", circuit_from(fields), first_gate)
+        for instances, position in ((1, 0), (3, (1 << 64) - 1)):
+            _garble_case(group, f"{name}_{instances}", circuit_from(fields), instances, position)
     return file
 
 
 def _label_hash(file: FileBuilder, circuit: dict[str, Any]) -> None:
     group = file.group(GARBLING, **circuit)
-    test = group.test("label_hash", "H(x, i) = pi(pi(x) ^ i) ^ pi(x).", _HALF_GATES, ["Extreme"])
+    test = group.test(
+        "label_hash", "Call n of a batch hashes row r under r + 2^40 n + 2^64 position.", _HALF_GATES, ["Extreme"]
+    )
     labels = [0, (1 << 128) - 1, *split_labels(test.draw("labels", 48))]
-    tweaks = [0, 1, 2, (1 << 64) + 1, 0]
-    test.run("label_hash", hash_key=test.draw("hash_key", 16), labels=join_labels(labels), tweaks=tweaks)
+    calls = [join_labels(labels), join_labels(labels[:1]), join_labels([labels[0]] * 2)]
+    test.run("label_hash", hash_key=test.draw("hash_key", 16), position=(1 << 64) - 1, calls=calls)
 
 
-def _garble_case(group: GroupBuilder, name: str, circuit: Circuit, first_gate: int) -> None:
-    flags = ["FirstGate"] if first_gate else []
-    test = group.test(name, "Garbled, and evaluated on one input.", [*_HALF_GATES, "CAPC-GC-001"], flags)
-    zeros = split_labels(test.draw("input_zero_labels", 16 * circuit.inputs))
+def _garble_case(group: GroupBuilder, name: str, circuit: Circuit, instances: int, position: int) -> None:
+    flags = ["Instances"] if instances > 1 else []
+    requirements = [*_HALF_GATES, "CAPC-GC-001", *(["CAPC-GC-006"] if circuit.sharing else [])]
+    test = group.test(name, "Garbled, and evaluated on one input per instance.", requirements, flags)
+    zeros = split_labels(test.draw("input_zero_labels", 16 * circuit.inputs * instances))
     delta = split_labels(test.draw("delta", 16))[0] | 1
-    hash_key, bits = test.draw("hash_key", 16), [byte & 1 for byte in test.draw("bits", circuit.inputs)]
-    batch: dict[str, Any] = {"hash_key": hash_key, "first_gate": first_gate}
+    bits = [byte & 1 for byte in test.draw("bits", circuit.inputs * instances)]
+    batch: dict[str, Any] = {"hash_key": test.draw("hash_key", 16), "position": position}
     made = test.run("garble", input_zero_labels=join_labels(zeros), delta=join_labels([delta]), **batch)
     active = [zero ^ (delta if bit else 0) for zero, bit in zip(zeros, bits, strict=True)]
-    found = test.run("garbled_evaluate", input_labels=join_labels(active), tables=made["tables"], **batch)
-    outputs = evaluate_in_clear(circuit, bits[: circuit.garbler_inputs], bits[circuit.garbler_inputs :])
+    found = test.run(
+        "garbled_evaluate", input_labels=join_labels(active), tables=made["tables"], rows=made["rows"], **batch
+    )
+    clear = [_clear(circuit, bits[instance::instances]) for instance in range(instances)]
+    outputs = [bit for wire in zip(*clear, strict=True) for bit in wire]
     pairs = zip(split_labels(made["output_zero_labels"]), outputs, strict=True)
     expected = [zero ^ (delta if bit else 0) for zero, bit in pairs]
     expect_equal(split_labels(found["output_labels"]), expected, name)
+    if circuit.sharing is not None:
+        words = [circuit.output_words(each) for each in clear]
+        opened = [
+            [(a + b) % (1 << circuit.sharing.width) for a, b in zip(*shares, strict=True)]
+            for shares in zip(made["shares"], found["shares"], strict=True)
+        ]
+        expect_equal(opened, words, name)
+
+
+def _clear(circuit: Circuit, bits: list[int]) -> list[int]:
+    """The output bits for one instance's input bits."""
+    words = [from_bits(bits[at : at + circuit.input_bits]) for at in range(0, len(bits), circuit.input_bits)]
+    return evaluate_in_clear(circuit, words[: circuit.garbler_words], words[circuit.garbler_words :])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from capc.messages import BaseOtChoice, BaseOtOffer, GarbledCircuits, MaskKey, OtColumns, VoteShares
+from capc.garbled_circuits import GarbledCircuits
+from capc.messages import BaseOtChoice, BaseOtOffer, MaskKey, OtExtension, OtTrees, VoteShares
 from capc.two_party import OutputLabels
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.circuits import CIRCUIT, circuit_from
@@ -13,26 +14,22 @@ _LENGTHS = frozenset({"Short", "Long"})
 _POINT_FAULTS = _LENGTHS | {"InvalidPoint"}
 
 
-def _decode_columns(call: Call) -> Result:
-    columns = OtColumns.from_bytes(call["payload"], call["transfers"])
-    return Result({"columns": list(columns.columns), "payload": columns.to_bytes()})
+def _decode_extension(call: Call) -> Result:
+    message = OtExtension.from_bytes(call["payload"], call["transfers"])
+    return Result({"rows": list(message.rows), "payload": message.to_bytes()})
 
 
 def _decode_circuits(call: Call) -> Result:
     circuit = circuit_from(call["circuit"])
-    message = GarbledCircuits.from_bytes(call["payload"], circuit, call["instances"])
-    instances = [
-        {"garbler_labels": join_labels(labels), "tables": join_labels(tables)}
-        for labels, tables in zip(message.garbler_labels, message.tables, strict=True)
-    ]
-    return Result(
+    message = GarbledCircuits.from_bytes(call["payload"], circuit, call["instances"], call["chunk"])
+    chunks = [
         {
-            "hash_key": message.hash_key,
-            "instances": instances,
-            "decoding_bits": list(message.decoding_bits),
-            "payload": message.to_bytes(circuit),
+            "tables": join_labels(label for stage in chunk.tables for half in stage for label in half),
+            "outputs": chunk.outputs,
         }
-    )
+        for chunk in message.chunks
+    ]
+    return Result({"hash_key": message.hash_key, "chunks": chunks, "payload": message.to_bytes(circuit)})
 
 
 def _decode_shares(call: Call) -> Result:
@@ -67,19 +64,24 @@ PAYLOADS = GroupType(
             {"points": many(DATA)},
         ),
         Operation(
-            "decode_ot_columns",
-            _decode_columns,
+            "decode_ot_trees",
+            lambda call: Result({"sums": list(OtTrees.from_bytes(call["payload"]).sums)}),
+            {"payload": DATA},
+            {"sums": many(DATA)},
+        ),
+        Operation(
+            "decode_ot_extension",
+            _decode_extension,
             {"payload": DATA, "transfers": COUNT},
-            {"columns": INTEGERS, "payload": DATA},
+            {"rows": INTEGERS, "payload": DATA},
         ),
         Operation(
             "decode_garbled_circuits",
             _decode_circuits,
-            {"payload": DATA, "circuit": CIRCUIT, "instances": COUNT},
+            {"payload": DATA, "circuit": CIRCUIT, "instances": COUNT, "chunk": COUNT},
             {
                 "hash_key": DATA,
-                "instances": many(record({"garbler_labels": DATA, "tables": DATA})),
-                "decoding_bits": INTEGERS,
+                "chunks": many(record({"tables": DATA, "outputs": many(INTEGERS)})),
                 "payload": DATA,
             },
         ),
@@ -100,8 +102,9 @@ PAYLOADS = GroupType(
         "decode_mask_key": _POINT_FAULTS,
         "decode_base_ot_offer": _POINT_FAULTS,
         "decode_base_ot_choice": _POINT_FAULTS,
-        "decode_ot_columns": _LENGTHS | {"Padding"},
-        "decode_garbled_circuits": _LENGTHS | {"Padding"},
+        "decode_ot_trees": _LENGTHS,
+        "decode_ot_extension": _LENGTHS | {"Padding"},
+        "decode_garbled_circuits": _LENGTHS | {"Padding", "OutOfRange"},
         "decode_vote_shares": _LENGTHS | {"OutOfRange"},
         "decode_answered_label": _LENGTHS | {"ForgedLabel"},
     },

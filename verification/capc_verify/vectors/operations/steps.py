@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from capc import answering_party as ap
+from capc import answering_party_ahead as ap_ahead
+from capc import answering_party_setup as ap_setup
 from capc import privacy_guardian as pg
 from capc import querying_party as qp
+from capc import querying_party_ahead as qp_ahead
+from capc import querying_party_release as qp_release
+from capc import querying_party_setup as qp_setup
 from capc.linear import IdealLinear
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.parties import Party, Role
@@ -52,18 +57,23 @@ def _me(call: Call) -> Party:
 
 def _ap_begin(call: Call) -> Result:
     protocol: Protocol = call.environment
-    state, messages = ap.answering_party_begin_setup(
+    state, messages = ap_setup.answering_party_begin_setup(
         protocol.session, protocol.suite, _me(call), model_from(call["model"]), call["seed"]
     )
     return Result({"messages": messages}, (state,), {"mask_scalar": state.mask_scalar})
 
 
-def _ap_finish(call: Call) -> Result:
-    state, message = ap.answering_party_finish_setup(
+def _ap_answer(call: Call) -> Result:
+    state, message = ap_setup.answering_party_answer_setup(
         call.states[0], call["he_public_key"], call["offer"], call["mask_keys"], call["seed"]
     )
     keys = {Party(Role.ANSWERING_PARTY, index): key for index, key in state.pairwise_keys.items()}
-    return Result({"message": message}, (state,), {"delta": _delta(state.garbler_key), "pairwise_keys": keys})
+    return Result({"message": message}, (state,), {"pairwise_keys": keys})
+
+
+def _ap_finish(call: Call) -> Result:
+    state = ap_setup.answering_party_finish_setup(call.states[0], call["message"])
+    return Result({}, (state,), {"delta": _delta(state.garbler_key)})
 
 
 def _delta(garbler_key: Any) -> bytes:  # noqa: ANN401
@@ -71,20 +81,47 @@ def _delta(garbler_key: Any) -> bytes:  # noqa: ANN401
 
 
 def _ap_open(call: Call) -> Result:
-    after, awaiting = ap.answering_party_open_query(call.states[0])
-    return Result({"query": awaiting.query}, (after, awaiting))
+    after, awaiting = ap.answering_party_open_batch(call.states[0], call["count"])
+    return Result({"query": awaiting.batch.first}, (after, awaiting))
+
+
+def _ap_transfers(call: Call) -> Result:
+    return Result({}, (ap.answering_party_take_transfers(call.states[0], call["message"]),))
 
 
 def _ap_evaluate(call: Call) -> Result:
     state, message = ap.answering_party_evaluate_layer(call.states[0], call["message"], call["seed"])
-    mask = state.sums if isinstance(state, ap.AwaitingColumns) else state.values[-1]
-    return Result({"message": message}, (state,), {"mask": list(mask)})
+    mask = state.sums if isinstance(state, ap.AwaitingChoice) else state.values[-1]
+    return Result({"message": message}, (state,), {"mask": mask})
 
 
 def _ap_garble(call: Call) -> Result:
     state, message = ap.answering_party_garble_layer(call.states[0], call["message"], call["seed"])
-    fresh = state.vote_share if isinstance(state, ap.VoteReady) else state.values[-1]
-    return Result({"message": message}, (state,), {"fresh_share": list(fresh)})
+    if isinstance(state, tuple):
+        return Result({"message": message}, state, {"fresh_share": [vote.vote_share for vote in state]})
+    return Result({"message": message}, (state,), {"fresh_share": state.values[-1]})
+
+
+def _ap_prepare(call: Call) -> Result:
+    state, message = ap_ahead.answering_party_prepare_layer(call.states[0], call["message"], call["seed"])
+    if isinstance(state, tuple):
+        return Result({"message": message}, state, {"mask": state[0].masks})
+    return Result({"message": message}, (state,), {"mask": state.masks})
+
+
+def _ap_garble_ahead(call: Call) -> Result:
+    kept, state, message = ap_ahead.answering_party_garble_ahead(call.states[0], call["message"], call["seed"])
+    return Result({"message": message}, (kept, state))
+
+
+def _ap_finish_preparation(call: Call) -> Result:
+    last, *kept = call.states
+    return Result({}, (ap_ahead.answering_party_finish_preparation(last, kept),))
+
+
+def _ap_labels(call: Call) -> Result:
+    state, message = ap_ahead.answering_party_send_labels(call.states[0], call["message"])
+    return Result({"message": message}, state if isinstance(state, tuple) else (state,))
 
 
 def _ap_send(call: Call) -> Result:
@@ -93,17 +130,26 @@ def _ap_send(call: Call) -> Result:
 
 def _qp_begin(call: Call) -> Result:
     protocol: Protocol = call.environment
-    state, keys, offers = qp.querying_party_begin_setup(protocol.session, protocol.suite, call["seed"])
+    state, keys, offers = qp_setup.querying_party_begin_setup(protocol.session, protocol.suite, call["seed"])
     return Result({"he_public_keys": keys, "offers": offers}, (state,))
 
 
 def _qp_finish(call: Call) -> Result:
-    return Result({}, (qp.querying_party_finish_setup(call.states[0], call["choices"]),))
+    state, trees = qp_setup.querying_party_finish_setup(call.states[0], call["choices"], call["seed"])
+    return Result({"trees": trees}, (state,))
 
 
 def _qp_open(call: Call) -> Result:
-    after, inputs, turn = qp.querying_party_open_query(call.states[0], call["features"])
-    return Result({"query": turn.query}, (after, *inputs, turn))
+    after, opened, messages, turns = qp.querying_party_open_batch(call.states[0], call["count"])
+    return Result({"query": turns[0].query, "messages": messages}, (after, *opened, *turns))
+
+
+def _qp_enter(call: Call) -> Result:
+    return Result({}, qp.querying_party_enter_batch(call.states, call["queries"]))
+
+
+def _qp_mask(call: Call) -> Result:
+    return Result({}, qp_ahead.querying_party_mask_batch(call.states, call["seed"]))
 
 
 def _qp_request_layer(call: Call) -> Result:
@@ -118,25 +164,51 @@ def _qp_choose(call: Call) -> Result:
 
 def _qp_evaluate(call: Call) -> Result:
     state = qp.querying_party_evaluate_layer(call.states[0], call["message"])
-    share = state.share if isinstance(state, qp.VoteShare) else state.values[-1]
-    return Result({}, (state,), {"share": list(share)})
+    if isinstance(state, tuple):
+        return Result({}, state, {"share": [vote.share for vote in state]})
+    return Result({}, (state,), {"share": state.values[-1]})
+
+
+def _qp_keep(call: Call) -> Result:
+    kept, state = qp_ahead.querying_party_keep_circuits(call.states[0], call["message"], call["seed"])
+    return Result({}, (kept, state))
+
+
+def _qp_finish_preparation(call: Call) -> Result:
+    last, *kept = call.states
+    return Result({}, (qp_ahead.querying_party_finish_preparation(last, kept),))
+
+
+def _qp_enter_prepared(call: Call) -> Result:
+    state, message = qp_ahead.querying_party_enter_prepared(call.states[0], call["queries"])
+    return Result({"message": message}, (state,))
+
+
+def _qp_evaluate_prepared(call: Call) -> Result:
+    state, message = qp_ahead.querying_party_evaluate_prepared(call.states[0], call["message"])
+    return Result({"message": message}, state if isinstance(state, tuple) else (state,))
 
 
 def _qp_request_release(call: Call) -> Result:
     turn, *shares = call.states
-    state, message = qp.querying_party_request_release(turn, shares, call["seed"])
+    state, message = qp_release.querying_party_request_release(turn, shares, call["seed"])
     return Result({"message": message}, (state,), {"threshold_noise": state.threshold_noise})
 
 
 def _qp_finish_release(call: Call) -> Result:
-    answer = qp.querying_party_finish_release(call.states[0], call["message"])
+    answer = qp_release.querying_party_finish_release(call.states[0], call["message"])
     return Result({"label": answer.label, "answered_message": answer.answered_message})
 
 
-def _pg_setup(call: Call) -> Result:
+def _pg_answer(call: Call) -> Result:
     protocol: Protocol = call.environment
-    state, message = pg.privacy_guardian_setup(protocol.session, protocol.suite, call["offer"], call["seed"])
-    return Result({"message": message}, (state,), {"delta": _delta(state.garbler_key)})
+    state, message = pg.privacy_guardian_answer_setup(protocol.session, protocol.suite, call["offer"], call["seed"])
+    return Result({"message": message}, (state,))
+
+
+def _pg_finish(call: Call) -> Result:
+    state = pg.privacy_guardian_finish_setup(call.states[0], call["message"])
+    return Result({}, (state,), {"delta": _delta(state.garbler_key)})
 
 
 def _pg_open(call: Call) -> Result:
@@ -165,6 +237,8 @@ _AP, _QP, _PG = Role.ANSWERING_PARTY.value, Role.QUERYING_PARTY.value, Role.PRIV
 _MESSAGE = {"message": DATA}
 _RECEIVED = {"message": DATA, "seed": DATA}
 _MESSAGES = by_party(DATA)
+_ROWS = many(INTEGERS)
+"""Elements for each query of a batch."""
 
 STEPS = named(
     Operation(
@@ -176,16 +250,22 @@ STEPS = named(
         _AP,
     ),
     Operation(
-        "answering_party_finish_setup",
-        _ap_finish,
+        "answering_party_answer_setup",
+        _ap_answer,
         {"he_public_key": DATA, "offer": DATA, "mask_keys": _MESSAGES, "seed": DATA},
         _MESSAGE,
-        {"delta": DATA, "pairwise_keys": _MESSAGES},
+        {"pairwise_keys": _MESSAGES},
         _AP,
     ),
-    Operation("answering_party_open_query", _ap_open, {}, {"query": COUNT}, {}, _AP),
-    Operation("answering_party_evaluate_layer", _ap_evaluate, _RECEIVED, _MESSAGE, {"mask": INTEGERS}, _AP),
-    Operation("answering_party_garble_layer", _ap_garble, _RECEIVED, _MESSAGE, {"fresh_share": INTEGERS}, _AP),
+    Operation("answering_party_finish_setup", _ap_finish, _MESSAGE, {}, {"delta": DATA}, _AP),
+    Operation("answering_party_open_batch", _ap_open, {"count": COUNT}, {"query": COUNT}, {}, _AP),
+    Operation("answering_party_take_transfers", _ap_transfers, _MESSAGE, {}, {}, _AP),
+    Operation("answering_party_evaluate_layer", _ap_evaluate, _RECEIVED, _MESSAGE, {"mask": _ROWS}, _AP),
+    Operation("answering_party_garble_layer", _ap_garble, _RECEIVED, _MESSAGE, {"fresh_share": _ROWS}, _AP),
+    Operation("answering_party_prepare_layer", _ap_prepare, _RECEIVED, _MESSAGE, {"mask": _ROWS}, _AP),
+    Operation("answering_party_garble_ahead", _ap_garble_ahead, _RECEIVED, _MESSAGE, {}, _AP),
+    Operation("answering_party_finish_preparation", _ap_finish_preparation, {}, {}, {}, _AP),
+    Operation("answering_party_send_labels", _ap_labels, _MESSAGE, _MESSAGE, {}, _AP),
     Operation("answering_party_send_vote", _ap_send, {}, _MESSAGE, {}, _AP),
     Operation(
         "querying_party_begin_setup",
@@ -195,11 +275,23 @@ STEPS = named(
         {},
         _QP,
     ),
-    Operation("querying_party_finish_setup", _qp_finish, {"choices": _MESSAGES}, {}, {}, _QP),
-    Operation("querying_party_open_query", _qp_open, {"features": INTEGERS}, {"query": COUNT}, {}, _QP),
+    Operation(
+        "querying_party_finish_setup", _qp_finish, {"choices": _MESSAGES, "seed": DATA}, {"trees": _MESSAGES}, {}, _QP
+    ),
+    Operation(
+        "querying_party_open_batch", _qp_open, {"count": COUNT}, {"query": COUNT, "messages": _MESSAGES}, {}, _QP
+    ),
+    Operation("querying_party_enter_batch", _qp_enter, {"queries": _ROWS}, {}, {}, _QP),
+    Operation("querying_party_mask_batch", _qp_mask, {"seed": DATA}, {}, {}, _QP),
     Operation("querying_party_request_layer", _qp_request_layer, {}, _MESSAGE, {}, _QP),
     Operation("querying_party_choose_labels", _qp_choose, _MESSAGE, _MESSAGE, {}, _QP),
-    Operation("querying_party_evaluate_layer", _qp_evaluate, _MESSAGE, {}, {"share": INTEGERS}, _QP),
+    Operation("querying_party_evaluate_layer", _qp_evaluate, _MESSAGE, {}, {"share": _ROWS}, _QP),
+    Operation("querying_party_keep_circuits", _qp_keep, _RECEIVED, {}, {}, _QP),
+    Operation("querying_party_finish_preparation", _qp_finish_preparation, {}, {}, {}, _QP),
+    Operation("querying_party_enter_prepared", _qp_enter_prepared, {"queries": _ROWS}, _MESSAGE, {}, _QP),
+    Operation(
+        "querying_party_evaluate_prepared", _qp_evaluate_prepared, _MESSAGE, {"message": optional(DATA)}, {}, _QP
+    ),
     Operation(
         "querying_party_request_release",
         _qp_request_release,
@@ -216,7 +308,8 @@ STEPS = named(
         {},
         _QP,
     ),
-    Operation("privacy_guardian_setup", _pg_setup, {"offer": DATA, "seed": DATA}, _MESSAGE, {"delta": DATA}, _PG),
+    Operation("privacy_guardian_answer_setup", _pg_answer, {"offer": DATA, "seed": DATA}, _MESSAGE, {}, _PG),
+    Operation("privacy_guardian_finish_setup", _pg_finish, _MESSAGE, {}, {"delta": DATA}, _PG),
     Operation("privacy_guardian_open_query", _pg_open, {}, {"query": COUNT}, {}, _PG),
     Operation(
         "privacy_guardian_aggregate",
@@ -239,13 +332,16 @@ STEPS = named(
 
 _REUSE = {"StateReuse", "Recovery"}
 SETUP_RECEIVES = {
-    "answering_party_finish_setup": MESSAGE_FAULTS | _REUSE | {"InvalidPoint", "Missing"},
+    "answering_party_answer_setup": MESSAGE_FAULTS | _REUSE | {"InvalidPoint", "Missing"},
+    "answering_party_finish_setup": MESSAGE_FAULTS | _REUSE,
     "querying_party_finish_setup": MESSAGE_FAULTS | _REUSE | {"InvalidPoint", "Missing"},
-    "privacy_guardian_setup": MESSAGE_FAULTS | {"InvalidPoint"},
+    "privacy_guardian_answer_setup": MESSAGE_FAULTS | {"InvalidPoint"},
+    "privacy_guardian_finish_setup": MESSAGE_FAULTS | _REUSE,
+    "answering_party_take_transfers": MESSAGE_FAULTS | _REUSE | {"Padding"},
     "answering_party_evaluate_layer": MESSAGE_FAULTS | _REUSE | {"OutOfRange"},
     "querying_party_choose_labels": MESSAGE_FAULTS | _REUSE | {"OutOfRange"},
     "answering_party_garble_layer": MESSAGE_FAULTS | _REUSE | {"Padding"},
-    "querying_party_evaluate_layer": MESSAGE_FAULTS | _REUSE | {"Padding"},
+    "querying_party_evaluate_layer": MESSAGE_FAULTS | _REUSE | {"OutOfRange"},
     "privacy_guardian_aggregate": MESSAGE_FAULTS | _REUSE | {"OutOfRange", "Missing"},
 }
 RELEASE_RECEIVES = {
@@ -261,4 +357,12 @@ REALISED_RECEIVES = {
 _PARAMS = {"session": SESSION}
 PLAIN = GroupType("PlainRelease", STEPS, _PARAMS, protocol_from, {**SETUP_RECEIVES, **RELEASE_RECEIVES})
 THRESHOLD = GroupType("ThresholdRelease", STEPS, _PARAMS, protocol_from, RELEASE_RECEIVES)
+AHEAD_RECEIVES = {
+    "answering_party_prepare_layer": MESSAGE_FAULTS | _REUSE | {"OutOfRange"},
+    "answering_party_garble_ahead": MESSAGE_FAULTS | _REUSE,
+    "querying_party_keep_circuits": MESSAGE_FAULTS | _REUSE,
+    "answering_party_send_labels": MESSAGE_FAULTS | _REUSE | {"OutOfRange"},
+    "querying_party_evaluate_prepared": MESSAGE_FAULTS | _REUSE,
+}
 REALISED = GroupType("RealisedRelease", STEPS, _PARAMS, protocol_from, REALISED_RECEIVES)
+BATCHES = GroupType("Batches", STEPS, _PARAMS, protocol_from, AHEAD_RECEIVES)

@@ -3,46 +3,67 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
-from capc import garbling
-from capc import oblivious_transfer as ot
+from capc import base_ot, garbling, ot_extension, puncturable
 from capc.circuits.builder import Circuit
-from capc.messages import BaseOtChoice, BaseOtOffer, OtColumns
+from capc.expansion import KEY_BYTES
+from capc.messages import BaseOtChoice, BaseOtOffer, OtExtension, OtTrees
 from capc.randomness import XofSource
+from capc.resharing import share_by_evaluator, share_by_garbler
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.circuits import CIRCUIT_FIELDS, circuit_from
 from capc_verify.vectors.operations.labels import join_labels, split_labels
-from capc_verify.vectors.values import BITS, COUNT, DATA, INTEGERS
+from capc_verify.vectors.values import BITS, COUNT, DATA, INTEGER, INTEGERS, many
 
 _LENGTHS = frozenset({"Short", "Long"})
 
 
 def _offer(call: Call) -> Result:
-    sender, offer = ot.base_ot_offer(XofSource(call["seed"], call["label"]))
+    sender, offer = base_ot.base_ot_offer(XofSource(call["seed"], call["label"]))
     return Result({"offer": offer.to_bytes()}, (sender,), {"scalar": sender.scalar})
 
 
 def _choose(call: Call) -> Result:
     offer = BaseOtOffer.from_bytes(call["offer"])
-    key, made = ot.base_ot_choose(offer, call["context"], XofSource(call["seed"], call["label"]))
+    key, made = base_ot.base_ot_choose(offer, call["context"], XofSource(call["seed"], call["label"]))
     shown = {"delta": join_labels([key.delta]), "seeds_sha256": hashlib.sha256(b"".join(key.seeds)).digest()}
     return Result({"choice": made.to_bytes()}, (key,), shown)
 
 
 def _finish(call: Call) -> Result:
-    key = ot.base_ot_finish(call.states[0], BaseOtChoice.from_bytes(call["choice"]), call["context"])
-    seeds = b"".join(zero + one for zero, one in key.seed_pairs)
-    return Result({}, (key,), {"seeds_sha256": hashlib.sha256(seeds).digest()})
+    pairs = base_ot.base_ot_finish(call.states[0], BaseOtChoice.from_bytes(call["choice"]), call["context"])
+    seeds = b"".join(zero + one for zero, one in pairs)
+    return Result({}, (pairs,), {"seeds_sha256": hashlib.sha256(seeds).digest()})
+
+
+def _grow(call: Call) -> Result:
+    leaves, trees = puncturable.grow(call.states[0], XofSource(call["seed"], call["label"]))
+    shown = {"leaves_sha256": _digest(leaves)}
+    return Result({"trees": trees.to_bytes()}, (ot_extension.EvaluatorKey(leaves),), shown)
+
+
+def _grow_all_but_one(call: Call) -> Result:
+    chosen: base_ot.ChosenSeeds = call.states[0]
+    leaves = puncturable.grow_all_but_one(chosen.delta, chosen.seeds, OtTrees.from_bytes(call["trees"]))
+    key = ot_extension.GarblerKey(chosen.delta, leaves)
+    return Result({}, (key,), {"leaves_sha256": _digest(leaves)})
+
+
+def _digest(trees: Sequence[Sequence[bytes | None]]) -> bytes:
+    """SHA-256 over all leaves, a missing one as 16 zero bytes."""
+    return hashlib.sha256(b"".join(leaf or bytes(KEY_BYTES) for leaves in trees for leaf in leaves)).digest()
 
 
 def _receive(call: Call) -> Result:
-    labels, columns = ot.extend_receive(call.states[0], call["context"], call["choices"])
-    return Result({"columns": columns.to_bytes(), "labels": join_labels(labels)})
+    bits, labels, message = ot_extension.extend_receive(call.states[0], call["position"], call["transfers"])
+    shown = [bits >> transfer & 1 for transfer in range(call["transfers"])]
+    return Result({"rows": message.to_bytes(), "bits": shown, "labels": join_labels(labels)})
 
 
 def _send(call: Call) -> Result:
-    correction = OtColumns.from_bytes(call["columns"], call["transfers"])
-    return Result({"zero_labels": join_labels(ot.extend_send(call.states[0], call["context"], correction))})
+    message = OtExtension.from_bytes(call["rows"], call["transfers"])
+    return Result({"zero_labels": join_labels(ot_extension.extend_send(call.states[0], call["position"], message))})
 
 
 TRANSFERS = GroupType(
@@ -57,75 +78,95 @@ TRANSFERS = GroupType(
             {"delta": DATA, "seeds_sha256": DATA},
         ),
         Operation("base_ot_finish", _finish, {"choice": DATA, "context": DATA}, {}, {"seeds_sha256": DATA}),
+        Operation("grow_trees", _grow, {"seed": DATA, "label": DATA}, {"trees": DATA}, {"leaves_sha256": DATA}),
+        Operation("grow_all_but_one", _grow_all_but_one, {"trees": DATA}, {}, {"leaves_sha256": DATA}),
         Operation(
             "extend_receive",
             _receive,
-            {"context": DATA, "choices": BITS},
-            {"columns": DATA, "labels": DATA},
+            {"position": INTEGER, "transfers": COUNT},
+            {"rows": DATA, "bits": BITS, "labels": DATA},
         ),
         Operation(
             "extend_send",
             _send,
-            {"context": DATA, "columns": DATA, "transfers": COUNT},
+            {"position": INTEGER, "rows": DATA, "transfers": COUNT},
             {"zero_labels": DATA},
         ),
     ),
     receives={
         "base_ot_choose": _LENGTHS | {"InvalidPoint"},
         "base_ot_finish": _LENGTHS | {"InvalidPoint"},
+        "grow_all_but_one": _LENGTHS,
         "extend_send": _LENGTHS | {"Padding"},
     },
 )
 
 
 def _hash(call: Call) -> Result:
-    digests = garbling.LabelHash(call["hash_key"]).digest(split_labels(call["labels"]), call["tweaks"])
-    return Result({"digests": join_labels(digests)})
+    label_hash = garbling.LabelHash(call["hash_key"], call["position"])
+    digests = [label_hash.digest(split_labels(labels))[0] for labels in call["calls"]]
+    return Result({"digests": [join_labels(digest) for digest in digests]})
 
 
 def _garble(call: Call) -> Result:
     circuit: Circuit = call.environment
-    made = garbling.garble(
-        circuit,
-        split_labels(call["input_zero_labels"]),
-        split_labels(call["delta"])[0],
-        garbling.LabelHash(call["hash_key"]),
-        call["first_gate"],
+    delta, label_hash = split_labels(call["delta"])[0], garbling.LabelHash(call["hash_key"], call["position"])
+    zeros = _by_wire(call["input_zero_labels"], circuit.inputs)
+    tables, outputs = garbling.garble(circuit, zeros, delta, label_hash)
+    rows: list[list[int]] = []
+    shares: list[list[int]] = []
+    if circuit.sharing is not None:
+        rows, shares = share_by_garbler(circuit.sharing, outputs, delta, label_hash)
+    return Result(
+        {
+            "tables": join_labels(label for stage in tables for half in stage for label in half),
+            "output_zero_labels": join_labels(label for wire in outputs for label in wire),
+            "rows": rows,
+            "shares": shares,
+        }
     )
-    return Result({"tables": join_labels(made.tables), "output_zero_labels": join_labels(made.output_zero_labels)})
 
 
 def _evaluate(call: Call) -> Result:
-    labels = garbling.evaluate(
-        call.environment,
-        split_labels(call["input_labels"]),
-        split_labels(call["tables"]),
-        garbling.LabelHash(call["hash_key"]),
-        call["first_gate"],
-    )
-    return Result({"output_labels": join_labels(labels)})
+    circuit: Circuit = call.environment
+    label_hash = garbling.LabelHash(call["hash_key"], call["position"])
+    active = _by_wire(call["input_labels"], circuit.inputs)
+    instances, labels, tables = len(active[0]), split_labels(call["tables"]), []
+    for stage in circuit.stages[1:]:
+        half = len(stage.ands) * instances
+        tables.append((labels[:half], labels[half : 2 * half]))
+        labels = labels[2 * half :]
+    outputs = garbling.evaluate(circuit, active, tables, label_hash)
+    shares: list[list[int]] = []
+    if circuit.sharing is not None:
+        shares = share_by_evaluator(circuit.sharing, outputs, call["rows"], label_hash)
+    return Result({"output_labels": join_labels(label for wire in outputs for label in wire), "shares": shares})
 
+
+def _by_wire(labels: bytes, wires: int) -> list[list[int]]:
+    """Labels wire by wire, for each instance."""
+    flat = split_labels(labels)
+    size = len(flat) // wires
+    return [flat[wire * size : (wire + 1) * size] for wire in range(wires)]
+
+
+_BATCH = {"hash_key": DATA, "position": INTEGER}
 
 GARBLING = GroupType(
     "Garbling",
     named(
-        Operation(
-            "label_hash",
-            _hash,
-            {"hash_key": DATA, "labels": DATA, "tweaks": INTEGERS},
-            {"digests": DATA},
-        ),
+        Operation("label_hash", _hash, {**_BATCH, "calls": many(DATA)}, {"digests": many(DATA)}),
         Operation(
             "garble",
             _garble,
-            {"input_zero_labels": DATA, "delta": DATA, "hash_key": DATA, "first_gate": COUNT},
-            {"tables": DATA, "output_zero_labels": DATA},
+            {"input_zero_labels": DATA, "delta": DATA, **_BATCH},
+            {"tables": DATA, "output_zero_labels": DATA, "rows": many(INTEGERS), "shares": many(INTEGERS)},
         ),
         Operation(
             "garbled_evaluate",
             _evaluate,
-            {"input_labels": DATA, "tables": DATA, "hash_key": DATA, "first_gate": COUNT},
-            {"output_labels": DATA},
+            {"input_labels": DATA, "tables": DATA, "rows": many(INTEGERS), **_BATCH},
+            {"output_labels": DATA, "shares": many(INTEGERS)},
         ),
     ),
     CIRCUIT_FIELDS,

@@ -18,7 +18,7 @@ from capc.vectorised.labels import WORD, Bits, Words
 Inputs = Sequence[Sequence[int]] | npt.NDArray[np.integer]
 """One list of words per instance, or an array of shape (instances, words)."""
 
-_TILE = 128
+_TILE = 256
 """Columns of words that are transposed together: few enough to stay in the cache."""
 
 

@@ -163,12 +163,12 @@ class _Folds:
 
     def _fold(self, trees: Streams, source: memoryview, blocks: int, columns: Words, sums: Words) -> None:
         """Some trees: their leaves' streams side by side, then the folds."""
-        for number, leaf in enumerate(chain.from_iterable(trees)):
-            if leaf is None:
-                self._leaves.labels(number * blocks, blocks).fill(0)
-            else:
-                leaf.apply_into(source, self._leaves.target(number * blocks, blocks))
+        for leaf, target in zip(chain.from_iterable(trees), self._leaves.targets(blocks), strict=False):
+            if leaf is not None:
+                leaf.apply_into(source, target)
         folded = self._leaves.labels(0, len(trees) * LEAVES * blocks).reshape(len(trees), LEAVES, -1)
+        if trees[0][0] is None:
+            folded[:, 0] = 0
         for i in reversed(range(TREE_BITS)):
             lower, upper = folded[:, : 1 << i], folded[:, 1 << i : 2 << i]
             np.bitwise_xor.reduce(upper, axis=1, out=columns[:, i])

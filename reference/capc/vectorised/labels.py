@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -40,6 +42,12 @@ class LabelBuffer:
     def target(self, start: int, count: int) -> memoryview:
         """The same with a label's room behind, as the permutation's output."""
         return self._bytes[start * LABEL_BYTES : (start + count + 1) * LABEL_BYTES]
+
+    def targets(self, each: int) -> Iterator[memoryview]:
+        """Outputs side by side, of ``each`` labels. The room behind one is the next one, so fill them in order."""
+        size = each * LABEL_BYTES
+        for start in range(0, self.count // max(each, 1) * size, size or 1):
+            yield self._bytes[start : start + size + LABEL_BYTES]
 
 
 def to_label(number: int) -> Words:

@@ -1,7 +1,8 @@
 """A plan bound to a number of lanes: every buffer and every view of it is made once, and used chunk after chunk.
 
-Memory, in bytes per lane: 16 for each slot, 112 for each AND of the widest stage twice over, and the tables of one
-piece. It does not depend on how many chunks there are.
+Memory, in bytes: for each lane 16 for each slot, 32 for each AND of the widest stage and 16 for each input of the
+garbler; the tables of a piece, which is at most 256 KiB and one stage more; and about 0.3 MiB for a block of ANDs. It
+does not depend on the number of chunks.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ Set-up is the readable scheme's own. Beside the methods of :class:`capc.two_part
 whole payloads, circuits can be streamed: :meth:`VectorisedTwoParty.garble_stream` gives the payload in pieces as
 they are made, and :meth:`VectorisedTwoParty.evaluate_stream` reads it as it comes: neither end holds all tables.
 
-Memory: 16 bytes per transfer of a batch; and, for each chunk size in use, what :mod:`capc.vectorised.programs` says.
+Memory: 17 bytes per transfer of a batch, which a caller bounds by making several batches; and, for each chunk size in
+use, what :mod:`capc.vectorised.programs` says.
 
 Nothing of a connection survives a restart: keys and the states between messages cannot be stored.
 Spec: CAPC-GC-001 to CAPC-GC-009, CAPC-OT-001 to CAPC-OT-007.

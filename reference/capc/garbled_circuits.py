@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from capc.circuits.builder import Circuit
-from capc.expansion import to_labels
-from capc.garbling import TableStage
+from capc.expansion import labels_at, to_labels
+from capc.garbling import LabelRows, TableStage
 from capc.messages import LABEL_BYTES, bits_from_bytes, elements_from_bytes, elements_to_bytes, require_length
 from capc.ring import from_bits, to_bits
 
@@ -123,3 +124,32 @@ def by_chunks(instances: Sequence[Sequence[int]], chunk: int) -> Iterator[list[l
     """For each chunk its rows by wire: row k holds place k of every instance in the chunk."""
     for start in range(0, len(instances), chunk):
         yield [list(row) for row in zip(*instances[start : start + chunk], strict=True)]
+
+def spans(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Start and end of consecutive runs of these lengths."""
+    ends = [0]
+    for count in counts:
+        ends.append(ends[-1] + count)
+    return pairwise(ends)
+
+
+def rows_of(labels: Sequence[int], count: int) -> LabelRows:
+    """A flat list cut into ``count`` rows of equal length."""
+    size = len(labels) // count if count else 0
+    return [list(labels[row * size : (row + 1) * size]) for row in range(count)]
+
+
+def offset_rows(labels: LabelRows, bits: LabelRows, delta: int) -> LabelRows:
+    """Each label, XOR Delta where its bit is 1."""
+    return [
+        [label ^ delta if bit else label for label, bit in zip(row, row_bits, strict=True)]
+        for row, row_bits in zip(labels, bits, strict=True)
+    ]
+
+
+def input_labels(seed: bytes, wires: int, instances: int, chunk: int) -> list[LabelRows]:
+    """Labels of the garbler's input wires from their seed: block ``wire * n + instance`` of chunk number ``high``."""
+    return [
+        rows_of(labels_at(seed, range(wires * size), number), wires)
+        for number, size in enumerate(chunk_sizes(instances, chunk))
+    ]

@@ -7,14 +7,23 @@ Spec: CAPC-GC-001 to CAPC-GC-009, CAPC-OT-001 to CAPC-OT-007.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import cast
 
 from capc import base_ot, garbling, ot_extension, puncturable, ring
 from capc.circuits.builder import Circuit, input_wires
-from capc.expansion import KEY_BYTES, labels_at, to_labels
-from capc.garbled_circuits import CHUNK_INSTANCES, GarbledChunk, GarbledCircuits, by_chunks, chunk_sizes
+from capc.expansion import KEY_BYTES, to_labels
+from capc.garbled_circuits import (
+    CHUNK_INSTANCES,
+    GarbledChunk,
+    GarbledCircuits,
+    by_chunks,
+    chunk_sizes,
+    input_labels,
+    offset_rows,
+    rows_of,
+    spans,
+)
 from capc.garbling import LabelHash, LabelRows
 from capc.messages import (
     LABEL_BYTES,
@@ -117,7 +126,7 @@ class GarbledTwoParty:
         evaluator_key = cast(ot_extension.EvaluatorKey, key)
         bits, labels, message = ot_extension.extend_receive(evaluator_key, position, sum(counts))
         transfers = []
-        for number, (start, end) in enumerate(_spans(counts)):
+        for number, (start, end) in enumerate(spans(counts)):
             end_of_batch: EvaluatorEnd = ((bits >> start) & ((1 << end - start) - 1), labels[start:end])
             transfers.append(Transfers(position + number, end - start, end_of_batch))
         return transfers, message.to_bytes()
@@ -129,7 +138,7 @@ class GarbledTwoParty:
         labels = ot_extension.extend_send(garbler_key, position, message)
         return [
             Transfers(position + number, end - start, (garbler_key.delta, labels[start:end]))
-            for number, (start, end) in enumerate(_spans(counts))
+            for number, (start, end) in enumerate(spans(counts))
         ]
 
     def choose(self, transfers: Transfers, circuit: Circuit, inputs: Sequence[Words]) -> tuple[Chosen, bytes]:
@@ -157,7 +166,7 @@ class GarbledTwoParty:
         # 2.
         wires = [input_wires(circuit, words, circuit.garbler_words) for words in inputs]
         garbler_zeros = [
-            _offset_rows(active, rows, delta)
+            offset_rows(active, rows, delta)
             for active, rows in zip(
                 self._garbler_labels(label_seed, circuit, len(inputs)), by_chunks(wires, self._chunk), strict=True
             )
@@ -200,7 +209,7 @@ class GarbledTwoParty:
         delta, zeros = cast(tuple[int, list[LabelRows]], ahead.secret)
         wires = [input_wires(ahead.circuit, words, ahead.circuit.garbler_words) for words in inputs]
         chunks = zip(zeros, by_chunks(wires, self._chunk), strict=True)
-        active = [label for zero, rows in chunks for row in _offset_rows(zero, rows, delta) for label in row]
+        active = [label for zero, rows in chunks for row in offset_rows(zero, rows, delta) for label in row]
         ahead.spend()
         return b"".join(label.to_bytes(LABEL_BYTES, "little") for label in active)
 
@@ -227,15 +236,12 @@ class GarbledTwoParty:
 
     def _garbler_labels(self, seed: bytes, circuit: Circuit, instances: int) -> list[LabelRows]:
         """Labels of the garbler's input wires: block ``wire * n + instance`` of chunk number ``high``."""
-        return [
-            _rows(labels_at(seed, range(circuit.garbler_inputs * size), number), circuit.garbler_inputs)
-            for number, size in enumerate(chunk_sizes(instances, self._chunk))
-        ]
+        return input_labels(seed, circuit.garbler_inputs, instances, self._chunk)
 
     def _by_chunks(self, labels: Sequence[int], wires: int, instances: int) -> list[LabelRows]:
         """The labels of a flat list: chunk by chunk, wire by wire, by instance."""
-        spans = _spans([wires * size for size in chunk_sizes(instances, self._chunk)])
-        return [_rows(labels[start:end], wires) for start, end in spans]
+        spans = spans([wires * size for size in chunk_sizes(instances, self._chunk)])
+        return [rows_of(labels[start:end], wires) for start, end in spans]
 
     def _garble(
         self,
@@ -282,24 +288,3 @@ class GarbledTwoParty:
                 outputs += share_by_evaluator(circuit.sharing, active, chunk.outputs, label_hash)
         return Evaluation(outputs, labels)
 
-
-def _spans(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Start and end of consecutive runs of these lengths."""
-    ends = [0]
-    for count in counts:
-        ends.append(ends[-1] + count)
-    return pairwise(ends)
-
-
-def _rows(labels: Sequence[int], count: int) -> LabelRows:
-    """A flat list cut into ``count`` rows of equal length."""
-    size = len(labels) // count if count else 0
-    return [list(labels[row * size : (row + 1) * size]) for row in range(count)]
-
-
-def _offset_rows(labels: LabelRows, bits: LabelRows, delta: int) -> LabelRows:
-    """Each label, XOR Delta where its bit is 1."""
-    return [
-        [label ^ delta if bit else label for label, bit in zip(row, row_bits, strict=True)]
-        for row, row_bits in zip(labels, bits, strict=True)
-    ]

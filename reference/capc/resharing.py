@@ -5,6 +5,9 @@ that K_0 stands for, and h_c the low w - i bits of H(K_c). The garbler sends m =
 keeps p - h_0; the evaluator, which holds K_c for one c, keeps h_c + c m. These sum to the wire's bit, mod 2^(w-i).
 A word's share is the sum of its wires' shares times 2^i; the wire of weight 1 makes it uniform in Z_{2^w}.
 
+A wire can carry another weight than 2^i: with a weight D of the garbler's own, m = h_0 - h_1 + (1 - 2p) D and p D - h_0
+give shares of D times the bit, and D stays with the garbler. The evaluator's end is the same.
+
 The row m is a garbled row: without the other label, h of it is uniform, so m tells nothing (TCCR of the hash; its
 tweaks are those of one more call of the batch's hash).
 
@@ -20,7 +23,11 @@ from capc.garbling import LabelHash, LabelRows
 
 
 def share_by_garbler(
-    sharing: Sharing, zero_labels: LabelRows, delta: int, label_hash: LabelHash
+    sharing: Sharing,
+    zero_labels: LabelRows,
+    delta: int,
+    label_hash: LabelHash,
+    weights: Sequence[Sequence[int]] | None = None,
 ) -> tuple[LabelRows, list[list[int]]]:
     """The garbler's shares and the rows to send.
 
@@ -29,6 +36,7 @@ def share_by_garbler(
         zero_labels: of each output wire, word after word, for each instance.
         delta: the global offset.
         label_hash: the batch's hash.
+        weights: for each wire and instance the D above; 1 if not given.
 
     Returns:
         for each wire and instance the row m; for each instance the garbler's share of each word.
@@ -43,13 +51,14 @@ def share_by_garbler(
         modulus = 1 << (sharing.width - number % sharing.word_bits)
         span = slice(number * instances, (number + 1) * instances)
         permute = [label & 1 for label in flat[span]]
+        weight = [1] * instances if weights is None else weights[number]
         rows.append(
             [
-                (h_0 - h_1 + 1 - 2 * p) % modulus
-                for h_0, h_1, p in zip(hashes_zero[span], hashes_one[span], permute, strict=True)
+                (h_0 - h_1 + (1 - 2 * p) * d) % modulus
+                for h_0, h_1, p, d in zip(hashes_zero[span], hashes_one[span], permute, weight, strict=True)
             ]
         )
-        parts.append([(p - h_0) % modulus for h_0, p in zip(hashes_zero[span], permute, strict=True)])
+        parts.append([(p * d - h_0) % modulus for h_0, p, d in zip(hashes_zero[span], permute, weight, strict=True)])
     return rows, _words(sharing, parts)
 
 

@@ -33,6 +33,37 @@ def argmax_flags(builder: Builder, values: Sequence[Word]) -> list[Wire]:
     return flags
 
 
+def flags_from_results(builder: Builder, count: int, results: Sequence[Wire]) -> list[Wire]:
+    """The same flags, where it is known of every match whether its right side won.
+
+    Args:
+        builder: takes the gates.
+        count: C values.
+        results: C - 1 wires, round after round, match after match (:func:`matches_per_round`).
+
+    Cost: C-2.
+    """
+    entrants: list[_Node | int] = list(range(count))
+    remaining = iter(results)
+    while len(entrants) > 1:
+        winners: list[_Node | int] = [
+            _Node(left, right, next(remaining)) for left, right in zip(entrants[::2], entrants[1::2], strict=False)
+        ]
+        entrants = winners + entrants[2 * len(winners) :]
+    flags: list[Wire] = [ONE] * count
+    _spread(builder, entrants[0], ONE, flags)
+    return flags
+
+
+def matches_per_round(count: int) -> list[int]:
+    """How many pairs of neighbours meet in each round of ``count`` values; ceil(log2 count) rounds, count - 1 matches."""
+    matches = []
+    while count > 1:
+        matches.append(count // 2)
+        count -= count // 2
+    return matches
+
+
 def maximum(builder: Builder, values: Sequence[Word]) -> Word:
     """The largest value. Cost for C values of k bits: (C-1)(2k-1) ANDs. Precondition as for the flags."""
     return _play(builder, values, keep_last_winner=True)[1]

@@ -240,8 +240,8 @@ class GarbledTwoParty:
 
     def _by_chunks(self, labels: Sequence[int], wires: int, instances: int) -> list[LabelRows]:
         """The labels of a flat list: chunk by chunk, wire by wire, by instance."""
-        spans = spans([wires * size for size in chunk_sizes(instances, self._chunk)])
-        return [rows_of(labels[start:end], wires) for start, end in spans]
+        cuts = spans([wires * size for size in chunk_sizes(instances, self._chunk)])
+        return [rows_of(labels[start:end], wires) for start, end in cuts]
 
     def _garble(
         self,

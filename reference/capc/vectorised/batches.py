@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from capc.circuits.builder import Circuit
 from capc.errors import InputError
@@ -17,6 +18,7 @@ from capc.vectorised.garbler import GarblerProgram
 from capc.vectorised.hashing import BatchHash
 from capc.vectorised.pool import ProgramPool
 
+Output = TypeVar("Output")
 Piece = memoryview | bytes
 """Consecutive bytes of a payload; a view is valid until the next piece is asked for."""
 
@@ -49,15 +51,15 @@ class GarblerBatch:
     words: arrays.Words | None
 
 
-class GarbledStream:
-    """The payload of a garbler in pieces, to be read once; then its output.
+class GarbledStream(Generic[Output]):
+    """The payload of a garbler in pieces, to be read once; then what it ends with.
 
     Pieces have no boundaries on the wire: the reader asks for what it needs.
     """
 
-    def __init__(self, pieces: Generator[Piece, None, GarblerOutput]) -> None:
+    def __init__(self, pieces: Generator[Piece, None, Output]) -> None:
         self._pieces = pieces
-        self._output: GarblerOutput | None = None
+        self._output: Output | None = None
 
     def __iter__(self) -> Iterator[Piece]:
         self._output = yield from self._pieces
@@ -74,7 +76,7 @@ class GarbledStream:
         return whole.getvalue()
 
     @property
-    def output(self) -> GarblerOutput:
+    def output(self) -> Output:
         """What the garbler ends with.
 
         Raises:

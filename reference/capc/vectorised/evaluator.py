@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from capc.circuits.builder import Circuit
+from capc.errors import InputError
 from capc.messages import LABEL_BYTES
 from capc.vectorised.bits import unpack_rows
 from capc.vectorised.hashing import BatchHash, HashViews, Numbers
@@ -99,6 +100,11 @@ class EvaluatorProgram:
         """Active labels of the evaluator's inputs."""
         self._wires.labels.labels(self._circuit.garbler_inputs * self.lanes, len(labels))[:] = labels
 
+    def set_last_labels(self, labels: Words) -> None:
+        """Active labels of the last input wires, which are other circuits' outputs: flat, in the place of transfers."""
+        start = self._circuit.inputs * self.lanes - len(labels)
+        self._wires.labels.labels(start, len(labels))[:] = labels
+
     def run(self, label_hash: BatchHash, read_into: ReadInto) -> None:
         """Evaluates the lanes, with tables as they come."""
         slots = self._wires.slots
@@ -117,13 +123,25 @@ class EvaluatorProgram:
         Raises:
             InvalidPayloadError: a row outside its ring (`value_out_of_range`), or padding bits set (`non_canonical`).
         """
+        if self._projection is not None:
+            return self.share_outputs(label_hash, read_into)[0].tolist(), []
         active = self._wires.slots[self._outputs]
         read_into(self._rows.data)
+        bits = unpack_rows(self._rows, len(active), self.lanes) ^ colours(active)
+        return bits.T.tolist(), to_numbers(active.transpose(1, 0, 2))
+
+    def share_outputs(self, label_hash: BatchHash, read_into: ReadInto) -> tuple[Words, Words]:
+        """Of a circuit that shares its outputs: shares of shape (lanes, words), active labels (outputs, lanes, 2).
+
+        Raises:
+            InvalidPayloadError: a row outside its ring (`value_out_of_range`).
+        """
         if self._projection is None:
-            bits = unpack_rows(self._rows, len(active), self.lanes) ^ colours(active)
-            return bits.T.tolist(), to_numbers(active.transpose(1, 0, 2))
+            raise InputError(f"circuit {self._circuit.name} does not share its outputs")
+        active = self._wires.slots[self._outputs]
+        read_into(self._rows.data)
         rows = self._projection.codec.read(self._rows)
-        return self._projection.share(active.reshape(-1, 2), rows, label_hash), []
+        return self._projection.share(active.reshape(-1, 2), rows, label_hash), active
 
     @staticmethod
     def _run_block(slots: Words, block: _BoundBlock, label_hash: BatchHash) -> None:

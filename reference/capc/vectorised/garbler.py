@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from capc.circuits.builder import Circuit
+from capc.errors import InputError
 from capc.messages import LABEL_BYTES
 from capc.vectorised.hashing import BatchHash, HashViews, Numbers
 from capc.vectorised.labels import (
@@ -121,6 +122,11 @@ class GarblerProgram:
         labels = self._wires.labels.labels(start, len(flips))
         np.bitwise_xor(zero_labels, select(self._table, flips), labels)
 
+    def set_last_labels(self, zero_labels: Words) -> None:
+        """Zero labels of the last input wires, which are other circuits' outputs: flat, in the place of transfers."""
+        start = self._circuit.inputs * self.lanes - len(zero_labels)
+        self._wires.labels.labels(start, len(zero_labels))[:] = zero_labels
+
     def run(self, label_hash: BatchHash) -> Iterator[memoryview]:
         """Garbles the lanes; each piece must be used up before the next is asked for."""
         slots = self._wires.slots
@@ -138,14 +144,35 @@ class GarblerProgram:
 
         Third, what follows the tables on the wire; as a view, valid until the program is used again.
         """
+        if self._projection is not None:
+            shares, _, rows = self.share_outputs(label_hash)
+            return shares.tolist(), [], rows.data
+        labels = self._output_labels()
+        zero_labels = to_numbers(labels.transpose(1, 0, 2))
+        return [], zero_labels, np.packbits(colours(labels), axis=1, bitorder="little").tobytes()
+
+    def share_outputs(self, label_hash: BatchHash, weights: Words | None = None) -> tuple[Words, Words, Bits]:
+        """Of a circuit that shares its outputs: shares, zero labels, and rows, valid until the program is used again.
+
+        Args:
+            label_hash: the batch's hash.
+            weights: as of :meth:`GarblerProjection.share`.
+
+        Returns:
+            the garbler's shares, of shape (lanes, words); zero labels, of shape (outputs, lanes, 2); bytes.
+        """
+        if self._projection is None:
+            raise InputError(f"circuit {self._circuit.name} does not share its outputs")
+        labels = self._output_labels()
+        flat = labels.reshape(-1, 2)
+        offsets = self._offsets[: len(flat)]
+        shares, rows = self._projection.share(flat, self._table, offsets, label_hash, weights)
+        return shares, labels, rows
+
+    def _output_labels(self) -> Words:
         labels = self._wires.slots[self._outputs]
         labels[self._flipped_outputs] ^= self._delta
-        if self._projection is None:
-            zero_labels = to_numbers(labels.transpose(1, 0, 2))
-            return [], zero_labels, np.packbits(colours(labels), axis=1, bitorder="little").tobytes()
-        flat = labels.reshape(-1, 2)
-        shares, rows = self._projection.share(flat, self._table, self._offsets[: len(flat)], label_hash)
-        return shares, [], rows.data
+        return labels
 
     def _run_block(self, slots: Words, block: _BoundBlock, label_hash: BatchHash) -> None:
         (

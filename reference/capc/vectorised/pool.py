@@ -21,10 +21,12 @@ class ProgramPool(Generic[Program]):
 
     Args:
         make: builds a program for a circuit and a number of lanes.
+        kept: how many programs wait for their next user.
     """
 
-    def __init__(self, make: Callable[[Circuit, int], Program]) -> None:
+    def __init__(self, make: Callable[[Circuit, int], Program], kept: int = IDLE_PROGRAMS) -> None:
         self._make = make
+        self._kept = kept
         self._idle: list[tuple[Circuit, int, Program]] = []
 
     @contextmanager
@@ -33,7 +35,7 @@ class ProgramPool(Generic[Program]):
         program = self._take(circuit, lanes) or self._make(circuit, lanes)
         yield program
         self._idle.append((circuit, lanes, program))
-        del self._idle[:-IDLE_PROGRAMS]
+        del self._idle[: -self._kept]
 
     def _take(self, circuit: Circuit, lanes: int) -> Program | None:
         # By identity: comparing circuits costs as much as garbling one.

@@ -72,13 +72,12 @@ class _Projection:
         self._numbers = hashes.numbers(self._rows)
         self._hashed = [hashes.blocks.labels(number * self._rows, self._rows) for number in range(operands)]
 
-    def _words(self, parts: Words) -> list[list[int]]:
-        """For each lane its words: the sum over a word's wires of 2^i times the wire's part, mod 2^width."""
+    def _words(self, parts: Words) -> Words:
+        """The words of each lane, of shape (lanes, words): over a word's wires the sum of 2^i times the part."""
         shifted = np.left_shift(parts, self.codec.places[:, None])
         words = shifted.reshape(-1, self._sharing.word_bits, self._shape[1]).sum(axis=1, dtype=WORD)
         words &= np.uint64((1 << self._sharing.width) - 1)
-        lists: list[list[int]] = words.T.tolist()
-        return lists
+        return words.T
 
 
 class GarblerProjection(_Projection):
@@ -89,8 +88,8 @@ class GarblerProjection(_Projection):
         self.bytes: Bits = np.empty(self.codec.length, np.uint8)
 
     def share(
-        self, zero_labels: Words, table: Words, offsets: Words, label_hash: BatchHash
-    ) -> tuple[list[list[int]], Bits]:
+        self, zero_labels: Words, table: Words, offsets: Words, label_hash: BatchHash, weights: Words | None = None
+    ) -> tuple[Words, Bits]:
         """The garbler's shares of each lane's words, and the rows as bytes, in a buffer that is used again.
 
         Args:
@@ -98,6 +97,7 @@ class GarblerProjection(_Projection):
             table: 0 and Delta.
             offsets: Delta, as often.
             label_hash: the batch's hash.
+            weights: of each output wire for each lane, of shape (outputs, lanes); 1 if not given.
         """
         colour_zero, colour_one = self._hashed
         permute = zero_labels[:, 0] & np.uint64(1)
@@ -105,10 +105,11 @@ class GarblerProjection(_Projection):
         np.bitwise_xor(colour_zero, offsets, colour_one)
         label_hash.next_number(self._numbers)
         label_hash.digest(self._views)
-        kept = (permute - colour_zero[:, 0]).reshape(self._shape)
-        # h_0 - h_1 + 1 - 2p
-        rows = np.uint64(1) - permute - colour_one[:, 0]
-        rows = rows.reshape(self._shape) - kept
+        weight = np.uint64(1) if weights is None else weights
+        weighted = permute.reshape(self._shape) * weight
+        kept = weighted - colour_zero[:, 0].reshape(self._shape)
+        # h_0 - h_1 + (1 - 2p) D
+        rows = weight - weighted - colour_one[:, 0].reshape(self._shape) - kept
         rows &= self.codec.masks
         self.codec.write(rows, self.bytes)
         return self._words(kept), self.bytes
@@ -120,7 +121,7 @@ class EvaluatorProjection(_Projection):
     def __init__(self, sharing: Sharing, outputs: int, lanes: int, hashes: HashBuffers) -> None:
         super().__init__(sharing, outputs, lanes, hashes, 1)
 
-    def share(self, active_labels: Words, rows: Words, label_hash: BatchHash) -> list[list[int]]:
+    def share(self, active_labels: Words, rows: Words, label_hash: BatchHash) -> Words:
         """The evaluator's shares of each lane's words, from active labels, flat, and the garbler's rows."""
         (hashed,) = self._hashed
         colours = active_labels[:, 0] & np.uint64(1)

@@ -125,7 +125,7 @@ class VectorisedTwoParty(GarbledTwoParty):
 
     def garble_stream(
         self, transfers: Transfers, circuit: Circuit, inputs: Inputs, bits: bytes, source: RandomSource
-    ) -> GarbledStream:
+    ) -> GarbledStream[GarblerOutput]:
         """The payload of :meth:`garble` in pieces. The transfers are spent at once, whether it is read or not."""
         transfers.require_unspent()
         transfers.require_count(circuit, len(inputs))

@@ -29,12 +29,15 @@ from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.randomness import RandomSource, Seed
 from capc.session import Batch, Session, SingleUse, following_query
 from capc.suite import Suite
-from capc.two_party import Transfers
+from capc.two_party import Transfers, Words
 
 
 @dataclass(frozen=True, repr=False)
 class AnsweringParty(SingleUse):
-    """An answering party between batches. Secret: model, garbler key, pairwise mask keys."""
+    """An answering party between batches. Secret: model, garbler key, pairwise mask keys.
+
+    A reverse key is there where the parameters name the vote in rounds, after `capc.reverse_setup`.
+    """
 
     session: Session
     suite: Suite
@@ -46,6 +49,7 @@ class AnsweringParty(SingleUse):
     pairwise_keys: Mapping[int, Seed]
     allowance: PrivacyAllowance | None
     next_query: int
+    reverse_key: object = None
 
     @property
     def channel(self) -> Channel:
@@ -137,7 +141,7 @@ def answering_party_take_transfers(state: AwaitingTransfers, message: bytes) -> 
     state.require_unspent()
     party, batch, scheme = state.party, state.batch, state.party.suite.two_party
     architecture, channel = party.model.architecture, party.channel
-    counts = transfer_counts(party.session.parameters.widths, architecture, batch.count)
+    counts = transfer_counts(party.session.parameters, architecture, batch.count)
     payload = channel.open(MessageType.OT_EXTENSION, message, scheme.extension_length(sum(counts)), batch.first)
     with blamed_on(QUERYING_PARTY):
         transfers = scheme.extend_garbler(party.garbler_key, channel.position(batch.first), counts, payload)
@@ -236,9 +240,9 @@ def open_choice(at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, 
     return circuit, payload, party.suite.expand(seed, label + hashlib.sha256(payload).digest())
 
 
-def ready_votes(at: AwaitingRequest, shares: Rows) -> tuple[VoteReady, ...]:
+def ready_votes(at: AwaitingRequest, shares: Sequence[Words]) -> tuple[VoteReady, ...]:
     """Its fresh vote share of each query."""
-    return tuple(VoteReady(at.party, query, row) for query, row in zip(at.batch.queries, shares, strict=True))
+    return tuple(VoteReady(at.party, query, tuple(row)) for query, row in zip(at.batch.queries, shares, strict=True))
 
 
 def answering_party_send_vote(state: VoteReady) -> bytes:

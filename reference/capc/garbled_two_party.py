@@ -34,6 +34,8 @@ from capc.messages import (
     bits_from_bytes,
     require_length,
 )
+from capc.multi_round import VoteRounds
+from capc.multi_round_vote import GarbledVote
 from capc.randomness import RandomSource
 from capc.resharing import share_by_evaluator, share_by_garbler
 from capc.two_party import (
@@ -63,6 +65,12 @@ class GarbledTwoParty:
 
     def __init__(self, chunk: int = CHUNK_INSTANCES) -> None:
         self._chunk = chunk
+        self._vote_rounds: VoteRounds = GarbledVote(chunk)
+
+    @property
+    def vote_rounds(self) -> VoteRounds:
+        """The readable vote in rounds."""
+        return self._vote_rounds
 
     def offer_length(self) -> int:
         """32."""

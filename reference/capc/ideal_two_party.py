@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from capc import ring
 from capc.circuits.builder import Circuit, evaluate
 from capc.errors import ErrorCode, InvalidPayloadError
+from capc.ideal_multi_round import HANDLE_BYTES, IdealVote
 from capc.messages import require_length
+from capc.multi_round import VoteRounds
 from capc.randomness import RandomSource
 from capc.two_party import (
     Ahead,
@@ -26,8 +28,6 @@ from capc.two_party import (
     Words,
     accept_any,
 )
-
-HANDLE_BYTES = 8
 
 
 @dataclass(repr=False)
@@ -43,6 +43,7 @@ class IdealTwoParty:
     """The trusted party."""
 
     _batches: list[_Garbled] = field(default_factory=list)
+    vote_rounds: VoteRounds = field(default_factory=IdealVote)
 
     def offer_length(self) -> int:
         """0."""

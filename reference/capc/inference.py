@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from capc.answering_party import (
+    AwaitingChoice,
     AwaitingRequest,
     AwaitingTransfers,
     VoteReady,
@@ -25,12 +26,15 @@ from capc.answering_party_ahead import (
     answering_party_prepare_layer,
     answering_party_send_labels,
 )
+from capc.answering_party_rounds import answering_party_begin_rounds, answering_party_garble_round
 from capc.architecture import Activation
+from capc.circuits.activation import votes_in_rounds
 from capc.costs import Step
 from capc.errors import InputError
 from capc.exchange import Exchange
 from capc.parties import QUERYING_PARTY, Party
 from capc.querying_party import (
+    AwaitingResponse,
     LayerInput,
     VoteShare,
     querying_party_choose_labels,
@@ -46,6 +50,7 @@ from capc.querying_party_ahead import (
     querying_party_finish_preparation,
     querying_party_keep_circuits,
 )
+from capc.querying_party_rounds import querying_party_begin_rounds, querying_party_evaluate_round
 
 Ends = tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]
 """Both parties' shares of the vote on each query."""
@@ -64,6 +69,7 @@ def infer(exchange: Exchange, layer_input: LayerInput, waiting: AwaitingTransfer
     with exchange.computing(Step.AHEAD):
         request_state = _take_transfers(exchange, peer, waiting, transfers)
     while True:
+        in_rounds = votes_in_rounds(layer_input.party.session.parameters, layer_input.stage)
         linear, circuit = _steps(layer_input.stage.activation)
         with exchange.computing(linear):
             awaiting_response, request = querying_party_request_layer(layer_input)
@@ -73,6 +79,9 @@ def infer(exchange: Exchange, layer_input: LayerInput, waiting: AwaitingTransfer
             if isinstance(evaluated, AwaitingRequest):
                 layer_input, request_state = querying_party_keep_sums(awaiting_response, response), evaluated
                 continue
+        if in_rounds:
+            with exchange.computing(circuit):
+                return _vote_in_rounds(exchange, awaiting_response, evaluated, response)
         with exchange.computing(circuit):
             awaiting_circuits, bits = querying_party_choose_labels(awaiting_response, response)
             exchange.hand_over(circuit, QUERYING_PARTY, peer, bits)
@@ -86,6 +95,27 @@ def infer(exchange: Exchange, layer_input: LayerInput, waiting: AwaitingTransfer
         if isinstance(result, tuple) or isinstance(after, tuple):
             raise _out_of_step(peer)
         layer_input, request_state = result, after
+
+
+def _vote_in_rounds(
+    exchange: Exchange, awaiting: AwaitingResponse, choosing: AwaitingChoice, response: bytes
+) -> Ends:
+    """Step 1c, round after round."""
+    peer = choosing.request.party.me
+    mine, request = querying_party_begin_rounds(awaiting, response)
+    theirs = answering_party_begin_rounds(choosing)
+    while True:
+        exchange.hand_over(Step.ARGMAX, QUERYING_PARTY, peer, request)
+        after, answer = answering_party_garble_round(theirs, request, exchange.seed())
+        exchange.hand_over(Step.ARGMAX, peer, QUERYING_PARTY, answer)
+        result, following = querying_party_evaluate_round(mine, answer, exchange.seed())
+        exchange.state(QUERYING_PARTY, result)
+        exchange.state(peer, after)
+        if isinstance(result, tuple) and isinstance(after, tuple):
+            return result, after
+        if isinstance(result, tuple) or isinstance(after, tuple) or following is None:
+            raise _out_of_step(peer)
+        mine, theirs, request = result, after, following
 
 
 def prepare_inference(

@@ -15,6 +15,7 @@ from capc.costs import Step
 from capc.exchange import Exchange
 from capc.handshake import check_hello, hello
 from capc.model import QuantisedModel
+from capc.parameters import VoteVariant
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.privacy_guardian import (
     PrivacyGuardian,
@@ -23,6 +24,12 @@ from capc.privacy_guardian import (
 )
 from capc.querying_party import QueryingParty
 from capc.querying_party_setup import querying_party_begin_setup, querying_party_finish_setup
+from capc.reverse_setup import (
+    answering_party_finish_reverse,
+    answering_party_offer_reverse,
+    querying_party_choose_reverse,
+    querying_party_finish_reverse,
+)
 from capc.session import Session
 from capc.suite import Suite
 
@@ -63,7 +70,30 @@ def set_up(
         exchange.hand_over(Step.SETUP, QUERYING_PARTY, peer, message, "trees")
     answering = [answering_party_finish_setup(state, trees[state.joining.me]) for state in waiting]
     guardian = privacy_guardian_finish_setup(joining_guardian, trees[PRIVACY_GUARDIAN])
+    if session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
+        querying_party, answering = _set_up_reverse(querying_party, answering, exchange)
     return querying_party, answering, guardian
+
+
+def _set_up_reverse(
+    querying_party: QueryingParty, answering: Sequence[AnsweringParty], exchange: Exchange
+) -> tuple[QueryingParty, list[AnsweringParty]]:
+    """The second base transfers, in which answering parties offer."""
+    begun = [answering_party_offer_reverse(party, exchange.seed()) for party in answering]
+    offers = {
+        state.party.me: exchange.hand_over(Step.SETUP, state.party.me, QUERYING_PARTY, offer, "reverse offers")
+        for state, offer in begun
+    }
+    choosing, choices = querying_party_choose_reverse(querying_party, offers, exchange.seed())
+    trees: dict[Party, bytes] = {}
+    ready = []
+    for state, _ in begun:
+        me = state.party.me
+        choice = exchange.hand_over(Step.SETUP, QUERYING_PARTY, me, choices[me], "reverse choices")
+        party, message = answering_party_finish_reverse(state, choice, exchange.seed())
+        ready.append(party)
+        trees[me] = exchange.hand_over(Step.SETUP, me, QUERYING_PARTY, message, "reverse trees")
+    return querying_party_finish_reverse(choosing, trees), ready
 
 
 def _greet(session: Session, exchange: Exchange) -> None:

@@ -34,6 +34,17 @@ class NoiseName(StrEnum):
     DISCRETE_GAUSSIAN = "discrete_gaussian"
 
 
+class VoteVariant(StrEnum):
+    """How step 1c computes the vote; the result is the same.
+
+    `tournament` is one garbled circuit. `multi_round` garbles signs only, with a third of the bytes, in ceil(log2 C) round
+    trips (:mod:`capc.multi_round`).
+    """
+
+    TOURNAMENT = "tournament"
+    MULTI_ROUND = "multi_round"
+
+
 class Charge(StrEnum):
     """Which costs an account charges; `realised` also tells the privacy guardian the answered bit."""
 
@@ -168,12 +179,14 @@ class Parameters:
         num_classes: C.
         num_features: d, the length of a query.
         release: noise, threshold, charging and budget.
+        vote_variant: how step 1c computes the vote.
     """
 
     widths: ParameterSet
     num_classes: int
     num_features: int
     release: ReleasePolicy
+    vote_variant: VoteVariant = VoteVariant.TOURNAMENT
 
     def __post_init__(self) -> None:
         _require(2 <= self.num_classes <= 1024, "num_classes", self.num_classes, "choose 2 to 1024")
@@ -188,12 +201,17 @@ class Parameters:
             )
 
     def document(self) -> dict[str, object]:
-        """A flat, ordered mapping of every field to a string, an integer, a list of integers or None."""
+        """A flat, ordered mapping of every field to a string, an integer, a list of integers or None.
+
+        The vote's variant is named only where it is not the tournament.
+        """
         fields: dict[str, object] = {"spec_version": SPEC_VERSION}
         for name, value in {**asdict(self.widths), **asdict(self.release)}.items():
             fields[name] = list(value) if isinstance(value, tuple) else _plain(value)
         fields["num_classes"] = self.num_classes
         fields["num_features"] = self.num_features
+        if self.vote_variant is not VoteVariant.TOURNAMENT:
+            fields["vote_variant"] = self.vote_variant.value
         return fields
 
     @cached_property

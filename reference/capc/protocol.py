@@ -25,6 +25,7 @@ from capc.inference import infer, infer_prepared, prepare_inference
 from capc.joining import set_up
 from capc.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise
+from capc.parameters import VoteVariant
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
 from capc.privacy_guardian import (
     Collecting,
@@ -161,7 +162,16 @@ class Collaboration:
         return self._release(opened, ends, queries)
 
     def prepare(self, count: int) -> PreparedQueries:
-        """Does all of the next ``count`` queries that does not need to know them, with the same errors."""
+        """Does all of the next ``count`` queries that does not need to know them, with the same errors.
+
+        Raises:
+            InputError: the vote takes rounds, which cannot be garbled ahead.
+        """
+        if self._session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
+            raise InputError(
+                "batches are prepared ahead for a vote of one circuit: "
+                f"choose vote_variant = {VoteVariant.TOURNAMENT.value}"
+            )
         opened = self._open_batch(count)
         with self._exchange.computing(Step.AHEAD):
             masked = querying_party_mask_batch([peer for peer, _, _ in opened.peers], self._exchange.seed())

@@ -11,7 +11,7 @@ Learns: the released labels or "no consensus", the participant set, and the answ
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from capc import ring
 from capc.architecture import Activation, Rows, StageShape
@@ -22,18 +22,22 @@ from capc.messages import MessageType
 from capc.parties import QUERYING_PARTY, Party
 from capc.session import Batch, Session, SingleUse, following_query
 from capc.suite import Suite
-from capc.two_party import Chosen, Evaluation, Transfers
+from capc.two_party import Chosen, Transfers, Words
 
 
 @dataclass(frozen=True, repr=False)
 class QueryingParty(SingleUse):
-    """The querying party between batches. Secret: HE secret key, evaluator keys."""
+    """The querying party between batches. Secret: HE secret key, evaluator keys.
+
+    Reverse keys are there where the parameters name the vote in rounds, after `capc.reverse_setup`.
+    """
 
     session: Session
     suite: Suite
     he_secret_key: object
     evaluator_keys: Mapping[Party, object]
     next_query: int
+    reverse_keys: Mapping[Party, object] = field(default_factory=dict)
 
     def channel(self, peer: Party) -> Channel:
         """The connection to a peer."""
@@ -137,7 +141,7 @@ def querying_party_open_batch(
     messages: dict[Party, bytes] = {}
     for peer in session.answering_parties:
         channel = party.channel(peer)
-        counts = transfer_counts(session.parameters.widths, session.architecture(peer), count)
+        counts = transfer_counts(session.parameters, session.architecture(peer), count)
         transfers, payload = scheme.extend_evaluator(party.evaluator_keys[peer], channel.position(batch.first), counts)
         opened.append(OpenBatch(party, peer, batch, tuple(transfers)))
         messages[peer] = channel.seal(MessageType.OT_EXTENSION, payload, batch.first)
@@ -209,7 +213,7 @@ def querying_party_keep_sums(state: AwaitingResponse, response: bytes) -> LayerI
     Raises:
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
-    sums = _read_sums(state, response)
+    sums = read_sums(state, response)
     state.spend()
     return state.layer_input.following(sums)
 
@@ -220,7 +224,7 @@ def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tu
     Raises:
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
-    sums = _read_sums(state, response)
+    sums = read_sums(state, response)
     at, party = state.layer_input, state.layer_input.party
     circuit, _ = activation_circuit(party.session.parameters.widths, at.stage)
     chosen, bits = party.suite.two_party.choose(at.transfers[at.layer], circuit, circuit_words(at.stage, sums))
@@ -247,18 +251,17 @@ def querying_party_evaluate_layer(state: AwaitingCircuits, circuits: bytes) -> L
         evaluation = party.suite.two_party.evaluate(state.chosen, payload)
     state.spend()
     if at.stage.activation is Activation.VOTE:
-        return read_votes(at, evaluation)
+        return read_votes(at, evaluation.outputs)
     return at.following(rows_by_query(evaluation.outputs, at.batch.count))
 
 
-def read_votes(at: LayerInput, evaluation: Evaluation) -> tuple[VoteShare, ...]:
+def read_votes(at: LayerInput, shares: Sequence[Words]) -> tuple[VoteShare, ...]:
     """Its share of the answering party's vote on each query."""
-    shares = rows_by_query(evaluation.outputs, at.batch.count)
     pairs = zip(at.batch.queries, shares, strict=True)
-    return tuple(VoteShare(at.party.session.tag, at.peer, query, share) for query, share in pairs)
+    return tuple(VoteShare(at.party.session.tag, at.peer, query, tuple(share)) for query, share in pairs)
 
 
-def _read_sums(state: AwaitingResponse, response: bytes) -> Rows:
+def read_sums(state: AwaitingResponse, response: bytes) -> Rows:
     """Its shares of the layer's sums: the decrypted response, and its shares of the skipped values."""
     state.require_unspent()
     at, party = state.layer_input, state.layer_input.party

@@ -146,7 +146,7 @@ def querying_party_evaluate_prepared(
         evaluation = scheme.evaluate_ahead(kept.chosen, kept.payload, payload)
     state.spend()
     if stage.activation is Activation.VOTE:
-        return read_votes(at, evaluation), None
+        return read_votes(at, evaluation.outputs), None
     shares = rows_by_query(evaluation.outputs, at.batch.count)
     return AwaitingLabels(state.prepared, state.position + 1), _masked(at, kept.layer + 1, shares)
 

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from capc.architecture import Architecture
+from capc.circuits.tournament import matches_per_round
 from capc.errors import InputError, ParameterError, StateReuseError
-from capc.parameters import Parameters, canonical_json
+from capc.parameters import Parameters, VoteVariant, canonical_json
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role, answering_party
 from capc.randomness import STREAM_LIMIT
 
 SESSION_ID_BYTES = 32
 IDENTITY_BYTES = 32
 MAX_ANSWERING = 4096
+MAX_LAYERS = 256
+"""What a header can number; rounds of a vote count as layers."""
 MAX_QUERIES = (1 << 32) - 1
 
 _DOMAIN = b"CaPC/0.1/session"
@@ -89,6 +92,13 @@ class Session:
                 f"the model of {entry.party} must run from {wanted[0]} features to {wanted[1]} logits: "
                 "declare such an architecture"
             )
+        if self.parameters.vote_variant is VoteVariant.MULTI_ROUND:
+            layers = len(entry.architecture.stages) + len(matches_per_round(self.parameters.num_classes)) - 1
+            if layers > MAX_LAYERS:
+                raise ParameterError(
+                    f"the model of {entry.party} has {layers} layers with the rounds of its vote, more than {MAX_LAYERS}: "
+                    f"choose the vote's variant {VoteVariant.TOURNAMENT.value}"
+                )
 
     @property
     def num_answering(self) -> int:

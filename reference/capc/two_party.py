@@ -16,13 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from capc.circuits.builder import Circuit
 from capc.errors import ErrorCode, InputError, InvalidPayloadError
 from capc.messages import LABEL_BYTES
 from capc.randomness import RandomSource
 from capc.session import SingleUse
+
+if TYPE_CHECKING:
+    from capc.multi_round import VoteRounds
 
 Words = Sequence[int]
 OutputCheck = Callable[[Sequence[Words]], None]
@@ -133,6 +136,10 @@ class TwoPartyScheme(Protocol):
 
     Inputs are one list of words per instance. Lengths are in bytes, and exact.
     """
+
+    @property
+    def vote_rounds(self) -> VoteRounds:
+        """The vote in rounds, with transfers and keys of this scheme."""
 
     def offer_length(self) -> int:
         """Of a set-up offer."""

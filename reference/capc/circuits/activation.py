@@ -8,7 +8,8 @@ from capc.architecture import Activation, Architecture, StageShape
 from capc.circuits.builder import Circuit
 from capc.circuits.relu import relu_circuit
 from capc.circuits.vote import vote_circuit
-from capc.parameters import ParameterSet
+from capc.multi_round import VoteShape
+from capc.parameters import Parameters, ParameterSet, VoteVariant
 
 
 def activation_circuit(widths: ParameterSet, stage: StageShape) -> tuple[Circuit, int]:
@@ -16,6 +17,17 @@ def activation_circuit(widths: ParameterSet, stage: StageShape) -> tuple[Circuit
     if stage.activation is Activation.VOTE:
         return vote_circuit(stage.sums, widths.logit_bits, widths.vote_bits), 1
     return relu_circuit(widths.logit_bits, widths.fraction_bits, stage.window_size), stage.outputs
+
+
+def votes_in_rounds(parameters: Parameters, stage: StageShape) -> bool:
+    """Whether a stage ends in a vote that is computed in rounds, with :func:`vote_shape` and not with one circuit."""
+    return stage.activation is Activation.VOTE and parameters.vote_variant is VoteVariant.MULTI_ROUND
+
+
+def vote_shape(parameters: Parameters, count: int) -> VoteShape:
+    """The vote in rounds on ``count`` queries."""
+    widths = parameters.widths
+    return VoteShape(parameters.num_classes, widths.logit_bits, widths.vote_bits, count)
 
 
 def circuit_words(stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -35,12 +47,16 @@ def rows_by_query(outputs: Sequence[Sequence[int]], count: int) -> tuple[tuple[i
     )
 
 
-def transfer_counts(widths: ParameterSet, architecture: Architecture, count: int) -> list[int]:
+def transfer_counts(parameters: Parameters, architecture: Architecture, count: int) -> list[int]:
     """Transfers for each stage's circuits, for ``count`` queries; 0 where a stage has none."""
     counts = []
+    widths = parameters.widths
     for stage in architecture.stages:
         if stage.activation is Activation.NONE:
             counts.append(0)
+            continue
+        if votes_in_rounds(parameters, stage):
+            counts.append(vote_shape(parameters, count).all_transfers)
             continue
         circuit, instances = activation_circuit(widths, stage)
         counts.append(count * instances * circuit.evaluator_inputs)

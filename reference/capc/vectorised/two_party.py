@@ -26,6 +26,7 @@ from capc.expansion import KEY_BYTES
 from capc.garbled_circuits import CHUNK_INSTANCES
 from capc.garbled_two_party import GarbledTwoParty
 from capc.messages import require_length
+from capc.multi_round import VoteRounds
 from capc.randomness import RandomSource
 from capc.two_party import Ahead, Chosen, Evaluation, GarblerOutput, OutputCheck, Transfers, accept_any
 from capc.vectorised import extension
@@ -42,6 +43,7 @@ from capc.vectorised.bits import Inputs, input_words, pack, unpack, wire_bits
 from capc.vectorised.evaluator import EvaluatorProgram, ReadInto
 from capc.vectorised.garbler import GarblerProgram
 from capc.vectorised.labels import WORD, Words, expand_labels, multiples, new_counters, select
+from capc.vectorised.multi_round import VectorisedVote
 from capc.vectorised.pool import ProgramPool
 from capc.vectorised.transfers import EvaluatorEnd, GarblerEnd, TransferStash, Unstored, cut
 
@@ -63,6 +65,7 @@ class VectorisedTwoParty(GarbledTwoParty):
 
     def __init__(self, chunk: int = CHUNK_INSTANCES) -> None:
         super().__init__(chunk)
+        self._vote_rounds: VoteRounds = VectorisedVote(chunk)
         self._garblers = ProgramPool(GarblerProgram)
         self._evaluators = ProgramPool(EvaluatorProgram)
 

@@ -1,55 +1,260 @@
-"""The vote in rounds: its circuits, its arithmetic, its messages."""
+"""The vote in rounds: its circuits against the clear, its messages, and what stays where."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import replace
+from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from capc import ring
+from capc.circuits.builder import evaluate
+from capc.circuits.multi_round import final_circuit, signs_circuit
+from capc.circuits.tournament import matches_per_round
 from capc.circuits.vote import one_hot_argmax
-from capc.garbled_two_party import GarbledTwoParty
-from capc.multi_round import EvaluatorRound, GarblerRound, Shares, VoteShape
+from capc.errors import ErrorCode, InputError, InvalidPayloadError, StateReuseError
+from capc.expansion import to_labels
+from capc.garbling import LabelHash
+from capc.ideal_multi_round import IdealVote
+from capc.multi_round import EvaluatorRound, GarblerRound, VoteShape
 from capc.multi_round_vote import GarbledVote
 from capc.randomness import Seed, XofSource
-
-REAL = GarbledTwoParty()
-ZERO = Seed(bytes(32))
-
-
-@lru_cache
-def keys(label: bytes) -> tuple[object, object]:
-    state, offer = REAL.evaluator_offer(XofSource(ZERO, label + b"offer"))
-    waiting, choice = REAL.garbler_choose(offer, b"context", XofSource(ZERO, label + b"choice"))
-    key, trees = REAL.evaluator_finish(state, choice, b"context", XofSource(ZERO, label + b"trees"))
-    return REAL.garbler_finish(waiting, trees), key
-
-
-def play(shape, mine, theirs, chunk=256):
-    (ours,), ext = REAL.extend_evaluator(keys(b"f")[1], 5, [shape.all_transfers])
-    (garblers,) = REAL.extend_garbler(keys(b"f")[0], 5, [shape.all_transfers], ext)
-    scheme = GarbledVote(chunk)
-    e, message = scheme.begin(ours, keys(b"r")[0], shape, theirs)
-    g = scheme.await_begin(garblers, keys(b"r")[1], shape, mine)
-    for n in range(shape.rounds):
-        assert len(message) == scheme.request_length(shape, n)
-        g, message = scheme.garble(g, message, XofSource(ZERO, b"g%d" % n))
-        assert len(message) == scheme.answer_length(shape, n)
-        result = scheme.evaluate(e, message, XofSource(ZERO, b"e%d" % n))
-        if n == shape.rounds - 1:
-            return g, result
-        e, message = result
+from capc.two_party import Transfers
+from support.sizes import examples
+from support.vote_rounds import (
+    ENDS,
+    FORWARD,
+    READABLE,
+    REVERSE,
+    Votes,
+    begin,
+    engine,
+    opened,
+    play,
+    readable_keys,
+    stream,
+    votes,
+)
 
 
-@pytest.mark.parametrize("classes", [2, 3, 4, 5, 7, 10])
-def test_x(classes):
-    import random
-    l, w, B = 9, 6, 5
-    shape = VoteShape(classes, l, w, B)
-    for _ in range(5):
-        x = [[random.randrange(-(2**(l-2))+1, 2**(l-2)) for _ in range(classes)] for _ in range(B)]
-        mine = [[random.randrange(2**l) for _ in range(classes)] for _ in range(B)]
-        theirs = [[(a - b) % 2**l for a, b in zip(*p)] for p in zip(x, mine)]
-        a, b = play(shape, mine, theirs, 2)
-        assert [[(c + d) % 2**w for c, d in zip(*p)] for p in zip(a, b)] == [one_hot_argmax(r) for r in x]
+@pytest.mark.req("CAPC-ROUND-002")
+@given(st.integers(2, 40), st.integers(3, 59), st.integers(2, 64))
+@settings(max_examples=examples(ordinary=40, nightly=400))
+@example(10, 32, 16)
+def test_and_counts_and_rounds(classes: int, logit_bits: int, vote_bits: int) -> None:
+    shape = VoteShape(classes, logit_bits, vote_bits, 1)
+    assert shape.rounds == (classes - 1).bit_length()
+    ands = [shape.circuit(number).and_count for number in range(shape.rounds)]
+    assert sum(ands) == (classes - 1) * (logit_bits - 1) + classes - 2
+    assert ands[:-1] == [shape.matches(n) * (logit_bits - 1) for n in range(shape.rounds - 1)]
+    assert sum(shape.transfers(n) for n in range(shape.rounds)) == shape.all_transfers
+    assert signs_circuit(3, logit_bits).and_depth == logit_bits - 1
+    if (classes, logit_bits) == (10, 32):
+        assert sum(ands) == 287
+
+
+@given(st.data(), st.integers(3, 8))
+def test_signs_are_those_of_differences(data: st.DataObject, width: int) -> None:
+    """Whether the right side is larger, for all differences that fit."""
+    values = data.draw(st.lists(st.integers(-(2 ** (width - 1)) + 1, 2 ** (width - 1) - 1), min_size=1, max_size=4))
+    mine = data.draw(st.lists(st.integers(0, 2**width - 1), min_size=len(values), max_size=len(values)))
+    circuit = signs_circuit(len(values), width)
+    assert evaluate(circuit, mine, ring.subtract(values, mine, width)) == [int(value < 0) for value in values]
+
+
+@pytest.mark.req("CAPC-ROUND-001")
+@given(st.data(), st.integers(2, 12), st.integers(3, 7))
+def test_final_circuit_gives_the_flags(data: st.DataObject, classes: int, width: int) -> None:
+    """Against a tournament in the clear, with the last difference in shares."""
+    limit = 2 ** (width - 2) - 1
+    logits = data.draw(st.lists(st.integers(-limit, limit), min_size=classes, max_size=classes))
+    signs, entrants = [], logits
+    for matches in matches_per_round(classes):
+        pairs = [entrants[2 * n : 2 * n + 2] for n in range(matches)]
+        signs += [int(right > left) for left, right in pairs]
+        entrants = [max(pair) for pair in pairs] + entrants[2 * matches :]
+        if len(entrants) == 2:
+            last = entrants[0] - entrants[1]
+    if classes == 2:
+        last = logits[0] - logits[1]
+    mine = data.draw(st.integers(0, 2**width - 1))
+    theirs = ring.to_bits(ring.reduce(last - mine, width), width)
+    circuit = final_circuit(classes, width, 4)
+    assert evaluate(circuit, ring.to_bits(mine, width), theirs + signs[:-1]) == one_hot_argmax(logits)
+
+
+@pytest.mark.req("CAPC-ROUND-001")
+@settings(max_examples=examples(ordinary=25, nightly=500))
+@given(votes())
+@example(Votes(VoteShape(5, 8, 6, 2), [[3] * 5, [-63, 63, 63, -63, 63]], [[255] * 5, [0] * 5], 1))
+def test_shares_add_up_to_the_vote(job: Votes) -> None:
+    assert opened(play(READABLE, READABLE, job), job.shape) == job.expected
+
+
+@pytest.mark.req("CAPC-ROUND-001")
+@settings(max_examples=examples(ordinary=25, nightly=500))
+@given(votes())
+def test_the_ideal_vote_does_the_same(job: Votes) -> None:
+    scheme, shape = IdealVote(), job.shape
+    transfers = [Transfers(job.position, shape.all_transfers, None) for _ in range(2)]
+    theirs, message = scheme.begin(transfers[0], None, shape, job.rest)
+    mine = scheme.await_begin(transfers[1], None, shape, job.masks)
+    for number in range(shape.rounds - 1):
+        assert len(message) == scheme.request_length(shape, number)
+        after, answer = scheme.garble(mine, message, stream(0, ""))
+        assert len(answer) == scheme.answer_length(shape, number)
+        result = scheme.evaluate(theirs, answer, stream(0, ""))
+        assert isinstance(after, GarblerRound)
+        assert isinstance(result, tuple)
+        mine, (theirs, message) = after, result
+    shares, answer = scheme.garble(mine, message, stream(0, ""))
+    with pytest.raises(InvalidPayloadError):
+        scheme.evaluate(theirs, b"\xff" * 8, stream(0, ""))
+    rest = scheme.evaluate(theirs, answer, stream(0, ""))
+    assert [ring.add(*pair, shape.vote_bits) for pair in zip(shares, rest, strict=True)] == job.expected
+    source = stream(0, "")
+    assert shares == [ring.uniform(source, shape.num_classes, shape.vote_bits) for _ in job.logits]
+
+
+JOB = Votes.uniform(4, 9, 6, 3, 2)
+"""Two rounds, elements of 9 bits in 2 bytes, bits that fill no byte, a ragged chunk."""
+
+
+def spoil(payload: bytes, place: int) -> bytes:
+    return payload[:place] + b"\xff" + payload[place + 1 :] if place >= 0 else payload[:place] + b"\xff"
+
+
+@pytest.mark.req("CAPC-ROUND-006")
+@pytest.mark.parametrize("end", ENDS)
+def test_a_malformed_message_is_refused_and_spends_nothing(end: str) -> None:
+    """Length, ring elements and padding, in either direction and round; then the good one is accepted, once."""
+    mine, theirs, request = begin(end, end, JOB)
+    scheme, shape = engine(end, JOB.chunk), JOB.shape
+    for number in range(2):
+        # Requests end in padded bits; rows come after a hash key, high bytes last.
+        bad = {request[:-1]: ErrorCode.MALFORMED_LENGTH, request + b"\0": ErrorCode.MALFORMED_LENGTH}
+        bad[spoil(request, -1)] = ErrorCode.NON_CANONICAL
+        if number:
+            bad[spoil(request, 17)] = ErrorCode.VALUE_OUT_OF_RANGE
+        refuse(bad, lambda message, mine=mine: scheme.garble(mine, message, stream(1, "bad")))
+        after, answer = scheme.garble(mine, request, stream(number, "garble"))
+        with pytest.raises(StateReuseError):
+            scheme.garble(mine, request, stream(number, "garble"))
+        bad = {answer[:-1]: ErrorCode.MALFORMED_LENGTH, answer + b"\0": ErrorCode.MALFORMED_LENGTH}
+        if number == 0:
+            bad[spoil(answer, -1)] = ErrorCode.NON_CANONICAL
+            extension = len(answer) - 1
+            bad[spoil(answer, extension - 1)] = ErrorCode.NON_CANONICAL
+            row = 32 + 2 * 2 * 32 * 8 + 1
+            bad[spoil(answer, row)] = ErrorCode.VALUE_OUT_OF_RANGE
+        else:
+            bad[spoil(answer, len(answer) - 1)] = ErrorCode.VALUE_OUT_OF_RANGE
+        refuse(bad, lambda message, theirs=theirs: scheme.evaluate(theirs, message, stream(1, "bad")))
+        result = scheme.evaluate(theirs, answer, stream(number, "evaluate"))
+        with pytest.raises(StateReuseError):
+            scheme.evaluate(theirs, answer, stream(number, "evaluate"))
+        if isinstance(after, GarblerRound) and isinstance(result, tuple):
+            mine, (theirs, request) = after, result
+    assert [ring.add(*pair, shape.vote_bits) for pair in zip(after, result, strict=True)] == JOB.expected
+
+
+def refuse(bad: dict[bytes, ErrorCode], step) -> None:
+    for message, code in bad.items():
+        with pytest.raises(InvalidPayloadError) as caught:
+            step(message)
+        assert caught.value.code is code
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_transfers_and_shares_fit_the_vote(end: str) -> None:
+    scheme, shape = engine(end, 2), JOB.shape
+    short = Transfers(0, shape.all_transfers - 1, (1, [0]))
+    exact = Transfers(0, shape.all_transfers, (1, [0]))
+    for start in (scheme.begin, scheme.await_begin):
+        with pytest.raises(InputError, match="transfers for a vote in rounds: make 81"):
+            start(short, None, shape, JOB.masks)
+        for shares in (JOB.masks[:2], [row[:3] for row in JOB.masks], [[1 << 9] * 4] * 3, [[-1] * 4] * 3):
+            with pytest.raises(InputError, match="takes 4 shares of each, reduced"):
+                start(exact, None, shape, shares)
+    exact.require_unspent()
+
+
+@pytest.mark.req("CAPC-ROUND-004")
+def test_hash_keys_are_fresh_and_no_tweak_comes_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two votes after one another: five hashes of the garbler's and three of the evaluator's for five classes each."""
+    made: list[tuple[bytes, int]] = []
+    begin_hash = LabelHash.__init__
+
+    def note(self: LabelHash, key: bytes, position: int) -> None:
+        made.append((key, position))
+        begin_hash(self, key, position)
+
+    monkeypatch.setattr(LabelHash, "__init__", note)
+    first = Votes.uniform(5, 6, 4, 2, 2)
+    sent = [play(READABLE, READABLE, replace(first, position=query << 32 | 7, seed=query)).sent for query in (1, 2)]
+    answers = [answer[16:32] for each in sent for answer in each[1::2]]
+    requests = [request[:16] for each in sent for request in each[2::2]]
+    assert len({*answers, *requests}) == 6 + 4
+    forward = {entry for entry in made if entry[0] in answers}
+    backward = {entry for entry in made if entry[0] in requests}
+    assert forward | backward == set(made)
+    assert {position for _, position in forward} == {q << 32 | 7 + n for q in (1, 2) for n in range(3)}
+    assert {position for _, position in backward} == {q << 32 | 7 + n for q in (1, 2) for n in (1, 2)}
+    assert (len(forward), len(backward)) == (6, 4)
+
+
+@pytest.mark.req("CAPC-ROUND-004")
+def test_the_same_seeds_give_other_bytes_at_another_position() -> None:
+    one, two = (play(READABLE, READABLE, replace(JOB, position=position)).sent for position in (1, 2))
+    assert all(a != b for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.req("CAPC-ROUND-007")
+def test_offsets_and_other_labels_stay_where_they_are() -> None:
+    """No 16 bytes of a message are an offset, nor is the XOR of two labels that a party holds the other's offset."""
+    job = Votes.uniform(4, 5, 4, 2, 2)
+    delta, reverse_delta = (readable_keys(direction)[0].delta for direction in (FORWARD, REVERSE))
+    mine, theirs, request = begin(READABLE, READABLE, job)
+    scheme = GarbledVote(job.chunk)
+    evaluators = list(theirs.secret.labels)
+    after, answer = scheme.garble(mine, request, stream(1, "g"))
+    result = scheme.evaluate(theirs, answer, stream(1, "e"))
+    assert isinstance(after, GarblerRound)
+    assert isinstance(result, tuple)
+    theirs, following = result
+    assert isinstance(theirs, EvaluatorRound)
+    evaluators += [label for wire in theirs.secret.signs for label in wire]
+    evaluators += to_labels(answer[: len(answer) // 16 * 16])
+    garblers = [*after.secret.reverse, *to_labels(following[: len(following) // 16 * 16])]
+    assert not {delta, reverse_delta} & windows(request + answer + following)
+    assert all(a ^ b != delta for a, b in combinations(evaluators, 2))
+    assert all(a ^ b != reverse_delta for a, b in combinations(garblers, 2))
+    # The test can fail: the garbler's own zero labels beside the evaluator's labels show Delta.
+    zeros = [label for wire in after.secret.signs for label in wire]
+    actives = [label for wire in theirs.secret.signs for label in wire]
+    assert {a ^ b for a, b in zip(zeros, actives, strict=True)} <= {0, delta}
+
+
+def windows(data: bytes) -> set[int]:
+    return {int.from_bytes(data[at : at + 16], "little") for at in range(len(data) - 15)}
+
+
+@pytest.mark.req("CAPC-ROUND-007")
+def test_states_show_nothing() -> None:
+    mine, theirs, _ = begin(READABLE, READABLE, JOB)
+    assert (repr(mine), repr(theirs)) == ("<GarblerRound>", "<EvaluatorRound>")
+    assert "secret" not in repr(mine.secret) + repr(theirs.secret)
+    assert str(JOB.masks[0][0]) not in repr(mine.secret)
+
+
+def test_a_source_of_two_keys_is_enough() -> None:
+    """What a step reads: label seed and hash key, or the hash key of the rows."""
+    mine, theirs, request = begin(READABLE, READABLE, JOB)
+    source = XofSource(Seed(bytes(32)), b"x")
+    _, answer = GarbledVote(JOB.chunk).garble(mine, request, source)
+    assert answer[:32] == XofSource(Seed(bytes(32)), b"x").read(32)
+    result = GarbledVote(JOB.chunk).evaluate(theirs, answer, source)
+    assert isinstance(result, tuple)
+    assert result[1][:16] == XofSource(Seed(bytes(32)), b"x").read(48)[32:]

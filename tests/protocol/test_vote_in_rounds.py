@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from capc.answering_party_rounds import AwaitingRoundChoice, answering_party_garble_round
 from capc.circuits.tournament import matches_per_round
-from capc.errors import InputError, ParameterError
+from capc.costs import Step
+from capc.errors import ErrorCode, InputError, ParameterError, ProtocolError, StateReuseError
+from capc.garbled_two_party import GarbledTwoParty
+from capc.handshake import check_hello, hello
 from capc.linear import IdealLinear
 from capc.parameters import VoteVariant
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
 from capc.protocol import Collaboration
+from capc.querying_party import QueryingParty
+from capc.querying_party_rounds import AwaitingRound, querying_party_evaluate_round
+from capc.randomness import Seed
+from capc.reverse_setup import querying_party_choose_reverse
 from capc.suite import hybrid_suite, reference_suite
 from capc.vectorised import VectorisedTwoParty
 from protocol.cases import MODES, Case, cases
-from support.builders import constant_model, make_account, make_parameters, make_session
+from support.builders import constant_model, make_account, make_parameters, make_session, make_widths
 from support.sizes import examples
 
 RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -49,3 +58,117 @@ def test_hybrid_protocol_equals_ideal_functionality(mode: str, data: st.DataObje
 def test_protocol_equals_ideal_functionality(mode: str, data: st.DataObject) -> None:
     case = data.draw(cases(mode))
     check(case, IdealLinear(case.session.parameters.widths.logit_bits))
+
+
+def collaboration(variant: VoteVariant, num_classes: int, two_party: GarbledTwoParty | None = None) -> Collaboration:
+    parameters = make_parameters(make_widths(12), num_classes=num_classes)
+    parameters = replace(parameters, vote_variant=variant)
+    session = make_session(parameters)
+    models = [constant_model((2, num_classes), winner, 2, 9) for winner in (1, num_classes - 1)]
+    linear = IdealLinear(parameters.widths.logit_bits)
+    return Collaboration(session, models, reference_suite(parameters, linear, two_party), make_account(parameters))
+
+
+@pytest.mark.req("CAPC-ROUND-002", "CAPC-ROUND-008")
+@pytest.mark.parametrize("num_classes", [2, 3, 5, 10])
+def test_rounds_and_bytes_of_a_session(num_classes: int) -> None:
+    """Two flights a round, and about a third of the bytes; both engines at both ends give the same labels."""
+    costs = {}
+    for variant in VoteVariant:
+        for engine in (GarbledTwoParty(), VectorisedTwoParty()):
+            played = collaboration(variant, num_classes, engine)
+            results = played.label_batch([[0, 0]] * 3) + [played.label([1, 1])]
+            assert all(result.label == result.ideal_label for result in results)
+            costs[variant] = played.costs["1c_argmax"]
+    rounds = len(matches_per_round(num_classes))
+    assert costs[VoteVariant.TOURNAMENT].rounds == 2 * 2
+    assert costs[VoteVariant.MULTI_ROUND].rounds == 2 * 2 * rounds
+    ands = (num_classes - 1) * 11 + num_classes - 2
+    tables = 2 * 4 * 32 * ands
+    assert tables < costs[VoteVariant.MULTI_ROUND].bytes < tables + 2 * 4 * (200 + 60 * num_classes)
+
+
+@pytest.mark.req("CAPC-ROUND-008")
+def test_batches_are_not_prepared_for_rounds() -> None:
+    played = collaboration(VoteVariant.MULTI_ROUND, 3)
+    with pytest.raises(InputError, match="vote_variant = tournament"):
+        played.prepare(2)
+    assert played.label([0, 0]).index == 1
+
+
+def test_rounds_count_as_layers() -> None:
+    """A header numbers 256 layers: 254 of a model and the second round of three classes' vote are one too many."""
+    sizes = (2, *[1] * 253, 3)
+    tournament = make_session(make_parameters(num_classes=3), [sizes])
+    rounds = replace(tournament.parameters, vote_variant=VoteVariant.MULTI_ROUND)
+    assert replace(tournament, parameters=rounds).num_answering == 1
+    with pytest.raises(ParameterError, match="257 layers with the rounds of its vote, more than 256"):
+        make_session(replace(make_parameters(num_classes=5), vote_variant=VoteVariant.MULTI_ROUND), [(*sizes[:-1], 1, 5)])
+
+
+@pytest.mark.req("CAPC-PARAM-002")
+def test_the_variant_is_agreed_by_all() -> None:
+    """Another variant is another document, digest and session; the hello names it."""
+    one, two = (make_session(replace(make_parameters(), vote_variant=variant)) for variant in VoteVariant)
+    assert one.parameters.digest != two.parameters.digest
+    assert one.tag != two.tag
+    assert ("vote_variant" in one.parameters.document(), two.parameters.document()["vote_variant"]) == (
+        False,
+        "multi_round",
+    )
+    for mine, theirs in ((one, two), (two, one)):
+        with pytest.raises(ProtocolError, match="vote_variant") as caught:
+            check_hello(mine, QUERYING_PARTY, PRIVACY_GUARDIAN, hello(theirs, QUERYING_PARTY, PRIVACY_GUARDIAN))
+        assert caught.value.code is ErrorCode.PARAMETER_MISMATCH
+
+
+@dataclass
+class Record:
+    """Every message between the querying party and an answering party in step 1c, and the states after each round."""
+
+    messages: list[bytes] = field(default_factory=list)
+    states: list[object] = field(default_factory=list)
+
+    def message(self, step: Step, sender: Party, receiver: Party, message: bytes) -> None:
+        if step is Step.ARGMAX:
+            self.messages.append(message)
+
+    def state(self, party: Party, state: object) -> None:
+        self.states.append(state)
+
+
+@pytest.mark.req("CAPC-WIRE-006", "CAPC-ROUND-006")
+def test_a_message_of_another_round_is_refused() -> None:
+    """Rounds 1 and 2 of five classes have one match each: only the header tells their messages apart."""
+    record = Record()
+    parameters = replace(make_parameters(num_classes=5), vote_variant=VoteVariant.MULTI_ROUND)
+    suite = reference_suite(parameters, IdealLinear(parameters.widths.logit_bits))
+    models = [constant_model((2, 5), 1, 2)]
+    played = Collaboration(
+        make_session(parameters, num_answering=1), models, suite, make_account(parameters), observer=record
+    )
+    played.label([0, 0])
+    garbler = next(state for state in record.states if isinstance(state, AwaitingRoundChoice))
+    evaluator = next(state for state in record.states if isinstance(state, AwaitingRound))
+    requests, answers = record.messages[::2], record.messages[1::2]
+    unspent = replace(garbler, turn=replace(garbler.turn)), replace(evaluator, turn=replace(evaluator.turn))
+    for wrong in (requests[0], requests[2]):
+        with pytest.raises(ProtocolError) as caught:
+            answering_party_garble_round(unspent[0], wrong, Seed(bytes(32)))
+        assert (caught.value.code, caught.value.party) == (ErrorCode.WRONG_LAYER, QUERYING_PARTY)
+    for wrong in (answers[0], answers[2]):
+        with pytest.raises(ProtocolError) as caught:
+            querying_party_evaluate_round(unspent[1], wrong, Seed(bytes(32)))
+        assert (caught.value.code, caught.value.party) == (ErrorCode.WRONG_LAYER, answering_party(1))
+    answering_party_garble_round(unspent[0], requests[1], Seed(bytes(32)))
+    with pytest.raises(StateReuseError):
+        answering_party_garble_round(unspent[0], requests[1], Seed(bytes(32)))
+
+
+def test_reverse_set_up_needs_every_party() -> None:
+    parameters = replace(make_parameters(), vote_variant=VoteVariant.MULTI_ROUND)
+    suite = hybrid_suite(parameters)
+    party = QueryingParty(make_session(parameters), suite, None, {}, 1)
+    with pytest.raises(ProtocolError, match="no reverse set-up message") as caught:
+        querying_party_choose_reverse(party, {}, Seed(bytes(32)))
+    assert (caught.value.code, caught.value.party) == (ErrorCode.MISSING_PARTICIPANT, answering_party(1))

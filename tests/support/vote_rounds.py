@@ -131,9 +131,7 @@ def transfers_of(garbler: str, evaluator: str, job: Votes) -> tuple[Transfers, T
     else:
         (received,), message = ours.extend_evaluator(evaluator_key, job.position, counts)
     if garbler == FAST:
-        (kept,) = VectorisedTwoParty().extend_garbler(
-            extension.GarblerKey(garbler_key), job.position, counts, message
-        )
+        (kept,) = VectorisedTwoParty().extend_garbler(extension.GarblerKey(garbler_key), job.position, counts, message)
     else:
         (kept,) = mine.extend_garbler(garbler_key, job.position, counts, message)
     return kept, received

@@ -7,7 +7,6 @@ rows, fresh shares at both ends.
 from __future__ import annotations
 
 import multiprocessing
-import secrets
 import socket
 import struct
 import time
@@ -41,12 +40,13 @@ class VoteWork:
     shape: VoteShape
     chunk: int = CHUNK_INSTANCES
 
-    def uniform(self) -> list[list[int]]:
-        """Uniform shares for every query."""
-        count = self.shape.instances * self.shape.num_classes
-        words = np.frombuffer(secrets.token_bytes(8 * count), np.uint64) >> np.uint64(64 - self.shape.logit_bits)
-        rows: list[list[int]] = words.reshape(self.shape.instances, -1).tolist()
-        return rows
+    def shares(self, batch: int) -> tuple[list[list[int]], list[list[int]]]:
+        """The garbler's and the evaluator's shares of a batch of uniform admitted logits; the same in both processes."""
+        generator, size = np.random.default_rng(batch), (self.shape.instances, self.shape.num_classes)
+        limit, modulus = 1 << (self.shape.logit_bits - 2), 1 << self.shape.logit_bits
+        logits = generator.integers(1 - limit, limit, size)
+        masks = generator.integers(0, modulus, size)
+        return masks.tolist(), ((logits - masks) % modulus).tolist()
 
 
 def _source() -> XofSource:
@@ -82,6 +82,7 @@ class VoteEvaluator:
         self._scheme = VectorisedTwoParty(work.chunk)
         self._rounds = VectorisedVote(work.chunk)
         self._position = 0
+        self._batch = 0
 
     def __enter__(self) -> Self:
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -104,7 +105,8 @@ class VoteEvaluator:
 
     def prepare(self) -> None:
         """New shares."""
-        self._shares = self.work.uniform()
+        self._batch += 1
+        self._theirs, self._shares = self.work.shares(self._batch)
         self._link.send(PREPARE)
         self._link.read(1)
         self._link.sent = self._link.received = 0
@@ -129,7 +131,7 @@ class VoteEvaluator:
         self._position += 1 << 32
 
     def check(self) -> None:
-        """Compares the last batch with the argmax in the clear; logits are those whose magnitude the vote admits.
+        """Compares the last batch with the argmax in the clear.
 
         Raises:
             ValueError: they differ.
@@ -137,12 +139,9 @@ class VoteEvaluator:
         self._link.send(CHECK)
         shape = self.work.shape
         count = min(CHECKED, shape.instances)
-        votes, shares = (
-            np.frombuffer(self._link.read(8 * count * shape.num_classes), np.uint64).reshape(count, -1).tolist()
-            for _ in range(2)
-        )
-        for mine, theirs, own, other in zip(self.votes, votes, self._shares, shares, strict=False):
-            logits = [ring.to_signed(word, shape.logit_bits) for word in ring.add(own, other, shape.logit_bits)]
+        votes = np.frombuffer(self._link.read(8 * count * shape.num_classes), np.uint64).reshape(count, -1).tolist()
+        for mine, theirs, own, other in zip(self.votes, votes, self._shares, self._theirs, strict=False):
+            logits = [ring.signed(word, shape.logit_bits) for word in ring.add(own, other, shape.logit_bits)]
             if ring.add(mine, theirs, shape.vote_bits) != one_hot_argmax(logits):
                 raise ValueError("a vote differs from the argmax in the clear")
 
@@ -160,11 +159,12 @@ def run_garbler(work: VoteWork, port: int) -> None:
     link.send(b"1")
     key, reverse_key = _choose(scheme, link), _offer(scheme, link)
     cpu: list[float] = []
-    position = 0
-    shares, votes = work.uniform(), work.uniform()
+    position = batch = 0
+    shares = votes = work.shares(batch)[0]
     while (command := link.read(1)) != STOP:
         if command == PREPARE:
-            shares = work.uniform()
+            batch += 1
+            shares, _ = work.shares(batch)
             link.send(b"1")
         elif command == RUN:
             began = time.process_time()
@@ -182,6 +182,6 @@ def run_garbler(work: VoteWork, port: int) -> None:
             cpu.append(time.process_time() - began)
             position += 1 << 32
         elif command == CHECK:
-            link.send(np.array(votes[:CHECKED], np.uint64).tobytes() + np.array(shares[:CHECKED], np.uint64).tobytes())
+            link.send(np.array(votes[:CHECKED], np.uint64).tobytes())
         else:
             link.send(_REPORT.pack(float(np.median(cpu)), peak_megabytes()))

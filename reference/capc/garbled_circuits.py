@@ -125,6 +125,7 @@ def by_chunks(instances: Sequence[Sequence[int]], chunk: int) -> Iterator[list[l
     for start in range(0, len(instances), chunk):
         yield [list(row) for row in zip(*instances[start : start + chunk], strict=True)]
 
+
 def spans(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Start and end of consecutive runs of these lengths."""
     ends = [0]

@@ -295,4 +295,3 @@ class GarbledTwoParty:
             else:
                 outputs += share_by_evaluator(circuit.sharing, active, chunk.outputs, label_hash)
         return Evaluation(outputs, labels)
-

@@ -42,7 +42,8 @@ class IdealVote:
         shares: Sequence[Words],
     ) -> tuple[EvaluatorRound, bytes]:
         """Keeps the evaluator's shares until the garbler has given its own."""
-        shape.require(transfers, shares)
+        shape.require_transfers(transfers)
+        shape.require_shares(shares)
         transfers.spend()
         return EvaluatorRound(shape, 0, transfers.position, shares), b""
 
@@ -54,7 +55,8 @@ class IdealVote:
         shares: Sequence[Words],
     ) -> GarblerRound:
         """Keeps the garbler's shares."""
-        shape.require(transfers, shares)
+        shape.require_transfers(transfers)
+        shape.require_shares(shares)
         transfers.spend()
         return GarblerRound(shape, 0, transfers.position, shares)
 

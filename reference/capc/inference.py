@@ -97,9 +97,7 @@ def infer(exchange: Exchange, layer_input: LayerInput, waiting: AwaitingTransfer
         layer_input, request_state = result, after
 
 
-def _vote_in_rounds(
-    exchange: Exchange, awaiting: AwaitingResponse, choosing: AwaitingChoice, response: bytes
-) -> Ends:
+def _vote_in_rounds(exchange: Exchange, awaiting: AwaitingResponse, choosing: AwaitingChoice, response: bytes) -> Ends:
     """Step 1c, round after round."""
     peer = choosing.request.party.me
     mine, request = querying_party_begin_rounds(awaiting, response)

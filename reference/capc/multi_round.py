@@ -89,13 +89,20 @@ class VoteShape:
         """Transfers to the garbler: one for each match but the last."""
         return self.instances * (self.num_classes - 2)
 
-    def require(self, transfers: Transfers, shares: Sequence[Words]) -> None:
-        """Raises :class:`InputError` unless there are transfers for all rounds, and C shares in Z_{2^l} per query."""
+    def require_transfers(self, transfers: Transfers) -> None:
+        """Raises :class:`InputError` unless there are transfers for all rounds."""
         if transfers.count != self.all_transfers:
             raise InputError(f"{transfers.count} transfers for a vote in rounds: make {self.all_transfers}")
+
+    def require_shares(self, shares: Sequence[Words]) -> None:
+        """Raises :class:`InputError` unless there are C shares in Z_{2^l} per query."""
         fits = all(len(row) == self.num_classes and not any(word >> self.logit_bits for word in row) for row in shares)
         if len(shares) != self.instances or not fits:
-            raise InputError(f"a vote on {self.instances} queries takes {self.num_classes} shares of each, reduced")
+            raise self.refusal()
+
+    def refusal(self) -> InputError:
+        """Of shares; none of them is printed."""
+        return InputError(f"a vote on {self.instances} queries takes {self.num_classes} shares of each, reduced")
 
 
 @dataclass(frozen=True, repr=False)
@@ -147,14 +154,10 @@ class VoteRounds(Protocol):
     ) -> tuple[EvaluatorRound, bytes]:
         """Evaluator: its message of round 0. The transfers are spent."""
 
-    def await_begin(
-        self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Words]
-    ) -> GarblerRound:
+    def await_begin(self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Words]) -> GarblerRound:
         """Garbler: ready for round 0. The transfers are spent."""
 
-    def garble(
-        self, state: GarblerRound, payload: bytes, source: RandomSource
-    ) -> tuple[GarblerRound | Shares, bytes]:
+    def garble(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[GarblerRound | Shares, bytes]:
         """Garbler: its answer in a round; the next state, or its shares of the votes."""
 
     def evaluate(

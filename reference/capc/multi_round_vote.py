@@ -122,7 +122,8 @@ class GarbledVote(RoundLengths):
         self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Words]
     ) -> tuple[EvaluatorRound, bytes]:
         """The choice bits of round 0."""
-        shape.require(transfers, shares)
+        shape.require_transfers(transfers)
+        shape.require_shares(shares)
         bits, labels = cast(tuple[int, list[int]], transfers.secret)
         transfers.spend()
         own = _Evaluator(bits, labels, key, [], _columns(shares), [])
@@ -131,7 +132,8 @@ class GarbledVote(RoundLengths):
 
     def await_begin(self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Words]) -> GarblerRound:
         """Takes the zero labels of all rounds."""
-        shape.require(transfers, shares)
+        shape.require_transfers(transfers)
+        shape.require_shares(shares)
         delta, labels = cast(tuple[int, list[int]], transfers.secret)
         transfers.spend()
         return GarblerRound(shape, 0, transfers.position, _Garbler(delta, labels, key, [], _columns(shares), []))

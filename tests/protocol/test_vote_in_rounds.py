@@ -70,7 +70,7 @@ def collaboration(variant: VoteVariant, num_classes: int, two_party: GarbledTwoP
 
 
 @pytest.mark.req("CAPC-ROUND-002", "CAPC-ROUND-008")
-@pytest.mark.parametrize("num_classes", [2, 3, 5, 10])
+@pytest.mark.parametrize("num_classes", [2, 5, 10])
 def test_rounds_and_bytes_of_a_session(num_classes: int) -> None:
     """Two flights a round, and about a third of the bytes; both engines at both ends give the same labels."""
     costs = {}
@@ -155,11 +155,11 @@ def test_a_message_of_another_round_is_refused() -> None:
     for wrong in (requests[0], requests[2]):
         with pytest.raises(ProtocolError) as caught:
             answering_party_garble_round(unspent[0], wrong, Seed(bytes(32)))
-        assert (caught.value.code, caught.value.party) == (ErrorCode.WRONG_LAYER, QUERYING_PARTY)
+        assert (caught.value.code, caught.value.blame) == (ErrorCode.WRONG_LAYER, QUERYING_PARTY)
     for wrong in (answers[0], answers[2]):
         with pytest.raises(ProtocolError) as caught:
             querying_party_evaluate_round(unspent[1], wrong, Seed(bytes(32)))
-        assert (caught.value.code, caught.value.party) == (ErrorCode.WRONG_LAYER, answering_party(1))
+        assert (caught.value.code, caught.value.blame) == (ErrorCode.WRONG_LAYER, answering_party(1))
     answering_party_garble_round(unspent[0], requests[1], Seed(bytes(32)))
     with pytest.raises(StateReuseError):
         answering_party_garble_round(unspent[0], requests[1], Seed(bytes(32)))
@@ -171,4 +171,4 @@ def test_reverse_set_up_needs_every_party() -> None:
     party = QueryingParty(make_session(parameters), suite, None, {}, 1)
     with pytest.raises(ProtocolError, match="no reverse set-up message") as caught:
         querying_party_choose_reverse(party, {}, Seed(bytes(32)))
-    assert (caught.value.code, caught.value.party) == (ErrorCode.MISSING_PARTICIPANT, answering_party(1))
+    assert (caught.value.code, caught.value.blame) == (ErrorCode.MISSING_PARTICIPANT, answering_party(1))

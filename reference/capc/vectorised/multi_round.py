@@ -85,19 +85,21 @@ class VectorisedVote(RoundLengths):
         self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Row]
     ) -> tuple[EvaluatorRound, bytes]:
         """As the readable vote."""
-        shape.require(transfers, shares)
+        shape.require_transfers(transfers)
+        entrants = _entrants(shape, shares)
         transfers.spend()
         end, reverse_key = cast(EvaluatorEnd, transfers.secret), cast(extension.GarblerKey, key)
-        own = _Evaluator(end, reverse_key, _no_labels(), np.array(shares, WORD), _no_signs(shape))
+        own = _Evaluator(end, reverse_key, _no_labels(), entrants, _no_signs(shape))
         state = EvaluatorRound(shape, 0, transfers.position, own)
         return state, self._choose(shape, 0, own)
 
     def await_begin(self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Row]) -> GarblerRound:
         """As the readable vote."""
-        shape.require(transfers, shares)
+        shape.require_transfers(transfers)
+        entrants = _entrants(shape, shares)
         transfers.spend()
         end, reverse_key = cast(GarblerEnd, transfers.secret), cast(extension.EvaluatorKey, key)
-        own = _Garbler(end, reverse_key, _no_labels(), np.array(shares, WORD), _no_signs(shape))
+        own = _Garbler(end, reverse_key, _no_labels(), entrants, _no_signs(shape))
         return GarblerRound(shape, 0, transfers.position, own)
 
     def garble(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[GarblerRound | Shares, bytes]:
@@ -231,6 +233,17 @@ class VectorisedVote(RoundLengths):
                 program.run(label_hash, read_into)
                 shares[span], signs[:, span] = program.share_outputs(label_hash, read_into)
         return shares, signs
+
+
+def _entrants(shape: VoteShape, shares: Sequence[Row]) -> Words:
+    """The shares as an array, checked as :meth:`VoteShape.require_shares` does."""
+    try:
+        words = np.array([*shares], WORD)
+    except (OverflowError, ValueError):
+        raise shape.refusal() from None
+    if words.shape != (shape.instances, shape.num_classes) or (words > _mask(shape)).any():
+        raise shape.refusal()
+    return words
 
 
 def _no_labels() -> Words:

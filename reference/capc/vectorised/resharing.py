@@ -75,7 +75,7 @@ class _Projection:
     def _words(self, parts: Words) -> Words:
         """The words of each lane, of shape (lanes, words): over a word's wires the sum of 2^i times the part."""
         shifted = np.left_shift(parts, self.codec.places[:, None])
-        words = shifted.reshape(-1, self._sharing.word_bits, self._shape[1]).sum(axis=1, dtype=WORD)
+        words: Words = shifted.reshape(-1, self._sharing.word_bits, self._shape[1]).sum(axis=1, dtype=WORD)
         words &= np.uint64((1 << self._sharing.width) - 1)
         return words.T
 

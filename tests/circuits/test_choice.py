@@ -6,14 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.circuits.choice import Network, Variant, fastest, vote_variants
+from capc.circuits.choice import (
+    NETWORKS,
+    Network,
+    NetworkName,
+    Variant,
+    fastest,
+    fastest_vote,
+    rounds_seconds,
+    vote_variants,
+)
 from capc.circuits.relu import relu_circuit
 from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
 from capc.garbled_circuits import CHUNK_INSTANCES
+from capc.messages import OtExtension
+from capc.multi_round import VoteShape
+from capc.multi_round_vote import GarbledVote
+from capc.parameters import VoteVariant
 
-LOOPBACK = Network(round_trip=5e-5, bandwidth=2e9)
-LOCAL = Network(round_trip=2e-4, bandwidth=1.25e8)
-WIDE = Network(round_trip=2e-2, bandwidth=1.25e6)
+LOOPBACK, LOCAL, WIDE = (NETWORKS[name] for name in NetworkName)
 
 
 def chosen(num_classes: int, instances: int, network: Network) -> object:
@@ -61,3 +72,28 @@ def test_words_of_a_variant_fit_its_circuit(shares: list[int]) -> None:
 def test_the_first_of_equals_is_chosen() -> None:
     variants = [Variant(relu_circuit(8, 2), list), Variant(relu_circuit(8, 2), list)]
     assert fastest(variants, 3, LOCAL) is variants[0]
+
+
+def test_rounds_are_taken_where_bytes_outweigh_round_trips() -> None:
+    """On a wide network one query saves 18 kB, or 15 ms, and waits for 3 more round trips, or 60 ms; a batch saves more."""
+    votes = {
+        (network, count): fastest_vote(10, 37, 16, count, network) for network in (LOCAL, WIDE) for count in (1, 1000)
+    }
+    assert votes[WIDE, 1] is VoteVariant.TOURNAMENT
+    assert votes[WIDE, 1000] is votes[LOCAL, 1000] is VoteVariant.MULTI_ROUND
+    far = Network(round_trip=60.0, bandwidth=1.25e6)
+    assert fastest_vote(10, 37, 16, 1000, far) is VoteVariant.TOURNAMENT
+
+
+@given(st.integers(2, 20), st.integers(1, 600))
+def test_estimate_of_rounds_has_their_bytes(num_classes: int, instances: int) -> None:
+    """Of messages and extensions, but for rows of flags, seeds and roundings, and an eighth of a byte per transfer."""
+    shape = VoteShape(num_classes, 37, 16, instances)
+    slow = Network(round_trip=0, bandwidth=1.0)
+    fast = Network(round_trip=0, bandwidth=1e30)
+    scheme = GarbledVote()
+    lengths = [scheme.request_length(shape, n) + scheme.answer_length(shape, n) for n in range(shape.rounds)]
+    total = sum(lengths) + OtExtension.byte_length(shape.all_transfers)
+    rest = 2 * num_classes * instances + 120 * shape.rounds
+    estimate = rounds_seconds(shape, slow) - rounds_seconds(shape, fast)
+    assert total - rest <= estimate <= total + (shape.all_transfers + shape.reverse_transfers) / 8

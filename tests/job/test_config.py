@@ -97,6 +97,8 @@ def test_the_text_of_a_rational_says_exactly_that_rational(numerator: int, denom
         ("delta", "1"),
         ("delta", "1.5"),
         ("delta", "-1e-5"),
+        ("vote_variant", "rounds"),
+        ("network", "dial-up"),
         ("seed", "-1"),
         ("seed", str(2**63)),
         ("data", ""),

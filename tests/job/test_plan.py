@@ -18,6 +18,7 @@ from capc.privacy import epsilon_upper
     ("flags", "fragments"),
     [
         ({"parameters": "huge"}, ["parameter set 'huge'", "--parameters"]),
+        ({"network": "wan", "vote_variant": "tournament"}, ["network = wan (--network)", "leave out --vote-variant"]),
         ({"threshold_sigma": "1"}, ["threshold_sigma = 1 (--threshold-sigma)", "give --threshold too"]),
         ({"charge": "realised"}, ["charge = realised (--charge)", "give --threshold too"]),
         ({"threshold": "5", "threshold_sigma": "2"}, ["threshold_sigma = 2 (--threshold-sigma)", "give --sigma too"]),

@@ -103,7 +103,9 @@ def test_rounds_count_as_layers() -> None:
     rounds = replace(tournament.parameters, vote_variant=VoteVariant.MULTI_ROUND)
     assert replace(tournament, parameters=rounds).num_answering == 1
     with pytest.raises(ParameterError, match="257 layers with the rounds of its vote, more than 256"):
-        make_session(replace(make_parameters(num_classes=5), vote_variant=VoteVariant.MULTI_ROUND), [(*sizes[:-1], 1, 5)])
+        make_session(
+            replace(make_parameters(num_classes=5), vote_variant=VoteVariant.MULTI_ROUND), [(*sizes[:-1], 1, 5)]
+        )
 
 
 @pytest.mark.req("CAPC-PARAM-002")

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from capc.circuits.builder import Circuit
 from capc.circuits.vote import share_differences, vote_circuit, vote_circuit_low_depth
 from capc.garbled_circuits import CHUNK_INSTANCES
 from capc.messages import LABEL_BYTES
+from capc.multi_round import VoteShape
+from capc.parameters import VoteVariant
 
 SECONDS_PER_AND = 1.1e-7
 """Garbling and evaluating one AND of one instance, in a large batch."""
@@ -34,6 +37,22 @@ class Network:
 
     round_trip: float
     bandwidth: float
+
+
+class NetworkName(StrEnum):
+    """Connections that have a name."""
+
+    LOOPBACK = "loopback"
+    LAN = "lan"
+    WAN = "wan"
+
+
+NETWORKS = {
+    NetworkName.LOOPBACK: Network(round_trip=5e-5, bandwidth=2e9),
+    NetworkName.LAN: Network(round_trip=2e-4, bandwidth=1.25e8),
+    NetworkName.WAN: Network(round_trip=2e-2, bandwidth=1.25e6),
+}
+"""One machine; a local network of 1 Gbit/s; a wide one of 10 Mbit/s and 20 ms."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +80,21 @@ class Variant:
         )
 
 
+def rounds_seconds(shape: VoteShape, network: Network) -> float:
+    """The same estimate for a vote in rounds: its circuits one after another, and what selects the winners.
+
+    A winner costs a reverse transfer and an element of Z_{2^l} in either direction.
+    """
+    element = (shape.logit_bits + 7) // 8
+    selected = shape.reverse_transfers * (TRANSFER_BYTES + 2 * element)
+    # The kept signs of the last circuit are no transfers.
+    kept = TRANSFER_BYTES * shape.reverse_transfers
+    circuits = (
+        Variant(shape.circuit(number), list).seconds(shape.instances, network) for number in range(shape.rounds)
+    )
+    return sum(circuits) + (selected - kept) / network.bandwidth
+
+
 def vote_variants(num_classes: int, logit_bits: int, vote_bits: int) -> tuple[Variant, ...]:
     """The circuits of step 1c."""
     return (
@@ -75,3 +109,10 @@ def vote_variants(num_classes: int, logit_bits: int, vote_bits: int) -> tuple[Va
 def fastest(variants: Sequence[Variant], instances: int, network: Network) -> Variant:
     """The variant with the least estimated time; the first of equals. Both ends ask with the same public numbers."""
     return min(variants, key=lambda variant: variant.seconds(instances, network))
+
+
+def fastest_vote(num_classes: int, logit_bits: int, vote_bits: int, instances: int, network: Network) -> VoteVariant:
+    """The variant that a session's parameters should name for batches of ``instances`` queries; of equals the tournament."""
+    tournament = Variant(vote_circuit(num_classes, logit_bits, vote_bits), list).seconds(instances, network)
+    in_rounds = rounds_seconds(VoteShape(num_classes, logit_bits, vote_bits, instances), network)
+    return VoteVariant.MULTI_ROUND if in_rounds < tournament else VoteVariant.TOURNAMENT

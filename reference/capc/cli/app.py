@@ -116,6 +116,12 @@ def run(
     ] = None,
     epsilon: Annotated[_Text, typer.Option(metavar="EPSILON", help="Privacy budget. Default: 10.")] = None,
     delta: Annotated[_Text, typer.Option(metavar="DELTA", help="Delta of the budget. Default: 0.00001.")] = None,
+    vote_variant: Annotated[
+        _Text, typer.Option(metavar="tournament|multi_round", help="How votes are computed. Default: tournament.")
+    ] = None,
+    network: Annotated[
+        _Text, typer.Option(metavar="loopback|lan|wan", help="Take the variant that is fastest there. Default: none.")
+    ] = None,
     seed: Annotated[
         _Text, typer.Option(metavar="N", help="Decides data split and training, never masks or noise. Default: 0.")
     ] = None,
@@ -140,6 +146,8 @@ def run(
         "threshold_sigma": threshold_sigma,
         "epsilon": epsilon,
         "delta": delta,
+        "vote_variant": vote_variant,
+        "network": network,
         "seed": seed,
     }
     flags = {name: text for name, text in given.items() if text is not None}

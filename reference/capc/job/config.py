@@ -10,11 +10,12 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
+from capc.circuits.choice import NetworkName
 from capc.errors import InputError
 from capc.job.options import OPTIONS, OptionValue, flag
 from capc.learning.data import no_file_because
 from capc.learning.partition import Partition
-from capc.parameters import Adjacency, Charge, NoiseName
+from capc.parameters import Adjacency, Charge, NoiseName, VoteVariant
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class JobConfig:
         threshold_sigma: deviation of the threshold noise; None takes the one of the classes.
         epsilon: the budget.
         delta: the budget's delta.
+        vote_variant: how step 1c computes votes; None takes what is fastest on the network.
+        network: what connects the parties, where votes may take rounds; None names a tournament.
         seed: decides the split of the data and the training, and nothing else (CAPC-RUN-002).
         places: where each option was given that was given, by name.
     """
@@ -52,6 +55,8 @@ class JobConfig:
     threshold_sigma: Fraction | None = None
     epsilon: Fraction = Fraction(10)
     delta: Fraction = Fraction(1, 100_000)
+    vote_variant: VoteVariant | None = None
+    network: NetworkName | None = None
     seed: int = 0
     places: Mapping[str, str] = field(default_factory=dict)
 

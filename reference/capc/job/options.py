@@ -9,8 +9,9 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
+from capc.circuits.choice import NetworkName
 from capc.learning.partition import Partition
-from capc.parameters import Adjacency, Charge, NoiseName
+from capc.parameters import Adjacency, Charge, NoiseName, VoteVariant
 from capc.session import MAX_ANSWERING, MAX_QUERIES
 
 OptionValue = int | str | Fraction | Path | StrEnum
@@ -183,6 +184,8 @@ OPTIONS: dict[str, Option] = {
     "threshold_sigma": _DEVIATION,
     "epsilon": _EPSILON,
     "delta": Rational(Fraction(1), open_above=True),
+    "vote_variant": Choice(VoteVariant),
+    "network": Choice(NetworkName),
     "seed": Whole(0, MAX_SEED),
 }
 """Every option that a TOML file may hold, and the order in which they are shown."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from capc.accounting import Account, query_cost
+from capc.circuits.choice import NETWORKS, fastest_vote
 from capc.errors import InputError, ParameterError
 from capc.job.config import JobConfig, rational_text
 from capc.job.options import flag
 from capc.learning.data import Dataset, load_digits, load_npz
 from capc.learning.partition import Sizes
-from capc.parameters import Charge, Parameters, ParameterSet, ReleasePolicy
+from capc.parameters import Charge, Parameters, ParameterSet, ReleasePolicy, VoteVariant
 from capc.privacy import budget_lower, calibrate_sigma
 
 
@@ -56,6 +57,8 @@ def prepare(config: JobConfig) -> Plan:
 
 
 def _check_together(config: JobConfig) -> None:
+    if config.network is not None and config.vote_variant is not None:
+        raise config.refusal("network", f"it chooses the vote's variant: leave out {flag('vote_variant')}, or this")
     if config.threshold is None:
         if config.threshold_sigma is not None:
             raise config.refusal("threshold_sigma", f"give {flag('threshold')} too, or leave this out")
@@ -124,9 +127,19 @@ def _budget_refusal(config: JobConfig, error: InputError) -> InputError:
     return InputError(f"{error} ({config.place('epsilon')}, {config.place('delta')})")
 
 
+def _vote_variant(config: JobConfig, widths: ParameterSet, num_classes: int) -> VoteVariant:
+    """What was asked for, or what is fastest on the network: the job asks one query at a time."""
+    if config.vote_variant is not None:
+        return config.vote_variant
+    if config.network is None:
+        return VoteVariant.TOURNAMENT
+    return fastest_vote(num_classes, widths.logit_bits, widths.vote_bits, 1, NETWORKS[config.network])
+
+
 def _parameters(config: JobConfig, widths: ParameterSet, dataset: Dataset, release: ReleasePolicy) -> Parameters:
     try:
-        parameters = Parameters(widths, dataset.num_classes, dataset.num_features, release)
+        variant = _vote_variant(config, widths, dataset.num_classes)
+        parameters = Parameters(widths, dataset.num_classes, dataset.num_features, release, variant)
     except ParameterError as error:
         raise InputError(f"{error} ({config.place('threshold')}, {config.place('parameters')})") from None
     try:

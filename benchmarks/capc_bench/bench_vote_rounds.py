@@ -1,6 +1,6 @@
 """The vote in rounds between two processes over loopback, beside `bench_two_party`, with the same conditions.
 
-``pytest benchmarks/capc_bench/bench_vote_rounds.py``. The extension in both directions is included, base transfers are not.
+``pytest benchmarks/capc_bench/bench_vote_rounds.py``. Extensions in both directions are included, base transfers not.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The vote in rounds between two processes over a loopback socket; as :mod:`capc_bench.two_processes`, round by round.
 
-A batch is all that it costs after set-up: the extension in both directions, choice bits, garbling, transfer, evaluation,
+A batch is all that it costs after set-up: extensions in both directions, choice bits, garbling, transfer, evaluation,
 rows, fresh shares at both ends.
 """
 
@@ -41,7 +41,7 @@ class VoteWork:
     chunk: int = CHUNK_INSTANCES
 
     def shares(self, batch: int) -> tuple[list[list[int]], list[list[int]]]:
-        """The garbler's and the evaluator's shares of a batch of uniform admitted logits; the same in both processes."""
+        """Garbler's and evaluator's shares of a batch of uniform admitted logits; the same in both processes."""
         generator, size = np.random.default_rng(batch), (self.shape.instances, self.shape.num_classes)
         limit, modulus = 1 << (self.shape.logit_bits - 2), 1 << self.shape.logit_bits
         logits = generator.integers(1 - limit, limit, size)

@@ -37,8 +37,8 @@ class NoiseName(StrEnum):
 class VoteVariant(StrEnum):
     """How step 1c computes the vote; the result is the same.
 
-    `tournament` is one garbled circuit. `multi_round` garbles signs only, with a third of the bytes, in ceil(log2 C) round
-    trips (:mod:`capc.multi_round`).
+    `tournament` is one garbled circuit. `multi_round` garbles signs only, with a third of the bytes, in ceil(log2 C)
+    round trips (:mod:`capc.multi_round`).
     """
 
     TOURNAMENT = "tournament"

@@ -1,6 +1,6 @@
-"""The querying party's part of a vote in rounds, in the place of one vote circuit. Spec: CAPC-ROUND-001 to CAPC-ROUND-008.
+"""The querying party's part of a vote in rounds, in the place of one vote circuit.
 
-Learns: its fresh shares of the votes.
+Learns: its fresh shares of the votes. Spec: CAPC-ROUND-001 to CAPC-ROUND-008.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class Session:
             layers = len(entry.architecture.stages) + len(matches_per_round(self.parameters.num_classes)) - 1
             if layers > MAX_LAYERS:
                 raise ParameterError(
-                    f"the model of {entry.party} has {layers} layers with the rounds of its vote, more than {MAX_LAYERS}: "
+                    f"the model of {entry.party} has {layers} layers with the rounds of its vote, of {MAX_LAYERS}: "
                     f"choose the vote's variant {VoteVariant.TOURNAMENT.value}"
                 )
 

@@ -75,7 +75,7 @@ def test_the_first_of_equals_is_chosen() -> None:
 
 
 def test_rounds_are_taken_where_bytes_outweigh_round_trips() -> None:
-    """On a wide network one query saves 18 kB, or 15 ms, and waits for 3 more round trips, or 60 ms; a batch saves more."""
+    """On a wide network one query saves 18 kB, or 15 ms, but waits 60 ms for 3 more round trips; a batch saves more."""
     votes = {
         (network, count): fastest_vote(10, 37, 16, count, network) for network in (LOCAL, WIDE) for count in (1, 1000)
     }

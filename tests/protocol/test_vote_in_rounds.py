@@ -77,7 +77,7 @@ def test_rounds_and_bytes_of_a_session(num_classes: int) -> None:
     for variant in VoteVariant:
         for engine in (GarbledTwoParty(), VectorisedTwoParty()):
             played = collaboration(variant, num_classes, engine)
-            results = played.label_batch([[0, 0]] * 3) + [played.label([1, 1])]
+            results = [*played.label_batch([[0, 0]] * 3), played.label([1, 1])]
             assert all(result.label == result.ideal_label for result in results)
             costs[variant] = played.costs["1c_argmax"]
     rounds = len(matches_per_round(num_classes))
@@ -102,7 +102,7 @@ def test_rounds_count_as_layers() -> None:
     tournament = make_session(make_parameters(num_classes=3), [sizes])
     rounds = replace(tournament.parameters, vote_variant=VoteVariant.MULTI_ROUND)
     assert replace(tournament, parameters=rounds).num_answering == 1
-    with pytest.raises(ParameterError, match="257 layers with the rounds of its vote, more than 256"):
+    with pytest.raises(ParameterError, match="257 layers with the rounds of its vote, of 256"):
         make_session(
             replace(make_parameters(num_classes=5), vote_variant=VoteVariant.MULTI_ROUND), [(*sizes[:-1], 1, 5)]
         )

@@ -6,7 +6,6 @@ import itertools
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from support.sizes import examples
 from support.vote_rounds import ENDS, Votes, opened, play, votes

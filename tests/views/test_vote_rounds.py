@@ -1,8 +1,8 @@
 """One round of the vote in rounds, exactly: what either party holds tells nothing about the logits.
 
 The shipped projections and translations run once for every outcome: hashes are ideal (a uniform value for each label),
-and the permute bit and the choice of the reverse transfer are uniform. Shares are of l = 2 bits, for which |x - y| < 2^(l-1)
-admits logits -1 and 0.
+and the permute bit and the choice of the reverse transfer are uniform. Shares are of l = 2 bits, for which
+|x - y| < 2^(l-1) admits logits -1 and 0.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def fastest(variants: Sequence[Variant], instances: int, network: Network) -> Va
 
 
 def fastest_vote(num_classes: int, logit_bits: int, vote_bits: int, instances: int, network: Network) -> VoteVariant:
-    """The variant that a session's parameters should name for batches of ``instances`` queries; of equals the tournament."""
+    """The variant that parameters should name for batches of ``instances`` queries; of equals the tournament."""
     tournament = Variant(vote_circuit(num_classes, logit_bits, vote_bits), list).seconds(instances, network)
     in_rounds = rounds_seconds(VoteShape(num_classes, logit_bits, vote_bits, instances), network)
     return VoteVariant.MULTI_ROUND if in_rounds < tournament else VoteVariant.TOURNAMENT

@@ -56,7 +56,7 @@ def flags_from_results(builder: Builder, count: int, results: Sequence[Wire]) ->
 
 
 def matches_per_round(count: int) -> list[int]:
-    """How many pairs of neighbours meet in each round of ``count`` values; ceil(log2 count) rounds, count - 1 matches."""
+    """How many pairs of neighbours meet in each of the ceil(log2 count) rounds; count - 1 in all."""
     matches = []
     while count > 1:
         matches.append(count // 2)

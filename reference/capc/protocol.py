@@ -181,12 +181,13 @@ class Collaboration:
                 for vote in votes
             }
             aggregated = privacy_guardian_aggregate(opened.collecting, messages)
-        # Step 3: the account is charged before any noise is drawn.
+        # Step 3: the account is charged before any noise is drawn, and knows the message before it leaves.
         with self._meter.computing(Step.RELEASE):
             awaiting, columns = querying_party_request_release(opened.turn, shares, self._draw_seed())
             self._hand_over(Step.RELEASE, QUERYING_PARTY, PRIVACY_GUARDIAN, columns)
             receipt = self._account.reserve(self._session.tag, aggregated.query, aggregated.inputs_digest)
             released, circuits = privacy_guardian_release(aggregated, receipt, columns, self._draw_seed())
+            circuits = self._account.dispatch(receipt, circuits)
             self._hand_over(Step.RELEASE, PRIVACY_GUARDIAN, QUERYING_PARTY, circuits)
             self._observer.state(PRIVACY_GUARDIAN, released)
             self._observer.state(QUERYING_PARTY, awaiting)

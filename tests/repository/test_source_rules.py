@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("spec/capc_spec", "reference/capc", "verification/capc_verify")
-OUTER = ("capc.cli", "capc.he", "capc.importing", "capc.job", "capc.learning", "capc.privacy")
+OUTER = ("capc.cli", "capc.he", "capc.importing", "capc.job", "capc.learning", "capc.ledger", "capc.privacy")
 """What is built around the core. Every other module of `capc` is the core."""
 LIBRARIES_OF_PRIMITIVES = {"cryptography", "nacl"}
 MAX_LINES = 400

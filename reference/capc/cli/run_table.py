@@ -7,6 +7,7 @@ from rich.table import Table
 
 from capc.job.report import enforced_label
 from capc.job.state import JobState, Status
+from capc.ledger import Ledger
 from capc.privacy import budget_statement, spent_statement
 
 _ENDINGS = {
@@ -60,6 +61,9 @@ def _summary(state: JobState) -> Table:
     enforced = budget_statement(state.account)
     table.add_row("enforced", str(enforced).replace(enforced.label, enforced_label(state)))
     table.add_row("realised", str(spent_statement(state.account)))
+    if isinstance(state.account, Ledger):
+        head = state.account.head
+        table.add_row("ledger", f"{head.size} records, all runs together, identity {head.identity.hex()[:16]}")
     if state.before is not None:
         table.add_row("before", f"accuracy {state.before.accuracy:.3f}, balanced {state.before.balanced:.3f}")
     if state.after is not None:

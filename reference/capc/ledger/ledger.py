@@ -64,6 +64,11 @@ class Ledger(LedgerLog):
         self._key = key
         self.extend(rows)
 
+    @property
+    def file(self) -> Path:
+        """The database."""
+        return self._store.file
+
     def dispatched(self, session_tag: bytes, query: int) -> bytes | None:
         """The message that was written down for a query, to be sent again as it is; None if there is none."""
         self._refresh()

@@ -110,7 +110,7 @@ class Store:
     """
 
     def __init__(self, file: Path, connection: Connection) -> None:
-        self._file = file
+        self.file = file
         self._connection = connection
 
     @classmethod
@@ -148,7 +148,7 @@ class Store:
         Raises:
             LedgerError: another writer kept its turn for too long, or the disk refused.
         """
-        with _explained(self._file):
+        with _explained(self.file):
             self._connection.execute("BEGIN IMMEDIATE").fetchall()
             try:
                 yield
@@ -173,7 +173,7 @@ class Store:
         statement = f"SELECT {_COLUMNS} FROM record WHERE position >= ? ORDER BY position LIMIT ?"  # noqa: S608
         page = [()] * _PAGE
         while len(page) == _PAGE:
-            with _explained(self._file):
+            with _explained(self.file):
                 page = self._connection.execute(statement, (start, _PAGE)).fetchall()
             yield from (Row(*columns) for columns in page)
             start += len(page)

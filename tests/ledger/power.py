@@ -1,4 +1,4 @@
-"""A disk that can lose its power: every write of SQLite is noted, and only what was synchronised is sure to be there."""
+"""A disk that can lose its power: all writes of SQLite are noted; only what was synchronised is sure to be there."""
 
 from __future__ import annotations
 
@@ -94,10 +94,10 @@ class _NotingVfs(apsw.VFS):
         self._disk = disk
         super().__init__(name, "")
 
-    def xOpen(self, name: Any, flags: list[int]) -> _NotingFile:
+    def xOpen(self, name: Any, flags: list[int]) -> _NotingFile:  # noqa: N802
         return _NotingFile(name, flags, self._disk)
 
-    def xDelete(self, name: str, sync_folder: bool) -> None:
+    def xDelete(self, name: str, sync_folder: bool) -> None:  # noqa: N802
         self._disk.notes.append(Note("delete", Path(name).name))
         super().xDelete(name, sync_folder)
 
@@ -109,14 +109,14 @@ class _NotingFile(apsw.VFSFile):
         self._disk = disk
         super().__init__("", name, flags)
 
-    def xWrite(self, data: bytes, offset: int) -> None:
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
         self._disk.notes.append(Note("write", self._name, offset, bytes(data)))
         super().xWrite(data, offset)
 
-    def xTruncate(self, size: int) -> None:
+    def xTruncate(self, size: int) -> None:  # noqa: N802
         self._disk.notes.append(Note("truncate", self._name, size))
         super().xTruncate(size)
 
-    def xSync(self, flags: int) -> None:
+    def xSync(self, flags: int) -> None:  # noqa: N802
         super().xSync(flags)
         self._disk.notes.append(Note("sync", self._name))

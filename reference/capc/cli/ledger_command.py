@@ -29,6 +29,7 @@ def show(file: Path, json_target: str | None) -> int:
         for name, text in (
             ("enforced", str(budget_statement(log))),
             ("realised", str(spent_statement(log))),
+            ("if", "; ".join(_hypotheses(log))),
             ("spent", f"{log.spent} of {log.budget} ({log.cost.unit.value})"),
             ("left", f"{log.remaining_queries()} queries at their full cost"),
             ("identity", log.head.identity.hex()),
@@ -98,4 +99,10 @@ def _summary(log: LedgerLog) -> dict[str, object]:
         "remaining_queries": log.remaining_queries(),
         "enforced": str(guaranteed),
         "realised": str(reading_now),
+        "hypotheses": list(_hypotheses(log)),
     }
+
+
+def _hypotheses(log: LedgerLog) -> tuple[str, ...]:
+    """What the figures need; a ledger cannot know the parameter sets of the sessions that it was charged for."""
+    return (*budget_statement(log).hypotheses, "no session used a parameter set for tests")

@@ -7,6 +7,7 @@ so that what was read before a charge is still true when it is written (CAPC-LED
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -121,6 +122,8 @@ class Store:
             LedgerError: the file is no SQLite database, cannot be written, or stays busy.
         """
         with _explained(file):
+            # SQLite gives its log and index the rights of the database: answered bits are for the owner only.
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
             store = cls(file, connector(file))
             with store._closed_on_error():
                 _retry_while_busy(lambda: make_durable(store._connection))
@@ -202,7 +205,7 @@ class Store:
 def _explained(file: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise LedgerError(
             f"{file}: not usable as a ledger ({error}): check the name, the disk and who uses it"
         ) from None

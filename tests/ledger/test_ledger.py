@@ -250,7 +250,7 @@ def test_after_a_restart_the_identical_bytes_are_there_and_nothing_else_can_be_s
 
 
 @pytest.mark.req("CAPC-LEDG-005", "CAPC-LEDG-006")
-@pytest.mark.parametrize("other_inputs", [INPUTS, bytes(32)])
+@pytest.mark.parametrize("other_inputs", [INPUTS, bytes(32)], ids=["inputs", "other"])
 def test_a_query_that_was_charged_and_not_sent_is_never_drawn_again(tmp_path: Path, other_inputs: bytes) -> None:
     make_ledger(tmp_path).reserve(TAG, 1, INPUTS)
     with make_ledger(tmp_path) as again:

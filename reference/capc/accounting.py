@@ -76,7 +76,7 @@ class Account:
         policy: mechanism, adjacency and mode of charging, fixed for the account's life.
         grid_bits: g.
         budget: the limit of the composed cost, in the unit of the policy's mechanism, at least 0;
-            `capc.privacy.budget_lower` derives it from the policy's epsilon and delta.
+            `capc.accountants.conversion.budget_lower` derives it from the policy's epsilon and delta.
 
     Raises:
         InputError: the budget is negative or not an exact rational.

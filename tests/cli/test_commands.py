@@ -282,7 +282,7 @@ def test_a_missing_extra_is_one_line_with_the_remedy(
         return real(name, *arguments, **options)
 
     for loaded in [
-        name for name in sys.modules if name.startswith(("capc.cli.run", "capc.job", "capc.learning", "capc.privacy"))
+        name for name in sys.modules if name.startswith(("capc.cli.run", "capc.job", "capc.learning", "capc.accountants"))
     ]:
         monkeypatch.delitem(sys.modules, loaded)
     monkeypatch.delattr(cli, "run_command")

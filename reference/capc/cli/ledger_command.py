@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.table import Table
 
+from capc.accountants.statement import budget_statement, spent_statement
 from capc.cli import EXIT_OK
 from capc.cli.output import Output
 from capc.ledger import LedgerError, LedgerLog, load_seen, reading
-from capc.privacy import budget_statement, spent_statement
 
 
 def show(file: Path, json_target: str | None) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from capc.accountants.statement import budget_statement, spent_statement
 from capc.job.report import enforced_label
 from capc.job.state import JobState, Status
 from capc.ledger import Ledger
-from capc.privacy import budget_statement, spent_statement
 
 _ENDINGS = {
     Status.COMPLETE: "Complete: every planned query was asked.",

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 
+from capc.accountants.conversion import budget_lower
 from capc.accounting import Account
 from capc.costs import StepCost
 from capc.he import BfvLinear
@@ -14,7 +15,6 @@ from capc.ledger import Ledger, Terms, check_proof, load_seen, save_seen
 from capc.model import QuantisedModel
 from capc.parameters import Parameters
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
-from capc.privacy import budget_lower
 from capc.protocol import Collaboration, QueryResult
 from capc.session import Participant, Session, fresh_session_id
 from capc.suite import reference_suite

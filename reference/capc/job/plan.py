@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from capc.accountants.conversion import budget_lower, calibrate_sigma
 from capc.accounting import Account, query_cost
 from capc.errors import InputError, ParameterError
 from capc.job.config import JobConfig, rational_text
@@ -14,7 +15,6 @@ from capc.learning.partition import Sizes
 from capc.ledger import Terms, open_ledger
 from capc.parameters import Charge, Parameters, ParameterSet, ReleasePolicy
 from capc.parties import PRIVACY_GUARDIAN
-from capc.privacy import budget_lower, calibrate_sigma
 
 
 @dataclass(frozen=True)

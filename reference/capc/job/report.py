@@ -10,12 +10,12 @@ import platform
 from fractions import Fraction
 from math import inf, nextafter
 
+from capc.accountants.statement import budget_statement, spent_statement
 from capc.job.config import rational_text
 from capc.job.environment import requirements
 from capc.job.state import JobState, Score
 from capc.ledger import Ledger
 from capc.parameters import SPEC_VERSION
-from capc.privacy import budget_statement, spent_statement
 
 SCHEMA = "run_report/v1"
 

@@ -89,7 +89,7 @@ def _output(target: str | None, inputs: dict[str, Path]) -> Output:
 def _summary(log: LedgerLog) -> dict[str, object]:
     guaranteed, reading_now = budget_statement(log), spent_statement(log)
     return {
-        "schema": "ledger/v1",
+        "schema": "ledger_report/v1",
         "terms": log.terms.document(),
         "identity": log.head.identity.hex(),
         "records": log.head.size,

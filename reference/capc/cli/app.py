@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from capc.cli import EXIT_INPUT, EXIT_INTERRUPTED, EarlyInterruptError
+from capc.cli.account_app import account_app
 from capc.errors import InputError
 from capc.job.environment import installed_version
 
@@ -170,6 +171,7 @@ def doctor(
 
 ledger_app = typer.Typer(help="Look at the ledger of a privacy account; nothing here changes it.")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(account_app, name="account")
 
 _LedgerFile = Annotated[str, typer.Argument(metavar="LEDGER", help="The file that capc run --ledger made.")]
 _Json = Annotated[_Text, typer.Option(metavar="FILE", help="Write the answer as JSON; - is stdout.")]

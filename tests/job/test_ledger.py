@@ -37,7 +37,7 @@ def run(folder: Path, opener: Opener | None = None, **flags: str) -> Job:
     return job
 
 
-@pytest.mark.req("CAPC-LEDG-007", "CAPC-LEDG-008")
+@pytest.mark.req("CAPC-LEDG-007", "CAPC-LEDG-008", "CAPC-RUN-009")
 def test_a_second_run_continues_from_the_ledger(tmp_path: Path) -> None:
     readings = []
     for number in (1, 2):
@@ -66,7 +66,7 @@ def test_a_run_on_a_spent_ledger_stops_at_once(tmp_path: Path) -> None:
     assert second.state.queries == []
 
 
-@pytest.mark.req("CAPC-LEDG-002")
+@pytest.mark.req("CAPC-LEDG-002", "CAPC-RUN-001")
 def test_another_policy_is_refused_before_training(tmp_path: Path) -> None:
     run(tmp_path, Opener())
     place = r"the ledger was created with .* \(--ledger\)"

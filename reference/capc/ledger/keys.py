@@ -15,7 +15,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 def default_key_file(ledger: Path) -> Path:
     """Where the key of a ledger lies unless another place is named."""
-    return ledger.with_name(ledger.name + ".key")
+    return ledger.parent / f"{ledger.name}.key"
 
 
 def read_key(file: Path) -> Seed:

@@ -146,6 +146,8 @@ def open_ledger(
         LedgerError: the file or the key cannot be used, or the log is wrong.
         InputError: the ledger was created with other terms; the message names the first field that differs.
     """
+    if file.exists() and not file.is_file():
+        raise LedgerError(f"{file}: not a plain file: name a ledger, or a file that is not there yet")
     key_file = key_file or default_key_file(file)
     is_new = not file.exists() or file.stat().st_size == 0
     key = read_or_create_key(key_file) if is_new else read_key(key_file)

@@ -1,4 +1,4 @@
-"""The file of a ledger's signing key: made once, for its owner's eyes only, never shown."""
+"""The file of a ledger's signing key: made once, for its owner's eyes only, never shown (CAPC-LEDG-011)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from capc.parameters import canonical_json
 
 FORMAT = "CaPC/0.1/ledger"
 SALT_BYTES = 16
-"""A salted digest tells nobody who does not have the body what was recorded, though it may have been one bit."""
+"""A salted digest tells nobody who does not have the body what was recorded: it may be one bit (CAPC-LEDG-012)."""
 
 
 @dataclass(frozen=True)

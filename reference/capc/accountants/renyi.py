@@ -82,7 +82,9 @@ def renyi_epsilon(steps: Steps, delta: Fraction, conversion: Conversion) -> Reny
     def at(index: int, cost: Callable[[Steps, Fraction], Fraction]) -> Fraction:
         order = ORDERS[index]
         total = cost(steps, order)
-        require(total <= LARGEST, "cost", float(total), "give fewer queries or more noise")
+        if total > LARGEST:
+            # Out of range at this order; another may do, and if none does the result is refused.
+            return 2 * total
         return exact_upper(refined(lambda: conversion(ball(total), ball(order), ball(delta)), _NEGLIGIBLE))
 
     if not any(steps.values()):
@@ -102,6 +104,7 @@ def renyi_epsilon(steps: Steps, delta: Fraction, conversion: Conversion) -> Reny
         epsilon = found[best]
     else:
         epsilon = at(best, separate_cost)
+    require(epsilon <= LARGEST, "epsilon", float(epsilon), "give fewer queries or more noise")
     edge = best in {0, len(ORDERS) - 1} and epsilon > 0
     return RenyiEpsilon(decimal_upper(ball(max(epsilon, Fraction(0)))), ORDERS[best], edge)
 

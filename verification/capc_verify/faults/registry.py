@@ -95,6 +95,20 @@ FAULTS: dict[str, Fault] = {
             "::test_in_realised_mode_the_guardians_own_noise_does_not_decide_the_answered_bit",
         ),
     ),
+    "halved_noise": Fault(
+        arithmetic.halved_noise, None, ("tests/noise/test_law.py::test_rounded_gaussian_matches_exact_law[1]",)
+    ),
+    "biased_rounding": Fault(
+        arithmetic.biased_rounding, None, ("tests/noise/test_law.py::test_rounded_gaussian_matches_exact_law[1]",)
+    ),
+    "one_sided_skellam": Fault(
+        arithmetic.one_sided_skellam, None, ("tests/noise/test_shares.py::test_skellam_matches_exact_law[1]",)
+    ),
+    "colluders_count": Fault(
+        arithmetic.colluders_count,
+        None,
+        ("tests/accounting/test_accountants.py::test_only_shares_that_count_protect",),
+    ),
     "no_noise": Fault(arithmetic.no_noise, None, (_VIEWS + "test_released_label_has_the_exact_noisy_law[votes_1]",)),
     "budget_of_one_run": Fault(
         durability.budget_of_one_run,

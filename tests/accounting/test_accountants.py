@@ -15,7 +15,7 @@ from scipy.special import log_ndtr
 
 from capc.accountants.concentrated import composed_rho
 from capc.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper
-from capc.accountants.events import JointStep, Step, Steps
+from capc.accountants.events import JointStep, Noise, Step, Steps
 from capc.accountants.gaussian import composed_mu_squared
 from capc.accountants.joint import joint_renyi_upper
 from capc.accountants.loss import LossDistribution, loss_epsilon
@@ -121,7 +121,7 @@ def summed_law(v: Fraction, shares: int, reach: int) -> np.ndarray:
     law = one
     for _ in range(shares - 1):
         law = np.convolve(law, one)
-    return law
+    return np.asarray(law)
 
 
 @pytest.mark.req("CAPC-ACCT-103", "CAPC-ACCT-105")
@@ -312,7 +312,7 @@ def test_joint_epsilon_is_below_separate_charges() -> None:
 @pytest.mark.req("CAPC-ACCT-102")
 def test_the_gaussian_curve_is_for_rounded_gaussian_noise_only() -> None:
     assert composed_mu_squared(gaussian_steps(Fraction(3), 7)) == Fraction(14, 9)
-    others = [DiscreteGaussian(Fraction(3), 0), shared(Fraction(3), 2), skellam(Fraction(3), 1)]
+    others: list[Noise] = [DiscreteGaussian(Fraction(3), 0), shared(Fraction(3), 2), skellam(Fraction(3), 1)]
     for noise in others:
         with pytest.raises(InputError, match="Gaussian-DP"):
             composed_mu_squared({Step(noise, TWO): 1})
@@ -322,7 +322,8 @@ def test_the_gaussian_curve_is_for_rounded_gaussian_noise_only() -> None:
 
 @pytest.mark.req("CAPC-ACCT-004")
 def test_every_figure_says_method_adjacency_hypotheses_and_rounding() -> None:
-    for noise in (RoundedGaussian(Fraction(4), 4), DiscreteGaussian(Fraction(4), 0), shared(Fraction(4), 3)):
+    noises: list[Noise] = [RoundedGaussian(Fraction(4), 4), DiscreteGaussian(Fraction(4), 0), shared(Fraction(4), 3)]
+    for noise in noises:
         for statement in applicable({Step(noise, TWO): 3}, UNIT, Fraction(1, 10**5)).values():
             if isinstance(statement, str):
                 continue

@@ -16,6 +16,7 @@ from capc.accountants.concentrated import composed_rho
 from capc.accountants.events import (
     BallotsReleased,
     ConfidentStep,
+    Event,
     LabelReleased,
     LabelWithheld,
     NoiseShareLost,
@@ -57,7 +58,12 @@ def test_an_unknown_event_or_noise_is_refused_by_name() -> None:
 @given(order=st.permutations(range(4)))
 @settings(max_examples=24, deadline=None)
 def test_the_order_of_events_does_not_matter_and_a_withheld_label_costs_its_check(order: list[int]) -> None:
-    events = [ThresholdCheck(1, GAUSS), LabelReleased(1, GAUSS), ThresholdCheck(2, GAUSS), LabelWithheld(2)]
+    events: list[Event] = [
+        ThresholdCheck(1, GAUSS),
+        LabelReleased(1, GAUSS),
+        ThresholdCheck(2, GAUSS),
+        LabelWithheld(2),
+    ]
     steps = steps_of([events[place] for place in order], UNIT)
     assert steps == {Step(GAUSS, UNIT.check): 2, Step(GAUSS, UNIT.answer): 1}
 
@@ -70,7 +76,7 @@ def test_joint_and_separate_charges_are_not_mixed() -> None:
 
 @pytest.mark.req("CAPC-ACCT-106")
 def test_a_lost_share_of_a_query_no_longer_counts_in_that_query() -> None:
-    events = [LabelReleased(1, SHARED), LabelReleased(2, SHARED), NoiseShareLost(1)]
+    events: list[Event] = [LabelReleased(1, SHARED), LabelReleased(2, SHARED), NoiseShareLost(1)]
     steps = steps_of(events, UNIT)
     assert sorted(step.noise.counted for step in steps if isinstance(step, Step)) == [4, 5]  # type: ignore[union-attr]
     with pytest.raises(InputError, match="at least one share must count"):
@@ -84,7 +90,7 @@ def test_a_lost_share_of_a_query_no_longer_counts_in_that_query() -> None:
 @given(weight=st.integers(1, 64).map(lambda n: Fraction(n, 16)), held_by=st.integers(1, 6))
 @settings(max_examples=20, deadline=None)
 def test_weights_and_holders_enter_as_squares(relation: Relation, weight: Fraction, held_by: int) -> None:
-    events = [ThresholdCheck(1, GAUSS), LabelReleased(1, GAUSS)]
+    events: list[Event] = [ThresholdCheck(1, GAUSS), LabelReleased(1, GAUSS)]
     one = composed_rho(steps_of(events, ProtectedUnit(relation)))
     many = composed_rho(steps_of(events, ProtectedUnit(relation, (weight,) * held_by)))
     assert many == one * weight**2 * held_by**2

@@ -125,6 +125,22 @@ def test_a_smooth_release_costs_the_largest_divergence_of_its_normal_laws(
     assert float(found.at_most) == pytest.approx(worst, rel=1e-6)
 
 
+def test_the_published_cost_of_a_smooth_release_is_below_its_divergence() -> None:
+    """An error of peers, at order 10, beta = 9/200, sigma = 1; the divergence is integrated, without a closed form."""
+    order, beta, sigma = 10, 0.045, 1.0
+    published = order * np.exp(2 * beta) / sigma**2 + (beta * order - np.log(1 - 2 * order * beta) / 2) / (order - 1)
+    grid = np.linspace(-120, 120, 480_001)
+    log_p = -(((grid - 1) / np.exp(beta)) ** 2) / 2 - beta
+    log_q = -(grid**2) / 2
+    terms = order * log_p + (1 - order) * log_q
+    peak = terms.max()
+    total = np.log(np.exp(terms - peak).sum() * (grid[1] - grid[0]) / np.sqrt(2 * np.pi)) + peak
+    exact = float(total / (order - 1))
+    found = smooth_release_cost(Fraction(10), Fraction(9, 200), Fraction(1), "replace_one")
+    assert float(found.at_most) == pytest.approx(exact, rel=1e-6)
+    assert published < exact / 2
+
+
 def test_a_smooth_release_without_a_finite_cost_is_refused() -> None:
     with pytest.raises(InputError, match="infinite"):
         smooth_release_cost(Fraction(20), Fraction(1, 10), Fraction(5), "replace_one")

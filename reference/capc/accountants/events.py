@@ -101,7 +101,7 @@ class JointStep:
     answer: Step
 
 
-Steps = Mapping[Step | JointStep, int]
+Steps = Mapping[Step | JointStep, int] | Mapping[Step, int] | Mapping[JointStep, int]
 """Steps and how often each was taken. Their order does not matter to any accountant."""
 
 

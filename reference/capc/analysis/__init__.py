@@ -1,8 +1,8 @@
 """Analysis mode: figures that depend on the private votes, for audits and research. None of them is a guarantee.
 
 They are computed from a vote histogram in the clear, which no single role of the protocol holds, and a figure that
-depends on private data is itself a release. Every result is a :class:`~capc.analysis.diagnostic.Diagnostic`, a type that
-carries its value as text: it cannot stand in a field called epsilon of a statement, and no accountant takes it.
+depends on private data is itself a release. Every result is a :class:`~capc.analysis.diagnostic.Diagnostic`, a type
+that carries its value as text: it cannot stand in a field called epsilon of a statement, and no accountant takes it.
 
 - :mod:`~capc.analysis.argmax_law`: the exact law of the noisy argmax.
 - :mod:`~capc.analysis.divergence`: exact divergences between a histogram and its neighbours, in both directions.

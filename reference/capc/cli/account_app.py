@@ -57,10 +57,13 @@ _Json = Annotated[_Text, typer.Option(metavar="FILE", help="Write the answer as 
 _Plot = Annotated[_Text, typer.Option(metavar="FILE", help="Draw epsilon against queries; .png, .pdf or .svg.")]
 
 
-def _ask(question: str, json: _Text, plot: _Text = None, **given: _Text) -> None:
+def _ask(question: str, given: dict[str, _Text]) -> None:
+    """Answers one question; ``given`` holds the options of its command, which are the names of its parameters."""
     from capc.cli import account_command  # noqa: PLC0415  # needs python-flint
 
-    account_command.ask(question, {name: text for name, text in given.items() if text is not None}, json, plot)
+    options = {name: text for name, text in given.items() if text is not None}
+    json, plot = options.pop("json", None), options.pop("plot", None)
+    account_command.ask(question, options, json, plot)
 
 
 @account_app.command()
@@ -86,7 +89,7 @@ def epsilon(
     plot: _Plot = None,
 ) -> None:
     """Epsilon of so many queries under this noise."""
-    _ask(**_named("epsilon", locals()))
+    _ask("epsilon", locals())
 
 
 @account_app.command()
@@ -111,7 +114,7 @@ def compare(
     plot: _Plot = None,
 ) -> None:
     """Epsilon by every method side by side."""
-    _ask(**_named("compare", locals()))
+    _ask("compare", locals())
 
 
 @account_app.command()
@@ -135,7 +138,7 @@ def calibrate(
     json: _Json = None,
 ) -> None:
     """The smallest sigma for which so many queries fit a budget."""
-    _ask(**_named("calibrate", locals()))
+    _ask("calibrate", locals())
 
 
 @account_app.command()
@@ -159,7 +162,7 @@ def queries(
     json: _Json = None,
 ) -> None:
     """How many queries fit a budget, each at its full cost."""
-    _ask(**_named("queries", locals()))
+    _ask("queries", locals())
 
 
 @account_app.command()
@@ -173,7 +176,3 @@ def batch(
     from capc.cli import account_command  # noqa: PLC0415  # needs python-flint
 
     account_command.ask_all(file, json)
-
-
-def _named(question: str, given: dict[str, _Text]) -> dict[str, _Text]:
-    return {**given, "question": question}

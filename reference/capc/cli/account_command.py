@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -90,9 +91,14 @@ def _figure(statement: PrivacyStatement) -> dict[str, object]:
 
 
 def _show(found: Mapping[str, object], console: Console) -> None:
-    console.print(f"{found['question']}: sigma = {found['sigma']} votes, {found['queries']} queries", highlight=False, soft_wrap=True)
+    console.print(
+        f"{found['question']}: sigma = {found['sigma']} votes, {found['queries']} queries",
+        highlight=False,
+        soft_wrap=True,
+    )
     methods = found.get("methods")
-    for name, figure in methods.items() if isinstance(methods, dict) else [("", found)]:
+    figures: dict[str, Any] = methods if isinstance(methods, dict) else {"": found}
+    for name, figure in figures.items():
         if "refused" in figure:
             console.print(f"  {name}: not applicable: {figure['refused']}", highlight=False, soft_wrap=True)
             continue

@@ -140,7 +140,7 @@ def _figures(group: GroupBuilder) -> None:
         for cost, delta in ((Fraction(1, 100), 6), (Fraction(2), 5), (Fraction(75, 2), 10)):
             test = group.test(f"epsilon_{unit.value}_{cost.numerator}", "An upper bound, and a tight one.", _FIGURE)
             figure = epsilon_upper(unit, cost, Fraction(1, 10**delta))
-            fields = {"unit": unit, "cost": cost, "delta": Fraction(1, 10**delta), **_interval(figure)}
+            fields: dict[str, Any] = {"unit": unit, "cost": cost, "delta": Fraction(1, 10**delta), **_interval(figure)}
             _expect_inside(test.run("epsilon_of_cost", **fields))
     for sigma, count, epsilon in ((Fraction(3), 1, Fraction(1)), (Fraction(5, 2), 40, Fraction(9, 2))):
         test = group.test(f"discrete_delta_{count}", "The exact loss distribution.", _FIGURE)

@@ -45,7 +45,7 @@ class DiscreteGaussianShare:
         if self.sigma_votes * (1 << self.grid_bits) < MIN_SHARE_DEVIATION:
             raise InputError(
                 f"share deviation = {self.sigma_votes} votes on a grid of 2^-{self.grid_bits}: "
-                f"give at least {MIN_SHARE_DEVIATION / (1 << self.grid_bits)} votes (3/2 grid units)"
+                f"give at least {Fraction(MIN_SHARE_DEVIATION, 1 << self.grid_bits)} votes (3/2 grid units)"
             )
 
     def sample(self, source: RandomSource, count: int) -> list[int]:

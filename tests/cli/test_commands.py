@@ -281,9 +281,8 @@ def test_a_missing_extra_is_one_line_with_the_remedy(
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *arguments, **options)
 
-    for loaded in [
-        name for name in sys.modules if name.startswith(("capc.cli.run", "capc.job", "capc.learning", "capc.privacy"))
-    ]:
+    first = ("capc.cli.run", "capc.job", "capc.learning", "capc.accountants")
+    for loaded in [name for name in sys.modules if name.startswith(first)]:
         monkeypatch.delitem(sys.modules, loaded)
     monkeypatch.delattr(cli, "run_command")
     monkeypatch.setattr(builtins, "__import__", without)

@@ -26,6 +26,7 @@ class Plurality:
         account: charged for each query.
         interrupt_at: the query at which Ctrl-C is pressed, after it was charged.
         withhold: queries whose label is withheld.
+        first_query: the number of the first query; another run on one ledger needs other ones.
         asked: the queries so far.
     """
 
@@ -33,6 +34,7 @@ class Plurality:
     account: Account
     interrupt_at: int | None = None
     withhold: frozenset[int] = frozenset()
+    first_query: int = 1
     asked: list[tuple[int, ...]] = field(default_factory=list)
 
     @property
@@ -41,7 +43,7 @@ class Plurality:
 
     def label(self, features: Sequence[int]) -> PluralityResult:
         number = len(self.asked) + 1
-        self.account.reserve(bytes(32), number, bytes(32))
+        self.account.reserve(bytes(32), self.first_query + number - 1, bytes(32))
         if number == self.interrupt_at:
             raise KeyboardInterrupt
         self.asked.append(tuple(features))
@@ -63,15 +65,18 @@ class PluralityResult:
 class Opener:
     """Opens the stand-in, and remembers what it was opened with."""
 
-    def __init__(self, interrupt_at: int | None = None, withhold: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self, interrupt_at: int | None = None, withhold: frozenset[int] = frozenset(), first_query: int = 1
+    ) -> None:
         self.opened: list[Plurality] = []
         self.parameters: list[Parameters] = []
         self._interrupt_at = interrupt_at
         self._withhold = withhold
+        self._first_query = first_query
 
     def __call__(self, parameters: Parameters, models: Sequence[QuantisedModel], account: Account) -> Labeller:
         self.parameters.append(parameters)
-        self.opened.append(Plurality(models, account, self._interrupt_at, self._withhold))
+        self.opened.append(Plurality(models, account, self._interrupt_at, self._withhold, self._first_query))
         return self.opened[-1]
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capc.accountants.conversion import epsilon_upper
 from capc.errors import InputError
 from capc.job.config import resolve
 from capc.job.plan import prepare
-from capc.privacy import epsilon_upper
 
 
 @pytest.mark.parametrize(

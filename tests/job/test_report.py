@@ -15,6 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capc.accountants.conversion import epsilon_upper
+from capc.accountants.statement import NOT_A_GUARANTEE
 from capc.errors import InputError
 from capc.job import files
 from capc.job.config import resolve
@@ -22,7 +24,6 @@ from capc.job.files import check_writable, to_json, write
 from capc.job.job import Job
 from capc.job.plan import prepare
 from capc.job.report import document, enforced_label, rounded_up
-from capc.privacy import NOT_A_GUARANTEE, epsilon_upper
 from job.stand_in import Opener, Recorder, validate
 
 

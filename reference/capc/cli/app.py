@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from capc.cli import EXIT_INPUT, EXIT_INTERRUPTED, EarlyInterruptError
+from capc.cli.account_app import account_app
 from capc.errors import InputError
 from capc.job.environment import installed_version
 
@@ -119,6 +120,12 @@ def run(
     seed: Annotated[
         _Text, typer.Option(metavar="N", help="Decides data split and training, never masks or noise. Default: 0.")
     ] = None,
+    ledger: Annotated[
+        _Text, typer.Option(metavar="FILE", help="Charge this ledger, and go on from it. Default: forget at the end.")
+    ] = None,
+    ledger_key: Annotated[
+        _Text, typer.Option(metavar="FILE", help="Signing key of the ledger. Default: its name with .key added.")
+    ] = None,
     json: Annotated[_Text, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")] = None,
 ) -> _Finished:
     """Label real queries under encryption and differential privacy, then retrain and report.
@@ -141,6 +148,8 @@ def run(
         "epsilon": epsilon,
         "delta": delta,
         "seed": seed,
+        "ledger": ledger,
+        "ledger_key": ledger_key,
     }
     flags = {name: text for name, text in given.items() if text is not None}
     with _interruptible():
@@ -158,3 +167,42 @@ def doctor(
         from capc.cli import doctor_command  # noqa: PLC0415  # rich is not needed for help
 
         return _Finished(doctor_command.run(json))
+
+
+ledger_app = typer.Typer(help="Look at the ledger of a privacy account; nothing here changes it.")
+app.add_typer(ledger_app, name="ledger")
+app.add_typer(account_app, name="account")
+
+_LedgerFile = Annotated[str, typer.Argument(metavar="LEDGER", help="The file that capc run --ledger made.")]
+_Json = Annotated[_Text, typer.Option(metavar="FILE", help="Write the answer as JSON; - is stdout.")]
+
+
+@ledger_app.command()
+def show(ledger: _LedgerFile, json: _Json = None) -> _Finished:
+    """Check a ledger, and show its terms, what was spent and what is left."""
+    with _interruptible():
+        from capc.cli import ledger_command  # noqa: PLC0415  # needs python-flint
+
+        return _Finished(ledger_command.show(Path(ledger), json))
+
+
+@ledger_app.command()
+def verify(
+    ledger: _LedgerFile,
+    head: Annotated[_Text, typer.Option(metavar="FILE", help="A head that an answering party kept.")] = None,
+    json: _Json = None,
+) -> _Finished:
+    """Check every record, link, signature and charge; with a head that was kept, also that nothing was taken back."""
+    with _interruptible():
+        from capc.cli import ledger_command  # noqa: PLC0415  # needs python-flint
+
+        return _Finished(ledger_command.verify(Path(ledger), None if head is None else Path(head), json))
+
+
+@ledger_app.command()
+def export(ledger: _LedgerFile, json: _Json = "-") -> _Finished:
+    """Write every record with its link and signature as JSON, without the messages that were sent."""
+    with _interruptible():
+        from capc.cli import ledger_command  # noqa: PLC0415  # needs python-flint
+
+        return _Finished(ledger_command.export(Path(ledger), json))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from capc.accountants.statement import budget_statement, spent_statement
 from capc.job.report import enforced_label
 from capc.job.state import JobState, Status
-from capc.privacy import budget_statement, spent_statement
+from capc.ledger import Ledger
 
 _ENDINGS = {
     Status.COMPLETE: "Complete: every planned query was asked.",
@@ -60,6 +61,9 @@ def _summary(state: JobState) -> Table:
     enforced = budget_statement(state.account)
     table.add_row("enforced", str(enforced).replace(enforced.label, enforced_label(state)))
     table.add_row("realised", str(spent_statement(state.account)))
+    if isinstance(state.account, Ledger):
+        head = state.account.head
+        table.add_row("ledger", f"{head.size} records, all runs together, identity {head.identity.hex()[:16]}")
     if state.before is not None:
         table.add_row("before", f"accuracy {state.before.accuracy:.3f}, balanced {state.before.balanced:.3f}")
     if state.after is not None:

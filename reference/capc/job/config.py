@@ -36,6 +36,8 @@ class JobConfig:
         epsilon: the budget.
         delta: the budget's delta.
         seed: decides the split of the data and the training, and nothing else (CAPC-RUN-002).
+        ledger: the file of the account, continued from run to run; None keeps the account in memory.
+        ledger_key: the file of the key that signs the ledger; None takes the one beside it.
         places: where each option was given that was given, by name.
     """
 
@@ -53,6 +55,8 @@ class JobConfig:
     epsilon: Fraction = Fraction(10)
     delta: Fraction = Fraction(1, 100_000)
     seed: int = 0
+    ledger: Path | None = None
+    ledger_key: Path | None = None
     places: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, name: str) -> str:

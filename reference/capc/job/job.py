@@ -25,6 +25,7 @@ from capc.learning.metrics import accuracy, balanced_accuracy
 from capc.learning.partition import split
 from capc.learning.quantise import quantise
 from capc.learning.training import ARCHITECTURES, QUERYING_ARCHITECTURE, FloatModel, train
+from capc.ledger import Ledger
 from capc.model import QuantisedModel
 from capc.parameters import Parameters, ParameterSet
 from capc.parties import answering_party
@@ -47,6 +48,11 @@ class Job:
         self.state = JobState(plan, division, plan.open_account())
         self._observer = observer
         self._opener = opener
+
+    def close(self) -> None:
+        """Lets go of the ledger, if there is one; :attr:`state` has been read for the last time."""
+        if isinstance(self.state.account, Ledger):
+            self.state.account.close()
 
     def run(self) -> None:
         """Does everything, until the queries are done or the budget is spent.

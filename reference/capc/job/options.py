@@ -129,12 +129,18 @@ class Choice(Option):
 
 @dataclass(frozen=True)
 class FileName(Option):
-    """The name of a file."""
+    """The name of a file.
+
+    Attributes:
+        holds: what the file is.
+    """
+
+    holds: str
 
     @property
     def remedy(self) -> str:
         """A name."""
-        return "the name of an .npz archive"
+        return f"the name of {self.holds}"
 
     def from_value(self, raw: object) -> Path:
         """The path; whether the file is there is checked when it is read."""
@@ -170,7 +176,7 @@ _DEVIATION = Rational(_MOST)
 _EPSILON = Rational(Fraction(1000))
 
 OPTIONS: dict[str, Option] = {
-    "data": FileName(),
+    "data": FileName("an .npz archive"),
     "parties": Whole(1, MAX_ANSWERING),
     "queries": Whole(1, MAX_QUERIES),
     "partition": Choice(Partition),
@@ -184,5 +190,7 @@ OPTIONS: dict[str, Option] = {
     "epsilon": _EPSILON,
     "delta": Rational(Fraction(1), open_above=True),
     "seed": Whole(0, MAX_SEED),
+    "ledger": FileName("a ledger, which is made if it is not there"),
+    "ledger_key": FileName("the file of the ledger's signing key"),
 }
 """Every option that a TOML file may hold, and the order in which they are shown."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from capc.accountants.conversion import budget_lower, calibrate_sigma
 from capc.accounting import Account, query_cost
 from capc.errors import InputError, ParameterError
 from capc.job.config import JobConfig, rational_text
 from capc.job.options import flag
 from capc.learning.data import Dataset, load_digits, load_npz
 from capc.learning.partition import Sizes
+from capc.ledger import Terms, open_ledger
 from capc.parameters import Charge, Parameters, ParameterSet, ReleasePolicy
-from capc.privacy import budget_lower, calibrate_sigma
+from capc.parties import PRIVACY_GUARDIAN
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,19 @@ class Plan:
     budget: Fraction
 
     def open_account(self) -> Account:
-        """A new account with the whole budget. A run opens one."""
-        return Account(self.parameters.release, self.parameters.widths.grid_bits, self.budget)
+        """The ledger that the options name, or a new account in memory with the whole budget. A run opens one.
+
+        Raises:
+            InputError: the ledger or its key cannot be used, or it was created with another policy or other data.
+        """
+        release, grid_bits = self.parameters.release, self.parameters.widths.grid_bits
+        if self.config.ledger is None:
+            return Account(release, grid_bits, self.budget)
+        terms = Terms(str(PRIVACY_GUARDIAN), self.dataset.name, release, grid_bits, self.budget)
+        try:
+            return open_ledger(self.config.ledger, terms, key_file=self.config.ledger_key)
+        except InputError as error:
+            raise InputError(f"{error} ({self.config.place('ledger')})") from None
 
 
 def prepare(config: JobConfig) -> Plan:
@@ -44,6 +57,8 @@ def prepare(config: JobConfig) -> Plan:
             noise or the votes do not fit the rings, or not even one query fits the budget.
     """
     _check_together(config)
+    if config.ledger_key is not None and config.ledger is None:
+        raise config.refusal("ledger_key", f"give {flag('ledger')} too, or leave this out")
     widths = _parameter_set(config)
     release = _release_policy(config)
     dataset = load_digits() if config.data is None else load_npz(config.data)

@@ -10,11 +10,12 @@ import platform
 from fractions import Fraction
 from math import inf, nextafter
 
+from capc.accountants.statement import budget_statement, spent_statement
 from capc.job.config import rational_text
 from capc.job.environment import requirements
 from capc.job.state import JobState, Score
+from capc.ledger import Ledger
 from capc.parameters import SPEC_VERSION
-from capc.privacy import budget_statement, spent_statement
 
 SCHEMA = "run_report/v1"
 
@@ -46,6 +47,7 @@ def document(state: JobState) -> dict[str, object]:
         ],
         "agreement": _agreement(state),
         "privacy": _privacy(state),
+        "ledger": _ledger(state),
         "accuracy": _accuracy(state.before, state.after),
         "steps": _steps(state),
         "versions": {"python": platform.python_version(), "specification": SPEC_VERSION, **installed},
@@ -105,6 +107,14 @@ def _privacy(state: JobState) -> dict[str, object]:
         "rounding": guaranteed.rounding,
         "hypotheses": list(guaranteed.hypotheses),
     }
+
+
+def _ledger(state: JobState) -> dict[str, object] | None:
+    """Which log the privacy figures were read from, and up to which record; None for an account in memory."""
+    if not isinstance(state.account, Ledger):
+        return None
+    head = state.account.head
+    return {"identity": head.identity.hex(), "records": head.size}
 
 
 def enforced_label(state: JobState) -> str:

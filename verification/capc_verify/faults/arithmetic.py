@@ -11,7 +11,8 @@ from capc import messages, querying_party, ring
 from capc.circuits import tournament
 from capc.circuits.arithmetic import less_than
 from capc.circuits.builder import Builder, Wire
-from capc.noise import gaussian, release_noise
+from capc.noise import gaussian, release_noise, shares, skellam
+from capc.noise.lazy_uniform import LazyUniform
 from capc.noise.mechanism import ReleaseMechanisms
 from capc.noise.release_noise import ReleaseNoise
 from capc.randomness import RandomSource
@@ -57,6 +58,48 @@ def truncated_float_noise() -> None:
         return int(float(sigma) * math.sqrt(-2 * math.log(radius)) * math.cos(2 * math.pi * angle))
 
     replace_everywhere(gaussian.round_gaussian, round_gaussian)
+
+
+def halved_noise() -> None:
+    """The sampler of the rounded Gaussian draws half of the deviation that is charged."""
+    correct = gaussian.round_gaussian
+
+    def round_gaussian(source: RandomSource, sigma: Fraction) -> int:
+        return correct(source, sigma / 2)
+
+    replace_everywhere(correct, round_gaussian)
+
+
+def biased_rounding() -> None:
+    """The exactly sampled magnitude is rounded down instead of to the nearest integer."""
+
+    def nearest(k: int, x: LazyUniform, sigma: Fraction) -> int:
+        count = 0
+        while True:
+            prefix, bits = x.interval(count)
+            low = sigma * ((k << bits) + prefix) / (1 << bits)
+            high = sigma * ((k << bits) + prefix + 1) / (1 << bits)
+            if math.floor(low) == math.ceil(high) - 1:
+                return math.floor(low)
+            count += 1
+
+    replace_in(gaussian, "_nearest", nearest)
+
+
+def one_sided_skellam() -> None:
+    """The Skellam sampler forgets the second Poisson number and centres the first by its mean."""
+    correct = skellam.skellam
+
+    def one_sided(source: RandomSource, variance: Fraction) -> int:
+        half = variance / 2
+        return skellam.poisson(source, half) - half.numerator // half.denominator
+
+    replace_everywhere(correct, one_sided)
+
+
+def colluders_count() -> None:
+    """Noise shares of colluding and lost contributors are counted as if nobody knew them."""
+    shares.SharedNoise.counted = property(lambda noise: noise.contributors)  # type: ignore[assignment, method-assign]
 
 
 def no_noise() -> None:

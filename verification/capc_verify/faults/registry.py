@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from capc_verify.faults import arithmetic, binding, masking, opening
+from capc_verify.faults import arithmetic, binding, durability, masking, opening
 
 _VIEWS = "tests/views/test_querying_party.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
@@ -95,7 +95,42 @@ FAULTS: dict[str, Fault] = {
             "::test_in_realised_mode_the_guardians_own_noise_does_not_decide_the_answered_bit",
         ),
     ),
+    "halved_noise": Fault(
+        arithmetic.halved_noise, None, ("tests/noise/test_law.py::test_rounded_gaussian_matches_exact_law[1]",)
+    ),
+    "biased_rounding": Fault(
+        arithmetic.biased_rounding, None, ("tests/noise/test_law.py::test_rounded_gaussian_matches_exact_law[1]",)
+    ),
+    "one_sided_skellam": Fault(
+        arithmetic.one_sided_skellam, None, ("tests/noise/test_shares.py::test_skellam_matches_exact_law[1]",)
+    ),
+    "colluders_count": Fault(
+        arithmetic.colluders_count,
+        None,
+        ("tests/accounting/test_accountants.py::test_only_shares_that_count_protect",),
+    ),
     "no_noise": Fault(arithmetic.no_noise, None, (_VIEWS + "test_released_label_has_the_exact_noisy_law[votes_1]",)),
+    "budget_of_one_run": Fault(
+        durability.budget_of_one_run,
+        11,
+        (
+            "tests/ledger/test_ledger.py::test_a_query_that_was_charged_and_not_sent_is_never_drawn_again[inputs]",
+            "tests/job/test_ledger.py::test_a_second_run_continues_from_the_ledger",
+        ),
+    ),
+    "ledger_not_synchronised": Fault(
+        durability.not_synchronised,
+        None,
+        ("tests/ledger/test_power_cut.py::test_after_a_cut_at_any_write_every_message_that_left_is_charged",),
+    ),
+    "sent_before_commit": Fault(
+        durability.sent_before_commit,
+        None,
+        (
+            "tests/ledger/test_power_cut.py::test_after_a_cut_at_any_write_every_message_that_left_is_charged",
+            "tests/ledger/test_crashes.py::test_a_guardian_killed_at_any_step_loses_no_charge",
+        ),
+    ),
     "free_queries": Fault(
         binding.free_queries,
         None,

@@ -67,8 +67,8 @@ def querying_party_mask_batch(opened: Sequence[OpenBatch], seed: Seed) -> tuple[
     """
     first = opened[0]
     parameters = first.party.session.parameters
-    source = first.party.suite.expand(seed, first.party.channel(first.peer).label("mask_batch", first.batch.first))
-    width = parameters.widths.logit_bits
+    label = first.party.channel(first.peer).label("querying_party_mask_batch", first.batch.first)
+    source, width = first.party.suite.expand(seed, label), parameters.widths.logit_bits
     rows = tuple(tuple(ring.uniform(source, parameters.num_features, width)) for _ in first.batch.queries)
     return enter_values(opened, rows)
 

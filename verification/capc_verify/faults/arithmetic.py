@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from capc import messages, querying_party, ring
+from capc import messages, querying_party_release, ring
 from capc.circuits import tournament
 from capc.circuits.arithmetic import less_than
 from capc.circuits.builder import Builder, Wire
@@ -118,7 +118,7 @@ def no_own_threshold_noise() -> None:
         mechanisms = state.party.suite.mechanisms
         return with_suite(state, mechanisms=replace(mechanisms, threshold=mechanisms.threshold and _Zeros()))
 
-    step = querying_party.querying_party_request_release
+    step = querying_party_release.querying_party_request_release
     replace_everywhere(step, with_altered_state(step, alter))
 
 

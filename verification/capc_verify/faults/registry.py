@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from capc_verify.faults import arithmetic, binding, durability, masking, opening
 
 _VIEWS = "tests/views/test_querying_party.py::"
+_TWO_PARTY = "tests/core/test_two_party.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
 
 
@@ -135,5 +136,30 @@ FAULTS: dict[str, Fault] = {
         binding.free_queries,
         None,
         ("tests/accounting/test_account.py::test_reserve_charges_check_and_answer_before_anything_is_known",),
+    ),
+    "prepared_mask_reused": Fault(
+        masking.reused_value_mask,
+        None,
+        ("tests/views/test_prepared_batches.py::test_masked_query_and_masked_hidden_value_are_jointly_uniform",),
+    ),
+    "transfers_reused": Fault(
+        two_party.transfers_reused,
+        None,
+        (_TWO_PARTY + "test_everything_is_spent_by_a_good_message_only[False-real]",),
+    ),
+    "choice_bits_in_the_clear": Fault(
+        two_party.choice_bits_in_the_clear,
+        None,
+        (_TWO_PARTY + "test_choice_bits_are_the_inputs_xor_the_random_bits",),
+    ),
+    "projection_row_without_hashes": Fault(
+        two_party.projection_without_hashes,
+        None,
+        ("tests/faults/test_garbling.py::test_a_projection_row_is_masked_by_two_hashes",),
+    ),
+    "tweaks_begin_again_in_each_chunk": Fault(
+        two_party.tweaks_begin_again,
+        None,
+        ("tests/faults/test_garbling.py::test_no_tweak_occurs_in_two_chunks_of_a_batch",),
     ),
 }

@@ -164,6 +164,10 @@ class ToyAccount(Account):
         """A receipt that fits."""
         return Receipt(session_tag, query, inputs_digest, self.cost.worst_case, self.cost.unit)
 
+    def dispatch(self, receipt: Receipt, message: bytes) -> bytes:  # noqa: ARG002
+        """Nothing to write down."""
+        return message
+
     def settle(self, receipt: Receipt, answered: bool) -> None:
         """Nothing to settle."""
 

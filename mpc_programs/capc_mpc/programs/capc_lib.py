@@ -21,7 +21,7 @@ Numbers that one party learns leave through ``open_to``. What is opened there is
 
 from Compiler.GC.instructions import inputb
 from Compiler.GC.types import sbits
-from Compiler.library import print_ln, print_ln_to
+from Compiler.library import break_point, print_ln, print_ln_to
 from Compiler.types import sint
 
 LIMB_BITS = 32
@@ -40,6 +40,7 @@ class Arithmetic:
 
     def __init__(self, batch):
         self.batch = batch
+        self._opened = []
 
     def input_words(self, player, count, width):
         """``count`` words from a party's input, each 0 <= number < 2^width; a word's cases follow one another."""
@@ -77,9 +78,11 @@ class Arithmetic:
         """The word where the flag is set, and 0 elsewhere."""
         return flag * word
 
-    def _print_to(self, player, name, opened):
-        for case in range(self.batch):
-            print_ln_to(player, "%s %s %s", name, case, opened[case])
+    def print_outputs(self):
+        """Prints what was opened, each to its receiver."""
+        break_point()  # else the compiler may move a print before the opening that it prints
+        for player, name, opened in self._opened:
+            print_ln_to(player, "%s %s", name, opened)
 
 
 class Ring(Arithmetic):
@@ -103,8 +106,7 @@ class Ring(Arithmetic):
 
     def open_to(self, player, name, word, width):
         """Tells one party (number mod 2^width) * 2^(k - width), and nobody else anything."""
-        opened = (word * 2 ** (self.ring_bits - width)).reveal_to(player)
-        self._print_to(player, name, opened)
+        self._opened.append((player, name, (word * 2 ** (self.ring_bits - width)).reveal_to(player)))
 
 
 class Field(Arithmetic):
@@ -125,7 +127,7 @@ class Field(Arithmetic):
 
     def open_to(self, player, name, word, width):
         """Tells one party number mod 2^width, and nobody else anything."""
-        self._print_to(player, name, word.mod2m(width, width + 2, True).reveal_to(player))
+        self._opened.append((player, name, word.mod2m(width, width + 2, True).reveal_to(player)))
 
     def _wrap(self, total, width):
         """A number below 2^(width + 1) in magnitude, to its residue around 0."""
@@ -140,6 +142,7 @@ class Boolean:
         self.batch = batch
         self.few_gates = few_gates
         self.lanes = sbits.get_type(batch)
+        self._opened = []
 
     def input_words(self, player, count, width):
         """``count`` words from a party's input, each as limbs of 32 bits, the lowest first, all cases of a limb."""
@@ -205,8 +208,13 @@ class Boolean:
     def open_to(self, player, name, word, width):
         """Opens number XOR pad to all; the pad is the next input of the receiver."""
         (pad,) = self.input_words(player, 1, width)
-        for case, row in enumerate(sbits.trans([bit ^ mask for bit, mask in zip(word, pad)])):
-            print_ln("%s %s %s", name, case, row.reveal())
+        masked = [bit ^ mask for bit, mask in zip(word, pad)]
+        self._opened.append((name, [row.reveal() for row in sbits.trans(masked)]))
+
+    def print_outputs(self):
+        """Prints what was opened."""
+        for name, opened in self._opened:
+            print_ln("%s %s", name, opened)
 
     def zero(self):
         """The flag 0 in every case."""

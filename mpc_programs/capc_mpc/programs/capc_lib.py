@@ -19,6 +19,7 @@ Numbers that one party learns leave through ``open_to``. What is opened there is
 - In a field it is reduced to 0 <= number < 2^width first.
 """
 
+import capc_noise
 from Compiler.GC.instructions import inputb
 from Compiler.GC.types import sbits
 from Compiler.library import break_point, print_ln, print_ln_to
@@ -50,6 +51,14 @@ class Arithmetic:
         """The flag left < right: bit ``width - 1`` of left - right, which the compiler asks for by ``width - 1``."""
         return left.less_than(right, width - 1)
 
+    def is_negative(self, word, width):
+        """The flag word < 0."""
+        return word.less_than(0, width - 1)
+
+    def constant(self, value, width):
+        """A public number as a word."""
+        return value
+
     def select(self, flag, if_one, if_zero):
         """One of two words."""
         return flag * (if_one - if_zero) + if_zero
@@ -77,6 +86,15 @@ class Arithmetic:
     def mask(self, flag, word):
         """The word where the flag is set, and 0 elsewhere."""
         return flag * word
+
+    def boolean(self):
+        """The Boolean domain that the protocol mixes with this one."""
+        return Boolean(self.batch, few_gates=False)
+
+    def signed_word(self, bits, width):
+        """A word from the bits of a two's complement number."""
+        offset = 2 ** (len(bits) - 1)
+        return sint.bit_compose([*bits[:-1], ~bits[-1]]) - offset
 
     def print_outputs(self):
         """Prints what was opened, each to its receiver."""
@@ -174,6 +192,14 @@ class Boolean:
             return flag
         return _tree([(~a & b, ~(a ^ b)) for a, b in zip(low_left, low_right)])[0]
 
+    def is_negative(self, word, width):
+        """The flag word < 0."""
+        return word[-1]
+
+    def constant(self, value, width):
+        """A public number as a word."""
+        return [self.one() if value >> bit & 1 else self.zero() for bit in range(width)]
+
     def select(self, flag, if_one, if_zero):
         """One of two words."""
         return [(flag & (a ^ b)) ^ b for a, b in zip(if_one, if_zero)]
@@ -215,6 +241,18 @@ class Boolean:
         """Prints what was opened."""
         for name, opened in self._opened:
             print_ln("%s %s", name, opened)
+
+    def boolean(self):
+        """This domain."""
+        return self
+
+    def signed_word(self, bits, width):
+        """A word from the bits of a two's complement number."""
+        return (bits + [bits[-1]] * width)[:width]
+
+    def negate_if(self, flag, word):
+        """-word where the flag is set: NOT word + 1."""
+        return self._sum([bit ^ flag for bit in word], [self.zero()] * len(word), flag)
 
     def zero(self):
         """The flag 0 in every case."""
@@ -277,6 +315,74 @@ def _xor(bits):
     return total
 
 
+def joint_noise(domain, parties, variance, width):
+    """A word of discrete Gaussian noise that no party knows, of the law that ``capc_noise.law`` states.
+
+    Every party inputs uniform bits, and their XOR decides: noise is as random as the best of them. Per component of
+    the plan these are 76 bits of a uniform number u, then the sign. The magnitude is the number of thresholds above u.
+    """
+    components = capc_noise.plan(variance)
+    boolean = domain.boolean()
+    bits_each = capc_noise.UNIFORM_BITS + 1
+    contributions = [boolean.input_words(party, len(components), bits_each) for party in range(parties)]
+    noise_bits = capc_noise.word_bits(variance)
+    noise = None
+    for component, words in zip(components, zip(*contributions)):
+        *uniform, sign = [_xor(bits) for bits in zip(*words)]
+        magnitude = _magnitude(uniform, capc_noise.thresholds(component.variance))
+        magnitude = [boolean.zero()] * component.shift + magnitude
+        padded = magnitude + [boolean.zero()] * (noise_bits - len(magnitude))
+        signed = boolean.negate_if(sign, padded)
+        noise = signed if noise is None else boolean.add(noise, signed, noise_bits)
+    return domain.signed_word(noise, width)
+
+
+def _magnitude(uniform, thresholds):
+    """The binary number of thresholds above u. Bit b of it is the XOR of every 2^b-th of the flags u < T_k."""
+    digits = [_digit_flags(uniform[low : low + 4]) for low in range(0, len(uniform), 4)]
+    # high_zero[i]: all digits of u from i up are 0, as they are in every threshold below 16^i.
+    high_zero = [None] * (len(digits) + 1)
+    for i in reversed(range(len(digits))):
+        zero = digits[i][0][0]
+        high_zero[i] = zero if high_zero[i + 1] is None else high_zero[i + 1] & zero
+    below = [_below(digits, high_zero, threshold) for threshold in thresholds]
+    return [_xor(below[2**b - 1 :: 2**b]) for b in range(len(below).bit_length())]
+
+
+def _below(digits, high_zero, threshold):
+    """The flag u < T, from the lowest digit of T that is not 0 upwards: one AND per digit."""
+    flag = None
+    count = -(-threshold.bit_length() // 4)
+    for (equal, less), digit in zip(digits, [threshold >> 4 * i & 15 for i in range(count)]):
+        if flag is not None:
+            flag = equal[digit] & flag if less[digit] is None else less[digit] ^ (equal[digit] & flag)
+        else:
+            flag = less[digit]
+    return flag if high_zero[count] is None else high_zero[count] & flag
+
+
+def _digit_flags(bits):
+    """(equal, less): for each value 0 ... 15, the flags digit == value and digit < value, with 11 ANDs.
+
+    ``less[0]`` is None, for a flag that is never set.
+    """
+    low, high = _pair_flags(*bits[:2]), _pair_flags(*bits[2:])
+    equal = []
+    for above in high:
+        row = [above & flag for flag in low[:3]]
+        equal += [*row, _xor([above, *row])]
+    less = [None, equal[0]]
+    for flag in equal[1:15]:
+        less.append(less[-1] ^ flag)
+    return equal, less
+
+
+def _pair_flags(low, high):
+    """The flags that a number of two bits is 0, 1, 2, 3, with one AND."""
+    both = low & high
+    return [~(low ^ high ^ both), low ^ both, high ^ both, both]
+
+
 def argmax_flags(domain, values, width):
     """One flag per value: 1 for the first of the largest (CAPC-ARG-002), 0 for all others.
 
@@ -308,3 +414,21 @@ def _play(domain, values, width):
 def _scaled(domain, won, flags):
     """A subtree's flags after its winner's next match; None stands for the flag of a value that met nobody yet."""
     return [won if flag is None else domain.both(won, flag) for flag in flags]
+
+
+def release_label(domain, votes, noisy, limit, width, receiver, told_if_answered):
+    """Opens argmax(noisy) to the receiver, with a limit only where max(votes) >= limit.
+
+    The answered bit goes to the receiver and, unless it is None, to the party ``told_if_answered``.
+    """
+    flags = argmax_flags(domain, noisy, width)
+    label_bits = (len(noisy) - 1).bit_length()
+    label = domain.index_word(flags, label_bits)
+    if limit is not None:
+        # The margin is admitted up to 2^(width - 1): one bit more than a comparison of signed words may assume.
+        answered = domain.invert(domain.is_negative(domain.subtract(maximum(domain, votes, width), limit, width), width))
+        label = domain.mask(answered, label)
+        domain.open_to(receiver, "answered", domain.number(answered, 1), 1)
+        if told_if_answered is not None:
+            domain.open_to(told_if_answered, "answered", domain.number(answered, 1), 1)
+    domain.open_to(receiver, "label", label, label_bits)

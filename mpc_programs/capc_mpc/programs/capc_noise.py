@@ -1,22 +1,23 @@
-"""Tables for discrete Gaussian noise inside a computation, and the exact law that they give.
+"""Discrete Gaussian noise inside a computation: its tables, and the exact law that they give.
 
-Only integers and fractions: every party compiles the same tables, and the distance to the exact law is a proved bound.
-The programs import this file as it stands; it needs no part of MP-SPDZ.
+Integers and fractions only: every party compiles the same ones, and the distance to the exact
+law is a proved bound. The programs import this file as it stands, and so does Python: no part of MP-SPDZ is needed.
 
 The law is P(n) proportional to exp(-n^2 / (2 v)). A large deviation is put together from smaller ones,
-n = sum of 2^(a_j) x_j with independent x_j of variances v_j and sum of 4^(a_j) v_j = v. Inside a sum x + 2^a y the pairs
-(x, y) that give one n form a line with generator (2^a, -1), on which the joint weight is a Gaussian of variance
+n = sum of 2^(a_j) x_j with independent x_j of variances v_j and sum of 4^(a_j) v_j = v. Inside a sum x + 2^a y the
+pairs (x, y) that give one n form a line with generator (2^a, -1), on which the joint weight is a Gaussian of variance
 t = 1 / (4^a / v_x + 1 / v_y). By Poisson summation its total depends on n by a relative 2 exp(-2 pi^2 t) and smaller
 terms: t >= 12/5 makes it less than 2^-67 (Micciancio and Walter, CRYPTO 2017, use the same convolution).
 
-Each x_j is a sign bit times a magnitude: the number of thresholds T_k = P(|x| >= k) 2^76, k = 1, 2, ..., that lie above a
-uniform number of 76 bits.
+Each x_j is a sign bit times a magnitude: the number of thresholds T_k = P(|x| >= k) 2^76, k = 1, 2, ..., that lie
+above a uniform number of 76 bits.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from math import isqrt
 from typing import NamedTuple
 
@@ -41,7 +42,7 @@ def plan(variance: Fraction) -> tuple[Component, ...]:
     Args:
         variance: above 0, in squared grid units.
     """
-    best = (Component(0, variance),)
+    best: tuple[Component, ...] = (Component(0, variance),)
     for shift in range(1, isqrt(int(variance)).bit_length()):
         most = int(4 * variance) >> 2 * shift
         for quarters in range(10, most, most // 512 + 1):
@@ -87,7 +88,7 @@ def law(variance: Fraction) -> tuple[list[int], int]:
     numerators, denominator = [1], 1
     for shift, part in plan(variance):
         counts = (1 << UNIFORM_BITS, *thresholds(part), 0)
-        magnitudes = [above - below for above, below in zip(counts, counts[1:], strict=False)]
+        magnitudes = [above - below for above, below in pairwise(counts)]
         signed = [*reversed(magnitudes[1:]), 2 * magnitudes[0], *magnitudes[1:]]
         spread = [0] * ((len(signed) - 1 << shift) + 1)
         spread[:: 1 << shift] = signed

@@ -154,6 +154,45 @@ def guardian_free(
     )
 
 
+def multi_label_vote(
+    rule: str,
+    num_labels: int,
+    logit_bits: int,
+    vote_bits: int,
+    batch: int,
+    tau: tuple[int, Fraction] | None = None,
+) -> Step:
+    """Step 1c of `binary`, `tau` or `powerset` voting; ``tau`` is (grid bits, tau squared), for that rule only."""
+    if rule not in {"binary", "tau", "powerset"} or (tau is not None) != (rule == "tau"):
+        raise InputError(f"rule {rule!r}: choose binary, powerset, or tau with grid bits and tau squared")
+    votes = 1 << num_labels if rule == "powerset" else num_labels
+    extra = () if tau is None else (tau[0], *tau[1].as_integer_ratio())
+    return Step(
+        "multi_label_vote",
+        _texts(rule, num_labels, logit_bits, vote_bits, batch, *extra),
+        parties=2,
+        batch=batch,
+        fields=(
+            Field(0, "masks", num_labels, logit_bits),
+            Field(0, "fresh_shares", votes, vote_bits, uniform=True),
+            Field(1, "logit_shares", num_labels, logit_bits),
+        ),
+        outputs=tuple(Output(1, f"vote.{v}", vote_bits) for v in range(votes)),
+    )
+
+
+def multi_label_release(num_labels: int, width: int, limit: int, batch: int) -> Step:
+    """Step 3 of `binary` and `tau` voting, with a public limit in grid units. Party 0 is the guardian."""
+    return Step(
+        "multi_label_release",
+        _texts(num_labels, width, limit, batch),
+        parties=2,
+        batch=batch,
+        fields=(Field(0, "noised_shares", num_labels, width), Field(1, "vote_shares", num_labels, width)),
+        outputs=tuple(Output(1, f"label.{j}", 1) for j in range(num_labels)),
+    )
+
+
 def _noise_fields(name: str, parties: int, variance: Fraction) -> list[Field]:
     components = len(capc_noise.plan(variance))
     bits = capc_noise.UNIFORM_BITS + 1
@@ -205,9 +244,17 @@ def _read_guardian_free(words: list[str]) -> Step:
     return guardian_free(answering, num_classes, width, grid_bits, variance, batch, threshold)
 
 
+def _read_multi_label_vote(words: list[str]) -> Step:
+    num_labels, logit_bits, vote_bits, batch, *tail = map(int, words[1:])
+    tau = (tail[0], Fraction(*tail[1:])) if tail else None
+    return multi_label_vote(words[0], num_labels, logit_bits, vote_bits, batch, tau)
+
+
 _READERS: dict[str, Callable[[list[str]], Step]] = {
     "argmax": lambda words: argmax(*map(int, words)),
     "label_release": _read_release,
     "discrete_gaussian": _read_noise,
     "guardian_free": _read_guardian_free,
+    "multi_label_vote": _read_multi_label_vote,
+    "multi_label_release": lambda words: multi_label_release(*map(int, words)),
 }

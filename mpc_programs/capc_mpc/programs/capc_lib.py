@@ -59,6 +59,10 @@ class Arithmetic:
         """A public number as a word."""
         return value
 
+    def count(self, flags, width):
+        """How many flags are set, as a word that has room for it."""
+        return sum(flags)
+
     def select(self, flag, if_one, if_zero):
         """One of two words."""
         return flag * (if_one - if_zero) + if_zero
@@ -200,6 +204,13 @@ class Boolean:
         """A public number as a word."""
         return [self.one() if value >> bit & 1 else self.zero() for bit in range(width)]
 
+    def count(self, flags, width):
+        """How many flags are set, as a word that has room for it."""
+        total = self.number(flags[0], width)
+        for flag in flags[1:]:
+            total = self.add(total, self.number(flag, width), width)
+        return total
+
     def select(self, flag, if_one, if_zero):
         """One of two words."""
         return [(flag & (a ^ b)) ^ b for a, b in zip(if_one, if_zero)]
@@ -340,6 +351,15 @@ def _play(domain, values, width):
 def _scaled(domain, won, flags):
     """A subtree's flags after its winner's next match; None stands for the flag of a value that met nobody yet."""
     return [won if flag is None else domain.both(won, flag) for flag in flags]
+
+
+def subset_flags(domain, chosen):
+    """One flag per set of labels, 1 for the set of the chosen ones; set number n holds label j where n has bit j."""
+    flags = [domain.invert(chosen[0]), chosen[0]]
+    for flag in chosen[1:]:
+        with_label = [domain.both(old, flag) for old in flags]
+        flags = [domain.neither(old, new) for old, new in zip(flags, with_label)] + with_label
+    return flags
 
 
 def release_label(domain, votes, noisy, limit, width, receiver, told_if_answered):

@@ -54,8 +54,10 @@ def plan(variance: Fraction) -> tuple[Component, ...]:
                 best = (Component(0, low), Component(shift, high))
     if len(best) == 1:
         return best
-    low, high = best
-    return plan(low.variance) + tuple(Component(high.shift + part.shift, part.variance) for part in plan(high.variance))
+    lower, upper = best
+    return plan(lower.variance) + tuple(
+        Component(upper.shift + part.shift, part.variance) for part in plan(upper.variance)
+    )
 
 
 def _size(components: tuple[Component, ...]) -> int:

@@ -47,6 +47,8 @@ def recorded_steps() -> dict[str, Step]:
         "label_release_realised": steps.label_release(10, 16, BATCH, "realised"),
         "discrete_gaussian": steps.discrete_gaussian(Fraction(400), 16, BATCH, 2),
         "guardian_free": steps.guardian_free(2, 3, 12, 2, Fraction(9), BATCH, (6, Fraction(4))),
+        # For protocols of two parties.
+        "guardian_free_two_parties": steps.guardian_free(1, 3, 12, 2, Fraction(9), BATCH),
         "multi_label_vote_binary": steps.multi_label_vote("binary", 3, 16, 10, BATCH),
         "multi_label_vote_tau": steps.multi_label_vote("tau", 3, 16, 10, BATCH, (4, Fraction(2))),
         "multi_label_vote_powerset": steps.multi_label_vote("powerset", 3, 16, 10, BATCH),

@@ -87,3 +87,17 @@ def _version(home: Path) -> str:
     log = home / "CHANGELOG.md"
     found = re.search(r"^## +(\S+)", log.read_text(encoding="utf-8"), re.MULTILINE) if log.is_file() else None
     return found.group(1) if found else "unknown"
+
+
+def doctor_line() -> str:
+    """What ``capc doctor`` says: version and party programs, or what to install."""
+    try:
+        machine = find_machine()
+    except InputError as error:
+        return str(error)
+    if machine is None:
+        return f"MP-SPDZ: not installed; capc mpc needs it, nothing else does. Remedy: {REMEDY}"
+    present = machine.protocols()
+    missing = [name for name in PROTOCOLS if name not in present]
+    line = f"MP-SPDZ {machine.version} in {machine.home}: {', '.join(present) or 'no party program'}"
+    return f"{line}; not there: {', '.join(missing)}" if missing else line

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -20,11 +22,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+EXTENSIONS = "capc.commands"
+"""The entry-point group of further commands: each is a :class:`typer.Typer`, under the entry point's name."""
+
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """The base of what the option parser raises; releases of typer take it from different modules."""
 
 
-class _Finished(NamedTuple):
+class Finished(NamedTuple):
     """What a command returns, to be told from the exit codes that the option parser makes up."""
 
     code: int
@@ -37,7 +42,7 @@ def invoke(arguments: Sequence[str]) -> int:
         InputError: the arguments or the input cannot be used.
         EarlyInterruptError: Ctrl-C before the command had done anything.
     """
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(_with_extensions())
     try:
         outcome = command.main(args=list(arguments) or ["--help"], prog_name="capc", standalone_mode=False)
     except _UsageError as error:
@@ -45,7 +50,7 @@ def invoke(arguments: Sequence[str]) -> int:
     except typer.Abort:
         # What some releases of typer make of Ctrl-C.
         raise EarlyInterruptError from None
-    if isinstance(outcome, _Finished):
+    if isinstance(outcome, Finished):
         return outcome.code
     if outcome == EXIT_INTERRUPTED:
         # What other releases make of it, before a command was reached.
@@ -53,8 +58,17 @@ def invoke(arguments: Sequence[str]) -> int:
     return int(outcome or 0) if arguments else EXIT_INPUT
 
 
+@cache
+def _with_extensions() -> typer.Typer:
+    """The application with the commands of packages above this one, which it cannot import by name."""
+    for extension in entry_points(group=EXTENSIONS):
+        app.add_typer(extension.load(), name=extension.name)
+    return app
+
+
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
+    """Turns Ctrl-C inside a command, before it has done anything, into :class:`EarlyInterruptError`."""
     try:
         yield
     except KeyboardInterrupt:
@@ -120,7 +134,7 @@ def run(
         _Text, typer.Option(metavar="N", help="Decides data split and training, never masks or noise. Default: 0.")
     ] = None,
     json: Annotated[_Text, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")] = None,
-) -> _Finished:
+) -> Finished:
     """Label real queries under encryption and differential privacy, then retrain and report.
 
     Trains the parties' models on a split of the data, runs the whole protocol in this process for each query,
@@ -143,18 +157,18 @@ def run(
         "seed": seed,
     }
     flags = {name: text for name, text in given.items() if text is not None}
-    with _interruptible():
+    with interruptible():
         from capc.cli import run_command  # noqa: PLC0415  # needs NumPy and torch
 
-        return _Finished(run_command.run(flags, None if config is None else Path(config), json))
+        return Finished(run_command.run(flags, None if config is None else Path(config), json))
 
 
 @app.command()
 def doctor(
     json: Annotated[_Text, typer.Option(metavar="FILE", help="Write what was found as JSON; - is stdout.")] = None,
-) -> _Finished:
+) -> Finished:
     """Show which packages are installed, what they are for, and how to get the missing ones."""
-    with _interruptible():
+    with interruptible():
         from capc.cli import doctor_command  # noqa: PLC0415  # rich is not needed for help
 
-        return _Finished(doctor_command.run(json))
+        return Finished(doctor_command.run(json))

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from capc.errors import InputError
 from capc_mpc.emulator.algebra import Algebra, Integers, Word
 from capc_mpc.emulator.domains import Domain, Field, Ring
 from capc_mpc.emulator.errors import ProgramError
 from capc_mpc.emulator.machine import Machine, Opening, Output, run_on
 from capc_mpc.emulator.source import Source, program_handle
-
-from capc.errors import InputError
 
 
 @dataclass(frozen=True)

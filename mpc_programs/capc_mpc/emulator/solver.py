@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import z3
+
 from capc_mpc.emulator.algebra import Algebra
+from capc_mpc.emulator.domains import Domain
 
 
 @dataclass
@@ -16,9 +18,12 @@ class Formulas(Algebra):
     Attributes:
         obligations: preconditions of the operations that the program performed, with their meaning. A proof about
             the program has to show each of them too.
+        definitions: every gate's output is a variable of its own, defined here. The solver would otherwise flatten
+            chains of XORs, and lose the carries that both sides of an equation have in common.
     """
 
     obligations: list[tuple[z3.BoolRef, str]] = field(default_factory=list)
+    definitions: list[z3.BoolRef] = field(default_factory=list)
 
     def constant(self, value: int, width: int) -> z3.BitVecRef:
         """A literal."""
@@ -38,11 +43,11 @@ class Formulas(Algebra):
 
     def xor(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
         """Bitwise exclusive or."""
-        return a ^ b
+        return self._gate(a ^ b)
 
     def conjunction(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
         """Bitwise and."""
-        return a & b
+        return self._gate(a & b)
 
     def extract(self, word: z3.BitVecRef, low: int, width: int) -> z3.BitVecRef:
         """The ``width`` bits from position ``low`` upwards."""
@@ -52,6 +57,11 @@ class Formulas(Algebra):
         """One word, the first part in the lowest bits."""
         words = [word for word, _ in parts]
         return words[0] if len(words) == 1 else z3.Concat(*reversed(words))
+
+    def _gate(self, output: z3.BitVecRef) -> z3.BitVecRef:
+        variable = z3.BitVec(f"gate{len(self.definitions)}", output.size())
+        self.definitions.append(variable == output)
+        return variable
 
     def require(self, bit: z3.BitVecRef, meaning: str) -> None:
         """Collected, to be proved with the rest."""
@@ -73,3 +83,56 @@ class FreshInputs:
         mine = self.variables.setdefault(party, [])
         mine.append(z3.BitVec(f"party{party}_input{len(mine)}", width))
         return mine[-1]
+
+
+class FormulaField(Domain):
+    """A prime field as far as its numbers stay small: integers of 64 bits, each result with the obligation to fit.
+
+    A field whose prime exceeds 2^65 computes the same then, for it never wraps.
+    """
+
+    name = "field"
+    width = 64
+
+    def __init__(self, formulas: Formulas) -> None:
+        self._formulas = formulas
+
+    def constant(self, value: int) -> z3.BitVecRef:
+        """The integer."""
+        return z3.BitVecVal(value, self.width)
+
+    def add(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
+        """The sum."""
+        self._oblige(z3.And(z3.BVAddNoOverflow(a, b, signed=True), z3.BVAddNoUnderflow(a, b)))
+        return a + b
+
+    def subtract(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
+        """The difference."""
+        self._oblige(z3.And(z3.BVSubNoOverflow(a, b), z3.BVSubNoUnderflow(a, b, signed=True)))
+        return a - b
+
+    def multiply(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
+        """The product."""
+        self._oblige(z3.And(z3.BVMulNoOverflow(a, b, signed=True), z3.BVMulNoUnderflow(a, b)))
+        return a * b
+
+    def from_bit(self, bit: z3.BitVecRef) -> z3.BitVecRef:
+        """The bit with zeros above it."""
+        return z3.ZeroExt(self.width - 1, bit)
+
+    def is_negative(self, a: z3.BitVecRef, length: int) -> z3.BitVecRef:
+        """The sign of a signed number of ``length`` bits."""
+        self._oblige_length(a, length, signed=True)
+        return self.from_bit(z3.Extract(self.width - 1, self.width - 1, a))
+
+    def modulo(self, a: z3.BitVecRef, places: int, length: int, signed: bool) -> z3.BitVecRef:
+        """The low bits of a number of ``length`` bits."""
+        self._oblige_length(a, length, signed)
+        return z3.ZeroExt(self.width - places, z3.Extract(places - 1, 0, a))
+
+    def _oblige_length(self, a: z3.BitVecRef, length: int, signed: bool) -> None:
+        low, high = (-(1 << length - 1), 1 << length - 1) if signed else (0, 1 << length)
+        self._oblige(z3.And(low <= a, a < high))
+
+    def _oblige(self, fits: z3.BoolRef) -> None:
+        self._formulas.obligations.append((fits, "the number is small enough"))

@@ -6,6 +6,7 @@ import __future__
 import builtins
 import fractions
 import functools
+import itertools
 import math
 import os.path
 import traceback
@@ -13,7 +14,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import CodeType, SimpleNamespace
+from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
 from capc_mpc.emulator.arithmetic import sint
@@ -59,7 +60,7 @@ BUILTINS = (
     "all",
     "any",
 )
-PYTHON = {module.__name__: module for module in (__future__, fractions, functools, math, typing)}
+PYTHON = {module.__name__: module for module in (__future__, fractions, functools, itertools, math, typing)}
 """What a program may use of Python itself: computing at compile time, without files, input or reflection."""
 
 REFUSED = (NameError, AttributeError, ImportError, TypeError, NotImplementedError)
@@ -81,7 +82,7 @@ class Source:
         self._handle = handle
         self._replaced = replaced or {}
         self._search: list[str] = []
-        self._files: set[str] = set()
+        self._files = {str(path)}
         self._modules: dict[str, Any] = {
             "os": SimpleNamespace(path=SimpleNamespace(abspath=os.path.abspath, dirname=os.path.dirname)),
             "sys": SimpleNamespace(path=self._search),
@@ -110,7 +111,6 @@ class Source:
             return self._library(name)
 
     def _run_file(self, path: Path, names: dict[str, Any]) -> dict[str, Any]:
-        self._files.add(str(path))
         return _execute(path, path.read_text(), names, self._import)
 
     def _import(self, name: str, *_context: object) -> SimpleNamespace:
@@ -122,10 +122,12 @@ class Source:
         for folder in self._search:
             path = Path(folder) / f"{name}.py"
             if path.is_file():
+                self._files.add(str(path))
                 text = path.read_text()
-                members = self._run_file(path, {}) if "Compiler" in text else dict(_pure_library(path, text))
-                members |= {attribute: new for (file, attribute), new in self._replaced.items() if file == name}
-                return SimpleNamespace(**{key: value for key, value in members.items() if key != "__builtins__"})
+                if not _uses_the_compiler(text):
+                    return _pure_library(path, text)
+                replaced = {attribute: new for (file, attribute), new in self._replaced.items() if file == name}
+                return _module(self._run_file(path, {}) | replaced)
         raise UnknownConstructError(f"the module {name!r}")
 
     @contextmanager
@@ -154,10 +156,27 @@ def _execute(path: Path, text: str, names: dict[str, Any], importer: Callable[..
     return names
 
 
-@functools.lru_cache(maxsize=16)
-def _pure_library(path: Path, text: str) -> dict[str, Any]:
+@functools.lru_cache(maxsize=64)
+def _pure_library(path: Path, text: str) -> SimpleNamespace:
     """A library that uses nothing of the compiler depends on no run: its tables are computed once."""
-    return _execute(path, text, {}, lambda name, *_context: PYTHON[name])
+
+    def import_pure(name: str, *_context: object) -> ModuleType | SimpleNamespace:
+        beside = path.parent / f"{name}.py"
+        if name in PYTHON:
+            return PYTHON[name]
+        if not beside.is_file() or _uses_the_compiler(beside.read_text()):
+            raise UnknownConstructError(f"the module {name!r}")
+        return _pure_library(beside, beside.read_text())
+
+    return _module(_execute(path, text, {}, import_pure))
+
+
+def _uses_the_compiler(text: str) -> bool:
+    return "from Compiler" in text
+
+
+def _module(members: dict[str, Any]) -> SimpleNamespace:
+    return SimpleNamespace(**{name: member for name, member in members.items() if name != "__builtins__"})
 
 
 @functools.lru_cache(maxsize=64)

@@ -102,8 +102,8 @@ def law(variance: Fraction) -> tuple[list[int], int]:
 def distance(variance: Fraction) -> Fraction:
     """An upper bound on the statistical distance between :func:`law` and the discrete Gaussian.
 
-    Half the sum of differences inside the support, with the exact law's tail outside of it, and 2^-200 for the
-    errors of the fixed-point weights: those of one weight are below 2^-250, and there are fewer than 2^20.
+    Half the sum of differences inside the support, with the exact law's tail outside of it, and 2^-200 for what the
+    fixed-point weights leave out: fewer than 2^20 errors below 2^-250, and a tail that begins below 2^-240.
     """
     numerators, denominator = law(variance)
     weights = _weights(variance)
@@ -118,12 +118,12 @@ def distance(variance: Fraction) -> Fraction:
 
 
 def _weights(variance: Fraction) -> list[int]:
-    """exp(-n^2 / (2 v)) 2^320 for n = 0, 1, ... until it is below 2^-100, by multiplying ratios."""
+    """exp(-n^2 / (2 v)) 2^320 for n = 0, 1, ... until it is below 2^-240, by multiplying ratios."""
     one = 1 << _PRECISION
     ratio = _exp_minus(1 / (2 * variance))
     square = ratio * ratio >> _PRECISION
     weights, step = [one], ratio
-    while weights[-1] > one >> 100:
+    while weights[-1] > one >> 240:
         weights.append(weights[-1] * step >> _PRECISION)
         step = step * square >> _PRECISION
     return weights

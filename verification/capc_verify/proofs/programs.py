@@ -57,7 +57,7 @@ def argmax(num_classes: int, logit_bits: int, vote_bits: int) -> tuple[str, tupl
                 QUERYING_PARTY,
                 f"vote.{c}",
                 vote_bits,
-                (z3.If(_wins(logits, c), 1, 0) - _residue(fresh[c])) % 2**vote_bits,
+                (z3.If(lowest_maximum(logits, c), 1, 0) - _residue(fresh[c])) % 2**vote_bits,
             )
             for c in range(num_classes)
         ]
@@ -80,7 +80,7 @@ def label_release(num_classes: int, width: int, mode: str) -> tuple[str, tuple[o
         evaluated = querying[:num_classes]
         votes = _sums(guardian[:num_classes], evaluated, width) if threshold else []
         noisy = _sums(guardian[num_classes if threshold else 0 :][:num_classes], evaluated, width)
-        label = z3.Sum(*(z3.If(_wins(noisy, c), c, 0) for c in range(num_classes)))
+        label = z3.Sum(*(z3.If(lowest_maximum(noisy, c), c, 0) for c in range(num_classes)))
         assumptions = _below(noisy, width - 2) + _below(votes, width - 2)
         expected = [(QUERYING_PARTY, "label", label_bits, label)]
         if threshold:
@@ -171,7 +171,7 @@ def _below(numbers: Sequence[z3.ArithRef], bits: int) -> list[z3.BoolRef]:
     return [_within(number, bits) for number in numbers]
 
 
-def _wins(numbers: Sequence[z3.ArithRef], c: int) -> z3.BoolRef:
+def lowest_maximum(numbers: Sequence[z3.ArithRef], c: int) -> z3.BoolRef:
     """c is the lowest index of a maximum: above all before it, and not below any after it."""
     return z3.And(
         *(numbers[c] > number for number in numbers[:c]), *(numbers[c] >= number for number in numbers[c + 1 :])

@@ -179,8 +179,10 @@ class BooleanRepresentation(Representation):
     ) -> z3.BoolRef:
         """One register, to everybody: the number XOR a pad that the party has just put in."""
         (opening,) = openings
-        (pad,), _ = self.inputs(read.get(party, []), word.width)
-        return z3.And(opening.party is None, set(read) == {party}, opening.word == word.number ^ pad)
+        if set(read) != {party}:
+            return z3.BoolVal(False)
+        (pad,), _ = self.inputs(read[party], word.width)
+        return z3.And(opening.party is None, opening.word == word.number ^ pad)
 
 
 def _bit(number: z3.BitVecRef, position: int) -> z3.BitVecRef:

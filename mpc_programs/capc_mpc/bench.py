@@ -109,7 +109,7 @@ def measure(variant: Variant, machine: Machine, limits: Limits, networks: dict[s
         circuit = embedded.circuit_of(step)
         if circuit is None:
             return Row(variant, 2, "base", None, None, {}, "the embedded engine has no circuit for it")
-        sources = [XofSource(fresh_seed(), b"capc_mpc/bench") for _ in range(step.parties)]
+        sources = {party: XofSource(fresh_seed(), b"capc_mpc/bench") for party in range(step.parties)}
         full = complete(step, Domain.FIELD, cases, sources)
         costs = embedded.run_embedded(step, circuit, full)
         return Row(variant, 2, "base", None, costs, {name: estimate(costs, 2, net) for name, net in named.items()})

@@ -16,6 +16,7 @@ from capc.errors import InputError
 from capc.randomness import XofSource, fresh_seed
 from capc_mpc import bench as matrix_bench
 from capc_mpc import steps
+from capc_mpc.encoding import FullCase
 from capc_mpc.errors import MpcError
 from capc_mpc.expected import expected
 from capc_mpc.machine import the_machine
@@ -165,7 +166,7 @@ def _numbers(text: str) -> list[int]:
         raise InputError(f"{text!r}: give whole numbers separated by commas") from None
 
 
-def _read_cases(file: str) -> list[dict[tuple[int, str], list[int]]]:
+def _read_cases(file: str) -> list[FullCase]:
     """Cases from columns: for every party and field one list of numbers per case."""
     try:
         columns = json.loads(Path(file).read_text(encoding="utf-8"))

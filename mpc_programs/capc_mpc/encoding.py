@@ -16,6 +16,8 @@ from capc_mpc.steps import Field, Output, Step
 
 Case = Mapping[tuple[int, str], Sequence[int]]
 """The numbers of one case, by party and field."""
+FullCase = dict[tuple[int, str], list[int]]
+"""The same with nothing left to draw."""
 
 LIMB_BITS = 32
 _OUTPUT_LINE = re.compile(r"^([a-z]+(?:\.\d+)?) \[?(-?\d+(?:, -?\d+)*)\]?$")
@@ -32,20 +34,21 @@ def fields_of(step: Step, domain: Domain) -> list[Field]:
     return [*step.fields, *pads]
 
 
-def complete(
-    step: Step, domain: Domain, cases: Sequence[Case], sources: Sequence[RandomSource]
-) -> list[dict[tuple[int, str], list[int]]]:
-    """The cases with every uniform field and pad that was not given drawn from its party's source.
+def complete(step: Step, domain: Domain, cases: Sequence[Case], sources: Mapping[int, RandomSource]) -> list[FullCase]:
+    """The inputs of the parties that have a source; a uniform field or pad that was not given is drawn from it.
 
     Raises:
         InputError: another number of cases than the batch, a field that is missing, or a number outside its width.
     """
     if len(cases) != step.batch:
         raise InputError(f"{len(cases)} cases were given for a batch of {step.batch}: give one per case")
-    return [_complete(case, fields_of(step, domain), sources) for case in cases]
+    fields = [field for field in fields_of(step, domain) if field.party in sources]
+    return [_complete(case, fields, sources) for case in cases]
 
 
-def _complete(case: Case, fields: Sequence[Field], sources: Sequence[RandomSource]) -> dict[tuple[int, str], list[int]]:
+def _complete(
+    case: Case, fields: Sequence[Field], sources: Mapping[int, RandomSource]
+) -> dict[tuple[int, str], list[int]]:
     full = {}
     for field in fields:
         key = (field.party, field.name)
@@ -100,24 +103,30 @@ def decode(
     Raises:
         MpcError: a party printed more, less, or a value that is outside of its width.
     """
-    learnt: list[dict[str, list[int]]] = [{} for _ in raw]
-    for party, lines in enumerate(raw):
-        expected = [
-            (number, output)
-            for number, output in enumerate(step.outputs)
-            if domain is Domain.BOOLEAN or output.party == party
-        ]
-        if [name for name, _ in lines] != [output.name for _, output in expected]:
-            raise MpcError(f"party {party} of {step.program} printed {len(lines)} lines where {len(expected)} were due")
-        for (name, values), (number, output) in zip(lines, expected, strict=True):
-            if len(values) != step.batch:
-                raise MpcError(f"{name} has {len(values)} values for {step.batch} cases")
-            opened = [_opened(value, output.width, domain) for value in values]
-            if output.party == party:
-                if domain is Domain.BOOLEAN:
-                    pads = [case[party, f"pad.{number}"][0] for case in cases]
-                    opened = [value ^ pad for value, pad in zip(opened, pads, strict=True)]
-                learnt[party][name] = opened
+    return [decode_party(step, domain, party, lines, cases) for party, lines in enumerate(raw)]
+
+
+def decode_party(
+    step: Step, domain: Domain, party: int, lines: Sequence[tuple[str, list[int]]], cases: Sequence[Case]
+) -> dict[str, list[int]]:
+    """The numbers that one party learns; arguments and errors as for :func:`decode`."""
+    expected = [
+        (number, output)
+        for number, output in enumerate(step.outputs)
+        if domain is Domain.BOOLEAN or output.party == party
+    ]
+    if [name for name, _ in lines] != [output.name for _, output in expected]:
+        raise MpcError(f"party {party} of {step.program} printed {len(lines)} lines where {len(expected)} were due")
+    learnt = {}
+    for (name, values), (number, output) in zip(lines, expected, strict=True):
+        if len(values) != step.batch:
+            raise MpcError(f"{name} has {len(values)} values for {step.batch} cases")
+        opened = [_opened(value, output.width, domain) for value in values]
+        if output.party == party and domain is Domain.BOOLEAN:
+            pads = [case[party, f"pad.{number}"][0] for case in cases]
+            opened = [value ^ pad for value, pad in zip(opened, pads, strict=True)]
+        if output.party == party:
+            learnt[name] = opened
     return learnt
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from capc.randomness import Seed, XofSource
 from capc_mpc import steps
-from capc_mpc.encoding import decode
+from capc_mpc.encoding import FullCase, decode
 from capc_mpc.machine import Machine
 from capc_mpc.protocols import protocol_named
 from capc_mpc.running import Limits, MpcRun, run
@@ -35,7 +35,7 @@ PROTOCOLS = (
 _SEED = Seed(bytes(range(32)))
 """Public: recorded inputs are no secrets, and anybody can draw them again."""
 
-Cases = list[dict[tuple[int, str], list[int]]]
+Cases = list[FullCase]
 
 
 def recorded_steps() -> dict[str, Step]:

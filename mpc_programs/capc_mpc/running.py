@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from capc.errors import InputError
 from capc.randomness import XofSource, fresh_seed
 from capc_mpc.compiling import bytecode_name, compiled, default_cache
 from capc_mpc.costs import Costs, read_costs
-from capc_mpc.encoding import Case, complete, decode, input_text, printed
+from capc_mpc.encoding import Case, FullCase, complete, decode, input_text, printed
 from capc_mpc.errors import MpcError
 from capc_mpc.keys import write_keys
 from capc_mpc.machine import Machine, the_machine
@@ -63,7 +63,7 @@ class MpcRun:
     version: str
     command: list[str]
     compile_options: list[str]
-    cases: list[dict[tuple[int, str], list[int]]] = field(repr=False)
+    cases: list[FullCase] = field(repr=False)
     raw: list[list[tuple[str, list[int]]]] = field(repr=False)
     learnt: list[dict[str, list[int]]] = field(repr=False)
     costs: Costs
@@ -103,7 +103,7 @@ def run(
     parties = row.parties_for(step.parties)
     machine = machine or the_machine()
     program = machine.party_program(row.program)
-    sources = [XofSource(fresh_seed(), b"capc_mpc/inputs") for _ in range(parties)]
+    sources = {party: fresh_source() for party in range(parties)}
     full = complete(step, row.domain, cases, sources)
     programs = compiled(machine, step, row, parties, cache or default_cache(), limits.seconds)
     texts = [input_text(step, row.domain, party, full) for party in range(parties)]
@@ -113,7 +113,7 @@ def run(
         protocol=protocol,
         model=model,
         version=machine.version,
-        command=[program.name, *_flags(row, parties, 0, "PORT"), bytecode_name(step)],
+        command=[program.name, *flags(row, parties, 0), "-pn", "PORT", bytecode_name(step)],
         compile_options=row.compile_options(parties),
         cases=full,
         raw=raw,
@@ -122,10 +122,16 @@ def run(
     )
 
 
-def _flags(row: Protocol, parties: int, party: int, port: object) -> list[str]:
+def fresh_source() -> XofSource:
+    """One party's own randomness, from the operating system."""
+    return XofSource(fresh_seed(), b"capc_mpc/inputs")
+
+
+def flags(row: Protocol, parties: int, party: int) -> list[str]:
+    """What a party program is told besides where the others are."""
     count = ["-N", str(parties)] if row.pairwise else []
     encrypt = [row.encrypts] if row.encrypts else []
-    return ["-p", str(party), *count, *encrypt, "-v", "-OF", ".", "-pn", str(port)]
+    return ["-p", str(party), *count, *encrypt, "-v", "-OF", "."]
 
 
 def _run_parties(
@@ -135,15 +141,15 @@ def _run_parties(
     for attempt in range(_BIND_ATTEMPTS):
         with tempfile.TemporaryDirectory(prefix="capc-mpc-") as name:
             folder = Path(name)
-            _prepare(folder, programs, texts)
-            port = free_ports(len(texts) + 2)
-            processes = _start(row, program, folder, step, len(texts), port, limits)
-            try:
-                _wait(processes, limits.seconds, step, row)
-            finally:
-                _kill(processes)
-            streams = [_streams(folder, party) for party in range(len(texts))]
-        failed = [party for party, process in enumerate(processes) if process.returncode]
+            data = prepare(folder, programs, dict(enumerate(texts)))
+            write_keys(data, len(texts))
+            where = ["-pn", str(free_ports(len(texts) + 2))]
+            commands = {
+                party: [str(program), *flags(row, len(texts), party), *where, bytecode_name(step)]
+                for party in range(len(texts))
+            }
+            failed = execute(commands, folder, limits, f"{step.program} under {row.name}")
+            streams = [read_streams(folder, party) for party in commands]
         if not failed:
             return streams
         said = "\n".join(streams[party][1] for party in failed)
@@ -152,37 +158,43 @@ def _run_parties(
     raise MpcError(f"{step.program} under {row.name}: party {failed[0]} failed", said)
 
 
-def _prepare(folder: Path, programs: Path, texts: Sequence[str]) -> None:
-    """The folder of one run. Inputs are readable by the user only: the folder is, as a temporary folder."""
+def prepare(folder: Path, programs: Path, texts: Mapping[int, str]) -> Path:
+    """The folder of one run, readable by the user only, as a temporary folder is; returns where its keys belong."""
     data = folder / "Player-Data"
     data.mkdir()
     (folder / "Programs").symlink_to(programs)
-    write_keys(data, len(texts))
-    for party, text in enumerate(texts):
+    for party, text in texts.items():
         (data / f"Input-P{party}-0").write_text(text)
+    return data
 
 
-def _start(
-    row: Protocol, program: Path, folder: Path, step: Step, parties: int, port: int, limits: Limits
-) -> list[subprocess.Popen[bytes]]:
-    processes: list[subprocess.Popen[bytes]] = []
+def execute(commands: Mapping[int, Sequence[str]], folder: Path, limits: Limits, what: str) -> list[int]:
+    """Runs the parties of this machine to their end, and returns those that failed.
+
+    Raises:
+        MpcError: the time is over.
+    """
+    processes: dict[int, subprocess.Popen[bytes]] = {}
     try:
-        for party in range(parties):
-            command = [str(program), *_flags(row, parties, party, port), bytecode_name(step)]
-            with (folder / f"out-{party}").open("wb") as out, (folder / f"err-{party}").open("wb") as err:
-                process = subprocess.Popen(  # noqa: S603  # the installation's own party program
-                    command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
-                )
-            processes.append(process)
-            if hasattr(resource, "prlimit"):
-                resource.prlimit(process.pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-    except BaseException:
-        _kill(processes)
-        raise
-    return processes
+        for party, command in commands.items():
+            processes[party] = _start(party, command, folder, limits)
+        _wait(processes.values(), limits.seconds, what)
+    finally:
+        _kill(processes.values())
+    return [party for party, process in processes.items() if process.returncode]
 
 
-def _wait(processes: Collection[subprocess.Popen[bytes]], seconds: float, step: Step, row: Protocol) -> None:
+def _start(party: int, command: Sequence[str], folder: Path, limits: Limits) -> subprocess.Popen[bytes]:
+    with (folder / f"out-{party}").open("wb") as out, (folder / f"err-{party}").open("wb") as err:
+        process = subprocess.Popen(  # noqa: S603  # the installation's own party program
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+        )
+    if hasattr(resource, "prlimit"):
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    return process
+
+
+def _wait(processes: Collection[subprocess.Popen[bytes]], seconds: float, what: str) -> None:
     """Waits until all have ended or one has failed.
 
     Raises:
@@ -193,7 +205,7 @@ def _wait(processes: Collection[subprocess.Popen[bytes]], seconds: float, step: 
         if any(process.returncode for process in processes):
             return
         if time.monotonic() > end:
-            raise MpcError(f"{step.program} under {row.name} took more than {seconds:g} s and was stopped")
+            raise MpcError(f"{what} took more than {seconds:g} s and was stopped")
         time.sleep(_POLL_SECONDS)
 
 
@@ -205,7 +217,8 @@ def _kill(processes: Collection[subprocess.Popen[bytes]]) -> None:
         process.wait()
 
 
-def _streams(folder: Path, party: int) -> tuple[str, str]:
+def read_streams(folder: Path, party: int) -> tuple[str, str]:
+    """(output, error stream) of a party that has ended."""
     out, err = ((folder / f"{kind}-{party}").read_text(errors="replace") for kind in ("out", "err"))
     return out, err
 

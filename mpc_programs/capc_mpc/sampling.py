@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from capc.randomness import RandomSource
+from capc_mpc.encoding import FullCase
 from capc_mpc.steps import Field, Step
 
 _Numbers = list[int]
 
 
-def sample_cases(step: Step, source: RandomSource) -> list[dict[tuple[int, str], _Numbers]]:
+def sample_cases(step: Step, source: RandomSource) -> list[FullCase]:
     """One admitted case for each of the batch. Uniform fields are drawn too, except for pads.
 
     Every fourth case has equal numbers, every fourth the largest magnitudes, and shares are 0 or all ones in some.
@@ -21,7 +22,7 @@ def sample_cases(step: Step, source: RandomSource) -> list[dict[tuple[int, str],
     return [_case(step, number, source) for number in range(step.batch)]
 
 
-def _case(step: Step, number: int, source: RandomSource) -> dict[tuple[int, str], _Numbers]:
+def _case(step: Step, number: int, source: RandomSource) -> FullCase:
     case = {
         (field.party, field.name): [_edge_or_uniform(field.width, number, source) for _ in range(field.count)]
         for field in step.fields

@@ -66,7 +66,7 @@ STEPS = {
 
 
 def emulated(step: Step, seed: Seed, target: str) -> tuple[EmulatedStep, list[dict[tuple[int, str], list[int]]]]:
-    sources = [XofSource(seed, b"test/%d" % party) for party in range(step.parties)]
+    sources = {party: XofSource(seed, b"test/%d" % party) for party in range(step.parties)}
     cases = complete(step, DOMAINS[target], sample_cases(step, XofSource(seed, b"test/cases")), sources)
     return emulate_step(step, cases, target), cases
 
@@ -152,5 +152,5 @@ def test_a_whole_query_equals_the_ideal_functionality(mode: str, data: st.DataOb
 
 
 def one_case(step: Step, case: Case, target: str) -> list[dict[str, list[int]]]:
-    pads = [XofSource(Seed(bytes(32)), b"test/pads/%d" % party) for party in range(step.parties)]
+    pads = {party: XofSource(Seed(bytes(32)), b"test/pads/%d" % party) for party in range(step.parties)}
     return emulate_step(step, complete(step, DOMAINS[target], [case], pads), target).learnt

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.sizes import examples
 
 from capc.errors import InputError
 from capc_mpc.emulator.errors import EmulatorError, PreconditionError, ProgramError, UnknownConstructError
 from capc_mpc.emulator.run import BINARY, FIELD, RING, Emulation, Target, emulate
+from support.sizes import examples
 
-HEAD = "from Compiler.types import sint\nfrom Compiler.GC.types import sbits\nfrom Compiler.library import print_ln_to\n"
+HEAD = (
+    "from Compiler.types import sint\nfrom Compiler.GC.types import sbits\nfrom Compiler.library import print_ln_to\n"
+)
 INPUTS = "x = sint.get_input_from(0, size=2)\n"
 UNSIGNED_64 = st.integers(0, 2**64 - 1)
 
@@ -37,12 +39,14 @@ UNKNOWN = {
     "an operand": ("x + 0.5", "sint and float"),
     "registers of two lengths": ("sbits.get_type(2)(0) ^ sbits.get_type(3)(0)", "2 and 3 bits"),
     "vectors of two lengths": ("x + sint.get_input_from(0, size=3)", "2 and 3 entries"),
+    "a comparison of a flag with a number": ("(1 - x.less_than(0, 4)).less_than(x, 4)", "sintbit and sint"),
     "a shift of the modulus past the number": ("x.mod2m(9, 9, True)", "mod2m by 9"),
     "an option": ("program.options.prime", "prime"),
     "printing a secret": ("print_ln_to(0, '%s', x)", "printing sint"),
 }
 
 
+@pytest.mark.req("CAPC-MPC-030")
 @pytest.mark.parametrize("case", UNKNOWN)
 def test_what_it_does_not_know_is_refused_by_name_file_and_line(case: str, tmp_path: Path) -> None:
     line, named = UNKNOWN[case]
@@ -64,6 +68,7 @@ FAILING = {
 }
 
 
+@pytest.mark.req("CAPC-MPC-030")
 @pytest.mark.parametrize("case", FAILING)
 def test_a_program_that_fails_says_where(case: str, tmp_path: Path) -> None:
     line, kind = FAILING[case]
@@ -97,6 +102,7 @@ def register_program(width: int) -> str:
     )
 
 
+@pytest.mark.req("CAPC-MPC-030")
 def test_sint_is_no_part_of_a_boolean_circuit(tmp_path: Path) -> None:
     with pytest.raises(UnknownConstructError, match="Boolean circuit"):
         run_text(tmp_path, HEAD + INPUTS, {0: [1, 2]}, BINARY)
@@ -139,7 +145,7 @@ def ring_line(step: int, operation: str, a: int, b: int, parameter: int) -> str:
     if operation == "constant":
         return f"{target}{parameter} - v{a} * {parameter}"
     if operation == "less_than":
-        return f"{target}v{a}.less_than(v{b}, {parameter})"
+        return f"{target}(v{a} - v{b}).less_than(0, {parameter})"
     return f"{target}v{a} {operation} v{b}"
 
 

@@ -90,6 +90,7 @@ def is_uniform(counts: Counter[tuple[int, ...]], unit: int) -> bool:
 UNIT = {"ring": 1 << 64 - W, "field": 1}
 
 
+@pytest.mark.req("CAPC-MPC-003", kind="enumeration")
 @pytest.mark.parametrize("target", ARITHMETIC)
 def test_the_opened_vote_shares_are_uniform_whatever_the_logits_are(target: str) -> None:
     seen = opened_given_the_logits(programs(), target)
@@ -97,6 +98,7 @@ def test_the_opened_vote_shares_are_uniform_whatever_the_logits_are(target: str)
     assert all(is_uniform(counts, UNIT[target]) for counts in seen.values())
 
 
+@pytest.mark.req("CAPC-MPC-004", kind="enumeration")
 @pytest.mark.parametrize("target", BOOLEAN)
 def test_the_masked_vote_shares_are_uniform_for_whoever_lacks_the_pads(target: str) -> None:
     cases = argmax_cases([[5, 2]], list(vectors(W)))
@@ -110,6 +112,7 @@ def test_the_masked_vote_shares_are_uniform_for_whoever_lacks_the_pads(target: s
     assert all(is_uniform(counts, 1) for counts in seen.values())
 
 
+@pytest.mark.req("CAPC-MPC-001", kind="enumeration")
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_argmax_for_every_input_of_small_widths(target: str) -> None:
     for case, words in vote_openings(programs(), target):
@@ -128,6 +131,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.req("CAPC-MPC-003", kind="enumeration")
 @pytest.mark.parametrize("target", ARITHMETIC)
 def test_a_vote_share_opened_before_its_reduction_is_found(target: str, tmp_path: Path) -> None:
     """The first trap: such a value tells the vote with probability 2^-w in each entry."""
@@ -136,6 +140,7 @@ def test_a_vote_share_opened_before_its_reduction_is_found(target: str, tmp_path
     assert not all(is_uniform(counts, UNIT[target]) for counts in seen.values())
 
 
+@pytest.mark.req("CAPC-MPC-004", kind="enumeration")
 def test_a_vote_share_opened_without_its_pad_is_found(tmp_path: Path) -> None:
     """The second trap: everybody sees what a Boolean protocol opens."""
     folder = broken(tmp_path, "capc_lib.py", "[bit ^ mask for bit, mask in zip(word, pad)]", "word")
@@ -146,6 +151,7 @@ def test_a_vote_share_opened_without_its_pad_is_found(tmp_path: Path) -> None:
             assert sum(words) == 1
 
 
+@pytest.mark.req("CAPC-MPC-003", kind="enumeration")
 @pytest.mark.parametrize("target", ARITHMETIC)
 @pytest.mark.parametrize("mode", ["plain", "worst_case", "realised"])
 def test_what_a_release_opens_is_a_function_of_label_and_answer(mode: str, target: str) -> None:

@@ -71,6 +71,7 @@ def emulated(step: Step, seed: Seed, target: str) -> tuple[EmulatedStep, list[di
     return emulate_step(step, cases, target), cases
 
 
+@pytest.mark.req("CAPC-MPC-001")
 @pytest.mark.parametrize("program", STEPS)
 @settings(max_examples=RUNS, deadline=None)
 @given(data=st.data(), seed=SEEDS, target=st.sampled_from(sorted(DOMAINS)))
@@ -80,6 +81,7 @@ def test_a_program_tells_what_the_reference_says(program: str, data: st.DataObje
     assert ran.learnt == expected(step, cases)
 
 
+@pytest.mark.req("CAPC-MPC-002")
 @pytest.mark.parametrize("target", sorted(DOMAINS))
 @pytest.mark.parametrize("mode", ["plain", "worst_case", "realised"])
 def test_only_the_receivers_of_the_table_see_an_opening(mode: str, target: str) -> None:
@@ -97,6 +99,7 @@ def test_only_the_receivers_of_the_table_see_an_opening(mode: str, target: str) 
     assert set(ran.learnt[0]) == ({"answered"} if told else set())
 
 
+@pytest.mark.req("CAPC-MPC-002")
 def test_the_answering_party_of_step_1c_is_told_nothing() -> None:
     for target in ("ring", "field"):
         ran, _ = emulated(steps.argmax(3, 8, 4, 4), Seed(bytes(32)), target)
@@ -108,6 +111,7 @@ LOGITS = st.integers(-1023, 1023) | st.sampled_from([0, 1, 1023, -1023])
 """Within 2^(l-2) for the 12 bits of the tests' parameters."""
 
 
+@pytest.mark.req("CAPC-MPC-001")
 @pytest.mark.parametrize("mode", ["plain", "worst_case", "realised"])
 @settings(max_examples=examples(ordinary=40, nightly=800), deadline=None)
 @given(data=st.data(), target=st.sampled_from(sorted(DOMAINS)))

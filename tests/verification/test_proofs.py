@@ -36,6 +36,7 @@ CLAIMS: dict[str, Claim] = {
 }
 
 
+@pytest.mark.req("CAPC-MPC-032", kind="proof")
 @pytest.mark.parametrize("name", CLAIMS)
 def test_a_program_equals_the_reference_for_all_admitted_inputs(name: str) -> None:
     """In two parts: what the program computes in the library's operations, and what these do in every domain."""
@@ -64,7 +65,8 @@ FAULTS_OF_PROGRAMS = {
     "an entrant is left out": ("argmax", "winners.append(entrants[-1])", "winners.append(winners[-1])"),
     "the threshold is missed by one": (
         "realised",
-        "domain.invert(\n            domain.is_negative(domain.subtract(maximum(domain, votes, width), limit, width), width)\n        )",
+        "domain.invert(\n            domain.is_negative("
+        "domain.subtract(maximum(domain, votes, width), limit, width), width)\n        )",
         "domain.is_negative(domain.subtract(limit, maximum(domain, votes, width), width), width)",
     ),
     "the label is told without an answer": ("realised", "label = domain.mask(answered, label)", "pass"),
@@ -81,6 +83,7 @@ FAULTS_OF_PROGRAMS = {
 }
 
 
+@pytest.mark.req("CAPC-MPC-032", kind="proof")
 @pytest.mark.parametrize("fault", FAULTS_OF_PROGRAMS)
 def test_a_fault_in_the_programs_text_is_found(fault: str, tmp_path: Path) -> None:
     name, old, new = FAULTS_OF_PROGRAMS[fault]
@@ -128,6 +131,7 @@ FAULTS_OF_THE_LIBRARY = {
 }
 
 
+@pytest.mark.req("CAPC-MPC-032", kind="proof")
 @pytest.mark.parametrize("fault", FAULTS_OF_THE_LIBRARY)
 def test_a_fault_in_the_librarys_text_is_found(fault: str, tmp_path: Path) -> None:
     target, old, new = FAULTS_OF_THE_LIBRARY[fault]
@@ -136,6 +140,7 @@ def test_a_fault_in_the_librarys_text_is_found(fault: str, tmp_path: Path) -> No
         prove_library(target, list(calls.values()), folder=broken(tmp_path, old, new))
 
 
+@pytest.mark.req("CAPC-MPC-032", kind="proof")
 def test_a_program_that_goes_past_the_library_is_refused(tmp_path: Path) -> None:
     """What is proved of meanings holds for values only if the program uses nothing but the library's operations."""
     folder = broken(tmp_path, "domain.select(right_wins, right, left)", "left + right")
@@ -153,6 +158,7 @@ def broken(folder: Path, old: str, new: str) -> Path:
     return copied
 
 
+@pytest.mark.req("CAPC-MPC-032", kind="proof")
 def test_both_theories_mean_the_same() -> None:
     """Every operation on all numbers of three bits, as bit-vectors and as integers."""
     width = 3
@@ -188,6 +194,7 @@ def number(formula: z3.ExprRef, width: int) -> int:
     return z3.simplify(formula).as_long() % (1 << width)
 
 
+@pytest.mark.req("CAPC-MPC-032", kind="proof")
 @pytest.mark.parametrize("meaning", [BitVectors(), Integers()])
 def test_a_variable_may_be_every_number_of_its_width(meaning: Meaning) -> None:
     variable, is_number = meaning.variable("x", 3)

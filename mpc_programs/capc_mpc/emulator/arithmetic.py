@@ -65,7 +65,7 @@ class sint(Value):  # noqa: N801 - the dialect's name
         return self._with(other, running().numbers.subtract)
 
     def __rsub__(self, other: object) -> sint:
-        return self._with(other, lambda a, b: running().numbers.subtract(b, a))
+        return self._with(other, _subtracted_from)
 
     def __mul__(self, other: object) -> sint:
         return self._with(other, running().numbers.multiply)
@@ -75,7 +75,7 @@ class sint(Value):  # noqa: N801 - the dialect's name
     def less_than(self, other: object, bit_length: int) -> sint:
         """1 where self - other, a signed number of ``bit_length`` + 1 bits, is negative, else 0."""
         difference = self - other
-        return sint([running().numbers.is_negative(word, bit_length + 1) for word in difference.words])
+        return sintbit([running().numbers.is_negative(word, bit_length + 1) for word in difference.words])
 
     def mod2m(self, m: int, bit_length: int, signed: bool) -> sint:
         """The number mod 2^m, of a number of ``bit_length`` bits. The dialect ignores it where m reaches these."""
@@ -90,6 +90,24 @@ class sint(Value):  # noqa: N801 - the dialect's name
         party = machine.check_party(player)
         machine.openings.extend(Opening(party, domain.name, domain.width, word) for word in self.words)
         return personal(party, self.words)
+
+
+class sintbit(sint):  # noqa: N801 - the dialect's name
+    """What a comparison gives: numbers 0 and 1. The compiler compares them with their like only."""
+
+    def __rsub__(self, other: object) -> sint:
+        difference = self._with(other, _subtracted_from)
+        return sintbit(difference.words) if isinstance(other, int) and other == 1 else difference
+
+    def less_than(self, other: object, bit_length: int) -> sint:
+        """As of any number, where the other one is no wider type."""
+        if not isinstance(other, sintbit | int):
+            raise UnknownConstructError(f"a comparison of sintbit and {type(other).__name__}")
+        return super().less_than(other, bit_length)
+
+
+def _subtracted_from(a: Word, b: Word) -> Word:
+    return running().numbers.subtract(b, a)
 
 
 class personal(Value):  # noqa: N801 - the dialect's name

@@ -15,7 +15,7 @@ from capc.cli.output import Output
 from capc.errors import InputError
 from capc.randomness import XofSource, fresh_seed
 from capc_mpc import bench as matrix_bench
-from capc_mpc import steps
+from capc_mpc import evidence, steps
 from capc_mpc.encoding import FullCase
 from capc_mpc.errors import MpcError
 from capc_mpc.expected import expected
@@ -133,6 +133,32 @@ def bench(
             output.console.print(f"wrote {file}", markup=False)
         output.finish(matrix_bench.document(rows, machine))
         return Finished(_EXIT_FAILED if any(row.equal is False for row in rows) else 0)
+
+
+@app.command()
+def record(
+    programs: Annotated[str, typer.Option(metavar="NAMES", help="Records, separated by commas, or all.")] = "all",
+    protocols: Annotated[str, typer.Option(metavar="NAMES", help="Separated by commas.")] = ",".join(
+        evidence.PROTOCOLS
+    ),
+    seconds: _Seconds = 600.0,
+    json: _Json = None,
+) -> Finished:
+    """Record the evidence in this checkout again: fixed inputs, every party's raw outputs, and costs."""
+    with interruptible():
+        output = Output(json)
+        machine, known = the_machine(), evidence.recorded_steps()
+        names = list(known) if programs == "all" else programs.split(",")
+        for name in names:
+            if name not in known:
+                raise InputError(f"record {name!r} is unknown (--programs): choose among {', '.join(known)}")
+        files = []
+        for name in names:
+            able = [row for row in map(protocol_named, protocols.split(",")) if row.takes(known[name].parties)]
+            output.console.print(f"{name}: {', '.join(row.name for row in able)}")
+            files.append(str(evidence.record(name, [row.name for row in able], machine, Limits(seconds=seconds))))
+        output.finish({"mp_spdz": machine.version, "files": files})
+        return Finished(0)
 
 
 def _bench_table(rows: list[matrix_bench.Row], networks: list[str]) -> Table:

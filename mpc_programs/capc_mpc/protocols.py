@@ -77,13 +77,17 @@ class Protocol:
             return parties - 1
         return 1 if self.max_parties is not None else (parties - 1) // 2
 
+    def takes(self, wanted: int) -> bool:
+        """Whether that many parties can have inputs or outputs."""
+        return self.max_parties is None or wanted <= self.max_parties
+
     def parties_for(self, wanted: int) -> int:
         """The number of parties of a run in which ``wanted`` parties have inputs or outputs; others only compute.
 
         Raises:
             InputError: the protocol has fewer parties.
         """
-        if self.max_parties is not None and wanted > self.max_parties:
+        if not self.takes(wanted):
             raise InputError(
                 f"protocol {self.name} has {self.max_parties} parties and the program needs {wanted}: choose one "
                 f"for any number, such as semi2k"
@@ -158,7 +162,15 @@ PROTOCOLS: dict[str, Protocol] = {
         _row("semi", _FIELD, _SEMI, _BASE, "2+", "additive shares; oblivious transfer"),
         _row("hemi", _FIELD, _SEMI, _BASE, "2+", "additive shares; linear homomorphic encryption"),
         _row("temi", _FIELD, _SEMI, _BASE, "2+", "additive shares; threshold homomorphic encryption"),
-        _row("mascot", _FIELD, _MALICIOUS, _BASE, "2+", "authenticated additive shares; oblivious transfer"),
+        _row(
+            "mascot",
+            _FIELD,
+            _MALICIOUS,
+            _BASE,
+            "2+",
+            "authenticated additive shares; oblivious transfer; small batches of edaBits would cost more than bits",
+            options=("-F", "64"),
+        ),
         _row("lowgear", _FIELD, _MALICIOUS, _BASE, "2+", "authenticated additive shares; homomorphic encryption"),
         _row("replicated-ring", _RING, _SEMI, _HONEST, "3", "replicated shares", options=("-R", "64", "-Z", "3")),
         _row("malicious-rep-ring", _RING, _MALICIOUS, _HONEST, "3", "replicated shares with checks"),

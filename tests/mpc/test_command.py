@@ -10,7 +10,8 @@ import typer
 
 from capc import cli
 from capc.cli import app, doctor_command
-from capc_mpc import command, machine
+from capc_mpc import command, evidence, machine
+from capc_mpc.expected import expected
 from support.mpc import needs_mp_spdz
 
 DECLARED = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"][
@@ -99,3 +100,13 @@ def test_the_bench_writes_its_rows_and_figures(tmp_path: Path) -> None:
     assert [(row["variant"]["protocol"], row["equal"]) for row in rows] == [("embedded", None), ("semi-bin", True)]
     assert set(rows[1]["network_seconds"]) == {"lan", "wan", "given"}
     assert (tmp_path / "label_release.png").is_file()
+
+
+@needs_mp_spdz
+def test_evidence_is_recorded_again_with_the_same_inputs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(evidence, "folder", lambda: tmp_path)
+    words = ["mpc", "record", "--programs", "multi_label_release", "--protocols", "semi-bin,yao"]
+    assert cli.run(words) == 0
+    records = evidence.load("multi_label_release")
+    assert [record.protocol for record in records] == ["semi-bin", "yao"]
+    assert all(record.learnt() == expected(record.step, record.cases) for record in records)

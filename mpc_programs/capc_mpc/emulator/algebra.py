@@ -9,8 +9,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from capc_mpc.emulator.errors import PreconditionError
-
 Word: TypeAlias = Any
 """An unsigned integer below 2^width, or a bit-vector of that width. Only an algebra looks inside."""
 
@@ -49,14 +47,6 @@ class Algebra(ABC):
     @abstractmethod
     def concatenate(self, parts: Sequence[tuple[Word, int]]) -> Word:
         """One word of (word, width) pairs, the first in the lowest bits."""
-
-    @abstractmethod
-    def require(self, bit: Word, meaning: str) -> None:
-        """A precondition, as a one-bit word: checked at once, or left as an obligation for the solver.
-
-        Raises:
-            PreconditionError: it is false.
-        """
 
     def invert(self, word: Word, width: int) -> Word:
         """Every bit flipped."""
@@ -116,8 +106,3 @@ class Integers(Algebra):
         """The same by way of binary numerals, which is faster for many rows than bit by bit."""
         numerals = [f"{row:0{width}b}" for row in reversed(rows)]
         return [int("".join(column), 2) for column in zip(*numerals, strict=True)][::-1]
-
-    def require(self, bit: int, meaning: str) -> None:
-        """Refuses at once what does not hold."""
-        if not bit:
-            raise PreconditionError(f"precondition broken: {meaning}")

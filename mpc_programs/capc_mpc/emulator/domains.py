@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from capc_mpc.emulator.algebra import Algebra, Integers, Word
+from capc_mpc.emulator.algebra import Algebra, Word
+from capc_mpc.emulator.errors import PreconditionError
 
 
 class Domain(ABC):
@@ -104,7 +105,6 @@ class Field(Domain):
     def __init__(self, prime: int) -> None:
         self.prime = prime
         self.width = prime.bit_length()
-        self._algebra = Integers()
 
     def constant(self, value: int) -> int:
         """The integer mod the prime."""
@@ -137,5 +137,6 @@ class Field(Domain):
     def _number(self, a: int, length: int, signed: bool) -> int:
         number = a - self.prime if a > self.prime // 2 else a
         low, high = (-(1 << length - 1), 1 << length - 1) if signed else (0, 1 << length)
-        self._algebra.require(low <= number < high, f"the operand is a number of {length} bits")
+        if not low <= number < high:
+            raise PreconditionError(f"the operand is no number of {length} bits")
         return number

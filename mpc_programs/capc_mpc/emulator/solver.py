@@ -16,13 +16,12 @@ class Formulas(Algebra):
     """The algebra of formulas.
 
     Attributes:
-        obligations: preconditions of the operations that the program performed, with their meaning. A proof about
-            the program has to show each of them too.
+        obligations: preconditions of the operations that were performed, which a proof has to show too.
         definitions: every gate's output is a variable of its own, defined here. The solver would otherwise flatten
             chains of XORs, and lose the carries that both sides of an equation have in common.
     """
 
-    obligations: list[tuple[z3.BoolRef, str]] = field(default_factory=list)
+    obligations: list[z3.BoolRef] = field(default_factory=list)
     definitions: list[z3.BoolRef] = field(default_factory=list)
 
     def constant(self, value: int, width: int) -> z3.BitVecRef:
@@ -62,10 +61,6 @@ class Formulas(Algebra):
         variable = z3.BitVec(f"gate{len(self.definitions)}", output.size())
         self.definitions.append(variable == output)
         return variable
-
-    def require(self, bit: z3.BitVecRef, meaning: str) -> None:
-        """Collected, to be proved with the rest."""
-        self.obligations.append((bit == 1, meaning))
 
 
 class FreshInputs:
@@ -135,4 +130,4 @@ class FormulaField(Domain):
         self._oblige(z3.And(low <= a, a < high))
 
     def _oblige(self, fits: z3.BoolRef) -> None:
-        self._formulas.obligations.append((fits, "the number is small enough"))
+        self._formulas.obligations.append(fits)

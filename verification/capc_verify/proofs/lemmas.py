@@ -103,7 +103,7 @@ def prove_call(library: Path, target: str, call: Sequence[object], seconds: int)
     else:
         claims = holds.is_word(result, expected)
     assumptions += formulas.definitions
-    claims = [fits for fits, _ in formulas.obligations] + claims
+    claims = formulas.obligations + claims
     solver = z3.SolverFor("QF_BV")
     solver.set("timeout", seconds * 1000)
     return prove(f"{target}: {describe(call)}", claims, assumptions, solver)

@@ -9,9 +9,12 @@ from capc_mpc.machine import the_machine
 from capc_mpc.protocols import Domain, protocol_named
 from capc_mpc.running import run
 from support.mpc import needs_mp_spdz
+from support.sizes import is_nightly
 
 NAMES = list(evidence.recorded_steps())
 RECORDS = {f"{name}-{record.protocol}": record for name in NAMES for record in evidence.load(name)}
+
+SLOW = {"spdz2k", "mascot"}
 
 
 @pytest.mark.req("CAPC-MPC-001")
@@ -44,16 +47,13 @@ def test_inputs_are_those_that_anybody_draws_again(name: str) -> None:
 
 
 @pytest.mark.req("CAPC-MPC-001")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith(("_small", "_two_parties"))])
 def test_a_hundred_cases_are_recorded_under_each_protocol(name: str) -> None:
-    protocols = {record.protocol for record in evidence.load(name)}
-    if name == "guardian_free_two_parties":
-        assert "yao" in protocols
-    elif name == "guardian_free":
-        assert set(evidence.PROTOCOLS) - {"yao"} <= protocols
-    else:
-        assert set(evidence.PROTOCOLS) <= protocols
-    assert all(len(record.cases) >= 100 for record in evidence.load(name))
+    """Two-party garbling has its own record of the program for three, and mascot one with narrow words."""
+    records = [record for record in RECORDS.values() if record.name.startswith(name)]
+    assert set(evidence.PROTOCOLS) <= {record.protocol for record in records}
+    assert {record.step.program for record in records} == {evidence.recorded_steps()[name].program}
+    assert all(len(record.cases) >= 100 for record in records)
 
 
 @pytest.mark.req("CAPC-MPC-001")
@@ -79,6 +79,8 @@ def test_a_changed_output_is_found() -> None:
 @pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
 def test_the_machine_here_gives_the_recorded_outcome(record: Recorded) -> None:
     row = protocol_named(record.protocol)
+    if record.protocol in SLOW and not is_nightly():
+        pytest.skip(f"{record.protocol} takes minutes: CAPC_NIGHTLY=1 runs it")
     if record.protocol not in the_machine().protocols():
         pytest.skip(f"{row.program}-party.x is not in this MP-SPDZ")
     done = run(record.step, record.cases, record.protocol, model=row.model)

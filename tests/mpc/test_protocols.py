@@ -16,7 +16,7 @@ def test_an_honest_majority_is_refused_unless_declared(name: str) -> None:
     check_model(protocol_named(name), Model.HONEST_MAJORITY)
 
 
-@pytest.mark.parametrize("name", set(PROTOCOLS) - set(HONEST))
+@pytest.mark.parametrize("name", sorted(set(PROTOCOLS) - set(HONEST)))
 def test_a_dishonest_majority_serves_both_models(name: str) -> None:
     for model in Model:
         check_model(protocol_named(name), model)

@@ -18,9 +18,9 @@ from capc.circuits.release import confident_release_circuit, release_circuit
 from capc.circuits.relu import relu_circuit
 from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
 from capc.parameters import ParameterSet
-from capc_verify.proofs import gates, prove, solver
-from capc_verify.proofs.algebra import Algebra, Integers
-from capc_verify.proofs.claims import (
+from capc_verify.proofs.circuits import gates, prove, solver
+from capc_verify.proofs.circuits.algebra import Algebra, Integers
+from capc_verify.proofs.circuits.claims import (
     Claim,
     Statement,
     claims,
@@ -30,8 +30,8 @@ from capc_verify.proofs.claims import (
     vote_claim,
     vote_low_depth_claim,
 )
-from capc_verify.proofs.prove import find_counterexample, prove_claim, prove_gates, prove_model
-from capc_verify.proofs.solver import ProofFailedError
+from capc_verify.proofs.circuits.prove import find_counterexample, prove_claim, prove_gates, prove_model
+from capc_verify.proofs.circuits.solver import ProofFailedError
 from support.sizes import examples
 
 WINDOWS = (1, 4, 9)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from capc.garbled_two_party import GarbledTwoParty
 from capc.he import BfvLinear
 from capc.job import collaboration
 from capc.job.config import resolve
@@ -18,7 +19,6 @@ from capc.job.plan import prepare
 from capc.job.report import document
 from capc.protocol import Collaboration
 from capc.suite import Suite
-from capc.garbled_two_party import GarbledTwoParty
 from job.stand_in import Recorder, validate
 from support.sizes import examples
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ("spec/capc_spec", "reference/capc", "verification/capc_verify")
+SHIPPED = ("spec/capc_spec", "reference/capc", "mpc_programs/capc_mpc", "verification/capc_verify")
 OUTER = (
     "capc.accountants",
     "capc.analysis",
@@ -98,7 +98,7 @@ def wrappers_of_primitives(module: Module) -> list[str]:
 
 def weak_randomness(module: Module) -> list[str]:
     """No mask, share, label or noise comes from a statistical generator; only `capc.learning` may use one."""
-    if not module.is_in("capc") or module.is_in("capc.learning"):
+    if not module.is_in("capc", "capc_mpc") or module.is_in("capc.learning"):
         return []
     modules = {name for name in module.imports if is_within(name, ("random",))}
     return sorted(modules | {name for name in module.dotted_names if FLOAT_RANDOMNESS.search(name)})
@@ -168,6 +168,7 @@ def test_every_shipped_module_keeps_the_rule(rule: Rule) -> None:
         (wrappers_of_primitives, "capc.he.keys", "from cryptography import x509"),
         (wrappers_of_primitives, "capc.ring", "import nacl"),
         (weak_randomness, "capc.ring", "import random"),
+        (weak_randomness, "capc_mpc.running", "import random"),
         (weak_randomness, "capc.ring", "from random import randrange"),
         (weak_randomness, "capc.he.keys", "import numpy as np\nx = np.random.default_rng()"),
         (weak_randomness, "capc.he.keys", "from numpy.random import default_rng"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -21,11 +23,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+EXTENSIONS = "capc.commands"
+"""The entry-point group of further commands: each is a :class:`typer.Typer`, under the entry point's name."""
+
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """The base of what the option parser raises; releases of typer take it from different modules."""
 
 
-class _Finished(NamedTuple):
+class Finished(NamedTuple):
     """What a command returns, to be told from the exit codes that the option parser makes up."""
 
     code: int
@@ -38,7 +43,7 @@ def invoke(arguments: Sequence[str]) -> int:
         InputError: the arguments or the input cannot be used.
         EarlyInterruptError: Ctrl-C before the command had done anything.
     """
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(_with_extensions())
     try:
         outcome = command.main(args=list(arguments) or ["--help"], prog_name="capc", standalone_mode=False)
     except _UsageError as error:
@@ -46,7 +51,7 @@ def invoke(arguments: Sequence[str]) -> int:
     except typer.Abort:
         # What some releases of typer make of Ctrl-C.
         raise EarlyInterruptError from None
-    if isinstance(outcome, _Finished):
+    if isinstance(outcome, Finished):
         return outcome.code
     if outcome == EXIT_INTERRUPTED:
         # What other releases make of it, before a command was reached.
@@ -54,8 +59,17 @@ def invoke(arguments: Sequence[str]) -> int:
     return int(outcome or 0) if arguments else EXIT_INPUT
 
 
+@cache
+def _with_extensions() -> typer.Typer:
+    """The application with the commands of packages above this one, which it cannot import by name."""
+    for extension in entry_points(group=EXTENSIONS):
+        app.add_typer(extension.load(), name=extension.name)
+    return app
+
+
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
+    """Turns Ctrl-C inside a command, before it has done anything, into :class:`EarlyInterruptError`."""
     try:
         yield
     except KeyboardInterrupt:
@@ -127,7 +141,7 @@ def run(
         _Text, typer.Option(metavar="FILE", help="Signing key of the ledger. Default: its name with .key added.")
     ] = None,
     json: Annotated[_Text, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")] = None,
-) -> _Finished:
+) -> Finished:
     """Label real queries under encryption and differential privacy, then retrain and report.
 
     Trains the parties' models on a split of the data, runs the whole protocol in this process for each query,
@@ -152,21 +166,21 @@ def run(
         "ledger_key": ledger_key,
     }
     flags = {name: text for name, text in given.items() if text is not None}
-    with _interruptible():
+    with interruptible():
         from capc.cli import run_command  # noqa: PLC0415  # needs NumPy and torch
 
-        return _Finished(run_command.run(flags, None if config is None else Path(config), json))
+        return Finished(run_command.run(flags, None if config is None else Path(config), json))
 
 
 @app.command()
 def doctor(
     json: Annotated[_Text, typer.Option(metavar="FILE", help="Write what was found as JSON; - is stdout.")] = None,
-) -> _Finished:
+) -> Finished:
     """Show which packages are installed, what they are for, and how to get the missing ones."""
-    with _interruptible():
+    with interruptible():
         from capc.cli import doctor_command  # noqa: PLC0415  # rich is not needed for help
 
-        return _Finished(doctor_command.run(json))
+        return Finished(doctor_command.run(json))
 
 
 ledger_app = typer.Typer(help="Look at the ledger of a privacy account; nothing here changes it.")
@@ -178,12 +192,12 @@ _Json = Annotated[_Text, typer.Option(metavar="FILE", help="Write the answer as 
 
 
 @ledger_app.command()
-def show(ledger: _LedgerFile, json: _Json = None) -> _Finished:
+def show(ledger: _LedgerFile, json: _Json = None) -> Finished:
     """Check a ledger, and show its terms, what was spent and what is left."""
-    with _interruptible():
+    with interruptible():
         from capc.cli import ledger_command  # noqa: PLC0415  # needs python-flint
 
-        return _Finished(ledger_command.show(Path(ledger), json))
+        return Finished(ledger_command.show(Path(ledger), json))
 
 
 @ledger_app.command()
@@ -191,18 +205,18 @@ def verify(
     ledger: _LedgerFile,
     head: Annotated[_Text, typer.Option(metavar="FILE", help="A head that an answering party kept.")] = None,
     json: _Json = None,
-) -> _Finished:
+) -> Finished:
     """Check every record, link, signature and charge; with a head that was kept, also that nothing was taken back."""
-    with _interruptible():
+    with interruptible():
         from capc.cli import ledger_command  # noqa: PLC0415  # needs python-flint
 
-        return _Finished(ledger_command.verify(Path(ledger), None if head is None else Path(head), json))
+        return Finished(ledger_command.verify(Path(ledger), None if head is None else Path(head), json))
 
 
 @ledger_app.command()
-def export(ledger: _LedgerFile, json: _Json = "-") -> _Finished:
+def export(ledger: _LedgerFile, json: _Json = "-") -> Finished:
     """Write every record with its link and signature as JSON, without the messages that were sent."""
-    with _interruptible():
+    with interruptible():
         from capc.cli import ledger_command  # noqa: PLC0415  # needs python-flint
 
-        return _Finished(ledger_command.export(Path(ledger), json))
+        return Finished(ledger_command.export(Path(ledger), json))

@@ -195,6 +195,10 @@ class GarbledTwoParty:
         )
         return Ahead(circuit, instances, output, (delta, garbler_zeros)), circuits
 
+    def check_ahead(self, chosen: Chosen, payload: bytes) -> None:
+        """As :meth:`GarbledCircuits.from_bytes`."""
+        GarbledCircuits.from_bytes(payload, chosen.circuit, chosen.instances, self._chunk)
+
     def activate(self, ahead: Ahead, inputs: Sequence[Words]) -> bytes:
         """The active label of each input bit: chunk by chunk, wire by wire, by instance."""
         delta, zeros = cast(tuple[int, list[LabelRows]], ahead.secret)

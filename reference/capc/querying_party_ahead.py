@@ -87,6 +87,8 @@ def querying_party_keep_circuits(
     circuit, instances = activation_circuit(widths, at.stage)
     length = party.suite.two_party.ahead_length(circuit, at.batch.count * instances)
     payload = channel.open(MessageType.GARBLED_CIRCUITS, circuits, length, at.batch.first, at.layer)
+    with blamed_on(at.peer):
+        party.suite.two_party.check_ahead(state.chosen, payload)
     state.spend()
     kept = KeptCircuits(at.layer, state.chosen, payload)
     if at.stage.activation is Activation.VOTE:

@@ -49,7 +49,9 @@ def masked_values(seen: Hashable) -> tuple[bytes, ...]:
     assert isinstance(seen, Seen)
     assert isinstance(seen.view, tuple)
     messages = [what[2] for _, what in seen.view]
-    return tuple(payload_of(message) for message in messages if HEADER.unpack_from(message)[0] == MessageType.MASKED_VALUE)
+    return tuple(
+        payload_of(message) for message in messages if HEADER.unpack_from(message)[0] == MessageType.MASKED_VALUE
+    )
 
 
 def law_of_masked_values(model: QuantisedModel, queries: Sequence[tuple[int, ...]], salt: int) -> Law:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from capc_verify.faults import arithmetic, binding, durability, masking, opening
+from capc_verify.faults import arithmetic, binding, durability, masking, opening, two_party
 
 _VIEWS = "tests/views/test_querying_party.py::"
 _TWO_PARTY = "tests/core/test_two_party.py::"

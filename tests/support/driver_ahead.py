@@ -76,8 +76,8 @@ def infer_prepared(
             ),
         )
         result, next_value = driver.hand_over(peer, labels, querying_party_evaluate_prepared, mine)
-        if next_value is None and isinstance(after, tuple):
+        if isinstance(result, tuple) and isinstance(after, tuple):
             return result, after
-        if next_value is None or isinstance(after, tuple):
+        if isinstance(result, tuple) or isinstance(after, tuple) or next_value is None:
             raise AssertionError("the two parties disagree on the number of layers")
         mine, waiting, value = result, after, next_value

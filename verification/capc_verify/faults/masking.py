@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import cycle, islice
 
-from capc import answering_party, querying_party, querying_party_ahead, ring, sharing
+from capc import answering_party, querying_party, querying_party_ahead, sharing
 from capc.answering_party import AwaitingChoice, AwaitingRequest
 from capc.architecture import Activation, Rows
 from capc.circuits.builder import Circuit

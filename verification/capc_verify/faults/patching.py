@@ -42,8 +42,8 @@ def replace_everywhere(correct: Callable[..., Any], faulty: Callable[..., Any]) 
     _clear_caches()
 
 
-def replace_in(module: ModuleType, name: str, faulty: Callable[..., Any]) -> None:
-    """Puts ``faulty`` in the place of a function for the callers in one module only.
+def replace_in(module: ModuleType, name: str, faulty: object) -> None:
+    """Puts ``faulty`` in the place of a function, or of a module of functions, for the callers in one module only.
 
     Raises:
         InputError: the module has no such name.

@@ -6,6 +6,7 @@ from capc import garbling, resharing
 from capc.circuits.builder import Circuit, Sharing
 from capc.garbled_two_party import GarbledTwoParty
 from capc.garbling import LabelHash, LabelRows, TableStage
+from capc.session import SingleUse
 from capc.two_party import Chosen, Transfers, Words
 from capc_verify.faults.patching import replace_everywhere
 
@@ -13,7 +14,7 @@ from capc_verify.faults.patching import replace_everywhere
 def transfers_reused() -> None:
     """A batch of transfers is never spent: it serves any number of batches of circuits."""
 
-    def keep(self: Transfers) -> None:
+    def keep(self: SingleUse) -> None:
         """Nothing is marked, and nothing is refused."""
 
     Transfers.spend = keep  # type: ignore[method-assign]

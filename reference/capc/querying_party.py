@@ -221,10 +221,16 @@ def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tu
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
     sums = _read_sums(state, response)
-    at, party = state.layer_input, state.layer_input.party
+    chosen = choose_labels(state.layer_input, sums)
+    state.spend()
+    return chosen
+
+
+def choose_labels(at: LayerInput, sums: Rows) -> tuple[AwaitingCircuits, bytes]:
+    """Chooses the labels of its shares of a layer's sums for the layer's circuits. The transfers are spent."""
+    party = at.party
     circuit, _ = activation_circuit(party.session.parameters.widths, at.stage)
     chosen, bits = party.suite.two_party.choose(at.transfers[at.layer], circuit, circuit_words(at.stage, sums))
-    state.spend()
     message = party.channel(at.peer).seal(MessageType.CHOICE_BITS, bits, at.batch.first, at.layer)
     return AwaitingCircuits(at, chosen), message
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,3 +79,14 @@ def test_a_given_sigma_decides_how_many_queries_fit() -> None:
 
 def test_one_answering_party_is_admitted() -> None:
     assert prepare(resolve({"parties": "1"})).config.parties == 1
+
+
+def test_a_batch_that_one_layer_has_not_the_randomness_for_is_refused(tmp_path: Path) -> None:
+    """300 logits: a stream of 2^24 bytes masks 873 queries at 64 bytes a sum."""
+    rows = 8 * 1200
+    np.savez(tmp_path / "rows.npz", x=np.zeros((rows, 1)), y=np.arange(rows) % 300)
+    flags = {"data": str(tmp_path / "rows.npz"), "parties": "1", "queries": "874", "batch": "4096"}
+    with pytest.raises(InputError, match=r"^batch = 4096 \(--batch\): 874 queries at once, .* at most 873 fit"):
+        prepare(resolve(flags))
+    assert prepare(resolve({**flags, "batch": "873"})).config.batch == 873
+    assert prepare(resolve({**flags, "queries": "873"})).config.batch == 4096

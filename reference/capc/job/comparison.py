@@ -38,13 +38,13 @@ from capc.linear import IdealLinear
 from capc.model import QuantisedLayer, QuantisedModel
 from capc.parameters import Parameters
 from capc.parties import QUERYING_PARTY, answering_party
-from capc.protocol import Collaboration, OpenedBatch, PreparedQueries, QueryResult
+from capc.protocol import Collaboration, PreparedQueries, QueryResult
 from capc.querying_party import (
     LayerInput,
-    OpenBatch,
     VoteShare,
     check_features,
     choose_labels,
+    querying_party_enter_batch,
     querying_party_evaluate_layer,
 )
 from capc.randomness import Seed
@@ -115,7 +115,7 @@ def open_ckks_collaboration(parameters: Parameters, models: Sequence[QuantisedMo
 
 
 class CkksCollaboration(Collaboration):
-    """The protocol with CKKS for steps 1a and 1b. The HE layer of its suite is never asked for anything.
+    """The protocol with CKKS for steps 1a and 1b. What its suite's HE layer makes is never sent.
 
     Args:
         session: parameters, participants, id.
@@ -134,8 +134,9 @@ class CkksCollaboration(Collaboration):
         networks: Sequence[SquareNetwork],
         account: Account,
     ) -> None:
-        unasked = IdealLinear(session.parameters.widths.logit_bits)
-        suite = reference_suite(session.parameters, unasked, VectorisedTwoParty())
+        # It has no keys and no bytes: the set-up is the protocol's without HE.
+        unsent = IdealLinear(session.parameters.widths.logit_bits)
+        suite = reference_suite(session.parameters, unsent, VectorisedTwoParty())
         super().__init__(session, models, suite, account)
         with self._exchange.computing(Step.SETUP):
             self._comparison: Comparison = open_comparison(session.parameters.widths, networks)
@@ -148,8 +149,13 @@ class CkksCollaboration(Collaboration):
         for query in queries:
             check_features(self._session, query)
         opened = self._open_batch(len(queries))
-        shares = [self._evaluate(query) for query in queries]
-        ends = [self._vote(opened, number, [row[number] for row in shares]) for number in range(len(opened.peers))]
+        # The inputs of the vote's stage, but not its sums: these come from CKKS.
+        inputs = querying_party_enter_batch([state for state, _, _ in opened.peers], queries)
+        by_query = [self._evaluate(query) for query in queries]
+        ends = [
+            self._vote(at, waiting, message, shares)
+            for at, (_, waiting, message), shares in zip(inputs, opened.peers, zip(*by_query, strict=True), strict=True)
+        ]
         return self._release(opened, ends, queries)
 
     def prepare(self, count: int) -> PreparedQueries:
@@ -174,15 +180,14 @@ class CkksCollaboration(Collaboration):
                 exchange.hand_over(Step.MASKED_LOGITS, peer, QUERYING_PARTY, share.response, "response")
         return shares
 
-    def _vote(self, opened: OpenedBatch, number: int, shares: Sequence[LogitShares]) -> Ends:
-        """Step 1c for a batch, between the querying party and one answering party."""
-        state, waiting, message = opened.peers[number]
-        exchange, peer = self._exchange, state.peer
+    def _vote(self, at: LayerInput, waiting: AwaitingTransfers, message: bytes, shares: Sequence[LogitShares]) -> Ends:
+        """Step 1c for a batch, between the querying party and one answering party; a share for each query."""
+        exchange, peer = self._exchange, at.peer
         with exchange.computing(Step.AHEAD):
             exchange.hand_over(Step.AHEAD, QUERYING_PARTY, peer, message)
             theirs = _with_sums(waiting, message, tuple(tuple(share.answering_party) for share in shares))
         with exchange.computing(Step.ARGMAX):
-            at = _last_layer(state)
+            at.spend()
             awaiting, bits = choose_labels(at, tuple(tuple(share.querying_party) for share in shares))
             exchange.hand_over(Step.ARGMAX, QUERYING_PARTY, peer, bits)
             after, circuits = answering_party_garble_layer(theirs, bits, exchange.seed())
@@ -191,12 +196,6 @@ class CkksCollaboration(Collaboration):
         if not isinstance(result, tuple) or not isinstance(after, tuple):
             raise InputError(f"the model of {peer} has more than the vote: train it for the comparison")
         return result, after
-
-
-def _last_layer(state: OpenBatch) -> LayerInput:
-    """The querying party before the vote; the encrypted features travelled apart."""
-    state.spend()
-    return LayerInput(state.party, state.peer, state.batch, state.transfers, 0, (), None)
 
 
 def _with_sums(waiting: AwaitingTransfers, message: bytes, shares: Rows) -> AwaitingChoice:

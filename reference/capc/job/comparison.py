@@ -1,7 +1,8 @@
 """CKKS in place of exact inference, to compare with: a run that leaks, imported only if it is asked for by name.
 
-The querying party sees logits and weights of every answering party (docs/ckks-comparison.md). Shares of the logits go
-into step 1c, and all that follows is the protocol's own. CKKS messages have no header: nothing binds them to a session.
+The querying party sees every answering party's logits, and learns of the weights (docs/ckks-comparison.md). Shares of
+the logits go into step 1c, and all that follows is the protocol's own. CKKS messages have no header: nothing binds them
+to a session.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from capc.parameters import SPEC_VERSION
 SCHEMA = "run_report/v1"
 
 LEAKS = (
-    "inference = ckks_comparison shows the querying party logits and weights of every answering party "
+    "inference = ckks_comparison shows the querying party every answering party's logits, and tells it of the weights "
     "(docs/ckks-comparison.md); the epsilon is that of the released labels alone"
 )
 """What the report of a run with CKKS says of it (CAPC-RUN-013)."""

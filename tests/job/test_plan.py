@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
-from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capc import session
 from capc.accountants.conversion import epsilon_upper
 from capc.errors import InputError
 from capc.job.config import resolve
@@ -81,12 +81,13 @@ def test_one_answering_party_is_admitted() -> None:
     assert prepare(resolve({"parties": "1"})).config.parties == 1
 
 
-def test_a_batch_that_one_layer_has_not_the_randomness_for_is_refused(tmp_path: Path) -> None:
-    """300 logits: a stream of 2^24 bytes masks 873 queries at 64 bytes a sum."""
-    rows = 8 * 1200
-    np.savez(tmp_path / "rows.npz", x=np.zeros((rows, 1)), y=np.arange(rows) % 300)
-    flags = {"data": str(tmp_path / "rows.npz"), "parties": "1", "queries": "874", "batch": "4096"}
-    with pytest.raises(InputError, match=r"^batch = 4096 \(--batch\): 874 queries at once, .* at most 873 fit"):
-        prepare(resolve(flags))
-    assert prepare(resolve({**flags, "batch": "873"})).config.batch == 873
-    assert prepare(resolve({**flags, "queries": "873"})).config.batch == 4096
+def test_a_batch_that_the_session_would_refuse_is_refused_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With shorter streams of randomness, so that small batches already exceed what one layer can draw."""
+    monkeypatch.setattr(session, "STREAM_LIMIT", 1 << 13)
+    line = r"^batch = 4096 \(--batch\): 40 queries at once, .* at most ([0-9]+) fit"
+    with pytest.raises(InputError, match=line) as refusal:
+        prepare(resolve({"queries": "40", "batch": "4096"}))
+    most = re.search(line, str(refusal.value))
+    assert most is not None
+    assert prepare(resolve({"queries": "40", "batch": most[1]})).config.batch == int(most[1])
+    assert prepare(resolve({"queries": most[1], "batch": "4096"})).config.batch == 4096

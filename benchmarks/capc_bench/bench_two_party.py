@@ -34,7 +34,6 @@ WORKS = {
 } | {
     "relu of 37 bits, 32": (Work(RELU, 32), 31),
     "relu of 37 bits, 8192": (Work(RELU, 8192), 7),
-    "relu of 37 bits, 8192 in chunks of 2048": (Work(RELU, 8192, chunk=2048), 7),
 }
 LANES = 250
 

@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from capc.circuits.builder import Circuit, evaluate
-from capc.garbled_circuits import CHUNK_INSTANCES
 from capc.randomness import XofSource, fresh_seed
 from capc.two_party import GarblerOutput, Transfers
 from capc.vectorised import TransferStash, VectorisedTwoParty
@@ -40,13 +39,13 @@ class Work:
         circuit: for all instances.
         instances: in a batch.
         stash: transfers are made before the batch, and not timed.
-        chunk: instances per chunk.
+        chunk: instances per chunk; None for the default of the circuit.
     """
 
     circuit: Circuit
     instances: int
     stash: bool = False
-    chunk: int = CHUNK_INSTANCES
+    chunk: int | None = None
 
     @property
     def transfers(self) -> int:

@@ -17,7 +17,6 @@ import numpy as np
 
 from capc import ring
 from capc.circuits.vote import one_hot_argmax
-from capc.garbled_circuits import CHUNK_INSTANCES
 from capc.multi_round import GarblerRound, Shares, VoteShape
 from capc.randomness import XofSource, fresh_seed
 from capc.vectorised import VectorisedTwoParty
@@ -34,11 +33,11 @@ class VoteWork:
 
     Attributes:
         shape: of the vote, with the number of queries of a batch.
-        chunk: queries per chunk.
+        chunk: queries per chunk; None for the default.
     """
 
     shape: VoteShape
-    chunk: int = CHUNK_INSTANCES
+    chunk: int | None = None
 
     def shares(self, batch: int) -> tuple[list[list[int]], list[list[int]]]:
         """Garbler's and evaluator's shares of a batch of uniform admitted logits; the same in both processes."""

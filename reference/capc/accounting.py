@@ -1,7 +1,8 @@
 """The privacy account: exact charges, reserved in full before anything leaves the privacy guardian (CAPC-ACCT).
 
-What happened (an :class:`Event`) is kept apart from what it costs (:func:`event_cost`). Costs are exact rationals
-in one unit, mu^2 for the rounded Gaussian or rho for the discrete Gaussian, and are only ever added and compared.
+What happened (an :class:`Event`) is kept apart from what it costs (:func:`event_cost`), in :mod:`capc.events`.
+Costs are exact rationals in one unit, mu^2 for the rounded Gaussian or rho for the discrete Gaussian, and are only
+ever added and compared.
 
 The guarantee is the enforced budget. The account is a privacy filter: it admits a mechanism only if the sum of all
 costs, this one included, stays within a budget that was fixed before the first query. Mechanisms and their costs may
@@ -17,19 +18,35 @@ non-interactive mechanism in an adaptive sequence. What makes the budget a valid
 What was spent so far is an odometer reading; it is not a guarantee unless the counts were fixed in advance.
 
 One account belongs to one protected data set and counts every query of every querying party and session. This one
-lives in memory; a ledger that survives a crash makes the same calls and writes each of them down first.
+lives in memory. A ledger that survives a crash (:mod:`capc.ledger`) is an account too: it keeps these rules, and
+replaces only how an :data:`Entry` is written down.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+import hashlib
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from threading import Lock
 
 from capc.errors import BudgetExhaustedError, InputError
+from capc.events import (
+    CHECK_SQUARED_SENSITIVITY,
+    DIGEST_BYTES,
+    Dispatched,
+    Entry,
+    Event,
+    EventKind,
+    QueryCost,
+    Receipt,
+    Reserved,
+    Settled,
+    answer_squared_sensitivity,
+    event_cost,
+    query_cost,
+)
 from capc.noise.mechanism import CostUnit, ReleaseMechanisms, release_mechanisms
-from capc.parameters import Adjacency, Charge, ReleasePolicy
+from capc.parameters import Charge, ReleasePolicy
 from capc.session import MAX_QUERIES
 
 __all__ = [
@@ -46,119 +63,8 @@ __all__ = [
     "query_cost",
 ]
 
-DIGEST_BYTES = 32
-"""Length of a session tag and of a digest of inputs."""
-CHECK_SQUARED_SENSITIVITY = Fraction(1)
-"""The largest vote count moves by at most 1 vote under both adjacencies."""
-
-
-def answer_squared_sensitivity(adjacency: Adjacency) -> Fraction:
-    """D^2 of the vote histogram in votes^2.
-
-    Under `replace_one` one vote moves from one class to another, which changes two counts by 1: D^2 = 2. Under
-    `null_vote` one vote becomes zero: D^2 = 1. Both assume that a protected party has one vote per query.
-    """
-    return Fraction(2) if adjacency is Adjacency.REPLACE_ONE else Fraction(1)
-
-
-@dataclass(frozen=True)
-class QueryCost:
-    """The cost of one query's parts.
-
-    Attributes:
-        check: of the threshold check; 0 without a threshold.
-        answer: of the label.
-        unit: the unit of both.
-    """
-
-    check: Fraction
-    answer: Fraction
-    unit: CostUnit
-
-    @property
-    def worst_case(self) -> Fraction:
-        """Check and answer: what is reserved before a query."""
-        return self.check + self.answer
-
-
-def query_cost(policy: ReleasePolicy, grid_bits: int) -> QueryCost:
-    """What one query under this policy costs, asked of the mechanisms that sample its noise (CAPC-ACCT-003).
-
-    Args:
-        policy: names mechanism, deviations and adjacency.
-        grid_bits: g.
-    """
-    mechanisms = release_mechanisms(policy, grid_bits)
-    check = Fraction(0)
-    if mechanisms.threshold is not None:
-        check = mechanisms.threshold.cost(CHECK_SQUARED_SENSITIVITY)
-    answer = mechanisms.answer.cost(answer_squared_sensitivity(policy.adjacency))
-    return QueryCost(check, answer, mechanisms.answer.unit)
-
-
-class EventKind(StrEnum):
-    """What can happen to a query. Nothing else is charged or given back."""
-
-    THRESHOLD_CHECK = "threshold_check"
-    """The largest count was, or is about to be, compared with the threshold."""
-    ANSWER_RESERVED = "answer_reserved"
-    """A label may leave from now on. It counts as released until a settlement says otherwise."""
-    LABEL_RELEASED = "label_released"
-    """A settlement: the querying party got a label."""
-    LABEL_WITHHELD = "label_withheld"
-    """A settlement: the check failed and no label was released."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """One thing that happened, without its cost.
-
-    Attributes:
-        kind: what happened.
-        session_tag: the 32 bytes of the session.
-        query: the number of the query in its session.
-    """
-
-    kind: EventKind
-    session_tag: bytes
-    query: int
-
-
-def event_cost(kind: EventKind, cost: QueryCost) -> Fraction:
-    """What an event adds to the sum of costs; a withheld label takes back what its reservation added.
-
-    Raises:
-        InputError: the kind is unknown.
-    """
-    if kind == EventKind.THRESHOLD_CHECK:
-        return cost.check
-    if kind == EventKind.ANSWER_RESERVED:
-        return cost.answer
-    if kind == EventKind.LABEL_RELEASED:
-        return Fraction(0)
-    if kind == EventKind.LABEL_WITHHELD:
-        return -cost.answer
-    raise InputError(f"event kind {kind!r} is unknown: the account cannot tell what it costs")
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """Proof that one query was charged: whoever draws its noise shows it (CAPC-ACCT-006).
-
-    Attributes:
-        session_tag: the session, 32 bytes.
-        query: the number of the query in its session.
-        inputs_digest: 32 bytes that bind the charge to what the noise is added to. Other inputs need another
-            charge and fresh noise.
-        reserved: the cost that was reserved.
-        unit: its unit.
-    """
-
-    session_tag: bytes
-    query: int
-    inputs_digest: bytes
-    reserved: Fraction
-    unit: CostUnit
+_Key = tuple[bytes, int]
+"""A session's tag, and the number of a query in it."""
 
 
 class Account:
@@ -170,7 +76,7 @@ class Account:
         policy: mechanism, adjacency and mode of charging, fixed for the account's life.
         grid_bits: g.
         budget: the limit of the composed cost, in the unit of the policy's mechanism, at least 0;
-            `capc.privacy.budget_lower` derives it from the policy's epsilon and delta.
+            `capc.accountants.conversion.budget_lower` derives it from the policy's epsilon and delta.
 
     Raises:
         InputError: the budget is negative or not an exact rational.
@@ -187,8 +93,9 @@ class Account:
         self._budget = budget
         self._spent = Fraction(0)
         self._events: list[Event] = []
-        self._receipts: dict[tuple[bytes, int], Receipt] = {}
-        self._settled: set[tuple[bytes, int]] = set()
+        self._receipts: dict[_Key, Receipt] = {}
+        self._dispatched: dict[_Key, bytes] = {}
+        self._settled: set[_Key] = set()
         self._lock = Lock()
 
     @property
@@ -214,16 +121,18 @@ class Account:
     @property
     def spent(self) -> Fraction:
         """The sum of all costs so far, an odometer reading. A reservation that was never settled counts in full."""
+        self._refresh()
         return self._spent
 
     @property
     def events(self) -> tuple[Event, ...]:
         """Everything that happened, oldest first. It only ever grows."""
+        self._refresh()
         return tuple(self._events)
 
     def remaining_queries(self) -> int:
         """How many more queries fit, each at its full cost; 0 when none does."""
-        return (self._budget - self._spent) // self._cost.worst_case
+        return (self._budget - self.spent) // self._cost.worst_case
 
     def reserve(self, session_tag: bytes, query: int, inputs_digest: bytes) -> Receipt:
         """Charges the check and the answer of one query in full. Call it before any noise is drawn or sent.
@@ -244,26 +153,31 @@ class Account:
         Reveals: the refusal depends on counts only (in realised mode also on earlier answered bits), never on
             votes.
         """
-        _check_query(session_tag, query, inputs_digest)
-        key = (session_tag, query)
-        with self._lock:
-            if key in self._receipts:
-                raise InputError(
-                    f"query {query} of session {session_tag.hex()[:16]} was charged before: "
-                    "resend the same bytes, or use a new query number"
-                )
-            cost = self._cost
-            if self._spent + cost.worst_case > self._budget:
-                raise BudgetExhaustedError(
-                    f"spent {self._spent} of the budget {self._budget} ({cost.unit.value}); "
-                    f"this query costs {cost.worst_case} and does not fit"
-                )
-            if self._mechanisms.threshold is not None:
-                self._record(EventKind.THRESHOLD_CHECK, key)
-            self._record(EventKind.ANSWER_RESERVED, key)
-            receipt = Receipt(session_tag, query, inputs_digest, cost.worst_case, cost.unit)
-            self._receipts[key] = receipt
-            return receipt
+        with self._turn():
+            receipt = self._admit(session_tag, query, inputs_digest)
+            self._write(Reserved(receipt))
+        return receipt
+
+    def dispatch(self, receipt: Receipt, message: bytes) -> bytes:
+        """Writes down the one message that may carry this query's noise, and returns it: send only what it returns.
+
+        The same message again is the same bytes sent again, and changes nothing.
+
+        Args:
+            receipt: as :meth:`reserve` returned it.
+            message: what is about to leave the privacy guardian.
+
+        Raises:
+            InputError: the receipt is not of this account, or another message was written down for this query: its
+                noise would be drawn a second time for one charge.
+
+        Spec: CAPC-LEDG-006.
+        """
+        digest = hashlib.sha256(message).digest()
+        with self._turn():
+            if self._check_dispatch(receipt, digest):
+                self._write(Dispatched(receipt, digest), message)
+        return message
 
     def settle(self, receipt: Receipt, answered: bool) -> None:
         """Realised mode only: records whether a label was released, and gives back the answer's cost if not.
@@ -278,18 +192,77 @@ class Account:
             InputError: the account charges the worst case, the receipt is not of this account, or the query was
                 settled before.
         """
+        with self._turn():
+            self._check_settlement(receipt)
+            self._write(Settled(receipt, answered))
+
+    # How entries are written down and read: a ledger replaces these three.
+
+    def _turn(self) -> AbstractContextManager[object]:
+        """Held while a call checks the rules and writes its entry: nobody else writes in between."""
+        return self._lock
+
+    def _write(self, entry: Entry, message: bytes | None = None) -> None:  # noqa: ARG002
+        """Makes an entry part of the account; ``message`` is what a dispatched entry is about."""
+        self._apply(entry)
+
+    def _refresh(self) -> None:
+        """Reads what others have written."""
+
+    # The rules.
+
+    def _admit(self, session_tag: bytes, query: int, inputs_digest: bytes) -> Receipt:
+        _check_query(session_tag, query, inputs_digest)
+        if (session_tag, query) in self._receipts:
+            raise InputError(
+                f"query {query} of session {session_tag.hex()[:16]} was charged before: "
+                "resend the same bytes, or use a new query number"
+            )
+        cost = self._cost
+        if self._spent + cost.worst_case > self._budget:
+            raise BudgetExhaustedError(
+                f"spent {self._spent} of the budget {self._budget} ({cost.unit.value}); "
+                f"this query costs {cost.worst_case} and does not fit"
+            )
+        return Receipt(session_tag, query, inputs_digest, cost.worst_case, cost.unit)
+
+    def _check_dispatch(self, receipt: Receipt, digest: bytes) -> bool:
+        """Whether the message is new; False if these very bytes were written down before."""
+        known = self._dispatched.get(self._key_of(receipt, "dispatch"))
+        if known not in (None, digest):
+            raise InputError(
+                f"dispatch: another message was written down for query {receipt.query}: send that one again, or "
+                "charge a new query and draw fresh noise"
+            )
+        return known is None
+
+    def _check_settlement(self, receipt: Receipt) -> None:
         if self._policy.charge is not Charge.REALISED:
             raise InputError("settle: this account charges the worst case, so nothing is ever given back")
-        key = (receipt.session_tag, receipt.query)
-        with self._lock:
-            if self._receipts.get(key) != receipt:
-                raise InputError(f"settle: the receipt of query {receipt.query} is not one of this account")
-            if key in self._settled:
-                raise InputError(f"settle: query {receipt.query} was settled before; a charge is settled once")
-            self._settled.add(key)
-            self._record(EventKind.LABEL_RELEASED if answered else EventKind.LABEL_WITHHELD, key)
+        if self._key_of(receipt, "settle") in self._settled:
+            raise InputError(f"settle: query {receipt.query} was settled before; a charge is settled once")
 
-    def _record(self, kind: EventKind, key: tuple[bytes, int]) -> None:
+    def _key_of(self, receipt: Receipt, call: str) -> _Key:
+        key = (receipt.session_tag, receipt.query)
+        if self._receipts.get(key) != receipt:
+            raise InputError(f"{call}: the receipt of query {receipt.query} is not one of this account")
+        return key
+
+    def _apply(self, entry: Entry) -> None:
+        key = (entry.receipt.session_tag, entry.receipt.query)
+        match entry:
+            case Reserved(receipt):
+                if self._mechanisms.threshold is not None:
+                    self._record(EventKind.THRESHOLD_CHECK, key)
+                self._record(EventKind.ANSWER_RESERVED, key)
+                self._receipts[key] = receipt
+            case Dispatched(_, digest):
+                self._dispatched[key] = digest
+            case Settled(_, answered):
+                self._settled.add(key)
+                self._record(EventKind.LABEL_RELEASED if answered else EventKind.LABEL_WITHHELD, key)
+
+    def _record(self, kind: EventKind, key: _Key) -> None:
         self._spent += event_cost(kind, self._cost)
         self._events.append(Event(kind, key[0], key[1]))
 

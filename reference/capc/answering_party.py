@@ -29,7 +29,7 @@ from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.randomness import RandomSource, Seed
 from capc.session import Batch, Session, SingleUse, following_query
 from capc.suite import Suite
-from capc.two_party import Transfers, Words
+from capc.two_party import Transfers
 
 
 @dataclass(frozen=True, repr=False)
@@ -240,9 +240,9 @@ def open_choice(at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, 
     return circuit, payload, party.suite.expand(seed, label + hashlib.sha256(payload).digest())
 
 
-def ready_votes(at: AwaitingRequest, shares: Sequence[Words]) -> tuple[VoteReady, ...]:
+def ready_votes(at: AwaitingRequest, shares: Rows) -> tuple[VoteReady, ...]:
     """Its fresh vote share of each query."""
-    return tuple(VoteReady(at.party, query, tuple(row)) for query, row in zip(at.batch.queries, shares, strict=True))
+    return tuple(VoteReady(at.party, query, row) for query, row in zip(at.batch.queries, shares, strict=True))
 
 
 def answering_party_send_vote(state: VoteReady) -> bytes:

@@ -62,4 +62,6 @@ def answering_party_garble_round(
         result, answer = rounds.garble(turn, payload, party.suite.expand(seed, label))
     state.spend()
     message = channel.seal(MessageType.GARBLED_CIRCUITS, answer, at.batch.first, layer)
-    return (AwaitingRoundChoice(at, result) if isinstance(result, GarblerRound) else ready_votes(at, result)), message
+    if isinstance(result, GarblerRound):
+        return AwaitingRoundChoice(at, result), message
+    return ready_votes(at, tuple(map(tuple, result))), message

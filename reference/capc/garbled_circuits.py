@@ -21,7 +21,14 @@ from capc.messages import LABEL_BYTES, bits_from_bytes, elements_from_bytes, ele
 from capc.ring import from_bits, to_bits
 
 CHUNK_INSTANCES = 256
-"""Instances that are garbled together: more are no faster, and memory grows with them. Both ends use the same."""
+"""Instances of a large circuit that are garbled together: more are no faster, and memory grows with them."""
+_MOST_INSTANCES = 2048
+_CHUNK_ANDS = 1 << 17
+
+
+def chunk_instances(circuit: Circuit) -> int:
+    """Instances that are garbled together, by both ends: 256, and of small circuits up to 2,048, about 2^17 ANDs."""
+    return max(CHUNK_INSTANCES, min(_MOST_INSTANCES, _CHUNK_ANDS // max(circuit.and_count, 1)))
 
 
 def chunk_sizes(instances: int, chunk: int) -> list[int]:

@@ -14,10 +14,10 @@ from capc import base_ot, garbling, ot_extension, puncturable, ring
 from capc.circuits.builder import Circuit, input_wires
 from capc.expansion import KEY_BYTES, to_labels
 from capc.garbled_circuits import (
-    CHUNK_INSTANCES,
     GarbledChunk,
     GarbledCircuits,
     by_chunks,
+    chunk_instances,
     chunk_sizes,
     input_labels,
     offset_rows,
@@ -60,10 +60,10 @@ class GarbledTwoParty:
     """Garbled circuits, one chunk of instances after another.
 
     Args:
-        chunk: instances per chunk; both ends must use the same.
+        chunk: instances per chunk, the same at both ends; None for :func:`chunk_instances` of each circuit.
     """
 
-    def __init__(self, chunk: int = CHUNK_INSTANCES) -> None:
+    def __init__(self, chunk: int | None = None) -> None:
         self._chunk = chunk
         self._vote_rounds: VoteRounds = GarbledVote(chunk)
 
@@ -71,6 +71,10 @@ class GarbledTwoParty:
     def vote_rounds(self) -> VoteRounds:
         """The readable vote in rounds."""
         return self._vote_rounds
+
+    def chunk_of(self, circuit: Circuit) -> int:
+        """Instances of a circuit that are garbled together."""
+        return self._chunk or chunk_instances(circuit)
 
     def offer_length(self) -> int:
         """32."""
@@ -98,7 +102,7 @@ class GarbledTwoParty:
 
     def ahead_length(self, circuit: Circuit, instances: int) -> int:
         """See :meth:`GarbledCircuits.byte_length`."""
-        return GarbledCircuits.byte_length(circuit, instances, self._chunk)
+        return GarbledCircuits.byte_length(circuit, instances, self.chunk_of(circuit))
 
     def labels_length(self, circuit: Circuit, instances: int) -> int:
         """16 bytes per input bit of the garbler."""
@@ -154,7 +158,7 @@ class GarbledTwoParty:
         transfers.require_count(circuit, len(inputs))
         random_bits, labels = cast(EvaluatorEnd, transfers.secret)
         bits = [input_wires(circuit, words, circuit.evaluator_words) for words in inputs]
-        ordered = [bit for rows in by_chunks(bits, self._chunk) for row in rows for bit in row]
+        ordered = [bit for rows in by_chunks(bits, self.chunk_of(circuit)) for row in rows for bit in row]
         transfers.spend()
         payload = (random_bits ^ ring.from_bits(ordered)).to_bytes((len(ordered) + 7) // 8, "little")
         return Chosen(circuit, len(inputs), transfers.position, labels), payload
@@ -176,7 +180,9 @@ class GarbledTwoParty:
         garbler_zeros = [
             offset_rows(active, rows, delta)
             for active, rows in zip(
-                self._garbler_labels(label_seed, circuit, len(inputs)), by_chunks(wires, self._chunk), strict=True
+                self._garbler_labels(label_seed, circuit, len(inputs)),
+                by_chunks(wires, self.chunk_of(circuit)),
+                strict=True,
             )
         ]
         transfers.spend()
@@ -212,11 +218,15 @@ class GarbledTwoParty:
         )
         return Ahead(circuit, instances, output, (delta, garbler_zeros)), circuits
 
+    def check_ahead(self, chosen: Chosen, payload: bytes) -> None:
+        """As :meth:`GarbledCircuits.from_bytes`."""
+        GarbledCircuits.from_bytes(payload, chosen.circuit, chosen.instances, self.chunk_of(chosen.circuit))
+
     def activate(self, ahead: Ahead, inputs: Sequence[Words]) -> bytes:
         """The active label of each input bit: chunk by chunk, wire by wire, by instance."""
         delta, zeros = cast(tuple[int, list[LabelRows]], ahead.secret)
         wires = [input_wires(ahead.circuit, words, ahead.circuit.garbler_words) for words in inputs]
-        chunks = zip(zeros, by_chunks(wires, self._chunk), strict=True)
+        chunks = zip(zeros, by_chunks(wires, self.chunk_of(ahead.circuit)), strict=True)
         active = [label for zero, rows in chunks for row in offset_rows(zero, rows, delta) for label in row]
         ahead.spend()
         return b"".join(label.to_bytes(LABEL_BYTES, "little") for label in active)
@@ -226,7 +236,7 @@ class GarbledTwoParty:
         chosen.require_unspent()
         circuit, instances = chosen.circuit, chosen.instances
         require_length(labels, self.labels_length(circuit, instances), "input labels")
-        active = self._by_chunks(to_labels(labels), circuit.garbler_inputs, instances)
+        active = self._by_chunks(to_labels(labels), circuit, circuit.garbler_inputs, instances)
         evaluation = self._evaluate(chosen, payload, active)
         chosen.spend()
         return evaluation
@@ -240,15 +250,15 @@ class GarbledTwoParty:
         delta, labels = cast(GarblerEnd, transfers.secret)
         flips = bits_from_bytes(bits, len(labels))
         zeros = [label ^ delta if flips >> index & 1 else label for index, label in enumerate(labels)]
-        return delta, self._by_chunks(zeros, circuit.evaluator_inputs, instances)
+        return delta, self._by_chunks(zeros, circuit, circuit.evaluator_inputs, instances)
 
     def _garbler_labels(self, seed: bytes, circuit: Circuit, instances: int) -> list[LabelRows]:
         """Labels of the garbler's input wires: block ``wire * n + instance`` of chunk number ``high``."""
-        return input_labels(seed, circuit.garbler_inputs, instances, self._chunk)
+        return input_labels(seed, circuit.garbler_inputs, instances, self.chunk_of(circuit))
 
-    def _by_chunks(self, labels: Sequence[int], wires: int, instances: int) -> list[LabelRows]:
+    def _by_chunks(self, labels: Sequence[int], circuit: Circuit, wires: int, instances: int) -> list[LabelRows]:
         """The labels of a flat list: chunk by chunk, wire by wire, by instance."""
-        cuts = spans([wires * size for size in chunk_sizes(instances, self._chunk)])
+        cuts = spans([wires * size for size in chunk_sizes(instances, self.chunk_of(circuit))])
         return [rows_of(labels[start:end], wires) for start, end in cuts]
 
     def _garble(
@@ -278,8 +288,8 @@ class GarbledTwoParty:
 
     def _evaluate(self, chosen: Chosen, payload: bytes, garbler_labels: list[LabelRows]) -> Evaluation:
         circuit, instances = chosen.circuit, chosen.instances
-        message = GarbledCircuits.from_bytes(payload, circuit, instances, self._chunk)
-        own_labels = self._by_chunks(cast(list[int], chosen.secret), circuit.evaluator_inputs, instances)
+        message = GarbledCircuits.from_bytes(payload, circuit, instances, self.chunk_of(circuit))
+        own_labels = self._by_chunks(cast(list[int], chosen.secret), circuit, circuit.evaluator_inputs, instances)
         label_hash = LabelHash(message.hash_key, chosen.position)
         outputs: list[Words] = []
         labels: list[Words] = []

@@ -152,6 +152,10 @@ class IdealTwoParty:
         handle = (len(self._batches) - 1).to_bytes(HANDLE_BYTES, "little")
         return Ahead(circuit, instances, GarblerOutput(shares, labels), self._batches[-1]), handle
 
+    def check_ahead(self, chosen: Chosen, payload: bytes) -> None:  # noqa: ARG002
+        """A handle that the trusted party gave."""
+        self._batch(payload)
+
     def activate(self, ahead: Ahead, inputs: Sequence[Words]) -> bytes:
         """Hands the garbler's words to the trusted party."""
         ahead.spend()
@@ -165,10 +169,7 @@ class IdealTwoParty:
         return self.evaluate(chosen, payload)
 
     def _outputs(self, chosen: Chosen, payload: bytes) -> Evaluation:
-        index = int.from_bytes(payload, "little")
-        if len(payload) != HANDLE_BYTES or index >= len(self._batches):
-            raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "a handle that the trusted party did not give")
-        batch, circuit = self._batches[index], chosen.circuit
+        batch, circuit = self._batch(payload), chosen.circuit
         mine: list[list[int]] = chosen.secret  # type: ignore[assignment]
         outputs = [evaluate(circuit, *pair) for pair in zip(batch.inputs, mine, strict=True)]
         if circuit.sharing is None:
@@ -176,3 +177,9 @@ class IdealTwoParty:
         width = circuit.sharing.width
         words = [circuit.output_words(bits) for bits in outputs]
         return Evaluation([ring.subtract(*pair, width) for pair in zip(words, batch.shares, strict=True)], ())
+
+    def _batch(self, handle: bytes) -> _Garbled:
+        index = int.from_bytes(handle, "little")
+        if len(handle) != HANDLE_BYTES or index >= len(self._batches):
+            raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "a handle that the trusted party did not give")
+        return self._batches[index]

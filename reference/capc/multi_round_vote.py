@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from typing import cast
 
 from capc import garbling, ot_extension, ring
-from capc.circuits.builder import Sharing
+from capc.circuits.builder import Circuit, Sharing
 from capc.expansion import KEY_BYTES
 from capc.garbled_circuits import (
-    CHUNK_INSTANCES,
     GarbledChunk,
     GarbledCircuits,
     by_chunks,
+    chunk_instances,
     chunk_sizes,
     input_labels,
     offset_rows,
@@ -84,10 +84,10 @@ class RoundLengths:
     """The lengths of all messages.
 
     Args:
-        chunk: instances per chunk of circuits; both ends must use the same.
+        chunk: instances per chunk of circuits, the same at both ends; None for :func:`chunk_instances` of each circuit.
     """
 
-    def __init__(self, chunk: int = CHUNK_INSTANCES) -> None:
+    def __init__(self, chunk: int | None = None) -> None:
         self._chunk = chunk
 
     def request_length(self, shape: VoteShape, number: int) -> int:
@@ -100,7 +100,11 @@ class RoundLengths:
         return self._circuits_length(shape, number) + extension + bits
 
     def _circuits_length(self, shape: VoteShape, number: int) -> int:
-        return KEY_BYTES + GarbledCircuits.byte_length(shape.circuit(number), shape.instances, self._chunk)
+        circuit = shape.circuit(number)
+        return KEY_BYTES + GarbledCircuits.byte_length(circuit, shape.instances, self._chunk_of(circuit))
+
+    def _chunk_of(self, circuit: Circuit) -> int:
+        return self._chunk or chunk_instances(circuit)
 
     def _rows_length(self, shape: VoteShape, number: int) -> int:
         if number == 0:
@@ -202,8 +206,9 @@ class GarbledVote(RoundLengths):
     def _choose(self, state: EvaluatorRound) -> bytes:
         """Each bit of the differences XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
         shape, own = state.shape, cast(_Evaluator, state.secret)
+        chunk = self._chunk_of(shape.circuit(state.number))
         bits = _bits(differences(own.entrants, shape.logit_bits), shape.logit_bits)
-        ordered = [bit for rows in by_chunks(bits, self._chunk) for row in rows for bit in row]
+        ordered = [bit for rows in by_chunks(bits, chunk) for row in rows for bit in row]
         masked = (own.bits & (1 << len(ordered)) - 1) ^ ring.from_bits(ordered)
         return masked.to_bytes((len(ordered) + 7) // 8, "little")
 
@@ -213,13 +218,14 @@ class GarbledVote(RoundLengths):
         """The garbler's shares of the outputs for each query, their zero labels, and label seed and circuits."""
         shape, own = state.shape, cast(_Garbler, state.secret)
         circuit, label_hash = shape.circuit(state.number), LabelHash(hash_key, state.position)
-        wires = by_chunks(_bits(compared, shape.logit_bits), self._chunk)
-        active = input_labels(label_seed, circuit.garbler_inputs, shape.instances, self._chunk)
+        chunk = self._chunk_of(circuit)
+        wires = by_chunks(_bits(compared, shape.logit_bits), chunk)
+        active = input_labels(label_seed, circuit.garbler_inputs, shape.instances, chunk)
         weights = None if shape.is_last(state.number) else _negated(compared, shape.logit_bits)
         chunks: list[GarbledChunk] = []
         shares: list[list[int]] = []
         signs: LabelRows = [[] for _ in circuit.outputs]
-        parts = zip(self._spans(shape), active, wires, self._input_rows(state, own.signs, zeros), strict=True)
+        parts = zip(self._spans(state), active, wires, self._input_rows(state, own.signs, zeros), strict=True)
         for span, labels, bits, theirs in parts:
             mine = offset_rows(labels, bits, own.delta)
             tables, outputs = garbling.garble(circuit, [*mine, *theirs], own.delta, label_hash)
@@ -234,8 +240,9 @@ class GarbledVote(RoundLengths):
         """The evaluator's shares of the outputs for each query, and their active labels."""
         shape, own = state.shape, cast(_Evaluator, state.secret)
         circuit = shape.circuit(state.number)
-        message = GarbledCircuits.from_bytes(payload[KEY_BYTES:], circuit, shape.instances, self._chunk)
-        active = input_labels(payload[:KEY_BYTES], circuit.garbler_inputs, shape.instances, self._chunk)
+        chunk_size = self._chunk_of(circuit)
+        message = GarbledCircuits.from_bytes(payload[KEY_BYTES:], circuit, shape.instances, chunk_size)
+        active = input_labels(payload[:KEY_BYTES], circuit.garbler_inputs, shape.instances, chunk_size)
         label_hash = LabelHash(message.hash_key, state.position)
         shares: list[list[int]] = []
         signs: LabelRows = [[] for _ in circuit.outputs]
@@ -252,16 +259,16 @@ class GarbledVote(RoundLengths):
         """Labels of the evaluator's input wires, chunk by chunk: of its differences, and last of all signs."""
         shape = state.shape
         wires = shape.matches(state.number) * shape.logit_bits
-        cuts = spans([wires * size for size in chunk_sizes(shape.instances, self._chunk)])
         kept = signs if shape.is_last(state.number) else []
         return [
-            rows_of(labels[start:end], wires) + [row[span] for row in kept]
-            for (start, end), span in zip(cuts, self._spans(shape), strict=True)
+            rows_of(labels[wires * span.start : wires * span.stop], wires) + [row[span] for row in kept]
+            for span in self._spans(state)
         ]
 
-    def _spans(self, shape: VoteShape) -> list[slice]:
+    def _spans(self, state: GarblerRound | EvaluatorRound) -> list[slice]:
         """The instances of each chunk."""
-        return [slice(start, end) for start, end in spans(chunk_sizes(shape.instances, self._chunk))]
+        sizes = chunk_sizes(state.shape.instances, self._chunk_of(state.shape.circuit(state.number)))
+        return [slice(start, end) for start, end in spans(sizes)]
 
     def _extend(self, state: GarblerRound, key: object) -> tuple[list[int], bytes]:
         """The reverse transfers of all rounds, whose random bits the garbler does not need: its labels, the message."""

@@ -1,4 +1,4 @@
-"""The only module of the core that uses a library: AES from `cryptography`, group operations from `pynacl`.
+"""The only module of the core that uses a library: AES and Ed25519 from `cryptography`, the group from `pynacl`.
 
 The group is the prime-order subgroup of edwards25519 (RFC 8032), of order L = 2^252 +
 27742317777372353535851937790883648493, written additively; points travel in their 32-byte compressed form.
@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NewType
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES128
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 from nacl import bindings as sodium
 
 from capc.errors import ErrorCode, InvalidPayloadError
-from capc.randomness import RandomSource
+from capc.randomness import RandomSource, Seed
 
 Point = NewType("Point", bytes)
 """A compressed point of the prime-order group, never the neutral element."""
@@ -23,6 +25,7 @@ Scalar = NewType("Scalar", bytes)
 """A secret scalar in [1, L), 32 bytes, little-endian."""
 
 POINT_BYTES = 32
+SIGNATURE_BYTES = 64
 SLACK_BYTES = 15
 """What the library wants an output buffer to have beyond its blocks; it does not write there."""
 
@@ -92,3 +95,22 @@ def read_point(data: bytes) -> Point:
     if len(data) != POINT_BYTES or not sodium.crypto_core_ed25519_is_valid_point(data):
         raise InvalidPayloadError(ErrorCode.INVALID_POINT, "a curve point outside the prime-order group")
     return Point(data)
+
+
+def signing_public_key(seed: Seed) -> bytes:
+    """The Ed25519 public key (32 bytes) of a secret seed (RFC 8032)."""
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+
+
+def sign(seed: Seed, message: bytes) -> bytes:
+    """The Ed25519 signature (64 bytes), which is deterministic (RFC 8032)."""
+    return Ed25519PrivateKey.from_private_bytes(seed).sign(message)
+
+
+def signature_holds(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether this is a signature of the message under the public key; False for a key that is no point."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True

@@ -252,12 +252,13 @@ class Collaboration:
                 for vote in votes
             }
             aggregated = privacy_guardian_aggregate(collecting, messages)
-        # Step 3: the account is charged before any noise is drawn.
+        # Step 3: the account is charged before any noise is drawn, and knows the message before it leaves.
         with exchange.computing(Step.RELEASE):
             awaiting, choice = querying_party_request_release(turn, shares, exchange.seed())
             exchange.hand_over(Step.RELEASE, QUERYING_PARTY, PRIVACY_GUARDIAN, choice, "choice")
             receipt = self._account.reserve(self._session.tag, aggregated.query, aggregated.inputs_digest)
             released, circuits = privacy_guardian_release(aggregated, receipt, choice, exchange.seed())
+            circuits = self._account.dispatch(receipt, circuits)
             exchange.hand_over(Step.RELEASE, PRIVACY_GUARDIAN, QUERYING_PARTY, circuits, "circuits")
             exchange.state(PRIVACY_GUARDIAN, released)
             exchange.state(QUERYING_PARTY, awaiting)

@@ -22,7 +22,7 @@ from capc.messages import MessageType
 from capc.parties import QUERYING_PARTY, Party
 from capc.session import Batch, Session, SingleUse, following_query
 from capc.suite import Suite
-from capc.two_party import Chosen, Transfers, Words
+from capc.two_party import Chosen, Evaluation, Transfers
 
 
 @dataclass(frozen=True, repr=False)
@@ -225,10 +225,16 @@ def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tu
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
     sums = read_sums(state, response)
-    at, party = state.layer_input, state.layer_input.party
+    chosen = choose_labels(state.layer_input, sums)
+    state.spend()
+    return chosen
+
+
+def choose_labels(at: LayerInput, sums: Rows) -> tuple[AwaitingCircuits, bytes]:
+    """Chooses the labels of its shares of a layer's sums for the layer's circuits. The transfers are spent."""
+    party = at.party
     circuit, _ = activation_circuit(party.session.parameters.widths, at.stage)
     chosen, bits = party.suite.two_party.choose(at.transfers[at.layer], circuit, circuit_words(at.stage, sums))
-    state.spend()
     message = party.channel(at.peer).seal(MessageType.CHOICE_BITS, bits, at.batch.first, at.layer)
     return AwaitingCircuits(at, chosen), message
 
@@ -251,14 +257,15 @@ def querying_party_evaluate_layer(state: AwaitingCircuits, circuits: bytes) -> L
         evaluation = party.suite.two_party.evaluate(state.chosen, payload)
     state.spend()
     if at.stage.activation is Activation.VOTE:
-        return read_votes(at, evaluation.outputs)
+        return read_votes(at, evaluation)
     return at.following(rows_by_query(evaluation.outputs, at.batch.count))
 
 
-def read_votes(at: LayerInput, shares: Sequence[Words]) -> tuple[VoteShare, ...]:
+def read_votes(at: LayerInput, evaluation: Evaluation) -> tuple[VoteShare, ...]:
     """Its share of the answering party's vote on each query."""
+    shares = rows_by_query(evaluation.outputs, at.batch.count)
     pairs = zip(at.batch.queries, shares, strict=True)
-    return tuple(VoteShare(at.party.session.tag, at.peer, query, tuple(share)) for query, share in pairs)
+    return tuple(VoteShare(at.party.session.tag, at.peer, query, share) for query, share in pairs)
 
 
 def read_sums(state: AwaitingResponse, response: bytes) -> Rows:

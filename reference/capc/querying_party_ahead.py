@@ -67,8 +67,8 @@ def querying_party_mask_batch(opened: Sequence[OpenBatch], seed: Seed) -> tuple[
     """
     first = opened[0]
     parameters = first.party.session.parameters
-    source = first.party.suite.expand(seed, first.party.channel(first.peer).label("mask_batch", first.batch.first))
-    width = parameters.widths.logit_bits
+    label = first.party.channel(first.peer).label("querying_party_mask_batch", first.batch.first)
+    source, width = first.party.suite.expand(seed, label), parameters.widths.logit_bits
     rows = tuple(tuple(ring.uniform(source, parameters.num_features, width)) for _ in first.batch.queries)
     return enter_values(opened, rows)
 
@@ -87,6 +87,8 @@ def querying_party_keep_circuits(
     circuit, instances = activation_circuit(widths, at.stage)
     length = party.suite.two_party.ahead_length(circuit, at.batch.count * instances)
     payload = channel.open(MessageType.GARBLED_CIRCUITS, circuits, length, at.batch.first, at.layer)
+    with blamed_on(at.peer):
+        party.suite.two_party.check_ahead(state.chosen, payload)
     state.spend()
     kept = KeptCircuits(at.layer, state.chosen, payload)
     if at.stage.activation is Activation.VOTE:
@@ -146,7 +148,7 @@ def querying_party_evaluate_prepared(
         evaluation = scheme.evaluate_ahead(kept.chosen, kept.payload, payload)
     state.spend()
     if stage.activation is Activation.VOTE:
-        return read_votes(at, evaluation.outputs), None
+        return read_votes(at, evaluation), None
     shares = rows_by_query(evaluation.outputs, at.batch.count)
     return AwaitingLabels(state.prepared, state.position + 1), _masked(at, kept.layer + 1, shares)
 

@@ -15,6 +15,7 @@ from capc.multi_round import EvaluatorRound
 from capc.querying_party import AwaitingResponse, LayerInput, VoteShare, read_sums, read_votes
 from capc.randomness import Seed
 from capc.session import SingleUse
+from capc.two_party import Evaluation
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,6 +62,6 @@ def querying_party_evaluate_round(
         result = rounds.evaluate(turn, payload, party.suite.expand(seed, label))
     state.spend()
     if not isinstance(result, tuple):
-        return read_votes(at, result), None
+        return read_votes(at, Evaluation(result, ())), None
     following, request = result
     return AwaitingRound(at, following), channel.seal(MessageType.CHOICE_BITS, request, at.batch.first, layer + 1)

@@ -201,6 +201,9 @@ class TwoPartyScheme(Protocol):
     ) -> tuple[Ahead, bytes]:
         """Garbler: garbles before it knows its inputs; its output is known already. The transfers are spent."""
 
+    def check_ahead(self, chosen: Chosen, payload: bytes) -> None:
+        """Evaluator: refuses what cannot be circuits garbled ahead, before anything depends on it."""
+
     def activate(self, ahead: Ahead, inputs: Sequence[Words]) -> bytes:
         """Garbler: the labels of its inputs, once."""
 

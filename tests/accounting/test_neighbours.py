@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
+from capc.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper
 from capc.accounting import CostUnit, query_cost
 from capc.noise.mechanism import Mechanism, mechanism_for, release_mechanisms
 from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
-from capc.privacy import epsilon_upper, gaussian_dp_delta_upper
 
 DELTAS = [Fraction(1, 10), Fraction(1, 1000), Fraction(1, 10**5)]
 FLOAT_ERROR = 1e-12

@@ -13,20 +13,17 @@ from dp_accounting.gaussian_mechanism import get_epsilon_gaussian
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.accounting import Account, CostUnit, query_cost
-from capc.errors import InputError
-from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
-from capc.privacy import (
+from capc.accountants.conversion import (
     DELTA_FLOOR,
-    NOT_A_GUARANTEE,
-    PrivacyStatement,
     budget_lower,
-    budget_statement,
     calibrate_sigma,
     epsilon_upper,
     gaussian_dp_delta_upper,
-    spent_statement,
 )
+from capc.accountants.statement import NOT_A_GUARANTEE, PrivacyStatement, budget_statement, spent_statement
+from capc.accounting import Account, CostUnit, query_cost
+from capc.errors import InputError
+from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 
 RELATIVE = 1e-9
 MU, RHO = CostUnit.MU_SQUARED, CostUnit.RHO

@@ -57,11 +57,13 @@ def shared_or_not(draw: st.DrawFn) -> Circuit:
     return replace(circuit, sharing=sharing)
 
 
+@pytest.mark.req("CAPC-ARG-012")
 @given(shared_or_not())
 def test_any_circuit_comes_back_unchanged(circuit: Circuit) -> None:
     assert read_again(circuit) == circuit
 
 
+@pytest.mark.req("CAPC-ARG-012")
 @pytest.mark.parametrize("circuit", PROTOCOL, ids=lambda circuit: circuit.name)
 def test_the_protocols_circuits_come_back_unchanged(circuit: Circuit) -> None:
     assert read_again(circuit) == circuit
@@ -140,6 +142,7 @@ def test_spacing_does_not_matter() -> None:
     assert from_bristol(loose, "c", 1) == from_bristol(HALF_ADDERS, "c", 1)
 
 
+@pytest.mark.req("CAPC-ARG-012")
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

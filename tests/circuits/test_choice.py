@@ -18,7 +18,6 @@ from capc.circuits.choice import (
 )
 from capc.circuits.relu import relu_circuit
 from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
-from capc.garbled_circuits import CHUNK_INSTANCES
 from capc.messages import OtExtension
 from capc.multi_round import VoteShape
 from capc.multi_round_vote import GarbledVote
@@ -55,7 +54,7 @@ def test_estimate_adds_up_what_it_names(instances: int, round_trip: float, bandw
     network = Network(round_trip, bandwidth)
     one, three = (Variant(circuit, list, trips).seconds(instances, network) for trips in (1, 3))
     assert three - one == pytest.approx(2 * round_trip)
-    chunks = (instances + CHUNK_INSTANCES - 1) // CHUNK_INSTANCES
+    chunks = (instances + 2047) // 2048
     length = 60 * 32 + 37 * 4.125
     expected = round_trip + instances * (length / bandwidth + 60 * 1.1e-7) + chunks * 37 * 1.8e-5
     assert one == pytest.approx(expected)

@@ -18,9 +18,9 @@ from capc.circuits.release import confident_release_circuit, release_circuit
 from capc.circuits.relu import relu_circuit
 from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
 from capc.parameters import ParameterSet
-from capc_verify.proofs import gates, prove, solver
-from capc_verify.proofs.algebra import Algebra, Integers
-from capc_verify.proofs.claims import (
+from capc_verify.proofs.circuits import gates, prove, solver
+from capc_verify.proofs.circuits.algebra import Algebra, Integers
+from capc_verify.proofs.circuits.claims import (
     Claim,
     Statement,
     claims,
@@ -30,14 +30,15 @@ from capc_verify.proofs.claims import (
     vote_claim,
     vote_low_depth_claim,
 )
-from capc_verify.proofs.prove import find_counterexample, prove_claim, prove_gates, prove_model
-from capc_verify.proofs.solver import ProofFailedError
+from capc_verify.proofs.circuits.prove import find_counterexample, prove_claim, prove_gates, prove_model
+from capc_verify.proofs.circuits.solver import ProofFailedError
 from support.sizes import examples
 
 WINDOWS = (1, 4, 9)
 DEFAULT = claims(ParameterSet.named("default"), num_classes=10, windows=WINDOWS)
 
 
+@pytest.mark.req("CAPC-ARG-010", "CAPC-ARG-013", kind="proof")
 @pytest.mark.parametrize("name", DEFAULT)
 def test_circuit_meets_its_specification_for_all_admitted_inputs_of_the_default_set(name: str) -> None:
     prove_claim(DEFAULT[name]())
@@ -66,6 +67,7 @@ SMALL: dict[str, Callable[[int, int], Claim]] = {
 SIZES = [(2, 3), (2, 4), (3, 3), (3, 5), (4, 4), (5, 3)][: examples(ordinary=3, nightly=6)]
 
 
+@pytest.mark.req("CAPC-ARG-010", kind="proof")
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize(("size", "width"), SIZES)
 def test_both_ways_prove_small_circuits(name: str, size: int, width: int) -> None:
@@ -74,6 +76,7 @@ def test_both_ways_prove_small_circuits(name: str, size: int, width: int) -> Non
     prove_claim(claim)
 
 
+@pytest.mark.req("CAPC-ARG-011", kind="proof")
 @pytest.mark.parametrize("width", [2, 16, 37, 64])
 def test_comparisons_are_right_exactly_within_their_preconditions(width: int) -> None:
     def claim(compare: Callable[[Builder, list[Wire], list[Wire]], Wire], *, bounded: bool) -> Claim:

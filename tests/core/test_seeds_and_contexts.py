@@ -15,7 +15,7 @@ from capc.answering_party import (
     answering_party_evaluate_layer,
     answering_party_garble_layer,
 )
-from capc.garbled_circuits import CHUNK_INSTANCES, GarbledCircuits
+from capc.garbled_circuits import GarbledCircuits, chunk_instances
 from capc.linear import IdealLinear
 from capc.messages import MessageType
 from capc.querying_party_release import AwaitingRelease
@@ -199,7 +199,9 @@ def test_garbled_circuits_put_out_the_specified_outputs_only() -> None:
         if chosen is None:
             continue
         payload = next(payload_of(argument) for argument in call.arguments if isinstance(argument, bytes))
-        message = GarbledCircuits.from_bytes(payload[16:], chosen.circuit, chosen.instances, CHUNK_INSTANCES)
+        message = GarbledCircuits.from_bytes(
+            payload[16:], chosen.circuit, chosen.instances, chunk_instances(chosen.circuit)
+        )
         is_release = isinstance(call.state, AwaitingRelease)
         is_vote = chosen.circuit.name.startswith("vote")
         expected = 2 if is_release else 3 if is_vote else 14 - 1 - 2

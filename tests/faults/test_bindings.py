@@ -13,16 +13,23 @@ from capc.channel import Channel
 from capc.errors import ErrorCode, InputError, ProtocolError
 from capc.messages import MessageType, VoteShares
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.privacy_guardian import Aggregated, Released, privacy_guardian_aggregate, privacy_guardian_open_query
+from capc.privacy_guardian import (
+    Aggregated,
+    Released,
+    privacy_guardian_aggregate,
+    privacy_guardian_answer_setup,
+    privacy_guardian_finish_setup,
+    privacy_guardian_open_query,
+)
 from capc.privacy_guardian import privacy_guardian_release as release
-from capc.privacy_guardian import privacy_guardian_setup as set_up
+from capc.randomness import Seed
 from capc.session import Session
 from capc.suite import hybrid_suite
 from support.builders import make_account, make_parameters, make_policy, make_session, make_widths
 
 TAG, OTHER_TAG = bytes(32), bytes([1]) * 32
 AP_1 = answering_party(1)
-SEED = bytes(range(32))
+SEED = Seed(bytes(range(32)))
 
 
 def sent_and_opened(tag: bytes, query: int) -> bytes:
@@ -54,8 +61,10 @@ def test_wide_elements_survive_the_wire() -> None:
 
 def aggregated(session: Session, shares: tuple[int, ...]) -> Aggregated:
     """A guardian that received these shares from the only answering party."""
-    offer = Channel(session.tag, QUERYING_PARTY, PRIVACY_GUARDIAN).seal(MessageType.BASE_OT_OFFER, b"")
-    guardian, _ = set_up(session, hybrid_suite(session.parameters), offer, SEED)
+    from_querying_party = Channel(session.tag, QUERYING_PARTY, PRIVACY_GUARDIAN)
+    offer = from_querying_party.seal(MessageType.BASE_OT_OFFER, b"")
+    joining, _ = privacy_guardian_answer_setup(session, hybrid_suite(session.parameters), offer, SEED)
+    guardian = privacy_guardian_finish_setup(joining, from_querying_party.seal(MessageType.OT_TREES, b""))
     _, collecting = privacy_guardian_open_query(guardian)
     payload = VoteShares(shares, session.parameters.widths.vote_bits).to_bytes()
     message = Channel(session.tag, AP_1, PRIVACY_GUARDIAN).seal(MessageType.VOTE_SHARES, payload, query=1)
@@ -66,8 +75,8 @@ def released(session: Session, shares: tuple[int, ...], charged_for: tuple[int, 
     """A release for these shares, with a receipt that was given for those."""
     charged = aggregated(session, charged_for)
     receipt = make_account(session.parameters).reserve(session.tag, 1, charged.inputs_digest)
-    columns = Channel(session.tag, QUERYING_PARTY, PRIVACY_GUARDIAN).seal(MessageType.OT_COLUMNS, b"", query=1)
-    return release(aggregated(session, shares), receipt, columns, SEED)[0]
+    choice = Channel(session.tag, QUERYING_PARTY, PRIVACY_GUARDIAN).seal(MessageType.CHOICE_BITS, b"", query=1)
+    return release(aggregated(session, shares), receipt, choice, SEED)[0]
 
 
 def noisy_session() -> Session:

@@ -29,10 +29,10 @@ from support.builders import (
     make_widths,
 )
 from support.deviations import Deviation, Forgery, Traffic
-from support.driver import Delivery, Driver, Place
+from support.driver import Delivery, Driver, Outcome, Place
 from support.secrets import secrets_in
 
-# 13, 11 and 3 classes leave padding in every column and in all decoding bits.
+# 13, 11 and 3 classes leave padding in every row, in all choice and decoding bits, and in every element.
 WIDTHS = make_widths(logit_bits=13, vote_bits=11)
 SIZES = ((2, 3, 1, 3), (2, 3), (2, 3))
 QUERIES = ([4, -4], [0, 3])
@@ -56,7 +56,7 @@ DEVIATIONS: list[Deviation] = [
     faulty.SendsPointsThatAreNotReduced(),
     faulty.SendsPointsOfSmallOrder(),
     faulty.AddsASmallOrderPart(),
-    faulty.SendsElementsOutOfRange(WIDTHS.vote_bits),
+    faulty.SendsElementsOutOfRange(WIDTHS.vote_bits, WIDTHS.logit_bits),
     faulty.SetsPaddingBits(),
     faulty.ForgesTheAnsweredLabel(),
     faulty.ForgesHandles(),
@@ -79,7 +79,7 @@ def new_driver(
 
 
 ONE_PER_CODE: list[Deviation] = [
-    faulty.SendsElementsOutOfRange(WIDTHS.vote_bits),
+    faulty.SendsElementsOutOfRange(WIDTHS.vote_bits, WIDTHS.logit_bits),
     faulty.SendsNothing(),
     faulty.Truncates(),
     faulty.SendsOutOfOrder(),
@@ -98,9 +98,13 @@ def other_session() -> dict[Place, bytes]:
     """All messages of an honest run of another session, of the same parties with the same parameters."""
     driver = new_driver(bytes(32), "other")
     driver.set_up()
-    for query in QUERIES:
-        assert driver.run_query(query).label == 1
+    assert {outcome.label for outcome in run(driver)} == {1}
     return dict(driver.sent)
+
+
+def run(driver: Driver) -> list[Outcome]:
+    """Two queries one after the other, then both again as a batch that was prepared."""
+    return [driver.run_query(query) for query in QUERIES] + driver.run_prepared(QUERIES)
 
 
 class Interference:
@@ -133,27 +137,31 @@ class Interference:
 
 ALL = set(MessageType)
 WITHOUT_HELLO = ALL - {MessageType.HELLO}
-IN_QUERIES = {kind for kind in MessageType if kind >= MessageType.LINEAR_REQUEST}
+AHEAD_ONLY = {MessageType.MASKED_VALUE, MessageType.INPUT_LABELS}
+"""They occur in one batch of the run only: there is none of an earlier query."""
+IN_QUERIES = {kind for kind in MessageType if kind >= MessageType.OT_EXTENSION}
 PER_LAYER = {
     MessageType.LINEAR_REQUEST,
     MessageType.LINEAR_RESPONSE,
-    MessageType.OT_COLUMNS,
+    MessageType.CHOICE_BITS,
     MessageType.GARBLED_CIRCUITS,
+    MessageType.MASKED_VALUE,
+    MessageType.INPUT_LABELS,
 }
 POINTS = set(faulty.POINT_TYPES)
 
 TOUCHED: dict[str, set[MessageType]] = {
     "SendsNothing": {MessageType.BASE_OT_CHOICE, MessageType.MASK_KEY, MessageType.VOTE_SHARES},
     "SendsOutOfOrder": WITHOUT_HELLO,
-    "ReplaysAnotherQuery": IN_QUERIES,
+    "ReplaysAnotherQuery": IN_QUERIES - AHEAD_ONLY,
     "PassesOnAnothersMessage": ALL - {MessageType.ANSWERED_LABEL},
     "Reflects": {MessageType.HELLO, MessageType.MASK_KEY},
     "SendsPointsOffTheCurve": POINTS,
     "SendsPointsThatAreNotReduced": POINTS,
     "SendsPointsOfSmallOrder": POINTS,
     "AddsASmallOrderPart": POINTS,
-    "SendsElementsOutOfRange": {MessageType.VOTE_SHARES},
-    "SetsPaddingBits": {MessageType.OT_COLUMNS, MessageType.GARBLED_CIRCUITS},
+    "SendsElementsOutOfRange": {MessageType.VOTE_SHARES, MessageType.MASKED_VALUE},
+    "SetsPaddingBits": set(faulty.PADDED),
     "ForgesTheAnsweredLabel": {MessageType.ANSWERED_LABEL},
     "ForgesHandles": {MessageType.LINEAR_REQUEST, MessageType.LINEAR_RESPONSE},
 }
@@ -197,8 +205,7 @@ def test_deviation_is_refused_blamed_and_harmless(deviation: Deviation) -> None:
     driver = new_driver()
     interference = Interference(driver, deviation)
     driver.set_up()
-    for query in QUERIES:
-        outcome = driver.run_query(query)
+    for outcome in run(driver):
         assert (outcome.label, outcome.ideal_label, outcome.guardian_bit) == (1, 1, True)
     assert {kind for kind, _ in interference.refused} == TOUCHED.get(type(deviation).__name__, ALL)
     assert interference.refused.total() >= 4
@@ -211,7 +218,7 @@ def test_refused_messages_change_no_byte_of_the_run() -> None:
     interference = Interference(attacked, *ONE_PER_CODE)
     for driver in (honest, attacked):
         driver.set_up()
-        driver.run_query(QUERIES[0])
+        run(driver)
     assert honest.sent == attacked.sent
     assert interference.refused.total() > 300
 
@@ -220,9 +227,9 @@ def test_refused_messages_change_no_byte_of_the_run() -> None:
 def test_no_refusal_shows_a_secret_of_any_state() -> None:
     """At wide rings, where a secret number is not found in a message by chance; causes and contexts included."""
     driver = new_driver(widths=make_widths(logit_bits=45, vote_bits=43))
-    interference = Interference(driver, *ONE_PER_CODE[1:], faulty.SendsElementsOutOfRange(43))
+    interference = Interference(driver, *ONE_PER_CODE[1:], faulty.SendsElementsOutOfRange(43, 45))
     driver.set_up()
-    driver.run_query(QUERIES[0])
+    run(driver)
     secrets = {text for entry in (*driver.results, *driver.calls) for text in secrets_in(entry)}
     assert len(secrets) > 3000
     shown = "\n".join(set(interference.texts))
@@ -246,6 +253,5 @@ def test_every_code_of_the_specification_is_raised_by_some_deviation() -> None:
 
     driver.interfere = interfere
     driver.set_up()
-    for query in QUERIES:
-        driver.run_query(query)
+    run(driver)
     assert codes == set(ErrorCode)

@@ -11,10 +11,11 @@ import jsonschema
 
 from capc.accounting import Account
 from capc.costs import StepCost
+from capc.errors import BudgetExhaustedError
 from capc.job.observer import Stage
 from capc.job.state import Labeller
 from capc.model import QuantisedModel
-from capc.parameters import Parameters
+from capc.parameters import Charge, Parameters
 
 
 @dataclass
@@ -26,22 +27,32 @@ class Plurality:
         account: charged for each query.
         interrupt_at: the query at which Ctrl-C is pressed, after it was charged.
         withhold: queries whose label is withheld.
+        first_query: the number of the first query; another run on one ledger needs other ones.
         asked: the queries so far.
+        batches: how many queries each batch had, also one that was interrupted.
     """
 
     models: Sequence[QuantisedModel]
     account: Account
     interrupt_at: int | None = None
     withhold: frozenset[int] = frozenset()
+    first_query: int = 1
     asked: list[tuple[int, ...]] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
 
     @property
     def costs(self) -> Mapping[str, StepCost]:
-        return {"setup": StepCost(0.5, 10, 2), "1a_linear": StepCost(1.0, len(self.asked), 1)}
+        return {"setup": StepCost(0.5, 10, 2), "ahead": StepCost(0.5, 2 * len(self.asked), 1)}
 
-    def label(self, features: Sequence[int]) -> PluralityResult:
+    def label_batch(self, queries: Sequence[Sequence[int]]) -> list[PluralityResult]:
+        self.batches.append(len(queries))
+        if len(queries) > self.account.remaining_queries():
+            raise BudgetExhaustedError("a batch that the account does not admit")
+        return [self._label(features) for features in queries]
+
+    def _label(self, features: Sequence[int]) -> PluralityResult:
         number = len(self.asked) + 1
-        self.account.reserve(bytes(32), number, bytes(32))
+        receipt = self.account.reserve(bytes(32), self.first_query + number - 1, bytes(32))
         if number == self.interrupt_at:
             raise KeyboardInterrupt
         self.asked.append(tuple(features))
@@ -51,6 +62,8 @@ class Plurality:
             winner = logits.index(max(logits))
             votes[winner] = votes.get(winner, 0) + 1
         label = None if number in self.withhold else max(sorted(votes), key=lambda c: votes[c])
+        if self.account.policy.charge is Charge.REALISED:
+            self.account.settle(receipt, answered=label is not None)
         return PluralityResult(label, label)
 
 
@@ -63,15 +76,18 @@ class PluralityResult:
 class Opener:
     """Opens the stand-in, and remembers what it was opened with."""
 
-    def __init__(self, interrupt_at: int | None = None, withhold: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self, interrupt_at: int | None = None, withhold: frozenset[int] = frozenset(), first_query: int = 1
+    ) -> None:
         self.opened: list[Plurality] = []
         self.parameters: list[Parameters] = []
         self._interrupt_at = interrupt_at
         self._withhold = withhold
+        self._first_query = first_query
 
     def __call__(self, parameters: Parameters, models: Sequence[QuantisedModel], account: Account) -> Labeller:
         self.parameters.append(parameters)
-        self.opened.append(Plurality(models, account, self._interrupt_at, self._withhold))
+        self.opened.append(Plurality(models, account, self._interrupt_at, self._withhold, self._first_query))
         return self.opened[-1]
 
 

@@ -1,6 +1,6 @@
 """The run that `capc run` does by default, with nothing replaced: real HE, garbled circuits and noise.
 
-About a minute for each run; `CAPC_NIGHTLY=1` plays five seeds of each partition instead of one.
+Some ten seconds of protocol for each run; `CAPC_NIGHTLY=1` plays five seeds of each partition instead of one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from capc.garbled_two_party import GarbledTwoParty
 from capc.he import BfvLinear
 from capc.job import collaboration
 from capc.job.config import resolve
@@ -18,7 +19,6 @@ from capc.job.plan import prepare
 from capc.job.report import document
 from capc.protocol import Collaboration
 from capc.suite import Suite
-from capc.garbled_two_party import GarbledTwoParty
 from job.stand_in import Recorder, validate
 from support.sizes import examples
 

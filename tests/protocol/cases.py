@@ -9,11 +9,11 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from capc.accounting import Account
+from capc.exchange import Observer
 from capc.linear import LinearScheme
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.noise.mechanism import ReleaseMechanisms
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
-from capc.exchange import Observer
 from capc.protocol import Collaboration
 from capc.randomness import RandomSource
 from capc.session import Session

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
 from capc.allowance import PrivacyAllowance
-from capc.answering_party import answering_party_begin_setup, answering_party_finish_setup, answering_party_open_query
-from capc.errors import BudgetExhaustedError, ParameterError
+from capc.answering_party import AnsweringParty, AwaitingTransfers, answering_party_open_batch
+from capc.answering_party_setup import (
+    answering_party_answer_setup,
+    answering_party_begin_setup,
+    answering_party_finish_setup,
+)
+from capc.errors import BudgetExhaustedError, ParameterError, StateReuseError
 from capc.he import BfvLinear
 from capc.model import QuantisedLayer, dense_model
 from capc.parameters import NoiseName, Parameters, ParameterSet
-from capc.parties import answering_party
-from capc.querying_party import querying_party_begin_setup
+from capc.parties import PRIVACY_GUARDIAN, answering_party
+from capc.privacy_guardian import privacy_guardian_answer_setup
+from capc.querying_party_setup import querying_party_begin_setup, querying_party_finish_setup
 from capc.randomness import Seed
-from capc.suite import reference_suite
+from capc.suite import hybrid_suite
 from support.builders import make_parameters, make_policy, make_session
 
 ME = answering_party(1)
@@ -33,7 +40,7 @@ def model_of(parameters: Parameters, weight: int):
 
 def begin(parameters: Parameters, weight: int):
     session = make_session(parameters, num_answering=1)
-    suite = reference_suite(parameters, BfvLinear(parameters.widths))
+    suite = replace(hybrid_suite(parameters), linear=BfvLinear(parameters.widths))
     state, _ = answering_party_begin_setup(session, suite, ME, model_of(parameters, weight), SEED)
     return session, suite, state
 
@@ -42,8 +49,9 @@ def begin(parameters: Parameters, weight: int):
 @pytest.mark.parametrize("weight", [0, 1, 4096, 1 << 16])
 def test_the_default_set_keeps_its_distance_over_all_queries(weight: int) -> None:
     _, _, state = begin(parameters_of("default"), weight)
-    assert state.allowance.queries == 1 << 16
-    assert state.allowance.per_query * state.allowance.queries <= 2.0**-40
+    per_query = sum(state.suite.linear.statistical_distance(layer, 1) for layer in state.prepared_layers)
+    assert (state.allowance.queries, state.allowance.charged) == (1 << 16, 0)
+    assert per_query * state.allowance.queries <= state.allowance.distance == Fraction(1, 1 << 40)
 
 
 @pytest.mark.req("CAPC-HE-011")
@@ -56,14 +64,55 @@ def test_a_set_that_floods_too_little_is_refused_unless_it_claims_nothing(name: 
     assert state.allowance is None
 
 
-@pytest.mark.req("CAPC-HE-011")
-def test_a_query_beyond_the_declared_ones_is_refused() -> None:
-    session, suite, state = begin(parameters_of("default"), 1)
-    _, keys, offers = querying_party_begin_setup(session, suite, SEED)
-    party, _ = answering_party_finish_setup(state, keys[ME], offers[ME], {}, SEED)
+def ready(parameters: Parameters, weight: int) -> AnsweringParty:
+    """An answering party after its set-up, with ideal two-party computation."""
+    session, suite, state = begin(parameters, weight)
+    joining, keys, offers = querying_party_begin_setup(session, suite, SEED)
+    waiting, choice = answering_party_answer_setup(state, keys[ME], offers[ME], {}, SEED)
+    offer = offers[PRIVACY_GUARDIAN]
+    _, guardians = privacy_guardian_answer_setup(session, suite, offer, SEED)
+    _, trees = querying_party_finish_setup(joining, {ME: choice, PRIVACY_GUARDIAN: guardians}, SEED)
+    return answering_party_finish_setup(waiting, trees[ME])
+
+
+@pytest.mark.req("CAPC-HE-011", "CAPC-BATCH-002")
+def test_queries_beyond_the_declared_ones_are_refused() -> None:
+    party = ready(parameters_of("default"), 1)
     assert isinstance(party.allowance, PrivacyAllowance)
-    party = replace(party, allowance=replace(party.allowance, queries=2))
-    for _ in range(2):
-        party, _ = answering_party_open_query(party)
-    with pytest.raises(BudgetExhaustedError, match="all 2 queries"):
-        answering_party_open_query(party)
+    party = replace(party, allowance=replace(party.allowance, queries=5))
+    party, _ = answering_party_open_batch(party, 1)
+    party, _ = answering_party_open_batch(party, 2)
+    with pytest.raises(BudgetExhaustedError, match="3 of the 5 queries"):
+        answering_party_open_batch(party, 3)
+    # What was refused is not charged.
+    party, _ = answering_party_open_batch(party, 2)
+    with pytest.raises(BudgetExhaustedError, match="5 of the 5 queries"):
+        answering_party_open_batch(party, 1)
+
+
+@pytest.mark.req("CAPC-HE-011", "CAPC-BATCH-002")
+@pytest.mark.parametrize("count", [1, 2, 70])
+def test_a_batch_is_charged_in_full_before_its_first_message(count: int) -> None:
+    """The distance of all responses that the batch will have, for its own count, when nothing has been sent yet."""
+    party = ready(parameters_of("default"), 4096)
+    before = party.allowance
+    after, waiting = answering_party_open_batch(party, count)
+    assert isinstance(waiting, AwaitingTransfers)
+    assert (before.charged, after.allowance.charged) == (0, count)
+    wanted = sum(after.suite.linear.statistical_distance(layer, count) for layer in after.prepared_layers)
+    assert after.allowance.reached - before.reached == wanted > 0
+    with pytest.raises(StateReuseError):
+        answering_party_open_batch(party, count)
+
+
+@pytest.mark.req("CAPC-HE-011")
+def test_an_earlier_sessions_charges_count() -> None:
+    parameters = parameters_of("default")
+    session, suite, _ = begin(parameters, 1)
+    spent = PrivacyAllowance(queries=1, charged=1)
+    model = model_of(parameters, 1)
+    state, _ = answering_party_begin_setup(session, suite, ME, model, SEED, spent)
+    assert state.allowance == spent
+    reached = replace(PrivacyAllowance(), reached=PrivacyAllowance().distance)
+    with pytest.raises(ParameterError, match="queries reach a statistical distance"):
+        answering_party_begin_setup(session, suite, ME, model, SEED, reached)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from capc.errors import ErrorCode
 from capc.messages import MessageType
+from capc.parties import PRIVACY_GUARDIAN
 from support import oracles
 from support.driver import Delivery, Place
 from support.header import payload_of, with_field, with_payload
@@ -87,7 +88,7 @@ class SendsAnotherType(Deviation):
 
     def forge(self, delivery: Delivery, traffic: Traffic) -> Iterator[Forgery]:
         """The other types."""
-        for kind in (0, *MessageType, 12, 255):
+        for kind in (0, *MessageType, max(MessageType) + 1, 255):
             if kind != delivery.place.message_type:
                 yield Forgery(with_field(delivery.honest, "type", kind), ErrorCode.WRONG_MESSAGE_TYPE)
 
@@ -130,8 +131,9 @@ class ReplaysAnotherQuery(Deviation):
     def forge(self, delivery: Delivery, traffic: Traffic) -> Iterator[Forgery]:
         """The messages of all earlier queries."""
         for query in range(1, delivery.place.query):
-            earlier = traffic.sent[replace(delivery.place, query=query)]
-            yield Forgery(earlier, ErrorCode.WRONG_QUERY)
+            earlier = traffic.sent.get(replace(delivery.place, query=query))
+            if earlier is not None:
+                yield Forgery(earlier, ErrorCode.WRONG_QUERY)
 
 
 class ForgesTheQuery(Deviation):
@@ -266,30 +268,41 @@ class AddsASmallOrderPart(_SendsBadPoints):
 
 @dataclass(frozen=True)
 class SendsElementsOutOfRange(Deviation):
-    """Sends numbers that the vote ring does not have, in the first and the last share."""
+    """Sends numbers that the message's ring does not have, in the first and the last element."""
 
     vote_bits: int
+    logit_bits: int
 
     def forge(self, delivery: Delivery, traffic: Traffic) -> Iterator[Forgery]:
-        """2^w, the largest that fits the bytes, and the honest share plus 2^w."""
-        if delivery.place.message_type is not MessageType.VOTE_SHARES:
+        """2^k in the ring Z_{2^k}, the largest that fits the bytes, and the honest element plus 2^k."""
+        widths = {MessageType.VOTE_SHARES: self.vote_bits, MessageType.MASKED_VALUE: self.logit_bits}
+        width = widths.get(delivery.place.message_type)
+        if width is None:
             return
-        payload, size = payload_of(delivery.honest), -(-self.vote_bits // 8)
+        payload, size = payload_of(delivery.honest), -(-width // 8)
         for start in {0, len(payload) - size}:
             honest = int.from_bytes(payload[start : start + size], "little")
-            for number in (1 << self.vote_bits, 256**size - 1, honest | 1 << self.vote_bits):
+            for number in (1 << width, 256**size - 1, honest | 1 << width):
                 forged = payload[:start] + number.to_bytes(size, "little") + payload[start + size :]
                 yield Forgery(with_payload(delivery.honest, forged), ErrorCode.VALUE_OUT_OF_RANGE)
 
 
+PADDED = (MessageType.OT_EXTENSION, MessageType.CHOICE_BITS, MessageType.GARBLED_CIRCUITS)
+"""Types that end in bits, or in a projection row of an answering party: a number of a ring."""
+
+
 class SetsPaddingBits(Deviation):
-    """Sets the highest bit of the last byte of columns or decoding bits; widths are chosen so that it is padding."""
+    """Sets the highest bit of the last byte of rows or bits; widths are chosen so that it is padding."""
 
     def forge(self, delivery: Delivery, traffic: Traffic) -> Iterator[Forgery]:
         """One padding bit set."""
-        if delivery.place.message_type in (MessageType.OT_COLUMNS, MessageType.GARBLED_CIRCUITS):
+        if delivery.place.message_type in PADDED:
             forged = delivery.honest[:-1] + bytes([delivery.honest[-1] | 0x80])
-            yield Forgery(forged, ErrorCode.NON_CANONICAL)
+            shared = (
+                delivery.place.message_type is MessageType.GARBLED_CIRCUITS
+                and delivery.place.sender != PRIVACY_GUARDIAN
+            )
+            yield Forgery(forged, ErrorCode.VALUE_OUT_OF_RANGE if shared else ErrorCode.NON_CANONICAL)
 
 
 class ForgesTheAnsweredLabel(Deviation):

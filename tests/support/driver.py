@@ -22,13 +22,6 @@ from capc.answering_party import (
     answering_party_send_vote,
     answering_party_take_transfers,
 )
-from capc.answering_party_ahead import (
-    AwaitingAheadChoice,
-    answering_party_finish_preparation,
-    answering_party_garble_ahead,
-    answering_party_prepare_layer,
-    answering_party_send_labels,
-)
 from capc.answering_party_setup import (
     AwaitingTrees,
     answering_party_answer_setup,
@@ -63,19 +56,14 @@ from capc.querying_party import (
     querying_party_open_batch,
     querying_party_request_layer,
 )
-from capc.querying_party_ahead import (
-    querying_party_enter_prepared,
-    querying_party_evaluate_prepared,
-    querying_party_finish_preparation,
-    querying_party_keep_circuits,
-    querying_party_mask_batch,
-)
+from capc.querying_party_ahead import querying_party_mask_batch
 from capc.querying_party_release import querying_party_finish_release, querying_party_request_release
 from capc.querying_party_setup import querying_party_begin_setup, querying_party_finish_setup
 from capc.randomness import Seed
 from capc.session import Session
 from capc.suite import Suite
 from support.builders import make_account
+from support.driver_ahead import infer_prepared, prepare
 
 T = TypeVar("T")
 
@@ -232,8 +220,8 @@ class Driver:
         """The same, prepared before the queries are known."""
         opened, waiting, turns, collecting = self._open(len(queries))
         masked = querying_party_mask_batch(opened, self.draw_seed())
-        prepared = [self._prepare(*states) for states in zip(masked, waiting, strict=True)]
-        ends = [self._infer_prepared(*states, queries) for states in prepared]
+        prepared = [prepare(self, *states) for states in zip(masked, waiting, strict=True)]
+        ends = [infer_prepared(self, *states, queries) for states in prepared]
         return self._release(ends, turns, collecting, queries)
 
     def _open(
@@ -294,6 +282,7 @@ class Driver:
             {QUERYING_PARTY: choice},
             lambda given: self.consume(privacy_guardian_release, aggregated, receipt, given[QUERYING_PARTY], seed),
         )
+        circuits = self.account.dispatch(receipt, circuits)
         answer = self.deliver(
             {PRIVACY_GUARDIAN: circuits},
             lambda given: self.consume(querying_party_finish_release, awaiting, given[PRIVACY_GUARDIAN]),
@@ -327,73 +316,24 @@ class Driver:
                 ),
             )
             if isinstance(after_response, AwaitingRequest):
-                layer_input = self._to(peer, response, querying_party_keep_sums, after_request)
+                layer_input = self.hand_over(peer, response, querying_party_keep_sums, after_request)
                 waiting = after_response
                 continue
-            after_choice, bits = self._to(peer, response, querying_party_choose_labels, after_request)
+            after_choice, bits = self.hand_over(peer, response, querying_party_choose_labels, after_request)
             after_garbling, circuits = self.deliver(
                 {QUERYING_PARTY: bits},
                 lambda given, state=after_response, seed=garble_seed: self.consume(  # type: ignore[misc]
                     answering_party_garble_layer, state, given[QUERYING_PARTY], seed
                 ),
             )
-            result = self._to(peer, circuits, querying_party_evaluate_layer, after_choice)
+            result = self.hand_over(peer, circuits, querying_party_evaluate_layer, after_choice)
             if isinstance(result, tuple) and isinstance(after_garbling, tuple):
                 return result, after_garbling
             if isinstance(result, tuple) or isinstance(after_garbling, tuple):
                 raise AssertionError("the two parties disagree on the number of layers")
             layer_input, waiting = result, after_garbling
 
-    def _prepare(self, layer_input: LayerInput, waiting: AwaitingRequest) -> tuple[object, object]:
-        """All layers, on masks."""
-        peer = layer_input.peer
-        mine, theirs = [], []
-        while layer_input.layer < len(self.session.architecture(peer).stages):
-            layer_seed, garble_seed, mask_seed = self.draw_seed(), self.draw_seed(), self.draw_seed()
-            after_request, request = self.consume(querying_party_request_layer, layer_input)
-            after_response, response = self.deliver(
-                {QUERYING_PARTY: request},
-                lambda given, state=waiting, seed=layer_seed: self.consume(  # type: ignore[misc]
-                    answering_party_prepare_layer, state, given[QUERYING_PARTY], seed
-                ),
-            )
-            if not isinstance(after_response, AwaitingAheadChoice):
-                kept, waiting = after_response
-                layer_input = self._to(peer, response, querying_party_keep_sums, after_request)
-            else:
-                after_choice, bits = self._to(peer, response, querying_party_choose_labels, after_request)
-                kept, waiting, circuits = self.deliver(
-                    {QUERYING_PARTY: bits},
-                    lambda given, state=after_response, seed=garble_seed: self.consume(  # type: ignore[misc]
-                        answering_party_garble_ahead, state, given[QUERYING_PARTY], seed
-                    ),
-                )
-                keeps, layer_input = self._to(peer, circuits, querying_party_keep_circuits, after_choice, mask_seed)
-                mine.append(keeps)
-            theirs.append(kept)
-        return (
-            self.consume(querying_party_finish_preparation, layer_input, mine),
-            self.consume(answering_party_finish_preparation, waiting, theirs),
-        )
-
-    def _infer_prepared(
-        self, prepared: object, waiting: object, queries: Sequence[Sequence[int]]
-    ) -> tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]:
-        mine, value = self.consume(querying_party_enter_prepared, prepared, queries)
-        while True:
-            after, labels = self.deliver(
-                {QUERYING_PARTY: value},
-                lambda given, state=waiting: self.consume(  # type: ignore[misc]
-                    answering_party_send_labels, state, given[QUERYING_PARTY]
-                ),
-            )
-            peer = place_of(labels).sender
-            result, value = self._to(peer, labels, querying_party_evaluate_prepared, mine)
-            if value is None:
-                return result, after
-            mine, waiting = result, after
-
-    def _to(self, peer: Party, message: bytes, step: Callable[..., T], state: object, *arguments: object) -> T:
+    def hand_over(self, peer: Party, message: bytes, step: Callable[..., T], state: object, *arguments: object) -> T:
         """Delivers an answering party's message to a step of the querying party."""
         return self.deliver({peer: message}, lambda given: self.consume(step, state, given[peer], *arguments))
 

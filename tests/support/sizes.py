@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 
 
+def is_nightly() -> bool:
+    """Whether long runs were asked for."""
+    return os.environ.get("CAPC_NIGHTLY") == "1"
+
+
 def examples(*, ordinary: int, nightly: int) -> int:
     """How many examples a property runs."""
-    return nightly if os.environ.get("CAPC_NIGHTLY") == "1" else ordinary
+    return nightly if is_nightly() else ordinary

@@ -42,7 +42,7 @@ def check(job: Computation, *, ahead: bool) -> None:
         assert sums == [job.circuit.output_words(bits) for bits in clear(job)]
 
 
-@pytest.mark.req("CAPC-GC-001", "CAPC-GC-002", "CAPC-OT-001")
+@pytest.mark.req("CAPC-GC-001", "CAPC-GC-002", "CAPC-GC-009", "CAPC-OT-001")
 @settings(max_examples=examples(ordinary=30, nightly=600))
 @given(computations(), st.booleans())
 def test_random_circuits(job: Computation, ahead: bool) -> None:

@@ -79,7 +79,7 @@ def _with(document: Any, place: tuple[Any, ...], value: Any) -> Any:
         ("operators", "max_pool_padded"),
         ("operators", "logits_residual_drawn_0"),
         ("operators", "refused_max_pool_empty_window"),
-        ("garbling", "smallest_first_gate_0"),
+        ("garbling", "smallest_1"),
         ("aggregation", "zero_sum_2_parties_query_1"),
         ("accounting", "withheld_is_given_back"),
         ("messages", "mask_key_type"),

@@ -1,7 +1,7 @@
-"""The vote circuit on its own, gate by gate: whatever the logits are, the output is uniform over a fresh share.
+"""The vote circuit and its re-sharing on their own: only flags leave the circuit, and only uniform shares leave both.
 
-Independent of the protocol and of the circuit's own evaluator: all fresh shares are evaluated at once, one per bit of
-an integer.
+Independent of the protocol and of the circuit's own evaluator: all inputs are evaluated at once, one per bit of an
+integer.
 """
 
 from __future__ import annotations
@@ -12,35 +12,73 @@ import pytest
 
 from capc.circuits.builder import Circuit, Operation
 from capc.circuits.vote import vote_circuit
+from capc.ideal_two_party import IdealTwoParty
+from capc.two_party import Transfers
+
+LOGIT_BITS = 3
+
+
+class ChosenShares:
+    """A source that gives the garbler chosen shares."""
+
+    def __init__(self, shares: tuple[int, ...]) -> None:
+        self._next = iter(shares)
+
+    def bits(self, width: int) -> int:
+        share = next(self._next)
+        assert 0 <= share < 1 << width
+        return share
 
 
 @pytest.mark.req("CAPC-ARG-003", "CAPC-ARG-005", kind="enumeration")
-@pytest.mark.parametrize(("classes", "vote_bits"), [(2, 2), (2, 3)])
-def test_output_is_uniform_over_fresh_shares_for_every_input(classes: int, vote_bits: int) -> None:
-    logit_bits = 3
-    circuit = vote_circuit(classes, logit_bits, vote_bits)
-    share_bits = classes * vote_bits
-    assert len(circuit.outputs) == share_bits
-    for rest in product((0, 1), repeat=2 * classes * logit_bits):
-        masks, seen = rest[: classes * logit_bits], rest[classes * logit_bits :]
-        assert len(set(all_outputs(circuit, masks, share_bits, seen))) == 1 << share_bits
+@pytest.mark.parametrize(("classes", "vote_bits"), [(2, 2), (2, 3), (3, 2)])
+def test_evaluators_share_is_uniform_over_fresh_shares_for_every_vote(classes: int, vote_bits: int) -> None:
+    """For each vote, every share of the garbler, which is fresh, leaves the evaluator another share."""
+    circuit = vote_circuit(classes, LOGIT_BITS, vote_bits)
+    ring = range(1 << vote_bits)
+    for number, logits in enumerate(product((-1, 0, 1), repeat=classes)):
+        masks = [number * (c + 3) % 8 for c in range(classes)]
+        seen = [(r - m) % 8 for r, m in zip(logits, masks, strict=True)]
+        shares = {evaluators_share(circuit, masks, seen, own) for own in product(ring, repeat=classes)}
+        assert shares == set(product(ring, repeat=classes))
 
 
-@pytest.mark.req("CAPC-ARG-003", "CAPC-ARG-005", kind="enumeration")
-def test_output_is_uniform_over_fresh_shares_of_three_classes() -> None:
-    circuit = vote_circuit(3, 3, 2)
-    for masks in product((0, 1), repeat=9):
-        seen = tuple(bit ^ 1 for bit in masks[::-1])
-        assert len(set(all_outputs(circuit, masks, 6, seen))) == 1 << 6
+@pytest.mark.req("CAPC-ARG-003", "CAPC-ARG-006", kind="enumeration")
+def test_nothing_but_flags_leaves_the_circuit_for_every_input() -> None:
+    """All shares of two logits: where the logits meet the precondition, the outputs are the one-hot vote."""
+    classes = 2
+    circuit = vote_circuit(classes, LOGIT_BITS, 2)
+    words = 2 * classes
+    inputs = list(product(range(1 << LOGIT_BITS), repeat=words))
+    outputs = all_outputs(circuit, inputs)
+    checked = 0
+    for given, flags in zip(inputs, outputs, strict=True):
+        logits = [(m + e + 4) % 8 - 4 for m, e in zip(given[:classes], given[classes:], strict=True)]
+        if all(abs(r) < 1 << (LOGIT_BITS - 2) for r in logits):
+            assert flags == tuple(int(c == logits.index(max(logits))) for c in range(classes))
+            checked += 1
+    assert checked == 9 * 64
 
 
-def all_outputs(circuit: Circuit, masks: tuple[int, ...], share_bits: int, seen: tuple[int, ...]) -> list[int]:
-    """The output word for each of the 2^share_bits fresh shares."""
-    lanes = 1 << share_bits
-    ones = (1 << lanes) - 1
-    # Bit i of pattern p says whether share number i has bit p set.
-    patterns = [sum(1 << lane for lane in range(lanes) if lane >> p & 1) for p in range(share_bits)]
-    wires = [bit * ones for bit in masks] + patterns + [bit * ones for bit in seen]
+def evaluators_share(circuit: Circuit, masks: list[int], seen: list[int], own: tuple[int, ...]) -> tuple[int, ...]:
+    """What the evaluator is given where the garbler's fresh shares are ``own``."""
+    scheme, transfers = IdealTwoParty(), Transfers(0, circuit.evaluator_inputs, None)
+    chosen, bits = scheme.choose(transfers, circuit, [seen])
+    fresh = Transfers(0, circuit.evaluator_inputs, None)
+    output, payload = scheme.garble(fresh, circuit, [masks], bits, ChosenShares(own))  # type: ignore[arg-type]
+    assert tuple(output.shares[0]) == own
+    return tuple(scheme.evaluate(chosen, payload).outputs[0])
+
+
+def all_outputs(circuit: Circuit, inputs: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """The output bits for each list of input words, gate by gate."""
+    lanes = range(len(inputs))
+    ones = (1 << len(inputs)) - 1
+    wires = [
+        sum((inputs[lane][word] >> bit & 1) << lane for lane in lanes)
+        for word in range(len(inputs[0]))
+        for bit in range(circuit.input_bits)
+    ]
     for operation, left, right in circuit.gates:
         if operation is Operation.XOR:
             wires.append(wires[left] ^ wires[right])
@@ -48,5 +86,4 @@ def all_outputs(circuit: Circuit, masks: tuple[int, ...], share_bits: int, seen:
             wires.append(wires[left] & wires[right])
         else:
             wires.append(wires[left] ^ ones)
-    outputs = [wires[wire] for wire in circuit.outputs]
-    return [sum((word >> lane & 1) << p for p, word in enumerate(outputs)) for lane in range(lanes)]
+    return [tuple(wires[wire] >> lane & 1 for wire in circuit.outputs) for lane in lanes]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from capc.errors import InputError
 
-SOURCE_ROOTS = {"capc_spec": "spec", "capc": "reference", "capc_verify": "verification"}
+SOURCE_ROOTS = {"capc_spec": "spec", "capc": "reference", "capc_mpc": "mpc_programs", "capc_verify": "verification"}
 """For each package of the wheel the folder that holds it."""
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from capc.circuits.builder import Circuit
 from capc.circuits.vote import share_differences, vote_circuit, vote_circuit_low_depth
-from capc.garbled_circuits import CHUNK_INSTANCES
+from capc.garbled_circuits import chunk_instances
 from capc.messages import LABEL_BYTES
 from capc.multi_round import VoteShape
 from capc.parameters import VoteVariant
@@ -72,7 +72,7 @@ class Variant:
     def seconds(self, instances: int, network: Network) -> float:
         """An estimate, for a batch; re-sharing is left out, because it is the same for every variant."""
         length = TABLE_BYTES * self.circuit.and_count + TRANSFER_BYTES * self.circuit.evaluator_inputs
-        chunks = -(-instances // CHUNK_INSTANCES)
+        chunks = -(-instances // chunk_instances(self.circuit))
         return (
             self.round_trips * network.round_trip
             + instances * (length / network.bandwidth + SECONDS_PER_AND * self.circuit.and_count)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 
 from capc.cli import EXIT_INPUT, EXIT_INTERRUPTED, EarlyInterruptError
+from capc.cli.account_app import account_app
 from capc.errors import InputError
 from capc.job.environment import installed_version
 
@@ -20,11 +23,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+EXTENSIONS = "capc.commands"
+"""The entry-point group of further commands: each is a :class:`typer.Typer`, under the entry point's name."""
+
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """The base of what the option parser raises; releases of typer take it from different modules."""
 
 
-class _Finished(NamedTuple):
+class Finished(NamedTuple):
     """What a command returns, to be told from the exit codes that the option parser makes up."""
 
     code: int
@@ -37,7 +43,7 @@ def invoke(arguments: Sequence[str]) -> int:
         InputError: the arguments or the input cannot be used.
         EarlyInterruptError: Ctrl-C before the command had done anything.
     """
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(_with_extensions())
     try:
         outcome = command.main(args=list(arguments) or ["--help"], prog_name="capc", standalone_mode=False)
     except _UsageError as error:
@@ -45,7 +51,7 @@ def invoke(arguments: Sequence[str]) -> int:
     except typer.Abort:
         # What some releases of typer make of Ctrl-C.
         raise EarlyInterruptError from None
-    if isinstance(outcome, _Finished):
+    if isinstance(outcome, Finished):
         return outcome.code
     if outcome == EXIT_INTERRUPTED:
         # What other releases make of it, before a command was reached.
@@ -53,8 +59,17 @@ def invoke(arguments: Sequence[str]) -> int:
     return int(outcome or 0) if arguments else EXIT_INPUT
 
 
+@cache
+def _with_extensions() -> typer.Typer:
+    """The application with the commands of packages above this one, which it cannot import by name."""
+    for extension in entry_points(group=EXTENSIONS):
+        app.add_typer(extension.load(), name=extension.name)
+    return app
+
+
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
+    """Turns Ctrl-C inside a command, before it has done anything, into :class:`EarlyInterruptError`."""
     try:
         yield
     except KeyboardInterrupt:
@@ -92,9 +107,14 @@ def run(
     ] = None,
     parties: Annotated[_Text, typer.Option(metavar="K", help="Answering parties. Default: 20.")] = None,
     queries: Annotated[_Text, typer.Option(metavar="N", help="Queries, if the budget allows. Default: 20.")] = None,
+    batch: Annotated[_Text, typer.Option(metavar="N", help="Queries asked at once. Default: 10.")] = None,
     partition: Annotated[_Text, typer.Option(metavar="iid|skewed", help="Division of the rows. Default: iid.")] = None,
     parameters: Annotated[
         _Text, typer.Option(metavar="NAME", help="Parameter set: default, fast, test or toy. Default: default.")
+    ] = None,
+    inference: Annotated[
+        _Text,
+        typer.Option(metavar="exact|ckks_comparison", help="Evaluation of models; CKKS leaks them. Default: exact."),
     ] = None,
     mechanism: Annotated[
         _Text, typer.Option(metavar="rounded_gaussian|discrete_gaussian", help="Noise. Default: rounded_gaussian.")
@@ -125,19 +145,27 @@ def run(
     seed: Annotated[
         _Text, typer.Option(metavar="N", help="Decides data split and training, never masks or noise. Default: 0.")
     ] = None,
+    ledger: Annotated[
+        _Text, typer.Option(metavar="FILE", help="Charge this ledger, and go on from it. Default: forget at the end.")
+    ] = None,
+    ledger_key: Annotated[
+        _Text, typer.Option(metavar="FILE", help="Signing key of the ledger. Default: its name with .key added.")
+    ] = None,
     json: Annotated[_Text, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")] = None,
-) -> _Finished:
+) -> Finished:
     """Label real queries under encryption and differential privacy, then retrain and report.
 
-    Trains the parties' models on a split of the data, runs the whole protocol in this process for each query,
+    Trains the parties' models on a split of the data, runs the whole protocol in this process, batch by batch,
     and retrains the querying party's model with the labels that it got.
     """
     given = {
         "data": data,
         "parties": parties,
         "queries": queries,
+        "batch": batch,
         "partition": partition,
         "parameters": parameters,
+        "inference": inference,
         "mechanism": mechanism,
         "adjacency": adjacency,
         "charge": charge,
@@ -149,20 +177,61 @@ def run(
         "vote_variant": vote_variant,
         "network": network,
         "seed": seed,
+        "ledger": ledger,
+        "ledger_key": ledger_key,
     }
     flags = {name: text for name, text in given.items() if text is not None}
-    with _interruptible():
+    with interruptible():
         from capc.cli import run_command  # noqa: PLC0415  # needs NumPy and torch
 
-        return _Finished(run_command.run(flags, None if config is None else Path(config), json))
+        return Finished(run_command.run(flags, None if config is None else Path(config), json))
 
 
 @app.command()
 def doctor(
     json: Annotated[_Text, typer.Option(metavar="FILE", help="Write what was found as JSON; - is stdout.")] = None,
-) -> _Finished:
+) -> Finished:
     """Show which packages are installed, what they are for, and how to get the missing ones."""
-    with _interruptible():
+    with interruptible():
         from capc.cli import doctor_command  # noqa: PLC0415  # rich is not needed for help
 
-        return _Finished(doctor_command.run(json))
+        return Finished(doctor_command.run(json))
+
+
+ledger_app = typer.Typer(help="Look at the ledger of a privacy account; nothing here changes it.")
+app.add_typer(ledger_app, name="ledger")
+app.add_typer(account_app, name="account")
+
+_LedgerFile = Annotated[str, typer.Argument(metavar="LEDGER", help="The file that capc run --ledger made.")]
+_Json = Annotated[_Text, typer.Option(metavar="FILE", help="Write the answer as JSON; - is stdout.")]
+
+
+@ledger_app.command()
+def show(ledger: _LedgerFile, json: _Json = None) -> Finished:
+    """Check a ledger, and show its terms, what was spent and what is left."""
+    with interruptible():
+        from capc.cli import ledger_command  # noqa: PLC0415  # needs python-flint
+
+        return Finished(ledger_command.show(Path(ledger), json))
+
+
+@ledger_app.command()
+def verify(
+    ledger: _LedgerFile,
+    head: Annotated[_Text, typer.Option(metavar="FILE", help="A head that an answering party kept.")] = None,
+    json: _Json = None,
+) -> Finished:
+    """Check every record, link, signature and charge; with a head that was kept, also that nothing was taken back."""
+    with interruptible():
+        from capc.cli import ledger_command  # noqa: PLC0415  # needs python-flint
+
+        return Finished(ledger_command.verify(Path(ledger), None if head is None else Path(head), json))
+
+
+@ledger_app.command()
+def export(ledger: _LedgerFile, json: _Json = "-") -> Finished:
+    """Write every record with its link and signature as JSON, without the messages that were sent."""
+    with interruptible():
+        from capc.cli import ledger_command  # noqa: PLC0415  # needs python-flint
+
+        return Finished(ledger_command.export(Path(ledger), json))

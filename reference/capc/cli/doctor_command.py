@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from importlib.metadata import entry_points
 
 from rich.table import Table
 
@@ -10,6 +11,8 @@ from capc.cli.output import Output
 from capc.job.environment import REMEDY, installed_version, requirements
 
 EXIT_INCOMPLETE = 1
+EXTENSIONS = "capc.doctor"
+"""The entry-point group of further findings: each is a function that returns one line for people."""
 
 
 def run(json_target: str | None) -> int:
@@ -27,12 +30,16 @@ def run(json_target: str | None) -> int:
         output.console.print(f"Missing: {', '.join(missing)}. {REMEDY}.", markup=False)
     else:
         output.console.print("capc run has everything that it needs.")
+    further = {extension.name: str(extension.load()()) for extension in entry_points(group=EXTENSIONS)}
+    for line in further.values():
+        output.console.print(line, markup=False)
     output.finish(
         {
             "capc": installed_version("capc"),
             "python": platform.python_version(),
             "packages": {entry.distribution: entry.version for entry in found},
             "missing": missing,
+            "further": further,
         }
     )
     return EXIT_INCOMPLETE if missing else 0

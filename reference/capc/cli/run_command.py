@@ -16,6 +16,7 @@ from capc.job.job import Job
 from capc.job.observer import Stage
 from capc.job.plan import Plan, prepare
 from capc.job.report import document
+from capc.ledger import default_key_file
 
 
 def run(flags: Mapping[str, str], config: Path | None, json_target: str | None) -> int:
@@ -36,6 +37,9 @@ def _inputs(options: JobConfig, config: Path | None) -> dict[str, Path]:
     inputs = {} if config is None else {"--config": config}
     if options.data is not None:
         inputs[options.place("data")] = options.data
+    if options.ledger is not None:
+        inputs[options.place("ledger")] = options.ledger
+        inputs[options.place("ledger_key")] = options.ledger_key or default_key_file(options.ledger)
     return inputs
 
 
@@ -43,6 +47,13 @@ def _run(plan: Plan, output: Output) -> int:
     watcher = _Watcher(output)
     job = Job(plan, watcher)
     watcher.job = job
+    try:
+        return _run_and_report(job, watcher, output)
+    finally:
+        job.close()
+
+
+def _run_and_report(job: Job, watcher: _Watcher, output: Output) -> int:
     code = EXIT_OK
     try:
         # A report from the start: an older one must not stand in for a run that is killed early.

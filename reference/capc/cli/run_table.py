@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 from rich.console import Console
 from rich.table import Table
 
-from capc.job.report import enforced_label
+from capc.accountants.statement import budget_statement, spent_statement
+from capc.job.report import enforced_label, leaks
 from capc.job.state import JobState, Status
-from capc.privacy import budget_statement, spent_statement
+from capc.ledger import Ledger
 
 _ENDINGS = {
     Status.COMPLETE: "Complete: every planned query was asked.",
@@ -19,6 +22,9 @@ _ENDINGS = {
 def show(state: JobState, console: Console) -> None:
     """Prints the report of a run, also of one that was interrupted."""
     console.print(_ENDINGS[state.status])
+    leaked = leaks(state)
+    if leaked is not None:
+        console.print(f"This run leaks: {leaked}.", style="bold red", markup=False)
     if state.queries:
         console.print(_queries(state))
     console.print(_summary(state))
@@ -28,7 +34,7 @@ def show(state: JobState, console: Console) -> None:
 
 def _queries(state: JobState) -> Table:
     table = Table(title="Queries")
-    for heading in ("query", "row", "released", "ideal", "true", "seconds"):
+    for heading in ("query", "row", "released", "ideal", "true", "seconds", "bytes"):
         table.add_column(heading, justify="right")
     classes, labels = state.plan.dataset.classes, state.plan.dataset.labels
     for query in state.queries:
@@ -39,6 +45,7 @@ def _queries(state: JobState) -> Table:
             "withheld" if query.ideal_label is None else str(classes[query.ideal_label]),
             str(classes[labels[query.row]]),
             f"{query.seconds:.2f}",
+            f"{query.bytes:,.0f}",
         )
     return table
 
@@ -54,12 +61,18 @@ def _summary(state: JobState) -> Table:
     right = sum(query.label == int(labels[query.row]) for query in released)
     table.add_row("queries", f"{asked} of {state.plan.config.queries} asked")
     table.add_row("labels", f"{len(released)} released, {asked - len(released)} withheld")
+    if asked:
+        seconds, sent = fmean(query.seconds for query in state.queries), fmean(query.bytes for query in state.queries)
+        table.add_row("per query", f"{seconds:.2f} s and {sent:,.0f} bytes, after the set-up")
     table.add_row("agreement", f"{equal} of {asked} equal to the ideal functionality")
     table.add_row("correct", f"{right} of {len(released)} released labels are those of the data")
     table.add_row("noise", f"sigma = {float(state.account.policy.sigma):g} votes on each class")
     enforced = budget_statement(state.account)
     table.add_row("enforced", str(enforced).replace(enforced.label, enforced_label(state)))
     table.add_row("realised", str(spent_statement(state.account)))
+    if isinstance(state.account, Ledger):
+        head = state.account.head
+        table.add_row("ledger", f"{head.size} records, all runs together, identity {head.identity.hex()[:16]}")
     if state.before is not None:
         table.add_row("before", f"accuracy {state.before.accuracy:.3f}, balanced {state.before.balanced:.3f}")
     if state.after is not None:
@@ -70,9 +83,11 @@ def _summary(state: JobState) -> Table:
 def _steps(state: JobState) -> Table:
     table = Table(title="Protocol steps, all parties and queries together")
     table.add_column("step")
-    for heading in ("seconds", "bytes", "rounds"):
+    for heading in ("seconds", "of all", "bytes", "rounds"):
         table.add_column(heading, justify="right")
     costs = {} if state.labeller is None else state.labeller.costs
+    seconds = sum(cost.seconds for cost in costs.values())
     for name, cost in costs.items():
-        table.add_row(name, f"{cost.seconds:.2f}", f"{cost.bytes:,}", str(cost.rounds))
+        part = cost.seconds / seconds if seconds else 0.0
+        table.add_row(name, f"{cost.seconds:.2f}", f"{part:.0%}", f"{cost.bytes:,}", str(cost.rounds))
     return table

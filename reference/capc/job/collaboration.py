@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from capc.accountants.conversion import budget_lower
 from capc.accounting import Account
+from capc.costs import StepCost
 from capc.he import BfvLinear
 from capc.job.state import Labeller
+from capc.ledger import Ledger, Terms, check_proof, load_seen, save_seen
 from capc.model import QuantisedModel
 from capc.parameters import Parameters
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
-from capc.protocol import Collaboration
+from capc.protocol import Collaboration, QueryResult
 from capc.session import Participant, Session, fresh_session_id
 from capc.suite import reference_suite
 from capc.vectorised import VectorisedTwoParty
 
 
 def open_collaboration(parameters: Parameters, models: Sequence[QuantisedModel], account: Account) -> Labeller:
-    """Sets up a session of one querying party, one answering party for each model, and one guardian.
+    """Sets up the protocol. All of its randomness comes from the operating system (CAPC-RUN-002)."""
+    session = open_session(parameters, models)
+    suite = reference_suite(parameters, BfvLinear(parameters.widths), VectorisedTwoParty())
+    collaboration = Collaboration(session, models, suite, account)
+    return Watched(collaboration, session, account) if isinstance(account, Ledger) else collaboration
 
-    All of its randomness, the session id included, comes from the operating system (CAPC-RUN-002).
-    """
+
+def open_session(parameters: Parameters, models: Sequence[QuantisedModel]) -> Session:
+    """A session of one querying party, one answering party for each model, and one guardian, with a fresh id."""
     answering = [
         Participant(answering_party(index), _identity(answering_party(index)), model.architecture)
         for index, model in enumerate(models, start=1)
@@ -32,9 +40,55 @@ def open_collaboration(parameters: Parameters, models: Sequence[QuantisedModel],
         *answering,
         Participant(PRIVACY_GUARDIAN, _identity(PRIVACY_GUARDIAN)),
     )
-    session = Session(parameters, fresh_session_id(secrets.token_bytes), participants)
-    suite = reference_suite(parameters, BfvLinear(parameters.widths), VectorisedTwoParty())
-    return Collaboration(session, models, suite, account)
+    return Session(parameters, fresh_session_id(secrets.token_bytes), participants)
+
+
+class Watched:
+    """A collaboration whose answering parties look at the ledger before each batch, and refuse to go on if it is wrong.
+
+    Each of them keeps what it saw in a file of its own, in the folder `LEDGER.heads`. In one process this shows how;
+    it protects where every party keeps its file on a machine of its own.
+
+    Args:
+        collaboration: labels the queries.
+        session: whose answering parties watch.
+        ledger: what the collaboration charges.
+    """
+
+    def __init__(self, collaboration: Collaboration, session: Session, ledger: Ledger) -> None:
+        self._collaboration = collaboration
+        self._ledger = ledger
+        self._tag = session.tag
+        self._done: list[tuple[bytes, int]] = []
+        folder = ledger.file.with_name(ledger.file.name + ".heads")
+        folder.mkdir(exist_ok=True)
+        self._files = [folder / f"{party}.json" for party in session.answering_parties]
+        release = session.parameters.release
+        agreed = budget_lower(ledger.cost.unit, release.epsilon, release.delta)
+        terms = ledger.terms
+        self._terms = Terms(terms.owner, terms.data_set, release, session.parameters.widths.grid_bits, agreed)
+
+    @property
+    def costs(self) -> Mapping[str, StepCost]:
+        """The cost of every step so far; the proofs are not among the protocol's messages."""
+        return self._collaboration.costs
+
+    def label_batch(self, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
+        """Lets every answering party check the ledger, the charges of the batch before included, then asks.
+
+        Raises:
+            LedgerError: an answering party refuses to take part.
+            BudgetExhaustedError: the ledger does not admit as many queries.
+        """
+        # A batch that fails before its charges leaves nothing to be shown.
+        charged, self._done = self._done, []
+        for file in self._files:
+            seen = load_seen(file)
+            proof = self._ledger.proof(0 if seen is None else seen.head.size, charged)
+            save_seen(check_proof(seen, proof, self._terms, charged), file)
+        results = self._collaboration.label_batch(queries)
+        self._done = [(self._tag, result.index) for result in results]
+        return results
 
 
 def _identity(party: Party) -> bytes:

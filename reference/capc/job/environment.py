@@ -16,6 +16,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "learning": ("numpy", "scikit-learn", "torch"),
     "onnx": ("numpy", "onnx"),
     "cli": ("typer", "rich"),
+    "account": ("python-flint", "matplotlib"),
 }
 """The distributions that each extra of pyproject.toml declares; `core` is always needed."""
 

@@ -66,5 +66,5 @@ def _same(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:
-        # One of them does not exist, or cannot be looked at; whoever opens it says so.
-        return False
+        # One of them does not exist yet, or cannot be looked at; whoever opens it says so.
+        return one.resolve() == other.resolve()

@@ -14,8 +14,19 @@ from capc.learning.partition import Partition
 from capc.parameters import Adjacency, Charge, NoiseName, VoteVariant
 from capc.session import MAX_ANSWERING, MAX_QUERIES
 
+
+class Inference(StrEnum):
+    """How an answering party's model is evaluated on an encrypted query."""
+
+    EXACT = "exact"
+    """The protocol: exact HE that hides the model, and two-party ReLUs."""
+    CKKS_COMPARISON = "ckks_comparison"
+    """Approximate HE with squares, to compare with: it leaks the models (docs/ckks-comparison.md)."""
+
+
 OptionValue = int | str | Fraction | Path | StrEnum
 
+MAX_BATCH = 4096
 MAX_SEED = (1 << 63) - 1
 _MAGNITUDE = 30
 _DIGITS = 40
@@ -130,12 +141,18 @@ class Choice(Option):
 
 @dataclass(frozen=True)
 class FileName(Option):
-    """The name of a file."""
+    """The name of a file.
+
+    Attributes:
+        holds: what the file is.
+    """
+
+    holds: str
 
     @property
     def remedy(self) -> str:
         """A name."""
-        return "the name of an .npz archive"
+        return f"the name of {self.holds}"
 
     def from_value(self, raw: object) -> Path:
         """The path; whether the file is there is checked when it is read."""
@@ -171,11 +188,13 @@ _DEVIATION = Rational(_MOST)
 _EPSILON = Rational(Fraction(1000))
 
 OPTIONS: dict[str, Option] = {
-    "data": FileName(),
+    "data": FileName("an .npz archive"),
     "parties": Whole(1, MAX_ANSWERING),
     "queries": Whole(1, MAX_QUERIES),
+    "batch": Whole(1, MAX_BATCH),
     "partition": Choice(Partition),
     "parameters": Name(),
+    "inference": Choice(Inference),
     "mechanism": Choice(NoiseName),
     "adjacency": Choice(Adjacency),
     "charge": Choice(Charge),
@@ -187,5 +206,7 @@ OPTIONS: dict[str, Option] = {
     "vote_variant": Choice(VoteVariant),
     "network": Choice(NetworkName),
     "seed": Whole(0, MAX_SEED),
+    "ledger": FileName("a ledger, which is made if it is not there"),
+    "ledger_key": FileName("the file of the ledger's signing key"),
 }
 """Every option that a TOML file may hold, and the order in which they are shown."""

@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from capc.accountants.conversion import budget_lower, calibrate_sigma
 from capc.accounting import Account, query_cost
+from capc.architecture import dense_architecture
 from capc.circuits.choice import NETWORKS, fastest_vote
 from capc.errors import InputError, ParameterError
 from capc.job.config import JobConfig, rational_text
-from capc.job.options import flag
+from capc.job.options import Inference, flag
 from capc.learning.data import Dataset, load_digits, load_npz
 from capc.learning.partition import Sizes
+from capc.learning.training import ARCHITECTURES
+from capc.ledger import Terms, open_ledger
 from capc.parameters import Charge, Parameters, ParameterSet, ReleasePolicy, VoteVariant
-from capc.privacy import budget_lower, calibrate_sigma
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,19 @@ class Plan:
     budget: Fraction
 
     def open_account(self) -> Account:
-        """A new account with the whole budget. A run opens one."""
-        return Account(self.parameters.release, self.parameters.widths.grid_bits, self.budget)
+        """The ledger that the options name, or a new account in memory with the whole budget. A run opens one.
+
+        Raises:
+            InputError: the ledger or its key cannot be used, or it was created with another policy or other data.
+        """
+        release, grid_bits = self.parameters.release, self.parameters.widths.grid_bits
+        if self.config.ledger is None:
+            return Account(release, grid_bits, self.budget)
+        terms = Terms(str(PRIVACY_GUARDIAN), self.dataset.name, release, grid_bits, self.budget)
+        try:
+            return open_ledger(self.config.ledger, terms, key_file=self.config.ledger_key)
+        except InputError as error:
+            raise InputError(f"{error} ({self.config.place('ledger')})") from None
 
 
 def prepare(config: JobConfig) -> Plan:
@@ -52,6 +68,7 @@ def prepare(config: JobConfig) -> Plan:
     sizes = Sizes.of(dataset.num_rows, dataset.num_classes)
     sizes.check(config.parties, config.queries, config.place("parties"), config.place("queries"), rows_place)
     parameters = _parameters(config, widths, dataset, release)
+    _check_batch(config, parameters)
     budget = _budget(config, release, widths.grid_bits)
     return Plan(config, dataset, parameters, budget)
 
@@ -59,6 +76,13 @@ def prepare(config: JobConfig) -> Plan:
 def _check_together(config: JobConfig) -> None:
     if config.network is not None and config.vote_variant is not None:
         raise config.refusal("network", f"it chooses the vote's variant: leave out {flag('vote_variant')}, or this")
+    if config.ledger_key is not None and config.ledger is None:
+        raise config.refusal("ledger_key", f"give {flag('ledger')} too, or leave this out")
+    # CAPC-RUN-014.
+    if config.ledger is not None and config.inference is not Inference.EXACT:
+        raise config.refusal(
+            "inference", f"it leaks what a ledger is there to protect: leave out {flag('ledger')}, or this"
+        )
     if config.threshold is None:
         if config.threshold_sigma is not None:
             raise config.refusal("threshold_sigma", f"give {flag('threshold')} too, or leave this out")
@@ -153,3 +177,18 @@ def _parameters(config: JobConfig, widths: ParameterSet, dataset: Dataset, relea
         places = ", ".join(config.place(name) for name in ("parties", "parameters"))
         raise InputError(f"{error}; {noise}, {places}") from None
     return parameters
+
+
+def _check_batch(config: JobConfig, parameters: Parameters) -> None:
+    """Refuses what the session will refuse, whose largest layer is known before training."""
+    widest = max(width for hidden in ARCHITECTURES for width in hidden)
+    architecture = dense_architecture((parameters.num_features, widest, parameters.num_classes))
+    participants = (
+        Participant(QUERYING_PARTY, bytes(IDENTITY_BYTES)),
+        Participant(answering_party(1), b"1" * IDENTITY_BYTES, architecture),
+        Participant(PRIVACY_GUARDIAN, b"2" * IDENTITY_BYTES),
+    )
+    try:
+        Session(parameters, bytes(SESSION_ID_BYTES), participants).check_batch(min(config.batch, config.queries))
+    except InputError as error:
+        raise InputError(f"batch = {config.batch} ({config.place('batch')}): {error}: choose as few") from None

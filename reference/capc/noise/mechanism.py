@@ -14,6 +14,7 @@ from typing import Protocol
 from capc.errors import InputError
 from capc.noise.discrete_gaussian import discrete_gaussian
 from capc.noise.gaussian import round_gaussian
+from capc.noise.scale import check_count, check_scale
 from capc.parameters import NoiseName, ReleasePolicy
 from capc.randomness import RandomSource
 
@@ -71,7 +72,7 @@ class RoundedGaussian:
     grid_bits: int
 
     def __post_init__(self) -> None:
-        _check_scale(self.sigma_votes, self.grid_bits)
+        check_scale(self.sigma_votes, self.grid_bits)
 
     @property
     def name(self) -> NoiseName:
@@ -92,7 +93,7 @@ class RoundedGaussian:
 
         Reveals: the draws are the privacy guardian's secret.
         """
-        _check_count(count)
+        check_count(count)
         sigma = self.sigma_votes * (1 << self.grid_bits)
         return [round_gaussian(source, sigma) for _ in range(count)]
 
@@ -120,7 +121,7 @@ class DiscreteGaussian:
     grid_bits: int
 
     def __post_init__(self) -> None:
-        _check_scale(self.sigma_votes, self.grid_bits)
+        check_scale(self.sigma_votes, self.grid_bits)
 
     @property
     def name(self) -> NoiseName:
@@ -141,7 +142,7 @@ class DiscreteGaussian:
 
         Reveals: the draws are the privacy guardian's secret.
         """
-        _check_count(count)
+        check_count(count)
         variance = (self.sigma_votes * (1 << self.grid_bits)) ** 2
         return [discrete_gaussian(source, variance) for _ in range(count)]
 
@@ -190,16 +191,3 @@ def release_mechanisms(policy: ReleasePolicy, grid_bits: int) -> ReleaseMechanis
     if policy.threshold_sigma is not None:
         threshold = mechanism_for(policy.mechanism, policy.threshold_sigma, grid_bits)
     return ReleaseMechanisms(mechanism_for(policy.mechanism, policy.sigma, grid_bits), threshold)
-
-
-def _check_scale(sigma_votes: Fraction, grid_bits: int) -> None:
-    # A float would arrive here silently rounded: only an exact rational is the deviation that is charged.
-    if not isinstance(sigma_votes, Fraction) or sigma_votes <= 0:
-        raise InputError(f"sigma_votes = {sigma_votes!r}: give a Fraction above 0 votes")
-    if grid_bits < 0:
-        raise InputError(f"grid_bits = {grid_bits}: give 0 or more")
-
-
-def _check_count(count: int) -> None:
-    if count < 0:
-        raise InputError(f"sample: count = {count}: give 0 or more draws")

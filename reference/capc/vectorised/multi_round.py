@@ -17,7 +17,6 @@ import numpy as np
 
 from capc.circuits.builder import Sharing
 from capc.expansion import KEY_BYTES
-from capc.garbled_circuits import CHUNK_INSTANCES
 from capc.messages import require_length
 from capc.multi_round import EvaluatorRound, GarblerRound, Shares, VoteShape
 from capc.multi_round_vote import RoundLengths
@@ -73,10 +72,10 @@ class VectorisedVote(RoundLengths):
     """A vote in rounds, for all queries at once.
 
     Args:
-        chunk: instances per chunk of circuits; both ends must use the same.
+        chunk: instances per chunk of circuits, the same at both ends; None for what the readable vote takes.
     """
 
-    def __init__(self, chunk: int = CHUNK_INSTANCES) -> None:
+    def __init__(self, chunk: int | None = None) -> None:
         super().__init__(chunk)
         self._garblers = ProgramPool(GarblerProgram, _PROGRAMS)
         self._evaluators = ProgramPool(EvaluatorProgram, _PROGRAMS)
@@ -167,7 +166,8 @@ class VectorisedVote(RoundLengths):
     def _choose(self, shape: VoteShape, number: int, own: _Evaluator) -> bytes:
         """Each bit of the differences XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
         compared = _differences(own.entrants, shape)
-        ordered = [wire_bits(compared[chunk], shape.logit_bits) for chunk in spans(shape.instances, self._chunk)]
+        chunks = spans(shape.instances, self._chunk_of(shape.circuit(number)))
+        ordered = [wire_bits(compared[chunk], shape.logit_bits) for chunk in chunks]
         return pack(own.end.bits[: shape.transfers(number)] ^ np.concatenate(ordered))
 
     def _answer(
@@ -181,7 +181,7 @@ class VectorisedVote(RoundLengths):
         signs = np.empty((len(circuit.outputs), shape.instances, 2), WORD)
         label_hash = BatchHash(keys[1], state.position)
         yield b"".join(keys)
-        for place, span in enumerate(spans(shape.instances, self._chunk)):
+        for place, span in enumerate(spans(shape.instances, self._chunk_of(circuit))):
             with self._garblers.lend(circuit, span.stop - span.start) as program:
                 program.begin(label_hash, own.end.delta)
                 program.set_garbler_labels(keys[0], place, wire_bits(compared[span], shape.logit_bits))
@@ -223,7 +223,7 @@ class VectorisedVote(RoundLengths):
         signs = np.empty((len(circuit.outputs), shape.instances, 2), WORD)
         label_seed = read_bytes(read_into, KEY_BYTES)
         label_hash = BatchHash(read_bytes(read_into, KEY_BYTES), state.position)
-        for place, span in enumerate(spans(shape.instances, self._chunk)):
+        for place, span in enumerate(spans(shape.instances, self._chunk_of(circuit))):
             with self._evaluators.lend(circuit, span.stop - span.start) as program:
                 program.begin(label_hash)
                 program.expand_garbler_labels(label_seed, place)

@@ -23,7 +23,6 @@ from capc import ot_extension
 from capc.circuits.builder import Circuit
 from capc.errors import InputError
 from capc.expansion import KEY_BYTES
-from capc.garbled_circuits import CHUNK_INSTANCES
 from capc.garbled_two_party import GarbledTwoParty
 from capc.messages import require_length
 from capc.multi_round import VoteRounds
@@ -60,10 +59,10 @@ class VectorisedTwoParty(GarbledTwoParty):
     """Garbled circuits, all instances of a chunk at once.
 
     Args:
-        chunk: instances per chunk; both ends must use the same.
+        chunk: instances per chunk, the same at both ends; None for :func:`chunk_instances` of each circuit.
     """
 
-    def __init__(self, chunk: int = CHUNK_INSTANCES) -> None:
+    def __init__(self, chunk: int | None = None) -> None:
         super().__init__(chunk)
         self._vote_rounds: VoteRounds = VectorisedVote(chunk)
         self._garblers = ProgramPool(GarblerProgram)
@@ -112,7 +111,7 @@ class VectorisedTwoParty(GarbledTwoParty):
         end = cast(EvaluatorEnd, transfers.secret)
         words = input_words(circuit, inputs, circuit.evaluator_words)
         sent = end.bits.copy()
-        for chunk in spans(len(inputs), self._chunk):
+        for chunk in spans(len(inputs), self.chunk_of(circuit)):
             here = slice(chunk.start * circuit.evaluator_inputs, chunk.stop * circuit.evaluator_inputs)
             sent[here] ^= wire_bits(words[chunk], circuit.input_bits)
         transfers.spend()
@@ -134,7 +133,7 @@ class VectorisedTwoParty(GarbledTwoParty):
         transfers.require_count(circuit, len(inputs))
         words = input_words(circuit, inputs, circuit.garbler_words)
         batch = _accept(transfers, circuit, len(inputs), bits, source, words)
-        return GarbledStream(garble_batch(self._garblers, batch, self._chunk))
+        return GarbledStream(garble_batch(self._garblers, batch, self.chunk_of(batch.circuit)))
 
     def evaluate(self, chosen: Chosen, payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
         """Evaluates every instance, with the garbler's labels from the seed."""
@@ -162,7 +161,7 @@ class VectorisedTwoParty(GarbledTwoParty):
     ) -> tuple[Ahead, bytes]:
         """As the readable scheme."""
         batch = _accept(transfers, circuit, instances, bits, source, None)
-        stream = GarbledStream(garble_batch(self._garblers, batch, self._chunk))
+        stream = GarbledStream(garble_batch(self._garblers, batch, self.chunk_of(batch.circuit)))
         payload = stream.payload(self.ahead_length(circuit, instances))
         return Ahead(circuit, instances, stream.output, _LabelSource(batch.delta, batch.label_seed)), payload
 
@@ -175,7 +174,7 @@ class VectorisedTwoParty(GarbledTwoParty):
             raise InputError(f"inputs of {len(words)} instances for {ahead.instances} circuits: give one for each")
         ahead.spend()
         parts = []
-        for number, chunk in enumerate(spans(ahead.instances, self._chunk)):
+        for number, chunk in enumerate(spans(ahead.instances, self.chunk_of(circuit))):
             count = circuit.garbler_inputs * len(words[chunk])
             counters = new_counters(count)
             active = new_counters(count)
@@ -211,7 +210,7 @@ class VectorisedTwoParty(GarbledTwoParty):
 
     def _evaluate_batch(self, chosen: Chosen, garbler_labels: bytes | Words, read_into: ReadInto) -> Evaluation:
         own = cast(EvaluatorEnd, chosen.secret).labels
-        return evaluate_batch(self._evaluators, chosen, own, garbler_labels, read_into, self._chunk)
+        return evaluate_batch(self._evaluators, chosen, own, garbler_labels, read_into, self.chunk_of(chosen.circuit))
 
 
 def _accept(

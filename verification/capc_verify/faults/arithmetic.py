@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from capc import messages, querying_party, ring
+from capc import messages, querying_party_release, ring
 from capc.circuits import tournament
 from capc.circuits.arithmetic import less_than
 from capc.circuits.builder import Builder, Wire
-from capc.noise import gaussian, release_noise
+from capc.noise import gaussian, release_noise, shares, skellam
+from capc.noise.lazy_uniform import LazyUniform
 from capc.noise.mechanism import ReleaseMechanisms
 from capc.noise.release_noise import ReleaseNoise
 from capc.randomness import RandomSource
@@ -59,6 +60,48 @@ def truncated_float_noise() -> None:
     replace_everywhere(gaussian.round_gaussian, round_gaussian)
 
 
+def halved_noise() -> None:
+    """The sampler of the rounded Gaussian draws half of the deviation that is charged."""
+    correct = gaussian.round_gaussian
+
+    def round_gaussian(source: RandomSource, sigma: Fraction) -> int:
+        return correct(source, sigma / 2)
+
+    replace_everywhere(correct, round_gaussian)
+
+
+def biased_rounding() -> None:
+    """The exactly sampled magnitude is rounded down instead of to the nearest integer."""
+
+    def nearest(k: int, x: LazyUniform, sigma: Fraction) -> int:
+        count = 0
+        while True:
+            prefix, bits = x.interval(count)
+            low = sigma * ((k << bits) + prefix) / (1 << bits)
+            high = sigma * ((k << bits) + prefix + 1) / (1 << bits)
+            if math.floor(low) == math.ceil(high) - 1:
+                return math.floor(low)
+            count += 1
+
+    replace_in(gaussian, "_nearest", nearest)
+
+
+def one_sided_skellam() -> None:
+    """The Skellam sampler forgets the second Poisson number and centres the first by its mean."""
+    correct = skellam.skellam
+
+    def one_sided(source: RandomSource, variance: Fraction) -> int:
+        half = variance / 2
+        return skellam.poisson(source, half) - half.numerator // half.denominator
+
+    replace_everywhere(correct, one_sided)
+
+
+def colluders_count() -> None:
+    """Noise shares of colluding and lost contributors are counted as if nobody knew them."""
+    shares.SharedNoise.counted = property(lambda noise: noise.contributors)  # type: ignore[assignment, method-assign]
+
+
 def no_noise() -> None:
     """The guardian adds zeros for noise."""
 
@@ -75,7 +118,7 @@ def no_own_threshold_noise() -> None:
         mechanisms = state.party.suite.mechanisms
         return with_suite(state, mechanisms=replace(mechanisms, threshold=mechanisms.threshold and _Zeros()))
 
-    step = querying_party.querying_party_request_release
+    step = querying_party_release.querying_party_request_release
     replace_everywhere(step, with_altered_state(step, alter))
 
 

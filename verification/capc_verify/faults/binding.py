@@ -29,11 +29,11 @@ def noise_for_any_shares() -> None:
     """The guardian draws the same noise from its seed whatever shares it received, and accepts a receipt for others."""
     correct = privacy_guardian.privacy_guardian_release
 
-    def release(state: Aggregated, receipt: Receipt, columns: bytes, seed: Seed) -> tuple[Released, bytes]:
+    def release(state: Aggregated, receipt: Receipt, choice: bytes, seed: Seed) -> tuple[Released, bytes]:
         state.require_unspent()
         anything = bytes(len(state.inputs_digest))
         unbound = replace(receipt, inputs_digest=anything)
-        result = correct(replace(state, inputs_digest=anything), unbound, columns, seed)
+        result = correct(replace(state, inputs_digest=anything), unbound, choice, seed)
         state.spend()
         return replace(result[0], receipt=receipt), result[1]
 

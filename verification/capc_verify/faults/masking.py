@@ -5,31 +5,18 @@ from __future__ import annotations
 import random  # noqa: TID251 (the fault is to use it)
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import cycle, islice
 
-from capc import answering_party, querying_party, ring, sharing
-from capc.querying_party import AwaitingResponse
+from capc import answering_party, querying_party, querying_party_ahead, sharing
+from capc.answering_party import AwaitingChoice, AwaitingRequest
+from capc.architecture import Activation, Rows
+from capc.circuits.builder import Circuit
+from capc.querying_party import AwaitingCircuits, AwaitingResponse, LayerInput
+from capc.querying_party_ahead import KeptCircuits
 from capc.randomness import RandomSource, Seed
-from capc_verify.faults.patching import State, replace_everywhere, with_altered_state, with_suite
+from capc_verify.faults.patching import FirstDraws, replace_everywhere, with_suite
 
 _ROUNDED_BITS = 1
-
-
-class _FirstDraws:
-    """A source whose draws come from a function for as long as that gives any, then from the correct source."""
-
-    def __init__(self, draw: Callable[[int], int | None], correct: RandomSource) -> None:
-        self._draw = draw
-        self._correct = correct
-
-    def bits(self, width: int) -> int:
-        drawn = self._draw(width)
-        return self._correct.bits(width) if drawn is None else ring.reduce(drawn, width)
-
-    def read(self, length: int) -> bytes:
-        return self._correct.read(length)
-
-    def below(self, bound: int) -> int:
-        return self._correct.below(bound)
 
 
 def bounded_float_masks() -> None:
@@ -40,28 +27,50 @@ def bounded_float_masks() -> None:
         bound = float(1 << (width - 2))
         return int(generator.uniform(-bound, bound))
 
-    def alter(state: State) -> State:
-        expand = state.party.suite.expand
-        return with_suite(state, expand=lambda seed, label: _FirstDraws(draw, expand(seed, label)))
+    correct = answering_party.respond_to_request
 
-    step = answering_party.answering_party_evaluate_layer
-    replace_everywhere(step, with_altered_state(step, alter))
+    def respond(
+        state: AwaitingRequest, request: bytes, own: Sequence[Sequence[int]], seed: Seed
+    ) -> tuple[list[list[int]], bytes]:
+        expand = state.party.suite.expand
+        return correct(
+            with_suite(state, expand=lambda key, label: FirstDraws(draw, expand(key, label))), request, own, seed
+        )
+
+    replace_everywhere(correct, respond)
 
 
 def reused_mask() -> None:
-    """The vote share s of step 1c is the mask m of step 1b again, mod 2^w."""
+    """The garbler's share s of the vote, of step 1c, is the mask m of step 1b again, mod 2^w."""
+    garble, open_choice = answering_party.answering_party_garble_layer, answering_party.open_choice
+    masks: list[int] = []
 
-    def alter(state: State) -> State:
-        if state.layer < len(state.party.model.layers) - 1:
-            return state
-        again = iter(state.sums)
-        expand = state.party.suite.expand
-        return with_suite(
-            state, expand=lambda seed, label: _FirstDraws(lambda _: next(again, None), expand(seed, label))
-        )
+    def garble_layer(state: AwaitingChoice, bits: bytes, seed: Seed) -> object:
+        masks[:] = [mask for row in state.sums for mask in row]
+        return garble(state, bits, seed)
 
-    step = answering_party.answering_party_garble_layer
-    replace_everywhere(step, with_altered_state(step, alter))
+    def open_with_masks(at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
+        circuit, payload, source = open_choice(at, bits, seed)
+        if at.stage.activation is not Activation.VOTE:
+            return circuit, payload, source
+        again = iter(masks)
+        return circuit, payload, FirstDraws(lambda _: next(again, None), source)
+
+    replace_everywhere(garble, garble_layer)
+    replace_everywhere(open_choice, open_with_masks)
+
+
+def reused_value_mask() -> None:
+    """In a prepared batch the mask of the queries is also the mask of every later value."""
+    correct = querying_party_ahead.querying_party_keep_circuits
+
+    def keep_circuits(state: AwaitingCircuits, circuits: bytes, seed: Seed) -> tuple[KeptCircuits, LayerInput]:
+        kept, following = correct(state, circuits, seed)
+        first, last = following.values[0], following.values[-1]
+        again = tuple(tuple(islice(cycle(mask), len(row))) for mask, row in zip(first, last, strict=False))
+        return kept, replace(following, values=(*following.values[:-1], again))
+
+    replace_everywhere(correct, keep_circuits)
 
 
 def no_zero_sum_masks() -> None:
@@ -82,19 +91,20 @@ def no_zero_sum_masks() -> None:
 
 def separate_rounding() -> None:
     """Each party rounds its share of the logits on its own, instead of the model's owner rounding the logits."""
+    garble, read = answering_party.answering_party_garble_layer, querying_party.read_sums
 
-    def round_mask(state: State) -> State:
-        return replace(state, sums=_rounded(state.sums))
+    def garble_rounded(state: AwaitingChoice, bits: bytes, seed: Seed) -> object:
+        state.require_unspent()
+        result = garble(replace(state, sums=_rounded(state.sums)), bits, seed)
+        state.spend()
+        return result
 
-    read = querying_party._read_sums
+    def read_rounded(state: AwaitingResponse, response: bytes) -> Rows:
+        return _rounded(read(state, response))
 
-    def round_seen(state: AwaitingResponse, response: bytes) -> list[int]:
-        return list(_rounded(read(state, response)))
-
-    garble = answering_party.answering_party_garble_layer
-    replace_everywhere(garble, with_altered_state(garble, round_mask))
-    replace_everywhere(read, round_seen)
+    replace_everywhere(garble, garble_rounded)
+    replace_everywhere(read, read_rounded)
 
 
-def _rounded(values: Sequence[int]) -> tuple[int, ...]:
-    return tuple(value >> _ROUNDED_BITS << _ROUNDED_BITS for value in values)
+def _rounded(rows: Rows) -> Rows:
+    return tuple(tuple(value >> _ROUNDED_BITS << _ROUNDED_BITS for value in row) for row in rows)

@@ -2,90 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from itertools import count
+from types import SimpleNamespace
 
-from capc import protocol, querying_party, ring
-from capc.answering_party import AwaitingRequest, VoteReady
+from capc import answering_party, ideal_two_party, protocol, querying_party, ring
+from capc.answering_party import AwaitingRequest, AwaitingTransfers, VoteReady
+from capc.architecture import Activation, Rows
 from capc.circuits import vote
 from capc.circuits.arithmetic import Word
-from capc.circuits.arithmetic import subtract as correct_subtract
-from capc.circuits.builder import ZERO, Builder, Circuit, Wire
+from capc.circuits.builder import Builder, Circuit, Wire
 from capc.circuits.tournament import argmax_flags as correct_flags
 from capc.circuits.tournament import maximum
 from capc.costs import Step
 from capc.parties import QUERYING_PARTY
 from capc.querying_party import LayerInput, VoteShare
-from capc_verify.faults.patching import State, replace_everywhere, replace_in
+from capc.randomness import RandomSource, Seed
+from capc.two_party import Evaluation
+from capc_verify.faults.patching import FirstDraws, replace_everywhere, replace_in
 
 
 def open_maximum() -> None:
     """The vote circuit also gives the largest logit to the evaluator."""
-    opened = _open_more()
 
     def argmax_flags(builder: Builder, values: Sequence[Word]) -> list[Wire]:
-        opened.extend(maximum(builder, values))
-        return correct_flags(builder, values)
+        return [*correct_flags(builder, values), *maximum(builder, values)]
 
-    replace_in(vote, "argmax_flags", argmax_flags)
+    _open_more(argmax_flags)
 
 
 def open_vote() -> None:
     """The vote is opened to both parties of step 1c."""
-    opened = _open_more()
 
     def argmax_flags(builder: Builder, values: Sequence[Word]) -> list[Wire]:
         flags = correct_flags(builder, values)
-        opened.extend(flags)
-        return flags
+        return [*flags, *flags]
 
-    replace_in(vote, "argmax_flags", argmax_flags)
+    _open_more(argmax_flags)
     infer = protocol.Collaboration._infer
 
     def tell_the_garbler(
-        self: protocol.Collaboration, layer_input: LayerInput, awaiting_request: AwaitingRequest
-    ) -> tuple[VoteShare, VoteReady]:
-        share, ready = infer(self, layer_input, awaiting_request)
-        width = ready.party.session.parameters.widths.vote_bits
-        opened_vote = bytes(ring.add(share.share, ready.vote_share, width))
-        self._hand_over(Step.ARGMAX, QUERYING_PARTY, share.peer, opened_vote)
-        return share, ready
+        self: protocol.Collaboration, layer_input: LayerInput, waiting: AwaitingTransfers, message: bytes
+    ) -> tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]:
+        shares, ready = infer(self, layer_input, waiting, message)
+        for share, own in zip(shares, ready, strict=True):
+            width = own.party.session.parameters.widths.vote_bits
+            opened_vote = bytes(ring.add(share.share, own.vote_share, width))
+            self._exchange.hand_over(Step.ARGMAX, QUERYING_PARTY, share.peer, opened_vote)
+        return shares, ready
 
     protocol.Collaboration._infer = tell_the_garbler  # type: ignore[method-assign]
 
 
 def open_before_reduction() -> None:
-    """The vote share is opened as the integer flag - s: its sign bit tells the vote whenever s is 0 or the flag is."""
-    opened = _open_more()
+    """The vote share is opened as the integer flag - s: its sign tells the vote whenever s is 0 or the flag is."""
 
-    def subtract(builder: Builder, left: Sequence[Wire], right: Sequence[Wire]) -> Word:
-        *reduced, sign = correct_subtract(builder, [*left, ZERO], [*right, ZERO])
-        opened.append(sign)
-        return reduced
+    def subtract(left: Sequence[int], right: Sequence[int], width: int) -> list[int]:  # noqa: ARG001
+        return [a - b for a, b in zip(left, right, strict=True)]
 
-    replace_in(vote, "subtract", subtract)
+    replace_in(ideal_two_party, "ring", SimpleNamespace(uniform=ring.uniform, subtract=subtract))
 
 
-def _open_more() -> list[Wire]:
-    """Makes the vote circuit output, after its own outputs, the wires in the list that is returned."""
-    opened: list[Wire] = []
-    correct_circuit = vote.vote_circuit
+def _open_more(argmax_flags: Callable[[Builder, Sequence[Word]], list[Wire]]) -> None:
+    """Makes the vote circuit put out what is given after the C flags too, opened to the evaluator.
 
-    @lru_cache
-    def vote_circuit(num_classes: int, logit_bits: int, vote_bits: int) -> Circuit:
-        opened.clear()
-        circuit = correct_circuit.__wrapped__(num_classes, logit_bits, vote_bits)
-        return replace(circuit, outputs=(*circuit.outputs, *opened))
+    The garbler's shares of it are 0. Both parties drop it from their votes.
+    """
+    open_choice, ready_votes = answering_party.open_choice, answering_party.ready_votes
+    read_votes = querying_party.read_votes
 
-    correct_step = querying_party.querying_party_evaluate_layer
+    def open_zeros(at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
+        circuit, payload, source = open_choice(at, bits, seed)
+        if at.stage.activation is not Activation.VOTE:
+            return circuit, payload, source
+        words, place = len(circuit.outputs), count()
+        return circuit, payload, FirstDraws(lambda _: None if next(place) % words < at.stage.sums else 0, source)
 
-    def evaluate_layer(state: State, circuits: bytes) -> LayerInput | VoteShare:
-        result = correct_step(state, circuits)
-        if isinstance(result, VoteShare):
-            return replace(result, share=result.share[: state.layer_input.party.session.parameters.num_classes])
-        return result
+    def ready(at: AwaitingRequest, shares: Rows) -> tuple[VoteReady, ...]:
+        return ready_votes(at, tuple(row[: at.stage.sums] for row in shares))
 
-    replace_everywhere(correct_circuit, vote_circuit)
-    replace_everywhere(correct_step, evaluate_layer)
-    return opened
+    def read(at: LayerInput, evaluation: Evaluation) -> tuple[VoteShare, ...]:
+        classes = at.party.session.parameters.num_classes
+        return read_votes(at, replace(evaluation, outputs=[words[:classes] for words in evaluation.outputs]))
+
+    replace_in(vote, "argmax_flags", argmax_flags)
+    replace_everywhere(open_choice, open_zeros)
+    replace_everywhere(ready_votes, ready)
+    replace_everywhere(read_votes, read)

@@ -9,9 +9,18 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+from capc import ring
 from capc.errors import InputError
+from capc.randomness import RandomSource
 
-_LOADED_FIRST = ("capc.protocol", "capc.accounting", "capc.circuits.release", "capc.noise.mechanism")
+_LOADED_FIRST = (
+    "capc.protocol",
+    "capc.accounting",
+    "capc.circuits.release",
+    "capc.garbled_two_party",
+    "capc.ideal_two_party",
+    "capc.noise.mechanism",
+)
 """Together they load the whole core, so that no later import brings the correct function back."""
 
 State = Any
@@ -33,8 +42,8 @@ def replace_everywhere(correct: Callable[..., Any], faulty: Callable[..., Any]) 
     _clear_caches()
 
 
-def replace_in(module: ModuleType, name: str, faulty: Callable[..., Any]) -> None:
-    """Puts ``faulty`` in the place of a function for the callers in one module only.
+def replace_in(module: ModuleType, name: str, faulty: object) -> None:
+    """Puts ``faulty`` in the place of a function, or of a module of functions, for the callers in one module only.
 
     Raises:
         InputError: the module has no such name.
@@ -68,6 +77,27 @@ def with_suite(state: State, **changes: object) -> State:
     """A copy of a state whose party uses other building blocks."""
     party = state.party
     return replace(state, party=replace(party, suite=replace(party.suite, **changes)))
+
+
+class FirstDraws:
+    """A source whose draws come from a function for as long as that gives any, then from the correct source."""
+
+    def __init__(self, draw: Callable[[int], int | None], correct: RandomSource) -> None:
+        self._draw = draw
+        self._correct = correct
+
+    def bits(self, width: int) -> int:
+        """The function's draw, or a correct one."""
+        drawn = self._draw(width)
+        return self._correct.bits(width) if drawn is None else ring.reduce(drawn, width)
+
+    def read(self, length: int) -> bytes:
+        """Correct bytes."""
+        return self._correct.read(length)
+
+    def below(self, bound: int) -> int:
+        """A correct draw."""
+        return self._correct.below(bound)
 
 
 def _modules() -> list[ModuleType]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from capc_verify.faults import arithmetic, binding, masking, opening
+from capc_verify.faults import arithmetic, binding, durability, masking, opening, two_party
 
 _VIEWS = "tests/views/test_querying_party.py::"
+_TWO_PARTY = "tests/core/test_two_party.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
 
 
@@ -95,10 +96,70 @@ FAULTS: dict[str, Fault] = {
             "::test_in_realised_mode_the_guardians_own_noise_does_not_decide_the_answered_bit",
         ),
     ),
+    "halved_noise": Fault(
+        arithmetic.halved_noise, None, ("tests/noise/test_law.py::test_rounded_gaussian_matches_exact_law[1]",)
+    ),
+    "biased_rounding": Fault(
+        arithmetic.biased_rounding, None, ("tests/noise/test_law.py::test_rounded_gaussian_matches_exact_law[1]",)
+    ),
+    "one_sided_skellam": Fault(
+        arithmetic.one_sided_skellam, None, ("tests/noise/test_shares.py::test_skellam_matches_exact_law[1]",)
+    ),
+    "colluders_count": Fault(
+        arithmetic.colluders_count,
+        None,
+        ("tests/accounting/test_accountants.py::test_only_shares_that_count_protect",),
+    ),
     "no_noise": Fault(arithmetic.no_noise, None, (_VIEWS + "test_released_label_has_the_exact_noisy_law[votes_1]",)),
+    "budget_of_one_run": Fault(
+        durability.budget_of_one_run,
+        11,
+        (
+            "tests/ledger/test_ledger.py::test_a_query_that_was_charged_and_not_sent_is_never_drawn_again[inputs]",
+            "tests/job/test_ledger.py::test_a_second_run_continues_from_the_ledger",
+        ),
+    ),
+    "ledger_not_synchronised": Fault(
+        durability.not_synchronised,
+        None,
+        ("tests/ledger/test_power_cut.py::test_after_a_cut_at_any_write_every_message_that_left_is_charged",),
+    ),
+    "sent_before_commit": Fault(
+        durability.sent_before_commit,
+        None,
+        (
+            "tests/ledger/test_power_cut.py::test_after_a_cut_at_any_write_every_message_that_left_is_charged",
+            "tests/ledger/test_crashes.py::test_a_guardian_killed_at_any_step_loses_no_charge",
+        ),
+    ),
     "free_queries": Fault(
         binding.free_queries,
         None,
         ("tests/accounting/test_account.py::test_reserve_charges_check_and_answer_before_anything_is_known",),
+    ),
+    "prepared_mask_reused": Fault(
+        masking.reused_value_mask,
+        None,
+        ("tests/views/test_prepared_batches.py::test_masked_query_and_masked_hidden_value_are_jointly_uniform",),
+    ),
+    "transfers_reused": Fault(
+        two_party.transfers_reused,
+        None,
+        (_TWO_PARTY + "test_everything_is_spent_by_a_good_message_only[False-real]",),
+    ),
+    "choice_bits_in_the_clear": Fault(
+        two_party.choice_bits_in_the_clear,
+        None,
+        (_TWO_PARTY + "test_choice_bits_are_the_inputs_xor_the_random_bits",),
+    ),
+    "projection_row_without_hashes": Fault(
+        two_party.projection_without_hashes,
+        None,
+        ("tests/faults/test_garbling.py::test_a_projection_row_is_masked_by_two_hashes",),
+    ),
+    "tweaks_begin_again_in_each_chunk": Fault(
+        two_party.tweaks_begin_again,
+        None,
+        ("tests/faults/test_garbling.py::test_no_tweak_occurs_in_two_chunks_of_a_batch",),
     ),
 }

@@ -16,7 +16,7 @@ from capc_verify.trace.spec import ID, Mention, Specification, Statement
 RESULTS = Path(".trace") / "results.json"
 """Written by the pytest plugin: for each test that passed, the ids of its markers and their kinds."""
 VECTORS = Path("spec") / "capc_spec" / "vectors"
-CODE_ROOTS = ("reference", "verification")
+CODE_ROOTS = ("reference", "mpc_programs", "verification")
 
 _RANGE = re.compile(rf"({ID.pattern})\s+to\s+({ID.pattern})")
 _VECTOR_TEST = re.compile(r"\[([^\[\]]+::[^\[\]]+)\]\Z")

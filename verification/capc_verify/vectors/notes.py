@@ -32,6 +32,7 @@ _ERRORS = ("spec/04-messages.md#errors",)
 _PARAMETERS = ("spec/03-parameters.md",)
 _STATES = ("spec/02-roles.md#steps-and-states",)
 _NOISE = ("spec/07-noise-and-accounting.md",)
+_LEDGER = ("spec/09-ledger.md",)
 _CIRCUITS = ("spec/05-two-party.md#circuits",)
 _LAYERS = ("spec/06-protocol.md#step-1a-private-inference-layer-by-layer",)
 _RANGES = ("spec/03-parameters.md#ranges",)
@@ -81,6 +82,8 @@ NOTES = {
     "Instances": Note("FUNCTIONALITY", "Several instances share a stage: rows and tweaks go on over them.", _CIRCUITS),
     "BudgetExhausted": Note("FUNCTIONALITY", "A charge that does not fit the budget changes nothing.", _NOISE),
     "ExactBudget": Note("EDGE_CASE", "A charge that fills the budget exactly is admitted.", _NOISE),
+    "BrokenLog": Note("VALIDATION", "A log that was edited, or that breaks a rule of the account.", _LEDGER),
+    "BrokenHead": Note("VALIDATION", "A head that a party must not accept: it refuses to take part.", _LEDGER),
     "DoubleCharge": Note("MISUSE", "A query is charged or settled a second time.", _NOISE),
 }
 """By flag."""

@@ -9,10 +9,11 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from capc.costs import Step
+from capc.ideal_two_party import IdealTwoParty
 from capc.linear import IdealLinear
 from capc.operators import Operator
 from capc.parties import QUERYING_PARTY, Party
-from capc.two_party import Chosen, Evaluation, IdealTwoParty, OutputCheck, accept_any
+from capc.two_party import Chosen, Evaluation, OutputCheck, accept_any
 
 Note = Callable[[Party, Hashable], None]
 
@@ -49,11 +50,11 @@ class NotedLinear(IdealLinear):
 
     note: Note = field(kw_only=True)
 
-    def decrypt(self, secret_key: object, operator: Operator, response: bytes) -> list[int]:
-        """As the base class; the result is part of the querying party's view."""
-        result = super().decrypt(secret_key, operator, response)
-        self.note(QUERYING_PARTY, ("decrypted", tuple(result)))
-        return result
+    def decrypt(self, secret_key: object, operator: Operator, count: int, response: bytes) -> list[list[int]]:
+        """As the base class; the results are part of the querying party's view."""
+        results = super().decrypt(secret_key, operator, count, response)
+        self.note(QUERYING_PARTY, ("decrypted", tuple(map(tuple, results))))
+        return results
 
     def forget(self) -> None:
         """Drops all values, so that handles begin at 0 again."""
@@ -62,16 +63,19 @@ class NotedLinear(IdealLinear):
 
 @dataclass
 class NotedTwoParty(IdealTwoParty):
-    """F_2PC, which notes what it gives to the evaluator, the querying party. The garbler is given nothing."""
+    """F_2PC, which notes what it gives to the evaluator, the querying party.
+
+    The garbler is given its shares: they are draws of its own step, and count as its randomness.
+    """
 
     note: Note = field(kw_only=True)
 
     def evaluate(self, chosen: Chosen, payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
         """As the base class; all outputs, also unused ones, are part of the querying party's view."""
         evaluation = super().evaluate(chosen, payload, check)
-        self.note(QUERYING_PARTY, ("evaluated", chosen.circuit.name, evaluation.outputs))
+        self.note(QUERYING_PARTY, ("evaluated", chosen.circuit.name, tuple(map(tuple, evaluation.outputs))))
         return evaluation
 
     def forget(self) -> None:
-        """Drops all inputs, so that handles begin at 0 again."""
-        self._garbler_inputs.clear()
+        """Drops all batches, so that handles begin at 0 again."""
+        self._batches.clear()

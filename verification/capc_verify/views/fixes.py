@@ -17,6 +17,8 @@ Coalition = frozenset[Party]
 ZERO_SUM = "zero-sum"
 LOGIT_MASKS = "answering_party_evaluate_layer"
 FRESH_SHARES = "answering_party_garble_layer"
+QUERY_MASKS = "querying_party_mask_batch"
+VALUE_MASKS = "querying_party_keep_circuits"
 
 
 @dataclass(frozen=True)

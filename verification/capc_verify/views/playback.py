@@ -8,13 +8,14 @@ from enum import Enum
 from itertools import count
 from typing import NamedTuple
 
-from capc.answering_party import AnsweringParty, answering_party_send_vote
+from capc.answering_party import AnsweringParty, VoteReady, answering_party_send_vote
 from capc.channel import Channel
 from capc.costs import Step
 from capc.model import QuantisedModel
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, ROLE_CODES, Party
 from capc.privacy_guardian import privacy_guardian_aggregate
-from capc.protocol import Collaboration
+from capc.protocol import Collaboration, OpenedBatch, QueryResult
+from capc.querying_party import VoteShare
 from capc.randomness import RandomSource, Seed, XofSource
 from capc.suite import hybrid_suite
 from capc_verify.views.collection import Notebook, NotedLinear, NotedTwoParty
@@ -40,7 +41,8 @@ class Seen(NamedTuple):
     Attributes:
         randomness: the coalition's own enumerated draws.
         view: every message received, and everything the ideal functionalities gave.
-        output: what F_CaPC gives: the label or "no consensus" (None); None where step 3 is not played.
+        output: what F_CaPC gives: the label or "no consensus" (None), of a batch one for each query; None where step 3
+            is not played.
     """
 
     randomness: Hashable
@@ -73,6 +75,13 @@ def with_answered_bit(law: Law) -> Law:
     return image(law, lambda seen: _as_seen(seen)._replace(output=_as_seen(seen).output is not None))
 
 
+def _labels(seen: Hashable) -> tuple[Hashable, ...]:
+    labels = _as_seen(seen).output
+    if not isinstance(labels, tuple):
+        raise TypeError(f"{type(labels).__name__} instead of a label for each query")
+    return labels
+
+
 def _as_seen(seen: Hashable) -> Seen:
     if not isinstance(seen, Seen):
         raise TypeError(f"{type(seen).__name__} instead of Seen")
@@ -102,6 +111,7 @@ class Playback(Collaboration):
         self._tape = Tape(lambda draw: fix(self._source_of(draw), draw))
         self._pairs: dict[Seed, Coalition] = {}
         self._sources: dict[tuple[Seed, bytes], Source] = {}
+        self._until = Until.RELEASE
         self._setting_up = True
         self._seeds = count()
         suite = replace(
@@ -122,13 +132,31 @@ class Playback(Collaboration):
                 key: _pair(session.answering_parties, party, peer) for peer, key in party.pairwise_keys.items()
             }
 
-    def law(self, features: Sequence[int], coalition: Coalition, until: Until = Until.RELEASE) -> Law:
-        """The exact law of :class:`Seen` for one query.
+    def law(
+        self, features: Sequence[int], coalition: Coalition, until: Until = Until.RELEASE, *, ahead: bool = False
+    ) -> Law:
+        """The exact law of :class:`Seen` for one query; arguments and errors as of :meth:`batch_law`."""
+        return image(
+            self.batch_law([features], coalition, until, ahead=ahead),
+            lambda seen: _as_seen(seen)._replace(output=_labels(seen)[0]),
+        )
+
+    def batch_law(
+        self, queries: Sequence[Sequence[int]], coalition: Coalition, until: Until, *, ahead: bool = False
+    ) -> Law:
+        """The exact law of :class:`Seen` for a batch of queries; the output is a label for each of them.
+
+        Args:
+            queries: known when the batch begins, or with ``ahead`` when it was prepared.
+            coalition: who sees.
+            until: where the play stops.
+            ahead: prepares the batch first.
 
         Raises:
-            AssertionError: in some outcome the label is not the ideal functionality's.
+            AssertionError: in some outcome a label is not the ideal functionality's.
         """
-        return self._tape.law(lambda: self._play(features, coalition, until))
+        self._until = until
+        return self._tape.law(lambda: self._play(queries, coalition, ahead=ahead))
 
     def _source_of(self, draw: Draw) -> Source:
         stream = (draw.key, draw.label)
@@ -146,33 +174,36 @@ class Playback(Collaboration):
         context = Channel(self._session.tag, owner, QUERYING_PARTY).context()
         return Source(name.decode(), frozenset({owner}), rest[_PARTY_BYTES + len(context) - 1])
 
-    def _play(self, features: Sequence[int], coalition: Coalition, until: Until) -> Seen:
+    def _play(self, queries: Sequence[Sequence[int]], coalition: Coalition, *, ahead: bool) -> Seen:
         self._rewind()
-        label = None
-        if until is Until.RELEASE:
-            result = self.label(features)
-            label = result.label
-            if label != result.ideal_label:
-                raise AssertionError(f"label {label} instead of {result.ideal_label}")
-        else:
-            self._play_first_steps(features, until)
+        results = self.label_prepared(self.prepare(len(queries)), queries) if ahead else self.label_batch(queries)
+        for result in results:
+            if result.label != result.ideal_label:
+                raise AssertionError(f"label {result.label} instead of {result.ideal_label}")
+        labels = tuple(result.label for result in results) or (None,) * len(queries)
         drawn = ((self._source_of(draw), draw.position, value) for draw, value in self._tape.enumerated)
         randomness = tuple(entry for entry in drawn if entry[0].owners & coalition)
-        return Seen(randomness, self._notebook.seen_by(coalition), output=label)
+        return Seen(randomness, self._notebook.seen_by(coalition), labels)
 
-    def _play_first_steps(self, features: Sequence[int], until: Until) -> None:
-        """The beginning of :meth:`label`, in the same order."""
-        opened = self._open_query(features)
-        starts = zip(opened.inputs, opened.awaiting_requests, strict=True)
-        votes = [self._infer(layer_input, awaiting_request)[1] for layer_input, awaiting_request in starts]
-        if until is Until.AGGREGATION:
-            messages = {
-                vote.party.me: self._hand_over(
-                    Step.AGGREGATION, vote.party.me, PRIVACY_GUARDIAN, answering_party_send_vote(vote)
-                )
-                for vote in votes
-            }
-            privacy_guardian_aggregate(opened.collecting, messages)
+    def _release(
+        self,
+        opened: OpenedBatch,
+        ends: Sequence[tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]],
+        queries: Sequence[Sequence[int]],
+    ) -> list[QueryResult]:
+        """Steps 2 and 3 as far as they are played; no result where there is no release."""
+        if self._until is Until.RELEASE:
+            return super()._release(opened, ends, queries)
+        if self._until is Until.AGGREGATION:
+            for number, collecting in enumerate(opened.collecting):
+                votes = [theirs[number] for _, theirs in ends]
+                privacy_guardian_aggregate(collecting, {vote.party.me: self._send_vote(vote) for vote in votes})
+        self._exchange.close_lanes()
+        return []
+
+    def _send_vote(self, vote: VoteReady) -> bytes:
+        message = answering_party_send_vote(vote)
+        return self._exchange.hand_over(Step.AGGREGATION, vote.party.me, PRIVACY_GUARDIAN, message)
 
     def _rewind(self) -> None:
         querying_party, answering_parties, guardian = self._after_setup

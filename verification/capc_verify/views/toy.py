@@ -17,7 +17,7 @@ from capc.noise.mechanism import CostUnit, ReleaseMechanisms
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc.randomness import RandomSource
-from capc.session import Participant, Session
+from capc.session import MAX_QUERIES, Participant, Session
 
 CLASSES = 2
 LOGIT_BITS = 3
@@ -145,7 +145,7 @@ def toy_session(parameters: Parameters, models: Sequence[QuantisedModel]) -> Ses
 
 
 class ToyAccount(Account):
-    """Admits query 1 of its session again and again, once for each outcome. Charges are tested elsewhere."""
+    """Admits the first queries of its session again and again, once for each outcome. Charges are tested elsewhere."""
 
     def __init__(self, parameters: ToyParameters) -> None:
         super().__init__(parameters.release, parameters.widths.grid_bits, Fraction(1))
@@ -157,12 +157,16 @@ class ToyAccount(Account):
         return self._toy_mechanisms
 
     def remaining_queries(self) -> int:
-        """Always one."""
-        return 1
+        """Always enough."""
+        return MAX_QUERIES
 
     def reserve(self, session_tag: bytes, query: int, inputs_digest: bytes) -> Receipt:
         """A receipt that fits."""
         return Receipt(session_tag, query, inputs_digest, self.cost.worst_case, self.cost.unit)
+
+    def dispatch(self, receipt: Receipt, message: bytes) -> bytes:  # noqa: ARG002
+        """Nothing to write down."""
+        return message
 
     def settle(self, receipt: Receipt, answered: bool) -> None:
         """Nothing to settle."""

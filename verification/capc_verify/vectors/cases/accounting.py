@@ -5,7 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from capc.accountants.balls import round_up
+from capc.accountants.conversion import epsilon_upper
+from capc.accountants.events import Step
+from capc.accountants.loss import LossDistribution
+from capc.accountants.unit import Sensitivity
 from capc.accounting import CostUnit
+from capc.noise.mechanism import DiscreteGaussian
 from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
 from capc_verify.vectors.cases.common import confident, expect_equal, policy
@@ -16,6 +22,7 @@ _COST = ("CAPC-ACCT-003",)
 _LIMIT = ("CAPC-ACCT-001", "CAPC-ACCT-002")
 _ONCE = ("CAPC-ACCT-006",)
 _GIVEN_BACK = ("CAPC-ACCT-007",)
+_FIGURE = ("CAPC-ACCT-103",)
 _INPUT = Fault.of_caller("input_error")
 _GRID = 4
 
@@ -27,7 +34,8 @@ def accounting() -> FileBuilder:
         "CAPC-ACCOUNTING",
         [
             "Events in, exact rational costs out: mu^2 for the rounded Gaussian, rho for the discrete Gaussian.",
-            "Conversions to epsilon and delta are not in here.",
+            "Figures are intervals, from 1e-9 relative below to 1e-6 above the reference: a port rounds",
+            "its own figure against itself, and says whether it lies inside.",
             "An account is one state that every operation changes; a refused one leaves it as it was.",
         ],
     )
@@ -36,6 +44,7 @@ def accounting() -> FileBuilder:
     _budget(group)
     _settlements(group)
     _mistakes(group)
+    _figures(group)
     return file
 
 
@@ -123,6 +132,30 @@ def _settlements(group: GroupBuilder) -> None:
     _open(test, confident(), 3 * cost)
     receipt = _reserve(test, 1)["receipt"]
     test.run("account_settle", receipt=receipt, answered=False, states=["account"], fault=_INPUT)
+
+
+def _figures(group: GroupBuilder) -> None:
+    """A port may be tighter by 1e-9 relative, the error of the reference, and looser by 1e-6."""
+    for unit in CostUnit:
+        for cost, delta in ((Fraction(1, 100), 6), (Fraction(2), 5), (Fraction(75, 2), 10)):
+            test = group.test(f"epsilon_{unit.value}_{cost.numerator}", "An upper bound, and a tight one.", _FIGURE)
+            figure = epsilon_upper(unit, cost, Fraction(1, 10**delta))
+            fields: dict[str, Any] = {"unit": unit, "cost": cost, "delta": Fraction(1, 10**delta), **_interval(figure)}
+            _expect_inside(test.run("epsilon_of_cost", **fields))
+    for sigma, count, epsilon in ((Fraction(3), 1, Fraction(1)), (Fraction(5, 2), 40, Fraction(9, 2))):
+        test = group.test(f"discrete_delta_{count}", "The exact loss distribution.", _FIGURE)
+        step = Step(DiscreteGaussian(sigma, 0), Sensitivity(Fraction(1), Fraction(1), 1))
+        figure = round_up(LossDistribution({step: count}, Fraction(1, 10**15)).delta_upper(epsilon))
+        fields = {"sigma": sigma, "count": count, "epsilon": epsilon, **_interval(figure)}
+        _expect_inside(test.run("delta_of_discrete_gaussian", **fields))
+
+
+def _interval(figure: Fraction) -> dict[str, Fraction]:
+    return {"at_least": figure * (1 - Fraction(1, 10**9)), "at_most": round_up(figure * (1 + Fraction(1, 10**6)))}
+
+
+def _expect_inside(found: dict[str, Any]) -> None:
+    expect_equal(found["inside"], True, "a figure of the reference is inside its interval")
 
 
 def _mistakes(group: GroupBuilder) -> None:

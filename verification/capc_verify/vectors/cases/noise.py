@@ -20,7 +20,7 @@ _SIGMAS = (Fraction(1, 10), Fraction(1, 2), Fraction(1), Fraction(7, 3), Fractio
 
 
 def noise() -> FileBuilder:
-    """Rounded and discrete Gaussian, and what they are made of."""
+    """Rounded and discrete Gaussian, Skellam, and what they are made of."""
     file = FileBuilder(
         "noise",
         "CAPC-NOISE",
@@ -38,6 +38,8 @@ def noise() -> FileBuilder:
         ("discrete_laplace", "scale", [1, 2, 300]),
         ("discrete_gaussian", "variance", [sigma**2 for sigma in _SIGMAS]),
         ("round_gaussian", "sigma", list(_SIGMAS)),
+        ("poisson", "mean", [Fraction(1, 10), Fraction(1, 2), Fraction(7, 3), Fraction(20)]),
+        ("skellam", "variance", [Fraction(1, 10), Fraction(1), Fraction(49, 9), Fraction(30)]),
     ]
     for op, parameter, values in samplers:
         for value in values:
@@ -88,6 +90,8 @@ def _mistakes(group: GroupBuilder) -> None:
         ("discrete_gaussian", {"variance": Fraction(0)}),
         ("round_gaussian", {"sigma": Fraction(0)}),
         ("round_gaussian", {"sigma": Fraction(-1, 2)}),
+        ("poisson", {"mean": Fraction(0)}),
+        ("skellam", {"variance": Fraction(-1)}),
     ]
     for op, fields in mistakes:
         test = group.test(f"{_name(group, op)}_refused", "No law has this parameter.", _REQUIREMENTS, ["CallerMistake"])

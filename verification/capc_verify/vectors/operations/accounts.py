@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
+from capc.accountants.conversion import epsilon_upper
+from capc.accountants.events import Step
+from capc.accountants.loss import LossDistribution
+from capc.accountants.unit import Sensitivity
 from capc.accounting import Account, CostUnit, Receipt
+from capc.noise.mechanism import DiscreteGaussian
 from capc.parameters import ReleasePolicy
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.sessions import POLICY
@@ -20,6 +26,7 @@ RECEIPT = record(
         "unit": choice(CostUnit),
     }
 )
+_INTERVAL = {"at_least": RATIONAL, "at_most": RATIONAL}
 _STANDING = {"spent": RATIONAL, "remaining_queries": COUNT}
 
 
@@ -50,6 +57,17 @@ def _reserve(call: Call) -> Result:
     return Result({"receipt": receipt_fields(receipt), **_standing(account)})
 
 
+def _epsilon(call: Call) -> Result:
+    epsilon = epsilon_upper(call["unit"], call["cost"], call["delta"])
+    return Result({"inside": call["at_least"] <= epsilon <= call["at_most"]})
+
+
+def _delta(call: Call) -> Result:
+    step = Step(DiscreteGaussian(call["sigma"], 0), Sensitivity(Fraction(1), Fraction(1), 1))
+    delta = LossDistribution({step: call["count"]}, call["at_least"] / 2).delta_upper(call["epsilon"])
+    return Result({"inside": call["at_least"] <= delta <= call["at_most"]})
+
+
 def _settle(call: Call) -> Result:
     account: Account = call.states[0]
     account.settle(receipt_from(call["receipt"]), answered=call["answered"])
@@ -70,6 +88,18 @@ ACCOUNTING = GroupType(
             _reserve,
             {"session_tag": DATA, "query": COUNT, "inputs_digest": DATA},
             {"receipt": RECEIPT, **_STANDING},
+        ),
+        Operation(
+            "epsilon_of_cost",
+            _epsilon,
+            {"unit": choice(CostUnit), "cost": RATIONAL, "delta": RATIONAL, **_INTERVAL},
+            {"inside": FLAG},
+        ),
+        Operation(
+            "delta_of_discrete_gaussian",
+            _delta,
+            {"sigma": RATIONAL, "count": COUNT, "epsilon": RATIONAL, **_INTERVAL},
+            {"inside": FLAG},
         ),
         Operation("account_settle", _settle, {"receipt": RECEIPT, "answered": FLAG}, _STANDING),
     ),

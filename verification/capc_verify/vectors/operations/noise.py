@@ -9,6 +9,7 @@ from capc.noise.bernoulli import bernoulli, bernoulli_exp_minus
 from capc.noise.discrete_gaussian import discrete_gaussian, discrete_laplace
 from capc.noise.gaussian import round_gaussian
 from capc.noise.mechanism import mechanism_for
+from capc.noise.skellam import poisson, skellam
 from capc.parameters import NoiseName
 from capc.randomness import BytesSource
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
@@ -44,6 +45,8 @@ NOISE = GroupType(
         _sampler("discrete_laplace", "scale", INTEGER, _laplace),
         _sampler("discrete_gaussian", "variance", RATIONAL, discrete_gaussian),
         _sampler("round_gaussian", "sigma", RATIONAL, round_gaussian),
+        _sampler("poisson", "mean", RATIONAL, poisson),
+        _sampler("skellam", "variance", RATIONAL, skellam),
         Operation(
             "mechanism_sample",
             _mechanism,

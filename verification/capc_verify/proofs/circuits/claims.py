@@ -18,7 +18,7 @@ from capc.circuits.release import confident_release_circuit, release_circuit
 from capc.circuits.relu import relu_circuit
 from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
 from capc.parameters import ParameterSet
-from capc_verify.proofs.algebra import Algebra, Bit, Word
+from capc_verify.proofs.circuits.algebra import Algebra, Bit, Word
 
 Tree = int | tuple["Tree", "Tree", Bit]
 """A class, or a match: both sides, and whether the right one won."""

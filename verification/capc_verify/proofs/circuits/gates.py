@@ -10,8 +10,8 @@ from z3 import z3util
 from capc import ring
 from capc.circuits.builder import Circuit, Operation
 from capc.randomness import Seed, XofSource
-from capc_verify.proofs.algebra import BitVectors, Landmark
-from capc_verify.proofs.solver import prove
+from capc_verify.proofs.circuits.algebra import BitVectors, Landmark
+from capc_verify.proofs.circuits.solver import prove
 
 LANES = 64
 """Random inputs by which wires are guessed; a guess is proved before it is used."""

@@ -6,10 +6,10 @@ import z3
 
 from capc.circuits.bristol import from_bristol, to_bristol
 from capc.circuits.builder import Circuit
-from capc_verify.proofs.algebra import BitVectors, Integers
-from capc_verify.proofs.claims import Claim
-from capc_verify.proofs.gates import Gates, outputs_equal
-from capc_verify.proofs.solver import ProofFailedError, counterexample, prove
+from capc_verify.proofs.circuits.algebra import BitVectors, Integers
+from capc_verify.proofs.circuits.claims import Claim
+from capc_verify.proofs.circuits.gates import Gates, outputs_equal
+from capc_verify.proofs.circuits.solver import ProofFailedError, counterexample, prove
 
 
 def prove_claim(claim: Claim) -> None:

@@ -1,0 +1,4 @@
+"""MP-SPDZ programs for CaPC's secure steps, and what drives them: runner, costs, evidence and emulator.
+
+:func:`capc_mpc.running.run` runs one program (:mod:`capc_mpc.steps`) under one protocol (:mod:`capc_mpc.protocols`).
+"""

@@ -1,0 +1,202 @@
+"""``capc mpc``: run one program, or measure the matrix. Registered as an extension of ``capc`` in pyproject.toml."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from capc.cli.app import Finished, interruptible
+from capc.cli.output import Output
+from capc.errors import InputError
+from capc.randomness import XofSource, fresh_seed
+from capc_mpc import bench as matrix_bench
+from capc_mpc import evidence, steps
+from capc_mpc.encoding import FullCase
+from capc_mpc.errors import MpcError
+from capc_mpc.expected import expected
+from capc_mpc.machine import the_machine
+from capc_mpc.network import LAN, WAN, Network
+from capc_mpc.protocols import PROTOCOLS, Model, protocol_named
+from capc_mpc.running import Limits, MpcRun
+from capc_mpc.running import run as run_step
+from capc_mpc.sampling import sample_cases
+
+app = typer.Typer(help="The secure steps on MP-SPDZ: run one program, or measure the variants.", no_args_is_help=True)
+_EXIT_FAILED = 1
+
+_Json = Annotated[str | None, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")]
+_Seconds = Annotated[float, typer.Option(metavar="S", help="Time limit of one run.")]
+
+
+@app.command()
+def run(
+    program: Annotated[str, typer.Argument(help="argmax, label_release, discrete_gaussian, guardian_free, ...")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="As the program's head documents them.")] = None,
+    protocol: Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(PROTOCOLS)}.")] = "semi2k",
+    model: Annotated[str, typer.Option(metavar="base|honest_majority", help="The declared threat model.")] = "base",
+    inputs: Annotated[
+        str | None, typer.Option(metavar="FILE.json", help='Columns {"PARTY FIELD": [[...], ...]}. Default: samples.')
+    ] = None,
+    seconds: _Seconds = 600.0,
+    json: _Json = None,
+) -> Finished:
+    """Run one program among local processes, and compare what each party learns with the reference."""
+    with interruptible():
+        output = Output(json)
+        step = steps.parse(program, arguments or [])
+        cases = _read_cases(inputs) if inputs else sample_cases(step, XofSource(fresh_seed(), b"capc_mpc/sample"))
+        try:
+            done = run_step(step, cases, protocol, model=_model(model), limits=Limits(seconds=seconds))
+        except MpcError as error:
+            raise InputError(str(error)) from None
+        wanted = expected(step, done.cases)
+        equal = done.learnt[: step.parties] == wanted and not any(done.learnt[step.parties :])
+        _show_run(output, step, done, equal=equal)
+        return Finished(0 if equal else _EXIT_FAILED)
+
+
+def _show_run(output: Output, step: steps.Step, done: MpcRun, *, equal: bool) -> None:
+    parties = len(done.learnt)
+    kept = protocol_named(done.protocol).withstands(parties)
+    costs = done.costs
+    report = {
+        "program": step.program,
+        "arguments": list(step.arguments),
+        "protocol": done.protocol,
+        "model": done.model,
+        "withstands": kept,
+        "mp_spdz": done.version,
+        "compile_options": done.compile_options,
+        "command": done.command,
+        "equals_reference": equal,
+        "learnt": done.learnt,
+        "costs": asdict(costs),
+    }
+    table = Table(title=f"{step.program} under {done.protocol}, MP-SPDZ {done.version}")
+    for heading in ("", ""):
+        table.add_column(heading)
+    rows = {
+        "threat model": f"{done.model.value}, {parties} parties",
+        "withstands": ", ".join(name for name, holds in kept.items() if holds) or "nobody",
+        "does not withstand": ", ".join(name for name, holds in kept.items() if not holds) or "-",
+        "seconds": f"{costs.seconds:.4f} for {step.batch} cases",
+        "bytes sent": f"{costs.bytes_sent:,} by all parties",
+        "rounds": str(costs.rounds),
+        "equals the reference": "yes" if equal else "NO",
+    }
+    for name, text in rows.items():
+        table.add_row(name, text)
+    output.console.print(table)
+    output.finish(report)
+
+
+@app.command()
+def bench(
+    programs: Annotated[str, typer.Option(metavar="NAMES", help="Separated by commas.")] = "argmax,label_release",
+    protocols: Annotated[
+        str, typer.Option(metavar="NAMES", help="Separated by commas, or all.")
+    ] = "semi2k,semi-bin,yao,replicated-ring",
+    classes: Annotated[str, typer.Option(metavar="C,...", help="Numbers of classes.")] = "10",
+    batch: Annotated[str, typer.Option(metavar="B,...", help="Numbers of cases.")] = "1,100",
+    parties: Annotated[int, typer.Option(metavar="K", help="Answering parties of guardian_free.")] = 2,
+    latency_ms: Annotated[float | None, typer.Option(metavar="MS", help="One way, of a network to model.")] = None,
+    megabits: Annotated[float, typer.Option(metavar="MBIT", help="Its bandwidth per party and second.")] = 100.0,
+    plots: Annotated[str | None, typer.Option(metavar="FOLDER", help="Write figures there.")] = None,
+    seconds: _Seconds = 600.0,
+    json: _Json = None,
+) -> Finished:
+    """Measure programs under protocols, beside the embedded engine, and model their cost over networks.
+
+    Inputs are samples, so honest-majority protocols are measured too; the model column says what each withstands.
+    """
+    with interruptible():
+        output = Output(json)
+        machine = the_machine()
+        chosen = machine.protocols() if protocols == "all" else protocols.split(",")
+        for name in chosen:
+            protocol_named(name)
+        variants = list(matrix_bench.matrix(programs.split(","), chosen, _numbers(classes), _numbers(batch), parties))
+        networks = {"lan": LAN, "wan": WAN}
+        if latency_ms is not None:
+            networks["given"] = Network(latency_ms / 1000, megabits * 1e6)
+        rows = []
+        for number, variant in enumerate(variants, 1):
+            output.console.print(f"{number}/{len(variants)} {variant.program} {variant.protocol} B={variant.batch}")
+            rows.append(matrix_bench.measure(variant, machine, Limits(seconds=seconds), networks))
+        output.console.print(_bench_table(rows, list(networks)))
+        for file in matrix_bench.plot(rows, Path(plots)) if plots else []:
+            output.console.print(f"wrote {file}", markup=False)
+        output.finish(matrix_bench.document(rows, machine))
+        return Finished(_EXIT_FAILED if any(row.equal is False for row in rows) else 0)
+
+
+@app.command()
+def record(
+    programs: Annotated[str, typer.Option(metavar="NAMES", help="Records, separated by commas, or all.")] = "all",
+    protocols: Annotated[str, typer.Option(metavar="NAMES", help="Separated by commas.")] = ",".join(
+        evidence.PROTOCOLS
+    ),
+    seconds: _Seconds = 600.0,
+    json: _Json = None,
+) -> Finished:
+    """Record the evidence in this checkout again: fixed inputs, every party's raw outputs, and costs."""
+    with interruptible():
+        output = Output(json)
+        machine, known = the_machine(), evidence.recorded_steps()
+        names = list(known) if programs == "all" else programs.split(",")
+        for name in names:
+            if name not in known:
+                raise InputError(f"record {name!r} is unknown (--programs): choose among {', '.join(known)}")
+        files = []
+        for name in names:
+            able = [row for row in map(protocol_named, protocols.split(",")) if row.takes(known[name].parties)]
+            output.console.print(f"{name}: {', '.join(row.name for row in able)}")
+            files.append(str(evidence.record(name, [row.name for row in able], machine, Limits(seconds=seconds))))
+        output.finish({"mp_spdz": machine.version, "files": files})
+        return Finished(0)
+
+
+def _bench_table(rows: list[matrix_bench.Row], networks: list[str]) -> Table:
+    table = Table(title="per case")
+    headings = ["program", "protocol", "parties", "model", "C", "B", "ms", "bytes", "rounds"]
+    for heading in (*headings, *(f"ms, {name}" for name in networks), "equal"):
+        table.add_column(heading)
+    for row in rows:
+        head = [row.variant.program, row.variant.protocol, str(row.parties), row.model]
+        size = [str(row.variant.classes), str(row.variant.batch)]
+        if row.costs is None:
+            table.add_row(*head, *size, row.refused or "")
+            continue
+        cells = [f"{1000 * row.costs.seconds / row.variant.batch:.3f}"]
+        cells += [f"{row.costs.bytes_sent / row.variant.batch:,.0f}", str(row.costs.rounds)]
+        cells += [f"{1000 * row.network_seconds[name] / row.variant.batch:.3f}" for name in networks]
+        table.add_row(*head, *size, *cells, {True: "yes", False: "NO", None: "-"}[row.equal])
+    return table
+
+
+def _model(name: str) -> Model:
+    if name not in list(Model):
+        raise InputError(f"model {name!r} is unknown (--model): choose base or honest_majority")
+    return Model(name)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise InputError(f"{text!r}: give whole numbers separated by commas") from None
+
+
+def _read_cases(file: str) -> list[FullCase]:
+    """Cases from columns: for every party and field one list of numbers per case."""
+    try:
+        columns = json.loads(Path(file).read_text(encoding="utf-8"))
+        keyed = {(int(name.split(" ", 1)[0]), name.split(" ", 1)[1]): rows for name, rows in columns.items()}
+        return [dict(zip(keyed, rows, strict=True)) for rows in zip(*keyed.values(), strict=True)]
+    except (OSError, ValueError, AttributeError, IndexError, TypeError) as error:
+        raise InputError(f'{file} (--inputs): no columns {{"PARTY FIELD": [[...], ...]}}: {error}') from None

@@ -1,0 +1,142 @@
+"""What `sint` computes in: a ring Z_{2^k} or a prime field. A Boolean machine has neither."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from capc_mpc.emulator.algebra import Algebra, Word
+from capc_mpc.emulator.errors import PreconditionError
+
+
+class Domain(ABC):
+    """Elements of the domain, as words of ``width`` bits.
+
+    Attributes:
+        name: `ring` or `field`, as openings are labelled.
+        width: bits of an element's representative.
+    """
+
+    name: str
+    width: int
+
+    @abstractmethod
+    def constant(self, value: int) -> Word:
+        """The integer, reduced."""
+
+    @abstractmethod
+    def add(self, a: Word, b: Word) -> Word:
+        """The sum."""
+
+    @abstractmethod
+    def subtract(self, a: Word, b: Word) -> Word:
+        """The difference."""
+
+    @abstractmethod
+    def multiply(self, a: Word, b: Word) -> Word:
+        """The product."""
+
+    @abstractmethod
+    def from_bit(self, bit: Word) -> Word:
+        """The element 0 or 1 of a one-bit word."""
+
+    @abstractmethod
+    def is_negative(self, a: Word, length: int) -> Word:
+        """The element 1 if a, as a signed number of ``length`` bits, is negative, else 0."""
+
+    @abstractmethod
+    def modulo(self, a: Word, places: int, length: int, signed: bool) -> Word:
+        """a mod 2^places, of a number of ``length`` bits."""
+
+
+@dataclass
+class Ring(Domain):
+    """Z_{2^width}. Operations on numbers of fewer bits read those bits, whatever stands above them.
+
+    The comparison of MP-SPDZ (Dalskov, Escudero, Keller, ePrint 2019/889, and its split variant) opens a masked value
+    from which everything above bit ``length`` - 1 is shifted out: it gives that bit, for every element.
+    """
+
+    algebra: Algebra
+    width: int = 64
+    name: str = "ring"
+
+    def constant(self, value: int) -> Word:
+        """The integer mod 2^width."""
+        return self.algebra.constant(value, self.width)
+
+    def add(self, a: Word, b: Word) -> Word:
+        """The sum mod 2^width."""
+        return self.algebra.add(a, b, self.width)
+
+    def subtract(self, a: Word, b: Word) -> Word:
+        """The difference mod 2^width."""
+        return self.algebra.subtract(a, b, self.width)
+
+    def multiply(self, a: Word, b: Word) -> Word:
+        """The product mod 2^width."""
+        return self.algebra.multiply(a, b, self.width)
+
+    def from_bit(self, bit: Word) -> Word:
+        """The bit with zeros above it."""
+        return self.algebra.extend(bit, 1, self.width)
+
+    def is_negative(self, a: Word, length: int) -> Word:
+        """Bit ``length`` - 1."""
+        return self.from_bit(self.algebra.extract(a, length - 1, 1))
+
+    def modulo(self, a: Word, places: int, length: int, signed: bool) -> Word:  # noqa: ARG002 - exact for every length
+        """The lowest ``places`` bits."""
+        return self.algebra.extend(self.algebra.extract(a, 0, places), places, self.width)
+
+
+class Field(Domain):
+    """The integers mod a prime, in [0, prime). As signed numbers they are those of least magnitude.
+
+    The comparison and the reduction of MP-SPDZ mask the integer statistically (Catrina, de Hoogh 2010), which is
+    defined for numbers of the stated length only.
+
+    Args:
+        prime: an odd prime. The machine picks one with 40 bits more than the longest stated length.
+    """
+
+    name = "field"
+
+    def __init__(self, prime: int) -> None:
+        self.prime = prime
+        self.width = prime.bit_length()
+
+    def constant(self, value: int) -> int:
+        """The integer mod the prime."""
+        return value % self.prime
+
+    def add(self, a: int, b: int) -> int:
+        """The sum mod the prime."""
+        return (a + b) % self.prime
+
+    def subtract(self, a: int, b: int) -> int:
+        """The difference mod the prime."""
+        return (a - b) % self.prime
+
+    def multiply(self, a: int, b: int) -> int:
+        """The product mod the prime."""
+        return a * b % self.prime
+
+    def from_bit(self, bit: int) -> int:
+        """The bit itself."""
+        return bit
+
+    def is_negative(self, a: int, length: int) -> int:
+        """Defined on [-2^(length-1), 2^(length-1))."""
+        return int(self._number(a, length, signed=True) < 0)
+
+    def modulo(self, a: int, places: int, length: int, signed: bool) -> int:
+        """Defined on [-2^(length-1), 2^(length-1)), or unsigned on [0, 2^length)."""
+        return self._number(a, length, signed) % (1 << places)
+
+    def _number(self, a: int, length: int, signed: bool) -> int:
+        number = a - self.prime if a > self.prime // 2 else a
+        low, high = (-(1 << length - 1), 1 << length - 1) if signed else (0, 1 << length)
+        if not low <= number < high:
+            raise PreconditionError(f"the operand is no number of {length} bits")
+        return number

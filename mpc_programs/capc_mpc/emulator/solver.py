@@ -1,0 +1,133 @@
+"""Words as bit-vectors of the z3 solver: what a program computes becomes a formula over all its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import z3
+
+from capc_mpc.emulator.algebra import Algebra
+from capc_mpc.emulator.domains import Domain
+
+
+@dataclass
+class Formulas(Algebra):
+    """The algebra of formulas.
+
+    Attributes:
+        obligations: preconditions of the operations that were performed, which a proof has to show too.
+        definitions: every gate's output is a variable of its own, defined here. The solver would otherwise flatten
+            chains of XORs, and lose the carries that both sides of an equation have in common.
+    """
+
+    obligations: list[z3.BoolRef] = field(default_factory=list)
+    definitions: list[z3.BoolRef] = field(default_factory=list)
+
+    def constant(self, value: int, width: int) -> z3.BitVecRef:
+        """A literal."""
+        return z3.BitVecVal(value, width)
+
+    def add(self, a: z3.BitVecRef, b: z3.BitVecRef, width: int) -> z3.BitVecRef:  # noqa: ARG002 - a formula has a width
+        """a + b mod 2^width."""
+        return a + b
+
+    def subtract(self, a: z3.BitVecRef, b: z3.BitVecRef, width: int) -> z3.BitVecRef:  # noqa: ARG002 - a formula has a width
+        """a - b mod 2^width."""
+        return a - b
+
+    def multiply(self, a: z3.BitVecRef, b: z3.BitVecRef, width: int) -> z3.BitVecRef:  # noqa: ARG002 - a formula has a width
+        """a * b mod 2^width."""
+        return a * b
+
+    def xor(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
+        """Bitwise exclusive or."""
+        return self._gate(a ^ b)
+
+    def conjunction(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
+        """Bitwise and."""
+        return self._gate(a & b)
+
+    def extract(self, word: z3.BitVecRef, low: int, width: int) -> z3.BitVecRef:
+        """The ``width`` bits from position ``low`` upwards."""
+        return word if width == word.size() else z3.Extract(low + width - 1, low, word)
+
+    def concatenate(self, parts: Sequence[tuple[z3.BitVecRef, int]]) -> z3.BitVecRef:
+        """One word, the first part in the lowest bits."""
+        words = [word for word, _ in parts]
+        return words[0] if len(words) == 1 else z3.Concat(*reversed(words))
+
+    def _gate(self, output: z3.BitVecRef) -> z3.BitVecRef:
+        variable = z3.BitVec(f"gate{len(self.definitions)}", output.size())
+        self.definitions.append(variable == output)
+        return variable
+
+
+class FreshInputs:
+    """Every input is a new variable: what holds for it holds for all inputs.
+
+    Attributes:
+        variables: for each party its inputs, in the order in which the program reads them.
+    """
+
+    def __init__(self) -> None:
+        self.variables: dict[int, list[z3.BitVecRef]] = {}
+
+    def __call__(self, party: int, width: int) -> z3.BitVecRef:
+        """The party's next variable."""
+        mine = self.variables.setdefault(party, [])
+        mine.append(z3.BitVec(f"party{party}_input{len(mine)}", width))
+        return mine[-1]
+
+
+class FormulaField(Domain):
+    """A prime field as far as its numbers stay small: integers of 64 bits, each result with the obligation to fit.
+
+    A field whose prime exceeds 2^65 computes the same then, for it never wraps.
+    """
+
+    name = "field"
+    width = 64
+
+    def __init__(self, formulas: Formulas) -> None:
+        self._formulas = formulas
+
+    def constant(self, value: int) -> z3.BitVecRef:
+        """The integer."""
+        return z3.BitVecVal(value, self.width)
+
+    def add(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
+        """The sum."""
+        self._oblige(z3.And(z3.BVAddNoOverflow(a, b, signed=True), z3.BVAddNoUnderflow(a, b)))
+        return a + b
+
+    def subtract(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
+        """The difference."""
+        self._oblige(z3.And(z3.BVSubNoOverflow(a, b), z3.BVSubNoUnderflow(a, b, signed=True)))
+        return a - b
+
+    def multiply(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
+        """The product."""
+        self._oblige(z3.And(z3.BVMulNoOverflow(a, b, signed=True), z3.BVMulNoUnderflow(a, b)))
+        return a * b
+
+    def from_bit(self, bit: z3.BitVecRef) -> z3.BitVecRef:
+        """The bit with zeros above it."""
+        return z3.ZeroExt(self.width - 1, bit)
+
+    def is_negative(self, a: z3.BitVecRef, length: int) -> z3.BitVecRef:
+        """The sign of a signed number of ``length`` bits."""
+        self._oblige_length(a, length, signed=True)
+        return self.from_bit(z3.Extract(self.width - 1, self.width - 1, a))
+
+    def modulo(self, a: z3.BitVecRef, places: int, length: int, signed: bool) -> z3.BitVecRef:
+        """The low bits of a number of ``length`` bits."""
+        self._oblige_length(a, length, signed)
+        return z3.ZeroExt(self.width - places, z3.Extract(places - 1, 0, a))
+
+    def _oblige_length(self, a: z3.BitVecRef, length: int, signed: bool) -> None:
+        low, high = (-(1 << length - 1), 1 << length - 1) if signed else (0, 1 << length)
+        self._oblige(z3.And(low <= a, a < high))
+
+    def _oblige(self, fits: z3.BoolRef) -> None:
+        self._formulas.obligations.append(fits)

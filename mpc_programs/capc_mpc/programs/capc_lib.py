@@ -1,0 +1,382 @@
+"""What the programs share: words of a batch in the three domains of MP-SPDZ, and the tournament over them.
+
+MP-SPDZ's compiler imports this file; it is no part of the Python package. A *word* is one secret number per case of
+the batch, and a *flag* is one secret bit per case. The domain follows the compiler's options:
+
+- ``Boolean`` (``-B``): a word is a list of bit registers, least significant first, with one lane per case.
+- ``Ring`` (``-R k``): a word is a vector over Z_{2^k}. Only its low ``width`` bits count; the bits above are garbage
+  that stays inside, because a comparison reads bit ``width - 1`` of a difference and nothing else.
+- ``Field`` (neither): a word is a vector over a prime field, and holds the signed number itself. Every wrap is done
+  explicitly, inside the computation.
+
+Comparison needs |x - y| < 2^(width - 1) (CAPC-ARG-004), as in the reference's circuits.
+
+Numbers that one party learns leave through ``open_to``. What is opened there is a function of the number mod
+2^width alone:
+
+- Boolean protocols open to everybody, so the receiver inputs a fresh pad, and number XOR pad is opened.
+- In a ring the number is multiplied by 2^(k - width) first, which removes all bits above ``width``.
+- In a field it is reduced to 0 <= number < 2^width first.
+"""
+
+from capc_sampler import xor
+from Compiler.GC.instructions import inputb
+from Compiler.GC.types import sbits
+from Compiler.library import break_point, print_ln, print_ln_to
+from Compiler.types import sint
+
+LIMB_BITS = 32
+"""Bits per number of an input file in the Boolean domain: MP-SPDZ reads those through a double, exact to 53 bits."""
+
+
+def domain_of(options, batch):
+    """The domain that the compiler's options ask for."""
+    if options.binary:
+        return Boolean(batch, few_gates=options.garbled)
+    return Ring(batch, int(options.ring)) if options.ring else Field(batch)
+
+
+class Arithmetic:
+    """What ring and field have in common: vectors of ``sint``, and flags that are 0 or 1."""
+
+    def __init__(self, batch):
+        self.batch = batch
+        self._opened = []
+
+    def input_words(self, player, count, width):
+        """``count`` words from a party's input, each 0 <= number < 2^width; a word's cases follow one another."""
+        return [sint.get_input_from(player, size=self.batch) for _ in range(count)]
+
+    def less(self, left, right, width):
+        """The flag left < right: bit ``width - 1`` of left - right, which the compiler asks for by ``width - 1``."""
+        return left.less_than(right, width - 1)
+
+    def is_negative(self, word, width):
+        """The flag word < 0."""
+        return word.less_than(0, width - 1)
+
+    def constant(self, value, width):
+        """A public number as a word."""
+        return value
+
+    def count(self, flags, width):
+        """How many flags are set, as a word that has room for it."""
+        return sum(flags)
+
+    def select(self, flag, if_one, if_zero):
+        """One of two words."""
+        return flag * (if_one - if_zero) + if_zero
+
+    def both(self, first, second):
+        """The flag first AND second."""
+        return first * second
+
+    def neither(self, flag, other):
+        """The flag ``flag`` AND NOT ``other``, where ``other`` implies ``flag``."""
+        return flag - other
+
+    def invert(self, flag):
+        """The flag NOT flag."""
+        return 1 - flag
+
+    def number(self, flag, width):
+        """A flag as a word."""
+        return flag
+
+    def index_word(self, flags, width):
+        """The position of the one flag that is set."""
+        return sum(position * flag for position, flag in enumerate(flags))
+
+    def mask(self, flag, word):
+        """The word where the flag is set, and 0 elsewhere."""
+        return flag * word
+
+    def boolean(self):
+        """The Boolean domain that the protocol mixes with this one."""
+        return Boolean(self.batch, few_gates=False)
+
+    def signed_word(self, bits, width):
+        """A word from the bits of a two's complement number."""
+        offset = 2 ** (len(bits) - 1)
+        return sint.bit_compose([*bits[:-1], ~bits[-1]]) - offset
+
+    def print_outputs(self):
+        """Prints what was opened, each to its receiver."""
+        break_point()  # else the compiler may move a print before the opening that it prints
+        for player, name, opened in self._opened:
+            print_ln_to(player, "%s %s", name, opened)
+
+
+class Ring(Arithmetic):
+    """Words in Z_{2^k}, of which the low bits count."""
+
+    def __init__(self, batch, ring_bits):
+        super().__init__(batch)
+        self.ring_bits = ring_bits
+
+    def add(self, left, right, width):
+        """left + right mod 2^width."""
+        return left + right
+
+    def subtract(self, left, right, width):
+        """left - right mod 2^width."""
+        return left - right
+
+    def shift(self, word, places, width):
+        """word * 2^places mod 2^width."""
+        return word * 2**places
+
+    def open_to(self, player, name, word, width):
+        """Tells one party (number mod 2^width) * 2^(k - width), and nobody else anything."""
+        self._opened.append((player, name, (word * 2 ** (self.ring_bits - width)).reveal_to(player)))
+
+
+class Field(Arithmetic):
+    """Words in a prime field: the signed number, -2^(width - 1) <= number < 2^(width - 1)."""
+
+    def add(self, left, right, width):
+        """left + right mod 2^width, for parts of any sign below 2^width."""
+        return self._wrap(left + right, width)
+
+    def subtract(self, left, right, width):
+        """left - right mod 2^width."""
+        return self._wrap(left - right, width)
+
+    def shift(self, word, places, width):
+        """word * 2^places mod 2^width."""
+        low = word.mod2m(width - places, width + 1, True)
+        return self._wrap(low * 2**places, width)
+
+    def open_to(self, player, name, word, width):
+        """Tells one party number mod 2^width, and nobody else anything."""
+        self._opened.append((player, name, word.mod2m(width, width + 2, True).reveal_to(player)))
+
+    def _wrap(self, total, width):
+        """A number below 2^(width + 1) in magnitude, to its residue around 0."""
+        half = 2 ** (width - 1)
+        return (total + half).mod2m(width, width + 3, True) - half
+
+
+class Boolean:
+    """Words as lists of bit registers. ``few_gates`` prefers few ANDs (garbling) to few rounds (secret sharing)."""
+
+    def __init__(self, batch, few_gates):
+        self.batch = batch
+        self.few_gates = few_gates
+        self.lanes = sbits.get_type(batch)
+        self._opened = []
+
+    def input_words(self, player, count, width):
+        """``count`` words from a party's input, each as limbs of 32 bits, the lowest first, all cases of a limb."""
+        limbs = [min(LIMB_BITS, width - low) for low in range(0, width, LIMB_BITS)]
+        rows = [[[sbits.get_type(bits)() for _ in range(self.batch)] for bits in limbs] for _ in range(count)]
+        # One instruction for all of them: each inputb is a round of its own.
+        inputb(*[argument for word in rows for limb in word for row in limb for argument in (player, row.n, 0, row)])
+        return [[bit for limb in word for bit in sbits.trans(limb)] for word in rows]
+
+    def add(self, left, right, width):
+        """left + right mod 2^width."""
+        return self._sum(left, right, None)
+
+    def subtract(self, left, right, width):
+        """left - right mod 2^width, as left + NOT right + 1."""
+        return self._sum(left, [~bit for bit in right], self.one())
+
+    def shift(self, word, places, width):
+        """word * 2^places mod 2^width."""
+        return [self.zero()] * places + word[: width - places]
+
+    def less(self, left, right, width):
+        """The flag left < right, of signed numbers: on the top bit the two change places."""
+        low_left, low_right = left[:-1] + right[-1:], right[:-1] + left[-1:]
+        if self.few_gates:
+            flag = self.zero()
+            for a, b in zip(low_left, low_right):
+                flag = b ^ (~(a ^ b) & (flag ^ b))
+            return flag
+        return _tree([(~a & b, ~(a ^ b)) for a, b in zip(low_left, low_right)])[0]
+
+    def is_negative(self, word, width):
+        """The flag word < 0."""
+        return word[-1]
+
+    def constant(self, value, width):
+        """A public number as a word."""
+        return [self.one() if value >> bit & 1 else self.zero() for bit in range(width)]
+
+    def count(self, flags, width):
+        """How many flags are set, as a word that has room for it."""
+        total = self.number(flags[0], width)
+        for flag in flags[1:]:
+            total = self.add(total, self.number(flag, width), width)
+        return total
+
+    def select(self, flag, if_one, if_zero):
+        """One of two words."""
+        return [(flag & (a ^ b)) ^ b for a, b in zip(if_one, if_zero)]
+
+    def both(self, first, second):
+        """The flag first AND second."""
+        return first & second
+
+    def neither(self, flag, other):
+        """The flag ``flag`` AND NOT ``other``, where ``other`` implies ``flag``."""
+        return flag ^ other
+
+    def invert(self, flag):
+        """The flag NOT flag."""
+        return ~flag
+
+    def number(self, flag, width):
+        """A flag as a word."""
+        return [flag] + [self.zero()] * (width - 1)
+
+    def index_word(self, flags, width):
+        """The position of the one flag that is set: bit b is the XOR of the flags at positions with bit b set."""
+        return [
+            xor([flag for position, flag in enumerate(flags) if position >> bit & 1] or [self.zero()])
+            for bit in range(width)
+        ]
+
+    def mask(self, flag, word):
+        """The word where the flag is set, and 0 elsewhere."""
+        return [flag & bit for bit in word]
+
+    def open_to(self, player, name, word, width):
+        """Opens number XOR pad to all; the pad is the next input of the receiver."""
+        (pad,) = self.input_words(player, 1, width)
+        masked = [bit ^ mask for bit, mask in zip(word, pad)]
+        self._opened.append((name, [row.reveal() for row in sbits.trans(masked)]))
+
+    def print_outputs(self):
+        """Prints what was opened."""
+        for name, opened in self._opened:
+            print_ln("%s %s", name, opened)
+
+    def boolean(self):
+        """This domain."""
+        return self
+
+    def signed_word(self, bits, width):
+        """A word from the bits of a two's complement number."""
+        return (bits + [bits[-1]] * width)[:width]
+
+    def negate_if(self, flag, word):
+        """-word where the flag is set: NOT word + 1."""
+        return self._sum([bit ^ flag for bit in word], [self.zero()] * len(word), flag)
+
+    def zero(self):
+        """The flag 0 in every case."""
+        return self.lanes(0)
+
+    def one(self):
+        """The flag 1 in every case."""
+        return ~self.zero()
+
+    def _sum(self, left, right, carry):
+        if self.few_gates:
+            return _ripple(left, right, self.zero() if carry is None else carry)
+        generate = [a & b for a, b in zip(left, right)]
+        propagate = [a ^ b for a, b in zip(left, right)]
+        if carry is not None:
+            generate[0] = generate[0] ^ (propagate[0] & carry)
+        carries = _carries(generate[:-1], propagate[:-1])
+        first = propagate[0] if carry is None else propagate[0] ^ carry
+        return [first] + [bit ^ carry_in for bit, carry_in in zip(propagate[1:], carries)]
+
+
+def _ripple(left, right, carry):
+    """Addition with one AND per bit but the last."""
+    total = []
+    for position, (a, b) in enumerate(zip(left, right)):
+        total.append(a ^ b ^ carry)
+        if position < len(left) - 1:
+            carry = carry ^ ((a ^ carry) & (b ^ carry))
+    return total
+
+
+def _carries(generate, propagate):
+    """The carry out of every position, by Brent and Kung's prefix tree: 2 log2 n rounds."""
+    if len(generate) < 2:
+        return list(generate)
+    pairs = range(1, len(generate), 2)
+    above = _carries(
+        [generate[i] ^ (propagate[i] & generate[i - 1]) for i in pairs],
+        [propagate[i] & propagate[i - 1] for i in pairs],
+    )
+    carries = [generate[0]]
+    for i in range(1, len(generate)):
+        carries.append(above[i // 2] if i % 2 else generate[i] ^ (propagate[i] & above[i // 2 - 1]))
+    return carries
+
+
+def _tree(blocks):
+    """(less, equal) of a number from those of its blocks, lowest first, in log2 n rounds."""
+    while len(blocks) > 1:
+        merged = []
+        for low, high in zip(blocks[::2], blocks[1::2]):
+            merged.append((high[0] ^ (high[1] & low[0]), high[1] & low[1]))
+        blocks = merged + blocks[len(blocks) - len(blocks) % 2 :]
+    return blocks[0]
+
+
+def argmax_flags(domain, values, width):
+    """One flag per value: 1 for the first of the largest (CAPC-ARG-002), 0 for all others.
+
+    Neighbours meet, an odd one out passes on, and the right side wins only if it is strictly larger.
+    """
+    return _play(domain, values, width)[0]
+
+
+def maximum(domain, values, width):
+    """The largest value."""
+    return _play(domain, values, width)[1]
+
+
+def _play(domain, values, width):
+    """(flags, winner) of a tournament: the left half against the right half of neighbours, level by level."""
+    entrants = [([None], value) for value in values]
+    while len(entrants) > 1:
+        winners = []
+        for (left_flags, left), (right_flags, right) in zip(entrants[::2], entrants[1::2]):
+            right_wins = domain.less(left, right, width)
+            flags = _scaled(domain, domain.invert(right_wins), left_flags) + _scaled(domain, right_wins, right_flags)
+            winners.append((flags, domain.select(right_wins, right, left)))
+        if len(entrants) % 2:
+            winners.append(entrants[-1])
+        entrants = winners
+    return entrants[0]
+
+
+def _scaled(domain, won, flags):
+    """A subtree's flags after its winner's next match; None stands for the flag of a value that met nobody yet."""
+    return [won if flag is None else domain.both(won, flag) for flag in flags]
+
+
+def subset_flags(domain, chosen):
+    """One flag per set of labels, 1 for the set of the chosen ones; set number n holds label j where n has bit j."""
+    flags = [domain.invert(chosen[0]), chosen[0]]
+    for flag in chosen[1:]:
+        with_label = [domain.both(old, flag) for old in flags]
+        flags = [domain.neither(old, new) for old, new in zip(flags, with_label)] + with_label
+    return flags
+
+
+def release_label(domain, votes, noisy, limit, width, receiver, told_if_answered):
+    """Opens argmax(noisy) to the receiver, with a limit only where max(votes) >= limit.
+
+    The answered bit goes to the receiver and, unless it is None, to the party ``told_if_answered``.
+    """
+    flags = argmax_flags(domain, noisy, width)
+    label_bits = (len(noisy) - 1).bit_length()
+    label = domain.index_word(flags, label_bits)
+    if limit is not None:
+        # The margin is admitted up to 2^(width - 1): one bit more than a comparison of signed words may assume.
+        answered = domain.invert(
+            domain.is_negative(domain.subtract(maximum(domain, votes, width), limit, width), width)
+        )
+        label = domain.mask(answered, label)
+        domain.open_to(receiver, "answered", domain.number(answered, 1), 1)
+        if told_if_answered is not None:
+            domain.open_to(told_if_answered, "answered", domain.number(answered, 1), 1)
+    domain.open_to(receiver, "label", label, label_bits)

@@ -1,0 +1,158 @@
+"""The questions of ``capc account``: a case is what would be done; the answers are figures and counts.
+
+A case's counts are fixed in advance, as they are part of the question. Searches rely on monotonicity only for
+tightness: the answer itself was evaluated and is certified.
+
+Spec: CAPC-ACCT-113.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from capc.accountants.ballots import BallotRelease
+from capc.accountants.balls import require
+from capc.accountants.events import (
+    BallotsReleased,
+    ConfidentStep,
+    Event,
+    JointStep,
+    LabelReleased,
+    Noise,
+    Step,
+    Steps,
+    ThresholdCheck,
+    steps_of,
+)
+from capc.accountants.methods import Method, statement_for
+from capc.accountants.statement import PrivacyStatement
+from capc.accountants.unit import ProtectedUnit
+from capc.errors import InputError
+
+SIGMA_STEP = Fraction(1, 64)
+"""Calibrated deviations are multiples of this, in votes."""
+MAX_SIGMA = Fraction(1 << 20)
+MAX_QUERIES = 1 << 32
+
+
+@dataclass(frozen=True)
+class Case:
+    """What would be done.
+
+    Attributes:
+        noise: on each class, for a deviation in votes.
+        sigma: that deviation.
+        threshold_ratio: the threshold noise's deviation divided by sigma; None without a threshold.
+        answers: how many labels are released; None for as many as there are queries.
+        joint: whether check and answer are charged jointly.
+        ballots: the multi-label mechanism; None for a single label.
+        unit: whom the figure protects.
+        delta: of the figure.
+        method: how it is computed.
+    """
+
+    noise: Callable[[Fraction], Noise]
+    sigma: Fraction
+    threshold_ratio: Fraction | None
+    answers: int | None
+    joint: bool
+    ballots: BallotRelease | None
+    unit: ProtectedUnit
+    delta: Fraction
+    method: Method
+
+    def steps(self, queries: int) -> Steps:
+        """The steps of that many queries.
+
+        Raises:
+            InputError: a number cannot be used, or joint charging has no threshold or withheld answers.
+        """
+        require(0 <= queries <= MAX_QUERIES, "queries", queries, f"give 0 to {MAX_QUERIES}")
+        answers = queries if self.answers is None else self.answers
+        require(0 <= answers <= queries, "answers", answers, f"give 0 to the number of queries, {queries}")
+        one: dict[Event, int] = {}
+        noise = self.noise(self.sigma)
+        if self.joint:
+            if self.threshold_ratio is None or self.ballots is not None or answers != queries:
+                raise InputError(
+                    "joint = True: joint charging needs a threshold and single labels, and charges every query in full"
+                )
+            one[ConfidentStep(0, self.noise(self.sigma * self.threshold_ratio), noise)] = queries
+        else:
+            if self.threshold_ratio is not None:
+                one[ThresholdCheck(0, self.noise(self.sigma * self.threshold_ratio))] = queries
+            released = LabelReleased(0, noise) if self.ballots is None else BallotsReleased(0, noise, self.ballots)
+            one[released] = answers
+        counts: dict[Step | JointStep, int] = {}
+        for event, count in one.items():
+            for step in steps_of([event], self.unit):
+                counts[step] = counts.get(step, 0) + count
+        return {step: count for step, count in counts.items() if count}
+
+    def statement(self, queries: int) -> PrivacyStatement:
+        """The figure of that many queries."""
+        return statement_for(self.steps(queries), self.unit, self.delta, self.method)
+
+
+def calibrate(case: Case, queries: int, epsilon: Fraction) -> Fraction:
+    """The smallest sigma on a grid of 1/64 votes for which that many queries cost at most epsilon.
+
+    Args:
+        case: its sigma is ignored; threshold noise keeps its ratio.
+        queries: at least 1.
+        epsilon: above 0.
+
+    Raises:
+        InputError: a number cannot be used, or not even the largest sigma is enough.
+    """
+    require(queries >= 1, "queries", queries, "give at least 1")
+    require(epsilon > 0, "epsilon", epsilon, "give a budget above 0")
+
+    def enough(steps: int) -> bool:
+        try:
+            return replace(case, sigma=steps * SIGMA_STEP).statement(queries).epsilon <= epsilon
+        except InputError:
+            # Too little noise for the method's range; every real mistake shows at the largest sigma, asked first.
+            return False
+
+    top = int(MAX_SIGMA / SIGMA_STEP)
+    replace(case, sigma=Fraction(8)).statement(1)
+    high = 1
+    while not enough(high):
+        high *= 2
+        require(high <= top, "epsilon", epsilon, f"no sigma up to {MAX_SIGMA} votes is enough: give a larger budget")
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high * SIGMA_STEP
+
+
+def affordable_queries(case: Case, epsilon: Fraction) -> int:
+    """The largest number of queries that cost at most epsilon; 0 if not even one does.
+
+    Raises:
+        InputError: a number cannot be used.
+    """
+    require(epsilon > 0, "epsilon", epsilon, "give a budget above 0")
+    require(case.answers is None, "answers", case.answers, "leave it out: every query is charged in full")
+
+    def fits(queries: int) -> bool:
+        try:
+            return case.statement(queries).epsilon <= epsilon
+        except InputError:
+            # The cost of so many queries leaves the range of the method.
+            return False
+
+    if case.statement(1).epsilon > epsilon:
+        return 0
+    low, high = 1, 2
+    while high <= MAX_QUERIES and fits(high):
+        low, high = high, 2 * high
+    high = min(high, MAX_QUERIES + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low

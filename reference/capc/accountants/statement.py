@@ -1,0 +1,117 @@
+"""Figures, and what must stand beside each of them: adjacency, method, hypotheses, direction of rounding.
+
+Spec: CAPC-ACCT-004, CAPC-ACCT-005, CAPC-ACCT-112.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from capc.accountants.balls import decimal_text
+from capc.accountants.conversion import epsilon_upper
+from capc.accountants.unit import Relation
+from capc.accounting import Account, CostUnit
+from capc.errors import InputError
+from capc.parameters import Adjacency, Charge
+
+NOT_A_GUARANTEE = "not a guarantee unless the counts were fixed in advance"
+ROUNDED_UP = "epsilon rounded up, certified by ball arithmetic"
+ONE_VOTE = "a protected party has one vote of one unit per query, and a record lies with one party only"
+DELTA_OF_NOISE = (
+    "delta is that of the noise alone: add (1 + e^epsilon) eta, where eta sums the advantages against homomorphic "
+    "encryption, garbling, oblivious transfer and the pseudorandom generators (computational terms) and the "
+    "distances of flooding and wrap-around (statistical terms)"
+)
+
+
+@dataclass(frozen=True)
+class PrivacyStatement:
+    """One figure, with everything that it needs to be read correctly (CAPC-ACCT-004).
+
+    Attributes:
+        epsilon: rounded as ``rounding`` says.
+        delta: of the mechanism alone; ``hypotheses`` says what is added to it.
+        adjacency: the neighbouring relation.
+        method: the theorem or curve.
+        mechanism: the law of the noise.
+        guarantee: False for a reading that is not a guarantee.
+        hypotheses: what must hold for the figure to be true.
+        rounding: the direction of rounding.
+
+    Raises:
+        InputError: epsilon or delta is anything but an exact rational of at least 0; results of `capc.analysis` are of
+            another type and are refused here.
+    """
+
+    epsilon: Fraction
+    delta: Fraction
+    adjacency: Adjacency | Relation
+    method: str
+    mechanism: str
+    guarantee: bool
+    hypotheses: tuple[str, ...]
+    rounding: str
+
+    def __post_init__(self) -> None:
+        for name in ("epsilon", "delta"):
+            value = getattr(self, name)
+            if not isinstance(value, Fraction) or value < 0:
+                raise InputError(f"{name} = {value!r}: give an exact rational of at least 0; a diagnostic is no {name}")
+
+    @property
+    def label(self) -> str:
+        """What stands beside the figure, always."""
+        return "guarantee of the enforced budget" if self.guarantee else NOT_A_GUARANTEE
+
+    def __str__(self) -> str:
+        """The figure in one line; epsilon and delta are decimals, rounded up once more to 6 digits."""
+        return (
+            f"epsilon <= {decimal_text(self.epsilon)} at delta = {decimal_text(self.delta)} ({self.label}; "
+            f"adjacency {self.adjacency.value}; {self.mechanism} noise; {self.method}; {self.rounding})"
+        )
+
+
+def budget_statement(account: Account) -> PrivacyStatement:
+    """What the account guarantees: the epsilon of its whole budget, at its policy's delta.
+
+    It holds however many queries were asked and whenever they stop, because the budget was fixed in advance.
+    """
+    return _statement(account, account.budget, guarantee=True)
+
+
+def spent_statement(account: Account) -> PrivacyStatement:
+    """The odometer reading: the epsilon of what was spent so far. It is not a guarantee (CAPC-ACCT-005).
+
+    Stopping because of what was released, and then quoting this figure, would be unsound.
+    """
+    return _statement(account, account.spent, guarantee=False)
+
+
+def _statement(account: Account, cost: Fraction, *, guarantee: bool) -> PrivacyStatement:
+    policy = account.policy
+    unit = account.cost.unit
+    hypotheses = [
+        ONE_VOTE,
+        "the privacy guardian does not collude with the querying party, and all parties are semi-honest",
+        "every query of every querying party and session is charged to this account before its release",
+        DELTA_OF_NOISE,
+    ]
+    if policy.charge is Charge.REALISED:
+        hypotheses.append("the answered bit is an output of the protocol, with the querying party's own noise on it")
+    return PrivacyStatement(
+        epsilon=epsilon_upper(unit, cost, policy.delta),
+        delta=policy.delta,
+        adjacency=policy.adjacency,
+        method=METHODS_OF_UNITS[unit],
+        mechanism=policy.mechanism,
+        guarantee=guarantee,
+        hypotheses=tuple(hypotheses),
+        rounding=ROUNDED_UP,
+    )
+
+
+METHODS_OF_UNITS = {
+    CostUnit.MU_SQUARED: "exact Gaussian-DP curve (Balle and Wang 2018) of the composed mu^2",
+    CostUnit.RHO: "zCDP of the composed rho, best order of Proposition 12 of Canonne, Kamath and Steinke 2020",
+}

@@ -1,0 +1,245 @@
+"""From options as text, given as flags or in a JSON list, to questions for the calculator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+
+from capc.accountants.ballots import BallotRelease, BinaryRelease, PowersetRelease, TauRelease
+from capc.accountants.calculator import Case
+from capc.accountants.events import Noise
+from capc.accountants.methods import Method
+from capc.accountants.unit import ProtectedUnit, Relation
+from capc.errors import InputError
+from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
+from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare
+
+OPTIONS = (
+    *("sigma", "queries", "answers", "mechanism", "threshold_ratio", "epsilon", "delta", "adjacency", "method"),
+    *("grid_bits", "weight", "held_by", "shares", "uncounted", "joint", "ballots", "labels", "tau"),
+)
+MAX_BATCH = 10_000
+MAX_HELD_BY = 1000
+
+
+class Question(StrEnum):
+    """What may be asked."""
+
+    EPSILON = "epsilon"
+    COMPARE = "compare"
+    CALIBRATE = "calibrate"
+    QUERIES = "queries"
+
+
+class NoiseChoice(StrEnum):
+    """The laws that may be named."""
+
+    ROUNDED_GAUSSIAN = "rounded_gaussian"
+    DISCRETE_GAUSSIAN = "discrete_gaussian"
+    SKELLAM = "skellam"
+    DISCRETE_GAUSSIAN_SHARES = "discrete_gaussian_shares"
+    SKELLAM_SHARES = "skellam_shares"
+
+
+_DEFAULT_METHODS = {
+    NoiseChoice.ROUNDED_GAUSSIAN: Method.GAUSSIAN_DP,
+    NoiseChoice.DISCRETE_GAUSSIAN: Method.ZCDP,
+    NoiseChoice.DISCRETE_GAUSSIAN_SHARES: Method.ZCDP,
+    NoiseChoice.SKELLAM: Method.RENYI_IMPROVED,
+    NoiseChoice.SKELLAM_SHARES: Method.RENYI_IMPROVED,
+}
+_NEEDED = {
+    Question.EPSILON: ("sigma", "queries"),
+    Question.COMPARE: ("sigma", "queries"),
+    Question.CALIBRATE: ("epsilon", "queries"),
+    Question.QUERIES: ("epsilon", "sigma"),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question that is ready to be answered.
+
+    Attributes:
+        question: what is asked.
+        case: what would be done; its sigma is 1 where it is asked for.
+        queries: how many; 0 where that is asked for.
+        epsilon: the budget; 0 where there is none.
+    """
+
+    question: Question
+    case: Case
+    queries: int
+    epsilon: Fraction
+
+
+class _Reader:
+    """Options of one case; every refusal names the value, the place and the remedy."""
+
+    def __init__(self, given: Mapping[str, str], place: Callable[[str], str]) -> None:
+        self._given = given
+        self._place = place
+
+    def has(self, name: str) -> bool:
+        return name in self._given
+
+    def refuse(self, name: str, remedy: str) -> InputError:
+        return InputError(f"{name} = {self._given.get(name, 'none')} ({self._place(name)}): {remedy}")
+
+    def number(self, name: str, default: Fraction, remedy: str, *, above: Fraction = Fraction(0)) -> Fraction:
+        if name not in self._given:
+            return default
+        try:
+            value = Fraction(self._given[name])
+        except (ValueError, ZeroDivisionError):
+            raise self.refuse(name, remedy) from None
+        # Longer texts than any sensible number would take for ever to compute with.
+        if not above < value <= 10**9 or value.denominator > 10**200:
+            raise self.refuse(name, remedy)
+        return value
+
+    def count(self, name: str, default: int, least: int, most: int) -> int:
+        value = self.number(
+            name, Fraction(default), f"choose a whole number from {least} to {most}", above=Fraction(-1)
+        )
+        if value.denominator != 1 or not least <= value <= most:
+            raise self.refuse(name, f"choose a whole number from {least} to {most}")
+        return int(value)
+
+    def choice(self, name: str, options: type[StrEnum], default: str) -> str:
+        text = self._given.get(name, default)
+        if text not in list(options):
+            raise self.refuse(name, f"choose one of {', '.join(options)}")
+        return text
+
+    def flag(self, name: str) -> bool:
+        text = self._given.get(name, "no").lower()
+        if text not in {"yes", "no", "true", "false"}:
+            raise self.refuse(name, "choose yes or no")
+        return text in {"yes", "true"}
+
+
+class _BallotChoice(StrEnum):
+    NONE = "none"
+    BINARY = "binary"
+    TAU = "tau"
+    POWERSET = "powerset"
+
+
+def read_case(question: str, given: Mapping[str, str], place: Callable[[str], str]) -> Asked:
+    """Checks the options of one case.
+
+    Args:
+        question: one of :class:`Question`.
+        given: options by name, as text.
+        place: where an option was, or would be, given.
+
+    Raises:
+        InputError: an option is unknown, missing or cannot be used.
+    """
+    if question not in list(Question):
+        raise InputError(f"question = {question} ({place('question')}): choose one of {', '.join(Question)}")
+    asked = Question(question)
+    reader = _Reader(given, place)
+    for name in given:
+        if name not in OPTIONS:
+            raise reader.refuse(name, f"no such option: choose from {', '.join(OPTIONS)}")
+    for name in _NEEDED[asked]:
+        if not reader.has(name):
+            raise reader.refuse(name, f"the question {asked.value} needs it")
+    law = NoiseChoice(reader.choice("mechanism", NoiseChoice, NoiseChoice.ROUNDED_GAUSSIAN))
+    joint = reader.flag("joint")
+    default_method = Method.RENYI_IMPROVED if joint else _DEFAULT_METHODS[law]
+    ratio = reader.number("threshold_ratio", Fraction(0), "choose a number above 0")
+    case = Case(
+        noise=_noise(reader, law),
+        sigma=reader.number("sigma", Fraction(1), "choose a number of votes above 0, up to 1e9"),
+        threshold_ratio=ratio or None,
+        answers=reader.count("answers", 0, 0, 1 << 29) if reader.has("answers") else None,
+        joint=joint,
+        ballots=_ballots(reader),
+        unit=_unit(reader),
+        delta=_delta(reader),
+        method=Method(reader.choice("method", Method, default_method)),
+    )
+    queries = reader.count("queries", 0, 1 if asked is Question.CALIBRATE else 0, 1 << 29)
+    return Asked(asked, case, queries, reader.number("epsilon", Fraction(0), "choose a number above 0, up to 1e9"))
+
+
+def read_batch(file: Path) -> list[Asked]:
+    """The cases of a JSON list, all checked.
+
+    Raises:
+        InputError: the file cannot be read, is not such a list, or a case cannot be used.
+    """
+    try:
+        # Numbers stay text, so that 0.1 is one tenth.
+        cases = json.loads(file.read_text(encoding="utf-8"), parse_float=str, parse_int=str, parse_constant=str)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"file = {file}: cannot be read ({type(error).__name__}): name a JSON file") from None
+    except (json.JSONDecodeError, RecursionError):
+        raise InputError(f"file = {file}: this is not JSON: write a list of objects") from None
+    if not isinstance(cases, list) or not 1 <= len(cases) <= MAX_BATCH:
+        raise InputError(f"file = {file}: write a JSON list of 1 to {MAX_BATCH} objects")
+    return [_read_entry(entry, f"{file}[{number}]") for number, entry in enumerate(cases)]
+
+
+def _read_entry(entry: object, place: str) -> Asked:
+    if not isinstance(entry, dict):
+        raise InputError(f"{place} is not an object: write {{'question': ..., options by name}}")
+    given = {}
+    for name, value in entry.items():
+        if not isinstance(value, str | bool):
+            raise InputError(f"{name} ({place}.{name}): choose a number, a text, true or false")
+        given[name] = str(value)
+    return read_case(given.pop("question", "none"), given, lambda name: f"{place}.{name}")
+
+
+def _noise(reader: _Reader, law: NoiseChoice) -> Callable[[Fraction], Noise]:
+    grid_bits = reader.count("grid_bits", 4, 0, 16)
+    shares = law in {NoiseChoice.DISCRETE_GAUSSIAN_SHARES, NoiseChoice.SKELLAM_SHARES}
+    for name in ("shares", "uncounted"):
+        if reader.has(name) and not shares:
+            raise reader.refuse(
+                name, f"mechanism {law.value} has no shares: choose discrete_gaussian_shares or skellam_shares"
+            )
+    contributors = reader.count("shares", 1, 1, 1000)
+    uncounted = reader.count("uncounted", 0, 0, contributors - 1)
+    if law is NoiseChoice.ROUNDED_GAUSSIAN:
+        return lambda sigma: RoundedGaussian(sigma, grid_bits)
+    if law is NoiseChoice.DISCRETE_GAUSSIAN:
+        return lambda sigma: DiscreteGaussian(sigma, grid_bits)
+    if law is NoiseChoice.DISCRETE_GAUSSIAN_SHARES:
+        return lambda sigma: SharedNoise(DiscreteGaussianShare(sigma, grid_bits), contributors, uncounted)
+    return lambda sigma: SharedNoise(SkellamShare(sigma, grid_bits), contributors, uncounted)
+
+
+def _unit(reader: _Reader) -> ProtectedUnit:
+    weight = reader.number("weight", Fraction(1), "choose a number above 0")
+    relation = Relation(reader.choice("adjacency", Relation, Relation.REPLACE_ONE))
+    return ProtectedUnit(relation, (weight,) * reader.count("held_by", 1, 1, MAX_HELD_BY))
+
+
+def _delta(reader: _Reader) -> Fraction:
+    remedy = "choose a number of at least 1e-30 and below 1"
+    delta = reader.number("delta", Fraction(1, 10**5), remedy)
+    if not Fraction(1, 10**30) <= delta < 1:
+        raise reader.refuse("delta", remedy)
+    return delta
+
+
+def _ballots(reader: _Reader) -> BallotRelease | None:
+    kind = reader.choice("ballots", _BallotChoice, _BallotChoice.NONE)
+    labels = reader.count("labels", 1, 1, 1 << 20)
+    if kind != _BallotChoice.TAU and reader.has("tau"):
+        raise reader.refuse("tau", "only tau voting shortens ballots: choose --ballots tau")
+    if kind == _BallotChoice.BINARY:
+        return BinaryRelease(labels)
+    if kind == _BallotChoice.TAU:
+        tau = reader.number("tau", Fraction(1), "choose a length above 0")
+        return TauRelease(labels, tau**2)
+    return PowersetRelease() if kind == _BallotChoice.POWERSET else None

@@ -1,0 +1,139 @@
+"""``capc account``: answers for people and as JSON, each with everything that it needs to be read correctly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from capc.accountants.balls import decimal_text
+from capc.accountants.calculator import affordable_queries, calibrate
+from capc.accountants.methods import applicable
+from capc.accountants.statement import PrivacyStatement
+from capc.cli.account_cases import Asked, Question, read_batch, read_case
+from capc.cli.output import Output
+from capc.errors import InputError
+
+_PLOT_POINTS = 24
+_PLOT_FORMATS = (".png", ".pdf", ".svg")
+
+
+def ask(question: str, given: Mapping[str, str], json_target: str | None, plot_target: str | None) -> None:
+    """Answers one question.
+
+    Raises:
+        InputError: an option cannot be used.
+    """
+    output = Output(json_target)
+    plot = None if plot_target is None else _plot_file(plot_target)
+    asked = read_case(question, given, lambda name: "--" + name.replace("_", "-"))
+    found = _answer(asked)
+    if plot is not None:
+        _draw(asked, plot)
+    _show(found, output.console)
+    output.finish(found)
+
+
+def ask_all(file: str, json_target: str | None) -> None:
+    """Answers every case of a JSON list.
+
+    Raises:
+        InputError: the file or a case cannot be used; then nothing was computed, unless a noise is too small for its
+            method.
+    """
+    output = Output(json_target)
+    source = Path(file)
+    output.check_not_input({"FILE": source})
+    answers = []
+    for number, asked in enumerate(read_batch(source)):
+        try:
+            answers.append(_answer(asked))
+        except InputError as error:
+            raise InputError(f"{source}[{number}]: {error}") from None
+    for found in answers:
+        _show(found, output.console)
+    output.finish({"answers": answers})
+
+
+def _answer(asked: Asked) -> dict[str, object]:
+    case, queries = asked.case, asked.queries
+    found: dict[str, object] = {"question": asked.question.value}
+    if asked.question is Question.COMPARE:
+        statements = applicable(case.steps(queries), case.unit, case.delta)
+        methods = {
+            method.value: _figure(answer) if isinstance(answer, PrivacyStatement) else {"refused": answer}
+            for method, answer in statements.items()
+        }
+        return {**found, "sigma": str(case.sigma), "queries": queries, "methods": methods}
+    if asked.question is Question.CALIBRATE:
+        case = replace(case, sigma=calibrate(case, queries, asked.epsilon))
+        found["rounding_of_answer"] = "sigma rounded up to a multiple of 1/64 votes"
+    elif asked.question is Question.QUERIES:
+        queries = affordable_queries(case, asked.epsilon)
+        found["rounding_of_answer"] = "queries rounded down"
+    return {**found, "sigma": str(case.sigma), "queries": queries, **_figure(case.statement(queries))}
+
+
+def _figure(statement: PrivacyStatement) -> dict[str, object]:
+    return {
+        "epsilon": decimal_text(statement.epsilon),
+        "delta": decimal_text(statement.delta),
+        "adjacency": str(statement.adjacency),
+        "method": statement.method,
+        "mechanism": statement.mechanism,
+        "label": statement.label,
+        "rounding": statement.rounding,
+        "hypotheses": list(statement.hypotheses),
+    }
+
+
+def _show(found: Mapping[str, object], console: Console) -> None:
+    console.print(
+        f"{found['question']}: sigma = {found['sigma']} votes, {found['queries']} queries",
+        highlight=False,
+        soft_wrap=True,
+    )
+    methods = found.get("methods")
+    figures: dict[str, Any] = methods if isinstance(methods, dict) else {"": found}
+    for name, figure in figures.items():
+        if "refused" in figure:
+            console.print(f"  {name}: not applicable: {figure['refused']}", highlight=False, soft_wrap=True)
+            continue
+        console.print(
+            f"  {name or 'figure'}: epsilon <= {figure['epsilon']} at delta = {figure['delta']}", highlight=False
+        )
+        for part in ("rounding_of_answer", "adjacency", "method", "mechanism", "label", "rounding"):
+            if part in figure:
+                console.print(f"    {part.replace('_', ' ')}: {figure[part]}", highlight=False, soft_wrap=True)
+        for hypothesis in figure["hypotheses"]:
+            console.print(f"    needs: {hypothesis}", highlight=False, soft_wrap=True)
+
+
+def _plot_file(target: str) -> Path:
+    file = Path(target)
+    if file.suffix not in _PLOT_FORMATS:
+        raise InputError(f"plot = {target} (--plot): choose a name that ends with {', '.join(_PLOT_FORMATS)}")
+    if not file.resolve().parent.is_dir():
+        raise InputError(f"plot = {target} (--plot): its folder does not exist: create it, or name another")
+    return file
+
+
+def _draw(asked: Asked, file: Path) -> None:
+    """Certified figures at up to 24 counts; the lines between them only lead the eye."""
+    from matplotlib.figure import Figure  # noqa: PLC0415  # slow to import
+
+    last = asked.queries
+    counts = sorted({max(1, last * step // _PLOT_POINTS) for step in range(1, _PLOT_POINTS + 1)})
+    case = replace(asked.case, answers=None)
+    statements = [case.statement(count) for count in counts]
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(counts, [float(statement.epsilon) for statement in statements], marker=".")
+    axes.set_xlabel("queries, fixed in advance")
+    axes.set_ylabel(f"epsilon (upper bound) at delta = {decimal_text(case.delta)}")
+    axes.set_title(f"{statements[-1].mechanism}, sigma = {case.sigma}, {case.unit.relation.value}, {case.method.value}")
+    axes.grid(visible=True, alpha=0.3)
+    figure.savefig(file)

@@ -1,0 +1,108 @@
+"""``capc ledger``: what a ledger says, whether it is whole, and all of it for other tools. Reads only, needs no key."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rich.table import Table
+
+from capc.accountants.statement import budget_statement, spent_statement
+from capc.cli import EXIT_OK
+from capc.cli.output import Output
+from capc.ledger import LedgerError, LedgerLog, load_seen, reading
+
+
+def show(file: Path, json_target: str | None) -> int:
+    """Prints terms, charges and what is left. The log was verified first.
+
+    Raises:
+        InputError: the file is no ledger, or its log is wrong.
+    """
+    output = _output(json_target, {"LEDGER": file})
+    with reading(file) as (log, _):
+        table = Table(title=f"Ledger {file.name}", show_header=False)
+        table.add_column("what", no_wrap=True)
+        table.add_column("figure", overflow="fold")
+        for name, value in log.terms.document().items():
+            table.add_row(name, "none" if value is None else str(value))
+        for name, text in (
+            ("enforced", str(budget_statement(log))),
+            ("realised", str(spent_statement(log))),
+            ("if", "; ".join(_hypotheses(log))),
+            ("spent", f"{log.spent} of {log.budget} ({log.cost.unit.value})"),
+            ("left", f"{log.remaining_queries()} queries at their full cost"),
+            ("identity", log.head.identity.hex()),
+            ("records", str(log.head.size)),
+        ):
+            table.add_row(name, text)
+        output.console.print(table)
+        output.finish(_summary(log))
+    return EXIT_OK
+
+
+def verify(file: Path, kept: Path | None, json_target: str | None) -> int:
+    """Checks the whole log, and that it extends the head that an answering party kept.
+
+    Raises:
+        InputError: the file is no ledger, its log is wrong, or it does not extend the head.
+    """
+    output = _output(json_target, {"LEDGER": file, "--head": kept or file})
+    with reading(file) as (log, store):
+        if kept is not None:
+            seen = load_seen(kept)
+            if seen is None:
+                raise LedgerError(f"head = {kept} (--head): no such file: name a head that an answering party kept")
+            if seen.head.identity != log.head.identity:
+                raise LedgerError(f"{file}: another ledger than the one whose head is in {kept}")
+            row = next(store.rows(seen.head.size - 1), None)
+            if row is None or row.link != seen.head.link:
+                raise LedgerError(f"{file}: rolled back or forked: it does not extend the head in {kept}")
+        extends = "" if kept is None else f", and extends the head in {kept}"
+        output.console.print(f"The ledger is whole: {log.head.size} records{extends}.", markup=False)
+        output.finish({**_summary(log), "extends_head": kept is not None})
+    return EXIT_OK
+
+
+def export(file: Path, json_target: str | None) -> int:
+    """Writes every record.
+
+    Raises:
+        InputError: the file is no ledger, or its log is wrong.
+    """
+    output = _output(json_target, {"LEDGER": file})
+    with reading(file) as (log, store):
+        records = [
+            {"body": json.loads(row.body), "link": row.link.hex(), "signature": row.signature.hex()}
+            for row in store.rows()
+        ]
+        output.finish({**_summary(log), "public_key": log.public_key.hex(), "entries": records})
+    return EXIT_OK
+
+
+def _output(target: str | None, inputs: dict[str, Path]) -> Output:
+    output = Output(target)
+    output.check_not_input(inputs)
+    return output
+
+
+def _summary(log: LedgerLog) -> dict[str, object]:
+    guaranteed, reading_now = budget_statement(log), spent_statement(log)
+    return {
+        "schema": "ledger_report/v1",
+        "terms": log.terms.document(),
+        "identity": log.head.identity.hex(),
+        "records": log.head.size,
+        "link": log.head.link.hex(),
+        "unit": log.cost.unit.value,
+        "spent": str(log.spent),
+        "remaining_queries": log.remaining_queries(),
+        "enforced": str(guaranteed),
+        "realised": str(reading_now),
+        "hypotheses": list(_hypotheses(log)),
+    }
+
+
+def _hypotheses(log: LedgerLog) -> tuple[str, ...]:
+    """What the figures need; a ledger cannot know the parameter sets of the sessions that it was charged for."""
+    return (*budget_statement(log).hypotheses, "no session used a parameter set for tests")

@@ -1,0 +1,110 @@
+"""The account that a log tells: replayed record by record, under the rules of every account (CAPC-LEDG-008)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+
+from capc.accounting import Account
+from capc.errors import BudgetExhaustedError, InputError
+from capc.events import Dispatched, Entry, Receipt, Reserved, Settled
+from capc.ledger.chain import Head, digest_of, first_head
+from capc.ledger.errors import LedgerError
+from capc.ledger.records import QueryRecord, entry_body, read_opening, read_query_record
+from capc.ledger.store import Row
+from capc.ledger.terms import Terms
+
+
+class LedgerLog(Account):
+    """An account that only reads. What it says follows from the records alone.
+
+    Args:
+        first: the first record.
+
+    Raises:
+        LedgerError: the record does not open a ledger, or its link or signature is wrong.
+
+    Spec: CAPC-LEDG-003, CAPC-LEDG-004, CAPC-LEDG-008.
+    """
+
+    def __init__(self, first: Row) -> None:
+        opening = read_opening(first.body)
+        super().__init__(opening.terms.policy, opening.terms.grid_bits, opening.terms.budget)
+        self.terms: Terms = opening.terms
+        self.public_key: bytes = opening.public_key
+        self._head = self._checked(first_head(digest_of(first.body)), first)
+        self._positions: dict[tuple[str, bytes, int], int] = {}
+
+    @property
+    def head(self) -> Head:
+        """Up to which record this account has read."""
+        self._refresh()
+        return self._head
+
+    def extend(self, rows: Iterable[Row]) -> None:
+        """Reads the records that follow.
+
+        Raises:
+            LedgerError: one does not follow, is not signed by the owner, or breaks a rule of the account. Those
+                before it were read.
+        """
+        for row in rows:
+            head = self._checked(self._head.extended(digest_of(row.body)), row)
+            record = read_query_record(row.body)
+            try:
+                entry = self._allowed_entry(record)
+            except (InputError, BudgetExhaustedError) as error:
+                raise self._flaw(head, str(error)) from None
+            if entry_body(entry, self.cost, record.salt) != row.body:
+                raise self._flaw(head, "its fields are not those that the policy gives it")
+            if isinstance(entry, Dispatched) != (row.message is not None):
+                raise self._flaw(head, "only a dispatched record has a message, and it always has one")
+            if isinstance(entry, Dispatched) and digest_of(row.message or b"") != entry.message_digest:
+                raise self._flaw(head, "its message is not the one that was recorded")
+            self._apply(entry)
+            self._positions[record.kind, record.session_tag, record.query] = self._head.size
+            self._head = head
+
+    def _allowed_entry(self, record: QueryRecord) -> Entry:
+        if record.kind == "reserved":
+            return Reserved(self._admit(record.session_tag, record.query, record.inputs_digest))
+        entry = record.entry(self._receipt(record))
+        if isinstance(entry, Dispatched) and not self._check_dispatch(entry.receipt, entry.message_digest):
+            raise LedgerError("its message was recorded before")
+        if isinstance(entry, Settled):
+            self._check_settlement(entry.receipt)
+        return entry
+
+    def _receipt(self, record: QueryRecord) -> Receipt:
+        receipt = self._receipts.get((record.session_tag, record.query))
+        if receipt is None:
+            raise LedgerError(f"its query {record.query} was never reserved")
+        return receipt
+
+    def _checked(self, head: Head, row: Row) -> Head:
+        if row.link != head.link:
+            raise self._flaw(head, "its link does not follow from its body and the record before it")
+        if not head.is_signed(self.public_key, row.signature):
+            raise self._flaw(head, "it is not signed by the ledger's key")
+        return head
+
+    def _flaw(self, head: Head, what: str) -> LedgerError:
+        return LedgerError(f"record {head.size - 1} of the ledger was edited, or is not of this ledger: {what}")
+
+    def _turn(self) -> AbstractContextManager[object]:
+        raise LedgerError("this ledger was opened for reading: open it with its signing key to charge it")
+
+
+def replay(rows: Iterable[Row]) -> LedgerLog:
+    """The account of a whole log.
+
+    Raises:
+        LedgerError: there is no record, or one of them is wrong.
+    """
+    remaining = iter(rows)
+    first = next(remaining, None)
+    if first is None:
+        raise LedgerError("the ledger holds no record: it was never created, or it was truncated to nothing")
+    log = LedgerLog(first)
+    log.extend(remaining)
+    return log

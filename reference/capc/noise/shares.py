@@ -1,0 +1,137 @@
+"""Noise that no single party knows: each of several parties adds a share of its own.
+
+A share has the interface of a mechanism's sampler. What protects is :class:`SharedNoise`, the sum of the shares of
+those parties that neither collude nor dropped out: whoever colludes knows its own share and can subtract it, and a
+share that was lost was never added.
+
+Spec: CAPC-NOISE-005, CAPC-NOISE-006, CAPC-ACCT-106.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from capc.errors import InputError
+from capc.noise.discrete_gaussian import discrete_gaussian
+from capc.noise.scale import check_count, check_scale
+from capc.noise.skellam import skellam
+from capc.randomness import RandomSource
+
+MIN_SHARE_DEVIATION = Fraction(3, 2)
+"""In grid units. A sum of discrete Gaussians is not discrete Gaussian; from this deviation on, the difference costs at
+most 4e-9 for each noised number (Kairouz, Liu and Steinke 2021), and it is charged all the same."""
+
+
+@dataclass(frozen=True)
+class DiscreteGaussianShare:
+    """One party's discrete Gaussian share.
+
+    Attributes:
+        sigma_votes: the share's own deviation v, in votes.
+        grid_bits: g.
+
+    Raises:
+        InputError: the deviation is not a Fraction, or below 3/2 grid units; or g is negative.
+
+    Source: Kairouz, Liu and Steinke 2021 (arXiv 2102.06387). Spec: CAPC-NOISE-006.
+    """
+
+    sigma_votes: Fraction
+    grid_bits: int
+
+    def __post_init__(self) -> None:
+        check_scale(self.sigma_votes, self.grid_bits)
+        if self.sigma_votes * (1 << self.grid_bits) < MIN_SHARE_DEVIATION:
+            raise InputError(
+                f"share deviation = {self.sigma_votes} votes on a grid of 2^-{self.grid_bits}: "
+                f"give at least {Fraction(MIN_SHARE_DEVIATION, 1 << self.grid_bits)} votes (3/2 grid units)"
+            )
+
+    def sample(self, source: RandomSource, count: int) -> list[int]:
+        """``count`` draws of this party's share, in grid units. They are the party's secret.
+
+        Raises:
+            InputError: the count is negative.
+            RandomnessExhaustedError: the stream ended.
+        """
+        check_count(count)
+        variance = (self.sigma_votes * (1 << self.grid_bits)) ** 2
+        return [discrete_gaussian(source, variance) for _ in range(count)]
+
+
+@dataclass(frozen=True)
+class SkellamShare:
+    """One party's Skellam share; with a single contributor it is the whole noise.
+
+    Attributes:
+        sigma_votes: the share's own deviation, in votes.
+        grid_bits: g.
+
+    Raises:
+        InputError: the deviation is not a Fraction above 0, or g is negative.
+
+    Source: Agarwal, Kairouz and Liu 2021 (arXiv 2110.04995). Spec: CAPC-NOISE-005.
+    """
+
+    sigma_votes: Fraction
+    grid_bits: int
+
+    def __post_init__(self) -> None:
+        check_scale(self.sigma_votes, self.grid_bits)
+
+    def sample(self, source: RandomSource, count: int) -> list[int]:
+        """``count`` draws of this party's share, in grid units. They are the party's secret.
+
+        Raises:
+            InputError: the count is negative.
+            RandomnessExhaustedError: the stream ended.
+        """
+        check_count(count)
+        variance = (self.sigma_votes * (1 << self.grid_bits)) ** 2
+        return [skellam(source, variance) for _ in range(count)]
+
+
+NoiseShare = DiscreteGaussianShare | SkellamShare
+
+
+@dataclass(frozen=True)
+class SharedNoise:
+    """The sum of equal, independent shares, as it protects against a coalition.
+
+    Attributes:
+        share: what each contributor draws.
+        contributors: m, how many parties were to add a share.
+        uncounted: c, how many of them collude or dropped out.
+
+    Raises:
+        InputError: no share is left that counts.
+
+    Spec: CAPC-ACCT-106.
+    """
+
+    share: NoiseShare
+    contributors: int
+    uncounted: int = 0
+
+    def __post_init__(self) -> None:
+        if self.contributors < 1 or not 0 <= self.uncounted < self.contributors:
+            raise InputError(
+                f"uncounted = {self.uncounted} of contributors = {self.contributors} noise shares collude or are lost: "
+                "at least one share must count"
+            )
+
+    @property
+    def grid_bits(self) -> int:
+        """G of every share."""
+        return self.share.grid_bits
+
+    @property
+    def counted(self) -> int:
+        """M - c, the shares that nobody in the coalition knows."""
+        return self.contributors - self.uncounted
+
+    @property
+    def variance_votes(self) -> Fraction:
+        """(m - c) v^2 in votes^2: the variance parameter that protects."""
+        return self.counted * self.share.sigma_votes**2

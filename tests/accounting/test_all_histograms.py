@@ -1,0 +1,148 @@
+"""A claim is never below the exact divergence: all neighbouring histograms of up to 8 parties and 4 classes.
+
+Both directions, both adjacencies, continuous noise (by quadrature) and integer noise (by summation, ties to the lowest
+index). Nothing here uses a theory of composition or code of the accountants but the claim itself.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from capc.accountants.conversion import epsilon_upper
+from capc.accountants.events import Step
+from capc.accountants.loss import loss_epsilon
+from capc.accountants.renyi import improved_conversion, renyi_cost, renyi_epsilon
+from capc.accountants.unit import ProtectedUnit, Relation
+from capc.accounting import CostUnit
+from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
+from capc.noise.shares import SharedNoise, SkellamShare
+
+DELTAS = [Fraction(1, 20), Fraction(1, 1000)]
+ORDERS = [Fraction(3, 2), Fraction(4), Fraction(16)]
+PARTIES = 8
+X = np.linspace(-9, 9, 721)
+SIZES = [(PARTIES, 4), (8, 2), (8, 3)]
+
+
+def histograms(parties: int, classes: int) -> list[tuple[int, ...]]:
+    """Of exactly that many votes, and of one less (a vote that became zero)."""
+    return [h for h in product(range(parties + 1), repeat=classes) if sum(h) in {parties, parties - 1}]
+
+
+def pairs(parties: int, classes: int, relation: Relation) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    found = []
+    for h in histograms(parties, classes):
+        if sum(h) != parties:
+            continue
+        for gone in range(classes):
+            if h[gone] == 0:
+                continue
+            without = tuple(c - (j == gone) for j, c in enumerate(h))
+            if relation is Relation.NULL_VOTE:
+                found += [(h, without), (without, h)]
+            else:
+                found += [
+                    (h, tuple(c + (j == to) for j, c in enumerate(without))) for to in range(classes) if to != gone
+                ]
+    return found
+
+
+def continuous(histogram: tuple[int, ...], sigma: float) -> np.ndarray:
+    density = np.exp(-(X**2) / 2) / np.sqrt(2 * np.pi) * (X[1] - X[0])
+    gaps = (np.array(histogram)[:, None] - np.array(histogram)[None, :]) / sigma
+    below = ndtr(X[None, None, :] + gaps[:, :, None])
+    below[np.arange(len(histogram)), np.arange(len(histogram))] = 1
+    return np.asarray((density * below.prod(axis=1)).sum(axis=1))
+
+
+def summed(histogram: tuple[int, ...], mass: np.ndarray) -> np.ndarray:
+    reach = len(mass) // 2
+    counts = np.zeros((len(histogram), len(mass) + 10))
+    for label, votes in enumerate(histogram):
+        counts[label, votes : votes + len(mass)] = mass
+    at_most = counts.cumsum(axis=1)
+    below = at_most - counts
+    law = []
+    for label in range(len(histogram)):
+        win = counts[label].copy()
+        for other in range(len(histogram)):
+            if other != label:
+                win *= below[other] if other < label else at_most[other]
+        law.append(win.sum())
+    assert reach > 0
+    return np.array(law)
+
+
+def discrete_mass(sigma: float) -> np.ndarray:
+    n = np.arange(-int(14 * sigma), int(14 * sigma) + 1)
+    weights = np.exp(-(n**2) / (2 * sigma**2))
+    return np.asarray(weights / weights.sum())
+
+
+def worst(
+    laws: dict[tuple[int, ...], np.ndarray],
+    found: list[tuple[tuple[int, ...], tuple[int, ...]]],
+    epsilon: float | None = None,
+    order: float | None = None,
+) -> float:
+    p = np.array([laws[h] for h, _ in found])
+    q = np.array([laws[n] for _, n in found])
+    if epsilon is not None:
+        return float(np.maximum(0, p - np.exp(epsilon) * q).sum(axis=1).max())
+    a = float(order or 0)
+    return float((np.log((p**a * q ** (1 - a)).sum(axis=1)) / (a - 1)).max())
+
+
+@pytest.mark.req("CAPC-ACCT-103")
+@pytest.mark.parametrize(("parties", "classes"), SIZES)
+@pytest.mark.parametrize("relation", [Relation.REPLACE_ONE, Relation.NULL_VOTE])
+@pytest.mark.parametrize("sigma", [Fraction(3, 4), Fraction(2)])
+def test_no_figure_is_below_the_exact_divergence(
+    parties: int, classes: int, relation: Relation, sigma: Fraction
+) -> None:
+    unit = ProtectedUnit(relation)
+    found = pairs(parties, classes, relation)
+    names = {h for pair in found for h in pair}
+    smooth = {h: continuous(h, float(sigma)) for h in names}
+    stepped = {h: summed(h, discrete_mass(float(sigma))) for h in names}
+    gauss = Step(RoundedGaussian(sigma, 4), unit.answer)
+    discrete = Step(DiscreteGaussian(sigma, 0), unit.answer)
+    for delta in DELTAS:
+        claim = epsilon_upper(CostUnit.MU_SQUARED, gauss.noise.cost(unit.answer.squared), delta)  # type: ignore[union-attr]
+        assert worst(smooth, found, epsilon=float(claim)) <= float(delta) + 1e-12
+        for epsilon in (
+            loss_epsilon({discrete: 1}, delta),
+            renyi_epsilon({discrete: 1}, delta, improved_conversion).epsilon,
+        ):
+            assert worst(stepped, found, epsilon=float(epsilon)) <= float(delta) + 1e-12
+    for order in ORDERS:
+        assert worst(smooth, found, order=float(order)) <= float(renyi_cost({gauss: 1}, order)) * (1 + 1e-9)
+        assert worst(stepped, found, order=float(order)) <= float(renyi_cost({discrete: 1}, order)) * (1 + 1e-9)
+
+
+@pytest.mark.req("CAPC-ACCT-103")
+def test_no_skellam_figure_is_below_the_exact_divergence() -> None:
+    unit, sigma = ProtectedUnit(Relation.REPLACE_ONE), Fraction(2)
+    step = Step(SharedNoise(SkellamShare(sigma, 0), 1), unit.answer)
+    n = np.arange(0, 60)
+    half = np.exp(-2.0) * np.cumprod(np.concatenate([[1.0], 2.0 / n[1:]]))
+    mass = np.convolve(half, half[::-1])
+    found = pairs(5, 3, Relation.REPLACE_ONE)
+    laws = {h: summed(h, mass) for pair in found for h in pair}
+    for order in (Fraction(2), Fraction(8)):
+        assert worst(laws, found, order=float(order)) <= float(renyi_cost({step: 1}, order))
+
+
+@pytest.mark.req("CAPC-ACCT-103")
+def test_the_check_has_teeth() -> None:
+    """The claim for twice the noise is refuted by the same enumeration."""
+    unit = ProtectedUnit(Relation.REPLACE_ONE)
+    found = pairs(4, 3, Relation.REPLACE_ONE)
+    laws = {h: continuous(h, 1.0) for pair in found for h in pair}
+    claim = epsilon_upper(CostUnit.MU_SQUARED, unit.answer.squared / 4, DELTAS[1])
+    assert worst(laws, found, epsilon=float(claim)) > 2 * float(DELTAS[1])

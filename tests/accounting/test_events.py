@@ -1,0 +1,216 @@
+"""Events, the unit that a figure protects, filters, and the calculator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capc.accountants.ballots import BinaryRelease, PowersetRelease, TauRelease
+from capc.accountants.calculator import Case, affordable_queries, calibrate
+from capc.accountants.concentrated import composed_rho
+from capc.accountants.events import (
+    BallotsReleased,
+    ConfidentStep,
+    Event,
+    LabelReleased,
+    LabelWithheld,
+    NoiseShareLost,
+    Step,
+    ThresholdCheck,
+    steps_of,
+)
+from capc.accountants.filters import ODOMETER, Filter, gaussian_filter, renyi_filter, zcdp_filter
+from capc.accountants.methods import Method
+from capc.accountants.unit import ProtectedUnit, Relation
+from capc.errors import BudgetExhaustedError, InputError
+from capc.multi_label import clip_ballot
+from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
+from capc.noise.shares import DiscreteGaussianShare, SharedNoise
+
+UNIT = ProtectedUnit(Relation.REPLACE_ONE)
+GAUSS = RoundedGaussian(Fraction(4), 4)
+SHARED = SharedNoise(DiscreteGaussianShare(Fraction(2), 0), 5)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """An event of some other project."""
+
+    query: int
+
+
+@pytest.mark.req("CAPC-ACCT-101")
+def test_an_unknown_event_or_noise_is_refused_by_name() -> None:
+    unknown: Any = Sampled(1)
+    with pytest.raises(InputError, match="event Sampled is unknown"):
+        steps_of([unknown], UNIT)
+    laplace: Any = Sampled(2)
+    with pytest.raises(InputError, match="noise Sampled is unknown"):
+        steps_of([LabelReleased(1, laplace)], UNIT)
+
+
+@pytest.mark.req("CAPC-ACCT-101")
+@given(order=st.permutations(range(4)))
+@settings(max_examples=24, deadline=None)
+def test_the_order_of_events_does_not_matter_and_a_withheld_label_costs_its_check(order: list[int]) -> None:
+    events: list[Event] = [
+        ThresholdCheck(1, GAUSS),
+        LabelReleased(1, GAUSS),
+        ThresholdCheck(2, GAUSS),
+        LabelWithheld(2),
+    ]
+    steps = steps_of([events[place] for place in order], UNIT)
+    assert steps == {Step(GAUSS, UNIT.check): 2, Step(GAUSS, UNIT.answer): 1}
+
+
+@pytest.mark.req("CAPC-ACCT-108")
+def test_joint_and_separate_charges_are_not_mixed() -> None:
+    with pytest.raises(InputError, match="mixed"):
+        steps_of([ConfidentStep(1, GAUSS, GAUSS), ThresholdCheck(2, GAUSS)], UNIT)
+
+
+@pytest.mark.req("CAPC-ACCT-106")
+def test_a_lost_share_of_a_query_no_longer_counts_in_that_query() -> None:
+    events: list[Event] = [LabelReleased(1, SHARED), LabelReleased(2, SHARED), NoiseShareLost(1)]
+    steps = steps_of(events, UNIT)
+    assert sorted(step.noise.counted for step in steps if isinstance(step, Step)) == [4, 5]  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="at least one share must count"):
+        steps_of([LabelReleased(1, SHARED), *[NoiseShareLost(1)] * 5], UNIT)
+    with pytest.raises(InputError, match="no shared noise"):
+        steps_of([LabelReleased(1, GAUSS), NoiseShareLost(1)], UNIT)
+
+
+@pytest.mark.req("CAPC-ACCT-107")
+@pytest.mark.parametrize("relation", list(Relation))
+@given(weight=st.integers(1, 64).map(lambda n: Fraction(n, 16)), held_by=st.integers(1, 6))
+@settings(max_examples=20, deadline=None)
+def test_weights_and_holders_enter_as_squares(relation: Relation, weight: Fraction, held_by: int) -> None:
+    events: list[Event] = [ThresholdCheck(1, GAUSS), LabelReleased(1, GAUSS)]
+    one = composed_rho(steps_of(events, ProtectedUnit(relation)))
+    many = composed_rho(steps_of(events, ProtectedUnit(relation, (weight,) * held_by)))
+    assert many == one * weight**2 * held_by**2
+
+
+@pytest.mark.req("CAPC-ACCT-107")
+def test_weights_off_the_grid_or_not_above_zero_are_refused() -> None:
+    with pytest.raises(InputError, match="whole multiples"):
+        steps_of([LabelReleased(1, GAUSS)], ProtectedUnit(Relation.NULL_VOTE, (Fraction(1, 3),)))
+    for weights in ((), (Fraction(0),), (Fraction(-1),)):
+        with pytest.raises(InputError):
+            ProtectedUnit(Relation.NULL_VOTE, weights)
+
+
+@pytest.mark.req("CAPC-ACCT-109")
+@given(
+    labels=st.integers(1, 6),
+    tau_squared=st.fractions(min_value=Fraction(1, 8), max_value=8, max_denominator=16),
+    data=st.data(),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_two_ballots_are_further_apart_than_charged(labels: int, tau_squared: Fraction, data: st.DataObject) -> None:
+    bits = st.lists(st.integers(0, 1), min_size=labels, max_size=labels)
+    one, other = data.draw(bits), data.draw(bits)
+    grid = 4
+    for relation, second in ((Relation.REPLACE_ONE, other), (Relation.NULL_VOTE, [0] * labels)):
+        unit = ProtectedUnit(relation)
+        left, right = clip_ballot(one, tau_squared, grid), clip_ballot(second, tau_squared, grid)
+        distance = Fraction(sum((x - y) ** 2 for x, y in zip(left, right, strict=True)), 4**grid)
+        assert distance <= TauRelease(labels, tau_squared).sensitivity(unit).squared
+    flips = sum(x != y for x, y in zip(one, other, strict=True))
+    assert 2 * flips <= BinaryRelease(labels).sensitivity(UNIT).squared
+    assert PowersetRelease().sensitivity(UNIT) == UNIT.answer
+
+
+@pytest.mark.req("CAPC-ACCT-109")
+def test_ballots_are_charged_for_their_distance() -> None:
+    binary = steps_of([BallotsReleased(1, GAUSS, BinaryRelease(5))], UNIT)
+    assert composed_rho(binary) == 5 * composed_rho(steps_of([LabelReleased(1, GAUSS)], UNIT))
+    powerset = steps_of([BallotsReleased(1, GAUSS, PowersetRelease())], UNIT)
+    assert powerset == steps_of([LabelReleased(1, GAUSS)], UNIT)
+    tau = steps_of([BallotsReleased(1, GAUSS, TauRelease(20, Fraction(2)))], UNIT)
+    assert composed_rho(tau) == Fraction(4, 2 * 16)
+    two = ProtectedUnit(Relation.REPLACE_ONE, (Fraction(1), Fraction(1)))
+    with pytest.raises(InputError, match="one vote of 1"):
+        steps_of([BallotsReleased(1, GAUSS, TauRelease(20, Fraction(2)))], two)
+
+
+# --- filters ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("CAPC-ACCT-110", "CAPC-ACCT-111")
+def test_a_filter_names_its_theorem_and_never_passes_its_budget() -> None:
+    step = Step(GAUSS, UNIT.answer)
+    for rule, words in (
+        (gaussian_filter(), "Smith and Thakurta"),
+        (zcdp_filter(), "Feldman and Zrnic"),
+        (renyi_filter(Fraction(5)), "fixed in advance"),
+    ):
+        assert words in rule.theorem
+        cost = rule.cost({step: 1})
+        kept = Filter(rule, 3 * cost)
+        for _ in range(3):
+            kept.admit(step)
+        with pytest.raises(BudgetExhaustedError, match="does not fit"):
+            kept.admit(step)
+        assert kept.reading == (3 * cost, ODOMETER)
+        assert "not a guarantee" in ODOMETER
+    with pytest.raises(InputError, match="fixed before the first query"):
+        renyi_filter(Fraction(1))
+    with pytest.raises(InputError, match="budget"):
+        Filter(zcdp_filter(), Fraction(-1))
+
+
+@pytest.mark.req("CAPC-ACCT-110")
+def test_a_filter_refuses_noise_that_its_theorem_does_not_carry() -> None:
+    kept = Filter(gaussian_filter(), Fraction(100))
+    with pytest.raises(InputError, match="Gaussian-DP"):
+        kept.admit(Step(DiscreteGaussian(Fraction(3), 0), UNIT.answer))
+    assert kept.reading[0] == 0
+
+
+# --- calculator ---------------------------------------------------------------------------------------------------
+
+
+def case(method: Method = Method.GAUSSIAN_DP, **changes: Any) -> Case:
+    fields: dict[str, Any] = {
+        "noise": lambda sigma: RoundedGaussian(sigma, 4),
+        "sigma": Fraction(4),
+        "threshold_ratio": Fraction(3, 2),
+        "answers": None,
+        "joint": False,
+        "ballots": None,
+        "unit": UNIT,
+        "delta": Fraction(1, 10**5),
+        "method": method,
+    }
+    return Case(**{**fields, **changes})
+
+
+@pytest.mark.parametrize("method", [Method.GAUSSIAN_DP, Method.RENYI_IMPROVED])
+def test_calibration_and_counts_are_at_the_edge_of_the_budget(method: Method) -> None:
+    epsilon = Fraction(10)
+    found = case(method)
+    sigma = calibrate(found, 20, epsilon)
+    assert case(method, sigma=sigma).statement(20).epsilon <= epsilon
+    assert case(method, sigma=sigma - Fraction(1, 64)).statement(20).epsilon > epsilon
+    queries = affordable_queries(found, epsilon)
+    assert found.statement(queries).epsilon <= epsilon < found.statement(queries + 1).epsilon
+
+
+def test_zero_affordable_queries_are_zero() -> None:
+    """A peer's off-by-one reports the cost of all queries when none fits."""
+    assert affordable_queries(case(sigma=Fraction(1, 8)), Fraction(1, 10)) == 0
+    assert case().statement(0).epsilon == 0
+
+
+def test_fewer_answers_cost_less_and_joint_charging_needs_them_all() -> None:
+    assert case(answers=5).statement(20).epsilon < case().statement(20).epsilon
+    with pytest.raises(InputError, match="joint charging"):
+        case(Method.RENYI_IMPROVED, joint=True, answers=5).statement(20)
+    with pytest.raises(InputError, match="answers = 21"):
+        case(answers=21).statement(20)

@@ -1,0 +1,168 @@
+"""``capc account``: answers, what stands beside them, and refusals in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capc import cli
+
+PARTS = ("method", "adjacency", "hypotheses", "rounding", "label", "mechanism")
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert cli.run(["account", *arguments, "--json", "-"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.mark.req("CAPC-ACCT-113")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["epsilon", "--sigma", "40", "--queries", "1000", "--threshold-ratio", "1.5"],
+        [
+            "epsilon",
+            "--sigma",
+            "4",
+            "--queries",
+            "3",
+            "--mechanism",
+            "discrete_gaussian",
+            "--method",
+            "loss_distribution",
+        ],
+        ["epsilon", "--sigma", "9", "--queries", "9", "--ballots", "tau", "--labels", "14", "--tau", "2"],
+        ["calibrate", "--epsilon", "10", "--queries", "20"],
+        ["queries", "--epsilon", "10", "--sigma", "4", "--adjacency", "null_vote"],
+    ],
+    ids=lambda arguments: " ".join(arguments[:1] + arguments[-2:]),
+)
+def test_every_answer_says_what_it_needs(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    found = answer(capsys, *arguments)
+    assert all(found[part] for part in PARTS)
+    assert "not a guarantee" in found["label"]
+    assert cli.run(["account", *arguments]) == 0
+    printed = capsys.readouterr().out
+    assert all(str(found[part]) in printed for part in ("epsilon", "method", "adjacency", "rounding"))
+
+
+def test_known_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(capsys, "calibrate", "--epsilon", "10", "--queries", "20")["sigma"] == "203/64"
+    found = answer(capsys, "queries", "--epsilon", "10", "--sigma", "203/64")
+    assert found["queries"] == 20
+    assert answer(capsys, "queries", "--epsilon", "1/10", "--sigma", "1")["queries"] == 0
+
+
+@pytest.mark.req("CAPC-ACCT-113")
+def test_methods_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    methods = answer(capsys, "compare", "--sigma", "4", "--queries", "5", "--mechanism", "discrete_gaussian")["methods"]
+    assert "refused" in methods["gaussian_dp"]
+    tight, wide = (float(methods[name]["epsilon"]) for name in ("loss_distribution", "zcdp"))
+    assert tight < wide <= float(methods["renyi_improved"]["epsilon"]) < float(methods["renyi_classic"]["epsilon"])
+    assert all(methods["zcdp"][part] for part in PARTS)
+
+
+def test_shares_weights_and_joint_charging(capsys: pytest.CaptureFixture[str]) -> None:
+    shares = ["epsilon", "--queries", "5", "--mechanism", "discrete_gaussian_shares", "--sigma", "2", "--shares", "9"]
+    honest = float(answer(capsys, *shares)["epsilon"])
+    colluding = answer(capsys, *shares, "--uncounted", "3")
+    assert float(colluding["epsilon"]) > honest
+    assert "6 of 9 shares" in colluding["mechanism"]
+    plain = ["epsilon", "--queries", "5", "--sigma", "9", "--threshold-ratio", "2", "--method", "renyi_improved"]
+    once = float(answer(capsys, *plain)["epsilon"])
+    assert float(answer(capsys, *plain, "--held-by", "3")["epsilon"]) > once
+    assert float(answer(capsys, *plain, "--weight", "1/2")["epsilon"]) < once
+    assert float(answer(capsys, *plain, "--joint", "yes")["epsilon"]) < once
+    assert "comparison only" in str(answer(capsys, *plain, "--adjacency", "add_remove")["hypotheses"])
+
+
+def test_a_batch_is_answered_in_order(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "cases.json"
+    file.write_text(
+        '[{"question": "epsilon", "sigma": 4.5, "queries": 10}, {"question": "queries", "epsilon": 10, "sigma": "9/2"}]'
+    )
+    answers = answer(capsys, "batch", str(file))["answers"]
+    assert [found["question"] for found in answers] == ["epsilon", "queries"]
+    assert answers[0]["epsilon"] == answer(capsys, "epsilon", "--sigma", "4.5", "--queries", "10")["epsilon"]
+
+
+def test_a_plot_is_drawn(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "epsilon.svg"
+    answer(capsys, "epsilon", "--sigma", "4", "--queries", "30", "--plot", str(file))
+    assert "<svg" in file.read_text()
+
+
+REFUSALS = [
+    (["epsilon", "--queries", "3"], ["sigma = none", "--sigma", "needs it"]),
+    (["epsilon", "--sigma", "x", "--queries", "3"], ["sigma = x", "--sigma", "choose"]),
+    (["epsilon", "--sigma", "nan", "--queries", "3"], ["sigma = nan", "--sigma", "choose"]),
+    (["epsilon", "--sigma", "1/0", "--queries", "3"], ["sigma = 1/0", "--sigma", "choose"]),
+    (["epsilon", "--sigma", "1", "--queries", "-1"], ["queries = -1", "--queries", "choose"]),
+    (["epsilon", "--sigma", "1", "--queries", "1.5"], ["queries = 1.5", "--queries", "choose"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--delta", "1"], ["delta = 1", "--delta", "choose"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--mechanism", "laplace"], ["laplace", "--mechanism", "choose one"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--adjacency", "x"], ["adjacency = x", "--adjacency", "choose one"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--method", "pld"], ["method = pld", "--method", "choose one"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--method", "zcdp", "--mechanism", "skellam"], ["zCDP", "use"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--shares", "3"], ["shares = 3", "--shares", "choose"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--tau", "3"], ["tau = 3", "--tau", "choose"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--joint", "x"], ["joint = x", "--joint", "choose"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--joint", "yes"], ["joint", "threshold"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--weight", "1/3"], ["weights = 1/3", "multiples"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--plot", "x.doc"], ["plot = x.doc", "--plot", "choose"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--plot", "none/x.png"], ["none/x.png", "--plot", "create"]),
+    (["calibrate", "--queries", "3"], ["epsilon = none", "--epsilon", "needs it"]),
+    (["calibrate", "--queries", "0", "--epsilon", "1"], ["queries = 0", "--queries", "choose"]),
+    (["batch", "none.json"], ["none.json", "name a JSON file"]),
+    (["nothing"], ["nothing", "capc --help"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "fragments"), REFUSALS, ids=[" ".join(a) for a, _ in REFUSALS])
+def test_what_cannot_be_answered_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: list[str],
+    fragments: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert_refused(capsys, arguments, fragments)
+
+
+@pytest.mark.parametrize(
+    ("text", "fragments"),
+    [
+        ("{", ["not JSON", "write a list"]),
+        ("{}", ["write a JSON list"]),
+        ("[]", ["write a JSON list"]),
+        ("[3]", ["cases.json[0]", "not an object"]),
+        ('[{"sigma": 1}]', ["question = none", "cases.json[0].question", "choose one"]),
+        ('[{"question": "epsilon", "sigma": 1, "queries": [2]}]', ["cases.json[0].queries", "choose"]),
+        ('[{"question": "epsilon", "sigma": 1, "queries": 2, "noise": 2}]', ["cases.json[0].noise", "no such option"]),
+        ('[{"question": "epsilon", "sigma": -1, "queries": 2}]', ["sigma = -1", "cases.json[0].sigma", "choose"]),
+        ('[{"question": "epsilon", "sigma": NaN, "queries": 2}]', ["sigma = NaN", "cases.json[0].sigma", "choose"]),
+    ],
+)
+def test_a_batch_that_cannot_be_used_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    text: str,
+    fragments: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cases.json").write_text(text)
+    assert_refused(capsys, ["batch", "cases.json"], fragments)
+
+
+def assert_refused(capsys: pytest.CaptureFixture[str], arguments: list[str], fragments: list[str]) -> None:
+    assert cli.run(["account", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert all(fragment in captured.err for fragment in fragments), captured.err

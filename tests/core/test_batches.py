@@ -1,0 +1,105 @@
+"""What a batch shares and what it does not: one request for layers of one layout, and a mask for each value."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capc.errors import InputError, StateReuseError
+from capc.messages import MessageType
+from capc.querying_party_ahead import PreparedBatch, querying_party_enter_prepared
+from support.driver import Driver
+from support.header import payload_of
+from support.runs import fork, voters
+
+
+def first_requests(driver: Driver, query: int) -> list[bytes]:
+    """What each answering party was sent for its first layer."""
+    return [
+        payload_of(message)
+        for place, message in driver.sent.items()
+        if (place.message_type, place.query, place.layer) == (MessageType.LINEAR_REQUEST, query, 0)
+    ]
+
+
+@pytest.mark.req("CAPC-BATCH-003")
+@pytest.mark.parametrize("count", [1, 3])
+def test_first_layers_of_one_layout_get_the_same_ciphertexts(count: int) -> None:
+    """All first layers take the two features; later requests, of other values, are never the same."""
+    driver = fork("plain", voters(1, 1, 1))
+    for number, run in enumerate((driver.run_batch, driver.run_prepared)):
+        run([[1, 2]] * count)
+        requests = first_requests(driver, 1 + number * count)
+        assert len(requests) == 3
+        assert len(set(requests)) == 1
+    later = [
+        payload_of(message)
+        for place, message in driver.sent.items()
+        if place.message_type is MessageType.LINEAR_REQUEST and place.layer
+    ]
+    assert len(set(later)) == len(later)
+
+
+@pytest.mark.req("CAPC-BATCH-003")
+def test_layouts_that_differ_get_ciphertexts_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = fork("plain", voters(1, 1, 1))
+    linear = type(driver.suite.linear)
+    monkeypatch.setattr(linear, "request_layout", lambda _, operator, count: (operator, count))
+    driver.run_batch([[1, 2]])
+    # The first layers have 3, 3 and 1 outputs.
+    requests = first_requests(driver, 1)
+    assert requests[0] == requests[1] != requests[2]
+
+
+@pytest.mark.req("CAPC-BATCH-001")
+@settings(max_examples=15)
+@given(st.lists(st.tuples(*[st.integers(-4, 4)] * 2), min_size=1, max_size=5))
+def test_labels_do_not_depend_on_the_size_of_the_batch(queries: list[tuple[int, int]]) -> None:
+    """In one batch, one after the other, and prepared: the labels of the ideal functionality."""
+    driver = fork("worst_case", voters(1, 1, 2))
+    outcomes = driver.run_batch(queries) + [driver.run_query(query) for query in queries]
+    outcomes += driver.run_prepared(queries)
+    assert [outcome.label for outcome in outcomes] == [outcome.ideal_label for outcome in outcomes]
+
+
+@pytest.mark.req("CAPC-AHEAD-003")
+def test_a_prepared_batch_is_labelled_once_and_every_value_has_a_mask_of_its_own() -> None:
+    driver = fork("plain", voters(1, 1, 1))
+    driver.run_prepared([[1, 2], [2, 1]])
+    driver.run_prepared([[1, 2], [2, 1]])
+    prepared = [entry for entry in driver.results if isinstance(entry, PreparedBatch)]
+    assert len(prepared) == 6
+    for state in prepared:
+        with pytest.raises(StateReuseError, match="PreparedBatch was used before"):
+            querying_party_enter_prepared(state, [[1, 2], [2, 1]])
+    # Value 0 is one and the same for all answering parties of a batch; everything else is masked anew.
+    masks = [state.last.values[0] for state in prepared]
+    assert len(set(masks[:3])) == len(set(masks[3:])) == 1
+    rows = {row for mask in masks for row in mask}
+    hidden = [row for state in prepared for value in state.last.values[1:-1] for row in value]
+    assert len(rows) == 4
+    assert len(hidden) == 2 * 2 * 3
+    assert len({row for row in hidden if len(row) > 1}) == sum(len(row) > 1 for row in hidden)
+    assert not rows & set(hidden)
+
+
+@pytest.mark.req("CAPC-AHEAD-003")
+def test_a_refused_list_of_queries_leaves_the_prepared_batch_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = fork("plain", voters(1, 1, 1))
+    refused = 0
+    consume = driver.consume
+
+    def consuming(step: object, state: object, *arguments: object) -> object:
+        nonlocal refused
+        if isinstance(state, PreparedBatch):
+            for bad in ([[1, 2]], [[1, 2]] * 3, [[1, 2], [5, 0]], [[1, 2], [1]]):
+                with pytest.raises(InputError):
+                    querying_party_enter_prepared(state, bad)
+                refused += 1
+        return consume(step, state, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(driver, "consume", consuming)
+    outcomes = driver.run_prepared([[1, 2], [2, 1]])
+    assert [outcome.label for outcome in outcomes] == [outcome.ideal_label for outcome in outcomes]
+    assert refused == 12

@@ -1,0 +1,40 @@
+"""Terms, and ledgers in a folder of the test."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from capc.ledger import Ledger, Terms, open_ledger
+from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+
+TAG = bytes(range(32))
+OTHER_TAG = bytes(32)
+INPUTS = b"\xaa" * 32
+COST = Fraction(3, 2)
+"""What a query costs under :func:`make_terms`: a check of 1, and an answer of 1/2."""
+
+
+def make_terms(queries: int = 20, charge: Charge = Charge.REALISED) -> Terms:
+    """Terms whose budget admits that many queries."""
+    policy = ReleasePolicy(
+        mechanism=NoiseName.ROUNDED_GAUSSIAN,
+        sigma=Fraction(2),
+        threshold=Fraction(3),
+        threshold_sigma=Fraction(1),
+        charge=charge,
+        adjacency=Adjacency.REPLACE_ONE,
+        epsilon=Fraction(10),
+        delta=Fraction(1, 10**5),
+    )
+    return Terms("privacy_guardian", "digits", policy, 4, COST * queries)
+
+
+def make_ledger(folder: Path, terms: Terms | None = None) -> Ledger:
+    """A ledger in this folder: a new one, or the one that is there."""
+    return open_ledger(folder / "ledger", terms or make_terms())
+
+
+def message_of(query: int) -> bytes:
+    """What leaves the privacy guardian for a query."""
+    return b"circuits of query " + query.to_bytes(4, "little")

@@ -1,0 +1,175 @@
+"""Edited, shortened and rewritten logs: what the owner refuses to continue, and a reader refuses to believe."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capc.accounting import EventKind
+from capc.ledger import Ledger, LedgerError, reading
+from capc.ledger.chain import Head, digest_of, first_head
+from capc.randomness import Seed
+from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, make_ledger, message_of
+
+
+def ordinary_log(folder: Path) -> Ledger:
+    """Three queries, one of them settled and one of them not sent."""
+    ledger = make_ledger(folder)
+    for query in (1, 2):
+        receipt = ledger.reserve(TAG, query, INPUTS)
+        ledger.dispatch(receipt, message_of(query))
+        if query == 1:
+            ledger.settle(receipt, answered=False)
+    ledger.reserve(OTHER_TAG, 1, INPUTS)
+    return ledger
+
+
+def tamper(file: Path, *statements: tuple[str, tuple[Any, ...]]) -> None:
+    """What somebody with write access does, who knows SQLite."""
+    connection = sqlite3.connect(file)
+    for name in ("no_update", "no_delete", "no_gap"):
+        connection.execute(f"DROP TRIGGER {name}")
+    for statement, values in statements:
+        assert connection.execute(statement, values).rowcount > 0
+    connection.commit()
+    connection.close()
+
+
+EDITS = {
+    "body": ("UPDATE record SET body = CAST(replace(CAST(body AS TEXT), '1/2', '1/3') AS BLOB) WHERE position = 1", ()),
+    "link": ("UPDATE record SET link = zeroblob(32) WHERE position = 3", ()),
+    "signature": ("UPDATE record SET signature = zeroblob(64) WHERE position = 3", ()),
+    "message": ("UPDATE record SET message = x'00' WHERE position = 2", ()),
+    "no message": ("UPDATE record SET message = NULL WHERE position = 2", ()),
+    "extra message": ("UPDATE record SET message = x'00' WHERE position = 1", ()),
+    "middle": ("DELETE FROM record WHERE position = 2", ()),
+    "first": ("DELETE FROM record WHERE position = 0", ()),
+    "all": ("DELETE FROM record", ()),
+    "swap": ("UPDATE record SET position = 7 - position + 100 WHERE position IN (3, 4)", ()),
+}
+
+
+@pytest.mark.req("CAPC-LEDG-004")
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edited_log_is_refused_by_its_owner_and_by_a_reader(tmp_path: Path, name: str) -> None:
+    ordinary_log(tmp_path).close()
+    with reading(tmp_path / "ledger") as (log, _):
+        assert log.head.size == 7
+    tamper(tmp_path / "ledger", EDITS[name])
+    with pytest.raises(LedgerError), reading(tmp_path / "ledger"):
+        pass
+    if name != "all":
+        with pytest.raises(LedgerError):
+            make_ledger(tmp_path)
+
+
+def rewritten(rows: list[tuple[bytes, bytes | None]], key: Seed) -> list[tuple[Any, ...]]:
+    """A log with right links, signed by whoever has this key."""
+    head: Head | None = None
+    made = []
+    for position, (body, message) in enumerate(rows):
+        head = first_head(digest_of(body)) if head is None else head.extended(digest_of(body))
+        made.append((position, body, head.link, head.sign(key), message))
+    return made
+
+
+def replace_log(file: Path, rows: list[tuple[Any, ...]]) -> None:
+    tamper(file, ("DELETE FROM record", ()), *(("INSERT INTO record VALUES (?, ?, ?, ?, ?)", row) for row in rows))
+
+
+@pytest.mark.req("CAPC-LEDG-004")
+def test_right_links_without_the_key_are_refused(tmp_path: Path) -> None:
+    ordinary_log(tmp_path).close()
+    file = tmp_path / "ledger"
+    with reading(file) as (_, store):
+        rows = [(row.body, row.message) for row in store.rows()]
+    replace_log(file, rewritten([*rows[:3], *rows[4:]], Seed(bytes(32))))
+    with pytest.raises(LedgerError, match="not signed by the ledger's key"):
+        make_ledger(tmp_path)
+
+
+@pytest.mark.req("CAPC-LEDG-003", "CAPC-LEDG-008")
+@pytest.mark.parametrize(
+    ("position", "old", "new", "message"),
+    [
+        (1, b'"check":"1"', b'"check":"0"', "not those that the policy gives"),
+        (1, b'"answer":"1/2"', b'"answer":"2/4"', "not those that the policy gives"),
+        (1, b'"kind":"reserved"', b'"kind":"gift"', "never reserved"),
+        (5, b'"kind":"dispatched"', b'"kind":"gift"', "unknown kind 'gift'"),
+        (3, b'"answered":false', b'"answered":0', "unknown kind|without its fields"),
+        (3, b'"query":1', b'"query":9', "never reserved"),
+        (4, b'"query":2', b'"query":1', "charged before"),
+        (4, b'"query":2', b'"query":true', "the number of a query"),
+        (4, b"{", b"{ ", "not those that the policy gives"),
+        (0, b'"format":', b'"formal":', "canonical first record"),
+        (0, b'"grid_bits":4', b'"grid_bits":4.0', "not the first record"),
+    ],
+)
+def test_a_record_that_breaks_a_rule_is_refused_though_it_is_signed(
+    tmp_path: Path, position: int, old: bytes, new: bytes, message: str
+) -> None:
+    """Even the owner cannot write what the account's rules do not allow."""
+    ordinary_log(tmp_path).close()
+    file = tmp_path / "ledger"
+    key = Seed(bytes.fromhex((tmp_path / "ledger.key").read_text()))
+    with reading(file) as (_, store):
+        rows = [(row.body, row.message) for row in store.rows()]
+    assert old in rows[position][0]
+    rows[position] = (rows[position][0].replace(old, new), rows[position][1])
+    replace_log(file, rewritten(rows, key))
+    with pytest.raises(LedgerError, match=message):
+        make_ledger(tmp_path)
+
+
+@pytest.mark.req("CAPC-LEDG-008")
+def test_a_log_that_spends_more_than_its_budget_is_refused(tmp_path: Path) -> None:
+    ordinary_log(tmp_path).close()
+    file, key = tmp_path / "ledger", Seed(bytes.fromhex((tmp_path / "ledger.key").read_text()))
+    with reading(file) as (_, store):
+        rows = [(row.body, row.message) for row in store.rows()]
+    rows[0] = (rows[0][0].replace(b'"budget":"30"', b'"budget":"2"'), None)
+    replace_log(file, rewritten(rows, key))
+    with pytest.raises(LedgerError, match="does not fit"), reading(file):
+        pass
+
+
+@pytest.mark.req("CAPC-LEDG-003")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE record SET message = NULL",
+        "DELETE FROM record WHERE position = 6",
+        "INSERT OR REPLACE INTO record SELECT 0, body, link, signature, message FROM record WHERE position = 1",
+        "INSERT INTO record SELECT 9, body, link, signature, message FROM record WHERE position = 1",
+    ],
+)
+def test_the_table_only_grows_at_its_end(tmp_path: Path, statement: str) -> None:
+    ordinary_log(tmp_path).close()
+    connection = sqlite3.connect(tmp_path / "ledger")
+    with pytest.raises(sqlite3.IntegrityError, match="a ledger"):
+        connection.execute(statement)
+    connection.close()
+
+
+@pytest.mark.req("CAPC-LEDG-004")
+def test_a_roll_back_under_a_ledger_in_use_is_noticed(tmp_path: Path) -> None:
+    ledger = ordinary_log(tmp_path)
+    tamper(tmp_path / "ledger", ("DELETE FROM record WHERE position >= 4", ()))
+    with pytest.raises(LedgerError, match="rolled back or replaced while it was in use"):
+        ledger.reserve(TAG, 9, INPUTS)
+    ledger.close()
+
+
+def test_reading_changes_nothing_and_cannot_charge(tmp_path: Path) -> None:
+    ordinary_log(tmp_path).close()
+    before = hashlib.sha256((tmp_path / "ledger").read_bytes()).digest()
+    with reading(tmp_path / "ledger") as (log, _):
+        assert log.spent == 1 + 2 * COST
+        assert [event.kind for event in log.events][-1] is EventKind.ANSWER_RESERVED
+        with pytest.raises(LedgerError, match="opened for reading"):
+            log.reserve(TAG, 9, INPUTS)
+    assert hashlib.sha256((tmp_path / "ledger").read_bytes()).digest() == before

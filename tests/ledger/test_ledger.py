@@ -1,0 +1,352 @@
+"""The ledger against a plain model, across restarts; its terms, key and writers; disks that refuse."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
+
+from capc.accounting import Account, Receipt
+from capc.errors import BudgetExhaustedError, InputError
+from capc.ledger import LedgerError, Terms, default_key_file, open_ledger, reading
+from capc.ledger.store import Connection, connect, make_durable
+from capc.parameters import Adjacency, Charge, NoiseName
+from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, make_ledger, make_terms
+from support.sizes import examples
+
+# --- a plain model ------------------------------------------------------------------------------------------------
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Any calls, restarts and second writers, against a table of what each query holds."""
+
+    queries = Bundle("queries")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.terms = make_terms(queries=5)
+        self.ledgers = [make_ledger(self.folder, self.terms), make_ledger(self.folder, self.terms)]
+        self.memory = Account(self.terms.policy, self.terms.grid_bits, self.terms.budget)
+        self.receipts: dict[tuple[bytes, int], Receipt] = {}
+        self.messages: dict[tuple[bytes, int], bytes] = {}
+        self.held: dict[tuple[bytes, int], Fraction] = {}
+        self.settled: set[tuple[bytes, int]] = set()
+
+    def teardown(self) -> None:
+        for ledger in self.ledgers:
+            ledger.close()
+        shutil.rmtree(self.folder)
+
+    @rule(target=queries, tag=st.sampled_from([TAG, OTHER_TAG]), query=st.integers(0, 4))
+    def name_a_query(self, tag: bytes, query: int) -> tuple[bytes, int]:
+        return tag, query
+
+    @rule(key=queries, writer=st.integers(0, 1), inputs=st.sampled_from([INPUTS, bytes(32)]))
+    def reserve(self, key: tuple[bytes, int], writer: int, inputs: bytes) -> None:
+        allowed = key not in self.held and sum(self.held.values()) + COST <= self.terms.budget
+        try:
+            receipt = self.ledgers[writer].reserve(*key, inputs)
+        except (InputError, BudgetExhaustedError):
+            assert not allowed
+            return
+        assert allowed
+        assert receipt == self.memory.reserve(*key, inputs)
+        self.receipts[key], self.held[key] = receipt, COST
+
+    @rule(key=queries, writer=st.integers(0, 1), message=st.binary(max_size=3))
+    def dispatch(self, key: tuple[bytes, int], writer: int, message: bytes) -> None:
+        if key not in self.receipts:
+            return
+        allowed = self.messages.get(key, message) == message
+        try:
+            assert self.ledgers[writer].dispatch(self.receipts[key], message) == message
+        except InputError:
+            assert not allowed
+            return
+        assert allowed
+        self.memory.dispatch(self.receipts[key], message)
+        self.messages[key] = message
+
+    @rule(key=consumes(queries), writer=st.integers(0, 1), answered=st.booleans())
+    def settle(self, key: tuple[bytes, int], writer: int, answered: bool) -> None:
+        if key not in self.receipts:
+            return
+        try:
+            self.ledgers[writer].settle(self.receipts[key], answered)
+        except InputError:
+            assert key in self.settled
+            return
+        assert key not in self.settled
+        self.memory.settle(self.receipts[key], answered)
+        self.settled.add(key)
+        self.held[key] = COST if answered else Fraction(1)
+
+    @precondition(lambda self: self.held)
+    @rule(writer=st.integers(0, 1), closes=st.booleans())
+    def restart(self, writer: int, closes: bool) -> None:
+        """Also without closing first, as after a crash."""
+        if closes:
+            self.ledgers[writer].close()
+        self.ledgers[writer] = make_ledger(self.folder, self.terms)
+
+    @invariant()
+    def both_tell_the_model(self) -> None:
+        for ledger in self.ledgers:
+            assert ledger.spent == self.memory.spent == sum(self.held.values())
+            assert ledger.events == self.memory.events
+            assert ledger.remaining_queries() == self.memory.remaining_queries()
+            assert 0 <= ledger.spent <= ledger.budget
+            for key in self.held:
+                assert ledger.dispatched(*key) == self.messages.get(key)
+
+
+LedgerMachine.TestCase.settings = settings(
+    max_examples=examples(ordinary=15, nightly=500), stateful_step_count=25, deadline=None
+)
+
+
+@pytest.mark.req("CAPC-LEDG-007", "CAPC-LEDG-008")
+class TestAgainstAPlainModel(LedgerMachine.TestCase):
+    """One table of what each query holds."""
+
+
+# --- creation, terms, keys ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("CAPC-LEDG-002")
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("owner", lambda terms: replace(terms, owner="answering_party_1")),
+        ("data_set", lambda terms: replace(terms, data_set="letters")),
+        ("grid_bits", lambda terms: replace(terms, grid_bits=5)),
+        *(
+            (
+                field,
+                lambda terms, field=field, value=value: replace(terms, policy=replace(terms.policy, **{field: value})),
+            )
+            for field, value in {
+                "mechanism": NoiseName.DISCRETE_GAUSSIAN,
+                "sigma": Fraction(5, 2),
+                "threshold": Fraction(4),
+                "threshold_sigma": Fraction(2),
+                "charge": Charge.WORST_CASE,
+                "adjacency": Adjacency.NULL_VOTE,
+                "epsilon": Fraction(11),
+                "delta": Fraction(1, 10**6),
+            }.items()
+        ),
+    ],
+)
+def test_other_terms_are_refused_and_the_first_that_differs_is_named(
+    tmp_path: Path, field: str, change: Callable[[Terms], Terms]
+) -> None:
+    make_ledger(tmp_path).close()
+    with pytest.raises(InputError, match=rf"^{field} = .*: the ledger was created with {field} = "):
+        make_ledger(tmp_path, change(make_terms()))
+    make_ledger(tmp_path).close()
+
+
+@pytest.mark.req("CAPC-LEDG-002")
+def test_the_budget_is_the_one_that_was_fixed_at_creation(tmp_path: Path) -> None:
+    make_ledger(tmp_path, make_terms(queries=2)).close()
+    with make_ledger(tmp_path, make_terms(queries=50)) as ledger:
+        assert ledger.budget == 2 * COST
+        assert ledger.remaining_queries() == 2
+
+
+@pytest.mark.req("CAPC-LEDG-001")
+def test_the_file_is_durable_and_for_its_owner_only(tmp_path: Path) -> None:
+    with make_ledger(tmp_path):
+        for name in ("ledger", "ledger-wal", "ledger-shm", "ledger.key"):
+            assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+        connection = connect(tmp_path / "ledger")
+        assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+        connection.close()
+
+
+@pytest.mark.req("CAPC-LEDG-002")
+def test_every_party_keeps_an_account_of_its_own_where_noise_is_distributed(tmp_path: Path) -> None:
+    owners = ["answering_party_1", "answering_party_2"]
+    ledgers = [open_ledger(tmp_path / owner, replace(make_terms(), owner=owner)) for owner in owners]
+    ledgers[0].reserve(TAG, 1, INPUTS)
+    assert [ledger.spent for ledger in ledgers] == [COST, 0]
+    assert [ledger.terms.owner for ledger in ledgers] == owners
+    for ledger in ledgers:
+        ledger.close()
+
+
+@pytest.mark.req("CAPC-LEDG-011")
+def test_a_key_is_made_once_and_never_shown(tmp_path: Path) -> None:
+    ledger = make_ledger(tmp_path)
+    secret = default_key_file(tmp_path / "ledger").read_text().strip()
+    assert len(bytes.fromhex(secret)) == 32
+    assert secret not in (tmp_path / "ledger").read_bytes().hex() + (tmp_path / "ledger-wal").read_bytes().hex()
+    assert secret not in repr(ledger) + repr(ledger.proof())
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda file: file.unlink(), "no readable signing key"),
+        (lambda file: file.chmod(0o640), "others may read"),
+        (lambda file: file.write_text("abc"), "not a signing key"),
+        (lambda file: file.write_text("ab" * 32), "not the one that the ledger was created with"),
+    ],
+)
+def test_a_missing_foreign_or_readable_key_is_refused(
+    tmp_path: Path, spoil: Callable[[Path], None], message: str
+) -> None:
+    make_ledger(tmp_path).close()
+    spoil(tmp_path / "ledger.key")
+    with pytest.raises(LedgerError, match=message):
+        make_ledger(tmp_path)
+
+
+def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ledger.key").write_text("ab" * 32)
+    (tmp_path / "ledger.key").chmod(0o600)
+    (tmp_path / "ledger").write_text("not a database, but long enough to look at" * 100)
+    with pytest.raises(LedgerError, match="not usable as a ledger"):
+        make_ledger(tmp_path)
+    with pytest.raises(LedgerError, match="not usable as a ledger"), reading(tmp_path / "ledger"):
+        pass
+    with pytest.raises(LedgerError, match="no such ledger"), reading(tmp_path / "none"):
+        pass
+
+
+# --- one noise draw for one charge --------------------------------------------------------------------------------
+
+
+@pytest.mark.req("CAPC-LEDG-006")
+def test_after_a_restart_the_identical_bytes_are_there_and_nothing_else_can_be_sent(tmp_path: Path) -> None:
+    ledger = make_ledger(tmp_path)
+    receipt = ledger.reserve(TAG, 1, INPUTS)
+    assert ledger.dispatch(receipt, b"noise on these votes") == b"noise on these votes"
+    # No close: the process is gone.
+    again = make_ledger(tmp_path)
+    assert again.dispatched(TAG, 1) == b"noise on these votes"
+    assert again.dispatch(receipt, b"noise on these votes") == b"noise on these votes"
+    with pytest.raises(InputError, match="another message was written down for query 1"):
+        again.dispatch(receipt, b"noise on other votes")
+    assert again.spent == COST
+    for made in (ledger, again):
+        made.close()
+
+
+@pytest.mark.req("CAPC-LEDG-005", "CAPC-LEDG-006")
+@pytest.mark.parametrize("other_inputs", [INPUTS, bytes(32)], ids=["inputs", "other"])
+def test_a_query_that_was_charged_and_not_sent_is_never_drawn_again(tmp_path: Path, other_inputs: bytes) -> None:
+    make_ledger(tmp_path).reserve(TAG, 1, INPUTS)
+    with make_ledger(tmp_path) as again:
+        assert again.dispatched(TAG, 1) is None
+        with pytest.raises(InputError, match="charged before"):
+            again.reserve(TAG, 1, other_inputs)
+        assert again.spent == COST
+
+
+@pytest.mark.req("CAPC-LEDG-006")
+def test_a_message_without_a_charge_is_refused(tmp_path: Path) -> None:
+    with make_ledger(tmp_path) as ledger:
+        forged = replace(ledger.reserve(TAG, 1, INPUTS), inputs_digest=bytes(32))
+        with pytest.raises(InputError, match="not one of this account"):
+            ledger.dispatch(forged, b"anything")
+        assert ledger.dispatched(TAG, 1) is None
+
+
+# --- writers side by side -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("CAPC-LEDG-007")
+def test_threads_and_connections_share_one_budget(tmp_path: Path) -> None:
+    ledgers = [make_ledger(tmp_path, make_terms(queries=10)) for _ in range(3)]
+
+    def attempt(number: int) -> bool:
+        try:
+            ledgers[number % 3].reserve(bytes([number % 5]) * 32, number, INPUTS)
+        except BudgetExhaustedError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(attempt, range(40))) == 10
+    assert [ledger.spent for ledger in ledgers] == [10 * COST] * 3
+    for ledger in ledgers:
+        ledger.close()
+
+
+# --- disks that refuse --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Refusing:
+    """A connection that fails at the next statement that begins so, once."""
+
+    connection: Connection
+    statement: str = "nothing"
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
+        if sql.startswith(self.statement):
+            self.statement = "nothing"
+            raise sqlite3.OperationalError("database or disk is full")
+        return self.connection.execute(sql, parameters)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+@pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-007")
+@pytest.mark.parametrize("statement", ["BEGIN", "SELECT", "INSERT", "COMMIT"])
+def test_a_write_that_fails_is_an_error_and_the_ledger_goes_on(tmp_path: Path, statement: str) -> None:
+    opened: list[Refusing] = []
+
+    def connector(file: Path) -> Refusing:
+        opened.append(Refusing(connect(file)))
+        return opened[-1]
+
+    with open_ledger(tmp_path / "ledger", make_terms(), connector=connector) as ledger:
+        receipt = ledger.reserve(TAG, 1, INPUTS)
+        opened[0].statement = statement
+        with pytest.raises(LedgerError, match=r"not usable as a ledger \(database or disk is full\)"):
+            ledger.dispatch(receipt, b"message")
+        assert ledger.dispatched(TAG, 1) is None
+        assert ledger.spent == COST
+        assert ledger.dispatch(receipt, b"another message") == b"another message"
+        assert ledger.dispatched(TAG, 1) == b"another message"
+
+
+@pytest.mark.req("CAPC-LEDG-007")
+def test_a_writer_that_keeps_its_turn_is_named(tmp_path: Path) -> None:
+    def impatient(file: Path) -> Connection:
+        return sqlite3.connect(file, timeout=0, isolation_level=None)
+
+    with open_ledger(tmp_path / "ledger", make_terms(), connector=impatient) as ledger:
+        other = connect(tmp_path / "ledger")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerError, match=r"database is locked.* who uses it"):
+            ledger.reserve(TAG, 1, INPUTS)
+        other.close()
+        ledger.reserve(TAG, 1, INPUTS)
+        assert ledger.spent == COST
+
+
+@pytest.mark.req("CAPC-LEDG-001")
+def test_a_place_without_a_write_ahead_log_is_refused() -> None:
+    connection = sqlite3.connect(":memory:")
+    with pytest.raises(LedgerError, match=r"journal_mode memory.* put the ledger on a local disk"):
+        make_durable(connection)
+    connection.close()

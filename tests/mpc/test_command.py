@@ -1,0 +1,112 @@
+"""``capc mpc`` and the extension of ``capc`` that brings it: refusals in one line, reports, and exit codes."""
+
+import json
+import tomllib
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+import typer
+
+from capc import cli
+from capc.cli import app, doctor_command
+from capc_mpc import command, evidence, machine
+from capc_mpc.expected import expected
+from support.mpc import needs_mp_spdz
+
+DECLARED = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"][
+    "entry-points"
+]
+
+
+@pytest.fixture(autouse=True)
+def _extension(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``capc`` with the declared entry points, whatever metadata is installed."""
+
+    def declared(group: str) -> list[EntryPoint]:
+        return [EntryPoint(name, value, group) for name, value in DECLARED[group].items()]
+
+    monkeypatch.setattr(app, "entry_points", declared)
+    monkeypatch.setattr(doctor_command, "entry_points", declared)
+    monkeypatch.setattr(app, "app", typer.Typer())
+    app._with_extensions.cache_clear()
+    yield
+    app._with_extensions.cache_clear()
+
+
+def test_the_declared_entry_points_are_the_command_and_the_finding() -> None:
+    loaded = {group: EntryPoint("mpc", DECLARED[group]["mpc"], group).load() for group in DECLARED}
+    assert loaded == {app.EXTENSIONS: command.app, doctor_command.EXTENSIONS: machine.doctor_line}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["mpc", "run", "argmix"], "program 'argmix' is unknown"),
+        (["mpc", "run", "argmax", "2", "8"], "arguments '2 8' do not fit the head of argmax.mpc"),
+        (["mpc", "run", "argmax", "2", "8", "4", "1", "--protocol", "yow"], "protocol 'yow' is unknown"),
+        (["mpc", "run", "argmax", "2", "8", "4", "1", "--protocol", "shamir"], "assumes an honest majority"),
+        (["mpc", "run", "argmax", "2", "8", "4", "1", "--model", "weak"], "model 'weak' is unknown"),
+        (["mpc", "run", "argmax", "2", "8", "4", "1", "--inputs", "no.json"], "no.json (--inputs)"),
+        (["mpc", "run", "label_release", "2", "8", "1", "other"], "mode 'other' is unknown"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(words) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["mpc", "run", "argmax", "2", "8", "4", "1"], ["mpc", "bench"]])
+def test_without_mp_spdz_the_remedy_is_one_line(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(machine, "find_machine", lambda: None)
+    assert cli.run(words) == 2
+    error = capsys.readouterr().err
+    assert "MP-SPDZ is not installed: unpack a binary release" in error
+    assert error.count("\n") == 1
+
+
+@needs_mp_spdz
+def test_a_run_reports_protocol_model_and_equality(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    words = ["mpc", "run", "argmax", "3", "8", "4", "2", "--protocol", "semi-bin", "--json", str(report)]
+    assert cli.run(words) == 0
+    found = json.loads(report.read_text())
+    assert found["equals_reference"] is True
+    assert (found["protocol"], found["model"], found["learnt"][0]) == ("semi-bin", "base", {})
+    assert all(found["withstands"].values())
+
+
+@needs_mp_spdz
+def test_given_inputs_are_used(tmp_path: Path) -> None:
+    inputs, report = tmp_path / "inputs.json", tmp_path / "report.json"
+    inputs.write_text('{"0 masks": [[0, 0]], "0 fresh_shares": [[1, 2]], "1 logit_shares": [[3, 4]]}')
+    words = ["mpc", "run", "argmax", "2", "8", "4", "1", "--inputs", str(inputs), "--json", str(report)]
+    assert cli.run(words) == 0
+    assert json.loads(report.read_text())["learnt"][1] == {"vote.0": [15], "vote.1": [15]}
+
+
+@needs_mp_spdz
+def test_the_bench_writes_its_rows_and_figures(tmp_path: Path) -> None:
+    report = tmp_path / "bench.json"
+    words = ["mpc", "bench", "--programs", "label_release", "--protocols", "semi-bin", "--classes", "2", "--batch", "1"]
+    assert cli.run([*words, "--latency-ms", "5", "--plots", str(tmp_path), "--json", str(report)]) == 0
+    rows = json.loads(report.read_text())["rows"]
+    assert [(row["variant"]["protocol"], row["equal"]) for row in rows] == [("embedded", None), ("semi-bin", True)]
+    assert set(rows[1]["network_seconds"]) == {"lan", "wan", "given"}
+    assert (tmp_path / "label_release.png").is_file()
+
+
+@needs_mp_spdz
+def test_evidence_is_recorded_again_with_the_same_inputs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(evidence, "folder", lambda: tmp_path)
+    words = ["mpc", "record", "--programs", "multi_label_release", "--protocols", "semi-bin,yao"]
+    assert cli.run(words) == 0
+    records = evidence.load("multi_label_release")
+    assert [record.protocol for record in records] == ["semi-bin", "yao"]
+    assert all(record.learnt() == expected(record.step, record.cases) for record in records)

@@ -1,0 +1,188 @@
+"""What is opened, as it travels: in range, and exactly uniform, by enumeration of all inputs at small widths.
+
+A runner that reduces afterwards would hide a value that was opened before its reduction; so these tests look at the
+openings themselves, and fail for programs that were broken on purpose.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from capc.circuits.vote import one_hot_argmax
+from capc_mpc import steps
+from capc_mpc.emulator.run import TARGETS, Emulation, emulate
+from capc_mpc.emulator.steps import DOMAINS
+from capc_mpc.encoding import input_text
+from capc_mpc.expected import expected
+from capc_mpc.steps import Step, program_file
+
+C, L, W = 2, 3, 2
+Case = dict[tuple[int, str], list[int]]
+ARITHMETIC = ("ring", "field")
+BOOLEAN = ("binary", "garbled")
+
+
+def run_in(folder: Path, step: Step, cases: list[Case], target: str) -> Emulation:
+    inputs = {
+        party: [int(word) for word in input_text(step, DOMAINS[target], party, cases).split()]
+        for party in range(step.parties)
+    }
+    return emulate(folder / f"{step.program}.mpc", step.arguments, inputs, TARGETS[target], step.parties)
+
+
+def programs() -> Path:
+    return program_file("argmax.mpc").parent
+
+
+def vectors(width: int, count: int = C) -> Iterator[list[int]]:
+    return map(list, product(range(1 << width), repeat=count))
+
+
+def argmax_cases(all_masks: list[list[int]], pads: list[list[int]]) -> list[Case]:
+    """All admitted logits (|r| < 2) and all fresh shares, with each of these masks and pads."""
+    logits = [list(r) for r in product((-1, 0, 1), repeat=C)]
+    rows = product(all_masks, logits, vectors(W), pads)
+    return [
+        {
+            (0, "masks"): masks,
+            (0, "fresh_shares"): fresh,
+            (1, "logit_shares"): [(r - m) % (1 << L) for r, m in zip(values, masks, strict=True)],
+            **{(1, f"pad.{c}"): [pad[c]] for c in range(C)},
+        }
+        for masks, values, fresh, pad in rows
+    ]
+
+
+def words_by_case(ran: Emulation, batch: int, outputs: int) -> list[tuple[int, ...]]:
+    """The opened words of each case: outputs follow one another, and each has one word per case."""
+    words = [opening.word for opening in ran.openings]
+    assert len(words) == batch * outputs
+    return list(zip(*(words[number * batch : (number + 1) * batch] for number in range(outputs)), strict=True))
+
+
+def vote_openings(folder: Path, target: str) -> Iterator[tuple[Case, tuple[int, ...]]]:
+    cases = argmax_cases(list(vectors(L)), [[1, 2]])
+    step = steps.argmax(C, L, W, len(cases))
+    ran = run_in(folder, step, cases, target)
+    return zip(cases, words_by_case(ran, len(cases), C), strict=True)
+
+
+def opened_given_the_logits(folder: Path, target: str) -> dict[tuple[tuple[int, ...], ...], Counter[tuple[int, ...]]]:
+    """For all that the querying party knows or guesses besides, how often each opened vector occurs."""
+    seen: dict[tuple[tuple[int, ...], ...], Counter[tuple[int, ...]]] = {}
+    for case, words in vote_openings(folder, target):
+        known = (tuple(case[0, "masks"]), tuple(case[1, "logit_shares"]))
+        seen.setdefault(known, Counter())[words] += 1
+    return seen
+
+
+def is_uniform(counts: Counter[tuple[int, ...]], unit: int) -> bool:
+    everything = {tuple(unit * number for number in vector) for vector in vectors(W)}
+    return set(counts) == everything and len(set(counts.values())) == 1
+
+
+UNIT = {"ring": 1 << 64 - W, "field": 1}
+
+
+@pytest.mark.req("CAPC-MPC-003", kind="enumeration")
+@pytest.mark.parametrize("target", ARITHMETIC)
+def test_the_opened_vote_shares_are_uniform_whatever_the_logits_are(target: str) -> None:
+    seen = opened_given_the_logits(programs(), target)
+    assert len(seen) == 9 * (1 << L) ** C
+    assert all(is_uniform(counts, UNIT[target]) for counts in seen.values())
+
+
+@pytest.mark.req("CAPC-MPC-004", kind="enumeration")
+@pytest.mark.parametrize("target", BOOLEAN)
+def test_the_masked_vote_shares_are_uniform_for_whoever_lacks_the_pads(target: str) -> None:
+    cases = argmax_cases([[5, 2]], list(vectors(W)))
+    step = steps.argmax(C, L, W, len(cases))
+    ran = run_in(programs(), step, cases, target)
+    assert {(opening.party, opening.width) for opening in ran.openings} == {(None, W)}
+    seen: dict[object, Counter[tuple[int, ...]]] = {}
+    for case, words in zip(cases, words_by_case(ran, len(cases), C), strict=True):
+        known = (tuple(case[1, "logit_shares"]), tuple(case[0, "fresh_shares"]))
+        seen.setdefault(known, Counter())[words] += 1
+    assert all(is_uniform(counts, 1) for counts in seen.values())
+
+
+@pytest.mark.req("CAPC-MPC-001", kind="enumeration")
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_argmax_for_every_input_of_small_widths(target: str) -> None:
+    for case, words in vote_openings(programs(), target):
+        shares = zip(case[0, "masks"], case[1, "logit_shares"], strict=True)
+        logits = [(m + e + (1 << L - 1)) % (1 << L) - (1 << L - 1) for m, e in shares]
+        vote = one_hot_argmax(logits)
+        shares_of_votes = [(v - s) % (1 << W) for v, s in zip(vote, case[0, "fresh_shares"], strict=True)]
+        if target in BOOLEAN:
+            shares_of_votes = [number ^ case[1, f"pad.{c}"][0] for c, number in enumerate(shares_of_votes)]
+        assert list(words) == [UNIT.get(target, 1) * number for number in shares_of_votes]
+
+
+BROKEN = {
+    "ring": ("(word * 2 ** (self.ring_bits - width)).reveal_to(player)", "word.reveal_to(player)"),
+    "field": ("word.mod2m(width, width + 2, True).reveal_to(player)", "word.reveal_to(player)"),
+}
+
+
+@pytest.mark.req("CAPC-MPC-003", kind="enumeration")
+@pytest.mark.parametrize("target", ARITHMETIC)
+def test_a_vote_share_opened_before_its_reduction_is_found(target: str, tmp_path: Path) -> None:
+    """The first trap: such a value tells the vote with probability 2^-w in each entry."""
+    folder = broken(tmp_path, "capc_lib.py", *BROKEN[target])
+    seen = opened_given_the_logits(folder, target)
+    assert not all(is_uniform(counts, UNIT[target]) for counts in seen.values())
+
+
+@pytest.mark.req("CAPC-MPC-004", kind="enumeration")
+def test_a_vote_share_opened_without_its_pad_is_found(tmp_path: Path) -> None:
+    """The second trap: everybody sees what a Boolean protocol opens."""
+    folder = broken(tmp_path, "capc_lib.py", "[bit ^ mask for bit, mask in zip(word, pad)]", "word")
+    cases = argmax_cases([[5, 2]], list(vectors(W)))
+    ran = run_in(folder, steps.argmax(C, L, W, len(cases)), cases, "binary")
+    for case, words in zip(cases, words_by_case(ran, len(cases), C), strict=True):
+        if case[0, "fresh_shares"] == [0, 0]:
+            assert sum(words) == 1
+
+
+@pytest.mark.req("CAPC-MPC-003", kind="enumeration")
+@pytest.mark.parametrize("target", ARITHMETIC)
+@pytest.mark.parametrize("mode", ["plain", "worst_case", "realised"])
+def test_what_a_release_opens_is_a_function_of_label_and_answer(mode: str, target: str) -> None:
+    """Over all shares of votes: the raw openings are the outputs, each to its receiver, and nothing else."""
+    width, bits = 4, 1
+    rows = product(product((-3, 0, 1, 3), repeat=C), vectors(width), (-2, 1), (0, 3))
+    cases: list[Case] = []
+    for noisy, evaluated, limit, own in rows:
+        shares = [(vote - e) % (1 << width) for vote, e in zip(noisy, evaluated, strict=True)]
+        cases.append(
+            {
+                (0, "shares"): shares,
+                (0, "noised_shares"): shares,
+                (0, "limit"): [(limit - (own if mode == "realised" else 0)) % (1 << width)],
+                (1, "vote_shares"): evaluated,
+                (1, "threshold_noise"): [own],
+            }
+        )
+    step = steps.label_release(C, width, len(cases), mode)
+    ran = run_in(programs(), step, cases, target)
+    unit = 1 << 64 - bits if target == "ring" else 1
+    told = expected(step, cases)
+    outputs = [(output.party, unit * number) for output in step.outputs for number in told[output.party][output.name]]
+    assert [(opening.party, opening.word) for opening in ran.openings] == outputs
+
+
+def broken(folder: Path, file: str, old: str, new: str) -> Path:
+    """A copy of the programs with one change."""
+    copied = folder / "programs"
+    shutil.copytree(programs(), copied)
+    text = (copied / file).read_text()
+    assert text.count(old) == 1
+    (copied / file).write_text(text.replace(old, new))
+    return copied

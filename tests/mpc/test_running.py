@@ -1,0 +1,201 @@
+"""The runner against a stand-in machine of a few lines: files, limits, errors, and that nothing is left running."""
+
+import os
+import stat
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from capc.errors import InputError
+from capc_mpc import running, steps
+from capc_mpc.errors import MpcError
+from capc_mpc.machine import HOME_VARIABLE, Machine, doctor_line, find_machine
+from capc_mpc.protocols import Model
+from capc_mpc.running import Limits, free_ports, run
+from support.mpc import needs_mp_spdz
+
+STEP = steps.argmax(2, 8, 4, 1)
+CASE = {(0, "masks"): [1, 2], (0, "fresh_shares"): [3, 0], (1, "logit_shares"): [9, 0]}
+"""Logits 10 and 2: class 0 wins, and the querying party's shares are -2 and 0 mod 16."""
+COMPILER = "import pathlib, sys\npathlib.Path('Programs/Bytecode/done').write_text(' '.join(sys.argv[1:]))\n"
+HONEST_PARTY = """
+import pathlib, sys
+party = sys.argv[sys.argv.index('-p') + 1]
+numbers = pathlib.Path(f'Player-Data/Input-P{party}-0').read_text().split()
+assert pathlib.Path('Programs/Bytecode/done').is_file() and pathlib.Path('Player-Data/P0.pem').is_file()
+print('Using security parameter 40')
+if party == '1':
+    print('vote.0', (1 - 3) * 2**60)
+    print('vote.1 [0]')
+print(f'Time = 0.5 seconds\\nData sent = 0.001 MB in ~7 rounds (party {party} only)', file=sys.stderr)
+print('Global data sent = 0.003 MB (all parties)', file=sys.stderr)
+"""
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def machine(folder: Path, party: str, compiler: str = COMPILER) -> Machine:
+    home = folder / "home"
+    home.mkdir()
+    (home / "compile.py").write_text(compiler)
+    (home / "CHANGELOG.md").write_text("The changelog\n\n## 9.8.7 (Jan 1, 2030)\n")
+    program = home / "semi2k-party.x"
+    program.write_text(f"#!{sys.executable}\n{party}")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return Machine(home, "9.8.7", {"semi2k": program})
+
+
+@pytest.mark.req("CAPC-MPC-006")
+def test_a_run_gives_each_party_s_outputs_and_costs(tmp_path: Path, cache: Path) -> None:
+    done = run(STEP, [CASE], "semi2k", machine=machine(tmp_path, HONEST_PARTY), cache=cache)
+    assert done.learnt == [{}, {"vote.0": [14], "vote.1": [0]}]
+    assert done.raw == [[], [("vote.0", [-2 * 2**60]), ("vote.1", [0])]]
+    assert (done.costs.seconds, done.costs.bytes_sent, done.costs.rounds) == (0.5, 3000, 7)
+    assert done.version == "9.8.7"
+    assert done.command[0] == "semi2k-party.x"
+
+
+def test_a_program_is_compiled_once_for_its_content(tmp_path: Path, cache: Path) -> None:
+    installed = machine(tmp_path, HONEST_PARTY)
+    for _ in range(2):
+        run(STEP, [CASE], "semi2k", machine=installed, cache=cache)
+    assert len(list(cache.iterdir())) == 1
+    with pytest.raises(MpcError):
+        run(
+            steps.argmax(2, 9, 4, 1),
+            [CASE],
+            "semi2k",
+            machine=Machine(installed.home, "x", {"semi2k": Path("/bin/false")}),
+            cache=cache,
+        )
+    assert len(list(cache.iterdir())) == 2
+
+
+@pytest.mark.req("CAPC-MPC-006")
+def test_a_party_that_fails_is_one_error_with_its_lines(tmp_path: Path, cache: Path) -> None:
+    party = "import sys\nprint('noise', file=sys.stderr)\nsys.exit('fatal error: no such share')\n"
+    with pytest.raises(MpcError, match=r"argmax under semi2k: party . failed: fatal error: no such share"):
+        run(STEP, [CASE], "semi2k", machine=machine(tmp_path, party), cache=cache)
+
+
+def test_a_compiler_that_fails_is_one_error_with_its_lines(tmp_path: Path, cache: Path) -> None:
+    with pytest.raises(MpcError, match="compiling argmax 2 8 4 1 failed: CompilerError: wrong"):
+        run(
+            STEP,
+            [CASE],
+            "semi2k",
+            machine=machine(tmp_path, "", "import sys\nsys.exit('CompilerError: wrong')"),
+            cache=cache,
+        )
+    assert not [entry for entry in cache.iterdir() if not entry.name.startswith("new-")]
+
+
+@pytest.mark.req("CAPC-MPC-006")
+def test_what_hangs_is_stopped_with_everything_that_it_started(tmp_path: Path, cache: Path) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    party = (
+        f"import os, pathlib, subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"pathlib.Path({str(marks)!r}, str(child.pid)).touch()\ntime.sleep(600)\n"
+    )
+    with pytest.raises(MpcError, match="took more than 2 s and was stopped"):
+        run(STEP, [CASE], "semi2k", machine=machine(tmp_path, party), cache=cache, limits=Limits(seconds=2))
+    children = [int(mark.name) for mark in marks.iterdir()]
+    assert children
+    end = time.monotonic() + 20
+    while any(map(_is_running, children)) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not any(map(_is_running, children))
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+        return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def test_memory_is_limited(tmp_path: Path, cache: Path) -> None:
+    party = "x = bytearray(3 << 30)\n"
+    with pytest.raises(MpcError, match="MemoryError"):
+        run(STEP, [CASE], "semi2k", machine=machine(tmp_path, party), cache=cache, limits=Limits(30, 1 << 30))
+
+
+@pytest.mark.req("CAPC-MPC-005")
+def test_a_weaker_protocol_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="assumes an honest majority"):
+        run(STEP, [CASE], "replicated-ring", machine=machine(tmp_path, "raise SystemExit(1)"))
+
+
+def test_without_a_machine_one_line_says_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(HOME_VARIABLE, raising=False)
+    monkeypatch.setattr(Path, "is_file", lambda _path: False)
+    assert find_machine() is None
+    assert HOME_VARIABLE in doctor_line()
+    with pytest.raises(InputError, match=r"MP-SPDZ is not installed: .*MP_SPDZ_HOME"):
+        run(STEP, [CASE], "semi2k")
+
+
+def test_a_home_without_a_compiler_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    with pytest.raises(InputError, match=r"no compile\.py"):
+        find_machine()
+
+
+def test_doctor_says_version_and_party_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(machine(tmp_path, "").home))
+    assert doctor_line().startswith("MP-SPDZ 9.8.7 in ")
+    assert ": semi2k; not there: spdz2k" in doctor_line()
+
+
+def test_ports_that_are_taken_are_passed_by() -> None:
+    import socket
+
+    first = free_ports(4)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", first + 2))
+        taken.listen()
+        assert free_ports(4) not in range(first - 1, first + 3)
+
+
+@pytest.mark.parametrize(
+    ("cases", "message"),
+    [
+        ([], "0 cases were given for a batch of 1"),
+        ([{**CASE, (0, "masks"): [1]}], "masks of party 0: give 2 numbers of 8 bits"),
+        ([{**CASE, (0, "masks"): [1, 256]}], "masks of party 0: give 2 numbers of 8 bits"),
+        ([{(0, "masks"): [1, 2]}], "party 1 was given no logit_shares"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(tmp_path: Path, cases: list, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        run(STEP, cases, "semi2k", machine=machine(tmp_path, HONEST_PARTY))
+
+
+def test_no_input_is_shown_in_an_error_or_a_repr(tmp_path: Path, cache: Path) -> None:
+    done = run(STEP, [CASE], "semi2k", machine=machine(tmp_path, HONEST_PARTY), cache=cache)
+    assert "masks" not in repr(done)
+    assert "14" not in repr(done)
+
+
+@needs_mp_spdz
+def test_two_runs_at_once_do_not_meet() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda _n: run(STEP, [CASE], "semi-bin"), range(2)))
+    assert [done.learnt for done in runs] == [[{}, {"vote.0": [14], "vote.1": [0]}]] * 2
+
+
+def test_the_declared_model_stands_in_the_result(tmp_path: Path, cache: Path) -> None:
+    installed = machine(tmp_path, HONEST_PARTY)
+    done = run(STEP, [CASE], "semi2k", model=Model.HONEST_MAJORITY, machine=installed, cache=cache)
+    assert done.model is Model.HONEST_MAJORITY
+    assert running.Limits() == Limits()

@@ -1,0 +1,151 @@
+"""Batches that were prepared before their queries were known: what each party sees tells as little as without.
+
+An answering party also sees the values that the querying party sends online, minus their masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from fractions import Fraction
+from itertools import product
+
+import pytest
+
+from capc.messages import HEADER, MessageType
+from capc.model import QuantisedModel
+from capc.parameters import Charge
+from capc.parties import QUERYING_PARTY, Party, answering_party
+from capc_verify.views.fixes import FRESH_SHARES, QUERY_MASKS, first_of, in_step, owned_by, seen_values
+from capc_verify.views.law import Law, conditional, distance, image, worst_conditional_distance
+from capc_verify.views.playback import (
+    Playback,
+    Seen,
+    Until,
+    output_and_randomness,
+    output_of,
+    randomness_of,
+    without_output,
+)
+from capc_verify.views.toy import TWO_SIDED, all_linear_models, hidden_model, linear_model, toy_parameters
+from support.header import payload_of
+
+AP_1, AP_2 = answering_party(1), answering_party(2)
+ALONE = frozenset({QUERYING_PARTY})
+VOTES_0 = linear_model((1, 0), (-1, 0))
+VOTES_1 = linear_model((-1, 0), (1, 0))
+QUERIES = ((-1,), (0,), (1,))
+SHARES = toy_parameters(2, releases=False)
+
+
+def hidden_models() -> Iterator[QuantisedModel]:
+    """One hidden unit that passes the query, its negation, a constant or nothing; two votes after each."""
+    for unit in ((1, 0), (-1, 0), (0, 1), (0, 0)):
+        for rows in (((1, 0), (0, 0)), ((-1, 0), (0, 1))):
+            yield hidden_model(unit, *rows)
+
+
+def masked_values(seen: Hashable) -> tuple[bytes, ...]:
+    """The payloads of all masked values in a view, in order."""
+    assert isinstance(seen, Seen)
+    assert isinstance(seen.view, tuple)
+    messages = [what[2] for _, what in seen.view]
+    return tuple(
+        payload_of(message) for message in messages if HEADER.unpack_from(message)[0] == MessageType.MASKED_VALUE
+    )
+
+
+def law_of_masked_values(model: QuantisedModel, queries: Sequence[tuple[int, ...]], salt: int) -> Law:
+    playback = Playback(SHARES, [model], owned_by(frozenset({AP_1}), salt))
+    law = playback.batch_law(queries, frozenset({AP_1}), Until.VOTE_SHARES, ahead=True)
+    return image(law, masked_values)
+
+
+@pytest.mark.req("CAPC-AHEAD-002", kind="enumeration")
+def test_masked_queries_are_uniform_for_all_queries_and_models() -> None:
+    uniform = {(bytes([value]),): Fraction(1, 8) for value in range(8)}
+    for model, query in product(all_linear_models(), QUERIES):
+        assert law_of_masked_values(model, [query], salt=0) == uniform
+
+
+@pytest.mark.req("CAPC-AHEAD-002", kind="enumeration")
+def test_masked_queries_of_a_batch_are_jointly_uniform() -> None:
+    uniform = {(bytes(values),): Fraction(1, 64) for values in product(range(8), repeat=2)}
+    for queries in product(QUERIES, repeat=2):
+        assert law_of_masked_values(VOTES_0, queries, salt=1) == uniform
+
+
+@pytest.mark.req("CAPC-AHEAD-002", "CAPC-AHEAD-003", kind="enumeration")
+def test_masked_query_and_masked_hidden_value_are_jointly_uniform() -> None:
+    uniform = {tuple(bytes([value]) for value in pair): Fraction(1, 64) for pair in product(range(8), repeat=2)}
+    for model, query in product(hidden_models(), QUERIES):
+        assert law_of_masked_values(model, [query], salt=2) == uniform
+
+
+@pytest.mark.req("CAPC-SEC-002", kind="enumeration")
+@pytest.mark.parametrize("charge", list(Charge))
+def test_answering_partys_view_of_a_whole_query_has_one_law_for_all_queries(charge: Charge) -> None:
+    # Its own draws are constants; every mask of the query and every outcome of all noise is played.
+    parameters = toy_parameters(3, threshold=1, charge=charge)
+    playback = Playback(parameters, [VOTES_0], owned_by(frozenset({AP_1}), salt=0))
+    released = [playback.law(query, frozenset({AP_1}), ahead=True) for query in QUERIES]
+    views = [without_output(law) for law in released]
+    assert distance(views[0], views[1]) == 0
+    assert distance(views[0], views[2]) == 0
+    # The query matters for what is released: it is the view that does not show it.
+    assert distance(released[0], released[2]) > 0
+
+
+@pytest.mark.req("CAPC-SEC-007", kind="enumeration")
+def test_view_of_two_answering_parties_has_one_law_though_both_see_one_masked_query() -> None:
+    assert_one_law(frozenset({AP_1, AP_2}), [VOTES_0, VOTES_1])
+
+
+@pytest.mark.req("CAPC-SEC-002", kind="enumeration")
+def test_answering_partys_view_has_one_law_for_all_queries_and_other_models() -> None:
+    assert_one_law(frozenset({AP_1}), [VOTES_0])
+
+
+def assert_one_law(coalition: frozenset[Party], own_models: list[QuantisedModel]) -> None:
+    """Up to aggregation; the honest answering party's vote shares are constants, as its zero-sum masks are not."""
+    honest_shares = in_step(FRESH_SHARES, salt=4)
+    honest_masks = in_step("answering_party_evaluate_layer", salt=4)
+    fix = first_of(owned_by(coalition, salt=3), honest_shares, honest_masks)
+    laws = [
+        Playback(SHARES, [*own_models, honest], fix).law(query, coalition, Until.AGGREGATION, ahead=True)
+        for query, honest in product(((-1,), (1,)), (VOTES_0, VOTES_1))
+    ]
+    assert all(distance(law, laws[0]) == 0 for law in laws)
+
+
+@pytest.mark.req("CAPC-SEC-001", "CAPC-HE-009", "CAPC-ARG-003", "CAPC-ARG-005", kind="enumeration")
+@pytest.mark.parametrize("salt", [0, 1])
+def test_querying_partys_shares_given_its_mask_have_one_law_for_all_models(salt: int) -> None:
+    # The mask of the query is its own draw. Two shares of 3 bits of the products, and two of 2 bits of the vote.
+    fix = in_step(QUERY_MASKS, salt)
+    models = [VOTES_0, VOTES_1, linear_model((0, 0), (0, 0)), linear_model((0, 1), (1, 0))]
+    laws = [Playback(SHARES, [model], fix).law((1,), ALONE, Until.VOTE_SHARES, ahead=True) for model in models]
+    assert set(laws[0].values()) == {Fraction(1, 1 << 10)}
+    assert all(distance(law, laws[0]) == 0 for law in laws)
+
+
+@pytest.mark.req("CAPC-SEC-001", kind="enumeration")
+def test_querying_partys_view_given_its_label_and_masks_has_one_law_for_models_with_other_votes() -> None:
+    # Its draws are played; of the answering party's, those that leave the querying party with given shares of the vote.
+    laws = []
+    for vote, model in enumerate((VOTES_0, VOTES_1)):
+        shares = seen_values(FRESH_SHARES, {AP_1: [int(c == vote) for c in range(2)]}, {0: 5, 1: 2})
+        fix = first_of(shares, in_step("answering_party_evaluate_layer", salt=0))
+        parameters = toy_parameters(3, noise=TWO_SIDED)
+        laws.append(Playback(parameters, [model], fix).law((1,), ALONE, ahead=True))
+    # The masks m are constants here: what is decrypted, W r - m, is compared in the test before.
+    views = [image(law, without_products) for law in laws]
+    assert worst_conditional_distance(views[0], views[1], output_and_randomness) == 0
+    assert image(laws[0], output_of) != image(laws[1], output_of)
+    assert len(conditional(laws[0], randomness_of)) == 8
+
+
+def without_products(seen: Hashable) -> Hashable:
+    """A view, less the decrypted products on masks."""
+    assert isinstance(seen, Seen)
+    assert isinstance(seen.view, tuple)
+    return seen._replace(view=tuple(entry for entry in seen.view if entry[1][0] != "decrypted"))

@@ -1,0 +1,73 @@
+"""Faults in the garbled circuits and their oblivious transfers."""
+
+from __future__ import annotations
+
+from capc import garbling, resharing
+from capc.circuits.builder import Circuit, Sharing
+from capc.garbled_two_party import GarbledTwoParty
+from capc.garbling import LabelHash, LabelRows, TableStage
+from capc.session import SingleUse
+from capc.two_party import Chosen, Transfers, Words
+from capc_verify.faults.patching import replace_everywhere
+
+
+def transfers_reused() -> None:
+    """A batch of transfers is never spent: it serves any number of batches of circuits."""
+
+    def keep(self: SingleUse) -> None:
+        """Nothing is marked, and nothing is refused."""
+
+    Transfers.spend = keep  # type: ignore[method-assign]
+    Transfers.require_unspent = keep  # type: ignore[method-assign]
+
+
+def choice_bits_in_the_clear() -> None:
+    """The evaluator sends its choice bits as they are, not XOR the random bits of the transfers."""
+    correct = GarbledTwoParty.choose
+
+    def choose(
+        self: GarbledTwoParty, transfers: Transfers, circuit: Circuit, inputs: list[Words]
+    ) -> tuple[Chosen, bytes]:
+        random_bits: int = transfers.secret[0]  # type: ignore[index]
+        chosen, bits = correct(self, transfers, circuit, inputs)
+        plain = int.from_bytes(bits, "little") ^ random_bits
+        return chosen, plain.to_bytes(len(bits), "little")
+
+    GarbledTwoParty.choose = choose  # type: ignore[method-assign, assignment]
+
+
+def projection_without_hashes() -> None:
+    """The row of a shared output is 1 - 2p alone, without h_0 - h_1: it tells what the label stands for."""
+    correct = resharing.share_by_garbler
+
+    def share_by_garbler(
+        sharing: Sharing, zero_labels: LabelRows, delta: int, label_hash: LabelHash
+    ) -> tuple[LabelRows, list[list[int]]]:
+        _, shares = correct(sharing, zero_labels, delta, label_hash)
+        rows = []
+        for number, wire in enumerate(zero_labels):
+            modulus = 1 << (sharing.width - number % sharing.word_bits)
+            rows.append([(1 - 2 * (label & 1)) % modulus for label in wire])
+        return rows, shares
+
+    replace_everywhere(correct, share_by_garbler)
+
+
+def tweaks_begin_again() -> None:
+    """Every chunk of a batch begins with the first tweak again, under the same Delta and hash key."""
+    garble, evaluate = garbling.garble, garbling.evaluate
+
+    def garble_again(
+        circuit: Circuit, zero_labels: LabelRows, delta: int, label_hash: LabelHash
+    ) -> tuple[list[TableStage], LabelRows]:
+        label_hash._number = 0
+        return garble(circuit, zero_labels, delta, label_hash)
+
+    def evaluate_again(
+        circuit: Circuit, active_labels: LabelRows, tables: list[TableStage], label_hash: LabelHash
+    ) -> LabelRows:
+        label_hash._number = 0
+        return evaluate(circuit, active_labels, tables, label_hash)
+
+    replace_everywhere(garble, garble_again)
+    replace_everywhere(evaluate, evaluate_again)

@@ -1,0 +1,189 @@
+"""The ledger: records, whole and damaged logs, and heads that do or do not extend what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from capc.ledger import Proof, Terms
+from capc.ledger.chain import HASH_BYTES, Head, digest_of, first_head
+from capc.ledger.store import Row
+from capc.parameters import Charge
+from capc.primitives import signing_public_key
+from capc.randomness import Seed
+from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
+from capc_verify.vectors.cases.common import confident, expect_equal
+from capc_verify.vectors.operation import SENDER, Fault
+from capc_verify.vectors.operations.ledgers import LEDGER, proof_of, terms_fields
+
+_RECORDS = ("CAPC-LEDG-003",)
+_CHAIN = ("CAPC-LEDG-004",)
+_RULES = ("CAPC-LEDG-008",)
+_HEADS = ("CAPC-LEDG-009",)
+_CHARGES = ("CAPC-LEDG-010",)
+_INPUT = Fault.of_caller("input_error")
+_TERMS = Terms("privacy_guardian", "example", confident(charge=Charge.REALISED), 4, Fraction(40))
+
+
+def ledger() -> FileBuilder:
+    """Records, logs, heads."""
+    file = FileBuilder(
+        "ledger",
+        "CAPC-LEDGER",
+        [
+            "Entries in, records out: body, link and signature, byte for byte. How they are stored is not in here.",
+            "A log is one state that every entry changes; replaying starts from the records alone.",
+            "A ledger that is refused ends with input_error, whatever is wrong with it.",
+        ],
+    )
+    group = file.group(LEDGER)
+    log = _Log(group)
+    _refused_entries(group, log)
+    _replays(group, log)
+    _heads(group, log)
+    return file
+
+
+class _Log:
+    """The log that the other tests begin with: two queries, of which one is withheld and one was never sent."""
+
+    def __init__(self, group: GroupBuilder) -> None:
+        test = group.test("records", "The bytes of every kind of record.", _RECORDS + _CHAIN)
+        self.key = Seed(test.draw("key", 32))
+        self.tag = test.draw("session_tag", 32)
+        self.rows: list[Row] = []
+        self._write(test, "ledger_open", terms=terms_fields(_TERMS), leaves=["log"])
+        inputs = test.draw("inputs_digest", 32)
+        self._entry(test, "ledger_reserve", 1, inputs_digest=inputs)
+        self._entry(test, "ledger_dispatch", 1, message=b"what leaves the guardian")
+        self._entry(test, "ledger_settle", 1, answered=False)
+        self._entry(test, "ledger_reserve", 2, inputs_digest=inputs)
+
+    def fields(self) -> list[dict[str, Any]]:
+        """The records as a test gives them."""
+        return [row._asdict() for row in self.rows]
+
+    def signed(self, bodies: list[bytes], key: Seed | None = None) -> list[dict[str, Any]]:
+        """Records with these bodies and right links, signed by whoever has this key; messages stay in their place."""
+        head: Head | None = None
+        made = []
+        for position, body in enumerate(bodies):
+            head = first_head(digest_of(body)) if head is None else head.extended(digest_of(body))
+            message = self.rows[position].message if position < len(self.rows) else None
+            made.append(Row(body, head.link, head.sign(key or self.key), message)._asdict())
+        return made
+
+    def _entry(self, test: TestBuilder, op: str, query: int, **fields: Any) -> None:  # noqa: ANN401
+        self._write(test, op, session_tag=self.tag, query=query, states=["log"], **fields)
+
+    def _write(self, test: TestBuilder, op: str, **fields: Any) -> None:  # noqa: ANN401
+        found = test.run(op, key=self.key, salt=test.draw("salt", 16), **fields)
+        self.rows.append(Row(**{name: found[name] for name in Row._fields}))
+
+
+def _refused_entries(group: GroupBuilder, log: _Log) -> None:
+    refused: list[tuple[str, str, str, int, dict[str, Any]]] = [
+        ("reserve_twice", "One query is charged once.", "reserve", 1, {"inputs_digest": bytes(32)}),
+        ("dispatch_uncharged", "A message without a charge.", "dispatch", 2, {"message": b"message"}),
+        ("settle_uncharged", "A settlement without a charge.", "settle", 2, {"answered": True}),
+    ]
+    for name, comment, op, query, fields in refused:
+        test = group.test(name, comment, _RULES, ["DoubleCharge" if query == 1 else "ForeignReceipt"])
+        test.run("ledger_open", key=log.key, salt=bytes(16), terms=terms_fields(_TERMS), leaves=["log"])
+        shared: dict[str, Any] = {"key": log.key, "salt": bytes(16), "session_tag": log.tag, "states": ["log"]}
+        test.run("ledger_reserve", query=1, inputs_digest=bytes(32), **shared)
+        test.run(f"ledger_{op}", query=query, **fields, **shared, fault=_INPUT)
+
+
+def _replays(group: GroupBuilder, log: _Log) -> None:
+    test = group.test("whole", "What was spent follows from the records.", _RULES)
+    found = test.run("ledger_replay", records=log.fields())
+    # One check and a full query: the withheld answer was given back, the query that was not sent stays charged.
+    expect_equal((found["size"], found["spent"]), (5, Fraction(4) + Fraction(12)), "whole")
+    test = group.test("truncated_is_whole", "A shorter log is right in itself: only a kept head tells.", _CHAIN)
+    test.run("ledger_replay", records=log.fields()[:3])
+    rows, bodies = log.fields(), [row.body for row in log.rows]
+    refund = bodies[3].replace(b'"answered":false', b'"answered":true')
+    free = [bodies[0], bodies[1].replace(b'"check":"4"', b'"check":"0"'), *bodies[2:]]
+    damaged: list[tuple[str, str, list[dict[str, Any]]]] = [
+        ("no_records", "The log was truncated to nothing.", []),
+        ("edited_body", "A bit of what happened was changed.", [*rows[:3], {**rows[3], "body": refund}, *rows[4:]]),
+        ("edited_link", "A link is not that of its record.", [*rows[:2], {**rows[2], "link": bytes(32)}, *rows[3:]]),
+        ("edited_signature", "A signature is not the owner's.", [*rows[:4], {**rows[4], "signature": bytes(64)}]),
+        ("edited_message", "Another message than the one recorded.", [*rows[:2], {**rows[2], "message": b"x"}]),
+        ("removed", "A record in the middle is missing.", [*rows[:2], *rows[3:]]),
+        ("first_removed", "The log does not begin with its terms.", rows[1:]),
+        ("exchanged", "Two records changed places.", [*rows[:3], rows[4], rows[3]]),
+        ("without_key", "Right links, signed with another key.", log.signed(bodies[:2], Seed(bytes(32)))),
+        ("wrong_cost", "The owner itself charged less than the policy says.", log.signed(free)),
+        ("settled_twice", "The owner itself gave an answer back twice.", log.signed([*bodies[:4], bodies[3]])),
+        ("not_canonical", "A second encoding of the same record.", log.signed([bodies[0], b" " + bodies[1]])),
+    ]
+    for name, comment, records in damaged:
+        test = group.test(f"replay_{name}", comment, _RULES if "owner itself" in comment else _CHAIN, ["BrokenLog"])
+        test.run("ledger_replay", records=records, fault=_INPUT)
+
+
+def _heads(group: GroupBuilder, log: _Log) -> None:
+    def check(name: str, comment: str, proof: Proof, *, seen: int, **options: Any) -> None:  # noqa: ANN401
+        flags = options.pop("flags", [])
+        test = group.test(f"head_{name}", comment, options.pop("requirements", _HEADS), flags)
+        wanted = options.pop("charged", [])
+        message = options.pop("message", proof.to_bytes())
+        kept = None
+        if seen:
+            head = Head(log.rows[0].link, seen, log.rows[seen - 1].link)
+            kept = {"head": vars(head), "public_key": signing_public_key(log.key)}
+        charged = [{"session_tag": log.tag, "query": query} for query in wanted]
+        options.setdefault("terms", terms_fields(_TERMS))
+        test.run("ledger_check_proof", seen=kept, proof=message, charged=charged, **options)
+
+    first, later = proof_of(log.rows, 0, 0), proof_of(log.rows, 2)
+    check("first", "The first look: the first record is shown.", first, seen=0)
+    check("extended", "Three more records than were seen.", later, seen=2)
+    check("unchanged", "Nothing happened since.", proof_of(log.rows, 5), seen=5)
+    shown = proof_of(log.rows, 2, 4)
+    check("charge_shown", "The charge is among the new ones.", shown, seen=2, charged=[2], requirements=_CHARGES)
+    bodies = [row.body for row in log.rows]
+    fork = [Row(**fields) for fields in log.signed([*bodies[:2], bodies[4], bodies[3]])]
+    refused: list[tuple[str, str, Proof, dict[str, Any]]] = [
+        ("rolled_back", "Fewer records than were seen.", proof_of(log.rows[:3], 3), {"seen": 4}),
+        ("forked", "Signed, as long, and other records after the second.", proof_of(fork, 4), {"seen": 4}),
+        ("forked_longer", "The same, hidden behind the right beginning.", proof_of(fork, 3), {"seen": 3}),
+        ("gap", "The proof begins after what was seen.", later, {"seen": 1}),
+        ("foreign", "Another identity.", replace(later, identity=bytes(HASH_BYTES)), {"seen": 2}),
+        ("unsigned", "The signature is of another head.", replace(later, signature=log.rows[3].signature), {"seen": 2}),
+        (
+            "first_unopened",
+            "The first record is not shown to a party that never saw it.",
+            replace(first, opened=()),
+            {"seen": 0},
+        ),
+        (
+            "other_terms",
+            "Another policy than was agreed to.",
+            first,
+            {"seen": 0, "terms": terms_fields(replace(_TERMS, data_set="other"))},
+        ),
+        (
+            "larger_budget",
+            "A larger budget than was agreed to.",
+            first,
+            {"seen": 0, "terms": terms_fields(replace(_TERMS, budget=Fraction(39)))},
+        ),
+        ("charge_missing", "A query took place and was not charged.", shown, {"seen": 2, "charged": [3]}),
+    ]
+    for name, comment, proof, options in refused:
+        check(name, comment, proof, flags=["BrokenHead"], fault=_INPUT, **options)
+    for name, message in (("short", later.to_bytes()[:-1]), ("long", later.to_bytes() + b"\0")):
+        fault = Fault("malformed_length", SENDER)
+        check(
+            name,
+            "The proof has another length than its counts say.",
+            later,
+            seen=2,
+            message=message,
+            flags=[name.title()],
+            fault=fault,
+        )

@@ -1,0 +1,118 @@
+"""Ledgers: entries in, records out; records in, the account that they tell; and what answering parties refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from capc.events import Dispatched, Entry, Receipt, Reserved, Settled
+from capc.ledger import LedgerLog, Proof, Seen, Terms, check_proof, replay
+from capc.ledger.chain import Head, digest_of, first_head
+from capc.ledger.records import Opening, entry_body, opening_body
+from capc.ledger.store import Row
+from capc.parameters import ReleasePolicy
+from capc.primitives import signing_public_key
+from capc.randomness import Seed
+from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
+from capc_verify.vectors.operations.sessions import POLICY
+from capc_verify.vectors.values import COUNT, DATA, FLAG, RATIONAL, Kind, many, optional, record
+
+_TEXT = Kind(lambda _: {"type": "string"}, str, str)
+_TERMS = record({"owner": _TEXT, "data_set": _TEXT, "policy": record(POLICY), "grid_bits": COUNT, "budget": RATIONAL})
+_ROW = {"body": DATA, "link": DATA, "signature": DATA, "message": optional(DATA)}
+_STANDING = {"size": COUNT, "link": DATA, "spent": RATIONAL, "remaining_queries": COUNT}
+_HEAD = {"identity": DATA, "size": COUNT, "link": DATA}
+_NAME = {"key": DATA, "salt": DATA, "session_tag": DATA, "query": COUNT}
+
+
+def terms_fields(terms: Terms) -> dict[str, Any]:
+    """The fields that state these terms."""
+    return {**vars(terms), "policy": vars(terms.policy)}
+
+
+def _terms(fields: Mapping[str, Any]) -> Terms:
+    return Terms(**{**fields, "policy": ReleasePolicy(**fields["policy"])})
+
+
+def _open(call: Call) -> Result:
+    key = Seed(call["key"])
+    body = opening_body(Opening(_terms(call["terms"]), signing_public_key(key)), call["salt"])
+    row = _signed(first_head(digest_of(body)), body, key, None)
+    return Result(row._asdict(), (LedgerLog(row),), {"public_key": signing_public_key(key)})
+
+
+def _append(call: Call, entry: Entry, message: bytes | None = None) -> Result:
+    log: LedgerLog = call.states[0]
+    body = entry_body(entry, log.cost, call["salt"])
+    row = _signed(log.head.extended(digest_of(body)), body, Seed(call["key"]), message)
+    log.extend([row])
+    return Result(row._asdict())
+
+
+def _receipt(call: Call, inputs_digest: bytes = b"") -> Receipt:
+    cost = call.states[0].cost
+    return Receipt(call["session_tag"], call["query"], inputs_digest, cost.worst_case, cost.unit)
+
+
+def _signed(head: Head, body: bytes, key: Seed, message: bytes | None) -> Row:
+    return Row(body, head.link, head.sign(key), message)
+
+
+def _reserve(call: Call) -> Result:
+    return _append(call, Reserved(_receipt(call, call["inputs_digest"])))
+
+
+def _dispatch(call: Call) -> Result:
+    return _append(call, Dispatched(_receipt(call), digest_of(call["message"])), call["message"])
+
+
+def _settle(call: Call) -> Result:
+    return _append(call, Settled(_receipt(call), call["answered"]))
+
+
+def _replay(call: Call) -> Result:
+    log = replay(Row(**fields) for fields in call["records"])
+    standing = {"spent": log.spent, "remaining_queries": log.remaining_queries()}
+    return Result({"size": log.head.size, "link": log.head.link, **standing})
+
+
+def _check(call: Call) -> Result:
+    terms, kept = _terms(call["terms"]), call["seen"]
+    seen = None if kept is None else Seen(Head(**kept["head"]), kept["public_key"], terms)
+    charged = [(entry["session_tag"], entry["query"]) for entry in call["charged"]]
+    return Result(vars(check_proof(seen, call["proof"], terms, charged).head))
+
+
+def proof_of(rows: list[Row], start: int, *opened: int) -> Proof:
+    """What the owner of these records shows to a party that has seen the first ``start`` of them."""
+    bodies = [row.body for row in rows]
+    return Proof(
+        rows[0].link,
+        start,
+        tuple(digest_of(body) for body in bodies[start:]),
+        rows[-1].signature,
+        tuple(bodies[position] for position in opened),
+    )
+
+
+LEDGER = GroupType(
+    "Ledger",
+    named(
+        Operation("ledger_open", _open, {"key": DATA, "salt": DATA, "terms": _TERMS}, _ROW, {"public_key": DATA}),
+        Operation("ledger_reserve", _reserve, {**_NAME, "inputs_digest": DATA}, _ROW),
+        Operation("ledger_dispatch", _dispatch, {**_NAME, "message": DATA}, _ROW),
+        Operation("ledger_settle", _settle, {**_NAME, "answered": FLAG}, _ROW),
+        Operation("ledger_replay", _replay, {"records": many(record(_ROW))}, _STANDING),
+        Operation(
+            "ledger_check_proof",
+            _check,
+            {
+                "seen": optional(record({"head": record(_HEAD), "public_key": DATA})),
+                "terms": _TERMS,
+                "charged": many(record({"session_tag": DATA, "query": COUNT})),
+                "proof": DATA,
+            },
+            _HEAD,
+        ),
+    ),
+)

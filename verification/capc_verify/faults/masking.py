@@ -12,7 +12,6 @@ from capc.answering_party import AwaitingChoice, AwaitingRequest
 from capc.architecture import Activation, Rows
 from capc.circuits.builder import Circuit
 from capc.querying_party import AwaitingCircuits, AwaitingResponse, LayerInput
-from capc.querying_party_ahead import KeptCircuits
 from capc.randomness import RandomSource, Seed
 from capc_verify.faults.patching import FirstDraws, replace_everywhere, with_suite
 
@@ -64,11 +63,11 @@ def reused_value_mask() -> None:
     """In a prepared batch the mask of the queries is also the mask of every later value."""
     correct = querying_party_ahead.querying_party_keep_circuits
 
-    def keep_circuits(state: AwaitingCircuits, circuits: bytes, seed: Seed) -> tuple[KeptCircuits, LayerInput]:
-        kept, following = correct(state, circuits, seed)
+    def keep_circuits(state: AwaitingCircuits, circuits: bytes, seed: Seed) -> LayerInput:
+        following = correct(state, circuits, seed)
         first, last = following.values[0], following.values[-1]
         again = tuple(tuple(islice(cycle(mask), len(row))) for mask, row in zip(first, last, strict=False))
-        return kept, replace(following, values=(*following.values[:-1], again))
+        return replace(following, values=(*following.values[:-1], again))
 
     replace_everywhere(correct, keep_circuits)
 

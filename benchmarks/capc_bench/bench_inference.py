@@ -130,7 +130,7 @@ def bench_inference(benchmark: BenchmarkFixture, name: str, count: int) -> None:
     sent = made.bytes_sent() - before
     benchmark.extra_info |= {"MB": sent / 1e6, "MB per query": sent / 1e6 / count}
     benchmark.extra_info["SPU seconds, MB"] = SPU[name, count]
-    benchmark.pedantic(run, rounds=9 if count == 1 else 3)
+    benchmark.pedantic(run, rounds=9 if count == 1 else 3)  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(("name", "count"), CASES)
@@ -150,4 +150,4 @@ def bench_prepared_inference(benchmark: BenchmarkFixture, name: str, count: int)
     before = made.bytes_sent()
     check(made, online(*states), queries)
     benchmark.extra_info["online MB"] = (made.bytes_sent() - before) / 1e6
-    benchmark.pedantic(online, setup=prepare, rounds=5 if count == 1 else 2)
+    benchmark.pedantic(online, setup=prepare, rounds=5 if count == 1 else 2)  # type: ignore[no-untyped-call]

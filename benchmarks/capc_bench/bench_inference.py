@@ -20,7 +20,7 @@ from capc.answering_party import answering_party_open_batch
 from capc.costs import Step
 from capc.exchange import Exchange, NoObserver
 from capc.he import BfvLinear
-from capc.inference import infer, infer_prepared, prepare_inference
+from capc.inference import Ends, infer, infer_prepared, prepare_inference
 from capc.joining import set_up
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
@@ -105,9 +105,9 @@ def pair(name: str) -> Pair:
     return Pair(name)
 
 
-def check(made: Pair, ends: object, queries: list[list[int]]) -> None:
+def check(made: Pair, ends: Ends, queries: list[list[int]]) -> None:
     """The shares open to the model's votes."""
-    shares, votes = ends  # type: ignore[misc]
+    shares, votes = ends
     for share, vote, query in zip(shares, votes, queries, strict=True):
         logits = made.model.logits(query)
         opened = [(a + b) % (1 << 16) for a, b in zip(share.share, vote.vote_share, strict=True)]
@@ -118,7 +118,7 @@ def check(made: Pair, ends: object, queries: list[list[int]]) -> None:
 def bench_inference(benchmark: BenchmarkFixture, name: str, count: int) -> None:
     made = pair(name)
 
-    def run() -> object:
+    def run() -> Ends:
         opened, waiting, message = made.open(count)
         (layer_input,) = querying_party_enter_batch(opened, queries)  # type: ignore[arg-type]
         return infer(made.exchange, layer_input, waiting, message)  # type: ignore[arg-type]
@@ -142,7 +142,7 @@ def bench_prepared_inference(benchmark: BenchmarkFixture, name: str, count: int)
         (masked,) = querying_party_mask_batch(opened, fresh_seed())  # type: ignore[arg-type]
         return prepare_inference(made.exchange, masked, waiting, message), {}  # type: ignore[arg-type]
 
-    def online(mine: object, theirs: object) -> object:
+    def online(mine: object, theirs: object) -> Ends:
         (entered,), messages = querying_party_enter_prepared([mine], queries)  # type: ignore[list-item]
         return infer_prepared(made.exchange, entered, theirs, messages[answering_party(1)])  # type: ignore[arg-type]
 

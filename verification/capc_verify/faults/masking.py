@@ -29,12 +29,11 @@ def bounded_float_masks() -> None:
     correct = answering_party.respond_to_request
 
     def respond(
-        state: AwaitingRequest, request: bytes, own: Sequence[Sequence[int]], seed: Seed
+        step: str, state: AwaitingRequest, request: bytes, own: Sequence[Sequence[int]], seed: Seed
     ) -> tuple[list[list[int]], bytes]:
         expand = state.party.suite.expand
-        return correct(
-            with_suite(state, expand=lambda key, label: FirstDraws(draw, expand(key, label))), request, own, seed
-        )
+        drawing = with_suite(state, expand=lambda key, label: FirstDraws(draw, expand(key, label)))
+        return correct(step, drawing, request, own, seed)
 
     replace_everywhere(correct, respond)
 
@@ -48,8 +47,8 @@ def reused_mask() -> None:
         masks[:] = [mask for row in state.sums for mask in row]
         return garble(state, bits, seed)
 
-    def open_with_masks(at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
-        circuit, payload, source = open_choice(at, bits, seed)
+    def open_with_masks(step: str, at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
+        circuit, payload, source = open_choice(step, at, bits, seed)
         if at.stage.activation is not Activation.VOTE:
             return circuit, payload, source
         again = iter(masks)

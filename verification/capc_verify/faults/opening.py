@@ -72,8 +72,8 @@ def _open_more(argmax_flags: Callable[[Builder, Sequence[Word]], list[Wire]]) ->
     open_choice, ready_votes = answering_party.open_choice, answering_party.ready_votes
     read_votes = querying_party.read_votes
 
-    def open_zeros(at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
-        circuit, payload, source = open_choice(at, bits, seed)
+    def open_zeros(step: str, at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
+        circuit, payload, source = open_choice(step, at, bits, seed)
         if at.stage.activation is not Activation.VOTE:
             return circuit, payload, source
         words, place = len(circuit.outputs), count()

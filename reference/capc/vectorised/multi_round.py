@@ -2,7 +2,7 @@
 
 :meth:`VectorisedVote.garble_stream` gives an answer in pieces as they are made, and
 :meth:`VectorisedVote.evaluate_stream` reads it as it comes. Beside its transfers a batch holds 16 bytes for each class
-and match of a query, at either end. Votes of one connection begin in the order of their positions.
+and match of a query, at either end.
 
 Spec: CAPC-ROUND-001 to CAPC-ROUND-006.
 """

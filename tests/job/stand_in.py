@@ -39,6 +39,7 @@ class Plurality:
     first_query: int = 1
     asked: list[tuple[int, ...]] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
+    results: list[PluralityResult] = field(default_factory=list)
 
     @property
     def costs(self) -> Mapping[str, StepCost]:
@@ -48,7 +49,10 @@ class Plurality:
         self.batches.append(len(queries))
         if len(queries) > self.account.remaining_queries():
             raise BudgetExhaustedError("a batch that the account does not admit")
-        return [self._label(features) for features in queries]
+        first = len(self.results)
+        for features in queries:
+            self.results.append(self._label(features))
+        return self.results[first:]
 
     def _label(self, features: Sequence[int]) -> PluralityResult:
         number = len(self.asked) + 1

@@ -73,6 +73,11 @@ class Watched:
         """The cost of every step so far; the proofs are not among the protocol's messages."""
         return self._collaboration.costs
 
+    @property
+    def results(self) -> Sequence[QueryResult]:
+        """Every query that was released so far."""
+        return self._collaboration.results
+
     def label_batch(self, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
         """Lets every answering party check the ledger, the charges of the batch before included, then asks.
 

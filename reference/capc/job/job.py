@@ -108,15 +108,19 @@ class Job:
     def _ask_batch(self, labeller: Labeller, rows: Sequence[int]) -> None:
         fraction_bits = self.state.plan.parameters.widths.fraction_bits
         queries = [fixed_point.quantise(self._features[row].tolist(), fraction_bits) for row in rows]
-        before, start = _sent(labeller), time.perf_counter()
-        outcomes = labeller.label_batch(queries)
-        seconds, sent = time.perf_counter() - start, _sent(labeller) - before
-        for row, outcome in zip(rows, outcomes, strict=True):
-            index = len(self.state.queries) + 1
-            share = seconds / len(rows), sent / len(rows)
-            self.state.queries.append(QueryRecord(index, row, outcome.label, outcome.ideal_label, *share))
-            self._observer.advanced(Stage.QUERIES)
-        self._observer.changed()
+        before, done, start = _sent(labeller), len(labeller.results), time.perf_counter()
+        try:
+            labeller.label_batch(queries)
+        finally:
+            # What a batch released before an error or an interrupt was paid for, and is kept.
+            outcomes = labeller.results[done:]
+            seconds, sent = time.perf_counter() - start, _sent(labeller) - before
+            for row, outcome in zip(rows, outcomes, strict=False):
+                index = len(self.state.queries) + 1
+                share = seconds / len(outcomes), sent / len(outcomes)
+                self.state.queries.append(QueryRecord(index, row, outcome.label, outcome.ideal_label, *share))
+                self._observer.advanced(Stage.QUERIES)
+            self._observer.changed()
 
     def _train_own(self, rows: Sequence[int], labels: Sequence[int]) -> FloatModel:
         """The querying party's model, from its own labelled rows and these newly labelled ones."""

@@ -55,6 +55,10 @@ class Labeller(Protocol):
     def costs(self) -> Mapping[str, Cost]:
         """The cost of every step so far."""
 
+    @property
+    def results(self) -> Sequence[Outcome]:
+        """Every query that was released so far, in order."""
+
     def label_batch(self, queries: Sequence[Sequence[int]]) -> Sequence[Outcome]:
         """Runs the protocol for quantised queries, all at once.
 

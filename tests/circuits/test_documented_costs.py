@@ -10,6 +10,9 @@ from capc.circuits.builder import Circuit
 from capc.circuits.release import confident_release_circuit, release_circuit
 from capc.circuits.relu import relu_circuit
 from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
+from capc.garbled_two_party import GarbledTwoParty
+from capc.multi_round import VoteShape
+from capc.multi_round_vote import GarbledVote
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "two-party-circuits.md").read_text(encoding="utf-8")
 DEFAULT: dict[str, Circuit] = {
@@ -35,3 +38,18 @@ def test_costs_of_both_votes(num_classes: int) -> None:
     votes = (vote_circuit(num_classes, 37, 16), vote_circuit_low_depth(num_classes, 37, 16))
     ands, depths = ([f"{getattr(vote, cost):,}" for vote in votes] for cost in ("and_count", "and_depth"))
     assert f"| {num_classes} | {' | '.join([*ands, *depths])} |" in TEXT
+
+
+@pytest.mark.parametrize("logit_bits", [32, 37])
+def test_costs_of_votes_in_rounds(logit_bits: int) -> None:
+    """ANDs, and the bytes of all messages of a batch of 1,000, extensions included."""
+    shape = VoteShape(10, logit_bits, 16, 1000)
+    ands = sum(shape.circuit(number).and_count for number in range(shape.rounds))
+    rounds, scheme = GarbledVote(), GarbledTwoParty()
+    length = scheme.extension_length(shape.all_transfers)
+    length += sum(rounds.request_length(shape, n) + rounds.answer_length(shape, n) for n in range(shape.rounds))
+    vote = vote_circuit(10, logit_bits, 16)
+    other = scheme.extension_length(1000 * vote.evaluator_inputs)
+    other += scheme.bits_length(vote, 1000) + scheme.circuits_length(vote, 1000)
+    costs = f"{ands} | {vote.and_count} | {length // 1000:,} | {other // 1000:,} | {shape.rounds}"
+    assert f"| 10, {logit_bits} | {costs} |" in TEXT

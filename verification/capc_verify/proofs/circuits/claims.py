@@ -14,6 +14,7 @@ from itertools import combinations
 import z3
 
 from capc.circuits.builder import Circuit
+from capc.circuits.multi_round import signs_circuit
 from capc.circuits.release import confident_release_circuit, release_circuit
 from capc.circuits.relu import relu_circuit
 from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
@@ -77,6 +78,19 @@ def vote_low_depth_claim(num_classes: int, logit_bits: int, vote_bits: int) -> C
     return Claim(vote_circuit_low_depth(num_classes, logit_bits, vote_bits), state)
 
 
+def signs_claim(matches: int, logit_bits: int) -> Claim:
+    """Of a round of votes: whether the right side of each match is larger, if |x - y| < 2^(l-1)."""
+
+    def state(algebra: Algebra) -> Statement:
+        differences = [algebra.value(f"d{n}", n, n) for n in range(matches)]
+        sides = [(algebra.word(f"x{n}"), algebra.word(f"y{n}")) for n in range(matches)]
+        precondition = [word == x - y for word, (x, y) in zip(differences, sides, strict=True)]
+        precondition += [algebra.difference_fits(x, y) for x, y in sides]
+        return Statement(precondition, [algebra.negative(word) for word in differences], [x < y for x, y in sides])
+
+    return Claim(signs_circuit(matches, logit_bits), state)
+
+
 def relu_claim(logit_bits: int, fraction_bits: int, window: int) -> Claim:
     """The word is floor(max(0, z_1, ..., z_n) / 2^f): for n = 1 for every z of l bits, else if |z_i| < 2^(l-2)."""
 
@@ -134,6 +148,7 @@ def claims(widths: ParameterSet, num_classes: int, windows: Sequence[int]) -> di
     return {
         "vote": lambda: vote_claim(num_classes, l, w),
         "vote_low_depth": lambda: vote_low_depth_claim(num_classes, l, w),
+        "vote_signs": lambda: signs_claim(num_classes // 2, l),
         **{f"relu_window{n}": partial(relu_claim, l, f, n) for n in windows},
         "release": lambda: release_claim(num_classes, w),
         "confident_release_worst_case": lambda: confident(evaluator_noise=False),

@@ -60,7 +60,7 @@ TWO_SIDED = CoinNoise(-1, 1)
 """Can turn either of two votes over."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ToyParameters(Parameters):
     """Parameters whose vote ring is checked against the toy noise instead of the policy's Gaussian.
 
@@ -125,7 +125,7 @@ def toy_parameters(
         Fraction(1),
         Fraction(1, 1000),
     )
-    return ToyParameters(widths, CLASSES, 1, policy, noise, releases)
+    return ToyParameters(widths, CLASSES, 1, policy, noise=noise, releases=releases)
 
 
 def toy_mechanisms(parameters: ToyParameters) -> ReleaseMechanisms:

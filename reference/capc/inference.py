@@ -1,14 +1,16 @@
 """Steps 1a to 1c between the querying party and one answering party, played in one process.
 
-:func:`infer` does everything when the queries are known. :func:`prepare_inference` does ahead what does not need them,
-and :func:`infer_prepared` the rest.
+:func:`infer` does everything when the queries are known, :func:`infer_logits` all but step 1c.
+:func:`prepare_inference` does ahead what does not need them, and :func:`infer_prepared` the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from capc.answering_party import (
+    AwaitingChoice,
     AwaitingRequest,
     AwaitingTransfers,
     VoteReady,
@@ -31,6 +33,7 @@ from capc.errors import InputError
 from capc.exchange import Exchange
 from capc.parties import QUERYING_PARTY, Party
 from capc.querying_party import (
+    AwaitingResponse,
     LayerInput,
     VoteShare,
     querying_party_choose_labels,
@@ -60,11 +63,40 @@ def infer(exchange: Exchange, layer_input: LayerInput, waiting: AwaitingTransfer
         waiting: the answering party's state.
         transfers: the message that makes the transfers.
     """
+    before = _until_vote(exchange, layer_input, waiting, transfers)
+    shares, ready = _activate(exchange, before)
+    if isinstance(shares, tuple) and isinstance(ready, tuple):
+        return shares, ready
+    raise _out_of_step(layer_input.peer)
+
+
+def infer_logits(
+    exchange: Exchange, layer_input: LayerInput, waiting: AwaitingTransfers, transfers: bytes
+) -> tuple[LayerInput, AwaitingChoice]:
+    """Steps 1a and 1b only: both parties' shares of the logits, for a step 1c elsewhere. Arguments as of `infer`."""
+    before = _until_vote(exchange, layer_input, waiting, transfers)
+    if before.theirs.request.stage.activation is not Activation.VOTE:
+        raise _out_of_step(layer_input.peer)
+    return querying_party_keep_sums(before.mine, before.response), before.theirs
+
+
+class _BeforeCircuits(NamedTuple):
+    """Both parties before the circuits of a layer, and the response with the masked sums."""
+
+    mine: AwaitingResponse
+    response: bytes
+    theirs: AwaitingChoice
+
+
+def _until_vote(
+    exchange: Exchange, layer_input: LayerInput, waiting: AwaitingTransfers, transfers: bytes
+) -> _BeforeCircuits:
+    """All layers, up to the masked sums of the one that votes."""
     peer = layer_input.peer
     with exchange.computing(Step.AHEAD):
         request_state = _take_transfers(exchange, peer, waiting, transfers)
     while True:
-        linear, circuit = _steps(layer_input.stage.activation)
+        linear, _ = _steps(layer_input.stage.activation)
         with exchange.computing(linear):
             awaiting_response, request = querying_party_request_layer(layer_input)
             exchange.hand_over(linear, QUERYING_PARTY, peer, request)
@@ -73,19 +105,31 @@ def infer(exchange: Exchange, layer_input: LayerInput, waiting: AwaitingTransfer
             if isinstance(evaluated, AwaitingRequest):
                 layer_input, request_state = querying_party_keep_sums(awaiting_response, response), evaluated
                 continue
-        with exchange.computing(circuit):
-            awaiting_circuits, bits = querying_party_choose_labels(awaiting_response, response)
-            exchange.hand_over(circuit, QUERYING_PARTY, peer, bits)
-            after, circuits = answering_party_garble_layer(evaluated, bits, exchange.seed())
-            exchange.hand_over(circuit, peer, QUERYING_PARTY, circuits)
-            result = querying_party_evaluate_layer(awaiting_circuits, circuits)
-        exchange.state(QUERYING_PARTY, result)
-        exchange.state(peer, after)
-        if isinstance(result, tuple) and isinstance(after, tuple):
-            return result, after
+        before = _BeforeCircuits(awaiting_response, response, evaluated)
+        if layer_input.stage.activation is Activation.VOTE:
+            return before
+        result, after = _activate(exchange, before)
         if isinstance(result, tuple) or isinstance(after, tuple):
             raise _out_of_step(peer)
         layer_input, request_state = result, after
+
+
+def _activate(
+    exchange: Exchange, before: _BeforeCircuits
+) -> tuple[LayerInput | tuple[VoteShare, ...], AwaitingRequest | tuple[VoteReady, ...]]:
+    """The garbled circuits of a layer."""
+    layer_input = before.mine.layer_input
+    peer = layer_input.peer
+    _, circuit = _steps(layer_input.stage.activation)
+    with exchange.computing(circuit):
+        awaiting_circuits, bits = querying_party_choose_labels(before.mine, before.response)
+        exchange.hand_over(circuit, QUERYING_PARTY, peer, bits)
+        after, circuits = answering_party_garble_layer(before.theirs, bits, exchange.seed())
+        exchange.hand_over(circuit, peer, QUERYING_PARTY, circuits)
+        result = querying_party_evaluate_layer(awaiting_circuits, circuits)
+    exchange.state(QUERYING_PARTY, result)
+    exchange.state(peer, after)
+    return result, after
 
 
 def prepare_inference(

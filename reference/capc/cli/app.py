@@ -131,6 +131,12 @@ def run(
     ] = None,
     epsilon: Annotated[_Text, typer.Option(metavar="EPSILON", help="Privacy budget. Default: 10.")] = None,
     delta: Annotated[_Text, typer.Option(metavar="DELTA", help="Delta of the budget. Default: 0.00001.")] = None,
+    engine: Annotated[
+        _Text, typer.Option(metavar="embedded|mp-spdz:PROTOCOL", help="Runs steps 1c and 3. Default: embedded.")
+    ] = None,
+    declare_model: Annotated[
+        _Text, typer.Option(metavar="NAME", help="Accept an engine of this weaker threat model. Default: base.")
+    ] = None,
     seed: Annotated[
         _Text, typer.Option(metavar="N", help="Decides data split and training, never masks or noise. Default: 0.")
     ] = None,
@@ -161,6 +167,8 @@ def run(
         "threshold_sigma": threshold_sigma,
         "epsilon": epsilon,
         "delta": delta,
+        "engine": engine,
+        "declare_model": declare_model,
         "seed": seed,
         "ledger": ledger,
         "ledger_key": ledger_key,

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from capc.accountants.statement import budget_statement, spent_statement
+from capc.job.engines import described
 from capc.job.report import enforced_label
 from capc.job.state import JobState, Status
 from capc.ledger import Ledger
@@ -57,6 +58,9 @@ def _summary(state: JobState) -> Table:
     table.add_row("labels", f"{len(released)} released, {asked - len(released)} withheld")
     table.add_row("agreement", f"{equal} of {asked} equal to the ideal functionality")
     table.add_row("correct", f"{right} of {len(released)} released labels are those of the data")
+    engine = described(state.plan.engine)
+    weaker = f"; does not withstand {', '.join(engine.not_withstood)}" if engine.not_withstood else ""
+    table.add_row("engine", f"{engine.name}, declared model {engine.model}{weaker}")
     table.add_row("noise", f"sigma = {float(state.account.policy.sigma):g} votes on each class")
     enforced = budget_statement(state.account)
     table.add_row("enforced", str(enforced).replace(enforced.label, enforced_label(state)))

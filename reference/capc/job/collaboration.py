@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from capc.accountants.conversion import budget_lower
 from capc.accounting import Account
 from capc.costs import StepCost
+from capc.engine import SecureEngine
+from capc.engine_protocol import EngineCollaboration
 from capc.he import BfvLinear
 from capc.job.state import Labeller
 from capc.ledger import Ledger, Terms, check_proof, load_seen, save_seen
@@ -21,7 +23,9 @@ from capc.suite import reference_suite
 from capc.vectorised import VectorisedTwoParty
 
 
-def open_collaboration(parameters: Parameters, models: Sequence[QuantisedModel], account: Account) -> Labeller:
+def open_collaboration(
+    parameters: Parameters, models: Sequence[QuantisedModel], account: Account, engine: SecureEngine | None = None
+) -> Labeller:
     """Sets up a session of one querying party, one answering party for each model, and one guardian.
 
     All of its randomness, the session id included, comes from the operating system (CAPC-RUN-002).
@@ -37,7 +41,11 @@ def open_collaboration(parameters: Parameters, models: Sequence[QuantisedModel],
     )
     session = Session(parameters, fresh_session_id(secrets.token_bytes), participants)
     suite = reference_suite(parameters, BfvLinear(parameters.widths), VectorisedTwoParty())
-    collaboration = Collaboration(session, models, suite, account)
+    collaboration = (
+        Collaboration(session, models, suite, account)
+        if engine is None
+        else EngineCollaboration(session, models, suite, account, engine)
+    )
     return Watched(collaboration, session, account) if isinstance(account, Ledger) else collaboration
 
 

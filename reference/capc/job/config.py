@@ -10,6 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
+from capc.engine import EMBEDDED
 from capc.errors import InputError
 from capc.job.options import OPTIONS, OptionValue, flag
 from capc.learning.data import no_file_because
@@ -35,6 +36,8 @@ class JobConfig:
         threshold_sigma: deviation of the threshold noise; None takes the one of the classes.
         epsilon: the budget.
         delta: the budget's delta.
+        engine: of steps 1c and 3, `embedded` or another one and its protocol.
+        declare_model: the threat model that is accepted, by name; an engine that is weaker is refused.
         seed: decides the split of the data and the training, and nothing else (CAPC-RUN-002).
         ledger: the file of the account, continued from run to run; None keeps the account in memory.
         ledger_key: the file of the key that signs the ledger; None takes the one beside it.
@@ -54,6 +57,8 @@ class JobConfig:
     threshold_sigma: Fraction | None = None
     epsilon: Fraction = Fraction(10)
     delta: Fraction = Fraction(1, 100_000)
+    engine: str = EMBEDDED.name
+    declare_model: str = EMBEDDED.model
     seed: int = 0
     ledger: Path | None = None
     ledger_key: Path | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -39,15 +40,15 @@ class Job:
     Args:
         plan: what to do.
         observer: told of every step forward.
-        opener: sets up the protocol.
+        opener: sets up the protocol; None takes the real one, with the plan's engine.
     """
 
-    def __init__(self, plan: Plan, observer: JobObserver, opener: Opener = open_collaboration) -> None:
+    def __init__(self, plan: Plan, observer: JobObserver, opener: Opener | None = None) -> None:
         data, config = plan.dataset, plan.config
         division = split(data.labels, data.num_classes, config.parties, config.partition, config.seed)
         self.state = JobState(plan, division, plan.open_account())
         self._observer = observer
-        self._opener = opener
+        self._opener = opener or partial(open_collaboration, engine=plan.engine)
 
     def close(self) -> None:
         """Lets go of the ledger, if there is one; :attr:`state` has been read for the last time."""

@@ -7,8 +7,10 @@ from fractions import Fraction
 
 from capc.accountants.conversion import budget_lower, calibrate_sigma
 from capc.accounting import Account, query_cost
+from capc.engine import SecureEngine
 from capc.errors import InputError, ParameterError
 from capc.job.config import JobConfig, rational_text
+from capc.job.engines import find_engine
 from capc.job.options import flag
 from capc.learning.data import Dataset, load_digits, load_npz
 from capc.learning.partition import Sizes
@@ -26,12 +28,14 @@ class Plan:
         dataset: all rows.
         parameters: what every session of the run is bound to.
         budget: the limit of the account, in the unit of the mechanism.
+        engine: of steps 1c and 3; None for the embedded one.
     """
 
     config: JobConfig
     dataset: Dataset
     parameters: Parameters
     budget: Fraction
+    engine: SecureEngine | None = None
 
     def open_account(self) -> Account:
         """The ledger that the options name, or a new account in memory with the whole budget. A run opens one.
@@ -54,7 +58,7 @@ def prepare(config: JobConfig) -> Plan:
 
     Raises:
         InputError: the options contradict each other, the data cannot be used, a role would get too few rows, the
-            noise or the votes do not fit the rings, or not even one query fits the budget.
+            noise or the votes do not fit the rings, not even one query fits the budget, or the engine cannot be used.
     """
     _check_together(config)
     if config.ledger_key is not None and config.ledger is None:
@@ -67,7 +71,7 @@ def prepare(config: JobConfig) -> Plan:
     sizes.check(config.parties, config.queries, config.place("parties"), config.place("queries"), rows_place)
     parameters = _parameters(config, widths, dataset, release)
     budget = _budget(config, release, widths.grid_bits)
-    return Plan(config, dataset, parameters, budget)
+    return Plan(config, dataset, parameters, budget, find_engine(config))
 
 
 def _check_together(config: JobConfig) -> None:

@@ -11,7 +11,9 @@ from fractions import Fraction
 from math import inf, nextafter
 
 from capc.accountants.statement import budget_statement, spent_statement
+from capc.engine import EMBEDDED
 from capc.job.config import rational_text
+from capc.job.engines import described
 from capc.job.environment import requirements
 from capc.job.state import JobState, Score
 from capc.ledger import Ledger
@@ -48,6 +50,7 @@ def document(state: JobState) -> dict[str, object]:
         "agreement": _agreement(state),
         "privacy": _privacy(state),
         "ledger": _ledger(state),
+        "engine": _engine(state),
         "accuracy": _accuracy(state.before, state.after),
         "steps": _steps(state),
         "versions": {"python": platform.python_version(), "specification": SPEC_VERSION, **installed},
@@ -105,7 +108,7 @@ def _privacy(state: JobState) -> dict[str, object]:
         "query_cost": rational_text(account.cost.worst_case),
         "remaining_queries": account.remaining_queries(),
         "rounding": guaranteed.rounding,
-        "hypotheses": list(guaranteed.hypotheses),
+        "hypotheses": [*guaranteed.hypotheses, *_engine_hypotheses(state)],
     }
 
 
@@ -115,6 +118,29 @@ def _ledger(state: JobState) -> dict[str, object] | None:
         return None
     head = state.account.head
     return {"identity": head.identity.hex(), "records": head.size}
+
+
+def _engine_hypotheses(state: JobState) -> list[str]:
+    """What a declared model that is weaker than the base model assumes besides."""
+    engine = described(state.plan.engine)
+    if engine.model == EMBEDDED.model:
+        return []
+    return [
+        f"steps 1c and 3 run on {engine.name} among {engine.parties} parties under the declared model {engine.model}: "
+        f"no guarantee towards {', '.join(engine.not_withstood)}"
+    ]
+
+
+def _engine(state: JobState) -> dict[str, object]:
+    """What computed steps 1c and 3, and against whom it keeps nothing secret under the declared model."""
+    engine = described(state.plan.engine)
+    return {
+        "name": engine.name,
+        "model": engine.model,
+        "version": engine.version,
+        "parties": engine.parties,
+        "not_withstood": list(engine.not_withstood),
+    }
 
 
 def enforced_label(state: JobState) -> str:

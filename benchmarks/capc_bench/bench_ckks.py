@@ -57,8 +57,8 @@ def test_ckks_with_squares(benchmark: BenchmarkFixture, sizes: tuple[int, ...]) 
     pairs_of_shares = zip(shares.querying_party, shares.answering_party, strict=True)
     opened = np.array([(a + b + half) % modulus - half for a, b in pairs_of_shares]) / (1 << WIDTHS.fraction_bits)
     error = float(np.abs(opened - network.logits(features)).max())
-    benchmark.extra_info["bytes"] = len(comparison.encrypt(features.tolist())) + shares.response_bytes
-    benchmark.extra_info["key bytes"] = comparison.public_key_bytes
+    benchmark.extra_info["bytes"] = len(comparison.encrypt(features.tolist())) + len(shares.response)
+    benchmark.extra_info["key bytes"] = len(comparison.public_key_message)
     benchmark.extra_info["largest error"] = error
     assert error < 0.01
 

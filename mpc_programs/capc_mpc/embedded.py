@@ -10,7 +10,6 @@ from capc.circuits.release import confident_release_circuit, release_circuit
 from capc.circuits.vote import vote_circuit
 from capc.randomness import XofSource, fresh_seed
 from capc.two_party import TwoPartyScheme, answer_at_once, request_at_once
-from capc.vectorised import VectorisedTwoParty
 from capc_mpc.costs import Costs
 from capc_mpc.encoding import Case
 from capc_mpc.steps import Step
@@ -35,7 +34,10 @@ def circuit_of(step: Step) -> Circuit | None:
 
 def run_embedded(step: Step, circuit: Circuit, cases: Sequence[Case], scheme: TwoPartyScheme | None = None) -> Costs:
     """Time of both ends and bytes of both messages, set-up of the connection excepted."""
-    scheme = scheme or VectorisedTwoParty()
+    if scheme is None:
+        from capc.vectorised import VectorisedTwoParty  # noqa: PLC0415  # needs NumPy, and help does not
+
+        scheme = VectorisedTwoParty()
     source = XofSource(fresh_seed(), _SESSION)
     state, offer = scheme.evaluator_offer(source)
     awaiting, choice = scheme.garbler_choose(offer, _SESSION, source)

@@ -29,7 +29,7 @@ from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.randomness import RandomSource, Seed
 from capc.session import Batch, Session, SingleUse, following_query
 from capc.suite import Suite
-from capc.two_party import Transfers
+from capc.two_party import Ahead, Transfers
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,6 +62,14 @@ class AwaitingTransfers(SingleUse):
 
 
 @dataclass(frozen=True, repr=False)
+class KeptLayer(SingleUse):
+    """What is kept of a prepared layer. Secret: the masks m of its sums, and the labels of its circuits' inputs."""
+
+    masks: Rows
+    circuits: Ahead | None
+
+
+@dataclass(frozen=True, repr=False)
 class AwaitingRequest(SingleUse):
     """Waiting for the encrypted inputs of a layer. Secret: this party's shares of all values so far (0 of queries).
 
@@ -71,6 +79,7 @@ class AwaitingRequest(SingleUse):
         transfers: for each layer.
         layer: its number.
         values: its shares of value 0, the queries, and of those that earlier layers made; a row for each query.
+        kept: of each layer so far, in a batch that is prepared ahead.
     """
 
     party: AnsweringParty
@@ -78,6 +87,7 @@ class AwaitingRequest(SingleUse):
     transfers: tuple[Transfers, ...]
     layer: int
     values: tuple[Rows, ...]
+    kept: tuple[KeptLayer, ...] = ()
 
     @property
     def stage(self) -> StageShape:
@@ -115,6 +125,17 @@ def answering_party_open_batch(party: AnsweringParty, count: int) -> tuple[Answe
     """Takes part in the next ``count`` queries. The party before is spent, so no query number is used twice.
 
     Raises:
+        BudgetExhaustedError, InputError: as :func:`after_batch`.
+    """
+    after = after_batch(party, count)
+    party.spend()
+    return after, AwaitingTransfers(party, Batch(party.next_query, count))
+
+
+def after_batch(party: AnsweringParty, count: int) -> AnsweringParty:
+    """What the party would be after taking part in a batch. Nothing is spent: a runner asks all parties first.
+
+    Raises:
         BudgetExhaustedError: the model has answered as many queries as its circuit privacy was declared for.
         InputError: the session has no room for as many queries.
     """
@@ -123,9 +144,7 @@ def answering_party_open_batch(party: AnsweringParty, count: int) -> tuple[Answe
     allowance = party.allowance
     if allowance is not None:
         allowance = allowance.charge(count, response_distance(party.suite, party.prepared_layers, count))
-    after = replace(party, allowance=allowance, next_query=following_query(party.next_query, count))
-    party.spend()
-    return after, AwaitingTransfers(party, Batch(party.next_query, count))
+    return replace(party, allowance=allowance, next_query=following_query(party.next_query, count))
 
 
 def answering_party_take_transfers(state: AwaitingTransfers, message: bytes) -> AwaitingRequest:
@@ -163,7 +182,7 @@ def answering_party_evaluate_layer(
         ProtocolError: the request is malformed, or belongs to another session, query or layer.
     """
     state.require_unspent()
-    masks, message = respond_to_request(state, request, own_sums(state), seed)
+    masks, message = respond_to_request("answering_party_evaluate_layer", state, request, own_sums(state), seed)
     widths, architecture = state.party.session.parameters.widths, state.party.model.architecture
     sums = architecture.add_skipped(state.layer, masks, state.values, widths.fraction_bits, widths.logit_bits)
     state.spend()
@@ -183,14 +202,18 @@ def own_sums(state: AwaitingRequest) -> list[list[int]]:
 
 
 def respond_to_request(
-    state: AwaitingRequest, request: bytes, own: Sequence[Sequence[int]], seed: Seed
+    step: str, state: AwaitingRequest, request: bytes, own: Sequence[Sequence[int]], seed: Seed
 ) -> tuple[list[list[int]], bytes]:
-    """Fresh masks m for each sum of each query, and the response that encrypts W x + own - m."""
+    """Fresh masks m for each sum of each query, and the response that encrypts W x + own - m.
+
+    The masks depend on the request: two requests never meet the same masks, not even under one seed.
+    """
     party, stage, batch, channel = state.party, state.stage, state.batch, state.party.channel
     linear, width = party.suite.linear, party.session.parameters.widths.logit_bits
     length = linear.request_length(stage.operator, batch.count)
     payload = channel.open(MessageType.LINEAR_REQUEST, request, length, batch.first, state.layer)
-    source = party.suite.expand(seed, channel.label("answering_party_evaluate_layer", batch.first, state.layer))
+    label = channel.label(step, batch.first, state.layer) + hashlib.sha256(payload).digest()
+    source = party.suite.expand(seed, label)
     masks = [ring.uniform(source, stage.sums, width) for _ in range(batch.count)]
     addends = [ring.subtract(row, mask, width) for row, mask in zip(own, masks, strict=True)]
     with blamed_on(QUERYING_PARTY):
@@ -213,7 +236,7 @@ def answering_party_garble_layer(
     """
     state.require_unspent()
     at = state.request
-    circuit, payload, source = open_choice(at, bits, seed)
+    circuit, payload, source = open_choice("answering_party_garble_layer", at, bits, seed)
     scheme, words = at.party.suite.two_party, circuit_words(at.stage, state.sums)
     with blamed_on(QUERYING_PARTY):
         output, circuits = scheme.garble(at.transfers[at.layer], circuit, words, payload, source)
@@ -225,14 +248,14 @@ def answering_party_garble_layer(
     return at.following(shares), message
 
 
-def open_choice(at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
-    """The layer's circuit, the payload of choice bits, and the randomness to garble with."""
+def open_choice(step: str, at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
+    """The layer's circuit, the payload of choice bits, and the step's randomness to garble with."""
     party, channel = at.party, at.party.channel
     circuit, instances = activation_circuit(party.session.parameters.widths, at.stage)
     length = party.suite.two_party.bits_length(circuit, at.batch.count * instances)
     payload = channel.open(MessageType.CHOICE_BITS, bits, length, at.batch.first, at.layer)
     # Other bits, other labels: one hash key and offset never garble for two sets of choices.
-    label = channel.label("answering_party_garble_layer", at.batch.first, at.layer)
+    label = channel.label(step, at.batch.first, at.layer)
     return circuit, payload, party.suite.expand(seed, label + hashlib.sha256(payload).digest())
 
 

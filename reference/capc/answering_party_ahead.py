@@ -7,12 +7,12 @@ sends the labels of its inputs. Spec: CAPC-AHEAD-001 to CAPC-AHEAD-004.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from capc import ring
 from capc.answering_party import (
     AwaitingRequest,
+    KeptLayer,
     VoteReady,
     open_choice,
     own_sums,
@@ -26,16 +26,6 @@ from capc.messages import MessageType, elements_from_bytes
 from capc.parties import QUERYING_PARTY
 from capc.randomness import Seed
 from capc.session import SingleUse
-from capc.two_party import Ahead
-
-
-@dataclass(frozen=True, repr=False)
-class KeptLayer(SingleUse):
-    """What is kept of a prepared layer. Secret: the masks m of its sums, and the labels of its circuits' inputs."""
-
-    layer: int
-    masks: Rows
-    circuits: Ahead | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,23 +41,21 @@ class AwaitingValue(SingleUse):
     """Prepared, and waiting for the masked queries, or for the masked value of a layer. Secret: all that is kept.
 
     Attributes:
-        request: the layer that follows, with the shares of all earlier values.
-        kept: of every layer.
+        request: the layer that follows, with the shares of all earlier values, and what is kept of every layer.
         own: this party's shares of the value, to which the message is added.
     """
 
     request: AwaitingRequest
-    kept: tuple[KeptLayer, ...]
     own: Rows
 
 
 def answering_party_prepare_layer(
     state: AwaitingRequest, request: bytes, seed: Seed
-) -> tuple[AwaitingAheadChoice | tuple[KeptLayer, AwaitingRequest], bytes]:
+) -> tuple[AwaitingAheadChoice | AwaitingRequest, bytes]:
     """The response W r - m to a layer's masks r, with fresh m.
 
     Returns:
-        the next state, which for a layer without activation is what is kept, and the next layer's; the response.
+        the next state, which waits for the next layer's request where the layer has no activation; the response.
 
     Reveals: to the querying party uniform elements only.
 
@@ -76,17 +64,15 @@ def answering_party_prepare_layer(
     """
     state.require_unspent()
     nothing = [[0] * state.stage.sums] * state.batch.count
-    drawn, message = respond_to_request(state, request, nothing, seed)
+    drawn, message = respond_to_request("answering_party_prepare_layer", state, request, nothing, seed)
     masks = tuple(map(tuple, drawn))
     state.spend()
     if state.stage.activation is Activation.NONE:
-        return (KeptLayer(state.layer, masks, None), _skip(state)), message
+        return _keep(state, KeptLayer(masks, None)), message
     return AwaitingAheadChoice(state, masks), message
 
 
-def answering_party_garble_ahead(
-    state: AwaitingAheadChoice, bits: bytes, seed: Seed
-) -> tuple[KeptLayer, AwaitingRequest, bytes]:
+def answering_party_garble_ahead(state: AwaitingAheadChoice, bits: bytes, seed: Seed) -> tuple[AwaitingRequest, bytes]:
     """Garbles a layer's circuits before it knows its inputs.
 
     Raises:
@@ -94,7 +80,7 @@ def answering_party_garble_ahead(
     """
     state.require_unspent()
     at = state.request
-    circuit, payload, source = open_choice(at, bits, seed)
+    circuit, payload, source = open_choice("answering_party_garble_ahead", at, bits, seed)
     _, instances = activation_circuit(at.party.session.parameters.widths, at.stage)
     transfers = at.transfers[at.layer]
     with blamed_on(QUERYING_PARTY):
@@ -103,20 +89,21 @@ def answering_party_garble_ahead(
         )
     state.spend()
     message = at.party.channel.seal(MessageType.GARBLED_CIRCUITS, circuits, at.batch.first, at.layer)
-    return KeptLayer(at.layer, state.masks, ahead), _skip(at), message
+    return _keep(at, KeptLayer(state.masks, ahead)), message
 
 
-def answering_party_finish_preparation(last: AwaitingRequest, kept: Sequence[KeptLayer]) -> AwaitingValue:
+def answering_party_finish_preparation(last: AwaitingRequest) -> AwaitingValue:
     """All layers are prepared.
 
     Raises:
-        InputError: a layer is missing.
+        InputError: they are not.
     """
-    architecture = last.party.model.architecture
-    if [layer.layer for layer in kept] != list(range(len(architecture.stages))):
-        raise InputError(f"all {len(architecture.stages)} layers must be prepared, in order: {len(kept)} were kept")
+    last.require_unspent()
+    stages = last.party.model.architecture.stages
+    if len(last.kept) != len(stages):
+        raise InputError(f"all {len(stages)} layers must be prepared, in order: {len(last.kept)} were")
     last.spend()
-    return AwaitingValue(replace(last, layer=0, values=()), tuple(kept), last.values[0])
+    return AwaitingValue(replace(last, layer=0, values=()), last.values[0])
 
 
 def answering_party_send_labels(
@@ -142,7 +129,7 @@ def answering_party_send_labels(
     architecture = at.party.model.architecture
     while True:
         # 2.
-        kept = state.kept[at.layer]
+        kept = at.kept[at.layer]
         own = [ring.add(*rows, widths.logit_bits) for rows in zip(own_sums(at), kept.masks, strict=True)]
         sums = architecture.add_skipped(at.layer, own, at.values, widths.fraction_bits, widths.logit_bits)
         if kept.circuits is not None:
@@ -155,7 +142,7 @@ def answering_party_send_labels(
     shares = rows_by_query(kept.circuits.output.shares, at.batch.count)
     if at.stage.activation is Activation.VOTE:
         return ready_votes(at, shares), reply
-    return AwaitingValue(replace(at, layer=at.layer + 1), state.kept, shares), reply
+    return AwaitingValue(replace(at, layer=at.layer + 1), shares), reply
 
 
 def _read_value(state: AwaitingValue, message: bytes) -> list[list[int]]:
@@ -168,6 +155,6 @@ def _read_value(state: AwaitingValue, message: bytes) -> list[list[int]]:
     return [elements[start : start + size] for start in range(0, len(elements), size)]
 
 
-def _skip(at: AwaitingRequest) -> AwaitingRequest:
+def _keep(at: AwaitingRequest, layer: KeptLayer) -> AwaitingRequest:
     """The next layer; this party's shares of the value between them are not known yet."""
-    return replace(at, layer=at.layer + 1)
+    return replace(at, layer=at.layer + 1, kept=(*at.kept, layer))

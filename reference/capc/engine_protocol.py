@@ -119,6 +119,7 @@ class EngineCollaboration(Collaboration):
                     answered = privacy_guardian_take_answered(guardian, outcome.privacy_guardian)
                     self._account.settle(guardian.receipt, answered=answered)
                 results.append(self._result(answer, guardian.noise, querying.threshold_noise, features))
+                self._results.append(results[-1])
         self._exchange.close_lanes()
         return results
 

@@ -61,8 +61,10 @@ def answering_party_enter_argmax(state: AwaitingChoice, seed: Seed) -> tuple[tup
     """
     at = state.request
     parameters, count = at.party.session.parameters, at.batch.count
+    # Other masks, other shares: one seed never shares two votes alike.
+    masks = b"".join(mask.to_bytes(8, "little") for row in state.sums for mask in row)
     label = at.party.channel.label("answering_party_enter_argmax", at.batch.first, at.layer)
-    source = at.party.suite.expand(seed, label)
+    source = at.party.suite.expand(seed, label + hashlib.sha256(masks).digest())
     width = parameters.widths.vote_bits
     fresh = tuple(tuple(ring.uniform(source, parameters.num_classes, width)) for _ in range(count))
     state.spend()

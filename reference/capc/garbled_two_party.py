@@ -57,7 +57,7 @@ class GarbledTwoParty:
 
     def chunk_of(self, circuit: Circuit) -> int:
         """Instances of a circuit that are garbled together."""
-        return self._chunk or chunk_instances(circuit)
+        return chunk_instances(circuit) if self._chunk is None else self._chunk
 
     def offer_length(self) -> int:
         """32."""
@@ -207,6 +207,7 @@ class GarbledTwoParty:
 
     def activate(self, ahead: Ahead, inputs: Sequence[Words]) -> bytes:
         """The active label of each input bit: chunk by chunk, wire by wire, by instance."""
+        ahead.require_instances(len(inputs))
         delta, zeros = cast(tuple[int, list[LabelRows]], ahead.secret)
         wires = [input_wires(ahead.circuit, words, ahead.circuit.garbler_words) for words in inputs]
         chunks = zip(zeros, by_chunks(wires, self.chunk_of(ahead.circuit)), strict=True)

@@ -157,6 +157,7 @@ class IdealTwoParty:
 
     def activate(self, ahead: Ahead, inputs: Sequence[Words]) -> bytes:
         """Hands the garbler's words to the trusted party."""
+        ahead.require_instances(len(inputs))
         ahead.spend()
         batch: _Garbled = ahead.secret  # type: ignore[assignment]
         batch.inputs += [list(words) for words in inputs]

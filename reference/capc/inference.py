@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from capc.answering_party import (
@@ -19,9 +18,7 @@ from capc.answering_party import (
     answering_party_take_transfers,
 )
 from capc.answering_party_ahead import (
-    AwaitingAheadChoice,
     AwaitingValue,
-    KeptLayer,
     answering_party_finish_preparation,
     answering_party_garble_ahead,
     answering_party_prepare_layer,
@@ -42,9 +39,8 @@ from capc.querying_party import (
     querying_party_request_layer,
 )
 from capc.querying_party_ahead import (
-    KeptCircuits,
+    AwaitingLabels,
     PreparedBatch,
-    querying_party_enter_prepared,
     querying_party_evaluate_prepared,
     querying_party_finish_preparation,
     querying_party_keep_circuits,
@@ -138,34 +134,32 @@ def prepare_inference(
     """All layers on masks in the place of queries; the circuits are kept. Arguments as of :func:`infer`."""
     peer = layer_input.peer
     state = _take_transfers(exchange, peer, waiting, transfers)
-    mine: list[KeptCircuits] = []
-    theirs: list[KeptLayer] = []
     for _ in state.party.model.architecture.stages:
         awaiting_response, request = querying_party_request_layer(layer_input)
         exchange.hand_over(Step.AHEAD, QUERYING_PARTY, peer, request)
         prepared, response = answering_party_prepare_layer(state, request, exchange.seed())
         exchange.hand_over(Step.AHEAD, peer, QUERYING_PARTY, response)
-        if not isinstance(prepared, AwaitingAheadChoice):
-            kept_layer, state = prepared
-            layer_input = querying_party_keep_sums(awaiting_response, response)
-        else:
-            awaiting_circuits, bits = querying_party_choose_labels(awaiting_response, response)
-            exchange.hand_over(Step.AHEAD, QUERYING_PARTY, peer, bits)
-            kept_layer, state, circuits = answering_party_garble_ahead(prepared, bits, exchange.seed())
-            exchange.hand_over(Step.AHEAD, peer, QUERYING_PARTY, circuits)
-            kept, layer_input = querying_party_keep_circuits(awaiting_circuits, circuits, exchange.seed())
-            mine.append(kept)
-        theirs.append(kept_layer)
-    return querying_party_finish_preparation(layer_input, mine), answering_party_finish_preparation(state, theirs)
+        if isinstance(prepared, AwaitingRequest):
+            layer_input, state = querying_party_keep_sums(awaiting_response, response), prepared
+            continue
+        awaiting_circuits, bits = querying_party_choose_labels(awaiting_response, response)
+        exchange.hand_over(Step.AHEAD, QUERYING_PARTY, peer, bits)
+        state, circuits = answering_party_garble_ahead(prepared, bits, exchange.seed())
+        exchange.hand_over(Step.AHEAD, peer, QUERYING_PARTY, circuits)
+        layer_input = querying_party_keep_circuits(awaiting_circuits, circuits, exchange.seed())
+    return querying_party_finish_preparation(layer_input), answering_party_finish_preparation(state)
 
 
-def infer_prepared(
-    exchange: Exchange, prepared: PreparedBatch, waiting: AwaitingValue, queries: Sequence[Sequence[int]]
-) -> Ends:
-    """Steps 1a to 1c for the queries of a prepared batch."""
-    peer = prepared.last.peer
-    with exchange.computing(Step.LINEAR):
-        mine, value = querying_party_enter_prepared(prepared, queries)
+def infer_prepared(exchange: Exchange, mine: AwaitingLabels, waiting: AwaitingValue, value: bytes) -> Ends:
+    """Steps 1a to 1c for the queries of a prepared batch.
+
+    Args:
+        exchange: hands messages over.
+        mine: the querying party's state, after it entered the queries.
+        waiting: the answering party's state.
+        value: the message with the masked queries.
+    """
+    peer = mine.prepared.last.peer
     while True:
         with exchange.computing(Step.LINEAR):
             exchange.hand_over(Step.LINEAR, QUERYING_PARTY, peer, value)

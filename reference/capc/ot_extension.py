@@ -82,6 +82,8 @@ def extend_send(key: GarblerKey, position: int, message: OtExtension) -> list[in
 
 def transpose(columns: Sequence[int], rows: int) -> list[int]:
     """Row i, whose bit j is bit i of column j; from len(columns) columns of ``rows`` bits."""
+    if not rows:
+        return []
     # Text is the fastest transposition that needs no library: most significant column first.
     texts = [format(column, f"0{rows}b") for column in reversed(columns)]
     return [int("".join(bits), 2) for bits in zip(*texts, strict=True)][::-1]

@@ -13,6 +13,7 @@ from capc.accounting import Account
 from capc.answering_party import (
     AwaitingTransfers,
     VoteReady,
+    after_batch,
     answering_party_open_batch,
     answering_party_send_vote,
 )
@@ -43,7 +44,7 @@ from capc.querying_party import (
     querying_party_enter_batch,
     querying_party_open_batch,
 )
-from capc.querying_party_ahead import PreparedBatch, querying_party_mask_batch
+from capc.querying_party_ahead import PreparedBatch, querying_party_enter_prepared, querying_party_mask_batch
 from capc.querying_party_release import Answer, querying_party_finish_release, querying_party_request_release
 from capc.randomness import Seed, fresh_seed
 from capc.session import Batch, Session
@@ -128,6 +129,8 @@ class Collaboration:
         self._session = session
         self._models = tuple(models)
         self._account = account
+        self._prepared = 0
+        self._results: list[QueryResult] = []
         self._exchange = Exchange(draw_seed, observer or NoObserver())
         with self._exchange.computing(Step.SETUP):
             parties = set_up(session, suite, self._models, self._exchange)
@@ -138,6 +141,11 @@ class Collaboration:
     def costs(self) -> dict[str, StepCost]:
         """Seconds, bytes and rounds of each step so far."""
         return self._exchange.costs
+
+    @property
+    def results(self) -> tuple[QueryResult, ...]:
+        """Every query that was released so far: also those of a batch that an error ended half-way."""
+        return tuple(self._results)
 
     def label(self, features: Sequence[int]) -> QueryResult:
         """Runs steps 1 to 3 for one quantised query; see :meth:`label_batch`."""
@@ -166,6 +174,7 @@ class Collaboration:
                 prepare_inference(self._exchange, layer_input, waiting, message)
                 for layer_input, (_, waiting, message) in zip(masked, opened.peers, strict=True)
             )
+        self._prepared += count
         self._exchange.close_lanes()
         return PreparedQueries(opened, peers)
 
@@ -173,20 +182,31 @@ class Collaboration:
         """Labels a prepared batch: additions, products in the clear, garbled evaluation, and the release.
 
         Raises:
+            BudgetExhaustedError: the account was charged by others meanwhile; the batch stays prepared.
             InputError: another number of queries than were prepared, or a query as in :meth:`label_batch`.
             StateReuseError: the batch was labelled before.
         """
-        ends = [infer_prepared(self._exchange, *states, queries) for states in prepared.peers]
+        if len(queries) > self._account.remaining_queries():
+            raise self._exhausted(len(queries))
+        with self._exchange.computing(Step.LINEAR):
+            states, messages = querying_party_enter_prepared([mine for mine, _ in prepared.peers], queries)
+        self._prepared -= prepared.opened.batch.count
+        ends = [
+            infer_prepared(self._exchange, mine, theirs, messages[theirs.request.party.me])
+            for mine, (_, theirs) in zip(states, prepared.peers, strict=True)
+        ]
         return self._release(prepared.opened, ends, queries)
 
     def _open_batch(self, count: int) -> OpenedBatch:
-        """Every party turns to the next queries, before the first message: an interrupted one leaves all in step."""
-        account = self._account
-        if count > account.remaining_queries():
-            raise BudgetExhaustedError(
-                f"the budget {account.budget} ({account.cost.unit.value}) does not admit {count} more: "
-                f"{account.spent} is spent and a query costs {account.cost.worst_case}"
-            )
+        """Every party turns to the next queries, before the first message: an interrupted one leaves all in step.
+
+        Every party is asked first, so that one that refuses leaves all in step too. What is prepared and not labelled
+        yet will be charged, and counts.
+        """
+        if count + self._prepared > self._account.remaining_queries():
+            raise self._exhausted(count)
+        for party in self._answering_parties:
+            after_batch(party, count)
         with self._exchange.computing(Step.AHEAD):
             self._querying_party, states, messages, turns = querying_party_open_batch(self._querying_party, count)
             opened = [answering_party_open_batch(party, count) for party in self._answering_parties]
@@ -199,6 +219,13 @@ class Collaboration:
             (state, waiting, messages[state.peer]) for state, (_, waiting) in zip(states, opened, strict=True)
         )
         return OpenedBatch(states[0].batch, peers, turns, tuple(collecting))
+
+    def _exhausted(self, count: int) -> BudgetExhaustedError:
+        account, prepared = self._account, f" and {self._prepared} queries are prepared" if self._prepared else ""
+        return BudgetExhaustedError(
+            f"the budget {account.budget} ({account.cost.unit.value}) does not admit {count} more: "
+            f"{account.spent} is spent{prepared}, and a query costs {account.cost.worst_case}"
+        )
 
     def _infer_all(self, opened: OpenedBatch, inputs: Sequence[LayerInput]) -> list[Ends]:
         """Steps 1a to 1c between the querying party and each answering party."""
@@ -218,11 +245,12 @@ class Collaboration:
         queries: Sequence[Sequence[int]],
     ) -> list[QueryResult]:
         """Steps 2 and 3 for each query of a batch."""
-        results = []
+        results: list[QueryResult] = []
         for number, (turn, collecting) in enumerate(zip(opened.turns, opened.collecting, strict=True)):
             shares = [mine[number] for mine, _ in ends]
             votes = [theirs[number] for _, theirs in ends]
             results.append(self._release_query(turn, collecting, shares, votes, queries[number]))
+            self._results.append(results[-1])
         self._exchange.close_lanes()
         return results
 

@@ -51,6 +51,15 @@ class OpenBatch(SingleUse):
 
 
 @dataclass(frozen=True, repr=False)
+class KeptCircuits(SingleUse):
+    """Garbled circuits of a layer that wait for the answering party's labels. Secret: its own labels."""
+
+    layer: int
+    chosen: Chosen
+    payload: bytes
+
+
+@dataclass(frozen=True, repr=False)
 class LayerInput(SingleUse):
     """Ready to send a layer's inputs to one answering party. Secret: its shares of all values (the queries in full).
 
@@ -62,6 +71,7 @@ class LayerInput(SingleUse):
         layer: its number.
         values: its shares of value 0, the queries, and of those that earlier layers made.
         request: the encrypted inputs, where they were made already.
+        kept: while a batch is prepared, the circuits so far; None where the values are true ones.
     """
 
     party: QueryingParty
@@ -71,6 +81,7 @@ class LayerInput(SingleUse):
     layer: int
     values: tuple[Rows, ...]
     request: bytes | None
+    kept: tuple[KeptCircuits, ...] | None = None
 
     @property
     def stage(self) -> StageShape:
@@ -174,19 +185,39 @@ def check_features(session: Session, features: Sequence[int]) -> tuple[int, ...]
     return tuple(ring.reduce(value, parameters.widths.logit_bits) for value in features)
 
 
-def enter_values(opened: Sequence[OpenBatch], rows: Rows) -> tuple[LayerInput, ...]:
-    """The first layer's inputs for each answering party, from one value 0 for all of them."""
+def enter_values(
+    opened: Sequence[OpenBatch], rows: Rows, kept: tuple[KeptCircuits, ...] | None = None
+) -> tuple[LayerInput, ...]:
+    """The first layer's inputs for each answering party, from one value 0 for all of them.
+
+    Raises:
+        InputError: the states are not those of one batch, one for each answering party.
+    """
+    for state in opened:
+        state.require_unspent()
+    require_whole_batch([(state.party, state.peer, state.batch) for state in opened])
     requests: dict[Hashable, bytes] = {}
     inputs = []
     for state in opened:
         state.spend()
         linear = state.party.suite.linear
-        at = LayerInput(state.party, state.peer, state.batch, state.transfers, 0, (rows,), None)
+        at = LayerInput(state.party, state.peer, state.batch, state.transfers, 0, (rows,), None, kept)
         layout = linear.request_layout(at.stage.operator, at.batch.count), at.stage.sum_pool
         if layout not in requests:
             requests[layout] = _encrypt(at)
         inputs.append(replace(at, request=requests[layout]))
     return tuple(inputs)
+
+
+def require_whole_batch(states: Sequence[tuple[QueryingParty, Party, Batch]]) -> None:
+    """Refuses states that are not of one batch, one for each answering party: all of them get the same queries.
+
+    Raises:
+        InputError: as said.
+    """
+    origins = {(id(party), batch) for party, _, batch in states}
+    if len(origins) != 1 or tuple(peer for _, peer, _ in states) != states[0][0].session.answering_parties:
+        raise InputError("the states of one batch are needed, one for each answering party, in order")
 
 
 def _encrypt(at: LayerInput) -> bytes:
@@ -221,10 +252,16 @@ def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tu
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
     sums = _read_sums(state, response)
-    at, party = state.layer_input, state.layer_input.party
+    chosen = choose_labels(state.layer_input, sums)
+    state.spend()
+    return chosen
+
+
+def choose_labels(at: LayerInput, sums: Rows) -> tuple[AwaitingCircuits, bytes]:
+    """Chooses the labels of its shares of a layer's sums for the layer's circuits. The transfers are spent."""
+    party = at.party
     circuit, _ = activation_circuit(party.session.parameters.widths, at.stage)
     chosen, bits = party.suite.two_party.choose(at.transfers[at.layer], circuit, circuit_words(at.stage, sums))
-    state.spend()
     message = party.channel(at.peer).seal(MessageType.CHOICE_BITS, bits, at.batch.first, at.layer)
     return AwaitingCircuits(at, chosen), message
 
@@ -236,9 +273,14 @@ def querying_party_evaluate_layer(state: AwaitingCircuits, circuits: bytes) -> L
         the next layer's input, or, after the last, its share of the vote on each query.
 
     Raises:
+        InputError: the batch is prepared ahead; its values are masks.
         ProtocolError: the message is malformed, or belongs to another session, query or layer.
     """
     state.require_unspent()
+    if state.layer_input.kept is not None:
+        raise InputError(
+            "this batch is prepared ahead: keep its circuits, and evaluate them when the queries are known"
+        )
     at, party = state.layer_input, state.layer_input.party
     circuit, instances = activation_circuit(party.session.parameters.widths, at.stage)
     length = party.suite.two_party.circuits_length(circuit, at.batch.count * instances)

@@ -12,34 +12,27 @@ CAPC-AHEAD-004.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from capc import ring
 from capc.architecture import Activation, Rows
 from capc.circuits.activation import activation_circuit, rows_by_query
 from capc.errors import InputError, blamed_on
 from capc.messages import MessageType, elements_to_bytes
+from capc.parties import Party
 from capc.querying_party import (
     AwaitingCircuits,
+    KeptCircuits,
     LayerInput,
     OpenBatch,
     VoteShare,
     check_features,
     enter_values,
     read_votes,
+    require_whole_batch,
 )
 from capc.randomness import Seed
 from capc.session import SingleUse
-from capc.two_party import Chosen
-
-
-@dataclass(frozen=True, repr=False)
-class KeptCircuits(SingleUse):
-    """The garbled circuits of one layer, which wait for the answering party's labels. Secret: its own labels."""
-
-    layer: int
-    chosen: Chosen
-    payload: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,7 +40,11 @@ class PreparedBatch(SingleUse):
     """All circuits of a batch are kept; the queries may come. Secret: the masks, which are its shares of all values."""
 
     last: LayerInput
-    kept: tuple[KeptCircuits, ...]
+
+    @property
+    def kept(self) -> tuple[KeptCircuits, ...]:
+        """The circuits of each layer that has some."""
+        return self.last.kept or ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,19 +67,20 @@ def querying_party_mask_batch(opened: Sequence[OpenBatch], seed: Seed) -> tuple[
     label = first.party.channel(first.peer).label("querying_party_mask_batch", first.batch.first)
     source, width = first.party.suite.expand(seed, label), parameters.widths.logit_bits
     rows = tuple(tuple(ring.uniform(source, parameters.num_features, width)) for _ in first.batch.queries)
-    return enter_values(opened, rows)
+    return enter_values(opened, rows, kept=())
 
 
-def querying_party_keep_circuits(
-    state: AwaitingCircuits, circuits: bytes, seed: Seed
-) -> tuple[KeptCircuits, LayerInput]:
+def querying_party_keep_circuits(state: AwaitingCircuits, circuits: bytes, seed: Seed) -> LayerInput:
     """Keeps a layer's circuits, and goes on with a uniform mask as its shares of the layer's value, if one follows.
 
     Raises:
+        InputError: the batch is not prepared ahead: its values are true ones.
         ProtocolError: the message is malformed, or belongs to another session, query or layer.
     """
     state.require_unspent()
     at, party = state.layer_input, state.layer_input.party
+    if at.kept is None:
+        raise InputError("this batch is not prepared ahead: evaluate its circuits")
     channel, widths = party.channel(at.peer), party.session.parameters.widths
     circuit, instances = activation_circuit(widths, at.stage)
     length = party.suite.two_party.ahead_length(circuit, at.batch.count * instances)
@@ -90,43 +88,57 @@ def querying_party_keep_circuits(
     with blamed_on(at.peer):
         party.suite.two_party.check_ahead(state.chosen, payload)
     state.spend()
-    kept = KeptCircuits(at.layer, state.chosen, payload)
+    at = replace(at, kept=(*at.kept, KeptCircuits(at.layer, state.chosen, payload)))
     if at.stage.activation is Activation.VOTE:
-        return kept, at.following(())
+        return at.following(())
     source = party.suite.expand(seed, channel.label("querying_party_keep_circuits", at.batch.first, at.layer))
     mask = tuple(tuple(ring.uniform(source, at.stage.outputs, widths.logit_bits)) for _ in at.batch.queries)
-    return kept, at.following(mask)
+    return at.following(mask)
 
 
-def querying_party_finish_preparation(last: LayerInput, kept: Sequence[KeptCircuits]) -> PreparedBatch:
+def querying_party_finish_preparation(last: LayerInput) -> PreparedBatch:
     """All layers are prepared.
 
     Raises:
-        InputError: circuits of a layer are missing, or the layers are not all prepared.
+        InputError: they are not, or the values are true ones instead of masks.
     """
-    stages = last.party.session.architecture(last.peer).stages
-    wanted = [number for number, stage in enumerate(stages) if stage.activation is not Activation.NONE]
-    if last.layer != len(stages) or [circuits.layer for circuits in kept] != wanted:
-        raise InputError(f"the circuits of layers {wanted} are needed to finish: keep each of them, in order")
+    last.require_unspent()
+    if last.kept is None or last.layer != len(last.party.session.architecture(last.peer).stages):
+        raise InputError("all layers of a masked batch must be prepared first, in order")
     last.spend()
-    return PreparedBatch(last, tuple(kept))
+    return PreparedBatch(last)
 
 
 def querying_party_enter_prepared(
-    state: PreparedBatch, features: Sequence[Sequence[int]]
-) -> tuple[AwaitingLabels, bytes]:
+    states: Sequence[PreparedBatch], features: Sequence[Sequence[int]]
+) -> tuple[tuple[AwaitingLabels, ...], dict[Party, bytes]]:
     """Sends the queries minus their mask, which tells nothing.
 
+    The mask of the queries is the same for all answering parties, so all of them get the same queries in one call: two
+    queries under one mask would show their difference to parties that collude.
+
+    Args:
+        states: of one batch, one for each answering party.
+        features: for each query d integers with f fraction bits, in [-2^f, 2^f].
+
+    Returns:
+        for each answering party the next state, and the message.
+
     Raises:
-        InputError: another number of queries or features, or one that is no integer in its range.
+        InputError: the states are not of one batch, one for each answering party; another number of queries or
+            features, or one that is no integer in its range.
     """
-    state.require_unspent()
-    at = state.last
-    rows = tuple(check_features(at.party.session, query) for query in features)
-    if len(rows) != at.batch.count:
-        raise InputError(f"{len(rows)} queries in a batch that was prepared for {at.batch.count}")
-    state.spend()
-    return AwaitingLabels(state, 0), _masked(at, 0, rows)
+    for state in states:
+        state.require_unspent()
+    require_whole_batch([(state.last.party, state.last.peer, state.last.batch) for state in states])
+    first = states[0].last
+    rows = tuple(check_features(first.party.session, query) for query in features)
+    if len(rows) != first.batch.count:
+        raise InputError(f"{len(rows)} queries in a batch that was prepared for {first.batch.count}")
+    for state in states:
+        state.spend()
+    messages = {state.last.peer: _masked(state.last, 0, rows) for state in states}
+    return tuple(AwaitingLabels(state, 0) for state in states), messages
 
 
 def querying_party_evaluate_prepared(

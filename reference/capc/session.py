@@ -11,7 +11,7 @@ from capc.architecture import Architecture
 from capc.errors import InputError, ParameterError, StateReuseError
 from capc.parameters import Parameters, canonical_json
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role, answering_party
-from capc.randomness import STREAM_LIMIT
+from capc.randomness import SEED_BYTES, STREAM_LIMIT
 
 SESSION_ID_BYTES = 32
 IDENTITY_BYTES = 32
@@ -19,8 +19,6 @@ MAX_ANSWERING = 4096
 MAX_QUERIES = (1 << 32) - 1
 
 _DOMAIN = b"CaPC/0.1/session"
-_BYTES_PER_SUM = 64
-"""More than one sum's mask and noise take from a stream, rejected draws included."""
 
 
 @dataclass(frozen=True)
@@ -112,16 +110,21 @@ class Session:
         return architecture
 
     def check_batch(self, count: int) -> None:
-        """Refuses a batch for which the masks and noise of one layer could exceed one stream of randomness.
+        """Refuses a batch for which the masks of one value could exceed one stream of randomness.
 
         Raises:
-            InputError: names the party with the largest layer, and how many queries fit.
+            InputError: names the party with the longest value, and how many queries fit.
         """
+        element = (self.parameters.widths.logit_bits + 7) // 8
         for party in self.answering_parties:
-            sums = max(stage.sums for stage in self.architecture(party).stages)
-            if count * sums * _BYTES_PER_SUM > STREAM_LIMIT:
-                most = STREAM_LIMIT // (sums * _BYTES_PER_SUM)
-                raise InputError(f"{count} queries at once, with {sums} sums in a layer of {party}: at most {most} fit")
+            stages = self.architecture(party).stages
+            longest = max(self.parameters.num_features, *(max(stage.sums, stage.outputs) for stage in stages))
+            # The HE layer reads a seed from the same stream.
+            most = (STREAM_LIMIT - SEED_BYTES) // (longest * element)
+            if count > most:
+                raise InputError(
+                    f"{count} queries at once, with {longest} elements in a value of {party}: at most {most} fit"
+                )
 
     def document(self) -> dict[str, object]:
         """Everything a party checks before it takes part: parameters, session id and participants."""

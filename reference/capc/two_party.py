@@ -127,6 +127,11 @@ class Ahead(SingleUse):
     output: GarblerOutput
     secret: object
 
+    def require_instances(self, count: int) -> None:
+        """Raises :class:`InputError` unless there are inputs for ``count`` instances."""
+        if count != self.instances:
+            raise InputError(f"inputs for {count} of {self.instances} instances of {self.circuit.name}")
+
 
 class TwoPartyScheme(Protocol):
     """How two parties evaluate circuits on private words; payload functions raise :class:`InvalidPayloadError`.

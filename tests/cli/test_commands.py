@@ -48,6 +48,9 @@ def test_a_run_prints_its_tables_and_writes_its_report(
     assert "2 released, 1 withheld" in printed
     assert "3 of 3 equal to the ideal functionality" in printed
     assert "setup" in printed
+    assert "and 2 bytes, after the set-up" in printed
+    assert report["steps"]["ahead"] == {"seconds": 0.5, "bytes": 6, "rounds": 1}
+    assert [query["bytes"] for query in report["queries"]] == [2, 2, 2]
     assert f"{report['accuracy']['after']:.3f}" in printed
 
 
@@ -102,7 +105,7 @@ def test_ctrl_c_leaves_a_report_and_exits_with_130(
 ) -> None:
     stand_in(interrupt_at=3)
     file = tmp_path / "report.json"
-    assert cli.run([*TINY, "--json", str(file) if target == "file" else "-"]) == 130
+    assert cli.run([*TINY, "--batch", "1", "--json", str(file) if target == "file" else "-"]) == 130
     captured = capsys.readouterr()
     report = json.loads(file.read_text() if target == "file" else captured.out)
     validate(report)
@@ -177,15 +180,15 @@ def test_a_second_ctrl_c_keeps_the_report_and_claims_nothing_else(
     stand_in(interrupt_at=3)
     monkeypatch.setattr(run_command, "show", interrupt)
     file = tmp_path / "report.json"
-    assert cli.run([*TINY, "--json", str(file)]) == 130
+    assert cli.run([*TINY, "--batch", "2", "--json", str(file)]) == 130
     report = json.loads(file.read_text())
     validate(report)
     assert len(report["queries"]) == 2
     assert "before anything was done" not in capsys.readouterr().err
 
 
-@pytest.mark.req("CAPC-RUN-003")
-def test_the_file_is_up_to_date_and_valid_during_every_query(
+@pytest.mark.req("CAPC-RUN-003", "CAPC-RUN-011")
+def test_the_file_is_up_to_date_and_valid_during_every_batch(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stand_in: Callable[..., Opener]
 ) -> None:
     """So that nothing is lost even if the process is killed."""
@@ -195,20 +198,20 @@ def test_the_file_is_up_to_date_and_valid_during_every_query(
 
     def watched(*arguments: Any) -> Any:
         labeller = opener(*arguments)
-        label = labeller.label
+        label = labeller.label_batch
 
-        def watching(features: Any) -> Any:
+        def watching(queries: Any) -> Any:
             report = json.loads(file.read_text())
             validate(report)
             seen.append((report["status"], len(report["queries"])))
-            return label(features)
+            return label(queries)
 
-        monkeypatch.setattr(labeller, "label", watching)
+        monkeypatch.setattr(labeller, "label_batch", watching)
         return labeller
 
     monkeypatch.setattr(run_command, "Job", functools.partial(Job, opener=watched))
-    assert cli.run([*TINY, "--json", str(file)]) == 0
-    assert seen == [("interrupted", 0), ("interrupted", 1), ("interrupted", 2)]
+    assert cli.run([*TINY, "--batch", "2", "--queries", "5", "--json", str(file)]) == 0
+    assert seen == [("interrupted", 0), ("interrupted", 2), ("interrupted", 4)]
 
 
 @pytest.mark.req("CAPC-RUN-004")

@@ -66,9 +66,16 @@ def test_every_label_comes_from_the_real_protocol_and_equals_the_ideal_one(
     assert report["status"] == "complete"
     assert [query["index"] for query in report["queries"]] == [1, 2]
     assert all(query["label"] == query["ideal_label"] for query in report["queries"])
-    assert {"setup", "1a_linear", "1a_relu", "1b_masked_logits", "1c_argmax", "2_aggregation", "3_release"} == set(
-        report["steps"]
-    )
+    assert {
+        "setup",
+        "ahead",
+        "1a_linear",
+        "1a_relu",
+        "1b_masked_logits",
+        "1c_argmax",
+        "2_aggregation",
+        "3_release",
+    } == set(report["steps"])
     for step, cost in report["steps"].items():
         assert cost["bytes"] >= sum(map(len, tap.payloads[step])) > 0
         assert cost["rounds"] > 0
@@ -100,7 +107,19 @@ def test_the_same_seed_gives_the_same_job_and_other_protocol_bytes(
 @pytest.mark.req("CAPC-RUN-003")
 def test_ctrl_c_in_the_real_protocol_leaves_a_valid_report(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
-    arguments = ["run", "--parties", "4", "--queries", "150", "--parameters", "test", "--json", str(file)]
+    arguments = [
+        "run",
+        "--parties",
+        "4",
+        "--queries",
+        "150",
+        "--batch",
+        "2",
+        "--parameters",
+        "test",
+        "--json",
+        str(file),
+    ]
     script = f"import sys; from capc import cli; sys.exit(cli.run({arguments!r}))"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60

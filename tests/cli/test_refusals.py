@@ -11,7 +11,7 @@ import pytest
 
 from capc import cli
 from capc.cli import run_command
-from capc.job import job as job_module
+from capc.job import models as models_module
 from capc.job.job import Job
 
 
@@ -24,7 +24,7 @@ def refused(
     def forbidden(*_: object, **__: object) -> object:
         pytest.fail("the input was not refused before training or protocol work")
 
-    monkeypatch.setattr(job_module, "train", forbidden)
+    monkeypatch.setattr(models_module, "train", forbidden)
     monkeypatch.setattr(run_command, "Job", functools.partial(Job, opener=forbidden))
     monkeypatch.chdir(tmp_path)
     return functools.partial(_refusal, capsys)
@@ -46,6 +46,10 @@ FLAGS = [
     (["--parties", "1000"], ["parties = 1000", "--parties", "at most"]),
     (["--queries", "0"], ["queries = 0", "--queries", "choose"]),
     (["--queries", "180"], ["queries = 180", "--queries", "at most 179"]),
+    (["--batch", "0"], ["batch = 0", "--batch", "choose"]),
+    (["--batch", "5000"], ["batch = 5000", "--batch", "from 1 to 4096"]),
+    (["--inference", "ckks"], ["inference = ckks", "--inference", "choose one of exact, ckks_comparison"]),
+    (["--inference", "ckks_comparison", "--ledger", "l"], ["inference = ckks_comparison", "leave out --ledger"]),
     (["--epsilon", "0"], ["epsilon = 0", "--epsilon", "choose"]),
     (["--epsilon", "-1"], ["epsilon = -1", "--epsilon", "choose"]),
     (["--epsilon=nan"], ["epsilon = nan", "--epsilon", "choose"]),
@@ -103,6 +107,8 @@ TOMLS = [
     ("[run]\nparties = 3", ["run", "run.toml", "choose from"]),
     ('parties = "3"', ["parties = 3", "run.toml: parties", "choose"]),
     ("parties = 0", ["parties = 0", "run.toml: parties", "choose"]),
+    ("batch = 0", ["batch = 0", "run.toml: batch", "choose"]),
+    ('inference = "other"', ["inference = other", "run.toml: inference", "choose"]),
     ("queries = 0", ["queries = 0", "run.toml: queries", "choose"]),
     ("epsilon = 0.0", ["epsilon = 0.0", "run.toml: epsilon", "choose"]),
     ("delta = 1.0", ["delta = 1.0", "run.toml: delta", "choose"]),

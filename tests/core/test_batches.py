@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.errors import InputError, StateReuseError
 from capc.messages import MessageType
-from capc.querying_party_ahead import PreparedBatch, querying_party_enter_prepared
+from capc.querying_party import AwaitingCircuits, LayerInput, querying_party_evaluate_layer
+from capc.querying_party_ahead import (
+    PreparedBatch,
+    querying_party_enter_prepared,
+    querying_party_finish_preparation,
+    querying_party_keep_circuits,
+)
+from capc.randomness import Seed
 from support.driver import Driver
 from support.header import payload_of
 from support.runs import fork, voters
@@ -70,9 +79,8 @@ def test_a_prepared_batch_is_labelled_once_and_every_value_has_a_mask_of_its_own
     driver.run_prepared([[1, 2], [2, 1]])
     prepared = [entry for entry in driver.results if isinstance(entry, PreparedBatch)]
     assert len(prepared) == 6
-    for state in prepared:
-        with pytest.raises(StateReuseError, match="PreparedBatch was used before"):
-            querying_party_enter_prepared(state, [[1, 2], [2, 1]])
+    with pytest.raises(StateReuseError, match="PreparedBatch was used before"):
+        querying_party_enter_prepared(prepared[:3], [[1, 2], [2, 1]])
     # Value 0 is one and the same for all answering parties of a batch; everything else is masked anew.
     masks = [state.last.values[0] for state in prepared]
     assert len(set(masks[:3])) == len(set(masks[3:])) == 1
@@ -85,21 +93,46 @@ def test_a_prepared_batch_is_labelled_once_and_every_value_has_a_mask_of_its_own
 
 
 @pytest.mark.req("CAPC-AHEAD-003")
-def test_a_refused_list_of_queries_leaves_the_prepared_batch_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_answering_parties_get_the_same_queries_under_one_mask() -> None:
+    """One at a time, or in part, they could be given two queries, whose difference two parties would see."""
+    prepared = prepared_batch()
+    for part in (prepared[:1], prepared[:2], prepared[1:], prepared[::-1], [prepared[0]] * 3):
+        with pytest.raises(InputError, match="one for each answering party"):
+            querying_party_enter_prepared(part, [[1, 2], [2, 1]])
+    _, messages = querying_party_enter_prepared(prepared, [[1, 2], [2, 1]])
+    assert len({payload_of(message) for message in messages.values()}) == 1
+
+
+@pytest.mark.req("CAPC-AHEAD-003")
+def test_masks_and_true_values_are_never_taken_for_each_other() -> None:
+    """True shares cannot be kept as if they were masks, nor masks be evaluated as if they were true."""
     driver = fork("plain", voters(1, 1, 1))
-    refused = 0
-    consume = driver.consume
+    driver.run_query([1, 2])
+    driver.run_prepared([[1, 2]])
+    evaluated = next(call for call in driver.calls if call.step is querying_party_evaluate_layer)
+    kept = next(call for call in driver.calls if call.step is querying_party_keep_circuits)
+    assert isinstance(evaluated.state, AwaitingCircuits)
+    assert isinstance(kept.state, AwaitingCircuits)
+    with pytest.raises(InputError, match="not prepared ahead"):
+        querying_party_keep_circuits(replace(evaluated.state), evaluated.arguments[0], Seed(bytes(32)))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="is prepared ahead"):
+        querying_party_evaluate_layer(replace(kept.state), kept.arguments[0])  # type: ignore[arg-type]
+    true_values = next(call.state for call in driver.calls if isinstance(call.state, LayerInput))
+    with pytest.raises(InputError, match="all layers of a masked batch"):
+        querying_party_finish_preparation(replace(true_values, layer=3))
 
-    def consuming(step: object, state: object, *arguments: object) -> object:
-        nonlocal refused
-        if isinstance(state, PreparedBatch):
-            for bad in ([[1, 2]], [[1, 2]] * 3, [[1, 2], [5, 0]], [[1, 2], [1]]):
-                with pytest.raises(InputError):
-                    querying_party_enter_prepared(state, bad)
-                refused += 1
-        return consume(step, state, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(driver, "consume", consuming)
-    outcomes = driver.run_prepared([[1, 2], [2, 1]])
-    assert [outcome.label for outcome in outcomes] == [outcome.ideal_label for outcome in outcomes]
-    assert refused == 12
+@pytest.mark.req("CAPC-AHEAD-003")
+@pytest.mark.parametrize("bad", [[[1, 2]], [[1, 2]] * 3, [[1, 2], [5, 0]], [[1, 2], [1]]])
+def test_a_refused_list_of_queries_leaves_the_prepared_batch_as_it_was(bad: list[list[int]]) -> None:
+    prepared = prepared_batch()
+    with pytest.raises(InputError):
+        querying_party_enter_prepared(prepared, bad)
+    querying_party_enter_prepared(prepared, [[1, 2], [2, 1]])
+
+
+def prepared_batch() -> list[PreparedBatch]:
+    """The states of a prepared batch of two, made unspent again."""
+    driver = fork("plain", voters(1, 1, 1))
+    driver.run_prepared([[1, 2], [2, 1]])
+    return [replace(entry) for entry in driver.results if isinstance(entry, PreparedBatch)]

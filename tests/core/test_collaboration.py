@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.accounting import Account, Receipt
+from capc.answering_party import AnsweringParty, after_batch
 from capc.errors import BudgetExhaustedError, InputError, StateReuseError
 from capc.linear import IdealLinear
 from capc.messages import MessageType
@@ -86,7 +87,7 @@ def test_known_answer() -> None:
     digest, labels, recorder = known_run()
     assert labels == [1, 1, 1]
     assert len(recorder.messages) == 82
-    assert digest == "db38eb2e5b9365532a18e273a35fbc8cede08c8bbb30a183593a6cec1ba9032e"
+    assert digest == "f19ea6e6ba75fec8f66704e23f2a03a03bc22b64f4eb9e8eba59c0560fe27125"
 
 
 def test_equal_queries_are_run_again_with_fresh_shares() -> None:
@@ -285,28 +286,74 @@ def test_an_interrupted_query_leaves_all_parties_in_step(after: int) -> None:
 
 
 def test_a_layer_or_a_batch_too_large_for_one_stream_is_refused_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Streams of 640 bytes are enough for 10 sums of 64 bytes: SIZES have 3 in a layer at most."""
+    """Elements of 2 bytes, 3 in the longest value, and 32 bytes for a seed: 3 queries fit 50 bytes, and 0 fit 37."""
     parameters, recorder = realised(), Recorder()
-    monkeypatch.setattr("capc.session.STREAM_LIMIT", 640)
+    monkeypatch.setattr("capc.session.STREAM_LIMIT", 50)
+    account = make_account(parameters)
     collaboration = Collaboration(
-        make_session(parameters, SIZES),
-        voters(1, 1),
-        hybrid_suite(parameters),
-        make_account(parameters),
-        observer=recorder,
+        make_session(parameters, SIZES), voters(1, 1), hybrid_suite(parameters), account, observer=recorder
     )
     before = len(recorder.messages)
-    with pytest.raises(
-        InputError, match="4 queries at once, with 3 sums in a layer of answering_party_1: at most 3 fit"
-    ):
+    with pytest.raises(InputError, match=r"4 queries at once, with 3 elements in a value of .*: at most 3 fit"):
         collaboration.label_batch([[1, 1]] * 4)
     with pytest.raises(InputError, match="0 queries from number 1 on"):
         collaboration.label_batch([])
     assert len(recorder.messages) == before
     assert [result.label for result in collaboration.label_batch([[1, 1]] * 3)] == [1, 1, 1]
-    monkeypatch.setattr("capc.session.STREAM_LIMIT", 191)
-    with pytest.raises(InputError, match="1 queries at once, with 3 sums in a layer"):
+    monkeypatch.setattr("capc.session.STREAM_LIMIT", 37)
+    with pytest.raises(InputError, match="1 queries at once, with 3 elements in a value"):
         Collaboration(make_session(parameters, SIZES), voters(1, 1), hybrid_suite(parameters), make_account(parameters))
+
+
+@pytest.mark.req("CAPC-ACCT-002")
+def test_prepared_queries_count_against_the_budget_until_they_are_labelled() -> None:
+    parameters = realised()
+    account = make_account(parameters, 3)
+    collaboration = Collaboration(make_session(parameters, SIZES), voters(1, 1), hybrid_suite(parameters), account)
+    prepared = collaboration.prepare(2)
+    with pytest.raises(BudgetExhaustedError, match="does not admit 2 more: 0 is spent and 2 queries are prepared"):
+        collaboration.prepare(2)
+    assert len(collaboration.label_batch([[1, 1]])) == 1
+    account.reserve(bytes(32), 1, bytes(32))
+    with pytest.raises(BudgetExhaustedError, match="does not admit 2 more"):
+        collaboration.label_prepared(prepared, [[1, 1]] * 2)
+
+
+def test_labels_that_were_released_before_an_error_are_kept() -> None:
+    parameters = realised()
+    account = make_account(parameters, 3)
+    collaboration = Collaboration(make_session(parameters, SIZES), voters(1, 1), hybrid_suite(parameters), account)
+    reserve, calls = account.reserve, []
+
+    def failing(session_tag: bytes, query: int, inputs_digest: bytes) -> Receipt:
+        calls.append(query)
+        if len(calls) == 3:
+            raise BudgetExhaustedError("spent by another session")
+        return reserve(session_tag, query, inputs_digest)
+
+    account.reserve = failing  # type: ignore[method-assign]
+    with pytest.raises(BudgetExhaustedError):
+        collaboration.label_batch([[1, 1]] * 3)
+    assert [result.index for result in collaboration.results] == [1, 2]
+
+
+def test_one_party_that_refuses_leaves_all_in_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = realised()
+    collaboration = Collaboration(
+        make_session(parameters, SIZES), voters(1, 1), hybrid_suite(parameters), make_account(parameters)
+    )
+
+    def refuse(party: AnsweringParty, count: int) -> AnsweringParty:
+        if party.me.index == 2:
+            raise BudgetExhaustedError("no more of this model")
+        return after_batch(party, count)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("capc.protocol.after_batch", refuse)
+        with pytest.raises(BudgetExhaustedError, match="no more of this model"):
+            collaboration.label([1, 1])
+    result = collaboration.label([1, 1])
+    assert (result.index, result.label) == (1, result.ideal_label)
 
 
 @pytest.mark.req("CAPC-AHEAD-004")

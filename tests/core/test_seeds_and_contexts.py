@@ -49,7 +49,9 @@ def test_mask_of_a_layer_is_the_first_of_its_stream() -> None:
         assert isinstance(state, AwaitingRequest)
         me = b"\x01" + state.party.me.index.to_bytes(2, "little")
         place = driver.session.tag + b"\x00\x00\x00" + me + (1).to_bytes(4, "little") + bytes([state.layer])
-        label = b"answering_party_evaluate_layer/" + me + place
+        request = call.arguments[0]
+        assert isinstance(request, bytes)
+        label = b"answering_party_evaluate_layer/" + me + place + hashlib.sha256(payload_of(request)).digest()
         stream = hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(2 * len(after.sums[0]))
         expected = [int.from_bytes(stream[i : i + 2], "little") % 2**14 for i in range(0, len(stream), 2)]
         assert list(after.sums[0]) == expected

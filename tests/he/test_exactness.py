@@ -249,7 +249,7 @@ def _check_batch(name: str, operator: Operator, count: int, kind: str, label: st
     assert setting.run_batch(operator, weights, vectors, addends, label) == expected
 
 
-@pytest.mark.req("CAPC-HE-001")
+@pytest.mark.req("CAPC-HE-001", "CAPC-HE-013")
 @pytest.mark.parametrize("count", [1, 16])
 def test_a_request_serves_every_operator_of_its_layout(count: int) -> None:
     setting, operators = altered("default"), (Dense(64, 32), Dense(64, 48), Dense(64, 17))

@@ -11,10 +11,11 @@ import jsonschema
 
 from capc.accounting import Account
 from capc.costs import StepCost
+from capc.errors import BudgetExhaustedError
 from capc.job.observer import Stage
 from capc.job.state import Labeller
 from capc.model import QuantisedModel
-from capc.parameters import Parameters
+from capc.parameters import Charge, Parameters
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Plurality:
         withhold: queries whose label is withheld.
         first_query: the number of the first query; another run on one ledger needs other ones.
         asked: the queries so far.
+        batches: how many queries each batch had, also one that was interrupted.
     """
 
     models: Sequence[QuantisedModel]
@@ -36,14 +38,25 @@ class Plurality:
     withhold: frozenset[int] = frozenset()
     first_query: int = 1
     asked: list[tuple[int, ...]] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+    results: list[PluralityResult] = field(default_factory=list)
 
     @property
     def costs(self) -> Mapping[str, StepCost]:
-        return {"setup": StepCost(0.5, 10, 2), "1a_linear": StepCost(1.0, len(self.asked), 1)}
+        return {"setup": StepCost(0.5, 10, 2), "ahead": StepCost(0.5, 2 * len(self.asked), 1)}
 
-    def label(self, features: Sequence[int]) -> PluralityResult:
+    def label_batch(self, queries: Sequence[Sequence[int]]) -> list[PluralityResult]:
+        self.batches.append(len(queries))
+        if len(queries) > self.account.remaining_queries():
+            raise BudgetExhaustedError("a batch that the account does not admit")
+        first = len(self.results)
+        for features in queries:
+            self.results.append(self._label(features))
+        return self.results[first:]
+
+    def _label(self, features: Sequence[int]) -> PluralityResult:
         number = len(self.asked) + 1
-        self.account.reserve(bytes(32), self.first_query + number - 1, bytes(32))
+        receipt = self.account.reserve(bytes(32), self.first_query + number - 1, bytes(32))
         if number == self.interrupt_at:
             raise KeyboardInterrupt
         self.asked.append(tuple(features))
@@ -53,6 +66,8 @@ class Plurality:
             winner = logits.index(max(logits))
             votes[winner] = votes.get(winner, 0) + 1
         label = None if number in self.withhold else max(sorted(votes), key=lambda c: votes[c])
+        if self.account.policy.charge is Charge.REALISED:
+            self.account.settle(receipt, answered=label is not None)
         return PluralityResult(label, label)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from capc.errors import InputError
 from capc.job.config import JobConfig, rational_text, resolve
-from capc.job.options import OPTIONS, flag
+from capc.job.options import OPTIONS, Inference, flag
 from capc.learning.partition import Partition
 from capc.parameters import Charge
 
@@ -28,8 +28,10 @@ def toml(folder: Path, text: str) -> Path:
 
 
 def test_flags_go_before_the_file_and_the_file_before_the_defaults(tmp_path: Path) -> None:
-    file = toml(tmp_path, 'parties = 7\nqueries = 9\npartition = "skewed"\n')
+    file = toml(tmp_path, 'parties = 7\nqueries = 9\nbatch = 4\npartition = "skewed"\n')
     config = resolve({"queries": "11"}, file)
+    assert (config.batch, config.place("batch")) == (4, f"{file}: batch")
+    assert resolve({"batch": "3"}, file).batch == 3
     assert (config.parties, config.queries, config.partition) == (7, 11, Partition.SKEWED)
     assert config.epsilon == 10
     assert config.place("queries") == "--queries"
@@ -41,7 +43,8 @@ def test_the_defaults_promise_at_most_epsilon_10_at_delta_1e_minus_5_over_20_que
     config = resolve({})
     assert config == JobConfig()
     assert (config.epsilon, config.delta) == (10, Fraction(1, 100_000))
-    assert (config.parties, config.queries) == (20, 20)
+    assert (config.parties, config.queries, config.batch) == (20, 20, 10)
+    assert config.inference is Inference.EXACT
 
 
 @given(value=decimals)
@@ -69,6 +72,12 @@ def test_the_text_of_a_rational_says_exactly_that_rational(numerator: int, denom
         ("queries", "0"),
         ("queries", "-3"),
         ("queries", "9" * 5000),
+        ("batch", "0"),
+        ("batch", "4097"),
+        ("batch", "all"),
+        ("inference", "ckks"),
+        ("inference", "CKKS_COMPARISON"),
+        ("inference", "approximate"),
         ("partition", "random"),
         ("parameters", ""),
         ("mechanism", "laplace"),
@@ -143,6 +152,9 @@ def test_a_number_is_refused_exactly_when_it_is_outside_the_range_that_the_refus
         "epsilon = nan",
         "epsilon = -inf",
         "partition = 1",
+        'batch = "10"',
+        "batch = 10.0",
+        "inference = true",
         "parameters = 1",
         "data = 1",
         "charge = false",

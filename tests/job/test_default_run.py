@@ -1,6 +1,6 @@
 """The run that `capc run` does by default, with nothing replaced: real HE, garbled circuits and noise.
 
-About a minute for each run; `CAPC_NIGHTLY=1` plays five seeds of each partition instead of one.
+Some ten seconds of protocol for each run; `CAPC_NIGHTLY=1` plays five seeds of each partition instead of one.
 """
 
 from __future__ import annotations

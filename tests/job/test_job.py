@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from capc.errors import InputError
-from capc.job import job as job_module
+from capc.errors import BudgetExhaustedError, InputError
+from capc.job import models as models_module
 from capc.job.config import resolve
 from capc.job.job import Job
 from capc.job.observer import Stage
@@ -16,13 +19,22 @@ from capc.job.plan import prepare
 from capc.job.report import document
 from capc.job.state import Status
 from capc.learning.training import FloatModel
+from capc.parameters import Charge
 from job.stand_in import Opener, Recorder, validate
+from support.sizes import examples
 
 
 def make_job(opener: Opener, **flags: str) -> tuple[Job, Recorder]:
     recorder = Recorder()
     options = {"parties": "3", "queries": "4", **flags}
     return Job(prepare(resolve(options)), recorder, opener), recorder
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every model is the same at once: what is tested is around them."""
+    model = FloatModel((np.eye(10, 64),), (np.zeros(10),))
+    monkeypatch.setattr(models_module, "train", lambda *_: model)
 
 
 def test_a_whole_run_reports_every_query_and_gets_better_with_right_labels() -> None:
@@ -76,17 +88,84 @@ def test_the_run_stops_and_says_so_when_the_budget_admits_no_further_query() -> 
     assert report["status"] == "budget_exhausted"
 
 
-@pytest.mark.req("CAPC-RUN-003")
-@pytest.mark.parametrize("interrupt_at", [1, 3])
-def test_an_interrupted_run_has_a_valid_report_of_what_was_done(interrupt_at: int) -> None:
-    job, _ = make_job(Opener(interrupt_at=interrupt_at))
+@pytest.mark.req("CAPC-RUN-004", "CAPC-RUN-010")
+@settings(max_examples=examples(ordinary=15, nightly=300), suppress_health_check=list(HealthCheck))
+@given(
+    sigma=st.sampled_from(["1", "1.5", "2", "3"]),
+    batch=st.integers(1, 12),
+    withhold=st.frozensets(st.integers(1, 9)),
+    charge=st.sampled_from(Charge),
+)
+def test_batches_answer_exactly_what_single_queries_would(
+    trained: None, sigma: str, batch: int, withhold: frozenset[int], charge: Charge
+) -> None:
+    """Also where a withheld label gives back a part of its charge, so that the budget admits more than it seemed."""
+    flags = {"queries": "9", "threshold": "1", "charge": charge.value, "sigma": sigma}
+    runs = []
+    for size in (1, batch):
+        opener = Opener(withhold=withhold)
+        job, _ = make_job(opener, batch=str(size), **flags)
+        job.run()
+        validate(document(job.state))
+        runs.append((job.state.status, opener.opened[0].asked, job.state.account.spent))
+        sizes = opener.opened[0].batches
+        assert max(sizes, default=0) <= size
+        assert sum(sizes) == len(job.state.queries)
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.req("CAPC-RUN-010")
+@pytest.mark.parametrize(
+    ("flags", "sizes"),
+    [
+        ({"queries": "7", "batch": "3"}, [3, 3, 1]),
+        ({"queries": "6", "batch": "3"}, [3, 3]),
+        ({"queries": "2", "batch": "3"}, [2]),
+        ({"queries": "12"}, [10, 2]),
+        # Sigma 2 costs mu^2 = 1/2 a query: 8 fit, so that the second batch has fewer than are wanted.
+        ({"queries": "20", "batch": "5", "sigma": "2"}, [5, 3]),
+    ],
+)
+def test_batches_are_as_large_as_asked_for_and_the_last_is_what_is_left(
+    trained: None, flags: dict[str, str], sizes: list[int]
+) -> None:
+    opener = Opener()
+    job, recorder = make_job(opener, **flags)
+    job.run()
+    assert opener.opened[0].batches == sizes
+    assert [query.bytes for query in job.state.queries] == [2] * sum(sizes)
+    assert recorder.events.count(("advanced", Stage.QUERIES)) == sum(sizes)
+
+
+@pytest.mark.req("CAPC-RUN-004")
+def test_a_ledger_that_others_charged_in_the_meantime_ends_the_run_too(trained: None) -> None:
+    class Late(Opener):
+        def __call__(self, *arguments: Any) -> Any:
+            labeller = super().__call__(*arguments)
+
+            def refuse(_: object) -> object:
+                raise BudgetExhaustedError("somebody else was faster")
+
+            labeller.label_batch = refuse  # type: ignore[method-assign,assignment]
+            return labeller
+
+    job, _ = make_job(Late())
+    job.run()
+    assert job.state.status is Status.BUDGET_EXHAUSTED
+    assert job.state.queries == []
+
+
+@pytest.mark.req("CAPC-RUN-003", "CAPC-RUN-011")
+@pytest.mark.parametrize(("interrupt_at", "batch"), [(1, 1), (3, 1), (2, 4), (4, 2), (3, 3)])
+def test_an_interrupted_run_has_a_valid_report_of_what_was_done(interrupt_at: int, batch: int) -> None:
+    job, _ = make_job(Opener(interrupt_at=interrupt_at), batch=str(batch))
     with pytest.raises(KeyboardInterrupt):
         job.run()
     report = document(job.state)
     validate(report)
     assert report["status"] == "interrupted"
+    # All that was released is there, also of the batch that was under way; what was charged stays charged.
     assert len(job.state.queries) == interrupt_at - 1
-    # The interrupted query was charged and stays charged.
     assert job.state.account.spent == job.state.account.cost.worst_case * interrupt_at
     assert job.state.before is not None
     assert job.state.after is None
@@ -102,7 +181,7 @@ def test_a_run_that_is_interrupted_in_training_has_a_valid_report(monkeypatch: p
             raise KeyboardInterrupt
         return FloatModel((np.zeros((10, 64)),), (np.zeros(10),))
 
-    monkeypatch.setattr(job_module, "train", interrupted)
+    monkeypatch.setattr(models_module, "train", interrupted)
     opener = Opener()
     job, _ = make_job(opener)
     with pytest.raises(KeyboardInterrupt):
@@ -137,7 +216,7 @@ def test_a_model_that_could_wrap_is_refused_before_the_session_is_set_up(
     parameters: str,
     fragments: list[str],
 ) -> None:
-    monkeypatch.setattr(job_module, "train", model)
+    monkeypatch.setattr(models_module, "train", model)
     opener = Opener()
     job, _ = make_job(opener, parameters=parameters)
     with pytest.raises(InputError) as refusal:

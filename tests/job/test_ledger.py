@@ -5,17 +5,19 @@ from __future__ import annotations
 import shutil
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from capc.accountants.conversion import epsilon_upper
 from capc.errors import InputError
+from capc.job import collaboration
 from capc.job.config import resolve
 from capc.job.job import Job
 from capc.job.plan import prepare
 from capc.job.report import document
 from capc.job.state import Status
-from capc.ledger import LedgerError, load_seen, reading
+from capc.ledger import LedgerError, check_proof, load_seen, reading
 from job.stand_in import Opener, Recorder, validate
 
 COST = Fraction(2, 25)
@@ -85,13 +87,40 @@ def test_answering_parties_keep_heads_and_refuse_a_ledger_that_was_rolled_back(t
     """The real protocol, at the sizes of tests."""
     run(tmp_path, parameters="test")
     shutil.copy(tmp_path / "ledger", tmp_path / "old")
-    run(tmp_path, parameters="test")
+    run(tmp_path, parameters="test", batch="1")
     heads = tmp_path / "ledger.heads"
     kept = [load_seen(heads / f"answering_party_{number}.json") for number in (1, 2)]
     with reading(tmp_path / "ledger") as (log, _):
-        # The last look was before the last query: its charge and its message came after.
+        # The last look was before the last batch, of one query: its charge and its message came after.
         assert [seen.head.size for seen in kept if seen] == [log.head.size - 2] * 2
         assert log.head.size == 9
     shutil.copy(tmp_path / "old", tmp_path / "ledger")
     with pytest.raises(LedgerError, match="rolled back"):
         run(tmp_path, parameters="test")
+
+
+@pytest.mark.req("CAPC-LEDG-010")
+def test_answering_parties_ask_for_the_charges_of_the_batch_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real protocol in batches of 2 and 1: each party asks for nothing first, and then for both charges."""
+    asked: list[list[int]] = []
+
+    def remember(seen: Any, proof: bytes, terms: Any, charged: list[tuple[bytes, int]]) -> Any:
+        asked.append([query for _, query in charged])
+        return check_proof(seen, proof, terms, charged)
+
+    monkeypatch.setattr(collaboration, "check_proof", remember)
+    run(tmp_path, parameters="test", queries="3", batch="2")
+    assert asked == [[], [], [1, 2], [1, 2]]
+    heads = tmp_path / "ledger.heads"
+    kept = [load_seen(heads / f"answering_party_{number}.json") for number in (1, 2)]
+    with reading(tmp_path / "ledger") as (log, _):
+        assert [seen.head.size for seen in kept if seen] == [log.head.size - 2] * 2
+
+
+@pytest.mark.req("CAPC-RUN-014")
+def test_a_run_that_leaks_is_refused_a_ledger(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^inference = ckks_comparison \(--inference\): it leaks .*--ledger"):
+        prepare(resolve(options(tmp_path, inference="ckks_comparison")))
+    assert not (tmp_path / "ledger").exists()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capc import session
 from capc.accountants.conversion import epsilon_upper
 from capc.errors import InputError
 from capc.job.config import resolve
@@ -77,3 +79,15 @@ def test_a_given_sigma_decides_how_many_queries_fit() -> None:
 
 def test_one_answering_party_is_admitted() -> None:
     assert prepare(resolve({"parties": "1"})).config.parties == 1
+
+
+def test_a_batch_that_the_session_would_refuse_is_refused_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With shorter streams of randomness, so that small batches already exceed what one layer can draw."""
+    monkeypatch.setattr(session, "STREAM_LIMIT", 1 << 13)
+    line = r"^batch = 4096 \(--batch\): 40 queries at once, .* at most ([0-9]+) fit"
+    with pytest.raises(InputError, match=line) as refusal:
+        prepare(resolve({"queries": "40", "batch": "4096"}))
+    most = re.search(line, str(refusal.value))
+    assert most is not None
+    assert prepare(resolve({"queries": "40", "batch": most[1]})).config.batch == int(most[1])
+    assert prepare(resolve({"queries": most[1], "batch": "4096"})).config.batch == 4096

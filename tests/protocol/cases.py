@@ -18,6 +18,7 @@ from capc.protocol import Collaboration
 from capc.randomness import RandomSource
 from capc.session import Session
 from capc.suite import hybrid_suite, reference_suite
+from capc.two_party import TwoPartyScheme
 from support.builders import make_participants
 
 MODES = ("plain", "worst_case", "realised", "discrete")
@@ -55,10 +56,15 @@ class Case:
     queries: tuple[tuple[int, ...], ...]
     given_noise: tuple[int, ...] | None
 
-    def collaborate(self, linear: LinearScheme | None, observer: Observer | None = None) -> Collaboration:
+    def collaborate(
+        self,
+        linear: LinearScheme | None,
+        observer: Observer | None = None,
+        two_party: TwoPartyScheme | None = None,
+    ) -> Collaboration:
         """Ideal HE and two-party computation without a linear scheme, else the real suite."""
         parameters = self.session.parameters
-        suite = hybrid_suite(parameters) if linear is None else reference_suite(parameters, linear)
+        suite = hybrid_suite(parameters) if linear is None else reference_suite(parameters, linear, two_party)
         account = Account(parameters.release, parameters.widths.grid_bits, Fraction(10**9))
         if self.given_noise is not None:
             mechanisms = suite.mechanisms

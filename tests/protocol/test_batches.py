@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from capc.he import BfvLinear
 from capc.linear import IdealLinear
+from capc.vectorised import VectorisedTwoParty
 from protocol.cases import Case, cases
 from protocol.stages import LOGIT_BITS, staged_cases
 from support.sizes import examples
@@ -43,3 +44,15 @@ def test_batches_equal_the_ideal_functionality_with_real_garbling(case: Case, co
 @given(staged_cases(), st.integers(1, 3))
 def test_batches_equal_the_ideal_functionality_with_real_he(case: Case, count: int) -> None:
     check(case, BfvLinear(case.session.parameters.widths), count)
+
+
+@pytest.mark.req("CAPC-REL-001", "CAPC-GC-009", "CAPC-AHEAD-001")
+@settings(max_examples=examples(ordinary=6, nightly=100))
+@given(staged_cases(), st.permutations([0, 1, 2]))
+def test_prepared_batches_may_be_used_in_any_order_with_the_fast_engine(case: Case, order: list[int]) -> None:
+    collaboration = case.collaborate(IdealLinear(LOGIT_BITS), two_party=VectorisedTwoParty())
+    prepared = [collaboration.prepare(1), collaboration.prepare(2), collaboration.prepare(1)]
+    results = collaboration.label_batch([case.queries[0]])
+    for number in order:
+        results += collaboration.label_prepared(prepared[number], [case.queries[0]] * (2 if number == 1 else 1))
+    assert [result.label for result in results] == [result.ideal_label for result in results]

@@ -56,7 +56,7 @@ from capc.querying_party import (
     querying_party_open_batch,
     querying_party_request_layer,
 )
-from capc.querying_party_ahead import querying_party_mask_batch
+from capc.querying_party_ahead import querying_party_enter_prepared, querying_party_mask_batch
 from capc.querying_party_release import querying_party_finish_release, querying_party_request_release
 from capc.querying_party_setup import querying_party_begin_setup, querying_party_finish_setup
 from capc.randomness import Seed
@@ -143,6 +143,13 @@ class Driver:
         self.results += _flat(result)
         return result
 
+    def consume_all(self, step: Callable[..., T], states: Sequence[object], *arguments: object) -> T:
+        """Runs a step that takes the states of all answering parties at once; keeps each of them."""
+        result = step(states, *arguments)
+        self.calls += [Call(lambda _, *rest: step(states, *rest), state, arguments) for state in states]
+        self.results += _flat(result)
+        return result
+
     def set_up(self) -> None:
         """Step 0."""
         session, suite = self.session, self.suite
@@ -211,8 +218,7 @@ class Driver:
     def run_batch(self, queries: Sequence[Sequence[int]]) -> list[Outcome]:
         """Steps 1 to 3 of a batch."""
         opened, waiting, turns, collecting = self._open(len(queries))
-        inputs = querying_party_enter_batch(opened, queries)
-        self.calls += [Call(_enter, state, (queries,)) for state in opened]
+        inputs = self.consume_all(querying_party_enter_batch, opened, queries)
         ends = [self.infer(*states) for states in zip(inputs, waiting, strict=True)]
         return self._release(ends, turns, collecting, queries)
 
@@ -221,7 +227,11 @@ class Driver:
         opened, waiting, turns, collecting = self._open(len(queries))
         masked = querying_party_mask_batch(opened, self.draw_seed())
         prepared = [prepare(self, *states) for states in zip(masked, waiting, strict=True)]
-        ends = [infer_prepared(self, *states, queries) for states in prepared]
+        entered, messages = self.consume_all(querying_party_enter_prepared, [mine for mine, _ in prepared], queries)
+        ends = [
+            infer_prepared(self, mine, theirs, messages[mine.prepared.last.peer])
+            for mine, (_, theirs) in zip(entered, prepared, strict=True)
+        ]
         return self._release(ends, turns, collecting, queries)
 
     def _open(
@@ -375,11 +385,6 @@ def _flat(result: object) -> list[object]:
     if isinstance(result, tuple):
         return [entry for part in result for entry in _flat(part)]
     return [result]
-
-
-def _enter(state: OpenBatch, queries: Sequence[Sequence[int]]) -> object:
-    """A second attempt to enter a batch that one answering party's state was spent in."""
-    return querying_party_enter_batch([state], queries)
 
 
 ROLES = {0: Role.QUERYING_PARTY, 1: Role.ANSWERING_PARTY, 2: Role.PRIVACY_GUARDIAN}

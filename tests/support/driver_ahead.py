@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from capc.answering_party import AwaitingRequest, VoteReady
@@ -18,8 +17,8 @@ from capc.parties import QUERYING_PARTY
 from capc.querying_party import LayerInput, VoteShare, querying_party_keep_sums, querying_party_request_layer
 from capc.querying_party import querying_party_choose_labels as choose_labels
 from capc.querying_party_ahead import (
+    AwaitingLabels,
     PreparedBatch,
-    querying_party_enter_prepared,
     querying_party_evaluate_prepared,
     querying_party_finish_preparation,
     querying_party_keep_circuits,
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 def prepare(driver: Driver, layer_input: LayerInput, waiting: AwaitingRequest) -> tuple[PreparedBatch, AwaitingValue]:
     """All layers with one answering party, on masks."""
     peer = layer_input.peer
-    mine, theirs = [], []
     while layer_input.layer < len(driver.session.architecture(peer).stages):
         layer_seed, garble_seed, mask_seed = driver.draw_seed(), driver.draw_seed(), driver.draw_seed()
         after_request, request = driver.consume(querying_party_request_layer, layer_input)
@@ -43,31 +41,28 @@ def prepare(driver: Driver, layer_input: LayerInput, waiting: AwaitingRequest) -
             ),
         )
         if not isinstance(after_response, AwaitingAheadChoice):
-            kept, waiting = after_response
+            waiting = after_response
             layer_input = driver.hand_over(peer, response, querying_party_keep_sums, after_request)
-        else:
-            after_choice, bits = driver.hand_over(peer, response, choose_labels, after_request)
-            kept, waiting, circuits = driver.deliver(
-                {QUERYING_PARTY: bits},
-                lambda given, state=after_response, seed=garble_seed: driver.consume(  # type: ignore[misc]
-                    answering_party_garble_ahead, state, given[QUERYING_PARTY], seed
-                ),
-            )
-            keeps, layer_input = driver.hand_over(peer, circuits, querying_party_keep_circuits, after_choice, mask_seed)
-            mine.append(keeps)
-        theirs.append(kept)
+            continue
+        after_choice, bits = driver.hand_over(peer, response, choose_labels, after_request)
+        waiting, circuits = driver.deliver(
+            {QUERYING_PARTY: bits},
+            lambda given, state=after_response, seed=garble_seed: driver.consume(  # type: ignore[misc]
+                answering_party_garble_ahead, state, given[QUERYING_PARTY], seed
+            ),
+        )
+        layer_input = driver.hand_over(peer, circuits, querying_party_keep_circuits, after_choice, mask_seed)
     return (
-        driver.consume(querying_party_finish_preparation, layer_input, mine),
-        driver.consume(answering_party_finish_preparation, waiting, theirs),
+        driver.consume(querying_party_finish_preparation, layer_input),
+        driver.consume(answering_party_finish_preparation, waiting),
     )
 
 
 def infer_prepared(
-    driver: Driver, prepared: PreparedBatch, waiting: AwaitingValue, queries: Sequence[Sequence[int]]
+    driver: Driver, mine: AwaitingLabels, waiting: AwaitingValue, value: bytes
 ) -> tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]:
     """Steps 1a to 1c with one answering party, for the queries of a prepared batch."""
-    peer = prepared.last.peer
-    mine, value = driver.consume(querying_party_enter_prepared, prepared, queries)
+    peer = mine.prepared.last.peer
     while True:
         after, labels = driver.deliver(
             {QUERYING_PARTY: value},

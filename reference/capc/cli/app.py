@@ -107,9 +107,14 @@ def run(
     ] = None,
     parties: Annotated[_Text, typer.Option(metavar="K", help="Answering parties. Default: 20.")] = None,
     queries: Annotated[_Text, typer.Option(metavar="N", help="Queries, if the budget allows. Default: 20.")] = None,
+    batch: Annotated[_Text, typer.Option(metavar="N", help="Queries asked at once. Default: 10.")] = None,
     partition: Annotated[_Text, typer.Option(metavar="iid|skewed", help="Division of the rows. Default: iid.")] = None,
     parameters: Annotated[
         _Text, typer.Option(metavar="NAME", help="Parameter set: default, fast, test or toy. Default: default.")
+    ] = None,
+    inference: Annotated[
+        _Text,
+        typer.Option(metavar="exact|ckks_comparison", help="Evaluation of models; CKKS leaks them. Default: exact."),
     ] = None,
     mechanism: Annotated[
         _Text, typer.Option(metavar="rounded_gaussian|discrete_gaussian", help="Noise. Default: rounded_gaussian.")
@@ -150,15 +155,17 @@ def run(
 ) -> Finished:
     """Label real queries under encryption and differential privacy, then retrain and report.
 
-    Trains the parties' models on a split of the data, runs the whole protocol in this process for each query,
+    Trains the parties' models on a split of the data, runs the whole protocol in this process, batch by batch,
     and retrains the querying party's model with the labels that it got.
     """
     given = {
         "data": data,
         "parties": parties,
         "queries": queries,
+        "batch": batch,
         "partition": partition,
         "parameters": parameters,
+        "inference": inference,
         "mechanism": mechanism,
         "adjacency": adjacency,
         "charge": charge,

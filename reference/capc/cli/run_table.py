@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 from rich.console import Console
 from rich.table import Table
 
 from capc.accountants.statement import budget_statement, spent_statement
 from capc.job.engines import described
-from capc.job.report import enforced_label
+from capc.job.report import enforced_label, leaks
 from capc.job.state import JobState, Status
 from capc.ledger import Ledger
 
@@ -21,6 +23,9 @@ _ENDINGS = {
 def show(state: JobState, console: Console) -> None:
     """Prints the report of a run, also of one that was interrupted."""
     console.print(_ENDINGS[state.status])
+    leaked = leaks(state)
+    if leaked is not None:
+        console.print(f"This run leaks: {leaked}.", style="bold red", markup=False)
     if state.queries:
         console.print(_queries(state))
     console.print(_summary(state))
@@ -30,7 +35,7 @@ def show(state: JobState, console: Console) -> None:
 
 def _queries(state: JobState) -> Table:
     table = Table(title="Queries")
-    for heading in ("query", "row", "released", "ideal", "true", "seconds"):
+    for heading in ("query", "row", "released", "ideal", "true", "seconds", "bytes"):
         table.add_column(heading, justify="right")
     classes, labels = state.plan.dataset.classes, state.plan.dataset.labels
     for query in state.queries:
@@ -41,6 +46,7 @@ def _queries(state: JobState) -> Table:
             "withheld" if query.ideal_label is None else str(classes[query.ideal_label]),
             str(classes[labels[query.row]]),
             f"{query.seconds:.2f}",
+            f"{query.bytes:,.0f}",
         )
     return table
 
@@ -56,6 +62,9 @@ def _summary(state: JobState) -> Table:
     right = sum(query.label == int(labels[query.row]) for query in released)
     table.add_row("queries", f"{asked} of {state.plan.config.queries} asked")
     table.add_row("labels", f"{len(released)} released, {asked - len(released)} withheld")
+    if asked:
+        seconds, sent = fmean(query.seconds for query in state.queries), fmean(query.bytes for query in state.queries)
+        table.add_row("per query", f"{seconds:.2f} s and {sent:,.0f} bytes, after the set-up")
     table.add_row("agreement", f"{equal} of {asked} equal to the ideal functionality")
     table.add_row("correct", f"{right} of {len(released)} released labels are those of the data")
     engine = described(state.plan.engine)
@@ -78,9 +87,11 @@ def _summary(state: JobState) -> Table:
 def _steps(state: JobState) -> Table:
     table = Table(title="Protocol steps, all parties and queries together")
     table.add_column("step")
-    for heading in ("seconds", "bytes", "rounds"):
+    for heading in ("seconds", "of all", "bytes", "rounds"):
         table.add_column(heading, justify="right")
     costs = {} if state.labeller is None else state.labeller.costs
+    seconds = sum(cost.seconds for cost in costs.values())
     for name, cost in costs.items():
-        table.add_row(name, f"{cost.seconds:.2f}", f"{cost.bytes:,}", str(cost.rounds))
+        part = cost.seconds / seconds if seconds else 0.0
+        table.add_row(name, f"{cost.seconds:.2f}", f"{part:.0%}", f"{cost.bytes:,}", str(cost.rounds))
     return table

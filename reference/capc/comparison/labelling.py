@@ -1,8 +1,9 @@
 """The comparison variant in one process: steps 1a and 1b of one query, for all answering parties.
 
 A job that was asked for this variant by name calls :func:`open_comparison` once, where it would have made HE keys,
-and :meth:`Comparison.logit_shares` for each query, in place of the layer-by-layer inference. Each pair of shares then
-goes into step 1c as the shares of any other inference do: they are in Z_{2^l}, and only the order of logits matters.
+and :meth:`Comparison.encrypt` and :meth:`Comparison.answer`, which together are :meth:`Comparison.logit_shares`, for
+each query, in place of the layer-by-layer inference. Each pair of shares then goes into step 1c as the shares of any
+other inference do: they are in Z_{2^l}, and only the order of logits matters.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ class LogitShares:
     Attributes:
         querying_party: what the querying party decrypted.
         answering_party: the mask.
-        response_bytes: length of the response that carried them.
+        response: the message that carried them.
     """
 
     querying_party: list[int]
     answering_party: list[int]
-    response_bytes: int
+    response: bytes
 
     def __repr__(self) -> str:
         return "LogitShares(<secret>)"
@@ -54,14 +55,14 @@ class Comparison:
         networks: the answering parties', by index.
         keys: the querying party's.
         public_keys: the answering parties' copy, which they share in one process.
-        public_key_bytes: what each answering party receives once.
+        public_key_message: what each answering party receives once.
     """
 
     widths: ParameterSet
     networks: tuple[SquareNetwork, ...]
     keys: QueryingPartyKeys
     public_keys: AnsweringPartyKeys
-    public_key_bytes: int
+    public_key_message: bytes
 
     def encrypt(self, features: Sequence[float]) -> bytes:
         """The querying party's request, one for all answering parties.
@@ -86,15 +87,18 @@ class Comparison:
         Raises:
             InputError: the features or seeds do not fit.
         """
+        return self.answer(self.encrypt(features), seeds)
+
+    def answer(self, request: bytes, seeds: Sequence[Seed]) -> list[LogitShares]:
+        """The answering parties' responses to a request, opened; arguments and errors as of :meth:`logit_shares`."""
         if len(seeds) != len(self.networks):
             raise InputError(f"{len(seeds)} seeds for {len(self.networks)} networks: give one fresh seed to each")
-        request = self.encrypt(features)
         return [self._share(network, request, seed) for network, seed in zip(self.networks, seeds, strict=True)]
 
     def _share(self, network: SquareNetwork, request: bytes, seed: Seed) -> LogitShares:
         response, mask = answering_party_evaluate(self.public_keys, network, request, self.widths, seed)
         opened = querying_party_decrypt(self.keys, response, network.sizes[-1], network.depth, self.widths)
-        return LogitShares(opened, mask, len(response))
+        return LogitShares(opened, mask, response)
 
 
 def open_comparison(widths: ParameterSet, networks: Sequence[SquareNetwork]) -> Comparison:
@@ -113,4 +117,4 @@ def open_comparison(widths: ParameterSet, networks: Sequence[SquareNetwork]) -> 
     for network in networks:
         check_network(parameters, network, widths)
     keys, public = querying_party_make_keys(parameters)
-    return Comparison(widths, tuple(networks), keys, answering_party_read_keys(parameters, public), len(public))
+    return Comparison(widths, tuple(networks), keys, answering_party_read_keys(parameters, public), public)

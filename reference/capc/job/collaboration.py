@@ -26,20 +26,11 @@ from capc.vectorised import VectorisedTwoParty
 def open_collaboration(
     parameters: Parameters, models: Sequence[QuantisedModel], account: Account, engine: SecureEngine | None = None
 ) -> Labeller:
-    """Sets up a session of one querying party, one answering party for each model, and one guardian.
+    """Sets up the protocol, with steps 1c and 3 on the given engine; None is the embedded one.
 
-    All of its randomness, the session id included, comes from the operating system (CAPC-RUN-002).
+    All of its randomness comes from the operating system (CAPC-RUN-002).
     """
-    answering = [
-        Participant(answering_party(index), _identity(answering_party(index)), model.architecture)
-        for index, model in enumerate(models, start=1)
-    ]
-    participants = (
-        Participant(QUERYING_PARTY, _identity(QUERYING_PARTY)),
-        *answering,
-        Participant(PRIVACY_GUARDIAN, _identity(PRIVACY_GUARDIAN)),
-    )
-    session = Session(parameters, fresh_session_id(secrets.token_bytes), participants)
+    session = open_session(parameters, models)
     suite = reference_suite(parameters, BfvLinear(parameters.widths), VectorisedTwoParty())
     collaboration = (
         Collaboration(session, models, suite, account)
@@ -49,8 +40,22 @@ def open_collaboration(
     return Watched(collaboration, session, account) if isinstance(account, Ledger) else collaboration
 
 
+def open_session(parameters: Parameters, models: Sequence[QuantisedModel]) -> Session:
+    """A session of one querying party, one answering party for each model, and one guardian, with a fresh id."""
+    answering = [
+        Participant(answering_party(index), _identity(answering_party(index)), model.architecture)
+        for index, model in enumerate(models, start=1)
+    ]
+    participants = (
+        Participant(QUERYING_PARTY, _identity(QUERYING_PARTY)),
+        *answering,
+        Participant(PRIVACY_GUARDIAN, _identity(PRIVACY_GUARDIAN)),
+    )
+    return Session(parameters, fresh_session_id(secrets.token_bytes), participants)
+
+
 class Watched:
-    """A collaboration whose answering parties look at the ledger before each query, and refuse to go on if it is wrong.
+    """A collaboration whose answering parties look at the ledger before each batch, and refuse to go on if it is wrong.
 
     Each of them keeps what it saw in a file of its own, in the folder `LEDGER.heads`. In one process this shows how;
     it protects where every party keeps its file on a machine of its own.
@@ -79,22 +84,27 @@ class Watched:
         """The cost of every step so far; the proofs are not among the protocol's messages."""
         return self._collaboration.costs
 
-    def label(self, features: Sequence[int]) -> QueryResult:
-        """Lets every answering party check the ledger, the charge of the query before included, then asks.
+    @property
+    def results(self) -> Sequence[QueryResult]:
+        """Every query that was released so far."""
+        return self._collaboration.results
+
+    def label_batch(self, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
+        """Lets every answering party check the ledger, the charges of the batch before included, then asks.
 
         Raises:
             LedgerError: an answering party refuses to take part.
-            BudgetExhaustedError: the ledger does not admit another query.
+            BudgetExhaustedError: the ledger does not admit as many queries.
         """
-        # A query that fails before its charge leaves nothing to be shown.
+        # A batch that fails before its charges leaves nothing to be shown.
         charged, self._done = self._done, []
         for file in self._files:
             seen = load_seen(file)
             proof = self._ledger.proof(0 if seen is None else seen.head.size, charged)
             save_seen(check_proof(seen, proof, self._terms, charged), file)
-        result = self._collaboration.label(features)
-        self._done = [(self._tag, result.index)]
-        return result
+        results = self._collaboration.label_batch(queries)
+        self._done = [(self._tag, result.index) for result in results]
+        return results
 
 
 def _identity(party: Party) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from capc.engine import EMBEDDED
 from capc.errors import InputError
-from capc.job.options import OPTIONS, OptionValue, flag
+from capc.job.options import OPTIONS, Inference, OptionValue, flag
 from capc.learning.data import no_file_because
 from capc.learning.partition import Partition
 from capc.parameters import Adjacency, Charge, NoiseName
@@ -26,8 +26,10 @@ class JobConfig:
         data: an ``.npz`` archive; None takes scikit-learn's digits.
         parties: K, the number of answering parties.
         queries: how many points of the pool to ask about, as far as the budget allows.
+        batch: how many queries are asked at once; the last batch is what is left.
         partition: how the answering parties' rows are divided.
         parameters: the name of a published parameter set.
+        inference: how models are evaluated; anything but the exact one is a comparison that leaks.
         mechanism: the law of the noise.
         adjacency: the neighbouring relation of the budget.
         charge: which costs the account charges.
@@ -47,8 +49,10 @@ class JobConfig:
     data: Path | None = None
     parties: int = 20
     queries: int = 20
+    batch: int = 10
     partition: Partition = Partition.IID
     parameters: str = "default"
+    inference: Inference = Inference.EXACT
     mechanism: NoiseName = NoiseName.ROUNDED_GAUSSIAN
     adjacency: Adjacency = Adjacency.REPLACE_ONE
     charge: Charge = Charge.WORST_CASE

@@ -1,6 +1,6 @@
 """The main job, in its order: train, choose queries, label them through the protocol, retrain.
 
-Spec: CAPC-RUN-002 to CAPC-RUN-005.
+Spec: CAPC-RUN-002 to CAPC-RUN-005, CAPC-RUN-010, CAPC-RUN-011.
 """
 
 from __future__ import annotations
@@ -13,23 +13,21 @@ import numpy as np
 
 from capc import fixed_point
 from capc.accounting import Account
-from capc.errors import BudgetExhaustedError, InputError
+from capc.errors import BudgetExhaustedError
 from capc.job.collaboration import open_collaboration
-from capc.job.config import JobConfig
+from capc.job.models import Trainer, train_float, train_relus
 from capc.job.observer import JobObserver, Stage
-from capc.job.options import flag
+from capc.job.options import Inference
 from capc.job.plan import Plan
 from capc.job.state import JobState, Labeller, ModelRecord, QueryRecord, Score, Status
 from capc.learning.active import by_margin
-from capc.learning.data import Indices
+from capc.learning.data import Floats, Indices
 from capc.learning.metrics import accuracy, balanced_accuracy
 from capc.learning.partition import split
-from capc.learning.quantise import quantise
-from capc.learning.training import ARCHITECTURES, QUERYING_ARCHITECTURE, FloatModel, train
+from capc.learning.training import QUERYING_ARCHITECTURE, FloatModel
 from capc.ledger import Ledger
 from capc.model import QuantisedModel
-from capc.parameters import Parameters, ParameterSet
-from capc.parties import answering_party
+from capc.parameters import Parameters
 
 Opener = Callable[[Parameters, Sequence[QuantisedModel], Account], Labeller]
 
@@ -40,7 +38,7 @@ class Job:
     Args:
         plan: what to do.
         observer: told of every step forward.
-        opener: sets up the protocol; None takes the real one, with the plan's engine.
+        opener: sets up the protocol; None takes the one that the plan's inference and engine need.
     """
 
     def __init__(self, plan: Plan, observer: JobObserver, opener: Opener | None = None) -> None:
@@ -48,7 +46,8 @@ class Job:
         division = split(data.labels, data.num_classes, config.parties, config.partition, config.seed)
         self.state = JobState(plan, division, plan.open_account())
         self._observer = observer
-        self._opener = opener or partial(open_collaboration, engine=plan.engine)
+        self._trainer, needed = _inference(plan)
+        self._opener = opener or needed
 
     def close(self) -> None:
         """Lets go of the ledger, if there is one; :attr:`state` has been read for the last time."""
@@ -63,7 +62,7 @@ class Job:
         """
         models = self._train_answering()
         own = self._train_own([], [])
-        self.state.before = self._score(own)
+        self.state.before = self._score(own.predict)
         self._observer.changed()
         self._observer.started(Stage.SETUP, 1)
         labeller = self._opener(self.state.plan.parameters, models, self.state.account)
@@ -75,76 +74,82 @@ class Job:
         self._observer.started(Stage.RETRAINING, 1)
         released = [(record.row, record.label) for record in self.state.queries if record.label is not None]
         retrained = self._train_own([row for row, _ in released], [label for _, label in released])
-        self.state.after = self._score(retrained)
+        self.state.after = self._score(retrained.predict)
         self.state.status = status
         self._observer.advanced(Stage.RETRAINING)
         self._observer.changed()
 
     def _train_answering(self) -> list[QuantisedModel]:
-        data, widths = self.state.plan.dataset, self.state.plan.parameters.widths
         shares = self.state.split.answering
         self._observer.started(Stage.TRAINING, len(shares))
         models = []
         for number, rows in enumerate(shares, start=1):
-            hidden = ARCHITECTURES[(number - 1) % len(ARCHITECTURES)]
-            model = self._train(rows, data.labels[rows], hidden, number)
-            quantised = quantise(model, widths.fraction_bits)
-            try:
-                quantised.check_ranges(widths.logit_bits)
-            except InputError:
-                raise self._range_refusal(number, model) from None
-            models.append(quantised)
-            score = self._score(model)
-            self.state.models.append(ModelRecord(quantised.layer_sizes, len(rows), score.accuracy))
+            model, predict = self._trainer(self.state.plan, rows, number)
+            models.append(model)
+            self.state.models.append(ModelRecord(model.layer_sizes, len(rows), self._score(predict).accuracy))
             self._observer.advanced(Stage.TRAINING)
         return models
 
-    def _range_refusal(self, number: int, model: FloatModel) -> InputError:
-        """A user of the job cannot shrink the weights, but can choose the set, or what the weights come from."""
-        widths, default = self.state.plan.parameters.widths, ParameterSet.named(JobConfig.parameters)
-        remedy = f"choose {flag('parameters')} {default.name}"
-        try:
-            quantise(model, default.fraction_bits).check_ranges(default.logit_bits)
-        except InputError:
-            remedy = f"no set is made for such weights: choose other {flag('data')}, or another {flag('seed')}"
-        return self.state.plan.config.refusal(
-            "parameters",
-            f"the model that {answering_party(number)} trained could wrap in the logit ring of {widths.logit_bits} "
-            f"bits: {remedy}",
-        )
-
     def _ask(self, labeller: Labeller, chosen: Indices) -> Status:
-        fraction_bits = self.state.plan.parameters.widths.fraction_bits
-        self._observer.started(Stage.QUERIES, len(chosen))
-        for index, row in enumerate(chosen.tolist(), start=1):
-            query = fixed_point.quantise(self._features[row].tolist(), fraction_bits)
-            start = time.perf_counter()
-            try:
-                outcome = labeller.label(query)
-            except BudgetExhaustedError:
+        """Asks batch after batch; what a batch released is in the state before the next one begins."""
+        rows = chosen.tolist()
+        self._observer.started(Stage.QUERIES, len(rows))
+        while rows:
+            count = min(self.state.plan.config.batch, len(rows), self.state.account.remaining_queries())
+            if not count:
                 return Status.BUDGET_EXHAUSTED
-            seconds = time.perf_counter() - start
-            self.state.queries.append(QueryRecord(index, row, outcome.label, outcome.ideal_label, seconds))
-            self._observer.advanced(Stage.QUERIES)
-            self._observer.changed()
+            try:
+                self._ask_batch(labeller, rows[:count])
+            except BudgetExhaustedError:
+                # Another process charged the same ledger in the meantime.
+                return Status.BUDGET_EXHAUSTED
+            rows = rows[count:]
         return Status.COMPLETE
+
+    def _ask_batch(self, labeller: Labeller, rows: Sequence[int]) -> None:
+        fraction_bits = self.state.plan.parameters.widths.fraction_bits
+        queries = [fixed_point.quantise(self._features[row].tolist(), fraction_bits) for row in rows]
+        before, done, start = _sent(labeller), len(labeller.results), time.perf_counter()
+        try:
+            labeller.label_batch(queries)
+        finally:
+            # What a batch released before an error or an interrupt was paid for, and is kept.
+            outcomes = labeller.results[done:]
+            seconds, sent = time.perf_counter() - start, _sent(labeller) - before
+            for row, outcome in zip(rows, outcomes, strict=False):
+                index = len(self.state.queries) + 1
+                share = seconds / len(outcomes), sent / len(outcomes)
+                self.state.queries.append(QueryRecord(index, row, outcome.label, outcome.ideal_label, *share))
+                self._observer.advanced(Stage.QUERIES)
+            self._observer.changed()
 
     def _train_own(self, rows: Sequence[int], labels: Sequence[int]) -> FloatModel:
         """The querying party's model, from its own labelled rows and these newly labelled ones."""
         own = self.state.split.labelled
         every = np.concatenate([own, np.array(rows, dtype=np.int64)])
         known = np.concatenate([self.state.plan.dataset.labels[own], np.array(labels, dtype=np.int64)])
-        return self._train(every, known, QUERYING_ARCHITECTURE, 0)
+        return train_float(self.state.plan, every, known, QUERYING_ARCHITECTURE, 0)
 
-    def _train(self, rows: Indices, labels: Indices, hidden: Sequence[int], party: int) -> FloatModel:
-        num_classes = self.state.plan.dataset.num_classes
-        return train(self._features[rows], labels, num_classes, hidden, (self.state.plan.config.seed, party))
-
-    def _score(self, model: FloatModel) -> Score:
+    def _score(self, predict: Callable[[Floats], Indices]) -> Score:
         test = self.state.split.test
-        predicted, labels = model.predict(self._features[test]), self.state.plan.dataset.labels[test]
+        predicted, labels = predict(self._features[test]), self.state.plan.dataset.labels[test]
         return Score(accuracy(predicted, labels), balanced_accuracy(predicted, labels))
 
     @property
-    def _features(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    def _features(self) -> Floats:
         return self.state.plan.dataset.features
+
+
+def _inference(plan: Plan) -> tuple[Trainer, Opener]:
+    """How models are trained and asked."""
+    if plan.config.inference is Inference.CKKS_COMPARISON:
+        # Only a run that asks for the leaking variant by name loads it (CAPC-RUN-012).
+        from capc.job.comparison import open_ckks_collaboration, train_squares  # noqa: PLC0415
+
+        return train_squares, open_ckks_collaboration
+    return train_relus, partial(open_collaboration, engine=plan.engine)
+
+
+def _sent(labeller: Labeller) -> int:
+    """Bytes of all messages so far."""
+    return sum(cost.bytes for cost in labeller.costs.values())

@@ -13,8 +13,19 @@ from capc.learning.partition import Partition
 from capc.parameters import Adjacency, Charge, NoiseName
 from capc.session import MAX_ANSWERING, MAX_QUERIES
 
+
+class Inference(StrEnum):
+    """How an answering party's model is evaluated on an encrypted query."""
+
+    EXACT = "exact"
+    """The protocol: exact HE that hides the model, and two-party ReLUs."""
+    CKKS_COMPARISON = "ckks_comparison"
+    """Approximate HE with squares, to compare with: it leaks the models (docs/ckks-comparison.md)."""
+
+
 OptionValue = int | str | Fraction | Path | StrEnum
 
+MAX_BATCH = 4096
 MAX_SEED = (1 << 63) - 1
 _MAGNITUDE = 30
 _DIGITS = 40
@@ -201,8 +212,10 @@ OPTIONS: dict[str, Option] = {
     "data": FileName("an .npz archive"),
     "parties": Whole(1, MAX_ANSWERING),
     "queries": Whole(1, MAX_QUERIES),
+    "batch": Whole(1, MAX_BATCH),
     "partition": Choice(Partition),
     "parameters": Name(),
+    "inference": Choice(Inference),
     "mechanism": Choice(NoiseName),
     "adjacency": Choice(Adjacency),
     "charge": Choice(Charge),

@@ -7,16 +7,19 @@ from fractions import Fraction
 
 from capc.accountants.conversion import budget_lower, calibrate_sigma
 from capc.accounting import Account, query_cost
-from capc.engine import SecureEngine
+from capc.architecture import dense_architecture
+from capc.engine import EMBEDDED, SecureEngine
 from capc.errors import InputError, ParameterError
 from capc.job.config import JobConfig, rational_text
 from capc.job.engines import find_engine
-from capc.job.options import flag
+from capc.job.options import Inference, flag
 from capc.learning.data import Dataset, load_digits, load_npz
 from capc.learning.partition import Sizes
+from capc.learning.training import ARCHITECTURES
 from capc.ledger import Terms, open_ledger
 from capc.parameters import Charge, Parameters, ParameterSet, ReleasePolicy
-from capc.parties import PRIVACY_GUARDIAN
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,6 @@ def prepare(config: JobConfig) -> Plan:
             noise or the votes do not fit the rings, not even one query fits the budget, or the engine cannot be used.
     """
     _check_together(config)
-    if config.ledger_key is not None and config.ledger is None:
-        raise config.refusal("ledger_key", f"give {flag('ledger')} too, or leave this out")
     widths = _parameter_set(config)
     release = _release_policy(config)
     dataset = load_digits() if config.data is None else load_npz(config.data)
@@ -70,11 +71,21 @@ def prepare(config: JobConfig) -> Plan:
     sizes = Sizes.of(dataset.num_rows, dataset.num_classes)
     sizes.check(config.parties, config.queries, config.place("parties"), config.place("queries"), rows_place)
     parameters = _parameters(config, widths, dataset, release)
+    _check_batch(config, parameters)
     budget = _budget(config, release, widths.grid_bits)
     return Plan(config, dataset, parameters, budget, find_engine(config))
 
 
 def _check_together(config: JobConfig) -> None:
+    if config.ledger_key is not None and config.ledger is None:
+        raise config.refusal("ledger_key", f"give {flag('ledger')} too, or leave this out")
+    # CAPC-RUN-014.
+    if config.ledger is not None and config.inference is not Inference.EXACT:
+        raise config.refusal(
+            "inference", f"it leaks what a ledger is there to protect: leave out {flag('ledger')}, or this"
+        )
+    if config.engine != EMBEDDED.name and config.inference is not Inference.EXACT:
+        raise config.refusal("engine", f"inference {config.inference.value} has the embedded one only: leave this out")
     if config.threshold is None:
         if config.threshold_sigma is not None:
             raise config.refusal("threshold_sigma", f"give {flag('threshold')} too, or leave this out")
@@ -159,3 +170,18 @@ def _parameters(config: JobConfig, widths: ParameterSet, dataset: Dataset, relea
         places = ", ".join(config.place(name) for name in ("parties", "parameters"))
         raise InputError(f"{error}; {noise}, {places}") from None
     return parameters
+
+
+def _check_batch(config: JobConfig, parameters: Parameters) -> None:
+    """Refuses what the session will refuse, whose largest layer is known before training."""
+    widest = max(width for hidden in ARCHITECTURES for width in hidden)
+    architecture = dense_architecture((parameters.num_features, widest, parameters.num_classes))
+    participants = (
+        Participant(QUERYING_PARTY, bytes(IDENTITY_BYTES)),
+        Participant(answering_party(1), b"1" * IDENTITY_BYTES, architecture),
+        Participant(PRIVACY_GUARDIAN, b"2" * IDENTITY_BYTES),
+    )
+    try:
+        Session(parameters, bytes(SESSION_ID_BYTES), participants).check_batch(min(config.batch, config.queries))
+    except InputError as error:
+        raise InputError(f"batch = {config.batch} ({config.place('batch')}): {error}: choose as few") from None

@@ -1,7 +1,7 @@
 """The report of a run as a JSON document (capc_spec/schemas/run_report.schema.json).
 
-Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where the parameter set makes HE hide the
-models as the hypotheses assume: what was spent is an odometer reading.
+Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where inference is exact and the parameter set
+makes HE hide the models as the hypotheses assume: what was spent is an odometer reading.
 """
 
 from __future__ import annotations
@@ -15,11 +15,18 @@ from capc.engine import EMBEDDED
 from capc.job.config import rational_text
 from capc.job.engines import described
 from capc.job.environment import requirements
+from capc.job.options import Inference
 from capc.job.state import JobState, Score
 from capc.ledger import Ledger
 from capc.parameters import SPEC_VERSION
 
 SCHEMA = "run_report/v1"
+
+LEAKS = (
+    "inference = ckks_comparison shows the querying party every answering party's logits, and tells it of the weights "
+    "(docs/ckks-comparison.md); the epsilon is that of the released labels alone"
+)
+"""What the report of a run with CKKS says of it (CAPC-RUN-013)."""
 
 _LEAST_DISTANCE_BITS = 40
 """Statistical distance 2^-40 of HE responses from ones that hide the weights; sets for tests claim less."""
@@ -32,6 +39,7 @@ def document(state: JobState) -> dict[str, object]:
         "schema": SCHEMA,
         "status": state.status.value,
         "config": state.plan.config.document(),
+        "leaks": leaks(state),
         "data": _data(state),
         "models": [
             {"layer_sizes": list(model.layer_sizes), "rows": model.rows, "accuracy": model.accuracy}
@@ -44,6 +52,7 @@ def document(state: JobState) -> dict[str, object]:
                 "label": query.label,
                 "ideal_label": query.ideal_label,
                 "seconds": query.seconds,
+                "bytes": query.bytes,
             }
             for query in state.queries
         ],
@@ -143,8 +152,15 @@ def _engine(state: JobState) -> dict[str, object]:
     }
 
 
+def leaks(state: JobState) -> str | None:
+    """What a run shows beyond labels; None for exact inference, which shows nothing else."""
+    return None if state.plan.config.inference is Inference.EXACT else LEAKS
+
+
 def enforced_label(state: JobState) -> str:
-    """What stands beside the enforced epsilon: a guarantee only under a parameter set that is made for one."""
+    """What stands beside the enforced epsilon: a guarantee only of exact inference and a set made for one."""
+    if state.plan.config.inference is not Inference.EXACT:
+        return f"no guarantee: inference {state.plan.config.inference.value} leaks the models"
     widths = state.plan.parameters.widths
     if widths.he_distance_bits < _LEAST_DISTANCE_BITS:
         return f"no guarantee: parameter set {widths.name} is for tests and benchmarks"

@@ -49,17 +49,21 @@ class Outcome(Protocol):
 
 
 class Labeller(Protocol):
-    """A collaboration that is set up: :class:`capc.protocol.Collaboration`, or a stand-in in tests."""
+    """A collaboration that is set up, such as :class:`capc.protocol.Collaboration`."""
 
     @property
     def costs(self) -> Mapping[str, Cost]:
         """The cost of every step so far."""
 
-    def label(self, features: Sequence[int]) -> Outcome:
-        """Runs the protocol for one quantised query.
+    @property
+    def results(self) -> Sequence[Outcome]:
+        """Every query that was released so far, in order."""
+
+    def label_batch(self, queries: Sequence[Sequence[int]]) -> Sequence[Outcome]:
+        """Runs the protocol for quantised queries, all at once.
 
         Raises:
-            BudgetExhaustedError: the account does not admit another query.
+            BudgetExhaustedError: the account does not admit as many queries.
         """
 
 
@@ -79,7 +83,8 @@ class QueryRecord:
         row: the queried row of the data.
         label: the released class, None when withheld.
         ideal_label: what the ideal functionality gives.
-        seconds: wall-clock time.
+        seconds: its share of the wall-clock time of its batch.
+        bytes: its share of the length of all messages of its batch.
     """
 
     index: int
@@ -87,6 +92,7 @@ class QueryRecord:
     label: int | None
     ideal_label: int | None
     seconds: float
+    bytes: float
 
 
 @dataclass(frozen=True)

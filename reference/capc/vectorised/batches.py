@@ -6,16 +6,20 @@ import io
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from capc.circuits.builder import Circuit
 from capc.errors import InputError
 from capc.expansion import KEY_BYTES
+from capc.messages import LABEL_BYTES
 from capc.two_party import Chosen, Evaluation, GarblerOutput, OutputLabels, Words
 from capc.vectorised import labels as arrays
-from capc.vectorised.bits import wire_bits
+from capc.vectorised.bits import unpack_rows, wire_bits
 from capc.vectorised.evaluator import EvaluatorProgram, ReadInto
 from capc.vectorised.garbler import GarblerProgram
 from capc.vectorised.hashing import BatchHash
 from capc.vectorised.pool import ProgramPool
+from capc.vectorised.resharing import RowCodec
 
 Piece = memoryview | bytes
 """Consecutive bytes of a payload; a view is valid until the next piece is asked for."""
@@ -118,6 +122,26 @@ def garble_batch(
             yield rows
     kept = OutputLabels(zero_labels, arrays.to_number(batch.delta)) if circuit.sharing is None else None
     return GarblerOutput(shares, kept)
+
+
+def check_outputs(circuit: Circuit, instances: int, chunk: int, payload: bytes) -> None:
+    """Looks at the outputs in a payload of the right length, as they are read when it is evaluated.
+
+    Raises:
+        InvalidPayloadError: a row outside its ring (`value_out_of_range`), or padding bits set (`non_canonical`).
+    """
+    data, at = np.frombuffer(payload, np.uint8), KEY_BYTES
+    for span in spans(instances, chunk):
+        lanes = span.stop - span.start
+        at += 2 * LABEL_BYTES * circuit.and_count * lanes
+        if circuit.sharing is None:
+            length = len(circuit.outputs) * ((lanes + 7) // 8)
+            unpack_rows(data[at : at + length], len(circuit.outputs), lanes)
+        else:
+            codec = RowCodec(circuit.sharing, len(circuit.outputs), lanes)
+            length = codec.length
+            codec.read(data[at : at + length])
+        at += length
 
 
 def evaluate_batch(

@@ -43,17 +43,18 @@ class ConnectionKey(Unstored):
 
     def __init__(self, streams: Streams) -> None:
         self.streams = streams
-        self._free_from = 0
+        self._used: set[int] = set()
 
-    def require_free(self, position: int) -> None:
-        """Raises :class:`InputError` if this position or a later one was used before."""
-        if position < self._free_from:
-            raise InputError(f"transfer position {position} comes again: the next free one is {self._free_from}")
+    def require_free(self, position: int, count: int = 1) -> None:
+        """Raises :class:`InputError` if one of these consecutive positions was used before."""
+        again = self._used.intersection(range(position, position + count))
+        if again:
+            raise InputError(f"transfer position {min(again)} comes again: use every position once")
 
     def take_positions(self, position: int, count: int) -> None:
-        """Marks consecutive positions, and all before them, as used."""
-        self.require_free(position)
-        self._free_from = position + count
+        """Marks consecutive positions as used; a batch that was opened earlier may come later."""
+        self.require_free(position, count)
+        self._used.update(range(position, position + count))
 
 
 class EvaluatorKey(ConnectionKey):

@@ -21,7 +21,6 @@ import numpy as np
 
 from capc import ot_extension
 from capc.circuits.builder import Circuit
-from capc.errors import InputError
 from capc.expansion import KEY_BYTES
 from capc.garbled_two_party import GarbledTwoParty
 from capc.messages import require_length
@@ -31,6 +30,7 @@ from capc.vectorised import extension
 from capc.vectorised.batches import (
     GarbledStream,
     GarblerBatch,
+    check_outputs,
     evaluate_batch,
     garble_batch,
     read_bytes,
@@ -162,13 +162,17 @@ class VectorisedTwoParty(GarbledTwoParty):
         payload = stream.payload(self.ahead_length(circuit, instances))
         return Ahead(circuit, instances, stream.output, _LabelSource(batch.delta, batch.label_seed)), payload
 
+    def check_ahead(self, chosen: Chosen, payload: bytes) -> None:
+        """As the readable scheme; tables can hold anything, so only outputs are looked at."""
+        require_length(payload, self.ahead_length(chosen.circuit, chosen.instances), "garbled circuits")
+        check_outputs(chosen.circuit, chosen.instances, self.chunk_of(chosen.circuit), payload)
+
     def activate(self, ahead: Ahead, inputs: Inputs) -> bytes:
         """The active label of each input bit: chunk by chunk, wire by wire, by instance."""
+        ahead.require_instances(len(inputs))
         secret = cast(_LabelSource, ahead.secret)
         circuit = ahead.circuit
         words = input_words(circuit, inputs, circuit.garbler_words)
-        if len(words) != ahead.instances:
-            raise InputError(f"inputs of {len(words)} instances for {ahead.instances} circuits: give one for each")
         ahead.spend()
         parts = []
         for number, chunk in enumerate(spans(ahead.instances, self.chunk_of(circuit))):
@@ -200,7 +204,7 @@ class VectorisedTwoParty(GarbledTwoParty):
     @staticmethod
     def _send(key: object, position: int, batches: int, count: int, payload: bytes) -> GarblerEnd:
         garbler_key = cast(extension.GarblerKey, key)
-        garbler_key.require_free(position)
+        garbler_key.require_free(position, batches)
         labels = extension.extend_send(garbler_key, position, count, payload)
         garbler_key.take_positions(position, batches)
         return GarblerEnd(garbler_key.delta, labels)

@@ -12,7 +12,6 @@ from capc.answering_party import AwaitingChoice, AwaitingRequest
 from capc.architecture import Activation, Rows
 from capc.circuits.builder import Circuit
 from capc.querying_party import AwaitingCircuits, AwaitingResponse, LayerInput
-from capc.querying_party_ahead import KeptCircuits
 from capc.randomness import RandomSource, Seed
 from capc_verify.faults.patching import FirstDraws, replace_everywhere, with_suite
 
@@ -30,12 +29,11 @@ def bounded_float_masks() -> None:
     correct = answering_party.respond_to_request
 
     def respond(
-        state: AwaitingRequest, request: bytes, own: Sequence[Sequence[int]], seed: Seed
+        step: str, state: AwaitingRequest, request: bytes, own: Sequence[Sequence[int]], seed: Seed
     ) -> tuple[list[list[int]], bytes]:
         expand = state.party.suite.expand
-        return correct(
-            with_suite(state, expand=lambda key, label: FirstDraws(draw, expand(key, label))), request, own, seed
-        )
+        drawing = with_suite(state, expand=lambda key, label: FirstDraws(draw, expand(key, label)))
+        return correct(step, drawing, request, own, seed)
 
     replace_everywhere(correct, respond)
 
@@ -49,8 +47,8 @@ def reused_mask() -> None:
         masks[:] = [mask for row in state.sums for mask in row]
         return garble(state, bits, seed)
 
-    def open_with_masks(at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
-        circuit, payload, source = open_choice(at, bits, seed)
+    def open_with_masks(step: str, at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
+        circuit, payload, source = open_choice(step, at, bits, seed)
         if at.stage.activation is not Activation.VOTE:
             return circuit, payload, source
         again = iter(masks)
@@ -64,11 +62,11 @@ def reused_value_mask() -> None:
     """In a prepared batch the mask of the queries is also the mask of every later value."""
     correct = querying_party_ahead.querying_party_keep_circuits
 
-    def keep_circuits(state: AwaitingCircuits, circuits: bytes, seed: Seed) -> tuple[KeptCircuits, LayerInput]:
-        kept, following = correct(state, circuits, seed)
+    def keep_circuits(state: AwaitingCircuits, circuits: bytes, seed: Seed) -> LayerInput:
+        following = correct(state, circuits, seed)
         first, last = following.values[0], following.values[-1]
         again = tuple(tuple(islice(cycle(mask), len(row))) for mask, row in zip(first, last, strict=False))
-        return kept, replace(following, values=(*following.values[:-1], again))
+        return replace(following, values=(*following.values[:-1], again))
 
     replace_everywhere(correct, keep_circuits)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from itertools import count
 from types import SimpleNamespace
 
@@ -26,25 +25,21 @@ from capc_verify.faults.patching import FirstDraws, replace_everywhere, replace_
 
 def open_maximum() -> None:
     """The vote circuit also gives the largest logit to the evaluator."""
-    opened = _open_more()
 
     def argmax_flags(builder: Builder, values: Sequence[Word]) -> list[Wire]:
-        opened.extend(maximum(builder, values))
-        return correct_flags(builder, values)
+        return [*correct_flags(builder, values), *maximum(builder, values)]
 
-    replace_in(vote, "argmax_flags", argmax_flags)
+    _open_more(argmax_flags)
 
 
 def open_vote() -> None:
     """The vote is opened to both parties of step 1c."""
-    opened = _open_more()
 
     def argmax_flags(builder: Builder, values: Sequence[Word]) -> list[Wire]:
         flags = correct_flags(builder, values)
-        opened.extend(flags)
-        return flags
+        return [*flags, *flags]
 
-    replace_in(vote, "argmax_flags", argmax_flags)
+    _open_more(argmax_flags)
     infer = protocol.Collaboration._infer
 
     def tell_the_garbler(
@@ -69,24 +64,16 @@ def open_before_reduction() -> None:
     replace_in(ideal_two_party, "ring", SimpleNamespace(uniform=ring.uniform, subtract=subtract))
 
 
-def _open_more() -> list[Wire]:
-    """Makes the vote circuit put out, after its own words, the wires in the list that is returned.
+def _open_more(argmax_flags: Callable[[Builder, Sequence[Word]], list[Wire]]) -> None:
+    """Makes the vote circuit put out what is given after the C flags too, opened to the evaluator.
 
-    They are opened to the evaluator: the garbler's shares of them are 0. Both parties drop them from their votes.
+    The garbler's shares of it are 0. Both parties drop it from their votes.
     """
-    opened: list[Wire] = []
-    correct_circuit = vote.vote_circuit
     open_choice, ready_votes = answering_party.open_choice, answering_party.ready_votes
     read_votes = querying_party.read_votes
 
-    @lru_cache
-    def vote_circuit(num_classes: int, logit_bits: int, vote_bits: int) -> Circuit:
-        opened.clear()
-        circuit = correct_circuit.__wrapped__(num_classes, logit_bits, vote_bits)
-        return replace(circuit, outputs=(*circuit.outputs, *opened))
-
-    def open_zeros(at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
-        circuit, payload, source = open_choice(at, bits, seed)
+    def open_zeros(step: str, at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
+        circuit, payload, source = open_choice(step, at, bits, seed)
         if at.stage.activation is not Activation.VOTE:
             return circuit, payload, source
         words, place = len(circuit.outputs), count()
@@ -99,8 +86,7 @@ def _open_more() -> list[Wire]:
         classes = at.party.session.parameters.num_classes
         return read_votes(at, replace(evaluation, outputs=[words[:classes] for words in evaluation.outputs]))
 
-    replace_everywhere(correct_circuit, vote_circuit)
+    replace_in(vote, "argmax_flags", argmax_flags)
     replace_everywhere(open_choice, open_zeros)
     replace_everywhere(ready_votes, ready)
     replace_everywhere(read_votes, read)
-    return opened

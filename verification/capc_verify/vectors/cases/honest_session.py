@@ -165,8 +165,11 @@ class HonestSession:
         self.step("querying_party_mask_batch", QUERYING_PARTY, opened, inputs, seed=self.test.seed())
         for peer in peers:
             self._prepare(first, peer, messages[peer])
+        prepared = [f"prepared_{first}_{peer.index}" for peer in peers]
+        awaiting = [f"labels_{first}_{peer.index}_0" for peer in peers]
+        entered = self.step("querying_party_enter_prepared", QUERYING_PARTY, prepared, awaiting, queries=queries)
         for peer in peers:
-            self._infer_prepared(first, queries, peer)
+            self._infer_prepared(first, count, peer, entered["messages"][peer])
         self._release_all(first, queries)
 
     def _open(self, count: int) -> dict[Party, bytes]:
@@ -258,7 +261,7 @@ class HonestSession:
                 "answering_party_garble_ahead",
                 peer,
                 [f"choice_{here}"],
-                [f"theirs_{here}", f"request_{following}"],
+                [f"request_{following}"],
                 message=sent["message"],
                 seed=self.test.seed(),
             )
@@ -266,22 +269,17 @@ class HonestSession:
                 "querying_party_keep_circuits",
                 QUERYING_PARTY,
                 [f"circuits_{here}"],
-                [f"kept_{here}", f"input_{following}"],
+                [f"input_{following}"],
                 message=answered["message"],
                 seed=self.test.seed(),
             )
-        for op, party, state, kept, leaves in (
-            ("querying_party_finish_preparation", QUERYING_PARTY, "input", "kept", "prepared"),
-            ("answering_party_finish_preparation", peer, "request", "theirs", "value"),
-        ):
-            states = [f"{state}_{name}_{layers}", *(f"{kept}_{name}_{layer}" for layer in range(layers))]
-            self.step(op, party, states, [f"{leaves}_{name}_0"])
+        mine, theirs = [f"input_{name}_{layers}"], [f"request_{name}_{layers}"]
+        self.step("querying_party_finish_preparation", QUERYING_PARTY, mine, [f"prepared_{name}"])
+        self.step("answering_party_finish_preparation", peer, theirs, [f"value_{name}_0"])
 
-    def _infer_prepared(self, first: int, queries: list[list[int]], peer: Party) -> None:
-        name, numbers = f"{first}_{peer.index}", range(first, first + len(queries))
+    def _infer_prepared(self, first: int, count: int, peer: Party, message: bytes) -> None:
+        name, numbers = f"{first}_{peer.index}", range(first, first + count)
         layers = len(self.session.architecture(peer).stages)
-        states, leaves = [f"prepared_{name}_0"], [f"labels_{name}_0"]
-        message = self.step("querying_party_enter_prepared", QUERYING_PARTY, states, leaves, queries=queries)["message"]
         for layer in range(layers):
             is_last = layer == layers - 1
             votes = [f"vote_{number}_{peer.index}" for number in numbers]

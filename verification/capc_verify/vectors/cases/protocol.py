@@ -307,7 +307,7 @@ def _mistakes(group: GroupBuilder, honest: HonestSession) -> None:
         test = group.test(name, "The model is not admitted.", [requirement], ["CallerMistake"])
         _again(test, begun, {**begun.fields, "model": changed}, mistake)
     opened = next(step for step in honest.steps if step.op == "querying_party_open_batch")
-    for name, count in (("batch_of_none", 0), ("batch_too_large", 1 << 20)):
+    for name, count in (("batch_of_none", 0), ("batch_too_large", 1 << 23)):
         test = group.test(name, "Not a batch.", ["CAPC-BATCH-001"], ["CallerMistake"], after=_after(honest, opened))
         _again(test, opened, {"count": count}, mistake)
     entered = next(step for step in honest.steps if step.op == "querying_party_enter_batch")

@@ -104,19 +104,17 @@ def _ap_garble(call: Call) -> Result:
 
 def _ap_prepare(call: Call) -> Result:
     state, message = ap_ahead.answering_party_prepare_layer(call.states[0], call["message"], call["seed"])
-    if isinstance(state, tuple):
-        return Result({"message": message}, state, {"mask": state[0].masks})
-    return Result({"message": message}, (state,), {"mask": state.masks})
+    masks = state.masks if isinstance(state, ap_ahead.AwaitingAheadChoice) else state.kept[-1].masks
+    return Result({"message": message}, (state,), {"mask": masks})
 
 
 def _ap_garble_ahead(call: Call) -> Result:
-    kept, state, message = ap_ahead.answering_party_garble_ahead(call.states[0], call["message"], call["seed"])
-    return Result({"message": message}, (kept, state))
+    state, message = ap_ahead.answering_party_garble_ahead(call.states[0], call["message"], call["seed"])
+    return Result({"message": message}, (state,))
 
 
 def _ap_finish_preparation(call: Call) -> Result:
-    last, *kept = call.states
-    return Result({}, (ap_ahead.answering_party_finish_preparation(last, kept),))
+    return Result({}, (ap_ahead.answering_party_finish_preparation(call.states[0]),))
 
 
 def _ap_labels(call: Call) -> Result:
@@ -170,18 +168,16 @@ def _qp_evaluate(call: Call) -> Result:
 
 
 def _qp_keep(call: Call) -> Result:
-    kept, state = qp_ahead.querying_party_keep_circuits(call.states[0], call["message"], call["seed"])
-    return Result({}, (kept, state))
+    return Result({}, (qp_ahead.querying_party_keep_circuits(call.states[0], call["message"], call["seed"]),))
 
 
 def _qp_finish_preparation(call: Call) -> Result:
-    last, *kept = call.states
-    return Result({}, (qp_ahead.querying_party_finish_preparation(last, kept),))
+    return Result({}, (qp_ahead.querying_party_finish_preparation(call.states[0]),))
 
 
 def _qp_enter_prepared(call: Call) -> Result:
-    state, message = qp_ahead.querying_party_enter_prepared(call.states[0], call["queries"])
-    return Result({"message": message}, (state,))
+    states, messages = qp_ahead.querying_party_enter_prepared(call.states, call["queries"])
+    return Result({"messages": messages}, states)
 
 
 def _qp_evaluate_prepared(call: Call) -> Result:
@@ -288,7 +284,9 @@ STEPS = named(
     Operation("querying_party_evaluate_layer", _qp_evaluate, _MESSAGE, {}, {"share": _ROWS}, _QP),
     Operation("querying_party_keep_circuits", _qp_keep, _RECEIVED, {}, {}, _QP),
     Operation("querying_party_finish_preparation", _qp_finish_preparation, {}, {}, {}, _QP),
-    Operation("querying_party_enter_prepared", _qp_enter_prepared, {"queries": _ROWS}, _MESSAGE, {}, _QP),
+    Operation(
+        "querying_party_enter_prepared", _qp_enter_prepared, {"queries": _ROWS}, {"messages": _MESSAGES}, {}, _QP
+    ),
     Operation(
         "querying_party_evaluate_prepared", _qp_evaluate_prepared, _MESSAGE, {"message": optional(DATA)}, {}, _QP
     ),

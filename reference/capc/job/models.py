@@ -1,0 +1,75 @@
+"""The parties' models: how they are trained, and what an answering party brings to the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from capc.errors import InputError
+from capc.job.config import JobConfig
+from capc.job.options import flag
+from capc.job.plan import Plan
+from capc.learning.data import Floats, Indices
+from capc.learning.quantise import quantise
+from capc.learning.training import ARCHITECTURES, FloatModel, train
+from capc.model import QuantisedModel
+from capc.parameters import ParameterSet
+from capc.parties import answering_party
+
+
+class AnsweringModel(NamedTuple):
+    """What an answering party trained.
+
+    Attributes:
+        model: as the protocol takes it.
+        predict: the classes of n x d features, before quantisation.
+    """
+
+    model: QuantisedModel
+    predict: Callable[[Floats], Indices]
+
+
+Trainer = Callable[[Plan, Indices, int], AnsweringModel]
+"""From the plan, an answering party's rows and its number, counted from 1."""
+
+
+def hidden_widths(number: int) -> tuple[int, ...]:
+    """Widths of the hidden layers of an answering party's model; the parties' differ."""
+    return ARCHITECTURES[(number - 1) % len(ARCHITECTURES)]
+
+
+def train_relus(plan: Plan, rows: Indices, number: int) -> AnsweringModel:
+    """A network with ReLUs, which the protocol evaluates exactly.
+
+    Raises:
+        InputError: it could wrap in the logit ring.
+    """
+    widths = plan.parameters.widths
+    model = train_float(plan, rows, plan.dataset.labels[rows], hidden_widths(number), number)
+    quantised = quantise(model, widths.fraction_bits)
+    try:
+        quantised.check_ranges(widths.logit_bits)
+    except InputError:
+        raise _range_refusal(plan, number, model) from None
+    return AnsweringModel(quantised, model.predict)
+
+
+def train_float(plan: Plan, rows: Indices, labels: Indices, hidden: Sequence[int], party: int) -> FloatModel:
+    """Trains a party's network on these rows; the querying party is party 0."""
+    data = plan.dataset
+    return train(data.features[rows], labels, data.num_classes, hidden, (plan.config.seed, party))
+
+
+def _range_refusal(plan: Plan, number: int, model: FloatModel) -> InputError:
+    """A user of the job cannot shrink the weights, but can choose the set, or what the weights come from."""
+    widths, default = plan.parameters.widths, ParameterSet.named(JobConfig.parameters)
+    remedy = f"choose {flag('parameters')} {default.name}"
+    try:
+        quantise(model, default.fraction_bits).check_ranges(default.logit_bits)
+    except InputError:
+        remedy = f"no set is made for such weights: choose other {flag('data')}, or another {flag('seed')}"
+    return plan.config.refusal(
+        "parameters",
+        f"the model that {answering_party(number)} trained could wrap in the logit ring of {widths.logit_bits} "
+        f"bits: {remedy}",
+    )

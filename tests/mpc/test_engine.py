@@ -103,7 +103,7 @@ def test_the_machine_releases_the_ideal_labels(protocol: str, model: str, mode: 
 
 def run_job(engine: str, model: str) -> dict:
     """The recorded job on another engine, here."""
-    known = ("parties", "queries", "parameters", "epsilon", "seed")
+    known = ("parties", "queries", "batch", "parameters", "epsilon", "seed")
     flags = {name: str(RECORDED["embedded"]["config"][name]) for name in known}
     job = Job(prepare(resolve({**flags, "engine": engine, "declare_model": model})), Recorder())
     job.run()
@@ -137,6 +137,7 @@ def labels(report: dict) -> list[tuple[int, int | None]]:
 @pytest.mark.req("CAPC-MPC-040")
 def test_the_recorded_runs_released_the_labels_of_the_embedded_engine() -> None:
     for name, report in RECORDED.items():
+        validate(report)
         asked = report["agreement"]["queries"]
         assert report["agreement"]["equal_to_ideal"] == asked == 10
         assert labels(report) == labels(RECORDED["embedded"])
@@ -213,6 +214,12 @@ def test_a_machine_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
     collaboration = EngineCollaboration(session, models, suite, make_account(parameters), open_engine("semi2k", "base"))
     with pytest.raises(InputError, match="party 0 failed: terminate called"):
         collaboration.label([0, 1])
+
+
+def test_a_comparison_that_leaks_has_the_embedded_engine_only() -> None:
+    options = {"engine": "mp-spdz:semi2k", "inference": "ckks_comparison", "parties": "2", "queries": "1"}
+    with pytest.raises(InputError, match=r"engine = mp-spdz:semi2k .*inference ckks_comparison has the embedded one"):
+        prepare(resolve(options))
 
 
 def test_a_state_without_an_engine_is_described_as_embedded() -> None:

@@ -153,6 +153,7 @@ def test_the_report_names_a_declared_weaker_model_and_whom_it_does_not_withstand
     assert any(
         "declared model honest_majority: no guarantee towards" in line for line in report["privacy"]["hypotheses"]
     )
+    assert "under the declared model honest_majority only" in report["privacy"]["label"]
     assert not RECORDED["semi2k"]["engine"]["not_withstood"]
     assert not any("declared model" in line for line in RECORDED["semi2k"]["privacy"]["hypotheses"])
 

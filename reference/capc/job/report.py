@@ -1,7 +1,8 @@
 """The report of a run as a JSON document (capc_spec/schemas/run_report.schema.json).
 
-Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where inference is exact and the parameter set
-makes HE hide the models as the hypotheses assume: what was spent is an odometer reading.
+Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where inference is exact, no weaker threat model
+is declared, and the parameter set makes HE hide the models as the hypotheses assume: what was spent is an odometer
+reading.
 """
 
 from __future__ import annotations
@@ -161,6 +162,9 @@ def enforced_label(state: JobState) -> str:
     """What stands beside the enforced epsilon: a guarantee only of exact inference and a set made for one."""
     if state.plan.config.inference is not Inference.EXACT:
         return f"no guarantee: inference {state.plan.config.inference.value} leaks the models"
+    engine = described(state.plan.engine)
+    if engine.model != EMBEDDED.model:
+        return f"no guarantee: under the declared model {engine.model} only, which is weaker than the base model"
     widths = state.plan.parameters.widths
     if widths.he_distance_bits < _LEAST_DISTANCE_BITS:
         return f"no guarantee: parameter set {widths.name} is for tests and benchmarks"

@@ -189,8 +189,8 @@ class Account:
             answered: whether a label was released. It must come from the protocol's output, not from the votes.
 
         Raises:
-            InputError: the account charges the worst case, the receipt is not of this account, or the query was
-                settled before.
+            InputError: the account charges the worst case, the receipt is not of this account, the query was settled
+                before, or its message was never dispatched.
         """
         with self._turn():
             self._check_settlement(receipt)
@@ -239,8 +239,14 @@ class Account:
     def _check_settlement(self, receipt: Receipt) -> None:
         if self._policy.charge is not Charge.REALISED:
             raise InputError("settle: this account charges the worst case, so nothing is ever given back")
-        if self._key_of(receipt, "settle") in self._settled:
+        key = self._key_of(receipt, "settle")
+        if key in self._settled:
             raise InputError(f"settle: query {receipt.query} was settled before; a charge is settled once")
+        # So no noise can leave after its cost was given back: after dispatch, no other message is ever admitted.
+        if key not in self._dispatched:
+            raise InputError(
+                f"settle: no message of query {receipt.query} was dispatched, so nothing is known of its answer"
+            )
 
     def _key_of(self, receipt: Receipt, call: str) -> _Key:
         key = (receipt.session_tag, receipt.query)

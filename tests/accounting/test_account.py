@@ -17,6 +17,7 @@ from capc.accounting import (
     Event,
     EventKind,
     QueryCost,
+    Receipt,
     answer_squared_sensitivity,
     event_cost,
     query_cost,
@@ -52,6 +53,13 @@ def policy(
 
 def plain(sigma: Fraction = Fraction(2)) -> ReleasePolicy:
     return policy(Charge.WORST_CASE, sigma, None)
+
+
+def send(account: Account, query: int, tag: bytes = TAG) -> Receipt:
+    """A query whose message has left: only such a query can be settled."""
+    receipt = account.reserve(tag, query, INPUTS)
+    account.dispatch(receipt, b"circuits")
+    return receipt
 
 
 # --- what a query costs -------------------------------------------------------------------------------------------
@@ -165,7 +173,7 @@ def test_one_query_of_one_session_is_charged_once() -> None:
 @pytest.mark.req("CAPC-ACCT-006")
 def test_a_settled_query_still_cannot_be_charged_again() -> None:
     account = Account(policy(), 4, Fraction(10))
-    account.settle(account.reserve(TAG, 0, INPUTS), answered=False)
+    account.settle(send(account, 0), answered=False)
     with pytest.raises(InputError, match="charged before"):
         account.reserve(TAG, 0, INPUTS)
 
@@ -220,9 +228,9 @@ def test_a_budget_must_be_an_exact_rational_of_at_least_zero() -> None:
 
 def test_a_withheld_label_gives_back_the_answer_and_keeps_the_check() -> None:
     account = Account(policy(), 4, Fraction(10))
-    account.settle(account.reserve(TAG, 0, INPUTS), answered=False)
+    account.settle(send(account, 0), answered=False)
     assert account.spent == account.cost.check == 1
-    account.settle(account.reserve(TAG, 1, INPUTS), answered=True)
+    account.settle(send(account, 1), answered=True)
     assert account.spent == 1 + Fraction(3, 2)
     assert [event.kind for event in account.events] == [
         EventKind.THRESHOLD_CHECK,
@@ -245,12 +253,28 @@ def test_a_query_that_is_never_settled_stays_charged() -> None:
 @pytest.mark.parametrize(("first", "second"), [(True, False), (False, False), (False, True)])
 def test_a_query_is_settled_once(first: bool, second: bool) -> None:
     account = Account(policy(), 4, Fraction(10))
-    receipt = account.reserve(TAG, 0, INPUTS)
+    receipt = send(account, 0)
     account.settle(receipt, answered=first)
     spent = account.spent
     with pytest.raises(InputError, match="settled before"):
         account.settle(receipt, answered=second)
     assert account.spent == spent
+
+
+@pytest.mark.req("CAPC-ACCT-001", "CAPC-ACCT-007")
+@pytest.mark.parametrize("answered", [True, False])
+def test_only_a_query_whose_message_has_left_is_settled(answered: bool) -> None:
+    """Otherwise a charge could be given back first, and the noise could leave afterwards."""
+    account = Account(policy(), 4, Fraction(10))
+    receipt = account.reserve(TAG, 0, INPUTS)
+    with pytest.raises(InputError, match="no message of query 0 was dispatched"):
+        account.settle(receipt, answered=answered)
+    assert account.spent == receipt.reserved
+    account.dispatch(receipt, b"circuits")
+    account.settle(receipt, answered=answered)
+    with pytest.raises(InputError, match="another message was written down"):
+        account.dispatch(receipt, b"other circuits")
+    assert account.dispatch(receipt, b"circuits") == b"circuits"
 
 
 def test_the_worst_case_mode_never_gives_back() -> None:
@@ -270,7 +294,9 @@ def test_a_receipt_of_another_account_is_refused() -> None:
 
 # --- whole histories ----------------------------------------------------------------------------------------------
 
-actions = st.tuples(st.sampled_from(["reserve", "withheld", "answered"]), st.integers(0, 1), st.integers(0, 5))
+actions = st.tuples(
+    st.sampled_from(["reserve", "dispatch", "withheld", "answered"]), st.integers(0, 1), st.integers(0, 5)
+)
 
 
 @pytest.mark.req("CAPC-ACCT-001", "CAPC-ACCT-002", "CAPC-ACCT-006")
@@ -290,6 +316,7 @@ def test_no_history_spends_more_than_the_budget(
     check, answer = 1 / threshold_sigma**2, 2 / sigma**2
     held: dict[tuple[int, int], Fraction] = {}
     receipts: dict[tuple[int, int], Any] = {}
+    dispatched: set[tuple[int, int]] = set()
     settled: set[tuple[int, int]] = set()
     for action, session, query in steps:
         key = (session, query)
@@ -302,8 +329,11 @@ def test_no_history_spends_more_than_the_budget(
                 held[key] = check + answer
             except (InputError, BudgetExhaustedError):
                 assert not allowed
+        elif key in receipts and action == "dispatch":
+            account.dispatch(receipts[key], b"circuits")
+            dispatched.add(key)
         elif key in receipts:
-            allowed = charge is Charge.REALISED and key not in settled
+            allowed = charge is Charge.REALISED and key in dispatched - settled
             try:
                 account.settle(receipts[key], answered=action == "answered")
                 assert allowed

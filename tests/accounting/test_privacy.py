@@ -346,7 +346,9 @@ def account_with_one_withheld_label(mechanism: NoiseName, adjacency: Adjacency) 
     policy = make_policy(mechanism, adjacency, Fraction(4), Fraction(4), Charge.REALISED)
     budget = budget_lower(query_cost(policy, 4).unit, policy.epsilon, policy.delta)
     account = Account(policy, 4, budget)
-    account.settle(account.reserve(bytes(32), 0, bytes(32)), answered=False)
+    receipt = account.reserve(bytes(32), 0, bytes(32))
+    account.dispatch(receipt, b"circuits")
+    account.settle(receipt, answered=False)
     return account
 
 

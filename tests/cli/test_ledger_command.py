@@ -22,7 +22,9 @@ def file(tmp_path: Path) -> Path:
     with make_ledger(tmp_path) as ledger:
         ledger.dispatch(ledger.reserve(TAG, 1, INPUTS), message_of(1))
         save_seen(check_proof(None, ledger.proof(), make_terms()), tmp_path / "head.json")
-        ledger.settle(ledger.reserve(TAG, 2, INPUTS), answered=False)
+        receipt = ledger.reserve(TAG, 2, INPUTS)
+        ledger.dispatch(receipt, message_of(2))
+        ledger.settle(receipt, answered=False)
     return tmp_path / "ledger"
 
 
@@ -48,7 +50,7 @@ def test_show_tells_terms_charges_and_what_is_left(file: Path, capsys: pytest.Ca
     assert document["terms"]["sigma"] == "2"
     assert Fraction(document["spent"]) == COST + 1
     assert document["remaining_queries"] == (20 * COST - COST - 1) // COST
-    assert document["records"] == 5
+    assert document["records"] == 6
     assert "not a guarantee" in document["realised"]
     assert "replace_one" in document["enforced"]
     assert any("parameter set for tests" in line for line in document["hypotheses"])
@@ -64,7 +66,7 @@ def test_verify_accepts_a_whole_ledger_and_a_head_that_it_extends(
     head = str(file.with_name("head.json"))
     assert answer(capsys, "verify", str(file), "--head", head)["extends_head"] is True
     assert cli.run(["ledger", "verify", str(file)]) == 0
-    assert "whole: 5 records" in capsys.readouterr().out
+    assert "whole: 6 records" in capsys.readouterr().out
 
 
 @pytest.mark.req("CAPC-LEDG-004")
@@ -121,7 +123,7 @@ def test_export_writes_every_record_and_no_secret(file: Path, capsys: pytest.Cap
     text = capsys.readouterr().out
     document = json.loads(text)
     kinds = [entry["body"]["kind"] for entry in document["entries"]]
-    assert kinds == ["opened", "reserved", "dispatched", "reserved", "settled"]
+    assert kinds == ["opened", "reserved", "dispatched", "reserved", "dispatched", "settled"]
     assert default_key_file(file).read_text().strip() not in text
     assert message_of(1).hex() not in text
 

@@ -60,6 +60,7 @@ class Plurality:
         if number == self.interrupt_at:
             raise KeyboardInterrupt
         self.asked.append(tuple(features))
+        self.account.dispatch(receipt, b"circuits")
         votes: dict[int, int] = {}
         for model in self.models:
             logits = model.logits(features)

@@ -125,6 +125,18 @@ def test_a_record_that_breaks_a_rule_is_refused_though_it_is_signed(
         make_ledger(tmp_path)
 
 
+@pytest.mark.req("CAPC-LEDG-008", "CAPC-ACCT-007")
+def test_a_log_that_gives_back_a_charge_before_its_message_left_is_refused(tmp_path: Path) -> None:
+    """Though the owner signed it, and the message came afterwards."""
+    ordinary_log(tmp_path).close()
+    file, key = tmp_path / "ledger", Seed(bytes.fromhex((tmp_path / "ledger.key").read_text()))
+    with reading(file) as (_, store):
+        opened, reserved, dispatched, settled, *_ = [(row.body, row.message) for row in store.rows()]
+    replace_log(file, rewritten([opened, reserved, settled, dispatched], key))
+    with pytest.raises(LedgerError, match=r"record 2 .* no message of query 1 was dispatched"), reading(file):
+        pass
+
+
 @pytest.mark.req("CAPC-LEDG-008")
 def test_a_log_that_spends_more_than_its_budget_is_refused(tmp_path: Path) -> None:
     ordinary_log(tmp_path).close()

@@ -87,9 +87,9 @@ class LedgerMachine(RuleBasedStateMachine):
         try:
             self.ledgers[writer].settle(self.receipts[key], answered)
         except InputError:
-            assert key in self.settled
+            assert key in self.settled or key not in self.messages
             return
-        assert key not in self.settled
+        assert key in self.messages.keys() - self.settled
         self.memory.settle(self.receipts[key], answered)
         self.settled.add(key)
         self.held[key] = COST if answered else Fraction(1)

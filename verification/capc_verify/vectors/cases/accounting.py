@@ -60,6 +60,12 @@ def _reserve(test: TestBuilder, query: int, **options: Any) -> dict[str, Any]:  
     return test.run("account_reserve", query=query, states=["account"], **{**fields, **options})
 
 
+def _send(test: TestBuilder, query: int) -> dict[str, Any]:
+    receipt: dict[str, Any] = _reserve(test, query)["receipt"]
+    test.run("account_dispatch", receipt=receipt, message=b"circuits", states=["account"])
+    return receipt
+
+
 def _costs(group: GroupBuilder) -> None:
     for mechanism in NoiseName:
         for adjacency in Adjacency:
@@ -106,7 +112,7 @@ def _settlements(group: GroupBuilder) -> None:
     test = group.test("withheld_is_given_back", "The check stays charged, the answer is given back.", _GIVEN_BACK)
     _open(test, release, 3 * cost)
     for query, answered in ((1, False), (2, True), (3, False)):
-        receipt = _reserve(test, query)["receipt"]
+        receipt = _send(test, query)
         test.run("account_settle", receipt=receipt, answered=answered, states=["account"])
     test = group.test("unsettled_stays_charged", "No return, no refund.", _GIVEN_BACK, ["BudgetExhausted"])
     _open(test, release, 2 * cost - 1)
@@ -125,9 +131,21 @@ def _settlements(group: GroupBuilder) -> None:
         test.run("account_settle", receipt=receipt, answered=False, states=["account"], fault=_INPUT)
     test = group.test("settle_twice", "A charge is settled once.", _ONCE, ["DoubleCharge"])
     _open(test, release, 3 * cost)
-    receipt = _reserve(test, 1)["receipt"]
+    receipt = _send(test, 1)
     test.run("account_settle", receipt=receipt, answered=False, states=["account"])
     test.run("account_settle", receipt=receipt, answered=False, states=["account"], fault=_INPUT)
+    test = group.test(
+        "settle_before_dispatch", "Nothing left, so nothing is known of the answer.", _GIVEN_BACK, ["CallerMistake"]
+    )
+    _open(test, release, 3 * cost)
+    receipt = _reserve(test, 1)["receipt"]
+    test.run("account_settle", receipt=receipt, answered=False, states=["account"], fault=_INPUT)
+    test = group.test("dispatch_after_settlement", "The same message only.", _GIVEN_BACK, ["CallerMistake"])
+    _open(test, release, 3 * cost)
+    receipt = _send(test, 1)
+    test.run("account_settle", receipt=receipt, answered=False, states=["account"])
+    test.run("account_dispatch", receipt=receipt, message=b"another", states=["account"], fault=_INPUT)
+    test.run("account_dispatch", receipt=receipt, message=b"circuits", states=["account"])
     test = group.test("settle_in_worst_case_mode", "Nothing is given back.", _GIVEN_BACK, ["CallerMistake"])
     _open(test, confident(), 3 * cost)
     receipt = _reserve(test, 1)["receipt"]

@@ -105,6 +105,8 @@ def _replays(group: GroupBuilder, log: _Log) -> None:
     test.run("ledger_replay", records=log.fields()[:3])
     rows, bodies = log.fields(), [row.body for row in log.rows]
     refund = bodies[3].replace(b'"answered":false', b'"answered":true')
+    # Without the message of the record in its place.
+    unsent = [{**row, "message": None} for row in log.signed([*bodies[:2], bodies[3]])]
     free = [bodies[0], bodies[1].replace(b'"check":"4"', b'"check":"0"'), *bodies[2:]]
     damaged: list[tuple[str, str, list[dict[str, Any]]]] = [
         ("no_records", "The log was truncated to nothing.", []),
@@ -118,6 +120,7 @@ def _replays(group: GroupBuilder, log: _Log) -> None:
         ("without_key", "Right links, signed with another key.", log.signed(bodies[:2], Seed(bytes(32)))),
         ("wrong_cost", "The owner itself charged less than the policy says.", log.signed(free)),
         ("settled_twice", "The owner itself gave an answer back twice.", log.signed([*bodies[:4], bodies[3]])),
+        ("settled_unsent", "The owner itself gave an answer back before its message left.", unsent),
         ("not_canonical", "A second encoding of the same record.", log.signed([bodies[0], b" " + bodies[1]])),
     ]
     for name, comment, records in damaged:

@@ -57,6 +57,12 @@ def _reserve(call: Call) -> Result:
     return Result({"receipt": receipt_fields(receipt), **_standing(account)})
 
 
+def _dispatch(call: Call) -> Result:
+    account: Account = call.states[0]
+    account.dispatch(receipt_from(call["receipt"]), call["message"])
+    return Result(_standing(account))
+
+
 def _epsilon(call: Call) -> Result:
     epsilon = epsilon_upper(call["unit"], call["cost"], call["delta"])
     return Result({"inside": call["at_least"] <= epsilon <= call["at_most"]})
@@ -89,6 +95,7 @@ ACCOUNTING = GroupType(
             {"session_tag": DATA, "query": COUNT, "inputs_digest": DATA},
             {"receipt": RECEIPT, **_STANDING},
         ),
+        Operation("account_dispatch", _dispatch, {"receipt": RECEIPT, "message": DATA}, _STANDING),
         Operation(
             "epsilon_of_cost",
             _epsilon,

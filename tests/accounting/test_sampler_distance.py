@@ -43,6 +43,7 @@ def test_in_realised_mode_queries_that_were_withheld_are_paid_for_too() -> None:
     account = make_account(make_parameters(policy=confident_policy(Charge.REALISED)), 6)
     for query in range(6):
         receipt = account.reserve(bytes(32), query, bytes(32))
+        account.dispatch(receipt, b"message")
         account.settle(receipt, answered=False)
     eta = Fraction(1, 1 << 90)
     assert spent_statement(account, eta) == with_sampler_distance(spent_statement(account), 6 * eta)

@@ -21,7 +21,7 @@ from capc_mpc.errors import MpcError
 from capc_mpc.expected import expected
 from capc_mpc.machine import the_machine
 from capc_mpc.network import LAN, WAN, Network
-from capc_mpc.protocols import PROTOCOLS, Model, protocol_named
+from capc_mpc.protocols import PROTOCOLS, model_named, protocol_named
 from capc_mpc.running import Limits, MpcRun
 from capc_mpc.running import run as run_step
 from capc_mpc.sampling import sample_cases
@@ -51,7 +51,7 @@ def run(
         step = steps.parse(program, arguments or [])
         cases = _read_cases(inputs) if inputs else sample_cases(step, XofSource(fresh_seed(), b"capc_mpc/sample"))
         try:
-            done = run_step(step, cases, protocol, model=_model(model), limits=Limits(seconds=seconds))
+            done = run_step(step, cases, protocol, model=model_named(model), limits=Limits(seconds=seconds))
         except MpcError as error:
             raise InputError(str(error)) from None
         wanted = expected(step, done.cases)
@@ -177,12 +177,6 @@ def _bench_table(rows: list[matrix_bench.Row], networks: list[str]) -> Table:
         cells += [f"{1000 * row.network_seconds[name] / row.variant.batch:.3f}" for name in networks]
         table.add_row(*head, *size, *cells, {True: "yes", False: "NO", None: "-"}[row.equal])
     return table
-
-
-def _model(name: str) -> Model:
-    if name not in list(Model):
-        raise InputError(f"model {name!r} is unknown (--model): choose base or honest_majority")
-    return Model(name)
 
 
 def _numbers(text: str) -> list[int]:

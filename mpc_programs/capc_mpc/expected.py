@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from capc import label_sets, ring
+from capc import multi_label, ring
 from capc.circuits.vote import one_hot_argmax
 from capc_mpc.encoding import Case
 from capc_mpc.programs import capc_noise
@@ -103,10 +103,10 @@ def _guardian_free(step: Step, case: Case) -> dict[str, int]:
 def _multi_label_vote(step: Step, case: Case) -> dict[str, int]:
     rule = step.arguments[0]
     logit_bits, vote_bits, _, *tau = map(int, step.arguments[2:])
-    rules: dict[str, Callable[[], label_sets.Vote]] = {
-        "binary": lambda: label_sets.binary_votes(0),
-        "tau": lambda: label_sets.tau_votes(tau[0], Fraction(*tau[1:])),
-        "powerset": lambda: label_sets.powerset_votes(0),
+    rules: dict[str, Callable[[], multi_label.Vote]] = {
+        "binary": lambda: multi_label.binary_votes(0),
+        "tau": lambda: multi_label.tau_votes(tau[0], Fraction(*tau[1:])),
+        "powerset": lambda: multi_label.powerset_votes(0),
     }
     logits = _opened([case[0, "masks"], case[1, "logit_shares"]], logit_bits)
     return _minus(rules[rule]()(logits), case[0, "fresh_shares"], vote_bits, "vote")
@@ -115,7 +115,7 @@ def _multi_label_vote(step: Step, case: Case) -> dict[str, int]:
 def _multi_label_release(step: Step, case: Case) -> dict[str, int]:
     _, width, limit, _ = map(int, step.arguments)
     noisy = _opened([case[0, "noised_shares"], case[1, "vote_shares"]], width)
-    labels = label_sets.released_labels(noisy, [0] * len(noisy), limit)
+    labels = multi_label.released_labels(noisy, [0] * len(noisy), limit)
     return {f"label.{j}": label for j, label in enumerate(labels)}
 
 

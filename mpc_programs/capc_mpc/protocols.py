@@ -214,6 +214,17 @@ def protocol_named(name: str) -> Protocol:
     return PROTOCOLS[name]
 
 
+def model_named(name: str) -> Model:
+    """The threat model of that name.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    if name not in list(Model):
+        raise InputError(f"model {name!r} is unknown: choose one of {', '.join(Model)}")
+    return Model(name)
+
+
 def check_model(protocol: Protocol, declared: Model) -> None:
     """Refuses a protocol that is weaker than what the configuration declares.
 

@@ -72,6 +72,11 @@ class CostMeter:
         flights = self._flights[step][lane]
         flights.add(len(flights) if flight is None else flight)
 
+    def outside(self, step: Step, sent: int, rounds: int) -> None:
+        """Adds what an outside engine reports of its own messages in a step: bytes and rounds."""
+        self._costs[step].bytes += sent
+        self._costs[step].rounds += rounds
+
     def close_lanes(self) -> None:
         """Ends a query or the set-up: a step took as many rounds as its longest lane has flights."""
         for step, lanes in self._flights.items():

@@ -68,6 +68,10 @@ class Exchange:
         self._observer.message(step, sender, receiver, message)
         return message
 
+    def outside(self, step: Step, sent: int, rounds: int) -> None:
+        """Counts the messages of an outside engine, which pass elsewhere."""
+        self._meter.outside(step, sent, rounds)
+
     def close_lanes(self) -> None:
         """Ends a batch or the set-up, for the count of rounds."""
         self._meter.close_lanes()

@@ -1,10 +1,12 @@
 """Steps 1a to 1c between the querying party and one answering party, played in one process.
 
-:func:`infer` does everything when the queries are known. :func:`prepare_inference` does ahead what does not need them,
-and :func:`infer_prepared` the rest.
+:func:`infer` does everything when the queries are known, :func:`infer_logits` all but step 1c.
+:func:`prepare_inference` does ahead what does not need them, and :func:`infer_prepared` the rest.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from capc.answering_party import (
     AwaitingChoice,
@@ -60,12 +62,43 @@ def infer(exchange: Exchange, layer_input: LayerInput, waiting: AwaitingTransfer
         waiting: the answering party's state.
         transfers: the message that makes the transfers.
     """
+    before = _until_vote(exchange, layer_input, waiting, transfers)
+    if votes_in_rounds(layer_input.party.session.parameters, before.mine.layer_input.stage):
+        with exchange.computing(Step.ARGMAX):
+            return _vote_in_rounds(exchange, before)
+    shares, ready = _activate(exchange, before)
+    if isinstance(shares, tuple) and isinstance(ready, tuple):
+        return shares, ready
+    raise _out_of_step(layer_input.peer)
+
+
+def infer_logits(
+    exchange: Exchange, layer_input: LayerInput, waiting: AwaitingTransfers, transfers: bytes
+) -> tuple[LayerInput, AwaitingChoice]:
+    """Steps 1a and 1b only: both parties' shares of the logits, for a step 1c elsewhere. Arguments as of `infer`."""
+    before = _until_vote(exchange, layer_input, waiting, transfers)
+    if before.theirs.request.stage.activation is not Activation.VOTE:
+        raise _out_of_step(layer_input.peer)
+    return querying_party_keep_sums(before.mine, before.response), before.theirs
+
+
+class _BeforeCircuits(NamedTuple):
+    """Both parties before the circuits of a layer, and the response with the masked sums."""
+
+    mine: AwaitingResponse
+    response: bytes
+    theirs: AwaitingChoice
+
+
+def _until_vote(
+    exchange: Exchange, layer_input: LayerInput, waiting: AwaitingTransfers, transfers: bytes
+) -> _BeforeCircuits:
+    """All layers, up to the masked sums of the one that votes."""
     peer = layer_input.peer
     with exchange.computing(Step.AHEAD):
         request_state = _take_transfers(exchange, peer, waiting, transfers)
     while True:
-        in_rounds = votes_in_rounds(layer_input.party.session.parameters, layer_input.stage)
-        linear, circuit = _steps(layer_input.stage.activation)
+        linear, _ = _steps(layer_input.stage.activation)
         with exchange.computing(linear):
             awaiting_response, request = querying_party_request_layer(layer_input)
             exchange.hand_over(linear, QUERYING_PARTY, peer, request)
@@ -74,29 +107,20 @@ def infer(exchange: Exchange, layer_input: LayerInput, waiting: AwaitingTransfer
             if isinstance(evaluated, AwaitingRequest):
                 layer_input, request_state = querying_party_keep_sums(awaiting_response, response), evaluated
                 continue
-        if in_rounds:
-            with exchange.computing(circuit):
-                return _vote_in_rounds(exchange, awaiting_response, evaluated, response)
-        with exchange.computing(circuit):
-            awaiting_circuits, bits = querying_party_choose_labels(awaiting_response, response)
-            exchange.hand_over(circuit, QUERYING_PARTY, peer, bits)
-            after, circuits = answering_party_garble_layer(evaluated, bits, exchange.seed())
-            exchange.hand_over(circuit, peer, QUERYING_PARTY, circuits)
-            result = querying_party_evaluate_layer(awaiting_circuits, circuits)
-        exchange.state(QUERYING_PARTY, result)
-        exchange.state(peer, after)
-        if isinstance(result, tuple) and isinstance(after, tuple):
-            return result, after
+        before = _BeforeCircuits(awaiting_response, response, evaluated)
+        if layer_input.stage.activation is Activation.VOTE:
+            return before
+        result, after = _activate(exchange, before)
         if isinstance(result, tuple) or isinstance(after, tuple):
             raise _out_of_step(peer)
         layer_input, request_state = result, after
 
 
-def _vote_in_rounds(exchange: Exchange, awaiting: AwaitingResponse, choosing: AwaitingChoice, response: bytes) -> Ends:
+def _vote_in_rounds(exchange: Exchange, before: _BeforeCircuits) -> Ends:
     """Step 1c, round after round."""
-    peer = choosing.request.party.me
-    mine, request = querying_party_begin_rounds(awaiting, response)
-    theirs = answering_party_begin_rounds(choosing)
+    peer = before.theirs.request.party.me
+    mine, request = querying_party_begin_rounds(before.mine, before.response)
+    theirs = answering_party_begin_rounds(before.theirs)
     while True:
         exchange.hand_over(Step.ARGMAX, QUERYING_PARTY, peer, request)
         after, answer = answering_party_garble_round(theirs, request, exchange.seed())
@@ -109,6 +133,24 @@ def _vote_in_rounds(exchange: Exchange, awaiting: AwaitingResponse, choosing: Aw
         if isinstance(result, tuple) or isinstance(after, tuple) or following is None:
             raise _out_of_step(peer)
         mine, theirs, request = result, after, following
+
+
+def _activate(
+    exchange: Exchange, before: _BeforeCircuits
+) -> tuple[LayerInput | tuple[VoteShare, ...], AwaitingRequest | tuple[VoteReady, ...]]:
+    """The garbled circuits of a layer."""
+    layer_input = before.mine.layer_input
+    peer = layer_input.peer
+    _, circuit = _steps(layer_input.stage.activation)
+    with exchange.computing(circuit):
+        awaiting_circuits, bits = querying_party_choose_labels(before.mine, before.response)
+        exchange.hand_over(circuit, QUERYING_PARTY, peer, bits)
+        after, circuits = answering_party_garble_layer(before.theirs, bits, exchange.seed())
+        exchange.hand_over(circuit, peer, QUERYING_PARTY, circuits)
+        result = querying_party_evaluate_layer(awaiting_circuits, circuits)
+    exchange.state(QUERYING_PARTY, result)
+    exchange.state(peer, after)
+    return result, after
 
 
 def prepare_inference(

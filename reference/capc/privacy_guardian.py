@@ -170,27 +170,14 @@ def privacy_guardian_release(state: Aggregated, receipt: Receipt, choice: bytes,
     state.require_unspent()
     party, parameters, channel = state.party, state.party.session.parameters, state.party.channel
     # 1.
-    cost = query_cost(parameters.release, parameters.widths.grid_bits)
-    wanted = Receipt(party.session.tag, state.query, state.inputs_digest, cost.worst_case, cost.unit)
-    if receipt != wanted:
-        raise InputError(
-            f"the receipt for query {receipt.query} was not given for these shares of query {state.query}, or not for "
-            "their full cost: reserve it with the session's own account"
-        )
+    check_receipt(state, receipt)
     circuit = release.circuit_for(parameters)
     scheme = party.suite.two_party
     payload = channel.open(MessageType.CHOICE_BITS, choice, request_length(scheme, circuit, 1), state.query)
-    # 2.
+    # 2. and 3.
     inputs = hashlib.sha256(state.inputs_digest + payload).digest()
     label = channel.label("privacy_guardian_release", state.query) + inputs
-    noise_source = party.suite.expand(seed, label + b"/noise")
-    noise = draw_release_noise(party.suite.mechanisms, parameters.num_classes, noise_source)
-    # 3.
-    width, unit = parameters.widths.vote_bits, 1 << parameters.widths.grid_bits
-    votes = ring.scale(state.total, unit, width)
-    words = ring.add(votes, noise.classes, width)
-    if parameters.release.threshold is not None:
-        words = [*votes, *words, ring.reduce(int(parameters.release.threshold * unit) - noise.threshold, width)]
+    noise, words = add_noise(state, seed, label)
     source = party.suite.expand(seed, label + b"/garble")
     with blamed_on(QUERYING_PARTY):
         output, circuits = answer_at_once(
@@ -199,6 +186,44 @@ def privacy_guardian_release(state: Aggregated, receipt: Receipt, choice: bytes,
     state.spend()
     message = channel.seal(MessageType.GARBLED_CIRCUITS, circuits, state.query)
     return Released(party, state.query, receipt, noise, output), message
+
+
+def check_receipt(state: Aggregated, receipt: Receipt) -> None:
+    """Refuses to draw noise unless the account was charged in full for exactly these shares.
+
+    Raises:
+        InputError: the receipt is for another session, query or set of shares.
+    """
+    parameters = state.party.session.parameters
+    cost = query_cost(parameters.release, parameters.widths.grid_bits)
+    wanted = Receipt(state.party.session.tag, state.query, state.inputs_digest, cost.worst_case, cost.unit)
+    if receipt != wanted:
+        raise InputError(
+            f"the receipt for query {receipt.query} was not given for these shares of query {state.query}, or not for "
+            "their full cost: reserve it with the session's own account"
+        )
+
+
+def add_noise(state: Aggregated, seed: Seed, label: bytes) -> tuple[ReleaseNoise, list[int]]:
+    """Draws the noise of a query that was charged, and makes the guardian's words of the release.
+
+    Args:
+        state: with its share of the votes.
+        seed: fresh.
+        label: binds the draw to all inputs of the release.
+
+    Returns:
+        the noise; C words, its share plus noise; with a threshold its share, its share plus noise, and T - tau.
+    """
+    party, parameters = state.party, state.party.session.parameters
+    noise_source = party.suite.expand(seed, label + b"/noise")
+    noise = draw_release_noise(party.suite.mechanisms, parameters.num_classes, noise_source)
+    width, unit = parameters.widths.vote_bits, 1 << parameters.widths.grid_bits
+    votes = ring.scale(state.total, unit, width)
+    words = ring.add(votes, noise.classes, width)
+    if parameters.release.threshold is not None:
+        words = [*votes, *words, ring.reduce(int(parameters.release.threshold * unit) - noise.threshold, width)]
+    return noise, words
 
 
 def privacy_guardian_read_answered(state: Released, message: bytes) -> bool:

@@ -22,13 +22,14 @@ from capc.costs import Step, StepCost
 from capc.errors import BudgetExhaustedError, InputError
 from capc.exchange import Exchange, NoObserver, Observer
 from capc.ideal import ideal_functionality
-from capc.inference import infer, infer_prepared, prepare_inference
+from capc.inference import Ends, infer, infer_prepared, prepare_inference
 from capc.joining import set_up
 from capc.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise
 from capc.parameters import VoteVariant
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
 from capc.privacy_guardian import (
+    Aggregated,
     Collecting,
     privacy_guardian_aggregate,
     privacy_guardian_open_query,
@@ -45,7 +46,7 @@ from capc.querying_party import (
     querying_party_open_batch,
 )
 from capc.querying_party_ahead import PreparedBatch, querying_party_enter_prepared, querying_party_mask_batch
-from capc.querying_party_release import querying_party_finish_release, querying_party_request_release
+from capc.querying_party_release import Answer, querying_party_finish_release, querying_party_request_release
 from capc.randomness import Seed, fresh_seed
 from capc.session import Batch, Session
 from capc.suite import Suite
@@ -163,11 +164,7 @@ class Collaboration:
         opened = self._open_batch(len(queries))
         with self._exchange.computing(Step.LINEAR):
             inputs = querying_party_enter_batch([peer for peer, _, _ in opened.peers], queries)
-        ends = [
-            self._infer(layer_input, waiting, message)
-            for layer_input, (_, waiting, message) in zip(inputs, opened.peers, strict=True)
-        ]
-        return self._release(opened, ends, queries)
+        return self._release(opened, self._infer_all(opened, inputs), queries)
 
     def prepare(self, count: int) -> PreparedQueries:
         """Does all of the next ``count`` queries that does not need to know them, with the same errors.
@@ -240,16 +237,21 @@ class Collaboration:
             f"{account.spent} is spent{prepared}, and a query costs {account.cost.worst_case}"
         )
 
-    def _infer(
-        self, layer_input: LayerInput, waiting: AwaitingTransfers, message: bytes
-    ) -> tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]:
+    def _infer_all(self, opened: OpenedBatch, inputs: Sequence[LayerInput]) -> list[Ends]:
+        """Steps 1a to 1c between the querying party and each answering party."""
+        return [
+            self._infer(layer_input, waiting, message)
+            for layer_input, (_, waiting, message) in zip(inputs, opened.peers, strict=True)
+        ]
+
+    def _infer(self, layer_input: LayerInput, waiting: AwaitingTransfers, message: bytes) -> Ends:
         """Steps 1a to 1c between the querying party and one answering party."""
         return infer(self._exchange, layer_input, waiting, message)
 
     def _release(
         self,
         opened: OpenedBatch,
-        ends: Sequence[tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]],
+        ends: Sequence[Ends],
         queries: Sequence[Sequence[int]],
     ) -> list[QueryResult]:
         """Steps 2 and 3 for each query of a batch."""
@@ -271,15 +273,7 @@ class Collaboration:
         features: Sequence[int],
     ) -> QueryResult:
         exchange = self._exchange
-        # Step 2.
-        with exchange.computing(Step.AGGREGATION):
-            messages = {
-                vote.party.me: exchange.hand_over(
-                    Step.AGGREGATION, vote.party.me, PRIVACY_GUARDIAN, answering_party_send_vote(vote), "votes"
-                )
-                for vote in votes
-            }
-            aggregated = privacy_guardian_aggregate(collecting, messages)
+        aggregated = self._aggregate(collecting, votes)
         # Step 3: the account is charged before any noise is drawn, and knows the message before it leaves.
         with exchange.computing(Step.RELEASE):
             awaiting, choice = querying_party_request_release(turn, shares, exchange.seed())
@@ -295,6 +289,24 @@ class Collaboration:
                 exchange.hand_over(Step.RELEASE, QUERYING_PARTY, PRIVACY_GUARDIAN, answer.answered_message, "answered")
                 answered = privacy_guardian_read_answered(released, answer.answered_message)
                 self._account.settle(receipt, answered=answered)
+        return self._result(answer, released.noise, awaiting.threshold_noise, features)
+
+    def _aggregate(self, collecting: Collecting, votes: Sequence[VoteReady]) -> Aggregated:
+        """Step 2."""
+        exchange = self._exchange
+        with exchange.computing(Step.AGGREGATION):
+            messages = {
+                vote.party.me: exchange.hand_over(
+                    Step.AGGREGATION, vote.party.me, PRIVACY_GUARDIAN, answering_party_send_vote(vote), "votes"
+                )
+                for vote in votes
+            }
+            return privacy_guardian_aggregate(collecting, messages)
+
+    def _result(
+        self, answer: Answer, noise: ReleaseNoise, threshold_noise: int, features: Sequence[int]
+    ) -> QueryResult:
+        """The outcome, beside F_CaPC's with the same noise."""
         logits = [model.logits(features) for model in self._models]
-        ideal = ideal_functionality(self._session.parameters, logits, released.noise, awaiting.threshold_noise)
-        return QueryResult(answer.query, answer.label, ideal.querying_party, released.noise)
+        ideal = ideal_functionality(self._session.parameters, logits, noise, threshold_noise)
+        return QueryResult(answer.query, answer.label, ideal.querying_party, noise)

@@ -61,6 +61,25 @@ def querying_party_request_release(
     Raises:
         InputError: a share is missing, double, or of another query.
     """
+    words, own_noise = release_words(turn, shares, seed)
+    party, query = turn.party, turn.query
+    parameters, channel = party.session.parameters, party.channel(PRIVACY_GUARDIAN)
+    chosen, payload = request_at_once(
+        party.suite.two_party,
+        party.evaluator_keys[PRIVACY_GUARDIAN],
+        channel.position(query),
+        release.circuit_for(parameters),
+        [words],
+    )
+    spend_turn(turn, shares)
+    return AwaitingRelease(party, query, chosen, own_noise), channel.seal(MessageType.CHOICE_BITS, payload, query)
+
+
+def release_words(turn: ReleaseTurn, shares: Sequence[VoteShare], seed: Seed) -> tuple[list[int], int]:
+    """This party's words of the release, and its own threshold noise, 0 unless in realised mode.
+
+    Arguments and errors as of :func:`querying_party_request_release`; nothing is spent.
+    """
     turn.require_unspent()
     party, query = turn.party, turn.query
     parameters, channel = party.session.parameters, party.channel(PRIVACY_GUARDIAN)
@@ -79,17 +98,14 @@ def querying_party_request_release(
         source = party.suite.expand(seed, channel.label("querying_party_request_release", query))
         own_noise = threshold_mechanism.sample(source, 1)[0]
         words.append(ring.reduce(-own_noise, width))
-    chosen, payload = request_at_once(
-        party.suite.two_party,
-        party.evaluator_keys[PRIVACY_GUARDIAN],
-        channel.position(query),
-        release.circuit_for(parameters),
-        [words],
-    )
+    return words, own_noise
+
+
+def spend_turn(turn: ReleaseTurn, shares: Sequence[VoteShare]) -> None:
+    """Marks a query's turn and its vote shares as used."""
     turn.spend()
     for entry in shares:
         entry.spend()
-    return AwaitingRelease(party, query, chosen, own_noise), channel.seal(MessageType.CHOICE_BITS, payload, query)
 
 
 def querying_party_finish_release(state: AwaitingRelease, circuits: bytes) -> Answer:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.accountants.ballots import BinaryRelease, PowersetRelease, TauRelease
+from capc.accountants.ballots import BallotRelease, BinaryRelease, PowersetRelease, TauRelease
 from capc.accountants.calculator import Case, affordable_queries, calibrate
 from capc.accountants.concentrated import composed_rho
 from capc.accountants.events import (
@@ -26,9 +26,9 @@ from capc.accountants.events import (
 )
 from capc.accountants.filters import ODOMETER, Filter, gaussian_filter, renyi_filter, zcdp_filter
 from capc.accountants.methods import Method
-from capc.accountants.unit import ProtectedUnit, Relation
+from capc.accountants.unit import ProtectedUnit, Relation, Sensitivity
 from capc.errors import BudgetExhaustedError, InputError
-from capc.multi_label import clip_ballot
+from capc.multi_label import Vote, binary_votes, powerset_votes, tau_votes
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
 
@@ -113,23 +113,40 @@ def test_weights_off_the_grid_or_not_above_zero_are_refused() -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_no_two_ballots_are_further_apart_than_charged(labels: int, tau_squared: Fraction, data: st.DataObject) -> None:
-    bits = st.lists(st.integers(0, 1), min_size=labels, max_size=labels)
-    one, other = data.draw(bits), data.draw(bits)
-    grid = 4
-    for relation, second in ((Relation.REPLACE_ONE, other), (Relation.NULL_VOTE, [0] * labels)):
-        unit = ProtectedUnit(relation)
-        left, right = clip_ballot(one, tau_squared, grid), clip_ballot(second, tau_squared, grid)
-        distance = Fraction(sum((x - y) ** 2 for x, y in zip(left, right, strict=True)), 4**grid)
-        assert distance <= TauRelease(labels, tau_squared).sensitivity(unit).squared
-    flips = sum(x != y for x, y in zip(one, other, strict=True))
-    assert 2 * flips <= BinaryRelease(labels).sensitivity(UNIT).squared
-    assert PowersetRelease().sensitivity(UNIT) == UNIT.answer
+    """What the votes of the definitions count, for any two parties' logits."""
+    signs = st.lists(st.sampled_from([-1, 0, 1]), min_size=labels, max_size=labels)
+    one, other, grid = data.draw(signs), data.draw(signs), 4
+    rules: list[tuple[Vote, BallotRelease]] = [
+        (binary_votes(grid), BinaryRelease(labels)),
+        (tau_votes(grid, tau_squared), TauRelease(labels, tau_squared)),
+        (powerset_votes(grid), PowersetRelease()),
+    ]
+    for vote, release in rules:
+        for relation in (Relation.REPLACE_ONE, Relation.NULL_VOTE):
+            sensitivity = release.sensitivity(ProtectedUnit(relation))
+            mine = vote(one)
+            others = vote(other) if relation is Relation.REPLACE_ONE else [0] * len(mine)
+            moves = [Fraction(abs(x - y), 1 << grid) for x, y in zip(mine, others, strict=True)]
+            assert sum(move**2 for move in moves) <= sensitivity.squared
+            assert sum(moves) <= sensitivity.absolute
+            assert sum(move > 0 for move in moves) <= sensitivity.changed
+
+
+@pytest.mark.req("CAPC-ACCT-109")
+@pytest.mark.parametrize("labels", [1, 2, 5])
+def test_the_charge_of_exact_votes_is_reached(labels: int) -> None:
+    all_on, all_off = [1] * labels, [-1] * labels
+    for vote, release in ((binary_votes(0), BinaryRelease(labels)), (powerset_votes(0), PowersetRelease())):
+        moves = [x - y for x, y in zip(vote(all_on), vote(all_off), strict=True)]
+        assert sum(move**2 for move in moves) == release.sensitivity(UNIT).squared
 
 
 @pytest.mark.req("CAPC-ACCT-109")
 def test_ballots_are_charged_for_their_distance() -> None:
     binary = steps_of([BallotsReleased(1, GAUSS, BinaryRelease(5))], UNIT)
-    assert composed_rho(binary) == 5 * composed_rho(steps_of([LabelReleased(1, GAUSS)], UNIT))
+    assert composed_rho(binary) == Fraction(5, 2 * 16)
+    heavy = ProtectedUnit(Relation.NULL_VOTE, (Fraction(1), Fraction(2)))
+    assert BinaryRelease(5).sensitivity(heavy) == Sensitivity(Fraction(5 * 9), Fraction(5 * 3), 5)
     powerset = steps_of([BallotsReleased(1, GAUSS, PowersetRelease())], UNIT)
     assert powerset == steps_of([LabelReleased(1, GAUSS)], UNIT)
     tau = steps_of([BallotsReleased(1, GAUSS, TauRelease(20, Fraction(2)))], UNIT)

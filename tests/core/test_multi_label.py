@@ -1,87 +1,85 @@
-"""Multi-label votes against plain definitions."""
-
-from __future__ import annotations
+"""Multi-label voting: the ideal functionality against its definition, in exact arithmetic."""
 
 from fractions import Fraction
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capc import multi_label
 from capc.errors import InputError
-from capc.multi_label import binary_vote, clip_ballot, powerset_vote, tau_vote
+from support.sizes import examples
+
+LOGITS = st.lists(st.integers(-8, 8), min_size=1, max_size=6)
+GRID = st.integers(0, 6)
+TAU = st.fractions(Fraction(1, 8), Fraction(20), max_denominator=64)
 
 
-@st.composite
-def votes(draw: st.DrawFn) -> tuple[list[list[int]], int, int]:
-    labels, parties, grid = draw(st.integers(1, 4)), draw(st.integers(1, 6)), draw(st.integers(0, 4))
-    bits = st.lists(st.integers(0, 1), min_size=labels, max_size=labels)
-    return draw(st.lists(bits, min_size=parties, max_size=parties)), labels, grid
+@pytest.mark.req("CAPC-MPC-020")
+@given(LOGITS, GRID)
+def test_binary_votes_count_each_label_above_0(logits: list[int], grid_bits: int) -> None:
+    assert multi_label.binary_votes(grid_bits)(logits) == [2**grid_bits if r > 0 else 0 for r in logits]
 
 
-@given(case=votes(), data=st.data())
-@settings(max_examples=60, deadline=None)
-def test_binary_voting_compares_yes_and_no_of_each_label(
-    case: tuple[list[list[int]], int, int], data: st.DataObject
+@pytest.mark.req("CAPC-MPC-021")
+@settings(max_examples=examples(ordinary=200, nightly=5000))
+@given(LOGITS, GRID, TAU)
+def test_a_tau_vote_is_the_largest_on_the_grid_within_the_norm(
+    logits: list[int], grid_bits: int, tau: Fraction
 ) -> None:
-    ballots, labels, grid = case
-    draws = st.integers(-40, 40)
-    noise = data.draw(st.lists(st.tuples(draws, draws), min_size=labels, max_size=labels))
-    found = binary_vote(ballots, noise, grid)
-    for label, (no, yes) in enumerate(noise):
-        ayes = sum(ballot[label] for ballot in ballots) * 2**grid + yes
-        noes = sum(1 - ballot[label] for ballot in ballots) * 2**grid + no
-        assert found[label] == (1 if ayes > noes else 0)
+    votes = multi_label.tau_votes(grid_bits, tau)(logits)
+    limit = tau * 4**grid_bits
+    chosen = sum(r > 0 for r in logits)
+    assert [vote > 0 for vote in votes] == [r > 0 and max(votes) > 0 for r in logits]
+    assert sum(vote * vote for vote in votes) <= limit
+    scale = max(votes)
+    assert scale <= 2**grid_bits
+    assert not chosen or scale == 2**grid_bits or chosen * (scale + 1) ** 2 > limit
 
 
-@given(case=votes(), tau_squared=st.fractions(min_value=Fraction(1, 4), max_value=6, max_denominator=8))
-@settings(max_examples=60, deadline=None)
-def test_shortened_ballots_have_length_at_most_tau(
-    case: tuple[list[list[int]], int, int], tau_squared: Fraction
-) -> None:
-    ballots, _, grid = case
-    for ballot in ballots:
-        clipped = clip_ballot(ballot, tau_squared, grid)
-        assert sum(entry**2 for entry in clipped) <= tau_squared * 4**grid
-        assert all(0 <= entry <= bit << grid for entry, bit in zip(clipped, ballot, strict=True))
-        if sum(ballot) <= tau_squared:
-            assert clipped == [bit << grid for bit in ballot]
+@pytest.mark.req("CAPC-MPC-022")
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=5), GRID)
+def test_a_powerset_vote_is_one_hot_at_the_set(logits: list[int], grid_bits: int) -> None:
+    votes = multi_label.powerset_votes(grid_bits)(logits)
+    assert len(votes) == 2 ** len(logits)
+    (number,) = [n for n, vote in enumerate(votes) if vote]
+    assert votes[number] == 2**grid_bits
+    assert [number >> j & 1 for j in range(len(logits))] == [int(r > 0) for r in logits]
 
 
-@given(case=votes(), data=st.data())
-@settings(max_examples=60, deadline=None)
-def test_powerset_voting_is_the_first_largest_noisy_count(
-    case: tuple[list[list[int]], int, int], data: st.DataObject
-) -> None:
-    ballots, labels, grid = case
-    noise = data.draw(st.lists(st.integers(-20, 20), min_size=1 << labels, max_size=1 << labels))
-    names = [sum(bit << j for j, bit in enumerate(ballot)) for ballot in ballots]
-    noisy = [names.count(name) * 2**grid + draw for name, draw in enumerate(noise)]
-    winner = noisy.index(max(noisy))
-    assert powerset_vote(ballots, noise, grid) == tuple(winner >> j & 1 for j in range(labels))
+@pytest.mark.req("CAPC-MPC-020", "CAPC-MPC-022")
+@given(st.lists(st.lists(st.integers(-2, 2), min_size=3, max_size=3), min_size=1, max_size=5))
+def test_without_noise_the_majority_is_released(parties: list[list[int]]) -> None:
+    counts = multi_label.total_votes(multi_label.binary_votes(1), parties)
+    labels = multi_label.released_labels(counts, [0] * 3, limit=len(parties))
+    assert labels == [int(2 * sum(row[j] > 0 for row in parties) > len(parties)) for j in range(3)]
+    sets = [sum((row[j] > 0) << j for j in range(3)) for row in parties]
+    totals = multi_label.total_votes(multi_label.powerset_votes(0), parties)
+    assert multi_label.released_set(totals, [0] * 8) == max(range(8), key=lambda n: (sets.count(n), -n))
 
 
+@pytest.mark.req("CAPC-MPC-020")
+def test_a_count_at_the_limit_is_not_released() -> None:
+    assert multi_label.released_labels([4, 5, 3], [0, -1, 2], limit=4) == [0, 0, 1]
+
+
+@pytest.mark.req("CAPC-MPC-020", "CAPC-MPC-021", "CAPC-MPC-022")
 def test_named_edges() -> None:
-    """Ties, one party, everybody alike, and exactly half."""
-    assert binary_vote([[1], [0]], [(0, 0)], 4) == (0,)
-    assert binary_vote([[1, 0]], [(0, 0), (0, 0)], 4) == (1, 0)
-    assert tau_vote([[1, 1], [0, 1]], [0, 0], Fraction(2), 4) == (0, 1)
-    assert tau_vote([[1], [0]], [1], Fraction(1), 4) == (1,)
-    assert powerset_vote([[1, 0], [0, 1]], [0, 0, 0, 0], 0) == (1, 0)
-    assert powerset_vote([[1, 1]] * 3, [0] * 4, 2) == (1, 1)
+    """A logit of 0, ties, no label chosen, and one party."""
+    assert multi_label.binary_votes(3)([0, 1, -1]) == [0, 8, 0]
+    assert multi_label.tau_votes(4, Fraction(2))([-1, 0]) == [0, 0]
+    assert multi_label.tau_votes(4, Fraction(1))([1]) == [16]
+    assert multi_label.powerset_votes(2)([-1, 0]) == [4, 0, 0, 0]
+    assert multi_label.released_set([3, 5, 5, 0], [0, 0, 0, 0]) == 1
+    assert multi_label.released_set([0, 0], [0, 0]) == 0
 
 
-def test_what_cannot_be_counted_is_refused() -> None:
-    calls: list[Any] = [
-        lambda: binary_vote([], [(0, 0)], 0),
-        lambda: binary_vote([[1, 0]], [(0, 0)], 0),
-        lambda: binary_vote([[2]], [(0, 0)], 0),
-        lambda: tau_vote([[1]], [0], Fraction(0), 0),
-        lambda: powerset_vote([[1]], [0], 0),
-        lambda: powerset_vote([[0] * 17], [0], 0),
-        lambda: powerset_vote([], [0], 0),
-    ]
-    for call in calls:
-        with pytest.raises(InputError):
-            call()
+def test_more_sets_than_can_be_counted_are_refused() -> None:
+    multi_label.powerset_votes(0)([0] * multi_label.MAX_POWERSET_LABELS)
+    with pytest.raises(InputError, match="17 labels: powerset voting takes at most 16"):
+        multi_label.powerset_votes(0)([0] * 17)
+
+
+def test_a_tau_that_is_not_above_0_is_refused() -> None:
+    with pytest.raises(InputError, match="tau_squared"):
+        multi_label.tau_scale(1, 4, Fraction(0))

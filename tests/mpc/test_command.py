@@ -10,7 +10,8 @@ import typer
 
 from capc import cli
 from capc.cli import app, doctor_command
-from capc_mpc import command, evidence, machine
+from capc.job import engines
+from capc_mpc import command, engine, evidence, machine
 from capc_mpc.expected import expected
 from support.mpc import needs_mp_spdz
 
@@ -34,9 +35,17 @@ def _extension(monkeypatch: pytest.MonkeyPatch) -> None:
     app._with_extensions.cache_clear()
 
 
-def test_the_declared_entry_points_are_the_command_and_the_finding() -> None:
-    loaded = {group: EntryPoint("mpc", DECLARED[group]["mpc"], group).load() for group in DECLARED}
-    assert loaded == {app.EXTENSIONS: command.app, doctor_command.EXTENSIONS: machine.doctor_line}
+def test_the_declared_entry_points_are_the_command_the_finding_and_the_engine() -> None:
+    loaded = {
+        (group, name): EntryPoint(name, value, group).load()
+        for group in DECLARED
+        for name, value in DECLARED[group].items()
+    }
+    assert loaded == {
+        (app.EXTENSIONS, "mpc"): command.app,
+        (doctor_command.EXTENSIONS, "mpc"): machine.doctor_line,
+        (engines.EXTENSIONS, "mp-spdz"): engine.open_engine,
+    }
 
 
 @pytest.mark.parametrize(

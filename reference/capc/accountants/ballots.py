@@ -18,7 +18,7 @@ from capc.errors import InputError
 
 @dataclass(frozen=True)
 class BinaryRelease:
-    """Binary voting: k votes between "no" and "yes", and one ballot may change them all.
+    """Binary voting: k counts, of which one ballot may move each by its weight, and all of them.
 
     Attributes:
         labels: k.
@@ -30,8 +30,8 @@ class BinaryRelease:
         require(self.labels >= 1, "labels", self.labels, "give at least 1")
 
     def sensitivity(self, unit: ProtectedUnit) -> Sensitivity:
-        """K times that of one vote between two classes."""
-        return unit.answer.times(self.labels)
+        """K times that of one count; under each adjacency, since a label that is replaced was there or was not."""
+        return Sensitivity(unit.influence**2, unit.influence, 1).times(self.labels)
 
 
 @dataclass(frozen=True)

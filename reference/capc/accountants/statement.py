@@ -1,14 +1,14 @@
 """Figures, and what must stand beside each of them: adjacency, method, hypotheses, direction of rounding.
 
-Spec: CAPC-ACCT-004, CAPC-ACCT-005, CAPC-ACCT-112.
+Spec: CAPC-ACCT-004, CAPC-ACCT-005, CAPC-ACCT-112, CAPC-ACCT-114.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from capc.accountants.balls import decimal_text
+from capc.accountants.balls import ball, decimal_text, decimal_upper, refined
 from capc.accountants.conversion import epsilon_upper
 from capc.accountants.unit import Relation
 from capc.accounting import Account, CostUnit
@@ -17,6 +17,7 @@ from capc.parameters import Adjacency, Charge
 
 NOT_A_GUARANTEE = "not a guarantee unless the counts were fixed in advance"
 ROUNDED_UP = "epsilon rounded up, certified by ball arithmetic"
+_LARGEST_EXPONENT = 1000
 ONE_VOTE = "a protected party has one vote of one unit per query, and a record lies with one party only"
 DELTA_OF_NOISE = (
     "delta is that of the noise alone: add (1 + e^epsilon) eta, where eta sums the advantages against homomorphic "
@@ -31,7 +32,7 @@ class PrivacyStatement:
 
     Attributes:
         epsilon: rounded as ``rounding`` says.
-        delta: of the mechanism alone; ``hypotheses`` says what is added to it.
+        delta: of the mechanism alone, inexact draws included; ``hypotheses`` says what is added to it.
         adjacency: the neighbouring relation.
         method: the theorem or curve.
         mechanism: the law of the noise.
@@ -72,20 +73,67 @@ class PrivacyStatement:
         )
 
 
-def budget_statement(account: Account) -> PrivacyStatement:
+def budget_statement(account: Account, sampler_distance: Fraction = Fraction(0)) -> PrivacyStatement:
     """What the account guarantees: the epsilon of its whole budget, at its policy's delta.
 
     It holds however many queries were asked and whenever they stop, because the budget was fixed in advance.
+
+    Args:
+        account: the account.
+        sampler_distance: of all draws of one query together from their exact laws, where noise is not sampled exactly:
+            noise inside MPC. What it costs is added to delta.
     """
-    return _statement(account, account.budget, guarantee=True)
+    return with_sampler_distance(
+        _statement(account, account.budget, guarantee=True), sampler_distance * _most_queries(account, account.budget)
+    )
 
 
-def spent_statement(account: Account) -> PrivacyStatement:
+def spent_statement(account: Account, sampler_distance: Fraction = Fraction(0)) -> PrivacyStatement:
     """The odometer reading: the epsilon of what was spent so far. It is not a guarantee (CAPC-ACCT-005).
 
-    Stopping because of what was released, and then quoting this figure, would be unsound.
+    Stopping because of what was released, and then quoting this figure, would be unsound. Arguments as of
+    :func:`budget_statement`.
     """
-    return _statement(account, account.spent, guarantee=False)
+    return with_sampler_distance(
+        _statement(account, account.spent, guarantee=False), sampler_distance * _most_queries(account, account.spent)
+    )
+
+
+def with_sampler_distance(statement: PrivacyStatement, distance: Fraction) -> PrivacyStatement:
+    """The same figure for draws that are not exact: delta grows by (1 + e^epsilon) times their distance, rounded up.
+
+    What is released is a function of the draws, so its distance to what exact draws would give is at most the sum of
+    theirs, however adaptively they were asked for; and (epsilon, delta) for exact draws then gives
+    (epsilon, delta + (1 + e^epsilon) distance).
+
+    Args:
+        statement: of exact draws.
+        distance: the sum of the statistical distances of all draws from their laws; 0 changes nothing.
+
+    Raises:
+        InputError: the distance is no exact rational from 0 to 1.
+
+    Spec: CAPC-ACCT-114.
+    """
+    if not isinstance(distance, Fraction) or not 0 <= distance <= 1:
+        raise InputError(f"sampler distance = {distance!r}: give an exact rational from 0 to 1")
+    if distance == 0:
+        return statement
+    term = Fraction(1)
+    # Above, delta = 1 is stated, which is true of anything.
+    if statement.epsilon <= _LARGEST_EXPONENT:
+        term = decimal_upper(refined(lambda: (1 + ball(statement.epsilon).exp()) * ball(distance), Fraction(0)))
+    told = (
+        f"delta includes {decimal_text(term)} = (1 + e^epsilon) eta for draws within statistical distance eta = "
+        f"{decimal_text(distance)} of their law, all draws together"
+    )
+    return replace(statement, delta=min(Fraction(1), statement.delta + term), hypotheses=(*statement.hypotheses, told))
+
+
+def _most_queries(account: Account, cost: Fraction) -> int:
+    """How many queries can have cost that much: none costs less than its check, and one without a check its answer."""
+    parts = account.cost
+    return int(cost // (parts.worst_case if account.policy.charge is Charge.WORST_CASE else parts.check))
 
 
 def _statement(account: Account, cost: Fraction, *, guarantee: bool) -> PrivacyStatement:

@@ -142,6 +142,12 @@ def run(
     network: Annotated[
         _Text, typer.Option(metavar="loopback|lan|wan", help="Take the variant that is fastest there. Default: none.")
     ] = None,
+    engine: Annotated[
+        _Text, typer.Option(metavar="embedded|mp-spdz:PROTOCOL", help="Runs steps 1c and 3. Default: embedded.")
+    ] = None,
+    declare_model: Annotated[
+        _Text, typer.Option(metavar="NAME", help="Accept an engine of this weaker threat model. Default: base.")
+    ] = None,
     seed: Annotated[
         _Text, typer.Option(metavar="N", help="Decides data split and training, never masks or noise. Default: 0.")
     ] = None,
@@ -176,6 +182,8 @@ def run(
         "delta": delta,
         "vote_variant": vote_variant,
         "network": network,
+        "engine": engine,
+        "declare_model": declare_model,
         "seed": seed,
         "ledger": ledger,
         "ledger_key": ledger_key,

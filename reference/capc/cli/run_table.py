@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from capc.accountants.statement import budget_statement, spent_statement
+from capc.job.engines import described
 from capc.job.report import enforced_label, leaks
 from capc.job.state import JobState, Status
 from capc.ledger import Ledger
@@ -66,6 +67,9 @@ def _summary(state: JobState) -> Table:
         table.add_row("per query", f"{seconds:.2f} s and {sent:,.0f} bytes, after the set-up")
     table.add_row("agreement", f"{equal} of {asked} equal to the ideal functionality")
     table.add_row("correct", f"{right} of {len(released)} released labels are those of the data")
+    engine = described(state.plan.engine)
+    weaker = f"; does not withstand {', '.join(engine.not_withstood)}" if engine.not_withstood else ""
+    table.add_row("engine", f"{engine.name}, declared model {engine.model}{weaker}")
     table.add_row("noise", f"sigma = {float(state.account.policy.sigma):g} votes on each class")
     enforced = budget_statement(state.account)
     table.add_row("enforced", str(enforced).replace(enforced.label, enforced_label(state)))

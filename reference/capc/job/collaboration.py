@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from capc.accountants.conversion import budget_lower
 from capc.accounting import Account
 from capc.costs import StepCost
+from capc.engine import SecureEngine
+from capc.engine_protocol import EngineCollaboration
 from capc.he import BfvLinear
 from capc.job.state import Labeller
 from capc.ledger import Ledger, Terms, check_proof, load_seen, save_seen
@@ -21,11 +23,20 @@ from capc.suite import reference_suite
 from capc.vectorised import VectorisedTwoParty
 
 
-def open_collaboration(parameters: Parameters, models: Sequence[QuantisedModel], account: Account) -> Labeller:
-    """Sets up the protocol. All of its randomness comes from the operating system (CAPC-RUN-002)."""
+def open_collaboration(
+    parameters: Parameters, models: Sequence[QuantisedModel], account: Account, engine: SecureEngine | None = None
+) -> Labeller:
+    """Sets up the protocol, with steps 1c and 3 on the given engine; None is the embedded one.
+
+    All of its randomness comes from the operating system (CAPC-RUN-002).
+    """
     session = open_session(parameters, models)
     suite = reference_suite(parameters, BfvLinear(parameters.widths), VectorisedTwoParty())
-    collaboration = Collaboration(session, models, suite, account)
+    collaboration = (
+        Collaboration(session, models, suite, account)
+        if engine is None
+        else EngineCollaboration(session, models, suite, account, engine)
+    )
     return Watched(collaboration, session, account) if isinstance(account, Ledger) else collaboration
 
 

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from capc.circuits.choice import NetworkName
+from capc.engine import EMBEDDED
 from capc.errors import InputError
 from capc.job.options import OPTIONS, Inference, OptionValue, flag
 from capc.learning.data import no_file_because
@@ -40,6 +41,8 @@ class JobConfig:
         delta: the budget's delta.
         vote_variant: how step 1c computes votes; None takes what is fastest on the network.
         network: what connects the parties, where votes may take rounds; None names a tournament.
+        engine: of steps 1c and 3, `embedded` or another one and its protocol.
+        declare_model: the threat model that is accepted, by name; an engine that is weaker is refused.
         seed: decides the split of the data and the training, and nothing else (CAPC-RUN-002).
         ledger: the file of the account, continued from run to run; None keeps the account in memory.
         ledger_key: the file of the key that signs the ledger; None takes the one beside it.
@@ -63,6 +66,8 @@ class JobConfig:
     delta: Fraction = Fraction(1, 100_000)
     vote_variant: VoteVariant | None = None
     network: NetworkName | None = None
+    engine: str = EMBEDDED.name
+    declare_model: str = EMBEDDED.model
     seed: int = 0
     ledger: Path | None = None
     ledger_key: Path | None = None

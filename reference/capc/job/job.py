@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Job:
     Args:
         plan: what to do.
         observer: told of every step forward.
-        opener: sets up the protocol; None takes the one that the plan's inference needs.
+        opener: sets up the protocol; None takes the one that the plan's inference and engine need.
     """
 
     def __init__(self, plan: Plan, observer: JobObserver, opener: Opener | None = None) -> None:
@@ -45,7 +46,7 @@ class Job:
         division = split(data.labels, data.num_classes, config.parties, config.partition, config.seed)
         self.state = JobState(plan, division, plan.open_account())
         self._observer = observer
-        self._trainer, needed = _inference(config.inference)
+        self._trainer, needed = _inference(plan)
         self._opener = opener or needed
 
     def close(self) -> None:
@@ -139,14 +140,14 @@ class Job:
         return self.state.plan.dataset.features
 
 
-def _inference(name: Inference) -> tuple[Trainer, Opener]:
+def _inference(plan: Plan) -> tuple[Trainer, Opener]:
     """How models are trained and asked."""
-    if name is Inference.CKKS_COMPARISON:
+    if plan.config.inference is Inference.CKKS_COMPARISON:
         # Only a run that asks for the leaking variant by name loads it (CAPC-RUN-012).
         from capc.job.comparison import open_ckks_collaboration, train_squares  # noqa: PLC0415
 
         return train_squares, open_ckks_collaboration
-    return train_relus, open_collaboration
+    return train_relus, partial(open_collaboration, engine=plan.engine)
 
 
 def _sent(labeller: Labeller) -> int:

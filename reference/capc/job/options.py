@@ -177,6 +177,28 @@ class Name(Option):
         return raw
 
 
+@dataclass(frozen=True)
+class EngineName(Option):
+    """An engine, or the threat model that it needs; whether there is one is checked when it is opened.
+
+    Attributes:
+        choices: what to choose, for people.
+    """
+
+    choices: str
+
+    @property
+    def remedy(self) -> str:
+        """Choices."""
+        return self.choices
+
+    def from_value(self, raw: object) -> str:
+        """The name."""
+        if not isinstance(raw, str) or not raw:
+            raise ValueError
+        return raw
+
+
 def flag(name: str) -> str:
     """The command-line flag of an option."""
     return "--" + name.replace("_", "-")
@@ -205,6 +227,8 @@ OPTIONS: dict[str, Option] = {
     "delta": Rational(Fraction(1), open_above=True),
     "vote_variant": Choice(VoteVariant),
     "network": Choice(NetworkName),
+    "engine": EngineName("embedded, or an engine and its protocol such as mp-spdz:semi2k"),
+    "declare_model": EngineName("base, or a weaker threat model by name such as honest_majority"),
     "seed": Whole(0, MAX_SEED),
     "ledger": FileName("a ledger, which is made if it is not there"),
     "ledger_key": FileName("the file of the ledger's signing key"),

@@ -9,8 +9,10 @@ from capc.accountants.conversion import budget_lower, calibrate_sigma
 from capc.accounting import Account, query_cost
 from capc.architecture import dense_architecture
 from capc.circuits.choice import NETWORKS, fastest_vote
+from capc.engine import EMBEDDED, SecureEngine
 from capc.errors import InputError, ParameterError
 from capc.job.config import JobConfig, rational_text
+from capc.job.engines import find_engine
 from capc.job.options import Inference, flag
 from capc.learning.data import Dataset, load_digits, load_npz
 from capc.learning.partition import Sizes
@@ -30,12 +32,14 @@ class Plan:
         dataset: all rows.
         parameters: what every session of the run is bound to.
         budget: the limit of the account, in the unit of the mechanism.
+        engine: of steps 1c and 3; None for the embedded one.
     """
 
     config: JobConfig
     dataset: Dataset
     parameters: Parameters
     budget: Fraction
+    engine: SecureEngine | None = None
 
     def open_account(self) -> Account:
         """The ledger that the options name, or a new account in memory with the whole budget. A run opens one.
@@ -58,7 +62,7 @@ def prepare(config: JobConfig) -> Plan:
 
     Raises:
         InputError: the options contradict each other, the data cannot be used, a role would get too few rows, the
-            noise or the votes do not fit the rings, or not even one query fits the budget.
+            noise or the votes do not fit the rings, not even one query fits the budget, or the engine cannot be used.
     """
     _check_together(config)
     widths = _parameter_set(config)
@@ -70,7 +74,7 @@ def prepare(config: JobConfig) -> Plan:
     parameters = _parameters(config, widths, dataset, release)
     _check_batch(config, parameters)
     budget = _budget(config, release, widths.grid_bits)
-    return Plan(config, dataset, parameters, budget)
+    return Plan(config, dataset, parameters, budget, find_engine(config))
 
 
 def _check_together(config: JobConfig) -> None:
@@ -83,6 +87,8 @@ def _check_together(config: JobConfig) -> None:
         raise config.refusal(
             "inference", f"it leaks what a ledger is there to protect: leave out {flag('ledger')}, or this"
         )
+    if config.engine != EMBEDDED.name and config.inference is not Inference.EXACT:
+        raise config.refusal("engine", f"inference {config.inference.value} has the embedded one only: leave this out")
     if config.threshold is None:
         if config.threshold_sigma is not None:
             raise config.refusal("threshold_sigma", f"give {flag('threshold')} too, or leave this out")

@@ -1,7 +1,8 @@
 """The report of a run as a JSON document (capc_spec/schemas/run_report.schema.json).
 
-Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where inference is exact and the parameter set
-makes HE hide the models as the hypotheses assume: what was spent is an odometer reading.
+Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where inference is exact, no weaker threat model
+is declared, and the parameter set makes HE hide the models as the hypotheses assume: what was spent is an odometer
+reading.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from fractions import Fraction
 from math import inf, nextafter
 
 from capc.accountants.statement import budget_statement, spent_statement
+from capc.engine import EMBEDDED
 from capc.job.config import rational_text
+from capc.job.engines import described
 from capc.job.environment import requirements
 from capc.job.options import Inference
 from capc.job.state import JobState, Score
@@ -57,6 +60,7 @@ def document(state: JobState) -> dict[str, object]:
         "agreement": _agreement(state),
         "privacy": _privacy(state),
         "ledger": _ledger(state),
+        "engine": _engine(state),
         "accuracy": _accuracy(state.before, state.after),
         "steps": _steps(state),
         "versions": {"python": platform.python_version(), "specification": SPEC_VERSION, **installed},
@@ -114,7 +118,7 @@ def _privacy(state: JobState) -> dict[str, object]:
         "query_cost": rational_text(account.cost.worst_case),
         "remaining_queries": account.remaining_queries(),
         "rounding": guaranteed.rounding,
-        "hypotheses": list(guaranteed.hypotheses),
+        "hypotheses": [*guaranteed.hypotheses, *_engine_hypotheses(state)],
     }
 
 
@@ -126,6 +130,29 @@ def _ledger(state: JobState) -> dict[str, object] | None:
     return {"identity": head.identity.hex(), "records": head.size}
 
 
+def _engine_hypotheses(state: JobState) -> list[str]:
+    """What a declared model that is weaker than the base model assumes besides."""
+    engine = described(state.plan.engine)
+    if engine.model == EMBEDDED.model:
+        return []
+    return [
+        f"steps 1c and 3 run on {engine.name} among {engine.parties} parties under the declared model {engine.model}: "
+        f"no guarantee towards {', '.join(engine.not_withstood)}"
+    ]
+
+
+def _engine(state: JobState) -> dict[str, object]:
+    """What computed steps 1c and 3, and against whom it keeps nothing secret under the declared model."""
+    engine = described(state.plan.engine)
+    return {
+        "name": engine.name,
+        "model": engine.model,
+        "version": engine.version,
+        "parties": engine.parties,
+        "not_withstood": list(engine.not_withstood),
+    }
+
+
 def leaks(state: JobState) -> str | None:
     """What a run shows beyond labels; None for exact inference, which shows nothing else."""
     return None if state.plan.config.inference is Inference.EXACT else LEAKS
@@ -135,6 +162,9 @@ def enforced_label(state: JobState) -> str:
     """What stands beside the enforced epsilon: a guarantee only of exact inference and a set made for one."""
     if state.plan.config.inference is not Inference.EXACT:
         return f"no guarantee: inference {state.plan.config.inference.value} leaks the models"
+    engine = described(state.plan.engine)
+    if engine.model != EMBEDDED.model:
+        return f"no guarantee: under the declared model {engine.model} only, which is weaker than the base model"
     widths = state.plan.parameters.widths
     if widths.he_distance_bits < _LEAST_DISTANCE_BITS:
         return f"no guarantee: parameter set {widths.name} is for tests and benchmarks"

@@ -1,0 +1,231 @@
+"""Steps 1c and 3 on an outside engine: the same labels, the same order of charge and noise, one run for a batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from capc.accounting import Account
+from capc.engine import ReleaseOutcome, SecureEngine
+from capc.engine_protocol import EngineCollaboration
+from capc.engine_steps import privacy_guardian_enter_release
+from capc.errors import BudgetExhaustedError, ErrorCode, InputError, ProtocolError, StateReuseError
+from capc.events import Dispatched, EventKind, Reserved
+from capc.parameters import Charge, Parameters
+from capc.parties import PRIVACY_GUARDIAN, answering_party
+from capc.privacy_guardian import Aggregated
+from capc.protocol import Collaboration
+from capc.suite import hybrid_suite
+from protocol.cases import MODES, Case, cases
+from support.builders import (
+    confident_policy,
+    constant_model,
+    counter_seeds,
+    fixed_mechanisms,
+    make_account,
+    make_parameters,
+    make_policy,
+    make_session,
+)
+from support.engines import ClearEngine
+from support.sizes import examples
+
+RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def with_engine(case: Case, engine: SecureEngine) -> EngineCollaboration:
+    """The case's collaboration on an engine: the same suite and account."""
+    embedded = case.collaborate(None)
+    suite = embedded._guardian.suite
+    return EngineCollaboration(case.session, case.models, suite, embedded._account, engine)
+
+
+def open_engine(
+    parameters: Parameters, engine: SecureEngine, account: Account | None = None, seeds: str = "engine"
+) -> EngineCollaboration:
+    models = [constant_model((2, 3), winner, 2) for winner in (1, 1, 2)]
+    session = make_session(parameters, num_answering=3)
+    suite = hybrid_suite(parameters)
+    return EngineCollaboration(
+        session, models, suite, account or make_account(parameters), engine, draw_seed=counter_seeds(seeds)
+    )
+
+
+@pytest.mark.req("CAPC-MPC-040", "CAPC-REL-001", "CAPC-ARG-001")
+@pytest.mark.parametrize("mode", MODES)
+@settings(RELAXED, max_examples=examples(ordinary=60, nightly=2000))
+@given(data=st.data())
+def test_labels_are_those_of_the_embedded_engine_and_of_the_ideal_functionality(mode, data) -> None:
+    case = data.draw(cases(mode))
+    results = with_engine(case, ClearEngine()).label_batch(case.queries)
+    assert [result.label for result in results] == [result.ideal_label for result in results]
+    if case.given_noise is not None:
+        embedded = [case.collaborate(None).label(query).label for query in case.queries]
+        assert [result.label for result in results] == embedded
+
+
+@pytest.mark.req("CAPC-MPC-040")
+def test_a_batch_is_one_run_of_each_step_with_every_party_and_query() -> None:
+    engine = ClearEngine()
+    collaboration = open_engine(make_parameters(), engine)
+    assert [result.index for result in collaboration.label_batch([[0, 1], [1, 0]])] == [1, 2]
+    assert [len(run) for run in engine.argmax_runs] == [3 * 2]
+    assert [len(run) for run in engine.release_runs] == [2]
+    assert [result.index for result in collaboration.label_batch([[0, 1]])] == [3]
+    costs = collaboration.costs
+    assert (costs["1c_argmax"].bytes, costs["1c_argmax"].rounds) == (900, 14)
+    assert (costs["3_release"].bytes, costs["3_release"].rounds) == (30, 6)
+
+
+@pytest.mark.req("CAPC-ARG-005", "CAPC-MPC-041")
+def test_vote_shares_are_fresh_and_nothing_is_used_twice() -> None:
+    engine = ClearEngine()
+    collaboration = open_engine(make_parameters(), engine)
+    collaboration.label_batch([[0, 1]] * 4)
+    cases = [case for run in engine.argmax_runs for case in run]
+    assert len({case.fresh_shares for case in cases}) == len(cases)
+    width = make_parameters().widths.vote_bits
+    assert all(case.fresh_shares != tuple(mask % 2**width for mask in case.masks) for case in cases)
+
+
+class Recording(Account):
+    """Writes down what is written down, in order."""
+
+    entries: list[object]
+
+    def _write(self, entry, message=None) -> None:
+        self.__dict__.setdefault("entries", []).append((entry, message))
+        super()._write(entry, message)
+
+
+def recording(parameters: Parameters, queries: int = 10) -> Recording:
+    plain = make_account(parameters, queries)
+    return Recording(parameters.release, parameters.widths.grid_bits, plain.budget)
+
+
+@pytest.mark.req("CAPC-MPC-042", "CAPC-ACCT-007", "CAPC-REL-004")
+def test_every_query_is_charged_and_written_down_before_its_noise_is_entered(monkeypatch) -> None:
+    parameters = make_parameters()
+    account = recording(parameters)
+    order: list[str] = []
+    real = hybrid_suite(parameters).mechanisms.answer
+    draw = type(real).sample
+    monkeypatch.setattr(
+        type(real), "sample", lambda self, source, count: order.append("noise") or draw(self, source, count)
+    )
+    write = Recording._write
+    monkeypatch.setattr(
+        Recording,
+        "_write",
+        lambda self, entry, message=None: order.append(type(entry).__name__) or write(self, entry, message),
+    )
+    engine = ClearEngine(before_release=lambda: order.append("entered"))
+    open_engine(parameters, engine, account).label_batch([[0, 1], [1, 0]])
+    assert order == [*["Reserved", "noise", "Dispatched"] * 2, "entered"]
+
+
+@pytest.mark.req("CAPC-MPC-042")
+def test_what_is_written_down_is_a_hiding_commitment() -> None:
+    """The words do not give it: a guess of the votes and the noise cannot be checked against the ledger."""
+    parameters = make_parameters()
+    guardian = open_engine(parameters, ClearEngine())._guardian
+    guardian = replace(guardian, suite=replace(guardian.suite, mechanisms=fixed_mechanisms([[1, -2, 3]])))
+    entered = []
+    for seeds in ("one", "two", "one"):
+        account, state = make_account(parameters), Aggregated(guardian, 1, (5, 6, 7), bytes(32))
+        receipt = account.reserve(guardian.session.tag, 1, bytes(32))
+        entered.append(privacy_guardian_enter_release(state, receipt, counter_seeds(seeds)())[1:])
+    assert entered[0][0] == entered[1][0] == entered[2][0]
+    assert entered[0][1] != entered[1][1]
+    assert entered[0] == entered[2]
+
+
+@pytest.mark.req("CAPC-MPC-042")
+def test_a_run_that_breaks_off_stays_charged_and_its_noise_is_not_drawn_again() -> None:
+    parameters = make_parameters()
+    account = recording(parameters, 3)
+
+    def fail() -> None:
+        raise InputError("the engine failed")
+
+    collaboration = open_engine(parameters, ClearEngine(before_release=fail), account)
+    with pytest.raises(InputError, match="engine failed"):
+        collaboration.label_batch([[0, 1], [1, 0]])
+    assert account.remaining_queries() == 1
+    assert [type(entry) for entry, _ in account.entries] == [Reserved, Dispatched] * 2
+    receipt = account.entries[0][0].receipt
+    with pytest.raises(InputError, match="another message"):
+        account.dispatch(receipt, bytes(32))
+    with pytest.raises(BudgetExhaustedError):
+        collaboration.label_batch([[0, 1], [1, 0]])
+
+
+@pytest.mark.req("CAPC-MPC-042")
+def test_realised_charging_settles_with_the_bit_that_the_engine_told_the_guardian() -> None:
+    parameters = make_parameters(policy=replace(confident_policy(Charge.REALISED, Fraction(2))))
+    account = make_account(parameters)
+    results = open_engine(parameters, ClearEngine(), account).label_batch([[0, 1]] * 8)
+    settled = [event.kind for event in account.events if event.kind.value.startswith("label")]
+    wanted = [EventKind.LABEL_WITHHELD if result.label is None else EventKind.LABEL_RELEASED for result in results]
+    assert settled == wanted
+
+
+class Broken(ClearEngine):
+    """Gives what no honest run gives."""
+
+    vote: int | None = None
+    outcome: ReleaseOutcome | None = None
+
+    def argmax(self, parameters, cases):
+        rows, cost = super().argmax(parameters, cases)
+        return ([(self.vote, *row[1:]) for row in rows] if self.vote is not None else rows), cost
+
+    def release(self, parameters, cases):
+        outcomes, cost = super().release(parameters, cases)
+        return ([self.outcome] * len(outcomes) if self.outcome is not None else outcomes), cost
+
+
+def test_what_no_honest_run_gives_is_refused() -> None:
+    parameters = make_parameters()
+    for vote in (-1, 2**parameters.widths.vote_bits):
+        engine = Broken()
+        engine.vote = vote
+        with pytest.raises(ProtocolError) as refusal:
+            open_engine(parameters, engine).label_batch([[0, 1]])
+        assert (refusal.value.code, refusal.value.blame) == (ErrorCode.VALUE_OUT_OF_RANGE, answering_party(1))
+    engine = Broken()
+    engine.outcome = ReleaseOutcome((1, 1), None)
+    with pytest.raises(ProtocolError) as refusal:
+        open_engine(parameters, engine).label_batch([[0, 1]])
+    assert refusal.value.blame == PRIVACY_GUARDIAN
+    engine = Broken()
+    engine.outcome = ReleaseOutcome((1, 0, 1), None)
+    realised = make_parameters(policy=confident_policy(Charge.REALISED))
+    with pytest.raises(InputError, match="no answered bit of query 1"):
+        open_engine(realised, engine).label_batch([[0, 1]])
+
+
+def test_nothing_is_made_ahead_for_an_outside_engine() -> None:
+    with pytest.raises(InputError, match="only the embedded engine"):
+        open_engine(make_parameters(), ClearEngine()).prepare(1)
+    assert issubclass(EngineCollaboration, Collaboration)
+
+
+def test_a_receipt_for_other_shares_draws_no_noise() -> None:
+    parameters = make_parameters(policy=make_policy())
+    account = make_account(parameters)
+    collaboration = open_engine(parameters, ClearEngine(), account)
+    state = Aggregated(collaboration._guardian, 1, (0, 0, 0), bytes(32))
+    wrong = account.reserve(collaboration._session.tag, 1, b"1" * 32)
+    seed = counter_seeds("receipt")()
+    with pytest.raises(InputError, match="the receipt for query 1"):
+        privacy_guardian_enter_release(state, wrong, seed)
+    right = account.reserve(collaboration._session.tag, 2, bytes(32))
+    state = replace(state, query=2)
+    privacy_guardian_enter_release(state, right, seed)
+    with pytest.raises(StateReuseError):
+        privacy_guardian_enter_release(state, right, seed)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,9 @@ from hypothesis import strategies as st
 from capc.errors import InputError, InvalidPayloadError
 from capc.ledger import Ledger, LedgerError, Proof, Seen, check_proof, load_seen, reading, save_seen
 from capc.ledger.chain import digest_of
+from capc.ledger.records import read_opening, read_query_record
+from capc.parameters import canonical_json
+from capc.randomness import Seed
 from ledger.cases import COST, INPUTS, TAG, make_ledger, make_terms, message_of
 from support.sizes import examples
 
@@ -126,6 +131,33 @@ def test_a_query_that_took_place_and_was_not_charged_is_noticed(ledger: Ledger) 
 
 
 @pytest.mark.req("CAPC-LEDG-010")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"answer":"1/2"', b'"answer":"0"'),
+        (b'"check":"1"', b'"check":"0"'),
+        (b'"unit":"mu_squared"', b'"unit":"rho"'),
+        (b'"answer":"1/2"', b'"answer":"2/4"'),
+        (b'"kind":"reserved"', b'"kind":"settled"'),
+    ],
+)
+def test_a_charge_below_what_a_query_costs_is_refused_though_it_is_signed(
+    tmp_path: Path, ledger: Ledger, old: bytes, new: bytes
+) -> None:
+    """An owner with the key, which charges less than its terms say and signs that."""
+    seen = look(None, ledger)
+    charge(ledger, 1)
+    honest = Proof.from_bytes(ledger.proof(1, [(TAG, 1)]))
+    assert old in honest.opened[0]
+    body = honest.opened[0].replace(old, new)
+    key = Seed(bytes.fromhex((tmp_path / "ledger.key").read_text()))
+    head = seen.head.extended(digest_of(body))
+    forged = replace(honest, digests=(digest_of(body),), signature=head.sign(key), opened=(body,))
+    with pytest.raises(LedgerError, match="is not the one that the ledger's terms give it|digest of its inputs"):
+        check_proof(seen, forged.to_bytes(), make_terms(), [(TAG, 1)])
+
+
+@pytest.mark.req("CAPC-LEDG-010")
 def test_a_charge_that_is_not_in_the_log_does_not_count(tmp_path: Path, ledger: Ledger) -> None:
     """The body of a charge from another ledger, beside the digests of this one."""
     seen = look(None, ledger)
@@ -228,3 +260,51 @@ def test_what_was_seen_survives_in_a_file(tmp_path: Path, ledger: Ledger) -> Non
     file.write_text("{}")
     with pytest.raises(LedgerError, match="not a head"):
         load_seen(file)
+
+
+@pytest.mark.req("CAPC-LEDG-009")
+@pytest.mark.parametrize("size", [True, 1.0, "1", None, 0, -1])
+def test_a_kept_head_has_a_whole_size(tmp_path: Path, ledger: Ledger, size: object) -> None:
+    file = tmp_path / "answering_party_1.json"
+    save_seen(look(None, ledger), file)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "size": size}))
+    with pytest.raises(LedgerError, match="not a head"):
+        load_seen(file)
+
+
+HOSTILE = ["1/0", "1e999999999", "0x1", "-1", "1_0", " 1", "2/4/8", "9" * 5000, "", 1.5, True, [], "\u0661"]
+"""What no field with a rational may hold: values that cannot be computed with, take for ever, or have two spellings."""
+
+
+@pytest.mark.req("CAPC-LEDG-003", "CAPC-LEDG-009")
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("name", ["sigma", "threshold", "epsilon", "budget"])
+def test_hostile_numbers_in_the_terms_are_refused(tmp_path: Path, ledger: Ledger, name: str, value: object) -> None:
+    with reading(ledger.file) as (_, store):
+        body = next(store.rows()).body
+    with pytest.raises(LedgerError, match="not the first record"):
+        read_opening(canonical_json({**json.loads(body), name: value}))
+    file = tmp_path / "head.json"
+    save_seen(look(None, ledger), file)
+    kept = json.loads(file.read_text())
+    file.write_text(json.dumps({**kept, "terms": {**kept["terms"], name: value}}))
+    with pytest.raises(LedgerError, match="not a head"):
+        load_seen(file)
+
+
+@pytest.mark.req("CAPC-LEDG-009")
+@pytest.mark.parametrize("text", ["[" * 100_000, "1" * 5000, "\ud800"], ids=["deep", "long", "surrogate"])
+def test_hostile_json_is_refused(tmp_path: Path, text: str) -> None:
+    body = text.encode("utf-8", "surrogatepass")
+    for read in (read_opening, read_query_record):
+        with pytest.raises(LedgerError, match="not JSON"):
+            read(body)
+    (tmp_path / "head.json").write_bytes(body)
+    with pytest.raises(LedgerError, match="not a head"):
+        load_seen(tmp_path / "head.json")
+
+
+@pytest.mark.parametrize("grid_bits", [-1, 65, 10**9, 4.0, True])
+def test_a_grid_that_no_noise_has_is_refused(grid_bits: Any) -> None:
+    with pytest.raises(InputError, match="grid_bits: give a whole number from 0 to 64"):
+        replace(make_terms(), grid_bits=grid_bits)

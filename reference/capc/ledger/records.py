@@ -150,7 +150,7 @@ def _body(kind: str, fields: dict[str, object], salt: bytes) -> bytes:
 def _fields(body: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise LedgerError("a record that is not JSON") from None
     if not isinstance(fields, dict):
         raise LedgerError("a record that is not a JSON object")

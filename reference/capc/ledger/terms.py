@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -9,6 +10,10 @@ from typing import Any
 
 from capc.errors import InputError
 from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+
+_MAX_GRID_BITS = 64
+_MAX_DIGITS = 400
+_RATIONAL = re.compile(r"(0|[1-9][0-9]*)(/[1-9][0-9]*)?")
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,8 @@ class Terms:
             value = getattr(self, name)
             if not isinstance(value, str) or not value:
                 raise InputError(f"{name} = {value!r}: give a name")
-        if type(self.grid_bits) is not int:
-            raise InputError(f"grid_bits = {self.grid_bits!r}: give a whole number")
+        if type(self.grid_bits) is not int or not 0 <= self.grid_bits <= _MAX_GRID_BITS:
+            raise InputError(f"grid_bits: give a whole number from 0 to {_MAX_GRID_BITS}")
 
     def document(self) -> dict[str, object]:
         """A flat mapping of every field to a string, an integer or None, in the order in which it is compared."""
@@ -52,7 +57,7 @@ class Terms:
             KeyError, TypeError, ValueError: a field is missing, or has no such value.
         """
         rationals = {
-            name: None if document[name] is None else Fraction(document[name])
+            name: None if document[name] is None else _read_rational(document[name])
             for name in ("sigma", "threshold", "threshold_sigma", "epsilon", "delta")
         }
         policy = ReleasePolicy(
@@ -61,7 +66,7 @@ class Terms:
             adjacency=Adjacency(document["adjacency"]),
             **rationals,  # type: ignore[arg-type]
         )
-        budget = Fraction(document["budget"])
+        budget = _read_rational(document["budget"])
         return cls(document["owner"], document["data_set"], policy, document["grid_bits"], budget)
 
     def check_same(self, kept: Terms) -> None:
@@ -80,6 +85,13 @@ class Terms:
                     f"{name} = {value}: the ledger was created with {name} = {found[name]}, which is fixed for its "
                     "life: use the same, or another ledger for other data"
                 )
+
+
+def _read_rational(text: object) -> Fraction:
+    """The rational that :func:`_plain` wrote: no other spelling, and none that takes long to compute with."""
+    if not isinstance(text, str) or len(text) > _MAX_DIGITS or not _RATIONAL.fullmatch(text):
+        raise ValueError
+    return Fraction(text)
 
 
 def _plain(value: object) -> object:

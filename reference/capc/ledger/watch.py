@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from capc.errors import ErrorCode, InvalidPayloadError
+from capc.events import Receipt, Reserved, query_cost
 from capc.ledger import disk
 from capc.ledger.chain import HASH_BYTES, Head, digest_of, first_head
 from capc.ledger.errors import LedgerError
-from capc.ledger.records import read_opening, read_query_record
+from capc.ledger.records import entry_body, read_opening, read_query_record
 from capc.ledger.terms import Terms
 from capc.parameters import canonical_json
 from capc.primitives import SIGNATURE_BYTES
@@ -92,7 +93,7 @@ def check_proof(seen: Seen | None, message: bytes, terms: Terms, charged: Iterab
     1. The first time, the first record is shown, and from then on its key and terms count.
     2. The terms are those that the party agreed to, and the budget is not above it.
     3. The digests lead from the head that was seen to a head that the owner signed.
-    4. The charges that the party asked for are among these records.
+    4. The charges that the party asked for are among these records, each of what the terms say that a query costs.
 
     Args:
         seen: what this returned the last time; None the first time.
@@ -119,12 +120,21 @@ def check_proof(seen: Seen | None, message: bytes, terms: Terms, charged: Iterab
     head = _extended(seen, proof)
     # 4.
     known = set(proof.digests)
-    shown = [read_query_record(body) for body in proof.opened[proof.start == 0 :] if digest_of(body) in known]
-    charges = {(record.session_tag, record.query) for record in shown if record.kind == "reserved"}
+    charges = {_charge(body, seen.terms) for body in proof.opened[proof.start == 0 :] if digest_of(body) in known}
     for tag, query in charged:
         if (tag, query) not in charges:
             raise LedgerError(f"query {query} of session {tag.hex()[:16]} took place, and the ledger shows no charge")
     return Seen(head, seen.public_key, seen.terms)
+
+
+def _charge(body: bytes, terms: Terms) -> tuple[bytes, int]:
+    """Whose charge a record is. Only the one body counts that the terms give a charge: the owner signs what it likes."""
+    record = read_query_record(body)
+    cost = query_cost(terms.policy, terms.grid_bits)
+    receipt = Receipt(record.session_tag, record.query, record.inputs_digest, cost.worst_case, cost.unit)
+    if entry_body(Reserved(receipt), cost, record.salt) != body:
+        raise LedgerError(f"the charge of query {record.query} is not the one that the ledger's terms give it")
+    return record.session_tag, record.query
 
 
 def _first_contact(proof: Proof) -> Seen:
@@ -163,9 +173,11 @@ def load_seen(file: Path) -> Seen | None:
         return None
     try:
         fields = json.loads(file.read_text(encoding="ascii"))
+        if type(fields["size"]) is not int or fields["size"] < 1:
+            raise ValueError  # what follows says so
         head = Head(bytes.fromhex(fields["identity"]), fields["size"], bytes.fromhex(fields["link"]))
         return Seen(head, bytes.fromhex(fields["public_key"]), Terms.from_document(fields["terms"]))
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise LedgerError(f"{file}: not a head that an answering party kept ({type(error).__name__})") from None
 
 

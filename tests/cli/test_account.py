@@ -101,6 +101,13 @@ REFUSALS = [
     (["epsilon", "--sigma", "x", "--queries", "3"], ["sigma = x", "--sigma", "choose"]),
     (["epsilon", "--sigma", "nan", "--queries", "3"], ["sigma = nan", "--sigma", "choose"]),
     (["epsilon", "--sigma", "1/0", "--queries", "3"], ["sigma = 1/0", "--sigma", "choose"]),
+    (["epsilon", "--sigma", "1e-999999999", "--queries", "3"], ["sigma = 1e-999999999", "--sigma", "choose"]),
+    (["epsilon", "--sigma", "1e999999999", "--queries", "3"], ["sigma = 1e999999999", "--sigma", "choose"]),
+    (["epsilon", "--sigma", "1e999", "--queries", "3"], ["sigma = 1e999", "--sigma", "choose"]),
+    (["epsilon", "--sigma", "1e-999", "--queries", "3"], ["sigma = 1e-999", "--sigma", "choose"]),
+    (["epsilon", "--sigma", "1_0", "--queries", "3"], ["sigma = 1_0", "--sigma", "choose"]),
+    (["epsilon", "--sigma", "9" * 5000, "--queries", "3"], ["sigma (--sigma): a number of 5000 characters", "choose"]),
+    (["epsilon", "--sigma", "1", "--queries", "1e999999999"], ["queries = 1e999999999", "--queries", "choose"]),
     (["epsilon", "--sigma", "1", "--queries", "-1"], ["queries = -1", "--queries", "choose"]),
     (["epsilon", "--sigma", "1", "--queries", "1.5"], ["queries = 1.5", "--queries", "choose"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--delta", "1"], ["delta = 1", "--delta", "choose"]),
@@ -122,7 +129,7 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "fragments"), REFUSALS, ids=[" ".join(a) for a, _ in REFUSALS])
+@pytest.mark.parametrize(("arguments", "fragments"), REFUSALS, ids=[" ".join(a)[:80] for a, _ in REFUSALS])
 def test_what_cannot_be_answered_is_one_line(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

@@ -153,7 +153,7 @@ def test_a_charge_below_what_a_query_costs_is_refused_though_it_is_signed(
     key = Seed(bytes.fromhex((tmp_path / "ledger.key").read_text()))
     head = seen.head.extended(digest_of(body))
     forged = replace(honest, digests=(digest_of(body),), signature=head.sign(key), opened=(body,))
-    with pytest.raises(LedgerError, match="is not the one that the ledger's terms give it|digest of its inputs"):
+    with pytest.raises(LedgerError, match=r"is not the one that the ledger's terms give it|digest of its inputs"):
         check_proof(seen, forged.to_bytes(), make_terms(), [(TAG, 1)])
 
 

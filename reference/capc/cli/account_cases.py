@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +25,9 @@ OPTIONS = (
 )
 MAX_BATCH = 10_000
 MAX_HELD_BY = 1000
+_MAX_DIGITS = 200
+# The exponent has three digits at most: the fraction of 1e-999999999 would not fit the memory.
+_NUMBER = re.compile(r"[0-9]+/[0-9]+|([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
 
 class Question(StrEnum):
@@ -93,9 +97,14 @@ class _Reader:
     def number(self, name: str, default: Fraction, remedy: str, *, above: Fraction = Fraction(0)) -> Fraction:
         if name not in self._given:
             return default
+        text = self._given[name]
+        if len(text) > _MAX_DIGITS:
+            raise InputError(f"{name} ({self._place(name)}): a number of {len(text)} characters: {remedy}")
+        if not _NUMBER.fullmatch(text):
+            raise self.refuse(name, remedy)
         try:
-            value = Fraction(self._given[name])
-        except (ValueError, ZeroDivisionError):
+            value = Fraction(text)
+        except ZeroDivisionError:
             raise self.refuse(name, remedy) from None
         # Longer texts than any sensible number would take for ever to compute with.
         if not above < value <= 10**9 or value.denominator > 10**200:

@@ -128,7 +128,7 @@ def check_proof(seen: Seen | None, message: bytes, terms: Terms, charged: Iterab
 
 
 def _charge(body: bytes, terms: Terms) -> tuple[bytes, int]:
-    """Whose charge a record is. Only the one body counts that the terms give a charge: the owner signs what it likes."""
+    """Whose charge a record is; it has the one body that the terms give it, whatever else the owner signed."""
     record = read_query_record(body)
     cost = query_cost(terms.policy, terms.grid_bits)
     receipt = Receipt(record.session_tag, record.query, record.inputs_digest, cost.worst_case, cost.unit)
@@ -174,7 +174,7 @@ def load_seen(file: Path) -> Seen | None:
     try:
         fields = json.loads(file.read_text(encoding="ascii"))
         if type(fields["size"]) is not int or fields["size"] < 1:
-            raise ValueError  # what follows says so
+            raise ValueError
         head = Head(bytes.fromhex(fields["identity"]), fields["size"], bytes.fromhex(fields["link"]))
         return Seen(head, bytes.fromhex(fields["public_key"]), Terms.from_document(fields["terms"]))
     except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:

@@ -55,7 +55,7 @@ def open_session(parameters: Parameters, models: Sequence[QuantisedModel]) -> Se
 
 
 class Watched:
-    """A collaboration whose answering parties look at the ledger before each batch, and refuse to go on if it is wrong.
+    """A collaboration whose answering parties look at the ledger around each batch, and refuse to go on if it is wrong.
 
     Each of them keeps what it saw in a file of its own, in the folder `LEDGER.heads`. In one process this shows how;
     it protects where every party keeps its file on a machine of its own.
@@ -70,7 +70,6 @@ class Watched:
         self._collaboration = collaboration
         self._ledger = ledger
         self._tag = session.tag
-        self._done: list[tuple[bytes, int]] = []
         folder = ledger.file.with_name(ledger.file.name + ".heads")
         folder.mkdir(exist_ok=True)
         self._files = [folder / f"{party}.json" for party in session.answering_parties]
@@ -90,21 +89,27 @@ class Watched:
         return self._collaboration.results
 
     def label_batch(self, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
-        """Lets every answering party check the ledger, the charges of the batch before included, then asks.
+        """Asks between two looks of every answering party at the ledger; the second one is for this batch's charges.
+
+        So a roll-back of the last batch is seen by the next run. An error of the batch does not prevent the second
+        look.
 
         Raises:
             LedgerError: an answering party refuses to take part.
             BudgetExhaustedError: the ledger does not admit as many queries.
         """
-        # A batch that fails before its charges leaves nothing to be shown.
-        charged, self._done = self._done, []
+        self._look([])
+        done = len(self.results)
+        try:
+            return self._collaboration.label_batch(queries)
+        finally:
+            self._look([(self._tag, result.index) for result in self.results[done:]])
+
+    def _look(self, charged: Sequence[tuple[bytes, int]]) -> None:
         for file in self._files:
             seen = load_seen(file)
             proof = self._ledger.proof(0 if seen is None else seen.head.size, charged)
             save_seen(check_proof(seen, proof, self._terms, charged), file)
-        results = self._collaboration.label_batch(queries)
-        self._done = [(self._tag, result.index) for result in results]
-        return results
 
 
 def _identity(party: Party) -> bytes:

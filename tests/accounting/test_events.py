@@ -72,6 +72,23 @@ def test_the_order_of_events_does_not_matter_and_a_withheld_label_costs_its_chec
 def test_joint_and_separate_charges_are_not_mixed() -> None:
     with pytest.raises(InputError, match="mixed"):
         steps_of([ConfidentStep(1, GAUSS, GAUSS), ThresholdCheck(2, GAUSS)], UNIT)
+    with pytest.raises(InputError, match="mixed"):
+        steps_of([ConfidentStep(1, GAUSS, GAUSS), BallotsReleased(2, GAUSS, PowersetRelease())], UNIT)
+
+
+@pytest.mark.req("CAPC-ACCT-108")
+@pytest.mark.parametrize("joint_first", [True, False])
+def test_a_filter_does_not_mix_joint_and_separate_charges(joint_first: bool) -> None:
+    (joint,) = steps_of([ConfidentStep(1, GAUSS, GAUSS)], UNIT)
+    (separate,) = steps_of([LabelReleased(1, GAUSS)], UNIT)
+    first, second = (joint, separate) if joint_first else (separate, joint)
+    kept = Filter(renyi_filter(Fraction(3)), Fraction(100))
+    kept.admit(first)
+    before = kept.reading
+    with pytest.raises(InputError, match="jointly or separately"):
+        kept.admit(second)
+    assert kept.reading == before
+    kept.admit(first)
 
 
 @pytest.mark.req("CAPC-ACCT-106")

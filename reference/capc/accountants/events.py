@@ -156,7 +156,9 @@ def _step(query: int, noise: Noise, unit: ProtectedUnit, sensitivity: Sensitivit
 
 def _check_one_way_of_charging(events: Sequence[Event]) -> None:
     joint = any(isinstance(event, ConfidentStep) for event in events)
-    if joint and any(isinstance(event, ThresholdCheck | LabelReleased | LabelWithheld) for event in events):
+    if joint and any(
+        isinstance(event, ThresholdCheck | LabelReleased | LabelWithheld | BallotsReleased) for event in events
+    ):
         raise InputError(
             "joint and separate charges are mixed: an account uses one of them, fixed before its first query"
         )

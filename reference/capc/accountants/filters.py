@@ -96,18 +96,21 @@ class Filter:
         self.rule = rule
         self.budget = budget
         self._spent = Fraction(0)
+        self._joint: bool | None = None
 
     def admit(self, step: Step | JointStep) -> None:
         """Charges one step before it is taken.
 
         Raises:
             BudgetExhaustedError: it does not fit; nothing was charged.
-            InputError: the rule does not carry the step's noise.
+            InputError: the rule does not carry the step's noise, or joint and separate charges are mixed.
         """
+        joint = isinstance(step, JointStep)
+        require(self._joint in (None, joint), "joint", joint, "a filter charges jointly or separately, not both")
         total = self._spent + self.rule.cost({step: 1})
         if total > self.budget:
             raise BudgetExhaustedError(f"the step does not fit the budget {self.budget} ({self.rule.unit})")
-        self._spent = total
+        self._spent, self._joint = total, joint
 
     @property
     def reading(self) -> tuple[Fraction, str]:

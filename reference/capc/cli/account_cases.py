@@ -243,7 +243,13 @@ def _delta(reader: _Reader) -> Fraction:
 
 def _ballots(reader: _Reader) -> BallotRelease | None:
     kind = reader.choice("ballots", _BallotChoice, _BallotChoice.NONE)
+    counted = kind in {_BallotChoice.BINARY, _BallotChoice.TAU}
+    if reader.has("labels") != counted:
+        remedy = f"ballots {kind} need the number of labels" if counted else "only binary and tau ballots count labels"
+        raise reader.refuse("labels", remedy)
     labels = reader.count("labels", 1, 1, 1 << 20)
+    if kind == _BallotChoice.TAU and not reader.has("tau"):
+        raise reader.refuse("tau", "ballots tau need the length to which they are shortened")
     if kind != _BallotChoice.TAU and reader.has("tau"):
         raise reader.refuse("tau", "only tau voting shortens ballots: choose --ballots tau")
     if kind == _BallotChoice.BINARY:

@@ -94,8 +94,16 @@ def test_theorem_6_bounds_its_direction_and_not_the_other() -> None:
         for other in neighbours(histogram, Adjacency.REPLACE_ONE):
             there = quadrature(other, sigma)
             assert renyi(here, there, order) <= float(found.at_most) + 1e-11
-            reversed_above |= renyi(there, here, order) > renyi(here, there, order) * 1.0001
+            reversed_above |= renyi(there, here, order) > float(found.at_most) * 1.0001
     assert reversed_above
+
+
+@pytest.mark.req("CAPC-ACCT-112")
+@pytest.mark.parametrize("noise", [RoundedGaussian(Fraction(4), 4), DiscreteGaussian(Fraction(4), 0)])
+def test_theorem_6_is_for_continuous_noise(noise: Any) -> None:
+    with pytest.raises(InputError, match="continuous noise"):
+        data_dependent_renyi((40, 5), noise, Fraction(2))
+    assert "continuous" in data_dependent_renyi((40, 5), Fraction(4), Fraction(2)).preconditions[-1]
 
 
 @pytest.mark.req("CAPC-ACCT-112")

@@ -1,7 +1,8 @@
 """The data-dependent bound of GNMax, Theorem 6 of Papernot et al. 2018, with its preconditions checked.
 
 It bounds D_a(M(h) || M(h')) for this histogram h and every neighbour h': one direction only. The reverse divergence can
-exceed it, so it is a diagnostic and never an epsilon.
+exceed it, so it is a diagnostic and never an epsilon. It is for continuous Gaussian noise only: on a grid
+there are ties, which the union bound does not count.
 
 Source: Papernot et al. 2018 (arXiv 1802.08908), Theorem 6; q by the union bound over the other classes.
 Spec: CAPC-ACCT-112.
@@ -37,13 +38,14 @@ def data_dependent_renyi(histogram: Sequence[int], sigma_votes: Fraction, order:
 
     Args:
         histogram: votes per class, at least two classes.
-        sigma_votes: the deviation of continuous Gaussian noise, exactly rounded or not.
+        sigma_votes: the deviation of continuous Gaussian noise, a number; noise on a grid is refused.
         order: a > 1.
 
     Raises:
         InputError: an argument cannot be used.
     """
     require(len(histogram) >= 2, "histogram", tuple(histogram), "give at least two classes")
+    require(isinstance(sigma_votes, Fraction), "noise", sigma_votes, "give the deviation of continuous noise")
     require(sigma_votes > 0, "sigma", sigma_votes, "give a deviation above 0")
     require(order > 1, "order", order, "give an order above 1")
     with ctx.workprec(PRECISION):
@@ -56,7 +58,8 @@ def data_dependent_renyi(histogram: Sequence[int], sigma_votes: Fraction, order:
             value, checked = found.min(plain), ("q < 1, a <= mu1, mu2 > 1, q <= e^((mu2 - 1) eps2) / (...)^mu2: hold",)
     low, high = ends(value)
     quantity = f"data-dependent Renyi bound of order {float(order):g}"
-    return Diagnostic(quantity, low, high, Scope.ONE_SIDED, Adjacency.REPLACE_ONE.value, checked)
+    preconditions = (*checked, "continuous noise: rounded and integer noise have ties")
+    return Diagnostic(quantity, low, high, Scope.ONE_SIDED, Adjacency.REPLACE_ONE.value, preconditions)
 
 
 def _theorem6(q: arb, sigma_votes: Fraction, order: Fraction) -> arb | None:

@@ -96,7 +96,16 @@ def test_a_plot_is_drawn(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
     assert "<svg" in file.read_text()
 
 
+def test_a_plot_that_cannot_be_written_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "epsilon.svg").mkdir()
+    plot = str(tmp_path / "epsilon.svg")
+    assert_refused(
+        capsys, ["epsilon", "--sigma", "4", "--queries", "3", "--plot", plot], ["--plot", "cannot be written"]
+    )
+
+
 REFUSALS = [
+    (["epsilon", "--sigma", "1", "--queries", "3", "--answers", "2", "--plot", "x.svg"], ["x.svg", "--answers"]),
     (["epsilon", "--queries", "3"], ["sigma = none", "--sigma", "needs it"]),
     (["epsilon", "--sigma", "x", "--queries", "3"], ["sigma = x", "--sigma", "choose"]),
     (["epsilon", "--sigma", "nan", "--queries", "3"], ["sigma = nan", "--sigma", "choose"]),

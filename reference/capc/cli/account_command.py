@@ -30,6 +30,8 @@ def ask(question: str, given: Mapping[str, str], json_target: str | None, plot_t
     output = Output(json_target)
     plot = None if plot_target is None else _plot_file(plot_target)
     asked = read_case(question, given, lambda name: "--" + name.replace("_", "-"))
+    if plot is not None and "answers" in given:
+        raise InputError(f"plot = {plot_target} (--plot): it draws over counts of queries: leave out --answers")
     found = _answer(asked)
     if plot is not None:
         _draw(asked, plot)
@@ -136,4 +138,7 @@ def _draw(asked: Asked, file: Path) -> None:
     axes.set_ylabel(f"epsilon (upper bound) at delta = {decimal_text(case.delta)}")
     axes.set_title(f"{statements[-1].mechanism}, sigma = {case.sigma}, {case.unit.relation.value}, {case.method.value}")
     axes.grid(visible=True, alpha=0.3)
-    figure.savefig(file)
+    try:
+        figure.savefig(file)
+    except OSError as error:
+        raise InputError(f"plot = {file} (--plot): cannot be written ({error.strerror}): name another file") from None

@@ -158,12 +158,12 @@ def _budget_refusal(config: JobConfig, error: InputError) -> InputError:
 
 
 def _vote_variant(config: JobConfig, widths: ParameterSet, num_classes: int) -> VoteVariant:
-    """What was asked for, or what is fastest on the network: the job asks one query at a time."""
+    """What was asked for, or what is fastest on the network for a batch of the job."""
     if config.vote_variant is not None:
         return config.vote_variant
     if config.network is None:
         return VoteVariant.TOURNAMENT
-    return fastest_vote(num_classes, widths.logit_bits, widths.vote_bits, 1, NETWORKS[config.network])
+    return fastest_vote(num_classes, widths.logit_bits, widths.vote_bits, config.batch, NETWORKS[config.network])
 
 
 def _parameters(config: JobConfig, widths: ParameterSet, dataset: Dataset, release: ReleasePolicy) -> Parameters:

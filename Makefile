@@ -15,7 +15,7 @@ run: $(VENV)/.run ## set up what users need, and run the main job
 	$(BIN)/capc run
 
 test: $(VENV)/.dev ## set up what developers need, and run all tests
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.dev ## style and formatting
 	$(BIN)/ruff check .

@@ -289,9 +289,9 @@ def test_a_layer_or_a_batch_too_large_for_one_stream_is_refused_first(monkeypatc
     """Elements of 2 bytes, 3 in the longest value, and 32 bytes for a seed: 3 queries fit 50 bytes, and 0 fit 37."""
     parameters, recorder = realised(), Recorder()
     monkeypatch.setattr("capc.session.STREAM_LIMIT", 50)
-    account = make_account(parameters)
+    silent = replace(hybrid_suite(parameters), mechanisms=fixed_mechanisms([[0, 0, 0]], [[0]]))
     collaboration = Collaboration(
-        make_session(parameters, SIZES), voters(1, 1), hybrid_suite(parameters), account, observer=recorder
+        make_session(parameters, SIZES), voters(1, 1), silent, make_account(parameters), observer=recorder
     )
     before = len(recorder.messages)
     with pytest.raises(InputError, match=r"4 queries at once, with 3 elements in a value of .*: at most 3 fit"):

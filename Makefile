@@ -6,7 +6,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint types imports wheel generate trace check bench clean
+.PHONY: help run test lint types imports wheel generate trace check nightly bench clean
 
 help: ## list the chores
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ trace: $(VENV)/.dev ## is every MUST tied to evidence that passed in the last `m
 	$(BIN)/capc-trace check
 
 check: test lint types imports wheel generate trace ## all of the above, as .ci/run does in a fresh environment
+
+nightly: $(VENV)/.dev ## long property runs, kills and fuzz: hours; ROOMS="he ledger" names some. Records what passed
+	$(BIN)/python -m capc_verify.nightly --workers $(WORKERS) $(ROOMS)
 
 bench: $(VENV)/.dev ## time the building blocks
 	$(BIN)/python -m pytest benchmarks --benchmark-only -o python_files='bench_*.py'

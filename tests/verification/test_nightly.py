@@ -1,0 +1,102 @@
+"""Records of nightly runs: what is recorded, what never is, and whether those that are checked in are of this suite."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from capc_verify.nightly import EVIDENCE, digest, main
+
+ROOT = Path(__file__).parents[2]
+CONFTEST = 'pytest_plugins = ["capc_verify.pytest_plugin"]\n'
+SIZES = "from support.sizes import examples\n"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A checkout with one room that has a nightly size, and one that has none."""
+    for name, text in {
+        "pytest.ini": "[pytest]\npythonpath = tests\naddopts = --import-mode=importlib\n",
+        ".gitignore": ".trace\n.pytest_cache\n__pycache__\n",
+        "tests/conftest.py": CONFTEST,
+        "tests/support/sizes.py": "import os\ndef examples(): return os.environ.get('CAPC_NIGHTLY')\n",
+        "tests/long/test_long.py": f"{SIZES}def test_size(): assert examples() == '1'\n",
+        "tests/short/test_short.py": "def test_nothing(): pass\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    commit(tmp_path)
+    return tmp_path
+
+
+def commit(repository: Path) -> None:
+    for command in (["add", "."], ["-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "m"]):
+        subprocess.run(["git", *command], cwd=repository, check=True)
+
+
+def test_a_room_that_passed_at_the_nightly_size_is_recorded_with_its_commit(repository: Path) -> None:
+    assert main(["--root", str(repository), "--workers", "1"]) == 0
+    (path,) = (repository / EVIDENCE).iterdir()
+    record = json.loads(path.read_text(encoding="utf-8"))
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repository, check=True, capture_output=True, text=True)
+    assert (path.name, record["commit"]) == ("long.json", head.stdout.strip())
+    (entry,) = record["tests"].items()
+    assert entry[0] == "tests/long/test_long.py::test_size"
+    assert (entry[1]["passed"], entry[1]["skipped"], entry[1]["failed"]) == (1, 0, 0)
+
+
+def test_a_failure_is_not_recorded(repository: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (repository / "tests/long/test_long.py").write_text(f"{SIZES}def test_size(): assert not examples()\n", "utf-8")
+    subprocess.run(
+        ["git", "-c", "user.name=n", "-c", "user.email=e", "commit", "-qam", "m"], cwd=repository, check=True
+    )
+    assert main(["--root", str(repository), "--workers", "1"]) == 1
+    assert "long: not recorded" in capfd.readouterr().err
+    assert not (repository / EVIDENCE).exists()
+
+
+def test_a_tree_that_is_no_commits_is_refused_before_anything_runs(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "tests/long/new.py").write_text("", encoding="utf-8")
+    assert main(["--root", str(repository), "long"]) == 2
+    assert capsys.readouterr().err == (
+        "nightly: ?? tests/long/new.py: not committed; a record is of a commit, so commit first\n"
+    )
+
+
+def test_a_room_without_nightly_sizes_is_refused_by_name(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--root", str(repository), "long", "short"]) == 2
+    assert capsys.readouterr().err == "nightly: short: no tests with nightly sizes there; choose from long\n"
+
+
+def test_cases_of_one_function_are_counted_together(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(
+        "<testsuites><testsuite>"
+        '<testcase classname="tests.a.test_b" name="test_c[1]" time="1.25"/>'
+        '<testcase classname="tests.a.test_b" name="test_c[2]" time="2"><skipped message="m"/></testcase>'
+        '<testcase classname="tests.a.test_b" name="test_c[3]" time="0.5"><error message="m"/></testcase>'
+        "</testsuite></testsuites>",
+        encoding="utf-8",
+    )
+    expected = {"passed": 1, "skipped": 1, "failed": 1, "seconds": 3.7}
+    assert digest(report) == {"tests/a/test_b.py::test_c": expected}
+
+
+@pytest.mark.parametrize("room", sorted(path.stem for path in (ROOT / EVIDENCE).glob("*.json")))
+def test_the_record_that_is_checked_in_names_tests_that_exist_and_failed_none(room: str) -> None:
+    record = json.loads((ROOT / EVIDENCE / f"{room}.json").read_text(encoding="utf-8"))
+    assert len(record["commit"]) == 40
+    for name, counts in record["tests"].items():
+        file, _, function = name.partition("::")
+        defined = {node.name for node in ast.parse((ROOT / file).read_text("utf-8")).body if hasattr(node, "name")}
+        assert function in defined, name
+        assert counts["failed"] == 0
+        assert counts["passed"] + counts["skipped"] > 0
+    assert any(counts["passed"] for counts in record["tests"].values())

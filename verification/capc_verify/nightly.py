@@ -1,0 +1,135 @@
+"""``python -m capc_verify.nightly ROOM ...``: the long property runs, and the record of them.
+
+Kills, fuzz and long properties have an ordinary size, which every change must pass, and a nightly one. A test that has
+both reads them from ``support.sizes``. This runs the files of a room, ``tests/ROOM``, that do so, at the nightly size,
+and keeps what passed in ``verification/evidence/nightly/ROOM.json`` with the commit it is of. A run that is not whole
+is not recorded: something failed, or the tree is not that of a commit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+from capc.errors import InputError
+
+EVIDENCE = Path("verification") / "evidence" / "nightly"
+_SIZES = "from support.sizes import"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        argv: arguments without the program's name; those of the process if None.
+
+    Returns:
+        0 if every room passed and was recorded, 1 if a test failed, 2 if the command cannot work.
+    """
+    parser = argparse.ArgumentParser(prog="nightly", description="Runs and records the nightly sizes of the tests.")
+    parser.add_argument("rooms", nargs="*", metavar="ROOM", help="folders of tests/ (default: all with such sizes)")
+    parser.add_argument("--root", type=Path, default=Path(), help="the repository (default: here)")
+    parser.add_argument("--workers", default="2", help="processes that share a room's tests (default: 2)")
+    arguments = parser.parse_args(argv)
+    root: Path = arguments.root.resolve()
+    try:
+        available = rooms(root)
+        for room in arguments.rooms or available:
+            if room not in available:
+                raise InputError(f"{room}: no tests with nightly sizes there; choose from {', '.join(available)}")
+        for room in arguments.rooms or available:
+            if not _run_room(root, room, available[room], arguments.workers):
+                print(f"nightly: {room}: not recorded, since not everything passed", file=sys.stderr)
+                return 1
+    except InputError as error:
+        print(f"nightly: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def rooms(root: Path) -> dict[str, list[Path]]:
+    """For each folder of ``tests`` that has tests with nightly sizes, their files, relative to the root."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted((root / "tests").glob("*/test_*.py")):
+        if _SIZES in path.read_text(encoding="utf-8"):
+            found.setdefault(path.parent.name, []).append(path.relative_to(root))
+    return found
+
+
+def digest(report: Path) -> dict[str, dict[str, float]]:
+    """What a run came to, test function by test function, all their parameters together.
+
+    Args:
+        report: a JUnit report of pytest.
+
+    Returns:
+        For each ``file::function`` how many of its cases passed, were skipped and failed, and their seconds.
+    """
+    tests: dict[str, dict[str, float]] = {}
+    # The report is one that pytest wrote just now.
+    for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314
+        name = f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name', '').partition('[')[0]}"
+        entry = tests.setdefault(name, {"passed": 0, "skipped": 0, "failed": 0, "seconds": 0.0})
+        failed = any(case.find(kind) is not None for kind in ("failure", "error"))
+        outcome = "failed" if failed else "skipped" if case.find("skipped") is not None else "passed"
+        entry[outcome] += 1
+        entry["seconds"] = round(entry["seconds"] + float(case.get("time", "0")), 1)
+    return dict(sorted(tests.items()))
+
+
+def commit_of(root: Path) -> str:
+    """The commit whose tree this is.
+
+    Raises:
+        InputError: files differ from the last commit, so that a record would be of no commit.
+    """
+    changed = _git(root, "status", "--porcelain")
+    if changed:
+        raise InputError(f"{changed.splitlines()[0].strip()}: not committed; a record is of a commit, so commit first")
+    return _git(root, "rev-parse", "HEAD")
+
+
+def _run_room(root: Path, room: str, files: list[Path], workers: str) -> bool:
+    commit, started = commit_of(root), time.monotonic()
+    print(f"== nightly {room}: {len(files)} files", flush=True)
+    options = ["-n", workers, "--dist", "worksteal", "--trace-append"]
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", *options, f"--junitxml={report}", *map(str, files)]
+        code = subprocess.run(command, cwd=root, env=os.environ | {"CAPC_NIGHTLY": "1"}, check=False).returncode  # noqa: S603
+        if code != 0:
+            return False
+        tests = digest(report)
+    record = {
+        "about": "The nightly sizes of these tests, run once at this commit. Seconds are those of a shared machine.",
+        "command": f"python -m capc_verify.nightly {room}",
+        "commit": commit,
+        "date": datetime.now(UTC).date().isoformat(),
+        "minutes": round((time.monotonic() - started) / 60, 1),
+        "tests": tests,
+    }
+    path = root / EVIDENCE / f"{room}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return True
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True)  # noqa: S603, S607
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        raise InputError(f"git {arguments[0]} does not work in {root}: records need a git checkout") from error
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

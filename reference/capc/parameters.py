@@ -73,8 +73,8 @@ class ParameterSet:
         he_coefficient_bits: bits of the primes of q; the last one is the special prime.
         he_flood_bits: flooding noise is uniform in [-2^b, 2^b).
         he_distance_bits: k; all HE responses of one answering party's model, to the queries that it declares, are
-            within statistical distance 2^-k of responses that do not depend on its weights, or the model is refused. 0 claims
-            nothing: a set for tests and benchmarks.
+            within statistical distance 2^-k of responses that do not depend on its weights, or the model is refused. 0
+            claims nothing: a set for tests and benchmarks.
     """
 
     name: str

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Protocol
 
 from capc.errors import BudgetExhaustedError, InputError, ParameterError
 
@@ -50,6 +51,11 @@ class PrivacyAllowance:
         if not 0 <= self.charged <= self.queries or not 0 <= self.reached <= self.distance:
             raise ParameterError(f"{self.charged} of {self.queries} queries charged: more is spent than was allowed")
 
+    @property
+    def remaining(self) -> int:
+        """How many queries are left."""
+        return self.queries - self.charged
+
     def check_model(self, per_query: Fraction) -> None:
         """Refuses a model whose responses to the queries that are left could exceed the goal.
 
@@ -60,7 +66,7 @@ class PrivacyAllowance:
             ParameterError: as said. Its figures depend on the weights: it is for the answering party's operator, and
                 is never sent.
         """
-        left = self.queries - self.charged
+        left = self.remaining
         total = self.reached + left * per_query
         if total > self.distance:
             raise ParameterError(
@@ -117,6 +123,21 @@ class PrivacyAllowance:
             )
         except (ValueError, ParameterError):
             raise InputError(f"a privacy allowance whose fields are out of order: {remedy}") from None
+
+
+class AllowanceKeeper(Protocol):
+    """Where an allowance outlives a session, such as :class:`capc.ledger.KeptAllowance`."""
+
+    @property
+    def value(self) -> PrivacyAllowance:
+        """The allowance as it is now."""
+
+    def charge(self, count: int, distance: Fraction) -> None:
+        """Charges one batch, durably, before any of its responses leaves.
+
+        Raises:
+            BudgetExhaustedError: what is left does not suffice. Nothing was charged.
+        """
 
 
 def _fraction(value: object) -> Fraction:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from capc.accounting import Account
+from capc.allowance import AllowanceKeeper
 from capc.architecture import Rows
 from capc.costs import Step
 from capc.engine import ArgmaxCase, ReleaseCase, SecureEngine
@@ -48,6 +49,7 @@ class EngineCollaboration(Collaboration):
         suite: the building blocks of all other steps.
         account: charged before any noise is drawn.
         engine: computes steps 1c and 3.
+        allowances: as of :class:`capc.protocol.Collaboration`.
         draw_seed: where the seeds of all steps come from; the operating system, except in tests.
         observer: for tests.
 
@@ -63,10 +65,11 @@ class EngineCollaboration(Collaboration):
         account: Account,
         engine: SecureEngine,
         *,
+        allowances: Sequence[AllowanceKeeper] | None = None,
         draw_seed: Callable[[], Seed] = fresh_seed,
         observer: Observer | None = None,
     ) -> None:
-        super().__init__(session, models, suite, account, draw_seed=draw_seed, observer=observer)
+        super().__init__(session, models, suite, account, allowances=allowances, draw_seed=draw_seed, observer=observer)
         self._engine = engine
 
     def prepare(self, count: int) -> PreparedQueries:

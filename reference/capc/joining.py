@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from capc.allowance import PrivacyAllowance
 from capc.answering_party import AnsweringParty
 from capc.answering_party_setup import (
     AwaitingTrees,
@@ -35,16 +36,29 @@ from capc.suite import Suite
 
 
 def set_up(
-    session: Session, suite: Suite, models: Sequence[QuantisedModel], exchange: Exchange
+    session: Session,
+    suite: Suite,
+    models: Sequence[QuantisedModel],
+    exchange: Exchange,
+    allowances: Sequence[PrivacyAllowance | None] | None = None,
 ) -> tuple[QueryingParty, list[AnsweringParty], PrivacyGuardian]:
     """All parties, ready for their first batch.
+
+    Args:
+        session: parameters, participants, id.
+        suite: the building blocks.
+        models: one per answering party, in order.
+        exchange: carries the messages.
+        allowances: for each model what earlier sessions left of its circuit privacy; None for new ones.
 
     Raises:
         InputError: a model is not admitted.
     """
     joining = [
-        answering_party_begin_setup(session, suite, peer, model, exchange.seed())
-        for peer, model in zip(session.answering_parties, models, strict=True)
+        answering_party_begin_setup(session, suite, peer, model, exchange.seed(), allowance)
+        for peer, model, allowance in zip(
+            session.answering_parties, models, allowances or [None] * len(models), strict=True
+        )
     ]
     _greet(session, exchange)
     joining_querying_party, he_keys, offers = querying_party_begin_setup(session, suite, exchange.seed())

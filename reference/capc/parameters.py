@@ -72,9 +72,9 @@ class ParameterSet:
         he_poly_degree: N of Z_q[X]/(X^N + 1).
         he_coefficient_bits: bits of the primes of q; the last one is the special prime.
         he_flood_bits: flooding noise is uniform in [-2^b, 2^b).
-        he_distance_bits: k; all HE responses of one answering party in a session are within statistical distance
-            2^-k of responses that do not depend on its weights, or its model is refused. 0 claims nothing: a set for
-            tests and benchmarks.
+        he_distance_bits: k; all HE responses of one answering party's model, to the queries that it declares, are
+            within statistical distance 2^-k of responses that do not depend on its weights, or the model is refused. 0
+            claims nothing: a set for tests and benchmarks.
     """
 
     name: str

@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from capc.accounting import Account
+from capc.allowance import AllowanceKeeper
 from capc.answering_party import (
     AwaitingTransfers,
     VoteReady,
     after_batch,
     answering_party_open_batch,
     answering_party_send_vote,
+    response_distance,
 )
 from capc.answering_party_ahead import AwaitingValue
 from capc.costs import Step, StepCost
@@ -103,12 +105,13 @@ class Collaboration:
         models: one per answering party, in order.
         suite: the building blocks; every party uses the same object.
         account: charged before any noise is drawn.
+        allowances: where each answering party keeps its circuit-privacy allowance; None keeps all of them in memory.
         draw_seed: where the seeds of all steps come from; the operating system, except in tests.
         observer: for tests.
 
     Raises:
-        InputError: another number of models, a model that is not admitted, or an account that charges other noise
-            than the suite samples.
+        InputError: another number of models or allowances, a model that is not admitted, or an account that charges
+            other noise than the suite samples.
     """
 
     def __init__(
@@ -118,11 +121,13 @@ class Collaboration:
         suite: Suite,
         account: Account,
         *,
+        allowances: Sequence[AllowanceKeeper] | None = None,
         draw_seed: Callable[[], Seed] = fresh_seed,
         observer: Observer | None = None,
     ) -> None:
-        if len(models) != session.num_answering:
-            raise InputError(f"{len(models)} models for {session.num_answering} answering parties: give one each")
+        for what, given in (("models", models), ("allowances", allowances)):
+            if given is not None and len(given) != session.num_answering:
+                raise InputError(f"{len(given)} {what} for {session.num_answering} answering parties: give one each")
         if account.policy != session.parameters.release or account.mechanisms != suite.mechanisms:
             raise InputError(
                 "the account has another policy or other noise than the session: make it from the session's"
@@ -130,11 +135,13 @@ class Collaboration:
         self._session = session
         self._models = tuple(models)
         self._account = account
+        self._allowances = allowances
         self._prepared = 0
         self._results: list[QueryResult] = []
         self._exchange = Exchange(draw_seed, observer or NoObserver())
         with self._exchange.computing(Step.SETUP):
-            parties = set_up(session, suite, self._models, self._exchange)
+            left = None if allowances is None else [kept.value for kept in allowances]
+            parties = set_up(session, suite, self._models, self._exchange, left)
         self._querying_party, self._answering_parties, self._guardian = parties
         self._exchange.close_lanes()
 
@@ -147,6 +154,11 @@ class Collaboration:
     def results(self) -> tuple[QueryResult, ...]:
         """Every query that was released so far: also those of a batch that an error ended half-way."""
         return tuple(self._results)
+
+    def remaining_queries(self) -> int:
+        """How many queries the account and every answering party's allowance still admit."""
+        allowed = [party.allowance.remaining for party in self._answering_parties if party.allowance is not None]
+        return min([self._account.remaining_queries() - self._prepared, *allowed])
 
     def label(self, features: Sequence[int]) -> QueryResult:
         """Runs steps 1 to 3 for one quantised query; see :meth:`label_batch`."""
@@ -217,6 +229,8 @@ class Collaboration:
             raise self._exhausted(count)
         for party in self._answering_parties:
             after_batch(party, count)
+        for kept, party in zip(self._allowances or (), self._answering_parties, strict=False):
+            kept.charge(count, response_distance(party.suite, party.prepared_layers, count))
         with self._exchange.computing(Step.AHEAD):
             self._querying_party, states, messages, turns = querying_party_open_batch(self._querying_party, count)
             opened = [answering_party_open_batch(party, count) for party in self._answering_parties]

@@ -90,8 +90,8 @@ class XofSource(ByteStream):
         if end > STREAM_LIMIT:
             raise RandomnessExhaustedError(f"a randomness stream ends after {STREAM_LIMIT} bytes")
         if end > len(self._buffer):
-            # hashlib squeezes from the start each time: doubling keeps the work linear.
-            self._buffer = self._state.digest(min(max(2 * end, 256), STREAM_LIMIT))
+            # hashlib squeezes from the start each time: doubling keeps the work linear, and one read costs no more.
+            self._buffer = self._state.digest(min(max(end, 2 * len(self._buffer), 256), STREAM_LIMIT))
         chunk = self._buffer[self._position : end]
         self._position = end
         return chunk

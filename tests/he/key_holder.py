@@ -56,7 +56,7 @@ class KeyHolder:
         (prime,) = self.context.data_primes
         words = np.array([row % prime, row % prime], dtype=np.uint64)[:, None, :]
         fields = serialisation._ciphertext_fields(self.context.data_id, *words.shape[1:], ntt=True)
-        ciphertext = serialisation._load(sealapi.Ciphertext(), self.context, fields + serialisation._array(words))
+        ciphertext = serialisation._load(sealapi.Ciphertext(), self.context, fields, *serialisation._array(words))
         self.context.evaluator.transform_from_ntt_inplace(ciphertext)
         coefficients = serialisation.read_pair(ciphertext, *words.shape[1:])[0, 0].astype(object)
         return np.where(coefficients > prime // 2, coefficients - prime, coefficients)

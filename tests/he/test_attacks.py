@@ -20,7 +20,7 @@ from capc.he.axis import Indices
 from capc.he.context import HeContext
 from capc.he.keys import PublicKey
 from capc.operators import Convolution, Dense, Grid, Matrix
-from capc.randomness import RandomSource
+from capc.randomness import RandomSource, Seed
 from he.key_holder import Integers, KeyHolder, OpenSecretKey
 from he.support import Setting, altered, one_level
 
@@ -32,12 +32,14 @@ Switch = Callable[[], None]
 def without_fresh_zero(monkeypatch: pytest.MonkeyPatch) -> Switch:
     """The blinding keeps its mask and flooding; its encryption of zero becomes (0, 1), which everybody knows."""
 
-    def weak(public_key: PublicKey) -> sealapi.Ciphertext:
+    def weak(public_key: PublicKey, seed: Seed, number: int) -> tuple[sealapi.Ciphertext, NDArray[np.int64]]:
         context = public_key.context
         words = np.zeros((2, len(context.data_primes), context.degree), dtype=np.uint64)
         # SEAL refuses a c1 of zero.
         words[1, :, 0] = 1
-        return serialisation.make_ciphertext(context, context.data_id, words)
+        known = serialisation.make_ciphertext(context, context.data_id, words)
+        context.evaluator.transform_to_ntt_inplace(known)
+        return known, np.zeros(context.degree, dtype=np.int64)
 
     return lambda: monkeypatch.setattr(blinding, "fresh_zero", weak)
 
@@ -114,6 +116,7 @@ def _matching_candidates(setting: Setting, shape: Dense, candidates: list[Matrix
     for index, weights in enumerate(candidates):
         encoding = setting.scheme._encoding(shape, 1)
         (product,) = responses.products(setting.prepare_dense(weights), encoding, request, encoding.responses)
+        context.evaluator.transform_from_ntt_inplace(product)
         context.evaluator.mod_switch_to_inplace(product, list(context.response_id))
         # The first coefficient has what stands for the encryption of zero.
         if (serialisation.read_pair(product, *holder.size)[1, :, 1:] == seen[:, 1:]).all():

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from tenseal import sealapi
 
-from capc.he import blinding, responses
+from capc.he import blinding, keys, responses, sampling
+from capc.he.keys import PublicKey
 from capc.he.packing import packed_length, unpack
+from capc.he.serialisation import read_pair
 from capc.operators import Dense
 from capc.randomness import BytesSource, RandomSource, Seed, XofSource
 from he.support import Setting, altered
@@ -21,7 +26,7 @@ SHAPE = Dense(64, 32)
 @pytest.mark.parametrize("bits", [0, 1, 2, 5, 7])
 def test_flooding_noise_takes_every_value_of_its_range_equally_often(bits: int) -> None:
     # One byte for each draw: every value of it once. The range has 2^(b+1) values and ends below 2^b.
-    noise = blinding.flooding_noise(BytesSource(bytes(range(256))), 256, bits)
+    noise = sampling.flooding_noise(BytesSource(bytes(range(256))), 256, bits)
     assert Counter(noise) == dict.fromkeys(range(-(1 << bits), 1 << bits), 256 >> (bits + 1))
 
 
@@ -32,7 +37,58 @@ def test_flooding_noise_is_the_next_integers_of_the_source_less_half_their_range
 ) -> None:
     reader = XofSource(Seed(seed), b"noise")
     expected = [reader.bits(bits + 1) - (1 << bits) for _ in range(count)]
-    assert blinding.flooding_noise(XofSource(Seed(seed), b"noise"), count, bits) == expected
+    assert sampling.flooding_noise(XofSource(Seed(seed), b"noise"), count, bits) == expected
+
+
+@pytest.mark.req("CAPC-HE-014")
+def test_each_byte_below_255_is_a_ternary_value_and_each_value_has_as_many() -> None:
+    # 255 is left out, and one more byte is read in its place.
+    drawn = sampling.ternary(BytesSource(bytes([255, *range(255), 7])), 256)
+    assert drawn.tolist() == [*(byte % 3 for byte in range(255)), 7 % 3]
+    assert Counter(drawn[:255].tolist()) == dict.fromkeys(range(3), 85)
+
+
+@pytest.mark.req("CAPC-HE-014")
+@given(data=st.binary(max_size=200), count=st.integers(1, 60))
+def test_ternary_values_use_the_stream_up_to_the_last_one_and_no_further(data: bytes, count: int) -> None:
+    stream = data + bytes(60)
+    source = BytesSource(stream)
+    drawn = sampling.ternary(source, count)
+    used = stream[: source.consumed]
+    assert drawn.tolist() == [byte % 3 for byte in used if byte != 255]
+    assert len(drawn) == count
+    assert not used.endswith(b"\xff")
+
+
+@pytest.mark.req("CAPC-HE-014")
+@given(values=st.lists(st.integers(0, (1 << 48) - 1), max_size=20))
+def test_an_error_is_the_heads_among_42_coins_less_21(values: list[int]) -> None:
+    stream = b"".join(value.to_bytes(6, "little") for value in values)
+    expected = [(value % (1 << 42)).bit_count() - 21 for value in values]
+    assert sampling.centred_binomial(BytesSource(stream), len(values)).tolist() == expected
+
+
+@pytest.mark.req("CAPC-HE-002", "CAPC-HE-014")
+@pytest.mark.parametrize("name", ["default", "fast"])
+def test_the_encryption_of_zero_is_the_public_key_times_a_ternary_polynomial(name: str) -> None:
+    setting, seed = altered(name), Seed(bytes(range(32)))
+    context, source = setting.scheme._context, XofSource(Seed(bytes(range(32))), b"ternary/" + bytes([3, 0, 0, 0]))
+    zero, error = blinding.fresh_zero(setting.public_key, seed, 3)
+    context.evaluator.transform_from_ntt_inplace(zero)
+    primes, degree = len(context.data_primes), context.degree
+    key = keys.read_public_key(context, setting.public_payload).zero
+    context.evaluator.transform_from_ntt_inplace(key)
+    # Independent: a product in integers, of which one coefficient is compared.
+    secret = [(0, 1, -1)[value] for value in sampling.ternary(source, degree)]
+    found, given_key = read_pair(zero, primes, degree), read_pair(key, primes, degree)
+    for half in range(2):
+        for row, prime in enumerate(context.data_primes):
+            polynomial = given_key[half, row].tolist()
+            last = sum(a * b for a, b in zip(polynomial, reversed(secret), strict=True)) % prime
+            assert found[half, row, -1] == last
+    assert (
+        error.tolist() == sampling.centred_binomial(XofSource(seed, b"error/" + bytes([3, 0, 0, 0])), degree).tolist()
+    )
 
 
 @pytest.mark.req("CAPC-HE-003")
@@ -68,13 +124,15 @@ def _evaluate(setting: Setting, request: bytes, prepared: object, source_label: 
 
 @pytest.mark.req("CAPC-HE-002")
 @pytest.mark.parametrize("weights_bits", [8, None])
-def test_two_evaluations_of_one_request_differ_even_from_one_source(weights_bits: int | None) -> None:
+def test_evaluations_of_one_request_have_nothing_in_common_but_from_one_seed(weights_bits: int | None) -> None:
     setting = altered("default")
     context = setting.scheme._context
     request = setting.scheme.encrypt(setting.secret_key, SHAPE, [[1] * SHAPE.inputs])
     weights = ((0,) * 64,) * 32 if weights_bits is None else setting.weights(SHAPE, "w", weights_bits)
     prepared = setting.prepare_dense(weights)
-    first, second = (_evaluate(setting, request, prepared, "same") for _ in range(2))
+    first, again, second = (_evaluate(setting, request, prepared, label) for label in ("one", "one", "other"))
+    # A response is a function of its request and of a seed.
+    assert first == again
     head = packed_length(context.response_primes, SHAPE.outputs)
     left, right = (
         unpack(response[head:], context.response_primes, context.degree, "c1") for response in (first, second)
@@ -88,14 +146,20 @@ def test_two_evaluations_of_one_request_differ_even_from_one_source(weights_bits
 @pytest.mark.req("CAPC-HE-002")
 def test_each_row_of_blocks_has_an_encryption_of_zero_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     setting, shape = altered("toy"), Dense(64, 130)
-    made = []
-    real = blinding.fresh_zero
-    monkeypatch.setattr(blinding, "fresh_zero", lambda key: made.append(real(key)) or made[-1])
+    primes, degree = len(setting.scheme._context.data_primes), setting.scheme._context.degree
+    real, made = blinding.fresh_zero, []
+
+    def logged(key: PublicKey, seed: Seed, number: int) -> tuple[sealapi.Ciphertext, NDArray[np.int64]]:
+        zero, error = real(key, seed, number)
+        made.append((read_pair(zero, primes, degree).tobytes(), error.tobytes()))
+        return zero, error
+
+    monkeypatch.setattr(blinding, "fresh_zero", logged)
     request = setting.scheme.encrypt(setting.secret_key, shape, [[1] * 64])
     prepared = setting.prepare_dense(setting.weights(shape, "w", 8))
     setting.scheme.evaluate(setting.public_key, prepared, request, [[0] * 130], setting.source("f"))
     assert len(made) == len(setting.scheme._encoding(shape, 1).responses) > 1
-    assert len({id(ciphertext) for ciphertext in made}) == len(made)
+    assert all(len(set(kind)) == len(made) for kind in zip(*made, strict=True))
 
 
 @pytest.mark.req("CAPC-HE-004")

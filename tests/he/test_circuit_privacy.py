@@ -28,9 +28,9 @@ def _distance(setting: Setting, operator: Operator, weights: Matrix) -> Fraction
 @pytest.mark.req("CAPC-HE-003")
 def test_the_bound_of_one_weight_is_the_formula_worked_by_hand() -> None:
     setting = altered("toy")
-    # One output, weight -7: rounding 7/2; root of 21/2 * 49 = 514.5 rounded up is 23; addend and sum 1.
-    zero = Fraction(21 * (2 * 4096 + 1), setting.scheme._context.key_primes[-1]) + Fraction(4097, 2)
-    assert _distance(setting, Dense(1, 1), ((-7,),)) == (Fraction(7, 2) + 23 + 1 + zero) / 2**58
+    # One output, weight -7: rounding 7/2; root of 21/2 * 49 = 514.5 rounded up is 23; addend and sum 1; zero: the root
+    # of 21/2 * 4096 * 5/3 = 71,680 rounded up is 268.
+    assert _distance(setting, Dense(1, 1), ((-7,),)) == (Fraction(7, 2) + 23 + 1 + 268) / 2**58
 
 
 @pytest.mark.req("CAPC-HE-003")
@@ -109,12 +109,12 @@ def test_the_default_set_meets_the_default_goal_and_the_fast_set_misses_it() -> 
 @pytest.mark.parametrize("operator", [Dense(64, 32), CONVOLUTION])
 def test_a_batch_is_bounded_by_its_own_blocks_and_the_queries_that_are_sent(operator: Operator) -> None:
     setting = altered("default")
-    scheme, context = setting.scheme, setting.scheme._context
+    scheme = setting.scheme
     weights = setting.weights(operator, "w", 12)
     prepared = scheme.prepare(operator, weights)
     for count in (1, 2, 16, 64):
         rows = scheme._encoding(operator, count).tiling.rows
-        zero = Fraction(21 * (2 * 8192 + 1), context.key_primes[-1]) + Fraction(8193, 2)
+        zero = 379
         total = Fraction(0)
         for row in rows:
             block = weights[row]

@@ -38,7 +38,7 @@ class Target:
         degree = context.degree
         self.honest = {"public key": setting.public_payload, "request": request, "response": self.respond(request)}
         self.layout = {
-            "public key": [(prime, degree) for prime in context.key_primes],
+            "public key": [(prime, degree) for prime in context.data_primes],
             "request": [(prime, degree) for prime in context.data_primes],
             "response": [(prime, operator.outputs * count + degree) for prime in context.response_primes],
         }

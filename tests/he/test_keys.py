@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from capc.he import keys
-from capc.he.packing import unpack
 from capc.he.serialisation import Words, read_pair
 from he.key_holder import KeyHolder, OpenSecretKey
 from he.support import altered, one_level
@@ -15,10 +14,8 @@ from he.support import altered, one_level
 
 def _pair(payload: bytes) -> Words:
     context = one_level().scheme._context
-    public_key = keys.make_seeded_public_key(
-        context, unpack(payload[:-64], context.key_primes, context.degree, "key"), payload[-64:]
-    )
-    return read_pair(public_key, len(context.key_primes), context.degree)
+    public_key = keys.read_public_key(context, payload)
+    return read_pair(public_key.zero, len(context.data_primes), context.degree)
 
 
 def test_noise_under_the_seeded_polynomial_is_what_seal_drew(monkeypatch: pytest.MonkeyPatch) -> None:

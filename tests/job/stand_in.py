@@ -45,6 +45,9 @@ class Plurality:
     def costs(self) -> Mapping[str, StepCost]:
         return {"setup": StepCost(0.5, 10, 2), "ahead": StepCost(0.5, 2 * len(self.asked), 1)}
 
+    def remaining_queries(self) -> int:
+        return self.account.remaining_queries()
+
     def label_batch(self, queries: Sequence[Sequence[int]]) -> list[PluralityResult]:
         self.batches.append(len(queries))
         if len(queries) > self.account.remaining_queries():

@@ -30,9 +30,9 @@ def suites(monkeypatch: pytest.MonkeyPatch) -> list[Suite]:
     """The suites that the collaborations are opened with, which are otherwise as the job makes them."""
     opened: list[Suite] = []
 
-    def remembered(session: Any, models: Any, suite: Suite, account: Any) -> Collaboration:
+    def remembered(session: Any, models: Any, suite: Suite, account: Any, **options: Any) -> Collaboration:
         opened.append(suite)
-        return Collaboration(session, models, suite, account)
+        return Collaboration(session, models, suite, account, **options)
 
     monkeypatch.setattr(collaboration, "Collaboration", remembered)
     return opened

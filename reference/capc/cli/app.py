@@ -157,6 +157,15 @@ def run(
     ledger_key: Annotated[
         _Text, typer.Option(metavar="FILE", help="Signing key of the ledger. Default: its name with .key added.")
     ] = None,
+    allowance: Annotated[
+        _Text,
+        typer.Option(
+            metavar="DIR", help="Go on from the models' circuit-privacy allowances here. Default: beside the ledger."
+        ),
+    ] = None,
+    allowance_queries: Annotated[
+        _Text, typer.Option(metavar="N", help="Queries that each model is declared for, ever. Default: 65536.")
+    ] = None,
     json: Annotated[_Text, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")] = None,
 ) -> Finished:
     """Label real queries under encryption and differential privacy, then retrain and report.
@@ -187,6 +196,8 @@ def run(
         "seed": seed,
         "ledger": ledger,
         "ledger_key": ledger_key,
+        "allowance": allowance,
+        "allowance_queries": allowance_queries,
     }
     flags = {name: text for name, text in given.items() if text is not None}
     with interruptible():

@@ -16,6 +16,7 @@ from capc.ledger import Ledger
 _ENDINGS = {
     Status.COMPLETE: "Complete: every planned query was asked.",
     Status.BUDGET_EXHAUSTED: "Stopped: the budget does not allow another query.",
+    Status.ALLOWANCE_EXHAUSTED: "Stopped: an answering party's circuit privacy was declared for no more queries.",
     Status.INTERRUPTED: "Interrupted: this is what was done until then.",
 }
 

@@ -10,14 +10,15 @@ where z = W x + addend is uniform, c1 and s do not depend on the weights, and th
   most 21 in magnitude; every weight of a row of blocks meets one of them: E|.| <= sqrt(21/2 sum w^2) (Jensen);
 * the product with the roundings of round(q x / 2^l), at most 1/2 each, and zero where x is not encoded: only the
   weights of the output's own channel meet them, whatever other queries share the ciphertext: at most sum |w| / 2;
-* the noise of the fresh encryption of zero after its special prime p is divided out: at most
-  21 (2 N + 1) / p + (N + 1) / 2, with ternary s and u;
+* the noise of the fresh encryption of zero, u times the error of the public key plus s times its own: 2 N products of
+  independent factors of mean 0, u of variance 2/3 and s ternary: E|.| <= sqrt(21/2 N (2/3 + 1));
 * the roundings of the addend and of z: at most 1 together.
 
-F + D and F are within statistical distance |D| / 2^(b+1) for every fixed D. The errors are part of what the querying
-party knows, so the distance of all it sees is at most the mean: the sum of E|D| / 2^(b+1) over the released
-coefficients. No event of small probability is left out. Then c1 holds the only use of u and its own error, so that it
-is an RLWE sample at key level, independent of the weights; switching to the last level only computes on what is there.
+F + D and F are within statistical distance |D| / 2^(b+1) for every fixed D. The errors of keys and requests are part of
+what the querying party knows, so the distance of all it sees is at most the mean: the sum of E|D| / 2^(b+1) over the
+released coefficients. No event of small probability is left out. Then c1 = (sum of weights times c1 of the request) +
+a u + e holds the only use of u and e, so that a u + e is an RLWE sample under q and c1 pseudorandom, independent of the
+weights; switching to the last level only computes on what is there.
 
 The bound is for keys and requests that were made as the specification says (semi-honest querying party). Distances of
 several responses add up, also when one request serves several of them.
@@ -30,13 +31,14 @@ from __future__ import annotations
 from fractions import Fraction
 from math import isqrt
 
+from capc.he.sampling import ERROR_COINS
 from capc.he.tiling import Tiling
 from capc.he.weights import PreparedWeights
 
-ERROR_VARIANCE = Fraction(21, 2)
-"""Of a coefficient of an encryption's error: SEAL's centred binomial of 21 pairs of bits."""
-ERROR_MAGNITUDE = 21
-"""The largest such coefficient."""
+ERROR_VARIANCE = Fraction(ERROR_COINS, 4)
+"""Of a coefficient of an encryption's error: SEAL's centred binomial of 21 pairs of bits, and this layer's own."""
+SECRET_VARIANCE = Fraction(2, 3)
+"""Of a coefficient of u."""
 
 
 def distance_per_response(prepared: PreparedWeights, tiling: Tiling) -> Fraction:
@@ -50,7 +52,7 @@ def distance_per_response(prepared: PreparedWeights, tiling: Tiling) -> Fraction
         tiling: of the batch that the response is for.
     """
     context = prepared.context
-    fixed = _noise_of_zero(context.degree, context.key_primes[-1]) + 1
+    fixed = noise_of_zero(context.degree) + 1
     total = Fraction(0)
     for row in tiling.rows:
         spread = _ceil_sqrt(ERROR_VARIANCE * sum(prepared.squares[row]))
@@ -59,8 +61,9 @@ def distance_per_response(prepared: PreparedWeights, tiling: Tiling) -> Fraction
     return released * total / (1 << (context.flood_bits + 1))
 
 
-def _noise_of_zero(degree: int, special_prime: int) -> Fraction:
-    return Fraction(ERROR_MAGNITUDE * (2 * degree + 1), special_prime) + Fraction(degree + 1, 2)
+def noise_of_zero(degree: int) -> int:
+    """A bound of the mean magnitude of the noise of a fresh encryption of zero, in one coefficient."""
+    return _ceil_sqrt(ERROR_VARIANCE * degree * (SECRET_VARIANCE + 1))
 
 
 def _ceil_sqrt(square: Fraction) -> int:

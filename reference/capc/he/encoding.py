@@ -55,15 +55,16 @@ def encode_inputs(layout: Layout, values: Words) -> Iterator[Words]:
     # The index OUTSIDE is the last row or column: zeros.
     images = np.zeros((layout.count, grid.channels, grid.height + 1, grid.width + 1), dtype=np.uint64)
     images[:, :, :-1, :-1] = values.reshape(layout.count, grid.channels, grid.height, grid.width)
-    sources = [_sources(layout, *tile) for tile in tiles]
+    every = [_sources(layout, *tile) for tile in tiles]
+    rows, places = (np.stack(axis) for axis in zip(*every, strict=True))
     for group in layout.groups:
-        owners = [divmod(signal, len(tiles)) for signal in range(group.start, group.stop)]
+        queries, tile = np.divmod(np.arange(group.start, group.stop), len(tiles))
         for column in layout.columns:
+            channels = np.arange(column.start, column.stop)[:, None, None]
+            signals = images[queries[:, None, None, None], channels, rows[tile, None], places[tile, None]]
             polynomial = np.zeros(layout.degree, dtype=np.uint64)
-            for start, (query, tile) in zip(range(0, layout.degree, layout.signal_pitch), owners, strict=False):
-                rows, places = sources[tile]
-                signal = images[query][column, rows, places].ravel()
-                polynomial[start : start + signal.size] = signal
+            pitches = polynomial[: layout.group_signals * layout.signal_pitch].reshape(layout.group_signals, -1)
+            pitches[: len(signals), : signals[0].size] = signals.reshape(len(signals), -1)
             yield polynomial
 
 
@@ -72,7 +73,7 @@ def _sources(layout: Layout, tile_down: slice, tile_right: slice) -> tuple[Indic
     down, right = layout.axes
     rows = down.sources(tile_down.start, layout.tile_down)[: layout.tile_rows]
     places = right.sources(tile_right.start, layout.tile_right)[: layout.row_pitch]
-    return rows[:, None], places
+    return rows[:, None], places[None]
 
 
 class Encoding:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from capc.errors import ErrorCode, InvalidPayloadError
 from capc.he.serialisation import Words
@@ -32,7 +33,7 @@ def check_length(payload: bytes, expected: int, what: str) -> None:
 def pack(words: Words, primes: Sequence[int]) -> bytes:
     """The wire form of words (primes, count), each below its prime."""
     return b"".join(
-        np.ascontiguousarray(row, dtype="<u8").view(np.uint8).reshape(-1, 8)[:, : _width(prime)].tobytes()
+        np.ascontiguousarray(row, dtype="<u8").view(_low_bytes(_width(prime)))["low"].tobytes()
         for row, prime in zip(words, primes, strict=True)
     )
 
@@ -54,14 +55,23 @@ def unpack(payload: bytes, primes: Sequence[int], count: int, what: str) -> Word
     position = 0
     for row, prime in zip(words, primes, strict=True):
         width = _width(prime)
-        packed = np.frombuffer(payload, dtype=np.uint8, count=count * width, offset=position)
-        row.view(np.uint8).reshape(count, 8)[:, :width] = packed.reshape(count, width)
+        widen(np.frombuffer(payload, f"V{width}", count, position), row)
         position += count * width
-        if (row >= prime).any():
+        if row.max(initial=0) >= prime:
             raise InvalidPayloadError(
                 ErrorCode.VALUE_OUT_OF_RANGE, f"{what}: a coefficient is not below its {width}-byte prime"
             )
     return words
+
+
+def widen(narrow: NDArray[np.void], words: Words) -> None:
+    """Writes integers of 1 to 8 little-endian bytes to words, (count,), that hold zeros."""
+    words.view(_low_bytes(narrow.itemsize))["low"] = narrow
+
+
+def _low_bytes(width: int) -> np.dtype[np.void]:
+    """A word of which the ``width`` low bytes have a name: numpy moves them as one piece."""
+    return np.dtype({"names": ["low"], "formats": [f"V{width}"], "offsets": [0], "itemsize": 8})
 
 
 def _width(prime: int) -> int:

@@ -12,13 +12,13 @@ import numpy as np
 from tenseal import sealapi
 
 from capc.he.axis import Indices
-from capc.he.blinding import blind
+from capc.he.blinding import Part, add_noise, blind
 from capc.he.context import HeContext
 from capc.he.encoding import Encoding, Response
 from capc.he.keys import PublicKey, SecretKey
 from capc.he.packing import check_length, pack, packed_length, unpack
 from capc.he.requests import open_group
-from capc.he.serialisation import Words, make_ciphertext, make_plaintext, read_coefficients, read_pair
+from capc.he.serialisation import Words, make_ciphertext, read_coefficients, read_pair
 from capc.he.weights import Blocks, PreparedWeights
 from capc.randomness import Seed
 
@@ -40,7 +40,7 @@ def products(
 ) -> Iterator[sealapi.Ciphertext | None]:
     """For some ciphertexts of a response, in order: the product of weights and a checked request.
 
-    Coefficient form, level of requests; None where all weights are zero. One group of the request is held at a time.
+    NTT form, level of requests; None where all weights are zero. One group of the request is held at a time.
     """
     opened, inputs = None, []
     for response in carried:
@@ -53,19 +53,17 @@ def products(
 def inner_product(
     context: HeContext, inputs: Sequence[sealapi.Ciphertext], blocks: Blocks
 ) -> sealapi.Ciphertext | None:
-    """The sum of the products of one row of blocks, in coefficient form; None if all its weights are zero."""
-    evaluator, total = context.evaluator, None
+    """The sum of the products of one row of blocks, in NTT form; None if all its weights are zero."""
+    evaluator, total, product = context.evaluator, None, sealapi.Ciphertext()
     for ciphertext, block in zip(inputs, blocks, strict=True):
         if block is None:
             continue
-        product = sealapi.Ciphertext()
-        evaluator.multiply_plain(ciphertext, block, product)
         if total is None:
-            total = product
+            total = sealapi.Ciphertext()
+            evaluator.multiply_plain(ciphertext, block, total)
         else:
+            evaluator.multiply_plain(ciphertext, block, product)
             evaluator.add_inplace(total, product)
-    if total is not None:
-        evaluator.transform_from_ntt_inplace(total)
     return total
 
 
@@ -86,7 +84,7 @@ def respond(
         encoding: of the layer and batch.
         request: checked.
         addends: for each output of all queries, flattened, an element of Z_{2^l} that holds a uniform mask.
-        seed: of the response's flooding noise.
+        seed: of the response's blinding.
         numbers: of the ciphertexts in the response.
     """
     carried = encoding.responses[numbers.start : numbers.stop]
@@ -98,27 +96,23 @@ def respond(
 
 
 def finish(
-    context: HeContext,
-    blinding: sealapi.Ciphertext,
-    product: sealapi.Ciphertext | None,
-    positions: Indices,
-    addend: Words,
+    context: HeContext, blinding: Part, product: sealapi.Ciphertext | None, positions: Indices, addend: Words
 ) -> bytes:
     """The wire form of blinding + product + addend; the blinding is used up.
 
     Args:
         context: the parameters.
-        blinding: an encryption of zero with flooding noise on c0.
-        product: of weights and request.
+        blinding: of this ciphertext.
+        product: of weights and request, in NTT form.
         positions: the coefficients that are released.
         addend: an element of Z_{2^l} for each of them, which holds a uniform mask.
     """
+    total = blinding.zero
     if product is not None:
-        context.evaluator.add_inplace(blinding, product)
-    polynomial = np.zeros(context.degree, dtype=np.uint64)
-    polynomial[positions] = addend
-    context.evaluator.add_plain_inplace(blinding, make_plaintext(context, polynomial))
-    return pack_response(context, blinding, positions)
+        context.evaluator.add_inplace(total, product)
+    context.evaluator.transform_from_ntt_inplace(total)
+    add_noise(context, total, blinding, positions, addend)
+    return pack_response(context, total, positions)
 
 
 def pack_response(context: HeContext, result: sealapi.Ciphertext, positions: Indices) -> bytes:

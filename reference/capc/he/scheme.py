@@ -3,7 +3,7 @@
 Payloads (all words packed as :mod:`capc.he.packing` says):
 
 | payload    | for each                            | content                                                          |
-| public key | key                                 | c0 at key level, 64-byte seed of c1                              |
+| public key | key                                 | c0 under q, 64-byte seed of c1                                   |
 | request    | group of signals, column of blocks  | c0 under q, 64-byte seed of c1                                   |
 | response   | group of signals, row of blocks     | the coefficients of c0 that carry outputs, all of c1; last level |
 
@@ -20,15 +20,16 @@ from typing import TypeVar
 import numpy as np
 
 from capc.errors import InputError, ParameterError
-from capc.he.blinding import Blinding, blind, noise_seed
+from capc.he.blinding import Blinding, blind, blinding_seed
 from capc.he.circuit_privacy import distance_per_response
 from capc.he.clear import multiply_words
 from capc.he.context import HeContext, context_for
 from capc.he.encoding import Encoding, encode_inputs
 from capc.he.keys import PublicKey, SecretKey, generate_keys, public_key_length, read_public_key
 from capc.he.layout import Layout
-from capc.he.requests import check_request, ciphertext_bytes, request_length, seal_inputs
+from capc.he.requests import check_request, request_length, seal_inputs
 from capc.he.responses import finish, open_response, products, respond, response_length, second_bytes, split_response
+from capc.he.seeded import seeded_length
 from capc.he.serialisation import Words
 from capc.he.tiling import Costs, tile
 from capc.he.weights import PreparedWeights
@@ -46,8 +47,8 @@ of a response takes 4 bytes for each of its N coefficients, a product a sixth of
 class BfvLinear:
     """Exact encrypted evaluation of linear operators over Z_{2^l} for batches of queries; a ``LinearScheme``.
 
-    Keys, requests and the fresh encryptions of zero use randomness that SEAL, or for the seed of a public key the
-    ``secrets`` module, draws from the operating system; only flooding noise comes from the ``source`` argument.
+    Keys and requests use randomness that SEAL draws from the operating system; all that hides the weights in a response
+    comes from the ``source`` argument.
     Blocks of weights that are all zero are skipped, so the time of :meth:`evaluate` tells how many there are.
 
     Memory: payloads once more in pieces; 16 bytes for each output of all queries of a batch, kept for the 16 shapes
@@ -163,12 +164,13 @@ class BfvLinear:
             public_key: the querying party's, of :meth:`read_public_key`.
             operator: the layer.
             count: queries of the batch.
-            source: flooding noise is expanded from 32 bytes of it.
+            source: the blinding is expanded from 32 bytes of it.
 
         Returns:
-            For one call of :meth:`evaluate_blinded`. It holds 16 N bytes for each prime of q and ciphertext.
+            For one call of :meth:`evaluate_blinded`. For each ciphertext it holds 16 N bytes and 8 for each released
+            coefficient, for each prime of q, and 8 N more.
         """
-        key, seed = self._own(public_key, PublicKey), noise_seed(source)
+        key, seed = self._own(public_key, PublicKey), blinding_seed(source)
         carried = self._encoding(operator, count).responses
         parts = [blind(key, response.positions, seed, number) for number, response in enumerate(carried)]
         return Blinding(self._context, operator, count, parts)
@@ -194,7 +196,7 @@ class BfvLinear:
             request: the querying party's payload, for as many queries as there are addends.
             addends: ``operator.outputs`` elements of Z_{2^l} for each query. Privacy needs a fresh uniform mask in
                 each.
-            source: flooding noise is expanded from 32 bytes of it.
+            source: the blinding is expanded from 32 bytes of it.
 
         Returns:
             :meth:`response_length` bytes.
@@ -206,7 +208,7 @@ class BfvLinear:
         """
         key, weights = self._own(public_key, PublicKey), self._own(prepared, PreparedWeights)
         encoding, added = self._admit(weights, request, addends)
-        return self._respond(key, weights, encoding, request, added, noise_seed(source))
+        return self._respond(key, weights, encoding, request, added, blinding_seed(source))
 
     def evaluate_blinded(
         self, blinding: object, prepared: object, request: bytes, addends: Sequence[Sequence[int]]
@@ -324,7 +326,7 @@ def costs_for(context: HeContext) -> Costs:
     """Bytes and work of the pieces of a tiling."""
     work = WORK_PER_CIPHERTEXT * context.degree
     return Costs(
-        request=ciphertext_bytes(context) + work,
+        request=seeded_length(context) + work,
         response=second_bytes(context) + work,
         product=context.degree // COEFFICIENTS_PER_BYTE_OF_PRODUCT,
     )

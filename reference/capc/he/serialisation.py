@@ -38,8 +38,11 @@ _DECOMPRESSED_LIMIT = 1 << 26
 """Above the largest object that SEAL can hold: two polynomials of 2^15 coefficients under 15 primes."""
 
 
-class _Saved(Protocol):
-    def save(self, path: str, /) -> object: ...
+class Saved(Protocol):
+    """What SEAL can write to a file."""
+
+    def save(self, path: str, /) -> object:
+        """Writes it."""
 
 
 class _Loaded(Protocol):
@@ -47,53 +50,48 @@ class _Loaded(Protocol):
 
 
 _T = TypeVar("_T", bound=_Loaded)
+_Piece = bytes | memoryview
 
 
 def make_ciphertext(context: HeContext, parms_id: Sequence[int], words: Words) -> sealapi.Ciphertext:
     """A ciphertext in coefficient form from its words, (2, primes, N), each below its prime."""
     fields = _ciphertext_fields(parms_id, words.shape[-2], words.shape[-1], ntt=False)
-    return _load(sealapi.Ciphertext(), context, fields, _array(words))
+    return _load(sealapi.Ciphertext(), context, fields, *_array(words))
 
 
 def make_seeded_ciphertext(context: HeContext, first: Words, seed: bytes) -> sealapi.Ciphertext:
     """A request-level ciphertext from c0, (primes, N), and the seed of c1."""
     fields = _ciphertext_fields(context.data_id, *first.shape, ntt=False)
-    return _load(sealapi.Ciphertext(), context, fields, _array(first), _generator(seed))
-
-
-def make_seeded_public_key(context: HeContext, first: Words, seed: bytes) -> sealapi.PublicKey:
-    """A public key from its first polynomial in NTT form, (primes, N), and the seed of the second."""
-    fields = _ciphertext_fields(context.key_id, *first.shape, ntt=True)
-    return _load(sealapi.PublicKey(), context, fields, _array(first), _generator(seed))
+    return _load(sealapi.Ciphertext(), context, fields, *_array(first), *_generator(seed))
 
 
 def make_secret_key(context: HeContext, words: Words) -> sealapi.SecretKey:
     """A secret key from its polynomial in NTT form, (primes, N)."""
     fields = _PLAINTEXT.pack(*context.key_id, words.size, 1.0)
-    return _load(sealapi.SecretKey(), context, fields, _array(words))
+    return _load(sealapi.SecretKey(), context, fields, *_array(words))
 
 
 def make_plaintext(context: HeContext, coefficients: Words) -> sealapi.Plaintext:
     """A plaintext polynomial in coefficient form, (N,), each below 2^l."""
     fields = _PLAINTEXT.pack(0, 0, 0, 0, coefficients.size, 1.0)
-    return _load(sealapi.Plaintext(), context, fields, _array(coefficients))
+    return _load(sealapi.Plaintext(), context, fields, *_array(coefficients))
 
 
-def read_pair(saved: _Saved, primes: int, degree: int) -> Words:
+def read_pair(saved: Saved, primes: int, degree: int) -> Words:
     """Both polynomials of a ciphertext or public key, (2, primes, N)."""
     return _words(_save(saved), _CIPHERTEXT.size, (2, primes, degree))
 
 
-def read_seeded(saved: _Saved, primes: int, degree: int) -> tuple[Words, bytes]:
+def read_seeded(saved: Saved, primes: int, degree: int) -> tuple[Words, bytes]:
     """c0, (primes, N), and the seed of c1, of a ciphertext that SEAL made in seeded form."""
     body = _save(saved)
     generator = body[-_HEADER_SIZE - 1 - SEED_BYTES :]
-    if generator[: _HEADER_SIZE + 1] != _generator(bytes(SEED_BYTES))[: _HEADER_SIZE + 1]:
+    if generator != b"".join(_generator(generator[-SEED_BYTES:])):
         raise CapcError("SEAL saved a seed in another form than version 4.3 does: install tenseal 0.3.18")
     return _words(body[: -len(generator)], _CIPHERTEXT.size, (primes, degree)), generator[-SEED_BYTES:]
 
 
-def read_secret_key(saved: _Saved, primes: int, degree: int) -> Words:
+def read_secret_key(saved: Saved, primes: int, degree: int) -> Words:
     """The secret polynomial in NTT form, (primes, N). Secret."""
     return _words(_save(saved), _PLAINTEXT.size, (primes, degree))
 
@@ -110,17 +108,17 @@ def _ciphertext_fields(parms_id: Sequence[int], primes: int, degree: int, *, ntt
     return _CIPHERTEXT.pack(*parms_id, ntt, 2, degree, primes, scale, correction_factor)
 
 
-def _array(words: Words) -> bytes:
-    return _framed(_COUNT.pack(words.size), words.astype("<u8", copy=False).tobytes())
+def _array(words: Words) -> list[_Piece]:
+    return _framed(_COUNT.pack(words.size), np.ascontiguousarray(words, dtype="<u8").data.cast("B"))
 
 
-def _generator(seed: bytes) -> bytes:
+def _generator(seed: bytes) -> list[_Piece]:
     return _framed(bytes([_BLAKE2XB]), seed)
 
 
-def _framed(*parts: bytes) -> bytes:
+def _framed(*parts: _Piece) -> list[_Piece]:
     size = _HEADER_SIZE + sum(map(len, parts))
-    return b"".join((_HEADER.pack(_MAGIC, _HEADER_SIZE, _MAJOR, _MINOR, _PLAIN, 0, size), *parts))
+    return [_HEADER.pack(_MAGIC, _HEADER_SIZE, _MAJOR, _MINOR, _PLAIN, 0, size), *parts]
 
 
 def _words(body: bytes, fields: int, shape: tuple[int, ...]) -> Words:
@@ -133,18 +131,19 @@ def _words(body: bytes, fields: int, shape: tuple[int, ...]) -> Words:
     return np.frombuffer(body, dtype="<u8", count=count, offset=start).reshape(shape)
 
 
-def _load(target: _T, context: HeContext, *parts: bytes) -> _T:
+def _load(target: _T, context: HeContext, *parts: _Piece) -> _T:
+    pieces = _framed(*parts)
     descriptor = os.memfd_create("capc")
     try:
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(_framed(*parts))
+        if os.writev(descriptor, pieces) != sum(map(len, pieces)):
+            raise CapcError("an anonymous memory file took less than all of a polynomial: free some memory")
         target.load(context.seal, f"/proc/self/fd/{descriptor}")
     finally:
         os.close(descriptor)
     return target
 
 
-def _save(saved: _Saved) -> bytes:
+def _save(saved: Saved) -> bytes:
     descriptor = os.memfd_create("capc")
     try:
         saved.save(f"/proc/self/fd/{descriptor}")

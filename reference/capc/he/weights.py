@@ -10,11 +10,12 @@ from tenseal import sealapi
 from capc.errors import ParameterError
 from capc.he.context import HeContext
 from capc.he.encoding import Encoding
+from capc.he.sampling import ERROR_COINS
 from capc.he.serialisation import Words, make_plaintext
 from capc.he.tiling import Tiling
 from capc.operators import Matrix, Operator
 
-FRESH_NOISE = 22
+FRESH_NOISE = ERROR_COINS // 2 + 1
 """Largest noise of a coefficient of an honest request: SEAL's centred binomial of 21 bit pairs, and rounding."""
 
 Blocks = Sequence[sealapi.Plaintext | None]
@@ -77,8 +78,8 @@ def _magnitudes(context: HeContext, words: Words) -> tuple[list[int], list[int]]
 
 def _check_noise(context: HeContext, total: int) -> None:
     """Noise and flooding together stay below q / 2^(l+1) with room: see FLOOD_ROOM_BITS."""
-    # An encryption of zero adds at most (1 + N) / 2 of rounding, and little of its own noise over the special prime.
-    noise = FRESH_NOISE * total + 2 * context.degree
+    # An encryption of zero adds at most the errors of public key and c1, each with a ternary factor.
+    noise = FRESH_NOISE * total + ERROR_COINS * context.degree
     if 4 * noise > 1 << context.flood_bits:
         # The size of the noise would tell the size of the weights.
         raise ParameterError(

@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 from capc.accountants.conversion import budget_lower
 from capc.accounting import Account
+from capc.allowance import PrivacyAllowance
 from capc.costs import StepCost
 from capc.engine import SecureEngine
 from capc.engine_protocol import EngineCollaboration
+from capc.errors import InputError
 from capc.he import BfvLinear
+from capc.job.plan import AllowanceFolder
 from capc.job.state import Labeller
-from capc.ledger import Ledger, Terms, check_proof, load_seen, save_seen
+from capc.ledger import KeptAllowance, Ledger, Terms, allowance_file, check_proof, load_seen, save_seen
 from capc.model import QuantisedModel
 from capc.parameters import Parameters
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
@@ -24,18 +28,31 @@ from capc.vectorised import VectorisedTwoParty
 
 
 def open_collaboration(
-    parameters: Parameters, models: Sequence[QuantisedModel], account: Account, engine: SecureEngine | None = None
+    parameters: Parameters,
+    models: Sequence[QuantisedModel],
+    account: Account,
+    engine: SecureEngine | None = None,
+    allowances: AllowanceFolder | None = None,
 ) -> Labeller:
-    """Sets up the protocol, with steps 1c and 3 on the given engine; None is the embedded one.
+    """Sets up the protocol. All of its randomness comes from the operating system (CAPC-RUN-002).
 
-    All of its randomness comes from the operating system (CAPC-RUN-002).
+    Args:
+        parameters: of the session.
+        models: one for each answering party.
+        account: charged for each query.
+        engine: of steps 1c and 3; None is the embedded one.
+        allowances: where answering parties keep theirs; None begins new ones.
+
+    Raises:
+        InputError: a model is not admitted, or an answering party's allowance cannot be used or is spent.
     """
     session = open_session(parameters, models)
+    kept = None if allowances is None else open_allowances(allowances, session, models)
     suite = reference_suite(parameters, BfvLinear(parameters.widths), VectorisedTwoParty())
     collaboration = (
-        Collaboration(session, models, suite, account)
+        Collaboration(session, models, suite, account, allowances=kept)
         if engine is None
-        else EngineCollaboration(session, models, suite, account, engine)
+        else EngineCollaboration(session, models, suite, account, engine, allowances=kept)
     )
     return Watched(collaboration, session, account) if isinstance(account, Ledger) else collaboration
 
@@ -52,6 +69,28 @@ def open_session(parameters: Parameters, models: Sequence[QuantisedModel]) -> Se
         Participant(PRIVACY_GUARDIAN, _identity(PRIVACY_GUARDIAN)),
     )
     return Session(parameters, fresh_session_id(secrets.token_bytes), participants)
+
+
+def open_allowances(folder: AllowanceFolder, session: Session, models: Sequence[QuantisedModel]) -> list[KeptAllowance]:
+    """The allowance of each answering party's model, made or continued (CAPC-RUN-015).
+
+    Raises:
+        InputError: a file cannot be used, or was declared for another number of queries; or nothing of it is left.
+    """
+    goal = PrivacyAllowance(Fraction(1, 1 << session.parameters.widths.he_distance_bits), folder.queries)
+    kept = []
+    answering = [entry for entry in session.participants if entry.party in session.answering_parties]
+    for entry, model in zip(answering, models, strict=True):
+        try:
+            kept.append(KeptAllowance(allowance_file(folder.path, str(entry.party), entry.identity, model), goal))
+        except InputError as error:
+            raise InputError(f"{error} ({folder.place})") from None
+        if not kept[-1].value.remaining:
+            raise InputError(
+                f"{entry.party}: its model has answered all of the {folder.queries} queries that its circuit privacy "
+                f"was declared for ({folder.place}): train a new model"
+            )
+    return kept
 
 
 class Watched:
@@ -87,6 +126,10 @@ class Watched:
     def results(self) -> Sequence[QueryResult]:
         """Every query that was released so far."""
         return self._collaboration.results
+
+    def remaining_queries(self) -> int:
+        """How many queries the ledger and every answering party's allowance still admit."""
+        return self._collaboration.remaining_queries()
 
     def label_batch(self, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
         """Asks between two looks of every answering party at the ledger; the second one is for this batch's charges.

@@ -10,6 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
+from capc.allowance import DEFAULT_QUERIES
 from capc.circuits.choice import NetworkName
 from capc.engine import EMBEDDED
 from capc.errors import InputError
@@ -46,6 +47,9 @@ class JobConfig:
         seed: decides the split of the data and the training, and nothing else (CAPC-RUN-002).
         ledger: the file of the account, continued from run to run; None keeps the account in memory.
         ledger_key: the file of the key that signs the ledger; None takes the one beside it.
+        allowance: the folder of the answering parties' circuit-privacy allowances, continued from run to run; None
+            takes one beside the ledger, and without a ledger begins new ones.
+        allowance_queries: how many queries each answering party's model is declared for.
         places: where each option was given that was given, by name.
     """
 
@@ -71,6 +75,8 @@ class JobConfig:
     seed: int = 0
     ledger: Path | None = None
     ledger_key: Path | None = None
+    allowance: Path | None = None
+    allowance_queries: int = DEFAULT_QUERIES
     places: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, name: str) -> str:

@@ -95,16 +95,20 @@ class Job:
         rows = chosen.tolist()
         self._observer.started(Stage.QUERIES, len(rows))
         while rows:
-            count = min(self.state.plan.config.batch, len(rows), self.state.account.remaining_queries())
+            count = min(self.state.plan.config.batch, len(rows), labeller.remaining_queries())
             if not count:
-                return Status.BUDGET_EXHAUSTED
+                return self._exhausted()
             try:
                 self._ask_batch(labeller, rows[:count])
             except BudgetExhaustedError:
-                # Another process charged the same ledger in the meantime.
-                return Status.BUDGET_EXHAUSTED
+                # Another process charged the same ledger or allowance in the meantime.
+                return self._exhausted()
             rows = rows[count:]
         return Status.COMPLETE
+
+    def _exhausted(self) -> Status:
+        left = self.state.account.remaining_queries()
+        return Status.ALLOWANCE_EXHAUSTED if left else Status.BUDGET_EXHAUSTED
 
     def _ask_batch(self, labeller: Labeller, rows: Sequence[int]) -> None:
         fraction_bits = self.state.plan.parameters.widths.fraction_bits
@@ -147,7 +151,7 @@ def _inference(plan: Plan) -> tuple[Trainer, Opener]:
         from capc.job.comparison import open_ckks_collaboration, train_squares  # noqa: PLC0415
 
         return train_squares, open_ckks_collaboration
-    return train_relus, partial(open_collaboration, engine=plan.engine)
+    return train_relus, partial(open_collaboration, engine=plan.engine, allowances=plan.allowances)
 
 
 def _sent(labeller: Labeller) -> int:

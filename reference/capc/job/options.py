@@ -27,6 +27,7 @@ class Inference(StrEnum):
 OptionValue = int | str | Fraction | Path | StrEnum
 
 MAX_BATCH = 4096
+MAX_DECLARED = 1 << 32
 MAX_SEED = (1 << 63) - 1
 _MAGNITUDE = 30
 _DIGITS = 40
@@ -232,5 +233,7 @@ OPTIONS: dict[str, Option] = {
     "seed": Whole(0, MAX_SEED),
     "ledger": FileName("a ledger, which is made if it is not there"),
     "ledger_key": FileName("the file of the ledger's signing key"),
+    "allowance": FileName("a folder, which is made if it is not there"),
+    "allowance_queries": Whole(1, MAX_DECLARED),
 }
 """Every option that a TOML file may hold, and the order in which they are shown."""

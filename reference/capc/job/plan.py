@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
 
 from capc.accountants.conversion import budget_lower, calibrate_sigma
 from capc.accounting import Account, query_cost
@@ -23,6 +25,20 @@ from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
 
 
+class AllowanceFolder(NamedTuple):
+    """Where answering parties keep their circuit-privacy allowances, each in a file of its own.
+
+    Attributes:
+        path: the folder.
+        queries: how many each model is declared for.
+        place: where the folder was given.
+    """
+
+    path: Path
+    queries: int
+    place: str
+
+
 @dataclass(frozen=True)
 class Plan:
     """A run that nothing speaks against, except a model that could wrap.
@@ -40,6 +56,16 @@ class Plan:
     parameters: Parameters
     budget: Fraction
     engine: SecureEngine | None = None
+
+    @property
+    def allowances(self) -> AllowanceFolder | None:
+        """The folder that the options name, or one beside the ledger; None without either."""
+        config = self.config
+        place = config.place("allowance" if config.allowance else "ledger")
+        path = config.allowance
+        if path is None and config.ledger is not None and self.parameters.widths.he_distance_bits:
+            path = config.ledger.with_name(config.ledger.name + ".allowances")
+        return None if path is None else AllowanceFolder(path, config.allowance_queries, place)
 
     def open_account(self) -> Account:
         """The ledger that the options name, or a new account in memory with the whole budget. A run opens one.
@@ -66,6 +92,8 @@ def prepare(config: JobConfig) -> Plan:
     """
     _check_together(config)
     widths = _parameter_set(config)
+    if config.allowance is not None and not widths.he_distance_bits:
+        raise config.refusal("allowance", f"parameters {widths.name} claim no circuit privacy: leave this out")
     release = _release_policy(config)
     dataset = load_digits() if config.data is None else load_npz(config.data)
     rows_place = "scikit-learn's digits" if config.data is None else str(config.data)
@@ -87,6 +115,10 @@ def _check_together(config: JobConfig) -> None:
         raise config.refusal(
             "inference", f"it leaks what a ledger is there to protect: leave out {flag('ledger')}, or this"
         )
+    if config.allowance is not None and config.inference is not Inference.EXACT:
+        raise config.refusal("allowance", f"{flag('inference')} {config.inference.value} keeps none: leave this out")
+    if "allowance_queries" in config.places and config.allowance is None and config.ledger is None:
+        raise config.refusal("allowance_queries", f"give {flag('allowance')} too, or leave this out")
     if config.engine != EMBEDDED.name and config.inference is not Inference.EXACT:
         raise config.refusal("engine", f"inference {config.inference.value} has the embedded one only: leave this out")
     if config.threshold is None:

@@ -17,6 +17,8 @@ class Status(StrEnum):
 
     COMPLETE = "complete"
     BUDGET_EXHAUSTED = "budget_exhausted"
+    ALLOWANCE_EXHAUSTED = "allowance_exhausted"
+    """An answering party's model answered all queries that its circuit privacy was declared for."""
     INTERRUPTED = "interrupted"
 
 
@@ -58,6 +60,9 @@ class Labeller(Protocol):
     @property
     def results(self) -> Sequence[Outcome]:
         """Every query that was released so far, in order."""
+
+    def remaining_queries(self) -> int:
+        """How many queries the account and the answering parties still admit."""
 
     def label_batch(self, queries: Sequence[Sequence[int]]) -> Sequence[Outcome]:
         """Runs the protocol for quantised queries, all at once.

@@ -4,6 +4,7 @@
 answering party runs before it takes part. Spec: spec/09-ledger.md; how to use it: docs/ledger.md.
 """
 
+from capc.ledger.allowances import KeptAllowance, allowance_file
 from capc.ledger.errors import LedgerError
 from capc.ledger.keys import default_key_file
 from capc.ledger.ledger import Ledger, open_ledger, reading
@@ -12,12 +13,14 @@ from capc.ledger.terms import Terms
 from capc.ledger.watch import Proof, Seen, check_proof, load_seen, save_seen
 
 __all__ = [
+    "KeptAllowance",
     "Ledger",
     "LedgerError",
     "LedgerLog",
     "Proof",
     "Seen",
     "Terms",
+    "allowance_file",
     "check_proof",
     "default_key_file",
     "load_seen",

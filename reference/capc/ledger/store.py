@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -121,12 +121,12 @@ class Store:
         Raises:
             LedgerError: the file is no SQLite database, cannot be written, or stays busy.
         """
-        with _explained(file):
+        with explained(file):
             # SQLite gives its log and index the rights of the database: answered bits are for the owner only.
             os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
             store = cls(file, connector(file))
             with store._closed_on_error():
-                _retry_while_busy(lambda: make_durable(store._connection))
+                retry_while_busy(lambda: make_durable(store._connection))
                 with store.transaction():
                     for statement in (_TABLE, *_GUARDS):
                         store._connection.execute(statement).fetchall()
@@ -141,7 +141,7 @@ class Store:
         Raises:
             LedgerError: the file is missing, or is not readable.
         """
-        with _explained(file):
+        with explained(file):
             return cls(file, connect_to_read(file))
 
     @contextmanager
@@ -151,14 +151,8 @@ class Store:
         Raises:
             LedgerError: another writer kept its turn for too long, or the disk refused.
         """
-        with _explained(self.file):
-            self._connection.execute("BEGIN IMMEDIATE").fetchall()
-            try:
-                yield
-                self._connection.execute("COMMIT").fetchall()
-            except BaseException:
-                self._roll_back()
-                raise
+        with explained(self.file), only_writer(self._connection):
+            yield
 
     def append(self, position: int, row: Row) -> None:
         """Adds a record, inside a transaction."""
@@ -176,7 +170,7 @@ class Store:
         statement = f"SELECT {_COLUMNS} FROM record WHERE position >= ? ORDER BY position LIMIT ?"  # noqa: S608
         page = [()] * _PAGE
         while len(page) == _PAGE:
-            with _explained(self.file):
+            with explained(self.file):
                 page = self._connection.execute(statement, (start, _PAGE)).fetchall()
             yield from (Row(*columns) for columns in page)
             start += len(page)
@@ -184,13 +178,6 @@ class Store:
     def close(self) -> None:
         """Ends the connection. Nothing is lost by not calling it."""
         self._connection.close()
-
-    def _roll_back(self) -> None:
-        try:
-            self._connection.execute("ROLLBACK").fetchall()
-        except sqlite3.Error:
-            # SQLite has ended the transaction itself, as it does after a full disk.
-            return
 
     @contextmanager
     def _closed_on_error(self) -> Iterator[None]:
@@ -202,16 +189,29 @@ class Store:
 
 
 @contextmanager
-def _explained(file: Path) -> Iterator[None]:
+def only_writer(connection: Connection) -> Iterator[None]:
+    """A turn as the only writer; when the block ends, all of it is on the disk, or none of it."""
+    connection.execute("BEGIN IMMEDIATE").fetchall()
+    try:
+        yield
+        connection.execute("COMMIT").fetchall()
+    except BaseException:
+        # SQLite may have ended the transaction itself, as it does after a full disk.
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK").fetchall()
+        raise
+
+
+@contextmanager
+def explained(file: Path, what: str = "a ledger") -> Iterator[None]:
+    """Turns errors of the disk and of SQLite into one line."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise LedgerError(
-            f"{file}: not usable as a ledger ({error}): check the name, the disk and who uses it"
-        ) from None
+        raise LedgerError(f"{file}: not usable as {what} ({error}): check the name, the disk and who uses it") from None
 
 
-def _retry_while_busy(attempt: Callable[[], None]) -> None:
+def retry_while_busy(attempt: Callable[[], None]) -> None:
     """Switching to the write-ahead log does not wait for its turn by itself."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from capc.he.context import HeContext
 from capc.he.packing import pack
-from capc.he.serialisation import SEED_BYTES, make_seeded_ciphertext, make_seeded_public_key, read_pair
+from capc.he.serialisation import SEED_BYTES, make_seeded_ciphertext, read_pair
 from capc.randomness import BytesSource
 from capc_verify.vectors.derive import Source
 
@@ -42,18 +41,16 @@ class FixedKey:
         digits = [value % 3 for value in self.coefficients]
         return bytes(sum(digits[i + j] << 2 * j for j in range(4)) for i in range(0, len(digits), 4))
 
-    def public_key(self, transformed: NDArray[np.uint64]) -> bytes:
-        """The public key (-a s, a) of no noise, with ``a`` from a seed; ``transformed`` is the key in NTT form."""
-        seed, context = self.source.draw("public_key/seed", SEED_BYTES), self.context
-        shape = len(context.key_primes), context.degree
-        _, uniform = read_pair(make_seeded_public_key(context, np.zeros(shape, np.uint64), seed), *shape)
-        primes = np.array(context.key_primes, dtype=object)[:, None]
-        first = -(uniform.astype(object) * transformed.astype(object)) % primes
-        return pack(first.astype(np.uint64), context.key_primes) + seed
+    def public_key(self) -> bytes:
+        """The encryption of zero of no noise, with c1 from a seed."""
+        return self._seeded("public_key/seed", [], [])
 
     def request(self, message: Sequence[int], noise: Sequence[int]) -> bytes:
-        """The encryption of the first coefficients of a polynomial under q, with c1 from a seed."""
-        seed, context = self.source.draw("request/seed", SEED_BYTES), self.context
+        """The encryption of the first coefficients of a polynomial, with c1 from a seed."""
+        return self._seeded("request/seed", message, noise)
+
+    def _seeded(self, label: str, message: Sequence[int], noise: Sequence[int]) -> bytes:
+        seed, context = self.source.draw(label, SEED_BYTES), self.context
         shape = len(context.data_primes), context.degree
         _, uniform = read_pair(make_seeded_ciphertext(context, np.zeros(shape, np.uint64), seed), *shape)
         scaled = self._scaled(message, noise, context.modulus, range(len(message)))

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tenseal import sealapi
 
 from capc.he import BfvLinear
 from capc.he.context import HeContext, context_for
 from capc.he.keys import SecretKey
-from capc.he.serialisation import make_plaintext, read_secret_key
+from capc.he.serialisation import make_plaintext
 from capc.operators import Dense
 from capc.parameters import ParameterSet
 from capc.randomness import Seed, XofSource
@@ -51,11 +50,6 @@ def secret_key(context: HeContext, coefficients: list[int]) -> sealapi.SecretKey
     finally:
         os.close(descriptor)
     return key
-
-
-def transformed_key(context: HeContext, coefficients: list[int]) -> NDArray[np.uint64]:
-    """The words of the key in NTT form, (primes, N)."""
-    return read_secret_key(secret_key(context, coefficients), len(context.key_primes), context.degree)
 
 
 def _shape(call: Call) -> Dense:

@@ -135,7 +135,9 @@ def answering_party_send_labels(
         if kept.circuits is not None:
             break
         at = at.following(sums)
-    labels = at.party.suite.two_party.activate(kept.circuits, circuit_words(at.party.session.parameters, at.stage, sums))
+    labels = at.party.suite.two_party.activate(
+        kept.circuits, circuit_words(at.party.session.parameters, at.stage, sums)
+    )
     state.spend()
     reply = at.party.channel.seal(MessageType.INPUT_LABELS, labels, at.batch.first, at.layer)
     # 3.

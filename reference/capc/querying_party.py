@@ -265,7 +265,9 @@ def choose_labels(at: LayerInput, sums: Rows) -> tuple[AwaitingCircuits, bytes]:
     """Chooses the labels of its shares of a layer's sums for the layer's circuits. The transfers are spent."""
     party = at.party
     circuit, _ = activation_circuit(party.session.parameters, at.stage)
-    chosen, bits = party.suite.two_party.choose(at.transfers[at.layer], circuit, circuit_words(party.session.parameters, at.stage, sums))
+    chosen, bits = party.suite.two_party.choose(
+        at.transfers[at.layer], circuit, circuit_words(party.session.parameters, at.stage, sums)
+    )
     message = party.channel(at.peer).seal(MessageType.CHOICE_BITS, bits, at.batch.first, at.layer)
     return AwaitingCircuits(at, chosen), message
 

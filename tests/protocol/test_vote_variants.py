@@ -93,7 +93,9 @@ def test_rounds_and_bytes_of_a_session(num_classes: int) -> None:
 
 
 @pytest.mark.req("CAPC-ARG-014", "CAPC-ARG-002", "CAPC-AHEAD-001")
-@pytest.mark.parametrize("two_party", [None, GarbledTwoParty(), VectorisedTwoParty()], ids=["ideal", "readable", "fast"])
+@pytest.mark.parametrize(
+    "two_party", [None, GarbledTwoParty(), VectorisedTwoParty()], ids=["ideal", "readable", "fast"]
+)
 @settings(RELAXED, max_examples=examples(ordinary=6, nightly=200))
 @given(case=cases("plain"), count=st.integers(1, 3))
 def test_all_pairs_give_the_ideal_labels_at_once_and_prepared(

@@ -1,4 +1,4 @@
-"""The vote circuits and their re-sharing on their own: only flags leave the circuit, and only uniform shares leave both.
+"""The vote circuits and their re-sharing: only flags leave a circuit, and only uniform shares leave both parties.
 
 Independent of the protocol and of the circuit's own evaluator: all inputs are evaluated at once, one per bit of an
 integer.

@@ -19,8 +19,6 @@ SECONDS_PER_AND = 1.1e-7
 """Garbling and evaluating one AND of one instance, in a large batch."""
 SECONDS_PER_STAGE = 3e-5
 """One more AND of depth, for a whole chunk of instances: the calls that garble a stage."""
-TABLE_BYTES = 2 * LABEL_BYTES
-"""Of a garbled AND."""
 TRANSFER_BYTES = 4.125
 """Of one input bit of the evaluator: the extension, and its choice bit."""
 
@@ -65,7 +63,7 @@ def vote_seconds(variant: VoteVariant, shape: VoteShape, network: Network) -> fl
 
 def circuit_seconds(circuit: Circuit, instances: int, network: Network) -> float:
     """The estimate for one round trip with a batch of circuits."""
-    length = TABLE_BYTES * circuit.and_count + TRANSFER_BYTES * circuit.evaluator_inputs
+    length = LABEL_BYTES * circuit.table_rows + TRANSFER_BYTES * circuit.evaluator_inputs
     chunks = -(-instances // chunk_instances(circuit))
     return (
         network.round_trip

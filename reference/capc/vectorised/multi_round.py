@@ -29,7 +29,7 @@ from capc.vectorised.bits import pack, unpack, wire_bits
 from capc.vectorised.evaluator import EvaluatorProgram, ReadInto
 from capc.vectorised.garbler import GarblerProgram
 from capc.vectorised.hashing import BatchHash, HashBuffers
-from capc.vectorised.labels import WORD, Bits, Words, colours, multiples, select
+from capc.vectorised.labels import WORD, Bits, Words, colours, multiples, select, set_lowest_bits
 from capc.vectorised.pool import ProgramPool
 from capc.vectorised.resharing import EvaluatorProjection, GarblerProjection
 from capc.vectorised.transfers import EvaluatorEnd, GarblerEnd, Unstored
@@ -89,8 +89,7 @@ class VectorisedVote(RoundLengths):
         transfers.spend()
         end, reverse_key = cast(EvaluatorEnd, transfers.secret), cast(extension.GarblerKey, key)
         own = _Evaluator(end, reverse_key, _no_labels(), entrants, _no_signs(shape))
-        state = EvaluatorRound(shape, 0, transfers.position, own)
-        return state, self._choose(shape, 0, own)
+        return EvaluatorRound(shape, 0, transfers.position, own), self._choose(shape, 0, own)
 
     def await_begin(self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Row]) -> GarblerRound:
         """As the readable vote."""
@@ -167,8 +166,10 @@ class VectorisedVote(RoundLengths):
         """Each bit of the differences XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
         compared = _differences(own.entrants, shape)
         chunks = spans(shape.instances, self._chunk_of(shape.circuit(number)))
-        ordered = [wire_bits(compared[chunk], shape.logit_bits) for chunk in chunks]
-        return pack(own.end.bits[: shape.transfers(number)] ^ np.concatenate(ordered))
+        bits = np.concatenate([wire_bits(compared[chunk], shape.logit_bits) for chunk in chunks])
+        # In place: nothing else uses spent transfers.
+        set_lowest_bits(own.end.labels[: len(bits)], bits)
+        return pack(own.end.bits[: len(bits)] ^ bits)
 
     def _answer(
         self, state: GarblerRound, own: _Garbler, entrants: Words, flips: Bits, keys: tuple[bytes, bytes]

@@ -41,7 +41,7 @@ from capc.vectorised.batches import (
 from capc.vectorised.bits import Inputs, input_words, pack, unpack, wire_bits
 from capc.vectorised.evaluator import EvaluatorProgram, ReadInto
 from capc.vectorised.garbler import GarblerProgram
-from capc.vectorised.labels import WORD, Words, expand_labels, multiples, new_counters, select
+from capc.vectorised.labels import WORD, Words, expand_labels, multiples, new_counters, select, set_lowest_bits
 from capc.vectorised.multi_round import VectorisedVote
 from capc.vectorised.pool import ProgramPool
 from capc.vectorised.transfers import EvaluatorEnd, GarblerEnd, TransferStash, Unstored, cut
@@ -111,10 +111,13 @@ class VectorisedTwoParty(GarbledTwoParty):
         end = cast(EvaluatorEnd, transfers.secret)
         words = input_words(circuit, inputs, circuit.evaluator_words)
         sent = end.bits.copy()
+        transfers.spend()
         for chunk in spans(len(inputs), self.chunk_of(circuit)):
             here = slice(chunk.start * circuit.evaluator_inputs, chunk.stop * circuit.evaluator_inputs)
-            sent[here] ^= wire_bits(words[chunk], circuit.input_bits)
-        transfers.spend()
+            bits = wire_bits(words[chunk], circuit.input_bits)
+            sent[here] ^= bits
+            # In place: nothing else uses spent transfers.
+            set_lowest_bits(end.labels[here], bits)
         return Chosen(circuit, len(inputs), transfers.position, end), pack(sent)
 
     def garble(

@@ -14,7 +14,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from capc.circuits.builder import Circuit
 from capc.circuits.release import release_circuit
 from capc.circuits.relu import relu_circuit
-from capc.circuits.vote import vote_circuit
+from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
 from capc.garbled_two_party import GarbledTwoParty
 from capc.randomness import XofSource, fresh_seed
 from capc.two_party import answer_at_once, request_at_once
@@ -22,19 +22,27 @@ from capc.vectorised import VectorisedTwoParty
 from capc_bench.two_processes import Evaluator, Work
 
 RELU = relu_circuit(37, 12)
-WORKS = {
-    f"argmax of 10, {bits} bits, {label}": (Work(vote_circuit(10, bits, 16), instances, stash), rounds)
-    for bits in (32, 37)
-    for label, instances, stash, rounds in (
-        ("one", 1, False, 31),
-        ("one with a stash", 1, True, 31),
-        ("100", 100, False, 15),
-        ("1000", 1000, False, 7),
-    )
-} | {
-    "relu of 37 bits, 32": (Work(RELU, 32), 31),
-    "relu of 37 bits, 8192": (Work(RELU, 8192), 7),
-}
+WORKS = (
+    {
+        f"argmax of 10, {bits} bits, {label}": (Work(vote_circuit(10, bits, 16), instances, stash), rounds)
+        for bits in (32, 37)
+        for label, instances, stash, rounds in (
+            ("one", 1, False, 31),
+            ("one with a stash", 1, True, 31),
+            ("100", 100, False, 15),
+            ("1000", 1000, False, 7),
+        )
+    }
+    | {
+        f"argmax of 10 by all pairs, {bits} bits, {label}": (Work(vote_circuit_low_depth(10, bits, 16), 1, stash), 31)
+        for bits in (32, 37)
+        for label, stash in (("one", False), ("one with a stash", True))
+    }
+    | {
+        "relu of 37 bits, 32": (Work(RELU, 32), 31),
+        "relu of 37 bits, 8192": (Work(RELU, 8192), 7),
+    }
+)
 LANES = 250
 
 

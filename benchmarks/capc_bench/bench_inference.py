@@ -19,6 +19,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from capc.answering_party import answering_party_open_batch
+from capc.architecture import Activation
+from capc.circuits.activation import transfer_counts
+from capc.circuits.relu import relu_circuit
 from capc.costs import Step
 from capc.exchange import Exchange, NoObserver
 from capc.inference import Ends, infer, infer_prepared, prepare_inference
@@ -30,6 +33,8 @@ from capc.querying_party import VoteShare, querying_party_enter_batch, querying_
 from capc.querying_party_ahead import querying_party_enter_prepared, querying_party_mask_batch
 from capc.randomness import fresh_seed
 from capc.session import Participant, Session, fresh_session_id
+from capc.two_party import request_length
+from capc.vectorised import VectorisedTwoParty
 from capc_bench.two_roles import QueryingProcess, Report, suite_of
 
 NETWORKS = {"64-32-10": (64, 32, 10), "784-128-10": (784, 128, 10)}
@@ -110,6 +115,17 @@ def pair(name: str) -> Pair:
     return Pair(name)
 
 
+def bytes_of_circuits(session: Session, count: int) -> dict[str, float]:
+    """What of the bytes are circuits, and what of these silent transfers would not send."""
+    parameters, scheme = session.parameters, VectorisedTwoParty()
+    architecture = session.architecture(answering_party(1))
+    relus = count * sum(stage.outputs for stage in architecture.stages if stage.activation is Activation.RELU)
+    circuit = relu_circuit(parameters.widths.logit_bits, parameters.widths.fraction_bits)
+    sent = request_length(scheme, circuit, relus) + scheme.circuits_length(circuit, relus)
+    extension = scheme.extension_length(sum(transfer_counts(parameters, architecture, count)))
+    return {"bytes per ReLU": round(sent / relus, 1), "MB of the extension": round(extension / 1e6, 3)}
+
+
 Share = tuple[int, ...]
 
 
@@ -149,6 +165,7 @@ def test_inference_between_processes(benchmark: BenchmarkFixture, name: str, cou
         finish()
     benchmark.extra_info |= {
         "MB": round(process.bytes / 1e6, 3),
+        **bytes_of_circuits(session, count),
         "querying party: ms of CPU": round(1e3 * median(process.cpu), 1),
         "answering party: ms of CPU": round(1e3 * median(report.cpu for report in reports), 1),
         "querying party: peak MB": round(process.peak),

@@ -1,36 +1,41 @@
 """Steps 1a to 1c with one answering party, to shares of the votes: the networks that SPU CHEETAH was measured with.
 
-Both ends run one after another in this process, so a figure is the sum of their work. All of a query counts: transfers,
-encryption, blinding, products, garbling and evaluation; base transfers and keys do not. Bytes are of both directions,
-headers included.
+Between two processes, as SPU's parties were: from the queries to the querying party's shares. In one process both ends
+run one after another, so a figure is the sum of their work. All of a query counts: transfers, encryption, blinding,
+products, garbling and evaluation; base transfers and keys do not. Bytes are of both directions, headers included.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
+from statistics import median
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from capc.answering_party import answering_party_open_batch
+from capc.architecture import Activation
+from capc.circuits.activation import transfer_counts
+from capc.circuits.relu import relu_circuit
 from capc.costs import Step
 from capc.exchange import Exchange, NoObserver
-from capc.he import BfvLinear
 from capc.inference import Ends, infer, infer_prepared, prepare_inference
 from capc.joining import set_up
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.querying_party import querying_party_enter_batch, querying_party_open_batch
+from capc.querying_party import VoteShare, querying_party_enter_batch, querying_party_open_batch
 from capc.querying_party_ahead import querying_party_enter_prepared, querying_party_mask_batch
 from capc.randomness import fresh_seed
 from capc.session import Participant, Session, fresh_session_id
-from capc.suite import reference_suite
+from capc.two_party import request_length
 from capc.vectorised import VectorisedTwoParty
+from capc_bench.two_roles import QueryingProcess, Report, suite_of
 
 NETWORKS = {"64-32-10": (64, 32, 10), "784-128-10": (784, 128, 10)}
 SPU = {("64-32-10", 1): (0.17, 0.63), ("64-32-10", 64): (0.43, 1.26), ("784-128-10", 1): (0.33, 0.96)}
@@ -59,6 +64,24 @@ def weights(sizes: tuple[int, ...], fraction_bits: int) -> QuantisedModel:
     return dense_model(tuple(layers), fraction_bits)
 
 
+def make_session(name: str) -> tuple[Session, QuantisedModel]:
+    """A querying party and one answering party with a model of that network; and the model."""
+    sizes = NETWORKS[name]
+    parameters = Parameters(ParameterSet.named("default"), sizes[-1], sizes[0], POLICY)
+    model = weights(sizes, parameters.widths.fraction_bits)
+    participants = tuple(
+        Participant(party, bytes([number] * 32), model.architecture if number == 1 else None)
+        for number, party in enumerate((QUERYING_PARTY, answering_party(1), PRIVACY_GUARDIAN))
+    )
+    return Session(parameters, fresh_session_id(secrets.token_bytes), participants), model
+
+
+def random_queries(session: Session, count: int) -> list[list[int]]:
+    """Uniform features."""
+    one, size = 1 << session.parameters.widths.fraction_bits, session.parameters.num_features
+    return [[secrets.randbelow(2 * one + 1) - one for _ in range(size)] for _ in range(count)]
+
+
 @dataclass
 class Pair:
     """A querying party and one answering party, set up."""
@@ -66,27 +89,14 @@ class Pair:
     name: str
 
     def __post_init__(self) -> None:
-        sizes = NETWORKS[self.name]
-        parameters = Parameters(ParameterSet.named("default"), sizes[-1], sizes[0], POLICY)
-        self.model = weights(sizes, parameters.widths.fraction_bits)
-        parties = (QUERYING_PARTY, answering_party(1), PRIVACY_GUARDIAN)
-        session = Session(
-            parameters,
-            fresh_session_id(secrets.token_bytes),
-            tuple(
-                Participant(party, bytes([number] * 32), self.model.architecture if number == 1 else None)
-                for number, party in enumerate(parties)
-            ),
-        )
-        suite = reference_suite(parameters, BfvLinear(parameters.widths), VectorisedTwoParty())
+        self.session, self.model = make_session(self.name)
         self.exchange = Exchange(fresh_seed, NoObserver())
-        self.querying_party, (self.answering_party,), _ = set_up(session, suite, [self.model], self.exchange)
-        self.one = 1 << parameters.widths.fraction_bits
+        suite = suite_of(self.session)
+        self.querying_party, (self.answering_party,), _ = set_up(self.session, suite, [self.model], self.exchange)
 
     def queries(self, count: int) -> list[list[int]]:
         """Random queries."""
-        size = NETWORKS[self.name][0]
-        return [[secrets.randbelow(2 * self.one + 1) - self.one for _ in range(size)] for _ in range(count)]
+        return random_queries(self.session, count)
 
     def open(self, count: int) -> tuple[object, ...]:
         """Both parties turn to a batch."""
@@ -105,17 +115,67 @@ def pair(name: str) -> Pair:
     return Pair(name)
 
 
-def check(made: Pair, ends: Ends, queries: list[list[int]]) -> None:
+def bytes_of_circuits(session: Session, count: int) -> dict[str, float]:
+    """What of the bytes are circuits, and what of these silent transfers would not send."""
+    parameters, scheme = session.parameters, VectorisedTwoParty()
+    architecture = session.architecture(answering_party(1))
+    relus = count * sum(stage.outputs for stage in architecture.stages if stage.activation is Activation.RELU)
+    circuit = relu_circuit(parameters.widths.logit_bits, parameters.widths.fraction_bits)
+    sent = request_length(scheme, circuit, relus) + scheme.circuits_length(circuit, relus)
+    extension = scheme.extension_length(sum(transfer_counts(parameters, architecture, count)))
+    return {"bytes per ReLU": round(sent / relus, 1), "MB of the extension": round(extension / 1e6, 3)}
+
+
+Share = tuple[int, ...]
+
+
+def check(model: QuantisedModel, mine: Sequence[Share], theirs: Sequence[Share], queries: list[list[int]]) -> None:
     """The shares open to the model's votes."""
+    for share, other, query in zip(mine, theirs, queries, strict=True):
+        logits = model.logits(query)
+        opened = [(a + b) % (1 << 16) for a, b in zip(share, other, strict=True)]
+        assert opened == [int(c == logits.index(max(logits))) for c in range(len(logits))]
+
+
+def check_ends(made: Pair, ends: Ends, queries: list[list[int]]) -> None:
+    """The same of both states."""
     shares, votes = ends
-    for share, vote, query in zip(shares, votes, queries, strict=True):
-        logits = made.model.logits(query)
-        opened = [(a + b) % (1 << 16) for a, b in zip(share.share, vote.vote_share, strict=True)]
-        assert opened.index(1) == logits.index(max(logits))
+    check(made.model, [share.share for share in shares], [vote.vote_share for vote in votes], queries)
 
 
 @pytest.mark.parametrize(("name", "count"), CASES)
-def bench_inference(benchmark: BenchmarkFixture, name: str, count: int) -> None:
+def test_inference_between_processes(benchmark: BenchmarkFixture, name: str, count: int) -> None:
+    session, model = make_session(name)
+    queries = random_queries(session, count)
+    reports: list[Report] = []
+    with QueryingProcess(session, model) as process:
+
+        def run() -> None:
+            mine.append(process.run(queries))
+
+        def finish() -> None:
+            """Outside of the time: the answering party tells its shares of the batch before."""
+            if mine:
+                reports.append(process.report())
+                check(model, [share.share for share in mine.pop()], reports[-1].shares, queries)
+
+        mine: list[tuple[VoteShare, ...]] = []
+        rounds = 15 if count == 1 else 5
+        benchmark.pedantic(run, setup=finish, rounds=rounds, warmup_rounds=1)  # type: ignore[no-untyped-call]
+        finish()
+    benchmark.extra_info |= {
+        "MB": round(process.bytes / 1e6, 3),
+        **bytes_of_circuits(session, count),
+        "querying party: ms of CPU": round(1e3 * median(process.cpu), 1),
+        "answering party: ms of CPU": round(1e3 * median(report.cpu for report in reports), 1),
+        "querying party: peak MB": round(process.peak),
+        "answering party: peak MB": round(max(report.peak for report in reports)),
+        "SPU seconds, MB": SPU[name, count],
+    }
+
+
+@pytest.mark.parametrize(("name", "count"), CASES)
+def test_inference(benchmark: BenchmarkFixture, name: str, count: int) -> None:
     made = pair(name)
 
     def run() -> Ends:
@@ -124,7 +184,7 @@ def bench_inference(benchmark: BenchmarkFixture, name: str, count: int) -> None:
         return infer(made.exchange, layer_input, waiting, message)  # type: ignore[arg-type]
 
     queries = made.queries(count)
-    check(made, run(), queries)
+    check_ends(made, run(), queries)
     before = made.bytes_sent()
     run()
     sent = made.bytes_sent() - before
@@ -134,7 +194,7 @@ def bench_inference(benchmark: BenchmarkFixture, name: str, count: int) -> None:
 
 
 @pytest.mark.parametrize(("name", "count"), CASES)
-def bench_prepared_inference(benchmark: BenchmarkFixture, name: str, count: int) -> None:
+def test_prepared_inference(benchmark: BenchmarkFixture, name: str, count: int) -> None:
     made, queries = pair(name), pair(name).queries(count)
 
     def prepare() -> tuple[tuple[object, ...], dict[str, object]]:
@@ -148,6 +208,6 @@ def bench_prepared_inference(benchmark: BenchmarkFixture, name: str, count: int)
 
     states, _ = prepare()
     before = made.bytes_sent()
-    check(made, online(*states), queries)
+    check_ends(made, online(*states), queries)
     benchmark.extra_info["online MB"] = (made.bytes_sent() - before) / 1e6
     benchmark.pedantic(online, setup=prepare, rounds=5 if count == 1 else 2)  # type: ignore[no-untyped-call]

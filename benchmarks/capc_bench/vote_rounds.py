@@ -21,7 +21,7 @@ from capc.multi_round import GarblerRound, Shares, VoteShape
 from capc.randomness import XofSource, fresh_seed
 from capc.vectorised import VectorisedTwoParty
 from capc.vectorised.multi_round import VectorisedVote
-from capc_bench.two_processes import CHECK, CHECKED, PREPARE, REPORT, RUN, STOP, Connection, peak_megabytes
+from capc_bench.two_processes import CHECK, CHECKED, PREPARE, REPORT, RUN, STOP, Connection, peak_megabytes, reset_peak
 
 _REPORT = struct.Struct("<dd")
 _CONTEXT = b"benchmark"
@@ -84,6 +84,7 @@ class VoteEvaluator:
         self._batch = 0
 
     def __enter__(self) -> Self:
+        reset_peak()
         with socket.create_server(("127.0.0.1", 0)) as server:
             context = multiprocessing.get_context("spawn")
             self._garbler = context.Process(target=run_garbler, args=(self.work, server.getsockname()[1]), daemon=True)

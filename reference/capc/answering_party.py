@@ -241,7 +241,7 @@ def answering_party_garble_layer(
     state.require_unspent()
     at = state.request
     circuit, payload, source = open_choice("answering_party_garble_layer", at, bits, seed)
-    scheme, words = at.party.suite.two_party, circuit_words(at.stage, state.sums)
+    scheme, words = at.party.suite.two_party, circuit_words(at.party.session.parameters, at.stage, state.sums)
     with blamed_on(QUERYING_PARTY):
         output, circuits = scheme.garble(at.transfers[at.layer], circuit, words, payload, source)
     state.spend()
@@ -255,7 +255,7 @@ def answering_party_garble_layer(
 def open_choice(step: str, at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
     """The layer's circuit, the payload of choice bits, and the step's randomness to garble with."""
     party, channel = at.party, at.party.channel
-    circuit, instances = activation_circuit(party.session.parameters.widths, at.stage)
+    circuit, instances = activation_circuit(party.session.parameters, at.stage)
     length = party.suite.two_party.bits_length(circuit, at.batch.count * instances)
     payload = channel.open(MessageType.CHOICE_BITS, bits, length, at.batch.first, at.layer)
     # Other bits, other labels: one hash key and offset never garble for two sets of choices.

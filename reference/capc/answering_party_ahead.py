@@ -81,7 +81,7 @@ def answering_party_garble_ahead(state: AwaitingAheadChoice, bits: bytes, seed: 
     state.require_unspent()
     at = state.request
     circuit, payload, source = open_choice("answering_party_garble_ahead", at, bits, seed)
-    _, instances = activation_circuit(at.party.session.parameters.widths, at.stage)
+    _, instances = activation_circuit(at.party.session.parameters, at.stage)
     transfers = at.transfers[at.layer]
     with blamed_on(QUERYING_PARTY):
         ahead, circuits = at.party.suite.two_party.garble_ahead(
@@ -135,7 +135,9 @@ def answering_party_send_labels(
         if kept.circuits is not None:
             break
         at = at.following(sums)
-    labels = at.party.suite.two_party.activate(kept.circuits, circuit_words(at.stage, sums))
+    labels = at.party.suite.two_party.activate(
+        kept.circuits, circuit_words(at.party.session.parameters, at.stage, sums)
+    )
     state.spend()
     reply = at.party.channel.seal(MessageType.INPUT_LABELS, labels, at.batch.first, at.layer)
     # 3.

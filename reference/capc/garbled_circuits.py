@@ -1,9 +1,9 @@
 """The payload of a garbler: several instances of one circuit, garbled in chunks under one hash key.
 
 Layout: hash key 16; then for each chunk of n instances: for each stage of the circuit with G ANDs the generator halves
-16 G n, then the evaluator halves 16 G n, in the order of rows; then for each output wire, in order, either its
-projection rows, n elements of Z_{2^(w-i)} in ceil((w - i) / 8) bytes each, where i is the wire's place in its word, or,
-where outputs are not shared, n decoding bits in ceil(n / 8) bytes, padding 0.
+16 G n, unless they are products of inputs, then the evaluator halves 16 G n, in the order of rows; then for each output
+wire, in order, either its projection rows, n elements of Z_{2^(w-i)} in ceil((w - i) / 8) bytes each, where i is the
+wire's place in its word, or, where outputs are not shared, n decoding bits in ceil(n / 8) bytes, padding 0.
 
 Spec: CAPC-WIRE-008.
 """
@@ -79,12 +79,12 @@ class GarbledCircuits:
 
     @staticmethod
     def byte_length(circuit: Circuit, instances: int, chunk: int) -> int:
-        """16 + 32 ANDs instances, and the outputs as the layout says."""
+        """16 + 16 rows instances, for the circuit's rows of tables, and the outputs as the layout says."""
         if circuit.sharing is None:
             outputs = len(circuit.outputs) * sum((size + 7) // 8 for size in chunk_sizes(instances, chunk))
         else:
             outputs = instances * sum((width + 7) // 8 for width in output_widths(circuit))
-        return LABEL_BYTES + 2 * LABEL_BYTES * circuit.and_count * instances + outputs
+        return LABEL_BYTES + LABEL_BYTES * circuit.table_rows * instances + outputs
 
     @classmethod
     def from_bytes(cls, payload: bytes, circuit: Circuit, instances: int, chunk: int) -> GarbledCircuits:
@@ -115,7 +115,8 @@ def _read_chunk(reader: _Reader, circuit: Circuit, size: int) -> GarbledChunk:
     tables = []
     for stage in circuit.stages[1:]:
         half = LABEL_BYTES * len(stage.ands) * size
-        tables.append((to_labels(reader.take(half)), to_labels(reader.take(half))))
+        generator = [] if stage.products else to_labels(reader.take(half))
+        tables.append((generator, to_labels(reader.take(half))))
     return GarbledChunk(tables, list(_read_outputs(reader, circuit, size)))
 
 
@@ -153,6 +154,11 @@ def offset_rows(labels: LabelRows, bits: LabelRows, delta: int) -> LabelRows:
         [label ^ delta if bit else label for label, bit in zip(row, row_bits, strict=True)]
         for row, row_bits in zip(labels, bits, strict=True)
     ]
+
+
+def chosen_labels(labels: Sequence[int], bits: int) -> list[int]:
+    """Labels of an evaluator's input bits, each with its bit as the lowest one; zero labels for ``bits`` = 0."""
+    return [label & ~1 | bits >> index & 1 for index, label in enumerate(labels)]
 
 
 def input_labels(seed: bytes, wires: int, instances: int, chunk: int) -> list[LabelRows]:

@@ -17,6 +17,7 @@ from capc.garbled_circuits import (
     GarbledChunk,
     GarbledCircuits,
     by_chunks,
+    chosen_labels,
     chunk_instances,
     chunk_sizes,
     input_labels,
@@ -160,8 +161,9 @@ class GarbledTwoParty:
         bits = [input_wires(circuit, words, circuit.evaluator_words) for words in inputs]
         ordered = [bit for rows in by_chunks(bits, self.chunk_of(circuit)) for row in rows for bit in row]
         transfers.spend()
-        payload = (random_bits ^ ring.from_bits(ordered)).to_bytes((len(ordered) + 7) // 8, "little")
-        return Chosen(circuit, len(inputs), transfers.position, labels), payload
+        chosen = ring.from_bits(ordered)
+        payload = (random_bits ^ chosen).to_bytes((len(ordered) + 7) // 8, "little")
+        return Chosen(circuit, len(inputs), transfers.position, chosen_labels(labels, chosen)), payload
 
     def garble(
         self, transfers: Transfers, circuit: Circuit, inputs: Sequence[Words], bits: bytes, source: RandomSource
@@ -251,7 +253,7 @@ class GarbledTwoParty:
         delta, labels = cast(GarblerEnd, transfers.secret)
         flips = bits_from_bytes(bits, len(labels))
         zeros = [label ^ delta if flips >> index & 1 else label for index, label in enumerate(labels)]
-        return delta, self._by_chunks(zeros, circuit, circuit.evaluator_inputs, instances)
+        return delta, self._by_chunks(chosen_labels(zeros, 0), circuit, circuit.evaluator_inputs, instances)
 
     def _garbler_labels(self, seed: bytes, circuit: Circuit, instances: int) -> list[LabelRows]:
         """Labels of the garbler's input wires: block ``wire * n + instance`` of chunk number ``high``."""

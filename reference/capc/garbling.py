@@ -1,5 +1,8 @@
 """Half-gates garbling of many instances of one circuit at once: two ciphertexts per AND; XOR and INV cost nothing.
 
+The lowest bit of an evaluator's input label is its input bit, which it knows. So the AND of an input of the garbler and
+one of the evaluator is an evaluator half, one ciphertext.
+
 Labels are 128-bit integers; the two labels of a wire differ by the garbler's global offset Delta, whose lowest bit
 is 1, so that a label's lowest bit tells the evaluator which half of a table it needs and nothing else.
 
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from capc.circuits.builder import Circuit, Operation
+from capc.circuits.builder import Circuit, CircuitStage, Operation
 from capc.errors import InputError
 from capc.expansion import to_labels
 from capc.messages import LABEL_BYTES
@@ -23,7 +26,7 @@ from capc.primitives import Permutation
 LabelRows = list[list[int]]
 """One list of labels per wire, one label per instance."""
 TableStage = tuple[list[int], list[int]]
-"""Generator halves and evaluator halves of one stage, in the order of rows."""
+"""Generator halves and evaluator halves of one stage, in the order of rows; products have no generator halves."""
 
 MAX_ROWS = 1 << 40
 MAX_HASHES = 1 << 24
@@ -75,43 +78,68 @@ def garble(
     2. evaluator half: T_E = H(B) ^ H(B ^ Delta) ^ A,          W_E = H(B) ^ p_b (T_E ^ A)
     3. the output's zero label is W_G ^ W_E; T_G and T_E are sent.
 
-    With G ANDs in a stage and n instances, the labels A have rows 0 to G n - 1, the labels B those after.
+    With G ANDs in a stage and n instances, the labels A have rows 0 to G n - 1, the labels B those after. Of products
+    of inputs, whose B is the evaluator's and has p_b = 0, only step 2 is left, and the labels B have rows from 0 on.
 
     Args:
         circuit: what to garble.
-        zero_labels: a row of zero labels per input wire, the garbler's wires first.
+        zero_labels: a row of zero labels per input wire, the garbler's wires first; the lowest bits of the evaluator's
+            are 0 where a product takes them.
         delta: the global offset.
         label_hash: the batch's hash.
 
     Returns:
         the tables of each stage after the first; the zero labels of the output wires.
+
+    Raises:
+        InputError: a product takes a zero label whose lowest bit is 1.
     """
     wires: list[list[int]] = [*zero_labels, *([] for _ in circuit.gates)]
     tables: list[TableStage] = []
     for number, stage in enumerate(circuit.stages):
         if number:
-            left, right = _operands(circuit, wires, stage.ands)
-            generator: list[int] = []
-            evaluator: list[int] = []
-            outputs: list[int] = []
-            plain, shifted = label_hash.digest([*left, *right], [label ^ delta for label in (*left, *right)])
-            half = len(left)
-            hashes = zip(plain[:half], shifted[:half], plain[half:], shifted[half:], strict=True)
-            for a, b, (h_a0, h_a1, h_b0, h_b1) in zip(left, right, hashes, strict=True):
-                # 1.
-                generator_row = h_a0 ^ h_a1 ^ (delta if b & 1 else 0)
-                generator_zero = h_a0 ^ (generator_row if a & 1 else 0)
-                # 2.
-                evaluator_row = h_b0 ^ h_b1 ^ a
-                evaluator_zero = h_b0 ^ (evaluator_row ^ a if b & 1 else 0)
-                # 3.
-                outputs.append(generator_zero ^ evaluator_zero)
-                generator.append(generator_row)
-                evaluator.append(evaluator_row)
+            make = _garble_products if stage.products else _garble_ands
+            halves, outputs = make(*_operands(circuit, wires, stage), delta, label_hash)
             _place(wires, stage.ands, outputs)
-            tables.append((generator, evaluator))
+            tables.append(halves)
         _free_gates(circuit, wires, stage.free, delta)
     return tables, [wires[wire] for wire in circuit.outputs]
+
+
+def _garble_ands(
+    left: Sequence[int], right: Sequence[int], delta: int, label_hash: LabelHash
+) -> tuple[TableStage, list[int]]:
+    """The halves of a stage, and its zero labels."""
+    generator: list[int] = []
+    evaluator: list[int] = []
+    outputs: list[int] = []
+    plain, shifted = label_hash.digest([*left, *right], [label ^ delta for label in (*left, *right)])
+    half = len(left)
+    hashes = zip(plain[:half], shifted[:half], plain[half:], shifted[half:], strict=True)
+    for a, b, (h_a0, h_a1, h_b0, h_b1) in zip(left, right, hashes, strict=True):
+        # 1.
+        generator_row = h_a0 ^ h_a1 ^ (delta if b & 1 else 0)
+        generator_zero = h_a0 ^ (generator_row if a & 1 else 0)
+        # 2.
+        evaluator_row = h_b0 ^ h_b1 ^ a
+        evaluator_zero = h_b0 ^ (evaluator_row ^ a if b & 1 else 0)
+        # 3.
+        outputs.append(generator_zero ^ evaluator_zero)
+        generator.append(generator_row)
+        evaluator.append(evaluator_row)
+    return (generator, evaluator), outputs
+
+
+def _garble_products(
+    left: Sequence[int], right: Sequence[int], delta: int, label_hash: LabelHash
+) -> tuple[TableStage, list[int]]:
+    """The same for products of inputs."""
+    if any(label & 1 for label in right):
+        raise InputError("an evaluator's zero label ends in 1: make its lowest bit that of the input")
+    plain, shifted = label_hash.digest(right, [label ^ delta for label in right])
+    # 2.
+    evaluator = [h_b0 ^ h_b1 ^ a for a, h_b0, h_b1 in zip(left, plain, shifted, strict=True)]
+    return ([], evaluator), plain
 
 
 def evaluate(
@@ -119,34 +147,45 @@ def evaluate(
 ) -> LabelRows:
     """The active labels of the outputs, from one active label per input wire and instance.
 
-    For an AND with active labels A, B and their lowest bits s_a, s_b: H(A) ^ s_a T_G ^ H(B) ^ s_b (T_E ^ A).
+    For an AND with active labels A, B and their lowest bits s_a, s_b: H(A) ^ s_a T_G ^ H(B) ^ s_b (T_E ^ A); for a
+    product of inputs H(B) ^ s_b (T_E ^ A).
     """
     wires: list[list[int]] = [*active_labels, *([] for _ in circuit.gates)]
     for number, stage in enumerate(circuit.stages):
         if number:
-            left, right = _operands(circuit, wires, stage.ands)
-            (hashes,) = label_hash.digest([*left, *right])
-            half = len(left)
-            outputs: list[int] = []
-            for a, b, h_a, h_b, generator, evaluator in zip(
-                left, right, hashes[:half], hashes[half:], *tables[number - 1], strict=True
-            ):
-                label = h_a ^ h_b
-                if a & 1:
-                    label ^= generator
-                if b & 1:
-                    label ^= evaluator ^ a
-                outputs.append(label)
+            run = _evaluate_products if stage.products else _evaluate_ands
+            outputs = run(*_operands(circuit, wires, stage), tables[number - 1], label_hash)
             _place(wires, stage.ands, outputs)
         # The active label of an inverted wire is the wire's own: its meaning changes, not the label.
         _free_gates(circuit, wires, stage.free, offset=0)
     return [wires[wire] for wire in circuit.outputs]
 
 
-def _operands(circuit: Circuit, wires: LabelRows, ands: Sequence[int]) -> tuple[list[int], list[int]]:
-    gates = [circuit.gate(wire) for wire in ands]
-    left = [label for gate in gates for label in wires[gate.left]]
-    return left, [label for gate in gates for label in wires[gate.right]]
+def _evaluate_ands(left: Sequence[int], right: Sequence[int], halves: TableStage, label_hash: LabelHash) -> list[int]:
+    (hashes,) = label_hash.digest([*left, *right])
+    half = len(left)
+    outputs: list[int] = []
+    for a, b, h_a, h_b, generator, evaluator in zip(left, right, hashes[:half], hashes[half:], *halves, strict=True):
+        label = h_a ^ h_b
+        if a & 1:
+            label ^= generator
+        if b & 1:
+            label ^= evaluator ^ a
+        outputs.append(label)
+    return outputs
+
+
+def _evaluate_products(
+    left: Sequence[int], right: Sequence[int], halves: TableStage, label_hash: LabelHash
+) -> list[int]:
+    (hashes,) = label_hash.digest(right)
+    labels = zip(left, right, hashes, halves[1], strict=True)
+    return [h_b ^ row ^ a if b & 1 else h_b for a, b, h_b, row in labels]
+
+
+def _operands(circuit: Circuit, wires: LabelRows, stage: CircuitStage) -> tuple[list[int], list[int]]:
+    left, right = circuit.operands(stage)
+    return [label for wire in left for label in wires[wire]], [label for wire in right for label in wires[wire]]
 
 
 def _place(wires: LabelRows, ands: Sequence[int], outputs: Sequence[int]) -> None:

@@ -13,7 +13,7 @@ Spec: CAPC-ROUND-001 to CAPC-ROUND-006.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from capc import garbling, ot_extension, ring
@@ -23,6 +23,7 @@ from capc.garbled_circuits import (
     GarbledChunk,
     GarbledCircuits,
     by_chunks,
+    chosen_labels,
     chunk_instances,
     chunk_sizes,
     input_labels,
@@ -130,9 +131,8 @@ class GarbledVote(RoundLengths):
         shape.require_shares(shares)
         bits, labels = cast(tuple[int, list[int]], transfers.secret)
         transfers.spend()
-        own = _Evaluator(bits, labels, key, [], _columns(shares), [])
-        state = EvaluatorRound(shape, 0, transfers.position, own)
-        return state, self._choose(state)
+        own, request = self._choose(shape, 0, _Evaluator(bits, labels, key, [], _columns(shares), []))
+        return EvaluatorRound(shape, 0, transfers.position, own), request
 
     def await_begin(self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Words]) -> GarblerRound:
         """Takes the zero labels of all rounds."""
@@ -153,6 +153,7 @@ class GarbledVote(RoundLengths):
         state.spend()
         zeros = [label ^ own.delta if flips >> i & 1 else label for i, label in enumerate(own.labels[:count])]
         compared = differences(entrants, shape.logit_bits)
+        zeros = chosen_labels(zeros, 0)
         shares, signs, circuits = self._garble(state, compared, zeros, source.read(KEY_BYTES), source.read(KEY_BYTES))
         if shape.is_last(state.number):
             return shares, circuits
@@ -199,18 +200,19 @@ class GarbledVote(RoundLengths):
             own.bits >> count, own.labels[count:], key, reverse[len(wires) * shape.instances :], entrants,
             own.signs + signs,
         )  # fmt: skip
-        following = EvaluatorRound(shape, state.number + 1, state.position + 1, after)
+        chosen, choice = self._choose(shape, state.number + 1, after)
         sent = b"".join(elements_to_bytes(row, shape.logit_bits) for row in rows)
-        return following, hash_key + sent + self._choose(following)
+        return EvaluatorRound(shape, state.number + 1, state.position + 1, chosen), hash_key + sent + choice
 
-    def _choose(self, state: EvaluatorRound) -> bytes:
+    def _choose(self, shape: VoteShape, number: int, own: _Evaluator) -> tuple[_Evaluator, bytes]:
         """Each bit of the differences XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
-        shape, own = state.shape, cast(_Evaluator, state.secret)
-        chunk = self._chunk_of(shape.circuit(state.number))
+        chunk = self._chunk_of(shape.circuit(number))
         bits = _bits(differences(own.entrants, shape.logit_bits), shape.logit_bits)
         ordered = [bit for rows in by_chunks(bits, chunk) for row in rows for bit in row]
-        masked = (own.bits & (1 << len(ordered)) - 1) ^ ring.from_bits(ordered)
-        return masked.to_bytes((len(ordered) + 7) // 8, "little")
+        count, chosen = len(ordered), ring.from_bits(ordered)
+        masked = (own.bits & (1 << count) - 1) ^ chosen
+        labels = chosen_labels(own.labels[:count], chosen) + own.labels[count:]
+        return replace(own, labels=labels), masked.to_bytes((count + 7) // 8, "little")
 
     def _garble(
         self, state: GarblerRound, compared: Columns, zeros: list[int], label_seed: bytes, hash_key: bytes

@@ -37,11 +37,13 @@ class NoiseName(StrEnum):
 class VoteVariant(StrEnum):
     """How step 1c computes the vote; the result is the same.
 
-    `tournament` is one garbled circuit. `multi_round` garbles signs only, with a third of the bytes, in ceil(log2 C)
-    round trips (:mod:`capc.multi_round`).
+    `tournament` is one garbled circuit. So is `all_pairs`, of less depth and, above five classes, more ANDs: for single
+    queries. `multi_round` garbles signs only, with a third of the bytes, in ceil(log2 C) round trips
+    (:mod:`capc.multi_round`).
     """
 
     TOURNAMENT = "tournament"
+    ALL_PAIRS = "all_pairs"
     MULTI_ROUND = "multi_round"
 
 

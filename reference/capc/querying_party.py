@@ -264,8 +264,10 @@ def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tu
 def choose_labels(at: LayerInput, sums: Rows) -> tuple[AwaitingCircuits, bytes]:
     """Chooses the labels of its shares of a layer's sums for the layer's circuits. The transfers are spent."""
     party = at.party
-    circuit, _ = activation_circuit(party.session.parameters.widths, at.stage)
-    chosen, bits = party.suite.two_party.choose(at.transfers[at.layer], circuit, circuit_words(at.stage, sums))
+    circuit, _ = activation_circuit(party.session.parameters, at.stage)
+    chosen, bits = party.suite.two_party.choose(
+        at.transfers[at.layer], circuit, circuit_words(party.session.parameters, at.stage, sums)
+    )
     message = party.channel(at.peer).seal(MessageType.CHOICE_BITS, bits, at.batch.first, at.layer)
     return AwaitingCircuits(at, chosen), message
 
@@ -286,7 +288,7 @@ def querying_party_evaluate_layer(state: AwaitingCircuits, circuits: bytes) -> L
             "this batch is prepared ahead: keep its circuits, and evaluate them when the queries are known"
         )
     at, party = state.layer_input, state.layer_input.party
-    circuit, instances = activation_circuit(party.session.parameters.widths, at.stage)
+    circuit, instances = activation_circuit(party.session.parameters, at.stage)
     length = party.suite.two_party.circuits_length(circuit, at.batch.count * instances)
     payload = party.channel(at.peer).open(MessageType.GARBLED_CIRCUITS, circuits, length, at.batch.first, at.layer)
     with blamed_on(at.peer):

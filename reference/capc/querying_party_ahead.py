@@ -82,7 +82,7 @@ def querying_party_keep_circuits(state: AwaitingCircuits, circuits: bytes, seed:
     if at.kept is None:
         raise InputError("this batch is not prepared ahead: evaluate its circuits")
     channel, widths = party.channel(at.peer), party.session.parameters.widths
-    circuit, instances = activation_circuit(widths, at.stage)
+    circuit, instances = activation_circuit(party.session.parameters, at.stage)
     length = party.suite.two_party.ahead_length(circuit, at.batch.count * instances)
     payload = channel.open(MessageType.GARBLED_CIRCUITS, circuits, length, at.batch.first, at.layer)
     with blamed_on(at.peer):
@@ -153,7 +153,7 @@ def querying_party_evaluate_prepared(
     at, kept = state.prepared.last, state.prepared.kept[state.position]
     party, scheme = at.party, at.party.suite.two_party
     stage = party.session.architecture(at.peer).stages[kept.layer]
-    circuit, instances = activation_circuit(party.session.parameters.widths, stage)
+    circuit, instances = activation_circuit(party.session.parameters, stage)
     length = scheme.labels_length(circuit, at.batch.count * instances)
     payload = party.channel(at.peer).open(MessageType.INPUT_LABELS, labels, length, at.batch.first, kept.layer)
     with blamed_on(at.peer):

@@ -126,8 +126,28 @@ def test_stages_hold_every_gate_once_and_the_depth_is_the_longest_path(circuit: 
         operation, left, right = circuit.gate(wire)
         depth[wire] = max(depth[left], depth[right]) + (operation is Operation.AND)
     assert circuit.and_depth == max(depth.values())
+    split = len(circuit.stages) - 1 - circuit.and_depth
+    assert split in (0, 1)
     for number, stage in enumerate(circuit.stages):
-        assert {depth[wire] for wire in (*stage.ands, *stage.free)} <= {number}
+        at = number if number < 2 else number - split
+        assert {depth[wire] for wire in (*stage.ands, *stage.free)} <= {at}
+
+
+@given(circuits())
+def test_products_of_inputs_are_one_stage(circuit: Circuit) -> None:
+    """All ANDs of an input of either party, and nothing else; the left operand is the garbler's."""
+    between = circuit.garbler_words * circuit.input_bits
+    products = [
+        circuit.inputs + place
+        for place, (operation, *operands) in enumerate(circuit.gates)
+        if operation is Operation.AND and min(operands) < between <= max(operands) < circuit.inputs
+    ]
+    found = [stage for stage in circuit.stages if stage.products]
+    assert [list(stage.ands) for stage in found] == ([products] if products else [])
+    for stage in found:
+        left, right = circuit.operands(stage)
+        assert max(left) < between <= min(right)
+    assert circuit.table_rows == 2 * circuit.and_count - len(products)
 
 
 def test_and_count_counts_ands() -> None:

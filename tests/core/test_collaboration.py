@@ -87,7 +87,7 @@ def test_known_answer() -> None:
     digest, labels, recorder = known_run()
     assert labels == [1, 1, 1]
     assert len(recorder.messages) == 82
-    assert digest == "f19ea6e6ba75fec8f66704e23f2a03a03bc22b64f4eb9e8eba59c0560fe27125"
+    assert digest == "4a8b7876d2a83ba12fb88eefcbfdab7a8e93a52909722781bb65aceb7e1cc138"
 
 
 def test_equal_queries_are_run_again_with_fresh_shares() -> None:

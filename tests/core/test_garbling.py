@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from capc.circuits.builder import Circuit, Gate, Operation, Sharing, evaluate
 from capc.circuits.vote import vote_circuit
+from capc.errors import InputError
 from capc.garbling import LabelHash, garble
 from capc.garbling import evaluate as evaluate_garbled
 from capc.resharing import share_by_evaluator, share_by_garbler
@@ -47,7 +48,13 @@ def garblings(draw: st.DrawFn) -> Garbled:
     instances = draw(st.integers(1, 3))
     row = st.lists(LABELS, min_size=instances, max_size=instances)
     zeros = draw(st.lists(row, min_size=circuit.inputs, max_size=circuit.inputs))
-    return circuit, zeros, draw(LABELS) | 1, draw(KEYS), draw(POSITIONS)
+    return circuit, colours_chosen(circuit, zeros), draw(LABELS) | 1, draw(KEYS), draw(POSITIONS)
+
+
+def colours_chosen(circuit: Circuit, zeros: list[list[int]]) -> list[list[int]]:
+    """The same with lowest bits of 0 in the evaluator's zero labels."""
+    own = circuit.garbler_inputs
+    return zeros[:own] + [[label & ~1 for label in row] for row in zeros[own:]]
 
 
 def inputs_for(circuit: Circuit, number: int) -> tuple[list[int], list[int]]:
@@ -77,7 +84,16 @@ def test_every_output_is_the_label_of_the_clear_bit(garbling: Garbled, numbers: 
     for i in range(instances):
         clear = evaluate(circuit, *inputs_for(circuit, numbers[i]))
         assert [row[i] for row in labels] == [row[i] ^ bit * delta for row, bit in zip(outputs, clear, strict=True)]
-    assert sum(len(half) for stage in tables for half in stage) == 2 * circuit.and_count * instances
+    products = sum(is_product(circuit, gate) for gate in circuit.gates)
+    assert circuit.table_rows == 2 * circuit.and_count - products
+    assert sum(len(half) for stage in tables for half in stage) == circuit.table_rows * instances
+
+
+def is_product(circuit: Circuit, gate: Gate) -> bool:
+    """An AND of two inputs, one of each party."""
+    first, second = sorted(gate[1:])
+    between = circuit.garbler_words * circuit.input_bits
+    return gate.operation is Operation.AND and first < between <= second < circuit.inputs
 
 
 def depth_of(circuit: Circuit) -> list[int]:
@@ -92,7 +108,9 @@ def half_gates(
 ) -> tuple[dict[int, list[tuple[int, int]]], list[list[int]]]:
     """Figure 2 of the paper, gate by gate and written with its p and W: a second derivation with the hash by hand."""
     depth, instances = depth_of(circuit), len(zeros[0])
-    ands = [circuit.inputs + g for g, gate in enumerate(circuit.gates) if gate.operation is Operation.AND]
+    ands = {circuit.inputs + g: gate for g, gate in enumerate(circuit.gates) if gate.operation is Operation.AND}
+    products = {wire for wire, gate in ands.items() if is_product(circuit, gate)}
+    mixed = bool(products) and any(depth[wire] == 1 and wire not in products for wire in ands)
     wire_zero: list[list[int]] = [list(row) for row in zeros]
     tables: dict[int, list[tuple[int, int]]] = {}
     for g, (operation, i, j) in enumerate(circuit.gates):
@@ -101,17 +119,25 @@ def half_gates(
             other = wire_zero[j] if operation is Operation.XOR else [delta] * instances
             wire_zero.append([a ^ b for a, b in zip(wire_zero[i], other, strict=True)])
             continue
-        peers = [other for other in ands if depth[other] == depth[wire]]
+        own = wire in products
+        peers = [other for other in ands if depth[other] == depth[wire] and (other in products) is own]
         rank, size = peers.index(wire), len(peers)
-        base = (depth[wire] - 1 << 40) + (position << 64)
+        base = (depth[wire] - 1 + (mixed and not own) << 40) + (position << 64)
+        first, second = (min(i, j), max(i, j)) if own else (i, j)
         tables[wire], out = [], []
         for n in range(instances):
             left, right = base + rank * instances + n, base + (size + rank) * instances + n
-            p_a, p_b = wire_zero[i][n] % 2, wire_zero[j][n] % 2
-            a = [wire_zero[i][n], wire_zero[i][n] ^ delta]
-            b = [wire_zero[j][n], wire_zero[j][n] ^ delta]
+            a = [wire_zero[first][n], wire_zero[first][n] ^ delta]
+            b = [wire_zero[second][n], wire_zero[second][n] ^ delta]
+            p_a, p_b = a[0] % 2, b[0] % 2
             generator = hash_by_hand(key, a[0], left) ^ hash_by_hand(key, a[1], left) ^ p_b * delta
+            if own:
+                right = left
             evaluator = hash_by_hand(key, b[0], right) ^ hash_by_hand(key, b[1], right) ^ a[0]
+            if own:
+                out.append(hash_by_hand(key, b[0], right))
+                tables[wire].append((0, evaluator))
+                continue
             # The half gates' zero labels as their evaluators would compute them on permuted bit 0.
             w_generator = hash_by_hand(key, a[p_a], left) ^ (p_a * p_b) * delta
             w_evaluator = hash_by_hand(key, b[p_b], right)
@@ -131,7 +157,9 @@ def test_garbling_is_half_gates(garbling: Garbled) -> None:
     found = []
     for stage, (generator, evaluator) in zip(circuit.stages[1:], tables, strict=True):
         wanted = [pair for wire in stage.ands for pair in expected[wire]]
-        assert list(zip(generator, evaluator, strict=True)) == wanted
+        sent = [0] * len(evaluator) if stage.products else generator
+        assert list(zip(sent, evaluator, strict=True)) == wanted
+        assert not stage.products or not generator
         found += stage.ands
     assert sorted(found) == sorted(expected)
 
@@ -139,7 +167,7 @@ def test_garbling_is_half_gates(garbling: Garbled) -> None:
 @given(LABELS, LABELS, LABELS, KEYS)
 def test_one_and_gate_for_all_permute_bits_and_inputs(a: int, b: int, delta: int, key: bytes) -> None:
     delta |= 1
-    circuit = Circuit("and", 1, 1, 1, (Gate(Operation.AND, 0, 1),), (2,))
+    circuit = Circuit("and", 1, 2, 0, (Gate(Operation.AND, 0, 1),), (2,))
     for permute in range(4):
         zeros = [[a & ~1 | permute & 1], [b & ~1 | permute >> 1]]
         tables, ((zero,),) = garble(circuit, zeros, delta, LabelHash(key, 0))
@@ -147,6 +175,27 @@ def test_one_and_gate_for_all_permute_bits_and_inputs(a: int, b: int, delta: int
             for y in (0, 1):
                 active = [[zeros[0][0] ^ x * delta], [zeros[1][0] ^ y * delta]]
                 assert evaluate_garbled(circuit, active, tables, LabelHash(key, 0)) == [[zero ^ (x & y) * delta]]
+
+
+@pytest.mark.req("CAPC-GC-010")
+@given(LABELS, LABELS, LABELS, KEYS, st.booleans())
+def test_one_product_of_inputs_for_all_permute_bits_and_inputs(
+    a: int, b: int, delta: int, key: bytes, swapped: bool
+) -> None:
+    """One row; and a zero label of the evaluator that ends in 1 is refused."""
+    delta |= 1
+    gate = Gate(Operation.AND, 1, 0) if swapped else Gate(Operation.AND, 0, 1)
+    circuit = Circuit("product", 1, 1, 1, (gate,), (2,))
+    for permute in (0, 1):
+        zeros = [[a & ~1 | permute], [b & ~1]]
+        tables, ((zero,),) = garble(circuit, zeros, delta, LabelHash(key, 0))
+        assert [[len(half) for half in stage] for stage in tables] == [[0, 1]]
+        for x in (0, 1):
+            for y in (0, 1):
+                active = [[zeros[0][0] ^ x * delta], [zeros[1][0] ^ y * delta]]
+                assert evaluate_garbled(circuit, active, tables, LabelHash(key, 0)) == [[zero ^ (x & y) * delta]]
+    with pytest.raises(InputError, match="make its lowest bit that of the input"):
+        garble(circuit, [[a], [b | 1]], delta, LabelHash(key, 0))
 
 
 class RecordingHash(LabelHash):
@@ -175,11 +224,12 @@ def test_no_tweak_occurs_twice_within_a_batch(instances: int, chunks: int, base:
             [(base + chunk * 10**6 + n * 1000 + i) * 0x9E3779B97F4A7C15 % (1 << 128) for n in range(instances)]
             for i in range(circuit.inputs)
         ]
+        zeros = colours_chosen(circuit, zeros)
         tables, outputs = garble(circuit, zeros, 0xABCDEF1, garbling)
         rows, _ = share_by_garbler(sharing, outputs, 0xABCDEF1, garbling)
         share_by_evaluator(sharing, evaluate_garbled(circuit, zeros, tables, evaluating), rows, evaluating)
     twice, once = Counter(t for _, t in garbling.calls), Counter(t for _, t in evaluating.calls)
-    hashed = chunks * instances * (2 * circuit.and_count + len(circuit.outputs))
+    hashed = chunks * instances * (circuit.table_rows + len(circuit.outputs))
     assert set(twice.values()) == {2}
     assert set(once.values()) == {1}
     assert len(twice) == len(once) == hashed
@@ -194,7 +244,7 @@ def test_decoded_outputs_do_not_depend_on_label_randomness(one: Garbled, two: Ga
     decoded = []
     for _, drawn, delta, key, position in (one, two):
         zeros = [drawn[i % len(drawn)][:1] for i in range(circuit.inputs)]
-        zeros = [[row[0] ^ i << 64] for i, row in enumerate(zeros)]
+        zeros = colours_chosen(circuit, [[row[0] ^ i << 64] for i, row in enumerate(zeros)])
         tables, outputs = garble(circuit, zeros, delta, LabelHash(key, position))
         active = [[row[0] ^ bit * delta] for row, bit in zip(zeros, bits, strict=True)]
         labels = evaluate_garbled(circuit, active, tables, LabelHash(key, position))

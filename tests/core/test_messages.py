@@ -176,7 +176,7 @@ PARSERS: dict[str, tuple[Parser, int]] = {
     "ot_extension": (lambda payload: OtExtension.from_bytes(payload, 13), 62),
     "garbled_circuits": (
         lambda payload: GarbledCircuits.from_bytes(payload, CIRCUIT, 4, CHUNK),
-        16 + 4 * (32 * CIRCUIT.and_count + 3),
+        16 + 4 * (32 * CIRCUIT.and_count - 16 + 3),
     ),
     "vote_shares": (lambda payload: VoteShares.from_bytes(payload, 3, 11), 6),
 }
@@ -271,7 +271,8 @@ def test_garbled_circuits(circuit: Circuit, instances: int, chunk: int, data: st
     parts, tables, outputs = [key], [], []
     for size in [min(chunk, instances - start) for start in range(0, instances, chunk)]:
         for stage in circuit.stages[1:]:
-            halves = [[element(128) for _ in range(len(stage.ands) * size)] for _ in range(2)]
+            rows = len(stage.ands) * size
+            halves = [[element(128) for _ in range(count)] for count in (0 if stage.products else rows, rows)]
             tables.append((halves[0], halves[1]))
             parts += [row.to_bytes(16, "little") for half in halves for row in half]
         for place in range(len(circuit.outputs)):

@@ -55,6 +55,19 @@ def test_and_counts_and_rounds(classes: int, logit_bits: int, vote_bits: int) ->
         assert sum(ands) == 287
 
 
+@pytest.mark.req("CAPC-GC-010")
+@given(st.integers(2, 40), st.integers(3, 59))
+def test_products_take_no_kept_sign(classes: int, logit_bits: int) -> None:
+    """The lowest bit of a kept label is not the sign, which its holder does not know: no product may have it."""
+    shape = VoteShape(classes, logit_bits, 16, 1)
+    for number in range(shape.rounds):
+        circuit, matches = shape.circuit(number), shape.matches(number)
+        (products,) = [stage for stage in circuit.stages if stage.products]
+        assert len(products.ands) == matches
+        _, right = circuit.operands(products)
+        assert max(right) < 2 * matches * logit_bits
+
+
 @given(st.data(), st.integers(3, 8))
 def test_signs_are_those_of_differences(data: st.DataObject, width: int) -> None:
     """Whether the right side is larger, for all differences that fit."""
@@ -147,7 +160,7 @@ def test_a_malformed_message_is_refused_and_spends_nothing(end: str) -> None:
             bad[spoil(answer, -1)] = ErrorCode.NON_CANONICAL
             extension = len(answer) - 1
             bad[spoil(answer, extension - 1)] = ErrorCode.NON_CANONICAL
-            row = 32 + 2 * 2 * 32 * 8 + 1
+            row = 32 + 2 * 2 * (32 * 8 - 16) + 1
             bad[spoil(answer, row)] = ErrorCode.VALUE_OUT_OF_RANGE
         else:
             bad[spoil(answer, len(answer) - 1)] = ErrorCode.VALUE_OUT_OF_RANGE

@@ -174,7 +174,7 @@ def test_instances_do_not_repeat_anything() -> None:
     played = play(scheme, circuit, [[63]] * 5, [[0]] * 5)
     message = GarbledCircuits.from_bytes(played.payload[16:], circuit, 5, 2)
     rows = [row for chunk in message.chunks for stage in chunk.tables for half in stage for row in half]
-    assert len(set(rows)) == len(rows) == 5 * 2 * circuit.and_count
+    assert len(set(rows)) == len(rows) == 5 * circuit.table_rows == 5 * (2 * circuit.and_count - 1)
 
 
 @pytest.mark.req("CAPC-GC-004")
@@ -188,8 +188,8 @@ def test_garbler_keeps_delta_and_every_other_label(word: int) -> None:
     played = play(REAL, circuit, mine, theirs)
     ahead, labels = play_ahead(REAL, circuit, mine, theirs, position=10)
     known = [
-        *to_labels(played.payload[: 32 + 32 * circuit.and_count]),
-        *to_labels(ahead.payload[: 16 + 32 * circuit.and_count]),
+        *to_labels(played.payload[: 32 + 16 * circuit.table_rows]),
+        *to_labels(ahead.payload[: 16 + 16 * circuit.table_rows]),
         *to_labels(labels),
         *played.evaluation.labels[0],
         *ahead.evaluation.labels[0],

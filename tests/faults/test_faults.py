@@ -15,7 +15,7 @@ from capc_verify.faults import FAULTS, apply
 
 ROOT = Path(__file__).parents[2]
 PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=line", "-q")
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 600
 ACCIDENTS = re.compile(r"(TypeError|AttributeError|NameError|ImportError|KeyError|IndexError|struct\.error)")
 
 

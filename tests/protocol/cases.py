@@ -13,7 +13,7 @@ from capc.exchange import Observer
 from capc.linear import LinearScheme
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.noise.mechanism import ReleaseMechanisms
-from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
 from capc.protocol import Collaboration
 from capc.randomness import RandomSource
 from capc.session import Session
@@ -93,12 +93,13 @@ def layers(limit: int, fraction_bits: int, sizes: tuple[int, ...]) -> st.SearchS
 
 @st.composite
 def cases(draw, mode: str, logit_bits=st.integers(8, 20)) -> Case:
-    """A case in one of :data:`MODES`."""
+    """A case in one of :data:`MODES`, whose votes are one circuit each."""
     num_answering = draw(st.integers(1, 4))
     num_classes = draw(st.integers(2, 5))
     num_features = draw(st.integers(1, 3))
     fraction_bits = draw(st.integers(0, 2))
     width = draw(logit_bits)
+    variant = draw(st.sampled_from((VoteVariant.TOURNAMENT, VoteVariant.ALL_PAIRS)))
     grid_bits = draw(st.integers(0, 3))
     sigma = draw(st.fractions(Fraction(1, 4), Fraction(3), max_denominator=8))
     threshold = None
@@ -119,7 +120,7 @@ def cases(draw, mode: str, logit_bits=st.integers(8, 20)) -> Case:
     # The narrowest vote ring that the session admits: its edge is where a wrong bound would show.
     for vote_bits in range(2, 40):
         widths = ParameterSet("property", width, vote_bits, grid_bits, fraction_bits, 4096, (46, 46, 17), 40, 0)
-        parameters = Parameters(widths, num_classes, num_features, policy)
+        parameters = Parameters(widths, num_classes, num_features, policy, variant)
         try:
             parameters.check_vote_range(num_answering)
         except ValueError:

@@ -1,4 +1,4 @@
-"""The vote circuit and its re-sharing on their own: only flags leave the circuit, and only uniform shares leave both.
+"""The vote circuits and their re-sharing: only flags leave a circuit, and only uniform shares leave both parties.
 
 Independent of the protocol and of the circuit's own evaluator: all inputs are evaluated at once, one per bit of an
 integer.
@@ -11,11 +11,16 @@ from itertools import product
 import pytest
 
 from capc.circuits.builder import Circuit, Operation
-from capc.circuits.vote import vote_circuit
+from capc.circuits.vote import share_differences, vote_circuit, vote_circuit_low_depth
 from capc.ideal_two_party import IdealTwoParty
 from capc.two_party import Transfers
 
 LOGIT_BITS = 3
+MAKERS = {
+    "tournament": (vote_circuit, list),
+    "all pairs": (vote_circuit_low_depth, lambda shares: share_differences(shares, LOGIT_BITS)),
+}
+"""A vote's circuit, and its input words from a party's shares of the logits."""
 
 
 class ChosenShares:
@@ -31,28 +36,32 @@ class ChosenShares:
 
 
 @pytest.mark.req("CAPC-ARG-003", "CAPC-ARG-005", kind="enumeration")
+@pytest.mark.parametrize("name", MAKERS)
 @pytest.mark.parametrize(("classes", "vote_bits"), [(2, 2), (2, 3), (3, 2)])
-def test_evaluators_share_is_uniform_over_fresh_shares_for_every_vote(classes: int, vote_bits: int) -> None:
+def test_evaluators_share_is_uniform_over_fresh_shares_for_every_vote(name: str, classes: int, vote_bits: int) -> None:
     """For each vote, every share of the garbler, which is fresh, leaves the evaluator another share."""
-    circuit = vote_circuit(classes, LOGIT_BITS, vote_bits)
+    make, words = MAKERS[name]
+    circuit = make(classes, LOGIT_BITS, vote_bits)
     ring = range(1 << vote_bits)
     for number, logits in enumerate(product((-1, 0, 1), repeat=classes)):
         masks = [number * (c + 3) % 8 for c in range(classes)]
         seen = [(r - m) % 8 for r, m in zip(logits, masks, strict=True)]
-        shares = {evaluators_share(circuit, masks, seen, own) for own in product(ring, repeat=classes)}
+        shares = {evaluators_share(circuit, words(masks), words(seen), own) for own in product(ring, repeat=classes)}
         assert shares == set(product(ring, repeat=classes))
 
 
 @pytest.mark.req("CAPC-ARG-003", "CAPC-ARG-006", kind="enumeration")
-def test_nothing_but_flags_leaves_the_circuit_for_every_input() -> None:
+@pytest.mark.parametrize("name", MAKERS)
+def test_nothing_but_flags_leaves_the_circuit_for_every_input(name: str) -> None:
     """All shares of two logits: where the logits meet the precondition, the outputs are the one-hot vote."""
     classes = 2
-    circuit = vote_circuit(classes, LOGIT_BITS, 2)
-    words = 2 * classes
-    inputs = list(product(range(1 << LOGIT_BITS), repeat=words))
+    make, words = MAKERS[name]
+    circuit = make(classes, LOGIT_BITS, 2)
+    shares = list(product(range(1 << LOGIT_BITS), repeat=2 * classes))
+    inputs = [(*words(given[:classes]), *words(given[classes:])) for given in shares]
     outputs = all_outputs(circuit, inputs)
     checked = 0
-    for given, flags in zip(inputs, outputs, strict=True):
+    for given, flags in zip(shares, outputs, strict=True):
         logits = [(m + e + 4) % 8 - 4 for m, e in zip(given[:classes], given[classes:], strict=True)]
         if all(abs(r) < 1 << (LOGIT_BITS - 2) for r in logits):
             assert flags == tuple(int(c == logits.index(max(logits))) for c in range(classes))

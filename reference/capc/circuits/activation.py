@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from capc.architecture import Activation, Architecture, StageShape
 from capc.circuits.builder import Circuit
 from capc.circuits.relu import relu_circuit
-from capc.circuits.vote import vote_circuit
+from capc.circuits.vote import share_differences, vote_circuit, vote_circuit_low_depth
 from capc.multi_round import VoteShape
-from capc.parameters import Parameters, ParameterSet, VoteVariant
+from capc.parameters import Parameters, VoteVariant
 
 
-def activation_circuit(widths: ParameterSet, stage: StageShape) -> tuple[Circuit, int]:
+def activation_circuit(parameters: Parameters, stage: StageShape) -> tuple[Circuit, int]:
     """The circuit after a stage and its instances per query: a ReLU per output of the stage, or one vote."""
+    widths = parameters.widths
     if stage.activation is Activation.VOTE:
-        return vote_circuit(stage.sums, widths.logit_bits, widths.vote_bits), 1
+        make = vote_circuit_low_depth if _compares_all_pairs(parameters, stage) else vote_circuit
+        return make(stage.sums, widths.logit_bits, widths.vote_bits), 1
     return relu_circuit(widths.logit_bits, widths.fraction_bits, stage.window_size), stage.outputs
 
 
@@ -30,8 +32,14 @@ def vote_shape(parameters: Parameters, count: int) -> VoteShape:
     return VoteShape(parameters.num_classes, widths.logit_bits, widths.vote_bits, count)
 
 
-def circuit_words(stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+def _compares_all_pairs(parameters: Parameters, stage: StageShape) -> bool:
+    return stage.activation is Activation.VOTE and parameters.vote_variant is VoteVariant.ALL_PAIRS
+
+
+def circuit_words(parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:
     """One party's shares of the stage's sums, a row for each query, as the instances of its circuit take them."""
+    if _compares_all_pairs(parameters, stage):
+        return [share_differences(row, parameters.widths.logit_bits) for row in rows]
     if stage.activation is Activation.VOTE:
         return [list(row) for row in rows]
     windows = stage.pool_windows()
@@ -50,7 +58,6 @@ def rows_by_query(outputs: Sequence[Sequence[int]], count: int) -> tuple[tuple[i
 def transfer_counts(parameters: Parameters, architecture: Architecture, count: int) -> list[int]:
     """Transfers for each stage's circuits, for ``count`` queries; 0 where a stage has none."""
     counts = []
-    widths = parameters.widths
     for stage in architecture.stages:
         if stage.activation is Activation.NONE:
             counts.append(0)
@@ -58,6 +65,6 @@ def transfer_counts(parameters: Parameters, architecture: Architecture, count: i
         if votes_in_rounds(parameters, stage):
             counts.append(vote_shape(parameters, count).all_transfers)
             continue
-        circuit, instances = activation_circuit(widths, stage)
+        circuit, instances = activation_circuit(parameters, stage)
         counts.append(count * instances * circuit.evaluator_inputs)
     return counts

@@ -104,32 +104,62 @@ class Circuit:
         """The number of AND gates: what garbling pays for."""
         return sum(gate.operation is Operation.AND for gate in self.gates)
 
-    @property
+    @cached_property
+    def table_rows(self) -> int:
+        """Rows of 16 bytes that garbling one instance sends: two for each AND, but one for a product of inputs."""
+        return sum(len(stage.ands) * (1 if stage.products else 2) for stage in self.stages)
+
+    @cached_property
     def and_depth(self) -> int:
         """The most ANDs on a path from an input to an output: what garbling one instance waits for."""
-        return len(self.stages) - 1
+        return max(self._depths, default=0)
+
+    @cached_property
+    def _depths(self) -> list[int]:
+        """The AND depth of every wire: the largest of its gate's inputs', plus one for an AND."""
+        depths = [0] * self.inputs
+        for operation, left, right in self.gates:
+            depths.append(max(depths[left], depths[right]) + (operation is Operation.AND))
+        return depths
 
     @cached_property
     def stages(self) -> tuple[CircuitStage, ...]:
         """The gates by AND depth, which is the order of garbling: stage 0 has free gates only.
 
-        A gate's depth is the largest of its inputs', plus one for an AND. Gates keep their order within a stage.
+        Of depth 1, the products of inputs are a stage of their own, before what else there is. Gates keep their order
+        within a stage.
         """
-        depth = [0] * self.inputs
-        ands: list[list[int]] = [[]]
-        free: list[list[int]] = [[]]
-        for index, (operation, left, right) in enumerate(self.gates):
-            at = max(depth[left], depth[right]) + (operation is Operation.AND)
-            depth.append(at)
-            if at == len(ands):
-                ands.append([])
-                free.append([])
-            (ands if operation is Operation.AND else free)[at].append(self.inputs + index)
-        return tuple(CircuitStage(tuple(a), tuple(f)) for a, f in zip(ands, free, strict=True))
+        ands: list[list[int]] = [[] for _ in range(self.and_depth + 1)]
+        free: list[list[int]] = [[] for _ in ands]
+        products: list[int] = []
+        for wire, (operation, *_) in enumerate(self.gates, start=self.inputs):
+            if self._is_product(wire):
+                products.append(wire)
+            else:
+                (ands if operation is Operation.AND else free)[self._depths[wire]].append(wire)
+        stages = [CircuitStage(tuple(a), tuple(f)) for a, f in zip(ands, free, strict=True)]
+        if products and not ands[1]:
+            stages[1] = stages[1]._replace(ands=tuple(products), products=True)
+        elif products:
+            stages.insert(1, CircuitStage(tuple(products), (), products=True))
+        return tuple(stages)
+
+    def _is_product(self, wire: int) -> bool:
+        """Whether a wire is the AND of an input of the garbler and one of the evaluator."""
+        operation, *operands = self.gate(wire)
+        return operation is Operation.AND and min(operands) < self.garbler_inputs <= max(operands) < self.inputs
 
     def gate(self, wire: int) -> Gate:
         """The gate whose output is this wire."""
         return self.gates[wire - self.inputs]
+
+    def operands(self, stage: CircuitStage) -> tuple[list[int], list[int]]:
+        """The left and the right operands of a stage's ANDs; of products the garbler's inputs are the left ones."""
+        gates = [self.gate(wire) for wire in stage.ands]
+        pairs = [(gate.left, gate.right) for gate in gates]
+        if stage.products:
+            pairs = [(min(pair), max(pair)) for pair in pairs]
+        return [left for left, _ in pairs], [right for _, right in pairs]
 
     def output_words(self, bits: Sequence[int]) -> list[int]:
         """The values of the shared words, from the bits of the outputs."""
@@ -138,10 +168,17 @@ class Circuit:
 
 
 class CircuitStage(NamedTuple):
-    """Gates of one AND depth, as the wires that they drive: the ANDs, then the free gates that follow them."""
+    """Gates of one AND depth, as the wires that they drive: the ANDs, then the free gates that follow them.
+
+    Attributes:
+        ands: AND gates.
+        free: XOR and INV gates.
+        products: whether each AND is that of an input of the garbler and one of the evaluator, which knows its own.
+    """
 
     ands: tuple[int, ...]
     free: tuple[int, ...]
+    products: bool = False
 
 
 def evaluate(circuit: Circuit, garbler_words: Sequence[int], evaluator_words: Sequence[int]) -> list[int]:

@@ -137,7 +137,8 @@ def run(
     epsilon: Annotated[_Text, typer.Option(metavar="EPSILON", help="Privacy budget. Default: 10.")] = None,
     delta: Annotated[_Text, typer.Option(metavar="DELTA", help="Delta of the budget. Default: 0.00001.")] = None,
     vote_variant: Annotated[
-        _Text, typer.Option(metavar="tournament|multi_round", help="How votes are computed. Default: tournament.")
+        _Text,
+        typer.Option(metavar="tournament|all_pairs|multi_round", help="How votes are computed. Default: tournament."),
     ] = None,
     network: Annotated[
         _Text, typer.Option(metavar="loopback|lan|wan", help="Take the variant that is fastest there. Default: none.")

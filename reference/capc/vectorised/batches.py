@@ -135,7 +135,7 @@ def check_outputs(circuit: Circuit, instances: int, chunk: int, payload: bytes) 
     data, at = np.frombuffer(payload, np.uint8), KEY_BYTES
     for span in spans(instances, chunk):
         lanes = span.stop - span.start
-        at += 2 * LABEL_BYTES * circuit.and_count * lanes
+        at += LABEL_BYTES * circuit.table_rows * lanes
         if circuit.sharing is None:
             length = len(circuit.outputs) * ((lanes + 7) // 8)
             unpack_rows(data[at : at + length], len(circuit.outputs), lanes)

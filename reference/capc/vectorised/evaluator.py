@@ -47,10 +47,27 @@ class _BoundBlock(NamedTuple):
     out: Words
 
 
+class _BoundProducts(NamedTuple):
+    """Views for some products of inputs: right operands are gathered where they are hashed, the left ones behind."""
+
+    places: Indices
+    gathered: Words
+    low: Words
+    colour_bits: Words
+    colours: Indices
+    masks: Words
+    left: Words
+    table: Words
+    hash: HashViews
+    hashed: Words
+    out: Words
+
+
 class _BoundStage(NamedTuple):
-    """One stage: where its tweaks hold the number, its ANDs, and the XORs that follow."""
+    """One stage: where its tweaks hold the number, its ANDs, of one of two kinds, and the XORs that follow."""
 
     numbers: Numbers
+    products: list[_BoundProducts]
     blocks: list[_BoundBlock]
     xors: list[BoundXor]
 
@@ -113,6 +130,8 @@ class EvaluatorProgram:
             read_into(self._bytes[:length])
             for stage in stages:
                 label_hash.next_number(stage.numbers)
+                for products in stage.products:
+                    self._run_products(slots, products, label_hash)
                 for block in stage.blocks:
                     self._run_block(slots, block, label_hash)
                 run_xors(slots, stage.xors)
@@ -158,17 +177,48 @@ class EvaluatorProgram:
         np.bitwise_xor(labels, masks, labels)
         np.bitwise_xor(hash_left, hash_right, out)
 
+    @staticmethod
+    def _run_products(slots: Words, products: _BoundProducts, label_hash: BatchHash) -> None:
+        places, gathered, low, colour_bits, colours, masks, left, table, hash_views, hashed, out = products
+        slots.take(places, 0, gathered, "clip")
+        np.bitwise_and(low, _ONE, colour_bits)
+        _MASKS.take(colours, 0, masks, "clip")
+        np.bitwise_xor(table, left, table)
+        np.bitwise_and(table, masks, table)
+        label_hash.digest(hash_views)
+        np.bitwise_xor(hashed, table, out)
+
     def _bind_piece(self, piece: range) -> list[_BoundStage]:
         stages = []
         start = 0
         for number in piece:
             stage = self._wires.plan.stages[number]
-            rows = len(stage.operands) * self.lanes
-            tables = self._tables[start : start + rows].reshape(2, rows // 2, 2)
-            blocks = [self._bind(block, tables[:, block.rows[0]]) for block in self._wires.blocks(stage)]
-            stages.append(_BoundStage(self._hashes.numbers(rows), blocks, self._wires.xors[number]))
+            rows = stage.table_rows * self.lanes
+            table, blocks = self._tables[start : start + rows], self._wires.blocks(stage)
+            products = [self._bind_products(block, table[block.rows[0]]) for block in blocks if stage.products]
+            pair = table if stage.products else table.reshape(2, rows // 2, 2)
+            bound = [self._bind(block, pair[:, block.rows[0]]) for block in blocks if not stage.products]
+            stages.append(_BoundStage(self._hashes.numbers(rows), products, bound, self._wires.xors[number]))
             start += rows
         return stages
+
+    def _bind_products(self, block: Block, table: Words) -> _BoundProducts:
+        count = len(block.out)
+        labels = self._hashes.blocks.labels(0, 2 * count)
+        half = len(block.slots) // 2
+        return _BoundProducts(
+            places=np.roll(block.slots, half),
+            gathered=labels.reshape(-1, self.lanes, 2),
+            low=labels[:count, 0],
+            colour_bits=self._colours[:count].view(WORD),
+            colours=self._colours[:count],
+            masks=self._masks[:count],
+            left=labels[count:],
+            table=table,
+            hash=self._hashes.views(1, block.rows[:1]),
+            hashed=labels[:count],
+            out=block.out,
+        )
 
     def _bind(self, block: Block, tables: Words) -> _BoundBlock:
         half = len(block.out)

@@ -1,8 +1,8 @@
 """Correlated transfers from the trees of `capc.puncturable`: `capc.ot_extension` on arrays, the same bytes.
 
 A stream is AES in counter mode. The cipher of each leaf is kept with the key, as setting it up costs more than a
-short stream. Transfers are made in spans, so that beyond the labels themselves memory does not depend on their number:
-2 MiB of streams and columns.
+short stream. Transfers are made in spans, so that beyond the labels themselves, and for the evaluator as many bytes of
+columns until it needs its labels, memory does not depend on their number: 2 MiB of streams and columns.
 
 Spec: CAPC-OT-001, CAPC-OT-003 to CAPC-OT-007.
 """
@@ -79,23 +79,47 @@ class GarblerKey(ConnectionKey):
         """All ones for each column that a received row is added to."""
 
 
-def extend_receive(key: EvaluatorKey, position: int, transfers: int) -> tuple[Bits, Words, bytes]:
+class ReceivedLabels(Unstored):
+    """The labels of an extension, made from its columns when they are first asked for: the message does not wait.
+
+    Args:
+        columns: for each span those of :meth:`_Folds.at`.
+        transfers: how many labels.
+    """
+
+    def __init__(self, columns: list[Words], transfers: int) -> None:
+        self._columns = columns
+        self._transfers = transfers
+        self._labels = _room(0)
+
+    def all(self) -> Words:
+        """All labels, of shape (transfers, 2)."""
+        if self._columns:
+            self._labels = _room(self._transfers)
+            for number, columns in enumerate(self._columns):
+                transpose(columns, self._labels[number * SPAN : (number + 1) * SPAN])
+            self._columns = []
+        return self._labels[: self._transfers]
+
+
+def extend_receive(key: EvaluatorKey, position: int, transfers: int) -> tuple[Bits, ReceivedLabels, bytes]:
     """Evaluator: random bits, one byte each; their labels; the message."""
     size = (transfers + 7) // 8
     rows = np.empty((OT_ROWS, size), np.uint8)
     first_row = np.empty(size, np.uint8)
-    labels = _room(transfers)
+    kept = []
     folds = _Folds(key.streams, position, transfers)
     for start in range(0, transfers, SPAN):
         columns, sums = folds.at(start)
-        transpose(columns, labels[start : start + SPAN])
+        kept.append(columns.copy())
         here = slice(start // 8, min(start + SPAN + 7, size * 8) // 8)
         packed = sums.view(np.uint8)[:, : here.stop - here.start]
         first_row[here] = packed[0]
         np.bitwise_xor(packed[1:], packed[0], rows[:, here])
     if transfers % 8:
         rows[:, -1] &= (1 << transfers % 8) - 1
-    return np.unpackbits(first_row, count=transfers, bitorder="little"), labels[:transfers], rows.tobytes()
+    bits = np.unpackbits(first_row, count=transfers, bitorder="little")
+    return bits, ReceivedLabels(kept, transfers), rows.tobytes()
 
 
 def extend_send(key: GarblerKey, position: int, transfers: int, payload: bytes) -> Words:

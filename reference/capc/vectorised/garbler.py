@@ -7,6 +7,8 @@ labels A and B, and h_c the hash of the label of colour c:
 - evaluator half: h_0(B) ^ h_1(B) ^ A
 - the output's zero label: h_0(A) ^ h_0(B) ^ (M_A & M_B)
 
+Of a product of inputs, where M_B = 0, there is the evaluator half only, and the output's zero label is h_0(B),
+
 so that one look-up by colour takes the place of four selections. The bytes are those of `capc.garbling`.
 """
 
@@ -30,6 +32,7 @@ from capc.vectorised.labels import (
     expand_labels,
     multiples,
     select,
+    set_lowest_bits,
     to_numbers,
 )
 from capc.vectorised.programs import Block, BoundXor, Lanes, cut_pieces, piece_rows, run_xors, runs
@@ -65,10 +68,26 @@ class _BoundBlock(NamedTuple):
     out: Words
 
 
+class _BoundProducts(NamedTuple):
+    """Views for some products of inputs."""
+
+    places: Indices
+    gathered: Words
+    left: Words
+    right: Words
+    colour_zero: Words
+    offsets: Words
+    colour_one: Words
+    hash: HashViews
+    table: Words
+    out: Words
+
+
 class _BoundStage(NamedTuple):
-    """One stage: where its tweaks hold the number, its ANDs, and the XORs that follow."""
+    """One stage: where its tweaks hold the number, its ANDs, of one of two kinds, and the XORs that follow."""
 
     numbers: Numbers
+    products: list[_BoundProducts]
     blocks: list[_BoundBlock]
     xors: list[BoundXor]
 
@@ -121,6 +140,7 @@ class GarblerProgram:
         start = self._circuit.garbler_inputs * self.lanes
         labels = self._wires.labels.labels(start, len(flips))
         np.bitwise_xor(zero_labels, select(self._table, flips), labels)
+        set_lowest_bits(labels, 0)
 
     def set_last_labels(self, zero_labels: Words) -> None:
         """Zero labels of the last input wires, which are other circuits' outputs: flat, in the place of transfers."""
@@ -134,6 +154,8 @@ class GarblerProgram:
         for length, stages in self._pieces:
             for stage in stages:
                 label_hash.next_number(stage.numbers)
+                for products in stage.products:
+                    self._run_products(slots, products, label_hash)
                 for block in stage.blocks:
                     self._run_block(slots, block, label_hash)
                 run_xors(slots, stage.xors)
@@ -194,17 +216,46 @@ class GarblerProgram:
         np.bitwise_and(mask_left, mask_right, mask_left)
         np.bitwise_xor(out, mask_left, out)
 
+    @staticmethod
+    def _run_products(slots: Words, products: _BoundProducts, label_hash: BatchHash) -> None:
+        places, gathered, left, right, colour_zero, offsets, colour_one, hash_views, table, out = products
+        slots.take(places, 0, gathered, "clip")
+        np.copyto(colour_zero, right)
+        np.bitwise_xor(right, offsets, colour_one)
+        label_hash.digest(hash_views)
+        np.bitwise_xor(colour_zero, colour_one, table)
+        np.bitwise_xor(table, left, table)
+        np.copyto(out, colour_zero)
+
     def _bind_piece(self, piece: range) -> list[_BoundStage]:
         stages = []
         start = 0
         for number in piece:
             stage = self._wires.plan.stages[number]
-            rows = len(stage.operands) * self.lanes
-            tables = self._tables[start : start + rows].reshape(2, rows // 2, 2)
-            blocks = [self._bind(block, tables) for block in self._wires.blocks(stage)]
-            stages.append(_BoundStage(self._hashes.numbers(rows), blocks, self._wires.xors[number]))
+            rows = stage.table_rows * self.lanes
+            table, blocks = self._tables[start : start + rows], self._wires.blocks(stage)
+            products = [self._bind_products(block, table) for block in blocks if stage.products]
+            pair = table if stage.products else table.reshape(2, rows // 2, 2)
+            bound = [self._bind(block, pair) for block in blocks if not stage.products]
+            stages.append(_BoundStage(self._hashes.numbers(rows), products, bound, self._wires.xors[number]))
             start += rows
         return stages
+
+    def _bind_products(self, block: Block, table: Words) -> _BoundProducts:
+        count = len(block.out)
+        labels, hashed = self._parts[: 2 * count], self._hashes.blocks
+        return _BoundProducts(
+            places=block.slots,
+            gathered=labels.reshape(-1, self.lanes, 2),
+            left=labels[:count],
+            right=labels[count:],
+            colour_zero=hashed.labels(0, count),
+            offsets=self._offsets[:count],
+            colour_one=hashed.labels(count, count),
+            hash=self._hashes.views(2, block.rows[:1]),
+            table=table[block.rows[0]],
+            out=block.out,
+        )
 
     def _bind(self, block: Block, tables: Words) -> _BoundBlock:
         half = len(block.out)

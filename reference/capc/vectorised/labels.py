@@ -17,6 +17,7 @@ Bits = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
 
 WORD = np.dtype("<u8")
+_ALL_BUT_LOWEST = np.uint64(2**64 - 2)
 
 
 class LabelBuffer:
@@ -78,6 +79,13 @@ def multiples(offset: Words) -> Words:
 def select(table: Words, bits: Bits) -> Words:
     """Row ``bit`` of a table for every bit of a flat array: an array of shape (bits, 2)."""
     return table.take(bits, axis=0, mode="clip")
+
+
+def set_lowest_bits(labels: Words, bits: Bits | int) -> None:
+    """Makes these bits the lowest ones of labels of shape (n, 2)."""
+    low = labels[:, 0]
+    low &= _ALL_BUT_LOWEST
+    low |= bits
 
 
 def expand_labels(key: bytes, high: int, counters: LabelBuffer, target: memoryview, count: int) -> None:

@@ -32,7 +32,7 @@ from capc.vectorised.hashing import BatchHash, HashBuffers
 from capc.vectorised.labels import WORD, Bits, Words, colours, multiples, select
 from capc.vectorised.pool import ProgramPool
 from capc.vectorised.resharing import EvaluatorProjection, GarblerProjection
-from capc.vectorised.transfers import EvaluatorEnd, GarblerEnd, Unstored
+from capc.vectorised.transfers import ChosenEnd, EvaluatorEnd, GarblerEnd, Unstored
 
 _PROGRAMS = 20
 """For 10 rounds, of two sizes of chunks each."""
@@ -59,8 +59,18 @@ class _Garbler(Unstored):
 
 @dataclass(frozen=True, repr=False)
 class _Evaluator(Unstored):
-    """What the evaluator holds between rounds, in the same shapes: with complete shares, and active labels. Secret."""
+    """What the evaluator holds between rounds, in the same shapes: with complete shares, and active labels. Secret.
 
+    Attributes:
+        chosen: its end of this round's transfers.
+        end: of those to come.
+        key: of the reverse transfers.
+        reverse: labels of reverse transfers that are left.
+        entrants: its shares.
+        signs: the active labels of all signs.
+    """
+
+    chosen: ChosenEnd
     end: EvaluatorEnd
     key: extension.GarblerKey
     reverse: Words
@@ -88,9 +98,9 @@ class VectorisedVote(RoundLengths):
         entrants = _entrants(shape, shares)
         transfers.spend()
         end, reverse_key = cast(EvaluatorEnd, transfers.secret), cast(extension.GarblerKey, key)
-        own = _Evaluator(end, reverse_key, _no_labels(), entrants, _no_signs(shape))
-        state = EvaluatorRound(shape, 0, transfers.position, own)
-        return state, self._choose(shape, 0, own)
+        chosen, rest, request = self._choose(shape, 0, end, entrants)
+        own = _Evaluator(chosen, rest, reverse_key, _no_labels(), entrants, _no_signs(shape))
+        return EvaluatorRound(shape, 0, transfers.position, own), request
 
     def await_begin(self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Row]) -> GarblerRound:
         """As the readable vote."""
@@ -153,22 +163,25 @@ class VectorisedVote(RoundLengths):
         hash_key = source.read(KEY_BYTES)
         wires = _reverse_wires(signs, masked, reverse, own.key.delta)
         sent, kept = _project(shape, wires, own.key.delta, BatchHash(hash_key, state.position + 1), compared)
-        after = _Evaluator(
-            own.end.part(slice(shape.transfers(number), None)),
-            own.key,
-            reverse[len(wires) :],
-            _winners(own.entrants, shares + kept, shape),
-            np.concatenate([own.signs, signs]),
-        )
-        request = hash_key + sent + self._choose(shape, number + 1, after)
-        return EvaluatorRound(shape, number + 1, state.position + 1, after), request
+        entrants = _winners(own.entrants, shares + kept, shape)
+        chosen, rest, choice = self._choose(shape, number + 1, own.end, entrants)
+        signs = np.concatenate([own.signs, signs])
+        after = _Evaluator(chosen, rest, own.key, reverse[len(wires) :], entrants, signs)
+        return EvaluatorRound(shape, number + 1, state.position + 1, after), hash_key + sent + choice
 
-    def _choose(self, shape: VoteShape, number: int, own: _Evaluator) -> bytes:
-        """Each bit of the differences XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
-        compared = _differences(own.entrants, shape)
+    def _choose(
+        self, shape: VoteShape, number: int, end: EvaluatorEnd, entrants: Words
+    ) -> tuple[ChosenEnd, EvaluatorEnd, bytes]:
+        """Each bit of the differences XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance.
+
+        Returns:
+            the end of this round's transfers, and of those to come; the choice bits.
+        """
+        compared = _differences(entrants, shape)
         chunks = spans(shape.instances, self._chunk_of(shape.circuit(number)))
-        ordered = [wire_bits(compared[chunk], shape.logit_bits) for chunk in chunks]
-        return pack(own.end.bits[: shape.transfers(number)] ^ np.concatenate(ordered))
+        bits = np.concatenate([wire_bits(compared[chunk], shape.logit_bits) for chunk in chunks])
+        here, rest = end.part(slice(len(bits))), end.part(slice(len(bits), None))
+        return ChosenEnd(here, bits), rest, pack(here.bits ^ bits)
 
     def _answer(
         self, state: GarblerRound, own: _Garbler, entrants: Words, flips: Bits, keys: tuple[bytes, bytes]
@@ -201,8 +214,9 @@ class VectorisedVote(RoundLengths):
         reverse = own.reverse[shape.instances * shape.matches(number - 1) :] if number else own.reverse
         if number == 0:
             own.key.take_positions(state.position, 1)
-            _, reverse, message = extension.extend_receive(own.key, state.position, shape.reverse_transfers)
+            _, received, message = extension.extend_receive(own.key, state.position, shape.reverse_transfers)
             yield message
+            reverse = received.all()
         # The bit that a label of lowest bit 0 stands for is the lowest bit of the zero label.
         permute = colours(signs).reshape(-1)
         yield pack(permute ^ colours(reverse[: len(permute)]))
@@ -223,11 +237,12 @@ class VectorisedVote(RoundLengths):
         signs = np.empty((len(circuit.outputs), shape.instances, 2), WORD)
         label_seed = read_bytes(read_into, KEY_BYTES)
         label_hash = BatchHash(read_bytes(read_into, KEY_BYTES), state.position)
+        own_labels = own.chosen.labels
         for place, span in enumerate(spans(shape.instances, self._chunk_of(circuit))):
             with self._evaluators.lend(circuit, span.stop - span.start) as program:
                 program.begin(label_hash)
                 program.expand_garbler_labels(label_seed, place)
-                program.set_evaluator_labels(own.end.labels[_transfers_of(span, shape, number)])
+                program.set_evaluator_labels(own_labels[_transfers_of(span, shape, number)])
                 if shape.is_last(number):
                     program.set_last_labels(own.signs[:, span].reshape(-1, 2))
                 program.run(label_hash, read_into)

@@ -36,12 +36,19 @@ class PlannedStage(NamedTuple):
         flipped: the places in ``operands`` of flipped wires.
         out: the first slot of the ANDs' outputs.
         groups: the XORs that follow, in order.
+        products: whether the ANDs are products of inputs, with one table row each and not two.
     """
 
     operands: tuple[int, ...]
     flipped: tuple[int, ...]
     out: int
     groups: tuple[XorGroup, ...]
+    products: bool
+
+    @property
+    def table_rows(self) -> int:
+        """For each lane."""
+        return len(self.operands) // (2 if self.products else 1)
 
 
 class Plan(NamedTuple):
@@ -71,16 +78,16 @@ class _Wire(NamedTuple):
 def make_plan(circuit: Circuit) -> Plan:
     """The plan of a circuit."""
     wires = _resolve(circuit)
-    schedule = [(stage.ands, _groups(circuit, wires, stage, needed)) for stage, needed in _needed(circuit, wires)]
+    schedule = [(stage, _groups(circuit, wires, stage, needed)) for stage, needed in _needed(circuit, wires)]
     slots = _Slots(circuit, wires, schedule)
     stages = []
-    for ands, groups in schedule:
-        operands = _operands(circuit, wires, ands)
+    for stage, groups in schedule:
+        operands = _operands(circuit, wires, stage)
         read = slots.of(wire.root for wire in operands)
-        out = slots.place(ands)
+        out = slots.place(stage.ands)
         planned = list(chain.from_iterable(slots.place_group(group) for group in groups))
         flipped = tuple(place for place, wire in enumerate(operands) if wire.flipped)
-        stages.append(PlannedStage(read, flipped, out, tuple(planned)))
+        stages.append(PlannedStage(read, flipped, out, tuple(planned), stage.products))
     outputs = [wires[wire] for wire in circuit.outputs]
     flipped = tuple(place for place, wire in enumerate(outputs) if wire.flipped)
     return Plan(slots.count, tuple(stages), slots.of(wire.root for wire in outputs), flipped)
@@ -88,7 +95,7 @@ def make_plan(circuit: Circuit) -> Plan:
 
 _Xor = tuple[int, int, int]
 """The roots of both operands, and the output."""
-_Schedule = Sequence[tuple[tuple[int, ...], list[list[_Xor]]]]
+_Schedule = Sequence[tuple[CircuitStage, list[list[_Xor]]]]
 
 
 def _resolve(circuit: Circuit) -> list[_Wire]:
@@ -103,9 +110,8 @@ def _resolve(circuit: Circuit) -> list[_Wire]:
     return wires
 
 
-def _operands(circuit: Circuit, wires: Sequence[_Wire], ands: Sequence[int]) -> list[_Wire]:
-    gates = [circuit.gate(wire) for wire in ands]
-    return [wires[gate.left] for gate in gates] + [wires[gate.right] for gate in gates]
+def _operands(circuit: Circuit, wires: Sequence[_Wire], stage: CircuitStage) -> list[_Wire]:
+    return [wires[wire] for side in circuit.operands(stage) for wire in side]
 
 
 def _needed(circuit: Circuit, wires: Sequence[_Wire]) -> list[tuple[CircuitStage, set[int]]]:
@@ -227,9 +233,9 @@ class _Slots:
         """For each step the roots that nothing reads after it; what nothing reads at all ends where it begins."""
         last: dict[int, int] = {}
         steps = 0
-        for ands, groups in schedule:
-            last |= dict.fromkeys((wire.root for wire in _operands(circuit, wires, ands)), steps)
-            last |= dict.fromkeys(ands, steps)
+        for stage, groups in schedule:
+            last |= dict.fromkeys((wire.root for wire in _operands(circuit, wires, stage)), steps)
+            last |= dict.fromkeys(stage.ands, steps)
             steps += 1
             for group in groups:
                 last |= dict.fromkeys(chain.from_iterable(group), steps)

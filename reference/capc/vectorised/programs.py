@@ -149,7 +149,7 @@ def run_xors(slots: Words, groups: Sequence[BoundXor]) -> None:
 
 def cut_pieces(plan: Plan, lanes: int) -> list[range]:
     """The stages whose tables travel together, from stage 1 on; at least one piece, the last of which may be empty."""
-    sizes = [LABEL_BYTES * len(stage.operands) * lanes for stage in plan.stages]
+    sizes = [LABEL_BYTES * stage.table_rows * lanes for stage in plan.stages]
     target = min(max(sum(sizes) // PIECES, SMALL_PIECE), LARGE_PIECE)
     pieces = []
     start, collected = 1, 0
@@ -165,4 +165,4 @@ def cut_pieces(plan: Plan, lanes: int) -> list[range]:
 
 def piece_rows(plan: Plan, lanes: int, piece: range) -> int:
     """Labels in the tables of a piece."""
-    return sum(len(plan.stages[number].operands) for number in piece) * lanes
+    return sum(plan.stages[number].table_rows for number in piece) * lanes

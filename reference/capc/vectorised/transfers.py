@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn, SupportsIndex
+from typing import NoReturn, Protocol, SupportsIndex
 
 from capc.errors import InputError
 from capc.two_party import Transfers
-from capc.vectorised.labels import Bits, Words
+from capc.vectorised.labels import Bits, Words, set_lowest_bits
 
 
 class Unstored:
@@ -27,16 +27,52 @@ class Unstored:
         return f"<{type(self).__name__}>"
 
 
+class LabelSource(Protocol):
+    """Labels that may be made when they are asked for."""
+
+    def all(self) -> Words:
+        """All of them."""
+
+
 @dataclass(frozen=True, repr=False)
 class EvaluatorEnd(Unstored):
-    """The evaluator's end of transfers: random bits, one byte each, and their labels. Secret."""
+    """The evaluator's end of transfers: random bits, one byte each, and their labels. Secret.
+
+    Attributes:
+        bits: the random bits.
+        source: of labels.
+        first: the number of the first transfer's in the source.
+    """
 
     bits: Bits
-    labels: Words
+    source: LabelSource
+    first: int = 0
+
+    @property
+    def labels(self) -> Words:
+        """A label for each bit."""
+        return self.source.all()[self.first : self.first + len(self.bits)]
 
     def part(self, span: slice) -> EvaluatorEnd:
         """Some of them."""
-        return EvaluatorEnd(self.bits[span], self.labels[span])
+        start, _, _ = span.indices(len(self.bits))
+        return EvaluatorEnd(self.bits[span], self.source, self.first + start)
+
+
+@dataclass(frozen=True, repr=False)
+class ChosenEnd(Unstored):
+    """The evaluator's end of transfers after it chose. Secret: its input bits, and their labels."""
+
+    end: EvaluatorEnd
+    chosen: Bits
+
+    @property
+    def labels(self) -> Words:
+        """The active labels, with the bits as the lowest ones."""
+        labels = self.end.labels
+        # In place: nothing else uses spent transfers.
+        set_lowest_bits(labels, self.chosen)
+        return labels
 
 
 @dataclass(frozen=True, repr=False)

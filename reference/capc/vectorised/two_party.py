@@ -44,7 +44,7 @@ from capc.vectorised.garbler import GarblerProgram
 from capc.vectorised.labels import WORD, Words, expand_labels, multiples, new_counters, select
 from capc.vectorised.multi_round import VectorisedVote
 from capc.vectorised.pool import ProgramPool
-from capc.vectorised.transfers import EvaluatorEnd, GarblerEnd, TransferStash, Unstored, cut
+from capc.vectorised.transfers import ChosenEnd, EvaluatorEnd, GarblerEnd, TransferStash, Unstored, cut
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,6 +99,8 @@ class VectorisedTwoParty(GarbledTwoParty):
             InputError: a position comes again.
         """
         end, payload = self._receive(key, position, batches, count)
+        # Ahead of their use.
+        end.source.all()
         return TransferStash(end, count, position, batches), payload
 
     def stash_garbler(self, key: object, position: int, count: int, batches: int, payload: bytes) -> TransferStash:
@@ -110,12 +112,10 @@ class VectorisedTwoParty(GarbledTwoParty):
         transfers.require_count(circuit, len(inputs))
         end = cast(EvaluatorEnd, transfers.secret)
         words = input_words(circuit, inputs, circuit.evaluator_words)
-        sent = end.bits.copy()
-        for chunk in spans(len(inputs), self.chunk_of(circuit)):
-            here = slice(chunk.start * circuit.evaluator_inputs, chunk.stop * circuit.evaluator_inputs)
-            sent[here] ^= wire_bits(words[chunk], circuit.input_bits)
+        chunks = spans(len(inputs), self.chunk_of(circuit))
+        bits = np.concatenate([wire_bits(words[chunk], circuit.input_bits) for chunk in chunks])
         transfers.spend()
-        return Chosen(circuit, len(inputs), transfers.position, end), pack(sent)
+        return Chosen(circuit, len(inputs), transfers.position, ChosenEnd(end, bits)), pack(end.bits ^ bits)
 
     def garble(
         self, transfers: Transfers, circuit: Circuit, inputs: Inputs, bits: bytes, source: RandomSource
@@ -168,6 +168,8 @@ class VectorisedTwoParty(GarbledTwoParty):
     def check_ahead(self, chosen: Chosen, payload: bytes) -> None:
         """As the readable scheme; tables can hold anything, so only outputs are looked at."""
         require_length(payload, self.ahead_length(chosen.circuit, chosen.instances), "garbled circuits")
+        # Ahead of their use.
+        cast(ChosenEnd, chosen.secret).end.source.all()
         check_outputs(chosen.circuit, chosen.instances, self.chunk_of(chosen.circuit), payload)
 
     def activate(self, ahead: Ahead, inputs: Inputs) -> bytes:
@@ -213,7 +215,7 @@ class VectorisedTwoParty(GarbledTwoParty):
         return GarblerEnd(garbler_key.delta, labels)
 
     def _evaluate_batch(self, chosen: Chosen, garbler_labels: bytes | Words, read_into: ReadInto) -> Evaluation:
-        own = cast(EvaluatorEnd, chosen.secret).labels
+        own = cast(ChosenEnd, chosen.secret).labels
         return evaluate_batch(self._evaluators, chosen, own, garbler_labels, read_into, self.chunk_of(chosen.circuit))
 
 

@@ -47,6 +47,8 @@ BUILDERS: Mapping[str, Callable[[], FileBuilder]] = {
     "protocol_threshold": protocol.protocol_threshold,
     "protocol_realised": protocol.protocol_realised,
     "protocol_batches": protocol.protocol_batches,
+    "protocol_all_pairs": protocol.protocol_all_pairs,
+    "protocol_rounds": protocol.protocol_rounds,
     "run": runs.run,
     "he": he.he,
 }

@@ -15,6 +15,7 @@ from capc_verify.vectors.operations import (
     noise,
     operators,
     payloads,
+    rounds,
     runs,
     sessions,
     steps,
@@ -38,6 +39,8 @@ FILES: Mapping[str, tuple[GroupType, ...]] = {
     "protocol_threshold": (steps.THRESHOLD,),
     "protocol_realised": (steps.REALISED,),
     "protocol_batches": (steps.BATCHES,),
+    "protocol_all_pairs": (steps.ALL_PAIRS,),
+    "protocol_rounds": (rounds.ROUNDS,),
     "run": (runs.RUNS,),
     "he": (he.HE,),
 }

@@ -6,7 +6,7 @@ and ``1`` whose first character is bit 0. JSON numbers are small public counts o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -182,22 +182,26 @@ def by_party(kind: Kind) -> Kind:
     )
 
 
-def closed_object(properties: Mapping[str, Json]) -> Json:
-    """The schema of an object with exactly these keys."""
+def closed_object(properties: Mapping[str, Json], left_out: Collection[str] = ()) -> Json:
+    """The schema of an object with exactly these keys, of which some may be left out."""
     return {
         "type": "object",
         "properties": dict(properties),
-        "required": list(properties),
+        "required": [name for name in properties if name not in left_out],
         "additionalProperties": False,
     }
 
 
-def record(fields: Mapping[str, Kind]) -> Kind:
-    """An object with exactly these fields."""
+def record(fields: Mapping[str, Kind], left_out: Collection[str] = ()) -> Kind:
+    """An object with exactly these fields, of which some may be left out."""
+
+    def held(value: Mapping[str, Json]) -> dict[str, Kind]:
+        return {name: kind for name, kind in fields.items() if name in value or name not in left_out}
+
     return Kind(
-        lambda place: closed_object({name: kind.schema(place) for name, kind in fields.items()}),
-        lambda value: {name: kind.read(value[name]) for name, kind in fields.items()},
-        lambda value: {name: kind.write(value[name]) for name, kind in fields.items()},
+        lambda place: closed_object({name: kind.schema(place) for name, kind in fields.items()}, left_out),
+        lambda value: {name: kind.read(value[name]) for name, kind in held(value).items()},
+        lambda value: {name: kind.write(value[name]) for name, kind in held(value).items()},
     )
 
 

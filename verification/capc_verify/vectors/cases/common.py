@@ -9,7 +9,7 @@ from typing import Any
 
 from capc.architecture import dense_architecture
 from capc.messages import HEADER
-from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc.session import Participant, Session
 from capc_verify.vectors.build import GenerationError
@@ -72,11 +72,16 @@ def confident(**changes: Any) -> ReleasePolicy:  # noqa: ANN401
     return policy(**{**fields, **changes})
 
 
-def toy_session(source: Source, release: ReleasePolicy, name: str = "session") -> Session:
+def toy_session(
+    source: Source,
+    release: ReleasePolicy,
+    name: str = "session",
+    variant: VoteVariant = VoteVariant.TOURNAMENT,
+) -> Session:
     """K = 2, C = 3, d = 2 with the published toy set; identities and id from the file's source."""
     identities = [source.draw(f"{name}/identity/{index}", 32) for index in range(4)]
     return Session(
-        Parameters(ParameterSet.named("toy"), TOY_CLASSES, TOY_FEATURES, release),
+        Parameters(ParameterSet.named("toy"), TOY_CLASSES, TOY_FEATURES, release, variant),
         source.draw(f"{name}/session_id", 32),
         (
             Participant(QUERYING_PARTY, identities[0]),

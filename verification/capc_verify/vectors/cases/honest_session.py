@@ -212,28 +212,39 @@ class HonestSession:
                 message=sent["message"],
                 seed=self.test.seed(),
             )
-            sent = self.step(
-                "querying_party_choose_labels",
-                QUERYING_PARTY,
-                [f"response_{here}"],
-                [f"circuits_{here}"],
-                message=answered["message"],
-            )
-            answered = self.step(
-                "answering_party_garble_layer",
-                peer,
-                [f"choice_{here}"],
-                votes if is_last else [f"request_{following}"],
-                message=sent["message"],
-                seed=self.test.seed(),
-            )
-            self.step(
-                "querying_party_evaluate_layer",
-                QUERYING_PARTY,
-                [f"circuits_{here}"],
-                shares if is_last else [f"input_{following}"],
-                message=answered["message"],
-            )
+            if is_last:
+                self._vote(here, peer, answered["message"], votes, shares)
+            else:
+                self._activate(here, peer, answered["message"], [f"request_{following}"], [f"input_{following}"])
+
+    def _activate(self, here: str, peer: Party, response: bytes, theirs: Sequence[str], mine: Sequence[str]) -> None:
+        """A layer's circuits, which leave these states."""
+        sent = self.step(
+            "querying_party_choose_labels",
+            QUERYING_PARTY,
+            [f"response_{here}"],
+            [f"circuits_{here}"],
+            message=response,
+        )
+        answered = self.step(
+            "answering_party_garble_layer",
+            peer,
+            [f"choice_{here}"],
+            theirs,
+            message=sent["message"],
+            seed=self.test.seed(),
+        )
+        self.step(
+            "querying_party_evaluate_layer",
+            QUERYING_PARTY,
+            [f"circuits_{here}"],
+            mine,
+            message=answered["message"],
+        )
+
+    def _vote(self, here: str, peer: Party, response: bytes, votes: Sequence[str], shares: Sequence[str]) -> None:
+        """Step 1c."""
+        self._activate(here, peer, response, votes, shares)
 
     def _prepare(self, first: int, peer: Party, message: bytes) -> None:
         name = f"{first}_{peer.index}"

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from capc.messages import HEADER
-from capc.parameters import Charge, ReleasePolicy
+from capc.parameters import Charge, ReleasePolicy, VoteVariant
 from capc.parties import ROLE_CODES, Party
 from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
 from capc_verify.vectors.cases.common import (
@@ -20,9 +20,11 @@ from capc_verify.vectors.cases.common import (
     toy_session,
 )
 from capc_verify.vectors.cases.honest_session import MODELS, HonestSession, Performed, features_where, models
+from capc_verify.vectors.cases.rounds_session import RoundsSession
 from capc_verify.vectors.operation import Fault, GroupType
+from capc_verify.vectors.operations.rounds import ROUNDS
 from capc_verify.vectors.operations.sessions import SESSION
-from capc_verify.vectors.operations.steps import BATCHES, PLAIN, REALISED, THRESHOLD
+from capc_verify.vectors.operations.steps import ALL_PAIRS, BATCHES, PLAIN, REALISED, THRESHOLD
 from capc_verify.vectors.values import Edited
 
 _HEADER_LINES = [
@@ -34,17 +36,33 @@ _HEADER_LINES = [
     "`prelude` performs the first operations of another test of the group. An error leaves all states as they were.",
 ]
 _OUTPUTS = ("CAPC-REL-007", "CAPC-REL-001", "CAPC-WIRE-001", "CAPC-WIRE-008")
+_VARIANTS = {
+    VoteVariant.TOURNAMENT: (),
+    VoteVariant.ALL_PAIRS: ("CAPC-ARG-014",),
+    VoteVariant.MULTI_ROUND: ("CAPC-ROUND-001", "CAPC-ROUND-008"),
+}
 _TAKES_A_HANDLE = {
     "answering_party_evaluate_layer",
     "answering_party_prepare_layer",
     "querying_party_choose_labels",
+    "querying_party_begin_rounds",
 }
 _ENDS_IN_BITS = {
     "answering_party_take_transfers",
     "answering_party_garble_layer",
+    "answering_party_garble_round",
     "privacy_guardian_release",
 }
-_ENDS_IN_AN_ELEMENT = {"querying_party_evaluate_layer", "answering_party_send_labels"}
+_ENDS_IN_AN_ELEMENT = {
+    "querying_party_evaluate_layer",
+    "querying_party_evaluate_round",
+    "answering_party_send_labels",
+}
+_ROUNDS = {
+    *ROUNDS.receives,
+    "answering_party_offer_reverse",
+    "answering_party_begin_rounds",
+}
 _AHEAD = {
     *BATCHES.receives,
     "querying_party_mask_batch",
@@ -52,6 +70,8 @@ _AHEAD = {
     "answering_party_finish_preparation",
     "querying_party_enter_prepared",
 }
+_FROM_EVERYBODY = ("mask_keys", "choices", "vote_shares", "offers", "trees")
+"""Fields with a message of each participant."""
 _ROLES = {code: role for role, code in ROLE_CODES.items()}
 _LAST_LAYER = "1_1_1"
 """Query 1, AP_1, layer 1: the steps whose messages the faults are put into."""
@@ -77,6 +97,28 @@ def protocol_batches() -> FileBuilder:
     _faults(group, honest, {*BATCHES.receives})
     for step in honest.steps:
         if step.op in _AHEAD:
+            _state_reuse(group, honest, step)
+    return file
+
+
+def protocol_all_pairs() -> FileBuilder:
+    """Votes by all pairs: in a batch of two queries, and in one that is prepared. Messages as in the other files."""
+    file, _, honest = _begin("all_pairs", ALL_PAIRS, policy(), VoteVariant.ALL_PAIRS)
+    honest.set_up()
+    honest.batch([features_where(agree=True), features_where(agree=False)])
+    honest.prepared_batch([features_where(agree=False)])
+    return file
+
+
+def protocol_rounds() -> FileBuilder:
+    """Votes in rounds: the reverse set-up, a batch of two queries, and one query."""
+    file, group, honest = _begin("rounds", ROUNDS, policy(), VoteVariant.MULTI_ROUND, RoundsSession)
+    honest.set_up()
+    honest.batch([features_where(agree=True), features_where(agree=False)])
+    honest.query(features_where(agree=True))
+    _faults(group, honest, {*ROUNDS.receives})
+    for step in honest.steps:
+        if step.op in _ROUNDS:
             _state_reuse(group, honest, step)
     return file
 
@@ -108,17 +150,24 @@ def _both_outcomes(honest: HonestSession) -> None:
     expect_equal([label is None for label in honest.labels], [False, True], "one answer, then no consensus")
 
 
-def _begin(name: str, kind: GroupType, release: ReleasePolicy) -> tuple[FileBuilder, GroupBuilder, HonestSession]:
-    file = FileBuilder(f"protocol_{name}", f"CAPC-PROTOCOL-{name.upper()}", _HEADER_LINES)
-    session = toy_session(file.source, release)
+def _begin(
+    name: str,
+    kind: GroupType,
+    release: ReleasePolicy,
+    variant: VoteVariant = VoteVariant.TOURNAMENT,
+    play: type[HonestSession] = HonestSession,
+) -> tuple[FileBuilder, GroupBuilder, HonestSession]:
+    file = FileBuilder(f"protocol_{name}", f"CAPC-PROTOCOL-{name.upper().replace('_', '-')}", _HEADER_LINES)
+    session = toy_session(file.source, release, variant=variant)
     group = file.group(kind, session=SESSION.read(session.document()))
     queries = [features_where(agree=True)] + ([features_where(agree=False)] if release.threshold is not None else [])
     meaning = {
         "features": [[str(value) for value in query] for query in queries],
         "logits": [" ".join(str(model.logits(query)) for model in models()) for query in queries],
     }
-    test = group.test("honest_session", "Set-up and every query, step by step.", _OUTPUTS, inputs=meaning)
-    return file, group, HonestSession(test, session)
+    requirements = [*_OUTPUTS, *_VARIANTS[variant]]
+    test = group.test("honest_session", "Set-up and every query, step by step.", requirements, inputs=meaning)
+    return file, group, play(test, session)
 
 
 def _messages(step: Performed) -> Iterable[tuple[str, bytes, Callable[[Edited], dict[str, Any]]]]:
@@ -126,7 +175,7 @@ def _messages(step: Performed) -> Iterable[tuple[str, bytes, Callable[[Edited], 
     for key in ("message", "he_public_key", "offer"):
         if isinstance(step.fields.get(key), bytes):
             yield key, step.fields[key], lambda edited, key=key: {**step.fields, key: edited}  # type: ignore[misc]
-    for key in ("mask_keys", "choices", "vote_shares"):
+    for key in _FROM_EVERYBODY:
         held: Mapping[Party, bytes] = step.fields.get(key, {})
         for party in list(held)[-1:]:
             yield (
@@ -197,8 +246,9 @@ def _payload_faults(op: str, key: str, message: bytes, *, padded: bool) -> Itera
     def fault(name: str, code: str, flag: str, rule: str, at: int, patch: bytes) -> MessageFault:
         return MessageFault(name, code, flag, rule, Edited(message, {"at": at, "replace": patch.hex()}))
 
-    if key == "offer" or key.startswith(("mask_keys", "choices")):
-        position = start + (32 * 64 if key.startswith("choices") else 0)
+    is_choice = key.startswith("choices") or op == "answering_party_finish_reverse"
+    if is_choice or key.startswith(("offer", "mask_keys")):
+        position = start + (32 * 64 if is_choice else 0)
         for name, point in invalid_points().items():
             yield fault(name, "invalid_point", "InvalidPoint", "CAPC-WIRE-005", position, point)
     if op in _TAKES_A_HANDLE:
@@ -210,6 +260,9 @@ def _payload_faults(op: str, key: str, message: bytes, *, padded: bool) -> Itera
     if op in _ENDS_IN_AN_ELEMENT:
         patch = b"\xff"
         yield fault("too_large", "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", len(message) - 1, patch)
+    if op == "answering_party_garble_round":
+        # Of two bytes, after the hash key.
+        yield fault("too_large", "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", start + 17, b"\xff")
     if key.startswith("vote_shares"):
         yield fault("too_large", "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", start + 2, b"\x00\x04")
     if op == "privacy_guardian_read_answered":
@@ -233,7 +286,7 @@ def _recovery(
 
 
 def _missing(group: GroupBuilder, honest: HonestSession, step: Performed) -> None:
-    for key in ("mask_keys", "choices", "vote_shares"):
+    for key in _FROM_EVERYBODY:
         held: Mapping[Party, bytes] = step.fields.get(key, {})
         for party in held:
             test = group.test(

@@ -11,6 +11,7 @@ from capc import primitives
 from capc.architecture import dense_architecture
 from capc.handshake import hello
 from capc.messages import HEADER, Envelope, MessageType
+from capc.parameters import VoteVariant
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
 from capc.randomness import XofSource
 from capc.session import Session
@@ -56,12 +57,9 @@ def _digests(file: FileBuilder) -> None:
         "confident": confident(),
         "rationals": confident(sigma=Fraction(7, 3), delta=Fraction(1, 3000)),
     }.items():
-        made = toy_session(file.source, release)
-        document = SESSION.read(made.document())
-        test = group.test(f"parameters_{name}", "Canonical JSON and digest.", ["CAPC-PARAM-002"])
-        test.run("parameters_digest", parameters=document["parameters"])
-        test = group.test(f"session_{name}", "The session's tag.", ["CAPC-PARAM-003", "CAPC-ROLE-005"])
-        test.run("session_tag", session=document)
+        _digest(group, name, toy_session(file.source, release))
+    for variant in (VoteVariant.ALL_PAIRS, VoteVariant.MULTI_ROUND):
+        _digest(group, variant.value, toy_session(file.source, policy(), variant=variant))
     for field, value in _BAD_PARAMETERS:
         document = SESSION.read(toy_session(file.source, policy()).document())["parameters"]
         test = group.test(
@@ -73,6 +71,14 @@ def _digests(file: FileBuilder) -> None:
         change(document)
         test = group.test(f"bad_session_{name}", "The session is refused.", [requirement], ["BadParameter"])
         test.run("session_tag", session=document, fault=_BAD)
+
+
+def _digest(group: GroupBuilder, name: str, made: Session) -> None:
+    document = SESSION.read(made.document())
+    test = group.test(f"parameters_{name}", "Canonical JSON and digest.", ["CAPC-PARAM-002"])
+    test.run("parameters_digest", parameters=document["parameters"])
+    test = group.test(f"session_{name}", "The session's tag.", ["CAPC-PARAM-003", "CAPC-ROLE-005"])
+    test.run("session_tag", session=document)
 
 
 _BAD_PARAMETERS: tuple[tuple[str, object], ...] = (
@@ -330,22 +336,23 @@ def _circuits(file: FileBuilder) -> None:
         "instances": 3,
         "chunk": 2,
     }
-    ands = 3
+    # Three ANDs, of which two are products: the lowest bits of two sums.
+    tables = 3 * 32 - 2 * 16
     draw = file.source.draw
-    payload = draw("circuits", 16 + 2 * 32 * ands) + b"\x01" + draw("circuits/rest", 32 * ands) + b"\x01"
+    payload = draw("circuits", 16 + 2 * tables) + b"\x01" + draw("circuits/rest", tables) + b"\x01"
     _circuits_of(file, "decoded", payload, release)
-    for position, byte in ((16 + 2 * 32 * ands, "04"), (len(payload) - 1, "03")):
+    for position, byte in ((16 + 2 * tables, "04"), (len(payload) - 1, "03")):
         _bad_outputs(file, f"garbled_circuits_padding_{position}", payload, (position, byte, "Padding"), release)
     relu: dict[str, Any] = {
         "circuit": circuit_name(Family.RELU, logit_bits=4, fraction_bits=1),
         "instances": 3,
         "chunk": 2,
     }
-    ands = 5
+    tables = 5 * 32 - 16
     rows = [b"\x0f\x00" + b"\x07\x03", b"\x08" + b"\x01"]
-    payload = draw("shared", 16 + 2 * 32 * ands) + rows[0] + draw("shared/rest", 32 * ands) + rows[1]
+    payload = draw("shared", 16 + 2 * tables) + rows[0] + draw("shared/rest", tables) + rows[1]
     _circuits_of(file, "shared", payload, relu)
-    for position, byte in ((16 + 2 * 32 * ands, "10"), (len(payload) - 1, "08")):
+    for position, byte in ((16 + 2 * tables, "10"), (len(payload) - 1, "08")):
         _bad_outputs(file, f"garbled_circuits_row_{position}", payload, (position, byte, "OutOfRange"), relu)
 
 

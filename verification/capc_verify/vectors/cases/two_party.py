@@ -138,7 +138,9 @@ def garbling() -> FileBuilder:
         [
             "Half-gates of a chunk of instances, from given labels, offset, hash key and position.",
             "Labels and table rows are 16 bytes, little-endian; labels wire by wire, for each instance.",
-            "Tables stage by stage: the generator halves of all ANDs and instances, then the evaluator halves.",
+            "The lowest bit of a zero label of an input of the evaluator is 0.",
+            "Tables stage by stage: the generator halves of all ANDs and instances, then the evaluator halves; of",
+            "products of an input of the garbler and one of the evaluator the evaluator halves only.",
             "Rows and shares are empty where a circuit does not share its outputs. Tables are given",
             "in full for the smallest circuit, as SHA-256 and length for larger ones.",
             "The payload of garbled circuits and its malformed forms are in messages.json and protocol_*.json.",
@@ -175,6 +177,8 @@ def _garble_case(group: GroupBuilder, name: str, circuit: Circuit, instances: in
     requirements = [*_HALF_GATES, "CAPC-GC-001", *(["CAPC-GC-006"] if circuit.sharing else [])]
     test = group.test(name, "Garbled, and evaluated on one input per instance.", requirements, flags)
     zeros = split_labels(test.draw("input_zero_labels", 16 * circuit.inputs * instances))
+    own = circuit.garbler_inputs * instances
+    zeros = zeros[:own] + [zero & ~1 for zero in zeros[own:]]
     delta = split_labels(test.draw("delta", 16))[0] | 1
     bits = [byte & 1 for byte in test.draw("bits", circuit.inputs * instances)]
     batch: dict[str, Any] = {"hash_key": test.draw("hash_key", 16), "position": position}

@@ -17,6 +17,7 @@ from capc.parameters import (
     Parameters,
     ParameterSet,
     ReleasePolicy,
+    VoteVariant,
     canonical_json,
 )
 from capc.session import Participant, Session
@@ -71,9 +72,21 @@ POLICY = {
     "epsilon": RATIONAL,
     "delta": RATIONAL,
 }
-_PARAMETERS = {"spec_version": _TEXT, **WIDTHS, **POLICY, "num_classes": COUNT, "num_features": COUNT}
+_VARIANT = "vote_variant"
+"""A document names it only where it is not the tournament."""
+_PARAMETERS = record(
+    {
+        "spec_version": _TEXT,
+        **WIDTHS,
+        **POLICY,
+        "num_classes": COUNT,
+        "num_features": COUNT,
+        _VARIANT: choice(VoteVariant),
+    },
+    left_out=[_VARIANT],
+)
 _PARTICIPANT = {"party": PARTY, "identity": DATA, "architecture": optional(ARCHITECTURE)}
-_SESSION = {"parameters": record(_PARAMETERS), "participants": many(record(_PARTICIPANT)), "session_id": DATA}
+_SESSION = {"parameters": _PARAMETERS, "participants": many(record(_PARTICIPANT)), "session_id": DATA}
 
 
 def parameters_from(fields: Mapping[str, Any]) -> Parameters:
@@ -83,7 +96,8 @@ def parameters_from(fields: Mapping[str, Any]) -> Parameters:
     widths = {name: fields[name] for name in WIDTHS}
     widths["he_coefficient_bits"] = tuple(widths["he_coefficient_bits"])
     policy = ReleasePolicy(**{name: fields[name] for name in POLICY})
-    return Parameters(ParameterSet(**widths), fields["num_classes"], fields["num_features"], policy)
+    variant = fields.get(_VARIANT, VoteVariant.TOURNAMENT)
+    return Parameters(ParameterSet(**widths), fields["num_classes"], fields["num_features"], policy, variant)
 
 
 def session_from(document: Mapping[str, Any]) -> Session:
@@ -118,7 +132,7 @@ SESSIONS = GroupType(
         Operation(
             "parameters_digest",
             _parameters_digest,
-            {"parameters": record(_PARAMETERS)},
+            {"parameters": _PARAMETERS},
             {"canonical": DATA, "digest": DATA},
         ),
         Operation("session_tag", _session_tag, {"session": SESSION}, {"tag": DATA}),

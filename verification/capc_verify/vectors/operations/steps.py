@@ -73,10 +73,11 @@ def _ap_answer(call: Call) -> Result:
 
 def _ap_finish(call: Call) -> Result:
     state = ap_setup.answering_party_finish_setup(call.states[0], call["message"])
-    return Result({}, (state,), {"delta": _delta(state.garbler_key)})
+    return Result({}, (state,), {"delta": delta_of(state.garbler_key)})
 
 
-def _delta(garbler_key: Any) -> bytes:  # noqa: ANN401
+def delta_of(garbler_key: Any) -> bytes:  # noqa: ANN401
+    """The offset of a garbler's key."""
     return join_labels([garbler_key.delta])
 
 
@@ -204,7 +205,7 @@ def _pg_answer(call: Call) -> Result:
 
 def _pg_finish(call: Call) -> Result:
     state = pg.privacy_guardian_finish_setup(call.states[0], call["message"])
-    return Result({}, (state,), {"delta": _delta(state.garbler_key)})
+    return Result({}, (state,), {"delta": delta_of(state.garbler_key)})
 
 
 def _pg_open(call: Call) -> Result:
@@ -230,10 +231,10 @@ def _pg_read(call: Call) -> Result:
 
 
 _AP, _QP, _PG = Role.ANSWERING_PARTY.value, Role.QUERYING_PARTY.value, Role.PRIVACY_GUARDIAN.value
-_MESSAGE = {"message": DATA}
-_RECEIVED = {"message": DATA, "seed": DATA}
-_MESSAGES = by_party(DATA)
-_ROWS = many(INTEGERS)
+MESSAGE = {"message": DATA}
+RECEIVED = {"message": DATA, "seed": DATA}
+MESSAGES = by_party(DATA)
+ROWS = many(INTEGERS)
 """Elements for each query of a batch."""
 
 STEPS = named(
@@ -241,78 +242,72 @@ STEPS = named(
         "answering_party_begin_setup",
         _ap_begin,
         {"model": MODEL, "seed": DATA},
-        {"messages": _MESSAGES},
+        {"messages": MESSAGES},
         {"mask_scalar": DATA},
         _AP,
     ),
     Operation(
         "answering_party_answer_setup",
         _ap_answer,
-        {"he_public_key": DATA, "offer": DATA, "mask_keys": _MESSAGES, "seed": DATA},
-        _MESSAGE,
-        {"pairwise_keys": _MESSAGES},
+        {"he_public_key": DATA, "offer": DATA, "mask_keys": MESSAGES, "seed": DATA},
+        MESSAGE,
+        {"pairwise_keys": MESSAGES},
         _AP,
     ),
-    Operation("answering_party_finish_setup", _ap_finish, _MESSAGE, {}, {"delta": DATA}, _AP),
+    Operation("answering_party_finish_setup", _ap_finish, MESSAGE, {}, {"delta": DATA}, _AP),
     Operation("answering_party_open_batch", _ap_open, {"count": COUNT}, {"query": COUNT}, {}, _AP),
-    Operation("answering_party_take_transfers", _ap_transfers, _MESSAGE, {}, {}, _AP),
-    Operation("answering_party_evaluate_layer", _ap_evaluate, _RECEIVED, _MESSAGE, {"mask": _ROWS}, _AP),
-    Operation("answering_party_garble_layer", _ap_garble, _RECEIVED, _MESSAGE, {"fresh_share": _ROWS}, _AP),
-    Operation("answering_party_prepare_layer", _ap_prepare, _RECEIVED, _MESSAGE, {"mask": _ROWS}, _AP),
-    Operation("answering_party_garble_ahead", _ap_garble_ahead, _RECEIVED, _MESSAGE, {}, _AP),
+    Operation("answering_party_take_transfers", _ap_transfers, MESSAGE, {}, {}, _AP),
+    Operation("answering_party_evaluate_layer", _ap_evaluate, RECEIVED, MESSAGE, {"mask": ROWS}, _AP),
+    Operation("answering_party_garble_layer", _ap_garble, RECEIVED, MESSAGE, {"fresh_share": ROWS}, _AP),
+    Operation("answering_party_prepare_layer", _ap_prepare, RECEIVED, MESSAGE, {"mask": ROWS}, _AP),
+    Operation("answering_party_garble_ahead", _ap_garble_ahead, RECEIVED, MESSAGE, {}, _AP),
     Operation("answering_party_finish_preparation", _ap_finish_preparation, {}, {}, {}, _AP),
-    Operation("answering_party_send_labels", _ap_labels, _MESSAGE, _MESSAGE, {}, _AP),
-    Operation("answering_party_send_vote", _ap_send, {}, _MESSAGE, {}, _AP),
+    Operation("answering_party_send_labels", _ap_labels, MESSAGE, MESSAGE, {}, _AP),
+    Operation("answering_party_send_vote", _ap_send, {}, MESSAGE, {}, _AP),
     Operation(
         "querying_party_begin_setup",
         _qp_begin,
         {"seed": DATA},
-        {"he_public_keys": _MESSAGES, "offers": _MESSAGES},
+        {"he_public_keys": MESSAGES, "offers": MESSAGES},
         {},
         _QP,
     ),
     Operation(
-        "querying_party_finish_setup", _qp_finish, {"choices": _MESSAGES, "seed": DATA}, {"trees": _MESSAGES}, {}, _QP
+        "querying_party_finish_setup", _qp_finish, {"choices": MESSAGES, "seed": DATA}, {"trees": MESSAGES}, {}, _QP
     ),
-    Operation(
-        "querying_party_open_batch", _qp_open, {"count": COUNT}, {"query": COUNT, "messages": _MESSAGES}, {}, _QP
-    ),
-    Operation("querying_party_enter_batch", _qp_enter, {"queries": _ROWS}, {}, {}, _QP),
+    Operation("querying_party_open_batch", _qp_open, {"count": COUNT}, {"query": COUNT, "messages": MESSAGES}, {}, _QP),
+    Operation("querying_party_enter_batch", _qp_enter, {"queries": ROWS}, {}, {}, _QP),
     Operation("querying_party_mask_batch", _qp_mask, {"seed": DATA}, {}, {}, _QP),
-    Operation("querying_party_request_layer", _qp_request_layer, {}, _MESSAGE, {}, _QP),
-    Operation("querying_party_choose_labels", _qp_choose, _MESSAGE, _MESSAGE, {}, _QP),
-    Operation("querying_party_evaluate_layer", _qp_evaluate, _MESSAGE, {}, {"share": _ROWS}, _QP),
-    Operation("querying_party_keep_circuits", _qp_keep, _RECEIVED, {}, {}, _QP),
+    Operation("querying_party_request_layer", _qp_request_layer, {}, MESSAGE, {}, _QP),
+    Operation("querying_party_choose_labels", _qp_choose, MESSAGE, MESSAGE, {}, _QP),
+    Operation("querying_party_evaluate_layer", _qp_evaluate, MESSAGE, {}, {"share": ROWS}, _QP),
+    Operation("querying_party_keep_circuits", _qp_keep, RECEIVED, {}, {}, _QP),
     Operation("querying_party_finish_preparation", _qp_finish_preparation, {}, {}, {}, _QP),
-    Operation(
-        "querying_party_enter_prepared", _qp_enter_prepared, {"queries": _ROWS}, {"messages": _MESSAGES}, {}, _QP
-    ),
-    Operation(
-        "querying_party_evaluate_prepared", _qp_evaluate_prepared, _MESSAGE, {"message": optional(DATA)}, {}, _QP
-    ),
+    Operation("querying_party_enter_prepared", _qp_enter_prepared, {"queries": ROWS}, {"messages": MESSAGES}, {}, _QP),
+    Operation("querying_party_evaluate_prepared", _qp_evaluate_prepared, MESSAGE, {"message": optional(DATA)}, {}, _QP),
     Operation(
         "querying_party_request_release",
         _qp_request_release,
         {"seed": DATA},
-        _MESSAGE,
+        MESSAGE,
         {"threshold_noise": INTEGER},
         _QP,
     ),
     Operation(
         "querying_party_finish_release",
         _qp_finish_release,
-        _MESSAGE,
+        MESSAGE,
         {"label": optional(COUNT), "answered_message": optional(DATA)},
         {},
         _QP,
     ),
-    Operation("privacy_guardian_answer_setup", _pg_answer, {"offer": DATA, "seed": DATA}, _MESSAGE, {}, _PG),
-    Operation("privacy_guardian_finish_setup", _pg_finish, _MESSAGE, {}, {"delta": DATA}, _PG),
+    Operation("privacy_guardian_answer_setup", _pg_answer, {"offer": DATA, "seed": DATA}, MESSAGE, {}, _PG),
+    Operation("privacy_guardian_finish_setup", _pg_finish, MESSAGE, {}, {"delta": DATA}, _PG),
     Operation("privacy_guardian_open_query", _pg_open, {}, {"query": COUNT}, {}, _PG),
     Operation(
         "privacy_guardian_aggregate",
         _pg_aggregate,
-        {"vote_shares": _MESSAGES},
+        {"vote_shares": MESSAGES},
         {"inputs_digest": DATA},
         {"total": INTEGERS},
         _PG,
@@ -321,46 +316,47 @@ STEPS = named(
         "privacy_guardian_release",
         _pg_release,
         {"receipt": RECEIPT, "message": DATA, "seed": DATA},
-        _MESSAGE,
+        MESSAGE,
         {"class_noise": INTEGERS, "threshold_noise": INTEGER},
         _PG,
     ),
-    Operation("privacy_guardian_read_answered", _pg_read, _MESSAGE, {"answered": FLAG}, {}, _PG),
+    Operation("privacy_guardian_read_answered", _pg_read, MESSAGE, {"answered": FLAG}, {}, _PG),
 )
 
-_REUSE = {"StateReuse", "Recovery"}
+REUSE = {"StateReuse", "Recovery"}
 SETUP_RECEIVES = {
-    "answering_party_answer_setup": MESSAGE_FAULTS | _REUSE | {"InvalidPoint", "Missing"},
-    "answering_party_finish_setup": MESSAGE_FAULTS | _REUSE,
-    "querying_party_finish_setup": MESSAGE_FAULTS | _REUSE | {"InvalidPoint", "Missing"},
+    "answering_party_answer_setup": MESSAGE_FAULTS | REUSE | {"InvalidPoint", "Missing"},
+    "answering_party_finish_setup": MESSAGE_FAULTS | REUSE,
+    "querying_party_finish_setup": MESSAGE_FAULTS | REUSE | {"InvalidPoint", "Missing"},
     "privacy_guardian_answer_setup": MESSAGE_FAULTS | {"InvalidPoint"},
-    "privacy_guardian_finish_setup": MESSAGE_FAULTS | _REUSE,
-    "answering_party_take_transfers": MESSAGE_FAULTS | _REUSE | {"Padding"},
-    "answering_party_evaluate_layer": MESSAGE_FAULTS | _REUSE | {"OutOfRange"},
-    "querying_party_choose_labels": MESSAGE_FAULTS | _REUSE | {"OutOfRange"},
-    "answering_party_garble_layer": MESSAGE_FAULTS | _REUSE | {"Padding"},
-    "querying_party_evaluate_layer": MESSAGE_FAULTS | _REUSE | {"OutOfRange"},
-    "privacy_guardian_aggregate": MESSAGE_FAULTS | _REUSE | {"OutOfRange", "Missing"},
+    "privacy_guardian_finish_setup": MESSAGE_FAULTS | REUSE,
+    "answering_party_take_transfers": MESSAGE_FAULTS | REUSE | {"Padding"},
+    "answering_party_evaluate_layer": MESSAGE_FAULTS | REUSE | {"OutOfRange"},
+    "querying_party_choose_labels": MESSAGE_FAULTS | REUSE | {"OutOfRange"},
+    "answering_party_garble_layer": MESSAGE_FAULTS | REUSE | {"Padding"},
+    "querying_party_evaluate_layer": MESSAGE_FAULTS | REUSE | {"OutOfRange"},
+    "privacy_guardian_aggregate": MESSAGE_FAULTS | REUSE | {"OutOfRange", "Missing"},
 }
 RELEASE_RECEIVES = {
-    "privacy_guardian_release": MESSAGE_FAULTS | _REUSE | {"Padding", "ForeignReceipt"},
-    "querying_party_finish_release": MESSAGE_FAULTS | _REUSE | {"Padding"},
+    "privacy_guardian_release": MESSAGE_FAULTS | REUSE | {"Padding", "ForeignReceipt"},
+    "querying_party_finish_release": MESSAGE_FAULTS | REUSE | {"Padding"},
 }
 REALISED_RECEIVES = {
-    "privacy_guardian_release": MESSAGE_FAULTS | _REUSE | {"ForeignReceipt"},
-    "querying_party_finish_release": MESSAGE_FAULTS | _REUSE | {"Padding"},
-    "privacy_guardian_read_answered": MESSAGE_FAULTS | _REUSE | {"ForgedLabel"},
+    "privacy_guardian_release": MESSAGE_FAULTS | REUSE | {"ForeignReceipt"},
+    "querying_party_finish_release": MESSAGE_FAULTS | REUSE | {"Padding"},
+    "privacy_guardian_read_answered": MESSAGE_FAULTS | REUSE | {"ForgedLabel"},
 }
 
-_PARAMS = {"session": SESSION}
-PLAIN = GroupType("PlainRelease", STEPS, _PARAMS, protocol_from, {**SETUP_RECEIVES, **RELEASE_RECEIVES})
-THRESHOLD = GroupType("ThresholdRelease", STEPS, _PARAMS, protocol_from, RELEASE_RECEIVES)
+PARAMS = {"session": SESSION}
+PLAIN = GroupType("PlainRelease", STEPS, PARAMS, protocol_from, {**SETUP_RECEIVES, **RELEASE_RECEIVES})
+THRESHOLD = GroupType("ThresholdRelease", STEPS, PARAMS, protocol_from, RELEASE_RECEIVES)
 AHEAD_RECEIVES = {
-    "answering_party_prepare_layer": MESSAGE_FAULTS | _REUSE | {"OutOfRange"},
-    "answering_party_garble_ahead": MESSAGE_FAULTS | _REUSE,
-    "querying_party_keep_circuits": MESSAGE_FAULTS | _REUSE,
-    "answering_party_send_labels": MESSAGE_FAULTS | _REUSE | {"OutOfRange"},
-    "querying_party_evaluate_prepared": MESSAGE_FAULTS | _REUSE,
+    "answering_party_prepare_layer": MESSAGE_FAULTS | REUSE | {"OutOfRange"},
+    "answering_party_garble_ahead": MESSAGE_FAULTS | REUSE,
+    "querying_party_keep_circuits": MESSAGE_FAULTS | REUSE,
+    "answering_party_send_labels": MESSAGE_FAULTS | REUSE | {"OutOfRange"},
+    "querying_party_evaluate_prepared": MESSAGE_FAULTS | REUSE,
 }
-REALISED = GroupType("RealisedRelease", STEPS, _PARAMS, protocol_from, REALISED_RECEIVES)
-BATCHES = GroupType("Batches", STEPS, _PARAMS, protocol_from, AHEAD_RECEIVES)
+REALISED = GroupType("RealisedRelease", STEPS, PARAMS, protocol_from, REALISED_RECEIVES)
+BATCHES = GroupType("Batches", STEPS, PARAMS, protocol_from, AHEAD_RECEIVES)
+ALL_PAIRS = GroupType("AllPairs", STEPS, PARAMS, protocol_from)

@@ -134,8 +134,9 @@ def _evaluate(call: Call) -> Result:
     instances, labels, tables = len(active[0]), split_labels(call["tables"]), []
     for stage in circuit.stages[1:]:
         half = len(stage.ands) * instances
-        tables.append((labels[:half], labels[half : 2 * half]))
-        labels = labels[2 * half :]
+        split = 0 if stage.products else half
+        tables.append((labels[:split], labels[split : split + half]))
+        labels = labels[split + half :]
     outputs = garbling.evaluate(circuit, active, tables, label_hash)
     shares: list[list[int]] = []
     if circuit.sharing is not None:

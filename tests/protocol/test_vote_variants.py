@@ -1,4 +1,4 @@
-"""Sessions whose parameters name the vote in rounds: the same labels, fewer bytes, more rounds."""
+"""Sessions whose parameters name a vote's variant: the same labels, other bytes and rounds."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from support.sizes import examples
 RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def in_rounds(case: Case) -> Case:
-    parameters = replace(case.session.parameters, vote_variant=VoteVariant.MULTI_ROUND)
+def with_variant(case: Case, variant: VoteVariant) -> Case:
+    parameters = replace(case.session.parameters, vote_variant=variant)
     return replace(case, session=replace(case.session, parameters=parameters))
 
 
 def check(case: Case, linear: IdealLinear | None) -> None:
-    collaboration = in_rounds(case).collaborate(linear)
+    collaboration = with_variant(case, VoteVariant.MULTI_ROUND).collaborate(linear)
     results = [collaboration.label(query) for query in case.queries]
     results += collaboration.label_batch(case.queries)
     assert all(result.label == result.ideal_label for result in results)
@@ -72,7 +72,7 @@ def collaboration(variant: VoteVariant, num_classes: int, two_party: GarbledTwoP
 @pytest.mark.req("CAPC-ROUND-002", "CAPC-ROUND-008")
 @pytest.mark.parametrize("num_classes", [2, 5, 10])
 def test_rounds_and_bytes_of_a_session(num_classes: int) -> None:
-    """Two flights a round, and about a third of the bytes; both engines at both ends give the same labels."""
+    """Two flights a round, and the tables of the variant's ANDs; both engines give the same labels."""
     costs = {}
     for variant in VoteVariant:
         for engine in (GarbledTwoParty(), VectorisedTwoParty()):
@@ -81,11 +81,34 @@ def test_rounds_and_bytes_of_a_session(num_classes: int) -> None:
             assert all(result.label == result.ideal_label for result in results)
             costs[variant] = played.costs["1c_argmax"]
     rounds = len(matches_per_round(num_classes))
-    assert costs[VoteVariant.TOURNAMENT].rounds == 2 * 2
+    assert costs[VoteVariant.TOURNAMENT].rounds == costs[VoteVariant.ALL_PAIRS].rounds == 2 * 2
     assert costs[VoteVariant.MULTI_ROUND].rounds == 2 * 2 * rounds
-    ands = (num_classes - 1) * 11 + num_classes - 2
-    tables = 2 * 4 * 32 * ands
-    assert tables < costs[VoteVariant.MULTI_ROUND].bytes < tables + 2 * 4 * (200 + 60 * num_classes)
+    for variant, ands in {
+        VoteVariant.TOURNAMENT: (2 * num_classes - 1) * 11 + (num_classes - 2) * 13,
+        VoteVariant.ALL_PAIRS: num_classes * (num_classes - 1) // 2 * 11 + (num_classes - 1) * (num_classes - 2),
+        VoteVariant.MULTI_ROUND: (num_classes - 1) * 11 + num_classes - 2,
+    }.items():
+        tables = 2 * 4 * 32 * ands
+        assert tables < costs[variant].bytes < tables + 2 * 4 * (200 + 60 * num_classes)
+
+
+@pytest.mark.req("CAPC-ARG-014", "CAPC-ARG-002", "CAPC-AHEAD-001")
+@pytest.mark.parametrize(
+    "two_party", [None, GarbledTwoParty(), VectorisedTwoParty()], ids=["ideal", "readable", "fast"]
+)
+@settings(RELAXED, max_examples=examples(ordinary=6, nightly=200))
+@given(case=cases("plain"), count=st.integers(1, 3))
+def test_all_pairs_give_the_ideal_labels_at_once_and_prepared(
+    two_party: GarbledTwoParty | None, case: Case, count: int
+) -> None:
+    """Queries repeated to ``count``, and a second batch of them that was prepared."""
+    played = with_variant(case, VoteVariant.ALL_PAIRS).collaborate(
+        None if two_party is None else IdealLinear(case.session.parameters.widths.logit_bits), two_party=two_party
+    )
+    queries = [case.queries[number % len(case.queries)] for number in range(count)]
+    prepared = played.prepare(count)
+    results = [*played.label_batch(queries), *played.label_prepared(prepared, queries)]
+    assert [result.label for result in results] == [result.ideal_label for result in results]
 
 
 @pytest.mark.req("CAPC-ROUND-008")
@@ -109,14 +132,16 @@ def test_rounds_count_as_layers() -> None:
 
 
 @pytest.mark.req("CAPC-PARAM-002")
-def test_the_variant_is_agreed_by_all() -> None:
+@pytest.mark.parametrize("variant", [VoteVariant.ALL_PAIRS, VoteVariant.MULTI_ROUND])
+def test_the_variant_is_agreed_by_all(variant: VoteVariant) -> None:
     """Another variant is another document, digest and session; the hello names it."""
-    one, two = (make_session(replace(make_parameters(), vote_variant=variant)) for variant in VoteVariant)
+    pair = (VoteVariant.TOURNAMENT, variant)
+    one, two = (make_session(replace(make_parameters(), vote_variant=each)) for each in pair)
     assert one.parameters.digest != two.parameters.digest
     assert one.tag != two.tag
     assert ("vote_variant" in one.parameters.document(), two.parameters.document()["vote_variant"]) == (
         False,
-        "multi_round",
+        variant.value,
     )
     for mine, theirs in ((one, two), (two, one)):
         with pytest.raises(ProtocolError, match="vote_variant") as caught:

@@ -15,7 +15,6 @@ from scipy.special import log_ndtr
 
 from capc.accountants.concentrated import composed_rho
 from capc.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper
-from capc.accountants.events import JointStep, Noise, Step, Steps
 from capc.accountants.gaussian import composed_mu_squared
 from capc.accountants.joint import joint_renyi_upper
 from capc.accountants.loss import LossDistribution, loss_epsilon
@@ -28,10 +27,11 @@ from capc.accountants.renyi import (
     renyi_epsilon,
     separate_cost,
 )
-from capc.accountants.unit import ProtectedUnit, Relation, Sensitivity
-from capc.accounting import CostUnit
+from capc.accountants.steps import JointStep, Noise, Step, Steps
+from capc.accountants.unit import ProtectedUnit, Relation
 from capc.errors import InputError
-from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
+from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian
+from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare
 from support.sizes import examples
 

@@ -14,12 +14,11 @@ import pytest
 from scipy.special import ndtr
 
 from capc.accountants.conversion import epsilon_upper
-from capc.accountants.events import Step
 from capc.accountants.loss import loss_epsilon
 from capc.accountants.renyi import improved_conversion, renyi_cost, renyi_epsilon
+from capc.accountants.steps import Step
 from capc.accountants.unit import ProtectedUnit, Relation
-from capc.accounting import CostUnit
-from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
+from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian
 from capc.noise.shares import SharedNoise, SkellamShare
 
 DELTAS = [Fraction(1, 20), Fraction(1, 1000)]

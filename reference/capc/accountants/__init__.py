@@ -3,7 +3,7 @@
 Needs the extra `privacy` (python-flint). The core never imports this room: an account only compares rationals.
 
 - :mod:`~capc.accountants.unit`: whom a figure protects, under which adjacency, and how far votes can move.
-- :mod:`~capc.accountants.events`: what happened, and the noised steps that it consists of. No costs.
+- :mod:`~capc.accountants.steps`: what happened, and the noised steps that it consists of. No costs.
 - :mod:`~capc.accountants.gaussian`, :mod:`~capc.accountants.concentrated`, :mod:`~capc.accountants.renyi`,
   :mod:`~capc.accountants.loss`: the accountants, each with its own kind of cost.
 - :mod:`~capc.accountants.joint`: the joint cost of a confident step.

@@ -34,6 +34,9 @@ class JobConfig:
         mechanism: the law of the noise.
         adjacency: the neighbouring relation of the budget.
         charge: which costs the account charges.
+        joint: whether a check and its answer are charged as one step, always.
+        renyi_order: of the account's costs; None charges mu^2 or rho, or takes one that suits the budget where noise or
+            joint charges need an order.
         sigma: deviation of the noise on each class; None calibrates it so that ``queries`` fit the budget.
         threshold: T of Confident-GNMax; None answers every query.
         threshold_sigma: deviation of the threshold noise; None takes the one of the classes.
@@ -46,6 +49,7 @@ class JobConfig:
         seed: decides the split of the data and the training, and nothing else (CAPC-RUN-002).
         ledger: the file of the account, continued from run to run; None keeps the account in memory.
         ledger_key: the file of the key that signs the ledger; None takes the one beside it.
+        data_set: the name under which the ledger protects the data; None takes the name of the file.
         places: where each option was given that was given, by name.
     """
 
@@ -59,6 +63,8 @@ class JobConfig:
     mechanism: NoiseName = NoiseName.ROUNDED_GAUSSIAN
     adjacency: Adjacency = Adjacency.REPLACE_ONE
     charge: Charge = Charge.WORST_CASE
+    joint: bool = False
+    renyi_order: Fraction | None = None
     sigma: Fraction | None = None
     threshold: Fraction | None = None
     threshold_sigma: Fraction | None = None
@@ -71,6 +77,7 @@ class JobConfig:
     seed: int = 0
     ledger: Path | None = None
     ledger_key: Path | None = None
+    data_set: str | None = None
     places: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, name: str) -> str:

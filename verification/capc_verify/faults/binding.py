@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from capc import accounting, messages, privacy_guardian
-from capc.accounting import Account, Event, EventKind, Receipt
+from capc.accounting import Account
+from capc.events import Event, EventKind, Receipt
 from capc.messages import HEADER, Envelope
 from capc.privacy_guardian import Aggregated, Released
 from capc.randomness import Seed

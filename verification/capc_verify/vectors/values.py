@@ -182,23 +182,35 @@ def by_party(kind: Kind) -> Kind:
     )
 
 
-def closed_object(properties: Mapping[str, Json]) -> Json:
-    """The schema of an object with exactly these keys."""
+def closed_object(properties: Mapping[str, Json], omissible: Mapping[str, Json] | None = None) -> Json:
+    """The schema of an object with exactly these keys, and any of the omissible ones."""
     return {
         "type": "object",
-        "properties": dict(properties),
+        "properties": {**properties, **(omissible or {})},
         "required": list(properties),
         "additionalProperties": False,
     }
 
 
-def record(fields: Mapping[str, Kind]) -> Kind:
-    """An object with exactly these fields."""
-    return Kind(
-        lambda place: closed_object({name: kind.schema(place) for name, kind in fields.items()}),
-        lambda value: {name: kind.read(value[name]) for name, kind in fields.items()},
-        lambda value: {name: kind.write(value[name]) for name, kind in fields.items()},
-    )
+def record(fields: Mapping[str, Kind], omissible: Mapping[str, Kind] | None = None) -> Kind:
+    """An object with exactly these fields, and any of the omissible ones, which are left out where they are None."""
+    extra = omissible or {}
+
+    def schema(place: str) -> Json:
+        return closed_object(
+            {name: kind.schema(place) for name, kind in fields.items()},
+            {name: kind.schema(place) for name, kind in extra.items()},
+        )
+
+    def read(value: Json) -> dict[str, Any]:
+        given = {name: kind.read(value[name]) for name, kind in extra.items() if name in value}
+        return {name: kind.read(value[name]) for name, kind in fields.items()} | given
+
+    def write(value: Mapping[str, Any]) -> Json:
+        given = {name: kind.write(value[name]) for name, kind in extra.items() if value.get(name) is not None}
+        return {name: kind.write(value[name]) for name, kind in fields.items()} | given
+
+    return Kind(schema, read, write)
 
 
 INTEGERS = many(INTEGER)

@@ -11,6 +11,7 @@ from capc import primitives
 from capc.architecture import dense_architecture
 from capc.handshake import hello
 from capc.messages import HEADER, Envelope, MessageType
+from capc.parameters import NoiseName
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
 from capc.randomness import XofSource
 from capc.session import Session
@@ -55,6 +56,8 @@ def _digests(file: FileBuilder) -> None:
         "plain": policy(),
         "confident": confident(),
         "rationals": confident(sigma=Fraction(7, 3), delta=Fraction(1, 3000)),
+        "skellam": policy(mechanism=NoiseName.SKELLAM, renyi_order=Fraction(9, 2)),
+        "joint": confident(renyi_order=Fraction(3), joint_cost=Fraction(21, 2)),
     }.items():
         made = toy_session(file.source, release)
         document = SESSION.read(made.document())
@@ -91,6 +94,10 @@ _BAD_PARAMETERS: tuple[tuple[str, object], ...] = (
     ("epsilon", Fraction(0)),
     ("delta", Fraction(1)),
     ("delta", Fraction(0)),
+    ("renyi_order", Fraction(1)),
+    ("renyi_order", Fraction((1 << 20) + 1)),
+    ("joint_cost", Fraction(1)),
+    ("mechanism", NoiseName.SKELLAM),
     ("spec_version", "0.0.9"),
 )
 

@@ -71,9 +71,15 @@ POLICY = {
     "epsilon": RATIONAL,
     "delta": RATIONAL,
 }
+COMPOSITION = {"renyi_order": RATIONAL, "joint_cost": RATIONAL}
+"""Fields of a policy that are left out where it has none."""
 _PARAMETERS = {"spec_version": _TEXT, **WIDTHS, **POLICY, "num_classes": COUNT, "num_features": COUNT}
 _PARTICIPANT = {"party": PARTY, "identity": DATA, "architecture": optional(ARCHITECTURE)}
-_SESSION = {"parameters": record(_PARAMETERS), "participants": many(record(_PARTICIPANT)), "session_id": DATA}
+_SESSION = {
+    "parameters": record(_PARAMETERS, COMPOSITION),
+    "participants": many(record(_PARTICIPANT)),
+    "session_id": DATA,
+}
 
 
 def parameters_from(fields: Mapping[str, Any]) -> Parameters:
@@ -82,7 +88,7 @@ def parameters_from(fields: Mapping[str, Any]) -> Parameters:
         raise ParameterError(f"spec_version = {fields['spec_version']}: this code has {SPEC_VERSION}")
     widths = {name: fields[name] for name in WIDTHS}
     widths["he_coefficient_bits"] = tuple(widths["he_coefficient_bits"])
-    policy = ReleasePolicy(**{name: fields[name] for name in POLICY})
+    policy = ReleasePolicy(**{name: fields[name] for name in {**POLICY, **COMPOSITION} if name in fields})
     return Parameters(ParameterSet(**widths), fields["num_classes"], fields["num_features"], policy)
 
 
@@ -118,7 +124,7 @@ SESSIONS = GroupType(
         Operation(
             "parameters_digest",
             _parameters_digest,
-            {"parameters": record(_PARAMETERS)},
+            {"parameters": record(_PARAMETERS, COMPOSITION)},
             {"canonical": DATA, "digest": DATA},
         ),
         Operation("session_tag", _session_tag, {"session": SESSION}, {"tag": DATA}),

@@ -199,6 +199,14 @@ def test_terms_promise_no_more_than_their_budget_keeps(
             replace(terms, policy=replace(policy, **{field: getattr(policy, field) * Fraction(99, 100)}))
 
 
+@pytest.mark.req("CAPC-LEDG-014")
+def test_no_ledger_is_made_whose_budget_does_not_keep_its_epsilon(tmp_path: Path) -> None:
+    policy = replace(make_terms().policy, epsilon=Fraction(10))
+    with pytest.raises(InputError, match=r"^budget = 30 \(mu_squared\): it keeps no more than epsilon = 37\.6225 "):
+        open_ledger(tmp_path / "ledger", replace(make_terms(), policy=policy))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.req("CAPC-LEDG-002", "CAPC-ACCT-115")
 @pytest.mark.parametrize(
     ("mechanism", "joint"),

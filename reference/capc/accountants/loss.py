@@ -10,7 +10,7 @@ Two groups at most (answers and checks): their losses are on different lattices,
 Why one pair of laws is enough: neighbours shift the same numbers by D or by 0, the law is symmetric, and a release that
 depends on earlier ones is dominated by the same pair (Zhu, Dong and Wang 2022, arXiv 2106.08567).
 
-Source: Canonne, Kamath and Steinke 2020 (arXiv 2004.00010, Theorem 7) for one number. Spec: CAPC-ACCT-105.
+Source: Canonne, Kamath and Steinke 2020 (arXiv 2004.00010, Theorem 7 in version 3) for one number. Spec: CAPC-ACCT-105.
 """
 
 from __future__ import annotations

@@ -295,6 +295,16 @@ def test_joint_cost_is_between_the_true_maximum_and_the_sum_of_its_parts(
 
 
 @pytest.mark.req("CAPC-ACCT-108")
+@pytest.mark.parametrize("order", [Fraction(1) + Fraction(1, 1 << 20), Fraction(1000), Fraction(1 << 20)])
+@pytest.mark.parametrize("check", [Fraction(1, 10**60), Fraction(10**9)])
+@pytest.mark.parametrize("answer", [Fraction(1, 10**60), Fraction(10**9)])
+def test_extreme_joint_steps_end_with_a_bound(order: Fraction, check: Fraction, answer: Fraction) -> None:
+    """Whoever is shown terms computes this for them: they must neither take for ever nor be no figure."""
+    bound = joint_renyi_upper(order, check, answer)
+    assert answer <= bound <= answer + order * check / 2
+
+
+@pytest.mark.req("CAPC-ACCT-108")
 def test_joint_epsilon_is_below_separate_charges() -> None:
     check = Step(RoundedGaussian(Fraction(6), 4), ONE)
     answer = Step(RoundedGaussian(Fraction(4), 4), TWO)

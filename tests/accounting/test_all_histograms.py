@@ -143,7 +143,7 @@ def test_no_skellam_figure_is_below_the_exact_divergence() -> None:
 )
 @pytest.mark.parametrize("relation", [Relation.REPLACE_ONE, Relation.NULL_VOTE])
 def test_heavy_and_repeated_votes_are_charged_enough(weights: tuple[Fraction, ...], relation: Relation) -> None:
-    """Other parties' votes in any way, and the unit's weights on any classes; the claim for one vote would be refuted."""
+    """Others' votes in any way, the unit's weights on any classes; the claim for one vote would be refuted."""
     classes, others, sigma, delta = 3, 4, Fraction(3), Fraction(1, 1000)
     placings = {
         tuple(sum(int(w) for w, label in zip(weights, chosen, strict=True) if label == j) for j in range(classes))

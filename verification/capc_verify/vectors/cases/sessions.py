@@ -94,11 +94,9 @@ _BAD_PARAMETERS: tuple[tuple[str, object], ...] = (
     ("epsilon", Fraction(0)),
     ("delta", Fraction(1)),
     ("delta", Fraction(0)),
-    ("renyi_order", Fraction(1)),
-    ("renyi_order", Fraction((1 << 20) + 1)),
-    ("joint_cost", Fraction(1)),
-    ("mechanism", NoiseName.SKELLAM),
     ("spec_version", "0.0.9"),
+    *(("renyi_order", Fraction(order)) for order in (1, (1 << 20) + 1)),
+    *(("joint_cost", Fraction(1)), ("mechanism", NoiseName.SKELLAM)),
 )
 
 

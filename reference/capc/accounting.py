@@ -52,7 +52,8 @@ class Account:
             `capc.accountants.policies.policy_budget` derives it from the policy's epsilon and delta.
 
     Raises:
-        InputError: the budget is negative or not an exact rational.
+        InputError: the budget is negative or not an exact rational. Whoever opens an account certifies that its budget
+            keeps the policy's epsilon, and its joint cost (`capc.accountants.policies.certify`).
 
     Spec: CAPC-ACCT-001, CAPC-ACCT-002, CAPC-ACCT-006.
     """

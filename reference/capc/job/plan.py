@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from capc.accountants.policies import (
     calibrate_sigma,
+    certify,
     default_order,
     policy_budget,
     with_joint_cost,
@@ -56,6 +57,7 @@ class Plan:
         """
         release, grid_bits = self.parameters.release, self.parameters.widths.grid_bits
         if self.config.ledger is None:
+            certify(release, self.budget)
             return Account(release, grid_bits, self.budget)
         data_set = self.config.data_set or self.dataset.name
         terms = Terms(str(PRIVACY_GUARDIAN), data_set, release, grid_bits, self.budget)

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from capc.accountants.statement import PrivacyStatement, budget_statement
-from capc.accounting import Account, Receipt
+from capc.accounting import Account
 from capc.errors import BudgetExhaustedError, InputError
+from capc.events import Receipt
 from capc.parameters import Charge, NoiseName, Parameters
 from capc.randomness import fresh_seed
 from capc_mpc import steps

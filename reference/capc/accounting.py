@@ -1,8 +1,8 @@
 """The privacy account: exact charges, reserved in full before anything leaves the privacy guardian (CAPC-ACCT).
 
-What happened (an :class:`Event`) is kept apart from what it costs (:func:`event_cost`), in :mod:`capc.events`.
-Costs are exact rationals in one unit, mu^2 for the rounded Gaussian or rho for the discrete Gaussian, and are only
-ever added and compared.
+What happened (:mod:`capc.events`) is kept apart from what it costs (:mod:`capc.charges`). Costs are exact rationals in
+one unit, mu^2 for the rounded Gaussian, rho for the discrete Gaussian, or the Renyi divergence at an order that the
+policy fixes, and are only ever added and compared.
 
 The guarantee is the enforced budget. The account is a privacy filter: it admits a mechanism only if the sum of all
 costs, this one included, stays within a budget that was fixed before the first query. Mechanisms and their costs may
@@ -11,9 +11,9 @@ non-interactive mechanism in an adaptive sequence. What makes the budget a valid
 
 - mu^2: Smith and Thakurta 2022 (arXiv 2210.17520): Gaussian DP composes under full adaptivity with the same
   parameters as otherwise, so a filter may add up squares and compare the sum to its budget.
-- rho: Feldman and Zrnic 2021 (arXiv 2008.11193), a filter for Renyi DP at one order fixed in advance. rho-zCDP is
-  Renyi DP of cost a rho at each order a; the condition "the sum of a rho is at most a times the budget" is the same
-  for every a, so the filter holds at all orders at once.
+- Renyi: Feldman and Zrnic 2021 (arXiv 2008.11193), a filter for Renyi DP at one order fixed in advance.
+- rho: rho-zCDP is Renyi DP of cost a rho at each order a; the condition "the sum of a rho is at most a times the
+  budget" is the same for every a, so the Renyi filter holds at all orders at once.
 
 What was spent so far is an odometer reading; it is not a guarantee unless the counts were fixed in advance.
 
@@ -29,39 +29,12 @@ from contextlib import AbstractContextManager
 from fractions import Fraction
 from threading import Lock
 
+from capc.charges import QueryCost, event_cost, query_cost
 from capc.errors import BudgetExhaustedError, InputError
-from capc.events import (
-    CHECK_SQUARED_SENSITIVITY,
-    DIGEST_BYTES,
-    Dispatched,
-    Entry,
-    Event,
-    EventKind,
-    QueryCost,
-    Receipt,
-    Reserved,
-    Settled,
-    answer_squared_sensitivity,
-    event_cost,
-    query_cost,
-)
-from capc.noise.mechanism import CostUnit, ReleaseMechanisms, release_mechanisms
+from capc.events import DIGEST_BYTES, Dispatched, Entry, Event, EventKind, Receipt, Reserved, Settled
+from capc.noise.mechanism import ReleaseMechanisms, release_mechanisms
 from capc.parameters import Charge, ReleasePolicy
 from capc.session import MAX_QUERIES
-
-__all__ = [
-    "CHECK_SQUARED_SENSITIVITY",
-    "DIGEST_BYTES",
-    "Account",
-    "CostUnit",
-    "Event",
-    "EventKind",
-    "QueryCost",
-    "Receipt",
-    "answer_squared_sensitivity",
-    "event_cost",
-    "query_cost",
-]
 
 _Key = tuple[bytes, int]
 """A session's tag, and the number of a query in it."""
@@ -76,10 +49,11 @@ class Account:
         policy: mechanism, adjacency and mode of charging, fixed for the account's life.
         grid_bits: g.
         budget: the limit of the composed cost, in the unit of the policy's mechanism, at least 0;
-            `capc.accountants.conversion.budget_lower` derives it from the policy's epsilon and delta.
+            `capc.accountants.policies.policy_budget` derives it from the policy's epsilon and delta.
 
     Raises:
-        InputError: the budget is negative or not an exact rational.
+        InputError: the budget is negative or not an exact rational. Whoever opens an account certifies that its budget
+            keeps the policy's epsilon, and its joint cost (`capc.accountants.policies.certify`).
 
     Spec: CAPC-ACCT-001, CAPC-ACCT-002, CAPC-ACCT-006.
     """
@@ -258,15 +232,20 @@ class Account:
         key = (entry.receipt.session_tag, entry.receipt.query)
         match entry:
             case Reserved(receipt):
-                if self._mechanisms.threshold is not None:
-                    self._record(EventKind.THRESHOLD_CHECK, key)
-                self._record(EventKind.ANSWER_RESERVED, key)
+                for kind in self._reserved_events():
+                    self._record(kind, key)
                 self._receipts[key] = receipt
             case Dispatched(_, digest):
                 self._dispatched[key] = digest
             case Settled(_, answered):
                 self._settled.add(key)
                 self._record(EventKind.LABEL_RELEASED if answered else EventKind.LABEL_WITHHELD, key)
+
+    def _reserved_events(self) -> list[EventKind]:
+        if self._policy.joint_cost is not None:
+            return [EventKind.CONFIDENT_STEP]
+        checked = self._mechanisms.threshold is not None
+        return [EventKind.THRESHOLD_CHECK, EventKind.ANSWER_RESERVED] if checked else [EventKind.ANSWER_RESERVED]
 
     def _record(self, kind: EventKind, key: _Key) -> None:
         self._spent += event_cost(kind, self._cost)

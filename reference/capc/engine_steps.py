@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from capc import ring
-from capc.accounting import Receipt
 from capc.answering_party import AwaitingChoice, VoteReady, ready_votes
 from capc.architecture import Rows
 from capc.circuits import release
 from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
+from capc.events import Receipt
 from capc.noise.release_noise import ReleaseNoise
 from capc.parties import PRIVACY_GUARDIAN
 from capc.privacy_guardian import Aggregated, PrivacyGuardian, add_noise, check_receipt

@@ -1,7 +1,9 @@
-"""What can happen to a query, what each of these events costs, and the receipts and entries that record it (CAPC-ACCT).
+"""What can happen to a query, and what an account writes down of it. Nothing here has a cost.
 
-Costs are exact rationals in the unit of the policy's mechanism. Nothing here adds them up:
-:class:`capc.accounting.Account` does.
+An account records events and the accountants read them; what they cost is told by :mod:`capc.charges` and
+:mod:`capc.accountants`, which refuse a kind that they do not know by its name.
+
+Spec: CAPC-ACCT-101.
 """
 
 from __future__ import annotations
@@ -10,58 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from capc.errors import InputError
-from capc.noise.mechanism import CostUnit, release_mechanisms
-from capc.parameters import Adjacency, ReleasePolicy
+from capc.noise.mechanism import CostUnit
 
 DIGEST_BYTES = 32
 """Length of a session tag and of a digest of inputs."""
-CHECK_SQUARED_SENSITIVITY = Fraction(1)
-"""The largest vote count moves by at most 1 vote under both adjacencies."""
-
-
-def answer_squared_sensitivity(adjacency: Adjacency) -> Fraction:
-    """D^2 of the vote histogram in votes^2.
-
-    Under `replace_one` one vote moves from one class to another, which changes two counts by 1: D^2 = 2. Under
-    `null_vote` one vote becomes zero: D^2 = 1. Both assume that a protected party has one vote per query.
-    """
-    return Fraction(2) if adjacency is Adjacency.REPLACE_ONE else Fraction(1)
-
-
-@dataclass(frozen=True)
-class QueryCost:
-    """The cost of one query's parts.
-
-    Attributes:
-        check: of the threshold check; 0 without a threshold.
-        answer: of the label.
-        unit: the unit of both.
-    """
-
-    check: Fraction
-    answer: Fraction
-    unit: CostUnit
-
-    @property
-    def worst_case(self) -> Fraction:
-        """Check and answer: what is reserved before a query."""
-        return self.check + self.answer
-
-
-def query_cost(policy: ReleasePolicy, grid_bits: int) -> QueryCost:
-    """What one query under this policy costs, asked of the mechanisms that sample its noise (CAPC-ACCT-003).
-
-    Args:
-        policy: names mechanism, deviations and adjacency.
-        grid_bits: g.
-    """
-    mechanisms = release_mechanisms(policy, grid_bits)
-    check = Fraction(0)
-    if mechanisms.threshold is not None:
-        check = mechanisms.threshold.cost(CHECK_SQUARED_SENSITIVITY)
-    answer = mechanisms.answer.cost(answer_squared_sensitivity(policy.adjacency))
-    return QueryCost(check, answer, mechanisms.answer.unit)
 
 
 class EventKind(StrEnum):
@@ -71,10 +25,14 @@ class EventKind(StrEnum):
     """The largest count was, or is about to be, compared with the threshold."""
     ANSWER_RESERVED = "answer_reserved"
     """A label may leave from now on. It counts as released until a settlement says otherwise."""
+    CONFIDENT_STEP = "confident_step"
+    """Check and answer as one step, charged jointly and always, whether a label leaves or not."""
     LABEL_RELEASED = "label_released"
     """A settlement: the querying party got a label."""
     LABEL_WITHHELD = "label_withheld"
     """A settlement: the check failed and no label was released."""
+    NOISE_SHARE_LOST = "noise_share_lost"
+    """A contributor's share of this query's noise never arrived, or its owner turned out to collude."""
 
 
 @dataclass(frozen=True)
@@ -90,23 +48,6 @@ class Event:
     kind: EventKind
     session_tag: bytes
     query: int
-
-
-def event_cost(kind: EventKind, cost: QueryCost) -> Fraction:
-    """What an event adds to the sum of costs; a withheld label takes back what its reservation added.
-
-    Raises:
-        InputError: the kind is unknown.
-    """
-    if kind == EventKind.THRESHOLD_CHECK:
-        return cost.check
-    if kind == EventKind.ANSWER_RESERVED:
-        return cost.answer
-    if kind == EventKind.LABEL_RELEASED:
-        return Fraction(0)
-    if kind == EventKind.LABEL_WITHHELD:
-        return -cost.answer
-    raise InputError(f"event kind {kind!r} is unknown: the account cannot tell what it costs")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 from importlib import resources
-from math import isqrt
+from math import ceil, isqrt
 
 from capc.errors import ParameterError
 
@@ -22,9 +22,12 @@ LABEL_BITS = 128
 """Computational security of labels, seeds and oblivious transfers, in bits."""
 WRAP_FAILURE_BITS = 40
 """Noise leaves the vote ring's admitted range with probability at most 2^-40 per query."""
+MAX_RENYI_ORDER = 1 << 20
+"""The largest order that a policy may fix; noise that needs a larger one costs next to nothing at this one."""
 
 _DOMAIN = b"CaPC/0.1/parameters"
 _LN2_UPPER = Fraction(6932, 10000)
+_COMPOSITION = ("renyi_order", "joint_cost")
 
 
 class NoiseName(StrEnum):
@@ -32,6 +35,8 @@ class NoiseName(StrEnum):
 
     ROUNDED_GAUSSIAN = "rounded_gaussian"
     DISCRETE_GAUSSIAN = "discrete_gaussian"
+    SKELLAM = "skellam"
+    """Charged at a Renyi order only."""
 
 
 class VoteVariant(StrEnum):
@@ -131,6 +136,9 @@ class ReleasePolicy:
         adjacency: the neighbouring relation that the budget speaks about.
         epsilon: the budget; every query after it is spent is refused.
         delta: the budget's delta.
+        renyi_order: a > 1: costs are Renyi divergences of this order. None adds up mu^2 or rho, as the law has it.
+        joint_cost: what a check and its answer cost together at the order, always, whether a label leaves or not; None
+            charges the parts. An agreed figure: whoever opens an account of it certifies it (CAPC-ACCT-116).
     """
 
     mechanism: NoiseName
@@ -141,9 +149,11 @@ class ReleasePolicy:
     adjacency: Adjacency
     epsilon: Fraction
     delta: Fraction
+    renyi_order: Fraction | None = None
+    joint_cost: Fraction | None = None
 
     def __post_init__(self) -> None:
-        for name in ("sigma", "threshold", "threshold_sigma", "epsilon", "delta"):
+        for name in ("sigma", "threshold", "threshold_sigma", "epsilon", "delta", "renyi_order", "joint_cost"):
             value = getattr(self, name)
             _require(value is None or isinstance(value, Fraction), name, value, "give an exact Fraction")
         _require(self.sigma > 0, "sigma", self.sigma, "choose a deviation above 0 votes")
@@ -170,6 +180,33 @@ class ReleasePolicy:
             )
         _require(self.epsilon > 0, "epsilon", self.epsilon, "choose a budget above 0")
         _require(0 < self.delta < 1, "delta", self.delta, "choose a value between 0 and 1, both excluded")
+        self._check_composition()
+
+    def document(self) -> dict[str, object]:
+        """A flat, ordered mapping of every field to a string or None; the last two are named only where they are given.
+
+        Source of every other form in which a policy is written: parameters, ledgers.
+        """
+        fields = {name: _plain(value) for name, value in asdict(self).items()}
+        return {name: value for name, value in fields.items() if value is not None or name not in _COMPOSITION}
+
+    def _check_composition(self) -> None:
+        if self.renyi_order is None:
+            remedy = "skellam noise and joint costs are charged at a Renyi order: give one above 1"
+            needed = self.mechanism is NoiseName.SKELLAM or self.joint_cost is not None
+            _require(not needed, "renyi_order", None, remedy)
+        else:
+            fits = 1 < self.renyi_order <= MAX_RENYI_ORDER
+            _require(fits, "renyi_order", self.renyi_order, f"choose an order above 1, up to {MAX_RENYI_ORDER}")
+        if self.joint_cost is not None:
+            _require(self.joint_cost > 0, "joint_cost", self.joint_cost, "give a cost above 0")
+            fits = (
+                self.threshold is not None
+                and self.charge is Charge.WORST_CASE
+                and self.mechanism is NoiseName.ROUNDED_GAUSSIAN
+            )
+            remedy = "a joint cost is for rounded_gaussian noise and a threshold, charged worst_case"
+            _require(fits, "joint_cost", self.joint_cost, remedy)
 
 
 @dataclass(frozen=True)
@@ -208,8 +245,9 @@ class Parameters:
         The vote's variant is named only where it is not the tournament.
         """
         fields: dict[str, object] = {"spec_version": SPEC_VERSION}
-        for name, value in {**asdict(self.widths), **asdict(self.release)}.items():
+        for name, value in asdict(self.widths).items():
             fields[name] = list(value) if isinstance(value, tuple) else _plain(value)
+        fields |= self.release.document()
         fields["num_classes"] = self.num_classes
         fields["num_features"] = self.num_features
         if self.vote_variant is not VoteVariant.TOURNAMENT:
@@ -225,11 +263,16 @@ class Parameters:
         """t(sigma), the largest |noise| in grid units that the vote ring has room for (CAPC-PARAM-031).
 
         By P(|N(0, v)| > x) <= 2 exp(-x^2 / (2 v)), the C + 2 draws of one query stay within it but with probability
-        at most 2^-40; 1 is added for rounding.
+        at most 2^-40; 1 is added for rounding. A Skellam number has Bernstein's bound 2 exp(-x^2 / (2 (v + x / 3))).
         """
         draws_bits = (4 * (self.num_classes + 2)).bit_length()
-        square = 2 * (sigma * (1 << self.widths.grid_bits)) ** 2 * (WRAP_FAILURE_BITS + draws_bits) * _LN2_UPPER
-        return _ceil_sqrt(square) + 1
+        nats = (WRAP_FAILURE_BITS + draws_bits) * _LN2_UPPER
+        square = 2 * (sigma * (1 << self.widths.grid_bits)) ** 2 * nats
+        if self.release.mechanism is not NoiseName.SKELLAM:
+            return _ceil_sqrt(square) + 1
+        # x^2 = 2 (v + x / 3) nats.
+        third = nats / 3
+        return _ceil_sqrt(square + third**2) + ceil(third)
 
     def check_vote_range(self, num_answering: int) -> None:
         """Checks that K votes plus noise do not wrap in Z_{2^w}, up to probability 2^-40 per query.

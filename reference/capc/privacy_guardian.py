@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from capc import ring, sharing
-from capc.accounting import Receipt, query_cost
 from capc.channel import Channel
+from capc.charges import query_cost
 from capc.circuits import release
 from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
+from capc.events import Receipt
 from capc.messages import LABEL_BYTES, MessageType, VoteShares
 from capc.noise.release_noise import ReleaseNoise, draw_release_noise
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party

@@ -5,24 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, replace
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.accounting import (
-    Account,
-    CostUnit,
-    Event,
-    EventKind,
-    QueryCost,
-    Receipt,
-    answer_squared_sensitivity,
-    event_cost,
-    query_cost,
-)
+from capc.accounting import Account
+from capc.charges import QueryCost, answer_sensitivity, event_cost, query_cost
 from capc.errors import BudgetExhaustedError, InputError
+from capc.events import Event, EventKind, Receipt
+from capc.noise.mechanism import CostUnit
 from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 
 TAG = bytes(range(32))
@@ -38,6 +32,7 @@ def policy(
     threshold_sigma: Fraction | None = Fraction(1),
     mechanism: NoiseName = NoiseName.ROUNDED_GAUSSIAN,
     adjacency: Adjacency = Adjacency.REPLACE_ONE,
+    renyi_order: Fraction | None = None,
 ) -> ReleasePolicy:
     return ReleasePolicy(
         mechanism=mechanism,
@@ -48,6 +43,7 @@ def policy(
         adjacency=adjacency,
         epsilon=Fraction(10),
         delta=Fraction(1, 10**5),
+        renyi_order=renyi_order,
     )
 
 
@@ -69,7 +65,7 @@ def send(account: Account, query: int, tag: bytes = TAG) -> Receipt:
 @given(
     sigma=positive,
     threshold_sigma=st.none() | positive,
-    mechanism=st.sampled_from(list(NoiseName)),
+    mechanism=st.sampled_from([NoiseName.ROUNDED_GAUSSIAN, NoiseName.DISCRETE_GAUSSIAN]),
     adjacency=st.sampled_from(list(Adjacency)),
     grid_bits=st.integers(0, 6),
 )
@@ -85,6 +81,78 @@ def test_query_cost_is_the_textbook_formula(
     assert cost.unit is (CostUnit.RHO if half == 2 else CostUnit.MU_SQUARED)
 
 
+@pytest.mark.req("CAPC-ACCT-003", "CAPC-ACCT-115")
+@given(
+    sigma=positive,
+    threshold_sigma=st.none() | positive,
+    mechanism=st.sampled_from(list(NoiseName)),
+    adjacency=st.sampled_from(list(Adjacency)),
+    grid_bits=st.integers(0, 6),
+    order=st.fractions(min_value=Fraction(17, 16), max_value=200, max_denominator=16),
+)
+def test_query_cost_at_a_renyi_order_is_the_textbook_formula(
+    sigma: Fraction,
+    threshold_sigma: Fraction | None,
+    mechanism: NoiseName,
+    adjacency: Adjacency,
+    grid_bits: int,
+    order: Fraction,
+) -> None:
+    cost = query_cost(policy(Charge.WORST_CASE, sigma, threshold_sigma, mechanism, adjacency, order), grid_bits)
+
+    def textbook(votes_moved: int, deviation: Fraction) -> Fraction:
+        if mechanism is not NoiseName.SKELLAM:
+            return order * votes_moved / (2 * deviation**2)
+        a, unit = Fraction(ceil(order)), 2**grid_bits
+        mu, l2, l1 = (deviation * unit) ** 2, votes_moved * unit**2, votes_moved * unit
+        return a * l2 / (2 * mu) + min(((2 * a - 1) * l2 + 6 * l1) / (4 * mu**2), 3 * l1 / (2 * mu))
+
+    assert cost.answer == textbook({Adjacency.REPLACE_ONE: 2, Adjacency.NULL_VOTE: 1}[adjacency], sigma)
+    assert cost.check == (0 if threshold_sigma is None else textbook(1, threshold_sigma))
+    assert cost.unit is CostUnit.RENYI
+
+
+@pytest.mark.req("CAPC-ACCT-115")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mechanism": NoiseName.SKELLAM}, "renyi_order = None: skellam noise"),
+        ({"joint_cost": Fraction(1)}, "renyi_order = None: skellam noise and joint costs"),
+        ({"renyi_order": Fraction(1)}, "renyi_order = 1: choose an order above 1"),
+        ({"renyi_order": Fraction(1 << 21)}, "choose an order above 1, up to 1048576"),
+        ({"renyi_order": 2.5}, "give an exact Fraction"),
+        ({"renyi_order": Fraction(3), "joint_cost": Fraction(0)}, "joint_cost = 0: give a cost above 0"),
+        ({"renyi_order": Fraction(3), "joint_cost": Fraction(1), "charge": Charge.REALISED}, "charged worst_case"),
+        (
+            {"renyi_order": Fraction(3), "joint_cost": Fraction(1), "mechanism": NoiseName.SKELLAM},
+            "for rounded_gaussian noise",
+        ),
+        (
+            {"renyi_order": Fraction(3), "joint_cost": Fraction(1), "threshold": None, "threshold_sigma": None},
+            "and a threshold",
+        ),
+    ],
+)
+def test_how_costs_compose_is_fixed_in_the_policy(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        replace(policy(Charge.WORST_CASE), **changes)
+
+
+@pytest.mark.req("CAPC-ACCT-108", "CAPC-ACCT-116")
+def test_a_joint_account_charges_every_query_as_one_step() -> None:
+    joint = replace(policy(Charge.WORST_CASE), renyi_order=Fraction(3), joint_cost=Fraction(5, 4))
+    account = Account(joint, 4, Fraction(3))
+    account.reserve(TAG, 1, INPUTS)
+    receipt = send(account, 2)
+    assert [event.kind for event in account.events] == [EventKind.CONFIDENT_STEP] * 2
+    assert (account.spent, receipt.unit) == (Fraction(5, 2), CostUnit.RENYI)
+    assert account.spent == sum(event_cost(event.kind, account.cost) for event in account.events)
+    with pytest.raises(BudgetExhaustedError):
+        account.reserve(TAG, 3, INPUTS)
+    with pytest.raises(InputError, match="nothing is ever given back"):
+        account.settle(receipt, answered=False)
+
+
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=6), st.data())
 def test_sensitivities_hold_for_every_neighbour(votes: list[int], data: st.DataObject) -> None:
     """One vote moves, or one vote becomes zero: the histogram's squared distance and the maximum's are bounded."""
@@ -97,14 +165,15 @@ def test_sensitivities_hold_for_every_neighbour(votes: list[int], data: st.DataO
     ):
         after = [others.count(label) for label in range(5)]
         distance = sum((a - b) ** 2 for a, b in zip(before, after, strict=True))
-        assert distance <= answer_squared_sensitivity(adjacency)
+        assert distance <= answer_sensitivity(adjacency).squared
         assert abs(max(before) - max(after)) <= 1
 
 
 def test_an_unknown_event_is_refused_by_name() -> None:
-    unknown: Any = "label_guessed"
-    with pytest.raises(InputError, match="'label_guessed' is unknown"):
-        event_cost(unknown, QueryCost(Fraction(1), Fraction(1), CostUnit.RHO))
+    for unknown in ("label_guessed", EventKind.NOISE_SHARE_LOST):
+        name: Any = unknown
+        with pytest.raises(InputError, match=rf"{unknown}.* is unknown"):
+            event_cost(name, QueryCost(Fraction(1), Fraction(1), CostUnit.RHO))
 
 
 # --- reserve ------------------------------------------------------------------------------------------------------

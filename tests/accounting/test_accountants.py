@@ -15,7 +15,6 @@ from scipy.special import log_ndtr
 
 from capc.accountants.concentrated import composed_rho
 from capc.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper
-from capc.accountants.events import JointStep, Noise, Step, Steps
 from capc.accountants.gaussian import composed_mu_squared
 from capc.accountants.joint import joint_renyi_upper
 from capc.accountants.loss import LossDistribution, loss_epsilon
@@ -28,10 +27,11 @@ from capc.accountants.renyi import (
     renyi_epsilon,
     separate_cost,
 )
-from capc.accountants.unit import ProtectedUnit, Relation, Sensitivity
-from capc.accounting import CostUnit
+from capc.accountants.steps import JointStep, Noise, Step, Steps
+from capc.accountants.unit import ProtectedUnit, Relation
 from capc.errors import InputError
-from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
+from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian
+from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare
 from support.sizes import examples
 
@@ -292,6 +292,16 @@ def test_joint_cost_is_between_the_true_maximum_and_the_sum_of_its_parts(
     assert largest <= bound * (1 + 1e-9)
     assert bound <= largest * 1.002
     assert bound < float(answer + order * check / 2)
+
+
+@pytest.mark.req("CAPC-ACCT-108")
+@pytest.mark.parametrize("order", [Fraction(1) + Fraction(1, 1 << 20), Fraction(1000), Fraction(1 << 20)])
+@pytest.mark.parametrize("check", [Fraction(1, 10**60), Fraction(10**9)])
+@pytest.mark.parametrize("answer", [Fraction(1, 10**60), Fraction(10**9)])
+def test_extreme_joint_steps_end_with_a_bound(order: Fraction, check: Fraction, answer: Fraction) -> None:
+    """Whoever is shown terms computes this for them: they must neither take for ever nor be no figure."""
+    bound = joint_renyi_upper(order, check, answer)
+    assert answer <= bound <= answer + order * check / 2
 
 
 @pytest.mark.req("CAPC-ACCT-108")

@@ -14,12 +14,11 @@ import pytest
 from scipy.special import ndtr
 
 from capc.accountants.conversion import epsilon_upper
-from capc.accountants.events import Step
 from capc.accountants.loss import loss_epsilon
 from capc.accountants.renyi import improved_conversion, renyi_cost, renyi_epsilon
+from capc.accountants.steps import Step
 from capc.accountants.unit import ProtectedUnit, Relation
-from capc.accounting import CostUnit
-from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
+from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian
 from capc.noise.shares import SharedNoise, SkellamShare
 
 DELTAS = [Fraction(1, 20), Fraction(1, 1000)]
@@ -136,6 +135,36 @@ def test_no_skellam_figure_is_below_the_exact_divergence() -> None:
     laws = {h: summed(h, mass) for pair in found for h in pair}
     for order in (Fraction(2), Fraction(8)):
         assert worst(laws, found, order=float(order)) <= float(renyi_cost({step: 1}, order))
+
+
+@pytest.mark.req("CAPC-ACCT-103", "CAPC-ACCT-107")
+@pytest.mark.parametrize(
+    "weights", [(Fraction(1), Fraction(1)), (Fraction(2),), (Fraction(1), Fraction(1), Fraction(1))]
+)
+@pytest.mark.parametrize("relation", [Relation.REPLACE_ONE, Relation.NULL_VOTE])
+def test_heavy_and_repeated_votes_are_charged_enough(weights: tuple[Fraction, ...], relation: Relation) -> None:
+    """Others' votes in any way, the unit's weights on any classes; the claim for one vote would be refuted."""
+    classes, others, sigma, delta = 3, 4, Fraction(3), Fraction(1, 1000)
+    placings = {
+        tuple(sum(int(w) for w, label in zip(weights, chosen, strict=True) if label == j) for j in range(classes))
+        for chosen in product(range(classes), repeat=len(weights))
+    }
+    neighbours = placings if relation is Relation.REPLACE_ONE else {(0,) * classes}
+    rest = [h for h in product(range(others + 1), repeat=classes) if sum(h) == others]
+
+    def plus(h: tuple[int, ...], moved: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(a + b for a, b in zip(h, moved, strict=True))
+
+    found = [(plus(h, a), plus(h, b)) for h in rest for a in placings for b in neighbours]
+    found += [(n, h) for h, n in found]
+    laws = {h: continuous(h, float(sigma)) for h in {h for pair in found for h in pair}}
+    noise = RoundedGaussian(sigma, 4)
+    unit = ProtectedUnit(relation, weights)
+    claim = epsilon_upper(CostUnit.MU_SQUARED, noise.cost(unit.answer.squared), delta)
+    assert worst(laws, found, epsilon=float(claim)) <= float(delta) + 1e-12
+    if relation is Relation.REPLACE_ONE:
+        too_low = epsilon_upper(CostUnit.MU_SQUARED, noise.cost(ProtectedUnit(relation).answer.squared), delta)
+        assert worst(laws, found, epsilon=float(too_low)) > 2 * float(delta)
 
 
 @pytest.mark.req("CAPC-ACCT-103")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -13,74 +13,122 @@ from hypothesis import strategies as st
 from capc.accountants.ballots import BallotRelease, BinaryRelease, PowersetRelease, TauRelease
 from capc.accountants.calculator import Case, affordable_queries, calibrate
 from capc.accountants.concentrated import composed_rho
-from capc.accountants.events import (
-    BallotsReleased,
-    ConfidentStep,
-    Event,
-    LabelReleased,
-    LabelWithheld,
-    NoiseShareLost,
-    Step,
-    ThresholdCheck,
-    steps_of,
-)
 from capc.accountants.filters import ODOMETER, Filter, gaussian_filter, renyi_filter, zcdp_filter
+from capc.accountants.gaussian import composed_mu_squared
 from capc.accountants.methods import Method
-from capc.accountants.unit import ProtectedUnit, Relation, Sensitivity
+from capc.accountants.steps import Release, Step, release_of, step_of, steps_of
+from capc.accountants.unit import ProtectedUnit, Relation
+from capc.accounting import Account
 from capc.errors import BudgetExhaustedError, InputError
+from capc.events import Event, EventKind
 from capc.multi_label import Vote, binary_votes, powerset_votes, tau_votes
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
+from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
+from capc.parameters import Adjacency, Charge, NoiseName
+from support.builders import make_policy
 
 UNIT = ProtectedUnit(Relation.REPLACE_ONE)
 GAUSS = RoundedGaussian(Fraction(4), 4)
 SHARED = SharedNoise(DiscreteGaussianShare(Fraction(2), 0), 5)
 
 
-@dataclass(frozen=True)
-class Sampled:
-    """An event of some other project."""
+TAG = bytes(32)
+CHECK, ANSWER, JOINT = EventKind.THRESHOLD_CHECK, EventKind.ANSWER_RESERVED, EventKind.CONFIDENT_STEP
+RELEASED, WITHHELD, LOST = EventKind.LABEL_RELEASED, EventKind.LABEL_WITHHELD, EventKind.NOISE_SHARE_LOST
+PLAIN = Release(GAUSS, GAUSS)
 
-    query: int
+
+def happened(*kinds_of_queries: tuple[EventKind, int]) -> list[Event]:
+    return [Event(kind, TAG, query) for kind, query in kinds_of_queries]
+
+
+@dataclass(frozen=True)
+class Laplace:
+    """Noise of some other project."""
+
+    grid_bits: int = 4
 
 
 @pytest.mark.req("CAPC-ACCT-101")
 def test_an_unknown_event_or_noise_is_refused_by_name() -> None:
-    unknown: Any = Sampled(1)
-    with pytest.raises(InputError, match="event Sampled is unknown"):
-        steps_of([unknown], UNIT)
-    laplace: Any = Sampled(2)
-    with pytest.raises(InputError, match="noise Sampled is unknown"):
-        steps_of([LabelReleased(1, laplace)], UNIT)
+    unknown: Any = "label_guessed"
+    with pytest.raises(InputError, match="event kind 'label_guessed' is unknown"):
+        steps_of([Event(unknown, TAG, 1)], PLAIN, UNIT)
+    laplace: Any = Laplace()
+    with pytest.raises(InputError, match="noise Laplace is unknown"):
+        steps_of(happened((ANSWER, 1)), Release(laplace), UNIT)
+    with pytest.raises(InputError, match="label_released is no step"):
+        step_of(RELEASED, PLAIN, UNIT)
 
 
 @pytest.mark.req("CAPC-ACCT-101")
-@given(order=st.permutations(range(4)))
+def test_every_event_is_a_step_a_settlement_or_a_loss() -> None:
+    """So that no kind can be added and be free."""
+    free = {RELEASED, WITHHELD, LOST}
+    assert free | {CHECK, ANSWER, JOINT} == set(EventKind)
+    for kind in set(EventKind) - free:
+        assert sum(steps_of(happened((kind, 1)), PLAIN, UNIT).values()) == 1
+
+
+@pytest.mark.req("CAPC-ACCT-101")
+@given(order=st.permutations(range(6)))
 @settings(max_examples=24, deadline=None)
 def test_the_order_of_events_does_not_matter_and_a_withheld_label_costs_its_check(order: list[int]) -> None:
-    events: list[Event] = [
-        ThresholdCheck(1, GAUSS),
-        LabelReleased(1, GAUSS),
-        ThresholdCheck(2, GAUSS),
-        LabelWithheld(2),
-    ]
-    steps = steps_of([events[place] for place in order], UNIT)
+    events = happened((CHECK, 1), (ANSWER, 1), (RELEASED, 1), (CHECK, 2), (ANSWER, 2), (WITHHELD, 2))
+    steps = steps_of([events[place] for place in order], PLAIN, UNIT)
     assert steps == {Step(GAUSS, UNIT.check): 2, Step(GAUSS, UNIT.answer): 1}
 
 
+@pytest.mark.req("CAPC-ACCT-101")
+@given(answers=st.lists(st.sampled_from([None, True, False]), max_size=6), adjacency=st.sampled_from(list(Adjacency)))
+@settings(max_examples=30, deadline=None)
+def test_the_accountants_read_an_accounts_own_log(answers: list[bool | None], adjacency: Adjacency) -> None:
+    """The sum that the account kept and the one that its events give are the same; None is a query never settled."""
+    policy = make_policy(Fraction(5, 2), Fraction(3), Fraction(7, 2), Charge.REALISED, NoiseName.ROUNDED_GAUSSIAN)
+    account = Account(replace(policy, adjacency=adjacency), 4, Fraction(100))
+    for query, answered in enumerate(answers):
+        receipt = account.reserve(TAG, query, TAG)
+        account.dispatch(receipt, b"circuits")
+        if answered is not None:
+            account.settle(receipt, answered)
+    steps = steps_of(account.events, release_of(account.mechanisms), ProtectedUnit(Relation(adjacency.value)))
+    assert composed_mu_squared(steps) == account.spent
+
+
+@pytest.mark.req("CAPC-ACCT-101")
+@pytest.mark.parametrize(
+    ("events", "message"),
+    [
+        (happened((RELEASED, 3)), "label_released of query 3: it was never reserved"),
+        (happened((WITHHELD, 3)), "label_withheld of query 3: no separate charge"),
+        (happened((ANSWER, 3), (WITHHELD, 3), (WITHHELD, 3)), "label_withheld of query 3"),
+        (happened((ANSWER, 3), (WITHHELD, 3), (RELEASED, 3)), "label_released of query 3"),
+        (happened((JOINT, 3), (WITHHELD, 3)), "label_withheld of query 3: no separate charge"),
+        (happened((ANSWER, 2), (LOST, 3)), "noise_share_lost of query 3: it was never charged"),
+        ([Event(ANSWER, TAG, 3), Event(WITHHELD, b"\1" * 32, 3)], "label_withheld of query 3"),
+    ],
+)
+def test_events_that_contradict_each_other_are_refused(events: list[Event], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        steps_of(events, Release(SHARED, SHARED), UNIT)
+
+
 @pytest.mark.req("CAPC-ACCT-108")
-def test_joint_and_separate_charges_are_not_mixed() -> None:
+@pytest.mark.parametrize("other", [CHECK, ANSWER])
+def test_joint_and_separate_charges_are_not_mixed(other: EventKind) -> None:
     with pytest.raises(InputError, match="mixed"):
-        steps_of([ConfidentStep(1, GAUSS, GAUSS), ThresholdCheck(2, GAUSS)], UNIT)
-    with pytest.raises(InputError, match="mixed"):
-        steps_of([ConfidentStep(1, GAUSS, GAUSS), BallotsReleased(2, GAUSS, PowersetRelease())], UNIT)
+        steps_of(happened((JOINT, 1), (other, 2)), PLAIN, UNIT)
+    with pytest.raises(InputError, match="confident_step is no step of such a release"):
+        step_of(JOINT, Release(GAUSS, GAUSS, PowersetRelease()), UNIT)
+    with pytest.raises(InputError, match="no noise for it"):
+        step_of(other if other is CHECK else JOINT, Release(GAUSS), UNIT)
 
 
 @pytest.mark.req("CAPC-ACCT-108")
 @pytest.mark.parametrize("joint_first", [True, False])
 def test_a_filter_does_not_mix_joint_and_separate_charges(joint_first: bool) -> None:
-    (joint,) = steps_of([ConfidentStep(1, GAUSS, GAUSS)], UNIT)
-    (separate,) = steps_of([LabelReleased(1, GAUSS)], UNIT)
+    joint, separate = step_of(JOINT, PLAIN, UNIT), step_of(ANSWER, PLAIN, UNIT)
     first, second = (joint, separate) if joint_first else (separate, joint)
     kept = Filter(renyi_filter(Fraction(3)), Fraction(100))
     kept.admit(first)
@@ -93,13 +141,13 @@ def test_a_filter_does_not_mix_joint_and_separate_charges(joint_first: bool) -> 
 
 @pytest.mark.req("CAPC-ACCT-106")
 def test_a_lost_share_of_a_query_no_longer_counts_in_that_query() -> None:
-    events: list[Event] = [LabelReleased(1, SHARED), LabelReleased(2, SHARED), NoiseShareLost(1)]
-    steps = steps_of(events, UNIT)
+    shared = Release(SHARED)
+    steps = steps_of(happened((ANSWER, 1), (ANSWER, 2), (LOST, 1)), shared, UNIT)
     assert sorted(step.noise.counted for step in steps if isinstance(step, Step)) == [4, 5]  # type: ignore[union-attr]
     with pytest.raises(InputError, match="at least one share must count"):
-        steps_of([LabelReleased(1, SHARED), *[NoiseShareLost(1)] * 5], UNIT)
-    with pytest.raises(InputError, match="no shared noise"):
-        steps_of([LabelReleased(1, GAUSS), NoiseShareLost(1)], UNIT)
+        steps_of(happened((ANSWER, 1), *[(LOST, 1)] * 5), shared, UNIT)
+    with pytest.raises(InputError, match="not made of shares"):
+        steps_of(happened((ANSWER, 1), (LOST, 1)), PLAIN, UNIT)
 
 
 @pytest.mark.req("CAPC-ACCT-107")
@@ -107,16 +155,16 @@ def test_a_lost_share_of_a_query_no_longer_counts_in_that_query() -> None:
 @given(weight=st.integers(1, 64).map(lambda n: Fraction(n, 16)), held_by=st.integers(1, 6))
 @settings(max_examples=20, deadline=None)
 def test_weights_and_holders_enter_as_squares(relation: Relation, weight: Fraction, held_by: int) -> None:
-    events: list[Event] = [ThresholdCheck(1, GAUSS), LabelReleased(1, GAUSS)]
-    one = composed_rho(steps_of(events, ProtectedUnit(relation)))
-    many = composed_rho(steps_of(events, ProtectedUnit(relation, (weight,) * held_by)))
+    events = happened((CHECK, 1), (ANSWER, 1))
+    one = composed_rho(steps_of(events, PLAIN, ProtectedUnit(relation)))
+    many = composed_rho(steps_of(events, PLAIN, ProtectedUnit(relation, (weight,) * held_by)))
     assert many == one * weight**2 * held_by**2
 
 
 @pytest.mark.req("CAPC-ACCT-107")
 def test_weights_off_the_grid_or_not_above_zero_are_refused() -> None:
     with pytest.raises(InputError, match="whole multiples"):
-        steps_of([LabelReleased(1, GAUSS)], ProtectedUnit(Relation.NULL_VOTE, (Fraction(1, 3),)))
+        steps_of(happened((ANSWER, 1)), PLAIN, ProtectedUnit(Relation.NULL_VOTE, (Fraction(1, 3),)))
     for weights in ((), (Fraction(0),), (Fraction(-1),)):
         with pytest.raises(InputError):
             ProtectedUnit(Relation.NULL_VOTE, weights)
@@ -160,17 +208,17 @@ def test_the_charge_of_exact_votes_is_reached(labels: int) -> None:
 
 @pytest.mark.req("CAPC-ACCT-109")
 def test_ballots_are_charged_for_their_distance() -> None:
-    binary = steps_of([BallotsReleased(1, GAUSS, BinaryRelease(5))], UNIT)
+    binary = steps_of(happened((ANSWER, 1)), Release(GAUSS, ballots=BinaryRelease(5)), UNIT)
     assert composed_rho(binary) == Fraction(5, 2 * 16)
     heavy = ProtectedUnit(Relation.NULL_VOTE, (Fraction(1), Fraction(2)))
     assert BinaryRelease(5).sensitivity(heavy) == Sensitivity(Fraction(5 * 9), Fraction(5 * 3), 5)
-    powerset = steps_of([BallotsReleased(1, GAUSS, PowersetRelease())], UNIT)
-    assert powerset == steps_of([LabelReleased(1, GAUSS)], UNIT)
-    tau = steps_of([BallotsReleased(1, GAUSS, TauRelease(20, Fraction(2)))], UNIT)
+    powerset = steps_of(happened((ANSWER, 1)), Release(GAUSS, ballots=PowersetRelease()), UNIT)
+    assert powerset == steps_of(happened((ANSWER, 1)), PLAIN, UNIT)
+    tau = steps_of(happened((ANSWER, 1)), Release(GAUSS, ballots=TauRelease(20, Fraction(2))), UNIT)
     assert composed_rho(tau) == Fraction(4, 2 * 16)
     two = ProtectedUnit(Relation.REPLACE_ONE, (Fraction(1), Fraction(1)))
     with pytest.raises(InputError, match="one vote of 1"):
-        steps_of([BallotsReleased(1, GAUSS, TauRelease(20, Fraction(2)))], two)
+        steps_of(happened((ANSWER, 1)), Release(GAUSS, ballots=TauRelease(20, Fraction(2))), two)
 
 
 # --- filters ------------------------------------------------------------------------------------------------------

@@ -11,11 +11,11 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.special import ndtr
+from scipy.special import ive, ndtr
 
 from capc.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper
-from capc.accounting import CostUnit, query_cost
-from capc.noise.mechanism import Mechanism, mechanism_for, release_mechanisms
+from capc.charges import query_cost
+from capc.noise.mechanism import CostUnit, Mechanism, mechanism_for, release_mechanisms
 from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 
 DELTAS = [Fraction(1, 10), Fraction(1, 1000), Fraction(1, 10**5)]
@@ -24,13 +24,18 @@ PARTIES, CLASSES, GRID_BITS, THRESHOLD = 3, 3, 1, 2
 
 
 def noise_law(mechanism: Mechanism, grid_bits: int, scale: float = 1.0) -> np.ndarray:
-    """P(noise = n) for n = -R .. R in grid units; R is 12 deviations. ``scale`` makes a faulty law."""
+    """P(noise = n) for n = -R .. R in grid units; R is 12 deviations and more. ``scale`` makes a faulty law."""
     sigma = scale * float(mechanism.sigma_votes) * 2**grid_bits  # type: ignore[attr-defined]
     reach = int(12 * sigma / scale) + 2
+    if mechanism.name is NoiseName.SKELLAM:
+        # Its tails are heavier.
+        reach += 30
     n = np.arange(-reach, reach + 1)
     if mechanism.unit is CostUnit.MU_SQUARED:
         distance = np.abs(n)
         return ndtr((0.5 - distance) / sigma) - ndtr((-0.5 - distance) / sigma)
+    if mechanism.name is NoiseName.SKELLAM:
+        return np.asarray(ive(np.abs(n), sigma**2))
     weights = np.exp(-(n**2) / (2 * sigma**2))
     return np.asarray(weights / weights.sum())
 
@@ -104,6 +109,7 @@ def make_policy(
         adjacency=adjacency,
         epsilon=Fraction(10),
         delta=Fraction(1, 10**5),
+        renyi_order=Fraction(4) if name is NoiseName.SKELLAM else None,
     )
 
 
@@ -127,7 +133,7 @@ def worst_excess(policy: ReleasePolicy, scale: float, repeats: int = 1) -> float
             released[h] = np.outer(released[h], p).ravel()
     worst = -1.0
     for delta in DELTAS:
-        epsilon = float(epsilon_upper(cost.unit, repeats * cost.worst_case, delta))
+        epsilon = float(epsilon_upper(cost.unit, repeats * cost.worst_case, delta, policy.renyi_order))
         for h, n in pairs:
             worst = max(worst, hockey_stick(released[h], released[n], epsilon) - float(delta))
     return worst
@@ -182,7 +188,7 @@ def test_even_the_whole_noisy_histogram_is_within_the_claim(
     law = noise_law(release_mechanisms(policy, grid_bits).answer, grid_bits)
     cost = query_cost(policy, grid_bits)
     for delta in DELTAS[:2]:
-        epsilon = float(epsilon_upper(cost.unit, cost.worst_case, delta))
+        epsilon = float(epsilon_upper(cost.unit, cost.worst_case, delta, policy.renyi_order))
         divergence = noisy_histogram_divergence(law, 1 << grid_bits, moved, epsilon)
         assert divergence <= float(delta) + FLOAT_ERROR
         if name is NoiseName.ROUNDED_GAUSSIAN and grid_bits == 2:

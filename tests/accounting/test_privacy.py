@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,14 +18,18 @@ from hypothesis import strategies as st
 from capc.accountants.conversion import (
     DELTA_FLOOR,
     budget_lower,
-    calibrate_sigma,
     epsilon_upper,
     gaussian_dp_delta_upper,
+    keeps,
 )
+from capc.accountants.policies import calibrate_sigma, default_order, policy_budget
+from capc.accountants.renyi import ORDERS
 from capc.accountants.statement import NOT_A_GUARANTEE, PrivacyStatement, budget_statement, spent_statement
-from capc.accounting import Account, CostUnit, query_cost
+from capc.accounting import Account
 from capc.errors import InputError
+from capc.noise.mechanism import CostUnit
 from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from support.sizes import examples
 
 RELATIVE = 1e-9
 MU, RHO = CostUnit.MU_SQUARED, CostUnit.RHO
@@ -31,7 +37,7 @@ MU, RHO = CostUnit.MU_SQUARED, CostUnit.RHO
 costs = st.fractions(min_value=Fraction(1, 1000), max_value=60, max_denominator=10**6)
 epsilons = st.fractions(min_value=Fraction(1, 100), max_value=40, max_denominator=10**6)
 deltas = st.integers(1, 12).map(lambda n: Fraction(1, 10**n))
-units = st.sampled_from(list(CostUnit))
+units = st.sampled_from([MU, RHO])
 
 
 def real(value: Fraction) -> mpmath.mpf:
@@ -167,7 +173,7 @@ def test_zcdp_epsilon_agrees_with_dp_accounting_at_a_fine_grid_of_orders(cost: F
     assert theirs <= ours * (1 + 1e-4) + 1e-7
 
 
-@pytest.mark.parametrize("unit", list(CostUnit))
+@pytest.mark.parametrize("unit", [MU, RHO])
 def test_epsilon_is_zero_exactly_when_the_cost_is_free_at_that_delta(unit: CostUnit) -> None:
     assert epsilon_upper(unit, Fraction(0), Fraction(1, 10**9)) == 0
     assert epsilon_upper(unit, Fraction(1, 10**6), Fraction(1, 2)) == 0
@@ -209,6 +215,48 @@ def test_a_budget_converts_back_to_no_more_than_its_epsilon(unit: CostUnit, epsi
     assert back >= epsilon * (1 - Fraction(1, 10**6)) or back == 0
 
 
+@pytest.mark.req("CAPC-ACCT-104", "CAPC-ACCT-115")
+@given(
+    cost=costs,
+    epsilon=epsilons,
+    delta=deltas,
+    order=st.fractions(min_value=Fraction(17, 16), max_value=1000, max_denominator=64),
+)
+@settings(max_examples=examples(ordinary=60, nightly=2000), deadline=None)
+def test_a_renyi_cost_is_converted_at_its_order(
+    cost: Fraction, epsilon: Fraction, delta: Fraction, order: Fraction
+) -> None:
+    """Both ways, against the formula with 50 digits: epsilon at most 1e-9 above, the budget at most 1e-9 below."""
+    with mpmath.workdps(50):
+        a, d = real(order), real(delta)
+        term = mpmath.log1p(-1 / a) - (mpmath.log(d) + mpmath.log(a)) / (a - 1)
+        truth = max(mpmath.mpf(0), real(cost) + term)
+        found = real(epsilon_upper(CostUnit.RENYI, cost, delta, order))
+        assert truth <= found <= truth * (1 + mpmath.mpf(10) ** -9)
+        left = real(epsilon) - term
+        if left <= 0:
+            with pytest.raises(InputError, match="nothing is left of it"):
+                budget_lower(CostUnit.RENYI, epsilon, delta, order)
+            return
+        budget = budget_lower(CostUnit.RENYI, epsilon, delta, order)
+        assert left * (1 - mpmath.mpf(10) ** -9) <= real(budget) <= left
+    assert keeps(CostUnit.RENYI, budget, epsilon, delta, order)
+    assert not keeps(CostUnit.RENYI, budget * (1 + Fraction(1, 10**9)), epsilon, delta, order)
+
+
+@given(epsilon=epsilons, delta=deltas)
+@settings(max_examples=20, deadline=None)
+def test_the_default_order_is_whole_and_leaves_most_queries(epsilon: Fraction, delta: Fraction) -> None:
+    found = default_order(epsilon, delta)
+    assert found.denominator == 1
+    share = budget_lower(CostUnit.RENYI, epsilon, delta, found) / found
+    whole = [order for order in ORDERS if order.denominator == 1]
+    place = whole.index(found)
+    for other in whole[max(place - 1, 0) : place + 2]:
+        with suppress(InputError):
+            assert budget_lower(CostUnit.RENYI, epsilon, delta, other) / other <= share
+
+
 @given(unit=units, cost=costs, more=st.fractions(min_value=Fraction(1, 1000), max_value=20), delta=deltas)
 @settings(max_examples=40, deadline=None)
 def test_more_queries_never_cost_less(unit: CostUnit, cost: Fraction, more: Fraction, delta: Fraction) -> None:
@@ -228,13 +276,15 @@ def test_calibrated_sigma_is_the_smallest_on_its_grid(
     mechanism: NoiseName, adjacency: Adjacency, epsilon: Fraction, delta: Fraction, queries: int, ratio: Fraction | None
 ) -> None:
     """An account with that sigma affords the queries, and one with a sigma 1/64 smaller does not."""
-    sigma = calibrate_sigma(mechanism, adjacency, epsilon, delta, queries=queries, threshold_ratio=ratio)
+    policy = replace(make_policy(mechanism, adjacency, Fraction(1), ratio), epsilon=epsilon, delta=delta)
+    # At this order the conversion takes less than the smallest of these budgets.
+    policy = replace(policy, renyi_order=None if policy.renyi_order is None else Fraction(200))
+    sigma = calibrate_sigma(policy, 4, queries)
     assert (sigma * 64).denominator == 1
 
     def affordable(deviation: Fraction) -> int:
-        policy = make_policy(mechanism, adjacency, deviation, None if ratio is None else ratio * deviation)
-        budget = budget_lower(query_cost(policy, 4).unit, epsilon, delta)
-        return Account(policy, 4, budget).remaining_queries()
+        moved = replace(policy, sigma=deviation, threshold_sigma=None if ratio is None else ratio * deviation)
+        return Account(moved, 4, policy_budget(policy)).remaining_queries()
 
     assert affordable(sigma) >= queries
     if sigma > Fraction(1, 64):
@@ -253,14 +303,7 @@ def test_sigma_for_the_main_job(queries: int, plain: Fraction, checked: Fraction
     """epsilon 10, delta 1e-5, replace_one: without a threshold, and with threshold_sigma = sigma."""
 
     def calibrated(ratio: Fraction | None) -> Fraction:
-        return calibrate_sigma(
-            NoiseName.ROUNDED_GAUSSIAN,
-            Adjacency.REPLACE_ONE,
-            Fraction(10),
-            Fraction(1, 10**5),
-            queries=queries,
-            threshold_ratio=ratio,
-        )
+        return calibrate(queries, ratio)
 
     assert calibrated(None) == plain
     assert calibrated(Fraction(1)) == checked
@@ -275,7 +318,7 @@ def test_sigma_for_the_main_job(queries: int, plain: Fraction, checked: Fraction
     exponents=st.tuples(st.integers(-12, 7), st.integers(-154, -1)),
     digit=st.integers(1, 9),
 )
-@settings(max_examples=60, deadline=2000)
+@settings(max_examples=60, deadline=None)
 def test_extreme_arguments_end_with_a_figure(unit: CostUnit, exponents: tuple[int, int], digit: int) -> None:
     cost, delta = digit * Fraction(10) ** exponents[0], Fraction(10) ** exponents[1]
     assert epsilon_upper(unit, cost, delta) >= 0
@@ -302,6 +345,11 @@ def test_extreme_arguments_end_with_a_figure(unit: CostUnit, exponents: tuple[in
         lambda: budget_lower(RHO, Fraction(1), Fraction(2)),
         lambda: calibrate(0, None),
         lambda: calibrate(1, Fraction(0)),
+        lambda: epsilon_upper(CostUnit.RENYI, Fraction(1), Fraction(1, 2)),
+        lambda: epsilon_upper(CostUnit.RENYI, Fraction(1), Fraction(1, 2), Fraction(1)),
+        lambda: epsilon_upper(RHO, Fraction(1), Fraction(1, 2), Fraction(2)),
+        lambda: budget_lower(MU, Fraction(1), Fraction(1, 2), Fraction(2)),
+        lambda: budget_lower(CostUnit.RENYI, Fraction(1), Fraction(1, 10**9), Fraction(2)),
     ],
 )
 def test_arguments_out_of_range_are_refused(call: Callable[[], object]) -> None:
@@ -311,12 +359,7 @@ def test_arguments_out_of_range_are_refused(call: Callable[[], object]) -> None:
 
 def calibrate(queries: int, ratio: Fraction | None) -> Fraction:
     return calibrate_sigma(
-        NoiseName.ROUNDED_GAUSSIAN,
-        Adjacency.REPLACE_ONE,
-        Fraction(10),
-        Fraction(1, 10**5),
-        queries=queries,
-        threshold_ratio=ratio,
+        make_policy(NoiseName.ROUNDED_GAUSSIAN, Adjacency.REPLACE_ONE, Fraction(1), ratio), 4, queries
     )
 
 
@@ -339,13 +382,13 @@ def make_policy(
         adjacency=adjacency,
         epsilon=Fraction(10),
         delta=Fraction(1, 10**5),
+        renyi_order=Fraction(4) if mechanism is NoiseName.SKELLAM else None,
     )
 
 
 def account_with_one_withheld_label(mechanism: NoiseName, adjacency: Adjacency) -> Account:
     policy = make_policy(mechanism, adjacency, Fraction(4), Fraction(4), Charge.REALISED)
-    budget = budget_lower(query_cost(policy, 4).unit, policy.epsilon, policy.delta)
-    account = Account(policy, 4, budget)
+    account = Account(policy, 4, policy_budget(policy))
     receipt = account.reserve(bytes(32), 0, bytes(32))
     account.dispatch(receipt, b"circuits")
     account.settle(receipt, answered=False)
@@ -357,7 +400,9 @@ def account_with_one_withheld_label(mechanism: NoiseName, adjacency: Adjacency) 
 @pytest.mark.parametrize("adjacency", list(Adjacency))
 def test_every_statement_names_what_it_needs(mechanism: NoiseName, adjacency: Adjacency) -> None:
     account = account_with_one_withheld_label(mechanism, adjacency)
-    method = {NoiseName.ROUNDED_GAUSSIAN: "Gaussian-DP", NoiseName.DISCRETE_GAUSSIAN: "zCDP"}[mechanism]
+    method = {NoiseName.ROUNDED_GAUSSIAN: "Gaussian-DP", NoiseName.DISCRETE_GAUSSIAN: "zCDP"}.get(
+        mechanism, "at order 4, fixed in advance"
+    )
     for statement in (budget_statement(account), spent_statement(account)):
         text = str(statement)
         assert "\n" not in text
@@ -378,7 +423,9 @@ def test_only_the_budget_is_a_guarantee(mechanism: NoiseName) -> None:
     assert enforced.epsilon <= account.policy.epsilon * (1 + Fraction(1, 10**10))
     assert NOT_A_GUARANTEE not in str(enforced)
     assert not reading.guarantee
-    assert reading.epsilon == epsilon_upper(account.cost.unit, account.cost.check, account.policy.delta)
+    assert reading.epsilon == epsilon_upper(
+        account.cost.unit, account.cost.check, account.policy.delta, account.policy.renyi_order
+    )
     assert reading.epsilon < enforced.epsilon
     assert NOT_A_GUARANTEE in str(reading)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from flint import arb
@@ -14,13 +15,13 @@ from scipy.special import ndtr
 
 from capc.accountants.statement import PrivacyStatement
 from capc.accountants.unit import Relation
-from capc.analysis.argmax_law import continuous_law, integer_law
+from capc.analysis.argmax_law import continuous_law, integer_law, noise_masses
 from capc.analysis.diagnostic import Diagnostic, Scope
 from capc.analysis.divergence import exact_hockey_stick, exact_renyi, neighbours
 from capc.analysis.smooth_release import smooth_release_cost
 from capc.analysis.theorem6 import data_dependent_renyi
 from capc.errors import InputError
-from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
+from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian, Skellam
 from capc.parameters import Adjacency
 
 X = np.linspace(-14, 14, 28001)
@@ -57,6 +58,31 @@ def test_integer_law_counts_ties_for_the_lowest_index() -> None:
     mass = np.exp(-(n**2) / 2) / np.exp(-(n**2) / 2).sum()
     assert low - high == pytest.approx(float((mass**2).sum()), rel=1e-12)
     assert low + high == pytest.approx(1, rel=1e-12)
+
+
+@pytest.mark.parametrize("sigma", [Fraction(1, 2), Fraction(1), Fraction(7, 3)])
+def test_noise_masses_are_the_laws_with_50_digits(sigma: Fraction) -> None:
+    """By mpmath: differences of erfc, a normalised sum, and Bessel functions."""
+    with mpmath.workdps(50):
+        s = mpmath.mpf(sigma.numerator) / sigma.denominator
+        edge = [mpmath.erfc((2 * n - 1) / (2 * mpmath.sqrt(2) * s)) / 2 for n in range(12)]
+        total = mpmath.nsum(lambda n: mpmath.exp(-(n**2) / (2 * s**2)), [-60, 60])
+        laws = {
+            RoundedGaussian(sigma, 0): [1 - 2 * edge[1]] + [edge[n] - edge[n + 1] for n in range(1, 10)],
+            DiscreteGaussian(sigma, 0): [mpmath.exp(-(n**2) / (2 * s**2)) / total for n in range(10)],
+            Skellam(sigma, 0): [mpmath.exp(-(s**2)) * mpmath.besseli(n, s**2) for n in range(10)],
+        }
+        for noise, law in laws.items():
+            masses, tail = noise_masses(noise)
+            middle = len(masses) // 2
+            assert len(masses) == 2 * middle + 1
+            for n, truth in enumerate(law):
+                for mass in (masses[middle + n], masses[middle - n]):
+                    assert (
+                        abs(mpmath.mpf(str(mass.mid().str(45, radius=False))) - truth) <= truth * mpmath.mpf(10) ** -30
+                    )
+            assert abs(float(sum(masses)) - 1) < 1e-12
+            assert 0 < float(tail) < 1e-30
 
 
 def test_a_fine_grid_approaches_the_continuous_law() -> None:

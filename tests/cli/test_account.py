@@ -58,6 +58,54 @@ def test_known_answers(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.req("CAPC-ACCT-113")
+def test_an_answer_repeats_the_question_as_it_was_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every option of the question, defaults included, and none that it does not have."""
+    found = answer(capsys, "epsilon", "--sigma", "4.50", "--queries", "1e1")
+    assert found["asked"] == {
+        **{"sigma": "9/2", "queries": "10", "answers": "every query", "mechanism": "rounded_gaussian"},
+        **{"threshold_ratio": "no threshold", "delta": "1/100000", "adjacency": "replace_one"},
+        **{"method": "gaussian_dp", "grid_bits": "4", "weight": "1", "held_by": "1", "joint": "no", "ballots": "none"},
+    }
+    shares = ["--mechanism", "skellam_shares", "--shares", "5", "--ballots", "tau", "--labels", "3", "--tau", "1.5"]
+    found = answer(capsys, "calibrate", "--epsilon", "10", "--queries", "2", *shares)["asked"]
+    assert (found["shares"], found["uncounted"], found["labels"], found["tau"]) == ("5", "0", "3", "3/2")
+    assert "sigma" not in found
+    # What was understood asks the same question again.
+    again = [part for name, value in found.items() if value != "no threshold" for part in (flag_of(name), value)]
+    assert answer(capsys, "calibrate", *again)["asked"] == found
+    assert cli.run(["account", "epsilon", "--sigma", "4", "--queries", "3"]) == 0
+    assert "asked: sigma = 4, queries = 3, answers = every query" in capsys.readouterr().out
+
+
+def flag_of(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [
+        ("epsilon", "epsilon"),
+        ("compare", "epsilon"),
+        ("compare", "method"),
+        ("calibrate", "sigma"),
+        ("calibrate", "answers"),
+        ("queries", "queries"),
+        ("queries", "answers"),
+    ],
+)
+def test_an_option_that_a_question_would_ignore_is_refused_by_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, question: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    case = {"question": question, "sigma": 4, "queries": 9, "epsilon": 10, "answers": 3, "method": "zcdp"}
+    kept = {"epsilon": ("sigma", "queries"), "compare": ("sigma", "queries"), "calibrate": ("epsilon", "queries")}
+    needed = kept.get(question, ("epsilon", "sigma"))
+    Path("cases.json").write_text(json.dumps([{key: case[key] for key in ("question", *needed, name)}]))
+    assert_refused(capsys, ["batch", "cases.json"], [f"cases.json[0].{name}", f"question {question} does not take it"])
+    assert_refused(capsys, [question, flag_of(name), "3"], [flag_of(name)])
+
+
+@pytest.mark.req("CAPC-ACCT-113")
 def test_methods_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
     methods = answer(capsys, "compare", "--sigma", "4", "--queries", "5", "--mechanism", "discrete_gaussian")["methods"]
     assert "refused" in methods["gaussian_dp"]
@@ -132,7 +180,15 @@ REFUSALS = [
     (["epsilon", "--sigma", "1", "--queries", "3", "--ballots", "powerset", "--labels", "9"], ["labels = 9", "only"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--labels", "9"], ["labels = 9", "--labels", "only"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--joint", "x"], ["joint = x", "--joint", "choose"]),
-    (["epsilon", "--sigma", "1", "--queries", "3", "--joint", "yes"], ["joint", "threshold"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--joint", "yes"], ["joint = yes (--joint)", "threshold_ratio"]),
+    (["epsilon", "--sigma", "inf", "--queries", "3"], ["sigma = inf", "--sigma", "choose"]),
+    (["epsilon", "--sigma", "-1", "--queries", "3"], ["sigma = -1", "--sigma", "choose"]),
+    (["epsilon", "--sigma", "0", "--queries", "3"], ["sigma = 0", "--sigma", "choose"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--delta", "0"], ["delta = 0", "--delta", "choose"]),
+    (["epsilon", "--sigma", "1", "--queries", "3", "--grid-bits", "17"], ["grid_bits = 17", "--grid-bits", "choose"]),
+    (["epsilon", "--sigma", "0.001", "--queries", "536870912"], ["cost = ", "from 0 to 1e9"]),
+    (["calibrate", "--epsilon", "inf", "--queries", "3"], ["epsilon = inf", "--epsilon", "choose"]),
+    (["calibrate", "--epsilon", "1e-30", "--queries", "1000"], ["no sigma up to", "larger budget"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--weight", "1/3"], ["weights = 1/3", "multiples"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--plot", "x.doc"], ["plot = x.doc", "--plot", "choose"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--plot", "none/x.png"], ["none/x.png", "--plot", "create"]),

@@ -15,6 +15,8 @@ from capc import cli
 from capc.ledger import check_proof, default_key_file, save_seen
 from ledger.cases import COST, INPUTS, TAG, make_ledger, make_terms, message_of
 
+METHODS = ("gaussian_dp", "zcdp", "renyi_improved", "renyi_classic")
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
@@ -53,6 +55,13 @@ def test_show_tells_terms_charges_and_what_is_left(file: Path, capsys: pytest.Ca
     assert document["records"] == 6
     assert "not a guarantee" in document["realised"]
     assert "replace_one" in document["enforced"]
+    # One log, every figure: its own reading is among them, and the smaller adjacency is cheaper.
+    readings = document["readings"]
+    assert set(readings) == {f"{a}, {m}" for a in ("replace_one", "null_vote") for m in METHODS}
+    assert readings["replace_one, gaussian_dp"].split()[2] == document["realised"].split()[2]
+    for method in METHODS:
+        figures = [float(readings[f"{a}, {method}"].split()[2]) for a in ("null_vote", "replace_one")]
+        assert figures[0] < figures[1]
     assert any("parameter set for tests" in line for line in document["hypotheses"])
     assert cli.run(["ledger", "show", str(file)]) == 0
     assert "privacy_guardian" in capsys.readouterr().out

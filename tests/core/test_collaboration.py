@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.accounting import Account, Receipt
+from capc.accounting import Account
 from capc.answering_party import AnsweringParty, after_batch
 from capc.errors import BudgetExhaustedError, InputError, StateReuseError
+from capc.events import Receipt
 from capc.linear import IdealLinear
 from capc.messages import MessageType
 from capc.model import QuantisedModel

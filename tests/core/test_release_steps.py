@@ -9,8 +9,8 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 
-from capc.accounting import Receipt
 from capc.errors import ErrorCode, InputError, ProtocolError
+from capc.events import Receipt
 from capc.messages import MessageType
 from capc.noise.mechanism import CostUnit
 from capc.parties import PRIVACY_GUARDIAN

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from capc.accountants.conversion import epsilon_upper
@@ -15,9 +16,11 @@ from capc.job import collaboration
 from capc.job.config import resolve
 from capc.job.job import Job
 from capc.job.plan import prepare
-from capc.job.report import document
+from capc.job.report import document, rounded_up
 from capc.job.state import Status
+from capc.learning.data import load_digits
 from capc.ledger import LedgerError, check_proof, load_seen, reading
+from capc.noise.mechanism import Skellam
 from job.stand_in import Opener, Recorder, validate
 
 COST = Fraction(2, 25)
@@ -77,9 +80,70 @@ def test_another_policy_is_refused_before_training(tmp_path: Path) -> None:
             Job(prepare(resolve(options(tmp_path, **flags))), Recorder(), Opener())
 
 
-def test_a_key_without_a_ledger_is_refused() -> None:
-    with pytest.raises(InputError, match=r"^ledger_key = key \(--ledger-key\): give --ledger too"):
-        prepare(resolve({"ledger_key": "key"}))
+@pytest.mark.parametrize("name", ["ledger_key", "data_set"])
+def test_what_is_for_a_ledger_is_refused_without_one(name: str) -> None:
+    flag = "--" + name.replace("_", "-")
+    with pytest.raises(InputError, match=rf"^{name} = x \({flag}\): give --ledger too"):
+        prepare(resolve({name: "x"}))
+
+
+@pytest.mark.req("CAPC-LEDG-002")
+def test_the_data_set_has_a_name_of_its_own_that_outlives_its_files(tmp_path: Path) -> None:
+    """Other rows in another file, under the same name: the same account. Another name: another account."""
+    digits = load_digits()
+    for name, rows in (("january.npz", slice(None)), ("february.npz", slice(200, None))):
+        np.savez(tmp_path / name, x=digits.features[rows], y=digits.labels[rows])
+    for number, name in enumerate(("january.npz", "february.npz"), start=1):
+        run(tmp_path, Opener(first_query=10 * number), data=str(tmp_path / name), data_set="radiology, ward 3")
+        with reading(tmp_path / "ledger") as (log, _):
+            assert log.spent == 2 * number * COST
+            assert log.terms.data_set == "radiology, ward 3"
+    for changes, shown in (({"data_set": "cardiology"}, "cardiology"), ({}, "january.npz")):
+        flags = {"data": str(tmp_path / "january.npz"), **changes}
+        with pytest.raises(InputError, match=rf"^data_set = {shown}: the ledger was created with .*radiology, ward 3"):
+            run(tmp_path, Opener(first_query=90), **flags)
+
+
+@pytest.mark.req("CAPC-ACCT-115", "CAPC-RUN-009")
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"mechanism": "skellam", "sigma": "3"},
+        {"renyi_order": "5"},
+        {"threshold": "1", "joint": "yes"},
+        {"mechanism": "discrete_gaussian", "threshold": "1", "renyi_order": "4.5"},
+    ],
+    ids=" ".join,
+)
+def test_a_run_at_a_renyi_order_continues_from_its_ledger(tmp_path: Path, flags: dict[str, str]) -> None:
+    for number in (1, 2):
+        job = Job(prepare(resolve(options(tmp_path, **flags))), Recorder(), Opener(first_query=10 * number))
+        job.run()
+        report = document(job.state)
+        validate(report)
+        job.close()
+        privacy: Any = report["privacy"]
+        with reading(tmp_path / "ledger") as (account, _):
+            order = account.policy.renyi_order
+        assert privacy["unit"] == "renyi"
+        assert order is not None
+        assert Fraction(privacy["renyi_order"]) == order == Fraction(flags.get("renyi_order", order))
+        assert privacy["joint"] is ("joint" in flags)
+        assert account.spent == 2 * number * account.cost.worst_case
+        epsilon = epsilon_upper(account.cost.unit, account.spent, account.policy.delta, order)
+        assert privacy["realised"] == rounded_up(epsilon)
+        assert f"at order {order}, fixed in advance" in privacy["method"]
+    with pytest.raises(InputError, match=r"the ledger was created with .*\(--ledger\)"):
+        run(tmp_path, Opener(first_query=90), **{**flags, "renyi_order": "9"})
+
+
+@pytest.mark.req("CAPC-ACCT-003", "CAPC-ACCT-115")
+def test_the_protocol_runs_on_skellam_noise(tmp_path: Path) -> None:
+    """The real protocol, at the sizes of tests: labels are those of the ideal functionality with the same noise."""
+    job = run(tmp_path, parameters="test", mechanism="skellam", sigma="2")
+    assert [query.label for query in job.state.queries] == [query.ideal_label for query in job.state.queries]
+    assert len(job.state.queries) == 2
+    assert isinstance(job.state.account.mechanisms.answer, Skellam)
 
 
 @pytest.mark.req("CAPC-LEDG-009", "CAPC-LEDG-010")

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from capc import session
 from capc.accountants.conversion import epsilon_upper
+from capc.accountants.policies import with_sigma
+from capc.charges import query_cost
 from capc.errors import InputError
 from capc.job.config import resolve
 from capc.job.plan import prepare
@@ -21,6 +23,17 @@ from capc.job.plan import prepare
     [
         ({"parameters": "huge"}, ["parameter set 'huge'", "--parameters"]),
         ({"network": "wan", "vote_variant": "tournament"}, ["network = wan (--network)", "leave out --vote-variant"]),
+        ({"joint": "yes"}, ["joint = True (--joint)", "give --threshold too"]),
+        ({"joint": "perhaps"}, ["joint = perhaps (--joint)", "choose yes or no"]),
+        (
+            {"joint": "yes", "threshold": "5", "charge": "realised"},
+            ["charge = realised", "joint charges need worst_case"],
+        ),
+        ({"joint": "yes", "threshold": "5", "mechanism": "skellam"}, ["mechanism = skellam", "need rounded_gaussian"]),
+        ({"renyi_order": "1"}, ["renyi_order = 1", "--renyi-order", "above 1"]),
+        ({"renyi_order": "nan"}, ["renyi_order = nan (--renyi-order)", "choose a number"]),
+        ({"renyi_order": "1.01"}, ["epsilon", "nothing is left of it at Renyi order 101/100", "--epsilon", "--delta"]),
+        ({"epsilon": "0.00001", "mechanism": "skellam"}, ["vote_bits = 16", "sigma = ", "--epsilon"]),
         ({"threshold_sigma": "1"}, ["threshold_sigma = 1 (--threshold-sigma)", "give --threshold too"]),
         ({"charge": "realised"}, ["charge = realised (--charge)", "give --threshold too"]),
         ({"threshold": "5", "threshold_sigma": "2"}, ["threshold_sigma = 2 (--threshold-sigma)", "give --sigma too"]),
@@ -45,7 +58,7 @@ def test_a_plan_that_cannot_work_is_refused(flags: dict[str, str], fragments: li
 @given(
     queries=st.integers(1, 40),
     epsilon=st.sampled_from(["0.5", "1", "4.2", "10", "50"]),
-    mechanism=st.sampled_from(["rounded_gaussian", "discrete_gaussian"]),
+    mechanism=st.sampled_from(["rounded_gaussian", "discrete_gaussian", "skellam"]),
     adjacency=st.sampled_from(["replace_one", "null_vote"]),
     threshold=st.sampled_from([None, "10"]),
 )
@@ -65,10 +78,13 @@ def test_without_sigma_exactly_the_planned_queries_fit_the_budget(
     account = plan.open_account()
     assert account.remaining_queries() >= queries
     cost = account.cost
-    assert epsilon_upper(cost.unit, cost.worst_case * queries, plan.config.delta) <= plan.config.epsilon
+    assert (
+        epsilon_upper(cost.unit, cost.worst_case * queries, plan.config.delta, account.policy.renyi_order)
+        <= plan.config.epsilon
+    )
     release = plan.parameters.release
-    smaller = (release.sigma - Fraction(1, 64)) / release.sigma
-    assert smaller <= 0 or cost.worst_case / smaller**2 * queries > plan.budget
+    smaller = with_sigma(release, release.sigma - Fraction(1, 64))
+    assert query_cost(smaller, plan.parameters.widths.grid_bits).worst_case * queries > plan.budget
     assert release.threshold_sigma == (None if threshold is None else release.sigma)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from capc.accounting import EventKind
+from capc.events import EventKind
 from capc.ledger import Ledger, LedgerError, reading
 from capc.ledger.chain import Head, digest_of, first_head
 from capc.randomness import Seed
@@ -107,6 +107,7 @@ def test_right_links_without_the_key_are_refused(tmp_path: Path) -> None:
         (4, b"{", b"{ ", "not those that the policy gives"),
         (0, b'"format":', b'"formal":', "canonical first record"),
         (0, b'"grid_bits":4', b'"grid_bits":4.0', "not the first record"),
+        (0, b'"epsilon":"10000000"', b'"epsilon":"1"', "and the policy promises 1: take"),
     ],
 )
 def test_a_record_that_breaks_a_rule_is_refused_though_it_is_signed(

@@ -14,14 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
-from capc.accounting import Account, Receipt
+from capc.accountants.policies import policy_budget, with_joint_cost
+from capc.accountants.renyi import renyi_cost
+from capc.accountants.steps import release_of, steps_of
+from capc.accountants.unit import ProtectedUnit, Relation
+from capc.accounting import Account
+from capc.charges import query_cost
 from capc.errors import BudgetExhaustedError, InputError
+from capc.events import Receipt
 from capc.ledger import LedgerError, Terms, default_key_file, open_ledger, reading
 from capc.ledger.store import Connection, connect, make_durable
+from capc.noise.mechanism import CostUnit
 from capc.parameters import Adjacency, Charge, NoiseName
 from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, make_ledger, make_terms
 from support.sizes import examples
@@ -140,12 +147,13 @@ class TestAgainstAPlainModel(LedgerMachine.TestCase):
             )
             for field, value in {
                 "mechanism": NoiseName.DISCRETE_GAUSSIAN,
+                "renyi_order": Fraction(3),
                 "sigma": Fraction(5, 2),
                 "threshold": Fraction(4),
                 "threshold_sigma": Fraction(2),
                 "charge": Charge.WORST_CASE,
                 "adjacency": Adjacency.NULL_VOTE,
-                "epsilon": Fraction(11),
+                "epsilon": Fraction(11 * 10**6),
                 "delta": Fraction(1, 10**6),
             }.items()
         ),
@@ -166,6 +174,83 @@ def test_the_budget_is_the_one_that_was_fixed_at_creation(tmp_path: Path) -> Non
     with make_ledger(tmp_path, make_terms(queries=50)) as ledger:
         assert ledger.budget == 2 * COST
         assert ledger.remaining_queries() == 2
+
+
+@pytest.mark.req("CAPC-LEDG-014")
+@given(
+    mechanism=st.sampled_from(list(NoiseName)),
+    epsilon=st.fractions(min_value=Fraction(1, 2), max_value=50, max_denominator=97),
+    delta=st.integers(3, 12).map(lambda n: Fraction(1, 10**n)),
+)
+@settings(max_examples=examples(ordinary=15, nightly=200), deadline=None)
+def test_terms_promise_no_more_than_their_budget_keeps(
+    mechanism: NoiseName, epsilon: Fraction, delta: Fraction
+) -> None:
+    """The derived budget is admitted, a ten-billionth more is not; nor is it for a smaller epsilon or delta."""
+    order = Fraction(100) if mechanism is NoiseName.SKELLAM else None
+    policy = replace(make_terms().policy, mechanism=mechanism, epsilon=epsilon, delta=delta, renyi_order=order)
+    terms = replace(make_terms(), policy=policy, budget=policy_budget(policy))
+    assert Terms.from_document(terms.document()) == terms
+    little = 1 + Fraction(1, 10**10)
+    with pytest.raises(InputError, match=r"^budget = .* and the policy promises"):
+        replace(terms, budget=terms.budget * little)
+    for field in ("epsilon", "delta"):
+        with pytest.raises(InputError, match=r"^budget = .* and the policy promises"):
+            replace(terms, policy=replace(policy, **{field: getattr(policy, field) * Fraction(99, 100)}))
+
+
+@pytest.mark.req("CAPC-LEDG-014")
+def test_no_ledger_is_made_whose_budget_does_not_keep_its_epsilon(tmp_path: Path) -> None:
+    policy = replace(make_terms().policy, epsilon=Fraction(10))
+    with pytest.raises(InputError, match=r"^budget = 30 \(mu_squared\): it keeps no more than epsilon = 37\.6225 "):
+        open_ledger(tmp_path / "ledger", replace(make_terms(), policy=policy))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.req("CAPC-LEDG-002", "CAPC-ACCT-115")
+@pytest.mark.parametrize(
+    ("mechanism", "joint"),
+    [(NoiseName.SKELLAM, False), (NoiseName.ROUNDED_GAUSSIAN, False), (NoiseName.ROUNDED_GAUSSIAN, True)],
+)
+def test_a_ledger_charges_at_the_order_that_its_policy_fixes(tmp_path: Path, mechanism: NoiseName, joint: bool) -> None:
+    policy = replace(
+        make_terms(charge=Charge.WORST_CASE).policy,
+        mechanism=mechanism,
+        renyi_order=Fraction(7, 2),
+        epsilon=Fraction(200),
+    )
+    policy = with_joint_cost(policy) if joint else policy
+    terms = replace(make_terms(), policy=policy, budget=policy_budget(policy))
+    with make_ledger(tmp_path, terms) as ledger:
+        receipt = ledger.reserve(TAG, 1, INPUTS)
+        assert receipt.unit is CostUnit.RENYI
+        assert ledger.spent == ledger.cost.worst_case == query_cost(policy, 4).worst_case
+        steps = steps_of(ledger.events, release_of(ledger.mechanisms), ProtectedUnit(Relation.REPLACE_ONE))
+        assert renyi_cost(steps, Fraction(7, 2)) == ledger.spent
+    for field, value in (("renyi_order", Fraction(4)), ("sigma", Fraction(3))):
+        other = replace(policy, **{field: value})
+        other = with_joint_cost(other) if joint else other
+        with pytest.raises(InputError, match=rf"^{field} = .*: the ledger was created with {field} = "):
+            make_ledger(tmp_path, replace(terms, policy=other, budget=policy_budget(other)))
+    if mechanism is NoiseName.ROUNDED_GAUSSIAN:
+        plain = replace(policy, renyi_order=None, joint_cost=None)
+        with pytest.raises(InputError, match=r"^renyi_order = None: the ledger was created with renyi_order = 7/2"):
+            make_ledger(tmp_path, replace(terms, policy=plain, budget=policy_budget(plain)))
+    with make_ledger(tmp_path, terms) as again:
+        assert again.spent == again.cost.worst_case
+
+
+@pytest.mark.req("CAPC-ACCT-116")
+def test_a_joint_cost_below_its_bound_is_refused() -> None:
+    policy = replace(make_terms(charge=Charge.WORST_CASE).policy, renyi_order=Fraction(3))
+    joint = with_joint_cost(policy)
+    parts = query_cost(policy, 4)
+    assert joint.joint_cost is not None
+    assert parts.answer < joint.joint_cost < parts.worst_case
+    Terms("privacy_guardian", "digits", joint, 4, Fraction(10))
+    for cost in (joint.joint_cost * Fraction(999, 1000), parts.answer):
+        with pytest.raises(InputError, match=r"^joint_cost = .* can cost"):
+            Terms("privacy_guardian", "digits", replace(joint, joint_cost=cost), 4, Fraction(10))
 
 
 @pytest.mark.req("CAPC-LEDG-001")

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from capc.errors import InputError
 from capc.noise.discrete_gaussian import discrete_gaussian
 from capc.noise.gaussian import round_gaussian
-from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian, mechanism_for, release_mechanisms
+from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian, Skellam, mechanism_for, release_mechanisms
+from capc.noise.sensitivity import Sensitivity
 from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 from capc.randomness import Seed, XofSource
 
@@ -41,12 +42,15 @@ def test_samples_come_from_the_deviation_that_is_charged(sigma: Fraction, grid_b
 def test_spread_of_samples_is_the_charged_deviation_on_the_grid() -> None:
     """4000 draws at a fixed seed; the sample variance is within 12 % of (sigma 2^g)^2 (5 deviations; 6e-7)."""
     for name in NoiseName:
-        mechanism = mechanism_for(name, Fraction(53, 16), 4)
+        # Skellam noise takes time in proportion to its variance.
+        sigma, grid_bits = (Fraction(53, 32), 1) if name is NoiseName.SKELLAM else (Fraction(53, 16), 4)
+        mechanism = mechanism_for(name, sigma, grid_bits)
         draws = mechanism.sample(XofSource(SEED, name.value.encode()), 4000)
         assert all(type(n) is int for n in draws)
         variance = sum(n * n for n in draws) / len(draws)
-        charged = 2**8 / float(mechanism.cost(Fraction(1)))
-        charged = charged if mechanism.unit is CostUnit.MU_SQUARED else charged / 2
+        # At order 2 each law costs D^2 / sigma^2, Skellam noise besides an excess that vanishes with the L1 distance.
+        tiny = Sensitivity(Fraction(1, 10**12), Fraction(1, 10**24), 1)
+        charged = 4**grid_bits / (float(mechanism.renyi_cost(Fraction(2), tiny)) * 10**12)
         assert abs(variance / charged - 1) < 0.12
 
 
@@ -56,11 +60,17 @@ def test_each_law_has_its_own_unit_and_name() -> None:
     gaussian, discrete = RoundedGaussian(Fraction(3), 0), DiscreteGaussian(Fraction(3), 0)
     assert (gaussian.unit, gaussian.name) == (CostUnit.MU_SQUARED, NoiseName.ROUNDED_GAUSSIAN)
     assert (discrete.unit, discrete.name) == (CostUnit.RHO, NoiseName.DISCRETE_GAUSSIAN)
+    skellam = Skellam(Fraction(3), 0)
+    assert (skellam.unit, skellam.name) == (CostUnit.RENYI, NoiseName.SKELLAM)
+    with pytest.raises(InputError, match="charge it at a Renyi order"):
+        skellam.cost(Fraction(2))
 
 
 @given(low=sigmas, factor=st.fractions(min_value=1, max_value=4), name=st.sampled_from(list(NoiseName)))
 def test_more_noise_never_costs_more(low: Fraction, factor: Fraction, name: NoiseName) -> None:
-    assert mechanism_for(name, low * factor, 2).cost(Fraction(2)) <= mechanism_for(name, low, 2).cost(Fraction(2))
+    moved = Sensitivity(Fraction(2), Fraction(2), 2)
+    costs = [mechanism_for(name, sigma, 2).renyi_cost(Fraction(7, 2), moved) for sigma in (low * factor, low)]
+    assert costs[0] <= costs[1]
 
 
 @pytest.mark.req("CAPC-ACCT-003")
@@ -75,6 +85,7 @@ def test_a_policy_names_both_mechanisms(name: NoiseName) -> None:
         adjacency=Adjacency.REPLACE_ONE,
         epsilon=Fraction(10),
         delta=Fraction(1, 10**5),
+        renyi_order=Fraction(4) if name is NoiseName.SKELLAM else None,
     )
     mechanisms = release_mechanisms(policy, 3)
     assert mechanisms.answer == mechanism_for(name, Fraction(5, 2), 3)

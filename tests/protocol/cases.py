@@ -13,6 +13,7 @@ from capc.exchange import Observer
 from capc.linear import LinearScheme
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.noise.mechanism import ReleaseMechanisms
+from capc.noise.sensitivity import Sensitivity
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
 from capc.protocol import Collaboration
 from capc.randomness import RandomSource
@@ -45,6 +46,9 @@ class GivenNoise:
 
     def cost(self, squared_sensitivity: Fraction) -> Fraction:
         return self.inner.cost(squared_sensitivity)
+
+    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
+        return self.inner.renyi_cost(order, sensitivity)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from capc.architecture import Architecture, dense_architecture
 from capc.circuits.builder import Circuit, Gate, Operation, Sharing
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.noise.mechanism import CostUnit, ReleaseMechanisms
+from capc.noise.sensitivity import Sensitivity
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
 from capc.randomness import RandomSource, Seed
@@ -54,6 +55,7 @@ def make_policy(
         adjacency=Adjacency.REPLACE_ONE,
         epsilon=Fraction(10),
         delta=Fraction(1, 10**6),
+        renyi_order=Fraction(4) if mechanism is NoiseName.SKELLAM else None,
     )
 
 
@@ -211,6 +213,10 @@ class FixedNoise:
     def cost(self, squared_sensitivity: Fraction) -> Fraction:
         """Any cost will do."""
         return squared_sensitivity
+
+    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
+        """Likewise."""
+        return order * sensitivity.squared
 
 
 def fixed_mechanisms(

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from capc.accountants.balls import require
-from capc.accountants.unit import ProtectedUnit, Relation, Sensitivity
+from capc.accountants.unit import ProtectedUnit, Relation
 from capc.errors import InputError
+from capc.noise.sensitivity import Sensitivity
 
 
 @dataclass(frozen=True)

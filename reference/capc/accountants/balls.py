@@ -87,6 +87,12 @@ def round_up(value: Fraction) -> Fraction:
     return -(-value // unit) * unit
 
 
+def round_down(value: Fraction) -> Fraction:
+    """The largest decimal of 12 digits that is at most ``value`` > 0."""
+    unit = Fraction(10) ** (decimal_exponent(value) - DIGITS + 1)
+    return value // unit * unit
+
+
 def decimal_exponent(value: Fraction) -> int:
     """The largest n with 10^n <= value, for a value above 0."""
     exponent = len(str(value.numerator)) - len(str(value.denominator))

@@ -8,28 +8,19 @@ Spec: CAPC-ACCT-113.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from capc.accountants.ballots import BallotRelease
 from capc.accountants.balls import require
-from capc.accountants.events import (
-    BallotsReleased,
-    ConfidentStep,
-    Event,
-    JointStep,
-    LabelReleased,
-    Noise,
-    Step,
-    Steps,
-    ThresholdCheck,
-    steps_of,
-)
 from capc.accountants.methods import Method, statement_for
 from capc.accountants.statement import PrivacyStatement
+from capc.accountants.steps import JointStep, Noise, Release, Step, Steps, step_of
 from capc.accountants.unit import ProtectedUnit
 from capc.errors import InputError
+from capc.events import EventKind
 
 SIGMA_STEP = Fraction(1, 64)
 """Calibrated deviations are multiples of this, in votes."""
@@ -72,24 +63,22 @@ class Case:
         require(0 <= queries <= MAX_QUERIES, "queries", queries, f"give 0 to {MAX_QUERIES}")
         answers = queries if self.answers is None else self.answers
         require(0 <= answers <= queries, "answers", answers, f"give 0 to the number of queries, {queries}")
-        one: dict[Event, int] = {}
-        noise = self.noise(self.sigma)
+        check = None if self.threshold_ratio is None else self.noise(self.sigma * self.threshold_ratio)
+        release = Release(self.noise(self.sigma), check, self.ballots)
         if self.joint:
-            if self.threshold_ratio is None or self.ballots is not None or answers != queries:
+            if check is None or self.ballots is not None or answers != queries:
                 raise InputError(
                     "joint = True: joint charging needs a threshold and single labels, and charges every query in full"
                 )
-            one[ConfidentStep(0, self.noise(self.sigma * self.threshold_ratio), noise)] = queries
+            happens = {EventKind.CONFIDENT_STEP: queries}
         else:
-            if self.threshold_ratio is not None:
-                one[ThresholdCheck(0, self.noise(self.sigma * self.threshold_ratio))] = queries
-            released = LabelReleased(0, noise) if self.ballots is None else BallotsReleased(0, noise, self.ballots)
-            one[released] = answers
-        counts: dict[Step | JointStep, int] = {}
-        for event, count in one.items():
-            for step in steps_of([event], self.unit):
-                counts[step] = counts.get(step, 0) + count
-        return {step: count for step, count in counts.items() if count}
+            happens = {EventKind.ANSWER_RESERVED: answers}
+            if check is not None:
+                happens[EventKind.THRESHOLD_CHECK] = queries
+        counts: Counter[Step | JointStep] = Counter()
+        for kind, count in happens.items():
+            counts[step_of(kind, release, self.unit)] += count
+        return +counts
 
     def statement(self, queries: int) -> PrivacyStatement:
         """The figure of that many queries."""

@@ -1,7 +1,7 @@
 """The zCDP accountant: rho, with the correction for sums of discrete-Gaussian shares.
 
 Source: Bun and Steinke 2016 (arXiv 1605.02658), composition; Canonne, Kamath and Steinke 2020 (arXiv 2004.00010), the
-discrete Gaussian; Kairouz, Liu and Steinke 2021 (arXiv 2102.06387, Theorem 1 and Proposition 14), sums of shares.
+discrete Gaussian; Kairouz, Liu and Steinke 2021 (arXiv 2102.06387, Proposition 14), sums of shares.
 Spec: CAPC-ACCT-103, CAPC-ACCT-105.
 """
 
@@ -12,9 +12,9 @@ from fractions import Fraction
 from flint import arb
 
 from capc.accountants.balls import ball, decimal_upper, refined
-from capc.accountants.events import Step, Steps
+from capc.accountants.steps import Step, Steps
 from capc.errors import InputError
-from capc.noise.mechanism import RoundedGaussian
+from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
 
 _NEGLIGIBLE = Fraction(1, 10**40)
@@ -67,8 +67,8 @@ def _rho(step: object) -> Fraction:
     noise = step.noise
     if isinstance(noise, RoundedGaussian):
         return noise.cost(step.sensitivity.squared) / 2
-    if not isinstance(noise, SharedNoise):
+    if isinstance(noise, DiscreteGaussian):
         return noise.cost(step.sensitivity.squared)
-    if isinstance(noise.share, DiscreteGaussianShare):
+    if isinstance(noise, SharedNoise) and isinstance(noise.share, DiscreteGaussianShare):
         return shared_gaussian_rho(step, noise)
     raise InputError("Skellam noise has no zCDP cost here: use renyi_improved")

@@ -4,25 +4,32 @@ Every result is rounded against us: an epsilon or a delta up, a budget down, a d
 12 digits (or a dyadic rational), within 1e-9 relative of the exact value of the formula.
 
 What the formulas are: for mu^2 the exact curve of Gaussian DP, so nothing is lost. For rho the best order of one
-valid conversion; any order gives a valid bound, so the search for it needs no proof.
+valid conversion; any order gives a valid bound, so the search for it needs no proof. For a Renyi divergence the same
+conversion at its own order.
 
-Spec: CAPC-ACCT-004, CAPC-ACCT-102.
+Spec: CAPC-ACCT-004, CAPC-ACCT-102, CAPC-ACCT-115.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
-from math import isqrt
 
 from flint import arb, ctx
 
-from capc.accountants.balls import LARGEST, ball, decimal_step, exact_upper, normal_cdf, refined, require
-from capc.accounting import CHECK_SQUARED_SENSITIVITY, CostUnit, answer_squared_sensitivity
-from capc.noise.mechanism import mechanism_for
-from capc.parameters import Adjacency, NoiseName
+from capc.accountants.balls import (
+    LARGEST,
+    ball,
+    decimal_step,
+    decimal_upper,
+    exact_lower,
+    exact_upper,
+    normal_cdf,
+    refined,
+    require,
+    round_down,
+)
+from capc.noise.mechanism import CostUnit
 
-SIGMA_GRID = 64
-"""Calibrated deviations are multiples of 1/64 votes."""
 DELTA_FLOOR = Fraction(1, 1 << 512)
 """Upper bounds on delta below this value are reported as this value; no smaller delta is accepted."""
 
@@ -56,13 +63,14 @@ def gaussian_dp_delta_upper(mu_squared: Fraction, epsilon: Fraction) -> Fraction
     return min(Fraction(1), max(upper, DELTA_FLOOR))
 
 
-def epsilon_upper(unit: CostUnit, cost: Fraction, delta: Fraction) -> Fraction:
+def epsilon_upper(unit: CostUnit, cost: Fraction, delta: Fraction, order: Fraction | None = None) -> Fraction:
     """The smallest epsilon, rounded up, for which this cost is certified to give (epsilon, delta)-DP.
 
     Args:
         unit: of the cost.
-        cost: the composed mu^2 or rho, from 0 to 1e9.
+        cost: the composed mu^2, rho or Renyi divergence, from 0 to 1e9.
         delta: from 2^-512 to below 1.
+        order: of the Renyi divergence; of no other unit.
 
     Returns:
         A decimal of 12 digits; 0 if the cost satisfies (0, delta)-DP.
@@ -71,22 +79,27 @@ def epsilon_upper(unit: CostUnit, cost: Fraction, delta: Fraction) -> Fraction:
         InputError: an argument is out of range, or epsilon would be outside 1e-30 .. 1e9.
 
     Source: mu^2: as :func:`gaussian_dp_delta_upper`. rho: Canonne, Kamath and Steinke 2020 (arXiv 2004.00010,
-        Proposition 12 in version 4), for the Renyi DP of cost a rho at order a, minimised over a > 1.
+        Proposition 12 in version 4), for the Renyi DP of cost a rho at order a, minimised over a > 1. Renyi: the same
+        at the one order.
     """
     require(0 <= cost <= LARGEST, "cost", cost, "give a cost from 0 to 1e9")
     check_delta(delta)
+    _check_order(unit, order)
+    if order is not None:
+        return Fraction(0) if cost == 0 else decimal_upper(_refined_renyi(cost, order, delta))
     if _fits(unit, cost, Fraction(0), delta):
         return Fraction(0)
     return decimal_step(lambda epsilon: _fits(unit, cost, epsilon, delta))[1]
 
 
-def budget_lower(unit: CostUnit, epsilon: Fraction, delta: Fraction) -> Fraction:
+def budget_lower(unit: CostUnit, epsilon: Fraction, delta: Fraction, order: Fraction | None = None) -> Fraction:
     """The largest cost, rounded down, that is certified to give (epsilon, delta)-DP.
 
     Args:
         unit: of the cost that is wanted.
         epsilon: above 0.
         delta: from 2^-512 to below 1.
+        order: of the Renyi divergence; of no other unit.
 
     Returns:
         A decimal of 12 digits: the budget to create an :class:`~capc.accounting.Account` with.
@@ -96,57 +109,43 @@ def budget_lower(unit: CostUnit, epsilon: Fraction, delta: Fraction) -> Fraction
     """
     require(0 < epsilon <= LARGEST, "epsilon", epsilon, "give a budget above 0, up to 1e9")
     check_delta(delta)
+    _check_order(unit, order)
+    if order is not None:
+        # Epsilon is the cost and a term of the order alone.
+        left = exact_lower(refined(lambda: ball(epsilon) - _renyi_epsilon(Fraction(0), order, delta), _EPSILON_FLOOR))
+        require(
+            left > 0, "epsilon", float(epsilon), f"nothing is left of it at Renyi order {order}: choose another order"
+        )
+        return round_down(left)
     return decimal_step(lambda cost: not _fits(unit, cost, epsilon, delta))[0]
 
 
-def calibrate_sigma(
-    mechanism: NoiseName,
-    adjacency: Adjacency,
-    epsilon: Fraction,
-    delta: Fraction,
-    *,
-    queries: int,
-    threshold_ratio: Fraction | None = None,
-) -> Fraction:
-    """The smallest deviation, on a grid of 1/64 votes, for which that many queries fit the budget at their full cost.
-
-    Args:
-        mechanism: the law of the noise.
-        adjacency: the neighbouring relation of the budget.
-        epsilon: the budget, above 0.
-        delta: the budget's delta, from 2^-512 to below 1.
-        queries: how many queries must fit, at least 1.
-        threshold_ratio: threshold_sigma / sigma, above 0; None without a threshold.
-
-    Returns:
-        Sigma in votes; with a threshold, threshold_sigma is ``threshold_ratio`` times it.
+def keeps(unit: CostUnit, cost: Fraction, epsilon: Fraction, delta: Fraction, order: Fraction | None = None) -> bool:
+    """Whether it is certified that this cost gives (epsilon, delta)-DP; arguments as of :func:`epsilon_upper`.
 
     Raises:
         InputError: an argument is out of range.
     """
-    require(queries >= 1, "queries", queries, "give at least 1")
-    # Costs are inversely proportional to sigma^2, so the cost at 1 vote tells all others.
-    at_one_vote = mechanism_for(mechanism, Fraction(1), 0)
-    total = at_one_vote.cost(answer_squared_sensitivity(adjacency))
-    if threshold_ratio is not None:
-        require(threshold_ratio > 0, "threshold_ratio", threshold_ratio, "give a ratio above 0")
-        total += mechanism_for(mechanism, threshold_ratio, 0).cost(CHECK_SQUARED_SENSITIVITY)
-    budget = budget_lower(at_one_vote.unit, epsilon, delta)
-    square = total * queries * SIGMA_GRID**2 / budget
-    steps = isqrt(square.numerator // square.denominator)
-    if steps * steps < square:
-        steps += 1
-    return Fraction(steps, SIGMA_GRID)
+    require(0 <= cost <= LARGEST, "cost", cost, "give a cost from 0 to 1e9")
+    require(0 <= epsilon <= LARGEST, "epsilon", epsilon, "give a value from 0 to 1e9")
+    check_delta(delta)
+    _check_order(unit, order)
+    if order is None or cost == 0:
+        return _fits(unit, cost, epsilon, delta)
+    return bool(_refined_renyi(cost, order, delta) <= ball(epsilon))
 
 
 def _fits(unit: CostUnit, cost: Fraction, epsilon: Fraction, delta: Fraction) -> bool:
-    """Whether it is certified that this cost gives (epsilon, delta)-DP."""
     if cost == 0:
         return True
     if unit is CostUnit.MU_SQUARED:
         return gaussian_dp_delta_upper(cost, epsilon) <= delta
-    order = _best_order(cost, delta)
-    return bool(refined(lambda: _renyi_epsilon(cost, order, delta), _EPSILON_FLOOR) <= ball(epsilon))
+    return bool(_refined_rho(cost, delta) <= ball(epsilon))
+
+
+def _refined_rho(rho: Fraction, delta: Fraction) -> arb:
+    order = _best_order(rho, delta)
+    return _refined_renyi(rho * order, order, delta)
 
 
 def _best_order(rho: Fraction, delta: Fraction) -> Fraction:
@@ -165,15 +164,24 @@ def _best_order(rho: Fraction, delta: Fraction) -> Fraction:
         return 1 + decimal_step(beyond, largest_exponent=delta.denominator.bit_length())[1]
 
 
-def _renyi_epsilon(rho: Fraction, order: Fraction, delta: Fraction) -> arb:
+def _refined_renyi(cost: Fraction, order: Fraction, delta: Fraction) -> arb:
+    return refined(lambda: _renyi_epsilon(cost, order, delta), _EPSILON_FLOOR)
+
+
+def _renyi_epsilon(cost: Fraction, order: Fraction, delta: Fraction) -> arb:
     a = ball(order)
-    return ball(rho) * a + (1 - 1 / a).log() - (ball(delta).log() + a.log()) / (a - 1)
+    return ball(cost) + (1 - 1 / a).log() - (ball(delta).log() + a.log()) / (a - 1)
 
 
 def _gaussian_delta(mu_squared: Fraction, epsilon: Fraction) -> arb:
     mu = ball(mu_squared).sqrt()
     eps = ball(epsilon)
     return normal_cdf(mu / 2 - eps / mu) - eps.exp() * normal_cdf(-mu / 2 - eps / mu)
+
+
+def _check_order(unit: CostUnit, order: Fraction | None) -> None:
+    fits = (order is not None) == (unit is CostUnit.RENYI) and (order is None or order > 1)
+    require(fits, "order", order, "give an order above 1 for a Renyi divergence, and none for another cost")
 
 
 def check_delta(delta: Fraction) -> None:

@@ -20,9 +20,9 @@ from fractions import Fraction
 
 from capc.accountants.balls import require
 from capc.accountants.concentrated import composed_rho
-from capc.accountants.events import JointStep, Step, Steps
 from capc.accountants.gaussian import composed_mu_squared
 from capc.accountants.renyi import renyi_cost
+from capc.accountants.steps import JointStep, Step, Steps
 from capc.errors import BudgetExhaustedError
 
 ODOMETER = "odometer reading: not a guarantee unless the counts were fixed in advance"

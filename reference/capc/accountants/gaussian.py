@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from capc.accountants.events import Step, Steps
+from capc.accountants.steps import Step, Steps
 from capc.errors import InputError
 from capc.noise.mechanism import RoundedGaussian
 

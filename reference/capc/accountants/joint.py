@@ -24,12 +24,14 @@ from capc.accountants.balls import ball, decimal_upper, normal_cdf, require
 
 _PRECISION = 128
 _RELATIVE_GAP = Fraction(1, 1 << 10)
-_MAX_CELLS = 20_000
+_MAX_CELLS = 2_000
 _TAIL_NATS = 60
+_LARGEST_NATS = 10_000
+_LARGEST_ORDER = 1 << 12
 
 
 def joint_renyi_upper(order: Fraction, check_mu_squared: Fraction, answer_cost: Fraction) -> Fraction:
-    """An upper bound of the joint Renyi cost, at most 2^-10 relative above the formula's maximum.
+    """An upper bound of the joint Renyi cost, for ordinary arguments at most 2^-10 relative above the maximum.
 
     Args:
         order: a > 1.
@@ -37,7 +39,8 @@ def joint_renyi_upper(order: Fraction, check_mu_squared: Fraction, answer_cost: 
         answer_cost: c, of the answer alone at this order, above 0.
 
     Returns:
-        A decimal of 12 digits, at most the sum of the separate parts.
+        A decimal of 12 digits, at most the sum of the separate parts; the sum itself where (a - 1) times it is above
+        1e4, or the order above 2^12.
 
     Raises:
         InputError: an argument is out of range.
@@ -46,6 +49,9 @@ def joint_renyi_upper(order: Fraction, check_mu_squared: Fraction, answer_cost: 
     require(check_mu_squared > 0, "check_mu_squared", check_mu_squared, "give a cost above 0")
     require(answer_cost > 0, "answer_cost", answer_cost, "give a cost above 0")
     separate = answer_cost + order * check_mu_squared / 2
+    if order > _LARGEST_ORDER or (order - 1) * separate > _LARGEST_NATS:
+        # The search would take minutes, for orders and costs that no account has a use for.
+        return separate
     with ctx.workprec(_PRECISION):
         step = _Step(ball(order), ball(check_mu_squared).sqrt(), ball((order - 1) * answer_cost))
         top = max((step.largest(sign) for sign in (1, -1)), key=lambda value: value.upper())

@@ -11,15 +11,14 @@ from fractions import Fraction
 
 from capc.accountants.concentrated import composed_rho
 from capc.accountants.conversion import check_delta, epsilon_upper
-from capc.accountants.events import JointStep, Noise, Step, Steps
 from capc.accountants.gaussian import composed_mu_squared
 from capc.accountants.loss import loss_epsilon
 from capc.accountants.renyi import Conversion, classic_conversion, improved_conversion, renyi_epsilon
 from capc.accountants.statement import DELTA_OF_NOISE, ONE_VOTE, ROUNDED_UP, PrivacyStatement
+from capc.accountants.steps import JointStep, Noise, Step, Steps
 from capc.accountants.unit import ProtectedUnit, Relation
-from capc.accounting import CostUnit
 from capc.errors import InputError
-from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
+from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian, Skellam
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
 
 
@@ -137,7 +136,7 @@ def _hypotheses(steps: Steps, unit: ProtectedUnit, method: Method) -> list[str]:
     noises = _noises(steps)
     if any(isinstance(noise, RoundedGaussian) for noise in noises):
         found.append("noise is exactly Gaussian before it is rounded to the grid, and votes are on the grid")
-    if any(isinstance(noise, DiscreteGaussian | SharedNoise) for noise in noises):
+    if any(isinstance(noise, DiscreteGaussian | Skellam | SharedNoise) for noise in noises):
         found.append("noise follows its exact integer law, and votes are on the grid")
     if any(isinstance(noise, SharedNoise) for noise in noises):
         found.append("every counted share was added and its owner does not collude with whoever sees the output")

@@ -21,11 +21,12 @@ from flint import arb
 from capc.accountants.balls import LARGEST, ball, decimal_upper, exact_upper, refined, require
 from capc.accountants.concentrated import shared_gaussian_rho
 from capc.accountants.conversion import check_delta
-from capc.accountants.events import JointStep, Step, Steps
 from capc.accountants.joint import joint_renyi_upper
+from capc.accountants.steps import JointStep, Step, Steps
 from capc.errors import InputError
 from capc.noise.mechanism import RoundedGaussian
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
+from capc.noise.skellam import skellam_renyi
 
 ORDERS: tuple[Fraction, ...] = (
     *(1 + Fraction(n, 64) for n in range(1, 64)),
@@ -123,19 +124,6 @@ def separate_cost(steps: Steps, order: Fraction) -> Fraction:
     return total
 
 
-def skellam_cost(step: Step, noise: SharedNoise, order: Fraction) -> Fraction:
-    """Of Skellam noise, in grid units: a D2^2 / (2 mu) + min(((2a - 1) D2^2 + 6 D1) / (4 mu^2), 3 D1 / (2 mu)).
-
-    The bound is for integer orders. Renyi divergence grows with the order, so the next integer bounds a fraction.
-    """
-    unit = 1 << noise.grid_bits
-    variance = noise.variance_votes * unit**2
-    squared, absolute = step.sensitivity.squared * unit**2, step.sensitivity.absolute * unit
-    a = -(-order.numerator // order.denominator)
-    excess = min(((2 * a - 1) * squared + 6 * absolute) / (4 * variance**2), 3 * absolute / (2 * variance))
-    return a * squared / (2 * variance) + excess
-
-
 def _cost(step: Step | JointStep, order: Fraction) -> Fraction:
     return _joint_cost(step, order) if isinstance(step, JointStep) else _step_cost(step, order)
 
@@ -153,13 +141,14 @@ def _joint_cost(step: JointStep, order: Fraction) -> Fraction:
 @lru_cache(maxsize=4096)
 def _step_cost(step: Step, order: Fraction) -> Fraction:
     noise = step.noise
-    if isinstance(noise, RoundedGaussian):
-        return order * noise.cost(step.sensitivity.squared) / 2
     if not isinstance(noise, SharedNoise):
-        return order * noise.cost(step.sensitivity.squared)
+        return noise.renyi_cost(order, step.sensitivity)
     if isinstance(noise.share, DiscreteGaussianShare):
         return order * _shared_rho(step)
-    return skellam_cost(step, noise, order)
+    # Skellam noise is closed under sums.
+    unit = 1 << noise.grid_bits
+    squared, absolute = step.sensitivity.squared * unit**2, step.sensitivity.absolute * unit
+    return skellam_renyi(order, noise.variance_votes * unit**2, squared, absolute)
 
 
 @lru_cache(maxsize=256)

@@ -11,8 +11,9 @@ from fractions import Fraction
 from capc.accountants.balls import ball, decimal_text, decimal_upper, refined
 from capc.accountants.conversion import epsilon_upper
 from capc.accountants.unit import Relation
-from capc.accounting import Account, CostUnit
+from capc.accounting import Account
 from capc.errors import InputError
+from capc.noise.mechanism import CostUnit
 from capc.parameters import Adjacency, Charge
 
 NOT_A_GUARANTEE = "not a guarantee unless the counts were fixed in advance"
@@ -133,7 +134,7 @@ def with_sampler_distance(statement: PrivacyStatement, distance: Fraction) -> Pr
 def _most_queries(account: Account, cost: Fraction) -> int:
     """How many queries can have cost that much: none costs less than its check, and one without a check its answer."""
     parts = account.cost
-    return int(cost // (parts.worst_case if account.policy.charge is Charge.WORST_CASE else parts.check))
+    return int(cost // (parts.check if account.policy.charge is Charge.REALISED else parts.worst_case))
 
 
 def _statement(account: Account, cost: Fraction, *, guarantee: bool) -> PrivacyStatement:
@@ -147,11 +148,14 @@ def _statement(account: Account, cost: Fraction, *, guarantee: bool) -> PrivacyS
     ]
     if policy.charge is Charge.REALISED:
         hypotheses.append("the answered bit is an output of the protocol, with the querying party's own noise on it")
+    if policy.joint_cost is not None:
+        hypotheses.append("check and answer are charged jointly, always, whether a label was released or not")
+    order = policy.renyi_order
     return PrivacyStatement(
-        epsilon=epsilon_upper(unit, cost, policy.delta),
+        epsilon=epsilon_upper(unit, cost, policy.delta, order),
         delta=policy.delta,
         adjacency=policy.adjacency,
-        method=METHODS_OF_UNITS[unit],
+        method=METHODS_OF_UNITS[unit] + ("" if order is None else f" at order {order}, fixed in advance"),
         mechanism=policy.mechanism,
         guarantee=guarantee,
         hypotheses=tuple(hypotheses),
@@ -162,4 +166,5 @@ def _statement(account: Account, cost: Fraction, *, guarantee: bool) -> PrivacyS
 METHODS_OF_UNITS = {
     CostUnit.MU_SQUARED: "exact Gaussian-DP curve (Balle and Wang 2018) of the composed mu^2",
     CostUnit.RHO: "zCDP of the composed rho, best order of Proposition 12 of Canonne, Kamath and Steinke 2020",
+    CostUnit.RENYI: "Renyi DP, improved conversion (Canonne, Kamath and Steinke 2020)",
 }

@@ -10,6 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from capc.accountants.balls import require
+from capc.noise.sensitivity import Sensitivity
 
 
 class Relation(StrEnum):
@@ -71,22 +72,3 @@ class ProtectedUnit:
     def fits_grid(self, grid_bits: int) -> bool:
         """Whether every weight is a whole number of grid units, as rounding after the fact needs."""
         return all((weight * (1 << grid_bits)).denominator == 1 for weight in self.weights)
-
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """The largest distance between what two neighbours add noise to, in votes.
-
-    Attributes:
-        squared: D^2, the squared Euclidean distance.
-        absolute: the L1 distance.
-        changed: how many of the noised numbers can differ at all.
-    """
-
-    squared: Fraction
-    absolute: Fraction
-    changed: int
-
-    def times(self, count: int) -> Sensitivity:
-        """Of ``count`` such vectors side by side."""
-        return Sensitivity(count * self.squared, count * self.absolute, count * self.changed)

@@ -15,12 +15,17 @@ from math import isqrt
 from flint import acb, arb, ctx
 
 from capc.accountants.balls import ball, normal_cdf, require
-from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
+from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian, Skellam
 
 PRECISION = 160
 _REACH = 16
 """Standard deviations; what lies beyond is added to the balls."""
+_SKELLAM_REACH = 80
+"""Grid units more for Skellam noise, whose tails are heavier."""
 _MAX_POINTS = 1 << 14
+
+IntegerNoise = RoundedGaussian | DiscreteGaussian | Skellam
+"""Noise whose law on the integers is known here."""
 
 
 def continuous_law(histogram: Sequence[int], sigma_votes: Fraction) -> list[arb]:
@@ -56,7 +61,7 @@ def _winning(histogram: Sequence[int], label: int, sigma_votes: Fraction) -> arb
     return found.real
 
 
-def integer_law(histogram: Sequence[int], noise: RoundedGaussian | DiscreteGaussian) -> list[arb]:
+def integer_law(histogram: Sequence[int], noise: IntegerNoise) -> list[arb]:
     """With the integer noise that the protocol draws, ties counted.
 
     Args:
@@ -94,7 +99,7 @@ def integer_law(histogram: Sequence[int], noise: RoundedGaussian | DiscreteGauss
         return law
 
 
-def noise_masses(noise: RoundedGaussian | DiscreteGaussian) -> tuple[list[arb], arb]:
+def noise_masses(noise: IntegerNoise) -> tuple[list[arb], arb]:
     """P(n) for n = -R .. R in grid units, and a bound of what lies outside.
 
     Raises:
@@ -103,6 +108,8 @@ def noise_masses(noise: RoundedGaussian | DiscreteGaussian) -> tuple[list[arb], 
     variance = (noise.sigma_votes * (1 << noise.grid_bits)) ** 2
     square = _REACH**2 * variance
     reach = isqrt(square.numerator // square.denominator) + 2
+    if isinstance(noise, Skellam):
+        reach += _SKELLAM_REACH
     require(2 * reach < _MAX_POINTS, "sigma", noise.sigma_votes, "give a smaller deviation or a coarser grid")
     with ctx.workprec(PRECISION):
         if isinstance(noise, RoundedGaussian):
@@ -110,6 +117,11 @@ def noise_masses(noise: RoundedGaussian | DiscreteGaussian) -> tuple[list[arb], 
             edges = [normal_cdf((1 - 2 * ball(n)) / (2 * sigma)) for n in range(reach + 2)]
             half = [edges[n] - edges[n + 1] for n in range(1, reach + 1)]
             return [*half[::-1], 1 - 2 * edges[1], *half], 2 * edges[reach + 1]
+        if isinstance(noise, Skellam):
+            v = ball(variance)
+            half = [(-v).exp() * v.bessel_i(ball(n)) for n in range(reach + 1)]
+            # Bernstein's bound for a difference of Poisson numbers.
+            return [*half[:0:-1], *half], 2 * (-ball(reach**2) / (2 * (v + ball(reach) / 3))).exp()
         weights = [(-ball(n * n) / (2 * ball(variance))).exp() for n in range(reach + 1)]
         outside = 2 * weights[reach] / (1 - (-ball(reach / variance)).exp())
         inside = 2 * sum(weights[1:], weights[0] / 2)

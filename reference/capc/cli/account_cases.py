@@ -12,11 +12,11 @@ from pathlib import Path
 
 from capc.accountants.ballots import BallotRelease, BinaryRelease, PowersetRelease, TauRelease
 from capc.accountants.calculator import Case
-from capc.accountants.events import Noise
 from capc.accountants.methods import Method
+from capc.accountants.steps import Noise
 from capc.accountants.unit import ProtectedUnit, Relation
 from capc.errors import InputError
-from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
+from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian, Skellam
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare
 
 OPTIONS = (
@@ -24,6 +24,8 @@ OPTIONS = (
     *("grid_bits", "weight", "held_by", "shares", "uncounted", "joint", "ballots", "labels", "tau"),
 )
 MAX_BATCH = 10_000
+MAX_COUNT = 1 << 29
+"""Of queries."""
 MAX_HELD_BY = 1000
 _MAX_DIGITS = 200
 # The exponent has three digits at most: the fraction of 1e-999999999 would not fit the memory.
@@ -62,6 +64,13 @@ _NEEDED = {
     Question.CALIBRATE: ("epsilon", "queries"),
     Question.QUERIES: ("epsilon", "sigma"),
 }
+_NOT_TAKEN = {
+    Question.EPSILON: ("epsilon",),
+    Question.COMPARE: ("epsilon", "method"),
+    Question.CALIBRATE: ("sigma", "answers"),
+    Question.QUERIES: ("queries", "answers"),
+}
+"""What a question asks for, or answers for every query in full: given, it would have to be ignored."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +82,14 @@ class Asked:
         case: what would be done; its sigma is 1 where it is asked for.
         queries: how many; 0 where that is asked for.
         epsilon: the budget; 0 where there is none.
+        understood: every option of the question as it was read, defaults included, by name.
     """
 
     question: Question
     case: Case
     queries: int
     epsilon: Fraction
+    understood: Mapping[str, str]
 
 
 class _Reader:
@@ -87,6 +98,7 @@ class _Reader:
     def __init__(self, given: Mapping[str, str], place: Callable[[str], str]) -> None:
         self._given = given
         self._place = place
+        self.understood: dict[str, str] = {}
 
     def has(self, name: str) -> bool:
         return name in self._given
@@ -96,6 +108,7 @@ class _Reader:
 
     def number(self, name: str, default: Fraction, remedy: str, *, above: Fraction = Fraction(0)) -> Fraction:
         if name not in self._given:
+            self.understood[name] = str(default)
             return default
         text = self._given[name]
         if len(text) > _MAX_DIGITS:
@@ -109,7 +122,14 @@ class _Reader:
         # Longer texts than any sensible number would take for ever to compute with.
         if not above < value <= 10**9 or value.denominator > 10**200:
             raise self.refuse(name, remedy)
+        self.understood[name] = str(value)
         return value
+
+    def optional(self, name: str, without: str, remedy: str) -> Fraction | None:
+        if name in self._given:
+            return self.number(name, Fraction(0), remedy)
+        self.understood[name] = without
+        return None
 
     def count(self, name: str, default: int, least: int, most: int) -> int:
         value = self.number(
@@ -123,12 +143,14 @@ class _Reader:
         text = self._given.get(name, default)
         if text not in list(options):
             raise self.refuse(name, f"choose one of {', '.join(options)}")
+        self.understood[name] = text
         return text
 
     def flag(self, name: str) -> bool:
         text = self._given.get(name, "no").lower()
         if text not in {"yes", "no", "true", "false"}:
             raise self.refuse(name, "choose yes or no")
+        self.understood[name] = "yes" if text in {"yes", "true"} else "no"
         return text in {"yes", "true"}
 
 
@@ -157,26 +179,50 @@ def read_case(question: str, given: Mapping[str, str], place: Callable[[str], st
     for name in given:
         if name not in OPTIONS:
             raise reader.refuse(name, f"no such option: choose from {', '.join(OPTIONS)}")
+    for name in _NOT_TAKEN[asked]:
+        if reader.has(name):
+            raise reader.refuse(name, f"the question {asked.value} does not take it: leave it out")
     for name in _NEEDED[asked]:
         if not reader.has(name):
             raise reader.refuse(name, f"the question {asked.value} needs it")
     law = NoiseChoice(reader.choice("mechanism", NoiseChoice, NoiseChoice.ROUNDED_GAUSSIAN))
     joint = reader.flag("joint")
-    default_method = Method.RENYI_IMPROVED if joint else _DEFAULT_METHODS[law]
-    ratio = reader.number("threshold_ratio", Fraction(0), "choose a number above 0")
+    if joint and (not reader.has("threshold_ratio") or reader.has("answers") or reader.has("ballots")):
+        raise reader.refuse("joint", "it needs a threshold_ratio and single labels, and charges every query in full")
     case = Case(
         noise=_noise(reader, law),
-        sigma=reader.number("sigma", Fraction(1), "choose a number of votes above 0, up to 1e9"),
-        threshold_ratio=ratio or None,
-        answers=reader.count("answers", 0, 0, 1 << 29) if reader.has("answers") else None,
+        sigma=_if_asked(reader, asked, "sigma", Fraction(1), "choose a number of votes above 0, up to 1e9"),
+        threshold_ratio=reader.optional("threshold_ratio", "no threshold", "choose a number above 0"),
+        answers=_answers(reader, asked),
         joint=joint,
         ballots=_ballots(reader),
         unit=_unit(reader),
         delta=_delta(reader),
-        method=Method(reader.choice("method", Method, default_method)),
+        method=_method(reader, asked, Method.RENYI_IMPROVED if joint else _DEFAULT_METHODS[law]),
     )
-    queries = reader.count("queries", 0, 1 if asked is Question.CALIBRATE else 0, 1 << 29)
-    return Asked(asked, case, queries, reader.number("epsilon", Fraction(0), "choose a number above 0, up to 1e9"))
+    queries = 0
+    if "queries" in _NEEDED[asked]:
+        queries = reader.count("queries", 0, 1 if asked is Question.CALIBRATE else 0, MAX_COUNT)
+    epsilon = _if_asked(reader, asked, "epsilon", Fraction(0), "choose a number above 0, up to 1e9")
+    understood = {name: reader.understood[name] for name in OPTIONS if name in reader.understood}
+    return Asked(asked, case, queries, epsilon, understood)
+
+
+def _if_asked(reader: _Reader, asked: Question, name: str, otherwise: Fraction, remedy: str) -> Fraction:
+    return reader.number(name, otherwise, remedy) if name in _NEEDED[asked] else otherwise
+
+
+def _answers(reader: _Reader, asked: Question) -> int | None:
+    if "answers" in _NOT_TAKEN[asked]:
+        return None
+    if reader.has("answers"):
+        return reader.count("answers", 0, 0, MAX_COUNT)
+    reader.understood["answers"] = "every query"
+    return None
+
+
+def _method(reader: _Reader, asked: Question, default: Method) -> Method:
+    return default if "method" in _NOT_TAKEN[asked] else Method(reader.choice("method", Method, default))
 
 
 def read_batch(file: Path) -> list[Asked]:
@@ -216,15 +262,16 @@ def _noise(reader: _Reader, law: NoiseChoice) -> Callable[[Fraction], Noise]:
             raise reader.refuse(
                 name, f"mechanism {law.value} has no shares: choose discrete_gaussian_shares or skellam_shares"
             )
-    contributors = reader.count("shares", 1, 1, 1000)
-    uncounted = reader.count("uncounted", 0, 0, contributors - 1)
     if law is NoiseChoice.ROUNDED_GAUSSIAN:
         return lambda sigma: RoundedGaussian(sigma, grid_bits)
     if law is NoiseChoice.DISCRETE_GAUSSIAN:
         return lambda sigma: DiscreteGaussian(sigma, grid_bits)
-    if law is NoiseChoice.DISCRETE_GAUSSIAN_SHARES:
-        return lambda sigma: SharedNoise(DiscreteGaussianShare(sigma, grid_bits), contributors, uncounted)
-    return lambda sigma: SharedNoise(SkellamShare(sigma, grid_bits), contributors, uncounted)
+    if law is NoiseChoice.SKELLAM:
+        return lambda sigma: Skellam(sigma, grid_bits)
+    contributors = reader.count("shares", 1, 1, 1000)
+    uncounted = reader.count("uncounted", 0, 0, contributors - 1)
+    share = DiscreteGaussianShare if law is NoiseChoice.DISCRETE_GAUSSIAN_SHARES else SkellamShare
+    return lambda sigma: SharedNoise(share(sigma, grid_bits), contributors, uncounted)
 
 
 def _unit(reader: _Reader) -> ProtectedUnit:
@@ -247,7 +294,7 @@ def _ballots(reader: _Reader) -> BallotRelease | None:
     if reader.has("labels") != counted:
         remedy = f"ballots {kind} need the number of labels" if counted else "only binary and tau ballots count labels"
         raise reader.refuse("labels", remedy)
-    labels = reader.count("labels", 1, 1, 1 << 20)
+    labels = reader.count("labels", 1, 1, 1 << 20) if counted else 0
     if kind == _BallotChoice.TAU and not reader.has("tau"):
         raise reader.refuse("tau", "ballots tau need the length to which they are shortened")
     if kind != _BallotChoice.TAU and reader.has("tau"):

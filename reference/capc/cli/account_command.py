@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from capc.accountants.balls import decimal_text
-from capc.accountants.calculator import affordable_queries, calibrate
+from capc.accountants.calculator import MAX_QUERIES, affordable_queries, calibrate
 from capc.accountants.methods import applicable
 from capc.accountants.statement import PrivacyStatement
 from capc.cli.account_cases import Asked, Question, read_batch, read_case
@@ -62,7 +62,7 @@ def ask_all(file: str, json_target: str | None) -> None:
 
 def _answer(asked: Asked) -> dict[str, object]:
     case, queries = asked.case, asked.queries
-    found: dict[str, object] = {"question": asked.question.value}
+    found: dict[str, object] = {"question": asked.question.value, "asked": dict(asked.understood)}
     if asked.question is Question.COMPARE:
         statements = applicable(case.steps(queries), case.unit, case.delta)
         methods = {
@@ -75,7 +75,8 @@ def _answer(asked: Asked) -> dict[str, object]:
         found["rounding_of_answer"] = "sigma rounded up to a multiple of 1/64 votes"
     elif asked.question is Question.QUERIES:
         queries = affordable_queries(case, asked.epsilon)
-        found["rounding_of_answer"] = "queries rounded down"
+        more = ", where the search ends: more fit" if queries == MAX_QUERIES else ""
+        found["rounding_of_answer"] = f"queries rounded down{more}"
     return {**found, "sigma": str(case.sigma), "queries": queries, **_figure(case.statement(queries))}
 
 
@@ -98,6 +99,9 @@ def _show(found: Mapping[str, object], console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    understood: Any = found["asked"]
+    listed = ", ".join(f"{name} = {value}" for name, value in understood.items())
+    console.print(f"  asked: {listed}", highlight=False, soft_wrap=True)
     methods = found.get("methods")
     figures: dict[str, Any] = methods if isinstance(methods, dict) else {"": found}
     for name, figure in figures.items():

@@ -117,13 +117,20 @@ def run(
         typer.Option(metavar="exact|ckks_comparison", help="Evaluation of models; CKKS leaks them. Default: exact."),
     ] = None,
     mechanism: Annotated[
-        _Text, typer.Option(metavar="rounded_gaussian|discrete_gaussian", help="Noise. Default: rounded_gaussian.")
+        _Text,
+        typer.Option(metavar="NAME", help="rounded_gaussian, discrete_gaussian or skellam. Default: rounded_gaussian."),
     ] = None,
     adjacency: Annotated[
         _Text, typer.Option(metavar="replace_one|null_vote", help="Neighbouring relation. Default: replace_one.")
     ] = None,
     charge: Annotated[
         _Text, typer.Option(metavar="worst_case|realised", help="What is charged. Default: worst_case.")
+    ] = None,
+    joint: Annotated[
+        _Text, typer.Option(metavar="yes|no", help="Charge check and answer as one step, always. Default: no.")
+    ] = None,
+    renyi_order: Annotated[
+        _Text, typer.Option(metavar="A", help="Charge Renyi DP at this order. Default: mu^2 or rho, where they hold.")
     ] = None,
     sigma: Annotated[
         _Text, typer.Option(metavar="VOTES", help="Noise deviation. Default: fits the queries into the budget.")
@@ -167,6 +174,9 @@ def run(
     allowance_queries: Annotated[
         _Text, typer.Option(metavar="N", help="Queries that each model is declared for, ever. Default: 65536.")
     ] = None,
+    data_set: Annotated[
+        _Text, typer.Option(metavar="NAME", help="What the ledger protects, for its life. Default: the file's name.")
+    ] = None,
     json: Annotated[_Text, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")] = None,
 ) -> Finished:
     """Label real queries under encryption and differential privacy, then retrain and report.
@@ -185,6 +195,8 @@ def run(
         "mechanism": mechanism,
         "adjacency": adjacency,
         "charge": charge,
+        "joint": joint,
+        "renyi_order": renyi_order,
         "sigma": sigma,
         "threshold": threshold,
         "threshold_sigma": threshold_sigma,
@@ -199,6 +211,7 @@ def run(
         "ledger_key": ledger_key,
         "allowance": allowance,
         "allowance_queries": allowance_queries,
+        "data_set": data_set,
     }
     flags = {name: text for name, text in given.items() if text is not None}
     with interruptible():

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from rich.table import Table
 
-from capc.accountants.statement import budget_statement, spent_statement
+from capc.accountants.balls import decimal_text
+from capc.accountants.methods import TIGHTEST_FIRST, Method, statement_for
+from capc.accountants.statement import NOT_A_GUARANTEE, budget_statement, spent_statement
+from capc.accountants.steps import release_of, steps_of
+from capc.accountants.unit import ProtectedUnit, Relation
 from capc.cli import EXIT_OK
 from capc.cli.output import Output
+from capc.errors import InputError
 from capc.ledger import LedgerError, LedgerLog, load_seen, reading
+from capc.parameters import Adjacency
 
 
 def show(file: Path, json_target: str | None) -> int:
@@ -30,6 +37,10 @@ def show(file: Path, json_target: str | None) -> int:
             ("enforced", str(budget_statement(log))),
             ("realised", str(spent_statement(log))),
             ("if", "; ".join(_hypotheses(log))),
+            (
+                "read otherwise",
+                "\n".join(f"{name}: {text}" for name, text in _readings(log).items()) or "not available",
+            ),
             ("spent", f"{log.spent} of {log.budget} ({log.cost.unit.value})"),
             ("left", f"{log.remaining_queries()} queries at their full cost"),
             ("identity", log.head.identity.hex()),
@@ -99,10 +110,37 @@ def _summary(log: LedgerLog) -> dict[str, object]:
         "remaining_queries": log.remaining_queries(),
         "enforced": str(guaranteed),
         "realised": str(reading_now),
+        "readings": _readings(log),
         "hypotheses": list(_hypotheses(log)),
     }
 
 
+def _readings(log: LedgerLog) -> dict[str, str]:
+    """The same log under every adjacency of a policy, by every method that may be read at any time.
+
+    None of them is a guarantee. A loss distribution is for counts fixed in advance, and joint steps are charged at the
+    one order of their policy.
+    """
+    if log.policy.joint_cost is not None:
+        return {}
+    found, delta = {}, log.policy.delta
+    for adjacency in Adjacency:
+        unit = ProtectedUnit(Relation(adjacency.value))
+        steps = steps_of(log.events, release_of(log.mechanisms), unit)
+        for method in set(TIGHTEST_FIRST) - {Method.LOSS_DISTRIBUTION}:
+            # A method that does not carry the noise has no reading.
+            with suppress(InputError):
+                epsilon = decimal_text(statement_for(steps, unit, delta, method).epsilon)
+                text = f"epsilon <= {epsilon} at delta = {decimal_text(delta)} ({NOT_A_GUARANTEE})"
+                found[f"{adjacency.value}, {method.value}"] = text
+    return dict(sorted(found.items()))
+
+
 def _hypotheses(log: LedgerLog) -> tuple[str, ...]:
-    """What the figures need; a ledger cannot know the parameter sets of the sessions that it was charged for."""
-    return (*budget_statement(log).hypotheses, "no session used a parameter set for tests")
+    """What the figures need; a ledger cannot know the sessions that it was charged for."""
+    unknown = (
+        "no session used a parameter set for tests",
+        "noise was drawn exactly: where it was sampled inside MPC, delta grows by (1 + e^epsilon) times the distance "
+        "of all draws from their law",
+    )
+    return (*budget_statement(log).hypotheses, *unknown)

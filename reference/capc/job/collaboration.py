@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from capc.accountants.conversion import budget_lower
+from capc.accountants.policies import policy_budget
 from capc.accounting import Account
 from capc.allowance import PrivacyAllowance
 from capc.costs import StepCost
@@ -113,9 +113,8 @@ class Watched:
         folder.mkdir(exist_ok=True)
         self._files = [folder / f"{party}.json" for party in session.answering_parties]
         release = session.parameters.release
-        agreed = budget_lower(ledger.cost.unit, release.epsilon, release.delta)
-        terms = ledger.terms
-        self._terms = Terms(terms.owner, terms.data_set, release, session.parameters.widths.grid_bits, agreed)
+        owner, data_set, grid_bits = ledger.terms.owner, ledger.terms.data_set, session.parameters.widths.grid_bits
+        self._terms = Terms(owner, data_set, release, grid_bits, policy_budget(release))
 
     @property
     def costs(self) -> Mapping[str, StepCost]:

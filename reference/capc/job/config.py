@@ -35,6 +35,9 @@ class JobConfig:
         mechanism: the law of the noise.
         adjacency: the neighbouring relation of the budget.
         charge: which costs the account charges.
+        joint: whether a check and its answer are charged as one step, always.
+        renyi_order: of the account's costs; None charges mu^2 or rho, or takes one that suits the budget where noise or
+            joint charges need an order.
         sigma: deviation of the noise on each class; None calibrates it so that ``queries`` fit the budget.
         threshold: T of Confident-GNMax; None answers every query.
         threshold_sigma: deviation of the threshold noise; None takes the one of the classes.
@@ -50,6 +53,7 @@ class JobConfig:
         allowance: the folder of the answering parties' circuit-privacy allowances, continued from run to run; None
             takes one beside the ledger, and without a ledger begins new ones.
         allowance_queries: how many queries each answering party's model is declared for.
+        data_set: the name under which the ledger protects the data; None takes the name of the file.
         places: where each option was given that was given, by name.
     """
 
@@ -63,6 +67,8 @@ class JobConfig:
     mechanism: NoiseName = NoiseName.ROUNDED_GAUSSIAN
     adjacency: Adjacency = Adjacency.REPLACE_ONE
     charge: Charge = Charge.WORST_CASE
+    joint: bool = False
+    renyi_order: Fraction | None = None
     sigma: Fraction | None = None
     threshold: Fraction | None = None
     threshold_sigma: Fraction | None = None
@@ -77,6 +83,7 @@ class JobConfig:
     ledger_key: Path | None = None
     allowance: Path | None = None
     allowance_queries: int = DEFAULT_QUERIES
+    data_set: str | None = None
     places: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, name: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from capc.circuits.choice import NetworkName
 from capc.learning.partition import Partition
-from capc.parameters import Adjacency, Charge, NoiseName, VoteVariant
+from capc.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, VoteVariant
 from capc.session import MAX_ANSWERING, MAX_QUERIES
 
 
@@ -24,13 +24,14 @@ class Inference(StrEnum):
     """Approximate HE with squares, to compare with: it leaks the models (docs/ckks-comparison.md)."""
 
 
-OptionValue = int | str | Fraction | Path | StrEnum
+OptionValue = bool | int | str | Fraction | Path | StrEnum
 
 MAX_BATCH = 4096
 MAX_DECLARED = 1 << 32
 MAX_SEED = (1 << 63) - 1
 _MAGNITUDE = 30
 _DIGITS = 40
+_NAME_LENGTH = 200
 
 
 class Option(ABC):
@@ -164,23 +165,7 @@ class FileName(Option):
 
 @dataclass(frozen=True)
 class Name(Option):
-    """The name of a parameter set; whether there is one is checked when it is loaded."""
-
-    @property
-    def remedy(self) -> str:
-        """A name."""
-        return "the name of a parameter set, such as default or test"
-
-    def from_value(self, raw: object) -> str:
-        """The name."""
-        if not isinstance(raw, str) or not raw:
-            raise ValueError
-        return raw
-
-
-@dataclass(frozen=True)
-class EngineName(Option):
-    """An engine, or the threat model that it needs; whether there is one is checked when it is opened.
+    """A name of one line; whether there is such a thing is checked when it is looked up.
 
     Attributes:
         choices: what to choose, for people.
@@ -195,9 +180,31 @@ class EngineName(Option):
 
     def from_value(self, raw: object) -> str:
         """The name."""
-        if not isinstance(raw, str) or not raw:
+        if not isinstance(raw, str) or not raw.strip() or not raw.isprintable() or len(raw) > _NAME_LENGTH:
             raise ValueError
         return raw
+
+
+@dataclass(frozen=True)
+class Flag(Option):
+    """Yes or no; true or false in a file."""
+
+    @property
+    def remedy(self) -> str:
+        """Both."""
+        return "yes or no"
+
+    def from_value(self, raw: object) -> bool:
+        """Whether it is yes."""
+        if not isinstance(raw, bool):
+            raise ValueError
+        return raw
+
+    def from_text(self, text: str) -> bool:
+        """Whether the text says yes."""
+        if text not in {"yes", "no"}:
+            raise ValueError
+        return text == "yes"
 
 
 def flag(name: str) -> str:
@@ -216,11 +223,13 @@ OPTIONS: dict[str, Option] = {
     "queries": Whole(1, MAX_QUERIES),
     "batch": Whole(1, MAX_BATCH),
     "partition": Choice(Partition),
-    "parameters": Name(),
+    "parameters": Name("the name of a parameter set, such as default or test"),
     "inference": Choice(Inference),
     "mechanism": Choice(NoiseName),
     "adjacency": Choice(Adjacency),
     "charge": Choice(Charge),
+    "joint": Flag(),
+    "renyi_order": Rational(Fraction(MAX_RENYI_ORDER)),
     "sigma": _DEVIATION,
     "threshold": Rational(_MOST, zero=True),
     "threshold_sigma": _DEVIATION,
@@ -228,12 +237,13 @@ OPTIONS: dict[str, Option] = {
     "delta": Rational(Fraction(1), open_above=True),
     "vote_variant": Choice(VoteVariant),
     "network": Choice(NetworkName),
-    "engine": EngineName("embedded, or an engine and its protocol such as mp-spdz:semi2k"),
-    "declare_model": EngineName("base, or a weaker threat model by name such as honest_majority"),
+    "engine": Name("embedded, or an engine and its protocol such as mp-spdz:semi2k"),
+    "declare_model": Name("base, or a weaker threat model by name such as honest_majority"),
     "seed": Whole(0, MAX_SEED),
     "ledger": FileName("a ledger, which is made if it is not there"),
     "ledger_key": FileName("the file of the ledger's signing key"),
     "allowance": FileName("a folder, which is made if it is not there"),
     "allowance_queries": Whole(1, MAX_DECLARED),
+    "data_set": Name(f"a name of the protected data that outlives its files, of up to {_NAME_LENGTH} characters"),
 }
 """Every option that a TOML file may hold, and the order in which they are shown."""

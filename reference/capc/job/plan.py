@@ -7,9 +7,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-from capc.accountants.conversion import budget_lower, calibrate_sigma
-from capc.accounting import Account, query_cost
+from capc.accountants.policies import (
+    calibrate_sigma,
+    certify,
+    default_order,
+    policy_budget,
+    with_joint_cost,
+    with_sigma,
+)
+from capc.accounting import Account
 from capc.architecture import dense_architecture
+from capc.charges import query_cost
 from capc.circuits.choice import NETWORKS, fastest_vote
 from capc.engine import EMBEDDED, SecureEngine
 from capc.errors import InputError, ParameterError
@@ -20,7 +28,7 @@ from capc.learning.data import Dataset, load_digits, load_npz
 from capc.learning.partition import Sizes
 from capc.learning.training import ARCHITECTURES
 from capc.ledger import Terms, open_ledger
-from capc.parameters import Charge, Parameters, ParameterSet, ReleasePolicy, VoteVariant
+from capc.parameters import Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
 
@@ -75,8 +83,10 @@ class Plan:
         """
         release, grid_bits = self.parameters.release, self.parameters.widths.grid_bits
         if self.config.ledger is None:
+            certify(release, self.budget)
             return Account(release, grid_bits, self.budget)
-        terms = Terms(str(PRIVACY_GUARDIAN), self.dataset.name, release, grid_bits, self.budget)
+        data_set = self.config.data_set or self.dataset.name
+        terms = Terms(str(PRIVACY_GUARDIAN), data_set, release, grid_bits, self.budget)
         try:
             return open_ledger(self.config.ledger, terms, key_file=self.config.ledger_key)
         except InputError as error:
@@ -94,7 +104,7 @@ def prepare(config: JobConfig) -> Plan:
     widths = _parameter_set(config)
     if config.allowance is not None and not widths.he_distance_bits:
         raise config.refusal("allowance", f"parameters {widths.name} claim no circuit privacy: leave this out")
-    release = _release_policy(config)
+    release = _release_policy(config, widths.grid_bits)
     dataset = load_digits() if config.data is None else load_npz(config.data)
     rows_place = "scikit-learn's digits" if config.data is None else str(config.data)
     sizes = Sizes.of(dataset.num_rows, dataset.num_classes)
@@ -108,8 +118,9 @@ def prepare(config: JobConfig) -> Plan:
 def _check_together(config: JobConfig) -> None:
     if config.network is not None and config.vote_variant is not None:
         raise config.refusal("network", f"it chooses the vote's variant: leave out {flag('vote_variant')}, or this")
-    if config.ledger_key is not None and config.ledger is None:
-        raise config.refusal("ledger_key", f"give {flag('ledger')} too, or leave this out")
+    for name in ("ledger_key", "data_set"):
+        if getattr(config, name) is not None and config.ledger is None:
+            raise config.refusal(name, f"give {flag('ledger')} too, or leave this out")
     # CAPC-RUN-014.
     if config.ledger is not None and config.inference is not Inference.EXACT:
         raise config.refusal(
@@ -121,6 +132,7 @@ def _check_together(config: JobConfig) -> None:
         raise config.refusal("allowance_queries", f"give {flag('allowance')} too, or leave this out")
     if config.engine != EMBEDDED.name and config.inference is not Inference.EXACT:
         raise config.refusal("engine", f"inference {config.inference.value} has the embedded one only: leave this out")
+    _check_composition(config)
     if config.threshold is None:
         if config.threshold_sigma is not None:
             raise config.refusal("threshold_sigma", f"give {flag('threshold')} too, or leave this out")
@@ -134,6 +146,16 @@ def _check_together(config: JobConfig) -> None:
         )
 
 
+def _check_composition(config: JobConfig) -> None:
+    if not config.joint:
+        return
+    if config.threshold is None:
+        raise config.refusal("joint", f"give {flag('threshold')} too: without one there is no check to charge jointly")
+    for name, needed in (("charge", Charge.WORST_CASE), ("mechanism", NoiseName.ROUNDED_GAUSSIAN)):
+        if getattr(config, name) is not needed:
+            raise config.refusal(name, f"joint charges need {needed.value}: leave out {flag('joint')}, or this")
+
+
 def _parameter_set(config: JobConfig) -> ParameterSet:
     try:
         return ParameterSet.named(config.parameters)
@@ -141,47 +163,55 @@ def _parameter_set(config: JobConfig) -> ParameterSet:
         raise InputError(f"{error} ({config.place('parameters')})") from None
 
 
-def _release_policy(config: JobConfig) -> ReleasePolicy:
-    sigma = config.sigma
-    if sigma is None:
-        sigma = _smallest_sigma(config, config.queries)
-    threshold_sigma = None if config.threshold is None else config.threshold_sigma or sigma
-    return ReleasePolicy(
-        mechanism=config.mechanism,
-        sigma=sigma,
-        threshold=config.threshold,
-        threshold_sigma=threshold_sigma,
-        charge=config.charge,
-        adjacency=config.adjacency,
-        epsilon=config.epsilon,
-        delta=config.delta,
-    )
-
-
-def _smallest_sigma(config: JobConfig, queries: int) -> Fraction:
-    """The deviation that fits that many queries; the threshold's deviation keeps its proportion to it."""
-    ratio = None
-    if config.threshold is not None:
-        ratio = Fraction(1)
-        if config.threshold_sigma is not None and config.sigma is not None:
-            ratio = config.threshold_sigma / config.sigma
+def _release_policy(config: JobConfig, grid_bits: int) -> ReleasePolicy:
+    policy = _policy_of_options(config)
     try:
-        return calibrate_sigma(
-            config.mechanism, config.adjacency, config.epsilon, config.delta, queries=queries, threshold_ratio=ratio
-        )
+        if config.sigma is None:
+            return with_sigma(policy, calibrate_sigma(policy, grid_bits, config.queries))
+        return with_joint_cost(policy) if config.joint else policy
     except InputError as error:
         raise _budget_refusal(config, error) from None
+
+
+def _policy_of_options(config: JobConfig) -> ReleasePolicy:
+    """Everything that the options say; a deviation that is to be calibrated is 1 for now, and a joint cost is too."""
+    sigma = Fraction(1) if config.sigma is None else config.sigma
+    try:
+        return ReleasePolicy(
+            mechanism=config.mechanism,
+            sigma=sigma,
+            threshold=config.threshold,
+            threshold_sigma=None if config.threshold is None else config.threshold_sigma or sigma,
+            charge=config.charge,
+            adjacency=config.adjacency,
+            epsilon=config.epsilon,
+            delta=config.delta,
+            renyi_order=_renyi_order(config),
+            joint_cost=Fraction(1) if config.joint else None,
+        )
+    except ParameterError as error:
+        raise InputError(f"{error} ({config.place('renyi_order')})") from None
+
+
+def _renyi_order(config: JobConfig) -> Fraction | None:
+    if config.renyi_order is None and (config.joint or config.mechanism is NoiseName.SKELLAM):
+        try:
+            return default_order(config.epsilon, config.delta)
+        except InputError as error:
+            raise _budget_refusal(config, error) from None
+    return config.renyi_order
 
 
 def _budget(config: JobConfig, release: ReleasePolicy, grid_bits: int) -> Fraction:
-    cost = query_cost(release, grid_bits)
     try:
-        budget = budget_lower(cost.unit, config.epsilon, config.delta)
+        budget = policy_budget(release)
     except InputError as error:
         raise _budget_refusal(config, error) from None
-    if cost.worst_case > budget:
-        remedy = f"choose at least {rational_text(_smallest_sigma(config, 1))}, or a larger epsilon"
-        raise config.refusal("sigma", f"one query costs more than the whole budget: {remedy}")
+    if query_cost(release, grid_bits).worst_case > budget:
+        least = rational_text(calibrate_sigma(release, grid_bits, 1))
+        raise config.refusal(
+            "sigma", f"one query costs more than the whole budget: choose at least {least}, or a larger epsilon"
+        )
     return budget
 
 

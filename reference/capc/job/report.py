@@ -109,6 +109,8 @@ def _privacy(state: JobState) -> dict[str, object]:
         "adjacency": policy.adjacency.value,
         "method": guaranteed.method,
         "charge": policy.charge.value,
+        "joint": policy.joint_cost is not None,
+        "renyi_order": None if policy.renyi_order is None else rational_text(policy.renyi_order),
         "sigma": rational_text(policy.sigma),
         "threshold": None if policy.threshold is None else rational_text(policy.threshold),
         "threshold_sigma": None if policy.threshold_sigma is None else rational_text(policy.threshold_sigma),

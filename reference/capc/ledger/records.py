@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from capc.charges import QueryCost
 from capc.errors import InputError
-from capc.events import Dispatched, Entry, QueryCost, Receipt, Reserved, Settled
+from capc.events import Dispatched, Entry, Receipt, Reserved, Settled
 from capc.ledger.errors import LedgerError
 from capc.ledger.terms import Terms
 from capc.parameters import canonical_json
@@ -60,12 +61,14 @@ def read_opening(body: bytes) -> Opening:
     """What the first record says.
 
     Raises:
-        LedgerError: it is not the one encoding of an opening.
+        LedgerError: it is not the one encoding of an opening, or its budget does not keep what its policy promises.
     """
     fields = _fields(body)
     try:
         opening = Opening(Terms.from_document(fields), bytes.fromhex(fields["public_key"]))
         again = opening_body(opening, bytes.fromhex(fields["salt"]))
+    except InputError as error:
+        raise LedgerError(f"not the first record of a ledger: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LedgerError(f"not the first record of a ledger ({type(error).__name__})") from None
     if again != body:

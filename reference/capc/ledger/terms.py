@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from capc.accountants.policies import certify
 from capc.errors import InputError
 from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 
@@ -26,7 +26,11 @@ class Terms:
         data_set: a name of the protected data set that outlives certificates, sessions and queriers.
         policy: mechanism, deviations, threshold, charging, adjacency, epsilon and delta.
         grid_bits: g.
-        budget: the limit of the composed cost, in the mechanism's unit.
+        budget: the limit of the composed cost, in the unit of the policy's costs.
+
+    Raises:
+        InputError: a name or the grid cannot be used, or it is not certified that the budget keeps the policy's epsilon
+            and delta (CAPC-LEDG-014).
     """
 
     owner: str
@@ -42,12 +46,12 @@ class Terms:
                 raise InputError(f"{name} = {value!r}: give a name")
         if type(self.grid_bits) is not int or not 0 <= self.grid_bits <= _MAX_GRID_BITS:
             raise InputError(f"grid_bits: give a whole number from 0 to {_MAX_GRID_BITS}")
+        certify(self.policy, self.budget)
 
     def document(self) -> dict[str, object]:
         """A flat mapping of every field to a string, an integer or None, in the order in which it is compared."""
-        fields = {"owner": self.owner, "data_set": self.data_set, **asdict(self.policy)}
-        fields |= {"grid_bits": self.grid_bits, "budget": self.budget}
-        return {name: _plain(value) for name, value in fields.items()}
+        names: dict[str, object] = {"owner": self.owner, "data_set": self.data_set}
+        return names | self.policy.document() | {"grid_bits": self.grid_bits, "budget": str(self.budget)}
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Terms:
@@ -60,6 +64,9 @@ class Terms:
             name: None if document[name] is None else _read_rational(document[name])
             for name in ("sigma", "threshold", "threshold_sigma", "epsilon", "delta")
         }
+        # These two are written only where they are given.
+        for name in {"renyi_order", "joint_cost"} & document.keys():
+            rationals[name] = _read_rational(document[name])
         policy = ReleasePolicy(
             mechanism=NoiseName(document["mechanism"]),
             charge=Charge(document["charge"]),
@@ -79,22 +86,16 @@ class Terms:
             InputError: a field differs; the message names the first one.
         """
         wanted, found = self.document(), kept.document()
-        for name, value in wanted.items():
-            if name != "budget" and found[name] != value:
+        for name in dict.fromkeys([*wanted, *found]):
+            if name != "budget" and found.get(name) != wanted.get(name):
                 raise InputError(
-                    f"{name} = {value}: the ledger was created with {name} = {found[name]}, which is fixed for its "
-                    "life: use the same, or another ledger for other data"
+                    f"{name} = {wanted.get(name)}: the ledger was created with {name} = {found.get(name)}, which is "
+                    "fixed for its life: use the same, or another ledger for other data"
                 )
 
 
 def _read_rational(text: object) -> Fraction:
-    """The rational that :func:`_plain` wrote: no other spelling, and none that takes long to compute with."""
+    """The rational that :meth:`Terms.document` wrote: no other spelling, and none that takes long to compute with."""
     if not isinstance(text, str) or len(text) > _MAX_DIGITS or not _RATIONAL.fullmatch(text):
         raise ValueError
     return Fraction(text)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Fraction):
-        return str(value)
-    return value.value if isinstance(value, StrEnum) else value

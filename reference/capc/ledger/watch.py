@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from capc.charges import query_cost
 from capc.errors import ErrorCode, InvalidPayloadError
-from capc.events import Receipt, Reserved, query_cost
+from capc.events import Receipt, Reserved
 from capc.ledger import disk
 from capc.ledger.chain import HASH_BYTES, Head, digest_of, first_head
 from capc.ledger.errors import LedgerError

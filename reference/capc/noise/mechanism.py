@@ -14,7 +14,9 @@ from typing import Protocol
 from capc.errors import InputError
 from capc.noise.discrete_gaussian import discrete_gaussian
 from capc.noise.gaussian import round_gaussian
-from capc.noise.scale import check_count, check_scale
+from capc.noise.scale import check_count, check_order, check_scale
+from capc.noise.sensitivity import Sensitivity
+from capc.noise.skellam import skellam, skellam_renyi
 from capc.parameters import NoiseName, ReleasePolicy
 from capc.randomness import RandomSource
 
@@ -26,6 +28,8 @@ class CostUnit(StrEnum):
     """mu^2 of mu-Gaussian DP (Dong, Roth and Su). mu^2 adds up under composition."""
     RHO = "rho"
     """rho of rho-zero-concentrated DP (Bun and Steinke 2016). rho adds up under composition."""
+    RENYI = "renyi"
+    """The Renyi divergence at one order that is fixed beforehand (Mironov 2017). It adds up under composition."""
 
 
 class Mechanism(Protocol):
@@ -48,6 +52,20 @@ class Mechanism(Protocol):
         Args:
             squared_sensitivity: D^2 in votes^2, the largest squared Euclidean distance of the un-noised vectors
                 of two neighbouring inputs.
+
+        Raises:
+            InputError: the law has a cost at a Renyi order only.
+        """
+
+    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
+        """The Renyi divergence of that order, or an upper bound of it.
+
+        Args:
+            order: a.
+            sensitivity: of the vector.
+
+        Raises:
+            InputError: the order is not above 1.
         """
 
 
@@ -101,6 +119,11 @@ class RoundedGaussian:
         """mu^2 = D^2 / sigma^2, exactly. ``squared_sensitivity`` is D^2 in votes^2."""
         return Fraction(squared_sensitivity, self.sigma_votes**2)
 
+    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
+        """A D^2 / (2 sigma^2), that of the continuous Gaussian."""
+        check_order(order)
+        return Fraction(order * self.cost(sensitivity.squared), 2)
+
 
 @dataclass(frozen=True)
 class DiscreteGaussian:
@@ -150,6 +173,72 @@ class DiscreteGaussian:
         """Rho = D^2 / (2 sigma^2), exactly. ``squared_sensitivity`` is D^2 in votes^2."""
         return Fraction(squared_sensitivity, 2 * self.sigma_votes**2)
 
+    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
+        """A rho."""
+        check_order(order)
+        return order * self.cost(sensitivity.squared)
+
+
+@dataclass(frozen=True)
+class Skellam:
+    """Skellam noise on the grid; charged at a Renyi order only.
+
+    Attributes:
+        sigma_votes: the standard deviation, in votes.
+        grid_bits: g.
+
+    Raises:
+        InputError: sigma is not a rational above 0, or g is negative.
+
+    Spec: CAPC-NOISE-005, CAPC-ACCT-003.
+    """
+
+    sigma_votes: Fraction
+    grid_bits: int
+
+    def __post_init__(self) -> None:
+        check_scale(self.sigma_votes, self.grid_bits)
+
+    @property
+    def name(self) -> NoiseName:
+        """``skellam``."""
+        return NoiseName.SKELLAM
+
+    @property
+    def unit(self) -> CostUnit:
+        """The Renyi divergence."""
+        return CostUnit.RENYI
+
+    def sample(self, source: RandomSource, count: int) -> list[int]:
+        """``count`` draws of :func:`~capc.noise.skellam.skellam`, in grid units; their time grows with sigma^2.
+
+        Raises:
+            InputError: the count is negative.
+            RandomnessExhaustedError: the stream ended.
+
+        Reveals: the draws are the privacy guardian's secret.
+        """
+        check_count(count)
+        return [skellam(source, self._variance) for _ in range(count)]
+
+    def cost(self, squared_sensitivity: Fraction) -> Fraction:
+        """Refused: neither mu^2 nor rho bounds it.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(f"skellam noise has no cost for D^2 = {squared_sensitivity} alone: charge it at a Renyi order")
+
+    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
+        """The bound of :func:`~capc.noise.skellam.skellam_renyi`."""
+        check_order(order)
+        unit = 1 << self.grid_bits
+        return skellam_renyi(order, self._variance, sensitivity.squared * unit**2, sensitivity.absolute * unit)
+
+    @property
+    def _variance(self) -> Fraction:
+        return (self.sigma_votes * (1 << self.grid_bits)) ** 2
+
 
 def mechanism_for(name: NoiseName, sigma_votes: Fraction, grid_bits: int) -> Mechanism:
     """The mechanism of that name.
@@ -166,6 +255,8 @@ def mechanism_for(name: NoiseName, sigma_votes: Fraction, grid_bits: int) -> Mec
         return RoundedGaussian(sigma_votes, grid_bits)
     if name == NoiseName.DISCRETE_GAUSSIAN:
         return DiscreteGaussian(sigma_votes, grid_bits)
+    if name == NoiseName.SKELLAM:
+        return Skellam(sigma_votes, grid_bits)
     known = ", ".join(entry.value for entry in NoiseName)
     raise InputError(f"noise mechanism {name!r} is unknown: choose one of {known}")
 

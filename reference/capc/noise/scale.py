@@ -20,6 +20,16 @@ def check_scale(sigma_votes: Fraction, grid_bits: int) -> None:
         raise InputError(f"grid_bits = {grid_bits}: give 0 or more")
 
 
+def check_order(order: Fraction) -> None:
+    """Checks a Renyi order.
+
+    Raises:
+        InputError: it is not above 1.
+    """
+    if order <= 1:
+        raise InputError(f"renyi_order = {order}: give an order above 1")
+
+
 def check_count(count: int) -> None:
     """Checks a number of draws.
 

@@ -3,7 +3,7 @@
 A Skellam number is the difference of two independent Poisson numbers of the same mean. Sums of independent Skellam
 numbers are Skellam again, so shares of several parties add up to noise of the same law.
 
-Spec: CAPC-NOISE-005, CAPC-NOISE-003.
+Spec: CAPC-NOISE-005, CAPC-NOISE-003, CAPC-ACCT-103.
 """
 
 from __future__ import annotations
@@ -80,3 +80,23 @@ def skellam(source: RandomSource, variance: Fraction) -> int:
     half = Fraction(variance, 2)
     first = poisson(source, half)
     return first - poisson(source, half)
+
+
+def skellam_renyi(order: Fraction, variance: Fraction, squared: Fraction, absolute: Fraction) -> Fraction:
+    """An upper bound of the Renyi divergence of Skellam noise, everything in grid units.
+
+    a D2^2 / (2 v) + min(((2a - 1) D2^2 + 6 D1) / (4 v^2), 3 D1 / (2 v)). The bound is for integer orders. Renyi
+    divergence grows with the order, so the next integer bounds a fraction.
+
+    Args:
+        order: a > 1.
+        variance: v.
+        squared: D2^2, the squared Euclidean distance of the shift, which is integral.
+        absolute: D1, its L1 distance.
+
+    Source: Agarwal, Kairouz and Liu 2021 (arXiv 2110.04995).
+    """
+    a = -(-order.numerator // order.denominator)
+    many = Fraction((2 * a - 1) * squared + 6 * absolute, 4 * variance**2)
+    few = Fraction(3 * absolute, 2 * variance)
+    return Fraction(a * squared, 2 * variance) + min(many, few)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 from capc import accounting, messages, privacy_guardian
-from capc.accounting import Account, Event, EventKind, Receipt
+from capc.accountants import policies
+from capc.accounting import Account
+from capc.events import Event, EventKind, Receipt
 from capc.messages import HEADER, Envelope
+from capc.parameters import ReleasePolicy
 from capc.privacy_guardian import Aggregated, Released
 from capc.randomness import Seed
 from capc_verify.faults.patching import replace_everywhere
@@ -38,6 +42,15 @@ def noise_for_any_shares() -> None:
         return replace(result[0], receipt=receipt), result[1]
 
     replace_everywhere(correct, release)
+
+
+def terms_taken_on_trust() -> None:
+    """Nobody checks that a ledger's budget keeps its epsilon, or that a joint cost is one."""
+
+    def trust(policy: ReleasePolicy, budget: Fraction) -> None:
+        pass
+
+    replace_everywhere(policies.certify, trust)
 
 
 def free_queries() -> None:

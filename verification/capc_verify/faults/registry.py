@@ -132,6 +132,14 @@ FAULTS: dict[str, Fault] = {
             "tests/ledger/test_crashes.py::test_a_guardian_killed_at_any_step_loses_no_charge",
         ),
     ),
+    "terms_taken_on_trust": Fault(
+        binding.terms_taken_on_trust,
+        None,
+        (
+            "tests/ledger/test_ledger.py::test_no_ledger_is_made_whose_budget_does_not_keep_its_epsilon",
+            "tests/ledger/test_ledger.py::test_a_joint_cost_below_its_bound_is_refused",
+        ),
+    ),
     "free_queries": Fault(
         binding.free_queries,
         None,

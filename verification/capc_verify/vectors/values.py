@@ -6,7 +6,7 @@ and ``1`` whose first character is bit 0. JSON numbers are small public counts o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -182,27 +182,35 @@ def by_party(kind: Kind) -> Kind:
     )
 
 
-def closed_object(properties: Mapping[str, Json], left_out: Collection[str] = ()) -> Json:
-    """The schema of an object with exactly these keys, of which some may be left out."""
+def closed_object(properties: Mapping[str, Json], omissible: Mapping[str, Json] | None = None) -> Json:
+    """The schema of an object with exactly these keys, and any of the omissible ones."""
     return {
         "type": "object",
-        "properties": dict(properties),
-        "required": [name for name in properties if name not in left_out],
+        "properties": {**properties, **(omissible or {})},
+        "required": list(properties),
         "additionalProperties": False,
     }
 
 
-def record(fields: Mapping[str, Kind], left_out: Collection[str] = ()) -> Kind:
-    """An object with exactly these fields, of which some may be left out."""
+def record(fields: Mapping[str, Kind], omissible: Mapping[str, Kind] | None = None) -> Kind:
+    """An object with exactly these fields, and any of the omissible ones, which are left out where they are None."""
+    extra = omissible or {}
 
-    def held(value: Mapping[str, Json]) -> dict[str, Kind]:
-        return {name: kind for name, kind in fields.items() if name in value or name not in left_out}
+    def schema(place: str) -> Json:
+        return closed_object(
+            {name: kind.schema(place) for name, kind in fields.items()},
+            {name: kind.schema(place) for name, kind in extra.items()},
+        )
 
-    return Kind(
-        lambda place: closed_object({name: kind.schema(place) for name, kind in fields.items()}, left_out),
-        lambda value: {name: kind.read(value[name]) for name, kind in held(value).items()},
-        lambda value: {name: kind.write(value[name]) for name, kind in held(value).items()},
-    )
+    def read(value: Json) -> dict[str, Any]:
+        given = {name: kind.read(value[name]) for name, kind in extra.items() if name in value}
+        return {name: kind.read(value[name]) for name, kind in fields.items()} | given
+
+    def write(value: Mapping[str, Any]) -> Json:
+        given = {name: kind.write(value[name]) for name, kind in extra.items() if value.get(name) is not None}
+        return {name: kind.write(value[name]) for name, kind in fields.items()} | given
+
+    return Kind(schema, read, write)
 
 
 INTEGERS = many(INTEGER)

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
-from capc.accounting import Account, Receipt
+from capc.accounting import Account
 from capc.errors import ParameterError
+from capc.events import Receipt
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.noise.mechanism import CostUnit, ReleaseMechanisms
+from capc.noise.sensitivity import Sensitivity
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc.randomness import RandomSource
@@ -52,6 +54,10 @@ class CoinNoise:
     def cost(self, squared_sensitivity: Fraction) -> Fraction:
         """Any cost will do: nothing is charged here."""
         return squared_sensitivity
+
+    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
+        """Likewise."""
+        return order * sensitivity.squared
 
 
 ONE_SIDED = CoinNoise(-1, 0)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from capc.accounting import query_cost
+from capc.charges import query_cost
 from capc.circuits.vote import one_hot_argmax
 from capc.ideal import ideal_functionality
 from capc.model import QuantisedModel

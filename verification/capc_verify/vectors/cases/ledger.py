@@ -6,10 +6,11 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from capc.accountants.policies import with_joint_cost
 from capc.ledger import Proof, Terms
 from capc.ledger.chain import HASH_BYTES, Head, digest_of, first_head
 from capc.ledger.store import Row
-from capc.parameters import Charge
+from capc.parameters import Charge, NoiseName, ReleasePolicy
 from capc.primitives import signing_public_key
 from capc.randomness import Seed
 from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
@@ -20,10 +21,11 @@ from capc_verify.vectors.operations.ledgers import LEDGER, proof_of, terms_field
 _RECORDS = ("CAPC-LEDG-003",)
 _CHAIN = ("CAPC-LEDG-004",)
 _RULES = ("CAPC-LEDG-008",)
+_TERMS_KEPT = ("CAPC-LEDG-014", "CAPC-ACCT-115", "CAPC-ACCT-116")
 _HEADS = ("CAPC-LEDG-009",)
 _CHARGES = ("CAPC-LEDG-010",)
 _INPUT = Fault.of_caller("input_error")
-_TERMS = Terms("privacy_guardian", "example", confident(charge=Charge.REALISED), 4, Fraction(40))
+_TERMS = Terms("privacy_guardian", "example", confident(charge=Charge.REALISED, epsilon=Fraction(50)), 4, Fraction(40))
 
 
 def ledger() -> FileBuilder:
@@ -40,6 +42,7 @@ def ledger() -> FileBuilder:
     group = file.group(LEDGER)
     log = _Log(group)
     _refused_entries(group, log)
+    _terms_kept(group, log)
     _replays(group, log)
     _heads(group, log)
     return file
@@ -96,6 +99,33 @@ def _refused_entries(group: GroupBuilder, log: _Log) -> None:
         test.run(f"ledger_{op}", query=query, **fields, **shared, fault=_INPUT)
 
 
+def _terms_kept(group: GroupBuilder, log: _Log) -> None:
+    """Openings: a budget that its policy's epsilon and delta bear, and others."""
+    release = _TERMS.policy
+    skellam = replace(
+        release, mechanism=NoiseName.SKELLAM, charge=Charge.WORST_CASE, sigma=Fraction(2), renyi_order=Fraction(3)
+    )
+    joint = with_joint_cost(replace(release, charge=Charge.WORST_CASE, renyi_order=Fraction(3)))
+    for name, made in (("skellam", skellam), ("joint", joint)):
+        test = group.test(f"open_{name}", "A policy that is charged at a Renyi order.", _TERMS_KEPT)
+        terms = terms_fields(replace(_TERMS, policy=made))
+        test.run("ledger_open", key=log.key, salt=bytes(16), terms=terms, leaves=["log"])
+        fields: dict[str, Any] = {"session_tag": log.tag, "inputs_digest": bytes(32), "states": ["log"]}
+        test.run("ledger_reserve", key=log.key, salt=bytes(16), query=1, **fields)
+    # The answer alone costs 12 at this order.
+    refused: list[tuple[str, dict[str, Any], ReleasePolicy]] = [
+        ("budget", {"budget": Fraction(80)}, release),
+        ("epsilon", {}, replace(release, epsilon=Fraction(40))),
+        ("delta", {}, replace(release, delta=Fraction(1, 10**7))),
+        ("renyi_budget", {"budget": Fraction(46)}, skellam),
+        ("joint_cost", {}, replace(joint, joint_cost=Fraction(11))),
+    ]
+    for name, changes, made in refused:
+        test = group.test(f"open_beyond_{name}", "More is promised than is kept.", _TERMS_KEPT, ["CallerMistake"])
+        terms = {**terms_fields(_TERMS), "policy": vars(made), **changes}
+        test.run("ledger_open", key=log.key, salt=bytes(16), terms=terms, fault=_INPUT)
+
+
 def _replays(group: GroupBuilder, log: _Log) -> None:
     test = group.test("whole", "What was spent follows from the records.", _RULES)
     found = test.run("ledger_replay", records=log.fields())
@@ -108,6 +138,7 @@ def _replays(group: GroupBuilder, log: _Log) -> None:
     # Without the message of the record in its place.
     unsent = [{**row, "message": None} for row in log.signed([*bodies[:2], bodies[3]])]
     free = [bodies[0], bodies[1].replace(b'"check":"4"', b'"check":"0"'), *bodies[2:]]
+    beyond = bodies[0].replace(b'"budget":"40"', b'"budget":"80"')
     damaged: list[tuple[str, str, list[dict[str, Any]]]] = [
         ("no_records", "The log was truncated to nothing.", []),
         ("edited_body", "A bit of what happened was changed.", [*rows[:3], {**rows[3], "body": refund}, *rows[4:]]),
@@ -121,6 +152,7 @@ def _replays(group: GroupBuilder, log: _Log) -> None:
         ("wrong_cost", "The owner itself charged less than the policy says.", log.signed(free)),
         ("settled_twice", "The owner itself gave an answer back twice.", log.signed([*bodies[:4], bodies[3]])),
         ("settled_unsent", "The owner itself gave an answer back before its message left.", unsent),
+        ("budget_beyond_epsilon", "The owner itself promises more than its budget keeps.", log.signed([beyond])),
         ("not_canonical", "A second encoding of the same record.", log.signed([bodies[0], b" " + bodies[1]])),
     ]
     for name, comment, records in damaged:

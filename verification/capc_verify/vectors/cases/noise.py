@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+from capc.accountants.balls import exact_lower, exact_upper, round_down, round_up
+from capc.analysis.argmax_law import IntegerNoise, noise_masses
 from capc.errors import RandomnessExhaustedError
+from capc.noise.mechanism import mechanism_for
 from capc.parameters import NoiseName
-from capc_verify.vectors.build import FileBuilder, GroupBuilder
+from capc_verify.vectors.build import FileBuilder, GenerationError, GroupBuilder
+from capc_verify.vectors.cases.common import expect_equal
 from capc_verify.vectors.engine import Run
 from capc_verify.vectors.operation import Fault
 from capc_verify.vectors.operations.noise import NOISE
 
 _REQUIREMENTS = ("CAPC-NOISE-003",)
+_LAWS = ("CAPC-NOISE-001", "CAPC-NOISE-002", "CAPC-NOISE-005")
+_TABLE_LENGTH = 9
 _CANDIDATES = 400
 _STREAM_BYTES = 600
 _SIGMAS = (Fraction(1, 10), Fraction(1, 2), Fraction(1), Fraction(7, 3), Fraction(80), Fraction(1001, 7))
@@ -27,7 +33,8 @@ def noise() -> FileBuilder:
         [
             "A given byte stream becomes the given integers; `consumed` is the number of bytes that were read.",
             "Not tested: that the integers follow their law. That is shown by tests of the reference, and follows for",
-            "every port that turns the same bytes into the same integers.",
+            "every port that turns the same bytes into the same integers. `noise_law` is the law itself, for small",
+            "scales: P(0), P(1), ..., each between two decimals of 12 digits.",
             f"Unlucky streams are the longest of {_CANDIDATES} candidates, stream label `<test>/candidate/<n>`.",
         ],
     )
@@ -48,11 +55,35 @@ def noise() -> FileBuilder:
         for value in values[1:4]:
             _unlucky(group, op, **{parameter: value})
     for mechanism in NoiseName:
-        fields: dict[str, Any] = {"mechanism": mechanism, "sigma_votes": Fraction(40), "grid_bits": 4}
+        # Skellam noise takes bytes in proportion to its variance.
+        sigma, grid_bits = (Fraction(3, 2), 1) if mechanism is NoiseName.SKELLAM else (Fraction(40), 4)
+        fields: dict[str, Any] = {"mechanism": mechanism, "sigma_votes": sigma, "grid_bits": grid_bits}
         _positive(group, "mechanism_sample", 10, **fields)
         _exhausted(group, "mechanism_sample", 2, **fields)
+    _tables(group)
     _mistakes(group)
     return file
+
+
+def _tables(group: GroupBuilder) -> None:
+    """P(0), P(1), ... of each law at small scales, between decimals of 12 digits."""
+    for mechanism in NoiseName:
+        for sigma in (Fraction(1, 2), Fraction(1), Fraction(7, 3)):
+            test = group.test(_name(group, f"law_{mechanism.value}"), "Its law on the integers.", _LAWS)
+            fields: dict[str, Any] = {"mechanism": mechanism, "sigma_votes": sigma, "grid_bits": 0}
+            noise = mechanism_for(mechanism, sigma, 0)
+            if not isinstance(noise, IntegerNoise):
+                raise GenerationError(f"{mechanism.value} has no table")
+            masses, _ = noise_masses(noise)
+            table = masses[len(masses) // 2 :][:_TABLE_LENGTH]
+            bounds: dict[str, Any] = {
+                "at_least": [round_down(exact_lower(mass)) for mass in table],
+                "at_most": [round_up(exact_upper(mass)) for mass in table],
+            }
+            expect_equal(test.run("noise_law", **fields, **bounds)["inside"], True, "a law is inside its table")
+        test = group.test(f"law_{mechanism.value}_refused", "No law has this deviation.", _LAWS, ["CallerMistake"])
+        refused: dict[str, Any] = {"mechanism": mechanism, "sigma_votes": Fraction(0), "grid_bits": 0}
+        test.run("noise_law", at_least=[], at_most=[], fault=Fault.of_caller("input_error"), **refused)
 
 
 def _positive(group: GroupBuilder, op: str, count: int, **fields: Any) -> None:  # noqa: ANN401

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from capc.accounting import query_cost
+from capc.charges import query_cost
 from capc.parameters import Charge, ReleasePolicy
 from capc_verify.vectors.build import FileBuilder
 from capc_verify.vectors.cases.common import confident, expect_equal, policy, toy_session

@@ -11,7 +11,7 @@ from capc import primitives
 from capc.architecture import dense_architecture
 from capc.handshake import hello
 from capc.messages import HEADER, Envelope, MessageType
-from capc.parameters import VoteVariant
+from capc.parameters import NoiseName, VoteVariant
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
 from capc.randomness import XofSource
 from capc.session import Session
@@ -56,6 +56,8 @@ def _digests(file: FileBuilder) -> None:
         "plain": policy(),
         "confident": confident(),
         "rationals": confident(sigma=Fraction(7, 3), delta=Fraction(1, 3000)),
+        "skellam": policy(mechanism=NoiseName.SKELLAM, renyi_order=Fraction(9, 2)),
+        "joint": confident(renyi_order=Fraction(3), joint_cost=Fraction(21, 2)),
     }.items():
         _digest(group, name, toy_session(file.source, release))
     for variant in (VoteVariant.ALL_PAIRS, VoteVariant.MULTI_ROUND):
@@ -98,6 +100,8 @@ _BAD_PARAMETERS: tuple[tuple[str, object], ...] = (
     ("delta", Fraction(1)),
     ("delta", Fraction(0)),
     ("spec_version", "0.0.9"),
+    *(("renyi_order", Fraction(order)) for order in (1, (1 << 20) + 1)),
+    *(("joint_cost", Fraction(1)), ("mechanism", NoiseName.SKELLAM)),
 )
 
 

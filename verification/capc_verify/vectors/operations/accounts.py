@@ -6,15 +6,19 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from capc.accountants.concentrated import composed_rho
 from capc.accountants.conversion import epsilon_upper
-from capc.accountants.events import Step
+from capc.accountants.joint import joint_renyi_upper
 from capc.accountants.loss import LossDistribution
-from capc.accountants.unit import Sensitivity
-from capc.accounting import Account, CostUnit, Receipt
-from capc.noise.mechanism import DiscreteGaussian
-from capc.parameters import ReleasePolicy
+from capc.accountants.steps import Step
+from capc.accounting import Account
+from capc.events import Receipt
+from capc.noise.mechanism import CostUnit, DiscreteGaussian, mechanism_for
+from capc.noise.sensitivity import Sensitivity
+from capc.noise.shares import DiscreteGaussianShare, SharedNoise
+from capc.parameters import NoiseName, ReleasePolicy
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
-from capc_verify.vectors.operations.sessions import POLICY
+from capc_verify.vectors.operations.sessions import COMPOSITION, POLICY
 from capc_verify.vectors.values import COUNT, DATA, FLAG, RATIONAL, choice, record
 
 RECEIPT = record(
@@ -27,6 +31,7 @@ RECEIPT = record(
     }
 )
 _INTERVAL = {"at_least": RATIONAL, "at_most": RATIONAL}
+_MOVED = {"squared": RATIONAL, "absolute": RATIONAL, "changed": COUNT}
 _STANDING = {"spent": RATIONAL, "remaining_queries": COUNT}
 
 
@@ -63,15 +68,39 @@ def _dispatch(call: Call) -> Result:
     return Result(_standing(account))
 
 
+def _inside(call: Call, figure: Fraction) -> Result:
+    return Result({"inside": call["at_least"] <= figure <= call["at_most"]})
+
+
 def _epsilon(call: Call) -> Result:
-    epsilon = epsilon_upper(call["unit"], call["cost"], call["delta"])
-    return Result({"inside": call["at_least"] <= epsilon <= call["at_most"]})
+    return _inside(call, epsilon_upper(call["unit"], call["cost"], call["delta"]))
 
 
 def _delta(call: Call) -> Result:
     step = Step(DiscreteGaussian(call["sigma"], 0), Sensitivity(Fraction(1), Fraction(1), 1))
     delta = LossDistribution({step: call["count"]}, call["at_least"] / 2).delta_upper(call["epsilon"])
-    return Result({"inside": call["at_least"] <= delta <= call["at_most"]})
+    return _inside(call, delta)
+
+
+def _renyi_epsilon(call: Call) -> Result:
+    return _inside(call, epsilon_upper(CostUnit.RENYI, call["cost"], call["delta"], call["order"]))
+
+
+def _renyi_cost(call: Call) -> Result:
+    mechanism = mechanism_for(call["mechanism"], call["sigma_votes"], call["grid_bits"])
+    sensitivity = Sensitivity(call["squared"], call["absolute"], call["changed"])
+    return Result({"cost": mechanism.renyi_cost(call["order"], sensitivity)})
+
+
+def _shares_rho(call: Call) -> Result:
+    share = DiscreteGaussianShare(call["sigma_votes"], call["grid_bits"])
+    noise = SharedNoise(share, call["contributors"], call["uncounted"])
+    step = Step(noise, Sensitivity(call["squared"], call["absolute"], call["changed"]))
+    return _inside(call, composed_rho({step: 1}))
+
+
+def _joint_cost(call: Call) -> Result:
+    return _inside(call, joint_renyi_upper(call["order"], call["check_mu_squared"], call["answer_cost"]))
 
 
 def _settle(call: Call) -> Result:
@@ -86,7 +115,7 @@ ACCOUNTING = GroupType(
         Operation(
             "account_open",
             _open,
-            {"policy": record(POLICY), "grid_bits": COUNT, "budget": RATIONAL},
+            {"policy": record(POLICY, COMPOSITION), "grid_bits": COUNT, "budget": RATIONAL},
             {"check": RATIONAL, "answer": RATIONAL, "unit": choice(CostUnit), **_STANDING},
         ),
         Operation(
@@ -106,6 +135,34 @@ ACCOUNTING = GroupType(
             "delta_of_discrete_gaussian",
             _delta,
             {"sigma": RATIONAL, "count": COUNT, "epsilon": RATIONAL, **_INTERVAL},
+            {"inside": FLAG},
+        ),
+        Operation(
+            "epsilon_of_renyi_cost",
+            _renyi_epsilon,
+            {"order": RATIONAL, "cost": RATIONAL, "delta": RATIONAL, **_INTERVAL},
+            {"inside": FLAG},
+        ),
+        Operation(
+            "renyi_cost",
+            _renyi_cost,
+            {"mechanism": choice(NoiseName), "sigma_votes": RATIONAL, "grid_bits": COUNT, "order": RATIONAL, **_MOVED},
+            {"cost": RATIONAL},
+        ),
+        Operation(
+            "rho_of_shares",
+            _shares_rho,
+            {
+                **{"sigma_votes": RATIONAL, "grid_bits": COUNT, "contributors": COUNT, "uncounted": COUNT},
+                **_MOVED,
+                **_INTERVAL,
+            },
+            {"inside": FLAG},
+        ),
+        Operation(
+            "joint_cost",
+            _joint_cost,
+            {"order": RATIONAL, "check_mu_squared": RATIONAL, "answer_cost": RATIONAL, **_INTERVAL},
             {"inside": FLAG},
         ),
         Operation("account_settle", _settle, {"receipt": RECEIPT, "answered": FLAG}, _STANDING),

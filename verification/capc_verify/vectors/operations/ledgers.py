@@ -14,11 +14,12 @@ from capc.parameters import ReleasePolicy
 from capc.primitives import signing_public_key
 from capc.randomness import Seed
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
-from capc_verify.vectors.operations.sessions import POLICY
+from capc_verify.vectors.operations.sessions import COMPOSITION, POLICY
 from capc_verify.vectors.values import COUNT, DATA, FLAG, RATIONAL, Kind, many, optional, record
 
 _TEXT = Kind(lambda _: {"type": "string"}, str, str)
-_TERMS = record({"owner": _TEXT, "data_set": _TEXT, "policy": record(POLICY), "grid_bits": COUNT, "budget": RATIONAL})
+_POLICY = record(POLICY, COMPOSITION)
+_TERMS = record({"owner": _TEXT, "data_set": _TEXT, "policy": _POLICY, "grid_bits": COUNT, "budget": RATIONAL})
 _ROW = {"body": DATA, "link": DATA, "signature": DATA, "message": optional(DATA)}
 _STANDING = {"size": COUNT, "link": DATA, "spent": RATIONAL, "remaining_queries": COUNT}
 _HEAD = {"identity": DATA, "size": COUNT, "link": DATA}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
+from capc.accountants.balls import ball
+from capc.analysis.argmax_law import IntegerNoise, noise_masses
+from capc.errors import InputError
 from capc.noise.bernoulli import bernoulli, bernoulli_exp_minus
 from capc.noise.discrete_gaussian import discrete_gaussian, discrete_laplace
 from capc.noise.gaussian import round_gaussian
@@ -13,7 +16,7 @@ from capc.noise.skellam import poisson, skellam
 from capc.parameters import NoiseName
 from capc.randomness import BytesSource
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
-from capc_verify.vectors.values import COUNT, DATA, INTEGER, INTEGERS, RATIONAL, Kind, choice
+from capc_verify.vectors.values import COUNT, DATA, FLAG, INTEGER, INTEGERS, RATIONAL, Kind, choice, many
 
 _GIVES = {"integers": INTEGERS, "consumed": COUNT}
 
@@ -37,6 +40,16 @@ def _mechanism(call: Call) -> Result:
     return Result({"integers": mechanism.sample(source, call["count"]), "consumed": source.consumed})
 
 
+def _law(call: Call) -> Result:
+    mechanism = mechanism_for(call["mechanism"], call["sigma_votes"], call["grid_bits"])
+    if not isinstance(mechanism, IntegerNoise):
+        raise InputError(f"the law of {mechanism.name.value} is unknown")
+    masses, _ = noise_masses(mechanism)
+    middle = len(masses) // 2
+    bounds = zip(masses[middle:], call["at_least"], call["at_most"], strict=False)
+    return Result({"inside": all(ball(low) <= mass <= ball(high) for mass, low, high in bounds)})
+
+
 NOISE = GroupType(
     "Noise",
     named(
@@ -47,6 +60,18 @@ NOISE = GroupType(
         _sampler("round_gaussian", "sigma", RATIONAL, round_gaussian),
         _sampler("poisson", "mean", RATIONAL, poisson),
         _sampler("skellam", "variance", RATIONAL, skellam),
+        Operation(
+            "noise_law",
+            _law,
+            {
+                "mechanism": choice(NoiseName),
+                "sigma_votes": RATIONAL,
+                "grid_bits": COUNT,
+                "at_least": many(RATIONAL),
+                "at_most": many(RATIONAL),
+            },
+            {"inside": FLAG},
+        ),
         Operation(
             "mechanism_sample",
             _mechanism,

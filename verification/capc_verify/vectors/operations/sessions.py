@@ -72,18 +72,13 @@ POLICY = {
     "epsilon": RATIONAL,
     "delta": RATIONAL,
 }
+COMPOSITION = {"renyi_order": RATIONAL, "joint_cost": RATIONAL}
+"""Fields of a policy that are left out where it has none."""
 _VARIANT = "vote_variant"
 """A document names it only where it is not the tournament."""
 _PARAMETERS = record(
-    {
-        "spec_version": _TEXT,
-        **WIDTHS,
-        **POLICY,
-        "num_classes": COUNT,
-        "num_features": COUNT,
-        _VARIANT: choice(VoteVariant),
-    },
-    left_out=[_VARIANT],
+    {"spec_version": _TEXT, **WIDTHS, **POLICY, "num_classes": COUNT, "num_features": COUNT},
+    {**COMPOSITION, _VARIANT: choice(VoteVariant)},
 )
 _PARTICIPANT = {"party": PARTY, "identity": DATA, "architecture": optional(ARCHITECTURE)}
 _SESSION = {"parameters": _PARAMETERS, "participants": many(record(_PARTICIPANT)), "session_id": DATA}
@@ -95,7 +90,7 @@ def parameters_from(fields: Mapping[str, Any]) -> Parameters:
         raise ParameterError(f"spec_version = {fields['spec_version']}: this code has {SPEC_VERSION}")
     widths = {name: fields[name] for name in WIDTHS}
     widths["he_coefficient_bits"] = tuple(widths["he_coefficient_bits"])
-    policy = ReleasePolicy(**{name: fields[name] for name in POLICY})
+    policy = ReleasePolicy(**{name: fields[name] for name in {**POLICY, **COMPOSITION} if name in fields})
     variant = fields.get(_VARIANT, VoteVariant.TOURNAMENT)
     return Parameters(ParameterSet(**widths), fields["num_classes"], fields["num_features"], policy, variant)
 

@@ -15,7 +15,7 @@ from capc.cli.output import Output
 from capc.errors import InputError
 from capc.randomness import XofSource, fresh_seed
 from capc_mpc import bench as matrix_bench
-from capc_mpc import evidence, steps
+from capc_mpc import bench_report, evidence, steps
 from capc_mpc.encoding import FullCase
 from capc_mpc.errors import MpcError
 from capc_mpc.expected import expected
@@ -30,6 +30,8 @@ app = typer.Typer(help="The secure steps on MP-SPDZ: run one program, or measure
 _EXIT_FAILED = 1
 
 _Json = Annotated[str | None, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")]
+_Latency = Annotated[float | None, typer.Option(metavar="MS", help="One way, of a network to model besides LAN, WAN.")]
+_Megabits = Annotated[float, typer.Option(metavar="MBIT", help="Its bandwidth per party and second.")]
 _Seconds = Annotated[float, typer.Option(metavar="S", help="Time limit of one run.")]
 
 
@@ -97,16 +99,19 @@ def _show_run(output: Output, step: steps.Step, done: MpcRun, *, equal: bool) ->
 
 @app.command()
 def bench(
-    programs: Annotated[str, typer.Option(metavar="NAMES", help="Separated by commas.")] = "argmax,label_release",
-    protocols: Annotated[
-        str, typer.Option(metavar="NAMES", help="Separated by commas, or all.")
-    ] = "semi2k,semi-bin,yao,replicated-ring",
+    programs: Annotated[
+        str, typer.Option(metavar="NAMES", help="Separated by commas.")
+    ] = "argmax,label_release_worst_case,discrete_gaussian,guardian_free",
+    protocols: Annotated[str, typer.Option(metavar="NAMES", help="Separated by commas.")] = "all",
     classes: Annotated[str, typer.Option(metavar="C,...", help="Numbers of classes.")] = "10",
     batch: Annotated[str, typer.Option(metavar="B,...", help="Numbers of cases.")] = "1,100",
-    parties: Annotated[int, typer.Option(metavar="K", help="Answering parties of guardian_free.")] = 2,
-    latency_ms: Annotated[float | None, typer.Option(metavar="MS", help="One way, of a network to model.")] = None,
-    megabits: Annotated[float, typer.Option(metavar="MBIT", help="Its bandwidth per party and second.")] = 100.0,
-    plots: Annotated[str | None, typer.Option(metavar="FOLDER", help="Write figures there.")] = None,
+    parties: Annotated[str, typer.Option(metavar="K,...", help="Numbers of answering parties, guardian_free.")] = "2",
+    repeats: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each variant; the median counts.")] = 3,
+    latency_ms: _Latency = None,
+    megabits: _Megabits = 100.0,
+    report: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Write bench.json, README.md and figures there.")
+    ] = None,
     seconds: _Seconds = 600.0,
     json: _Json = None,
 ) -> Finished:
@@ -120,19 +125,55 @@ def bench(
         chosen = machine.protocols() if protocols == "all" else protocols.split(",")
         for name in chosen:
             protocol_named(name)
-        variants = list(matrix_bench.matrix(programs.split(","), chosen, _numbers(classes), _numbers(batch), parties))
-        networks = {"lan": LAN, "wan": WAN}
-        if latency_ms is not None:
-            networks["given"] = Network(latency_ms / 1000, megabits * 1e6)
+        variants = list(
+            matrix_bench.matrix(programs.split(","), chosen, _numbers(classes), _numbers(batch), _numbers(parties))
+        )
+        networks = _networks(latency_ms, megabits)
         rows = []
         for number, variant in enumerate(variants, 1):
             output.console.print(f"{number}/{len(variants)} {variant.program} {variant.protocol} B={variant.batch}")
-            rows.append(matrix_bench.measure(variant, machine, Limits(seconds=seconds), networks))
-        output.console.print(_bench_table(rows, list(networks)))
-        for file in matrix_bench.plot(rows, Path(plots)) if plots else []:
-            output.console.print(f"wrote {file}", markup=False)
-        output.finish(matrix_bench.document(rows, machine))
+            rows.append(matrix_bench.measure(variant, machine, Limits(seconds=seconds), networks, repeats))
+        _show_bench(output, rows, networks)
+        document = bench_report.document(rows, machine, networks)
+        if report:
+            bench_report.write_folder(Path(report), document, rows, networks)
+        output.finish(document)
         return Finished(_EXIT_FAILED if any(row.equal is False for row in rows) else 0)
+
+
+@app.command()
+def network(
+    file: Annotated[str, typer.Argument(metavar="REPORT.json", help="As capc mpc bench wrote it.")],
+    latency_ms: _Latency = None,
+    megabits: _Megabits = 100.0,
+    json: _Json = None,
+) -> Finished:
+    """Model over another network what was measured before: no MP-SPDZ is needed."""
+    with interruptible():
+        output = Output(json)
+        output.check_not_input({"REPORT.json": Path(file)})
+        networks = _networks(latency_ms, megabits)
+        document, measured = bench_report.load(Path(file))
+        rows = bench_report.over(measured, networks)
+        _show_bench(output, rows, networks)
+        named = {name: asdict(net) for name, net in networks.items()}
+        output.finish({**document, "networks": named, "rows": [asdict(row) for row in rows]})
+        return Finished(0)
+
+
+def _networks(latency_ms: float | None, megabits: float) -> dict[str, Network]:
+    """The networks of the model: two usual ones, and the one that was asked for."""
+    given = {} if latency_ms is None else {"given": Network(latency_ms / 1000, megabits * 1e6)}
+    return {"lan": LAN, "wan": WAN, **given}
+
+
+def _show_bench(output: Output, rows: list[matrix_bench.Row], networks: dict[str, Network]) -> None:
+    table = Table(title="per case")
+    for heading in ("program", *bench_report.headings(networks)):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(row.variant.program, *bench_report.cells(row, networks))
+    output.console.print(table)
 
 
 @app.command()
@@ -159,24 +200,6 @@ def record(
             files.append(str(evidence.record(name, [row.name for row in able], machine, Limits(seconds=seconds))))
         output.finish({"mp_spdz": machine.version, "files": files})
         return Finished(0)
-
-
-def _bench_table(rows: list[matrix_bench.Row], networks: list[str]) -> Table:
-    table = Table(title="per case")
-    headings = ["program", "protocol", "parties", "model", "C", "B", "ms", "bytes", "rounds"]
-    for heading in (*headings, *(f"ms, {name}" for name in networks), "equal"):
-        table.add_column(heading)
-    for row in rows:
-        head = [row.variant.program, row.variant.protocol, str(row.parties), row.model]
-        size = [str(row.variant.classes), str(row.variant.batch)]
-        if row.costs is None:
-            table.add_row(*head, *size, row.refused or "")
-            continue
-        cells = [f"{1000 * row.costs.seconds / row.variant.batch:.3f}"]
-        cells += [f"{row.costs.bytes_sent / row.variant.batch:,.0f}", str(row.costs.rounds)]
-        cells += [f"{1000 * row.network_seconds[name] / row.variant.batch:.3f}" for name in networks]
-        table.add_row(*head, *size, *cells, {True: "yes", False: "NO", None: "-"}[row.equal])
-    return table
 
 
 def _numbers(text: str) -> list[int]:

@@ -1,4 +1,7 @@
-"""``capc mpc``: run one program, or measure the matrix. Registered as an extension of ``capc`` in pyproject.toml."""
+"""``capc mpc``: run programs, here or among machines, and measure them.
+
+Registered as an extension of ``capc`` in pyproject.toml.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,15 @@ from capc.errors import InputError
 from capc.randomness import XofSource, fresh_seed
 from capc_mpc import bench as matrix_bench
 from capc_mpc import bench_report, evidence, steps
+from capc_mpc.deployed import Deployment, run_party
 from capc_mpc.encoding import FullCase
 from capc_mpc.errors import MpcError
 from capc_mpc.expected import expected
+from capc_mpc.keys import write_key
 from capc_mpc.machine import the_machine
 from capc_mpc.network import LAN, WAN, Network
-from capc_mpc.protocols import PROTOCOLS, model_named, protocol_named
+from capc_mpc.protocols import HEADINGS as PROTOCOL_HEADINGS
+from capc_mpc.protocols import PROTOCOLS, model_named, protocol_cells, protocol_named
 from capc_mpc.running import Limits, MpcRun
 from capc_mpc.running import run as run_step
 from capc_mpc.sampling import sample_cases
@@ -29,6 +35,10 @@ from capc_mpc.sampling import sample_cases
 app = typer.Typer(help="The secure steps on MP-SPDZ: run one program, or measure the variants.", no_args_is_help=True)
 _EXIT_FAILED = 1
 
+_Program = Annotated[str, typer.Argument(help="argmax, label_release, discrete_gaussian, guardian_free, ...")]
+_Arguments = Annotated[list[str] | None, typer.Argument(help="As the program's head documents them.")]
+_Protocol = Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(PROTOCOLS)}.")]
+_Model = Annotated[str, typer.Option(metavar="base|honest_majority", help="The declared threat model.")]
 _Json = Annotated[str | None, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")]
 _Latency = Annotated[float | None, typer.Option(metavar="MS", help="One way, of a network to model besides LAN, WAN.")]
 _Megabits = Annotated[float, typer.Option(metavar="MBIT", help="Its bandwidth per party and second.")]
@@ -37,10 +47,10 @@ _Seconds = Annotated[float, typer.Option(metavar="S", help="Time limit of one ru
 
 @app.command()
 def run(
-    program: Annotated[str, typer.Argument(help="argmax, label_release, discrete_gaussian, guardian_free, ...")],
-    arguments: Annotated[list[str] | None, typer.Argument(help="As the program's head documents them.")] = None,
-    protocol: Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(PROTOCOLS)}.")] = "semi2k",
-    model: Annotated[str, typer.Option(metavar="base|honest_majority", help="The declared threat model.")] = "base",
+    program: _Program,
+    arguments: _Arguments = None,
+    protocol: _Protocol = "semi2k",
+    model: _Model = "base",
     inputs: Annotated[
         str | None, typer.Option(metavar="FILE.json", help='Columns {"PARTY FIELD": [[...], ...]}. Default: samples.')
     ] = None,
@@ -95,6 +105,74 @@ def _show_run(output: Output, step: steps.Step, done: MpcRun, *, equal: bool) ->
         table.add_row(name, text)
     output.console.print(table)
     output.finish(report)
+
+
+@app.command()
+def protocols(json: _Json = None) -> Finished:
+    """Show the table of protocols: what each computes over, and which coalitions it withstands."""
+    with interruptible():
+        output = Output(json)
+        table = Table()
+        for heading in PROTOCOL_HEADINGS:
+            table.add_column(heading)
+        for row in PROTOCOLS.values():
+            table.add_row(*protocol_cells(row))
+        output.console.print(table)
+        output.finish(
+            {"protocols": [dict(zip(PROTOCOL_HEADINGS, protocol_cells(r), strict=True)) for r in PROTOCOLS.values()]}
+        )
+        return Finished(0)
+
+
+@app.command()
+def party(
+    program: _Program,
+    number: Annotated[int, typer.Option("--party", metavar="N", help="Its number in the program, from 0.")],
+    addresses: Annotated[str, typer.Option(metavar="HOST:PORT,...", help="Of all parties, in order.")],
+    keys: Annotated[str, typer.Option(metavar="FOLDER", help="Own key, everybody's certificates: capc mpc keys.")],
+    inputs: Annotated[str, typer.Option(metavar="FILE.json", help='Own columns {"PARTY FIELD": [[...], ...]}.')],
+    arguments: _Arguments = None,
+    protocol: _Protocol = "semi2k",
+    model: _Model = "base",
+    seconds: _Seconds = 600.0,
+    json: _Json = None,
+) -> Finished:
+    """Run one party among several machines, with its own inputs; it tells what this party learns, and nothing else."""
+    with interruptible():
+        output = Output(json)
+        step = steps.parse(program, arguments or [])
+        deployment = Deployment(tuple(addresses.split(",")), Path(keys))
+        cases = _read_cases(inputs)
+        try:
+            done = run_party(
+                step, number, cases, protocol, deployment, model=model_named(model), limits=Limits(seconds=seconds)
+            )
+        except MpcError as error:
+            raise InputError(str(error)) from None
+        for name, values in done.learnt.items():
+            output.console.print(f"{name} {values}", markup=False)
+        output.console.print(f"{done.costs.seconds:.4f} s, {done.costs.rounds} rounds", markup=False)
+        output.finish({"learnt": done.learnt, "costs": asdict(done.costs)})
+        return Finished(0)
+
+
+@app.command()
+def keys(
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Made if it is missing.")],
+    number: Annotated[int, typer.Option("--party", metavar="N", min=0, help="Its number in the program, from 0.")],
+) -> Finished:
+    """Make one party's key and certificate; the certificate's two files go to every other party."""
+    with interruptible():
+        path = Path(folder)
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise InputError(f"{folder}: no folder: {error.strerror}") from None
+        if (path / f"P{number}.key").exists():
+            raise InputError(f"{folder}/P{number}.key exists: name another folder, or remove it")
+        public = write_key(path, number)
+        Output(None).console.print(f"give to every other party: {', '.join(map(str, public))}", markup=False)
+        return Finished(0)
 
 
 @app.command()

@@ -236,3 +236,26 @@ def check_model(protocol: Protocol, declared: Model) -> None:
             f"protocol {protocol.name} assumes an honest majority: it does not withstand two colluding parties, as the "
             f"base model does. Declare the model honest_majority to accept that, or choose semi2k, semi-bin or yao"
         )
+
+
+HEADINGS = ("protocol", "parties", "over", "adversary", "majority", "corrupted", "withstands", "options", "how")
+"""Of the table of protocols: `corrupted` is how many parties may be, `options` is what the compiler is told."""
+
+
+def protocol_cells(row: Protocol) -> list[str]:
+    """One line of the table of protocols, as text; options for the fewest parties."""
+    parties = row.parties_for(2)
+    base = row.model is Model.BASE
+    corrupted = "all but one" if base else "fewer than half" if row.max_parties is None else "one"
+    kept = [name.replace("_", " ") for name, holds in row.withstands(parties).items() if holds]
+    return [
+        row.name,
+        f"{row.min_parties}" if row.max_parties is not None else f"{row.min_parties} or more",
+        row.domain,
+        row.adversary.replace("_", "-"),
+        "dishonest" if base else "honest",
+        corrupted,
+        "all coalitions" if base else ", ".join(kept),
+        " ".join(row.compile_options(parties)),
+        row.note,
+    ]

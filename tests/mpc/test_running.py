@@ -1,8 +1,6 @@
 """The runner against a stand-in machine of a few lines: files, limits, errors, and that nothing is left running."""
 
 import os
-import stat
-import sys
 import time
 from pathlib import Path
 
@@ -14,40 +12,16 @@ from capc_mpc.errors import MpcError
 from capc_mpc.machine import HOME_VARIABLE, Machine, doctor_line, find_machine
 from capc_mpc.protocols import Model
 from capc_mpc.running import Limits, free_ports, run
-from support.mpc import needs_mp_spdz
+from support.mpc import HONEST_PARTY, machine, needs_mp_spdz
 
 STEP = steps.argmax(2, 8, 4, 1)
 CASE = {(0, "masks"): [1, 2], (0, "fresh_shares"): [3, 0], (1, "logit_shares"): [9, 0]}
 """Logits 10 and 2: class 0 wins, and the querying party's shares are -2 and 0 mod 16."""
-COMPILER = "import pathlib, sys\npathlib.Path('Programs/Bytecode/done').write_text(' '.join(sys.argv[1:]))\n"
-HONEST_PARTY = """
-import pathlib, sys
-party = sys.argv[sys.argv.index('-p') + 1]
-numbers = pathlib.Path(f'Player-Data/Input-P{party}-0').read_text().split()
-assert pathlib.Path('Programs/Bytecode/done').is_file() and pathlib.Path('Player-Data/P0.pem').is_file()
-print('Using security parameter 40')
-if party == '1':
-    print('vote.0', (1 - 3) * 2**60)
-    print('vote.1 [0]')
-print(f'Time = 0.5 seconds\\nData sent = 0.001 MB in ~7 rounds (party {party} only)', file=sys.stderr)
-print('Global data sent = 0.003 MB (all parties)', file=sys.stderr)
-"""
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
-
-
-def machine(folder: Path, party: str, compiler: str = COMPILER) -> Machine:
-    home = folder / "home"
-    home.mkdir()
-    (home / "compile.py").write_text(compiler)
-    (home / "CHANGELOG.md").write_text("The changelog\n\n## 9.8.7 (Jan 1, 2030)\n")
-    program = home / "semi2k-party.x"
-    program.write_text(f"#!{sys.executable}\n{party}")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return Machine(home, "9.8.7", {"semi2k": program})
 
 
 @pytest.mark.req("CAPC-MPC-006")

@@ -1,7 +1,11 @@
 """The runner against a stand-in machine of a few lines: files, limits, errors, and that nothing is left running."""
 
 import os
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -69,23 +73,60 @@ def test_a_compiler_that_fails_is_one_error_with_its_lines(tmp_path: Path, cache
     assert not [entry for entry in cache.iterdir() if not entry.name.startswith("new-")]
 
 
+HANGING_PARTY = """
+import pathlib, subprocess, sys, time
+child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])
+pathlib.Path({marks!r}, str(child.pid)).touch()
+time.sleep(600)
+"""
+
+
 @pytest.mark.req("CAPC-MPC-006")
 def test_what_hangs_is_stopped_with_everything_that_it_started(tmp_path: Path, cache: Path) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()
-    party = (
-        f"import os, pathlib, subprocess, sys, time\n"
-        f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-        f"pathlib.Path({str(marks)!r}, str(child.pid)).touch()\ntime.sleep(600)\n"
-    )
+    hanging = machine(tmp_path, HANGING_PARTY.format(marks=str(marks)))
     with pytest.raises(MpcError, match="took more than 2 s and was stopped"):
-        run(STEP, [CASE], "semi2k", machine=machine(tmp_path, party), cache=cache, limits=Limits(seconds=2))
+        run(STEP, [CASE], "semi2k", machine=hanging, cache=cache, limits=Limits(seconds=2))
+    assert_ended(marks)
+
+
+RUNNER = """
+from pathlib import Path
+from capc_mpc.machine import Machine
+from capc_mpc.running import run
+from capc_mpc.steps import argmax
+home = Path({home!r})
+case = {{(0, "masks"): [1, 2], (1, "logit_shares"): [9, 0]}}
+run(argmax(2, 8, 4, 1), [case], "semi2k", machine=Machine(home, "9", {{"semi2k": home / "semi2k-party.x"}}), cache=home)
+"""
+
+
+@pytest.mark.req("CAPC-MPC-006")
+def test_a_runner_that_is_terminated_takes_its_parties_along(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    home = machine(tmp_path, HANGING_PARTY.format(marks=str(marks))).home
+    runner = subprocess.Popen([sys.executable, "-c", RUNNER.format(home=str(home))], stderr=subprocess.PIPE)
+    wait_until(lambda: len(list(marks.iterdir())) == 2 or runner.poll() is not None)
+    runner.terminate()
+    _, error = runner.communicate(timeout=60)
+    assert runner.returncode == 128 + signal.SIGTERM, error
+    assert_ended(marks)
+
+
+def assert_ended(marks: Path) -> None:
+    """The processes whose numbers are the names of these files, of which there are some, end."""
     children = [int(mark.name) for mark in marks.iterdir()]
     assert children
-    end = time.monotonic() + 20
-    while any(map(_is_running, children)) and time.monotonic() < end:
+    wait_until(lambda: not any(map(_is_running, children)))
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
         time.sleep(0.02)
-    assert not any(map(_is_running, children))
 
 
 def _is_running(process: int) -> bool:

@@ -170,6 +170,22 @@ def test_doctor_says_version_and_party_programs(monkeypatch: pytest.MonkeyPatch,
     assert ": semi2k; not there: spdz2k" in doctor_line()
 
 
+@pytest.mark.parametrize(("head", "commit"), [("ref: refs/heads/main", " (0123abcd)"), ("89ef4567" * 5, " (89ef4567)")])
+def test_a_build_from_a_checkout_has_its_commit_in_the_version(
+    head: str, commit: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = machine(tmp_path, "").home
+    (home / ".git" / "refs" / "heads").mkdir(parents=True)
+    (home / ".git" / "HEAD").write_text(head + "\n")
+    (home / ".git" / "refs" / "heads" / "main").write_text("0123abcd" * 5 + "\n")
+    (home / "yao-party.x").touch(mode=0o644)
+    monkeypatch.setenv(HOME_VARIABLE, str(home))
+    found = find_machine()
+    assert found is not None
+    assert found.version == f"9.8.7{commit}"
+    assert found.protocols() == ["semi2k"]
+
+
 def test_ports_that_are_taken_are_passed_by() -> None:
     import socket
 

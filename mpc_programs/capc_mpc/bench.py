@@ -23,7 +23,7 @@ from capc_mpc.steps import Step
 
 LOGIT_BITS, VOTE_BITS, GRID_BITS = 37, 16, 4
 """The widths of the default parameter set."""
-_VARIANCE = Fraction(400)
+_VARIANCE, _LARGE_VARIANCE = Fraction(20**2), Fraction(200**2)
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ PROGRAMS: dict[str, Callable[[Variant], Step]] = {
     "label_release_worst_case": lambda v: steps.label_release(v.classes, VOTE_BITS, v.batch, "worst_case"),
     "label_release_realised": lambda v: steps.label_release(v.classes, VOTE_BITS, v.batch, "realised"),
     "discrete_gaussian": lambda v: steps.discrete_gaussian(_VARIANCE, VOTE_BITS, v.batch, 2),
+    "discrete_gaussian_200": lambda v: steps.discrete_gaussian(_LARGE_VARIANCE, VOTE_BITS, v.batch, 2),
     "guardian_free": lambda v: steps.guardian_free(v.answering, v.classes, VOTE_BITS, GRID_BITS, _VARIANCE, v.batch),
 }
 

@@ -109,8 +109,8 @@ class Protocol:
         }
 
 
-_MIXING = {Domain.RING: ("-R", "64", "-Y"), Domain.FIELD: ("-F", "64", "-Y"), Domain.BOOLEAN: ("-B", "64")}
-"""Compile options by default: edaBits where arithmetic and Boolean shares mix."""
+_MIXING = {Domain.RING: ("-R", "64", "-Y"), Domain.FIELD: ("-F", "64"), Domain.BOOLEAN: ("-B", "64")}
+"""Compile options by default: edaBits for comparisons in rings; in fields, daBits for the few bits that are opened."""
 
 
 def _row(
@@ -162,15 +162,7 @@ PROTOCOLS: dict[str, Protocol] = {
         _row("semi", _FIELD, _SEMI, _BASE, "2+", "additive shares; oblivious transfer"),
         _row("hemi", _FIELD, _SEMI, _BASE, "2+", "additive shares; linear homomorphic encryption"),
         _row("temi", _FIELD, _SEMI, _BASE, "2+", "additive shares; threshold homomorphic encryption"),
-        _row(
-            "mascot",
-            _FIELD,
-            _MALICIOUS,
-            _BASE,
-            "2+",
-            "authenticated additive shares; oblivious transfer; small batches of edaBits would cost more than bits",
-            options=("-F", "64"),
-        ),
+        _row("mascot", _FIELD, _MALICIOUS, _BASE, "2+", "authenticated additive shares; oblivious transfer"),
         _row("lowgear", _FIELD, _MALICIOUS, _BASE, "2+", "authenticated additive shares; homomorphic encryption"),
         _row("replicated-ring", _RING, _SEMI, _HONEST, "3", "replicated shares", options=("-R", "64", "-Z", "3")),
         _row("malicious-rep-ring", _RING, _MALICIOUS, _HONEST, "3", "replicated shares with checks"),

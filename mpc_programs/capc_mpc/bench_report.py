@@ -117,8 +117,8 @@ def write_folder(folder: Path, found: dict[str, Any], rows: Sequence[Row], netwo
         f"MP-SPDZ {found['mp_spdz']}, {found['platform']}, {found['date']}. Milliseconds and bytes are for one case of "
         "the batch, bytes of all parties together, offline and online; the median of the runs that `bench.json` lists.",
         f"Over a network they are modelled: {modelled}.",
-        "Bars are blue for the base model and green for an honest majority, both semi-honest; red and orange for the same "
-        "against malicious parties; gray for the embedded engine. Numbers of parties are in brackets.",
+        "Bars are blue for the base model and green for an honest majority, both semi-honest; red and orange for the "
+        "same against malicious parties; gray for the embedded engine. Numbers of parties are in brackets.",
     ]
     for program in dict.fromkeys(row.variant.program for row in rows):
         shown = [row for row in rows if row.variant.program == program]

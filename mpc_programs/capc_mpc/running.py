@@ -8,10 +8,13 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from capc.errors import InputError
 from capc.randomness import XofSource, fresh_seed
@@ -175,13 +178,31 @@ def execute(commands: Mapping[int, Sequence[str]], folder: Path, limits: Limits,
         MpcError: the time is over.
     """
     processes: dict[int, subprocess.Popen[bytes]] = {}
-    try:
-        for party, command in commands.items():
-            processes[party] = _start(party, command, folder, limits)
-        _wait(processes.values(), limits.seconds, what)
-    finally:
-        _kill(processes.values())
+    with _termination_as_exit():
+        try:
+            for party, command in commands.items():
+                processes[party] = _start(party, command, folder, limits)
+            _wait(processes.values(), limits.seconds, what)
+        finally:
+            _kill(processes.values())
     return [party for party, process in processes.items() if process.returncode]
+
+
+@contextmanager
+def _termination_as_exit() -> Iterator[None]:
+    """SIGTERM, which would end this process at once, unwinds it instead: parties have sessions of their own."""
+
+    def leave(number: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _start(party: int, command: Sequence[str], folder: Path, limits: Limits) -> subprocess.Popen[bytes]:

@@ -204,7 +204,10 @@ def _lines(axes: Axes, values: Sequence[tuple[Row, float]]) -> None:
     for label in dict.fromkeys(_label(row) for row, _ in values):
         mine = [(row.variant.classes, value) for row, value in values if _label(row) == label]
         axes.plot(*zip(*mine, strict=True), marker="o", label=label)
+    classes = sorted({row.variant.classes for row, _ in values})
     axes.set_xscale("log")
+    axes.set_xticks(classes, labels=[str(count) for count in classes])
+    axes.minorticks_off()
     axes.set_yscale("log")
     axes.set_xlabel("classes")
     axes.grid(alpha=0.3)

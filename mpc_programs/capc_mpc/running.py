@@ -30,6 +30,10 @@ from capc_mpc.steps import Step
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 _POLL_SECONDS = 0.005
 _BIND_ATTEMPTS = 3
+_PORT_LOST = ("in use", "unknown ca")
+"""What a party says when another process took its port meanwhile, or answered there with keys of its own."""
+_held: set[int] = set()
+_holding = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -142,11 +146,11 @@ def _run_parties(
 ) -> list[tuple[str, str]]:
     """(output, error stream) of every party."""
     for attempt in range(_BIND_ATTEMPTS):
-        with tempfile.TemporaryDirectory(prefix="capc-mpc-") as name:
+        with tempfile.TemporaryDirectory(prefix="capc-mpc-") as name, _held_ports(len(texts) + 2) as first_port:
             folder = Path(name)
             data = prepare(folder, programs, dict(enumerate(texts)))
             write_keys(data, len(texts))
-            where = ["-pn", str(free_ports(len(texts) + 2))]
+            where = ["-pn", str(first_port)]
             commands = {
                 party: [str(program), *flags(row, len(texts), party), *where, bytecode_name(step)]
                 for party in range(len(texts))
@@ -156,7 +160,7 @@ def _run_parties(
         if not failed:
             return streams
         said = "\n".join(streams[party][1] for party in failed)
-        if "in use" not in said or attempt == _BIND_ATTEMPTS - 1:
+        if not any(sign in said for sign in _PORT_LOST) or attempt == _BIND_ATTEMPTS - 1:
             break
     raise MpcError(f"{step.program} under {row.name}: party {failed[0]} failed", said)
 
@@ -244,8 +248,21 @@ def read_streams(folder: Path, party: int) -> tuple[str, str]:
     return out, err
 
 
+@contextmanager
+def _held_ports(count: int) -> Iterator[int]:
+    """The first of ``count`` free ports, which other threads pass by until the run has ended."""
+    with _holding:
+        first = free_ports(count)
+        _held.update(range(first, first + count))
+    try:
+        yield first
+    finally:
+        with _holding:
+            _held.difference_update(range(first, first + count))
+
+
 def free_ports(count: int) -> int:
-    """The first of ``count`` neighbouring ports of loopback that nobody listens on at this moment.
+    """The first of ``count`` neighbouring ports of loopback that nobody listens on or holds at this moment.
 
     Raises:
         InputError: there are none.
@@ -253,7 +270,7 @@ def free_ports(count: int) -> int:
     start = _FIRST_PORT + os.getpid() * 37 % (_LAST_PORT - _FIRST_PORT)
     for offset in range(0, _LAST_PORT - _FIRST_PORT, count):
         first = _FIRST_PORT + (start - _FIRST_PORT + offset) % (_LAST_PORT - _FIRST_PORT)
-        if all(_is_free(port) for port in range(first, first + count)):
+        if all(port not in _held and _is_free(port) for port in range(first, first + count)):
             return first
     raise InputError(f"no {count} neighbouring ports from {_FIRST_PORT} to {_LAST_PORT} are free: end other runs")
 

@@ -196,6 +196,12 @@ def test_ports_that_are_taken_are_passed_by() -> None:
         assert free_ports(4) not in range(first - 1, first + 3)
 
 
+def test_ports_of_a_run_are_passed_by_until_it_has_ended() -> None:
+    with running._held_ports(4) as first:
+        assert free_ports(4) not in range(first - 3, first + 4)
+    assert free_ports(4) == first
+
+
 @pytest.mark.parametrize(
     ("cases", "message"),
     [

@@ -101,10 +101,12 @@ def test_the_accountants_read_an_accounts_own_log(answers: list[bool | None], ad
     ("events", "message"),
     [
         (happened((RELEASED, 3)), "label_released of query 3: it was never reserved"),
-        (happened((WITHHELD, 3)), "label_withheld of query 3: no separate charge"),
-        (happened((ANSWER, 3), (WITHHELD, 3), (WITHHELD, 3)), "label_withheld of query 3"),
-        (happened((ANSWER, 3), (WITHHELD, 3), (RELEASED, 3)), "label_released of query 3"),
-        (happened((JOINT, 3), (WITHHELD, 3)), "label_withheld of query 3: no separate charge"),
+        (happened((WITHHELD, 3)), "label_withheld of query 3: no threshold"),
+        (happened((ANSWER, 3), (WITHHELD, 3)), "label_withheld of query 3: no threshold"),
+        (happened((CHECK, 3), (WITHHELD, 3)), "label_withheld of query 3: no separate charge"),
+        (happened((CHECK, 3), (ANSWER, 3), (WITHHELD, 3), (WITHHELD, 3)), "label_withheld of query 3"),
+        (happened((CHECK, 3), (ANSWER, 3), (WITHHELD, 3), (RELEASED, 3)), "label_released of query 3"),
+        (happened((JOINT, 3), (WITHHELD, 3)), "label_withheld of query 3: no threshold"),
         (happened((ANSWER, 2), (LOST, 3)), "noise_share_lost of query 3: it was never charged"),
         ([Event(ANSWER, TAG, 3), Event(WITHHELD, b"\1" * 32, 3)], "label_withheld of query 3"),
     ],
@@ -296,3 +298,14 @@ def test_fewer_answers_cost_less_and_joint_charging_needs_them_all() -> None:
         case(Method.RENYI_IMPROVED, joint=True, answers=5).statement(20)
     with pytest.raises(InputError, match="answers = 21"):
         case(answers=21).statement(20)
+
+
+@pytest.mark.parametrize("answers", [0, 5])
+def test_only_a_threshold_withholds_labels(answers: int) -> None:
+    cap = f"at most {answers} labels are released, a cap that is enforced in advance"
+    assert cap in case(answers=answers).statement(20).hypotheses
+    assert cap in case(answers=answers).comparison(20)[Method.ZCDP].hypotheses  # type: ignore[union-attr]
+    with pytest.raises(InputError, match=f"answers = {answers}: without a threshold all 20 queries are answered"):
+        case(answers=answers, threshold_ratio=None).statement(20)
+    everything = case(answers=20, threshold_ratio=None).statement(20)
+    assert everything.epsilon == case(threshold_ratio=None).statement(20).epsilon

@@ -153,7 +153,10 @@ def test_a_plot_that_cannot_be_written_is_one_line(capsys: pytest.CaptureFixture
 
 
 REFUSALS = [
-    (["epsilon", "--sigma", "1", "--queries", "3", "--answers", "2", "--plot", "x.svg"], ["x.svg", "--answers"]),
+    (
+        ["epsilon", "--sigma", "1", "--threshold-ratio", "2", "--queries", "3", "--answers", "2", "--plot", "x.svg"],
+        ["x.svg", "--answers"],
+    ),
     (["epsilon", "--queries", "3"], ["sigma = none", "--sigma", "needs it"]),
     (["epsilon", "--sigma", "x", "--queries", "3"], ["sigma = x", "--sigma", "choose"]),
     (["epsilon", "--sigma", "nan", "--queries", "3"], ["sigma = nan", "--sigma", "choose"]),
@@ -179,6 +182,8 @@ REFUSALS = [
     (["epsilon", "--sigma", "1", "--queries", "3", "--ballots", "tau", "--labels", "9"], ["tau = none", "--tau"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--ballots", "powerset", "--labels", "9"], ["labels = 9", "only"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--labels", "9"], ["labels = 9", "--labels", "only"]),
+    (["epsilon", "--sigma", "40", "--queries", "1000", "--answers", "10"], ["answers = 10 (--answers)", "threshold"]),
+    (["compare", "--sigma", "40", "--queries", "1000", "--answers", "0"], ["answers = 0 (--answers)", "threshold"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--joint", "x"], ["joint = x", "--joint", "choose"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--joint", "yes"], ["joint = yes (--joint)", "threshold_ratio"]),
     (["epsilon", "--sigma", "inf", "--queries", "3"], ["sigma = inf", "--sigma", "choose"]),

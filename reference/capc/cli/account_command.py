@@ -11,7 +11,6 @@ from rich.console import Console
 
 from capc.accountants.balls import decimal_text
 from capc.accountants.calculator import MAX_QUERIES, affordable_queries, calibrate
-from capc.accountants.methods import applicable
 from capc.accountants.statement import PrivacyStatement
 from capc.cli.account_cases import Asked, Question, read_batch, read_case
 from capc.cli.output import Output
@@ -64,10 +63,9 @@ def _answer(asked: Asked) -> dict[str, object]:
     case, queries = asked.case, asked.queries
     found: dict[str, object] = {"question": asked.question.value, "asked": dict(asked.understood)}
     if asked.question is Question.COMPARE:
-        statements = applicable(case.steps(queries), case.unit, case.delta)
         methods = {
             method.value: _figure(answer) if isinstance(answer, PrivacyStatement) else {"refused": answer}
-            for method, answer in statements.items()
+            for method, answer in case.comparison(queries).items()
         }
         return {**found, "sigma": str(case.sigma), "queries": queries, "methods": methods}
     if asked.question is Question.CALIBRATE:

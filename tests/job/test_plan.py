@@ -120,5 +120,5 @@ def test_a_batch_that_the_session_would_refuse_is_refused_before_training(monkey
 def test_no_run_is_set_up_on_an_account_whose_claims_do_not_hold(opens: Callable[..., Labeller]) -> None:
     parameters = make_parameters(policy=make_policy())
     account = Account(parameters.release, parameters.widths.grid_bits, Fraction(100))
-    with pytest.raises(InputError, match="budget = 100 .* and the policy promises 10"):
+    with pytest.raises(InputError, match=r"budget = 100 .* and the policy promises 10"):
         opens(parameters, [], account)

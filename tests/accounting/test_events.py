@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from time import sleep
 from typing import Any
 
 import pytest
@@ -257,6 +259,32 @@ def test_a_filter_refuses_noise_that_its_theorem_does_not_carry() -> None:
     assert kept.reading[0] == 0
 
 
+@pytest.mark.req("CAPC-ACCT-110")
+def test_threads_share_the_budget_of_a_filter() -> None:
+    """The cost waits, so that a check and its charge that are not one step would interleave."""
+    slow = replace(gaussian_filter(), cost=lambda steps: sleep(0.001) or composed_mu_squared(steps))
+    step = Step(GAUSS, UNIT.answer)
+    kept = Filter(slow, 5 * composed_mu_squared({step: 1}))
+
+    def attempt(_: int) -> bool:
+        try:
+            kept.admit(step)
+        except BudgetExhaustedError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(40))) == 5
+    assert kept.reading[0] == kept.budget
+
+
+@pytest.mark.parametrize("field", ["squared", "absolute", "changed"])
+def test_no_sensitivity_is_negative(field: str) -> None:
+    """A filter would give back what others cost."""
+    with pytest.raises(InputError, match=f"sensitivity {field} = -1: give a value of at least 0"):
+        replace(UNIT.answer, **{field: -1})
+
+
 # --- calculator ---------------------------------------------------------------------------------------------------
 
 
@@ -284,6 +312,16 @@ def test_calibration_and_counts_are_at_the_edge_of_the_budget(method: Method) ->
     assert case(method, sigma=sigma - Fraction(1, 64)).statement(20).epsilon > epsilon
     queries = affordable_queries(found, epsilon)
     assert found.statement(queries).epsilon <= epsilon < found.statement(queries + 1).epsilon
+
+
+def test_joint_counts_are_at_the_edge_of_the_budget() -> None:
+    found = case(Method.RENYI_IMPROVED, joint=True, sigma=Fraction(12))
+    queries = affordable_queries(found, Fraction(3))
+    assert found.statement(queries).epsilon <= 3 < found.statement(queries + 1).epsilon
+    assert queries > affordable_queries(replace(found, joint=False), Fraction(3))
+    assert affordable_queries(replace(found, sigma=Fraction(1, 8)), Fraction(1, 10)) == 0
+    with pytest.raises(InputError, match="rounded_gaussian threshold noise only"):
+        affordable_queries(replace(found, noise=lambda sigma: DiscreteGaussian(sigma, 4)), Fraction(3))
 
 
 def test_zero_affordable_queries_are_zero() -> None:

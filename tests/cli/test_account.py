@@ -184,6 +184,12 @@ REFUSALS = [
     (["epsilon", "--sigma", "1", "--queries", "3", "--labels", "9"], ["labels = 9", "--labels", "only"]),
     (["epsilon", "--sigma", "40", "--queries", "1000", "--answers", "10"], ["answers = 10 (--answers)", "threshold"]),
     (["compare", "--sigma", "40", "--queries", "1000", "--answers", "0"], ["answers = 0 (--answers)", "threshold"]),
+    (["epsilon", "--sigma", "1e-199", "--queries", "1", "--method", "renyi_improved"], ["epsilon = about 203125e393"]),
+    (["epsilon", "--sigma", "1e-199", "--queries", "1", "--mechanism", "skellam"], ["epsilon = about 437500e393"]),
+    (
+        ["epsilon", "--sigma", "1e-199", "--queries", "1", "--joint", "yes", "--threshold-ratio", "1"],
+        ["epsilon = about 304688e393: give fewer queries or more noise"],
+    ),
     (["epsilon", "--sigma", "1", "--queries", "3", "--joint", "x"], ["joint = x", "--joint", "choose"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--joint", "yes"], ["joint = yes (--joint)", "threshold_ratio"]),
     (["epsilon", "--sigma", "inf", "--queries", "3"], ["sigma = inf", "--sigma", "choose"]),

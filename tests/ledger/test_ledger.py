@@ -276,6 +276,20 @@ def test_a_name_that_cannot_be_shown_is_refused(field: str, name: str) -> None:
         replace(make_terms(), **{field: name})
 
 
+@pytest.mark.req("CAPC-ACCT-116", "CAPC-LEDG-014")
+def test_hostile_terms_are_refused_in_one_short_line() -> None:
+    document = replace(make_terms(charge=Charge.WORST_CASE), budget=Fraction(1)).document()
+    document |= {"threshold_sigma": "1/" + "9" * 390, "renyi_order": "3", "joint_cost": "1"}
+    with pytest.raises(
+        InputError, match=r"^joint_cost = 1: a check and its answer can cost up to 150000e775 "
+    ) as error:
+        Terms.from_document(document)
+    assert len(str(error.value)) < 300
+    document["budget"] = "9" * 390
+    with pytest.raises(InputError, match=r"^cost = about 100000e385: give a cost from 0 to 1e9$"):
+        Terms.from_document(document)
+
+
 @pytest.mark.req("CAPC-LEDG-001")
 def test_the_file_is_durable_and_for_its_owner_only(tmp_path: Path) -> None:
     with make_ledger(tmp_path):

@@ -152,12 +152,17 @@ def affordable_queries(case: Case, epsilon: Fraction) -> int:
             # The cost of so many queries leaves the range of the method.
             return False
 
-    if case.statement(1).epsilon > epsilon:
+    low, high = 1, MAX_QUERIES + 1
+    if case.joint:
+        # A joint cost takes long to bound: it lies between the answer's and the sum of both parts.
+        separate = replace(case, joint=False)
+        low = max(low, affordable_queries(separate, epsilon))
+        high = affordable_queries(replace(separate, threshold_ratio=None), epsilon) + 1
+    if case.statement(low).epsilon > epsilon:
         return 0
-    low, high = 1, 2
-    while high <= MAX_QUERIES and fits(high):
-        low, high = high, 2 * high
-    high = min(high, MAX_QUERIES + 1)
+    while 2 * low < high and fits(2 * low):
+        low *= 2
+    high = min(high, 2 * low)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if fits(middle) else (low, middle)

@@ -280,13 +280,11 @@ def test_a_name_that_cannot_be_shown_is_refused(field: str, name: str) -> None:
 def test_hostile_terms_are_refused_in_one_short_line() -> None:
     document = replace(make_terms(charge=Charge.WORST_CASE), budget=Fraction(1)).document()
     document |= {"threshold_sigma": "1/" + "9" * 390, "renyi_order": "3", "joint_cost": "1"}
-    with pytest.raises(
-        InputError, match=r"^joint_cost = 1: a check and its answer can cost up to 150000e775 "
-    ) as error:
+    with pytest.raises(InputError, match=r"^joint_cost = 1: .* can cost up to 150000e775 ") as error:
         Terms.from_document(document)
     assert len(str(error.value)) < 300
     document["budget"] = "9" * 390
-    with pytest.raises(InputError, match=r"^cost = about 100000e385: give a cost from 0 to 1e9$"):
+    with pytest.raises(InputError, match=r"^cost = about 1000000e384: give a cost from 0 to 1e9$"):
         Terms.from_document(document)
 
 

@@ -24,6 +24,7 @@ _END_PRECISION = 512
 _END_EXPONENT = 4096
 _MAX_PRECISION = 1 << 14
 _SMALLEST_EXPONENT = -30
+_SHOWN_BITS = 128
 
 
 def ball(value: Fraction | int) -> arb:
@@ -157,10 +158,7 @@ def normal_cdf(z: arb) -> arb:
 
 def shown(value: object) -> str:
     """A value for a message: long rationals as about so much, since a line must stay one."""
-    if (
-        not isinstance(value, Fraction | int)
-        or max(value.numerator.bit_length(), value.denominator.bit_length()) <= 128
-    ):
+    if not isinstance(value, Fraction | int) or max(map(int.bit_length, value.as_integer_ratio())) <= _SHOWN_BITS:
         return str(value)
     return ("about -" if value < 0 else "about ") + decimal_text(abs(Fraction(value)))
 

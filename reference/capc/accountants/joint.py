@@ -64,7 +64,9 @@ def joint_cost_holds(order: Fraction, check_mu_squared: Fraction, answer_cost: F
     Every claim that :func:`joint_renyi_upper` returns holds, also where it was given fewer cells, or somewhat more.
 
     Args:
-        order, check_mu_squared, answer_cost: as of :func:`joint_renyi_upper`.
+        order: a > 1.
+        check_mu_squared: as of :func:`joint_renyi_upper`.
+        answer_cost: c.
         claim: the cost that is claimed.
 
     Raises:

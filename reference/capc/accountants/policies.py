@@ -49,12 +49,14 @@ def certify(policy: ReleasePolicy, budget: Fraction) -> None:
         kept = epsilon_upper(unit, budget, policy.delta, policy.renyi_order)
         raise InputError(
             f"budget = {shown(budget)} ({unit.value}): it keeps no more than epsilon = {decimal_text(kept)} at delta = "
-            f"{shown(policy.delta)}, and the policy promises {shown(policy.epsilon)}: take the budget that policy_budget gives"
+            f"{shown(policy.delta)}, and the policy promises {shown(policy.epsilon)}: take the budget "
+            "that policy_budget gives"
         )
     if policy.joint_cost is not None and not joint_cost_holds(*_joint_arguments(policy), policy.joint_cost):
         raise InputError(
             f"joint_cost = {shown(policy.joint_cost)}: a check and its answer can cost up to "
-            f"{decimal_text(joint_cost(policy))} at order {shown(policy.renyi_order)}: take the cost that with_joint_cost gives"
+            f"{decimal_text(joint_cost(policy))} at order {shown(policy.renyi_order)}: take the cost that "
+            "with_joint_cost gives"
         )
 
 

@@ -187,10 +187,14 @@ class _Step:
         parts = self._parts(sign, ball((low + high) / 2))
         spread = abs(withheld - answered).upper() * ball((high - low) / 2)
         difference = parts[0] - parts[1] + (-spread).union(spread)
-        weight = 1 / (1 + difference.exp())
-        hull = withheld.union(answered)
-        mixed = withheld + weight.intersection(arb(0).union(arb(1))) * (answered - withheld)
-        return mixed if mixed.rad() < hull.rad() else hull
+        weight, other = _part(difference), _part(-difference)
+        # Three ways to enclose the same mean; a part without weight is wide where its weight is near 0.
+        means = (
+            withheld.union(answered),
+            withheld + weight * (answered - withheld),
+            other * withheld + weight * answered,
+        )
+        return min(means, key=lambda mean: float(mean.rad()))
 
     def _reach(self) -> Fraction:
         """Beyond it both ends are bounded by :meth:`_tails`."""
@@ -210,6 +214,11 @@ class _Step:
         left = near + self.gain.exp() * far
         right = self.gain.exp() * near + far
         return left.max(right).log()
+
+
+def _part(difference: arb) -> arb:
+    """A ball around 1 / (1 + e^difference), which lies between 0 and 1."""
+    return (1 / (1 + difference.exp())).intersection(arb(0).union(arb(1)))
 
 
 def _log_sum(x: arb, y: arb) -> arb:

@@ -121,7 +121,7 @@ class Account:
             inputs_digest: 32 bytes, a digest of what the noise will be added to.
 
         Raises:
-            InputError: a length or number is wrong, or this query of this session was reserved before.
+            InputError: a type, length or number is wrong, or this query of this session was reserved before.
             BudgetExhaustedError: the query does not fit the budget.
 
         Reveals: the refusal depends on counts only (in realised mode also on earlier answered bits), never on
@@ -142,11 +142,13 @@ class Account:
             message: what is about to leave the privacy guardian.
 
         Raises:
-            InputError: the receipt is not of this account, or another message was written down for this query: its
-                noise would be drawn a second time for one charge.
+            InputError: the receipt is not of this account, the message is not bytes, or another message was written
+                down for this query: its noise would be drawn a second time for one charge.
 
         Spec: CAPC-LEDG-006.
         """
+        if type(message) is not bytes:
+            raise InputError(f"dispatch: a message of type {type(message).__name__}: give bytes")
         digest = hashlib.sha256(message).digest()
         with self._turn():
             if self._check_dispatch(receipt, digest):
@@ -164,8 +166,10 @@ class Account:
 
         Raises:
             InputError: the account charges the worst case, the receipt is not of this account, the query was settled
-                before, or its message was never dispatched.
+                before, its message was never dispatched, or the answer is no bool.
         """
+        if type(answered) is not bool:
+            raise InputError(f"settle: answered = {answered!r}: give True or False")
         with self._turn():
             self._check_settlement(receipt)
             self._write(Settled(receipt, answered))
@@ -224,7 +228,7 @@ class Account:
 
     def _key_of(self, receipt: Receipt, call: str) -> _Key:
         key = (receipt.session_tag, receipt.query)
-        if self._receipts.get(key) != receipt:
+        if type(receipt.query) is not int or self._receipts.get(key) != receipt:
             raise InputError(f"{call}: the receipt of query {receipt.query} is not one of this account")
         return key
 
@@ -253,9 +257,11 @@ class Account:
 
 
 def _check_query(session_tag: bytes, query: int, inputs_digest: bytes) -> None:
-    if len(session_tag) != DIGEST_BYTES:
-        raise InputError(f"reserve: a session tag of {len(session_tag)} bytes: it has {DIGEST_BYTES}")
-    if not 0 <= query <= MAX_QUERIES:
-        raise InputError(f"reserve: query = {query}: give a number from 0 to {MAX_QUERIES}")
-    if len(inputs_digest) != DIGEST_BYTES:
-        raise InputError(f"reserve: an inputs digest of {len(inputs_digest)} bytes: it has {DIGEST_BYTES}")
+    for name, value in (("a session tag", session_tag), ("an inputs digest", inputs_digest)):
+        if type(value) is not bytes:
+            raise InputError(f"reserve: {name} of type {type(value).__name__}: give bytes")
+        if len(value) != DIGEST_BYTES:
+            raise InputError(f"reserve: {name} of {len(value)} bytes: it has {DIGEST_BYTES}")
+    # True is equal to 1, and is another record.
+    if type(query) is not int or not 0 <= query <= MAX_QUERIES:
+        raise InputError(f"reserve: query = {query!r}: give a whole number from 0 to {MAX_QUERIES}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from fractions import Fraction
 from itertools import product
 
@@ -13,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_ndtr
 
+from capc.accountants import joint
 from capc.accountants.concentrated import composed_rho
 from capc.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper
 from capc.accountants.gaussian import composed_mu_squared
-from capc.accountants.joint import joint_renyi_upper
+from capc.accountants.joint import joint_cost_holds, joint_renyi_upper
 from capc.accountants.loss import LossDistribution, loss_epsilon
 from capc.accountants.methods import Method, applicable, statement_for
 from capc.accountants.renyi import (
@@ -304,15 +306,54 @@ def test_extreme_joint_steps_end_with_a_bound(order: Fraction, check: Fraction, 
     assert answer <= bound <= answer + order * check / 2
 
 
+@pytest.mark.req("CAPC-ACCT-116")
+@pytest.mark.parametrize("cells", [10, 2_000])
+@pytest.mark.parametrize("order", [Fraction(2), Fraction(10)])
+def test_a_joint_claim_is_checked_as_it_stands_however_it_was_found(
+    monkeypatch: pytest.MonkeyPatch, cells: int, order: Fraction
+) -> None:
+    """Bounds of any number of cells hold; figures below the formula somewhere, or below its parts' larger, do not."""
+    arguments = order, Fraction(1, 9), order / 16
+    tight = joint_renyi_upper(*arguments)
+    monkeypatch.setattr(joint, "_MAX_CELLS", cells)
+    found = joint_renyi_upper(*arguments)
+    assert found >= tight
+    monkeypatch.setattr(joint, "_MAX_CELLS", 10)
+    for claim in (found, tight, order / 16 + order / 18):
+        assert joint_cost_holds(*arguments, claim)
+    for claim in (tight * Fraction(998, 1000), order / 16, Fraction(1, 10**9)):
+        assert not joint_cost_holds(*arguments, claim)
+
+
+@pytest.mark.req("CAPC-ACCT-116")
+def test_a_joint_bound_is_no_lower_than_any_of_its_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The heap is ordered by rounded numbers: its first cell need not be the largest."""
+    arguments = Fraction(2), Fraction(1, 9), Fraction(1, 8)
+    right = joint_renyi_upper(*arguments)
+    monkeypatch.setattr(heapq, "heappush", lambda heap, cell: heap.append(cell))
+    monkeypatch.setattr(heapq, "heappop", lambda heap: heap.pop(0))
+    monkeypatch.setattr(joint, "_MAX_CELLS", 200)
+    assert joint_renyi_upper(*arguments) >= right * Fraction(1023, 1024)
+
+
+@pytest.mark.parametrize("order", [Fraction(3), Fraction(1 << 13)])
+def test_an_extreme_joint_claim_is_the_sum_of_its_parts_or_refused(order: Fraction) -> None:
+    """A hostile claim is decided at once."""
+    arguments = order, Fraction(10**780), Fraction(1)
+    separate = 1 + order * 10**780 / 2
+    assert joint_cost_holds(*arguments, separate)
+    assert not joint_cost_holds(*arguments, separate - 1)
+
+
 @pytest.mark.req("CAPC-ACCT-108")
 def test_joint_epsilon_is_below_separate_charges() -> None:
     check = Step(RoundedGaussian(Fraction(6), 4), ONE)
     answer = Step(RoundedGaussian(Fraction(4), 4), TWO)
-    joint, separate = {JointStep(check, answer): 20}, {check: 20, answer: 20}
+    together, separate = {JointStep(check, answer): 20}, {check: 20, answer: 20}
     order = Fraction(3)
-    assert renyi_cost(joint, order) < separate_cost(joint, order) == renyi_cost(separate, order)
+    assert renyi_cost(together, order) < separate_cost(together, order) == renyi_cost(separate, order)
     delta = Fraction(1, 10**5)
-    lower = renyi_epsilon(joint, delta, improved_conversion).epsilon
+    lower = renyi_epsilon(together, delta, improved_conversion).epsilon
     assert lower < renyi_epsilon(separate, delta, improved_conversion).epsilon
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from time import sleep
 from typing import Any
 
 import pytest
@@ -101,10 +103,12 @@ def test_the_accountants_read_an_accounts_own_log(answers: list[bool | None], ad
     ("events", "message"),
     [
         (happened((RELEASED, 3)), "label_released of query 3: it was never reserved"),
-        (happened((WITHHELD, 3)), "label_withheld of query 3: no separate charge"),
-        (happened((ANSWER, 3), (WITHHELD, 3), (WITHHELD, 3)), "label_withheld of query 3"),
-        (happened((ANSWER, 3), (WITHHELD, 3), (RELEASED, 3)), "label_released of query 3"),
-        (happened((JOINT, 3), (WITHHELD, 3)), "label_withheld of query 3: no separate charge"),
+        (happened((WITHHELD, 3)), "label_withheld of query 3: no threshold"),
+        (happened((ANSWER, 3), (WITHHELD, 3)), "label_withheld of query 3: no threshold"),
+        (happened((CHECK, 3), (WITHHELD, 3)), "label_withheld of query 3: no separate charge"),
+        (happened((CHECK, 3), (ANSWER, 3), (WITHHELD, 3), (WITHHELD, 3)), "label_withheld of query 3"),
+        (happened((CHECK, 3), (ANSWER, 3), (WITHHELD, 3), (RELEASED, 3)), "label_released of query 3"),
+        (happened((JOINT, 3), (WITHHELD, 3)), "label_withheld of query 3: no threshold"),
         (happened((ANSWER, 2), (LOST, 3)), "noise_share_lost of query 3: it was never charged"),
         ([Event(ANSWER, TAG, 3), Event(WITHHELD, b"\1" * 32, 3)], "label_withheld of query 3"),
     ],
@@ -255,6 +259,32 @@ def test_a_filter_refuses_noise_that_its_theorem_does_not_carry() -> None:
     assert kept.reading[0] == 0
 
 
+@pytest.mark.req("CAPC-ACCT-110")
+def test_threads_share_the_budget_of_a_filter() -> None:
+    """The cost waits, so that a check and its charge that are not one step would interleave."""
+    slow = replace(gaussian_filter(), cost=lambda steps: sleep(0.001) or composed_mu_squared(steps))
+    step = Step(GAUSS, UNIT.answer)
+    kept = Filter(slow, 5 * composed_mu_squared({step: 1}))
+
+    def attempt(_: int) -> bool:
+        try:
+            kept.admit(step)
+        except BudgetExhaustedError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(40))) == 5
+    assert kept.reading[0] == kept.budget
+
+
+@pytest.mark.parametrize("field", ["squared", "absolute", "changed"])
+def test_no_sensitivity_is_negative(field: str) -> None:
+    """A filter would give back what others cost."""
+    with pytest.raises(InputError, match=f"sensitivity {field} = -1: give a value of at least 0"):
+        replace(UNIT.answer, **{field: -1})
+
+
 # --- calculator ---------------------------------------------------------------------------------------------------
 
 
@@ -284,6 +314,16 @@ def test_calibration_and_counts_are_at_the_edge_of_the_budget(method: Method) ->
     assert found.statement(queries).epsilon <= epsilon < found.statement(queries + 1).epsilon
 
 
+def test_joint_counts_are_at_the_edge_of_the_budget() -> None:
+    found = case(Method.RENYI_IMPROVED, joint=True, sigma=Fraction(12))
+    queries = affordable_queries(found, Fraction(3))
+    assert found.statement(queries).epsilon <= 3 < found.statement(queries + 1).epsilon
+    assert queries > affordable_queries(replace(found, joint=False), Fraction(3))
+    assert affordable_queries(replace(found, sigma=Fraction(1, 8)), Fraction(1, 10)) == 0
+    with pytest.raises(InputError, match="rounded_gaussian threshold noise only"):
+        affordable_queries(replace(found, noise=lambda sigma: DiscreteGaussian(sigma, 4)), Fraction(3))
+
+
 def test_zero_affordable_queries_are_zero() -> None:
     """A peer's off-by-one reports the cost of all queries when none fits."""
     assert affordable_queries(case(sigma=Fraction(1, 8)), Fraction(1, 10)) == 0
@@ -296,3 +336,14 @@ def test_fewer_answers_cost_less_and_joint_charging_needs_them_all() -> None:
         case(Method.RENYI_IMPROVED, joint=True, answers=5).statement(20)
     with pytest.raises(InputError, match="answers = 21"):
         case(answers=21).statement(20)
+
+
+@pytest.mark.parametrize("answers", [0, 5])
+def test_only_a_threshold_withholds_labels(answers: int) -> None:
+    cap = f"at most {answers} labels are released, a cap that is enforced in advance"
+    assert cap in case(answers=answers).statement(20).hypotheses
+    assert cap in case(answers=answers).comparison(20)[Method.ZCDP].hypotheses  # type: ignore[union-attr]
+    with pytest.raises(InputError, match=f"answers = {answers}: without a threshold all 20 queries are answered"):
+        case(answers=answers, threshold_ratio=None).statement(20)
+    everything = case(answers=20, threshold_ratio=None).statement(20)
+    assert everything.epsilon == case(threshold_ratio=None).statement(20).epsilon

@@ -22,7 +22,7 @@ from capc.accountants.conversion import (
     gaussian_dp_delta_upper,
     keeps,
 )
-from capc.accountants.policies import calibrate_sigma, default_order, policy_budget
+from capc.accountants.policies import calibrate_sigma, default_order, policy_budget, with_joint_cost
 from capc.accountants.renyi import ORDERS
 from capc.accountants.statement import NOT_A_GUARANTEE, PrivacyStatement, budget_statement, spent_statement
 from capc.accounting import Account
@@ -428,6 +428,24 @@ def test_only_the_budget_is_a_guarantee(mechanism: NoiseName) -> None:
     )
     assert reading.epsilon < enforced.epsilon
     assert NOT_A_GUARANTEE in str(reading)
+
+
+@pytest.mark.req("CAPC-ACCT-004", "CAPC-ACCT-116")
+def test_no_figure_of_an_account_whose_claims_do_not_hold() -> None:
+    policy = make_policy(NoiseName.ROUNDED_GAUSSIAN, Adjacency.REPLACE_ONE, Fraction(4), Fraction(4), Charge.WORST_CASE)
+    joint = with_joint_cost(replace(policy, renyi_order=Fraction(3)))
+    cheaper = replace(joint, joint_cost=Fraction(1, 10**6))
+    good = policy_budget(policy)
+    for account, message in (
+        (Account(policy, 4, Fraction(100)), "it keeps no more than epsilon = .* and the policy promises 10"),
+        (Account(policy, 4, good * (1 + Fraction(1, 10**6))), "the policy promises 10"),
+        (Account(cheaper, 4, policy_budget(cheaper)), "joint_cost = "),
+    ):
+        for statement in (budget_statement, spent_statement):
+            with pytest.raises(InputError, match=message):
+                statement(account)
+    for account in (Account(policy, 4, good), Account(joint, 4, policy_budget(joint))):
+        assert budget_statement(account).guarantee
 
 
 @pytest.mark.req("CAPC-ACCT-004")

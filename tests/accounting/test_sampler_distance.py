@@ -1,5 +1,6 @@
 """What draws that are not exact cost: (1 + e^epsilon) eta of delta, rounded up, beside an independent computation."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import mpmath
@@ -8,17 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc.accountants.statement import budget_statement, spent_statement, with_sampler_distance
+from capc.accounting import Account
 from capc.errors import InputError
-from capc.parameters import Charge
+from capc.parameters import Charge, ReleasePolicy
 from support.builders import confident_policy, make_account, make_parameters, make_policy
 
-STATEMENT = budget_statement(make_account(make_parameters(policy=make_policy()), 3))
+
+def account_of(policy: ReleasePolicy, queries: int) -> Account:
+    """An account of that many queries; its policy promises no less than they cost."""
+    return make_account(make_parameters(policy=replace(policy, epsilon=Fraction(10**7))), queries)
+
+
+STATEMENT = budget_statement(account_of(make_policy(), 3))
 
 
 @pytest.mark.req("CAPC-ACCT-114")
 @given(exponent=st.integers(20, 300), factor=st.integers(1, 1000), queries=st.integers(1, 20))
 def test_delta_grows_by_the_term_and_hardly_more(exponent: int, factor: int, queries: int) -> None:
-    statement = budget_statement(make_account(make_parameters(policy=make_policy(Fraction(3))), queries))
+    statement = budget_statement(account_of(make_policy(Fraction(3)), queries))
     distance = Fraction(factor, 1 << exponent)
     grown = with_sampler_distance(statement, distance).delta - statement.delta
     with mpmath.workdps(60):
@@ -30,7 +38,7 @@ def test_delta_grows_by_the_term_and_hardly_more(exponent: int, factor: int, que
 
 @pytest.mark.req("CAPC-ACCT-114")
 def test_every_query_that_fits_is_paid_for() -> None:
-    account = make_account(make_parameters(policy=make_policy()), 5)
+    account = account_of(make_policy(), 5)
     eta = Fraction(1, 1 << 70)
     assert budget_statement(account, eta) == with_sampler_distance(budget_statement(account), 5 * eta)
     account.reserve(bytes(32), 1, bytes(32))
@@ -40,7 +48,7 @@ def test_every_query_that_fits_is_paid_for() -> None:
 
 @pytest.mark.req("CAPC-ACCT-114")
 def test_in_realised_mode_queries_that_were_withheld_are_paid_for_too() -> None:
-    account = make_account(make_parameters(policy=confident_policy(Charge.REALISED)), 6)
+    account = account_of(confident_policy(Charge.REALISED), 6)
     for query in range(6):
         receipt = account.reserve(bytes(32), query, bytes(32))
         account.dispatch(receipt, b"message")
@@ -56,9 +64,19 @@ def test_in_realised_mode_queries_that_were_withheld_are_paid_for_too() -> None:
 def test_exact_draws_cost_nothing_and_delta_never_exceeds_1() -> None:
     assert with_sampler_distance(STATEMENT, Fraction(0)) == STATEMENT
     assert with_sampler_distance(STATEMENT, Fraction(1)).delta == 1
-    wide = budget_statement(make_account(make_parameters(policy=make_policy(Fraction(1, 100))), 3))
+    wide = budget_statement(account_of(make_policy(Fraction(1, 100)), 3))
     assert wide.epsilon > 1000
     assert with_sampler_distance(wide, Fraction(1, 1 << 300)).delta == 1
+
+
+@pytest.mark.req("CAPC-ACCT-114")
+def test_many_draws_are_no_further_than_1_from_their_law() -> None:
+    account = account_of(make_policy(), 3)
+    account.reserve(bytes(32), 1, bytes(32))
+    assert budget_statement(account, Fraction(1, 2)).delta == 1
+    assert spent_statement(account, Fraction(1)).delta == 1
+    with pytest.raises(InputError, match="sampler distance = 3/2"):
+        budget_statement(account, Fraction(3, 2))
 
 
 @pytest.mark.parametrize("distance", [Fraction(-1, 2), Fraction(3, 2), 0.5])

@@ -114,6 +114,43 @@ def test_methods_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(methods["zcdp"][part] for part in PARTS)
 
 
+@pytest.mark.req("CAPC-ACCT-113")
+def test_a_comparison_is_a_table_and_says_once_what_all_figures_need(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    question = ["compare", "--sigma", "4", "--queries", "5", "--mechanism", "discrete_gaussian"]
+    methods = answer(capsys, *question)["methods"]
+    assert cli.run(["account", *question]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name, figure in methods.items():
+        (row,) = [line for line in lines if line.startswith(("│", "|")) and line[1:].split()[0] == name]
+        assert figure.get("epsilon", "not applicable: ") in row
+        assert figure.get("method", figure.get("refused")) in row
+    figures = {name: figure for name, figure in methods.items() if "epsilon" in figure}
+    sections: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith("  ") and line.endswith(":"):
+            sections[line.strip(" :")] = []
+        elif line.startswith("    "):
+            list(sections.values())[-1].append(line.strip())
+    assert list(sections) == ["all figures", "zcdp, renyi_improved, renyi_classic", "loss_distribution"]
+    told = [line for section in sections.values() for line in section]
+    assert len(told) == len(set(told))
+    for part in ("delta", "adjacency", "mechanism", "label", "rounding"):
+        assert f"{part}: {figures['zcdp'][part]}" in sections["all figures"]
+    for name, figure in figures.items():
+        named = {
+            line for title, section in sections.items() if title == "all figures" or name in title for line in section
+        }
+        assert {line for line in named if line.startswith("needs: ")} == {f"needs: {x}" for x in figure["hypotheses"]}
+
+
+def test_a_comparison_of_which_no_method_has_a_figure_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["account", "compare", "--sigma", "1e-9", "--queries", "536870912"]) == 0
+    assert capsys.readouterr().out.count("not applicable") == 5
+
+
 def test_shares_weights_and_joint_charging(capsys: pytest.CaptureFixture[str]) -> None:
     shares = ["epsilon", "--queries", "5", "--mechanism", "discrete_gaussian_shares", "--sigma", "2", "--shares", "9"]
     honest = float(answer(capsys, *shares)["epsilon"])
@@ -153,7 +190,10 @@ def test_a_plot_that_cannot_be_written_is_one_line(capsys: pytest.CaptureFixture
 
 
 REFUSALS = [
-    (["epsilon", "--sigma", "1", "--queries", "3", "--answers", "2", "--plot", "x.svg"], ["x.svg", "--answers"]),
+    (
+        ["epsilon", "--sigma", "1", "--threshold-ratio", "2", "--queries", "3", "--answers", "2", "--plot", "x.svg"],
+        ["x.svg", "--answers"],
+    ),
     (["epsilon", "--queries", "3"], ["sigma = none", "--sigma", "needs it"]),
     (["epsilon", "--sigma", "x", "--queries", "3"], ["sigma = x", "--sigma", "choose"]),
     (["epsilon", "--sigma", "nan", "--queries", "3"], ["sigma = nan", "--sigma", "choose"]),
@@ -179,6 +219,14 @@ REFUSALS = [
     (["epsilon", "--sigma", "1", "--queries", "3", "--ballots", "tau", "--labels", "9"], ["tau = none", "--tau"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--ballots", "powerset", "--labels", "9"], ["labels = 9", "only"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--labels", "9"], ["labels = 9", "--labels", "only"]),
+    (["epsilon", "--sigma", "40", "--queries", "1000", "--answers", "10"], ["answers = 10 (--answers)", "threshold"]),
+    (["compare", "--sigma", "40", "--queries", "1000", "--answers", "0"], ["answers = 0 (--answers)", "threshold"]),
+    (["epsilon", "--sigma", "1e-199", "--queries", "1", "--method", "renyi_improved"], ["epsilon = about 203125e393"]),
+    (["epsilon", "--sigma", "1e-199", "--queries", "1", "--mechanism", "skellam"], ["epsilon = about 437500e393"]),
+    (
+        ["epsilon", "--sigma", "1e-199", "--queries", "1", "--joint", "yes", "--threshold-ratio", "1"],
+        ["epsilon = about 304688e393: give fewer queries or more noise"],
+    ),
     (["epsilon", "--sigma", "1", "--queries", "3", "--joint", "x"], ["joint = x", "--joint", "choose"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--joint", "yes"], ["joint = yes (--joint)", "threshold_ratio"]),
     (["epsilon", "--sigma", "inf", "--queries", "3"], ["sigma = inf", "--sigma", "choose"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,16 @@ def test_what_is_no_ledger_is_refused(command: str, tmp_path: Path, capsys: pyte
     assert "no such ledger" in refusal(capsys, command, str(tmp_path / "none"))
     assert "no such ledger" in refusal(capsys, command, str(tmp_path))
     assert "not usable as a ledger" in refusal(capsys, command, str(other))
+
+
+@pytest.mark.parametrize("name", ["[/b]", "a[red]x", "röntgen [bold]"])
+def test_names_are_shown_as_they_are(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_ledger(tmp_path, replace(make_terms(), data_set=name)).close()
+    file = (tmp_path / "ledger").rename(tmp_path / "[red] ledger")
+    assert cli.run(["ledger", "show", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert name in shown
+    assert "Ledger [red] ledger" in shown
 
 
 def test_the_answer_may_not_replace_the_ledger(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

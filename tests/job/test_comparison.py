@@ -118,7 +118,7 @@ def asked(plan: Plan) -> tuple[list[SquareModel], Any, Account, list[int], list[
         assert isinstance(model, SquareModel)
         networks.append(model.network)
     models = [SquareModel.of(network, plan.parameters.widths.fraction_bits) for network in unlike(networks)]
-    release = replace(plan.parameters.release, sigma=Fraction(1, 1000), epsilon=Fraction(1000))
+    release = replace(plan.parameters.release, sigma=Fraction(1, 1000), epsilon=Fraction(2 * 10**8))
     parameters = Parameters(plan.parameters.widths, 3, 3, release)
     account = Account(release, parameters.widths.grid_bits, Fraction(10**8))
     labeller = open_ckks_collaboration(parameters, models, account)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,80 @@ def test_a_roll_back_under_a_ledger_in_use_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="rolled back or replaced while it was in use"):
         ledger.reserve(TAG, 9, INPUTS)
     ledger.close()
+
+
+def backup_of(file: Path) -> Path:
+    """A copy of a ledger in use, as a tool for backups makes it."""
+    source, copy = sqlite3.connect(file), sqlite3.connect(file.with_name("backup"))
+    source.backup(copy)
+    source.close()
+    copy.close()
+    return file.with_name("backup")
+
+
+def deleted(file: Path) -> None:
+    for name in ("ledger", "ledger-wal", "ledger-shm"):
+        (file.with_name(name)).unlink(missing_ok=True)
+
+
+def made_anew(file: Path) -> None:
+    deleted(file)
+    make_ledger(file.parent).close()
+
+
+@pytest.mark.req("CAPC-LEDG-004")
+@pytest.mark.parametrize(
+    "spoil",
+    [deleted, made_anew, lambda file: backup_of(file).replace(file)],
+    ids=["deleted", "made anew", "replaced by a backup"],
+)
+def test_a_file_that_is_replaced_under_a_ledger_in_use_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], object]
+) -> None:
+    """SQLite goes on with the file that it has open, beside the one that everybody else sees."""
+    ledger = ordinary_log(tmp_path)
+    receipt = ledger.reserve(TAG, 8, INPUTS)
+    spoil(tmp_path / "ledger")
+    for call in (
+        lambda: ledger.reserve(TAG, 9, INPUTS),
+        lambda: ledger.dispatch(receipt, b"message"),
+        lambda: ledger.spent,
+        lambda: ledger.dispatched(TAG, 1),
+        ledger.proof,
+    ):
+        with pytest.raises(LedgerError, match="rolled back or replaced while it was in use"):
+            call()
+    ledger.close()
+
+
+def test_a_ledger_with_a_relative_name_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with make_ledger(Path()) as ledger:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        ledger.reserve(TAG, 1, INPUTS)
+        assert ledger.spent == COST
+
+
+@pytest.mark.parametrize("column", ["body", "link", "signature", "message"])
+@pytest.mark.parametrize("value", ["NULL", "1", "1.5", "'text'"])
+def test_a_column_of_another_type_is_refused(tmp_path: Path, column: str, value: str) -> None:
+    """In a table that others made, without the checks."""
+    ordinary_log(tmp_path).close()
+    file = tmp_path / "ledger"
+    connection = sqlite3.connect(file)
+    for statement in (
+        "CREATE TABLE other AS SELECT * FROM record",
+        "DROP TABLE record",
+        "ALTER TABLE other RENAME TO record",
+        f"UPDATE record SET {column} = {value} WHERE position = {2 if column == 'message' else 1}",  # noqa: S608
+    ):
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+    for opens in (lambda: reading(file).__enter__(), lambda: make_ledger(tmp_path)):
+        with pytest.raises(LedgerError, match=r"record . is not made of bytes|always has one"):
+            opens()
 
 
 def test_reading_changes_nothing_and_cannot_charge(tmp_path: Path) -> None:

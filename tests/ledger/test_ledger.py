@@ -27,6 +27,8 @@ from capc.charges import query_cost
 from capc.errors import BudgetExhaustedError, InputError
 from capc.events import Receipt
 from capc.ledger import LedgerError, Terms, default_key_file, open_ledger, reading
+from capc.ledger import ledger as ledger_module
+from capc.ledger.records import entry_body
 from capc.ledger.store import Connection, connect, make_durable
 from capc.noise.mechanism import CostUnit
 from capc.parameters import Adjacency, Charge, NoiseName
@@ -253,6 +255,39 @@ def test_a_joint_cost_below_its_bound_is_refused() -> None:
             Terms("privacy_guardian", "digits", replace(joint, joint_cost=cost), 4, Fraction(10))
 
 
+@pytest.mark.req("CAPC-LEDG-002")
+def test_no_ledger_is_made_that_could_not_be_opened(tmp_path: Path) -> None:
+    policy = make_terms().policy
+    for number in (Fraction(10**250 + 1, 10**249), Fraction(10**5000 + 1, 10**4999)):
+        for field in ("sigma", "threshold_sigma"):
+            with pytest.raises(InputError, match=f"^{field}: a number of more than 400 characters: give a shorter one"):
+                open_ledger(tmp_path / "ledger", replace(make_terms(), policy=replace(policy, **{field: number})))
+    assert list(tmp_path.iterdir()) == []
+    longest = Fraction(10**199 + 1, 10**198)
+    terms = replace(make_terms(), policy=replace(policy, sigma=longest))
+    open_ledger(tmp_path / "ledger", terms).close()
+    open_ledger(tmp_path / "ledger", terms).close()
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[31m", "\ud800", "a\u2028b", "a\x00"])
+@pytest.mark.parametrize("field", ["owner", "data_set"])
+def test_a_name_that_cannot_be_shown_is_refused(field: str, name: str) -> None:
+    with pytest.raises(InputError, match=f"^{field} = .*: give a name without control characters"):
+        replace(make_terms(), **{field: name})
+
+
+@pytest.mark.req("CAPC-ACCT-116", "CAPC-LEDG-014")
+def test_hostile_terms_are_refused_in_one_short_line() -> None:
+    document = replace(make_terms(charge=Charge.WORST_CASE), budget=Fraction(1)).document()
+    document |= {"threshold_sigma": "1/" + "9" * 390, "renyi_order": "3", "joint_cost": "1"}
+    with pytest.raises(InputError, match=r"^joint_cost = 1: .* can cost up to 150000e775 ") as error:
+        Terms.from_document(document)
+    assert len(str(error.value)) < 300
+    document["budget"] = "9" * 390
+    with pytest.raises(InputError, match=r"^cost = about 1000000e384: give a cost from 0 to 1e9$"):
+        Terms.from_document(document)
+
+
 @pytest.mark.req("CAPC-LEDG-001")
 def test_the_file_is_durable_and_for_its_owner_only(tmp_path: Path) -> None:
     with make_ledger(tmp_path):
@@ -351,6 +386,42 @@ def test_a_message_without_a_charge_is_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="not one of this account"):
             ledger.dispatch(forged, b"anything")
         assert ledger.dispatched(TAG, 1) is None
+
+
+@pytest.mark.req("CAPC-LEDG-008")
+def test_no_call_writes_what_cannot_be_read(tmp_path: Path) -> None:
+    """True is equal to 1, and is written otherwise."""
+    wrong: Any = True
+    with make_ledger(tmp_path) as ledger:
+        with pytest.raises(InputError, match="query = True: give a whole number"):
+            ledger.reserve(TAG, wrong, INPUTS)
+        with pytest.raises(InputError, match="of type bytearray: give bytes"):
+            ledger.reserve(TAG, 1, bytearray(INPUTS))
+        receipt = ledger.reserve(TAG, 1, INPUTS)
+        with pytest.raises(InputError, match="not one of this account"):
+            ledger.dispatch(replace(receipt, query=wrong), b"message")
+        with pytest.raises(InputError, match="of type str: give bytes"):
+            ledger.dispatch(receipt, "message")  # type: ignore[arg-type]
+        ledger.dispatch(receipt, b"message")
+        with pytest.raises(InputError, match="answered = 1: give True or False"):
+            ledger.settle(receipt, 1)  # type: ignore[arg-type]
+    with make_ledger(tmp_path) as again:
+        assert again.spent == COST
+        again.settle(receipt, answered=False)
+
+
+@pytest.mark.req("CAPC-LEDG-008")
+def test_a_record_that_no_reader_would_accept_is_not_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever mistake an account makes before it writes."""
+    with make_ledger(tmp_path) as ledger:
+        monkeypatch.setattr(ledger_module, "entry_body", lambda *parts: entry_body(*parts).replace(b'"1/2"', b'"2/4"'))
+        with pytest.raises(LedgerError, match="not those that the policy gives it"):
+            ledger.reserve(TAG, 1, INPUTS)
+        monkeypatch.undo()
+        assert ledger.spent == 0
+        ledger.reserve(TAG, 1, INPUTS)
+    with make_ledger(tmp_path) as again:
+        assert again.spent == COST
 
 
 # --- writers side by side -----------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ _END_PRECISION = 512
 _END_EXPONENT = 4096
 _MAX_PRECISION = 1 << 14
 _SMALLEST_EXPONENT = -30
+_SHOWN_BITS = 128
 
 
 def ball(value: Fraction | int) -> arb:
@@ -95,8 +96,13 @@ def round_down(value: Fraction) -> Fraction:
 
 def decimal_exponent(value: Fraction) -> int:
     """The largest n with 10^n <= value, for a value above 0."""
-    exponent = len(str(value.numerator)) - len(str(value.denominator))
-    return exponent if value >= Fraction(10) ** exponent else exponent - 1
+    # Very long numbers have no text in Python, so their bits are counted; log10(2) is a little below 0.30103.
+    exponent = (value.numerator.bit_length() - value.denominator.bit_length()) * 30103 // 100000
+    while value < Fraction(10) ** exponent:
+        exponent -= 1
+    while value >= Fraction(10) ** (exponent + 1):
+        exponent += 1
+    return exponent
 
 
 def decimal_step(
@@ -150,7 +156,14 @@ def normal_cdf(z: arb) -> arb:
     return (-z / arb(2).sqrt()).erfc() / 2
 
 
+def shown(value: object) -> str:
+    """A value for a message: long rationals as about so much, since a line must stay one."""
+    if not isinstance(value, Fraction | int) or max(map(int.bit_length, value.as_integer_ratio())) <= _SHOWN_BITS:
+        return str(value)
+    return ("about -" if value < 0 else "about ") + decimal_text(abs(Fraction(value)))
+
+
 def require(holds: bool, name: str, value: object, remedy: str) -> None:
     """Refuses a caller's value in one line."""
     if not holds:
-        raise InputError(f"{name} = {value}: {remedy}")
+        raise InputError(f"{name} = {shown(value)}: {remedy}")

@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from capc.accountants.ballots import BallotRelease
 from capc.accountants.balls import require
-from capc.accountants.methods import Method, statement_for
+from capc.accountants.methods import Method, applicable, statement_for
 from capc.accountants.statement import PrivacyStatement
 from capc.accountants.steps import JointStep, Noise, Release, Step, Steps, step_of
 from capc.accountants.unit import ProtectedUnit
@@ -36,7 +36,7 @@ class Case:
         noise: on each class, for a deviation in votes.
         sigma: that deviation.
         threshold_ratio: the threshold noise's deviation divided by sigma; None without a threshold.
-        answers: how many labels are released; None for as many as there are queries.
+        answers: at most how many labels are released, behind a threshold; None for as many as there are queries.
         joint: whether check and answer are charged jointly.
         ballots: the multi-label mechanism; None for a single label.
         unit: whom the figure protects.
@@ -58,11 +58,14 @@ class Case:
         """The steps of that many queries.
 
         Raises:
-            InputError: a number cannot be used, or joint charging has no threshold or withheld answers.
+            InputError: a number cannot be used, labels are withheld without a threshold, or joint charging has no
+                threshold or withheld answers.
         """
         require(0 <= queries <= MAX_QUERIES, "queries", queries, f"give 0 to {MAX_QUERIES}")
         answers = queries if self.answers is None else self.answers
         require(0 <= answers <= queries, "answers", answers, f"give 0 to the number of queries, {queries}")
+        if self.threshold_ratio is None:
+            require(answers == queries, "answers", answers, f"without a threshold all {queries} queries are answered")
         check = None if self.threshold_ratio is None else self.noise(self.sigma * self.threshold_ratio)
         release = Release(self.noise(self.sigma), check, self.ballots)
         if self.joint:
@@ -82,7 +85,21 @@ class Case:
 
     def statement(self, queries: int) -> PrivacyStatement:
         """The figure of that many queries."""
-        return statement_for(self.steps(queries), self.unit, self.delta, self.method)
+        return self._capped(statement_for(self.steps(queries), self.unit, self.delta, self.method))
+
+    def comparison(self, queries: int) -> dict[Method, PrivacyStatement | str]:
+        """The figure of that many queries by every method, or why it has none."""
+        found = applicable(self.steps(queries), self.unit, self.delta)
+        return {
+            method: self._capped(answer) if isinstance(answer, PrivacyStatement) else answer
+            for method, answer in found.items()
+        }
+
+    def _capped(self, statement: PrivacyStatement) -> PrivacyStatement:
+        if self.answers is None:
+            return statement
+        cap = f"at most {self.answers} labels are released, a cap that is enforced in advance"
+        return replace(statement, hypotheses=(cap, *statement.hypotheses))
 
 
 def calibrate(case: Case, queries: int, epsilon: Fraction) -> Fraction:
@@ -135,12 +152,17 @@ def affordable_queries(case: Case, epsilon: Fraction) -> int:
             # The cost of so many queries leaves the range of the method.
             return False
 
-    if case.statement(1).epsilon > epsilon:
+    low, high = 1, MAX_QUERIES + 1
+    if case.joint:
+        # A joint cost takes long to bound: it lies between the answer's and the sum of both parts.
+        separate = replace(case, joint=False)
+        low = max(low, affordable_queries(separate, epsilon))
+        high = affordable_queries(replace(separate, threshold_ratio=None), epsilon) + 1
+    if case.statement(low).epsilon > epsilon:
         return 0
-    low, high = 1, 2
-    while high <= MAX_QUERIES and fits(high):
-        low, high = high, 2 * high
-    high = min(high, MAX_QUERIES + 1)
+    while 2 * low < high and fits(2 * low):
+        low *= 2
+    high = min(high, 2 * low)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if fits(middle) else (low, middle)

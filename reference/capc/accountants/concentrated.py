@@ -1,6 +1,6 @@
 """The zCDP accountant: rho, with the correction for sums of discrete-Gaussian shares.
 
-Source: Bun and Steinke 2016 (arXiv 1605.02658), composition; Canonne, Kamath and Steinke 2020 (arXiv 2004.00010), the
+Source: Bun and Steinke 2016 (arXiv 1605.02065), composition; Canonne, Kamath and Steinke 2020 (arXiv 2004.00010), the
 discrete Gaussian; Kairouz, Liu and Steinke 2021 (arXiv 2102.06387, Proposition 14), sums of shares.
 Spec: CAPC-ACCT-103, CAPC-ACCT-105.
 """

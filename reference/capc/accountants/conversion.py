@@ -27,6 +27,7 @@ from capc.accountants.balls import (
     refined,
     require,
     round_down,
+    shown,
 )
 from capc.noise.mechanism import CostUnit
 
@@ -114,7 +115,7 @@ def budget_lower(unit: CostUnit, epsilon: Fraction, delta: Fraction, order: Frac
         # Epsilon is the cost and a term of the order alone.
         left = exact_lower(refined(lambda: ball(epsilon) - _renyi_epsilon(Fraction(0), order, delta), _EPSILON_FLOOR))
         require(
-            left > 0, "epsilon", float(epsilon), f"nothing is left of it at Renyi order {order}: choose another order"
+            left > 0, "epsilon", epsilon, f"nothing is left of it at Renyi order {shown(order)}: choose another order"
         )
         return round_down(left)
     return decimal_step(lambda cost: not _fits(unit, cost, epsilon, delta))[0]

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from threading import Lock
 
 from capc.accountants.balls import require
 from capc.accountants.concentrated import composed_rho
@@ -81,7 +82,7 @@ def renyi_filter(order: Fraction) -> FilterRule:
 
 
 class Filter:
-    """A budget and a rule, both fixed here.
+    """A budget and a rule, both fixed here. Calls are atomic: two threads cannot both pass the same check.
 
     Args:
         rule: what is added up.
@@ -97,6 +98,7 @@ class Filter:
         self.budget = budget
         self._spent = Fraction(0)
         self._joint: bool | None = None
+        self._lock = Lock()
 
     def admit(self, step: Step | JointStep) -> None:
         """Charges one step before it is taken.
@@ -106,11 +108,13 @@ class Filter:
             InputError: the rule does not carry the step's noise, or joint and separate charges are mixed.
         """
         joint = isinstance(step, JointStep)
-        require(self._joint in (None, joint), "joint", joint, "a filter charges jointly or separately, not both")
-        total = self._spent + self.rule.cost({step: 1})
-        if total > self.budget:
-            raise BudgetExhaustedError(f"the step does not fit the budget {self.budget} ({self.rule.unit})")
-        self._spent, self._joint = total, joint
+        cost = self.rule.cost({step: 1})
+        with self._lock:
+            require(self._joint in (None, joint), "joint", joint, "a filter charges jointly or separately, not both")
+            total = self._spent + cost
+            if total > self.budget:
+                raise BudgetExhaustedError(f"the step does not fit the budget {self.budget} ({self.rule.unit})")
+            self._spent, self._joint = total, joint
 
     @property
     def reading(self) -> tuple[Fraction, str]:

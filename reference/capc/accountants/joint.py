@@ -17,6 +17,7 @@ import heapq
 import itertools
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 
 from flint import arb, ctx
 
@@ -25,6 +26,8 @@ from capc.accountants.balls import ball, decimal_upper, normal_cdf, require
 _PRECISION = 128
 _RELATIVE_GAP = Fraction(1, 1 << 10)
 _MAX_CELLS = 2_000
+# No fewer than for a bound: a claim is checked with the cells that it was found with.
+_MAX_CHECKED_CELLS = 8_000
 _TAIL_NATS = 60
 _LARGEST_NATS = 10_000
 _LARGEST_ORDER = 1 << 12
@@ -45,18 +48,50 @@ def joint_renyi_upper(order: Fraction, check_mu_squared: Fraction, answer_cost: 
     Raises:
         InputError: an argument is out of range.
     """
-    require(order > 1, "order", order, "give an order above 1")
-    require(check_mu_squared > 0, "check_mu_squared", check_mu_squared, "give a cost above 0")
-    require(answer_cost > 0, "answer_cost", answer_cost, "give a cost above 0")
-    separate = answer_cost + order * check_mu_squared / 2
-    if order > _LARGEST_ORDER or (order - 1) * separate > _LARGEST_NATS:
-        # The search would take minutes, for orders and costs that no account has a use for.
+    separate = _separate(order, check_mu_squared, answer_cost)
+    if _is_extreme(order, separate):
         return separate
     with ctx.workprec(_PRECISION):
-        step = _Step(ball(order), ball(check_mu_squared).sqrt(), ball((order - 1) * answer_cost))
+        step = _Step.of(order, check_mu_squared, answer_cost)
         top = max((step.largest(sign) for sign in (1, -1)), key=lambda value: value.upper())
         joint = top / ball(order - 1)
         return min(separate, decimal_upper(joint))
+
+
+def joint_cost_holds(order: Fraction, check_mu_squared: Fraction, answer_cost: Fraction, claim: Fraction) -> bool:
+    """Whether a claim is certified to bound the joint Renyi cost, however it was found.
+
+    Every claim that :func:`joint_renyi_upper` returns holds, also where it was given fewer cells, or somewhat more.
+
+    Args:
+        order: a > 1.
+        check_mu_squared: as of :func:`joint_renyi_upper`.
+        answer_cost: c.
+        claim: the cost that is claimed.
+
+    Raises:
+        InputError: an argument is out of range.
+    """
+    separate = _separate(order, check_mu_squared, answer_cost)
+    if claim >= separate:
+        return True
+    if claim < answer_cost or _is_extreme(order, separate):
+        return False
+    with ctx.workprec(_PRECISION):
+        step = _Step.of(order, check_mu_squared, answer_cost)
+        return all(step.stays_below(sign, ball((order - 1) * claim)) for sign in (1, -1))
+
+
+def _separate(order: Fraction, check_mu_squared: Fraction, answer_cost: Fraction) -> Fraction:
+    require(order > 1, "order", order, "give an order above 1")
+    require(check_mu_squared > 0, "check_mu_squared", check_mu_squared, "give a cost above 0")
+    require(answer_cost > 0, "answer_cost", answer_cost, "give a cost above 0")
+    return answer_cost + order * check_mu_squared / 2
+
+
+def _is_extreme(order: Fraction, separate: Fraction) -> bool:
+    """Whether the search would take minutes, for orders and costs that no account has a use for."""
+    return order > _LARGEST_ORDER or (order - 1) * separate > _LARGEST_NATS
 
 
 @dataclass(frozen=True)
@@ -72,6 +107,11 @@ class _Step:
     order: arb
     shift: arb
     gain: arb
+
+    @classmethod
+    def of(cls, order: Fraction, check_mu_squared: Fraction, answer_cost: Fraction) -> _Step:
+        """The formula of these arguments, at the working precision."""
+        return cls(ball(order), ball(check_mu_squared).sqrt(), ball((order - 1) * answer_cost))
 
     def largest(self, sign: int) -> arb:
         """An upper bound of the logarithm over all real u."""
@@ -89,12 +129,30 @@ class _Step:
         while True:
             _, number, low, high, bound = heap[0]
             if bound <= floor * ball(1 + _RELATIVE_GAP) or number > _MAX_CELLS:
-                return bound.upper().max(tail.upper())
+                # The heap is ordered by rounded numbers only.
+                return reduce(arb.max, (cell[-1].upper() for cell in heap), tail.upper())
             heapq.heappop(heap)
             middle = (low + high) / 2
             floor = floor.max(self._log(sign, ball(middle)).lower())
             push(low, middle)
             push(middle, high)
+
+    def stays_below(self, sign: int, target: arb) -> bool:
+        """Whether the logarithm is certified to be at most the target for all real u."""
+        reach = self._reach()
+        if not self._tails(reach) <= target:
+            return False
+        cells, seen = [(-reach, reach)], 0
+        while cells:
+            low, high = cells.pop()
+            seen += 1
+            if self._cell(sign, low, high) <= target:
+                continue
+            middle = (low + high) / 2
+            if seen > _MAX_CHECKED_CELLS or self._log(sign, ball(middle)) > target:
+                return False
+            cells += [(low, middle), (middle, high)]
+        return True
 
     def _log(self, sign: int, u: arb) -> arb:
         return _log_sum(*self._parts(sign, u))
@@ -129,10 +187,14 @@ class _Step:
         parts = self._parts(sign, ball((low + high) / 2))
         spread = abs(withheld - answered).upper() * ball((high - low) / 2)
         difference = parts[0] - parts[1] + (-spread).union(spread)
-        weight = 1 / (1 + difference.exp())
-        hull = withheld.union(answered)
-        mixed = withheld + weight.intersection(arb(0).union(arb(1))) * (answered - withheld)
-        return mixed if mixed.rad() < hull.rad() else hull
+        weight, other = _part(difference), _part(-difference)
+        # Three ways to enclose the same mean; a part without weight is wide where its weight is near 0.
+        means = (
+            withheld.union(answered),
+            withheld + weight * (answered - withheld),
+            other * withheld + weight * answered,
+        )
+        return min(means, key=lambda mean: float(mean.rad()))
 
     def _reach(self) -> Fraction:
         """Beyond it both ends are bounded by :meth:`_tails`."""
@@ -152,6 +214,11 @@ class _Step:
         left = near + self.gain.exp() * far
         right = self.gain.exp() * near + far
         return left.max(right).log()
+
+
+def _part(difference: arb) -> arb:
+    """A ball around 1 / (1 + e^difference), which lies between 0 and 1."""
+    return (1 / (1 + difference.exp())).intersection(arb(0).union(arb(1)))
 
 
 def _log_sum(x: arb, y: arb) -> arb:

@@ -13,9 +13,9 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
-from capc.accountants.balls import decimal_text, require
+from capc.accountants.balls import decimal_text, require, shown
 from capc.accountants.conversion import budget_lower, epsilon_upper, keeps
-from capc.accountants.joint import joint_renyi_upper
+from capc.accountants.joint import joint_cost_holds, joint_renyi_upper
 from capc.accountants.renyi import ORDERS
 from capc.charges import CHECK_SENSITIVITY, answer_sensitivity, query_cost
 from capc.errors import InputError
@@ -48,13 +48,15 @@ def certify(policy: ReleasePolicy, budget: Fraction) -> None:
     if not keeps(unit, budget, policy.epsilon, policy.delta, policy.renyi_order):
         kept = epsilon_upper(unit, budget, policy.delta, policy.renyi_order)
         raise InputError(
-            f"budget = {budget} ({unit.value}): it keeps no more than epsilon = {decimal_text(kept)} at delta = "
-            f"{policy.delta}, and the policy promises {policy.epsilon}: take the budget that policy_budget gives"
+            f"budget = {shown(budget)} ({unit.value}): it keeps no more than epsilon = {decimal_text(kept)} at delta = "
+            f"{shown(policy.delta)}, and the policy promises {shown(policy.epsilon)}: take the budget "
+            "that policy_budget gives"
         )
-    if policy.joint_cost is not None and policy.joint_cost < joint_cost(policy):
+    if policy.joint_cost is not None and not joint_cost_holds(*_joint_arguments(policy), policy.joint_cost):
         raise InputError(
-            f"joint_cost = {policy.joint_cost}: a check and its answer can cost {float(joint_cost(policy)):g} at order "
-            f"{policy.renyi_order}: take the cost that with_joint_cost gives"
+            f"joint_cost = {shown(policy.joint_cost)}: a check and its answer can cost up to "
+            f"{decimal_text(joint_cost(policy))} at order {shown(policy.renyi_order)}: take the cost that "
+            "with_joint_cost gives"
         )
 
 
@@ -65,11 +67,16 @@ def joint_cost(policy: ReleasePolicy) -> Fraction:
     Raises:
         InputError: there is no threshold, no order, or no rounded Gaussian noise.
     """
+    return joint_renyi_upper(*_joint_arguments(policy))
+
+
+def _joint_arguments(policy: ReleasePolicy) -> tuple[Fraction, Fraction, Fraction]:
+    """Order, mu^2 of the check, and the answer's cost at the order."""
     order, mechanisms = policy.renyi_order, release_mechanisms(policy, 0)
     if order is None or mechanisms.threshold is None:
         raise InputError("a joint cost needs a threshold and a Renyi order: give both")
     answer = mechanisms.answer.renyi_cost(order, answer_sensitivity(policy.adjacency))
-    return joint_renyi_upper(order, mechanisms.threshold.cost(CHECK_SENSITIVITY.squared), answer)
+    return order, mechanisms.threshold.cost(CHECK_SENSITIVITY.squared), answer
 
 
 def with_joint_cost(policy: ReleasePolicy) -> ReleasePolicy:

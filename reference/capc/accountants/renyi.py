@@ -105,7 +105,7 @@ def renyi_epsilon(steps: Steps, delta: Fraction, conversion: Conversion) -> Reny
         epsilon = found[best]
     else:
         epsilon = at(best, separate_cost)
-    require(epsilon <= LARGEST, "epsilon", float(epsilon), "give fewer queries or more noise")
+    require(epsilon <= LARGEST, "epsilon", epsilon, "give fewer queries or more noise")
     edge = best in {0, len(ORDERS) - 1} and epsilon > 0
     return RenyiEpsilon(decimal_upper(ball(max(epsilon, Fraction(0)))), ORDERS[best], edge)
 

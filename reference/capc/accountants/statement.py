@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from capc.accountants.balls import ball, decimal_text, decimal_upper, refined
+from capc.accountants.balls import ball, decimal_text, decimal_upper, refined, require
 from capc.accountants.conversion import epsilon_upper
+from capc.accountants.policies import certify
 from capc.accountants.unit import Relation
 from capc.accounting import Account
 from capc.errors import InputError
@@ -19,6 +20,7 @@ from capc.parameters import Adjacency, Charge
 NOT_A_GUARANTEE = "not a guarantee unless the counts were fixed in advance"
 ROUNDED_UP = "epsilon rounded up, certified by ball arithmetic"
 _LARGEST_EXPONENT = 1000
+_NO_DISTANCE = "give an exact rational from 0 to 1"
 ONE_VOTE = "a protected party has one vote of one unit per query, and a record lies with one party only"
 DELTA_OF_NOISE = (
     "delta is that of the noise alone: add (1 + e^epsilon) eta, where eta sums the advantages against homomorphic "
@@ -83,20 +85,23 @@ def budget_statement(account: Account, sampler_distance: Fraction = Fraction(0))
         account: the account.
         sampler_distance: of all draws of one query together from their exact laws, where noise is not sampled exactly:
             noise inside MPC. What it costs is added to delta.
+
+    Raises:
+        InputError: the account's budget does not keep its policy's epsilon, or its joint cost is too low.
     """
     return with_sampler_distance(
-        _statement(account, account.budget, guarantee=True), sampler_distance * _most_queries(account, account.budget)
+        _statement(account, account.budget, guarantee=True), _all_draws(account, account.budget, sampler_distance)
     )
 
 
 def spent_statement(account: Account, sampler_distance: Fraction = Fraction(0)) -> PrivacyStatement:
     """The odometer reading: the epsilon of what was spent so far. It is not a guarantee (CAPC-ACCT-005).
 
-    Stopping because of what was released, and then quoting this figure, would be unsound. Arguments as of
+    Stopping because of what was released, and then quoting this figure, would be unsound. Arguments and errors as of
     :func:`budget_statement`.
     """
     return with_sampler_distance(
-        _statement(account, account.spent, guarantee=False), sampler_distance * _most_queries(account, account.spent)
+        _statement(account, account.spent, guarantee=False), _all_draws(account, account.spent, sampler_distance)
     )
 
 
@@ -116,8 +121,7 @@ def with_sampler_distance(statement: PrivacyStatement, distance: Fraction) -> Pr
 
     Spec: CAPC-ACCT-114.
     """
-    if not isinstance(distance, Fraction) or not 0 <= distance <= 1:
-        raise InputError(f"sampler distance = {distance!r}: give an exact rational from 0 to 1")
+    require(isinstance(distance, Fraction) and 0 <= distance <= 1, "sampler distance", distance, _NO_DISTANCE)
     if distance == 0:
         return statement
     term = Fraction(1)
@@ -131,6 +135,12 @@ def with_sampler_distance(statement: PrivacyStatement, distance: Fraction) -> Pr
     return replace(statement, delta=min(Fraction(1), statement.delta + term), hypotheses=(*statement.hypotheses, told))
 
 
+def _all_draws(account: Account, cost: Fraction, distance: Fraction) -> Fraction:
+    """The distance of all draws of a cost together: no two laws are further apart than 1."""
+    require(isinstance(distance, Fraction) and 0 <= distance <= 1, "sampler distance", distance, _NO_DISTANCE)
+    return min(Fraction(1), distance * _most_queries(account, cost))
+
+
 def _most_queries(account: Account, cost: Fraction) -> int:
     """How many queries can have cost that much: none costs less than its check, and one without a check its answer."""
     parts = account.cost
@@ -139,6 +149,8 @@ def _most_queries(account: Account, cost: Fraction) -> int:
 
 def _statement(account: Account, cost: Fraction, *, guarantee: bool) -> PrivacyStatement:
     policy = account.policy
+    # An account adds what it is told to add: no figure of one whose claims do not hold.
+    certify(policy, account.budget)
     unit = account.cost.unit
     hypotheses = [
         ONE_VOTE,

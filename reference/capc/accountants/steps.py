@@ -159,6 +159,8 @@ def _check_one_way_of_charging(queries: Iterable[Counter[EventKind]]) -> None:
 
 def _check_query(query: int, happened: Counter[EventKind]) -> None:
     charged = happened[EventKind.ANSWER_RESERVED] + happened[EventKind.CONFIDENT_STEP]
+    if happened[EventKind.LABEL_WITHHELD] > happened[EventKind.THRESHOLD_CHECK]:
+        raise InputError(f"label_withheld of query {query}: no threshold was checked that it could miss: check the log")
     if happened[EventKind.LABEL_WITHHELD] > happened[EventKind.ANSWER_RESERVED]:
         raise InputError(f"label_withheld of query {query}: no separate charge was reserved for it: check the log")
     if happened[EventKind.LABEL_RELEASED] + happened[EventKind.LABEL_WITHHELD] > charged:

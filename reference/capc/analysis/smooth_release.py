@@ -9,7 +9,7 @@ worst case is a closed form, reached by the larger variance first: with r = e^(2
 which is exact: the Renyi divergence of two normal laws is a closed form, grows with the factor between their scales,
 and is larger from the wider law to the narrower one than the other way round. The cost of this release in Papernot et
 al. 2018 (arXiv 1802.08908) and its published code are below it for part of the range: at order 10, beta =
-9/200 and sigma = 1 they say 11.1 where the divergence is 33.0.
+9/200 and sigma = 1 they say 11.1 where the divergence is 32.86.
 
 Source: van Erven and Harremoes 2014 (arXiv 1206.2459), the divergence of normal laws; Nissim, Raskhodnikova and Smith
 2007, smooth sensitivity. Spec: CAPC-ACCT-112.

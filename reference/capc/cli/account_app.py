@@ -28,7 +28,9 @@ _ThresholdRatio = Annotated[
     _Text, typer.Option(metavar="RATIO", help="Threshold deviation divided by sigma. Default: no threshold.")
 ]
 _Queries = Annotated[_Text, typer.Option(metavar="N", help="Queries, fixed in advance.")]
-_Answers = Annotated[_Text, typer.Option(metavar="N", help="Released labels. Default: as many as queries.")]
+_Answers = Annotated[
+    _Text, typer.Option(metavar="N", help="Most labels released, behind a threshold. Default: as many as queries.")
+]
 _Epsilon = Annotated[_Text, typer.Option(metavar="EPSILON", help="The budget.")]
 _Delta = Annotated[_Text, typer.Option(metavar="DELTA", help="Default: 0.00001.")]
 _Adjacency = Annotated[

@@ -203,6 +203,8 @@ def read_case(question: str, given: Mapping[str, str], place: Callable[[str], st
     queries = 0
     if "queries" in _NEEDED[asked]:
         queries = reader.count("queries", 0, 1 if asked is Question.CALIBRATE else 0, MAX_COUNT)
+    if case.threshold_ratio is None and case.answers not in (None, queries):
+        raise reader.refuse("answers", "without a threshold_ratio every query is answered: leave it out")
     epsilon = _if_asked(reader, asked, "epsilon", Fraction(0), "choose a number above 0, up to 1e9")
     understood = {name: reader.understood[name] for name in OPTIONS if name in reader.understood}
     return Asked(asked, case, queries, epsilon, understood)

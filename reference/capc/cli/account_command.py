@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from capc.accountants.balls import decimal_text
 from capc.accountants.calculator import MAX_QUERIES, affordable_queries, calibrate
-from capc.accountants.methods import applicable
 from capc.accountants.statement import PrivacyStatement
 from capc.cli.account_cases import Asked, Question, read_batch, read_case
 from capc.cli.output import Output
 from capc.errors import InputError
 
 _PLOT_POINTS = 24
+_PARTS = ("mechanism", "label", "rounding")
 _PLOT_FORMATS = (".png", ".pdf", ".svg")
 
 
@@ -64,10 +66,9 @@ def _answer(asked: Asked) -> dict[str, object]:
     case, queries = asked.case, asked.queries
     found: dict[str, object] = {"question": asked.question.value, "asked": dict(asked.understood)}
     if asked.question is Question.COMPARE:
-        statements = applicable(case.steps(queries), case.unit, case.delta)
         methods = {
             method.value: _figure(answer) if isinstance(answer, PrivacyStatement) else {"refused": answer}
-            for method, answer in statements.items()
+            for method, answer in case.comparison(queries).items()
         }
         return {**found, "sigma": str(case.sigma), "queries": queries, "methods": methods}
     if asked.question is Question.CALIBRATE:
@@ -102,20 +103,38 @@ def _show(found: Mapping[str, object], console: Console) -> None:
     understood: Any = found["asked"]
     listed = ", ".join(f"{name} = {value}" for name, value in understood.items())
     console.print(f"  asked: {listed}", highlight=False, soft_wrap=True)
-    methods = found.get("methods")
-    figures: dict[str, Any] = methods if isinstance(methods, dict) else {"": found}
+    methods: Any = found.get("methods")
+    if methods is None:
+        figure: Any = found
+        console.print(f"  figure: epsilon <= {figure['epsilon']} at delta = {figure['delta']}", highlight=False)
+        for line in _lines(figure, ("rounding_of_answer", "adjacency", "method", *_PARTS)):
+            console.print(f"    {line}", highlight=False, soft_wrap=True)
+    else:
+        _show_comparison(methods, console)
+
+
+def _show_comparison(methods: Mapping[str, Mapping[str, Any]], console: Console) -> None:
+    """A table of the figures, then each thing that they need once, under the methods that need it."""
+    table = Table("method", "epsilon <=", "how, or why it has none")
+    for name, figure in methods.items():
+        told = figure.get("method", f"not applicable: {figure.get('refused')}")
+        table.add_row(name, figure.get("epsilon", "-"), Text(told))
+    console.print(table)
+    figures = {name: figure for name, figure in methods.items() if "epsilon" in figure}
+    who_needs: dict[str, list[str]] = {}
     for name, figure in figures.items():
-        if "refused" in figure:
-            console.print(f"  {name}: not applicable: {figure['refused']}", highlight=False, soft_wrap=True)
-            continue
-        console.print(
-            f"  {name or 'figure'}: epsilon <= {figure['epsilon']} at delta = {figure['delta']}", highlight=False
-        )
-        for part in ("rounding_of_answer", "adjacency", "method", "mechanism", "label", "rounding"):
-            if part in figure:
-                console.print(f"    {part.replace('_', ' ')}: {figure[part]}", highlight=False, soft_wrap=True)
-        for hypothesis in figure["hypotheses"]:
-            console.print(f"    needs: {hypothesis}", highlight=False, soft_wrap=True)
+        for line in _lines(figure, ("delta", "adjacency", *_PARTS)):
+            who_needs.setdefault(line, []).append(name)
+    # Stable: what all figures need comes first.
+    for names in sorted({tuple(names): None for names in who_needs.values()}, key=len, reverse=True):
+        console.print(f"  {'all figures' if len(names) == len(figures) else ', '.join(names)}:", highlight=False)
+        for line in (line for line, found in who_needs.items() if tuple(found) == names):
+            console.print(f"    {line}", highlight=False, soft_wrap=True)
+
+
+def _lines(figure: Mapping[str, Any], parts: Sequence[str]) -> list[str]:
+    told = [f"{part.replace('_', ' ')}: {figure[part]}" for part in parts if part in figure]
+    return told + [f"needs: {hypothesis}" for hypothesis in figure["hypotheses"]]
 
 
 def _plot_file(target: str) -> Path:

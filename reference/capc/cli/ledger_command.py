@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from capc.accountants.balls import decimal_text
 from capc.accountants.methods import TIGHTEST_FIRST, Method, statement_for
@@ -28,11 +29,12 @@ def show(file: Path, json_target: str | None) -> int:
     """
     output = _output(json_target, {"LEDGER": file})
     with reading(file) as (log, _):
-        table = Table(title=f"Ledger {file.name}", show_header=False)
+        # Names are others': as Text, no markup in them is followed.
+        table = Table(title=Text(f"Ledger {file.name}"), show_header=False)
         table.add_column("what", no_wrap=True)
         table.add_column("figure", overflow="fold")
         for name, value in log.terms.document().items():
-            table.add_row(name, "none" if value is None else str(value))
+            table.add_row(name, Text("none" if value is None else str(value)))
         for name, text in (
             ("enforced", str(budget_statement(log))),
             ("realised", str(spent_statement(log))),
@@ -46,7 +48,7 @@ def show(file: Path, json_target: str | None) -> int:
             ("identity", log.head.identity.hex()),
             ("records", str(log.head.size)),
         ):
-            table.add_row(name, text)
+            table.add_row(name, Text(text))
         output.console.print(table)
         output.finish(_summary(log))
     return EXIT_OK

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from capc.accountants.policies import policy_budget
+from capc.accountants.policies import certify, policy_budget
 from capc.accounting import Account
 from capc.allowance import PrivacyAllowance
 from capc.costs import StepCost
@@ -44,8 +44,10 @@ def open_collaboration(
         allowances: where answering parties keep theirs; None begins new ones.
 
     Raises:
-        InputError: a model is not admitted, or an answering party's allowance cannot be used or is spent.
+        InputError: a model is not admitted, an answering party's allowance cannot be used or is spent, or the account's
+            budget does not keep its policy's epsilon, or its joint cost is too low.
     """
+    certify(account.policy, account.budget)
     session = open_session(parameters, models)
     kept = None if allowances is None else open_allowances(allowances, session, models)
     suite = reference_suite(parameters, BfvLinear(parameters.widths), VectorisedTwoParty())

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from capc import fixed_point
+from capc.accountants.policies import certify
 from capc.accounting import Account
 from capc.answering_party import (
     AwaitingChoice,
@@ -110,7 +111,12 @@ def train_squares(plan: Plan, rows: Indices, number: int) -> AnsweringModel:
 
 
 def open_ckks_collaboration(parameters: Parameters, models: Sequence[QuantisedModel], account: Account) -> Labeller:
-    """Sets up a session whose inference is CKKS; every model comes from :func:`train_squares`."""
+    """Sets up a session whose inference is CKKS; every model comes from :func:`train_squares`.
+
+    Raises:
+        InputError: the account's budget does not keep its policy's epsilon.
+    """
+    certify(account.policy, account.budget)
     networks = [model.network for model in models if isinstance(model, SquareModel)]
     return CkksCollaboration(open_session(parameters, models), models, networks, account)
 

@@ -32,7 +32,7 @@ from capc.ledger.errors import LedgerError
 from capc.ledger.keys import default_key_file, read_key, read_or_create_key
 from capc.ledger.log import LedgerLog, replay
 from capc.ledger.records import SALT_BYTES, Opening, entry_body, opening_body
-from capc.ledger.store import Connection, Row, Store, connect
+from capc.ledger.store import REPLACED, Connection, Row, Store, connect
 from capc.ledger.terms import Terms
 from capc.ledger.watch import Proof
 from capc.primitives import signing_public_key
@@ -117,17 +117,21 @@ class Ledger(LedgerLog):
 
     def _write(self, entry: Entry, message: bytes | None = None) -> None:
         body = entry_body(entry, self.cost, secrets.token_bytes(SALT_BYTES))
-        self._store.append(self._head.size, _row(self._head.extended(digest_of(body)), body, self._key, message))
+        row = _row(self._head.extended(digest_of(body)), body, self._key, message)
+        # A record that no reader would accept would end the ledger for ever.
+        self._read(row)
+        self._store.append(self._head.size, row)
 
     def _refresh(self) -> None:
         with self._lock:
             self._catch_up()
 
     def _catch_up(self) -> None:
+        self._store.check_in_place()
         rows = self._store.rows(self._head.size - 1)
         last = next(rows, None)
         if last is None or last.link != self._head.link:
-            raise LedgerError("the ledger was rolled back or replaced while it was in use: stop, and find out by whom")
+            raise LedgerError(REPLACED)
         self.extend(rows)
 
 

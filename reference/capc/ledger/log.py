@@ -49,21 +49,26 @@ class LedgerLog(Account):
                 before it were read.
         """
         for row in rows:
-            head = self._checked(self._head.extended(digest_of(row.body)), row)
-            record = read_query_record(row.body)
-            try:
-                entry = self._allowed_entry(record)
-            except (InputError, BudgetExhaustedError) as error:
-                raise self._flaw(head, str(error)) from None
-            if entry_body(entry, self.cost, record.salt) != row.body:
-                raise self._flaw(head, "its fields are not those that the policy gives it")
-            if isinstance(entry, Dispatched) != (row.message is not None):
-                raise self._flaw(head, "only a dispatched record has a message, and it always has one")
-            if isinstance(entry, Dispatched) and digest_of(row.message or b"") != entry.message_digest:
-                raise self._flaw(head, "its message is not the one that was recorded")
+            head, record, entry = self._read(row)
             self._apply(entry)
             self._positions[record.kind, record.session_tag, record.query] = self._head.size
             self._head = head
+
+    def _read(self, row: Row) -> tuple[Head, QueryRecord, Entry]:
+        """What the next record says, and the head that it makes, if it keeps the rules. It changes nothing."""
+        head = self._checked(self._head.extended(digest_of(row.body)), row)
+        record = read_query_record(row.body)
+        try:
+            entry = self._allowed_entry(record)
+        except (InputError, BudgetExhaustedError) as error:
+            raise self._flaw(head, str(error)) from None
+        if entry_body(entry, self.cost, record.salt) != row.body:
+            raise self._flaw(head, "its fields are not those that the policy gives it")
+        if isinstance(entry, Dispatched) != (row.message is not None):
+            raise self._flaw(head, "only a dispatched record has a message, and it always has one")
+        if isinstance(entry, Dispatched) and digest_of(row.message or b"") != entry.message_digest:
+            raise self._flaw(head, "its message is not the one that was recorded")
+        return head, record, entry
 
     def _allowed_entry(self, record: QueryRecord) -> Entry:
         if record.kind == "reserved":

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, Protocol
 from capc.ledger.disk import sync_folder
 from capc.ledger.errors import LedgerError
 
+REPLACED = "the ledger was rolled back or replaced while it was in use: stop, and find out by whom"
+
 BUSY_SECONDS = 30.0
 """How long a writer waits for its turn. A turn lasts one small transaction."""
 
@@ -108,11 +110,15 @@ class Store:
     Args:
         file: the database; made if it is missing and the connection may do so.
         connection: to that file.
+        identity: device and number of the file that was opened.
     """
 
-    def __init__(self, file: Path, connection: Connection) -> None:
+    def __init__(self, file: Path, connection: Connection, identity: tuple[int, int]) -> None:
         self.file = file
         self._connection = connection
+        # Absolute, as the process may change its folder.
+        self._place = file.absolute()
+        self._identity = identity
 
     @classmethod
     def create(cls, file: Path, connector: Callable[[Path], Connection] = connect) -> Store:
@@ -123,8 +129,10 @@ class Store:
         """
         with explained(file):
             # SQLite gives its log and index the rights of the database: answered bits are for the owner only.
-            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-            store = cls(file, connector(file))
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+            identity = _identity_of(os.fstat(descriptor))
+            os.close(descriptor)
+            store = cls(file, connector(file), identity)
             with store._closed_on_error():
                 retry_while_busy(lambda: make_durable(store._connection))
                 with store.transaction():
@@ -142,7 +150,7 @@ class Store:
             LedgerError: the file is missing, or is not readable.
         """
         with explained(file):
-            return cls(file, connect_to_read(file))
+            return cls(file, connect_to_read(file), _identity_of(file.stat()))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -153,6 +161,21 @@ class Store:
         """
         with explained(self.file), only_writer(self._connection):
             yield
+
+    def check_in_place(self) -> None:
+        """Checks that the file that is open still has its name: SQLite would go on with one that was replaced.
+
+        The number of a file that is open is not given to another one.
+
+        Raises:
+            LedgerError: the file was deleted, or there is another one in its place.
+        """
+        try:
+            found = _identity_of(self._place.stat())
+        except OSError:
+            raise LedgerError(REPLACED) from None
+        if found != self._identity:
+            raise LedgerError(REPLACED)
 
     def append(self, position: int, row: Row) -> None:
         """Adds a record, inside a transaction."""
@@ -165,15 +188,21 @@ class Store:
         """The records from this position on, oldest first, a page at a time: messages make records large.
 
         Raises:
-            LedgerError: the file is not readable, or is no ledger.
+            LedgerError: the file is not readable, is no ledger, or a column is of another type.
         """
         statement = f"SELECT {_COLUMNS} FROM record WHERE position >= ? ORDER BY position LIMIT ?"  # noqa: S608
         page = [()] * _PAGE
         while len(page) == _PAGE:
             with explained(self.file):
                 page = self._connection.execute(statement, (start, _PAGE)).fetchall()
-            yield from (Row(*columns) for columns in page)
-            start += len(page)
+            for row in (Row(*columns) for columns in page):
+                # A table that others made may lack the checks of this one.
+                if not all(type(column) is bytes for column in row[:3]) or type(row.message) not in (bytes, type(None)):
+                    raise LedgerError(
+                        f"{self.file}: record {start} is not made of bytes: this is no ledger, or damaged"
+                    )
+                yield row
+                start += 1
 
     def close(self) -> None:
         """Ends the connection. Nothing is lost by not calling it."""
@@ -221,6 +250,10 @@ def retry_while_busy(attempt: Callable[[], None]) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
+
+
+def _identity_of(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _value(connection: Connection, pragma: str) -> object:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
+from unicodedata import category
 
 from capc.accountants.policies import certify
 from capc.errors import InputError
@@ -13,6 +14,7 @@ from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 
 _MAX_GRID_BITS = 64
 _MAX_DIGITS = 400
+_NOT_IN_NAMES = {"Cc", "Cs", "Zl", "Zp"}
 _RATIONAL = re.compile(r"(0|[1-9][0-9]*)(/[1-9][0-9]*)?")
 
 
@@ -29,8 +31,8 @@ class Terms:
         budget: the limit of the composed cost, in the unit of the policy's costs.
 
     Raises:
-        InputError: a name or the grid cannot be used, or it is not certified that the budget keeps the policy's epsilon
-            and delta (CAPC-LEDG-014).
+        InputError: a name, a number or the grid cannot be used, or it is not certified that the budget keeps the
+            policy's epsilon and delta (CAPC-LEDG-014).
     """
 
     owner: str
@@ -44,8 +46,13 @@ class Terms:
             value = getattr(self, name)
             if not isinstance(value, str) or not value:
                 raise InputError(f"{name} = {value!r}: give a name")
+            if any(category(character) in _NOT_IN_NAMES for character in value):
+                raise InputError(f"{name} = {value!r}: give a name without control characters or surrogates")
         if type(self.grid_bits) is not int or not 0 <= self.grid_bits <= _MAX_GRID_BITS:
             raise InputError(f"grid_bits: give a whole number from 0 to {_MAX_GRID_BITS}")
+        for name, number in {**vars(self.policy), "budget": self.budget}.items():
+            if isinstance(number, Fraction) and _is_long(number):
+                raise InputError(f"{name}: a number of more than {_MAX_DIGITS} characters: give a shorter one")
         certify(self.policy, self.budget)
 
     def document(self) -> dict[str, object]:
@@ -92,6 +99,12 @@ class Terms:
                     f"{name} = {wanted.get(name)}: the ledger was created with {name} = {found.get(name)}, which is "
                     "fixed for its life: use the same, or another ledger for other data"
                 )
+
+
+def _is_long(number: Fraction) -> bool:
+    """Whether no reader would take its text. Very long numbers have none in Python."""
+    bits = max(number.numerator.bit_length(), number.denominator.bit_length())
+    return bits > 4 * _MAX_DIGITS or len(str(number)) > _MAX_DIGITS
 
 
 def _read_rational(text: object) -> Fraction:

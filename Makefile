@@ -6,7 +6,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint types imports wheel generate trace check nightly bench clean
+.PHONY: help run test lint types imports wheel generate trace check nightly bench mpc clean
 
 help: ## list the chores
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,14 @@ nightly: $(VENV)/.dev ## long property runs, kills and fuzz: hours; ROOMS="he le
 
 bench: $(VENV)/.dev ## time the building blocks
 	$(BIN)/python -m pytest benchmarks --benchmark-only -o python_files='bench_*.py'
+
+MPC_FOLDER ?= benchmarks/evidence
+mpc: $(VENV)/.dev ## measure the MPC variants and write their report again; needs MP-SPDZ
+	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc
+	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc_classes --programs argmax --classes 2,10,50 --batch 100 \
+		--protocols semi2k,semi-bin,yao,replicated-ring,replicated-bin,malicious-rep-ring
+	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc_noise --programs discrete_gaussian,discrete_gaussian_200 --batch 1000,10000 \
+		--protocols semi2k,semi-bin,yao,replicated-ring,replicated-bin
 
 clean: ## remove the environment and everything that tools left behind
 	rm -rf $(VENV) .trace .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .benchmarks dist build

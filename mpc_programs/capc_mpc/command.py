@@ -1,4 +1,7 @@
-"""``capc mpc``: run one program, or measure the matrix. Registered as an extension of ``capc`` in pyproject.toml."""
+"""``capc mpc``: run programs, here or among machines, and measure them.
+
+Registered as an extension of ``capc`` in pyproject.toml.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,16 @@ from capc.cli.output import Output
 from capc.errors import InputError
 from capc.randomness import XofSource, fresh_seed
 from capc_mpc import bench as matrix_bench
-from capc_mpc import evidence, steps
+from capc_mpc import bench_report, evidence, steps
+from capc_mpc.deployed import Deployment, run_party
 from capc_mpc.encoding import FullCase
 from capc_mpc.errors import MpcError
 from capc_mpc.expected import expected
+from capc_mpc.keys import write_key
 from capc_mpc.machine import the_machine
 from capc_mpc.network import LAN, WAN, Network
-from capc_mpc.protocols import PROTOCOLS, model_named, protocol_named
+from capc_mpc.protocols import HEADINGS as PROTOCOL_HEADINGS
+from capc_mpc.protocols import PROTOCOLS, model_named, protocol_cells, protocol_named
 from capc_mpc.running import Limits, MpcRun
 from capc_mpc.running import run as run_step
 from capc_mpc.sampling import sample_cases
@@ -29,16 +35,22 @@ from capc_mpc.sampling import sample_cases
 app = typer.Typer(help="The secure steps on MP-SPDZ: run one program, or measure the variants.", no_args_is_help=True)
 _EXIT_FAILED = 1
 
+_Program = Annotated[str, typer.Argument(help="argmax, label_release, discrete_gaussian, guardian_free, ...")]
+_Arguments = Annotated[list[str] | None, typer.Argument(help="As the program's head documents them.")]
+_Protocol = Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(PROTOCOLS)}.")]
+_Model = Annotated[str, typer.Option(metavar="base|honest_majority", help="The declared threat model.")]
 _Json = Annotated[str | None, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")]
+_Latency = Annotated[float | None, typer.Option(metavar="MS", help="One way, of a network to model besides LAN, WAN.")]
+_Megabits = Annotated[float, typer.Option(metavar="MBIT", help="Its bandwidth per party and second.")]
 _Seconds = Annotated[float, typer.Option(metavar="S", help="Time limit of one run.")]
 
 
 @app.command()
 def run(
-    program: Annotated[str, typer.Argument(help="argmax, label_release, discrete_gaussian, guardian_free, ...")],
-    arguments: Annotated[list[str] | None, typer.Argument(help="As the program's head documents them.")] = None,
-    protocol: Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(PROTOCOLS)}.")] = "semi2k",
-    model: Annotated[str, typer.Option(metavar="base|honest_majority", help="The declared threat model.")] = "base",
+    program: _Program,
+    arguments: _Arguments = None,
+    protocol: _Protocol = "semi2k",
+    model: _Model = "base",
     inputs: Annotated[
         str | None, typer.Option(metavar="FILE.json", help='Columns {"PARTY FIELD": [[...], ...]}. Default: samples.')
     ] = None,
@@ -96,17 +108,88 @@ def _show_run(output: Output, step: steps.Step, done: MpcRun, *, equal: bool) ->
 
 
 @app.command()
+def protocols(json: _Json = None) -> Finished:
+    """Show the table of protocols: what each computes over, and which coalitions it withstands."""
+    with interruptible():
+        output = Output(json)
+        table = Table()
+        for heading in PROTOCOL_HEADINGS:
+            table.add_column(heading)
+        for row in PROTOCOLS.values():
+            table.add_row(*protocol_cells(row))
+        output.console.print(table)
+        output.finish(
+            {"protocols": [dict(zip(PROTOCOL_HEADINGS, protocol_cells(r), strict=True)) for r in PROTOCOLS.values()]}
+        )
+        return Finished(0)
+
+
+@app.command()
+def party(
+    program: _Program,
+    number: Annotated[int, typer.Option("--party", metavar="N", help="Its number in the program, from 0.")],
+    addresses: Annotated[str, typer.Option(metavar="HOST:PORT,...", help="Of all parties, in order.")],
+    keys: Annotated[str, typer.Option(metavar="FOLDER", help="Own key, everybody's certificates: capc mpc keys.")],
+    inputs: Annotated[str, typer.Option(metavar="FILE.json", help='Own columns {"PARTY FIELD": [[...], ...]}.')],
+    arguments: _Arguments = None,
+    protocol: _Protocol = "semi2k",
+    model: _Model = "base",
+    seconds: _Seconds = 600.0,
+    json: _Json = None,
+) -> Finished:
+    """Run one party among several machines, with its own inputs; it tells what this party learns, and nothing else."""
+    with interruptible():
+        output = Output(json)
+        step = steps.parse(program, arguments or [])
+        deployment = Deployment(tuple(addresses.split(",")), Path(keys))
+        cases = _read_cases(inputs)
+        try:
+            done = run_party(
+                step, number, cases, protocol, deployment, model=model_named(model), limits=Limits(seconds=seconds)
+            )
+        except MpcError as error:
+            raise InputError(str(error)) from None
+        for name, values in done.learnt.items():
+            output.console.print(f"{name} {values}", markup=False)
+        output.console.print(f"{done.costs.seconds:.4f} s, {done.costs.rounds} rounds", markup=False)
+        output.finish({"learnt": done.learnt, "costs": asdict(done.costs)})
+        return Finished(0)
+
+
+@app.command()
+def keys(
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Made if it is missing.")],
+    number: Annotated[int, typer.Option("--party", metavar="N", min=0, help="Its number in the program, from 0.")],
+) -> Finished:
+    """Make one party's key and certificate; the certificate's two files go to every other party."""
+    with interruptible():
+        path = Path(folder)
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise InputError(f"{folder}: no folder: {error.strerror}") from None
+        if (path / f"P{number}.key").exists():
+            raise InputError(f"{folder}/P{number}.key exists: name another folder, or remove it")
+        public = write_key(path, number)
+        Output(None).console.print(f"give to every other party: {', '.join(map(str, public))}", markup=False)
+        return Finished(0)
+
+
+@app.command()
 def bench(
-    programs: Annotated[str, typer.Option(metavar="NAMES", help="Separated by commas.")] = "argmax,label_release",
-    protocols: Annotated[
-        str, typer.Option(metavar="NAMES", help="Separated by commas, or all.")
-    ] = "semi2k,semi-bin,yao,replicated-ring",
+    programs: Annotated[
+        str, typer.Option(metavar="NAMES", help="Separated by commas.")
+    ] = "argmax,label_release_worst_case,discrete_gaussian,guardian_free",
+    protocols: Annotated[str, typer.Option(metavar="NAMES", help="Separated by commas.")] = "all",
     classes: Annotated[str, typer.Option(metavar="C,...", help="Numbers of classes.")] = "10",
     batch: Annotated[str, typer.Option(metavar="B,...", help="Numbers of cases.")] = "1,100",
-    parties: Annotated[int, typer.Option(metavar="K", help="Answering parties of guardian_free.")] = 2,
-    latency_ms: Annotated[float | None, typer.Option(metavar="MS", help="One way, of a network to model.")] = None,
-    megabits: Annotated[float, typer.Option(metavar="MBIT", help="Its bandwidth per party and second.")] = 100.0,
-    plots: Annotated[str | None, typer.Option(metavar="FOLDER", help="Write figures there.")] = None,
+    parties: Annotated[str, typer.Option(metavar="K,...", help="Numbers of answering parties, guardian_free.")] = "2",
+    repeats: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each variant; the median counts.")] = 3,
+    latency_ms: _Latency = None,
+    megabits: _Megabits = 100.0,
+    report: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Write bench.json, README.md and figures there.")
+    ] = None,
     seconds: _Seconds = 600.0,
     json: _Json = None,
 ) -> Finished:
@@ -120,19 +203,55 @@ def bench(
         chosen = machine.protocols() if protocols == "all" else protocols.split(",")
         for name in chosen:
             protocol_named(name)
-        variants = list(matrix_bench.matrix(programs.split(","), chosen, _numbers(classes), _numbers(batch), parties))
-        networks = {"lan": LAN, "wan": WAN}
-        if latency_ms is not None:
-            networks["given"] = Network(latency_ms / 1000, megabits * 1e6)
+        variants = list(
+            matrix_bench.matrix(programs.split(","), chosen, _numbers(classes), _numbers(batch), _numbers(parties))
+        )
+        networks = _networks(latency_ms, megabits)
         rows = []
         for number, variant in enumerate(variants, 1):
             output.console.print(f"{number}/{len(variants)} {variant.program} {variant.protocol} B={variant.batch}")
-            rows.append(matrix_bench.measure(variant, machine, Limits(seconds=seconds), networks))
-        output.console.print(_bench_table(rows, list(networks)))
-        for file in matrix_bench.plot(rows, Path(plots)) if plots else []:
-            output.console.print(f"wrote {file}", markup=False)
-        output.finish(matrix_bench.document(rows, machine))
+            rows.append(matrix_bench.measure(variant, machine, Limits(seconds=seconds), networks, repeats))
+        _show_bench(output, rows, networks)
+        document = bench_report.document(rows, machine, networks)
+        if report:
+            bench_report.write_folder(Path(report), document, rows, networks)
+        output.finish(document)
         return Finished(_EXIT_FAILED if any(row.equal is False for row in rows) else 0)
+
+
+@app.command()
+def network(
+    file: Annotated[str, typer.Argument(metavar="REPORT.json", help="As capc mpc bench wrote it.")],
+    latency_ms: _Latency = None,
+    megabits: _Megabits = 100.0,
+    json: _Json = None,
+) -> Finished:
+    """Model over another network what was measured before: no MP-SPDZ is needed."""
+    with interruptible():
+        output = Output(json)
+        output.check_not_input({"REPORT.json": Path(file)})
+        networks = _networks(latency_ms, megabits)
+        document, measured = bench_report.load(Path(file))
+        rows = bench_report.over(measured, networks)
+        _show_bench(output, rows, networks)
+        named = {name: asdict(net) for name, net in networks.items()}
+        output.finish({**document, "networks": named, "rows": [asdict(row) for row in rows]})
+        return Finished(0)
+
+
+def _networks(latency_ms: float | None, megabits: float) -> dict[str, Network]:
+    """The networks of the model: two usual ones, and the one that was asked for."""
+    given = {} if latency_ms is None else {"given": Network(latency_ms / 1000, megabits * 1e6)}
+    return {"lan": LAN, "wan": WAN, **given}
+
+
+def _show_bench(output: Output, rows: list[matrix_bench.Row], networks: dict[str, Network]) -> None:
+    table = Table(title="per case")
+    for heading in ("program", *bench_report.headings(networks)):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(row.variant.program, *bench_report.cells(row, networks))
+    output.console.print(table)
 
 
 @app.command()
@@ -159,24 +278,6 @@ def record(
             files.append(str(evidence.record(name, [row.name for row in able], machine, Limits(seconds=seconds))))
         output.finish({"mp_spdz": machine.version, "files": files})
         return Finished(0)
-
-
-def _bench_table(rows: list[matrix_bench.Row], networks: list[str]) -> Table:
-    table = Table(title="per case")
-    headings = ["program", "protocol", "parties", "model", "C", "B", "ms", "bytes", "rounds"]
-    for heading in (*headings, *(f"ms, {name}" for name in networks), "equal"):
-        table.add_column(heading)
-    for row in rows:
-        head = [row.variant.program, row.variant.protocol, str(row.parties), row.model]
-        size = [str(row.variant.classes), str(row.variant.batch)]
-        if row.costs is None:
-            table.add_row(*head, *size, row.refused or "")
-            continue
-        cells = [f"{1000 * row.costs.seconds / row.variant.batch:.3f}"]
-        cells += [f"{row.costs.bytes_sent / row.variant.batch:,.0f}", str(row.costs.rounds)]
-        cells += [f"{1000 * row.network_seconds[name] / row.variant.batch:.3f}" for name in networks]
-        table.add_row(*head, *size, *cells, {True: "yes", False: "NO", None: "-"}[row.equal])
-    return table
 
 
 def _numbers(text: str) -> list[int]:

@@ -71,7 +71,7 @@ def input_text(step: Step, domain: Domain, party: int, cases: Sequence[Case]) ->
     for field in fields_of(step, domain):
         if field.party != party:
             continue
-        limbs = _limbs(field.width) if field.boolean or domain is Domain.BOOLEAN else [(0, field.width)]
+        limbs = [(0, field.width)] if domain is Domain.RING and not field.boolean else _limbs(field.width)
         for position in range(field.count):
             column = [case[party, field.name][position] for case in cases]
             words += [number >> low & (1 << bits) - 1 for low, bits in limbs for number in column]

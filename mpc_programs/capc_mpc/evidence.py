@@ -53,17 +53,6 @@ def recorded_steps() -> dict[str, Step]:
         "multi_label_vote_tau": steps.multi_label_vote("tau", 3, 16, 10, BATCH, (4, Fraction(2))),
         "multi_label_vote_powerset": steps.multi_label_vote("powerset", 3, 16, 10, BATCH),
         "multi_label_release": steps.multi_label_release(3, 12, 24, BATCH),
-        # For mascot, whose random bits and triples cost some 40 kB each: narrow words.
-        "argmax_small": steps.argmax(3, 8, 4, BATCH),
-        "label_release_plain_small": steps.label_release(3, 6, BATCH, "plain"),
-        "label_release_worst_case_small": steps.label_release(3, 6, BATCH, "worst_case"),
-        "label_release_realised_small": steps.label_release(3, 6, BATCH, "realised"),
-        "discrete_gaussian_small": steps.discrete_gaussian(Fraction(1), 6, BATCH, 2),
-        "guardian_free_small": steps.guardian_free(1, 2, 7, 1, Fraction(1), BATCH),
-        "multi_label_vote_binary_small": steps.multi_label_vote("binary", 2, 6, 4, BATCH),
-        "multi_label_vote_tau_small": steps.multi_label_vote("tau", 2, 6, 4, BATCH, (2, Fraction(1))),
-        "multi_label_vote_powerset_small": steps.multi_label_vote("powerset", 2, 6, 3, BATCH),
-        "multi_label_release_small": steps.multi_label_release(2, 6, 4, BATCH),
     }
 
 

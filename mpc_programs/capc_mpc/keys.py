@@ -16,22 +16,30 @@ _COMMON_NAME_OID = bytes.fromhex("0603550403")
 
 
 def write_keys(folder: Path, parties: int) -> None:
-    """Writes a fresh key and a self-signed certificate for every party.
-
-    A party's name is its certificate's common name. Keys are readable by the user only, and live as long as the folder.
-    """
+    """Writes a fresh key and certificate for every party, as :func:`write_key` does, for a run on one machine."""
     for party in range(parties):
-        name = f"P{party}"
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _certificate(name, key).public_bytes(serialization.Encoding.PEM)
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        private_file = folder / f"{name}.key"
-        private_file.touch(mode=0o600)
-        private_file.write_bytes(private)
-        (folder / f"{name}.pem").write_bytes(certificate)
-        (folder / f"{_subject_hash(name):08x}.0").write_bytes(certificate)
+        write_key(folder, party)
+
+
+def write_key(folder: Path, party: int) -> list[Path]:
+    """Writes a fresh key and a self-signed certificate of one party; returns the certificate's two files, to hand out.
+
+    A party's name is its certificate's common name. The key is readable by the user only, and lives as long as the
+    folder.
+    """
+    name = f"P{party}"
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _certificate(name, key).public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    private_file = folder / f"{name}.key"
+    private_file.touch(mode=0o600)
+    private_file.write_bytes(private)
+    public_files = [folder / f"{name}.pem", folder / f"{_subject_hash(name):08x}.0"]
+    for file in public_files:
+        file.write_bytes(certificate)
+    return public_files
 
 
 def _certificate(name: str, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:

@@ -24,7 +24,7 @@ class Machine:
 
     Attributes:
         home: the folder with ``compile.py``.
-        version: as its change log says.
+        version: as its change log says, and of a checkout the commit.
         parties: party programs by name, without ``-party.x``.
     """
 
@@ -79,14 +79,25 @@ def the_machine() -> Machine:
 def _read(home: Path) -> Machine:
     home = home.resolve()
     # A release has its programs below bin/, a build has them beside the compiler.
-    programs = [*home.glob(f"bin/*/*{_SUFFIX}"), *home.glob(f"*{_SUFFIX}")]
-    return Machine(home, _version(home), {path.name.removesuffix(_SUFFIX): path for path in programs})
+    found = [*home.glob(f"bin/*/*{_SUFFIX}"), *home.glob(f"*{_SUFFIX}")]
+    programs = {path.name.removesuffix(_SUFFIX): path for path in found if os.access(path, os.X_OK)}
+    return Machine(home, _version(home) + _commit(home), programs)
 
 
 def _version(home: Path) -> str:
     log = home / "CHANGELOG.md"
     found = re.search(r"^## +(\S+)", log.read_text(encoding="utf-8"), re.MULTILINE) if log.is_file() else None
     return found.group(1) if found else "unknown"
+
+
+def _commit(home: Path) -> str:
+    """Of a build from a checkout, which may be ahead of the version in its change log."""
+    head = home / ".git" / "HEAD"
+    named = head.read_text(encoding="utf-8").strip() if head.is_file() else ""
+    reference = home / ".git" / named.removeprefix("ref: ")
+    if named.startswith("ref: "):
+        named = reference.read_text(encoding="utf-8").strip() if reference.is_file() else ""
+    return f" ({named[:8]})" if named else ""
 
 
 def doctor_line() -> str:

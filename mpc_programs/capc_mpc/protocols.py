@@ -109,8 +109,8 @@ class Protocol:
         }
 
 
-_MIXING = {Domain.RING: ("-R", "64", "-Y"), Domain.FIELD: ("-F", "64", "-Y"), Domain.BOOLEAN: ("-B", "64")}
-"""Compile options by default: edaBits where arithmetic and Boolean shares mix."""
+_MIXING = {Domain.RING: ("-R", "64", "-Y"), Domain.FIELD: ("-F", "64"), Domain.BOOLEAN: ("-B", "64")}
+"""Compile options by default: edaBits for comparisons in rings; in fields, daBits for the few bits that are opened."""
 
 
 def _row(
@@ -162,15 +162,7 @@ PROTOCOLS: dict[str, Protocol] = {
         _row("semi", _FIELD, _SEMI, _BASE, "2+", "additive shares; oblivious transfer"),
         _row("hemi", _FIELD, _SEMI, _BASE, "2+", "additive shares; linear homomorphic encryption"),
         _row("temi", _FIELD, _SEMI, _BASE, "2+", "additive shares; threshold homomorphic encryption"),
-        _row(
-            "mascot",
-            _FIELD,
-            _MALICIOUS,
-            _BASE,
-            "2+",
-            "authenticated additive shares; oblivious transfer; small batches of edaBits would cost more than bits",
-            options=("-F", "64"),
-        ),
+        _row("mascot", _FIELD, _MALICIOUS, _BASE, "2+", "authenticated additive shares; oblivious transfer"),
         _row("lowgear", _FIELD, _MALICIOUS, _BASE, "2+", "authenticated additive shares; homomorphic encryption"),
         _row("replicated-ring", _RING, _SEMI, _HONEST, "3", "replicated shares", options=("-R", "64", "-Z", "3")),
         _row("malicious-rep-ring", _RING, _MALICIOUS, _HONEST, "3", "replicated shares with checks"),
@@ -236,3 +228,26 @@ def check_model(protocol: Protocol, declared: Model) -> None:
             f"protocol {protocol.name} assumes an honest majority: it does not withstand two colluding parties, as the "
             f"base model does. Declare the model honest_majority to accept that, or choose semi2k, semi-bin or yao"
         )
+
+
+HEADINGS = ("protocol", "parties", "over", "adversary", "majority", "corrupted", "withstands", "options", "how")
+"""Of the table of protocols: `corrupted` is how many parties may be, `options` is what the compiler is told."""
+
+
+def protocol_cells(row: Protocol) -> list[str]:
+    """One line of the table of protocols, as text; options for the fewest parties."""
+    parties = row.parties_for(2)
+    base = row.model is Model.BASE
+    corrupted = "all but one" if base else "fewer than half" if row.max_parties is None else "one"
+    kept = [name.replace("_", " ") for name, holds in row.withstands(parties).items() if holds]
+    return [
+        row.name,
+        f"{row.min_parties}" if row.max_parties is not None else f"{row.min_parties} or more",
+        row.domain,
+        row.adversary.replace("_", "-"),
+        "dishonest" if base else "honest",
+        corrupted,
+        "all coalitions" if base else ", ".join(kept),
+        " ".join(row.compile_options(parties)),
+        row.note,
+    ]

@@ -8,10 +8,13 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from capc.errors import InputError
 from capc.randomness import XofSource, fresh_seed
@@ -27,6 +30,10 @@ from capc_mpc.steps import Step
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 _POLL_SECONDS = 0.005
 _BIND_ATTEMPTS = 3
+_PORT_LOST = ("in use", "unknown ca")
+"""What a party says when another process took its port meanwhile, or answered there with keys of its own."""
+_held: set[int] = set()
+_holding = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -139,11 +146,11 @@ def _run_parties(
 ) -> list[tuple[str, str]]:
     """(output, error stream) of every party."""
     for attempt in range(_BIND_ATTEMPTS):
-        with tempfile.TemporaryDirectory(prefix="capc-mpc-") as name:
+        with tempfile.TemporaryDirectory(prefix="capc-mpc-") as name, _held_ports(len(texts) + 2) as first_port:
             folder = Path(name)
             data = prepare(folder, programs, dict(enumerate(texts)))
             write_keys(data, len(texts))
-            where = ["-pn", str(free_ports(len(texts) + 2))]
+            where = ["-pn", str(first_port)]
             commands = {
                 party: [str(program), *flags(row, len(texts), party), *where, bytecode_name(step)]
                 for party in range(len(texts))
@@ -153,7 +160,7 @@ def _run_parties(
         if not failed:
             return streams
         said = "\n".join(streams[party][1] for party in failed)
-        if "in use" not in said or attempt == _BIND_ATTEMPTS - 1:
+        if not any(sign in said for sign in _PORT_LOST) or attempt == _BIND_ATTEMPTS - 1:
             break
     raise MpcError(f"{step.program} under {row.name}: party {failed[0]} failed", said)
 
@@ -175,13 +182,31 @@ def execute(commands: Mapping[int, Sequence[str]], folder: Path, limits: Limits,
         MpcError: the time is over.
     """
     processes: dict[int, subprocess.Popen[bytes]] = {}
-    try:
-        for party, command in commands.items():
-            processes[party] = _start(party, command, folder, limits)
-        _wait(processes.values(), limits.seconds, what)
-    finally:
-        _kill(processes.values())
+    with _termination_as_exit():
+        try:
+            for party, command in commands.items():
+                processes[party] = _start(party, command, folder, limits)
+            _wait(processes.values(), limits.seconds, what)
+        finally:
+            _kill(processes.values())
     return [party for party, process in processes.items() if process.returncode]
+
+
+@contextmanager
+def _termination_as_exit() -> Iterator[None]:
+    """SIGTERM, which would end this process at once, unwinds it instead: parties have sessions of their own."""
+
+    def leave(number: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _start(party: int, command: Sequence[str], folder: Path, limits: Limits) -> subprocess.Popen[bytes]:
@@ -223,8 +248,21 @@ def read_streams(folder: Path, party: int) -> tuple[str, str]:
     return out, err
 
 
+@contextmanager
+def _held_ports(count: int) -> Iterator[int]:
+    """The first of ``count`` free ports, which other threads pass by until the run has ended."""
+    with _holding:
+        first = free_ports(count)
+        _held.update(range(first, first + count))
+    try:
+        yield first
+    finally:
+        with _holding:
+            _held.difference_update(range(first, first + count))
+
+
 def free_ports(count: int) -> int:
-    """The first of ``count`` neighbouring ports of loopback that nobody listens on at this moment.
+    """The first of ``count`` neighbouring ports of loopback that nobody listens on or holds at this moment.
 
     Raises:
         InputError: there are none.
@@ -232,7 +270,7 @@ def free_ports(count: int) -> int:
     start = _FIRST_PORT + os.getpid() * 37 % (_LAST_PORT - _FIRST_PORT)
     for offset in range(0, _LAST_PORT - _FIRST_PORT, count):
         first = _FIRST_PORT + (start - _FIRST_PORT + offset) % (_LAST_PORT - _FIRST_PORT)
-        if all(_is_free(port) for port in range(first, first + count)):
+        if all(port not in _held and _is_free(port) for port in range(first, first + count)):
             return first
     raise InputError(f"no {count} neighbouring ports from {_FIRST_PORT} to {_LAST_PORT} are free: end other runs")
 

@@ -60,7 +60,8 @@ class PrivacyAllowance:
         """Refuses a model whose responses to the queries that are left could exceed the goal.
 
         Args:
-            per_query: the sum of `LinearScheme.statistical_distance` over all layers, for one query of a batch.
+            per_query: the sum of `LinearScheme.distance_per_query` over all layers. No batch then costs more for each
+                of its queries, so the queries end before the distance does.
 
         Raises:
             ParameterError: as said. Its figures depend on the weights: it is for the answering party's operator, and

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from capc import primitives, sharing
 from capc.allowance import PrivacyAllowance
-from capc.answering_party import AnsweringParty, response_distance
+from capc.answering_party import AnsweringParty
 from capc.channel import Channel
 from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
 from capc.messages import MaskKey, MessageType
@@ -88,7 +88,7 @@ def answering_party_begin_setup(
     )
     if widths.he_distance_bits:
         allowance = allowance or PrivacyAllowance(Fraction(1, 1 << widths.he_distance_bits))
-        allowance.check_model(response_distance(suite, prepared, count=1))
+        allowance.check_model(sum((suite.linear.distance_per_query(layer) for layer in prepared), Fraction(0)))
     label = Channel(session.tag, me, QUERYING_PARTY).label("answering_party_begin_setup")
     scalar = primitives.random_scalar(suite.expand(seed, label))
     key = MaskKey(primitives.base_multiply(scalar))

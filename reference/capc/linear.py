@@ -50,6 +50,9 @@ class LinearScheme(Protocol):
         For the evaluator only.
         """
 
+    def distance_per_query(self, prepared: object) -> Fraction:
+        """At least ``statistical_distance(prepared, count) / count`` for every count. For the evaluator only."""
+
     def request_layout(self, operator: Operator, count: int) -> Hashable:
         """What the bytes of a request depend on: operators of equal layout accept the very same request."""
 
@@ -107,6 +110,10 @@ class IdealLinear:
 
     def statistical_distance(self, prepared: object, count: int) -> Fraction:  # noqa: ARG002
         """0: a handle says nothing."""
+        return Fraction(0)
+
+    def distance_per_query(self, prepared: object) -> Fraction:  # noqa: ARG002
+        """0, likewise."""
         return Fraction(0)
 
     def multiply(self, prepared: object, rows: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -156,8 +156,14 @@ class Collaboration:
         return tuple(self._results)
 
     def remaining_queries(self) -> int:
-        """How many queries the account and every answering party's allowance still admit."""
-        allowed = [party.allowance.remaining for party in self._answering_parties if party.allowance is not None]
+        """How many queries the account and every answering party's allowance still admit.
+
+        A kept allowance is read anew, since other runs may charge it too.
+        """
+        if self._allowances is None:
+            allowed = [party.allowance.remaining for party in self._answering_parties if party.allowance is not None]
+        else:
+            allowed = [kept.value.remaining for kept in self._allowances]
         return min([self._account.remaining_queries() - self._prepared, *allowed])
 
     def label(self, features: Sequence[int]) -> QueryResult:

@@ -22,7 +22,7 @@ CONVOLUTION = Convolution(Grid(2, 8, 8, (3, 3), padding=(1, 1)), 3)
 
 
 def _distance(setting: Setting, operator: Operator, weights: Matrix) -> Fraction:
-    return setting.scheme.statistical_distance(setting.scheme.prepare(operator, weights), 1)
+    return setting.scheme.distance_per_query(setting.scheme.prepare(operator, weights))
 
 
 @pytest.mark.req("CAPC-HE-003")
@@ -103,6 +103,19 @@ def test_the_default_set_meets_the_default_goal_and_the_fast_set_misses_it() -> 
     PrivacyAllowance().check_model(distance("default"))
     with pytest.raises(ParameterError, match=r"65536 queries reach .* 2\^-\d+, needed is 2\^-40: use a parameter set"):
         PrivacyAllowance().check_model(distance("fast"))
+
+
+@pytest.mark.req("CAPC-HE-011")
+@pytest.mark.parametrize("operator", [Dense(784, 128), Dense(64, 32), Dense(3, 1), CONVOLUTION])
+def test_no_batch_costs_more_for_each_query_than_a_model_is_admitted_by(operator: Operator) -> None:
+    """Not so for a single query: two of 784 values have larger blocks than one, and cost more each."""
+    setting = altered("default")
+    prepared = setting.scheme.prepare(operator, setting.weights(operator, "w", 11))
+    admitted = setting.scheme.distance_per_query(prepared)
+    ratios = [setting.scheme.statistical_distance(prepared, n) / (n * admitted) for n in (1, 2, 3, 7, 16, 64, 200)]
+    assert all(0 < ratio <= 1 for ratio in ratios)
+    if operator == Dense(784, 128):
+        assert ratios[1] > ratios[0]
 
 
 @pytest.mark.req("CAPC-HE-003")

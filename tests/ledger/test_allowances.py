@@ -37,6 +37,24 @@ def kept(folder: Path, goal: PrivacyAllowance = GOAL) -> KeptAllowance:
     return KeptAllowance(folder / "folder" / "file", goal)
 
 
+@pytest.mark.req("CAPC-HE-015")
+def test_the_names_of_new_folders_are_on_the_disk_before_the_file_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a power cut could take a folder with all charges in it; folders are for their owner only."""
+    synced: list[tuple[Path, list[str]]] = []
+
+    def sync(folder: Path) -> None:
+        synced.append((folder, sorted(path.name for path in folder.iterdir())))
+
+    monkeypatch.setattr(allowances, "sync_folder", sync)
+    KeptAllowance(tmp_path / "a" / "b" / "file", GOAL)
+    assert synced[:2] == [(tmp_path, ["a"]), (tmp_path / "a", ["b"])]
+    assert synced[2][0] == tmp_path / "a" / "b"
+    assert "file" in synced[2][1]
+    assert [folder.stat().st_mode & 0o777 for folder in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700, 0o700]
+
+
 @pytest.mark.req("CAPC-HE-011", "CAPC-HE-015")
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(charges=st.lists(st.tuples(st.integers(1, 40), st.integers(0, 500)), max_size=5))

@@ -11,9 +11,12 @@ import typer
 from capc import cli
 from capc.cli import app, doctor_command
 from capc.job import engines
-from capc_mpc import command, engine, evidence, machine
+from capc_mpc import command, deployed, engine, evidence, machine
 from capc_mpc.expected import expected
-from support.mpc import needs_mp_spdz
+from capc_mpc.keys import write_keys
+from capc_mpc.protocols import PROTOCOLS
+from support.mpc import HONEST_PARTY, needs_mp_spdz
+from support.mpc import machine as stand_in
 
 DECLARED = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"][
     "entry-points"
@@ -58,6 +61,7 @@ def test_the_declared_entry_points_are_the_command_the_finding_and_the_engine() 
         (["mpc", "run", "argmax", "2", "8", "4", "1", "--model", "weak"], "model 'weak' is unknown"),
         (["mpc", "run", "argmax", "2", "8", "4", "1", "--inputs", "no.json"], "no.json (--inputs)"),
         (["mpc", "run", "label_release", "2", "8", "1", "other"], "mode 'other' is unknown"),
+        (["mpc", "network", "no.json"], "no.json: no report of capc mpc bench"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(
@@ -78,6 +82,46 @@ def test_without_mp_spdz_the_remedy_is_one_line(
     error = capsys.readouterr().err
     assert "MP-SPDZ is not installed: unpack a binary release" in error
     assert error.count("\n") == 1
+
+
+def test_the_table_of_protocols_says_what_each_withstands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["mpc", "protocols", "--json", "-"]) == 0
+    rows = {row["protocol"]: row for row in json.loads(capsys.readouterr().out)["protocols"]}
+    assert set(rows) == set(PROTOCOLS)
+    assert (rows["mascot"]["adversary"], rows["mascot"]["withstands"]) == ("malicious", "all coalitions")
+    assert (rows["replicated-ring"]["corrupted"], rows["replicated-ring"]["withstands"]) == ("one", "single party")
+
+
+def test_a_party_s_key_stays_and_its_certificate_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "keys"
+    assert cli.run(["mpc", "keys", str(folder), "--party", "1"]) == 0
+    made = {file.name for file in folder.iterdir()}
+    assert {"P1.key", "P1.pem"} < made
+    assert len(made) == 3
+    assert (folder / "P1.key").stat().st_mode & 0o077 == 0
+    told = capsys.readouterr().out.replace("\n", "")
+    assert "P1.pem" in told
+    assert "P1.key" not in told
+    assert cli.run(["mpc", "keys", str(folder), "--party", "1"]) == 2
+    assert "P1.key exists" in capsys.readouterr().err
+
+
+def test_one_party_among_several_machines_tells_what_it_learns(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    installed = stand_in(tmp_path, HONEST_PARTY)
+    monkeypatch.setattr(deployed, "the_machine", lambda: installed)
+    keys, inputs = tmp_path / "keys", tmp_path / "own.json"
+    keys.mkdir()
+    write_keys(keys, 2)
+    inputs.write_text('{"1 logit_shares": [[9, 0]]}')
+    words = ["mpc", "party", "argmax", "2", "8", "4", "1", "--party", "1", "--addresses", "a.example:1,b.example:2"]
+    words += ["--keys", str(keys), "--inputs", str(inputs)]
+    assert cli.run([*words, "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["learnt"] == {"vote.0": [14], "vote.1": [0]}
+    assert cli.run([*words, "--addresses", "a.example:1"]) == 2
+    assert "party 1 and 1 addresses for a run of 2 parties" in capsys.readouterr().err
 
 
 @needs_mp_spdz
@@ -104,11 +148,28 @@ def test_given_inputs_are_used(tmp_path: Path) -> None:
 def test_the_bench_writes_its_rows_and_figures(tmp_path: Path) -> None:
     report = tmp_path / "bench.json"
     words = ["mpc", "bench", "--programs", "label_release", "--protocols", "semi-bin", "--classes", "2", "--batch", "1"]
-    assert cli.run([*words, "--latency-ms", "5", "--plots", str(tmp_path), "--json", str(report)]) == 0
+    assert (
+        cli.run([*words, "--repeats", "2", "--latency-ms", "5", "--report", str(tmp_path), "--json", str(report)]) == 0
+    )
     rows = json.loads(report.read_text())["rows"]
-    assert [(row["variant"]["protocol"], row["equal"]) for row in rows] == [("embedded", None), ("semi-bin", True)]
+    assert [(row["variant"]["protocol"], row["equal"]) for row in rows] == [("embedded", True), ("semi-bin", True)]
     assert set(rows[1]["network_seconds"]) == {"lan", "wan", "given"}
-    assert (tmp_path / "label_release.png").is_file()
+    assert len(rows[1]["seconds"]) == 2
+    assert (tmp_path / "label_release.svg").is_file()
+
+
+def test_a_report_is_modelled_over_another_network_without_mp_spdz(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    costs = {"seconds": 0.1, "bytes_sent": 2_000_000, "rounds": 10, "online": None, "offline": None, "counts": {}}
+    variant = {"program": "argmax", "protocol": "yao", "classes": 2, "batch": 1, "answering": 2}
+    row = {"variant": variant, "parties": 2, "model": "base", "adversary": "semi_honest", "equal": True}
+    row |= {"costs": costs, "seconds": [0.1], "network_seconds": {}, "refused": None}
+    report = tmp_path / "bench.json"
+    report.write_text(json.dumps({"schema": "capc_mpc_bench/v2", "rows": [row]}))
+    assert cli.run(["mpc", "network", str(report), "--latency-ms", "100", "--megabits", "8", "--json", "-"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["rows"]
+    assert found["network_seconds"]["given"] == pytest.approx(0.1 + 1 + 1)
 
 
 @needs_mp_spdz

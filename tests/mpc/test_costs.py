@@ -1,5 +1,6 @@
 """Costs as MP-SPDZ prints them, the model over a network, and the matrix of variants."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc.errors import InputError
-from capc_mpc import bench, embedded, steps
+from capc_mpc import bench, bench_report, embedded, steps
 from capc_mpc.bench import Row, Variant
 from capc_mpc.costs import Costs, Phase, read_costs
 from capc_mpc.machine import Machine
 from capc_mpc.network import Network, estimate
+from capc_mpc.protocols import Adversary, Model
 from capc_mpc.running import Limits
 
 STREAM = """Using statistical security parameter 40
@@ -63,7 +65,7 @@ def test_an_impossible_network_is_refused(values: tuple[float, float]) -> None:
 
 
 def test_the_matrix_has_the_embedded_engine_beside_each_group() -> None:
-    points = list(bench.matrix(["argmax"], ["yao"], [2, 3], [1], 2))
+    points = list(bench.matrix(["argmax"], ["yao"], [2, 3], [1], [2, 4]))
     assert [(point.protocol, point.classes) for point in points] == [
         ("embedded", 2),
         ("yao", 2),
@@ -71,7 +73,16 @@ def test_the_matrix_has_the_embedded_engine_beside_each_group() -> None:
         ("yao", 3),
     ]
     with pytest.raises(InputError, match="program 'argmix' is unknown"):
-        list(bench.matrix(["argmix"], ["yao"], [2], [1], 2))
+        list(bench.matrix(["argmix"], ["yao"], [2], [1], [2]))
+
+
+def test_numbers_of_answering_parties_are_varied_where_they_matter() -> None:
+    points = list(bench.matrix(["argmax", "guardian_free"], ["semi2k"], [2], [1], [2, 4]))
+    assert [(p.program, p.answering) for p in points if p.protocol == "semi2k"] == [
+        ("argmax", 2),
+        ("guardian_free", 2),
+        ("guardian_free", 4),
+    ]
 
 
 @pytest.mark.parametrize("program", bench.PROGRAMS)
@@ -80,28 +91,86 @@ def test_every_program_of_the_matrix_is_a_step_that_its_head_documents(program: 
     assert steps.parse(step.program, step.arguments) == step
 
 
-def test_the_embedded_engine_is_measured_on_the_same_inputs(tmp_path: Path) -> None:
-    machine = Machine(tmp_path, "0", {})
-    row = bench.measure(Variant("label_release", embedded.NAME, 2, 1, 2), machine, Limits())
+@pytest.mark.parametrize("program", ["argmax", "label_release", "label_release_worst_case", "label_release_realised"])
+def test_the_embedded_engine_is_measured_and_compared_on_the_same_inputs(program: str, tmp_path: Path) -> None:
+    row = bench.measure(Variant(program, embedded.NAME, 3, 9, 2), Machine(tmp_path, "0", {}), Limits(), {}, 2)
+    assert row.equal is True
     assert row.costs is not None
-    assert row.costs.counts["ANDs"] == embedded.circuit_of(row.variant.step()).and_count
-    refused = bench.measure(Variant("discrete_gaussian", embedded.NAME, 2, 1, 2), machine, Limits())
-    assert refused.refused == "the embedded engine has no circuit for it"
+    assert len(row.seconds) == 2
+    assert row.costs.counts["ANDs"] == 9 * embedded.circuit_of(row.variant.step()).and_count
+
+
+def test_a_wrong_output_of_the_embedded_engine_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    right = embedded.expected
+
+    def wrong(step: steps.Step, cases: list) -> list:
+        told = right(step, cases)
+        told[1]["vote.0"][0] ^= 1
+        return told
+
+    monkeypatch.setattr(embedded, "expected", wrong)
+    row = bench.measure(Variant("argmax", embedded.NAME, 2, 1, 2), Machine(tmp_path, "0", {}), Limits(), {})
+    assert row.equal is False
 
 
 def test_what_cannot_run_says_why(tmp_path: Path) -> None:
-    machine = Machine(tmp_path, "0", {})
-    assert "yao has 2 parties" in bench.measure(Variant("guardian_free", "yao", 2, 1, 2), machine, Limits()).refused
-    assert "semi2k-party.x is not in" in bench.measure(Variant("argmax", "semi2k", 2, 1, 2), machine, Limits()).refused
+    def refused(program: str, protocol: str) -> str | None:
+        return bench.measure(Variant(program, protocol, 2, 1, 2), Machine(tmp_path, "0", {}), Limits(), {}).refused
+
+    assert refused("discrete_gaussian", embedded.NAME) == "the embedded engine has no circuit for it"
+    assert "yao has 2 parties" in refused("guardian_free", "yao")
+    assert "semi2k-party.x is not in" in refused("argmax", "semi2k")
 
 
-def test_plots_show_the_largest_batch_of_each_program(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    rows = [
-        Row(Variant("argmax", name, 10, batch, 2), 2, "base", None, Costs(0.1 * batch, 100 * batch, 5), {})
-        for name in ("semi2k", "yao")
-        for batch in (1, 10)
+NETWORK = {"far": Network(0.5, 8e6)}
+ROWS = [
+    Row(
+        Variant("argmax", name, classes, batch, 2),
+        2,
+        Model.BASE,
+        Adversary.MALICIOUS if name == "mascot" else Adversary.SEMI_HONEST,
+        True,
+        Costs(0.1 * batch, 1000 * batch, 5, Phase(0.1, 2, 3)),
+        [0.1 * batch],
+        {"far": 0.1 * batch + 2.5 + batch / 2000},
+    )
+    for name in ("embedded", "semi2k", "mascot")
+    for classes in (3, 10)
+    for batch in (1, 10)
+]
+REFUSED = Row(Variant("argmax", "yao", 10, 10, 2), 2, Model.BASE, Adversary.SEMI_HONEST, None, None, [], {}, "why not")
+
+
+def test_a_report_is_read_again_and_modelled_over_another_network(tmp_path: Path) -> None:
+    found = bench_report.document([*ROWS, REFUSED], Machine(tmp_path, "9", {}), NETWORK)
+    file = tmp_path / "bench.json"
+    file.write_text(json.dumps(found))
+    document, rows = bench_report.load(file)
+    assert rows == [*ROWS, REFUSED]
+    assert (document["mp_spdz"], document["networks"]["far"]["latency_seconds"]) == ("9", 0.5)
+    nearer = bench_report.over(rows, {"near": Network(0.0, 8e6)})
+    assert [row.network_seconds["near"] for row in nearer] == [
+        pytest.approx(row.network_seconds["far"] - 2.5) for row in ROWS
     ]
-    (file,) = bench.plot(rows, tmp_path)
-    assert file.name == "argmax.png"
-    assert file.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"schema": "other", "rows": []}', '{"rows": []}'])
+def test_a_file_that_is_no_report_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(InputError, match=r"x\.json: no report of capc mpc bench"):
+        bench_report.load(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("classes", [(10,), (3, 10)])
+def test_a_report_has_a_table_and_a_figure_for_each_program(classes: tuple[int, ...], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    rows = [row for row in [*ROWS, REFUSED] if row.variant.classes in classes]
+    bench_report.write_folder(tmp_path, {"mp_spdz": "9", "platform": "p", "date": "d"}, rows, NETWORK)
+    text = (tmp_path / "README.md").read_text()
+    assert "| mascot | base, malicious | 2 | 10 | 10 | 100 | 1,000 | 5 | 350 | yes |" in text
+    assert "did not run: why not" in text
+    assert "(argmax.svg)" in text
+    figure = (tmp_path / "argmax.svg").read_text()
+    assert all(words in figure for words in ("ms per case", "bytes per case", "rounds", "mascot (2)"))
+    bench_report.write_folder(tmp_path, {"mp_spdz": "9", "platform": "p", "date": "d"}, rows, NETWORK)
+    assert (tmp_path / "argmax.svg").read_text() == figure

@@ -57,8 +57,11 @@ def test_a_changed_output_is_noticed(tmp_path: Path) -> None:
 @needs_mp_spdz
 @pytest.mark.parametrize("target", sorted(PROTOCOLS))
 def test_a_new_program_prints_the_same_on_the_machine(target: str, tmp_path: Path) -> None:
+    installed = [protocol for protocol in PROTOCOLS[target] if protocol in the_machine().protocols()]
+    if not installed:
+        pytest.skip(f"none of {', '.join(PROTOCOLS[target])} is in this MP-SPDZ")
     made = sample(target, XofSource(fresh_seed(), b"capc tests/dialect/live"))
-    raw = run_for_real(made, PROTOCOLS[target][0], the_machine())
+    raw = run_for_real(made, installed[0], the_machine())
     assert reduced(raw, made, tmp_path) == emulated(made, tmp_path), made
 
 

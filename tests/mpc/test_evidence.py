@@ -47,9 +47,9 @@ def test_inputs_are_those_that_anybody_draws_again(name: str) -> None:
 
 
 @pytest.mark.req("CAPC-MPC-001")
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith(("_small", "_two_parties"))])
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith("_two_parties")])
 def test_a_hundred_cases_are_recorded_under_each_protocol(name: str) -> None:
-    """Two-party garbling has its own record of the program for three, and mascot one with narrow words."""
+    """Two-party garbling has its own record of the program for three."""
     records = [record for record in RECORDS.values() if record.name.startswith(name)]
     assert set(evidence.PROTOCOLS) <= {record.protocol for record in records}
     assert {record.step.program for record in records} == {evidence.recorded_steps()[name].program}

@@ -7,9 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capc import ring
 from capc.randomness import Seed, XofSource
+from capc_mpc import steps
+from capc_mpc.emulator.steps import emulate_step
+from capc_mpc.encoding import FullCase, complete
 from capc_mpc.expected import noise_of_bits
 from capc_mpc.programs import capc_noise
+from capc_mpc.protocols import Domain, Model
+from capc_mpc.running import run
+from capc_mpc.sampling import sample_cases
+from support.laws import P_VALUE, assert_centred, chi_square_p_value, discrete_law
+from support.mpc import needs_mp_spdz
 from support.sizes import examples
 
 VARIANCES = [Fraction(1), Fraction(9, 4), Fraction(25), Fraction(400), Fraction(1000, 3), Fraction(40000)]
@@ -102,3 +111,46 @@ def test_samples_have_the_deviation_that_was_asked_for() -> None:
     draws = [noise_of_bits([[source.bits(bits) for _ in range(components)]], variance) for _ in range(count)]
     assert abs(sum(d * d for d in draws) / count - 400) < 6 * 400 * (2 / count) ** 0.5
     assert abs(sum(draws) / count) < 6 * 20 / count**0.5
+
+
+DRAWS, WIDTH = 4_000, 14
+
+
+def drawn(variance: Fraction) -> tuple[steps.Step, list[FullCase]]:
+    """The program for many samples and its inputs from a fixed seed, so that its noise is the same everywhere."""
+    step = steps.discrete_gaussian(variance, WIDTH, DRAWS, 2)
+    source = XofSource(Seed(bytes(range(32))), b"test/noise law")
+    cases = complete(step, Domain.RING, sample_cases(step, source), {0: source, 1: source})
+    # Sampled cases have edges: all bits 0 or 1. A law is about uniform bits.
+    for case in cases:
+        for key, numbers in case.items():
+            case[key] = [source.bits(WIDTH if key[1] == "fresh_share" else 77) for _ in numbers]
+    return step, cases
+
+
+def assert_is_discrete_gaussian(cases: list[FullCase], learnt: list[int], sigma: int) -> None:
+    """The tests of the reference sampler (tests/noise), on the sums of both parties' shares."""
+    sums = [share + case[0, "fresh_share"][0] for share, case in zip(learnt, cases, strict=True)]
+    sample = [ring.signed(total % (1 << WIDTH), WIDTH) for total in sums]
+    with mpmath.workdps(50):
+        assert chi_square_p_value(sample, discrete_law(Fraction(sigma), 12 * sigma + 4)) > P_VALUE
+    assert_centred(sample, sigma)
+
+
+@pytest.mark.req("CAPC-MPC-010")
+@pytest.mark.parametrize("sigma", [1, 20, 200])
+def test_the_program_s_noise_passes_the_tests_of_the_reference_sampler(sigma: int) -> None:
+    step, cases = drawn(Fraction(sigma**2))
+    learnt = emulate_step(step, cases, "ring").learnt[1]["noise.0"]
+    assert_is_discrete_gaussian(cases, learnt, sigma)
+    with pytest.raises(AssertionError):
+        assert_is_discrete_gaussian(cases, learnt, sigma + 1 + sigma // 4)
+
+
+@needs_mp_spdz
+@pytest.mark.parametrize("sigma", [20, 200])
+@pytest.mark.parametrize("protocol", ["semi2k", "replicated-ring"])
+def test_the_machine_s_noise_passes_the_tests_of_the_reference_sampler(protocol: str, sigma: int) -> None:
+    step, cases = drawn(Fraction(sigma**2))
+    done = run(step, cases, protocol, model=Model.HONEST_MAJORITY)
+    assert_is_discrete_gaussian(cases, done.learnt[1]["noise.0"], sigma)

@@ -1,9 +1,20 @@
 """The table of protocols: what each withstands, and what is refused unless the weaker model is declared."""
 
+from pathlib import Path
+
 import pytest
 
 from capc.errors import InputError
-from capc_mpc.protocols import PROTOCOLS, Adversary, Domain, Model, check_model, protocol_named
+from capc_mpc.protocols import (
+    HEADINGS,
+    PROTOCOLS,
+    Adversary,
+    Domain,
+    Model,
+    check_model,
+    protocol_cells,
+    protocol_named,
+)
 
 HONEST = [name for name, row in PROTOCOLS.items() if row.model is Model.HONEST_MAJORITY]
 
@@ -59,3 +70,9 @@ def test_compile_options_follow_the_domain_and_the_parties() -> None:
         option = {Domain.RING: "-R", Domain.FIELD: "-F", Domain.BOOLEAN: "-B"}[row.domain]
         assert row.compile_options(2)[0] == option
         assert row.adversary in Adversary
+
+
+def test_the_guide_has_the_table_of_protocols() -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "mpc.md").read_text()
+    lines = [HEADINGS, ["---"] * len(HEADINGS), *map(protocol_cells, PROTOCOLS.values())]
+    assert "\n".join(f"| {' | '.join(line)} |" for line in lines) in guide

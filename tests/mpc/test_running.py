@@ -1,9 +1,11 @@
 """The runner against a stand-in machine of a few lines: files, limits, errors, and that nothing is left running."""
 
 import os
-import stat
+import signal
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,40 +16,16 @@ from capc_mpc.errors import MpcError
 from capc_mpc.machine import HOME_VARIABLE, Machine, doctor_line, find_machine
 from capc_mpc.protocols import Model
 from capc_mpc.running import Limits, free_ports, run
-from support.mpc import needs_mp_spdz
+from support.mpc import HONEST_PARTY, machine, needs_mp_spdz
 
 STEP = steps.argmax(2, 8, 4, 1)
 CASE = {(0, "masks"): [1, 2], (0, "fresh_shares"): [3, 0], (1, "logit_shares"): [9, 0]}
 """Logits 10 and 2: class 0 wins, and the querying party's shares are -2 and 0 mod 16."""
-COMPILER = "import pathlib, sys\npathlib.Path('Programs/Bytecode/done').write_text(' '.join(sys.argv[1:]))\n"
-HONEST_PARTY = """
-import pathlib, sys
-party = sys.argv[sys.argv.index('-p') + 1]
-numbers = pathlib.Path(f'Player-Data/Input-P{party}-0').read_text().split()
-assert pathlib.Path('Programs/Bytecode/done').is_file() and pathlib.Path('Player-Data/P0.pem').is_file()
-print('Using security parameter 40')
-if party == '1':
-    print('vote.0', (1 - 3) * 2**60)
-    print('vote.1 [0]')
-print(f'Time = 0.5 seconds\\nData sent = 0.001 MB in ~7 rounds (party {party} only)', file=sys.stderr)
-print('Global data sent = 0.003 MB (all parties)', file=sys.stderr)
-"""
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
-
-
-def machine(folder: Path, party: str, compiler: str = COMPILER) -> Machine:
-    home = folder / "home"
-    home.mkdir()
-    (home / "compile.py").write_text(compiler)
-    (home / "CHANGELOG.md").write_text("The changelog\n\n## 9.8.7 (Jan 1, 2030)\n")
-    program = home / "semi2k-party.x"
-    program.write_text(f"#!{sys.executable}\n{party}")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return Machine(home, "9.8.7", {"semi2k": program})
 
 
 @pytest.mark.req("CAPC-MPC-006")
@@ -95,23 +73,60 @@ def test_a_compiler_that_fails_is_one_error_with_its_lines(tmp_path: Path, cache
     assert not [entry for entry in cache.iterdir() if not entry.name.startswith("new-")]
 
 
+HANGING_PARTY = """
+import pathlib, subprocess, sys, time
+child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])
+pathlib.Path({marks!r}, str(child.pid)).touch()
+time.sleep(600)
+"""
+
+
 @pytest.mark.req("CAPC-MPC-006")
 def test_what_hangs_is_stopped_with_everything_that_it_started(tmp_path: Path, cache: Path) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()
-    party = (
-        f"import os, pathlib, subprocess, sys, time\n"
-        f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-        f"pathlib.Path({str(marks)!r}, str(child.pid)).touch()\ntime.sleep(600)\n"
-    )
+    hanging = machine(tmp_path, HANGING_PARTY.format(marks=str(marks)))
     with pytest.raises(MpcError, match="took more than 2 s and was stopped"):
-        run(STEP, [CASE], "semi2k", machine=machine(tmp_path, party), cache=cache, limits=Limits(seconds=2))
+        run(STEP, [CASE], "semi2k", machine=hanging, cache=cache, limits=Limits(seconds=2))
+    assert_ended(marks)
+
+
+RUNNER = """
+from pathlib import Path
+from capc_mpc.machine import Machine
+from capc_mpc.running import run
+from capc_mpc.steps import argmax
+home = Path({home!r})
+case = {{(0, "masks"): [1, 2], (1, "logit_shares"): [9, 0]}}
+run(argmax(2, 8, 4, 1), [case], "semi2k", machine=Machine(home, "9", {{"semi2k": home / "semi2k-party.x"}}), cache=home)
+"""
+
+
+@pytest.mark.req("CAPC-MPC-006")
+def test_a_runner_that_is_terminated_takes_its_parties_along(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    home = machine(tmp_path, HANGING_PARTY.format(marks=str(marks))).home
+    runner = subprocess.Popen([sys.executable, "-c", RUNNER.format(home=str(home))], stderr=subprocess.PIPE)
+    wait_until(lambda: len(list(marks.iterdir())) == 2 or runner.poll() is not None)
+    runner.terminate()
+    _, error = runner.communicate(timeout=60)
+    assert runner.returncode == 128 + signal.SIGTERM, error
+    assert_ended(marks)
+
+
+def assert_ended(marks: Path) -> None:
+    """The processes whose numbers are the names of these files, of which there are some, end."""
     children = [int(mark.name) for mark in marks.iterdir()]
     assert children
-    end = time.monotonic() + 20
-    while any(map(_is_running, children)) and time.monotonic() < end:
+    wait_until(lambda: not any(map(_is_running, children)))
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
         time.sleep(0.02)
-    assert not any(map(_is_running, children))
 
 
 def _is_running(process: int) -> bool:
@@ -155,6 +170,22 @@ def test_doctor_says_version_and_party_programs(monkeypatch: pytest.MonkeyPatch,
     assert ": semi2k; not there: spdz2k" in doctor_line()
 
 
+@pytest.mark.parametrize(("head", "commit"), [("ref: refs/heads/main", " (0123abcd)"), ("89ef4567" * 5, " (89ef4567)")])
+def test_a_build_from_a_checkout_has_its_commit_in_the_version(
+    head: str, commit: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = machine(tmp_path, "").home
+    (home / ".git" / "refs" / "heads").mkdir(parents=True)
+    (home / ".git" / "HEAD").write_text(head + "\n")
+    (home / ".git" / "refs" / "heads" / "main").write_text("0123abcd" * 5 + "\n")
+    (home / "yao-party.x").touch(mode=0o644)
+    monkeypatch.setenv(HOME_VARIABLE, str(home))
+    found = find_machine()
+    assert found is not None
+    assert found.version == f"9.8.7{commit}"
+    assert found.protocols() == ["semi2k"]
+
+
 def test_ports_that_are_taken_are_passed_by() -> None:
     import socket
 
@@ -163,6 +194,12 @@ def test_ports_that_are_taken_are_passed_by() -> None:
         taken.bind(("127.0.0.1", first + 2))
         taken.listen()
         assert free_ports(4) not in range(first - 1, first + 3)
+
+
+def test_ports_of_a_run_are_passed_by_until_it_has_ended() -> None:
+    with running._held_ports(4) as first:
+        assert free_ports(4) not in range(first - 3, first + 4)
+    assert free_ports(4) == first
 
 
 @pytest.mark.parametrize(

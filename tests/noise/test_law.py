@@ -13,15 +13,14 @@ import mpmath
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from capc.noise.discrete_gaussian import discrete_gaussian, discrete_laplace
 from capc.noise.gaussian import round_gaussian
 from capc.randomness import Seed, XofSource
+from support.laws import P_VALUE, assert_centred, chi_square_p_value, discrete_law, real
 
 SIGMAS = [Fraction(1, 2), Fraction(1), Fraction(7, 3), Fraction(4), Fraction(53)]
 DRAWS = 10_000
-P_VALUE = 1e-6
 
 rounded = pytest.mark.req("CAPC-NOISE-001")
 discrete = pytest.mark.req("CAPC-NOISE-002")
@@ -31,48 +30,16 @@ def stream(label: str) -> XofSource:
     return XofSource(Seed(bytes(range(32))), label.encode())
 
 
-def real(value: Fraction) -> mpmath.mpf:
-    return mpmath.mpf(value.numerator) / value.denominator
-
-
 def rounded_law(sigma: Fraction, reach: int) -> dict[int, mpmath.mpf]:
     edge = [mpmath.erfc((2 * n - 1) / (2 * mpmath.sqrt(2) * real(sigma))) / 2 for n in range(reach + 2)]
     upper = {n: edge[n] - edge[n + 1] for n in range(1, reach + 1)}
     return {0: 2 * (mpmath.mpf(1) / 2 - edge[1]), **upper, **{-n: p for n, p in upper.items()}}
 
 
-def discrete_law(sigma: Fraction, reach: int) -> dict[int, mpmath.mpf]:
-    weights = {n: mpmath.exp(-(n**2) / (2 * real(sigma) ** 2)) for n in range(-reach, reach + 1)}
-    total = mpmath.fsum(weights.values())
-    return {n: weight / total for n, weight in weights.items()}
-
-
 def laplace_law(scale: int, reach: int) -> dict[int, mpmath.mpf]:
     weights = {n: mpmath.exp(-mpmath.mpf(abs(n)) / scale) for n in range(-reach, reach + 1)}
     total = mpmath.fsum(weights.values())
     return {n: weight / total for n, weight in weights.items()}
-
-
-def chi_square_p_value(sample: list[int], law: dict[int, mpmath.mpf]) -> float:
-    """Pools neighbouring integers until each cell expects at least 10; what lies beyond the law joins the ends."""
-    observed: list[int] = []
-    expected: list[float] = []
-    cell_observed, cell_expected = sum(n < min(law) for n in sample), mpmath.mpf(0)
-    counts = dict.fromkeys(law, 0)
-    for n in sample:
-        if n in counts:
-            counts[n] += 1
-    for n in sorted(law):
-        cell_observed += counts[n]
-        cell_expected += law[n] * len(sample)
-        if cell_expected >= 10:
-            observed.append(cell_observed)
-            expected.append(float(cell_expected))
-            cell_observed, cell_expected = 0, mpmath.mpf(0)
-    observed[-1] += cell_observed + sum(n > max(law) for n in sample)
-    expected[-1] = len(sample) - sum(expected[:-1])
-    statistic = sum((o - e) ** 2 / e for o, e in zip(observed, expected, strict=True))
-    return float(stats.chi2.sf(statistic, len(observed) - 1))
 
 
 def draw(sampler: Callable[[XofSource], int], label: str, count: int = DRAWS) -> list[int]:
@@ -115,13 +82,6 @@ def test_discrete_laplace_matches_exact_law(scale: int) -> None:
     sample = draw(lambda source: discrete_laplace(source, scale), f"laplace {scale}", 6000)
     with mpmath.workdps(50):
         assert chi_square_p_value(sample, laplace_law(scale, 60 * scale)) > P_VALUE
-
-
-def assert_centred(sample: list[int], deviation: float) -> None:
-    """Mean and signs: 5 standard deviations on either side."""
-    assert abs(sum(sample)) < 5.5 * deviation * len(sample) ** 0.5
-    positive, negative = sum(n > 0 for n in sample), sum(n < 0 for n in sample)
-    assert abs(positive - negative) < 5 * (positive + negative) ** 0.5
 
 
 @rounded

@@ -49,7 +49,7 @@ def begin(parameters: Parameters, weight: int):
 @pytest.mark.parametrize("weight", [0, 1, 4096, 1 << 16])
 def test_the_default_set_keeps_its_distance_over_all_queries(weight: int) -> None:
     _, _, state = begin(parameters_of("default"), weight)
-    per_query = sum(state.suite.linear.statistical_distance(layer, 1) for layer in state.prepared_layers)
+    per_query = sum(state.suite.linear.distance_per_query(layer) for layer in state.prepared_layers)
     assert (state.allowance.queries, state.allowance.charged) == (1 << 16, 0)
     assert per_query * state.allowance.queries <= state.allowance.distance == Fraction(1, 1 << 40)
 

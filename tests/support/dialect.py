@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,7 +36,7 @@ b = sbits.trans(rows) + [sbits.get_type({LANES})(0)]
 Raw = list[list[tuple[str, list[int]]]]
 PROTOCOLS = {
     "ring": ("semi2k", "replicated-ring"),
-    "field": ("semi", "shamir"),
+    "field": ("shamir", "mascot"),
     "binary": ("semi-bin", "replicated-bin", "yao"),
 }
 """What is recorded, by target."""
@@ -85,7 +85,7 @@ def _gates(source: RandomSource, count: int) -> list[str]:
     return lines
 
 
-def _arithmetic(target: str, source: RandomSource, operation: Callable[[RandomSource, int], str], width: int) -> Sample:
+def _ring(source: RandomSource) -> Sample:
     lines = [
         IMPORTS,
         f"v = [sint.get_input_from(p, size={LANES}) for p in (0, 1, 0, 1)]",
@@ -93,12 +93,7 @@ def _arithmetic(target: str, source: RandomSource, operation: Callable[[RandomSo
         *_gates(source, 4),
         "v += [sint.conv(b[-1]), sint.conv(b[-2]), sint.bit_compose(b[-5:])]",
     ]
-    lines += [f"v.append({operation(source, known)})" for known in range(7, 7 + STEPS)]
-    return Sample(target, "\n".join(lines), _inputs(source, width))
-
-
-def _ring(source: RandomSource) -> Sample:
-    def operation(source: RandomSource, known: int) -> str:
+    for known in range(7, 7 + STEPS):
         i, j = _pick(source, known), _pick(source, known)
         constant, bits = _pick(source, 1 << 20) - (1 << 19), 1 + _pick(source, 62)
         kinds = [
@@ -111,30 +106,20 @@ def _ring(source: RandomSource) -> Sample:
             f"(v[{i}] - v[{j}]).less_than(v[{i}], {bits})",
             f"v[{i}].less_than({constant}, {bits})",
         ]
-        return kinds[_pick(source, len(kinds))]
-
-    made = _arithmetic("ring", source, operation, 64)
-    return Sample("ring", made.text + _opened("v"), made.inputs)
+        lines.append(f"v.append({kinds[_pick(source, len(kinds))]})")
+    numbers = [[_edge(source, 64) for _ in range(2 * LANES)] for _ in range(2)]
+    given = {0: numbers[0] + [_edge(source, BITS) for _ in range(LANES)], 1: numbers[1]}
+    return Sample("ring", "\n".join(lines) + _opened("v"), given)
 
 
 def _field(source: RandomSource) -> Sample:
-    """Numbers stay below 2^20, and sums of two of them are reduced: a field's comparisons have preconditions."""
-
-    def operation(source: RandomSource, known: int) -> str:
-        i, j = _pick(source, known), _pick(source, known)
-        m = 1 + _pick(source, 19)
-        kinds = [
-            f"(v[{i}] + v[{j}]).mod2m({m}, 22, True)",
-            f"(v[{i}] - v[{j}]).mod2m({m}, 22, True)",
-            f"({m} - v[{i}] * {m}).mod2m({m}, 28, True)",
-            f"(v[{i}] * v[{j}]).mod2m({m}, 42, False)",
-            f"(v[{i}] - v[{j}]).less_than(v[{i}], 22)",
-            f"v[{i}].less_than({1 << m}, 21)",
-        ]
-        return kinds[_pick(source, len(kinds))]
-
-    made = _arithmetic("field", source, operation, 20)
-    return Sample("field", made.text + _opened("v"), made.inputs)
+    """In fields the programs compute on bits, and compose numbers to open them."""
+    lines = [IMPORTS, ROWS, *_gates(source, STEPS), "v = []"]
+    for _ in range(STEPS // 2):
+        picked = [f"b[{_pick(source, BITS + 1 + STEPS)}]" for _ in range(1 + _pick(source, 12))]
+        lines.append(f"v.append(sint.bit_compose([{', '.join(picked)}]))")
+    given = {0: [_edge(source, BITS) for _ in range(LANES)], 1: []}
+    return Sample("field", "\n".join(lines) + _opened("v"), given)
 
 
 def _boolean(source: RandomSource) -> Sample:
@@ -149,11 +134,6 @@ def _opened(name: str) -> str:
         f"\nopened = [number.reveal_to(1) for number in {name}]\nbreak_point()\n"
         "for n, value in enumerate(opened):\n    print_ln_to(1, '%s %s', 'out.%d' % n, value)\n"
     )
-
-
-def _inputs(source: RandomSource, width: int) -> dict[int, list[int]]:
-    numbers = [[_edge(source, width) for _ in range(2 * LANES)] for _ in range(2)]
-    return {0: numbers[0] + [_edge(source, BITS) for _ in range(LANES)], 1: numbers[1]}
 
 
 def emulated(made: Sample, folder: Path) -> Raw:

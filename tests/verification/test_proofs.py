@@ -119,16 +119,12 @@ FAULTS_OF_THE_LIBRARY = {
         "(word * 2 ** (self.ring_bits - width)).reveal_to(player)",
         "word.reveal_to(player)",
     ),
-    "field: opens without reduction": (
+    "field: opens one bit more": ("field", "sint.bit_compose(word)", "sint.bit_compose([*word, word[0]])"),
+    "field: opens the bits in another order": ("field", "sint.bit_compose(word)", "sint.bit_compose(word[::-1])"),
+    "field: opens to the other party": (
         "field",
-        "word.mod2m(width, width + 2, True).reveal_to(player)",
-        "word.reveal_to(player)",
-    ),
-    "field: forgets to wrap": ("field", "(total + half).mod2m(width, width + 3, True) - half", "total"),
-    "field: states too few bits": (
-        "field",
-        "mod2m(width, width + 3, True) - half",
-        "mod2m(width, width + 1, True) - half",
+        "sint.bit_compose(word).reveal_to(player)",
+        "sint.bit_compose(word).reveal_to(1 - player)",
     ),
     "binary: forgets the signs": (
         "binary",

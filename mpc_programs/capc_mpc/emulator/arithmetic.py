@@ -77,12 +77,6 @@ class sint(Value):  # noqa: N801 - the dialect's name
         difference = self - other
         return sintbit([running().numbers.is_negative(word, bit_length + 1) for word in difference.words])
 
-    def mod2m(self, m: int, bit_length: int, signed: bool) -> sint:
-        """The number mod 2^m, of a number of ``bit_length`` bits. The dialect ignores it where m reaches these."""
-        if not 0 < m < bit_length:
-            raise UnknownConstructError(f"mod2m by {m} bits of a number of {bit_length}")
-        return sint([running().numbers.modulo(word, m, bit_length, signed) for word in self.words])
-
     def reveal_to(self, player: int) -> personal:
         """Opened to one party, as whole elements of the domain."""
         machine = running()

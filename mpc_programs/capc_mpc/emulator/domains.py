@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from capc_mpc.emulator.algebra import Algebra, Word
-from capc_mpc.emulator.errors import PreconditionError
+from capc_mpc.emulator.errors import UnknownConstructError
 
 
 class Domain(ABC):
@@ -40,13 +40,13 @@ class Domain(ABC):
     def from_bit(self, bit: Word) -> Word:
         """The element 0 or 1 of a one-bit word."""
 
-    @abstractmethod
-    def is_negative(self, a: Word, length: int) -> Word:
-        """The element 1 if a, as a signed number of ``length`` bits, is negative, else 0."""
+    def is_negative(self, a: Word, length: int) -> Word:  # noqa: ARG002 - a ring's alone
+        """The element 1 if a, as a signed number of ``length`` bits, is negative, else 0.
 
-    @abstractmethod
-    def modulo(self, a: Word, places: int, length: int, signed: bool) -> Word:
-        """a mod 2^places, of a number of ``length`` bits."""
+        Raises:
+            UnknownConstructError: the domain is a field, in which the programs compare nothing.
+        """
+        raise UnknownConstructError(f"a comparison in a {self.name}")
 
 
 @dataclass
@@ -85,19 +85,12 @@ class Ring(Domain):
         """Bit ``length`` - 1."""
         return self.from_bit(self.algebra.extract(a, length - 1, 1))
 
-    def modulo(self, a: Word, places: int, length: int, signed: bool) -> Word:  # noqa: ARG002 - exact for every length
-        """The lowest ``places`` bits."""
-        return self.algebra.extend(self.algebra.extract(a, 0, places), places, self.width)
-
 
 class Field(Domain):
-    """The integers mod a prime, in [0, prime). As signed numbers they are those of least magnitude.
-
-    The comparison and the reduction of MP-SPDZ mask the integer statistically (Catrina, de Hoogh 2010), which is
-    defined for numbers of the stated length only.
+    """The integers mod a prime, in [0, prime).
 
     Args:
-        prime: an odd prime. The machine picks one with 40 bits more than the longest stated length.
+        prime: an odd prime. The machine picks one.
     """
 
     name = "field"
@@ -125,18 +118,3 @@ class Field(Domain):
     def from_bit(self, bit: int) -> int:
         """The bit itself."""
         return bit
-
-    def is_negative(self, a: int, length: int) -> int:
-        """Defined on [-2^(length-1), 2^(length-1))."""
-        return int(self._number(a, length, signed=True) < 0)
-
-    def modulo(self, a: int, places: int, length: int, signed: bool) -> int:
-        """Defined on [-2^(length-1), 2^(length-1)), or unsigned on [0, 2^length)."""
-        return self._number(a, length, signed) % (1 << places)
-
-    def _number(self, a: int, length: int, signed: bool) -> int:
-        number = a - self.prime if a > self.prime // 2 else a
-        low, high = (-(1 << length - 1), 1 << length - 1) if signed else (0, 1 << length)
-        if not low <= number < high:
-            raise PreconditionError(f"the operand is no number of {length} bits")
-        return number

@@ -13,9 +13,5 @@ class UnknownConstructError(EmulatorError):
     """The program uses a name, method, operand or module of the dialect that the emulator does not know."""
 
 
-class PreconditionError(EmulatorError):
-    """A value is outside the range in which an operation of the dialect is defined."""
-
-
 class ProgramError(EmulatorError):
     """The program fails by itself: an index out of range, missing inputs, a refusal of its own."""

@@ -55,7 +55,7 @@ FIELD = Target(prime=(1 << 127) - 1)
 BINARY = Target(binary=True)
 GARBLED = Target(binary=True, garbled=True)
 TARGETS = {"ring": RING, "field": FIELD, "binary": BINARY, "garbled": GARBLED}
-"""One of each kind. The field's prime leaves 40 bits beyond numbers of 64, as MP-SPDZ's statistical masking asks."""
+"""One of each kind."""
 
 
 @dataclass(frozen=True)

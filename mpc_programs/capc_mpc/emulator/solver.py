@@ -115,19 +115,5 @@ class FormulaField(Domain):
         """The bit with zeros above it."""
         return z3.ZeroExt(self.width - 1, bit)
 
-    def is_negative(self, a: z3.BitVecRef, length: int) -> z3.BitVecRef:
-        """The sign of a signed number of ``length`` bits."""
-        self._oblige_length(a, length, signed=True)
-        return self.from_bit(z3.Extract(self.width - 1, self.width - 1, a))
-
-    def modulo(self, a: z3.BitVecRef, places: int, length: int, signed: bool) -> z3.BitVecRef:
-        """The low bits of a number of ``length`` bits."""
-        self._oblige_length(a, length, signed)
-        return z3.ZeroExt(self.width - places, z3.Extract(places - 1, 0, a))
-
-    def _oblige_length(self, a: z3.BitVecRef, length: int, signed: bool) -> None:
-        low, high = (-(1 << length - 1), 1 << length - 1) if signed else (0, 1 << length)
-        self._oblige(z3.And(low <= a, a < high))
-
     def _oblige(self, fits: z3.BoolRef) -> None:
         self._formulas.obligations.append(fits)

@@ -6,8 +6,8 @@ the batch, and a *flag* is one secret bit per case. The domain follows the compi
 - ``Boolean`` (``-B``): a word is a list of bit registers, least significant first, with one lane per case.
 - ``Ring`` (``-R k``): a word is a vector over Z_{2^k}. Only its low ``width`` bits count; the bits above are garbage
   that stays inside, because a comparison reads bit ``width - 1`` of a difference and nothing else.
-- ``Field`` (neither): a word is a vector over a prime field, and holds the signed number itself. Every wrap is done
-  explicitly, inside the computation.
+- ``Field`` (neither): a word is a list of bit registers too, which the protocol mixes with its field. A field wraps at
+  its prime and not at 2^width; reducing numbers in it costs more than computing on their bits.
 
 Comparison needs |x - y| < 2^(width - 1) (CAPC-ARG-004), as in the reference's circuits.
 
@@ -16,7 +16,7 @@ Numbers that one party learns leave through ``open_to``. What is opened there is
 
 - Boolean protocols open to everybody, so the receiver inputs a fresh pad, and number XOR pad is opened.
 - In a ring the number is multiplied by 2^(k - width) first, which removes all bits above ``width``.
-- In a field it is reduced to 0 <= number < 2^width first.
+- In a field it is composed from its bits, so that 0 <= number < 2^width.
 """
 
 from capc_sampler import xor
@@ -33,19 +33,32 @@ def domain_of(options, batch):
     """The domain that the compiler's options ask for."""
     if options.binary:
         return Boolean(batch, few_gates=options.garbled)
-    return Ring(batch, int(options.ring)) if options.ring else Field(batch)
+    return Ring(batch, int(options.ring)) if options.ring else Field(batch, few_gates=False)
 
 
-class Arithmetic:
-    """What ring and field have in common: vectors of ``sint``, and flags that are 0 or 1."""
+class Ring:
+    """Words in Z_{2^k}, of which the low bits count; flags are 0 or 1."""
 
-    def __init__(self, batch):
+    def __init__(self, batch, ring_bits):
         self.batch = batch
+        self.ring_bits = ring_bits
         self._opened = []
 
     def input_words(self, player, count, width):
         """``count`` words from a party's input, each 0 <= number < 2^width; a word's cases follow one another."""
         return [sint.get_input_from(player, size=self.batch) for _ in range(count)]
+
+    def add(self, left, right, width):
+        """left + right mod 2^width."""
+        return left + right
+
+    def subtract(self, left, right, width):
+        """left - right mod 2^width."""
+        return left - right
+
+    def shift(self, word, places, width):
+        """word * 2^places mod 2^width."""
+        return word * 2**places
 
     def less(self, left, right, width):
         """The flag left < right: bit ``width - 1`` of left - right, which the compiler asks for by ``width - 1``."""
@@ -100,61 +113,13 @@ class Arithmetic:
         offset = 2 ** (len(bits) - 1)
         return sint.bit_compose([*bits[:-1], ~bits[-1]]) - offset
 
-    def print_outputs(self):
-        """Prints what was opened, each to its receiver."""
-        break_point()  # else the compiler may move a print before the opening that it prints
-        for player, name, opened in self._opened:
-            print_ln_to(player, "%s %s", name, opened)
-
-
-class Ring(Arithmetic):
-    """Words in Z_{2^k}, of which the low bits count."""
-
-    def __init__(self, batch, ring_bits):
-        super().__init__(batch)
-        self.ring_bits = ring_bits
-
-    def add(self, left, right, width):
-        """left + right mod 2^width."""
-        return left + right
-
-    def subtract(self, left, right, width):
-        """left - right mod 2^width."""
-        return left - right
-
-    def shift(self, word, places, width):
-        """word * 2^places mod 2^width."""
-        return word * 2**places
-
     def open_to(self, player, name, word, width):
         """Tells one party (number mod 2^width) * 2^(k - width), and nobody else anything."""
         self._opened.append((player, name, (word * 2 ** (self.ring_bits - width)).reveal_to(player)))
 
-
-class Field(Arithmetic):
-    """Words in a prime field: the signed number, -2^(width - 1) <= number < 2^(width - 1)."""
-
-    def add(self, left, right, width):
-        """left + right mod 2^width, for parts of any sign below 2^width."""
-        return self._wrap(left + right, width)
-
-    def subtract(self, left, right, width):
-        """left - right mod 2^width."""
-        return self._wrap(left - right, width)
-
-    def shift(self, word, places, width):
-        """word * 2^places mod 2^width."""
-        low = word.mod2m(width - places, width + 1, True)
-        return self._wrap(low * 2**places, width)
-
-    def open_to(self, player, name, word, width):
-        """Tells one party number mod 2^width, and nobody else anything."""
-        self._opened.append((player, name, word.mod2m(width, width + 2, True).reveal_to(player)))
-
-    def _wrap(self, total, width):
-        """A number below 2^(width + 1) in magnitude, to its residue around 0."""
-        half = 2 ** (width - 1)
-        return (total + half).mod2m(width, width + 3, True) - half
+    def print_outputs(self):
+        """Prints what was opened, each to its receiver."""
+        _print_to_receivers(self._opened)
 
 
 class Boolean:
@@ -283,6 +248,27 @@ class Boolean:
         carries = _carries(generate[:-1], propagate[:-1])
         first = propagate[0] if carry is None else propagate[0] ^ carry
         return [first] + [bit ^ carry_in for bit, carry_in in zip(propagate[1:], carries)]
+
+
+class Field(Boolean):
+    """Words of bits in a protocol over a prime field, whose own arithmetic knows no wrap at 2^width.
+
+    Only what is opened is a field element: the number with these bits, composed inside, as the receiver learns it.
+    """
+
+    def open_to(self, player, name, word, width):
+        """Tells one party number mod 2^width, and nobody else anything."""
+        self._opened.append((player, name, sint.bit_compose(word).reveal_to(player)))
+
+    def print_outputs(self):
+        """Prints what was opened, each to its receiver."""
+        _print_to_receivers(self._opened)
+
+
+def _print_to_receivers(opened):
+    break_point()  # else the compiler may move a print before the opening that it prints
+    for player, name, value in opened:
+        print_ln_to(player, "%s %s", name, value)
 
 
 def _ripple(left, right, carry):

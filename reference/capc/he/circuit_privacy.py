@@ -32,7 +32,7 @@ from fractions import Fraction
 from math import isqrt
 
 from capc.he.sampling import ERROR_COINS
-from capc.he.tiling import Tiling
+from capc.he.tiling import Tiling, as_convolution
 from capc.he.weights import PreparedWeights
 
 ERROR_VARIANCE = Fraction(ERROR_COINS, 4)
@@ -51,14 +51,28 @@ def distance_per_response(prepared: PreparedWeights, tiling: Tiling) -> Fraction
         prepared: the weights.
         tiling: of the batch that the response is for.
     """
+    return tiling.layout.count * _distance(prepared, tiling.rows)
+
+
+def distance_per_query(prepared: PreparedWeights) -> Fraction:
+    """What a query adds at most to the distance of its response, whatever batch it is in.
+
+    As if all weights met the errors of one request: no tiling has larger blocks. What a party declares is admitted by
+    this figure, so that no batch can end it early, at a number of queries that would tell of the weights.
+    """
+    return _distance(prepared, [slice(None)])
+
+
+def _distance(prepared: PreparedWeights, rows: list[slice]) -> Fraction:
+    """Of one query's released coefficients, with the output channels cut into these rows of blocks."""
     context = prepared.context
     fixed = noise_of_zero(context.degree) + 1
     total = Fraction(0)
-    for row in tiling.rows:
+    for row in rows:
         spread = _ceil_sqrt(ERROR_VARIANCE * sum(prepared.squares[row]))
         total += sum(Fraction(channel, 2) + spread + fixed for channel in prepared.sums[row])
-    released = tiling.layout.count * tiling.convolution.grid.positions
-    return released * total / (1 << (context.flood_bits + 1))
+    positions = as_convolution(prepared.operator).grid.positions
+    return positions * total / (1 << (context.flood_bits + 1))
 
 
 def noise_of_zero(degree: int) -> int:

@@ -21,7 +21,7 @@ import numpy as np
 
 from capc.errors import InputError, ParameterError
 from capc.he.blinding import Blinding, blind, blinding_seed
-from capc.he.circuit_privacy import distance_per_response
+from capc.he.circuit_privacy import distance_per_query, distance_per_response
 from capc.he.clear import multiply_words
 from capc.he.context import HeContext, context_for
 from capc.he.encoding import Encoding, encode_inputs
@@ -126,6 +126,10 @@ class BfvLinear:
         weights = self._own(prepared, PreparedWeights)
         return distance_per_response(weights, self._encoding(weights.operator, count).tiling)
 
+    def distance_per_query(self, prepared: object) -> Fraction:
+        """See :func:`capc.he.circuit_privacy.distance_per_query`; for the answering party only, likewise."""
+        return distance_per_query(self._own(prepared, PreparedWeights))
+
     def request_layout(self, operator: Operator, count: int) -> Hashable:
         """What the bytes of a request depend on: operators of equal layout accept the very same request.
 
@@ -164,7 +168,8 @@ class BfvLinear:
             public_key: the querying party's, of :meth:`read_public_key`.
             operator: the layer.
             count: queries of the batch.
-            source: the blinding is expanded from 32 bytes of it.
+            source: the blinding is expanded from 32 bytes of it, which nothing else may be: two blindings of the same
+                bytes cancel out between their responses.
 
         Returns:
             For one call of :meth:`evaluate_blinded`. For each ciphertext it holds 16 N bytes and 8 for each released

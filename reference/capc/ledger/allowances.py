@@ -56,7 +56,7 @@ class KeptAllowance:
     def __init__(self, file: Path, goal: PrivacyAllowance) -> None:
         self.file = file
         with explained(file, "an allowance"):
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_folder(file.resolve().parent)
             os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
         with self._opened() as connection, only_writer(connection):
             connection.execute(_TABLE).fetchall()
@@ -112,3 +112,11 @@ class KeptAllowance:
                 f"{self.file}: declared for {value.queries} queries at a distance of {value.distance}, not for "
                 f"{goal.queries} at {goal.distance}: a goal is fixed for the life of a model: use the same"
             )
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes a folder for its owner only, and those above it; each name is on the disk when this returns."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(folder.parent)

@@ -93,7 +93,7 @@ def prove_call(library: Path, target: str, call: Sequence[object], seconds: int)
     if method == "input_words":
         numbers, admitted = holds.inputs(reader.variables[operands[0]], operands[2])
         assumptions.append(admitted)
-        given = [Word(number, operands[2], unwrapped=True) for number in numbers]
+        given = [Word(number, operands[2]) for number in numbers]
         claims = [fact for value, word in zip(result, given, strict=True) for fact in holds.is_word(value, word)]
     elif method == "open_to":
         player, _, word, _ = operands
@@ -116,7 +116,7 @@ def describe(call: Sequence[object]) -> str:
 
 def _described(operand: object) -> str:
     if isinstance(operand, Word):
-        return f"{'unwrapped ' if operand.unwrapped else ''}{operand.width}-bit word"
+        return f"{operand.width}-bit word"
     if isinstance(operand, list | tuple):
         return f"{len(operand)} flags"
     return "flag" if isinstance(operand, Flag) else str(operand)
@@ -125,7 +125,7 @@ def _described(operand: object) -> str:
 def _fresh(operand: object, name: str) -> object:
     """Any operand of this kind."""
     if isinstance(operand, Word):
-        return Word(z3.BitVec(name, operand.width), operand.width, operand.unwrapped)
+        return Word(z3.BitVec(name, operand.width), operand.width)
     if isinstance(operand, Flag):
         return Flag(z3.Bool(name))
     if isinstance(operand, list | tuple):

@@ -98,57 +98,12 @@ class RingRepresentation(Representation):
         return z3.And(opening.party == party, not read, opening.word == expected)
 
 
-class FieldRepresentation(Representation):
-    """The number of least magnitude itself, or where it is unwrapped any of its residue below 2^width in magnitude."""
-
-    bits = FormulaField.width
-
-    def domain(self) -> Domain:
-        """Integers that are small enough for the field."""
-        return FormulaField(self.formulas)
-
-    def word(self, word: Word, name: str) -> tuple[object, z3.BoolRef]:
-        """The number, or a variable in its place."""
-        if not word.unwrapped:
-            return sint([z3.SignExt(self.bits - word.width, word.number)]), z3.BoolVal(True)
-        value = sint([z3.BitVec(f"{name}_value", self.bits)])
-        return value, z3.And(*self.is_word(value, word))
-
-    def flag(self, bit: z3.BoolRef) -> object:
-        """0 or 1."""
-        return sint([_number(bit, self.bits)])
-
-    def is_word(self, value: object, word: Word) -> list[z3.BoolRef]:
-        """Equal, or congruent and in range."""
-        element = value.words[0] if isinstance(value, sint) else z3.BitVecVal(value, self.bits)
-        if not word.unwrapped:
-            return [element == z3.SignExt(self.bits - word.width, word.number)]
-        bound = 1 << word.width
-        return [z3.Extract(word.width - 1, 0, element) == word.number, -bound < element, element < bound]
-
-    def is_flag(self, value: object, bit: z3.BoolRef) -> z3.BoolRef:
-        """Equal."""
-        return value.words[0] == _number(bit, self.bits) if isinstance(value, sint) else z3.BoolVal(False)
-
-    def inputs(self, variables: Sequence[z3.BitVecRef], width: int) -> tuple[list[z3.BitVecRef], z3.BoolRef]:
-        """Integers 0 <= number < 2^width."""
-        admitted = [z3.And(variable >= 0, variable < 1 << width) for variable in variables]
-        return [z3.Extract(width - 1, 0, variable) for variable in variables], z3.And(*admitted)
-
-    def is_opened(
-        self, openings: Sequence[Opening], party: int, word: Word, read: Mapping[int, Sequence[z3.BitVecRef]]
-    ) -> z3.BoolRef:
-        """One element, to the party: the number in [0, 2^width)."""
-        (opening,) = openings
-        expected = z3.ZeroExt(self.bits - word.width, word.number)
-        return z3.And(opening.party == party, not read, opening.word == expected)
-
-
 class BooleanRepresentation(Representation):
     """One register for each bit, the lowest first."""
 
-    def domain(self) -> None:
+    def domain(self) -> Domain | None:
         """None."""
+        return None
 
     def word(self, word: Word, name: str) -> tuple[object, z3.BoolRef]:  # noqa: ARG002 - there is one value only
         """The bits."""
@@ -183,6 +138,24 @@ class BooleanRepresentation(Representation):
             return z3.BoolVal(False)
         (pad,), _ = self.inputs(read[party], word.width)
         return z3.And(opening.party is None, opening.word == word.number ^ pad)
+
+
+class FieldRepresentation(BooleanRepresentation):
+    """The same registers; what is opened is an element."""
+
+    bits = FormulaField.width
+
+    def domain(self) -> Domain:
+        """Integers that are small enough for the field."""
+        return FormulaField(self.formulas)
+
+    def is_opened(
+        self, openings: Sequence[Opening], party: int, word: Word, read: Mapping[int, Sequence[z3.BitVecRef]]
+    ) -> z3.BoolRef:
+        """One element, to the party: the number in [0, 2^width)."""
+        (opening,) = openings
+        expected = z3.ZeroExt(self.bits - word.width, word.number)
+        return z3.And(opening.party == party, not read, opening.word == expected)
 
 
 def _bit(number: z3.BitVecRef, position: int) -> z3.BitVecRef:

@@ -22,13 +22,10 @@ class Word(Value):
     Attributes:
         number: its value in the theory of the meaning.
         width: bits.
-        unwrapped: a field may hold it as any integer of this residue below 2^width in magnitude, as inputs are,
-            and not as the one of least magnitude. Only sums, masks and openings accept it.
     """
 
     number: z3.ExprRef
     width: int
-    unwrapped: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +77,16 @@ class Words:
     def _require(self, method: str, condition: z3.BoolRef) -> None:
         self.requirements.append((method, condition))
 
-    def _numbers(self, width: int, *words: object, unwrapped: bool = False) -> list[z3.ExprRef]:
+    def _numbers(self, width: int, *words: object) -> list[z3.ExprRef]:
         """The numbers of words of this width.
 
         Raises:
-            UnknownConstructError: an operand is no such word; or it is unwrapped, where that is not allowed.
+            UnknownConstructError: an operand is no such word.
         """
         numbers = []
         for word in words:
-            if not isinstance(word, Word) or word.width != width or (word.unwrapped and not unwrapped):
-                raise UnknownConstructError(f"an operand that is no word of {width} bits of the kind needed")
+            if not isinstance(word, Word) or word.width != width:
+                raise UnknownConstructError(f"an operand that is no word of {width} bits")
             numbers.append(word.number)
         return numbers
 
@@ -100,19 +97,19 @@ class Words:
         for _ in range(count):
             number, is_number = self.meaning.variable(f"input_{player}_{len(mine)}", width)
             self.ranges.append(is_number)
-            mine.append(Word(number, width, unwrapped=True))
+            mine.append(Word(number, width))
         return mine[-count:]
 
     def add(self, left: Word, right: Word, width: int) -> Word:
         """left + right mod 2^width."""
         self._called("add", left, right, width)
-        a, b = self._numbers(width, left, right, unwrapped=True)
+        a, b = self._numbers(width, left, right)
         return Word(self.meaning.add(a, b, width), width)
 
     def subtract(self, left: Word, right: Word, width: int) -> Word:
         """left - right mod 2^width."""
         self._called("subtract", left, right, width)
-        a, b = self._numbers(width, left, right, unwrapped=True)
+        a, b = self._numbers(width, left, right)
         return Word(self.meaning.subtract(a, b, width), width)
 
     def less(self, left: Word, right: Word, width: int) -> Flag:
@@ -148,25 +145,25 @@ class Words:
         """1 where the flag is set, else 0."""
         self._called("number", flag, width)
         one, zero = self.meaning.constant(1, width), self.meaning.constant(0, width)
-        return Word(self.meaning.select(flag.bit, one, zero), width, unwrapped=True)
+        return Word(self.meaning.select(flag.bit, one, zero), width)
 
     def index_word(self, flags: list[Flag], width: int) -> Word:
         """The position of the flag that is set, of which there is one at most."""
         self._called("index_word", flags, width)
         bits = [flag.bit for flag in flags]
         self._require("index_word", z3.AtMost(*bits, 1))
-        return Word(self.meaning.position(bits, width), width, unwrapped=True)
+        return Word(self.meaning.position(bits, width), width)
 
     def mask(self, flag: Flag, word: Word) -> Word:
         """The word where the flag is set, else 0."""
         self._called("mask", flag, word)
         zero = self.meaning.constant(0, word.width)
-        return Word(self.meaning.select(flag.bit, word.number, zero), word.width, word.unwrapped)
+        return Word(self.meaning.select(flag.bit, word.number, zero), word.width)
 
     def open_to(self, player: int, name: str, word: Word, width: int) -> None:
         """Tells one party the number mod 2^width, and nobody else anything."""
         self._called("open_to", player, name, word, width)
-        self._numbers(width, word, unwrapped=True)
+        self._numbers(width, word)
         self.opened.append(Opened(player, name, word))
 
     def print_outputs(self) -> None:
@@ -180,7 +177,7 @@ def kind(operand: object) -> object:
         UnknownConstructError: a program passes what is no operand of the library.
     """
     if isinstance(operand, Word):
-        return ("word", operand.width, operand.unwrapped)
+        return ("word", operand.width)
     if isinstance(operand, Flag):
         return ("flag",)
     if isinstance(operand, list | tuple):

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from capc.accountants.policies import certify
 from capc.accountants.statement import PrivacyStatement, budget_statement
 from capc.accounting import Account
 from capc.errors import BudgetExhaustedError, InputError
@@ -106,10 +107,12 @@ def answering_party_charge(
 
     Raises:
         BudgetExhaustedError: its budget does not admit as many queries; it enters nothing.
-        InputError: the account charges for another policy, or a query was charged before.
+        InputError: the account charges for another policy, its budget does not keep its epsilon, or a query was charged
+            before.
     """
     if account.policy != parameters.release:
         raise InputError("the account has another policy than the session: make it from the session's")
+    certify(account.policy, account.budget)
     if len(queries) > account.remaining_queries():
         raise BudgetExhaustedError(
             f"the budget {account.budget} ({account.cost.unit.value}) does not admit {len(queries)} more: "

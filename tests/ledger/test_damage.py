@@ -204,7 +204,7 @@ def made_anew(file: Path) -> None:
     ids=["deleted", "made anew", "replaced by a backup"],
 )
 def test_a_file_that_is_replaced_under_a_ledger_in_use_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], object]
+    tmp_path: Path, spoil: Callable[[Path], object]
 ) -> None:
     """SQLite goes on with the file that it has open, beside the one that everybody else sees."""
     ledger = ordinary_log(tmp_path)

@@ -18,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
-from capc.accountants.policies import policy_budget, with_joint_cost
+from capc.accountants import joint as joint_module
+from capc.accountants import policies
+from capc.accountants.policies import certify, policy_budget, with_joint_cost
 from capc.accountants.renyi import renyi_cost
 from capc.accountants.steps import release_of, steps_of
 from capc.accountants.unit import ProtectedUnit, Relation
@@ -274,6 +276,20 @@ def test_no_ledger_is_made_that_could_not_be_opened(tmp_path: Path) -> None:
 def test_a_name_that_cannot_be_shown_is_refused(field: str, name: str) -> None:
     with pytest.raises(InputError, match=f"^{field} = .*: give a name without control characters"):
         replace(make_terms(), **{field: name})
+
+
+@pytest.mark.req("CAPC-ACCT-116")
+def test_a_joint_cost_that_was_found_with_more_effort_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By another version, or another implementation: a ledger must open for as long as its claims hold."""
+    terms = make_terms(charge=Charge.WORST_CASE)
+    joint = with_joint_cost(replace(terms.policy, renyi_order=Fraction(4)))
+    monkeypatch.setattr(joint_module, "_MAX_CELLS", 10)
+    policies.joint_cost.cache_clear()
+    certify.cache_clear()
+    assert joint.joint_cost is not None
+    assert policies.joint_cost(joint) > joint.joint_cost
+    Terms("privacy_guardian", "digits", joint, 4, Fraction(10))
+    policies.joint_cost.cache_clear()
 
 
 @pytest.mark.req("CAPC-ACCT-116", "CAPC-LEDG-014")

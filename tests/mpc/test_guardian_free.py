@@ -33,7 +33,8 @@ from support.engines import machine_with_everything
 from support.mpc import needs_mp_spdz
 
 TAG = bytes(32)
-PARAMETERS = make_parameters(policy=make_policy(Fraction(1)))
+# Its epsilon is wide enough for the budgets of all tests.
+PARAMETERS = make_parameters(policy=replace(make_policy(Fraction(1)), epsilon=Fraction(10**7)))
 CASE = {0: [5, 7, 0], 1: [9, 1, 3], 2: [26, 2**11 - 8, 2**11 - 3]}
 """Counts 40, 0, 0 in Z_{2^11}: no noise of deviation 1 moves that."""
 
@@ -122,6 +123,16 @@ def test_what_cannot_run_is_refused_before_anything_is_charged(runs: list[object
     release_without_guardian(PARAMETERS, own, TAG, 1, [CASE], "semi2k")
     with pytest.raises(InputError, match="was charged before"):
         answering_party_charge(own[0], PARAMETERS, TAG, [1], [CASE[0]])
+
+
+@pytest.mark.req("CAPC-MPC-043")
+def test_an_account_whose_budget_does_not_keep_its_epsilon_takes_no_part(runs: list[object]) -> None:
+    parameters = make_parameters(policy=make_policy(Fraction(1)))
+    own = accounts(5, 5, parameters=parameters)
+    with pytest.raises(InputError, match=r"budget = 5 .* and the policy promises 10"):
+        release_without_guardian(parameters, own, TAG, 1, [CASE], "semi2k")
+    assert runs == []
+    assert [account.spent for account in own] == [0, 0]
 
 
 def test_the_program_has_the_noise_and_the_threshold_of_the_parameters() -> None:

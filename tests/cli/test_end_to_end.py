@@ -40,9 +40,9 @@ def tapped_run(monkeypatch: pytest.MonkeyPatch, file: Path, *arguments: str) -> 
     tap = Wiretap()
     suites = []
 
-    def open_tapped(session: Any, models: Any, suite: Any, account: Any) -> Collaboration:
+    def open_tapped(session: Any, models: Any, suite: Any, account: Any, **kept: Any) -> Collaboration:
         suites.append(suite)
-        return Collaboration(session, models, suite, account, observer=tap)
+        return Collaboration(session, models, suite, account, observer=tap, **kept)
 
     monkeypatch.setattr(collaboration, "Collaboration", open_tapped)
     monkeypatch.setattr(collaboration, "fresh_session_id", lambda _: bytes(32))

@@ -14,12 +14,12 @@ from capc_verify.vectors.cases.common import (
     MessageFault,
     confident,
     expect_equal,
-    invalid_points,
     message_faults,
     policy,
     toy_session,
 )
 from capc_verify.vectors.cases.honest_session import MODELS, HonestSession, Performed, features_where, models
+from capc_verify.vectors.cases.payload_faults import payload_faults
 from capc_verify.vectors.cases.rounds_session import RoundsSession
 from capc_verify.vectors.operation import Fault, GroupType
 from capc_verify.vectors.operations.rounds import ROUNDS
@@ -40,23 +40,6 @@ _VARIANTS = {
     VoteVariant.TOURNAMENT: (),
     VoteVariant.ALL_PAIRS: ("CAPC-ARG-014",),
     VoteVariant.MULTI_ROUND: ("CAPC-ROUND-001", "CAPC-ROUND-008"),
-}
-_TAKES_A_HANDLE = {
-    "answering_party_evaluate_layer",
-    "answering_party_prepare_layer",
-    "querying_party_choose_labels",
-    "querying_party_begin_rounds",
-}
-_ENDS_IN_BITS = {
-    "answering_party_take_transfers",
-    "answering_party_garble_layer",
-    "answering_party_garble_round",
-    "privacy_guardian_release",
-}
-_ENDS_IN_AN_ELEMENT = {
-    "querying_party_evaluate_layer",
-    "querying_party_evaluate_round",
-    "answering_party_send_labels",
 }
 _ROUNDS = {
     *ROUNDS.receives,
@@ -207,7 +190,7 @@ def _faults(group: GroupBuilder, honest: HonestSession, ops: set[str]) -> None:
             # The release in realised mode and the batches take multiples of 8 transfers: no padding bits.
             padded = group.kind is not REALISED and group.kind is not BATCHES
             faults = list(message_faults(message, empty_payload=empty))
-            faults += _payload_faults(step.op, key, message, padded=padded)
+            faults += payload_faults(step.op, key, message, padded=padded)
             for fault in faults:
                 _one_fault(group, honest, step, f"{step.op}_{key}_{fault.name}", fault, replaced(fault.message))
             if first and step.states:
@@ -238,36 +221,6 @@ def _one_fault(
     requirements = [fault.requirement, "CAPC-ERR-001", "CAPC-ERR-002"]
     test = group.test(name, "One fault in one message.", requirements, [fault.flag], after=_after(honest, step))
     _again(test, step, fields, Fault.of_peer(fault.code, _sender(fault.message.base)))
-
-
-def _payload_faults(op: str, key: str, message: bytes, *, padded: bool) -> Iterable[MessageFault]:
-    start = HEADER.size
-
-    def fault(name: str, code: str, flag: str, rule: str, at: int, patch: bytes) -> MessageFault:
-        return MessageFault(name, code, flag, rule, Edited(message, {"at": at, "replace": patch.hex()}))
-
-    is_choice = key.startswith("choices") or op == "answering_party_finish_reverse"
-    if is_choice or key.startswith(("offer", "mask_keys")):
-        position = start + (32 * 64 if is_choice else 0)
-        for name, point in invalid_points().items():
-            yield fault(name, "invalid_point", "InvalidPoint", "CAPC-WIRE-005", position, point)
-    if op in _TAKES_A_HANDLE:
-        patch = (1 << 63).to_bytes(8, "little")
-        yield fault("unknown_handle", "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", start, patch)
-    if op == "querying_party_finish_release" or (op in _ENDS_IN_BITS and padded):
-        patch = bytes([message[-1] | 0x80])
-        yield fault("padding", "non_canonical", "Padding", "CAPC-WIRE-004", len(message) - 1, patch)
-    if op in _ENDS_IN_AN_ELEMENT:
-        patch = b"\xff"
-        yield fault("too_large", "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", len(message) - 1, patch)
-    if op == "answering_party_garble_round":
-        # Of two bytes, after the hash key.
-        yield fault("too_large", "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", start + 17, b"\xff")
-    if key.startswith("vote_shares"):
-        yield fault("too_large", "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", start + 2, b"\x00\x04")
-    if op == "privacy_guardian_read_answered":
-        patch = bytes([message[start] ^ 2])
-        yield fault("forged", "invalid_output_label", "ForgedLabel", "CAPC-GC-005", start, patch)
 
 
 def _recovery(

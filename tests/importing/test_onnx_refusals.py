@@ -100,6 +100,12 @@ REFUSALS: dict[str, tuple[Build, Shape, str]] = {
     "negative_variance": (
         weighted("BatchNormalization", ONES, ONES, ONES, -ONES), FLAT, "BatchNormalization at .*: its statistics",
     ),
+    "variance_that_is_no_number": (
+        weighted("BatchNormalization", ONES, ONES, ONES, np.nan * ONES), FLAT, "BatchNormalization at .*: its stat",
+    ),
+    "negative_epsilon": (
+        weighted("BatchNormalization", ONES, ONES, ONES, ONES, epsilon=-2.0), FLAT, "BatchNormalization at .*: its stat",
+    ),
     "training": (
         weighted("BatchNormalization", ONES, ONES, ONES, ONES, training_mode=1), FLAT, "Batch.* at .*: training_mode",
     ),

@@ -143,7 +143,10 @@ def test_a_ledger_that_others_charged_in_the_meantime_ends_the_run_too(trained: 
         def __call__(self, *arguments: Any) -> Any:
             labeller = super().__call__(*arguments)
 
-            def refuse(_: object) -> object:
+            def refuse(queries: list[object]) -> object:
+                account = labeller.account
+                for number in range(account.remaining_queries() - len(queries) + 1):
+                    account.reserve(bytes(32), number, bytes(32))
                 raise BudgetExhaustedError("somebody else was faster")
 
             labeller.label_batch = refuse  # type: ignore[method-assign,assignment]

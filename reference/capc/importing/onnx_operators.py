@@ -172,9 +172,12 @@ def _batch_normalisation(node: OnnxNode) -> Op:
     if node.is_set("training_mode"):
         raise UnsupportedError("training_mode is set", "export the model in evaluation")
     scale, shift, mean, variance = (node.constant(index) for index in range(1, 5))
-    if len({array.shape for array in (scale, shift, mean, variance)}) != 1 or (variance < 0).any():
+    spread = variance + node.number("epsilon", 1e-5)
+    # Written so that what is not a number is refused, too.
+    usable = (variance >= 0).all() and (spread > 0).all()
+    if len({array.shape for array in (scale, shift, mean, variance)}) != 1 or not usable:
         raise UnsupportedError("its statistics do not fit one another", "export the model again")
-    scales = scale / np.sqrt(variance + node.number("epsilon", 1e-5))
+    scales = scale / np.sqrt(spread)
     return Affine(scales, shift - mean * scales)
 
 

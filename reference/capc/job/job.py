@@ -97,18 +97,19 @@ class Job:
         while rows:
             count = min(self.state.plan.config.batch, len(rows), labeller.remaining_queries())
             if not count:
-                return self._exhausted()
+                return self._exhausted(1)
             try:
                 self._ask_batch(labeller, rows[:count])
             except BudgetExhaustedError:
                 # Another process charged the same ledger or allowance in the meantime.
-                return self._exhausted()
+                return self._exhausted(count)
             rows = rows[count:]
         return Status.COMPLETE
 
-    def _exhausted(self) -> Status:
-        left = self.state.account.remaining_queries()
-        return Status.ALLOWANCE_EXHAUSTED if left else Status.BUDGET_EXHAUSTED
+    def _exhausted(self, count: int) -> Status:
+        """What does not suffice for ``count`` queries: the account, or an allowance if the account does."""
+        enough = self.state.account.remaining_queries() >= count
+        return Status.ALLOWANCE_EXHAUSTED if enough else Status.BUDGET_EXHAUSTED
 
     def _ask_batch(self, labeller: Labeller, rows: Sequence[int]) -> None:
         fraction_bits = self.state.plan.parameters.widths.fraction_bits

@@ -104,7 +104,7 @@ REFUSALS: dict[str, tuple[Build, Shape, str]] = {
         weighted("BatchNormalization", ONES, ONES, ONES, np.nan * ONES), FLAT, "BatchNormalization at .*: its stat",
     ),
     "negative_epsilon": (
-        weighted("BatchNormalization", ONES, ONES, ONES, ONES, epsilon=-2.0), FLAT, "BatchNormalization at .*: its stat",
+        weighted("BatchNormalization", ONES, ONES, ONES, ONES, epsilon=-2.0), FLAT, "Batch.* at .*: its statistics",
     ),
     "training": (
         weighted("BatchNormalization", ONES, ONES, ONES, ONES, training_mode=1), FLAT, "Batch.* at .*: training_mode",

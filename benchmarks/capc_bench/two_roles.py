@@ -28,7 +28,7 @@ from capc.answering_party_setup import (
     answering_party_begin_setup,
     answering_party_finish_setup,
 )
-from capc.he import BfvLinear
+from capc.he import BfvLinear, PooledLinear
 from capc.model import QuantisedModel
 from capc.parties import PRIVACY_GUARDIAN, answering_party
 from capc.privacy_guardian import privacy_guardian_answer_setup
@@ -84,9 +84,11 @@ class Report:
     peak: float
 
 
-def suite_of(session: Session) -> Suite:
-    """Real HE, and the fast engine."""
-    return reference_suite(session.parameters, BfvLinear(session.parameters.widths), VectorisedTwoParty())
+def suite_of(session: Session, workers: int = 0) -> Suite:
+    """Real HE, spread over this process and some workers, and the fast engine."""
+    widths = session.parameters.widths
+    linear = PooledLinear(widths, workers) if workers else BfvLinear(widths)
+    return reference_suite(session.parameters, linear, VectorisedTwoParty())
 
 
 class QueryingProcess:
@@ -95,18 +97,20 @@ class QueryingProcess:
     Args:
         session: with one answering party.
         model: of the answering party.
+        workers: processes that the answering party has besides its own.
     """
 
-    def __init__(self, session: Session, model: QuantisedModel) -> None:
+    def __init__(self, session: Session, model: QuantisedModel, workers: int = 0) -> None:
         self._session = session
         self._model = model
+        self._workers = workers
         self.cpu: list[float] = []
 
     def __enter__(self) -> Self:
         reset_peak()
         with socket.create_server(("127.0.0.1", 0)) as server:
             context = multiprocessing.get_context("spawn")
-            arguments = (self._session, self._model, server.getsockname()[1])
+            arguments = (self._session, self._model, server.getsockname()[1], self._workers)
             self._child = context.Process(target=run_answering_party, args=arguments, daemon=True)
             self._child.start()
             self._frames = Frames(server.accept()[0])
@@ -153,10 +157,10 @@ class QueryingProcess:
         return made
 
 
-def run_answering_party(session: Session, model: QuantisedModel, port: int) -> None:
+def run_answering_party(session: Session, model: QuantisedModel, port: int, workers: int) -> None:
     """The child: answers until an empty frame."""
     frames = Frames(socket.create_connection(("127.0.0.1", port)))
-    joining, _ = answering_party_begin_setup(session, suite_of(session), PEER, model, fresh_seed())
+    joining, _ = answering_party_begin_setup(session, suite_of(session, workers), PEER, model, fresh_seed())
     key, offer = frames.receive(), frames.receive()
     awaiting, choice = answering_party_answer_setup(joining, key, offer, {}, fresh_seed())
     frames.send(choice)

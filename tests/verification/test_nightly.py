@@ -50,6 +50,18 @@ def test_a_room_that_passed_at_the_nightly_size_is_recorded_with_its_commit(repo
     assert (entry[1]["passed"], entry[1]["skipped"], entry[1]["failed"]) == (1, 0, 0)
 
 
+def test_every_room_is_recorded_with_one_commit(repository: Path) -> None:
+    (repository / "tests/longer").mkdir()
+    (repository / "tests/longer/test_longer.py").write_text(
+        f"{SIZES}def test_size(): assert examples() == '1'\n", "utf-8"
+    )
+    commit(repository)
+    assert main(["--root", str(repository), "--workers", "1"]) == 0
+    records = [json.loads(path.read_text("utf-8")) for path in sorted((repository / EVIDENCE).iterdir())]
+    assert [record["command"].split()[-1] for record in records] == ["long", "longer"]
+    assert records[0]["commit"] == records[1]["commit"]
+
+
 def test_a_failure_is_not_recorded(repository: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (repository / "tests/long/test_long.py").write_text(f"{SIZES}def test_size(): assert not examples()\n", "utf-8")
     subprocess.run(

@@ -90,9 +90,9 @@ def commit_of(root: Path) -> str:
     """The commit whose tree this is.
 
     Raises:
-        InputError: files differ from the last commit, so that a record would be of no commit.
+        InputError: files differ from the last commit, so that a record would be of no commit. Other records do not count.
     """
-    changed = _git(root, "status", "--porcelain")
+    changed = _git(root, "status", "--porcelain", "--untracked-files=all", "--", ".", f":!{EVIDENCE.as_posix()}")
     if changed:
         raise InputError(f"{changed.splitlines()[0].strip()}: not committed; a record is of a commit, so commit first")
     return _git(root, "rev-parse", "HEAD")

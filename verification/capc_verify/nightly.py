@@ -77,7 +77,7 @@ def digest(report: Path) -> dict[str, dict[str, float]]:
     tests: dict[str, dict[str, float]] = {}
     # The report is one that pytest wrote just now.
     for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314
-        name = f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name', '').partition('[')[0]}"
+        name = _node(case.get("classname", ""), case.get("name", ""))
         entry = tests.setdefault(name, {"passed": 0, "skipped": 0, "failed": 0, "seconds": 0.0})
         failed = any(case.find(kind) is not None for kind in ("failure", "error"))
         outcome = "failed" if failed else "skipped" if case.find("skipped") is not None else "passed"
@@ -86,11 +86,18 @@ def digest(report: Path) -> dict[str, dict[str, float]]:
     return dict(sorted(tests.items()))
 
 
+def _node(classname: str, name: str) -> str:
+    """``file::function`` or ``file::class::function``, without parameters."""
+    parts = classname.split(".")
+    module = max(index for index, part in enumerate(parts) if part.startswith("test_"))
+    return "::".join(["/".join(parts[: module + 1]) + ".py", *parts[module + 1 :], name.partition("[")[0]])
+
+
 def commit_of(root: Path) -> str:
     """The commit whose tree this is.
 
     Raises:
-        InputError: files differ from the last commit, so that a record would be of no commit. Other records do not count.
+        InputError: files other than records differ from the last commit, so that a record would be of no commit.
     """
     changed = _git(root, "status", "--porcelain", "--untracked-files=all", "--", ".", f":!{EVIDENCE.as_posix()}")
     if changed:

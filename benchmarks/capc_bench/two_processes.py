@@ -1,8 +1,8 @@
 """Two processes over a loopback socket, one for each party of a two-party computation.
 
 The garbler is the child. Each repetition is all that a batch costs after set-up: choice bits, garbling, transfer,
-evaluation, fresh shares at both ends, and, without a stash, the extension. Base transfers are timed apart. Sockets
-carry payloads only, as both ends know every length.
+evaluation, fresh shares at both ends, and, without a stash, the extension. Base transfers are timed apart. Both ends know
+which batch comes, so sockets carry payloads only, and the garbler expects the extension while the evaluator makes it.
 """
 
 from __future__ import annotations
@@ -247,6 +247,7 @@ def _garble(
     if isinstance(key, TransferStash):
         transfers = key.take(work.transfers)
     else:
+        scheme.expect_transfers(key, position, [work.transfers])
         payload = link.read(scheme.extension_length(work.transfers))
         (transfers,) = scheme.extend_garbler(key, position, [work.transfers], payload)
     bits = link.read(scheme.bits_length(work.circuit, work.instances))

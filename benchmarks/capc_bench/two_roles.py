@@ -19,6 +19,7 @@ from capc.answering_party import (
     AwaitingRequest,
     VoteReady,
     answering_party_evaluate_layer,
+    answering_party_expect_transfers,
     answering_party_garble_layer,
     answering_party_open_batch,
     answering_party_take_transfers,
@@ -175,6 +176,7 @@ def run_answering_party(session: Session, model: QuantisedModel, port: int, work
 
 def _answer(party: AnsweringParty, count: int, frames: Frames) -> tuple[AnsweringParty, tuple[VoteReady, ...]]:
     party, waiting = answering_party_open_batch(party, count)
+    answering_party_expect_transfers(waiting)
     at = answering_party_take_transfers(waiting, frames.receive())
     while True:
         sums, response = answering_party_evaluate_layer(at, frames.receive(), fresh_seed())

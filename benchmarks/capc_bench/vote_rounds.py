@@ -169,6 +169,7 @@ def run_garbler(work: VoteWork, port: int) -> None:
         elif command == RUN:
             began = time.process_time()
             counts = [work.shape.all_transfers]
+            scheme.expect_transfers(key, position, counts)
             payload = link.read(scheme.extension_length(counts[0]))
             (transfers,) = scheme.extend_garbler(key, position, counts, payload)
             state: GarblerRound | Shares = rounds.await_begin(transfers, reverse_key, work.shape, shares)

@@ -151,6 +151,16 @@ def after_batch(party: AnsweringParty, count: int) -> AnsweringParty:
     return replace(party, allowance=allowance, next_query=following_query(party.next_query, count))
 
 
+def answering_party_expect_transfers(state: AwaitingTransfers) -> None:
+    """Works ahead while the message of :func:`answering_party_take_transfers` is on its way; never needed.
+
+    Reveals: nothing. Raises nothing that the step itself would not.
+    """
+    party, batch = state.party, state.batch
+    counts = transfer_counts(party.session.parameters, party.model.architecture, batch.count)
+    party.suite.two_party.expect_transfers(party.garbler_key, party.channel.position(batch.first), counts)
+
+
 def answering_party_take_transfers(state: AwaitingTransfers, message: bytes) -> AwaitingRequest:
     """Makes its ends of the transfers for every layer of the batch.
 

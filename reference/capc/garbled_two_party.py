@@ -144,6 +144,9 @@ class GarbledTwoParty:
             transfers.append(Transfers(position + number, end - start, end_of_batch))
         return transfers, message.to_bytes()
 
+    def expect_transfers(self, key: object, position: int, counts: Sequence[int]) -> None:
+        """Nothing: this scheme does all its work when the message is there."""
+
     def extend_garbler(self, key: object, position: int, counts: Sequence[int], payload: bytes) -> list[Transfers]:
         """The same, by the garbler."""
         garbler_key = cast(ot_extension.GarblerKey, key)

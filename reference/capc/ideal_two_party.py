@@ -108,6 +108,9 @@ class IdealTwoParty:
         """Nothing to transfer yet."""
         return [Transfers(position + number, count, None) for number, count in enumerate(counts)], b""
 
+    def expect_transfers(self, key: object, position: int, counts: Sequence[int]) -> None:
+        """Nothing to transfer yet."""
+
     def extend_garbler(self, key: object, position: int, counts: Sequence[int], payload: bytes) -> list[Transfers]:
         """Nothing to transfer yet."""
         require_length(payload, 0, "OT extension")

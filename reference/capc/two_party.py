@@ -187,6 +187,9 @@ class TwoPartyScheme(Protocol):
     def extend_evaluator(self, key: object, position: int, counts: Sequence[int]) -> tuple[list[Transfers], bytes]:
         """Evaluator: random transfers for batches at ``position``, ``position + 1``, and so on."""
 
+    def expect_transfers(self, key: object, position: int, counts: Sequence[int]) -> None:
+        """Garbler: may work ahead while it waits for the message of :meth:`extend_garbler`. Changes no result."""
+
     def extend_garbler(self, key: object, position: int, counts: Sequence[int], payload: bytes) -> list[Transfers]:
         """Garbler: its ends of the same transfers."""
 

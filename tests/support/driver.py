@@ -17,6 +17,7 @@ from capc.answering_party import (
     AwaitingTransfers,
     VoteReady,
     answering_party_evaluate_layer,
+    answering_party_expect_transfers,
     answering_party_garble_layer,
     answering_party_open_batch,
     answering_party_send_vote,
@@ -244,6 +245,9 @@ class Driver:
         states: list[AwaitingTransfers] = []
         for position, party in enumerate(self.answering_parties):
             self.answering_parties[position], state = self.consume(answering_party_open_batch, party, count)
+            # Some work ahead: it makes no difference.
+            if position % 2:
+                answering_party_expect_transfers(state)
             states.append(state)
         collecting = []
         for _ in range(count):

@@ -70,7 +70,7 @@ def circuits(draw: st.DrawFn, max_gates: int = 40) -> Circuit:
 
 @dataclass(frozen=True)
 class Computation:
-    """One batch."""
+    """One batch; ``expected`` says how much the garbler expects of its extension, None that it does not."""
 
     circuit: Circuit
     mine: Inputs
@@ -78,6 +78,7 @@ class Computation:
     chunk: int
     position: int
     seed: int
+    expected: int | None = None
 
 
 @st.composite
@@ -90,7 +91,10 @@ def computations(draw: st.DrawFn) -> Computation:
         for n in (circuit.garbler_words, circuit.evaluator_words)
     ]
     position = draw(st.integers(0, 9) | st.integers(0, (1 << 64) - 2))
-    return Computation(circuit, sides[0], sides[1], draw(st.integers(1, 12)), position, draw(st.integers(0, 255)))
+    chunk, seed = draw(st.integers(1, 12)), draw(st.integers(0, 255))
+    right = 3 + instances * circuit.evaluator_inputs
+    expected = draw(st.none() | st.just(right) | st.integers(1, 200))
+    return Computation(circuit, sides[0], sides[1], chunk, position, seed, expected)
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,8 @@ def compute(garbler: Engine, evaluator: Engine, job: Computation, *, ahead: bool
     mine, theirs = garbler(job.chunk), evaluator(job.chunk)
     garbler_key, evaluator_key = fresh_keys(mine, theirs)
     counts = [3, len(job.theirs) * job.circuit.evaluator_inputs]
+    if job.expected is not None:
+        mine.expect_transfers(garbler_key, job.position, [job.expected])
     (_, received), extension = theirs.extend_evaluator(evaluator_key, job.position, counts)
     _, kept = mine.extend_garbler(garbler_key, job.position, counts, extension)
     chosen, bits = theirs.choose(received, job.circuit, job.theirs)

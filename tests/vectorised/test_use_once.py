@@ -89,16 +89,19 @@ def test_bad_choice_bits_spend_nothing(bad: bytes) -> None:
 
 @pytest.mark.parametrize("transfers_count", [1, 7, 9, 130])
 def test_a_malformed_extension_has_the_code_of_the_readable_engine(transfers_count: int) -> None:
+    """Whether the garbler expected it or not; and the good one is still taken."""
     codes = []
-    for scheme in (GarbledTwoParty(), VectorisedTwoParty()):
+    for scheme, expects in ((GarbledTwoParty(), True), (VectorisedTwoParty(), False), (VectorisedTwoParty(), True)):
         garbler_key, evaluator_key = fresh_keys(scheme, scheme)
+        if expects:
+            scheme.expect_transfers(garbler_key, 0, [transfers_count])
         _, payload = scheme.extend_evaluator(evaluator_key, 0, [transfers_count])
         for bad in (payload[:-1], payload[:-1] + b"\xff", b""):
             with pytest.raises(InvalidPayloadError) as caught:
                 scheme.extend_garbler(garbler_key, 0, [transfers_count], bad)
             codes.append(caught.value.code)
         scheme.extend_garbler(garbler_key, 0, [transfers_count], payload)
-    assert codes[:3] == codes[3:]
+    assert codes[:3] == codes[3:6] == codes[6:]
     assert codes[1] is ErrorCode.NON_CANONICAL
 
 
@@ -165,6 +168,8 @@ def test_no_position_comes_twice_under_one_key() -> None:
             scheme.extend_evaluator(evaluator_key, position, [10])
         with pytest.raises(InputError, match="comes again"):
             scheme.extend_garbler(garbler_key, position, [10], payload)
+        with pytest.raises(InputError, match="comes again"):
+            scheme.expect_transfers(garbler_key, position, [10])
     stash, payload = scheme.stash_evaluator(evaluator_key, 6, 8, 3)
     assert stash.left == 8
     with pytest.raises(InputError, match="position 8 comes again"):

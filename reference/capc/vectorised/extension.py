@@ -2,14 +2,15 @@
 
 A stream is AES in counter mode. The cipher of each leaf is kept with the key, as setting it up costs more than a
 short stream. Transfers are made in spans, so that beyond the labels themselves, and for the evaluator as many bytes of
-columns until it needs its labels, memory does not depend on their number: 2 MiB of streams and columns.
+columns until it needs its labels, or for the garbler if it works ahead of the message, memory does not depend on their
+number: 2 MiB of streams and columns.
 
 Spec: CAPC-OT-001, CAPC-OT-003 to CAPC-OT-007.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -77,6 +78,23 @@ class GarblerKey(ConnectionKey):
         bits = [[alpha >> i & 1 for i in range(TREE_BITS)] for alpha in alphas]
         self.received: Words = np.where(np.array(bits, bool), np.uint64(2**64 - 1), np.uint64(0))[:, :, None]
         """All ones for each column that a received row is added to."""
+        self._expected: tuple[tuple[int, int], list[Words]] | None = None
+
+    def expect(self, position: int, transfers: int) -> None:
+        """Makes what the next extension needs besides its message, which has not come yet."""
+        self.require_free(position)
+        self._expected = (position, transfers), [columns.copy() for columns in self._columns(position, transfers)]
+
+    def take_columns(self, position: int, transfers: int) -> Iterable[Words]:
+        """For each span the columns of :meth:`_Folds.at`, to be overwritten; those expected, or made one by one."""
+        expected, self._expected = self._expected, None
+        if expected is not None and expected[0] == (position, transfers):
+            return expected[1]
+        return self._columns(position, transfers)
+
+    def _columns(self, position: int, transfers: int) -> Iterator[Words]:
+        folds = _Folds(self.streams, position, transfers)
+        return (folds.at(start)[0] for start in range(0, transfers, SPAN))
 
 
 class ReceivedLabels(Unstored):
@@ -133,14 +151,13 @@ def extend_send(key: GarblerKey, position: int, transfers: int, payload: bytes) 
     if transfers % 8 and (rows[:, -1] >> transfers % 8).any():
         raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "padding bits set")
     labels = _room(transfers)
-    folds = _Folds(key.streams, position, transfers)
-    for start in range(0, transfers, SPAN):
-        columns, sums = folds.at(start)
-        sums.fill(0)
+    for number, columns in enumerate(key.take_columns(position, transfers)):
+        start = number * SPAN
+        added = np.zeros((len(key.streams), columns.shape[1]), WORD)
         sent = rows[:, start // 8 : (start + SPAN) // 8]
-        sums.view(np.uint8)[1:, : sent.shape[1]] = sent
+        added.view(np.uint8)[1:, : sent.shape[1]] = sent
         by_tree = columns.reshape(len(key.streams), TREE_BITS, -1)
-        by_tree ^= sums[:, None, :] & key.received
+        by_tree ^= added[:, None, :] & key.received
         transpose(columns, labels[start : start + SPAN])
     return labels[:transfers]
 

@@ -57,10 +57,11 @@ class _BoundBlock(NamedTuple):
     offsets: Words
     colour_one: Words
     hash: HashViews
+    flat_hash_one: Words
+    addends: Words
     hash_zero: Words
     hash_one: Words
     tables: Words
-    addends: Words
     zero_hash_left: Words
     zero_hash_right: Words
     mask_left: Words
@@ -199,7 +200,7 @@ class GarblerProgram:
     def _run_block(self, slots: Words, block: _BoundBlock, label_hash: BatchHash) -> None:
         (
             places, gathered, flipped, low, colour_bits, colours, masks, zero_labels, colour_zero, offsets, colour_one,
-            hash_views, hash_zero, hash_one, tables, addends, zero_hash_left, zero_hash_right, mask_left,
+            hash_views, flat_hash_one, addends, hash_zero, hash_one, tables, zero_hash_left, zero_hash_right, mask_left,
             mask_right, out,
         ) = block  # fmt: skip
         slots.take(places, 0, gathered, "clip")
@@ -210,11 +211,12 @@ class GarblerProgram:
         np.bitwise_xor(zero_labels, masks, colour_zero)
         np.bitwise_xor(colour_zero, offsets, colour_one)
         label_hash.digest(hash_views)
+        # Tables and outputs are written once, as they are far from the cache; the rest is near.
+        np.bitwise_xor(flat_hash_one, addends, flat_hash_one)
         np.bitwise_xor(hash_zero, hash_one, tables)
-        np.bitwise_xor(tables, addends, tables)
-        np.bitwise_xor(zero_hash_left, zero_hash_right, out)
         np.bitwise_and(mask_left, mask_right, mask_left)
-        np.bitwise_xor(out, mask_left, out)
+        np.bitwise_xor(zero_hash_left, zero_hash_right, zero_hash_left)
+        np.bitwise_xor(zero_hash_left, mask_left, out)
 
     @staticmethod
     def _run_products(slots: Words, products: _BoundProducts, label_hash: BatchHash) -> None:
@@ -277,10 +279,11 @@ class GarblerProgram:
             offsets=self._offsets[:rows],
             colour_one=hashed.labels(rows, rows),
             hash=self._hashes.views(2, block.rows),
+            flat_hash_one=hashed.labels(rows, rows),
+            addends=self._parts[half : half + rows],
             hash_zero=hashed.labels(0, rows).reshape(pair),
             hash_one=hashed.labels(rows, rows).reshape(pair),
             tables=tables[:, block.rows[0]],
-            addends=self._parts[half : half + rows].reshape(pair),
             zero_hash_left=hashed.labels(0, half),
             zero_hash_right=hashed.labels(half, half),
             mask_left=masks[:half],

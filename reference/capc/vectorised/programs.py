@@ -1,7 +1,7 @@
 """A plan bound to a number of lanes: every buffer and every view of it is made once, and used chunk after chunk.
 
 Memory, in bytes: for each lane 16 for each slot, 32 for each AND of the widest stage and 16 for each input of the
-garbler; the tables of a piece, which is at most 256 KiB and one stage more; and about 0.3 MiB for a block of ANDs. It
+garbler; the tables of a piece, which is at most 256 KiB and one stage more; and about 0.6 MiB for a block of ANDs. It
 does not depend on the number of chunks.
 """
 
@@ -25,8 +25,8 @@ PIECES = 8
 """Tables are handed on in pieces, so that both ends work at once: an eighth of a chunk, within these bounds."""
 
 
-BLOCK_LABELS = 2048
-"""Operands that are garbled together, unless one AND of all lanes has more."""
+BLOCK_LABELS = 4096
+"""Operands that are garbled together, unless one AND of all lanes has more. Half as many take a tenth longer."""
 
 
 class BoundXor(NamedTuple):

@@ -1,8 +1,8 @@
 """Two processes over a loopback socket, one for each party of a two-party computation.
 
 The garbler is the child. Each repetition is all that a batch costs after set-up: choice bits, garbling, transfer,
-evaluation, fresh shares at both ends, and, without a stash, the extension. Base transfers are timed apart. Both ends know
-which batch comes, so sockets carry payloads only, and the garbler expects the extension while the evaluator makes it.
+evaluation, fresh shares at both ends, and, without a stash, the extension. Base transfers are timed apart. Both ends
+know which batch comes, so sockets carry payloads only, and the garbler expects the extension while it is made.
 """
 
 from __future__ import annotations

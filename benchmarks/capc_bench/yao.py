@@ -23,7 +23,7 @@ YAO = protocol_named("yao")
 PARTIES = 2
 TYPES_PROGRAM = Path(__file__).with_name("argmax_types.mpc")
 TYPES_SHAPES = frozenset({(32, 100)})
-"""Logit bits and instances for which the types serve: they read wider numbers otherwise, and no larger batch compiles."""
+"""Logit bits and instances for which they serve: they read wider numbers otherwise, and no larger batch compiles."""
 
 
 def with_own_circuit(machine: Machine, num_classes: int, logit_bits: int, vote_bits: int, instances: int) -> Costs:

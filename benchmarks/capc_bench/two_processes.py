@@ -12,10 +12,11 @@ import resource
 import socket
 import struct
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ Words = npt.NDArray[np.uint64]
 
 PREPARE, RUN, CHECK, REPORT, STOP = b"P", b"R", b"C", b"?", b"S"
 _REPORT = struct.Struct("<dd")
+CONTEXT = b"benchmark"
 CHECKED = 20
 """Instances whose outputs are compared with the circuit in the clear."""
 
@@ -110,36 +112,30 @@ class Connection:
         return bytes(data)
 
 
-class Evaluator:
-    """The parent: starts the garbler, makes the set-up, runs batches.
+class Parent:
+    """The evaluator's process: starts the garbler, makes the set-up, and asks for the garbler's figures.
 
     Args:
-        work: what to run.
+        garbler: what the child runs, on ``work`` and a port of loopback.
+        work: what is measured.
     """
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, garbler: Callable[[Any, int], None], work: object) -> None:
         self.cpu: list[float] = []
-        self._scheme = VectorisedTwoParty(work.chunk)
-        self._position = 0
-        self._stash: TransferStash | None = None
+        self.bytes = 0
+        self._run_garbler = garbler, work
 
     def __enter__(self) -> Self:
         reset_peak()
+        target, work = self._run_garbler
         with socket.create_server(("127.0.0.1", 0)) as server:
             context = multiprocessing.get_context("spawn")
-            self._garbler = context.Process(target=run_garbler, args=(self.work, server.getsockname()[1]), daemon=True)
+            self._garbler = context.Process(target=target, args=(work, server.getsockname()[1]), daemon=True)
             self._garbler.start()
             self._link = Connection(server.accept()[0])
         self._link.read(1)
         start = time.perf_counter()
-        state, offer = self._scheme.evaluator_offer(_source())
-        self._link.send(offer)
-        self._key, trees = self._scheme.evaluator_finish(
-            state, self._link.read(self._scheme.choice_length()), b"benchmark", _source()
-        )
-        self._link.send(trees)
-        self._link.read(1)
+        self._set_up()
         self.set_up_seconds = time.perf_counter() - start
         return self
 
@@ -148,6 +144,60 @@ class Evaluator:
         self._garbler.join()
         self._link.close()
         self.peak = peak_megabytes()
+
+    def garbler_report(self) -> tuple[float, float]:
+        """Median seconds of CPU per batch, and peak of memory in MB, of the garbler."""
+        self._link.send(REPORT)
+        cpu, peak = _REPORT.unpack(self._link.read(_REPORT.size))
+        return cpu, peak
+
+    def _set_up(self) -> None:
+        raise NotImplementedError
+
+
+def report(cpu: Sequence[float]) -> bytes:
+    """The child's answer to :meth:`Parent.garbler_report`."""
+    return _REPORT.pack(float(np.median(cpu)), peak_megabytes())
+
+
+def source() -> XofSource:
+    """A party's own randomness."""
+    return XofSource(fresh_seed(), CONTEXT)
+
+
+def offer_transfers(scheme: VectorisedTwoParty, link: Connection) -> object:
+    """The set-up of transfers, by the party that has both labels' streams: the key."""
+    state, offer = scheme.evaluator_offer(source())
+    link.send(offer)
+    key, trees = scheme.evaluator_finish(state, link.read(scheme.choice_length()), CONTEXT, source())
+    link.send(trees)
+    return key
+
+
+def choose_offset(scheme: VectorisedTwoParty, link: Connection) -> object:
+    """The same, by the party that chooses its offset."""
+    seeds, choice = scheme.garbler_choose(link.read(scheme.offer_length()), CONTEXT, source())
+    link.send(choice)
+    return scheme.garbler_finish(seeds, link.read(scheme.trees_length()))
+
+
+class Evaluator(Parent):
+    """Runs batches of one circuit.
+
+    Args:
+        work: what to run.
+    """
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(run_garbler, work)
+        self.work = work
+        self._scheme = VectorisedTwoParty(work.chunk)
+        self._position = 0
+        self._stash: TransferStash | None = None
+
+    def _set_up(self) -> None:
+        self._key = offer_transfers(self._scheme, self._link)
+        self._link.read(1)
 
     def prepare(self) -> None:
         """New inputs and, if the work says so, transfers made ahead."""
@@ -200,21 +250,13 @@ class Evaluator:
             if opened != bits:
                 raise ValueError(f"instance {instance} of {self.work.circuit.name} has other outputs than in the clear")
 
-    def garbler_report(self) -> tuple[float, float]:
-        """Median seconds of CPU per batch, and peak of memory in MB, of the garbler."""
-        self._link.send(REPORT)
-        cpu, peak = _REPORT.unpack(self._link.read(_REPORT.size))
-        return cpu, peak
-
 
 def run_garbler(work: Work, port: int) -> None:
     """The child: answers until it is told to stop."""
     link = Connection(socket.create_connection(("127.0.0.1", port)))
     scheme = VectorisedTwoParty(work.chunk)
     link.send(b"1")
-    seeds, choice = scheme.garbler_choose(link.read(scheme.offer_length()), b"benchmark", _source())
-    link.send(choice)
-    key = scheme.garbler_finish(seeds, link.read(scheme.trees_length()))
+    key = choose_offset(scheme, link)
     link.send(b"1")
     cpu: list[float] = []
     position = 0
@@ -238,7 +280,7 @@ def run_garbler(work: Work, port: int) -> None:
             shares = output.shares[:count] or [[0] * len(work.circuit.outputs)] * count
             link.send(np.array(shares, np.uint64).tobytes() + inputs[:count].tobytes())
         else:
-            link.send(_REPORT.pack(float(np.median(cpu)), peak_megabytes()))
+            link.send(report(cpu))
 
 
 def _garble(
@@ -251,11 +293,7 @@ def _garble(
         payload = link.read(scheme.extension_length(work.transfers))
         (transfers,) = scheme.extend_garbler(key, position, [work.transfers], payload)
     bits = link.read(scheme.bits_length(work.circuit, work.instances))
-    stream = scheme.garble_stream(transfers, work.circuit, inputs, bits, _source())
+    stream = scheme.garble_stream(transfers, work.circuit, inputs, bits, source())
     for piece in stream:
         link.send(piece)
     return stream.output
-
-
-def _source() -> XofSource:
-    return XofSource(fresh_seed(), b"benchmark")

@@ -6,25 +6,30 @@ rows, fresh shares at both ends.
 
 from __future__ import annotations
 
-import multiprocessing
 import socket
-import struct
 import time
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
 from capc import ring
 from capc.circuits.vote import one_hot_argmax
 from capc.multi_round import GarblerRound, Shares, VoteShape
-from capc.randomness import XofSource, fresh_seed
 from capc.vectorised import VectorisedTwoParty
 from capc.vectorised.multi_round import VectorisedVote
-from capc_bench.two_processes import CHECK, CHECKED, PREPARE, REPORT, RUN, STOP, Connection, peak_megabytes, reset_peak
-
-_REPORT = struct.Struct("<dd")
-_CONTEXT = b"benchmark"
+from capc_bench.two_processes import (
+    CHECK,
+    CHECKED,
+    PREPARE,
+    RUN,
+    STOP,
+    Connection,
+    Parent,
+    choose_offset,
+    offer_transfers,
+    report,
+    source,
+)
 
 
 @dataclass(frozen=True)
@@ -48,60 +53,24 @@ class VoteWork:
         return masks.tolist(), ((logits - masks) % modulus).tolist()
 
 
-def _source() -> XofSource:
-    return XofSource(fresh_seed(), _CONTEXT)
-
-
-def _offer(scheme: VectorisedTwoParty, link: Connection) -> object:
-    """The set-up of transfers, by the party that has both labels' streams: the key."""
-    state, offer = scheme.evaluator_offer(_source())
-    link.send(offer)
-    key, trees = scheme.evaluator_finish(state, link.read(scheme.choice_length()), _CONTEXT, _source())
-    link.send(trees)
-    return key
-
-
-def _choose(scheme: VectorisedTwoParty, link: Connection) -> object:
-    """The same, by the party that chooses its offset."""
-    seeds, choice = scheme.garbler_choose(link.read(scheme.offer_length()), _CONTEXT, _source())
-    link.send(choice)
-    return scheme.garbler_finish(seeds, link.read(scheme.trees_length()))
-
-
-class VoteEvaluator:
-    """The parent: starts the garbler, makes both set-ups, runs batches.
+class VoteEvaluator(Parent):
+    """Runs batches of votes in rounds.
 
     Args:
         work: what to run.
     """
 
     def __init__(self, work: VoteWork) -> None:
+        super().__init__(run_garbler, work)
         self.work = work
-        self.cpu: list[float] = []
         self._scheme = VectorisedTwoParty(work.chunk)
         self._rounds = VectorisedVote(work.chunk)
         self._position = 0
         self._batch = 0
 
-    def __enter__(self) -> Self:
-        reset_peak()
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            context = multiprocessing.get_context("spawn")
-            self._garbler = context.Process(target=run_garbler, args=(self.work, server.getsockname()[1]), daemon=True)
-            self._garbler.start()
-            self._link = Connection(server.accept()[0])
-        self._link.read(1)
-        start = time.perf_counter()
-        self._key = _offer(self._scheme, self._link)
-        self._reverse_key = _choose(self._scheme, self._link)
-        self.set_up_seconds = time.perf_counter() - start
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._link.send(STOP)
-        self._garbler.join()
-        self._link.close()
-        self.peak = peak_megabytes()
+    def _set_up(self) -> None:
+        self._key = offer_transfers(self._scheme, self._link)
+        self._reverse_key = choose_offset(self._scheme, self._link)
 
     def prepare(self) -> None:
         """New shares."""
@@ -121,7 +90,7 @@ class VoteEvaluator:
         self._link.send(extension)
         while True:
             self._link.send(request)
-            result = self._rounds.evaluate_stream(state, self._link.read_into, _source())
+            result = self._rounds.evaluate_stream(state, self._link.read_into, source())
             if not isinstance(result, tuple):
                 break
             state, request = result
@@ -145,19 +114,13 @@ class VoteEvaluator:
             if ring.add(mine, theirs, shape.vote_bits) != one_hot_argmax(logits):
                 raise ValueError("a vote differs from the argmax in the clear")
 
-    def garbler_report(self) -> tuple[float, float]:
-        """Median seconds of CPU per batch, and peak of memory in MB, of the garbler."""
-        self._link.send(REPORT)
-        cpu, peak = _REPORT.unpack(self._link.read(_REPORT.size))
-        return cpu, peak
-
 
 def run_garbler(work: VoteWork, port: int) -> None:
     """The child: answers until it is told to stop."""
     link = Connection(socket.create_connection(("127.0.0.1", port)))
     scheme, rounds = VectorisedTwoParty(work.chunk), VectorisedVote(work.chunk)
     link.send(b"1")
-    key, reverse_key = _choose(scheme, link), _offer(scheme, link)
+    key, reverse_key = choose_offset(scheme, link), offer_transfers(scheme, link)
     cpu: list[float] = []
     position = batch = 0
     shares = votes = work.shares(batch)[0]
@@ -175,7 +138,7 @@ def run_garbler(work: VoteWork, port: int) -> None:
             state: GarblerRound | Shares = rounds.await_begin(transfers, reverse_key, work.shape, shares)
             while isinstance(state, GarblerRound):
                 request = link.read(rounds.request_length(work.shape, state.number))
-                stream = rounds.garble_stream(state, request, _source())
+                stream = rounds.garble_stream(state, request, source())
                 for piece in stream:
                     link.send(piece)
                 state = stream.output
@@ -185,4 +148,4 @@ def run_garbler(work: VoteWork, port: int) -> None:
         elif command == CHECK:
             link.send(np.array(votes[:CHECKED], np.uint64).tobytes())
         else:
-            link.send(_REPORT.pack(float(np.median(cpu)), peak_megabytes()))
+            link.send(report(cpu))

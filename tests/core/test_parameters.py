@@ -150,17 +150,29 @@ def tail(bound: int, deviation: Fraction, mechanism: NoiseName) -> mpmath.mpf:
             return mpmath.erfc((bound + mpmath.mpf(1) / 2) / (sigma * mpmath.sqrt(2)))
         width = int(40 * sigma) + 40
         if mechanism is NoiseName.SKELLAM:
-            return (
-                2
-                * mpmath.fsum(mpmath.besseli(x, sigma**2) for x in range(bound + 1, bound + 200))
-                / mpmath.exp(sigma**2)
-            )
+            return 2 * bessel_sum(bound + 1, 200, sigma**2) / mpmath.exp(sigma**2)
 
         def weight(x: int) -> mpmath.mpf:
             return mpmath.exp(-(mpmath.mpf(x) ** 2) / (2 * sigma**2))
 
         total = 1 + 2 * mpmath.fsum(weight(x) for x in range(1, width))
         return 2 * mpmath.fsum(weight(x) for x in range(bound + 1, bound + width)) / total
+
+
+def bessel_sum(first: int, count: int, z: mpmath.mpf) -> mpmath.mpf:
+    """The sum of I_x(z) over ``count`` orders, by Miller's recurrence downwards, scaled to the first of them."""
+    above, here = mpmath.mpf(0), mpmath.mpf(1)
+    orders = []
+    for x in range(first + count + 400, first, -1):
+        above, here = here, above + 2 * x / z * here
+        orders.append(here)
+    return mpmath.besseli(first, z) * mpmath.fsum(orders[-count:]) / orders[-1]
+
+
+def test_bessel_sum_is_the_sum_of_the_functions() -> None:
+    for first, z in ((1, mpmath.mpf(16)), (60, mpmath.mpf(400)), (700, mpmath.mpf(6400))):
+        direct = mpmath.fsum(mpmath.besseli(x, z) for x in range(first, first + 20))
+        assert mpmath.almosteq(bessel_sum(first, 20, z), direct, rel_eps=mpmath.mpf(10) ** -6)
 
 
 @pytest.mark.req("CAPC-PARAM-031")

@@ -36,7 +36,7 @@ def check(case: Case, linear) -> None:
 
 @pytest.mark.req("CAPC-REL-001", "CAPC-ARG-001", "CAPC-ARG-002", "CAPC-PARAM-042")
 @pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=300, nightly=5000))
+@settings(RELAXED, max_examples=examples(ordinary=200, nightly=5000))
 @given(data=st.data())
 def test_hybrid_protocol_equals_ideal_functionality(mode, data):
     """Ideal HE and two-party computation: 4 x 300 examples of the steps themselves."""
@@ -45,7 +45,7 @@ def test_hybrid_protocol_equals_ideal_functionality(mode, data):
 
 @pytest.mark.req("CAPC-REL-001", "CAPC-REL-003", "CAPC-GC-001", "CAPC-OT-001", "CAPC-AGG-001")
 @pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=40, nightly=1000))
+@settings(RELAXED, max_examples=examples(ordinary=24, nightly=1000))
 @given(data=st.data())
 def test_protocol_equals_ideal_functionality(mode, data):
     """Real garbling and oblivious transfer: 4 x 40 examples."""
@@ -55,7 +55,7 @@ def test_protocol_equals_ideal_functionality(mode, data):
 
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-001", "CAPC-PARAM-043")
 @pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=16, nightly=250))
+@settings(RELAXED, max_examples=examples(ordinary=10, nightly=250))
 @given(data=st.data())
 def test_protocol_equals_ideal_with_real_he(mode, data):
     """Real HE, garbling and oblivious transfer: 4 x 16 examples on the path that the default parameters take."""

@@ -1,4 +1,6 @@
-"""The messages on the wire: one header for all, and one small class per payload (spec/04-messages.md).
+"""The messages on the wire: one header for all, and the payloads of no other room, one small class each.
+
+Section 04 of the specification says where the other payloads are.
 
 A payload class has a length, a serializer and a parser. Parsers refuse what is short, long, out of range or not
 canonical, with an :class:`InvalidPayloadError`; :meth:`Envelope.open` turns it into a :class:`ProtocolError` that

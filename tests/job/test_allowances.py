@@ -68,6 +68,14 @@ def test_allowances_lie_beside_the_ledger_where_nothing_else_is_said(tmp_path: P
 
 
 @pytest.mark.req("CAPC-RUN-015")
+@pytest.mark.req("CAPC-RUN-001")
+@pytest.mark.parametrize("place", ["a", "a/b/c"])
+def test_a_file_in_the_place_of_the_folder_is_refused_at_once(tmp_path: Path, place: str) -> None:
+    (tmp_path / "a").write_text("")
+    with pytest.raises(InputError, match=r"^allowance = .* \(--allowance\): a file is in its place: name a folder"):
+        prepare(resolve({"allowance": str(tmp_path / place)}))
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

@@ -17,7 +17,7 @@ from capc.job.config import resolve
 from capc.job.job import Job
 from capc.job.plan import prepare
 from capc.job.report import document, rounded_up
-from capc.job.state import Status
+from capc.job.state import Labeller, Status
 from capc.learning.data import load_digits
 from capc.ledger import LedgerError, check_proof, load_seen, reading
 from capc.noise.mechanism import Skellam
@@ -182,6 +182,21 @@ def test_answering_parties_ask_for_the_charges_of_each_batch(tmp_path: Path, mon
 
 
 @pytest.mark.req("CAPC-RUN-014")
+def test_a_refusal_before_the_first_query_tells_of_the_ledger(tmp_path: Path) -> None:
+    def refuse(*_: object) -> Labeller:
+        raise InputError("a model is not admitted")
+
+    job = Job(prepare(resolve(options(tmp_path))), Recorder(), refuse)
+    with pytest.raises(InputError, match=r"^a model is not admitted\. The ledger .* has no query yet, and is fixed"):
+        job.run()
+    job.close()
+    run(tmp_path, Opener())
+    job = Job(prepare(resolve(options(tmp_path))), Recorder(), refuse)
+    with pytest.raises(InputError, match=r"^a model is not admitted$"):
+        job.run()
+    job.close()
+
+
 def test_a_run_that_leaks_is_refused_a_ledger(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^inference = ckks_comparison \(--inference\): it leaks .*--ledger"):
         prepare(resolve(options(tmp_path, inference="ckks_comparison")))

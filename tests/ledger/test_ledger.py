@@ -359,6 +359,10 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ledger").write_text("not a database, but long enough to look at" * 100)
     with pytest.raises(LedgerError, match="not usable as a ledger"):
         make_ledger(tmp_path)
+    # With no key beside it either: it is the file that is wrong.
+    (tmp_path / "ledger.key").unlink()
+    with pytest.raises(LedgerError, match="not usable as a ledger"):
+        make_ledger(tmp_path)
     with pytest.raises(LedgerError, match="not usable as a ledger"), reading(tmp_path / "ledger"):
         pass
     with pytest.raises(LedgerError, match="no such ledger"), reading(tmp_path / "none"):

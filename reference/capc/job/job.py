@@ -6,14 +6,15 @@ Spec: CAPC-RUN-002 to CAPC-RUN-005, CAPC-RUN-010, CAPC-RUN-011.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 
 from capc import fixed_point
 from capc.accounting import Account
-from capc.errors import BudgetExhaustedError
+from capc.errors import BudgetExhaustedError, InputError
 from capc.job.collaboration import open_collaboration
 from capc.job.models import Trainer, train_float, train_relus
 from capc.job.observer import JobObserver, Stage
@@ -60,12 +61,13 @@ class Job:
         Raises:
             InputError: a model could wrap in the logit ring; no query was sent.
         """
-        models = self._train_answering()
-        own = self._train_own([], [])
-        self.state.before = self._score(own.predict)
-        self._observer.changed()
-        self._observer.started(Stage.SETUP, 1)
-        labeller = self._opener(self.state.plan.parameters, models, self.state.account)
+        with self._telling_of_an_empty_ledger():
+            models = self._train_answering()
+            own = self._train_own([], [])
+            self.state.before = self._score(own.predict)
+            self._observer.changed()
+            self._observer.started(Stage.SETUP, 1)
+            labeller = self._opener(self.state.plan.parameters, models, self.state.account)
         self.state.labeller = labeller
         self._observer.advanced(Stage.SETUP)
         self._observer.changed()
@@ -78,6 +80,20 @@ class Job:
         self.state.status = status
         self._observer.advanced(Stage.RETRAINING)
         self._observer.changed()
+
+    @contextmanager
+    def _telling_of_an_empty_ledger(self) -> Iterator[None]:
+        """A refusal before the first query says what becomes of a ledger that is there for nothing."""
+        try:
+            yield
+        except InputError as error:
+            account = self.state.account
+            if not isinstance(account, Ledger) or account.spent:
+                raise
+            raise InputError(
+                f"{error}. The ledger {account.file} has no query yet, and is fixed to this policy: for another one, "
+                "remove it and its key"
+            ) from None
 
     def _train_answering(self) -> list[QuantisedModel]:
         shares = self.state.split.answering

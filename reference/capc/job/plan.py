@@ -104,6 +104,8 @@ def prepare(config: JobConfig) -> Plan:
     widths = _parameter_set(config)
     if config.allowance is not None and not widths.he_distance_bits:
         raise config.refusal("allowance", f"parameters {widths.name} claim no circuit privacy: leave this out")
+    if config.allowance is not None and not _may_be_folder(config.allowance):
+        raise config.refusal("allowance", "a file is in its place: name a folder")
     release = _release_policy(config, widths.grid_bits)
     dataset = load_digits() if config.data is None else load_npz(config.data)
     rows_place = "scikit-learn's digits" if config.data is None else str(config.data)
@@ -113,6 +115,14 @@ def prepare(config: JobConfig) -> Plan:
     _check_batch(config, parameters)
     budget = _budget(config, release, widths.grid_bits)
     return Plan(config, dataset, parameters, budget, find_engine(config))
+
+
+def _may_be_folder(path: Path) -> bool:
+    """Whether a path is a folder, or one could be made there."""
+    there = path.absolute()
+    while not there.exists():
+        there = there.parent
+    return there.is_dir()
 
 
 def _check_together(config: JobConfig) -> None:

@@ -154,9 +154,11 @@ def open_ledger(
         raise LedgerError(f"{file}: not a plain file: name a ledger, or a file that is not there yet")
     key_file = key_file or default_key_file(file)
     is_new = not file.exists() or file.stat().st_size == 0
-    key = read_or_create_key(key_file) if is_new else read_key(key_file)
+    made = read_or_create_key(key_file) if is_new else None
     store = Store.create(file, connector)
     try:
+        # Of a file that is no ledger, nobody looks for its key.
+        key = read_key(key_file) if made is None else made
         with store.transaction():
             if next(store.rows(), None) is None:
                 body = opening_body(Opening(terms, signing_public_key(key)), secrets.token_bytes(SALT_BYTES))

@@ -54,10 +54,12 @@ def load(file: Path) -> tuple[dict[str, Any], list[Row]]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         if found["schema"] != SCHEMA:
-            raise ValueError(f"its schema is {found['schema']!r} and not {SCHEMA}")
+            raise ValueError
         return found, [_row(entry) for entry in found["rows"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file}: no report of capc mpc bench: {error}") from None
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InputError(f"{file}: no report of capc mpc bench of schema {SCHEMA}: name its bench.json") from None
 
 
 def _row(entry: dict[str, Any]) -> Row:

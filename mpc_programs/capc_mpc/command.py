@@ -6,6 +6,7 @@ Registered as an extension of ``capc`` in pyproject.toml.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +28,7 @@ from capc_mpc.keys import write_key
 from capc_mpc.machine import the_machine
 from capc_mpc.network import LAN, WAN, Network
 from capc_mpc.protocols import HEADINGS as PROTOCOL_HEADINGS
-from capc_mpc.protocols import PROTOCOLS, model_named, protocol_cells, protocol_named
+from capc_mpc.protocols import PROTOCOLS, check_model, model_named, protocol_cells, protocol_named
 from capc_mpc.running import Limits, MpcRun
 from capc_mpc.running import run as run_step
 from capc_mpc.sampling import sample_cases
@@ -61,9 +62,12 @@ def run(
     with interruptible():
         output = Output(json)
         step = steps.parse(program, arguments or [])
-        cases = _read_cases(inputs) if inputs else sample_cases(step, XofSource(fresh_seed(), b"capc_mpc/sample"))
+        declared, given = model_named(model), _read_cases(inputs) if inputs else None
+        check_model(protocol_named(protocol), declared)
+        machine = the_machine()
+        cases = given or sample_cases(step, XofSource(fresh_seed(), b"capc_mpc/sample"))
         try:
-            done = run_step(step, cases, protocol, model=model_named(model), limits=Limits(seconds=seconds))
+            done = run_step(step, cases, protocol, model=declared, limits=Limits(seconds=seconds), machine=machine)
         except MpcError as error:
             raise InputError(str(error)) from None
         wanted = expected(step, done.cases)
@@ -112,9 +116,7 @@ def protocols(json: _Json = None) -> Finished:
     """Show the table of protocols: what each computes over, and which coalitions it withstands."""
     with interruptible():
         output = Output(json)
-        table = Table()
-        for heading in PROTOCOL_HEADINGS:
-            table.add_column(heading)
+        table = _table(PROTOCOL_HEADINGS)
         for row in PROTOCOLS.values():
             table.add_row(*protocol_cells(row))
         output.console.print(table)
@@ -241,17 +243,24 @@ def network(
 
 def _networks(latency_ms: float | None, megabits: float) -> dict[str, Network]:
     """The networks of the model: two usual ones, and the one that was asked for."""
-    given = {} if latency_ms is None else {"given": Network(latency_ms / 1000, megabits * 1e6)}
+    asked = Network((latency_ms or 0.0) / 1000, megabits * 1e6)
+    given = {} if latency_ms is None else {"given": asked}
     return {"lan": LAN, "wan": WAN, **given}
 
 
 def _show_bench(output: Output, rows: list[matrix_bench.Row], networks: dict[str, Network]) -> None:
-    table = Table(title="per case")
-    for heading in ("program", *bench_report.headings(networks)):
-        table.add_column(heading)
+    table = _table(["program", *bench_report.headings(networks)], title="per case")
     for row in rows:
         table.add_row(row.variant.program, *bench_report.cells(row, networks))
     output.console.print(table)
+
+
+def _table(headings: Sequence[str], title: str | None = None) -> Table:
+    """A table that shortens nothing, however narrow it is printed: the first column stays whole, others are broken."""
+    table = Table(title=title)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, no_wrap=number == 0, overflow="fold")
+    return table
 
 
 @app.command()
@@ -293,5 +302,9 @@ def _read_cases(file: str) -> list[FullCase]:
         columns = json.loads(Path(file).read_text(encoding="utf-8"))
         keyed = {(int(name.split(" ", 1)[0]), name.split(" ", 1)[1]): rows for name, rows in columns.items()}
         return [dict(zip(keyed, rows, strict=True)) for rows in zip(*keyed.values(), strict=True)]
-    except (OSError, ValueError, AttributeError, IndexError, TypeError) as error:
-        raise InputError(f'{file} (--inputs): no columns {{"PARTY FIELD": [[...], ...]}}: {error}') from None
+    except OSError as error:
+        raise InputError(f"{file} (--inputs): cannot be read: {error.strerror}") from None
+    except (ValueError, AttributeError, IndexError, TypeError, RecursionError):
+        raise InputError(
+            f'{file} (--inputs): not JSON of columns of one length {{"PARTY FIELD": [[...], ...]}}'
+        ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from capc.errors import InputError
@@ -21,7 +22,8 @@ class Network:
     bits_per_second: float
 
     def __post_init__(self) -> None:
-        if self.latency_seconds < 0 or self.bits_per_second <= 0:
+        finite = math.isfinite(self.latency_seconds) and math.isfinite(self.bits_per_second)
+        if not finite or self.latency_seconds < 0 or self.bits_per_second <= 0:
             raise InputError("network: give a latency of at least 0 and a bandwidth above 0")
 
 

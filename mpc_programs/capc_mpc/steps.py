@@ -14,6 +14,10 @@ from pathlib import Path
 from capc.errors import InputError
 from capc_mpc.programs import capc_noise
 
+MAX_CLASSES, MAX_PARTIES, MAX_WIDTH = 1 << 10, 1 << 6, 64
+MAX_NUMBERS = 1 << 24
+"""Inputs of all parties and cases together: some gigabytes."""
+
 
 @dataclass(frozen=True)
 class Field:
@@ -71,6 +75,22 @@ class Step:
     fields: tuple[Field, ...]
     outputs: tuple[Output, ...]
 
+    def __post_init__(self) -> None:
+        # Bits that enter as bits have any number of limbs.
+        widths = [field.width for field in self.fields if not field.boolean]
+        widths += [output.width for output in self.outputs]
+        _require(self, "cases", self.batch, 1, MAX_NUMBERS)
+        _require(self, "bits of a number", min(widths), 1, MAX_WIDTH)
+        _require(self, "bits of a number", max(widths), 1, MAX_WIDTH)
+        _require(self, "inputs in all", self.batch * sum(field.count for field in self.fields), 1, MAX_NUMBERS)
+
+
+def _require(of: Step | str, what: str, number: int, least: int, most: int) -> None:
+    """Raises :class:`InputError` unless a number of a program is within its bounds."""
+    if not least <= number <= most:
+        program = of if isinstance(of, str) else f"{of.program} {' '.join(of.arguments)}"
+        raise InputError(f"{program}: {number} {what}: choose {least} to {most}")
+
 
 def program_file(name: str) -> Path:
     """The text of a program, or of a file that the programs share."""
@@ -79,6 +99,7 @@ def program_file(name: str) -> Path:
 
 def argmax(num_classes: int, logit_bits: int, vote_bits: int, batch: int) -> Step:
     """Step 1c. Party 0 is the answering party, 1 the querying party."""
+    _require("argmax", "classes", num_classes, 2, MAX_CLASSES)
     return Step(
         "argmax",
         _texts(num_classes, logit_bits, vote_bits, batch),
@@ -95,6 +116,7 @@ def argmax(num_classes: int, logit_bits: int, vote_bits: int, batch: int) -> Ste
 
 def label_release(num_classes: int, width: int, batch: int, mode: str) -> Step:
     """Step 3, with mode `plain`, `worst_case` or `realised`. Party 0 is the guardian, 1 the querying party."""
+    _require("label_release", "classes", num_classes, 2, MAX_CLASSES)
     if mode not in {"plain", "worst_case", "realised"}:
         raise InputError(f"mode {mode!r} is unknown: choose plain, worst_case or realised")
     threshold, realised = mode != "plain", mode == "realised"
@@ -117,6 +139,7 @@ def label_release(num_classes: int, width: int, batch: int, mode: str) -> Step:
 
 def discrete_gaussian(variance: Fraction, width: int, batch: int, parties: int) -> Step:
     """Noise as shares of parties 0 and 1, from the randomness of all."""
+    _require("discrete_gaussian", "parties", parties, 2, MAX_PARTIES)
     return Step(
         "discrete_gaussian",
         _texts(*variance.as_integer_ratio(), width, batch, parties),
@@ -137,6 +160,8 @@ def guardian_free(
     threshold: tuple[int, Fraction] | None = None,
 ) -> Step:
     """Release without a guardian, with (threshold in grid units, variance of its noise) or without."""
+    _require("guardian_free", "answering parties", answering, 1, MAX_PARTIES - 1)
+    _require("guardian_free", "classes", num_classes, 2, MAX_CLASSES)
     parties = answering + 1
     extra: tuple[int, ...] = () if threshold is None else (threshold[0], *threshold[1].as_integer_ratio())
     fields = [Field(party, "vote_shares", num_classes, width) for party in range(parties)]
@@ -163,6 +188,9 @@ def multi_label_vote(
     tau: tuple[int, Fraction] | None = None,
 ) -> Step:
     """Step 1c of `binary`, `tau` or `powerset` voting; ``tau`` is (grid bits, tau squared), for that rule only."""
+    _require(
+        "multi_label_vote", "labels", num_labels, 1, MAX_CLASSES.bit_length() - 1 if rule == "powerset" else MAX_CLASSES
+    )
     if rule not in {"binary", "tau", "powerset"} or (tau is not None) != (rule == "tau"):
         raise InputError(f"rule {rule!r}: choose binary, powerset, or tau with grid bits and tau squared")
     votes = 1 << num_labels if rule == "powerset" else num_labels
@@ -183,6 +211,7 @@ def multi_label_vote(
 
 def multi_label_release(num_labels: int, width: int, limit: int, batch: int) -> Step:
     """Step 3 of `binary` and `tau` voting, with a public limit in grid units. Party 0 is the guardian."""
+    _require("multi_label_release", "labels", num_labels, 1, MAX_CLASSES)
     return Step(
         "multi_label_release",
         _texts(num_labels, width, limit, batch),
@@ -224,7 +253,15 @@ def parse(program: str, arguments: Sequence[str]) -> Step:
     except (ValueError, TypeError, ZeroDivisionError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"arguments {' '.join(arguments)!r} do not fit the head of {program}.mpc") from None
+        raise InputError(
+            f"arguments {' '.join(arguments)!r} do not fit the head of {program}.mpc: give {_head_arguments(program)}"
+        ) from None
+
+
+def _head_arguments(program: str) -> str:
+    """What the head of a program says of its arguments."""
+    text = program_file(f"{program}.mpc").read_text(encoding="utf-8")
+    return text.split("Arguments:", 1)[1].split("\n", 1)[0].strip()
 
 
 def _read_release(words: list[str]) -> Step:

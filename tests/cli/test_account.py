@@ -243,7 +243,7 @@ REFUSALS = [
     (["calibrate", "--queries", "3"], ["epsilon = none", "--epsilon", "needs it"]),
     (["calibrate", "--queries", "0", "--epsilon", "1"], ["queries = 0", "--queries", "choose"]),
     (["batch", "none.json"], ["none.json", "name a JSON file"]),
-    (["nothing"], ["nothing", "capc --help"]),
+    (["nothing"], ["nothing", "capc account --help"]),
 ]
 
 

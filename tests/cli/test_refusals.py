@@ -84,9 +84,9 @@ FLAGS = [
     (["--allowance", "a", "--allowance-queries", "0"], ["allowance_queries = 0", "a whole number from 1"]),
     (["--ledger-key", "key"], ["ledger_key = key", "--ledger-key", "give --ledger too"]),
     (["--ledger", "l", "--json", "l"], ["json = l", "name another"]),
-    (["--sigmas", "1"], ["--sigmas", "capc --help"]),
-    (["--sigma"], ["--sigma", "capc --help"]),
-    (["extra"], ["extra", "capc --help"]),
+    (["--sigmas", "1"], ["--sigmas", "capc run --help"]),
+    (["--sigma"], ["--sigma", "capc run --help"]),
+    (["extra"], ["extra", "capc run --help"]),
 ]
 
 

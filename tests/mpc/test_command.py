@@ -61,12 +61,28 @@ def test_the_declared_entry_points_are_the_command_the_finding_and_the_engine() 
         (["mpc", "run", "argmax", "2", "8", "4", "1", "--model", "weak"], "model 'weak' is unknown"),
         (["mpc", "run", "argmax", "2", "8", "4", "1", "--inputs", "no.json"], "no.json (--inputs)"),
         (["mpc", "run", "label_release", "2", "8", "1", "other"], "mode 'other' is unknown"),
-        (["mpc", "network", "no.json"], "no.json: no report of capc mpc bench"),
+        (["mpc", "run", "argmax", "9" * 11, "37", "16", "1"], f"argmax: {'9' * 11} classes: choose 2 to 1024"),
+        (["mpc", "run", "argmax", "10", "65", "16", "1"], "argmax 10 65 16 1: 65 bits of a number: choose 1 to 64"),
+        (["mpc", "run", "argmax", "10", "37", "16", "0"], "argmax 10 37 16 0: 0 cases"),
+        (["mpc", "run", "argmax", "10", "37", "16", "9999999"], "inputs in all: choose 1 to"),
+        (["mpc", "network", "no.json"], "no.json: cannot be read"),
+        (["mpc", "network", "deep.json"], "deep.json: no report of capc mpc bench"),
+        (["mpc", "run", "argmax", "2", "8", "4", "1", "--inputs", "deep.json"], "deep.json (--inputs): not JSON"),
+        (["mpc", "network", "no.json", "--latency-ms", "nan"], "network: give a latency"),
+        (["mpc", "network", "no.json", "--latency-ms", "inf"], "network: give a latency"),
+        (["mpc", "network", "no.json", "--megabits", "-5"], "network: give a latency"),
+        (["mpc", "network", "no.json", "--megabit", "5"], "See capc mpc network --help."),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(
-    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("deep.json").write_text("[" * 100_000 + "]" * 100_000)
     assert cli.run(words) == 2
     error = capsys.readouterr().err
     assert message in error

@@ -47,7 +47,8 @@ def invoke(arguments: Sequence[str]) -> int:
     try:
         outcome = command.main(args=list(arguments) or ["--help"], prog_name="capc", standalone_mode=False)
     except _UsageError as error:
-        raise InputError(f"{_message(error)} See capc --help.") from None
+        context = getattr(error, "ctx", None)
+        raise InputError(f"{_message(error)} See {context.command_path if context else 'capc'} --help.") from None
     except typer.Abort:
         # What some releases of typer make of Ctrl-C.
         raise EarlyInterruptError from None

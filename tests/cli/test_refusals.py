@@ -85,7 +85,7 @@ FLAGS = [
     (["--ledger-key", "key"], ["ledger_key = key", "--ledger-key", "give --ledger too"]),
     (["--ledger", "l", "--json", "l"], ["json = l", "name another"]),
     (["--sigmas", "1"], ["--sigmas", "capc run --help"]),
-    (["--sigma"], ["--sigma", "capc run --help"]),
+    (["--sigma"], ["--sigma", "--help"]),
     (["extra"], ["extra", "capc run --help"]),
 ]
 

@@ -6,12 +6,14 @@ import datetime
 import json
 import os
 import platform
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from capc.errors import InputError
+from capc.job.environment import installed_version
 from capc_mpc import embedded
 from capc_mpc.bench import Row, Variant
 from capc_mpc.costs import Costs, Phase
@@ -33,10 +35,14 @@ _COLOURS = {
 _MARKERS = "osD^v"
 
 
-def document(rows: Sequence[Row], machine: Machine, networks: Mapping[str, Network]) -> dict[str, Any]:
-    """The rows as JSON, with what they were measured on."""
+def document(
+    rows: Sequence[Row], machine: Machine, networks: Mapping[str, Network], command: Sequence[str]
+) -> dict[str, Any]:
+    """The rows as JSON, with what they were measured on, and by which command."""
     return {
         "schema": SCHEMA,
+        "capc": installed_version("capc"),
+        "command": shlex.join(["capc", *command]),
         "mp_spdz": machine.version,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "platform": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
@@ -116,8 +122,10 @@ def write_folder(folder: Path, found: dict[str, Any], rows: Sequence[Row], netwo
     )
     parts = [
         "# MPC variants, measured",
-        f"MP-SPDZ {found['mp_spdz']}, {found['platform']}, {found['date']}. Milliseconds and bytes are for one case of "
-        "the batch, bytes of all parties together, offline and online; the median of the runs that `bench.json` lists.",
+        f"`{found['command']}` of capc {found['capc']}, with MP-SPDZ {found['mp_spdz']}; {found['platform']}; "
+        f"{found['date']}.",
+        "Milliseconds and bytes are for one case of the batch, bytes of all parties together, offline and online; the "
+        "median of the runs that `bench.json` lists.",
         f"Over a network they are modelled: {modelled}.",
         "Bars are blue for the base model and green for an honest majority, both semi-honest; red and orange for the "
         "same against malicious parties; gray for the embedded engine. Numbers of parties are in brackets.",

@@ -6,6 +6,7 @@ Registered as an extension of ``capc`` in pyproject.toml.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -214,7 +215,7 @@ def bench(
             output.console.print(f"{number}/{len(variants)} {variant.program} {variant.protocol} B={variant.batch}")
             rows.append(matrix_bench.measure(variant, machine, Limits(seconds=seconds), networks, repeats))
         _show_bench(output, rows, networks)
-        document = bench_report.document(rows, machine, networks)
+        document = bench_report.document(rows, machine, networks, sys.argv[1:])
         if report:
             bench_report.write_folder(Path(report), document, rows, networks)
         output.finish(document)

@@ -138,16 +138,18 @@ ROWS = [
     for classes in (3, 10)
     for batch in (1, 10)
 ]
+FOUND = {"capc": "1", "command": "capc mpc bench", "mp_spdz": "9", "platform": "p", "date": "d"}
 REFUSED = Row(Variant("argmax", "yao", 10, 10, 2), 2, Model.BASE, Adversary.SEMI_HONEST, None, None, [], {}, "why not")
 
 
 def test_a_report_is_read_again_and_modelled_over_another_network(tmp_path: Path) -> None:
-    found = bench_report.document([*ROWS, REFUSED], Machine(tmp_path, "9", {}), NETWORK)
+    found = bench_report.document([*ROWS, REFUSED], Machine(tmp_path, "9", {}), NETWORK, ["mpc", "bench"])
     file = tmp_path / "bench.json"
     file.write_text(json.dumps(found))
     document, rows = bench_report.load(file)
     assert rows == [*ROWS, REFUSED]
     assert (document["mp_spdz"], document["networks"]["far"]["latency_seconds"]) == ("9", 0.5)
+    assert document["command"] == "capc mpc bench"
     nearer = bench_report.over(rows, {"near": Network(0.0, 8e6)})
     assert [row.network_seconds["near"] for row in nearer] == [
         pytest.approx(row.network_seconds["far"] - 2.5) for row in ROWS
@@ -165,12 +167,12 @@ def test_a_file_that_is_no_report_is_refused(text: str, tmp_path: Path) -> None:
 def test_a_report_has_a_table_and_a_figure_for_each_program(classes: tuple[int, ...], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     rows = [row for row in [*ROWS, REFUSED] if row.variant.classes in classes]
-    bench_report.write_folder(tmp_path, {"mp_spdz": "9", "platform": "p", "date": "d"}, rows, NETWORK)
+    bench_report.write_folder(tmp_path, FOUND, rows, NETWORK)
     text = (tmp_path / "README.md").read_text()
     assert "| mascot | base, malicious | 2 | 10 | 10 | 100 | 1,000 | 5 | 350 | yes |" in text
     assert "did not run: why not" in text
     assert "(argmax.svg)" in text
     figure = (tmp_path / "argmax.svg").read_text()
     assert all(words in figure for words in ("ms per case", "bytes per case", "rounds", "mascot (2)"))
-    bench_report.write_folder(tmp_path, {"mp_spdz": "9", "platform": "p", "date": "d"}, rows, NETWORK)
+    bench_report.write_folder(tmp_path, FOUND, rows, NETWORK)
     assert (tmp_path / "argmax.svg").read_text() == figure

@@ -96,7 +96,7 @@ def run_party(
         data = prepare(folder, programs, {party: input_text(step, row.domain, party, own)})
         shutil.copytree(deployment.keys, data, dirs_exist_ok=True)
         (folder / "addresses").write_text("\n".join(deployment.addresses) + "\n")
-        command = [str(program), *flags(row, parties, party), "-ip", "addresses", bytecode_name(step)]
+        command = [str(program), *flags(row, step, parties, party), "-ip", "addresses", bytecode_name(step)]
         what = f"party {party} of {step.program} under {row.name}"
         failed = execute({party: command}, folder, limits, what)
         out, err = read_streams(folder, party)

@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from capc.errors import InputError
 from capc.randomness import XofSource, fresh_seed
+from capc_mpc import tuning
 from capc_mpc.compiling import bytecode_name, compiled, default_cache
 from capc_mpc.costs import Costs, read_costs
 from capc_mpc.encoding import Case, FullCase, complete, decode, input_text, printed
@@ -120,8 +121,8 @@ def run(
         protocol=protocol,
         model=model,
         version=machine.version,
-        command=[program.name, *flags(row, parties, 0), "-pn", "PORT", bytecode_name(step)],
-        compile_options=row.compile_options(parties),
+        command=[program.name, *flags(row, step, parties, 0), "-pn", "PORT", bytecode_name(step)],
+        compile_options=tuning.compile_options(row, step, parties),
         cases=full,
         raw=raw,
         learnt=decode(step, row.domain, raw, full),
@@ -134,8 +135,13 @@ def fresh_source() -> XofSource:
     return XofSource(fresh_seed(), b"capc_mpc/inputs")
 
 
-def flags(row: Protocol, parties: int, party: int) -> list[str]:
-    """What a party program is told besides where the others are."""
+def flags(row: Protocol, step: Step, parties: int, party: int) -> list[str]:
+    """What a party program is told besides where the others are and what it runs."""
+    return [*place_flags(row, parties, party), *tuning.party_flags(row, step)]
+
+
+def place_flags(row: Protocol, parties: int, party: int) -> list[str]:
+    """What a party program is told about its place among the parties, its channels and its outputs."""
     count = ["-N", str(parties)] if row.pairwise else []
     encrypt = [row.encrypts] if row.encrypts else []
     return ["-p", str(party), *count, *encrypt, "-v", "-OF", "."]
@@ -152,7 +158,7 @@ def _run_parties(
             write_keys(data, len(texts))
             where = ["-pn", str(first_port)]
             commands = {
-                party: [str(program), *flags(row, len(texts), party), *where, bytecode_name(step)]
+                party: [str(program), *flags(row, step, len(texts), party), *where, bytecode_name(step)]
                 for party in range(len(texts))
             }
             failed = execute(commands, folder, limits, f"{step.program} under {row.name}")

@@ -14,7 +14,7 @@ from support.sizes import is_nightly
 NAMES = list(evidence.recorded_steps())
 RECORDS = {f"{name}-{record.protocol}": record for name in NAMES for record in evidence.load(name)}
 
-SLOW = {"spdz2k", "mascot"}
+SLOW = {"spdz2k", "mascot", "tinier", "lowgear", "real-bmr"}
 
 
 @pytest.mark.req("CAPC-MPC-001")

@@ -48,4 +48,4 @@ def _preprocessed(row: Protocol, step: Step) -> int:
         return _SMALL_BATCH if row.name == "semi-bin" and not many else _DEFAULT_BATCH
     if not many:
         return _DEFAULT_BATCH
-    return _EDABIT_BATCH if row.domain is Domain.RING and _gains_from_edabits(step) else _LARGE_BATCH
+    return _EDABIT_BATCH if "{mixing}" in row.options and _gains_from_edabits(step) else _LARGE_BATCH

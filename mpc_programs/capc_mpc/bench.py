@@ -23,6 +23,8 @@ from capc_mpc.steps import Step
 
 LOGIT_BITS, VOTE_BITS, GRID_BITS = 37, 16, 4
 """The widths of the default parameter set."""
+_LONG_SECONDS = 20.0
+"""A run that took longer is not repeated: what disturbs it is short beside it."""
 _VARIANCE, _LARGE_VARIANCE = Fraction(20**2), Fraction(200**2)
 
 
@@ -111,7 +113,7 @@ def matrix(
 def measure(
     variant: Variant, machine: Machine, limits: Limits, networks: Mapping[str, Network], repeats: int = 1
 ) -> Row:
-    """Runs one variant on sampled inputs, several times; what cannot run says why."""
+    """Runs one variant on sampled inputs, several times if that is quick; what cannot run says why."""
     step = variant.step()
     cases = sample_cases(step, XofSource(fresh_seed(), b"capc_mpc/bench"))
     parties, model, adversary = 2, Model.BASE, Adversary.SEMI_HONEST
@@ -123,6 +125,8 @@ def measure(
             parties = row.parties_for(step.parties)
         for _ in range(repeats):
             runs.append(_run_once(step, cases, variant.protocol, machine, limits))
+            if runs[-1][1].seconds > _LONG_SECONDS:
+                break
     except (InputError, MpcError) as error:
         return Row(variant, parties, model, adversary, None, None, [], {}, str(error))
     costs = sorted((costs for _, costs in runs), key=lambda costs: costs.seconds)[len(runs) // 2]

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from capc_mpc import tuning
 from capc_mpc.errors import MpcError
 from capc_mpc.machine import Machine
 from capc_mpc.protocols import Protocol
@@ -27,7 +28,7 @@ def default_cache() -> Path:
 
 def compile_command(machine: Machine, step: Step, protocol: Protocol, parties: int) -> list[str]:
     """What compiles a step: MP-SPDZ's compiler, the protocol's options, the program and its arguments."""
-    options = protocol.compile_options(parties)
+    options = tuning.compile_options(protocol, step, parties)
     program = str(program_file(f"{step.program}.mpc"))
     return [sys.executable, str(machine.home / "compile.py"), *options, program, *step.arguments]
 

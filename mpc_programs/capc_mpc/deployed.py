@@ -13,6 +13,7 @@ from capc_mpc.compiling import bytecode_name, compiled, default_cache
 from capc_mpc.costs import Costs, read_costs
 from capc_mpc.encoding import Case, FullCase, complete, decode_party, input_text, printed
 from capc_mpc.errors import MpcError
+from capc_mpc.kept import keep as keep_keys
 from capc_mpc.machine import Machine, the_machine
 from capc_mpc.protocols import Model, check_model, protocol_named
 from capc_mpc.running import Limits, execute, flags, fresh_source, prepare, read_streams
@@ -27,6 +28,7 @@ class Deployment:
         addresses: `host:port` of every party, in their order.
         keys: a folder with this party's key and every party's certificate, under MP-SPDZ's names: P0.key, P0.pem, and
             one link per certificate by its subject hash (:func:`capc_mpc.keys.write_keys`, or MP-SPDZ's own script).
+            Keys that the parties generate together under `lowgear` are kept there too.
     """
 
     addresses: tuple[str, ...]
@@ -96,10 +98,12 @@ def run_party(
         data = prepare(folder, programs, {party: input_text(step, row.domain, party, own)})
         shutil.copytree(deployment.keys, data, dirs_exist_ok=True)
         (folder / "addresses").write_text("\n".join(deployment.addresses) + "\n")
-        command = [str(program), *flags(row, parties, party), "-ip", "addresses", bytecode_name(step)]
+        command = [str(program), *flags(row, step, parties, party), "-ip", "addresses", bytecode_name(step)]
         what = f"party {party} of {step.program} under {row.name}"
         failed = execute({party: command}, folder, limits, what)
         out, err = read_streams(folder, party)
+        if not failed:
+            keep_keys(row, data, deployment.keys)
     if failed:
         raise MpcError(f"{what} failed", err)
     raw = printed(out)

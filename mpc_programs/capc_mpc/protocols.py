@@ -53,7 +53,7 @@ class Protocol:
         model: `base` for a dishonest majority, or `honest_majority`.
         min_parties: the fewest parties.
         max_parties: the most, None for any number.
-        options: compile options; ``{parties}`` stands for the number of parties.
+        options: compile options; ``{parties}`` stands for the number of parties, ``{mixing}`` for daBits or edaBits.
         pairwise: whether the party program is told the number of parties with ``-N``.
         encrypts: the flag that encrypts the channels, or None where they always are.
         note: what a reader should know, one sentence.
@@ -94,9 +94,9 @@ class Protocol:
             )
         return max(wanted, self.min_parties)
 
-    def compile_options(self, parties: int) -> list[str]:
-        """What the compiler is told."""
-        return [option.format(parties=parties) for option in self.options]
+    def compile_options(self, parties: int, *, edabits: bool = False) -> list[str]:
+        """What the compiler is told; ``edabits`` prefers edaBits where the protocol can choose."""
+        return [option.format(parties=parties, mixing="-Y" if edabits else "-X") for option in self.options]
 
     def withstands(self, parties: int) -> dict[str, bool]:
         """For each coalition of spec/02-roles.md, whether a run among these parties keeps what the table promises."""
@@ -109,8 +109,8 @@ class Protocol:
         }
 
 
-_MIXING = {Domain.RING: ("-R", "64", "-Y"), Domain.FIELD: ("-F", "64"), Domain.BOOLEAN: ("-B", "64")}
-"""Compile options by default: edaBits for comparisons in rings; in fields, daBits for the few bits that are opened."""
+_MIXING = {Domain.RING: ("-R", "64", "{mixing}"), Domain.FIELD: ("-F", "64"), Domain.BOOLEAN: ("-B", "64")}
+"""Compile options by default: comparisons in rings on bits; in fields, daBits for the few bits that are opened."""
 
 
 def _row(
@@ -248,6 +248,6 @@ def protocol_cells(row: Protocol) -> list[str]:
         "dishonest" if base else "honest",
         corrupted,
         "all coalitions" if base else ", ".join(kept),
-        " ".join(row.compile_options(parties)),
+        " ".join(option.format(parties=parties, mixing="-X or -Y") for option in row.options),
         row.note,
     ]

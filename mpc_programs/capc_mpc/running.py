@@ -18,15 +18,20 @@ from typing import NoReturn
 
 from capc.errors import InputError
 from capc.randomness import XofSource, fresh_seed
+from capc_mpc import tuning
 from capc_mpc.compiling import bytecode_name, compiled, default_cache
 from capc_mpc.costs import Costs, read_costs
 from capc_mpc.encoding import Case, FullCase, complete, decode, input_text, printed
 from capc_mpc.errors import MpcError
+from capc_mpc.kept import keep as keep_keys
+from capc_mpc.kept import restore as restore_keys
 from capc_mpc.keys import write_keys
 from capc_mpc.machine import Machine, the_machine
 from capc_mpc.protocols import Model, Protocol, check_model, protocol_named
 from capc_mpc.steps import Step
 
+KEPT_KEYS = "keys"
+"""Where in the cache the keys of all parties of runs on this machine are."""
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 _POLL_SECONDS = 0.005
 _BIND_ATTEMPTS = 3
@@ -112,16 +117,17 @@ def run(
     program = machine.party_program(row.program)
     sources = {party: fresh_source() for party in range(parties)}
     full = complete(step, row.domain, cases, sources)
-    programs = compiled(machine, step, row, parties, cache or default_cache(), limits.seconds)
+    cache = cache or default_cache()
+    programs = compiled(machine, step, row, parties, cache, limits.seconds)
     texts = [input_text(step, row.domain, party, full) for party in range(parties)]
-    streams = _run_parties(row, program, programs, step, texts, limits)
+    streams = _run_parties(row, program, programs, step, texts, limits, cache / KEPT_KEYS)
     raw = [printed(out) for out, _ in streams]
     return MpcRun(
         protocol=protocol,
         model=model,
         version=machine.version,
-        command=[program.name, *flags(row, parties, 0), "-pn", "PORT", bytecode_name(step)],
-        compile_options=row.compile_options(parties),
+        command=[program.name, *flags(row, step, parties, 0), "-pn", "PORT", bytecode_name(step)],
+        compile_options=tuning.compile_options(row, step, parties),
         cases=full,
         raw=raw,
         learnt=decode(step, row.domain, raw, full),
@@ -134,15 +140,20 @@ def fresh_source() -> XofSource:
     return XofSource(fresh_seed(), b"capc_mpc/inputs")
 
 
-def flags(row: Protocol, parties: int, party: int) -> list[str]:
-    """What a party program is told besides where the others are."""
+def flags(row: Protocol, step: Step, parties: int, party: int) -> list[str]:
+    """What a party program is told besides where the others are and what it runs."""
+    return [*place_flags(row, parties, party), *tuning.party_flags(row, step)]
+
+
+def place_flags(row: Protocol, parties: int, party: int) -> list[str]:
+    """What a party program is told about its place among the parties, its channels and its outputs."""
     count = ["-N", str(parties)] if row.pairwise else []
     encrypt = [row.encrypts] if row.encrypts else []
     return ["-p", str(party), *count, *encrypt, "-v", "-OF", "."]
 
 
 def _run_parties(
-    row: Protocol, program: Path, programs: Path, step: Step, texts: Sequence[str], limits: Limits
+    row: Protocol, program: Path, programs: Path, step: Step, texts: Sequence[str], limits: Limits, kept: Path
 ) -> list[tuple[str, str]]:
     """(output, error stream) of every party."""
     for attempt in range(_BIND_ATTEMPTS):
@@ -150,15 +161,17 @@ def _run_parties(
             folder = Path(name)
             data = prepare(folder, programs, dict(enumerate(texts)))
             write_keys(data, len(texts))
+            restore_keys(row, kept, data)
             where = ["-pn", str(first_port)]
             commands = {
-                party: [str(program), *flags(row, len(texts), party), *where, bytecode_name(step)]
+                party: [str(program), *flags(row, step, len(texts), party), *where, bytecode_name(step)]
                 for party in range(len(texts))
             }
             failed = execute(commands, folder, limits, f"{step.program} under {row.name}")
             streams = [read_streams(folder, party) for party in commands]
-        if not failed:
-            return streams
+            if not failed:
+                keep_keys(row, data, kept)
+                return streams
         said = "\n".join(streams[party][1] for party in failed)
         if not any(sign in said for sign in _PORT_LOST) or attempt == _BIND_ATTEMPTS - 1:
             break

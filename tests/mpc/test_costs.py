@@ -122,6 +122,13 @@ def test_what_cannot_run_says_why(tmp_path: Path) -> None:
     assert "semi2k-party.x is not in" in refused("argmax", "semi2k")
 
 
+@pytest.mark.parametrize(("seconds", "runs"), [(bench._LONG_SECONDS + 1, 1), (0.1, 3)])
+def test_a_long_run_is_not_repeated(seconds: float, runs: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(bench, "_run_once", lambda *_: (True, Costs(seconds, 1, 1)))
+    row = bench.measure(Variant("argmax", "semi2k", 2, 1, 2), Machine(tmp_path, "0", {}), Limits(), {}, 3)
+    assert row.seconds == [seconds] * runs
+
+
 NETWORK = {"far": Network(0.5, 8e6)}
 ROWS = [
     Row(

@@ -20,7 +20,7 @@ OWN = [
 
 
 @needs_mp_spdz
-@pytest.mark.parametrize("protocol", ["semi2k", "semi-bin", "yao"])
+@pytest.mark.parametrize("protocol", ["semi2k", "spdz2k", "mascot", "semi-bin", "yao"])
 def test_two_parties_that_know_their_own_inputs_only(protocol: str, tmp_path: Path) -> None:
     write_keys(tmp_path, 2)
     first = free_ports(2)

@@ -14,7 +14,7 @@ from support.sizes import is_nightly
 NAMES = list(evidence.recorded_steps())
 RECORDS = {f"{name}-{record.protocol}": record for name in NAMES for record in evidence.load(name)}
 
-SLOW = {"spdz2k", "mascot"}
+SLOW = {"spdz2k", "mascot", "tinier", "lowgear", "real-bmr"}
 
 
 @pytest.mark.req("CAPC-MPC-001")
@@ -80,7 +80,7 @@ def test_a_changed_output_is_found() -> None:
 def test_the_machine_here_gives_the_recorded_outcome(record: Recorded) -> None:
     row = protocol_named(record.protocol)
     if record.protocol in SLOW and not is_nightly():
-        pytest.skip(f"{record.protocol} takes minutes: CAPC_NIGHTLY=1 runs it")
+        pytest.skip(f"{record.protocol} takes long: CAPC_NIGHTLY=1 runs it")
     if record.protocol not in the_machine().protocols():
         pytest.skip(f"{row.program}-party.x is not in this MP-SPDZ")
     done = run(record.step, record.cases, record.protocol, model=row.model)

@@ -20,7 +20,7 @@ from capc_mpc.encoding import printed
 from capc_mpc.keys import write_keys
 from capc_mpc.machine import Machine
 from capc_mpc.protocols import protocol_named
-from capc_mpc.running import Limits, execute, flags, free_ports, prepare, read_streams
+from capc_mpc.running import Limits, execute, free_ports, place_flags, prepare, read_streams
 
 LANES, BITS, STEPS = 3, 5, 40
 RECORDED = Path(__file__).parent.parent / "mpc" / "dialect_runs.json"
@@ -178,7 +178,7 @@ def run_for_real(made: Sample, protocol: str, machine: Machine) -> Raw:
         write_keys(prepare(work, compiled / "Programs", texts), parties)
         where = ["-pn", str(free_ports(parties + 2))]
         party_program = str(machine.party_program(row.program))
-        commands = {p: [party_program, *flags(row, parties, p), *where, "sample"] for p in range(parties)}
+        commands = {p: [party_program, *place_flags(row, parties, p), *where, "sample"] for p in range(parties)}
         failed = execute(commands, work, Limits(seconds=120), protocol)
         streams = [read_streams(work, party) for party in range(parties)]
         assert not failed, streams[failed[0]][1]

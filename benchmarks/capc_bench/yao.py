@@ -47,7 +47,7 @@ def with_integer_types(machine: Machine, num_classes: int, logit_bits: int, vote
         write_keys(prepare(folder, compiled / "Programs", texts), PARTIES)
         program, port = str(machine.party_program(YAO.program)), str(free_ports(PARTIES + 2))
         bytecode = "-".join([TYPES_PROGRAM.stem, *step.arguments])
-        commands = {party: [program, *flags(YAO, PARTIES, party), "-pn", port, bytecode] for party in sources}
+        commands = {party: [program, *flags(YAO, step, PARTIES, party), "-pn", port, bytecode] for party in sources}
         failed = execute(commands, folder, Limits(), "yao with integer types")
         streams = [read_streams(folder, party) for party in sources]
     if failed:

@@ -47,7 +47,7 @@ bench: $(VENV)/.dev ## time the building blocks
 
 MPC_FOLDER ?= benchmarks/evidence
 mpc: $(VENV)/.dev ## measure the MPC variants and write their report again; needs MP-SPDZ
-	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc
+	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc --seconds 300
 	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc_classes --programs argmax --classes 2,10,50 --batch 100 \
 		--protocols semi2k,semi-bin,yao,replicated-ring,replicated-bin,malicious-rep-ring
 	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc_noise --programs discrete_gaussian,discrete_gaussian_200 --batch 1000,10000 \

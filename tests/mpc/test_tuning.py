@@ -4,9 +4,14 @@ from fractions import Fraction
 
 import pytest
 
+from capc.randomness import XofSource, fresh_seed
 from capc_mpc import steps, tuning
-from capc_mpc.protocols import PROTOCOLS, Domain, protocol_named
+from capc_mpc.expected import expected
+from capc_mpc.protocols import PROTOCOLS, Domain, Model, protocol_named
+from capc_mpc.running import run
+from capc_mpc.sampling import sample_cases
 from capc_mpc.steps import Step
+from support.mpc import needs_mp_spdz
 
 CHOOSING = [name for name, row in PROTOCOLS.items() if "{mixing}" in row.options]
 FIELDS = [name for name, row in PROTOCOLS.items() if row.domain is Domain.FIELD]
@@ -60,3 +65,12 @@ def test_few_cases_need_no_large_batches_of_preprocessing() -> None:
     assert _flag("semi-bin", _argmax(1), "-b") < _flag("semi-bin", _argmax(100), "-b")
     assert _flag("mascot", _argmax(1), "-b") < _flag("mascot", _argmax(100), "-b")
     assert _flag("spdz2k", _argmax(100), "-b") < _flag("spdz2k", steps.discrete_gaussian(Fraction(9), 16, 100, 2), "-b")
+
+
+@needs_mp_spdz
+@pytest.mark.parametrize("width", [62, 63, 64])
+def test_the_widest_opened_numbers_are_right_in_a_field(width: int) -> None:
+    step = _argmax(16, width)
+    cases = sample_cases(step, XofSource(fresh_seed(), b"capc tests/widest"))
+    done = run(step, cases, "shamir", model=Model.HONEST_MAJORITY)
+    assert done.learnt[: step.parties] == expected(step, done.cases)

@@ -14,6 +14,7 @@ from capc_mpc.costs import Costs, read_costs
 from capc_mpc.encoding import Case, FullCase, complete, decode_party, input_text, printed
 from capc_mpc.errors import MpcError
 from capc_mpc.kept import keep as keep_keys
+from capc_mpc.kept import require_place
 from capc_mpc.machine import Machine, the_machine
 from capc_mpc.protocols import Model, check_model, protocol_named
 from capc_mpc.running import Limits, execute, flags, fresh_source, prepare, read_streams
@@ -89,6 +90,7 @@ def run_party(
             f"party {party} and {len(deployment.addresses)} addresses for a run of {parties} parties: give one address "
             f"for each, and a party among them"
         )
+    require_place(row, deployment.keys)
     machine = machine or the_machine()
     program = machine.party_program(row.program)
     own = complete(step, row.domain, cases, {party: fresh_source()})

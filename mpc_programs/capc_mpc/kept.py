@@ -10,6 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
+from capc.errors import InputError
 from capc_mpc.protocols import Protocol
 
 _GENERATES = frozenset({"lowgear"})
@@ -23,6 +24,12 @@ def restore(row: Protocol, folder: Path, data: Path) -> None:
     if row.name in _GENERATES:
         for file in folder.glob(_SECRETS):
             shutil.copy(file, data / file.name)
+
+
+def require_place(row: Protocol, folder: Path) -> None:
+    """Raises :class:`InputError` if what a run would generate for minutes could not be kept in a folder afterwards."""
+    if row.name in _GENERATES and folder.is_dir() and not os.access(folder, os.W_OK):
+        raise InputError(f"{folder}: {row.name} keeps what it generates there: make it writable")
 
 
 def keep(row: Protocol, data: Path, folder: Path) -> None:

@@ -1,10 +1,12 @@
 """Keys that parties generate together: made by the first run, read by the next, for the user's eyes only."""
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
+from capc.errors import InputError
 from capc_mpc import steps
 from capc_mpc.deployed import Deployment, run_party
 from capc_mpc.errors import MpcError
@@ -51,6 +53,15 @@ def test_a_party_on_its_own_machine_keeps_its_keys_beside_its_certificate(tmp_pa
     ]
     assert [party.costs.seconds for party in done] == [300, 0.5]
     assert [file.name for file in keys.iterdir()] == ["LowGear-Secrets-40-abcd-P1-2"]
+
+
+def test_a_folder_that_could_not_keep_keys_is_refused_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment, own = Deployment(("a:1", "b:1"), tmp_path), [{(1, "logit_shares"): [9, 0]}]
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(InputError, match="lowgear keeps what it generates there: make it writable"):
+        run_party(STEP, 1, own, "lowgear", deployment, machine=_machine(tmp_path, PARTY))
 
 
 def test_protocols_that_generate_no_keys_keep_nothing(tmp_path: Path) -> None:

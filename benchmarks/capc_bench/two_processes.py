@@ -12,6 +12,7 @@ import resource
 import socket
 import struct
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ class Connection:
         return bytes(data)
 
 
-class Parent:
+class Parent(ABC):
     """The evaluator's process: starts the garbler, makes the set-up, and asks for the garbler's figures.
 
     Args:
@@ -151,8 +152,9 @@ class Parent:
         cpu, peak = _REPORT.unpack(self._link.read(_REPORT.size))
         return cpu, peak
 
+    @abstractmethod
     def _set_up(self) -> None:
-        raise NotImplementedError
+        """Base transfers, in the directions that the work needs."""
 
 
 def report(cpu: Sequence[float]) -> bytes:

@@ -13,7 +13,7 @@ from capc_mpc import embedded, steps
 from capc_mpc.costs import Costs
 from capc_mpc.encoding import FullCase
 from capc_mpc.errors import MpcError
-from capc_mpc.expected import expected
+from capc_mpc.expected import learnt_as_expected
 from capc_mpc.machine import Machine
 from capc_mpc.network import Network, estimate
 from capc_mpc.protocols import Adversary, Model, protocol_named
@@ -147,4 +147,4 @@ def _run_once(step: Step, cases: list[FullCase], protocol: str, machine: Machine
     if protocol == embedded.NAME:
         return embedded.run_embedded(step, cases)
     done = run(step, cases, protocol, model=protocol_named(protocol).model, limits=limits, machine=machine)
-    return done.learnt == [*expected(step, done.cases), *({} for _ in done.learnt[step.parties :])], done.costs
+    return learnt_as_expected(step, done.cases, done.learnt), done.costs

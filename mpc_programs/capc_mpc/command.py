@@ -24,7 +24,7 @@ from capc_mpc import bench_report, evidence, steps
 from capc_mpc.deployed import Deployment, run_party
 from capc_mpc.encoding import FullCase
 from capc_mpc.errors import MpcError
-from capc_mpc.expected import expected
+from capc_mpc.expected import learnt_as_expected
 from capc_mpc.keys import write_key
 from capc_mpc.machine import the_machine
 from capc_mpc.network import LAN, WAN, Network
@@ -71,8 +71,7 @@ def run(
             done = run_step(step, cases, protocol, model=declared, limits=Limits(seconds=seconds), machine=machine)
         except MpcError as error:
             raise InputError(str(error)) from None
-        wanted = expected(step, done.cases)
-        equal = done.learnt[: step.parties] == wanted and not any(done.learnt[step.parties :])
+        equal = learnt_as_expected(step, done.cases, done.learnt)
         _show_run(output, step, done, equal=equal)
         return Finished(0 if equal else _EXIT_FAILED)
 

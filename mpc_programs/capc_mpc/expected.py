@@ -5,7 +5,7 @@ This is the other side of every comparison: of recorded runs, of live ones and o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from capc import multi_label, ring
@@ -27,6 +27,11 @@ def expected(step: Step, cases: Sequence[Case]) -> list[dict[str, list[int]]]:
     for output in step.outputs:
         learnt[output.party][output.name] = [outcome[output.name] for outcome in told]
     return learnt
+
+
+def learnt_as_expected(step: Step, cases: Sequence[Case], learnt: Sequence[Mapping[str, Sequence[int]]]) -> bool:
+    """Whether every party of a run learnt what it must, and parties that only compute nothing."""
+    return [*learnt[: step.parties]] == expected(step, cases) and not any(learnt[step.parties :])
 
 
 def noise_of_bits(contributions: Sequence[Sequence[int]], variance: Fraction) -> int:

@@ -156,6 +156,7 @@ def answering_party_expect_transfers(state: AwaitingTransfers) -> None:
 
     Reveals: nothing. Raises nothing that the step itself would not.
     """
+    state.require_unspent()
     party, batch = state.party, state.batch
     counts = transfer_counts(party.session.parameters, party.model.architecture, batch.count)
     party.suite.two_party.expect_transfers(party.garbler_key, party.channel.position(batch.first), counts)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capc.answering_party import AwaitingTransfers, answering_party_expect_transfers
 from capc.errors import InputError, StateReuseError
 from capc.messages import MessageType
 from capc.querying_party import AwaitingCircuits, LayerInput, querying_party_evaluate_layer
@@ -70,6 +71,16 @@ def test_labels_do_not_depend_on_the_size_of_the_batch(queries: list[tuple[int, 
     outcomes = driver.run_batch(queries) + [driver.run_query(query) for query in queries]
     outcomes += driver.run_prepared(queries)
     assert [outcome.label for outcome in outcomes] == [outcome.ideal_label for outcome in outcomes]
+
+
+def test_nobody_works_ahead_of_a_message_that_came() -> None:
+    driver = fork("plain", voters(1, 1, 1))
+    driver.run_batch([[1, 2]])
+    waiting = [entry for entry in driver.results if isinstance(entry, AwaitingTransfers)]
+    assert len(waiting) == 3
+    for state in waiting:
+        with pytest.raises(StateReuseError, match="AwaitingTransfers was used before"):
+            answering_party_expect_transfers(state)
 
 
 @pytest.mark.req("CAPC-AHEAD-003")

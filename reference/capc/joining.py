@@ -115,4 +115,3 @@ def _set_up_reverse(
         ready.append(party)
         trees[me] = exchange.hand_over(Step.SETUP, me, QUERYING_PARTY, message, "reverse trees")
     return querying_party_finish_reverse(choosing, trees), ready
-

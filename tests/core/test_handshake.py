@@ -76,7 +76,9 @@ DIFFERENCES: dict[str, Callable[[], Session]] = {
     "parameters.fraction_bits is": lambda: with_widths(fraction_bits=3),
     "parameters.he_poly_degree is": lambda: with_widths(he_poly_degree=8192),
     "parameters.he_coefficient_bits[1] is": lambda: with_widths(he_coefficient_bits=(46, 45, 17)),
-    "parameters.he_coefficient_bits is a list of 3 here and a list of 2 there": lambda: with_widths(he_coefficient_bits=(46, 46)),
+    "parameters.he_coefficient_bits is a list of 3 here and a list of 2 there": lambda: with_widths(
+        he_coefficient_bits=(46, 46)
+    ),
     "parameters.he_flood_bits is": lambda: with_widths(he_flood_bits=58),
     "parameters.he_distance_bits is": lambda: with_widths(he_distance_bits=1),
     "parameters.num_classes is": lambda: make_session(replace(PARAMETERS, num_classes=4), [(2, 4, 4), (2, 4)]),
@@ -93,7 +95,9 @@ DIFFERENCES: dict[str, Callable[[], Session]] = {
     "participants[1].architecture[0].operator.outputs is": lambda: with_participant(
         1, architecture=dense_architecture((2, 5, 3))
     ),
-    "participants[2].architecture is a list of 1 here and a list of 2 there": lambda: with_participant(2, architecture=dense_architecture((2, 7, 3))),
+    "participants[2].architecture is a list of 1 here and a list of 2 there": lambda: with_participant(
+        2, architecture=dense_architecture((2, 7, 3))
+    ),
     "participants is a list of 4 here and a list of 5 there": with_one_more,
     "session_id is": lambda: replace(SESSION, session_id=bytes(32)),
 }

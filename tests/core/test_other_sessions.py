@@ -9,7 +9,7 @@ import json
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import pytest
 from hypothesis import given
@@ -143,6 +143,16 @@ MINE, THEIRS = World.of(SESSION), World.of(OTHER)
 EVERYBODY = [entry.party for entry in SESSION.participants]
 
 
+def noting(used: list[str], correct: Callable[..., object]) -> Callable[..., object]:
+    """The same function, which notes that it was called."""
+
+    def noted(*arguments: object) -> object:
+        used.append(correct.__name__)
+        return correct(*arguments)
+
+    return noted
+
+
 @pytest.mark.req("CAPC-ROLE-018", "CAPC-ROLE-004", "CAPC-WIRE-006")
 @pytest.mark.parametrize(("sender", "receiver"), list(permutations(EVERYBODY, 2)), ids=str)
 def test_every_two_parties_compare_their_documents_each_way(
@@ -152,10 +162,10 @@ def test_every_two_parties_compare_their_documents_each_way(
     ends = {key for key in MINE.sent if key[1:] == (sender, receiver)}
     assert ends
     used: list[str] = []
-    for owner, name in ((sharing, "pairwise_key"), (type(MINE.suite.linear), "read_public_key")):
-        monkeypatch.setattr(owner, name, lambda *_, name=name: used.append(name))
-    for name in ("garbler_choose", "evaluator_finish"):
-        monkeypatch.setattr(type(MINE.suite.two_party), name, lambda *_, name=name: used.append(name))
+    scheme = type(MINE.suite.two_party)
+    spied = [(sharing, "pairwise_key"), (type(MINE.suite.linear), "read_public_key")]
+    for owner, name in (*spied, (scheme, "garbler_choose"), (scheme, "evaluator_finish")):
+        monkeypatch.setattr(owner, name, noting(used, getattr(owner, name)))
     for key in ends:
         with pytest.raises(ProtocolError) as caught:
             MINE.step_of(receiver)({**MINE.sent, key: THEIRS.sent[key]})
@@ -175,7 +185,7 @@ def test_the_honest_messages_of_one_session_are_accepted() -> None:
 
 @pytest.mark.req("CAPC-ROLE-004")
 def test_a_querying_party_that_names_two_documents_is_found_by_the_others() -> None:
-    """It plays both sessions honestly: AP_1 in one, AP_2 in the other. Their mask keys tell, and their hellos name it."""
+    """It plays both sessions honestly, AP_1 in one and AP_2 in the other: their mask keys tell."""
     one, two = answering_party(1), answering_party(2)
     for me, peer, world, other in ((one, two, MINE, THEIRS), (two, one, THEIRS, MINE)):
         key = (MessageType.MASK_KEY, peer, me)
@@ -248,7 +258,9 @@ def test_one_change_at_any_depth_is_named_at_both_ends(data: st.DataObject) -> N
 
 @pytest.mark.req("CAPC-ROLE-004")
 @given(st.data(), st.integers(1, 4), st.integers(0, 4))
-def test_any_two_documents_are_refused_at_both_ends_for_the_same_field(data: st.DataObject, mine: int, more: int) -> None:
+def test_any_two_documents_are_refused_at_both_ends_for_the_same_field(
+    data: st.DataObject, mine: int, more: int
+) -> None:
     """Both are far from the honest one, and the two lines differ in the order of the two values only."""
     one, two = json.loads(SESSION.canonical), json.loads(SESSION.canonical)
     for document, changes in ((one, mine), (two, more)):
@@ -377,8 +389,6 @@ def test_only_76_bytes_an_ordered_pair_of_answering_parties_grow_with_the_square
         assert sizes.get(MessageType.MASK_KEY, []) == [76] * (count * (count - 1))
         assert sizes[MessageType.SESSION_CHECK] == [44] * (2 * count)
         assert MessageType.HELLO not in sizes
-    rest = [
-        sum(map(sum, sizes.values())) - 76 * count * (count - 1) for count, sizes in zip(counts, runs, strict=True)
-    ]
-    steps = {after - before for before, after in zip(rest, rest[1:], strict=False)}
+    rest = [sum(map(sum, sizes.values())) - 76 * count * (count - 1) for count, sizes in zip(counts, runs, strict=True)]
+    steps = {after - before for before, after in pairwise(rest)}
     assert len(steps) == 1

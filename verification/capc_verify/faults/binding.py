@@ -46,7 +46,7 @@ def mask_keys_of_any_session() -> None:
 def hellos_of_any_length() -> None:
     """A hello is parsed however long it is."""
 
-    def no_limit(session: Session) -> int:
+    def no_limit(_: Session) -> int:
         return 1 << 62
 
     replace_everywhere(handshake.hello_limit, no_limit)

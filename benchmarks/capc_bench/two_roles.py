@@ -32,7 +32,7 @@ from capc.answering_party_setup import (
 from capc.he import BfvLinear, PooledLinear
 from capc.model import QuantisedModel
 from capc.parties import PRIVACY_GUARDIAN, answering_party
-from capc.privacy_guardian import privacy_guardian_answer_setup
+from capc.privacy_guardian import privacy_guardian_answer_setup, privacy_guardian_begin_setup
 from capc.querying_party import (
     LayerInput,
     QueryingParty,
@@ -119,7 +119,10 @@ class QueryingProcess:
         joining, keys, offers = querying_party_begin_setup(self._session, suite, fresh_seed())
         self._frames.send(keys[PEER])
         self._frames.send(offers[PEER])
-        _, choice = privacy_guardian_answer_setup(self._session, suite, offers[PRIVACY_GUARDIAN], fresh_seed())
+        self._frames.send(privacy_guardian_begin_setup(self._session, suite)[PEER])
+        _, choice = privacy_guardian_answer_setup(
+            self._session, suite, offers[PRIVACY_GUARDIAN], {PEER: self._frames.receive()}, fresh_seed()
+        )
         choices = {PEER: self._frames.receive(), PRIVACY_GUARDIAN: choice}
         self._party: QueryingParty
         self._party, trees = querying_party_finish_setup(joining, choices, fresh_seed())
@@ -161,9 +164,10 @@ class QueryingProcess:
 def run_answering_party(session: Session, model: QuantisedModel, port: int, workers: int) -> None:
     """The child: answers until an empty frame."""
     frames = Frames(socket.create_connection(("127.0.0.1", port)))
-    joining, _ = answering_party_begin_setup(session, suite_of(session, workers), PEER, model, fresh_seed())
-    key, offer = frames.receive(), frames.receive()
-    awaiting, choice = answering_party_answer_setup(joining, key, offer, {}, fresh_seed())
+    joining, first = answering_party_begin_setup(session, suite_of(session, workers), PEER, model, fresh_seed())
+    frames.send(first[PRIVACY_GUARDIAN])
+    key, offer, check = frames.receive(), frames.receive(), frames.receive()
+    awaiting, choice = answering_party_answer_setup(joining, key, offer, {}, check, fresh_seed())
     frames.send(choice)
     party = answering_party_finish_setup(awaiting, frames.receive())
     while count := int.from_bytes(frames.receive(), "little"):

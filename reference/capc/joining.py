@@ -1,4 +1,8 @@
-"""Step 0, set-up, played in one process: hellos, HE keys, base oblivious transfers and mask keys."""
+"""Step 0, set-up, played in one process: HE keys, base oblivious transfers, mask keys and session checks.
+
+Every connection carries a message each way whose header holds the session tag, and so compares the session's
+documents. Here they are one object; where they differ, parties apart send hellos (:mod:`capc.handshake`).
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,13 @@ from capc.answering_party_setup import (
 )
 from capc.costs import Step
 from capc.exchange import Exchange
-from capc.handshake import check_hello, hello
 from capc.model import QuantisedModel
 from capc.parameters import VoteVariant
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.privacy_guardian import (
     PrivacyGuardian,
     privacy_guardian_answer_setup,
+    privacy_guardian_begin_setup,
     privacy_guardian_finish_setup,
 )
 from capc.querying_party import QueryingParty
@@ -60,11 +64,12 @@ def set_up(
             session.answering_parties, models, allowances or [None] * len(models), strict=True
         )
     ]
-    _greet(session, exchange)
+    checks = privacy_guardian_begin_setup(session, suite)
     joining_querying_party, he_keys, offers = querying_party_begin_setup(session, suite, exchange.seed())
     choices: dict[Party, bytes] = {}
     waiting: list[AwaitingTrees] = []
-    for state, _ in joining:
+    checks_of: dict[Party, bytes] = {}
+    for state, first in joining:
         me = state.me
         mask_keys = {
             other.me: exchange.hand_over(Step.SETUP, other.me, me, keys[me], "keys")
@@ -73,11 +78,13 @@ def set_up(
         }
         key = exchange.hand_over(Step.SETUP, QUERYING_PARTY, me, he_keys[me], "keys")
         offer = exchange.hand_over(Step.SETUP, QUERYING_PARTY, me, offers[me], "keys")
-        after, choice = answering_party_answer_setup(state, key, offer, mask_keys, exchange.seed())
+        check = exchange.hand_over(Step.SETUP, PRIVACY_GUARDIAN, me, checks[me], "keys")
+        checks_of[me] = exchange.hand_over(Step.SETUP, me, PRIVACY_GUARDIAN, first[PRIVACY_GUARDIAN], "keys")
+        after, choice = answering_party_answer_setup(state, key, offer, mask_keys, check, exchange.seed())
         waiting.append(after)
         choices[me] = exchange.hand_over(Step.SETUP, me, QUERYING_PARTY, choice, "choices")
     offer = exchange.hand_over(Step.SETUP, QUERYING_PARTY, PRIVACY_GUARDIAN, offers[PRIVACY_GUARDIAN], "keys")
-    joining_guardian, choice = privacy_guardian_answer_setup(session, suite, offer, exchange.seed())
+    joining_guardian, choice = privacy_guardian_answer_setup(session, suite, offer, checks_of, exchange.seed())
     choices[PRIVACY_GUARDIAN] = exchange.hand_over(Step.SETUP, PRIVACY_GUARDIAN, QUERYING_PARTY, choice, "choices")
     querying_party, trees = querying_party_finish_setup(joining_querying_party, choices, exchange.seed())
     for peer, message in trees.items():
@@ -108,14 +115,3 @@ def _set_up_reverse(
         ready.append(party)
         trees[me] = exchange.hand_over(Step.SETUP, me, QUERYING_PARTY, message, "reverse trees")
     return querying_party_finish_reverse(choosing, trees), ready
-
-
-def _greet(session: Session, exchange: Exchange) -> None:
-    """Hellos between every two parties, checked."""
-    everyone = [entry.party for entry in session.participants]
-    for sender in everyone:
-        for receiver in everyone:
-            if sender != receiver:
-                greeting = hello(session, sender, receiver)
-                message = exchange.hand_over(Step.SETUP, sender, receiver, greeting, "hello")
-                check_hello(session, sender, receiver, message)

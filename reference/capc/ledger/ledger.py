@@ -140,11 +140,11 @@ class Ledger(LedgerLog):
         salt = secrets.token_bytes(SALT_BYTES)
         if isinstance(entry, Reserved):
             receipt = entry.receipt
-            beside: bytes | None = secrets.token_bytes(BLINDING_BYTES) + receipt.inputs_digest
-            body = charge_body(receipt.session_tag, receipt.query, commitment_of(beside), self.cost, salt)
+            message = opening = secrets.token_bytes(BLINDING_BYTES) + receipt.inputs_digest
+            body = charge_body(receipt.session_tag, receipt.query, commitment_of(opening), self.cost, salt)
         else:
-            beside, body = message, later_body(entry, salt)
-        row = _row(self._head.extended(digest_of(body)), body, self._key, beside)
+            body = later_body(entry, salt)
+        row = _row(self._head.extended(digest_of(body)), body, self._key, message)
         # A record that no reader would accept would end the ledger for ever.
         self._read(row)
         self._store.append(self._head.size, row)

@@ -29,7 +29,7 @@ _HEADS = ("CAPC-LEDG-009",)
 _CHARGES = ("CAPC-LEDG-010",)
 _EARLIER = ("CAPC-LEDG-016",)
 _INPUT = Fault.of_caller("input_error")
-_ZEROS = {"blinding": bytes(32), "inputs_digest": bytes(32)}
+_ZEROS: dict[str, Any] = {"blinding": bytes(32), "inputs_digest": bytes(32)}
 _TERMS = Terms("privacy_guardian", "example", confident(charge=Charge.REALISED, epsilon=Fraction(50)), 4, Fraction(40))
 
 

@@ -10,6 +10,8 @@ from capc_verify.faults import arithmetic, binding, disclosure, durability, mask
 _VIEWS = "tests/views/test_querying_party.py::"
 _TWO_PARTY = "tests/core/test_two_party.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
+_LEDGERS = "tests/views/test_ledgers.py::test_"
+_CHARGES = _LEDGERS + "opened_charges_tell_"
 _CANDIDATES = "tests/ledger/test_commitments.py::test_no_hash_of_a_candidate_"
 
 
@@ -147,12 +149,18 @@ FAULTS: dict[str, Fault] = {
         (
             _CANDIDATES + "vote_of_the_one_honest_party_is_in_an_opened_charge[worst_case]",
             _CANDIDATES + "histogram_of_two_honest_parties_is_in_an_opened_charge",
+            _CHARGES + "the_querying_party_and_all_answering_parties_but_one_nothing[seen0]",
+            _CHARGES + "them_nothing_of_the_histogram_of_two_honest_parties",
         ),
     ),
     "salt_for_blinding": Fault(
         disclosure.salt_for_blinding,
         None,
-        (_CANDIDATES + "vote_of_the_one_honest_party_is_in_an_opened_charge[worst_case]",),
+        (
+            _CANDIDATES + "vote_of_the_one_honest_party_is_in_an_opened_charge[worst_case]",
+            _CHARGES + "the_querying_party_and_all_answering_parties_but_one_nothing[seen0]",
+            _CHARGES + "them_nothing_of_the_histogram_of_two_honest_parties",
+        ),
     ),
     "settlement_opened": Fault(
         disclosure.settlement_opened,
@@ -160,6 +168,7 @@ FAULTS: dict[str, Fault] = {
         (
             "tests/ledger/test_watch.py"
             "::test_a_proof_shows_digests_the_first_record_and_the_charges_that_were_asked_for",
+            _LEDGERS + "while_a_budget_lasts_the_ledger_tells_an_answering_party_nothing[realised]",
         ),
     ),
     "earlier_form_opened": Fault(

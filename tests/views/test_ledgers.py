@@ -181,6 +181,16 @@ def guardian_law(coalition: Coalition, honest: QuantisedModel, charge: Charge, b
     return Playback(parameters, [VOTES_0, honest], fix, budget=budget).run_law(TWO_QUERIES, coalition)
 
 
+@pytest.mark.req("CAPC-SEC-001", kind="enumeration")
+@pytest.mark.parametrize("budget", [BOTH, CHECK + ANSWER], ids=["lasts", "ends"])
+def test_given_the_label_a_ledger_tells_the_querying_party_nothing(budget: Fraction) -> None:
+    """A query, and after it another one or a refusal."""
+    alone, seen = frozenset({QUERYING_PARTY}), {0: 3, 1: 6}
+    laws = [coalition_law([model], alone, seen, budget) for model in (VOTES_0, VOTES_1)]
+    assert worst_conditional_distance(laws[0], laws[1], output_and_randomness) == 0
+    assert image(laws[0], output_of) != image(laws[1], output_of)
+
+
 @pytest.mark.req("CAPC-SEC-005", kind="enumeration")
 @pytest.mark.parametrize("seen", [{0: 0, 1: 5}, {0: 3, 1: 6}])
 def test_opened_charges_tell_the_querying_party_and_all_answering_parties_but_one_nothing(seen: dict[int, int]) -> None:
@@ -201,8 +211,10 @@ def test_opened_charges_tell_them_nothing_of_the_histogram_of_two_honest_parties
     assert image(laws[0], output_of) != image(laws[3], output_of)
 
 
-def coalition_law(models: Sequence[QuantisedModel], coalition: Coalition, seen: Mapping[int, int]) -> Law:
-    """One charged query, under the condition that the querying party sees these shares from every honest party."""
+def coalition_law(
+    models: Sequence[QuantisedModel], coalition: Coalition, seen: Mapping[int, int], budget: Fraction = CHECK + ANSWER
+) -> Law:
+    """Two queries or one, under the condition that the querying party sees these shares from every honest party."""
     honest = {
         answering_party(i + 1): model for i, model in enumerate(models) if answering_party(i + 1) not in coalition
     }
@@ -212,8 +224,8 @@ def coalition_law(models: Sequence[QuantisedModel], coalition: Coalition, seen: 
         seen_values(FRESH_SHARES, {party: _onehot(model) for party, model in honest.items()}, seen),
         in_step(ZERO_SUM, salt=2),
     )
-    playback = Playback(toy_parameters(4, noise=TWO_SIDED), models, fix, budget=BOTH)
-    return playback.run_law([[(1,)]], coalition)
+    playback = Playback(toy_parameters(4, noise=TWO_SIDED), models, fix, budget=budget)
+    return playback.run_law(TWO_QUERIES, coalition)
 
 
 def _onehot(model: QuantisedModel) -> list[int]:

@@ -30,8 +30,10 @@ SALT_BYTES = 16
 
 BLINDING_BYTES = 32
 OPENING_BYTES = BLINDING_BYTES + DIGEST_BYTES
-CHARGED, UNBLINDED, DISPATCHED, SETTLED = "charged", "reserved", "dispatched", "settled"
-"""Kinds of later records. The second is that of charges of an earlier form."""
+OPENED, CHARGED, DISPATCHED, SETTLED = "opened", "charged", "dispatched", "settled"
+"""Kinds of records."""
+UNBLINDED = "reserved"
+"""The kind of charges of the earlier form."""
 
 _COMMITMENT_DOMAIN = b"CaPC/0.1/ledger-commitment"
 
@@ -52,7 +54,7 @@ class Opening:
 def opening_body(opening: Opening, salt: bytes) -> bytes:
     """The body of the first record."""
     fields = {"format": FORMAT, "public_key": opening.public_key.hex(), **opening.terms.document()}
-    return _body("opened", fields, salt)
+    return _body(OPENED, fields, salt)
 
 
 def commitment_of(opening: bytes) -> bytes:

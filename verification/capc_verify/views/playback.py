@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from enum import Enum
 from fractions import Fraction
@@ -188,7 +189,8 @@ class Playback(Collaboration):
         Arguments and errors as of :meth:`batch_law`.
         """
         self._until = until
-        with self._symbols.planted():
+        # Without a ledger no hash is part of a view.
+        with nullcontext() if self._budget is None else self._symbols.planted():
             return self._tape.law(lambda: self._play(batches, coalition, ahead=ahead))
 
     def _source_of(self, draw: Draw) -> Source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 
 from capc.ledger import Ledger, Proof, ledger, records
 from capc.ledger.records import BLINDING_BYTES, CHARGED, SETTLED, UNBLINDED
@@ -56,8 +57,8 @@ def _open_more(kinds: Iterable[str]) -> None:
     def proof(self: Ledger, seen: int = 0, charged: Iterable[tuple[bytes, int]] = ()) -> bytes:
         honest = Proof.from_bytes(correct(self, seen))
         places = {self._positions.get((kind, *name)) for name in charged for kind in kinds}
-        rows = enumerate(self._store.rows(seen), start=seen)
+        rows = enumerate(self._store.rows(honest.start), start=honest.start)
         opened = tuple(row.body for place, row in rows if place == 0 or place in places)
-        return Proof(honest.identity, honest.start, honest.digests, honest.signature, opened).to_bytes()
+        return replace(honest, opened=opened).to_bytes()
 
     Ledger.proof = proof  # type: ignore[method-assign]

@@ -6,7 +6,7 @@ Nothing here is re-derived from inputs: what is not noted was not sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from capc.costs import Step
 from capc.ideal_two_party import IdealTwoParty
@@ -58,8 +58,14 @@ class Notebook:
 
 def _told(proof: Proof, reader: Reader) -> Hashable:
     """Every field of a proof."""
-    links, bodies = (tuple(map(reader.shown, values)) for values in (proof.digests, proof.opened))
-    return ("ledger", reader.shown(proof.identity), proof.start, links, reader.shown(proof.signature), bodies)
+    told: list[Hashable] = []
+    for name in (entry.name for entry in fields(Proof)):
+        value = getattr(proof, name)
+        if isinstance(value, tuple):
+            told.append(tuple(map(reader.shown, value)))
+        else:
+            told.append(reader.shown(value) if isinstance(value, bytes) else value)
+    return ("ledger", *told)
 
 
 @dataclass

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Never, cast
 
 from capc.ledger import Ledger, Proof, Seen, Terms, check_proof
 from capc.ledger.chain import digest_of, first_head
 from capc.ledger.records import SALT_BYTES, Opening, opening_body
-from capc.ledger.store import Row, Store
+from capc.ledger.store import Connection, Row, Store
 from capc.noise.mechanism import ReleaseMechanisms
 from capc.parameters import Charge
 from capc.parties import Party
@@ -26,12 +26,12 @@ _OTHER_TAG = b"\xff" * 32
 """Of a session in which nobody of the enumerated one takes part."""
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """Takes the place of a file: the records of a ledger, which nobody else writes."""
 
-    file = Path("enumeration.ledger")
-
     def __init__(self) -> None:
+        nothing = cast("Connection", None)
+        super().__init__(Path("enumeration.ledger"), nothing, (0, 0))
         self._rows: list[Row] = []
 
     @contextmanager
@@ -49,6 +49,10 @@ class MemoryStore:
     def rows(self, start: int = 0) -> Iterator[Row]:
         """The records from this position on."""
         yield from self._rows[start:]
+
+    def checkpoints(self) -> Iterator[Never]:
+        """None: a play is short."""
+        return iter(())
 
     def close(self) -> None:
         """Nothing is open."""
@@ -69,7 +73,7 @@ class ToyLedger(Ledger):
         body = opening_body(Opening(self.agreed, signing_public_key(_KEY)), secrets.token_bytes(SALT_BYTES))
         head, store = first_head(digest_of(body)), MemoryStore()
         store.append(0, Row(body, head.link, head.sign(_KEY), None))
-        super().__init__(cast("Store", store), _KEY)
+        super().__init__(store, _KEY)
 
     @property
     def mechanisms(self) -> ReleaseMechanisms:

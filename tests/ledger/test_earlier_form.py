@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from capc import cli
 from capc.charges import query_cost
@@ -23,6 +26,7 @@ from capc.ledger.records import (
     unblinded_charge_body,
 )
 from ledger.cases import COST, INPUTS, TAG, make_ledger, make_terms, message_of, reserve_in_the_earlier_form
+from support.sizes import examples
 
 NAMES = [(TAG, 1), (TAG, 2)]
 
@@ -108,13 +112,14 @@ def test_other_proofs_of_an_earlier_ledger_show_nothing_of_it(ledger: Ledger) ->
 
 
 @pytest.mark.req("CAPC-LEDG-016")
-def test_an_answering_party_refuses_a_charge_of_the_earlier_form_that_it_is_shown(ledger: Ledger) -> None:
+def test_an_answering_party_refuses_a_charge_of_the_earlier_form_that_it_is_shown(tmp_path: Path) -> None:
     """By a guardian of the earlier version: it says why, and accuses nobody of a missing charge."""
-    seen = check_proof(None, ledger.proof(), make_terms())
-    seen = replace(seen, head=replace(seen.head, size=1, link=seen.head.identity))
-    with reading(ledger.file) as (_, store):
-        body = list(store.rows())[1].body
-    shown = replace(Proof.from_bytes(ledger.proof(1)), opened=(body,)).to_bytes()
+    with make_ledger(tmp_path) as ledger:
+        seen = check_proof(None, ledger.proof(), make_terms())
+        reserve_in_the_earlier_form(ledger, 1)
+        with reading(ledger.file) as (_, store):
+            body = list(store.rows())[1].body
+        shown = replace(Proof.from_bytes(ledger.proof(1)), opened=(body,)).to_bytes()
     with pytest.raises(LedgerError, match="query 1 is in the form of an earlier version, which tells votes"):
         check_proof(seen, shown, make_terms(), NAMES[:1])
 
@@ -155,3 +160,31 @@ def test_after_a_restart_the_owner_knows_for_which_inputs_a_query_was_charged(tm
             again.dispatch(replace(receipt, inputs_digest=bytes(32)), message_of(1))
         again.dispatch(receipt, message_of(1))
         assert INPUTS.hex() not in repr(receipt)
+
+
+@pytest.mark.req("CAPC-LEDG-012", "CAPC-LEDG-015", "CAPC-LEDG-016")
+@given(data=st.data())
+@settings(max_examples=examples(ordinary=25, nightly=500), deadline=None)
+def test_whatever_is_asked_for_no_digest_of_inputs_and_no_opening_leaves(data: st.DataObject) -> None:
+    """Charges of either form in any order, and any request."""
+    forms = data.draw(st.lists(st.booleans(), max_size=5), label="new form")
+    with tempfile.TemporaryDirectory() as name, make_ledger(Path(name)) as ledger:
+        for query, new in enumerate(forms):
+            if new:
+                ledger.reserve(TAG, query, INPUTS)
+            else:
+                reserve_in_the_earlier_form(ledger, query)
+        asked = data.draw(st.lists(st.integers(0, 6), max_size=4), label="asked for")
+        seen = data.draw(st.integers(0, len(forms) + 2), label="seen")
+        with reading(ledger.file) as (_, store):
+            rows = list(store.rows())
+        if any(query < len(forms) and not forms[query] for query in asked):
+            with pytest.raises(LedgerError, match="in the form of an earlier version") as refusal:
+                ledger.proof(seen, [(TAG, query) for query in asked])
+            left = str(refusal.value).encode()
+        else:
+            left = ledger.proof(seen, [(TAG, query) for query in asked])
+    for secret in (INPUTS, *(row.message for row in rows if row.message)):
+        assert secret not in left
+        assert secret.hex().encode() not in left
+        assert secret[:BLINDING_BYTES].hex().encode() not in left

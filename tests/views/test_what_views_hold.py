@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from capc import errors
 from capc.ledger import Proof, records
+from capc.ledger import errors as ledger_errors
 from capc.messages import MessageType
 from capc.parameters import Charge
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
@@ -30,6 +32,12 @@ KINDS = {records.OPENED, records.CHARGED, records.UNBLINDED, records.DISPATCHED,
 MESSAGES = {kind.name.lower() for kind in MessageType}
 PROOF = {field.name for field in fields(Proof)}
 BESIDE = {"opening", "message"}
+ERRORS = {
+    name
+    for module in (errors, ledger_errors)
+    for name, value in vars(module).items()
+    if isinstance(value, type) and issubclass(value, errors.CapcError) and value is not errors.CapcError
+}
 
 
 def table(heading: str) -> list[tuple[str, str]]:
@@ -51,9 +59,9 @@ LEFT_OUT = table("left out | why")
 
 
 @pytest.mark.req("CAPC-SEC-012")
-def test_every_message_record_and_field_of_a_proof_is_in_one_of_the_two_tables() -> None:
+def test_every_message_record_field_of_a_proof_and_error_is_in_one_of_the_two_tables() -> None:
     shown, hidden = named(IN_VIEWS), named(LEFT_OUT)
-    assert (shown | hidden) & (MESSAGES | PROOF) == MESSAGES | PROOF
+    assert shown | hidden >= MESSAGES | PROOF | KINDS | ERRORS
     assert shown & KINDS == {records.OPENED, records.CHARGED}
     assert hidden & KINDS == KINDS - shown
     assert hidden >= BESIDE

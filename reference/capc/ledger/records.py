@@ -125,7 +125,7 @@ def read_opening(body: bytes) -> Opening:
     return opening
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class QueryRecord:
     """What a later record says, before it is held against the records before it.
 

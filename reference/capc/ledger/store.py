@@ -62,6 +62,9 @@ class Row(NamedTuple):
     signature: bytes
     message: bytes | None
 
+    def __repr__(self) -> str:
+        return "<Row>"
+
 
 class Connection(Protocol):
     """What a store needs of a connection to SQLite."""

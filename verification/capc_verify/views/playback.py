@@ -117,8 +117,7 @@ class Playback(Collaboration):
         before: Sequence[bool] = (),
     ) -> None:
         self._symbols = Symbols()
-        self._parameters = parameters
-        self._budget = budget
+        self._ledger = None if budget is None else ToyLedger(parameters, budget)
         self._before = tuple(before)
         self._notebook = Notebook()
         self._linear = NotedLinear(parameters.widths.logit_bits, note=self._notebook.note)
@@ -139,7 +138,12 @@ class Playback(Collaboration):
         )
         session = toy_session(parameters, models)
         super().__init__(
-            session, models, suite, ToyAccount(parameters), draw_seed=self._next_seed, observer=self._notebook
+            session,
+            models,
+            suite,
+            self._ledger or ToyAccount(parameters),
+            draw_seed=self._next_seed,
+            observer=self._notebook,
         )
         self._setting_up = False
         self._notebook.keep()
@@ -190,7 +194,7 @@ class Playback(Collaboration):
         """
         self._until = until
         # Without a ledger no hash is part of a view.
-        with nullcontext() if self._budget is None else self._symbols.planted():
+        with nullcontext() if self._ledger is None else self._symbols.planted():
             return self._tape.law(lambda: self._play(batches, coalition, ahead=ahead))
 
     def _source_of(self, draw: Draw) -> Source:
@@ -234,7 +238,7 @@ class Playback(Collaboration):
     def _look(self, charged: Sequence[tuple[bytes, int]]) -> None:
         """Every answering party looks at the ledger, if there is one."""
         for watcher in self._watchers:
-            watcher.look(self._ledger, charged)
+            watcher.look(charged)
 
     def _release(
         self,
@@ -265,11 +269,12 @@ class Playback(Collaboration):
         self._two_party.forget()
         self._notebook.rewind()
         self._seeds = count()
-        if self._budget is not None:
+        if self._ledger is not None:
             self._symbols.forget()
-            self._account = self._ledger = ToyLedger(self._parameters, self._budget)
-            self._ledger.charge_another_session(self._before)
-            self._watchers = [Watcher(party.me, self._notebook.note) for party in answering_parties]
+            self._ledger.begin(self._before)
+            self._watchers = [
+                Watcher(peer, self._ledger, self._notebook.note) for peer in self._session.answering_parties
+            ]
 
     def _next_seed(self) -> Seed:
         return Seed(next(self._seeds).to_bytes(32, "little"))

@@ -70,23 +70,24 @@ class ToyLedger(Ledger):
         release, grid_bits = parameters.release, parameters.widths.grid_bits
         self.agreed = Terms("privacy_guardian", "enumeration", release, grid_bits, budget)
         self._toy_mechanisms = toy_mechanisms(parameters)
+        self.begin(())
+
+    def begin(self, before: Sequence[bool]) -> None:
+        """Begins anew, with the queries of another session: whether each was answered."""
         body = opening_body(Opening(self.agreed, signing_public_key(_KEY)), secrets.token_bytes(SALT_BYTES))
         head, store = first_head(digest_of(body)), MemoryStore()
         store.append(0, Row(body, head.link, head.sign(_KEY), None))
         super().__init__(store, _KEY)
+        for query, answered in enumerate(before, start=1):
+            receipt = self.reserve(_OTHER_TAG, query, bytes([query, answered]) * 16)
+            self.dispatch(receipt, bytes([query, answered]))
+            if self.policy.charge is Charge.REALISED:
+                self.settle(receipt, answered)
 
     @property
     def mechanisms(self) -> ReleaseMechanisms:
         """The toy noise."""
         return self._toy_mechanisms
-
-    def charge_another_session(self, outcomes: Sequence[bool]) -> None:
-        """Queries of others, of which some were answered: all of it is on the ledger before the play."""
-        for query, answered in enumerate(outcomes, start=1):
-            receipt = self.reserve(_OTHER_TAG, query, bytes([query, answered]) * 16)
-            self.dispatch(receipt, bytes([query, answered]))
-            if self.policy.charge is Charge.REALISED:
-                self.settle(receipt, answered)
 
 
 class Watcher:
@@ -94,17 +95,19 @@ class Watcher:
 
     Args:
         party: who looks.
+        ledger: at what.
         note: told of every proof.
     """
 
-    def __init__(self, party: Party, note: Note) -> None:
+    def __init__(self, party: Party, ledger: ToyLedger, note: Note) -> None:
         self._party = party
+        self._ledger = ledger
         self._note = note
         self._seen: Seen | None = None
 
-    def look(self, ledger: ToyLedger, charged: Sequence[tuple[bytes, int]]) -> None:
+    def look(self, charged: Sequence[tuple[bytes, int]]) -> None:
         """Asks for the records added since the last look, and for the charges of these queries."""
         size = 0 if self._seen is None else self._seen.head.size
-        message = ledger.proof(size, charged)
-        self._seen = check_proof(self._seen, message, ledger.agreed, charged)
+        message = self._ledger.proof(size, charged)
+        self._seen = check_proof(self._seen, message, self._ledger.agreed, charged)
         self._note(self._party, Proof.from_bytes(message))

@@ -46,12 +46,14 @@ class Block(NamedTuple):
         slots: of their left operands, then of the right ones.
         flipped: places in ``slots`` of flipped wires.
         rows: of the left operands, and of the right ones; the rows of generator and evaluator halves, too.
+        first: hashed rows of the chunk that come before the stage.
         out: labels of their outputs, flat.
     """
 
     slots: Indices
     flipped: list[int]
     rows: list[slice]
+    first: int
     out: Words
 
 
@@ -88,22 +90,28 @@ class Lanes:
         """The most operands of the ANDs of a block, for all lanes."""
         return 2 * self._gates_per_block * self.lanes
 
-    def blocks(self, stage: PlannedStage) -> list[Block]:
+    def rows_before(self, number: int) -> int:
+        """Rows of the chunk that are hashed before a stage, or, for the number of stages, before the outputs."""
+        return sum(stage.table_rows for stage in self.plan.stages[:number]) * self.lanes
+
+    def blocks(self, number: int) -> list[Block]:
         """The ANDs of a stage, a few at a time: what they need stays in the cache, and room does not grow with them."""
+        stage, first = self.plan.stages[number], self.rows_before(number)
         count = len(stage.operands) // 2
         size = self._gates_per_block
-        return [self._block(stage, start, min(start + size, count)) for start in range(0, count, size)]
+        return [self._block(stage, first, start, min(start + size, count)) for start in range(0, count, size)]
 
-    def _block(self, stage: PlannedStage, start: int, end: int) -> Block:
+    def _block(self, stage: PlannedStage, first: int, start: int, end: int) -> Block:
         count = len(stage.operands) // 2
         places = [*range(start, end), *range(count + start, count + end)]
         flipped = set(stage.flipped)
-        rows = [slice(first * self.lanes, (first + end - start) * self.lanes) for first in (start, count + start)]
+        rows = [slice(gate * self.lanes, (gate + end - start) * self.lanes) for gate in (start, count + start)]
         out = self.slots[stage.out + start : stage.out + end].reshape(-1, 2)
         return Block(
             np.array([stage.operands[place] for place in places], np.int64),
             [number for number, place in enumerate(places) if place in flipped],
             rows,
+            first,
             out,
         )
 

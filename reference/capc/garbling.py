@@ -72,7 +72,7 @@ class LabelHash:
         self._number += 1
         size = len(operands[0])
         digests: list[list[int]] = [[] for _ in operands]
-        for number, span in key_spans(self._keys.count(size), size):
+        for number, span in key_spans(self._keys.take(size), size):
             permutation = self._permutation(number)
             tweaks = b"".join((base + row).to_bytes(LABEL_BYTES, "little") for row in range(size)[span])
             for digest, operand in zip(digests, operands, strict=True):

@@ -1,9 +1,10 @@
 """The keys of the garbling hash: one for at most 2^17 rows, all from the hash key that a batch sends.
 
 What a key hashed is what an attack on it can use, so that the concrete bound follows from the rows under one key, and
-not from the size of a batch or a model. The rows of a chunk are counted through, hashed layer after hashed layer; row r
-is hashed under key floor(r / 2^17) of the chunk. Key j of chunk c is AES-128 of the block j + 2^64 c under the batch's
-hash key: nothing is sent for it. A row is one label at the evaluator, and both labels of a wire at the garbler.
+not from the size of a batch or a model. The rows of a chunk have places, hashed layer after hashed layer, side by side;
+a layer that would cross a multiple of 2^17 begins at that multiple. Place p is hashed under key floor(p / 2^17) of the
+chunk. Key j of chunk c is AES-128 of the block j + 2^64 c under the hash key of the batch: nothing is sent for it. A
+row is one label at the evaluator, and both labels of a wire at the garbler.
 
 Source: re-keying, Guo, Katz, Wang, Weng, Yu (CRYPTO 2020). Spec: CAPC-GC-011.
 """
@@ -21,11 +22,22 @@ KEY_ROWS = 1 << 17
 """The most rows under one key: 2^17 labels for the evaluator, 2^18 calls of the hash for the garbler."""
 
 
+def layer_place(free: int, rows: int) -> int:
+    """The place of a layer's first row.
+
+    Args:
+        free: the first place of the chunk that no layer has.
+        rows: of the layer.
+    """
+    rest = -free % KEY_ROWS
+    return free if rows <= rest else free + rest
+
+
 def key_spans(first: int, rows: int) -> Iterator[tuple[int, slice]]:
     """Consecutive rows cut where the key changes.
 
     Args:
-        first: how many rows of the chunk come before.
+        first: the place of the first.
         rows: how many there are.
 
     Yields:
@@ -74,18 +86,31 @@ class HashKeys:
     def __init__(self, hash_key: bytes) -> None:
         self._derive = Permutation(hash_key)
         self._chunk = 0
-        self._rows = 0
+        self._free = 0
         self._before = HashUse()
 
     def begin_chunk(self, number: int) -> None:
         """The rows to come are those of another chunk: each chunk has keys of its own."""
         self._before = self.use
-        self._chunk, self._rows = number, 0
+        self._chunk, self._free = number, 0
 
-    def count(self, rows: int) -> int:
-        """Takes the next rows of the chunk; returns how many came before."""
-        self._rows += rows
-        return self._rows - rows
+    def take(self, rows: int) -> int:
+        """The place of the chunk's next layer, which is counted as hashed."""
+        used = self._free % KEY_ROWS
+        if used and used + rows <= KEY_ROWS:
+            self._free += rows
+            return self._free - rows
+        return self._take_more(rows)
+
+    def _take_more(self, rows: int) -> int:
+        """The same where another key begins."""
+        first = layer_place(self._free, rows)
+        if rows:
+            self._before = self.use
+            for _ in range((rows - 1) // KEY_ROWS):
+                self._before = self._before.with_key(KEY_ROWS)
+            self._free = first + rows
+        return first
 
     def key(self, number: int) -> bytes:
         """Key ``number`` of the chunk, 16 bytes."""
@@ -95,10 +120,7 @@ class HashKeys:
     @property
     def use(self) -> HashUse:
         """What was hashed so far, this chunk included."""
-        use = self._before
-        for _, span in key_spans(0, self._rows):
-            use = use.with_key(span.stop - span.start)
-        return use
+        return self._before.with_key((self._free - 1) % KEY_ROWS + 1) if self._free else self._before
 
 
 _ADDING = Lock()

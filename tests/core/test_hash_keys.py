@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import groupby
 
 import pytest
@@ -12,19 +13,9 @@ from capc.circuits.builder import Circuit, Gate, Operation, Sharing
 from capc.garbling import LabelHash, evaluate, garble
 from capc.hash_keys import KEY_ROWS, HashKeys, HashTally, HashUse, key_spans
 from capc.resharing import share_by_garbler
-from support.hashing import count_hashes
-from support.oracles import aes_block
+from support.hashing import count_hashes, hash_of, key_of
 
 LIMIT = 1 << 17
-
-
-def key_of(hash_key: bytes, chunk: int, number: int) -> bytes:
-    return aes_block(hash_key, number.to_bytes(8, "little") + chunk.to_bytes(8, "little"))
-
-
-def hash_of(key: bytes, label: int, tweak: int) -> int:
-    inner = int.from_bytes(aes_block(key, label.to_bytes(16, "little")), "little")
-    return int.from_bytes(aes_block(key, (inner ^ tweak).to_bytes(16, "little")), "little") ^ inner
 
 
 def labels(count: int) -> list[int]:
@@ -53,7 +44,7 @@ def test_keys_are_blocks_under_the_batchs_key(hash_key: bytes, chunk: int, numbe
 
 @pytest.mark.req("CAPC-GC-011", "CAPC-GC-003")
 @pytest.mark.parametrize(
-    "calls", [[LIMIT - 1], [LIMIT], [LIMIT + 1], [LIMIT - 1, 2], [5, LIMIT - 5, 1], [2 * LIMIT + 1]]
+    "calls", [[LIMIT - 1], [LIMIT], [LIMIT + 1], [LIMIT - 1, 2], [5, LIMIT - 5, 1], [5, LIMIT + 1, 7], [2 * LIMIT + 1]]
 )
 def test_a_row_is_hashed_under_the_key_of_its_place_in_the_chunk(calls: list[int]) -> None:
     """Rows beside every boundary, in the second of two chunks, with the hash by hand."""
@@ -61,19 +52,20 @@ def test_a_row_is_hashed_under_the_key_of_its_place_in_the_chunk(calls: list[int
     label_hash = LabelHash(key, position)
     label_hash.digest([1, 2, 3])
     label_hash.begin_chunk(1)
-    before = 0
+    free, used = 0, Counter({-1: 3})
     for number, rows in enumerate(calls, start=1):
+        before = free if free % LIMIT + rows <= LIMIT else -(-free // LIMIT) * LIMIT
         operand = labels(rows)
         plain, again = label_hash.digest(operand, operand)
         assert plain == again
-        beside = {boundary + offset - before for boundary in range(0, 3 * LIMIT, LIMIT) for offset in (-1, 0, 1)}
+        beside = {boundary + offset - before for boundary in range(0, 4 * LIMIT, LIMIT) for offset in (-1, 0, 1)}
         for row in sorted(beside & set(range(rows)) | {0, rows - 1}):
             under = key_of(key, 1, (before + row) // LIMIT)
             assert plain[row] == hash_of(under, operand[row], row + (number << 40) + (position << 64))
-        before += rows
-    whole, rest = divmod(before, LIMIT)
-    used = [3, *[LIMIT] * whole, *([rest] if rest else [])]
-    assert label_hash.use == HashUse(len(used), sum(used), max(used), sum(rows * rows for rows in used))
+        used.update((before + row) // LIMIT for row in range(rows))
+        free = before + rows
+    counts = used.values()
+    assert label_hash.use == HashUse(len(counts), sum(counts), max(counts), sum(rows * rows for rows in counts))
 
 
 @pytest.mark.req("CAPC-GC-011")
@@ -85,8 +77,8 @@ def test_use_adds_up(batches: list[list[int]]) -> None:
         keys = HashKeys(bytes(16))
         for number, rows in enumerate(chunks):
             keys.begin_chunk(number)
-            assert keys.count(rows) == 0
-            assert keys.count(0) == rows
+            assert keys.take(rows) == 0
+            assert keys.take(0) == rows
         tally.add(keys.use)
     used = [rows for chunks in batches for rows in chunks if rows]
     assert tally.use == HashUse(len(used), sum(used), max(used, default=0), sum(rows * rows for rows in used))
@@ -123,6 +115,29 @@ def test_rows_of_a_message_in_rounds_change_their_key_too(monkeypatch: pytest.Mo
     wires = [labels(LIMIT // 2 + 1), labels(LIMIT // 2 + 1)]
     share_by_garbler(Sharing(1, 8), wires, 0xABCDEF1, LabelHash(bytes(16), 0))
     assert dict(counted) == {key_of(bytes(16), 0, 0): 2 * LIMIT, key_of(bytes(16), 0, 1): 4}
+
+
+@pytest.mark.req("CAPC-GC-011")
+@given(st.lists(st.integers(0, 3 * LIMIT), max_size=12))
+@example([LIMIT])
+@example([LIMIT, 1])
+@example([1, LIMIT])
+@example([1, 2 * LIMIT, LIMIT, 1])
+def test_layers_have_places_of_their_own_and_are_cut_only_if_they_must(layers: list[int]) -> None:
+    """Against a count of single rows: no place twice, none under two keys, no more keys than layers need."""
+    keys, used, free = HashKeys(bytes(16)), Counter[int](), 0
+    for rows in layers:
+        first = keys.take(rows)
+        assert first >= free
+        found = [number for number, span in key_spans(first, rows) for _ in range(span.start, span.stop, LIMIT)]
+        assert len(found) == -(-rows // LIMIT)
+        assert first == free or (first % LIMIT == 0 and free // LIMIT != (free + rows - 1) // LIMIT)
+        for number, span in key_spans(first, rows):
+            used[number] += span.stop - span.start
+        free = first + rows
+    counts = [count for count in used.values() if count]
+    assert max(counts, default=0) <= LIMIT
+    assert keys.use == HashUse(len(counts), sum(counts), max(counts, default=0), sum(n * n for n in counts))
 
 
 def test_the_limit_is_the_documented_one() -> None:

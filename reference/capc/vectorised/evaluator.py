@@ -96,8 +96,8 @@ class EvaluatorProgram:
         self._projection = None
         row_bytes = len(plan.outputs) * ((lanes + 7) // 8)
         if circuit.sharing is not None:
-            before = self._wires.rows_before(len(plan.stages))
-            self._projection = EvaluatorProjection(circuit.sharing, len(plan.outputs), lanes, self._hashes, before)
+            place = self._wires.places[-1]
+            self._projection = EvaluatorProjection(circuit.sharing, len(plan.outputs), lanes, self._hashes, place)
             row_bytes = self._projection.codec.length
         self._rows = np.empty(row_bytes, np.uint8)
 

@@ -119,8 +119,8 @@ class GarblerProgram:
         self._flipped_outputs = np.array(plan.flipped_outputs, np.int64)
         self._projection = None
         if circuit.sharing is not None:
-            before = self._wires.rows_before(len(plan.stages))
-            self._projection = GarblerProjection(circuit.sharing, len(plan.outputs), lanes, self._hashes, before)
+            place = self._wires.places[-1]
+            self._projection = GarblerProjection(circuit.sharing, len(plan.outputs), lanes, self._hashes, place)
 
     def begin(self, label_hash: BatchHash, delta: Words) -> None:
         """Takes the batch's position and offset."""

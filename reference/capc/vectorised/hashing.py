@@ -71,7 +71,7 @@ class HashBuffers:
         Args:
             operands: labels that share a tweak; they are hashed one part after the other, for each operand in turn.
             parts: the rows of each part, of equal lengths at equal distances.
-            first: how many rows of the chunk come before row 0.
+            first: the place of row 0 in its chunk.
         """
         cuts = [
             (key, slice(part.start + span.start, part.start + span.stop))
@@ -141,7 +141,7 @@ class BatchHash:
             raise InputError("a batch is too large for its tweaks: garble it in several batches")
         numbers.fill(self._number << _NUMBER_SHIFT)
         self._number += 1
-        self._keys.count(len(numbers))
+        self._keys.take(len(numbers))
 
     def digest(self, views: Sequence[HashViews]) -> None:
         """Replaces each operand x by pi(pi(x) XOR tweak) XOR pi(x). Every row once per number."""

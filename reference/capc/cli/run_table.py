@@ -94,7 +94,7 @@ def _garbling(bound: GarblingBound) -> str:
     run = "none is left" if bound.run_bits is None else f"2^{bound.run_bits:.1f}"
     return (
         f"{bound.use.keys:,} hash keys, at most {bound.use.most:,} rows under one; evaluations of AES that the bound "
-        f"withstands: 2^{bound.key_bits:.1f} for a key, {run} for the run, {against} within the enforced delta"
+        f"withstands: 2^{bound.key_bits:.1f} for a key, {run} for the run, {against} within delta"
     )
 
 

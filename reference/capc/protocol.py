@@ -23,6 +23,7 @@ from capc.answering_party_ahead import AwaitingValue
 from capc.costs import Step, StepCost
 from capc.errors import BudgetExhaustedError, InputError
 from capc.exchange import Exchange, NoObserver, Observer
+from capc.hash_keys import HashUse
 from capc.ideal import ideal_functionality
 from capc.inference import Ends, infer, infer_prepared, prepare_inference
 from capc.joining import set_up
@@ -134,6 +135,7 @@ class Collaboration:
             )
         self._session = session
         self._models = tuple(models)
+        self._suite = suite
         self._account = account
         self._allowances = allowances
         self._prepared = 0
@@ -149,6 +151,11 @@ class Collaboration:
     def costs(self) -> dict[str, StepCost]:
         """Seconds, bytes and rounds of each step so far."""
         return self._exchange.costs
+
+    @property
+    def hash_use(self) -> HashUse:
+        """What garblers hashed so far, and under how many keys."""
+        return self._suite.two_party.hash_use
 
     @property
     def results(self) -> tuple[QueryResult, ...]:

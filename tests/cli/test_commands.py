@@ -88,6 +88,21 @@ def test_neither_table_nor_report_promises_anything_under_a_set_for_tests(
     assert "guarantee of the enforced budget" not in printed
 
 
+@pytest.mark.req("CAPC-GC-012")
+def test_the_table_tells_the_concrete_bound(
+    stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    stand_in()
+    file = tmp_path / "report.json"
+    assert cli.run([*TINY, "--json", str(file)]) == 0
+    shown = json.loads(file.read_text())["garbling"]
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "hash keys" in line]
+    assert f"{shown['hash_keys']} hash keys, at most {shown['most_rows']:,} rows" in line
+    assert f"2^{shown['key_bits']:.1f} for a key, 2^{shown['run_bits']:.1f} for the run" in line
+    assert f"2^{shown['delta_bits']:.1f} within delta" in line
+
+
 def test_json_on_standard_output_stands_there_alone(
     stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from capc.accountants.statement import budget_statement, spent_statement
 from capc.job.engines import described
-from capc.job.report import enforced_label, leaks
+from capc.job.garbling_bound import GarblingBound
+from capc.job.report import concrete_bound, enforced_label, leaks
 from capc.job.state import JobState, Status
 from capc.ledger import Ledger
 
@@ -75,6 +76,9 @@ def _summary(state: JobState) -> Table:
     enforced = budget_statement(state.account)
     table.add_row("enforced", str(enforced).replace(enforced.label, enforced_label(state)))
     table.add_row("realised", str(spent_statement(state.account)))
+    bound = concrete_bound(state)
+    if bound is not None:
+        table.add_row("garbling", _garbling(bound))
     if isinstance(state.account, Ledger):
         head = state.account.head
         table.add_row("ledger", f"{head.size} records, all runs together, identity {head.identity.hex()[:16]}")
@@ -83,6 +87,15 @@ def _summary(state: JobState) -> Table:
     if state.after is not None:
         table.add_row("after", f"accuracy {state.after.accuracy:.3f}, balanced {state.after.balanced:.3f}")
     return table
+
+
+def _garbling(bound: GarblingBound) -> str:
+    against = "none is left" if bound.delta_bits is None else f"2^{bound.delta_bits:.1f}"
+    run = "none is left" if bound.run_bits is None else f"2^{bound.run_bits:.1f}"
+    return (
+        f"{bound.use.keys:,} hash keys, at most {bound.use.most:,} rows under one; evaluations of AES that the bound "
+        f"withstands: 2^{bound.key_bits:.1f} for a key, {run} for the run, {against} within delta"
+    )
 
 
 def _steps(state: JobState) -> Table:

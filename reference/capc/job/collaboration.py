@@ -14,6 +14,7 @@ from capc.costs import StepCost
 from capc.engine import SecureEngine
 from capc.engine_protocol import EngineCollaboration
 from capc.errors import InputError
+from capc.hash_keys import HashUse
 from capc.he import BfvLinear
 from capc.job.plan import AllowanceFolder
 from capc.job.state import Labeller
@@ -122,6 +123,11 @@ class Watched:
     def costs(self) -> Mapping[str, StepCost]:
         """The cost of every step so far; the proofs are not among the protocol's messages."""
         return self._collaboration.costs
+
+    @property
+    def hash_use(self) -> HashUse:
+        """What garblers hashed so far, and under how many keys."""
+        return self._collaboration.hash_use
 
     @property
     def results(self) -> Sequence[QueryResult]:

@@ -16,6 +16,7 @@ from capc.engine import EMBEDDED
 from capc.job.config import rational_text
 from capc.job.engines import described
 from capc.job.environment import requirements
+from capc.job.garbling_bound import GarblingBound, garbling_bound
 from capc.job.options import Inference
 from capc.job.state import JobState, Score
 from capc.ledger import Ledger
@@ -61,6 +62,7 @@ def document(state: JobState) -> dict[str, object]:
         "privacy": _privacy(state),
         "ledger": _ledger(state),
         "engine": _engine(state),
+        "garbling": _garbling(state),
         "accuracy": _accuracy(state.before, state.after),
         "steps": _steps(state),
         "versions": {"python": platform.python_version(), "specification": SPEC_VERSION, **installed},
@@ -153,6 +155,29 @@ def _engine(state: JobState) -> dict[str, object]:
         "parties": engine.parties,
         "not_withstood": list(engine.not_withstood),
     }
+
+
+def _garbling(state: JobState) -> dict[str, object] | None:
+    """The concrete bound of everything that was garbled so far (CAPC-GC-012)."""
+    bound = concrete_bound(state)
+    if bound is None:
+        return None
+    return {
+        "hash_keys": bound.use.keys,
+        "rows": bound.use.rows,
+        "most_rows": bound.use.most,
+        "key_bits": bound.key_bits,
+        "run_bits": bound.run_bits,
+        "delta_bits": bound.delta_bits,
+    }
+
+
+def concrete_bound(state: JobState) -> GarblingBound | None:
+    """The same, against the enforced epsilon and delta; None before anything was garbled."""
+    policy = state.account.policy
+    if state.labeller is None:
+        return None
+    return garbling_bound(state.labeller.hash_use, policy.epsilon, policy.delta)
 
 
 def leaks(state: JobState) -> str | None:

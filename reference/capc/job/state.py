@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from capc.accounting import Account
+from capc.hash_keys import HashUse
 from capc.job.plan import Plan
 from capc.learning.partition import Split
 
@@ -56,6 +57,10 @@ class Labeller(Protocol):
     @property
     def costs(self) -> Mapping[str, Cost]:
         """The cost of every step so far."""
+
+    @property
+    def hash_use(self) -> HashUse:
+        """What garblers hashed so far, and under how many keys."""
 
     @property
     def results(self) -> Sequence[Outcome]:

@@ -41,7 +41,7 @@ class _BoundBlock(NamedTuple):
     tables: Words
     selected: Words
     labels: Words
-    hash: HashViews
+    hash: list[HashViews]
     hash_left: Words
     hash_right: Words
     out: Words
@@ -58,7 +58,7 @@ class _BoundProducts(NamedTuple):
     masks: Words
     left: Words
     table: Words
-    hash: HashViews
+    hash: list[HashViews]
     hashed: Words
     out: Words
 
@@ -96,7 +96,8 @@ class EvaluatorProgram:
         self._projection = None
         row_bytes = len(plan.outputs) * ((lanes + 7) // 8)
         if circuit.sharing is not None:
-            self._projection = EvaluatorProjection(circuit.sharing, len(plan.outputs), lanes, self._hashes)
+            place = self._wires.places[-1]
+            self._projection = EvaluatorProjection(circuit.sharing, len(plan.outputs), lanes, self._hashes, place)
             row_bytes = self._projection.codec.length
         self._rows = np.empty(row_bytes, np.uint8)
 
@@ -194,7 +195,7 @@ class EvaluatorProgram:
         for number in piece:
             stage = self._wires.plan.stages[number]
             rows = stage.table_rows * self.lanes
-            table, blocks = self._tables[start : start + rows], self._wires.blocks(stage)
+            table, blocks = self._tables[start : start + rows], self._wires.blocks(number)
             products = [self._bind_products(block, table[block.rows[0]]) for block in blocks if stage.products]
             pair = table if stage.products else table.reshape(2, rows // 2, 2)
             bound = [self._bind(block, pair[:, block.rows[0]]) for block in blocks if not stage.products]
@@ -215,7 +216,7 @@ class EvaluatorProgram:
             masks=self._masks[:count],
             left=labels[count:],
             table=table,
-            hash=self._hashes.views(1, block.rows[:1]),
+            hash=self._hashes.views(1, block.rows[:1], block.first),
             hashed=labels[:count],
             out=block.out,
         )
@@ -237,7 +238,7 @@ class EvaluatorProgram:
             tables=tables,
             selected=self._masks[:rows].reshape(pair),
             labels=labels,
-            hash=self._hashes.views(1, block.rows),
+            hash=self._hashes.views(1, block.rows, block.first),
             hash_left=labels[:half],
             hash_right=labels[half:],
             out=block.out,

@@ -225,4 +225,12 @@ FAULTS: dict[str, Fault] = {
         None,
         ("tests/faults/test_garbling.py::test_no_tweak_occurs_in_two_chunks_of_a_batch",),
     ),
+    "one_hash_key_for_all_chunks": Fault(
+        two_party.one_hash_key,
+        None,
+        (
+            "tests/core/test_hash_keys.py::test_no_key_hashes_more_than_its_rows[65537]",
+            "tests/vectorised/test_hash_keys.py::test_no_key_of_many_votes_hashes_more_than_its_rows",
+        ),
+    ),
 }

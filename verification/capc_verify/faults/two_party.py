@@ -6,6 +6,7 @@ from capc import garbling, resharing
 from capc.circuits.builder import Circuit, Sharing
 from capc.garbled_two_party import GarbledTwoParty
 from capc.garbling import LabelHash, LabelRows, TableStage
+from capc.hash_keys import HashKeys
 from capc.session import SingleUse
 from capc.two_party import Chosen, Transfers, Words
 from capc_verify.faults.patching import replace_everywhere
@@ -71,3 +72,14 @@ def tweaks_begin_again() -> None:
 
     replace_everywhere(garble, garble_again)
     replace_everywhere(evaluate, evaluate_again)
+
+
+def one_hash_key() -> None:
+    """All rows of all chunks of a batch are hashed under one key."""
+    correct = HashKeys.key
+
+    def key(self: HashKeys, number: int) -> bytes:  # noqa: ARG001
+        self._chunk = 0
+        return correct(self, 0)
+
+    HashKeys.key = key  # type: ignore[method-assign]

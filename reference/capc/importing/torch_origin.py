@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, count
 
 import numpy as np
 import torch
@@ -27,12 +27,14 @@ def torch_origin(module: nn.Module, input_shape: Shape, layers: Sequence[tuple[s
         input_shape: without the batch.
         layers: for each call of a layer, in order, the name of its node and its path in the module.
     """
+    # Another state of PyTorch's generator for each run, so that what is random in a module shows.
+    runs = count()
 
     def run(features: Floats) -> Floats:
-        return _outputs(module, features, input_shape)
+        return _outputs(module, features, input_shape, next(runs))
 
     def watch(features: Floats) -> list[Seen]:
-        return _watch(module, features, input_shape, layers)
+        return _watch(module, features, input_shape, layers, next(runs))
 
     spacing = float(torch.finfo(_numbers(module).dtype).eps)
     return Origin(plain(type(module).__name__), run, watch, spacing, _REMEDY)
@@ -59,13 +61,14 @@ def _numbers(module: nn.Module) -> Tensor:
 
 
 @contextmanager
-def _evaluation(module: nn.Module) -> Iterator[None]:
+def _evaluation(module: nn.Module, number: int) -> Iterator[None]:
     """The module in evaluation, without gradients; its state, and PyTorch's generator, are as before afterwards."""
     modes = [(part, part.training) for part in module.modules()]
     try:
         if any(training for _, training in modes):
             module.eval()
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(number)
             yield
     finally:
         # Parents first, since a module's train() sets its children; by train(), since it may undo what eval() did.
@@ -76,12 +79,12 @@ def _evaluation(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
-def _outputs(module: nn.Module, features: Floats, shape: Shape) -> Floats:
+def _outputs(module: nn.Module, features: Floats, shape: Shape, number: int) -> Floats:
     doing = f"run in evaluation on {len(features)} rows of the shape {shape}"
     with blamed_on(module, doing, "correct it, or the input shape"):
         like = _numbers(module)
         rows = torch.from_numpy(features.reshape(len(features), *shape)).to(like.device, like.dtype)
-        with _evaluation(module):
+        with _evaluation(module, number):
             result: object = module(rows)
         if not isinstance(result, Tensor) or not result.is_floating_point() or result.shape[:1] != rows.shape[:1]:
             shown = f"{result.dtype} {tuple(result.shape)}" if isinstance(result, Tensor) else type(result).__name__
@@ -109,7 +112,9 @@ def _listen(part: nn.Module, made: list[Call]) -> list[RemovableHandle]:
     return [part.register_forward_pre_hook(before), part.register_forward_hook(after)]
 
 
-def _watch(module: nn.Module, features: Floats, shape: Shape, layers: Sequence[tuple[str, str]]) -> list[Seen]:
+def _watch(
+    module: nn.Module, features: Floats, shape: Shape, layers: Sequence[tuple[str, str]], number: int
+) -> list[Seen]:
     """Runs the module with hooks of our own, which see what each layer is given and gives."""
     parts = dict(module.named_modules())
     calls: dict[str, list[Call]] = {path: [] for _, path in layers if path in parts}
@@ -117,7 +122,7 @@ def _watch(module: nn.Module, features: Floats, shape: Shape, layers: Sequence[t
     try:
         for path, made in calls.items():
             handles += _listen(parts[path], made)
-        _outputs(module, features, shape)
+        _outputs(module, features, shape, number)
     finally:
         for handle in handles:
             handle.remove()

@@ -1,7 +1,7 @@
 """Querying party and guardian, really set up, and releases of chosen votes; any role may add an offset to its share.
 
 Every message is made by the honest step functions. A cheating party hands them another share than it should, which no
-receiver can tell: shares are uniform.
+receiver can tell: shares are uniform. Zero-sum masks are left out, as they cancel.
 """
 
 from __future__ import annotations

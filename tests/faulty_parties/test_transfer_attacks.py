@@ -251,7 +251,7 @@ class CheckedConnection:
 
 @pytest.mark.req("CAPC-SEC-021")
 def test_check_with_retries_reads_delta() -> None:
-    """A check of the rows alone would not help: 16 refused requests at most, 8.5 on average, give 4 bits of Delta."""
+    """A check of the rows alone would not help: 16 requests at most, 8.5 on average, give 4 bits of Delta."""
     ends = connection("forward")
     checked, position = CheckedConnection(ends.garbler, ends.evaluator), 0
     for tree in (1, 9, 30):

@@ -98,6 +98,11 @@ FAULTS: dict[str, Fault] = {
         None,
         ("tests/protocol/test_equals_ideal.py::test_tied_votes_go_to_the_lowest_class",),
     ),
+    "last_class_by_comparisons": Fault(
+        arithmetic.last_class_by_comparisons,
+        None,
+        ("tests/faulty_parties/test_share_attacks.py::test_any_words_give_one_vote[all_pairs-5]",),
+    ),
     "no_zero_sum_masks": Fault(
         masking.no_zero_sum_masks,
         None,

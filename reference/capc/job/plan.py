@@ -24,7 +24,7 @@ from capc.errors import InputError, ParameterError
 from capc.job.config import JobConfig, rational_text
 from capc.job.engines import find_engine
 from capc.job.options import Inference, flag
-from capc.learning.data import Dataset, load_digits, load_npz
+from capc.learning.data import Dataset, DataShape, load_digits, load_npz
 from capc.learning.partition import Sizes
 from capc.learning.training import ARCHITECTURES
 from capc.ledger import Terms, open_ledger
@@ -106,15 +106,16 @@ def prepare(config: JobConfig) -> Plan:
         raise config.refusal("allowance", f"parameters {widths.name} claim no circuit privacy: leave this out")
     if config.allowance is not None and not _may_be_folder(config.allowance):
         raise config.refusal("allowance", "a file is in its place: name a folder")
+    engine = find_engine(config)
     release = _release_policy(config, widths.grid_bits)
-    dataset = load_digits() if config.data is None else load_npz(config.data)
-    rows_place = "scikit-learn's digits" if config.data is None else str(config.data)
-    sizes = Sizes.of(dataset.num_rows, dataset.num_classes)
-    sizes.check(config.parties, config.queries, config.place("parties"), config.place("queries"), rows_place)
-    parameters = _parameters(config, widths, dataset, release)
-    _check_batch(config, parameters)
     budget = _budget(config, release, widths.grid_bits)
-    return Plan(config, dataset, parameters, budget, find_engine(config))
+
+    def admit(shape: DataShape) -> Parameters:
+        return _parameters(config, widths, shape, release)
+
+    # Features are read last: all that can be refused without them is refused before.
+    dataset = load_digits() if config.data is None else load_npz(config.data, admit)
+    return Plan(config, dataset, admit(dataset.shape), budget, engine)
 
 
 def _may_be_folder(path: Path) -> bool:
@@ -143,6 +144,7 @@ def _check_together(config: JobConfig) -> None:
     if config.engine != EMBEDDED.name and config.inference is not Inference.EXACT:
         raise config.refusal("engine", f"inference {config.inference.value} has the embedded one only: leave this out")
     _check_composition(config)
+    _check_threshold(config)
     if config.threshold is None:
         if config.threshold_sigma is not None:
             raise config.refusal("threshold_sigma", f"give {flag('threshold')} too, or leave this out")
@@ -229,6 +231,15 @@ def _budget_refusal(config: JobConfig, error: InputError) -> InputError:
     return InputError(f"{error} ({config.place('epsilon')}, {config.place('delta')})")
 
 
+def _check_threshold(config: JobConfig) -> None:
+    if config.threshold is not None and config.threshold > config.parties:
+        raise config.refusal(
+            "threshold",
+            f"no label gets more than {config.parties} votes ({config.place('parties')}), one of each answering party: "
+            f"choose at most {config.parties}, or more parties",
+        )
+
+
 def _vote_variant(config: JobConfig, widths: ParameterSet, num_classes: int) -> VoteVariant:
     """What was asked for, or what is fastest on the network for a batch of the job."""
     if config.vote_variant is not None:
@@ -238,10 +249,14 @@ def _vote_variant(config: JobConfig, widths: ParameterSet, num_classes: int) -> 
     return fastest_vote(num_classes, widths.logit_bits, widths.vote_bits, config.batch, NETWORKS[config.network])
 
 
-def _parameters(config: JobConfig, widths: ParameterSet, dataset: Dataset, release: ReleasePolicy) -> Parameters:
+def _parameters(config: JobConfig, widths: ParameterSet, shape: DataShape, release: ReleasePolicy) -> Parameters:
+    """What sessions are bound to, once rows, features and classes are known."""
+    rows_place = "scikit-learn's digits" if config.data is None else str(config.data)
+    sizes = Sizes.of(shape.rows, shape.classes)
+    sizes.check(config.parties, config.queries, config.place("parties"), config.place("queries"), rows_place)
     try:
-        variant = _vote_variant(config, widths, dataset.num_classes)
-        parameters = Parameters(widths, dataset.num_classes, dataset.num_features, release, variant)
+        variant = _vote_variant(config, widths, shape.classes)
+        parameters = Parameters(widths, shape.classes, shape.features, release, variant)
     except ParameterError as error:
         raise InputError(f"{error} ({config.place('threshold')}, {config.place('parameters')})") from None
     try:
@@ -254,6 +269,7 @@ def _parameters(config: JobConfig, widths: ParameterSet, dataset: Dataset, relea
             noise += f" ({config.place('sigma')})"
         places = ", ".join(config.place(name) for name in ("parties", "parameters"))
         raise InputError(f"{error}; {noise}, {places}") from None
+    _check_batch(config, parameters)
     return parameters
 
 

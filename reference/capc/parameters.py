@@ -286,12 +286,8 @@ class Parameters:
             ParameterError: the threshold is above K.
         """
         threshold = self.release.threshold
-        _require(
-            threshold is None or threshold <= num_answering,
-            "threshold",
-            threshold,
-            f"no class gets more than the {num_answering} votes of all answering parties: choose at most {num_answering}",
-        )
+        remedy = f"no class gets more than the votes of all {num_answering} parties: choose at most {num_answering}"
+        _require(threshold is None or threshold <= num_answering, "threshold", threshold, remedy)
 
     def check_vote_range(self, num_answering: int) -> None:
         """Checks that K votes plus noise do not wrap in Z_{2^w}, up to probability 2^-40 per query.

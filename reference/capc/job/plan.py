@@ -29,7 +29,7 @@ from capc.learning.partition import Sizes
 from capc.learning.training import ARCHITECTURES
 from capc.ledger import Terms, open_ledger
 from capc.parameters import Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party
 from capc.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
 
 
@@ -277,10 +277,10 @@ def _check_batch(config: JobConfig, parameters: Parameters) -> None:
     """Refuses what the session will refuse, whose largest layer is known before training."""
     widest = max(width for hidden in ARCHITECTURES for width in hidden)
     architecture = dense_architecture((parameters.num_features, widest, parameters.num_classes))
-    participants = (
-        Participant(QUERYING_PARTY, bytes(IDENTITY_BYTES)),
-        Participant(answering_party(1), b"1" * IDENTITY_BYTES, architecture),
-        Participant(PRIVACY_GUARDIAN, b"2" * IDENTITY_BYTES),
+    parties = [QUERYING_PARTY, *(answering_party(index + 1) for index in range(config.parties)), PRIVACY_GUARDIAN]
+    participants = tuple(
+        Participant(party, index.to_bytes(IDENTITY_BYTES), architecture if party.role is Role.ANSWERING_PARTY else None)
+        for index, party in enumerate(parties)
     )
     try:
         Session(parameters, bytes(SESSION_ID_BYTES), participants).check_batch(min(config.batch, config.queries))

@@ -110,6 +110,14 @@ FAULTS: dict[str, Fault] = {
         None,
         ("tests/accounting/test_accountants.py::test_only_shares_that_count_protect",),
     ),
+    "statistical_terms_left_out": Fault(
+        arithmetic.statistical_terms_left_out,
+        None,
+        (
+            "tests/accounting/test_statistical_terms.py::test_every_statement_has_every_term_or_promises_nothing",
+            "tests/accounting/test_statistical_terms.py::test_a_ledger_says_it_too[30]",
+        ),
+    ),
     "no_noise": Fault(arithmetic.no_noise, None, (_VIEWS + "test_released_label_has_the_exact_noisy_law[votes_1]",)),
     "budget_of_one_run": Fault(
         durability.budget_of_one_run,

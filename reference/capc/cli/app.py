@@ -166,6 +166,15 @@ def run(
     ledger_key: Annotated[
         _Text, typer.Option(metavar="FILE", help="Signing key of the ledger. Default: its name with .key added.")
     ] = None,
+    journal: Annotated[
+        _Text,
+        typer.Option(
+            metavar="FILE", help="Which rows were asked, and their labels. Default: in your own state, for the ledger."
+        ),
+    ] = None,
+    ask_again: Annotated[
+        _Text, typer.Option(metavar="yes|no", help="Ask rows that were asked before, and pay again. Default: no.")
+    ] = None,
     allowance: Annotated[
         _Text,
         typer.Option(
@@ -210,6 +219,8 @@ def run(
         "seed": seed,
         "ledger": ledger,
         "ledger_key": ledger_key,
+        "journal": journal,
+        "ask_again": ask_again,
         "allowance": allowance,
         "allowance_queries": allowance_queries,
         "data_set": data_set,

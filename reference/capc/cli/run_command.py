@@ -13,6 +13,7 @@ from capc.cli.output import Output
 from capc.cli.run_table import show
 from capc.job.config import JobConfig, resolve
 from capc.job.job import Job
+from capc.job.journal import KEY_SUFFIX, ROLES_SUFFIX
 from capc.job.observer import Stage
 from capc.job.plan import Plan, prepare
 from capc.job.report import document
@@ -40,6 +41,12 @@ def _inputs(options: JobConfig, config: Path | None) -> dict[str, Path]:
     if options.ledger is not None:
         inputs[options.place("ledger")] = options.ledger
         inputs[options.place("ledger_key")] = options.ledger_key or default_key_file(options.ledger)
+    if options.journal is not None:
+        inputs[options.place("journal")] = options.journal
+        for suffix in (KEY_SUFFIX, ROLES_SUFFIX):
+            inputs[f"{options.place('journal')}, {suffix[1:]}"] = options.journal.with_name(
+                options.journal.name + suffix
+            )
     return inputs
 
 

@@ -77,6 +77,8 @@ def _summary(state: JobState) -> Table:
     if isinstance(state.account, Ledger):
         head = state.account.head
         table.add_row("ledger", f"{head.size} records, all runs together, identity {head.identity.hex()[:16]}")
+        before, reused = state.purse.asked_before, len(state.purse.bought)
+        table.add_row("journal", f"{before} rows asked in earlier runs, {reused} labels of them used again")
     if state.before is not None:
         table.add_row("before", f"accuracy {state.before.accuracy:.3f}, balanced {state.before.balanced:.3f}")
     if state.after is not None:

@@ -23,11 +23,12 @@ from capc.engine import EMBEDDED, SecureEngine
 from capc.errors import InputError, ParameterError
 from capc.job.config import JobConfig, rational_text
 from capc.job.engines import find_engine
+from capc.job.journal import Journal, check_place, default_folder
 from capc.job.options import Inference, flag
 from capc.learning.data import Dataset, DataShape, load_digits, load_npz
 from capc.learning.partition import Sizes
 from capc.learning.training import ARCHITECTURES
-from capc.ledger import Terms, open_ledger
+from capc.ledger import Ledger, Terms, open_ledger
 from capc.parameters import Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party
 from capc.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
@@ -74,6 +75,21 @@ class Plan:
         if path is None and config.ledger is not None and self.parameters.widths.he_distance_bits:
             path = config.ledger.with_name(config.ledger.name + ".allowances")
         return None if path is None else AllowanceFolder(path, config.allowance_queries, place)
+
+    def open_journal(self, account: Account) -> Journal | None:
+        """What the querying party keeps over all runs on a ledger; None for an account in memory.
+
+        Raises:
+            InputError: the journal cannot be used, or belongs to another ledger.
+        """
+        if not isinstance(account, Ledger):
+            return None
+        identity = account.head.identity
+        file = self.config.journal or default_folder() / f"{identity.hex()[:32]}.json"
+        try:
+            return Journal(file, identity)
+        except InputError as error:
+            raise InputError(f"{error} ({self.config.place('journal')})") from None
 
     def open_account(self) -> Account:
         """The ledger that the options name, or a new account in memory with the whole budget. A run opens one.
@@ -129,14 +145,7 @@ def _may_be_folder(path: Path) -> bool:
 def _check_together(config: JobConfig) -> None:
     if config.network is not None and config.vote_variant is not None:
         raise config.refusal("network", f"it chooses the vote's variant: leave out {flag('vote_variant')}, or this")
-    for name in ("ledger_key", "data_set"):
-        if getattr(config, name) is not None and config.ledger is None:
-            raise config.refusal(name, f"give {flag('ledger')} too, or leave this out")
-    # CAPC-RUN-014.
-    if config.ledger is not None and config.inference is not Inference.EXACT:
-        raise config.refusal(
-            "inference", f"it leaks what a ledger is there to protect: leave out {flag('ledger')}, or this"
-        )
+    _check_ledger(config)
     if config.allowance is not None and config.inference is not Inference.EXACT:
         raise config.refusal("allowance", f"{flag('inference')} {config.inference.value} keeps none: leave this out")
     if "allowance_queries" in config.places and config.allowance is None and config.ledger is None:
@@ -155,6 +164,22 @@ def _check_together(config: JobConfig) -> None:
     elif config.threshold_sigma is not None and config.sigma is None:
         raise config.refusal(
             "threshold_sigma", f"give {flag('sigma')} too, or leave this out to have both calibrated together"
+        )
+
+
+def _check_ledger(config: JobConfig) -> None:
+    for name in ("ledger_key", "data_set", "journal"):
+        if getattr(config, name) is not None and config.ledger is None:
+            raise config.refusal(name, f"give {flag('ledger')} too, or leave this out")
+    if config.ledger is not None:
+        try:
+            check_place(config.journal or default_folder() / "journal", config.ledger)
+        except InputError as error:
+            raise InputError(f"{error} ({config.place('journal')})") from None
+    # CAPC-RUN-014.
+    if config.ledger is not None and config.inference is not Inference.EXACT:
+        raise config.refusal(
+            "inference", f"it leaks what a ledger is there to protect: leave out {flag('ledger')}, or this"
         )
 
 

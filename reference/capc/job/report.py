@@ -60,6 +60,7 @@ def document(state: JobState) -> dict[str, object]:
         "agreement": _agreement(state),
         "privacy": _privacy(state),
         "ledger": _ledger(state),
+        "journal": _journal(state),
         "engine": _engine(state),
         "accuracy": _accuracy(state.before, state.after),
         "steps": _steps(state),
@@ -132,6 +133,13 @@ def _ledger(state: JobState) -> dict[str, object] | None:
         return None
     head = state.account.head
     return {"identity": head.identity.hex(), "records": head.size}
+
+
+def _journal(state: JobState) -> dict[str, int] | None:
+    """What earlier runs on the same ledger asked and bought; None for a run without a ledger."""
+    if not isinstance(state.account, Ledger):
+        return None
+    return {"asked_before": state.purse.asked_before, "labels_reused": len(state.purse.bought)}
 
 
 def _engine_hypotheses(state: JobState) -> list[str]:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from capc.accounting import Account
 from capc.job.plan import Plan
+from capc.job.purse import Purse
 from capc.learning.partition import Split
 
 
@@ -123,6 +124,7 @@ class JobState:
         plan: what the run was started with.
         split: who holds which rows.
         account: the privacy account.
+        purse: what was asked and bought in earlier runs.
         status: how the run ended.
         models: one for each answering party trained so far.
         queries: those done so far.
@@ -134,6 +136,7 @@ class JobState:
     plan: Plan
     split: Split
     account: Account
+    purse: Purse
     status: Status = Status.INTERRUPTED
     models: list[ModelRecord] = field(default_factory=list)
     queries: list[QueryRecord] = field(default_factory=list)

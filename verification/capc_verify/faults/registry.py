@@ -9,6 +9,7 @@ from capc_verify.faults import arithmetic, binding, durability, masking, opening
 
 _VIEWS = "tests/views/test_querying_party.py::"
 _TWO_PARTY = "tests/core/test_two_party.py::"
+_JOURNAL = "tests/job/test_journal.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
 
 
@@ -139,6 +140,16 @@ FAULTS: dict[str, Fault] = {
             "tests/ledger/test_power_cut.py::test_after_a_cut_at_any_write_every_message_that_left_is_charged",
             "tests/ledger/test_crashes.py::test_a_guardian_killed_at_any_step_loses_no_charge",
         ),
+    ),
+    "rows_written_after_they_are_asked": Fault(
+        durability.rows_written_after_they_are_asked,
+        None,
+        (_JOURNAL + "test_a_run_killed_at_any_line_loses_no_label_that_was_shown_and_no_row_that_was_charged",),
+    ),
+    "labels_written_after_they_are_shown": Fault(
+        durability.labels_written_after_they_are_shown,
+        None,
+        (_JOURNAL + "test_a_run_killed_at_any_line_loses_no_label_that_was_shown_and_no_row_that_was_charged",),
     ),
     "terms_taken_on_trust": Fault(
         binding.terms_taken_on_trust,

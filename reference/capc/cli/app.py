@@ -188,6 +188,7 @@ def run(
         _Text, typer.Option(metavar="NAME", help="What the ledger protects, for its life. Default: the file's name.")
     ] = None,
     json: Annotated[_Text, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")] = None,
+    log: Annotated[_Text, typer.Option(metavar="FILE", help="Write lines of progress here too.")] = None,
 ) -> Finished:
     """Label real queries under encryption and differential privacy, then retrain and report.
 
@@ -229,7 +230,8 @@ def run(
     with interruptible():
         from capc.cli import run_command  # noqa: PLC0415  # needs NumPy and torch
 
-        return Finished(run_command.run(flags, None if config is None else Path(config), json))
+        files = [None if name is None else Path(name) for name in (config, log)]
+        return Finished(run_command.run(flags, files[0], json, files[1]))
 
 
 @app.command()

@@ -73,7 +73,7 @@ class Plan:
         place = config.place("allowance" if config.allowance else "ledger")
         path = config.allowance
         if path is None and config.ledger is not None and self.parameters.widths.he_distance_bits:
-            path = config.ledger.with_name(config.ledger.name + ".allowances")
+            path = allowances_folder(config.ledger)
         return None if path is None else AllowanceFolder(path, config.allowance_queries, place)
 
     def open_journal(self, account: Account) -> Journal | None:
@@ -107,6 +107,16 @@ class Plan:
             return open_ledger(self.config.ledger, terms, key_file=self.config.ledger_key)
         except InputError as error:
             raise InputError(f"{error} ({self.config.place('ledger')})") from None
+
+
+def heads_folder(ledger: Path) -> Path:
+    """Where answering parties keep the heads of a ledger."""
+    return ledger.with_name(ledger.name + ".heads")
+
+
+def allowances_folder(ledger: Path) -> Path:
+    """Where they keep their allowances unless another place is named."""
+    return ledger.with_name(ledger.name + ".allowances")
 
 
 def prepare(config: JobConfig) -> Plan:
@@ -171,6 +181,11 @@ def _check_ledger(config: JobConfig) -> None:
     for name in ("ledger_key", "data_set", "journal"):
         if getattr(config, name) is not None and config.ledger is None:
             raise config.refusal(name, f"give {flag('ledger')} too, or leave this out")
+    if config.ledger is not None and not _may_be_folder(heads_folder(config.ledger)):
+        raise config.refusal("ledger", f"a file is in the place of {heads_folder(config.ledger)}: name another ledger")
+    if config.ledger is not None and config.allowance is None and not _may_be_folder(allowances_folder(config.ledger)):
+        remedy = f"a file is in the place of {allowances_folder(config.ledger)}: give {flag('allowance')} too"
+        raise config.refusal("ledger", remedy)
     if config.ledger is not None:
         try:
             check_place(config.journal or default_folder() / "journal", config.ledger)

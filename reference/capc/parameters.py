@@ -278,6 +278,21 @@ class Parameters:
         third = nats / 3
         return _ceil_sqrt(square + third**2) + ceil(third)
 
+    def check_threshold(self, num_answering: int) -> None:
+        """Checks that a class can have as many votes as the threshold asks for (CAPC-PARAM-033).
+
+        Above K a label would leave by luck of the threshold's noise alone, and every query is charged.
+
+        Args:
+            num_answering: K, the number of answering parties.
+
+        Raises:
+            ParameterError: the threshold is above K.
+        """
+        threshold = self.release.threshold
+        remedy = f"no class gets more than the votes of all {num_answering} parties: choose at most {num_answering}"
+        _require(threshold is None or threshold <= num_answering, "threshold", threshold, remedy)
+
     def check_vote_range(self, num_answering: int) -> None:
         """Checks that K votes plus noise do not wrap in Z_{2^w}, up to probability 2^-40 per query.
 

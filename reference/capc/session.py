@@ -77,6 +77,7 @@ class Session:
                 raise ParameterError(f"the identity of {entry.party} must be {IDENTITY_BYTES} bytes of its own")
             seen.add(entry.identity)
             self._check_architecture(entry)
+        self.parameters.check_threshold(count)
         self.parameters.check_vote_range(count)
 
     def _check_architecture(self, entry: Participant) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -67,7 +68,10 @@ def test_any_widths_classes_and_parties_in_the_hybrid_model(
     data: st.DataObject, policy: str, num_classes: int, count: int, logit_bits: int
 ) -> None:
     widths = make_widths(logit_bits, vote_bits=data.draw(st.integers(11, 40)), grid_bits=data.draw(st.integers(0, 2)))
-    parameters = make_parameters(widths, POLICIES[policy], num_classes)
+    chosen_policy = POLICIES[policy]
+    if chosen_policy.threshold is not None:
+        chosen_policy = replace(chosen_policy, threshold=min(chosen_policy.threshold, Fraction(count)))
+    parameters = make_parameters(widths, chosen_policy, num_classes)
     sizes = [(2, *data.draw(st.lists(st.integers(1, 3), max_size=2)), num_classes) for _ in range(count)]
     chosen = [data.draw(models(size, 2, logit_bits)) for size in sizes]
     driver = Driver(

@@ -7,10 +7,9 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
-from capc.accountants.statement import budget_statement, spent_statement
 from capc.job.engines import described
 from capc.job.garbling_bound import GarblingBound
-from capc.job.report import concrete_bound, enforced_label, leaks
+from capc.job.report import concrete_bound, enforced_label, enforced_statement, leaks, realised_statement
 from capc.job.state import JobState, Status
 from capc.ledger import Ledger
 
@@ -73,15 +72,17 @@ def _summary(state: JobState) -> Table:
     weaker = f"; does not withstand {', '.join(engine.not_withstood)}" if engine.not_withstood else ""
     table.add_row("engine", f"{engine.name}, declared model {engine.model}{weaker}")
     table.add_row("noise", f"sigma = {float(state.account.policy.sigma):g} votes on each class")
-    enforced = budget_statement(state.account)
+    enforced = enforced_statement(state)
     table.add_row("enforced", str(enforced).replace(enforced.label, enforced_label(state)))
-    table.add_row("realised", str(spent_statement(state.account)))
+    table.add_row("realised", str(realised_statement(state)))
     bound = concrete_bound(state)
     if bound is not None:
         table.add_row("garbling", _garbling(bound))
     if isinstance(state.account, Ledger):
         head = state.account.head
         table.add_row("ledger", f"{head.size} records, all runs together, identity {head.identity.hex()[:16]}")
+        before, reused = state.purse.asked_before, len(state.purse.bought)
+        table.add_row("journal", f"{before} rows asked in earlier runs, {reused} labels of them used again")
     if state.before is not None:
         table.add_row("before", f"accuracy {state.before.accuracy:.3f}, balanced {state.before.balanced:.3f}")
     if state.after is not None:

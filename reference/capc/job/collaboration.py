@@ -16,7 +16,7 @@ from capc.engine_protocol import EngineCollaboration
 from capc.errors import InputError
 from capc.hash_keys import HashUse
 from capc.he import BfvLinear
-from capc.job.plan import AllowanceFolder
+from capc.job.plan import AllowanceFolder, heads_folder
 from capc.job.state import Labeller
 from capc.ledger import KeptAllowance, Ledger, Terms, allowance_file, check_proof, load_seen, save_seen
 from capc.model import QuantisedModel
@@ -112,7 +112,7 @@ class Watched:
         self._collaboration = collaboration
         self._ledger = ledger
         self._tag = session.tag
-        folder = ledger.file.with_name(ledger.file.name + ".heads")
+        folder = heads_folder(ledger.file)
         folder.mkdir(exist_ok=True)
         self._files = [folder / f"{party}.json" for party in session.answering_parties]
         release = session.parameters.release

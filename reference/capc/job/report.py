@@ -1,8 +1,8 @@
 """The report of a run as a JSON document (capc_spec/schemas/run_report.schema.json).
 
 Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where inference is exact, no weaker threat model
-is declared, and the parameter set makes HE hide the models as the hypotheses assume: what was spent is an odometer
-reading.
+is declared, the parameter set makes HE hide the models as the hypotheses assume, and the known statistical terms do not
+exceed delta (CAPC-ACCT-118): what was spent is an odometer reading.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import platform
 from fractions import Fraction
 from math import inf, nextafter
 
-from capc.accountants.statement import budget_statement, spent_statement
+from capc.accountants.statement import PrivacyStatement, budget_statement, spent_statement
 from capc.engine import EMBEDDED
 from capc.job.config import rational_text
 from capc.job.engines import described
@@ -19,7 +19,7 @@ from capc.job.environment import requirements
 from capc.job.garbling_bound import GarblingBound, garbling_bound
 from capc.job.options import Inference
 from capc.job.state import JobState, Score
-from capc.ledger import Ledger
+from capc.ledger import Ledger, most_models
 from capc.parameters import SPEC_VERSION
 
 SCHEMA = "run_report/v1"
@@ -61,6 +61,7 @@ def document(state: JobState) -> dict[str, object]:
         "agreement": _agreement(state),
         "privacy": _privacy(state),
         "ledger": _ledger(state),
+        "journal": _journal(state),
         "engine": _engine(state),
         "garbling": _garbling(state),
         "accuracy": _accuracy(state.before, state.after),
@@ -100,10 +101,12 @@ def _agreement(state: JobState) -> dict[str, object]:
 
 def _privacy(state: JobState) -> dict[str, object]:
     account, policy = state.account, state.account.policy
-    guaranteed, reading = budget_statement(account), spent_statement(account)
+    guaranteed, reading = enforced_statement(state), realised_statement(state)
     return {
         "epsilon": rounded_up(policy.epsilon),
-        "delta": rounded_up(policy.delta),
+        "delta": rounded_up(guaranteed.delta),
+        "delta_of_noise": rounded_up(policy.delta),
+        "statistical_terms": rounded_up(guaranteed.terms),
         "label": enforced_label(state),
         "realised": rounded_up(reading.epsilon),
         "realised_label": reading.label,
@@ -132,6 +135,13 @@ def _ledger(state: JobState) -> dict[str, object] | None:
         return None
     head = state.account.head
     return {"identity": head.identity.hex(), "records": head.size}
+
+
+def _journal(state: JobState) -> dict[str, int] | None:
+    """What earlier runs on the same ledger asked and bought; None for a run without a ledger."""
+    if not isinstance(state.account, Ledger):
+        return None
+    return {"asked_before": state.purse.asked_before, "labels_reused": len(state.purse.bought)}
 
 
 def _engine_hypotheses(state: JobState) -> list[str]:
@@ -195,7 +205,30 @@ def enforced_label(state: JobState) -> str:
     widths = state.plan.parameters.widths
     if widths.he_distance_bits < _LEAST_DISTANCE_BITS:
         return f"no guarantee: parameter set {widths.name} is for tests and benchmarks"
-    return budget_statement(state.account).label
+    return enforced_statement(state).label
+
+
+def enforced_statement(state: JobState) -> PrivacyStatement:
+    """The enforced budget, with the statistical terms that this run knows."""
+    return budget_statement(state.account, he_distance=he_distance(state))
+
+
+def realised_statement(state: JobState) -> PrivacyStatement:
+    """What was spent so far, with the same terms."""
+    return spent_statement(state.account, he_distance=he_distance(state))
+
+
+def he_distance(state: JobState) -> Fraction | None:
+    """Of the HE responses of one answering party from ones that hide its models, over all runs on the account.
+
+    None where none is claimed: a parameter set without one, or inference that leaks.
+    """
+    bits = state.plan.parameters.widths.he_distance_bits
+    if not bits or state.plan.config.inference is not Inference.EXACT:
+        return None
+    kept = state.plan.allowances
+    models = 1 if kept is None or state.plan.config.ledger is None else most_models(kept.path)
+    return min(Fraction(1), max(1, models) * Fraction(1, 1 << bits))
 
 
 def _accuracy(before: Score | None, after: Score | None) -> dict[str, object]:

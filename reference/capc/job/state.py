@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from capc.accounting import Account
 from capc.hash_keys import HashUse
 from capc.job.plan import Plan
+from capc.job.purse import Purse
 from capc.learning.partition import Split
 
 
@@ -128,6 +129,7 @@ class JobState:
         plan: what the run was started with.
         split: who holds which rows.
         account: the privacy account.
+        purse: what was asked and bought in earlier runs.
         status: how the run ended.
         models: one for each answering party trained so far.
         queries: those done so far.
@@ -139,6 +141,7 @@ class JobState:
     plan: Plan
     split: Split
     account: Account
+    purse: Purse
     status: Status = Status.INTERRUPTED
     models: list[ModelRecord] = field(default_factory=list)
     queries: list[QueryRecord] = field(default_factory=list)

@@ -4,7 +4,7 @@
 answering party runs before it takes part. Spec: spec/09-ledger.md; how to use it: docs/ledger.md.
 """
 
-from capc.ledger.allowances import KeptAllowance, allowance_file
+from capc.ledger.allowances import KeptAllowance, allowance_file, most_models
 from capc.ledger.errors import LedgerError
 from capc.ledger.keys import default_key_file
 from capc.ledger.ledger import Ledger, open_ledger, reading
@@ -24,6 +24,7 @@ __all__ = [
     "check_proof",
     "default_key_file",
     "load_seen",
+    "most_models",
     "open_ledger",
     "reading",
     "replay",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from fractions import Fraction
@@ -24,6 +25,7 @@ from capc.model import QuantisedModel
 from capc.parameters import canonical_json
 
 _DOMAIN = b"CaPC/0.1/allowance"
+_SUFFIX = ".allowance"
 _TABLE = "CREATE TABLE IF NOT EXISTS allowance (only INTEGER PRIMARY KEY CHECK (only = 0), document TEXT NOT NULL)"
 
 
@@ -39,7 +41,13 @@ def allowance_file(folder: Path, party: str, identity: bytes, model: QuantisedMo
     layers = [{"weights": layer.weights, "biases": layer.biases} for layer in model.layers]
     document = {"architecture": model.architecture.document(), "bits": model.fraction_bits, "layers": layers}
     digest = hashlib.sha256(_DOMAIN + identity + canonical_json(document)).hexdigest()
-    return folder / f"{party}-{digest[:32]}.allowance"
+    return folder / f"{party}-{digest[:32]}{_SUFFIX}"
+
+
+def most_models(folder: Path) -> int:
+    """Of how many models the party with most of them keeps an allowance in a folder; 0 if there is no such folder."""
+    owners = Counter(file.name.rpartition("-")[0] for file in folder.glob(f"*-*{_SUFFIX}"))
+    return max(owners.values(), default=0)
 
 
 class KeptAllowance:

@@ -9,6 +9,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from capc import messages, querying_party_release, ring
+from capc.accountants import statement
 from capc.circuits import tournament, vote
 from capc.circuits.arithmetic import add, all_of, less_than
 from capc.circuits.builder import Builder, Circuit, Sharing, Wire
@@ -144,3 +145,12 @@ class _Zeros:
 
     def sample(self, source: RandomSource, count: int) -> list[int]:  # noqa: ARG002
         return [0] * count
+
+
+def statistical_terms_left_out() -> None:
+    """Printed deltas are those of the noise alone."""
+
+    def unchanged(told: statement.PrivacyStatement, distance: Fraction, what: str) -> statement.PrivacyStatement:  # noqa: ARG001
+        return told
+
+    replace_everywhere(statement.with_term, unchanged)

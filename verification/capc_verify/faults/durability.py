@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from capc.job.purse import Purse
 from capc.ledger import Ledger, Terms, open_ledger, store
 from capc_verify.faults.patching import replace_everywhere
 
@@ -59,3 +60,36 @@ def sent_before_commit() -> None:
 
     store.Store.transaction = commit_late  # type: ignore[method-assign]
     store.Store.close = close  # type: ignore[method-assign]
+
+
+def rows_written_after_they_are_asked() -> None:
+    """The querying party's journal hears of a row when its label has come."""
+    take, settle = Purse.take, Purse.settle
+
+    def take_without_writing(self: Purse, rows: Sequence[int]) -> list[int]:  # noqa: ARG001
+        return list(rows)
+
+    def write_all(self: Purse, released: Iterable[tuple[int, int | None]]) -> None:
+        outcomes = list(released)
+        take(self, [row for row, _ in outcomes])
+        settle(self, outcomes)
+
+    Purse.take = take_without_writing  # type: ignore[method-assign]
+    Purse.settle = write_all  # type: ignore[method-assign]
+
+
+def labels_written_after_they_are_shown() -> None:
+    """The labels of a batch reach the journal when the next batch begins."""
+    take, settle = Purse.take, Purse.settle
+    waiting: list[tuple[int, int | None]] = []
+
+    def take_late(self: Purse, rows: Sequence[int]) -> list[int]:
+        settle(self, waiting)
+        waiting.clear()
+        return take(self, rows)
+
+    def wait(self: Purse, released: Iterable[tuple[int, int | None]]) -> None:  # noqa: ARG001
+        waiting.extend(released)
+
+    Purse.take = take_late  # type: ignore[method-assign]
+    Purse.settle = wait  # type: ignore[method-assign]

@@ -10,6 +10,7 @@ from capc_verify.faults import arithmetic, binding, disclosure, durability, mask
 _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/core/test_other_sessions.py::"
 _TWO_PARTY = "tests/core/test_two_party.py::"
+_JOURNAL = "tests/job/test_journal.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
 _LEDGERS = "tests/views/test_ledgers.py::test_"
 _CHARGES = _LEDGERS + "opened_charges_tell_"
@@ -133,6 +134,14 @@ FAULTS: dict[str, Fault] = {
         None,
         ("tests/accounting/test_accountants.py::test_only_shares_that_count_protect",),
     ),
+    "statistical_terms_left_out": Fault(
+        arithmetic.statistical_terms_left_out,
+        None,
+        (
+            "tests/accounting/test_statistical_terms.py::test_every_statement_has_every_term_or_promises_nothing",
+            "tests/accounting/test_statistical_terms.py::test_a_ledger_says_it_too[30]",
+        ),
+    ),
     "no_noise": Fault(arithmetic.no_noise, None, (_VIEWS + "test_released_label_has_the_exact_noisy_law[votes_1]",)),
     "budget_of_one_run": Fault(
         durability.budget_of_one_run,
@@ -154,6 +163,16 @@ FAULTS: dict[str, Fault] = {
             "tests/ledger/test_power_cut.py::test_after_a_cut_at_any_write_every_message_that_left_is_charged",
             "tests/ledger/test_crashes.py::test_a_guardian_killed_at_any_step_loses_no_charge",
         ),
+    ),
+    "rows_written_after_they_are_asked": Fault(
+        durability.rows_written_after_they_are_asked,
+        None,
+        (_JOURNAL + "test_a_run_killed_at_any_line_loses_no_label_that_was_shown_and_no_row_that_was_charged",),
+    ),
+    "labels_written_after_they_are_shown": Fault(
+        durability.labels_written_after_they_are_shown,
+        None,
+        (_JOURNAL + "test_a_run_killed_at_any_line_loses_no_label_that_was_shown_and_no_row_that_was_charged",),
     ),
     "terms_taken_on_trust": Fault(
         binding.terms_taken_on_trust,

@@ -9,6 +9,7 @@ from capc.cli import EXIT_INTERRUPTED, EXIT_OK
 from capc.cli.output import STDOUT, Output
 from capc.cli.progress import Display, displays
 from capc.cli.run_table import show
+from capc.errors import InputError
 from capc.job.config import JobConfig, resolve
 from capc.job.files import check_not_input, check_writable
 from capc.job.job import Job
@@ -80,6 +81,12 @@ def _run_and_report(job: Job, watcher: _Watcher, output: Output, log: Path | Non
             job.run()
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
+    except InputError:
+        # Labels that were released before the refusal were paid for.
+        if job.state.queries:
+            show(job.state, output.console)
+            output.finish(document(job.state))
+        raise
     try:
         output.finish(document(job.state))
         show(job.state, output.console)

@@ -113,7 +113,7 @@ class Watched:
         self._ledger = ledger
         self._tag = session.tag
         folder = heads_folder(ledger.file)
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         self._files = [folder / f"{party}.json" for party in session.answering_parties]
         release = session.parameters.release
         owner, data_set, grid_bits = ledger.terms.owner, ledger.terms.data_set, session.parameters.widths.grid_bits

@@ -19,7 +19,7 @@ from capc.job.collaboration import open_collaboration
 from capc.job.models import Trainer, train_float, train_relus
 from capc.job.observer import JobObserver, Stage
 from capc.job.options import Inference
-from capc.job.plan import Plan
+from capc.job.plan import Plan, heads_folder
 from capc.job.purse import Purse
 from capc.job.state import JobState, Labeller, ModelRecord, QueryRecord, Score, Status
 from capc.learning.active import by_margin
@@ -91,12 +91,12 @@ class Job:
 
     @contextmanager
     def _telling_of_an_empty_ledger(self) -> Iterator[None]:
-        """A refusal before the first query says what becomes of a ledger that is there for nothing."""
+        """A refusal before the first query says what becomes of a ledger that was there for nothing."""
         try:
             yield
         except InputError as error:
             account = self.state.account
-            if not isinstance(account, Ledger) or account.spent:
+            if not isinstance(account, Ledger) or account.created or account.spent:
                 raise
             raise InputError(
                 f"{error}. The ledger {account.file} has no query yet, and is fixed to this policy: for another one, "
@@ -197,7 +197,17 @@ def _inference(plan: Plan) -> tuple[Trainer, Opener]:
 
 
 def _close(account: Account) -> None:
-    if isinstance(account, Ledger):
+    """Lets go of a ledger.
+
+    One that this run made, and that nobody charged or looked at, is removed again: it would be fixed to the policy of a
+    run that was refused.
+    """
+    if not isinstance(account, Ledger):
+        return
+    try:
+        if account.created and not any(heads_folder(account.file).glob("*.json")):
+            account.remove_unused()
+    finally:
         account.close()
 
 

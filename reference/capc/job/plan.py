@@ -103,6 +103,7 @@ class Plan:
             return Account(release, grid_bits, self.budget)
         data_set = self.config.data_set or self.dataset.name
         terms = Terms(str(PRIVACY_GUARDIAN), data_set, release, grid_bits, self.budget)
+        _check_not_lost(self.config)
         try:
             return open_ledger(self.config.ledger, terms, key_file=self.config.ledger_key)
         except InputError as error:
@@ -142,6 +143,17 @@ def prepare(config: JobConfig) -> Plan:
     # Features are read last: all that can be refused without them is refused before.
     dataset = load_digits() if config.data is None else load_npz(config.data, admit)
     return Plan(config, dataset, admit(dataset.shape), budget, engine)
+
+
+def _check_not_lost(config: JobConfig) -> None:
+    """Refuses to make a ledger where one is missing whose heads are there: every answering party would refuse it."""
+    if config.ledger is None or config.ledger.exists():
+        return
+    folder = heads_folder(config.ledger)
+    if any(folder.glob("*.json")):
+        raise config.refusal(
+            "ledger", f"it is not there, and answering parties keep its heads in {folder}: put it back, or name another"
+        )
 
 
 def _may_be_folder(path: Path) -> bool:

@@ -17,18 +17,17 @@ from typing import Any
 
 import pytest
 
-from capc import ring, sharing
+from capc import ring
 from capc.accountants.policies import policy_budget
 from capc.costs import Step
+from capc.events import Receipt
 from capc.ledger import Ledger, Proof, Terms, check_proof, open_ledger
 from capc.ledger.records import BLINDING_BYTES, commitment_of
 from capc.linear import IdealLinear
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.parameters import Charge, NoiseName, Parameters, ParameterSet
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role
-from capc.privacy_guardian import Released
+from capc.parties import PRIVACY_GUARDIAN, Party, Role
 from capc.protocol import Collaboration
-from capc.querying_party import VoteShare
 from capc.randomness import Seed, XofSource
 from capc.suite import reference_suite
 from capc.vectorised.two_party import VectorisedTwoParty
@@ -54,17 +53,22 @@ class Batch:
         self.members = range(1, NUM_ANSWERING - honest + 1)
         self.honest = range(NUM_ANSWERING - honest + 1, NUM_ANSWERING + 1)
         self.digests: dict[int, bytes] = {}
-        self._shares: dict[tuple[int, int], Votes] = {}
         self._sent: dict[tuple[int, int], bytes] = {}
         models = [_model(parameters, source) for _ in range(NUM_ANSWERING)]
         session = make_session(parameters, [(NUM_FEATURES, parameters.num_classes)] * NUM_ANSWERING, bytes(32))
         suite = reference_suite(parameters, IdealLinear(parameters.widths.logit_bits), VectorisedTwoParty())
+        reserve = ledger.reserve
+
+        def noting(session_tag: bytes, query: int, inputs_digest: bytes) -> Receipt:
+            self.digests[query] = inputs_digest
+            return reserve(session_tag, query, inputs_digest)
+
+        ledger.reserve = noting  # type: ignore[method-assign]
         collaboration = Collaboration(session, models, suite, ledger, observer=self)
         one = 1 << parameters.widths.fraction_bits
         queries = [_numbers(source, NUM_FEATURES, one) for _ in range(NUM_QUERIES)]
         collaboration.label_batch(queries)
         self.tag = session.tag
-        self._keys: list[dict[int, Seed]] = [dict(party.pairwise_keys) for party in collaboration._answering_parties]
         self.truth = {
             number: tuple(_winner(models[index - 1], features) for index in self.honest)
             for number, features in enumerate(queries, start=1)
@@ -80,20 +84,19 @@ class Batch:
         if receiver == PRIVACY_GUARDIAN and sender.role is Role.ANSWERING_PARTY:
             self._sent[int.from_bytes(message[33:37], "little"), sender.index] = payload_of(message)
 
-    def state(self, party: Party, state: Any) -> None:
-        if party == QUERYING_PARTY and isinstance(state, tuple) and isinstance(state[0], VoteShare):
-            self._shares |= {(share.query, share.peer.index): share.share for share in state}
-        if isinstance(state, Released):
-            self.digests[state.query] = state.receipt.inputs_digest
+    def state(self, party: Party, state: object) -> None:
+        """States are secret."""
 
     def masked_vote(self, query: int, index: int, vote: int) -> list[int]:
-        """What AP_index sends if it votes so, without its masks with other honest parties."""
+        """What AP_index sends if it votes so: the same share of the querying party, the same masks, another vote.
+
+        The coalition computes it from the querying party's share and its own keys of pairs, but for the mask between
+        two honest parties, which cancels in their sum.
+        """
         width, classes = self.parameters.widths.vote_bits, self.parameters.num_classes
-        label = b"zero-sum/" + self.tag + query.to_bytes(4, "little")
-        keys = {member: self._keys[member - 1][index] for member in self.members}
-        mask = sharing.zero_sum_mask(index, keys, label, classes, width, XofSource)
-        onehot = [int(c == vote) for c in range(classes)]
-        return ring.add(ring.subtract(onehot, self._shares[query, index], width), mask, width)
+        truth = self.truth[query][index - self.honest[0]]
+        change = [int(c == vote) - int(c == truth) for c in range(classes)]
+        return ring.add(self.words_sent(query, index), change, width)
 
     def digest(self, query: int, honest_payloads: Sequence[Sequence[int]]) -> bytes:
         """What the guardian is bound to, if the honest parties sent this."""
@@ -105,10 +108,10 @@ class Batch:
             digest.update(b"".join(word.to_bytes(size, "little") for word in payload))
         return digest.digest()
 
-    def words_sent(self, query: int) -> tuple[int, ...]:
-        """What the first honest party sent; the second word is given to the coalition, to shorten its search."""
+    def words_sent(self, query: int, index: int) -> tuple[int, ...]:
+        """What AP_index sent."""
         size = (self.parameters.widths.vote_bits + 7) // 8
-        payload = self._sent[query, self.honest[0]]
+        payload = self._sent[query, index]
         return tuple(int.from_bytes(payload[i : i + size], "little") for i in range(0, len(payload), size))
 
 
@@ -185,10 +188,10 @@ def _histogram_candidates(batch: Batch, query: int) -> Iterator[tuple[Votes, byt
     """For each histogram of two votes all first words that one honest party may have sent, and the digests that follow.
 
     Their common mask is unknown: what one of them sent is any vector, and then the other one's is known. A coalition
-    would try all; here it is given the second word.
+    would try all; here it is given the second word, to shorten its search.
     """
     width, (left, right) = batch.parameters.widths.vote_bits, batch.honest
-    _, second = batch.words_sent(query)
+    _, second = batch.words_sent(query, left)
     for votes in ((0, 0), (0, 1), (1, 1)):
         parts = zip((left, right), votes, strict=True)
         total = ring.add(*(batch.masked_vote(query, index, vote) for index, vote in parts), width)

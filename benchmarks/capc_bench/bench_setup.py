@@ -65,7 +65,7 @@ def test_set_up(benchmark: BenchmarkFixture, rest: dict[int, int], count: int) -
     session, seen = make_session(count), BytesByType()
     model = weights(SIZES, session.parameters.widths.fraction_bits)
     began = time.process_time()
-    benchmark.pedantic(
+    benchmark.pedantic(  # type: ignore[no-untyped-call]
         set_up, (session, suite_of(session), [model] * count, Exchange(fresh_seed, seen)), rounds=1, iterations=1
     )
     cpu = time.process_time() - began

@@ -1,7 +1,7 @@
 """The set-up of K answering parties: bytes of all messages, and CPU of all parties together, in one process.
 
-Networks of 64-32-10 on the default set, with real HE keys and base transfers. What grows with the square of K is 76 bytes
-for each ordered pair of answering parties, their mask keys; a run fails if anything else does.
+Networks of 64-32-10 on the default set, with real HE keys and base transfers. What grows with the square of K is 76
+bytes for each ordered pair of answering parties, their mask keys; a run fails if anything else does.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def make_session(count: int) -> Session:
     architecture = weights(SIZES, parameters.widths.fraction_bits).architecture
     peers = [Participant(answering_party(i), i.to_bytes(32, "little"), architecture) for i in range(1, count + 1)]
     ends = (Participant(QUERYING_PARTY, b"\1" * 32), Participant(PRIVACY_GUARDIAN, b"\2" * 32))
-    return Session(parameters, fresh_session_id(lambda size: bytes(size)), (ends[0], *peers, ends[1]))
+    return Session(parameters, fresh_session_id(bytes), (ends[0], *peers, ends[1]))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_set_up(benchmark: BenchmarkFixture, rest: dict[int, int], count: int) -
     session, seen = make_session(count), BytesByType()
     model = weights(SIZES, session.parameters.widths.fraction_bits)
     began = time.process_time()
-    benchmark.pedantic(
+    benchmark.pedantic(  # type: ignore[no-untyped-call]
         set_up, (session, suite_of(session), [model] * count, Exchange(fresh_seed, seen)), rounds=1, iterations=1
     )
     cpu = time.process_time() - began

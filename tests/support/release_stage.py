@@ -25,8 +25,6 @@ from capc.privacy_guardian import (
     Aggregated,
     PrivacyGuardian,
     privacy_guardian_aggregate,
-    privacy_guardian_answer_setup,
-    privacy_guardian_finish_setup,
     privacy_guardian_open_query,
     privacy_guardian_read_answered,
     privacy_guardian_release,
@@ -133,18 +131,13 @@ class Stage:
 
     def _set_up(self) -> None:
         """With the readable scheme, whose keys the attacks read; releases take the fast one."""
-        scheme, channel = GarbledTwoParty(), Channel(self.session.tag, QUERYING_PARTY, PRIVACY_GUARDIAN)
-        readable = replace(self.suite, two_party=scheme)
-        state, offer = scheme.evaluator_offer(self.suite.expand(self.draw_seed(), b"offer"))
-        joining, choice = privacy_guardian_answer_setup(
-            self.session, readable, channel.seal(MessageType.BASE_OT_OFFER, offer), self.draw_seed()
-        )
-        payload = channel.open(MessageType.BASE_OT_CHOICE, choice, scheme.choice_length())
-        key, trees = scheme.evaluator_finish(
-            state, payload, channel.context(), self.suite.expand(self.draw_seed(), b"trees")
-        )
-        guardian = privacy_guardian_finish_setup(joining, channel.seal(MessageType.OT_TREES, trees))
-        self.readable_key, self.garbler_key = cast(EvaluatorKey, key), cast(GarblerKey, guardian.garbler_key)
+        scheme, expand = GarbledTwoParty(), self.suite.expand
+        context = Channel(self.session.tag, QUERYING_PARTY, PRIVACY_GUARDIAN).context()
+        state, offer = scheme.evaluator_offer(expand(self.draw_seed(), b"offer"))
+        chosen, choice = scheme.garbler_choose(offer, context, expand(self.draw_seed(), b"choice"))
+        key, trees = scheme.evaluator_finish(state, choice, context, expand(self.draw_seed(), b"trees"))
+        self.readable_key = cast(EvaluatorKey, key)
+        self.garbler_key = cast(GarblerKey, scheme.garbler_finish(chosen, trees))
         self.fast_key = extension.EvaluatorKey(self.readable_key)
         self.guardian = PrivacyGuardian(self.session, self.suite, extension.GarblerKey(self.garbler_key), 1)
 

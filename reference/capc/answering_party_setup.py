@@ -108,7 +108,7 @@ def answering_party_answer_setup(
     Raises:
         ProtocolError: a message is malformed or misdirected, or a participant's mask key is missing.
     """
-    state.require_unspent()
+    JoiningAnsweringParty.require(state)
     session, suite, me = state.session, state.suite, state.me
     channel = Channel(session.tag, me, QUERYING_PARTY)
     pairwise_keys: dict[int, Seed] = {}
@@ -140,7 +140,7 @@ def answering_party_finish_setup(state: AwaitingTrees, trees: bytes) -> Answerin
     Raises:
         ProtocolError: the message is malformed or misdirected.
     """
-    state.require_unspent()
+    AwaitingTrees.require(state)
     joining, scheme = state.joining, state.joining.suite.two_party
     channel = Channel(joining.session.tag, joining.me, QUERYING_PARTY)
     payload = channel.open(MessageType.OT_TREES, trees, scheme.trees_length())

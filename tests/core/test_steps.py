@@ -147,7 +147,7 @@ def next_queries(driver: Driver) -> set[int]:
 @pytest.mark.req("CAPC-ROLE-011")
 @given(st.lists(st.integers(-4, 4), max_size=4), st.integers(5, 10**12), st.booleans())
 def test_queries_of_other_lengths_or_ranges_are_refused(features: list[int], large: int, negative: bool) -> None:
-    _, opened, _, _ = querying_party_open_batch(replace(set_up("plain").querying_party), 1)
+    _, opened, _, _ = querying_party_open_batch(set_up("plain").querying_party.renewed(), 1)
     if len(features) != 2:
         with pytest.raises(InputError, match=f"a query of {len(features)} features: this session's have 2"):
             querying_party_enter_batch(opened, [features])

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capc.errors import InputError
+from capc.hidden import type_only
 from capc.operators import Convolution, Grid
 
 Floats = NDArray[np.float64]
@@ -87,6 +88,8 @@ class Linear:
     weights: Floats
     biases: Floats
 
+    __repr__ = type_only
+
 
 @dataclass(frozen=True, eq=False)
 class Conv:
@@ -97,6 +100,8 @@ class Conv:
     window: Window
     groups: int = 1
 
+    __repr__ = type_only
+
 
 @dataclass(frozen=True, eq=False)
 class Affine:
@@ -104,6 +109,8 @@ class Affine:
 
     scales: Floats
     shifts: Floats
+
+    __repr__ = type_only
 
 
 @dataclass(frozen=True)

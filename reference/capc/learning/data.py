@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capc.errors import InputError
+from capc.hidden import type_only
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -56,6 +57,8 @@ class Dataset:
     features: Floats
     labels: Indices
     classes: tuple[int, ...]
+
+    __repr__ = type_only
 
     @property
     def num_classes(self) -> int:

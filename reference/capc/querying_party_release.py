@@ -85,7 +85,7 @@ def release_words(turn: ReleaseTurn, shares: Sequence[VoteShare], seed: Seed) ->
     party, query = turn.party, turn.query
     parameters, channel = party.session.parameters, party.channel(PRIVACY_GUARDIAN)
     for entry in shares:
-        entry.require_unspent()
+        VoteShare.require(entry)
     peers = sorted(entry.peer.index for entry in shares)
     origins = {(entry.session_tag, entry.query) for entry in shares}
     if peers != [peer.index for peer in party.session.answering_parties] or origins != {(party.session.tag, query)}:

@@ -191,8 +191,8 @@ def test_release_wants_one_share_of_every_answering_party() -> None:
     turn, shares = call.state, call.arguments[0]
     assert isinstance(turn, ReleaseTurn)
     assert isinstance(shares, list)
-    fresh = replace(turn)
-    first, second, third = map(replace, shares)
+    fresh = turn.renewed()
+    first, second, third = (share.renewed() for share in shares)
     for bad in ([], [first, second], [first, first, third], [first, second, third, third]):
         with pytest.raises(InputError, match="release of query 1 needs exactly one vote share"):
             querying_party_request_release(fresh, bad, Seed(bytes(32)))

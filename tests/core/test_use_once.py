@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 import capc
+from capc import layer_modes
 from capc.answering_party import (
     AwaitingChoice,
     AwaitingRequest,
@@ -25,10 +26,12 @@ from capc.answering_party import (
     answering_party_garble_layer,
 )
 from capc.answering_party_ahead import answering_party_prepare_layer
-from capc.architecture import Activation
+from capc.architecture import Activation, StageShape
 from capc.engine_steps import answering_party_enter_argmax
 from capc.errors import InputError, StateReuseError
 from capc.linear import IdealLinear
+from capc.operators import Dense
+from capc.parameters import VoteVariant
 from capc.querying_party import (
     AwaitingCircuits,
     AwaitingResponse,
@@ -43,7 +46,7 @@ from capc.randomness import Seed
 from capc.session import SingleUse
 from capc.suite import reference_suite
 from core.test_hidden import classes, name_of
-from support.builders import counter_seeds, make_account, make_session
+from support.builders import counter_seeds, make_account, make_parameters, make_session
 from support.driver import Driver, T
 from support.runs import SIZES, parameters_for, voters
 
@@ -139,7 +142,7 @@ def test_of_many_threads_one_uses_a_state() -> None:
         sys.setswitchinterval(interval)
 
 
-@pytest.mark.req("CAPC-ROLE-008", "CAPC-ROLE-013")
+@pytest.mark.req("CAPC-ROLE-008", "CAPC-ROLE-013", "CAPC-AHEAD-005")
 def test_every_step_refuses_every_state_that_it_was_not_made_for() -> None:
     """One line that names both types and no field; nothing is spent."""
     assert len(steps()) > 40
@@ -219,7 +222,7 @@ class Mixing(Driver):
         return super().consume(step, state, *arguments)
 
 
-@pytest.mark.req("CAPC-ROLE-008", "CAPC-AHEAD-003")
+@pytest.mark.req("CAPC-ROLE-008", "CAPC-AHEAD-005")
 def test_steps_of_prepared_batches_and_of_others_do_not_mix() -> None:
     """At every point of both kinds of batch; nothing is spent, as the batch goes on to its labels."""
     parameters = parameters_for("plain")
@@ -240,3 +243,47 @@ def test_steps_of_prepared_batches_and_of_others_do_not_mix() -> None:
     }
     assert answering_party_garble_layer not in driver.refused
     assert querying_party_choose_labels not in driver.refused
+
+
+ADMITTED = {
+    # activation, in rounds, prepared: what may become of a layer's sums
+    (Activation.NONE, False): {"keep"},
+    (Activation.NONE, True): {"keep"},
+    (Activation.RELU, False): {"circuits"},
+    (Activation.RELU, True): {"circuits"},
+    (Activation.RELU_MAX_POOL, False): {"circuits"},
+    (Activation.RELU_MAX_POOL, True): {"circuits"},
+    (Activation.VOTE, False): {"circuits", "engine", "keep"},
+    (Activation.VOTE, True): {"circuits"},
+}
+
+
+@pytest.mark.req("CAPC-AHEAD-005")
+@pytest.mark.parametrize("variant", VoteVariant)
+@pytest.mark.parametrize("prepared", [False, True])
+@pytest.mark.parametrize("activation", Activation)
+def test_every_kind_of_layer_admits_its_own_steps_only(
+    activation: Activation, prepared: bool, variant: VoteVariant
+) -> None:
+    """Sums are kept, go through circuits, into rounds, or, of a vote that is not prepared, to an engine."""
+    parameters = replace(make_parameters(), vote_variant=variant)
+    stage = StageShape(Dense(2, 2), 0, activation)
+    checks: dict[str, Callable[[], None]] = {
+        "keep": lambda: layer_modes.require_sums_kept(stage, prepared),
+        "circuits": lambda: layer_modes.require_circuits(parameters, stage),
+        "rounds": lambda: layer_modes.require_rounds(parameters, stage),
+        "engine": lambda: layer_modes.require_vote(stage),
+    }
+    admitted = set()
+    for name, check in checks.items():
+        try:
+            check()
+        except InputError:
+            continue
+        admitted.add(name)
+    expected = ADMITTED[activation, prepared]
+    if activation is Activation.VOTE:
+        expected = expected | {"engine"}
+        if variant is VoteVariant.MULTI_ROUND:
+            expected = expected - {"circuits"} | {"rounds"}
+    assert admitted == expected

@@ -30,6 +30,7 @@ from capc.circuits.activation import votes_in_rounds
 from capc.costs import Step
 from capc.errors import InputError
 from capc.exchange import Exchange
+from capc.hidden import type_only
 from capc.parties import QUERYING_PARTY, Party
 from capc.querying_party import (
     AwaitingResponse,
@@ -88,6 +89,9 @@ class _BeforeCircuits(NamedTuple):
     mine: AwaitingResponse
     response: bytes
     theirs: AwaitingChoice
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 def _until_vote(

@@ -151,7 +151,7 @@ def next_queries(driver: Driver) -> set[int]:
 @pytest.mark.req("CAPC-ROLE-011")
 @given(st.lists(st.integers(-4, 4), max_size=4), st.integers(5, 10**12), st.booleans())
 def test_queries_of_other_lengths_or_ranges_are_refused(features: list[int], large: int, negative: bool) -> None:
-    _, opened, _, _ = querying_party_open_batch(replace(set_up("plain").querying_party), 1)
+    _, opened, _, _ = querying_party_open_batch(set_up("plain").querying_party.renewed(), 1)
     if len(features) != 2:
         with pytest.raises(InputError, match=f"a query of {len(features)} features: this session's have 2"):
             querying_party_enter_batch(opened, [features])
@@ -195,8 +195,8 @@ def test_release_wants_one_share_of_every_answering_party() -> None:
     turn, shares = call.state, call.arguments[0]
     assert isinstance(turn, ReleaseTurn)
     assert isinstance(shares, list)
-    fresh = replace(turn)
-    first, second, third = map(replace, shares)
+    fresh = turn.renewed()
+    first, second, third = (share.renewed() for share in shares)
     for bad in ([], [first, second], [first, first, third], [first, second, third, third]):
         with pytest.raises(InputError, match="release of query 1 needs exactly one vote share"):
             querying_party_request_release(fresh, bad, Seed(bytes(32)))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capc.errors import InputError
+from capc.hidden import type_only
 from capc.operators import Convolution, Grid
 
 Floats = NDArray[np.float64]
@@ -88,6 +89,8 @@ class Linear:
     weights: Floats
     biases: Floats
 
+    __repr__ = type_only
+
 
 @dataclass(frozen=True, eq=False)
 class Conv:
@@ -98,6 +101,8 @@ class Conv:
     window: Window
     groups: int = 1
 
+    __repr__ = type_only
+
 
 @dataclass(frozen=True, eq=False)
 class Affine:
@@ -105,6 +110,8 @@ class Affine:
 
     scales: Floats
     shifts: Floats
+
+    __repr__ = type_only
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import numpy as np
 
 from capc.architecture import QUERY, Activation, Architecture, StageShape
 from capc.errors import InputError
+from capc.hidden import type_only
 from capc.importing.graph import (
     INPUT,
     Add,
@@ -46,6 +47,8 @@ class FloatLayer:
 
     weights: Floats
     biases: Floats
+
+    __repr__ = type_only
 
 
 @dataclass(frozen=True, eq=False)

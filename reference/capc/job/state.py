@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from capc.accounting import Account
 from capc.hash_keys import HashUse
+from capc.hidden import type_only
 from capc.job.plan import Plan
 from capc.job.purse import Purse
 from capc.learning.partition import Split
@@ -148,3 +149,5 @@ class JobState:
     before: Score | None = None
     after: Score | None = None
     labeller: Labeller | None = None
+
+    __repr__ = type_only

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capc.errors import InputError
+from capc.hidden import type_only
 from capc.learning.archive import MAX_CELLS, ArrayHeader, open_archive
 
 Floats = NDArray[np.float64]
@@ -56,6 +57,8 @@ class Dataset:
     def shape(self) -> DataShape:
         """Rows, features and classes."""
         return DataShape(self.num_rows, self.num_features, self.num_classes)
+
+    __repr__ = type_only
 
     @property
     def num_classes(self) -> int:

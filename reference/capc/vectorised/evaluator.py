@@ -13,6 +13,7 @@ import numpy as np
 
 from capc.circuits.builder import Circuit
 from capc.errors import InputError
+from capc.hidden import type_only
 from capc.messages import LABEL_BYTES
 from capc.vectorised.bits import unpack_rows
 from capc.vectorised.hashing import BatchHash, HashViews, Numbers
@@ -46,6 +47,9 @@ class _BoundBlock(NamedTuple):
     hash_right: Words
     out: Words
 
+    def __repr__(self) -> str:
+        return type_only(self)
+
 
 class _BoundProducts(NamedTuple):
     """Views for some products of inputs: right operands are gathered where they are hashed, the left ones behind."""
@@ -62,6 +66,9 @@ class _BoundProducts(NamedTuple):
     hashed: Words
     out: Words
 
+    def __repr__(self) -> str:
+        return type_only(self)
+
 
 class _BoundStage(NamedTuple):
     """One stage: where its tweaks hold the number, its ANDs, of one of two kinds, and the XORs that follow."""
@@ -70,6 +77,9 @@ class _BoundStage(NamedTuple):
     products: list[_BoundProducts]
     blocks: list[_BoundBlock]
     xors: list[BoundXor]
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class EvaluatorProgram:

@@ -21,6 +21,7 @@ import numpy as np
 
 from capc.circuits.builder import Circuit
 from capc.errors import InputError
+from capc.hidden import type_only
 from capc.messages import LABEL_BYTES
 from capc.vectorised.hashing import BatchHash, HashViews, Numbers
 from capc.vectorised.labels import (
@@ -68,6 +69,9 @@ class _BoundBlock(NamedTuple):
     mask_right: Words
     out: Words
 
+    def __repr__(self) -> str:
+        return type_only(self)
+
 
 class _BoundProducts(NamedTuple):
     """Views for some products of inputs."""
@@ -83,6 +87,9 @@ class _BoundProducts(NamedTuple):
     table: Words
     out: Words
 
+    def __repr__(self) -> str:
+        return type_only(self)
+
 
 class _BoundStage(NamedTuple):
     """One stage: where its tweaks hold the number, its ANDs, of one of two kinds, and the XORs that follow."""
@@ -91,6 +98,9 @@ class _BoundStage(NamedTuple):
     products: list[_BoundProducts]
     blocks: list[_BoundBlock]
     xors: list[BoundXor]
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class GarblerProgram:

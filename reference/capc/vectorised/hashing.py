@@ -19,6 +19,7 @@ from numpy.lib.stride_tricks import as_strided
 from capc.errors import InputError
 from capc.garbling import MAX_HASHES
 from capc.hash_keys import HashKeys, HashUse, key_spans
+from capc.hidden import type_only
 from capc.messages import LABEL_BYTES
 from capc.primitives import BufferPermutation
 from capc.vectorised.labels import WORD, LabelBuffer, Words, new_counters
@@ -42,6 +43,9 @@ class HashViews(NamedTuple):
     operands: Words
     inner_words: Words
     tweaks: Words
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class HashBuffers:

@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from capc.circuits.builder import Circuit
 from capc.hash_keys import layer_place
+from capc.hidden import type_only
 from capc.messages import LABEL_BYTES
 from capc.vectorised.hashing import HashBuffers
 from capc.vectorised.labels import WORD, Indices, LabelBuffer, Words, new_counters
@@ -39,6 +40,9 @@ class BoundXor(NamedTuple):
     left_slots: Indices | None
     right_slots: Indices | None
 
+    def __repr__(self) -> str:
+        return type_only(self)
+
 
 class Block(NamedTuple):
     """Some ANDs of a stage.
@@ -56,6 +60,9 @@ class Block(NamedTuple):
     rows: list[slice]
     first: int
     out: Words
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class Lanes:

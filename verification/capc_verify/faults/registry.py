@@ -12,6 +12,7 @@ _OTHER_SESSIONS = "tests/core/test_other_sessions.py::"
 _TWO_PARTY = "tests/core/test_two_party.py::"
 _JOURNAL = "tests/job/test_journal.py::"
 _LEDGER = "tests/ledger/"
+_USE_ONCE = "tests/core/test_use_once.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
 _LEDGERS = "tests/views/test_ledgers.py::test_"
 _CHARGES = _LEDGERS + "opened_charges_tell_"
@@ -249,6 +250,24 @@ FAULTS: dict[str, Fault] = {
         two_party.tweaks_begin_again,
         None,
         ("tests/faults/test_garbling.py::test_no_tweak_occurs_in_two_chunks_of_a_batch",),
+    ),
+    "replaced_states_unspent": Fault(
+        two_party.replaced_states_unspent,
+        None,
+        (_USE_ONCE + "test_copies_of_a_state_share_its_one_use[capc.two_party.Transfers]",),
+    ),
+    "prepared_and_evaluated_layers_mixed": Fault(
+        two_party.batches_mixed,
+        None,
+        (_USE_ONCE + "test_steps_of_prepared_batches_and_of_others_do_not_mix",),
+    ),
+    "vote_shares_shown": Fault(
+        two_party.shares_shown,
+        None,
+        (
+            "tests/core/test_hidden.py::test_what_is_not_public_shows_its_type_only[capc.messages.VoteShares]",
+            "tests/core/test_hidden.py::test_instances_of_the_protocol_show_nothing",
+        ),
     ),
     "one_hash_key_for_all_chunks": Fault(
         two_party.one_hash_key,

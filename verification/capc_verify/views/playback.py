@@ -262,9 +262,9 @@ class Playback(Collaboration):
 
     def _rewind(self) -> None:
         querying_party, answering_parties, guardian = self._after_setup
-        self._querying_party = replace(querying_party)
-        self._answering_parties = [replace(party) for party in answering_parties]
-        self._guardian = replace(guardian)
+        self._querying_party = querying_party.renewed()
+        self._answering_parties = [party.renewed() for party in answering_parties]
+        self._guardian = guardian.renewed()
         self._linear.forget()
         self._two_party.forget()
         self._notebook.rewind()

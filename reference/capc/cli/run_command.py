@@ -11,7 +11,7 @@ from capc.cli.progress import Display, displays
 from capc.cli.run_table import show
 from capc.errors import InputError
 from capc.job.config import JobConfig, resolve
-from capc.job.files import check_not_input, check_writable
+from capc.job.files import beside, check_not_input, check_writable
 from capc.job.job import Job
 from capc.job.journal import KEY_SUFFIX, ROLES_SUFFIX
 from capc.job.observer import Stage
@@ -56,9 +56,7 @@ def _inputs(options: JobConfig, config: Path | None) -> dict[str, Path]:
     if options.journal is not None:
         inputs[options.place("journal")] = options.journal
         for suffix in (KEY_SUFFIX, ROLES_SUFFIX):
-            inputs[f"{options.place('journal')}, {suffix[1:]}"] = options.journal.with_name(
-                options.journal.name + suffix
-            )
+            inputs[f"{options.place('journal')}, {suffix[1:]}"] = beside(options.journal, suffix)
     return inputs
 
 

@@ -33,6 +33,11 @@ def write(report: dict[str, object], file: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def beside(file: Path, suffix: str) -> Path:
+    """What lies beside a file under its name with a suffix, whatever the name is."""
+    return file.parent / f"{file.name}{suffix}"
+
+
 def to_json(report: dict[str, object]) -> str:
     """The text of a report."""
     return json.dumps(report, indent=2, allow_nan=False) + "\n"

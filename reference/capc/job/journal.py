@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from capc.errors import InputError
+from capc.job.files import beside
 from capc.ledger.disk import create_secret, replace, sync_folder
 from capc.randomness import SEED_BYTES, Seed, fresh_seed
 
@@ -80,7 +81,7 @@ def check_place(file: Path, ledger: Path) -> None:
             "querying party's own, in another folder"
         )
     for suffix in ("", KEY_SUFFIX, ROLES_SUFFIX, _LOCK_SUFFIX):
-        there = file.with_name(file.name + suffix)
+        there = beside(file, suffix)
         if there.exists() and not there.is_file():
             raise InputError(f"journal = {file}: {there} is not a plain file: name another")
     while not folder.exists():
@@ -198,7 +199,7 @@ class Journal:
         Raises:
             InputError: a row has changed hands.
         """
-        file = self.file.with_name(self.file.name + ROLES_SUFFIX)
+        file = beside(self.file, ROLES_SUFFIX)
         with self._explained(), self._only_writer():
             known: dict[str, set[str]] = {}
             for role, digests in (self._read(file) if file.exists() else {}).items():
@@ -241,7 +242,7 @@ class Journal:
         return document
 
     def _read_key(self) -> Seed:
-        file = self.file.with_name(self.file.name + KEY_SUFFIX)
+        file = beside(self.file, KEY_SUFFIX)
         if not file.exists():
             if self.file.exists():
                 raise InputError(f"{file}: the journal's key is gone, and its rows cannot be told without: {_REMEDY}")
@@ -264,7 +265,7 @@ class Journal:
     @contextmanager
     def _only_writer(self) -> Iterator[None]:
         """Waits until nobody else writes. The lock is on a file of its own, which is never replaced."""
-        lock = self.file.with_name(self.file.name + _LOCK_SUFFIX)
+        lock = beside(self.file, _LOCK_SUFFIX)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if sys.platform != "win32":

@@ -23,6 +23,7 @@ from capc.engine import EMBEDDED, SecureEngine
 from capc.errors import InputError, ParameterError
 from capc.job.config import JobConfig, rational_text
 from capc.job.engines import find_engine
+from capc.job.files import beside
 from capc.job.journal import Journal, check_place, default_folder
 from capc.job.options import Inference, flag
 from capc.learning.data import Dataset, DataShape, load_digits, load_npz
@@ -112,12 +113,12 @@ class Plan:
 
 def heads_folder(ledger: Path) -> Path:
     """Where answering parties keep the heads of a ledger."""
-    return ledger.with_name(ledger.name + ".heads")
+    return beside(ledger, ".heads")
 
 
 def allowances_folder(ledger: Path) -> Path:
     """Where they keep their allowances unless another place is named."""
-    return ledger.with_name(ledger.name + ".allowances")
+    return beside(ledger, ".allowances")
 
 
 def prepare(config: JobConfig) -> Plan:

@@ -88,7 +88,7 @@ def test_known_answer() -> None:
     digest, labels, recorder = known_run()
     assert labels == [1, 1, 1]
     assert len(recorder.messages) == 74
-    assert digest == "aeab4f3de4045224ee9880b7d358b1a106409a9b4eb3f6f2f7e9d330d4b3078f"
+    assert digest == "b6098294eb629e7ff21f24107895754aa361a6de8305a03380e4ba3f436b6468"
 
 
 def test_equal_queries_are_run_again_with_fresh_shares() -> None:

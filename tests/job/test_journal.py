@@ -6,6 +6,7 @@ import itertools
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import stat
 import sys
@@ -100,13 +101,23 @@ def test_no_row_is_asked_twice_and_bought_labels_are_used_again(tmp_path: Path) 
         assert not set(rows_of(job)) & set(asked)
         assert job.state.purse.bought == bought
         asked += rows_of(job)
-        assert REPORTS[-1]["journal"] == {"asked_before": 4 * number, "labels_reused": 3 * number}
+        told = {"asked_before": 4 * number, "labels_reused": 3 * number, "earlier_charges_unknown": False}
+        assert REPORTS[-1]["journal"] == told
         before, after = TAUGHT
         count = len(job.state.split.labelled)
         assert dict(zip(before[0][count:], before[1][count:], strict=True)) == bought
         bought |= {query.row: query.label for query in job.state.queries if query.label is not None}
         assert dict(zip(after[0][count:], after[1][count:], strict=True)) == bought
     assert len(bought) == 9
+
+
+def test_a_journal_that_was_lost_is_told(tmp_path: Path) -> None:
+    run(tmp_path)
+    shutil.rmtree(tmp_path / "own")
+    for unknown in (True, False):
+        run(tmp_path)
+        journal: Any = REPORTS[-1]["journal"]
+        assert journal["earlier_charges_unknown"] is unknown
 
 
 @pytest.mark.req("CAPC-RUN-019")

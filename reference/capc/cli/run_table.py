@@ -82,7 +82,10 @@ def _summary(state: JobState) -> Table:
         head = state.account.head
         table.add_row("ledger", f"{head.size} records, all runs together, identity {head.identity.hex()[:16]}")
         before, reused = state.purse.asked_before, len(state.purse.bought)
-        table.add_row("journal", f"{before} rows asked in earlier runs, {reused} labels of them used again")
+        unknown = (
+            "; the ledger has earlier charges, of rows that this journal does not know" if state.purse.is_new else ""
+        )
+        table.add_row("journal", f"{before} rows asked in earlier runs, {reused} labels of them used again{unknown}")
     if state.before is not None:
         table.add_row("before", f"accuracy {state.before.accuracy:.3f}, balanced {state.before.balanced:.3f}")
     if state.after is not None:

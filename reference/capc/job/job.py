@@ -50,7 +50,7 @@ class Job:
         Purse(data, division, config, None).free()
         account = plan.open_account()
         try:
-            purse = Purse(data, division, config, plan.open_journal(account))
+            purse = Purse(data, division, config, plan.open_journal(account), charged=account.spent > 0)
             self._free = purse.free()
         except InputError:
             _close(account)

@@ -29,15 +29,20 @@ class Purse:
         split: who holds which.
         config: the run's options.
         journal: of earlier runs; None for a run that has none.
+        charged: whether the ledger has charges already.
     """
 
-    def __init__(self, dataset: Dataset, split: Split, config: JobConfig, journal: Journal | None) -> None:
+    def __init__(
+        self, dataset: Dataset, split: Split, config: JobConfig, journal: Journal | None, *, charged: bool = False
+    ) -> None:
         self._dataset = dataset
         self._pool = split.pool
         self._config = config
         self._journal = journal
         self.bought: dict[int, int] = {}
         """The label of each row that an earlier run bought, as a class index."""
+        self.is_new = charged and journal is not None and not journal.rows()
+        """Whether the ledger has charges and the journal none of their rows: another party's, or it was lost."""
         self._asked: set[bytes] = set()
         if journal is not None:
             journal.keep_roles(_roles(dataset, split), _same_split(config))

@@ -137,11 +137,16 @@ def _ledger(state: JobState) -> dict[str, object] | None:
     return {"identity": head.identity.hex(), "records": head.size}
 
 
-def _journal(state: JobState) -> dict[str, int] | None:
+def _journal(state: JobState) -> dict[str, int | bool] | None:
     """What earlier runs on the same ledger asked and bought; None for a run without a ledger."""
     if not isinstance(state.account, Ledger):
         return None
-    return {"asked_before": state.purse.asked_before, "labels_reused": len(state.purse.bought)}
+    purse = state.purse
+    return {
+        "asked_before": purse.asked_before,
+        "labels_reused": len(purse.bought),
+        "earlier_charges_unknown": purse.is_new,
+    }
 
 
 def _engine_hypotheses(state: JobState) -> list[str]:

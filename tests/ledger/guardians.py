@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from capc.errors import BudgetExhaustedError
 from capc.ledger import Terms, open_ledger
-from capc.ledger.store import Connection, connect
+from capc.ledger.connections import Connection, connect
 from ledger.cases import INPUTS, message_of
 
 _LEFT = struct.Struct("<32sI16s")

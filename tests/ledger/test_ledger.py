@@ -31,7 +31,7 @@ from capc.events import Receipt
 from capc.ledger import LedgerError, Terms, default_key_file, open_ledger, reading
 from capc.ledger import ledger as ledger_module
 from capc.ledger.records import charge_body
-from capc.ledger.store import Connection, connect, make_durable
+from capc.ledger.connections import Connection, connect, make_durable
 from capc.noise.mechanism import CostUnit
 from capc.parameters import Adjacency, Charge, NoiseName
 from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, make_ledger, make_terms
@@ -307,10 +307,12 @@ def test_hostile_terms_are_refused_in_one_short_line() -> None:
 @pytest.mark.req("CAPC-LEDG-001")
 def test_the_file_is_durable_and_for_its_owner_only(tmp_path: Path) -> None:
     with make_ledger(tmp_path):
-        for name in ("ledger", "ledger-wal", "ledger-shm", "ledger.key"):
+        names = sorted(path.name for path in tmp_path.iterdir())
+        assert names == ["ledger", "ledger-journal", "ledger.key", "ledger.lock"]
+        for name in names:
             assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
         connection = connect(tmp_path / "ledger")
-        assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+        assert connection.execute("PRAGMA journal_mode").fetchall() == [("delete",)]
         connection.close()
 
 
@@ -330,7 +332,9 @@ def test_a_key_is_made_once_and_never_shown(tmp_path: Path) -> None:
     ledger = make_ledger(tmp_path)
     secret = default_key_file(tmp_path / "ledger").read_text().strip()
     assert len(bytes.fromhex(secret)) == 32
-    assert secret not in (tmp_path / "ledger").read_bytes().hex() + (tmp_path / "ledger-wal").read_bytes().hex()
+    written = [path.read_bytes().hex() for path in tmp_path.iterdir() if path.suffix != ".key"]
+    assert len(written) == 3
+    assert secret not in "".join(written)
     assert secret not in repr(ledger) + repr(ledger.proof())
     ledger.close()
 
@@ -525,7 +529,7 @@ def test_a_writer_that_keeps_its_turn_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.req("CAPC-LEDG-001")
-def test_a_place_without_a_write_ahead_log_is_refused() -> None:
+def test_a_place_without_a_journal_is_refused() -> None:
     connection = sqlite3.connect(":memory:")
     with pytest.raises(LedgerError, match=r"journal_mode memory.* put the ledger on a local disk"):
         make_durable(connection)

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
 from capc.allowance import PrivacyAllowance
 from capc.errors import InputError
-from capc.ledger.disk import sync_folder
+from capc.ledger.connections import Connection, connect, make_durable, retry_while_busy
+from capc.ledger.disk import create_secret, sync_folder
 from capc.ledger.errors import LedgerError
-from capc.ledger.store import Connection, connect, explained, make_durable, only_writer, retry_while_busy
+from capc.ledger.store import explained, only_writer
 from capc.model import QuantisedModel
 from capc.parameters import canonical_json
 
@@ -57,7 +57,10 @@ class KeptAllowance:
         self.file = file
         with explained(file, "an allowance"):
             _make_folder(file.resolve().parent)
-            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+            # Beside SQLite nobody opens the file: see capc.ledger.gate.
+            if not file.exists():
+                with suppress(FileExistsError):
+                    create_secret(file.resolve(), "")
         with self._opened() as connection, only_writer(connection):
             connection.execute(_TABLE).fetchall()
             insert = "INSERT OR IGNORE INTO allowance (only, document) VALUES (0, ?)"

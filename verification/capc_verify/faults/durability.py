@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from capc.ledger import Ledger, Terms, open_ledger, store
+from capc.ledger import Ledger, Terms, connections, open_ledger, store
 from capc_verify.faults.patching import replace_everywhere
 
 
@@ -15,7 +15,7 @@ def budget_of_one_run() -> None:
     """The budget is a variable of the run: whoever starts again starts with all of it."""
 
     def open_anew(file: Path, terms: Terms, **options: object) -> Ledger:
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-journal"):
             file.with_name(file.name + suffix).unlink(missing_ok=True)
         return open_ledger(file, terms, **options)  # type: ignore[arg-type]
 
@@ -25,11 +25,11 @@ def budget_of_one_run() -> None:
 def not_synchronised() -> None:
     """Commits return before the disk has them, as SQLite does with `synchronous = OFF`."""
 
-    def make_fast(connection: store.Connection) -> None:
-        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+    def make_fast(connection: connections.Connection) -> None:
+        connection.execute("PRAGMA journal_mode = TRUNCATE").fetchall()
         connection.execute("PRAGMA synchronous = OFF").fetchall()
 
-    replace_everywhere(store.make_durable, make_fast)
+    replace_everywhere(connections.make_durable, make_fast)
 
 
 def sent_before_commit() -> None:

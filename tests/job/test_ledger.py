@@ -187,6 +187,13 @@ def test_a_refusal_before_the_first_query_tells_of_the_ledger(tmp_path: Path) ->
         raise InputError("a model is not admitted")
 
     job = Job(prepare(resolve(options(tmp_path))), Recorder(), refuse)
+    with pytest.raises(InputError, match=r"^a model is not admitted$"):
+        job.run()
+    job.close()
+    # The ledger that this run made is gone; one that was there for nothing stays, and is told of.
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger.key"]
+    prepare(resolve(options(tmp_path))).open_account().close()
+    job = Job(prepare(resolve(options(tmp_path))), Recorder(), refuse)
     with pytest.raises(InputError, match=r"^a model is not admitted\. The ledger .* has no query yet, and is fixed"):
         job.run()
     job.close()

@@ -30,8 +30,8 @@ from capc.errors import BudgetExhaustedError, InputError
 from capc.events import Receipt
 from capc.ledger import LedgerError, Terms, default_key_file, open_ledger, reading
 from capc.ledger import ledger as ledger_module
-from capc.ledger.records import charge_body
 from capc.ledger.connections import Connection, connect, make_durable
+from capc.ledger.records import charge_body
 from capc.noise.mechanism import CostUnit
 from capc.parameters import Adjacency, Charge, NoiseName
 from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, make_ledger, make_terms

@@ -15,7 +15,7 @@ from capc.engine import SecureEngine
 from capc.engine_protocol import EngineCollaboration
 from capc.errors import InputError
 from capc.he import BfvLinear
-from capc.job.plan import AllowanceFolder
+from capc.job.plan import AllowanceFolder, heads_folder
 from capc.job.state import Labeller
 from capc.ledger import KeptAllowance, Ledger, Terms, allowance_file, check_proof, load_seen, save_seen
 from capc.model import QuantisedModel
@@ -111,8 +111,8 @@ class Watched:
         self._collaboration = collaboration
         self._ledger = ledger
         self._tag = session.tag
-        folder = ledger.file.with_name(ledger.file.name + ".heads")
-        folder.mkdir(exist_ok=True)
+        folder = heads_folder(ledger.file)
+        folder.mkdir(mode=0o700, exist_ok=True)
         self._files = [folder / f"{party}.json" for party in session.answering_parties]
         release = session.parameters.release
         owner, data_set, grid_bits = ledger.terms.owner, ledger.terms.data_set, session.parameters.widths.grid_bits

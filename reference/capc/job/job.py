@@ -19,7 +19,7 @@ from capc.job.collaboration import open_collaboration
 from capc.job.models import Trainer, train_float, train_relus
 from capc.job.observer import JobObserver, Stage
 from capc.job.options import Inference
-from capc.job.plan import Plan
+from capc.job.plan import Plan, heads_folder
 from capc.job.state import JobState, Labeller, ModelRecord, QueryRecord, Score, Status
 from capc.learning.active import by_margin
 from capc.learning.data import Floats, Indices
@@ -51,9 +51,19 @@ class Job:
         self._opener = opener or needed
 
     def close(self) -> None:
-        """Lets go of the ledger, if there is one; :attr:`state` has been read for the last time."""
-        if isinstance(self.state.account, Ledger):
-            self.state.account.close()
+        """Lets go of the ledger, if there is one; :attr:`state` has been read for the last time.
+
+        A ledger that this run made, and that nobody charged or looked at, is removed again: it would be fixed to the
+        policy of a run that was refused.
+        """
+        account = self.state.account
+        if isinstance(account, Ledger):
+            try:
+                folder = heads_folder(account.file)
+                if account.created and not any(folder.glob("*.json")):
+                    account.remove_unused()
+            finally:
+                account.close()
 
     def run(self) -> None:
         """Does everything, until the queries are done or the budget is spent.
@@ -83,12 +93,12 @@ class Job:
 
     @contextmanager
     def _telling_of_an_empty_ledger(self) -> Iterator[None]:
-        """A refusal before the first query says what becomes of a ledger that is there for nothing."""
+        """A refusal before the first query says what becomes of a ledger that was there for nothing."""
         try:
             yield
         except InputError as error:
             account = self.state.account
-            if not isinstance(account, Ledger) or account.spent:
+            if not isinstance(account, Ledger) or account.created or account.spent:
                 raise
             raise InputError(
                 f"{error}. The ledger {account.file} has no query yet, and is fixed to this policy: for another one, "

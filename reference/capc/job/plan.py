@@ -87,6 +87,7 @@ class Plan:
             return Account(release, grid_bits, self.budget)
         data_set = self.config.data_set or self.dataset.name
         terms = Terms(str(PRIVACY_GUARDIAN), data_set, release, grid_bits, self.budget)
+        _check_not_lost(self.config)
         try:
             return open_ledger(self.config.ledger, terms, key_file=self.config.ledger_key)
         except InputError as error:
@@ -115,6 +116,22 @@ def prepare(config: JobConfig) -> Plan:
     _check_batch(config, parameters)
     budget = _budget(config, release, widths.grid_bits)
     return Plan(config, dataset, parameters, budget, find_engine(config))
+
+
+def heads_folder(ledger: Path) -> Path:
+    """Where the answering parties of a run keep the heads of its ledger."""
+    return ledger.with_name(ledger.name + ".heads")
+
+
+def _check_not_lost(config: JobConfig) -> None:
+    """Refuses to make a ledger where one is missing whose heads are there: every answering party would refuse it."""
+    if config.ledger is None or config.ledger.exists():
+        return
+    folder = heads_folder(config.ledger)
+    if any(folder.glob("*.json")):
+        raise config.refusal(
+            "ledger", f"it is not there, and answering parties keep its heads in {folder}: put it back, or name another"
+        )
 
 
 def _may_be_folder(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from capc.accounting import Account
@@ -80,9 +80,17 @@ class LedgerLog(Account):
             self._entries += entry_bytes(record.kind, entry)
             if is_due(head.size):
                 state = self._checkpoints[-1].state if self._checkpoints else START
-                entries = bytes(self._entries)
-                self._checkpoints.append(Checkpoint(head, next_state(state, entries), entries))
+                self._checkpoints.append(self.checkpoint_after(state))
                 self._entries.clear()
+
+    def checkpoint_after(self, state: bytes) -> Checkpoint:
+        """What the records since the last checkpoint say.
+
+        Args:
+            state: of the last checkpoint.
+        """
+        entries = bytes(self._entries)
+        return Checkpoint(self._head, next_state(state, entries), entries)
 
     def check_kept(self, kept: Sequence[KeptCheckpoint]) -> None:
         """Holds all checkpoints against the records that were replayed (CAPC-LEDG-020).
@@ -131,11 +139,15 @@ class LedgerLog(Account):
         like = Receipt(b"", 0, b"", self.cost.worst_case, self.cost.unit)
         for each in read:
             first = each.head.size - len(each.entries) // ENTRY_BYTES
-            for position, (kind, entry) in enumerate(entries_of(each, self._receipts, like), start=first):
-                self._apply(entry)
-                self._positions[kind, entry.receipt.session_tag, entry.receipt.query] = position
+            self._apply_all(self._placed(entries_of(each, self._receipts, like), first))
         self._checkpoints, self._head = read, read[-1].head
         return True
+
+    def _placed(self, entries: Iterable[tuple[str, Entry]], first: int) -> Iterator[Entry]:
+        """These entries, whose positions are noted as they pass."""
+        for position, (kind, entry) in enumerate(entries, start=first):
+            self._positions[kind, entry.receipt.session_tag, entry.receipt.query] = position
+            yield entry
 
     def _read(self, row: Row) -> tuple[Head, QueryRecord, Entry]:
         """What the next record says, and the head that it makes, if it keeps the rules. It changes nothing."""

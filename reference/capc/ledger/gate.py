@@ -33,7 +33,7 @@ BUSY_SECONDS = 30.0
 """How long somebody waits for a turn, which lasts one small transaction."""
 
 _SUFFIX = ".lock"
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.02
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.005
 _ALONE = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _STATEMENTS = RLock()
 """Held while a statement of SQLite runs, and by a fork."""

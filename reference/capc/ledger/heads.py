@@ -8,7 +8,6 @@ replaces a larger one, and the owner cannot show one history to one run and anot
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -40,7 +39,8 @@ class Seen:
         began: how many records there were when each run began that has not asked for its charges yet, ascending.
         trail: the links of the records before the head's, at most 256, the last one last.
         known: heads that this one extends, in memory only: the one that was loaded, and those accepted since.
-        loaded: what :attr:`began` was in the file when it was loaded.
+        looks: what each look since then did to :attr:`began`, in memory only: the size at which it began a run, and
+            None; or None, and the position of the oldest charge that it asked for.
     """
 
     head: Head
@@ -49,7 +49,7 @@ class Seen:
     began: tuple[int, ...] = ()
     trail: tuple[bytes, ...] = field(default=(), repr=False)
     known: tuple[Head, ...] = field(default=(), repr=False, compare=False)
-    loaded: tuple[int, ...] = field(default=(), repr=False, compare=False)
+    looks: tuple[tuple[int | None, int | None], ...] = field(default=(), repr=False, compare=False)
 
     def after(self, links: Sequence[bytes], oldest_charge: int | None) -> Seen:
         """What is kept after a look.
@@ -62,13 +62,15 @@ class Seen:
         if links:
             chain = (*trail, *([head.link] if head.size else []), *links)
             head, trail = Head(head.identity, head.size + len(links), links[-1]), chain[-1 - MAX_TRAIL : -1]
-        began = [*self.began]
-        if oldest_charge is None:
-            began.append(head.size)
-        elif mine := [size for size in began if size <= oldest_charge]:
-            began.remove(max(mine))
-        known = (*self.known, self.head)[-MAX_TRAIL:]
-        return replace(self, head=head, began=tuple(sorted(began)[-MAX_BEGAN:]), trail=trail, known=known)
+        look = (head.size if oldest_charge is None else None, oldest_charge)
+        return replace(
+            self,
+            head=head,
+            began=_after_look(self.began, *look),
+            trail=trail,
+            known=(*self.known, self.head)[-MAX_TRAIL:],
+            looks=(*self.looks, look),
+        )
 
     def link_at(self, size: int) -> bytes | None:
         """The link of the head with this many records, if it is still known."""
@@ -96,7 +98,7 @@ def load_seen(file: Path) -> Seen | None:
         if len(trail) >= head.size:
             raise ValueError
         terms = Terms.from_document(fields["terms"])
-        return Seen(head, _digest(fields["public_key"]), terms, began, trail, (head,), began)
+        return Seen(head, _digest(fields["public_key"]), terms, began, trail, (head,))
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise LedgerError(f"{file}: not a head that an answering party kept ({type(error).__name__})") from None
 
@@ -105,7 +107,7 @@ def save_seen(seen: Seen, file: Path) -> Seen:
     """Keeps what was seen, durably, beside what other runs of the party kept meanwhile: call it before taking part.
 
     Returns:
-        What is in the file now.
+        What is in the file now: go on with this, or load it again.
 
     Raises:
         LedgerError: the file is of another ledger; the ledger's owner showed another history to another run; others may
@@ -124,7 +126,7 @@ def save_seen(seen: Seen, file: Path) -> Seen:
             f"{file}: the head that was seen cannot be kept ({error.strerror}): make room, or mend the folder; the "
             "ledger and the head that is there stay as they are"
         ) from None
-    return replace(merged, known=(merged.head,), loaded=merged.began)
+    return replace(merged, known=(merged.head,), looks=())
 
 
 def _merged(kept: Seen, seen: Seen, file: Path) -> Seen:
@@ -142,11 +144,25 @@ def _merged(kept: Seen, seen: Seen, file: Path) -> Seen:
         raise LedgerError(
             "the ledger was forked: its owner showed one history to this run, and another to another run of the party"
         )
-    began = Counter(kept.began)
-    # Only what this run itself began and ended: others did so meanwhile.
-    ended, begun = Counter(seen.loaded) - Counter(seen.began), Counter(seen.began) - Counter(seen.loaded)
-    began = began - ended + begun
-    return replace(later, began=tuple(sorted(began.elements())[-MAX_BEGAN:]))
+    # What others began and ended meanwhile stays.
+    began = kept.began
+    for look in seen.looks:
+        began = _after_look(began, *look)
+    return replace(later, began=began)
+
+
+def _after_look(began: tuple[int, ...], begins: int | None, oldest_charge: int | None) -> tuple[int, ...]:
+    """Who has begun and not asked yet, after one look.
+
+    A run that asks ends the one that began last before its charge. It may have been another one; then that one finds
+    the beginning of this run in its place, which is not later.
+    """
+    left = [*began]
+    if begins is not None:
+        left.append(begins)
+    elif mine := [size for size in left if oldest_charge is not None and size <= oldest_charge]:
+        left.remove(max(mine))
+    return tuple(sorted(left)[-MAX_BEGAN:])
 
 
 def _text(seen: Seen) -> str:

@@ -108,7 +108,10 @@ class Store:
         """
         with explained(file):
             path = file.resolve()
-            if not _is_empty(path) and not lock_file(path).exists():
+            if _is_empty(path):
+                # What it needs is refused before anything is made.
+                first()
+            elif not lock_file(path).exists():
                 # No lock file is made beside a file of others.
                 looks_foreign(path, lambda connection: check_schema(connection, file))
             gate = Gate(path)
@@ -127,10 +130,8 @@ class Store:
         cls, file: Path, path: Path, gate: Gate, first: Callable[[], Row], connector: Callable[[Path], Connection]
     ) -> tuple[Store, bool]:
         is_new = _is_empty(path)
-        if is_new:
-            first()
-            if not path.exists():
-                create_empty(path)
+        if not path.exists():
+            create_empty(path)
         identity = identity_of(path)
         check_not_mounted(path)
         tighten(path)

@@ -27,24 +27,24 @@ _RECURSION = (
 _COLUMNS = "position INTEGER PRIMARY KEY, body BLOB, link BLOB, signature BLOB, message BLOB"
 HOSTILE = {
     "view": [f"CREATE VIEW record AS {_RECURSION}"],
-    "view beside": [schema._TABLE, f"CREATE VIEW other AS {_RECURSION}"],
-    "view of checkpoints": [schema._TABLE, f"CREATE VIEW checkpoint AS {_RECURSION}"],
+    "view_beside": [schema._TABLE, f"CREATE VIEW other AS {_RECURSION}"],
+    "view_of_checkpoints": [schema._TABLE, f"CREATE VIEW checkpoint AS {_RECURSION}"],
     "trigger": [schema._TABLE, "CREATE TRIGGER evil AFTER INSERT ON record BEGIN DELETE FROM record; END"],
-    "trigger by a name of ours": [schema._TABLE, "CREATE TRIGGER no_gap AFTER INSERT ON record BEGIN SELECT 1; END"],
+    "trigger_by_a_name_of_ours": [schema._TABLE, "CREATE TRIGGER no_gap AFTER INSERT ON record BEGIN SELECT 1; END"],
     "generated": [f"CREATE TABLE record ({_COLUMNS}, more AS (zeroblob(1000000000)))"],
-    "generated body": [
+    "generated_body": [
         _COLUMNS.join(["CREATE TABLE record (", ")"]).replace("body BLOB", "body AS (zeroblob(99999999))")
     ],
     "virtual": ["CREATE VIRTUAL TABLE record USING fts5(position, body, link, signature, message)"],
-    "no checks": [f"CREATE TABLE record ({_COLUMNS})"],
-    "without rowid": [schema._TABLE.rstrip() + " WITHOUT ROWID"],
+    "no_checks": [f"CREATE TABLE record ({_COLUMNS})"],
+    "without_rowid": [schema._TABLE.rstrip() + " WITHOUT ROWID"],
     "index": [schema._TABLE, "CREATE INDEX evil ON record (body)"],
-    "index of an expression": [schema._TABLE, "CREATE INDEX evil ON record (length(body || zeroblob(100000000)))"],
+    "index_of_an_expression": [schema._TABLE, "CREATE INDEX evil ON record (length(body || zeroblob(100000000)))"],
     "statistics": [schema._TABLE, "ANALYZE"],
-    "checkpoints only": [schema._CHECKPOINTS],
-    "another program": ["CREATE TABLE t (a)"],
-    "many tables": [f"CREATE TABLE t{number} (a)" for number in range(500)],
-    "deep expression": [f"CREATE VIEW record AS SELECT {'(' * 60}1{')' * 60} AS body"],
+    "checkpoints_only": [schema._CHECKPOINTS],
+    "another_program": ["CREATE TABLE t (a)"],
+    "many_tables": [f"CREATE TABLE t{number} (a)" for number in range(500)],
+    "deep_expression": [f"CREATE VIEW record AS SELECT {'(' * 60}1{')' * 60} AS body"],
     "long": [f"CREATE TABLE record (a CHECK (a <> '{'x' * 200_000}'))"],
 }
 
@@ -201,14 +201,14 @@ forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 @forks
 @pytest.mark.req("CAPC-LEDG-023")
-@pytest.mark.parametrize("state", ["closed", "killed", "earlier closed", "earlier with a log"])
+@pytest.mark.parametrize("state", ["closed", "killed", "earlier_closed", "earlier_with_a_log"])
 def test_readers_change_nothing_and_leave_nothing(state: str, tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     file = filled(tmp_path / "made")
     connection = of_an_earlier_version(file) if state.startswith("earlier") else None
     if state == "killed":
         killed_in_a_commit(file)
-    if state == "earlier with a log" and connection is not None:
+    if state == "earlier_with_a_log" and connection is not None:
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("CREATE TABLE t (a)")
         connection.execute("DROP TABLE t")
@@ -216,7 +216,7 @@ def test_readers_change_nothing_and_leave_nothing(state: str, tmp_path: Path) ->
     if connection is not None:
         connection.close()
     names = {path.name: path.read_bytes() for path in copy.parent.iterdir()}
-    assert ("ledger-wal" in names) == (state == "earlier with a log")
+    assert ("ledger-wal" in names) == (state == "earlier_with_a_log")
     copy.parent.chmod(0o500)
     with reading(copy) as (log, store):
         assert log.spent == 2 * COST

@@ -18,7 +18,6 @@ from capc.ledger import disk
 from capc.ledger.chain import HASH_BYTES, Head
 from capc.ledger.errors import LedgerError
 from capc.ledger.gate import Gate
-from capc.ledger.place import tighten
 from capc.ledger.terms import Terms
 from capc.parameters import canonical_json
 
@@ -110,16 +109,14 @@ def save_seen(seen: Seen, file: Path) -> Seen:
         What is in the file now: go on with this, or load it again.
 
     Raises:
-        LedgerError: the file is of another ledger; the ledger's owner showed another history to another run; others may
-            change the file, and this user may not forbid it; or the disk refused: then the old head is still there.
+        LedgerError: the file is of another ledger; the ledger's owner showed another history to another run; or
+            the disk refused: then the old head is still there.
     """
     path = file.resolve()
     try:
         with closing(Gate(path)) as gate, gate.turn():
             kept = load_seen(path)
             merged = seen if kept is None else _merged(kept, seen, file)
-            if kept is not None:
-                tighten(path)
             disk.replace(path, _text(merged))
     except OSError as error:
         raise LedgerError(

@@ -19,7 +19,7 @@ from capc.job.plan import prepare
 from capc.job.report import document, rounded_up
 from capc.job.state import Labeller, Status
 from capc.learning.data import load_digits
-from capc.ledger import LedgerError, check_proof, load_seen, reading
+from capc.ledger import LedgerError, check_proof, load_seen, reading, save_seen
 from capc.noise.mechanism import Skellam
 from job.stand_in import Opener, Recorder, validate
 
@@ -161,6 +161,41 @@ def test_answering_parties_keep_heads_and_refuse_a_ledger_that_was_rolled_back(t
     shutil.copy(tmp_path / "old", tmp_path / "ledger")
     with pytest.raises(LedgerError, match="rolled back"):
         run(tmp_path, parameters="test")
+
+
+@pytest.mark.req("CAPC-LEDG-024")
+def test_no_ledger_is_made_where_one_is_missing_whose_heads_are_there(tmp_path: Path) -> None:
+    run(tmp_path, parameters="test")
+    kept = {path.name for path in tmp_path.iterdir()} - {"ledger"}
+    (tmp_path / "ledger").unlink()
+    with pytest.raises(
+        InputError, match=r"^ledger = .* \(--ledger\): it is not there, and answering parties keep its heads"
+    ):
+        run(tmp_path, parameters="test")
+    assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+@pytest.mark.req("CAPC-LEDG-022")
+def test_what_was_paid_is_kept_when_a_head_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full when the parties look after the first batch, whose labels are in the report."""
+    saved: list[Path] = []
+
+    def full(seen: Any, file: Path) -> Any:
+        saved.append(file)
+        if len(saved) > 2:
+            raise LedgerError(f"{file}: the head that was seen cannot be kept (No space left on device)")
+        return save_seen(seen, file)
+
+    monkeypatch.setattr(collaboration, "save_seen", full)
+    plan = prepare(resolve(options(tmp_path, parameters="test", queries="4", batch="2")))
+    job = Job(plan, Recorder())
+    with pytest.raises(LedgerError, match="No space left on device"):
+        job.run()
+    assert len(job.state.queries) == 2
+    validate(document(job.state))
+    job.close()
+    with reading(tmp_path / "ledger") as (log, _):
+        assert log.spent == 2 * log.cost.worst_case
 
 
 @pytest.mark.req("CAPC-LEDG-010")

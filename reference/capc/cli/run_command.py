@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from capc.cli import EXIT_INTERRUPTED, EXIT_OK
 from capc.cli.output import Output
 from capc.cli.run_table import show
+from capc.errors import InputError
 from capc.job.config import JobConfig, resolve
 from capc.job.job import Job
 from capc.job.observer import Stage
@@ -62,6 +63,12 @@ def _run_and_report(job: Job, watcher: _Watcher, output: Output) -> int:
             job.run()
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
+    except InputError:
+        # Labels that were released before the refusal were paid for.
+        if job.state.queries:
+            show(job.state, output.console)
+            output.finish(document(job.state))
+        raise
     try:
         output.finish(document(job.state))
         show(job.state, output.console)

@@ -12,7 +12,11 @@ from capc.errors import InputError
 
 
 def write(report: dict[str, object], file: Path) -> None:
-    """Writes a report so that the file holds the whole old one or the whole new one at every moment."""
+    """Writes a report so that the file holds the whole old one or the whole new one at every moment.
+
+    Raises:
+        InputError: the disk refused.
+    """
     file = file.resolve()
     temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
@@ -21,6 +25,10 @@ def write(report: dict[str, object], file: Path) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(file)
+    except OSError as error:
+        raise InputError(
+            f"json = {file} (--json): not written ({error.strerror}): make room, or name another"
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ import pytest
 
 from capc import cli
 from capc.cli import app, doctor_command, run_command
+from capc.errors import InputError
 from capc.job.environment import EXTRAS
 from capc.job.job import Job
-from job.stand_in import Opener, validate
+from job.stand_in import Opener, Plurality, PluralityResult, validate
 
 TINY = ["run", "--parties", "2", "--queries", "3"]
 
@@ -113,6 +114,30 @@ def test_ctrl_c_leaves_a_report_and_exits_with_130(
     assert len(report["queries"]) == 2
     assert report["privacy"]["remaining_queries"] == 0
     assert "Interrupted" in captured.out + captured.err
+
+
+@pytest.mark.req("CAPC-RUN-003")
+def test_labels_before_a_refusal_are_shown(
+    stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were paid for; the refusal is still one line, and the exit code its own."""
+    stand_in()
+    correct = Plurality.label_batch
+    asked: list[int] = []
+
+    def refuse_the_third(self: Plurality, queries: Sequence[Sequence[int]]) -> list[PluralityResult]:
+        asked.append(len(queries))
+        if len(asked) == 3:
+            raise InputError("the head that was seen cannot be kept")
+        return correct(self, queries)
+
+    monkeypatch.setattr(Plurality, "label_batch", refuse_the_third)
+    assert cli.run([*TINY, "--batch", "1", "--json", "-"]) == 2
+    captured = capsys.readouterr()
+    report = json.loads(captured.out)
+    validate(report)
+    assert len(report["queries"]) == 2
+    assert captured.err.rstrip().endswith("capc: the head that was seen cannot be kept")
 
 
 def interrupt(*_: object, **__: object) -> None:

@@ -45,7 +45,7 @@ from capc.ledger.records import (
     later_body,
     opening_body,
 )
-from capc.ledger.store import REPLACED, Row, Store
+from capc.ledger.store import REPLACED, Row, Store, explained
 from capc.ledger.terms import Terms
 from capc.ledger.watch import Proof
 from capc.primitives import signing_public_key
@@ -147,9 +147,9 @@ class Ledger(LedgerLog):
             Whether it was removed.
 
         Raises:
-            LedgerError: the file was replaced.
+            LedgerError: the file was replaced, or the disk refused.
         """
-        with self._lock, self._store.turn():
+        with self._lock, explained(self.file), self._store.turn():
             self._catch_up()
             unused = self._head.size == 1
             if unused:

@@ -1,6 +1,6 @@
 """Opening a ledger of 100,000 records at its last checkpoint, and reading all of it.
 
-``pytest benchmarks/capc_bench/bench_ledger.py``. Each query is charged and its message dispatched, every third is settled.
+``pytest benchmarks/capc_bench/bench_ledger.py``. Each query is charged and dispatched, and every third is settled.
 """
 
 from __future__ import annotations

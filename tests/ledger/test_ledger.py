@@ -28,7 +28,7 @@ from capc.accounting import Account
 from capc.charges import query_cost
 from capc.errors import BudgetExhaustedError, InputError
 from capc.events import Receipt
-from capc.ledger import LedgerError, Terms, default_key_file, open_ledger, reading
+from capc.ledger import Ledger, LedgerError, Terms, default_key_file, open_ledger, reading
 from capc.ledger import ledger as ledger_module
 from capc.ledger.connections import Connection, connect, make_durable
 from capc.ledger.records import charge_body
@@ -55,9 +55,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.messages: dict[tuple[bytes, int], bytes] = {}
         self.held: dict[tuple[bytes, int], Fraction] = {}
         self.settled: set[tuple[bytes, int]] = set()
+        self.left_open: list[Ledger] = []
 
     def teardown(self) -> None:
-        for ledger in self.ledgers:
+        for ledger in self.ledgers + self.left_open:
             ledger.close()
         shutil.rmtree(self.folder)
 
@@ -111,6 +112,8 @@ class LedgerMachine(RuleBasedStateMachine):
         """Also without closing first, as after a crash."""
         if closes:
             self.ledgers[writer].close()
+        else:
+            self.left_open.append(self.ledgers[writer])
         self.ledgers[writer] = make_ledger(self.folder, self.terms)
 
     @invariant()
@@ -395,8 +398,9 @@ def test_after_a_restart_the_identical_bytes_are_there_and_nothing_else_can_be_s
 @pytest.mark.req("CAPC-LEDG-005", "CAPC-LEDG-006")
 @pytest.mark.parametrize("other_inputs", [INPUTS, bytes(32)], ids=["inputs", "other"])
 def test_a_query_that_was_charged_and_not_sent_is_never_drawn_again(tmp_path: Path, other_inputs: bytes) -> None:
-    make_ledger(tmp_path).reserve(TAG, 1, INPUTS)
-    with make_ledger(tmp_path) as again:
+    # No close before it is opened again: the process is gone.
+    with make_ledger(tmp_path) as ledger, make_ledger(tmp_path) as again:
+        ledger.reserve(TAG, 1, INPUTS)
         assert again.dispatched(TAG, 1) is None
         with pytest.raises(InputError, match="charged before"):
             again.reserve(TAG, 1, other_inputs)

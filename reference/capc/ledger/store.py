@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -162,17 +162,13 @@ class Store:
         """
         if not file.is_file():
             raise LedgerError(f"{file}: no such ledger: name the file that --ledger created")
-        with explained(file):
-            path = file.resolve()
-            with nobody_writes(path):
-                opened = connected_to_read(path)
-                connection = opened.__enter__()
-        try:
+        with ExitStack() as stack:
             with explained(file):
+                path = file.resolve()
+                with nobody_writes(path):
+                    connection = stack.enter_context(connected_to_read(path))
                 check_schema(connection, file)
             yield cls(file, connection, (0, 0))
-        finally:
-            opened.__exit__(None, None, None)
 
     def turn(self) -> AbstractContextManager[None]:
         """Nobody else has a turn until the block ends."""

@@ -157,17 +157,6 @@ def _check_not_lost(config: JobConfig) -> None:
         )
 
 
-def _check_not_lost(config: JobConfig) -> None:
-    """Refuses to make a ledger where one is missing whose heads are there: every answering party would refuse it."""
-    if config.ledger is None or config.ledger.exists():
-        return
-    folder = heads_folder(config.ledger)
-    if any(folder.glob("*.json")):
-        raise config.refusal(
-            "ledger", f"it is not there, and answering parties keep its heads in {folder}: put it back, or name another"
-        )
-
-
 def _may_be_folder(path: Path) -> bool:
     """Whether a path is a folder, or one could be made there."""
     there = path.absolute()

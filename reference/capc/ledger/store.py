@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from capc.hidden import type_only
 from capc.ledger.connections import (
     Connection,
     connect,
@@ -52,7 +53,7 @@ class Row(NamedTuple):
     message: bytes | None
 
     def __repr__(self) -> str:
-        return "<Row>"
+        return type_only(self)
 
 
 class KeptCheckpoint(NamedTuple):
@@ -69,6 +70,9 @@ class KeptCheckpoint(NamedTuple):
     link: bytes
     entries: bytes
     signature: bytes
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class Store:

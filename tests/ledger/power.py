@@ -34,7 +34,7 @@ class Note:
 class Disk:
     """What happened, in order."""
 
-    notes: list[Note] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list, repr=False)
 
     def left(self, number: int) -> None:
         """A message left the process."""

@@ -70,6 +70,17 @@ def test_after_a_cut_at_any_write_every_message_that_left_is_charged(
 
 
 @pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-006")
+def test_any_one_unsynchronised_write_may_have_reached_the_disk(recording: tuple[Disk, Path], tmp_path: Path) -> None:
+    """Each of them alone, at every cut: such as a first page, whose journal takes it back, before any lock file."""
+    notes, tried = recording[0].notes, 0
+    for cut in range(len(notes) + 1):
+        for position in recording[0].unsynchronised(cut):
+            check_after_cut(tmp_path / "disk", recording, cut, [position])
+            tried += 1
+    assert tried > 100
+
+
+@pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-006")
 @given(cut=NUMBERS, keep=st.sets(NUMBERS, max_size=80))
 @settings(max_examples=examples(ordinary=25, nightly=2000), deadline=None)
 def test_it_does_not_matter_which_unsynchronised_writes_reached_the_disk(

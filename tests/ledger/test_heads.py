@@ -68,7 +68,7 @@ def test_runs_in_any_order_find_their_charges(
     head, steps, size = folder / "head.json", [0] * 5, 0
     with make_ledger(folder, TERMS) as ledger:
         for run in order:
-            step, name = steps[run] % 3, (bytes([run]) * 32, steps[run] // 3)
+            step, name = steps[run] % 3, (bytes([100 + run]) * 32, steps[run] // 3)
             if step == 0:
                 ask(ledger, head)
             elif step == 1:

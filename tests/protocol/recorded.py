@@ -17,11 +17,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
-from random import Random
+from random import Random  # noqa: TID251  # what is played comes from it, and no secret
 
 from capc.architecture import Activation, Architecture, StageShape
-from capc.engine_protocol import EngineCollaboration
+from capc.embedded_methods import EMBEDDED
+from capc.engine_protocol import with_engine
 from capc.garbled_two_party import GarbledTwoParty
 from capc.he import BfvLinear
 from capc.linear import IdealLinear
@@ -74,9 +76,6 @@ class Record:
         line = f"{step}/{len(message)}/{hashlib.sha256(content).hexdigest()}"
         self._connections[f"{sender}>{receiver}"].append(line.encode())
 
-    def state(self, party: object, state: object) -> None:
-        """States are not recorded."""
-
     def note(self, what: object) -> None:
         """Takes something else that must not change."""
         self.note_bytes(repr(what).encode())
@@ -115,7 +114,7 @@ def random_model(rng: Random, num_features: int, num_classes: int) -> QuantisedM
     """Fully connected with up to two hidden layers, or, of four features, with convolutions, pools and a skip."""
     if num_features != 4 or rng.random() < 0.3:
         sizes = (num_features, *(rng.randint(1, 3) for _ in range(rng.randint(0, 2))), num_classes)
-        pairs = list(zip(sizes, sizes[1:], strict=False))
+        pairs = pairwise(sizes)
         return dense_model(tuple(random_layer(rng, after, before, 3) for before, after in pairs), FRACTION_BITS)
     pool = Grid(2, 2, 2, (2, 2)) if rng.random() < 0.5 else None
     side = 2 if pool is None else 1
@@ -149,13 +148,11 @@ def random_parameters(rng: Random, num_features: int, num_answering: int) -> Par
 
 def play(number: int, *, encrypted: bool = False) -> dict[str, object]:
     """What is recorded of one session: how it was played, its digest, the number of seeds, and costs but seconds."""
-    rng = Random(number)
+    rng = Random(number)  # noqa: S311
     num_features, num_answering = rng.choice((1, 2, 3, 4, 4)), rng.randint(1, 3)
     parameters = random_parameters(rng, num_features, num_answering)
     models = [random_model(rng, num_features, parameters.num_classes) for _ in range(num_answering)]
-    session = Session(
-        parameters, rng.randbytes(32), make_participants([model.architecture for model in models])
-    )
+    session = Session(parameters, rng.randbytes(32), make_participants([model.architecture for model in models]))
     record = Record(encrypted=encrypted)
     linear = NotedBfv(parameters.widths) if encrypted else IdealLinear(parameters.widths.logit_bits)
     if isinstance(linear, NotedBfv):
@@ -187,9 +184,7 @@ def play(number: int, *, encrypted: bool = False) -> dict[str, object]:
     }
 
 
-def random_batches(
-    rng: Random, parameters: Parameters, *, outside: bool
-) -> Iterator[tuple[str, list[list[int]]]]:
+def random_batches(rng: Random, parameters: Parameters, *, outside: bool) -> Iterator[tuple[str, list[list[int]]]]:
     ways = ["batch"] if outside or parameters.vote_variant is VoteVariant.MULTI_ROUND else ["batch", "prepared"]
     one = 1 << FRACTION_BITS
     for _ in range(rng.randint(1, 3)):
@@ -201,11 +196,8 @@ def open_collaboration(
     session: Session, models: Sequence[QuantisedModel], suite: Suite, draw, record: Record, *, outside: bool
 ) -> Collaboration:
     account = make_account(session.parameters)
-    if outside:
-        return EngineCollaboration(
-            session, models, suite, account, ClearEngine(), draw_seed=draw, observer=record
-        )
-    return Collaboration(session, models, suite, account, draw_seed=draw, observer=record)
+    methods = with_engine(ClearEngine()) if outside else EMBEDDED
+    return Collaboration(session, models, suite, account, methods, draw_seed=draw, observer=record)
 
 
 def label(played: Collaboration, way: str, queries: list[list[int]]):

@@ -36,9 +36,6 @@ class Notebook:
         """The receiver saw the whole message, header included."""
         self._seen.append((receiver, (step, sender, message)))
 
-    def state(self, party: Party, state: object) -> None:
-        """States are what steps keep, not what a party receives: they are left alone."""
-
     def seen_by(self, coalition: frozenset[Party]) -> tuple[Hashable, ...]:
         """Everything that its members saw."""
         return tuple(entry for entry in self._seen if entry[0] in coalition)

@@ -18,7 +18,6 @@ from statistics import median
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from capc.accounting import Account
 from capc.architecture import Activation
 from capc.circuits.activation import transfer_counts
 from capc.circuits.relu import relu_circuit
@@ -35,7 +34,7 @@ from capc.seats import Methods, Mode, Queries, QueryingTurn
 from capc.session import Batch, Participant, Session, fresh_session_id
 from capc.two_party import request_length
 from capc.vectorised import VectorisedTwoParty
-from capc_bench.two_roles import QueryingProcess, Report, SharesOnly, suite_of
+from capc_bench.two_roles import QueryingProcess, Report, SharesOnly, make_account, suite_of
 
 NETWORKS = {"64-32-10": (64, 32, 10), "784-128-10": (784, 128, 10)}
 SPU = {("64-32-10", 1): (0.17, 0.63), ("64-32-10", 64): (0.43, 1.26), ("784-128-10", 1): (0.33, 0.96)}
@@ -74,11 +73,6 @@ def make_session(name: str) -> tuple[Session, QuantisedModel]:
         for number, party in enumerate((QUERYING_PARTY, answering_party(1), PRIVACY_GUARDIAN))
     )
     return Session(parameters, fresh_session_id(secrets.token_bytes), participants), model
-
-
-def make_account(session: Session) -> Account:
-    """An account that no benchmark exhausts."""
-    return Account(session.parameters.release, session.parameters.widths.grid_bits, Fraction(10**9))
 
 
 def random_queries(session: Session, count: int) -> list[list[int]]:
@@ -166,7 +160,7 @@ def test_inference_between_processes(benchmark: BenchmarkFixture, name: str, cou
     session, model = make_session(name)
     queries = random_queries(session, count)
     reports: list[Report] = []
-    with QueryingProcess(session, model, make_account(session), workers) as process:
+    with QueryingProcess(session, model, workers) as process:
 
         def run() -> None:
             mine.append(process.run(queries))

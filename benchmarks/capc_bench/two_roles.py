@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Self, TypeVar
 
 from capc.accounting import Account
@@ -127,6 +128,11 @@ def suite_of(session: Session, workers: int = 0) -> Suite:
     return reference_suite(session.parameters, linear, VectorisedTwoParty())
 
 
+def make_account(session: Session) -> Account:
+    """An account that no benchmark exhausts."""
+    return Account(session.parameters.release, session.parameters.widths.grid_bits, Fraction(10**9))
+
+
 def connected() -> tuple[socket.socket, socket.socket]:
     """Both ends of a connection over loopback."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -139,14 +145,12 @@ class QueryingProcess:
     Args:
         session: with one answering party.
         model: of the answering party.
-        account: the guardian's.
         workers: processes that the answering party has besides its own.
     """
 
-    def __init__(self, session: Session, model: QuantisedModel, account: Account, workers: int = 0) -> None:
+    def __init__(self, session: Session, model: QuantisedModel, workers: int = 0) -> None:
         self._session = session
         self._model = model
-        self._account = account
         self._workers = workers
         self._release = SharesOnly()
         self.cpu: list[float] = []
@@ -156,7 +160,7 @@ class QueryingProcess:
         (mine, theirs), (to_guardian, guardians), (across, back) = (connected() for _ in range(3))
         session, context = self._session, multiprocessing.get_context("spawn")
         answering = (session, self._model, {QUERYING_PARTY: theirs, PRIVACY_GUARDIAN: across}, self._workers)
-        guardian = (session, self._account, {QUERYING_PARTY: guardians, PEER: back})
+        guardian = (session, {QUERYING_PARTY: guardians, PEER: back})
         self._children = [
             context.Process(target=run_answering_party, args=answering, daemon=True),
             context.Process(target=run_guardian, args=guardian, daemon=True),
@@ -215,7 +219,9 @@ def run_answering_party(
         play(link.send(QUERYING_PARTY, pickle.dumps(report)))
 
 
-def run_guardian(session: Session, account: Account, sockets: Mapping[Party, socket.socket]) -> None:
+def run_guardian(session: Session, sockets: Mapping[Party, socket.socket]) -> None:
     """A child: the guardian's part of the set-up."""
-    methods = Methods(EmbeddedInference(), SharesOnly())
-    play(privacy_guardian(GuardianSeat(SocketLink(sockets), session, suite_of(session), fresh_seed, methods, account)))
+    methods, suite = Methods(EmbeddedInference(), SharesOnly()), suite_of(session)
+    play(
+        privacy_guardian(GuardianSeat(SocketLink(sockets), session, suite, fresh_seed, methods, make_account(session)))
+    )

@@ -16,7 +16,7 @@ from capc.channel import Channel
 from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
 from capc.messages import MaskKey, MessageType
 from capc.model import QuantisedModel
-from capc.parties import QUERYING_PARTY, Party
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.primitives import Point, Scalar
 from capc.randomness import Seed
 from capc.session import Session, SingleUse
@@ -55,7 +55,7 @@ def answering_party_begin_setup(
     seed: Seed,
     allowance: PrivacyAllowance | None = None,
 ) -> tuple[JoiningAnsweringParty, dict[Party, bytes]]:
-    """Admits the model and publishes this party's mask key to every other answering party.
+    """Admits the model, and begins with every party but the querying party: mask keys, and the guardian's check.
 
     Args:
         session: parameters, participants, id.
@@ -64,6 +64,10 @@ def answering_party_begin_setup(
         model: its model.
         seed: for the mask key.
         allowance: what earlier sessions with this model left of its circuit privacy; None for a new model.
+
+    Returns:
+        the next state; this party's mask key for every other answering party, and a session check for the guardian,
+        with which it exchanges nothing else in set-up.
 
     Raises:
         InputError: the model's architecture is not the one that the session declares, its fixed point is another one,
@@ -97,33 +101,51 @@ def answering_party_begin_setup(
         for peer in session.answering_parties
         if peer != me
     }
+    messages[PRIVACY_GUARDIAN] = Channel(session.tag, me, PRIVACY_GUARDIAN).seal(MessageType.SESSION_CHECK, b"")
     return JoiningAnsweringParty(session, suite, me, model, prepared, allowance, scalar, key.point), messages
 
 
 def answering_party_answer_setup(
-    state: JoiningAnsweringParty, he_public_key: bytes, offer: bytes, mask_keys: Mapping[Party, bytes], seed: Seed
+    state: JoiningAnsweringParty,
+    he_public_key: bytes,
+    offer: bytes,
+    mask_keys: Mapping[Party, bytes],
+    check: bytes,
+    seed: Seed,
 ) -> tuple[AwaitingTrees, bytes]:
-    """Takes the querying party's HE key and OT offer and the others' mask keys; answers with the OT choice.
+    """Takes everybody's first message, and answers the querying party's.
+
+    1. Every header is checked, and with it that everybody is in this session, before anything received is used.
+    2. A pairwise key with each other answering party.
+    3. The OT choice.
+
+    Args:
+        state: after :func:`answering_party_begin_setup`.
+        he_public_key: of the querying party.
+        offer: its OT offer.
+        mask_keys: of every other answering party.
+        check: the guardian's session check.
+        seed: for the OT choice.
 
     Raises:
-        ProtocolError: a message is malformed or misdirected, or a participant's mask key is missing.
+        ProtocolError: a message is malformed or misdirected, or a participant's mask key is missing. With
+            `foreign_session` its sender holds another document: :mod:`capc.handshake` finds the field.
     """
     state.require_unspent()
     session, suite, me = state.session, state.suite, state.me
     channel = Channel(session.tag, me, QUERYING_PARTY)
+    # 1.
+    key_payload = channel.open(MessageType.HE_PUBLIC_KEY, he_public_key, suite.linear.public_key_length())
+    offer_payload = channel.open(MessageType.BASE_OT_OFFER, offer, suite.two_party.offer_length())
+    Channel(session.tag, me, PRIVACY_GUARDIAN).open(MessageType.SESSION_CHECK, check, 0)
+    payloads = _open_mask_keys(session, me, mask_keys)
+    # 2.
     pairwise_keys: dict[int, Seed] = {}
-    for peer in session.answering_parties:
-        if peer == me:
-            continue
-        if peer not in mask_keys:
-            raise ProtocolError(ErrorCode.MISSING_PARTICIPANT, peer, "no mask key from this answering party")
-        peer_channel = Channel(session.tag, me, peer)
-        payload = peer_channel.open(MessageType.MASK_KEY, mask_keys[peer], MaskKey.byte_length())
+    for peer, payload in payloads.items():
         with blamed_on(peer):
             points = {me.index: state.mask_point, peer.index: MaskKey.from_bytes(payload).point}
         pairwise_keys[peer.index] = sharing.pairwise_key(session.tag, state.mask_scalar, points, me.index, peer.index)
-    key_payload = channel.open(MessageType.HE_PUBLIC_KEY, he_public_key, suite.linear.public_key_length())
-    offer_payload = channel.open(MessageType.BASE_OT_OFFER, offer, suite.two_party.offer_length())
+    # 3.
     with blamed_on(QUERYING_PARTY):
         public_key = suite.linear.read_public_key(key_payload)
         ot_state, choice = suite.two_party.garbler_choose(
@@ -132,6 +154,19 @@ def answering_party_answer_setup(
     state.spend()
     message = channel.seal(MessageType.BASE_OT_CHOICE, choice)
     return AwaitingTrees(state, public_key, ot_state, pairwise_keys), message
+
+
+def _open_mask_keys(session: Session, me: Party, mask_keys: Mapping[Party, bytes]) -> dict[Party, bytes]:
+    """The payload of every other answering party's mask key."""
+    payloads: dict[Party, bytes] = {}
+    for peer in session.answering_parties:
+        if peer == me:
+            continue
+        if peer not in mask_keys:
+            raise ProtocolError(ErrorCode.MISSING_PARTICIPANT, peer, "no mask key from this answering party")
+        channel = Channel(session.tag, me, peer)
+        payloads[peer] = channel.open(MessageType.MASK_KEY, mask_keys[peer], MaskKey.byte_length())
+    return payloads
 
 
 def answering_party_finish_setup(state: AwaitingTrees, trees: bytes) -> AnsweringParty:

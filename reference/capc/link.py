@@ -67,8 +67,10 @@ async def tell_all(link: Link, messages: Mapping[Party, bytes], flight: str) -> 
 
 
 async def hear_all(link: Link, peers: Iterable[Party]) -> dict[Party, bytes]:
-    """The next message of each party."""
-    return {peer: await link.receive(peer) for peer in peers}
+    """The next message of each party, from whoever speaks first: one that refuses is heard while others are silent."""
+    senders = list(peers)
+    messages = await link.together(link.receive(peer) for peer in senders)
+    return dict(zip(senders, messages, strict=True))
 
 
 def layer_steps(stage: StageShape, *, prepares: bool) -> tuple[Step, Step]:

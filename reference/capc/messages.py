@@ -42,6 +42,7 @@ class MessageType(IntEnum):
     ANSWERED_LABEL = 13
     MASKED_VALUE = 14
     INPUT_LABELS = 15
+    SESSION_CHECK = 16
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,28 @@ class Envelope:
         """The message: header and payload."""
         return self.header() + payload
 
-    def open(self, message: bytes, payload_length: int | None) -> bytes:
+    def open(self, message: bytes, payload_length: int) -> bytes:
         """The payload of a message that has exactly this header.
 
         Args:
             message: as received from ``sender``.
-            payload_length: the exact length the payload must have; None where the payload's own parser decides.
+            payload_length: the exact length the payload must have.
+
+        Raises:
+            ProtocolError: against the sender, with the code of the first field that differs.
+        """
+        self.check_header(message)
+        length = len(message) - HEADER.size
+        if length != payload_length:
+            raise ProtocolError(
+                ErrorCode.MALFORMED_LENGTH,
+                self.sender,
+                f"{self.message_type.name.lower()} payload of {length} bytes instead of {payload_length}",
+            )
+        return message[HEADER.size :]
+
+    def check_header(self, message: bytes) -> None:
+        """Refuses a message that has another header.
 
         Raises:
             ProtocolError: against the sender, with the code of the first field that differs.
@@ -114,14 +131,6 @@ class Envelope:
             if have != want:
                 shown = "another session's tag" if code is ErrorCode.FOREIGN_SESSION else f"{have} instead of {want}"
                 raise ProtocolError(code, self.sender, f"{self.message_type.name.lower()} message with {shown}")
-        payload = message[HEADER.size :]
-        if payload_length is not None and len(payload) != payload_length:
-            raise ProtocolError(
-                ErrorCode.MALFORMED_LENGTH,
-                self.sender,
-                f"{self.message_type.name.lower()} payload of {len(payload)} bytes instead of {payload_length}",
-            )
-        return payload
 
 
 def require_length(payload: bytes, length: int, what: str) -> None:

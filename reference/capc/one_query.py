@@ -13,7 +13,6 @@ from capc import querying_party as qp
 from capc import querying_party_release as qp_release
 from capc import querying_party_setup as qp_setup
 from capc.accounting import Account
-from capc.handshake import check_hello, hello
 from capc.model import QuantisedModel
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.randomness import Seed
@@ -31,16 +30,14 @@ def set_up(session: Session, suite: Suite, models: Sequence[QuantisedModel], see
     begun, awaiting, choices = {}, {}, {}
     for me, model in zip(session.answering_parties, models, strict=True):
         begun[me] = ap_setup.answering_party_begin_setup(session, suite, me, model, seed())
-    everyone = [entry.party for entry in session.participants]
-    for one, other in ((one, other) for one in everyone for other in everyone if one != other):
-        check_hello(session, one, other, post(one, other, hello(session, one, other)))
     joining, he_keys, offers = qp_setup.querying_party_begin_setup(session, suite, seed())
-    for me, (state, _) in begun.items():
-        mask_keys = {peer: post(peer, me, keys[me]) for peer, (_, keys) in begun.items() if peer != me}
-        received = post(QP, me, he_keys[me]), post(QP, me, offers[me]), mask_keys
+    checks = pg.privacy_guardian_begin_setup(session, suite)
+    for me, (state, first) in begun.items():
+        mask_keys = {peer: post(peer, me, theirs[me]) for peer, (_, theirs) in begun.items() if peer != me}
+        received = post(QP, me, he_keys[me]), post(QP, me, offers[me]), mask_keys, post(PG, me, checks[me])
         awaiting[me], choice = ap_setup.answering_party_answer_setup(state, *received, seed())
-        choices[me] = post(me, QP, choice)
-    guardian, choice = pg.privacy_guardian_answer_setup(session, suite, post(QP, PG, offers[PG]), seed())
+        choices[me], checks[me] = post(me, QP, choice), post(me, PG, first[PG])
+    guardian, choice = pg.privacy_guardian_answer_setup(session, suite, post(QP, PG, offers[PG]), checks, seed())
     party, trees = qp_setup.querying_party_finish_setup(joining, {**choices, PG: post(PG, QP, choice)}, seed())
     answering = [ap_setup.answering_party_finish_setup(awaiting[me], post(QP, me, trees[me])) for me in awaiting]
     return party, answering, pg.privacy_guardian_finish_setup(guardian, post(QP, PG, trees[PG]))

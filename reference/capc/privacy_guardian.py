@@ -89,17 +89,35 @@ class JoiningPrivacyGuardian(SingleUse):
     ot_state: object
 
 
-def privacy_guardian_answer_setup(
-    session: Session, suite: Suite, offer: bytes, seed: Seed
-) -> tuple[JoiningPrivacyGuardian, bytes]:
-    """Takes the querying party's OT offer; answers with the OT choice.
+def privacy_guardian_begin_setup(session: Session, suite: Suite) -> dict[Party, bytes]:
+    """A session check for every answering party: the guardian sends them nothing else in set-up.
 
     Raises:
-        ProtocolError: the offer is malformed or misdirected.
+        InputError: the suite is another session's.
+    """
+    suite.check_session(session)
+    return {
+        peer: Channel(session.tag, PRIVACY_GUARDIAN, peer).seal(MessageType.SESSION_CHECK, b"")
+        for peer in session.answering_parties
+    }
+
+
+def privacy_guardian_answer_setup(
+    session: Session, suite: Suite, offer: bytes, checks: Mapping[Party, bytes], seed: Seed
+) -> tuple[JoiningPrivacyGuardian, bytes]:
+    """Takes the querying party's OT offer and every answering party's check; answers with the OT choice.
+
+    Raises:
+        ProtocolError: a message is malformed or misdirected, or a participant's check is missing. With
+            `foreign_session` its sender holds another document: :mod:`capc.handshake` finds the field.
     """
     suite.check_session(session)
     channel = Channel(session.tag, PRIVACY_GUARDIAN, QUERYING_PARTY)
     payload = channel.open(MessageType.BASE_OT_OFFER, offer, suite.two_party.offer_length())
+    for peer in session.answering_parties:
+        if peer not in checks:
+            raise ProtocolError(ErrorCode.MISSING_PARTICIPANT, peer, "no session check from this answering party")
+        Channel(session.tag, PRIVACY_GUARDIAN, peer).open(MessageType.SESSION_CHECK, checks[peer], 0)
     source = suite.expand(seed, channel.label("privacy_guardian_answer_setup"))
     with blamed_on(QUERYING_PARTY):
         state, choice = suite.two_party.garbler_choose(payload, channel.context(), source)

@@ -12,8 +12,10 @@ Spec: section 06.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 
+from capc.agreement import in_one_session
 from capc.answering_party import AnsweringParty, answering_party_open_batch
 from capc.answering_party_setup import (
     answering_party_answer_setup,
@@ -21,13 +23,13 @@ from capc.answering_party_setup import (
     answering_party_finish_setup,
 )
 from capc.costs import Step
-from capc.handshake import check_hello, hello
 from capc.link import Link, hear_all, tell, tell_all
 from capc.parameters import VoteVariant
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
 from capc.privacy_guardian import (
     PrivacyGuardian,
     privacy_guardian_answer_setup,
+    privacy_guardian_begin_setup,
     privacy_guardian_finish_setup,
     privacy_guardian_open_query,
 )
@@ -40,12 +42,13 @@ from capc.reverse_setup import (
     querying_party_finish_reverse,
 )
 from capc.seats import AnsweringSeat, GuardianSeat, Mode, QueryingSeat, QueryingTurn, Turn
-from capc.session import Session
 
 
 async def querying_party(seat: QueryingSeat, turns: Sequence[QueryingTurn] = ()) -> None:
     """The querying party: set-up, and its turns."""
-    seat.party = seat.party or await _set_up_querying_party(seat)
+    if seat.party is None:
+        joined = await in_one_session(seat.link, seat.session, QUERYING_PARTY, partial(_set_up_querying_party, seat))
+        seat.party = joined
     for turn in turns:
         if turn.mode is Mode.LABEL_PREPARED:
             prepared, releases = seat.prepared[turn.batch.first]
@@ -64,7 +67,9 @@ async def querying_party(seat: QueryingSeat, turns: Sequence[QueryingTurn] = ())
 
 async def answering_party(seat: AnsweringSeat, turns: Sequence[Turn] = ()) -> None:
     """An answering party: set-up, and its turns."""
-    seat.party = seat.party or await _set_up_answering_party(seat)
+    if seat.party is None:
+        joined = await in_one_session(seat.link, seat.session, seat.me, partial(_set_up_answering_party, seat))
+        seat.party = joined
     for turn in turns:
         if turn.mode is Mode.LABEL_PREPARED:
             votes = await seat.preparation.answering_party(seat, seat.prepared[turn.batch.first])
@@ -81,7 +86,11 @@ async def answering_party(seat: AnsweringSeat, turns: Sequence[Turn] = ()) -> No
 
 async def privacy_guardian(seat: GuardianSeat, turns: Sequence[Turn] = ()) -> None:
     """The privacy guardian: set-up, and its turns."""
-    seat.party = seat.party or await _set_up_privacy_guardian(seat)
+    if seat.party is None:
+        joined = await in_one_session(
+            seat.link, seat.session, PRIVACY_GUARDIAN, partial(_set_up_privacy_guardian, seat)
+        )
+        seat.party = joined
     for turn in turns:
         if turn.mode is not Mode.LABEL_PREPARED:
             seat.prepared[turn.batch.first] = []
@@ -92,28 +101,28 @@ async def privacy_guardian(seat: GuardianSeat, turns: Sequence[Turn] = ()) -> No
             await seat.methods.release.privacy_guardian(seat, seat.prepared.pop(turn.batch.first))
 
 
-async def _set_up_querying_party(seat: QueryingSeat) -> QueryingParty:
-    link, session = seat.link, seat.session
-    await _greet(link, session, QUERYING_PARTY)
-    joining, keys, offers = querying_party_begin_setup(session, seat.suite, seat.seeds())
+async def _set_up_querying_party(seat: QueryingSeat, link: Link) -> QueryingParty:
+    peers = seat.session.answering_parties
+    joining, keys, offers = querying_party_begin_setup(seat.session, seat.suite, seat.seeds())
     await tell_all(link, keys, "keys")
     await tell_all(link, offers, "keys")
     party, trees = querying_party_finish_setup(joining, await hear_all(link, offers), seat.seeds())
     await tell_all(link, trees, "trees")
-    if session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
-        offers = await hear_all(link, session.answering_parties)
-        choosing, choices = querying_party_choose_reverse(party, offers, seat.seeds())
+    if seat.session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
+        choosing, choices = querying_party_choose_reverse(party, await hear_all(link, peers), seat.seeds())
         await tell_all(link, choices, "reverse choices")
-        party = querying_party_finish_reverse(choosing, await hear_all(link, session.answering_parties))
+        party = querying_party_finish_reverse(choosing, await hear_all(link, peers))
     return party
 
 
-async def _set_up_answering_party(seat: AnsweringSeat) -> AnsweringParty:
-    link, session, suite, me = seat.link, seat.session, seat.suite, seat.me
-    joining, keys = answering_party_begin_setup(session, suite, me, seat.model, seat.seeds(), seat.allowance)
-    await _greet(link, session, me, keys)
+async def _set_up_answering_party(seat: AnsweringSeat, link: Link) -> AnsweringParty:
+    session, model, allowance = seat.session, seat.model, seat.allowance
+    joining, first = answering_party_begin_setup(session, seat.suite, seat.me, model, seat.seeds(), allowance)
+    await tell_all(link, first, "keys")
     key, offer = await link.receive(QUERYING_PARTY), await link.receive(QUERYING_PARTY)
-    answered = answering_party_answer_setup(joining, key, offer, await hear_all(link, keys), seat.seeds())
+    mask_keys = await hear_all(link, first)
+    check = mask_keys.pop(PRIVACY_GUARDIAN)
+    answered = answering_party_answer_setup(joining, key, offer, mask_keys, check, seat.seeds())
     awaiting = await tell(link, QUERYING_PARTY, answered, "choices")
     party = answering_party_finish_setup(awaiting, await link.receive(QUERYING_PARTY))
     if session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
@@ -124,19 +133,9 @@ async def _set_up_answering_party(seat: AnsweringSeat) -> AnsweringParty:
     return party
 
 
-async def _set_up_privacy_guardian(seat: GuardianSeat) -> PrivacyGuardian:
-    link, session = seat.link, seat.session
-    await _greet(link, session, PRIVACY_GUARDIAN)
-    offer = await link.receive(QUERYING_PARTY)
-    answered = privacy_guardian_answer_setup(session, seat.suite, offer, seat.seeds())
+async def _set_up_privacy_guardian(seat: GuardianSeat, link: Link) -> PrivacyGuardian:
+    await tell_all(link, privacy_guardian_begin_setup(seat.session, seat.suite), "keys")
+    offer, checks = await link.receive(QUERYING_PARTY), await hear_all(link, seat.session.answering_parties)
+    answered = privacy_guardian_answer_setup(seat.session, seat.suite, offer, checks, seat.seeds())
     joining = await tell(link, QUERYING_PARTY, answered, "choices")
     return privacy_guardian_finish_setup(joining, await link.receive(QUERYING_PARTY))
-
-
-async def _greet(link: Link, session: Session, me: Party, keys: Mapping[Party, bytes] | None = None) -> None:
-    """Hellos to and from everybody; what else is known at once leaves before the first answer is awaited."""
-    others = [entry.party for entry in session.participants if entry.party != me]
-    await tell_all(link, {peer: hello(session, me, peer) for peer in others}, "hello")
-    await tell_all(link, keys or {}, "keys")
-    for sender, message in (await hear_all(link, others)).items():
-        check_hello(session, sender, me, message)

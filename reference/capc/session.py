@@ -103,7 +103,7 @@ class Session:
         """K."""
         return len(self.participants) - 2
 
-    @property
+    @cached_property
     def answering_parties(self) -> tuple[Party, ...]:
         """AP_1 ... AP_K."""
         return tuple(entry.party for entry in self.participants[1:-1])
@@ -114,7 +114,9 @@ class Session:
         Raises:
             ParameterError: the party is not an answering party.
         """
-        architecture = next((entry.architecture for entry in self.participants if entry.party == party), None)
+        # Participants stand in the order of their indices: no search, which K parties would make K times.
+        answers = party.role is Role.ANSWERING_PARTY and 1 <= party.index <= self.num_answering
+        architecture = self.participants[party.index].architecture if answers else None
         if architecture is None:
             raise ParameterError(f"{party} has no model: only answering parties have one")
         return architecture
@@ -126,15 +128,23 @@ class Session:
             InputError: names the party with the longest value, and how many queries fit.
         """
         element = (self.parameters.widths.logit_bits + 7) // 8
+        party, longest = self._longest_value
+        # The HE layer reads a seed from the same stream.
+        most = (STREAM_LIMIT - SEED_BYTES) // (longest * element)
+        if count > most:
+            raise InputError(
+                f"{count} queries at once, with {longest} elements in a value of {party}: at most {most} fit"
+            )
+
+    @cached_property
+    def _longest_value(self) -> tuple[Party, int]:
+        """The elements of the longest value of all models, and the first party that has one."""
+        best, longest = self.answering_parties[0], self.parameters.num_features
         for party in self.answering_parties:
-            stages = self.architecture(party).stages
-            longest = max(self.parameters.num_features, *(max(stage.sums, stage.outputs) for stage in stages))
-            # The HE layer reads a seed from the same stream.
-            most = (STREAM_LIMIT - SEED_BYTES) // (longest * element)
-            if count > most:
-                raise InputError(
-                    f"{count} queries at once, with {longest} elements in a value of {party}: at most {most} fit"
-                )
+            longest_here = max(max(stage.sums, stage.outputs) for stage in self.architecture(party).stages)
+            if longest_here > longest:
+                best, longest = party, longest_here
+        return best, longest
 
     def document(self) -> dict[str, object]:
         """Everything a party checks before it takes part: parameters, session id and participants."""
@@ -145,9 +155,14 @@ class Session:
         }
 
     @cached_property
+    def canonical(self) -> bytes:
+        """The document's one encoding, made once."""
+        return canonical_json(self.document())
+
+    @cached_property
     def tag(self) -> bytes:
         """The 32 bytes in the header of every message: SHA-256(domain || parameter digest || document)."""
-        return hashlib.sha256(_DOMAIN + self.parameters.digest + canonical_json(self.document())).digest()
+        return hashlib.sha256(_DOMAIN + self.parameters.digest + self.canonical).digest()
 
 
 @dataclass(frozen=True)

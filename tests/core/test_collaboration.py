@@ -85,8 +85,8 @@ def test_known_answer() -> None:
     """Changes exactly when bytes on the wire change: then ports must change too."""
     digest, labels, recorder = known_run()
     assert labels == [1, 1, 1]
-    assert len(recorder.messages) == 82
-    assert digest == "26942d7f778aaf090de149f9ed9a4b1c308010a42d9ab648309161ed48ba3cc7"
+    assert len(recorder.messages) == 74
+    assert digest == "831899b85a5efd45f807fee4ddde8c3e2e309c6cc967fe64620f4661c5ab4e18"
 
 
 def test_equal_queries_are_run_again_with_fresh_shares() -> None:

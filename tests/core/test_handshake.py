@@ -76,7 +76,9 @@ DIFFERENCES: dict[str, Callable[[], Session]] = {
     "parameters.fraction_bits is": lambda: with_widths(fraction_bits=3),
     "parameters.he_poly_degree is": lambda: with_widths(he_poly_degree=8192),
     "parameters.he_coefficient_bits[1] is": lambda: with_widths(he_coefficient_bits=(46, 45, 17)),
-    "parameters.he_coefficient_bits has": lambda: with_widths(he_coefficient_bits=(46, 46)),
+    "parameters.he_coefficient_bits is a list of 3 here and a list of 2 there": lambda: with_widths(
+        he_coefficient_bits=(46, 46)
+    ),
     "parameters.he_flood_bits is": lambda: with_widths(he_flood_bits=58),
     "parameters.he_distance_bits is": lambda: with_widths(he_distance_bits=1),
     "parameters.num_classes is": lambda: make_session(replace(PARAMETERS, num_classes=4), [(2, 4, 4), (2, 4)]),
@@ -93,8 +95,10 @@ DIFFERENCES: dict[str, Callable[[], Session]] = {
     "participants[1].architecture[0].operator.outputs is": lambda: with_participant(
         1, architecture=dense_architecture((2, 5, 3))
     ),
-    "participants[2].architecture has": lambda: with_participant(2, architecture=dense_architecture((2, 7, 3))),
-    "participants has 4 entries here and 5 there": with_one_more,
+    "participants[2].architecture is a list of 1 here and a list of 2 there": lambda: with_participant(
+        2, architecture=dense_architecture((2, 7, 3))
+    ),
+    "participants is a list of 4 here and a list of 5 there": with_one_more,
     "session_id is": lambda: replace(SESSION, session_id=bytes(32)),
 }
 
@@ -141,7 +145,7 @@ def test_a_missing_field_is_named_also_where_its_value_is_none() -> None:
     [
         pytest.param(lambda d: d["parameters"].update(grid_bits=True), "parameters.grid_bits is", id="true for 1"),
         pytest.param(lambda d: d["parameters"].update(logit_bits=12.0), "parameters.logit_bits is", id="12.0 for 12"),
-        pytest.param(lambda d: d.update(extra=1), "the document has a field 'extra'", id="extra field"),
+        pytest.param(lambda d: d.update(extra=1), "extra is missing here and 1 there", id="extra field"),
         pytest.param(lambda d: d.update(parameters=[]), "parameters is", id="list for object"),
         pytest.param(lambda d: d.update(participants={}), "participants is", id="object for list"),
         pytest.param(lambda d: d["parameters"].update(spec_version="0.2.0"), "parameters.spec_version is", id="spec"),
@@ -173,7 +177,7 @@ NASTY = {
     "not json": b"{",
     "deep lists": b"[" * 100_000,
     "deep lists, closed": b"[" * 100_000 + b"]" * 100_000,
-    "deep objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    "deep objects": b'{"a":' * 40_000 + b"1" + b"}" * 40_000,
     "an integer of 5000 digits": b"9" * 5000,
     "a parameter of 5000 digits": b'{"parameters":' + b"9" * 5000 + b"}",
     "a byte order mark": b"\xef\xbb\xbf{}",

@@ -63,7 +63,8 @@ def aggregated(session: Session, shares: tuple[int, ...]) -> Aggregated:
     """A guardian that received these shares from the only answering party."""
     from_querying_party = Channel(session.tag, QUERYING_PARTY, PRIVACY_GUARDIAN)
     offer = from_querying_party.seal(MessageType.BASE_OT_OFFER, b"")
-    joining, _ = privacy_guardian_answer_setup(session, hybrid_suite(session.parameters), offer, SEED)
+    checks = {AP_1: Channel(session.tag, AP_1, PRIVACY_GUARDIAN).seal(MessageType.SESSION_CHECK, b"")}
+    joining, _ = privacy_guardian_answer_setup(session, hybrid_suite(session.parameters), offer, checks, SEED)
     guardian = privacy_guardian_finish_setup(joining, from_querying_party.seal(MessageType.OT_TREES, b""))
     _, collecting = privacy_guardian_open_query(guardian)
     payload = VoteShares(shares, session.parameters.widths.vote_bits).to_bytes()

@@ -43,11 +43,6 @@ class Deviation(ABC):
         """The forgeries for this delivery, none where the deviation does not apply."""
 
 
-def _is_bound(delivery: Delivery) -> bool:
-    """Whether the header holds a session tag; hellos come before there is one."""
-    return delivery.place.message_type is not MessageType.HELLO
-
-
 class SendsNothing(Deviation):
     """A participant that is silent where a step needs everybody's message."""
 
@@ -66,10 +61,7 @@ class Truncates(Deviation):
         if payload_of(delivery.honest):
             lengths.append(44)
         for length in lengths:
-            is_cut_json = delivery.place.message_type is MessageType.HELLO and length >= 44
-            yield Forgery(
-                delivery.honest[:length], ErrorCode.NON_CANONICAL if is_cut_json else ErrorCode.MALFORMED_LENGTH
-            )
+            yield Forgery(delivery.honest[:length], ErrorCode.MALFORMED_LENGTH)
 
 
 class Extends(Deviation):
@@ -77,10 +69,9 @@ class Extends(Deviation):
 
     def forge(self, delivery: Delivery, traffic: Traffic) -> Iterator[Forgery]:
         """The honest message and more."""
-        code = ErrorCode.MALFORMED_LENGTH if _is_bound(delivery) else ErrorCode.NON_CANONICAL
-        yield Forgery(delivery.honest + b"\0", code)
+        yield Forgery(delivery.honest + b"\0", ErrorCode.MALFORMED_LENGTH)
         if payload_of(delivery.honest):
-            yield Forgery(delivery.honest + payload_of(delivery.honest), code)
+            yield Forgery(delivery.honest + payload_of(delivery.honest), ErrorCode.MALFORMED_LENGTH)
 
 
 class SendsAnotherType(Deviation):
@@ -109,8 +100,7 @@ class ReplaysAnotherSession(Deviation):
 
     def forge(self, delivery: Delivery, traffic: Traffic) -> Iterator[Forgery]:
         """The other session's message."""
-        other = traffic.other_session[delivery.place]
-        yield Forgery(other, ErrorCode.FOREIGN_SESSION if _is_bound(delivery) else ErrorCode.PARAMETER_MISMATCH)
+        yield Forgery(traffic.other_session[delivery.place], ErrorCode.FOREIGN_SESSION)
 
 
 class ForgesTheTag(Deviation):
@@ -119,10 +109,9 @@ class ForgesTheTag(Deviation):
     def forge(self, delivery: Delivery, traffic: Traffic) -> Iterator[Forgery]:
         """Other tags."""
         tag = delivery.honest[1:33]
-        for other in (bytes([tag[0] ^ 1]) + tag[1:], tag[:31] + bytes([tag[31] ^ 0x80]), b"\xff" * 32):
+        flipped = (bytes([tag[0] ^ 1]) + tag[1:], tag[:31] + bytes([tag[31] ^ 0x80]))
+        for other in (*flipped, b"\xff" * 32, bytes(32)):
             yield Forgery(with_field(delivery.honest, "tag", other), ErrorCode.FOREIGN_SESSION)
-        if _is_bound(delivery):
-            yield Forgery(with_field(delivery.honest, "tag", bytes(32)), ErrorCode.FOREIGN_SESSION)
 
 
 class ReplaysAnotherQuery(Deviation):

@@ -29,16 +29,17 @@ from capc.answering_party_setup import (
     answering_party_begin_setup,
     answering_party_finish_setup,
 )
-from capc.handshake import check_hello, hello
 from capc.ideal import ideal_functionality
 from capc.messages import HEADER, MessageType
 from capc.model import QuantisedModel
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role
 from capc.privacy_guardian import (
     Collecting,
+    JoiningPrivacyGuardian,
     PrivacyGuardian,
     privacy_guardian_aggregate,
     privacy_guardian_answer_setup,
+    privacy_guardian_begin_setup,
     privacy_guardian_finish_setup,
     privacy_guardian_open_query,
     privacy_guardian_read_answered,
@@ -125,8 +126,13 @@ class Driver:
     answering_parties: list[AnsweringParty] = field(init=False)
     guardian: PrivacyGuardian = field(init=False)
 
-    def deliver(self, inbound: Mapping[Party, bytes], receive: Callable[[Mapping[Party, bytes]], T]) -> T:
-        """Hands over one message per sender; first lets the test interfere with each of them."""
+    def deliver(
+        self, inbound: Mapping[Party, bytes], receive: Callable[[Mapping[Party, bytes]], T], *, needs_all: bool = False
+    ) -> T:
+        """Hands over one message per sender; first lets the test interfere with each of them.
+
+        A step that takes messages of several parties, or that ``needs_all``, refuses when one is missing.
+        """
         for sender, message in inbound.items():
 
             def receive_instead(other: bytes | None, sender: Party = sender) -> T:
@@ -134,7 +140,7 @@ class Driver:
                 return receive(rest if other is None else {**rest, sender: other})
 
             place = self._record(message)
-            self.interfere(Delivery(place, message, receive_instead, may_be_missing=len(inbound) > 1))
+            self.interfere(Delivery(place, message, receive_instead, may_be_missing=needs_all or len(inbound) > 1))
         return receive(inbound)
 
     def consume(self, step: Callable[..., T], state: object, *arguments: object) -> T:
@@ -154,27 +160,21 @@ class Driver:
     def set_up(self) -> None:
         """Step 0."""
         session, suite = self.session, self.suite
-        everyone = [entry.party for entry in session.participants]
-        for sender in everyone:
-            for receiver in everyone:
-                if sender != receiver:
-                    self._greet(sender, receiver)
         joining = {
             peer: answering_party_begin_setup(session, suite, peer, model, self.draw_seed())
             for peer, model in zip(session.answering_parties, self.models, strict=True)
         }
         starting, he_keys, offers = querying_party_begin_setup(session, suite, self.draw_seed())
+        checks = privacy_guardian_begin_setup(session, suite)
         self.results += [starting, *_flat(tuple(joining.values()))]
         choices: dict[Party, bytes] = {}
         waiting: list[AwaitingTrees] = []
         for me, (state, _) in joining.items():
             mask_keys = {other: keys[me] for other, (_, keys) in joining.items() if other != me}
-            after, choices[me] = self._answer_setup(state, he_keys[me], offers[me], mask_keys)
+            after, choices[me] = self._answer_setup(state, he_keys[me], offers[me], checks[me], mask_keys)
             waiting.append(after)
-        joining_guardian, choices[PRIVACY_GUARDIAN] = self.deliver(
-            {QUERYING_PARTY: offers[PRIVACY_GUARDIAN]},
-            lambda given: privacy_guardian_answer_setup(session, suite, given[QUERYING_PARTY], Seed(bytes(32))),
-        )
+        from_answering = {me: first[PRIVACY_GUARDIAN] for me, (_, first) in joining.items()}
+        joining_guardian, choices[PRIVACY_GUARDIAN] = self._guardian_answers(offers[PRIVACY_GUARDIAN], from_answering)
         seed = self.draw_seed()
         self.querying_party, trees = self.deliver(
             choices, lambda given: self.consume(querying_party_finish_setup, starting, given, seed)
@@ -351,32 +351,36 @@ class Driver:
         """Delivers an answering party's message to a step of the querying party."""
         return self.deliver({peer: message}, lambda given: self.consume(step, state, given[peer], *arguments))
 
-    def _greet(self, sender: Party, receiver: Party) -> None:
-        message = hello(self.session, sender, receiver)
-        self.deliver({sender: message}, lambda given: check_hello(self.session, sender, receiver, given[sender]))
-
     def _answer_setup(
-        self, state: object, he_key: bytes, offer: bytes, mask_keys: Mapping[Party, bytes]
+        self, state: object, he_key: bytes, offer: bytes, check: bytes, mask_keys: Mapping[Party, bytes]
     ) -> tuple[AwaitingTrees, bytes]:
-        """Three kinds of messages reach one step: each is interfered with while the others are honest."""
+        """Four kinds of messages reach one step: each is interfered with while the others are honest."""
         seed = self.draw_seed()
 
-        def finish(key: bytes, offered: bytes, keys: Mapping[Party, bytes]) -> tuple[AwaitingTrees, bytes]:
-            return self.consume(answering_party_answer_setup, state, key, offered, keys, seed)
+        def finish(key: bytes, offered: bytes, checks: bytes, keys: Mapping[Party, bytes]) -> object:
+            return self.consume(answering_party_answer_setup, state, key, offered, keys, checks, seed)
 
         for message, receive in (
-            (he_key, lambda other: finish(other, offer, mask_keys)),
-            (offer, lambda other: finish(he_key, other, mask_keys)),
+            (he_key, lambda other: finish(other, offer, check, mask_keys)),
+            (offer, lambda other: finish(he_key, other, check, mask_keys)),
+            (check, lambda other: finish(he_key, offer, other, mask_keys)),
         ):
             self.interfere(Delivery(self._record(message), message, receive, may_be_missing=False))
-        for sender, message in mask_keys.items():
+        return self.deliver(
+            mask_keys,
+            lambda keys: self.consume(answering_party_answer_setup, state, he_key, offer, keys, check, seed),
+            needs_all=True,
+        )
 
-            def receive_key(other: bytes | None, sender: Party = sender) -> object:
-                rest = {peer: data for peer, data in mask_keys.items() if peer != sender}
-                return finish(he_key, offer, rest if other is None else {**rest, sender: other})
+    def _guardian_answers(self, offer: bytes, checks: Mapping[Party, bytes]) -> tuple[JoiningPrivacyGuardian, bytes]:
+        """The guardian's second step, whose seed makes no difference to the others."""
 
-            self.interfere(Delivery(self._record(message), message, receive_key, may_be_missing=True))
-        return finish(he_key, offer, mask_keys)
+        def finish(offered: bytes, given: Mapping[Party, bytes]) -> tuple[JoiningPrivacyGuardian, bytes]:
+            return privacy_guardian_answer_setup(self.session, self.suite, offered, given, Seed(bytes(32)))
+
+        place = self._record(offer)
+        self.interfere(Delivery(place, offer, lambda other: finish(other, checks), may_be_missing=False))
+        return self.deliver(checks, lambda given: finish(offer, given), needs_all=True)
 
     def _record(self, message: bytes) -> Place:
         place = place_of(message)

@@ -149,6 +149,7 @@ def test_edits() -> None:
     data = bytes(range(4))
     assert apply_edit(data, {"truncate": 1}) == b"\x00\x01\x02"
     assert apply_edit(data, {"truncate": 4}) == b""
+    assert apply_edit(data, {"pad": 3}) == data + bytes(3)
     assert apply_edit(data, {"append": "ff"}) == data + b"\xff"
     assert apply_edit(data, {"at": 1, "replace": "aabb"}) == b"\x00\xaa\xbb\x03"
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 
-from capc import accounting, messages, privacy_guardian
+from capc import accounting, answering_party_setup, handshake, messages, privacy_guardian
 from capc.accountants import policies
 from capc.accounting import Account
 from capc.events import Event, EventKind, Receipt
 from capc.messages import HEADER, Envelope
 from capc.parameters import ReleasePolicy
+from capc.parties import Party
 from capc.privacy_guardian import Aggregated, Released
 from capc.randomness import Seed
+from capc.session import Session
 from capc_verify.faults.patching import replace_everywhere
 
 
@@ -20,13 +23,33 @@ def messages_of_any_session() -> None:
     """A receiver compares neither the session tag nor the query of a message with its own."""
     correct = messages.Envelope.open
 
-    def open_any(self: Envelope, message: bytes, payload_length: int | None) -> bytes:
+    def open_any(self: Envelope, message: bytes, payload_length: int) -> bytes:
         if len(message) >= HEADER.size:
             _, session_tag, query, *_ = HEADER.unpack_from(message)
             self = replace(self, session_tag=session_tag, query=query)
         return correct(self, message, payload_length)
 
     messages.Envelope.open = open_any  # type: ignore[method-assign]
+
+
+def mask_keys_of_any_session() -> None:
+    """An answering party does not compare the session tag of the others' mask keys with its own."""
+    correct = answering_party_setup._open_mask_keys
+
+    def open_any(session: Session, me: Party, mask_keys: Mapping[Party, bytes]) -> dict[Party, bytes]:
+        tagged = {peer: message[:1] + session.tag + message[33:] for peer, message in mask_keys.items()}
+        return correct(session, me, tagged)
+
+    replace_everywhere(correct, open_any)
+
+
+def hellos_of_any_length() -> None:
+    """A hello is parsed however long it is."""
+
+    def no_limit(_: Session) -> int:
+        return 1 << 62
+
+    replace_everywhere(handshake.hello_limit, no_limit)
 
 
 def noise_for_any_shares() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from capc_verify.faults import arithmetic, binding, durability, masking, opening, two_party
 
 _VIEWS = "tests/views/test_querying_party.py::"
+_OTHER_SESSIONS = "tests/core/test_other_sessions.py::"
 _TWO_PARTY = "tests/core/test_two_party.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
 
@@ -64,6 +65,20 @@ FAULTS: dict[str, Fault] = {
             "tests/faults/test_bindings.py::test_a_message_of_another_session_is_refused",
             "tests/faults/test_bindings.py::test_a_message_of_another_query_is_refused",
         ),
+    ),
+    "mask_keys_of_any_session": Fault(
+        binding.mask_keys_of_any_session,
+        None,
+        (
+            _OTHER_SESSIONS + "test_a_querying_party_that_names_two_documents_is_found_by_the_others",
+            _OTHER_SESSIONS
+            + "test_every_two_parties_compare_their_documents_each_way[answering_party_1-answering_party_2]",
+        ),
+    ),
+    "hellos_of_any_length": Fault(
+        binding.hellos_of_any_length,
+        None,
+        (_OTHER_SESSIONS + "test_a_hello_above_the_limit_is_refused_unread[empty_lists]",),
     ),
     "noise_for_any_shares": Fault(
         binding.noise_for_any_shares,

@@ -55,6 +55,7 @@ def _definitions() -> Json:
         "anyOf": [
             closed_object({"truncate": {"type": "integer", "minimum": 1}}),
             closed_object({"append": {**_HEX, "minLength": 2}}),
+            closed_object({"pad": {"type": "integer", "minimum": 1, "maximum": 1 << 20}}),
             closed_object({"at": _SMALL, "replace": {**_HEX, "minLength": 2}}),
         ]
     }

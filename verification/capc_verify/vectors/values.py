@@ -28,7 +28,7 @@ class Edited:
 
     Attributes:
         base: the honest bytes.
-        edit: ``{"truncate": n}``, ``{"append": hex}`` or ``{"at": n, "replace": hex}``.
+        edit: ``{"truncate": n}``, ``{"append": hex}``, ``{"pad": n}`` or ``{"at": n, "replace": hex}``.
     """
 
     base: bytes
@@ -56,6 +56,8 @@ def apply_edit(data: bytes, edit: Mapping[str, Json]) -> bytes:
         return data[: len(data) - int(edit["truncate"])]
     if "append" in edit:
         return data + bytes.fromhex(edit["append"])
+    if "pad" in edit:
+        return data + bytes(edit["pad"])
     start, patch = int(edit["at"]), bytes.fromhex(edit["replace"])
     return data[:start] + patch + data[start + len(patch) :]
 

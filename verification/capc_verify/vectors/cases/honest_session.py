@@ -96,13 +96,14 @@ class HonestSession:
         return self.test.run(op, party, states=states, leaves=leaves, snapshot=True, **fields)
 
     def set_up(self) -> None:
-        """Step 0 without hellos: mask keys, HE keys, base OTs."""
+        """Step 0: mask keys, session checks, HE keys, base OTs."""
         peers = self.session.answering_parties
-        mask_keys: dict[Party, dict[Party, bytes]] = {}
+        first: dict[Party, dict[Party, bytes]] = {}
         for peer, model in zip(peers, MODELS, strict=True):
             fields: dict[str, Any] = {"model": model, "seed": self.test.seed()}
             made = self.step("answering_party_begin_setup", peer, leaves=[f"joining_{peer}"], **fields)
-            mask_keys[peer] = made["messages"]
+            first[peer] = made["messages"]
+        checks = self.step("privacy_guardian_begin_setup", PRIVACY_GUARDIAN)["checks"]
         begun = self.step("querying_party_begin_setup", QUERYING_PARTY, leaves=["joining_qp"], seed=self.test.seed())
         choices: dict[Party, bytes] = {}
         for peer in peers:
@@ -113,7 +114,8 @@ class HonestSession:
                 [f"awaiting_{peer}"],
                 he_public_key=begun["he_public_keys"][peer],
                 offer=begun["offers"][peer],
-                mask_keys={other: keys[peer] for other, keys in mask_keys.items() if other != peer},
+                mask_keys={other: messages[peer] for other, messages in first.items() if other != peer},
+                check=checks[peer],
                 seed=self.test.seed(),
             )["message"]
         choices[PRIVACY_GUARDIAN] = self.step(
@@ -121,6 +123,7 @@ class HonestSession:
             PRIVACY_GUARDIAN,
             leaves=["joining_pg"],
             offer=begun["offers"][PRIVACY_GUARDIAN],
+            checks={peer: messages[PRIVACY_GUARDIAN] for peer, messages in first.items()},
             seed=self.test.seed(),
         )["message"]
         trees = self.step(

@@ -44,6 +44,7 @@ def _ends(kind: MessageType) -> tuple[Party, Party]:
     one, two = answering_party(1), answering_party(2)
     return {
         MessageType.MASK_KEY: (one, two),
+        MessageType.SESSION_CHECK: (one, PRIVACY_GUARDIAN),
         MessageType.BASE_OT_CHOICE: (PRIVACY_GUARDIAN, QUERYING_PARTY),
         MessageType.LINEAR_RESPONSE: (one, QUERYING_PARTY),
         MessageType.GARBLED_CIRCUITS: (two, QUERYING_PARTY),
@@ -58,7 +59,7 @@ def _envelopes(file: FileBuilder) -> None:
     for kind in MessageType:
         name = kind.name.lower()
         sender, receiver = _ends(kind)
-        in_setup = kind <= MessageType.BASE_OT_CHOICE
+        in_setup = kind <= MessageType.BASE_OT_CHOICE or kind is MessageType.SESSION_CHECK
         fields: dict[str, Any] = {
             "type": int(kind),
             "session_tag": bytes(32) if kind is MessageType.HELLO else tag,
@@ -67,11 +68,11 @@ def _envelopes(file: FileBuilder) -> None:
             "sender": sender,
             "receiver": receiver,
         }
-        payload = file.source.draw(f"{name}/payload", 4)
+        payload = b"" if kind is MessageType.SESSION_CHECK else file.source.draw(f"{name}/payload", 4)
         test = group.test(f"{name}_header", "Header and payload, sealed and opened.", ["CAPC-WIRE-001"])
         message = test.run("message_seal", payload=payload, **fields)["message"]
         test.run("message_open", message=message, length=len(payload), **fields)
-        for fault in message_faults(message):
+        for fault in message_faults(message, empty_payload=not payload):
             test = group.test(f"{name}_{fault.name}", "One fault.", [fault.requirement, "CAPC-ERR-002"], [fault.flag])
             blamed = Fault.of_peer(fault.code, sender)
             test.run("message_open", message=fault.message, length=len(payload), fault=blamed, **fields)

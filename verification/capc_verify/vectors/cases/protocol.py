@@ -53,7 +53,7 @@ _AHEAD = {
     "answering_party_finish_preparation",
     "querying_party_enter_prepared",
 }
-_FROM_EVERYBODY = ("mask_keys", "choices", "vote_shares", "offers", "trees")
+_FROM_EVERYBODY = ("mask_keys", "checks", "choices", "vote_shares", "offers", "trees")
 """Fields with a message of each participant."""
 _ROLES = {code: role for role, code in ROLE_CODES.items()}
 _LAST_LAYER = "1_1_1"
@@ -155,7 +155,7 @@ def _begin(
 
 def _messages(step: Performed) -> Iterable[tuple[str, bytes, Callable[[Edited], dict[str, Any]]]]:
     """The messages that a step takes: a name, the bytes, and the fields with another message in its place."""
-    for key in ("message", "he_public_key", "offer"):
+    for key in ("message", "he_public_key", "offer", "check"):
         if isinstance(step.fields.get(key), bytes):
             yield key, step.fields[key], lambda edited, key=key: {**step.fields, key: edited}  # type: ignore[misc]
     for key in _FROM_EVERYBODY:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from capc.architecture import dense_architecture
-from capc.handshake import hello
+from capc.handshake import HELLO_SLACK, hello
 from capc.messages import HEADER
 from capc.parameters import NoiseName, VoteVariant
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
@@ -22,6 +22,7 @@ from capc_verify.vectors.cases.common import (
 )
 from capc_verify.vectors.operation import Fault
 from capc_verify.vectors.operations.sessions import HANDSHAKE, SESSION, SESSIONS
+from capc_verify.vectors.values import Edited
 
 _BAD = Fault.of_caller("parameter_error")
 _Document = dict[str, Any]
@@ -33,7 +34,7 @@ def session() -> FileBuilder:
         "session",
         "CAPC-SESSION",
         [
-            "Parameter digest, session tag, and the hello with which two parties compare their sessions.",
+            "Parameter digest, session tag, and the hello with which two parties whose tags differ find the field.",
             "The detail line of an error is free text and is not tested.",
         ],
     )
@@ -155,12 +156,17 @@ def _handshake(file: FileBuilder) -> None:
     honest = hello(made, sender, receiver)
     group.blobs["honest"] = honest.hex()
     for fault in message_faults(honest):
-        # A hello has no length of its own: what is short is no JSON, what is long is none either.
-        code = "non_canonical" if fault.flag in {"Short", "Long"} else fault.code
-        test = group.test(
-            f"hello_{fault.name}", "One fault in a hello.", [fault.requirement, "CAPC-ERR-002"], [fault.flag]
-        )
+        # A hello may have any length up to its limit: what is short is no JSON, what is long is none either.
+        within = fault.flag in {"Short", "Long"}
+        code, requirement = ("non_canonical", "CAPC-WIRE-007") if within else (fault.code, fault.requirement)
+        test = group.test(f"hello_{fault.name}", "One fault in a hello.", [requirement, "CAPC-ERR-002"], [fault.flag])
         test.run("check_hello", receiver, sender=sender, message=fault.message, fault=Fault.of_peer(code, sender))
+    for name, more, code in (("longest", 0, "non_canonical"), ("too_long", 1, "malformed_length")):
+        test = group.test(
+            f"hello_{name}", "The limit is the receiver's own length and 2^18 bytes.", ["CAPC-ROLE-017"], ["Long"]
+        )
+        padded = Edited(honest, {"pad": HELLO_SLACK + more})
+        test.run("check_hello", receiver, sender=sender, message=padded, fault=Fault.of_peer(code, sender))
     _foreign_hellos(group, made, sender, receiver)
 
 
@@ -189,9 +195,17 @@ def _foreign_hellos(group: GroupBuilder, made: Session, sender: Party, receiver:
         ("no_text", b"\xff\xfe\xfd"),
         ("deeply_nested", b"[" * 4000),
         ("huge_number", b"1" * 5000),
-        ("other_spaces", document.replace('","', '", "', 1).encode("ascii")),
+    ):
+        test = group.test(f"hello_{name}", "The payload is no JSON text.", ["CAPC-WIRE-007"], ["NotJson"])
+        test.run("check_hello", receiver, sender=sender, message=header + payload, fault=no_json)
+    for name, text in (
+        ("other_spaces", document.replace('","', '", "', 1)),
+        ("space_at_the_end", document + " "),
+        ("key_twice", document.replace('{"parameters"', '{"parameters":0,"parameters"', 1)),
+        ("escaped_letter", document.replace('"sigma"', '"\\u0073igma"', 1)),
     ):
         test = group.test(
-            f"hello_{name}", "The payload is not the canonical JSON text of a session.", ["CAPC-WIRE-007"], ["NotJson"]
+            f"hello_{name}", "The receiver's own document, otherwise written.", ["CAPC-ROLE-004"], ["OtherEncoding"]
         )
+        payload = text.encode("ascii")
         test.run("check_hello", receiver, sender=sender, message=header + payload, fault=no_json)

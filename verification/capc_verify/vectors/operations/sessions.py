@@ -154,7 +154,7 @@ HANDSHAKE = GroupType(
     ),
     {"session": SESSION},
     lambda params: session_from(params["session"]),
-    {"check_hello": MESSAGE_FAULTS | {"ParameterMismatch", "NotJson"}},
+    {"check_hello": MESSAGE_FAULTS | {"ParameterMismatch", "NotJson", "OtherEncoding"}},
 )
 
 _HEADER = {

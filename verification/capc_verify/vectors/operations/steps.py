@@ -65,7 +65,7 @@ def _ap_begin(call: Call) -> Result:
 
 def _ap_answer(call: Call) -> Result:
     state, message = ap_setup.answering_party_answer_setup(
-        call.states[0], call["he_public_key"], call["offer"], call["mask_keys"], call["seed"]
+        call.states[0], call["he_public_key"], call["offer"], call["mask_keys"], call["check"], call["seed"]
     )
     keys = {Party(Role.ANSWERING_PARTY, index): key for index, key in state.pairwise_keys.items()}
     return Result({"message": message}, (state,), {"pairwise_keys": keys})
@@ -197,9 +197,16 @@ def _qp_finish_release(call: Call) -> Result:
     return Result({"label": answer.label, "answered_message": answer.answered_message})
 
 
+def _pg_begin(call: Call) -> Result:
+    protocol: Protocol = call.environment
+    return Result({"checks": pg.privacy_guardian_begin_setup(protocol.session, protocol.suite)})
+
+
 def _pg_answer(call: Call) -> Result:
     protocol: Protocol = call.environment
-    state, message = pg.privacy_guardian_answer_setup(protocol.session, protocol.suite, call["offer"], call["seed"])
+    state, message = pg.privacy_guardian_answer_setup(
+        protocol.session, protocol.suite, call["offer"], call["checks"], call["seed"]
+    )
     return Result({"message": message}, (state,))
 
 
@@ -249,7 +256,7 @@ STEPS = named(
     Operation(
         "answering_party_answer_setup",
         _ap_answer,
-        {"he_public_key": DATA, "offer": DATA, "mask_keys": MESSAGES, "seed": DATA},
+        {"he_public_key": DATA, "offer": DATA, "mask_keys": MESSAGES, "check": DATA, "seed": DATA},
         MESSAGE,
         {"pairwise_keys": MESSAGES},
         _AP,
@@ -301,7 +308,15 @@ STEPS = named(
         {},
         _QP,
     ),
-    Operation("privacy_guardian_answer_setup", _pg_answer, {"offer": DATA, "seed": DATA}, MESSAGE, {}, _PG),
+    Operation("privacy_guardian_begin_setup", _pg_begin, {}, {"checks": MESSAGES}, {}, _PG),
+    Operation(
+        "privacy_guardian_answer_setup",
+        _pg_answer,
+        {"offer": DATA, "checks": MESSAGES, "seed": DATA},
+        MESSAGE,
+        {},
+        _PG,
+    ),
     Operation("privacy_guardian_finish_setup", _pg_finish, MESSAGE, {}, {"delta": DATA}, _PG),
     Operation("privacy_guardian_open_query", _pg_open, {}, {"query": COUNT}, {}, _PG),
     Operation(
@@ -328,7 +343,7 @@ SETUP_RECEIVES = {
     "answering_party_answer_setup": MESSAGE_FAULTS | REUSE | {"InvalidPoint", "Missing"},
     "answering_party_finish_setup": MESSAGE_FAULTS | REUSE,
     "querying_party_finish_setup": MESSAGE_FAULTS | REUSE | {"InvalidPoint", "Missing"},
-    "privacy_guardian_answer_setup": MESSAGE_FAULTS | {"InvalidPoint"},
+    "privacy_guardian_answer_setup": MESSAGE_FAULTS | {"InvalidPoint", "Missing"},
     "privacy_guardian_finish_setup": MESSAGE_FAULTS | REUSE,
     "answering_party_take_transfers": MESSAGE_FAULTS | REUSE | {"Padding"},
     "answering_party_evaluate_layer": MESSAGE_FAULTS | REUSE | {"OutOfRange"},

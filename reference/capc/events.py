@@ -8,7 +8,7 @@ Spec: CAPC-ACCT-101.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
@@ -58,14 +58,14 @@ class Receipt:
         session_tag: the session, 32 bytes.
         query: the number of the query in its session.
         inputs_digest: 32 bytes that bind the charge to what the noise is added to. Other inputs need another
-            charge and fresh noise.
+            charge and fresh noise. Secret: a digest of few candidates tells which it was.
         reserved: the cost that was reserved.
         unit: its unit.
     """
 
     session_tag: bytes
     query: int
-    inputs_digest: bytes
+    inputs_digest: bytes = field(repr=False)
     reserved: Fraction
     unit: CostUnit
 

@@ -54,13 +54,14 @@ class Collecting(SingleUse):
 
 @dataclass(frozen=True, repr=False)
 class Aggregated(SingleUse):
-    """All shares are in; the account must be charged next. Secret: the sum of the shares.
+    """All shares are in; the account must be charged next. Secret: the sum of the shares, and the digest.
 
     Attributes:
         party: the guardian.
         query: the query's number.
         total: C elements of Z_{2^w}, the guardian's share of the votes.
-        inputs_digest: what the noise draw and the receipt are bound to: session, query and every received share.
+        inputs_digest: what the noise draw and the receipt are bound to: session, query and every received share. It
+            hides nothing from who can form the candidates, so it leaves the guardian in a commitment only.
     """
 
     party: PrivacyGuardian

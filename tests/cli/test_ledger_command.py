@@ -133,7 +133,7 @@ def test_export_writes_every_record_and_no_secret(file: Path, capsys: pytest.Cap
     text = capsys.readouterr().out
     document = json.loads(text)
     kinds = [entry["body"]["kind"] for entry in document["entries"]]
-    assert kinds == ["opened", "reserved", "dispatched", "reserved", "dispatched", "settled"]
+    assert kinds == ["opened", "charged", "dispatched", "charged", "dispatched", "settled"]
     assert default_key_file(file).read_text().strip() not in text
     assert message_of(1).hex() not in text
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from fractions import Fraction
 from pathlib import Path
 
+from capc.events import Receipt
 from capc.ledger import Ledger, Terms, open_ledger
+from capc.ledger.chain import digest_of
+from capc.ledger.records import SALT_BYTES, unblinded_charge_body
+from capc.ledger.store import Row
 from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 
 TAG = bytes(range(32))
@@ -39,3 +44,13 @@ def make_ledger(folder: Path, terms: Terms | None = None) -> Ledger:
 def message_of(query: int) -> bytes:
     """What leaves the privacy guardian for a query."""
     return b"circuits of query " + query.to_bytes(4, "little")
+
+
+def reserve_in_the_earlier_form(ledger: Ledger, query: int) -> Receipt:
+    """What a guardian of an earlier version wrote, which did not know of commitments."""
+    receipt = Receipt(TAG, query, INPUTS, ledger.cost.worst_case, ledger.cost.unit)
+    body = unblinded_charge_body(receipt, ledger.cost, secrets.token_bytes(SALT_BYTES))
+    head = ledger.head.extended(digest_of(body))
+    with ledger._store.transaction():
+        ledger._store.append(ledger.head.size, Row(body, head.link, head.sign(ledger._key), None))
+    return receipt

@@ -46,7 +46,10 @@ EDITS = {
     "signature": ("UPDATE record SET signature = zeroblob(64) WHERE position = 3", ()),
     "message": ("UPDATE record SET message = x'00' WHERE position = 2", ()),
     "no message": ("UPDATE record SET message = NULL WHERE position = 2", ()),
-    "extra message": ("UPDATE record SET message = x'00' WHERE position = 1", ()),
+    "extra message": ("UPDATE record SET message = x'00' WHERE position = 3", ()),
+    "opening": ("UPDATE record SET message = zeroblob(64) WHERE position = 1", ()),
+    "short opening": ("UPDATE record SET message = x'00' WHERE position = 1", ()),
+    "no opening": ("UPDATE record SET message = NULL WHERE position = 1", ()),
     "middle": ("DELETE FROM record WHERE position = 2", ()),
     "first": ("DELETE FROM record WHERE position = 0", ()),
     "all": ("DELETE FROM record", ()),
@@ -99,7 +102,9 @@ def test_right_links_without_the_key_are_refused(tmp_path: Path) -> None:
     [
         (1, b'"check":"1"', b'"check":"0"', "not those that the policy gives"),
         (1, b'"answer":"1/2"', b'"answer":"2/4"', "not those that the policy gives"),
-        (1, b'"kind":"reserved"', b'"kind":"gift"', "never reserved"),
+        (1, b'"kind":"charged"', b'"kind":"gift"', "never reserved"),
+        (1, b'"kind":"charged"', b'"kind":"reserved"', "without the digest of its inputs"),
+        (1, b'"commitment":', b'"inputs":', "without a commitment"),
         (5, b'"kind":"dispatched"', b'"kind":"gift"', "unknown kind 'gift'"),
         (3, b'"answered":false', b'"answered":0', "unknown kind|without its fields"),
         (3, b'"query":1', b'"query":9', "never reserved"),
@@ -248,7 +253,7 @@ def test_a_column_of_another_type_is_refused(tmp_path: Path, column: str, value:
     connection.commit()
     connection.close()
     for opens in (lambda: reading(file).__enter__(), lambda: make_ledger(tmp_path)):
-        with pytest.raises(LedgerError, match=r"record . is not made of bytes|always has one"):
+        with pytest.raises(LedgerError, match=r"record . is not made of bytes|not the one that was recorded"):
             opens()
 
 

@@ -30,7 +30,7 @@ from capc.errors import BudgetExhaustedError, InputError
 from capc.events import Receipt
 from capc.ledger import LedgerError, Terms, default_key_file, open_ledger, reading
 from capc.ledger import ledger as ledger_module
-from capc.ledger.records import entry_body
+from capc.ledger.records import charge_body
 from capc.ledger.store import Connection, connect, make_durable
 from capc.noise.mechanism import CostUnit
 from capc.parameters import Adjacency, Charge, NoiseName
@@ -434,7 +434,11 @@ def test_no_call_writes_what_cannot_be_read(tmp_path: Path) -> None:
 def test_a_record_that_no_reader_would_accept_is_not_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever mistake an account makes before it writes."""
     with make_ledger(tmp_path) as ledger:
-        monkeypatch.setattr(ledger_module, "entry_body", lambda *parts: entry_body(*parts).replace(b'"1/2"', b'"2/4"'))
+
+        def free(*parts: Any) -> bytes:
+            return charge_body(*parts).replace(b'"1/2"', b'"2/4"')
+
+        monkeypatch.setattr(ledger_module, "charge_body", free)
         with pytest.raises(LedgerError, match="not those that the policy gives it"):
             ledger.reserve(TAG, 1, INPUTS)
         monkeypatch.undo()

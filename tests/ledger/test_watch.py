@@ -138,7 +138,7 @@ def test_a_query_that_took_place_and_was_not_charged_is_noticed(ledger: Ledger) 
         (b'"check":"1"', b'"check":"0"'),
         (b'"unit":"mu_squared"', b'"unit":"rho"'),
         (b'"answer":"1/2"', b'"answer":"2/4"'),
-        (b'"kind":"reserved"', b'"kind":"settled"'),
+        (b'"kind":"charged"', b'"kind":"settled"'),
     ],
 )
 def test_a_charge_below_what_a_query_costs_is_refused_though_it_is_signed(
@@ -153,7 +153,7 @@ def test_a_charge_below_what_a_query_costs_is_refused_though_it_is_signed(
     key = Seed(bytes.fromhex((tmp_path / "ledger.key").read_text()))
     head = seen.head.extended(digest_of(body))
     forged = replace(honest, digests=(digest_of(body),), signature=head.sign(key), opened=(body,))
-    with pytest.raises(LedgerError, match=r"is not the one that the ledger's terms give it|digest of its inputs"):
+    with pytest.raises(LedgerError, match="is not the one that the ledger's terms give it"):
         check_proof(seen, forged.to_bytes(), make_terms(), [(TAG, 1)])
 
 
@@ -179,7 +179,7 @@ def test_a_proof_shows_digests_the_first_record_and_the_charges_that_were_asked_
     assert len(proof.digests) == 8
     opening, charged = proof.opened
     assert b'"kind":"opened"' in opening
-    assert b'"kind":"reserved"' in charged
+    assert b'"kind":"charged"' in charged
     assert b'"query":2' in charged
     assert b"answered" not in ledger.proof(0, [(TAG, 3)])
 

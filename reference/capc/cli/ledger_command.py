@@ -18,6 +18,8 @@ from capc.cli import EXIT_OK
 from capc.cli.output import Output
 from capc.errors import InputError
 from capc.ledger import LedgerError, LedgerLog, load_seen, reading
+from capc.ledger.chain import digest_of
+from capc.ledger.records import may_be_opened
 from capc.parameters import Adjacency
 
 
@@ -78,7 +80,7 @@ def verify(file: Path, kept: Path | None, json_target: str | None) -> int:
 
 
 def export(file: Path, json_target: str | None) -> int:
-    """Writes every record.
+    """Writes every record; of a charge in the earlier form, which tells votes, the digest only (CAPC-LEDG-016).
 
     Raises:
         InputError: the file is no ledger, or its log is wrong.
@@ -86,11 +88,15 @@ def export(file: Path, json_target: str | None) -> int:
     output = _output(json_target, {"LEDGER": file})
     with reading(file) as (log, store):
         records = [
-            {"body": json.loads(row.body), "link": row.link.hex(), "signature": row.signature.hex()}
-            for row in store.rows()
+            {**_shown(row.body), "link": row.link.hex(), "signature": row.signature.hex()} for row in store.rows()
         ]
         output.finish({**_summary(log), "public_key": log.public_key.hex(), "entries": records})
     return EXIT_OK
+
+
+def _shown(body: bytes) -> dict[str, object]:
+    """What may be shown of a record: its body, or the digest that its link is made of."""
+    return {"body": json.loads(body)} if may_be_opened(body) else {"withheld": digest_of(body).hex()}
 
 
 def _output(target: str | None, inputs: dict[str, Path]) -> Output:

@@ -11,9 +11,9 @@ processes share one budget. Per query:
 Crash before 1 is on the disk: nothing was drawn. Between 1 and 2: the charge is wasted, and the query can never be
 charged again, so its noise is gone. After 2: ``dispatched`` gives the identical bytes, to be sent again.
 
-What lies on the disk: session tags, query numbers, digests, the answered bits of realised mode, and the messages of
-step 3, garbled circuits that mean something only to the querying party, which was sent them anyway. Noise, votes,
-shares and seeds are never written.
+What lies on the disk: session tags, query numbers, commitments, the answered bits of realised mode; beside them the
+openings of the commitments, which are the owner's and in no body, and the messages of step 3, garbled circuits that
+mean something only to the querying party, which was sent them anyway. Noise, votes, shares and seeds are never written.
 """
 
 from __future__ import annotations
@@ -26,12 +26,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from capc.events import Entry
+from capc.events import Entry, Reserved
 from capc.ledger.chain import Head, digest_of, first_head
 from capc.ledger.errors import LedgerError
 from capc.ledger.keys import default_key_file, read_key, read_or_create_key
 from capc.ledger.log import LedgerLog, replay
-from capc.ledger.records import SALT_BYTES, Opening, entry_body, opening_body
+from capc.ledger.records import (
+    BLINDING_BYTES,
+    CHARGED,
+    DISPATCHED,
+    SALT_BYTES,
+    UNBLINDED,
+    Opening,
+    charge_body,
+    commitment_of,
+    later_body,
+    opening_body,
+)
 from capc.ledger.store import REPLACED, Connection, Row, Store, connect
 from capc.ledger.terms import Terms
 from capc.ledger.watch import Proof
@@ -72,7 +83,7 @@ class Ledger(LedgerLog):
     def dispatched(self, session_tag: bytes, query: int) -> bytes | None:
         """The message that was written down for a query, to be sent again as it is; None if there is none."""
         self._refresh()
-        position = self._positions.get(("dispatched", session_tag, query))
+        position = self._positions.get((DISPATCHED, session_tag, query))
         return None if position is None else next(self._store.rows(position)).message
 
     def proof(self, seen: int = 0, charged: Iterable[tuple[bytes, int]] = ()) -> bytes:
@@ -82,12 +93,22 @@ class Ledger(LedgerLog):
             seen: how many records the party has seen before.
             charged: session tag and number of queries whose charges it wants to see.
 
+        Raises:
+            LedgerError: a charge is in the earlier form, which tells votes and is opened to nobody (CAPC-LEDG-016).
+
         Reveals: how many records there are; of the records themselves only the first, and those charges.
         """
         self._refresh()
+        charged = tuple(charged)
+        for tag, query in charged:
+            if (UNBLINDED, tag, query) in self._positions:
+                raise LedgerError(
+                    f"the charge of query {query} of session {tag.hex()[:16]} is in the form of an earlier version, "
+                    "which tells votes and is opened to nobody: take part without asking for it"
+                )
         head = self._head
         bodies = [row.body for row in islice(self._store.rows(seen), max(head.size - seen, 0))]
-        wanted = {self._positions.get(("reserved", tag, query)) for tag, query in charged}
+        wanted = {self._positions.get((CHARGED, tag, query)) for tag, query in charged}
         opened = [body for position, body in enumerate(bodies, start=seen) if position == 0 or position in wanted]
         start = min(seen, head.size)
         return Proof(
@@ -116,7 +137,13 @@ class Ledger(LedgerLog):
             self._catch_up()
 
     def _write(self, entry: Entry, message: bytes | None = None) -> None:
-        body = entry_body(entry, self.cost, secrets.token_bytes(SALT_BYTES))
+        salt = secrets.token_bytes(SALT_BYTES)
+        if isinstance(entry, Reserved):
+            receipt = entry.receipt
+            message = opening = secrets.token_bytes(BLINDING_BYTES) + receipt.inputs_digest
+            body = charge_body(receipt.session_tag, receipt.query, commitment_of(opening), self.cost, salt)
+        else:
+            body = later_body(entry, salt)
         row = _row(self._head.extended(digest_of(body)), body, self._key, message)
         # A record that no reader would accept would end the ledger for ever.
         self._read(row)

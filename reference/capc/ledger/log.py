@@ -10,7 +10,19 @@ from capc.errors import BudgetExhaustedError, InputError
 from capc.events import Dispatched, Entry, Receipt, Reserved, Settled
 from capc.ledger.chain import Head, digest_of, first_head
 from capc.ledger.errors import LedgerError
-from capc.ledger.records import QueryRecord, entry_body, read_opening, read_query_record
+from capc.ledger.records import (
+    BLINDING_BYTES,
+    CHARGED,
+    OPENING_BYTES,
+    UNBLINDED,
+    QueryRecord,
+    charge_body,
+    commitment_of,
+    later_body,
+    read_opening,
+    read_query_record,
+    unblinded_charge_body,
+)
 from capc.ledger.store import Row
 from capc.ledger.terms import Terms
 
@@ -59,26 +71,43 @@ class LedgerLog(Account):
         head = self._checked(self._head.extended(digest_of(row.body)), row)
         record = read_query_record(row.body)
         try:
-            entry = self._allowed_entry(record)
+            entry = self._allowed_entry(record, row.message)
         except (InputError, BudgetExhaustedError) as error:
             raise self._flaw(head, str(error)) from None
-        if entry_body(entry, self.cost, record.salt) != row.body:
+        if self._body_of(entry, record) != row.body:
             raise self._flaw(head, "its fields are not those that the policy gives it")
-        if isinstance(entry, Dispatched) != (row.message is not None):
-            raise self._flaw(head, "only a dispatched record has a message, and it always has one")
-        if isinstance(entry, Dispatched) and digest_of(row.message or b"") != entry.message_digest:
-            raise self._flaw(head, "its message is not the one that was recorded")
         return head, record, entry
 
-    def _allowed_entry(self, record: QueryRecord) -> Entry:
-        if record.kind == "reserved":
-            return Reserved(self._admit(record.session_tag, record.query, record.inputs_digest))
-        entry = record.entry(self._receipt(record))
-        if isinstance(entry, Dispatched) and not self._check_dispatch(entry.receipt, entry.message_digest):
-            raise LedgerError("its message was recorded before")
+    def _allowed_entry(self, record: QueryRecord, beside: bytes | None) -> Entry:
+        """What the record says, if its account allows it and what is kept beside the body belongs to it."""
+        tag, query = record.session_tag, record.query
+        if record.kind == CHARGED:
+            if beside is None or len(beside) != OPENING_BYTES or commitment_of(beside) != record.commitment:
+                raise LedgerError("the opening beside it is not that of its commitment")
+            return Reserved(self._admit(tag, query, beside[BLINDING_BYTES:]))
+        if record.kind == UNBLINDED:
+            entry: Entry = Reserved(self._admit(tag, query, record.unblinded_digest))
+        else:
+            entry = record.later_entry(self._receipt(record))
+        if isinstance(entry, Dispatched):
+            if beside is None or digest_of(beside) != entry.message_digest:
+                raise LedgerError("its message is not the one that was recorded")
+            if not self._check_dispatch(entry.receipt, entry.message_digest):
+                raise LedgerError("its message was recorded before")
+            return entry
+        if beside is not None:
+            raise LedgerError("beside a record of its kind there is nothing")
         if isinstance(entry, Settled):
             self._check_settlement(entry.receipt)
         return entry
+
+    def _body_of(self, entry: Entry, record: QueryRecord) -> bytes:
+        """The one encoding of an entry, with the salt and the commitment of the record that it came from."""
+        if not isinstance(entry, Reserved):
+            return later_body(entry, record.salt)
+        if record.kind == UNBLINDED:
+            return unblinded_charge_body(entry.receipt, self.cost, record.salt)
+        return charge_body(record.session_tag, record.query, record.commitment, self.cost, record.salt)
 
     def _receipt(self, record: QueryRecord) -> Receipt:
         receipt = self._receipts.get((record.session_tag, record.query))

@@ -53,13 +53,17 @@ class Row(NamedTuple):
         body: canonical JSON.
         link: the link of the hash chain, 32 bytes.
         signature: the owner's, of the head that this record makes, 64 bytes.
-        message: what left the privacy guardian; of a dispatched record only.
+        message: what is kept beside the body and never shown in its place: of a charge the opening of its commitment,
+            of a dispatched record what left the privacy guardian, of others nothing.
     """
 
     body: bytes
     link: bytes
     signature: bytes
     message: bytes | None
+
+    def __repr__(self) -> str:
+        return "<Row>"
 
 
 class Connection(Protocol):

@@ -16,11 +16,10 @@ from pathlib import Path
 
 from capc.charges import query_cost
 from capc.errors import ErrorCode, InvalidPayloadError
-from capc.events import Receipt, Reserved
 from capc.ledger import disk
 from capc.ledger.chain import HASH_BYTES, Head, digest_of, first_head
 from capc.ledger.errors import LedgerError
-from capc.ledger.records import entry_body, read_opening, read_query_record
+from capc.ledger.records import UNBLINDED, charge_body, read_opening, read_query_record
 from capc.ledger.terms import Terms
 from capc.parameters import canonical_json
 from capc.primitives import SIGNATURE_BYTES
@@ -131,9 +130,13 @@ def check_proof(seen: Seen | None, message: bytes, terms: Terms, charged: Iterab
 def _charge(body: bytes, terms: Terms) -> tuple[bytes, int]:
     """Whose charge a record is; it has the one body that the terms give it, whatever else the owner signed."""
     record = read_query_record(body)
+    if record.kind == UNBLINDED:
+        raise LedgerError(
+            f"the charge of query {record.query} is in the form of an earlier version, which tells votes and is opened "
+            "to nobody: its owner must not show it"
+        )
     cost = query_cost(terms.policy, terms.grid_bits)
-    receipt = Receipt(record.session_tag, record.query, record.inputs_digest, cost.worst_case, cost.unit)
-    if entry_body(Reserved(receipt), cost, record.salt) != body:
+    if charge_body(record.session_tag, record.query, record.commitment, cost, record.salt) != body:
         raise LedgerError(f"the charge of query {record.query} is not the one that the ledger's terms give it")
     return record.session_tag, record.query
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from capc_verify.faults import arithmetic, binding, durability, masking, opening, two_party
+from capc_verify.faults import arithmetic, binding, disclosure, durability, masking, opening, two_party
 
 _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/core/test_other_sessions.py::"
 _TWO_PARTY = "tests/core/test_two_party.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
+_LEDGERS = "tests/views/test_ledgers.py::test_"
+_CHARGES = _LEDGERS + "opened_charges_tell_"
+_CANDIDATES = "tests/ledger/test_commitments.py::test_no_hash_of_a_candidate_"
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,43 @@ FAULTS: dict[str, Fault] = {
         (
             "tests/ledger/test_ledger.py::test_no_ledger_is_made_whose_budget_does_not_keep_its_epsilon",
             "tests/ledger/test_ledger.py::test_a_joint_cost_below_its_bound_is_refused",
+        ),
+    ),
+    "digest_without_blinding": Fault(
+        disclosure.digest_without_blinding,
+        None,
+        (
+            _CANDIDATES + "vote_of_the_one_honest_party_is_in_an_opened_charge[worst_case]",
+            _CANDIDATES + "histogram_of_two_honest_parties_is_in_an_opened_charge",
+            _CHARGES + "the_querying_party_and_all_answering_parties_but_one_nothing[seen0]",
+            _CHARGES + "them_nothing_of_the_histogram_of_two_honest_parties",
+        ),
+    ),
+    "salt_for_blinding": Fault(
+        disclosure.salt_for_blinding,
+        None,
+        (
+            _CANDIDATES + "vote_of_the_one_honest_party_is_in_an_opened_charge[worst_case]",
+            _CHARGES + "the_querying_party_and_all_answering_parties_but_one_nothing[seen0]",
+            _CHARGES + "them_nothing_of_the_histogram_of_two_honest_parties",
+        ),
+    ),
+    "settlement_opened": Fault(
+        disclosure.settlement_opened,
+        None,
+        (
+            "tests/ledger/test_watch.py"
+            "::test_a_proof_shows_digests_the_first_record_and_the_charges_that_were_asked_for",
+            _LEDGERS + "while_a_budget_lasts_the_ledger_tells_an_answering_party_nothing[realised]",
+        ),
+    ),
+    "earlier_form_opened": Fault(
+        disclosure.earlier_form_opened,
+        None,
+        (
+            "tests/ledger/test_earlier_form.py"
+            "::test_a_charge_of_the_earlier_form_is_opened_to_nobody_who_asks_for_it[one-0]",
+            "tests/ledger/test_earlier_form.py::test_no_command_shows_a_body_of_the_earlier_form[export]",
         ),
     ),
     "free_queries": Fault(

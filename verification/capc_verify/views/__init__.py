@@ -7,12 +7,14 @@ exact rationals.
 
 - :mod:`capc_verify.views.enumeration`: choices, replayed depth first, and the streams that make them.
 - :mod:`capc_verify.views.law`: exact laws, and how two of them differ.
-- :mod:`capc_verify.views.collection`: what each party receives, from messages and ideal functionalities.
+- :mod:`capc_verify.views.collection`: what each party receives, from messages, ledgers and ideal functionalities.
+- :mod:`capc_verify.views.symbols`: hashes, commitments and signatures as ideal terms.
 - :mod:`capc_verify.views.toy`: parameters, sessions, models and noise that are small enough.
+- :mod:`capc_verify.views.toy_ledger`: a ledger in memory, and answering parties that look at it.
 - :mod:`capc_verify.views.fixes`: draws that are held constant, where a law is computed under a condition.
 - :mod:`capc_verify.views.playback`: the protocol, played from the end of its set-up, and the laws of its views.
 
-What is outside: set-up (its messages are independent of queries and models in the hybrid model, apart from public
-layer widths), and the computational steps, which the hybrid arguments replace: seeds and the keys of pairs give ideal
-uniform streams.
+The set-up is played once, from fixed seeds, and its messages are part of every view. Section 90 lists what views hold
+and what they leave out. Outside are the computational steps, which the hybrid arguments replace: seeds and the keys of
+pairs give ideal uniform streams.
 """

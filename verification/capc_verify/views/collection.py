@@ -6,27 +6,34 @@ Nothing here is re-derived from inputs: what is not noted was not sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from capc.costs import Step
 from capc.ideal_two_party import IdealTwoParty
+from capc.ledger import Proof
 from capc.linear import IdealLinear
 from capc.operators import Operator
-from capc.parties import QUERYING_PARTY, Party
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.two_party import Chosen, Evaluation, OutputCheck, accept_any
+from capc_verify.views.symbols import Reader, Symbols
 
 Note = Callable[[Party, Hashable], None]
 
 
 class Notebook:
-    """What each party saw since the last :meth:`clear`, in order. It is also the protocol's observer."""
+    """What each party saw, in order: in the set-up, and since the last :meth:`rewind`. It observes the protocol."""
 
     def __init__(self) -> None:
         self._seen: list[tuple[Party, Hashable]] = []
+        self._kept = 0
 
-    def clear(self) -> None:
-        """Forgets everything."""
-        self._seen.clear()
+    def keep(self) -> None:
+        """What was seen so far, in the set-up, is seen in every play."""
+        self._kept = len(self._seen)
+
+    def rewind(self) -> None:
+        """Forgets everything since the set-up."""
+        del self._seen[self._kept :]
 
     def note(self, party: Party, what: Hashable) -> None:
         """The party saw something."""
@@ -36,9 +43,26 @@ class Notebook:
         """The receiver saw the whole message, header included."""
         self._seen.append((receiver, (step, sender, message)))
 
-    def seen_by(self, coalition: frozenset[Party]) -> tuple[Hashable, ...]:
-        """Everything that its members saw."""
-        return tuple(entry for entry in self._seen if entry[0] in coalition)
+    def seen_by(self, coalition: frozenset[Party], symbols: Symbols) -> tuple[Hashable, ...]:
+        """Everything that its members saw; of a ledger's proofs what its hashes and signatures tell them."""
+        entries = [entry for entry in self._seen if entry[0] in coalition]
+        proofs = [what for _, what in entries if isinstance(what, Proof)]
+        # What is opened in one proof may be what blinds another. The guardian draws all that a ledger draws.
+        opened = [body for proof in proofs for body in proof.opened]
+        reader = symbols.reader(opened, drew=PRIVACY_GUARDIAN in coalition)
+        return tuple((party, _told(what, reader) if isinstance(what, Proof) else what) for party, what in entries)
+
+
+def _told(proof: Proof, reader: Reader) -> Hashable:
+    """Every field of a proof."""
+    told: list[Hashable] = []
+    for name in (entry.name for entry in fields(Proof)):
+        value = getattr(proof, name)
+        if isinstance(value, tuple):
+            told.append(tuple(map(reader.shown, value)))
+        else:
+            told.append(reader.shown(value) if isinstance(value, bytes) else value)
+    return ("ledger", *told)
 
 
 @dataclass

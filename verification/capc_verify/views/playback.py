@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from enum import Enum
+from fractions import Fraction
 from itertools import count
 from typing import NamedTuple
 
 from capc.answering_party import AnsweringParty, VoteReady
 from capc.channel import Channel
 from capc.embedded_methods import EmbeddedInference, EmbeddedPreparation, EmbeddedRelease, aggregate
+from capc.errors import BudgetExhaustedError
 from capc.model import QuantisedModel
 from capc.parties import QUERYING_PARTY, ROLE_CODES, Party
 from capc.privacy_guardian import Collecting
@@ -23,7 +26,9 @@ from capc_verify.views.collection import Notebook, NotedLinear, NotedTwoParty
 from capc_verify.views.enumeration import Draw, Tape
 from capc_verify.views.fixes import ZERO_SUM, Coalition, Fix, Source, nothing
 from capc_verify.views.law import Law, image
+from capc_verify.views.symbols import Symbols
 from capc_verify.views.toy import ToyAccount, ToyParameters, toy_mechanisms, toy_session
+from capc_verify.views.toy_ledger import ToyLedger, Watcher
 
 _PARTY_BYTES = 3
 
@@ -124,6 +129,9 @@ class Playback:
         parameters: of the session.
         models: one per answering party.
         fix: which draws are constants.
+        budget: of a ledger that the guardian charges and at which all answering parties look before and after each
+            batch; without one an account that admits everything, at which nobody looks.
+        before: what happened to queries of another session on that ledger: whether each was answered.
     """
 
     def __init__(
@@ -131,7 +139,13 @@ class Playback:
         parameters: ToyParameters,
         models: Sequence[QuantisedModel],
         fix: Fix = nothing,
+        *,
+        budget: Fraction | None = None,
+        before: Sequence[bool] = (),
     ) -> None:
+        self._symbols = Symbols()
+        self._ledger = None if budget is None else ToyLedger(parameters, budget)
+        self._before = tuple(before)
         self._notebook = Notebook()
         self._linear = NotedLinear(parameters.widths.logit_bits, note=self._notebook.note)
         self._two_party = NotedTwoParty(note=self._notebook.note)
@@ -139,6 +153,7 @@ class Playback:
         self._pairs: dict[Seed, Coalition] = {}
         self._sources: dict[tuple[Seed, bytes], Source] = {}
         self._release = PlayedRelease()
+        self._watchers: list[Watcher] = []
         self._setting_up = True
         self._seeds = count()
         suite = replace(
@@ -153,12 +168,14 @@ class Playback:
             self._session,
             models,
             suite,
-            ToyAccount(parameters),
+            self._ledger or ToyAccount(parameters),
             Methods(EmbeddedInference(), self._release, EmbeddedPreparation()),
             draw_seed=self._next_seed,
             observer=self._notebook,
         )
         self._setting_up = False
+        self._notebook.keep()
+        self._everyone = [entry.party for entry in self._session.participants]
         self._after_setup = [seat.party for seat in self._seats]
         for party in self._collaboration.table.answering_parties:
             self._pairs |= {
@@ -193,8 +210,25 @@ class Playback:
         Raises:
             AssertionError: in some outcome a label is not the ideal functionality's.
         """
+        return self.run_law([queries], coalition, until, ahead=ahead)
+
+    def run_law(
+        self,
+        batches: Sequence[Sequence[Sequence[int]]],
+        coalition: Coalition,
+        until: Until = Until.RELEASE,
+        *,
+        ahead: bool = False,
+    ) -> Law:
+        """The exact law of :class:`Seen` for batches one after the other; the output is a label for each query.
+
+        A batch that the budget does not admit ends the run: all parties see the refusal, and there is no label for it.
+        Arguments and errors as of :meth:`batch_law`.
+        """
         self._release.until = until
-        return self._tape.law(lambda: self._play(queries, coalition, ahead=ahead))
+        # Without a ledger no hash is part of a view.
+        with nullcontext() if self._ledger is None else self._symbols.planted():
+            return self._tape.law(lambda: self._play(batches, coalition, ahead=ahead))
 
     def _source_of(self, draw: Draw) -> Source:
         stream = (draw.key, draw.label)
@@ -212,25 +246,49 @@ class Playback:
         context = Channel(self._session.tag, owner, QUERYING_PARTY).context()
         return Source(name.decode(), frozenset({owner}), rest[_PARTY_BYTES + len(context) - 1])
 
-    def _play(self, queries: Sequence[Sequence[int]], coalition: Coalition, *, ahead: bool) -> Seen:
+    def _play(self, batches: Sequence[Sequence[Sequence[int]]], coalition: Coalition, *, ahead: bool) -> Seen:
         self._rewind()
         played = self._collaboration
-        results = played.label_prepared(played.prepare(len(queries)), queries) if ahead else played.label_batch(queries)
-        for result in results:
-            if result.label != result.ideal_label:
-                raise AssertionError(f"label {result.label} instead of {result.ideal_label}")
-        labels = tuple(result.label for result in results) or (None,) * len(queries)
+        labels: list[int | None] = []
+        for queries in batches:
+            self._look([])
+            try:
+                results = (
+                    played.label_prepared(played.prepare(len(queries)), queries)
+                    if ahead
+                    else played.label_batch(queries)
+                )
+            except BudgetExhaustedError as refusal:
+                for party in self._everyone:
+                    self._notebook.note(party, ("refused", str(refusal)))
+                break
+            for result in results:
+                if result.label != result.ideal_label:
+                    raise AssertionError(f"label {result.label} instead of {result.ideal_label}")
+            labels += [result.label for result in results] or [None] * len(queries)
+            self._look([(self._session.tag, result.index) for result in results])
         drawn = ((self._source_of(draw), draw.position, value) for draw, value in self._tape.enumerated)
         randomness = tuple(entry for entry in drawn if entry[0].owners & coalition)
-        return Seen(randomness, self._notebook.seen_by(coalition), labels)
+        return Seen(randomness, self._notebook.seen_by(coalition, self._symbols), tuple(labels))
+
+    def _look(self, charged: Sequence[tuple[bytes, int]]) -> None:
+        """Every answering party looks at the ledger, if there is one."""
+        for watcher in self._watchers:
+            watcher.look(charged)
 
     def _rewind(self) -> None:
         for seat, party in zip(self._seats, self._after_setup, strict=True):
             seat.party = replace(party)  # type: ignore[type-var]
         self._linear.forget()
         self._two_party.forget()
-        self._notebook.clear()
+        self._notebook.rewind()
         self._seeds = count()
+        if self._ledger is not None:
+            self._symbols.forget()
+            self._ledger.begin(self._before)
+            self._watchers = [
+                Watcher(peer, self._ledger, self._notebook.note) for peer in self._session.answering_parties
+            ]
 
     def _next_seed(self) -> Seed:
         return Seed(next(self._seeds).to_bytes(32, "little"))

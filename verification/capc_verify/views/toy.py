@@ -128,7 +128,8 @@ def toy_parameters(
         None if threshold is None else Fraction(1),
         charge,
         Adjacency.REPLACE_ONE,
-        Fraction(1),
+        # Enough for the budget of every ledger that is played.
+        Fraction(1000),
         Fraction(1, 1000),
     )
     return ToyParameters(widths, CLASSES, 1, policy, noise=noise, releases=releases)

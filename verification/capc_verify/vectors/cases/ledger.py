@@ -7,8 +7,11 @@ from fractions import Fraction
 from typing import Any
 
 from capc.accountants.policies import with_joint_cost
+from capc.charges import query_cost
+from capc.events import Receipt
 from capc.ledger import Proof, Terms
 from capc.ledger.chain import HASH_BYTES, Head, digest_of, first_head
+from capc.ledger.records import read_query_record, unblinded_charge_body
 from capc.ledger.store import Row
 from capc.parameters import Charge, NoiseName, ReleasePolicy
 from capc.primitives import signing_public_key
@@ -18,13 +21,15 @@ from capc_verify.vectors.cases.common import confident, expect_equal
 from capc_verify.vectors.operation import SENDER, Fault
 from capc_verify.vectors.operations.ledgers import LEDGER, proof_of, terms_fields
 
-_RECORDS = ("CAPC-LEDG-003",)
+_RECORDS = ("CAPC-LEDG-003", "CAPC-LEDG-015")
 _CHAIN = ("CAPC-LEDG-004",)
 _RULES = ("CAPC-LEDG-008",)
 _TERMS_KEPT = ("CAPC-LEDG-014", "CAPC-ACCT-115", "CAPC-ACCT-116")
 _HEADS = ("CAPC-LEDG-009",)
 _CHARGES = ("CAPC-LEDG-010",)
+_EARLIER = ("CAPC-LEDG-016",)
 _INPUT = Fault.of_caller("input_error")
+_ZEROS: dict[str, Any] = {"blinding": bytes(32), "inputs_digest": bytes(32)}
 _TERMS = Terms("privacy_guardian", "example", confident(charge=Charge.REALISED, epsilon=Fraction(50)), 4, Fraction(40))
 
 
@@ -35,6 +40,7 @@ def ledger() -> FileBuilder:
         "CAPC-LEDGER",
         [
             "Entries in, records out: body, link and signature, byte for byte. How they are stored is not in here.",
+            "The field message is what is kept beside a body: a charge's opening, a dispatched record's message.",
             "A log is one state that every entry changes; replaying starts from the records alone.",
             "A ledger that is refused ends with input_error, whatever is wrong with it.",
         ],
@@ -57,11 +63,21 @@ class _Log:
         self.tag = test.draw("session_tag", 32)
         self.rows: list[Row] = []
         self._write(test, "ledger_open", terms=terms_fields(_TERMS), leaves=["log"])
-        inputs = test.draw("inputs_digest", 32)
-        self._entry(test, "ledger_reserve", 1, inputs_digest=inputs)
+        self.inputs = test.draw("inputs_digest", 32)
+        self._reserve(test, 1)
         self._entry(test, "ledger_dispatch", 1, message=b"what leaves the guardian")
         self._entry(test, "ledger_settle", 1, answered=False)
-        self._entry(test, "ledger_reserve", 2, inputs_digest=inputs)
+        self._reserve(test, 2)
+
+    def earlier_form(self) -> list[dict[str, Any]]:
+        """The same log, whose first query was charged in the earlier form."""
+        cost = query_cost(_TERMS.policy, _TERMS.grid_bits)
+        receipt = Receipt(self.tag, 1, self.inputs, cost.worst_case, cost.unit)
+        bodies = [row.body for row in self.rows]
+        salt = read_query_record(bodies[1]).salt
+        made = self.signed([bodies[0], unblinded_charge_body(receipt, cost, salt), *bodies[2:]])
+        made[1]["message"] = None
+        return made
 
     def fields(self) -> list[dict[str, Any]]:
         """The records as a test gives them."""
@@ -77,6 +93,10 @@ class _Log:
             made.append(Row(body, head.link, head.sign(key or self.key), message)._asdict())
         return made
 
+    def _reserve(self, test: TestBuilder, query: int) -> None:
+        blinding = test.draw("blinding", 32)
+        self._entry(test, "ledger_reserve", query, blinding=blinding, inputs_digest=self.inputs)
+
     def _entry(self, test: TestBuilder, op: str, query: int, **fields: Any) -> None:  # noqa: ANN401
         self._write(test, op, session_tag=self.tag, query=query, states=["log"], **fields)
 
@@ -87,7 +107,7 @@ class _Log:
 
 def _refused_entries(group: GroupBuilder, log: _Log) -> None:
     refused: list[tuple[str, str, str, int, dict[str, Any]]] = [
-        ("reserve_twice", "One query is charged once.", "reserve", 1, {"inputs_digest": bytes(32)}),
+        ("reserve_twice", "One query is charged once.", "reserve", 1, _ZEROS),
         ("dispatch_uncharged", "A message without a charge.", "dispatch", 2, {"message": b"message"}),
         ("settle_uncharged", "A settlement without a charge.", "settle", 2, {"answered": True}),
     ]
@@ -95,7 +115,7 @@ def _refused_entries(group: GroupBuilder, log: _Log) -> None:
         test = group.test(name, comment, _RULES, ["DoubleCharge" if query == 1 else "ForeignReceipt"])
         test.run("ledger_open", key=log.key, salt=bytes(16), terms=terms_fields(_TERMS), leaves=["log"])
         shared: dict[str, Any] = {"key": log.key, "salt": bytes(16), "session_tag": log.tag, "states": ["log"]}
-        test.run("ledger_reserve", query=1, inputs_digest=bytes(32), **shared)
+        test.run("ledger_reserve", query=1, **_ZEROS, **shared)
         test.run(f"ledger_{op}", query=query, **fields, **shared, fault=_INPUT)
 
 
@@ -110,7 +130,7 @@ def _terms_kept(group: GroupBuilder, log: _Log) -> None:
         test = group.test(f"open_{name}", "A policy that is charged at a Renyi order.", _TERMS_KEPT)
         terms = terms_fields(replace(_TERMS, policy=made))
         test.run("ledger_open", key=log.key, salt=bytes(16), terms=terms, leaves=["log"])
-        fields: dict[str, Any] = {"session_tag": log.tag, "inputs_digest": bytes(32), "states": ["log"]}
+        fields: dict[str, Any] = {"session_tag": log.tag, **_ZEROS, "states": ["log"]}
         test.run("ledger_reserve", key=log.key, salt=bytes(16), query=1, **fields)
     # The answer alone costs 12 at this order.
     refused: list[tuple[str, dict[str, Any], ReleasePolicy]] = [
@@ -131,6 +151,8 @@ def _replays(group: GroupBuilder, log: _Log) -> None:
     found = test.run("ledger_replay", records=log.fields())
     # One check and a full query: the withheld answer was given back, the query that was not sent stays charged.
     expect_equal((found["size"], found["spent"]), (5, Fraction(4) + Fraction(12)), "whole")
+    test = group.test("earlier_form", "A charge of the earlier form counts, and newer records follow it.", _EARLIER)
+    expect_equal(test.run("ledger_replay", records=log.earlier_form())["spent"], found["spent"], "earlier_form")
     test = group.test("truncated_is_whole", "A shorter log is right in itself: only a kept head tells.", _CHAIN)
     test.run("ledger_replay", records=log.fields()[:3])
     rows, bodies = log.fields(), [row.body for row in log.rows]
@@ -144,6 +166,8 @@ def _replays(group: GroupBuilder, log: _Log) -> None:
         ("edited_body", "A bit of what happened was changed.", [*rows[:3], {**rows[3], "body": refund}, *rows[4:]]),
         ("edited_link", "A link is not that of its record.", [*rows[:2], {**rows[2], "link": bytes(32)}, *rows[3:]]),
         ("edited_signature", "A signature is not the owner's.", [*rows[:4], {**rows[4], "signature": bytes(64)}]),
+        ("edited_opening", "An opening is not that of its commitment.", [rows[0], {**rows[1], "message": bytes(64)}]),
+        ("no_opening", "A charge without the opening beside it.", [rows[0], {**rows[1], "message": None}]),
         ("edited_message", "Another message than the one recorded.", [*rows[:2], {**rows[2], "message": b"x"}]),
         ("removed", "A record in the middle is missing.", [*rows[:2], *rows[3:]]),
         ("first_removed", "The log does not begin with its terms.", rows[1:]),
@@ -180,6 +204,7 @@ def _heads(group: GroupBuilder, log: _Log) -> None:
     check("unchanged", "Nothing happened since.", proof_of(log.rows, 5), seen=5)
     shown = proof_of(log.rows, 2, 4)
     check("charge_shown", "The charge is among the new ones.", shown, seen=2, charged=[2], requirements=_CHARGES)
+    earlier = [Row(**fields) for fields in log.earlier_form()]
     bodies = [row.body for row in log.rows]
     fork = [Row(**fields) for fields in log.signed([*bodies[:2], bodies[4], bodies[3]])]
     refused: list[tuple[str, str, Proof, dict[str, Any]]] = [
@@ -211,6 +236,17 @@ def _heads(group: GroupBuilder, log: _Log) -> None:
     ]
     for name, comment, proof, options in refused:
         check(name, comment, proof, flags=["BrokenHead"], fault=_INPUT, **options)
+    test = group.test(
+        "head_earlier_form", "A charge of the earlier form is shown: it tells votes.", _EARLIER, ["BrokenHead"]
+    )
+    test.run(
+        "ledger_check_proof",
+        seen={"head": vars(Head(earlier[0].link, 1, earlier[0].link)), "public_key": signing_public_key(log.key)},
+        terms=terms_fields(_TERMS),
+        charged=[{"session_tag": log.tag, "query": 1}],
+        proof=proof_of(earlier, 1, 1).to_bytes(),
+        fault=_INPUT,
+    )
     for name, message in (("short", later.to_bytes()[:-1]), ("long", later.to_bytes() + b"\0")):
         fault = Fault("malformed_length", SENDER)
         check(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from capc.events import Dispatched, Entry, Receipt, Reserved, Settled
+from capc.events import Dispatched, Receipt, Settled
 from capc.ledger import LedgerLog, Proof, Seen, Terms, check_proof, replay
 from capc.ledger.chain import Head, digest_of, first_head
-from capc.ledger.records import Opening, entry_body, opening_body
+from capc.ledger.records import Opening, charge_body, commitment_of, later_body, opening_body
 from capc.ledger.store import Row
 from capc.parameters import ReleasePolicy
 from capc.primitives import signing_public_key
@@ -42,17 +42,16 @@ def _open(call: Call) -> Result:
     return Result(row._asdict(), (LedgerLog(row),), {"public_key": signing_public_key(key)})
 
 
-def _append(call: Call, entry: Entry, message: bytes | None = None) -> Result:
+def _append(call: Call, body: bytes, message: bytes | None = None) -> Result:
     log: LedgerLog = call.states[0]
-    body = entry_body(entry, log.cost, call["salt"])
     row = _signed(log.head.extended(digest_of(body)), body, Seed(call["key"]), message)
     log.extend([row])
     return Result(row._asdict())
 
 
-def _receipt(call: Call, inputs_digest: bytes = b"") -> Receipt:
+def _receipt(call: Call) -> Receipt:
     cost = call.states[0].cost
-    return Receipt(call["session_tag"], call["query"], inputs_digest, cost.worst_case, cost.unit)
+    return Receipt(call["session_tag"], call["query"], b"", cost.worst_case, cost.unit)
 
 
 def _signed(head: Head, body: bytes, key: Seed, message: bytes | None) -> Row:
@@ -60,15 +59,18 @@ def _signed(head: Head, body: bytes, key: Seed, message: bytes | None) -> Row:
 
 
 def _reserve(call: Call) -> Result:
-    return _append(call, Reserved(_receipt(call, call["inputs_digest"])))
+    opening = call["blinding"] + call["inputs_digest"]
+    commitment, cost = commitment_of(opening), call.states[0].cost
+    return _append(call, charge_body(call["session_tag"], call["query"], commitment, cost, call["salt"]), opening)
 
 
 def _dispatch(call: Call) -> Result:
-    return _append(call, Dispatched(_receipt(call), digest_of(call["message"])), call["message"])
+    entry = Dispatched(_receipt(call), digest_of(call["message"]))
+    return _append(call, later_body(entry, call["salt"]), call["message"])
 
 
 def _settle(call: Call) -> Result:
-    return _append(call, Settled(_receipt(call), call["answered"]))
+    return _append(call, later_body(Settled(_receipt(call), call["answered"]), call["salt"]))
 
 
 def _replay(call: Call) -> Result:
@@ -100,7 +102,7 @@ LEDGER = GroupType(
     "Ledger",
     named(
         Operation("ledger_open", _open, {"key": DATA, "salt": DATA, "terms": _TERMS}, _ROW, {"public_key": DATA}),
-        Operation("ledger_reserve", _reserve, {**_NAME, "inputs_digest": DATA}, _ROW),
+        Operation("ledger_reserve", _reserve, {**_NAME, "blinding": DATA, "inputs_digest": DATA}, _ROW),
         Operation("ledger_dispatch", _dispatch, {**_NAME, "message": DATA}, _ROW),
         Operation("ledger_settle", _settle, {**_NAME, "answered": FLAG}, _ROW),
         Operation("ledger_replay", _replay, {"records": many(record(_ROW))}, _STANDING),

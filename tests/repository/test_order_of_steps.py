@@ -54,3 +54,16 @@ def test_the_order_of_steps_stands_in_three_places() -> None:
                 found.add(str(file.relative_to(ROOT)))
     assert found == PLACES | OTHERS
     assert len(steps) > 40
+
+
+def test_the_three_programs_are_short() -> None:
+    """All that the embedded engine does, set-up, batches, prepared batches and rounds included; imports do not count."""
+    count = 0
+    for name in ("roles.py", "embedded_methods.py"):
+        for part in ast.parse((CORE / name).read_text("utf-8")).body:
+            statements = [node for node in ast.walk(part) if isinstance(node, ast.stmt)]
+            docstrings = [
+                node for node in statements if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            ]
+            count += 0 if isinstance(part, ast.Import | ast.ImportFrom) else len(statements) - len(docstrings)
+    assert 100 < count <= 200

@@ -57,7 +57,7 @@ def test_the_order_of_steps_stands_in_three_places() -> None:
 
 
 def test_the_three_programs_are_short() -> None:
-    """All that the embedded engine does, set-up, batches, prepared batches and rounds included; imports do not count."""
+    """All that the embedded engine does, set-up, batches, prepared batches and rounds included, without imports."""
     count = 0
     for name in ("roles.py", "embedded_methods.py"):
         for part in ast.parse((CORE / name).read_text("utf-8")).body:

@@ -1,21 +1,28 @@
 # Every chore of the repository. `make` alone lists them.
 VENV ?= .venv
 WORKERS ?= 2
-PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint types imports wheel generate trace check nightly bench mpc clean
+.PHONY: help run test test-on lint types imports wheel generate trace check nightly bench mpc clean
 
 help: ## list the chores
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## set up what users need, and run the main job
 	$(BIN)/capc run
 
 test: $(VENV)/.dev ## set up what developers need, and run all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+# Another interpreter has an environment of its own, without PyTorch: its wheel may bring gigabytes there.
+OTHER = $(VENV)-$(notdir $(PYTHON))
+QUICK ?= tests/core tests/ledger tests/accounting tests/noise
+test-on: $(OTHER)/.test ## the quick tests on another interpreter: make test-on PYTHON=python3.13
+	@$(OTHER)/bin/python -c 'import sys; print("Python", sys.version.split()[0], "- quick tests only:", *sys.argv[1:])' $(QUICK)
+	$(OTHER)/bin/python -m pytest -n $(WORKERS) --dist worksteal --trace-append $(QUICK)
 
 lint: $(VENV)/.dev ## style and formatting
 	$(BIN)/ruff check .
@@ -54,12 +61,16 @@ mpc: $(VENV)/.dev ## measure the MPC variants and write their report again; need
 		--protocols semi2k,semi-bin,yao,replicated-ring,replicated-bin
 
 clean: ## remove the environment and everything that tools left behind
-	rm -rf $(VENV) .trace .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .benchmarks dist build
+	rm -rf $(VENV) $(VENV)-* .trace .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .benchmarks dist build
 
 # A stamp, because a venv that failed half-way already has its python.
-$(VENV)/.python:
+$(VENV)/.python $(OTHER)/.python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; name it with make PYTHON=..." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(@D)
+	touch $@
+
+$(OTHER)/.test: pyproject.toml | $(OTHER)/.python
+	$(@D)/bin/python -m pip install --disable-pip-version-check -e '.[test]'
 	touch $@
 
 # Both installations are editable, so that what runs is always the code that is read. The stamp of the larger one

@@ -2,11 +2,14 @@
 
 Property tests may not fail because a machine is busy: they have no deadline, and large examples are no error.
 A suite that is started in the background may inherit an ignored SIGINT, and so would every process that a test starts
-to interrupt: the ordinary handler is put back.
+to interrupt: the ordinary handler is put back. What a run keeps in its user's own state goes to a folder of the tests.
 """
 
+import os
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["capc_verify.pytest_plugin", "pytester"]
@@ -17,3 +20,10 @@ settings.register_profile(
 settings.load_profile("capc")
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(os.environ, "XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield

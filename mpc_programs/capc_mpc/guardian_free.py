@@ -61,8 +61,9 @@ def guardian_free_step(parameters: Parameters, answering: int, batch: int) -> St
 
     Raises:
         InputError: another law than the discrete Gaussian, or another charge than the worst case: nobody is told the
-            answered bit, and nothing can be given back.
+            answered bit, and nothing can be given back; or a threshold above all votes.
     """
+    parameters.check_threshold(answering)
     release, widths = parameters.release, parameters.widths
     if release.mechanism is not NoiseName.DISCRETE_GAUSSIAN:
         raise InputError(f"mechanism = {release.mechanism.value}: noise inside MPC is discrete_gaussian")

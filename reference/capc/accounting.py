@@ -25,6 +25,8 @@ replaces only how an :data:`Entry` is written down.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from threading import Lock
@@ -71,6 +73,7 @@ class Account:
         self._dispatched: dict[_Key, bytes] = {}
         self._settled: set[_Key] = set()
         self._lock = Lock()
+        self._reserved_events = _reserved_events(policy)
 
     @property
     def policy(self) -> ReleasePolicy:
@@ -233,27 +236,44 @@ class Account:
         return key
 
     def _apply(self, entry: Entry) -> None:
+        for kind in self._take(entry):
+            self._record(kind, (entry.receipt.session_tag, entry.receipt.query))
+
+    def _apply_all(self, entries: Iterable[Entry]) -> None:
+        """Applies many, with one product for each kind of event instead of a sum for each event."""
+        counts: Counter[EventKind] = Counter()
+        for entry in entries:
+            for kind in self._take(entry):
+                self._events.append(Event(kind, entry.receipt.session_tag, entry.receipt.query))
+                counts[kind] += 1
+        self._spent += sum(count * event_cost(kind, self._cost) for kind, count in counts.items())
+
+    def _take(self, entry: Entry) -> Sequence[EventKind]:
+        """Makes an entry part of what is known of its query; returns the events that are to be charged."""
         key = (entry.receipt.session_tag, entry.receipt.query)
         match entry:
             case Reserved(receipt):
-                for kind in self._reserved_events():
-                    self._record(kind, key)
                 self._receipts[key] = receipt
+                return self._reserved_events
             case Dispatched(_, digest):
                 self._dispatched[key] = digest
+                return ()
             case Settled(_, answered):
                 self._settled.add(key)
-                self._record(EventKind.LABEL_RELEASED if answered else EventKind.LABEL_WITHHELD, key)
-
-    def _reserved_events(self) -> list[EventKind]:
-        if self._policy.joint_cost is not None:
-            return [EventKind.CONFIDENT_STEP]
-        checked = self._mechanisms.threshold is not None
-        return [EventKind.THRESHOLD_CHECK, EventKind.ANSWER_RESERVED] if checked else [EventKind.ANSWER_RESERVED]
+                return (EventKind.LABEL_RELEASED if answered else EventKind.LABEL_WITHHELD,)
 
     def _record(self, kind: EventKind, key: _Key) -> None:
         self._spent += event_cost(kind, self._cost)
         self._events.append(Event(kind, key[0], key[1]))
+
+
+def _reserved_events(policy: ReleasePolicy) -> tuple[EventKind, ...]:
+    """What a reservation consists of."""
+    if policy.joint_cost is not None:
+        return (EventKind.CONFIDENT_STEP,)
+    if policy.threshold is not None:
+        return (EventKind.THRESHOLD_CHECK, EventKind.ANSWER_RESERVED)
+    return (EventKind.ANSWER_RESERVED,)
 
 
 def _check_query(session_tag: bytes, query: int, inputs_digest: bytes) -> None:

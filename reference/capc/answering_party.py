@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 from capc import ring, sharing
@@ -22,6 +22,7 @@ from capc.channel import Channel
 from capc.circuits.activation import activation_circuit, circuit_words, rows_by_query, transfer_counts
 from capc.circuits.builder import Circuit
 from capc.errors import blamed_on
+from capc.layer_modes import require_at_once, require_circuits, require_layer
 from capc.messages import MessageType, VoteShares
 from capc.model import QuantisedModel
 from capc.operators import per_output
@@ -100,7 +101,7 @@ class AwaitingRequest(SingleUse):
 
     def following(self, share: Rows) -> AwaitingRequest:
         """Waiting for the next layer's, with its shares of this layer's value."""
-        return replace(self, layer=self.layer + 1, values=(*self.values, share))
+        return self.renewed(layer=self.layer + 1, values=(*self.values, share))
 
 
 @dataclass(frozen=True, repr=False)
@@ -131,6 +132,7 @@ def answering_party_open_batch(party: AnsweringParty, count: int) -> tuple[Answe
     Raises:
         BudgetExhaustedError, InputError: as :func:`after_batch`.
     """
+    AnsweringParty.require(party)
     after = after_batch(party, count)
     party.spend()
     return after, AwaitingTransfers(party, Batch(party.next_query, count))
@@ -148,7 +150,7 @@ def after_batch(party: AnsweringParty, count: int) -> AnsweringParty:
     allowance = party.allowance
     if allowance is not None:
         allowance = allowance.charge(count, response_distance(party.suite, party.prepared_layers, count))
-    return replace(party, allowance=allowance, next_query=following_query(party.next_query, count))
+    return party.renewed(allowance=allowance, next_query=following_query(party.next_query, count))
 
 
 def answering_party_expect_transfers(state: AwaitingTransfers) -> None:
@@ -156,7 +158,7 @@ def answering_party_expect_transfers(state: AwaitingTransfers) -> None:
 
     Reveals: nothing. Raises nothing that the step itself would not.
     """
-    state.require_unspent()
+    AwaitingTransfers.require(state)
     party, batch = state.party, state.batch
     counts = transfer_counts(party.session.parameters, party.model.architecture, batch.count)
     party.suite.two_party.expect_transfers(party.garbler_key, party.channel.position(batch.first), counts)
@@ -168,7 +170,7 @@ def answering_party_take_transfers(state: AwaitingTransfers, message: bytes) -> 
     Raises:
         ProtocolError: the message is malformed, or belongs to another session or query.
     """
-    state.require_unspent()
+    AwaitingTransfers.require(state)
     party, batch, scheme = state.party, state.batch, state.party.suite.two_party
     architecture, channel = party.model.architecture, party.channel
     counts = transfer_counts(party.session.parameters, architecture, batch.count)
@@ -196,7 +198,9 @@ def answering_party_evaluate_layer(
     Raises:
         ProtocolError: the request is malformed, or belongs to another session, query or layer.
     """
-    state.require_unspent()
+    AwaitingRequest.require(state)
+    require_at_once(bool(state.kept))
+    require_layer(state.party.model.architecture, state.layer)
     masks, message = respond_to_request("answering_party_evaluate_layer", state, request, own_sums(state), seed)
     widths, architecture = state.party.session.parameters.widths, state.party.model.architecture
     sums = architecture.add_skipped(state.layer, masks, state.values, widths.fraction_bits, widths.logit_bits)
@@ -249,7 +253,8 @@ def answering_party_garble_layer(
     Raises:
         ProtocolError: the bits are malformed, or belong to another session, query or layer.
     """
-    state.require_unspent()
+    AwaitingChoice.require(state)
+    require_circuits(state.request.party.session.parameters, state.request.stage)
     at = state.request
     circuit, payload, source = open_choice("answering_party_garble_layer", at, bits, seed)
     scheme, words = at.party.suite.two_party, circuit_words(at.party.session.parameters, at.stage, state.sums)
@@ -285,6 +290,7 @@ def answering_party_send_vote(state: VoteReady) -> bytes:
     Reveals: to the guardian uniform elements; to guardian and querying party together, with all other answering
     parties' messages, the sum of the votes only.
     """
+    VoteReady.require(state)
     state.spend()
     party, parameters = state.party, state.party.session.parameters
     width = parameters.widths.vote_bits

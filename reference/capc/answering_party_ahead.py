@@ -7,7 +7,7 @@ sends the labels of its inputs. Spec: CAPC-AHEAD-001 to CAPC-AHEAD-004.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from capc import ring
 from capc.answering_party import (
@@ -22,6 +22,7 @@ from capc.answering_party import (
 from capc.architecture import Activation, Rows
 from capc.circuits.activation import activation_circuit, circuit_words, rows_by_query
 from capc.errors import InputError, blamed_on
+from capc.layer_modes import require_circuits, require_layer, require_prepared
 from capc.messages import MessageType, elements_from_bytes
 from capc.parties import QUERYING_PARTY
 from capc.randomness import Seed
@@ -62,7 +63,11 @@ def answering_party_prepare_layer(
     Raises:
         ProtocolError: the request is malformed, or belongs to another session, query or layer.
     """
-    state.require_unspent()
+    AwaitingRequest.require(state)
+    require_prepared(len(state.kept), state.layer)
+    require_layer(state.party.model.architecture, state.layer)
+    if state.stage.activation is not Activation.NONE:
+        require_circuits(state.party.session.parameters, state.stage)
     nothing = [[0] * state.stage.sums] * state.batch.count
     drawn, message = respond_to_request("answering_party_prepare_layer", state, request, nothing, seed)
     masks = tuple(map(tuple, drawn))
@@ -78,7 +83,7 @@ def answering_party_garble_ahead(state: AwaitingAheadChoice, bits: bytes, seed: 
     Raises:
         ProtocolError: the bits are malformed, or belong to another session, query or layer.
     """
-    state.require_unspent()
+    AwaitingAheadChoice.require(state)
     at = state.request
     circuit, payload, source = open_choice("answering_party_garble_ahead", at, bits, seed)
     _, instances = activation_circuit(at.party.session.parameters, at.stage)
@@ -98,12 +103,12 @@ def answering_party_finish_preparation(last: AwaitingRequest) -> AwaitingValue:
     Raises:
         InputError: they are not.
     """
-    last.require_unspent()
+    AwaitingRequest.require(last)
     stages = last.party.model.architecture.stages
     if len(last.kept) != len(stages):
         raise InputError(f"all {len(stages)} layers must be prepared, in order: {len(last.kept)} were")
     last.spend()
-    return AwaitingValue(replace(last, layer=0, values=()), last.values[0])
+    return AwaitingValue(last.renewed(layer=0, values=()), last.values[0])
 
 
 def answering_party_send_labels(
@@ -118,14 +123,14 @@ def answering_party_send_labels(
     Raises:
         ProtocolError: the message is malformed, or belongs to another session, query or layer.
     """
-    state.require_unspent()
+    AwaitingValue.require(state)
     at, widths = state.request, state.request.party.session.parameters.widths
     # 1.
     share = tuple(
         tuple(ring.add(row, masked, widths.logit_bits))
         for row, masked in zip(state.own, _read_value(state, message), strict=True)
     )
-    at = replace(at, values=(*at.values, share))
+    at = at.renewed(values=(*at.values, share))
     architecture = at.party.model.architecture
     while True:
         # 2.
@@ -144,7 +149,7 @@ def answering_party_send_labels(
     shares = rows_by_query(kept.circuits.output.shares, at.batch.count)
     if at.stage.activation is Activation.VOTE:
         return ready_votes(at, shares), reply
-    return AwaitingValue(replace(at, layer=at.layer + 1), shares), reply
+    return AwaitingValue(at.renewed(layer=at.layer + 1), shares), reply
 
 
 def _read_value(state: AwaitingValue, message: bytes) -> list[list[int]]:
@@ -159,4 +164,4 @@ def _read_value(state: AwaitingValue, message: bytes) -> list[list[int]]:
 
 def _keep(at: AwaitingRequest, layer: KeptLayer) -> AwaitingRequest:
     """The next layer; this party's shares of the value between them are not known yet."""
-    return replace(at, layer=at.layer + 1, kept=(*at.kept, layer))
+    return at.renewed(layer=at.layer + 1, kept=(*at.kept, layer))

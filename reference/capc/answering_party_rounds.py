@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from capc.answering_party import AwaitingChoice, AwaitingRequest, VoteReady, ready_votes
 from capc.circuits.activation import vote_shape
 from capc.errors import blamed_on
+from capc.layer_modes import require_rounds
 from capc.messages import MessageType
 from capc.multi_round import GarblerRound
 from capc.parties import QUERYING_PARTY
@@ -28,7 +29,8 @@ class AwaitingRoundChoice(SingleUse):
 
 def answering_party_begin_rounds(state: AwaitingChoice) -> AwaitingRoundChoice:
     """Step 1c: its masks of the logits are its shares of the entrants."""
-    state.require_unspent()
+    AwaitingChoice.require(state)
+    require_rounds(state.request.party.session.parameters, state.request.stage)
     at = state.request
     shape = vote_shape(at.party.session.parameters, at.batch.count)
     rounds = at.party.suite.two_party.vote_rounds
@@ -50,7 +52,7 @@ def answering_party_garble_round(
     Raises:
         ProtocolError: the request is malformed, or belongs to another session, query or round.
     """
-    state.require_unspent()
+    AwaitingRoundChoice.require(state)
     at, turn = state.request, state.turn
     party, channel = at.party, at.party.channel
     rounds, layer = party.suite.two_party.vote_rounds, at.layer + turn.number

@@ -131,7 +131,7 @@ def answering_party_answer_setup(
         ProtocolError: a message is malformed or misdirected, or a participant's mask key is missing. With
             `foreign_session` its sender holds another document: :mod:`capc.handshake` finds the field.
     """
-    state.require_unspent()
+    JoiningAnsweringParty.require(state)
     session, suite, me = state.session, state.suite, state.me
     channel = Channel(session.tag, me, QUERYING_PARTY)
     # 1.
@@ -175,7 +175,7 @@ def answering_party_finish_setup(state: AwaitingTrees, trees: bytes) -> Answerin
     Raises:
         ProtocolError: the message is malformed or misdirected.
     """
-    state.require_unspent()
+    AwaitingTrees.require(state)
     joining, scheme = state.joining, state.joining.suite.two_party
     channel = Channel(joining.session.tag, joining.me, QUERYING_PARTY)
     payload = channel.open(MessageType.OT_TREES, trees, scheme.trees_length())

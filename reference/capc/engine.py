@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from capc.hidden import type_only
 from capc.parameters import Parameters
 
 
@@ -30,6 +31,9 @@ class ArgmaxCase(NamedTuple):
     fresh_shares: tuple[int, ...]
     logit_shares: tuple[int, ...]
 
+    def __repr__(self) -> str:
+        return type_only(self)
+
 
 class ReleaseCase(NamedTuple):
     """Step 3 of one query: each party's words, as :func:`capc.circuits.release.circuit_for` orders them.
@@ -42,6 +46,9 @@ class ReleaseCase(NamedTuple):
     privacy_guardian: tuple[int, ...]
     querying_party: tuple[int, ...]
 
+    def __repr__(self) -> str:
+        return type_only(self)
+
 
 class ReleaseOutcome(NamedTuple):
     """What each party learns from step 3.
@@ -53,6 +60,9 @@ class ReleaseOutcome(NamedTuple):
 
     querying_party: tuple[int, ...]
     privacy_guardian: int | None
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class EngineCost(NamedTuple):

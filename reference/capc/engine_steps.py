@@ -18,6 +18,7 @@ from capc.architecture import Rows
 from capc.circuits import release
 from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
 from capc.events import Receipt
+from capc.layer_modes import require_at_once, require_vote
 from capc.noise.release_noise import ReleaseNoise
 from capc.parties import PRIVACY_GUARDIAN
 from capc.privacy_guardian import Aggregated, PrivacyGuardian, add_noise, check_receipt
@@ -59,6 +60,8 @@ def answering_party_enter_argmax(state: AwaitingChoice, seed: Seed) -> tuple[tup
     Returns:
         the states that hold the shares; for each query the masks m and the fresh shares s, for the engine.
     """
+    AwaitingChoice.require(state)
+    require_vote(state.request.stage)
     at = state.request
     parameters, count = at.party.session.parameters, at.batch.count
     # Other masks, other shares: one seed never shares two votes alike.
@@ -81,6 +84,10 @@ def querying_party_take_votes(state: LayerInput, shares: Sequence[tuple[int, ...
     Raises:
         ProtocolError: a share is out of range, or there are more or fewer.
     """
+    LayerInput.require(state)
+    require_at_once(state.kept is not None)
+    if state.layer != len(state.party.session.architecture(state.peer).stages):
+        raise InputError("layers are left before the vote: request them, and keep the sums of the last")
     parameters = state.party.session.parameters
     limit = 1 << parameters.widths.vote_bits
     for row in shares:
@@ -96,6 +103,7 @@ def querying_party_enter_release(
     turn: ReleaseTurn, shares: Sequence[VoteShare], seed: Seed
 ) -> tuple[EnteredRelease, tuple[int, ...]]:
     """Step 3: its words of the release; arguments and errors as of `querying_party_request_release`."""
+    ReleaseTurn.require(turn)
     words, own_noise = release_words(turn, shares, seed)
     spend_turn(turn, shares)
     return EnteredRelease(turn.party, turn.query, own_noise), tuple(words)
@@ -114,7 +122,7 @@ def privacy_guardian_enter_release(
     Raises:
         InputError: the receipt is for another session, query or set of shares.
     """
-    state.require_unspent()
+    Aggregated.require(state)
     check_receipt(state, receipt)
     party = state.party
     label = party.channel.label("privacy_guardian_enter_release", state.query) + state.inputs_digest
@@ -132,7 +140,7 @@ def querying_party_take_label(state: EnteredRelease, bits: Sequence[int]) -> Ans
     Raises:
         ProtocolError: the bits are no outputs of the release circuit.
     """
-    state.require_unspent()
+    EnteredRelease.require(state)
     parameters = state.party.session.parameters
     with blamed_on(PRIVACY_GUARDIAN):
         release.check_outputs(parameters, bits)
@@ -146,6 +154,7 @@ def privacy_guardian_take_answered(state: EnteredNoise, answered: int | None) ->
     Raises:
         InputError: the engine gave none, so the answer stays charged.
     """
+    EnteredNoise.require(state)
     if answered not in (0, 1):
         raise InputError(f"the engine gave no answered bit of query {state.query}: its answer stays charged")
     state.spend()

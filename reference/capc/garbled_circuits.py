@@ -17,6 +17,7 @@ from itertools import pairwise
 from capc.circuits.builder import Circuit
 from capc.expansion import labels_at, to_labels
 from capc.garbling import LabelRows, TableStage
+from capc.hidden import type_only
 from capc.messages import LABEL_BYTES, bits_from_bytes, elements_from_bytes, elements_to_bytes, require_length
 from capc.ring import from_bits, to_bits
 
@@ -56,6 +57,8 @@ class GarbledChunk:
     tables: list[TableStage]
     outputs: list[list[int]]
 
+    __repr__ = type_only
+
 
 @dataclass(frozen=True)
 class GarbledCircuits:
@@ -63,6 +66,8 @@ class GarbledCircuits:
 
     hash_key: bytes
     chunks: tuple[GarbledChunk, ...]
+
+    __repr__ = type_only
 
     def to_bytes(self, circuit: Circuit) -> bytes:
         """The payload."""

@@ -26,6 +26,7 @@ from capc.garbled_circuits import (
     spans,
 )
 from capc.garbling import LabelHash, LabelRows
+from capc.hash_keys import HashTally, HashUse
 from capc.messages import (
     LABEL_BYTES,
     BaseOtChoice,
@@ -66,12 +67,18 @@ class GarbledTwoParty:
 
     def __init__(self, chunk: int | None = None) -> None:
         self._chunk = chunk
-        self._vote_rounds: VoteRounds = GarbledVote(chunk)
+        self._tally = HashTally()
+        self._vote_rounds: VoteRounds = GarbledVote(chunk, self._tally)
 
     @property
     def vote_rounds(self) -> VoteRounds:
         """The readable vote in rounds."""
         return self._vote_rounds
+
+    @property
+    def hash_use(self) -> HashUse:
+        """What garblers with this object hashed so far, and under how many keys."""
+        return self._tally.use
 
     def chunk_of(self, circuit: Circuit) -> int:
         """Instances of a circuit that are garbled together."""
@@ -280,7 +287,8 @@ class GarbledTwoParty:
         chunks: list[GarbledChunk] = []
         shares: list[Words] = []
         zero_labels: list[Words] = []
-        for mine, theirs in zip(garbler_zeros, evaluator_zeros, strict=True):
+        for number, (mine, theirs) in enumerate(zip(garbler_zeros, evaluator_zeros, strict=True)):
+            label_hash.begin_chunk(number)
             tables, outputs = garbling.garble(circuit, [*mine, *theirs], delta, label_hash)
             if circuit.sharing is None:
                 rows = [[label & 1 for label in row] for row in outputs]
@@ -289,6 +297,7 @@ class GarbledTwoParty:
                 rows, own = share_by_garbler(circuit.sharing, outputs, delta, label_hash)
                 shares += own
             chunks.append(GarbledChunk(tables, rows))
+        self._tally.add(label_hash.use)
         labels = OutputLabels(zero_labels, delta) if circuit.sharing is None else None
         return GarblerOutput(shares, labels), GarbledCircuits(hash_key, tuple(chunks)).to_bytes(circuit)
 
@@ -299,7 +308,9 @@ class GarbledTwoParty:
         label_hash = LabelHash(message.hash_key, chosen.position)
         outputs: list[Words] = []
         labels: list[Words] = []
-        for theirs, mine, chunk in zip(garbler_labels, own_labels, message.chunks, strict=True):
+        parts = zip(garbler_labels, own_labels, message.chunks, strict=True)
+        for number, (theirs, mine, chunk) in enumerate(parts):
+            label_hash.begin_chunk(number)
             active = garbling.evaluate(circuit, [*theirs, *mine], chunk.tables, label_hash)
             if circuit.sharing is None:
                 bits = [

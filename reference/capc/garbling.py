@@ -10,7 +10,7 @@ All instances of a chunk are garbled together, stage by stage of the circuit (:a
 named by a row: gate number within its stage, times the number of instances, plus the instance.
 
 Sources: Zahur, Rosulek, Evans, "Two Halves Make a Whole" (Eurocrypt 2015), figure 2; hash, Guo, Katz, Wang, Yu
-(S&P 2020), TMMO, under a key that is fresh for every batch. Spec: CAPC-GC-001 to CAPC-GC-005.
+(S&P 2020), TMMO, under keys that come from one that is fresh for every batch. Spec: CAPC-GC-001 to CAPC-GC-005.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from capc.circuits.builder import Circuit, CircuitStage, Operation
 from capc.errors import InputError
 from capc.expansion import to_labels
+from capc.hash_keys import HashKeys, HashUse, key_spans
 from capc.messages import LABEL_BYTES
 from capc.primitives import Permutation
 
@@ -33,10 +34,10 @@ MAX_HASHES = 1 << 24
 
 
 class LabelHash:
-    """H(x, i) = pi(pi(x) XOR i) XOR pi(x) for AES-128 under the batch's key as pi.
+    """H(x, i) = pi(pi(x) XOR i) XOR pi(x) for AES-128 as pi, under the keys of :mod:`capc.hash_keys`.
 
     A tweak is row + 2^40 number + 2^64 position. Each call of :meth:`digest` has the next number and the position is
-    the batch's own, so that no tweak occurs twice under one Delta, whatever the key is.
+    the batch's own, so that no tweak occurs twice under one Delta, whatever the keys are.
 
     Args:
         key: 16 bytes, fresh for every batch.
@@ -44,12 +45,23 @@ class LabelHash:
     """
 
     def __init__(self, key: bytes, position: int) -> None:
-        self._permutation = Permutation(key)
+        self._keys = HashKeys(key)
+        self._permutations: dict[int, Permutation] = {}
         self._position = position
         self._number = 0
 
+    def begin_chunk(self, number: int) -> None:
+        """The calls to come are those of another chunk; chunk 0 has begun."""
+        self._keys.begin_chunk(number)
+        self._permutations.clear()
+
+    @property
+    def use(self) -> HashUse:
+        """What was hashed so far."""
+        return self._keys.use
+
     def digest(self, *operands: Sequence[int]) -> list[list[int]]:
-        """H of each label; label r of every operand has the tweak of row r.
+        """H of each label; label r of every operand has the tweak, and the key, of row r.
 
         Raises:
             InputError: more rows or calls than tweaks.
@@ -58,13 +70,20 @@ class LabelHash:
             raise InputError("a batch is too large for its tweaks: garble it in several batches")
         base = self._number << 40 | self._position << 64
         self._number += 1
-        rows = range(len(operands[0]))
-        tweaks = b"".join((base + row).to_bytes(LABEL_BYTES, "little") for row in rows) * len(operands)
-        blocks = b"".join(label.to_bytes(LABEL_BYTES, "little") for operand in operands for label in operand)
-        inner = self._permutation.apply(blocks)
-        digests = to_labels(_xor(self._permutation.apply(_xor(inner, tweaks)), inner))
-        size = len(rows)
-        return [digests[start : start + size] for start in range(0, len(digests), size)]
+        size = len(operands[0])
+        digests: list[list[int]] = [[] for _ in operands]
+        for number, span in key_spans(self._keys.take(size), size):
+            permutation = self._permutation(number)
+            tweaks = b"".join((base + row).to_bytes(LABEL_BYTES, "little") for row in range(size)[span])
+            for digest, operand in zip(digests, operands, strict=True):
+                inner = permutation.apply(b"".join(label.to_bytes(LABEL_BYTES, "little") for label in operand[span]))
+                digest.extend(to_labels(_xor(permutation.apply(_xor(inner, tweaks)), inner)))
+        return digests
+
+    def _permutation(self, number: int) -> Permutation:
+        if number not in self._permutations:
+            self._permutations[number] = Permutation(self._keys.key(number))
+        return self._permutations[number]
 
 
 def garble(

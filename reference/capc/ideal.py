@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from capc.circuits.vote import one_hot_argmax
+from capc.hidden import type_only
 from capc.noise.release_noise import ReleaseNoise
 from capc.parameters import Charge, Parameters
 
@@ -25,6 +26,8 @@ class IdealOutput:
 
     querying_party: int | None
     privacy_guardian: tuple[ReleaseNoise, bool | None]
+
+    __repr__ = type_only
 
 
 def ideal_functionality(

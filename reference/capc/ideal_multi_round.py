@@ -7,7 +7,7 @@ nothing, but the last, which is a handle.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from capc import ring
 from capc.circuits.vote import one_hot_argmax
@@ -67,7 +67,7 @@ class IdealVote:
         shape = state.shape
         state.spend()
         if not shape.is_last(state.number):
-            return replace(state, number=state.number + 1, position=state.position + 1), b""
+            return state.renewed(number=state.number + 1, position=state.position + 1), b""
         votes = [ring.uniform(source, shape.num_classes, shape.vote_bits) for _ in range(shape.instances)]
         shares: Sequence[Words] = state.secret  # type: ignore[assignment]
         self._batches.append((shares, votes))
@@ -85,7 +85,7 @@ class IdealVote:
         require_length(payload, self.answer_length(shape, state.number), "answer of a round")
         if not shape.is_last(state.number):
             state.spend()
-            return replace(state, number=state.number + 1, position=state.position + 1), b""
+            return state.renewed(number=state.number + 1, position=state.position + 1), b""
         index = int.from_bytes(payload, "little")
         if index >= len(self._batches):
             raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "a handle that the trusted party did not give")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from capc import ring
 from capc.circuits.builder import Circuit, evaluate
 from capc.errors import ErrorCode, InvalidPayloadError
+from capc.hash_keys import HashUse
 from capc.ideal_multi_round import HANDLE_BYTES, IdealVote
 from capc.messages import require_length
 from capc.multi_round import VoteRounds
@@ -44,6 +45,7 @@ class IdealTwoParty:
 
     _batches: list[_Garbled] = field(default_factory=list)
     vote_rounds: VoteRounds = field(default_factory=IdealVote)
+    hash_use: HashUse = field(default_factory=HashUse)
 
     def offer_length(self) -> int:
         """0."""

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from capc import ring
 from capc.errors import ErrorCode, InvalidPayloadError
+from capc.hidden import type_only
 from capc.operators import Matrix, Operator, check_weights, multiply
 from capc.randomness import RandomSource
 
@@ -88,6 +89,8 @@ class IdealLinear:
 
     logit_bits: int
     _entries: list[list[list[int]]] = field(default_factory=list)
+
+    __repr__ = type_only
 
     def generate_keys(self) -> tuple[object, bytes]:
         """No keys: the trusted party needs none."""

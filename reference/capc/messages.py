@@ -16,6 +16,7 @@ from enum import IntEnum
 from typing import Self
 
 from capc.errors import ErrorCode, InvalidPayloadError, ProtocolError
+from capc.hidden import type_only
 from capc.parameters import LABEL_BITS
 from capc.parties import ROLE_CODES, Party
 from capc.primitives import POINT_BYTES, Point, read_point
@@ -261,6 +262,8 @@ class VoteShares:
 
     shares: tuple[int, ...]
     vote_bits: int
+
+    __repr__ = type_only
 
     def to_bytes(self) -> bytes:
         """The payload."""

@@ -32,6 +32,7 @@ from capc.garbled_circuits import (
     spans,
 )
 from capc.garbling import LabelHash, LabelRows
+from capc.hash_keys import HashTally
 from capc.messages import OtExtension, bits_from_bytes, elements_from_bytes, elements_to_bytes, require_length
 from capc.multi_round import Columns, EvaluatorRound, GarblerRound, Shares, VoteShape, differences, winners
 from capc.randomness import RandomSource
@@ -86,10 +87,12 @@ class RoundLengths:
 
     Args:
         chunk: instances per chunk of circuits, the same at both ends; None for :func:`chunk_instances` of each circuit.
+        tally: adds up what is hashed; None for one of its own.
     """
 
-    def __init__(self, chunk: int | None = None) -> None:
+    def __init__(self, chunk: int | None = None, tally: HashTally | None = None) -> None:
         self._chunk = chunk
+        self._tally = tally or HashTally()
 
     def request_length(self, shape: VoteShape, number: int) -> int:
         """The rows of the round before, and a bit for each bit of a difference."""
@@ -192,7 +195,9 @@ class GarbledVote(RoundLengths):
         weights = _negated(differences(own.entrants, shape.logit_bits), shape.logit_bits)
         hash_key = source.read(KEY_BYTES)
         sharing = Sharing(1, shape.logit_bits)
-        rows, kept = share_by_garbler(sharing, wires, key.delta, LabelHash(hash_key, state.position + 1), weights)
+        label_hash = LabelHash(hash_key, state.position + 1)
+        rows, kept = share_by_garbler(sharing, wires, key.delta, label_hash, weights)
+        self._tally.add(label_hash.use)
         entrants = winners(own.entrants, _columns(shares), shape.logit_bits)
         entrants = _added(entrants, _columns(kept), shape.logit_bits)
         count = shape.transfers(state.number)
@@ -228,7 +233,8 @@ class GarbledVote(RoundLengths):
         shares: list[list[int]] = []
         signs: LabelRows = [[] for _ in circuit.outputs]
         parts = zip(self._spans(state), active, wires, self._input_rows(state, own.signs, zeros), strict=True)
-        for span, labels, bits, theirs in parts:
+        for number, (span, labels, bits, theirs) in enumerate(parts):
+            label_hash.begin_chunk(number)
             mine = offset_rows(labels, bits, own.delta)
             tables, outputs = garbling.garble(circuit, [*mine, *theirs], own.delta, label_hash)
             weight = None if weights is None else [column[span] for column in weights]
@@ -236,6 +242,7 @@ class GarbledVote(RoundLengths):
             chunks.append(GarbledChunk(tables, rows))
             shares += part
             signs = [[*before, *now] for before, now in zip(signs, outputs, strict=True)]
+        self._tally.add(label_hash.use)
         return shares, signs, label_seed + GarbledCircuits(hash_key, tuple(chunks)).to_bytes(circuit)
 
     def _evaluate(self, state: EvaluatorRound, payload: bytes) -> tuple[list[list[int]], LabelRows]:
@@ -249,7 +256,8 @@ class GarbledVote(RoundLengths):
         shares: list[list[int]] = []
         signs: LabelRows = [[] for _ in circuit.outputs]
         own_rows = self._input_rows(state, own.signs, own.labels[: shape.transfers(state.number)])
-        for labels, mine, chunk in zip(active, own_rows, message.chunks, strict=True):
+        for number, (labels, mine, chunk) in enumerate(zip(active, own_rows, message.chunks, strict=True)):
+            label_hash.begin_chunk(number)
             outputs = garbling.evaluate(circuit, [*labels, *mine], chunk.tables, label_hash)
             shares += share_by_evaluator(cast(Sharing, circuit.sharing), outputs, chunk.outputs, label_hash)
             signs = [[*before, *now] for before, now in zip(signs, outputs, strict=True)]

@@ -24,6 +24,9 @@ WRAP_FAILURE_BITS = 40
 """Noise leaves the vote ring's admitted range with probability at most 2^-40 per query."""
 MAX_RENYI_ORDER = 1 << 20
 """The largest order that a policy may fix; noise that needs a larger one costs next to nothing at this one."""
+FEWEST_CLASSES = 2
+MOST_CLASSES = 1024
+"""The classes of a session."""
 
 _DOMAIN = b"CaPC/0.1/parameters"
 _LN2_UPPER = Fraction(6932, 10000)
@@ -228,7 +231,8 @@ class Parameters:
     vote_variant: VoteVariant = VoteVariant.TOURNAMENT
 
     def __post_init__(self) -> None:
-        _require(2 <= self.num_classes <= 1024, "num_classes", self.num_classes, "choose 2 to 1024")
+        is_vote = FEWEST_CLASSES <= self.num_classes <= MOST_CLASSES
+        _require(is_vote, "num_classes", self.num_classes, f"choose {FEWEST_CLASSES} to {MOST_CLASSES}")
         _require(1 <= self.num_features <= 1 << 20, "num_features", self.num_features, "choose 1 to 2^20")
         if self.release.threshold is not None:
             scaled = self.release.threshold * (1 << self.widths.grid_bits)
@@ -273,6 +277,21 @@ class Parameters:
         # x^2 = 2 (v + x / 3) nats.
         third = nats / 3
         return _ceil_sqrt(square + third**2) + ceil(third)
+
+    def check_threshold(self, num_answering: int) -> None:
+        """Checks that a class can have as many votes as the threshold asks for (CAPC-PARAM-033).
+
+        Above K a label would leave by luck of the threshold's noise alone, and every query is charged.
+
+        Args:
+            num_answering: K, the number of answering parties.
+
+        Raises:
+            ParameterError: the threshold is above K.
+        """
+        threshold = self.release.threshold
+        remedy = f"no class gets more than the votes of all {num_answering} parties: choose at most {num_answering}"
+        _require(threshold is None or threshold <= num_answering, "threshold", threshold, remedy)
 
     def check_vote_range(self, num_answering: int) -> None:
         """Checks that K votes plus noise do not wrap in Z_{2^w}, up to probability 2^-40 per query.

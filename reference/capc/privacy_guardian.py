@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from capc import ring, sharing
 from capc.channel import Channel
@@ -131,7 +131,7 @@ def privacy_guardian_finish_setup(state: JoiningPrivacyGuardian, trees: bytes) -
     Raises:
         ProtocolError: the message is malformed or misdirected.
     """
-    state.require_unspent()
+    JoiningPrivacyGuardian.require(state)
     channel = Channel(state.session.tag, PRIVACY_GUARDIAN, QUERYING_PARTY)
     payload = channel.open(MessageType.OT_TREES, trees, state.suite.two_party.trees_length())
     with blamed_on(QUERYING_PARTY):
@@ -142,7 +142,8 @@ def privacy_guardian_finish_setup(state: JoiningPrivacyGuardian, trees: bytes) -
 
 def privacy_guardian_open_query(party: PrivacyGuardian) -> tuple[PrivacyGuardian, Collecting]:
     """Takes part in the next query. The guardian before it is spent, so no query number is used twice."""
-    after = replace(party, next_query=following_query(party.next_query))
+    PrivacyGuardian.require(party)
+    after = party.renewed(next_query=following_query(party.next_query))
     party.spend()
     return after, Collecting(party, party.next_query)
 
@@ -153,7 +154,7 @@ def privacy_guardian_aggregate(state: Collecting, messages: Mapping[Party, bytes
     Raises:
         ProtocolError: a participant's message is missing, malformed, or of another session or query.
     """
-    state.require_unspent()
+    Collecting.require(state)
     session, parameters = state.party.session, state.party.session.parameters
     width, length = (
         parameters.widths.vote_bits,
@@ -187,7 +188,7 @@ def privacy_guardian_release(state: Aggregated, receipt: Receipt, choice: bytes,
         InputError: the receipt is for another session, query or set of shares.
         ProtocolError: the choice is malformed, or belong to another session or query.
     """
-    state.require_unspent()
+    Aggregated.require(state)
     party, parameters, channel = state.party, state.party.session.parameters, state.party.channel
     # 1.
     check_receipt(state, receipt)
@@ -254,7 +255,7 @@ def privacy_guardian_read_answered(state: Released, message: bytes) -> bool:
     Raises:
         ProtocolError: the label is not one of this query's two, or the message is malformed.
     """
-    state.require_unspent()
+    Released.require(state)
     channel, output_labels = state.party.channel, state.output.labels
     if output_labels is None:
         raise InputError("the release circuit shares its outputs: there is no answered bit to read")

@@ -16,6 +16,7 @@ from capc.costs import StepCost
 from capc.embedded_methods import EMBEDDED
 from capc.errors import BudgetExhaustedError, InputError
 from capc.exchange import Exchange, NoObserver, Observer
+from capc.hash_keys import HashUse
 from capc.ideal import ideal_functionality
 from capc.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise
@@ -141,6 +142,7 @@ class Collaboration:
             )
         self._session = session
         self._models = tuple(models)
+        self._suite = suite
         self._account = account
         self._allowances = allowances
         self._prepared = 0
@@ -153,6 +155,11 @@ class Collaboration:
     def costs(self) -> dict[str, StepCost]:
         """Seconds, bytes and rounds of each step so far."""
         return self.table.exchange.costs
+
+    @property
+    def hash_use(self) -> HashUse:
+        """What garblers hashed so far, and under how many keys."""
+        return self._suite.two_party.hash_use
 
     @property
     def results(self) -> tuple[QueryResult, ...]:

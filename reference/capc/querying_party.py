@@ -18,6 +18,7 @@ from capc.architecture import Activation, Rows, StageShape
 from capc.channel import Channel
 from capc.circuits.activation import activation_circuit, circuit_words, rows_by_query, transfer_counts
 from capc.errors import InputError, blamed_on
+from capc.layer_modes import require_batch, require_circuits, require_layer, require_sums_kept
 from capc.messages import MessageType
 from capc.parties import QUERYING_PARTY, Party
 from capc.session import Batch, Session, SingleUse, following_query
@@ -94,7 +95,7 @@ class LayerInput(SingleUse):
 
     def following(self, share: Rows) -> LayerInput:
         """The next layer's input, with its shares of this layer's value."""
-        return replace(self, layer=self.layer + 1, values=(*self.values, share), request=None)
+        return self.renewed(layer=self.layer + 1, values=(*self.values, share), request=None)
 
 
 @dataclass(frozen=True, repr=False)
@@ -142,11 +143,11 @@ def querying_party_open_batch(
     Raises:
         InputError: the session has no room for as many queries.
     """
-    party.require_unspent()
+    QueryingParty.require(party)
     session, scheme = party.session, party.suite.two_party
     session.check_batch(count)
     batch = Batch(party.next_query, count)
-    after = replace(party, next_query=following_query(batch.first, count))
+    after = party.renewed(next_query=following_query(batch.first, count))
     party.spend()
     opened: list[OpenBatch] = []
     messages: dict[Party, bytes] = {}
@@ -172,6 +173,9 @@ def querying_party_enter_batch(
         InputError: another number of queries or features, or one that is no integer in that range; the value is not
             printed.
     """
+    require_batch(opened)
+    for each in opened:
+        OpenBatch.require(each)
     rows = tuple(check_features(opened[0].party.session, query) for query in features)
     if len(rows) != opened[0].batch.count:
         raise InputError(f"{len(rows)} queries in a batch that was opened for {opened[0].batch.count}")
@@ -232,6 +236,8 @@ def _encrypt(at: LayerInput) -> bytes:
 
 def querying_party_request_layer(state: LayerInput) -> tuple[AwaitingResponse, bytes]:
     """Step 1a: its shares of the layer's inputs, encrypted under this party's own key."""
+    LayerInput.require(state)
+    require_layer(state.party.session.architecture(state.peer), state.layer)
     state.spend()
     payload = _encrypt(state) if state.request is None else state.request
     channel = state.party.channel(state.peer)
@@ -244,6 +250,8 @@ def querying_party_keep_sums(state: AwaitingResponse, response: bytes) -> LayerI
     Raises:
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
+    AwaitingResponse.require(state)
+    require_sums_kept(state.layer_input.stage, state.layer_input.kept is not None)
     sums = read_sums(state, response)
     state.spend()
     return state.layer_input.following(sums)
@@ -255,6 +263,8 @@ def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tu
     Raises:
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
+    AwaitingResponse.require(state)
+    require_circuits(state.layer_input.party.session.parameters, state.layer_input.stage)
     sums = read_sums(state, response)
     chosen = choose_labels(state.layer_input, sums)
     state.spend()
@@ -282,7 +292,7 @@ def querying_party_evaluate_layer(state: AwaitingCircuits, circuits: bytes) -> L
         InputError: the batch is prepared ahead; its values are masks.
         ProtocolError: the message is malformed, or belongs to another session, query or layer.
     """
-    state.require_unspent()
+    AwaitingCircuits.require(state)
     if state.layer_input.kept is not None:
         raise InputError(
             "this batch is prepared ahead: keep its circuits, and evaluate them when the queries are known"

@@ -12,12 +12,13 @@ CAPC-AHEAD-004.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from capc import ring
 from capc.architecture import Activation, Rows, StageShape
 from capc.circuits.activation import activation_circuit, rows_by_query
 from capc.errors import InputError, blamed_on
+from capc.layer_modes import require_batch
 from capc.messages import MessageType, elements_to_bytes
 from capc.parties import Party
 from capc.querying_party import (
@@ -72,6 +73,9 @@ def querying_party_mask_batch(opened: Sequence[OpenBatch], seed: Seed) -> tuple[
         opened: of one batch, one for each answering party.
         seed: for the masks.
     """
+    require_batch(opened)
+    for each in opened:
+        OpenBatch.require(each)
     first = opened[0]
     parameters = first.party.session.parameters
     label = first.party.channel(first.peer).label("querying_party_mask_batch", first.batch.first)
@@ -87,7 +91,7 @@ def querying_party_keep_circuits(state: AwaitingCircuits, circuits: bytes, seed:
         InputError: the batch is not prepared ahead: its values are true ones.
         ProtocolError: the message is malformed, or belongs to another session, query or layer.
     """
-    state.require_unspent()
+    AwaitingCircuits.require(state)
     at, party = state.layer_input, state.layer_input.party
     if at.kept is None:
         raise InputError("this batch is not prepared ahead: evaluate its circuits")
@@ -98,7 +102,7 @@ def querying_party_keep_circuits(state: AwaitingCircuits, circuits: bytes, seed:
     with blamed_on(at.peer):
         party.suite.two_party.check_ahead(state.chosen, payload)
     state.spend()
-    at = replace(at, kept=(*at.kept, KeptCircuits(at.layer, state.chosen, payload)))
+    at = at.renewed(kept=(*at.kept, KeptCircuits(at.layer, state.chosen, payload)))
     if at.stage.activation is Activation.VOTE:
         return at.following(())
     source = party.suite.expand(seed, channel.label("querying_party_keep_circuits", at.batch.first, at.layer))
@@ -112,7 +116,7 @@ def querying_party_finish_preparation(last: LayerInput) -> PreparedBatch:
     Raises:
         InputError: they are not, or the values are true ones instead of masks.
     """
-    last.require_unspent()
+    LayerInput.require(last)
     if last.kept is None or last.layer != len(last.party.session.architecture(last.peer).stages):
         raise InputError("all layers of a masked batch must be prepared first, in order")
     last.spend()
@@ -138,6 +142,9 @@ def querying_party_enter_prepared(
         InputError: the states are not of one batch, one for each answering party; another number of queries or
             features, or one that is no integer in its range.
     """
+    require_batch(states)
+    for each in states:
+        PreparedBatch.require(each)
     for state in states:
         state.require_unspent()
     require_whole_batch([(state.last.party, state.last.peer, state.last.batch) for state in states])
@@ -159,7 +166,7 @@ def querying_party_evaluate_prepared(
     Raises:
         ProtocolError: the message is malformed, or belongs to another session, query or layer.
     """
-    state.require_unspent()
+    AwaitingLabels.require(state)
     at, kept, stage = state.prepared.last, state.prepared.kept[state.position], state.stage
     party, scheme = at.party, at.party.suite.two_party
     circuit, instances = activation_circuit(party.session.parameters, stage)

@@ -61,6 +61,7 @@ def querying_party_request_release(
     Raises:
         InputError: a share is missing, double, or of another query.
     """
+    ReleaseTurn.require(turn)
     words, own_noise = release_words(turn, shares, seed)
     party, query = turn.party, turn.query
     parameters, channel = party.session.parameters, party.channel(PRIVACY_GUARDIAN)
@@ -84,7 +85,7 @@ def release_words(turn: ReleaseTurn, shares: Sequence[VoteShare], seed: Seed) ->
     party, query = turn.party, turn.query
     parameters, channel = party.session.parameters, party.channel(PRIVACY_GUARDIAN)
     for entry in shares:
-        entry.require_unspent()
+        VoteShare.require(entry)
     peers = sorted(entry.peer.index for entry in shares)
     origins = {(entry.session_tag, entry.query) for entry in shares}
     if peers != [peer.index for peer in party.session.answering_parties] or origins != {(party.session.tag, query)}:
@@ -114,7 +115,7 @@ def querying_party_finish_release(state: AwaitingRelease, circuits: bytes) -> An
     Raises:
         ProtocolError: the message is malformed, or belongs to another session or query.
     """
-    state.require_unspent()
+    AwaitingRelease.require(state)
     party, channel = state.party, state.party.channel(PRIVACY_GUARDIAN)
     parameters = party.session.parameters
     circuit = release.circuit_for(parameters)

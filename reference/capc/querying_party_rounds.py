@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from capc.circuits.activation import vote_shape
 from capc.errors import blamed_on
+from capc.layer_modes import require_at_once, require_rounds
 from capc.messages import MessageType
 from capc.multi_round import EvaluatorRound
 from capc.querying_party import AwaitingResponse, LayerInput, VoteShare, read_sums, read_votes
@@ -32,6 +33,9 @@ def querying_party_begin_rounds(state: AwaitingResponse, response: bytes) -> tup
     Raises:
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
+    AwaitingResponse.require(state)
+    require_at_once(state.layer_input.kept is not None)
+    require_rounds(state.layer_input.party.session.parameters, state.layer_input.stage)
     logits = read_sums(state, response)
     at, party = state.layer_input, state.layer_input.party
     shape = vote_shape(party.session.parameters, at.batch.count)
@@ -50,7 +54,7 @@ def querying_party_evaluate_round(
     Raises:
         ProtocolError: the message is malformed, or belongs to another session, query or round.
     """
-    state.require_unspent()
+    AwaitingRound.require(state)
     at, turn = state.layer_input, state.turn
     party, channel = at.party, at.party.channel(at.peer)
     rounds, layer = party.suite.two_party.vote_rounds, at.layer + turn.number

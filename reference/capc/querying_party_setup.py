@@ -60,7 +60,7 @@ def querying_party_finish_setup(
     Raises:
         ProtocolError: a choice is malformed or misdirected, or a participant's is missing.
     """
-    state.require_unspent()
+    JoiningQueryingParty.require(state)
     suite = state.suite
     payloads: dict[Party, bytes] = {}
     for peer in state.ot_states:

@@ -9,7 +9,7 @@ Bytes in, bytes out; no step draws randomness or does any I/O.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from capc.answering_party import AnsweringParty
 from capc.channel import Channel
@@ -41,6 +41,7 @@ class AwaitingReverseTrees(SingleUse):
 
 def answering_party_offer_reverse(party: AnsweringParty, seed: Seed) -> tuple[AwaitingReverseChoice, bytes]:
     """Reverse set-up 1."""
+    AnsweringParty.require(party)
     party.spend()
     channel, suite = party.channel, party.suite
     state, offer = suite.two_party.evaluator_offer(suite.expand(seed, channel.label("answering_party_offer_reverse")))
@@ -55,7 +56,7 @@ def querying_party_choose_reverse(
     Raises:
         ProtocolError: an offer is malformed or misdirected, or an answering party's is missing.
     """
-    party.require_unspent()
+    QueryingParty.require(party)
     scheme = party.suite.two_party
     payloads = _open_all(party, MessageType.BASE_OT_OFFER, offers, scheme.offer_length())
     states: dict[Party, object] = {}
@@ -78,14 +79,14 @@ def answering_party_finish_reverse(
     Raises:
         ProtocolError: the choice is malformed or misdirected.
     """
-    state.require_unspent()
+    AwaitingReverseChoice.require(state)
     party, channel, scheme = state.party, state.party.channel, state.party.suite.two_party
     payload = channel.open(MessageType.BASE_OT_CHOICE, choice, scheme.choice_length())
     source = party.suite.expand(seed, channel.label("answering_party_finish_reverse"))
     with blamed_on(QUERYING_PARTY):
         key, trees = scheme.evaluator_finish(state.ot_state, payload, channel.context() + _REVERSE, source)
     state.spend()
-    return replace(party, reverse_key=key), channel.seal(MessageType.OT_TREES, trees)
+    return party.renewed(reverse_key=key), channel.seal(MessageType.OT_TREES, trees)
 
 
 def querying_party_finish_reverse(state: AwaitingReverseTrees, trees: Mapping[Party, bytes]) -> QueryingParty:
@@ -94,7 +95,7 @@ def querying_party_finish_reverse(state: AwaitingReverseTrees, trees: Mapping[Pa
     Raises:
         ProtocolError: a message is malformed or misdirected, or an answering party's is missing.
     """
-    state.require_unspent()
+    AwaitingReverseTrees.require(state)
     party, scheme = state.party, state.party.suite.two_party
     payloads = _open_all(party, MessageType.OT_TREES, trees, scheme.trees_length())
     keys: dict[Party, object] = {}
@@ -102,7 +103,7 @@ def querying_party_finish_reverse(state: AwaitingReverseTrees, trees: Mapping[Pa
         with blamed_on(peer):
             keys[peer] = scheme.garbler_finish(state.ot_states[peer], payload)
     state.spend()
-    return replace(party, reverse_keys=keys)
+    return party.renewed(reverse_keys=keys)
 
 
 def _open_all(

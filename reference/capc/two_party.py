@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from capc.circuits.builder import Circuit
 from capc.errors import ErrorCode, InputError, InvalidPayloadError
+from capc.hash_keys import HashUse
 from capc.messages import LABEL_BYTES
 from capc.randomness import RandomSource
 from capc.session import SingleUse
@@ -145,6 +146,10 @@ class TwoPartyScheme(Protocol):
     @property
     def vote_rounds(self) -> VoteRounds:
         """The vote in rounds, with transfers and keys of this scheme."""
+
+    @property
+    def hash_use(self) -> HashUse:
+        """What garblers with this object hashed so far, and under how many keys: the concrete bound follows from it."""
 
     def offer_length(self) -> int:
         """Of a set-up offer."""

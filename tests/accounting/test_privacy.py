@@ -15,6 +15,7 @@ from dp_accounting.gaussian_mechanism import get_epsilon_gaussian
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capc.accountants.balls import decimal_text
 from capc.accountants.conversion import (
     DELTA_FLOOR,
     budget_lower,
@@ -406,12 +407,19 @@ def test_every_statement_names_what_it_needs(mechanism: NoiseName, adjacency: Ad
     for statement in (budget_statement(account), spent_statement(account)):
         text = str(statement)
         assert "\n" not in text
-        for part in (adjacency.value, mechanism.value, method, "rounded up", "delta = 0.00001 "):
+        for part in (
+            adjacency.value,
+            mechanism.value,
+            method,
+            "rounded up",
+            f"delta = {decimal_text(statement.delta)} ",
+        ):
             assert part in text
         added = " ".join(statement.hypotheses)
         assert "(1 + e^epsilon) eta" in added
         assert "computational" in added
         assert "statistical" in added
+        assert account.policy.delta < statement.delta == account.policy.delta + statement.terms
 
 
 @pytest.mark.req("CAPC-ACCT-005")

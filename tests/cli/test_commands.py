@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ import pytest
 
 from capc import cli
 from capc.cli import app, doctor_command, run_command
+from capc.errors import InputError
 from capc.job.environment import EXTRAS
 from capc.job.job import Job
-from job.stand_in import Opener, validate
+from job.stand_in import Opener, Plurality, PluralityResult, validate
 
 TINY = ["run", "--parties", "2", "--queries", "3"]
 
@@ -88,6 +89,21 @@ def test_neither_table_nor_report_promises_anything_under_a_set_for_tests(
     assert "guarantee of the enforced budget" not in printed
 
 
+@pytest.mark.req("CAPC-GC-012")
+def test_the_table_tells_the_concrete_bound(
+    stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    stand_in()
+    file = tmp_path / "report.json"
+    assert cli.run([*TINY, "--json", str(file)]) == 0
+    shown = json.loads(file.read_text())["garbling"]
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "hash keys" in line]
+    assert f"{shown['hash_keys']} hash keys, at most {shown['most_rows']:,} rows" in line
+    assert f"2^{shown['key_bits']:.1f} for a key, 2^{shown['run_bits']:.1f} for the run" in line
+    assert f"2^{shown['delta_bits']:.1f} within delta" in line
+
+
 def test_json_on_standard_output_stands_there_alone(
     stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,6 +129,30 @@ def test_ctrl_c_leaves_a_report_and_exits_with_130(
     assert len(report["queries"]) == 2
     assert report["privacy"]["remaining_queries"] == 0
     assert "Interrupted" in captured.out + captured.err
+
+
+@pytest.mark.req("CAPC-RUN-003")
+def test_labels_before_a_refusal_are_shown(
+    stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were paid for; the refusal is still one line, and the exit code its own."""
+    stand_in()
+    correct = Plurality.label_batch
+    asked: list[int] = []
+
+    def refuse_the_third(self: Plurality, queries: Sequence[Sequence[int]]) -> list[PluralityResult]:
+        asked.append(len(queries))
+        if len(asked) == 3:
+            raise InputError("the head that was seen cannot be kept")
+        return correct(self, queries)
+
+    monkeypatch.setattr(Plurality, "label_batch", refuse_the_third)
+    assert cli.run([*TINY, "--batch", "1", "--json", "-"]) == 2
+    captured = capsys.readouterr()
+    report = json.loads(captured.out)
+    validate(report)
+    assert len(report["queries"]) == 2
+    assert captured.err.rstrip().endswith("capc: the head that was seen cannot be kept")
 
 
 def interrupt(*_: object, **__: object) -> None:

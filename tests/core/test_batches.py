@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,12 +123,12 @@ def test_masks_and_true_values_are_never_taken_for_each_other() -> None:
     assert isinstance(evaluated.state, AwaitingCircuits)
     assert isinstance(kept.state, AwaitingCircuits)
     with pytest.raises(InputError, match="not prepared ahead"):
-        querying_party_keep_circuits(replace(evaluated.state), evaluated.arguments[0], Seed(bytes(32)))  # type: ignore[arg-type]
+        querying_party_keep_circuits(evaluated.state.renewed(), evaluated.arguments[0], Seed(bytes(32)))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="is prepared ahead"):
-        querying_party_evaluate_layer(replace(kept.state), kept.arguments[0])  # type: ignore[arg-type]
+        querying_party_evaluate_layer(kept.state.renewed(), kept.arguments[0])  # type: ignore[arg-type]
     true_values = next(call.state for call in driver.calls if isinstance(call.state, LayerInput))
     with pytest.raises(InputError, match="all layers of a masked batch"):
-        querying_party_finish_preparation(replace(true_values, layer=3))
+        querying_party_finish_preparation(true_values.renewed(layer=3))
 
 
 @pytest.mark.req("CAPC-AHEAD-003")
@@ -146,4 +144,4 @@ def prepared_batch() -> list[PreparedBatch]:
     """The states of a prepared batch of two, made unspent again."""
     driver = fork("plain", voters(1, 1, 1))
     driver.run_prepared([[1, 2], [2, 1]])
-    return [replace(entry) for entry in driver.results if isinstance(entry, PreparedBatch)]
+    return [entry.renewed() for entry in driver.results if isinstance(entry, PreparedBatch)]

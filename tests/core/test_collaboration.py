@@ -86,7 +86,7 @@ def test_known_answer() -> None:
     digest, labels, recorder = known_run()
     assert labels == [1, 1, 1]
     assert len(recorder.messages) == 74
-    assert digest == "831899b85a5efd45f807fee4ddde8c3e2e309c6cc967fe64620f4661c5ab4e18"
+    assert digest == "a089f917c71798a75f1f3de60dc89100c850200d4163bff37430342702bb1cc9"
 
 
 def test_equal_queries_are_run_again_with_fresh_shares() -> None:

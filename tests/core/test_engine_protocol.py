@@ -138,7 +138,7 @@ def test_what_is_written_down_is_a_hiding_commitment() -> None:
     """The words do not give it: a guess of the votes and the noise cannot be checked against the ledger."""
     parameters = make_parameters()
     guardian = open_engine(parameters, ClearEngine()).table.guardian.party
-    guardian = replace(guardian, suite=replace(guardian.suite, mechanisms=fixed_mechanisms([[1, -2, 3]])))
+    guardian = guardian.renewed(suite=replace(guardian.suite, mechanisms=fixed_mechanisms([[1, -2, 3]])))
     entered = []
     for seeds in ("one", "two", "one"):
         account, state = make_account(parameters), Aggregated(guardian, 1, (5, 6, 7), bytes(32))
@@ -229,7 +229,7 @@ def test_a_receipt_for_other_shares_draws_no_noise() -> None:
     with pytest.raises(InputError, match="the receipt for query 1"):
         privacy_guardian_enter_release(state, wrong, seed)
     right = account.reserve(collaboration._session.tag, 2, bytes(32))
-    state = replace(state, query=2)
+    state = state.renewed(query=2)
     privacy_guardian_enter_release(state, right, seed)
     with pytest.raises(StateReuseError):
         privacy_guardian_enter_release(state, right, seed)

@@ -24,7 +24,17 @@ POSITIONS = st.integers(0, (1 << 64) - 1)
 Garbled = tuple[Circuit, list[list[int]], int, bytes, int]
 
 
-def hash_by_hand(key: bytes, label: int, tweak: int) -> int:
+def chunk_key(hash_key: bytes, chunk: int, number: int) -> bytes:
+    """Key ``number`` of a chunk: one block under the batch's hash key."""
+    return aes_block(hash_key, number.to_bytes(8, "little") + chunk.to_bytes(8, "little"))
+
+
+def hash_by_hand(hash_key: bytes, label: int, tweak: int) -> int:
+    """Under the first key of the first chunk."""
+    return hash_under(chunk_key(hash_key, 0, 0), label, tweak)
+
+
+def hash_under(key: bytes, label: int, tweak: int) -> int:
     inner = int.from_bytes(aes_block(key, label.to_bytes(16, "little")), "little")
     outer = aes_block(key, (inner ^ tweak).to_bytes(16, "little"))
     return int.from_bytes(outer, "little") ^ inner

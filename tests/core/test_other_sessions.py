@@ -105,7 +105,7 @@ class World:
     def answer_as_answering_party(self, me: Party, sent: dict[tuple[MessageType, Party, Party], bytes]):
         """Its step that takes everybody's first message."""
         others = [peer for peer in self.joining if peer != me]
-        state = replace(self.joining[me])
+        state = self.joining[me].renewed()
         return answering_party_answer_setup(
             state,
             sent[MessageType.HE_PUBLIC_KEY, QUERYING_PARTY, me],
@@ -126,7 +126,7 @@ class World:
         choices = {
             peer: sent[MessageType.BASE_OT_CHOICE, peer, QUERYING_PARTY] for peer in (*self.joining, PRIVACY_GUARDIAN)
         }
-        return querying_party_finish_setup(replace(self.querying), choices, SEED)
+        return querying_party_finish_setup(self.querying.renewed(), choices, SEED)
 
     def step_of(self, me: Party) -> Callable[[dict[tuple[MessageType, Party, Party], bytes]], object]:
         """The step in which a party takes a message of every other one."""

@@ -110,7 +110,7 @@ def release_inputs(policy: str = "plain") -> tuple[Driver, Aggregated, Receipt, 
     assert isinstance(call.state, Aggregated)
     assert isinstance(receipt, Receipt)
     assert isinstance(choice, bytes)
-    return driver, replace(call.state), receipt, choice
+    return driver, call.state.renewed(), receipt, choice
 
 
 @pytest.mark.req("CAPC-REL-004", "CAPC-ACCT-006")
@@ -146,18 +146,18 @@ def test_noise_is_bound_to_the_received_shares(seed: Seed, fresh: Seed) -> None:
     _, state, receipt, choice = release_inputs()
     suite = state.party.suite
     wide = replace(suite, mechanisms=replace(suite.mechanisms, answer=WideNoise(())))
-    state = replace(state, party=replace(state.party, suite=wide))
+    state = state.renewed(party=state.party.renewed(suite=wide))
 
     def noise(digest: bytes, with_seed: Seed) -> tuple[int, ...]:
         released, _ = privacy_guardian_release(
-            replace(state, inputs_digest=digest), replace(receipt, inputs_digest=digest), choice, with_seed
+            state.renewed(inputs_digest=digest), replace(receipt, inputs_digest=digest), choice, with_seed
         )
         return released.noise.classes
 
     digest = state.inputs_digest
     assert noise(digest, seed) == noise(digest, seed)
     other_choices = choice[:-1] + bytes([choice[-1] ^ 1])
-    other, _ = privacy_guardian_release(replace(state), receipt, other_choices, seed)
+    other, _ = privacy_guardian_release(state.renewed(), receipt, other_choices, seed)
     assert other.noise.classes != noise(digest, seed)
     assert noise(digest, seed) != noise(bytes(32), seed)
     if seed != fresh:
@@ -189,7 +189,7 @@ def test_other_choices_are_garbled_under_another_hash_key() -> None:
     _, state, receipt, choice = release_inputs()
     other = choice[:-1] + bytes([choice[-1] ^ 1])
     keys = {
-        payload_of(privacy_guardian_release(replace(state), receipt, request, Seed(bytes(32)))[1])[16:32]
+        payload_of(privacy_guardian_release(state.renewed(), receipt, request, Seed(bytes(32)))[1])[16:32]
         for request in (choice, other)
     }
     assert len(keys) == 2
@@ -204,7 +204,7 @@ def test_a_label_that_is_no_class_is_refused_and_costs_nothing() -> None:
     (honest,) = call.arguments
     assert isinstance(call.state, AwaitingRelease)
     assert isinstance(honest, bytes)
-    waiting = replace(call.state, chosen=replace(call.state.chosen))
+    waiting = call.state.renewed(chosen=call.state.chosen.renewed())
     with pytest.raises(ProtocolError) as caught:
         querying_party_finish_release(waiting, honest[:-1] + bytes([honest[-1] ^ 1]))
     assert (caught.value.code, caught.value.blame) == (ErrorCode.VALUE_OUT_OF_RANGE, PRIVACY_GUARDIAN)
@@ -219,7 +219,7 @@ def test_a_label_beside_no_consensus_is_refused() -> None:
     assert isinstance(call.state, AwaitingRelease)
     (honest,) = call.arguments
     assert isinstance(honest, bytes)
-    waiting = replace(call.state, chosen=replace(call.state.chosen))
+    waiting = call.state.renewed(chosen=call.state.chosen.renewed())
     with pytest.raises(ProtocolError) as caught:
         querying_party_finish_release(waiting, honest[:-1] + bytes([honest[-1] ^ 1]))
     assert (caught.value.code, caught.value.blame) == (ErrorCode.NON_CANONICAL, PRIVACY_GUARDIAN)

@@ -17,7 +17,14 @@ from capc.errors import ErrorCode, InvalidPayloadError, ParameterError, Protocol
 from capc.parameters import Adjacency, Charge, NoiseName
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc.session import Participant, Session, SingleUse, fresh_session_id
-from support.builders import confident_policy, make_parameters, make_participants, make_session, make_widths
+from support.builders import (
+    confident_policy,
+    make_parameters,
+    make_participants,
+    make_policy,
+    make_session,
+    make_widths,
+)
 
 PARAMETERS = make_parameters(make_widths(), confident_policy(Charge.REALISED))
 SESSION = make_session(PARAMETERS, [(2, 4, 3), (2, 3)])
@@ -99,6 +106,20 @@ def test_session_ids_have_32_bytes(length: int) -> None:
 
 def test_fresh_session_ids_take_32_bytes() -> None:
     assert fresh_session_id(lambda count: bytes([5]) * count) == bytes([5]) * 32
+
+
+@pytest.mark.req("CAPC-PARAM-033")
+@given(count=st.integers(1, 5), sixteenths=st.integers(0, 200), charge=st.sampled_from(Charge))
+def test_a_threshold_above_all_votes_is_refused_when_the_session_is_made(
+    count: int, sixteenths: int, charge: Charge
+) -> None:
+    policy = make_policy(Fraction(1, 2), Fraction(sixteenths, 16), Fraction(9), charge)
+    parameters = make_parameters(make_widths(vote_bits=20, grid_bits=4), policy)
+    if sixteenths <= 16 * count:
+        assert make_session(parameters, [(2, 3)] * count).num_answering == count
+    else:
+        with pytest.raises(ParameterError, match=rf"^threshold = .*: choose at most {count}$"):
+            make_session(parameters, [(2, 3)] * count)
 
 
 @pytest.mark.req("CAPC-PARAM-031")

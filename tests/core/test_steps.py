@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -67,7 +68,10 @@ def test_any_widths_classes_and_parties_in_the_hybrid_model(
     data: st.DataObject, policy: str, num_classes: int, count: int, logit_bits: int
 ) -> None:
     widths = make_widths(logit_bits, vote_bits=data.draw(st.integers(11, 40)), grid_bits=data.draw(st.integers(0, 2)))
-    parameters = make_parameters(widths, POLICIES[policy], num_classes)
+    chosen_policy = POLICIES[policy]
+    if chosen_policy.threshold is not None:
+        chosen_policy = replace(chosen_policy, threshold=min(chosen_policy.threshold, Fraction(count)))
+    parameters = make_parameters(widths, chosen_policy, num_classes)
     sizes = [(2, *data.draw(st.lists(st.integers(1, 3), max_size=2)), num_classes) for _ in range(count)]
     chosen = [data.draw(models(size, 2, logit_bits)) for size in sizes]
     driver = Driver(
@@ -147,7 +151,7 @@ def next_queries(driver: Driver) -> set[int]:
 @pytest.mark.req("CAPC-ROLE-011")
 @given(st.lists(st.integers(-4, 4), max_size=4), st.integers(5, 10**12), st.booleans())
 def test_queries_of_other_lengths_or_ranges_are_refused(features: list[int], large: int, negative: bool) -> None:
-    _, opened, _, _ = querying_party_open_batch(replace(set_up("plain").querying_party), 1)
+    _, opened, _, _ = querying_party_open_batch(set_up("plain").querying_party.renewed(), 1)
     if len(features) != 2:
         with pytest.raises(InputError, match=f"a query of {len(features)} features: this session's have 2"):
             querying_party_enter_batch(opened, [features])
@@ -191,8 +195,8 @@ def test_release_wants_one_share_of_every_answering_party() -> None:
     turn, shares = call.state, call.arguments[0]
     assert isinstance(turn, ReleaseTurn)
     assert isinstance(shares, list)
-    fresh = replace(turn)
-    first, second, third = map(replace, shares)
+    fresh = turn.renewed()
+    first, second, third = (share.renewed() for share in shares)
     for bad in ([], [first, second], [first, first, third], [first, second, third, third]):
         with pytest.raises(InputError, match="release of query 1 needs exactly one vote share"):
             querying_party_request_release(fresh, bad, Seed(bytes(32)))

@@ -38,7 +38,7 @@ def test_guide_runs_and_its_errors_are_those_shown(
         else:
             assert text.strip() == refusal
             shown += 1
-    assert shown == 6
+    assert shown == 9
     assert "rows" in capsys.readouterr().out
     # A file is read like the module that it was made from.
     quantised, from_file = names["quantised"], names["from_file"]

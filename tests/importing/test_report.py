@@ -12,7 +12,8 @@ from capc import fixed_point
 from capc.errors import InputError
 from capc.importing.evaluate import float_logits, integer_logits, stage_bits
 from capc.importing.from_torch import graph_from_torch
-from capc.importing.quantise import quantisation_report, quantise_graph, quantised_layer
+from capc.importing.lower import lower
+from capc.importing.quantise import quantisation_report, quantised_layer, rounded
 from support.networks import NAMED, Shape, networks, seeded
 
 
@@ -20,7 +21,7 @@ from support.networks import NAMED, Shape, networks, seeded
 @given(networks())
 def test_fast_evaluation_is_that_of_the_model(network: tuple[nn.Module, Shape]) -> None:
     module, shape = network
-    model = quantise_graph(graph_from_torch(module, shape), 8)
+    model = rounded(lower(graph_from_torch(module, shape)), 8)
     features = np.random.default_rng(2).uniform(-1, 1, (2, model.architecture.inputs))
     queries = [fixed_point.quantise(row.tolist(), 8) for row in features]
     expected = [model.logits(query) for query in queries]
@@ -33,7 +34,7 @@ def test_fast_evaluation_is_that_of_the_model(network: tuple[nn.Module, Shape]) 
 @given(networks())
 def test_bits_are_those_of_range_analysis(network: tuple[nn.Module, Shape]) -> None:
     module, shape = network
-    model = quantise_graph(graph_from_torch(module, shape), 8)
+    model = rounded(lower(graph_from_torch(module, shape)), 8)
     needed = max(stage_bits(model))
     model.check_ranges(needed)
     with pytest.raises(InputError, match="could wrap"):

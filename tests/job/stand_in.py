@@ -12,6 +12,7 @@ import jsonschema
 from capc.accounting import Account
 from capc.costs import StepCost
 from capc.errors import BudgetExhaustedError
+from capc.hash_keys import HashUse
 from capc.job.observer import Stage
 from capc.job.state import Labeller
 from capc.model import QuantisedModel
@@ -44,6 +45,10 @@ class Plurality:
     @property
     def costs(self) -> Mapping[str, StepCost]:
         return {"setup": StepCost(0.5, 10, 2), "ahead": StepCost(0.5, 2 * len(self.asked), 1)}
+
+    @property
+    def hash_use(self) -> HashUse:
+        return HashUse(4, 5 << 16, 1 << 17, 9 << 32) if self.asked else HashUse()
 
     def remaining_queries(self) -> int:
         return self.account.remaining_queries()

@@ -19,7 +19,7 @@ from capc.job.plan import prepare
 from capc.job.report import document, rounded_up
 from capc.job.state import Labeller, Status
 from capc.learning.data import load_digits
-from capc.ledger import LedgerError, check_proof, load_seen, reading
+from capc.ledger import LedgerError, check_proof, load_seen, reading, save_seen
 from capc.noise.mechanism import Skellam
 from job.stand_in import Opener, Recorder, validate
 
@@ -89,9 +89,9 @@ def test_what_is_for_a_ledger_is_refused_without_one(name: str) -> None:
 
 @pytest.mark.req("CAPC-LEDG-002")
 def test_the_data_set_has_a_name_of_its_own_that_outlives_its_files(tmp_path: Path) -> None:
-    """Other rows in another file, under the same name: the same account. Another name: another account."""
+    """New rows in another file, under the same name: the same account. Another name: another account."""
     digits = load_digits()
-    for name, rows in (("january.npz", slice(None)), ("february.npz", slice(200, None))):
+    for name, rows in (("january.npz", slice(900)), ("february.npz", slice(900, None))):
         np.savez(tmp_path / name, x=digits.features[rows], y=digits.labels[rows])
     for number, name in enumerate(("january.npz", "february.npz"), start=1):
         run(tmp_path, Opener(first_query=10 * number), data=str(tmp_path / name), data_set="radiology, ward 3")
@@ -163,6 +163,41 @@ def test_answering_parties_keep_heads_and_refuse_a_ledger_that_was_rolled_back(t
         run(tmp_path, parameters="test")
 
 
+@pytest.mark.req("CAPC-LEDG-024")
+def test_no_ledger_is_made_where_one_is_missing_whose_heads_are_there(tmp_path: Path) -> None:
+    run(tmp_path, parameters="test")
+    kept = {path.name for path in tmp_path.iterdir()} - {"ledger"}
+    (tmp_path / "ledger").unlink()
+    with pytest.raises(
+        InputError, match=r"^ledger = .* \(--ledger\): it is not there, and answering parties keep its heads"
+    ):
+        run(tmp_path, parameters="test")
+    assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+@pytest.mark.req("CAPC-LEDG-022")
+def test_what_was_paid_is_kept_when_a_head_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full when the parties look after the first batch, whose labels are in the report."""
+    saved: list[Path] = []
+
+    def full(seen: Any, file: Path) -> Any:
+        saved.append(file)
+        if len(saved) > 2:
+            raise LedgerError(f"{file}: the head that was seen cannot be kept (No space left on device)")
+        return save_seen(seen, file)
+
+    monkeypatch.setattr(collaboration, "save_seen", full)
+    plan = prepare(resolve(options(tmp_path, parameters="test", queries="4", batch="2")))
+    job = Job(plan, Recorder())
+    with pytest.raises(LedgerError, match="No space left on device"):
+        job.run()
+    assert len(job.state.queries) == 2
+    validate(document(job.state))
+    job.close()
+    with reading(tmp_path / "ledger") as (log, _):
+        assert log.spent == 2 * log.cost.worst_case
+
+
 @pytest.mark.req("CAPC-LEDG-010")
 def test_answering_parties_ask_for_the_charges_of_each_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real protocol in batches of 2 and 1: each party asks for nothing first, and for the charges afterwards."""
@@ -186,6 +221,13 @@ def test_a_refusal_before_the_first_query_tells_of_the_ledger(tmp_path: Path) ->
     def refuse(*_: object) -> Labeller:
         raise InputError("a model is not admitted")
 
+    job = Job(prepare(resolve(options(tmp_path))), Recorder(), refuse)
+    with pytest.raises(InputError, match=r"^a model is not admitted$"):
+        job.run()
+    job.close()
+    # The ledger that this run made is gone; one that was there for nothing stays, and is told of.
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger.key"]
+    prepare(resolve(options(tmp_path))).open_account().close()
     job = Job(prepare(resolve(options(tmp_path))), Recorder(), refuse)
     with pytest.raises(InputError, match=r"^a model is not admitted\. The ledger .* has no query yet, and is fixed"):
         job.run()

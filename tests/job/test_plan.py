@@ -43,6 +43,8 @@ from support.builders import make_parameters, make_policy
         ({"threshold_sigma": "1"}, ["threshold_sigma = 1 (--threshold-sigma)", "give --threshold too"]),
         ({"charge": "realised"}, ["charge = realised (--charge)", "give --threshold too"]),
         ({"threshold": "5", "threshold_sigma": "2"}, ["threshold_sigma = 2 (--threshold-sigma)", "give --sigma too"]),
+        ({"threshold": "50", "parties": "2"}, ["threshold = 50 (--threshold)", "2 votes (--parties)", "at most 2"]),
+        ({"threshold": "20.0625"}, ["threshold = 20.0625", "20 votes (default of --parties)", "choose at most 20"]),
         ({"threshold": "5.03"}, ["threshold = 503/100", "--threshold", "multiple of 2^-4"]),
         ({"sigma": "0.5"}, ["sigma = 0.5 (--sigma)", "one query costs more", "choose at least 0.71875"]),
         ({"sigma": "1", "threshold": "5", "threshold_sigma": "0.1"}, ["sigma = 1 (--sigma)", "one query costs more"]),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -134,6 +136,20 @@ def test_a_report_replaces_the_old_one_as_a_whole(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(files, "to_json", cut_short)
     with pytest.raises(KeyboardInterrupt):
+        write({"number": 2}, file)
+    assert json.loads(file.read_text()) == {"number": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "report.json"
+    write({"number": 1}, file)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"^json = .*report\.json \(--json\): not written \(No space left on device\)"):
         write({"number": 2}, file)
     assert json.loads(file.read_text()) == {"number": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from capc.errors import BudgetExhaustedError
 from capc.ledger import Terms, open_ledger
-from capc.ledger.store import Connection, connect
+from capc.ledger.connections import Connection, connect
 from ledger.cases import INPUTS, message_of
 
 _LEFT = struct.Struct("<32sI16s")
@@ -92,8 +92,8 @@ class Guardian:
             os._exit(code)
 
     def _work(self, end: int) -> None:
-        steps = _Steps(self.dies_at)
-        ledger = open_ledger(self.folder / "ledger", self.terms, connector=lambda file: _Stepping(connect(file), steps))
+        steps = Steps(self.dies_at)
+        ledger = open_ledger(self.folder / "ledger", self.terms, connector=lambda file: Stepping(connect(file), steps))
         for query in range(self.queries):
             try:
                 receipt = ledger.reserve(self.tag, query, INPUTS)
@@ -107,7 +107,7 @@ class Guardian:
                 ledger.settle(receipt, answered=False)
 
 
-class _Steps:
+class Steps:
     def __init__(self, last: int | None) -> None:
         self._left = last
 
@@ -118,10 +118,10 @@ class _Steps:
             self._left -= 1
 
 
-class _Stepping:
+class Stepping:
     """A connection on which every statement is a step."""
 
-    def __init__(self, connection: Connection, steps: _Steps) -> None:
+    def __init__(self, connection: Connection, steps: Steps) -> None:
         self._connection = connection
         self._steps = steps
 

@@ -40,23 +40,13 @@ class Disk:
         """A message left the process."""
         self.notes.append(Note("left", offset=number))
 
-    def connector(self, checkpoint_pages: int = 1000) -> Callable[[Path], Any]:
-        """Opens databases whose writes are noted here.
-
-        SQLite cannot share an index of the log through such a file, so the connection is the only one; what is
-        written and synchronised is the same.
-
-        Args:
-            checkpoint_pages: how long the log may get before its pages are copied into the database.
-        """
+    def connector(self) -> Callable[[Path], Any]:
+        """Opens databases whose writes are noted here."""
         name = f"noting{next(_NUMBERS)}"
         vfs = _NotingVfs(name, self)
 
         def connect(file: Path) -> apsw.Connection:
-            connection = apsw.Connection(str(file), vfs=vfs.vfs_name)
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
-            connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}").fetchall()
-            return connection
+            return apsw.Connection(str(file), vfs=vfs.vfs_name)
 
         return connect
 

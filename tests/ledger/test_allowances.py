@@ -20,7 +20,7 @@ from capc.allowance import PrivacyAllowance
 from capc.costs import Step
 from capc.errors import BudgetExhaustedError, InputError
 from capc.ledger import KeptAllowance, LedgerError, allowance_file, allowances
-from capc.ledger.store import Connection, connect
+from capc.ledger.connections import Connection, connect
 from capc.linear import IdealLinear
 from capc.parties import Party
 from capc.protocol import Collaboration

@@ -28,10 +28,10 @@ from capc.accounting import Account
 from capc.charges import query_cost
 from capc.errors import BudgetExhaustedError, InputError
 from capc.events import Receipt
-from capc.ledger import LedgerError, Terms, default_key_file, open_ledger, reading
+from capc.ledger import Ledger, LedgerError, Terms, default_key_file, open_ledger, reading
 from capc.ledger import ledger as ledger_module
+from capc.ledger.connections import Connection, connect, make_durable
 from capc.ledger.records import charge_body
-from capc.ledger.store import Connection, connect, make_durable
 from capc.noise.mechanism import CostUnit
 from capc.parameters import Adjacency, Charge, NoiseName
 from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, make_ledger, make_terms
@@ -55,9 +55,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.messages: dict[tuple[bytes, int], bytes] = {}
         self.held: dict[tuple[bytes, int], Fraction] = {}
         self.settled: set[tuple[bytes, int]] = set()
+        self.left_open: list[Ledger] = []
 
     def teardown(self) -> None:
-        for ledger in self.ledgers:
+        for ledger in self.ledgers + self.left_open:
             ledger.close()
         shutil.rmtree(self.folder)
 
@@ -111,6 +112,8 @@ class LedgerMachine(RuleBasedStateMachine):
         """Also without closing first, as after a crash."""
         if closes:
             self.ledgers[writer].close()
+        else:
+            self.left_open.append(self.ledgers[writer])
         self.ledgers[writer] = make_ledger(self.folder, self.terms)
 
     @invariant()
@@ -307,10 +310,12 @@ def test_hostile_terms_are_refused_in_one_short_line() -> None:
 @pytest.mark.req("CAPC-LEDG-001")
 def test_the_file_is_durable_and_for_its_owner_only(tmp_path: Path) -> None:
     with make_ledger(tmp_path):
-        for name in ("ledger", "ledger-wal", "ledger-shm", "ledger.key"):
+        names = sorted(path.name for path in tmp_path.iterdir())
+        assert names == ["ledger", "ledger-journal", "ledger.key", "ledger.lock"]
+        for name in names:
             assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
         connection = connect(tmp_path / "ledger")
-        assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+        assert connection.execute("PRAGMA journal_mode").fetchall() == [("delete",)]
         connection.close()
 
 
@@ -330,7 +335,9 @@ def test_a_key_is_made_once_and_never_shown(tmp_path: Path) -> None:
     ledger = make_ledger(tmp_path)
     secret = default_key_file(tmp_path / "ledger").read_text().strip()
     assert len(bytes.fromhex(secret)) == 32
-    assert secret not in (tmp_path / "ledger").read_bytes().hex() + (tmp_path / "ledger-wal").read_bytes().hex()
+    written = [path.read_bytes().hex() for path in tmp_path.iterdir() if path.suffix != ".key"]
+    assert len(written) == 3
+    assert secret not in "".join(written)
     assert secret not in repr(ledger) + repr(ledger.proof())
     ledger.close()
 
@@ -391,8 +398,9 @@ def test_after_a_restart_the_identical_bytes_are_there_and_nothing_else_can_be_s
 @pytest.mark.req("CAPC-LEDG-005", "CAPC-LEDG-006")
 @pytest.mark.parametrize("other_inputs", [INPUTS, bytes(32)], ids=["inputs", "other"])
 def test_a_query_that_was_charged_and_not_sent_is_never_drawn_again(tmp_path: Path, other_inputs: bytes) -> None:
-    make_ledger(tmp_path).reserve(TAG, 1, INPUTS)
-    with make_ledger(tmp_path) as again:
+    # No close before it is opened again: the process is gone.
+    with make_ledger(tmp_path) as ledger, make_ledger(tmp_path) as again:
+        ledger.reserve(TAG, 1, INPUTS)
         assert again.dispatched(TAG, 1) is None
         with pytest.raises(InputError, match="charged before"):
             again.reserve(TAG, 1, other_inputs)
@@ -525,7 +533,7 @@ def test_a_writer_that_keeps_its_turn_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.req("CAPC-LEDG-001")
-def test_a_place_without_a_write_ahead_log_is_refused() -> None:
+def test_a_place_without_a_journal_is_refused() -> None:
     connection = sqlite3.connect(":memory:")
     with pytest.raises(LedgerError, match=r"journal_mode memory.* put the ledger on a local disk"):
         make_durable(connection)

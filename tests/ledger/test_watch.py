@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -43,8 +44,9 @@ def look(seen: Seen | None, ledger: Ledger, *charged: int) -> Seen:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return make_ledger(tmp_path)
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with make_ledger(tmp_path) as made:
+        yield made
 
 
 @pytest.mark.req("CAPC-LEDG-009")

@@ -141,6 +141,8 @@ def test_the_program_has_the_noise_and_the_threshold_of_the_parameters() -> None
     policy = replace(confident_policy(), threshold=Fraction(3, 2))
     step = guardian_free_step(make_parameters(policy=policy), 3, 1)
     assert step.arguments == ("3", "3", "11", "1", "1", "1", "1", "3", "1", "1")
+    with pytest.raises(InputError, match=r"threshold = 3/2: .* choose at most 1$"):
+        guardian_free_step(make_parameters(policy=policy), 1, 1)
 
 
 @pytest.mark.req("CAPC-ACCT-114", "CAPC-MPC-010")

@@ -185,7 +185,7 @@ def test_a_message_of_another_round_is_refused(monkeypatch: pytest.MonkeyPatch) 
     garbler = next(state for state in states if isinstance(state, AwaitingRoundChoice))
     evaluator = next(state for state in states if isinstance(state, AwaitingRound))
     requests, answers = record.messages[::2], record.messages[1::2]
-    unspent = replace(garbler, turn=replace(garbler.turn)), replace(evaluator, turn=replace(evaluator.turn))
+    unspent = garbler.renewed(turn=garbler.turn.renewed()), evaluator.renewed(turn=evaluator.turn.renewed())
     for wrong in (requests[0], requests[2]):
         with pytest.raises(ProtocolError) as caught:
             answering_party_garble_round(unspent[0], wrong, Seed(bytes(32)))

@@ -24,6 +24,8 @@ OTHERS = {
     "verification/capc_verify/vectors/cases/rounds_session.py",
     "verification/capc_verify/vectors/cases/payload_faults.py",
     "verification/capc_verify/vectors/cases/protocol.py",
+    # Attacks on a release need one of chosen votes, which no inference gives.
+    "tests/support/release_stage.py",
 }
 
 

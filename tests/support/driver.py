@@ -7,7 +7,7 @@ where a test may hand the receiver something else first, and every consumed stat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from capc.accounting import Account
@@ -196,10 +196,9 @@ class Driver:
     def fork(self, models: Sequence[QuantisedModel], suite: Suite, draw_seed: Callable[[], Seed]) -> Driver:
         """The same set-up again, unspent, with other models of the same widths: base transfers are slow."""
         other = Driver(self.session, models, suite, make_account(self.session.parameters), draw_seed)
-        other.querying_party = replace(self.querying_party, suite=suite)
+        other.querying_party = self.querying_party.renewed(suite=suite)
         other.answering_parties = [
-            replace(
-                party,
+            party.renewed(
                 suite=suite,
                 model=model,
                 prepared_layers=tuple(
@@ -209,7 +208,7 @@ class Driver:
             )
             for party, model in zip(self.answering_parties, models, strict=True)
         ]
-        other.guardian = replace(self.guardian, suite=suite)
+        other.guardian = self.guardian.renewed(suite=suite)
         return other
 
     def run_query(self, features: Sequence[int]) -> Outcome:

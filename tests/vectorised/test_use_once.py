@@ -187,7 +187,7 @@ def test_no_tweak_comes_twice() -> None:
         for _ in range(3):
             label_hash.next_number(buffers.numbers(6))
             for rows in ([slice(0, 1), slice(3, 4)], [slice(1, 3), slice(4, 6)]):
-                views = buffers.views(2, rows)
+                (views,) = buffers.views(2, rows, 0)
                 for tweak in views.tweaks.reshape(-1, 2).tolist():
                     seen.add(tweak[0] | tweak[1] << 64)
     assert seen == {r + (n << 40) + (p << 64) for r in range(6) for n in range(3) for p in (0, 1, (1 << 64) - 1)}

@@ -136,7 +136,7 @@ def test_of_other_sessions_a_ledger_tells_how_many_queries_were_answered_where_t
 
     def law(history: Sequence[bool], budget: Fraction) -> Law:
         playback = Playback(
-            toy_parameters(4, threshold=2, charge=charge), [VOTES_0], fix, budget=budget, before=history
+            toy_parameters(4, threshold=1, charge=charge), [VOTES_0], fix, budget=budget, before=history
         )
         return playback.run_law(TWO_QUERIES, frozenset({party}))
 

@@ -14,7 +14,14 @@ from capc.accountants.conversion import check_delta, epsilon_upper
 from capc.accountants.gaussian import composed_mu_squared
 from capc.accountants.loss import loss_epsilon
 from capc.accountants.renyi import Conversion, classic_conversion, improved_conversion, renyi_epsilon
-from capc.accountants.statement import DELTA_OF_NOISE, ONE_VOTE, ROUNDED_UP, PrivacyStatement
+from capc.accountants.statement import (
+    COMPUTATIONAL_TERMS,
+    HE_DISTANCE,
+    ONE_VOTE,
+    ROUNDED_UP,
+    PrivacyStatement,
+    with_he_distance,
+)
 from capc.accountants.steps import JointStep, Noise, Step, Steps
 from capc.accountants.unit import ProtectedUnit, Relation
 from capc.errors import InputError
@@ -56,13 +63,14 @@ def statement_for(steps: Steps, unit: ProtectedUnit, delta: Fraction, method: Me
 
     Returns:
         A statement that is not labelled a guarantee: whether the counts were fixed in advance is the caller's to know.
+        Its delta is the one asked for and what HE responses of one model add to it (CAPC-ACCT-117).
 
     Raises:
         InputError: delta is out of range, or the method does not carry a step's noise.
     """
     check_delta(delta)
     epsilon, how = _COMPUTE[method](steps, delta)
-    return PrivacyStatement(
+    of_noise = PrivacyStatement(
         epsilon=epsilon,
         delta=delta,
         adjacency=unit.relation,
@@ -72,6 +80,7 @@ def statement_for(steps: Steps, unit: ProtectedUnit, delta: Fraction, method: Me
         hypotheses=tuple(_hypotheses(steps, unit, method)),
         rounding=ROUNDED_UP,
     )
+    return with_he_distance(of_noise, HE_DISTANCE)
 
 
 def noise_name(noise: Noise) -> str:
@@ -144,7 +153,7 @@ def _hypotheses(steps: Steps, unit: ProtectedUnit, method: Method) -> list[str]:
         found.append("whoever drew the noise does not collude with the querying party")
     if any(isinstance(step, JointStep) for step in steps):
         found.append("check and answer are charged jointly, always, whether a label was released or not")
-    found += ["votes plus noise do not wrap around, or what wraps is a function of the noised votes", DELTA_OF_NOISE]
+    found += ["what follows the noise is a function of the noised votes, wrap-around too", COMPUTATIONAL_TERMS]
     return found
 
 

@@ -1,6 +1,8 @@
 """Figures, and what must stand beside each of them: adjacency, method, hypotheses, direction of rounding.
 
-Spec: CAPC-ACCT-004, CAPC-ACCT-005, CAPC-ACCT-112, CAPC-ACCT-114.
+Which terms a delta counts, and which are of correctness only, is the table "What a printed delta counts" of section 07.
+
+Spec: CAPC-ACCT-004, CAPC-ACCT-005, CAPC-ACCT-112, CAPC-ACCT-114, CAPC-ACCT-117, CAPC-ACCT-118.
 """
 
 from __future__ import annotations
@@ -22,11 +24,14 @@ ROUNDED_UP = "epsilon rounded up, certified by ball arithmetic"
 _LARGEST_EXPONENT = 1000
 _NO_DISTANCE = "give an exact rational from 0 to 1"
 ONE_VOTE = "a protected party has one vote of one unit per query, and a record lies with one party only"
-DELTA_OF_NOISE = (
-    "delta is that of the noise alone: add (1 + e^epsilon) eta, where eta sums the advantages against homomorphic "
-    "encryption, garbling, oblivious transfer and the pseudorandom generators (computational terms) and the "
-    "distances of flooding and wrap-around (statistical terms)"
+TERMS_EXCEED_DELTA = "no guarantee: the known statistical terms exceed the delta of the noise"
+HE_DISTANCE = Fraction(1, 1 << 40)
+"""Of all HE responses of one answering party's model from ones that hide it, under a set made for guarantees."""
+COMPUTATIONAL_TERMS = (
+    "delta counts the known statistical terms and no computational one: add (1 + e^epsilon) eta, where eta sums the "
+    "advantages against homomorphic encryption, garbling, oblivious transfer and the pseudorandom generators"
 )
+NO_HE_DISTANCE = "delta counts nothing for HE responses, of which nothing is claimed here: they may tell of the models"
 
 
 @dataclass(frozen=True)
@@ -35,17 +40,18 @@ class PrivacyStatement:
 
     Attributes:
         epsilon: rounded as ``rounding`` says.
-        delta: of the mechanism alone, inexact draws included; ``hypotheses`` says what is added to it.
+        delta: of the noise and of every statistical term that is known; ``hypotheses`` says which these are.
         adjacency: the neighbouring relation.
         method: the theorem or curve.
         mechanism: the law of the noise.
         guarantee: False for a reading that is not a guarantee.
         hypotheses: what must hold for the figure to be true.
         rounding: the direction of rounding.
+        terms: how much of delta the statistical terms are, at most 1.
 
     Raises:
-        InputError: epsilon or delta is anything but an exact rational of at least 0; results of `capc.analysis` are of
-            another type and are refused here.
+        InputError: epsilon, delta or terms is anything but an exact rational of at least 0; results of `capc.analysis`
+            are of another type and are refused here.
     """
 
     epsilon: Fraction
@@ -56,16 +62,19 @@ class PrivacyStatement:
     guarantee: bool
     hypotheses: tuple[str, ...]
     rounding: str
+    terms: Fraction = Fraction(0)
 
     def __post_init__(self) -> None:
-        for name in ("epsilon", "delta"):
+        for name in ("epsilon", "delta", "terms"):
             value = getattr(self, name)
             if not isinstance(value, Fraction) or value < 0:
                 raise InputError(f"{name} = {value!r}: give an exact rational of at least 0; a diagnostic is no {name}")
 
     @property
     def label(self) -> str:
-        """What stands beside the figure, always."""
+        """What stands beside the figure, always (CAPC-ACCT-118)."""
+        if self.delta >= 1 or self.terms > self.delta - self.terms:
+            return TERMS_EXCEED_DELTA
         return "guarantee of the enforced budget" if self.guarantee else NOT_A_GUARANTEE
 
     def __str__(self) -> str:
@@ -76,8 +85,10 @@ class PrivacyStatement:
         )
 
 
-def budget_statement(account: Account, sampler_distance: Fraction = Fraction(0)) -> PrivacyStatement:
-    """What the account guarantees: the epsilon of its whole budget, at its policy's delta.
+def budget_statement(
+    account: Account, sampler_distance: Fraction = Fraction(0), he_distance: Fraction | None = HE_DISTANCE
+) -> PrivacyStatement:
+    """What the account guarantees: the epsilon of its whole budget, at its policy's delta and the known terms.
 
     It holds however many queries were asked and whenever they stop, because the budget was fixed in advance.
 
@@ -85,32 +96,31 @@ def budget_statement(account: Account, sampler_distance: Fraction = Fraction(0))
         account: the account.
         sampler_distance: of all draws of one query together from their exact laws, where noise is not sampled exactly:
             noise inside MPC. What it costs is added to delta.
+        he_distance: of all HE responses of the protected party from ones that hide its models; None where nothing is
+            claimed of them, and then nothing is guaranteed. What it costs is added to delta.
 
     Raises:
         InputError: the account's budget does not keep its policy's epsilon, or its joint cost is too low.
     """
-    return with_sampler_distance(
-        _statement(account, account.budget, guarantee=True), _all_draws(account, account.budget, sampler_distance)
-    )
+    return _statement(account, account.budget, sampler_distance, he_distance, guarantee=he_distance is not None)
 
 
-def spent_statement(account: Account, sampler_distance: Fraction = Fraction(0)) -> PrivacyStatement:
+def spent_statement(
+    account: Account, sampler_distance: Fraction = Fraction(0), he_distance: Fraction | None = HE_DISTANCE
+) -> PrivacyStatement:
     """The odometer reading: the epsilon of what was spent so far. It is not a guarantee (CAPC-ACCT-005).
 
     Stopping because of what was released, and then quoting this figure, would be unsound. Arguments and errors as of
     :func:`budget_statement`.
     """
-    return with_sampler_distance(
-        _statement(account, account.spent, guarantee=False), _all_draws(account, account.spent, sampler_distance)
-    )
+    return _statement(account, account.spent, sampler_distance, he_distance, guarantee=False)
 
 
 def with_sampler_distance(statement: PrivacyStatement, distance: Fraction) -> PrivacyStatement:
     """The same figure for draws that are not exact: delta grows by (1 + e^epsilon) times their distance, rounded up.
 
     What is released is a function of the draws, so its distance to what exact draws would give is at most the sum of
-    theirs, however adaptively they were asked for; and (epsilon, delta) for exact draws then gives
-    (epsilon, delta + (1 + e^epsilon) distance).
+    theirs, however adaptively they were asked for.
 
     Args:
         statement: of exact draws.
@@ -122,17 +132,52 @@ def with_sampler_distance(statement: PrivacyStatement, distance: Fraction) -> Pr
     Spec: CAPC-ACCT-114.
     """
     require(isinstance(distance, Fraction) and 0 <= distance <= 1, "sampler distance", distance, _NO_DISTANCE)
+    return with_term(statement, distance, "draws within {distance} of their law, all draws together")
+
+
+def with_he_distance(statement: PrivacyStatement, distance: Fraction | None) -> PrivacyStatement:
+    """The same figure towards one who sees HE responses: delta grows by (1 + e^epsilon) times their distance.
+
+    Neighbours differ in the votes of one party. The responses of all others are computed from what both have alike, so
+    the distance counts once, for the protected party (claim 5 of section 90).
+
+    Args:
+        statement: of the released labels alone.
+        distance: of all responses of the protected party from ones that hide its models; None where it is not known.
+
+    Raises:
+        InputError: the distance is no exact rational from 0 to 1.
+
+    Spec: CAPC-ACCT-117.
+    """
+    if distance is None:
+        return replace(statement, hypotheses=(*statement.hypotheses, NO_HE_DISTANCE))
+    require(isinstance(distance, Fraction) and 0 <= distance <= 1, "HE distance", distance, _NO_DISTANCE)
+    what = "all HE responses of the protected party within {distance} of ones that hide its models"
+    if distance == HE_DISTANCE:
+        what += ", of which it has one: as much again for each further one"
+    return with_term(statement, distance, what)
+
+
+def with_term(statement: PrivacyStatement, distance: Fraction, what: str) -> PrivacyStatement:
+    """The same figure for a view at a statistical distance from the one that the figure is of.
+
+    (epsilon, delta) for one view gives (epsilon, delta + (1 + e^epsilon) distance) for the other, rounded up.
+    """
     if distance == 0:
         return statement
     term = Fraction(1)
     # Above, delta = 1 is stated, which is true of anything.
     if statement.epsilon <= _LARGEST_EXPONENT:
         term = decimal_upper(refined(lambda: (1 + ball(statement.epsilon).exp()) * ball(distance), Fraction(0)))
-    told = (
-        f"delta includes {decimal_text(term)} = (1 + e^epsilon) eta for draws within statistical distance eta = "
-        f"{decimal_text(distance)} of their law, all draws together"
+    shown = what.format(distance=f"statistical distance eta = {decimal_text(distance)}")
+    told = f"delta includes (1 + e^epsilon) eta, rounded up, for {shown}"
+    return replace(
+        statement,
+        delta=min(Fraction(1), statement.delta + term),
+        terms=min(Fraction(1), statement.terms + term),
+        hypotheses=(*statement.hypotheses, told),
     )
-    return replace(statement, delta=min(Fraction(1), statement.delta + term), hypotheses=(*statement.hypotheses, told))
 
 
 def _all_draws(account: Account, cost: Fraction, distance: Fraction) -> Fraction:
@@ -147,7 +192,14 @@ def _most_queries(account: Account, cost: Fraction) -> int:
     return int(cost // (parts.check if account.policy.charge is Charge.REALISED else parts.worst_case))
 
 
-def _statement(account: Account, cost: Fraction, *, guarantee: bool) -> PrivacyStatement:
+def _statement(
+    account: Account, cost: Fraction, sampler_distance: Fraction, he_distance: Fraction | None, *, guarantee: bool
+) -> PrivacyStatement:
+    told = with_he_distance(_of_noise(account, cost, guarantee=guarantee), he_distance)
+    return with_sampler_distance(told, _all_draws(account, cost, sampler_distance))
+
+
+def _of_noise(account: Account, cost: Fraction, *, guarantee: bool) -> PrivacyStatement:
     policy = account.policy
     # An account adds what it is told to add: no figure of one whose claims do not hold.
     certify(policy, account.budget)
@@ -156,7 +208,7 @@ def _statement(account: Account, cost: Fraction, *, guarantee: bool) -> PrivacyS
         ONE_VOTE,
         "the privacy guardian does not collude with the querying party, and all parties are semi-honest",
         "every query of every querying party and session is charged to this account before its release",
-        DELTA_OF_NOISE,
+        COMPUTATIONAL_TERMS,
     ]
     if policy.charge is Charge.REALISED:
         hypotheses.append("the answered bit is an output of the protocol, with the querying party's own noise on it")

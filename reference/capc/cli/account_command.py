@@ -85,6 +85,7 @@ def _figure(statement: PrivacyStatement) -> dict[str, object]:
     return {
         "epsilon": decimal_text(statement.epsilon),
         "delta": decimal_text(statement.delta),
+        "statistical_terms": decimal_text(statement.terms),
         "adjacency": str(statement.adjacency),
         "method": statement.method,
         "mechanism": statement.mechanism,
@@ -107,7 +108,7 @@ def _show(found: Mapping[str, object], console: Console) -> None:
     if methods is None:
         figure: Any = found
         console.print(f"  figure: epsilon <= {figure['epsilon']} at delta = {figure['delta']}", highlight=False)
-        for line in _lines(figure, ("rounding_of_answer", "adjacency", "method", *_PARTS)):
+        for line in _lines(figure, ("rounding_of_answer", "statistical_terms", "adjacency", "method", *_PARTS)):
             console.print(f"    {line}", highlight=False, soft_wrap=True)
     else:
         _show_comparison(methods, console)
@@ -115,15 +116,15 @@ def _show(found: Mapping[str, object], console: Console) -> None:
 
 def _show_comparison(methods: Mapping[str, Mapping[str, Any]], console: Console) -> None:
     """A table of the figures, then each thing that they need once, under the methods that need it."""
-    table = Table("method", "epsilon <=", "how, or why it has none")
+    table = Table("method", "epsilon <=", "at delta", "how, or why it has none")
     for name, figure in methods.items():
         told = figure.get("method", f"not applicable: {figure.get('refused')}")
-        table.add_row(name, figure.get("epsilon", "-"), Text(told))
+        table.add_row(name, figure.get("epsilon", "-"), figure.get("delta", "-"), Text(told))
     console.print(table)
     figures = {name: figure for name, figure in methods.items() if "epsilon" in figure}
     who_needs: dict[str, list[str]] = {}
     for name, figure in figures.items():
-        for line in _lines(figure, ("delta", "adjacency", *_PARTS)):
+        for line in _lines(figure, ("adjacency", *_PARTS)):
             who_needs.setdefault(line, []).append(name)
     # Stable: what all figures need comes first.
     for names in sorted({tuple(names): None for names in who_needs.values()}, key=len, reverse=True):
@@ -158,7 +159,7 @@ def _draw(asked: Asked, file: Path) -> None:
     axes = figure.subplots()
     axes.plot(counts, [float(statement.epsilon) for statement in statements], marker=".")
     axes.set_xlabel("queries, fixed in advance")
-    axes.set_ylabel(f"epsilon (upper bound) at delta = {decimal_text(case.delta)}")
+    axes.set_ylabel(f"epsilon (upper bound) at delta = {decimal_text(case.delta)} of the noise")
     axes.set_title(f"{statements[-1].mechanism}, sigma = {case.sigma}, {case.unit.relation.value}, {case.method.value}")
     axes.grid(visible=True, alpha=0.3)
     try:

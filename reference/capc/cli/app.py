@@ -166,6 +166,15 @@ def run(
     ledger_key: Annotated[
         _Text, typer.Option(metavar="FILE", help="Signing key of the ledger. Default: its name with .key added.")
     ] = None,
+    journal: Annotated[
+        _Text,
+        typer.Option(
+            metavar="FILE", help="Which rows were asked, and their labels. Default: in your own state, for the ledger."
+        ),
+    ] = None,
+    ask_again: Annotated[
+        _Text, typer.Option(metavar="yes|no", help="Ask rows that were asked before, and pay again. Default: no.")
+    ] = None,
     allowance: Annotated[
         _Text,
         typer.Option(
@@ -179,6 +188,7 @@ def run(
         _Text, typer.Option(metavar="NAME", help="What the ledger protects, for its life. Default: the file's name.")
     ] = None,
     json: Annotated[_Text, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")] = None,
+    log: Annotated[_Text, typer.Option(metavar="FILE", help="Write lines of progress here too.")] = None,
 ) -> Finished:
     """Label real queries under encryption and differential privacy, then retrain and report.
 
@@ -210,6 +220,8 @@ def run(
         "seed": seed,
         "ledger": ledger,
         "ledger_key": ledger_key,
+        "journal": journal,
+        "ask_again": ask_again,
         "allowance": allowance,
         "allowance_queries": allowance_queries,
         "data_set": data_set,
@@ -218,7 +230,8 @@ def run(
     with interruptible():
         from capc.cli import run_command  # noqa: PLC0415  # needs NumPy and torch
 
-        return Finished(run_command.run(flags, None if config is None else Path(config), json))
+        files = [None if name is None else Path(name) for name in (config, log)]
+        return Finished(run_command.run(flags, files[0], json, files[1]))
 
 
 @app.command()

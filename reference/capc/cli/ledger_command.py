@@ -11,7 +11,7 @@ from rich.text import Text
 
 from capc.accountants.balls import decimal_text
 from capc.accountants.methods import TIGHTEST_FIRST, Method, statement_for
-from capc.accountants.statement import NOT_A_GUARANTEE, budget_statement, spent_statement
+from capc.accountants.statement import budget_statement, spent_statement
 from capc.accountants.steps import release_of, steps_of
 from capc.accountants.unit import ProtectedUnit, Relation
 from capc.cli import EXIT_OK
@@ -138,8 +138,8 @@ def _readings(log: LedgerLog) -> dict[str, str]:
         for method in set(TIGHTEST_FIRST) - {Method.LOSS_DISTRIBUTION}:
             # A method that does not carry the noise has no reading.
             with suppress(InputError):
-                epsilon = decimal_text(statement_for(steps, unit, delta, method).epsilon)
-                text = f"epsilon <= {epsilon} at delta = {decimal_text(delta)} ({NOT_A_GUARANTEE})"
+                told = statement_for(steps, unit, delta, method)
+                text = f"epsilon <= {decimal_text(told.epsilon)} at delta = {decimal_text(told.delta)} ({told.label})"
                 found[f"{adjacency.value}, {method.value}"] = text
     return dict(sorted(found.items()))
 

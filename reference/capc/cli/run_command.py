@@ -1,26 +1,33 @@
-"""``capc run``: the main job with progress bars, a table at the end, and a JSON report at every moment."""
+"""``capc run``: the main job with its progress, a table at the end, and a JSON report at every moment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
 from capc.cli import EXIT_INTERRUPTED, EXIT_OK
-from capc.cli.output import Output
+from capc.cli.output import STDOUT, Output
+from capc.cli.progress import Display, displays
 from capc.cli.run_table import show
+from capc.errors import InputError
 from capc.job.config import JobConfig, resolve
+from capc.job.files import beside, check_not_input, check_writable
 from capc.job.job import Job
+from capc.job.journal import KEY_SUFFIX, ROLES_SUFFIX
 from capc.job.observer import Stage
 from capc.job.plan import Plan, prepare
 from capc.job.report import document
 from capc.ledger import default_key_file
 
 
-def run(flags: Mapping[str, str], config: Path | None, json_target: str | None) -> int:
+def run(flags: Mapping[str, str], config: Path | None, json_target: str | None, log: Path | None = None) -> int:
     """Runs the job and reports; returns the exit code.
+
+    Args:
+        flags: the text of each option that was given, by name.
+        config: the file of options.
+        json_target: where the JSON report goes.
+        log: where lines of progress go, besides standard error.
 
     Raises:
         InputError: something cannot be used; nothing was trained or sent, unless a model could wrap: then nothing
@@ -29,8 +36,14 @@ def run(flags: Mapping[str, str], config: Path | None, json_target: str | None) 
     """
     output = Output(json_target)
     options = resolve(flags, config)
-    output.check_not_input(_inputs(options, config))
-    return _run(prepare(options), output)
+    inputs = _inputs(options, config)
+    output.check_not_input(inputs)
+    if log is not None:
+        check_writable(log, "log")
+        if json_target not in {None, STDOUT}:
+            inputs["--json"] = Path(str(json_target))
+        check_not_input(log, inputs, "log")
+    return _run(prepare(options), output, log)
 
 
 def _inputs(options: JobConfig, config: Path | None) -> dict[str, Path]:
@@ -40,28 +53,38 @@ def _inputs(options: JobConfig, config: Path | None) -> dict[str, Path]:
     if options.ledger is not None:
         inputs[options.place("ledger")] = options.ledger
         inputs[options.place("ledger_key")] = options.ledger_key or default_key_file(options.ledger)
+    if options.journal is not None:
+        inputs[options.place("journal")] = options.journal
+        for suffix in (KEY_SUFFIX, ROLES_SUFFIX):
+            inputs[f"{options.place('journal')}, {suffix[1:]}"] = beside(options.journal, suffix)
     return inputs
 
 
-def _run(plan: Plan, output: Output) -> int:
+def _run(plan: Plan, output: Output, log: Path | None) -> int:
     watcher = _Watcher(output)
     job = Job(plan, watcher)
     watcher.job = job
     try:
-        return _run_and_report(job, watcher, output)
+        return _run_and_report(job, watcher, output, log)
     finally:
         job.close()
 
 
-def _run_and_report(job: Job, watcher: _Watcher, output: Output) -> int:
+def _run_and_report(job: Job, watcher: _Watcher, output: Output, log: Path | None) -> int:
     code = EXIT_OK
     try:
         # A report from the start: an older one must not stand in for a run that is killed early.
         watcher.changed()
-        with watcher.progress:
+        with displays(log) as watcher.displays:
             job.run()
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
+    except InputError:
+        # Labels that were released before the refusal were paid for.
+        if job.state.queries:
+            show(job.state, output.console)
+            output.finish(document(job.state))
+        raise
     try:
         output.finish(document(job.state))
         show(job.state, output.console)
@@ -72,27 +95,22 @@ def _run_and_report(job: Job, watcher: _Watcher, output: Output) -> int:
 
 
 class _Watcher:
-    """Shows progress on standard error, and keeps the JSON file up to date."""
+    """Tells every display of the stages, and keeps the JSON file up to date."""
 
     def __init__(self, output: Output) -> None:
         self.job: Job | None = None
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-        )
+        self.displays: Sequence[Display] = ()
         self._output = output
-        self._tasks: dict[Stage, TaskID] = {}
 
     def started(self, stage: Stage, total: int) -> None:
-        """Adds a bar."""
-        self._tasks[stage] = self.progress.add_task(stage.value, total=total)
+        """Shows that a stage begins."""
+        for display in self.displays:
+            display.started(stage, total)
 
     def advanced(self, stage: Stage) -> None:
-        """Moves a bar."""
-        self.progress.advance(self._tasks[stage])
+        """Shows a step."""
+        for display in self.displays:
+            display.advanced(stage)
 
     def changed(self) -> None:
         """Saves the report."""

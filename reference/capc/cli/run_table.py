@@ -7,9 +7,9 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
-from capc.accountants.statement import budget_statement, spent_statement
 from capc.job.engines import described
-from capc.job.report import enforced_label, leaks
+from capc.job.garbling_bound import GarblingBound
+from capc.job.report import concrete_bound, enforced_label, enforced_statement, leaks, realised_statement
 from capc.job.state import JobState, Status
 from capc.ledger import Ledger
 
@@ -72,17 +72,34 @@ def _summary(state: JobState) -> Table:
     weaker = f"; does not withstand {', '.join(engine.not_withstood)}" if engine.not_withstood else ""
     table.add_row("engine", f"{engine.name}, declared model {engine.model}{weaker}")
     table.add_row("noise", f"sigma = {float(state.account.policy.sigma):g} votes on each class")
-    enforced = budget_statement(state.account)
+    enforced = enforced_statement(state)
     table.add_row("enforced", str(enforced).replace(enforced.label, enforced_label(state)))
-    table.add_row("realised", str(spent_statement(state.account)))
+    table.add_row("realised", str(realised_statement(state)))
+    bound = concrete_bound(state)
+    if bound is not None:
+        table.add_row("garbling", _garbling(bound))
     if isinstance(state.account, Ledger):
         head = state.account.head
         table.add_row("ledger", f"{head.size} records, all runs together, identity {head.identity.hex()[:16]}")
+        before, reused = state.purse.asked_before, len(state.purse.bought)
+        unknown = (
+            "; the ledger has earlier charges, of rows that this journal does not know" if state.purse.is_new else ""
+        )
+        table.add_row("journal", f"{before} rows asked in earlier runs, {reused} labels of them used again{unknown}")
     if state.before is not None:
         table.add_row("before", f"accuracy {state.before.accuracy:.3f}, balanced {state.before.balanced:.3f}")
     if state.after is not None:
         table.add_row("after", f"accuracy {state.after.accuracy:.3f}, balanced {state.after.balanced:.3f}")
     return table
+
+
+def _garbling(bound: GarblingBound) -> str:
+    against = "none is left" if bound.delta_bits is None else f"2^{bound.delta_bits:.1f}"
+    run = "none is left" if bound.run_bits is None else f"2^{bound.run_bits:.1f}"
+    return (
+        f"{bound.use.keys:,} hash keys, at most {bound.use.most:,} rows under one; evaluations of AES that the bound "
+        f"withstands: 2^{bound.key_bits:.1f} for a key, {run} for the run, {against} within delta"
+    )
 
 
 def _steps(state: JobState) -> Table:

@@ -29,6 +29,7 @@ from capc.he.context import HeContext
 from capc.he.keys import PublicKey
 from capc.he.sampling import centred_binomial, flooding_noise, ternary
 from capc.he.serialisation import Words, make_ciphertext, make_plaintext
+from capc.hidden import type_only
 from capc.operators import Operator
 from capc.randomness import SEED_BYTES, RandomSource, Seed, XofSource
 
@@ -45,6 +46,9 @@ class Part(NamedTuple):
     zero: sealapi.Ciphertext
     error: NDArray[np.int64]
     noise: Words
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class Blinding:

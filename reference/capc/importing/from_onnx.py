@@ -13,8 +13,10 @@ from onnx.onnx_pb import GraphProto, ModelProto, NodeProto, TensorProto, ValueIn
 
 from capc.errors import InputError
 from capc.importing import settings
+from capc.importing.agreement import check_origin
 from capc.importing.graph import INPUT, Graph, Shape, UnsupportedError, named, plain, refusal
 from capc.importing.onnx_operators import OnnxNode, operator
+from capc.importing.onnx_origin import onnx_origin
 
 OLDEST_OPSET = 13
 Array = NDArray[np.generic]
@@ -23,6 +25,8 @@ Array = NDArray[np.generic]
 def graph_from_onnx(path: Path, input_shape: Shape | None = None) -> Graph:
     """The operators of an ONNX file. Only the nodes that the output depends on are read.
 
+    ONNX's reference evaluator then runs the file beside what was read of it, as ``agreement.check_origin`` says.
+
     Args:
         path: one file, with its weights inside, of opset 13 or newer; its input and its output are one tensor each,
             with the batch first.
@@ -30,14 +34,18 @@ def graph_from_onnx(path: Path, input_shape: Shape | None = None) -> Graph:
 
     Raises:
         InputError: the file is damaged or an operator is not supported; the line names the operator, the node and
-            the remedy.
+            the remedy. Or the file, when it runs, fails or gives other logits than what was read of it; the line
+            names the first node that differs.
     """
     model = _checked(path)
     reader = _Reader(model.graph, Graph(_input_shape(model.graph) if input_shape is None else input_shape))
     for number, node in enumerate(model.graph.node):
         reader.read(node, number)
-    reader.finish()
-    return reader.graph
+    graph = reader.finish()
+    _keep_needed(model.graph)
+    graph.origin = onnx_origin(model, _the_input(model.graph), graph.input_shape, reader.tensors)
+    check_origin(graph, graph.origin)
+    return graph
 
 
 def _checked(path: Path) -> ModelProto:
@@ -107,6 +115,8 @@ class _Reader:
         self._output = source.output[0].name
         self._needed = _needed(source)
         self._places = {INPUT}
+        self.tensors: dict[str, str] = {}
+        """The tensor of each node of the graph."""
 
     def read(self, node: NodeProto, number: int) -> None:
         """Adds a node that the output depends on."""
@@ -131,12 +141,14 @@ class _Reader:
             op = operator(view, len(sources))
         self.graph.add(place, node.op_type, op, *sources)
         self._names[node.output[0]] = place
+        self.tensors[place] = node.output[0]
 
-    def finish(self) -> None:
+    def finish(self) -> Graph:
         """Names the output."""
         if self._output not in self._names:
             raise refusal("output", self._output, "it does not depend on the query", "make the logits the output")
         self.graph.output = self._names[self._output]
+        return self.graph
 
     def _place(self, node: NodeProto, number: int) -> str:
         place = node.name or f"node {number}"
@@ -153,6 +165,14 @@ def _needed(graph: GraphProto) -> set[str]:
         if needed.intersection(node.output):
             needed.update(node.input)
     return needed
+
+
+def _keep_needed(graph: GraphProto) -> None:
+    """Drops the nodes that the output does not depend on, which were not read either."""
+    needed = _needed(graph)
+    kept = [node for node in graph.node if needed.intersection(node.output)]
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def _constant(node: NodeProto, place: str) -> Array:

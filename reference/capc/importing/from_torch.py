@@ -11,6 +11,7 @@ from torch import fx, nn
 
 from capc.errors import InputError
 from capc.importing import settings
+from capc.importing.agreement import check_origin
 from capc.importing.graph import (
     INPUT,
     Add,
@@ -25,17 +26,8 @@ from capc.importing.graph import (
     refusal,
 )
 from capc.importing.torch_layers import FUNCTIONS, IN_PLACE, REQUIRED, layer
+from capc.importing.torch_origin import blamed_on, torch_origin
 
-_UNTRACEABLE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What a forward method may raise when it is traced with symbols instead of tensors."""
 _RESHAPES = frozenset([torch.reshape, "reshape", "view"])
 _MEANS = frozenset([torch.mean, "mean"])
 _BATCH = None
@@ -45,26 +37,37 @@ _BATCH = None
 def graph_from_torch(module: nn.Module, input_shape: Shape) -> Graph:
     """The operators of a module in evaluation; the module itself is not changed.
 
+    Tracing does not see everything that a module does when it runs (hooks, for example), so the module is then run in
+    evaluation, as it is, beside what was read of it, as ``agreement.check_origin`` says. Its code must give the same
+    for the same rows. Whether it is in training or in evaluation, and PyTorch's random generator, are as before.
+
     Args:
         module: takes one batch of inputs and returns one batch of logits.
         input_shape: (channels, height, width) or (features,), without the batch.
 
     Raises:
         InputError: the module cannot be traced, or an operator is not supported; the line names the operator, the
-            layer and the remedy.
+            layer and the remedy. Or the module, when it runs, fails or gives other logits than what was read; the line
+            names the first layer that differs, where that can be found.
     """
     graph = Graph(input_shape)
-    try:
+    _check_kind(module)
+    with blamed_on(module, "traced", "remove control flow that depends on values"):
         traced = fx.symbolic_trace(copy.deepcopy(module).eval())
-    except _UNTRACEABLE as error:
-        problem = plain(str(error).partition("\n")[0], 200)
-        raise InputError(
-            f"{type(module).__name__} cannot be traced ({problem}): remove control flow that depends on values"
-        ) from None
     reader = _Reader(traced, graph)
     for node in traced.graph.nodes:
         reader.read(node)
+    graph.origin = torch_origin(module, input_shape, reader.layers)
+    check_origin(graph, graph.origin)
     return graph
+
+
+def _check_kind(module: object) -> None:
+    kind = plain(type(module).__name__)
+    if not isinstance(module, nn.Module):
+        raise InputError(f"{kind} is no nn.Module: give the network itself, with its weights loaded")
+    if isinstance(module, torch.jit.ScriptModule) or isinstance(getattr(module, "_orig_mod", None), nn.Module):
+        raise InputError(f"{kind} is compiled and cannot be traced: give the module that it was made from")
 
 
 class _Reader:
@@ -82,6 +85,8 @@ class _Reader:
         """Nodes that stand for the shape of a value."""
         self._batches: set[fx.Node] = set()
         """Nodes that stand for the number of rows."""
+        self.layers: list[tuple[str, str]] = []
+        """For each call of a layer the name of its node, and its path in the module."""
 
     def read(self, node: fx.Node) -> None:
         """Adds a node to the graph, or remembers what it stands for."""
@@ -129,6 +134,8 @@ class _Reader:
             sources = [self._value(source) for source in inputs]
             self._share(node, first, ops, in_place=self._is_in_place(node, given))
         names = [self._names[source] for source in sources]
+        if node.op == "call_module":
+            self.layers.append((place, str(node.target)))
         for number, op in enumerate(ops):
             name = place if number == 0 else f"{place} ({number})"
             self._graph.add(name, kind, op, *names)

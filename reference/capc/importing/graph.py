@@ -1,19 +1,21 @@
-"""A network as named operators with float weights, whatever framework it came from.
+"""A network as named operators with float weights, whatever framework it came from, and what it came from.
 
 A shape is (channels, height, width) or (features,): the batch is no part of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from capc.errors import InputError
+from capc.hidden import type_only
 from capc.operators import Convolution, Grid
 
 Floats = NDArray[np.float64]
@@ -87,6 +89,8 @@ class Linear:
     weights: Floats
     biases: Floats
 
+    __repr__ = type_only
+
 
 @dataclass(frozen=True, eq=False)
 class Conv:
@@ -97,6 +101,8 @@ class Conv:
     window: Window
     groups: int = 1
 
+    __repr__ = type_only
+
 
 @dataclass(frozen=True, eq=False)
 class Affine:
@@ -104,6 +110,8 @@ class Affine:
 
     scales: Floats
     shifts: Floats
+
+    __repr__ = type_only
 
 
 @dataclass(frozen=True)
@@ -143,7 +151,9 @@ class Identity:
 
 @dataclass(frozen=True)
 class Softmax:
-    """A softmax or its logarithm over the classes: it keeps the order of the logits."""
+    """A softmax, or with ``log`` its logarithm, over the classes: it keeps the order of the logits."""
+
+    log: bool = False
 
 
 Op = Linear | Conv | Affine | Relu | AveragePool | MaxPool | Flatten | Add | Identity | Softmax
@@ -168,6 +178,56 @@ class Node:
     shape: Shape
 
 
+class Seen(NamedTuple):
+    """What a node was given, or what came out of it, when the network ran.
+
+    Attributes:
+        node: its name in the graph.
+        given: its input; None where that cannot be seen.
+        made: its output.
+    """
+
+    node: str
+    given: Floats | None
+    made: Floats
+
+
+@dataclass(frozen=True, repr=False)
+class Origin:
+    """A network as its framework runs it in evaluation. It holds secret weights.
+
+    Attributes:
+        name: what it is, for messages.
+        run: rows of flattened features to rows of flattened outputs, of any length.
+        watch: the values of its nodes on such rows, in order, as far as they can be seen.
+        spacing: the distance from 1 to the next number in the precision in which it computes.
+        remedy: what to do if it computes something else than was read.
+    """
+
+    name: str
+    run: Callable[[Floats], Floats]
+    watch: Callable[[Floats], list[Seen]]
+    spacing: float
+    remedy: str
+
+    def __call__(self, features: Floats) -> Floats:
+        """What the network itself gives, in double precision.
+
+        Args:
+            features: n rows of flattened features.
+
+        Raises:
+            InputError: it fails on them, or does not give one row of finite numbers for each.
+        """
+        outputs = self.run(features)
+        if not np.isfinite(outputs).all():
+            raise InputError(
+                f"{self.name}: run in evaluation on features in [-1, 1], it gives logits that are not finite: "
+                "correct or train it again"
+            )
+        return outputs
+
+
 @dataclass(eq=False)
 class Graph:
     """Nodes in an order in which they can be computed. Its weights are secret to the party that holds it.
@@ -176,15 +236,22 @@ class Graph:
         input_shape: of the query.
         nodes: filled by :meth:`add`.
         output: the name of the node that makes the logits; set last.
+        origin: the network itself, which runs what was read; None for a graph that is not read from anything.
     """
 
     input_shape: Shape
     nodes: list[Node] = field(default_factory=list, repr=False)
     output: str = INPUT
+    origin: Origin | None = field(default=None, repr=False)
     _shapes: dict[str, Shape] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if len(self.input_shape) not in {1, 3} or not all(1 <= size <= MAX_VALUES for size in self.input_shape):
+        is_shape = isinstance(self.input_shape, tuple) and all(isinstance(size, int) for size in self.input_shape)
+        if (
+            not is_shape
+            or len(self.input_shape) not in {1, 3}
+            or not all(1 <= size <= MAX_VALUES for size in self.input_shape)
+        ):
             raise InputError(
                 f"input shape {self.input_shape}: give (features,) or (channels, height, width), without the batch"
             )

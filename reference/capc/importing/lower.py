@@ -12,11 +12,13 @@ Every node's value has a form, which says how far its stage has come:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
 from capc.architecture import QUERY, Activation, Architecture, StageShape
 from capc.errors import InputError
+from capc.hidden import type_only
 from capc.importing.graph import (
     INPUT,
     Add,
@@ -36,6 +38,7 @@ from capc.importing.graph import (
     refusal,
 )
 from capc.operators import OUTSIDE, Convolution, Dense, Grid, Operator, SumPool
+from capc.parameters import FEWEST_CLASSES, MOST_CLASSES
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,8 @@ class FloatLayer:
 
     weights: Floats
     biases: Floats
+
+    __repr__ = type_only
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +60,14 @@ class Lowered:
         layers: the real weights of each stage. Secret to the party.
         places: for each stage the node whose weights it has, or for which it was added.
         notes: what was left out without changing the class.
+        softmax: what the network makes of the logits at its end, or None.
     """
 
     architecture: Architecture
     layers: tuple[FloatLayer, ...]
     places: tuple[str, ...]
     notes: tuple[str, ...]
+    softmax: Softmax | None
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,7 @@ class Scores:
     """A softmax of the logits."""
 
     logits: Ready | Sums | Rectified
+    softmax: Softmax
 
 
 Form = Ready | Sums | Pooled | Rectified | Scores
@@ -128,7 +136,28 @@ def lower(graph: Graph) -> Lowered:
         architecture = Architecture(tuple(lowering.stages))
     except InputError as error:
         raise InputError(f"the model does not become stages of the protocol: {error}") from None
-    return Lowered(architecture, tuple(lowering.layers), tuple(lowering.places), tuple(lowering.notes))
+    last = lowering.forms[graph.output]
+    softmax = last.softmax if isinstance(last, Scores) else None
+    return Lowered(architecture, tuple(lowering.layers), tuple(lowering.places), tuple(lowering.notes), softmax)
+
+
+def check_vote(name: str, shape: Shape) -> None:
+    """Refuses an output that is not one logit for each class of a session.
+
+    Args:
+        name: of the node that makes it.
+        shape: of the output, without the batch.
+
+    Raises:
+        InputError: it is one logit, has logits for each pixel, or too many of them.
+    """
+    if prod(shape[1:]) > 1:
+        remedy = "average them (AdaptiveAvgPool2d(1)), or flatten them if each is the logit of a class"
+        raise refusal("output", name, f"its shape is {shape}, logits for each of {prod(shape[1:])} positions", remedy)
+    if not FEWEST_CLASSES <= shape[0] <= MOST_CLASSES:
+        problem = f"its shape is {shape}, and a vote is over {FEWEST_CLASSES} to {MOST_CLASSES} classes"
+        remedy = "give each class a logit: of one logit z make the two logits 0 and z, by a linear layer of two rows"
+        raise refusal("output", name, problem, remedy if shape[0] == 1 else "choose fewer classes")
 
 
 class _Lowering:
@@ -151,7 +180,7 @@ class _Lowering:
                 return form
             case Softmax():
                 self.notes.append(f"{node.kind} at {node.name} is left out: it keeps the order of the logits")
-                return Scores(self._usable(node, form))
+                return Scores(self._usable(node, form), node.op)
             case Relu():
                 return self._rectified(node, form)
             case MaxPool(window=window):
@@ -174,6 +203,7 @@ class _Lowering:
         """Makes the last stage, from the graph's output."""
         name = self.graph.output
         form = self.forms[name]
+        check_vote(name, self.graph.shape(name))
         if isinstance(form, Scores):
             form = form.logits
         if isinstance(form, Pooled):

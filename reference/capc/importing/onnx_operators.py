@@ -219,7 +219,7 @@ def _dropout(node: OnnxNode) -> Op:
 
 def _softmax(node: OnnxNode) -> Op:
     settings.check_softmax(node.shape, int(node.number("axis", -1)))
-    return Softmax()
+    return Softmax(log=node.kind == "LogSoftmax")
 
 
 _BUILDERS: Mapping[str, Callable[[OnnxNode], Op]] = {

@@ -8,9 +8,10 @@ import numpy as np
 
 from capc import fixed_point
 from capc.errors import InputError
-from capc.importing.evaluate import float_logits, integer_logits, stage_bits
-from capc.importing.graph import Floats, Graph
-from capc.importing.lower import lower
+from capc.importing.evaluate import integer_logits, rows_at_once, softmax_of, stage_bits
+from capc.importing.graph import Floats, Graph, Origin
+from capc.importing.lower import Lowered, lower
+from capc.importing.rounding import MOST_LOST, check_rounding, stage_losses
 from capc.model import QuantisedLayer, QuantisedModel
 
 _BITS_OF_INT64 = 64
@@ -18,26 +19,28 @@ _BITS_OF_INT64 = 64
 
 @dataclass(frozen=True)
 class StageRange:
-    """The worst case of one stage.
+    """The worst case of one stage, and what rounding takes from it.
 
     Attributes:
         place: its node in the network.
         bits: l of the smallest logit ring that no features in [-1, 1] can make it wrap.
+        lost: what the rounding of its weights changes of the logits, as ``rounding.stage_losses`` has it.
     """
 
     place: str
     bits: int
+    lost: float
 
 
 @dataclass(frozen=True, repr=False)
 class QuantisationReport:
-    """How well the integers agree with the network. It depends on secret weights and data: for their owner only.
+    """How well the integers agree with the network itself. It depends on secret weights and data: for their owner only.
 
     Attributes:
         rows: how many rows were compared.
         agreeing: on how many of them both choose the same class.
-        largest_error: the largest difference of two logits.
-        stages: the range of each stage.
+        largest_error: the largest difference of two logits; of two outputs of a softmax, where the network ends in one.
+        stages: the range of each stage, and what it loses.
         logit_bits: l, the logit ring to compare with.
         notes: what was left out of the network without changing the class.
     """
@@ -66,10 +69,16 @@ class QuantisationReport:
             + ("" if stage.bits <= self.logit_bits else ": it could wrap")
             for number, stage in enumerate(self.stages)
         ]
+        losses = [
+            f"stage {number} ({stage.place}) loses {stage.lost:.0%} to rounding: it would be refused"
+            for number, stage in enumerate(self.stages)
+            if stage.lost > MOST_LOST
+        ]
         return [
             f"the same class on {self.agreeing} of {self.rows} rows",
             f"largest difference of a logit: {self.largest_error:.3g}",
             *ranges,
+            *losses,
             *self.notes,
         ]
 
@@ -98,38 +107,55 @@ def quantise_graph(graph: Graph, fraction_bits: int) -> QuantisedModel:
     """The integers of a network. Whether they fit a logit ring is for ``QuantisedModel.check_ranges`` to say.
 
     Raises:
-        InputError: the network cannot be expressed; the line names the operator, the node and the remedy.
+        InputError: the network cannot be expressed; or its output is no vote, 2 to 1024 logits; or rounding takes more
+            than an eighth of what the weights of a stage tell. The line names the operator, the node and the remedy.
     """
     lowered = lower(graph)
+    check_rounding(graph, lowered, fraction_bits)
+    return rounded(lowered, fraction_bits)
+
+
+def rounded(lowered: Lowered, fraction_bits: int) -> QuantisedModel:
+    """The integers of a network, whatever rounding takes from it."""
     layers = tuple(quantised_layer(layer.weights, layer.biases, fraction_bits) for layer in lowered.layers)
     return QuantisedModel(lowered.architecture, layers, fraction_bits)
 
 
 def quantisation_report(graph: Graph, features: Floats, fraction_bits: int, logit_bits: int) -> QuantisationReport:
-    """Compares the integers of a network with the network itself, on rows that the party holds.
+    """Compares the integers of a network with the network itself, as it runs, on rows that the party holds.
 
     Args:
-        graph: the network.
+        graph: the network, as it was read, with its origin.
         features: n rows, flattened or in the graph's input shape, each feature in [-1, 1].
         fraction_bits: f.
         logit_bits: l.
 
     Raises:
         InputError: there are no rows, or one has another length or a feature that is not in [-1, 1]; or the network
-            cannot be expressed.
+            cannot be expressed, or fails on these rows; or the graph was not read from a network.
     """
     rows = _checked(features, graph)
-    lowered, model = lower(graph), quantise_graph(graph, fraction_bits)
+    if graph.origin is None:
+        raise InputError("the graph has no network to compare with: read it by graph_from_torch or graph_from_onnx")
+    lowered = lower(graph)
+    model = rounded(lowered, fraction_bits)
     bits = stage_bits(model)
     queries = [fixed_point.quantise(row.tolist(), fraction_bits) for row in rows]
     integers = integer_logits(model, queries, exact_in_64_bits=max(bits) <= _BITS_OF_INT64)
-    logits = float_logits(graph, rows)
+    own = _origin_outputs(graph.origin, rows, rows_at_once(graph))
     scaled = np.array([[logit / (1 << 2 * fraction_bits) for logit in row] for row in integers])
-    same = [row.index(max(row)) == int(own.argmax()) for row, own in zip(integers, logits, strict=True)]
-    stages = tuple(StageRange(place, needed) for place, needed in zip(lowered.places, bits, strict=True))
+    same = [row.index(max(row)) == int(logits.argmax()) for row, logits in zip(integers, own, strict=True)]
+    if lowered.softmax is not None:
+        scaled = softmax_of(scaled, log=lowered.softmax.log)
+    losses = stage_losses(lowered, fraction_bits)
+    stages = tuple(StageRange(*stage) for stage in zip(lowered.places, bits, losses, strict=True))
     return QuantisationReport(
-        len(rows), sum(same), float(np.abs(scaled - logits).max()), stages, logit_bits, lowered.notes
+        len(rows), sum(same), float(np.abs(scaled - own).max()), stages, logit_bits, lowered.notes
     )
+
+
+def _origin_outputs(origin: Origin, rows: Floats, size: int) -> Floats:
+    return np.concatenate([origin(rows[start : start + size]) for start in range(0, len(rows), size)])
 
 
 def _checked(features: Floats, graph: Graph) -> Floats:

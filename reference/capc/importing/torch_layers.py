@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -56,6 +57,8 @@ def layer(module: nn.Module, shape: Shape) -> Op | None:
 
 
 def _array(tensor: Tensor) -> Floats:
+    if tensor.is_meta:
+        raise UnsupportedError("its weights are on the device meta, which holds no numbers", "load the weights first")
     return np.asarray(tensor.detach().cpu().double().numpy(), dtype=np.float64)
 
 
@@ -138,11 +141,14 @@ def _flatten(given: Settings, shape: Shape) -> Op:
     return Flatten()
 
 
-def _softmax(given: Settings, shape: Shape) -> Op:
+def _softmax(given: Settings, shape: Shape, *, log: bool = False) -> Op:
     if not isinstance(given["dim"], int):
         raise UnsupportedError("its dim is not given", "use dim = 1")
     settings.check_softmax(shape, given["dim"])
-    return Softmax()
+    return Softmax(log)
+
+
+_log_softmax = partial(_softmax, log=True)
 
 
 def _dropout(given: Settings, _shape: Shape) -> Op:
@@ -170,7 +176,7 @@ _SIMPLE_LAYERS: dict[type[nn.Module], tuple[tuple[str, ...], FunctionBuilder]] =
     nn.AdaptiveAvgPool2d: (("output_size",), _adaptive_average_pool),
     nn.Flatten: (("start_dim", "end_dim"), _flatten),
     nn.Softmax: (("dim",), _softmax),
-    nn.LogSoftmax: (("dim",), _softmax),
+    nn.LogSoftmax: (("dim",), _log_softmax),
     nn.Identity: ((), lambda _given, _shape: Identity()),
     nn.Dropout: (("training",), _dropout),
     nn.Dropout1d: (("training",), _dropout),
@@ -186,10 +192,10 @@ FUNCTIONS: dict[object, tuple[dict[str, object], FunctionBuilder]] = {
     functional.avg_pool2d: (_AVERAGE_POOL, _average_pool),
     functional.adaptive_avg_pool2d: ({"output_size": REQUIRED}, _adaptive_average_pool),
     **dict.fromkeys([torch.flatten, "flatten"], ({"start_dim": 0, "end_dim": -1}, _flatten)),
-    **dict.fromkeys([functional.softmax, functional.log_softmax], (_SOFTMAX, _softmax)),
-    **dict.fromkeys(
-        [torch.softmax, torch.log_softmax, "softmax", "log_softmax"], ({"dim": None, "dtype": None}, _softmax)
-    ),
+    functional.softmax: (_SOFTMAX, _softmax),
+    functional.log_softmax: (_SOFTMAX, _log_softmax),
+    **dict.fromkeys([torch.softmax, "softmax"], ({"dim": None, "dtype": None}, _softmax)),
+    **dict.fromkeys([torch.log_softmax, "log_softmax"], ({"dim": None, "dtype": None}, _log_softmax)),
     functional.dropout: (_DROPOUT, _dropout),
     functional.dropout2d: (_DROPOUT, _dropout),
     **dict.fromkeys([operator.add, operator.iadd, torch.add, "add", "add_"], ({"other": REQUIRED, "alpha": 1}, _add)),

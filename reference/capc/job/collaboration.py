@@ -15,8 +15,9 @@ from capc.embedded_methods import EMBEDDED
 from capc.engine import SecureEngine
 from capc.engine_protocol import with_engine
 from capc.errors import InputError
+from capc.hash_keys import HashUse
 from capc.he import BfvLinear
-from capc.job.plan import AllowanceFolder
+from capc.job.plan import AllowanceFolder, heads_folder
 from capc.job.state import Labeller
 from capc.ledger import KeptAllowance, Ledger, Terms, allowance_file, check_proof, load_seen, save_seen
 from capc.model import QuantisedModel
@@ -109,8 +110,8 @@ class Watched:
         self._collaboration = collaboration
         self._ledger = ledger
         self._tag = session.tag
-        folder = ledger.file.with_name(ledger.file.name + ".heads")
-        folder.mkdir(exist_ok=True)
+        folder = heads_folder(ledger.file)
+        folder.mkdir(mode=0o700, exist_ok=True)
         self._files = [folder / f"{party}.json" for party in session.answering_parties]
         release = session.parameters.release
         owner, data_set, grid_bits = ledger.terms.owner, ledger.terms.data_set, session.parameters.widths.grid_bits
@@ -120,6 +121,11 @@ class Watched:
     def costs(self) -> Mapping[str, StepCost]:
         """The cost of every step so far; the proofs are not among the protocol's messages."""
         return self._collaboration.costs
+
+    @property
+    def hash_use(self) -> HashUse:
+        """What garblers hashed so far, and under how many keys."""
+        return self._collaboration.hash_use
 
     @property
     def results(self) -> Sequence[QueryResult]:

@@ -50,6 +50,9 @@ class JobConfig:
         seed: decides the split of the data and the training, and nothing else (CAPC-RUN-002).
         ledger: the file of the account, continued from run to run; None keeps the account in memory.
         ledger_key: the file of the key that signs the ledger; None takes the one beside it.
+        journal: where the querying party keeps which rows it asked and the labels that it bought; None takes a file in
+            the user's own state, named by the ledger's identity.
+        ask_again: whether rows may be asked that were asked before.
         allowance: the folder of the answering parties' circuit-privacy allowances, continued from run to run; None
             takes one beside the ledger, and without a ledger begins new ones.
         allowance_queries: how many queries each answering party's model is declared for.
@@ -81,6 +84,8 @@ class JobConfig:
     seed: int = 0
     ledger: Path | None = None
     ledger_key: Path | None = None
+    journal: Path | None = None
+    ask_again: bool = False
     allowance: Path | None = None
     allowance_queries: int = DEFAULT_QUERIES
     data_set: str | None = None

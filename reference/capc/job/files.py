@@ -12,7 +12,11 @@ from capc.errors import InputError
 
 
 def write(report: dict[str, object], file: Path) -> None:
-    """Writes a report so that the file holds the whole old one or the whole new one at every moment."""
+    """Writes a report so that the file holds the whole old one or the whole new one at every moment.
+
+    Raises:
+        InputError: the disk refused.
+    """
     file = file.resolve()
     temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
@@ -21,8 +25,17 @@ def write(report: dict[str, object], file: Path) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(file)
+    except OSError as error:
+        raise InputError(
+            f"json = {file} (--json): not written ({error.strerror}): make room, or name another"
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def beside(file: Path, suffix: str) -> Path:
+    """What lies beside a file under its name with a suffix, whatever the name is."""
+    return file.parent / f"{file.name}{suffix}"
 
 
 def to_json(report: dict[str, object]) -> str:
@@ -30,36 +43,40 @@ def to_json(report: dict[str, object]) -> str:
     return json.dumps(report, indent=2, allow_nan=False) + "\n"
 
 
-def check_writable(file: Path) -> None:
-    """Checks that a report can be written.
+def check_writable(file: Path, option: str = "json") -> None:
+    """Checks that a report, or what another option names, can be written.
 
     Raises:
-        InputError: there is something by that name which is not a plain file, or its folder is missing or read-only.
+        InputError: what has that name is no plain file or is read-only, or its folder is missing or read-only.
     """
     folder = file.resolve().parent
+    stdout = ", or - for standard output" if option == "json" else ""
     if file.exists() and not file.is_file():
-        raise InputError(f"json = {file} (--json): not a plain file: name one, or - for standard output")
+        raise InputError(f"{option} = {file} (--{option}): not a plain file: name one{stdout}")
+    if file.exists() and not os.access(file, os.W_OK):
+        raise InputError(f"{option} = {file} (--{option}): this file is read-only: name another")
     if not folder.is_dir():
-        raise InputError(f"json = {file} (--json): the folder {folder} does not exist: create it, or name another")
+        raise InputError(
+            f"{option} = {file} (--{option}): the folder {folder} does not exist: create it, or name another"
+        )
     if not os.access(folder, os.W_OK):
-        raise InputError(f"json = {file} (--json): the folder {folder} is read-only: name another")
+        raise InputError(f"{option} = {file} (--{option}): the folder {folder} is read-only: name another")
 
 
-def check_not_input(file: Path, inputs: Mapping[str, Path]) -> None:
-    """Checks that a report would not replace a file that is read.
+def check_not_input(file: Path, inputs: Mapping[str, Path], option: str = "json") -> None:
+    """Checks that a report, or what another option names, would not replace a file that is used otherwise.
 
     Args:
         file: where the report goes.
-        inputs: the files that are read, by the place where each was named.
+        inputs: the files that are used, by the place where each was named.
+        option: which names the file.
 
     Raises:
         InputError: the report's file is one of them, under this or another name.
     """
     for place, source in inputs.items():
         if _same(file, source):
-            raise InputError(
-                f"json = {file} (--json): this is the file {source} ({place}): name another for the report"
-            )
+            raise InputError(f"{option} = {file} (--{option}): this is the file {source} ({place}): name another")
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -1,12 +1,12 @@
 """The main job, in its order: train, choose queries, label them through the protocol, retrain.
 
-Spec: CAPC-RUN-002 to CAPC-RUN-005, CAPC-RUN-010, CAPC-RUN-011.
+Spec: CAPC-RUN-002 to CAPC-RUN-005, CAPC-RUN-010, CAPC-RUN-011, CAPC-RUN-016 to CAPC-RUN-019.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -19,7 +19,8 @@ from capc.job.collaboration import open_collaboration
 from capc.job.models import Trainer, train_float, train_relus
 from capc.job.observer import JobObserver, Stage
 from capc.job.options import Inference
-from capc.job.plan import Plan
+from capc.job.plan import Plan, heads_folder
+from capc.job.purse import Purse
 from capc.job.state import JobState, Labeller, ModelRecord, QueryRecord, Score, Status
 from capc.learning.active import by_margin
 from capc.learning.data import Floats, Indices
@@ -45,15 +46,23 @@ class Job:
     def __init__(self, plan: Plan, observer: JobObserver, opener: Opener | None = None) -> None:
         data, config = plan.dataset, plan.config
         division = split(data.labels, data.num_classes, config.parties, config.partition, config.seed)
-        self.state = JobState(plan, division, plan.open_account())
+        # What the data alone forbid is refused before a ledger is made.
+        Purse(data, division, config, None).free()
+        account = plan.open_account()
+        try:
+            purse = Purse(data, division, config, plan.open_journal(account), charged=account.spent > 0)
+            self._free = purse.free()
+        except InputError:
+            _close(account)
+            raise
+        self.state = JobState(plan, division, account, purse)
         self._observer = observer
         self._trainer, needed = _inference(plan)
         self._opener = opener or needed
 
     def close(self) -> None:
         """Lets go of the ledger, if there is one; :attr:`state` has been read for the last time."""
-        if isinstance(self.state.account, Ledger):
-            self.state.account.close()
+        _close(self.state.account)
 
     def run(self) -> None:
         """Does everything, until the queries are done or the budget is spent.
@@ -63,7 +72,7 @@ class Job:
         """
         with self._telling_of_an_empty_ledger():
             models = self._train_answering()
-            own = self._train_own([], [])
+            own = self._train_own(self.state.purse.bought)
             self.state.before = self._score(own.predict)
             self._observer.changed()
             self._observer.started(Stage.SETUP, 1)
@@ -71,11 +80,10 @@ class Job:
         self.state.labeller = labeller
         self._observer.advanced(Stage.SETUP)
         self._observer.changed()
-        chosen = by_margin(own, self._features, self.state.split.pool, self.state.plan.config.queries)
-        status = self._ask(labeller, chosen)
+        status = self._ask(labeller, by_margin(own, self._features, self._free, len(self._free)))
         self._observer.started(Stage.RETRAINING, 1)
-        released = [(record.row, record.label) for record in self.state.queries if record.label is not None]
-        retrained = self._train_own([row for row, _ in released], [label for _, label in released])
+        released = {record.row: record.label for record in self.state.queries if record.label is not None}
+        retrained = self._train_own({**self.state.purse.bought, **released})
         self.state.after = self._score(retrained.predict)
         self.state.status = status
         self._observer.advanced(Stage.RETRAINING)
@@ -83,12 +91,12 @@ class Job:
 
     @contextmanager
     def _telling_of_an_empty_ledger(self) -> Iterator[None]:
-        """A refusal before the first query says what becomes of a ledger that is there for nothing."""
+        """A refusal before the first query says what becomes of a ledger that was there for nothing."""
         try:
             yield
         except InputError as error:
             account = self.state.account
-            if not isinstance(account, Ledger) or account.spent:
+            if not isinstance(account, Ledger) or account.created or account.spent:
                 raise
             raise InputError(
                 f"{error}. The ledger {account.file} has no query yet, and is fixed to this policy: for another one, "
@@ -107,20 +115,35 @@ class Job:
         return models
 
     def _ask(self, labeller: Labeller, chosen: Indices) -> Status:
-        """Asks batch after batch; what a batch released is in the state before the next one begins."""
-        rows = chosen.tolist()
-        self._observer.started(Stage.QUERIES, len(rows))
-        while rows:
-            count = min(self.state.plan.config.batch, len(rows), labeller.remaining_queries())
+        """Asks batch after batch; what a batch released is in the state before the next one begins.
+
+        Args:
+            labeller: whom to ask.
+            chosen: rows in the order in which they are asked, more of them than are asked.
+        """
+        rows, left = chosen.tolist(), self.state.plan.config.queries
+        self._observer.started(Stage.QUERIES, left)
+        while left and rows:
+            count = min(self.state.plan.config.batch, left, labeller.remaining_queries())
             if not count:
                 return self._exhausted(1)
+            # Another run on the same journal may have asked some of them in the meantime.
+            batch = self.state.purse.take(rows[:count])
+            rows = rows[count:]
+            if not batch:
+                continue
             try:
-                self._ask_batch(labeller, rows[:count])
+                self._ask_batch(labeller, batch)
             except BudgetExhaustedError:
                 # Another process charged the same ledger or allowance in the meantime.
-                return self._exhausted(count)
-            rows = rows[count:]
+                self.state.purse.take_back(self._not_asked(batch))
+                return self._exhausted(len(batch))
+            left -= len(batch)
         return Status.COMPLETE
+
+    def _not_asked(self, batch: Sequence[int]) -> list[int]:
+        done = {record.row for record in self.state.queries}
+        return [row for row in batch if row not in done]
 
     def _exhausted(self, count: int) -> Status:
         """What does not suffice for ``count`` queries: the account, or an allowance if the account does."""
@@ -137,6 +160,8 @@ class Job:
             # What a batch released before an error or an interrupt was paid for, and is kept.
             outcomes = labeller.results[done:]
             seconds, sent = time.perf_counter() - start, _sent(labeller) - before
+            # Durable first: a label that is shown or used is never bought again.
+            self.state.purse.settle((row, outcome.label) for row, outcome in zip(rows, outcomes, strict=False))
             for row, outcome in zip(rows, outcomes, strict=False):
                 index = len(self.state.queries) + 1
                 share = seconds / len(outcomes), sent / len(outcomes)
@@ -144,11 +169,11 @@ class Job:
                 self._observer.advanced(Stage.QUERIES)
             self._observer.changed()
 
-    def _train_own(self, rows: Sequence[int], labels: Sequence[int]) -> FloatModel:
-        """The querying party's model, from its own labelled rows and these newly labelled ones."""
+    def _train_own(self, bought: Mapping[int, int]) -> FloatModel:
+        """The querying party's model, from its own labelled rows and the rows whose labels it bought."""
         own = self.state.split.labelled
-        every = np.concatenate([own, np.array(rows, dtype=np.int64)])
-        known = np.concatenate([self.state.plan.dataset.labels[own], np.array(labels, dtype=np.int64)])
+        every = np.concatenate([own, np.array(list(bought), dtype=np.int64)])
+        known = np.concatenate([self.state.plan.dataset.labels[own], np.array(list(bought.values()), dtype=np.int64)])
         return train_float(self.state.plan, every, known, QUERYING_ARCHITECTURE, 0)
 
     def _score(self, predict: Callable[[Floats], Indices]) -> Score:
@@ -169,6 +194,21 @@ def _inference(plan: Plan) -> tuple[Trainer, Opener]:
 
         return train_squares, open_ckks_collaboration
     return train_relus, partial(open_collaboration, engine=plan.engine, allowances=plan.allowances)
+
+
+def _close(account: Account) -> None:
+    """Lets go of a ledger.
+
+    One that this run made, and that nobody charged or looked at, is removed again: it would be fixed to the policy of a
+    run that was refused.
+    """
+    if not isinstance(account, Ledger):
+        return
+    try:
+        if account.created and not any(heads_folder(account.file).glob("*.json")):
+            account.remove_unused()
+    finally:
+        account.close()
 
 
 def _sent(labeller: Labeller) -> int:

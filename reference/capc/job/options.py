@@ -242,6 +242,8 @@ OPTIONS: dict[str, Option] = {
     "seed": Whole(0, MAX_SEED),
     "ledger": FileName("a ledger, which is made if it is not there"),
     "ledger_key": FileName("the file of the ledger's signing key"),
+    "journal": FileName("the querying party's journal, which is made if it is not there"),
+    "ask_again": Flag(),
     "allowance": FileName("a folder, which is made if it is not there"),
     "allowance_queries": Whole(1, MAX_DECLARED),
     "data_set": Name(f"a name of the protected data that outlives its files, of up to {_NAME_LENGTH} characters"),

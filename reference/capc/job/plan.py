@@ -23,13 +23,15 @@ from capc.engine import EMBEDDED, SecureEngine
 from capc.errors import InputError, ParameterError
 from capc.job.config import JobConfig, rational_text
 from capc.job.engines import find_engine
+from capc.job.files import beside
+from capc.job.journal import Journal, check_place, default_folder
 from capc.job.options import Inference, flag
-from capc.learning.data import Dataset, load_digits, load_npz
+from capc.learning.data import Dataset, DataShape, load_digits, load_npz
 from capc.learning.partition import Sizes
 from capc.learning.training import ARCHITECTURES
-from capc.ledger import Terms, open_ledger
+from capc.ledger import Ledger, Terms, open_ledger
 from capc.parameters import Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party
 from capc.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
 
 
@@ -72,8 +74,23 @@ class Plan:
         place = config.place("allowance" if config.allowance else "ledger")
         path = config.allowance
         if path is None and config.ledger is not None and self.parameters.widths.he_distance_bits:
-            path = config.ledger.with_name(config.ledger.name + ".allowances")
+            path = allowances_folder(config.ledger)
         return None if path is None else AllowanceFolder(path, config.allowance_queries, place)
+
+    def open_journal(self, account: Account) -> Journal | None:
+        """What the querying party keeps over all runs on a ledger; None for an account in memory.
+
+        Raises:
+            InputError: the journal cannot be used, or belongs to another ledger.
+        """
+        if not isinstance(account, Ledger):
+            return None
+        identity = account.head.identity
+        file = self.config.journal or default_folder() / f"{identity.hex()[:32]}.json"
+        try:
+            return Journal(file, identity)
+        except InputError as error:
+            raise InputError(f"{error} ({self.config.place('journal')})") from None
 
     def open_account(self) -> Account:
         """The ledger that the options name, or a new account in memory with the whole budget. A run opens one.
@@ -87,10 +104,21 @@ class Plan:
             return Account(release, grid_bits, self.budget)
         data_set = self.config.data_set or self.dataset.name
         terms = Terms(str(PRIVACY_GUARDIAN), data_set, release, grid_bits, self.budget)
+        _check_not_lost(self.config)
         try:
             return open_ledger(self.config.ledger, terms, key_file=self.config.ledger_key)
         except InputError as error:
             raise InputError(f"{error} ({self.config.place('ledger')})") from None
+
+
+def heads_folder(ledger: Path) -> Path:
+    """Where answering parties keep the heads of a ledger."""
+    return beside(ledger, ".heads")
+
+
+def allowances_folder(ledger: Path) -> Path:
+    """Where they keep their allowances unless another place is named."""
+    return beside(ledger, ".allowances")
 
 
 def prepare(config: JobConfig) -> Plan:
@@ -106,15 +134,27 @@ def prepare(config: JobConfig) -> Plan:
         raise config.refusal("allowance", f"parameters {widths.name} claim no circuit privacy: leave this out")
     if config.allowance is not None and not _may_be_folder(config.allowance):
         raise config.refusal("allowance", "a file is in its place: name a folder")
+    engine = find_engine(config)
     release = _release_policy(config, widths.grid_bits)
-    dataset = load_digits() if config.data is None else load_npz(config.data)
-    rows_place = "scikit-learn's digits" if config.data is None else str(config.data)
-    sizes = Sizes.of(dataset.num_rows, dataset.num_classes)
-    sizes.check(config.parties, config.queries, config.place("parties"), config.place("queries"), rows_place)
-    parameters = _parameters(config, widths, dataset, release)
-    _check_batch(config, parameters)
     budget = _budget(config, release, widths.grid_bits)
-    return Plan(config, dataset, parameters, budget, find_engine(config))
+
+    def admit(shape: DataShape) -> Parameters:
+        return _parameters(config, widths, shape, release)
+
+    # Features are read last: all that can be refused without them is refused before.
+    dataset = load_digits() if config.data is None else load_npz(config.data, admit)
+    return Plan(config, dataset, admit(dataset.shape), budget, engine)
+
+
+def _check_not_lost(config: JobConfig) -> None:
+    """Refuses to make a ledger where one is missing whose heads are there: every answering party would refuse it."""
+    if config.ledger is None or config.ledger.exists():
+        return
+    folder = heads_folder(config.ledger)
+    if any(folder.glob("*.json")):
+        raise config.refusal(
+            "ledger", f"it is not there, and answering parties keep its heads in {folder}: put it back, or name another"
+        )
 
 
 def _may_be_folder(path: Path) -> bool:
@@ -128,14 +168,7 @@ def _may_be_folder(path: Path) -> bool:
 def _check_together(config: JobConfig) -> None:
     if config.network is not None and config.vote_variant is not None:
         raise config.refusal("network", f"it chooses the vote's variant: leave out {flag('vote_variant')}, or this")
-    for name in ("ledger_key", "data_set"):
-        if getattr(config, name) is not None and config.ledger is None:
-            raise config.refusal(name, f"give {flag('ledger')} too, or leave this out")
-    # CAPC-RUN-014.
-    if config.ledger is not None and config.inference is not Inference.EXACT:
-        raise config.refusal(
-            "inference", f"it leaks what a ledger is there to protect: leave out {flag('ledger')}, or this"
-        )
+    _check_ledger(config)
     if config.allowance is not None and config.inference is not Inference.EXACT:
         raise config.refusal("allowance", f"{flag('inference')} {config.inference.value} keeps none: leave this out")
     if "allowance_queries" in config.places and config.allowance is None and config.ledger is None:
@@ -143,6 +176,7 @@ def _check_together(config: JobConfig) -> None:
     if config.engine != EMBEDDED.name and config.inference is not Inference.EXACT:
         raise config.refusal("engine", f"inference {config.inference.value} has the embedded one only: leave this out")
     _check_composition(config)
+    _check_threshold(config)
     if config.threshold is None:
         if config.threshold_sigma is not None:
             raise config.refusal("threshold_sigma", f"give {flag('threshold')} too, or leave this out")
@@ -153,6 +187,27 @@ def _check_together(config: JobConfig) -> None:
     elif config.threshold_sigma is not None and config.sigma is None:
         raise config.refusal(
             "threshold_sigma", f"give {flag('sigma')} too, or leave this out to have both calibrated together"
+        )
+
+
+def _check_ledger(config: JobConfig) -> None:
+    for name in ("ledger_key", "data_set", "journal"):
+        if getattr(config, name) is not None and config.ledger is None:
+            raise config.refusal(name, f"give {flag('ledger')} too, or leave this out")
+    if config.ledger is not None and not _may_be_folder(heads_folder(config.ledger)):
+        raise config.refusal("ledger", f"a file is in the place of {heads_folder(config.ledger)}: name another ledger")
+    if config.ledger is not None and config.allowance is None and not _may_be_folder(allowances_folder(config.ledger)):
+        remedy = f"a file is in the place of {allowances_folder(config.ledger)}: give {flag('allowance')} too"
+        raise config.refusal("ledger", remedy)
+    if config.ledger is not None:
+        try:
+            check_place(config.journal or default_folder() / "journal", config.ledger)
+        except InputError as error:
+            raise InputError(f"{error} ({config.place('journal')})") from None
+    # CAPC-RUN-014.
+    if config.ledger is not None and config.inference is not Inference.EXACT:
+        raise config.refusal(
+            "inference", f"it leaks what a ledger is there to protect: leave out {flag('ledger')}, or this"
         )
 
 
@@ -229,6 +284,15 @@ def _budget_refusal(config: JobConfig, error: InputError) -> InputError:
     return InputError(f"{error} ({config.place('epsilon')}, {config.place('delta')})")
 
 
+def _check_threshold(config: JobConfig) -> None:
+    if config.threshold is not None and config.threshold > config.parties:
+        raise config.refusal(
+            "threshold",
+            f"no label gets more than {config.parties} votes ({config.place('parties')}), one of each answering party: "
+            f"choose at most {config.parties}, or more parties",
+        )
+
+
 def _vote_variant(config: JobConfig, widths: ParameterSet, num_classes: int) -> VoteVariant:
     """What was asked for, or what is fastest on the network for a batch of the job."""
     if config.vote_variant is not None:
@@ -238,10 +302,14 @@ def _vote_variant(config: JobConfig, widths: ParameterSet, num_classes: int) -> 
     return fastest_vote(num_classes, widths.logit_bits, widths.vote_bits, config.batch, NETWORKS[config.network])
 
 
-def _parameters(config: JobConfig, widths: ParameterSet, dataset: Dataset, release: ReleasePolicy) -> Parameters:
+def _parameters(config: JobConfig, widths: ParameterSet, shape: DataShape, release: ReleasePolicy) -> Parameters:
+    """What sessions are bound to, once rows, features and classes are known."""
+    rows_place = "scikit-learn's digits" if config.data is None else str(config.data)
+    sizes = Sizes.of(shape.rows, shape.classes)
+    sizes.check(config.parties, config.queries, config.place("parties"), config.place("queries"), rows_place)
     try:
-        variant = _vote_variant(config, widths, dataset.num_classes)
-        parameters = Parameters(widths, dataset.num_classes, dataset.num_features, release, variant)
+        variant = _vote_variant(config, widths, shape.classes)
+        parameters = Parameters(widths, shape.classes, shape.features, release, variant)
     except ParameterError as error:
         raise InputError(f"{error} ({config.place('threshold')}, {config.place('parameters')})") from None
     try:
@@ -254,6 +322,7 @@ def _parameters(config: JobConfig, widths: ParameterSet, dataset: Dataset, relea
             noise += f" ({config.place('sigma')})"
         places = ", ".join(config.place(name) for name in ("parties", "parameters"))
         raise InputError(f"{error}; {noise}, {places}") from None
+    _check_batch(config, parameters)
     return parameters
 
 
@@ -261,10 +330,10 @@ def _check_batch(config: JobConfig, parameters: Parameters) -> None:
     """Refuses what the session will refuse, whose largest layer is known before training."""
     widest = max(width for hidden in ARCHITECTURES for width in hidden)
     architecture = dense_architecture((parameters.num_features, widest, parameters.num_classes))
-    participants = (
-        Participant(QUERYING_PARTY, bytes(IDENTITY_BYTES)),
-        Participant(answering_party(1), b"1" * IDENTITY_BYTES, architecture),
-        Participant(PRIVACY_GUARDIAN, b"2" * IDENTITY_BYTES),
+    parties = [QUERYING_PARTY, *(answering_party(index + 1) for index in range(config.parties)), PRIVACY_GUARDIAN]
+    participants = tuple(
+        Participant(party, index.to_bytes(IDENTITY_BYTES), architecture if party.role is Role.ANSWERING_PARTY else None)
+        for index, party in enumerate(parties)
     )
     try:
         Session(parameters, bytes(SESSION_ID_BYTES), participants).check_batch(min(config.batch, config.queries))

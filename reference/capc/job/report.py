@@ -1,8 +1,8 @@
 """The report of a run as a JSON document (capc_spec/schemas/run_report.schema.json).
 
 Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where inference is exact, no weaker threat model
-is declared, and the parameter set makes HE hide the models as the hypotheses assume: what was spent is an odometer
-reading.
+is declared, the parameter set makes HE hide the models as the hypotheses assume, and the known statistical terms do not
+exceed delta (CAPC-ACCT-118): what was spent is an odometer reading.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import platform
 from fractions import Fraction
 from math import inf, nextafter
 
-from capc.accountants.statement import budget_statement, spent_statement
+from capc.accountants.statement import PrivacyStatement, budget_statement, spent_statement
 from capc.engine import EMBEDDED
 from capc.job.config import rational_text
 from capc.job.engines import described
 from capc.job.environment import requirements
+from capc.job.garbling_bound import GarblingBound, garbling_bound
 from capc.job.options import Inference
 from capc.job.state import JobState, Score
-from capc.ledger import Ledger
+from capc.ledger import Ledger, most_models
 from capc.parameters import SPEC_VERSION
 
 SCHEMA = "run_report/v1"
@@ -60,7 +61,9 @@ def document(state: JobState) -> dict[str, object]:
         "agreement": _agreement(state),
         "privacy": _privacy(state),
         "ledger": _ledger(state),
+        "journal": _journal(state),
         "engine": _engine(state),
+        "garbling": _garbling(state),
         "accuracy": _accuracy(state.before, state.after),
         "steps": _steps(state),
         "versions": {"python": platform.python_version(), "specification": SPEC_VERSION, **installed},
@@ -98,10 +101,12 @@ def _agreement(state: JobState) -> dict[str, object]:
 
 def _privacy(state: JobState) -> dict[str, object]:
     account, policy = state.account, state.account.policy
-    guaranteed, reading = budget_statement(account), spent_statement(account)
+    guaranteed, reading = enforced_statement(state), realised_statement(state)
     return {
         "epsilon": rounded_up(policy.epsilon),
-        "delta": rounded_up(policy.delta),
+        "delta": rounded_up(guaranteed.delta),
+        "delta_of_noise": rounded_up(policy.delta),
+        "statistical_terms": rounded_up(guaranteed.terms),
         "label": enforced_label(state),
         "realised": rounded_up(reading.epsilon),
         "realised_label": reading.label,
@@ -132,6 +137,18 @@ def _ledger(state: JobState) -> dict[str, object] | None:
     return {"identity": head.identity.hex(), "records": head.size}
 
 
+def _journal(state: JobState) -> dict[str, int | bool] | None:
+    """What earlier runs on the same ledger asked and bought; None for a run without a ledger."""
+    if not isinstance(state.account, Ledger):
+        return None
+    purse = state.purse
+    return {
+        "asked_before": purse.asked_before,
+        "labels_reused": len(purse.bought),
+        "earlier_charges_unknown": purse.is_new,
+    }
+
+
 def _engine_hypotheses(state: JobState) -> list[str]:
     """What a declared model that is weaker than the base model assumes besides."""
     engine = described(state.plan.engine)
@@ -155,6 +172,29 @@ def _engine(state: JobState) -> dict[str, object]:
     }
 
 
+def _garbling(state: JobState) -> dict[str, object] | None:
+    """The concrete bound of everything that was garbled so far (CAPC-GC-012)."""
+    bound = concrete_bound(state)
+    if bound is None:
+        return None
+    return {
+        "hash_keys": bound.use.keys,
+        "rows": bound.use.rows,
+        "most_rows": bound.use.most,
+        "key_bits": bound.key_bits,
+        "run_bits": bound.run_bits,
+        "delta_bits": bound.delta_bits,
+    }
+
+
+def concrete_bound(state: JobState) -> GarblingBound | None:
+    """The same, against the enforced epsilon and delta; None before anything was garbled."""
+    policy = state.account.policy
+    if state.labeller is None:
+        return None
+    return garbling_bound(state.labeller.hash_use, policy.epsilon, policy.delta)
+
+
 def leaks(state: JobState) -> str | None:
     """What a run shows beyond labels; None for exact inference, which shows nothing else."""
     return None if state.plan.config.inference is Inference.EXACT else LEAKS
@@ -170,7 +210,30 @@ def enforced_label(state: JobState) -> str:
     widths = state.plan.parameters.widths
     if widths.he_distance_bits < _LEAST_DISTANCE_BITS:
         return f"no guarantee: parameter set {widths.name} is for tests and benchmarks"
-    return budget_statement(state.account).label
+    return enforced_statement(state).label
+
+
+def enforced_statement(state: JobState) -> PrivacyStatement:
+    """The enforced budget, with the statistical terms that this run knows."""
+    return budget_statement(state.account, he_distance=he_distance(state))
+
+
+def realised_statement(state: JobState) -> PrivacyStatement:
+    """What was spent so far, with the same terms."""
+    return spent_statement(state.account, he_distance=he_distance(state))
+
+
+def he_distance(state: JobState) -> Fraction | None:
+    """Of the HE responses of one answering party from ones that hide its models, over all runs on the account.
+
+    None where none is claimed: a parameter set without one, or inference that leaks.
+    """
+    bits = state.plan.parameters.widths.he_distance_bits
+    if not bits or state.plan.config.inference is not Inference.EXACT:
+        return None
+    kept = state.plan.allowances
+    models = 1 if kept is None or state.plan.config.ledger is None else most_models(kept.path)
+    return min(Fraction(1), max(1, models) * Fraction(1, 1 << bits))
 
 
 def _accuracy(before: Score | None, after: Score | None) -> dict[str, object]:

@@ -8,7 +8,10 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from capc.accounting import Account
+from capc.hash_keys import HashUse
+from capc.hidden import type_only
 from capc.job.plan import Plan
+from capc.job.purse import Purse
 from capc.learning.partition import Split
 
 
@@ -56,6 +59,10 @@ class Labeller(Protocol):
     @property
     def costs(self) -> Mapping[str, Cost]:
         """The cost of every step so far."""
+
+    @property
+    def hash_use(self) -> HashUse:
+        """What garblers hashed so far, and under how many keys."""
 
     @property
     def results(self) -> Sequence[Outcome]:
@@ -123,6 +130,7 @@ class JobState:
         plan: what the run was started with.
         split: who holds which rows.
         account: the privacy account.
+        purse: what was asked and bought in earlier runs.
         status: how the run ended.
         models: one for each answering party trained so far.
         queries: those done so far.
@@ -134,9 +142,12 @@ class JobState:
     plan: Plan
     split: Split
     account: Account
+    purse: Purse
     status: Status = Status.INTERRUPTED
     models: list[ModelRecord] = field(default_factory=list)
     queries: list[QueryRecord] = field(default_factory=list)
     before: Score | None = None
     after: Score | None = None
     labeller: Labeller | None = None
+
+    __repr__ = type_only

@@ -6,39 +6,33 @@ bounds of a feature are public and agreed beforehand; the demonstration takes th
 
 from __future__ import annotations
 
-import struct
-import zipfile
-import zlib
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from capc.errors import InputError
+from capc.hidden import type_only
+from capc.learning.archive import MAX_CELLS, ArrayHeader, open_archive
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 MAX_CLASSES = 1024
 MAX_FEATURES = 1 << 20
+MAX_ROWS = 1 << 20
 
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    RuntimeError,
-    MemoryError,
-    OverflowError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What NumPy and zipfile raise for a damaged, encrypted or truncated archive, or one with pickled objects."""
 
-_REMEDY = "write one with numpy.savez(path, x=..., y=...)"
+class DataShape(NamedTuple):
+    """What is known of a data set before its features are read: n, d and C."""
+
+    rows: int
+    features: int
+    classes: int
 
 
 @dataclass(frozen=True)
@@ -50,12 +44,21 @@ class Dataset:
         features: n x d, each in [-1, 1].
         labels: n class indices in [0, C).
         classes: the C >= 2 labels that the classes have in the source, by class index; every class occurs.
+        digests: of each row as it stands in the source, before features are scaled.
     """
 
     name: str
     features: Floats
     labels: Indices
     classes: tuple[int, ...]
+    digests: tuple[bytes, ...]
+
+    @property
+    def shape(self) -> DataShape:
+        """Rows, features and classes."""
+        return DataShape(self.num_rows, self.num_features, self.num_classes)
+
+    __repr__ = type_only
 
     @property
     def num_classes(self) -> int:
@@ -78,31 +81,51 @@ def load_digits() -> Dataset:
     from sklearn import datasets  # noqa: PLC0415  # a second of import time that `--data` does not need
 
     pixels, labels = datasets.load_digits(return_X_y=True)
-    return Dataset("digits", np.asarray(pixels, np.float64) / 16, np.asarray(labels, np.int64), tuple(range(10)))
+    digests = tuple(row_digest(row) for row in np.asarray(pixels, np.float64))
+    features = np.asarray(pixels, np.float64) / 16
+    return Dataset("digits", features, np.asarray(labels, np.int64), tuple(range(10)), digests)
 
 
-def load_npz(path: Path) -> Dataset:
+def load_npz(path: Path, admit: Callable[[DataShape], object] | None = None) -> Dataset:
     """The rows of a user's archive, with classes numbered 0 to C - 1 in the order of their labels.
 
-    Each feature is mapped linearly from its range in the file to [-1, 1]; a constant feature becomes 0.
+    Each feature is mapped linearly from its range in the file to [-1, 1]; a constant feature becomes 0. Headers are
+    read first, then labels, then features: what is wrong with the former costs no time and memory for the latter.
 
     Args:
         path: an ``.npz`` archive with the arrays ``x`` (n x d real numbers) and ``y`` (n integers).
+        admit: told of rows, features and classes before the features are read; it raises to refuse them.
 
     Raises:
-        InputError: the file cannot be read, or the arrays are missing, have other shapes or types, hold NaN or an
-            infinity, or hold fewer than two classes.
+        InputError: the file cannot be read, or the arrays are missing, have other shapes or types, are too large, hold
+            NaN or an infinity, or hold fewer than two classes.
     """
-    arrays = _read_arrays(path)
-    features, labels = _checked_features(arrays["x"], path), _checked_labels(arrays["y"], path)
-    if len(features) != len(labels):
-        raise InputError(f"{path}: x has {len(features)} rows and y has {len(labels)}: give one label for each row")
-    classes, indices = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
-        raise InputError(f"{path}: y holds {len(classes)} class{'' if len(classes) == 1 else 'es'}: give at least 2")
-    if len(classes) > MAX_CLASSES:
-        raise InputError(f"{path}: y holds {len(classes)} classes: give at most {MAX_CLASSES}")
-    return Dataset(path.name, _scaled(features), indices.astype(np.int64), tuple(map(int, classes)))
+    if not path.is_file():
+        raise InputError(f"{path}: {no_file_because(path)}: name an .npz archive with the arrays x and y")
+    with open_archive(path) as archive:
+        of_features, of_labels = archive.header("x"), archive.header("y")
+        _check_headers(of_features, of_labels, path)
+        # The type decides which integers fit: 64 bits with a sign or without.
+        labels = np.empty(of_labels.shape, np.uint64 if of_labels.dtype.kind == "u" else np.int64)
+        archive.read(of_labels, labels)
+        classes, indices = _numbered(labels, path)
+        if admit is not None:
+            admit(DataShape(len(labels), of_features.shape[1], len(classes)))
+        features = np.empty(of_features.shape, np.float64)
+        archive.read(of_features, features)
+    _check_finite(features, path)
+    digests = tuple(row_digest(row) for row in features)
+    _scale(features)
+    return Dataset(path.name, features, indices, classes, digests)
+
+
+def row_digest(row: Floats) -> bytes:
+    """SHA-256 of a row's features as they stand in the source, by which the row is known in any file.
+
+    Args:
+        row: d numbers; 0 and -0 are the same.
+    """
+    return hashlib.sha256(np.ascontiguousarray(row + 0.0, dtype="<f8").tobytes()).digest()
 
 
 def no_file_because(path: Path) -> str:
@@ -112,69 +135,52 @@ def no_file_because(path: Path) -> str:
     return "this is not a plain file" if path.exists() else "there is no such file"
 
 
-def _read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
-    if not path.is_file():
-        raise InputError(f"{path}: {no_file_because(path)}: name an .npz archive with the arrays x and y")
-    with _opened(path) as stream:
-        try:
-            archive = np.load(stream, allow_pickle=False)
-        except _UNREADABLE:
-            raise InputError(f"{path}: not an .npz archive: {_REMEDY}") from None
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise InputError(f"{path}: a single array, not an .npz archive: {_REMEDY}")
-        return {name: _read_array(archive, name, path) for name in ("x", "y")}
+def _check_headers(of_features: ArrayHeader, of_labels: ArrayHeader, path: Path) -> None:
+    """Everything that shapes and types decide."""
+    if len(of_features.shape) != 2:
+        raise InputError(f"{path}: x has the shape {of_features.shape}: give n rows of d features")
+    if of_features.dtype.kind not in "fiub":
+        raise InputError(f"{path}: x has the type {of_features.dtype}: give real numbers")
+    rows, features = of_features.shape
+    if not 1 <= features <= MAX_FEATURES:
+        raise InputError(f"{path}: x has {features} features in a row: give 1 to {MAX_FEATURES}")
+    if len(of_labels.shape) != 1:
+        raise InputError(f"{path}: y has the shape {of_labels.shape}: give one label for each row")
+    if of_labels.dtype.kind not in "iub":
+        raise InputError(f"{path}: y has the type {of_labels.dtype}: give integer labels")
+    if rows != of_labels.shape[0]:
+        raise InputError(f"{path}: x has {rows} rows and y has {of_labels.shape[0]}: give one label for each row")
+    most = min(MAX_ROWS, MAX_CELLS // features)
+    if rows > most:
+        raise InputError(f"{path}: x has {rows} rows of {features} features: give at most {most} rows")
 
 
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be opened ({error.strerror}): name a readable .npz archive") from None
+def _numbered(labels: NDArray[np.generic], path: Path) -> tuple[tuple[int, ...], Indices]:
+    """The classes, and each row's index among them."""
+    classes, indices = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise InputError(f"{path}: y holds {len(classes)} class{'' if len(classes) == 1 else 'es'}: give at least 2")
+    if len(classes) > MAX_CLASSES:
+        raise InputError(f"{path}: y holds {len(classes)} classes: give at most {MAX_CLASSES}")
+    return tuple(map(int, classes)), indices.astype(np.int64)
 
 
-def _read_array(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> NDArray[np.generic]:
-    if name not in archive.files:
-        raise InputError(f"{path}: the array {name} is missing: {_REMEDY}")
-    try:
-        array: NDArray[np.generic] = archive[name]
-    except _UNREADABLE:
-        raise InputError(
-            f"{path}: the array {name} cannot be read: store plain numbers, no objects, in an intact file"
-        ) from None
-    return array
+def _check_finite(features: Floats, path: Path) -> None:
+    for row, values in enumerate(features):
+        if not np.isfinite(values).all():
+            column = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise InputError(
+                f"{path}: x[{row}, {column}] = {values[column]}: remove or replace values that are not finite"
+            )
 
 
-def _checked_features(array: NDArray[np.generic], path: Path) -> Floats:
-    if array.ndim != 2:
-        raise InputError(f"{path}: x has the shape {array.shape}: give n rows of d features")
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"{path}: x has the type {array.dtype}: give real numbers")
-    if not 1 <= array.shape[1] <= MAX_FEATURES:
-        raise InputError(f"{path}: x has {array.shape[1]} features in a row: give 1 to {MAX_FEATURES}")
-    features = array.astype(np.float64)
-    bad = np.argwhere(~np.isfinite(features))
-    if len(bad):
-        row, column = bad[0]
-        raise InputError(
-            f"{path}: x[{row}, {column}] = {features[row, column]}: remove or replace values that are not finite"
-        )
-    return features
-
-
-def _checked_labels(array: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
-    if array.ndim != 1:
-        raise InputError(f"{path}: y has the shape {array.shape}: give one label for each row")
-    if array.dtype.kind not in "iub":
-        raise InputError(f"{path}: y has the type {array.dtype}: give integer labels")
-    return array
-
-
-def _scaled(features: Floats) -> Floats:
+def _scale(features: Floats) -> None:
+    """Maps each column to [-1, 1] in place."""
     low, high = features.min(axis=0), features.max(axis=0)
     # Halving first keeps the largest floats from overflowing.
     centre, half = low / 2 + high / 2, high / 2 - low / 2
     constant = half == 0
-    scaled = (features - centre) / np.where(constant, 1.0, half)
-    scaled[:, constant] = 0.0
-    clipped: Floats = np.clip(scaled, -1.0, 1.0)
-    return clipped
+    features -= centre
+    features /= np.where(constant, 1.0, half)
+    features[:, constant] = 0.0
+    np.clip(features, -1.0, 1.0, out=features)

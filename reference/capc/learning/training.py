@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from capc.hidden import type_only
 from capc.learning.data import Floats, Indices
 
 ARCHITECTURES: tuple[tuple[int, ...], ...] = ((), (12,), (16,), (24,), (32,), (16, 16))
@@ -34,6 +35,8 @@ class FloatModel:
 
     weights: tuple[Floats, ...]
     biases: tuple[Floats, ...]
+
+    __repr__ = type_only
 
     def logits(self, features: Floats) -> Floats:
         """n x C logits of n rows."""

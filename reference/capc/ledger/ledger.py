@@ -21,13 +21,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import reduce
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from capc.events import Entry, Reserved
-from capc.ledger.chain import Head, digest_of, first_head
+from capc.ledger.chain import START, Head, digest_of, first_head, next_link
+from capc.ledger.connections import Connection, connect
 from capc.ledger.errors import LedgerError
 from capc.ledger.keys import default_key_file, read_key, read_or_create_key
 from capc.ledger.log import LedgerLog, replay
@@ -43,7 +45,7 @@ from capc.ledger.records import (
     later_body,
     opening_body,
 )
-from capc.ledger.store import REPLACED, Connection, Row, Store, connect
+from capc.ledger.store import REPLACED, Row, Store, explained
 from capc.ledger.terms import Terms
 from capc.ledger.watch import Proof
 from capc.primitives import signing_public_key
@@ -60,12 +62,16 @@ class Ledger(LedgerLog):
     Raises:
         LedgerError: the log is wrong, or was made with another key.
 
-    Spec: CAPC-LEDG-001 to CAPC-LEDG-008.
+    Attributes:
+        created: whether :func:`open_ledger` made the file just now.
+
+    Spec: CAPC-LEDG-001 to CAPC-LEDG-008, CAPC-LEDG-017, CAPC-LEDG-020.
     """
 
+    created = False
+
     def __init__(self, store: Store, key: Seed) -> None:
-        rows = store.rows()
-        first = next(rows, None)
+        first = next(store.rows(), None)
         if first is None:
             raise LedgerError("the ledger holds no record: create it with open_ledger")
         super().__init__(first)
@@ -73,7 +79,12 @@ class Ledger(LedgerLog):
             raise LedgerError("the signing key is not the one that the ledger was created with: name that one")
         self._store = store
         self._key = key
-        self.extend(rows)
+        kept = list(store.checkpoints())
+        # Whoever else wrote a checkpoint, the records say everything; the next turn replaces them.
+        resumed = self._resume(kept, next(store.rows(kept[-1].size - 1), None)) if kept else False
+        self._foreign = bool(kept) and not resumed
+        self._covered = kept[-1].size if resumed else 0
+        self.extend(store.rows(self._head.size))
 
     @property
     def file(self) -> Path:
@@ -84,7 +95,15 @@ class Ledger(LedgerLog):
         """The message that was written down for a query, to be sent again as it is; None if there is none."""
         self._refresh()
         position = self._positions.get((DISPATCHED, session_tag, query))
-        return None if position is None else next(self._store.rows(position)).message
+        if position is None:
+            return None
+        message = next(self._store.rows(position)).message
+        # A record that a checkpoint covers was not read when the ledger was opened.
+        if message is None or digest_of(message) != self._dispatched[session_tag, query]:
+            raise LedgerError(
+                f"record {position} of the ledger was edited: its message is not the one that was recorded"
+            )
+        return message
 
     def proof(self, seen: int = 0, charged: Iterable[tuple[bytes, int]] = ()) -> bytes:
         """What an answering party checks with :func:`capc.ledger.watch.check_proof` before it takes part.
@@ -107,17 +126,35 @@ class Ledger(LedgerLog):
                     "which tells votes and is opened to nobody: take part without asking for it"
                 )
         head = self._head
-        bodies = [row.body for row in islice(self._store.rows(seen), max(head.size - seen, 0))]
-        wanted = {self._positions.get((CHARGED, tag, query)) for tag, query in charged}
-        opened = [body for position, body in enumerate(bodies, start=seen) if position == 0 or position in wanted]
-        start = min(seen, head.size)
-        return Proof(
-            head.identity, start, tuple(map(digest_of, bodies)), head.sign(self._key), tuple(opened)
-        ).to_bytes()
+        wanted = {self._positions[CHARGED, *name] for name in charged if (CHARGED, *name) in self._positions}
+        start = min(seen, head.size, *wanted)
+        before = next(self._store.rows(start - 1)).link if start else START
+        bodies = [row.body for row in islice(self._store.rows(start), head.size - start)]
+        digests = tuple(map(digest_of, bodies))
+        if reduce(next_link, digests, before) != head.link:
+            raise LedgerError(f"a record of the ledger from {start} on was edited: verify the ledger")
+        opened = tuple(body for position, body in enumerate(bodies, start=start) if position == 0 or position in wanted)
+        return Proof(head.identity, start, before, digests, head.sign(self._key), opened).to_bytes()
 
     def close(self) -> None:
         """Ends the use of the file. Nothing is lost by not calling it."""
         self._store.close()
+
+    def remove_unused(self) -> bool:
+        """Removes the file again, if no query was ever charged; the ledger cannot be used any more then.
+
+        Returns:
+            Whether it was removed.
+
+        Raises:
+            LedgerError: the file was replaced, or the disk refused.
+        """
+        with self._lock, explained(self.file), self._store.turn():
+            self._catch_up()
+            unused = self._head.size == 1
+            if unused:
+                self._store.remove()
+        return unused
 
     def __enter__(self) -> Self:
         return self
@@ -129,12 +166,29 @@ class Ledger(LedgerLog):
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
+        # Before the lock, which a thread of the parent may have held when it forked.
+        self._store.check_process()
         with self._lock:
             with self._store.transaction():
                 self._catch_up()
+                size = self._keep_checkpoints()
                 yield
+            self._foreign, self._covered = False, size
             # What this call wrote counts as written because it can be read.
             self._catch_up()
+
+    def _keep_checkpoints(self) -> int:
+        """Writes the checkpoints that are due, in the transaction of the next record: never of one that is not there.
+
+        Returns:
+            How many records are covered when the transaction is over.
+        """
+        if self._foreign:
+            self._store.drop_checkpoints()
+        for each in self._checkpoints:
+            if each.head.size > self._covered:
+                self._store.append_checkpoint(each.signed(self._key))
+        return self._checkpoints[-1].head.size if self._checkpoints else 0
 
     def _write(self, entry: Entry, message: bytes | None = None) -> None:
         salt = secrets.token_bytes(SALT_BYTES)
@@ -150,6 +204,7 @@ class Ledger(LedgerLog):
         self._store.append(self._head.size, row)
 
     def _refresh(self) -> None:
+        self._store.check_process()
         with self._lock:
             self._catch_up()
 
@@ -165,7 +220,7 @@ class Ledger(LedgerLog):
 def open_ledger(
     file: Path, terms: Terms, *, key_file: Path | None = None, connector: Callable[[Path], Connection] = connect
 ) -> Ledger:
-    """Continues the ledger in a file, or creates it.
+    """Continues the ledger in a file, or creates it. A refusal creates nothing.
 
     Args:
         file: the database.
@@ -176,40 +231,50 @@ def open_ledger(
     Raises:
         LedgerError: the file or the key cannot be used, or the log is wrong.
         InputError: the ledger was created with other terms; the message names the first field that differs.
+
+    Spec: CAPC-LEDG-002, CAPC-LEDG-008, CAPC-LEDG-017 to CAPC-LEDG-020.
     """
     if file.exists() and not file.is_file():
         raise LedgerError(f"{file}: not a plain file: name a ledger, or a file that is not there yet")
     key_file = key_file or default_key_file(file)
-    is_new = not file.exists() or file.stat().st_size == 0
-    made = read_or_create_key(key_file) if is_new else None
-    store = Store.create(file, connector)
+    had_key = key_file.exists()
+
+    def first() -> Row:
+        key = read_or_create_key(key_file)
+        body = opening_body(Opening(terms, signing_public_key(key)), secrets.token_bytes(SALT_BYTES))
+        return _row(first_head(digest_of(body)), body, key, None)
+
     try:
-        # Of a file that is no ledger, nobody looks for its key.
-        key = read_key(key_file) if made is None else made
-        with store.transaction():
-            if next(store.rows(), None) is None:
-                body = opening_body(Opening(terms, signing_public_key(key)), secrets.token_bytes(SALT_BYTES))
-                store.append(0, _row(first_head(digest_of(body)), body, key, None))
-        ledger = Ledger(store, key)
+        store, created = Store.create(file, first, connector)
+    except BaseException:
+        if not had_key and not file.exists():
+            key_file.unlink(missing_ok=True)
+        raise
+    try:
+        ledger = Ledger(store, read_key(key_file))
         terms.check_same(ledger.terms)
     except BaseException:
         store.close()
         raise
+    ledger.created = created
     return ledger
 
 
 @contextmanager
 def reading(file: Path) -> Iterator[tuple[LedgerLog, Store]]:
-    """The account that a file tells, and its records, without its key and without changing it.
+    """The account that a file tells, and its records, without its key and without changing it or its folder.
+
+    All of it is replayed from the first record, and its checkpoints are held against that.
 
     Raises:
         LedgerError: the file is no ledger, or its log is wrong.
     """
-    store = Store.read_only(file)
-    try:
-        yield replay(store.rows()), store
-    finally:
-        store.close()
+    with Store.read_only(file) as store:
+        # Before the records: meanwhile others may add records, and checkpoints of those.
+        kept = list(store.checkpoints())
+        log = replay(store.rows())
+        log.check_kept(kept)
+        yield log, store
 
 
 def _row(head: Head, body: bytes, key: Seed, message: bytes | None) -> Row:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from capc.accounting import Account
 from capc.errors import BudgetExhaustedError, InputError
 from capc.events import Dispatched, Entry, Receipt, Reserved, Settled
 from capc.ledger.chain import Head, digest_of, first_head
+from capc.ledger.checkpoints import (
+    ENTRY_BYTES,
+    START,
+    Checkpoint,
+    entries_of,
+    entry_bytes,
+    is_due,
+    next_state,
+    read_kept,
+)
 from capc.ledger.errors import LedgerError
 from capc.ledger.records import (
     BLINDING_BYTES,
@@ -23,7 +33,7 @@ from capc.ledger.records import (
     read_query_record,
     unblinded_charge_body,
 )
-from capc.ledger.store import Row
+from capc.ledger.store import KeptCheckpoint, Row
 from capc.ledger.terms import Terms
 
 
@@ -46,6 +56,8 @@ class LedgerLog(Account):
         self.public_key: bytes = opening.public_key
         self._head = self._checked(first_head(digest_of(first.body)), first)
         self._positions: dict[tuple[str, bytes, int], int] = {}
+        self._checkpoints: list[Checkpoint] = []
+        self._entries = bytearray()
 
     @property
     def head(self) -> Head:
@@ -65,6 +77,77 @@ class LedgerLog(Account):
             self._apply(entry)
             self._positions[record.kind, record.session_tag, record.query] = self._head.size
             self._head = head
+            self._entries += entry_bytes(record.kind, entry)
+            if is_due(head.size):
+                state = self._checkpoints[-1].state if self._checkpoints else START
+                self._checkpoints.append(self.checkpoint_after(state))
+                self._entries.clear()
+
+    def checkpoint_after(self, state: bytes) -> Checkpoint:
+        """What the records since the last checkpoint say.
+
+        Args:
+            state: of the last checkpoint.
+        """
+        entries = bytes(self._entries)
+        return Checkpoint(self._head, next_state(state, entries), entries)
+
+    def check_kept(self, kept: Sequence[KeptCheckpoint]) -> None:
+        """Holds all checkpoints against the records that were replayed (CAPC-LEDG-020).
+
+        Args:
+            kept: as they were before the records were read.
+
+        Raises:
+            LedgerError: one of them says something else than the records, is of records that are not there, or is not
+                signed by the owner.
+        """
+        own = {each.head.size: each for each in self._checkpoints}
+        for each in kept:
+            found = own.get(each.size)
+            if found is None and each.size > self._head.size:
+                raise LedgerError(
+                    f"a checkpoint of the ledger is of {each.size} records, and there are {self._head.size}: it was "
+                    "rolled back, or the checkpoint is not its owner's"
+                )
+            if found is None or (each.link, each.entries) != (found.head.link, found.entries):
+                raise LedgerError(f"the ledger's checkpoint of {each.size} records does not say what the records say")
+            if not found.is_signed(self.public_key, each.signature):
+                raise LedgerError(f"the ledger's checkpoint of {each.size} records is not signed by its key")
+
+    def _resume(self, kept: Sequence[KeptCheckpoint], last: Row | None) -> bool:
+        """Begins at the last checkpoint instead of the first record; False if somebody else wrote one of them.
+
+        Args:
+            kept: all checkpoints.
+            last: the last record that they cover, as it lies in the log; None if it is not there.
+
+        Raises:
+            LedgerError: the owner signed another history than the one that is there, or a longer one.
+        """
+        read = read_kept(kept, self._head.identity, self.public_key)
+        if read is None:
+            return False
+        size = read[-1].head.size
+        if last is None:
+            raise LedgerError(
+                f"the ledger was rolled back: its owner signed a checkpoint of {size} records, and there are fewer: "
+                "put the whole file back"
+            )
+        if last.link != read[-1].head.link:
+            raise LedgerError(f"the ledger was forked: its owner signed a checkpoint of {size} other records")
+        like = Receipt(b"", 0, b"", self.cost.worst_case, self.cost.unit)
+        for each in read:
+            first = each.head.size - len(each.entries) // ENTRY_BYTES
+            self._apply_all(self._placed(entries_of(each, self._receipts, like), first))
+        self._checkpoints, self._head = read, read[-1].head
+        return True
+
+    def _placed(self, entries: Iterable[tuple[str, Entry]], first: int) -> Iterator[Entry]:
+        """These entries, whose positions are noted as they pass."""
+        for position, (kind, entry) in enumerate(entries, start=first):
+            self._positions[kind, entry.receipt.session_tag, entry.receipt.query] = position
+            yield entry
 
     def _read(self, row: Row) -> tuple[Head, QueryRecord, Entry]:
         """What the next record says, and the head that it makes, if it keeps the rules. It changes nothing."""

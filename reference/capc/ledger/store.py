@@ -1,49 +1,38 @@
-"""The file of a ledger: one SQLite table that only grows, and that is on the disk when a call returns.
+"""The file of a ledger: a SQLite table that only grows, and that is on the disk when a call returns.
 
-Write-ahead log with full synchronisation: a commit returns after the log was synchronised, and a checkpoint
-synchronises the log before it copies pages and the database after it. Writers take their turn with BEGIN IMMEDIATE,
-so that what was read before a charge is still true when it is written (CAPC-LEDG-001, CAPC-LEDG-007).
+Writers take turns (:mod:`capc.ledger.gate`), so that what was read before a charge is still true when it is written
+(CAPC-LEDG-007). A turn checks first that the file that is open is still the one by its name, and its only one. The
+database is opened by SQLite and by nothing else.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
+from capc.ledger.connections import (
+    Connection,
+    connect,
+    connected_to_read,
+    looks_foreign,
+    make_durable,
+    retry_while_busy,
+)
 from capc.ledger.disk import sync_folder
 from capc.ledger.errors import LedgerError
+from capc.ledger.gate import Gate, lock_file, nobody_writes
+from capc.ledger.place import Identity, check_not_mounted, create_empty, identity_of, tighten
+from capc.ledger.schema import check_schema, complete_schema
 
 REPLACED = "the ledger was rolled back or replaced while it was in use: stop, and find out by whom"
 
-BUSY_SECONDS = 30.0
-"""How long a writer waits for its turn. A turn lasts one small transaction."""
-
-_TABLE = """
-CREATE TABLE IF NOT EXISTS record (
-    position INTEGER PRIMARY KEY CHECK (typeof(position) = 'integer' AND position >= 0),
-    body BLOB NOT NULL CHECK (typeof(body) = 'blob'),
-    link BLOB NOT NULL CHECK (typeof(link) = 'blob' AND length(link) = 32),
-    signature BLOB NOT NULL CHECK (typeof(signature) = 'blob' AND length(signature) = 64),
-    message BLOB CHECK (typeof(message) IN ('blob', 'null'))
-)
-"""
-# The guard of insertions also stops INSERT OR REPLACE, which fires no trigger of a deletion.
-_GUARDS = (
-    "CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON record "
-    "BEGIN SELECT RAISE(ABORT, 'a ledger only grows'); END",
-    "CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON record "
-    "BEGIN SELECT RAISE(ABORT, 'a ledger only grows'); END",
-    "CREATE TRIGGER IF NOT EXISTS no_gap BEFORE INSERT ON record "
-    "WHEN NEW.position <> (SELECT count(*) FROM record) "
-    "BEGIN SELECT RAISE(ABORT, 'a ledger grows by one record at its end'); END",
-)
 _COLUMNS = "body, link, signature, message"
 _PAGE = 100
+_PAGE_BYTES = 1 << 23
+_MAX_BODY_BYTES = 1 << 20
 
 
 class Row(NamedTuple):
@@ -66,95 +55,124 @@ class Row(NamedTuple):
         return "<Row>"
 
 
-class Connection(Protocol):
-    """What a store needs of a connection to SQLite."""
+class KeptCheckpoint(NamedTuple):
+    """A checkpoint as it is kept (:mod:`capc.ledger.checkpoints`).
 
-    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:  # noqa: ANN401
-        """Runs a statement; the result has ``fetchall``."""
-
-    def close(self) -> None:
-        """Ends the connection."""
-
-
-def connect(file: Path) -> Connection:
-    """A connection that leaves transactions to the store."""
-    return sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-
-
-def connect_to_read(file: Path) -> Connection:
-    """A connection that cannot change the file.
-
-    Raises:
-        LedgerError: there is no such file.
+    Attributes:
+        size: how many records it covers.
+        link: that of the last of them, 32 bytes.
+        entries: what these records say, from the one after the checkpoint before.
+        signature: the owner's, 64 bytes.
     """
-    if not file.is_file():
-        raise LedgerError(f"{file}: no such ledger: name the file that --ledger created")
-    uri = f"{file.resolve().as_uri()}?mode=ro"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
-
-def make_durable(connection: Connection) -> None:
-    """Settings under which a commit that returned survives a power cut.
-
-    Raises:
-        LedgerError: the file system does not allow them.
-    """
-    connection.execute("PRAGMA synchronous = FULL").fetchall()
-    # Elsewhere these two do nothing; on macOS an ordinary fsync leaves data in the drive's cache.
-    connection.execute("PRAGMA fullfsync = ON").fetchall()
-    connection.execute("PRAGMA checkpoint_fullfsync = ON").fetchall()
-    mode, level = _value(connection, "PRAGMA journal_mode = WAL"), _value(connection, "PRAGMA synchronous")
-    if mode != "wal" or level != 2:
-        raise LedgerError(f"SQLite offers journal_mode {mode}, synchronous {level}: put the ledger on a local disk")
+    size: int
+    link: bytes
+    entries: bytes
+    signature: bytes
 
 
 class Store:
     """The records of one ledger.
 
     Args:
-        file: the database; made if it is missing and the connection may do so.
+        file: the database, as it was named.
         connection: to that file.
         identity: device and number of the file that was opened.
+        gate: turns at it; None where nobody writes through this store.
     """
 
-    def __init__(self, file: Path, connection: Connection, identity: tuple[int, int]) -> None:
+    def __init__(self, file: Path, connection: Connection, identity: Identity, gate: Gate | None = None) -> None:
         self.file = file
         self._connection = connection
         # Absolute, as the process may change its folder.
         self._place = file.absolute()
         self._identity = identity
+        self._gate = gate
 
     @classmethod
-    def create(cls, file: Path, connector: Callable[[Path], Connection] = connect) -> Store:
-        """The store of a file, durable and with its table and guards; made if it is missing.
+    def create(
+        cls, file: Path, first: Callable[[], Row], connector: Callable[[Path], Connection] = connect
+    ) -> tuple[Store, bool]:
+        """The store of a file, durable and with its tables and guards; made if it is missing or empty.
+
+        Args:
+            file: the database.
+            first: the record that a new ledger begins with; asked for before anything is made.
+            connector: how the database is opened.
+
+        Returns:
+            The store, and whether it was made just now.
 
         Raises:
-            LedgerError: the file is no SQLite database, cannot be written, or stays busy.
+            LedgerError: the file is no ledger, has several names, cannot be written, or stays busy.
         """
         with explained(file):
-            # SQLite gives its log and index the rights of the database: answered bits are for the owner only.
-            descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
-            identity = _identity_of(os.fstat(descriptor))
-            os.close(descriptor)
-            store = cls(file, connector(file), identity)
-            with store._closed_on_error():
-                retry_while_busy(lambda: make_durable(store._connection))
-                with store.transaction():
-                    for statement in (_TABLE, *_GUARDS):
-                        store._connection.execute(statement).fetchall()
+            path = file.resolve()
+            if _is_empty(path):
+                # What it needs is refused before anything is made.
+                first()
+            elif not lock_file(path).exists():
+                # No lock file is made beside a file of others.
+                looks_foreign(path, lambda connection: check_schema(connection, file))
+            gate = Gate(path)
+            try:
+                with gate.turn():
+                    made = cls._opened(file, path, gate, first, connector)
+            except BaseException:
+                gate.close()
+                raise
         # The names of the files must survive a power cut too.
-        sync_folder(file.resolve().parent)
-        return store
+        sync_folder(path.parent)
+        return made
 
     @classmethod
-    def read_only(cls, file: Path) -> Store:
-        """The store of a file that is there, for reading.
+    def _opened(
+        cls, file: Path, path: Path, gate: Gate, first: Callable[[], Row], connector: Callable[[Path], Connection]
+    ) -> tuple[Store, bool]:
+        is_new = _is_empty(path)
+        if not path.exists():
+            create_empty(path)
+        identity = identity_of(path)
+        check_not_mounted(path)
+        tighten(path)
+        store = cls(file, connector(path), identity, gate)
+        try:
+            check_schema(store._connection, file)
+            retry_while_busy(lambda: make_durable(store._connection))
+            with store.transaction():
+                complete_schema(store._connection)
+                is_new = store._value("SELECT max(position) FROM record") is None
+                if is_new:
+                    store.append(0, first())
+        except BaseException:
+            store._connection.close()
+            if is_new and _is_empty(path):
+                path.unlink(missing_ok=True)
+                gate.remove()
+            raise
+        return store, is_new
+
+    @classmethod
+    @contextmanager
+    def read_only(cls, file: Path) -> Iterator[Store]:
+        """The store of a file that is there, for reading; it leaves nothing behind.
 
         Raises:
-            LedgerError: the file is missing, or is not readable.
+            LedgerError: the file is missing, is no ledger, or is not readable.
         """
-        with explained(file):
-            return cls(file, connect_to_read(file), _identity_of(file.stat()))
+        if not file.is_file():
+            raise LedgerError(f"{file}: no such ledger: name the file that --ledger created")
+        with ExitStack() as stack:
+            with explained(file):
+                path = file.resolve()
+                with nobody_writes(path):
+                    connection = stack.enter_context(connected_to_read(path))
+                check_schema(connection, file)
+            yield cls(file, connection, (0, 0))
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Nobody else has a turn until the block ends."""
+        return nullcontext() if self._gate is None else self._gate.turn()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -163,19 +181,28 @@ class Store:
         Raises:
             LedgerError: another writer kept its turn for too long, or the disk refused.
         """
-        with explained(self.file), only_writer(self._connection):
-            yield
+        with explained(self.file), self.turn():
+            self.check_in_place()
+            with only_writer(self._connection):
+                yield
+
+    def check_process(self) -> None:
+        """Checks that this process opened the store.
+
+        Raises:
+            LedgerError: it is a child of the one that did.
+        """
+        if self._gate is not None:
+            self._gate.check_process()
 
     def check_in_place(self) -> None:
         """Checks that the file that is open still has its name: SQLite would go on with one that was replaced.
 
-        The number of a file that is open is not given to another one.
-
         Raises:
-            LedgerError: the file was deleted, or there is another one in its place.
+            LedgerError: the file was deleted, there is another one in its place, or it has several names now.
         """
         try:
-            found = _identity_of(self._place.stat())
+            found = identity_of(self._place)
         except OSError:
             raise LedgerError(REPLACED) from None
         if found != self._identity:
@@ -194,31 +221,88 @@ class Store:
         Raises:
             LedgerError: the file is not readable, is no ledger, or a column is of another type.
         """
-        statement = f"SELECT {_COLUMNS} FROM record WHERE position >= ? ORDER BY position LIMIT ?"  # noqa: S608
-        page = [()] * _PAGE
-        while len(page) == _PAGE:
-            with explained(self.file):
-                page = self._connection.execute(statement, (start, _PAGE)).fetchall()
-            for row in (Row(*columns) for columns in page):
-                # A table that others made may lack the checks of this one.
+        page: list[Any] = [()]
+        while page:
+            with explained(self.file), self.turn():
+                page = self._page(start)
+            for position, *columns in page:
+                row = Row(*columns)
+                if position != start:
+                    raise LedgerError(f"{self.file}: record {start} of the ledger was edited: it is not in its place")
+                # A check of a table can be switched off by whoever writes.
                 if not all(type(column) is bytes for column in row[:3]) or type(row.message) not in (bytes, type(None)):
                     raise LedgerError(
                         f"{self.file}: record {start} is not made of bytes: this is no ledger, or damaged"
                     )
+                if len(row.body) > _MAX_BODY_BYTES:
+                    raise LedgerError(f"{self.file}: record {start} has a body of {len(row.body)} bytes: no record has")
                 yield row
                 start += 1
+
+    def _page(self, start: int) -> list[Any]:
+        sizes = self._connection.execute(
+            "SELECT coalesce(length(body), 0) + coalesce(length(message), 0) FROM record "
+            "WHERE position >= ? ORDER BY position LIMIT ?",
+            (start, _PAGE),
+        ).fetchall()
+        count, total = 0, 0
+        for (size,) in sizes:
+            total += size
+            if count and total > _PAGE_BYTES:
+                break
+            count += 1
+        statement = f"SELECT position, {_COLUMNS} FROM record WHERE position >= ? ORDER BY position LIMIT ?"  # noqa: S608
+        page: list[Any] = self._connection.execute(statement, (start, count)).fetchall()
+        return page
+
+    def checkpoints(self) -> Iterator[KeptCheckpoint]:
+        """The checkpoints that are kept, oldest first.
+
+        Raises:
+            LedgerError: the file is not readable, or a column is of another type.
+        """
+        statement = "SELECT size, link, entries, signature FROM checkpoint WHERE size > ? ORDER BY size LIMIT 1"
+        size = 0
+        with explained(self.file), self.turn():
+            has_table = self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'checkpoint'").fetchall()
+        while has_table:
+            with explained(self.file), self.turn():
+                found = self._connection.execute(statement, (size,)).fetchall()
+            if not found:
+                return
+            kept = KeptCheckpoint(*found[0])
+            if type(kept.size) is not int or not all(type(column) is bytes for column in kept[1:]):
+                raise LedgerError(f"{self.file}: a checkpoint is not made of bytes: this is no ledger, or damaged")
+            yield kept
+            size = kept.size
+
+    def append_checkpoint(self, kept: KeptCheckpoint) -> None:
+        """Adds a checkpoint, inside a transaction; one that is there already stays as it is."""
+        self._connection.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?, ?, ?)", tuple(kept)).fetchall()
+
+    def drop_checkpoints(self) -> None:
+        """Removes all checkpoints, inside a transaction: the records say everything."""
+        self._connection.execute("DELETE FROM checkpoint").fetchall()
 
     def close(self) -> None:
         """Ends the connection. Nothing is lost by not calling it."""
         self._connection.close()
+        if self._gate is not None:
+            self._gate.close()
 
-    @contextmanager
-    def _closed_on_error(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            self.close()
-            raise
+    def remove(self) -> None:
+        """Removes the file from the disk, inside a turn."""
+        self.check_in_place()
+        self._connection.close()
+        path = self._place.resolve()
+        for name in (path, path.with_name(path.name + "-journal")):
+            name.unlink(missing_ok=True)
+        if self._gate is not None:
+            self._gate.remove()
+        sync_folder(path.parent)
+
+    def _value(self, statement: str) -> object:
+        return self._connection.execute(statement).fetchall()[0][0]
 
 
 @contextmanager
@@ -244,21 +328,5 @@ def explained(file: Path, what: str = "a ledger") -> Iterator[None]:
         raise LedgerError(f"{file}: not usable as {what} ({error}): check the name, the disk and who uses it") from None
 
 
-def retry_while_busy(attempt: Callable[[], None]) -> None:
-    """Switching to the write-ahead log does not wait for its turn by itself."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            return attempt()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-
-
-def _identity_of(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
-
-
-def _value(connection: Connection, pragma: str) -> object:
-    return connection.execute(pragma).fetchall()[0][0]
+def _is_empty(path: Path) -> bool:
+    return not path.exists() or path.stat().st_size == 0

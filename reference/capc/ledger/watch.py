@@ -4,24 +4,27 @@ The party keeps the last head that it saw. It takes part only if the ledger's ow
 that extends the one it kept: so nothing that it has seen can be taken back, and two histories cannot both be shown
 to it. Digests are all that it needs for this. Bodies it sees only where it is told what they say: the first record,
 and the charges of queries in which it took part.
+
+Several runs of one party may look at one ledger, and share what the party keeps. What one of them saw last may then
+cover the charges that another one still has to ask for. So a proof may begin before the head that was kept: the link
+that it begins with and its digests are the right ones if they lead through that head, as links are hashes of all
+before them. And the party keeps the sizes at which runs began that have not asked yet: a charge counts if it is not
+older than the oldest of them (CAPC-LEDG-010).
 """
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from capc.charges import query_cost
 from capc.errors import ErrorCode, InvalidPayloadError
-from capc.ledger import disk
-from capc.ledger.chain import HASH_BYTES, Head, digest_of, first_head
+from capc.ledger.chain import HASH_BYTES, START, Head, digest_of, first_head, next_link
 from capc.ledger.errors import LedgerError
+from capc.ledger.heads import Seen
 from capc.ledger.records import UNBLINDED, charge_body, read_opening, read_query_record
 from capc.ledger.terms import Terms
-from capc.parameters import canonical_json
 from capc.primitives import SIGNATURE_BYTES
 
 _COUNTS = struct.Struct("<QII")
@@ -31,12 +34,14 @@ _COUNTS = struct.Struct("<QII")
 class Proof:
     """That a signed head extends an earlier one.
 
-    Layout: identity 32 bytes, start u64, number of digests u32, number of opened bodies u32, the digests (32 bytes
-    each), the signature 64 bytes, then each opened body behind its length u32. Little-endian.
+    Layout: identity 32 bytes, start u64, number of digests u32, number of opened bodies u32, the link before (32
+    bytes), the digests (32 bytes each), the signature (64 bytes), then each opened body behind its length u32.
+    Little-endian.
 
     Attributes:
         identity: of the ledger.
         start: how many records come before the first digest.
+        before: the link of the last of those; 32 zero bytes if there are none.
         digests: of the records from there to the end.
         signature: of the head that they lead to.
         opened: bodies of some of these records.
@@ -44,6 +49,7 @@ class Proof:
 
     identity: bytes
     start: int
+    before: bytes
     digests: tuple[bytes, ...]
     signature: bytes
     opened: tuple[bytes, ...] = ()
@@ -52,7 +58,7 @@ class Proof:
         """The message."""
         counts = _COUNTS.pack(self.start, len(self.digests), len(self.opened))
         bodies = b"".join(len(body).to_bytes(4, "little") + body for body in self.opened)
-        return self.identity + counts + b"".join(self.digests) + self.signature + bodies
+        return self.identity + counts + self.before + b"".join(self.digests) + self.signature + bodies
 
     @classmethod
     def from_bytes(cls, message: bytes) -> Proof:
@@ -64,27 +70,13 @@ class Proof:
         reader = _Reader(message)
         identity = reader.take(HASH_BYTES)
         start, digests, opened = _COUNTS.unpack(reader.take(_COUNTS.size))
+        before = reader.take(HASH_BYTES)
         # One read each: a count is believed only as far as there are bytes for it.
         links = tuple(reader.take(HASH_BYTES) for _ in range(digests))
         signature = reader.take(SIGNATURE_BYTES)
         bodies = tuple(reader.take(int.from_bytes(reader.take(4), "little")) for _ in range(opened))
         reader.finish()
-        return cls(identity, start, links, signature, bodies)
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What an answering party keeps of a ledger. Nothing here is secret; losing it loses the protection.
-
-    Attributes:
-        head: the last one that it accepted.
-        public_key: the owner's, from the first record.
-        terms: owner, data set and policy, from the first record.
-    """
-
-    head: Head
-    public_key: bytes
-    terms: Terms
+        return cls(identity, start, before, links, signature, bodies)
 
 
 def check_proof(seen: Seen | None, message: bytes, terms: Terms, charged: Iterable[tuple[bytes, int]] = ()) -> Seen:
@@ -92,14 +84,16 @@ def check_proof(seen: Seen | None, message: bytes, terms: Terms, charged: Iterab
 
     1. The first time, the first record is shown, and from then on its key and terms count.
     2. The terms are those that the party agreed to, and the budget is not above it.
-    3. The digests lead from the head that was seen to a head that the owner signed.
-    4. The charges that the party asked for are among these records, each of what the terms say that a query costs.
+    3. The digests lead through the head that was seen to a head that the owner signed.
+    4. The charges that the party asked for are among these records, each of what the terms say that a query costs, and
+       none is older than the oldest run that has not asked yet.
+    5. A look that asks for nothing begins a run; one that asks for charges ends the one that began last before them.
 
     Args:
         seen: what this returned the last time; None the first time.
         message: the bytes of a :class:`Proof`.
         terms: what the party agreed to; the budget is the most that it accepts.
-        charged: session tag and number of queries that must have been charged since the last time.
+        charged: session tag and number of queries that must have been charged since this run began.
 
     Returns:
         What to keep, durably, before taking part.
@@ -117,14 +111,20 @@ def check_proof(seen: Seen | None, message: bytes, terms: Terms, charged: Iterab
     if seen.terms.budget > terms.budget:
         raise LedgerError(f"the ledger's budget {seen.terms.budget} is above the {terms.budget} that was agreed to")
     # 3.
-    head = _extended(seen, proof)
+    links = _links(seen, proof)
     # 4.
-    known = set(proof.digests)
-    charges = {_charge(body, seen.terms) for body in proof.opened[proof.start == 0 :] if digest_of(body) in known}
+    positions = {digest: position for position, digest in enumerate(proof.digests, start=proof.start)}
+    oldest, charges = min(seen.began, default=seen.head.size), {}
+    for body in proof.opened[proof.start == 0 :]:
+        position = positions.get(digest_of(body), -1)
+        if position >= oldest:
+            charges[_charge(body, seen.terms)] = position
+    charged = tuple(charged)
     for tag, query in charged:
         if (tag, query) not in charges:
             raise LedgerError(f"query {query} of session {tag.hex()[:16]} took place, and the ledger shows no charge")
-    return Seen(head, seen.public_key, seen.terms)
+    # 5.
+    return seen.after(links, min((charges[name] for name in charged), default=None))
 
 
 def _charge(body: bytes, terms: Terms) -> tuple[bytes, int]:
@@ -146,56 +146,26 @@ def _first_contact(proof: Proof) -> Seen:
         raise LedgerError("the ledger did not show its first record to a party that never saw it")
     opening = read_opening(proof.opened[0])
     head = first_head(proof.digests[0])
-    return Seen(Head(head.identity, 0, bytes(HASH_BYTES)), opening.public_key, opening.terms)
+    return Seen(Head(head.identity, 0, START), opening.public_key, opening.terms)
 
 
-def _extended(seen: Seen, proof: Proof) -> Head:
+def _links(seen: Seen, proof: Proof) -> list[bytes]:
+    """The links of the records that follow the head that was seen, if they lead from it to what the owner signed."""
     head = seen.head
     if proof.identity != head.identity:
         raise LedgerError("another ledger than the one that was seen before: it was replaced, or created anew")
-    if proof.start + len(proof.digests) < head.size:
-        raise LedgerError(
-            f"the ledger was rolled back: {head.size} records were seen, and now there are "
-            f"{proof.start + len(proof.digests)}"
-        )
-    if proof.start != head.size:
+    size = proof.start + len(proof.digests)
+    if size < head.size:
+        raise LedgerError(f"the ledger was rolled back: {head.size} records were seen, and now there are {size}")
+    if proof.start > head.size:
         raise LedgerError(f"the proof begins at record {proof.start}, and {head.size} were seen")
+    links = [proof.before]
     for digest in proof.digests:
-        head = head.extended(digest)
-    if head.size == 0 or not head.is_signed(seen.public_key, proof.signature):
+        links.append(next_link(links[-1], digest))
+    extends = links[head.size - proof.start] == head.link and (proof.start > 0 or proof.before == START)
+    if size == 0 or not extends or not Head(head.identity, size, links[-1]).is_signed(seen.public_key, proof.signature):
         raise LedgerError("the ledger's head does not extend the one that was seen before: it was edited or forked")
-    return head
-
-
-def load_seen(file: Path) -> Seen | None:
-    """What :func:`save_seen` kept; None if there is no such file.
-
-    Raises:
-        LedgerError: the file holds something else.
-    """
-    if not file.exists():
-        return None
-    try:
-        fields = json.loads(file.read_text(encoding="ascii"))
-        if type(fields["size"]) is not int or fields["size"] < 1:
-            raise ValueError
-        head = Head(bytes.fromhex(fields["identity"]), fields["size"], bytes.fromhex(fields["link"]))
-        return Seen(head, bytes.fromhex(fields["public_key"]), Terms.from_document(fields["terms"]))
-    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise LedgerError(f"{file}: not a head that an answering party kept ({type(error).__name__})") from None
-
-
-def save_seen(seen: Seen, file: Path) -> None:
-    """Keeps what was seen, durably: call it before taking part."""
-    head = seen.head
-    fields = {
-        "identity": head.identity.hex(),
-        "size": head.size,
-        "link": head.link.hex(),
-        "public_key": seen.public_key.hex(),
-        "terms": seen.terms.document(),
-    }
-    disk.replace(file, canonical_json(fields).decode("ascii") + "\n")
+    return links[head.size - proof.start + 1 :]
 
 
 class _Reader:

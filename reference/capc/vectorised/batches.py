@@ -12,6 +12,7 @@ import numpy as np
 from capc.circuits.builder import Circuit
 from capc.errors import InputError
 from capc.expansion import KEY_BYTES
+from capc.hash_keys import HashTally
 from capc.messages import LABEL_BYTES
 from capc.two_party import Chosen, Evaluation, GarblerOutput, OutputLabels, Words
 from capc.vectorised import labels as arrays
@@ -100,7 +101,7 @@ def spans(instances: int, chunk: int) -> list[slice]:
 
 
 def garble_batch(
-    programs: ProgramPool[GarblerProgram], batch: GarblerBatch, chunk: int
+    programs: ProgramPool[GarblerProgram], batch: GarblerBatch, chunk: int, tally: HashTally
 ) -> Generator[Piece, None, GarblerOutput]:
     """Yields the payload; returns the garbler's output. A label seed that gives active labels is part of it."""
     circuit = batch.circuit
@@ -111,6 +112,7 @@ def garble_batch(
         yield batch.label_seed
     yield batch.hash_key
     for number, span in enumerate(spans(batch.instances, chunk)):
+        label_hash.begin_chunk(number)
         with programs.lend(circuit, span.stop - span.start) as program:
             program.begin(label_hash, batch.delta)
             bits = None if batch.words is None else wire_bits(batch.words[span], circuit.input_bits)
@@ -122,6 +124,7 @@ def garble_batch(
             shares += own
             zero_labels += zeros
             yield rows
+    tally.add(label_hash.use)
     kept = OutputLabels(zero_labels, arrays.to_number(batch.delta)) if circuit.sharing is None else None
     return GarblerOutput(shares, kept)
 
@@ -172,6 +175,7 @@ def evaluate_batch(
     outputs: list[Words] = []
     labels: list[Words] = []
     for number, span in enumerate(spans(chosen.instances, chunk)):
+        label_hash.begin_chunk(number)
         with programs.lend(circuit, span.stop - span.start) as program:
             program.begin(label_hash)
             if isinstance(garbler_labels, bytes):

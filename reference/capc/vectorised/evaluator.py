@@ -13,6 +13,7 @@ import numpy as np
 
 from capc.circuits.builder import Circuit
 from capc.errors import InputError
+from capc.hidden import type_only
 from capc.messages import LABEL_BYTES
 from capc.vectorised.bits import unpack_rows
 from capc.vectorised.hashing import BatchHash, HashViews, Numbers
@@ -41,10 +42,13 @@ class _BoundBlock(NamedTuple):
     tables: Words
     selected: Words
     labels: Words
-    hash: HashViews
+    hash: list[HashViews]
     hash_left: Words
     hash_right: Words
     out: Words
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class _BoundProducts(NamedTuple):
@@ -58,9 +62,12 @@ class _BoundProducts(NamedTuple):
     masks: Words
     left: Words
     table: Words
-    hash: HashViews
+    hash: list[HashViews]
     hashed: Words
     out: Words
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class _BoundStage(NamedTuple):
@@ -70,6 +77,9 @@ class _BoundStage(NamedTuple):
     products: list[_BoundProducts]
     blocks: list[_BoundBlock]
     xors: list[BoundXor]
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class EvaluatorProgram:
@@ -96,7 +106,8 @@ class EvaluatorProgram:
         self._projection = None
         row_bytes = len(plan.outputs) * ((lanes + 7) // 8)
         if circuit.sharing is not None:
-            self._projection = EvaluatorProjection(circuit.sharing, len(plan.outputs), lanes, self._hashes)
+            place = self._wires.places[-1]
+            self._projection = EvaluatorProjection(circuit.sharing, len(plan.outputs), lanes, self._hashes, place)
             row_bytes = self._projection.codec.length
         self._rows = np.empty(row_bytes, np.uint8)
 
@@ -194,7 +205,7 @@ class EvaluatorProgram:
         for number in piece:
             stage = self._wires.plan.stages[number]
             rows = stage.table_rows * self.lanes
-            table, blocks = self._tables[start : start + rows], self._wires.blocks(stage)
+            table, blocks = self._tables[start : start + rows], self._wires.blocks(number)
             products = [self._bind_products(block, table[block.rows[0]]) for block in blocks if stage.products]
             pair = table if stage.products else table.reshape(2, rows // 2, 2)
             bound = [self._bind(block, pair[:, block.rows[0]]) for block in blocks if not stage.products]
@@ -215,7 +226,7 @@ class EvaluatorProgram:
             masks=self._masks[:count],
             left=labels[count:],
             table=table,
-            hash=self._hashes.views(1, block.rows[:1]),
+            hash=self._hashes.views(1, block.rows[:1], block.first),
             hashed=labels[:count],
             out=block.out,
         )
@@ -237,7 +248,7 @@ class EvaluatorProgram:
             tables=tables,
             selected=self._masks[:rows].reshape(pair),
             labels=labels,
-            hash=self._hashes.views(1, block.rows),
+            hash=self._hashes.views(1, block.rows, block.first),
             hash_left=labels[:half],
             hash_right=labels[half:],
             out=block.out,

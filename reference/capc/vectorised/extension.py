@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from threading import Lock
 
 import numpy as np
 
@@ -45,6 +46,7 @@ class ConnectionKey(Unstored):
     def __init__(self, streams: Streams) -> None:
         self.streams = streams
         self._used: set[int] = set()
+        self._taking = Lock()
 
     def require_free(self, position: int, count: int = 1) -> None:
         """Raises :class:`InputError` if one of these consecutive positions was used before."""
@@ -54,8 +56,9 @@ class ConnectionKey(Unstored):
 
     def take_positions(self, position: int, count: int) -> None:
         """Marks consecutive positions as used; a batch that was opened earlier may come later."""
-        self.require_free(position, count)
-        self._used.update(range(position, position + count))
+        with self._taking:
+            self.require_free(position, count)
+            self._used.update(range(position, position + count))
 
 
 class EvaluatorKey(ConnectionKey):

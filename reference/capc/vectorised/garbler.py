@@ -21,6 +21,7 @@ import numpy as np
 
 from capc.circuits.builder import Circuit
 from capc.errors import InputError
+from capc.hidden import type_only
 from capc.messages import LABEL_BYTES
 from capc.vectorised.hashing import BatchHash, HashViews, Numbers
 from capc.vectorised.labels import (
@@ -56,7 +57,7 @@ class _BoundBlock(NamedTuple):
     colour_zero: Words
     offsets: Words
     colour_one: Words
-    hash: HashViews
+    hash: list[HashViews]
     flat_hash_one: Words
     addends: Words
     hash_zero: Words
@@ -67,6 +68,9 @@ class _BoundBlock(NamedTuple):
     mask_left: Words
     mask_right: Words
     out: Words
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class _BoundProducts(NamedTuple):
@@ -79,9 +83,12 @@ class _BoundProducts(NamedTuple):
     colour_zero: Words
     offsets: Words
     colour_one: Words
-    hash: HashViews
+    hash: list[HashViews]
     table: Words
     out: Words
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class _BoundStage(NamedTuple):
@@ -91,6 +98,9 @@ class _BoundStage(NamedTuple):
     products: list[_BoundProducts]
     blocks: list[_BoundBlock]
     xors: list[BoundXor]
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class GarblerProgram:
@@ -119,7 +129,8 @@ class GarblerProgram:
         self._flipped_outputs = np.array(plan.flipped_outputs, np.int64)
         self._projection = None
         if circuit.sharing is not None:
-            self._projection = GarblerProjection(circuit.sharing, len(plan.outputs), lanes, self._hashes)
+            place = self._wires.places[-1]
+            self._projection = GarblerProjection(circuit.sharing, len(plan.outputs), lanes, self._hashes, place)
 
     def begin(self, label_hash: BatchHash, delta: Words) -> None:
         """Takes the batch's position and offset."""
@@ -235,7 +246,7 @@ class GarblerProgram:
         for number in piece:
             stage = self._wires.plan.stages[number]
             rows = stage.table_rows * self.lanes
-            table, blocks = self._tables[start : start + rows], self._wires.blocks(stage)
+            table, blocks = self._tables[start : start + rows], self._wires.blocks(number)
             products = [self._bind_products(block, table) for block in blocks if stage.products]
             pair = table if stage.products else table.reshape(2, rows // 2, 2)
             bound = [self._bind(block, pair) for block in blocks if not stage.products]
@@ -254,7 +265,7 @@ class GarblerProgram:
             colour_zero=hashed.labels(0, count),
             offsets=self._offsets[:count],
             colour_one=hashed.labels(count, count),
-            hash=self._hashes.views(2, block.rows[:1]),
+            hash=self._hashes.views(2, block.rows[:1], block.first),
             table=table[block.rows[0]],
             out=block.out,
         )
@@ -278,7 +289,7 @@ class GarblerProgram:
             colour_zero=hashed.labels(0, rows),
             offsets=self._offsets[:rows],
             colour_one=hashed.labels(rows, rows),
-            hash=self._hashes.views(2, block.rows),
+            hash=self._hashes.views(2, block.rows, block.first),
             flat_hash_one=hashed.labels(rows, rows),
             addends=self._parts[half : half + rows],
             hash_zero=hashed.labels(0, rows).reshape(pair),

@@ -17,6 +17,7 @@ import numpy as np
 
 from capc.circuits.builder import Sharing
 from capc.expansion import KEY_BYTES
+from capc.hash_keys import HashTally
 from capc.messages import require_length
 from capc.multi_round import EvaluatorRound, GarblerRound, Shares, VoteShape
 from capc.multi_round_vote import RoundLengths
@@ -83,10 +84,11 @@ class VectorisedVote(RoundLengths):
 
     Args:
         chunk: instances per chunk of circuits, the same at both ends; None for what the readable vote takes.
+        tally: adds up what is hashed; None for one of its own.
     """
 
-    def __init__(self, chunk: int | None = None) -> None:
-        super().__init__(chunk)
+    def __init__(self, chunk: int | None = None, tally: HashTally | None = None) -> None:
+        super().__init__(chunk, tally)
         self._garblers = ProgramPool(GarblerProgram, _PROGRAMS)
         self._evaluators = ProgramPool(EvaluatorProgram, _PROGRAMS)
 
@@ -162,7 +164,9 @@ class VectorisedVote(RoundLengths):
         compared = _differences(own.entrants, shape)
         hash_key = source.read(KEY_BYTES)
         wires = _reverse_wires(signs, masked, reverse, own.key.delta)
-        sent, kept = _project(shape, wires, own.key.delta, BatchHash(hash_key, state.position + 1), compared)
+        label_hash = BatchHash(hash_key, state.position + 1)
+        sent, kept = _project(shape, wires, own.key.delta, label_hash, compared)
+        self._tally.add(label_hash.use)
         entrants = _winners(own.entrants, shares + kept, shape)
         chosen, rest, choice = self._choose(shape, number + 1, own.end, entrants)
         signs = np.concatenate([own.signs, signs])
@@ -195,6 +199,7 @@ class VectorisedVote(RoundLengths):
         label_hash = BatchHash(keys[1], state.position)
         yield b"".join(keys)
         for place, span in enumerate(spans(shape.instances, self._chunk_of(circuit))):
+            label_hash.begin_chunk(place)
             with self._garblers.lend(circuit, span.stop - span.start) as program:
                 program.begin(label_hash, own.end.delta)
                 program.set_garbler_labels(keys[0], place, wire_bits(compared[span], shape.logit_bits))
@@ -208,6 +213,7 @@ class VectorisedVote(RoundLengths):
                 yield from program.run(label_hash)
                 shares[span], signs[:, span], rows = program.share_outputs(label_hash, weights)
                 yield rows.data
+        self._tally.add(label_hash.use)
         if last:
             votes: Shares = shares.tolist()
             return votes
@@ -239,6 +245,7 @@ class VectorisedVote(RoundLengths):
         label_hash = BatchHash(read_bytes(read_into, KEY_BYTES), state.position)
         own_labels = own.chosen.labels
         for place, span in enumerate(spans(shape.instances, self._chunk_of(circuit))):
+            label_hash.begin_chunk(place)
             with self._evaluators.lend(circuit, span.stop - span.start) as program:
                 program.begin(label_hash)
                 program.expand_garbler_labels(label_seed, place)
@@ -305,7 +312,7 @@ def _project(
     rows, matches = len(wires), compared.shape[1]
     hashes = HashBuffers(rows, 2 * rows)
     hashes.set_position(label_hash.position)
-    projection = GarblerProjection(Sharing(1, shape.logit_bits), matches, shape.instances, hashes)
+    projection = GarblerProjection(Sharing(1, shape.logit_bits), matches, shape.instances, hashes, 0)
     offsets = np.broadcast_to(delta, wires.shape)
     kept, sent = projection.share(wires, multiples(delta), offsets, label_hash, np.negative(compared.T))
     return sent.tobytes(), kept
@@ -324,7 +331,7 @@ def _complete(state: GarblerRound, payload: bytes) -> Words:
     count = matches * shape.instances
     hashes = HashBuffers(count, count)
     hashes.set_position(state.position)
-    projection = EvaluatorProjection(Sharing(1, shape.logit_bits), matches, shape.instances, hashes)
+    projection = EvaluatorProjection(Sharing(1, shape.logit_bits), matches, shape.instances, hashes, 0)
     rows = projection.codec.read(np.frombuffer(payload[KEY_BYTES:], np.uint8))
     selected = projection.share(own.reverse[:count], rows, BatchHash(payload[:KEY_BYTES], state.position))
     entrants = own.entrants.copy()

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from capc.circuits.builder import Circuit
+from capc.hash_keys import layer_place
+from capc.hidden import type_only
 from capc.messages import LABEL_BYTES
 from capc.vectorised.hashing import HashBuffers
 from capc.vectorised.labels import WORD, Indices, LabelBuffer, Words, new_counters
@@ -38,6 +40,9 @@ class BoundXor(NamedTuple):
     left_slots: Indices | None
     right_slots: Indices | None
 
+    def __repr__(self) -> str:
+        return type_only(self)
+
 
 class Block(NamedTuple):
     """Some ANDs of a stage.
@@ -46,13 +51,18 @@ class Block(NamedTuple):
         slots: of their left operands, then of the right ones.
         flipped: places in ``slots`` of flipped wires.
         rows: of the left operands, and of the right ones; the rows of generator and evaluator halves, too.
+        first: the place of the stage's first row among the hashed rows of a chunk.
         out: labels of their outputs, flat.
     """
 
     slots: Indices
     flipped: list[int]
     rows: list[slice]
+    first: int
     out: Words
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class Lanes:
@@ -67,6 +77,7 @@ class Lanes:
         self.circuit = circuit
         self.lanes = lanes
         self.plan: Plan = make_plan(circuit)
+        self.places = self._places()
         self.labels = LabelBuffer(self.plan.slots * lanes)
         self.slots: Words = self.labels.labels(0, self.plan.slots * lanes).reshape(-1, lanes, 2)
         self.counters = new_counters(max(circuit.garbler_inputs, 1) * lanes)
@@ -88,22 +99,33 @@ class Lanes:
         """The most operands of the ANDs of a block, for all lanes."""
         return 2 * self._gates_per_block * self.lanes
 
-    def blocks(self, stage: PlannedStage) -> list[Block]:
+    def _places(self) -> list[int]:
+        """Where the hashed rows of each stage, and of the outputs, begin in a chunk."""
+        layers = [*(stage.table_rows for stage in self.plan.stages), len(self.plan.outputs)]
+        places, free = [], 0
+        for rows in layers:
+            places.append(layer_place(free, rows * self.lanes))
+            free = places[-1] + rows * self.lanes
+        return places
+
+    def blocks(self, number: int) -> list[Block]:
         """The ANDs of a stage, a few at a time: what they need stays in the cache, and room does not grow with them."""
+        stage, first = self.plan.stages[number], self.places[number]
         count = len(stage.operands) // 2
         size = self._gates_per_block
-        return [self._block(stage, start, min(start + size, count)) for start in range(0, count, size)]
+        return [self._block(stage, first, start, min(start + size, count)) for start in range(0, count, size)]
 
-    def _block(self, stage: PlannedStage, start: int, end: int) -> Block:
+    def _block(self, stage: PlannedStage, first: int, start: int, end: int) -> Block:
         count = len(stage.operands) // 2
         places = [*range(start, end), *range(count + start, count + end)]
         flipped = set(stage.flipped)
-        rows = [slice(first * self.lanes, (first + end - start) * self.lanes) for first in (start, count + start)]
+        rows = [slice(gate * self.lanes, (gate + end - start) * self.lanes) for gate in (start, count + start)]
         out = self.slots[stage.out + start : stage.out + end].reshape(-1, 2)
         return Block(
             np.array([stage.operands[place] for place in places], np.int64),
             [number for number, place in enumerate(places) if place in flipped],
             rows,
+            first,
             out,
         )
 

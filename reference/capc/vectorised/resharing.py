@@ -63,12 +63,14 @@ class RowCodec:
 
 
 class _Projection:
-    def __init__(self, sharing: Sharing, outputs: int, lanes: int, hashes: HashBuffers, operands: int) -> None:
+    def __init__(
+        self, sharing: Sharing, outputs: int, lanes: int, hashes: HashBuffers, operands: int, first: int
+    ) -> None:
         self.codec = RowCodec(sharing, outputs, lanes)
         self._sharing = sharing
         self._shape = (outputs, lanes)
         self._rows = outputs * lanes
-        self._views = hashes.views(operands, [slice(0, self._rows)])
+        self._views = hashes.views(operands, [slice(0, self._rows)], first)
         self._numbers = hashes.numbers(self._rows)
         self._hashed = [hashes.blocks.labels(number * self._rows, self._rows) for number in range(operands)]
 
@@ -83,8 +85,8 @@ class _Projection:
 class GarblerProjection(_Projection):
     """The garbler's end, as :func:`capc.resharing.share_by_garbler`."""
 
-    def __init__(self, sharing: Sharing, outputs: int, lanes: int, hashes: HashBuffers) -> None:
-        super().__init__(sharing, outputs, lanes, hashes, 2)
+    def __init__(self, sharing: Sharing, outputs: int, lanes: int, hashes: HashBuffers, first: int) -> None:
+        super().__init__(sharing, outputs, lanes, hashes, 2, first)
         self.bytes: Bits = np.empty(self.codec.length, np.uint8)
 
     def share(
@@ -118,8 +120,8 @@ class GarblerProjection(_Projection):
 class EvaluatorProjection(_Projection):
     """The evaluator's end, as :func:`capc.resharing.share_by_evaluator`."""
 
-    def __init__(self, sharing: Sharing, outputs: int, lanes: int, hashes: HashBuffers) -> None:
-        super().__init__(sharing, outputs, lanes, hashes, 1)
+    def __init__(self, sharing: Sharing, outputs: int, lanes: int, hashes: HashBuffers, first: int) -> None:
+        super().__init__(sharing, outputs, lanes, hashes, 1, first)
 
     def share(self, active_labels: Words, rows: Words, label_hash: BatchHash) -> Words:
         """The evaluator's shares of each lane's words, from active labels, flat, and the garbler's rows."""

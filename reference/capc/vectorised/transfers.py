@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import NoReturn, Protocol, SupportsIndex
 
 from capc.errors import InputError
@@ -110,6 +111,7 @@ class TransferStash(Unstored):
         self._end = end
         self._count = count
         self._taken = 0
+        self._taking = Lock()
         self._position = position
         self._end_position = position + batches
 
@@ -124,13 +126,15 @@ class TransferStash(Unstored):
         Raises:
             InputError: fewer are left, or as many batches as were planned have taken theirs.
         """
-        if count > self.left or self._position == self._end_position:
-            raise InputError(
-                f"{count} transfers from a stash with {self.left} transfers for {self._end_position - self._position} "
-                "more batches: make a new one in time"
-            )
-        span = slice(self._taken, self._taken + count)
-        transfers = Transfers(self._position, count, self._end.part(span))
-        self._taken += count
-        self._position += 1
-        return transfers
+        # Two threads never take the same ones.
+        with self._taking:
+            if count > self.left or self._position == self._end_position:
+                raise InputError(
+                    f"{count} transfers from a stash with {self.left} transfers for "
+                    f"{self._end_position - self._position} more batches: make a new one in time"
+                )
+            span = slice(self._taken, self._taken + count)
+            transfers = Transfers(self._position, count, self._end.part(span))
+            self._taken += count
+            self._position += 1
+            return transfers

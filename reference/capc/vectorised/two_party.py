@@ -64,7 +64,7 @@ class VectorisedTwoParty(GarbledTwoParty):
 
     def __init__(self, chunk: int | None = None) -> None:
         super().__init__(chunk)
-        self._vote_rounds: VoteRounds = VectorisedVote(chunk)
+        self._vote_rounds: VoteRounds = VectorisedVote(chunk, self._tally)
         self._garblers = ProgramPool(GarblerProgram)
         self._evaluators = ProgramPool(EvaluatorProgram)
 
@@ -141,7 +141,7 @@ class VectorisedTwoParty(GarbledTwoParty):
         transfers.require_count(circuit, len(inputs))
         words = input_words(circuit, inputs, circuit.garbler_words)
         batch = _accept(transfers, circuit, len(inputs), bits, source, words)
-        return GarbledStream(garble_batch(self._garblers, batch, self.chunk_of(batch.circuit)))
+        return GarbledStream(garble_batch(self._garblers, batch, self.chunk_of(batch.circuit), self._tally))
 
     def evaluate(self, chosen: Chosen, payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
         """Evaluates every instance, with the garbler's labels from the seed."""
@@ -169,7 +169,7 @@ class VectorisedTwoParty(GarbledTwoParty):
     ) -> tuple[Ahead, bytes]:
         """As the readable scheme."""
         batch = _accept(transfers, circuit, instances, bits, source, None)
-        stream = GarbledStream(garble_batch(self._garblers, batch, self.chunk_of(batch.circuit)))
+        stream = GarbledStream(garble_batch(self._garblers, batch, self.chunk_of(batch.circuit), self._tally))
         payload = stream.payload(self.ahead_length(circuit, instances))
         return Ahead(circuit, instances, stream.output, _LabelSource(batch.delta, batch.label_seed)), payload
 

@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import combinations
 
 from capc import messages, querying_party_release, ring
-from capc.circuits import tournament
-from capc.circuits.arithmetic import less_than
-from capc.circuits.builder import Builder, Wire
+from capc.accountants import statement
+from capc.circuits import tournament, vote
+from capc.circuits.arithmetic import add, all_of, less_than
+from capc.circuits.builder import Builder, Circuit, Sharing, Wire
 from capc.noise import gaussian, release_noise, shares, skellam
 from capc.noise.lazy_uniform import LazyUniform
 from capc.noise.mechanism import ReleaseMechanisms
@@ -48,6 +50,22 @@ def last_index_on_ties() -> None:
         return builder.invert(less_than(builder, right, left))
 
     replace_in(tournament, "less_than", at_most)
+
+
+def last_class_by_comparisons() -> None:
+    """By all pairs, the last class wins by its own comparisons, not if no other does: some words give no vote."""
+
+    def vote_circuit_low_depth(num_classes: int, logit_bits: int, vote_bits: int) -> Circuit:
+        pairs = list(combinations(range(num_classes), 2))
+        builder = Builder(logit_bits, len(pairs), len(pairs))
+        beats: dict[tuple[int, int], Wire] = {}
+        for number, (c, d) in enumerate(pairs):
+            right_wins = add(builder, builder.garbler_word(number), builder.evaluator_word(number))[-1]
+            beats[d, c], beats[c, d] = right_wins, builder.invert(right_wins)
+        flags = [all_of(builder, [beats[c, d] for d in range(num_classes) if d != c]) for c in range(num_classes)]
+        return builder.build("vote_low_depth", flags, Sharing(word_bits=1, width=vote_bits))
+
+    replace_everywhere(vote.vote_circuit_low_depth, vote_circuit_low_depth)
 
 
 def truncated_float_noise() -> None:
@@ -127,3 +145,12 @@ class _Zeros:
 
     def sample(self, source: RandomSource, count: int) -> list[int]:  # noqa: ARG002
         return [0] * count
+
+
+def statistical_terms_left_out() -> None:
+    """Printed deltas are those of the noise alone."""
+
+    def unchanged(told: statement.PrivacyStatement, distance: Fraction, what: str) -> statement.PrivacyStatement:  # noqa: ARG001
+        return told
+
+    replace_everywhere(statement.with_term, unchanged)

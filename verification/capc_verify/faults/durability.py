@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from capc.ledger import Ledger, Terms, open_ledger, store
+from capc.job.purse import Purse
+from capc.ledger import Ledger, Terms, connections, open_ledger, store
 from capc_verify.faults.patching import replace_everywhere
 
 
@@ -15,7 +16,7 @@ def budget_of_one_run() -> None:
     """The budget is a variable of the run: whoever starts again starts with all of it."""
 
     def open_anew(file: Path, terms: Terms, **options: object) -> Ledger:
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-journal"):
             file.with_name(file.name + suffix).unlink(missing_ok=True)
         return open_ledger(file, terms, **options)  # type: ignore[arg-type]
 
@@ -25,11 +26,11 @@ def budget_of_one_run() -> None:
 def not_synchronised() -> None:
     """Commits return before the disk has them, as SQLite does with `synchronous = OFF`."""
 
-    def make_fast(connection: store.Connection) -> None:
-        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+    def make_fast(connection: connections.Connection) -> None:
+        connection.execute("PRAGMA journal_mode = TRUNCATE").fetchall()
         connection.execute("PRAGMA synchronous = OFF").fetchall()
 
-    replace_everywhere(store.make_durable, make_fast)
+    replace_everywhere(connections.make_durable, make_fast)
 
 
 def sent_before_commit() -> None:
@@ -59,3 +60,36 @@ def sent_before_commit() -> None:
 
     store.Store.transaction = commit_late  # type: ignore[method-assign]
     store.Store.close = close  # type: ignore[method-assign]
+
+
+def rows_written_after_they_are_asked() -> None:
+    """The querying party's journal hears of a row when its label has come."""
+    take, settle = Purse.take, Purse.settle
+
+    def take_without_writing(self: Purse, rows: Sequence[int]) -> list[int]:  # noqa: ARG001
+        return list(rows)
+
+    def write_all(self: Purse, released: Iterable[tuple[int, int | None]]) -> None:
+        outcomes = list(released)
+        take(self, [row for row, _ in outcomes])
+        settle(self, outcomes)
+
+    Purse.take = take_without_writing  # type: ignore[method-assign]
+    Purse.settle = write_all  # type: ignore[method-assign]
+
+
+def labels_written_after_they_are_shown() -> None:
+    """The labels of a batch reach the journal when the next batch begins."""
+    take, settle = Purse.take, Purse.settle
+    waiting: list[tuple[int, int | None]] = []
+
+    def take_late(self: Purse, rows: Sequence[int]) -> list[int]:
+        settle(self, waiting)
+        waiting.clear()
+        return take(self, rows)
+
+    def wait(self: Purse, released: Iterable[tuple[int, int | None]]) -> None:  # noqa: ARG001
+        waiting.extend(released)
+
+    Purse.take = take_late  # type: ignore[method-assign]
+    Purse.settle = wait  # type: ignore[method-assign]

@@ -92,10 +92,7 @@ def separate_rounding() -> None:
     garble, read = answering_party.answering_party_garble_layer, querying_party.read_sums
 
     def garble_rounded(state: AwaitingChoice, bits: bytes, seed: Seed) -> object:
-        state.require_unspent()
-        result = garble(replace(state, sums=_rounded(state.sums)), bits, seed)
-        state.spend()
-        return result
+        return garble(replace(state, sums=_rounded(state.sums)), bits, seed)
 
     def read_rounded(state: AwaitingResponse, response: bytes) -> Rows:
         return _rounded(read(state, response))

@@ -57,7 +57,8 @@ def replace_in(module: ModuleType, name: str, faulty: object) -> None:
 def with_altered_state(step: Step, alter: Callable[[State], State]) -> Step:
     """A step that works on an altered copy of its state.
 
-    The given state is spent as usual, and the state that the step returns continues with the unaltered party.
+    The given state is spent as usual, as its copy shares its mark; the state that the step returns continues with the
+    unaltered party.
 
     Args:
         step: takes a state with a ``party``, and returns the next such state and a message.
@@ -65,9 +66,7 @@ def with_altered_state(step: Step, alter: Callable[[State], State]) -> Step:
     """
 
     def faulty(state: State, *arguments: object) -> tuple[State, bytes]:
-        state.require_unspent()
         following, message = step(alter(state), *arguments)
-        state.spend()
         return replace(following, party=state.party), message
 
     return faulty

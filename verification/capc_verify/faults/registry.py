@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from capc_verify.faults import arithmetic, binding, disclosure, durability, masking, opening, two_party
+from capc_verify.faults import arithmetic, binding, disclosure, durability, masking, opening, sharing, two_party
 
 _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/core/test_other_sessions.py::"
 _TWO_PARTY = "tests/core/test_two_party.py::"
+_JOURNAL = "tests/job/test_journal.py::"
+_LEDGER = "tests/ledger/"
+_USE_ONCE = "tests/core/test_use_once.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
 _LEDGERS = "tests/views/test_ledgers.py::test_"
 _CHARGES = _LEDGERS + "opened_charges_tell_"
@@ -98,6 +101,11 @@ FAULTS: dict[str, Fault] = {
         None,
         ("tests/protocol/test_equals_ideal.py::test_tied_votes_go_to_the_lowest_class",),
     ),
+    "last_class_by_comparisons": Fault(
+        arithmetic.last_class_by_comparisons,
+        None,
+        ("tests/faulty_parties/test_share_attacks.py::test_any_words_give_one_vote[all_pairs-5]",),
+    ),
     "no_zero_sum_masks": Fault(
         masking.no_zero_sum_masks,
         None,
@@ -128,6 +136,14 @@ FAULTS: dict[str, Fault] = {
         None,
         ("tests/accounting/test_accountants.py::test_only_shares_that_count_protect",),
     ),
+    "statistical_terms_left_out": Fault(
+        arithmetic.statistical_terms_left_out,
+        None,
+        (
+            "tests/accounting/test_statistical_terms.py::test_every_statement_has_every_term_or_promises_nothing",
+            "tests/accounting/test_statistical_terms.py::test_a_ledger_says_it_too[30]",
+        ),
+    ),
     "no_noise": Fault(arithmetic.no_noise, None, (_VIEWS + "test_released_label_has_the_exact_noisy_law[votes_1]",)),
     "budget_of_one_run": Fault(
         durability.budget_of_one_run,
@@ -149,6 +165,16 @@ FAULTS: dict[str, Fault] = {
             "tests/ledger/test_power_cut.py::test_after_a_cut_at_any_write_every_message_that_left_is_charged",
             "tests/ledger/test_crashes.py::test_a_guardian_killed_at_any_step_loses_no_charge",
         ),
+    ),
+    "rows_written_after_they_are_asked": Fault(
+        durability.rows_written_after_they_are_asked,
+        None,
+        (_JOURNAL + "test_a_run_killed_at_any_line_loses_no_label_that_was_shown_and_no_row_that_was_charged",),
+    ),
+    "labels_written_after_they_are_shown": Fault(
+        durability.labels_written_after_they_are_shown,
+        None,
+        (_JOURNAL + "test_a_run_killed_at_any_line_loses_no_label_that_was_shown_and_no_row_that_was_charged",),
     ),
     "terms_taken_on_trust": Fault(
         binding.terms_taken_on_trust,
@@ -224,5 +250,107 @@ FAULTS: dict[str, Fault] = {
         two_party.tweaks_begin_again,
         None,
         ("tests/faults/test_garbling.py::test_no_tweak_occurs_in_two_chunks_of_a_batch",),
+    ),
+    "replaced_states_unspent": Fault(
+        two_party.replaced_states_unspent,
+        None,
+        (_USE_ONCE + "test_copies_of_a_state_share_its_one_use[capc.two_party.Transfers]",),
+    ),
+    "prepared_and_evaluated_layers_mixed": Fault(
+        two_party.batches_mixed,
+        None,
+        (_USE_ONCE + "test_steps_of_prepared_batches_and_of_others_do_not_mix",),
+    ),
+    "vote_shares_shown": Fault(
+        two_party.shares_shown,
+        None,
+        (
+            "tests/core/test_hidden.py::test_what_is_not_public_shows_its_type_only[capc.messages.VoteShares]",
+            "tests/core/test_hidden.py::test_instances_of_the_protocol_show_nothing",
+        ),
+    ),
+    "one_hash_key_for_all_chunks": Fault(
+        two_party.one_hash_key,
+        None,
+        (
+            "tests/core/test_hash_keys.py::test_no_key_hashes_more_than_its_rows[65537]",
+            "tests/vectorised/test_hash_keys.py::test_no_key_of_many_votes_hashes_more_than_its_rows",
+        ),
+    ),
+    "locks_of_the_process": Fault(
+        sharing.locks_of_the_process,
+        None,
+        (
+            _LEDGER + "test_sharing.py::test_two_handles_here_and_a_visitor_elsewhere_share_one_budget",
+            _LEDGER + "test_sharing.py::test_what_opens_and_closes_the_file_inside_a_turn_frees_nobody",
+        ),
+    ),
+    "handles_follow_forks": Fault(
+        sharing.handles_follow_forks,
+        None,
+        (_LEDGER + "test_sharing.py::test_a_handle_is_refused_in_a_forked_child_which_opens_its_own",),
+    ),
+    "any_name_of_a_file": Fault(
+        sharing.any_name_of_a_file,
+        None,
+        (
+            _LEDGER + "test_sharing.py::test_a_file_with_two_names_is_refused_by_both_also_under_a_ledger_in_use",
+            _LEDGER + "test_sharing.py::test_a_file_that_is_mounted_by_itself_is_refused",
+        ),
+    ),
+    "charges_after_the_kept_head_only": Fault(
+        sharing.charges_after_the_kept_head_only,
+        None,
+        (
+            _LEDGER + "test_heads.py::test_a_head_that_another_run_advanced_does_not_hide_the_own_charge",
+            _LEDGER + "test_heads.py::test_runs_in_any_order_find_their_charges",
+        ),
+    ),
+    "last_head_wins": Fault(
+        sharing.last_head_wins,
+        None,
+        (
+            _LEDGER + "test_heads.py::test_a_smaller_head_never_replaces_a_larger_one",
+            _LEDGER + "test_heads.py::test_two_histories_shown_to_two_runs_at_once_are_found[False]",
+        ),
+    ),
+    "full_disk_unexplained": Fault(
+        sharing.full_disk_unexplained,
+        None,
+        (_LEDGER + "test_heads.py::test_a_full_disk_is_one_line_and_keeps_the_head_that_is_there",),
+    ),
+    "schema_taken_on_trust": Fault(
+        sharing.schema_taken_on_trust,
+        None,
+        (
+            _LEDGER + "test_files_of_others.py::test_a_file_that_holds_anything_else_is_refused_at_once[trigger]",
+            _LEDGER + "test_files_of_others.py::test_a_file_that_holds_anything_else_is_refused_at_once[view_beside]",
+        ),
+    ),
+    "read_in_place": Fault(
+        sharing.read_in_place,
+        None,
+        (
+            _LEDGER + "test_files_of_others.py::test_readers_change_nothing_and_leave_nothing[killed]",
+            _LEDGER + "test_files_of_others.py::test_readers_change_nothing_and_leave_nothing[earlier_closed]",
+        ),
+    ),
+    "checkpoints_of_anybody": Fault(
+        sharing.checkpoints_of_anybody,
+        None,
+        (_LEDGER + "test_checkpoints.py::test_a_checkpoint_of_somebody_else_is_replaced_and_refused[an_early_one]",),
+    ),
+    "checkpoints_of_any_history": Fault(
+        sharing.checkpoints_of_any_history,
+        None,
+        (
+            _LEDGER + "test_checkpoints.py::test_a_log_that_was_cut_below_its_checkpoint_is_refused",
+            _LEDGER + "test_checkpoints.py::test_a_checkpoint_of_another_history_is_refused",
+        ),
+    ),
+    "permissions_stay_loose": Fault(
+        sharing.open_permissions_stay,
+        None,
+        (_LEDGER + "test_sharing.py::test_permissions_of_a_ledger_and_of_a_head_are_tightened",),
     ),
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from capc import garbling, resharing
+from capc import garbling, layer_modes, resharing
 from capc.circuits.builder import Circuit, Sharing
+from capc.errors import StateReuseError
 from capc.garbled_two_party import GarbledTwoParty
 from capc.garbling import LabelHash, LabelRows, TableStage
+from capc.hash_keys import HashKeys
+from capc.messages import VoteShares
 from capc.session import SingleUse
 from capc.two_party import Chosen, Transfers, Words
 from capc_verify.faults.patching import replace_everywhere
@@ -71,3 +74,47 @@ def tweaks_begin_again() -> None:
 
     replace_everywhere(garble, garble_again)
     replace_everywhere(evaluate, evaluate_again)
+
+
+def one_hash_key() -> None:
+    """All rows of all chunks of a batch are hashed under one key."""
+    correct = HashKeys.key
+
+    def key(self: HashKeys, number: int) -> bytes:  # noqa: ARG001
+        self._chunk = 0
+        return correct(self, 0)
+
+    HashKeys.key = key  # type: ignore[method-assign]
+
+
+def replaced_states_unspent() -> None:
+    """What `dataclasses.replace` makes of a used state is unspent, as the mark is the object's own."""
+
+    def require_unspent(self: SingleUse) -> None:
+        if "_used" in vars(self):
+            raise StateReuseError(f"{type(self).__name__} was used before")
+
+    def spend(self: SingleUse) -> None:
+        self.require_unspent()
+        vars(self)["_used"] = True
+
+    SingleUse.require_unspent = require_unspent  # type: ignore[method-assign]
+    SingleUse.spend = spend  # type: ignore[method-assign]
+
+
+def batches_mixed() -> None:
+    """A layer is prepared ahead although the one before was evaluated."""
+
+    def accept(layers: int, layer: int) -> None:
+        """Any number of layers is as good as another."""
+
+    replace_everywhere(layer_modes.require_prepared, accept)
+
+
+def shares_shown() -> None:
+    """The representation of vote shares shows them."""
+
+    def shown(self: VoteShares) -> str:
+        return f"VoteShares({self.shares}, {self.vote_bits})"
+
+    VoteShares.__repr__ = shown  # type: ignore[assignment, method-assign]

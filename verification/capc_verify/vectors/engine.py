@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from capc.errors import CapcError, InputError
 from capc.parties import Party, Role
+from capc.session import SpentMark
 from capc_verify.vectors.operation import Call, Fault, GroupType, Operation
 from capc_verify.vectors.values import Json, Kind, resolve
 
@@ -35,7 +36,9 @@ class Run:
     def fork(self) -> Run:
         """A copy that shares no state with this run."""
         twin = copy.copy(self)
-        twin._environment, twin._states = copy.deepcopy((self._environment, self._states))
+        # Copies of a state share its mark; a test that goes on from another's state needs one of its own.
+        marks = {id(mark): SpentMark() for mark in _unspent_marks(self._states.values())}
+        twin._environment, twin._states = copy.deepcopy((self._environment, self._states), marks)
         return twin
 
     def perform(self, step: Json) -> tuple[Json, dict[str, Any]]:
@@ -77,6 +80,26 @@ class Run:
         if handle not in self._states:
             raise InputError(f"no operation of this test left a state {handle!r}")
         return self._states[handle]
+
+
+def _unspent_marks(values: Iterable[object]) -> Iterator[SpentMark]:
+    """The marks of all states in states, and in the plain containers and objects that states hold."""
+    seen: set[int] = set()
+    waiting = list(values)
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, SpentMark):
+            if not value.spent:
+                yield value
+        elif isinstance(value, Mapping):
+            waiting += value.values()
+        elif isinstance(value, list | tuple | set | frozenset):
+            waiting += value
+        elif hasattr(value, "__dict__") and not isinstance(value, type):
+            waiting += vars(value).values()
 
 
 class Replayer:

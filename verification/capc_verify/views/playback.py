@@ -278,7 +278,7 @@ class Playback:
 
     def _rewind(self) -> None:
         for seat, party in zip(self._seats, self._after_setup, strict=True):
-            seat.party = replace(party)  # type: ignore[type-var]
+            seat.party = party.renewed()  # type: ignore[union-attr]  # set-up gave every seat one
         self._linear.forget()
         self._two_party.forget()
         self._notebook.rewind()

@@ -11,8 +11,9 @@ from typing import Never, cast
 
 from capc.ledger import Ledger, Proof, Seen, Terms, check_proof
 from capc.ledger.chain import digest_of, first_head
+from capc.ledger.connections import Connection
 from capc.ledger.records import SALT_BYTES, Opening, opening_body
-from capc.ledger.store import Connection, Row, Store
+from capc.ledger.store import Row, Store
 from capc.noise.mechanism import ReleaseMechanisms
 from capc.parameters import Charge
 from capc.parties import Party

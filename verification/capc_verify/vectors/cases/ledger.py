@@ -10,7 +10,7 @@ from capc.accountants.policies import with_joint_cost
 from capc.charges import query_cost
 from capc.events import Receipt
 from capc.ledger import Proof, Terms
-from capc.ledger.chain import HASH_BYTES, Head, digest_of, first_head
+from capc.ledger.chain import HASH_BYTES, START, Head, digest_of, first_head
 from capc.ledger.records import read_query_record, unblinded_charge_body
 from capc.ledger.store import Row
 from capc.parameters import Charge, NoiseName, ReleasePolicy
@@ -27,6 +27,7 @@ _RULES = ("CAPC-LEDG-008",)
 _TERMS_KEPT = ("CAPC-LEDG-014", "CAPC-ACCT-115", "CAPC-ACCT-116")
 _HEADS = ("CAPC-LEDG-009",)
 _CHARGES = ("CAPC-LEDG-010",)
+_CHECKPOINTS = ("CAPC-LEDG-020",)
 _EARLIER = ("CAPC-LEDG-016",)
 _INPUT = Fault.of_caller("input_error")
 _ZEROS: dict[str, Any] = {"blinding": bytes(32), "inputs_digest": bytes(32)}
@@ -51,6 +52,7 @@ def ledger() -> FileBuilder:
     _terms_kept(group, log)
     _replays(group, log)
     _heads(group, log)
+    _checkpoints(group, log)
     return file
 
 
@@ -193,7 +195,7 @@ def _heads(group: GroupBuilder, log: _Log) -> None:
         kept = None
         if seen:
             head = Head(log.rows[0].link, seen, log.rows[seen - 1].link)
-            kept = {"head": vars(head), "public_key": signing_public_key(log.key)}
+            kept = {"head": vars(head), "public_key": signing_public_key(log.key), "began": options.pop("began", [])}
         charged = [{"session_tag": log.tag, "query": query} for query in wanted]
         options.setdefault("terms", terms_fields(_TERMS))
         test.run("ledger_check_proof", seen=kept, proof=message, charged=charged, **options)
@@ -204,6 +206,8 @@ def _heads(group: GroupBuilder, log: _Log) -> None:
     check("unchanged", "Nothing happened since.", proof_of(log.rows, 5), seen=5)
     shown = proof_of(log.rows, 2, 4)
     check("charge_shown", "The charge is among the new ones.", shown, seen=2, charged=[2], requirements=_CHARGES)
+    comment = "Another run's head covers the charge, and this run began before it."
+    check("charge_covered", comment, shown, seen=5, began=[2, 5], charged=[2], requirements=_CHARGES)
     earlier = [Row(**fields) for fields in log.earlier_form()]
     bodies = [row.body for row in log.rows]
     fork = [Row(**fields) for fields in log.signed([*bodies[:2], bodies[4], bodies[3]])]
@@ -233,6 +237,10 @@ def _heads(group: GroupBuilder, log: _Log) -> None:
             {"seen": 0, "terms": terms_fields(replace(_TERMS, budget=Fraction(39)))},
         ),
         ("charge_missing", "A query took place and was not charged.", shown, {"seen": 2, "charged": [3]}),
+        ("charge_of_before", "Every run began after that charge.", shown, {"seen": 5, "began": [5], "charged": [2]}),
+        ("charge_of_nobody", "No run began.", shown, {"seen": 5, "charged": [2]}),
+        ("link_before", "The link that it begins with is not its own.", replace(shown, before=bytes(32)), {"seen": 5}),
+        ("past_edited", "It leads past the head that was seen.", proof_of(fork, 2), {"seen": 3}),
     ]
     for name, comment, proof, options in refused:
         check(name, comment, proof, flags=["BrokenHead"], fault=_INPUT, **options)
@@ -241,7 +249,11 @@ def _heads(group: GroupBuilder, log: _Log) -> None:
     )
     test.run(
         "ledger_check_proof",
-        seen={"head": vars(Head(earlier[0].link, 1, earlier[0].link)), "public_key": signing_public_key(log.key)},
+        seen={
+            "head": vars(Head(earlier[0].link, 1, earlier[0].link)),
+            "public_key": signing_public_key(log.key),
+            "began": [],
+        },
         terms=terms_fields(_TERMS),
         charged=[{"session_tag": log.tag, "query": 1}],
         proof=proof_of(earlier, 1, 1).to_bytes(),
@@ -258,3 +270,13 @@ def _heads(group: GroupBuilder, log: _Log) -> None:
             flags=[name.title()],
             fault=fault,
         )
+
+
+def _checkpoints(group: GroupBuilder, log: _Log) -> None:
+    """As if they were due after these few records."""
+    logs = {"first": (log.fields(), "every kind of record"), "earlier_form": (log.earlier_form(), "the earlier form")}
+    for name, (records, what) in logs.items():
+        test = group.test(f"checkpoint_{name}", f"Entries, state and signature: {what}.", _CHECKPOINTS)
+        test.run("ledger_checkpoint", key=log.key, state=START, records=records)
+    test = group.test("checkpoint_next", "A state follows from the one before.", _CHECKPOINTS)
+    test.run("ledger_checkpoint", key=log.key, state=test.draw("state", 32), records=log.fields())

@@ -108,7 +108,7 @@ def protocol_rounds() -> FileBuilder:
 
 def protocol_threshold() -> FileBuilder:
     """Confident-GNMax, charged at the worst case: the release."""
-    file, group, honest = _begin("threshold", THRESHOLD, confident(threshold_sigma=Fraction(1, 6)))
+    file, group, honest = _begin("threshold", THRESHOLD, confident(threshold_sigma=Fraction(1, 12)))
     _both_outcomes(honest)
     _faults(group, honest, {*THRESHOLD.receives})
     _last_states(group, honest)
@@ -117,7 +117,7 @@ def protocol_threshold() -> FileBuilder:
 
 def protocol_realised() -> FileBuilder:
     """Confident-GNMax, realised charging: the release, and the returned answered bit."""
-    release = confident(charge=Charge.REALISED, threshold_sigma=Fraction(1, 6))
+    release = confident(charge=Charge.REALISED, threshold_sigma=Fraction(1, 12))
     file, group, honest = _begin("realised", REALISED, release)
     _both_outcomes(honest)
     _faults(group, honest, {*REALISED.receives})

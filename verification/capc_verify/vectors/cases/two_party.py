@@ -6,6 +6,8 @@ from typing import Any
 
 from capc.circuits.builder import Circuit
 from capc.circuits.builder import evaluate as evaluate_in_clear
+from capc.garbled_circuits import chunk_instances
+from capc.hash_keys import KEY_ROWS
 from capc.ring import from_bits
 from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
 from capc_verify.vectors.cases.common import expect_equal, invalid_points
@@ -143,11 +145,18 @@ def garbling() -> FileBuilder:
             "products of an input of the garbler and one of the evaluator the evaluator halves only.",
             "Rows and shares are empty where a circuit does not share its outputs. Tables are given",
             "in full for the smallest circuit, as SHA-256 and length for larger ones.",
+            "`chunk_key` and `label_hash_rows` are about the hash's keys, which change after 2^17 rows of a chunk:",
+            "label r of call n is AES-128 of r + 2^64 n under `label_key`; a digest is the SHA-256 of its labels.",
+            "`garble_payload` garbles a batch of chunks that have more than 2^17 rows. Zero label r of its transfers",
+            "is AES-128 of r under `transfers_key`; the garbler's words are the first bits, in a row, of the stream",
+            "of AES-128 of i under `words_key`, the choice bits those of the stream of i + 2^64; `seed` and `label`",
+            "are those of the step.",
             "The payload of garbled circuits and its malformed forms are in messages.json and protocol_*.json.",
         ],
     )
     smallest = circuit_name(Family.RELEASE, num_classes=2, vote_bits=2)
     _label_hash(file, smallest)
+    _hash_keys(file, smallest)
     for name, fields in {
         "smallest": smallest,
         "relu": circuit_name(Family.RELU, logit_bits=12, fraction_bits=2),
@@ -170,6 +179,39 @@ def _label_hash(file: FileBuilder, circuit: dict[str, Any]) -> None:
     labels = [0, (1 << 128) - 1, *split_labels(test.draw("labels", 48))]
     calls = [join_labels(labels), join_labels(labels[:1]), join_labels([labels[0]] * 2)]
     test.run("label_hash", hash_key=test.draw("hash_key", 16), position=(1 << 64) - 1, calls=calls)
+
+
+def _hash_keys(file: FileBuilder, smallest: dict[str, Any]) -> None:
+    """Keys of chunks, and rows that end at, before and after the last of a key."""
+    rule = ["CAPC-GC-011"]
+    group = file.group(GARBLING, **smallest)
+    test = group.test("chunk_keys", "Key j of chunk c is the block j + 2^64 c under the hash key.", rule)
+    hash_key = test.draw("hash_key", 16)
+    for chunk, number in ((0, 0), (0, 1), (1, 0), (3, 2)):
+        test.run("chunk_key", hash_key=hash_key, chunk=chunk, number=number)
+    for name, chunk, rows in (
+        ("one_row_less", 0, [KEY_ROWS - 1]),
+        ("all_rows", 0, [KEY_ROWS]),
+        ("one_row_more", 0, [KEY_ROWS + 1]),
+        ("change_inside_a_call", 1, [KEY_ROWS - 1, 2, 1]),
+    ):
+        test = group.test(f"hash_{name}", "Rows of one chunk beside the change of the key.", rule, ["Extreme"])
+        batch: dict[str, Any] = {"hash_key": test.draw("hash_key", 16), "position": 5, "chunk": chunk}
+        test.run("label_hash_rows", label_key=test.draw("label_key", 16), rows=rows, **batch)
+    fields = circuit_name(Family.RELU, logit_bits=20, fraction_bits=4)
+    test = file.group(GARBLING, hashed=True, **fields).test(
+        "payload_of_two_chunks", "A chunk of 2,048 instances with two keys, and one of 1.", rule, ["Instances"]
+    )
+    test.run(
+        "garble_payload",
+        seed=test.seed(),
+        label=b"garble",
+        position=5,
+        instances=chunk_instances(circuit_from(fields)) + 1,
+        delta=join_labels([split_labels(test.draw("delta", 16))[0] | 1]),
+        transfers_key=test.draw("transfers_key", 16),
+        words_key=test.draw("words_key", 16),
+    )
 
 
 def _garble_case(group: GroupBuilder, name: str, circuit: Circuit, instances: int, position: int) -> None:

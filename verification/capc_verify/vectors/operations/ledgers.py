@@ -7,7 +7,7 @@ from typing import Any
 
 from capc.events import Dispatched, Receipt, Settled
 from capc.ledger import LedgerLog, Proof, Seen, Terms, check_proof, replay
-from capc.ledger.chain import Head, digest_of, first_head
+from capc.ledger.chain import START, Head, digest_of, first_head
 from capc.ledger.records import Opening, charge_body, commitment_of, later_body, opening_body
 from capc.ledger.store import Row
 from capc.parameters import ReleasePolicy
@@ -81,9 +81,18 @@ def _replay(call: Call) -> Result:
 
 def _check(call: Call) -> Result:
     terms, kept = _terms(call["terms"]), call["seen"]
-    seen = None if kept is None else Seen(Head(**kept["head"]), kept["public_key"], terms)
+    began = () if kept is None else tuple(kept["began"])
+    seen = None if kept is None else Seen(Head(**kept["head"]), kept["public_key"], terms, began)
     charged = [(entry["session_tag"], entry["query"]) for entry in call["charged"]]
-    return Result(vars(check_proof(seen, call["proof"], terms, charged).head))
+    after = check_proof(seen, call["proof"], terms, charged)
+    return Result({**vars(after.head), "began": list(after.began)})
+
+
+def _checkpoint(call: Call) -> Result:
+    log = replay(Row(**fields) for fields in call["records"])
+    checkpoint = log.checkpoint_after(call["state"])
+    kept = checkpoint.signed(Seed(call["key"]))
+    return Result({"entries": kept.entries, "state": checkpoint.state, "signature": kept.signature})
 
 
 def proof_of(rows: list[Row], start: int, *opened: int) -> Proof:
@@ -92,6 +101,7 @@ def proof_of(rows: list[Row], start: int, *opened: int) -> Proof:
     return Proof(
         rows[0].link,
         start,
+        rows[start - 1].link if start else START,
         tuple(digest_of(body) for body in bodies[start:]),
         rows[-1].signature,
         tuple(bodies[position] for position in opened),
@@ -110,12 +120,18 @@ LEDGER = GroupType(
             "ledger_check_proof",
             _check,
             {
-                "seen": optional(record({"head": record(_HEAD), "public_key": DATA})),
+                "seen": optional(record({"head": record(_HEAD), "public_key": DATA, "began": many(COUNT)})),
                 "terms": _TERMS,
                 "charged": many(record({"session_tag": DATA, "query": COUNT})),
                 "proof": DATA,
             },
-            _HEAD,
+            {**_HEAD, "began": many(COUNT)},
+        ),
+        Operation(
+            "ledger_checkpoint",
+            _checkpoint,
+            {"key": DATA, "state": DATA, "records": many(record(_ROW))},
+            {"entries": DATA, "state": DATA, "signature": DATA},
         ),
     ),
 )

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 
 from capc import base_ot, garbling, ot_extension, puncturable
 from capc.circuits.builder import Circuit
-from capc.expansion import KEY_BYTES
-from capc.messages import BaseOtChoice, BaseOtOffer, OtExtension, OtTrees
+from capc.expansion import KEY_BYTES, labels_at, stream_bits
+from capc.garbled_two_party import GarbledTwoParty
+from capc.hash_keys import HashKeys
+from capc.messages import LABEL_BYTES, BaseOtChoice, BaseOtOffer, OtExtension, OtTrees
 from capc.randomness import XofSource
 from capc.resharing import share_by_evaluator, share_by_garbler
+from capc.two_party import Transfers
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.circuits import CIRCUIT_FIELDS, circuit_from
 from capc_verify.vectors.operations.labels import join_labels, split_labels
@@ -108,6 +111,37 @@ def _hash(call: Call) -> Result:
     return Result({"digests": [join_labels(digest) for digest in digests]})
 
 
+def _chunk_key(call: Call) -> Result:
+    keys = HashKeys(call["hash_key"])
+    keys.begin_chunk(call["chunk"])
+    return Result({"key": keys.key(call["number"])})
+
+
+def _hash_rows(call: Call) -> Result:
+    label_hash = garbling.LabelHash(call["hash_key"], call["position"])
+    label_hash.begin_chunk(call["chunk"])
+    digests = [
+        join_labels(label_hash.digest(labels_at(call["label_key"], range(rows), number))[0])
+        for number, rows in enumerate(call["rows"])
+    ]
+    whole = [hashlib.sha256(digest).digest() for digest in digests]
+    return Result({"digests_sha256": whole, "last": digests[-1][-LABEL_BYTES:]})
+
+
+def _garble_payload(call: Call) -> Result:
+    circuit: Circuit = call.environment
+    instances, words_key = call["instances"], call["words_key"]
+    count, size = instances * circuit.evaluator_inputs, circuit.input_bits
+    stream = stream_bits(words_key, 0, instances * circuit.garbler_inputs)
+    words = [stream >> size * place & (1 << size) - 1 for place in range(instances * circuit.garbler_words)]
+    inputs = [words[at : at + circuit.garbler_words] for at in range(0, len(words), circuit.garbler_words)]
+    zeros = labels_at(call["transfers_key"], range(count), 0)
+    transfers = Transfers(call["position"], count, (split_labels(call["delta"])[0], zeros))
+    bits = stream_bits(words_key, 1, count).to_bytes((count + 7) // 8, "little")
+    source = XofSource(call["seed"], call["label"])
+    return Result({"payload": GarbledTwoParty().garble(transfers, circuit, inputs, bits, source)[1]})
+
+
 def _garble(call: Call) -> Result:
     circuit: Circuit = call.environment
     delta, label_hash = split_labels(call["delta"])[0], garbling.LabelHash(call["hash_key"], call["position"])
@@ -157,6 +191,27 @@ GARBLING = GroupType(
     "Garbling",
     named(
         Operation("label_hash", _hash, {**_BATCH, "calls": many(DATA)}, {"digests": many(DATA)}),
+        Operation("chunk_key", _chunk_key, {"hash_key": DATA, "chunk": COUNT, "number": COUNT}, {"key": DATA}),
+        Operation(
+            "label_hash_rows",
+            _hash_rows,
+            {**_BATCH, "chunk": COUNT, "label_key": DATA, "rows": INTEGERS},
+            {"digests_sha256": many(DATA), "last": DATA},
+        ),
+        Operation(
+            "garble_payload",
+            _garble_payload,
+            {
+                "seed": DATA,
+                "label": DATA,
+                "position": INTEGER,
+                "instances": COUNT,
+                "delta": DATA,
+                "transfers_key": DATA,
+                "words_key": DATA,
+            },
+            {"payload": DATA},
+        ),
         Operation(
             "garble",
             _garble,

@@ -1,0 +1,220 @@
+"""Whatever the options are: a refusal comes before any training, in one line, and leaves no file behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from capc import cli
+from capc.job import models as models_module
+from capc.job.collaboration import open_collaboration
+from capc.job.comparison import open_ckks_collaboration
+from capc.job.options import OPTIONS, Choice, FileName, Flag, Inference, Name, Option, Rational, Whole, flag
+from capc.learning.training import FloatModel, train
+from support.sizes import examples
+
+
+class TrainedError(Exception):
+    """Training was reached: nothing speaks against the options any more."""
+
+
+class SetUpError(Exception):
+    """The session was set up: nothing speaks against them at all."""
+
+
+def bad_texts(option: Option) -> list[str]:
+    """What this option's type does not admit."""
+    if isinstance(option, Whole):
+        return [str(option.least - 1), str(option.most + 1), "x", "", "1.5", "1e3"]
+    if isinstance(option, Rational):
+        return ["-1", "nan", "inf", "x", "", str(option.most + 1), "1e-999999999", "1." + "1" * 99]
+    if isinstance(option, Choice):
+        return ["", "other", "EXACT"]
+    if isinstance(option, Flag):
+        return ["", "true", "maybe"]
+    assert isinstance(option, FileName | Name)
+    return ["", *(["\n", "x" * 999] if isinstance(option, Name) else [])]
+
+
+BAD = [(name, text) for name, option in OPTIONS.items() for text in bad_texts(option)]
+
+
+def everything(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*"))
+
+
+@pytest.fixture
+def training_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def told(*_: object, **__: object) -> None:
+        raise TrainedError
+
+    monkeypatch.setattr(models_module, "train", told)
+    monkeypatch.setattr("capc.job.comparison.train", told)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.req("CAPC-RUN-001")
+@pytest.mark.usefixtures("training_is_told")
+@pytest.mark.parametrize(("name", "text"), BAD, ids=lambda value: value[:20])
+def test_each_option_refuses_what_it_does_not_admit(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, text: str
+) -> None:
+    """Beside a ledger, which is not made."""
+    assert cli.run(["run", "--ledger", "l", f"{flag(name)}={text}", "--log", "log", "--json", "json"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"capc: {name} = ")
+    assert flag(name) in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+    assert everything(tmp_path) == []
+
+
+ODD: dict[str, list[str]] = {
+    "data": ["rows.npz", "few.npz", "wide.npz", "none.npz", ".", "text"],
+    "parties": ["1", "2", "3", "40", "4096"],
+    "queries": ["1", "2", "9", "150", "100000"],
+    "batch": ["1", "10", "4096"],
+    "parameters": ["default", "fast", "test", "toy", "huge"],
+    "renyi_order": ["1", "1.01", "2", "4.5", "1000000"],
+    "sigma": ["0.01", "1", "9", "5000"],
+    "threshold": ["0", "1", "1.03", "2", "50"],
+    "threshold_sigma": ["0.01", "1", "900"],
+    "epsilon": ["0.00001", "1", "10", "1000"],
+    "delta": ["1e-30", "0.00001", "0.5"],
+    "engine": ["embedded", "mp-spdz", "mp-spdz:semi2k", "mp-spdz:none", "other"],
+    "declare_model": ["base", "honest_majority", "other"],
+    "seed": ["0", "7"],
+    "ledger": ["l", "none/l", ".", "text", "dir/l", "l.key"],
+    "ledger_key": ["k", "none/k", ".", "text", "l"],
+    "journal": ["own/j", "j", ".", "text", "text/j", "dir"],
+    "allowance": ["a", "text", "dir", "text/a"],
+    "allowance_queries": ["1", "65536", "4294967296"],
+    "data_set": ["x", "a b"],
+}
+
+
+def texts(name: str) -> list[str]:
+    option = OPTIONS[name]
+    if isinstance(option, Choice):
+        return [member.value for member in option.names]
+    return ["yes", "no"] if isinstance(option, Flag) else ODD[name]
+
+
+COMBINATIONS = st.lists(st.sampled_from(sorted(OPTIONS)), max_size=6, unique=True).flatmap(
+    lambda names: st.fixed_dictionaries({name: st.sampled_from(texts(name)) for name in names})
+)
+
+
+@contextmanager
+def folder_of_odd_things(folder: Path) -> Iterator[list[Path]]:
+    generator = np.random.default_rng(2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
+        for name, rows, width in (("rows", 400, 6), ("few", 12, 6), ("wide", 400, 5000)):
+            np.savez(folder / name, x=generator.normal(size=(rows, width)), y=np.arange(rows) % 3)
+        (folder / "text").write_text("text")
+        (folder / "dir").mkdir()
+        yield everything(folder)
+
+
+TRAINED: dict[object, FloatModel] = {}
+
+
+def train_once(features: Any, labels: Any, classes: int, hidden: Any, seed: Any) -> FloatModel:
+    """Small rows: the session's shapes matter here, and not what is learnt."""
+    kind = features.shape[1], classes, tuple(hidden)
+    if kind not in TRAINED:
+        TRAINED[kind] = train(features[:8], labels[:8], classes, hidden, seed)
+    return TRAINED[kind]
+
+
+def set_up(opens: Callable[..., object], *arguments: object, **options: object) -> object:
+    opens(*arguments, **options)
+    raise SetUpError
+
+
+def outcome(arguments: list[str], *, late: bool) -> str | None:
+    """The line of a refusal, or None for a run that nothing speaks against, which ends with training or the set-up."""
+
+    def told(*_: object, **__: object) -> None:
+        raise TrainedError
+
+    lines: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "_say", lines.append)
+        if late:
+            patch.setattr(models_module, "train", train_once)
+            for opens in (open_collaboration, open_ckks_collaboration):
+                patch.setattr(opens.__module__ + "." + opens.__name__, partial(set_up, opens))
+            patch.setattr("capc.job.job.open_collaboration", partial(set_up, open_collaboration))
+        else:
+            patch.setattr(models_module, "train", told)
+            patch.setattr("capc.job.comparison.train", told)
+        try:
+            assert cli.run(arguments) == 2
+        except (TrainedError, SetUpError):
+            return None
+    (line,) = lines
+    assert line
+    return line
+
+
+@pytest.mark.req("CAPC-RUN-001")
+@settings(max_examples=examples(ordinary=60, nightly=3000))
+@given(given_options=COMBINATIONS)
+@example(given_options={"parties": "2", "threshold": "50"})
+@example(given_options={"ledger": "l", "journal": "j"})
+@example(given_options={"ledger": "l", "engine": "other"})
+@example(given_options={"data": "wide.npz", "queries": "9", "parties": "3"})
+def test_a_refusal_comes_before_training_and_leaves_no_file(
+    tmp_path_factory: pytest.TempPathFactory, given_options: dict[str, str]
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    arguments = ["run", *[f"{flag(name)}={text}" for name, text in given_options.items()], "--log", "log"]
+    with folder_of_odd_things(folder) as before:
+        line = outcome([*arguments, "--json", "report"], late=False)
+        if line is not None:
+            assert "\n" not in line
+            assert everything(folder) == before
+
+
+LATE = ("trained could wrap in the logit ring", "trained does not fit CKKS")
+"""What only a trained model decides (CAPC-RUN-005)."""
+
+
+@pytest.mark.req("CAPC-RUN-001")
+@settings(max_examples=examples(ordinary=12, nightly=500))
+@given(given_options=COMBINATIONS)
+@example(given_options={"data": "wide.npz", "queries": "9", "parties": "1"})
+@example(given_options={"data": "rows.npz", "parties": "1", "parameters": "test"})
+@example(given_options={"vote_variant": "multi_round", "parties": "1", "ledger": "l"})
+def test_nothing_but_the_trained_models_is_refused_after_training(
+    tmp_path_factory: pytest.TempPathFactory, given_options: dict[str, str]
+) -> None:
+    """What passes all checks is set up by the real protocol; only weights can still be refused."""
+    folder = tmp_path_factory.mktemp("run")
+    # Sessions of many parties take long to set up, and say no more.
+    fewer = {**given_options, "parties": "2"} if given_options.get("parties", "9") not in {"1", "2"} else given_options
+    arguments = ["run", *[f"{flag(name)}={text}" for name, text in fewer.items()]]
+    with folder_of_odd_things(folder):
+        if outcome(arguments, late=False) is not None:
+            return
+        for file in (folder / name for name in ("l", "l.key", "k")):
+            file.unlink(missing_ok=True)
+        line = outcome(arguments, late=True)
+        assert line is None or any(reason in line for reason in LATE), line
+
+
+def test_the_tables_name_every_option() -> None:
+    assert {name for name, _ in BAD} == set(OPTIONS)
+    assert all(len(texts(name)) > 1 for name in OPTIONS)
+    assert Inference.EXACT.value in texts("inference")

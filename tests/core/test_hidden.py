@@ -1,0 +1,223 @@
+"""CAPC-ROLE-013 over every class of every package: what is not named here as public shows its type and nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from enum import Enum, StrEnum
+
+import pytest
+
+import capc
+from capc.engine import ArgmaxCase, ReleaseCase, ReleaseOutcome
+from capc.he.blinding import blind
+from capc.he.scheme import BfvLinear, encoding_for
+from capc.ideal import IdealOutput
+from capc.linear import IdealLinear
+from capc.messages import VoteShares
+from capc.operators import Dense
+from capc.parameters import ParameterSet
+from capc.randomness import fresh_seed
+from capc.session import SingleUse
+
+PUBLIC_ROOMS = {
+    "capc.accountants": "laws of noise, policies and their costs: functions of public parameters",
+    "capc.analysis": "the same, and figures that are printed",
+    "capc.circuits": "circuits are public",
+    "capc.cli": "options as they were typed, and exit codes",
+    "capc.ledger": "records are shown to every answering party; keys are seeds, of no class",
+}
+PUBLIC = {
+    "capc.allowance.PrivacyAllowance": "how many queries a model may answer; the distance reached is left out",
+    "capc.architecture.Architecture": "public in a session",
+    "capc.architecture.StageShape": "public in a session",
+    "capc.channel.Channel": "names of parties and the session's digest",
+    "capc.charges.QueryCost": "a function of the policy",
+    "capc.comparison.ckks.AnsweringPartyKeys": "public keys, in a library's object that shows its address",
+    "capc.comparison.network.SquareNetwork": "the lengths of its layers, which are public",
+    "capc.comparison.parameters.CkksParameters": "parameters",
+    "capc.costs.StepCost": "seconds, bytes, rounds",
+    "capc.engine.EngineCost": "bytes, rounds",
+    "capc.engine.EngineDescription": "names",
+    "capc.events.Dispatched": "an event: digests that the ledger's readers see",
+    "capc.events.Event": "an event",
+    "capc.events.Receipt": "an event: digests that the ledger's readers see",
+    "capc.events.Reserved": "an event",
+    "capc.events.Settled": "an event: the answered bit, which the account knows",
+    "capc.hash_keys.HashUse": "counts",
+    "capc.he.axis.Axis": "the shape of a layer",
+    "capc.he.context.HeContext": "parameters, in a library's objects",
+    "capc.he.encoding.Response": "the shape of a layer",
+    "capc.he.layout.Layout": "the shape of a layer",
+    "capc.he.pool._Reference": "a number of an object",
+    "capc.he.pool._Refusal": "a code and a text that a refusal shows",
+    "capc.he.tiling.Costs": "counts",
+    "capc.he.tiling.Tiling": "the shape of a layer",
+    "capc.importing.quantise.StageRange": "bits of a range, in the report for the model's owner",
+    "capc.importing.quantise.QuantisationReport": "the report for the model's owner",
+    "capc.job.config.JobConfig": "options as they were typed",
+    "capc.job.environment.Requirement": "versions",
+    "capc.job.garbling_bound.GarblingBound": "counts",
+    "capc.job.plan.AllowanceFolder": "a path",
+    "capc.job.plan.Plan": "options and parameters; data sets show their type",
+    "capc.job.state.ModelRecord": "what the report of a run shows",
+    "capc.job.state.QueryRecord": "what the report of a run shows",
+    "capc.job.state.Score": "what the report of a run shows",
+    "capc.learning.partition.Sizes": "counts",
+    "capc.learning.partition.Split": "numbers of rows, which the seed on the command line gives",
+    "capc.messages.BaseOtChoice": "bytes on the wire",
+    "capc.messages.BaseOtOffer": "bytes on the wire",
+    "capc.messages.Envelope": "a header",
+    "capc.messages.MaskKey": "bytes on the wire",
+    "capc.messages.OtExtension": "bytes on the wire",
+    "capc.messages.OtTrees": "bytes on the wire",
+    "capc.messages._OnePoint": "bytes on the wire",
+    "capc.job.comparison.SquareModel": "the architecture; layers and network show their type",
+    "capc.model.QuantisedModel": "the architecture; layers show their type",
+    "capc.multi_round.VoteShape": "public in a session",
+    "capc.operators.Convolution": "the shape of a layer",
+    "capc.operators.Dense": "the shape of a layer",
+    "capc.operators.Grid": "the shape of a layer",
+    "capc.operators.SumPool": "the shape of a layer",
+    "capc.parameters.ParameterSet": "parameters",
+    "capc.parameters.Parameters": "parameters",
+    "capc.parameters.ReleasePolicy": "parameters",
+    "capc.parties.Party": "a name",
+    "capc.protocol.QueryResult": "the released label, for whom it was released; noise is left out",
+    "capc.querying_party_release.Answer": "the released label, for whom it was released; the other label is left out",
+    "capc.seats.Methods": "objects, which show their type",
+    "capc.seats.QueryingTurn": "what all roles have agreed to do; the queries are left out",
+    "capc.seats.Turn": "what all roles have agreed to do",
+    "capc.session.Batch": "numbers of queries",
+    "capc.session.Participant": "public in a session",
+    "capc.session.Session": "public",
+    "capc.suite.Suite": "parameters; building blocks show their type",
+    "capc.vectorised.plan.Plan": "circuits are public",
+    "capc.vectorised.plan.PlannedStage": "circuits are public",
+    "capc.vectorised.plan.XorGroup": "circuits are public",
+    "capc.vectorised.plan._Wire": "circuits are public",
+    "capc.job.models.AnsweringModel": "a model, which shows its architecture, and a function",
+    "capc.noise.mechanism.DiscreteGaussian": "parameters of noise",
+    "capc.noise.mechanism.ReleaseMechanisms": "parameters of noise",
+    "capc.noise.mechanism.RoundedGaussian": "parameters of noise",
+    "capc.noise.mechanism.Skellam": "parameters of noise",
+    "capc.noise.sensitivity.Sensitivity": "parameters of noise",
+    "capc.noise.shares.DiscreteGaussianShare": "parameters of noise",
+    "capc.noise.shares.SharedNoise": "parameters of noise",
+    "capc.noise.shares.SkellamShare": "parameters of noise",
+}
+PUBLIC_NESTED = {
+    "capc.importing.graph": "shapes; operators with weights show their type",
+    "capc.importing.lower": "places and shapes; layers with weights show their type",
+    "capc.job.options": "what an option admits",
+}
+SHOW_A_SHAPE = {"capc.he.blinding.Blinding", "capc.he.weights.PreparedWeights"}
+"""They show the operator that they are for, which is public."""
+READ_THEIR_FIELDS = {"capc.importing.quantise.QuantisationReport", "capc.comparison.network.SquareNetwork"}
+"""Their representations are made of numbers that they compute, and take no canary."""
+CANARY = "0x5ec7e7-of-a-party"
+
+
+def name_of(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def classes() -> Iterator[type]:
+    """Every class that a module of the package defines."""
+    for found in pkgutil.walk_packages(capc.__path__, "capc."):
+        module = importlib.import_module(found.name)
+        for cls in vars(module).values():
+            if inspect.isclass(cls) and cls.__module__ == module.__name__:
+                yield cls
+
+
+def attributes(cls: type) -> list[str]:
+    if is_dataclass(cls):
+        return [entry.name for entry in fields(cls)]
+    names: list[str] = list(getattr(cls, "_fields", ()))
+    return names
+
+
+def is_listed(cls: type) -> bool:
+    name = name_of(cls)
+    rooms = (*PUBLIC_ROOMS, *PUBLIC_NESTED)
+    return name in PUBLIC or any(name == room or name.startswith(f"{room}.") for room in rooms)
+
+
+def shown(cls: type) -> str:
+    """What an instance with canaries in all of its fields shows."""
+    names = attributes(cls)
+    if issubclass(cls, tuple):
+        return repr(tuple.__new__(cls, [CANARY] * len(names)))
+    made = object.__new__(cls)
+    for name in names:
+        object.__setattr__(made, name, CANARY)
+    return repr(made)
+
+
+def with_fields() -> list[type]:
+    return [cls for cls in classes() if attributes(cls)]
+
+
+@pytest.mark.req("CAPC-ROLE-013")
+@pytest.mark.parametrize("cls", [cls for cls in with_fields() if not is_listed(cls)], ids=name_of)
+def test_what_is_not_public_shows_its_type_only(cls: type) -> None:
+    text = shown(cls)
+    assert CANARY not in text
+    assert cls.__name__ in text
+
+
+def without_fields() -> list[type]:
+    """Classes that choose what they show, and have no fields that could be filled in."""
+    usual = (object.__repr__, Enum.__repr__, StrEnum.__repr__, BaseException.__repr__)
+    own = [cls for cls in classes() if not attributes(cls) and cls.__repr__ not in usual and not is_listed(cls)]
+    return [cls for cls in own if name_of(cls) not in SHOW_A_SHAPE]
+
+
+@pytest.mark.req("CAPC-ROLE-013")
+@pytest.mark.parametrize("cls", without_fields(), ids=name_of)
+def test_what_has_no_fields_shows_its_type_without_reading_anything(cls: type) -> None:
+    """An instance that holds nothing at all shows the same: so nothing that it holds is shown."""
+    assert repr(object.__new__(cls)) in (f"<{cls.__name__}>", f"{cls.__name__}(<secret>)")
+
+
+@pytest.mark.req("CAPC-ROLE-013")
+def test_classes_are_found_and_every_exception_is_one() -> None:
+    """States of all roles are among those that show nothing; no name on the list has lost its class, or needs none."""
+    found = with_fields()
+    assert len(found) > 200
+    hidden = {cls for cls in found if not is_listed(cls)}
+    assert {cls for cls in found if issubclass(cls, SingleUse)} <= hidden
+    assert {ArgmaxCase, ReleaseCase, ReleaseOutcome, VoteShares, IdealOutput} <= hidden
+    names = {name_of(cls): cls for cls in found}
+    assert set(PUBLIC) <= set(names)
+    for name in set(PUBLIC) - READ_THEIR_FIELDS:
+        assert CANARY in shown(names[name]), name
+
+
+@pytest.mark.req("CAPC-ROLE-013")
+def test_instances_of_the_protocol_show_nothing() -> None:
+    """The shares of engines and messages, the randomness of HE, and the plaintexts of the ideal HE."""
+    numbers = (1048577, 1048583)
+    cases = [
+        ArgmaxCase(numbers, numbers, numbers),
+        ReleaseCase(numbers, numbers),
+        VoteShares(numbers, 16),
+        IdealOutput(1048577, True),
+    ]
+    for case in cases:
+        assert repr(case) == str(case) == f"{case}" == f"<{type(case).__name__}>"
+    scheme = BfvLinear(ParameterSet.named("toy"))
+    _, public = scheme.generate_keys()
+    key = scheme.read_public_key(public)
+    encoding = encoding_for(scheme._context, Dense(3, 2), 1)
+    blinding = blind(key, encoding.responses[0].positions, fresh_seed(), 0)
+    assert "array" not in repr(blinding)
+    assert "[" not in repr(blinding).replace("[<", "")
+    ideal = IdealLinear(8)
+    secret, _ = ideal.generate_keys()
+    ideal.encrypt(secret, Dense(2, 1), [[201, 203]])
+    assert "201" not in repr(ideal)

@@ -1,0 +1,150 @@
+"""A cheating querying party that gives other values or shares than it should: it gets a vote on them, one vote.
+
+Each test is the figure of a row of section 90.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from capc import ring
+from capc.answering_party import AwaitingRequest, VoteReady
+from capc.circuits.builder import Circuit, Operation
+from capc.circuits.multi_round import final_circuit
+from capc.circuits.vote import one_hot_argmax, vote_circuit, vote_circuit_low_depth
+from capc.garbled_two_party import GarbledTwoParty
+from capc.linear import IdealLinear
+from capc.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.querying_party import LayerInput, VoteShare
+from capc.suite import reference_suite
+from support.builders import counter_seeds, make_account, make_parameters, make_session, make_widths
+from support.driver import Driver
+from support.vote_rounds import readable_keys, stream
+
+WIDTHS = make_widths(logit_bits=14, vote_bits=11)
+VOTE_BITS = 16
+
+
+@dataclass
+class AsksTwoThings(Driver):
+    """Sends one query to all answering parties but the second, which gets another one; opens the votes."""
+
+    other: tuple[int, ...] = ()
+    votes: list[list[int]] = field(default_factory=list)
+
+    def infer(
+        self, layer_input: LayerInput, waiting: AwaitingRequest
+    ) -> tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]:
+        if layer_input.peer.index == 2:
+            row = tuple(ring.reduce(entry, WIDTHS.logit_bits) for entry in self.other)
+            layer_input = replace(layer_input, values=((row,),), request=None)
+        mine, theirs = super().infer(layer_input, waiting)
+        self.votes.append(ring.add(mine[0].share, theirs[0].vote_share, WIDTHS.vote_bits))
+        return mine, theirs
+
+
+def linear_model() -> QuantisedModel:
+    """Class 0 if the first feature is larger, class 1 if the second is, class 2 if both are below -1."""
+    return dense_model((QuantisedLayer(((4, 0), (0, 4), (0, 0)), (0, 0, -16)),), WIDTHS.fraction_bits)
+
+
+@pytest.mark.req("CAPC-SEC-020")
+@pytest.mark.parametrize(("other", "vote"), [((-4, 4), 1), ((-40, -40), 2), ((50, 49), 0)])
+def test_queries_of_choice(other: tuple[int, ...], vote: int) -> None:
+    """Another query for each answering party, and values far outside of [-1, 1], get their votes like any query."""
+    parameters = make_parameters(WIDTHS)
+    driver = AsksTwoThings(
+        make_session(parameters, [(2, 3)] * 3),
+        [linear_model()] * 3,
+        reference_suite(parameters, IdealLinear(WIDTHS.logit_bits)),
+        make_account(parameters),
+        counter_seeds(f"other {vote}"),
+        other=other,
+    )
+    driver.set_up()
+    driver.run_query((4, -4))
+    one_hot = [[int(c == winner) for c in range(3)] for winner in (0, vote, 0)]
+    assert driver.votes == one_hot
+
+
+@pytest.mark.req("CAPC-SEC-020")
+def test_offset_on_logits() -> None:
+    """Choice bits of its share plus an offset o: the party votes argmax(r + o), in 20 of 20 queries."""
+    classes, bits, scheme = 5, 20, GarbledTwoParty()
+    circuit = vote_circuit(classes, bits, VOTE_BITS)
+    garbler_key, evaluator_key = readable_keys(b"offset")
+    changed = 0
+    for position in range(20):
+        source = stream(position, "offsets")
+        logits, offsets = ([source.below(1 << 16) - (1 << 15) for _ in range(classes)] for _ in range(2))
+        masks = [source.bits(bits) for _ in range(classes)]
+        moved = [logit + offset for logit, offset in zip(logits, offsets, strict=True)]
+        (mine,), rows = scheme.extend_evaluator(evaluator_key, position, [circuit.evaluator_inputs])
+        (theirs,) = scheme.extend_garbler(garbler_key, position, [circuit.evaluator_inputs], rows)
+        chosen, choice = scheme.choose(mine, circuit, [ring.subtract(moved, masks, bits)])
+        output, payload = scheme.garble(theirs, circuit, [masks], choice, source)
+        shares = scheme.evaluate(chosen, payload).outputs[0], output.shares[0]
+        assert ring.add(*shares, VOTE_BITS) == one_hot_argmax(moved)
+        changed += one_hot_argmax(moved) != one_hot_argmax(logits)
+    assert changed >= 5
+
+
+INSTANCES = 1500
+
+
+def flags_on_any_inputs(circuit: Circuit, inputs: list[int], instances: int) -> list[int]:
+    """The flags of many instances at once, one bit of each number for each instance."""
+    wires, ones = list(inputs), (1 << instances) - 1
+    for operation, left, right in circuit.gates:
+        if operation is Operation.XOR:
+            wires.append(wires[left] ^ wires[right])
+        else:
+            wires.append(wires[left] & wires[right] if operation is Operation.AND else wires[left] ^ ones)
+    return [wires[wire] for wire in circuit.outputs]
+
+
+VOTES: list[Callable[[int, int, int], Circuit]] = [vote_circuit, vote_circuit_low_depth, final_circuit]
+
+
+@pytest.mark.req("CAPC-SEC-024")
+@pytest.mark.parametrize("classes", [2, 3, 4, 5, 7, 10])
+@pytest.mark.parametrize("make", VOTES, ids=["tournament", "all_pairs", "last_round"])
+def test_any_words_give_one_vote(make: Callable[[int, int, int], Circuit], classes: int) -> None:
+    """Words that no honest party would have, and, in the last round, any signs: exactly one flag of every instance."""
+    circuit = make(classes, 12, VOTE_BITS)
+    source = stream(classes, circuit.name)
+    inputs = [source.bits(INSTANCES) for _ in range(circuit.garbler_inputs + circuit.evaluator_inputs)]
+    assert_one_flag(flags_on_any_inputs(circuit, inputs, INSTANCES), INSTANCES)
+
+
+@pytest.mark.req("CAPC-SEC-024")
+@pytest.mark.parametrize("make", VOTES, ids=["tournament", "all_pairs", "last_round"])
+def test_all_words_of_a_small_ring_give_one_vote(make: Callable[[int, int, int], Circuit]) -> None:
+    """Every input of three classes in rings of 2 and 3 bits: 2^18 of the larger."""
+    for bits in (2, 3):
+        circuit = make(3, bits, VOTE_BITS)
+        count = circuit.garbler_inputs + circuit.evaluator_inputs
+        assert count <= 18
+        inputs = [_counted(k, 1 << count) for k in range(count)]
+        assert_one_flag(flags_on_any_inputs(circuit, inputs, 1 << count), 1 << count)
+
+
+def _counted(k: int, instances: int) -> int:
+    """The number whose bit i is bit k of i."""
+    block, size = ((1 << (1 << k)) - 1) << (1 << k), 2 << k
+    while size < instances:
+        block |= block << size
+        size *= 2
+    return block
+
+
+def assert_one_flag(flags: list[int], instances: int) -> None:
+    any_flag = two_flags = 0
+    for flag in flags:
+        two_flags |= any_flag & flag
+        any_flag |= flag
+    assert two_flags == 0
+    assert any_flag == (1 << instances) - 1

@@ -1,0 +1,156 @@
+"""What a cheating querying party reads out of the noise of responses: weights, and what hides them.
+
+Each test is the figure of a row of section 90. Keys and requests here have the right length, and coefficients in range.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tenseal import sealapi
+
+from capc.he import blinding
+from capc.he.context import HeContext
+from capc.he.encoding import encode_inputs
+from capc.he.packing import pack, packed_length, unpack
+from capc.he.responses import split_response
+from capc.he.seeded import seeded_length
+from capc.he.serialisation import SEED_BYTES, make_ciphertext, read_coefficients
+from capc.operators import Dense
+from capc.randomness import RandomSource
+from he.support import Rows, Setting, altered
+
+LAYER = Dense(16, 10)
+DIGITS = 16
+"""A query reads one bit of one input's weights: 256 queries all 16 bits of all 16."""
+STEP = 1 << 90
+"""Far above the noise, below a unit of the plaintext, which is q / 2^l."""
+
+
+def off_the_grid(setting: Setting, request: bytes, count: int) -> bytes:
+    """A request that adds to the encryption of zeros, in query 16 i + j, 2^(90 - j) at input i."""
+    context = setting.scheme._context
+    layout, size = setting.scheme._encoding(LAYER, count).tiling.layout, seeded_length(context)
+    marks = np.arange(1, count * LAYER.inputs + 1, dtype=np.uint64).reshape(count, LAYER.inputs)
+    parts = []
+    for number, polynomial in enumerate(encode_inputs(layout, marks)):
+        body = request[number * size : (number + 1) * size]
+        words = unpack(body[:-SEED_BYTES], context.data_primes, context.degree, "request").astype(object)
+        for position in np.flatnonzero(polynomial):
+            query, column = divmod(int(polynomial[position]) - 1, LAYER.inputs)
+            if query // DIGITS == column:
+                for row, prime in enumerate(context.data_primes):
+                    words[row, position] = (int(words[row, position]) + (STEP >> query % DIGITS)) % prime
+        parts.append(pack(words.astype(np.uint64), context.data_primes) + body[-SEED_BYTES:])
+    return b"".join(parts)
+
+
+def fractions_of(setting: Setting, response: bytes, count: int) -> NDArray[np.float64]:
+    """What lies below the plaintext of each result, as a part of its unit: the mask does not reach there."""
+    context, bits = setting.scheme._context, 10
+    encoding, (prime,) = setting.scheme._encoding(LAYER, count), setting.scheme._context.response_primes
+    found = np.zeros(count * LAYER.outputs)
+    for carried, payload in zip(encoding.responses, split_response(context, encoding, response), strict=True):
+        words = np.zeros((2, 1, context.degree), dtype=np.uint64)
+        head = packed_length(context.response_primes, carried.positions.size)
+        words[0][:, carried.positions] = unpack(payload[:head], (prime,), carried.positions.size, "response")
+        words[1] = unpack(payload[head:], (prime,), context.degree, "response")
+        scaled = ((words.astype(object) << bits) % prime).astype(np.uint64)
+        plain = sealapi.Plaintext()
+        setting.secret_key.decryptor.decrypt(  # type: ignore[attr-defined]
+            make_ciphertext(context, context.response_id, scaled), plain
+        )
+        values = read_coefficients(plain, carried.positions.tolist())
+        found[carried.outputs] = [value % (1 << bits) / (1 << bits) for value in values]
+    return found.reshape(count, LAYER.outputs)
+
+
+def read_weights(found: NDArray[np.float64], unit: float) -> Rows:
+    """The weights, bit after bit from the lowest."""
+    weights = []
+    for output in range(LAYER.outputs):
+        row = []
+        for column in range(LAYER.inputs):
+            known = 0
+            for digit in range(DIGITS):
+                step = (STEP >> digit) / unit
+                rest = (found[column * DIGITS + digit, output] - known * step) % 1
+                known += round(rest / (STEP / unit)) % 2 << digit
+            row.append(known - (1 << DIGITS) if known >> DIGITS - 1 else known)
+        weights.append(row)
+    return weights
+
+
+@pytest.mark.req("CAPC-SEC-020")
+def test_request_off_the_grid_reads_weights() -> None:
+    """One request, as of a batch of 256 queries, reads 160 of 160 weights of 15 bits; no release, and no charge."""
+    setting, count = altered("default"), LAYER.inputs * DIGITS
+    weights = setting.weights(LAYER, "secret weights", 15)
+    honest = setting.scheme.encrypt(setting.secret_key, LAYER, [[0] * LAYER.inputs] * count)
+    masks = setting.rows(count, LAYER.outputs, "masks")
+
+    def answer(request: bytes) -> NDArray[np.float64]:
+        prepared = setting.prepare_dense(weights)
+        response = setting.scheme.evaluate(setting.public_key, prepared, request, masks, setting.source("answer"))
+        return fractions_of(setting, response, count)
+
+    unit = setting.scheme._context.modulus / 2**setting.widths.logit_bits
+    read = read_weights(answer(off_the_grid(setting, honest, count)), unit)
+    assert [tuple(row) for row in read] == list(weights)
+    nothing = read_weights(answer(honest), unit)
+    # An honest request shows zeros there, whatever the weights are.
+    assert {entry for row in nothing for entry in row} <= {0, -1}
+
+
+@pytest.fixture
+def ternaries(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.int64]]:
+    """The secret polynomials u of all encryptions of zero, as the answering party draws them."""
+    seen: list[NDArray[np.int64]] = []
+    real = blinding.ternary
+
+    def spy(source: RandomSource, count: int) -> NDArray[np.uint8]:
+        drawn = real(source, count)
+        seen.append(np.array([0, 1, -1])[drawn])
+        return drawn
+
+    monkeypatch.setattr(blinding, "ternary", spy)
+    return seen
+
+
+def constant_key(context: HeContext, payload: bytes, constant: int) -> bytes:
+    """A public key whose c0 is a constant; its other half comes from the seed, and is kept."""
+    words = np.zeros((len(context.data_primes), context.degree), dtype=np.uint64)
+    words[:, 0] = [constant % prime for prime in context.data_primes]
+    return pack(words, context.data_primes) + payload[-SEED_BYTES:]
+
+
+@pytest.mark.req("CAPC-SEC-020")
+def test_key_of_choice_puts_the_blinding_into_the_logits(ternaries: list[NDArray[np.int64]]) -> None:
+    """With a constant for c0, and c1 left out of the opening, 40 of 40 results are u, which hides the weights in c1."""
+    setting, count = altered("default"), 4
+    context, bits = setting.scheme._context, setting.widths.logit_bits
+    key = setting.scheme.read_public_key(constant_key(context, setting.public_payload, context.modulus >> 10))
+    size = seeded_length(context)
+    request = setting.scheme.encrypt(setting.secret_key, LAYER, [[0] * LAYER.inputs] * count)
+    # c0 = 0: the product of the weights goes into c1 alone.
+    request = b"".join(
+        bytes(size - SEED_BYTES) + request[start + size - SEED_BYTES : start + size]
+        for start in range(0, len(request), size)
+    )
+    masks = setting.rows(count, LAYER.outputs, "masks")
+    weights = setting.weights(LAYER, "secret weights", 15)
+    response = setting.scheme.evaluate(key, setting.prepare_dense(weights), request, masks, setting.source("answer"))
+    encoding = setting.scheme._encoding(LAYER, count)
+    (prime,) = context.response_primes
+    flat, right, total = [mask for row in masks for mask in row], 0, 0
+    parts = split_response(context, encoding, response)
+    for carried, payload, drawn in zip(encoding.responses, parts, ternaries, strict=True):
+        head = packed_length(context.response_primes, carried.positions.size)
+        first = unpack(payload[:head], (prime,), carried.positions.size, "response")[0]
+        for word, position, output in zip(first, carried.positions, carried.outputs, strict=True):
+            logit = (((int(word) << bits) + prime // 2) // prime - flat[output]) % (1 << bits)
+            signed = logit - (1 << bits) if logit >> bits - 1 else logit
+            right += round(signed / 2 ** (bits - 10)) == drawn[position]
+            total += 1
+    assert (right, total) == (40, 40)

@@ -1,0 +1,137 @@
+"""Faults of what several handles, processes, runs and programs share: a ledger's file, and the heads beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from capc.ledger import LedgerLog, checkpoints, connections, disk, gate, heads, place, schema
+from capc.ledger.store import KeptCheckpoint, Row
+from capc_verify.faults.patching import replace_everywhere
+
+
+def locks_of_the_process() -> None:
+    """Only SQLite's own locks exclude others, with a write-ahead log, and the file is opened beside SQLite."""
+
+    @contextmanager
+    def no_turn(self: gate.Gate) -> Iterator[None]:
+        self.check_process()
+        yield
+
+    def make_durable(connection: connections.Connection) -> None:
+        connection.execute("PRAGMA synchronous = FULL").fetchall()
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+
+    def identity_of(file: Path) -> place.Identity:
+        with file.open("rb"):
+            return correct(file)
+
+    correct = place.identity_of
+    gate.Gate.turn = no_turn  # type: ignore[method-assign]
+    replace_everywhere(connections.make_durable, make_durable)
+    replace_everywhere(correct, identity_of)
+
+
+def handles_follow_forks() -> None:
+    """A handle goes on in a forked child as if its locks were there."""
+
+    def check_nothing(_self: gate.Gate) -> None:
+        pass
+
+    gate.Gate.check_process = check_nothing  # type: ignore[assignment, method-assign]
+
+
+def any_name_of_a_file() -> None:
+    """A ledger is opened by any of its hard links, and where it is mounted by itself."""
+
+    def identity_of(file: Path) -> place.Identity:
+        status = file.stat()
+        return status.st_dev, status.st_ino
+
+    def check_nothing(_file: Path) -> None:
+        pass
+
+    replace_everywhere(place.identity_of, identity_of)
+    replace_everywhere(place.check_not_mounted, check_nothing)
+
+
+def charges_after_the_kept_head_only() -> None:
+    """A charge counts only if it is newer than the head that any run of the party saw last."""
+    correct = heads.Seen.after
+
+    def after(self: heads.Seen, links: Sequence[bytes], oldest_charge: int | None) -> heads.Seen:
+        return replace(correct(self, links, oldest_charge), began=())
+
+    heads.Seen.after = after  # type: ignore[method-assign]
+
+
+def last_head_wins() -> None:
+    """Whoever saves a head last replaces what others kept, a larger head or another history too."""
+
+    def merged(_kept: heads.Seen, seen: heads.Seen, _file: Path) -> heads.Seen:
+        return seen
+
+    replace_everywhere(heads._merged, merged)
+
+
+def full_disk_unexplained() -> None:
+    """A head that cannot be written ends in whatever the operating system raises."""
+
+    def save(seen: heads.Seen, file: Path) -> heads.Seen:
+        disk.replace(file, heads._text(seen))
+        return seen
+
+    replace_everywhere(heads.save_seen, save)
+
+
+def schema_taken_on_trust() -> None:
+    """A file is read without a look at what its tables are."""
+
+    def trust(_connection: connections.Connection, _file: Path) -> bool:
+        return True
+
+    replace_everywhere(schema.check_schema, trust)
+
+
+def read_in_place() -> None:
+    """Readers open the file as SQLite does by itself: with its log, its journal and its index beside it."""
+
+    @contextmanager
+    def connected(file: Path) -> Iterator[connections.Connection]:
+        connection = connections._connected(f"{file.as_uri()}?mode=ro")
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    replace_everywhere(connections.connected_to_read, connected)
+
+
+def checkpoints_of_anybody() -> None:
+    """A checkpoint is believed whoever signed it."""
+
+    def believe(_self: checkpoints.Checkpoint, _public_key: bytes, _signature: bytes) -> bool:
+        return True
+
+    checkpoints.Checkpoint.is_signed = believe  # type: ignore[assignment, method-assign]
+
+
+def checkpoints_of_any_history() -> None:
+    """A checkpoint that is signed is believed, whatever records lie there."""
+    correct = LedgerLog._resume
+
+    def resume(self: LedgerLog, kept: Sequence[KeptCheckpoint], _last: Row | None) -> bool:
+        return correct(self, kept, Row(b"", kept[-1].link, b"", None))
+
+    LedgerLog._resume = resume  # type: ignore[assignment, method-assign]
+
+
+def open_permissions_stay() -> None:
+    """A ledger or a head that others may use stays so."""
+
+    def keep(_file: Path) -> None:
+        pass
+
+    replace_everywhere(place.tighten, keep)

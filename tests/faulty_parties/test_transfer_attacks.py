@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import cast
 
 import pytest
@@ -187,7 +188,7 @@ def test_delta_reads_votes_and_logits() -> None:
 @pytest.mark.req("CAPC-SEC-021")
 def test_delta_reads_histogram() -> None:
     """With the guardian's Delta one honest release gives the exact histogram, offline, under noise of 40 votes."""
-    stage = Stage(voters=7, name="guardian's delta")
+    stage = Stage(voters=7, threshold=Fraction(5), name="guardian's delta")
     votes = [0, 0, 0, 1, 4, 4, 9]
     seen = stage.release(votes)
     _, labels, _ = ot_extension.extend_receive(stage.readable_key, seen.position, seen.circuit.evaluator_inputs)

@@ -204,7 +204,9 @@ def test_the_journal_is_its_owners_only_and_tells_no_rows_without_its_key(tmp_pa
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir() if file.suffix != ".lock"} == {0o600}
     assert sorted(entry.name for entry in tmp_path.iterdir() if entry.name.startswith("ledger")) == [
         "ledger",
+        "ledger-journal",
         "ledger.key",
+        "ledger.lock",
     ]
 
 

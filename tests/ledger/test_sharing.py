@@ -202,6 +202,7 @@ def test_a_file_with_two_names_is_refused_by_both_also_under_a_ledger_in_use(tmp
         for name in ("ledger", "other"):
             with pytest.raises(LedgerError, match=r"has 2 names \(hard links\).*remove the others"):
                 open_ledger(tmp_path / name, TERMS, key_file=tmp_path / "ledger.key")
+        assert not lock_file(tmp_path / "other").exists()
         with reading(tmp_path / "other") as (log, _):
             assert log.spent == COST
         (tmp_path / "other").unlink()

@@ -133,6 +133,13 @@ def test_the_main_job_on_the_machine_gives_the_labels_of_the_embedded_engine(
     assert report["engine"] == {**RECORDED[protocol]["engine"], "version": report["engine"]["version"]}
 
 
+def with_later_fields(report: dict) -> dict:
+    """A recorded report with the fields that reports were given after it was recorded, empty as they would be."""
+    config = {"journal": None, "ask_again": False, **report["config"]}
+    privacy = {"delta_of_noise": report["privacy"]["delta"], "statistical_terms": 0, **report["privacy"]}
+    return {"journal": None, "garbling": None, **report, "config": config, "privacy": privacy}
+
+
 def labels(report: dict) -> list[tuple[int, int | None]]:
     return [(query["row"], query["label"]) for query in report["queries"]]
 
@@ -140,7 +147,7 @@ def labels(report: dict) -> list[tuple[int, int | None]]:
 @pytest.mark.req("CAPC-MPC-040")
 def test_the_recorded_runs_released_the_labels_of_the_embedded_engine() -> None:
     for name, report in RECORDED.items():
-        validate(report)
+        validate(with_later_fields(report))
         asked = report["agreement"]["queries"]
         assert report["agreement"]["equal_to_ideal"] == asked == 10
         assert labels(report) == labels(RECORDED["embedded"])

@@ -14,6 +14,7 @@ from math import prod
 import numpy as np
 
 from capc.architecture import StageShape
+from capc.hidden import type_only
 from capc.importing.graph import Floats, Graph, refusal
 from capc.importing.lower import FloatLayer, Lowered
 from capc.operators import Convolution, Operator
@@ -31,6 +32,8 @@ class _Squares:
     shape: StageShape
     kept: Floats
     lost: Floats
+
+    __repr__ = type_only
 
 
 def check_rounding(graph: Graph, lowered: Lowered, fraction_bits: int) -> None:

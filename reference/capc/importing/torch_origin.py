@@ -64,13 +64,15 @@ def _numbers(module: nn.Module) -> Tensor:
 def _evaluation(module: nn.Module, number: int) -> Iterator[None]:
     """The module in evaluation, without gradients; its state, and PyTorch's generator, are as before afterwards."""
     modes = [(part, part.training) for part in module.modules()]
+    generator = torch.get_rng_state()
     try:
         if any(training for _, training in modes):
             module.eval()
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(number)
+        torch.default_generator.manual_seed(number)
+        with torch.no_grad():
             yield
     finally:
+        torch.set_rng_state(generator)
         # Parents first, since a module's train() sets its children; by train(), since it may undo what eval() did.
         for part, training in modes:
             if part.training != training:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from capc.errors import InputError
+from capc.hidden import type_only
 from capc.job.files import beside
 from capc.ledger.disk import create_secret, replace, sync_folder
 from capc.randomness import SEED_BYTES, Seed, fresh_seed
@@ -48,6 +49,8 @@ class AskedRow:
 
     times: int
     label: int | None
+
+    __repr__ = type_only
 
 
 def default_folder() -> Path:

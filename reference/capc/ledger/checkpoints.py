@@ -26,6 +26,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from capc.events import Dispatched, Entry, Receipt, Reserved, Settled
+from capc.hidden import type_only
 from capc.ledger.chain import HASH_BYTES, Head
 from capc.ledger.errors import LedgerError
 from capc.ledger.records import CHARGED, DISPATCHED, SETTLED, UNBLINDED
@@ -59,6 +60,8 @@ class Checkpoint:
     head: Head
     state: bytes
     entries: bytes
+
+    __repr__ = type_only
 
     def signed_bytes(self) -> bytes:
         """What the signature is over."""

@@ -54,7 +54,7 @@ def connect(file: Path) -> Connection:
     return _connected(f"{file.resolve().as_uri()}?mode=rw")
 
 
-def looks_foreign(file: Path, check: Callable[[Connection], object]) -> None:
+def look_at(file: Path, check: Callable[[Connection], object]) -> None:
     """Runs a check on a file as it lies there, without a lock, a journal, or a trace.
 
     Raises:

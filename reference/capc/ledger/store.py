@@ -13,11 +13,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from capc.hidden import type_only
 from capc.ledger.connections import (
     Connection,
     connect,
     connected_to_read,
-    looks_foreign,
+    look_at,
     make_durable,
     retry_while_busy,
 )
@@ -52,7 +53,7 @@ class Row(NamedTuple):
     message: bytes | None
 
     def __repr__(self) -> str:
-        return "<Row>"
+        return type_only(self)
 
 
 class KeptCheckpoint(NamedTuple):
@@ -69,6 +70,9 @@ class KeptCheckpoint(NamedTuple):
     link: bytes
     entries: bytes
     signature: bytes
+
+    def __repr__(self) -> str:
+        return type_only(self)
 
 
 class Store:
@@ -111,9 +115,11 @@ class Store:
             if _is_empty(path):
                 # What it needs is refused before anything is made.
                 first()
-            elif not lock_file(path).exists():
-                # No lock file is made beside a file of others.
-                looks_foreign(path, lambda connection: check_schema(connection, file))
+            else:
+                _check_place(path)
+                if not lock_file(path).exists():
+                    # No lock file is made beside a file of others.
+                    look_at(path, lambda connection: check_schema(connection, file))
             gate = Gate(path)
             try:
                 with gate.turn():
@@ -132,8 +138,7 @@ class Store:
         is_new = _is_empty(path)
         if not path.exists():
             create_empty(path)
-        identity = identity_of(path)
-        check_not_mounted(path)
+        identity = _check_place(path)
         tighten(path)
         store = cls(file, connector(path), identity, gate)
         try:
@@ -326,6 +331,11 @@ def explained(file: Path, what: str = "a ledger") -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise LedgerError(f"{file}: not usable as {what} ({error}): check the name, the disk and who uses it") from None
+
+
+def _check_place(path: Path) -> Identity:
+    check_not_mounted(path)
+    return identity_of(path)
 
 
 def _is_empty(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -81,15 +82,14 @@ def rows_written_after_they_are_asked() -> None:
 def labels_written_after_they_are_shown() -> None:
     """The labels of a batch reach the journal when the next batch begins."""
     take, settle = Purse.take, Purse.settle
-    waiting: list[tuple[int, int | None]] = []
+    waiting: defaultdict[Purse, list[tuple[int, int | None]]] = defaultdict(list)
 
     def take_late(self: Purse, rows: Sequence[int]) -> list[int]:
-        settle(self, waiting)
-        waiting.clear()
+        settle(self, waiting.pop(self, []))
         return take(self, rows)
 
-    def wait(self: Purse, released: Iterable[tuple[int, int | None]]) -> None:  # noqa: ARG001
-        waiting.extend(released)
+    def wait(self: Purse, released: Iterable[tuple[int, int | None]]) -> None:
+        waiting[self].extend(released)
 
     Purse.take = take_late  # type: ignore[method-assign]
     Purse.settle = wait  # type: ignore[method-assign]

@@ -90,9 +90,9 @@ def querying_party_take_votes(state: LayerInput, shares: Sequence[tuple[int, ...
         raise InputError("layers are left before the vote: request them, and keep the sums of the last")
     parameters = state.party.session.parameters
     limit = 1 << parameters.widths.vote_bits
-    for row in shares:
-        if len(row) != parameters.num_classes or not all(0 <= share < limit for share in row):
-            raise ProtocolError(ErrorCode.VALUE_OUT_OF_RANGE, state.peer, "the engine's vote shares are out of range")
+    fits = [len(row) == parameters.num_classes and all(0 <= share < limit for share in row) for row in shares]
+    if len(fits) != state.batch.count or not all(fits):
+        raise ProtocolError(ErrorCode.VALUE_OUT_OF_RANGE, state.peer, "the engine's vote shares are out of range")
     state.spend()
     tag = state.party.session.tag
     pairs = zip(state.batch.queries, shares, strict=True)
@@ -142,6 +142,8 @@ def querying_party_take_label(state: EnteredRelease, bits: Sequence[int]) -> Ans
     """
     EnteredRelease.require(state)
     parameters = state.party.session.parameters
+    if len(bits) != len(release.circuit_for(parameters).outputs) or not all(bit in (0, 1) for bit in bits):
+        raise ProtocolError(ErrorCode.VALUE_OUT_OF_RANGE, PRIVACY_GUARDIAN, "the engine's outputs are no output bits")
     with blamed_on(PRIVACY_GUARDIAN):
         release.check_outputs(parameters, bits)
     state.spend()

@@ -25,6 +25,14 @@ from job.stand_in import Opener, Plurality, PluralityResult, validate
 TINY = ["run", "--parties", "2", "--queries", "3"]
 
 
+def forget(monkeypatch: pytest.MonkeyPatch, *prefixes: str) -> None:
+    """Has modules imported anew, until the test ends: afterwards packages have the old ones again, by every way."""
+    for name in sorted((name for name in sys.modules if name.startswith(prefixes)), reverse=True):
+        package, _, child = name.rpartition(".")
+        monkeypatch.delattr(sys.modules[package], child, raising=False)
+        monkeypatch.delitem(sys.modules, name)
+
+
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Opener]:
     def install(**options: Any) -> Opener:
@@ -172,9 +180,7 @@ def test_ctrl_c_before_the_run_says_that_nothing_was_done_and_that_a_report_ther
     if moment == "parsing":
         monkeypatch.setattr(app.app.registered_callback, "callback", lambda version=False: interrupt())
     elif moment == "importing":
-        for loaded in [name for name in sys.modules if name.startswith("capc.cli.run")]:
-            monkeypatch.delitem(sys.modules, loaded)
-        monkeypatch.delattr(cli, "run_command")
+        forget(monkeypatch, "capc.cli.run")
         interrupt_import(monkeypatch, "capc.cli.run_table")
     else:
         monkeypatch.setattr(run_command, "prepare" if moment == "preparing" else "Job", interrupt)
@@ -204,8 +210,7 @@ def test_ctrl_c_while_the_command_line_is_loaded_or_the_doctor_looks_is_said_too
     with monkeypatch.context() as looking:
         looking.setattr(doctor_command, "requirements", interrupt)
         assert cli.run(["doctor"]) == 130
-    monkeypatch.delitem(sys.modules, "capc.cli.app")
-    monkeypatch.delattr(cli, "app")
+    forget(monkeypatch, "capc.cli.app")
     interrupt_import(monkeypatch, "typer")
     assert cli.run(["doctor"]) == 130
     first, second = capsys.readouterr().err.splitlines()
@@ -325,9 +330,7 @@ def test_a_missing_extra_is_one_line_with_the_remedy(
         return real(name, *arguments, **options)
 
     first = ("capc.cli.run", "capc.job", "capc.learning", "capc.accountants")
-    for loaded in [name for name in sys.modules if name.startswith(first)]:
-        monkeypatch.delitem(sys.modules, loaded)
-    monkeypatch.delattr(cli, "run_command")
+    forget(monkeypatch, *first)
     monkeypatch.setattr(builtins, "__import__", without)
     assert cli.run(TINY) == 2
     line = capsys.readouterr().err

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import inspect
 import pickle
-import pkgutil
 import sys
 import threading
 import time
 import typing
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from types import FrameType
 from typing import Any
 
 import pytest
 
-import capc
 from capc import layer_modes
 from capc.answering_party import (
     AwaitingChoice,
@@ -28,8 +25,10 @@ from capc.answering_party import (
     answering_party_garble_layer,
 )
 from capc.answering_party_ahead import answering_party_prepare_layer
+from capc.answering_party_rounds import answering_party_begin_rounds
 from capc.architecture import Activation, StageShape
-from capc.engine_steps import answering_party_enter_argmax
+from capc.circuits.activation import votes_in_rounds
+from capc.engine_steps import answering_party_enter_argmax, querying_party_take_votes
 from capc.errors import InputError, StateReuseError
 from capc.linear import IdealLinear
 from capc.operators import Dense
@@ -44,6 +43,7 @@ from capc.querying_party import (
     querying_party_request_layer,
 )
 from capc.querying_party_ahead import querying_party_finish_preparation, querying_party_keep_circuits
+from capc.querying_party_rounds import querying_party_begin_rounds
 from capc.randomness import Seed
 from capc.session import SingleUse, SpentMark
 from capc.suite import reference_suite
@@ -51,13 +51,12 @@ from core.test_hidden import classes, name_of
 from support.builders import counter_seeds, make_account, make_parameters, make_session
 from support.driver import Driver, T
 from support.runs import SIZES, parameters_for, voters
+from support.step_functions import Step, shown_by, step_functions
 
-ROLES = ("answering_party_", "querying_party_", "privacy_guardian_")
 WATCHED = {
     method.__code__ for method in (SingleUse.spend, SingleUse.require_unspent, SpentMark.take, SpentMark.spent.fget)
 }
 CANARY = "5ec7e7-of-a-party"
-Step = Callable[..., object]
 
 
 def states() -> list[type[SingleUse]]:
@@ -73,15 +72,12 @@ def made(cls: type[SingleUse]) -> SingleUse:
 def steps() -> dict[Step, tuple[type[SingleUse], bool]]:
     """Every step that continues from a state: of which type, and whether it takes those of all answering parties."""
     found: dict[Step, tuple[type[SingleUse], bool]] = {}
-    for entry in pkgutil.walk_packages(capc.__path__, "capc."):
-        module = importlib.import_module(entry.name)
-        for name, step in vars(module).items():
-            if inspect.isfunction(step) and step.__module__ == module.__name__ and name.startswith(ROLES):
-                first = next(iter(typing.get_type_hints(step).values()))
-                many = typing.get_origin(first) is Sequence
-                taken = typing.get_args(first)[0] if many else first
-                if inspect.isclass(taken) and issubclass(taken, SingleUse):
-                    found[step] = taken, many
+    for step in step_functions():
+        first = next(iter(typing.get_type_hints(step).values()))
+        many = typing.get_origin(first) is Sequence
+        taken = typing.get_args(first)[0] if many else first
+        if inspect.isclass(taken) and issubclass(taken, SingleUse):
+            found[step] = taken, many
     return found
 
 
@@ -213,13 +209,39 @@ def forbidden(state: object) -> dict[Step, str]:
     return refused
 
 
-class Mixing(Driver):
-    """Before every step, tries the steps of the other kind of batch on the same state, with the same message."""
+def of_other_votes(state: object) -> dict[Step, str]:
+    """The same, of steps of another kind of vote: one circuit, rounds, or an engine."""
+    refused: dict[Step, str] = {}
+    if isinstance(state, AwaitingChoice):
+        in_rounds = votes_in_rounds(state.request.party.session.parameters, state.request.stage)
+        refused[answering_party_garble_layer if in_rounds else answering_party_begin_rounds] = "in rounds"
+    elif isinstance(state, AwaitingResponse):
+        at = state.layer_input
+        if at.kept is not None or not votes_in_rounds(at.party.session.parameters, at.stage):
+            refused[querying_party_begin_rounds] = "in rounds" if at.kept is None else "prepared ahead"
+        else:
+            refused[querying_party_choose_labels] = "in rounds"
+    elif isinstance(state, LayerInput) and state.kept is not None:
+        refused[querying_party_take_votes] = "prepared ahead"
+    elif isinstance(state, LayerInput) and state.layer < len(state.party.session.architecture(state.peer).stages):
+        refused[querying_party_take_votes] = "layers are left"
+    return refused
 
-    refused: typing.ClassVar[set[Step]] = set()
+
+@dataclass
+class Mixing(Driver):
+    """Before every step, tries the steps of the other kinds of batch on the same state, with the same message.
+
+    Attributes:
+        refused: the steps that refused.
+        texts: all that they said.
+    """
+
+    refused: set[Step] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
 
     def consume(self, step: Callable[..., T], state: object, *arguments: object) -> T:
-        for other, text in forbidden(state).items():
+        for other, text in (forbidden(state) | of_other_votes(state)).items():
             given = dict(zip(inspect.signature(step).parameters, (state, *arguments), strict=False))
             message = next((value for value in given.values() if isinstance(value, bytes)), b"")
             rest = [
@@ -229,6 +251,7 @@ class Mixing(Driver):
                 other(state, *rest)
             assert type(caught.value) is InputError
             self.refused.add(other)
+            self.texts.update(shown_by(caught.value))
         return super().consume(step, state, *arguments)
 
 
@@ -250,6 +273,9 @@ def test_steps_of_prepared_batches_and_of_others_do_not_mix() -> None:
         querying_party_evaluate_layer,
         querying_party_request_layer,
         querying_party_finish_preparation,
+        answering_party_begin_rounds,
+        querying_party_begin_rounds,
+        querying_party_take_votes,
     }
     assert answering_party_garble_layer not in driver.refused
     assert querying_party_choose_labels not in driver.refused

@@ -1,142 +1,91 @@
-"""Every deviation, at every message of a run: refused with its code, blamed on the sender, and nothing is lost.
+"""Every deviation, at every message of a run of every mode: refused with its code, blamed on the sender, harmless.
 
 After each refusal the honest message is handed to the same state, and the run ends with the right label.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import replace
-from fractions import Fraction
-from functools import lru_cache
+from collections.abc import Iterator
 
 import pytest
 
-from capc.errors import ErrorCode, ProtocolError
-from capc.linear import IdealLinear
+from capc.errors import ErrorCode
 from capc.messages import MessageType
-from capc.parameters import Charge, ParameterSet
-from capc.suite import reference_suite
+from capc.parameters import ParameterSet
 from support import deviations as faulty
-from support.builders import (
-    confident_policy,
-    constant_model,
-    counter_seeds,
-    fixed_mechanisms,
-    make_account,
-    make_parameters,
-    make_session,
-    make_widths,
+from support.deviations import Deviation, Traffic
+from support.driver import Delivery
+from support.interference import (
+    BEFORE_ROUNDS,
+    SIZES,
+    WIDE,
+    WIDTHS,
+    Interference,
+    Mode,
+    new_driver,
+    other_session,
+    run,
 )
-from support.deviations import Deviation, Forgery, Traffic
-from support.driver import Delivery, Driver, Outcome, Place
 from support.secrets import secrets_in
-
-# 13, 11 and 3 classes leave padding in every row, in all choice and decoding bits, and in every element.
-WIDTHS = make_widths(logit_bits=13, vote_bits=11)
-SIZES = ((2, 3, 1, 3), (2, 3), (2, 3))
-QUERIES = ([4, -4], [0, 3])
-
-DEVIATIONS: list[Deviation] = [
-    faulty.SendsNothing(),
-    faulty.Truncates(),
-    faulty.Extends(),
-    faulty.SendsAnotherType(),
-    faulty.SendsOutOfOrder(),
-    faulty.ReplaysAnotherSession(),
-    faulty.ForgesTheTag(),
-    faulty.ReplaysAnotherQuery(),
-    faulty.ForgesTheQuery(),
-    faulty.ReplaysAnotherLayer(),
-    faulty.NamesAnotherSender(),
-    faulty.NamesAnotherReceiver(),
-    faulty.PassesOnAnothersMessage(),
-    faulty.Reflects(),
-    faulty.SendsPointsOffTheCurve(),
-    faulty.SendsPointsThatAreNotReduced(),
-    faulty.SendsPointsOfSmallOrder(),
-    faulty.AddsASmallOrderPart(),
-    faulty.SendsElementsOutOfRange(WIDTHS.vote_bits, WIDTHS.logit_bits),
-    faulty.SetsPaddingBits(),
-    faulty.ForgesTheAnsweredLabel(),
-    faulty.ForgesHandles(),
-]
+from support.step_functions import step_functions
 
 
-def new_driver(
-    session_id: bytes = bytes(range(32)), seed_name: str = "faulty", widths: ParameterSet = WIDTHS
-) -> Driver:
-    """Three answering parties vote 1, without noise, in realised mode: every kind of message occurs."""
-    parameters = make_parameters(widths, confident_policy(Charge.REALISED, Fraction(2)))
-    suite = reference_suite(parameters, IdealLinear(widths.logit_bits))
-    return Driver(
-        make_session(parameters, SIZES, session_id),
-        [constant_model(size, 1, 2) for size in SIZES],
-        replace(suite, mechanisms=fixed_mechanisms([[0, 0, 0]], [[0]])),
-        make_account(parameters),
-        counter_seeds(seed_name),
-    )
+def all_deviations(mode: Mode) -> list[Deviation]:
+    """Every faulty party."""
+    return [
+        faulty.SendsNothing(),
+        faulty.Truncates(),
+        faulty.Extends(),
+        faulty.SendsAnotherType(),
+        faulty.SendsOutOfOrder(),
+        faulty.ReplaysAnotherSession(),
+        faulty.ForgesTheTag(),
+        faulty.ReplaysAnotherQuery(),
+        faulty.ForgesTheQuery(),
+        faulty.ReplaysAnotherLayer(),
+        faulty.NamesAnotherSender(),
+        faulty.NamesAnotherReceiver(),
+        faulty.PassesOnAnothersMessage(),
+        faulty.Reflects(),
+        faulty.SendsPointsOffTheCurve(),
+        faulty.SendsPointsThatAreNotReduced(),
+        faulty.SendsPointsOfSmallOrder(),
+        faulty.AddsASmallOrderPart(),
+        faulty.SendsElementsOutOfRange(WIDTHS.vote_bits, WIDTHS.logit_bits),
+        faulty.SendsRowsOutOfRange(WIDTHS.logit_bits),
+        faulty.SetsPaddingBits(BEFORE_ROUNDS if mode is Mode.ROUNDS else frozenset()),
+        faulty.ForgesTheAnsweredLabel(),
+        faulty.ForgesHandles(),
+    ]
 
 
-ONE_PER_CODE: list[Deviation] = [
-    faulty.SendsElementsOutOfRange(WIDTHS.vote_bits, WIDTHS.logit_bits),
-    faulty.SendsNothing(),
-    faulty.Truncates(),
-    faulty.SendsOutOfOrder(),
-    faulty.ReplaysAnotherSession(),
-    faulty.ForgesTheQuery(),
-    faulty.ReplaysAnotherLayer(),
-    faulty.PassesOnAnothersMessage(),
-    faulty.SendsPointsOffTheCurve(),
-    faulty.SetsPaddingBits(),
-    faulty.ForgesTheAnsweredLabel(),
-]
-
-
-@lru_cache
-def other_session() -> dict[Place, bytes]:
-    """All messages of an honest run of another session, of the same parties with the same parameters."""
-    driver = new_driver(bytes(32), "other")
-    driver.set_up()
-    assert {outcome.label for outcome in run(driver)} == {1}
-    return dict(driver.sent)
-
-
-def run(driver: Driver) -> list[Outcome]:
-    """Two queries one after the other, then both again as a batch that was prepared."""
-    return [driver.run_query(query) for query in QUERIES] + driver.run_prepared(QUERIES)
-
-
-class Interference:
-    """Puts the forgeries of some deviations before the honest messages, and checks every refusal."""
-
-    def __init__(self, driver: Driver, *deviations: Deviation) -> None:
-        self._deviations = deviations
-        self._driver = driver
-        self.refused: Counter[tuple[MessageType, ErrorCode]] = Counter()
-        self.texts: list[str] = []
-        driver.interfere = self.interfere
-
-    def interfere(self, delivery: Delivery) -> None:
-        """Called for every honest message before it is handed over."""
-        traffic = Traffic(dict(self._driver.sent), other_session())
-        for deviation in self._deviations:
-            for forgery in deviation.forge(delivery, traffic):
-                self._check(delivery, forgery)
-                self.refused[delivery.place.message_type, forgery.code] += 1
-
-    def _check(self, delivery: Delivery, forgery: Forgery) -> None:
-        assert forgery.message != delivery.honest
-        with pytest.raises(ProtocolError) as caught:
-            delivery.receive(forgery.message)
-        error = caught.value
-        assert (error.code, error.blame) == (forgery.code, delivery.place.sender)
-        assert "\n" not in error.detail
-        self.texts += [repr(error), str(error), repr(error.__context__), str(error.__cause__)]
+def one_per_code(mode: Mode, widths: ParameterSet = WIDTHS) -> list[Deviation]:
+    """A faulty party for each code."""
+    return [
+        faulty.SendsElementsOutOfRange(widths.vote_bits, widths.logit_bits),
+        faulty.SendsRowsOutOfRange(widths.logit_bits),
+        faulty.SendsNothing(),
+        faulty.Truncates(),
+        faulty.SendsOutOfOrder(),
+        faulty.ReplaysAnotherSession(),
+        faulty.ForgesTheQuery(),
+        faulty.ReplaysAnotherLayer(),
+        faulty.PassesOnAnothersMessage(),
+        faulty.SendsPointsOffTheCurve(),
+        faulty.SetsPaddingBits(BEFORE_ROUNDS if mode is Mode.ROUNDS else frozenset()),
+        faulty.ForgesTheAnsweredLabel(),
+    ]
 
 
 ALL = set(MessageType) - {MessageType.HELLO}
 """A hello is sent only where the tags differ, which `tests/core/test_other_sessions.py` plays."""
+AHEAD_ONLY = {MessageType.MASKED_VALUE, MessageType.INPUT_LABELS}
+"""They occur in one batch of the run only: there is none of an earlier query."""
+OCCURRING = {
+    Mode.CIRCUITS: ALL,
+    Mode.ROUNDS: ALL - AHEAD_ONLY,
+    Mode.ENGINE: ALL - AHEAD_ONLY - {MessageType.ANSWERED_LABEL},
+}
 FIRST_ON_A_CONNECTION = {
     MessageType.MASK_KEY,
     MessageType.SESSION_CHECK,
@@ -144,9 +93,52 @@ FIRST_ON_A_CONNECTION = {
     MessageType.BASE_OT_CHOICE,
 }
 """Nothing of another type was sent before."""
-AHEAD_ONLY = {MessageType.MASKED_VALUE, MessageType.INPUT_LABELS}
-"""They occur in one batch of the run only: there is none of an earlier query."""
 IN_QUERIES = {kind for kind in ALL if MessageType.OT_EXTENSION <= kind <= MessageType.INPUT_LABELS}
+POINTS = set(faulty.POINT_TYPES)
+BASE_TRANSFERS = {MessageType.BASE_OT_OFFER, MessageType.BASE_OT_CHOICE, MessageType.OT_TREES}
+OF_EVERYBODY = {
+    MessageType.BASE_OT_CHOICE,
+    MessageType.MASK_KEY,
+    MessageType.SESSION_CHECK,
+    MessageType.VOTE_SHARES,
+}
+"""A step takes one of each of several parties."""
+EACH_WAY = {MessageType.MASK_KEY, MessageType.SESSION_CHECK}
+
+TOUCHED: dict[str, set[MessageType]] = {
+    "SendsNothing": OF_EVERYBODY,
+    "SendsOutOfOrder": ALL - FIRST_ON_A_CONNECTION,
+    "ReplaysAnotherQuery": IN_QUERIES - AHEAD_ONLY,
+    "PassesOnAnothersMessage": ALL - {MessageType.ANSWERED_LABEL},
+    "Reflects": EACH_WAY,
+    "SendsPointsOffTheCurve": POINTS,
+    "SendsPointsThatAreNotReduced": POINTS,
+    "SendsPointsOfSmallOrder": POINTS,
+    "AddsASmallOrderPart": POINTS,
+    "SendsElementsOutOfRange": {MessageType.VOTE_SHARES, MessageType.MASKED_VALUE},
+    "SendsRowsOutOfRange": set(),
+    "SetsPaddingBits": set(faulty.PADDED),
+    "ForgesTheAnsweredLabel": {MessageType.ANSWERED_LABEL},
+    "ForgesHandles": {MessageType.LINEAR_REQUEST, MessageType.LINEAR_RESPONSE},
+}
+"""The types of message at which a deviation is possible; all types of the mode where it is not named."""
+TOUCHED_ELSEWHERE: dict[tuple[Mode, str], set[MessageType]] = {
+    # The second base transfers go the other way, after other messages; the querying party takes them of everybody.
+    (Mode.ROUNDS, "SendsNothing"): OF_EVERYBODY | {MessageType.BASE_OT_OFFER, MessageType.OT_TREES},
+    (Mode.ROUNDS, "SendsOutOfOrder"): ALL - FIRST_ON_A_CONNECTION | {MessageType.BASE_OT_CHOICE},
+    (Mode.ROUNDS, "Reflects"): EACH_WAY | BASE_TRANSFERS,
+    (Mode.ROUNDS, "SendsRowsOutOfRange"): {MessageType.CHOICE_BITS},
+    # One answering party has hidden layers, and no circuit votes: nobody else is at the same place.
+    (Mode.ENGINE, "PassesOnAnothersMessage"): ALL - {MessageType.CHOICE_BITS, MessageType.GARBLED_CIRCUITS},
+}
+"""Where another mode differs."""
+
+
+def touched(mode: Mode, name: str) -> set[MessageType]:
+    """The types of message at which a deviation is possible."""
+    return TOUCHED_ELSEWHERE.get((mode, name), TOUCHED.get(name, ALL)) & OCCURRING[mode]
+
+
 PER_LAYER = {
     MessageType.LINEAR_REQUEST,
     MessageType.LINEAR_RESPONSE,
@@ -155,29 +147,13 @@ PER_LAYER = {
     MessageType.MASKED_VALUE,
     MessageType.INPUT_LABELS,
 }
-POINTS = set(faulty.POINT_TYPES)
-
-TOUCHED: dict[str, set[MessageType]] = {
-    "SendsNothing": {
-        MessageType.BASE_OT_CHOICE,
-        MessageType.MASK_KEY,
-        MessageType.SESSION_CHECK,
-        MessageType.VOTE_SHARES,
-    },
-    "SendsOutOfOrder": ALL - FIRST_ON_A_CONNECTION,
-    "ReplaysAnotherQuery": IN_QUERIES - AHEAD_ONLY,
-    "PassesOnAnothersMessage": ALL - {MessageType.ANSWERED_LABEL},
-    "Reflects": {MessageType.MASK_KEY, MessageType.SESSION_CHECK},
-    "SendsPointsOffTheCurve": POINTS,
-    "SendsPointsThatAreNotReduced": POINTS,
-    "SendsPointsOfSmallOrder": POINTS,
-    "AddsASmallOrderPart": POINTS,
-    "SendsElementsOutOfRange": {MessageType.VOTE_SHARES, MessageType.MASKED_VALUE},
-    "SetsPaddingBits": set(faulty.PADDED),
-    "ForgesTheAnsweredLabel": {MessageType.ANSWERED_LABEL},
-    "ForgesHandles": {MessageType.LINEAR_REQUEST, MessageType.LINEAR_RESPONSE},
+ROUND = {MessageType.CHOICE_BITS, MessageType.GARBLED_CIRCUITS}
+LATER_LAYERS = {
+    Mode.CIRCUITS: {(kind, layer) for kind in PER_LAYER for layer in (1, 2)},
+    Mode.ROUNDS: {(kind, layer) for kind in PER_LAYER - AHEAD_ONLY for layer in (1, 2)} | {(kind, 3) for kind in ROUND},
+    Mode.ENGINE: {(kind, layer) for kind in PER_LAYER - AHEAD_ONLY for layer in (1, 2)} - {(kind, 2) for kind in ROUND},
 }
-"""The types of message at which a deviation is possible; all types where it is not named."""
+"""Types with their layers or rounds from 1 on."""
 
 REQUIREMENTS = {
     "SendsNothing": ("CAPC-ROLE-006", "CAPC-AGG-004"),
@@ -199,69 +175,137 @@ REQUIREMENTS = {
     "SendsPointsOfSmallOrder": ("CAPC-WIRE-005",),
     "AddsASmallOrderPart": ("CAPC-WIRE-005",),
     "SendsElementsOutOfRange": ("CAPC-WIRE-004",),
+    "SendsRowsOutOfRange": ("CAPC-WIRE-004", "CAPC-ROUND-006"),
     "SetsPaddingBits": ("CAPC-WIRE-004",),
     "ForgesTheAnsweredLabel": ("CAPC-GC-005", "CAPC-ACCT-007"),
     "ForgesHandles": ("CAPC-WIRE-004",),
 }
 
 
+def cases() -> Iterator[object]:
+    """Every deviation in every mode where it is possible; points are sent in set-ups, which the engine's run shares."""
+    for mode in Mode:
+        for deviation in all_deviations(mode):
+            name = type(deviation).__name__
+            kinds = touched(mode, name)
+            if kinds and not (mode is Mode.ENGINE and kinds == POINTS):
+                yield pytest.param(
+                    mode, deviation, id=f"{mode.value}-{name}", marks=pytest.mark.req(*REQUIREMENTS[name])
+                )
+
+
 @pytest.mark.req("CAPC-ERR-001", "CAPC-ROLE-009")
-@pytest.mark.parametrize(
-    "deviation",
-    [
-        pytest.param(entry, id=type(entry).__name__, marks=pytest.mark.req(*REQUIREMENTS[type(entry).__name__]))
-        for entry in DEVIATIONS
-    ],
-)
-def test_deviation_is_refused_blamed_and_harmless(deviation: Deviation) -> None:
-    driver = new_driver()
-    interference = Interference(driver, deviation)
+@pytest.mark.parametrize(("mode", "deviation"), list(cases()))
+def test_deviation_is_refused_blamed_and_harmless(mode: Mode, deviation: Deviation) -> None:
+    driver = new_driver(mode)
+    interference = Interference(mode, driver, [deviation])
     driver.set_up()
     for outcome in run(driver):
         assert (outcome.label, outcome.ideal_label, outcome.guardian_bit) == (1, 1, True)
-    assert {kind for kind, _ in interference.refused} == TOUCHED.get(type(deviation).__name__, ALL)
+    assert {kind for kind, _ in interference.refused} == touched(mode, type(deviation).__name__)
     assert interference.refused.total() >= 4
 
 
 @pytest.mark.req("CAPC-ROLE-009")
-def test_refused_messages_change_no_byte_of_the_run() -> None:
-    """The run with a forgery before every message sends exactly what the honest run sends."""
-    honest, attacked = new_driver(), new_driver()
-    interference = Interference(attacked, *ONE_PER_CODE)
+@pytest.mark.parametrize("mode", Mode)
+def test_refused_messages_change_no_byte_of_the_run(mode: Mode) -> None:
+    """The run with a forgery before every message sends, and enters in an engine, exactly what the honest run does."""
+    honest, attacked = new_driver(mode), new_driver(mode)
+    interference = Interference(mode, attacked, one_per_code(mode))
     for driver in (honest, attacked):
         driver.set_up()
         run(driver)
     assert honest.sent == attacked.sent
+    if honest.engine is not None and attacked.engine is not None:
+        assert honest.engine.entered == attacked.engine.entered
+        assert len(honest.engine.entered) == len(SIZES) * 4 + 2 * 4
     assert interference.refused.total() > 300
 
 
 @pytest.mark.req("CAPC-ROLE-013")
-def test_no_refusal_shows_a_secret_of_any_state() -> None:
+@pytest.mark.parametrize("mode", Mode)
+def test_no_refusal_shows_a_secret_of_any_state(mode: Mode) -> None:
     """At wide rings, where a secret number is not found in a message by chance; causes and contexts included."""
-    driver = new_driver(widths=make_widths(logit_bits=45, vote_bits=43))
-    interference = Interference(driver, *ONE_PER_CODE[1:], faulty.SendsElementsOutOfRange(43, 45))
+    driver = new_driver(mode, widths=WIDE)
+    interference = Interference(mode, driver, one_per_code(mode, WIDE))
     driver.set_up()
     run(driver)
     secrets = {text for entry in (*driver.results, *driver.calls) for text in secrets_in(entry)}
     assert len(secrets) > 3000
-    shown = "\n".join(set(interference.texts))
+    shown = "\n".join(interference.texts)
     assert not [text for text in secrets if text in shown]
 
 
-def test_every_kind_of_message_occurs_in_the_run() -> None:
-    assert {place.message_type for place in other_session()} == ALL
-    layers = {(place.message_type, place.layer) for place in other_session() if place.layer}
-    assert layers == {(kind, layer) for kind in PER_LAYER for layer in (1, 2)}
+@pytest.mark.parametrize("mode", Mode)
+def test_every_kind_of_message_occurs_in_the_run(mode: Mode) -> None:
+    assert {place.message_type for place in other_session(mode)} == OCCURRING[mode]
+    layers = {(place.message_type, place.layer) for place in other_session(mode) if place.layer}
+    assert layers == LATER_LAYERS[mode]
+
+
+NO_MESSAGE = {
+    "answering_party_begin_setup": "begins: the party's own session and model",
+    "querying_party_begin_setup": "begins: the party's own session",
+    "privacy_guardian_begin_setup": "begins: the party's own session",
+    "answering_party_offer_reverse": "begins the second base transfers",
+    "querying_party_open_batch": "begins a batch",
+    "answering_party_open_batch": "begins a batch",
+    "privacy_guardian_open_query": "begins a query",
+    "answering_party_expect_transfers": "works ahead of a message",
+    "querying_party_enter_batch": "takes the party's own queries",
+    "querying_party_enter_prepared": "takes the party's own queries",
+    "querying_party_mask_batch": "draws masks",
+    "querying_party_request_layer": "speaks first",
+    "querying_party_finish_preparation": "turns a state into another",
+    "answering_party_finish_preparation": "turns a state into another",
+    "answering_party_begin_rounds": "turns a state into another",
+    "answering_party_send_vote": "speaks first",
+    "querying_party_request_release": "speaks first, with its own vote shares",
+    "answering_party_enter_argmax": "enters its own shares in an engine",
+    "querying_party_enter_release": "enters its own words in an engine",
+    "privacy_guardian_enter_release": "enters its own words in an engine",
+    "querying_party_make_keys": "of the comparison with CKKS: begins",
+    "querying_party_encrypt": "of the comparison with CKKS: takes the party's own query",
+}
+"""Step functions to which no other party and no engine gives anything, and why."""
+OUTSIDE_OF_SESSIONS = {
+    "answering_party_read_keys": "of the comparison with CKKS, whose bytes have no header, session or state to spend",
+    "answering_party_evaluate": "the same",
+    "querying_party_decrypt": "the same",
+}
+
+
+@pytest.mark.req("CAPC-ROLE-009", "CAPC-ROLE-013")
+def test_every_step_that_takes_a_message_refused_one() -> None:
+    """A new step is either played by one of the modes, or named above with a reason."""
+    refused: set[str] = set()
+    for mode in Mode:
+        driver = new_driver(mode)
+        interference = Interference(mode, driver, [faulty.Truncates()])
+        driver.set_up()
+        run(driver)
+        refused |= set(interference.steps)
+    names = [step.__name__ for step in step_functions()]
+    assert len(names) == len(set(names))
+    assert refused == set(names) - NO_MESSAGE.keys() - OUTSIDE_OF_SESSIONS.keys()
+    assert NO_MESSAGE.keys() | OUTSIDE_OF_SESSIONS.keys() <= set(names)
+    for step in step_functions():
+        takes_bytes = any("bytes" in str(kind) for name, kind in step.__annotations__.items() if name != "return")
+        assert not (takes_bytes and step.__name__ in NO_MESSAGE), step.__name__
+        if step.__name__ in OUTSIDE_OF_SESSIONS:
+            assert step.__module__ == "capc.comparison.ckks"
 
 
 def test_every_code_of_the_specification_is_raised_by_some_deviation() -> None:
     """The one code that is left is a hello's, which no honest run has."""
     codes: set[ErrorCode] = set()
-    driver = new_driver()
+    driver = new_driver(Mode.CIRCUITS)
 
     def interfere(delivery: Delivery) -> None:
-        traffic = Traffic(dict(driver.sent), other_session())
-        codes.update(forgery.code for entry in DEVIATIONS for forgery in entry.forge(delivery, traffic))
+        traffic = Traffic(dict(driver.sent), other_session(Mode.CIRCUITS))
+        codes.update(
+            forgery.code for entry in all_deviations(Mode.CIRCUITS) for forgery in entry.forge(delivery, traffic)
+        )
 
     driver.interfere = interfere
     driver.set_up()

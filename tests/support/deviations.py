@@ -280,18 +280,46 @@ PADDED = (MessageType.OT_EXTENSION, MessageType.CHOICE_BITS, MessageType.GARBLED
 """Types that end in bits, or in a projection row of an answering party: a number of a ring."""
 
 
+@dataclass(frozen=True)
 class SetsPaddingBits(Deviation):
-    """Sets the highest bit of the last byte of rows or bits; widths are chosen so that it is padding."""
+    """Sets the highest bit of the last byte of rows or bits; widths are chosen so that it is padding.
+
+    Attributes:
+        before_rounds: sender's index and layer of each answer of a vote's first of two rounds: a transfer extension,
+            then one byte of masked bits.
+    """
+
+    before_rounds: frozenset[tuple[int, int]] = frozenset()
 
     def forge(self, delivery: Delivery, traffic: Traffic) -> Iterator[Forgery]:
         """One padding bit set."""
-        if delivery.place.message_type in PADDED:
-            forged = delivery.honest[:-1] + bytes([delivery.honest[-1] | 0x80])
-            shared = (
-                delivery.place.message_type is MessageType.GARBLED_CIRCUITS
-                and delivery.place.sender != PRIVACY_GUARDIAN
-            )
-            yield Forgery(forged, ErrorCode.VALUE_OUT_OF_RANGE if shared else ErrorCode.NON_CANONICAL)
+        place, honest = delivery.place, delivery.honest
+        if place.message_type not in PADDED:
+            return
+        answers = place.message_type is MessageType.GARBLED_CIRCUITS and place.sender != PRIVACY_GUARDIAN
+        in_bits = (place.sender.index, place.layer) in self.before_rounds
+        code = ErrorCode.VALUE_OUT_OF_RANGE if answers and not in_bits else ErrorCode.NON_CANONICAL
+        yield Forgery(honest[:-1] + bytes([honest[-1] | 0x80]), code)
+        if answers and in_bits:
+            yield Forgery(honest[:-2] + bytes([honest[-2] | 0x80]) + honest[-1:], code)
+
+
+@dataclass(frozen=True)
+class SendsRowsOutOfRange(Deviation):
+    """Sends rows of the round before, in a request of a vote in rounds, that are no elements of the logits' ring."""
+
+    logit_bits: int
+
+    def forge(self, delivery: Delivery, traffic: Traffic) -> Iterator[Forgery]:
+        """2^l in place of the first row, which follows a hash key; only a later round has no linear request."""
+        place = delivery.place
+        first = replace(place, message_type=MessageType.LINEAR_REQUEST) in traffic.sent
+        if place.message_type is not MessageType.CHOICE_BITS or place.receiver == PRIVACY_GUARDIAN or first:
+            return
+        payload, size = payload_of(delivery.honest), -(-self.logit_bits // 8)
+        for number in (1 << self.logit_bits, 256**size - 1):
+            forged = payload[:16] + number.to_bytes(size, "little") + payload[16 + size :]
+            yield Forgery(with_payload(delivery.honest, forged), ErrorCode.VALUE_OUT_OF_RANGE)
 
 
 class ForgesTheAnsweredLabel(Deviation):

@@ -23,24 +23,17 @@ from capc.answering_party import (
     answering_party_send_vote,
     answering_party_take_transfers,
 )
-from capc.answering_party_setup import (
-    AwaitingTrees,
-    answering_party_answer_setup,
-    answering_party_begin_setup,
-    answering_party_finish_setup,
-)
+from capc.architecture import Activation
+from capc.circuits.activation import votes_in_rounds
 from capc.ideal import ideal_functionality
-from capc.messages import HEADER, MessageType
 from capc.model import QuantisedModel
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role
+from capc.noise.release_noise import ReleaseNoise
+from capc.parameters import VoteVariant
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.privacy_guardian import (
     Collecting,
-    JoiningPrivacyGuardian,
     PrivacyGuardian,
     privacy_guardian_aggregate,
-    privacy_guardian_answer_setup,
-    privacy_guardian_begin_setup,
-    privacy_guardian_finish_setup,
     privacy_guardian_open_query,
     privacy_guardian_read_answered,
     privacy_guardian_release,
@@ -60,35 +53,17 @@ from capc.querying_party import (
 )
 from capc.querying_party_ahead import querying_party_enter_prepared, querying_party_mask_batch
 from capc.querying_party_release import querying_party_finish_release, querying_party_request_release
-from capc.querying_party_setup import querying_party_begin_setup, querying_party_finish_setup
 from capc.randomness import Seed
 from capc.session import Session
 from capc.suite import Suite
 from support.builders import make_account
 from support.driver_ahead import infer_prepared, prepare
+from support.driver_engine import OutsideEngine, release_on_engine, vote_on_engine
+from support.driver_rounds import set_up_reverse, vote_in_rounds
+from support.driver_setup import set_up
+from support.driver_traffic import Delivery, Place, flat, place_of
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where in the protocol a message belongs."""
-
-    message_type: MessageType
-    sender: Party
-    receiver: Party
-    query: int
-    layer: int
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """One message on its way. ``receive`` may be called with other bytes; None stands for no message at all."""
-
-    place: Place
-    honest: bytes
-    receive: Callable[[bytes | None], object]
-    may_be_missing: bool
 
 
 @dataclass(frozen=True)
@@ -111,7 +86,7 @@ class Outcome:
 
 @dataclass
 class Driver:
-    """One session, all of whose parties are played here."""
+    """One session, all of whose parties are played here; on an outside engine, if there is one."""
 
     session: Session
     models: Sequence[QuantisedModel]
@@ -119,6 +94,7 @@ class Driver:
     account: Account
     draw_seed: Callable[[], Seed]
     interfere: Callable[[Delivery], None] = lambda delivery: None
+    engine: OutsideEngine | None = None
     sent: dict[Place, bytes] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     results: list[object] = field(default_factory=list)
@@ -139,7 +115,7 @@ class Driver:
                 rest = {peer: bytes(data) for peer, data in inbound.items() if peer != sender}
                 return receive(rest if other is None else {**rest, sender: other})
 
-            place = self._record(message)
+            place = self.record(message)
             self.interfere(Delivery(place, message, receive_instead, may_be_missing=needs_all or len(inbound) > 1))
         return receive(inbound)
 
@@ -147,51 +123,21 @@ class Driver:
         """Runs a step and keeps its state and its results."""
         result = step(state, *arguments)
         self.calls.append(Call(step, state, arguments))
-        self.results += _flat(result)
+        self.results += flat(result)
         return result
 
     def consume_all(self, step: Callable[..., T], states: Sequence[object], *arguments: object) -> T:
         """Runs a step that takes the states of all answering parties at once; keeps each of them."""
         result = step(states, *arguments)
         self.calls += [Call(lambda _, *rest: step(states, *rest), state, arguments) for state in states]
-        self.results += _flat(result)
+        self.results += flat(result)
         return result
 
     def set_up(self) -> None:
         """Step 0."""
-        session, suite = self.session, self.suite
-        joining = {
-            peer: answering_party_begin_setup(session, suite, peer, model, self.draw_seed())
-            for peer, model in zip(session.answering_parties, self.models, strict=True)
-        }
-        starting, he_keys, offers = querying_party_begin_setup(session, suite, self.draw_seed())
-        checks = privacy_guardian_begin_setup(session, suite)
-        self.results += [starting, *_flat(tuple(joining.values()))]
-        choices: dict[Party, bytes] = {}
-        waiting: list[AwaitingTrees] = []
-        for me, (state, _) in joining.items():
-            mask_keys = {other: keys[me] for other, (_, keys) in joining.items() if other != me}
-            after, choices[me] = self._answer_setup(state, he_keys[me], offers[me], checks[me], mask_keys)
-            waiting.append(after)
-        from_answering = {me: first[PRIVACY_GUARDIAN] for me, (_, first) in joining.items()}
-        joining_guardian, choices[PRIVACY_GUARDIAN] = self._guardian_answers(offers[PRIVACY_GUARDIAN], from_answering)
-        seed = self.draw_seed()
-        self.querying_party, trees = self.deliver(
-            choices, lambda given: self.consume(querying_party_finish_setup, starting, given, seed)
-        )
-        self.answering_parties = [
-            self.deliver(
-                {QUERYING_PARTY: trees[state.joining.me]},
-                lambda given, state=state: self.consume(  # type: ignore[misc]
-                    answering_party_finish_setup, state, given[QUERYING_PARTY]
-                ),
-            )
-            for state in waiting
-        ]
-        self.guardian = self.deliver(
-            {QUERYING_PARTY: trees[PRIVACY_GUARDIAN]},
-            lambda given: self.consume(privacy_guardian_finish_setup, joining_guardian, given[QUERYING_PARTY]),
-        )
+        set_up(self)
+        if self.session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
+            set_up_reverse(self)
 
     def fork(self, models: Sequence[QuantisedModel], suite: Suite, draw_seed: Callable[[], Seed]) -> Driver:
         """The same set-up again, unspent, with other models of the same widths: base transfers are slow."""
@@ -289,6 +235,8 @@ class Driver:
         votes = {vote.party.me: self.consume(answering_party_send_vote, vote) for vote in ready}
         aggregated = self.deliver(votes, lambda given: self.consume(privacy_guardian_aggregate, collecting, given))
         receipt = self.account.reserve(self.session.tag, aggregated.query, aggregated.inputs_digest)
+        if self.engine is not None:
+            return release_on_engine(self, self.engine, turn, shares, aggregated, receipt, features)
         awaiting, choice = self.consume(querying_party_request_release, turn, shares, self.draw_seed())
         seed = self.draw_seed()
         released, circuits = self.deliver(
@@ -306,13 +254,15 @@ class Driver:
                 {QUERYING_PARTY: answer.answered_message},
                 lambda given: self.consume(privacy_guardian_read_answered, released, given[QUERYING_PARTY]),
             )
-        ideal = ideal_functionality(
-            self.session.parameters,
-            [model.logits(features) for model in self.models],
-            released.noise,
-            awaiting.threshold_noise,
-        )
-        return Outcome(answer.label, ideal.querying_party, bit)
+        return self.outcome(answer.label, bit, released.noise, awaiting.threshold_noise, features)
+
+    def outcome(
+        self, label: int | None, bit: bool | None, noise: ReleaseNoise, own_noise: int, features: Sequence[int]
+    ) -> Outcome:
+        """What was released, beside F_CaPC's label for the same noise."""
+        logits = [model.logits(features) for model in self.models]
+        ideal = ideal_functionality(self.session.parameters, logits, noise, own_noise)
+        return Outcome(label, ideal.querying_party, bit)
 
     def infer(
         self, layer_input: LayerInput, waiting: AwaitingRequest
@@ -332,6 +282,10 @@ class Driver:
                 layer_input = self.hand_over(peer, response, querying_party_keep_sums, after_request)
                 waiting = after_response
                 continue
+            if votes_in_rounds(self.session.parameters, layer_input.stage):
+                return vote_in_rounds(self, after_request, response, after_response)
+            if self.engine is not None and layer_input.stage.activation is Activation.VOTE:
+                return vote_on_engine(self, self.engine, after_request, response, after_response)
             after_choice, bits = self.hand_over(peer, response, querying_party_choose_labels, after_request)
             after_garbling, circuits = self.deliver(
                 {QUERYING_PARTY: bits},
@@ -350,56 +304,8 @@ class Driver:
         """Delivers an answering party's message to a step of the querying party."""
         return self.deliver({peer: message}, lambda given: self.consume(step, state, given[peer], *arguments))
 
-    def _answer_setup(
-        self, state: object, he_key: bytes, offer: bytes, check: bytes, mask_keys: Mapping[Party, bytes]
-    ) -> tuple[AwaitingTrees, bytes]:
-        """Four kinds of messages reach one step: each is interfered with while the others are honest."""
-        seed = self.draw_seed()
-
-        def finish(key: bytes, offered: bytes, checks: bytes, keys: Mapping[Party, bytes]) -> object:
-            return self.consume(answering_party_answer_setup, state, key, offered, keys, checks, seed)
-
-        for message, receive in (
-            (he_key, lambda other: finish(other, offer, check, mask_keys)),
-            (offer, lambda other: finish(he_key, other, check, mask_keys)),
-            (check, lambda other: finish(he_key, offer, other, mask_keys)),
-        ):
-            self.interfere(Delivery(self._record(message), message, receive, may_be_missing=False))
-        return self.deliver(
-            mask_keys,
-            lambda keys: self.consume(answering_party_answer_setup, state, he_key, offer, keys, check, seed),
-            needs_all=True,
-        )
-
-    def _guardian_answers(self, offer: bytes, checks: Mapping[Party, bytes]) -> tuple[JoiningPrivacyGuardian, bytes]:
-        """The guardian's second step, whose seed makes no difference to the others."""
-
-        def finish(offered: bytes, given: Mapping[Party, bytes]) -> tuple[JoiningPrivacyGuardian, bytes]:
-            return privacy_guardian_answer_setup(self.session, self.suite, offered, given, Seed(bytes(32)))
-
-        place = self._record(offer)
-        self.interfere(Delivery(place, offer, lambda other: finish(other, checks), may_be_missing=False))
-        return self.deliver(checks, lambda given: finish(offer, given), needs_all=True)
-
-    def _record(self, message: bytes) -> Place:
+    def record(self, message: bytes) -> Place:
+        """Notes a message that is on its way."""
         place = place_of(message)
         self.sent[place] = message
         return place
-
-
-def _flat(result: object) -> list[object]:
-    """What a step returned, tuples taken apart."""
-    if isinstance(result, tuple):
-        return [entry for part in result for entry in _flat(part)]
-    return [result]
-
-
-ROLES = {0: Role.QUERYING_PARTY, 1: Role.ANSWERING_PARTY, 2: Role.PRIVACY_GUARDIAN}
-
-
-def place_of(message: bytes) -> Place:
-    """What an honest message's header says."""
-    kind, _, query, layer, sender_role, sender, receiver_role, receiver = HEADER.unpack_from(message)
-    return Place(
-        MessageType(kind), Party(ROLES[sender_role], sender), Party(ROLES[receiver_role], receiver), query, layer
-    )

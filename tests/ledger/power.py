@@ -34,7 +34,7 @@ class Note:
 class Disk:
     """What happened, in order."""
 
-    notes: list[Note] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list, init=False, repr=False)
 
     def left(self, number: int) -> None:
         """A message left the process."""
@@ -49,6 +49,14 @@ class Disk:
             return apsw.Connection(str(file), vfs=vfs.vfs_name)
 
         return connect
+
+    def unsynchronised(self, cut: int) -> list[int]:
+        """Positions of the writes before a cut that need not have reached the disk."""
+        return [
+            position
+            for position, note in enumerate(self.notes[:cut])
+            if note.what in ("write", "truncate") and Note("sync", note.file) not in self.notes[position:cut]
+        ]
 
     def after_cut(self, cut: int, keep: Iterable[int] = ()) -> dict[str, bytes]:
         """What is on the disk when the power comes back.

@@ -84,7 +84,7 @@ def connected_to_read(file: Path) -> Iterator[Connection]:
     """
     with ExitStack() as stack:
         uri = file.as_uri()
-        if any(_size(file, suffix) for suffix in (_JOURNAL, _LOG)):
+        if writer_died(file):
             # 1.
             uri = f"{stack.enter_context(_copy(file)).as_uri()}?mode=rw"
         elif _needs_log(uri):
@@ -96,6 +96,11 @@ def connected_to_read(file: Path) -> Iterator[Connection]:
         connection = _connected(uri)
         stack.callback(connection.close)
         yield connection
+
+
+def writer_died(file: Path) -> bool:
+    """Whether a journal, or the log of an earlier version, holds what belongs into the file: it is not whole alone."""
+    return any(_size(file, suffix) for suffix in (_JOURNAL, _LOG))
 
 
 def make_durable(connection: Connection) -> None:

@@ -21,6 +21,7 @@ from capc.ledger.connections import (
     look_at,
     make_durable,
     retry_while_busy,
+    writer_died,
 )
 from capc.ledger.disk import sync_folder
 from capc.ledger.errors import LedgerError
@@ -117,8 +118,8 @@ class Store:
                 first()
             else:
                 _check_place(path)
-                if not lock_file(path).exists():
-                    # No lock file is made beside a file of others.
+                if not lock_file(path).exists() and not writer_died(path):
+                    # No lock file is made beside a file of others; a file that needs its journal is looked at with it.
                     look_at(path, lambda connection: check_schema(connection, file))
             gate = Gate(path)
             try:

@@ -18,24 +18,23 @@ from statistics import median
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from capc.answering_party import answering_party_open_batch
 from capc.architecture import Activation
 from capc.circuits.activation import transfer_counts
 from capc.circuits.relu import relu_circuit
 from capc.costs import Step
-from capc.exchange import Exchange, NoObserver
-from capc.inference import Ends, infer, infer_prepared, prepare_inference
-from capc.joining import set_up
+from capc.embedded_methods import EmbeddedInference, EmbeddedPreparation
+from capc.exchange import NoObserver
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.querying_party import VoteShare, querying_party_enter_batch, querying_party_open_batch
-from capc.querying_party_ahead import querying_party_enter_prepared, querying_party_mask_batch
+from capc.protocol import Table
+from capc.querying_party import VoteShare
 from capc.randomness import fresh_seed
-from capc.session import Participant, Session, fresh_session_id
+from capc.seats import Methods, Mode, Queries, QueryingTurn
+from capc.session import Batch, Participant, Session, fresh_session_id
 from capc.two_party import request_length
 from capc.vectorised import VectorisedTwoParty
-from capc_bench.two_roles import QueryingProcess, Report, suite_of
+from capc_bench.two_roles import QueryingProcess, Report, SharesOnly, make_account, suite_of
 
 NETWORKS = {"64-32-10": (64, 32, 10), "784-128-10": (784, 128, 10)}
 SPU = {("64-32-10", 1): (0.17, 0.63), ("64-32-10", 64): (0.43, 1.26), ("784-128-10", 1): (0.33, 0.96)}
@@ -90,23 +89,41 @@ class Pair:
 
     def __post_init__(self) -> None:
         self.session, self.model = make_session(self.name)
-        self.exchange = Exchange(fresh_seed, NoObserver())
-        suite = suite_of(self.session)
-        self.querying_party, (self.answering_party,), _ = set_up(self.session, suite, [self.model], self.exchange)
+        self._release = SharesOnly()
+        methods = Methods(EmbeddedInference(), self._release, EmbeddedPreparation())
+        suite, account = suite_of(self.session), make_account(self.session)
+        self.table = Table(self.session, [self.model], suite, account, methods, [None], fresh_seed, NoObserver())
+        self.table.play()
 
     def queries(self, count: int) -> list[list[int]]:
         """Random queries."""
         return random_queries(self.session, count)
 
-    def open(self, count: int) -> tuple[object, ...]:
-        """Both parties turn to a batch."""
-        self.querying_party, opened, messages, _ = querying_party_open_batch(self.querying_party, count)
-        self.answering_party, waiting = answering_party_open_batch(self.answering_party, count)
-        return opened, waiting, messages[answering_party(1)]
+    def play(self, mode: Mode, batch: Batch, queries: Queries = ()) -> None:
+        """A turn of all parties."""
+        self.table.play(QueryingTurn(mode, batch, queries))
+
+    def label(self, queries: Queries) -> None:
+        """Steps 1a to 1c."""
+        self.play(Mode.LABEL, self.next_batch(len(queries)), queries)
+
+    def next_batch(self, count: int) -> Batch:
+        """Of so many queries."""
+        return Batch(self.table.next_query, count)
+
+    def check(self, queries: list[list[int]]) -> None:
+        """The last batch's shares open to the model's votes."""
+        ((*shares,),) = self._release.shares
+        check(
+            self.model,
+            [share.share for share in shares],
+            [vote.vote_share for vote in self._release.votes],
+            queries,
+        )
 
     def bytes_sent(self) -> int:
         """Bytes of all steps so far but set-up."""
-        return sum(cost.bytes for step, cost in self.exchange.costs.items() if step != Step.SETUP.value)
+        return sum(cost.bytes for step, cost in self.table.exchange.costs.items() if step != Step.SETUP.value)
 
 
 @lru_cache
@@ -135,12 +152,6 @@ def check(model: QuantisedModel, mine: Sequence[Share], theirs: Sequence[Share],
         logits = model.logits(query)
         opened = [(a + b) % (1 << 16) for a, b in zip(share, other, strict=True)]
         assert opened == [int(c == logits.index(max(logits))) for c in range(len(logits))]
-
-
-def check_ends(made: Pair, ends: Ends, queries: list[list[int]]) -> None:
-    """The same of both states."""
-    shares, votes = ends
-    check(made.model, [share.share for share in shares], [vote.vote_share for vote in votes], queries)
 
 
 @pytest.mark.parametrize(("name", "count", "workers"), [(*case, 0) for case in CASES] + [("784-128-10", 64, 1)])
@@ -178,37 +189,32 @@ def test_inference_between_processes(benchmark: BenchmarkFixture, name: str, cou
 @pytest.mark.parametrize(("name", "count"), CASES)
 def test_inference(benchmark: BenchmarkFixture, name: str, count: int) -> None:
     made = pair(name)
-
-    def run() -> Ends:
-        opened, waiting, message = made.open(count)
-        (layer_input,) = querying_party_enter_batch(opened, queries)  # type: ignore[arg-type]
-        return infer(made.exchange, layer_input, waiting, message)  # type: ignore[arg-type]
-
     queries = made.queries(count)
-    check_ends(made, run(), queries)
+    made.label(queries)
+    made.check(queries)
     before = made.bytes_sent()
-    run()
+    made.label(queries)
     sent = made.bytes_sent() - before
     benchmark.extra_info |= {"MB": sent / 1e6, "MB per query": sent / 1e6 / count}
     benchmark.extra_info["SPU seconds, MB"] = SPU[name, count]
-    benchmark.pedantic(run, rounds=9 if count == 1 else 3)  # type: ignore[no-untyped-call]
+    benchmark.pedantic(made.label, args=(queries,), rounds=9 if count == 1 else 3)  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(("name", "count"), CASES)
 def test_prepared_inference(benchmark: BenchmarkFixture, name: str, count: int) -> None:
     made, queries = pair(name), pair(name).queries(count)
 
-    def prepare() -> tuple[tuple[object, ...], dict[str, object]]:
-        opened, waiting, message = made.open(count)
-        (masked,) = querying_party_mask_batch(opened, fresh_seed())  # type: ignore[arg-type]
-        return prepare_inference(made.exchange, masked, waiting, message), {}  # type: ignore[arg-type]
+    def prepare() -> tuple[tuple[Batch], dict[str, object]]:
+        batch = made.next_batch(count)
+        made.play(Mode.PREPARE, batch)
+        return (batch,), {}
 
-    def online(mine: object, theirs: object) -> Ends:
-        (entered,), messages = querying_party_enter_prepared([mine], queries)  # type: ignore[list-item]
-        return infer_prepared(made.exchange, entered, theirs, messages[answering_party(1)])  # type: ignore[arg-type]
+    def online(batch: Batch) -> None:
+        made.play(Mode.LABEL_PREPARED, batch, queries)
 
-    states, _ = prepare()
+    (batch,), _ = prepare()
     before = made.bytes_sent()
-    check_ends(made, online(*states), queries)
+    online(batch)
+    made.check(queries)
     benchmark.extra_info["online MB"] = (made.bytes_sent() - before) / 1e6
     benchmark.pedantic(online, setup=prepare, rounds=5 if count == 1 else 2)  # type: ignore[no-untyped-call]

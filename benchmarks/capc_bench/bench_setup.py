@@ -13,15 +13,15 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from capc.costs import Step
-from capc.exchange import Exchange
-from capc.joining import set_up
+from capc.embedded_methods import EMBEDDED
 from capc.messages import MessageType
 from capc.parameters import Parameters, ParameterSet
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.protocol import Table
 from capc.randomness import fresh_seed
 from capc.session import Participant, Session, fresh_session_id
 from capc_bench.bench_inference import POLICY, weights
-from capc_bench.two_roles import suite_of
+from capc_bench.two_roles import make_account, suite_of
 
 SIZES = (64, 32, 10)
 COUNTS = (10, 50, 250)
@@ -39,9 +39,6 @@ class BytesByType:
     def message(self, _step: Step, _sender: Party, _receiver: Party, message: bytes) -> None:
         """Adds a message."""
         self.total[MessageType(message[0]).name.lower()] += len(message)
-
-    def state(self, party: Party, state: object) -> None:
-        """Of no interest."""
 
 
 def make_session(count: int) -> Session:
@@ -65,9 +62,9 @@ def test_set_up(benchmark: BenchmarkFixture, rest: dict[int, int], count: int) -
     session, seen = make_session(count), BytesByType()
     model = weights(SIZES, session.parameters.widths.fraction_bits)
     began = time.process_time()
-    benchmark.pedantic(  # type: ignore[no-untyped-call]
-        set_up, (session, suite_of(session), [model] * count, Exchange(fresh_seed, seen)), rounds=1, iterations=1
-    )
+    shared = session, [model] * count, suite_of(session), make_account(session)
+    table = Table(*shared, EMBEDDED, [None] * count, fresh_seed, seen)
+    benchmark.pedantic(table.play, rounds=1, iterations=1)  # type: ignore[no-untyped-call]
     cpu = time.process_time() - began
     pairs = count * (count - 1)
     rest[count] = seen.total.total() - PAIR_BYTES * pairs

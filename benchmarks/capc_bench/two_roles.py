@@ -1,7 +1,7 @@
 """Inference between two processes over loopback: the querying party here, one answering party in a child.
 
-The steps are the roles' own; frames of an 8-byte length carry their messages. What one party can do while it waits for
-nothing, it does: the answering party makes its ends of the transfers while the querying party encrypts.
+The programs are the roles' own; frames of an 8-byte length carry their messages. The guardian, in a child of its own,
+takes part in the set-up only: a turn ends with the shares of the votes, which the answering party then reports.
 """
 
 from __future__ import annotations
@@ -10,42 +10,25 @@ import multiprocessing
 import pickle
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from fractions import Fraction
+from typing import Any, Self, TypeVar
 
-from capc.answering_party import (
-    AnsweringParty,
-    AwaitingRequest,
-    VoteReady,
-    answering_party_evaluate_layer,
-    answering_party_expect_transfers,
-    answering_party_garble_layer,
-    answering_party_open_batch,
-    answering_party_take_transfers,
-)
-from capc.answering_party_setup import (
-    answering_party_answer_setup,
-    answering_party_begin_setup,
-    answering_party_finish_setup,
-)
+from capc.accounting import Account
+from capc.answering_party import VoteReady
+from capc.costs import Step
+from capc.embedded_methods import EmbeddedInference
 from capc.he import BfvLinear, PooledLinear
 from capc.model import QuantisedModel
-from capc.parties import PRIVACY_GUARDIAN, answering_party
-from capc.privacy_guardian import privacy_guardian_answer_setup, privacy_guardian_begin_setup
-from capc.querying_party import (
-    LayerInput,
-    QueryingParty,
-    VoteShare,
-    querying_party_choose_labels,
-    querying_party_enter_batch,
-    querying_party_evaluate_layer,
-    querying_party_open_batch,
-    querying_party_request_layer,
-)
-from capc.querying_party_setup import querying_party_begin_setup, querying_party_finish_setup
+from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.privacy_guardian import Collecting
+from capc.querying_party import ReleaseTurn, VoteShare
 from capc.randomness import fresh_seed
-from capc.session import Session
+from capc.roles import answering_party as answering_party_program
+from capc.roles import privacy_guardian, querying_party
+from capc.seats import AnsweringSeat, GuardianSeat, Methods, Mode, Queries, QueryingSeat, QueryingTurn, Turn
+from capc.session import Batch, Session
 from capc.suite import Suite, reference_suite
 from capc.vectorised import VectorisedTwoParty
 from capc_bench.two_processes import Connection, peak_megabytes, reset_peak
@@ -53,21 +36,50 @@ from capc_bench.two_processes import Connection, peak_megabytes, reset_peak
 PEER = answering_party(1)
 LENGTH = 8
 
+T = TypeVar("T")
 
-class Frames:
-    """Messages on a socket."""
 
-    def __init__(self, link: socket.socket) -> None:
-        self.link = Connection(link)
+class SocketLink:
+    """Frames on a socket to each peer, sent and awaited in place: a program on it waits for nothing else.
 
-    def send(self, message: bytes) -> None:
-        """One message."""
-        self.link.send(len(message).to_bytes(LENGTH, "little"))
-        self.link.send(message)
+    Args:
+        sockets: to each peer.
+    """
 
-    def receive(self) -> bytes:
-        """The next message."""
-        return self.link.read(int.from_bytes(self.link.read(LENGTH), "little"))
+    def __init__(self, sockets: Mapping[Party, socket.socket]) -> None:
+        self.step = Step.SETUP
+        self.connections = {peer: Connection(each) for peer, each in sockets.items()}
+
+    async def send(self, peer: Party, message: bytes, flight: str | None = None) -> None:  # noqa: ARG002
+        """One frame."""
+        self.connections[peer].send(len(message).to_bytes(LENGTH, "little"))
+        self.connections[peer].send(message)
+
+    async def receive(self, peer: Party, step: Step | None = None) -> bytes:  # noqa: ARG002
+        """The next frame."""
+        link = self.connections[peer]
+        return link.read(int.from_bytes(link.read(LENGTH), "little"))
+
+    async def together(self, tasks: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+        """One after another: there is one answering party."""
+        return [await task for task in tasks]
+
+    def outside(self, sent: int, rounds: int) -> None:
+        """No engine is outside."""
+
+
+def play(program: Coroutine[Any, Any, T]) -> T:
+    """Runs what waits for sockets only.
+
+    Raises:
+        RuntimeError: it waits for something else.
+    """
+    try:
+        program.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    raise RuntimeError("a program waits for something that is no socket")
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,30 @@ class Report:
     peak: float
 
 
+class SharesOnly:
+    """In the place of a release: the shares of the votes are kept."""
+
+    def __init__(self) -> None:
+        self.shares: Sequence[Sequence[VoteShare]] = ()
+        self.votes: Sequence[VoteReady] = ()
+
+    async def querying_party(
+        self,
+        seat: QueryingSeat,  # noqa: ARG002
+        turns: Sequence[ReleaseTurn],  # noqa: ARG002
+        shares: Sequence[Sequence[VoteShare]],
+    ) -> None:
+        """Keeps its shares."""
+        self.shares = shares
+
+    async def answering_party(self, seat: AnsweringSeat, votes: Sequence[VoteReady]) -> None:  # noqa: ARG002
+        """Keeps its shares."""
+        self.votes = votes
+
+    async def privacy_guardian(self, seat: GuardianSeat, collecting: Sequence[Collecting]) -> None:
+        """Has no part."""
+
+
 def suite_of(session: Session, workers: int = 0) -> Suite:
     """Real HE, spread over this process and some workers, and the fast engine."""
     widths = session.parameters.widths
@@ -92,8 +128,19 @@ def suite_of(session: Session, workers: int = 0) -> Suite:
     return reference_suite(session.parameters, linear, VectorisedTwoParty())
 
 
+def make_account(session: Session) -> Account:
+    """An account that no benchmark exhausts."""
+    return Account(session.parameters.release, session.parameters.widths.grid_bits, Fraction(10**9))
+
+
+def connected() -> tuple[socket.socket, socket.socket]:
+    """Both ends of a connection over loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return socket.create_connection(server.getsockname()), server.accept()[0]
+
+
 class QueryingProcess:
-    """The querying party, which starts the answering party and asks it batch after batch.
+    """The querying party, which starts the other parties and asks the answering party batch after batch.
 
     Args:
         session: with one answering party.
@@ -105,90 +152,76 @@ class QueryingProcess:
         self._session = session
         self._model = model
         self._workers = workers
+        self._release = SharesOnly()
         self.cpu: list[float] = []
 
     def __enter__(self) -> Self:
         reset_peak()
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            context = multiprocessing.get_context("spawn")
-            arguments = (self._session, self._model, server.getsockname()[1], self._workers)
-            self._child = context.Process(target=run_answering_party, args=arguments, daemon=True)
-            self._child.start()
-            self._frames = Frames(server.accept()[0])
-        suite = suite_of(self._session)
-        joining, keys, offers = querying_party_begin_setup(self._session, suite, fresh_seed())
-        self._frames.send(keys[PEER])
-        self._frames.send(offers[PEER])
-        self._frames.send(privacy_guardian_begin_setup(self._session, suite)[PEER])
-        _, choice = privacy_guardian_answer_setup(
-            self._session, suite, offers[PRIVACY_GUARDIAN], {PEER: self._frames.receive()}, fresh_seed()
-        )
-        choices = {PEER: self._frames.receive(), PRIVACY_GUARDIAN: choice}
-        self._party: QueryingParty
-        self._party, trees = querying_party_finish_setup(joining, choices, fresh_seed())
-        self._frames.send(trees[PEER])
+        (mine, theirs), (to_guardian, guardians), (across, back) = (connected() for _ in range(3))
+        session, context = self._session, multiprocessing.get_context("spawn")
+        answering = (session, self._model, {QUERYING_PARTY: theirs, PRIVACY_GUARDIAN: across}, self._workers)
+        guardian = (session, {QUERYING_PARTY: guardians, PEER: back})
+        self._children = [
+            context.Process(target=run_answering_party, args=answering, daemon=True),
+            context.Process(target=run_guardian, args=guardian, daemon=True),
+        ]
+        for child in self._children:
+            child.start()
+        for end in (theirs, guardians, across, back):
+            end.close()
+        self._link = SocketLink({PEER: mine, PRIVACY_GUARDIAN: to_guardian})
+        methods = Methods(EmbeddedInference(), self._release)
+        self._seat = QueryingSeat(self._link, session, suite_of(session), fresh_seed, methods)
+        play(querying_party(self._seat))
+        self._next = 1
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._frames.send(b"")
-        self._child.join()
-        self._frames.link.close()
+        play(self._link.send(PEER, b""))
+        for child in self._children:
+            child.join()
+        for connection in self._link.connections.values():
+            connection.close()
         self.peak = peak_megabytes()
 
-    def run(self, queries: Sequence[Sequence[int]]) -> tuple[VoteShare, ...]:
+    def run(self, queries: Queries) -> tuple[VoteShare, ...]:
         """A batch, from its queries to this party's shares of the votes; :meth:`report` comes after it."""
-        began, link = time.process_time(), self._frames.link
-        self._frames.send(len(queries).to_bytes(4, "little"))
-        link.sent = link.received = 0
-        self._party, opened, messages, _ = querying_party_open_batch(self._party, len(queries))
-        self._frames.send(messages[PEER])
-        (at,) = querying_party_enter_batch(opened, queries)
-        while True:
-            awaiting, request = querying_party_request_layer(at)
-            self._frames.send(request)
-            circuits, bits = querying_party_choose_labels(awaiting, self._frames.receive())
-            self._frames.send(bits)
-            result = querying_party_evaluate_layer(circuits, self._frames.receive())
-            if not isinstance(result, LayerInput):
-                self.bytes = link.sent + link.received
-                self.cpu.append(time.process_time() - began)
-                return result
-            at = result
+        began, connection = time.process_time(), self._link.connections[PEER]
+        play(self._link.send(PEER, len(queries).to_bytes(4, "little")))
+        connection.sent = connection.received = 0
+        play(querying_party(self._seat, [QueryingTurn(Mode.LABEL, Batch(self._next, len(queries)), queries)]))
+        self._next += len(queries)
+        self.bytes = connection.sent + connection.received
+        self.cpu.append(time.process_time() - began)
+        return tuple(self._release.shares[0])
 
     def report(self) -> Report:
         """The answering party's end of the batch."""
-        made: Report = pickle.loads(self._frames.receive())  # noqa: S301  # from this benchmark's own child
+        made: Report = pickle.loads(play(self._link.receive(PEER)))  # noqa: S301  # from this benchmark's own child
         return made
 
 
-def run_answering_party(session: Session, model: QuantisedModel, port: int, workers: int) -> None:
-    """The child: answers until an empty frame."""
-    frames = Frames(socket.create_connection(("127.0.0.1", port)))
-    joining, first = answering_party_begin_setup(session, suite_of(session, workers), PEER, model, fresh_seed())
-    frames.send(first[PRIVACY_GUARDIAN])
-    key, offer, check = frames.receive(), frames.receive(), frames.receive()
-    awaiting, choice = answering_party_answer_setup(joining, key, offer, {}, check, fresh_seed())
-    frames.send(choice)
-    party = answering_party_finish_setup(awaiting, frames.receive())
-    while count := int.from_bytes(frames.receive(), "little"):
+def run_answering_party(
+    session: Session, model: QuantisedModel, sockets: Mapping[Party, socket.socket], workers: int
+) -> None:
+    """A child: answers until an empty frame."""
+    link, release = SocketLink(sockets), SharesOnly()
+    methods = Methods(EmbeddedInference(), release)
+    seat = AnsweringSeat(link, session, suite_of(session, workers), fresh_seed, methods, PEER, model)
+    play(answering_party_program(seat))
+    first = 1
+    while count := int.from_bytes(play(link.receive(QUERYING_PARTY)), "little"):
         began = time.process_time()
-        party, votes = _answer(party, count, frames)
+        play(answering_party_program(seat, [Turn(Mode.LABEL, Batch(first, count))]))
+        first += count
         cpu = time.process_time() - began
-        report = Report([vote.vote_share for vote in votes], cpu, peak_megabytes())
-        frames.send(pickle.dumps(report))
+        report = Report([vote.vote_share for vote in release.votes], cpu, peak_megabytes())
+        play(link.send(QUERYING_PARTY, pickle.dumps(report)))
 
 
-def _answer(party: AnsweringParty, count: int, frames: Frames) -> tuple[AnsweringParty, tuple[VoteReady, ...]]:
-    party, waiting = answering_party_open_batch(party, count)
-    answering_party_expect_transfers(waiting)
-    at = answering_party_take_transfers(waiting, frames.receive())
-    while True:
-        sums, response = answering_party_evaluate_layer(at, frames.receive(), fresh_seed())
-        if isinstance(sums, AwaitingRequest):
-            raise TypeError("every layer of these networks has an activation")
-        frames.send(response)
-        result, circuits = answering_party_garble_layer(sums, frames.receive(), fresh_seed())
-        frames.send(circuits)
-        if isinstance(result, tuple):
-            return party, result
-        at = result
+def run_guardian(session: Session, sockets: Mapping[Party, socket.socket]) -> None:
+    """A child: the guardian's part of the set-up."""
+    methods, suite = Methods(EmbeddedInference(), SharesOnly()), suite_of(session)
+    play(
+        privacy_guardian(GuardianSeat(SocketLink(sockets), session, suite, fresh_seed, methods, make_account(session)))
+    )

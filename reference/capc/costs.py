@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 
 class Step(StrEnum):
@@ -38,10 +39,19 @@ class StepCost:
     rounds: int = 0
 
 
+class AtStep(Protocol):
+    """Whatever knows its step."""
+
+    @property
+    def step(self) -> Step:
+        """The step to which what is computed now belongs."""
+
+
 class CostMeter:
     """Collects :class:`StepCost`. A lane is a pair of parties; lanes run in parallel on a network."""
 
     def __init__(self) -> None:
+        self._last = 0.0
         self._costs: defaultdict[Step, StepCost] = defaultdict(StepCost)
         self._flights: defaultdict[Step, defaultdict[object, set[object]]] = defaultdict(lambda: defaultdict(set))
 
@@ -50,14 +60,20 @@ class CostMeter:
         """The steps that took place, in the protocol's order."""
         return {step.value: self._costs[step] for step in Step if step in self._costs}
 
+    def lap(self, step: Step) -> None:
+        """Adds the time since the last lap to a step."""
+        now = time.perf_counter()
+        self._costs[step].seconds += now - self._last
+        self._last = now
+
     @contextmanager
-    def computing(self, step: Step) -> Iterator[None]:
-        """Adds the time that the block takes to a step."""
-        start = time.perf_counter()
+    def computing_of(self, party: AtStep) -> Iterator[None]:
+        """Adds the time that the block takes to the steps through which the party goes in it."""
+        self._last = time.perf_counter()
         try:
             yield
         finally:
-            self._costs[step].seconds += time.perf_counter() - start
+            self.lap(party.step)
 
     def message(self, step: Step, lane: object, length: int, flight: object = None) -> None:
         """Counts one message of a step.

@@ -2,7 +2,7 @@
 
 The embedded engine is the garbled circuits that answering party and guardian make. An outside engine computes the same
 two functions from the same shares; the steps around it are in :mod:`capc.engine_steps`, and
-:mod:`capc.engine_protocol` plays them. Its inputs belong to two parties each; an engine in one process hands every
+:mod:`capc.outside_methods` plays them. Its inputs belong to two parties each; an engine in one process hands every
 input to a process of its owner.
 
 Spec: CAPC-MPC-040 to CAPC-MPC-042.

@@ -1,7 +1,7 @@
-"""The whole protocol, played in one process: the order of steps, who sends what to whom, and nothing else.
+"""The whole protocol in one process: every role's program, and what a caller sees of it.
 
-Every party's messages pass as bytes, exactly as on a network. :class:`Collaboration` is what examples, tests and the
-main job use; networked parties call the same step functions.
+Every party's messages pass as bytes, exactly as on a network; :mod:`capc.roles` has their order. :class:`Collaboration`
+is what examples, tests and the main job use.
 """
 
 from __future__ import annotations
@@ -10,48 +10,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from capc.accounting import Account
-from capc.allowance import AllowanceKeeper
-from capc.answering_party import (
-    AwaitingTransfers,
-    VoteReady,
-    after_batch,
-    answering_party_open_batch,
-    answering_party_send_vote,
-    response_distance,
-)
-from capc.answering_party_ahead import AwaitingValue
-from capc.costs import Step, StepCost
+from capc.allowance import AllowanceKeeper, PrivacyAllowance
+from capc.answering_party import AnsweringParty, after_batch, response_distance
+from capc.costs import StepCost
+from capc.embedded_methods import EMBEDDED
 from capc.errors import BudgetExhaustedError, InputError
 from capc.exchange import Exchange, NoObserver, Observer
 from capc.hash_keys import HashUse
 from capc.ideal import ideal_functionality
-from capc.inference import Ends, infer, infer_prepared, prepare_inference
-from capc.joining import set_up
 from capc.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise
-from capc.parameters import VoteVariant
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
-from capc.privacy_guardian import (
-    Aggregated,
-    Collecting,
-    privacy_guardian_aggregate,
-    privacy_guardian_open_query,
-    privacy_guardian_read_answered,
-    privacy_guardian_release,
-)
-from capc.querying_party import (
-    LayerInput,
-    OpenBatch,
-    ReleaseTurn,
-    VoteShare,
-    check_features,
-    querying_party_enter_batch,
-    querying_party_open_batch,
-)
-from capc.querying_party_ahead import PreparedBatch, querying_party_enter_prepared, querying_party_mask_batch
-from capc.querying_party_release import Answer, querying_party_finish_release, querying_party_request_release
+from capc.querying_party import check_features
 from capc.randomness import Seed, fresh_seed
-from capc.session import Batch, Session
+from capc.roles import answering_party, privacy_guardian, querying_party
+from capc.seats import AnsweringSeat, GuardianSeat, Methods, Mode, Queries, QueryingSeat, QueryingTurn, Turn
+from capc.session import Batch, Session, SingleUse
 from capc.suite import Suite
 
 
@@ -74,28 +48,59 @@ class QueryResult:
 
 
 @dataclass(frozen=True, repr=False)
-class OpenedBatch:
-    """All parties' states at the beginning of a batch.
-
-    Attributes:
-        batch: the queries.
-        peers: for each answering party both ends of the connection.
-        turns: for each query the querying party's turn to release it.
-        collecting: for each query the guardian's state.
-    """
-
-    batch: Batch
-    peers: tuple[tuple[OpenBatch, AwaitingTransfers, bytes], ...]
-    turns: tuple[ReleaseTurn, ...]
-    collecting: tuple[Collecting, ...]
-
-
-@dataclass(frozen=True, repr=False)
-class PreparedQueries:
+class PreparedQueries(SingleUse):
     """A batch of which all is made but sums, evaluation and release: :meth:`Collaboration.label_prepared` uses it."""
 
-    opened: OpenedBatch
-    peers: tuple[tuple[PreparedBatch, AwaitingValue], ...]
+    batch: Batch
+
+
+class Table:
+    """All roles of a session at one table: their seats, and what connects them.
+
+    Arguments as of :class:`Collaboration`; there is an allowance or None for each answering party.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        models: Sequence[QuantisedModel],
+        suite: Suite,
+        account: Account,
+        methods: Methods,
+        allowances: Sequence[PrivacyAllowance | None],
+        draw_seed: Callable[[], Seed],
+        observer: Observer,
+    ) -> None:
+        self.exchange = Exchange(observer)
+        self._links = {entry.party: self.exchange.link(entry.party) for entry in session.participants}
+        links, shared = self._links, (session, suite, draw_seed, methods)
+        self.querying = QueryingSeat(links[QUERYING_PARTY], *shared)
+        self.answering = [
+            AnsweringSeat(links[me], *shared, me, model, allowance)
+            for me, model, allowance in zip(session.answering_parties, models, allowances, strict=True)
+        ]
+        self.guardian = GuardianSeat(links[PRIVACY_GUARDIAN], *shared, account)
+
+    def play(self, *turns: QueryingTurn) -> None:
+        """Plays turns, after the set-up if there was none. The querying party begins last: then all others listen."""
+        public = [Turn(turn.mode, turn.batch) for turn in turns]
+        self.exchange.run(
+            [
+                *((self._links[seat.me], answering_party(seat, public)) for seat in self.answering),
+                (self._links[PRIVACY_GUARDIAN], privacy_guardian(self.guardian, public)),
+                (self._links[QUERYING_PARTY], querying_party(self.querying, turns)),
+            ]
+        )
+
+    @property
+    def next_query(self) -> int:
+        """The number of the first query of the next batch."""
+        return 1 if self.querying.party is None else self.querying.party.next_query
+
+    @property
+    def answering_parties(self) -> list[AnsweringParty]:
+        """Between turns."""
+        return [seat.party for seat in self.answering if seat.party is not None]
 
 
 class Collaboration:
@@ -106,6 +111,7 @@ class Collaboration:
         models: one per answering party, in order.
         suite: the building blocks; every party uses the same object.
         account: charged before any noise is drawn.
+        methods: of inference and release: the embedded engine, or an outside one (`capc.engine_protocol.with_engine`).
         allowances: where each answering party keeps its circuit-privacy allowance; None keeps all of them in memory.
         draw_seed: where the seeds of all steps come from; the operating system, except in tests.
         observer: for tests.
@@ -121,6 +127,7 @@ class Collaboration:
         models: Sequence[QuantisedModel],
         suite: Suite,
         account: Account,
+        methods: Methods = EMBEDDED,
         *,
         allowances: Sequence[AllowanceKeeper] | None = None,
         draw_seed: Callable[[], Seed] = fresh_seed,
@@ -140,17 +147,14 @@ class Collaboration:
         self._allowances = allowances
         self._prepared = 0
         self._results: list[QueryResult] = []
-        self._exchange = Exchange(draw_seed, observer or NoObserver())
-        with self._exchange.computing(Step.SETUP):
-            left = None if allowances is None else [kept.value for kept in allowances]
-            parties = set_up(session, suite, self._models, self._exchange, left)
-        self._querying_party, self._answering_parties, self._guardian = parties
-        self._exchange.close_lanes()
+        left = [None] * len(models) if allowances is None else [kept.value for kept in allowances]
+        self.table = Table(session, models, suite, account, methods, left, draw_seed, observer or NoObserver())
+        self.table.play()
 
     @property
     def costs(self) -> dict[str, StepCost]:
         """Seconds, bytes and rounds of each step so far."""
-        return self._exchange.costs
+        return self.table.exchange.costs
 
     @property
     def hash_use(self) -> HashUse:
@@ -168,7 +172,8 @@ class Collaboration:
         A kept allowance is read anew, since other runs may charge it too.
         """
         if self._allowances is None:
-            allowed = [party.allowance.remaining for party in self._answering_parties if party.allowance is not None]
+            parties = self.table.answering_parties
+            allowed = [party.allowance.remaining for party in parties if party.allowance is not None]
         else:
             allowed = [kept.value.remaining for kept in self._allowances]
         return min([self._account.remaining_queries() - self._prepared, *allowed])
@@ -177,7 +182,7 @@ class Collaboration:
         """Runs steps 1 to 3 for one quantised query; see :meth:`label_batch`."""
         return self.label_batch([features])[0]
 
-    def label_batch(self, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
+    def label_batch(self, queries: Queries) -> list[QueryResult]:
         """Runs step 1 for all of 1 or more quantised queries at once, then steps 2 and 3 for each.
 
         Raises:
@@ -186,34 +191,21 @@ class Collaboration:
         """
         for query in queries:
             check_features(self._session, query)
-        opened = self._open_batch(len(queries))
-        with self._exchange.computing(Step.LINEAR):
-            inputs = querying_party_enter_batch([peer for peer, _, _ in opened.peers], queries)
-        return self._release(opened, self._infer_all(opened, inputs), queries)
+        return self._label(Mode.LABEL, self._open_batch(len(queries)), queries)
 
     def prepare(self, count: int) -> PreparedQueries:
         """Does all of the next ``count`` queries that does not need to know them, with the same errors.
 
         Raises:
-            InputError: the vote takes rounds, which cannot be garbled ahead.
+            InputError: the vote takes rounds, which cannot be garbled ahead, or an outside engine computes it.
         """
-        if self._session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
-            raise InputError(
-                "batches are prepared ahead for a vote of one circuit: "
-                f"choose vote_variant = {VoteVariant.TOURNAMENT.value}"
-            )
-        opened = self._open_batch(count)
-        with self._exchange.computing(Step.AHEAD):
-            masked = querying_party_mask_batch([peer for peer, _, _ in opened.peers], self._exchange.seed())
-            peers = tuple(
-                prepare_inference(self._exchange, layer_input, waiting, message)
-                for layer_input, (_, waiting, message) in zip(masked, opened.peers, strict=True)
-            )
+        _ = self.table.querying.preparation
+        batch = self._open_batch(count)
+        self.table.play(QueryingTurn(Mode.PREPARE, batch))
         self._prepared += count
-        self._exchange.close_lanes()
-        return PreparedQueries(opened, peers)
+        return PreparedQueries(batch)
 
-    def label_prepared(self, prepared: PreparedQueries, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
+    def label_prepared(self, prepared: PreparedQueries, queries: Queries) -> list[QueryResult]:
         """Labels a prepared batch: additions, products in the clear, garbled evaluation, and the release.
 
         Raises:
@@ -221,41 +213,30 @@ class Collaboration:
             InputError: another number of queries than were prepared, or a query as in :meth:`label_batch`.
             StateReuseError: the batch was labelled before.
         """
+        batch = prepared.batch
         if len(queries) > self._account.remaining_queries():
             raise self._exhausted(len(queries))
-        with self._exchange.computing(Step.LINEAR):
-            states, messages = querying_party_enter_prepared([mine for mine, _ in prepared.peers], queries)
-        self._prepared -= prepared.opened.batch.count
-        ends = [
-            infer_prepared(self._exchange, mine, theirs, messages[theirs.request.party.me])
-            for mine, (_, theirs) in zip(states, prepared.peers, strict=True)
-        ]
-        return self._release(prepared.opened, ends, queries)
+        for query in queries:
+            check_features(self._session, query)
+        if len(queries) != batch.count:
+            raise InputError(f"{len(queries)} queries in a batch that was prepared for {batch.count}")
+        prepared.spend()
+        self._prepared -= batch.count
+        return self._label(Mode.LABEL_PREPARED, batch, queries)
 
-    def _open_batch(self, count: int) -> OpenedBatch:
-        """Every party turns to the next queries, before the first message: an interrupted one leaves all in step.
+    def _open_batch(self, count: int) -> Batch:
+        """The next queries' numbers. Every party is asked first, so that one that refuses leaves all in step.
 
-        Every party is asked first, so that one that refuses leaves all in step too. What is prepared and not labelled
-        yet will be charged, and counts.
+        What is prepared and not labelled yet will be charged, and counts.
         """
         if count + self._prepared > self._account.remaining_queries():
             raise self._exhausted(count)
-        for party in self._answering_parties:
+        parties = self.table.answering_parties
+        for party in parties:
             after_batch(party, count)
-        for kept, party in zip(self._allowances or (), self._answering_parties, strict=False):
+        for kept, party in zip(self._allowances or (), parties, strict=False):
             kept.charge(count, response_distance(party.suite, party.prepared_layers, count))
-        with self._exchange.computing(Step.AHEAD):
-            self._querying_party, states, messages, turns = querying_party_open_batch(self._querying_party, count)
-            opened = [answering_party_open_batch(party, count) for party in self._answering_parties]
-            self._answering_parties = [party for party, _ in opened]
-            collecting = []
-            for _ in turns:
-                self._guardian, state = privacy_guardian_open_query(self._guardian)
-                collecting.append(state)
-        peers = tuple(
-            (state, waiting, messages[state.peer]) for state, (_, waiting) in zip(states, opened, strict=True)
-        )
-        return OpenedBatch(states[0].batch, peers, turns, tuple(collecting))
+        return Batch(self.table.next_query, count)
 
     def _exhausted(self, count: int) -> BudgetExhaustedError:
         account, prepared = self._account, f" and {self._prepared} queries are prepared" if self._prepared else ""
@@ -264,76 +245,17 @@ class Collaboration:
             f"{account.spent} is spent{prepared}, and a query costs {account.cost.worst_case}"
         )
 
-    def _infer_all(self, opened: OpenedBatch, inputs: Sequence[LayerInput]) -> list[Ends]:
-        """Steps 1a to 1c between the querying party and each answering party."""
-        return [
-            self._infer(layer_input, waiting, message)
-            for layer_input, (_, waiting, message) in zip(inputs, opened.peers, strict=True)
-        ]
-
-    def _infer(self, layer_input: LayerInput, waiting: AwaitingTransfers, message: bytes) -> Ends:
-        """Steps 1a to 1c between the querying party and one answering party."""
-        return infer(self._exchange, layer_input, waiting, message)
-
-    def _release(
-        self,
-        opened: OpenedBatch,
-        ends: Sequence[Ends],
-        queries: Sequence[Sequence[int]],
-    ) -> list[QueryResult]:
-        """Steps 2 and 3 for each query of a batch."""
-        results: list[QueryResult] = []
-        for number, (turn, collecting) in enumerate(zip(opened.turns, opened.collecting, strict=True)):
-            shares = [mine[number] for mine, _ in ends]
-            votes = [theirs[number] for _, theirs in ends]
-            results.append(self._release_query(turn, collecting, shares, votes, queries[number]))
-            self._results.append(results[-1])
-        self._exchange.close_lanes()
-        return results
-
-    def _release_query(
-        self,
-        turn: ReleaseTurn,
-        collecting: Collecting,
-        shares: Sequence[VoteShare],
-        votes: Sequence[VoteReady],
-        features: Sequence[int],
-    ) -> QueryResult:
-        exchange = self._exchange
-        aggregated = self._aggregate(collecting, votes)
-        # Step 3: the account is charged before any noise is drawn, and knows the message before it leaves.
-        with exchange.computing(Step.RELEASE):
-            awaiting, choice = querying_party_request_release(turn, shares, exchange.seed())
-            exchange.hand_over(Step.RELEASE, QUERYING_PARTY, PRIVACY_GUARDIAN, choice, "choice")
-            receipt = self._account.reserve(self._session.tag, aggregated.query, aggregated.inputs_digest)
-            released, circuits = privacy_guardian_release(aggregated, receipt, choice, exchange.seed())
-            circuits = self._account.dispatch(receipt, circuits)
-            exchange.hand_over(Step.RELEASE, PRIVACY_GUARDIAN, QUERYING_PARTY, circuits, "circuits")
-            exchange.state(PRIVACY_GUARDIAN, released)
-            exchange.state(QUERYING_PARTY, awaiting)
-            answer = querying_party_finish_release(awaiting, circuits)
-            if answer.answered_message is not None:
-                exchange.hand_over(Step.RELEASE, QUERYING_PARTY, PRIVACY_GUARDIAN, answer.answered_message, "answered")
-                answered = privacy_guardian_read_answered(released, answer.answered_message)
-                self._account.settle(receipt, answered=answered)
-        return self._result(answer, released.noise, awaiting.threshold_noise, features)
-
-    def _aggregate(self, collecting: Collecting, votes: Sequence[VoteReady]) -> Aggregated:
-        """Step 2."""
-        exchange = self._exchange
-        with exchange.computing(Step.AGGREGATION):
-            messages = {
-                vote.party.me: exchange.hand_over(
-                    Step.AGGREGATION, vote.party.me, PRIVACY_GUARDIAN, answering_party_send_vote(vote), "votes"
-                )
-                for vote in votes
-            }
-            return privacy_guardian_aggregate(collecting, messages)
-
-    def _result(
-        self, answer: Answer, noise: ReleaseNoise, threshold_noise: int, features: Sequence[int]
-    ) -> QueryResult:
-        """The outcome, beside F_CaPC's with the same noise."""
-        logits = [model.logits(features) for model in self._models]
-        ideal = ideal_functionality(self._session.parameters, logits, noise, threshold_noise)
-        return QueryResult(answer.query, answer.label, ideal.querying_party, noise)
+    def _label(self, mode: Mode, batch: Batch, queries: Queries) -> list[QueryResult]:
+        """Plays a turn that labels. What was released before an error is kept."""
+        done, answers, noise = len(self._results), self.table.querying.answers, self.table.guardian.noise
+        try:
+            self.table.play(QueryingTurn(mode, batch, queries))
+        finally:
+            # The guardian draws, and the querying party learns, query after query, in this order.
+            for (answer, own_noise), drawn, features in zip(answers, noise, queries, strict=False):
+                logits = [model.logits(features) for model in self._models]
+                ideal = ideal_functionality(self._session.parameters, logits, drawn, own_noise)
+                self._results.append(QueryResult(answer.query, answer.label, ideal.querying_party, drawn))
+            answers.clear()
+            noise.clear()
+        return self._results[done:]

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from capc import ring
-from capc.architecture import Activation, Rows
+from capc.architecture import Activation, Rows, StageShape
 from capc.circuits.activation import activation_circuit, rows_by_query
 from capc.errors import InputError, blamed_on
 from capc.layer_modes import require_batch
@@ -54,6 +54,16 @@ class AwaitingLabels(SingleUse):
 
     prepared: PreparedBatch
     position: int
+
+    @property
+    def peer(self) -> Party:
+        """The answering party."""
+        return self.prepared.last.peer
+
+    @property
+    def stage(self) -> StageShape:
+        """The shape of the layer whose circuits come next."""
+        return self.prepared.last.party.session.architecture(self.peer).stages[self.prepared.kept[self.position].layer]
 
 
 def querying_party_mask_batch(opened: Sequence[OpenBatch], seed: Seed) -> tuple[LayerInput, ...]:
@@ -157,9 +167,8 @@ def querying_party_evaluate_prepared(
         ProtocolError: the message is malformed, or belongs to another session, query or layer.
     """
     AwaitingLabels.require(state)
-    at, kept = state.prepared.last, state.prepared.kept[state.position]
+    at, kept, stage = state.prepared.last, state.prepared.kept[state.position], state.stage
     party, scheme = at.party, at.party.suite.two_party
-    stage = party.session.architecture(at.peer).stages[kept.layer]
     circuit, instances = activation_circuit(party.session.parameters, stage)
     length = scheme.labels_length(circuit, at.batch.count * instances)
     payload = party.channel(at.peer).open(MessageType.INPUT_LABELS, labels, length, at.batch.first, kept.layer)

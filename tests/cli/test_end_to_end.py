@@ -32,9 +32,6 @@ class Wiretap:
     def message(self, step: str, sender: Party, receiver: Party, message: bytes) -> None:
         self.payloads[step].append(message[HEADER.size :])
 
-    def state(self, party: Party, state: object) -> None:
-        pass
-
 
 def tapped_run(monkeypatch: pytest.MonkeyPatch, file: Path, *arguments: str) -> tuple[dict[str, Any], Wiretap]:
     tap = Wiretap()

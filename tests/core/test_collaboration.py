@@ -19,7 +19,7 @@ from capc.linear import IdealLinear
 from capc.messages import MessageType
 from capc.model import QuantisedModel
 from capc.parameters import Adjacency, Charge, Parameters, ParameterSet
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
+from capc.parties import PRIVACY_GUARDIAN, Party
 from capc.protocol import Collaboration
 from capc.suite import hybrid_suite, reference_suite
 from support.builders import (
@@ -45,15 +45,10 @@ class Recorder:
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, Party, Party, bytes]] = []
-        self.states: list[tuple[Party, object]] = []
 
     def message(self, step: str, sender: Party, receiver: Party, message: bytes) -> None:
         """Keeps a message."""
         self.messages.append((step, sender, receiver, message))
-
-    def state(self, party: Party, state: object) -> None:
-        """Keeps a state."""
-        self.states.append((party, state))
 
 
 def realised() -> Parameters:
@@ -65,7 +60,10 @@ def voters(*winners: int) -> list[QuantisedModel]:
 
 
 def known_run() -> tuple[str, list[int | None], Recorder]:
-    """A whole run of the toy set from counter seeds; every message with its length goes into one hash."""
+    """A whole run of the toy set from counter seeds.
+
+    Every message with its length goes into one hash, connection by connection: the order among connections is free.
+    """
     parameters, recorder = realised(), Recorder()
     collaboration = Collaboration(
         make_session(parameters, SIZES),
@@ -77,7 +75,7 @@ def known_run() -> tuple[str, list[int | None], Recorder]:
     )
     labels = [collaboration.label(query).label for query in ([4, -4], [0, 1], [0, 1])]
     digest = hashlib.sha256()
-    for _, _, _, message in recorder.messages:
+    for _, _, _, message in sorted(recorder.messages, key=lambda sent: (str(sent[1]), str(sent[2]))):
         digest.update(len(message).to_bytes(4, "little") + message)
     return digest.hexdigest(), labels, recorder
 
@@ -88,7 +86,7 @@ def test_known_answer() -> None:
     digest, labels, recorder = known_run()
     assert labels == [1, 1, 1]
     assert len(recorder.messages) == 74
-    assert digest == "b6098294eb629e7ff21f24107895754aa361a6de8305a03380e4ba3f436b6468"
+    assert digest == "a089f917c71798a75f1f3de60dc89100c850200d4163bff37430342702bb1cc9"
 
 
 def test_equal_queries_are_run_again_with_fresh_shares() -> None:
@@ -134,7 +132,7 @@ def test_costs_are_those_of_the_messages() -> None:
     assert all(cost.seconds > 0 for cost in collaboration.costs.values())
 
 
-def test_an_observer_sees_every_message_and_the_ends_of_steps() -> None:
+def test_an_observer_sees_every_message() -> None:
     _, _, recorder = known_run()
     steps: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for step, sender, receiver, _ in recorder.messages:
@@ -142,14 +140,6 @@ def test_an_observer_sees_every_message_and_the_ends_of_steps() -> None:
     to_guardian = ("querying_party", "privacy_guardian")
     assert steps["2_aggregation"] == {("answering_party", "privacy_guardian")}
     assert steps["3_release"] == {to_guardian, tuple(reversed(to_guardian))}
-    assert {party for party, _ in recorder.states} >= {QUERYING_PARTY, PRIVACY_GUARDIAN}
-    assert {type(state).__name__ for _, state in recorder.states} == {
-        "LayerInput",
-        "AwaitingRequest",
-        "tuple",
-        "Released",
-        "AwaitingRelease",
-    }
 
 
 @pytest.mark.req("CAPC-ACCT-001", "CAPC-ACCT-002")

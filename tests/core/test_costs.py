@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -61,12 +62,18 @@ def test_rounds_are_counted_when_lanes_close() -> None:
     assert meter.steps == {"setup": StepCost(0.0, 5, 1)}
 
 
-def test_time_is_added_also_when_the_block_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    ticks = iter([10.0, 12.5, 20.0, 21.0])
+@dataclass
+class Party:
+    step: Step
+
+
+def test_time_belongs_to_the_steps_through_which_a_party_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter([10.0, 12.5, 13.0, 20.0, 21.0])
     monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
-    meter = CostMeter()
-    with meter.computing(Step.SETUP):
-        pass
-    with pytest.raises(KeyError), meter.computing(Step.SETUP):
+    meter, party = CostMeter(), Party(Step.SETUP)
+    with meter.computing_of(party):
+        meter.lap(party.step)
+        party.step = Step.AHEAD
+    with pytest.raises(KeyError), meter.computing_of(party):
         raise KeyError
-    assert meter.steps["setup"].seconds == 3.5
+    assert (meter.steps["setup"].seconds, meter.steps["ahead"].seconds) == (2.5, 0.5 + 1.0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from capc.accounting import Account
 from capc.engine import ReleaseOutcome, SecureEngine
-from capc.engine_protocol import EngineCollaboration
+from capc.engine_protocol import with_engine as engine_methods
 from capc.engine_steps import privacy_guardian_enter_release
 from capc.errors import BudgetExhaustedError, ErrorCode, InputError, ProtocolError, StateReuseError
 from capc.events import Dispatched, EventKind, Reserved
@@ -37,21 +37,26 @@ from support.sizes import examples
 RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def with_engine(case: Case, engine: SecureEngine) -> EngineCollaboration:
+def with_engine(case: Case, engine: SecureEngine) -> Collaboration:
     """The case's collaboration on an engine: the same suite and account."""
     embedded = case.collaborate(None)
-    suite = embedded._guardian.suite
-    return EngineCollaboration(case.session, case.models, suite, embedded._account, engine)
+    suite = embedded.table.guardian.suite
+    return Collaboration(case.session, case.models, suite, embedded._account, engine_methods(engine))
 
 
 def open_engine(
     parameters: Parameters, engine: SecureEngine, account: Account | None = None, seeds: str = "engine"
-) -> EngineCollaboration:
+) -> Collaboration:
     models = [constant_model((2, 3), winner, 2) for winner in (1, 1, 2)]
     session = make_session(parameters, num_answering=3)
     suite = hybrid_suite(parameters)
-    return EngineCollaboration(
-        session, models, suite, account or make_account(parameters), engine, draw_seed=counter_seeds(seeds)
+    return Collaboration(
+        session,
+        models,
+        suite,
+        account or make_account(parameters),
+        engine_methods(engine),
+        draw_seed=counter_seeds(seeds),
     )
 
 
@@ -132,7 +137,7 @@ def test_every_query_is_charged_and_written_down_before_its_noise_is_entered(mon
 def test_what_is_written_down_is_a_hiding_commitment() -> None:
     """The words do not give it: a guess of the votes and the noise cannot be checked against the ledger."""
     parameters = make_parameters()
-    guardian = open_engine(parameters, ClearEngine())._guardian
+    guardian = open_engine(parameters, ClearEngine()).table.guardian.party
     guardian = guardian.renewed(suite=replace(guardian.suite, mechanisms=fixed_mechanisms([[1, -2, 3]])))
     entered = []
     for seeds in ("one", "two", "one"):
@@ -212,14 +217,13 @@ def test_what_no_honest_run_gives_is_refused() -> None:
 def test_nothing_is_made_ahead_for_an_outside_engine() -> None:
     with pytest.raises(InputError, match="only the embedded engine"):
         open_engine(make_parameters(), ClearEngine()).prepare(1)
-    assert issubclass(EngineCollaboration, Collaboration)
 
 
 def test_a_receipt_for_other_shares_draws_no_noise() -> None:
     parameters = make_parameters(policy=make_policy())
     account = make_account(parameters)
     collaboration = open_engine(parameters, ClearEngine(), account)
-    state = Aggregated(collaboration._guardian, 1, (0, 0, 0), bytes(32))
+    state = Aggregated(collaboration.table.guardian.party, 1, (0, 0, 0), bytes(32))
     wrong = account.reserve(collaboration._session.tag, 1, b"1" * 32)
     seed = counter_seeds("receipt")()
     with pytest.raises(InputError, match="the receipt for query 1"):

@@ -22,13 +22,12 @@ from capc.answering_party_setup import (
     answering_party_begin_setup,
 )
 from capc.errors import ErrorCode, ProtocolError
-from capc.exchange import Exchange
 from capc.handshake import check_hello, hello, hello_limit, is_hello
-from capc.joining import set_up
 from capc.messages import MessageType
 from capc.parameters import canonical_json
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
 from capc.privacy_guardian import privacy_guardian_answer_setup, privacy_guardian_begin_setup
+from capc.protocol import Collaboration
 from capc.querying_party_setup import (
     JoiningQueryingParty,
     querying_party_begin_setup,
@@ -37,7 +36,7 @@ from capc.querying_party_setup import (
 from capc.randomness import Seed
 from capc.session import Session
 from capc.suite import Suite, hybrid_suite
-from support.builders import constant_model, counter_seeds, make_session, make_widths
+from support.builders import constant_model, make_account, make_session, make_widths
 from support.driver import place_of
 from support.header import HEADER_BYTES, with_payload
 
@@ -370,14 +369,12 @@ class Sizes:
         """Keeps a length."""
         self.sizes.setdefault(MessageType(message[0]), []).append(len(message))
 
-    def state(self, party: Party, state: object) -> None:
-        """Of no interest."""
-
 
 def sizes_of_a_set_up(count: int) -> dict[MessageType, list[int]]:
     session, seen = make_session(layer_sizes=[(2, 3)] * count), Sizes()
     models = [constant_model((2, 3), 1, 2)] * count
-    set_up(session, hybrid_suite(session.parameters), models, Exchange(counter_seeds(), seen))
+    suite, account = hybrid_suite(session.parameters), make_account(session.parameters)
+    Collaboration(session, models, suite, account, observer=seen)
     return seen.sizes
 
 

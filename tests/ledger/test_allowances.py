@@ -229,9 +229,6 @@ class DiesAtMessage:
             if not self._left:
                 die()
 
-    def state(self, party: Party, state: object) -> None:
-        """Is not told."""
-
 
 @forks
 @pytest.mark.req("CAPC-HE-015", "CAPC-BATCH-002")

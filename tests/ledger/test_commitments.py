@@ -84,9 +84,6 @@ class Batch:
         if receiver == PRIVACY_GUARDIAN and sender.role is Role.ANSWERING_PARTY:
             self._sent[int.from_bytes(message[33:37], "little"), sender.index] = payload_of(message)
 
-    def state(self, party: Party, state: object) -> None:
-        """States are secret."""
-
     def masked_vote(self, query: int, index: int, vote: int) -> list[int]:
         """What AP_index sends if it votes so: the same share of the querying party, the same masks, another vote.
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc import protocol
+from capc import embedded_methods
 from capc.costs import Step
 from capc.errors import InputError
 from capc.ledger import Ledger, Terms, open_ledger
@@ -60,9 +60,6 @@ class Guardian:
             if self._dies == "sending":
                 raise CrashError
 
-    def state(self, party: Party, state: object) -> None:
-        pass
-
 
 def dying(ledger: Ledger, place: str) -> Ledger:
     """The ledger, in a process that dies before or after one of its calls."""
@@ -106,7 +103,7 @@ TERMS = Terms("privacy_guardian", "votes", PARAMETERS.release, PARAMETERS.widths
 def test_the_same_noise_never_meets_different_votes(lives: list[tuple[str, int, tuple[int, int]]]) -> None:
     drawn: list[tuple[Any, ...]] = []
     sent: dict[tuple[bytes, int], set[bytes]] = {}
-    honest = protocol.privacy_guardian_release
+    honest = embedded_methods.privacy_guardian_release
     winners = (0, 0)
 
     def noting(*arguments: Any) -> Any:
@@ -115,7 +112,7 @@ def test_the_same_noise_never_meets_different_votes(lives: list[tuple[str, int, 
         return released, message
 
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(protocol, "privacy_guardian_release", noting)
+        patch.setattr(embedded_methods, "privacy_guardian_release", noting)
         file = Path(name) / "ledger"
         for place, session_number, winners in lives:
             guardian = Guardian(file, place, sent)

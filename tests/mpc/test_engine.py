@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from capc import cli
-from capc.engine_protocol import EngineCollaboration
+from capc.engine_protocol import with_engine as engine_methods
 from capc.errors import InputError
 from capc.events import EventKind
 from capc.job import engines
@@ -22,6 +22,7 @@ from capc.job.plan import prepare
 from capc.job.report import document
 from capc.job.state import JobState
 from capc.parameters import Charge
+from capc.protocol import Collaboration
 from capc.suite import hybrid_suite
 from capc_mpc import engine as mpc_engine
 from capc_mpc import evidence, machine
@@ -55,9 +56,11 @@ def _extension(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "entry_points", declared)
 
 
-def with_engine(case: Case, engine: MpSpdzEngine) -> EngineCollaboration:
+def with_engine(case: Case, engine: MpSpdzEngine) -> Collaboration:
     embedded = case.collaborate(None)
-    return EngineCollaboration(case.session, case.models, embedded._guardian.suite, embedded._account, engine)
+    return Collaboration(
+        case.session, case.models, embedded.table.guardian.suite, embedded._account, engine_methods(engine)
+    )
 
 
 @pytest.mark.req("CAPC-MPC-040", "CAPC-MPC-001")
@@ -85,12 +88,12 @@ def test_the_machine_releases_the_ideal_labels(protocol: str, model: str, mode: 
     parameters = make_parameters(**policy)
     models = [constant_model((2, 3), winner, 2) for winner in (1, 1, 2)]
     account = make_account(parameters, 4)
-    collaboration = EngineCollaboration(
+    collaboration = Collaboration(
         make_session(parameters, num_answering=3),
         models,
         hybrid_suite(parameters),
         account,
-        MpSpdzEngine(protocol, Model(model)),
+        engine_methods(MpSpdzEngine(protocol, Model(model))),
     )
     results = collaboration.label_batch([[0, 1], [1, 0], [-4, 4], [2, 2]])
     assert [result.label for result in results] == [result.ideal_label for result in results]
@@ -219,7 +222,8 @@ def test_a_machine_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
     parameters = make_parameters()
     models = [constant_model((2, 3), 1, 2)]
     session, suite = make_session(parameters, num_answering=1), hybrid_suite(parameters)
-    collaboration = EngineCollaboration(session, models, suite, make_account(parameters), open_engine("semi2k", "base"))
+    engine = open_engine("semi2k", "base")
+    collaboration = Collaboration(session, models, suite, make_account(parameters), engine_methods(engine))
     with pytest.raises(InputError, match="party 0 failed: terminate called"):
         collaboration.label([0, 1])
 

@@ -1,6 +1,6 @@
 """Drives the step functions one by one, as networked parties would, and lets a test interfere at every delivery.
 
-It is a second composition of the steps, beside `capc.protocol`: every message passes through :meth:`Driver.deliver`,
+It is a second composition of the steps, beside `capc.roles`: every message passes through :meth:`Driver.deliver`,
 where a test may hand the receiver something else first, and every consumed state is kept for a second attempt.
 """
 

@@ -93,12 +93,20 @@ class Comparison:
         """The answering parties' responses to a request, opened; arguments and errors as of :meth:`logit_shares`."""
         if len(seeds) != len(self.networks):
             raise InputError(f"{len(seeds)} seeds for {len(self.networks)} networks: give one fresh seed to each")
-        return [self._share(network, request, seed) for network, seed in zip(self.networks, seeds, strict=True)]
+        return [self._share(index, request, seed) for index, seed in enumerate(seeds, start=1)]
 
-    def _share(self, network: SquareNetwork, request: bytes, seed: Seed) -> LogitShares:
-        response, mask = answering_party_evaluate(self.public_keys, network, request, self.widths, seed)
-        opened = querying_party_decrypt(self.keys, response, network.sizes[-1], network.depth, self.widths)
-        return LogitShares(opened, mask, response)
+    def respond(self, index: int, request: bytes, seed: Seed) -> tuple[bytes, list[int]]:
+        """One answering party's part: the response, and the mask, which is its share of the logits."""
+        return answering_party_evaluate(self.public_keys, self.networks[index - 1], request, self.widths, seed)
+
+    def open(self, index: int, response: bytes) -> list[int]:
+        """The querying party's part: its share of that answering party's logits."""
+        network = self.networks[index - 1]
+        return querying_party_decrypt(self.keys, response, network.sizes[-1], network.depth, self.widths)
+
+    def _share(self, index: int, request: bytes, seed: Seed) -> LogitShares:
+        response, mask = self.respond(index, request, seed)
+        return LogitShares(self.open(index, response), mask, response)
 
 
 def open_comparison(widths: ParameterSet, networks: Sequence[SquareNetwork]) -> Comparison:

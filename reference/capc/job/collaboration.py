@@ -11,8 +11,9 @@ from capc.accountants.policies import certify, policy_budget
 from capc.accounting import Account
 from capc.allowance import PrivacyAllowance
 from capc.costs import StepCost
+from capc.embedded_methods import EMBEDDED
 from capc.engine import SecureEngine
-from capc.engine_protocol import EngineCollaboration
+from capc.engine_protocol import with_engine
 from capc.errors import InputError
 from capc.hash_keys import HashUse
 from capc.he import BfvLinear
@@ -52,11 +53,8 @@ def open_collaboration(
     session = open_session(parameters, models)
     kept = None if allowances is None else open_allowances(allowances, session, models)
     suite = reference_suite(parameters, BfvLinear(parameters.widths), VectorisedTwoParty())
-    collaboration = (
-        Collaboration(session, models, suite, account, allowances=kept)
-        if engine is None
-        else EngineCollaboration(session, models, suite, account, engine, allowances=kept)
-    )
+    methods = EMBEDDED if engine is None else with_engine(engine)
+    collaboration = Collaboration(session, models, suite, account, methods=methods, allowances=kept)
     return Watched(collaboration, session, account) if isinstance(account, Ledger) else collaboration
 
 

@@ -8,7 +8,7 @@ to a session.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,19 +16,14 @@ import numpy as np
 from capc import fixed_point
 from capc.accountants.policies import certify
 from capc.accounting import Account
-from capc.answering_party import (
-    AwaitingChoice,
-    AwaitingTransfers,
-    VoteReady,
-    answering_party_garble_layer,
-    answering_party_take_transfers,
-)
-from capc.architecture import Rows, dense_architecture
-from capc.comparison import Comparison, LogitShares, SquareNetwork, open_comparison
+from capc.answering_party import AwaitingChoice, AwaitingTransfers, VoteReady, answering_party_take_transfers
+from capc.architecture import dense_architecture
+from capc.comparison import Comparison, SquareNetwork, open_comparison
 from capc.comparison.ckks import check_network
 from capc.comparison.parameters import CkksParameters
 from capc.comparison.training import train
 from capc.costs import Step
+from capc.embedded_methods import EmbeddedRelease, garble_circuits
 from capc.errors import InputError
 from capc.job.collaboration import open_session
 from capc.job.models import AnsweringModel, hidden_widths
@@ -37,24 +32,24 @@ from capc.job.plan import Plan
 from capc.job.state import Labeller
 from capc.learning.data import Floats, Indices
 from capc.linear import IdealLinear
+from capc.link import ended_as
 from capc.model import QuantisedLayer, QuantisedModel
 from capc.parameters import Parameters
-from capc.parties import QUERYING_PARTY, answering_party
-from capc.protocol import Collaboration, PreparedQueries, QueryResult
+from capc.parties import QUERYING_PARTY, Party, answering_party
+from capc.protocol import Collaboration
 from capc.querying_party import (
     LayerInput,
+    OpenBatch,
     VoteShare,
-    check_features,
     choose_labels,
     querying_party_enter_batch,
     querying_party_evaluate_layer,
 )
 from capc.randomness import Seed
+from capc.seats import AnsweringSeat, Methods, Queries, QueryingSeat
 from capc.session import Session
 from capc.suite import reference_suite
 from capc.vectorised import VectorisedTwoParty
-
-Ends = tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,96 +112,70 @@ def open_ckks_collaboration(parameters: Parameters, models: Sequence[QuantisedMo
         InputError: the account's budget does not keep its policy's epsilon.
     """
     certify(account.policy, account.budget)
+    session = open_session(parameters, models)
     networks = [model.network for model in models if isinstance(model, SquareModel)]
-    return CkksCollaboration(open_session(parameters, models), models, networks, account)
+    inference = CkksInference(session, open_comparison(parameters.widths, networks))
+    # HE has no keys and no bytes here: the set-up is the protocol's without it.
+    suite = reference_suite(parameters, IdealLinear(parameters.widths.logit_bits), VectorisedTwoParty())
+    return Collaboration(session, models, suite, account, Methods(inference, EmbeddedRelease()))
 
 
-class CkksCollaboration(Collaboration):
-    """The protocol with CKKS for steps 1a and 1b. What its suite's HE layer makes is never sent.
+class CkksInference:
+    """Steps 1a and 1b under CKKS, then the embedded vote. What the suite's HE layer makes is never sent.
 
     Args:
-        session: parameters, participants, id.
-        models: one per answering party, in order.
-        networks: of these models.
-        account: charged before any noise is drawn.
-
-    Raises:
-        InputError: as of :class:`Collaboration`, or a network does not fit.
+        session: whose answering parties have the comparison's networks.
+        comparison: all parties' keys and networks. In one process, answering parties share the public keys.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        models: Sequence[QuantisedModel],
-        networks: Sequence[SquareNetwork],
-        account: Account,
-    ) -> None:
-        # It has no keys and no bytes: the set-up is the protocol's without HE.
-        unsent = IdealLinear(session.parameters.widths.logit_bits)
-        suite = reference_suite(session.parameters, unsent, VectorisedTwoParty())
-        super().__init__(session, models, suite, account)
-        with self._exchange.computing(Step.SETUP):
-            self._comparison: Comparison = open_comparison(session.parameters.widths, networks)
-            for peer in session.answering_parties:
-                self._exchange.hand_over(Step.SETUP, QUERYING_PARTY, peer, self._comparison.public_key_message)
-        self._exchange.close_lanes()
+    def __init__(self, session: Session, comparison: Comparison) -> None:
+        self.comparison = comparison
+        self._without_keys = set(session.answering_parties)
 
-    def label_batch(self, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
-        """As of the protocol, with the same errors; CKKS takes one query after the other."""
-        for query in queries:
-            check_features(self._session, query)
-        opened = self._open_batch(len(queries))
+    async def querying_party(
+        self, seat: QueryingSeat, opened: Sequence[OpenBatch], transfers: Mapping[Party, bytes], queries: Queries
+    ) -> list[tuple[VoteShare, ...]]:
+        """Opens every answering party's logits, which is the leak, and shares them again for the vote."""
+        link, comparison = seat.link, self.comparison
+        link.step = Step.SETUP
+        for peer in sorted(self._without_keys, key=str):
+            await link.send(peer, comparison.public_key_message)
         # The inputs of the vote's stage, but not its sums: these come from CKKS.
-        inputs = querying_party_enter_batch([state for state, _, _ in opened.peers], queries)
-        by_query = [self._evaluate(query) for query in queries]
-        ends = [
-            self._vote(at, waiting, message, shares)
-            for at, (_, waiting, message), shares in zip(inputs, opened.peers, zip(*by_query, strict=True), strict=True)
-        ]
-        return self._release(opened, ends, queries)
+        link.step = Step.LINEAR
+        inputs = querying_party_enter_batch(opened, queries)
+        unit = 1 << seat.session.parameters.widths.fraction_bits
+        for query in queries:
+            request = comparison.encrypt([value / unit for value in query])
+            for at in inputs:
+                await link.send(at.peer, request, "request")
+        return await link.together(self._vote(seat, at, transfers[at.peer]) for at in inputs)
 
-    def prepare(self, count: int) -> PreparedQueries:
-        """There is nothing to prepare.
+    async def answering_party(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> tuple[VoteReady, ...]:
+        """Answers with its logits under a mask, and garbles the vote."""
+        link, comparison, masks = seat.link, self.comparison, []
+        if seat.me in self._without_keys:
+            await link.receive(QUERYING_PARTY)
+            self._without_keys.discard(seat.me)
+        link.step = Step.MASKED_LOGITS
+        for _ in waiting.batch.queries:
+            request = await link.receive(QUERYING_PARTY)
+            response, mask = comparison.respond(seat.me.index, request, seat.seeds())
+            masks.append(tuple(mask))
+            await link.send(QUERYING_PARTY, response, "response")
+        link.step = Step.AHEAD
+        state = answering_party_take_transfers(waiting, await link.receive(QUERYING_PARTY))
+        state.spend()
+        link.step = Step.ARGMAX
+        return ended_as(tuple, await garble_circuits(seat, AwaitingChoice(state, tuple(masks))))
 
-        Raises:
-            InputError: always.
-        """
-        raise InputError(f"{count} queries cannot be prepared for CKKS: label them at once")
-
-    def _evaluate(self, query: Sequence[int]) -> list[LogitShares]:
-        """Steps 1a and 1b of one query: every answering party's logits, as shares."""
-        unit, exchange = 1 << self._session.parameters.widths.fraction_bits, self._exchange
-        peers = self._session.answering_parties
-        with exchange.computing(Step.LINEAR):
-            request = self._comparison.encrypt([value / unit for value in query])
-            for peer in peers:
-                exchange.hand_over(Step.LINEAR, QUERYING_PARTY, peer, request, "request")
-        with exchange.computing(Step.MASKED_LOGITS):
-            shares = self._comparison.answer(request, [exchange.seed() for _ in peers])
-            for peer, share in zip(peers, shares, strict=True):
-                exchange.hand_over(Step.MASKED_LOGITS, peer, QUERYING_PARTY, share.response, "response")
-        return shares
-
-    def _vote(self, at: LayerInput, waiting: AwaitingTransfers, message: bytes, shares: Sequence[LogitShares]) -> Ends:
-        """Step 1c for a batch, between the querying party and one answering party; a share for each query."""
-        exchange, peer = self._exchange, at.peer
-        with exchange.computing(Step.AHEAD):
-            exchange.hand_over(Step.AHEAD, QUERYING_PARTY, peer, message)
-            theirs = _with_sums(waiting, message, tuple(tuple(share.answering_party) for share in shares))
-        with exchange.computing(Step.ARGMAX):
-            at.spend()
-            awaiting, bits = choose_labels(at, tuple(tuple(share.querying_party) for share in shares))
-            exchange.hand_over(Step.ARGMAX, QUERYING_PARTY, peer, bits)
-            after, circuits = answering_party_garble_layer(theirs, bits, exchange.seed())
-            exchange.hand_over(Step.ARGMAX, peer, QUERYING_PARTY, circuits)
-            result = querying_party_evaluate_layer(awaiting, circuits)
-        if not isinstance(result, tuple) or not isinstance(after, tuple):
-            raise InputError(f"the model of {peer} has more than the vote: train it for the comparison")
-        return result, after
-
-
-def _with_sums(waiting: AwaitingTransfers, message: bytes, shares: Rows) -> AwaitingChoice:
-    """The answering party before the vote, with its shares of the logits."""
-    state = answering_party_take_transfers(waiting, message)
-    state.spend()
-    return AwaitingChoice(state, shares)
+    async def _vote(self, seat: QueryingSeat, at: LayerInput, transfers: bytes) -> tuple[VoteShare, ...]:
+        link, peer = seat.link, at.peer
+        link.step = Step.MASKED_LOGITS
+        logits = [self.comparison.open(peer.index, await link.receive(peer)) for _ in at.batch.queries]
+        link.step = Step.AHEAD
+        await link.send(peer, transfers)
+        link.step = Step.ARGMAX
+        at.spend()
+        awaiting, bits = choose_labels(at, tuple(map(tuple, logits)))
+        await link.send(peer, bits)
+        return ended_as(tuple, querying_party_evaluate_layer(awaiting, await link.receive(peer)))

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 from types import SimpleNamespace
 
-from capc import answering_party, ideal_two_party, protocol, querying_party, ring
-from capc.answering_party import AwaitingRequest, AwaitingTransfers, VoteReady
+from capc import answering_party, ideal_two_party, querying_party, ring
+from capc.answering_party import AwaitingRequest, VoteReady
 from capc.architecture import Activation, Rows
 from capc.circuits import vote
 from capc.circuits.arithmetic import Word
 from capc.circuits.builder import Builder, Circuit, Wire
 from capc.circuits.tournament import argmax_flags as correct_flags
 from capc.circuits.tournament import maximum
-from capc.costs import Step
-from capc.parties import QUERYING_PARTY
-from capc.querying_party import LayerInput, VoteShare
+from capc.embedded_methods import EmbeddedInference
+from capc.parties import Party
+from capc.querying_party import LayerInput, OpenBatch, VoteShare
 from capc.randomness import RandomSource, Seed
+from capc.seats import Queries, QueryingSeat
 from capc.two_party import Evaluation
 from capc_verify.faults.patching import FirstDraws, replace_everywhere, replace_in
 
@@ -40,19 +41,22 @@ def open_vote() -> None:
         return [*flags, *flags]
 
     _open_more(argmax_flags)
-    infer = protocol.Collaboration._infer
+    infer = EmbeddedInference.querying_party
 
-    def tell_the_garbler(
-        self: protocol.Collaboration, layer_input: LayerInput, waiting: AwaitingTransfers, message: bytes
-    ) -> tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]:
-        shares, ready = infer(self, layer_input, waiting, message)
-        for share, own in zip(shares, ready, strict=True):
-            width = own.party.session.parameters.widths.vote_bits
-            opened_vote = bytes(ring.add(share.share, own.vote_share, width))
-            self._exchange.hand_over(Step.ARGMAX, QUERYING_PARTY, share.peer, opened_vote)
-        return shares, ready
+    async def tell_the_garblers(
+        self: EmbeddedInference,
+        seat: QueryingSeat,
+        opened: Sequence[OpenBatch],
+        transfers: Mapping[Party, bytes],
+        queries: Queries,
+    ) -> list[tuple[VoteShare, ...]]:
+        shares = await infer(self, seat, opened, transfers, queries)
+        for share in chain(*shares):
+            # With its own share, the garbler has the vote.
+            await seat.link.send(share.peer, bytes(share.share))
+        return shares
 
-    protocol.Collaboration._infer = tell_the_garbler  # type: ignore[method-assign]
+    EmbeddedInference.querying_party = tell_the_garblers  # type: ignore[method-assign]
 
 
 def open_before_reduction() -> None:

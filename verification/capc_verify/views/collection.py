@@ -43,9 +43,6 @@ class Notebook:
         """The receiver saw the whole message, header included."""
         self._seen.append((receiver, (step, sender, message)))
 
-    def state(self, party: Party, state: object) -> None:
-        """States are what steps keep, not what a party receives: they are left alone."""
-
     def seen_by(self, coalition: frozenset[Party], symbols: Symbols) -> tuple[Hashable, ...]:
         """Everything that its members saw; of a ledger's proofs what its hashes and signatures tell them."""
         entries = [entry for entry in self._seen if entry[0] in coalition]

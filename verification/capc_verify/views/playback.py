@@ -10,16 +10,17 @@ from fractions import Fraction
 from itertools import count
 from typing import NamedTuple
 
-from capc.answering_party import AnsweringParty, VoteReady, answering_party_send_vote
+from capc.answering_party import AnsweringParty, VoteReady
 from capc.channel import Channel
-from capc.costs import Step
+from capc.embedded_methods import EmbeddedInference, EmbeddedPreparation, EmbeddedRelease, aggregate
 from capc.errors import BudgetExhaustedError
 from capc.model import QuantisedModel
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, ROLE_CODES, Party
-from capc.privacy_guardian import privacy_guardian_aggregate
-from capc.protocol import Collaboration, OpenedBatch, QueryResult
-from capc.querying_party import VoteShare
+from capc.parties import QUERYING_PARTY, ROLE_CODES, Party
+from capc.privacy_guardian import Collecting
+from capc.protocol import Collaboration
+from capc.querying_party import ReleaseTurn, VoteShare
 from capc.randomness import RandomSource, Seed, XofSource
+from capc.seats import AnsweringSeat, GuardianSeat, Methods, QueryingSeat
 from capc.suite import hybrid_suite
 from capc_verify.views.collection import Notebook, NotedLinear, NotedTwoParty
 from capc_verify.views.enumeration import Draw, Tape
@@ -93,7 +94,33 @@ def _as_seen(seen: Hashable) -> Seen:
     return seen
 
 
-class Playback(Collaboration):
+class PlayedRelease(EmbeddedRelease):
+    """Steps 2 and 3 as far as they are played."""
+
+    until = Until.RELEASE
+
+    async def querying_party(
+        self, seat: QueryingSeat, turns: Sequence[ReleaseTurn], shares: Sequence[Sequence[VoteShare]]
+    ) -> None:
+        """Nothing without a release."""
+        if self.until is Until.RELEASE:
+            await super().querying_party(seat, turns, shares)
+
+    async def answering_party(self, seat: AnsweringSeat, votes: Sequence[VoteReady]) -> None:
+        """Nothing where the play stops before."""
+        if self.until is not Until.VOTE_SHARES:
+            await super().answering_party(seat, votes)
+
+    async def privacy_guardian(self, seat: GuardianSeat, collecting: Sequence[Collecting]) -> None:
+        """The sum only, where the play stops there."""
+        if self.until is Until.RELEASE:
+            await super().privacy_guardian(seat, collecting)
+        if self.until is Until.AGGREGATION:
+            for state in collecting:
+                await aggregate(seat, state)
+
+
+class Playback:
     """A collaboration that can be played again from the end of its set-up.
 
     Set-up runs once, with fixed seeds: it is not enumerated. Every play starts from copies of the states it left.
@@ -125,7 +152,7 @@ class Playback(Collaboration):
         self._tape = Tape(lambda draw: fix(self._source_of(draw), draw))
         self._pairs: dict[Seed, Coalition] = {}
         self._sources: dict[tuple[Seed, bytes], Source] = {}
-        self._until = Until.RELEASE
+        self._release = PlayedRelease()
         self._watchers: list[Watcher] = []
         self._setting_up = True
         self._seeds = count()
@@ -136,23 +163,29 @@ class Playback(Collaboration):
             mechanisms=toy_mechanisms(parameters),
             expand=self._expand,
         )
-        session = toy_session(parameters, models)
-        super().__init__(
-            session,
+        self._session = toy_session(parameters, models)
+        self._collaboration = Collaboration(
+            self._session,
             models,
             suite,
             self._ledger or ToyAccount(parameters),
+            Methods(EmbeddedInference(), self._release, EmbeddedPreparation()),
             draw_seed=self._next_seed,
             observer=self._notebook,
         )
         self._setting_up = False
         self._notebook.keep()
-        self._everyone = [entry.party for entry in session.participants]
-        self._after_setup = (self._querying_party, tuple(self._answering_parties), self._guardian)
-        for party in self._answering_parties:
+        self._everyone = [entry.party for entry in self._session.participants]
+        self._after_setup = [seat.party for seat in self._seats]
+        for party in self._collaboration.table.answering_parties:
             self._pairs |= {
-                key: _pair(session.answering_parties, party, peer) for peer, key in party.pairwise_keys.items()
+                key: _pair(self._session.answering_parties, party, peer) for peer, key in party.pairwise_keys.items()
             }
+
+    @property
+    def _seats(self) -> list[QueryingSeat | AnsweringSeat | GuardianSeat]:
+        table = self._collaboration.table
+        return [table.querying, *table.answering, table.guardian]
 
     def law(
         self, features: Sequence[int], coalition: Coalition, until: Until = Until.RELEASE, *, ahead: bool = False
@@ -192,7 +225,7 @@ class Playback(Collaboration):
         A batch that the budget does not admit ends the run: all parties see the refusal, and there is no label for it.
         Arguments and errors as of :meth:`batch_law`.
         """
-        self._until = until
+        self._release.until = until
         # Without a ledger no hash is part of a view.
         with nullcontext() if self._ledger is None else self._symbols.planted():
             return self._tape.law(lambda: self._play(batches, coalition, ahead=ahead))
@@ -215,12 +248,15 @@ class Playback(Collaboration):
 
     def _play(self, batches: Sequence[Sequence[Sequence[int]]], coalition: Coalition, *, ahead: bool) -> Seen:
         self._rewind()
+        played = self._collaboration
         labels: list[int | None] = []
         for queries in batches:
             self._look([])
             try:
                 results = (
-                    self.label_prepared(self.prepare(len(queries)), queries) if ahead else self.label_batch(queries)
+                    played.label_prepared(played.prepare(len(queries)), queries)
+                    if ahead
+                    else played.label_batch(queries)
                 )
             except BudgetExhaustedError as refusal:
                 for party in self._everyone:
@@ -240,31 +276,9 @@ class Playback(Collaboration):
         for watcher in self._watchers:
             watcher.look(charged)
 
-    def _release(
-        self,
-        opened: OpenedBatch,
-        ends: Sequence[tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]],
-        queries: Sequence[Sequence[int]],
-    ) -> list[QueryResult]:
-        """Steps 2 and 3 as far as they are played; no result where there is no release."""
-        if self._until is Until.RELEASE:
-            return super()._release(opened, ends, queries)
-        if self._until is Until.AGGREGATION:
-            for number, collecting in enumerate(opened.collecting):
-                votes = [theirs[number] for _, theirs in ends]
-                privacy_guardian_aggregate(collecting, {vote.party.me: self._send_vote(vote) for vote in votes})
-        self._exchange.close_lanes()
-        return []
-
-    def _send_vote(self, vote: VoteReady) -> bytes:
-        message = answering_party_send_vote(vote)
-        return self._exchange.hand_over(Step.AGGREGATION, vote.party.me, PRIVACY_GUARDIAN, message)
-
     def _rewind(self) -> None:
-        querying_party, answering_parties, guardian = self._after_setup
-        self._querying_party = querying_party.renewed()
-        self._answering_parties = [party.renewed() for party in answering_parties]
-        self._guardian = guardian.renewed()
+        for seat, party in zip(self._seats, self._after_setup, strict=True):
+            seat.party = party.renewed()  # type: ignore[union-attr]  # set-up gave every seat one
         self._linear.forget()
         self._two_party.forget()
         self._notebook.rewind()

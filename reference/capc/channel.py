@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from capc.messages import Envelope, MessageType
 from capc.parties import ROLE_CODES, Party
 
+REVERSE = b"/reverse"
+"""Follows the context of the second base transfers, in which the answering party offers."""
+
 
 @dataclass(frozen=True)
 class Channel:

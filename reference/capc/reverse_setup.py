@@ -12,15 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from capc.answering_party import AnsweringParty
-from capc.channel import Channel
+from capc.channel import REVERSE, Channel
 from capc.errors import ErrorCode, ProtocolError, blamed_on
 from capc.messages import MessageType
 from capc.parties import QUERYING_PARTY, Party
 from capc.querying_party import QueryingParty
 from capc.randomness import Seed
 from capc.session import SingleUse
-
-_REVERSE = b"/reverse"
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,7 +63,7 @@ def querying_party_choose_reverse(
         channel = party.channel(peer)
         source = party.suite.expand(seed, channel.label("querying_party_choose_reverse"))
         with blamed_on(peer):
-            states[peer], choice = scheme.garbler_choose(payload, channel.context() + _REVERSE, source)
+            states[peer], choice = scheme.garbler_choose(payload, channel.context() + REVERSE, source)
         messages[peer] = channel.seal(MessageType.BASE_OT_CHOICE, choice)
     party.spend()
     return AwaitingReverseTrees(party, states), messages
@@ -84,7 +82,7 @@ def answering_party_finish_reverse(
     payload = channel.open(MessageType.BASE_OT_CHOICE, choice, scheme.choice_length())
     source = party.suite.expand(seed, channel.label("answering_party_finish_reverse"))
     with blamed_on(QUERYING_PARTY):
-        key, trees = scheme.evaluator_finish(state.ot_state, payload, channel.context() + _REVERSE, source)
+        key, trees = scheme.evaluator_finish(state.ot_state, payload, channel.context() + REVERSE, source)
     state.spend()
     return party.renewed(reverse_key=key), channel.seal(MessageType.OT_TREES, trees)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import cast
 
-from capc import ring, sharing
+from capc import ring
 from capc.channel import Channel
 from capc.circuits.builder import Circuit
 from capc.garbled_two_party import GarbledTwoParty
@@ -167,7 +167,7 @@ class Stage:
         party = self._querying_party(cheats.querying_mechanisms or self.suite.mechanisms)
         receipt = self.account.reserve(self.session.tag, state.query, state.inputs_digest)
         awaiting, request = querying_party_request_release(ReleaseTurn(party, state.query), shares, self.draw_seed())
-        votes = sharing.sum_shares([entry.share for entry in shares], self.vote_bits)
+        votes = ring.sum_shares([entry.share for entry in shares], self.vote_bits)
         words = ring.scale(votes, 1 << self.grid_bits, self.vote_bits)
         released, circuits = privacy_guardian_release(state, receipt, request, self.draw_seed())
         circuits = self.account.dispatch(receipt, _recoded(circuits, cheats.decoding))

@@ -18,10 +18,10 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from capc.comparison import SquareNetwork, open_comparison
-from capc.he import BfvLinear
-from capc.operators import Dense
-from capc.parameters import ParameterSet
-from capc.randomness import XofSource, fresh_seed
+from capc.foundation.randomness import XofSource, fresh_seed
+from capc.linear.bfv import BfvLinear
+from capc.models.operators import Dense
+from capc.session.parameters import ParameterSet
 from capc_bench.bench_he_layer import Layer
 
 NETWORKS = [(64, 10), (64, 32, 10), (784, 128, 10)]

@@ -22,10 +22,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from capc.circuits.builder import Circuit, evaluate
-from capc.randomness import XofSource, fresh_seed
-from capc.two_party import GarblerOutput, Transfers
-from capc.vectorised import TransferStash, VectorisedTwoParty
+from capc.foundation.randomness import XofSource, fresh_seed
+from capc.two_party.circuits.builder import Circuit, evaluate
+from capc.two_party.interface import GarblerOutput, Transfers
+from capc.two_party.vectorised import TransferStash, VectorisedTwoParty
 
 Words = npt.NDArray[np.uint64]
 

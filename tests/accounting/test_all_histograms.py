@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from capc.accountants.conversion import epsilon_upper
-from capc.accountants.loss import loss_epsilon
-from capc.accountants.renyi import improved_conversion, renyi_cost, renyi_epsilon
-from capc.accountants.steps import Step
-from capc.accountants.unit import ProtectedUnit, Relation
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian
 from capc.noise.shares import SharedNoise, SkellamShare
+from capc.privacy.accountants.conversion import epsilon_upper
+from capc.privacy.accountants.pld import loss_epsilon
+from capc.privacy.accountants.rdp import improved_conversion, renyi_cost, renyi_epsilon
+from capc.privacy.accountants.steps import Step
+from capc.privacy.accountants.unit import ProtectedUnit, Relation
 
 DELTAS = [Fraction(1, 20), Fraction(1, 1000)]
 ORDERS = [Fraction(3, 2), Fraction(4), Fraction(16)]

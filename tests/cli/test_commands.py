@@ -17,7 +17,7 @@ import pytest
 
 from capc import cli
 from capc.cli import app, doctor_command, run_command
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.job.environment import EXTRAS
 from capc.job.job import Job
 from job.stand_in import Opener, Plurality, PluralityResult, validate
@@ -329,7 +329,7 @@ def test_a_missing_extra_is_one_line_with_the_remedy(
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *arguments, **options)
 
-    first = ("capc.cli.run", "capc.job", "capc.learning", "capc.accountants")
+    first = ("capc.cli.run", "capc.job", "capc.learning", "capc.privacy.accountants")
     forget(monkeypatch, *first)
     monkeypatch.setattr(builtins, "__import__", without)
     assert cli.run(TINY) == 2

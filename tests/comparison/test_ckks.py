@@ -26,11 +26,11 @@ from capc.comparison import (
 )
 from capc.comparison.network import Floats
 from capc.comparison.training import train
-from capc.errors import ErrorCode, InputError, InvalidPayloadError, ParameterError
+from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError, ParameterError
+from capc.foundation.randomness import Seed, fresh_seed
 from capc.learning.data import load_digits
 from capc.learning.training import train as train_with_relus
-from capc.parameters import ParameterSet
-from capc.randomness import Seed, fresh_seed
+from capc.session.parameters import ParameterSet
 from comparison.key_holder import with_size
 from support.sizes import examples
 

@@ -22,8 +22,8 @@ from capc.comparison import (
     querying_party_make_keys,
 )
 from capc.comparison.network import Floats
-from capc.parameters import ParameterSet
-from capc.randomness import fresh_seed
+from capc.foundation.randomness import fresh_seed
+from capc.session.parameters import ParameterSet
 from comparison.key_holder import every_slot, weights_from_noise, with_size
 
 WIDTHS = ParameterSet.named("default")

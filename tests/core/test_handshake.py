@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.architecture import dense_architecture
-from capc.errors import ErrorCode, ProtocolError
-from capc.handshake import check_hello, hello
-from capc.messages import Envelope, MessageType
-from capc.parameters import Adjacency, Charge, NoiseName, canonical_json
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.session import Participant, Session
+from capc.foundation.errors import ErrorCode, ProtocolError
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.models.architecture import dense_architecture
+from capc.session.envelope import Envelope, MessageType
+from capc.session.hello import check_hello, hello
+from capc.session.parameters import Adjacency, Charge, NoiseName, canonical_json
+from capc.session.session import Participant, Session
 from support.builders import confident_policy, make_parameters, make_policy, make_session, make_widths
 from support.header import HEADER_BYTES, with_field, with_payload
 

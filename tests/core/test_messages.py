@@ -9,26 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc import primitives
-from capc.channel import Channel
-from capc.circuits.builder import Circuit
-from capc.circuits.relu import relu_circuit
-from capc.errors import ErrorCode, InvalidPayloadError, ProtocolError
-from capc.garbled_circuits import GarbledCircuits
-from capc.messages import (
-    HEADER,
-    BaseOtChoice,
-    BaseOtOffer,
-    Envelope,
-    MaskKey,
-    MessageType,
-    OtExtension,
-    OtTrees,
-    VoteShares,
-)
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
-from capc.primitives import Point
-from capc.randomness import Seed, XofSource
+from capc.foundation import primitives
+from capc.foundation.errors import ErrorCode, InvalidPayloadError, ProtocolError
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.foundation.primitives import Point
+from capc.foundation.randomness import Seed, XofSource
+from capc.session.channel import Channel
+from capc.session.envelope import HEADER, Envelope, MessageType
+from capc.steps.messages import MaskKey, VoteShares
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer, OtExtension, OtTrees
+from capc.two_party.garbling.payload import GarbledCircuits
 from support.builders import circuits
 from support.header import HEADER_BYTES, OFFSETS, field, with_field
 

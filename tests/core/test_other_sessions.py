@@ -15,27 +15,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc import handshake, sharing
-from capc.answering_party_setup import (
+from capc.foundation.errors import ErrorCode, ProtocolError
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.foundation.randomness import Seed
+from capc.protocol.collaboration import Collaboration
+from capc.session import hello as handshake
+from capc.session.envelope import MessageType
+from capc.session.hello import check_hello, hello, hello_limit, is_hello
+from capc.session.parameters import canonical_json
+from capc.session.session import Session
+from capc.steps import zero_sum
+from capc.steps.answering_party.setup import (
     JoiningAnsweringParty,
     answering_party_answer_setup,
     answering_party_begin_setup,
 )
-from capc.errors import ErrorCode, ProtocolError
-from capc.handshake import check_hello, hello, hello_limit, is_hello
-from capc.messages import MessageType
-from capc.parameters import canonical_json
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
-from capc.privacy_guardian import privacy_guardian_answer_setup, privacy_guardian_begin_setup
-from capc.protocol import Collaboration
-from capc.querying_party_setup import (
+from capc.steps.privacy_guardian.setup import privacy_guardian_answer_setup, privacy_guardian_begin_setup
+from capc.steps.querying_party.setup import (
     JoiningQueryingParty,
     querying_party_begin_setup,
     querying_party_finish_setup,
 )
-from capc.randomness import Seed
-from capc.session import Session
-from capc.suite import Suite, hybrid_suite
+from capc.steps.suite import Suite, hybrid_suite
 from support.builders import constant_model, make_account, make_session, make_widths
 from support.driver import place_of
 from support.header import HEADER_BYTES, with_payload
@@ -162,7 +163,7 @@ def test_every_two_parties_compare_their_documents_each_way(
     assert ends
     used: list[str] = []
     scheme = type(MINE.suite.two_party)
-    spied = [(sharing, "pairwise_key"), (type(MINE.suite.linear), "read_public_key")]
+    spied = [(zero_sum, "pairwise_key"), (type(MINE.suite.linear), "read_public_key")]
     for owner, name in (*spied, (scheme, "garbler_choose"), (scheme, "evaluator_finish")):
         monkeypatch.setattr(owner, name, noting(used, getattr(owner, name)))
     for key in ends:

@@ -8,18 +8,18 @@ import secrets
 
 import pytest
 
-from capc.answering_party import (
+from capc.linear.ideal import IdealLinear
+from capc.session.envelope import MessageType
+from capc.steps.answering_party.inference import (
     AwaitingChoice,
     AwaitingRequest,
     VoteReady,
     answering_party_evaluate_layer,
     answering_party_garble_layer,
 )
-from capc.garbled_circuits import GarbledCircuits, chunk_instances
-from capc.linear import IdealLinear
-from capc.messages import MessageType
-from capc.querying_party_release import AwaitingRelease
-from capc.suite import reference_suite
+from capc.steps.querying_party.release import AwaitingRelease
+from capc.steps.suite import reference_suite
+from capc.two_party.garbling.payload import GarbledCircuits, chunk_instances
 from support.builders import (
     counter_seeds,
     make_account,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from capc.errors import StateReuseError
-from capc.linear import IdealLinear
-from capc.privacy_guardian import Released
-from capc.querying_party import (
-    VoteShare,
-)
-from capc.session import SingleUse
-from capc.suite import reference_suite
+from capc.foundation.errors import StateReuseError
+from capc.foundation.single_use import SingleUse
+from capc.linear.ideal import IdealLinear
+from capc.steps.privacy_guardian.release import Released
+from capc.steps.querying_party.inference import VoteShare
+from capc.steps.suite import reference_suite
 from support.builders import (
     counter_seeds,
     make_account,

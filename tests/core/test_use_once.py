@@ -17,23 +17,26 @@ from typing import Any
 
 import pytest
 
-from capc import layer_modes
-from capc.answering_party import (
+from capc.foundation.errors import InputError, StateReuseError
+from capc.foundation.randomness import Seed
+from capc.foundation.single_use import SingleUse, SpentMark
+from capc.linear.ideal import IdealLinear
+from capc.models.architecture import Activation, StageShape
+from capc.models.operators import Dense
+from capc.session.parameters import VoteVariant
+from capc.steps import layer_modes
+from capc.steps.answering_party.external import answering_party_enter_argmax
+from capc.steps.answering_party.inference import (
     AwaitingChoice,
     AwaitingRequest,
     answering_party_evaluate_layer,
     answering_party_garble_layer,
 )
-from capc.answering_party_ahead import answering_party_prepare_layer
-from capc.answering_party_rounds import answering_party_begin_rounds
-from capc.architecture import Activation, StageShape
-from capc.circuits.activation import votes_in_rounds
-from capc.engine_steps import answering_party_enter_argmax, querying_party_take_votes
-from capc.errors import InputError, StateReuseError
-from capc.linear import IdealLinear
-from capc.operators import Dense
-from capc.parameters import VoteVariant
-from capc.querying_party import (
+from capc.steps.answering_party.offline import answering_party_prepare_layer
+from capc.steps.answering_party.vote_rounds import answering_party_begin_rounds
+from capc.steps.layer_circuits import votes_in_rounds
+from capc.steps.querying_party.external import querying_party_take_votes
+from capc.steps.querying_party.inference import (
     AwaitingCircuits,
     AwaitingResponse,
     LayerInput,
@@ -42,11 +45,9 @@ from capc.querying_party import (
     querying_party_keep_sums,
     querying_party_request_layer,
 )
-from capc.querying_party_ahead import querying_party_finish_preparation, querying_party_keep_circuits
-from capc.querying_party_rounds import querying_party_begin_rounds
-from capc.randomness import Seed
-from capc.session import SingleUse, SpentMark
-from capc.suite import reference_suite
+from capc.steps.querying_party.offline import querying_party_finish_preparation, querying_party_keep_circuits
+from capc.steps.querying_party.vote_rounds import querying_party_begin_rounds
+from capc.steps.suite import reference_suite
 from core.test_hidden import classes, name_of
 from support.builders import counter_seeds, make_account, make_parameters, make_session
 from support.driver import Driver, T

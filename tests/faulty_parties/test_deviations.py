@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from capc.errors import ErrorCode
-from capc.messages import MessageType
-from capc.parameters import ParameterSet
+from capc.foundation.errors import ErrorCode
+from capc.session.envelope import MessageType
+from capc.session.parameters import ParameterSet
 from support import deviations as faulty
 from support.deviations import Deviation, Traffic
 from support.driver import Delivery

@@ -9,9 +9,9 @@ from fractions import Fraction
 
 import pytest
 
-from capc.errors import ErrorCode, ProtocolError
+from capc.foundation.errors import ErrorCode, ProtocolError
 from capc.noise.mechanism import ReleaseMechanisms
-from capc.parameters import Charge
+from capc.session.parameters import Charge
 from support.builders import fixed_mechanisms
 from support.release_stage import NUM_CLASSES, Cheats, Stage, comparing, split_votes
 

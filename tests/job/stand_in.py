@@ -9,14 +9,14 @@ from importlib import resources
 
 import jsonschema
 
-from capc.accounting import Account
-from capc.costs import StepCost
-from capc.errors import BudgetExhaustedError
-from capc.hash_keys import HashUse
+from capc.foundation.errors import BudgetExhaustedError
 from capc.job.observer import Stage
 from capc.job.state import Labeller
-from capc.model import QuantisedModel
-from capc.parameters import Charge, Parameters
+from capc.models.model import QuantisedModel
+from capc.privacy.account import Account
+from capc.protocol.costs import StepCost
+from capc.session.parameters import Charge, Parameters
+from capc.two_party.hash_use import HashUse
 
 
 @dataclass

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from capc import cli
-from capc.accounting import Account
 from capc.comparison import SquareNetwork
-from capc.errors import BudgetExhaustedError, InputError
-from capc.fixed_point import quantise
+from capc.foundation.errors import BudgetExhaustedError, InputError
+from capc.foundation.fixed_point import quantise
+from capc.foundation.randomness import fresh_seed
 from capc.job import comparison
 from capc.job.comparison import SquareModel, open_ckks_collaboration, train_squares
 from capc.job.config import resolve
@@ -25,8 +25,8 @@ from capc.job.job import Job
 from capc.job.models import hidden_widths
 from capc.job.plan import Plan, prepare
 from capc.job.report import LEAKS
-from capc.parameters import Parameters
-from capc.randomness import fresh_seed
+from capc.privacy.account import Account
+from capc.session.parameters import Parameters
 from job.stand_in import Recorder, validate
 
 FLAGS = ["--parameters", "test", "--parties", "2", "--queries", "3", "--batch", "2"]

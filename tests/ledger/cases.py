@@ -6,12 +6,12 @@ import secrets
 from fractions import Fraction
 from pathlib import Path
 
-from capc.events import Receipt
-from capc.ledger import Ledger, Terms, open_ledger
-from capc.ledger.chain import digest_of
-from capc.ledger.records import SALT_BYTES, unblinded_charge_body
-from capc.ledger.store import Row
-from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from capc.privacy.events import Receipt
+from capc.privacy.ledger import Ledger, Terms, open_ledger
+from capc.privacy.ledger.chain import digest_of
+from capc.privacy.ledger.records import SALT_BYTES, unblinded_charge_body
+from capc.privacy.storage.store import Row
+from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 
 TAG = bytes(range(32))
 OTHER_TAG = bytes(32)

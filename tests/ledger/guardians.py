@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from capc.errors import BudgetExhaustedError
-from capc.ledger import Terms, open_ledger
-from capc.ledger.connections import Connection, connect
+from capc.foundation.errors import BudgetExhaustedError
+from capc.privacy.ledger import Terms, open_ledger
+from capc.privacy.storage.connections import Connection, connect
 from ledger.cases import INPUTS, message_of
 
 _LEFT = struct.Struct("<32sI16s")

@@ -13,9 +13,9 @@ from typing import NoReturn, TypeVar
 
 import numpy as np
 
-from capc.errors import BudgetExhaustedError
-from capc.ledger import Ledger, Terms, check_proof, load_seen, open_ledger, save_seen
-from capc.ledger.connections import connect
+from capc.foundation.errors import BudgetExhaustedError
+from capc.privacy.ledger import Ledger, Terms, check_proof, load_seen, open_ledger, save_seen
+from capc.privacy.storage.connections import connect
 from ledger.cases import INPUTS, message_of
 from ledger.guardians import Stepping, Steps
 

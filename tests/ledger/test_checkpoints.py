@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.events import EventKind
-from capc.ledger import Ledger, LedgerError, check_proof, checkpoints, open_ledger, reading
-from capc.ledger.checkpoints import Checkpoint
-from capc.ledger.connections import connect
-from capc.ledger.store import KeptCheckpoint, Row, Store
-from capc.randomness import Seed
+from capc.foundation.randomness import Seed
+from capc.privacy.events import EventKind
+from capc.privacy.ledger import Ledger, LedgerError, check_proof, checkpoints, open_ledger, reading
+from capc.privacy.ledger.checkpoints import Checkpoint
+from capc.privacy.storage.connections import connect
+from capc.privacy.storage.store import KeptCheckpoint, Row, Store
 from ledger.cases import INPUTS, TAG, make_ledger, make_terms, message_of
 from ledger.guardians import Guardian
 from ledger.test_damage import replace_log, rewritten, tamper
@@ -243,7 +243,7 @@ def test_a_checkpoint_that_its_owner_signed_and_no_log_says_is_refused(tmp_path:
 def _uncharged(ledger: Ledger) -> Any:
     from dataclasses import replace
 
-    from capc.events import Dispatched
+    from capc.privacy.events import Dispatched
 
     receipt = next(iter(ledger._receipts.values()))
     return Dispatched(replace(receipt, query=999), bytes(32))

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from capc.errors import InputError, RandomnessExhaustedError
+from capc.foundation.errors import InputError, RandomnessExhaustedError
+from capc.foundation.randomness import BytesSource, Seed, XofSource
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare
 from capc.noise.skellam import poisson, skellam
-from capc.randomness import BytesSource, Seed, XofSource
 
 SEED = Seed(bytes(range(32)))
 DRAWS = 8000

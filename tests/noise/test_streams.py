@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import capc.noise
-from capc.errors import InputError, RandomnessExhaustedError
+from capc.foundation.errors import InputError, RandomnessExhaustedError
+from capc.foundation.randomness import BytesSource, Seed, XofSource
 from capc.noise.discrete_gaussian import discrete_gaussian, discrete_laplace
 from capc.noise.gaussian import round_gaussian
 from capc.noise.lazy_uniform import LazyUniform
-from capc.randomness import BytesSource, Seed, XofSource
 
 SEED = Seed(bytes(range(32)))
 

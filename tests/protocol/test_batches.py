@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.he import BfvLinear
-from capc.linear import IdealLinear
-from capc.vectorised import VectorisedTwoParty
+from capc.linear.bfv import BfvLinear
+from capc.linear.ideal import IdealLinear
+from capc.two_party.vectorised import VectorisedTwoParty
 from protocol.cases import Case, cases
 from protocol.stages import LOGIT_BITS, staged_cases
 from support.sizes import examples

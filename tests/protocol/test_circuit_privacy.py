@@ -7,24 +7,24 @@ from fractions import Fraction
 
 import pytest
 
-from capc.allowance import PrivacyAllowance
-from capc.answering_party import AnsweringParty, AwaitingTransfers, answering_party_open_batch
-from capc.answering_party_setup import (
+from capc.foundation.errors import BudgetExhaustedError, ParameterError, StateReuseError
+from capc.foundation.parties import PRIVACY_GUARDIAN, answering_party
+from capc.foundation.randomness import Seed
+from capc.linear.bfv import BfvLinear
+from capc.models.model import QuantisedLayer, dense_model
+from capc.privacy.allowance import PrivacyAllowance
+from capc.session.channel import Channel
+from capc.session.envelope import MessageType
+from capc.session.parameters import NoiseName, Parameters, ParameterSet
+from capc.steps.answering_party.party import AnsweringParty, AwaitingTransfers, answering_party_open_batch
+from capc.steps.answering_party.setup import (
     answering_party_answer_setup,
     answering_party_begin_setup,
     answering_party_finish_setup,
 )
-from capc.channel import Channel
-from capc.errors import BudgetExhaustedError, ParameterError, StateReuseError
-from capc.he import BfvLinear
-from capc.messages import MessageType
-from capc.model import QuantisedLayer, dense_model
-from capc.parameters import NoiseName, Parameters, ParameterSet
-from capc.parties import PRIVACY_GUARDIAN, answering_party
-from capc.privacy_guardian import privacy_guardian_answer_setup, privacy_guardian_begin_setup
-from capc.querying_party_setup import querying_party_begin_setup, querying_party_finish_setup
-from capc.randomness import Seed
-from capc.suite import hybrid_suite
+from capc.steps.privacy_guardian.setup import privacy_guardian_answer_setup, privacy_guardian_begin_setup
+from capc.steps.querying_party.setup import querying_party_begin_setup, querying_party_finish_setup
+from capc.steps.suite import hybrid_suite
 from support.builders import make_parameters, make_policy, make_session
 
 ME = answering_party(1)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import capc.one_query
-from capc.linear import IdealLinear
-from capc.parameters import Charge, VoteVariant
-from capc.protocol import Collaboration
-from capc.suite import reference_suite
+import capc.protocol.one_query
+from capc.linear.ideal import IdealLinear
+from capc.protocol.collaboration import Collaboration
+from capc.session.parameters import Charge, VoteVariant
+from capc.steps.suite import reference_suite
 from support.builders import (
     confident_policy,
     constant_model,
@@ -52,8 +52,8 @@ def test_what_is_told_is_what_the_roles_do(policy, variant: VoteVariant) -> None
     models = [constant_model(size, winner, 2) for size, winner in zip(SIZES, (1, 1, 2), strict=True)]
     told, done = Post(), Post()
     suite, seeds = reference_suite(parameters, IdealLinear(parameters.widths.logit_bits)), counter_seeds("told")
-    parties = capc.one_query.set_up(session, suite, models, seeds, told)
-    label = capc.one_query.one_query(parties, make_account(parameters), [1, -1], seeds, told)
+    parties = capc.protocol.one_query.set_up(session, suite, models, seeds, told)
+    label = capc.protocol.one_query.one_query(parties, make_account(parameters), [1, -1], seeds, told)
     suite = reference_suite(parameters, IdealLinear(parameters.widths.logit_bits))
     account = make_account(parameters)
     roles = Collaboration(session, models, suite, account, draw_seed=counter_seeds("told"), observer=done)
@@ -63,7 +63,7 @@ def test_what_is_told_is_what_the_roles_do(policy, variant: VoteVariant) -> None
 
 
 def test_it_is_short_and_section_06_prints_it() -> None:
-    source = Path(capc.one_query.__file__).read_text("utf-8")
+    source = Path(capc.protocol.one_query.__file__).read_text("utf-8")
     assert len(source.splitlines()) <= 80
     functions = source[source.index("def set_up(") :]
     assert f"```python\n{functions}```\n" in SPEC.read_text("utf-8")

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.architecture import Activation, Architecture, StageShape, dense_architecture
-from capc.errors import InputError
-from capc.he import BfvLinear
-from capc.linear import IdealLinear
-from capc.model import QuantisedModel
-from capc.operators import Convolution, Dense, Grid, SumPool, apply
+from capc.foundation.errors import InputError
+from capc.linear.bfv import BfvLinear
+from capc.linear.ideal import IdealLinear
+from capc.models.architecture import Activation, Architecture, StageShape, dense_architecture
+from capc.models.model import QuantisedModel
+from capc.models.operators import Convolution, Dense, Grid, SumPool, apply
 from protocol.cases import Case
 from protocol.stages import LOGIT_BITS, grids, residual_models, staged_cases, weights
 from support.sizes import examples

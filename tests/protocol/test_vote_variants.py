@@ -8,23 +8,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from capc import embedded_methods
-from capc.answering_party_rounds import AwaitingRoundChoice, answering_party_garble_round
-from capc.circuits.tournament import matches_per_round
-from capc.costs import Step
-from capc.errors import ErrorCode, InputError, ParameterError, ProtocolError, StateReuseError
-from capc.garbled_two_party import GarbledTwoParty
-from capc.handshake import check_hello, hello
-from capc.linear import IdealLinear
-from capc.parameters import VoteVariant
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
-from capc.protocol import Collaboration
-from capc.querying_party import QueryingParty
-from capc.querying_party_rounds import AwaitingRound, querying_party_evaluate_round
-from capc.randomness import Seed
-from capc.reverse_setup import querying_party_choose_reverse
-from capc.suite import hybrid_suite, reference_suite
-from capc.vectorised import VectorisedTwoParty
+from capc.foundation.errors import ErrorCode, InputError, ParameterError, ProtocolError, StateReuseError
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.foundation.randomness import Seed
+from capc.linear.ideal import IdealLinear
+from capc.protocol import embedded_methods
+from capc.protocol.collaboration import Collaboration
+from capc.protocol.costs import Step
+from capc.session.hello import check_hello, hello
+from capc.session.parameters import VoteVariant
+from capc.steps.answering_party.vote_rounds import AwaitingRoundChoice, answering_party_garble_round
+from capc.steps.querying_party.party import QueryingParty
+from capc.steps.querying_party.reverse_setup import querying_party_choose_reverse
+from capc.steps.querying_party.vote_rounds import AwaitingRound, querying_party_evaluate_round
+from capc.steps.suite import hybrid_suite, reference_suite
+from capc.two_party.circuits.tournament import matches_per_round
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.vectorised import VectorisedTwoParty
 from protocol.cases import MODES, Case, cases
 from support.builders import constant_model, make_account, make_parameters, make_session, make_widths
 from support.sizes import examples

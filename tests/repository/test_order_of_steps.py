@@ -9,10 +9,10 @@ ROOT = Path(__file__).parents[2]
 CORE = ROOT / "reference" / "capc"
 PREFIXES = ("querying_party_", "answering_party_", "privacy_guardian_")
 PLACES = {
-    "reference/capc/roles.py",
-    "reference/capc/embedded_methods.py",
-    "reference/capc/outside_methods.py",
-    "reference/capc/one_query.py",
+    "reference/capc/protocol/roles.py",
+    "reference/capc/protocol/embedded_methods.py",
+    "reference/capc/protocol/external_methods.py",
+    "reference/capc/protocol/one_query.py",
     "tests/support/driver.py",
     "tests/support/driver_ahead.py",
 }
@@ -20,10 +20,10 @@ OTHERS = {
     # The comparison has messages of its own in the place of steps 1a and 1b.
     "reference/capc/job/comparison.py",
     # Faults of single messages, and the vectors' sessions, which name their operations one by one.
-    "verification/capc_verify/vectors/cases/honest_session.py",
-    "verification/capc_verify/vectors/cases/rounds_session.py",
-    "verification/capc_verify/vectors/cases/payload_faults.py",
-    "verification/capc_verify/vectors/cases/protocol.py",
+    "verification/capc_verify/vectors/cases/protocol/honest_session.py",
+    "verification/capc_verify/vectors/cases/protocol/rounds_session.py",
+    "verification/capc_verify/vectors/cases/protocol/payload_faults.py",
+    "verification/capc_verify/vectors/cases/protocol/steps.py",
     # Attacks on a release need one of chosen votes, which no inference gives.
     "tests/support/release_stage.py",
 }

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from capc.errors import ErrorCode
-from capc.messages import MessageType
-from capc.parties import PRIVACY_GUARDIAN
+from capc.foundation.errors import ErrorCode
+from capc.foundation.parties import PRIVACY_GUARDIAN
+from capc.session.envelope import MessageType
 from support import oracles
 from support.driver import Delivery, Place
 from support.header import payload_of, with_field, with_payload

@@ -1,7 +1,8 @@
 """Drives the step functions one by one, as networked parties would, and lets a test interfere at every delivery.
 
-It is a second composition of the steps, beside `capc.roles`: every message passes through :meth:`Driver.deliver`,
-where a test may hand the receiver something else first, and every consumed state is kept for a second attempt.
+It is a second composition of the steps, beside `capc.protocol.roles`: every message passes through
+:meth:`Driver.deliver`, where a test may hand the receiver something else first, and every consumed state is kept for a
+second attempt.
 """
 
 from __future__ import annotations
@@ -10,52 +11,42 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from capc.accounting import Account
-from capc.answering_party import (
-    AnsweringParty,
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
+from capc.foundation.randomness import Seed
+from capc.models.architecture import Activation
+from capc.models.model import QuantisedModel
+from capc.noise.release_noise import ReleaseNoise
+from capc.privacy.account import Account
+from capc.protocol.functionality import ideal_functionality
+from capc.session.parameters import VoteVariant
+from capc.session.session import Session
+from capc.steps.answering_party.inference import (
     AwaitingRequest,
-    AwaitingTransfers,
     VoteReady,
     answering_party_evaluate_layer,
     answering_party_expect_transfers,
     answering_party_garble_layer,
-    answering_party_open_batch,
     answering_party_send_vote,
     answering_party_take_transfers,
 )
-from capc.architecture import Activation
-from capc.circuits.activation import votes_in_rounds
-from capc.ideal import ideal_functionality
-from capc.model import QuantisedModel
-from capc.noise.release_noise import ReleaseNoise
-from capc.parameters import VoteVariant
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
-from capc.privacy_guardian import (
-    Collecting,
-    PrivacyGuardian,
-    privacy_guardian_aggregate,
-    privacy_guardian_open_query,
-    privacy_guardian_read_answered,
-    privacy_guardian_release,
-)
-from capc.querying_party import (
+from capc.steps.answering_party.party import AnsweringParty, AwaitingTransfers, answering_party_open_batch
+from capc.steps.layer_circuits import votes_in_rounds
+from capc.steps.privacy_guardian.aggregation import privacy_guardian_aggregate
+from capc.steps.privacy_guardian.party import Collecting, PrivacyGuardian, privacy_guardian_open_query
+from capc.steps.privacy_guardian.release import privacy_guardian_read_answered, privacy_guardian_release
+from capc.steps.querying_party.inference import (
     LayerInput,
-    OpenBatch,
-    QueryingParty,
-    ReleaseTurn,
     VoteShare,
     querying_party_choose_labels,
     querying_party_enter_batch,
     querying_party_evaluate_layer,
     querying_party_keep_sums,
-    querying_party_open_batch,
     querying_party_request_layer,
 )
-from capc.querying_party_ahead import querying_party_enter_prepared, querying_party_mask_batch
-from capc.querying_party_release import querying_party_finish_release, querying_party_request_release
-from capc.randomness import Seed
-from capc.session import Session
-from capc.suite import Suite
+from capc.steps.querying_party.offline import querying_party_enter_prepared, querying_party_mask_batch
+from capc.steps.querying_party.party import OpenBatch, QueryingParty, ReleaseTurn, querying_party_open_batch
+from capc.steps.querying_party.release import querying_party_finish_release, querying_party_request_release
+from capc.steps.suite import Suite
 from support.builders import make_account
 from support.driver_ahead import infer_prepared, prepare
 from support.driver_engine import OutsideEngine, release_on_engine, vote_on_engine

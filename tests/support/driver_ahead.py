@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from capc.answering_party import AwaitingRequest, VoteReady
-from capc.answering_party_ahead import (
+from capc.foundation.parties import QUERYING_PARTY
+from capc.steps.answering_party.inference import AwaitingRequest, VoteReady
+from capc.steps.answering_party.offline import (
     AwaitingAheadChoice,
     AwaitingValue,
     answering_party_finish_preparation,
@@ -13,10 +14,14 @@ from capc.answering_party_ahead import (
     answering_party_prepare_layer,
     answering_party_send_labels,
 )
-from capc.parties import QUERYING_PARTY
-from capc.querying_party import LayerInput, VoteShare, querying_party_keep_sums, querying_party_request_layer
-from capc.querying_party import querying_party_choose_labels as choose_labels
-from capc.querying_party_ahead import (
+from capc.steps.querying_party.inference import (
+    LayerInput,
+    VoteShare,
+    querying_party_keep_sums,
+    querying_party_request_layer,
+)
+from capc.steps.querying_party.inference import querying_party_choose_labels as choose_labels
+from capc.steps.querying_party.offline import (
     AwaitingLabels,
     PreparedBatch,
     querying_party_evaluate_prepared,

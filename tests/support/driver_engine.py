@@ -6,21 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from capc.answering_party import AwaitingChoice, VoteReady
-from capc.engine import ArgmaxCase, ReleaseCase, SecureEngine
-from capc.engine_steps import (
-    answering_party_enter_argmax,
-    privacy_guardian_enter_release,
-    privacy_guardian_take_answered,
+from capc.foundation.parties import PRIVACY_GUARDIAN, Party
+from capc.privacy.events import Receipt
+from capc.protocol.engine import ArgmaxCase, ReleaseCase, SecureEngine
+from capc.session.parameters import Charge
+from capc.steps.answering_party.external import answering_party_enter_argmax
+from capc.steps.answering_party.inference import AwaitingChoice, VoteReady
+from capc.steps.privacy_guardian.aggregation import Aggregated
+from capc.steps.privacy_guardian.external import privacy_guardian_enter_release, privacy_guardian_take_answered
+from capc.steps.querying_party.external import (
     querying_party_enter_release,
     querying_party_take_label,
     querying_party_take_votes,
 )
-from capc.events import Receipt
-from capc.parameters import Charge
-from capc.parties import PRIVACY_GUARDIAN, Party
-from capc.privacy_guardian import Aggregated
-from capc.querying_party import AwaitingResponse, ReleaseTurn, VoteShare, querying_party_keep_sums
+from capc.steps.querying_party.inference import AwaitingResponse, VoteShare, querying_party_keep_sums
+from capc.steps.querying_party.party import ReleaseTurn
 
 if TYPE_CHECKING:
     from support.driver import Driver, Outcome

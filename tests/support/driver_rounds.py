@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from capc.answering_party import AwaitingChoice, VoteReady
-from capc.answering_party_rounds import answering_party_begin_rounds, answering_party_garble_round
-from capc.parties import QUERYING_PARTY, Party
-from capc.querying_party import AwaitingResponse, VoteShare
-from capc.querying_party_rounds import querying_party_begin_rounds, querying_party_evaluate_round
-from capc.reverse_setup import (
+from capc.foundation.parties import QUERYING_PARTY, Party
+from capc.steps.answering_party.inference import AwaitingChoice, VoteReady
+from capc.steps.answering_party.reverse_setup import (
     AwaitingReverseChoice,
     answering_party_finish_reverse,
     answering_party_offer_reverse,
-    querying_party_choose_reverse,
-    querying_party_finish_reverse,
 )
+from capc.steps.answering_party.vote_rounds import answering_party_begin_rounds, answering_party_garble_round
+from capc.steps.querying_party.inference import AwaitingResponse, VoteShare
+from capc.steps.querying_party.reverse_setup import querying_party_choose_reverse, querying_party_finish_reverse
+from capc.steps.querying_party.vote_rounds import querying_party_begin_rounds, querying_party_evaluate_round
 
 if TYPE_CHECKING:
     from support.driver import Driver

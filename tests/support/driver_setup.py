@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from capc.answering_party_setup import (
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
+from capc.foundation.randomness import Seed
+from capc.steps.answering_party.setup import (
     AwaitingTrees,
     answering_party_answer_setup,
     answering_party_begin_setup,
     answering_party_finish_setup,
 )
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
-from capc.privacy_guardian import (
+from capc.steps.privacy_guardian.setup import (
     JoiningPrivacyGuardian,
     privacy_guardian_answer_setup,
     privacy_guardian_begin_setup,
     privacy_guardian_finish_setup,
 )
-from capc.querying_party_setup import querying_party_begin_setup, querying_party_finish_setup
-from capc.randomness import Seed
+from capc.steps.querying_party.setup import querying_party_begin_setup, querying_party_finish_setup
 from support.driver_traffic import Delivery, flat
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from capc.messages import HEADER, MessageType
-from capc.parties import Party, Role
+from capc.foundation.parties import Party, Role
+from capc.session.envelope import HEADER, MessageType
 
 
 @dataclass(frozen=True)

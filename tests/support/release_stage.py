@@ -11,30 +11,27 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import cast
 
-from capc import ring
-from capc.channel import Channel
-from capc.circuits.builder import Circuit
-from capc.garbled_two_party import GarbledTwoParty
-from capc.linear import IdealLinear
-from capc.messages import MessageType, VoteShares
+from capc.foundation import ring
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
+from capc.foundation.randomness import XofSource
+from capc.linear.ideal import IdealLinear
 from capc.noise.mechanism import ReleaseMechanisms
-from capc.ot_extension import EvaluatorKey, GarblerKey
-from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
-from capc.privacy_guardian import (
-    Aggregated,
-    PrivacyGuardian,
-    privacy_guardian_aggregate,
-    privacy_guardian_open_query,
-    privacy_guardian_read_answered,
-    privacy_guardian_release,
-)
-from capc.querying_party import QueryingParty, ReleaseTurn, VoteShare
-from capc.querying_party_release import Answer, querying_party_finish_release, querying_party_request_release
-from capc.randomness import XofSource
-from capc.session import Session
-from capc.suite import Suite, reference_suite
-from capc.vectorised import VectorisedTwoParty, extension
+from capc.session.channel import Channel
+from capc.session.envelope import MessageType
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+from capc.session.session import Session
+from capc.steps.messages import VoteShares
+from capc.steps.privacy_guardian.aggregation import Aggregated, privacy_guardian_aggregate
+from capc.steps.privacy_guardian.party import PrivacyGuardian, privacy_guardian_open_query
+from capc.steps.privacy_guardian.release import privacy_guardian_read_answered, privacy_guardian_release
+from capc.steps.querying_party.inference import VoteShare
+from capc.steps.querying_party.party import QueryingParty, ReleaseTurn
+from capc.steps.querying_party.release import Answer, querying_party_finish_release, querying_party_request_release
+from capc.steps.suite import Suite, reference_suite
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.vectorised import VectorisedTwoParty, extension
 from support.builders import counter_seeds, make_account, make_participants
 from support.header import payload_of, with_payload
 

@@ -9,15 +9,16 @@ from functools import lru_cache
 
 from hypothesis import strategies as st
 
-from capc import ot_extension, ring
-from capc.circuits.vote import one_hot_argmax
-from capc.garbled_two_party import GarbledTwoParty
-from capc.multi_round import EvaluatorRound, GarblerRound, VoteShape
-from capc.multi_round_vote import GarbledVote
-from capc.randomness import Seed, XofSource
-from capc.two_party import Transfers
-from capc.vectorised import VectorisedTwoParty, extension
-from capc.vectorised.multi_round import VectorisedVote
+from capc.foundation import ring
+from capc.foundation.cleartext import one_hot_argmax
+from capc.foundation.randomness import Seed, XofSource
+from capc.two_party.garbling import ot_extension
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.garbling.readable_vote_rounds import GarbledVote
+from capc.two_party.interface import Transfers
+from capc.two_party.vectorised import VectorisedTwoParty, extension
+from capc.two_party.vectorised.vote_rounds import VectorisedVote
+from capc.two_party.vote_rounds import EvaluatorRound, GarblerRound, VoteShape
 
 Rows = list[list[int]]
 FORWARD, REVERSE = b"forward", b"reverse"

@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.circuits.builder import Circuit
-from capc.circuits.release import release_circuit
-from capc.circuits.relu import relu_circuit
-from capc.errors import ErrorCode, InputError, InvalidPayloadError, StateReuseError
-from capc.expansion import to_labels
-from capc.garbled_two_party import GarbledTwoParty
-from capc.garbling import MAX_HASHES
-from capc.primitives import BufferPermutation
-from capc.two_party import Chosen, Evaluation, GarblerOutput, Transfers
-from capc.vectorised import TransferStash, VectorisedTwoParty, extension
-from capc.vectorised.batches import reader_of
-from capc.vectorised.hashing import BatchHash, HashBuffers
-from capc.vectorised.labels import to_number
+from capc.foundation.aes_ctr import to_labels
+from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError, StateReuseError
+from capc.foundation.primitives import BufferPermutation
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.circuits.release import release_circuit
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.garbling.half_gates import MAX_HASHES
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.interface import Chosen, Evaluation, GarblerOutput, Transfers
+from capc.two_party.vectorised import TransferStash, VectorisedTwoParty, extension
+from capc.two_party.vectorised.batches import reader_of
+from capc.two_party.vectorised.hashing import BatchHash, HashBuffers
+from capc.two_party.vectorised.labels import to_number
 from vectorised.computations import fresh_keys, stream
 
 SHARED = relu_circuit(5, 1)

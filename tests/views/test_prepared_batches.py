@@ -11,10 +11,10 @@ from itertools import product
 
 import pytest
 
-from capc.messages import HEADER, MessageType
-from capc.model import QuantisedModel
-from capc.parameters import Charge
-from capc.parties import QUERYING_PARTY, Party, answering_party
+from capc.foundation.parties import QUERYING_PARTY, Party, answering_party
+from capc.models.model import QuantisedModel
+from capc.session.envelope import HEADER, MessageType
+from capc.session.parameters import Charge
 from capc_verify.views.fixes import FRESH_SHARES, QUERY_MASKS, first_of, in_step, owned_by, seen_values
 from capc_verify.views.law import Law, conditional, distance, image, worst_conditional_distance
 from capc_verify.views.playback import (

@@ -13,7 +13,7 @@ from typing import Protocol, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.job.observer import Stage
 
 INTERVAL = 10.0

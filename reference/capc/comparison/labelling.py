@@ -23,9 +23,9 @@ from capc.comparison.ckks import (
 )
 from capc.comparison.network import SquareNetwork
 from capc.comparison.parameters import CkksParameters
-from capc.errors import InputError
-from capc.parameters import ParameterSet
-from capc.randomness import Seed
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import Seed
+from capc.session.parameters import ParameterSet
 
 
 @dataclass(frozen=True, repr=False)

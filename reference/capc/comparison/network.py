@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 
 Floats = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from capc.comparison.network import Floats, SquareNetwork
-from capc.randomness import Seed, XofSource
+from capc.foundation.randomness import Seed, XofSource
 
 EPOCHS = 60
 LEARNING_RATE = 0.02

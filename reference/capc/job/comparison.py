@@ -13,43 +13,44 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from capc import fixed_point
-from capc.accountants.policies import certify
-from capc.accounting import Account
-from capc.answering_party import AwaitingChoice, AwaitingTransfers, VoteReady, answering_party_take_transfers
-from capc.architecture import dense_architecture
 from capc.comparison import Comparison, SquareNetwork, open_comparison
 from capc.comparison.ckks import check_network
 from capc.comparison.parameters import CkksParameters
 from capc.comparison.training import train
-from capc.costs import Step
-from capc.embedded_methods import EmbeddedRelease, garble_circuits
-from capc.errors import InputError
+from capc.foundation import fixed_point
+from capc.foundation.errors import InputError
+from capc.foundation.parties import QUERYING_PARTY, Party, answering_party
+from capc.foundation.randomness import Seed
 from capc.job.collaboration import open_session
 from capc.job.models import AnsweringModel, hidden_widths
 from capc.job.options import flag
 from capc.job.plan import Plan
 from capc.job.state import Labeller
 from capc.learning.data import Floats, Indices
-from capc.linear import IdealLinear
-from capc.link import ended_as
-from capc.model import QuantisedLayer, QuantisedModel
-from capc.parameters import Parameters
-from capc.parties import QUERYING_PARTY, Party, answering_party
-from capc.protocol import Collaboration
-from capc.querying_party import (
+from capc.linear.ideal import IdealLinear
+from capc.models.architecture import dense_architecture
+from capc.models.model import QuantisedLayer, QuantisedModel
+from capc.privacy.account import Account
+from capc.privacy.accountants.policies import certify
+from capc.protocol.collaboration import Collaboration
+from capc.protocol.costs import Step
+from capc.protocol.embedded_methods import EmbeddedRelease, garble_circuits
+from capc.protocol.link import ended_as
+from capc.protocol.seats import AnsweringSeat, Methods, Queries, QueryingSeat
+from capc.session.parameters import Parameters
+from capc.session.session import Session
+from capc.steps.answering_party.inference import AwaitingChoice, VoteReady, answering_party_take_transfers
+from capc.steps.answering_party.party import AwaitingTransfers
+from capc.steps.querying_party.inference import (
     LayerInput,
-    OpenBatch,
     VoteShare,
     choose_labels,
     querying_party_enter_batch,
     querying_party_evaluate_layer,
 )
-from capc.randomness import Seed
-from capc.seats import AnsweringSeat, Methods, Queries, QueryingSeat
-from capc.session import Session
-from capc.suite import reference_suite
-from capc.vectorised import VectorisedTwoParty
+from capc.steps.querying_party.party import OpenBatch
+from capc.steps.suite import reference_suite
+from capc.two_party.vectorised import VectorisedTwoParty
 
 
 @dataclass(frozen=True, repr=False)

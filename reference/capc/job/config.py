@@ -10,14 +10,14 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
-from capc.allowance import DEFAULT_QUERIES
-from capc.circuits.choice import NetworkName
-from capc.engine import EMBEDDED
-from capc.errors import InputError
+from capc.foundation.errors import InputError
+from capc.job.network import NetworkName
 from capc.job.options import OPTIONS, Inference, OptionValue, flag
 from capc.learning.data import no_file_because
 from capc.learning.partition import Partition
-from capc.parameters import Adjacency, Charge, NoiseName, VoteVariant
+from capc.privacy.allowance import DEFAULT_QUERIES
+from capc.protocol.engine import EMBEDDED
+from capc.session.parameters import Adjacency, Charge, NoiseName, VoteVariant
 
 
 @dataclass(frozen=True)

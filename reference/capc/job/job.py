@@ -12,9 +12,8 @@ from functools import partial
 
 import numpy as np
 
-from capc import fixed_point
-from capc.accounting import Account
-from capc.errors import BudgetExhaustedError, InputError
+from capc.foundation import fixed_point
+from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.job.collaboration import open_collaboration
 from capc.job.models import Trainer, train_float, train_relus
 from capc.job.observer import JobObserver, Stage
@@ -27,9 +26,10 @@ from capc.learning.data import Floats, Indices
 from capc.learning.metrics import accuracy, balanced_accuracy
 from capc.learning.partition import split
 from capc.learning.training import QUERYING_ARCHITECTURE, FloatModel
-from capc.ledger import Ledger
-from capc.model import QuantisedModel
-from capc.parameters import Parameters
+from capc.models.model import QuantisedModel
+from capc.privacy.account import Account
+from capc.privacy.ledger import Ledger
+from capc.session.parameters import Parameters
 
 Opener = Callable[[Parameters, Sequence[QuantisedModel], Account], Labeller]
 

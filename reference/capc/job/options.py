@@ -9,10 +9,10 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
-from capc.circuits.choice import NetworkName
+from capc.job.network import NetworkName
 from capc.learning.partition import Partition
-from capc.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, VoteVariant
-from capc.session import MAX_ANSWERING, MAX_QUERIES
+from capc.session.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, VoteVariant
+from capc.session.session import MAX_ANSWERING, MAX_QUERIES
 
 
 class Inference(StrEnum):

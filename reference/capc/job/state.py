@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from capc.accounting import Account
-from capc.hash_keys import HashUse
-from capc.hidden import type_only
+from capc.foundation.hidden import type_only
 from capc.job.plan import Plan
 from capc.job.purse import Purse
 from capc.learning.partition import Split
+from capc.privacy.account import Account
+from capc.two_party.hash_use import HashUse
 
 
 class Status(StrEnum):
@@ -54,7 +54,7 @@ class Outcome(Protocol):
 
 
 class Labeller(Protocol):
-    """A collaboration that is set up, such as :class:`capc.protocol.Collaboration`."""
+    """A collaboration that is set up, such as :class:`capc.protocol.collaboration.Collaboration`."""
 
     @property
     def costs(self) -> Mapping[str, Cost]:

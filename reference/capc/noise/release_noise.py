@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from capc.foundation.randomness import RandomSource
 from capc.noise.mechanism import ReleaseMechanisms
-from capc.randomness import RandomSource
 
 
 @dataclass(frozen=True, repr=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 
 
 def check_scale(sigma_votes: Fraction, grid_bits: int) -> None:

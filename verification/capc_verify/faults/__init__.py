@@ -6,7 +6,7 @@ tests, and ``tests/faults`` shows that the tests named here then fail. Spec: CAP
 
 from __future__ import annotations
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc_verify.faults.registry import FAULTS, Fault
 
 __all__ = ["FAULTS", "Fault", "apply"]

@@ -9,16 +9,16 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-from capc import ring
-from capc.errors import InputError
-from capc.randomness import RandomSource
+from capc.foundation import ring
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import RandomSource
 
 _LOADED_FIRST = (
-    "capc.protocol",
-    "capc.accounting",
-    "capc.circuits.release",
-    "capc.garbled_two_party",
-    "capc.ideal_two_party",
+    "capc.protocol.collaboration",
+    "capc.privacy.account",
+    "capc.two_party.circuits.release",
+    "capc.two_party.garbling.readable",
+    "capc.two_party.ideal",
     "capc.noise.mechanism",
 )
 """Together they load the whole core, so that no later import brings the correct function back."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from capc.errors import (
+from capc.foundation.errors import (
     BudgetExhaustedError,
     CapcError,
     InputError,
@@ -16,7 +16,7 @@ from capc.errors import (
     RandomnessExhaustedError,
     StateReuseError,
 )
-from capc.parties import Party
+from capc.foundation.parties import Party
 from capc_verify.vectors.values import Json, Kind
 
 ANY_ROLE = "any"

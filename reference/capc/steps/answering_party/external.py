@@ -1,0 +1,35 @@
+"""An answering party's step around an outside engine that computes step 1c. Spec: CAPC-ARG-005."""
+
+from __future__ import annotations
+
+import hashlib
+
+from capc.foundation import ring
+from capc.foundation.randomness import Seed
+from capc.models.architecture import Rows
+from capc.steps.answering_party.inference import AwaitingChoice, VoteReady, ready_votes
+from capc.steps.layer_modes import require_vote
+
+
+def answering_party_enter_argmax(state: AwaitingChoice, seed: Seed) -> tuple[tuple[VoteReady, ...], Rows, Rows]:
+    """Step 1c: draws fresh vote shares, which have nothing to do with the masks of the logits.
+
+    Args:
+        state: before step 1c, of the layer that votes.
+        seed: for the shares.
+
+    Returns:
+        the states that hold the shares; for each query the masks m and the fresh shares s, for the engine.
+    """
+    AwaitingChoice.require(state)
+    require_vote(state.request.stage)
+    at = state.request
+    parameters, count = at.party.session.parameters, at.batch.count
+    # Other masks, other shares: one seed never shares two votes alike.
+    masks = b"".join(mask.to_bytes(8, "little") for row in state.sums for mask in row)
+    label = at.party.channel.label("answering_party_enter_argmax", at.batch.first, at.layer)
+    source = at.party.suite.expand(seed, label + hashlib.sha256(masks).digest())
+    width = parameters.widths.vote_bits
+    fresh = tuple(tuple(ring.uniform(source, parameters.num_classes, width)) for _ in range(count))
+    state.spend()
+    return ready_votes(at, fresh), state.sums, fresh

@@ -93,7 +93,7 @@ PUBLIC = {
     "capc.session.parameters.ReleasePolicy": "parameters",
     "capc.foundation.parties.Party": "a name",
     "capc.protocol.collaboration.QueryResult": "the released label, for whom it was released; noise is left out",
-    "capc.steps.querying_party.release.Answer": "the released label, for whom it was released; the other label is left out",
+    "capc.steps.querying_party.release.Answer": "the released label, for whom it was released; the other label is out",
     "capc.protocol.seats.Methods": "objects, which show their type",
     "capc.protocol.seats.QueryingTurn": "what all roles have agreed to do; the queries are left out",
     "capc.protocol.seats.Turn": "what all roles have agreed to do",

@@ -38,7 +38,7 @@ def reverse_keys(delta: int | None) -> tuple[GarblerKey, EvaluatorKey]:
 
 
 def choose(offer: BaseOtOffer, delta: int) -> tuple[base_ot.ChosenSeeds, bytes]:
-    """:func:`capc.two_party.garbling.base_ot.base_ot_choose` for any Delta'. Each point is as uniform as an honest one."""
+    """`base_ot_choose` for any Delta'. Each point is as uniform as an honest one."""
     source, points, seeds = stream(1, "points"), [], []
     for position in range(128):
         scalar = primitives.random_scalar(source)

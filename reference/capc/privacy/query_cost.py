@@ -1,4 +1,6 @@
-"""What a query costs an account: exact rationals in the unit of its policy. :class:`capc.privacy.account.Account` adds up.
+"""What a query costs an account: exact rationals in the unit of its policy.
+
+:class:`capc.privacy.account.Account` adds up.
 
 Spec: CAPC-ACCT-003, CAPC-ACCT-101, CAPC-ACCT-115.
 """

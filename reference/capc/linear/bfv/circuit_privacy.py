@@ -1,4 +1,6 @@
-"""How much the noise of responses can tell of the weights: a bound. :mod:`capc.privacy.allowance` adds it up over queries.
+"""How much the noise of responses can tell of the weights: a bound.
+
+:mod:`capc.privacy.allowance` adds it up over queries.
 
 **The bound.** In a response, a released coefficient of c0 is
 

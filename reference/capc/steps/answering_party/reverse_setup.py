@@ -1,4 +1,7 @@
-"""The second base transfers of a vote in rounds, which an answering party offers. Spec: section 05, The vote in rounds."""
+"""The second base transfers of a vote in rounds, which an answering party offers.
+
+Spec: section 05, The vote in rounds.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The guardian's steps around an outside engine that computes step 3. Spec: CAPC-REL-004, CAPC-MPC-040 to CAPC-MPC-042."""
+"""The guardian's steps around an outside engine that computes step 3.
+
+Spec: CAPC-REL-004, CAPC-MPC-040 to CAPC-MPC-042.
+"""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ MAX_HASHES = 1 << 24
 
 
 class LabelHash:
-    """H(x, i) = pi(pi(x) XOR i) XOR pi(x) for AES-128 as pi, under the keys of :mod:`capc.two_party.garbling.hash_keys`.
+    """H(x, i) = pi(pi(x) XOR i) XOR pi(x) for AES-128 as pi, under the keys of `HashKeys`.
 
     A tweak is row + 2^40 number + 2^64 position. Each call of :meth:`digest` has the next number and the position is
     the batch's own, so that no tweak occurs twice under one Delta, whatever the keys are.

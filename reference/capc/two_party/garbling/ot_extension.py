@@ -1,4 +1,4 @@
-"""Any number of correlated oblivious transfers of labels, of random bits, from the trees of `capc.two_party.garbling.ggm_tree`.
+"""Any number of correlated oblivious transfers of labels, of random bits, from trees (:mod:`.ggm_tree`).
 
 For transfer i the garbler has a zero label q_i, the evaluator a random bit x_i and its label t_i = q_i XOR x_i Delta.
 They are made before the inputs are known. An input bit b is then transferred by sending d = b XOR x: the zero label

@@ -36,7 +36,7 @@ class BaseOtChoice:
 
 @dataclass(frozen=True)
 class OtTrees:
-    """What completes the base OTs: 256 sums of tree nodes, ordered by `capc.two_party.garbling.ggm_tree`. Layout: 256 x 16 bytes."""
+    """What completes the base OTs: 256 sums of tree nodes, ordered by :mod:`.ggm_tree`. Layout: 256 x 16 bytes."""
 
     sums: tuple[bytes, ...]
 

@@ -1,4 +1,4 @@
-"""A batch, chunk after chunk: the order of everything on the wire, as :mod:`capc.two_party.garbling.payload` lays it out."""
+"""A batch, chunk after chunk: the order of everything on the wire, as the garbling room's `payload` lays it out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Correlated transfers from the trees of `capc.two_party.garbling.ggm_tree`: `capc.two_party.garbling.ot_extension` on arrays, the same bytes.
+"""Correlated transfers from trees: the garbling room's `ot_extension` on arrays, with the same bytes.
 
 A stream is AES in counter mode. The cipher of each leaf is kept with the key, as setting it up costs more than a
 short stream. Transfers are made in spans, so that beyond the labels themselves, and for the evaluator as many bytes of

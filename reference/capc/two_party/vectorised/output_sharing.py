@@ -1,4 +1,4 @@
-"""Output words as fresh additive shares, from all lanes' labels at once: `capc.two_party.garbling.output_sharing` on arrays.
+"""Output words as fresh additive shares, from all lanes' labels at once: the readable `output_sharing` on arrays.
 
 Everything is computed mod 2^64 and reduced at the end, which is exact as 2^width divides 2^64.
 

@@ -1,4 +1,4 @@
-"""The vote in rounds on arrays: the messages of :class:`capc.two_party.garbling.readable_vote_rounds.GarbledVote`, byte for byte.
+"""The vote in rounds on arrays: the messages of the readable `GarbledVote`, byte for byte.
 
 :meth:`VectorisedVote.garble_stream` gives an answer in pieces as they are made, and
 :meth:`VectorisedVote.evaluate_stream` reads it as it comes. Beside its transfers a batch holds 16 bytes for each class

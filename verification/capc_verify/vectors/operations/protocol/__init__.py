@@ -1,1 +1,1 @@
-"""The order of messages: one program for each role, links, and the whole protocol in one process."""
+"""Operations of sessions, set-ups, messages and steps."""

@@ -37,7 +37,7 @@ from capc.randomness import Seed
 from capc.session import Session
 from capc.suite import Suite, hybrid_suite
 from support.builders import constant_model, make_account, make_session, make_widths
-from support.driver import place_of
+from support.driver import Place
 from support.header import HEADER_BYTES, with_payload
 
 SEED = Seed(bytes(32))
@@ -99,7 +99,7 @@ class World:
     def add(self, messages: list[bytes]) -> None:
         """Notes what was sent."""
         for message in messages:
-            place = place_of(message)
+            place = Place.of(message)
             self.sent[place.message_type, place.sender, place.receiver] = message
 
     def answer_as_answering_party(self, me: Party, sent: dict[tuple[MessageType, Party, Party], bytes]):

@@ -49,7 +49,7 @@ from capc.session import SingleUse, SpentMark
 from capc.suite import reference_suite
 from core.test_hidden import classes, name_of
 from support.builders import counter_seeds, make_account, make_parameters, make_session
-from support.driver import Driver, T
+from support.driver import Driver
 from support.runs import SIZES, parameters_for, voters
 from support.step_functions import Step, shown_by, step_functions
 
@@ -240,7 +240,7 @@ class Mixing(Driver):
     refused: set[Step] = field(default_factory=set)
     texts: set[str] = field(default_factory=set)
 
-    def consume(self, step: Callable[..., T], state: object, *arguments: object) -> T:
+    def consume(self, step: Callable[..., Any], state: object, *arguments: object) -> Any:
         for other, text in (forbidden(state) | of_other_votes(state)).items():
             given = dict(zip(inspect.signature(step).parameters, (state, *arguments), strict=False))
             message = next((value for value in given.values() if isinstance(value, bytes)), b"")

@@ -14,7 +14,6 @@ PLACES = {
     "reference/capc/outside_methods.py",
     "reference/capc/one_query.py",
     "tests/support/driver.py",
-    "tests/support/driver_ahead.py",
 }
 OTHERS = {
     # The comparison has messages of its own in the place of steps 1a and 1b.

@@ -27,8 +27,7 @@ from support.builders import (
     make_widths,
 )
 from support.deviations import Deviation, Forgery, Traffic
-from support.driver import Delivery, Driver, Outcome, Place
-from support.driver_engine import Given, OutsideEngine
+from support.driver import Delivery, Driver, Given, Outcome, Place
 from support.engines import ClearEngine
 from support.step_functions import shown_by, step_that_refused
 
@@ -68,7 +67,7 @@ def new_driver(
         replace(suite, mechanisms=fixed_mechanisms([[0, 0, 0]], [[0]])),
         make_account(parameters),
         counter_seeds(seed_name),
-        engine=OutsideEngine(ClearEngine()) if mode is Mode.ENGINE else None,
+        engine=ClearEngine() if mode is Mode.ENGINE else None,
     )
 
 
@@ -107,8 +106,7 @@ class Interference:
         self.steps: Counter[str] = Counter()
         self.texts: set[str] = set()
         driver.interfere = self.interfere
-        if driver.engine is not None:
-            driver.engine.interfere = self.interfere_with_engine
+        driver.interfere_with_engine = self.interfere_with_engine
 
     def interfere(self, delivery: Delivery) -> None:
         """Called for every honest message before it is handed over."""
@@ -149,8 +147,8 @@ class Interference:
 
 def wrong_outputs(given: Given, limit: int) -> list[object]:
     """What the engine gives in no honest run: out of range, too few or too many, or none."""
-    if given.step == "querying_party_take_votes":
-        rows = [tuple(row) for row in given.honest]  # type: ignore[attr-defined]
+    if given.kind == "votes":
+        rows = [tuple(row) for row in given.honest]
         first, last = rows[0], rows[-1]
         return [
             [(-1, *first[1:]), *rows[1:]],
@@ -160,7 +158,7 @@ def wrong_outputs(given: Given, limit: int) -> list[object]:
             rows[:-1],
             [*rows, first],
         ]
-    if given.step == "querying_party_take_label":
+    if given.kind == "label":
         # Label 3 of 3 classes; a label that is withheld and given; a bit too few, too many, no bit, and none at all.
         return [(1, 1, 1), (0, 1, 0), (1, 1), (1, 1, 0, 0), (1, -1, 1), (1, 2, 0), ()]
     return [None, 2, -1]

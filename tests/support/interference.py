@@ -89,6 +89,12 @@ def other_session(mode: Mode) -> dict[Place, bytes]:
     return dict(driver.sent)
 
 
+def traffic_of(mode: Mode, driver: Driver) -> Traffic:
+    """What a faulty party of a run knows."""
+    before_rounds = BEFORE_ROUNDS if mode is Mode.ROUNDS else ()
+    return Traffic(dict(driver.sent), other_session(mode), driver.session.parameters.widths, before_rounds)
+
+
 class Interference:
     """Puts the forgeries of some deviations before the honest messages, and checks every refusal.
 
@@ -110,9 +116,9 @@ class Interference:
 
     def interfere(self, delivery: Delivery) -> None:
         """Called for every honest message before it is handed over."""
-        traffic = Traffic(dict(self._driver.sent), other_session(self._mode))
+        traffic = traffic_of(self._mode, self._driver)
         for deviation in self._deviations:
-            for forgery in deviation.forge(delivery, traffic):
+            for forgery in deviation(delivery, traffic):
                 self._check(delivery, forgery)
                 self.refused[delivery.place.message_type, forgery.code] += 1
 

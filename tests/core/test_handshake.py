@@ -49,16 +49,16 @@ def test_equal_sessions_greet_each_other_in_every_direction() -> None:
 
 
 def with_widths(**changes: object) -> Session:
-    return replace(SESSION, parameters=replace(PARAMETERS, widths=replace(PARAMETERS.widths, **changes)))  # type: ignore[arg-type]
+    return replace(SESSION, parameters=replace(PARAMETERS, widths=replace(PARAMETERS.widths, **changes)))
 
 
 def with_release(**changes: object) -> Session:
-    return replace(SESSION, parameters=replace(PARAMETERS, release=replace(PARAMETERS.release, **changes)))  # type: ignore[arg-type]
+    return replace(SESSION, parameters=replace(PARAMETERS, release=replace(PARAMETERS.release, **changes)))
 
 
 def with_participant(position: int, **changes: object) -> Session:
     participants = list(SESSION.participants)
-    participants[position] = replace(participants[position], **changes)  # type: ignore[arg-type]
+    participants[position] = replace(participants[position], **changes)
     return replace(SESSION, participants=tuple(participants))
 
 

@@ -204,7 +204,7 @@ def test_parsing_is_total_and_canonical(name: str, data: st.DataObject) -> None:
         value = parse(payload)
     except InvalidPayloadError:
         return
-    encode = value.to_bytes  # type: ignore[attr-defined]
+    encode = value.to_bytes
     assert (encode(CIRCUIT) if name == "garbled_circuits" else encode()) == payload
 
 

@@ -18,7 +18,7 @@ from capc.errors import ErrorCode, InputError, InvalidPayloadError, StateReuseEr
 from capc.expansion import to_labels
 from capc.garbling import LabelHash
 from capc.ideal_multi_round import IdealVote
-from capc.multi_round import EvaluatorRound, GarblerRound, VoteShape
+from capc.multi_round import GarblerRound, VoteShape
 from capc.multi_round_vote import GarbledVote
 from capc.randomness import Seed, XofSource
 from capc.two_party import Transfers
@@ -119,8 +119,6 @@ def test_the_ideal_vote_does_the_same(job: Votes) -> None:
         after, answer = scheme.garble(mine, message, stream(0, ""))
         assert len(answer) == scheme.answer_length(shape, number)
         result = scheme.evaluate(theirs, answer, stream(0, ""))
-        assert isinstance(after, GarblerRound)
-        assert isinstance(result, tuple)
         mine, (theirs, message) = after, result
     shares, answer = scheme.garble(mine, message, stream(0, ""))
     with pytest.raises(InvalidPayloadError):
@@ -234,10 +232,7 @@ def test_offsets_and_other_labels_stay_where_they_are() -> None:
     evaluators = list(theirs.secret.labels)
     after, answer = scheme.garble(mine, request, stream(1, "g"))
     result = scheme.evaluate(theirs, answer, stream(1, "e"))
-    assert isinstance(after, GarblerRound)
-    assert isinstance(result, tuple)
     theirs, following = result
-    assert isinstance(theirs, EvaluatorRound)
     evaluators += [label for wire in theirs.secret.signs for label in wire]
     evaluators += to_labels(answer[: len(answer) // 16 * 16])
     garblers = [*after.secret.reverse, *to_labels(following[: len(following) // 16 * 16])]
@@ -269,5 +264,4 @@ def test_a_source_of_two_keys_is_enough() -> None:
     _, answer = GarbledVote(JOB.chunk).garble(mine, request, source)
     assert answer[:32] == XofSource(Seed(bytes(32)), b"x").read(32)
     result = GarbledVote(JOB.chunk).evaluate(theirs, answer, source)
-    assert isinstance(result, tuple)
     assert result[1][:16] == XofSource(Seed(bytes(32)), b"x").read(48)[32:]

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 
-import mpmath  # type: ignore[import-untyped]
+import mpmath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,10 +53,10 @@ def test_unknown_sets_are_refused_with_the_known_names(name: str) -> None:
 def test_ranges_of_widths(field: str, admitted: list[int], refused: list[int]) -> None:
     widths = make_widths()
     for value in admitted:
-        assert getattr(replace(widths, **{field: value}), field) == value  # type: ignore[arg-type]
+        assert getattr(replace(widths, **{field: value}), field) == value
     for value in refused:
         with pytest.raises(ParameterError, match=rf"^{field} = {value}: choose [^\n]+$"):
-            replace(widths, **{field: value})  # type: ignore[arg-type]
+            replace(widths, **{field: value})
 
 
 def test_smallest_logit_ring() -> None:
@@ -84,7 +84,7 @@ def test_smallest_logit_ring() -> None:
 )
 def test_rules_of_policies(policy: ReleasePolicy, changes: dict[str, object], field: str) -> None:
     with pytest.raises(ParameterError, match=rf"^{field}: [^\n]+$"):
-        replace(policy, **changes)  # type: ignore[arg-type]
+        replace(policy, **changes)
 
 
 @pytest.mark.req("CAPC-PARAM-001")
@@ -101,7 +101,7 @@ def test_rules_of_policies(policy: ReleasePolicy, changes: dict[str, object], fi
 )
 def test_rules_of_parameters(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        replace(make_parameters(), **changes)  # type: ignore[arg-type]
+        replace(make_parameters(), **changes)
 
 
 def test_parameter_errors_are_the_callers() -> None:

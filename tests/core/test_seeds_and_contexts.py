@@ -40,17 +40,14 @@ def test_mask_of_a_layer_is_the_first_of_its_stream() -> None:
         if call.step is not answering_party_evaluate_layer:
             continue
         state, seed = call.state, call.arguments[1]
-        assert isinstance(seed, bytes)
         (after,) = [
             entry.state
             for entry in driver.calls
             if isinstance(entry.state, AwaitingChoice) and entry.state.request is state
         ]
-        assert isinstance(state, AwaitingRequest)
         me = b"\x01" + state.party.me.index.to_bytes(2, "little")
         place = driver.session.tag + b"\x00\x00\x00" + me + (1).to_bytes(4, "little") + bytes([state.layer])
         request = call.arguments[0]
-        assert isinstance(request, bytes)
         label = b"answering_party_evaluate_layer/" + me + place + hashlib.sha256(payload_of(request)).digest()
         stream = hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(2 * len(after.sums[0]))
         expected = [int.from_bytes(stream[i : i + 2], "little") % 2**14 for i in range(0, len(stream), 2)]
@@ -69,9 +66,6 @@ def test_label_seed_and_hash_key_come_from_a_stream_of_their_own() -> None:
         if call.step is not answering_party_garble_layer:
             continue
         state, (bits, seed) = call.state, call.arguments
-        assert isinstance(state, AwaitingChoice)
-        assert isinstance(seed, bytes)
-        assert isinstance(bits, bytes)
         at = state.request
         me = b"\x01" + at.party.me.index.to_bytes(2, "little")
         place = driver.session.tag + b"\x00\x00\x00" + me + (1).to_bytes(4, "little") + bytes([at.layer])
@@ -111,7 +105,7 @@ def test_contexts_hash_keys_and_offsets_never_repeat(monkeypatch: pytest.MonkeyP
 
     def recording(self: object, key: object, position: int, counts: list[int]) -> object:
         used.extend((id(key), position + number) for number in range(len(counts)))
-        return extend(self, key, position, counts)  # type: ignore[arg-type]
+        return extend(self, key, position, counts)
 
     monkeypatch.setattr(type(driver.suite.two_party), "extend_evaluator", recording)
     for _ in range(3):
@@ -128,7 +122,7 @@ def test_contexts_hash_keys_and_offsets_never_repeat(monkeypatch: pytest.MonkeyP
         for at in (0, 16)
     ]
     assert len(set(hash_keys)) == len(hash_keys) == 2 * len(used)
-    offsets = {party.garbler_key.delta for party in [*driver.answering_parties, driver.guardian]}  # type: ignore[attr-defined]
+    offsets = {party.garbler_key.delta for party in [*driver.answering_parties, driver.guardian]}
     assert len(offsets) == 4
 
 
@@ -183,9 +177,9 @@ def test_nothing_sent_is_the_garblers_secret() -> None:
     driver.run_query([1, 1])
     everything = b"".join(payload_of(message) for message in driver.sent.values())
     for party in [*driver.answering_parties, driver.guardian]:
-        delta: int = party.garbler_key.delta  # type: ignore[attr-defined]
+        delta: int = party.garbler_key.delta
         assert delta.to_bytes(16, "little") not in everything
-        leaves = [leaf for tree in party.garbler_key.leaves for leaf in tree if leaf]  # type: ignore[attr-defined]
+        leaves = [leaf for tree in party.garbler_key.leaves for leaf in tree if leaf]
         assert len(leaves) == 32 * 15
         assert all(leaf not in everything for leaf in leaves)
 

@@ -133,16 +133,16 @@ def test_votes_that_do_not_fit_are_refused_when_the_session_is_made() -> None:
 
 
 def widths(**changes: object) -> Session:
-    return replace(SESSION, parameters=replace(PARAMETERS, widths=replace(PARAMETERS.widths, **changes)))  # type: ignore[arg-type]
+    return replace(SESSION, parameters=replace(PARAMETERS, widths=replace(PARAMETERS.widths, **changes)))
 
 
 def release(**changes: object) -> Session:
-    return replace(SESSION, parameters=replace(PARAMETERS, release=replace(PARAMETERS.release, **changes)))  # type: ignore[arg-type]
+    return replace(SESSION, parameters=replace(PARAMETERS, release=replace(PARAMETERS.release, **changes)))
 
 
 def participant(position: int, **changes: object) -> Session:
     entries = list(SESSION.participants)
-    entries[position] = replace(entries[position], **changes)  # type: ignore[arg-type]
+    entries[position] = replace(entries[position], **changes)
     return replace(SESSION, participants=tuple(entries))
 
 

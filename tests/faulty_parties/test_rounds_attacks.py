@@ -150,7 +150,7 @@ def test_zero_reverse_offset_reads_signs_and_keeps_the_vote_right() -> None:
     assert right == 8 * 30
     theirs, answer = honest.garble(garbler, request, stream(9, "garble"))
     mine = cheat.evaluate(evaluator, answer, stream(9, "evaluate"))
-    votes = [[(a + b) % 2**16 for a, b in zip(*pair, strict=True)] for pair in zip(theirs, mine, strict=True)]  # type: ignore[arg-type]
+    votes = [[(a + b) % 2**16 for a, b in zip(*pair, strict=True)] for pair in zip(theirs, mine, strict=True)]
     assert votes == [one_hot_argmax(row) for row in job.logits]
 
 
@@ -170,7 +170,7 @@ def test_rows_of_choice_make_the_vote_one_comparison() -> None:
     evaluator, request = cast(tuple[EvaluatorRound, bytes], played)
     theirs, answer = engine.garble(cast(GarblerRound, after), request, stream(1, "garble"))
     mine = engine.evaluate(evaluator, answer, stream(1, "evaluate"))
-    votes = [[(a + b) % 2**16 for a, b in zip(*pair, strict=True)] for pair in zip(theirs, mine, strict=True)]  # type: ignore[arg-type]
+    votes = [[(a + b) % 2**16 for a, b in zip(*pair, strict=True)] for pair in zip(theirs, mine, strict=True)]
     told = [row[2] for row, logits in zip(votes, small, strict=True) if logits[1] > logits[0]]
     assert told == [1] * len(told)
     assert 20 < len(told) < 40

@@ -96,7 +96,7 @@ def test_inconsistent_rows_read_delta() -> None:
 def test_wrong_tree_sums_read_delta() -> None:
     """One flipped bit in a message of the set-up breaks the transfers exactly if a bit of Delta is 0."""
     pairs_of_seeds = [(bytes([j, 0] * 16), bytes([j, 1] * 16)) for j in range(128)]
-    leaves, sums = puncturable.grow(pairs_of_seeds, stream(1, "roots"))  # type: ignore[arg-type]
+    leaves, sums = puncturable.grow(pairs_of_seeds, stream(1, "roots"))
     for tree, bit in ((5, 0), (5, 1), (20, 0), (20, 1)):
         pair = 4 * tree + 3
         delta = stream(tree, "delta").bits(128) & ~(1 << pair) | bit << pair | 1
@@ -104,7 +104,7 @@ def test_wrong_tree_sums_read_delta() -> None:
         place = 2 * 4 * tree
         wrong = bytes([sums.sums[place][0] ^ 1]) + sums.sums[place][1:]
         message = type(sums)((*sums.sums[:place], wrong, *sums.sums[place + 1 :]))
-        key = GarblerKey(delta, puncturable.grow_all_but_one(delta, seeds, message))  # type: ignore[arg-type]
+        key = GarblerKey(delta, puncturable.grow_all_but_one(delta, seeds, message))
         bits, labels, rows = ot_extension.extend_receive(EvaluatorKey(leaves), 1, 64)
         zeros = ot_extension.extend_send(key, 1, rows)
         right = all(

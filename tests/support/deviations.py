@@ -1,4 +1,4 @@
-"""Faulty parties: a function for each deviation gives the bytes that it sends and the error that the receiver must raise.
+"""Faulty parties: for each deviation a function that gives its bytes, and the error that the receiver must raise.
 
 At every delivery a deviation may put forgeries in front of the honest message: none where it does not apply.
 """

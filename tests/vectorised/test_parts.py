@@ -51,8 +51,6 @@ def test_extension_over_several_spans(transfers: int) -> None:
 def check_extension(transfers: int, position: int) -> None:
     garbler, evaluator = scalar_keys()
     garbler_key, evaluator_key = fresh_keys(FAST, FAST)
-    assert isinstance(garbler_key, extension.GarblerKey)
-    assert isinstance(evaluator_key, extension.EvaluatorKey)
     bits, labels, message = ot_extension.extend_receive(evaluator, position, transfers)
     fast_bits, received, payload = extension.extend_receive(evaluator_key, position, transfers)
     assert payload == message.to_bytes()

@@ -18,8 +18,8 @@ from capc.expansion import to_labels
 from capc.garbled_two_party import GarbledTwoParty
 from capc.garbling import MAX_HASHES
 from capc.primitives import BufferPermutation
-from capc.two_party import Chosen, Evaluation, GarblerOutput, Transfers
-from capc.vectorised import TransferStash, VectorisedTwoParty, extension
+from capc.two_party import Chosen, Evaluation, Transfers
+from capc.vectorised import VectorisedTwoParty
 from capc.vectorised.batches import reader_of
 from capc.vectorised.hashing import BatchHash, HashBuffers
 from capc.vectorised.labels import to_number
@@ -110,7 +110,7 @@ def test_a_malformed_extension_has_the_code_of_the_readable_engine(transfers_cou
 def test_every_state_is_used_once(circuit: Circuit) -> None:
     scheme = VectorisedTwoParty(2)
     mine, chosen, bits = begin(scheme, circuit)
-    output, payload = scheme.garble(mine, circuit, inputs(circuit), bits, stream(1, b""))
+    _, payload = scheme.garble(mine, circuit, inputs(circuit), bits, stream(1, b""))
     with pytest.raises(StateReuseError):
         scheme.garble(mine, circuit, inputs(circuit), bits, stream(2, b""))
     with pytest.raises(StateReuseError):
@@ -129,7 +129,6 @@ def test_every_state_is_used_once(circuit: Circuit) -> None:
     scheme.evaluate_ahead(chosen, payload, labels)
     with pytest.raises(StateReuseError):
         scheme.evaluate_ahead(chosen, payload, labels)
-    assert isinstance(output, GarblerOutput)
 
 
 def test_choices_spend_transfers() -> None:
@@ -247,7 +246,6 @@ def test_batches_take_from_a_stash_in_turn() -> None:
 def test_a_stash_that_is_short_gives_nothing(count: int, batches: int, wanted: list[int]) -> None:
     scheme = VectorisedTwoParty()
     stash, _ = scheme.stash_evaluator(fresh_keys(scheme, scheme)[1], 0, count, batches)
-    assert isinstance(stash, TransferStash)
     for take in wanted[:-1]:
         stash.take(take)
     left = stash.left
@@ -289,7 +287,6 @@ def test_delta_and_the_other_labels_stay_with_the_garbler(circuit: Circuit, ahea
     """No 16 bytes of the messages or of the evaluator's labels are Delta, and no two of them differ by it."""
     scheme = VectorisedTwoParty(4)
     garbler_key, evaluator_key = fresh_keys(scheme, scheme)
-    assert isinstance(garbler_key, extension.GarblerKey)
     (theirs,), payload = scheme.extend_evaluator(evaluator_key, 0, [3 * circuit.evaluator_inputs])
     (mine,) = scheme.extend_garbler(garbler_key, 0, [3 * circuit.evaluator_inputs], payload)
     _, bits = scheme.choose(theirs, circuit, [[1] * circuit.evaluator_words] * 3)

@@ -14,7 +14,7 @@ from capc.circuits.release import confident_release_circuit, release_circuit
 from capc.circuits.relu import relu_circuit
 from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
 from capc.errors import InputError
-from support.builders import circuits
+from support.computations import circuits
 from support.sizes import examples
 
 PROTOCOL = (
@@ -51,7 +51,7 @@ def read_again(circuit: Circuit) -> Circuit:
 @st.composite
 def shared_or_not(draw: st.DrawFn) -> Circuit:
     """Any circuit, also with outputs that are inputs or occur twice, shared in words or not."""
-    circuit = draw(circuits())
+    circuit = draw(circuits(shared=False, small=True))
     sizes = [size for size in range(1, len(circuit.outputs) + 1) if len(circuit.outputs) % size == 0]
     sharing = draw(st.none() | st.sampled_from(sizes).map(lambda size: Sharing(size, 20)))
     return replace(circuit, sharing=sharing)

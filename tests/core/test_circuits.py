@@ -16,7 +16,7 @@ from capc.circuits.relu import relu, relu_circuit
 from capc.circuits.tournament import argmax_flags, maximum
 from capc.circuits.vote import one_hot_argmax, share_differences, vote_circuit, vote_circuit_low_depth
 from capc.errors import InputError
-from support.builders import circuits
+from support.computations import circuits
 from support.oracles import Words, bits_of, evaluate_many, first_largest, grid, words_of
 
 
@@ -40,7 +40,7 @@ def run_many(circuit: Circuit, garbler: Words, evaluator: Words) -> Words:
 # The builder.
 
 
-@given(circuits(), st.data())
+@given(circuits(shared=False, small=True), st.data())
 def test_both_evaluations_agree_on_any_circuit(circuit: Circuit, data: st.DataObject) -> None:
     word = st.integers(0, (1 << circuit.input_bits) - 1)
     mine = data.draw(st.lists(word, min_size=circuit.garbler_words, max_size=circuit.garbler_words))
@@ -79,7 +79,7 @@ def test_inversion_of_constants_and_wires() -> None:
     assert [evaluate(circuit, [bit], []) for bit in (0, 1)] == [[1], [0]]
 
 
-@given(circuits(), st.data())
+@given(circuits(shared=False, small=True), st.data())
 def test_gates_that_no_output_needs_are_left_out(circuit: Circuit, data: st.DataObject) -> None:
     """Built anew from its gates, a circuit computes the same, and every gate that is left reaches an output."""
     builder = Builder(circuit.input_bits, circuit.garbler_words, circuit.evaluator_words)
@@ -117,7 +117,7 @@ def test_misuse_is_refused() -> None:
             Sharing(word_bits, width)
 
 
-@given(circuits())
+@given(circuits(shared=False, small=True))
 def test_stages_hold_every_gate_once_and_the_depth_is_the_longest_path(circuit: Circuit) -> None:
     order = [wire for stage in circuit.stages for wire in (*stage.ands, *stage.free)]
     assert sorted(order) == list(range(circuit.inputs, circuit.inputs + len(circuit.gates)))
@@ -133,7 +133,7 @@ def test_stages_hold_every_gate_once_and_the_depth_is_the_longest_path(circuit: 
         assert {depth[wire] for wire in (*stage.ands, *stage.free)} <= {at}
 
 
-@given(circuits())
+@given(circuits(shared=False, small=True))
 def test_products_of_inputs_are_one_stage(circuit: Circuit) -> None:
     """All ANDs of an input of either party, and nothing else; the left operand is the garbler's."""
     between = circuit.garbler_words * circuit.input_bits

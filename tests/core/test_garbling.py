@@ -15,7 +15,7 @@ from capc.errors import InputError
 from capc.garbling import LabelHash, garble
 from capc.garbling import evaluate as evaluate_garbled
 from capc.resharing import share_by_evaluator, share_by_garbler
-from support.builders import circuits
+from support.computations import circuits
 from support.oracles import aes_block
 
 LABELS = st.integers(0, (1 << 128) - 1)
@@ -54,7 +54,7 @@ def test_hash_is_two_calls_of_aes_under_tweaks_that_count(
 
 @st.composite
 def garblings(draw: st.DrawFn) -> Garbled:
-    circuit = draw(circuits())
+    circuit = draw(circuits(shared=False, small=True))
     instances = draw(st.integers(1, 3))
     row = st.lists(LABELS, min_size=instances, max_size=instances)
     zeros = draw(st.lists(row, min_size=circuit.inputs, max_size=circuit.inputs))

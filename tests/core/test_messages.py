@@ -29,7 +29,7 @@ from capc.messages import (
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
 from capc.primitives import Point
 from capc.randomness import Seed, XofSource
-from support.builders import circuits
+from support.computations import circuits
 from support.header import HEADER_BYTES, OFFSETS, field, with_field
 
 TAG = bytes(range(100, 132))
@@ -258,7 +258,7 @@ def test_extension_rows(transfers: int, data: st.DataObject) -> None:
 
 
 @pytest.mark.req("CAPC-WIRE-004", "CAPC-WIRE-008")
-@given(st.booleans().flatmap(lambda shared: circuits(shared=shared)), st.integers(1, 5), st.integers(1, 3), st.data())
+@given(circuits(small=True), st.integers(1, 5), st.integers(1, 3), st.data())
 def test_garbled_circuits(circuit: Circuit, instances: int, chunk: int, data: st.DataObject) -> None:
     """Assembled field by field: per chunk the halves of each stage, then what each output wire needs."""
     number = 0

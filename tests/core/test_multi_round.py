@@ -22,6 +22,7 @@ from capc.multi_round import GarblerRound, VoteShape
 from capc.multi_round_vote import GarbledVote
 from capc.randomness import Seed, XofSource
 from capc.two_party import Transfers
+from support.computations import readable_keys, stream
 from support.sizes import examples
 from support.vote_rounds import (
     ENDS,
@@ -33,8 +34,6 @@ from support.vote_rounds import (
     engine,
     opened,
     play,
-    readable_keys,
-    stream,
     votes,
 )
 

@@ -18,7 +18,8 @@ from capc.messages import BaseOtChoice, BaseOtOffer, OtExtension, bits_from_byte
 from capc.multi_round import EvaluatorRound, GarblerRound, VoteShape, differences, winners
 from capc.multi_round_vote import GarbledVote, _added, _columns, _Evaluator, _negated
 from capc.ot_extension import EvaluatorKey, GarblerKey
-from support.vote_rounds import READABLE, Rows, Votes, begin, stream
+from support.computations import stream
+from support.vote_rounds import READABLE, Rows, Votes, begin
 
 JOB = Votes.uniform(num_classes=10, logit_bits=20, vote_bits=16, instances=40, chunk=256)
 

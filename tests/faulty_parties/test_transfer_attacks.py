@@ -24,8 +24,8 @@ from capc.garbling import LabelHash, evaluate
 from capc.messages import OtExtension
 from capc.ot_extension import EvaluatorKey, GarblerKey
 from capc.two_party import Chosen
+from support.computations import readable_keys, stream
 from support.release_stage import NUM_CLASSES, Stage, comparing
-from support.vote_rounds import readable_keys, stream
 
 VOTE_BITS = 16
 RELEASE = confident_release_circuit(NUM_CLASSES, VOTE_BITS, evaluator_noise=False)
@@ -73,7 +73,7 @@ def _with_wrong_row(rows: bytes, tree: int, transfers: int) -> bytes:
 
 
 def connection(name: str) -> Connection:
-    return Connection(*readable_keys(name.encode()))
+    return Connection(*readable_keys(name))
 
 
 @pytest.mark.req("CAPC-SEC-021")

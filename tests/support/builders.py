@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from capc.accounting import Account
 from capc.architecture import Architecture, dense_architecture
-from capc.circuits.builder import Circuit, Gate, Operation, Sharing
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.noise.mechanism import CostUnit, ReleaseMechanisms
 from capc.noise.sensitivity import Sensitivity
@@ -166,30 +165,6 @@ def counter_seeds(name: str = "test") -> Callable[[], Seed]:
         return Seed(hashlib.sha256(f"{name}/{count}".encode()).digest())
 
     return draw
-
-
-@st.composite
-def circuits(draw: st.DrawFn, max_gates: int = 30, *, shared: bool = False) -> Circuit:
-    """Any circuit with words of 1 to 3 bits, 1 to 3 of them on each side.
-
-    Its outputs go to the evaluator, or with ``shared`` as words of 1 to 3 bits to both.
-    """
-    input_bits, garbler, evaluator = (draw(st.integers(1, 3)) for _ in range(3))
-    inputs = input_bits * (garbler + evaluator)
-    gates = []
-    for position in range(draw(st.integers(1, max_gates))):
-        wires = st.integers(0, inputs + position - 1)
-        operation = draw(st.sampled_from(Operation))
-        left = draw(wires)
-        gates.append(Gate(operation, left, left if operation is Operation.INV else draw(wires)))
-    output = st.integers(0, inputs + len(gates) - 1)
-    if not shared:
-        outputs = draw(st.lists(output, min_size=1, max_size=10))
-        return Circuit("random", input_bits, garbler, evaluator, tuple(gates), tuple(outputs))
-    sharing = Sharing(draw(st.integers(1, 3)), draw(st.integers(3, 64)))
-    words = draw(st.integers(1, 3)) * sharing.word_bits
-    outputs = draw(st.lists(output, min_size=words, max_size=words))
-    return Circuit("random", input_bits, garbler, evaluator, tuple(gates), tuple(outputs), sharing)
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,9 @@ from capc.vectorised.labels import WORD, to_label
 from capc.vectorised.multi_round import VectorisedVote
 from capc.vectorised.resharing import EvaluatorProjection
 from support import vote_rounds
+from support.computations import ENGINES, Computation, Engine, check_same_bytes, compute, fresh_keys, stream, uniform
 from support.hashing import count_hashes, hash_of, key_of
 from support.vote_rounds import ENDS, FAST, Votes
-from vectorised.computations import ENGINES, Computation, Engine, compute, fresh_keys, stream
-from vectorised.test_same_bytes import check, uniform
 
 LIMIT = 1 << 17
 DELTA = int.from_bytes(bytes(range(1, 17)), "little") | 1
@@ -56,7 +55,7 @@ def circuit_of(rows: int) -> Circuit:
 def test_one_circuit_beside_the_boundary(rows: int) -> None:
     """The first two need one key. From the fifth on a single layer has more rows than a key hashes."""
     circuit = circuit_of(rows)
-    check(Computation(circuit, *uniform(circuit, 1), 1, position=3, seed=5), ahead=False)
+    check_same_bytes(Computation(circuit, *uniform(circuit, 1), 1, position=3, seed=5))
 
 
 @pytest.mark.req("CAPC-GC-009", "CAPC-GC-011")
@@ -68,7 +67,7 @@ def test_one_circuit_beside_the_boundary(rows: int) -> None:
     ],
 )
 def test_a_key_that_changes_between_layers(circuit: Circuit, instances: int, chunk: int) -> None:
-    check(Computation(circuit, *uniform(circuit, instances), chunk, position=3, seed=5), ahead=False)
+    check_same_bytes(Computation(circuit, *uniform(circuit, instances), chunk, position=3, seed=5))
 
 
 @pytest.mark.req("CAPC-GC-011")
@@ -82,7 +81,7 @@ def test_views_are_under_the_keys_of_their_places(turn: int, offset: int, rows: 
     label_hash = BatchHash(bytes(16), 9)
     label_hash.next_number(buffers.numbers(2 * rows + 4))
     wanted = [row for _ in range(operands) for part in parts for row in range(part.start, part.stop)]
-    source = stream(rows, b"labels")
+    source = stream(rows, "labels")
     labels = [source.bits(128) for _ in wanted]
     buffers.blocks.labels(0, len(labels))[:] = np.array([to_label(label) for label in labels])
     label_hash.digest(buffers.views(operands, parts, place))
@@ -98,7 +97,7 @@ def test_views_are_under_the_keys_of_their_places(turn: int, offset: int, rows: 
 def test_rows_of_a_message_in_rounds_change_their_key_too() -> None:
     """Of two matches of 2^16 + 1 queries: both engines make the same rows and shares of them."""
     shape = VoteShape(5, 8, 8, LIMIT // 2 + 1)
-    source = stream(1, b"wires")
+    source = stream(1, "wires")
     labels = np.frombuffer(source.read(32 * shape.instances), WORD).reshape(-1, 2)
     wires = [[low | high << 64 for low, high in half.tolist()] for half in np.split(labels, 2)]
     weights = np.frombuffer(source.read(2 * shape.instances), np.uint8).reshape(-1, 2).astype(WORD)
@@ -124,7 +123,7 @@ def test_no_key_of_a_batch_hashes_more_than_its_rows(monkeypatch: pytest.MonkeyP
     counted = count_hashes(monkeypatch)
     circuit = circuit_of(LIMIT + 9000)
     job = Computation(circuit, *uniform(circuit, 1), 1, position=3, seed=5)
-    compute(engine, engine, job, ahead=False)
+    compute(engine(1), engine(1), job)
     assert sorted(counted.values()) == [3 * 4096, 3 * 4904, 3 * LIMIT]
 
 
@@ -139,7 +138,7 @@ def test_no_key_of_many_votes_hashes_more_than_its_rows(monkeypatch: pytest.Monk
     (received,), message = scheme.extend_evaluator(evaluator_key, 0, [instances * circuit.evaluator_inputs])
     (kept,) = scheme.extend_garbler(garbler_key, 0, [instances * circuit.evaluator_inputs], message)
     chosen, bits = scheme.choose(received, circuit, theirs)
-    _, payload = scheme.garble(kept, circuit, mine, bits, stream(1, b""))
+    _, payload = scheme.garble(kept, circuit, mine, bits, stream(1, ""))
     use, garbled = scheme.hash_use, dict(counted)
     scheme.evaluate(chosen, payload)
     rows = circuit.table_rows + len(circuit.outputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import pytest
@@ -13,7 +13,7 @@ from capc.accounting import Account
 from capc.engine import ReleaseOutcome, SecureEngine
 from capc.engine_protocol import with_engine as engine_methods
 from capc.engine_steps import privacy_guardian_enter_release
-from capc.errors import BudgetExhaustedError, ErrorCode, InputError, ProtocolError, StateReuseError
+from capc.errors import BudgetExhaustedError, ErrorCode, InputError, StateReuseError
 from capc.events import Dispatched, EventKind, Reserved
 from capc.parameters import Charge, Parameters
 from capc.parties import PRIVACY_GUARDIAN, answering_party
@@ -23,15 +23,15 @@ from capc.suite import hybrid_suite
 from protocol.cases import MODES, Case, cases
 from support.builders import (
     confident_policy,
-    constant_model,
     counter_seeds,
     fixed_mechanisms,
     make_account,
     make_parameters,
     make_policy,
-    make_session,
 )
+from support.collaborations import collaborate
 from support.engines import ClearEngine
+from support.refusals import refused
 from support.sizes import examples
 
 RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -47,17 +47,8 @@ def with_engine(case: Case, engine: SecureEngine) -> Collaboration:
 def open_engine(
     parameters: Parameters, engine: SecureEngine, account: Account | None = None, seeds: str = "engine"
 ) -> Collaboration:
-    models = [constant_model((2, 3), winner, 2) for winner in (1, 1, 2)]
-    session = make_session(parameters, num_answering=3)
-    suite = hybrid_suite(parameters)
-    return Collaboration(
-        session,
-        models,
-        suite,
-        account or make_account(parameters),
-        engine_methods(engine),
-        draw_seed=counter_seeds(seeds),
-    )
+    parts = {"account": account or make_account(parameters), "draw_seed": counter_seeds(seeds)}
+    return collaborate(parameters, (1, 1, 2), [(2, 3)] * 3, methods=engine_methods(engine), **parts)
 
 
 @pytest.mark.req("CAPC-MPC-040", "CAPC-REL-001", "CAPC-ARG-001")
@@ -179,6 +170,7 @@ def test_realised_charging_settles_with_the_bit_that_the_engine_told_the_guardia
     assert settled == wanted
 
 
+@dataclass
 class Broken(ClearEngine):
     """Gives what no honest run gives."""
 
@@ -197,21 +189,13 @@ class Broken(ClearEngine):
 def test_what_no_honest_run_gives_is_refused() -> None:
     parameters = make_parameters()
     for vote in (-1, 2**parameters.widths.vote_bits):
-        engine = Broken()
-        engine.vote = vote
-        with pytest.raises(ProtocolError) as refusal:
-            open_engine(parameters, engine).label_batch([[0, 1]])
-        assert (refusal.value.code, refusal.value.blame) == (ErrorCode.VALUE_OUT_OF_RANGE, answering_party(1))
-    engine = Broken()
-    engine.outcome = ReleaseOutcome((1, 1), None)
-    with pytest.raises(ProtocolError) as refusal:
-        open_engine(parameters, engine).label_batch([[0, 1]])
-    assert refusal.value.blame == PRIVACY_GUARDIAN
-    engine = Broken()
-    engine.outcome = ReleaseOutcome((1, 0, 1), None)
+        with refused(ErrorCode.VALUE_OUT_OF_RANGE, answering_party(1)):
+            open_engine(parameters, Broken(vote=vote)).label_batch([[0, 1]])
+    with refused(ErrorCode.VALUE_OUT_OF_RANGE, PRIVACY_GUARDIAN):
+        open_engine(parameters, Broken(outcome=ReleaseOutcome((1, 1), None))).label_batch([[0, 1]])
     realised = make_parameters(policy=confident_policy(Charge.REALISED))
     with pytest.raises(InputError, match="no answered bit of query 1"):
-        open_engine(realised, engine).label_batch([[0, 1]])
+        open_engine(realised, Broken(outcome=ReleaseOutcome((1, 0, 1), None))).label_batch([[0, 1]])
 
 
 def test_nothing_is_made_ahead_for_an_outside_engine() -> None:

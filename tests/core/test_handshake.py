@@ -5,24 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.architecture import dense_architecture
 from capc.errors import ErrorCode, ProtocolError
 from capc.handshake import check_hello, hello
 from capc.messages import Envelope, MessageType
-from capc.parameters import Adjacency, Charge, NoiseName, canonical_json
+from capc.parameters import Charge, canonical_json
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.session import Participant, Session
+from capc.session import Session
 from support.builders import confident_policy, make_parameters, make_policy, make_session, make_widths
 from support.header import HEADER_BYTES, with_field, with_payload
+from support.sessions import DIFFERENCES, PARAMETERS, SESSION, with_widths
 
-PARAMETERS = make_parameters(make_widths(grid_bits=1), confident_policy(Charge.REALISED))
-SESSION = make_session(PARAMETERS, [(2, 4, 3), (2, 3)])
 ENDS = (answering_party(1), QUERYING_PARTY)
 
 
@@ -46,61 +43,6 @@ def test_equal_sessions_greet_each_other_in_every_direction() -> None:
             check_hello(SESSION, sender, receiver, hello(same, sender, receiver))
     assert hello(SESSION, *ENDS)[HEADER_BYTES:] == canonical_json(SESSION.document())
     assert hello(SESSION, *ENDS)[1:33] == bytes(32)
-
-
-def with_widths(**changes: object) -> Session:
-    return replace(SESSION, parameters=replace(PARAMETERS, widths=replace(PARAMETERS.widths, **changes)))
-
-
-def with_release(**changes: object) -> Session:
-    return replace(SESSION, parameters=replace(PARAMETERS, release=replace(PARAMETERS.release, **changes)))
-
-
-def with_participant(position: int, **changes: object) -> Session:
-    participants = list(SESSION.participants)
-    participants[position] = replace(participants[position], **changes)
-    return replace(SESSION, participants=tuple(participants))
-
-
-def with_one_more() -> Session:
-    *rest, guardian = SESSION.participants
-    more = Participant(answering_party(3), bytes([9]) * 32, dense_architecture((2, 3)))
-    return replace(SESSION, participants=(*rest, more, guardian))
-
-
-DIFFERENCES: dict[str, Callable[[], Session]] = {
-    "parameters.name is": lambda: with_widths(name="another"),
-    "parameters.logit_bits is": lambda: with_widths(logit_bits=13),
-    "parameters.vote_bits is": lambda: with_widths(vote_bits=12),
-    "parameters.grid_bits is": lambda: with_widths(grid_bits=0),
-    "parameters.fraction_bits is": lambda: with_widths(fraction_bits=3),
-    "parameters.he_poly_degree is": lambda: with_widths(he_poly_degree=8192),
-    "parameters.he_coefficient_bits[1] is": lambda: with_widths(he_coefficient_bits=(46, 45, 17)),
-    "parameters.he_coefficient_bits is a list of 3 here and a list of 2 there": lambda: with_widths(
-        he_coefficient_bits=(46, 46)
-    ),
-    "parameters.he_flood_bits is": lambda: with_widths(he_flood_bits=58),
-    "parameters.he_distance_bits is": lambda: with_widths(he_distance_bits=1),
-    "parameters.num_classes is": lambda: make_session(replace(PARAMETERS, num_classes=4), [(2, 4, 4), (2, 4)]),
-    "parameters.num_features is": lambda: make_session(replace(PARAMETERS, num_features=3), [(3, 4, 3), (3, 3)]),
-    "parameters.mechanism is": lambda: with_release(mechanism=NoiseName.ROUNDED_GAUSSIAN),
-    "parameters.sigma is": lambda: with_release(sigma=Fraction(1, 3)),
-    "parameters.threshold is": lambda: with_release(threshold=Fraction(3, 2)),
-    "parameters.threshold_sigma is": lambda: with_release(threshold_sigma=Fraction(1, 3)),
-    "parameters.charge is": lambda: with_release(charge=Charge.WORST_CASE),
-    "parameters.adjacency is": lambda: with_release(adjacency=Adjacency.NULL_VOTE),
-    "parameters.epsilon is": lambda: with_release(epsilon=Fraction(11)),
-    "parameters.delta is": lambda: with_release(delta=Fraction(1, 10)),
-    "participants[1].identity is": lambda: with_participant(1, identity=bytes(32)),
-    "participants[1].architecture[0].operator.outputs is": lambda: with_participant(
-        1, architecture=dense_architecture((2, 5, 3))
-    ),
-    "participants[2].architecture is a list of 1 here and a list of 2 there": lambda: with_participant(
-        2, architecture=dense_architecture((2, 7, 3))
-    ),
-    "participants is a list of 4 here and a list of 5 there": with_one_more,
-    "session_id is": lambda: replace(SESSION, session_id=bytes(32)),
-}
 
 
 @pytest.mark.req("CAPC-ROLE-004", "CAPC-ERR-001")

@@ -9,15 +9,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from capc.garbled_two_party import GarbledTwoParty
 from capc.he import BfvLinear
 from capc.ideal import ideal_functionality
 from capc.linear import IdealLinear
 from capc.model import QuantisedLayer, dense_model
 from capc.noise.release_noise import ReleaseNoise
-from capc.parameters import Charge, NoiseName, Parameters, ParameterSet
+from capc.parameters import Charge, NoiseName, Parameters, ParameterSet, VoteVariant
 from capc.protocol import Collaboration
 from capc.suite import reference_suite
+from capc.vectorised import VectorisedTwoParty
 from protocol.cases import MODES, Case, cases
+from protocol.stages import LOGIT_BITS, staged_cases
 from support.builders import make_account, make_parameters, make_policy, make_session
 from support.sizes import examples
 
@@ -61,6 +64,123 @@ def test_protocol_equals_ideal_with_real_he(mode, data):
     """Real HE, garbling and oblivious transfer: 4 x 16 examples on the path that the default parameters take."""
     case = data.draw(cases(mode, logit_bits=st.sampled_from([8, 12, 16, 20])))
     check(case, BfvLinear(case.session.parameters.widths))
+
+
+@pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
+@settings(max_examples=examples(ordinary=150, nightly=3000))
+@given(staged_cases())
+def test_staged_protocol_equals_ideal_functionality_in_the_hybrid_model(case: Case) -> None:
+    check(case, None)
+
+
+@pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
+@settings(max_examples=examples(ordinary=12, nightly=300))
+@given(staged_cases())
+def test_staged_protocol_equals_ideal_functionality_with_real_garbling(case: Case) -> None:
+    check(case, IdealLinear(LOGIT_BITS))
+
+
+@pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-HE-001")
+@settings(max_examples=examples(ordinary=8, nightly=200))
+@given(staged_cases())
+def test_staged_protocol_equals_ideal_functionality_with_real_he(case: Case) -> None:
+    check(case, BfvLinear(case.session.parameters.widths))
+
+
+# Batches, at once and prepared.
+
+
+def check_batches(case: Case, linear, count: int, two_party: GarbledTwoParty | None = None) -> None:
+    """The case's queries, repeated to ``count``, in one batch and in one that was prepared."""
+    queries = [case.queries[number % len(case.queries)] for number in range(count)]
+    collaboration = case.collaborate(linear, two_party=two_party)
+    prepared = collaboration.prepare(count)
+    results = collaboration.label_batch(queries)
+    results += collaboration.label_prepared(prepared, queries)
+    assert [result.label for result in results] == [result.ideal_label for result in results]
+    assert sorted(result.index for result in results) == list(range(1, 2 * count + 1))
+
+
+@pytest.mark.req("CAPC-REL-001")
+@settings(max_examples=examples(ordinary=150, nightly=3000))
+@given(st.one_of(staged_cases(), cases("worst_case"), cases("realised")), st.integers(1, 4))
+def test_batches_equal_the_ideal_functionality_in_the_hybrid_model(case: Case, count: int) -> None:
+    check_batches(case, None, count)
+
+
+@pytest.mark.req("CAPC-REL-001")
+@settings(max_examples=examples(ordinary=15, nightly=300))
+@given(staged_cases(), st.integers(1, 3))
+def test_batches_equal_the_ideal_functionality_with_real_garbling(case: Case, count: int) -> None:
+    check_batches(case, IdealLinear(LOGIT_BITS), count)
+
+
+@pytest.mark.req("CAPC-REL-001", "CAPC-HE-001")
+@settings(max_examples=examples(ordinary=8, nightly=100))
+@given(staged_cases(), st.integers(1, 3))
+def test_batches_equal_the_ideal_functionality_with_real_he(case: Case, count: int) -> None:
+    check_batches(case, BfvLinear(case.session.parameters.widths), count)
+
+
+@pytest.mark.req("CAPC-REL-001", "CAPC-GC-009", "CAPC-AHEAD-001")
+@settings(max_examples=examples(ordinary=6, nightly=100))
+@given(staged_cases(), st.permutations([0, 1, 2]))
+def test_prepared_batches_may_be_used_in_any_order_with_the_fast_engine(case: Case, order: list[int]) -> None:
+    collaboration = case.collaborate(IdealLinear(LOGIT_BITS), two_party=VectorisedTwoParty())
+    prepared = [collaboration.prepare(1), collaboration.prepare(2), collaboration.prepare(1)]
+    results = collaboration.label_batch([case.queries[0]])
+    for number in order:
+        results += collaboration.label_prepared(prepared[number], [case.queries[0]] * (2 if number == 1 else 1))
+    assert [result.label for result in results] == [result.ideal_label for result in results]
+
+
+# Other votes.
+
+
+def with_variant(case: Case, variant: VoteVariant) -> Case:
+    parameters = replace(case.session.parameters, vote_variant=variant)
+    return replace(case, session=replace(case.session, parameters=parameters))
+
+
+def check_rounds(case: Case, linear: IdealLinear | None) -> None:
+    case = with_variant(case, VoteVariant.MULTI_ROUND)
+    check(case, linear)
+    results = case.collaborate(linear).label_batch(case.queries)
+    assert all(result.label == result.ideal_label for result in results)
+
+
+@pytest.mark.req("CAPC-ROUND-008", "CAPC-REL-001")
+@pytest.mark.parametrize("mode", MODES)
+@settings(RELAXED, max_examples=examples(ordinary=25, nightly=500))
+@given(data=st.data())
+def test_hybrid_rounds_equal_ideal_functionality(mode: str, data: st.DataObject) -> None:
+    check_rounds(data.draw(cases(mode)), None)
+
+
+@pytest.mark.req("CAPC-ROUND-008", "CAPC-ROUND-001", "CAPC-REL-001")
+@pytest.mark.parametrize("mode", MODES)
+@settings(RELAXED, max_examples=examples(ordinary=6, nightly=200))
+@given(data=st.data())
+def test_rounds_equal_ideal_functionality(mode: str, data: st.DataObject) -> None:
+    case = data.draw(cases(mode))
+    check_rounds(case, IdealLinear(case.session.parameters.widths.logit_bits))
+
+
+@pytest.mark.req("CAPC-ARG-014", "CAPC-ARG-002", "CAPC-AHEAD-001")
+@pytest.mark.parametrize(
+    "two_party", [None, GarbledTwoParty(), VectorisedTwoParty()], ids=["ideal", "readable", "fast"]
+)
+@settings(RELAXED, max_examples=examples(ordinary=6, nightly=200))
+@given(case=cases("plain"), count=st.integers(1, 3))
+def test_all_pairs_give_the_ideal_labels_at_once_and_prepared(
+    two_party: GarbledTwoParty | None, case: Case, count: int
+) -> None:
+    """Queries repeated to ``count``, and a second batch of them that was prepared."""
+    linear = None if two_party is None else IdealLinear(case.session.parameters.widths.logit_bits)
+    check_batches(with_variant(case, VoteVariant.ALL_PAIRS), linear, count, two_party)
+
+
+# Named cases.
 
 
 def collaboration_with(logits, *, widths="default", sigma="1/4", threshold=None, charge=Charge.WORST_CASE, linear=None):

@@ -9,41 +9,9 @@ from hypothesis import strategies as st
 
 from capc.architecture import Activation, Architecture, StageShape, dense_architecture
 from capc.errors import InputError
-from capc.he import BfvLinear
-from capc.linear import IdealLinear
 from capc.model import QuantisedModel
 from capc.operators import Convolution, Dense, Grid, SumPool, apply
-from protocol.cases import Case
-from protocol.stages import LOGIT_BITS, grids, residual_models, staged_cases, weights
-from support.sizes import examples
-
-
-def check(case: Case, linear) -> None:
-    collaboration = case.collaborate(linear)
-    for query in case.queries:
-        result = collaboration.label(query)
-        assert result.label == result.ideal_label
-
-
-@pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
-@settings(max_examples=examples(ordinary=150, nightly=3000))
-@given(staged_cases())
-def test_staged_protocol_equals_ideal_functionality_in_the_hybrid_model(case: Case) -> None:
-    check(case, None)
-
-
-@pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
-@settings(max_examples=examples(ordinary=12, nightly=300))
-@given(staged_cases())
-def test_staged_protocol_equals_ideal_functionality_with_real_garbling(case: Case) -> None:
-    check(case, IdealLinear(LOGIT_BITS))
-
-
-@pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-HE-001")
-@settings(max_examples=examples(ordinary=8, nightly=200))
-@given(staged_cases())
-def test_staged_protocol_equals_ideal_functionality_with_real_he(case: Case) -> None:
-    check(case, BfvLinear(case.session.parameters.widths))
+from protocol.stages import grids, residual_models, weights
 
 
 @pytest.mark.req("CAPC-HE-010")

@@ -26,6 +26,12 @@ class Recorder:
         """Keeps a message."""
         self.messages.append((step, sender, receiver, message))
 
+    @property
+    def connections(self) -> dict[tuple[Party, Party], list[bytes]]:
+        """The messages from each party to each other one, in their order."""
+        ends = {sent[1:3] for sent in self.messages}
+        return {pair: [sent[3] for sent in self.messages if sent[1:3] == pair] for pair in ends}
+
     def lengths_of(self, kind: MessageType) -> list[int]:
         """The length of every message of a type."""
         return [len(message) for _, _, _, message in self.messages if message[0] == kind]

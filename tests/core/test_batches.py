@@ -24,11 +24,8 @@ from support.runs import fork, voters
 
 def first_requests(driver: Driver, query: int) -> list[bytes]:
     """What each answering party was sent for its first layer."""
-    return [
-        payload_of(message)
-        for place, message in driver.sent.items()
-        if (place.message_type, place.query, place.layer) == (MessageType.LINEAR_REQUEST, query, 0)
-    ]
+    requests = driver.payloads_of(MessageType.LINEAR_REQUEST).items()
+    return [sent for place, sent in requests if (place.query, place.layer) == (query, 0)]
 
 
 @pytest.mark.req("CAPC-BATCH-003")
@@ -41,11 +38,7 @@ def test_first_layers_of_one_layout_get_the_same_ciphertexts(count: int) -> None
         requests = first_requests(driver, 1 + number * count)
         assert len(requests) == 3
         assert len(set(requests)) == 1
-    later = [
-        payload_of(message)
-        for place, message in driver.sent.items()
-        if place.message_type is MessageType.LINEAR_REQUEST and place.layer
-    ]
+    later = [sent for place, sent in driver.payloads_of(MessageType.LINEAR_REQUEST).items() if place.layer]
     assert len(set(later)) == len(later)
 
 
@@ -74,7 +67,7 @@ def test_labels_do_not_depend_on_the_size_of_the_batch(queries: list[tuple[int, 
 def test_nobody_works_ahead_of_a_message_that_came() -> None:
     driver = fork("plain", voters(1, 1, 1))
     driver.run_batch([[1, 2]])
-    waiting = [entry for entry in driver.results if isinstance(entry, AwaitingTransfers)]
+    waiting = driver.results_of(AwaitingTransfers)
     assert len(waiting) == 3
     for state in waiting:
         with pytest.raises(StateReuseError, match="AwaitingTransfers was used before"):
@@ -86,7 +79,7 @@ def test_a_prepared_batch_is_labelled_once_and_every_value_has_a_mask_of_its_own
     driver = fork("plain", voters(1, 1, 1))
     driver.run_prepared([[1, 2], [2, 1]])
     driver.run_prepared([[1, 2], [2, 1]])
-    prepared = [entry for entry in driver.results if isinstance(entry, PreparedBatch)]
+    prepared = driver.results_of(PreparedBatch)
     assert len(prepared) == 6
     with pytest.raises(StateReuseError, match="PreparedBatch was used before"):
         querying_party_enter_prepared(prepared[:3], [[1, 2], [2, 1]])
@@ -124,7 +117,7 @@ def test_masks_and_true_values_are_never_taken_for_each_other() -> None:
         querying_party_keep_circuits(evaluated.state.renewed(), evaluated.arguments[0], Seed(bytes(32)))
     with pytest.raises(InputError, match="is prepared ahead"):
         querying_party_evaluate_layer(kept.state.renewed(), kept.arguments[0])
-    true_values = next(call.state for call in driver.calls if isinstance(call.state, LayerInput))
+    true_values = driver.states_of(LayerInput)[0]
     with pytest.raises(InputError, match="all layers of a masked batch"):
         querying_party_finish_preparation(true_values.renewed(layer=3))
 
@@ -142,4 +135,4 @@ def prepared_batch() -> list[PreparedBatch]:
     """The states of a prepared batch of two, made unspent again."""
     driver = fork("plain", voters(1, 1, 1))
     driver.run_prepared([[1, 2], [2, 1]])
-    return [entry.renewed() for entry in driver.results if isinstance(entry, PreparedBatch)]
+    return [entry.renewed() for entry in driver.results_of(PreparedBatch)]

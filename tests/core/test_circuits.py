@@ -232,6 +232,11 @@ def test_full_range_comparison_is_right_for_all_words(width: int) -> None:
     assert (found == (cases[:, 0] < cases[:, 1])).all()
 
 
+def test_one_hot_of_one_class_and_of_equals() -> None:
+    assert one_hot_argmax([5]) == [1]
+    assert one_hot_argmax([3, 3, 3]) == [1, 0, 0]
+
+
 @pytest.mark.req("CAPC-ARG-004")
 def test_the_vote_is_wrong_outside_of_the_admitted_range() -> None:
     """Documentation: without range analysis the largest logit can lose. 3 - (-3) = 6 wraps to -2 in 3 bits."""

@@ -19,6 +19,7 @@ from capc.garbled_circuits import GarbledCircuits, chunk_instances
 from capc.linear import IdealLinear
 from capc.messages import MessageType
 from capc.querying_party_release import AwaitingRelease
+from capc.randomness import Seed
 from capc.suite import reference_suite
 from support.builders import (
     counter_seeds,
@@ -30,30 +31,26 @@ from support.header import payload_of
 from support.runs import SIZES, fork, parameters_for, voters
 
 
+def stream_of(step: str, request: AwaitingRequest, message: bytes, seed: Seed, length: int) -> bytes:
+    """By hand, the stream of an answering party's step: of its name, place in the session and message."""
+    me = b"\x01" + request.party.me.index.to_bytes(2, "little")
+    place = request.party.session.tag + b"\0\0\0" + me + (1).to_bytes(4, "little") + bytes([request.layer])
+    label = step.encode() + b"/" + me + place + hashlib.sha256(payload_of(message)).digest()
+    return hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(length)
+
+
 @pytest.mark.req("CAPC-HE-008")
 def test_mask_of_a_layer_is_the_first_of_its_stream() -> None:
     """Element by element, for every layer: ceil(l / 8) bytes of SHAKE-256, reduced mod 2^l."""
     driver = fork("plain", voters(1, 1, 2))
     driver.run_query([0, 0])
-    checked = 0
-    for call in driver.calls:
-        if call.step is not answering_party_evaluate_layer:
-            continue
-        state, seed = call.state, call.arguments[1]
-        (after,) = [
-            entry.state
-            for entry in driver.calls
-            if isinstance(entry.state, AwaitingChoice) and entry.state.request is state
-        ]
-        me = b"\x01" + state.party.me.index.to_bytes(2, "little")
-        place = driver.session.tag + b"\x00\x00\x00" + me + (1).to_bytes(4, "little") + bytes([state.layer])
-        request = call.arguments[0]
-        label = b"answering_party_evaluate_layer/" + me + place + hashlib.sha256(payload_of(request)).digest()
-        stream = hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(2 * len(after.sums[0]))
+    calls = [call for call in driver.calls if call.step is answering_party_evaluate_layer]
+    assert len(calls) == sum(len(size) - 1 for size in SIZES)
+    for call in calls:
+        (after,) = [state for state in driver.states_of(AwaitingChoice) if state.request is call.state]
+        stream = stream_of("answering_party_evaluate_layer", call.state, *call.arguments, 2 * len(after.sums[0]))
         expected = [int.from_bytes(stream[i : i + 2], "little") % 2**14 for i in range(0, len(stream), 2)]
         assert list(after.sums[0]) == expected
-        checked += 1
-    assert checked == sum(len(size) - 1 for size in SIZES)
 
 
 @pytest.mark.req("CAPC-ARG-005")
@@ -61,38 +58,24 @@ def test_label_seed_and_hash_key_come_from_a_stream_of_their_own() -> None:
     """Fresh shares are hashes under the garbling step's stream, which depends on the choice bits; not the mask."""
     driver = fork("plain", voters(1, 1, 2))
     driver.run_query([0, 0])
-    checked = 0
-    for call in driver.calls:
-        if call.step is not answering_party_garble_layer:
-            continue
-        state, (bits, seed) = call.state, call.arguments
-        at = state.request
-        me = b"\x01" + at.party.me.index.to_bytes(2, "little")
-        place = driver.session.tag + b"\x00\x00\x00" + me + (1).to_bytes(4, "little") + bytes([at.layer])
-        label = b"answering_party_garble_layer/" + me + place + hashlib.sha256(payload_of(bits)).digest()
-        stream = hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(32)
-        (sent,) = [
-            payload_of(message)
-            for where, message in driver.sent.items()
-            if where.message_type is MessageType.GARBLED_CIRCUITS
-            and (where.sender, where.layer) == (at.party.me, at.layer)
-        ]
-        assert sent[:32] == stream
-        checked += 1
-    assert checked == sum(len(size) - 1 for size in SIZES)
+    calls = [call for call in driver.calls if call.step is answering_party_garble_layer]
+    assert len(calls) == sum(len(size) - 1 for size in SIZES)
+    circuits = {(at.sender, at.layer): sent for at, sent in driver.payloads_of(MessageType.GARBLED_CIRCUITS).items()}
+    for call in calls:
+        request = call.state.request
+        stream = stream_of("answering_party_garble_layer", request, *call.arguments, 32)
+        assert circuits[request.party.me, request.layer][:32] == stream
 
 
 @pytest.mark.req("CAPC-ARG-005")
 def test_fresh_shares_are_not_the_masks() -> None:
     driver = fork("plain", voters(1, 1, 2))
     driver.run_query([0, 0])
-    masks = {call.state.sums[0] for call in driver.calls if isinstance(call.state, AwaitingChoice)}
-    votes = [entry.vote_share for entry in driver.results if isinstance(entry, VoteReady)]
-    hidden = [entry.values[-1][0] for entry in driver.results if isinstance(entry, AwaitingRequest) and entry.layer]
-    assert len(votes) == 3
-    assert len(hidden) == 3
+    masks = {state.sums[0] for state in driver.states_of(AwaitingChoice)}
+    votes = [entry.vote_share for entry in driver.results_of(VoteReady)]
+    hidden = [entry.values[-1][0] for entry in driver.results_of(AwaitingRequest) if entry.layer]
     shares = {*votes, *hidden}
-    assert len(shares) == 6
+    assert len(votes) == len(hidden) == len(shares) / 2 == 3
     assert not shares & masks
     assert not shares & {tuple(m % 2**11 for m in mask) for mask in masks}
 
@@ -115,12 +98,8 @@ def test_contexts_hash_keys_and_offsets_never_repeat(monkeypatch: pytest.MonkeyP
     layers = sum(len(size) - 1 for size in SIZES)
     assert len(set(used)) == len(used) == 5 * layers + 7
     assert len({key for key, _ in used}) == 4
-    hash_keys = [
-        payload_of(message)[at : at + 16]
-        for place, message in driver.sent.items()
-        if place.message_type is MessageType.GARBLED_CIRCUITS
-        for at in (0, 16)
-    ]
+    sent = driver.payloads_of(MessageType.GARBLED_CIRCUITS).values()
+    hash_keys = [payload[at : at + 16] for payload in sent for at in (0, 16)]
     assert len(set(hash_keys)) == len(hash_keys) == 2 * len(used)
     offsets = {party.garbler_key.delta for party in [*driver.answering_parties, driver.guardian]}
     assert len(offsets) == 4

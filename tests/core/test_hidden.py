@@ -20,8 +20,12 @@ from capc.linear import IdealLinear
 from capc.messages import VoteShares
 from capc.operators import Dense
 from capc.parameters import ParameterSet
+from capc.privacy_guardian import Released
+from capc.querying_party import VoteShare
 from capc.randomness import fresh_seed
 from capc.session import SingleUse
+from support.runs import POLICIES, fork, voters
+from support.secrets import secrets_in
 
 PUBLIC_ROOMS = {
     "capc.accountants": "laws of noise, policies and their costs: functions of public parameters",
@@ -132,7 +136,6 @@ def name_of(cls: type) -> str:
 
 
 def classes() -> Iterator[type]:
-    """Every class that a module of the package defines."""
     for found in pkgutil.walk_packages(capc.__path__, "capc."):
         module = importlib.import_module(found.name)
         for cls in vars(module).values():
@@ -227,3 +230,28 @@ def test_instances_of_the_protocol_show_nothing() -> None:
     secret, _ = ideal.generate_keys()
     ideal.encrypt(secret, Dense(2, 1), [[201, 203]])
     assert "201" not in repr(ideal)
+
+
+@pytest.mark.req("CAPC-ROLE-013")
+@pytest.mark.parametrize("policy", POLICIES)
+def test_states_show_their_type_only(policy: str) -> None:
+    driver = fork(policy, voters(1, 1, 1))
+    driver.run_query([1, 2])
+    driver.run_prepared([[1, 2]])
+    states = [call.state for call in driver.calls]
+    states += [entry for entry in driver.results if isinstance(entry, SingleUse | VoteShare)]
+    found = 0
+    for state in states:
+        assert repr(state) == str(state) == f"<{type(state).__name__}>"
+        found += sum(1 for _ in secrets_in(state))
+    assert found > 1000
+
+
+@pytest.mark.req("CAPC-ROLE-013")
+def test_answers_and_noise_show_no_secret() -> None:
+    driver = fork("realised", voters(1, 1, 1))
+    driver.run_query([1, 2])
+    (released,) = driver.states_of(Released)
+    assert repr(released.noise) == "<ReleaseNoise>"
+    (answer,) = [entry for entry in driver.results if type(entry).__name__ == "Answer"]
+    assert repr(answer) == "Answer(query=1, label=1)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -15,21 +14,10 @@ from capc import puncturable
 from capc.base_ot import base_ot_choose, base_ot_finish, base_ot_offer
 from capc.expansion import counter_blocks
 from capc.randomness import Seed, XofSource
+from support.computations import readable_keys
 from support.oracles import aes_block
 
 POSITIONS = st.integers(0, (1 << 64) - 1)
-
-
-@lru_cache
-def keys(number: int = 0) -> tuple[ot.GarblerKey, ot.EvaluatorKey]:
-    seed = Seed(bytes([number]) * 32)
-    sender, offer = base_ot_offer(XofSource(seed, b"offer"))
-    chosen, choice = base_ot_choose(offer, b"context", XofSource(seed, b"choice"))
-    leaves, trees = puncturable.grow(base_ot_finish(sender, choice, b"context"), XofSource(seed, b"trees"))
-    return (
-        ot.GarblerKey(chosen.delta, puncturable.grow_all_but_one(chosen.delta, chosen.seeds, trees)),
-        ot.EvaluatorKey(leaves),
-    )
 
 
 def children(node: bytes) -> list[bytes]:
@@ -39,7 +27,7 @@ def children(node: bytes) -> list[bytes]:
 @pytest.mark.req("CAPC-OT-006")
 @pytest.mark.parametrize("number", range(3))
 def test_garbler_has_every_leaf_but_that_of_its_path(number: int) -> None:
-    garbler, evaluator = keys(number)
+    garbler, evaluator = readable_keys(str(number))
     assert len(garbler.leaves) == len(evaluator.leaves) == 32
     for tree, (mine, theirs) in enumerate(zip(garbler.leaves, evaluator.leaves, strict=True)):
         alpha = garbler.delta >> 4 * tree & 15
@@ -72,7 +60,7 @@ def test_trees_by_hand() -> None:
 @pytest.mark.req("CAPC-OT-001")
 @given(st.integers(1, 300), POSITIONS, st.integers(0, 2))
 def test_evaluator_gets_the_label_of_its_bit(count: int, position: int, number: int) -> None:
-    garbler, evaluator = keys(number)
+    garbler, evaluator = readable_keys(str(number))
     bits, labels, message = ot.extend_receive(evaluator, position, count)
     zeros = ot.extend_send(garbler, position, message)
     assert labels == [zero ^ (bits >> i & 1) * garbler.delta for i, zero in enumerate(zeros)]
@@ -90,7 +78,7 @@ def stream(leaf: bytes, position: int, count: int) -> np.ndarray:
 @settings(max_examples=25)
 @given(st.integers(1, 200), POSITIONS)
 def test_extension_by_numpy(count: int, position: int) -> None:
-    garbler, evaluator = keys()
+    garbler, evaluator = readable_keys()
     streams = np.array([[stream(leaf, position, count) for leaf in leaves] for leaves in evaluator.leaves])
     sums = np.bitwise_xor.reduce(streams, axis=1)
     columns = np.array(
@@ -112,7 +100,7 @@ def test_extension_by_numpy(count: int, position: int) -> None:
 @given(st.sets(POSITIONS, min_size=2, max_size=4))
 def test_other_positions_give_other_rows_and_bits(positions: set[int]) -> None:
     """31 x 256 bits of rows at two positions differ in about half of all places (40 sigma from either end)."""
-    _, evaluator = keys()
+    _, evaluator = readable_keys()
     sent = [ot.extend_receive(evaluator, position, 256) for position in sorted(positions)]
     for first, second in itertools.combinations(sent, 2):
         distance = sum((a ^ b).bit_count() for a, b in zip(first[2].rows, second[2].rows, strict=True))
@@ -124,7 +112,7 @@ def test_other_positions_give_other_rows_and_bits(positions: set[int]) -> None:
 @pytest.mark.req("CAPC-OT-004")
 def test_rows_hide_the_bits_from_who_misses_one_leaf() -> None:
     """The random bits are the sum of what the garbler knows and the stream of the one leaf that it misses."""
-    garbler, evaluator = keys()
+    garbler, evaluator = readable_keys()
     bits, _, _ = ot.extend_receive(evaluator, 7, 128)
     known = 0
     for leaf in garbler.leaves[0]:
@@ -145,4 +133,4 @@ def test_transposition_is_numpys(rows: int, count: int, rng: object) -> None:
 
 @pytest.mark.req("CAPC-ROLE-013")
 def test_keys_show_nothing() -> None:
-    assert [repr(key) for key in keys()] == ["<GarblerKey>", "<EvaluatorKey>"]
+    assert [repr(key) for key in readable_keys()] == ["<GarblerKey>", "<EvaluatorKey>"]

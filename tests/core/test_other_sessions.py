@@ -61,7 +61,6 @@ EVERYBODY = [entry.party for entry in SESSION.participants]
 
 
 def set_up(session: Session, interfere: Callable[[Delivery], None] = lambda delivery: None) -> dict[Place, bytes]:
-    """All messages of an honest set-up."""
     models = [constant_model(sizes, 1, 2) for sizes in SIZES]
     suite, account = hybrid_suite(session.parameters), make_account(session.parameters)
     driver = Driver(session, models, suite, account, counter_seeds(), interfere)

@@ -16,19 +16,12 @@ from capc.answering_party import (
     answering_party_garble_layer,
 )
 from capc.garbled_circuits import GarbledCircuits, chunk_instances
-from capc.linear import IdealLinear
 from capc.messages import MessageType
 from capc.querying_party_release import AwaitingRelease
 from capc.randomness import Seed
-from capc.suite import reference_suite
-from support.builders import (
-    counter_seeds,
-    make_account,
-    make_session,
-)
-from support.driver import Driver, Place
+from support.driver import Place
 from support.header import payload_of
-from support.runs import SIZES, fork, parameters_for, voters
+from support.runs import SIZES, fork, fresh_driver, voters
 
 
 def stream_of(step: str, request: AwaitingRequest, message: bytes, seed: Seed, length: int) -> bytes:
@@ -106,15 +99,7 @@ def test_contexts_hash_keys_and_offsets_never_repeat(monkeypatch: pytest.MonkeyP
 
 
 def whole_run(seed_name: str) -> dict[Place, bytes]:
-    parameters = parameters_for("realised")
-    driver = Driver(
-        make_session(parameters, SIZES),
-        voters(1, 1, 2),
-        reference_suite(parameters, IdealLinear(14)),
-        make_account(parameters),
-        counter_seeds(seed_name),
-    )
-    driver.set_up()
+    driver = fresh_driver("realised", seed_name=seed_name)
     for _ in range(2):
         driver.run_query([1, -1])
     return dict(driver.sent)

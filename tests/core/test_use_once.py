@@ -30,7 +30,6 @@ from capc.architecture import Activation, StageShape
 from capc.circuits.activation import votes_in_rounds
 from capc.engine_steps import answering_party_enter_argmax, querying_party_take_votes
 from capc.errors import InputError, StateReuseError
-from capc.linear import IdealLinear
 from capc.operators import Dense
 from capc.parameters import VoteVariant
 from capc.querying_party import (
@@ -46,11 +45,10 @@ from capc.querying_party_ahead import querying_party_finish_preparation, queryin
 from capc.querying_party_rounds import querying_party_begin_rounds
 from capc.randomness import Seed
 from capc.session import SingleUse, SpentMark
-from capc.suite import reference_suite
 from core.test_hidden import classes, name_of
-from support.builders import counter_seeds, make_account, make_parameters, make_session
+from support.builders import make_parameters
 from support.driver import Driver
-from support.runs import SIZES, parameters_for, voters
+from support.runs import POLICIES, fresh_driver
 from support.step_functions import Step, shown_by, step_functions
 
 WATCHED = {
@@ -258,10 +256,7 @@ class Mixing(Driver):
 @pytest.mark.req("CAPC-ROLE-008", "CAPC-AHEAD-005")
 def test_steps_of_prepared_batches_and_of_others_do_not_mix() -> None:
     """At every point of both kinds of batch; nothing is spent, as the batch goes on to its labels."""
-    parameters = parameters_for("plain")
-    suite = reference_suite(parameters, IdealLinear(14))
-    driver = Mixing(make_session(parameters, SIZES), voters(1, 1, 1), suite, make_account(parameters), counter_seeds())
-    driver.set_up()
+    driver = fresh_driver("plain", Mixing)
     outcomes = [driver.run_query([1, 2]), *driver.run_prepared([[1, 2], [2, 1]])]
     assert [outcome.label for outcome in outcomes] == [outcome.ideal_label for outcome in outcomes]
     assert driver.refused == {
@@ -323,3 +318,46 @@ def test_every_kind_of_layer_admits_its_own_steps_only(
         if variant is VoteVariant.MULTI_ROUND:
             expected = expected - {"circuits"} | {"rounds"}
     assert admitted == expected
+
+
+NAMES = [
+    "JoiningQueryingParty",
+    "QueryingParty",
+    "OpenBatch",
+    "LayerInput",
+    "AwaitingResponse",
+    "AwaitingCircuits",
+    "ReleaseTurn",
+    "AwaitingRelease",
+    "JoiningAnsweringParty",
+    "AwaitingTrees",
+    "AnsweringParty",
+    "AwaitingTransfers",
+    "AwaitingRequest",
+    "AwaitingChoice",
+    "VoteReady",
+    "JoiningPrivacyGuardian",
+    "PrivacyGuardian",
+    "Collecting",
+    "Aggregated",
+    "AwaitingAheadChoice",
+    "AwaitingLabels",
+    "AwaitingValue",
+    "PreparedBatch",
+]
+"""Every state of an ordinary and of a prepared batch; in realised mode Released, too."""
+
+
+@pytest.mark.req("CAPC-ROLE-008", "CAPC-GC-008", "CAPC-AHEAD-003")
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_state_of_every_role_is_used_once(policy: str) -> None:
+    driver = fresh_driver(policy)
+    driver.run_query([1, 2])
+    driver.run_prepared([[1, 2], [2, 1]])
+    expected = set(NAMES)
+    if policy == "realised":
+        expected.add("Released")
+    assert {type(call.state).__name__ for call in driver.calls} == expected
+    for call in driver.calls:
+        with pytest.raises(StateReuseError, match=f"^{type(call.state).__name__} was used before"):
+            call.step(call.state, *call.arguments)

@@ -31,12 +31,10 @@ def played(mode: Mode) -> Mixing:
 
 
 def secrets_of(*drivers: Mixing) -> set[str]:
-    """All that the states of some runs hold."""
     return {text for driver in drivers for entry in (*driver.results, *driver.calls) for text in secrets_in(entry)}
 
 
 def refusal(call: Callable[[], object]) -> InputError:
-    """What the call is refused with."""
     with pytest.raises(InputError) as caught:
         call()
     return caught.value

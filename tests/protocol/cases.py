@@ -12,43 +12,14 @@ from capc.accounting import Account
 from capc.exchange import Observer
 from capc.linear import LinearScheme
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
-from capc.noise.mechanism import ReleaseMechanisms
-from capc.noise.sensitivity import Sensitivity
 from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
 from capc.protocol import Collaboration
-from capc.randomness import RandomSource
 from capc.session import Session
 from capc.suite import hybrid_suite, reference_suite
 from capc.two_party import TwoPartyScheme
-from support.builders import make_participants
+from support.builders import fixed_mechanisms, make_participants
 
 MODES = ("plain", "worst_case", "realised", "discrete")
-
-
-@dataclass(frozen=True)
-class GivenNoise:
-    """A mechanism whose draws are chosen by the test; its cost is that of the mechanism it stands for."""
-
-    values: tuple[int, ...]
-    inner: object
-
-    @property
-    def name(self):
-        return self.inner.name
-
-    @property
-    def unit(self):
-        return self.inner.unit
-
-    def sample(self, source: RandomSource, count: int) -> list[int]:
-        source.read(1)
-        return [self.values[i % len(self.values)] for i in range(count)]
-
-    def cost(self, squared_sensitivity: Fraction) -> Fraction:
-        return self.inner.cost(squared_sensitivity)
-
-    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
-        return self.inner.renyi_cost(order, sensitivity)
 
 
 @dataclass(frozen=True)
@@ -71,12 +42,10 @@ class Case:
         suite = hybrid_suite(parameters) if linear is None else reference_suite(parameters, linear, two_party)
         account = Account(parameters.release, parameters.widths.grid_bits, Fraction(10**9))
         if self.given_noise is not None:
-            mechanisms = suite.mechanisms
-            threshold = mechanisms.threshold and GivenNoise(self.given_noise[-1:], mechanisms.threshold)
-            suite = replace(
-                suite, mechanisms=ReleaseMechanisms(GivenNoise(self.given_noise, mechanisms.answer), threshold)
-            )
-            account._mechanisms = suite.mechanisms
+            *answer, threshold = self.given_noise
+            checks = None if parameters.release.threshold is None else [[threshold]]
+            account._mechanisms = fixed_mechanisms([answer], checks)
+            suite = replace(suite, mechanisms=account._mechanisms)
         return Collaboration(self.session, self.models, suite, account, observer=observer)
 
 

@@ -69,7 +69,6 @@ def make_parameters(
     num_classes: int = 3,
     num_features: int = 2,
 ) -> Parameters:
-    """Parameters with these parts."""
     return Parameters(widths or make_widths(), num_classes, num_features, policy or make_policy())
 
 
@@ -145,13 +144,11 @@ def models(draw: st.DrawFn, sizes: Sequence[int], fraction_bits: int, logit_bits
 
 
 def queries(num_features: int, fraction_bits: int) -> st.SearchStrategy[list[int]]:
-    """Any quantised query, ends included."""
     one = 1 << fraction_bits
     return st.lists(st.integers(-one, one), min_size=num_features, max_size=num_features)
 
 
 def seeds() -> st.SearchStrategy[Seed]:
-    """Any seed."""
     return st.binary(min_size=32, max_size=32).map(Seed)
 
 
@@ -186,17 +183,14 @@ class FixedNoise:
         return list(drawn)
 
     def cost(self, squared_sensitivity: Fraction) -> Fraction:
-        """Any cost will do."""
         return squared_sensitivity
 
     def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
-        """Likewise."""
         return order * sensitivity.squared
 
 
 def fixed_mechanisms(
     answer: Sequence[Sequence[int]], threshold: Sequence[Sequence[int]] | None = None
 ) -> ReleaseMechanisms:
-    """Mechanisms with chosen draws."""
     check = None if threshold is None else FixedNoise(tuple(map(tuple, threshold)))
     return ReleaseMechanisms(FixedNoise(tuple(map(tuple, answer))), check)

@@ -23,7 +23,6 @@ class Recorder:
     messages: list[tuple[Any, Party, Party, bytes]] = field(default_factory=list)
 
     def message(self, step: object, sender: Party, receiver: Party, message: bytes) -> None:
-        """Keeps a message."""
         self.messages.append((step, sender, receiver, message))
 
     @property
@@ -33,7 +32,6 @@ class Recorder:
         return {pair: [sent[3] for sent in self.messages if sent[1:3] == pair] for pair in ends}
 
     def lengths_of(self, kind: MessageType) -> list[int]:
-        """The length of every message of a type."""
         return [len(message) for _, _, _, message in self.messages if message[0] == kind]
 
 

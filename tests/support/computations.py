@@ -28,7 +28,6 @@ def stream(number: int, label: str) -> XofSource:
 
 
 def uniform(circuit: Circuit, instances: int, number: int = 0) -> tuple[Inputs, Inputs]:
-    """Uniform inputs of both parties."""
     source = stream(number, "inputs")
     words = [circuit.garbler_words, circuit.evaluator_words]
     mine, theirs = ([[source.bits(circuit.input_bits) for _ in range(n)] for _ in range(instances)] for n in words)

@@ -57,7 +57,6 @@ def sources(count: int) -> list[RandomSource]:
 
 
 def sample(target: str, source: RandomSource) -> Sample:
-    """A program for the target."""
     return {"ring": _ring, "field": _field, "binary": _boolean}[target](source)
 
 
@@ -137,7 +136,6 @@ def _opened(name: str) -> str:
 
 
 def emulated(made: Sample, folder: Path) -> Raw:
-    """What each party prints in the emulator."""
     return _emulated(made, folder)[0]
 
 
@@ -203,13 +201,11 @@ class Recorded:
 
 
 def save(records: Sequence[Recorded], path: Path) -> None:
-    """Writes the records as data."""
     text = json.dumps([asdict(record) for record in records], separators=(",", ":"), sort_keys=True)
     path.write_text(text.replace('},{"made"', '},\n{"made"') + "\n", encoding="utf-8")
 
 
 def load(path: Path) -> list[Recorded]:
-    """The records."""
     records = []
     for entry in json.loads(path.read_text(encoding="utf-8")):
         made = entry["made"]

@@ -246,20 +246,16 @@ class Driver:
         return result
 
     def call_of(self, step: Callable[..., object]) -> Call:
-        """The only call of a step."""
         (call,) = [call for call in self.calls if call.step is step]
         return call
 
     def states_of(self, kind: type) -> list[Any]:
-        """All consumed states of a type."""
         return [call.state for call in self.calls if isinstance(call.state, kind)]
 
     def results_of(self, kind: type) -> list[Any]:
-        """All results of a type."""
         return [entry for entry in self.results if isinstance(entry, kind)]
 
     def payloads_of(self, message_type: MessageType) -> dict[Place, bytes]:
-        """The payloads of all messages of a type."""
         return {place: sent[HEADER.size :] for place, sent in self.sent.items() if place.message_type is message_type}
 
     # Step 0.
@@ -349,11 +345,9 @@ class Driver:
     # Steps 1 to 3.
 
     def run_query(self, features: Sequence[int]) -> Outcome:
-        """Steps 1 to 3 of one query."""
         return self.run_batch([features])[0]
 
     def run_batch(self, queries: Sequence[Sequence[int]]) -> list[Outcome]:
-        """Steps 1 to 3 of a batch."""
         opened, waiting, turns, collecting = self._open(len(queries))
         inputs = self.consume_all(querying_party_enter_batch, opened, queries)
         ends = [self.infer(*states) for states in zip(inputs, waiting, strict=True)]

@@ -121,12 +121,10 @@ class Stage:
 
     @property
     def vote_bits(self) -> int:
-        """w."""
         return self.session.parameters.widths.vote_bits
 
     @property
     def grid_bits(self) -> int:
-        """g."""
         return self.session.parameters.widths.grid_bits
 
     def _set_up(self) -> None:

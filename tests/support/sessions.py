@@ -16,17 +16,14 @@ SESSION = make_session(PARAMETERS, [(2, 4, 3), (2, 3)])
 
 
 def with_widths(**changes: object) -> Session:
-    """Another parameter set."""
     return replace(SESSION, parameters=replace(PARAMETERS, widths=replace(PARAMETERS.widths, **changes)))
 
 
 def with_release(**changes: object) -> Session:
-    """Another release policy."""
     return replace(SESSION, parameters=replace(PARAMETERS, release=replace(PARAMETERS.release, **changes)))
 
 
 def with_participant(position: int, **changes: object) -> Session:
-    """Another participant."""
     entries = list(SESSION.participants)
     entries[position] = replace(entries[position], **changes)
     return replace(SESSION, participants=tuple(entries))

@@ -6,7 +6,6 @@ import os
 
 
 def is_nightly() -> bool:
-    """Whether long runs were asked for."""
     return os.environ.get("CAPC_NIGHTLY") == "1"
 
 

@@ -50,12 +50,10 @@ class Votes:
 
     @property
     def expected(self) -> Rows:
-        """The votes."""
         return [one_hot_argmax(row) for row in self.logits]
 
     @classmethod
     def uniform(cls, num_classes: int, logit_bits: int, vote_bits: int, instances: int, chunk: int) -> Votes:
-        """Uniform logits and masks."""
         source = stream(num_classes, "inputs")
         limit = (1 << (logit_bits - 2)) - 1
         logits = [[source.below(2 * limit + 1) - limit for _ in range(num_classes)] for _ in range(instances)]
@@ -65,7 +63,6 @@ class Votes:
 
 @st.composite
 def votes(draw: st.DrawFn, max_classes: int = 9) -> Votes:
-    """Any votes; ties and largest magnitudes are frequent."""
     shape = VoteShape(
         draw(st.integers(2, max_classes)), draw(st.integers(3, 59)), draw(st.integers(2, 64)), draw(st.integers(1, 6))
     )
@@ -111,7 +108,6 @@ def begin(garbler: str, evaluator: str, job: Votes) -> tuple[GarblerRound, Evalu
 
 
 def engine(end: str, chunk: int) -> GarbledVote | VectorisedVote:
-    """The implementation of an end."""
     return VectorisedVote(chunk) if end == FAST else GarbledVote(chunk)
 
 

@@ -91,34 +91,24 @@ def test_vote_shares_are_fresh_and_nothing_is_used_twice() -> None:
 class Recording(Account):
     """Writes down what is written down, in order."""
 
-    entries: list[object]
+    def __init__(self, parameters: Parameters, queries: int = 10, written=lambda entry: None) -> None:
+        budget = make_account(parameters, queries).budget
+        super().__init__(parameters.release, parameters.widths.grid_bits, budget)
+        self.entries, self._written = [], written
 
     def _write(self, entry, message=None) -> None:
-        self.__dict__.setdefault("entries", []).append((entry, message))
+        self._written(entry)
+        self.entries.append(entry)
         super()._write(entry, message)
-
-
-def recording(parameters: Parameters, queries: int = 10) -> Recording:
-    plain = make_account(parameters, queries)
-    return Recording(parameters.release, parameters.widths.grid_bits, plain.budget)
 
 
 @pytest.mark.req("CAPC-MPC-042", "CAPC-ACCT-007", "CAPC-REL-004")
 def test_every_query_is_charged_and_written_down_before_its_noise_is_entered(monkeypatch) -> None:
-    parameters = make_parameters()
-    account = recording(parameters)
-    order: list[str] = []
-    real = hybrid_suite(parameters).mechanisms.answer
-    draw = type(real).sample
-    monkeypatch.setattr(
-        type(real), "sample", lambda self, source, count: order.append("noise") or draw(self, source, count)
-    )
-    write = Recording._write
-    monkeypatch.setattr(
-        Recording,
-        "_write",
-        lambda self, entry, message=None: order.append(type(entry).__name__) or write(self, entry, message),
-    )
+    parameters, order = make_parameters(), []
+    account = Recording(parameters, written=lambda entry: order.append(type(entry).__name__))
+    mechanism = type(hybrid_suite(parameters).mechanisms.answer)
+    draw = mechanism.sample
+    monkeypatch.setattr(mechanism, "sample", lambda *given: order.append("noise") or draw(*given))
     engine = ClearEngine(before_release=lambda: order.append("entered"))
     open_engine(parameters, engine, account).label_batch([[0, 1], [1, 0]])
     assert order == [*["Reserved", "noise", "Dispatched"] * 2, "entered"]
@@ -143,7 +133,7 @@ def test_what_is_written_down_is_a_hiding_commitment() -> None:
 @pytest.mark.req("CAPC-MPC-042")
 def test_a_run_that_breaks_off_stays_charged_and_its_noise_is_not_drawn_again() -> None:
     parameters = make_parameters()
-    account = recording(parameters, 3)
+    account = Recording(parameters, 3)
 
     def fail() -> None:
         raise InputError("the engine failed")
@@ -152,8 +142,8 @@ def test_a_run_that_breaks_off_stays_charged_and_its_noise_is_not_drawn_again() 
     with pytest.raises(InputError, match="engine failed"):
         collaboration.label_batch([[0, 1], [1, 0]])
     assert account.remaining_queries() == 1
-    assert [type(entry) for entry, _ in account.entries] == [Reserved, Dispatched] * 2
-    receipt = account.entries[0][0].receipt
+    assert [type(entry) for entry in account.entries] == [Reserved, Dispatched] * 2
+    receipt = account.entries[0].receipt
     with pytest.raises(InputError, match="another message"):
         account.dispatch(receipt, bytes(32))
     with pytest.raises(BudgetExhaustedError):

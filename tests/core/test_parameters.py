@@ -67,41 +67,40 @@ def test_smallest_logit_ring() -> None:
 
 @pytest.mark.req("CAPC-PARAM-001")
 @pytest.mark.parametrize(
-    ("policy", "changes", "field"),
+    ("base", "changes", "message"),
     [
-        (PLAIN, {"sigma": Fraction(0)}, "sigma = 0"),
-        (PLAIN, {"sigma": Fraction(-1, 2)}, "sigma = -1/2"),
-        (PLAIN, {"threshold": Fraction(1)}, "threshold_sigma = None"),
-        (PLAIN, {"threshold_sigma": Fraction(1)}, "threshold_sigma = 1"),
-        (PLAIN, {"charge": Charge.REALISED}, "charge = realised"),
-        (PLAIN, {"epsilon": Fraction(0)}, "epsilon = 0"),
-        (PLAIN, {"delta": Fraction(0)}, "delta = 0"),
-        (PLAIN, {"delta": Fraction(1)}, "delta = 1"),
-        (CONFIDENT, {"threshold": Fraction(-1)}, "threshold = -1"),
-        (CONFIDENT, {"threshold_sigma": Fraction(0)}, "threshold_sigma = 0"),
-        (CONFIDENT, {"threshold_sigma": None}, "threshold_sigma = None"),
+        (PLAIN, {"sigma": Fraction(0)}, "sigma = 0: ."),
+        (PLAIN, {"sigma": Fraction(-1, 2)}, "sigma = -1/2: ."),
+        (PLAIN, {"threshold": Fraction(1)}, "threshold_sigma = None: ."),
+        (PLAIN, {"threshold_sigma": Fraction(1)}, "threshold_sigma = 1: ."),
+        (PLAIN, {"charge": Charge.REALISED}, "charge = realised: ."),
+        (PLAIN, {"epsilon": Fraction(0)}, "epsilon = 0: ."),
+        (PLAIN, {"delta": Fraction(0)}, "delta = 0: ."),
+        (PLAIN, {"delta": Fraction(1)}, "delta = 1: ."),
+        (CONFIDENT, {"threshold": Fraction(-1)}, "threshold = -1: ."),
+        (CONFIDENT, {"threshold_sigma": Fraction(0)}, "threshold_sigma = 0: ."),
+        (CONFIDENT, {"threshold_sigma": None}, "threshold_sigma = None: ."),
+        (make_parameters(), {"num_classes": 1}, "num_classes = 1: choose 2 to 1024"),
+        (make_parameters(), {"num_classes": 1025}, "num_classes = 1025: choose 2 to 1024"),
+        (make_parameters(), {"num_features": 0}, r"num_features = 0: choose 1 to 2\^20"),
+        (make_parameters(), {"num_features": 2**20 + 1}, r"num_features = 1048577: choose 1 to 2\^20"),
+        (
+            make_parameters(),
+            {"release": confident_policy(threshold=Fraction(1, 4))},
+            r"threshold = 1/4: choose a multiple of 2\^-1",
+        ),
+        (
+            make_parameters(),
+            {"release": confident_policy(threshold=Fraction(1, 3))},
+            r"threshold = 1/3: choose a multiple of 2\^-1",
+        ),
     ],
 )
-def test_rules_of_policies(policy: ReleasePolicy, changes: dict[str, object], field: str) -> None:
-    with pytest.raises(ParameterError, match=rf"^{field}: [^\n]+$"):
-        replace(policy, **changes)
-
-
-@pytest.mark.req("CAPC-PARAM-001")
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"num_classes": 1}, "num_classes = 1: choose 2 to 1024"),
-        ({"num_classes": 1025}, "num_classes = 1025: choose 2 to 1024"),
-        ({"num_features": 0}, r"num_features = 0: choose 1 to 2\^20"),
-        ({"num_features": 2**20 + 1}, r"num_features = 1048577: choose 1 to 2\^20"),
-        ({"release": confident_policy(threshold=Fraction(1, 4))}, r"threshold = 1/4: choose a multiple of 2\^-1"),
-        ({"release": confident_policy(threshold=Fraction(1, 3))}, r"threshold = 1/3: choose a multiple of 2\^-1"),
-    ],
-)
-def test_rules_of_parameters(changes: dict[str, object], message: str) -> None:
-    with pytest.raises(ParameterError, match=message):
-        replace(make_parameters(), **changes)
+def test_rules_of_policies_and_parameters(
+    base: ReleasePolicy | Parameters, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ParameterError, match=rf"^{message}[^\n]*$"):
+        replace(base, **changes)
 
 
 def test_parameter_errors_are_the_callers() -> None:

@@ -126,15 +126,16 @@ def constant_model(sizes: Sequence[int], winner: int, fraction_bits: int, streng
 
 @st.composite
 def models(draw: st.DrawFn, sizes: Sequence[int], fraction_bits: int, logit_bits: int) -> QuantisedModel:
-    """Any model of these widths that range analysis admits: weights are shrunk until it does."""
+    """Any model of these widths that range analysis admits; extremes and all-zero weights (so ties) are frequent."""
     bounds = [1 << fraction_bits] * sizes[0]
     layers = []
     for before, after in itertools.pairwise(sizes):
         limit = (1 << (logit_bits - 2)) - 1
         weight = limit // (max(sum(bounds), 1) * 2)
-        entries = st.integers(-weight, weight)
+        entries = st.integers(-weight, weight) | st.sampled_from([-weight, 0, weight])
         rows = draw(st.lists(st.tuples(*[entries] * before), min_size=after, max_size=after))
-        biases = draw(st.tuples(*[st.integers(-(limit // 2), limit // 2)] * after))
+        most = limit // 2
+        biases = draw(st.tuples(*[st.integers(-most, most) | st.sampled_from([-most, 0, 1, most])] * after))
         layers.append(QuantisedLayer(tuple(rows), biases))
         bounds = [
             (sum(abs(w) * bound for w, bound in zip(row, bounds, strict=True)) + abs(bias)) >> fraction_bits

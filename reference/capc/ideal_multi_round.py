@@ -60,14 +60,24 @@ class IdealVote:
         transfers.spend()
         return GarblerRound(shape, 0, transfers.position, shares)
 
-    def garble(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[GarblerRound | Shares, bytes]:
-        """In the last round the garbler's shares of the votes, uniform."""
-        state.require_unspent()
+    def garble(
+        self,
+        state: GarblerRound,
+        payload: bytes,
+        source: RandomSource,  # noqa: ARG002
+    ) -> tuple[GarblerRound, bytes]:
+        """Nothing happens."""
+        state.require_round(last=False)
         require_length(payload, 0, "request of a round")
-        shape = state.shape
         state.spend()
-        if not shape.is_last(state.number):
-            return state.renewed(number=state.number + 1, position=state.position + 1), b""
+        return state.following(state.secret), b""
+
+    def garble_last(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[Shares, bytes]:
+        """The garbler's shares of the votes, uniform."""
+        state.require_round(last=True)
+        require_length(payload, 0, "request of a round")
+        state.spend()
+        shape = state.shape
         votes = [ring.uniform(source, shape.num_classes, shape.vote_bits) for _ in range(shape.instances)]
         shares: Sequence[Words] = state.secret  # type: ignore[assignment]
         self._batches.append((shares, votes))
@@ -78,15 +88,18 @@ class IdealVote:
         state: EvaluatorRound,
         payload: bytes,
         source: RandomSource,  # noqa: ARG002
-    ) -> tuple[EvaluatorRound, bytes] | Shares:
-        """In the last round the votes minus the garbler's shares."""
-        state.require_unspent()
-        shape = state.shape
-        require_length(payload, self.answer_length(shape, state.number), "answer of a round")
-        if not shape.is_last(state.number):
-            state.spend()
-            return state.renewed(number=state.number + 1, position=state.position + 1), b""
-        index = int.from_bytes(payload, "little")
+    ) -> tuple[EvaluatorRound, bytes]:
+        """Nothing happens."""
+        state.require_round(last=False)
+        require_length(payload, 0, "answer of a round")
+        state.spend()
+        return state.following(state.secret), b""
+
+    def evaluate_last(self, state: EvaluatorRound, payload: bytes) -> Shares:
+        """The votes minus the garbler's shares."""
+        state.require_round(last=True)
+        require_length(payload, HANDLE_BYTES, "answer of a round")
+        index, shape = int.from_bytes(payload, "little"), state.shape
         if index >= len(self._batches):
             raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "a handle that the trusted party did not give")
         state.spend()

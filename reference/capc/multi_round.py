@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from capc import ring
 from capc.circuits.builder import Circuit
@@ -106,8 +106,8 @@ class VoteShape:
 
 
 @dataclass(frozen=True, repr=False)
-class GarblerRound(SingleUse):
-    """The garbler, waiting for the evaluator's message of a round. Secret: the scheme's own.
+class _Round(SingleUse):
+    """A party between two messages of a round. Secret: the scheme's own.
 
     Attributes:
         shape: of the vote.
@@ -121,15 +121,29 @@ class GarblerRound(SingleUse):
     position: int
     secret: object
 
+    def require_round(self, *, last: bool) -> None:
+        """What every function that takes a message asks first.
+
+        Raises:
+            InputError: this is, or is not, the last round.
+        """
+        self.require_unspent()
+        if self.shape.is_last(self.number) != last:
+            raise InputError(f"round {self.number} of {self.shape.rounds}: the last round has functions of its own")
+
+    def following(self, secret: object) -> Self:
+        """The next round."""
+        return self.renewed(number=self.number + 1, position=self.position + 1, secret=secret)
+
 
 @dataclass(frozen=True, repr=False)
-class EvaluatorRound(SingleUse):
-    """The evaluator, waiting for the garbler's answer in a round. Attributes as of :class:`GarblerRound`."""
+class GarblerRound(_Round):
+    """The garbler, waiting for the evaluator's message of a round."""
 
-    shape: VoteShape
-    number: int
-    position: int
-    secret: object
+
+@dataclass(frozen=True, repr=False)
+class EvaluatorRound(_Round):
+    """The evaluator, waiting for the garbler's answer in a round."""
 
 
 Shares = Sequence[Words]
@@ -157,13 +171,17 @@ class VoteRounds(Protocol):
     def await_begin(self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Words]) -> GarblerRound:
         """Garbler: ready for round 0. The transfers are spent."""
 
-    def garble(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[GarblerRound | Shares, bytes]:
-        """Garbler: its answer in a round; the next state, or its shares of the votes."""
+    def garble(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[GarblerRound, bytes]:
+        """Garbler, in a round that is not the last: the next state, and its answer."""
 
-    def evaluate(
-        self, state: EvaluatorRound, payload: bytes, source: RandomSource
-    ) -> tuple[EvaluatorRound, bytes] | Shares:
-        """Evaluator: the next state and message, or its shares of the votes."""
+    def garble_last(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[Shares, bytes]:
+        """Garbler, in the last round: its shares of the votes, and its answer."""
+
+    def evaluate(self, state: EvaluatorRound, payload: bytes, source: RandomSource) -> tuple[EvaluatorRound, bytes]:
+        """Evaluator, in a round that is not the last: the next state and message."""
+
+    def evaluate_last(self, state: EvaluatorRound, payload: bytes) -> Shares:
+        """Evaluator, in the last round: its shares of the votes."""
 
 
 Columns = list[list[int]]

@@ -145,21 +145,11 @@ class GarbledVote(RoundLengths):
         transfers.spend()
         return GarblerRound(shape, 0, transfers.position, _Garbler(delta, labels, key, [], _columns(shares), []))
 
-    def garble(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[GarblerRound | Shares, bytes]:
+    def garble(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[GarblerRound, bytes]:
         """Label seed and hash key are drawn, 16 bytes each, in this order."""
-        state.require_unspent()
+        state.require_round(last=False)
         shape, own = state.shape, cast(_Garbler, state.secret)
-        require_length(payload, self.request_length(shape, state.number), "request of a round")
-        split, count = self._rows_length(shape, state.number), shape.transfers(state.number)
-        entrants = self._complete(state, payload[:split])
-        flips = bits_from_bytes(payload[split:], count)
-        state.spend()
-        zeros = [label ^ own.delta if flips >> i & 1 else label for i, label in enumerate(own.labels[:count])]
-        compared = differences(entrants, shape.logit_bits)
-        zeros = chosen_labels(zeros, 0)
-        shares, signs, circuits = self._garble(state, compared, zeros, source.read(KEY_BYTES), source.read(KEY_BYTES))
-        if shape.is_last(state.number):
-            return shares, circuits
+        entrants, shares, signs, circuits = self._answer(state, payload, source)
         done = shape.instances * shape.matches(state.number - 1) if state.number else 0
         reverse, extension = own.reverse[done:], b""
         if state.number == 0:
@@ -168,22 +158,37 @@ class GarbledVote(RoundLengths):
         flat = [label for wire in signs for label in wire]
         masked = ring.from_bits([(sign ^ taken) & 1 for sign, taken in zip(flat, reverse, strict=False)])
         entrants = winners(entrants, _columns(shares), shape.logit_bits)
-        after = _Garbler(own.delta, own.labels[count:], own.key, reverse, entrants, own.signs + signs)
+        rest = own.labels[shape.transfers(state.number) :]
         answer = circuits + extension + masked.to_bytes((len(flat) + 7) // 8, "little")
-        return GarblerRound(shape, state.number + 1, state.position + 1, after), answer
+        return state.following(_Garbler(own.delta, rest, own.key, reverse, entrants, own.signs + signs)), answer
 
-    def evaluate(
-        self, state: EvaluatorRound, payload: bytes, source: RandomSource
-    ) -> tuple[EvaluatorRound, bytes] | Shares:
+    def garble_last(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[Shares, bytes]:
+        """The same two draws."""
+        state.require_round(last=True)
+        _, shares, _, circuits = self._answer(state, payload, source)
+        return shares, circuits
+
+    def _answer(
+        self, state: GarblerRound, payload: bytes, source: RandomSource
+    ) -> tuple[Columns, list[list[int]], LabelRows, bytes]:
+        """Shares of the entrants; of the outputs, for each query; the outputs' zero labels; label seed and circuits."""
+        shape, own = state.shape, cast(_Garbler, state.secret)
+        require_length(payload, self.request_length(shape, state.number), "request of a round")
+        split, count = self._rows_length(shape, state.number), shape.transfers(state.number)
+        entrants = self._complete(state, payload[:split])
+        flips = bits_from_bytes(payload[split:], count)
+        state.spend()
+        zeros = [label ^ own.delta if flips >> i & 1 else label for i, label in enumerate(own.labels[:count])]
+        compared, keys = differences(entrants, shape.logit_bits), (source.read(KEY_BYTES), source.read(KEY_BYTES))
+        return entrants, *self._garble(state, compared, chosen_labels(zeros, 0), *keys)
+
+    def evaluate(self, state: EvaluatorRound, payload: bytes, source: RandomSource) -> tuple[EvaluatorRound, bytes]:
         """The hash key of the rows is drawn, 16 bytes."""
-        state.require_unspent()
+        state.require_round(last=False)
         shape, own = state.shape, cast(_Evaluator, state.secret)
         require_length(payload, self.answer_length(shape, state.number), "answer of a round")
         split = self._circuits_length(shape, state.number)
         shares, signs = self._evaluate(state, payload[:split])
-        if shape.is_last(state.number):
-            state.spend()
-            return shares
         extension, _ = self._selection_lengths(shape, state.number)
         masked = bits_from_bytes(payload[split + extension :], shape.instances * shape.matches(state.number))
         key, reverse = cast(ot_extension.GarblerKey, own.key), own.reverse
@@ -207,7 +212,15 @@ class GarbledVote(RoundLengths):
         )  # fmt: skip
         chosen, choice = self._choose(shape, state.number + 1, after)
         sent = b"".join(elements_to_bytes(row, shape.logit_bits) for row in rows)
-        return EvaluatorRound(shape, state.number + 1, state.position + 1, chosen), hash_key + sent + choice
+        return state.following(chosen), hash_key + sent + choice
+
+    def evaluate_last(self, state: EvaluatorRound, payload: bytes) -> Shares:
+        """Nothing is drawn."""
+        state.require_round(last=True)
+        require_length(payload, self.answer_length(state.shape, state.number), "answer of a round")
+        shares, _ = self._evaluate(state, payload)
+        state.spend()
+        return shares
 
     def _choose(self, shape: VoteShape, number: int, own: _Evaluator) -> tuple[_Evaluator, bytes]:
         """Each bit of the differences XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""

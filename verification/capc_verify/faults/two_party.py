@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capc import garbling, layer_modes, resharing
+from capc import garbling, resharing
 from capc.circuits.builder import Circuit, Sharing
 from capc.errors import StateReuseError
 from capc.garbled_two_party import GarbledTwoParty
@@ -103,12 +103,14 @@ def replaced_states_unspent() -> None:
 
 
 def batches_mixed() -> None:
-    """A layer is prepared ahead although the one before was evaluated."""
+    """A step takes any state that has the fields it needs, of a batch of whichever kind."""
 
-    def accept(layers: int, layer: int) -> None:
-        """Any number of layers is as good as another."""
+    def accept(cls: type[SingleUse], state: object) -> None:  # noqa: ARG001
+        """Only whether it was used is asked."""
+        if isinstance(state, SingleUse):
+            state.require_unspent()
 
-    replace_everywhere(layer_modes.require_prepared, accept)
+    SingleUse.require = classmethod(accept)  # type: ignore[assignment, method-assign]
 
 
 def shares_shown() -> None:

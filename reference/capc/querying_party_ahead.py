@@ -232,7 +232,8 @@ def querying_party_evaluate_prepared(state: AwaitingLabels, labels: bytes) -> tu
 
 def querying_party_evaluate_prepared_vote(state: AwaitingLabels, labels: bytes) -> tuple[VoteShare, ...]:
     """Evaluates the last kept circuits to its share of the vote on each query; errors as of the layers before."""
-    return read_votes(state.prepared.last, _evaluate(state, labels, Ending.VOTE).outputs)
+    evaluation = _evaluate(state, labels, Ending.VOTE)
+    return read_votes(state.prepared.last, evaluation.outputs)
 
 
 def _evaluate(state: AwaitingLabels, labels: bytes, ending: Ending) -> Evaluation:

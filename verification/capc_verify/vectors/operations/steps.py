@@ -1,4 +1,7 @@
-"""The step functions of the three roles, under their own names; an operation is all that one message makes a party do."""
+"""The step functions of the three roles, under their own names.
+
+An operation is all that one message makes a party do: where steps differ by layer, the layer says which it is.
+"""
 
 from __future__ import annotations
 

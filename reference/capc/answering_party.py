@@ -88,7 +88,7 @@ class BatchTransfers(SingleUse):
 
 
 @dataclass(frozen=True, repr=False)
-class BatchLayer(SingleUse):
+class AnsweringLayer(SingleUse):
     """A layer of a batch: what batches of both kinds have, each in types of its own.
 
     Attributes:
@@ -108,7 +108,7 @@ class BatchLayer(SingleUse):
 
 
 @dataclass(frozen=True, repr=False)
-class AwaitingRequest(BatchLayer):
+class AwaitingRequest(AnsweringLayer):
     """Waiting for the encrypted inputs of a layer. Secret: this party's shares of all values so far (0 of queries).
 
     Attributes:
@@ -237,7 +237,7 @@ def answering_party_keep_sums(state: AwaitingChoice) -> AwaitingRequest:
     return state.request.following(state.sums)
 
 
-def own_sums(state: BatchLayer, values: Sequence[Rows]) -> list[list[int]]:
+def own_sums(state: AnsweringLayer, values: Sequence[Rows]) -> list[list[int]]:
     """W share + b for each query: this party's part of a layer's sums, in the clear."""
     party, stage = state.party, state.stage
     width = party.session.parameters.widths.logit_bits
@@ -248,7 +248,7 @@ def own_sums(state: BatchLayer, values: Sequence[Rows]) -> list[list[int]]:
 
 
 def respond_to_request(
-    step: str, state: BatchLayer, request: bytes, own: Sequence[Sequence[int]], seed: Seed
+    step: str, state: AnsweringLayer, request: bytes, own: Sequence[Sequence[int]], seed: Seed
 ) -> tuple[list[list[int]], bytes]:
     """Fresh masks m for each sum of each query, and the response that encrypts W x + own - m.
 
@@ -302,7 +302,7 @@ def _garble(state: AwaitingChoice, bits: bytes, seed: Seed, ending: Ending) -> t
     return rows_by_query(output.shares, at.batch.count), message
 
 
-def open_choice(step: str, at: BatchLayer, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
+def open_choice(step: str, at: AnsweringLayer, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
     """The layer's circuit, the payload of choice bits, and the step's randomness to garble with."""
     party, channel = at.party, at.party.channel
     circuit, instances = activation_circuit(party.session.parameters, at.stage)
@@ -313,7 +313,7 @@ def open_choice(step: str, at: BatchLayer, bits: bytes, seed: Seed) -> tuple[Cir
     return circuit, payload, party.suite.expand(seed, label + hashlib.sha256(payload).digest())
 
 
-def ready_votes(at: BatchLayer, shares: Rows) -> tuple[VoteReady, ...]:
+def ready_votes(at: AnsweringLayer, shares: Rows) -> tuple[VoteReady, ...]:
     """Its fresh vote share of each query."""
     return tuple(VoteReady(at.party, query, row) for query, row in zip(at.batch.queries, shares, strict=True))
 

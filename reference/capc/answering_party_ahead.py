@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from capc import ring
 from capc.answering_party import (
-    BatchLayer,
+    AnsweringLayer,
     BatchTransfers,
     VoteReady,
     open_choice,
@@ -39,7 +39,7 @@ class KeptLayer(SingleUse):
 
 
 @dataclass(frozen=True, repr=False)
-class OfflineRequest(BatchLayer):
+class OfflineRequest(AnsweringLayer):
     """Offline, waiting for the encrypted masks of a layer. Secret: all that is kept.
 
     Attributes:
@@ -64,7 +64,7 @@ class AwaitingAheadChoice(SingleUse):
 
 
 @dataclass(frozen=True, repr=False)
-class AwaitingValue(BatchLayer):
+class AwaitingValue(AnsweringLayer):
     """Online, waiting for the masked queries, or for the masked value before a layer. Secret: all that is kept.
 
     Attributes:

@@ -63,7 +63,7 @@ class OpenBatch(SingleUse):
 
 
 @dataclass(frozen=True, repr=False)
-class BatchLayer(SingleUse):
+class QueryingLayer(SingleUse):
     """A layer of a batch with one answering party: what batches of both kinds have, each in a type of its own.
 
     Attributes:
@@ -99,11 +99,11 @@ class BatchLayer(SingleUse):
         return self.renewed(layer=self.layer + 1, values=(*self.values, share), request=None)
 
 
-Layer = TypeVar("Layer", bound=BatchLayer)
+Layer = TypeVar("Layer", bound=QueryingLayer)
 
 
 @dataclass(frozen=True, repr=False)
-class LayerInput(BatchLayer):
+class LayerInput(QueryingLayer):
     """Ready to send a layer's inputs to one answering party. Secret: its shares of all values (the queries in full)."""
 
 
@@ -231,7 +231,7 @@ def require_whole_batch(states: Sequence[tuple[QueryingParty, Party, Batch]]) ->
         raise InputError("the states of one batch are needed, one for each answering party, in order")
 
 
-def _encrypt(at: BatchLayer) -> bytes:
+def _encrypt(at: QueryingLayer) -> bytes:
     width = at.party.session.parameters.widths.logit_bits
     shares = [at.stage.pool_share(row, width) for row in at.values[at.stage.source]]
     return at.party.suite.linear.encrypt(at.party.he_secret_key, at.stage.operator, shares)
@@ -244,7 +244,7 @@ def querying_party_request_layer(state: LayerInput) -> tuple[AwaitingResponse, b
     return AwaitingResponse(state), seal_request(state)
 
 
-def seal_request(at: BatchLayer) -> bytes:
+def seal_request(at: QueryingLayer) -> bytes:
     """The message with a layer's encrypted inputs."""
     payload = _encrypt(at) if at.request is None else at.request
     return at.channel.seal(MessageType.LINEAR_REQUEST, payload, at.batch.first, at.layer)
@@ -278,7 +278,7 @@ def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tu
     return AwaitingCircuits(at, chosen), message
 
 
-def choose_labels(at: BatchLayer, sums: Rows) -> tuple[Chosen, bytes]:
+def choose_labels(at: QueryingLayer, sums: Rows) -> tuple[Chosen, bytes]:
     """Chooses the labels of its shares of a layer's sums for the layer's circuits. The transfers are spent."""
     parameters = at.party.session.parameters
     circuit, _ = activation_circuit(parameters, at.stage)
@@ -320,13 +320,13 @@ def _evaluate(state: AwaitingCircuits, circuits: bytes, ending: Ending) -> Evalu
     return evaluation
 
 
-def read_votes(at: BatchLayer, outputs: Sequence[Words]) -> tuple[VoteShare, ...]:
+def read_votes(at: QueryingLayer, outputs: Sequence[Words]) -> tuple[VoteShare, ...]:
     """Its share of the answering party's vote on each query."""
     pairs = zip(at.batch.queries, rows_by_query(outputs, at.batch.count), strict=True)
     return tuple(VoteShare(at.party.session.tag, at.peer, query, share) for query, share in pairs)
 
 
-def read_sums(at: BatchLayer, response: bytes) -> Rows:
+def read_sums(at: QueryingLayer, response: bytes) -> Rows:
     """Its shares of the layer's sums: the decrypted response, and its shares of the skipped values."""
     party, count = at.party, at.batch.count
     operator, widths = at.stage.operator, party.session.parameters.widths

@@ -21,8 +21,8 @@ from capc.errors import InputError, blamed_on
 from capc.messages import MessageType, elements_to_bytes
 from capc.parties import Party
 from capc.querying_party import (
-    BatchLayer,
     OpenBatch,
+    QueryingLayer,
     VoteShare,
     check_features,
     choose_labels,
@@ -47,7 +47,7 @@ class KeptCircuits(SingleUse):
 
 
 @dataclass(frozen=True, repr=False)
-class OfflineInput(BatchLayer):
+class OfflineInput(QueryingLayer):
     """Offline, ready to send a layer's masks to one answering party. Secret: the masks, and its own labels.
 
     Attributes:

@@ -8,11 +8,10 @@ from dataclasses import replace
 from itertools import cycle, islice
 
 from capc import answering_party, querying_party, querying_party_ahead, sharing
-from capc.answering_party import AwaitingChoice
-from capc.answering_party import BatchLayer as AnsweringLayer
+from capc.answering_party import AnsweringLayer, AwaitingChoice
 from capc.architecture import Activation, Rows
 from capc.circuits.builder import Circuit
-from capc.querying_party import BatchLayer
+from capc.querying_party import QueryingLayer
 from capc.querying_party_ahead import OfflineCircuits, OfflineInput
 from capc.randomness import RandomSource, Seed
 from capc_verify.faults.patching import FirstDraws, replace_everywhere, with_suite
@@ -96,7 +95,7 @@ def separate_rounding() -> None:
     def garble_rounded(state: AwaitingChoice, bits: bytes, seed: Seed) -> object:
         return garble(replace(state, sums=_rounded(state.sums)), bits, seed)
 
-    def read_rounded(at: BatchLayer, response: bytes) -> Rows:
+    def read_rounded(at: QueryingLayer, response: bytes) -> Rows:
         return _rounded(read(at, response))
 
     replace_everywhere(garble, garble_rounded)

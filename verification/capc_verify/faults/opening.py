@@ -7,8 +7,7 @@ from itertools import chain, count
 from types import SimpleNamespace
 
 from capc import answering_party, ideal_two_party, querying_party, ring
-from capc.answering_party import BatchLayer as AnsweringLayer
-from capc.answering_party import VoteReady
+from capc.answering_party import AnsweringLayer, VoteReady
 from capc.architecture import Activation, Rows
 from capc.circuits import vote
 from capc.circuits.arithmetic import Word
@@ -17,7 +16,7 @@ from capc.circuits.tournament import argmax_flags as correct_flags
 from capc.circuits.tournament import maximum
 from capc.embedded_methods import EmbeddedInference
 from capc.parties import Party
-from capc.querying_party import BatchLayer, OpenBatch, VoteShare
+from capc.querying_party import OpenBatch, QueryingLayer, VoteShare
 from capc.randomness import RandomSource, Seed
 from capc.seats import Queries, QueryingSeat
 from capc.two_party import Words
@@ -86,7 +85,7 @@ def _open_more(argmax_flags: Callable[[Builder, Sequence[Word]], list[Wire]]) ->
     def ready(at: AnsweringLayer, shares: Rows) -> tuple[VoteReady, ...]:
         return ready_votes(at, tuple(row[: at.stage.sums] for row in shares))
 
-    def read(at: BatchLayer, outputs: Sequence[Words]) -> tuple[VoteShare, ...]:
+    def read(at: QueryingLayer, outputs: Sequence[Words]) -> tuple[VoteShare, ...]:
         classes = at.party.session.parameters.num_classes
         return read_votes(at, [words[:classes] for words in outputs])
 

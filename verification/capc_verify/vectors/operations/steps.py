@@ -121,7 +121,7 @@ def _opened(call: Call) -> bool:
     return isinstance(call.states[0], ap.BatchTransfers)
 
 
-def _is_linear(at: ap.BatchLayer) -> bool:
+def _is_linear(at: ap.AnsweringLayer) -> bool:
     return at.stage.activation is Activation.NONE
 
 

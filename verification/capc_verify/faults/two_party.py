@@ -80,11 +80,11 @@ def one_hash_key() -> None:
     """All rows of all chunks of a batch are hashed under one key."""
     correct = HashKeys.key
 
-    def key(self: HashKeys, number: int) -> bytes:  # noqa: ARG001
+    def key(self: HashKeys[object], number: int) -> bytes:  # noqa: ARG001
         self._chunk = 0
         return correct(self, 0)
 
-    HashKeys.key = key  # type: ignore[method-assign]
+    HashKeys.key = key  # type: ignore[assignment, method-assign]
 
 
 def replaced_states_unspent() -> None:

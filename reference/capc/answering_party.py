@@ -35,8 +35,7 @@ from capc.operators import per_output
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.randomness import RandomSource, Seed
 from capc.session import Batch, Session, SingleUse, following_query
-from capc.suite import Suite
-from capc.two_party import Transfers
+from capc.suite import EvaluatorKey, GarblerKey, GarblerTransfers, PreparedWeights, PublicKey, Suite
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,13 +49,13 @@ class AnsweringParty(SingleUse):
     suite: Suite
     me: Party
     model: QuantisedModel
-    prepared_layers: tuple[object, ...]
-    he_public_key: object
-    garbler_key: object
+    prepared_layers: tuple[PreparedWeights, ...]
+    he_public_key: PublicKey
+    garbler_key: GarblerKey
     pairwise_keys: Mapping[int, Seed]
     allowance: PrivacyAllowance | None
     next_query: int
-    reverse_key: object = None
+    reverse_key: EvaluatorKey | None = None
 
     @property
     def channel(self) -> Channel:
@@ -84,7 +83,7 @@ class BatchTransfers(SingleUse):
 
     party: AnsweringParty
     batch: Batch
-    transfers: tuple[Transfers, ...]
+    transfers: tuple[GarblerTransfers, ...]
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,7 +115,7 @@ class AwaitingRequest(AnsweringLayer):
         values: its shares of value 0, the queries, and of those that earlier layers made; a row for each query.
     """
 
-    transfers: tuple[Transfers, ...]
+    transfers: tuple[GarblerTransfers, ...]
     values: tuple[Rows, ...]
 
     def following(self, share: Rows) -> AwaitingRequest:
@@ -141,7 +140,7 @@ class VoteReady(SingleUse):
     vote_share: tuple[int, ...]
 
 
-def response_distance(suite: Suite, prepared_layers: Sequence[object], count: int) -> Fraction:
+def response_distance(suite: Suite, prepared_layers: Sequence[PreparedWeights], count: int) -> Fraction:
     """How far all responses to a batch may be from responses that do not depend on the weights."""
     return sum((suite.linear.statistical_distance(layer, count) for layer in prepared_layers), Fraction(0))
 

@@ -27,7 +27,7 @@ from capc.messages import MessageType, elements_from_bytes
 from capc.parties import QUERYING_PARTY
 from capc.randomness import Seed
 from capc.session import SingleUse
-from capc.two_party import Ahead, Transfers
+from capc.suite import AheadCircuits, GarblerTransfers
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,7 +35,7 @@ class KeptLayer(SingleUse):
     """What is kept of a prepared layer. Secret: the masks m of its sums, and the labels of its circuits' inputs."""
 
     masks: Rows
-    circuits: Ahead | None
+    circuits: AheadCircuits | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,7 +47,7 @@ class OfflineRequest(AnsweringLayer):
         kept: of each layer so far.
     """
 
-    transfers: tuple[Transfers, ...]
+    transfers: tuple[GarblerTransfers, ...]
     kept: tuple[KeptLayer, ...]
 
     def following(self, layer: KeptLayer) -> OfflineRequest:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from capc.answering_party import AwaitingChoice, AwaitingRequest, VoteReady, ready_votes
 from capc.circuits.activation import Ending, require_ending, vote_shape
-from capc.errors import blamed_on
+from capc.errors import InputError, blamed_on
 from capc.messages import MessageType
-from capc.multi_round import GarblerRound
 from capc.parties import QUERYING_PARTY
 from capc.randomness import RandomSource, Seed
 from capc.session import SingleUse
+from capc.suite import GarblerTurn
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,17 +23,19 @@ class AwaitingRoundChoice(SingleUse):
     """Waiting for the querying party's message of a round. Secret: its shares of the entrants, and labels."""
 
     request: AwaitingRequest
-    turn: GarblerRound
+    turn: GarblerTurn
 
 
 def answering_party_begin_rounds(state: AwaitingChoice) -> AwaitingRoundChoice:
     """Step 1c: its masks of the logits are its shares of the entrants."""
     AwaitingChoice.require(state)
     require_ending(state.request.party.session.parameters, state.request.stage, Ending.ROUNDS)
-    at = state.request
+    at, reverse_key = state.request, state.request.party.reverse_key
+    if reverse_key is None:
+        raise InputError("the second base transfers were not made: go through the reverse set-up first")
     shape = vote_shape(at.party.session.parameters, at.batch.count)
     rounds = at.party.suite.two_party.vote_rounds
-    turn = rounds.await_begin(at.transfers[at.layer], at.party.reverse_key, shape, state.sums)
+    turn = rounds.await_begin(at.transfers[at.layer], reverse_key, shape, state.sums)
     state.spend()
     return AwaitingRoundChoice(at, turn)
 

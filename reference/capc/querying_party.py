@@ -29,8 +29,8 @@ from capc.errors import InputError, blamed_on
 from capc.messages import MessageType
 from capc.parties import QUERYING_PARTY, Party
 from capc.session import Batch, Session, SingleUse, following_query
-from capc.suite import Suite
-from capc.two_party import Chosen, Evaluation, Transfers, Words
+from capc.suite import ChosenLabels, EvaluatorKey, EvaluatorTransfers, GarblerKey, SecretKey, Suite
+from capc.two_party import Evaluation, Words
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,10 +42,10 @@ class QueryingParty(SingleUse):
 
     session: Session
     suite: Suite
-    he_secret_key: object
-    evaluator_keys: Mapping[Party, object]
+    he_secret_key: SecretKey
+    evaluator_keys: Mapping[Party, EvaluatorKey]
     next_query: int
-    reverse_keys: Mapping[Party, object] = field(default_factory=dict)
+    reverse_keys: Mapping[Party, GarblerKey] = field(default_factory=dict)
 
     def channel(self, peer: Party) -> Channel:
         """The connection to a peer."""
@@ -59,7 +59,7 @@ class OpenBatch(SingleUse):
     party: QueryingParty
     peer: Party
     batch: Batch
-    transfers: tuple[Transfers, ...]
+    transfers: tuple[EvaluatorTransfers, ...]
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,7 +79,7 @@ class QueryingLayer(SingleUse):
     party: QueryingParty
     peer: Party
     batch: Batch
-    transfers: tuple[Transfers, ...]
+    transfers: tuple[EvaluatorTransfers, ...]
     layer: int
     values: tuple[Rows, ...]
     request: bytes | None
@@ -119,7 +119,7 @@ class AwaitingCircuits(SingleUse):
     """Waiting for the garbled circuits of a layer. Secret: as in the layer's input; the labels of its shares."""
 
     layer_input: LayerInput
-    chosen: Chosen
+    chosen: ChosenLabels
 
 
 @dataclass(frozen=True, repr=False)
@@ -278,7 +278,7 @@ def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tu
     return AwaitingCircuits(at, chosen), message
 
 
-def choose_labels(at: QueryingLayer, sums: Rows) -> tuple[Chosen, bytes]:
+def choose_labels(at: QueryingLayer, sums: Rows) -> tuple[ChosenLabels, bytes]:
     """Chooses the labels of its shares of a layer's sums for the layer's circuits. The transfers are spent."""
     parameters = at.party.session.parameters
     circuit, _ = activation_circuit(parameters, at.stage)

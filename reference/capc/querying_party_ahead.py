@@ -34,7 +34,8 @@ from capc.querying_party import (
 )
 from capc.randomness import Seed
 from capc.session import SingleUse
-from capc.two_party import Chosen, Evaluation
+from capc.suite import ChosenLabels
+from capc.two_party import Evaluation
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,7 +43,7 @@ class KeptCircuits(SingleUse):
     """Garbled circuits of a layer that wait for the answering party's labels. Secret: its own labels."""
 
     layer: int
-    chosen: Chosen
+    chosen: ChosenLabels
     payload: bytes
 
 
@@ -69,7 +70,7 @@ class OfflineCircuits(SingleUse):
     """Offline, waiting for the garbled circuits of a layer. Secret: as in the layer's input; labels of the sums."""
 
     layer_input: OfflineInput
-    chosen: Chosen
+    chosen: ChosenLabels
 
 
 @dataclass(frozen=True, repr=False)

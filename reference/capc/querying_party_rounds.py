@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from capc.circuits.activation import Ending, require_ending, vote_shape
 from capc.errors import blamed_on
 from capc.messages import MessageType
-from capc.multi_round import EvaluatorRound
 from capc.querying_party import AwaitingResponse, LayerInput, VoteShare, read_sums, read_votes
 from capc.randomness import Seed
 from capc.session import SingleUse
+from capc.suite import EvaluatorTurn
 
 
 @dataclass(frozen=True, repr=False)
@@ -22,7 +22,7 @@ class AwaitingRound(SingleUse):
     """Waiting for the answer of a round. Secret: its shares of the entrants, and labels."""
 
     layer_input: LayerInput
-    turn: EvaluatorRound
+    turn: EvaluatorTurn
 
 
 def querying_party_begin_rounds(state: AwaitingResponse, response: bytes) -> tuple[AwaitingRound, bytes]:

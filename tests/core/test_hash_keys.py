@@ -95,7 +95,7 @@ def one_and() -> Circuit:
 @pytest.mark.req("CAPC-GC-011")
 @pytest.mark.parametrize("instances", [SMALL // 2, SMALL // 2 + 1, SMALL + 1])
 def test_no_key_hashes_more_than_its_rows(monkeypatch: pytest.MonkeyPatch, instances: int) -> None:
-    """Counted in AES itself, at a small limit: at most twice as many hashes for the garbler, and it for the evaluator."""
+    """Counted in AES itself, at a small limit: at most that for the evaluator, and twice as many for the garbler."""
     monkeypatch.setattr(hash_keys, "KEY_ROWS", SMALL)
     counted = count_hashes(monkeypatch)
     circuit, delta = one_and(), 0xABCDEF1

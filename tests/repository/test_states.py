@@ -21,6 +21,7 @@ def states_in(annotation: object, seen: frozenset[object] = frozenset()) -> Iter
     """Every state that a type names, or that a state which it names holds."""
     for part in typing.get_args(annotation):
         yield from states_in(part, seen)
+    annotation = typing.get_origin(annotation) or annotation
     if isinstance(annotation, type) and issubclass(annotation, SingleUse) and annotation not in seen:
         yield annotation
         for held in typing.get_type_hints(annotation).values():
@@ -68,8 +69,13 @@ from capc.querying_party_ahead import *
 from capc.querying_party_rounds import *
 from capc.engine_steps import *
 from capc.randomness import Seed
+from capc.operators import Operator
+from capc.suite import *
 
 seed, message, queries = Seed(bytes(32)), b"", [[0]]
+scheme: TwoParty
+linear: Linear
+operator: Operator
 """
 RIGHT = """
 def at_once(opened: Sequence[OpenBatch], transfers: BatchTransfers) -> object:
@@ -119,6 +125,12 @@ WRONG = (
     ("VoteShare", "answering_party_send_vote(x)"),
     ("Collecting", "answering_party_send_vote(x)"),
     ("LayerInput", "querying_party_take_votes(x, [])"),
+    # Keys and ends of a scheme in each other's places.
+    ("SecretKey", "scheme.extend_evaluator(x, 0, [])"),
+    ("GarblerKey", "scheme.extend_evaluator(x, 0, [])"),
+    ("EvaluatorKey", "scheme.extend_garbler(x, 0, [], message)"),
+    ("OfferState", "scheme.garbler_finish(x, message)"),
+    ("PreparedWeights", "linear.encrypt(x, operator, [])"),
 )
 """States, and a step that must not take them."""
 
@@ -139,4 +151,6 @@ def test_mypy_refuses_programs_that_mix_states(tmp_path: Path) -> None:
     found = re.findall(r"program\.py:(\d+): error: (.*)", report)
     assert [int(line) - first for line, _ in found] == list(range(len(WRONG))), report
     for (_, error), (state, _) in zip(found, WRONG, strict=True):
-        assert re.match(rf'(Argument 1 to "\w+"|List item 0) has incompatible type "{state}"; expected', error)
+        assert re.match(
+            rf'(Argument 1 to "\w+"( of "\w+")?|List item 0) has incompatible type "{state}"; expected', error
+        )

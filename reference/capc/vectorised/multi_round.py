@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
@@ -79,6 +78,10 @@ class _Evaluator(Unstored):
     signs: Words
 
 
+_Answering = GarblerRound[_Garbler]
+_Asking = EvaluatorRound[_Evaluator]
+
+
 class VectorisedVote(RoundLengths):
     """A vote in rounds, for all queries at once.
 
@@ -93,52 +96,52 @@ class VectorisedVote(RoundLengths):
         self._evaluators = ProgramPool(EvaluatorProgram, _PROGRAMS)
 
     def begin(
-        self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Row]
-    ) -> tuple[EvaluatorRound, bytes]:
+        self, transfers: Transfers[EvaluatorEnd], key: extension.GarblerKey, shape: VoteShape, shares: Sequence[Row]
+    ) -> tuple[_Asking, bytes]:
         """As the readable vote."""
         shape.require_transfers(transfers)
         entrants = _entrants(shape, shares)
         transfers.spend()
-        end, reverse_key = cast(EvaluatorEnd, transfers.secret), cast(extension.GarblerKey, key)
-        chosen, rest, request = self._choose(shape, 0, end, entrants)
-        own = _Evaluator(chosen, rest, reverse_key, _no_labels(), entrants, _no_signs(shape))
+        chosen, rest, request = self._choose(shape, 0, transfers.secret, entrants)
+        own = _Evaluator(chosen, rest, key, _no_labels(), entrants, _no_signs(shape))
         return EvaluatorRound(shape, 0, transfers.position, own), request
 
-    def await_begin(self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Row]) -> GarblerRound:
+    def await_begin(
+        self, transfers: Transfers[GarblerEnd], key: extension.EvaluatorKey, shape: VoteShape, shares: Sequence[Row]
+    ) -> _Answering:
         """As the readable vote."""
         shape.require_transfers(transfers)
         entrants = _entrants(shape, shares)
         transfers.spend()
-        end, reverse_key = cast(GarblerEnd, transfers.secret), cast(extension.EvaluatorKey, key)
-        own = _Garbler(end, reverse_key, _no_labels(), entrants, _no_signs(shape))
+        own = _Garbler(transfers.secret, key, _no_labels(), entrants, _no_signs(shape))
         return GarblerRound(shape, 0, transfers.position, own)
 
-    def garble(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[GarblerRound, bytes]:
+    def garble(self, state: _Answering, payload: bytes, source: RandomSource) -> tuple[_Answering, bytes]:
         """As the readable vote."""
         stream = self.garble_stream(state, payload, source)
         answer = stream.payload(self.answer_length(state.shape, state.number))
         return stream.output, answer
 
-    def garble_last(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[Shares, bytes]:
+    def garble_last(self, state: _Answering, payload: bytes, source: RandomSource) -> tuple[Shares, bytes]:
         """As the readable vote."""
         stream = self.garble_last_stream(state, payload, source)
         answer = stream.payload(self.answer_length(state.shape, state.number))
         return stream.output, answer
 
-    def garble_stream(self, state: GarblerRound, payload: bytes, source: RandomSource) -> GarbledStream[GarblerRound]:
+    def garble_stream(self, state: _Answering, payload: bytes, source: RandomSource) -> GarbledStream[_Answering]:
         """The answer in pieces. The state is spent at once, whether it is read or not."""
         state.require_round(last=False)
         entrants, flips, keys = self._accept(state, payload, source)
         return GarbledStream(self._answer(state, entrants, flips, keys))
 
-    def garble_last_stream(self, state: GarblerRound, payload: bytes, source: RandomSource) -> GarbledStream[Shares]:
+    def garble_last_stream(self, state: _Answering, payload: bytes, source: RandomSource) -> GarbledStream[Shares]:
         """The same in the last round."""
         state.require_round(last=True)
         entrants, flips, keys = self._accept(state, payload, source)
         return GarbledStream(self._last_answer(state, entrants, flips, keys))
 
     def _accept(
-        self, state: GarblerRound, payload: bytes, source: RandomSource
+        self, state: _Answering, payload: bytes, source: RandomSource
     ) -> tuple[Words, Bits, tuple[bytes, bytes]]:
         """The garbler's shares of the entrants, the choice bits, and label seed and hash key. The state is spent."""
         require_length(payload, self.request_length(state.shape, state.number), "request of a round")
@@ -148,31 +151,29 @@ class VectorisedVote(RoundLengths):
         state.spend()
         return entrants, flips, (source.read(KEY_BYTES), source.read(KEY_BYTES))
 
-    def evaluate(self, state: EvaluatorRound, payload: bytes, source: RandomSource) -> tuple[EvaluatorRound, bytes]:
+    def evaluate(self, state: _Asking, payload: bytes, source: RandomSource) -> tuple[_Asking, bytes]:
         """As the readable vote."""
         state.require_unspent()
         require_length(payload, self.answer_length(state.shape, state.number), "answer of a round")
         return self.evaluate_stream(state, reader_of(payload), source)
 
-    def evaluate_last(self, state: EvaluatorRound, payload: bytes) -> Shares:
+    def evaluate_last(self, state: _Asking, payload: bytes) -> Shares:
         """As the readable vote."""
         state.require_unspent()
         require_length(payload, self.answer_length(state.shape, state.number), "answer of a round")
         return self.evaluate_last_stream(state, reader_of(payload))
 
-    def evaluate_last_stream(self, state: EvaluatorRound, read_into: ReadInto) -> Shares:
+    def evaluate_last_stream(self, state: _Asking, read_into: ReadInto) -> Shares:
         """The same, on an answer that is read as it is needed; in all :meth:`answer_length` bytes are asked for."""
         state.require_round(last=True)
         shares: Shares = self._evaluate(state, read_into)[0].tolist()
         state.spend()
         return shares
 
-    def evaluate_stream(
-        self, state: EvaluatorRound, read_into: ReadInto, source: RandomSource
-    ) -> tuple[EvaluatorRound, bytes]:
+    def evaluate_stream(self, state: _Asking, read_into: ReadInto, source: RandomSource) -> tuple[_Asking, bytes]:
         """The same in a round that is not the last."""
         state.require_round(last=False)
-        shape, number, own = state.shape, state.number, cast(_Evaluator, state.secret)
+        shape, number, own = state.shape, state.number, state.secret
         shares, signs = self._evaluate(state, read_into)
         extension_length, bits_length = self._selection_lengths(shape, number)
         message = read_bytes(read_into, extension_length)
@@ -210,10 +211,10 @@ class VectorisedVote(RoundLengths):
         return ChosenEnd(here, bits), rest, pack(here.bits ^ bits)
 
     def _answer(
-        self, state: GarblerRound, entrants: Words, flips: Bits, keys: tuple[bytes, bytes]
-    ) -> Generator[Piece, None, GarblerRound]:
+        self, state: _Answering, entrants: Words, flips: Bits, keys: tuple[bytes, bytes]
+    ) -> Generator[Piece, None, _Answering]:
         """Yields the payload; returns the next state."""
-        shape, number, own = state.shape, state.number, cast(_Garbler, state.secret)
+        shape, number, own = state.shape, state.number, state.secret
         shares, signs = yield from self._garble(state, entrants, flips, keys)
         reverse = own.reverse[shape.instances * shape.matches(number - 1) :] if number else own.reverse
         if number == 0:
@@ -229,7 +230,7 @@ class VectorisedVote(RoundLengths):
         return state.following(_Garbler(end, own.key, reverse, _winners(entrants, shares, shape), signs))
 
     def _last_answer(
-        self, state: GarblerRound, entrants: Words, flips: Bits, keys: tuple[bytes, bytes]
+        self, state: _Answering, entrants: Words, flips: Bits, keys: tuple[bytes, bytes]
     ) -> Generator[Piece, None, Shares]:
         """Yields the payload; returns the shares of the votes."""
         shares, _ = yield from self._garble(state, entrants, flips, keys)
@@ -237,10 +238,10 @@ class VectorisedVote(RoundLengths):
         return votes
 
     def _garble(
-        self, state: GarblerRound, entrants: Words, flips: Bits, keys: tuple[bytes, bytes]
+        self, state: _Answering, entrants: Words, flips: Bits, keys: tuple[bytes, bytes]
     ) -> Generator[Piece, None, tuple[Words, Words]]:
         """Yields label seed and circuits; returns the garbler's shares for each query, and the zero labels."""
-        shape, number, own = state.shape, state.number, cast(_Garbler, state.secret)
+        shape, number, own = state.shape, state.number, state.secret
         circuit, compared = shape.circuit(number), _differences(entrants, shape)
         shares = np.empty((shape.instances, len(circuit.outputs)), WORD)
         signs = np.empty((len(circuit.outputs), shape.instances, 2), WORD)
@@ -264,9 +265,9 @@ class VectorisedVote(RoundLengths):
         self._tally.add(label_hash.use)
         return shares, signs
 
-    def _evaluate(self, state: EvaluatorRound, read_into: ReadInto) -> tuple[Words, Words]:
+    def _evaluate(self, state: _Asking, read_into: ReadInto) -> tuple[Words, Words]:
         """The evaluator's shares of the outputs for each query, and their active labels."""
-        shape, number, own = state.shape, state.number, cast(_Evaluator, state.secret)
+        shape, number, own = state.shape, state.number, state.secret
         circuit = shape.circuit(number)
         shares = np.empty((shape.instances, len(circuit.outputs)), WORD)
         signs = np.empty((len(circuit.outputs), shape.instances, 2), WORD)
@@ -347,13 +348,13 @@ def _project(
     return sent.tobytes(), kept
 
 
-def _complete(state: GarblerRound, payload: bytes) -> Words:
+def _complete(state: _Answering, payload: bytes) -> Words:
     """The garbler's shares of the entrants, with its shares of s D_e from the evaluator's rows.
 
     Raises:
         InvalidPayloadError: a row outside its ring (`value_out_of_range`).
     """
-    shape, own = state.shape, cast(_Garbler, state.secret)
+    shape, own = state.shape, state.secret
     if state.number == 0:
         return own.entrants
     matches = shape.matches(state.number - 1)

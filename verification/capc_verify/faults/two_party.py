@@ -5,7 +5,7 @@ from __future__ import annotations
 from capc import garbling, resharing
 from capc.circuits.builder import Circuit, Sharing
 from capc.errors import StateReuseError
-from capc.garbled_two_party import GarbledTwoParty
+from capc.garbled_two_party import EvaluatorEnd, GarbledTwoParty
 from capc.garbling import LabelHash, LabelRows, TableStage
 from capc.hash_keys import HashKeys
 from capc.messages import VoteShares
@@ -29,9 +29,9 @@ def choice_bits_in_the_clear() -> None:
     correct = GarbledTwoParty.choose
 
     def choose(
-        self: GarbledTwoParty, transfers: Transfers, circuit: Circuit, inputs: list[Words]
-    ) -> tuple[Chosen, bytes]:
-        random_bits: int = transfers.secret[0]  # type: ignore[index]
+        self: GarbledTwoParty, transfers: Transfers[EvaluatorEnd], circuit: Circuit, inputs: list[Words]
+    ) -> tuple[Chosen[list[int]], bytes]:
+        random_bits, _ = transfers.secret
         chosen, bits = correct(self, transfers, circuit, inputs)
         plain = int.from_bytes(bits, "little") ^ random_bits
         return chosen, plain.to_bytes(len(bits), "little")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from capc.architecture import Activation, StageShape
 from capc.costs import Step
-from capc.errors import InputError
 from capc.parties import Party
 
 S = TypeVar("S")
@@ -71,23 +69,3 @@ async def hear_all(link: Link, peers: Iterable[Party]) -> dict[Party, bytes]:
     senders = list(peers)
     messages = await link.together(link.receive(peer) for peer in senders)
     return dict(zip(senders, messages, strict=True))
-
-
-def layer_steps(stage: StageShape, *, prepares: bool) -> tuple[Step, Step]:
-    """To which steps a layer's sums and its activation belong."""
-    if prepares:
-        return Step.AHEAD, Step.AHEAD
-    if stage.activation is Activation.VOTE:
-        return Step.MASKED_LOGITS, Step.ARGMAX
-    return Step.LINEAR, Step.LINEAR if stage.activation is Activation.NONE else Step.RELU
-
-
-def ended_as(kind: type[T], ended: object) -> T:
-    """What the last layer left.
-
-    Raises:
-        InputError: something else: the architecture has no vote, or more than one.
-    """
-    if not isinstance(ended, kind):
-        raise InputError(f"the last layer left a {type(ended).__name__}: an architecture ends with its only vote")
-    return ended

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from capc.answering_party import AwaitingTransfers, answering_party_expect_transfers
 from capc.errors import InputError, StateReuseError
 from capc.messages import MessageType
-from capc.querying_party import LayerInput, querying_party_evaluate_layer
+from capc.querying_party import querying_party_evaluate_layer
 from capc.querying_party_ahead import (
+    OfflineInput,
     PreparedBatch,
     querying_party_enter_prepared,
     querying_party_finish_preparation,
@@ -105,7 +106,7 @@ def test_all_answering_parties_get_the_same_queries_under_one_mask() -> None:
     assert len({payload_of(message) for message in messages.values()}) == 1
 
 
-@pytest.mark.req("CAPC-AHEAD-003")
+@pytest.mark.req("CAPC-AHEAD-003", "CAPC-AHEAD-005")
 def test_masks_and_true_values_are_never_taken_for_each_other() -> None:
     """True shares cannot be kept as if they were masks, nor masks be evaluated as if they were true."""
     driver = fork("plain", voters(1, 1, 1))
@@ -113,13 +114,13 @@ def test_masks_and_true_values_are_never_taken_for_each_other() -> None:
     driver.run_prepared([[1, 2]])
     evaluated = next(call for call in driver.calls if call.step is querying_party_evaluate_layer)
     kept = next(call for call in driver.calls if call.step is querying_party_keep_circuits)
-    with pytest.raises(InputError, match="not prepared ahead"):
+    with pytest.raises(InputError, match="continues from OfflineCircuits, not from AwaitingCircuits"):
         querying_party_keep_circuits(evaluated.state.renewed(), evaluated.arguments[0], Seed(bytes(32)))
-    with pytest.raises(InputError, match="is prepared ahead"):
+    with pytest.raises(InputError, match="continues from AwaitingCircuits, not from OfflineCircuits"):
         querying_party_evaluate_layer(kept.state.renewed(), kept.arguments[0])
-    true_values = driver.states_of(LayerInput)[0]
+    masks = driver.states_of(OfflineInput)[0]
     with pytest.raises(InputError, match="all layers of a masked batch"):
-        querying_party_finish_preparation(true_values.renewed(layer=3))
+        querying_party_finish_preparation(masks.renewed())
 
 
 @pytest.mark.req("CAPC-AHEAD-003")

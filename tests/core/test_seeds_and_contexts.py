@@ -14,6 +14,7 @@ from capc.answering_party import (
     VoteReady,
     answering_party_evaluate_layer,
     answering_party_garble_layer,
+    answering_party_garble_vote,
 )
 from capc.garbled_circuits import GarbledCircuits, chunk_instances
 from capc.messages import MessageType
@@ -51,7 +52,8 @@ def test_label_seed_and_hash_key_come_from_a_stream_of_their_own() -> None:
     """Fresh shares are hashes under the garbling step's stream, which depends on the choice bits; not the mask."""
     driver = fork("plain", voters(1, 1, 2))
     driver.run_query([0, 0])
-    calls = [call for call in driver.calls if call.step is answering_party_garble_layer]
+    steps = {answering_party_garble_layer, answering_party_garble_vote}
+    calls = [call for call in driver.calls if call.step in steps]
     assert len(calls) == sum(len(size) - 1 for size in SIZES)
     circuits = {(at.sender, at.layer): sent for at, sent in driver.payloads_of(MessageType.GARBLED_CIRCUITS).items()}
     for call in calls:

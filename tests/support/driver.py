@@ -13,34 +13,42 @@ from typing import Any
 from capc.accounting import Account
 from capc.answering_party import (
     AnsweringParty,
-    AwaitingRequest,
+    answering_party_enter_batch,
     answering_party_evaluate_layer,
     answering_party_expect_transfers,
     answering_party_garble_layer,
+    answering_party_garble_vote,
+    answering_party_keep_sums,
     answering_party_open_batch,
     answering_party_send_vote,
     answering_party_take_transfers,
 )
 from capc.answering_party_ahead import (
-    AwaitingAheadChoice,
+    answering_party_enter_offline,
     answering_party_finish_preparation,
     answering_party_garble_ahead,
+    answering_party_keep_masks,
     answering_party_prepare_layer,
     answering_party_send_labels,
+    answering_party_send_vote_labels,
 )
-from capc.answering_party_rounds import answering_party_begin_rounds, answering_party_garble_round
+from capc.answering_party_rounds import (
+    answering_party_begin_rounds,
+    answering_party_garble_last_round,
+    answering_party_garble_round,
+)
 from capc.answering_party_setup import (
     answering_party_answer_setup,
     answering_party_begin_setup,
     answering_party_finish_setup,
 )
 from capc.architecture import Activation
-from capc.circuits.activation import votes_in_rounds
 from capc.engine import ArgmaxCase, ReleaseCase, SecureEngine
 from capc.engine_steps import (
     answering_party_enter_argmax,
     privacy_guardian_enter_release,
     privacy_guardian_take_answered,
+    querying_party_enter_argmax,
     querying_party_enter_release,
     querying_party_take_label,
     querying_party_take_votes,
@@ -65,19 +73,28 @@ from capc.querying_party import (
     querying_party_choose_labels,
     querying_party_enter_batch,
     querying_party_evaluate_layer,
+    querying_party_evaluate_vote,
     querying_party_keep_sums,
     querying_party_open_batch,
     querying_party_request_layer,
 )
 from capc.querying_party_ahead import (
+    querying_party_choose_labels_offline,
     querying_party_enter_prepared,
     querying_party_evaluate_prepared,
+    querying_party_evaluate_prepared_vote,
     querying_party_finish_preparation,
     querying_party_keep_circuits,
+    querying_party_keep_sums_offline,
     querying_party_mask_batch,
+    querying_party_request_offline,
 )
 from capc.querying_party_release import querying_party_finish_release, querying_party_request_release
-from capc.querying_party_rounds import querying_party_begin_rounds, querying_party_evaluate_round
+from capc.querying_party_rounds import (
+    querying_party_begin_rounds,
+    querying_party_evaluate_last_round,
+    querying_party_evaluate_round,
+)
 from capc.querying_party_setup import querying_party_begin_setup, querying_party_finish_setup
 from capc.randomness import Seed
 from capc.reverse_setup import (
@@ -161,13 +178,6 @@ def flat(result: object) -> list[Any]:
     if isinstance(result, tuple):
         return [entry for part in result for entry in flat(part)]
     return [result]
-
-
-def both_are_done(mine: object, theirs: object) -> bool:
-    """Whether the steps of two parties ended in a tuple each, of all queries; or neither did."""
-    if isinstance(mine, tuple) != isinstance(theirs, tuple):
-        raise AssertionError("the two parties disagree on the number of layers or rounds")
-    return isinstance(mine, tuple)
 
 
 @dataclass
@@ -350,7 +360,8 @@ class Driver:
     def run_batch(self, queries: Sequence[Sequence[int]]) -> list[Outcome]:
         opened, waiting, turns, collecting = self._open(len(queries))
         inputs = self.consume_all(querying_party_enter_batch, opened, queries)
-        ends = [self.infer(*states) for states in zip(inputs, waiting, strict=True)]
+        entered = [self.consume(answering_party_enter_batch, transfers) for transfers in waiting]
+        ends = [self.infer(*states) for states in zip(inputs, entered, strict=True)]
         return self._release(ends, turns, collecting, queries)
 
     def run_prepared(self, queries: Sequence[Sequence[int]]) -> list[Outcome]:
@@ -389,74 +400,80 @@ class Driver:
     def infer(self, layer_input: Any, waiting: Any) -> tuple[Any, Any]:
         """Steps 1a to 1c with one answering party: both parties' shares of the votes."""
         peer = layer_input.peer
-        while True:
+        for stage in self.session.architecture(peer).stages:
             layer_seed, garble_seed = self.draw_seed(), self.draw_seed()
             before, request = self.consume(querying_party_request_layer, layer_input)
             summed, response = self.hand_over(
                 QUERYING_PARTY, request, answering_party_evaluate_layer, waiting, layer_seed
             )
-            if isinstance(summed, AwaitingRequest):
+            if stage.activation is Activation.NONE:
                 layer_input = self.hand_over(peer, response, querying_party_keep_sums, before)
-                waiting = summed
+                waiting = self.consume(answering_party_keep_sums, summed)
                 continue
-            if votes_in_rounds(self.session.parameters, layer_input.stage):
+            votes = stage.activation is Activation.VOTE
+            if votes and self.session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
                 return self._vote_in_rounds(before, response, summed)
-            if self.engine is not None and layer_input.stage.activation is Activation.VOTE:
+            if votes and self.engine is not None:
                 return self._vote_on_engine(self.engine, before, response, summed)
             chosen, bits = self.hand_over(peer, response, querying_party_choose_labels, before)
-            waiting, circuits = self.hand_over(QUERYING_PARTY, bits, answering_party_garble_layer, summed, garble_seed)
-            layer_input = self.hand_over(peer, circuits, querying_party_evaluate_layer, chosen)
-            if both_are_done(layer_input, waiting):
-                return layer_input, waiting
+            garble = answering_party_garble_vote if votes else answering_party_garble_layer
+            waiting, circuits = self.hand_over(QUERYING_PARTY, bits, garble, summed, garble_seed)
+            evaluate = querying_party_evaluate_vote if votes else querying_party_evaluate_layer
+            layer_input = self.hand_over(peer, circuits, evaluate, chosen)
+        return layer_input, waiting
 
     def _vote_in_rounds(self, before: Any, response: bytes, theirs: object) -> tuple[Any, Any]:
         """Step 1c, round after round."""
         peer = before.layer_input.peer
         mine, request = self.hand_over(peer, response, querying_party_begin_rounds, before)
         theirs = self.consume(answering_party_begin_rounds, theirs)
-        while True:
+        for _ in range(mine.turn.shape.rounds - 1):
             garble_seed, evaluate_seed = self.draw_seed(), self.draw_seed()
             theirs, answer = self.hand_over(QUERYING_PARTY, request, answering_party_garble_round, theirs, garble_seed)
             mine, request = self.hand_over(peer, answer, querying_party_evaluate_round, mine, evaluate_seed)
-            if both_are_done(mine, theirs):
-                return mine, theirs
+        garble_seed, evaluate_seed = self.draw_seed(), self.draw_seed()
+        ready, answer = self.hand_over(QUERYING_PARTY, request, answering_party_garble_last_round, theirs, garble_seed)
+        return self.hand_over(peer, answer, querying_party_evaluate_last_round, mine, evaluate_seed), ready
 
     def _vote_on_engine(self, engine: SecureEngine, before: Any, response: bytes, summed: object) -> tuple[Any, Any]:
         """Step 1c on the outside engine."""
         peer = before.layer_input.peer
-        mine = self.hand_over(peer, response, querying_party_keep_sums, before)
+        mine, logits = self.hand_over(peer, response, querying_party_enter_argmax, before)
         ready, masks, fresh = self.consume(answering_party_enter_argmax, summed, self.draw_seed())
-        cases = [ArgmaxCase(*case) for case in zip(masks, fresh, mine.values[-1], strict=True)]
+        cases = [ArgmaxCase(*case) for case in zip(masks, fresh, logits, strict=True)]
         self.entered += cases
         shares, _ = engine.argmax(self.session.parameters, cases)
         return self.give("votes", querying_party_take_votes, mine, shares, peer), ready
 
-    def _prepare(self, layer_input: Any, waiting: Any) -> tuple[Any, Any]:
+    def _prepare(self, masked: Any, transfers: object) -> tuple[Any, Any]:
         """All layers with one answering party, on masks."""
-        peer = layer_input.peer
-        while layer_input.layer < len(self.session.architecture(peer).stages):
+        peer, waiting = masked.peer, self.consume(answering_party_enter_offline, transfers)
+        for stage in self.session.architecture(peer).stages:
             layer_seed, garble_seed, mask_seed = self.draw_seed(), self.draw_seed(), self.draw_seed()
-            before, request = self.consume(querying_party_request_layer, layer_input)
-            waiting, response = self.hand_over(
+            before, request = self.consume(querying_party_request_offline, masked)
+            summed, response = self.hand_over(
                 QUERYING_PARTY, request, answering_party_prepare_layer, waiting, layer_seed
             )
-            if not isinstance(waiting, AwaitingAheadChoice):
-                layer_input = self.hand_over(peer, response, querying_party_keep_sums, before)
+            if stage.activation is Activation.NONE:
+                masked = self.hand_over(peer, response, querying_party_keep_sums_offline, before)
+                waiting = self.consume(answering_party_keep_masks, summed)
                 continue
-            chosen, bits = self.hand_over(peer, response, querying_party_choose_labels, before)
-            waiting, circuits = self.hand_over(QUERYING_PARTY, bits, answering_party_garble_ahead, waiting, garble_seed)
-            layer_input = self.hand_over(peer, circuits, querying_party_keep_circuits, chosen, mask_seed)
-        mine = self.consume(querying_party_finish_preparation, layer_input)
+            chosen, bits = self.hand_over(peer, response, querying_party_choose_labels_offline, before)
+            waiting, circuits = self.hand_over(QUERYING_PARTY, bits, answering_party_garble_ahead, summed, garble_seed)
+            masked = self.hand_over(peer, circuits, querying_party_keep_circuits, chosen, mask_seed)
+        mine = self.consume(querying_party_finish_preparation, masked)
         return mine, self.consume(answering_party_finish_preparation, waiting)
 
     def _infer_prepared(self, mine: Any, theirs: object, value: bytes) -> tuple[Any, Any]:
         """Steps 1a to 1c with one answering party, for the queries of a prepared batch."""
         peer = mine.prepared.last.peer
-        while True:
-            theirs, labels = self.hand_over(QUERYING_PARTY, value, answering_party_send_labels, theirs)
-            mine, value = self.hand_over(peer, labels, querying_party_evaluate_prepared, mine)
-            if both_are_done(mine, theirs):
-                return mine, theirs
+        activations = [stage.activation for stage in self.session.architecture(peer).stages]
+        for activation in activations:
+            if activation in (Activation.RELU, Activation.RELU_MAX_POOL):
+                theirs, labels = self.hand_over(QUERYING_PARTY, value, answering_party_send_labels, theirs)
+                mine, value = self.hand_over(peer, labels, querying_party_evaluate_prepared, mine)
+        ready, labels = self.hand_over(QUERYING_PARTY, value, answering_party_send_vote_labels, theirs)
+        return self.hand_over(peer, labels, querying_party_evaluate_prepared_vote, mine), ready
 
     def _release(self, ends: Any, turns: Any, collecting: Any, queries: Sequence[Sequence[int]]) -> list[Outcome]:
         """Steps 2 and 3 of every query."""

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from capc import ring
 from capc.circuits.vote import one_hot_argmax
 from capc.garbled_two_party import GarbledTwoParty
-from capc.multi_round import EvaluatorRound, GarblerRound, VoteShape
+from capc.multi_round import EvaluatorRound, GarblerRound, Shares, VoteRounds, VoteShape
 from capc.multi_round_vote import GarbledVote
+from capc.randomness import RandomSource
 from capc.vectorised import VectorisedTwoParty
 from capc.vectorised.multi_round import VectorisedVote
 from support.computations import fresh_keys, stream
@@ -111,6 +112,23 @@ def engine(end: str, chunk: int) -> GarbledVote | VectorisedVote:
     return VectorisedVote(chunk) if end == FAST else GarbledVote(chunk)
 
 
+def garble(
+    scheme: VoteRounds, state: GarblerRound, payload: bytes, source: RandomSource
+) -> tuple[GarblerRound | Shares, bytes]:
+    """The garbler's part of any round."""
+    last = state.shape.is_last(state.number)
+    return (scheme.garble_last if last else scheme.garble)(state, payload, source)
+
+
+def evaluate(
+    scheme: VoteRounds, state: EvaluatorRound, payload: bytes, source: RandomSource
+) -> tuple[EvaluatorRound, bytes] | Shares:
+    """The evaluator's part of any round."""
+    if state.shape.is_last(state.number):
+        return scheme.evaluate_last(state, payload)
+    return scheme.evaluate(state, payload, source)
+
+
 def play(garbler: str, evaluator: str, job: Votes) -> Played:
     """All rounds; checks all lengths."""
     mine, theirs, message = begin(garbler, evaluator, job)
@@ -118,9 +136,9 @@ def play(garbler: str, evaluator: str, job: Votes) -> Played:
     sent: list[bytes] = []
     for number in range(job.shape.rounds):
         assert len(message) == requests.request_length(job.shape, number)
-        mine, answer = answers.garble(mine, message, stream(job.seed, f"garble {number}"))
+        mine, answer = garble(answers, mine, message, stream(job.seed, f"garble {number}"))
         assert len(answer) == answers.answer_length(job.shape, number)
-        result = requests.evaluate(theirs, answer, stream(job.seed, f"evaluate {number}"))
+        result = evaluate(requests, theirs, answer, stream(job.seed, f"evaluate {number}"))
         sent += [message, answer]
         assert isinstance(mine, GarblerRound) == isinstance(result, tuple) == (number < job.shape.rounds - 1)
         if isinstance(result, tuple):

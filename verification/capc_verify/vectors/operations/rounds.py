@@ -37,9 +37,11 @@ def _ap_begin_rounds(call: Call) -> Result:
 
 
 def _ap_garble_round(call: Call) -> Result:
-    state, message = ap_rounds.answering_party_garble_round(call.states[0], call["message"], call["seed"])
-    if isinstance(state, tuple):
-        return Result({"message": message}, state, {"fresh_share": [vote.vote_share for vote in state]})
+    at: ap_rounds.AwaitingRoundChoice = call.states[0]
+    if at.turn.shape.is_last(at.turn.number):
+        votes, message = ap_rounds.answering_party_garble_last_round(at, call["message"], call["seed"])
+        return Result({"message": message}, votes, {"fresh_share": [vote.vote_share for vote in votes]})
+    state, message = ap_rounds.answering_party_garble_round(at, call["message"], call["seed"])
     return Result({"message": message}, (state,), {"fresh_share": []})
 
 
@@ -59,9 +61,11 @@ def _qp_begin_rounds(call: Call) -> Result:
 
 
 def _qp_evaluate_round(call: Call) -> Result:
-    state, message = qp_rounds.querying_party_evaluate_round(call.states[0], call["message"], call["seed"])
-    if isinstance(state, tuple):
-        return Result({"message": message}, state, {"share": [vote.share for vote in state]})
+    at: qp_rounds.AwaitingRound = call.states[0]
+    if at.turn.shape.is_last(at.turn.number):
+        votes = qp_rounds.querying_party_evaluate_last_round(at, call["message"], call["seed"])
+        return Result({"message": None}, votes, {"share": [vote.share for vote in votes]})
+    state, message = qp_rounds.querying_party_evaluate_round(at, call["message"], call["seed"])
     return Result({"message": message}, (state,), {"share": []})
 
 

@@ -1,4 +1,7 @@
-"""The step functions of the three roles, under their own names."""
+"""The step functions of the three roles, under their own names.
+
+An operation is all that one message makes a party do: where steps differ by layer, the layer says which it is.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from capc import querying_party as qp
 from capc import querying_party_ahead as qp_ahead
 from capc import querying_party_release as qp_release
 from capc import querying_party_setup as qp_setup
+from capc.architecture import Activation
 from capc.linear import IdealLinear
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.parties import Party, Role
@@ -91,22 +95,34 @@ def _ap_transfers(call: Call) -> Result:
 
 
 def _ap_evaluate(call: Call) -> Result:
-    state, message = ap.answering_party_evaluate_layer(call.states[0], call["message"], call["seed"])
-    mask = state.sums if isinstance(state, ap.AwaitingChoice) else state.values[-1]
-    return Result({"message": message}, (state,), {"mask": mask})
+    before = ap.answering_party_enter_batch(call.states[0]) if _opened(call) else call.states[0]
+    state, message = ap.answering_party_evaluate_layer(before, call["message"], call["seed"])
+    after = ap.answering_party_keep_sums(state) if _is_linear(state.request) else state
+    return Result({"message": message}, (after,), {"mask": state.sums})
 
 
 def _ap_garble(call: Call) -> Result:
+    if call.states[0].request.stage.activation is Activation.VOTE:
+        votes, message = ap.answering_party_garble_vote(call.states[0], call["message"], call["seed"])
+        return Result({"message": message}, votes, {"fresh_share": [vote.vote_share for vote in votes]})
     state, message = ap.answering_party_garble_layer(call.states[0], call["message"], call["seed"])
-    if isinstance(state, tuple):
-        return Result({"message": message}, state, {"fresh_share": [vote.vote_share for vote in state]})
     return Result({"message": message}, (state,), {"fresh_share": state.values[-1]})
 
 
 def _ap_prepare(call: Call) -> Result:
-    state, message = ap_ahead.answering_party_prepare_layer(call.states[0], call["message"], call["seed"])
-    masks = state.masks if isinstance(state, ap_ahead.AwaitingAheadChoice) else state.kept[-1].masks
-    return Result({"message": message}, (state,), {"mask": masks})
+    before = ap_ahead.answering_party_enter_offline(call.states[0]) if _opened(call) else call.states[0]
+    state, message = ap_ahead.answering_party_prepare_layer(before, call["message"], call["seed"])
+    after = ap_ahead.answering_party_keep_masks(state) if _is_linear(state.request) else state
+    return Result({"message": message}, (after,), {"mask": state.masks})
+
+
+def _opened(call: Call) -> bool:
+    """Whether a layer is the batch's first, whose kind an operation says."""
+    return isinstance(call.states[0], ap.BatchTransfers)
+
+
+def _is_linear(at: ap.AnsweringLayer) -> bool:
+    return at.stage.activation is Activation.NONE
 
 
 def _ap_garble_ahead(call: Call) -> Result:
@@ -119,8 +135,13 @@ def _ap_finish_preparation(call: Call) -> Result:
 
 
 def _ap_labels(call: Call) -> Result:
-    state, message = ap_ahead.answering_party_send_labels(call.states[0], call["message"])
-    return Result({"message": message}, state if isinstance(state, tuple) else (state,))
+    at: ap_ahead.AwaitingValue = call.states[0]
+    following = [layer.circuits is not None for layer in at.kept[at.layer :]].index(True) + at.layer
+    if following == len(at.kept) - 1:
+        votes, message = ap_ahead.answering_party_send_vote_labels(at, call["message"])
+        return Result({"message": message}, votes)
+    state, message = ap_ahead.answering_party_send_labels(at, call["message"])
+    return Result({"message": message}, (state,))
 
 
 def _ap_send(call: Call) -> Result:
@@ -152,19 +173,24 @@ def _qp_mask(call: Call) -> Result:
 
 
 def _qp_request_layer(call: Call) -> Result:
-    state, message = qp.querying_party_request_layer(call.states[0])
+    offline = isinstance(call.states[0], qp_ahead.OfflineInput)
+    step: Any = qp_ahead.querying_party_request_offline if offline else qp.querying_party_request_layer
+    state, message = step(call.states[0])
     return Result({"message": message}, (state,))
 
 
 def _qp_choose(call: Call) -> Result:
-    state, message = qp.querying_party_choose_labels(call.states[0], call["message"])
+    offline = isinstance(call.states[0], qp_ahead.OfflineResponse)
+    step: Any = qp_ahead.querying_party_choose_labels_offline if offline else qp.querying_party_choose_labels
+    state, message = step(call.states[0], call["message"])
     return Result({"message": message}, (state,))
 
 
 def _qp_evaluate(call: Call) -> Result:
+    if call.states[0].layer_input.stage.activation is Activation.VOTE:
+        votes = qp.querying_party_evaluate_vote(call.states[0], call["message"])
+        return Result({}, votes, {"share": [vote.share for vote in votes]})
     state = qp.querying_party_evaluate_layer(call.states[0], call["message"])
-    if isinstance(state, tuple):
-        return Result({}, state, {"share": [vote.share for vote in state]})
     return Result({}, (state,), {"share": state.values[-1]})
 
 
@@ -182,8 +208,11 @@ def _qp_enter_prepared(call: Call) -> Result:
 
 
 def _qp_evaluate_prepared(call: Call) -> Result:
+    if call.states[0].stage.activation is Activation.VOTE:
+        votes = qp_ahead.querying_party_evaluate_prepared_vote(call.states[0], call["message"])
+        return Result({"message": None}, votes)
     state, message = qp_ahead.querying_party_evaluate_prepared(call.states[0], call["message"])
-    return Result({"message": message}, state if isinstance(state, tuple) else (state,))
+    return Result({"message": message}, (state,))
 
 
 def _qp_request_release(call: Call) -> Result:

@@ -210,7 +210,7 @@ def test_a_state_is_spent_once_and_shows_its_type_only() -> None:
     state.spend()
     for again in (state.require_unspent, state.spend):
         with pytest.raises(
-            StateReuseError, match="^_State was used before: continue from the state that step returned$"
+            StateReuseError, match=r"^_State was used before: continue from the state that step returned$"
         ):
             again()
     copy.require_unspent()

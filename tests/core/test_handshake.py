@@ -23,15 +23,20 @@ from support.sessions import DIFFERENCES, PARAMETERS, SESSION, with_widths
 ENDS = (answering_party(1), QUERYING_PARTY)
 
 
-def refuse(session: Session, message: bytes) -> ProtocolError:
+MISMATCH, ENCODING = ErrorCode.PARAMETER_MISMATCH, ErrorCode.NON_CANONICAL
+
+
+def refuse(session: Session, message: bytes, *codes: ErrorCode) -> ProtocolError:
+    """What the hello is refused with: one of these codes."""
     with pytest.raises(ProtocolError) as caught:
         check_hello(session, *ENDS, message)
     assert caught.value.blame == ENDS[0]
+    assert caught.value.code in (codes or ErrorCode)
     return caught.value
 
 
-def refuse_payload(payload: bytes) -> ProtocolError:
-    return refuse(SESSION, with_payload(hello(SESSION, *ENDS), payload))
+def refuse_payload(payload: bytes, *codes: ErrorCode) -> ProtocolError:
+    return refuse(SESSION, with_payload(hello(SESSION, *ENDS), payload), *codes)
 
 
 @pytest.mark.req("CAPC-ROLE-004")
@@ -48,8 +53,7 @@ def test_equal_sessions_greet_each_other_in_every_direction() -> None:
 @pytest.mark.req("CAPC-ROLE-004", "CAPC-ERR-001")
 @pytest.mark.parametrize("place", DIFFERENCES)
 def test_the_field_that_differs_is_named(place: str) -> None:
-    error = refuse(SESSION, hello(DIFFERENCES[place](), *ENDS))
-    assert error.code is ErrorCode.PARAMETER_MISMATCH
+    error = refuse(SESSION, hello(DIFFERENCES[place](), *ENDS), MISMATCH)
     assert error.detail.startswith(place)
 
 
@@ -76,8 +80,7 @@ def test_a_missing_field_is_named_also_where_its_value_is_none() -> None:
     plain = make_session(make_parameters(policy=make_policy()))
     document = json.loads(canonical_json(plain.document()))
     del document["parameters"]["threshold"]
-    error = refuse(plain, with_payload(hello(plain, *ENDS), canonical_json(document)))
-    assert error.code is ErrorCode.PARAMETER_MISMATCH
+    error = refuse(plain, with_payload(hello(plain, *ENDS), canonical_json(document)), MISMATCH)
     assert error.detail.startswith("parameters.threshold is")
 
 
@@ -94,8 +97,7 @@ def test_a_missing_field_is_named_also_where_its_value_is_none() -> None:
     ],
 )
 def test_odd_values_are_named(edit: Callable[[dict[str, dict[str, object]]], object], place: str) -> None:
-    error = refuse_payload(edited(edit))
-    assert error.code is ErrorCode.PARAMETER_MISMATCH
+    error = refuse_payload(edited(edit), MISMATCH)
     assert error.detail.startswith(place)
 
 
@@ -108,8 +110,7 @@ def test_odd_values_are_named(edit: Callable[[dict[str, dict[str, object]]], obj
     ],
 )
 def test_the_same_document_in_another_encoding_is_refused(payload: bytes) -> None:
-    error = refuse_payload(payload)
-    assert error.code is ErrorCode.NON_CANONICAL
+    error = refuse_payload(payload, ENCODING)
     assert error.detail == "hello is this session in another encoding"
 
 
@@ -140,14 +141,13 @@ ODD = {
 @pytest.mark.req("CAPC-WIRE-007", "CAPC-ERR-001")
 @pytest.mark.parametrize("name", NASTY)
 def test_what_is_no_document_is_not_canonical(name: str) -> None:
-    assert refuse_payload(NASTY[name]).code is ErrorCode.NON_CANONICAL
+    refuse_payload(NASTY[name], ENCODING)
 
 
 @pytest.mark.req("CAPC-WIRE-007", "CAPC-ERR-001")
 @pytest.mark.parametrize("name", ODD)
 def test_odd_documents_are_mismatches_and_details_one_short_printable_line(name: str) -> None:
-    error = refuse_payload(ODD[name])
-    assert error.code is ErrorCode.PARAMETER_MISMATCH
+    error = refuse_payload(ODD[name], MISMATCH)
     assert error.detail.isprintable()
     assert error.detail.isascii()
 
@@ -156,8 +156,7 @@ def test_odd_documents_are_mismatches_and_details_one_short_printable_line(name:
 def test_nesting_at_the_limit_of_the_interpreter_is_refused() -> None:
     """Where parsing just works, printing what was parsed must not fail."""
     for depth in range(700, 1100):
-        error = refuse_payload(b'{"parameters":' + b"[" * depth + b"]" * depth + b"}")
-        assert error.code in (ErrorCode.PARAMETER_MISMATCH, ErrorCode.NON_CANONICAL)
+        refuse_payload(b'{"parameters":' + b"[" * depth + b"]" * depth + b"}", MISMATCH, ENCODING)
 
 
 def test_a_long_key_or_value_is_cut() -> None:
@@ -175,7 +174,7 @@ JSON = st.recursive(
 @pytest.mark.req("CAPC-WIRE-007")
 @given(st.one_of(st.binary(max_size=60), JSON.map(lambda value: json.dumps(value).encode())))
 def test_arbitrary_payloads_are_refused(payload: bytes) -> None:
-    assert refuse_payload(payload).code in (ErrorCode.PARAMETER_MISMATCH, ErrorCode.NON_CANONICAL)
+    refuse_payload(payload, MISMATCH, ENCODING)
 
 
 @pytest.mark.req("CAPC-WIRE-007")
@@ -192,7 +191,7 @@ def test_one_arbitrary_part_of_a_document_is_refused(parts: list[str], value: ob
         document[part] = value
     payload = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
     if parts:
-        assert refuse_payload(payload).code is ErrorCode.PARAMETER_MISMATCH
+        refuse_payload(payload, MISMATCH)
 
 
 @pytest.mark.req("CAPC-WIRE-002")
@@ -208,10 +207,10 @@ def test_one_arbitrary_part_of_a_document_is_refused(parts: list[str], value: ob
     ],
 )
 def test_header_of_a_hello(name: str, value: int | bytes, code: ErrorCode) -> None:
-    assert refuse(SESSION, with_field(hello(SESSION, *ENDS), name, value)).code is code
+    refuse(SESSION, with_field(hello(SESSION, *ENDS), name, value), code)
 
 
 def test_a_hello_to_another_party_is_refused() -> None:
     envelope = Envelope(MessageType.HELLO, bytes(32), 0, 0, ENDS[0], PRIVACY_GUARDIAN)
     message = envelope.seal(canonical_json(SESSION.document()))
-    assert refuse(SESSION, message).code is ErrorCode.WRONG_RECEIVER
+    refuse(SESSION, message, ErrorCode.WRONG_RECEIVER)

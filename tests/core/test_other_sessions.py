@@ -47,9 +47,8 @@ def both_refuse(mine: Session, theirs: Session, me: Party, peer: Party) -> tuple
     for session, sender, receiver, other in ((mine, peer, me, theirs), (theirs, me, peer, mine)):
         message = hello(other, sender, receiver)
         assert is_hello(message)
-        with pytest.raises(ProtocolError) as caught:
+        with refused(ErrorCode.PARAMETER_MISMATCH, sender) as caught:
             check_hello(session, sender, receiver, message)
-        assert caught.value.blame == sender
         errors.append(caught.value)
     return errors[0], errors[1]
 
@@ -109,7 +108,6 @@ def test_every_two_parties_compare_their_documents_each_way(
     set_up(SESSION, interfere)
     assert set(refusals) & FIRST
     for error in both_refuse(SESSION, OTHER, receiver, sender):
-        assert error.code is ErrorCode.PARAMETER_MISMATCH
         assert error.detail.startswith("session_id is ")
 
 
@@ -195,9 +193,7 @@ def changed(data: st.DataObject, document: object) -> str:
 def test_one_change_at_any_depth_is_named_at_both_ends(data: st.DataObject) -> None:
     document = json.loads(SESSION.canonical)
     place = changed(data, document)
-    here, there = both_refuse(SESSION, holding(document), *ENDS)
-    for error in (here, there):
-        assert error.code is ErrorCode.PARAMETER_MISMATCH
+    for error in both_refuse(SESSION, holding(document), *ENDS):
         assert error.detail.startswith(f"{place} is ")
 
 
@@ -215,7 +211,6 @@ def test_any_two_documents_are_refused_at_both_ends_for_the_same_field(
         check_hello(holding(one), *ENDS, hello(holding(two), *ENDS))
         return
     here, there = both_refuse(holding(one), holding(two), *ENDS)
-    assert {here.code, there.code} == {ErrorCode.PARAMETER_MISMATCH}
     place, values = here.detail.split(" is ", 1)
     first, second = values.removesuffix(" there").split(" here and ")
     assert there.detail == f"{place} is {second} here and {first} there"
@@ -298,7 +293,6 @@ def test_a_session_of_hundreds_more_is_still_named() -> None:
     parameters = replace(SESSION.parameters, widths=make_widths(vote_bits=20))
     few, many = (make_session(parameters, [(2, 4, 3)] * count) for count in (2, 500))
     for error in both_refuse(few, many, *ENDS):
-        assert error.code is ErrorCode.PARAMETER_MISMATCH
         assert error.detail.startswith("participants is a list of ")
 
 

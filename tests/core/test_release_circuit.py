@@ -14,15 +14,11 @@ from capc.circuits.builder import evaluate
 from capc.circuits.release import circuit_for, confident_release_circuit, read_outputs, release_circuit
 from capc.parameters import Charge
 from support.builders import confident_policy, make_parameters, make_policy
-from support.oracles import bits_of, evaluate_many, grid
+from support.oracles import bits_of, evaluate_many, grid, words_of
 
 
 def label_bits(num_classes: int) -> int:
     return len(bin(num_classes - 1)) - 2
-
-
-def numbers(bits: np.ndarray) -> np.ndarray:
-    return np.asarray((bits.astype(np.int64) << np.arange(bits.shape[1])).sum(axis=1))
 
 
 @pytest.mark.req("CAPC-ARG-001", "CAPC-ARG-002")
@@ -35,7 +31,7 @@ def test_release_for_all_counts_and_shares(num_classes: int, width: int) -> None
     total, share = totals[rows[:, 0]], shares[rows[:, 1]]
     outputs = evaluate_many(release_circuit(num_classes, width), bits_of(total - share, width), bits_of(share, width))
     assert outputs.shape[1] == label_bits(num_classes)
-    assert (numbers(outputs) == total.argmax(axis=1)).all()
+    assert (words_of(outputs, label_bits(num_classes))[:, 0] == total.argmax(axis=1)).all()
 
 
 @pytest.mark.req("CAPC-ARG-001", "CAPC-REL-002")
@@ -57,7 +53,9 @@ def test_confident_release_for_all_counts_and_limits(num_classes: int, width: in
     outputs = evaluate_many(circuit, bits_of(garbler, width), bits_of(evaluator, width))
     answered = votes.max(axis=1) >= limit + extra.sum(axis=1)
     assert (outputs[:, 0] == answered).all()
-    assert (numbers(outputs[:, 1:]) == np.where(answered, (votes + noise).argmax(axis=1), 0)).all()
+    assert (
+        words_of(outputs[:, 1:], label_bits(num_classes))[:, 0] == np.where(answered, (votes + noise).argmax(axis=1), 0)
+    ).all()
     assert answered.any()
     assert not answered.all()
 

@@ -130,14 +130,9 @@ class GarbledVote:
         message = GarbledCircuits.from_bytes(self.payload[16:], self.circuit, 1, 1)
         words = ring.add(self.own, [ring.reduce(entry, width) for entry in offsets], width)
         picked = _relabelled(self.labels, self.own, words, width, self.delta)
-        (active,), label_hash = (
-            input_labels(self.payload[:16], self.circuit.garbler_inputs, 1, 1),
-            LabelHash(message.hash_key, self.position),
-        )
-        outputs = evaluate(
-            self.circuit, [*active, *([label] for label in picked)], message.chunks[0].tables, label_hash
-        )
-        held = [label for (label,) in outputs]
+        (active,) = input_labels(self.payload[:16], self.circuit.garbler_inputs, 1, 1)
+        label_hash, wires = LabelHash(message.hash_key, self.position), [*active, *([label] for label in picked)]
+        held = [label for (label,) in evaluate(self.circuit, wires, message.chunks[0].tables, label_hash)]
         hashes, others = label_hash.digest(held, [label ^ self.delta for label in held])
         flags = []
         for label, own, other, (row,) in zip(held, hashes, others, message.chunks[0].outputs, strict=True):

@@ -15,7 +15,7 @@ from capc.ideal import ideal_functionality
 from capc.linear import IdealLinear
 from capc.model import QuantisedLayer, dense_model
 from capc.noise.release_noise import ReleaseNoise
-from capc.parameters import Charge, NoiseName, Parameters, ParameterSet, VoteVariant
+from capc.parameters import Charge, NoiseName, ParameterSet, VoteVariant
 from capc.protocol import Collaboration
 from capc.suite import reference_suite
 from capc.vectorised import VectorisedTwoParty
@@ -246,18 +246,14 @@ def test_every_release_is_noised():
     assert any(collaboration.label([0]).noise.classes)
 
 
-def _parameters() -> Parameters:
-    policy = make_policy(Fraction(4), mechanism=NoiseName.ROUNDED_GAUSSIAN)
-    return make_parameters(ParameterSet.named("default"), policy, num_classes=10, num_features=64)
-
-
 @settings(max_examples=200)
 @given(st.lists(st.lists(st.integers(-5, 5), min_size=3, max_size=3), min_size=1, max_size=5), st.data())
 def test_ideal_functionality_against_plain_counting(logits, data):
     """F_CaPC re-derived: count first maxima, add noise, first maximum again."""
     draw = st.integers(-100, 100)
     noise = ReleaseNoise((data.draw(draw), data.draw(draw), data.draw(draw)), data.draw(draw))
-    parameters = replace(_parameters(), num_classes=3)
+    policy = make_policy(Fraction(4), mechanism=NoiseName.ROUNDED_GAUSSIAN)
+    parameters = make_parameters(ParameterSet.named("default"), policy, num_classes=3, num_features=64)
     counts = [0, 0, 0]
     for row in logits:
         counts[row.index(max(row))] += 16

@@ -15,6 +15,9 @@ PLACES = {
     "reference/capc/one_query.py",
     "tests/support/driver.py",
     "tests/support/driver_ahead.py",
+    "tests/support/driver_engine.py",
+    "tests/support/driver_rounds.py",
+    "tests/support/driver_setup.py",
 }
 OTHERS = {
     # The comparison has messages of its own in the place of steps 1a and 1b.
@@ -24,8 +27,13 @@ OTHERS = {
     "verification/capc_verify/vectors/cases/rounds_session.py",
     "verification/capc_verify/vectors/cases/payload_faults.py",
     "verification/capc_verify/vectors/cases/protocol.py",
+    # An operation is all that one message makes a party do: the layer says which step that is.
+    "verification/capc_verify/vectors/operations/rounds.py",
+    "verification/capc_verify/vectors/operations/steps.py",
     # Attacks on a release need one of chosen votes, which no inference gives.
     "tests/support/release_stage.py",
+    # What an engine gives to two steps.
+    "tests/support/interference.py",
 }
 
 

@@ -36,10 +36,10 @@ from capc.answering_party_rounds import (
     answering_party_garble_last_round,
     answering_party_garble_round,
 )
-from capc.architecture import Activation, Architecture
+from capc.architecture import Activation
 from capc.circuits.activation import vote_shape
 from capc.costs import Step
-from capc.link import hear_all, tell
+from capc.link import hear_all, layer_steps, tell
 from capc.parameters import Charge, VoteVariant
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.privacy_guardian import (
@@ -98,18 +98,15 @@ async def ask_layers(seat: QueryingSeat, at: LayerInput, transfers: bytes) -> tu
     link, peer = seat.link, at.peer
     link.step = Step.AHEAD
     await link.send(peer, transfers)
-    for stage in seat.session.architecture(peer).stages[:-1]:
-        link.step = Step.LINEAR
-        awaiting = await tell(link, peer, querying_party_request_layer(at))
+    for stage in seat.session.architecture(peer).stages:
+        link.step, after = layer_steps(stage)
+        asked = await tell(link, peer, querying_party_request_layer(at)), await link.receive(peer, after)
         if stage.activation is Activation.NONE:
-            at = querying_party_keep_sums(awaiting, await link.receive(peer))
-        else:
-            response = await link.receive(peer, Step.RELU)
-            circuits = await tell(link, peer, querying_party_choose_labels(awaiting, response))
+            at = querying_party_keep_sums(*asked)
+        elif stage.activation is not Activation.VOTE:
+            circuits = await tell(link, peer, querying_party_choose_labels(*asked))
             at = querying_party_evaluate_layer(circuits, await link.receive(peer))
-    link.step = Step.MASKED_LOGITS
-    awaiting = await tell(link, peer, querying_party_request_layer(at))
-    return awaiting, await link.receive(peer, Step.ARGMAX)
+    return asked
 
 
 async def answer_layers(seat: AnsweringSeat, waiting: AwaitingTransfers) -> AwaitingChoice:
@@ -117,17 +114,15 @@ async def answer_layers(seat: AnsweringSeat, waiting: AwaitingTransfers) -> Awai
     link, peer = seat.link, QUERYING_PARTY
     answering_party_expect_transfers(waiting)
     at = answering_party_enter_batch(answering_party_take_transfers(waiting, await link.receive(peer)))
-    for stage in seat.model.architecture.stages[:-1]:
-        request = await link.receive(peer, Step.LINEAR)
+    for stage in seat.model.architecture.stages:
+        before, after = layer_steps(stage)
+        request = await link.receive(peer, before)
         choice = await tell(link, peer, answering_party_evaluate_layer(at, request, seat.seeds()))
+        link.step = after
         if stage.activation is Activation.NONE:
             at = answering_party_keep_sums(choice)
-        else:
-            link.step = Step.RELU
+        elif stage.activation is not Activation.VOTE:
             at = await tell(link, peer, answering_party_garble_layer(choice, await link.receive(peer), seat.seeds()))
-    request = await link.receive(peer, Step.MASKED_LOGITS)
-    choice = await tell(link, peer, answering_party_evaluate_layer(at, request, seat.seeds()))
-    link.step = Step.ARGMAX
     return choice
 
 
@@ -139,8 +134,8 @@ class EmbeddedInference:
     ) -> list[tuple[VoteShare, ...]]:
         """Sends encrypted inputs, chooses labels of the sums, and evaluates garbled circuits."""
         seat.link.step = Step.LINEAR
-        inputs = querying_party_enter_batch(opened, queries)
-        return await seat.link.together(self._ask(seat, at, transfers[at.peer]) for at in inputs)
+        asked = (self._ask(seat, at, transfers[at.peer]) for at in querying_party_enter_batch(opened, queries))
+        return await seat.link.together(asked)
 
     async def _ask(self, seat: QueryingSeat, at: LayerInput, transfers: bytes) -> tuple[VoteShare, ...]:
         link, peer, parameters = seat.link, at.peer, seat.session.parameters
@@ -150,8 +145,7 @@ class EmbeddedInference:
             return querying_party_evaluate_vote(circuits, await link.receive(peer))
         turn = await tell(link, peer, querying_party_begin_rounds(awaiting, response))
         for _ in range(vote_shape(parameters, at.batch.count).rounds - 1):
-            answer = await link.receive(peer)
-            turn = await tell(link, peer, querying_party_evaluate_round(turn, answer, seat.seeds()))
+            turn = await tell(link, peer, querying_party_evaluate_round(turn, await link.receive(peer), seat.seeds()))
         return querying_party_evaluate_last_round(turn, await link.receive(peer), seat.seeds())
 
     async def answering_party(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> tuple[VoteReady, ...]:
@@ -173,8 +167,9 @@ class EmbeddedPreparation:
         self, seat: QueryingSeat, opened: Sequence[OpenBatch], transfers: Mapping[Party, bytes]
     ) -> list[PreparedBatch]:
         """Goes through all layers, and keeps their circuits."""
-        masked = querying_party_mask_batch(opened, seat.seeds())
-        return await seat.link.together(self._prepare(seat, at, transfers[at.peer]) for at in masked)
+        return await seat.link.together(
+            self._prepare(seat, at, transfers[at.peer]) for at in querying_party_mask_batch(opened, seat.seeds())
+        )
 
     async def _prepare(self, seat: QueryingSeat, at: OfflineInput, transfers: bytes) -> PreparedBatch:
         link, peer = seat.link, at.peer
@@ -195,13 +190,13 @@ class EmbeddedPreparation:
         answering_party_expect_transfers(waiting)
         at = answering_party_enter_offline(answering_party_take_transfers(waiting, await link.receive(peer)))
         for stage in seat.model.architecture.stages:
-            request = await link.receive(peer)
-            choice = await tell(link, peer, answering_party_prepare_layer(at, request, seat.seeds()))
+            choice = await tell(link, peer, answering_party_prepare_layer(at, await link.receive(peer), seat.seeds()))
             if stage.activation is Activation.NONE:
                 at = answering_party_keep_masks(choice)
             else:
-                bits = await link.receive(peer)
-                at = await tell(link, peer, answering_party_garble_ahead(choice, bits, seat.seeds()))
+                at = await tell(
+                    link, peer, answering_party_garble_ahead(choice, await link.receive(peer), seat.seeds())
+                )
         return answering_party_finish_preparation(at)
 
     async def querying_party(
@@ -216,7 +211,7 @@ class EmbeddedPreparation:
         link, peer = seat.link, state.peer
         link.step = Step.LINEAR
         await link.send(peer, value)
-        for _ in range(_activations(seat.session.architecture(peer))):
+        for _ in range(seat.session.architecture(peer).hidden_activations):
             evaluated = querying_party_evaluate_prepared(state, await link.receive(peer, Step.RELU))
             link.step = Step.LINEAR
             state = await tell(link, peer, evaluated)
@@ -225,18 +220,13 @@ class EmbeddedPreparation:
     async def answering_party(self, seat: AnsweringSeat, prepared: AwaitingValue) -> tuple[VoteReady, ...]:
         """Multiplies in the clear, and sends the labels of its inputs."""
         link, peer, state = seat.link, QUERYING_PARTY, prepared
-        for _ in range(_activations(seat.model.architecture)):
+        for _ in range(seat.model.architecture.hidden_activations):
             sent = answering_party_send_labels(state, await link.receive(peer, Step.LINEAR))
             link.step = Step.RELU
             state = await tell(link, peer, sent)
         votes = answering_party_send_vote_labels(state, await link.receive(peer, Step.LINEAR))
         link.step = Step.ARGMAX
         return await tell(link, peer, votes)
-
-
-def _activations(architecture: Architecture) -> int:
-    """How many layers have circuits, without the vote."""
-    return sum(stage.activation is not Activation.NONE for stage in architecture.stages[:-1])
 
 
 class EmbeddedRelease:

@@ -114,26 +114,18 @@ class HashKeys(Generic[Cipher]):
         """
         if self._number >= MAX_HASHES or rows > MAX_ROWS:
             raise InputError("a batch is too large for its tweaks: garble it in several batches")
-        self._number += 1
-        return self._number - 1, self.take(rows)
-
-    def take(self, rows: int) -> int:
-        """The place of the chunk's next layer, which is counted as hashed."""
-        used = self._free % KEY_ROWS
+        number, first, used = self._number, self._free, self._free % KEY_ROWS
+        self._number = number + 1
         if used and used + rows <= KEY_ROWS:
-            self._free += rows
-            return self._free - rows
-        return self._take_more(rows)
-
-    def _take_more(self, rows: int) -> int:
-        """The same where another key begins."""
-        first = layer_place(self._free, rows)
-        if rows:
+            self._free = first + rows
+        elif rows:
+            # Another key begins.
+            first = layer_place(first, rows)
             self._before = self.use
             for _ in range((rows - 1) // KEY_ROWS):
                 self._before = self._before.with_key(KEY_ROWS)
             self._free = first + rows
-        return first
+        return number, first
 
     def key(self, number: int) -> bytes:
         """Key ``number`` of the chunk, 16 bytes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
+from capc.architecture import Activation, StageShape
 from capc.costs import Step
 from capc.parties import Party
 
@@ -69,3 +70,10 @@ async def hear_all(link: Link, peers: Iterable[Party]) -> dict[Party, bytes]:
     senders = list(peers)
     messages = await link.together(link.receive(peer) for peer in senders)
     return dict(zip(senders, messages, strict=True))
+
+
+def layer_steps(stage: StageShape) -> tuple[Step, Step]:
+    """To which steps a layer's sums and its activation belong."""
+    if stage.activation is Activation.VOTE:
+        return Step.MASKED_LOGITS, Step.ARGMAX
+    return Step.LINEAR, Step.LINEAR if stage.activation is Activation.NONE else Step.RELU

@@ -80,8 +80,8 @@ def test_use_adds_up(batches: list[list[int]]) -> None:
         keys = HashKeys(bytes(16), 0, Permutation)
         for number, rows in enumerate(chunks):
             keys.begin_chunk(number)
-            assert keys.take(rows) == 0
-            assert keys.take(0) == rows
+            assert keys.next_layer(rows)[1] == 0
+            assert keys.next_layer(0)[1] == rows
         tally.add(keys.use)
     used = [rows for chunks in batches for rows in chunks if rows]
     assert tally.use == HashUse(len(used), sum(used), max(used, default=0), sum(rows * rows for rows in used))
@@ -131,7 +131,7 @@ def test_layers_have_places_of_their_own_and_are_cut_only_if_they_must(layers: l
     """Against a count of single rows: no place twice, none under two keys, no more keys than layers need."""
     keys, used, free = HashKeys(bytes(16), 0, Permutation), Counter[int](), 0
     for rows in layers:
-        first = keys.take(rows)
+        first = keys.next_layer(rows)[1]
         assert first >= free
         found = [number for number, span in key_spans(first, rows) for _ in range(span.start, span.stop, LIMIT)]
         assert len(found) == -(-rows // LIMIT)

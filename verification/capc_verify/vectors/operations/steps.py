@@ -1,7 +1,4 @@
-"""The step functions of the three roles, under their own names.
-
-An operation is all that one message makes a party do: where steps differ by layer, the layer says which it is.
-"""
+"""The roles' steps: an operation is all that one message makes a party do, as its batch and its layer say."""
 
 from __future__ import annotations
 
@@ -97,7 +94,7 @@ def _ap_transfers(call: Call) -> Result:
 def _ap_evaluate(call: Call) -> Result:
     before = ap.answering_party_enter_batch(call.states[0]) if _opened(call) else call.states[0]
     state, message = ap.answering_party_evaluate_layer(before, call["message"], call["seed"])
-    after = ap.answering_party_keep_sums(state) if _is_linear(state.request) else state
+    after = ap.answering_party_keep_sums(state) if state.request.stage.activation is Activation.NONE else state
     return Result({"message": message}, (after,), {"mask": state.sums})
 
 
@@ -112,17 +109,13 @@ def _ap_garble(call: Call) -> Result:
 def _ap_prepare(call: Call) -> Result:
     before = ap_ahead.answering_party_enter_offline(call.states[0]) if _opened(call) else call.states[0]
     state, message = ap_ahead.answering_party_prepare_layer(before, call["message"], call["seed"])
-    after = ap_ahead.answering_party_keep_masks(state) if _is_linear(state.request) else state
+    after = ap_ahead.answering_party_keep_masks(state) if state.request.stage.activation is Activation.NONE else state
     return Result({"message": message}, (after,), {"mask": state.masks})
 
 
 def _opened(call: Call) -> bool:
     """Whether a layer is the batch's first, whose kind an operation says."""
     return isinstance(call.states[0], ap.BatchTransfers)
-
-
-def _is_linear(at: ap.AnsweringLayer) -> bool:
-    return at.stage.activation is Activation.NONE
 
 
 def _ap_garble_ahead(call: Call) -> Result:
@@ -136,8 +129,7 @@ def _ap_finish_preparation(call: Call) -> Result:
 
 def _ap_labels(call: Call) -> Result:
     at: ap_ahead.AwaitingValue = call.states[0]
-    following = [layer.circuits is not None for layer in at.kept[at.layer :]].index(True) + at.layer
-    if following == len(at.kept) - 1:
+    if not any(layer.circuits for layer in at.kept[at.layer : -1]):
         votes, message = ap_ahead.answering_party_send_vote_labels(at, call["message"])
         return Result({"message": message}, votes)
     state, message = ap_ahead.answering_party_send_labels(at, call["message"])

@@ -28,7 +28,6 @@ OTHERS = {
     "verification/capc_verify/vectors/operations/steps.py",
     # Attacks on a release need one of chosen votes, which no inference gives.
     "tests/support/release_stage.py",
-    # What an engine gives to two steps.
 }
 
 

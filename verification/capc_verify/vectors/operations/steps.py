@@ -106,8 +106,7 @@ def _ap_garble(call: Call) -> Result:
 
 
 def _ap_prepare(call: Call) -> Result:
-    enter, step = ap_ahead.answering_party_enter_offline, ap_ahead.answering_party_prepare_layer
-    state, message = _answered(call, enter, step)
+    state, message = _answered(call, ap_ahead.answering_party_enter_offline, ap_ahead.answering_party_prepare_layer)
     after = ap_ahead.answering_party_keep_masks(state) if state.request.stage.activation is Activation.NONE else state
     return Result({"message": message}, (after,), {"mask": state.masks})
 
@@ -267,7 +266,6 @@ MESSAGE = {"message": DATA}
 RECEIVED = {"message": DATA, "seed": DATA}
 MESSAGES = by_party(DATA)
 ROWS = many(INTEGERS)
-"""Elements for each query of a batch."""
 
 STEPS = named(
     Operation(

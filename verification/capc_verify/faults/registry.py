@@ -259,7 +259,7 @@ FAULTS: dict[str, Fault] = {
     "prepared_and_evaluated_layers_mixed": Fault(
         two_party.batches_mixed,
         None,
-        (_USE_ONCE + "test_every_step_refuses_every_state_that_it_was_not_made_for",),
+        ("tests/core/test_batches.py::test_masks_and_true_values_are_never_taken_for_each_other",),
     ),
     "vote_shares_shown": Fault(
         two_party.shares_shown,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,14 +52,14 @@ def model_from(fields: Mapping[str, Any]) -> QuantisedModel:
     return dense_model(layers, fields["fraction_bits"])
 
 
-def _me(call: Call) -> Party:
-    return call.party or Party(Role.QUERYING_PARTY)
-
-
 def _ap_begin(call: Call) -> Result:
     protocol: Protocol = call.environment
     state, messages = ap_setup.answering_party_begin_setup(
-        protocol.session, protocol.suite, _me(call), model_from(call["model"]), call["seed"]
+        protocol.session,
+        protocol.suite,
+        call.party or Party(Role.QUERYING_PARTY),
+        model_from(call["model"]),
+        call["seed"],
     )
     return Result({"messages": messages}, (state,), {"mask_scalar": state.mask_scalar})
 
@@ -92,8 +92,7 @@ def _ap_transfers(call: Call) -> Result:
 
 
 def _ap_evaluate(call: Call) -> Result:
-    before = ap.answering_party_enter_batch(call.states[0]) if _opened(call) else call.states[0]
-    state, message = ap.answering_party_evaluate_layer(before, call["message"], call["seed"])
+    state, message = _answered(call, ap.answering_party_enter_batch, ap.answering_party_evaluate_layer)
     after = ap.answering_party_keep_sums(state) if state.request.stage.activation is Activation.NONE else state
     return Result({"message": message}, (after,), {"mask": state.sums})
 
@@ -107,15 +106,20 @@ def _ap_garble(call: Call) -> Result:
 
 
 def _ap_prepare(call: Call) -> Result:
-    before = ap_ahead.answering_party_enter_offline(call.states[0]) if _opened(call) else call.states[0]
-    state, message = ap_ahead.answering_party_prepare_layer(before, call["message"], call["seed"])
+    state, message = _answered(call, ap_ahead.answering_party_enter_offline, ap_ahead.answering_party_prepare_layer)
     after = ap_ahead.answering_party_keep_masks(state) if state.request.stage.activation is Activation.NONE else state
     return Result({"message": message}, (after,), {"mask": state.masks})
 
 
-def _opened(call: Call) -> bool:
-    """Whether a layer is the batch's first, whose kind an operation says."""
-    return isinstance(call.states[0], ap.BatchTransfers)
+def _answered(call: Call, enter: Callable[..., Any], step: Callable[..., Any]) -> Any:  # noqa: ANN401
+    """A batch's first request says of which kind it is; where it is refused, nothing is spent."""
+    opened, message, seed = call.states[0], call["message"], call["seed"]
+    if not isinstance(opened, ap.BatchTransfers):
+        return step(opened, message, seed)
+    opened.require_unspent()
+    answered = step(enter(opened.renewed()), message, seed)
+    opened.spend()
+    return answered
 
 
 def _ap_garble_ahead(call: Call) -> Result:
@@ -219,8 +223,7 @@ def _qp_finish_release(call: Call) -> Result:
 
 
 def _pg_begin(call: Call) -> Result:
-    protocol: Protocol = call.environment
-    return Result({"checks": pg.privacy_guardian_begin_setup(protocol.session, protocol.suite)})
+    return Result({"checks": pg.privacy_guardian_begin_setup(call.environment.session, call.environment.suite)})
 
 
 def _pg_answer(call: Call) -> Result:
@@ -263,7 +266,6 @@ MESSAGE = {"message": DATA}
 RECEIVED = {"message": DATA, "seed": DATA}
 MESSAGES = by_party(DATA)
 ROWS = many(INTEGERS)
-"""Elements for each query of a batch."""
 
 STEPS = named(
     Operation(

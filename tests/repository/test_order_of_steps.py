@@ -15,6 +15,9 @@ PLACES = {
     "reference/capc/one_query.py",
     "tests/support/driver.py",
     "tests/support/driver_ahead.py",
+    "tests/support/driver_engine.py",
+    "tests/support/driver_rounds.py",
+    "tests/support/driver_setup.py",
 }
 OTHERS = {
     # The comparison has messages of its own in the place of steps 1a and 1b.
@@ -26,6 +29,7 @@ OTHERS = {
     "verification/capc_verify/vectors/cases/protocol.py",
     # Attacks on a release need one of chosen votes, which no inference gives.
     "tests/support/release_stage.py",
+    "tests/support/interference.py",
 }
 
 

@@ -178,8 +178,10 @@ class EmbeddedPreparation:
     ) -> list[PreparedBatch]:
         """Goes through all layers, and keeps their circuits."""
         masked = querying_party_mask_batch(opened, seat.seeds())
-        asked = (ask_layers(seat, at, transfers[at.peer], _keep_circuits) for at in masked)
-        return [querying_party_finish_preparation(last) for last in await seat.link.together(asked)]
+        return await seat.link.together(self._prepare(seat, at, transfers[at.peer]) for at in masked)
+
+    async def _prepare(self, seat: QueryingSeat, first: LayerInput, transfers: bytes) -> PreparedBatch:
+        return querying_party_finish_preparation(await ask_layers(seat, first, transfers, _keep_circuits))
 
     async def answering_party_prepare(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> AwaitingValue:
         """Answers with W r - m, and garbles before it knows its inputs."""

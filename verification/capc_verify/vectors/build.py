@@ -144,9 +144,10 @@ class TestBuilder:
         """Random bytes for a field of the next operation; the label is test, operation number and field."""
         return self._group.source.draw(f"{self.name}/{len(self.operations)}/{field}", length)
 
-    def seed(self) -> Seed:
-        """The next operation's seed."""
-        return Seed(self.draw("seed", 32))
+    def seed(self, number: int | None = None) -> Seed:
+        """An operation's seed; the next one's if it has no number."""
+        place = len(self.operations) if number is None else number
+        return self._group.source.step_seed(f"{self.name}/{place}/seed")
 
     def run(
         self,

@@ -109,10 +109,11 @@ class Part(IntEnum):
     SETUP = 0
     REVERSE_SETUP = 1
     OPENING = 2
-    ENTERING = 3
-    INFERENCE = 4
-    AGGREGATION = 5
-    RELEASE = 6
+    JOINING = 3
+    ENTERING = 4
+    INFERENCE = 5
+    AGGREGATION = 6
+    RELEASE = 7
 
 
 @dataclass(frozen=True)

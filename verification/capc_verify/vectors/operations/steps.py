@@ -36,11 +36,15 @@ class Protocol:
     suite: Suite
 
 
+def suite_of(session: Session) -> Suite:
+    """Ideal linear layers and everything else real."""
+    return reference_suite(session.parameters, IdealLinear(session.parameters.widths.logit_bits))
+
+
 def protocol_from(params: Mapping[str, Any]) -> Protocol:
-    """The session, with ideal linear layers and everything else real."""
+    """The session and its building blocks."""
     session = session_from(params["session"])
-    linear = IdealLinear(session.parameters.widths.logit_bits)
-    return Protocol(session, reference_suite(session.parameters, linear))
+    return Protocol(session, suite_of(session))
 
 
 def model_from(fields: Mapping[str, Any]) -> QuantisedModel:
@@ -198,7 +202,7 @@ STEPS = named(
     step(
         "answering_party_open_batch",
         ap.answering_party_open_batch,
-        Part.OPENING,
+        Part.JOINING,
         {"count": COUNT},
         {"query": COUNT},
         tells=lambda _, waiting: {"query": waiting.batch.first},
@@ -231,9 +235,7 @@ STEPS = named(
         {"mask": ROWS},
         _prepared_mask,
     ),
-    step(
-        "answering_party_garble_ahead", ap_ahead.answering_party_garble_ahead, Part.INFERENCE, RECEIVED, MESSAGE
-    ),
+    step("answering_party_garble_ahead", ap_ahead.answering_party_garble_ahead, Part.INFERENCE, RECEIVED, MESSAGE),
     step("answering_party_finish_preparation", ap_ahead.answering_party_finish_preparation, Part.INFERENCE),
     step("answering_party_send_labels", ap_ahead.answering_party_send_labels, Part.INFERENCE, MESSAGE, MESSAGE),
     step("answering_party_send_vote", ap.answering_party_send_vote, Part.AGGREGATION, {}, MESSAGE),
@@ -327,7 +329,7 @@ STEPS = named(
     step(
         "privacy_guardian_open_query",
         pg.privacy_guardian_open_query,
-        Part.OPENING,
+        Part.JOINING,
         {},
         {"query": COUNT},
         tells=lambda _, collecting: {"query": collecting.query},

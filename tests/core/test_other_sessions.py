@@ -16,28 +16,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc import handshake, sharing
-from capc.answering_party_setup import (
-    JoiningAnsweringParty,
-    answering_party_answer_setup,
-    answering_party_begin_setup,
-)
+from capc.answering_party_setup import JoiningAnsweringParty, answering_party_answer_setup
 from capc.errors import ErrorCode, ProtocolError
 from capc.handshake import check_hello, hello, hello_limit, is_hello
 from capc.messages import MessageType
 from capc.parameters import canonical_json
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
-from capc.privacy_guardian import privacy_guardian_answer_setup, privacy_guardian_begin_setup
+from capc.privacy_guardian import privacy_guardian_answer_setup
 from capc.protocol import Collaboration
-from capc.querying_party_setup import (
-    JoiningQueryingParty,
-    querying_party_begin_setup,
-    querying_party_finish_setup,
-)
+from capc.querying_party_setup import JoiningQueryingParty, querying_party_finish_setup
 from capc.randomness import Seed
 from capc.session import Session
 from capc.suite import Suite, hybrid_suite
 from support.builders import constant_model, make_account, make_session, make_widths
-from support.driver import place_of
+from support.driver import Driver
 from support.header import HEADER_BYTES, with_payload
 
 SEED = Seed(bytes(32))
@@ -71,7 +63,7 @@ def both_refuse(mine: Session, theirs: Session, me: Party, peer: Party) -> tuple
 
 @dataclass
 class World:
-    """All parties of one session after their first steps, and what each sent: messages by type and ends."""
+    """All parties of one session after their first steps, and what was sent up to the choices, by type and ends."""
 
     session: Session
     suite: Suite
@@ -81,26 +73,16 @@ class World:
 
     @classmethod
     def of(cls, session: Session) -> World:
-        """Played up to the choices."""
-        suite = hybrid_suite(session.parameters)
-        begun = {
-            me: answering_party_begin_setup(session, suite, me, constant_model(sizes, 1, 2), SEED)
-            for me, sizes in zip(session.answering_parties, SIZES, strict=True)
-        }
-        querying, keys, offers = querying_party_begin_setup(session, suite, SEED)
-        made = [*keys.values(), *offers.values(), *privacy_guardian_begin_setup(session, suite).values()]
-        made += [message for _, first in begun.values() for message in first.values()]
-        world = cls(session, suite, {me: state for me, (state, _) in begun.items()}, querying, {})
-        world.add(made)
-        answering = [world.answer_as_answering_party(me, world.sent)[1] for me in begun]
-        world.add([*answering, world.answer_as_guardian(world.sent)[1]])
-        return world
-
-    def add(self, messages: list[bytes]) -> None:
-        """Notes what was sent."""
-        for message in messages:
-            place = place_of(message)
-            self.sent[place.message_type, place.sender, place.receiver] = message
+        """Its whole set-up, of which a party's step can be taken again."""
+        suite, models = hybrid_suite(session.parameters), [constant_model(sizes, 1, 2) for sizes in SIZES]
+        driver = Driver(session, models, suite, make_account(session.parameters), lambda: SEED)
+        driver.set_up()
+        joining = {call.state.me: call.state for call in driver.calls if isinstance(call.state, JoiningAnsweringParty)}
+        (querying,) = (call.state for call in driver.calls if isinstance(call.state, JoiningQueryingParty))
+        places = driver.sent.items()
+        sent = {(at.message_type, at.sender, at.receiver): message for at, message in places}
+        first = {place: message for place, message in sent.items() if place[0] is not MessageType.OT_TREES}
+        return cls(session, suite, joining, querying, first)
 
     def answer_as_answering_party(self, me: Party, sent: dict[tuple[MessageType, Party, Party], bytes]):
         """Its step that takes everybody's first message."""

@@ -9,23 +9,18 @@ import pytest
 
 from capc.allowance import PrivacyAllowance
 from capc.answering_party import AnsweringParty, AwaitingTransfers, answering_party_open_batch
-from capc.answering_party_setup import (
-    answering_party_answer_setup,
-    answering_party_begin_setup,
-    answering_party_finish_setup,
-)
-from capc.channel import Channel
+from capc.answering_party_setup import answering_party_begin_setup
+from capc.embedded_methods import EMBEDDED
 from capc.errors import BudgetExhaustedError, ParameterError, StateReuseError
+from capc.exchange import NoObserver
 from capc.he import BfvLinear
-from capc.messages import MessageType
 from capc.model import QuantisedLayer, dense_model
 from capc.parameters import NoiseName, Parameters, ParameterSet
-from capc.parties import PRIVACY_GUARDIAN, answering_party
-from capc.privacy_guardian import privacy_guardian_answer_setup, privacy_guardian_begin_setup
-from capc.querying_party_setup import querying_party_begin_setup, querying_party_finish_setup
+from capc.parties import answering_party
+from capc.protocol import Table
 from capc.randomness import Seed
 from capc.suite import hybrid_suite
-from support.builders import make_parameters, make_policy, make_session
+from support.builders import make_account, make_parameters, make_policy, make_session
 
 ME = answering_party(1)
 SEED = Seed(bytes(32))
@@ -68,15 +63,11 @@ def test_a_set_that_floods_too_little_is_refused_unless_it_claims_nothing(name: 
 
 def ready(parameters: Parameters, weight: int) -> AnsweringParty:
     """An answering party after its set-up, with ideal two-party computation."""
-    session, suite, state = begin(parameters, weight)
-    mine = Channel(session.tag, ME, PRIVACY_GUARDIAN).seal(MessageType.SESSION_CHECK, b"")
-    joining, keys, offers = querying_party_begin_setup(session, suite, SEED)
-    check = privacy_guardian_begin_setup(session, suite)[ME]
-    waiting, choice = answering_party_answer_setup(state, keys[ME], offers[ME], {}, check, SEED)
-    offer = offers[PRIVACY_GUARDIAN]
-    _, guardians = privacy_guardian_answer_setup(session, suite, offer, {ME: mine}, SEED)
-    _, trees = querying_party_finish_setup(joining, {ME: choice, PRIVACY_GUARDIAN: guardians}, SEED)
-    return answering_party_finish_setup(waiting, trees[ME])
+    session, suite, _ = begin(parameters, weight)
+    shared = session, [model_of(parameters, weight)], suite, make_account(parameters), EMBEDDED
+    table = Table(*shared, [None], lambda: SEED, NoObserver())
+    table.play()
+    return table.answering_parties[0]
 
 
 @pytest.mark.req("CAPC-HE-011", "CAPC-BATCH-002")

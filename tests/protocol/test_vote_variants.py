@@ -182,21 +182,20 @@ def test_a_message_of_another_round_is_refused(monkeypatch: pytest.MonkeyPatch) 
         make_session(parameters, num_answering=1), models, suite, make_account(parameters), observer=record
     )
     played.label([0, 0])
-    garbler = next(state for state in states if isinstance(state, AwaitingRoundChoice))
-    evaluator = next(state for state in states if isinstance(state, AwaitingRound))
     requests, answers = record.messages[::2], record.messages[1::2]
-    unspent = garbler.renewed(turn=garbler.turn.renewed()), evaluator.renewed(turn=evaluator.turn.renewed())
-    for wrong in (requests[0], requests[2]):
-        with pytest.raises(ProtocolError) as caught:
-            answering_party_garble_round(unspent[0], wrong, Seed(bytes(32)))
-        assert (caught.value.code, caught.value.blame) == (ErrorCode.WRONG_LAYER, QUERYING_PARTY)
-    for wrong in (answers[0], answers[2]):
-        with pytest.raises(ProtocolError) as caught:
-            querying_party_evaluate_round(unspent[1], wrong, Seed(bytes(32)))
-        assert (caught.value.code, caught.value.blame) == (ErrorCode.WRONG_LAYER, answering_party(1))
-    answering_party_garble_round(unspent[0], requests[1], Seed(bytes(32)))
-    with pytest.raises(StateReuseError):
-        answering_party_garble_round(unspent[0], requests[1], Seed(bytes(32)))
+    for step, kind, messages, blame in (
+        (answering_party_garble_round, AwaitingRoundChoice, requests, QUERYING_PARTY),
+        (querying_party_evaluate_round, AwaitingRound, answers, answering_party(1)),
+    ):
+        state = next(state for state in states if isinstance(state, kind))
+        unspent = state.renewed(turn=state.turn.renewed())
+        for wrong in (messages[0], messages[2]):
+            with pytest.raises(ProtocolError) as caught:
+                step(unspent, wrong, Seed(bytes(32)))
+            assert (caught.value.code, caught.value.blame) == (ErrorCode.WRONG_LAYER, blame)
+        step(unspent, messages[1], Seed(bytes(32)))
+        with pytest.raises(StateReuseError):
+            step(unspent, messages[1], Seed(bytes(32)))
 
 
 def test_reverse_set_up_needs_every_party() -> None:

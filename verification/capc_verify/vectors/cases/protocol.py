@@ -51,6 +51,7 @@ _AHEAD = {
     "answering_party_finish_preparation",
     "querying_party_enter_prepared",
 }
+_LAST = {"querying_party_finish_release", "privacy_guardian_read_answered"}
 _FROM_EVERYBODY = ("mask_keys", "checks", "choices", "vote_shares", "offers", "trees")
 """Fields with a message of each participant."""
 _ROLES = {code: role for role, code in ROLE_CODES.items()}
@@ -287,7 +288,7 @@ def _both_outcomes(name: str, kind: GroupType, release: ReleasePolicy) -> _Play:
     play = _play(name, kind, release, [(Mode.LABEL, [_AGREED]), (Mode.LABEL, [_DISPUTED])])
     labels = play.honest.labels
     expect_equal([label is None for label in labels], [False, True], "one answer, then no consensus")
-    return play.faults().reuses({"querying_party_finish_release", "privacy_guardian_read_answered"})
+    return play.faults().reuses(_LAST)
 
 
 def _play(

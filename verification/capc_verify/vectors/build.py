@@ -112,6 +112,24 @@ class GroupBuilder:
         self.tests[name] = TestBuilder(self, head, run, result)
         return self.tests[name]
 
+    def case(
+        self,
+        op: str,
+        name: str,
+        comment: str,
+        requirements: Sequence[str],
+        flags: Sequence[str] = (),
+        /,
+        *,
+        meaning: Mapping[str, Json] | None = None,
+        party: Party | None = None,
+        fault: Fault | None = None,
+        **fields: Any,  # noqa: ANN401
+    ) -> dict[str, Any]:
+        """A whole test of one operation; returns what it gave. Arguments as of :meth:`test` and `TestBuilder.run`."""
+        test = self.test(name, comment, requirements, flags, inputs=meaning)
+        return test.run(op, party, fault=fault, **fields)
+
     def to_json(self) -> Json:
         """The group."""
         return {

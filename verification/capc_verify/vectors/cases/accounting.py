@@ -284,8 +284,15 @@ def _refused_figures(group: GroupBuilder) -> None:
         ("delta_of_discrete_gaussian", discrete, {"epsilon": Fraction(-1)}),
     ]
     for number, (op, fields, changes) in enumerate(mistakes):
-        test = group.test(f"refused_{op}_{number}", f"{', '.join(changes)} cannot be used.", _FIGURE, ["CallerMistake"])
-        test.run(op, fault=_INPUT, **{**fields, **changes})
+        group.case(
+            op,
+            f"refused_{op}_{number}",
+            f"{', '.join(changes)} cannot be used.",
+            _FIGURE,
+            ["CallerMistake"],
+            fault=_INPUT,
+            **{**fields, **changes},
+        )
 
 
 def _interval(figure: Fraction, slack: Fraction = Fraction(1, 10**9)) -> dict[str, Any]:

@@ -47,8 +47,7 @@ def circuits() -> FileBuilder:
 
 def _describe(group: GroupBuilder, name: str) -> int:
     """Sizes and wrong inputs; returns the number of AND gates."""
-    test = group.test(f"{name}_gates", "Sizes, AND count and digest of the gate list.", _GATES)
-    out = test.run("circuit_describe")
+    out = group.case("circuit_describe", f"{name}_gates", "Sizes, AND count and digest of the gate list.", _GATES)
     mine, theirs, bound = [0] * out["garbler_words"], [0] * out["evaluator_words"], 1 << out["input_bits"]
     refused: list[tuple[str, str, list[int], list[int]]] = [
         ("word_missing", "The garbler's words lack one.", mine[1:], theirs),
@@ -57,8 +56,16 @@ def _describe(group: GroupBuilder, name: str) -> int:
         ("word_negative", "The evaluator's first word is negative.", mine, [-1, *theirs[1:]]),
     ]
     for case, comment, garbler, evaluator in refused:
-        test = group.test(f"{name}_{case}", comment, _VALUES, ["CallerMistake"])
-        test.run("circuit_evaluate", garbler=garbler, evaluator=evaluator, fault=Fault.of_caller("input_error"))
+        group.case(
+            "circuit_evaluate",
+            f"{name}_{case}",
+            comment,
+            _VALUES,
+            ["CallerMistake"],
+            garbler=garbler,
+            evaluator=evaluator,
+            fault=Fault.of_caller("input_error"),
+        )
     return int(out["and_gates"])
 
 

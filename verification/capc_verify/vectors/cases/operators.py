@@ -44,10 +44,15 @@ def operators() -> FileBuilder:
     for name, grid, flags in _POOLS:
         _sum_pool(group, name, grid, flags)
         _max_pool(group, name, grid, flags)
-    test = group.test(
-        "max_pool_empty_window", "The first window lies in the padding only.", _WINDOWS, ["BadArchitecture"]
+    group.case(
+        "max_pool_windows",
+        "max_pool_empty_window",
+        "The first window lies in the padding only.",
+        _WINDOWS,
+        ["BadArchitecture"],
+        grid=vars(Grid(1, 2, 2, (1, 1), padding=(1, 1))),
+        fault=_REFUSED,
     )
-    test.run("max_pool_windows", grid=vars(Grid(1, 2, 2, (1, 1), padding=(1, 1))), fault=_REFUSED)
     models(file)
     architectures(file)
     sessions(file)
@@ -119,14 +124,15 @@ def _sum_pool(group: GroupBuilder, name: str, grid: Grid, flags: list[str]) -> N
 
 
 def _max_pool(group: GroupBuilder, name: str, grid: Grid, flags: list[str]) -> None:
-    test = group.test(f"max_pool_{name}", "Which sums each window takes.", _WINDOWS, flags)
-    found = test.run("max_pool_windows", grid=vars(grid))
+    found = group.case(
+        "max_pool_windows", f"max_pool_{name}", "Which sums each window takes.", _WINDOWS, flags, grid=vars(grid)
+    )
     expected = [
         [_first_inside(window) if index is None else index for index in window]
         for channel in windows(range(grid.inputs), grid, None)
         for window in channel
     ]
-    expect_equal(found["windows"], expected, test.name)
+    expect_equal(found["windows"], expected, f"max_pool_{name}")
 
 
 def _first_inside(window: list[int | None]) -> int:

@@ -123,12 +123,13 @@ class GroupBuilder:
         *,
         meaning: Mapping[str, Json] | None = None,
         party: Party | None = None,
+        leaves: Sequence[str] = (),
         fault: Fault | None = None,
         **fields: Any,  # noqa: ANN401
     ) -> dict[str, Any]:
         """A whole test of one operation; returns what it gave. Arguments as of :meth:`test` and `TestBuilder.run`."""
         test = self.test(name, comment, requirements, flags, inputs=meaning)
-        return test.run(op, party, fault=fault, **fields)
+        return test.run(op, party, leaves=leaves, fault=fault, **fields)
 
     def to_json(self) -> Json:
         """The group."""

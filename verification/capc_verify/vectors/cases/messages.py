@@ -73,20 +73,27 @@ def _envelopes(file: FileBuilder) -> None:
         message = test.run("message_seal", payload=payload, **fields)["message"]
         test.run("message_open", message=message, length=len(payload), **fields)
         for fault in message_faults(message, empty_payload=not payload):
-            test = group.test(f"{name}_{fault.name}", "One fault.", [fault.requirement, "CAPC-ERR-002"], [fault.flag])
             blamed = Fault.of_peer(fault.code, sender)
-            test.run("message_open", message=fault.message, length=len(payload), fault=blamed, **fields)
-    test = group.test(
+            group.case(
+                "message_open",
+                f"{name}_{fault.name}",
+                "One fault.",
+                [fault.requirement, "CAPC-ERR-002"],
+                [fault.flag],
+                message=fault.message,
+                length=len(payload),
+                fault=blamed,
+                **fields,
+            )
+    sender, receiver = QUERYING_PARTY, PRIVACY_GUARDIAN
+    honest = Envelope(MessageType.CHOICE_BITS, tag, 1, 0, sender, receiver)
+    other = Envelope(MessageType.ANSWERED_LABEL, tag, 2, 0, sender, receiver)
+    group.case(
+        "message_open",
         "first_fault_counts",
         "Type and query are wrong: the type, which comes first, is told.",
         ["CAPC-WIRE-002"],
         ["WrongType"],
-    )
-    sender, receiver = QUERYING_PARTY, PRIVACY_GUARDIAN
-    honest = Envelope(MessageType.CHOICE_BITS, tag, 1, 0, sender, receiver)
-    other = Envelope(MessageType.ANSWERED_LABEL, tag, 2, 0, sender, receiver)
-    test.run(
-        "message_open",
         message=other.seal(b"\x01"),
         length=1,
         fault=Fault.of_peer("wrong_message_type", sender),
@@ -111,9 +118,16 @@ def _points(file: FileBuilder) -> None:
         group.case(op, f"{name}_payload", "Read as it is.", ["CAPC-WIRE-008"], payload=payload)
         _lengths(group, op, payload)
         for problem, point in invalid_points().items():
-            test = group.test(f"{name}_{problem}", "An invalid point.", ["CAPC-WIRE-005"], ["InvalidPoint"])
             edited = Edited(payload, {"at": position, "replace": point.hex()})
-            test.run(op, payload=edited, fault=Fault("invalid_point", SENDER))
+            group.case(
+                op,
+                f"{name}_{problem}",
+                "An invalid point.",
+                ["CAPC-WIRE-005"],
+                ["InvalidPoint"],
+                payload=edited,
+                fault=Fault("invalid_point", SENDER),
+            )
 
 
 def _lengths(group: GroupBuilder, op: str, payload: bytes, **fields: Any) -> None:  # noqa: ANN401
@@ -150,9 +164,17 @@ def _transfers_and_shares(file: FileBuilder) -> None:
     expect_equal(found["payload"], rows, "ot_extension_payload")
     _lengths(group, "decode_ot_extension", rows, transfers=12)
     for position, byte in ((1, rows[1] | 0x10), (61, rows[61] | 0x80)):
-        test = group.test(f"ot_extension_padding_{position}", "A padding bit.", ["CAPC-WIRE-004"], ["Padding"])
         edited = Edited(rows, {"at": position, "replace": bytes([byte]).hex()})
-        test.run("decode_ot_extension", payload=edited, transfers=12, fault=Fault("non_canonical", SENDER))
+        group.case(
+            "decode_ot_extension",
+            f"ot_extension_padding_{position}",
+            "A padding bit.",
+            ["CAPC-WIRE-004"],
+            ["Padding"],
+            payload=edited,
+            transfers=12,
+            fault=Fault("non_canonical", SENDER),
+        )
     shares = b"".join(element.to_bytes(2, "little") for element in file.source.elements("shares", 3, 10))
     fields: dict[str, Any] = {"num_classes": 3, "vote_bits": 10}
     group.case(
@@ -164,9 +186,17 @@ def _transfers_and_shares(file: FileBuilder) -> None:
         **fields,
     )
     _lengths(group, "decode_vote_shares", shares, **fields)
-    test = group.test("vote_shares_too_large", "The second share is 2^10.", ["CAPC-WIRE-004"], ["OutOfRange"])
     edited = Edited(shares, {"at": 2, "replace": "0004"})
-    test.run("decode_vote_shares", payload=edited, fault=Fault("value_out_of_range", SENDER), **fields)
+    group.case(
+        "decode_vote_shares",
+        "vote_shares_too_large",
+        "The second share is 2^10.",
+        ["CAPC-WIRE-004"],
+        ["OutOfRange"],
+        payload=edited,
+        fault=Fault("value_out_of_range", SENDER),
+        **fields,
+    )
 
 
 def _circuits(file: FileBuilder) -> None:
@@ -228,10 +258,18 @@ def _bad_outputs(
     position, byte, flag = patch
     group = file.group(PAYLOADS)
     group.blobs["circuits"] = payload.hex()
-    test = group.test(name, "An output that no garbler sends.", ["CAPC-WIRE-004"], [flag])
     code = "non_canonical" if flag == "Padding" else "value_out_of_range"
     edited = Edited(payload, {"at": position, "replace": byte})
-    test.run("decode_garbled_circuits", payload=edited, fault=Fault(code, SENDER), **fields)
+    group.case(
+        "decode_garbled_circuits",
+        name,
+        "An output that no garbler sends.",
+        ["CAPC-WIRE-004"],
+        [flag],
+        payload=edited,
+        fault=Fault(code, SENDER),
+        **fields,
+    )
 
 
 def _labels(file: FileBuilder) -> None:

@@ -95,10 +95,19 @@ def _weights(group: GroupBuilder, name: str, operator: Operator) -> list[list[in
 
 
 def _multiply(group: GroupBuilder, name: str, operator: Operator, flags: list[str]) -> None:
-    test = group.test(name, "The operator on one party's share.", _SUMS, ["Wrap", *flags])
     weights = _weights(group, name, operator)
     values = group.source.elements(f"{name}/values", operator.inputs, _BITS)
-    found = test.run("operator_multiply", operator=document(operator), weights=weights, values=values, bits=_BITS)
+    found = group.case(
+        "operator_multiply",
+        name,
+        "The operator on one party's share.",
+        _SUMS,
+        ["Wrap", *flags],
+        operator=document(operator),
+        weights=weights,
+        values=values,
+        bits=_BITS,
+    )
     expected = [total % (1 << _BITS) for total in operate(operator, tuple(map(tuple, weights)), values)]
     expect_equal(found["sums"], expected, name)
 
@@ -111,9 +120,17 @@ def _misfits(group: GroupBuilder) -> None:
         ("a_column_missing", [[1] * 7] * 2),
         ("one_row_shorter", [[1] * 8, [1] * 7]),
     ):
-        test = group.test(f"weights_{name}", "The weights do not fit the operator.", _SUMS, ["CallerMistake"])
         fields: dict[str, Any] = {"weights": weights, "values": [0] * 18, "bits": _BITS}
-        test.run("operator_multiply", operator=document(operator), fault=_REFUSED, **fields)
+        group.case(
+            "operator_multiply",
+            f"weights_{name}",
+            "The weights do not fit the operator.",
+            _SUMS,
+            ["CallerMistake"],
+            operator=document(operator),
+            fault=_REFUSED,
+            **fields,
+        )
 
 
 def _sum_pool(group: GroupBuilder, name: str, grid: Grid, flags: list[str]) -> None:

@@ -189,11 +189,18 @@ def _handshake(file: FileBuilder) -> None:
             fault=Fault.of_peer(code, sender),
         )
     for name, more, code in (("longest", 0, "non_canonical"), ("too_long", 1, "malformed_length")):
-        test = group.test(
-            f"hello_{name}", "The limit is the receiver's own length and 2^18 bytes.", ["CAPC-ROLE-017"], ["Long"]
-        )
         padded = Edited(honest, {"pad": HELLO_SLACK + more})
-        test.run("check_hello", receiver, sender=sender, message=padded, fault=Fault.of_peer(code, sender))
+        group.case(
+            "check_hello",
+            f"hello_{name}",
+            "The limit is the receiver's own length and 2^18 bytes.",
+            ["CAPC-ROLE-017"],
+            ["Long"],
+            party=receiver,
+            sender=sender,
+            message=padded,
+            fault=Fault.of_peer(code, sender),
+        )
     _foreign_hellos(group, made, sender, receiver)
 
 
@@ -211,11 +218,18 @@ def _foreign_hellos(group: GroupBuilder, made: Session, sender: Party, receiver:
         ("identity", made.participants[1].identity.hex(), made.participants[1].identity.hex()[::-1]),
         ("fewer_participants", f"{first},", ""),
     ):
-        test = group.test(
-            f"hello_other_{name}", "The peer is in another session.", ["CAPC-ROLE-004"], ["ParameterMismatch"]
-        )
         payload = document.replace(old, new, 1).encode("ascii")
-        test.run("check_hello", receiver, sender=sender, message=header + payload, fault=mismatch)
+        group.case(
+            "check_hello",
+            f"hello_other_{name}",
+            "The peer is in another session.",
+            ["CAPC-ROLE-004"],
+            ["ParameterMismatch"],
+            party=receiver,
+            sender=sender,
+            message=header + payload,
+            fault=mismatch,
+        )
     for name, payload in (
         ("empty", b""),
         ("no_json", b"{"),
@@ -240,8 +254,15 @@ def _foreign_hellos(group: GroupBuilder, made: Session, sender: Party, receiver:
         ("key_twice", document.replace('{"parameters"', '{"parameters":0,"parameters"', 1)),
         ("escaped_letter", document.replace('"sigma"', '"\\u0073igma"', 1)),
     ):
-        test = group.test(
-            f"hello_{name}", "The receiver's own document, otherwise written.", ["CAPC-ROLE-004"], ["OtherEncoding"]
-        )
         payload = text.encode("ascii")
-        test.run("check_hello", receiver, sender=sender, message=header + payload, fault=no_json)
+        group.case(
+            "check_hello",
+            f"hello_{name}",
+            "The receiver's own document, otherwise written.",
+            ["CAPC-ROLE-004"],
+            ["OtherEncoding"],
+            party=receiver,
+            sender=sender,
+            message=header + payload,
+            fault=no_json,
+        )

@@ -20,7 +20,7 @@ from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.primitives import Point, Scalar
 from capc.randomness import Seed
 from capc.session import Session, SingleUse
-from capc.suite import Suite
+from capc.suite import ChoiceState, PreparedWeights, PublicKey, Suite
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,7 +31,7 @@ class JoiningAnsweringParty(SingleUse):
     suite: Suite
     me: Party
     model: QuantisedModel
-    prepared_layers: tuple[object, ...]
+    prepared_layers: tuple[PreparedWeights, ...]
     allowance: PrivacyAllowance | None
     mask_scalar: Scalar
     mask_point: Point
@@ -42,8 +42,8 @@ class AwaitingTrees(SingleUse):
     """An answering party before the set-up's last message. Secret: model, OT state, pairwise mask keys."""
 
     joining: JoiningAnsweringParty
-    he_public_key: object
-    ot_state: object
+    he_public_key: PublicKey
+    ot_state: ChoiceState
     pairwise_keys: Mapping[int, Seed]
 
 

@@ -131,6 +131,11 @@ class Architecture:
             lengths.append(stage.outputs)
 
     @property
+    def hidden_activations(self) -> int:
+        """How many stages before the last have an activation, and with it circuits."""
+        return sum(stage.activation is not Activation.NONE for stage in self.stages[:-1])
+
+    @property
     def inputs(self) -> int:
         """d, the length of a query."""
         return self.stages[0].inputs

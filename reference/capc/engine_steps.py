@@ -14,21 +14,35 @@ from dataclasses import dataclass
 
 from capc import ring
 from capc.answering_party import AwaitingChoice, VoteReady, ready_votes
-from capc.architecture import Rows
+from capc.architecture import Activation, Rows, StageShape
 from capc.circuits import release
 from capc.errors import ErrorCode, InputError, ProtocolError, blamed_on
 from capc.events import Receipt
-from capc.layer_modes import require_at_once, require_vote
 from capc.noise.release_noise import ReleaseNoise
 from capc.parties import PRIVACY_GUARDIAN
 from capc.privacy_guardian import Aggregated, PrivacyGuardian, add_noise, check_receipt
-from capc.querying_party import LayerInput, QueryingParty, ReleaseTurn, VoteShare
+from capc.querying_party import (
+    AwaitingResponse,
+    LayerInput,
+    QueryingParty,
+    ReleaseTurn,
+    VoteShare,
+    read_sums,
+    read_votes,
+)
 from capc.querying_party_release import Answer, release_words, spend_turn
 from capc.randomness import Seed
 from capc.session import SingleUse
 
 _COMMITMENT_DOMAIN = b"CaPC/0.1/engine-commitment"
 _BLINDING_BITS = 256
+
+
+@dataclass(frozen=True, repr=False)
+class EnteredLogits(SingleUse):
+    """The querying party's shares of the logits are in the engine. Secret: as in the layer's input."""
+
+    layer_input: LayerInput
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,6 +64,12 @@ class EnteredNoise(SingleUse):
     noise: ReleaseNoise
 
 
+def _require_vote(stage: StageShape) -> None:
+    """Raises :class:`InputError` unless a layer votes."""
+    if stage.activation is not Activation.VOTE:
+        raise InputError("this layer does not vote: use its circuits, or keep its sums")
+
+
 def answering_party_enter_argmax(state: AwaitingChoice, seed: Seed) -> tuple[tuple[VoteReady, ...], Rows, Rows]:
     """Step 1c: draws fresh vote shares, which have nothing to do with the masks of the logits.
 
@@ -61,8 +81,8 @@ def answering_party_enter_argmax(state: AwaitingChoice, seed: Seed) -> tuple[tup
         the states that hold the shares; for each query the masks m and the fresh shares s, for the engine.
     """
     AwaitingChoice.require(state)
-    require_vote(state.request.stage)
     at = state.request
+    _require_vote(at.stage)
     parameters, count = at.party.session.parameters, at.batch.count
     # Other masks, other shares: one seed never shares two votes alike.
     masks = b"".join(mask.to_bytes(8, "little") for row in state.sums for mask in row)
@@ -74,29 +94,37 @@ def answering_party_enter_argmax(state: AwaitingChoice, seed: Seed) -> tuple[tup
     return ready_votes(at, fresh), state.sums, fresh
 
 
-def querying_party_take_votes(state: LayerInput, shares: Sequence[tuple[int, ...]]) -> tuple[VoteShare, ...]:
+def querying_party_enter_argmax(state: AwaitingResponse, response: bytes) -> tuple[EnteredLogits, Rows]:
+    """Steps 1b and 1c: decrypts its shares z - m of the logits, for the engine.
+
+    Raises:
+        ProtocolError: the response is malformed, or belongs to another session, query or layer.
+    """
+    AwaitingResponse.require(state)
+    _require_vote(state.layer_input.stage)
+    logits = read_sums(state.layer_input, response)
+    state.spend()
+    return EnteredLogits(state.layer_input), logits
+
+
+def querying_party_take_votes(state: EnteredLogits, shares: Sequence[tuple[int, ...]]) -> tuple[VoteShare, ...]:
     """Step 1c: its vote shares, as the engine gave them to it.
 
     Args:
-        state: after :func:`capc.querying_party.querying_party_keep_sums`; its last value is what it gave the engine.
+        state: its shares of the logits are in the engine.
         shares: for each query C elements of Z_{2^w}.
 
     Raises:
         ProtocolError: a share is out of range, or there are more or fewer.
     """
-    LayerInput.require(state)
-    require_at_once(state.kept is not None)
-    if state.layer != len(state.party.session.architecture(state.peer).stages):
-        raise InputError("layers are left before the vote: request them, and keep the sums of the last")
-    parameters = state.party.session.parameters
+    EnteredLogits.require(state)
+    at, parameters = state.layer_input, state.layer_input.party.session.parameters
     limit = 1 << parameters.widths.vote_bits
     fits = [len(row) == parameters.num_classes and all(0 <= share < limit for share in row) for row in shares]
-    if len(fits) != state.batch.count or not all(fits):
-        raise ProtocolError(ErrorCode.VALUE_OUT_OF_RANGE, state.peer, "the engine's vote shares are out of range")
+    if len(fits) != at.batch.count or not all(fits):
+        raise ProtocolError(ErrorCode.VALUE_OUT_OF_RANGE, at.peer, "the engine's vote shares are out of range")
     state.spend()
-    tag = state.party.session.tag
-    pairs = zip(state.batch.queries, shares, strict=True)
-    return tuple(VoteShare(tag, state.peer, query, share) for query, share in pairs)
+    return read_votes(at, shares)
 
 
 def querying_party_enter_release(

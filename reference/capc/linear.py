@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from capc import ring
 from capc.errors import ErrorCode, InvalidPayloadError
@@ -20,38 +20,43 @@ from capc.hidden import type_only
 from capc.operators import Matrix, Operator, check_weights, multiply
 from capc.randomness import RandomSource
 
+SecretKey = TypeVar("SecretKey")
+PublicKey = TypeVar("PublicKey")
+Weights = TypeVar("Weights")
+Plain = tuple[Operator, Matrix]
 
-class LinearScheme(Protocol):
+
+class LinearScheme(Protocol[SecretKey, PublicKey, Weights]):
     """Encrypted evaluation of a linear operator over Z_{2^l}, exact, for a batch of ``count`` >= 1 queries at a time.
 
     The key holder (querying party) learns W x + addend mod 2^l for each query and the operator, and nothing else; the
     evaluator (answering party) learns the operator and the count. Payload functions raise
-    :class:`InvalidPayloadError` on bytes that a correct peer cannot have sent. Keys and prepared weights are opaque
-    objects of the scheme. Rows of values belong to queries, in one order throughout.
+    :class:`InvalidPayloadError` on bytes that a correct peer cannot have sent. Keys and prepared weights are the
+    scheme's own. Rows of values belong to queries, in one order throughout.
     """
 
-    def generate_keys(self) -> tuple[object, bytes]:
+    def generate_keys(self) -> tuple[SecretKey, bytes]:
         """A secret key for this party, and the public key's payload for the peers."""
 
     def public_key_length(self) -> int:
         """Bytes of a public key payload."""
 
-    def read_public_key(self, payload: bytes) -> object:
+    def read_public_key(self, payload: bytes) -> PublicKey:
         """The public key of a peer, checked for length and range."""
 
-    def prepare(self, operator: Operator, weights: Matrix) -> object:
+    def prepare(self, operator: Operator, weights: Matrix) -> Weights:
         """The weights in the form in which products are fast; made once per stage."""
 
-    def multiply(self, prepared: object, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    def multiply(self, prepared: Weights, rows: Sequence[Sequence[int]]) -> list[list[int]]:
         """W x in Z_{2^l} in the clear for each row x, for the evaluator's own shares."""
 
-    def statistical_distance(self, prepared: object, count: int) -> Fraction:
+    def statistical_distance(self, prepared: Weights, count: int) -> Fraction:
         """How far one response to ``count`` queries may be from one that does not depend on the weights.
 
         For the evaluator only.
         """
 
-    def distance_per_query(self, prepared: object) -> Fraction:
+    def distance_per_query(self, prepared: Weights) -> Fraction:
         """At least ``statistical_distance(prepared, count) / count`` for every count. For the evaluator only."""
 
     def request_layout(self, operator: Operator, count: int) -> Hashable:
@@ -60,7 +65,7 @@ class LinearScheme(Protocol):
     def request_length(self, operator: Operator, count: int) -> int:
         """Bytes of ``count`` encrypted inputs."""
 
-    def encrypt(self, secret_key: object, operator: Operator, vectors: Sequence[Sequence[int]]) -> bytes:
+    def encrypt(self, secret_key: SecretKey, operator: Operator, vectors: Sequence[Sequence[int]]) -> bytes:
         """The encryption of ``operator.inputs`` elements of Z_{2^l} for each of 1 or more queries."""
 
     def response_length(self, operator: Operator, count: int) -> int:
@@ -68,15 +73,15 @@ class LinearScheme(Protocol):
 
     def evaluate(
         self,
-        public_key: object,
-        prepared: object,
+        public_key: PublicKey,
+        prepared: Weights,
         request: bytes,
         addends: Sequence[Sequence[int]],
         source: RandomSource,
     ) -> bytes:
         """The encryption of W x + addend for each query, re-randomised, flooded, nothing else released."""
 
-    def decrypt(self, secret_key: object, operator: Operator, count: int, response: bytes) -> list[list[int]]:
+    def decrypt(self, secret_key: SecretKey, operator: Operator, count: int, response: bytes) -> list[list[int]]:
         """The ``operator.outputs`` elements of Z_{2^l} of each query in a response."""
 
 
@@ -92,7 +97,7 @@ class IdealLinear:
 
     __repr__ = type_only
 
-    def generate_keys(self) -> tuple[object, bytes]:
+    def generate_keys(self) -> tuple[None, bytes]:
         """No keys: the trusted party needs none."""
         return None, b""
 
@@ -100,28 +105,27 @@ class IdealLinear:
         """0."""
         return 0
 
-    def read_public_key(self, payload: bytes) -> object:
+    def read_public_key(self, payload: bytes) -> None:
         """Accepts the empty payload only."""
         if payload:
             raise InvalidPayloadError(ErrorCode.MALFORMED_LENGTH, f"public key of {len(payload)} bytes instead of 0")
-        return None
 
-    def prepare(self, operator: Operator, weights: Matrix) -> object:
+    def prepare(self, operator: Operator, weights: Matrix) -> Plain:
         """The weights as they are."""
         check_weights(operator, weights)
         return operator, weights
 
-    def statistical_distance(self, prepared: object, count: int) -> Fraction:  # noqa: ARG002
+    def statistical_distance(self, prepared: Plain, count: int) -> Fraction:  # noqa: ARG002
         """0: a handle says nothing."""
         return Fraction(0)
 
-    def distance_per_query(self, prepared: object) -> Fraction:  # noqa: ARG002
+    def distance_per_query(self, prepared: Plain) -> Fraction:  # noqa: ARG002
         """0, likewise."""
         return Fraction(0)
 
-    def multiply(self, prepared: object, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    def multiply(self, prepared: Plain, rows: Sequence[Sequence[int]]) -> list[list[int]]:
         """W x in Z_{2^l} for each row x, by the definition."""
-        operator, weights = _prepared(prepared)
+        operator, weights = prepared
         return [multiply(operator, weights, row, self.logit_bits) for row in rows]
 
     def request_layout(self, operator: Operator, count: int) -> Hashable:
@@ -136,14 +140,14 @@ class IdealLinear:
         """A handle has 8 bytes."""
         return 8
 
-    def encrypt(self, secret_key: object, operator: Operator, vectors: Sequence[Sequence[int]]) -> bytes:  # noqa: ARG002
+    def encrypt(self, secret_key: None, operator: Operator, vectors: Sequence[Sequence[int]]) -> bytes:  # noqa: ARG002
         """Hands the vectors to the trusted party."""
         return self._store([list(vector) for vector in vectors])
 
     def evaluate(
         self,
-        public_key: object,  # noqa: ARG002
-        prepared: object,
+        public_key: None,  # noqa: ARG002
+        prepared: Plain,
         request: bytes,
         addends: Sequence[Sequence[int]],
         source: RandomSource,  # noqa: ARG002
@@ -154,7 +158,7 @@ class IdealLinear:
             [ring.add(row, added, self.logit_bits) for row, added in zip(products, addends, strict=True)]
         )
 
-    def decrypt(self, secret_key: object, operator: Operator, count: int, response: bytes) -> list[list[int]]:  # noqa: ARG002
+    def decrypt(self, secret_key: None, operator: Operator, count: int, response: bytes) -> list[list[int]]:  # noqa: ARG002
         """Takes the results from the trusted party."""
         return self._load(response, count)
 
@@ -167,7 +171,3 @@ class IdealLinear:
         if len(handle) != 8 or index >= len(self._entries) or len(self._entries[index]) != count:
             raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "a handle that the trusted party did not give")
         return self._entries[index]
-
-
-def _prepared(prepared: object) -> tuple[Operator, Matrix]:
-    return prepared  # type: ignore[return-value]

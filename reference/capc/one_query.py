@@ -4,7 +4,6 @@ For votes of one circuit, and an activation in each layer. Parties run :mod:`cap
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
 
 from capc import answering_party as ap
 from capc import answering_party_setup as ap_setup
@@ -13,6 +12,7 @@ from capc import querying_party as qp
 from capc import querying_party_release as qp_release
 from capc import querying_party_setup as qp_setup
 from capc.accounting import Account
+from capc.architecture import Activation
 from capc.model import QuantisedModel
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.randomness import Seed
@@ -48,21 +48,25 @@ def one_query(parties: Parties, account: Account, query: Sequence[int], seed: Se
     party, answering, guardian = parties
     _, opened, transfers, (turn,) = qp.querying_party_open_batch(party, 1)
     waiting = [ap.answering_party_open_batch(each, 1)[1] for each in answering]
-    shares, votes = [], {}
+    shares: list[qp.VoteShare] = []
+    votes = {}
     for entered, each in zip(qp.querying_party_enter_batch(opened, [query]), waiting, strict=True):
-        me, at = entered.peer, cast("Any", entered)
-        theirs: Any = ap.answering_party_take_transfers(each, post(QP, me, transfers[me]))
-        for _ in party.session.architecture(me).stages:
+        at, me = entered, entered.peer
+        theirs = ap.answering_party_enter_batch(ap.answering_party_take_transfers(each, post(QP, me, transfers[me])))
+        for stage in party.session.architecture(me).stages:
             # 1a: QP sends its share of the layer's input encrypted; AP answers with the sums minus a mask, its share.
             asked, request = qp.querying_party_request_layer(at)
             sums, response = ap.answering_party_evaluate_layer(theirs, post(QP, me, request), seed())
-            # 1b: QP decrypts its share. 1a, 1c: garbled circuits turn both into fresh shares of ReLUs or of the vote.
+            # 1b: QP decrypts its share. 1a: garbled circuits turn both into fresh shares of ReLUs.
             chosen, bits = qp.querying_party_choose_labels(asked, post(me, QP, response))
-            theirs, circuits = ap.answering_party_garble_layer(sums, post(QP, me, bits), seed())  # type: ignore[arg-type]
-            at = qp.querying_party_evaluate_layer(chosen, post(me, QP, circuits))
+            if stage.activation is not Activation.VOTE:
+                theirs, circuits = ap.answering_party_garble_layer(sums, post(QP, me, bits), seed())
+                at = qp.querying_party_evaluate_layer(chosen, post(me, QP, circuits))
+        # 1c: after the last layer, of the vote.
+        ready, circuits = ap.answering_party_garble_vote(sums, post(QP, me, bits), seed())
+        shares += qp.querying_party_evaluate_vote(chosen, post(me, QP, circuits))
         # 2: AP's share leaves under zero-sum masks, which cancel in PG's sum over all AP.
-        shares += at
-        votes[me] = post(me, PG, ap.answering_party_send_vote(*theirs))
+        votes[me] = post(me, PG, ap.answering_party_send_vote(*ready))
     aggregated = pg.privacy_guardian_aggregate(pg.privacy_guardian_open_query(guardian)[1], votes)
     # 3: the account is charged, then PG draws the noise, and its circuit opens the noisy argmax to QP.
     releasing, choice = qp_release.querying_party_request_release(turn, shares, seed())

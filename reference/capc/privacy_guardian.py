@@ -23,7 +23,7 @@ from capc.noise.release_noise import ReleaseNoise, draw_release_noise
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.randomness import Seed
 from capc.session import Session, SingleUse, following_query
-from capc.suite import Suite
+from capc.suite import ChoiceState, GarblerKey, Suite
 from capc.two_party import GarblerOutput, answer_at_once, request_length
 
 _INPUTS_DOMAIN = b"CaPC/0.1/noise-binding"
@@ -35,7 +35,7 @@ class PrivacyGuardian(SingleUse):
 
     session: Session
     suite: Suite
-    garbler_key: object
+    garbler_key: GarblerKey
     next_query: int
 
     @property
@@ -87,7 +87,7 @@ class JoiningPrivacyGuardian(SingleUse):
 
     session: Session
     suite: Suite
-    ot_state: object
+    ot_state: ChoiceState
 
 
 def privacy_guardian_begin_setup(session: Session, suite: Suite) -> dict[Party, bytes]:

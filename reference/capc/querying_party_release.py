@@ -17,7 +17,8 @@ from capc.parties import PRIVACY_GUARDIAN
 from capc.querying_party import QueryingParty, ReleaseTurn, VoteShare
 from capc.randomness import Seed
 from capc.session import SingleUse
-from capc.two_party import Chosen, request_at_once
+from capc.suite import ChosenLabels
+from capc.two_party import request_at_once
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,7 +27,7 @@ class AwaitingRelease(SingleUse):
 
     party: QueryingParty
     query: int
-    chosen: Chosen
+    chosen: ChosenLabels
     threshold_noise: int
 
 

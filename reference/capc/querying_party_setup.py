@@ -15,7 +15,7 @@ from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.querying_party import QueryingParty
 from capc.randomness import Seed
 from capc.session import Session, SingleUse
-from capc.suite import Suite
+from capc.suite import EvaluatorKey, OfferState, SecretKey, Suite
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,8 +24,8 @@ class JoiningQueryingParty(SingleUse):
 
     session: Session
     suite: Suite
-    he_secret_key: object
-    ot_states: Mapping[Party, object]
+    he_secret_key: SecretKey
+    ot_states: Mapping[Party, OfferState]
 
 
 def querying_party_begin_setup(
@@ -39,7 +39,7 @@ def querying_party_begin_setup(
     """
     suite.check_session(session)
     secret_key, public_key = suite.linear.generate_keys()
-    ot_states: dict[Party, object] = {}
+    ot_states: dict[Party, OfferState] = {}
     key_messages: dict[Party, bytes] = {}
     offers: dict[Party, bytes] = {}
     for peer in (*session.answering_parties, PRIVACY_GUARDIAN):
@@ -68,7 +68,7 @@ def querying_party_finish_setup(
             raise ProtocolError(ErrorCode.MISSING_PARTICIPANT, peer, "no OT choice from this party")
         channel = Channel(state.session.tag, QUERYING_PARTY, peer)
         payloads[peer] = channel.open(MessageType.BASE_OT_CHOICE, choices[peer], suite.two_party.choice_length())
-    keys: dict[Party, object] = {}
+    keys: dict[Party, EvaluatorKey] = {}
     messages: dict[Party, bytes] = {}
     for peer, ot_state in state.ot_states.items():
         channel = Channel(state.session.tag, QUERYING_PARTY, peer)

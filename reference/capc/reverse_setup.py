@@ -19,6 +19,7 @@ from capc.parties import QUERYING_PARTY, Party
 from capc.querying_party import QueryingParty
 from capc.randomness import Seed
 from capc.session import SingleUse
+from capc.suite import ChoiceState, GarblerKey, OfferState
 
 _REVERSE = b"/reverse"
 
@@ -28,7 +29,7 @@ class AwaitingReverseChoice(SingleUse):
     """An answering party after its offer. Secret: the offer's state."""
 
     party: AnsweringParty
-    ot_state: object
+    ot_state: OfferState
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,7 +37,7 @@ class AwaitingReverseTrees(SingleUse):
     """The querying party after its choices. Secret: its offsets, one for each answering party."""
 
     party: QueryingParty
-    ot_states: Mapping[Party, object]
+    ot_states: Mapping[Party, ChoiceState]
 
 
 def answering_party_offer_reverse(party: AnsweringParty, seed: Seed) -> tuple[AwaitingReverseChoice, bytes]:
@@ -59,7 +60,7 @@ def querying_party_choose_reverse(
     QueryingParty.require(party)
     scheme = party.suite.two_party
     payloads = _open_all(party, MessageType.BASE_OT_OFFER, offers, scheme.offer_length())
-    states: dict[Party, object] = {}
+    states: dict[Party, ChoiceState] = {}
     messages: dict[Party, bytes] = {}
     for peer, payload in payloads.items():
         channel = party.channel(peer)
@@ -98,7 +99,7 @@ def querying_party_finish_reverse(state: AwaitingReverseTrees, trees: Mapping[Pa
     AwaitingReverseTrees.require(state)
     party, scheme = state.party, state.party.suite.two_party
     payloads = _open_all(party, MessageType.OT_TREES, trees, scheme.trees_length())
-    keys: dict[Party, object] = {}
+    keys: dict[Party, GarblerKey] = {}
     for peer, payload in payloads.items():
         with blamed_on(peer):
             keys[peer] = scheme.garbler_finish(state.ot_states[peer], payload)

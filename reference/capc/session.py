@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NoReturn, Self, SupportsIndex
@@ -242,6 +242,18 @@ class SingleUse:
                 "takes what you have"
             )
         state.require_unspent()
+
+    @classmethod
+    def require_all(cls, states: Sequence[object]) -> None:
+        """The same of states that one step takes together.
+
+        Raises:
+            InputError: as :meth:`require`, or there is none.
+        """
+        if not states:
+            raise InputError("no state is given: a batch has one for each answering party")
+        for state in states:
+            cls.require(state)
 
     def require_unspent(self) -> None:
         """Raises :class:`StateReuseError` when a step has used this state already."""

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from capc.answering_party import AwaitingTransfers, answering_party_expect_transfers
 from capc.errors import InputError, StateReuseError
 from capc.messages import MessageType
-from capc.querying_party import AwaitingCircuits, LayerInput, querying_party_evaluate_layer
+from capc.querying_party import AwaitingCircuits, querying_party_evaluate_layer
 from capc.querying_party_ahead import (
+    OfflineCircuits,
+    OfflineInput,
     PreparedBatch,
     querying_party_enter_prepared,
     querying_party_finish_preparation,
@@ -112,7 +114,7 @@ def test_all_answering_parties_get_the_same_queries_under_one_mask() -> None:
     assert len({payload_of(message) for message in messages.values()}) == 1
 
 
-@pytest.mark.req("CAPC-AHEAD-003")
+@pytest.mark.req("CAPC-AHEAD-003", "CAPC-AHEAD-005")
 def test_masks_and_true_values_are_never_taken_for_each_other() -> None:
     """True shares cannot be kept as if they were masks, nor masks be evaluated as if they were true."""
     driver = fork("plain", voters(1, 1, 1))
@@ -121,14 +123,14 @@ def test_masks_and_true_values_are_never_taken_for_each_other() -> None:
     evaluated = next(call for call in driver.calls if call.step is querying_party_evaluate_layer)
     kept = next(call for call in driver.calls if call.step is querying_party_keep_circuits)
     assert isinstance(evaluated.state, AwaitingCircuits)
-    assert isinstance(kept.state, AwaitingCircuits)
-    with pytest.raises(InputError, match="not prepared ahead"):
+    assert isinstance(kept.state, OfflineCircuits)
+    with pytest.raises(InputError, match="continues from OfflineCircuits, not from AwaitingCircuits"):
         querying_party_keep_circuits(evaluated.state.renewed(), evaluated.arguments[0], Seed(bytes(32)))  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="is prepared ahead"):
+    with pytest.raises(InputError, match="continues from AwaitingCircuits, not from OfflineCircuits"):
         querying_party_evaluate_layer(kept.state.renewed(), kept.arguments[0])  # type: ignore[arg-type]
-    true_values = next(call.state for call in driver.calls if isinstance(call.state, LayerInput))
+    masks = next(call.state for call in driver.calls if isinstance(call.state, OfflineInput))
     with pytest.raises(InputError, match="all layers of a masked batch"):
-        querying_party_finish_preparation(true_values.renewed(layer=3))
+        querying_party_finish_preparation(masks.renewed())
 
 
 @pytest.mark.req("CAPC-AHEAD-003")

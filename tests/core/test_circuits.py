@@ -145,7 +145,7 @@ def test_products_of_inputs_are_one_stage(circuit: Circuit) -> None:
     found = [stage for stage in circuit.stages if stage.products]
     assert [list(stage.ands) for stage in found] == ([products] if products else [])
     for stage in found:
-        left, right = circuit.operands(stage)
+        left, right = stage.left, stage.right
         assert max(left) < between <= min(right)
     assert circuit.table_rows == 2 * circuit.and_count - len(products)
 

@@ -216,7 +216,7 @@ class RecordingHash(LabelHash):
         self.calls: list[tuple[int, int]] = []
 
     def digest(self, *operands: Sequence[int]) -> list[list[int]]:
-        base = self._number << 40 | self._position << 64
+        base = self._number << 40 | self.position << 64
         self.calls += [(label, base + row) for operand in operands for row, label in enumerate(operand)]
         return super().digest(*operands)
 

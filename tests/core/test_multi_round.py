@@ -22,6 +22,7 @@ from capc.multi_round import EvaluatorRound, GarblerRound, VoteShape
 from capc.multi_round_vote import GarbledVote
 from capc.randomness import Seed, XofSource
 from capc.two_party import Transfers
+from support import vote_rounds
 from support.sizes import examples
 from support.vote_rounds import (
     ENDS,
@@ -64,7 +65,7 @@ def test_products_take_no_kept_sign(classes: int, logit_bits: int) -> None:
         circuit, matches = shape.circuit(number), shape.matches(number)
         (products,) = [stage for stage in circuit.stages if stage.products]
         assert len(products.ands) == matches
-        _, right = circuit.operands(products)
+        right = products.right
         assert max(right) < 2 * matches * logit_bits
 
 
@@ -116,16 +117,16 @@ def test_the_ideal_vote_does_the_same(job: Votes) -> None:
     mine = scheme.await_begin(transfers[1], None, shape, job.masks)
     for number in range(shape.rounds - 1):
         assert len(message) == scheme.request_length(shape, number)
-        after, answer = scheme.garble(mine, message, stream(0, ""))
+        after, answer = vote_rounds.garble(scheme, mine, message, stream(0, ""))
         assert len(answer) == scheme.answer_length(shape, number)
-        result = scheme.evaluate(theirs, answer, stream(0, ""))
+        result = vote_rounds.evaluate(scheme, theirs, answer, stream(0, ""))
         assert isinstance(after, GarblerRound)
         assert isinstance(result, tuple)
         mine, (theirs, message) = after, result
-    shares, answer = scheme.garble(mine, message, stream(0, ""))
+    shares, answer = vote_rounds.garble(scheme, mine, message, stream(0, ""))
     with pytest.raises(InvalidPayloadError):
-        scheme.evaluate(theirs, b"\xff" * 8, stream(0, ""))
-    rest = scheme.evaluate(theirs, answer, stream(0, ""))
+        vote_rounds.evaluate(scheme, theirs, b"\xff" * 8, stream(0, ""))
+    rest = vote_rounds.evaluate(scheme, theirs, answer, stream(0, ""))
     assert [ring.add(*pair, shape.vote_bits) for pair in zip(shares, rest, strict=True)] == job.expected
     source = stream(0, "")
     assert shares == [ring.uniform(source, shape.num_classes, shape.vote_bits) for _ in job.logits]
@@ -151,10 +152,10 @@ def test_a_malformed_message_is_refused_and_spends_nothing(end: str) -> None:
         bad[spoil(request, -1)] = ErrorCode.NON_CANONICAL
         if number:
             bad[spoil(request, 17)] = ErrorCode.VALUE_OUT_OF_RANGE
-        refuse(bad, lambda message, mine=mine: scheme.garble(mine, message, stream(1, "bad")))
-        after, answer = scheme.garble(mine, request, stream(number, "garble"))
+        refuse(bad, lambda message, mine=mine: vote_rounds.garble(scheme, mine, message, stream(1, "bad")))
+        after, answer = vote_rounds.garble(scheme, mine, request, stream(number, "garble"))
         with pytest.raises(StateReuseError):
-            scheme.garble(mine, request, stream(number, "garble"))
+            vote_rounds.garble(scheme, mine, request, stream(number, "garble"))
         bad = {answer[:-1]: ErrorCode.MALFORMED_LENGTH, answer + b"\0": ErrorCode.MALFORMED_LENGTH}
         if number == 0:
             bad[spoil(answer, -1)] = ErrorCode.NON_CANONICAL
@@ -164,10 +165,10 @@ def test_a_malformed_message_is_refused_and_spends_nothing(end: str) -> None:
             bad[spoil(answer, row)] = ErrorCode.VALUE_OUT_OF_RANGE
         else:
             bad[spoil(answer, len(answer) - 1)] = ErrorCode.VALUE_OUT_OF_RANGE
-        refuse(bad, lambda message, theirs=theirs: scheme.evaluate(theirs, message, stream(1, "bad")))
-        result = scheme.evaluate(theirs, answer, stream(number, "evaluate"))
+        refuse(bad, lambda message, theirs=theirs: vote_rounds.evaluate(scheme, theirs, message, stream(1, "bad")))
+        result = vote_rounds.evaluate(scheme, theirs, answer, stream(number, "evaluate"))
         with pytest.raises(StateReuseError):
-            scheme.evaluate(theirs, answer, stream(number, "evaluate"))
+            vote_rounds.evaluate(scheme, theirs, answer, stream(number, "evaluate"))
         if isinstance(after, GarblerRound) and isinstance(result, tuple):
             mine, (theirs, request) = after, result
     assert [ring.add(*pair, shape.vote_bits) for pair in zip(after, result, strict=True)] == JOB.expected
@@ -232,8 +233,8 @@ def test_offsets_and_other_labels_stay_where_they_are() -> None:
     mine, theirs, request = begin(READABLE, READABLE, job)
     scheme = GarbledVote(job.chunk)
     evaluators = list(theirs.secret.labels)
-    after, answer = scheme.garble(mine, request, stream(1, "g"))
-    result = scheme.evaluate(theirs, answer, stream(1, "e"))
+    after, answer = vote_rounds.garble(scheme, mine, request, stream(1, "g"))
+    result = vote_rounds.evaluate(scheme, theirs, answer, stream(1, "e"))
     assert isinstance(after, GarblerRound)
     assert isinstance(result, tuple)
     theirs, following = result
@@ -266,8 +267,8 @@ def test_a_source_of_two_keys_is_enough() -> None:
     """What a step reads: label seed and hash key, or the hash key of the rows."""
     mine, theirs, request = begin(READABLE, READABLE, JOB)
     source = XofSource(Seed(bytes(32)), b"x")
-    _, answer = GarbledVote(JOB.chunk).garble(mine, request, source)
+    _, answer = vote_rounds.garble(GarbledVote(JOB.chunk), mine, request, source)
     assert answer[:32] == XofSource(Seed(bytes(32)), b"x").read(32)
-    result = GarbledVote(JOB.chunk).evaluate(theirs, answer, source)
+    result = vote_rounds.evaluate(GarbledVote(JOB.chunk), theirs, answer, source)
     assert isinstance(result, tuple)
     assert result[1][:16] == XofSource(Seed(bytes(32)), b"x").read(48)[32:]

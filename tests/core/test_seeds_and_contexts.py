@@ -14,6 +14,7 @@ from capc.answering_party import (
     VoteReady,
     answering_party_evaluate_layer,
     answering_party_garble_layer,
+    answering_party_garble_vote,
 )
 from capc.garbled_circuits import GarbledCircuits, chunk_instances
 from capc.linear import IdealLinear
@@ -66,7 +67,7 @@ def test_label_seed_and_hash_key_come_from_a_stream_of_their_own() -> None:
     driver.run_query([0, 0])
     checked = 0
     for call in driver.calls:
-        if call.step is not answering_party_garble_layer:
+        if call.step not in {answering_party_garble_layer, answering_party_garble_vote}:
             continue
         state, (bits, seed) = call.state, call.arguments
         assert isinstance(state, AwaitingChoice)

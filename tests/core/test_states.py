@@ -34,6 +34,7 @@ NAMES = [
     "AwaitingTrees",
     "AnsweringParty",
     "AwaitingTransfers",
+    "BatchTransfers",
     "AwaitingRequest",
     "AwaitingChoice",
     "VoteReady",
@@ -42,7 +43,16 @@ NAMES = [
     "Collecting",
     "Aggregated",
 ]
-AHEAD = ["AwaitingAheadChoice", "AwaitingLabels", "AwaitingValue", "PreparedBatch"]
+AHEAD = [
+    "OfflineInput",
+    "OfflineResponse",
+    "OfflineCircuits",
+    "OfflineRequest",
+    "AwaitingAheadChoice",
+    "AwaitingLabels",
+    "AwaitingValue",
+    "PreparedBatch",
+]
 
 
 @pytest.mark.req("CAPC-ROLE-008", "CAPC-GC-008", "CAPC-AHEAD-003")

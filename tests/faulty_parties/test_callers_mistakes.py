@@ -8,9 +8,9 @@ from functools import lru_cache
 
 import pytest
 
-from capc.answering_party import answering_party_garble_layer
+from capc.answering_party import answering_party_garble_vote
 from capc.answering_party_rounds import answering_party_begin_rounds
-from capc.engine_steps import querying_party_take_votes
+from capc.engine_steps import querying_party_enter_argmax
 from capc.errors import InputError, StateReuseError
 from capc.querying_party import querying_party_choose_labels, querying_party_keep_sums
 from capc.querying_party_rounds import querying_party_begin_rounds
@@ -66,8 +66,8 @@ def test_no_refusal_of_another_or_used_state_shows_a_secret() -> None:
 
 TRIED = {
     Mode.CIRCUITS: {querying_party_keep_sums, querying_party_begin_rounds, answering_party_begin_rounds},
-    Mode.ROUNDS: {querying_party_choose_labels, answering_party_garble_layer, querying_party_take_votes},
-    Mode.ENGINE: {querying_party_begin_rounds, answering_party_begin_rounds, querying_party_take_votes},
+    Mode.ROUNDS: {querying_party_choose_labels, answering_party_garble_vote, querying_party_enter_argmax},
+    Mode.ENGINE: {querying_party_begin_rounds, answering_party_begin_rounds, querying_party_enter_argmax},
 }
 """Some steps that must have been tried."""
 

@@ -15,16 +15,19 @@ from capc.answering_party import (
     AnsweringParty,
     AwaitingRequest,
     AwaitingTransfers,
+    BatchTransfers,
     VoteReady,
+    answering_party_enter_batch,
     answering_party_evaluate_layer,
     answering_party_expect_transfers,
     answering_party_garble_layer,
+    answering_party_garble_vote,
+    answering_party_keep_sums,
     answering_party_open_batch,
     answering_party_send_vote,
     answering_party_take_transfers,
 )
 from capc.architecture import Activation
-from capc.circuits.activation import votes_in_rounds
 from capc.ideal import ideal_functionality
 from capc.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise
@@ -47,6 +50,7 @@ from capc.querying_party import (
     querying_party_choose_labels,
     querying_party_enter_batch,
     querying_party_evaluate_layer,
+    querying_party_evaluate_vote,
     querying_party_keep_sums,
     querying_party_open_batch,
     querying_party_request_layer,
@@ -165,7 +169,8 @@ class Driver:
         """Steps 1 to 3 of a batch."""
         opened, waiting, turns, collecting = self._open(len(queries))
         inputs = self.consume_all(querying_party_enter_batch, opened, queries)
-        ends = [self.infer(*states) for states in zip(inputs, waiting, strict=True)]
+        entered = [self.consume(answering_party_enter_batch, transfers) for transfers in waiting]
+        ends = [self.infer(*states) for states in zip(inputs, entered, strict=True)]
         return self._release(ends, turns, collecting, queries)
 
     def run_prepared(self, queries: Sequence[Sequence[int]]) -> list[Outcome]:
@@ -182,7 +187,7 @@ class Driver:
 
     def _open(
         self, count: int
-    ) -> tuple[tuple[OpenBatch, ...], list[AwaitingRequest], tuple[ReleaseTurn, ...], list[Collecting]]:
+    ) -> tuple[tuple[OpenBatch, ...], list[BatchTransfers], tuple[ReleaseTurn, ...], list[Collecting]]:
         """Every party turns to the next queries; transfers are made."""
         self.querying_party, opened, messages, turns = self.consume(
             querying_party_open_batch, self.querying_party, count
@@ -269,7 +274,7 @@ class Driver:
     ) -> tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]:
         """Steps 1a to 1c with one answering party."""
         peer = layer_input.peer
-        while True:
+        for stage in self.session.architecture(peer).stages:
             layer_seed, garble_seed = self.draw_seed(), self.draw_seed()
             after_request, request = self.consume(querying_party_request_layer, layer_input)
             after_response, response = self.deliver(
@@ -278,27 +283,28 @@ class Driver:
                     answering_party_evaluate_layer, state, given[QUERYING_PARTY], seed
                 ),
             )
-            if isinstance(after_response, AwaitingRequest):
+            if stage.activation is Activation.NONE:
                 layer_input = self.hand_over(peer, response, querying_party_keep_sums, after_request)
-                waiting = after_response
+                waiting = self.consume(answering_party_keep_sums, after_response)
                 continue
-            if votes_in_rounds(self.session.parameters, layer_input.stage):
+            votes = stage.activation is Activation.VOTE
+            if votes and self.session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
                 return vote_in_rounds(self, after_request, response, after_response)
-            if self.engine is not None and layer_input.stage.activation is Activation.VOTE:
+            if votes and self.engine is not None:
                 return vote_on_engine(self, self.engine, after_request, response, after_response)
             after_choice, bits = self.hand_over(peer, response, querying_party_choose_labels, after_request)
             after_garbling, circuits = self.deliver(
                 {QUERYING_PARTY: bits},
-                lambda given, state=after_response, seed=garble_seed: self.consume(  # type: ignore[misc]
-                    answering_party_garble_layer, state, given[QUERYING_PARTY], seed
+                lambda given, state=after_response, seed=garble_seed, votes=votes: self.consume(  # type: ignore[misc]
+                    answering_party_garble_vote if votes else answering_party_garble_layer,
+                    state,
+                    given[QUERYING_PARTY],
+                    seed,
                 ),
             )
-            result = self.hand_over(peer, circuits, querying_party_evaluate_layer, after_choice)
-            if isinstance(result, tuple) and isinstance(after_garbling, tuple):
-                return result, after_garbling
-            if isinstance(result, tuple) or isinstance(after_garbling, tuple):
-                raise AssertionError("the two parties disagree on the number of layers")
-            layer_input, waiting = result, after_garbling
+            evaluate = querying_party_evaluate_vote if votes else querying_party_evaluate_layer
+            layer_input, waiting = self.hand_over(peer, circuits, evaluate, after_choice), after_garbling
+        return layer_input, waiting
 
     def hand_over(self, peer: Party, message: bytes, step: Callable[..., T], state: object, *arguments: object) -> T:
         """Delivers an answering party's message to a step of the querying party."""

@@ -12,6 +12,7 @@ from capc.engine_steps import (
     answering_party_enter_argmax,
     privacy_guardian_enter_release,
     privacy_guardian_take_answered,
+    querying_party_enter_argmax,
     querying_party_enter_release,
     querying_party_take_label,
     querying_party_take_votes,
@@ -20,7 +21,7 @@ from capc.events import Receipt
 from capc.parameters import Charge
 from capc.parties import PRIVACY_GUARDIAN, Party
 from capc.privacy_guardian import Aggregated
-from capc.querying_party import AwaitingResponse, ReleaseTurn, VoteShare, querying_party_keep_sums
+from capc.querying_party import AwaitingResponse, ReleaseTurn, VoteShare
 
 if TYPE_CHECKING:
     from support.driver import Driver, Outcome
@@ -68,9 +69,9 @@ def vote_on_engine(
 ) -> tuple[tuple[VoteShare, ...], tuple[VoteReady, ...]]:
     """Step 1c with one answering party."""
     peer = before.layer_input.peer
-    mine = driver.hand_over(peer, response, querying_party_keep_sums, before)
+    mine, logits = driver.hand_over(peer, response, querying_party_enter_argmax, before)
     ready, masks, fresh = driver.consume(answering_party_enter_argmax, choosing, driver.draw_seed())
-    cases = [ArgmaxCase(*case) for case in zip(masks, fresh, mine.values[-1], strict=True)]
+    cases = [ArgmaxCase(*case) for case in zip(masks, fresh, logits, strict=True)]
     outside.entered += cases
     shares, _ = outside.engine.argmax(driver.session.parameters, cases)
     return outside.give(driver, querying_party_take_votes, mine, shares, peer), ready

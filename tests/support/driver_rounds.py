@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from capc.answering_party import AwaitingChoice, VoteReady
-from capc.answering_party_rounds import answering_party_begin_rounds, answering_party_garble_round
+from capc.answering_party_rounds import (
+    answering_party_begin_rounds,
+    answering_party_garble_last_round,
+    answering_party_garble_round,
+)
 from capc.parties import QUERYING_PARTY, Party
 from capc.querying_party import AwaitingResponse, VoteShare
-from capc.querying_party_rounds import querying_party_begin_rounds, querying_party_evaluate_round
+from capc.querying_party_rounds import (
+    querying_party_begin_rounds,
+    querying_party_evaluate_last_round,
+    querying_party_evaluate_round,
+)
 from capc.reverse_setup import (
     AwaitingReverseChoice,
     answering_party_finish_reverse,
@@ -53,17 +61,21 @@ def vote_in_rounds(
     peer = before.layer_input.peer
     mine, request = driver.hand_over(peer, response, querying_party_begin_rounds, before)
     theirs = driver.consume(answering_party_begin_rounds, choosing)
-    while True:
+    shape = mine.turn.shape
+    for number in range(shape.rounds):
+        last = shape.is_last(number)
         garble_seed, evaluate_seed = driver.draw_seed(), driver.draw_seed()
         after, answer = driver.deliver(
             {QUERYING_PARTY: request},
-            lambda given, state=theirs, seed=garble_seed: driver.consume(  # type: ignore[misc]
-                answering_party_garble_round, state, given[QUERYING_PARTY], seed
+            lambda given, state=theirs, seed=garble_seed, last=last: driver.consume(  # type: ignore[misc]
+                answering_party_garble_last_round if last else answering_party_garble_round,
+                state,
+                given[QUERYING_PARTY],
+                seed,
             ),
         )
-        result, following = driver.hand_over(peer, answer, querying_party_evaluate_round, mine, evaluate_seed)
-        if isinstance(result, tuple) and isinstance(after, tuple):
-            return result, after
-        if isinstance(result, tuple) or isinstance(after, tuple) or following is None:
-            raise AssertionError("the two parties disagree on the number of rounds")
-        mine, theirs, request = result, after, following
+        if last:
+            break
+        theirs = after
+        mine, request = driver.hand_over(peer, answer, querying_party_evaluate_round, mine, evaluate_seed)
+    return driver.hand_over(peer, answer, querying_party_evaluate_last_round, mine, evaluate_seed), after

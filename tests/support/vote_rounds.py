@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from capc import ot_extension, ring
 from capc.circuits.vote import one_hot_argmax
 from capc.garbled_two_party import GarbledTwoParty
-from capc.multi_round import EvaluatorRound, GarblerRound, VoteShape
+from capc.multi_round import EvaluatorRound, GarblerRound, Shares, VoteRounds, VoteShape
 from capc.multi_round_vote import GarbledVote
-from capc.randomness import Seed, XofSource
+from capc.randomness import RandomSource, Seed, XofSource
 from capc.two_party import Transfers
 from capc.vectorised import VectorisedTwoParty, extension
 from capc.vectorised.multi_round import VectorisedVote
@@ -152,6 +152,23 @@ def engine(end: str, chunk: int) -> GarbledVote | VectorisedVote:
     return VectorisedVote(chunk) if end == FAST else GarbledVote(chunk)
 
 
+def garble(
+    scheme: VoteRounds, state: GarblerRound, payload: bytes, source: RandomSource
+) -> tuple[GarblerRound | Shares, bytes]:
+    """The garbler's part of any round."""
+    last = state.shape.is_last(state.number)
+    return (scheme.garble_last if last else scheme.garble)(state, payload, source)
+
+
+def evaluate(
+    scheme: VoteRounds, state: EvaluatorRound, payload: bytes, source: RandomSource
+) -> tuple[EvaluatorRound, bytes] | Shares:
+    """The evaluator's part of any round."""
+    if state.shape.is_last(state.number):
+        return scheme.evaluate_last(state, payload)
+    return scheme.evaluate(state, payload, source)
+
+
 def play(garbler: str, evaluator: str, job: Votes) -> Played:
     """All rounds; checks all lengths."""
     mine, theirs, message = begin(garbler, evaluator, job)
@@ -160,10 +177,10 @@ def play(garbler: str, evaluator: str, job: Votes) -> Played:
     for number in range(job.shape.rounds):
         if len(message) != requests.request_length(job.shape, number):
             raise AssertionError("a request of another length")
-        after, answer = answers.garble(mine, message, stream(job.seed, f"garble {number}"))
+        after, answer = garble(answers, mine, message, stream(job.seed, f"garble {number}"))
         if len(answer) != answers.answer_length(job.shape, number):
             raise AssertionError("an answer of another length")
-        result = requests.evaluate(theirs, answer, stream(job.seed, f"evaluate {number}"))
+        result = evaluate(requests, theirs, answer, stream(job.seed, f"evaluate {number}"))
         sent += [message, answer]
         if isinstance(after, GarblerRound) and isinstance(result, tuple):
             mine, (theirs, message) = after, result

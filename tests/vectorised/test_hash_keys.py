@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capc import hash_keys
 from capc.circuits.builder import Builder, Circuit, Gate, Operation, Sharing
 from capc.circuits.vote import vote_circuit
 from capc.garbling import LabelHash
@@ -28,6 +29,7 @@ from vectorised.computations import ENGINES, Computation, Engine, compute, fresh
 from vectorised.test_same_bytes import check, uniform
 
 LIMIT = 1 << 17
+SMALL = 1 << 11
 DELTA = int.from_bytes(bytes(range(1, 17)), "little") | 1
 
 
@@ -63,11 +65,15 @@ def test_one_circuit_beside_the_boundary(rows: int) -> None:
 @pytest.mark.parametrize(
     ("circuit", "instances", "chunk"),
     [
-        pytest.param(one_and(Sharing(1, 64)), LIMIT // 3 + 1, LIMIT, id="the outputs have the next key"),
-        pytest.param(vote_circuit(10, 32, 16), 80, 75, id="a second chunk begins anew"),
+        pytest.param(one_and(Sharing(1, 64)), SMALL // 3 + 1, SMALL, id="the outputs have the next key"),
+        pytest.param(vote_circuit(10, 32, 16), 12, 7, id="a second chunk begins anew"),
     ],
 )
-def test_a_key_that_changes_between_layers(circuit: Circuit, instances: int, chunk: int) -> None:
+def test_a_key_that_changes_between_layers(
+    monkeypatch: pytest.MonkeyPatch, circuit: Circuit, instances: int, chunk: int
+) -> None:
+    """At a small limit: seven votes have more than two keys of 2^11 rows."""
+    monkeypatch.setattr(hash_keys, "KEY_ROWS", SMALL)
     check(Computation(circuit, *uniform(circuit, instances), chunk, position=3, seed=5), ahead=False)
 
 

@@ -16,7 +16,7 @@ from capc.circuits.relu import relu_circuit
 from capc.errors import ErrorCode, InputError, InvalidPayloadError, StateReuseError
 from capc.expansion import to_labels
 from capc.garbled_two_party import GarbledTwoParty
-from capc.garbling import MAX_HASHES
+from capc.hash_keys import MAX_HASHES
 from capc.primitives import BufferPermutation
 from capc.two_party import Chosen, Evaluation, GarblerOutput, Transfers
 from capc.vectorised import TransferStash, VectorisedTwoParty, extension

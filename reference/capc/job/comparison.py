@@ -16,14 +16,21 @@ import numpy as np
 from capc import fixed_point
 from capc.accountants.policies import certify
 from capc.accounting import Account
-from capc.answering_party import AwaitingChoice, AwaitingTransfers, VoteReady, answering_party_take_transfers
+from capc.answering_party import (
+    AwaitingChoice,
+    AwaitingTransfers,
+    VoteReady,
+    answering_party_enter_batch,
+    answering_party_garble_vote,
+    answering_party_take_transfers,
+)
 from capc.architecture import dense_architecture
 from capc.comparison import Comparison, SquareNetwork, open_comparison
 from capc.comparison.ckks import check_network
 from capc.comparison.parameters import CkksParameters
 from capc.comparison.training import train
 from capc.costs import Step
-from capc.embedded_methods import EmbeddedRelease, garble_circuits
+from capc.embedded_methods import EmbeddedRelease
 from capc.errors import InputError
 from capc.job.collaboration import open_session
 from capc.job.models import AnsweringModel, hidden_widths
@@ -32,18 +39,19 @@ from capc.job.plan import Plan
 from capc.job.state import Labeller
 from capc.learning.data import Floats, Indices
 from capc.linear import IdealLinear
-from capc.link import ended_as
+from capc.link import tell
 from capc.model import QuantisedLayer, QuantisedModel
 from capc.parameters import Parameters
 from capc.parties import QUERYING_PARTY, Party, answering_party
 from capc.protocol import Collaboration
 from capc.querying_party import (
+    AwaitingCircuits,
     LayerInput,
     OpenBatch,
     VoteShare,
     choose_labels,
     querying_party_enter_batch,
-    querying_party_evaluate_layer,
+    querying_party_evaluate_vote,
 )
 from capc.randomness import Seed
 from capc.seats import AnsweringSeat, Methods, Queries, QueryingSeat
@@ -163,10 +171,12 @@ class CkksInference:
             masks.append(tuple(mask))
             await link.send(QUERYING_PARTY, response, "response")
         link.step = Step.AHEAD
-        state = answering_party_take_transfers(waiting, await link.receive(QUERYING_PARTY))
+        transfers = answering_party_take_transfers(waiting, await link.receive(QUERYING_PARTY))
+        state = answering_party_enter_batch(transfers)
         state.spend()
         link.step = Step.ARGMAX
-        return ended_as(tuple, await garble_circuits(seat, AwaitingChoice(state, tuple(masks))))
+        choice, bits = AwaitingChoice(state, tuple(masks)), await link.receive(QUERYING_PARTY)
+        return await tell(link, QUERYING_PARTY, answering_party_garble_vote(choice, bits, seat.seeds()))
 
     async def _vote(self, seat: QueryingSeat, at: LayerInput, transfers: bytes) -> tuple[VoteShare, ...]:
         link, peer = seat.link, at.peer
@@ -176,6 +186,5 @@ class CkksInference:
         await link.send(peer, transfers)
         link.step = Step.ARGMAX
         at.spend()
-        awaiting, bits = choose_labels(at, tuple(map(tuple, logits)))
-        await link.send(peer, bits)
-        return ended_as(tuple, querying_party_evaluate_layer(awaiting, await link.receive(peer)))
+        chosen = await tell(link, peer, choose_labels(at, tuple(map(tuple, logits))))
+        return querying_party_evaluate_vote(AwaitingCircuits(at, chosen), await link.receive(peer))

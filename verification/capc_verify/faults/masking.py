@@ -8,10 +8,11 @@ from dataclasses import replace
 from itertools import cycle, islice
 
 from capc import answering_party, querying_party, querying_party_ahead, sharing
-from capc.answering_party import AwaitingChoice, AwaitingRequest
+from capc.answering_party import AnsweringLayer, AwaitingChoice
 from capc.architecture import Activation, Rows
 from capc.circuits.builder import Circuit
-from capc.querying_party import AwaitingCircuits, AwaitingResponse, LayerInput
+from capc.querying_party import QueryingLayer
+from capc.querying_party_ahead import OfflineCircuits, OfflineInput
 from capc.randomness import RandomSource, Seed
 from capc_verify.faults.patching import FirstDraws, replace_everywhere, with_suite
 
@@ -29,7 +30,7 @@ def bounded_float_masks() -> None:
     correct = answering_party.respond_to_request
 
     def respond(
-        step: str, state: AwaitingRequest, request: bytes, own: Sequence[Sequence[int]], seed: Seed
+        step: str, state: AnsweringLayer, request: bytes, own: Sequence[Sequence[int]], seed: Seed
     ) -> tuple[list[list[int]], bytes]:
         expand = state.party.suite.expand
         drawing = with_suite(state, expand=lambda key, label: FirstDraws(draw, expand(key, label)))
@@ -40,21 +41,21 @@ def bounded_float_masks() -> None:
 
 def reused_mask() -> None:
     """The garbler's share s of the vote, of step 1c, is the mask m of step 1b again, mod 2^w."""
-    garble, open_choice = answering_party.answering_party_garble_layer, answering_party.open_choice
+    garble, open_choice = answering_party.answering_party_garble_vote, answering_party.open_choice
     masks: list[int] = []
 
-    def garble_layer(state: AwaitingChoice, bits: bytes, seed: Seed) -> object:
+    def garble_vote(state: AwaitingChoice, bits: bytes, seed: Seed) -> object:
         masks[:] = [mask for row in state.sums for mask in row]
         return garble(state, bits, seed)
 
-    def open_with_masks(step: str, at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
+    def open_with_masks(step: str, at: AnsweringLayer, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
         circuit, payload, source = open_choice(step, at, bits, seed)
         if at.stage.activation is not Activation.VOTE:
             return circuit, payload, source
         again = iter(masks)
         return circuit, payload, FirstDraws(lambda _: next(again, None), source)
 
-    replace_everywhere(garble, garble_layer)
+    replace_everywhere(garble, garble_vote)
     replace_everywhere(open_choice, open_with_masks)
 
 
@@ -62,7 +63,7 @@ def reused_value_mask() -> None:
     """In a prepared batch the mask of the queries is also the mask of every later value."""
     correct = querying_party_ahead.querying_party_keep_circuits
 
-    def keep_circuits(state: AwaitingCircuits, circuits: bytes, seed: Seed) -> LayerInput:
+    def keep_circuits(state: OfflineCircuits, circuits: bytes, seed: Seed) -> OfflineInput:
         following = correct(state, circuits, seed)
         first, last = following.values[0], following.values[-1]
         again = tuple(tuple(islice(cycle(mask), len(row))) for mask, row in zip(first, last, strict=False))
@@ -89,13 +90,13 @@ def no_zero_sum_masks() -> None:
 
 def separate_rounding() -> None:
     """Each party rounds its share of the logits on its own, instead of the model's owner rounding the logits."""
-    garble, read = answering_party.answering_party_garble_layer, querying_party.read_sums
+    garble, read = answering_party.answering_party_garble_vote, querying_party.read_sums
 
     def garble_rounded(state: AwaitingChoice, bits: bytes, seed: Seed) -> object:
         return garble(replace(state, sums=_rounded(state.sums)), bits, seed)
 
-    def read_rounded(state: AwaitingResponse, response: bytes) -> Rows:
-        return _rounded(read(state, response))
+    def read_rounded(at: QueryingLayer, response: bytes) -> Rows:
+        return _rounded(read(at, response))
 
     replace_everywhere(garble, garble_rounded)
     replace_everywhere(read, read_rounded)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain, count
 from types import SimpleNamespace
 
 from capc import answering_party, ideal_two_party, querying_party, ring
-from capc.answering_party import AwaitingRequest, VoteReady
+from capc.answering_party import AnsweringLayer, VoteReady
 from capc.architecture import Activation, Rows
 from capc.circuits import vote
 from capc.circuits.arithmetic import Word
@@ -17,10 +16,10 @@ from capc.circuits.tournament import argmax_flags as correct_flags
 from capc.circuits.tournament import maximum
 from capc.embedded_methods import EmbeddedInference
 from capc.parties import Party
-from capc.querying_party import LayerInput, OpenBatch, VoteShare
+from capc.querying_party import OpenBatch, QueryingLayer, VoteShare
 from capc.randomness import RandomSource, Seed
 from capc.seats import Queries, QueryingSeat
-from capc.two_party import Evaluation
+from capc.two_party import Words
 from capc_verify.faults.patching import FirstDraws, replace_everywhere, replace_in
 
 
@@ -76,19 +75,19 @@ def _open_more(argmax_flags: Callable[[Builder, Sequence[Word]], list[Wire]]) ->
     open_choice, ready_votes = answering_party.open_choice, answering_party.ready_votes
     read_votes = querying_party.read_votes
 
-    def open_zeros(step: str, at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
+    def open_zeros(step: str, at: AnsweringLayer, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
         circuit, payload, source = open_choice(step, at, bits, seed)
         if at.stage.activation is not Activation.VOTE:
             return circuit, payload, source
         words, place = len(circuit.outputs), count()
         return circuit, payload, FirstDraws(lambda _: None if next(place) % words < at.stage.sums else 0, source)
 
-    def ready(at: AwaitingRequest, shares: Rows) -> tuple[VoteReady, ...]:
+    def ready(at: AnsweringLayer, shares: Rows) -> tuple[VoteReady, ...]:
         return ready_votes(at, tuple(row[: at.stage.sums] for row in shares))
 
-    def read(at: LayerInput, evaluation: Evaluation) -> tuple[VoteShare, ...]:
+    def read(at: QueryingLayer, outputs: Sequence[Words]) -> tuple[VoteShare, ...]:
         classes = at.party.session.parameters.num_classes
-        return read_votes(at, replace(evaluation, outputs=[words[:classes] for words in evaluation.outputs]))
+        return read_votes(at, [words[:classes] for words in outputs])
 
     replace_in(vote, "argmax_flags", argmax_flags)
     replace_everywhere(open_choice, open_zeros)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from capc import garbling, layer_modes, resharing
+from capc import garbling, resharing
 from capc.circuits.builder import Circuit, Sharing
 from capc.errors import StateReuseError
-from capc.garbled_two_party import GarbledTwoParty
+from capc.garbled_two_party import EvaluatorEnd, GarbledTwoParty
 from capc.garbling import LabelHash, LabelRows, TableStage
 from capc.hash_keys import HashKeys
 from capc.messages import VoteShares
@@ -29,9 +29,9 @@ def choice_bits_in_the_clear() -> None:
     correct = GarbledTwoParty.choose
 
     def choose(
-        self: GarbledTwoParty, transfers: Transfers, circuit: Circuit, inputs: list[Words]
-    ) -> tuple[Chosen, bytes]:
-        random_bits: int = transfers.secret[0]  # type: ignore[index]
+        self: GarbledTwoParty, transfers: Transfers[EvaluatorEnd], circuit: Circuit, inputs: list[Words]
+    ) -> tuple[Chosen[list[int]], bytes]:
+        random_bits, _ = transfers.secret
         chosen, bits = correct(self, transfers, circuit, inputs)
         plain = int.from_bytes(bits, "little") ^ random_bits
         return chosen, plain.to_bytes(len(bits), "little")
@@ -80,11 +80,11 @@ def one_hash_key() -> None:
     """All rows of all chunks of a batch are hashed under one key."""
     correct = HashKeys.key
 
-    def key(self: HashKeys, number: int) -> bytes:  # noqa: ARG001
+    def key(self: HashKeys[object], number: int) -> bytes:  # noqa: ARG001
         self._chunk = 0
         return correct(self, 0)
 
-    HashKeys.key = key  # type: ignore[method-assign]
+    HashKeys.key = key  # type: ignore[assignment, method-assign]
 
 
 def replaced_states_unspent() -> None:
@@ -103,12 +103,14 @@ def replaced_states_unspent() -> None:
 
 
 def batches_mixed() -> None:
-    """A layer is prepared ahead although the one before was evaluated."""
+    """A step takes any state that has the fields it needs, of a batch of whichever kind."""
 
-    def accept(layers: int, layer: int) -> None:
-        """Any number of layers is as good as another."""
+    def accept(cls: type[SingleUse], state: object) -> None:  # noqa: ARG001
+        """Only whether it was used is asked."""
+        if isinstance(state, SingleUse):
+            state.require_unspent()
 
-    replace_everywhere(layer_modes.require_prepared, accept)
+    SingleUse.require = classmethod(accept)  # type: ignore[assignment, method-assign]
 
 
 def shares_shown() -> None:

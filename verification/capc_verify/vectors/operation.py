@@ -127,7 +127,7 @@ class Operation:
         gives: the fields of ``expect.out``.
         shows: the fields of ``expect.intermediate``.
         role: who acts; empty if nobody does, :data:`ANY_ROLE` if every party may.
-        function: of a step of the protocol, what the roles' programs call.
+        calls: of a step of the protocol, the functions of which the roles' programs call one.
         part: of a step of the protocol, when it is taken.
     """
 
@@ -137,7 +137,7 @@ class Operation:
     gives: Fields = field(default_factory=dict)
     shows: Fields = field(default_factory=dict)
     role: str = ""
-    function: Callable[..., Any] | None = None
+    calls: tuple[Callable[..., Any], ...] = ()
     part: Part = Part.SETUP
 
 

@@ -21,7 +21,7 @@ from capc.protocol import Collaboration
 from capc.querying_party import ReleaseTurn, VoteShare
 from capc.randomness import RandomSource, Seed, XofSource
 from capc.seats import AnsweringSeat, GuardianSeat, Methods, QueryingSeat
-from capc.suite import hybrid_suite
+from capc.suite import hide_linear, hide_two_party, hybrid_suite
 from capc_verify.views.collection import Notebook, NotedLinear, NotedTwoParty
 from capc_verify.views.enumeration import Draw, Tape
 from capc_verify.views.fixes import ZERO_SUM, Coalition, Fix, Source, nothing
@@ -158,8 +158,8 @@ class Playback:
         self._seeds = count()
         suite = replace(
             hybrid_suite(parameters),
-            linear=self._linear,
-            two_party=self._two_party,
+            linear=hide_linear(self._linear),
+            two_party=hide_two_party(self._two_party),
             mechanisms=toy_mechanisms(parameters),
             expand=self._expand,
         )

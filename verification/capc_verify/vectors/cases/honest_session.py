@@ -9,8 +9,15 @@ from itertools import count
 from typing import Any
 
 from capc.accounting import Account
-from capc.answering_party import AnsweringParty, AwaitingChoice, AwaitingRequest, AwaitingTransfers, VoteReady
-from capc.answering_party_ahead import AwaitingAheadChoice, AwaitingValue
+from capc.answering_party import (
+    AnsweringParty,
+    AwaitingChoice,
+    AwaitingRequest,
+    AwaitingTransfers,
+    BatchTransfers,
+    VoteReady,
+)
+from capc.answering_party_ahead import AwaitingAheadChoice, AwaitingValue, OfflineRequest
 from capc.answering_party_rounds import AwaitingRoundChoice
 from capc.answering_party_setup import AwaitingTrees, JoiningAnsweringParty
 from capc.circuits.vote import one_hot_argmax
@@ -30,7 +37,7 @@ from capc.querying_party import (
     ReleaseTurn,
     VoteShare,
 )
-from capc.querying_party_ahead import AwaitingLabels, PreparedBatch
+from capc.querying_party_ahead import AwaitingLabels, OfflineCircuits, OfflineInput, OfflineResponse, PreparedBatch
 from capc.querying_party_release import AwaitingRelease
 from capc.querying_party_rounds import AwaitingRound
 from capc.querying_party_setup import JoiningQueryingParty
@@ -59,19 +66,25 @@ HANDLES: Mapping[type[SingleUse], str] = {
     AnsweringParty: "{0.me}_{0.next_query}",
     AwaitingReverseChoice: "offered_{0.party.me}",
     AwaitingTransfers: "transfers_{0.batch.first}_{0.party.me.index}",
+    # The first layer's: the batch is of one kind or the other when it is entered.
+    BatchTransfers: "request_{0.batch.first}_{0.party.me.index}_0",
     AwaitingRequest: "request_{0.batch.first}_{0.party.me.index}_{0.layer}",
+    OfflineRequest: "request_{0.batch.first}_{0.party.me.index}_{0.layer}",
     AwaitingChoice: "choice_{0.request.batch.first}_{0.request.party.me.index}_{0.request.layer}",
     AwaitingAheadChoice: "choice_{0.request.batch.first}_{0.request.party.me.index}_{0.request.layer}",
     AwaitingRoundChoice: (
         "garbler_{0.request.batch.first}_{0.request.party.me.index}_{0.request.layer}_{0.turn.number}"
     ),
-    AwaitingValue: "value_{0.request.batch.first}_{0.request.party.me.index}_{0.request.layer}",
+    AwaitingValue: "value_{0.batch.first}_{0.party.me.index}_{0.layer}",
     VoteReady: "vote_{0.query}_{0.party.me.index}",
     JoiningQueryingParty: "joining_qp",
     QueryingParty: "qp_{0.next_query}",
     AwaitingReverseTrees: "choosing_qp",
     OpenBatch: "open_{0.batch.first}_{0.peer.index}",
     LayerInput: "input_{0.batch.first}_{0.peer.index}_{0.layer}",
+    OfflineInput: "input_{0.batch.first}_{0.peer.index}_{0.layer}",
+    OfflineResponse: "response_{0.layer_input.batch.first}_{0.layer_input.peer.index}_{0.layer_input.layer}",
+    OfflineCircuits: "circuits_{0.layer_input.batch.first}_{0.layer_input.peer.index}_{0.layer_input.layer}",
     AwaitingResponse: "response_{0.layer_input.batch.first}_{0.layer_input.peer.index}_{0.layer_input.layer}",
     AwaitingCircuits: "circuits_{0.layer_input.batch.first}_{0.layer_input.peer.index}_{0.layer_input.layer}",
     AwaitingRound: (
@@ -144,14 +157,13 @@ class HonestSession:
     def __init__(self, group: GroupBuilder, test: TestBuilder, session: Session, script: Script) -> None:
         self.test = test
         self.steps: list[Performed] = []
-        steps = [operation for operation in group.kind.operations.values() if operation.function is not None]
+        steps = [operation for operation in group.kind.operations.values() if operation.calls]
         # A step's seed is named after its place in the vector, which a session with any seeds tells.
         calls = recorded(_table(session, (Seed(number.to_bytes(32, "big")) for number in count())), steps, script)
         drawn = ((fields_of(call.operation, call.given).get("seed"), place) for place, call in enumerate(calls))
         places = [place for seed, place in sorted(pair for pair in drawn if pair[0] is not None)]
         table = _table(session, map(test.seed, places))
-        handles: dict[int, str] = {}
-        found = [self._write(call, handles) for call in recorded(table, steps, script)]
+        found = [self._write(call) for call in recorded(table, steps, script)]
         answers = table.querying.answers
         self.labels = [answer.label for answer, _ in answers]
         queries = [query for _, batch in script for query in batch]
@@ -163,13 +175,10 @@ class HonestSession:
         expect_equal(self.labels, [each.querying_party for each in ideal], "labels")
         expect_equal([values["answered"] for values in found if "answered" in values], answered, "answered bits")
 
-    def _write(self, call: Call, handles: dict[int, str]) -> dict[str, Any]:
+    def _write(self, call: Call) -> dict[str, Any]:
         """Writes a step down, performed anew; what it gave the program, it must give again."""
-        taken = (part for part in parts_of(call.given) if isinstance(part, SingleUse))
-        left = [part for part in parts_of(call.made) if isinstance(part, SingleUse)]
-        states = tuple(handles[id(state)] for state in taken)
-        handles |= {id(state): HANDLES[type(state)].format(state) for state in left}
-        op, number, leaves = call.operation.name, len(self.test.operations), tuple(handles[id(state)] for state in left)
+        op, number = call.operation.name, len(self.test.operations)
+        states, leaves = _handles(call.given), _handles(call.made)
         fields = fields_of(call.operation, call.given)
         self.steps.append(Performed(op, call.party, number, states, leaves, fields))
         found = self.test.run(op, call.party, states=states, leaves=leaves, snapshot=True, **fields)
@@ -177,6 +186,11 @@ class HonestSession:
         if any(message not in found.values() for message in sent):
             raise GenerationError(f"{self.test.name}: {op} gives other bytes than the role's program had from it")
         return found
+
+
+def _handles(made: object) -> tuple[str, ...]:
+    states = (part for part in parts_of(made) if isinstance(part, SingleUse))
+    return tuple(HANDLES[type(state)].format(state) for state in states)
 
 
 def _table(session: Session, seeds: Iterator[Seed]) -> Table:

@@ -94,7 +94,7 @@ def _watched(operations: Iterable[Operation]) -> Iterator[list[Call]]:
     with ExitStack() as stack:
         for operation in operations:
             for module in (roles, embedded_methods):
-                for name in [name for name, value in vars(module).items() if value is operation.function]:
+                for name in [name for name, value in vars(module).items() if value in operation.calls]:
                     stack.enter_context(patch.object(module, name, recording(operation, getattr(module, name))))
         yield calls
 

@@ -19,6 +19,7 @@ from capc_verify.vectors.operations.steps import (
     ROWS,
     SEED,
     STEPS,
+    choice_of,
     delta_of,
     fresh_share,
     protocol_from,
@@ -30,6 +31,10 @@ from capc_verify.vectors.values import DATA, optional
 
 def _deltas(party: QueryingParty) -> dict[str, Any]:
     return {"deltas": {peer: delta_of(key) for peer, key in party.reverse_keys.items()}}
+
+
+def _is_last(state: ap_rounds.AwaitingRoundChoice | qp_rounds.AwaitingRound) -> bool:
+    return state.turn.shape.is_last(state.turn.number)
 
 
 _ROUNDS = named(
@@ -50,12 +55,13 @@ _ROUNDS = named(
     step("answering_party_begin_rounds", ap_rounds.answering_party_begin_rounds, Part.INFERENCE),
     step(
         "answering_party_garble_round",
-        ap_rounds.answering_party_garble_round,
+        choice_of(ap_rounds.answering_party_garble_round, ap_rounds.answering_party_garble_last_round, _is_last),
         Part.INFERENCE,
         RECEIVED,
         MESSAGE,
         {"fresh_share": ROWS},
         fresh_share,
+        calls=(ap_rounds.answering_party_garble_round, ap_rounds.answering_party_garble_last_round),
     ),
     step(
         "querying_party_choose_reverse",
@@ -76,12 +82,13 @@ _ROUNDS = named(
     step("querying_party_begin_rounds", qp_rounds.querying_party_begin_rounds, Part.INFERENCE, MESSAGE, MESSAGE),
     step(
         "querying_party_evaluate_round",
-        qp_rounds.querying_party_evaluate_round,
+        choice_of(qp_rounds.querying_party_evaluate_round, qp_rounds.querying_party_evaluate_last_round, _is_last),
         Part.INFERENCE,
         RECEIVED,
         {"message": optional(DATA)},
         {"share": ROWS},
         share,
+        calls=(qp_rounds.querying_party_evaluate_round, qp_rounds.querying_party_evaluate_last_round),
     ),
 )
 

@@ -1,4 +1,7 @@
-"""The step functions of the three roles, under their own names."""
+"""The step functions of the three roles, under their own names.
+
+An operation is all that one message makes a party do: where steps differ by layer, the layer says which it is.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,11 @@ from capc import querying_party as qp
 from capc import querying_party_ahead as qp_ahead
 from capc import querying_party_release as qp_release
 from capc import querying_party_setup as qp_setup
+from capc.architecture import Activation
 from capc.linear import IdealLinear
 from capc.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.parties import Party, Role, answering_party
+from capc.randomness import Seed
 from capc.session import Session, SingleUse
 from capc.suite import Suite, reference_suite
 from capc_verify.vectors.operation import NOTHING, Call, Fields, GroupType, Operation, Part, Result, named
@@ -25,6 +30,7 @@ from capc_verify.vectors.operations.labels import join_labels
 from capc_verify.vectors.operations.sessions import MESSAGE_FAULTS, SESSION, session_from
 from capc_verify.vectors.values import COUNT, DATA, FLAG, INTEGER, INTEGERS, by_party, many, optional, record
 
+Step = Callable[..., Any]
 MODEL = record({"fraction_bits": COUNT, "layers": many(record({"weights": many(INTEGERS), "biases": INTEGERS}))})
 
 
@@ -86,13 +92,14 @@ def fields_of(operation: Operation, given: tuple[object, ...]) -> dict[str, Any]
 
 def step(
     name: str,
-    function: Callable[..., Any],
+    function: Step,
     part: Part,
     takes: Fields = NOTHING,
     gives: Fields = NOTHING,
     shows: Fields = NOTHING,
     tells: Callable[..., Mapping[str, Any]] = lambda *_: {},
     gathers: int | None = None,
+    calls: tuple[Step, ...] = (),
 ) -> Operation:
     """The operation of a step function.
 
@@ -105,6 +112,7 @@ def step(
         shows: intermediate values, which ``tells`` finds.
         tells: finds values in what the function returns, states first.
         gathers: from which state on the function takes them as one sequence; None where each is an argument.
+        calls: the step functions that it stands for, where the layer says which it is.
     """
     role = next(role for role in Role if name.startswith(role.value))
 
@@ -120,9 +128,9 @@ def step(
         values = (part for part in made if not isinstance(part, SingleUse))
         told = dict(tells(*made))
         told |= zip((key for key in gives if key not in told), values, strict=False)
-        return Result({key: told[key] for key in gives}, states, {key: told[key] for key in shows})
+        return Result({key: told.get(key) for key in gives}, states, {key: told[key] for key in shows})
 
-    return Operation(name, run, takes, gives, shows, role.value, function, part)
+    return Operation(name, run, takes, gives, shows, role.value, calls or (function,), part)
 
 
 def delta_of(garbler_key: Any) -> bytes:  # noqa: ANN401
@@ -142,7 +150,7 @@ def _mask(state: ap.AwaitingChoice | ap.AwaitingRequest, _: bytes) -> dict[str, 
     return {"mask": state.sums if isinstance(state, ap.AwaitingChoice) else state.values[-1]}
 
 
-def _prepared_mask(state: ap_ahead.AwaitingAheadChoice | ap.AwaitingRequest, _: bytes) -> dict[str, Any]:
+def _prepared_mask(state: ap_ahead.AwaitingAheadChoice | ap_ahead.OfflineRequest, _: bytes) -> dict[str, Any]:
     return {"mask": state.masks if isinstance(state, ap_ahead.AwaitingAheadChoice) else state.kept[-1].masks}
 
 
@@ -162,6 +170,46 @@ def share(*made: object) -> dict[str, Any]:
 
 def _noise(state: pg.Released, _: bytes) -> dict[str, Any]:
     return {"class_noise": list(state.noise.classes), "threshold_noise": state.noise.threshold}
+
+
+def choice_of(usual: Step, other: Step, when: Callable[[Any], bool]) -> Step:
+    """One of two steps, as the state says."""
+    return lambda state, *given: (other if when(state) else usual)(state, *given)
+
+
+def _answer(enter: Step, respond: Step, keep: Step) -> Step:
+    """All that a request makes an answering party do: it enters a batch, responds, keeps sums without activation."""
+
+    def answer(state: Any, message: bytes, seed: Seed) -> tuple[object, bytes]:  # noqa: ANN401
+        # A request that is refused leaves the batch as it was.
+        state.require_unspent()
+        opened = isinstance(state, ap.BatchTransfers)
+        after, response = respond(enter(state.renewed()) if opened else state, message, seed)
+        if opened:
+            state.spend()
+        return keep(after) if after.request.stage.activation is Activation.NONE else after, response
+
+    return answer
+
+
+def _request_votes(state: ap.AwaitingChoice) -> bool:
+    return state.request.stage.activation is Activation.VOTE
+
+
+def _input_votes(state: qp.AwaitingCircuits) -> bool:
+    return state.layer_input.stage.activation is Activation.VOTE
+
+
+def _prepared_votes(state: qp_ahead.AwaitingLabels) -> bool:
+    return state.stage.activation is Activation.VOTE
+
+
+def _value_votes(state: ap_ahead.AwaitingValue) -> bool:
+    return not any(layer.circuits for layer in state.kept[state.layer : -1])
+
+
+def _is_offline(state: object) -> bool:
+    return isinstance(state, qp_ahead.OfflineInput | qp_ahead.OfflineResponse)
 
 
 MESSAGE = {"message": DATA}
@@ -210,34 +258,54 @@ STEPS = named(
     step("answering_party_take_transfers", ap.answering_party_take_transfers, Part.INFERENCE, MESSAGE),
     step(
         "answering_party_evaluate_layer",
-        ap.answering_party_evaluate_layer,
+        _answer(ap.answering_party_enter_batch, ap.answering_party_evaluate_layer, ap.answering_party_keep_sums),
         Part.INFERENCE,
         RECEIVED,
         MESSAGE,
         {"mask": ROWS},
         _mask,
+        calls=(ap.answering_party_evaluate_layer,),
     ),
     step(
         "answering_party_garble_layer",
-        ap.answering_party_garble_layer,
+        choice_of(ap.answering_party_garble_layer, ap.answering_party_garble_vote, _request_votes),
         Part.INFERENCE,
         RECEIVED,
         MESSAGE,
         {"fresh_share": ROWS},
         fresh_share,
+        calls=(
+            ap.answering_party_garble_layer,
+            ap.answering_party_garble_vote,
+        ),
     ),
     step(
         "answering_party_prepare_layer",
-        ap_ahead.answering_party_prepare_layer,
+        _answer(
+            ap_ahead.answering_party_enter_offline,
+            ap_ahead.answering_party_prepare_layer,
+            ap_ahead.answering_party_keep_masks,
+        ),
         Part.INFERENCE,
         RECEIVED,
         MESSAGE,
         {"mask": ROWS},
         _prepared_mask,
+        calls=(ap_ahead.answering_party_prepare_layer,),
     ),
     step("answering_party_garble_ahead", ap_ahead.answering_party_garble_ahead, Part.INFERENCE, RECEIVED, MESSAGE),
     step("answering_party_finish_preparation", ap_ahead.answering_party_finish_preparation, Part.INFERENCE),
-    step("answering_party_send_labels", ap_ahead.answering_party_send_labels, Part.INFERENCE, MESSAGE, MESSAGE),
+    step(
+        "answering_party_send_labels",
+        choice_of(ap_ahead.answering_party_send_labels, ap_ahead.answering_party_send_vote_labels, _value_votes),
+        Part.INFERENCE,
+        MESSAGE,
+        MESSAGE,
+        calls=(
+            ap_ahead.answering_party_send_labels,
+            ap_ahead.answering_party_send_vote_labels,
+        ),
+    ),
     step("answering_party_send_vote", ap.answering_party_send_vote, Part.AGGREGATION, {}, MESSAGE),
     step(
         "querying_party_begin_setup",
@@ -263,16 +331,40 @@ STEPS = named(
     ),
     step("querying_party_enter_batch", qp.querying_party_enter_batch, Part.ENTERING, {"queries": ROWS}, gathers=0),
     step("querying_party_mask_batch", qp_ahead.querying_party_mask_batch, Part.ENTERING, SEED, gathers=0),
-    step("querying_party_request_layer", qp.querying_party_request_layer, Part.INFERENCE, {}, MESSAGE),
-    step("querying_party_choose_labels", qp.querying_party_choose_labels, Part.INFERENCE, MESSAGE, MESSAGE),
+    step(
+        "querying_party_request_layer",
+        choice_of(qp.querying_party_request_layer, qp_ahead.querying_party_request_offline, _is_offline),
+        Part.INFERENCE,
+        {},
+        MESSAGE,
+        calls=(
+            qp.querying_party_request_layer,
+            qp_ahead.querying_party_request_offline,
+        ),
+    ),
+    step(
+        "querying_party_choose_labels",
+        choice_of(qp.querying_party_choose_labels, qp_ahead.querying_party_choose_labels_offline, _is_offline),
+        Part.INFERENCE,
+        MESSAGE,
+        MESSAGE,
+        calls=(
+            qp.querying_party_choose_labels,
+            qp_ahead.querying_party_choose_labels_offline,
+        ),
+    ),
     step(
         "querying_party_evaluate_layer",
-        qp.querying_party_evaluate_layer,
+        choice_of(qp.querying_party_evaluate_layer, qp.querying_party_evaluate_vote, _input_votes),
         Part.INFERENCE,
         MESSAGE,
         {},
         {"share": ROWS},
         share,
+        calls=(
+            qp.querying_party_evaluate_layer,
+            qp.querying_party_evaluate_vote,
+        ),
     ),
     step("querying_party_keep_circuits", qp_ahead.querying_party_keep_circuits, Part.INFERENCE, RECEIVED),
     step("querying_party_finish_preparation", qp_ahead.querying_party_finish_preparation, Part.INFERENCE),
@@ -286,10 +378,16 @@ STEPS = named(
     ),
     step(
         "querying_party_evaluate_prepared",
-        qp_ahead.querying_party_evaluate_prepared,
+        choice_of(
+            qp_ahead.querying_party_evaluate_prepared, qp_ahead.querying_party_evaluate_prepared_vote, _prepared_votes
+        ),
         Part.INFERENCE,
         MESSAGE,
         {"message": optional(DATA)},
+        calls=(
+            qp_ahead.querying_party_evaluate_prepared,
+            qp_ahead.querying_party_evaluate_prepared_vote,
+        ),
     ),
     step(
         "querying_party_request_release",

@@ -11,6 +11,7 @@ from capc.expansion import KEY_BYTES, labels_at, stream_bits
 from capc.garbled_two_party import GarbledTwoParty
 from capc.hash_keys import HashKeys
 from capc.messages import LABEL_BYTES, BaseOtChoice, BaseOtOffer, OtExtension, OtTrees
+from capc.primitives import Permutation
 from capc.randomness import XofSource
 from capc.resharing import share_by_evaluator, share_by_garbler
 from capc.two_party import Transfers
@@ -112,7 +113,7 @@ def _hash(call: Call) -> Result:
 
 
 def _chunk_key(call: Call) -> Result:
-    keys = HashKeys(call["hash_key"])
+    keys = HashKeys(call["hash_key"], 0, Permutation)
     keys.begin_chunk(call["chunk"])
     return Result({"key": keys.key(call["number"])})
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from capc import base_ot, garbling, ot_extension, puncturable, ring
+from capc import base_ot, ot_extension, puncturable, ring
 from capc.base_ot import BaseOtSender, ChosenSeeds
 from capc.circuits.builder import Circuit, input_wires
 from capc.expansion import KEY_BYTES, to_labels
 from capc.garbled_circuits import (
-    GarbledChunk,
     GarbledCircuits,
     by_chunks,
     chosen_labels,
     chunk_instances,
     chunk_sizes,
+    evaluate_chunks,
+    garble_chunks,
     input_labels,
     offset_rows,
     rows_of,
@@ -39,7 +40,6 @@ from capc.messages import (
 from capc.multi_round_vote import GarbledVote
 from capc.ot_extension import EvaluatorKey, GarblerKey
 from capc.randomness import RandomSource
-from capc.resharing import share_by_evaluator, share_by_garbler
 from capc.two_party import (
     Ahead,
     Chosen,
@@ -310,41 +310,17 @@ class GarbledTwoParty(GarbledScheme):
         hash_key: bytes,
     ) -> tuple[GarblerOutput, bytes]:
         label_hash = LabelHash(hash_key, position)
-        chunks: list[GarbledChunk] = []
-        shares: list[Words] = []
-        zero_labels: list[Words] = []
-        for number, (mine, theirs) in enumerate(zip(garbler_zeros, evaluator_zeros, strict=True)):
-            label_hash.begin_chunk(number)
-            tables, outputs = garbling.garble(circuit, [*mine, *theirs], delta, label_hash)
-            if circuit.sharing is None:
-                rows = [[label & 1 for label in row] for row in outputs]
-                zero_labels += zip(*outputs, strict=True)
-            else:
-                rows, own = share_by_garbler(circuit.sharing, outputs, delta, label_hash)
-                shares += own
-            chunks.append(GarbledChunk(tables, rows))
+        inputs = ([*mine, *theirs] for mine, theirs in zip(garbler_zeros, evaluator_zeros, strict=True))
+        made = garble_chunks(circuit, inputs, delta, label_hash)
         self._tally.add(label_hash.use)
-        labels = OutputLabels(zero_labels, delta) if circuit.sharing is None else None
-        return GarblerOutput(shares, labels), GarbledCircuits(hash_key, tuple(chunks)).to_bytes(circuit)
+        by_instance = list(zip(*made.zero_labels, strict=True))
+        labels = OutputLabels(by_instance, delta) if circuit.sharing is None else None
+        return GarblerOutput(made.shares, labels), GarbledCircuits(hash_key, made.chunks).to_bytes(circuit)
 
     def _evaluate(self, chosen: Chosen[list[int]], payload: bytes, garbler_labels: list[LabelRows]) -> Evaluation:
         circuit, instances = chosen.circuit, chosen.instances
         message = GarbledCircuits.from_bytes(payload, circuit, instances, self.chunk_of(circuit))
         own_labels = self._by_chunks(chosen.secret, circuit, circuit.evaluator_inputs, instances)
-        label_hash = LabelHash(message.hash_key, chosen.position)
-        outputs: list[Words] = []
-        labels: list[Words] = []
-        parts = zip(garbler_labels, own_labels, message.chunks, strict=True)
-        for number, (theirs, mine, chunk) in enumerate(parts):
-            label_hash.begin_chunk(number)
-            active = garbling.evaluate(circuit, [*theirs, *mine], chunk.tables, label_hash)
-            if circuit.sharing is None:
-                bits = [
-                    [label & 1 ^ bit for label, bit in zip(*pair, strict=True)]
-                    for pair in zip(active, chunk.outputs, strict=True)
-                ]
-                outputs += zip(*bits, strict=True)
-                labels += zip(*active, strict=True)
-            else:
-                outputs += share_by_evaluator(circuit.sharing, active, chunk.outputs, label_hash)
-        return Evaluation(outputs, labels)
+        inputs = ([*theirs, *mine] for theirs, mine in zip(garbler_labels, own_labels, strict=True))
+        outputs, active = evaluate_chunks(circuit, inputs, message.chunks, LabelHash(message.hash_key, chosen.position))
+        return Evaluation(outputs, () if circuit.sharing else list(zip(*active, strict=True)))

@@ -14,18 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
-from capc import garbling, ot_extension, ring
+from capc import ot_extension, ring
 from capc.circuits.builder import Circuit, Sharing
 from capc.expansion import KEY_BYTES
 from capc.garbled_circuits import (
-    GarbledChunk,
     GarbledCircuits,
     by_chunks,
     chosen_labels,
     chunk_instances,
     chunk_sizes,
+    evaluate_chunks,
+    garble_chunks,
     input_labels,
     offset_rows,
     rows_of,
@@ -252,21 +252,11 @@ class GarbledVote(RoundLengths):
         wires = by_chunks(_bits(compared, shape.logit_bits), chunk)
         active = input_labels(label_seed, circuit.garbler_inputs, shape.instances, chunk)
         weights = None if shape.is_last(state.number) else _negated(compared, shape.logit_bits)
-        chunks: list[GarbledChunk] = []
-        shares: list[list[int]] = []
-        signs: LabelRows = [[] for _ in circuit.outputs]
-        parts = zip(self._spans(state), active, wires, self._input_rows(state, own.signs, zeros), strict=True)
-        for number, (span, labels, bits, theirs) in enumerate(parts):
-            label_hash.begin_chunk(number)
-            mine = offset_rows(labels, bits, own.delta)
-            tables, outputs = garbling.garble(circuit, [*mine, *theirs], own.delta, label_hash)
-            weight = None if weights is None else [column[span] for column in weights]
-            rows, part = share_by_garbler(cast(Sharing, circuit.sharing), outputs, own.delta, label_hash, weight)
-            chunks.append(GarbledChunk(tables, rows))
-            shares += part
-            signs = [[*before, *now] for before, now in zip(signs, outputs, strict=True)]
+        parts = zip(active, wires, self._input_rows(state, own.signs, zeros), strict=True)
+        inputs = ([*offset_rows(labels, bits, own.delta), *theirs] for labels, bits, theirs in parts)
+        made = garble_chunks(circuit, inputs, own.delta, label_hash, weights)
         self._tally.add(label_hash.use)
-        return shares, signs, label_seed + GarbledCircuits(hash_key, tuple(chunks)).to_bytes(circuit)
+        return made.shares, made.zero_labels, label_seed + GarbledCircuits(hash_key, made.chunks).to_bytes(circuit)
 
     def _evaluate(self, state: _Asking, payload: bytes) -> tuple[list[list[int]], LabelRows]:
         """The evaluator's shares of the outputs for each query, and their active labels."""
@@ -275,16 +265,9 @@ class GarbledVote(RoundLengths):
         chunk_size = self._chunk_of(circuit)
         message = GarbledCircuits.from_bytes(payload[KEY_BYTES:], circuit, shape.instances, chunk_size)
         active = input_labels(payload[:KEY_BYTES], circuit.garbler_inputs, shape.instances, chunk_size)
-        label_hash = LabelHash(message.hash_key, state.position)
-        shares: list[list[int]] = []
-        signs: LabelRows = [[] for _ in circuit.outputs]
         own_rows = self._input_rows(state, own.signs, own.labels[: shape.transfers(state.number)])
-        for number, (labels, mine, chunk) in enumerate(zip(active, own_rows, message.chunks, strict=True)):
-            label_hash.begin_chunk(number)
-            outputs = garbling.evaluate(circuit, [*labels, *mine], chunk.tables, label_hash)
-            shares += share_by_evaluator(cast(Sharing, circuit.sharing), outputs, chunk.outputs, label_hash)
-            signs = [[*before, *now] for before, now in zip(signs, outputs, strict=True)]
-        return shares, signs
+        inputs = ([*labels, *mine] for labels, mine in zip(active, own_rows, strict=True))
+        return evaluate_chunks(circuit, inputs, message.chunks, LabelHash(message.hash_key, state.position))
 
     def _input_rows(self, state: _Answering | _Asking, signs: LabelRows, labels: Sequence[int]) -> list[LabelRows]:
         """Labels of the evaluator's input wires, chunk by chunk: of its differences, and last of all signs."""

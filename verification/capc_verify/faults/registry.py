@@ -259,7 +259,7 @@ FAULTS: dict[str, Fault] = {
     "prepared_and_evaluated_layers_mixed": Fault(
         two_party.batches_mixed,
         None,
-        (_USE_ONCE + "test_steps_of_prepared_batches_and_of_others_do_not_mix",),
+        ("tests/core/test_batches.py::test_masks_and_true_values_are_never_taken_for_each_other",),
     ),
     "vote_shares_shown": Fault(
         two_party.shares_shown,
@@ -273,7 +273,7 @@ FAULTS: dict[str, Fault] = {
         two_party.one_hash_key,
         None,
         (
-            "tests/core/test_hash_keys.py::test_no_key_hashes_more_than_its_rows[65537]",
+            "tests/core/test_hash_keys.py::test_no_key_hashes_more_than_its_rows[129]",
             "tests/vectorised/test_hash_keys.py::test_no_key_of_many_votes_hashes_more_than_its_rows",
         ),
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from capc import garbling, resharing
 from capc.circuits.builder import Circuit, Sharing
 from capc.errors import StateReuseError
@@ -44,9 +46,13 @@ def projection_without_hashes() -> None:
     correct = resharing.share_by_garbler
 
     def share_by_garbler(
-        sharing: Sharing, zero_labels: LabelRows, delta: int, label_hash: LabelHash
+        sharing: Sharing,
+        zero_labels: LabelRows,
+        delta: int,
+        label_hash: LabelHash,
+        weights: Sequence[Sequence[int]] | None = None,
     ) -> tuple[LabelRows, list[list[int]]]:
-        _, shares = correct(sharing, zero_labels, delta, label_hash)
+        _, shares = correct(sharing, zero_labels, delta, label_hash, weights)
         rows = []
         for number, wire in enumerate(zero_labels):
             modulus = 1 << (sharing.width - number % sharing.word_bits)

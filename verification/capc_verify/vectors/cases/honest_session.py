@@ -40,7 +40,7 @@ from capc.session import Session, SingleUse
 from capc_verify.vectors.build import GenerationError, GroupBuilder, TestBuilder
 from capc_verify.vectors.cases.common import expect_equal
 from capc_verify.vectors.cases.recording import Call, Script, recorded
-from capc_verify.vectors.operations.steps import fields_of, model_from, parts_of, suite_of
+from capc_verify.vectors.operations.step import fields_of, model_from, parts_of, suite_of
 
 MODELS: tuple[dict[str, Any], ...] = (
     {

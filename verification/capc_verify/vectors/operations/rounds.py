@@ -10,6 +10,7 @@ from capc import reverse_setup
 from capc.querying_party import QueryingParty
 from capc_verify.vectors.operation import GroupType, Part, named
 from capc_verify.vectors.operations.sessions import MESSAGE_FAULTS
+from capc_verify.vectors.operations.step import protocol_from, step
 from capc_verify.vectors.operations.steps import (
     MESSAGE,
     MESSAGES,
@@ -21,9 +22,7 @@ from capc_verify.vectors.operations.steps import (
     STEPS,
     delta_of,
     fresh_share,
-    protocol_from,
     share,
-    step,
 )
 from capc_verify.vectors.values import DATA, optional
 

@@ -10,16 +10,12 @@ import pytest
 from capc.model import QuantisedModel
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc_verify.views.fixes import LOGIT_MASKS, first_of, owned_by, seen_values
-from capc_verify.views.law import Law, distance, image, worst_conditional_distance
+from capc_verify.views.law import Law, are_one, distance, image, worst_conditional_distance
 from capc_verify.views.playback import Playback, Until, output_and_randomness, output_of
-from capc_verify.views.toy import linear_model, toy_parameters
+from capc_verify.views.toy import AP_1, AP_2, TIES, VOTES_0, VOTES_1, linear_model, toy_parameters
 
-AP_1, AP_2 = answering_party(1), answering_party(2)
 WITH_AP_1 = frozenset({QUERYING_PARTY, AP_1})
 WITH_GUARDIAN = frozenset({QUERYING_PARTY, PRIVACY_GUARDIAN})
-VOTES_0 = linear_model((1, 0), (-1, 0))
-VOTES_1 = linear_model((-1, 0), (1, 0))
-TIES = linear_model((1, 0), (0, 1))
 
 
 @pytest.mark.req("CAPC-SEC-005", kind="enumeration")
@@ -32,7 +28,7 @@ def test_shares_with_an_answering_party_have_one_law_for_all_honest_models(salt:
         for honest in (VOTES_0, VOTES_1, TIES, linear_model((0, 0), (0, 0)))
     ]
     assert set(laws[0].values()) == {Fraction(1, 1 << 10)}
-    assert all(distance(law, laws[0]) == 0 for law in laws)
+    assert are_one(laws)
 
 
 @pytest.mark.req("CAPC-SEC-005", kind="enumeration")

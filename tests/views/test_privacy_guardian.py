@@ -9,9 +9,9 @@ import pytest
 
 from capc.model import QuantisedModel
 from capc.parameters import Charge
-from capc.parties import PRIVACY_GUARDIAN, answering_party
+from capc.parties import PRIVACY_GUARDIAN
 from capc_verify.views.fixes import FRESH_SHARES, LOGIT_MASKS, ZERO_SUM, Fix, first_of, in_step, owned_by
-from capc_verify.views.law import Law, conditional, distance, image, worst_conditional_distance
+from capc_verify.views.law import Law, are_one, conditional, distance, image, worst_conditional_distance
 from capc_verify.views.playback import (
     Playback,
     Until,
@@ -21,15 +21,11 @@ from capc_verify.views.playback import (
     with_answered_bit,
     without_output,
 )
-from capc_verify.views.toy import linear_model, toy_parameters
+from capc_verify.views.toy import AP_1, TIES, VOTES_0, VOTES_1, toy_parameters
 
-VOTES_0 = linear_model((1, 0), (-1, 0))
-VOTES_1 = linear_model((-1, 0), (1, 0))
-TIES = linear_model((1, 0), (0, 1))
 VOTES = [(VOTES_0, VOTES_0), (VOTES_0, VOTES_1), (VOTES_1, VOTES_0)]
 """Both parties agree at x = 1, or they split."""
 ALONE = frozenset({PRIVACY_GUARDIAN})
-AP_1 = answering_party(1)
 WITH_AP_1 = frozenset({PRIVACY_GUARDIAN, AP_1})
 MASKS = in_step(LOGIT_MASKS, salt=0)
 """The guardian sees nothing that depends on step 1b: its masks are constants."""
@@ -43,14 +39,14 @@ def test_vote_shares_of_two_parties_have_one_law_for_all_queries_and_models() ->
         for x, models in inputs
     ]
     assert set(laws[0].values()) == {Fraction(1, 1 << 8)}
-    assert all(distance(law, laws[0]) == 0 for law in laws)
+    assert are_one(laws)
 
 
 @pytest.mark.req("CAPC-SEC-003", kind="enumeration")
 def test_view_in_worst_case_mode_has_one_law_for_all_votes() -> None:
     laws = [law_of_two_votes(models, Charge.WORST_CASE, in_step(ZERO_SUM, salt=1)) for models in VOTES]
     views = [without_output(law) for law in laws]
-    assert all(distance(view, views[0]) == 0 for view in views)
+    assert are_one(views)
     # The check's outcome does depend on the votes: it is the view that does not show it.
     assert distance(laws[0], laws[1]) > 0
 
@@ -82,7 +78,7 @@ def test_vote_share_of_an_honest_party_has_one_law_for_the_guardian_with_an_answ
         Playback(toy_parameters(2, releases=False), (VOTES_0, honest), fix).law((x,), WITH_AP_1, Until.AGGREGATION)
         for x, honest in [(1, VOTES_0), (1, VOTES_1), (-1, VOTES_1), (0, TIES)]
     ]
-    assert all(distance(law, laws[0]) == 0 for law in laws)
+    assert are_one(laws)
 
 
 @pytest.mark.req("CAPC-SEC-006", kind="enumeration")
@@ -94,7 +90,7 @@ def test_view_in_worst_case_mode_has_one_law_for_the_guardian_with_an_answering_
         for x, honest in [(1, VOTES_0), (1, VOTES_1), (-1, VOTES_1), (0, TIES)]
     ]
     views = [without_output(law) for law in laws]
-    assert all(distance(view, views[0]) == 0 for view in views)
+    assert are_one(views)
     assert distance(laws[0], laws[1]) > 0
 
 

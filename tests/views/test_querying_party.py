@@ -15,11 +15,17 @@ from capc.parties import QUERYING_PARTY, answering_party
 from capc_verify.views.fixes import FRESH_SHARES, LOGIT_MASKS, ZERO_SUM, Fix, first_of, in_step, seen_values
 from capc_verify.views.law import Law, distance, image, worst_conditional_distance
 from capc_verify.views.playback import Playback, Until, output_and_randomness, output_of
-from capc_verify.views.toy import TWO_SIDED, all_linear_models, hidden_model, linear_model, toy_parameters
+from capc_verify.views.toy import (
+    TIES,
+    TWO_SIDED,
+    VOTES_0,
+    all_linear_models,
+    hidden_model,
+    linear_model,
+    toy_parameters,
+)
 
 ALONE = frozenset({QUERYING_PARTY})
-VOTES_0 = linear_model((1, 0), (-1, 0))
-TIES = linear_model((1, 0), (0, 1))
 VOTES_1 = linear_model((0, -1), (0, 1))
 
 

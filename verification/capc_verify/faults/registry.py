@@ -46,7 +46,7 @@ FAULTS: dict[str, Fault] = {
         2,
         (
             _ONE_LAW,
-            "tests/views/test_answering_party.py::test_view_of_a_whole_query_has_one_law_for_all_queries[0-worst_case]",
+            "tests/views/test_answering_party.py::test_view_of_a_whole_query_has_one_law_for_all_queries[False-0-worst_case]",
         ),
     ),
     "bounded_float_masks": Fault(masking.bounded_float_masks, 3, (_ONE_LAW,)),

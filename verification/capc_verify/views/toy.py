@@ -196,3 +196,10 @@ def hidden_model(hidden: tuple[int, int], *rows: tuple[int, int]) -> QuantisedMo
     """A model with one hidden ReLU unit: (weight, bias) of the unit, then of each class."""
     first = QuantisedLayer(((hidden[0],),), (hidden[1],))
     return dense_model((first, linear_model(*rows).layers[0]), fraction_bits=0)
+
+
+AP_1, AP_2 = answering_party(1), answering_party(2)
+VOTES_0, VOTES_1 = linear_model((1, 0), (-1, 0)), linear_model((-1, 0), (1, 0))
+"""Models that vote so for the query 1."""
+TIES = linear_model((1, 0), (0, 1))
+"""Equal logits for the query 1."""

@@ -12,7 +12,7 @@ from capc.protocol import Collaboration
 from capc.randomness import Seed
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.sessions import SESSION
-from capc_verify.vectors.operations.steps import MODEL, Protocol, model_from, protocol_from
+from capc_verify.vectors.operations.step import MODEL, Protocol, model_from, protocol_from
 from capc_verify.vectors.values import COUNT, DATA, INTEGERS, RATIONAL, choice, many, optional, record
 
 

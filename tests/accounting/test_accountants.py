@@ -16,7 +16,7 @@ from scipy.special import log_ndtr
 
 from capc.accountants import joint
 from capc.accountants.concentrated import composed_rho
-from capc.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper
+from capc.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper, improved_conversion
 from capc.accountants.gaussian import composed_mu_squared
 from capc.accountants.joint import joint_cost_holds, joint_renyi_upper
 from capc.accountants.loss import LossDistribution, loss_epsilon
@@ -24,7 +24,6 @@ from capc.accountants.methods import Method, applicable, statement_for
 from capc.accountants.renyi import (
     ORDERS,
     classic_conversion,
-    improved_conversion,
     renyi_cost,
     renyi_epsilon,
     separate_cost,

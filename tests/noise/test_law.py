@@ -26,10 +26,6 @@ rounded = pytest.mark.req("CAPC-NOISE-001")
 discrete = pytest.mark.req("CAPC-NOISE-002")
 
 
-def stream(label: str) -> XofSource:
-    return XofSource(Seed(bytes(range(32))), label.encode())
-
-
 def rounded_law(sigma: Fraction, reach: int) -> dict[int, mpmath.mpf]:
     edge = [mpmath.erfc((2 * n - 1) / (2 * mpmath.sqrt(2) * real(sigma))) / 2 for n in range(reach + 2)]
     upper = {n: edge[n] - edge[n + 1] for n in range(1, reach + 1)}
@@ -43,7 +39,7 @@ def laplace_law(scale: int, reach: int) -> dict[int, mpmath.mpf]:
 
 
 def draw(sampler: Callable[[XofSource], int], label: str, count: int = DRAWS) -> list[int]:
-    source = stream(label)
+    source = XofSource(Seed(bytes(range(32))), label.encode())
     return [sampler(source) for _ in range(count)]
 
 

@@ -10,13 +10,14 @@ from enum import StrEnum
 from fractions import Fraction
 
 from capc.accountants.concentrated import composed_rho
-from capc.accountants.conversion import check_delta, epsilon_upper
+from capc.accountants.conversion import check_delta, epsilon_upper, improved_conversion
 from capc.accountants.gaussian import composed_mu_squared
 from capc.accountants.loss import loss_epsilon
-from capc.accountants.renyi import Conversion, classic_conversion, improved_conversion, renyi_epsilon
+from capc.accountants.renyi import Conversion, classic_conversion, renyi_epsilon
 from capc.accountants.statement import (
     COMPUTATIONAL_TERMS,
     HE_DISTANCE,
+    METHODS_OF_UNITS,
     ONE_VOTE,
     ROUNDED_UP,
     PrivacyStatement,
@@ -91,17 +92,8 @@ def noise_name(noise: Noise) -> str:
     return f"{law} from {noise.counted} of {noise.contributors} shares"
 
 
-def _gaussian(steps: Steps, delta: Fraction) -> tuple[Fraction, str]:
-    mu_squared = composed_mu_squared(steps)
-    return epsilon_upper(CostUnit.MU_SQUARED, mu_squared, delta), (
-        "exact Gaussian-DP curve (Balle and Wang 2018) of the composed mu^2"
-    )
-
-
-def _concentrated(steps: Steps, delta: Fraction) -> tuple[Fraction, str]:
-    return epsilon_upper(CostUnit.RHO, composed_rho(steps), delta), (
-        "zCDP of the composed rho, best order of Proposition 12 of Canonne, Kamath and Steinke 2020"
-    )
+def _composed(unit: CostUnit, cost: Callable[[Steps], Fraction]) -> Callable[[Steps, Fraction], tuple[Fraction, str]]:
+    return lambda steps, delta: (epsilon_upper(unit, cost(steps), delta), METHODS_OF_UNITS[unit])
 
 
 def _loss(steps: Steps, delta: Fraction) -> tuple[Fraction, str]:
@@ -118,9 +110,9 @@ def _renyi(conversion: Conversion, name: str) -> Callable[[Steps, Fraction], tup
 
 
 _COMPUTE: dict[Method, Callable[[Steps, Fraction], tuple[Fraction, str]]] = {
-    Method.GAUSSIAN_DP: _gaussian,
+    Method.GAUSSIAN_DP: _composed(CostUnit.MU_SQUARED, composed_mu_squared),
     Method.LOSS_DISTRIBUTION: _loss,
-    Method.ZCDP: _concentrated,
+    Method.ZCDP: _composed(CostUnit.RHO, composed_rho),
     Method.RENYI_IMPROVED: _renyi(improved_conversion, "improved (Canonne, Kamath and Steinke 2020)"),
     Method.RENYI_CLASSIC: _renyi(classic_conversion, "classic (Mironov 2017)"),
 }

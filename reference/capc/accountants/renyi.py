@@ -47,11 +47,6 @@ def classic_conversion(cost: arb, order: arb, delta: arb) -> arb:
     return cost - delta.log() / (order - 1)
 
 
-def improved_conversion(cost: arb, order: arb, delta: arb) -> arb:
-    """Epsilon = cost + ln(1 - 1 / a) - (ln delta + ln a) / (a - 1), never above the classic one; it may be negative."""
-    return cost + (1 - 1 / order).log() - (delta.log() + order.log()) / (order - 1)
-
-
 @dataclass(frozen=True)
 class RenyiEpsilon:
     """The best of all orders.
@@ -124,12 +119,10 @@ def separate_cost(steps: Steps, order: Fraction) -> Fraction:
     return total
 
 
-def _cost(step: Step | JointStep, order: Fraction) -> Fraction:
-    return _joint_cost(step, order) if isinstance(step, JointStep) else _step_cost(step, order)
-
-
 @lru_cache(maxsize=4096)
-def _joint_cost(step: JointStep, order: Fraction) -> Fraction:
+def _cost(step: Step | JointStep, order: Fraction) -> Fraction:
+    if isinstance(step, Step):
+        return _step_cost(step, order)
     check, answer = step.check, step.answer
     if not isinstance(check.noise, RoundedGaussian):
         raise InputError(
@@ -144,15 +137,8 @@ def _step_cost(step: Step, order: Fraction) -> Fraction:
     if not isinstance(noise, SharedNoise):
         return noise.renyi_cost(order, step.sensitivity)
     if isinstance(noise.share, DiscreteGaussianShare):
-        return order * _shared_rho(step)
+        return order * shared_gaussian_rho(step, noise)
     # Skellam noise is closed under sums.
     unit = 1 << noise.grid_bits
     squared, absolute = step.sensitivity.squared * unit**2, step.sensitivity.absolute * unit
     return skellam_renyi(order, noise.variance_votes * unit**2, squared, absolute)
-
-
-@lru_cache(maxsize=256)
-def _shared_rho(step: Step) -> Fraction:
-    if not isinstance(step.noise, SharedNoise):
-        raise InputError("only shared noise has a correction")
-    return shared_gaussian_rho(step, step.noise)

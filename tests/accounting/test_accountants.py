@@ -34,6 +34,7 @@ from capc.errors import InputError
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare
+from support.laws import real
 from support.sizes import examples
 
 RELATIVE = mpmath.mpf(10) ** -9
@@ -45,10 +46,6 @@ UNIT = ProtectedUnit(Relation.REPLACE_ONE)
 deltas = st.integers(2, 12).map(lambda n: Fraction(1, 10**n))
 sigmas = st.fractions(min_value=Fraction(1, 2), max_value=50, max_denominator=64)
 counts = st.integers(1, 500)
-
-
-def real(value: Fraction) -> mpmath.mpf:
-    return mpmath.mpf(value.numerator) / value.denominator
 
 
 def gaussian_steps(sigma: Fraction, count: int) -> Steps:

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from capc.accountants.conversion import epsilon_upper
+from capc.accountants.conversion import epsilon_upper, improved_conversion
 from capc.accountants.loss import loss_epsilon
-from capc.accountants.conversion import improved_conversion
 from capc.accountants.renyi import renyi_cost, renyi_epsilon
 from capc.accountants.steps import Step
 from capc.accountants.unit import ProtectedUnit, Relation

@@ -171,7 +171,7 @@ def test_a_withheld_answer_is_given_back_in_realised_mode_only(winners: tuple[in
         mechanisms = fixed_mechanisms([[0, 0, 0]], [[0]])
         account = make_account(parameters)
         # The account of a real run has the mechanisms of the suite; here both get the chosen draws.
-        account._mechanisms = mechanisms
+        account.mechanisms = mechanisms
         suite = replace(hybrid_suite(parameters), mechanisms=mechanisms)
         collaboration = Collaboration(make_session(parameters, SIZES), voters(*winners), suite, account)
         assert collaboration.label([0, 0]).label == label
@@ -228,7 +228,7 @@ def test_the_account_is_charged_before_noise_is_drawn_and_before_anything_leaves
     mechanisms = fixed_mechanisms([[0, 0, 0]], [[0]])
     suite = replace(hybrid_suite(parameters), mechanisms=mechanisms)
     account = make_account(parameters)
-    account._mechanisms = mechanisms
+    account.mechanisms = mechanisms
     collaboration = Collaboration(make_session(parameters, SIZES), voters(1, 1), suite, account, observer=recorder)
     seen: list[tuple[int, int]] = []
     reserve = account.reserve

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from capc.ledger import Ledger, LedgerError, Proof, check_proof, load_seen, save_seen
 from capc.ledger.heads import MAX_BEGAN, MAX_TRAIL
-from ledger.cases import INPUTS, OTHER_TAG, TAG, make_ledger, make_terms
+from ledger.cases import INPUTS, OTHER_TAG, TAG, copy_of, make_ledger, make_terms
 from support.sizes import examples
 
 TERMS = make_terms(queries=10**5)
@@ -79,11 +79,11 @@ def test_runs_in_any_order_find_their_charges(
                 ask(ledger, head, name)
             steps[run] += 1
             kept = load_seen(head)
-            assert (0 if kept is None else kept.head.size) >= size
-            size = 0 if kept is None else kept.head.size
+            assert kept is not None
+            assert kept.head.size >= size
+            size = kept.head.size
             # Who has begun and not asked yet.
-            waiting = sum(step % 3 in (1, 2) for step in steps)
-            assert (0 if kept is None else len(kept.began)) == waiting
+            assert len(kept.began) == sum(step % 3 in (1, 2) for step in steps)
 
 
 @pytest.mark.req("CAPC-LEDG-022")
@@ -97,8 +97,7 @@ def test_a_smaller_head_never_replaces_a_larger_one(tmp_path: Path) -> None:
         assert save_seen(early, head).head == late.head
         kept = load_seen(head)
         assert kept is not None
-        assert kept.head == ledger.head
-        assert kept.began == (1, 2)
+        assert (kept.head, kept.began) == (ledger.head, (1, 2))
 
 
 @pytest.mark.req("CAPC-LEDG-022")
@@ -108,10 +107,8 @@ def test_two_histories_shown_to_two_runs_at_once_are_found(tmp_path: Path, first
     head = tmp_path / "head.json"
     with make_ledger(tmp_path, TERMS) as ledger:
         ask(ledger, head)
-    (tmp_path / "fork").mkdir()
-    for name in ("ledger", "ledger.key"):
-        shutil.copy(tmp_path / name, tmp_path / "fork")
-    with make_ledger(tmp_path, TERMS) as one, make_ledger(tmp_path / "fork", TERMS) as other:
+    fork = copy_of(tmp_path, "fork")
+    with make_ledger(tmp_path, TERMS) as one, make_ledger(fork, TERMS) as other:
         one.reserve(TAG, 1, INPUTS)
         other.reserve(TAG, 1, INPUTS)
         (one if first_is_longer else other).reserve(TAG, 2, INPUTS)
@@ -193,8 +190,7 @@ def test_runs_that_look_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     kept = load_seen(head)
     assert kept is not None
     assert kept.head == ledgers[0].head
-    assert kept.head.size == 21
-    assert kept.began == ()
+    assert (kept.head.size, kept.began) == (21, ())
     for ledger in ledgers:
         ledger.close()
 
@@ -244,8 +240,6 @@ def test_a_head_that_others_may_change_is_taken_from_them(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("changes", [{"began": [0]}, {"began": [9]}, {"began": ["1"]}, {"trail": ["00"]}, {"trail": 1}])
 def test_what_no_party_keeps_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
-    import json
-
     head = tmp_path / "head.json"
     with make_ledger(tmp_path, TERMS) as ledger:
         ask(ledger, head)

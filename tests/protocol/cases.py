@@ -76,7 +76,7 @@ class Case:
             suite = replace(
                 suite, mechanisms=ReleaseMechanisms(GivenNoise(self.given_noise, mechanisms.answer), threshold)
             )
-            account._mechanisms = suite.mechanisms
+            account.mechanisms = suite.mechanisms
         return Collaboration(self.session, self.models, suite, account, observer=observer)
 
 

@@ -179,7 +179,7 @@ def _gaussian_delta(mu_squared: Fraction, epsilon: Fraction) -> arb:
 
 
 def _check_range(name: str, value: Fraction) -> None:
-    require(0 <= value <= LARGEST, name, value, "give a value from 0 to 1e9")
+    require(0 <= value <= LARGEST, name, value, f"give a {'value' if name == 'epsilon' else 'cost'} from 0 to 1e9")
 
 
 def _check(unit: CostUnit, delta: Fraction, order: Fraction | None, **others: Fraction) -> None:

@@ -75,7 +75,7 @@ def renyi_epsilon(steps: Steps, delta: Fraction, conversion: Conversion) -> Reny
     """
     check_delta(delta)
 
-    def at(index: int, cost: Callable[[Steps, Fraction], Fraction]) -> Fraction:
+    def epsilon_of(index: int, cost: Callable[[Steps, Fraction], Fraction]) -> Fraction:
         order = ORDERS[index]
         total = cost(steps, order)
         if total > LARGEST:
@@ -85,21 +85,21 @@ def renyi_epsilon(steps: Steps, delta: Fraction, conversion: Conversion) -> Reny
 
     if not any(steps.values()):
         return RenyiEpsilon(Fraction(0), ORDERS[0], at_edge=False)
-    best = min(range(len(ORDERS)), key=lambda index: at(index, separate_cost))
+    best = min(range(len(ORDERS)), key=lambda index: epsilon_of(index, separate_cost))
     if any(isinstance(step, JointStep) for step in steps):
         # The joint cost takes longer, so the search starts where the separate one is best.
-        found = {best: at(best, renyi_cost)}
+        found = {best: epsilon_of(best, renyi_cost)}
         for direction in (-1, 1):
             index = best + direction
             while 0 <= index < len(ORDERS):
-                found[index] = at(index, renyi_cost)
+                found[index] = epsilon_of(index, renyi_cost)
                 if found[index] >= found[index - direction]:
                     break
                 index += direction
         best = min(found, key=lambda index: found[index])
         epsilon = found[best]
     else:
-        epsilon = at(best, separate_cost)
+        epsilon = epsilon_of(best, separate_cost)
     require(epsilon <= LARGEST, "epsilon", epsilon, "give fewer queries or more noise")
     edge = best in {0, len(ORDERS) - 1} and epsilon > 0
     return RenyiEpsilon(decimal_upper(ball(max(epsilon, Fraction(0)))), ORDERS[best], edge)

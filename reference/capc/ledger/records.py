@@ -141,7 +141,7 @@ def read_query_record(body: bytes) -> QueryRecord:
     fields = _fields(body)
     kind = fields.get("kind")
     if kind not in (*_DIGESTS, SETTLED):
-        raise LedgerError(f"a record of the unknown kind {kind!r}")
+        raise LedgerError(f"a record of the unknown kind {kind!r:.60}")
     try:
         record = QueryRecord(kind, bytes.fromhex(fields["session"]), fields["query"], bytes.fromhex(fields["salt"]))
         if kind == SETTLED:

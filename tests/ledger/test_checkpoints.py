@@ -19,7 +19,7 @@ from capc.ledger.store import Row, Store
 from capc.randomness import Seed
 from ledger.cases import INPUTS, TAG, FullDisk, alter, copy_of, make_ledger, make_terms, message_of, read
 from ledger.guardians import Guardian
-from ledger.test_damage import replace_log, rewritten, tamper
+from ledger.test_damage import rewrite, tamper
 from support.sizes import examples
 
 TERMS = make_terms(queries=10**5)
@@ -51,6 +51,13 @@ def account(ledger: Ledger) -> tuple[Any, ...]:
     """Everything that a ledger tells."""
     known = ledger._receipts, ledger._dispatched, ledger._settled, ledger._positions
     return ledger.head, ledger.spent, ledger.events, *known
+
+
+def played(folder: Path, queries: int = 12) -> tuple[Any, ...]:
+    """Makes a ledger of these queries; everything that it tells."""
+    with make_ledger(folder, TERMS) as ledger:
+        play(ledger, 0, queries)
+        return account(ledger)
 
 
 @pytest.fixture
@@ -96,9 +103,7 @@ def test_who_begins_at_a_checkpoint_tells_the_same_account(
 def test_an_owner_reads_what_came_after_the_last_checkpoint_and_a_reader_everything(
     tmp_path: Path, rows_read: list[int]
 ) -> None:
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 40)
-        size = ledger.head.size
+    size = played(tmp_path, 40)[0].size
     covered = sizes(tmp_path / "ledger")[-1]
     assert size - covered <= EVERY + 3
     rows_read.clear()
@@ -113,8 +118,7 @@ def test_an_owner_reads_what_came_after_the_last_checkpoint_and_a_reader_everyth
 
 @pytest.mark.req("CAPC-LEDG-020")
 def test_a_ledger_of_an_earlier_version_gets_its_checkpoints_with_the_next_record(tmp_path: Path) -> None:
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 20)
+    played(tmp_path, 20)
     alter(tmp_path / "ledger", "DELETE FROM checkpoint")
     with make_ledger(tmp_path, TERMS) as ledger:
         assert sizes(tmp_path / "ledger") == []
@@ -138,9 +142,7 @@ FOREIGN = {
 @pytest.mark.parametrize("name", FOREIGN)
 def test_a_checkpoint_of_somebody_else_is_replaced_and_refused(tmp_path: Path, name: str) -> None:
     """It is not believed, and it stops nobody: the records say everything."""
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 12)
-        told = account(ledger)
+    told = played(tmp_path)
     file = tmp_path / "ledger"
     assert sizes(file) == [8, 16, 24]
     alter(file, FOREIGN[name])
@@ -155,8 +157,7 @@ def test_a_checkpoint_of_somebody_else_is_replaced_and_refused(tmp_path: Path, n
 
 @pytest.mark.req("CAPC-LEDG-020")
 def test_a_log_that_was_cut_below_its_checkpoint_is_refused(tmp_path: Path) -> None:
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 12)
+    played(tmp_path)
     tamper(tmp_path / "ledger", "DELETE FROM record WHERE position >= 20")
     with pytest.raises(LedgerError, match="rolled back: its owner signed a checkpoint of 24 records"):
         make_ledger(tmp_path, TERMS)
@@ -168,8 +169,7 @@ def test_a_log_that_was_cut_below_its_checkpoint_is_refused(tmp_path: Path) -> N
 @pytest.mark.req("CAPC-LEDG-020")
 def test_a_checkpoint_of_another_history_is_refused(tmp_path: Path) -> None:
     """Both signed by the owner: one of them was shown to nobody, or is a backup."""
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 3)
+    played(tmp_path, 3)
     fork = copy_of(tmp_path, "fork")
     with make_ledger(tmp_path, TERMS) as one, make_ledger(fork, TERMS) as other:
         play(one, 10, 12)
@@ -186,9 +186,7 @@ def test_a_checkpoint_of_another_history_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.req("CAPC-LEDG-020")
 def test_an_older_checkpoint_that_is_put_back_is_a_beginning_like_any_other(tmp_path: Path) -> None:
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 12)
-        told = account(ledger)
+    told = played(tmp_path)
     alter(tmp_path / "ledger", "DELETE FROM checkpoint WHERE size > 8")
     with make_ledger(tmp_path, TERMS) as again:
         assert account(again) == told
@@ -278,8 +276,7 @@ def test_two_handles_write_each_checkpoint_once(tmp_path: Path) -> None:
 
 @pytest.mark.req("CAPC-LEDG-008")
 def test_an_answer_that_was_withheld_counts_from_a_checkpoint_too(tmp_path: Path) -> None:
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 12)
+    played(tmp_path)
     with make_ledger(tmp_path, TERMS) as again:
         assert sum(event.kind is EventKind.LABEL_WITHHELD for event in again.events) == 3
         assert again.spent == 12 * again.cost.worst_case - 3 * again.cost.answer
@@ -287,10 +284,7 @@ def test_an_answer_that_was_withheld_counts_from_a_checkpoint_too(tmp_path: Path
 
 def test_the_records_of_a_rewritten_log_are_what_a_checkpoint_is_of(tmp_path: Path) -> None:
     """A log that its owner writes anew, with checkpoints of the old one, is another history."""
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 12)
-        rows = [(row.body, row.message) for row in ledger._store.rows()]
-    key = Seed(bytes.fromhex((tmp_path / "ledger.key").read_text()))
-    replace_log(tmp_path / "ledger", rewritten([*rows[:10], *rows[11:]], key))
+    played(tmp_path)
+    rewrite(tmp_path, lambda rows: [*rows[:10], *rows[11:]])
     with pytest.raises(LedgerError):
         make_ledger(tmp_path, TERMS)

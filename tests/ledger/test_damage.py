@@ -64,31 +64,28 @@ def test_an_edited_log_is_refused_by_its_owner_and_by_a_reader(tmp_path: Path, n
             make_ledger(tmp_path)
 
 
-def bodies(file: Path) -> list[tuple[bytes, bytes | None]]:
-    """Of all records, with what is kept beside them."""
-    return [(row.body, row.message) for row in read(file)[1]]
+def rewrite(folder: Path, change: Callable[[list[Any]], list[Any]], key: Seed | None = None) -> None:
+    """Puts other bodies, with what is kept beside them, in the place of a log's; links and signatures are right.
 
-
-def rewritten(rows: list[tuple[bytes, bytes | None]], key: Seed) -> list[tuple[Any, ...]]:
-    """A log with right links, signed by whoever has this key."""
+    Args:
+        folder: of the ledger.
+        change: of the bodies.
+        key: of whoever signs; the owner's if None.
+    """
+    key = key or Seed(bytes.fromhex((folder / "ledger.key").read_text()))
+    made: list[tuple[Any, ...]] = []
     head: Head | None = None
-    made = []
-    for position, (body, message) in enumerate(rows):
+    for body, message in change([(row.body, row.message) for row in read(folder / "ledger")[1]]):
         head = first_head(digest_of(body)) if head is None else head.extended(digest_of(body))
-        made.append((position, body, head.link, head.sign(key), message))
-    return made
-
-
-def replace_log(file: Path, rows: list[tuple[Any, ...]]) -> None:
-    tamper(file, "DELETE FROM record", *(("INSERT INTO record VALUES (?, ?, ?, ?, ?)", row) for row in rows))
+        made.append((len(made), body, head.link, head.sign(key), message))
+    inserted = (("INSERT INTO record VALUES (?, ?, ?, ?, ?)", row) for row in made)
+    tamper(folder / "ledger", "DELETE FROM record", *inserted)
 
 
 @pytest.mark.req("CAPC-LEDG-004")
 def test_right_links_without_the_key_are_refused(tmp_path: Path) -> None:
     ordinary_log(tmp_path).close()
-    file = tmp_path / "ledger"
-    rows = bodies(file)
-    replace_log(file, rewritten([*rows[:3], *rows[4:]], Seed(bytes(32))))
+    rewrite(tmp_path, lambda rows: [*rows[:3], *rows[4:]], Seed(bytes(32)))
     with pytest.raises(LedgerError, match="not signed by the ledger's key"):
         make_ledger(tmp_path)
 
@@ -118,12 +115,13 @@ def test_a_record_that_breaks_a_rule_is_refused_though_it_is_signed(
 ) -> None:
     """Even the owner cannot write what the account's rules do not allow."""
     ordinary_log(tmp_path).close()
-    file = tmp_path / "ledger"
-    key = Seed(bytes.fromhex((tmp_path / "ledger.key").read_text()))
-    rows = bodies(file)
-    assert old in rows[position][0]
-    rows[position] = (rows[position][0].replace(old, new), rows[position][1])
-    replace_log(file, rewritten(rows, key))
+
+    def edited(rows: list[Any]) -> list[Any]:
+        body, beside = rows[position]
+        assert old in body
+        return [*rows[:position], (body.replace(old, new), beside), *rows[position + 1 :]]
+
+    rewrite(tmp_path, edited)
     with pytest.raises(LedgerError, match=message):
         make_ledger(tmp_path)
 
@@ -132,22 +130,18 @@ def test_a_record_that_breaks_a_rule_is_refused_though_it_is_signed(
 def test_a_log_that_gives_back_a_charge_before_its_message_left_is_refused(tmp_path: Path) -> None:
     """Though the owner signed it, and the message came afterwards."""
     ordinary_log(tmp_path).close()
-    file, key = tmp_path / "ledger", Seed(bytes.fromhex((tmp_path / "ledger.key").read_text()))
-    opened, reserved, dispatched, settled, *_ = bodies(file)
-    replace_log(file, rewritten([opened, reserved, settled, dispatched], key))
-    with pytest.raises(LedgerError, match=r"record 2 .* no message of query 1 was dispatched"), reading(file):
-        pass
+    # Opened, charged, dispatched, settled.
+    rewrite(tmp_path, lambda rows: [rows[0], rows[1], rows[3], rows[2]])
+    with pytest.raises(LedgerError, match=r"record 2 .* no message of query 1 was dispatched"):
+        read(tmp_path / "ledger")
 
 
 @pytest.mark.req("CAPC-LEDG-008")
 def test_a_log_that_spends_more_than_its_budget_is_refused(tmp_path: Path) -> None:
     ordinary_log(tmp_path).close()
-    file, key = tmp_path / "ledger", Seed(bytes.fromhex((tmp_path / "ledger.key").read_text()))
-    rows = bodies(file)
-    rows[0] = (rows[0][0].replace(b'"budget":"30"', b'"budget":"2"'), None)
-    replace_log(file, rewritten(rows, key))
-    with pytest.raises(LedgerError, match="does not fit"), reading(file):
-        pass
+    rewrite(tmp_path, lambda rows: [(rows[0][0].replace(b'"budget":"30"', b'"budget":"2"'), None), *rows[1:]])
+    with pytest.raises(LedgerError, match="does not fit"):
+        read(tmp_path / "ledger")
 
 
 @pytest.mark.req("CAPC-LEDG-003")

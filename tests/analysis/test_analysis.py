@@ -11,7 +11,6 @@ import mpmath
 import numpy as np
 import pytest
 from flint import arb
-from scipy.special import ndtr
 
 from capc.accountants.statement import PrivacyStatement
 from capc.accountants.unit import Relation
@@ -23,20 +22,11 @@ from capc.analysis.theorem6 import data_dependent_renyi
 from capc.errors import InputError
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian, Skellam
 from capc.parameters import Adjacency
-
-X = np.linspace(-14, 14, 28001)
+from support.argmax import continuous_argmax_law
 
 
 def quadrature(histogram: Sequence[int], sigma: float) -> np.ndarray:
-    density = np.exp(-(X**2) / 2) / np.sqrt(2 * np.pi)
-    law = []
-    for i, votes in enumerate(histogram):
-        product = density.copy()
-        for j, other in enumerate(histogram):
-            if j != i:
-                product *= ndtr(X + (votes - other) / sigma)
-        law.append(product.sum() * (X[1] - X[0]))
-    return np.array(law)
+    return continuous_argmax_law(histogram, sigma, 14, 28001)
 
 
 def renyi(p: np.ndarray, q: np.ndarray, order: float) -> float:

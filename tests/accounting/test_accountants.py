@@ -16,7 +16,7 @@ from scipy.special import log_ndtr
 
 from capc.accountants import joint
 from capc.accountants.concentrated import composed_rho
-from capc.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper
+from capc.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper, improved_conversion
 from capc.accountants.gaussian import composed_mu_squared
 from capc.accountants.joint import joint_cost_holds, joint_renyi_upper
 from capc.accountants.loss import LossDistribution, loss_epsilon
@@ -24,7 +24,6 @@ from capc.accountants.methods import Method, applicable, statement_for
 from capc.accountants.renyi import (
     ORDERS,
     classic_conversion,
-    improved_conversion,
     renyi_cost,
     renyi_epsilon,
     separate_cost,
@@ -35,6 +34,7 @@ from capc.errors import InputError
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare
+from support.laws import real
 from support.sizes import examples
 
 RELATIVE = mpmath.mpf(10) ** -9
@@ -46,10 +46,6 @@ UNIT = ProtectedUnit(Relation.REPLACE_ONE)
 deltas = st.integers(2, 12).map(lambda n: Fraction(1, 10**n))
 sigmas = st.fractions(min_value=Fraction(1, 2), max_value=50, max_denominator=64)
 counts = st.integers(1, 500)
-
-
-def real(value: Fraction) -> mpmath.mpf:
-    return mpmath.mpf(value.numerator) / value.denominator
 
 
 def gaussian_steps(sigma: Fraction, count: int) -> Steps:

@@ -30,6 +30,7 @@ from capc.accounting import Account
 from capc.errors import InputError
 from capc.noise.mechanism import CostUnit
 from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from support.laws import real
 from support.sizes import examples
 
 RELATIVE = 1e-9
@@ -39,10 +40,6 @@ costs = st.fractions(min_value=Fraction(1, 1000), max_value=60, max_denominator=
 epsilons = st.fractions(min_value=Fraction(1, 100), max_value=40, max_denominator=10**6)
 deltas = st.integers(1, 12).map(lambda n: Fraction(1, 10**n))
 units = st.sampled_from([MU, RHO])
-
-
-def real(value: Fraction) -> mpmath.mpf:
-    return mpmath.mpf(value.numerator) / value.denominator
 
 
 def true_gaussian_delta(mu_squared: mpmath.mpf, epsilon: mpmath.mpf) -> mpmath.mpf:
@@ -132,23 +129,15 @@ def test_gaussian_delta_at_its_edges() -> None:
 
 
 @pytest.mark.req("CAPC-ACCT-004")
+@pytest.mark.parametrize(("unit", "true_epsilon"), [(MU, true_gaussian_epsilon), (RHO, true_zcdp_epsilon)])
 @given(cost=costs, delta=deltas)
 @settings(max_examples=40, deadline=None)
-def test_gaussian_epsilon_is_tight_and_never_too_small(cost: Fraction, delta: Fraction) -> None:
-    upper = epsilon_upper(MU, cost, delta)
+def test_epsilon_is_tight_and_never_too_small(
+    unit: CostUnit, true_epsilon: Callable[..., mpmath.mpf], cost: Fraction, delta: Fraction
+) -> None:
+    upper = epsilon_upper(unit, cost, delta)
     with mpmath.workdps(50):
-        truth = true_gaussian_epsilon(real(cost), real(delta))
-        assert truth <= real(upper) * (1 + mpmath.mpf(10) ** -25)
-        assert real(upper) <= truth * (1 + RELATIVE)
-
-
-@pytest.mark.req("CAPC-ACCT-004")
-@given(cost=costs, delta=deltas)
-@settings(max_examples=40, deadline=None)
-def test_zcdp_epsilon_is_tight_and_never_too_small(cost: Fraction, delta: Fraction) -> None:
-    upper = epsilon_upper(RHO, cost, delta)
-    with mpmath.workdps(50):
-        truth = true_zcdp_epsilon(real(cost), real(delta))
+        truth = true_epsilon(real(cost), real(delta))
         assert truth <= real(upper) * (1 + mpmath.mpf(10) ** -25)
         assert real(upper) <= truth * (1 + RELATIVE)
 
@@ -302,12 +291,8 @@ def test_calibrated_sigma_is_the_smallest_on_its_grid(
 )
 def test_sigma_for_the_main_job(queries: int, plain: Fraction, checked: Fraction) -> None:
     """epsilon 10, delta 1e-5, replace_one: without a threshold, and with threshold_sigma = sigma."""
-
-    def calibrated(ratio: Fraction | None) -> Fraction:
-        return calibrate(queries, ratio)
-
-    assert calibrated(None) == plain
-    assert calibrated(Fraction(1)) == checked
+    assert calibrate(queries, None) == plain
+    assert calibrate(queries, Fraction(1)) == checked
     with mpmath.workdps(30):
         for sigma, votes in ((plain, 2), (checked, 3)):
             delta = closed_gaussian_delta(queries * votes / real(sigma) ** 2, mpmath.mpf(10))

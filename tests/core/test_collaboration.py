@@ -130,7 +130,7 @@ def without_noise(parameters: Parameters) -> tuple[Account, Suite]:
     """The account of a real run has the mechanisms of the suite; here both get draws of zeros."""
     mechanisms = fixed_mechanisms([[0, 0, 0]], [[0]])
     account, suite = make_account(parameters), replace(hybrid_suite(parameters), mechanisms=mechanisms)
-    account._mechanisms = mechanisms
+    account.mechanisms = mechanisms
     return account, suite
 
 

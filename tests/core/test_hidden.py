@@ -114,6 +114,7 @@ PUBLIC = {
     "capc.noise.mechanism.ReleaseMechanisms": "parameters of noise",
     "capc.noise.mechanism.RoundedGaussian": "parameters of noise",
     "capc.noise.mechanism.Skellam": "parameters of noise",
+    "capc.noise.scale.GridNoise": "parameters of noise",
     "capc.noise.sensitivity.Sensitivity": "parameters of noise",
     "capc.noise.shares.DiscreteGaussianShare": "parameters of noise",
     "capc.noise.shares.SharedNoise": "parameters of noise",

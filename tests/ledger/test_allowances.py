@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
@@ -20,17 +18,18 @@ from capc.allowance import PrivacyAllowance
 from capc.costs import Step
 from capc.errors import BudgetExhaustedError, InputError
 from capc.ledger import KeptAllowance, LedgerError, allowance_file, allowances
-from capc.ledger.connections import Connection, connect
 from capc.linear import IdealLinear
 from capc.parties import Party
 from capc.protocol import Collaboration
 from capc.suite import reference_suite
+from ledger.cases import Tap, alter
+from ledger.guardians import Steps, ended, forked
 from support.builders import constant_model, make_account, make_session
 from support.runs import SIZES, parameters_for, voters
 
 GOAL = PrivacyAllowance(Fraction(1, 1 << 40), 100)
 STEP = Fraction(1, 1 << 50)
-KILLED = 9
+KILLED = -signal.SIGKILL
 
 
 def kept(folder: Path, goal: PrivacyAllowance = GOAL) -> KeptAllowance:
@@ -126,10 +125,7 @@ def test_another_goal_is_refused(tmp_path: Path, goal: PrivacyAllowance) -> None
 )
 def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
     session = kept(tmp_path)
-    connection = sqlite3.connect(session.file)
-    connection.execute(damage)
-    connection.commit()
-    connection.close()
+    alter(session.file, damage)
     with pytest.raises(LedgerError, match="damaged one: restore it as it was, or train a new model"):
         session.charge(1, STEP)
     if "DELETE" not in damage:
@@ -153,39 +149,6 @@ def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
     assert (file.stat().st_mode & 0o077, file.parent.stat().st_mode & 0o077) == (0, 0)
 
 
-def in_child(work: Callable[[], None]) -> int:
-    """Runs something in a process of its own; the signal that ended it, or 0."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-            os._exit(0)
-        except BaseException:  # noqa: BLE001 - the child never comes back
-            os._exit(3)
-    _, status = os.waitpid(pid, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-
-
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Dying:
-    """A connection that kills its process before a statement."""
-
-    def __init__(self, connection: Connection, steps: count[int], dies_at: int) -> None:
-        self._connection, self._steps, self._dies_at = connection, steps, dies_at
-
-    def execute(self, sql: str, parameters: tuple[object, ...] = ()) -> object:
-        if next(self._steps) == self._dies_at:
-            die()
-        return self._connection.execute(sql, parameters)
-
-    def close(self) -> None:
-        self._connection.close()
-
-
 forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 
@@ -198,14 +161,14 @@ def test_a_death_at_any_statement_loses_no_charge_that_returned(tmp_path: Path) 
         returned = folder / "returned"
 
         def work(dies_at: int = dies_at, folder: Path = folder, returned: Path = returned) -> None:
-            steps = count()
-            allowances.connect = lambda file: Dying(connect(file), steps, dies_at)  # type: ignore[assignment]
+            steps = Steps(dies_at)
+            allowances.connect = lambda file: Tap(file, steps.next)  # type: ignore[assignment]
             session = kept(folder)
             for number in (1, 2):
                 session.charge(10, STEP)
                 returned.write_text(str(number))
 
-        signalled = in_child(work)
+        signalled = ended(forked(work))
         done = int(returned.read_text()) if returned.exists() else 0
         value = kept(folder).value
         assert value.charged in (10 * done, 10 * done + 10)
@@ -227,7 +190,7 @@ class DiesAtMessage:
         if step is not Step.SETUP:
             self._left -= 1
             if not self._left:
-                die()
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
 @forks
@@ -252,7 +215,7 @@ def test_a_party_killed_at_its_first_messages_has_charged_the_whole_batch(tmp_pa
         )
         collaboration.label_batch([[1, 2], [3, 4], [0, 0]])
 
-    assert in_child(work) == KILLED
+    assert ended(forked(work)) == KILLED
     assert [each.value.charged for each in files()] == [3, 3, 3]
     collaboration = Collaboration(session, models, suite, make_account(parameters), allowances=files())
     collaboration.label([1, 1])

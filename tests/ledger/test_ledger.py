@@ -6,9 +6,9 @@ import shutil
 import sqlite3
 import stat
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,16 @@ from capc.accountants.renyi import renyi_cost
 from capc.accountants.steps import release_of, steps_of
 from capc.accountants.unit import ProtectedUnit, Relation
 from capc.accounting import Account
-from capc.charges import query_cost
+from capc.charges import QueryCost, query_cost
 from capc.errors import BudgetExhaustedError, InputError
 from capc.events import Receipt
 from capc.ledger import Ledger, LedgerError, Terms, default_key_file, open_ledger, reading
 from capc.ledger import ledger as ledger_module
 from capc.ledger.connections import Connection, connect, make_durable
-from capc.ledger.records import charge_body
+from capc.ledger.records import QueryRecord
 from capc.noise.mechanism import CostUnit
 from capc.parameters import Adjacency, Charge, NoiseName
-from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, make_ledger, make_terms
+from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, FullDisk, make_ledger, make_terms
 from support.sizes import examples
 
 # --- a plain model ------------------------------------------------------------------------------------------------
@@ -443,10 +443,11 @@ def test_a_record_that_no_reader_would_accept_is_not_committed(tmp_path: Path, m
     """Whatever mistake an account makes before it writes."""
     with make_ledger(tmp_path) as ledger:
 
-        def free(*parts: Any) -> bytes:
-            return charge_body(*parts).replace(b'"1/2"', b'"2/4"')
+        class Free(QueryRecord):
+            def body(self, cost: QueryCost) -> bytes:
+                return super().body(cost).replace(b'"1/2"', b'"2/4"')
 
-        monkeypatch.setattr(ledger_module, "charge_body", free)
+        monkeypatch.setattr(ledger_module, "QueryRecord", Free)
         with pytest.raises(LedgerError, match="not those that the policy gives it"):
             ledger.reserve(TAG, 1, INPUTS)
         monkeypatch.undo()
@@ -480,35 +481,13 @@ def test_threads_and_connections_share_one_budget(tmp_path: Path) -> None:
 # --- disks that refuse --------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Refusing:
-    """A connection that fails at the next statement that begins so, once."""
-
-    connection: Connection
-    statement: str = "nothing"
-
-    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
-        if sql.startswith(self.statement):
-            self.statement = "nothing"
-            raise sqlite3.OperationalError("database or disk is full")
-        return self.connection.execute(sql, parameters)
-
-    def close(self) -> None:
-        self.connection.close()
-
-
 @pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-007")
 @pytest.mark.parametrize("statement", ["BEGIN", "SELECT", "INSERT", "COMMIT"])
 def test_a_write_that_fails_is_an_error_and_the_ledger_goes_on(tmp_path: Path, statement: str) -> None:
-    opened: list[Refusing] = []
-
-    def connector(file: Path) -> Refusing:
-        opened.append(Refusing(connect(file)))
-        return opened[-1]
-
-    with open_ledger(tmp_path / "ledger", make_terms(), connector=connector) as ledger:
+    disk = FullDisk()
+    with open_ledger(tmp_path / "ledger", make_terms(), connector=disk.connect) as ledger:
         receipt = ledger.reserve(TAG, 1, INPUTS)
-        opened[0].statement = statement
+        disk.statement = statement
         with pytest.raises(LedgerError, match=r"not usable as a ledger \(database or disk is full\)"):
             ledger.dispatch(receipt, b"message")
         assert ledger.dispatched(TAG, 1) is None

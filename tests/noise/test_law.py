@@ -17,17 +17,13 @@ from hypothesis import strategies as st
 from capc.noise.discrete_gaussian import discrete_gaussian, discrete_laplace
 from capc.noise.gaussian import round_gaussian
 from capc.randomness import Seed, XofSource
-from support.laws import P_VALUE, assert_centred, chi_square_p_value, discrete_law, real
+from support.laws import P_VALUE, assert_centred, chi_square_p_value, discrete_law, normalised, real
 
 SIGMAS = [Fraction(1, 2), Fraction(1), Fraction(7, 3), Fraction(4), Fraction(53)]
 DRAWS = 10_000
 
 rounded = pytest.mark.req("CAPC-NOISE-001")
 discrete = pytest.mark.req("CAPC-NOISE-002")
-
-
-def stream(label: str) -> XofSource:
-    return XofSource(Seed(bytes(range(32))), label.encode())
 
 
 def rounded_law(sigma: Fraction, reach: int) -> dict[int, mpmath.mpf]:
@@ -37,13 +33,11 @@ def rounded_law(sigma: Fraction, reach: int) -> dict[int, mpmath.mpf]:
 
 
 def laplace_law(scale: int, reach: int) -> dict[int, mpmath.mpf]:
-    weights = {n: mpmath.exp(-mpmath.mpf(abs(n)) / scale) for n in range(-reach, reach + 1)}
-    total = mpmath.fsum(weights.values())
-    return {n: weight / total for n, weight in weights.items()}
+    return normalised({n: mpmath.exp(-mpmath.mpf(abs(n)) / scale) for n in range(-reach, reach + 1)})
 
 
 def draw(sampler: Callable[[XofSource], int], label: str, count: int = DRAWS) -> list[int]:
-    source = stream(label)
+    source = XofSource(Seed(bytes(range(32))), label.encode())
     return [sampler(source) for _ in range(count)]
 
 
@@ -71,9 +65,8 @@ def test_discrete_gaussian_matches_exact_law(sigma: Fraction) -> None:
 def test_discrete_gaussian_matches_exact_law_at_an_irrational_deviation() -> None:
     sample = draw(lambda source: discrete_gaussian(source, Fraction(5, 2)), "discrete sqrt")
     with mpmath.workdps(50):
-        weights = {n: mpmath.exp(-mpmath.mpf(n**2) / 5) for n in range(-25, 26)}
-        total = mpmath.fsum(weights.values())
-        assert chi_square_p_value(sample, {n: w / total for n, w in weights.items()}) > P_VALUE
+        law = normalised({n: mpmath.exp(-mpmath.mpf(n**2) / 5) for n in range(-25, 26)})
+        assert chi_square_p_value(sample, law) > P_VALUE
 
 
 @discrete

@@ -43,8 +43,8 @@ class Case:
         if self.given_noise is not None:
             *answer, threshold = self.given_noise
             checks = None if parameters.release.threshold is None else [[threshold]]
-            account._mechanisms = fixed_mechanisms([answer], checks)
-            suite = replace(suite, mechanisms=account._mechanisms)
+            account.mechanisms = fixed_mechanisms([answer], checks)
+            suite = replace(suite, mechanisms=account.mechanisms)
         return Collaboration(self.session, self.models, suite, account, observer=observer)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from tenseal import sealapi
 
 from capc.he.context import HeContext
-from capc.he.seeded import open_seeded, pack_seeded, seeded_length
+from capc.he.seeded import open_seeded, pack_seeded
 from capc.he.serialisation import Words, make_secret_key, read_secret_key
 
 
@@ -44,11 +44,6 @@ class PublicKey:
         self.context = context
         self.zero = zero
         self.payload = payload
-
-
-def public_key_length(context: HeContext) -> int:
-    """Bytes of a public key payload: those of one ciphertext of a request."""
-    return seeded_length(context)
 
 
 def generate_keys(context: HeContext) -> tuple[SecretKey, bytes]:

@@ -13,9 +13,9 @@ from capc.errors import ErrorCode, InvalidPayloadError
 from capc.he.context import HeContext
 from capc.he.keys import SecretKey
 from capc.he.layout import Layout
-from capc.he.packing import check_length
 from capc.he.seeded import check_seeded, open_seeded, pack_seeded, seeded_length
 from capc.he.serialisation import SEED_BYTES, Words, make_plaintext
+from capc.messages import require_length
 
 
 def request_length(context: HeContext, layout: Layout) -> int:
@@ -35,7 +35,7 @@ def check_request(context: HeContext, layout: Layout, request: bytes) -> None:
     Raises:
         InvalidPayloadError: the length is wrong, a coefficient is not below its prime, or a seed occurs twice.
     """
-    check_length(request, request_length(context, layout), "request")
+    require_length(request, request_length(context, layout), "request")
     payloads = [_payload(context, request, number) for number in range(layout.requests)]
     for payload in payloads:
         check_seeded(context, payload, "request")

@@ -16,10 +16,11 @@ from capc.he.blinding import Part, add_noise, blind
 from capc.he.context import HeContext
 from capc.he.encoding import Encoding, Response
 from capc.he.keys import PublicKey, SecretKey
-from capc.he.packing import check_length, pack, packed_length, unpack
+from capc.he.packing import pack, packed_length, unpack
 from capc.he.requests import open_group
 from capc.he.serialisation import Words, make_ciphertext, read_coefficients, read_pair
 from capc.he.weights import Blocks, PreparedWeights
+from capc.messages import require_length
 from capc.randomness import Seed
 
 
@@ -128,7 +129,7 @@ def split_response(context: HeContext, encoding: Encoding, response: bytes) -> l
     Raises:
         InvalidPayloadError: the length is wrong.
     """
-    check_length(response, response_length(context, encoding), "response")
+    require_length(response, response_length(context, encoding), "response")
     parts, start = [], 0
     for carried in encoding.responses:
         end = start + packed_length(context.response_primes, carried.positions.size) + second_bytes(context)

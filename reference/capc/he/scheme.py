@@ -25,7 +25,7 @@ from capc.he.circuit_privacy import distance_per_query, distance_per_response
 from capc.he.clear import multiply_words
 from capc.he.context import HeContext, context_for
 from capc.he.encoding import Encoding, encode_inputs
-from capc.he.keys import PublicKey, SecretKey, generate_keys, public_key_length, read_public_key
+from capc.he.keys import PublicKey, SecretKey, generate_keys, read_public_key
 from capc.he.layout import Layout
 from capc.he.requests import check_request, request_length, seal_inputs
 from capc.he.responses import finish, open_response, products, respond, response_length, second_bytes, split_response
@@ -76,8 +76,8 @@ class BfvLinear:
         return generate_keys(self._context)
 
     def public_key_length(self) -> int:
-        """Bytes of a public key payload."""
-        return public_key_length(self._context)
+        """Bytes of a public key payload: those of one ciphertext of a request."""
+        return seeded_length(self._context)
 
     def read_public_key(self, payload: bytes) -> PublicKey:
         """A peer's public key.

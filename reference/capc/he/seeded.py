@@ -8,8 +8,9 @@ from __future__ import annotations
 from tenseal import sealapi
 
 from capc.he.context import HeContext
-from capc.he.packing import check_length, pack, packed_length, unpack
+from capc.he.packing import pack, packed_length, unpack
 from capc.he.serialisation import SEED_BYTES, Saved, Words, make_seeded_ciphertext, read_seeded
+from capc.messages import require_length
 
 
 def seeded_length(context: HeContext) -> int:
@@ -29,7 +30,7 @@ def check_seeded(context: HeContext, payload: bytes, what: str) -> Words:
     Raises:
         InvalidPayloadError: the length is wrong, or a coefficient is not below its prime.
     """
-    check_length(payload, seeded_length(context), what)
+    require_length(payload, seeded_length(context), what)
     return unpack(payload[:-SEED_BYTES], context.data_primes, context.degree, what)
 
 

@@ -156,12 +156,7 @@ class ToyAccount(Account):
 
     def __init__(self, parameters: ToyParameters) -> None:
         super().__init__(parameters.release, parameters.widths.grid_bits, Fraction(1))
-        self._toy_mechanisms = toy_mechanisms(parameters)
-
-    @property
-    def mechanisms(self) -> ReleaseMechanisms:
-        """The toy noise."""
-        return self._toy_mechanisms
+        self.mechanisms = toy_mechanisms(parameters)
 
     def remaining_queries(self) -> int:
         """Always enough."""

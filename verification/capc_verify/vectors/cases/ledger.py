@@ -8,10 +8,9 @@ from typing import Any
 
 from capc.accountants.policies import with_joint_cost
 from capc.charges import query_cost
-from capc.events import Receipt
 from capc.ledger import Proof, Terms
 from capc.ledger.chain import HASH_BYTES, START, Head, digest_of, first_head
-from capc.ledger.records import read_query_record, unblinded_charge_body
+from capc.ledger.records import UNBLINDED, read_query_record
 from capc.ledger.store import Row
 from capc.parameters import Charge, NoiseName, ReleasePolicy
 from capc.primitives import signing_public_key
@@ -73,11 +72,10 @@ class _Log:
 
     def earlier_form(self) -> list[dict[str, Any]]:
         """The same log, whose first query was charged in the earlier form."""
-        cost = query_cost(_TERMS.policy, _TERMS.grid_bits)
-        receipt = Receipt(self.tag, 1, self.inputs, cost.worst_case, cost.unit)
         bodies = [row.body for row in self.rows]
-        salt = read_query_record(bodies[1]).salt
-        made = self.signed([bodies[0], unblinded_charge_body(receipt, cost, salt), *bodies[2:]])
+        charge = replace(read_query_record(bodies[1]), kind=UNBLINDED, digest=self.inputs)
+        earlier = charge.body(query_cost(_TERMS.policy, _TERMS.grid_bits))
+        made = self.signed([bodies[0], earlier, *bodies[2:]])
         made[1]["message"] = None
         return made
 

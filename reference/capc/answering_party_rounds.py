@@ -5,7 +5,6 @@ Learns: its fresh shares of the votes. Spec: CAPC-ROUND-001 to CAPC-ROUND-008.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from capc.answering_party import AwaitingChoice, AwaitingRequest, VoteReady, ready_votes
@@ -59,7 +58,7 @@ def answering_party_garble_round(
     length = rounds.request_length(turn.shape, turn.number)
     payload = channel.open(MessageType.CHOICE_BITS, request, length, at.batch.first, layer)
     # Other bits, other labels: one hash key and offset never garble for two sets of choices.
-    label = channel.label("answering_party_garble_round", at.batch.first, layer) + hashlib.sha256(payload).digest()
+    label = channel.label("answering_party_garble_round", at.batch.first, layer, bound_to=payload)
     with blamed_on(QUERYING_PARTY):
         result, answer = rounds.garble(turn, payload, party.suite.expand(seed, label))
     state.spend()

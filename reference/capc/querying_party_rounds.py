@@ -5,7 +5,6 @@ Learns: its fresh shares of the votes. Spec: CAPC-ROUND-001 to CAPC-ROUND-008.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from capc.circuits.activation import vote_shape
@@ -61,7 +60,7 @@ def querying_party_evaluate_round(
     length = rounds.answer_length(turn.shape, turn.number)
     payload = channel.open(MessageType.GARBLED_CIRCUITS, answer, length, at.batch.first, layer)
     # Another answer, another hash key: one key and offset never make rows for two sets of signs.
-    label = channel.label("querying_party_evaluate_round", at.batch.first, layer) + hashlib.sha256(payload).digest()
+    label = channel.label("querying_party_evaluate_round", at.batch.first, layer, bound_to=payload)
     with blamed_on(at.peer):
         result = rounds.evaluate(turn, payload, party.suite.expand(seed, label))
     state.spend()

@@ -23,6 +23,7 @@ from capc.events import DIGEST_BYTES, Dispatched, Receipt, Settled
 from capc.ledger.errors import LedgerError
 from capc.ledger.terms import Terms
 from capc.parameters import canonical_json
+from capc_spec.registry import TAGS
 
 FORMAT = "CaPC/0.1/ledger"
 SALT_BYTES = 16
@@ -34,8 +35,6 @@ OPENED, CHARGED, DISPATCHED, SETTLED = "opened", "charged", "dispatched", "settl
 """Kinds of records."""
 UNBLINDED = "reserved"
 """The kind of charges of the earlier form."""
-
-_COMMITMENT_DOMAIN = b"CaPC/0.1/ledger-commitment"
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def commitment_of(opening: bytes) -> bytes:
     Args:
         opening: 32 secret bytes from the operating system, then the 32 bytes of the digest of inputs.
     """
-    return hashlib.sha256(_COMMITMENT_DOMAIN + opening).digest()
+    return hashlib.sha256(TAGS["ledger-commitment"] + opening).digest()
 
 
 def charge_body(session_tag: bytes, query: int, commitment: bytes, cost: QueryCost, salt: bytes) -> bytes:

@@ -28,6 +28,8 @@ from protocol import recorded
 STEPS = entries("steps")
 BY_LABEL = {label: step for step, label in STEP_LABELS.items()}
 PREFIXES = tuple(f"{role.value}_" for role in Role)
+CONTEXT = 3 + 32 + 6 + 4 + 1
+"""Bytes after a step's label: its party, the session, both ends, query and layer."""
 _TAKE = re.compile(r"(.+) x (?:(read|bits)\((\w+)\)|(\w+))")
 
 
@@ -71,6 +73,8 @@ class Notes:
         counts: of each batch's queries, by the number of the first.
         streams: of steps, in the order in which they were expanded.
         blindings: the same of blinding seeds.
+        made: how many streams there were, noted or not.
+        engine: the two-party engine's name.
     """
 
     encrypted: bool
@@ -78,6 +82,8 @@ class Notes:
     counts: dict[int, int] = field(default_factory=dict)
     streams: list[Stream] = field(default_factory=list)
     blindings: list[Stream] = field(default_factory=list)
+    made: int = 0
+    engine: str = ""
 
     def expand(self, seed: Seed, label: bytes) -> NotingSource:
         self.streams.append(Stream(seed, label, _drawing_step()))
@@ -102,11 +108,14 @@ def played(number: int, *, encrypted: bool = False) -> Notes:
 
     def noting_suite(parameters, *arguments) -> Suite:
         suite = make_suite(parameters, *arguments)
+        notes.engine = type(suite.two_party).__name__
         kind = type(suite.mechanisms.answer)
         sample = kind.sample
 
         def noting_sample(self, source: NotingSource, count: int) -> list[int]:
-            return sample(self, source.sampled("answer" if self is suite.mechanisms.answer else "threshold", count), count)
+            return sample(
+                self, source.sampled("answer" if self is suite.mechanisms.answer else "threshold", count), count
+            )
 
         patch.setattr(kind, "sample", noting_sample)
         return suite
@@ -120,7 +129,14 @@ def played(number: int, *, encrypted: bool = False) -> Notes:
         notes.counts[results[0].index] = len(results)
         return results
 
+    begin = XofSource.__init__
+
+    def counting(self, seed: Seed, label: bytes) -> None:
+        notes.made += 1
+        begin(self, seed, label)
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(XofSource, "__init__", counting)
         patch.setattr(recorded, "by_label", notes.expand)
         patch.setattr(recorded, "reference_suite", noting_suite)
         patch.setattr(recorded, "open_collaboration", noting_session)
@@ -147,39 +163,45 @@ def differences(notes: Notes) -> Iterator[str]:
         else:
             yield from _step_differences(notes, step, streams)
     yield from _blinding_differences(notes)
+    if notes.made != len(notes.streams) + len(notes.blindings):
+        yield f"{notes.made} streams, of which {len(notes.streams) + len(notes.blindings)} are the steps'"
 
 
 def _step_differences(notes: Notes, step: str, streams: list[Stream]) -> Iterator[str]:
     entry, session = STEPS[step], notes.session
-    own, end = streams[0].label[len(entry["label"]) + 1 :][:3], len(entry["label"]) + 1 + 46
+    start = len(entry["label"]) + 1
+    own, numbers = streams[0].label[start : start + 3], streams[0].label[start + CONTEXT - 5 : start + CONTEXT]
     me = Party(list(ROLE_CODES)[own[0]], int.from_bytes(own[1:], "little"))
-    query, layer = int.from_bytes(streams[0].label[end - 5 : end - 1], "little"), streams[0].label[end - 1]
-    peer = next(party for party in _everybody(session) if _bytes(party) in _ends(streams[0], end) - {own})
-    yield from (f"{step}: query {query}, layer {layer}" for fits in [_placed(notes, entry["at"], query, layer)] if not fits)
-    if not me.role.value == step.partition("_party")[0] + "_party" and not step.startswith(me.role.value):
-        yield f"{step}: drawn by {me}"
-    answering = me if me.role is Role.ANSWERING_PARTY else peer
-    place = Place(notes, answering, query, layer)
-    peers = {
-        "QP": [QUERYING_PARTY],
-        "PG": [PRIVACY_GUARDIAN],
-        "AP": session.answering_parties,
-        "AP, PG": (*session.answering_parties, PRIVACY_GUARDIAN),
-        "AP_1": session.answering_parties[:1],
-        "AP_i": [peer] if peer in session.answering_parties else [],
-    }[entry["peers"]]
-    digest = 32 if "bound_to" in entry else 0
+    query, layer = int.from_bytes(numbers[:4], "little"), numbers[4]
+    if not step.startswith(me.role.value) or not _placed(notes, entry["at"], query, layer):
+        yield f"{step}: drawn by {me} at query {query}, layer {layer}"
+    ends = streams[0].label[start + CONTEXT - 11 : start + CONTEXT - 5]
+    peer = next((each for each in session.answering_parties if party_bytes(each) in (ends[:3], ends[3:])), None)
+    place = Place(notes, peer, query, layer)
     wanted = []
-    for other in peers:
-        ends = b"".join(sorted((own, _bytes(other))))
-        head = entry["label"].encode() + b"/" + own + session.tag + ends + streams[0].label[end - 5 : end]
-        parts = dict.fromkeys(draw.get("part") for draw in entry["draws"])
-        for part in parts:
+    for other in _peers(entry["peers"], session, peer):
+        pair = b"".join(sorted((own, party_bytes(other))))
+        head = entry["label"].encode() + b"/" + own + session.tag + pair + numbers
+        for part in dict.fromkeys(draw.get("part") for draw in entry["draws"]):
             reads = [read for draw in entry["draws"] if draw.get("part") == part for read in place.reads(draw)]
             wanted.append((head, TAGS[part] if part else b"", reads))
-    found = [(stream.label[:end], stream.label[end + digest :], stream.reads) for stream in streams]
-    if found != [entry for entry in wanted if entry[2]]:
+    end = start + CONTEXT
+    bound = end + (32 if "bound_to" in entry else 0)
+    found = [(stream.label[:end], stream.label[bound:], stream.reads) for stream in streams]
+    if found != [stream for stream in wanted if stream[2]]:
         yield f"{step}: {found} instead of {wanted}"
+
+
+def _peers(named: str, session: Session, peer: Party | None) -> list[Party]:
+    peers = list(session.answering_parties)
+    return {
+        "QP": [QUERYING_PARTY],
+        "PG": [PRIVACY_GUARDIAN],
+        "AP": peers,
+        "AP, PG": [*peers, PRIVACY_GUARDIAN],
+        "AP_1": peers[:1],
+        "AP_i": [peer],
+    }[named]
 
 
 @dataclass(frozen=True)
@@ -187,7 +209,7 @@ class Place:
     """Where a step is, which decides how much it draws."""
 
     notes: Notes
-    answering: Party
+    answering: Party | None
     query: int
     layer: int
 
@@ -242,7 +264,8 @@ def _pair_differences(notes: Notes, streams: list[Stream]) -> Iterator[str]:
     fits = entry["draws"][0]["take"] == "C x bits(w)" and all(stream.reads == wanted for stream in streams)
     if not fits or len(streams) != count * (count - 1) or len(keys) != len(streams) // 2:
         yield f"answering_party_send_vote: {[stream.reads for stream in streams]}"
-    if streams[0].label[:-4] != label or not _placed(notes, "query", int.from_bytes(streams[0].label[-4:], "little"), 0):
+    query = int.from_bytes(streams[0].label[-4:], "little")
+    if streams[0].label[:-4] != label or not _placed(notes, "query", query, 0):
         yield f"answering_party_send_vote: label {streams[0].label!r}"
 
 
@@ -269,16 +292,8 @@ def _placed(notes: Notes, at: str, query: int, layer: int) -> bool:
     }[at]
 
 
-def _everybody(session: Session) -> list[Party]:
-    return [entry.party for entry in session.participants]
-
-
-def _bytes(party: Party) -> bytes:
+def party_bytes(party: Party) -> bytes:
     return bytes([ROLE_CODES[party.role]]) + party.index.to_bytes(2, "little")
-
-
-def _ends(stream: Stream, end: int) -> set[bytes]:
-    return {stream.label[end - 11 : end - 8], stream.label[end - 8 : end - 5]}
 
 
 def _drawing_step() -> str:

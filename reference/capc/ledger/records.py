@@ -25,7 +25,7 @@ from capc.ledger.terms import Terms
 from capc.parameters import canonical_json
 from capc_spec.registry import TAGS
 
-FORMAT = "CaPC/0.1/ledger"
+FORMAT = TAGS["ledger"].decode("ascii")
 SALT_BYTES = 16
 """A salted digest tells nobody who does not have the body what was recorded: it may be one bit (CAPC-LEDG-012)."""
 

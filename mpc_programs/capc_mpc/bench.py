@@ -20,6 +20,7 @@ from capc_mpc.protocols import Adversary, Model, protocol_named
 from capc_mpc.running import Limits, run
 from capc_mpc.sampling import sample_cases
 from capc_mpc.steps import Step
+from capc_spec.registry import TAGS
 
 LOGIT_BITS, VOTE_BITS, GRID_BITS = 37, 16, 4
 """The widths of the default parameter set."""
@@ -115,7 +116,7 @@ def measure(
 ) -> Row:
     """Runs one variant on sampled inputs, several times if that is quick; what cannot run says why."""
     step = variant.step()
-    cases = sample_cases(step, XofSource(fresh_seed(), b"capc_mpc/bench"))
+    cases = sample_cases(step, XofSource(fresh_seed(), TAGS["mpc-bench"]))
     parties, model, adversary = 2, Model.BASE, Adversary.SEMI_HONEST
     runs = []
     try:

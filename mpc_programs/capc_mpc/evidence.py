@@ -20,6 +20,7 @@ from capc_mpc.protocols import protocol_named
 from capc_mpc.running import Limits, MpcRun, run
 from capc_mpc.sampling import sample_cases
 from capc_mpc.steps import Step
+from capc_spec.registry import TAGS
 
 BATCH = 100
 PROTOCOLS = (
@@ -58,7 +59,7 @@ def recorded_steps() -> dict[str, Step]:
 
 def recorded_cases(name: str, step: Step) -> Cases:
     """The inputs of a record, pads excepted: the same on every machine."""
-    return sample_cases(step, XofSource(_SEED, b"capc_mpc/evidence/" + name.encode()))
+    return sample_cases(step, XofSource(_SEED, TAGS["mpc-evidence"] + name.encode()))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ Learns: that a query took place, its shape, the participant set. Not the query, 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -36,6 +35,7 @@ from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.randomness import RandomSource, Seed
 from capc.session import Batch, Session, SingleUse, following_query
 from capc.suite import EvaluatorKey, GarblerKey, GarblerTransfers, PreparedWeights, PublicKey, Suite
+from capc_spec.registry import STEP_LABELS
 
 
 @dataclass(frozen=True, repr=False)
@@ -257,8 +257,7 @@ def respond_to_request(
     linear, width = party.suite.linear, party.session.parameters.widths.logit_bits
     length = linear.request_length(stage.operator, batch.count)
     payload = channel.open(MessageType.LINEAR_REQUEST, request, length, batch.first, state.layer)
-    label = channel.label(step, batch.first, state.layer) + hashlib.sha256(payload).digest()
-    source = party.suite.expand(seed, label)
+    source = party.suite.expand(seed, channel.label(step, batch.first, state.layer, bound_to=payload))
     masks = [ring.uniform(source, stage.sums, width) for _ in range(batch.count)]
     addends = [ring.subtract(row, mask, width) for row, mask in zip(own, masks, strict=True)]
     with blamed_on(QUERYING_PARTY):
@@ -308,8 +307,8 @@ def open_choice(step: str, at: AnsweringLayer, bits: bytes, seed: Seed) -> tuple
     length = party.suite.two_party.bits_length(circuit, at.batch.count * instances)
     payload = channel.open(MessageType.CHOICE_BITS, bits, length, at.batch.first, at.layer)
     # Other bits, other labels: one hash key and offset never garble for two sets of choices.
-    label = channel.label(step, at.batch.first, at.layer)
-    return circuit, payload, party.suite.expand(seed, label + hashlib.sha256(payload).digest())
+    label = channel.label(step, at.batch.first, at.layer, bound_to=payload)
+    return circuit, payload, party.suite.expand(seed, label)
 
 
 def ready_votes(at: AnsweringLayer, shares: Rows) -> tuple[VoteReady, ...]:
@@ -327,7 +326,7 @@ def answering_party_send_vote(state: VoteReady) -> bytes:
     state.spend()
     party, parameters = state.party, state.party.session.parameters
     width = parameters.widths.vote_bits
-    label = b"zero-sum/" + party.session.tag + state.query.to_bytes(4, "little")
+    label = STEP_LABELS["answering_party_send_vote"] + b"/" + party.session.tag + state.query.to_bytes(4, "little")
     mask = sharing.zero_sum_mask(
         party.me.index, party.pairwise_keys, label, parameters.num_classes, width, party.suite.expand
     )

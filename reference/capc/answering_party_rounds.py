@@ -5,7 +5,6 @@ Learns: its fresh shares of the votes. Spec: CAPC-ROUND-001 to CAPC-ROUND-008.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from capc.answering_party import AwaitingChoice, AwaitingRequest, VoteReady, ready_votes
@@ -74,7 +73,7 @@ def _open_request(state: AwaitingRoundChoice, request: bytes, seed: Seed) -> tup
     length = at.party.suite.two_party.vote_rounds.request_length(turn.shape, turn.number)
     payload = channel.open(MessageType.CHOICE_BITS, request, length, at.batch.first, layer)
     # Other bits, other labels: one hash key and offset never garble for two sets of choices.
-    label = channel.label("answering_party_garble_round", at.batch.first, layer) + hashlib.sha256(payload).digest()
+    label = channel.label("answering_party_garble_round", at.batch.first, layer, bound_to=payload)
     return payload, at.party.suite.expand(seed, label)
 
 

@@ -33,8 +33,8 @@ from capc.querying_party import (
 from capc.querying_party_release import Answer, release_words, spend_turn
 from capc.randomness import Seed
 from capc.session import SingleUse
+from capc_spec.registry import TAGS
 
-_COMMITMENT_DOMAIN = b"CaPC/0.1/engine-commitment"
 _BLINDING_BITS = 256
 
 
@@ -86,8 +86,8 @@ def answering_party_enter_argmax(state: AwaitingChoice, seed: Seed) -> tuple[tup
     parameters, count = at.party.session.parameters, at.batch.count
     # Other masks, other shares: one seed never shares two votes alike.
     masks = b"".join(mask.to_bytes(8, "little") for row in state.sums for mask in row)
-    label = at.party.channel.label("answering_party_enter_argmax", at.batch.first, at.layer)
-    source = at.party.suite.expand(seed, label + hashlib.sha256(masks).digest())
+    label = at.party.channel.label("answering_party_enter_argmax", at.batch.first, at.layer, bound_to=masks)
+    source = at.party.suite.expand(seed, label)
     width = parameters.widths.vote_bits
     fresh = tuple(tuple(ring.uniform(source, parameters.num_classes, width)) for _ in range(count))
     state.spend()
@@ -155,9 +155,9 @@ def privacy_guardian_enter_release(
     party = state.party
     label = party.channel.label("privacy_guardian_enter_release", state.query) + state.inputs_digest
     noise, words = add_noise(state, seed, label)
-    blinding = party.suite.expand(seed, label + b"/commitment").bits(_BLINDING_BITS)
+    blinding = party.suite.expand(seed, label + TAGS["commitment"]).bits(_BLINDING_BITS)
     content = blinding.to_bytes(_BLINDING_BITS // 8, "little") + b"".join(word.to_bytes(8, "little") for word in words)
-    commitment = hashlib.sha256(_COMMITMENT_DOMAIN + content).digest()
+    commitment = hashlib.sha256(TAGS["engine-commitment"] + content).digest()
     state.spend()
     return EnteredNoise(party, state.query, receipt, noise), tuple(words), commitment
 

@@ -16,6 +16,7 @@ from importlib import resources
 from math import ceil, isqrt
 
 from capc.errors import ParameterError
+from capc_spec.registry import TAGS
 
 SPEC_VERSION = "0.1.0"
 LABEL_BITS = 128
@@ -28,7 +29,6 @@ FEWEST_CLASSES = 2
 MOST_CLASSES = 1024
 """The classes of a session."""
 
-_DOMAIN = b"CaPC/0.1/parameters"
 _LN2_UPPER = Fraction(6932, 10000)
 _COMPOSITION = ("renyi_order", "joint_cost")
 
@@ -258,7 +258,7 @@ class Parameters:
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 over a domain tag and the canonical JSON of :meth:`document` (CAPC-PARAM-002)."""
-        return hashlib.sha256(_DOMAIN + canonical_json(self.document())).digest()
+        return hashlib.sha256(TAGS["parameters"] + canonical_json(self.document())).digest()
 
     def noise_bound(self, sigma: Fraction) -> int:
         """t(sigma), the largest |noise| in grid units that the vote ring has room for (CAPC-PARAM-031).

@@ -25,8 +25,7 @@ from capc.randomness import Seed
 from capc.session import Session, SingleUse, following_query
 from capc.suite import ChoiceState, GarblerKey, Suite
 from capc.two_party import GarblerOutput, answer_at_once, request_length
-
-_INPUTS_DOMAIN = b"CaPC/0.1/noise-binding"
+from capc_spec.registry import TAGS
 
 
 @dataclass(frozen=True, repr=False)
@@ -160,7 +159,7 @@ def privacy_guardian_aggregate(state: Collecting, messages: Mapping[Party, bytes
         parameters.widths.vote_bits,
         VoteShares.byte_length(parameters.num_classes, parameters.widths.vote_bits),
     )
-    digest = hashlib.sha256(_INPUTS_DOMAIN + session.tag + state.query.to_bytes(4, "little"))
+    digest = hashlib.sha256(TAGS["noise-binding"] + session.tag + state.query.to_bytes(4, "little"))
     shares: list[tuple[int, ...]] = []
     for peer in session.answering_parties:
         if peer not in messages:
@@ -196,10 +195,9 @@ def privacy_guardian_release(state: Aggregated, receipt: Receipt, choice: bytes,
     scheme = party.suite.two_party
     payload = channel.open(MessageType.CHOICE_BITS, choice, request_length(scheme, circuit, 1), state.query)
     # 2. and 3.
-    inputs = hashlib.sha256(state.inputs_digest + payload).digest()
-    label = channel.label("privacy_guardian_release", state.query) + inputs
+    label = channel.label("privacy_guardian_release", state.query, bound_to=state.inputs_digest + payload)
     noise, words = add_noise(state, seed, label)
-    source = party.suite.expand(seed, label + b"/garble")
+    source = party.suite.expand(seed, label + TAGS["garble"])
     with blamed_on(QUERYING_PARTY):
         output, circuits = answer_at_once(
             scheme, party.garbler_key, channel.position(state.query), circuit, [words], payload, source
@@ -237,7 +235,7 @@ def add_noise(state: Aggregated, seed: Seed, label: bytes) -> tuple[ReleaseNoise
         the noise; C words, its share plus noise; with a threshold its share, its share plus noise, and T - tau.
     """
     party, parameters = state.party, state.party.session.parameters
-    noise_source = party.suite.expand(seed, label + b"/noise")
+    noise_source = party.suite.expand(seed, label + TAGS["noise"])
     noise = draw_release_noise(party.suite.mechanisms, parameters.num_classes, noise_source)
     width, unit = parameters.widths.vote_bits, 1 << parameters.widths.grid_bits
     votes = ring.scale(state.total, unit, width)

@@ -5,7 +5,6 @@ Learns: its fresh shares of the votes. Spec: CAPC-ROUND-001 to CAPC-ROUND-008.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from capc.circuits.activation import Ending, require_ending, vote_shape
@@ -52,7 +51,7 @@ def querying_party_evaluate_round(state: AwaitingRound, answer: bytes, seed: See
     AwaitingRound.require(state)
     at, layer, payload = _open_answer(state, answer)
     # Another answer, another hash key: one key and offset never make rows for two sets of signs.
-    label = at.channel.label("querying_party_evaluate_round", at.batch.first, layer) + hashlib.sha256(payload).digest()
+    label = at.channel.label("querying_party_evaluate_round", at.batch.first, layer, bound_to=payload)
     with blamed_on(at.peer):
         turn, request = at.party.suite.two_party.vote_rounds.evaluate(
             state.turn, payload, at.party.suite.expand(seed, label)

@@ -20,8 +20,7 @@ from capc.querying_party import QueryingParty
 from capc.randomness import Seed
 from capc.session import SingleUse
 from capc.suite import ChoiceState, GarblerKey, OfferState
-
-_REVERSE = b"/reverse"
+from capc_spec.registry import TAGS
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,7 +65,7 @@ def querying_party_choose_reverse(
         channel = party.channel(peer)
         source = party.suite.expand(seed, channel.label("querying_party_choose_reverse"))
         with blamed_on(peer):
-            states[peer], choice = scheme.garbler_choose(payload, channel.context() + _REVERSE, source)
+            states[peer], choice = scheme.garbler_choose(payload, channel.context() + TAGS["reverse"], source)
         messages[peer] = channel.seal(MessageType.BASE_OT_CHOICE, choice)
     party.spend()
     return AwaitingReverseTrees(party, states), messages
@@ -85,7 +84,7 @@ def answering_party_finish_reverse(
     payload = channel.open(MessageType.BASE_OT_CHOICE, choice, scheme.choice_length())
     source = party.suite.expand(seed, channel.label("answering_party_finish_reverse"))
     with blamed_on(QUERYING_PARTY):
-        key, trees = scheme.evaluator_finish(state.ot_state, payload, channel.context() + _REVERSE, source)
+        key, trees = scheme.evaluator_finish(state.ot_state, payload, channel.context() + TAGS["reverse"], source)
     state.spend()
     return party.renewed(reverse_key=key), channel.seal(MessageType.OT_TREES, trees)
 

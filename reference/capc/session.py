@@ -14,6 +14,7 @@ from capc.errors import InputError, ParameterError, StateReuseError
 from capc.parameters import Parameters, VoteVariant, canonical_json
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role, answering_party
 from capc.randomness import SEED_BYTES, STREAM_LIMIT
+from capc_spec.registry import TAGS
 
 SESSION_ID_BYTES = 32
 IDENTITY_BYTES = 32
@@ -21,8 +22,6 @@ MAX_ANSWERING = 4096
 MAX_LAYERS = 256
 """What a header can number; rounds of a vote count as layers."""
 MAX_QUERIES = (1 << 32) - 1
-
-_DOMAIN = b"CaPC/0.1/session"
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ class Session:
     @cached_property
     def tag(self) -> bytes:
         """The 32 bytes in the header of every message: SHA-256(domain || parameter digest || document)."""
-        return hashlib.sha256(_DOMAIN + self.parameters.digest + self.canonical).digest()
+        return hashlib.sha256(TAGS["session"] + self.parameters.digest + self.canonical).digest()
 
 
 @dataclass(frozen=True)

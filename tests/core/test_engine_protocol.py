@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -19,6 +20,7 @@ from capc.parameters import Charge, Parameters
 from capc.parties import PRIVACY_GUARDIAN, answering_party
 from capc.privacy_guardian import Aggregated
 from capc.protocol import Collaboration
+from capc.randomness import XofSource
 from capc.suite import hybrid_suite
 from protocol.cases import MODES, Case, cases
 from support.builders import (
@@ -114,9 +116,9 @@ def test_every_query_is_charged_and_written_down_before_its_noise_is_entered(mon
     assert order == [*["Reserved", "noise", "Dispatched"] * 2, "entered"]
 
 
-@pytest.mark.req("CAPC-MPC-042")
+@pytest.mark.req("CAPC-MPC-042", "CAPC-NAME-001")
 def test_what_is_written_down_is_a_hiding_commitment() -> None:
-    """The words do not give it: a guess of the votes and the noise cannot be checked against the ledger."""
+    """The words alone do not give it: a guess of the votes and the noise cannot be checked against the ledger."""
     parameters = make_parameters()
     guardian = open_engine(parameters, ClearEngine()).table.guardian.party
     guardian = guardian.renewed(suite=replace(guardian.suite, mechanisms=fixed_mechanisms([[1, -2, 3]])))
@@ -128,6 +130,10 @@ def test_what_is_written_down_is_a_hiding_commitment() -> None:
     assert entered[0][0] == entered[1][0] == entered[2][0]
     assert entered[0][1] != entered[1][1]
     assert entered[0] == entered[2]
+    label = guardian.channel.label("privacy_guardian_enter_release", 1) + bytes(32) + b"/commitment"
+    blinding = XofSource(counter_seeds("one")(), label).read(32)
+    words = b"".join(word.to_bytes(8, "little") for word in entered[0][0])
+    assert entered[0][1] == hashlib.sha256(b"CaPC/0.1/engine-commitment" + blinding + words).digest()
 
 
 @pytest.mark.req("CAPC-MPC-042")

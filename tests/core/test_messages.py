@@ -20,6 +20,7 @@ from support.header import HEADER_BYTES, OFFSETS, field, with_field
 from support.refusals import refused
 
 TAG = bytes(range(100, 132))
+STEP = "answering_party_garble_layer"
 PARTIES = st.one_of(st.sampled_from([QUERYING_PARTY, PRIVACY_GUARDIAN]), st.integers(1, 4096).map(answering_party))
 ROLE_BYTES = {"querying_party": 0, "answering_party": 1, "privacy_guardian": 2}
 
@@ -169,8 +170,8 @@ def test_context_is_common_to_both_ends_and_to_nobody_else(
     assert len({context, *others}) >= 4
     assert here.position(query, layer) == there.position(query, layer) == (query << 32) + layer
     if me != peer:
-        assert here.label("step", query, layer) != there.label("step", query, layer)
-    assert here.label("step", query, layer) != here.label("stop", query, layer)
+        assert here.label(STEP, query, layer) != there.label(STEP, query, layer)
+    assert here.label(STEP, query, layer) != here.label("querying_party_keep_circuits", query, layer)
 
 
 @given(envelopes(), st.binary(max_size=10))

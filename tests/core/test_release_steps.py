@@ -153,7 +153,7 @@ def test_noise_is_bound_to_the_received_shares(seed: Seed, fresh: Seed) -> None:
         assert noise(digest, seed) != noise(digest, fresh)
 
 
-@pytest.mark.req("CAPC-REL-005")
+@pytest.mark.req("CAPC-REL-005", "CAPC-NAME-001")
 def test_digest_of_the_shares_changes_with_every_share_query_and_session() -> None:
     """Three queries with equal votes: shares are fresh, so digest, noise stream and total differ."""
     driver = fork("plain", voters(1, 1, 2))

@@ -33,8 +33,8 @@ from capc.errors import ErrorCode, InputError, InvalidPayloadError
 from capc.fixed_point import quantise
 from capc.parameters import ParameterSet
 from capc.randomness import Seed, XofSource
+from capc_spec.registry import TAGS
 
-_MASK = b"comparison/ckks/mask"
 _REFUSALS = (ValueError, RuntimeError, TypeError, IndexError)
 """What TenSEAL and SEAL raise for bytes that they cannot load."""
 
@@ -233,7 +233,7 @@ def _masks(parameters: CkksParameters, count: int, seed: Seed) -> list[float]:
     The steps are finer than CKKS' error where B is 18. On the grid of the shares, 2^-f, they would leave each
     logit's digits below 2^-f bare.
     """
-    source = XofSource(seed, _MASK)
+    source = XofSource(seed, TAGS["comparison-mask"])
     half = 1 << (DOUBLE_BITS - 1)
     return [ldexp(source.bits(DOUBLE_BITS) - half, parameters.mask_bits - DOUBLE_BITS + 1) for _ in range(count)]
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from capc.comparison.network import Floats, SquareNetwork
 from capc.randomness import Seed, XofSource
+from capc_spec.registry import TAGS
 
 EPOCHS = 60
 LEARNING_RATE = 0.02
@@ -34,7 +35,7 @@ def train(
         hidden: widths of the hidden layers.
         seed: decides the initial weights, the only thing that is drawn.
     """
-    source = XofSource(seed, b"comparison/initial weights")
+    source = XofSource(seed, TAGS["comparison-weights"])
     layers = [
         _initial(inputs, outputs, source) for inputs, outputs in pairwise([features.shape[1], *hidden, num_classes])
     ]

@@ -27,6 +27,7 @@ from capc.protocol import Collaboration, QueryResult
 from capc.session import Participant, Session, fresh_session_id
 from capc.suite import reference_suite
 from capc.vectorised import VectorisedTwoParty
+from capc_spec.registry import TAGS
 
 
 def open_collaboration(
@@ -162,4 +163,4 @@ class Watched:
 
 def _identity(party: Party) -> bytes:
     """In one process a party's identity is a hash of its name; networked parties have certificates."""
-    return hashlib.sha256(f"capc run: {party}".encode("ascii")).digest()
+    return hashlib.sha256(TAGS["run"] + str(party).encode("ascii")).digest()

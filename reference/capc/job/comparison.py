@@ -58,6 +58,7 @@ from capc.seats import AnsweringSeat, Methods, Queries, QueryingSeat
 from capc.session import Session
 from capc.suite import reference_suite
 from capc.vectorised import VectorisedTwoParty
+from capc_spec.registry import TAGS
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,7 +97,8 @@ def train_squares(plan: Plan, rows: Indices, number: int) -> AnsweringModel:
     """
     data, widths = plan.dataset, plan.parameters.widths
     # Weights at the start of training, and nothing else, come from the seed (CAPC-RUN-002).
-    seed = Seed(hashlib.sha256(f"capc run: squares {plan.config.seed} {number}".encode("ascii")).digest())
+    name = TAGS["run"] + TAGS["run-squares"] + f"{plan.config.seed} {number}".encode("ascii")
+    seed = Seed(hashlib.sha256(name).digest())
     network = train(data.features[rows], data.labels[rows], data.num_classes, hidden_widths(number)[:1], seed)
     try:
         check_network(CkksParameters.for_depth(network.depth), network, widths)

@@ -23,8 +23,9 @@ from capc.events import DIGEST_BYTES
 from capc.ledger.errors import LedgerError
 from capc.ledger.terms import Terms
 from capc.parameters import canonical_json
+from capc_spec.registry import TAGS
 
-FORMAT = "CaPC/0.1/ledger"
+FORMAT = TAGS["ledger"].decode("ascii")
 SALT_BYTES = 16
 """A salted digest tells nobody who does not have the body what was recorded: it may be one bit (CAPC-LEDG-012)."""
 
@@ -37,7 +38,6 @@ UNBLINDED = "reserved"
 
 _DIGESTS = {CHARGED: "commitment", UNBLINDED: "inputs", DISPATCHED: "message"}
 """What the digest of a record is called in its body."""
-_COMMITMENT_DOMAIN = b"CaPC/0.1/ledger-commitment"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def commitment_of(opening: bytes) -> bytes:
     Args:
         opening: 32 secret bytes from the operating system, then the 32 bytes of the digest of inputs.
     """
-    return hashlib.sha256(_COMMITMENT_DOMAIN + opening).digest()
+    return hashlib.sha256(TAGS["ledger-commitment"] + opening).digest()
 
 
 def may_be_opened(body: bytes) -> bool:

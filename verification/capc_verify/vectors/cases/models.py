@@ -13,6 +13,7 @@ from capc.operators import Convolution, Dense, Grid, SumPool
 from capc.parameters import Parameters, ParameterSet
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc.session import Participant, Session
+from capc_spec.registry import TAGS
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.common import expect_equal, policy
 from capc_verify.vectors.cases.faulty_architectures import FAULTY, VOTE_ONLY
@@ -303,5 +304,5 @@ def _tag(document: dict[str, Any]) -> bytes:
     def canonical(value: object) -> bytes:
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
 
-    digest = hashlib.sha256(b"CaPC/0.1/parameters" + canonical(document["parameters"])).digest()
-    return hashlib.sha256(b"CaPC/0.1/session" + digest + canonical(document)).digest()
+    digest = hashlib.sha256(TAGS["parameters"] + canonical(document["parameters"])).digest()
+    return hashlib.sha256(TAGS["session"] + digest + canonical(document)).digest()

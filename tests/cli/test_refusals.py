@@ -48,8 +48,6 @@ FLAGS = [
     (["--queries", "180"], ["queries = 180", "--queries", "at most 179"]),
     (["--batch", "0"], ["batch = 0", "--batch", "choose"]),
     (["--batch", "5000"], ["batch = 5000", "--batch", "from 1 to 4096"]),
-    (["--inference", "ckks"], ["inference = ckks", "--inference", "choose one of exact, ckks_comparison"]),
-    (["--inference", "ckks_comparison", "--ledger", "l"], ["inference = ckks_comparison", "leave out --ledger"]),
     (["--epsilon", "0"], ["epsilon = 0", "--epsilon", "choose"]),
     (["--epsilon", "-1"], ["epsilon = -1", "--epsilon", "choose"]),
     (["--epsilon=nan"], ["epsilon = nan", "--epsilon", "choose"]),

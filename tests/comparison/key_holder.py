@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tenseal as ts
 
-from capc.comparison import QueryingPartyKeys
-from capc.comparison.network import Floats
+from capc_bench.ckks.network import Floats
+from capc_bench.ckks.steps import QueryingPartyKeys
 
 _SIZES = b"\x0a"
 """Tag of the field `sizes` of TenSEAL's CKKSVectorProto: number 1, packed."""

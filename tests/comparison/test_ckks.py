@@ -11,26 +11,24 @@ import tenseal as ts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.comparison import (
-    AnsweringPartyKeys,
-    CkksParameters,
-    Comparison,
-    QueryingPartyKeys,
-    SquareNetwork,
-    answering_party_evaluate,
-    answering_party_read_keys,
-    open_comparison,
-    querying_party_decrypt,
-    querying_party_encrypt,
-    querying_party_make_keys,
-)
-from capc.comparison.network import Floats
-from capc.comparison.training import train
 from capc.errors import ErrorCode, InputError, InvalidPayloadError, ParameterError
 from capc.learning.data import load_digits
 from capc.learning.training import train as train_with_relus
 from capc.parameters import ParameterSet
 from capc.randomness import Seed, fresh_seed
+from capc_bench.ckks.inference import Comparison, open_comparison
+from capc_bench.ckks.network import Floats, SquareNetwork
+from capc_bench.ckks.parameters import CkksParameters
+from capc_bench.ckks.steps import (
+    AnsweringPartyKeys,
+    QueryingPartyKeys,
+    answering_party_evaluate,
+    answering_party_read_keys,
+    querying_party_decrypt,
+    querying_party_encrypt,
+    querying_party_make_keys,
+)
+from capc_bench.ckks.training import train
 from comparison.key_holder import with_size
 from support.sizes import examples
 
@@ -122,17 +120,18 @@ def comparison(networks: tuple[SquareNetwork, ...]) -> Comparison:
 
 def test_every_answering_party_shares_its_logits(comparison: Comparison, networks: tuple[SquareNetwork, ...]) -> None:
     query = load_digits().features[1500]
-    shares = comparison.logit_shares(query.tolist(), [fresh_seed() for _ in networks])
-    for share, network in zip(shares, networks, strict=True):
-        logits = opened(share.querying_party, share.answering_party)
+    request = comparison.encrypt(query.tolist())
+    for index, network in enumerate(networks, start=1):
+        response, mask = comparison.respond(index, request, fresh_seed())
+        logits = opened(comparison.open(index, response), mask)
         assert np.abs(logits - network.logits(query)).max() < UNIT + 1e-3
 
 
 def test_a_session_refuses_what_does_not_fit(comparison: Comparison) -> None:
     with pytest.raises(InputError, match="63 features"):
         comparison.encrypt([0.0] * 63)
-    with pytest.raises(InputError, match="1 seeds for 2 networks"):
-        comparison.logit_shares([0.0] * 64, [fresh_seed()])
+    with pytest.raises(InputError, match="the same features and classes"):
+        open_comparison(WIDTHS, [random_network((3, 2), 0), random_network((3, 4), 0)])
 
 
 def test_squares_learn_digits_about_as_well_as_relus() -> None:

@@ -11,19 +11,18 @@ import numpy as np
 import pytest
 import tenseal as ts
 
-from capc.comparison import (
+from capc.parameters import ParameterSet
+from capc.randomness import fresh_seed
+from capc_bench.ckks.network import Floats, SquareNetwork
+from capc_bench.ckks.parameters import CkksParameters
+from capc_bench.ckks.steps import (
     AnsweringPartyKeys,
-    CkksParameters,
     QueryingPartyKeys,
-    SquareNetwork,
     answering_party_evaluate,
     answering_party_read_keys,
     querying_party_encrypt,
     querying_party_make_keys,
 )
-from capc.comparison.network import Floats
-from capc.parameters import ParameterSet
-from capc.randomness import fresh_seed
 from comparison.key_holder import every_slot, weights_from_noise, with_size
 
 WIDTHS = ParameterSet.named("default")

@@ -35,9 +35,6 @@ PUBLIC = {
     "capc.architecture.StageShape": "public in a session",
     "capc.channel.Channel": "names of parties and the session's digest",
     "capc.charges.QueryCost": "a function of the policy",
-    "capc.comparison.ckks.AnsweringPartyKeys": "public keys, in a library's object that shows its address",
-    "capc.comparison.network.SquareNetwork": "the lengths of its layers, which are public",
-    "capc.comparison.parameters.CkksParameters": "parameters",
     "capc.costs.StepCost": "seconds, bytes, rounds",
     "capc.engine.EngineCost": "bytes, rounds",
     "capc.engine.EngineDescription": "names",
@@ -81,7 +78,6 @@ PUBLIC = {
     "capc.messages.OtExtension": "bytes on the wire",
     "capc.messages.OtTrees": "bytes on the wire",
     "capc.messages._OnePoint": "bytes on the wire",
-    "capc.job.comparison.SquareModel": "the architecture; layers and network show their type",
     "capc.model.QuantisedModel": "the architecture; layers show their type",
     "capc.multi_round.VoteShape": "public in a session",
     "capc.operators.Convolution": "the shape of a layer",
@@ -122,8 +118,8 @@ PUBLIC_NESTED = {
 }
 SHOW_A_SHAPE = {"capc.he.blinding.Blinding", "capc.he.weights.PreparedWeights"}
 """They show the operator that they are for, which is public."""
-READ_THEIR_FIELDS = {"capc.importing.quantise.QuantisationReport", "capc.comparison.network.SquareNetwork"}
-"""Their representations are made of numbers that they compute, and take no canary."""
+READ_THEIR_FIELDS = {"capc.importing.quantise.QuantisationReport"}
+"""Its representation is made of numbers that it computes, and takes no canary."""
 CANARY = "0x5ec7e7-of-a-party"
 
 

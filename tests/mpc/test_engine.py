@@ -228,12 +228,6 @@ def test_a_machine_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
         collaboration.label([0, 1])
 
 
-def test_a_comparison_that_leaks_has_the_embedded_engine_only() -> None:
-    options = {"engine": "mp-spdz:semi2k", "inference": "ckks_comparison", "parties": "2", "queries": "1"}
-    with pytest.raises(InputError, match=r"engine = mp-spdz:semi2k .*inference ckks_comparison has the embedded one"):
-        prepare(resolve(options))
-
-
 def test_a_state_without_an_engine_is_described_as_embedded() -> None:
     plan = prepare(resolve({"parties": "2", "queries": "1"}))
     state = Job(plan, Recorder()).state

@@ -18,7 +18,7 @@ PLACES = {
 }
 OTHERS = {
     # The comparison has messages of its own in the place of steps 1a and 1b.
-    "reference/capc/job/comparison.py",
+    "benchmarks/capc_bench/ckks/inference.py",
     # Faults of single messages, and the vectors' sessions, which name their operations one by one.
     "verification/capc_verify/vectors/cases/honest_session.py",
     "verification/capc_verify/vectors/cases/rounds_session.py",

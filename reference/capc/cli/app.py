@@ -113,10 +113,6 @@ def run(
     parameters: Annotated[
         _Text, typer.Option(metavar="NAME", help="Parameter set: default, fast, test or toy. Default: default.")
     ] = None,
-    inference: Annotated[
-        _Text,
-        typer.Option(metavar="exact|ckks_comparison", help="Evaluation of models; CKKS leaks them. Default: exact."),
-    ] = None,
     mechanism: Annotated[
         _Text,
         typer.Option(metavar="NAME", help="rounded_gaussian, discrete_gaussian or skellam. Default: rounded_gaussian."),
@@ -202,7 +198,6 @@ def run(
         "batch": batch,
         "partition": partition,
         "parameters": parameters,
-        "inference": inference,
         "mechanism": mechanism,
         "adjacency": adjacency,
         "charge": charge,

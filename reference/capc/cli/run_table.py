@@ -9,7 +9,7 @@ from rich.table import Table
 
 from capc.job.engines import described
 from capc.job.garbling_bound import GarblingBound
-from capc.job.report import concrete_bound, enforced_label, enforced_statement, leaks, realised_statement
+from capc.job.report import concrete_bound, enforced_label, enforced_statement, realised_statement
 from capc.job.state import JobState, Status
 from capc.ledger import Ledger
 
@@ -24,9 +24,6 @@ _ENDINGS = {
 def show(state: JobState, console: Console) -> None:
     """Prints the report of a run, also of one that was interrupted."""
     console.print(_ENDINGS[state.status])
-    leaked = leaks(state)
-    if leaked is not None:
-        console.print(f"This run leaks: {leaked}.", style="bold red", markup=False)
     if state.queries:
         console.print(_queries(state))
     console.print(_summary(state))

@@ -14,7 +14,7 @@ from capc.allowance import DEFAULT_QUERIES
 from capc.circuits.choice import NetworkName
 from capc.engine import EMBEDDED
 from capc.errors import InputError
-from capc.job.options import OPTIONS, Inference, OptionValue, flag
+from capc.job.options import OPTIONS, OptionValue, flag
 from capc.learning.data import no_file_because
 from capc.learning.partition import Partition
 from capc.parameters import Adjacency, Charge, NoiseName, VoteVariant
@@ -31,7 +31,6 @@ class JobConfig:
         batch: how many queries are asked at once; the last batch is what is left.
         partition: how the answering parties' rows are divided.
         parameters: the name of a published parameter set.
-        inference: how models are evaluated; anything but the exact one is a comparison that leaks.
         mechanism: the law of the noise.
         adjacency: the neighbouring relation of the budget.
         charge: which costs the account charges.
@@ -66,7 +65,6 @@ class JobConfig:
     batch: int = 10
     partition: Partition = Partition.IID
     parameters: str = "default"
-    inference: Inference = Inference.EXACT
     mechanism: NoiseName = NoiseName.ROUNDED_GAUSSIAN
     adjacency: Adjacency = Adjacency.REPLACE_ONE
     charge: Charge = Charge.WORST_CASE

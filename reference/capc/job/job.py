@@ -16,9 +16,8 @@ from capc import fixed_point
 from capc.accounting import Account
 from capc.errors import BudgetExhaustedError, InputError
 from capc.job.collaboration import open_collaboration
-from capc.job.models import Trainer, train_float, train_relus
+from capc.job.models import train_float, train_relus
 from capc.job.observer import JobObserver, Stage
-from capc.job.options import Inference
 from capc.job.plan import Plan, heads_folder
 from capc.job.purse import Purse
 from capc.job.state import JobState, Labeller, ModelRecord, QueryRecord, Score, Status
@@ -40,7 +39,7 @@ class Job:
     Args:
         plan: what to do.
         observer: told of every step forward.
-        opener: sets up the protocol; None takes the one that the plan's inference and engine need.
+        opener: sets up the protocol; None takes what the plan needs.
     """
 
     def __init__(self, plan: Plan, observer: JobObserver, opener: Opener | None = None) -> None:
@@ -57,8 +56,7 @@ class Job:
             raise
         self.state = JobState(plan, division, account, purse)
         self._observer = observer
-        self._trainer, needed = _inference(plan)
-        self._opener = opener or needed
+        self._opener = opener or partial(open_collaboration, engine=plan.engine, allowances=plan.allowances)
 
     def close(self) -> None:
         """Lets go of the ledger, if there is one; :attr:`state` has been read for the last time."""
@@ -108,7 +106,7 @@ class Job:
         self._observer.started(Stage.TRAINING, len(shares))
         models = []
         for number, rows in enumerate(shares, start=1):
-            model, predict = self._trainer(self.state.plan, rows, number)
+            model, predict = train_relus(self.state.plan, rows, number)
             models.append(model)
             self.state.models.append(ModelRecord(model.layer_sizes, len(rows), self._score(predict).accuracy))
             self._observer.advanced(Stage.TRAINING)
@@ -184,16 +182,6 @@ class Job:
     @property
     def _features(self) -> Floats:
         return self.state.plan.dataset.features
-
-
-def _inference(plan: Plan) -> tuple[Trainer, Opener]:
-    """How models are trained and asked."""
-    if plan.config.inference is Inference.CKKS_COMPARISON:
-        # Only a run that asks for the leaking variant by name loads it (CAPC-RUN-012).
-        from capc.job.comparison import open_ckks_collaboration, train_squares  # noqa: PLC0415
-
-        return train_squares, open_ckks_collaboration
-    return train_relus, partial(open_collaboration, engine=plan.engine, allowances=plan.allowances)
 
 
 def _close(account: Account) -> None:

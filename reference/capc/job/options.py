@@ -14,16 +14,6 @@ from capc.learning.partition import Partition
 from capc.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, VoteVariant
 from capc.session import MAX_ANSWERING, MAX_QUERIES
 
-
-class Inference(StrEnum):
-    """How an answering party's model is evaluated on an encrypted query."""
-
-    EXACT = "exact"
-    """The protocol: exact HE that hides the model, and two-party ReLUs."""
-    CKKS_COMPARISON = "ckks_comparison"
-    """Approximate HE with squares, to compare with: it leaks the models (docs/ckks-comparison.md)."""
-
-
 OptionValue = bool | int | str | Fraction | Path | StrEnum
 
 MAX_BATCH = 4096
@@ -224,7 +214,6 @@ OPTIONS: dict[str, Option] = {
     "batch": Whole(1, MAX_BATCH),
     "partition": Choice(Partition),
     "parameters": Name("the name of a parameter set, such as default or test"),
-    "inference": Choice(Inference),
     "mechanism": Choice(NoiseName),
     "adjacency": Choice(Adjacency),
     "charge": Choice(Charge),

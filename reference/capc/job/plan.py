@@ -19,13 +19,13 @@ from capc.accounting import Account
 from capc.architecture import dense_architecture
 from capc.charges import query_cost
 from capc.circuits.choice import NETWORKS, fastest_vote
-from capc.engine import EMBEDDED, SecureEngine
+from capc.engine import SecureEngine
 from capc.errors import InputError, ParameterError
 from capc.job.config import JobConfig, rational_text
 from capc.job.engines import find_engine
 from capc.job.files import beside
 from capc.job.journal import Journal, check_place, default_folder
-from capc.job.options import Inference, flag
+from capc.job.options import flag
 from capc.learning.data import Dataset, DataShape, load_digits, load_npz
 from capc.learning.partition import Sizes
 from capc.learning.training import ARCHITECTURES
@@ -169,12 +169,8 @@ def _check_together(config: JobConfig) -> None:
     if config.network is not None and config.vote_variant is not None:
         raise config.refusal("network", f"it chooses the vote's variant: leave out {flag('vote_variant')}, or this")
     _check_ledger(config)
-    if config.allowance is not None and config.inference is not Inference.EXACT:
-        raise config.refusal("allowance", f"{flag('inference')} {config.inference.value} keeps none: leave this out")
     if "allowance_queries" in config.places and config.allowance is None and config.ledger is None:
         raise config.refusal("allowance_queries", f"give {flag('allowance')} too, or leave this out")
-    if config.engine != EMBEDDED.name and config.inference is not Inference.EXACT:
-        raise config.refusal("engine", f"inference {config.inference.value} has the embedded one only: leave this out")
     _check_composition(config)
     _check_threshold(config)
     if config.threshold is None:
@@ -204,11 +200,6 @@ def _check_ledger(config: JobConfig) -> None:
             check_place(config.journal or default_folder() / "journal", config.ledger)
         except InputError as error:
             raise InputError(f"{error} ({config.place('journal')})") from None
-    # CAPC-RUN-014.
-    if config.ledger is not None and config.inference is not Inference.EXACT:
-        raise config.refusal(
-            "inference", f"it leaks what a ledger is there to protect: leave out {flag('ledger')}, or this"
-        )
 
 
 def _check_composition(config: JobConfig) -> None:

@@ -1,7 +1,7 @@
 """The report of a run as a JSON document (capc_spec/schemas/run_report.schema.json).
 
-Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where inference is exact, no weaker threat model
-is declared, the parameter set makes HE hide the models as the hypotheses assume, and the known statistical terms do not
+Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where no weaker threat model is declared,
+the parameter set makes HE hide the models as the hypotheses assume, and the known statistical terms do not
 exceed delta (CAPC-ACCT-118): what was spent is an odometer reading.
 """
 
@@ -17,18 +17,11 @@ from capc.job.config import rational_text
 from capc.job.engines import described
 from capc.job.environment import requirements
 from capc.job.garbling_bound import GarblingBound, garbling_bound
-from capc.job.options import Inference
 from capc.job.state import JobState, Score
 from capc.ledger import Ledger, most_models
 from capc.parameters import SPEC_VERSION
 
 SCHEMA = "run_report/v1"
-
-LEAKS = (
-    "inference = ckks_comparison shows the querying party every answering party's logits, and tells it of the weights "
-    "(docs/ckks-comparison.md); the epsilon is that of the released labels alone"
-)
-"""What the report of a run with CKKS says of it (CAPC-RUN-013)."""
 
 _LEAST_DISTANCE_BITS = 40
 """Statistical distance 2^-40 of HE responses from ones that hide the weights; sets for tests claim less."""
@@ -41,7 +34,6 @@ def document(state: JobState) -> dict[str, object]:
         "schema": SCHEMA,
         "status": state.status.value,
         "config": state.plan.config.document(),
-        "leaks": leaks(state),
         "data": _data(state),
         "models": [
             {"layer_sizes": list(model.layer_sizes), "rows": model.rows, "accuracy": model.accuracy}
@@ -195,15 +187,8 @@ def concrete_bound(state: JobState) -> GarblingBound | None:
     return garbling_bound(state.labeller.hash_use, policy.epsilon, policy.delta)
 
 
-def leaks(state: JobState) -> str | None:
-    """What a run shows beyond labels; None for exact inference, which shows nothing else."""
-    return None if state.plan.config.inference is Inference.EXACT else LEAKS
-
-
 def enforced_label(state: JobState) -> str:
-    """What stands beside the enforced epsilon: a guarantee only of exact inference and a set made for one."""
-    if state.plan.config.inference is not Inference.EXACT:
-        return f"no guarantee: inference {state.plan.config.inference.value} leaks the models"
+    """What stands beside the enforced epsilon: a guarantee only of the base model and a set made for one."""
     engine = described(state.plan.engine)
     if engine.model != EMBEDDED.model:
         return f"no guarantee: under the declared model {engine.model} only, which is weaker than the base model"
@@ -226,10 +211,10 @@ def realised_statement(state: JobState) -> PrivacyStatement:
 def he_distance(state: JobState) -> Fraction | None:
     """Of the HE responses of one answering party from ones that hide its models, over all runs on the account.
 
-    None where none is claimed: a parameter set without one, or inference that leaks.
+    None where the parameter set claims none.
     """
     bits = state.plan.parameters.widths.he_distance_bits
-    if not bits or state.plan.config.inference is not Inference.EXACT:
+    if not bits:
         return None
     kept = state.plan.allowances
     models = 1 if kept is None or state.plan.config.ledger is None else most_models(kept.path)

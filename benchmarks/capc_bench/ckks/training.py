@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from capc.comparison.network import Floats, SquareNetwork
 from capc.randomness import Seed, XofSource
+from capc_bench.ckks.network import Floats, SquareNetwork
 
 EPOCHS = 60
 LEARNING_RATE = 0.02

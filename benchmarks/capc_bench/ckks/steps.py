@@ -27,12 +27,12 @@ from math import ldexp
 import tenseal as ts
 from tenseal import sealapi
 
-from capc.comparison.network import SquareNetwork
-from capc.comparison.parameters import DOUBLE_BITS, CkksParameters
 from capc.errors import ErrorCode, InputError, InvalidPayloadError
 from capc.fixed_point import quantise
 from capc.parameters import ParameterSet
 from capc.randomness import Seed, XofSource
+from capc_bench.ckks.network import SquareNetwork
+from capc_bench.ckks.parameters import DOUBLE_BITS, CkksParameters
 
 _MASK = b"comparison/ckks/mask"
 _REFUSALS = (ValueError, RuntimeError, TypeError, IndexError)

@@ -13,9 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from capc import cli
+from capc.cli.app import RUN_OPTIONS
 from capc.job import models as models_module
 from capc.job.collaboration import open_collaboration
-from capc.job.options import OPTIONS, Choice, FileName, Flag, Name, Option, Rational, Whole, flag
+from capc.job.config import OPTIONS
+from capc.job.options import Choice, FileName, Flag, Name, Option, Rational, Whole, flag
 from capc.learning.training import FloatModel, train
 from support.sizes import examples
 
@@ -79,6 +81,7 @@ ODD: dict[str, list[str]] = {
     "parties": ["1", "2", "3", "40", "4096"],
     "queries": ["1", "2", "9", "150", "100000"],
     "batch": ["1", "10", "4096"],
+    "workers": ["0", "1"],
     "parameters": ["default", "fast", "test", "toy", "huge"],
     "renyi_order": ["1", "1.01", "2", "4.5", "1000000"],
     "sigma": ["0.01", "1", "9", "5000"],
@@ -210,4 +213,5 @@ def test_nothing_but_the_trained_models_is_refused_after_training(
 
 def test_the_tables_name_every_option() -> None:
     assert {name for name, _ in BAD} == set(OPTIONS)
+    assert [name for name in RUN_OPTIONS if name not in {"config", "json", "log"}] == list(OPTIONS)
     assert all(len(texts(name)) > 1 for name in OPTIONS)

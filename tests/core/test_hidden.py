@@ -57,6 +57,7 @@ PUBLIC = {
     "capc.job.config.JobConfig": "options as they were typed",
     "capc.job.environment.Requirement": "versions",
     "capc.job.garbling_bound.GarblingBound": "counts",
+    "capc.job.job._Moment": "seconds and bytes",
     "capc.job.plan.AllowanceFolder": "a path",
     "capc.job.plan.Plan": "options and parameters; data sets show their type",
     "capc.job.state.ModelRecord": "what the report of a run shows",

@@ -17,6 +17,8 @@ from capc.job.observer import Stage
 from capc.job.state import Labeller
 from capc.model import QuantisedModel
 from capc.parameters import Charge, Parameters
+from capc.protocol import PreparedQueries
+from capc.session import Batch
 
 
 @dataclass
@@ -31,6 +33,8 @@ class Plurality:
         first_query: the number of the first query; another run on one ledger needs other ones.
         asked: the queries so far.
         batches: how many queries each batch had, also one that was interrupted.
+        prepared: how many queries were prepared; each sends 7 bytes.
+        prepare_error: what ends a preparation.
     """
 
     models: Sequence[QuantisedModel]
@@ -41,10 +45,12 @@ class Plurality:
     asked: list[tuple[int, ...]] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     results: list[PluralityResult] = field(default_factory=list)
+    prepared: int = 0
+    prepare_error: BaseException | None = None
 
     @property
     def costs(self) -> Mapping[str, StepCost]:
-        return {"setup": StepCost(0.5, 10, 2), "ahead": StepCost(0.5, 2 * len(self.asked), 1)}
+        return {"setup": StepCost(0.5, 10, 2), "ahead": StepCost(0.5, 2 * len(self.asked) + 7 * self.prepared, 1)}
 
     @property
     def hash_use(self) -> HashUse:
@@ -61,6 +67,18 @@ class Plurality:
         for features in queries:
             self.results.append(self._label(features))
         return self.results[first:]
+
+    def prepare(self, count: int) -> PreparedQueries:
+        if self.prepare_error is not None:
+            raise self.prepare_error
+        if count > self.account.remaining_queries():
+            raise BudgetExhaustedError("a batch that the account does not admit")
+        self.prepared += count
+        return PreparedQueries(Batch(self.first_query + len(self.asked), count))
+
+    def label_prepared(self, prepared: PreparedQueries, queries: Sequence[Sequence[int]]) -> list[PluralityResult]:
+        prepared.spend()
+        return self.label_batch(queries)
 
     def _label(self, features: Sequence[int]) -> PluralityResult:
         number = len(self.asked) + 1

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc.errors import InputError
-from capc.job.config import JobConfig, rational_text, resolve
-from capc.job.options import OPTIONS, flag
+from capc.job.config import OPTIONS, JobConfig, rational_text, resolve
+from capc.job.options import flag
 from capc.learning.partition import Partition
 from capc.parameters import Charge
 
@@ -74,6 +74,9 @@ def test_the_text_of_a_rational_says_exactly_that_rational(numerator: int, denom
         ("batch", "0"),
         ("batch", "4097"),
         ("batch", "all"),
+        ("prepare", "maybe"),
+        ("workers", "-1"),
+        ("workers", "257"),
         ("partition", "random"),
         ("parameters", ""),
         ("mechanism", "laplace"),

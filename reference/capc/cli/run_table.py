@@ -62,7 +62,13 @@ def _summary(state: JobState) -> Table:
     table.add_row("labels", f"{len(released)} released, {asked - len(released)} withheld")
     if asked:
         seconds, sent = fmean(query.seconds for query in state.queries), fmean(query.bytes for query in state.queries)
-        table.add_row("per query", f"{seconds:.2f} s and {sent:,.0f} bytes, after the set-up")
+        after = "its batch was prepared" if state.plan.config.prepare else "the set-up"
+        table.add_row("per query", f"{seconds:.2f} s and {sent:,.0f} bytes, after {after}")
+    if asked and state.plan.config.prepare:
+        seconds, sent = (
+            fmean(getattr(query, name) for query in state.queries) for name in ("offline_seconds", "offline_bytes")
+        )
+        table.add_row("prepared", f"{seconds:.2f} s and {sent:,.0f} bytes for each query, before it was used")
     table.add_row("agreement", f"{equal} of {asked} equal to the ideal functionality")
     table.add_row("correct", f"{right} of {len(released)} released labels are those of the data")
     engine = described(state.plan.engine)

@@ -1,6 +1,6 @@
 """The main job, in its order: train, choose queries, label them through the protocol, retrain.
 
-Spec: CAPC-RUN-002 to CAPC-RUN-005, CAPC-RUN-010, CAPC-RUN-011, CAPC-RUN-016 to CAPC-RUN-019.
+Spec: CAPC-RUN-002 to CAPC-RUN-005, CAPC-RUN-010, CAPC-RUN-011, CAPC-RUN-016 to CAPC-RUN-019, CAPC-RUN-022.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from capc.learning.training import QUERYING_ARCHITECTURE, FloatModel
 from capc.ledger import Ledger
 from capc.model import QuantisedModel
 from capc.parameters import Parameters
+from capc.protocol import PreparedQueries
 
 Opener = Callable[[Parameters, Sequence[QuantisedModel], Account], Labeller]
 
@@ -56,7 +58,9 @@ class Job:
             raise
         self.state = JobState(plan, division, account, purse)
         self._observer = observer
-        self._opener = opener or partial(open_collaboration, engine=plan.engine, allowances=plan.allowances)
+        self._opener = opener or partial(
+            open_collaboration, engine=plan.engine, allowances=plan.allowances, workers=plan.config.workers
+        )
 
     def close(self) -> None:
         """Lets go of the ledger, if there is one; :attr:`state` has been read for the last time."""
@@ -134,14 +138,15 @@ class Job:
                 self._ask_batch(labeller, batch)
             except BudgetExhaustedError:
                 # Another process charged the same ledger or allowance in the meantime.
-                self.state.purse.take_back(self._not_asked(batch))
+                self._take_back(batch)
                 return self._exhausted(len(batch))
             left -= len(batch)
         return Status.COMPLETE
 
-    def _not_asked(self, batch: Sequence[int]) -> list[int]:
+    def _take_back(self, batch: Sequence[int]) -> None:
+        """Of a batch that was refused, what was not asked."""
         done = {record.row for record in self.state.queries}
-        return [row for row in batch if row not in done]
+        self.state.purse.take_back([row for row in batch if row not in done])
 
     def _exhausted(self, count: int) -> Status:
         """What does not suffice for ``count`` queries: the account, or an allowance if the account does."""
@@ -151,21 +156,37 @@ class Job:
     def _ask_batch(self, labeller: Labeller, rows: Sequence[int]) -> None:
         fraction_bits = self.state.plan.parameters.widths.fraction_bits
         queries = [fixed_point.quantise(self._features[row].tolist(), fraction_bits) for row in rows]
-        before, done, start = _sent(labeller), len(labeller.results), time.perf_counter()
+        done, prepared = len(labeller.results), None
+        began = known = _Moment.now(labeller)
+        if self.state.plan.config.prepare:
+            prepared = self._prepare(labeller, rows)
+            known = _Moment.now(labeller)
         try:
-            labeller.label_batch(queries)
+            if prepared is None:
+                labeller.label_batch(queries)
+            else:
+                labeller.label_prepared(prepared, queries)
         finally:
             # What a batch released before an error or an interrupt was paid for, and is kept.
-            outcomes = labeller.results[done:]
-            seconds, sent = time.perf_counter() - start, _sent(labeller) - before
+            outcomes, ended = labeller.results[done:], _Moment.now(labeller)
             # Durable first: a label that is shown or used is never bought again.
             self.state.purse.settle((row, outcome.label) for row, outcome in zip(rows, outcomes, strict=False))
             for row, outcome in zip(rows, outcomes, strict=False):
                 index = len(self.state.queries) + 1
-                share = seconds / len(outcomes), sent / len(outcomes)
-                self.state.queries.append(QueryRecord(index, row, outcome.label, outcome.ideal_label, *share))
+                shares = *ended.since(known, len(outcomes)), *known.since(began, len(outcomes))
+                self.state.queries.append(QueryRecord(index, row, outcome.label, outcome.ideal_label, *shares))
                 self._observer.advanced(Stage.QUERIES)
             self._observer.changed()
+
+    def _prepare(self, labeller: Labeller, rows: Sequence[int]) -> PreparedQueries:
+        """Does what does not need the rows. Where that ends early, none of them was asked, and only work is lost."""
+        try:
+            return labeller.prepare(len(rows))
+        except BudgetExhaustedError:
+            raise
+        except BaseException:
+            self._take_back(rows)
+            raise
 
     def _train_own(self, bought: Mapping[int, int]) -> FloatModel:
         """The querying party's model, from its own labelled rows and the rows whose labels it bought."""
@@ -199,6 +220,16 @@ def _close(account: Account) -> None:
         account.close()
 
 
-def _sent(labeller: Labeller) -> int:
-    """Bytes of all messages so far."""
-    return sum(cost.bytes for cost in labeller.costs.values())
+class _Moment(NamedTuple):
+    """How long a run takes, and how many bytes were sent, until now."""
+
+    seconds: float
+    bytes: int
+
+    @classmethod
+    def now(cls, labeller: Labeller) -> _Moment:
+        return cls(time.perf_counter(), sum(cost.bytes for cost in labeller.costs.values()))
+
+    def since(self, earlier: _Moment, queries: int) -> tuple[float, float]:
+        """What each of so many queries took since then."""
+        return (self.seconds - earlier.seconds) / queries, (self.bytes - earlier.bytes) / queries

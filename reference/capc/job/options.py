@@ -9,19 +9,11 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
-from capc.circuits.choice import NetworkName
-from capc.learning.partition import Partition
-from capc.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, VoteVariant
-from capc.session import MAX_ANSWERING, MAX_QUERIES
-
 OptionValue = bool | int | str | Fraction | Path | StrEnum
 
-MAX_BATCH = 4096
-MAX_DECLARED = 1 << 32
-MAX_SEED = (1 << 63) - 1
 _MAGNITUDE = 30
 _DIGITS = 40
-_NAME_LENGTH = 200
+NAME_LENGTH = 200
 
 
 class Option(ABC):
@@ -170,7 +162,7 @@ class Name(Option):
 
     def from_value(self, raw: object) -> str:
         """The name."""
-        if not isinstance(raw, str) or not raw.strip() or not raw.isprintable() or len(raw) > _NAME_LENGTH:
+        if not isinstance(raw, str) or not raw.strip() or not raw.isprintable() or len(raw) > NAME_LENGTH:
             raise ValueError
         return raw
 
@@ -200,41 +192,3 @@ class Flag(Option):
 def flag(name: str) -> str:
     """The command-line flag of an option."""
     return "--" + name.replace("_", "-")
-
-
-_MOST = Fraction(10**6)
-_DEVIATION = Rational(_MOST)
-# Beyond an epsilon of 1000 a promise is empty, and its conversions need thousands of digits.
-_EPSILON = Rational(Fraction(1000))
-
-OPTIONS: dict[str, Option] = {
-    "data": FileName("an .npz archive"),
-    "parties": Whole(1, MAX_ANSWERING),
-    "queries": Whole(1, MAX_QUERIES),
-    "batch": Whole(1, MAX_BATCH),
-    "partition": Choice(Partition),
-    "parameters": Name("the name of a parameter set, such as default or test"),
-    "mechanism": Choice(NoiseName),
-    "adjacency": Choice(Adjacency),
-    "charge": Choice(Charge),
-    "joint": Flag(),
-    "renyi_order": Rational(Fraction(MAX_RENYI_ORDER)),
-    "sigma": _DEVIATION,
-    "threshold": Rational(_MOST, zero=True),
-    "threshold_sigma": _DEVIATION,
-    "epsilon": _EPSILON,
-    "delta": Rational(Fraction(1), open_above=True),
-    "vote_variant": Choice(VoteVariant),
-    "network": Choice(NetworkName),
-    "engine": Name("embedded, or an engine and its protocol such as mp-spdz:semi2k"),
-    "declare_model": Name("base, or a weaker threat model by name such as honest_majority"),
-    "seed": Whole(0, MAX_SEED),
-    "ledger": FileName("a ledger, which is made if it is not there"),
-    "ledger_key": FileName("the file of the ledger's signing key"),
-    "journal": FileName("the querying party's journal, which is made if it is not there"),
-    "ask_again": Flag(),
-    "allowance": FileName("a folder, which is made if it is not there"),
-    "allowance_queries": Whole(1, MAX_DECLARED),
-    "data_set": Name(f"a name of the protected data that outlives its files, of up to {_NAME_LENGTH} characters"),
-}
-"""Every option that a TOML file may hold, and the order in which they are shown."""

@@ -19,7 +19,7 @@ from capc.accounting import Account
 from capc.architecture import dense_architecture
 from capc.charges import query_cost
 from capc.circuits.choice import NETWORKS, fastest_vote
-from capc.engine import SecureEngine
+from capc.engine import EMBEDDED, SecureEngine
 from capc.errors import InputError, ParameterError
 from capc.job.config import JobConfig, rational_text
 from capc.job.engines import find_engine
@@ -171,6 +171,10 @@ def _check_together(config: JobConfig) -> None:
     _check_ledger(config)
     if "allowance_queries" in config.places and config.allowance is None and config.ledger is None:
         raise config.refusal("allowance_queries", f"give {flag('allowance')} too, or leave this out")
+    if config.prepare and config.engine != EMBEDDED.name:
+        raise config.refusal(
+            "prepare", f"only the embedded engine prepares batches: leave out {flag('engine')}, or this"
+        )
     _check_composition(config)
     _check_threshold(config)
     if config.threshold is None:
@@ -298,8 +302,13 @@ def _parameters(config: JobConfig, widths: ParameterSet, shape: DataShape, relea
     rows_place = "scikit-learn's digits" if config.data is None else str(config.data)
     sizes = Sizes.of(shape.rows, shape.classes)
     sizes.check(config.parties, config.queries, config.place("parties"), config.place("queries"), rows_place)
+    variant = _vote_variant(config, widths, shape.classes)
+    if config.prepare and variant is VoteVariant.MULTI_ROUND:
+        place = config.place("vote_variant" if config.network is None else "network")
+        raise config.refusal(
+            "prepare", f"a vote in rounds ({place}) cannot be prepared: choose another, or leave this out"
+        )
     try:
-        variant = _vote_variant(config, widths, shape.classes)
         parameters = Parameters(widths, shape.classes, shape.features, release, variant)
     except ParameterError as error:
         raise InputError(f"{error} ({config.place('threshold')}, {config.place('parameters')})") from None

@@ -8,6 +8,7 @@ exceed delta (CAPC-ACCT-118): what was spent is an odometer reading.
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from fractions import Fraction
 from math import inf, nextafter
 
@@ -35,21 +36,8 @@ def document(state: JobState) -> dict[str, object]:
         "status": state.status.value,
         "config": state.plan.config.document(),
         "data": _data(state),
-        "models": [
-            {"layer_sizes": list(model.layer_sizes), "rows": model.rows, "accuracy": model.accuracy}
-            for model in state.models
-        ],
-        "queries": [
-            {
-                "index": query.index,
-                "row": query.row,
-                "label": query.label,
-                "ideal_label": query.ideal_label,
-                "seconds": query.seconds,
-                "bytes": query.bytes,
-            }
-            for query in state.queries
-        ],
+        "models": [{**asdict(model), "layer_sizes": list(model.layer_sizes)} for model in state.models],
+        "queries": [asdict(query) for query in state.queries],
         "agreement": _agreement(state),
         "privacy": _privacy(state),
         "ledger": _ledger(state),
@@ -233,10 +221,7 @@ def _accuracy(before: Score | None, after: Score | None) -> dict[str, object]:
 def _steps(state: JobState) -> dict[str, object]:
     if state.labeller is None:
         return {}
-    return {
-        name: {"seconds": cost.seconds, "bytes": cost.bytes, "rounds": cost.rounds}
-        for name, cost in state.labeller.costs.items()
-    }
+    return {name: asdict(cost) for name, cost in state.labeller.costs.items()}
 
 
 def rounded_up(value: Fraction) -> float:

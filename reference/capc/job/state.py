@@ -8,11 +8,13 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from capc.accounting import Account
+from capc.costs import StepCost
 from capc.hash_keys import HashUse
 from capc.hidden import type_only
 from capc.job.plan import Plan
 from capc.job.purse import Purse
 from capc.learning.partition import Split
+from capc.protocol import PreparedQueries
 
 
 class Status(StrEnum):
@@ -23,22 +25,6 @@ class Status(StrEnum):
     ALLOWANCE_EXHAUSTED = "allowance_exhausted"
     """An answering party's model answered all queries that its circuit privacy was declared for."""
     INTERRUPTED = "interrupted"
-
-
-class Cost(Protocol):
-    """The cost of one protocol step, over all parties and queries so far."""
-
-    @property
-    def seconds(self) -> float:
-        """Computing time of all parties together."""
-
-    @property
-    def bytes(self) -> int:
-        """Length of all messages."""
-
-    @property
-    def rounds(self) -> int:
-        """Flights of messages that wait for each other."""
 
 
 class Outcome(Protocol):
@@ -57,7 +43,7 @@ class Labeller(Protocol):
     """A collaboration that is set up, such as :class:`capc.protocol.Collaboration`."""
 
     @property
-    def costs(self) -> Mapping[str, Cost]:
+    def costs(self) -> Mapping[str, StepCost]:
         """The cost of every step so far."""
 
     @property
@@ -78,6 +64,20 @@ class Labeller(Protocol):
             BudgetExhaustedError: the account does not admit as many queries.
         """
 
+    def prepare(self, count: int) -> PreparedQueries:
+        """Does all of a batch that does not need to know its queries; nothing is charged to the account.
+
+        Raises:
+            BudgetExhaustedError: the account does not admit as many queries.
+        """
+
+    def label_prepared(self, prepared: PreparedQueries, queries: Sequence[Sequence[int]]) -> Sequence[Outcome]:
+        """Does the rest, for as many queries as were prepared.
+
+        Raises:
+            BudgetExhaustedError: others charged the account in the meantime.
+        """
+
 
 class Score(NamedTuple):
     """Quality of the querying party's model on held-out rows."""
@@ -95,8 +95,10 @@ class QueryRecord:
         row: the queried row of the data.
         label: the released class, None when withheld.
         ideal_label: what the ideal functionality gives.
-        seconds: its share of the wall-clock time of its batch.
-        bytes: its share of the length of all messages of its batch.
+        seconds: its share of the wall-clock time of its batch, after the batch was prepared if it was.
+        bytes: its share of the length of all messages of its batch; the same.
+        offline_seconds: its share of the time in which its batch was prepared; 0 if it was not.
+        offline_bytes: the same of messages.
     """
 
     index: int
@@ -105,6 +107,8 @@ class QueryRecord:
     ideal_label: int | None
     seconds: float
     bytes: float
+    offline_seconds: float
+    offline_bytes: float
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -16,8 +18,8 @@ from capc import cli
 from capc.cli.app import RUN_OPTIONS
 from capc.job import models as models_module
 from capc.job.collaboration import open_collaboration
-from capc.job.config import OPTIONS
-from capc.job.options import Choice, FileName, Flag, Name, Option, Rational, Whole, flag
+from capc.job.config import OPTIONS, JobConfig
+from capc.job.options import flag
 from capc.learning.training import FloatModel, train
 from support.sizes import examples
 
@@ -30,21 +32,27 @@ class SetUpError(Exception):
     """The session was set up: nothing speaks against them at all."""
 
 
-def bad_texts(option: Option) -> list[str]:
-    """What this option's type does not admit."""
-    if isinstance(option, Whole):
-        return [str(option.least - 1), str(option.most + 1), "x", "", "1.5", "1e3"]
-    if isinstance(option, Rational):
-        return ["-1", "nan", "inf", "x", "", str(option.most + 1), "1e-999999999", "1." + "1" * 99]
-    if isinstance(option, Choice):
+KINDS = get_type_hints(JobConfig)
+"""The type of each option's value."""
+
+
+def bad_texts(name: str) -> list[str]:
+    """What an option does not admit, by its type and by what its remedy says."""
+    kind, remedy = KINDS[name], OPTIONS[name].remedy
+    if kind is int:
+        least, most = map(int, re.findall(r"\d+", remedy))
+        return [str(least - 1), str(most + 1), "x", "", "1.5", "1e3"]
+    if kind in {Fraction, Fraction | None}:
+        (most,) = re.findall(r"(?:below|at most) (\d+),", remedy)
+        return ["-1", "nan", "inf", "x", "", str(int(most) + 1), "1e-999999999", "1." + "1" * 99]
+    if remedy.startswith("one of"):
         return ["", "other", "EXACT"]
-    if isinstance(option, Flag):
+    if kind is bool:
         return ["", "true", "maybe"]
-    assert isinstance(option, FileName | Name)
-    return ["", *(["\n", "x" * 999] if isinstance(option, Name) else [])]
+    return ["", *([] if kind == Path | None else ["\n", "x" * 999])]
 
 
-BAD = [(name, text) for name, option in OPTIONS.items() for text in bad_texts(option)]
+BAD = [(name, text) for name in OPTIONS for text in bad_texts(name)]
 
 
 def everything(folder: Path) -> list[Path]:
@@ -102,10 +110,10 @@ ODD: dict[str, list[str]] = {
 
 
 def texts(name: str) -> list[str]:
-    option = OPTIONS[name]
-    if isinstance(option, Choice):
-        return [member.value for member in option.names]
-    return ["yes", "no"] if isinstance(option, Flag) else ODD[name]
+    remedy = OPTIONS[name].remedy
+    if remedy.startswith("one of "):
+        return remedy.removeprefix("one of ").split(", ")
+    return ["yes", "no"] if KINDS[name] is bool else ODD[name]
 
 
 COMBINATIONS = st.lists(st.sampled_from(sorted(OPTIONS)), max_size=6, unique=True).flatmap(

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from capc.job.engines import described
 from capc.job.garbling_bound import GarblingBound
-from capc.job.report import concrete_bound, enforced_label, enforced_statement, realised_statement
+from capc.job.report import agreement, concrete_bound, enforced_label, enforced_statement, realised_statement
 from capc.job.state import JobState, Status
 from capc.ledger import Ledger
 
@@ -53,13 +53,9 @@ def _summary(state: JobState) -> Table:
     table = Table(title="Summary", show_header=False)
     table.add_column("what", no_wrap=True)
     table.add_column("figure", overflow="fold")
-    labels = state.plan.dataset.labels
-    asked = len(state.queries)
-    released = [query for query in state.queries if query.label is not None]
-    equal = sum(query.label == query.ideal_label for query in state.queries)
-    right = sum(query.label == int(labels[query.row]) for query in released)
+    asked, told = len(state.queries), agreement(state)
     table.add_row("queries", f"{asked} of {state.plan.config.queries} asked")
-    table.add_row("labels", f"{len(released)} released, {asked - len(released)} withheld")
+    table.add_row("labels", f"{told['released']} released, {told['withheld']} withheld")
     if asked:
         seconds, sent = fmean(query.seconds for query in state.queries), fmean(query.bytes for query in state.queries)
         after = "its batch was prepared" if state.plan.config.prepare else "the set-up"
@@ -69,8 +65,8 @@ def _summary(state: JobState) -> Table:
             fmean(getattr(query, name) for query in state.queries) for name in ("offline_seconds", "offline_bytes")
         )
         table.add_row("prepared", f"{seconds:.2f} s and {sent:,.0f} bytes for each query, before it was used")
-    table.add_row("agreement", f"{equal} of {asked} equal to the ideal functionality")
-    table.add_row("correct", f"{right} of {len(released)} released labels are those of the data")
+    table.add_row("agreement", f"{told['equal_to_ideal']} of {asked} equal to the ideal functionality")
+    table.add_row("correct", f"{told['correct']} of {told['released']} released labels are those of the data")
     engine = described(state.plan.engine)
     weaker = f"; does not withstand {', '.join(engine.not_withstood)}" if engine.not_withstood else ""
     table.add_row("engine", f"{engine.name}, declared model {engine.model}{weaker}")

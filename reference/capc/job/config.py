@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -17,15 +18,15 @@ from capc.engine import EMBEDDED
 from capc.errors import InputError
 from capc.job.options import (
     NAME_LENGTH,
-    Choice,
-    FileName,
-    Flag,
-    Name,
     Option,
     OptionValue,
-    Rational,
-    Whole,
+    choice,
+    file_name,
     flag,
+    named,
+    rational,
+    whole,
+    yes_or_no,
 )
 from capc.learning.data import no_file_because
 from capc.learning.partition import Partition
@@ -82,39 +83,39 @@ class JobConfig:
         places: where each option was given that was given, by name.
     """
 
-    data: Annotated[Path | None, FileName("an .npz archive")] = None
-    parties: Annotated[int, Whole(1, MAX_ANSWERING)] = 20
-    queries: Annotated[int, Whole(1, MAX_QUERIES)] = 20
-    batch: Annotated[int, Whole(1, MAX_BATCH)] = 10
-    prepare: Annotated[bool, Flag()] = False
-    workers: Annotated[int, Whole(0, MAX_WORKERS)] = 0
-    partition: Annotated[Partition, Choice(Partition)] = Partition.IID
-    parameters: Annotated[str, Name("the name of a parameter set, such as default or test")] = "default"
-    mechanism: Annotated[NoiseName, Choice(NoiseName)] = NoiseName.ROUNDED_GAUSSIAN
-    adjacency: Annotated[Adjacency, Choice(Adjacency)] = Adjacency.REPLACE_ONE
-    charge: Annotated[Charge, Choice(Charge)] = Charge.WORST_CASE
-    joint: Annotated[bool, Flag()] = False
-    renyi_order: Annotated[Fraction | None, Rational(Fraction(MAX_RENYI_ORDER))] = None
-    sigma: Annotated[Fraction | None, Rational(MAX_VOTES)] = None
-    threshold: Annotated[Fraction | None, Rational(MAX_VOTES, zero=True)] = None
-    threshold_sigma: Annotated[Fraction | None, Rational(MAX_VOTES)] = None
-    epsilon: Annotated[Fraction, Rational(MAX_EPSILON)] = Fraction(10)
-    delta: Annotated[Fraction, Rational(Fraction(1), open_above=True)] = Fraction(1, 100_000)
-    vote_variant: Annotated[VoteVariant | None, Choice(VoteVariant)] = None
-    network: Annotated[NetworkName | None, Choice(NetworkName)] = None
-    engine: Annotated[str, Name("embedded, or an engine and its protocol such as mp-spdz:semi2k")] = EMBEDDED.name
-    declare_model: Annotated[str, Name("base, or a weaker threat model by name such as honest_majority")] = (
+    data: Annotated[Path | None, file_name("an .npz archive")] = None
+    parties: Annotated[int, whole(1, MAX_ANSWERING)] = 20
+    queries: Annotated[int, whole(1, MAX_QUERIES)] = 20
+    batch: Annotated[int, whole(1, MAX_BATCH)] = 10
+    prepare: Annotated[bool, yes_or_no()] = False
+    workers: Annotated[int, whole(0, MAX_WORKERS)] = 0
+    partition: Annotated[Partition, choice(Partition)] = Partition.IID
+    parameters: Annotated[str, named("the name of a parameter set, such as default or test")] = "default"
+    mechanism: Annotated[NoiseName, choice(NoiseName)] = NoiseName.ROUNDED_GAUSSIAN
+    adjacency: Annotated[Adjacency, choice(Adjacency)] = Adjacency.REPLACE_ONE
+    charge: Annotated[Charge, choice(Charge)] = Charge.WORST_CASE
+    joint: Annotated[bool, yes_or_no()] = False
+    renyi_order: Annotated[Fraction | None, rational(Fraction(MAX_RENYI_ORDER))] = None
+    sigma: Annotated[Fraction | None, rational(MAX_VOTES)] = None
+    threshold: Annotated[Fraction | None, rational(MAX_VOTES, zero=True)] = None
+    threshold_sigma: Annotated[Fraction | None, rational(MAX_VOTES)] = None
+    epsilon: Annotated[Fraction, rational(MAX_EPSILON)] = Fraction(10)
+    delta: Annotated[Fraction, rational(Fraction(1), open_above=True)] = Fraction(1, 100_000)
+    vote_variant: Annotated[VoteVariant | None, choice(VoteVariant)] = None
+    network: Annotated[NetworkName | None, choice(NetworkName)] = None
+    engine: Annotated[str, named("embedded, or an engine and its protocol such as mp-spdz:semi2k")] = EMBEDDED.name
+    declare_model: Annotated[str, named("base, or a weaker threat model by name such as honest_majority")] = (
         EMBEDDED.model
     )
-    seed: Annotated[int, Whole(0, MAX_SEED)] = 0
-    ledger: Annotated[Path | None, FileName("a ledger, which is made if it is not there")] = None
-    ledger_key: Annotated[Path | None, FileName("the file of the ledger's signing key")] = None
-    journal: Annotated[Path | None, FileName("the querying party's journal, which is made if it is not there")] = None
-    ask_again: Annotated[bool, Flag()] = False
-    allowance: Annotated[Path | None, FileName("a folder, which is made if it is not there")] = None
-    allowance_queries: Annotated[int, Whole(1, MAX_DECLARED)] = DEFAULT_QUERIES
+    seed: Annotated[int, whole(0, MAX_SEED)] = 0
+    ledger: Annotated[Path | None, file_name("a ledger, which is made if it is not there")] = None
+    ledger_key: Annotated[Path | None, file_name("the file of the ledger's signing key")] = None
+    journal: Annotated[Path | None, file_name("the querying party's journal, which is made if it is not there")] = None
+    ask_again: Annotated[bool, yes_or_no()] = False
+    allowance: Annotated[Path | None, file_name("a folder, which is made if it is not there")] = None
+    allowance_queries: Annotated[int, whole(1, MAX_DECLARED)] = DEFAULT_QUERIES
     data_set: Annotated[
-        str | None, Name(f"a name of the protected data that outlives its files, of up to {NAME_LENGTH} characters")
+        str | None, named(f"a name of the protected data that outlives its files, of up to {NAME_LENGTH} characters")
     ] = None
     places: Mapping[str, str] = field(default_factory=dict)
 
@@ -127,6 +128,14 @@ class JobConfig:
         value = getattr(self, name)
         shown = "not given" if value is None else plain(value)
         return InputError(f"{name} = {shown} ({self.place(name)}): {remedy}")
+
+    @contextmanager
+    def placing(self, *names: str) -> Iterator[None]:
+        """Adds to a refusal inside where these options were given."""
+        try:
+            yield
+        except InputError as error:
+            raise InputError(f"{error} ({', '.join(map(self.place, names))})") from None
 
     def document(self) -> dict[str, object]:
         """Every option as a JSON value; rationals are strings, what was not given is None."""

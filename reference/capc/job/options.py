@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -16,179 +16,110 @@ _DIGITS = 40
 NAME_LENGTH = 200
 
 
-class Option(ABC):
-    """One option. Both readers raise :class:`ValueError` for a value that is not admitted."""
+@dataclass(frozen=True)
+class Option:
+    """One option.
 
-    @property
-    @abstractmethod
-    def remedy(self) -> str:
-        """What to choose instead, to follow the word "choose"."""
+    Attributes:
+        remedy: what to choose instead of a value that is not admitted, to follow the word "choose".
+        from_value: the option from a value of a TOML file, where floats are read as :class:`Decimal`; it raises
+            :class:`ValueError` for one that is not admitted.
+        spelled: the value that a flag's text spells, with the same error.
+    """
 
-    @abstractmethod
-    def from_value(self, raw: object) -> OptionValue:
-        """The option from a value of a TOML file, where floats are read as :class:`Decimal`."""
+    remedy: str
+    from_value: Callable[[object], OptionValue]
+    spelled: Callable[[str], object] = str
 
     def from_text(self, text: str) -> OptionValue:
-        """The option from the text of a flag."""
-        return self.from_value(text)
+        """The option from the text of a flag, with the same error."""
+        return self.from_value(self.spelled(text))
 
 
-@dataclass(frozen=True)
-class Whole(Option):
-    """A whole number in a range."""
+def flag(name: str) -> str:
+    """The command-line flag of an option."""
+    return "--" + name.replace("_", "-")
 
-    least: int
-    most: int
 
-    @property
-    def remedy(self) -> str:
-        """The range."""
-        return f"a whole number from {self.least} to {self.most}"
+def whole(least: int, most: int) -> Option:
+    """A whole number in a range; True and False are none."""
 
-    def from_value(self, raw: object) -> int:
-        """The number; True and False are none."""
-        if not isinstance(raw, int) or isinstance(raw, bool) or not self.least <= raw <= self.most:
+    def read(raw: object) -> int:
+        if not isinstance(raw, int) or isinstance(raw, bool) or not least <= raw <= most:
             raise ValueError
         return raw
 
-    def from_text(self, text: str) -> int:
-        """The number that the text spells."""
-        return self.from_value(int(text))
+    return Option(f"a whole number from {least} to {most}", read, int)
 
 
-@dataclass(frozen=True)
-class Rational(Option):
+def rational(most: Fraction, *, zero: bool = False, open_above: bool = False) -> Option:
     """An exact decimal in a range; no float ever stands for it.
 
     The number of digits is limited because noise and accounting compute with all of them, and so is the smallest
     number above 0, for the same reason.
     """
 
-    most: Fraction
-    zero: bool = False
-    open_above: bool = False
-
-    @property
-    def remedy(self) -> str:
-        """The range."""
-        high = f"below {self.most}" if self.open_above else f"of at most {self.most}"
-        choices = f"a number of at least 1e-{_MAGNITUDE} and {high}, with at most {_DIGITS} digits"
-        return f"0, or {choices}" if self.zero else choices
-
-    def from_value(self, raw: object) -> Fraction:
-        """The rational of an integer or a decimal."""
+    def read(raw: object) -> Fraction:
         if not isinstance(raw, int | Decimal) or isinstance(raw, bool):
             raise ValueError
         decimal = Decimal(raw)
         if not decimal.is_finite() or len(decimal.as_tuple().digits) > _DIGITS:
             raise ValueError
-        if decimal == 0:
-            return self._zero()
+        if decimal == 0 and zero:
+            return Fraction(0)
         # Before the fraction is made: that of 1e-999999999 would not fit the memory.
-        if decimal < 0 or abs(decimal.adjusted()) > _MAGNITUDE:
+        if decimal <= 0 or abs(decimal.adjusted()) > _MAGNITUDE:
             raise ValueError
         value = Fraction(decimal)
-        if value > self.most or (self.open_above and value == self.most):
+        if value > most or (open_above and value == most):
             raise ValueError
         return value
 
-    def from_text(self, text: str) -> Fraction:
-        """The rational of the decimal that the text spells."""
-        try:
-            return self.from_value(Decimal(text))
-        except InvalidOperation:
-            raise ValueError from None
-
-    def _zero(self) -> Fraction:
-        if not self.zero:
-            raise ValueError
-        return Fraction(0)
+    high = f"below {most}" if open_above else f"of at most {most}"
+    choices = f"a number of at least 1e-{_MAGNITUDE} and {high}, with at most {_DIGITS} digits"
+    return Option(f"0, or {choices}" if zero else choices, read, _decimal)
 
 
-@dataclass(frozen=True)
-class Choice(Option):
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError from None
+
+
+def choice(names: type[StrEnum]) -> Option:
     """One of a few names."""
-
-    names: type[StrEnum]
-
-    @property
-    def remedy(self) -> str:
-        """The names."""
-        return "one of " + ", ".join(name.value for name in self.names)
-
-    def from_value(self, raw: object) -> StrEnum:
-        """The member with that name."""
-        if not isinstance(raw, str):
-            raise ValueError
-        return self.names(raw)
+    return Option("one of " + ", ".join(names), names)
 
 
-@dataclass(frozen=True)
-class FileName(Option):
-    """The name of a file.
+def file_name(holds: str) -> Option:
+    """The name of what is to be told of as this; whether it is there is checked when it is read."""
 
-    Attributes:
-        holds: what the file is.
-    """
-
-    holds: str
-
-    @property
-    def remedy(self) -> str:
-        """A name."""
-        return f"the name of {self.holds}"
-
-    def from_value(self, raw: object) -> Path:
-        """The path; whether the file is there is checked when it is read."""
+    def read(raw: object) -> Path:
         if not isinstance(raw, str) or not raw or "\0" in raw:
             raise ValueError
         return Path(raw)
 
+    return Option(f"the name of {holds}", read)
 
-@dataclass(frozen=True)
-class Name(Option):
-    """A name of one line; whether there is such a thing is checked when it is looked up.
 
-    Attributes:
-        choices: what to choose, for people.
-    """
+def named(choices: str) -> Option:
+    """A name of one line; whether there is such a thing is checked when it is looked up."""
 
-    choices: str
-
-    @property
-    def remedy(self) -> str:
-        """Choices."""
-        return self.choices
-
-    def from_value(self, raw: object) -> str:
-        """The name."""
+    def read(raw: object) -> str:
         if not isinstance(raw, str) or not raw.strip() or not raw.isprintable() or len(raw) > NAME_LENGTH:
             raise ValueError
         return raw
 
+    return Option(choices, read)
 
-@dataclass(frozen=True)
-class Flag(Option):
+
+def yes_or_no() -> Option:
     """Yes or no; true or false in a file."""
 
-    @property
-    def remedy(self) -> str:
-        """Both."""
-        return "yes or no"
-
-    def from_value(self, raw: object) -> bool:
-        """Whether it is yes."""
+    def read(raw: object) -> bool:
         if not isinstance(raw, bool):
             raise ValueError
         return raw
 
-    def from_text(self, text: str) -> bool:
-        """Whether the text says yes."""
-        if text not in {"yes", "no"}:
-            raise ValueError
-        return text == "yes"
-
-
-def flag(name: str) -> str:
-    """The command-line flag of an option."""
-    return "--" + name.replace("_", "-")
+    return Option("yes or no", read, {"yes": True, "no": False}.get)

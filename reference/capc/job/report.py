@@ -38,7 +38,7 @@ def document(state: JobState) -> dict[str, object]:
         "data": _data(state),
         "models": [{**asdict(model), "layer_sizes": list(model.layer_sizes)} for model in state.models],
         "queries": [asdict(query) for query in state.queries],
-        "agreement": _agreement(state),
+        "agreement": agreement(state),
         "privacy": _privacy(state),
         "ledger": _ledger(state),
         "journal": _journal(state),
@@ -66,7 +66,7 @@ def _data(state: JobState) -> dict[str, object]:
     }
 
 
-def _agreement(state: JobState) -> dict[str, object]:
+def agreement(state: JobState) -> dict[str, int]:
     """Counts over the queries; `correct` compares with the data's own labels, which no party of a real run has."""
     labels = state.plan.dataset.labels
     released = [query for query in state.queries if query.label is not None]

@@ -16,8 +16,9 @@ from capc.hash_keys import HashUse
 from capc.job.observer import Stage
 from capc.job.state import Labeller
 from capc.model import QuantisedModel
+from capc.noise.release_noise import ReleaseNoise
 from capc.parameters import Charge, Parameters
-from capc.protocol import PreparedQueries
+from capc.protocol import PreparedQueries, QueryResult
 from capc.session import Batch
 
 
@@ -44,7 +45,7 @@ class Plurality:
     first_query: int = 1
     asked: list[tuple[int, ...]] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
-    results: list[PluralityResult] = field(default_factory=list)
+    results: list[QueryResult] = field(default_factory=list)
     prepared: int = 0
     prepare_error: BaseException | None = None
 
@@ -59,7 +60,7 @@ class Plurality:
     def remaining_queries(self) -> int:
         return self.account.remaining_queries()
 
-    def label_batch(self, queries: Sequence[Sequence[int]]) -> list[PluralityResult]:
+    def label_batch(self, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
         self.batches.append(len(queries))
         if len(queries) > self.account.remaining_queries():
             raise BudgetExhaustedError("a batch that the account does not admit")
@@ -76,11 +77,11 @@ class Plurality:
         self.prepared += count
         return PreparedQueries(Batch(self.first_query + len(self.asked), count))
 
-    def label_prepared(self, prepared: PreparedQueries, queries: Sequence[Sequence[int]]) -> list[PluralityResult]:
+    def label_prepared(self, prepared: PreparedQueries, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
         prepared.spend()
         return self.label_batch(queries)
 
-    def _label(self, features: Sequence[int]) -> PluralityResult:
+    def _label(self, features: Sequence[int]) -> QueryResult:
         number = len(self.asked) + 1
         receipt = self.account.reserve(bytes(32), self.first_query + number - 1, bytes(32))
         if number == self.interrupt_at:
@@ -95,13 +96,7 @@ class Plurality:
         label = None if number in self.withhold else max(sorted(votes), key=lambda c: votes[c])
         if self.account.policy.charge is Charge.REALISED:
             self.account.settle(receipt, answered=label is not None)
-        return PluralityResult(label, label)
-
-
-@dataclass(frozen=True)
-class PluralityResult:
-    label: int | None
-    ideal_label: int | None
+        return QueryResult(number, label, label, ReleaseNoise((), 0))
 
 
 class Opener:

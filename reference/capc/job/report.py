@@ -18,7 +18,7 @@ from capc.job.config import rational_text
 from capc.job.engines import described
 from capc.job.environment import requirements
 from capc.job.garbling_bound import GarblingBound, garbling_bound
-from capc.job.state import JobState, Score
+from capc.job.state import JobState
 from capc.ledger import Ledger, most_models
 from capc.parameters import SPEC_VERSION
 
@@ -30,6 +30,8 @@ _LEAST_DISTANCE_BITS = 40
 
 def document(state: JobState) -> dict[str, object]:
     """What the run has done so far, in JSON values. The state may be that of a run that was interrupted."""
+    engine, labeller = described(state.plan.engine), state.labeller
+    before, after = (score or (None, None) for score in (state.before, state.after))
     installed = {entry.distribution: entry.version for entry in requirements()}
     return {
         "schema": SCHEMA,
@@ -42,10 +44,16 @@ def document(state: JobState) -> dict[str, object]:
         "privacy": _privacy(state),
         "ledger": _ledger(state),
         "journal": _journal(state),
-        "engine": _engine(state),
+        # What computed steps 1c and 3, and against whom it keeps nothing secret under the declared model.
+        "engine": {**asdict(engine), "not_withstood": list(engine.not_withstood)},
         "garbling": _garbling(state),
-        "accuracy": _accuracy(state.before, state.after),
-        "steps": _steps(state),
+        "accuracy": {
+            "before": before[0],
+            "after": after[0],
+            "balanced_before": before[1],
+            "balanced_after": after[1],
+        },
+        "steps": {} if labeller is None else {name: asdict(cost) for name, cost in labeller.costs.items()},
         "versions": {"python": platform.python_version(), "specification": SPEC_VERSION, **installed},
     }
 
@@ -140,18 +148,6 @@ def _engine_hypotheses(state: JobState) -> list[str]:
     ]
 
 
-def _engine(state: JobState) -> dict[str, object]:
-    """What computed steps 1c and 3, and against whom it keeps nothing secret under the declared model."""
-    engine = described(state.plan.engine)
-    return {
-        "name": engine.name,
-        "model": engine.model,
-        "version": engine.version,
-        "parties": engine.parties,
-        "not_withstood": list(engine.not_withstood),
-    }
-
-
 def _garbling(state: JobState) -> dict[str, object] | None:
     """The concrete bound of everything that was garbled so far (CAPC-GC-012)."""
     bound = concrete_bound(state)
@@ -207,21 +203,6 @@ def he_distance(state: JobState) -> Fraction | None:
     kept = state.plan.allowances
     models = 1 if kept is None or state.plan.config.ledger is None else most_models(kept.path)
     return min(Fraction(1), max(1, models) * Fraction(1, 1 << bits))
-
-
-def _accuracy(before: Score | None, after: Score | None) -> dict[str, object]:
-    return {
-        "before": None if before is None else before.accuracy,
-        "after": None if after is None else after.accuracy,
-        "balanced_before": None if before is None else before.balanced,
-        "balanced_after": None if after is None else after.balanced,
-    }
-
-
-def _steps(state: JobState) -> dict[str, object]:
-    if state.labeller is None:
-        return {}
-    return {name: asdict(cost) for name, cost in state.labeller.costs.items()}
 
 
 def rounded_up(value: Fraction) -> float:

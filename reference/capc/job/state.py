@@ -14,7 +14,7 @@ from capc.hidden import type_only
 from capc.job.plan import Plan
 from capc.job.purse import Purse
 from capc.learning.partition import Split
-from capc.protocol import PreparedQueries
+from capc.protocol import PreparedQueries, QueryResult
 
 
 class Status(StrEnum):
@@ -25,18 +25,6 @@ class Status(StrEnum):
     ALLOWANCE_EXHAUSTED = "allowance_exhausted"
     """An answering party's model answered all queries that its circuit privacy was declared for."""
     INTERRUPTED = "interrupted"
-
-
-class Outcome(Protocol):
-    """One query's outcome: a released label, or None; beside it what F_CaPC gives with the same noise."""
-
-    @property
-    def label(self) -> int | None:
-        """What the protocol released."""
-
-    @property
-    def ideal_label(self) -> int | None:
-        """What the ideal functionality gives."""
 
 
 class Labeller(Protocol):
@@ -51,13 +39,13 @@ class Labeller(Protocol):
         """What garblers hashed so far, and under how many keys."""
 
     @property
-    def results(self) -> Sequence[Outcome]:
+    def results(self) -> Sequence[QueryResult]:
         """Every query that was released so far, in order."""
 
     def remaining_queries(self) -> int:
         """How many queries the account and the answering parties still admit."""
 
-    def label_batch(self, queries: Sequence[Sequence[int]]) -> Sequence[Outcome]:
+    def label_batch(self, queries: Sequence[Sequence[int]]) -> Sequence[QueryResult]:
         """Runs the protocol for quantised queries, all at once.
 
         Raises:
@@ -71,7 +59,7 @@ class Labeller(Protocol):
             BudgetExhaustedError: the account does not admit as many queries.
         """
 
-    def label_prepared(self, prepared: PreparedQueries, queries: Sequence[Sequence[int]]) -> Sequence[Outcome]:
+    def label_prepared(self, prepared: PreparedQueries, queries: Sequence[Sequence[int]]) -> Sequence[QueryResult]:
         """Does the rest, for as many queries as were prepared.
 
         Raises:

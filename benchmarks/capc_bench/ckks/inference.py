@@ -18,7 +18,6 @@ from capc.answering_party import AwaitingChoice, AwaitingTransfers, VoteReady, a
 from capc.architecture import dense_architecture
 from capc.costs import Step
 from capc.embedded_methods import EmbeddedRelease, garble_circuits
-from capc.errors import InputError
 from capc.job.collaboration import open_session
 from capc.linear import IdealLinear
 from capc.link import ended_as
@@ -42,8 +41,7 @@ from capc.vectorised import VectorisedTwoParty
 from capc_bench.ckks.network import SquareNetwork
 from capc_bench.ckks.parameters import CkksParameters
 from capc_bench.ckks.steps import (
-    AnsweringPartyKeys,
-    QueryingPartyKeys,
+    Keys,
     answering_party_evaluate,
     answering_party_read_keys,
     check_network,
@@ -67,28 +65,21 @@ class Comparison:
 
     widths: ParameterSet
     networks: tuple[SquareNetwork, ...]
-    keys: QueryingPartyKeys
-    public_keys: AnsweringPartyKeys
+    keys: Keys
+    public_keys: Keys
     public_key_message: bytes
 
     def encrypt(self, features: Sequence[float]) -> bytes:
-        """The querying party's request, one for all answering parties.
-
-        Raises:
-            InputError: a feature is not in [-1, 1], or their number is not the networks'.
-        """
-        if len(features) != self.networks[0].sizes[0]:
-            raise InputError(f"{len(features)} features for networks of {self.networks[0].sizes[0]}: give these")
+        """The querying party's request, one for all answering parties."""
         return querying_party_encrypt(self.keys, features)
 
     def respond(self, index: int, request: bytes, seed: Seed) -> tuple[bytes, list[int]]:
         """One answering party's part: the response, and the mask, which is its share of the logits."""
         return answering_party_evaluate(self.public_keys, self.networks[index - 1], request, self.widths, seed)
 
-    def open(self, index: int, response: bytes) -> list[int]:
-        """The querying party's part: its share of that answering party's logits."""
-        network = self.networks[index - 1]
-        return querying_party_decrypt(self.keys, response, network.sizes[-1], network.depth, self.widths)
+    def open(self, response: bytes) -> list[int]:
+        """The querying party's part: its share of an answering party's logits."""
+        return querying_party_decrypt(self.keys, response, self.widths)
 
 
 def open_comparison(widths: ParameterSet, networks: Sequence[SquareNetwork]) -> Comparison:
@@ -99,10 +90,8 @@ def open_comparison(widths: ParameterSet, networks: Sequence[SquareNetwork]) -> 
         networks: the answering parties', by index; all with the same features and classes.
 
     Raises:
-        InputError: there is no network, their features or classes differ, or one does not fit.
+        InputError: a network does not fit.
     """
-    if len({(network.sizes[0], network.sizes[-1]) for network in networks}) != 1:
-        raise InputError("the networks need the same features and classes, and there must be one: check their shapes")
     parameters = CkksParameters.for_depth(max(network.depth for network in networks))
     for network in networks:
         check_network(parameters, network, widths)
@@ -201,7 +190,7 @@ class CkksInference:
     async def _vote(self, seat: QueryingSeat, at: LayerInput, transfers: bytes) -> tuple[VoteShare, ...]:
         link, peer = seat.link, at.peer
         link.step = Step.MASKED_LOGITS
-        logits = [self.comparison.open(peer.index, await link.receive(peer)) for _ in at.batch.queries]
+        logits = [self.comparison.open(await link.receive(peer)) for _ in at.batch.queries]
         link.step = Step.AHEAD
         await link.send(peer, transfers)
         link.step = Step.ARGMAX

@@ -20,7 +20,8 @@ from capc.cli import app, doctor_command, run_command
 from capc.errors import InputError
 from capc.job.environment import EXTRAS
 from capc.job.job import Job
-from job.stand_in import Opener, Plurality, PluralityResult, validate
+from capc.protocol import QueryResult
+from job.stand_in import Opener, Plurality, validate
 
 TINY = ["run", "--parties", "2", "--queries", "3"]
 
@@ -148,7 +149,7 @@ def test_labels_before_a_refusal_are_shown(
     correct = Plurality.label_batch
     asked: list[int] = []
 
-    def refuse_the_third(self: Plurality, queries: Sequence[Sequence[int]]) -> list[PluralityResult]:
+    def refuse_the_third(self: Plurality, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
         asked.append(len(queries))
         if len(asked) == 3:
             raise InputError("the head that was seen cannot be kept")

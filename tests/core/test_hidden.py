@@ -39,9 +39,6 @@ PUBLIC = {
     "capc.architecture.StageShape": "public in a session",
     "capc.channel.Channel": "names of parties and the session's digest",
     "capc.charges.QueryCost": "a function of the policy",
-    "capc.comparison.ckks.AnsweringPartyKeys": "public keys, in a library's object that shows its address",
-    "capc.comparison.network.SquareNetwork": "the lengths of its layers, which are public",
-    "capc.comparison.parameters.CkksParameters": "parameters",
     "capc.costs.StepCost": "seconds, bytes, rounds",
     "capc.engine.EngineCost": "bytes, rounds",
     "capc.engine.EngineDescription": "names",
@@ -64,6 +61,7 @@ PUBLIC = {
     "capc.job.config.JobConfig": "options as they were typed",
     "capc.job.environment.Requirement": "versions",
     "capc.job.garbling_bound.GarblingBound": "counts",
+    "capc.job.job._Moment": "seconds and bytes",
     "capc.job.plan.AllowanceFolder": "a path",
     "capc.job.plan.Plan": "options and parameters; data sets show their type",
     "capc.job.state.ModelRecord": "what the report of a run shows",
@@ -85,7 +83,6 @@ PUBLIC = {
     "capc.messages.OtExtension": "bytes on the wire",
     "capc.messages.OtTrees": "bytes on the wire",
     "capc.messages._OnePoint": "bytes on the wire",
-    "capc.job.comparison.SquareModel": "the architecture; layers and network show their type",
     "capc.model.QuantisedModel": "the architecture; layers show their type",
     "capc.multi_round.VoteShape": "public in a session",
     "capc.operators.Convolution": "the shape of a layer",
@@ -127,8 +124,8 @@ PUBLIC_NESTED = {
 }
 SHOW_A_SHAPE = {"capc.he.blinding.Blinding", "capc.he.weights.PreparedWeights"}
 """They show the operator that they are for, which is public."""
-READ_THEIR_FIELDS = {"capc.importing.quantise.QuantisationReport", "capc.comparison.network.SquareNetwork"}
-"""Their representations are made of numbers that they compute, and take no canary."""
+READ_THEIR_FIELDS = {"capc.importing.quantise.QuantisationReport"}
+"""Its representation is made of numbers that it computes, and takes no canary."""
 CANARY = "0x5ec7e7-of-a-party"
 
 

@@ -228,15 +228,8 @@ NO_MESSAGE = {
     "answering_party_enter_argmax": "enters its own shares in an engine",
     "querying_party_enter_release": "enters its own words in an engine",
     "privacy_guardian_enter_release": "enters its own words in an engine",
-    "querying_party_make_keys": "of the comparison with CKKS: begins",
-    "querying_party_encrypt": "of the comparison with CKKS: takes the party's own query",
 }
 """Step functions to which no other party and no engine gives anything, and why."""
-OUTSIDE_OF_SESSIONS = {
-    "answering_party_read_keys": "of the comparison with CKKS, whose bytes have no header, session or state to spend",
-    "answering_party_evaluate": "the same",
-    "querying_party_decrypt": "the same",
-}
 
 
 @pytest.mark.req("CAPC-ROLE-009", "CAPC-ROLE-013")
@@ -251,13 +244,11 @@ def test_every_step_that_takes_a_message_refused_one() -> None:
         refused |= set(interference.steps)
     names = [step.__name__ for step in step_functions()]
     assert len(names) == len(set(names))
-    assert refused == set(names) - NO_MESSAGE.keys() - OUTSIDE_OF_SESSIONS.keys()
-    assert NO_MESSAGE.keys() | OUTSIDE_OF_SESSIONS.keys() <= set(names)
+    assert refused == set(names) - NO_MESSAGE.keys()
+    assert NO_MESSAGE.keys() <= set(names)
     for step in step_functions():
         takes_bytes = any("bytes" in str(kind) for name, kind in step.__annotations__.items() if name != "return")
         assert not (takes_bytes and step.__name__ in NO_MESSAGE), step.__name__
-        if step.__name__ in OUTSIDE_OF_SESSIONS:
-            assert step.__module__ == "capc.comparison.ckks"
 
 
 def test_every_code_of_the_specification_is_raised_by_some_deviation() -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from capc import fixed_point
 from capc.errors import InputError
-from capc.importing.evaluate import float_logits, integer_logits, stage_bits
+from capc.importing.evaluate import float_logits, integer_logits
 from capc.importing.from_torch import graph_from_torch
 from capc.importing.lower import lower
 from capc.importing.quantise import quantisation_report, quantised_layer, rounded
@@ -32,10 +32,13 @@ def test_fast_evaluation_is_that_of_the_model(network: tuple[nn.Module, Shape]) 
 @pytest.mark.req("CAPC-PARAM-030")
 @settings(max_examples=30)
 @given(networks())
-def test_bits_are_those_of_range_analysis(network: tuple[nn.Module, Shape]) -> None:
+def test_bits_are_those_of_range_analysis_and_no_corner_exceeds_them(network: tuple[nn.Module, Shape]) -> None:
     module, shape = network
     model = rounded(lower(graph_from_torch(module, shape)), 8)
-    needed = max(stage_bits(model))
+    corners = np.random.default_rng(5).choice([-1 << 8, 1 << 8], (20, model.architecture.inputs))
+    logits = integer_logits(model, corners.tolist(), exact_in_64_bits=False)
+    assert max(abs(logit) for row in logits for logit in row) < 1 << (model.stage_bits()[-1] - 2)
+    needed = max(model.stage_bits())
     model.check_ranges(needed)
     with pytest.raises(InputError, match="could wrap"):
         model.check_ranges(needed - 1)

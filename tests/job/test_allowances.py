@@ -80,7 +80,6 @@ def test_a_file_in_the_place_of_the_folder_is_refused_at_once(tmp_path: Path, pl
     ("flags", "message"),
     [
         ({"allowance": "a", "parameters": "fast"}, r"^allowance = a \(--allowance\): parameters fast claim no"),
-        ({"allowance": "a", "inference": "ckks_comparison"}, r"^allowance = a \(--allowance\): --inference ckks"),
         ({"allowance_queries": "9"}, r"^allowance_queries = 9 \(--allowance-queries\): give --allowance too"),
         ({"allowance": "a", "allowance_queries": "0"}, r"^allowance_queries = 0 .* whole number from 1"),
         ({"allowance": ""}, r"^allowance = .*choose the name of a folder"),

@@ -216,7 +216,6 @@ def test_answering_parties_ask_for_the_charges_of_each_batch(tmp_path: Path, mon
         assert [seen.head.size for seen in kept if seen] == [log.head.size] * 2
 
 
-@pytest.mark.req("CAPC-RUN-014")
 def test_a_refusal_before_the_first_query_tells_of_the_ledger(tmp_path: Path) -> None:
     def refuse(*_: object) -> Labeller:
         raise InputError("a model is not admitted")
@@ -237,9 +236,3 @@ def test_a_refusal_before_the_first_query_tells_of_the_ledger(tmp_path: Path) ->
     with pytest.raises(InputError, match=r"^a model is not admitted$"):
         job.run()
     job.close()
-
-
-def test_a_run_that_leaks_is_refused_a_ledger(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^inference = ckks_comparison \(--inference\): it leaks .*--ledger"):
-        prepare(resolve(options(tmp_path, inference="ckks_comparison")))
-    assert not (tmp_path / "ledger").exists()

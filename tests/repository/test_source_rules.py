@@ -21,7 +21,6 @@ OUTER = (
     "capc.accountants",
     "capc.analysis",
     "capc.cli",
-    "capc.comparison",
     "capc.he",
     "capc.importing",
     "capc.job",

@@ -14,7 +14,8 @@ from rich.text import Text
 from capc.accountants.balls import decimal_text
 from capc.accountants.calculator import MAX_QUERIES, affordable_queries, calibrate
 from capc.accountants.statement import PrivacyStatement
-from capc.cli.account_cases import Asked, Question, read_batch, read_case
+from capc.cli.account_app import Question
+from capc.cli.account_cases import Asked, read_batch, read_case
 from capc.cli.output import Output
 from capc.errors import InputError
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 
 from capc.accountants.policies import certify, policy_budget
@@ -16,14 +17,14 @@ from capc.engine import SecureEngine
 from capc.engine_protocol import with_engine
 from capc.errors import InputError
 from capc.hash_keys import HashUse
-from capc.he import BfvLinear
+from capc.he import BfvLinear, PooledLinear
 from capc.job.plan import AllowanceFolder, heads_folder
 from capc.job.state import Labeller
 from capc.ledger import KeptAllowance, Ledger, Terms, allowance_file, check_proof, load_seen, save_seen
 from capc.model import QuantisedModel
 from capc.parameters import Parameters
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
-from capc.protocol import Collaboration, QueryResult
+from capc.protocol import Collaboration, PreparedQueries, QueryResult
 from capc.session import Participant, Session, fresh_session_id
 from capc.suite import reference_suite
 from capc.vectorised import VectorisedTwoParty
@@ -36,6 +37,7 @@ def open_collaboration(
     account: Account,
     engine: SecureEngine | None = None,
     allowances: AllowanceFolder | None = None,
+    workers: int = 0,
 ) -> Labeller:
     """Sets up the protocol. All of its randomness comes from the operating system (CAPC-RUN-002).
 
@@ -45,6 +47,7 @@ def open_collaboration(
         account: charged for each query.
         engine: of steps 1c and 3; None is the embedded one.
         allowances: where answering parties keep theirs; None begins new ones.
+        workers: processes that share the work of HE with this one; they end with the collaboration.
 
     Raises:
         InputError: a model is not admitted, an answering party's allowance cannot be used or is spent, or the account's
@@ -53,7 +56,8 @@ def open_collaboration(
     certify(account.policy, account.budget)
     session = open_session(parameters, models)
     kept = None if allowances is None else open_allowances(allowances, session, models)
-    suite = reference_suite(parameters, BfvLinear(parameters.widths), VectorisedTwoParty())
+    linear = PooledLinear(parameters.widths, workers) if workers else BfvLinear(parameters.widths)
+    suite = reference_suite(parameters, linear, VectorisedTwoParty())
     methods = EMBEDDED if engine is None else with_engine(engine)
     collaboration = Collaboration(session, models, suite, account, methods=methods, allowances=kept)
     return Watched(collaboration, session, account) if isinstance(account, Ledger) else collaboration
@@ -138,19 +142,35 @@ class Watched:
         return self._collaboration.remaining_queries()
 
     def label_batch(self, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
-        """Asks between two looks of every answering party at the ledger; the second one is for this batch's charges.
-
-        So a roll-back of the last batch is seen by the next run. An error of the batch does not prevent the second
-        look.
+        """Asks between two looks.
 
         Raises:
             LedgerError: an answering party refuses to take part.
             BudgetExhaustedError: the ledger does not admit as many queries.
         """
+        with self._looking():
+            return self._collaboration.label_batch(queries)
+
+    def prepare(self, count: int) -> PreparedQueries:
+        """Charges nothing, so that nobody need look."""
+        return self._collaboration.prepare(count)
+
+    def label_prepared(self, prepared: PreparedQueries, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
+        """Asks between two looks, with the same errors."""
+        with self._looking():
+            return self._collaboration.label_prepared(prepared, queries)
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """Every answering party looks at the ledger before and after a batch, the second time for its charges.
+
+        So a roll-back of the last batch is seen by the next run. An error of the batch does not prevent the second
+        look.
+        """
         self._look([])
         done = len(self.results)
         try:
-            return self._collaboration.label_batch(queries)
+            yield
         finally:
             self._look([(self._tag, result.index) for result in self.results[done:]])
 

@@ -15,14 +15,18 @@ class Stage(StrEnum):
     RETRAINING = "retraining"
 
 
-class JobObserver(Protocol):
-    """Told of every step forward. It must not raise."""
+class Display(Protocol):
+    """Shows stages."""
 
     def started(self, stage: Stage, total: int) -> None:
         """A stage of ``total`` steps begins."""
 
     def advanced(self, stage: Stage) -> None:
         """One step of the stage is done."""
+
+
+class JobObserver(Display, Protocol):
+    """Told of every step forward. It must not raise."""
 
     def changed(self) -> None:
         """The job's report has changed."""

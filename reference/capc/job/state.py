@@ -8,11 +8,13 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from capc.accounting import Account
+from capc.costs import StepCost
 from capc.hash_keys import HashUse
 from capc.hidden import type_only
 from capc.job.plan import Plan
 from capc.job.purse import Purse
 from capc.learning.partition import Split
+from capc.protocol import PreparedQueries, QueryResult
 
 
 class Status(StrEnum):
@@ -25,39 +27,11 @@ class Status(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-class Cost(Protocol):
-    """The cost of one protocol step, over all parties and queries so far."""
-
-    @property
-    def seconds(self) -> float:
-        """Computing time of all parties together."""
-
-    @property
-    def bytes(self) -> int:
-        """Length of all messages."""
-
-    @property
-    def rounds(self) -> int:
-        """Flights of messages that wait for each other."""
-
-
-class Outcome(Protocol):
-    """One query's outcome: a released label, or None; beside it what F_CaPC gives with the same noise."""
-
-    @property
-    def label(self) -> int | None:
-        """What the protocol released."""
-
-    @property
-    def ideal_label(self) -> int | None:
-        """What the ideal functionality gives."""
-
-
 class Labeller(Protocol):
     """A collaboration that is set up, such as :class:`capc.protocol.Collaboration`."""
 
     @property
-    def costs(self) -> Mapping[str, Cost]:
+    def costs(self) -> Mapping[str, StepCost]:
         """The cost of every step so far."""
 
     @property
@@ -65,17 +39,31 @@ class Labeller(Protocol):
         """What garblers hashed so far, and under how many keys."""
 
     @property
-    def results(self) -> Sequence[Outcome]:
+    def results(self) -> Sequence[QueryResult]:
         """Every query that was released so far, in order."""
 
     def remaining_queries(self) -> int:
         """How many queries the account and the answering parties still admit."""
 
-    def label_batch(self, queries: Sequence[Sequence[int]]) -> Sequence[Outcome]:
+    def label_batch(self, queries: Sequence[Sequence[int]]) -> Sequence[QueryResult]:
         """Runs the protocol for quantised queries, all at once.
 
         Raises:
             BudgetExhaustedError: the account does not admit as many queries.
+        """
+
+    def prepare(self, count: int) -> PreparedQueries:
+        """Does all of a batch that does not need to know its queries; nothing is charged to the account.
+
+        Raises:
+            BudgetExhaustedError: the account does not admit as many queries.
+        """
+
+    def label_prepared(self, prepared: PreparedQueries, queries: Sequence[Sequence[int]]) -> Sequence[QueryResult]:
+        """Does the rest, for as many queries as were prepared.
+
+        Raises:
+            BudgetExhaustedError: others charged the account in the meantime.
         """
 
 
@@ -95,8 +83,10 @@ class QueryRecord:
         row: the queried row of the data.
         label: the released class, None when withheld.
         ideal_label: what the ideal functionality gives.
-        seconds: its share of the wall-clock time of its batch.
-        bytes: its share of the length of all messages of its batch.
+        seconds: its share of the wall-clock time of its batch, after the batch was prepared if it was.
+        bytes: its share of the length of all messages of its batch; the same.
+        offline_seconds: its share of the time in which its batch was prepared; 0 if it was not.
+        offline_bytes: the same of messages.
     """
 
     index: int
@@ -105,6 +95,8 @@ class QueryRecord:
     ideal_label: int | None
     seconds: float
     bytes: float
+    offline_seconds: float
+    offline_bytes: float
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ Each test is the figure of a row of section 90.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -106,26 +105,32 @@ def flags_on_any_inputs(circuit: Circuit, inputs: list[int], instances: int) -> 
     return [wires[wire] for wire in circuit.outputs]
 
 
-VOTES: list[Callable[[int, int, int], Circuit]] = [vote_circuit, vote_circuit_low_depth, final_circuit]
+VOTES = ("tournament", "all_pairs", "last_round")
+
+
+def make_vote(kind: str, classes: int, bits: int) -> Circuit:
+    """Looked up for each call: a seeded fault puts another function in the place of one."""
+    makers = dict(zip(VOTES, (vote_circuit, vote_circuit_low_depth, final_circuit), strict=True))
+    return makers[kind](classes, bits, VOTE_BITS)
 
 
 @pytest.mark.req("CAPC-SEC-024")
 @pytest.mark.parametrize("classes", [2, 3, 4, 5, 7, 10])
-@pytest.mark.parametrize("make", VOTES, ids=["tournament", "all_pairs", "last_round"])
-def test_any_words_give_one_vote(make: Callable[[int, int, int], Circuit], classes: int) -> None:
+@pytest.mark.parametrize("kind", VOTES)
+def test_any_words_give_one_vote(kind: str, classes: int) -> None:
     """Words that no honest party would have, and, in the last round, any signs: exactly one flag of every instance."""
-    circuit = make(classes, 12, VOTE_BITS)
+    circuit = make_vote(kind, classes, 12)
     source = stream(classes, circuit.name)
     inputs = [source.bits(INSTANCES) for _ in range(circuit.garbler_inputs + circuit.evaluator_inputs)]
     assert_one_flag(flags_on_any_inputs(circuit, inputs, INSTANCES), INSTANCES)
 
 
 @pytest.mark.req("CAPC-SEC-024")
-@pytest.mark.parametrize("make", VOTES, ids=["tournament", "all_pairs", "last_round"])
-def test_all_words_of_a_small_ring_give_one_vote(make: Callable[[int, int, int], Circuit]) -> None:
+@pytest.mark.parametrize("kind", VOTES)
+def test_all_words_of_a_small_ring_give_one_vote(kind: str) -> None:
     """Every input of three classes in rings of 2 and 3 bits: 2^18 of the larger."""
     for bits in (2, 3):
-        circuit = make(3, bits, VOTE_BITS)
+        circuit = make_vote(kind, 3, bits)
         count = circuit.garbler_inputs + circuit.evaluator_inputs
         assert count <= 18
         inputs = [_counted(k, 1 << count) for k in range(count)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Generator, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -38,12 +39,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "req(id, ..., kind='test'): the test is evidence for these statements of the specification"
     )
+    config.addinivalue_line("markers", "slow: takes more than a moment: `make quick` leaves it out")
     fault: str | None = config.getoption("--seed-fault")
     if fault is not None:
         try:
-            importlib.import_module("capc_verify.faults").apply(fault)
+            stack = ExitStack()
+            stack.enter_context(importlib.import_module("capc_verify.faults").seeded(fault))
         except InputError as error:
             raise pytest.UsageError(str(error)) from error
+        config.add_cleanup(stack.close)
     # What passes against a fault is no evidence, and a worker's reports reach the controller.
     elif not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Recorder(config), _RECORDER)

@@ -15,7 +15,15 @@ from capc.messages import HEADER, MessageType
 from capc.model import QuantisedModel
 from capc.parameters import Charge
 from capc.parties import QUERYING_PARTY, Party, answering_party
-from capc_verify.views.fixes import FRESH_SHARES, QUERY_MASKS, first_of, in_step, owned_by, seen_values
+from capc_verify.views.fixes import (
+    FRESH_SHARES_AHEAD,
+    LOGIT_MASKS_AHEAD,
+    QUERY_MASKS,
+    first_of,
+    in_step,
+    owned_by,
+    seen_values,
+)
 from capc_verify.views.law import Law, conditional, distance, image, worst_conditional_distance
 from capc_verify.views.playback import (
     Playback,
@@ -28,7 +36,7 @@ from capc_verify.views.playback import (
 )
 from capc_verify.views.toy import TWO_SIDED, all_linear_models, hidden_model, linear_model, toy_parameters
 from support.header import payload_of
-from support.sizes import examples
+from support.sizes import examples, ordinarily
 
 AP_1, AP_2 = answering_party(1), answering_party(2)
 ALONE = frozenset({QUERYING_PARTY})
@@ -36,8 +44,8 @@ VOTES_0 = linear_model((1, 0), (-1, 0))
 VOTES_1 = linear_model((-1, 0), (1, 0))
 QUERIES = ((-1,), (0,), (1,))
 SHARES = toy_parameters(2, releases=False)
-MASK_OF_THE_QUERY = in_step(QUERY_MASKS, salt=0) if examples(ordinary=1, nightly=0) else first_of()
-"""Ordinarily one constant; nightly all of them are played."""
+MASK_OF_THE_QUERY = ordinarily(in_step(QUERY_MASKS, salt=0))
+LOGIT_MASKS = ordinarily(in_step(LOGIT_MASKS_AHEAD, salt=4))
 
 
 def hidden_models() -> Iterator[QuantisedModel]:
@@ -109,10 +117,8 @@ def test_answering_partys_view_has_one_law_for_all_queries_and_other_models() ->
 
 
 def assert_one_law(coalition: frozenset[Party], own_models: list[QuantisedModel]) -> None:
-    """Up to aggregation; the honest answering party's vote shares are constants, as its zero-sum masks are not."""
-    honest_shares = in_step(FRESH_SHARES, salt=4)
-    honest_masks = in_step("answering_party_evaluate_layer", salt=4)
-    fix = first_of(owned_by(coalition, salt=3), honest_shares, honest_masks)
+    """Up to aggregation; ordinarily what the honest answering party draws is constant, as its own view is another's."""
+    fix = first_of(owned_by(coalition, salt=3), ordinarily(in_step(FRESH_SHARES_AHEAD, salt=4)), LOGIT_MASKS)
     # Ordinarily the first and the last, which differ in query and model; nightly all four.
     compared = [*product(((-1,), (1,)), (VOTES_0, VOTES_1))][:: examples(ordinary=3, nightly=1)]
     laws = [
@@ -136,14 +142,14 @@ def test_querying_partys_shares_given_its_mask_have_one_law_for_all_models(salt:
 
 @pytest.mark.req("CAPC-SEC-001", kind="enumeration")
 def test_querying_partys_view_given_its_label_and_masks_has_one_law_for_models_with_other_votes() -> None:
-    # Its draws are played; of the answering party's, those that leave the querying party with given shares of the vote.
+    # Ordinarily, of the answering party's draws those that leave the querying party with given shares of the vote.
     laws = []
     for vote, model in enumerate((VOTES_0, VOTES_1)):
-        shares = seen_values(FRESH_SHARES, {AP_1: [int(c == vote) for c in range(2)]}, {0: 5, 1: 2})
-        fix = first_of(shares, in_step("answering_party_evaluate_layer", salt=0), MASK_OF_THE_QUERY)
+        shares = seen_values(FRESH_SHARES_AHEAD, {AP_1: [int(c == vote) for c in range(2)]}, {0: 5, 1: 2})
+        fix = first_of(ordinarily(shares), LOGIT_MASKS, MASK_OF_THE_QUERY)
         parameters = toy_parameters(3, noise=TWO_SIDED)
         laws.append(Playback(parameters, [model], fix).law((1,), ALONE, ahead=True))
-    # The masks m are constants here: what is decrypted, W r - m, is compared in the test before.
+    # What is decrypted, W r - m, is compared in the test before.
     views = [image(law, without_products) for law in laws]
     assert worst_conditional_distance(views[0], views[1], output_and_randomness) == 0
     assert image(laws[0], output_of) != image(laws[1], output_of)

@@ -19,6 +19,8 @@ LOGIT_MASKS = "answering_party_evaluate_layer"
 FRESH_SHARES = "answering_party_garble_layer"
 QUERY_MASKS = "querying_party_mask_batch"
 VALUE_MASKS = "querying_party_keep_circuits"
+LOGIT_MASKS_AHEAD = "answering_party_prepare_layer"
+FRESH_SHARES_AHEAD = "answering_party_garble_ahead"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 from capc.errors import InputError
 from capc_verify.faults.planting import planted
 from capc_verify.faults.registry import Fault
+from capc_verify.quick import is_quick
 
 _ACCIDENTS = (TypeError, AttributeError, NameError, ImportError, LookupError, SyntaxError, struct.error)
 """A test that trips over the fault's own mistake proves nothing."""
@@ -88,7 +89,7 @@ class FaultCheck:
                     self._run(items[node])
                     problem = self._why_not_caught()
                     if problem is None:
-                        quick |= items[node].get_closest_marker("slow") is None
+                        quick |= is_quick(items[node])
                     else:
                         problems.append(f"{node}: {problem}")
         except InputError as error:

@@ -246,4 +246,3 @@ def test_quick_tests_are_the_first_cases_of_those_that_are_not_slow(inner: pytes
     inner.makepyfile(MANY)
     inner.runpytest().assert_outcomes(passed=1 + 1 + 8)
     inner.runpytest("--quick").assert_outcomes(passed=1 + 4, deselected=1 + 4)
-    inner.runpytest("--quick", "-k", "test_cases and h").assert_outcomes(deselected=10)

@@ -90,6 +90,7 @@ def test_a_fine_grid_approaches_the_continuous_law() -> None:
     assert np.allclose(fine, quadrature((4, 2, 1), 2.0), atol=3e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adjacency", list(Adjacency))
 def test_exact_divergences_are_the_largest_over_neighbours_in_both_directions(adjacency: Adjacency) -> None:
     histogram, sigma = (5, 2, 1), Fraction(3, 2)
@@ -142,6 +143,7 @@ def test_theorem_6_falls_back_where_a_precondition_fails() -> None:
     assert float(far.at_most) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("order", "beta", "sigma"), [(2.0, 0.1, 3.0), (5.0, 0.05, 5.0), (20.0, 0.01, 10.0)])
 def test_a_smooth_release_costs_the_largest_divergence_of_its_normal_laws(
     order: float, beta: float, sigma: float

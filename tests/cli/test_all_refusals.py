@@ -168,6 +168,7 @@ def outcome(arguments: list[str], *, late: bool) -> str | None:
     return line
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-001")
 @settings(max_examples=examples(ordinary=60, nightly=3000))
 @given(given_options=COMBINATIONS)
@@ -191,6 +192,7 @@ LATE = ("trained could wrap in the logit ring", "trained does not fit CKKS")
 """What only a trained model decides (CAPC-RUN-005)."""
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-001")
 @settings(max_examples=examples(ordinary=12, nightly=500))
 @given(given_options=COMBINATIONS)

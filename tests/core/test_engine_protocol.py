@@ -60,6 +60,7 @@ def open_engine(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-040", "CAPC-REL-001", "CAPC-ARG-001")
 @pytest.mark.parametrize("mode", MODES)
 @settings(RELAXED, max_examples=examples(ordinary=60, nightly=2000))

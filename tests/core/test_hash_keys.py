@@ -89,6 +89,7 @@ def one_and() -> Circuit:
     return Circuit("and", 1, 2, 0, (Gate(Operation.AND, 0, 1),), (2,), Sharing(1, 8))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-011")
 @pytest.mark.parametrize("instances", [LIMIT // 2, LIMIT // 2 + 1, LIMIT + 1])
 def test_no_key_hashes_more_than_its_rows(monkeypatch: pytest.MonkeyPatch, instances: int) -> None:
@@ -108,6 +109,7 @@ def test_no_key_hashes_more_than_its_rows(monkeypatch: pytest.MonkeyPatch, insta
     assert max(garbled.values()) <= 1 << 18
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-011")
 def test_rows_of_a_message_in_rounds_change_their_key_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two matches of more than 2^16 queries: the projection's rows have no chunks, and two keys."""
@@ -117,6 +119,7 @@ def test_rows_of_a_message_in_rounds_change_their_key_too(monkeypatch: pytest.Mo
     assert dict(counted) == {key_of(bytes(16), 0, 0): 2 * LIMIT, key_of(bytes(16), 0, 1): 4}
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-011")
 @given(st.lists(st.integers(0, 3 * LIMIT), max_size=12))
 @example([LIMIT])

@@ -45,6 +45,7 @@ NAMES = [
 AHEAD = ["AwaitingAheadChoice", "AwaitingLabels", "AwaitingValue", "PreparedBatch"]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-008", "CAPC-GC-008", "CAPC-AHEAD-003")
 @pytest.mark.parametrize("policy", POLICIES)
 def test_every_state_of_every_role_is_used_once(policy: str) -> None:
@@ -63,6 +64,7 @@ def test_every_state_of_every_role_is_used_once(policy: str) -> None:
             call.step(call.state, *call.arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-013")
 @pytest.mark.parametrize("policy", POLICIES)
 def test_states_show_their_type_only(policy: str) -> None:

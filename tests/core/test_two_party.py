@@ -123,6 +123,7 @@ def computations(draw: st.DrawFn) -> tuple[Circuit, Words, Words]:
 Computation = tuple[Circuit, Words, Words]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-001", "CAPC-GC-006", "CAPC-GC-007", "CAPC-ARG-006")
 @given(computations(), seeds(), st.integers(0, (1 << 64) - 1), st.integers(1, 4))
 def test_real_and_ideal_give_the_clear_outputs(computation: Computation, seed: Seed, position: int, chunk: int) -> None:
@@ -155,6 +156,7 @@ def test_one_message_makes_transfers_and_uses_them(computation: Computation, see
         assert played.opened(circuit) == clear(circuit, mine, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-003")
 @given(computations(), seeds(), seeds())
 def test_hash_key_and_labels_are_fresh_and_do_not_change_the_outputs(
@@ -216,6 +218,7 @@ def test_labels_ahead_are_the_active_ones_of_a_secret_seed() -> None:
     assert seed not in played.payload
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-005")
 @given(seeds(), st.binary(max_size=20))
 def test_only_the_two_labels_of_a_wire_decode(seed: Seed, returned: bytes) -> None:
@@ -286,6 +289,7 @@ def test_transfers_fit_their_circuits_exactly(scheme: TwoPartyScheme, count: int
         scheme.garble(mine, circuit, [[0]], b"\0", XofSource(ZERO, b""))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-OT-007")
 @given(st.lists(st.integers(0, 15), min_size=4, max_size=4))
 def test_choice_bits_are_the_inputs_xor_the_random_bits(words: list[int]) -> None:

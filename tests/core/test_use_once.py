@@ -255,6 +255,7 @@ class Mixing(Driver):
         return super().consume(step, state, *arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-008", "CAPC-AHEAD-005")
 def test_steps_of_prepared_batches_and_of_others_do_not_mix() -> None:
     """At every point of both kinds of batch; nothing is spent, as the batch goes on to its labels."""

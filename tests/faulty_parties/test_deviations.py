@@ -194,6 +194,7 @@ def cases() -> Iterator[object]:
                 )
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ERR-001", "CAPC-ROLE-009")
 @pytest.mark.parametrize(("mode", "deviation"), list(cases()))
 def test_deviation_is_refused_blamed_and_harmless(mode: Mode, deviation: Deviation) -> None:
@@ -206,6 +207,7 @@ def test_deviation_is_refused_blamed_and_harmless(mode: Mode, deviation: Deviati
     assert interference.refused.total() >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-009")
 @pytest.mark.parametrize("mode", Mode)
 def test_refused_messages_change_no_byte_of_the_run(mode: Mode) -> None:
@@ -222,6 +224,7 @@ def test_refused_messages_change_no_byte_of_the_run(mode: Mode) -> None:
     assert interference.refused.total() > 300
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-013")
 @pytest.mark.parametrize("mode", Mode)
 def test_no_refusal_shows_a_secret_of_any_state(mode: Mode) -> None:
@@ -275,6 +278,7 @@ OUTSIDE_OF_SESSIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-009", "CAPC-ROLE-013")
 def test_every_step_that_takes_a_message_refused_one() -> None:
     """A new step is either played by one of the modes, or named above with a reason."""
@@ -296,6 +300,7 @@ def test_every_step_that_takes_a_message_refused_one() -> None:
             assert step.__module__ == "capc.comparison.ckks"
 
 
+@pytest.mark.slow
 def test_every_code_of_the_specification_is_raised_by_some_deviation() -> None:
     """The one code that is left is a hello's, which no honest run has."""
     codes: set[ErrorCode] = set()

@@ -69,6 +69,7 @@ def test_queries_of_choice(other: tuple[int, ...], vote: int) -> None:
     assert driver.votes == one_hot
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-020")
 def test_offset_on_logits() -> None:
     """Choice bits of its share plus an offset o: the party votes argmax(r + o), in 20 of 20 queries."""

@@ -48,6 +48,7 @@ def _weight_bits(name: str) -> int:
 KINDS = ["uniform", "zero rows", "lowest", "highest", "minus one", "all zero", "beyond the ring"]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("name", NAMES)
 @given(
@@ -157,6 +158,7 @@ def _check_convolution(name: str, operator: Convolution, kind: str = "uniform", 
     assert in_the_clear == setting.expected(weights, vector, [0] * operator.outputs, operator)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("name", NAMES)
 @given(operator=convolutions(12, 4), kind=st.sampled_from(KINDS), label=st.text(alphabet="abcdef", min_size=4))
@@ -194,6 +196,7 @@ def test_exact_when_kernels_are_all_zero(kind: str) -> None:
     _check_convolution("fast", Convolution(Grid(2, 20, 20, (3, 3), padding=(1, 1)), 11), kind)
 
 
+@pytest.mark.slow
 @given(operator=st.one_of(convolutions(9, 3), st.builds(Dense, st.integers(1, 50), st.integers(1, 20))), data=st.data())
 @settings(max_examples=100, deadline=None)
 def test_products_in_the_clear_wrap_as_integers_do(operator: Operator, data: st.DataObject) -> None:
@@ -208,6 +211,7 @@ def test_products_in_the_clear_wrap_as_integers_do(operator: Operator, data: st.
 BATCHES = st.one_of(st.integers(1, 20), st.sampled_from([63, 64, 65]))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("name", NAMES)
 @given(
@@ -221,6 +225,7 @@ def test_exact_for_any_batch(name: str, operator: Operator, count: int, kind: st
     _check_batch(name, operator, count, kind, label)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("name", ["default", "fast"])
 @pytest.mark.parametrize(

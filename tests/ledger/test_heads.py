@@ -57,6 +57,7 @@ def test_a_charge_of_before_the_oldest_run_does_not_count(tmp_path: Path) -> Non
         ask(ledger, head, (TAG, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-009", "CAPC-LEDG-010", "CAPC-LEDG-022")
 @given(order=st.lists(st.integers(0, 4), min_size=1, max_size=30), others=st.integers(0, 3))
 @settings(max_examples=examples(ordinary=25, nightly=500), deadline=None)
@@ -145,6 +146,7 @@ def test_a_beginning_before_the_kept_head_is_the_right_one_or_refused(tmp_path: 
                 check_proof(seen, forged.to_bytes(), TERMS, [(TAG, 1)])
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-022")
 def test_a_run_far_behind_is_told_to_look_again(tmp_path: Path) -> None:
     """Neither accused nor believed: the links that would tell are not kept any more."""
@@ -163,6 +165,7 @@ def test_a_run_far_behind_is_told_to_look_again(tmp_path: Path) -> None:
         ask(ledger, head)
 
 
+@pytest.mark.slow
 def test_what_is_kept_stays_small(tmp_path: Path) -> None:
     head = tmp_path / "head.json"
     with make_ledger(tmp_path, TERMS) as ledger:

@@ -25,6 +25,7 @@ def check(case: Case, linear, count: int) -> None:
     assert sorted(result.index for result in results) == list(range(1, 2 * count + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001")
 @settings(max_examples=examples(ordinary=150, nightly=3000))
 @given(st.one_of(staged_cases(), cases("worst_case"), cases("realised")), st.integers(1, 4))
@@ -32,6 +33,7 @@ def test_batches_equal_the_ideal_functionality_in_the_hybrid_model(case: Case, c
     check(case, None, count)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001")
 @settings(max_examples=examples(ordinary=15, nightly=300))
 @given(staged_cases(), st.integers(1, 3))
@@ -39,6 +41,7 @@ def test_batches_equal_the_ideal_functionality_with_real_garbling(case: Case, co
     check(case, IdealLinear(LOGIT_BITS), count)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-001")
 @settings(max_examples=examples(ordinary=8, nightly=100))
 @given(staged_cases(), st.integers(1, 3))
@@ -46,6 +49,7 @@ def test_batches_equal_the_ideal_functionality_with_real_he(case: Case, count: i
     check(case, BfvLinear(case.session.parameters.widths), count)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-GC-009", "CAPC-AHEAD-001")
 @settings(max_examples=examples(ordinary=6, nightly=100))
 @given(staged_cases(), st.permutations([0, 1, 2]))

@@ -41,6 +41,7 @@ class Post:
         self(sender, receiver, message)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-007", "CAPC-REL-001")
 @pytest.mark.parametrize("variant", [VoteVariant.TOURNAMENT, VoteVariant.ALL_PAIRS])
 @pytest.mark.parametrize(

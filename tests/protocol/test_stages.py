@@ -25,6 +25,7 @@ def check(case: Case, linear) -> None:
         assert result.label == result.ideal_label
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
 @settings(max_examples=examples(ordinary=150, nightly=3000))
 @given(staged_cases())
@@ -32,6 +33,7 @@ def test_staged_protocol_equals_ideal_functionality_in_the_hybrid_model(case: Ca
     check(case, None)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
 @settings(max_examples=examples(ordinary=12, nightly=300))
 @given(staged_cases())
@@ -39,6 +41,7 @@ def test_staged_protocol_equals_ideal_functionality_with_real_garbling(case: Cas
     check(case, IdealLinear(LOGIT_BITS))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-HE-001")
 @settings(max_examples=examples(ordinary=8, nightly=200))
 @given(staged_cases())
@@ -46,6 +49,7 @@ def test_staged_protocol_equals_ideal_functionality_with_real_he(case: Case) -> 
     check(case, BfvLinear(case.session.parameters.widths))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-010")
 @settings(max_examples=200)
 @given(residual_models(3, 1), st.data())
@@ -106,6 +110,7 @@ def pool(grid: Grid, values: np.ndarray, reduce, fill: int) -> np.ndarray:
     return out
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.data())
 def test_range_analysis_of_residual_models_bounds_every_sum(data) -> None:

@@ -44,6 +44,7 @@ def check(case: Case, linear: IdealLinear | None) -> None:
     assert all(result.label == result.ideal_label for result in results)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-008", "CAPC-REL-001")
 @pytest.mark.parametrize("mode", MODES)
 @settings(RELAXED, max_examples=examples(ordinary=25, nightly=500))
@@ -52,6 +53,7 @@ def test_hybrid_protocol_equals_ideal_functionality(mode: str, data: st.DataObje
     check(data.draw(cases(mode)), None)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-008", "CAPC-ROUND-001", "CAPC-REL-001")
 @pytest.mark.parametrize("mode", MODES)
 @settings(RELAXED, max_examples=examples(ordinary=6, nightly=200))
@@ -70,6 +72,7 @@ def collaboration(variant: VoteVariant, num_classes: int, two_party: GarbledTwoP
     return Collaboration(session, models, reference_suite(parameters, linear, two_party), make_account(parameters))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-002", "CAPC-ROUND-008")
 @pytest.mark.parametrize("num_classes", [2, 5, 10])
 def test_rounds_and_bytes_of_a_session(num_classes: int) -> None:
@@ -95,6 +98,7 @@ def test_rounds_and_bytes_of_a_session(num_classes: int) -> None:
         assert tables < costs[variant].bytes < tables + 2 * 4 * (200 + 60 * num_classes)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-014", "CAPC-ARG-002", "CAPC-AHEAD-001")
 @pytest.mark.parametrize(
     "two_party", [None, GarbledTwoParty(), VectorisedTwoParty()], ids=["ideal", "readable", "fast"]
@@ -114,6 +118,7 @@ def test_all_pairs_give_the_ideal_labels_at_once_and_prepared(
     assert [result.label for result in results] == [result.ideal_label for result in results]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-008")
 def test_batches_are_not_prepared_for_rounds() -> None:
     played = collaboration(VoteVariant.MULTI_ROUND, 3)

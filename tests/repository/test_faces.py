@@ -51,6 +51,7 @@ def test_what_is_not_exported_is_refused_by_name() -> None:
         capc.nonsense  # noqa: B018
 
 
+@pytest.mark.slow
 def test_importing_the_package_loads_nothing_and_its_exports_only_the_core() -> None:
     assert {name for name in loaded_after("import capc") if name.startswith("capc.")} == set()
     loaded = loaded_after(f"from capc import {', '.join(capc.__all__)}")

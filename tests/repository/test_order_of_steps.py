@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "reference" / "capc"
 PREFIXES = ("querying_party_", "answering_party_", "privacy_guardian_")
@@ -46,6 +48,7 @@ def named(node: ast.AST, steps: set[str]) -> set[str]:
     return {word for word in words if isinstance(word, str)} & steps
 
 
+@pytest.mark.slow
 def test_the_order_of_steps_stands_in_three_places() -> None:
     """Elsewhere no function or class names more than one step, and one has no order."""
     steps, found = step_names(), set()

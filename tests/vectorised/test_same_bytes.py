@@ -42,6 +42,7 @@ def check(job: Computation, *, ahead: bool) -> None:
         assert sums == [job.circuit.output_words(bits) for bits in clear(job)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-001", "CAPC-GC-002", "CAPC-GC-009", "CAPC-OT-001")
 @settings(max_examples=examples(ordinary=30, nightly=600))
 @given(computations(), st.booleans())
@@ -56,6 +57,7 @@ def uniform(circuit: Circuit, instances: int, number: int = 0) -> tuple[Inputs, 
     return mine, theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [False, True], ids=["at once", "ahead"])
 @pytest.mark.parametrize(
     ("circuit", "instances", "chunk"),
@@ -103,6 +105,7 @@ def test_the_largest_position() -> None:
     check(Computation(circuit, *uniform(circuit, 2), 2, position=(1 << 64) - 2, seed=3), ahead=False)
 
 
+@pytest.mark.slow
 def test_a_stage_of_several_blocks() -> None:
     """300 lanes are more than a block, so that each AND of a stage is garbled on its own."""
     circuit = vote_circuit(3, 6, 5)

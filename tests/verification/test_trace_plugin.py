@@ -83,6 +83,7 @@ OUTCOMES = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_only_tests_that_passed_in_all_phases_are_recorded(inner: pytest.Pytester, workers: tuple[str, ...]) -> None:
     inner.makepyfile(test_outcomes=OUTCOMES)
@@ -137,6 +138,7 @@ def test_markers_that_name_no_statement_stop_the_collection_with_one_line(
     assert reason in refusal(inner)
 
 
+@pytest.mark.slow
 def test_workers_refuse_with_the_same_line_and_without_a_crash(inner: pytest.Pytester) -> None:
     inner.makepyfile('import pytest\n\n@pytest.mark.req("CAPC-ARG-009")\ndef test_runs(): pass\n')
     assert refusal(inner, "-n", "2") == refusal(inner)

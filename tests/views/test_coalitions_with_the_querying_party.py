@@ -23,6 +23,7 @@ VOTES_1 = linear_model((-1, 0), (1, 0))
 TIES = linear_model((1, 0), (0, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-005", kind="enumeration")
 @pytest.mark.parametrize("salt", [0, 1])
 def test_shares_with_an_answering_party_have_one_law_for_all_honest_models(salt: int) -> None:
@@ -36,6 +37,7 @@ def test_shares_with_an_answering_party_have_one_law_for_all_honest_models(salt:
     assert all(distance(law, laws[0]) == 0 for law in laws)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-005", kind="enumeration")
 @pytest.mark.parametrize("seen", [0, 5])
 def test_view_with_an_answering_party_given_the_label_has_one_law_for_all_honest_models(seen: int) -> None:

@@ -78,6 +78,7 @@ def test_masked_queries_are_uniform_for_all_queries_and_models() -> None:
         assert law_of_masked_values(model, [query], salt=0) == uniform
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-AHEAD-002", kind="enumeration")
 def test_masked_queries_of_a_batch_are_jointly_uniform() -> None:
     uniform = {(bytes(values),): Fraction(1, 64) for values in product(range(8), repeat=2)}
@@ -85,6 +86,7 @@ def test_masked_queries_of_a_batch_are_jointly_uniform() -> None:
         assert law_of_masked_values(VOTES_0, queries, salt=1) == uniform
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-AHEAD-002", "CAPC-AHEAD-003", kind="enumeration")
 def test_masked_query_and_masked_hidden_value_are_jointly_uniform() -> None:
     uniform = {tuple(bytes([value]) for value in pair): Fraction(1, 64) for pair in product(range(8), repeat=2)}
@@ -92,6 +94,7 @@ def test_masked_query_and_masked_hidden_value_are_jointly_uniform() -> None:
         assert law_of_masked_values(model, [query], salt=2) == uniform
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-002", kind="enumeration")
 @pytest.mark.parametrize("charge", list(Charge))
 def test_answering_partys_view_of_a_whole_query_has_one_law_for_all_queries(charge: Charge) -> None:
@@ -129,6 +132,7 @@ def assert_one_law(coalition: frozenset[Party], own_models: list[QuantisedModel]
     assert all(distance(law, laws[0]) == 0 for law in laws)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-001", "CAPC-HE-009", "CAPC-ARG-003", "CAPC-ARG-005", kind="enumeration")
 @pytest.mark.parametrize("salt", [0, 1])
 def test_querying_partys_shares_given_its_mask_have_one_law_for_all_models(salt: int) -> None:

@@ -36,6 +36,7 @@ MASKS = in_step(LOGIT_MASKS, salt=0)
 """The guardian sees nothing that depends on step 1b: its masks are constants."""
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-003", kind="enumeration")
 def test_vote_shares_of_two_parties_have_one_law_for_all_queries_and_models() -> None:
     inputs = [(1, (VOTES_0, VOTES_0)), (1, (VOTES_0, VOTES_1)), (-1, (VOTES_0, VOTES_0)), (0, (TIES, VOTES_1))]
@@ -49,6 +50,7 @@ def test_vote_shares_of_two_parties_have_one_law_for_all_queries_and_models() ->
     assert all(distance(law, laws[0]) == 0 for law in laws)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-003", kind="enumeration")
 def test_view_in_worst_case_mode_has_one_law_for_all_votes() -> None:
     laws = [law_of_two_votes(models, Charge.WORST_CASE, in_step(ZERO_SUM, salt=1)) for models in VOTES]
@@ -58,6 +60,7 @@ def test_view_in_worst_case_mode_has_one_law_for_all_votes() -> None:
     assert distance(laws[0], laws[1]) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-004", kind="enumeration")
 @pytest.mark.parametrize("constant", [FRESH_SHARES, ZERO_SUM])
 def test_view_in_realised_mode_depends_on_the_answered_bit_only(constant: str) -> None:
@@ -70,6 +73,7 @@ def test_view_in_realised_mode_depends_on_the_answered_bit_only(constant: str) -
     assert image(agreed, output_of) != image(split, output_of)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-003")
 def test_in_realised_mode_the_guardians_own_noise_does_not_decide_the_answered_bit() -> None:
     law = with_answered_bit(law_of_two_votes(VOTES[0], Charge.REALISED, in_step(ZERO_SUM, salt=1)))
@@ -77,6 +81,7 @@ def test_in_realised_mode_the_guardians_own_noise_does_not_decide_the_answered_b
     assert {True, False} in outputs
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-006", kind="enumeration")
 @pytest.mark.parametrize("salt", [0, 1])
 def test_vote_share_of_an_honest_party_has_one_law_for_the_guardian_with_an_answering_party(salt: int) -> None:
@@ -88,6 +93,7 @@ def test_vote_share_of_an_honest_party_has_one_law_for_the_guardian_with_an_answ
     assert all(distance(law, laws[0]) == 0 for law in laws)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-006", kind="enumeration")
 def test_view_in_worst_case_mode_has_one_law_for_the_guardian_with_an_answering_party() -> None:
     # The noise is enumerated here: it is the coalition's own randomness.

@@ -24,6 +24,7 @@ TIES = linear_model((1, 0), (0, 1))
 VOTES_1 = linear_model((0, -1), (0, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-001", "CAPC-HE-009", "CAPC-ARG-003", "CAPC-ARG-005", kind="enumeration")
 def test_shares_of_an_inference_have_one_law_for_all_models() -> None:
     parameters = toy_parameters(vote_bits=2, releases=False)
@@ -37,6 +38,7 @@ def test_shares_of_an_inference_have_one_law_for_all_models() -> None:
         assert distance(Playback(parameters, [model]).law((1,), ALONE, Until.VOTE_SHARES), reference) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-001", "CAPC-HE-009", kind="enumeration")
 def test_shares_of_a_hidden_unit_have_one_law_for_all_models() -> None:
     # 2^16 outcomes: those in which the querying party sees 5 as masked logit of class 0 (one in eight) are played;
@@ -52,6 +54,7 @@ def test_shares_of_a_hidden_unit_have_one_law_for_all_models() -> None:
     assert distance(laws[0], laws[1]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-001", kind="enumeration")
 def test_view_given_the_label_has_one_law_for_models_with_other_votes() -> None:
     # 2^14 outcomes: those with 3 as masked logit of class 0 are played, ordinarily with 6 as that of class 1. That
@@ -65,6 +68,7 @@ def test_view_given_the_label_has_one_law_for_models_with_other_votes() -> None:
     assert distance(laws[0], laws[1]) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-001", kind="enumeration")
 @pytest.mark.parametrize("seen", [{0: 0, 1: 3}, {0: 6, 1: 1}])
 def test_view_given_the_label_has_one_law_for_all_models_where_the_masked_logits_are(seen: dict[int, int]) -> None:
@@ -97,6 +101,7 @@ def test_every_logit_mask_and_noise_gives_the_label_of_the_ideal_functionality()
         assert len(law) > 1 << 6
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-001", kind="enumeration")
 @pytest.mark.parametrize("charge", list(Charge))
 def test_view_with_a_threshold_given_own_noise_and_label_has_one_law(charge: Charge) -> None:
@@ -114,6 +119,7 @@ def test_view_with_a_threshold_given_own_noise_and_label_has_one_law(charge: Cha
     assert withheld == (Fraction(1, 4) if charge is Charge.REALISED else Fraction(1, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-001", kind="enumeration")
 def test_view_of_two_answers_with_a_threshold_depends_on_the_released_outcome_only() -> None:
     # Two votes for one class, or one for each: the check passes with other probabilities.

@@ -63,6 +63,7 @@ def keys(public: tuple[QueryingPartyKeys, bytes]) -> tuple[QueryingPartyKeys, An
     return public[0], answering_party_read_keys(SMALL, public[1])
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(ordinary=8, nightly=100))
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=2, max_size=3),
@@ -80,6 +81,7 @@ def test_shares_add_up_to_the_logits(
     assert np.abs(opened(share, mask) - network.logits(features)).max() < UNIT + 1e-4
 
 
+@pytest.mark.slow
 def test_hidden_biases_reach_the_replicas(keys: tuple[QueryingPartyKeys, AnsweringPartyKeys]) -> None:
     """TenSEAL's own addition of a bias gives wrong logits here (issue 462); the homogeneous matrix does not."""
     network = random_network((24, 32, 10), 1)
@@ -120,6 +122,7 @@ def comparison(networks: tuple[SquareNetwork, ...]) -> Comparison:
     return open_comparison(WIDTHS, networks)
 
 
+@pytest.mark.slow
 def test_every_answering_party_shares_its_logits(comparison: Comparison, networks: tuple[SquareNetwork, ...]) -> None:
     query = load_digits().features[1500]
     shares = comparison.logit_shares(query.tolist(), [fresh_seed() for _ in networks])
@@ -225,6 +228,7 @@ def test_requests_that_are_not_fresh_and_whole_are_refused(
             querying_party_decrypt(keys[0], payload, 4, 1, WIDTHS)
 
 
+@pytest.mark.slow
 def test_keys_for_other_parameters_or_without_rotations_are_refused(public: tuple[QueryingPartyKeys, bytes]) -> None:
     for other in (replace(SMALL, scale_bits=41), replace(SMALL, coefficient_bits=(49, 40, 40, 49))):
         with pytest.raises(InvalidPayloadError) as refused:

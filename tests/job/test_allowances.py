@@ -37,6 +37,7 @@ def charged(folder: Path) -> list[int]:
     return [KeptAllowance(file, GOAL).value.charged for file in files]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-015", "CAPC-RUN-015")
 def test_runs_go_on_from_each_other_until_the_declared_queries_are_answered(tmp_path: Path) -> None:
     folder = tmp_path / "kept"

@@ -60,6 +60,7 @@ def unlike(networks: list[SquareNetwork]) -> list[SquareNetwork]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-013")
 def test_a_run_with_ckks_works_end_to_end_and_says_that_it_leaks(
     rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -93,6 +94,7 @@ def test_a_run_with_ckks_works_end_to_end_and_says_that_it_leaks(
     assert label in enforced
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-012")
 def test_an_exact_run_does_not_even_load_the_comparison(rows: Path) -> None:
     script = """
@@ -128,6 +130,7 @@ def asked(plan: Plan) -> tuple[list[SquareModel], Any, Account, list[int], list[
     return models, labeller, account, rows, labeller.label_batch(queries)  # type: ignore[return-value]
 
 
+@pytest.mark.slow
 def test_labels_are_those_of_the_networks_in_the_clear(plan: Plan, asked: Any) -> None:
     """Almost without noise: the label is what the networks say, which is not what the data say."""
     models, _, account, rows, results = asked
@@ -139,6 +142,7 @@ def test_labels_are_those_of_the_networks_in_the_clear(plan: Plan, asked: Any) -
     assert account.spent == 3 * account.cost.worst_case
 
 
+@pytest.mark.slow
 def test_shares_that_go_into_the_vote_are_the_logits_within_the_error(plan: Plan, asked: Any) -> None:
     models, labeller, *_ = asked
     widths = plan.parameters.widths
@@ -154,6 +158,7 @@ def test_shares_that_go_into_the_vote_are_the_logits_within_the_error(plan: Plan
         assert max(abs(one - other) for one, other in zip(shared, model.logits(query), strict=True)) <= 2
 
 
+@pytest.mark.slow
 def test_what_the_protocol_refuses_is_refused_here(asked: Any) -> None:
     _, labeller, account, *_ = asked
     spent = account.spent
@@ -182,6 +187,7 @@ def test_a_network_that_does_not_fit_is_refused_before_the_session_is_set_up(
     assert "choose --inference exact" in line
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-002")
 def test_the_seed_decides_the_networks_and_nothing_else(plan: Plan) -> None:
     rows = np.arange(60, dtype=np.int64)

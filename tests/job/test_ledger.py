@@ -42,6 +42,7 @@ def run(folder: Path, opener: Opener | None = None, **flags: str) -> Job:
     return job
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-007", "CAPC-LEDG-008", "CAPC-RUN-009")
 def test_a_second_run_continues_from_the_ledger(tmp_path: Path) -> None:
     readings = []
@@ -146,6 +147,7 @@ def test_the_protocol_runs_on_skellam_noise(tmp_path: Path) -> None:
     assert isinstance(job.state.account.mechanisms.answer, Skellam)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-009", "CAPC-LEDG-010")
 def test_answering_parties_keep_heads_and_refuse_a_ledger_that_was_rolled_back(tmp_path: Path) -> None:
     """The real protocol, at the sizes of tests."""

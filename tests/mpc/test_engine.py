@@ -234,6 +234,7 @@ def test_a_comparison_that_leaks_has_the_embedded_engine_only() -> None:
         prepare(resolve(options))
 
 
+@pytest.mark.slow
 def test_a_state_without_an_engine_is_described_as_embedded() -> None:
     plan = prepare(resolve({"parties": "2", "queries": "1"}))
     state = Job(plan, Recorder()).state

@@ -33,8 +33,8 @@ def test_shares_of_an_inference_have_one_law_for_all_models() -> None:
     assert set(reference.values()) == {Fraction(1, 1 << 10)}
     models = list(all_linear_models())
     assert len(models) == 25
-    # Ordinarily every sixth, the first and the last with them.
-    for model in models[:: examples(ordinary=6, nightly=1)]:
+    # Ordinarily seven whose classes have the same logits or opposite ones, so votes for either class.
+    for model in models[:: examples(ordinary=4, nightly=1)]:
         assert distance(Playback(parameters, [model]).law((1,), ALONE, Until.VOTE_SHARES), reference) == 0
 
 

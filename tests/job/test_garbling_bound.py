@@ -33,6 +33,7 @@ def advantage(use: HashUse, bits: float) -> Decimal:
     return (Decimal(2) ** Decimal(repr(bits)) * use.most + use.squares) / Decimal(2) ** 127
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-012")
 @given(USES, st.integers(0, 400_000), st.integers(1, 30))
 def test_figures_are_where_the_bound_reaches_its_limit(use: HashUse, thousandths: int, exponent: int) -> None:
@@ -62,6 +63,7 @@ def test_the_figures_of_section_05() -> None:
     assert garbling_bound(HashUse(), Fraction(10), Fraction(1, 10**5)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-012")
 @pytest.mark.parametrize("scheme", [GarbledTwoParty(), VectorisedTwoParty()], ids=["readable", "fast"])
 @given(st.data())

@@ -56,6 +56,7 @@ def test_a_whole_run_reports_every_query_and_gets_better_with_right_labels() -> 
     validate(document(state))
 
 
+@pytest.mark.slow
 def test_the_answering_parties_have_different_architectures() -> None:
     job, _ = make_job(Opener(), parties="6")
     job.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,9 +20,11 @@ TIMEOUT_SECONDS = 900
 @pytest.mark.req("CAPC-SEC-010")
 @pytest.mark.parametrize("family", families())
 def test_every_fault_of_a_family_is_caught_and_one_at_least_by_a_quick_test(family: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
         [sys.executable, "-m", "capc_verify.faults", family],
         cwd=ROOT,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=TIMEOUT_SECONDS,

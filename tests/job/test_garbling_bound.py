@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.garbled_two_party import GarbledTwoParty
@@ -22,6 +22,7 @@ from capc.vectorised import VectorisedTwoParty
 from job.stand_in import Opener, Recorder, validate
 from protocol.stages import LOGIT_BITS, staged_cases
 from support.hashing import count_hashes
+from support.sizes import examples
 
 USES = st.lists(st.integers(1, KEY_ROWS), min_size=1, max_size=9).map(
     lambda rows: HashUse(len(rows), sum(rows), max(rows), sum(n * n for n in rows))
@@ -66,6 +67,7 @@ def test_the_figures_of_section_05() -> None:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-GC-012")
 @pytest.mark.parametrize("scheme", [GarbledTwoParty(), VectorisedTwoParty()], ids=["readable", "fast"])
+@settings(max_examples=examples(ordinary=20, nightly=100))
 @given(st.data())
 def test_a_collaboration_tells_what_aes_hashed(scheme: GarbledTwoParty, data: st.DataObject) -> None:
     """Garblers hash both labels of a row, and evaluators one: a third of AES's work is the rows that are told."""
@@ -81,6 +83,7 @@ def test_a_collaboration_tells_what_aes_hashed(scheme: GarbledTwoParty, data: st
     assert use == HashUse(len(rows), sum(rows), max(rows), sum(n * n for n in rows))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-012", "CAPC-RUN-008")
 def test_the_report_has_the_bound_from_the_first_query_on() -> None:
     job = Job(prepare(resolve({"parties": "2", "queries": "2", "epsilon": "10"})), Recorder(), Opener())

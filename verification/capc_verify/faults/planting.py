@@ -44,19 +44,22 @@ def planted(plant: Callable[[], None]) -> Iterator[None]:
         try:
             plant()
         finally:
-            changed += _differences(before, holdings())
-            _clear_caches()
+            after = holdings()
+            changed += _differences(before, after)
+            _clear_caches(after)
         yield
     finally:
+        held = holdings()
         for holder, name, correct, _ in changed:
             _put(holder, name, correct)
-        loaded_since = holdings().keys() - before.keys()
-        for holder in loaded_since:
-            for name, value in list(vars(holder).items()):
+        for holder in held.keys() - before.keys():
+            for name, value in held[holder].items():
                 for _, _, correct, faulty in changed:
                     if value is faulty and correct is not _MISSING:
                         setattr(holder, name, correct)
-        _clear_caches()
+        # What was held with the fault in: its own caches, and those of the code that called it.
+        _clear_caches(held)
+        _clear_caches(before)
 
 
 def modules() -> list[ModuleType]:
@@ -99,8 +102,8 @@ def _put(holder: Holder, name: str, value: object) -> None:
         setattr(holder, name, value)
 
 
-def _clear_caches() -> None:
-    for names in holdings().values():
+def _clear_caches(held: Mapping[Holder, Mapping[str, object]]) -> None:
+    for names in held.values():
         for value in names.values():
             if hasattr(value, "cache_clear"):
                 value.cache_clear()

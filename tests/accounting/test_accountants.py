@@ -63,6 +63,7 @@ def skellam(variance_share: Fraction, contributors: int) -> SharedNoise:
 # --- Renyi --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-104")
 @given(sigma=sigmas, count=counts, delta=deltas, improved=st.booleans())
 @settings(max_examples=examples(ordinary=15, nightly=400), deadline=None)
@@ -98,6 +99,7 @@ def test_an_edge_of_the_grid_is_said_and_nothing_is_negative() -> None:
     assert renyi_epsilon({}, Fraction(1, 10), improved_conversion).epsilon == 0
 
 
+@pytest.mark.slow
 @given(sigma=sigmas, count=counts, more=counts, delta=deltas, noisier=st.fractions(min_value=1, max_value=3))
 @settings(max_examples=examples(ordinary=5, nightly=200), deadline=None)
 def test_more_queries_never_cost_less_and_more_noise_never_more(
@@ -292,6 +294,7 @@ def test_joint_cost_is_between_the_true_maximum_and_the_sum_of_its_parts(
     assert bound < float(answer + order * check / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-108")
 @pytest.mark.parametrize("order", [Fraction(1) + Fraction(1, 1 << 20), Fraction(1000), Fraction(1 << 20)])
 @pytest.mark.parametrize("check", [Fraction(1, 10**60), Fraction(10**9)])
@@ -341,6 +344,7 @@ def test_an_extreme_joint_claim_is_the_sum_of_its_parts_or_refused(order: Fracti
     assert not joint_cost_holds(*arguments, separate - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-108")
 def test_joint_epsilon_is_below_separate_charges() -> None:
     check = Step(RoundedGaussian(Fraction(6), 4), ONE)

@@ -93,6 +93,7 @@ def bisect(holds: Callable[[mpmath.mpf], bool]) -> mpmath.mpf:
 # --- delta of Gaussian DP -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(mu_squared=costs, epsilon=epsilons | st.just(Fraction(0)))
 @settings(max_examples=100, deadline=None)
 def test_gaussian_delta_is_tight_and_never_too_small(mu_squared: Fraction, epsilon: Fraction) -> None:
@@ -128,6 +129,7 @@ def test_gaussian_delta_at_its_edges() -> None:
 # --- epsilon ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-004")
 @pytest.mark.parametrize(("unit", "true_epsilon"), [(MU, true_gaussian_epsilon), (RHO, true_zcdp_epsilon)])
 @given(cost=costs, delta=deltas)
@@ -142,6 +144,7 @@ def test_epsilon_is_tight_and_never_too_small(
         assert real(upper) <= truth * (1 + RELATIVE)
 
 
+@pytest.mark.slow
 @given(cost=costs, delta=st.integers(1, 8).map(lambda n: Fraction(1, 10**n)))
 @settings(max_examples=40, deadline=None)
 def test_gaussian_epsilon_agrees_with_dp_accounting(cost: Fraction, delta: Fraction) -> None:
@@ -150,6 +153,7 @@ def test_gaussian_epsilon_agrees_with_dp_accounting(cost: Fraction, delta: Fract
     assert abs(float(ours) - theirs) <= RELATIVE * max(theirs, 1e-3)
 
 
+@pytest.mark.slow
 @given(cost=costs, delta=deltas)
 @settings(max_examples=30, deadline=None)
 def test_zcdp_epsilon_agrees_with_dp_accounting_at_a_fine_grid_of_orders(cost: Fraction, delta: Fraction) -> None:
@@ -173,6 +177,7 @@ def test_epsilon_is_zero_exactly_when_the_cost_is_free_at_that_delta(unit: CostU
 # --- budget and calibration ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-004")
 @given(epsilon=epsilons, delta=deltas)
 @settings(max_examples=40, deadline=None)
@@ -195,6 +200,7 @@ def test_zcdp_budget_is_tight_and_never_too_large(epsilon: Fraction, exponent: i
         assert true_zcdp_epsilon(real(lower) * (1 + RELATIVE), real(delta)) > real(epsilon)
 
 
+@pytest.mark.slow
 @given(unit=units, epsilon=epsilons, delta=deltas)
 @settings(max_examples=40, deadline=None)
 def test_a_budget_converts_back_to_no_more_than_its_epsilon(unit: CostUnit, epsilon: Fraction, delta: Fraction) -> None:
@@ -205,6 +211,7 @@ def test_a_budget_converts_back_to_no_more_than_its_epsilon(unit: CostUnit, epsi
     assert back >= epsilon * (1 - Fraction(1, 10**6)) or back == 0
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-104", "CAPC-ACCT-115")
 @given(
     cost=costs,
@@ -247,12 +254,14 @@ def test_the_default_order_is_whole_and_leaves_most_queries(epsilon: Fraction, d
             assert budget_lower(CostUnit.RENYI, epsilon, delta, other) / other <= share
 
 
+@pytest.mark.slow
 @given(unit=units, cost=costs, more=st.fractions(min_value=Fraction(1, 1000), max_value=20), delta=deltas)
 @settings(max_examples=40, deadline=None)
 def test_more_queries_never_cost_less(unit: CostUnit, cost: Fraction, more: Fraction, delta: Fraction) -> None:
     assert epsilon_upper(unit, cost + more, delta) >= epsilon_upper(unit, cost, delta)
 
 
+@pytest.mark.slow
 @given(
     mechanism=st.sampled_from(list(NoiseName)),
     adjacency=st.sampled_from(list(Adjacency)),
@@ -299,6 +308,7 @@ def test_sigma_for_the_main_job(queries: int, plain: Fraction, checked: Fraction
             assert delta <= mpmath.mpf(10) ** -5
 
 
+@pytest.mark.slow
 @given(
     unit=units,
     exponents=st.tuples(st.integers(-12, 7), st.integers(-154, -1)),

@@ -63,6 +63,7 @@ DELTAS = st.integers(1, 30).map(lambda n: Fraction(1, 10**n)) | st.sampled_from(
 DISTANCES = st.integers(20, 128).map(lambda bits: Fraction(1, 1 << bits)) | st.just(Fraction(0))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-117", "CAPC-ACCT-118")
 @settings(max_examples=60)
 @given(epsilon=EPSILONS, delta=DELTAS, sampler=DISTANCES, he=DISTANCES, asked=st.integers(0, 3))
@@ -131,6 +132,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return printed
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-117", "CAPC-ACCT-118", "CAPC-RUN-006")
 @pytest.mark.parametrize("epsilon", ["1", "10", "16", "17", "40", "700", "1000"])
 @pytest.mark.parametrize("mechanism", list(NoiseName))
@@ -159,6 +161,7 @@ def test_report_and_terminal_of_a_run_say_the_same(
     assert privacy["delta_of_noise"] == 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-117", "CAPC-ACCT-118")
 @pytest.mark.parametrize("epsilon", [Fraction(2), Fraction(30), Fraction(200)], ids=str)
 def test_a_ledger_says_it_too(run: Callable[..., str], tmp_path: Path, epsilon: Fraction) -> None:

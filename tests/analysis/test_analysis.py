@@ -80,6 +80,7 @@ def test_a_fine_grid_approaches_the_continuous_law() -> None:
     assert np.allclose(fine, quadrature((4, 2, 1), 2.0), atol=3e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adjacency", list(Adjacency))
 def test_exact_divergences_are_the_largest_over_neighbours_in_both_directions(adjacency: Adjacency) -> None:
     histogram, sigma = (5, 2, 1), Fraction(3, 2)

@@ -57,6 +57,7 @@ def shared_or_not(draw: st.DrawFn) -> Circuit:
     return replace(circuit, sharing=sharing)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-012")
 @given(shared_or_not())
 def test_any_circuit_comes_back_unchanged(circuit: Circuit) -> None:
@@ -70,6 +71,7 @@ def test_the_protocols_circuits_come_back_unchanged(circuit: Circuit) -> None:
     assert "EQW" not in to_bristol(circuit)
 
 
+@pytest.mark.slow
 @given(shared_or_not(), st.data())
 def test_exported_text_computes_the_same_for_another_reader(circuit: Circuit, data: st.DataObject) -> None:
     check_text(circuit, data)

@@ -173,6 +173,7 @@ def outcome(arguments: list[str], *, late: bool) -> str | None:
     return line
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-001")
 @settings(max_examples=examples(ordinary=60, nightly=3000))
 @given(given_options=COMBINATIONS)
@@ -196,6 +197,7 @@ LATE = "trained could wrap in the logit ring"
 """What only a trained model decides (CAPC-RUN-005)."""
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-001")
 @settings(max_examples=examples(ordinary=12, nightly=500))
 @given(given_options=COMBINATIONS)

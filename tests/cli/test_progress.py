@@ -44,6 +44,7 @@ def told(lines: list[str]) -> None:
         assert re.fullmatch(pattern, line), line
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-021")
 @pytest.mark.parametrize("target", [None, "-"])
 def test_without_a_terminal_each_stage_is_told_on_standard_error_and_in_the_log(
@@ -64,6 +65,7 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-021")
 def test_on_a_terminal_there_are_bars_and_the_log_still_has_lines(
     opener: Opener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

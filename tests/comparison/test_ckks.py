@@ -59,6 +59,7 @@ def keys(public: tuple[Keys, bytes]) -> tuple[Keys, Keys]:
     return public[0], answering_party_read_keys(SMALL, public[1])
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(ordinary=8, nightly=100))
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=2, max_size=3),
@@ -114,6 +115,7 @@ def comparison(networks: tuple[SquareNetwork, ...]) -> Comparison:
     return open_comparison(WIDTHS, networks)
 
 
+@pytest.mark.slow
 def test_every_answering_party_shares_its_logits(comparison: Comparison, networks: tuple[SquareNetwork, ...]) -> None:
     query = load_digits().features[1500]
     request = comparison.encrypt(query.tolist())

@@ -64,6 +64,7 @@ def response(keys: Both, network: SquareNetwork, request_bytes: bytes) -> bytes:
     return answering_party_evaluate(keys[1], network, request_bytes, WIDTHS, fresh_seed())[0]
 
 
+@pytest.mark.slow
 def test_leak_1_slots_behind_the_output_hold_every_logit_unmasked(
     keys: Both, network: SquareNetwork, features: Floats, response: bytes
 ) -> None:
@@ -121,6 +122,7 @@ def test_leak_3_a_larger_mask_wraps_at_one_level(keys: Both, request_bytes: byte
     assert np.abs(opened[1] - 2.0 ** (room + 1)).min() > 1000
 
 
+@pytest.mark.slow
 def test_leak_3_more_hiding_costs_a_level_and_precision(
     network: SquareNetwork, features: Floats, request_bytes: bytes, keys: Both
 ) -> None:

@@ -29,6 +29,7 @@ def first_requests(driver: Driver, query: int) -> list[bytes]:
     return [sent for place, sent in requests if (place.query, place.layer) == (query, 0)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-BATCH-003")
 @pytest.mark.parametrize("count", [1, 3])
 def test_first_layers_of_one_layout_get_the_same_ciphertexts(count: int) -> None:
@@ -54,6 +55,7 @@ def test_layouts_that_differ_get_ciphertexts_of_their_own(monkeypatch: pytest.Mo
     assert requests[0] == requests[1] != requests[2]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-BATCH-001")
 @settings(max_examples=15)
 @given(st.lists(st.tuples(*[st.integers(-4, 4)] * 2), min_size=1, max_size=5))

@@ -141,6 +141,7 @@ def test_tournament_for_all_values_within_the_range(num_classes: int, width: int
     assert (largest == cases.max(axis=1) % (1 << width)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-002")
 @given(st.integers(2, 20), st.integers(3, 64), st.data())
 def test_ties_go_to_the_lowest_index(num_classes: int, width: int, data: st.DataObject) -> None:
@@ -190,6 +191,7 @@ def test_vote_for_all_logits_and_masks(vote: type[Circuit], num_classes: int, lo
     assert (run_many(circuit, words_for(circuit, m), words_for(circuit, r - m)) == first_largest(r)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-001", "CAPC-ARG-002")
 @given(st.integers(2, 12), st.integers(3, 59), st.data())
 def test_votes_at_any_widths(num_classes: int, logit_bits: int, data: st.DataObject) -> None:

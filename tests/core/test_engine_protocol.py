@@ -53,6 +53,7 @@ def open_engine(
     return collaborate(parameters, (1, 1, 2), [(2, 3)] * 3, methods=engine_methods(engine), **parts)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-040", "CAPC-REL-001", "CAPC-ARG-001")
 @pytest.mark.parametrize("mode", MODES)
 @settings(RELAXED, max_examples=examples(ordinary=60, nightly=2000))

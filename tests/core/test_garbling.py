@@ -80,6 +80,7 @@ def evaluated(circuit: Circuit, rows: Rows, bits: Rows, delta: int, key: bytes, 
 NUMBERS = st.lists(st.integers(0, (1 << 18) - 1), min_size=3, max_size=3)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-001")
 @given(garblings(), NUMBERS)
 def test_every_output_is_the_label_of_the_clear_bit(garbling: Garbled, numbers: list[int]) -> None:
@@ -153,6 +154,7 @@ def half_gates(
     return tables, [wire_zero[wire] for wire in circuit.outputs]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-002")
 @given(garblings())
 def test_garbling_is_half_gates(garbling: Garbled) -> None:
@@ -233,6 +235,7 @@ def test_no_tweak_occurs_twice_within_a_batch(instances: int, chunks: int, base:
     assert set(evaluating.calls) <= set(garbling.calls)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-001")
 @given(garblings(), garblings(), NUMBERS)
 def test_decoded_outputs_do_not_depend_on_label_randomness(one: Garbled, two: Garbled, numbers: list[int]) -> None:

@@ -92,6 +92,7 @@ def one_and() -> Circuit:
     return Circuit("and", 1, 2, 0, (Gate(Operation.AND, 0, 1),), (2,), Sharing(1, 8))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-011")
 @pytest.mark.parametrize("instances", [SMALL // 2, SMALL // 2 + 1, SMALL + 1])
 def test_no_key_hashes_more_than_its_rows(monkeypatch: pytest.MonkeyPatch, instances: int) -> None:
@@ -112,6 +113,7 @@ def test_no_key_hashes_more_than_its_rows(monkeypatch: pytest.MonkeyPatch, insta
     assert max(garbled.values()) <= 2 * SMALL
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-011")
 def test_rows_of_a_message_in_rounds_change_their_key_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two matches of more than 2^16 queries: the projection's rows have no chunks, and two keys."""
@@ -121,6 +123,7 @@ def test_rows_of_a_message_in_rounds_change_their_key_too(monkeypatch: pytest.Mo
     assert dict(counted) == {key_of(bytes(16), 0, 0): 2 * LIMIT, key_of(bytes(16), 0, 1): 4}
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-011")
 @given(st.lists(st.integers(0, 3 * LIMIT), max_size=12))
 @example([LIMIT])

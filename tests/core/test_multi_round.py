@@ -40,6 +40,7 @@ from support.vote_rounds import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-002")
 @given(st.integers(2, 40), st.integers(3, 59), st.integers(2, 64))
 @settings(max_examples=examples(ordinary=40, nightly=400))
@@ -56,6 +57,7 @@ def test_and_counts_and_rounds(classes: int, logit_bits: int, vote_bits: int) ->
         assert sum(ands) == 287
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-010")
 @given(st.integers(2, 40), st.integers(3, 59))
 def test_products_take_no_kept_sign(classes: int, logit_bits: int) -> None:
@@ -99,6 +101,7 @@ def test_final_circuit_gives_the_flags(data: st.DataObject, classes: int, width:
     assert evaluate(circuit, ring.to_bits(mine, width), theirs + signs[:-1]) == one_hot_argmax(logits)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-001")
 @settings(max_examples=examples(ordinary=25, nightly=500))
 @given(votes())

@@ -57,6 +57,7 @@ def test_trees_by_hand() -> None:
         assert leaves[tree] == tuple(nodes)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-OT-001")
 @given(st.integers(1, 300), POSITIONS, st.integers(0, 2))
 def test_evaluator_gets_the_label_of_its_bit(count: int, position: int, number: int) -> None:
@@ -74,6 +75,7 @@ def stream(leaf: bytes, position: int, count: int) -> np.ndarray:
     return np.unpackbits(np.frombuffer(b"".join(blocks), np.uint8), bitorder="little")[:count]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-OT-004")
 @settings(max_examples=25)
 @given(st.integers(1, 200), POSITIONS)
@@ -95,6 +97,7 @@ def test_extension_by_numpy(count: int, position: int) -> None:
     assert [zero.to_bytes(16, "little") for zero in zeros] == [row.tobytes() for row in zero_rows]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-OT-003", "CAPC-OT-005")
 @settings(max_examples=25)
 @given(st.sets(POSITIONS, min_size=2, max_size=4))

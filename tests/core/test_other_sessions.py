@@ -197,6 +197,7 @@ def test_one_change_at_any_depth_is_named_at_both_ends(data: st.DataObject) -> N
         assert error.detail.startswith(f"{place} is ")
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-004")
 @given(st.data(), st.integers(1, 4), st.integers(0, 4))
 def test_any_two_documents_are_refused_at_both_ends_for_the_same_field(

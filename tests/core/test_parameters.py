@@ -169,6 +169,7 @@ def bessel_sum(first: int, count: int, z: mpmath.mpf) -> mpmath.mpf:
     return mpmath.besseli(first, z) * mpmath.fsum(orders[-count:]) / orders[-1]
 
 
+@pytest.mark.slow
 def test_bessel_sum_is_the_sum_of_the_functions() -> None:
     for first, z in ((1, mpmath.mpf(16)), (60, mpmath.mpf(400)), (700, mpmath.mpf(6400))):
         direct = mpmath.fsum(mpmath.besseli(x, z) for x in range(first, first + 20))

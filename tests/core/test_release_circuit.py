@@ -60,6 +60,7 @@ def test_confident_release_for_all_counts_and_limits(num_classes: int, width: in
     assert not answered.all()
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-001", "CAPC-ARG-002")
 @given(st.integers(2, 20), st.integers(3, 64), st.data())
 def test_release_at_any_widths(num_classes: int, width: int, data: st.DataObject) -> None:

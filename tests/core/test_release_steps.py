@@ -128,6 +128,7 @@ class WideNoise(FixedNoise):
         return [source.bits(64) for _ in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-005")
 @given(seeds(), seeds())
 @settings(max_examples=10)

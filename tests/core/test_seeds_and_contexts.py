@@ -75,6 +75,7 @@ def test_fresh_shares_are_not_the_masks() -> None:
     assert not shares & {tuple(m % 2**11 for m in mask) for mask in masks}
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-OT-003", "CAPC-GC-003")
 def test_contexts_hash_keys_and_offsets_never_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = fork("realised", voters(1, 0, 2))
@@ -107,6 +108,7 @@ def whole_run(seed_name: str) -> dict[Place, bytes]:
     return dict(driver.sent)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-007", "CAPC-PARAM-013")
 def test_steps_depend_on_their_seeds_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal seeds give equal bytes, also where the operating system gives no randomness at all."""

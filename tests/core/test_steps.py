@@ -42,6 +42,7 @@ from support.runs import POLICIES, SIZES, fork, set_up, voters, with_noise
 MODELS = st.tuples(*[models(size, 2, 14) for size in SIZES])
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-GC-001", "CAPC-ARG-001", "CAPC-ROLE-010")
 @pytest.mark.parametrize("policy", POLICIES)
 @settings(max_examples=12)
@@ -58,6 +59,7 @@ def test_released_label_is_the_ideal_functionalitys(policy: str, data: st.DataOb
             assert outcome.guardian_bit is None
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-PARAM-043", "CAPC-BATCH-001", "CAPC-AHEAD-001")
 @settings(max_examples=30)
 @given(st.data(), st.sampled_from(sorted(POLICIES)), st.integers(2, 6), st.integers(1, 5), st.integers(8, 40))
@@ -120,6 +122,7 @@ def test_querying_party_and_guardian_hold_shares_of_the_histogram(winners: tuple
     assert opened == [winners.count(c) for c in range(3)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-010")
 def test_queries_are_numbered_from_1_at_every_party() -> None:
     driver = fork("realised", voters(1, 1, 1))
@@ -141,6 +144,7 @@ def next_queries(driver: Driver) -> set[int]:
     return {driver.querying_party.next_query, driver.guardian.next_query} | answering
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-011")
 @given(st.lists(st.integers(-4, 4), max_size=4), st.integers(5, 10**12), st.booleans())
 def test_queries_of_other_lengths_or_ranges_are_refused(features: list[int], large: int, negative: bool) -> None:

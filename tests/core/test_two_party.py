@@ -84,6 +84,7 @@ def test_one_message_makes_transfers_and_uses_them(job: Computation) -> None:
         assert Played(job, [payload, reply], chosen, scheme.evaluate(chosen, reply), output).opened == job.clear
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-003")
 @given(computations(), st.integers(0, 255))
 def test_hash_key_and_labels_are_fresh_and_do_not_change_the_outputs(job: Computation, other: int) -> None:
@@ -137,6 +138,7 @@ def test_labels_ahead_are_the_active_ones_of_a_secret_seed() -> None:
     assert seed not in zeros.sent[2]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-005")
 @given(st.integers(0, 255), st.binary(max_size=20))
 def test_only_the_two_labels_of_a_wire_decode(seed: int, returned: bytes) -> None:
@@ -223,6 +225,7 @@ def test_transfers_fit_their_circuits_exactly(scheme: TwoPartyScheme, count: int
         scheme.garble(mine, circuit, [[0]], b"\0", stream(0, ""))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-OT-007")
 @given(st.lists(st.integers(0, 15), min_size=4, max_size=4))
 def test_choice_bits_are_the_inputs_xor_the_random_bits(words: list[int]) -> None:

@@ -40,6 +40,7 @@ def refusal(call: Callable[[], object]) -> InputError:
     return caught.value
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-013", "CAPC-ROLE-008")
 def test_no_refusal_of_another_or_used_state_shows_a_secret() -> None:
     """Every step is given a real state of every type, and the state that it used with what it was given then."""
@@ -70,6 +71,7 @@ TRIED = {
 """Some steps that must have been tried."""
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-013", "CAPC-ROLE-008", "CAPC-AHEAD-005")
 @pytest.mark.parametrize("mode", Mode)
 def test_no_refusal_of_another_modes_step_shows_a_secret(mode: Mode) -> None:

@@ -159,6 +159,7 @@ def cases() -> Iterator[object]:
                 yield pytest.param(mode, deviation, id=name, marks=pytest.mark.req(*requirements))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ERR-001", "CAPC-ROLE-009")
 @pytest.mark.parametrize(("mode", "deviation"), list(cases()))
 def test_deviation_is_refused_blamed_and_harmless(mode: Mode, deviation: Deviation) -> None:
@@ -171,6 +172,7 @@ def test_deviation_is_refused_blamed_and_harmless(mode: Mode, deviation: Deviati
     assert interference.refused.total() >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-009")
 @pytest.mark.parametrize("mode", Mode)
 def test_refused_messages_change_no_byte_of_the_run(mode: Mode) -> None:
@@ -186,6 +188,7 @@ def test_refused_messages_change_no_byte_of_the_run(mode: Mode) -> None:
     assert interference.refused.total() > 300
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-013")
 @pytest.mark.parametrize("mode", Mode)
 def test_no_refusal_shows_a_secret_of_any_state(mode: Mode) -> None:
@@ -232,6 +235,7 @@ NO_MESSAGE = {
 """Step functions to which no other party and no engine gives anything, and why."""
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-009", "CAPC-ROLE-013")
 def test_every_step_that_takes_a_message_refused_one() -> None:
     """A new step is either played by one of the modes, or named above with a reason."""
@@ -251,6 +255,7 @@ def test_every_step_that_takes_a_message_refused_one() -> None:
         assert not (takes_bytes and step.__name__ in NO_MESSAGE), step.__name__
 
 
+@pytest.mark.slow
 def test_every_code_of_the_specification_is_raised_by_some_deviation() -> None:
     """The one code that is left is a hello's, which no honest run has."""
     codes: set[ErrorCode] = set()

@@ -126,6 +126,7 @@ def first_signs(keys: tuple[GarblerKey, EvaluatorKey]) -> tuple[int, int]:
     return sum(a == b for a, b in zip(cheat.signs[0], truth, strict=True)), len(truth)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-020")
 def test_even_reverse_offset_reads_signs() -> None:
     """200 of 200 signs of the first round in the clear; with an honest Delta' about half are right, by chance."""

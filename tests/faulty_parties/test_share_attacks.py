@@ -5,7 +5,6 @@ Each test is the figure of a row of section 90.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -71,6 +70,7 @@ def test_queries_of_choice(other: tuple[int, ...], vote: int) -> None:
     assert driver.votes == one_hot
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-020")
 def test_offset_on_logits() -> None:
     """Choice bits of its share plus an offset o: the party votes argmax(r + o), in 20 of 20 queries."""
@@ -93,26 +93,32 @@ def test_offset_on_logits() -> None:
     assert changed >= 5
 
 
-VOTES: list[Callable[[int, int, int], Circuit]] = [vote_circuit, vote_circuit_low_depth, final_circuit]
+VOTES = ("tournament", "all_pairs", "last_round")
+
+
+def make_vote(kind: str, classes: int, bits: int) -> Circuit:
+    """Looked up for each call: a seeded fault puts another function in the place of one."""
+    makers = dict(zip(VOTES, (vote_circuit, vote_circuit_low_depth, final_circuit), strict=True))
+    return makers[kind](classes, bits, VOTE_BITS)
 
 
 @pytest.mark.req("CAPC-SEC-024")
 @pytest.mark.parametrize("classes", [2, 3, 4, 5, 7, 10])
-@pytest.mark.parametrize("make", VOTES, ids=["tournament", "all_pairs", "last_round"])
-def test_any_words_give_one_vote(make: Callable[[int, int, int], Circuit], classes: int) -> None:
+@pytest.mark.parametrize("kind", VOTES)
+def test_any_words_give_one_vote(kind: str, classes: int) -> None:
     """Words that no honest party would have, and, in the last round, any signs: exactly one flag of every instance."""
-    circuit = make(classes, 12, VOTE_BITS)
+    circuit = make_vote(kind, classes, 12)
     count = 1500 * (circuit.garbler_inputs + circuit.evaluator_inputs)
     bits = np.frombuffer(stream(classes, circuit.name).read(count), np.uint8) & 1
     assert_one_flag(circuit, bits.reshape(1500, -1))
 
 
 @pytest.mark.req("CAPC-SEC-024")
-@pytest.mark.parametrize("make", VOTES, ids=["tournament", "all_pairs", "last_round"])
-def test_all_words_of_a_small_ring_give_one_vote(make: Callable[[int, int, int], Circuit]) -> None:
+@pytest.mark.parametrize("kind", VOTES)
+def test_all_words_of_a_small_ring_give_one_vote(kind: str) -> None:
     """Every input of three classes in rings of 2 and 3 bits: 2^18 of the larger."""
     for bits in (2, 3):
-        circuit = make(3, bits, VOTE_BITS)
+        circuit = make_vote(kind, 3, bits)
         count = circuit.garbler_inputs + circuit.evaluator_inputs
         assert count <= 18
         assert_one_flag(circuit, oracles.grid(*[range(2)] * count).astype(np.uint8))

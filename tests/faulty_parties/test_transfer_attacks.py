@@ -76,6 +76,7 @@ def connection(name: str) -> Connection:
     return Connection(*readable_keys(name))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-021")
 def test_inconsistent_rows_read_delta() -> None:
     """Ordinary releases with one wrong row each: 4 bits of Delta after about 4 of them; the guardian sees nothing."""
@@ -180,6 +181,7 @@ def test_delta_reads_votes_and_logits() -> None:
         assert read == [logit - logits[0] for logit in logits]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-021")
 def test_delta_reads_histogram() -> None:
     """With the guardian's Delta one honest release gives the exact histogram, offline, under noise of 40 votes."""
@@ -245,6 +247,7 @@ class CheckedConnection:
         return int.from_bytes(tags[0], "little") ^ int.from_bytes(tags[1], "little")
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-021")
 def test_check_with_retries_reads_delta() -> None:
     """A check of the rows alone would not help: 16 requests at most, 8.5 on average, give 4 bits of Delta."""

@@ -214,6 +214,7 @@ def _noise_correlation(setting: Setting, shape: Dense, weights: Matrix, queries:
     return abs(np.corrcoef(estimate, secret)[0, 1]), noises
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-003")
 def test_regression_on_the_noise_returns_the_weights_only_without_flooding(
     without_flooding: Switch, monkeypatch: pytest.MonkeyPatch

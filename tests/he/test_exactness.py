@@ -39,6 +39,7 @@ def _weights(kind: str, setting: Setting, operator: Operator, label: str) -> Mat
 KINDS = ["uniform", "zero rows", "lowest", "highest", "minus one", "all zero", "beyond the ring"]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("name", NAMES)
 @given(
@@ -162,6 +163,7 @@ def test_exact_when_kernels_are_all_zero(kind: str) -> None:
     _check("fast", Convolution(Grid(2, 20, 20, (3, 3), padding=(1, 1)), 11), 1, kind)
 
 
+@pytest.mark.slow
 @given(operator=st.one_of(convolutions(9, 3), st.builds(Dense, st.integers(1, 50), st.integers(1, 20))), data=st.data())
 @settings(max_examples=100, deadline=None)
 def test_products_in_the_clear_wrap_as_integers_do(operator: Operator, data: st.DataObject) -> None:
@@ -172,6 +174,7 @@ def test_products_in_the_clear_wrap_as_integers_do(operator: Operator, data: st.
     _check_in_the_clear(setting, operator, weights, vectors)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("name", NAMES)
 @given(
@@ -185,6 +188,7 @@ def test_exact_for_any_batch(name: str, operator: Operator, count: int, kind: st
     _check(name, operator, count, kind, label)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("name", ["default", "fast"])
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from capc.importing.quantise import quantisation_report, quantised_layer, rounde
 from support.networks import NAMED, Shape, networks, seeded
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(networks())
 def test_fast_evaluation_is_that_of_the_model(network: tuple[nn.Module, Shape]) -> None:
@@ -29,6 +30,7 @@ def test_fast_evaluation_is_that_of_the_model(network: tuple[nn.Module, Shape]) 
     assert integer_logits(model, queries, exact_in_64_bits=False) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-PARAM-030")
 @settings(max_examples=30)
 @given(networks())
@@ -44,6 +46,7 @@ def test_bits_are_those_of_range_analysis_and_no_corner_exceeds_them(network: tu
         model.check_ranges(needed - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMED)
 def test_float_logits_are_those_of_the_framework(name: str) -> None:
     module, shape = NAMED[name]
@@ -56,6 +59,7 @@ def test_float_logits_are_those_of_the_framework(name: str) -> None:
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.slow
 def test_report_of_a_network_that_agrees() -> None:
     module, shape = NAMED["small_resnet"]
     graph = graph_from_torch(module, shape)

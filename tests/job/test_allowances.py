@@ -37,6 +37,7 @@ def charged(folder: Path) -> list[int]:
     return [KeptAllowance(file, GOAL).value.charged for file in files]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-015", "CAPC-RUN-015")
 def test_runs_go_on_from_each_other_until_the_declared_queries_are_answered(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
@@ -54,6 +55,7 @@ def test_runs_go_on_from_each_other_until_the_declared_queries_are_answered(tmp_
         run(tmp_path, allowance_queries="4")
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-015")
 def test_allowances_lie_beside_the_ledger_where_nothing_else_is_said(tmp_path: Path) -> None:
     plan = prepare(resolve({"ledger": str(tmp_path / "l"), "parties": "2", "sigma": "5"}))

@@ -59,6 +59,7 @@ def test_a_plan_that_cannot_work_is_refused(flags: dict[str, str], fragments: li
     assert all(fragment in str(refusal.value) for fragment in fragments), str(refusal.value)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     queries=st.integers(1, 40),

@@ -54,6 +54,7 @@ def test_the_names_of_new_folders_are_on_the_disk_before_the_file_is_made(
     assert [folder.stat().st_mode & 0o777 for folder in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700, 0o700]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-011", "CAPC-HE-015")
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(charges=st.lists(st.tuples(st.integers(1, 40), st.integers(0, 500)), max_size=5))
@@ -152,6 +153,7 @@ def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
 forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 
+@pytest.mark.slow
 @forks
 @pytest.mark.req("CAPC-HE-015")
 def test_a_death_at_any_statement_loses_no_charge_that_returned(tmp_path: Path) -> None:
@@ -193,6 +195,7 @@ class DiesAtMessage:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 @forks
 @pytest.mark.req("CAPC-HE-015", "CAPC-BATCH-002")
 @pytest.mark.parametrize("number", [1, 2, 5])

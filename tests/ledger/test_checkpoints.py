@@ -75,6 +75,7 @@ def rows_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return positions
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-008", "CAPC-LEDG-020")
 @given(counts=st.lists(st.integers(0, 12), max_size=4))
 @settings(max_examples=examples(ordinary=15, nightly=300), deadline=None)
@@ -237,6 +238,7 @@ def test_a_covered_record_that_was_edited_is_noticed_when_it_is_used(tmp_path: P
         assert check_proof(seen, again.proof(seen.head.size), TERMS).head == seen.head
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-020")
 def test_a_death_at_any_step_leaves_no_checkpoint_ahead_of_its_records(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(checkpoints, "EVERY", 2)

@@ -38,6 +38,7 @@ def check(ledger: Ledger, left: list[Left]) -> None:
     assert 0 <= ledger.spent <= ledger.budget
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-006")
 def test_a_guardian_killed_at_any_step_loses_no_charge(tmp_path: Path) -> None:
     """Before each statement of SQLite, and before and after each message; then it is started again."""
@@ -57,6 +58,7 @@ def test_a_guardian_killed_at_any_step_loses_no_charge(tmp_path: Path) -> None:
         assert code == KILLED
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-006")
 def test_a_guardian_killed_at_any_instant_loses_no_charge(tmp_path: Path) -> None:
     """One ledger through ten deaths, each at another instant after none to three messages."""

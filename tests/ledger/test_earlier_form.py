@@ -120,6 +120,7 @@ def test_an_answering_party_refuses_a_charge_of_the_earlier_form_that_it_is_show
         check_proof(seen, shown, make_terms(), NAMES[:1])
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-016")
 @pytest.mark.parametrize("command", ["show", "verify", "export"])
 def test_no_command_shows_a_body_of_the_earlier_form(
@@ -155,6 +156,7 @@ def test_after_a_restart_the_owner_knows_for_which_inputs_a_query_was_charged(tm
         again.dispatch(receipt, message_of(1))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-012", "CAPC-LEDG-015", "CAPC-LEDG-016")
 @given(data=st.data())
 @settings(max_examples=examples(ordinary=25, nightly=500), deadline=None)

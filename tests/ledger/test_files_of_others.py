@@ -72,6 +72,7 @@ def test_a_file_that_holds_anything_else_is_refused_at_once(name: str, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["ledger"]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-019")
 def test_the_command_refuses_a_hostile_file_in_bounded_time_and_memory(tmp_path: Path) -> None:
     file = tmp_path / "evil.ledger"

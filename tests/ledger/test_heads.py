@@ -67,6 +67,7 @@ def test_a_charge_of_before_the_oldest_run_does_not_count(ledger: Ledger, head: 
     ask(ledger, head, (TAG, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-009", "CAPC-LEDG-010", "CAPC-LEDG-022")
 @given(order=st.lists(st.integers(0, 4), min_size=1, max_size=30), others=st.integers(0, 3))
 @settings(max_examples=examples(ordinary=25, nightly=500), deadline=None)
@@ -148,6 +149,7 @@ def test_a_beginning_before_the_kept_head_is_the_right_one_or_refused(ledger: Le
             check_proof(seen, forged.to_bytes(), TERMS, [(TAG, 1)])
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-022")
 def test_a_run_far_behind_is_told_to_look_again(ledger: Ledger, head: Path) -> None:
     """Neither accused nor believed: the links that would tell are not kept any more."""

@@ -132,6 +132,7 @@ LedgerMachine.TestCase.settings = settings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-007", "CAPC-LEDG-008")
 class TestAgainstAPlainModel(LedgerMachine.TestCase):
     """One table of what each query holds."""
@@ -183,6 +184,7 @@ def test_the_budget_is_the_one_that_was_fixed_at_creation(tmp_path: Path) -> Non
         assert ledger.remaining_queries() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-014")
 @given(
     mechanism=st.sampled_from(list(NoiseName)),
@@ -214,6 +216,7 @@ def test_no_ledger_is_made_whose_budget_does_not_keep_its_epsilon(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-002", "CAPC-ACCT-115")
 @pytest.mark.parametrize(
     ("mechanism", "joint"),

@@ -48,6 +48,7 @@ def elsewhere(folder: Path, work: str) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-007", "CAPC-LEDG-017")
 def test_two_handles_here_and_a_visitor_elsewhere_share_one_budget(tmp_path: Path) -> None:
     """The visitor would find no lock, and delete a log that the first handle goes on writing."""

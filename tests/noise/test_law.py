@@ -41,6 +41,7 @@ def draw(sampler: Callable[[XofSource], int], label: str, count: int = DRAWS) ->
     return [sampler(source) for _ in range(count)]
 
 
+@pytest.mark.slow
 @rounded
 @pytest.mark.parametrize("sigma", SIGMAS, ids=str)
 def test_rounded_gaussian_matches_exact_law(sigma: Fraction) -> None:
@@ -52,6 +53,7 @@ def test_rounded_gaussian_matches_exact_law(sigma: Fraction) -> None:
     assert_centred(sample, max(float(sigma), 0.5))
 
 
+@pytest.mark.slow
 @discrete
 @pytest.mark.parametrize("sigma", SIGMAS, ids=str)
 def test_discrete_gaussian_matches_exact_law(sigma: Fraction) -> None:
@@ -61,6 +63,7 @@ def test_discrete_gaussian_matches_exact_law(sigma: Fraction) -> None:
     assert_centred(sample, float(sigma))
 
 
+@pytest.mark.slow
 @discrete
 def test_discrete_gaussian_matches_exact_law_at_an_irrational_deviation() -> None:
     sample = draw(lambda source: discrete_gaussian(source, Fraction(5, 2)), "discrete sqrt")
@@ -77,6 +80,7 @@ def test_discrete_laplace_matches_exact_law(scale: int) -> None:
         assert chi_square_p_value(sample, laplace_law(scale, 60 * scale)) > P_VALUE
 
 
+@pytest.mark.slow
 @rounded
 def test_the_chi_square_test_notices_the_faults_it_is_there_for() -> None:
     """Halved, truncated, float-and-truncated and omitted noise each fail, by a wide margin, on the same sample."""
@@ -93,6 +97,7 @@ def test_the_chi_square_test_notices_the_faults_it_is_there_for() -> None:
             assert chi_square_p_value(faulty, law) < 1e-12
 
 
+@pytest.mark.slow
 @rounded
 @given(seed=st.binary(min_size=32, max_size=32), sigma=st.fractions(min_value=Fraction(1, 16), max_value=100))
 @settings(max_examples=200, deadline=None)

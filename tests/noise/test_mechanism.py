@@ -38,6 +38,7 @@ def test_samples_come_from_the_deviation_that_is_charged(sigma: Fraction, grid_b
         assert mechanism.cost(Fraction(2)) * sigma * sigma == cost
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-003")
 def test_spread_of_samples_is_the_charged_deviation_on_the_grid() -> None:
     """4000 draws at a fixed seed; the sample variance is within 12 % of (sigma 2^g)^2 (5 deviations; 6e-7)."""

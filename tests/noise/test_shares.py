@@ -29,6 +29,7 @@ def skellam_law(variance: Fraction) -> dict[int, mpmath.mpf]:
     return {n: mpmath.exp(-v) * mpmath.besseli(abs(n), v) for n in range(-reach, reach + 1)}
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-NOISE-005")
 @pytest.mark.parametrize("variance", [Fraction(1, 3), Fraction(1), Fraction(9, 4), Fraction(25)], ids=str)
 def test_skellam_matches_exact_law(variance: Fraction) -> None:
@@ -48,6 +49,7 @@ def test_poisson_matches_exact_law(mean: Fraction) -> None:
     assert chi_square_p_value([poisson(source, mean) for _ in range(DRAWS)], law) > P_VALUE
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-NOISE-005")
 def test_sums_of_skellam_shares_have_the_law_of_the_sum() -> None:
     share = SkellamShare(Fraction(3, 2), 0)

@@ -37,31 +37,34 @@ def check(case: Case, linear) -> None:
             assert result.noise.classes == case.given_noise[:classes]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-ARG-001", "CAPC-ARG-002", "CAPC-PARAM-042")
 @pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=200, nightly=5000))
+@settings(RELAXED, max_examples=examples(ordinary=100, nightly=5000))
 @given(data=st.data())
 def test_hybrid_protocol_equals_ideal_functionality(mode, data):
-    """Ideal HE and two-party computation: 4 x 300 examples of the steps themselves."""
+    """Ideal HE and two-party computation: the steps themselves."""
     check(data.draw(cases(mode)), None)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-REL-003", "CAPC-GC-001", "CAPC-OT-001", "CAPC-AGG-001")
 @pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=24, nightly=1000))
+@settings(RELAXED, max_examples=examples(ordinary=12, nightly=1000))
 @given(data=st.data())
 def test_protocol_equals_ideal_functionality(mode, data):
-    """Real garbling and oblivious transfer: 4 x 40 examples."""
+    """Real garbling and oblivious transfer."""
     case = data.draw(cases(mode))
     check(case, IdealLinear(case.session.parameters.widths.logit_bits))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-001", "CAPC-PARAM-043")
 @pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=10, nightly=250))
+@settings(RELAXED, max_examples=examples(ordinary=6, nightly=250))
 @given(data=st.data())
 def test_protocol_equals_ideal_with_real_he(mode, data):
-    """Real HE, garbling and oblivious transfer: 4 x 16 examples on the path that the default parameters take."""
+    """Real HE, garbling and oblivious transfer, on the path that the default parameters take."""
     case = data.draw(cases(mode, logit_bits=st.sampled_from([8, 12, 16, 20])))
     check(case, BfvLinear(case.session.parameters.widths))
 
@@ -200,6 +203,7 @@ def collaboration_with(logits, *, widths="default", sigma="1/4", threshold=None,
     return Collaboration(session, models, suite, make_account(parameters))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001")
 def test_default_widths_with_real_primitives():
     """The default set end to end: largest magnitudes of both signs, and noise from the real sampler."""
@@ -211,12 +215,14 @@ def test_default_widths_with_real_primitives():
         assert result.label == result.ideal_label == 1
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-002")
 @pytest.mark.parametrize("num_classes", [2, 3, 4, 5, 7, 10])
 def test_all_equal_logits_vote_for_class_zero(num_classes):
     assert collaboration_with([[7] * num_classes] * 3, sigma="1/100").label([0]).label == 0
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-002")
 def test_tied_votes_go_to_the_lowest_class():
     # Noise of deviation 1/100 vote is 0 on a grid of 1/16: classes 1 and 2 tie with two votes each.
@@ -229,6 +235,7 @@ def test_one_party_two_classes():
     assert (result.index, result.label) == (1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-002", "CAPC-ARG-006")
 @pytest.mark.parametrize("charge", list(Charge))
 @pytest.mark.parametrize(("threshold", "label"), [(2, 1), (3, None)])
@@ -239,6 +246,7 @@ def test_threshold_is_inclusive_and_withholds_the_label(charge, threshold, label
     assert result.label == result.ideal_label == label
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-006")
 def test_every_release_is_noised():
     """With deviation 3 votes, eleven draws that are all zero have probability below 2^-60."""

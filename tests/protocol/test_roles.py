@@ -158,6 +158,7 @@ class QueueLink:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001")
 @pytest.mark.parametrize("variant", list(VoteVariant))
 def test_programs_run_under_an_event_loop_with_all_answering_parties_side_by_side(variant: VoteVariant) -> None:

@@ -14,6 +14,7 @@ from capc.operators import Convolution, Dense, Grid, SumPool, apply
 from protocol.stages import grids, residual_models, weights
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-010")
 @settings(max_examples=200)
 @given(residual_models(3, 1), st.data())
@@ -64,6 +65,7 @@ def pool(grid: Grid, values: np.ndarray, reduce, fill: int) -> np.ndarray:
     return reduce(windows(grid, values, fill), axis=(3, 4))
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.data())
 def test_range_analysis_of_residual_models_bounds_every_sum(data) -> None:

@@ -34,6 +34,7 @@ def collaboration(variant: VoteVariant, num_classes: int, two_party: GarbledTwoP
     return collaborate(parameters, (1, num_classes - 1), [(2, num_classes)] * 2, strength=9, suite=suite)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-002", "CAPC-ROUND-008")
 @pytest.mark.parametrize("num_classes", [2, 5, 10])
 def test_rounds_and_bytes_of_a_session(num_classes: int) -> None:

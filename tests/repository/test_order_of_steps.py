@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 ROOTS = ("reference", "spec", "mpc_programs", "verification", "benchmarks", "tests")
 ROLES = ("querying_party_", "answering_party_", "privacy_guardian_")
@@ -55,6 +57,7 @@ def orders(file: Path, steps: set[str]) -> Iterator[str]:
                 yield node.name
 
 
+@pytest.mark.slow
 def test_the_order_of_steps_stands_in_three_places() -> None:
     """Every one of them is found, and nothing else."""
     steps = step_names()

@@ -52,6 +52,7 @@ def circuit_of(rows: int) -> Circuit:
     return circuit
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-009", "CAPC-GC-011")
 @pytest.mark.parametrize("rows", [LIMIT - 1, LIMIT, LIMIT + 1, LIMIT + 4096, LIMIT + 4098, LIMIT + 9000])
 def test_one_circuit_beside_the_boundary(rows: int) -> None:
@@ -60,6 +61,7 @@ def test_one_circuit_beside_the_boundary(rows: int) -> None:
     check_same_bytes(Computation(circuit, *uniform(circuit, 1), 1, position=3, seed=5))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-009", "CAPC-GC-011")
 @pytest.mark.parametrize(
     ("circuit", "instances", "chunk"),
@@ -99,6 +101,7 @@ def test_views_are_under_the_keys_of_their_places(turn: int, offset: int, rows: 
     assert found == expected
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-005", "CAPC-GC-011")
 def test_rows_of_a_message_in_rounds_change_their_key_too() -> None:
     """Of two matches of 2^16 + 1 queries: both engines make the same rows and shares of them."""
@@ -122,6 +125,7 @@ def test_rows_of_a_message_in_rounds_change_their_key_too() -> None:
     assert taken.tolist() == share_by_evaluator(Sharing(1, 8), wires, rows, LabelHash(bytes(16), 4))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-011")
 @pytest.mark.parametrize("engine", ENGINES, ids=["readable", "fast"])
 def test_no_key_of_a_batch_hashes_more_than_its_rows(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:

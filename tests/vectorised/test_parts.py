@@ -28,6 +28,7 @@ from support.refusals import refused
 FAST = VectorisedTwoParty()
 
 
+@pytest.mark.slow
 @given(st.integers(1, 300), st.integers(0, 255))
 def test_transposition(words: int, number: int) -> None:
     """Bit j of label i is bit i of column j; across tiles too."""
@@ -39,12 +40,14 @@ def test_transposition(words: int, number: int) -> None:
     assert [low | high << 64 for low, high in labels.tolist()] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-OT-003", "CAPC-OT-004")
 @given(st.integers(0, 1500), st.integers(0, (1 << 64) - 1))
 def test_extension_is_the_readable_one(transfers: int, position: int) -> None:
     check_extension(transfers, position)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transfers", [extension.SPAN, extension.SPAN + 1, 2 * extension.SPAN + 131])
 def test_extension_over_several_spans(transfers: int) -> None:
     check_extension(transfers, 3)
@@ -119,6 +122,7 @@ def test_inputs_that_do_not_fit_are_refused_unseen(inputs: list[list[int]]) -> N
         input_words(circuit, inputs, 2)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 64), st.integers(1, 3), st.integers(1, 20), st.data())
 def test_projection_rows(width: int, words: int, lanes: int, data: st.DataObject) -> None:
     word_bits = data.draw(st.integers(1, width))

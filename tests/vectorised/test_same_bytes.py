@@ -18,6 +18,7 @@ from support.computations import ENGINES, Computation, check_same_bytes, circuit
 from support.sizes import examples
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-001", "CAPC-GC-002", "CAPC-GC-009", "CAPC-OT-001")
 @settings(max_examples=examples(ordinary=30, nightly=600))
 @given(computations(), st.booleans())
@@ -25,6 +26,7 @@ def test_random_circuits(job: Computation, ahead: bool) -> None:
     check_same_bytes(job, ahead=ahead)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [False, True], ids=["at once", "ahead"])
 @pytest.mark.parametrize(
     ("circuit", "instances", "chunk"),
@@ -72,6 +74,7 @@ def test_the_largest_position() -> None:
     check_same_bytes(Computation(circuit, *uniform(circuit, 2), 2, position=(1 << 64) - 2, seed=3))
 
 
+@pytest.mark.slow
 def test_a_stage_of_several_blocks() -> None:
     """300 lanes are more than a block, so that each AND of a stage is garbled on its own."""
     circuit = vote_circuit(3, 6, 5)

@@ -40,6 +40,7 @@ def inputs(circuit: Circuit, instances: int = 3) -> list[list[int]]:
     return [[2] * circuit.garbler_words] * instances
 
 
+@pytest.mark.slow
 @BOTH
 @given(st.data())
 def test_a_malformed_payload_has_the_code_of_the_readable_engine(circuit: Circuit, data: st.DataObject) -> None:

@@ -31,11 +31,13 @@ def test_view_of_a_whole_query_has_one_law_for_all_queries(charge: Charge, ahead
     assert distance(released[0], released[2]) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-002", kind="enumeration")
 def test_view_up_to_aggregation_has_one_law_for_all_queries_and_other_models() -> None:
     assert_one_law(frozenset({AP_1}), [VOTES_0])
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-007", kind="enumeration")
 def test_view_of_two_answering_parties_has_one_law_for_all_queries_and_other_models() -> None:
     assert_one_law(frozenset({AP_1, AP_2}), [VOTES_0, VOTES_1])

@@ -82,6 +82,7 @@ def assert_one_view(laws: Sequence[Law]) -> None:
     assert are_one(views)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-002", kind="enumeration")
 @pytest.mark.parametrize("charge", list(Charge))
 def test_while_a_budget_lasts_the_ledger_tells_an_answering_party_nothing(charge: Charge) -> None:
@@ -91,6 +92,7 @@ def test_while_a_budget_lasts_the_ledger_tells_an_answering_party_nothing(charge
     assert distance(laws[0], laws[1]) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-007", kind="enumeration")
 @pytest.mark.parametrize("charge", list(Charge))
 def test_while_a_budget_lasts_the_ledger_tells_two_answering_parties_nothing(charge: Charge) -> None:
@@ -105,6 +107,7 @@ def test_in_worst_case_mode_the_end_of_a_budget_tells_answering_parties_nothing(
     assert {took_place(seen) for law in laws for seen in law} == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-011", kind="enumeration")
 @pytest.mark.parametrize("members", [1, 2])
 def test_in_realised_mode_the_end_of_a_budget_tells_how_many_were_answered_and_nothing_else(members: int) -> None:

@@ -24,7 +24,7 @@ class Fault:
     """A seeded fault.
 
     Attributes:
-        plant: patches the running process; its docstring says what the faulty code does.
+        plant: changes attributes of modules and classes; its docstring says what the faulty code does.
         design_line: the line of the list of the authors' faults in the project's design; None for a neighbour of one.
         detected_by: node ids of the tests that must fail.
     """
@@ -32,6 +32,11 @@ class Fault:
     plant: Callable[[], None]
     design_line: int | None
     detected_by: tuple[str, ...]
+
+    @property
+    def family(self) -> str:
+        """The module of the fault, which says what kind it is of."""
+        return self.plant.__module__.rpartition(".")[2]
 
     @property
     def summary(self) -> str:

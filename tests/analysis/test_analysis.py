@@ -144,6 +144,7 @@ def normal_divergence(order: float, ratio: float, sigma: float) -> float:
     return float(total / (order - 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("order", "beta", "sigma"), [(2.0, 0.1, 3.0), (5.0, 0.05, 5.0), (20.0, 0.01, 10.0)])
 def test_a_smooth_release_costs_the_largest_divergence_of_its_normal_laws(
     order: float, beta: float, sigma: float

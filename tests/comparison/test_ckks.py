@@ -75,6 +75,7 @@ def test_shares_add_up_to_the_logits(keys: tuple[Keys, Keys], sizes: list[int], 
     assert np.abs(opened(share, mask) - network.logits(features)).max() < UNIT + 1e-4
 
 
+@pytest.mark.slow
 def test_hidden_biases_reach_the_replicas(keys: tuple[Keys, Keys]) -> None:
     """TenSEAL's own addition of a bias gives wrong logits here (issue 462); the homogeneous matrix does not."""
     network = random_network((24, 32, 10), 1)

@@ -78,6 +78,7 @@ def test_every_step_but_the_relus_has_its_messages(asked: Asked) -> None:
     assert all(cost.bytes > 0 and cost.rounds > 0 for cost in costs.values())
 
 
+@pytest.mark.slow
 def test_shares_that_go_into_the_vote_are_the_logits_within_the_error(asked: Asked) -> None:
     half, modulus = 1 << (WIDTHS.logit_bits - 1), 1 << WIDTHS.logit_bits
     inference = asked.collaboration.table.querying.methods.inference
@@ -93,6 +94,7 @@ def test_shares_that_go_into_the_vote_are_the_logits_within_the_error(asked: Ask
         assert max(abs(one - other) for one, other in zip(shared, logits, strict=True)) <= 2
 
 
+@pytest.mark.slow
 def test_what_the_protocol_refuses_is_refused_here(asked: Asked) -> None:
     collaboration, account = asked.collaboration, asked.account
     spent = account.spent

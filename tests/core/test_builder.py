@@ -17,6 +17,7 @@ from support.computations import circuits
 from support.oracles import bits_of, evaluate_many
 
 
+@pytest.mark.slow
 @given(circuits(shared=False, small=True), st.data())
 def test_both_evaluations_agree_on_any_circuit(circuit: Circuit, data: st.DataObject) -> None:
     word = st.integers(0, (1 << circuit.input_bits) - 1)

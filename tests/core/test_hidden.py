@@ -230,6 +230,7 @@ def test_instances_of_the_protocol_show_nothing() -> None:
     assert "201" not in repr(ideal)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-013")
 @pytest.mark.parametrize("policy", POLICIES)
 def test_states_show_their_type_only(policy: str) -> None:

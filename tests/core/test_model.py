@@ -27,6 +27,7 @@ def logits_by_numpy(model: QuantisedModel, features: list[int]) -> list[int]:
     return [int(value) for value in values]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-PARAM-042")
 @given(st.data(), SIZES, st.integers(0, 6), st.sampled_from([12, 20, 37]))
 def test_logits_are_those_of_numpy(data: st.DataObject, sizes: list[int], fraction: int, logit_bits: int) -> None:

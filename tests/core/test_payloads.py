@@ -128,6 +128,7 @@ def test_extension_rows(transfers: int, data: st.DataObject) -> None:
         assert refusal(lambda given: OtExtension.from_bytes(given, transfers), bad) is ErrorCode.NON_CANONICAL
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-WIRE-004", "CAPC-WIRE-008")
 @given(circuits(small=True), st.integers(1, 5), st.integers(1, 3), st.data())
 def test_garbled_circuits(circuit: Circuit, instances: int, chunk: int, data: st.DataObject) -> None:

@@ -56,6 +56,7 @@ def transfers(scheme: TwoPartyScheme, count: int, position: int) -> tuple[Transf
     return theirs, mine
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-001", "CAPC-GC-006", "CAPC-GC-007", "CAPC-ARG-006")
 @given(computations())
 def test_real_and_ideal_give_the_clear_outputs(job: Computation) -> None:

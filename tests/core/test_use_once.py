@@ -392,6 +392,7 @@ NAMES = [
 """Every state of an ordinary and of a prepared batch; in realised mode Released, too."""
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-008", "CAPC-GC-008", "CAPC-AHEAD-003")
 @pytest.mark.parametrize("policy", POLICIES)
 def test_every_state_of_every_role_is_used_once(policy: str) -> None:

@@ -126,6 +126,7 @@ def test_one_request_serves_several_layers_and_public_key_readers() -> None:
         assert result == setting.expected(weights, vector, addend)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("name", NAMES)
 @given(operator=convolutions(12, 4), kind=st.sampled_from(KINDS), label=st.text(alphabet="abcdef", min_size=4))

@@ -226,6 +226,7 @@ def test_answering_parties_ask_for_the_charges_of_each_batch(tmp_path: Path, mon
         assert [seen.head.size for seen in kept if seen] == [log.head.size] * 2
 
 
+@pytest.mark.slow
 def test_a_refusal_before_the_first_query_tells_of_the_ledger(tmp_path: Path) -> None:
     def refuse(*_: object) -> Labeller:
         raise InputError("a model is not admitted")

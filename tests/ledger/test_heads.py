@@ -166,6 +166,7 @@ def test_a_run_far_behind_is_told_to_look_again(ledger: Ledger, head: Path) -> N
     ask(ledger, head)
 
 
+@pytest.mark.slow
 def test_what_is_kept_stays_small(ledger: Ledger, head: Path) -> None:
     for _ in range(MAX_BEGAN + 5):
         ask(ledger, head)

@@ -235,6 +235,7 @@ def test_a_machine_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
         collaboration.label([0, 1])
 
 
+@pytest.mark.slow
 def test_a_state_without_an_engine_is_described_as_embedded() -> None:
     plan = prepare(resolve({"parties": "2", "queries": "1"}))
     state = Job(plan, Recorder()).state

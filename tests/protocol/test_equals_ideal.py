@@ -69,6 +69,7 @@ def test_protocol_equals_ideal_with_real_he(mode, data):
     check(case, BfvLinear(case.session.parameters.widths))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
 @settings(max_examples=examples(ordinary=150, nightly=3000))
 @given(staged_cases())
@@ -76,6 +77,7 @@ def test_staged_protocol_equals_ideal_functionality_in_the_hybrid_model(case: Ca
     check(case, None)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
 @settings(max_examples=examples(ordinary=12, nightly=300))
 @given(staged_cases())
@@ -83,6 +85,7 @@ def test_staged_protocol_equals_ideal_functionality_with_real_garbling(case: Cas
     check(case, IdealLinear(LOGIT_BITS))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-HE-001")
 @settings(max_examples=examples(ordinary=8, nightly=200))
 @given(staged_cases())
@@ -104,6 +107,7 @@ def check_batches(case: Case, linear, count: int, two_party: GarbledTwoParty | N
     assert sorted(result.index for result in results) == list(range(1, 2 * count + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001")
 @settings(max_examples=examples(ordinary=150, nightly=3000))
 @given(st.one_of(staged_cases(), cases("worst_case"), cases("realised")), st.integers(1, 4))
@@ -111,6 +115,7 @@ def test_batches_equal_the_ideal_functionality_in_the_hybrid_model(case: Case, c
     check_batches(case, None, count)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001")
 @settings(max_examples=examples(ordinary=15, nightly=300))
 @given(staged_cases(), st.integers(1, 3))
@@ -118,6 +123,7 @@ def test_batches_equal_the_ideal_functionality_with_real_garbling(case: Case, co
     check_batches(case, IdealLinear(LOGIT_BITS), count)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-001")
 @settings(max_examples=examples(ordinary=8, nightly=100))
 @given(staged_cases(), st.integers(1, 3))
@@ -125,6 +131,7 @@ def test_batches_equal_the_ideal_functionality_with_real_he(case: Case, count: i
     check_batches(case, BfvLinear(case.session.parameters.widths), count)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-GC-009", "CAPC-AHEAD-001")
 @settings(max_examples=examples(ordinary=6, nightly=100))
 @given(staged_cases(), st.permutations([0, 1, 2]))
@@ -169,6 +176,7 @@ def test_rounds_equal_ideal_functionality(mode: str, data: st.DataObject) -> Non
     check_rounds(case, IdealLinear(case.session.parameters.widths.logit_bits))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-014", "CAPC-ARG-002", "CAPC-AHEAD-001")
 @pytest.mark.parametrize(
     "two_party", [None, GarbledTwoParty(), VectorisedTwoParty()], ids=["ideal", "readable", "fast"]
@@ -254,6 +262,7 @@ def test_every_release_is_noised():
     assert any(collaboration.label([0]).noise.classes)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.lists(st.lists(st.integers(-5, 5), min_size=3, max_size=3), min_size=1, max_size=5), st.data())
 def test_ideal_functionality_against_plain_counting(logits, data):

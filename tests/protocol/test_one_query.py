@@ -27,6 +27,7 @@ WINNERS = (1, 1, 2)
 SPEC = Path(__file__).parents[2] / "spec" / "06-protocol.md"
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-007", "CAPC-REL-001")
 @pytest.mark.parametrize("variant", [VoteVariant.TOURNAMENT, VoteVariant.ALL_PAIRS])
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def test_rounds_and_bytes_of_a_session(num_classes: int) -> None:
         assert tables < costs[variant].bytes < tables + 2 * 4 * (200 + 60 * num_classes)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-008")
 def test_batches_are_not_prepared_for_rounds() -> None:
     played = collaboration(VoteVariant.MULTI_ROUND, 3)

@@ -42,7 +42,7 @@ from capc_spec.registry import STEP_LABELS
 class AnsweringParty(SingleUse):
     """An answering party between batches. Secret: model, garbler key, pairwise mask keys.
 
-    A reverse key is there where the parameters name the vote in rounds, after `capc.reverse_setup`.
+    A reverse key, one, is there where the parameters name the vote in rounds, after `capc.reverse_setup`.
     """
 
     session: Session
@@ -55,7 +55,7 @@ class AnsweringParty(SingleUse):
     pairwise_keys: Mapping[int, Seed]
     allowance: PrivacyAllowance | None
     next_query: int
-    reverse_key: EvaluatorKey | None = None
+    reverse_keys: tuple[EvaluatorKey, ...] = ()
 
     @property
     def channel(self) -> Channel:

@@ -29,12 +29,12 @@ def answering_party_begin_rounds(state: AwaitingChoice) -> AwaitingRoundChoice:
     """Step 1c: its masks of the logits are its shares of the entrants."""
     AwaitingChoice.require(state)
     require_ending(state.request.party.session.parameters, state.request.stage, Ending.ROUNDS)
-    at, reverse_key = state.request, state.request.party.reverse_key
-    if reverse_key is None:
+    at = state.request
+    if not at.party.reverse_keys:
         raise InputError("the second base transfers were not made: go through the reverse set-up first")
     shape = vote_shape(at.party.session.parameters, at.batch.count)
     rounds = at.party.suite.two_party.vote_rounds
-    turn = rounds.await_begin(at.transfers[at.layer], reverse_key, shape, state.sums)
+    turn = rounds.await_begin(at.transfers[at.layer], at.party.reverse_keys[0], shape, state.sums)
     state.spend()
     return AwaitingRoundChoice(at, turn)
 

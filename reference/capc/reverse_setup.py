@@ -86,7 +86,7 @@ def answering_party_finish_reverse(
     with blamed_on(QUERYING_PARTY):
         key, trees = scheme.evaluator_finish(state.ot_state, payload, channel.context() + TAGS["reverse"], source)
     state.spend()
-    return party.renewed(reverse_key=key), channel.seal(MessageType.OT_TREES, trees)
+    return party.renewed(reverse_keys=(key,)), channel.seal(MessageType.OT_TREES, trees)
 
 
 def querying_party_finish_reverse(state: AwaitingReverseTrees, trees: Mapping[Party, bytes]) -> QueryingParty:

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from capc import ring, sharing
+from capc import ring
 from capc.channel import Channel
 from capc.charges import query_cost
 from capc.circuits import release
@@ -170,7 +170,7 @@ def privacy_guardian_aggregate(state: Collecting, messages: Mapping[Party, bytes
             shares.append(VoteShares.from_bytes(payload, parameters.num_classes, width).shares)
         digest.update(payload)
     state.spend()
-    return Aggregated(state.party, state.query, tuple(sharing.sum_shares(shares, width)), digest.digest())
+    return Aggregated(state.party, state.query, tuple(ring.sum_shares(shares, width)), digest.digest())
 
 
 def privacy_guardian_release(state: Aggregated, receipt: Receipt, choice: bytes, seed: Seed) -> tuple[Released, bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from capc import ring, sharing
+from capc import ring
 from capc.circuits import release
 from capc.errors import InputError, blamed_on
 from capc.messages import LABEL_BYTES, MessageType
@@ -92,7 +92,7 @@ def release_words(turn: ReleaseTurn, shares: Sequence[VoteShare], seed: Seed) ->
     if peers != [peer.index for peer in party.session.answering_parties] or origins != {(party.session.tag, query)}:
         raise InputError(f"release of query {query} needs exactly one vote share of it from every answering party")
     width = parameters.widths.vote_bits
-    total = sharing.sum_shares([entry.share for entry in shares], width)
+    total = ring.sum_shares([entry.share for entry in shares], width)
     words = ring.scale(total, 1 << parameters.widths.grid_bits, width)
     own_noise = 0
     threshold_mechanism = party.suite.mechanisms.threshold

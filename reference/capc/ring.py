@@ -30,6 +30,14 @@ def subtract(left: Sequence[int], right: Sequence[int], width: int) -> list[int]
     return [reduce(a - b, width) for a, b in zip(left, right, strict=True)]
 
 
+def sum_shares(shares: Sequence[Sequence[int]], width: int) -> list[int]:
+    """The element-wise sum in Z_{2^width} of one or more share vectors."""
+    total = list(shares[0])
+    for share in shares[1:]:
+        total = add(total, share, width)
+    return total
+
+
 def scale(elements: Sequence[int], factor: int, width: int) -> list[int]:
     """Each element times the public integer ``factor``, in Z_{2^width}."""
     return [reduce(a * factor, width) for a in elements]

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import NoReturn, Self, SupportsIndex
 
 from capc.architecture import Architecture
-from capc.circuits.tournament import matches_per_round
 from capc.errors import InputError, ParameterError, StateReuseError
 from capc.parameters import Parameters, VoteVariant, canonical_json
 from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role, answering_party
@@ -92,7 +91,7 @@ class Session:
                 "declare such an architecture"
             )
         if self.parameters.vote_variant is VoteVariant.MULTI_ROUND:
-            layers = len(entry.architecture.stages) + len(matches_per_round(self.parameters.num_classes)) - 1
+            layers = len(entry.architecture.stages) + (self.parameters.num_classes - 1).bit_length() - 1
             if layers > MAX_LAYERS:
                 raise ParameterError(
                     f"the model of {entry.party} has {layers} layers with the rounds of its vote, of {MAX_LAYERS}: "

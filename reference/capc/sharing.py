@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from capc import primitives, ring
 from capc.primitives import Point, Scalar
@@ -48,11 +48,3 @@ def zero_sum_mask(
         drawn = ring.uniform(expand(keys[peer], label), num_classes, vote_bits)
         mask = ring.add(mask, drawn, vote_bits) if me < peer else ring.subtract(mask, drawn, vote_bits)
     return mask
-
-
-def sum_shares(shares: Sequence[Sequence[int]], width: int) -> list[int]:
-    """The element-wise sum in Z_{2^width} of one or more share vectors."""
-    total = list(shares[0])
-    for share in shares[1:]:
-        total = ring.add(total, share, width)
-    return total

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc import primitives
+from capc import primitives, ring
 from capc.primitives import Point, Scalar
 from capc.randomness import Seed, XofSource
-from capc.sharing import pairwise_key, sum_shares, zero_sum_mask
+from capc.sharing import pairwise_key, zero_sum_mask
 from support import oracles
 
 TAG = bytes(range(32, 64))
@@ -103,5 +103,5 @@ def test_shares_are_summed_in_the_ring(count: int, num_classes: int, width: int,
         )
     )
     before = list(shares)
-    assert sum_shares(shares, width) == [sum(column) % 2**width for column in zip(*shares, strict=True)]
+    assert ring.sum_shares(shares, width) == [sum(column) % 2**width for column in zip(*shares, strict=True)]
     assert shares == before

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import cast
 
-from capc import ring, sharing
+from capc import ring
 from capc.accounting import Account
 from capc.channel import Channel
 from capc.circuits.builder import Circuit
@@ -179,7 +179,7 @@ class Stage:
                 (links[0], release.querying_party(asking, turns, shares)),
             ]
         )
-        votes = sharing.sum_shares([entry.share for (entry,) in shares], self.vote_bits)
+        votes = ring.sum_shares([entry.share for (entry,) in shares], self.vote_bits)
         words, chosen = ring.scale(votes, 1 << self.grid_bits, self.vote_bits), asking.releasing.chosen
         ((answer, _),) = asking.answers
         return Seen(answer, self.account.bit, words, chosen.circuit, chosen.position, payload_of(releasing.sent[-1]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capc import primitives, sharing
+from capc import primitives, ring, sharing
 from capc.randomness import XofSource
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.values import COUNT, DATA, INTEGERS, many, record
@@ -44,7 +44,7 @@ AGGREGATION = GroupType(
         ),
         Operation(
             "sum_shares",
-            lambda call: Result({"total": sharing.sum_shares(call["shares"], call["vote_bits"])}),
+            lambda call: Result({"total": ring.sum_shares(call["shares"], call["vote_bits"])}),
             {"shares": many(INTEGERS), "vote_bits": COUNT},
             {"total": INTEGERS},
         ),

@@ -21,18 +21,18 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from capc import fixed_point
-from capc.accountants.policies import policy_budget
-from capc.accounting import Account
-from capc.he import BfvLinear
+from capc.foundation import fixed_point
+from capc.foundation.randomness import XofSource, fresh_seed
 from capc.job.collaboration import open_collaboration
 from capc.job.state import Labeller
 from capc.learning.data import load_digits
 from capc.learning.quantise import quantise
 from capc.learning.training import train
-from capc.operators import Dense
-from capc.parameters import Parameters, ParameterSet
-from capc.randomness import XofSource, fresh_seed
+from capc.linear.bfv import BfvLinear
+from capc.models.operators import Dense
+from capc.privacy.account import Account
+from capc.privacy.accountants.policies import policy_budget
+from capc.session.parameters import Parameters, ParameterSet
 from capc_bench.bench_he_layer import Layer
 from capc_bench.bench_inference import POLICY
 from capc_bench.ckks.inference import Comparison, open_ckks_collaboration, open_comparison

@@ -13,9 +13,9 @@ from math import log2
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from capc.he import BfvLinear, PooledLinear
-from capc.operators import Convolution, Dense, Grid, Operator
-from capc.parameters import ParameterSet
+from capc.linear.bfv import BfvLinear, PooledLinear
+from capc.models.operators import Convolution, Dense, Grid, Operator
+from capc.session.parameters import ParameterSet
 from capc_bench.bench_he_layer import Layer
 
 OPERATORS: dict[str, Operator] = {

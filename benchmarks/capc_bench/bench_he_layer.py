@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capc import ring
-from capc.he import BfvLinear
-from capc.he.blinding import Blinding
-from capc.operators import Matrix, Operator
-from capc.parameters import ParameterSet
-from capc.randomness import XofSource, fresh_seed
+from capc.foundation import ring
+from capc.foundation.randomness import XofSource, fresh_seed
+from capc.linear.bfv import BfvLinear
+from capc.linear.bfv.blinding import Blinding
+from capc.models.operators import Matrix, Operator
+from capc.session.parameters import ParameterSet
 
 WEIGHT_BITS = 14
 

@@ -17,9 +17,9 @@ import pytest
 import tenseal as ts
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from capc.he import BfvLinear
-from capc.operators import Convolution, Dense, Grid, Operator
-from capc.parameters import ParameterSet
+from capc.linear.bfv import BfvLinear
+from capc.models.operators import Convolution, Dense, Grid, Operator
+from capc.session.parameters import ParameterSet
 from capc_bench.bench_he_layer import Layer
 
 CONVOLUTION = Convolution(Grid(1, 28, 28, (7, 7), stride=(3, 3)), 5)

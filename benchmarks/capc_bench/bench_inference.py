@@ -17,22 +17,22 @@ from statistics import median
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from capc.architecture import Activation
-from capc.circuits.activation import transfer_counts
-from capc.circuits.relu import relu_circuit
-from capc.costs import Step
-from capc.embedded_methods import EmbeddedInference, EmbeddedPreparation
-from capc.exchange import NoObserver
-from capc.model import QuantisedLayer, QuantisedModel, dense_model
-from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.protocol import Table
-from capc.querying_party import VoteShare
-from capc.randomness import fresh_seed
-from capc.seats import Methods, Mode, Queries, QueryingTurn
-from capc.session import Batch, Participant, Session, fresh_session_id
-from capc.two_party import request_length
-from capc.vectorised import VectorisedTwoParty
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.foundation.randomness import fresh_seed
+from capc.models.architecture import Activation
+from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.protocol.collaboration import Table
+from capc.protocol.costs import Step
+from capc.protocol.embedded_methods import EmbeddedInference, EmbeddedPreparation
+from capc.protocol.exchange import NoObserver
+from capc.protocol.seats import Methods, Mode, Queries, QueryingTurn
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+from capc.session.session import Batch, Participant, Session, fresh_session_id
+from capc.steps.layer_circuits import transfer_counts
+from capc.steps.querying_party.inference import VoteShare
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.interface import request_length
+from capc.two_party.vectorised import VectorisedTwoParty
 from capc_bench.two_roles import QueryingProcess, Report, SharesOnly, make_account, suite_of
 
 NETWORKS = {"64-32-10": (64, 32, 10), "784-128-10": (784, 128, 10)}

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from capc.events import Dispatched, Entry, Receipt, Reserved, Settled
-from capc.ledger import Ledger, Terms, open_ledger, reading
-from capc.ledger.chain import digest_of
-from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from capc.privacy.events import Dispatched, Entry, Receipt, Reserved, Settled
+from capc.privacy.ledger import Ledger, Terms, open_ledger, reading
+from capc.privacy.ledger.chain import digest_of
+from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 
 RECORDS = 100_000
 MESSAGE_BYTES = 2_000

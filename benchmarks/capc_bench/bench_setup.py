@@ -12,14 +12,14 @@ from collections import Counter
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from capc.costs import Step
-from capc.embedded_methods import EMBEDDED
-from capc.messages import MessageType
-from capc.parameters import Parameters, ParameterSet
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
-from capc.protocol import Table
-from capc.randomness import fresh_seed
-from capc.session import Participant, Session, fresh_session_id
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.foundation.randomness import fresh_seed
+from capc.protocol.collaboration import Table
+from capc.protocol.costs import Step
+from capc.protocol.embedded_methods import EMBEDDED
+from capc.session.envelope import MessageType
+from capc.session.parameters import Parameters, ParameterSet
+from capc.session.session import Participant, Session, fresh_session_id
 from capc_bench.bench_inference import POLICY, weights
 from capc_bench.two_roles import make_account, suite_of
 

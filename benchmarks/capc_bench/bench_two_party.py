@@ -13,14 +13,21 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from capc.circuits.builder import Circuit
-from capc.circuits.release import release_circuit
-from capc.circuits.relu import relu_circuit
-from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
-from capc.garbled_two_party import GarbledTwoParty
-from capc.randomness import XofSource, fresh_seed
-from capc.two_party import AnyScheme, EvaluatorKey, GarblerKey, TwoPartyScheme, answer_at_once, request_at_once
-from capc.vectorised import VectorisedTwoParty
+from capc.foundation.randomness import XofSource, fresh_seed
+from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.circuits.release import release_circuit
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.interface import (
+    AnyScheme,
+    EvaluatorKey,
+    GarblerKey,
+    TwoPartyScheme,
+    answer_at_once,
+    request_at_once,
+)
+from capc.two_party.vectorised import VectorisedTwoParty
 from capc_bench.two_processes import Evaluator, Work
 
 RELU = relu_circuit(37, 12)

@@ -10,7 +10,7 @@ from statistics import median
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from capc.multi_round import VoteShape
+from capc.two_party.vote_rounds import VoteShape
 from capc_bench.vote_rounds import VoteEvaluator, VoteWork
 
 WORKS = {

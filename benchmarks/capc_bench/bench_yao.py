@@ -18,13 +18,13 @@ from statistics import median
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from capc.circuits.vote import vote_circuit
-from capc.multi_round import VoteShape
+from capc.two_party.circuits.argmax import vote_circuit
+from capc.two_party.vote_rounds import VoteShape
 from capc_bench.two_processes import Evaluator, Work
 from capc_bench.vote_rounds import VoteEvaluator, VoteWork
 from capc_bench.yao import TYPES_SHAPES, with_integer_types, with_own_circuit
-from capc_mpc.costs import Costs
-from capc_mpc.machine import REMEDY, Machine, find_machine
+from capc_mpc.spdz.costs import Costs
+from capc_mpc.spdz.machine import REMEDY, Machine, find_machine
 
 CLASSES, VOTE_BITS = 10, 16
 ROUNDS = 5

@@ -22,12 +22,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from capc.circuits.builder import Circuit, evaluate
-from capc.randomness import XofSource, fresh_seed
-from capc.two_party import GarblerOutput, Transfers
-from capc.vectorised import TransferStash, VectorisedTwoParty
-from capc.vectorised.extension import EvaluatorKey, GarblerKey
-from capc.vectorised.transfers import EvaluatorEnd, GarblerEnd
+from capc.foundation.randomness import XofSource, fresh_seed
+from capc.two_party.circuits.builder import Circuit, evaluate
+from capc.two_party.interface import GarblerOutput, Transfers
+from capc.two_party.vectorised import TransferStash, VectorisedTwoParty
+from capc.two_party.vectorised.extension import EvaluatorKey, GarblerKey
+from capc.two_party.vectorised.transfers import EvaluatorEnd, GarblerEnd
 
 Words = npt.NDArray[np.uint64]
 

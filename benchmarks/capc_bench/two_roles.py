@@ -15,22 +15,23 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Self, TypeVar
 
-from capc.accounting import Account
-from capc.answering_party import VoteReady
-from capc.costs import Step
-from capc.embedded_methods import EmbeddedInference
-from capc.he import BfvLinear, PooledLinear
-from capc.model import QuantisedModel
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
-from capc.privacy_guardian import Collecting
-from capc.querying_party import ReleaseTurn, VoteShare
-from capc.randomness import fresh_seed
-from capc.roles import answering_party as answering_party_program
-from capc.roles import privacy_guardian, querying_party
-from capc.seats import AnsweringSeat, GuardianSeat, Methods, Mode, Queries, QueryingSeat, QueryingTurn, Turn
-from capc.session import Batch, Session
-from capc.suite import Suite, reference_suite
-from capc.vectorised import VectorisedTwoParty
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.foundation.randomness import fresh_seed
+from capc.linear.bfv import BfvLinear, PooledLinear
+from capc.models.model import QuantisedModel
+from capc.privacy.account import Account
+from capc.protocol.costs import Step
+from capc.protocol.embedded_methods import EmbeddedInference
+from capc.protocol.roles import answering_party as answering_party_program
+from capc.protocol.roles import privacy_guardian, querying_party
+from capc.protocol.seats import AnsweringSeat, GuardianSeat, Methods, Mode, Queries, QueryingSeat, QueryingTurn, Turn
+from capc.session.session import Batch, Session
+from capc.steps.answering_party.inference import VoteReady
+from capc.steps.privacy_guardian.party import Collecting
+from capc.steps.querying_party.inference import VoteShare
+from capc.steps.querying_party.party import ReleaseTurn
+from capc.steps.suite import Suite, reference_suite
+from capc.two_party.vectorised import VectorisedTwoParty
 from capc_bench.two_processes import Connection, peak_megabytes, reset_peak
 
 PEER = answering_party(1)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from capc import ring
-from capc.circuits.vote import one_hot_argmax
-from capc.multi_round import Shares, VoteShape
-from capc.vectorised import VectorisedTwoParty
-from capc.vectorised.multi_round import VectorisedVote
+from capc.foundation import ring
+from capc.foundation.cleartext import one_hot_argmax
+from capc.two_party.vectorised import VectorisedTwoParty
+from capc.two_party.vectorised.vote_rounds import VectorisedVote
+from capc.two_party.vote_rounds import Shares, VoteShape
 from capc_bench.two_processes import (
     CHECK,
     CHECKED,

@@ -7,17 +7,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from capc.randomness import XofSource, fresh_seed
-from capc_mpc.costs import Costs, read_costs
-from capc_mpc.encoding import FullCase, complete, decode, input_text, printed
-from capc_mpc.errors import MpcError
-from capc_mpc.expected import learnt_as_expected
-from capc_mpc.keys import write_keys
-from capc_mpc.machine import Machine
-from capc_mpc.protocols import protocol_named
-from capc_mpc.running import Limits, execute, flags, free_ports, fresh_source, prepare, read_streams, run
-from capc_mpc.sampling import sample_cases
-from capc_mpc.steps import Step, argmax
+from capc.foundation.randomness import XofSource, fresh_seed
+from capc_mpc.interface.encoding import FullCase, complete, decode, input_text, printed
+from capc_mpc.interface.errors import MpcError
+from capc_mpc.interface.expected import learnt_as_expected
+from capc_mpc.interface.protocols import protocol_named
+from capc_mpc.interface.sampling import sample_cases
+from capc_mpc.interface.steps import Step, argmax
+from capc_mpc.spdz.costs import Costs, read_costs
+from capc_mpc.spdz.keys import write_keys
+from capc_mpc.spdz.machine import Machine
+from capc_mpc.spdz.running import Limits, execute, flags, free_ports, fresh_source, prepare, read_streams, run
 
 YAO = protocol_named("yao")
 PARTIES = 2

@@ -17,22 +17,23 @@ from rich.table import Table
 
 from capc.cli.app import Finished, interruptible
 from capc.cli.output import Output
-from capc.errors import InputError
-from capc.randomness import XofSource, fresh_seed
-from capc_mpc import bench as matrix_bench
-from capc_mpc import bench_report, evidence, steps
-from capc_mpc.deployed import Deployment, run_party
-from capc_mpc.encoding import FullCase
-from capc_mpc.errors import MpcError
-from capc_mpc.expected import learnt_as_expected
-from capc_mpc.keys import write_key
-from capc_mpc.machine import the_machine
-from capc_mpc.network import LAN, WAN, Network
-from capc_mpc.protocols import HEADINGS as PROTOCOL_HEADINGS
-from capc_mpc.protocols import PROTOCOLS, check_model, model_named, protocol_cells, protocol_named
-from capc_mpc.running import Limits, MpcRun
-from capc_mpc.running import run as run_step
-from capc_mpc.sampling import sample_cases
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import XofSource, fresh_seed
+from capc_mpc.interface import steps
+from capc_mpc.interface.encoding import FullCase
+from capc_mpc.interface.errors import MpcError
+from capc_mpc.interface.expected import learnt_as_expected
+from capc_mpc.interface.protocols import HEADINGS as PROTOCOL_HEADINGS
+from capc_mpc.interface.protocols import PROTOCOLS, check_model, model_named, protocol_cells, protocol_named
+from capc_mpc.interface.sampling import sample_cases
+from capc_mpc.measuring import bench as matrix_bench
+from capc_mpc.measuring import bench_report, evidence
+from capc_mpc.measuring.network import LAN, WAN, Network
+from capc_mpc.spdz.deployed import Deployment, run_party
+from capc_mpc.spdz.keys import write_key
+from capc_mpc.spdz.machine import the_machine
+from capc_mpc.spdz.running import Limits, MpcRun
+from capc_mpc.spdz.running import run as run_step
 from capc_spec.registry import TAGS
 
 app = typer.Typer(help="The secure steps on MP-SPDZ: run one program, or measure the variants.", no_args_is_help=True)

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from capc import ring
-from capc.engine import ArgmaxCase, EngineCost, EngineDescription, ReleaseCase, ReleaseOutcome
-from capc.errors import InputError
-from capc.parameters import Charge, Parameters
-from capc_mpc import steps
-from capc_mpc.encoding import Case
-from capc_mpc.errors import MpcError
-from capc_mpc.machine import Machine, the_machine
-from capc_mpc.protocols import PROTOCOLS, Model, check_model, model_named, protocol_named
-from capc_mpc.running import Limits, MpcRun, run
-from capc_mpc.steps import Step
+from capc.foundation import ring
+from capc.foundation.errors import InputError
+from capc.protocol.engine import ArgmaxCase, EngineCost, EngineDescription, ReleaseCase, ReleaseOutcome
+from capc.session.parameters import Charge, Parameters
+from capc_mpc.interface import steps
+from capc_mpc.interface.encoding import Case
+from capc_mpc.interface.errors import MpcError
+from capc_mpc.interface.protocols import PROTOCOLS, Model, check_model, model_named, protocol_named
+from capc_mpc.interface.steps import Step
+from capc_mpc.spdz.machine import Machine, the_machine
+from capc_mpc.spdz.running import Limits, MpcRun, run
 
 _GUARDIAN, _QUERYING_PARTY = 0, 1
 
 
 class MpSpdzEngine:
-    """Steps 1c and 3 on MP-SPDZ; a :class:`capc.engine.SecureEngine`.
+    """Steps 1c and 3 on MP-SPDZ; a :class:`capc.protocol.engine.SecureEngine`.
 
     Args:
         protocol: a name of the table.
@@ -55,7 +55,7 @@ class MpSpdzEngine:
         )
 
     def argmax(self, parameters: Parameters, cases: Sequence[ArgmaxCase]) -> tuple[list[tuple[int, ...]], EngineCost]:
-        """Step 1c, one run for all cases; see :class:`capc.engine.SecureEngine`."""
+        """Step 1c, one run for all cases; see :class:`capc.protocol.engine.SecureEngine`."""
         widths = parameters.widths
         step = steps.argmax(parameters.num_classes, widths.logit_bits, widths.vote_bits, len(cases))
         inputs: list[Case] = [
@@ -67,7 +67,7 @@ class MpSpdzEngine:
         return list(zip(*columns, strict=True)), _cost(done)
 
     def release(self, parameters: Parameters, cases: Sequence[ReleaseCase]) -> tuple[list[ReleaseOutcome], EngineCost]:
-        """Step 3, one run for all cases; see :class:`capc.engine.SecureEngine`."""
+        """Step 3, one run for all cases; see :class:`capc.protocol.engine.SecureEngine`."""
         step = steps.label_release(
             parameters.num_classes, parameters.widths.vote_bits, len(cases), release_mode(parameters)
         )

@@ -15,21 +15,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from capc.accountants.policies import certify
-from capc.accountants.statement import PrivacyStatement, budget_statement
-from capc.accounting import Account
-from capc.errors import BudgetExhaustedError, InputError
-from capc.events import Receipt
-from capc.parameters import Charge, NoiseName, Parameters
-from capc.randomness import fresh_seed
-from capc_mpc import steps
-from capc_mpc.deployed import Deployment, run_party
-from capc_mpc.encoding import Case
-from capc_mpc.machine import Machine, the_machine
+from capc.foundation.errors import BudgetExhaustedError, InputError
+from capc.foundation.randomness import fresh_seed
+from capc.privacy.account import Account
+from capc.privacy.accountants.policies import certify
+from capc.privacy.events import Receipt
+from capc.privacy.figures.statement import PrivacyStatement, budget_statement
+from capc.session.parameters import Charge, NoiseName, Parameters
+from capc_mpc.interface import steps
+from capc_mpc.interface.encoding import Case
+from capc_mpc.interface.protocols import Model, check_model, protocol_named
+from capc_mpc.interface.steps import Step
 from capc_mpc.programs import capc_noise
-from capc_mpc.protocols import Model, check_model, protocol_named
-from capc_mpc.running import Limits, MpcRun, run
-from capc_mpc.steps import Step
+from capc_mpc.spdz.deployed import Deployment, run_party
+from capc_mpc.spdz.machine import Machine, the_machine
+from capc_mpc.spdz.running import Limits, MpcRun, run
 from capc_spec.registry import TAGS
 
 
@@ -156,7 +156,8 @@ def release_without_guardian(
 
     Raises:
         BudgetExhaustedError: an answering party's budget is spent; nothing was run. What others had charged stays.
-        InputError: as of :func:`guardian_free_step`, :func:`answering_party_charge` and :func:`capc_mpc.running.run`.
+        InputError: as of :func:`guardian_free_step`, :func:`answering_party_charge` and
+            :func:`capc_mpc.spdz.running.run`.
         MpcError: compiler or machine failed; what was charged stays.
     """
     step = guardian_free_step(parameters, len(accounts), len(cases))

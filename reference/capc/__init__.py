@@ -12,13 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from capc.accounting import Account
-    from capc.errors import CapcError, ProtocolError
-    from capc.model import QuantisedLayer, dense_model
-    from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
-    from capc.protocol import Collaboration
-    from capc.session import Participant, Session
-    from capc.suite import reference_suite
+    from capc.foundation.errors import CapcError, ProtocolError
+    from capc.models.model import QuantisedLayer, dense_model
+    from capc.privacy.account import Account
+    from capc.protocol.collaboration import Collaboration
+    from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+    from capc.session.session import Participant, Session
+    from capc.steps.suite import reference_suite
 
 __all__ = [
     "Account",
@@ -39,21 +39,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Account": "capc.accounting",
-    "Adjacency": "capc.parameters",
-    "CapcError": "capc.errors",
-    "Charge": "capc.parameters",
-    "Collaboration": "capc.protocol",
-    "NoiseName": "capc.parameters",
-    "ParameterSet": "capc.parameters",
-    "Parameters": "capc.parameters",
-    "Participant": "capc.session",
-    "ProtocolError": "capc.errors",
-    "QuantisedLayer": "capc.model",
-    "ReleasePolicy": "capc.parameters",
-    "Session": "capc.session",
-    "dense_model": "capc.model",
-    "reference_suite": "capc.suite",
+    "Account": "capc.privacy.account",
+    "Adjacency": "capc.session.parameters",
+    "CapcError": "capc.foundation.errors",
+    "Charge": "capc.session.parameters",
+    "Collaboration": "capc.protocol.collaboration",
+    "NoiseName": "capc.session.parameters",
+    "ParameterSet": "capc.session.parameters",
+    "Parameters": "capc.session.parameters",
+    "Participant": "capc.session.session",
+    "ProtocolError": "capc.foundation.errors",
+    "QuantisedLayer": "capc.models.model",
+    "ReleasePolicy": "capc.session.parameters",
+    "Session": "capc.session.session",
+    "dense_model": "capc.models.model",
+    "reference_suite": "capc.steps.suite",
 }
 
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.accounting import Account
-from capc.charges import QueryCost, answer_sensitivity, event_cost, query_cost
-from capc.errors import BudgetExhaustedError, InputError
-from capc.events import Event, EventKind, Receipt
+from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.noise.mechanism import CostUnit
-from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from capc.privacy.account import Account
+from capc.privacy.events import Event, EventKind, Receipt
+from capc.privacy.query_cost import QueryCost, answer_sensitivity, event_cost, query_cost
+from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 
 TAG = bytes(range(32))
 OTHER_TAG = bytes(32)

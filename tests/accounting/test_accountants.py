@@ -14,26 +14,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_ndtr
 
-from capc.accountants import joint
-from capc.accountants.concentrated import composed_rho
-from capc.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper, improved_conversion
-from capc.accountants.gaussian import composed_mu_squared
-from capc.accountants.joint import joint_cost_holds, joint_renyi_upper
-from capc.accountants.loss import LossDistribution, loss_epsilon
-from capc.accountants.methods import Method, applicable, statement_for
-from capc.accountants.renyi import (
-    ORDERS,
-    classic_conversion,
-    renyi_cost,
-    renyi_epsilon,
-    separate_cost,
-)
-from capc.accountants.steps import JointStep, Noise, Step, Steps
-from capc.accountants.unit import ProtectedUnit, Relation
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare
+from capc.privacy.accountants import joint
+from capc.privacy.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper, improved_conversion
+from capc.privacy.accountants.gdp import composed_mu_squared
+from capc.privacy.accountants.joint import joint_cost_holds, joint_renyi_upper
+from capc.privacy.accountants.pld import LossDistribution, loss_epsilon
+from capc.privacy.accountants.rdp import ORDERS, classic_conversion, renyi_cost, renyi_epsilon, separate_cost
+from capc.privacy.accountants.steps import JointStep, Noise, Step, Steps
+from capc.privacy.accountants.unit import ProtectedUnit, Relation
+from capc.privacy.accountants.zcdp import composed_rho
+from capc.privacy.figures.methods import Method, applicable, statement_for
 from support.laws import real
 from support.sizes import examples
 

@@ -12,14 +12,14 @@ from itertools import product
 import numpy as np
 import pytest
 
-from capc.accountants.conversion import epsilon_upper, improved_conversion
-from capc.accountants.loss import loss_epsilon
-from capc.accountants.renyi import renyi_cost, renyi_epsilon
-from capc.accountants.steps import Step
-from capc.accountants.unit import ProtectedUnit, Relation
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian
 from capc.noise.shares import SharedNoise, SkellamShare
-from capc.parameters import Adjacency
+from capc.privacy.accountants.conversion import epsilon_upper, improved_conversion
+from capc.privacy.accountants.pld import loss_epsilon
+from capc.privacy.accountants.rdp import renyi_cost, renyi_epsilon
+from capc.privacy.accountants.steps import Step
+from capc.privacy.accountants.unit import ProtectedUnit, Relation
+from capc.session.parameters import Adjacency
 from support.argmax import argmax_law, continuous_argmax_law, discrete_masses, neighbouring_pairs
 
 DELTAS = [Fraction(1, 20), Fraction(1, 1000)]

@@ -12,22 +12,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.accountants.ballots import BallotRelease, BinaryRelease, PowersetRelease, TauRelease
-from capc.accountants.calculator import Case, affordable_queries, calibrate
-from capc.accountants.concentrated import composed_rho
-from capc.accountants.filters import ODOMETER, Filter, gaussian_filter, renyi_filter, zcdp_filter
-from capc.accountants.gaussian import composed_mu_squared
-from capc.accountants.methods import Method
-from capc.accountants.steps import Release, Step, release_of, step_of, steps_of
-from capc.accountants.unit import ProtectedUnit, Relation
-from capc.accounting import Account
-from capc.errors import BudgetExhaustedError, InputError
-from capc.events import Event, EventKind
-from capc.multi_label import Vote, binary_votes, powerset_votes, tau_votes
+from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
-from capc.parameters import Adjacency, Charge, NoiseName
+from capc.privacy.account import Account
+from capc.privacy.accountants.ballots import BallotRelease, BinaryRelease, PowersetRelease, TauRelease
+from capc.privacy.accountants.filters import ODOMETER, Filter, gaussian_filter, renyi_filter, zcdp_filter
+from capc.privacy.accountants.gdp import composed_mu_squared
+from capc.privacy.accountants.steps import Release, Step, release_of, step_of, steps_of
+from capc.privacy.accountants.unit import ProtectedUnit, Relation
+from capc.privacy.accountants.zcdp import composed_rho
+from capc.privacy.events import Event, EventKind
+from capc.privacy.figures.calculator import Case, affordable_queries, calibrate
+from capc.privacy.figures.methods import Method
+from capc.privacy.multi_label import Vote, binary_votes, powerset_votes, tau_votes
+from capc.session.parameters import Adjacency, Charge, NoiseName
 from support.builders import make_policy
 
 UNIT = ProtectedUnit(Relation.REPLACE_ONE)

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from scipy.special import ive, ndtr
 
-from capc.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper
-from capc.charges import query_cost
 from capc.noise.mechanism import CostUnit, Mechanism, mechanism_for, release_mechanisms
-from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from capc.privacy.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper
+from capc.privacy.query_cost import query_cost
+from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 from support.argmax import argmax_law, discrete_masses, neighbouring_pairs
 
 DELTAS = [Fraction(1, 10), Fraction(1, 1000), Fraction(1, 10**5)]

@@ -15,21 +15,15 @@ from dp_accounting.gaussian_mechanism import get_epsilon_gaussian
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.accountants.balls import decimal_text
-from capc.accountants.conversion import (
-    DELTA_FLOOR,
-    budget_lower,
-    epsilon_upper,
-    gaussian_dp_delta_upper,
-    keeps,
-)
-from capc.accountants.policies import calibrate_sigma, default_order, policy_budget, with_joint_cost
-from capc.accountants.renyi import ORDERS
-from capc.accountants.statement import NOT_A_GUARANTEE, PrivacyStatement, budget_statement, spent_statement
-from capc.accounting import Account
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit
-from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from capc.privacy.account import Account
+from capc.privacy.accountants.balls import decimal_text
+from capc.privacy.accountants.conversion import DELTA_FLOOR, budget_lower, epsilon_upper, gaussian_dp_delta_upper, keeps
+from capc.privacy.accountants.policies import calibrate_sigma, default_order, policy_budget, with_joint_cost
+from capc.privacy.accountants.rdp import ORDERS
+from capc.privacy.figures.statement import NOT_A_GUARANTEE, PrivacyStatement, budget_statement, spent_statement
+from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 from support.laws import real
 from support.sizes import examples
 

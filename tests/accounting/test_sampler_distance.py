@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.accountants.statement import budget_statement, spent_statement, with_sampler_distance
-from capc.accounting import Account
-from capc.errors import InputError
-from capc.parameters import Charge, ReleasePolicy
+from capc.foundation.errors import InputError
+from capc.privacy.account import Account
+from capc.privacy.figures.statement import budget_statement, spent_statement, with_sampler_distance
+from capc.session.parameters import Charge, ReleasePolicy
 from support.builders import confident_policy, make_account, make_parameters, make_policy
 
 

@@ -16,8 +16,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from capc import cli
-from capc.accountants.policies import policy_budget
-from capc.accountants.statement import (
+from capc.foundation.errors import InputError
+from capc.job.config import resolve
+from capc.job.job import Job
+from capc.job.plan import Plan, prepare
+from capc.job.report import document, enforced_statement
+from capc.privacy.account import Account
+from capc.privacy.accountants.policies import policy_budget
+from capc.privacy.figures.statement import (
     HE_DISTANCE,
     NO_HE_DISTANCE,
     TERMS_EXCEED_DELTA,
@@ -25,14 +31,8 @@ from capc.accountants.statement import (
     budget_statement,
     spent_statement,
 )
-from capc.accounting import Account
-from capc.errors import InputError
-from capc.job.config import resolve
-from capc.job.job import Job
-from capc.job.plan import Plan, prepare
-from capc.job.report import document, enforced_statement
-from capc.ledger import Terms, most_models, open_ledger
-from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from capc.privacy.ledger import Terms, most_models, open_ledger
+from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 from job.stand_in import Opener, Recorder, validate
 from support.builders import make_policy
 from support.laws import real

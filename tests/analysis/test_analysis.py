@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from flint import arb
 
-from capc.accountants.statement import PrivacyStatement
-from capc.accountants.unit import Relation
-from capc.analysis.argmax_law import continuous_law, integer_law, noise_masses
-from capc.analysis.diagnostic import Diagnostic, Scope
-from capc.analysis.divergence import exact_hockey_stick, exact_renyi, neighbours
-from capc.analysis.smooth_release import smooth_release_cost
-from capc.analysis.theorem6 import data_dependent_renyi
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian, Skellam
-from capc.parameters import Adjacency
+from capc.privacy.accountants.unit import Relation
+from capc.privacy.analysis.argmax_law import continuous_law, integer_law, noise_masses
+from capc.privacy.analysis.diagnostic import Diagnostic, Scope
+from capc.privacy.analysis.divergence import exact_hockey_stick, exact_renyi, neighbours
+from capc.privacy.analysis.smooth_release import smooth_release_cost
+from capc.privacy.analysis.theorem6 import data_dependent_renyi
+from capc.privacy.figures.statement import PrivacyStatement
+from capc.session.parameters import Adjacency
 from support.argmax import continuous_argmax_law
 
 

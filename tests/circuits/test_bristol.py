@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.circuits.bristol import from_bristol, to_bristol
-from capc.circuits.builder import Circuit, Sharing, evaluate
-from capc.circuits.release import confident_release_circuit, release_circuit
-from capc.circuits.relu import relu_circuit
-from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
-from capc.errors import InputError
+from capc.foundation.errors import InputError
+from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
+from capc.two_party.circuits.bristol import from_bristol, to_bristol
+from capc.two_party.circuits.builder import Circuit, Sharing, evaluate
+from capc.two_party.circuits.release import confident_release_circuit, release_circuit
+from capc.two_party.circuits.relu import relu_circuit
 from support.computations import circuits
 from support.sizes import examples
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.circuits.choice import NETWORKS, Network, NetworkName, circuit_seconds, fastest_vote, vote_seconds
-from capc.circuits.relu import relu_circuit
-from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
-from capc.messages import OtExtension
-from capc.multi_round import VoteShape
-from capc.multi_round_vote import GarbledVote
-from capc.parameters import VoteVariant
+from capc.job.network import NETWORKS, Network, NetworkName, circuit_seconds, fastest_vote, vote_seconds
+from capc.session.parameters import VoteVariant
+from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.garbling.ot_messages import OtExtension
+from capc.two_party.garbling.readable_vote_rounds import GarbledVote
+from capc.two_party.vote_rounds import VoteShape
 
 LOOPBACK, LOCAL, WIDE = (NETWORKS[name] for name in NetworkName)
 FAR = Network(round_trip=60.0, bandwidth=1.25e6)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from capc.circuits.builder import Circuit
-from capc.circuits.release import confident_release_circuit, release_circuit
-from capc.circuits.relu import relu_circuit
-from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
-from capc.garbled_two_party import GarbledTwoParty
-from capc.multi_round import VoteShape
-from capc.multi_round_vote import GarbledVote
+from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.circuits.release import confident_release_circuit, release_circuit
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.garbling.readable_vote_rounds import GarbledVote
+from capc.two_party.vote_rounds import VoteShape
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "two-party-circuits.md").read_text(encoding="utf-8")
 DEFAULT: dict[str, Circuit] = {

@@ -11,13 +11,13 @@ import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc import ring
-from capc.circuits import arithmetic, tournament
-from capc.circuits.builder import Builder, Circuit, Gate, Operation, Wire, evaluate
-from capc.circuits.release import confident_release_circuit, release_circuit
-from capc.circuits.relu import relu_circuit
-from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
-from capc.parameters import ParameterSet
+from capc.foundation import ring
+from capc.session.parameters import ParameterSet
+from capc.two_party.circuits import arithmetic, tournament
+from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
+from capc.two_party.circuits.builder import Builder, Circuit, Gate, Operation, Wire, evaluate
+from capc.two_party.circuits.release import confident_release_circuit, release_circuit
+from capc.two_party.circuits.relu import relu_circuit
 from capc_verify.proofs.circuits import gates, prove, solver
 from capc_verify.proofs.circuits.algebra import Algebra, Integers
 from capc_verify.proofs.circuits.claims import (

@@ -17,10 +17,10 @@ import pytest
 
 from capc import cli
 from capc.cli import app, doctor_command, run_command
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.job.environment import EXTRAS
 from capc.job.job import Job
-from capc.protocol import QueryResult
+from capc.protocol.collaboration import QueryResult
 from job.stand_in import Opener, Plurality, validate
 
 TINY = ["run", "--parties", "2", "--queries", "3"]
@@ -341,7 +341,7 @@ def test_a_missing_extra_is_one_line_with_the_remedy(
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *arguments, **options)
 
-    first = ("capc.cli.run", "capc.job", "capc.learning", "capc.accountants")
+    first = ("capc.cli.run", "capc.job", "capc.learning", "capc.privacy.accountants")
     forget(monkeypatch, *first)
     monkeypatch.setattr(builtins, "__import__", without)
     assert cli.run(TINY) == 2

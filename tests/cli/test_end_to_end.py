@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from capc import cli
-from capc.garbled_two_party import GarbledTwoParty
-from capc.he import BfvLinear
+from capc.foundation.parties import Party
 from capc.job import collaboration
-from capc.messages import HEADER
-from capc.parties import Party
-from capc.protocol import Collaboration
+from capc.linear.bfv import BfvLinear
+from capc.protocol.collaboration import Collaboration
+from capc.session.envelope import HEADER
+from capc.two_party.garbling.readable import GarbledTwoParty
 from job.stand_in import validate
 
 

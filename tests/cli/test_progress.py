@@ -20,7 +20,7 @@ from capc import cli
 from capc.cli import progress, run_command
 from capc.cli.progress import INTERVAL, Lines, displays
 from capc.job.job import Job
-from capc.job.observer import Stage
+from capc.job.state import Stage
 from job.stand_in import Opener, Plurality
 
 TINY = ["run", "--parties", "2", "--queries", "3", "--batch", "1"]

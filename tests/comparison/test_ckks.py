@@ -11,11 +11,11 @@ import tenseal as ts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.errors import InputError, ParameterError
+from capc.foundation.errors import InputError, ParameterError
+from capc.foundation.randomness import Seed, fresh_seed
 from capc.learning.data import load_digits
 from capc.learning.training import train as train_with_relus
-from capc.parameters import ParameterSet
-from capc.randomness import Seed, fresh_seed
+from capc.session.parameters import ParameterSet
 from capc_bench.ckks.inference import Comparison, open_comparison
 from capc_bench.ckks.network import Floats, SquareNetwork
 from capc_bench.ckks.parameters import CkksParameters

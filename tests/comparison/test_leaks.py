@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tenseal as ts
 
-from capc.parameters import ParameterSet
-from capc.randomness import fresh_seed
+from capc.foundation.randomness import fresh_seed
+from capc.session.parameters import ParameterSet
 from capc_bench.ckks.network import Floats, SquareNetwork
 from capc_bench.ckks.parameters import CkksParameters
 from capc_bench.ckks.steps import (

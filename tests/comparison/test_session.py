@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from capc.accounting import Account
-from capc.costs import Step
-from capc.errors import BudgetExhaustedError, InputError
-from capc.fixed_point import quantise
-from capc.parameters import Parameters, ParameterSet
-from capc.protocol import Collaboration, QueryResult
-from capc.randomness import fresh_seed
+from capc.foundation.errors import BudgetExhaustedError, InputError
+from capc.foundation.fixed_point import quantise
+from capc.foundation.randomness import fresh_seed
+from capc.privacy.account import Account
+from capc.protocol.collaboration import Collaboration, QueryResult
+from capc.protocol.costs import Step
+from capc.session.parameters import Parameters, ParameterSet
 from capc_bench.ckks.inference import CkksInference, SquareModel, open_ckks_collaboration
 from capc_bench.ckks.network import Floats, SquareNetwork
 from capc_bench.ckks.training import train

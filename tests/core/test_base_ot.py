@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import pytest
 
-from capc import base_ot as ot
-from capc.messages import BaseOtChoice, BaseOtOffer
-from capc.randomness import Seed, XofSource
+from capc.foundation.randomness import Seed, XofSource
+from capc.two_party.garbling import base_ot as ot
+from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer
 from support import oracles
 
 CONTEXT = b"a context"

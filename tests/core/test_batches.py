@@ -6,18 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.answering_party import AwaitingTransfers, answering_party_expect_transfers
-from capc.errors import InputError, StateReuseError
-from capc.messages import MessageType
-from capc.querying_party import querying_party_evaluate_layer
-from capc.querying_party_ahead import (
+from capc.foundation.errors import InputError, StateReuseError
+from capc.foundation.randomness import Seed
+from capc.session.envelope import MessageType
+from capc.steps.answering_party.inference import answering_party_expect_transfers
+from capc.steps.answering_party.party import AwaitingTransfers
+from capc.steps.querying_party.inference import querying_party_evaluate_layer
+from capc.steps.querying_party.offline import (
     OfflineInput,
     PreparedBatch,
     querying_party_enter_prepared,
     querying_party_finish_preparation,
     querying_party_keep_circuits,
 )
-from capc.randomness import Seed
 from support.driver import Driver
 from support.header import payload_of
 from support.runs import fork, voters

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.circuits.builder import ONE, ZERO, Builder, Circuit, Gate, Operation, Sharing, evaluate
-from capc.errors import InputError
+from capc.foundation.errors import InputError
+from capc.two_party.circuits.builder import ONE, ZERO, Builder, Circuit, Gate, Operation, Sharing, evaluate
 from support.computations import circuits
 from support.oracles import bits_of, evaluate_many
 

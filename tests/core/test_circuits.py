@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc import ring
-from capc.circuits.arithmetic import add, all_of, less_than, less_than_any, mask_with, select, subtract
-from capc.circuits.builder import Builder, Circuit, Sharing, evaluate
-from capc.circuits.relu import relu, relu_circuit
-from capc.circuits.tournament import argmax_flags, maximum
-from capc.circuits.vote import one_hot_argmax, share_differences, vote_circuit, vote_circuit_low_depth
+from capc.foundation import ring
+from capc.foundation.cleartext import one_hot_argmax, relu
+from capc.two_party.circuits.argmax import share_differences, vote_circuit, vote_circuit_low_depth
+from capc.two_party.circuits.arithmetic import add, all_of, less_than, less_than_any, mask_with, select, subtract
+from capc.two_party.circuits.builder import Builder, Circuit, Sharing, evaluate
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.circuits.tournament import argmax_flags, maximum
 from support.oracles import Words, bits_of, evaluate_many, first_largest, grid, words_of
 
 

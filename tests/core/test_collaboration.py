@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.accounting import Account
-from capc.answering_party import AnsweringParty, after_batch
-from capc.errors import BudgetExhaustedError, InputError, StateReuseError
-from capc.events import Receipt
-from capc.linear import IdealLinear
-from capc.messages import MessageType
-from capc.parameters import Adjacency, Charge, Parameters, ParameterSet
-from capc.parties import PRIVACY_GUARDIAN
-from capc.protocol import Collaboration
-from capc.suite import Suite, hybrid_suite, reference_suite
+from capc.foundation.errors import BudgetExhaustedError, InputError, StateReuseError
+from capc.foundation.parties import PRIVACY_GUARDIAN
+from capc.linear.ideal import IdealLinear
+from capc.privacy.account import Account
+from capc.privacy.events import Receipt
+from capc.protocol.collaboration import Collaboration
+from capc.session.envelope import MessageType
+from capc.session.parameters import Adjacency, Charge, Parameters, ParameterSet
+from capc.steps.answering_party.party import AnsweringParty, after_batch
+from capc.steps.suite import Suite, hybrid_suite, reference_suite
 from support.builders import (
     confident_policy,
     constant_model,
@@ -228,7 +228,7 @@ def test_an_interrupted_query_leaves_all_parties_in_step(after: int) -> None:
 def test_a_layer_or_a_batch_too_large_for_one_stream_is_refused_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Elements of 2 bytes, 3 in the longest value, and 32 bytes for a seed: 3 queries fit 50 bytes, and 0 fit 37."""
     parameters, recorder = realised(), Recorder()
-    monkeypatch.setattr("capc.session.STREAM_LIMIT", 50)
+    monkeypatch.setattr("capc.session.session.STREAM_LIMIT", 50)
     collaboration = collaborate(parameters, observer=recorder)
     before = len(recorder.messages)
     with pytest.raises(InputError, match=r"4 queries at once, with 3 elements in a value of .*: at most 3 fit"):
@@ -238,7 +238,7 @@ def test_a_layer_or_a_batch_too_large_for_one_stream_is_refused_first(monkeypatc
     assert len(recorder.messages) == before
     results = collaboration.label_batch([[1, 1]] * 3)
     assert [result.label for result in results] == [result.ideal_label for result in results]
-    monkeypatch.setattr("capc.session.STREAM_LIMIT", 37)
+    monkeypatch.setattr("capc.session.session.STREAM_LIMIT", 37)
     with pytest.raises(InputError, match="1 queries at once, with 3 elements in a value"):
         collaborate(parameters)
 
@@ -284,7 +284,7 @@ def test_one_party_that_refuses_leaves_all_in_step(monkeypatch: pytest.MonkeyPat
         return after_batch(party, count)
 
     with monkeypatch.context() as patch:
-        patch.setattr("capc.protocol.after_batch", refuse)
+        patch.setattr("capc.protocol.collaboration.after_batch", refuse)
         with pytest.raises(BudgetExhaustedError, match="no more of this model"):
             collaboration.label([1, 1])
     result = collaboration.label([1, 1])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.costs import CostMeter, Step, StepCost
+from capc.protocol.costs import CostMeter, Step, StepCost
 
 STEPS = (Step.RELEASE, Step.SETUP)
 Message = tuple[Step, int, int, str | None]

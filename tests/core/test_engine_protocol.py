@@ -10,18 +10,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from capc.accounting import Account
-from capc.engine import ReleaseOutcome, SecureEngine
-from capc.engine_protocol import with_engine as engine_methods
-from capc.engine_steps import privacy_guardian_enter_release
-from capc.errors import BudgetExhaustedError, ErrorCode, InputError, StateReuseError
-from capc.events import Dispatched, EventKind, Reserved
-from capc.parameters import Charge, Parameters
-from capc.parties import PRIVACY_GUARDIAN, answering_party
-from capc.privacy_guardian import Aggregated
-from capc.protocol import Collaboration
-from capc.randomness import XofSource
-from capc.suite import hybrid_suite
+from capc.foundation.errors import BudgetExhaustedError, ErrorCode, InputError, StateReuseError
+from capc.foundation.parties import PRIVACY_GUARDIAN, answering_party
+from capc.foundation.randomness import XofSource
+from capc.privacy.account import Account
+from capc.privacy.events import Dispatched, EventKind, Reserved
+from capc.protocol.collaboration import Collaboration
+from capc.protocol.engine import ReleaseOutcome, SecureEngine
+from capc.protocol.engine_protocol import with_engine as engine_methods
+from capc.session.parameters import Charge, Parameters
+from capc.steps.privacy_guardian.aggregation import Aggregated
+from capc.steps.privacy_guardian.external import privacy_guardian_enter_release
+from capc.steps.suite import hybrid_suite
 from protocol.cases import MODES, Case, cases
 from support.builders import (
     confident_policy,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from capc.errors import InputError
-from capc.fixed_point import quantise
+from capc.foundation.errors import InputError
+from capc.foundation.fixed_point import quantise
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.circuits.builder import Circuit, Gate, Operation, Sharing
-from capc.circuits.vote import vote_circuit
-from capc.errors import InputError
-from capc.garbling import LabelHash, garble
-from capc.garbling import evaluate as evaluate_garbled
-from capc.resharing import share_by_evaluator, share_by_garbler
+from capc.foundation.errors import InputError
+from capc.two_party.circuits.argmax import vote_circuit
+from capc.two_party.circuits.builder import Circuit, Gate, Operation, Sharing
+from capc.two_party.garbling.half_gates import LabelHash, garble
+from capc.two_party.garbling.half_gates import evaluate as evaluate_garbled
+from capc.two_party.garbling.output_sharing import share_by_evaluator, share_by_garbler
 from support.computations import circuits
 from support.hashing import hash_of, key_of
 from support.oracles import evaluate_many

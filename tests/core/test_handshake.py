@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.errors import ErrorCode, ProtocolError
-from capc.handshake import check_hello, hello
-from capc.messages import Envelope, MessageType
-from capc.parameters import Charge, canonical_json
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.session import Session
+from capc.foundation.errors import ErrorCode, ProtocolError
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.session.envelope import Envelope, MessageType
+from capc.session.hello import check_hello, hello
+from capc.session.parameters import Charge, canonical_json
+from capc.session.session import Session
 from support.builders import confident_policy, make_parameters, make_policy, make_session, make_widths
 from support.header import HEADER_BYTES, with_field, with_payload
 from support.sessions import DIFFERENCES, PARAMETERS, SESSION, with_widths

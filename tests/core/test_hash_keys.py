@@ -9,12 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from capc import hash_keys
-from capc.circuits.builder import Circuit, Gate, Operation, Sharing
-from capc.garbling import LabelHash, evaluate, garble
-from capc.hash_keys import KEY_ROWS, HashKeys, HashTally, HashUse, key_spans
-from capc.primitives import Permutation
-from capc.resharing import share_by_garbler
+from capc.foundation.primitives import Permutation
+from capc.two_party.circuits.builder import Circuit, Gate, Operation, Sharing
+from capc.two_party.garbling import hash_keys
+from capc.two_party.garbling.half_gates import LabelHash, evaluate, garble
+from capc.two_party.garbling.hash_keys import KEY_ROWS, HashKeys, key_spans
+from capc.two_party.garbling.output_sharing import share_by_garbler
+from capc.two_party.hash_use import HashTally, HashUse
 from support.hashing import count_hashes, hash_of, key_of
 
 LIMIT = 1 << 17

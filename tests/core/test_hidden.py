@@ -12,100 +12,100 @@ from enum import Enum, StrEnum
 import pytest
 
 import capc
-from capc.engine import ArgmaxCase, ReleaseCase, ReleaseOutcome
-from capc.he.blinding import blind
-from capc.he.scheme import BfvLinear, encoding_for
-from capc.ideal import IdealOutput
-from capc.linear import IdealLinear
-from capc.messages import VoteShares
-from capc.operators import Dense
-from capc.parameters import ParameterSet
-from capc.privacy_guardian import Released
-from capc.querying_party import VoteShare
-from capc.randomness import fresh_seed
-from capc.session import SingleUse
+from capc.foundation.randomness import fresh_seed
+from capc.foundation.single_use import SingleUse
+from capc.linear.bfv.blinding import blind
+from capc.linear.bfv.scheme import BfvLinear, encoding_for
+from capc.linear.ideal import IdealLinear
+from capc.models.operators import Dense
+from capc.protocol.engine import ArgmaxCase, ReleaseCase, ReleaseOutcome
+from capc.protocol.functionality import IdealOutput
+from capc.session.parameters import ParameterSet
+from capc.steps.messages import VoteShares
+from capc.steps.privacy_guardian.release import Released
+from capc.steps.querying_party.inference import VoteShare
 from support.runs import POLICIES, fork, voters
 from support.secrets import secrets_in
 
 PUBLIC_ROOMS = {
-    "capc.accountants": "laws of noise, policies and their costs: functions of public parameters",
-    "capc.analysis": "the same, and figures that are printed",
-    "capc.circuits": "circuits are public",
+    "capc.privacy.accountants": "laws of noise, policies and their costs: functions of public parameters",
+    "capc.privacy.analysis": "the same, and figures that are printed",
+    "capc.two_party.circuits": "circuits are public",
     "capc.cli": "options as they were typed, and exit codes",
 }
 PUBLIC = {
-    "capc.allowance.PrivacyAllowance": "how many queries a model may answer; the distance reached is left out",
-    "capc.architecture.Architecture": "public in a session",
-    "capc.architecture.StageShape": "public in a session",
-    "capc.channel.Channel": "names of parties and the session's digest",
-    "capc.charges.QueryCost": "a function of the policy",
-    "capc.costs.StepCost": "seconds, bytes, rounds",
-    "capc.engine.EngineCost": "bytes, rounds",
-    "capc.engine.EngineDescription": "names",
-    "capc.events.Dispatched": "an event: digests that the ledger's readers see",
-    "capc.events.Event": "an event",
-    "capc.events.Receipt": "an event; the digest of its inputs is left out",
-    "capc.events.Reserved": "an event",
-    "capc.events.Settled": "an event: the answered bit, which the account knows",
-    "capc.hash_keys.HashUse": "counts",
-    "capc.he.axis.Axis": "the shape of a layer",
-    "capc.he.context.HeContext": "parameters, in a library's objects",
-    "capc.he.encoding.Response": "the shape of a layer",
-    "capc.he.layout.Layout": "the shape of a layer",
-    "capc.he.pool._Reference": "a number of an object",
-    "capc.he.pool._Refusal": "a code and a text that a refusal shows",
-    "capc.he.tiling.Costs": "counts",
-    "capc.he.tiling.Tiling": "the shape of a layer",
-    "capc.importing.quantise.StageRange": "bits of a range, in the report for the model's owner",
-    "capc.importing.quantise.QuantisationReport": "the report for the model's owner",
+    "capc.privacy.allowance.PrivacyAllowance": "how many queries a model may answer; the distance reached is left out",
+    "capc.models.architecture.Architecture": "public in a session",
+    "capc.models.architecture.StageShape": "public in a session",
+    "capc.session.channel.Channel": "names of parties and the session's digest",
+    "capc.privacy.query_cost.QueryCost": "a function of the policy",
+    "capc.protocol.costs.StepCost": "seconds, bytes, rounds",
+    "capc.protocol.engine.EngineCost": "bytes, rounds",
+    "capc.protocol.engine.EngineDescription": "names",
+    "capc.privacy.events.Dispatched": "an event: digests that the ledger's readers see",
+    "capc.privacy.events.Event": "an event",
+    "capc.privacy.events.Receipt": "an event; the digest of its inputs is left out",
+    "capc.privacy.events.Reserved": "an event",
+    "capc.privacy.events.Settled": "an event: the answered bit, which the account knows",
+    "capc.two_party.hash_use.HashUse": "counts",
+    "capc.linear.bfv.encoding.axis.Axis": "the shape of a layer",
+    "capc.linear.bfv.context.HeContext": "parameters, in a library's objects",
+    "capc.linear.bfv.encoding.polynomials.Response": "the shape of a layer",
+    "capc.linear.bfv.encoding.layout.Layout": "the shape of a layer",
+    "capc.linear.bfv.pool._Reference": "a number of an object",
+    "capc.linear.bfv.pool._Refusal": "a code and a text that a refusal shows",
+    "capc.linear.bfv.encoding.tiling.Costs": "counts",
+    "capc.linear.bfv.encoding.tiling.Tiling": "the shape of a layer",
+    "capc.models.importing.quantise.StageRange": "bits of a range, in the report for the model's owner",
+    "capc.models.importing.quantise.QuantisationReport": "the report for the model's owner",
     "capc.job.config.JobConfig": "options as they were typed",
     "capc.job.environment.Requirement": "versions",
-    "capc.job.garbling_bound.GarblingBound": "counts",
+    "capc.two_party.garbling.concrete_bound.GarblingBound": "counts",
     "capc.job.job._Moment": "seconds and bytes",
     "capc.job.plan.AllowanceFolder": "a path",
     "capc.job.plan.Plan": "options and parameters; data sets show their type",
     "capc.job.state.ModelRecord": "what the report of a run shows",
     "capc.job.state.QueryRecord": "what the report of a run shows",
     "capc.job.state.Score": "what the report of a run shows",
-    "capc.ledger.chain.Head": "what every answering party is shown",
-    "capc.ledger.heads.Seen": "what every answering party is shown",
-    "capc.ledger.records.Opening": "what every answering party is shown",
-    "capc.ledger.terms.Terms": "what every answering party is shown",
-    "capc.ledger.watch.Proof": "what every answering party is shown",
+    "capc.privacy.ledger.chain.Head": "what every answering party is shown",
+    "capc.privacy.ledger.heads.Seen": "what every answering party is shown",
+    "capc.privacy.ledger.records.Opening": "what every answering party is shown",
+    "capc.privacy.ledger.terms.Terms": "what every answering party is shown",
+    "capc.privacy.ledger.watch.Proof": "what every answering party is shown",
     "capc.learning.archive.ArrayHeader": "the shape and type of an array",
     "capc.learning.data.DataShape": "numbers of rows, features and classes",
     "capc.learning.partition.Sizes": "counts",
     "capc.learning.partition.Split": "numbers of rows, which the seed on the command line gives",
-    "capc.messages.BaseOtChoice": "bytes on the wire",
-    "capc.messages.BaseOtOffer": "bytes on the wire",
-    "capc.messages.Envelope": "a header",
-    "capc.messages.MaskKey": "bytes on the wire",
-    "capc.messages.OtExtension": "bytes on the wire",
-    "capc.messages.OtTrees": "bytes on the wire",
-    "capc.messages._OnePoint": "bytes on the wire",
-    "capc.model.QuantisedModel": "the architecture; layers show their type",
-    "capc.multi_round.VoteShape": "public in a session",
-    "capc.operators.Convolution": "the shape of a layer",
-    "capc.operators.Dense": "the shape of a layer",
-    "capc.operators.Grid": "the shape of a layer",
-    "capc.operators.SumPool": "the shape of a layer",
-    "capc.parameters.ParameterSet": "parameters",
-    "capc.parameters.Parameters": "parameters",
-    "capc.parameters.ReleasePolicy": "parameters",
-    "capc.parties.Party": "a name",
-    "capc.protocol.QueryResult": "the released label, for whom it was released; noise is left out",
-    "capc.querying_party_release.Answer": "the released label, for whom it was released; the other label is left out",
-    "capc.seats.Methods": "objects, which show their type",
-    "capc.seats.QueryingTurn": "what all roles have agreed to do; the queries are left out",
-    "capc.seats.Turn": "what all roles have agreed to do",
-    "capc.session.Batch": "numbers of queries",
-    "capc.session.Participant": "public in a session",
-    "capc.session.Session": "public",
-    "capc.suite.Suite": "parameters; building blocks show their type",
-    "capc.vectorised.plan.Plan": "circuits are public",
-    "capc.vectorised.plan.PlannedStage": "circuits are public",
-    "capc.vectorised.plan.XorGroup": "circuits are public",
-    "capc.vectorised.plan._Wire": "circuits are public",
+    "capc.two_party.garbling.ot_messages.BaseOtChoice": "bytes on the wire",
+    "capc.two_party.garbling.ot_messages.BaseOtOffer": "bytes on the wire",
+    "capc.session.envelope.Envelope": "a header",
+    "capc.steps.messages.MaskKey": "bytes on the wire",
+    "capc.two_party.garbling.ot_messages.OtExtension": "bytes on the wire",
+    "capc.two_party.garbling.ot_messages.OtTrees": "bytes on the wire",
+    "capc.foundation.encoding._OnePoint": "bytes on the wire",
+    "capc.models.model.QuantisedModel": "the architecture; layers show their type",
+    "capc.two_party.vote_rounds.VoteShape": "public in a session",
+    "capc.models.operators.Convolution": "the shape of a layer",
+    "capc.models.operators.Dense": "the shape of a layer",
+    "capc.models.operators.Grid": "the shape of a layer",
+    "capc.models.operators.SumPool": "the shape of a layer",
+    "capc.session.parameters.ParameterSet": "parameters",
+    "capc.session.parameters.Parameters": "parameters",
+    "capc.session.parameters.ReleasePolicy": "parameters",
+    "capc.foundation.parties.Party": "a name",
+    "capc.protocol.collaboration.QueryResult": "the released label, for whom it was released; noise is left out",
+    "capc.steps.querying_party.release.Answer": "the released label, for whom it was released; the other label is left out",
+    "capc.protocol.seats.Methods": "objects, which show their type",
+    "capc.protocol.seats.QueryingTurn": "what all roles have agreed to do; the queries are left out",
+    "capc.protocol.seats.Turn": "what all roles have agreed to do",
+    "capc.session.session.Batch": "numbers of queries",
+    "capc.session.session.Participant": "public in a session",
+    "capc.session.session.Session": "public",
+    "capc.steps.suite.Suite": "parameters; building blocks show their type",
+    "capc.two_party.vectorised.plan.Plan": "circuits are public",
+    "capc.two_party.vectorised.plan.PlannedStage": "circuits are public",
+    "capc.two_party.vectorised.plan.XorGroup": "circuits are public",
+    "capc.two_party.vectorised.plan._Wire": "circuits are public",
     "capc.job.models.AnsweringModel": "a model, which shows its architecture, and a function",
     "capc.noise.mechanism.DiscreteGaussian": "parameters of noise",
     "capc.noise.mechanism.ReleaseMechanisms": "parameters of noise",
@@ -118,13 +118,13 @@ PUBLIC = {
     "capc.noise.shares.SkellamShare": "parameters of noise",
 }
 PUBLIC_NESTED = {
-    "capc.importing.graph": "shapes; operators with weights show their type",
-    "capc.importing.lower": "places and shapes; layers with weights show their type",
+    "capc.models.importing.graph": "shapes; operators with weights show their type",
+    "capc.models.importing.lower": "places and shapes; layers with weights show their type",
     "capc.job.options": "what an option admits",
 }
-SHOW_A_SHAPE = {"capc.he.blinding.Blinding", "capc.he.weights.PreparedWeights"}
+SHOW_A_SHAPE = {"capc.linear.bfv.blinding.Blinding", "capc.linear.bfv.encoding.weights.PreparedWeights"}
 """They show the operator that they are for, which is public."""
-READ_THEIR_FIELDS = {"capc.importing.quantise.QuantisationReport"}
+READ_THEIR_FIELDS = {"capc.models.importing.quantise.QuantisationReport"}
 """Its representation is made of numbers that it computes, and takes no canary."""
 CANARY = "0x5ec7e7-of-a-party"
 

@@ -8,14 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.channel import Channel
-from capc.errors import ErrorCode, ProtocolError
-from capc.messages import (
-    HEADER,
-    Envelope,
-    MessageType,
-)
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.foundation.errors import ErrorCode, ProtocolError
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.session.channel import Channel
+from capc.session.envelope import HEADER, Envelope, MessageType
 from support.header import HEADER_BYTES, OFFSETS, field, with_field
 from support.refusals import refused
 

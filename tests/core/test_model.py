@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from capc.errors import InputError
-from capc.model import QuantisedLayer, QuantisedModel, dense_model
-from capc.operators import apply
+from capc.foundation.errors import InputError
+from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.models.operators import apply
 from support.builders import models, queries
 
 SIZES = st.lists(st.integers(1, 4), min_size=2, max_size=4)

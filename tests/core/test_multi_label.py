@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc import multi_label
-from capc.errors import InputError
+from capc.foundation.errors import InputError
+from capc.privacy import multi_label
 from support.sizes import examples
 
 LOGITS = st.lists(st.integers(-8, 8), min_size=1, max_size=6)

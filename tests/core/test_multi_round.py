@@ -9,19 +9,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from capc import ring
-from capc.circuits.builder import evaluate
-from capc.circuits.multi_round import final_circuit, signs_circuit
-from capc.circuits.tournament import matches_per_round
-from capc.circuits.vote import one_hot_argmax
-from capc.errors import ErrorCode, InputError, InvalidPayloadError, StateReuseError
-from capc.expansion import to_labels
-from capc.garbling import LabelHash
-from capc.ideal_multi_round import IdealVote
-from capc.multi_round import GarblerRound, VoteShape
-from capc.multi_round_vote import GarbledVote
-from capc.randomness import Seed, XofSource
-from capc.two_party import Transfers
+from capc.foundation import ring
+from capc.foundation.aes_ctr import to_labels
+from capc.foundation.cleartext import one_hot_argmax
+from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError, StateReuseError
+from capc.foundation.randomness import Seed, XofSource
+from capc.two_party.circuits.builder import evaluate
+from capc.two_party.circuits.tournament import matches_per_round
+from capc.two_party.circuits.vote_rounds import final_circuit, signs_circuit
+from capc.two_party.garbling.half_gates import LabelHash
+from capc.two_party.garbling.readable_vote_rounds import GarbledVote
+from capc.two_party.ideal_vote_rounds import IdealVote
+from capc.two_party.interface import Transfers
+from capc.two_party.vote_rounds import GarblerRound, VoteShape
 from support import vote_rounds
 from support.computations import readable_keys, stream
 from support.refusals import refused

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc import ot_extension as ot
-from capc import puncturable
-from capc.base_ot import base_ot_choose, base_ot_finish, base_ot_offer
-from capc.expansion import counter_blocks
-from capc.randomness import Seed, XofSource
+from capc.foundation.aes_ctr import counter_blocks
+from capc.foundation.randomness import Seed, XofSource
+from capc.two_party.garbling import ggm_tree
+from capc.two_party.garbling import ot_extension as ot
+from capc.two_party.garbling.base_ot import base_ot_choose, base_ot_finish, base_ot_offer
 from support.computations import readable_keys
 from support.oracles import aes_block
 
@@ -43,7 +43,7 @@ def test_trees_by_hand() -> None:
     sender, offer = base_ot_offer(XofSource(seed, b"offer"))
     _, choice = base_ot_choose(offer, b"", XofSource(seed, b"choice"))
     pairs = base_ot_finish(sender, choice, b"")
-    leaves, message = puncturable.grow(pairs, XofSource(seed, b"trees"))
+    leaves, message = ggm_tree.grow(pairs, XofSource(seed, b"trees"))
     roots = XofSource(seed, b"trees").read(16 * 32)
     for tree in range(32):
         nodes = [roots[16 * tree : 16 * tree + 16]]

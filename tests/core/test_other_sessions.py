@@ -15,14 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc import handshake, sharing
-from capc.errors import ErrorCode, ProtocolError
-from capc.handshake import check_hello, hello, hello_limit, is_hello
-from capc.messages import MessageType
-from capc.parameters import canonical_json
-from capc.parties import QUERYING_PARTY, Party, answering_party
-from capc.session import Session
-from capc.suite import hybrid_suite
+from capc.foundation.errors import ErrorCode, ProtocolError
+from capc.foundation.parties import QUERYING_PARTY, Party, answering_party
+from capc.session import hello as handshake
+from capc.session.envelope import MessageType
+from capc.session.hello import check_hello, hello, hello_limit, is_hello
+from capc.session.parameters import canonical_json
+from capc.session.session import Session
+from capc.steps import zero_sum
+from capc.steps.suite import hybrid_suite
 from support.builders import constant_model, counter_seeds, make_account, make_parameters, make_session, make_widths
 from support.collaborations import Recorder, collaborate
 from support.driver import Delivery, Driver, Place
@@ -92,7 +93,7 @@ def test_every_two_parties_compare_their_documents_each_way(
     used: list[str] = []
     refusals: list[MessageType] = []
     suite = hybrid_suite(SESSION.parameters)
-    spied = [(sharing, "pairwise_key"), (type(suite.linear), "read_public_key")]
+    spied = [(zero_sum, "pairwise_key"), (type(suite.linear), "read_public_key")]
     spied += [(type(suite.two_party), name) for name in ("garbler_choose", "evaluator_finish")]
     for owner, name in spied:
         monkeypatch.setattr(owner, name, noting(used, getattr(owner, name)))

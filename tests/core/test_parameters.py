@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.errors import InputError, ParameterError
-from capc.parameters import (
+from capc.foundation.errors import InputError, ParameterError
+from capc.session.parameters import (
     Adjacency,
     Charge,
     NoiseName,

@@ -10,20 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc import primitives
-from capc.circuits.builder import Circuit
-from capc.circuits.relu import relu_circuit
-from capc.errors import ErrorCode, InvalidPayloadError
-from capc.garbled_circuits import GarbledCircuits
-from capc.messages import (
-    BaseOtChoice,
-    BaseOtOffer,
-    MaskKey,
-    OtExtension,
-    OtTrees,
-    VoteShares,
-)
-from capc.randomness import Seed, XofSource
+from capc.foundation import primitives
+from capc.foundation.errors import ErrorCode, InvalidPayloadError
+from capc.foundation.randomness import Seed, XofSource
+from capc.steps.messages import MaskKey, VoteShares
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer, OtExtension, OtTrees
+from capc.two_party.garbling.payload import GarbledCircuits
 from support.computations import circuits
 
 POINTS = tuple(

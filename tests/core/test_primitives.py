@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc import primitives
-from capc.errors import ErrorCode, InvalidPayloadError
-from capc.primitives import Permutation, Point, Scalar
-from capc.randomness import BytesSource
+from capc.foundation import primitives
+from capc.foundation.errors import ErrorCode, InvalidPayloadError
+from capc.foundation.primitives import Permutation, Point, Scalar
+from capc.foundation.randomness import BytesSource
 from support import oracles
 from support.refusals import refused
 

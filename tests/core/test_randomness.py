@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import capc
-from capc.errors import InputError, RandomnessExhaustedError
-from capc.randomness import STREAM_LIMIT, BytesSource, Seed, XofSource, fresh_seed
+from capc.foundation.errors import InputError, RandomnessExhaustedError
+from capc.foundation.randomness import STREAM_LIMIT, BytesSource, Seed, XofSource, fresh_seed
 from support.builders import seeds
 
 ZERO_SEED = Seed(bytes(32))
@@ -54,7 +54,7 @@ def test_streams_end_with_an_error_and_stay_ended(monkeypatch: pytest.MonkeyPatc
             given_stream.read(2)
     assert (given_stream.read(1), given_stream.consumed) == (b"c", 3)
     assert STREAM_LIMIT == 1 << 24
-    monkeypatch.setattr("capc.randomness.STREAM_LIMIT", 100)
+    monkeypatch.setattr("capc.foundation.randomness.STREAM_LIMIT", 100)
     stream = XofSource(ZERO_SEED, b"")
     stream.read(99)
     for read in (lambda: stream.read(2), lambda: stream.bits(9), lambda: stream.below(257)):

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc import ring
-from capc.circuits.builder import evaluate
-from capc.circuits.release import circuit_for, confident_release_circuit, read_outputs, release_circuit
-from capc.parameters import Charge
+from capc.foundation import ring
+from capc.session.parameters import Charge
+from capc.steps.release_circuit import circuit_for, read_outputs
+from capc.two_party.circuits.builder import evaluate
+from capc.two_party.circuits.release import confident_release_circuit, release_circuit
 from support.builders import confident_policy, make_parameters, make_policy
 from support.oracles import bits_of, evaluate_many, grid, words_of
 

@@ -9,14 +9,15 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 
-from capc.errors import ErrorCode, InputError
-from capc.events import Receipt
-from capc.messages import MessageType
+from capc.foundation.errors import ErrorCode, InputError
+from capc.foundation.parties import PRIVACY_GUARDIAN
+from capc.foundation.randomness import RandomSource, Seed
 from capc.noise.mechanism import CostUnit
-from capc.parties import PRIVACY_GUARDIAN
-from capc.privacy_guardian import Aggregated, Released, privacy_guardian_release
-from capc.querying_party_release import AwaitingRelease, querying_party_finish_release
-from capc.randomness import RandomSource, Seed
+from capc.privacy.events import Receipt
+from capc.session.envelope import MessageType
+from capc.steps.privacy_guardian.aggregation import Aggregated
+from capc.steps.privacy_guardian.release import Released, privacy_guardian_release
+from capc.steps.querying_party.release import AwaitingRelease, querying_party_finish_release
 from support.builders import (
     FixedNoise,
     seeds,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc import ring
-from capc.randomness import BytesSource
+from capc.foundation import ring
+from capc.foundation.randomness import BytesSource
 
 WIDTHS = st.integers(1, 64)
 INTEGERS = st.integers(-(1 << 80), 1 << 80)

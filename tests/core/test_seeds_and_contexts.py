@@ -8,7 +8,9 @@ import secrets
 
 import pytest
 
-from capc.answering_party import (
+from capc.foundation.randomness import Seed
+from capc.session.envelope import MessageType
+from capc.steps.answering_party.inference import (
     AwaitingChoice,
     AwaitingRequest,
     VoteReady,
@@ -16,10 +18,8 @@ from capc.answering_party import (
     answering_party_garble_layer,
     answering_party_garble_vote,
 )
-from capc.garbled_circuits import GarbledCircuits, chunk_instances
-from capc.messages import MessageType
-from capc.querying_party_release import AwaitingRelease
-from capc.randomness import Seed
+from capc.steps.querying_party.release import AwaitingRelease
+from capc.two_party.garbling.payload import GarbledCircuits, chunk_instances
 from support.driver import Place
 from support.header import payload_of
 from support.runs import SIZES, fork, fresh_driver, voters

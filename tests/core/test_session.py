@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.architecture import dense_architecture as dense
-from capc.errors import ErrorCode, InvalidPayloadError, ParameterError, StateReuseError, blamed_on
-from capc.parameters import Charge
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.session import Participant, Session, SingleUse, fresh_session_id
+from capc.foundation.errors import ErrorCode, InvalidPayloadError, ParameterError, StateReuseError, blamed_on
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.foundation.single_use import SingleUse
+from capc.models.architecture import dense_architecture as dense
+from capc.session.parameters import Charge
+from capc.session.session import Participant, Session, fresh_session_id
 from support.builders import (
     confident_policy,
     make_parameters,
@@ -140,7 +141,7 @@ def test_every_change_gives_a_tag_of_its_own() -> None:
 @pytest.mark.req("CAPC-ROLE-005")
 def test_tag_changes_with_the_version_of_the_specification(monkeypatch: pytest.MonkeyPatch) -> None:
     before = SESSION.tag
-    monkeypatch.setattr("capc.parameters.SPEC_VERSION", "0.1.1")
+    monkeypatch.setattr("capc.session.parameters.SPEC_VERSION", "0.1.1")
     assert make_session(make_parameters(make_widths(), PARAMETERS.release), [(2, 4, 3), (2, 3)]).tag != before
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc import primitives, ring
-from capc.primitives import Point, Scalar
-from capc.randomness import Seed, XofSource
-from capc.sharing import pairwise_key, zero_sum_mask
+from capc.foundation import primitives, ring
+from capc.foundation.primitives import Point, Scalar
+from capc.foundation.randomness import Seed, XofSource
+from capc.steps.zero_sum import pairwise_key, zero_sum_mask
 from support import oracles
 
 TAG = bytes(range(32, 64))

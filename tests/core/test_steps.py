@@ -10,22 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc import ring
-from capc.answering_party import AwaitingChoice, VoteReady
-from capc.answering_party_setup import answering_party_begin_setup
-from capc.errors import InputError, StateReuseError
-from capc.messages import MessageType
-from capc.model import QuantisedLayer, QuantisedModel, dense_model
-from capc.parties import answering_party
-from capc.privacy_guardian import Aggregated
-from capc.querying_party import (
-    VoteShare,
-    querying_party_enter_batch,
-    querying_party_open_batch,
-)
-from capc.querying_party_release import querying_party_request_release
-from capc.randomness import Seed
-from capc.suite import hybrid_suite
+from capc.foundation import ring
+from capc.foundation.errors import InputError, StateReuseError
+from capc.foundation.parties import answering_party
+from capc.foundation.randomness import Seed
+from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.session.envelope import MessageType
+from capc.steps.answering_party.inference import AwaitingChoice, VoteReady
+from capc.steps.answering_party.setup import answering_party_begin_setup
+from capc.steps.privacy_guardian.aggregation import Aggregated
+from capc.steps.querying_party.inference import VoteShare, querying_party_enter_batch
+from capc.steps.querying_party.party import querying_party_open_batch
+from capc.steps.querying_party.release import querying_party_request_release
+from capc.steps.suite import hybrid_suite
 from support.builders import (
     constant_model,
     counter_seeds,

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.circuits.builder import Circuit, evaluate
-from capc.circuits.release import release_circuit
-from capc.circuits.relu import relu_circuit
-from capc.circuits.vote import vote_circuit
-from capc.errors import ErrorCode, InputError, InvalidPayloadError, StateReuseError
-from capc.expansion import to_labels
-from capc.garbled_circuits import GarbledCircuits
-from capc.garbled_two_party import GarbledTwoParty
-from capc.ideal_two_party import IdealTwoParty
-from capc.two_party import (
+from capc.foundation.aes_ctr import to_labels
+from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError, StateReuseError
+from capc.two_party.circuits.argmax import vote_circuit
+from capc.two_party.circuits.builder import Circuit, evaluate
+from capc.two_party.circuits.release import release_circuit
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.garbling.payload import GarbledCircuits
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.ideal import IdealTwoParty
+from capc.two_party.interface import (
     Evaluation,
     Transfers,
     TwoPartyScheme,
@@ -26,7 +26,7 @@ from capc.two_party import (
     request_at_once,
     request_length,
 )
-from capc.vectorised import VectorisedTwoParty
+from capc.two_party.vectorised import VectorisedTwoParty
 from support.computations import (
     ENGINES,
     Computation,

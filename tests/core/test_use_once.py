@@ -17,13 +17,22 @@ from typing import Any
 
 import pytest
 
-from capc.answering_party import (
+from capc.foundation.errors import InputError, StateReuseError
+from capc.foundation.randomness import Seed
+from capc.foundation.single_use import SingleUse, SpentMark
+from capc.linear.ideal import IdealLinear
+from capc.models.architecture import Activation, Architecture, StageShape
+from capc.models.model import QuantisedLayer, QuantisedModel
+from capc.models.operators import Dense
+from capc.session.parameters import Parameters, VoteVariant
+from capc.steps.answering_party.external import answering_party_enter_argmax
+from capc.steps.answering_party.inference import (
     AwaitingChoice,
     answering_party_garble_layer,
     answering_party_garble_vote,
     answering_party_keep_sums,
 )
-from capc.answering_party_ahead import (
+from capc.steps.answering_party.offline import (
     AwaitingAheadChoice,
     OfflineRequest,
     answering_party_finish_preparation,
@@ -31,21 +40,15 @@ from capc.answering_party_ahead import (
     answering_party_keep_masks,
     answering_party_prepare_layer,
 )
-from capc.answering_party_rounds import (
+from capc.steps.answering_party.vote_rounds import (
     AwaitingRoundChoice,
     answering_party_begin_rounds,
     answering_party_garble_last_round,
     answering_party_garble_round,
 )
-from capc.architecture import Activation, Architecture, StageShape
-from capc.circuits.activation import Ending, ending, require_ending
-from capc.engine_steps import answering_party_enter_argmax, querying_party_enter_argmax
-from capc.errors import InputError, StateReuseError
-from capc.linear import IdealLinear
-from capc.model import QuantisedLayer, QuantisedModel
-from capc.operators import Dense
-from capc.parameters import Parameters, VoteVariant
-from capc.querying_party import (
+from capc.steps.layer_circuits import Ending, ending, require_ending
+from capc.steps.querying_party.external import querying_party_enter_argmax
+from capc.steps.querying_party.inference import (
     AwaitingCircuits,
     AwaitingResponse,
     querying_party_choose_labels,
@@ -53,7 +56,7 @@ from capc.querying_party import (
     querying_party_evaluate_vote,
     querying_party_keep_sums,
 )
-from capc.querying_party_ahead import (
+from capc.steps.querying_party.offline import (
     OfflineCircuits,
     OfflineInput,
     OfflineResponse,
@@ -62,15 +65,13 @@ from capc.querying_party_ahead import (
     querying_party_keep_sums_offline,
     querying_party_request_offline,
 )
-from capc.querying_party_rounds import (
+from capc.steps.querying_party.vote_rounds import (
     AwaitingRound,
     querying_party_begin_rounds,
     querying_party_evaluate_last_round,
     querying_party_evaluate_round,
 )
-from capc.randomness import Seed
-from capc.session import SingleUse, SpentMark
-from capc.suite import reference_suite
+from capc.steps.suite import reference_suite
 from core.test_hidden import classes, name_of
 from support.builders import counter_seeds, make_account, make_parameters, make_session
 from support.driver import Driver

@@ -9,22 +9,19 @@ from fractions import Fraction
 
 import pytest
 
-from capc.channel import Channel
-from capc.errors import ErrorCode, InputError, ProtocolError
-from capc.messages import MessageType, VoteShares
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.privacy_guardian import (
-    Aggregated,
-    Released,
-    privacy_guardian_aggregate,
-    privacy_guardian_answer_setup,
-    privacy_guardian_finish_setup,
-    privacy_guardian_open_query,
-)
-from capc.privacy_guardian import privacy_guardian_release as release
-from capc.randomness import Seed
-from capc.session import Session
-from capc.suite import hybrid_suite
+from capc.foundation.errors import ErrorCode, InputError, ProtocolError
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.foundation.randomness import Seed
+from capc.session.channel import Channel
+from capc.session.envelope import MessageType
+from capc.session.session import Session
+from capc.steps.messages import VoteShares
+from capc.steps.privacy_guardian.aggregation import Aggregated, privacy_guardian_aggregate
+from capc.steps.privacy_guardian.party import privacy_guardian_open_query
+from capc.steps.privacy_guardian.release import Released
+from capc.steps.privacy_guardian.release import privacy_guardian_release as release
+from capc.steps.privacy_guardian.setup import privacy_guardian_answer_setup, privacy_guardian_finish_setup
+from capc.steps.suite import hybrid_suite
 from support.builders import make_account, make_parameters, make_policy, make_session, make_widths
 
 TAG, OTHER_TAG = bytes(32), bytes([1]) * 32

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc_verify.faults import FAULTS, families, seeded
 
 ROOT = Path(__file__).parents[2]

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from capc.circuits.builder import Builder, Circuit, Sharing
-from capc.circuits.relu import relu_circuit
-from capc.garbled_circuits import GarbledCircuits
-from capc.garbled_two_party import GarbledTwoParty
-from capc.garbling import LabelHash
-from capc.randomness import Seed, XofSource
-from capc.two_party import Transfers
+from capc.foundation.randomness import Seed, XofSource
+from capc.two_party.circuits.builder import Builder, Circuit, Sharing
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.garbling.half_gates import LabelHash
+from capc.two_party.garbling.payload import GarbledCircuits
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.interface import Transfers
 
 DELTA = int.from_bytes(bytes(range(1, 17)), "little") | 1
 HASH_KEY_AT = 16

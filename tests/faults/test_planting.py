@@ -7,9 +7,9 @@ from types import ModuleType
 
 import pytest
 
-from capc import ring
-from capc.circuits.vote import vote_circuit
-from capc.errors import InputError
+from capc.foundation import ring
+from capc.foundation.errors import InputError
+from capc.two_party.circuits.argmax import vote_circuit
 from capc_verify.faults import FAULTS, seeded
 from capc_verify.faults.patching import replace_everywhere
 from capc_verify.faults.planting import Holder, holdings, planted
@@ -44,7 +44,7 @@ def test_a_fault_is_taken_out_of_modules_that_were_loaded_while_it_was_in(monkey
     correct = ring.reduce
     late = ModuleType("capc_late")
     with seeded("modulus_in_32_bits"):
-        exec("from capc.ring import reduce\nclass Late:\n    reduce = reduce\n", vars(late))  # noqa: S102
+        exec("from capc.foundation.ring import reduce\nclass Late:\n    reduce = reduce\n", vars(late))  # noqa: S102
         vars(late)["Late"].__module__ = late.__name__
         monkeypatch.setitem(sys.modules, late.__name__, late)
         assert late.reduce is not correct

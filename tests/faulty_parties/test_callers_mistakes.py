@@ -8,13 +8,13 @@ from functools import lru_cache
 
 import pytest
 
-from capc.answering_party import answering_party_garble_vote
-from capc.answering_party_rounds import answering_party_begin_rounds
-from capc.engine_steps import querying_party_enter_argmax
-from capc.errors import InputError, StateReuseError
-from capc.querying_party import querying_party_choose_labels, querying_party_keep_sums
-from capc.querying_party_rounds import querying_party_begin_rounds
-from capc.session import SingleUse
+from capc.foundation.errors import InputError, StateReuseError
+from capc.foundation.single_use import SingleUse
+from capc.steps.answering_party.inference import answering_party_garble_vote
+from capc.steps.answering_party.vote_rounds import answering_party_begin_rounds
+from capc.steps.querying_party.external import querying_party_enter_argmax
+from capc.steps.querying_party.inference import querying_party_choose_labels, querying_party_keep_sums
+from capc.steps.querying_party.vote_rounds import querying_party_begin_rounds
 from core.test_use_once import Mixing, rest_of, steps
 from support.interference import WIDE, Mode, new_driver, run
 from support.secrets import secrets_in

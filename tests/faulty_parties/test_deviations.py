@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from capc.errors import ErrorCode
-from capc.messages import MessageType
+from capc.foundation.errors import ErrorCode
+from capc.session.envelope import MessageType
 from support import deviations as faulty
 from support.deviations import Deviation
 from support.driver import Delivery

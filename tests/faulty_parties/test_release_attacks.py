@@ -9,10 +9,10 @@ from fractions import Fraction
 
 import pytest
 
-from capc.errors import ErrorCode
+from capc.foundation.errors import ErrorCode
+from capc.foundation.parties import PRIVACY_GUARDIAN
 from capc.noise.mechanism import ReleaseMechanisms
-from capc.parameters import Charge
-from capc.parties import PRIVACY_GUARDIAN
+from capc.session.parameters import Charge
 from support.builders import fixed_mechanisms
 from support.refusals import refused
 from support.release_stage import NUM_CLASSES, Cheats, Stage, comparing, split_votes

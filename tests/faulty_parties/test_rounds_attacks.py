@@ -10,14 +10,16 @@ from typing import Any, cast
 
 import pytest
 
-from capc import base_ot, ot_extension, primitives
-from capc.circuits.vote import one_hot_argmax
-from capc.garbled_two_party import GarbledTwoParty
-from capc.garbling import LabelHash
-from capc.messages import BaseOtChoice, BaseOtOffer, OtExtension, bits_from_bytes, elements_to_bytes
-from capc.multi_round import EvaluatorRound, GarblerRound, VoteShape, differences, winners
-from capc.multi_round_vote import GarbledVote, _added, _columns, _Evaluator, _negated
-from capc.ot_extension import EvaluatorKey, GarblerKey
+from capc.foundation import primitives
+from capc.foundation.cleartext import one_hot_argmax
+from capc.foundation.encoding import bits_from_bytes, elements_to_bytes
+from capc.two_party.garbling import base_ot, ot_extension
+from capc.two_party.garbling.half_gates import LabelHash
+from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey
+from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer, OtExtension
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.garbling.readable_vote_rounds import GarbledVote, _added, _columns, _Evaluator, _negated
+from capc.two_party.vote_rounds import EvaluatorRound, GarblerRound, VoteShape, differences, winners
 from support import vote_rounds
 from support.computations import stream
 from support.vote_rounds import READABLE, Rows, Votes, begin
@@ -38,7 +40,7 @@ def reverse_keys(delta: int | None) -> tuple[GarblerKey, EvaluatorKey]:
 
 
 def choose(offer: BaseOtOffer, delta: int) -> tuple[base_ot.ChosenSeeds, bytes]:
-    """:func:`capc.base_ot.base_ot_choose` for any Delta'. Each point is as uniform as an honest one."""
+    """:func:`capc.two_party.garbling.base_ot.base_ot_choose` for any Delta'. Each point is as uniform as an honest one."""
     source, points, seeds = stream(1, "points"), [], []
     for position in range(128):
         scalar = primitives.random_scalar(source)

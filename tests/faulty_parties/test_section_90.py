@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from capc.messages import MessageType
+from capc.session.envelope import MessageType
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "spec" / "90-security-claims.md").read_text(encoding="utf-8")

@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from capc import ring
-from capc.answering_party import AwaitingRequest
-from capc.circuits.builder import Circuit
-from capc.circuits.multi_round import final_circuit
-from capc.circuits.vote import one_hot_argmax, vote_circuit, vote_circuit_low_depth
-from capc.garbled_two_party import GarbledTwoParty
-from capc.linear import IdealLinear
-from capc.model import QuantisedLayer, QuantisedModel, dense_model
-from capc.querying_party import LayerInput
-from capc.suite import reference_suite
+from capc.foundation import ring
+from capc.foundation.cleartext import one_hot_argmax
+from capc.linear.ideal import IdealLinear
+from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.steps.answering_party.inference import AwaitingRequest
+from capc.steps.querying_party.inference import LayerInput
+from capc.steps.suite import reference_suite
+from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.circuits.vote_rounds import final_circuit
+from capc.two_party.garbling.readable import GarbledTwoParty
 from support import oracles
 from support.builders import counter_seeds, make_account, make_parameters, make_session, make_widths
 from support.computations import readable_keys, stream

@@ -14,16 +14,18 @@ from typing import cast
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from capc import ot_extension, puncturable, ring
-from capc.circuits.builder import Circuit
-from capc.circuits.release import confident_release_circuit
-from capc.circuits.vote import one_hot_argmax, vote_circuit
-from capc.garbled_circuits import GarbledCircuits, chosen_labels, input_labels
-from capc.garbled_two_party import GarbledTwoParty
-from capc.garbling import LabelHash, evaluate
-from capc.messages import OtExtension
-from capc.ot_extension import EvaluatorKey, GarblerKey
-from capc.two_party import Chosen
+from capc.foundation import ring
+from capc.foundation.cleartext import one_hot_argmax
+from capc.two_party.circuits.argmax import vote_circuit
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.circuits.release import confident_release_circuit
+from capc.two_party.garbling import ggm_tree, ot_extension
+from capc.two_party.garbling.half_gates import LabelHash, evaluate
+from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey
+from capc.two_party.garbling.ot_messages import OtExtension
+from capc.two_party.garbling.payload import GarbledCircuits, chosen_labels, input_labels
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.interface import Chosen
 from support.computations import readable_keys, stream
 from support.release_stage import NUM_CLASSES, Stage, comparing
 
@@ -97,7 +99,7 @@ def test_inconsistent_rows_read_delta() -> None:
 def test_wrong_tree_sums_read_delta() -> None:
     """One flipped bit in a message of the set-up breaks the transfers exactly if a bit of Delta is 0."""
     pairs_of_seeds = [(bytes([j, 0] * 16), bytes([j, 1] * 16)) for j in range(128)]
-    leaves, sums = puncturable.grow(pairs_of_seeds, stream(1, "roots"))
+    leaves, sums = ggm_tree.grow(pairs_of_seeds, stream(1, "roots"))
     for tree, bit in ((5, 0), (5, 1), (20, 0), (20, 1)):
         pair = 4 * tree + 3
         delta = stream(tree, "delta").bits(128) & ~(1 << pair) | bit << pair | 1
@@ -105,7 +107,7 @@ def test_wrong_tree_sums_read_delta() -> None:
         place = 2 * 4 * tree
         wrong = bytes([sums.sums[place][0] ^ 1]) + sums.sums[place][1:]
         message = type(sums)((*sums.sums[:place], wrong, *sums.sums[place + 1 :]))
-        key = GarblerKey(delta, puncturable.grow_all_but_one(delta, seeds, message))
+        key = GarblerKey(delta, ggm_tree.grow_all_but_one(delta, seeds, message))
         bits, labels, rows = ot_extension.extend_receive(EvaluatorKey(leaves), 1, 64)
         zeros = ot_extension.extend_send(key, 1, rows)
         right = all(

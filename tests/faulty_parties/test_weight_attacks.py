@@ -10,15 +10,15 @@ import pytest
 from numpy.typing import NDArray
 from tenseal import sealapi
 
-from capc.he import blinding
-from capc.he.context import HeContext
-from capc.he.encoding import encode_inputs
-from capc.he.packing import pack, packed_length, unpack
-from capc.he.responses import split_response
-from capc.he.seeded import seeded_length
-from capc.he.serialisation import SEED_BYTES, make_ciphertext, read_coefficients
-from capc.operators import Dense
-from capc.randomness import RandomSource
+from capc.foundation.randomness import RandomSource
+from capc.linear.bfv import blinding
+from capc.linear.bfv.context import HeContext
+from capc.linear.bfv.encoding.polynomials import encode_inputs
+from capc.linear.bfv.wire.packing import pack, packed_length, unpack
+from capc.linear.bfv.wire.responses import split_response
+from capc.linear.bfv.wire.seal_format import SEED_BYTES, make_ciphertext, read_coefficients
+from capc.linear.bfv.wire.seeded import seeded_length
+from capc.models.operators import Dense
 from he.support import Rows, Setting, altered
 
 LAYER = Dense(16, 10)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capc.randomness import RandomSource
+from capc.foundation.randomness import RandomSource
 
 EDGES = (b"\x00", b"\xff", b"\x7f", b"\x80")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from capc.operators import Convolution, Grid
+from capc.models.operators import Convolution, Grid
 
 
 @st.composite

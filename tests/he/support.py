@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from capc.he import BfvLinear
-from capc.operators import Dense, Matrix, Operator, apply
-from capc.parameters import ParameterSet
-from capc.randomness import Seed, XofSource
+from capc.foundation.randomness import Seed, XofSource
+from capc.linear.bfv import BfvLinear
+from capc.models.operators import Dense, Matrix, Operator, apply
+from capc.session.parameters import ParameterSet
 
 Rows = list[list[int]]
 

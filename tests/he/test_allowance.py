@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc import allowance as allowances
-from capc.allowance import DEFAULT_DISTANCE, DEFAULT_QUERIES, PrivacyAllowance
-from capc.errors import BudgetExhaustedError, InputError, ParameterError
+from capc.foundation.errors import BudgetExhaustedError, InputError, ParameterError
+from capc.privacy import allowance as allowances
+from capc.privacy.allowance import DEFAULT_DISTANCE, DEFAULT_QUERIES, PrivacyAllowance
 
 GOAL = Fraction(1, 1 << 20)
 fractions = st.fractions(min_value=0, max_value=GOAL)

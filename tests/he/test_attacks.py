@@ -15,12 +15,13 @@ import pytest
 from numpy.typing import NDArray
 from tenseal import sealapi
 
-from capc.he import blinding, keys, responses, serialisation
-from capc.he.axis import Indices
-from capc.he.context import HeContext
-from capc.he.keys import PublicKey
-from capc.operators import Convolution, Dense, Grid, Matrix
-from capc.randomness import RandomSource, Seed
+from capc.foundation.randomness import RandomSource, Seed
+from capc.linear.bfv import blinding, keys
+from capc.linear.bfv.context import HeContext
+from capc.linear.bfv.encoding.axis import Indices
+from capc.linear.bfv.keys import PublicKey
+from capc.linear.bfv.wire import responses, seal_format
+from capc.models.operators import Convolution, Dense, Grid, Matrix
 from he.key_holder import Integers, KeyHolder, OpenSecretKey
 from he.support import Setting, altered, one_level
 
@@ -37,7 +38,7 @@ def without_fresh_zero(monkeypatch: pytest.MonkeyPatch) -> Switch:
         words = np.zeros((2, len(context.data_primes), context.degree), dtype=np.uint64)
         # SEAL refuses a c1 of zero.
         words[1, :, 0] = 1
-        known = serialisation.make_ciphertext(context, context.data_id, words)
+        known = seal_format.make_ciphertext(context, context.data_id, words)
         context.evaluator.transform_to_ntt_inplace(known)
         return known, np.zeros(context.degree, dtype=np.int64)
 
@@ -109,7 +110,7 @@ def _matching_candidates(setting: Setting, shape: Dense, candidates: list[Matrix
     _, response = _evaluate(setting, candidates[truth], request, "candidates")
     context = holder.context
     positions = setting.scheme._encoding(shape, 1).responses[0].positions.tolist()
-    seen = serialisation.read_pair(holder.response_pair(response, positions), *holder.size)[1]
+    seen = seal_format.read_pair(holder.response_pair(response, positions), *holder.size)[1]
     matching = []
     for index, weights in enumerate(candidates):
         encoding = setting.scheme._encoding(shape, 1)
@@ -117,7 +118,7 @@ def _matching_candidates(setting: Setting, shape: Dense, candidates: list[Matrix
         context.evaluator.transform_from_ntt_inplace(product)
         context.evaluator.mod_switch_to_inplace(product, list(context.response_id))
         # The first coefficient has what stands for the encryption of zero.
-        if (serialisation.read_pair(product, *holder.size)[1, :, 1:] == seen[:, 1:]).all():
+        if (seal_format.read_pair(product, *holder.size)[1, :, 1:] == seen[:, 1:]).all():
             matching.append(index)
     return matching
 

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tenseal import sealapi
 
-from capc.he import blinding, keys, responses, sampling
-from capc.he.keys import PublicKey
-from capc.he.packing import packed_length, unpack
-from capc.he.serialisation import read_pair
-from capc.operators import Dense
-from capc.randomness import BytesSource, RandomSource, Seed, XofSource
+from capc.foundation.randomness import BytesSource, RandomSource, Seed, XofSource
+from capc.linear.bfv import blinding, keys, sampling
+from capc.linear.bfv.keys import PublicKey
+from capc.linear.bfv.wire import responses
+from capc.linear.bfv.wire.packing import packed_length, unpack
+from capc.linear.bfv.wire.seal_format import read_pair
+from capc.models.operators import Dense
 from he.support import Setting, altered
 
 SHAPE = Dense(64, 32)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from capc.errors import InputError, InvalidPayloadError, ParameterError, StateReuseError
-from capc.he.blinding import Blinding
-from capc.operators import Convolution, Dense, Grid, Operator
+from capc.foundation.errors import InputError, InvalidPayloadError, ParameterError, StateReuseError
+from capc.linear.bfv.blinding import Blinding
+from capc.models.operators import Convolution, Dense, Grid, Operator
 from he.support import Setting, altered
 
 OPERATORS = [Dense(64, 32), Dense(5000, 90), Convolution(Grid(3, 16, 16, (3, 3), padding=(1, 1)), 9)]

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.allowance import PrivacyAllowance
-from capc.errors import ParameterError
-from capc.he import circuit_privacy, keys, responses
-from capc.he.encoding import Response
-from capc.operators import Convolution, Dense, Grid, Matrix, Operator
+from capc.foundation.errors import ParameterError
+from capc.linear.bfv import circuit_privacy, keys
+from capc.linear.bfv.encoding.polynomials import Response
+from capc.linear.bfv.wire import responses
+from capc.models.operators import Convolution, Dense, Grid, Matrix, Operator
+from capc.privacy.allowance import PrivacyAllowance
 from he.key_holder import KeyHolder, OpenSecretKey
 from he.support import Setting, altered, one_level
 
@@ -61,7 +62,7 @@ def test_the_measured_noise_of_products_is_within_the_bound_and_not_far_below(
     scheme = one_level().scheme
     secret_key, payload = scheme.generate_keys()
     setting = replace(one_level(), secret_key=secret_key, public_key=scheme.read_public_key(payload))
-    monkeypatch.setattr("capc.he.blinding.flooding_noise", lambda source, count, bits: [0] * count)
+    monkeypatch.setattr("capc.linear.bfv.blinding.flooding_noise", lambda source, count, bits: [0] * count)
     holder, weights = KeyHolder(setting), setting.weights(operator, "weights", 11)
     prepared, encoding = scheme.prepare(operator, weights), scheme._encoding(operator, count)
     total = 0.0

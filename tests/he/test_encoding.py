@@ -10,15 +10,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from capc.errors import InputError
-from capc.he.axis import axes
-from capc.he.encoding import Encoding, encode_inputs
-from capc.he.layout import steps
-from capc.he.packing import pack, packed_length, unpack
-from capc.he.scheme import costs_for
-from capc.he.serialisation import Words
-from capc.he.tiling import MOST_COEFFICIENTS, Costs, Tiling, cheapest_layout, tile
-from capc.operators import Convolution, Dense, Grid, Operator, apply
+from capc.foundation.errors import InputError
+from capc.linear.bfv.encoding.axis import axes
+from capc.linear.bfv.encoding.layout import steps
+from capc.linear.bfv.encoding.polynomials import Encoding, encode_inputs
+from capc.linear.bfv.encoding.tiling import MOST_COEFFICIENTS, Costs, Tiling, cheapest_layout, tile
+from capc.linear.bfv.scheme import costs_for
+from capc.linear.bfv.wire.packing import pack, packed_length, unpack
+from capc.linear.bfv.wire.seal_format import Words
+from capc.models.operators import Convolution, Dense, Grid, Operator, apply
 from he.strategies import convolutions
 from he.support import altered
 from support.sizes import examples

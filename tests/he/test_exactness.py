@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.he import blinding
-from capc.operators import Convolution, Dense, Grid, Matrix, Operator
-from capc.randomness import RandomSource
+from capc.foundation.randomness import RandomSource
+from capc.linear.bfv import blinding
+from capc.models.operators import Convolution, Dense, Grid, Matrix, Operator
 from he.strategies import convolutions
 from he.support import Rows, Setting, altered
 from support.sizes import examples

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from capc.errors import ErrorCode, InvalidPayloadError
-from capc.operators import Convolution, Dense, Grid, Operator
+from capc.foundation.errors import ErrorCode, InvalidPayloadError
+from capc.models.operators import Convolution, Dense, Grid, Operator
 from he.mutations import mutated
 from he.support import Setting, altered
 from support.sizes import examples

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from capc.he import keys
-from capc.he.serialisation import Words, read_pair
+from capc.linear.bfv import keys
+from capc.linear.bfv.wire.seal_format import Words, read_pair
 from he.key_holder import KeyHolder, OpenSecretKey
 from he.support import altered, one_level
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from capc.he import tiling
-from capc.operators import Dense
+from capc.linear.bfv.encoding import tiling
+from capc.models.operators import Dense
 from he.support import altered
 
 OPERATOR = Dense(3001, 3)
@@ -19,10 +19,10 @@ MOST_COEFFICIENTS = 4 * 8192
 EVALUATE = """
 import sys
 from pathlib import Path
-from capc.he import BfvLinear, responses, tiling
-from capc.operators import Dense
-from capc.parameters import ParameterSet
-from capc.randomness import XofSource, fresh_seed
+from capc.linear.bfv import BfvLinear, responses, tiling
+from capc.models.operators import Dense
+from capc.session.parameters import ParameterSet
+from capc.foundation.randomness import XofSource, fresh_seed
 
 tiling.MOST_COEFFICIENTS = int(sys.argv[4])
 folder, count = Path(sys.argv[1]), int(sys.argv[2])

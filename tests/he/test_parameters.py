@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from tenseal import sealapi
 
-from capc.errors import ParameterError
-from capc.he import BfvLinear
-from capc.he.context import context_for
-from capc.operators import Dense
-from capc.parameters import ParameterSet
+from capc.foundation.errors import ParameterError
+from capc.linear.bfv import BfvLinear
+from capc.linear.bfv.context import context_for
+from capc.models.operators import Dense
+from capc.session.parameters import ParameterSet
 
 # Homomorphic Encryption Security Standard 2018, ternary secret, classical 128 bits: degree -> bits of q.
 TABLE_128 = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 881}

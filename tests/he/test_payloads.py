@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.errors import ErrorCode, InputError, InvalidPayloadError, ParameterError
-from capc.he import blinding, responses, seeded
-from capc.operators import Convolution, Dense, Grid
+from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError, ParameterError
+from capc.linear.bfv import blinding
+from capc.linear.bfv.wire import responses, seeded
+from capc.models.operators import Convolution, Dense, Grid
 from he.support import Setting, altered
 
 SHAPE = Dense(6, 3)

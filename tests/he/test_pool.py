@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.errors import CapcError, ErrorCode, InputError, InvalidPayloadError
-from capc.he import BfvLinear
-from capc.he.pool import PooledLinear
-from capc.operators import Convolution, Dense, Grid, Operator
+from capc.foundation.errors import CapcError, ErrorCode, InputError, InvalidPayloadError
+from capc.linear.bfv import BfvLinear
+from capc.linear.bfv.pool import PooledLinear
+from capc.models.operators import Convolution, Dense, Grid, Operator
 from he.strategies import convolutions
 from he.support import Setting, altered
 from support.sizes import examples
@@ -127,9 +127,9 @@ def test_a_pool_needs_a_worker() -> None:
 
 OWNER = """
 import sys, time
-from capc.he.pool import PooledLinear
-from capc.operators import Dense
-from capc.parameters import ParameterSet
+from capc.linear.bfv.pool import PooledLinear
+from capc.models.operators import Dense
+from capc.session.parameters import ParameterSet
 
 pool = PooledLinear(ParameterSet.named("toy"), 2)
 print(*(process.pid for process in pool._processes), flush=True)

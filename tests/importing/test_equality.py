@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from onnx.reference import ReferenceEvaluator
 from torch import nn
 
-from capc import fixed_point
-from capc.architecture import Activation
-from capc.importing.from_onnx import graph_from_onnx
-from capc.importing.from_torch import graph_from_torch
-from capc.importing.graph import Graph
-from capc.importing.lower import Lowered, lower
-from capc.importing.quantise import quantise_graph
-from capc.operators import SumPool, apply, per_output
+from capc.foundation import fixed_point
+from capc.models.architecture import Activation
+from capc.models.importing.from_onnx import graph_from_onnx
+from capc.models.importing.from_torch import graph_from_torch
+from capc.models.importing.graph import Graph
+from capc.models.importing.lower import Lowered, lower
+from capc.models.importing.quantise import quantise_graph
+from capc.models.operators import SumPool, apply, per_output
 from support.networks import NAMED, Shape, networks, seeded
 from support.onnx_files import onnx_model
 

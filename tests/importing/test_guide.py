@@ -10,8 +10,8 @@ import onnx
 import pytest
 from torch import nn
 
-from capc.errors import InputError
-from capc.model import QuantisedModel
+from capc.foundation.errors import InputError
+from capc.models.model import QuantisedModel
 from support.onnx_files import onnx_model
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "bring-your-own-model.md"

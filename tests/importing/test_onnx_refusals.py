@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from capc.errors import InputError
-from capc.importing.evaluate import float_logits
-from capc.importing.from_onnx import graph_from_onnx
-from capc.importing.graph import Graph
+from capc.foundation.errors import InputError
+from capc.models.importing.evaluate import float_logits
+from capc.models.importing.from_onnx import graph_from_onnx
+from capc.models.importing.graph import Graph
 from support.networks import NAMED, Shape
 from support.onnx_files import OnnxWriter, onnx_model
 

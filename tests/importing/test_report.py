@@ -8,12 +8,12 @@ import torch
 from hypothesis import given, settings
 from torch import nn
 
-from capc import fixed_point
-from capc.errors import InputError
-from capc.importing.evaluate import float_logits, integer_logits
-from capc.importing.from_torch import graph_from_torch
-from capc.importing.lower import lower
-from capc.importing.quantise import quantisation_report, quantised_layer, rounded
+from capc.foundation import fixed_point
+from capc.foundation.errors import InputError
+from capc.models.importing.evaluate import float_logits, integer_logits
+from capc.models.importing.from_torch import graph_from_torch
+from capc.models.importing.lower import lower
+from capc.models.importing.quantise import quantisation_report, quantised_layer, rounded
 from support.networks import NAMED, Shape, networks, seeded
 
 

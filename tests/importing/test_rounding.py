@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from capc.errors import InputError, ParameterError
-from capc.importing.evaluate import float_logits
-from capc.importing.from_torch import graph_from_torch
-from capc.importing.graph import Graph
-from capc.importing.lower import lower
-from capc.importing.quantise import quantisation_report, quantise_graph
-from capc.importing.rounding import MOST_LOST, stage_losses
+from capc.foundation.errors import InputError, ParameterError
+from capc.models.importing.evaluate import float_logits
+from capc.models.importing.from_torch import graph_from_torch
+from capc.models.importing.graph import Graph
+from capc.models.importing.lower import lower
+from capc.models.importing.quantise import quantisation_report, quantise_graph
+from capc.models.importing.rounding import MOST_LOST, stage_losses
 from support.builders import make_parameters, make_policy
 from support.networks import NAMED, Shape, networks, seeded
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from capc.errors import InputError
-from capc.importing.from_torch import graph_from_torch
-from capc.importing.graph import Graph
-from capc.importing.lower import lower
-from capc.importing.quantise import quantise_graph
+from capc.foundation.errors import InputError
+from capc.models.importing.from_torch import graph_from_torch
+from capc.models.importing.graph import Graph
+from capc.models.importing.lower import lower
+from capc.models.importing.quantise import quantise_graph
 from support.networks import Shape, seeded
 
 IMAGE: Shape = (2, 6, 6)

@@ -9,17 +9,16 @@ from importlib import resources
 
 import jsonschema
 
-from capc.accounting import Account
-from capc.costs import StepCost
-from capc.errors import BudgetExhaustedError
-from capc.hash_keys import HashUse
-from capc.job.observer import Stage
-from capc.job.state import Labeller
-from capc.model import QuantisedModel
+from capc.foundation.errors import BudgetExhaustedError
+from capc.job.state import Labeller, Stage
+from capc.models.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise
-from capc.parameters import Charge, Parameters
-from capc.protocol import PreparedQueries, QueryResult
-from capc.session import Batch
+from capc.privacy.account import Account
+from capc.protocol.collaboration import PreparedQueries, QueryResult
+from capc.protocol.costs import StepCost
+from capc.session.parameters import Charge, Parameters
+from capc.session.session import Batch
+from capc.two_party.hash_use import HashUse
 
 
 @dataclass

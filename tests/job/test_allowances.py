@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from capc.allowance import PrivacyAllowance
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.job.config import resolve
 from capc.job.job import Job
 from capc.job.plan import prepare
 from capc.job.report import document
 from capc.job.state import Status
-from capc.ledger import KeptAllowance
+from capc.privacy.allowance import PrivacyAllowance
+from capc.privacy.ledger import KeptAllowance
 from job.stand_in import Recorder, validate
 
 GOAL = PrivacyAllowance(queries=3)

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.job.config import OPTIONS, JobConfig, rational_text, resolve
 from capc.job.options import flag
 from capc.learning.partition import Partition
-from capc.parameters import Charge
+from capc.session.parameters import Charge
 
 decimals = st.decimals(min_value=Decimal("0.0001"), max_value=900, places=6)
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from capc.garbled_two_party import GarbledTwoParty
-from capc.he import BfvLinear
 from capc.job import collaboration
 from capc.job.config import resolve
 from capc.job.job import Job
 from capc.job.plan import prepare
 from capc.job.report import document
-from capc.protocol import Collaboration
-from capc.suite import Suite
+from capc.linear.bfv import BfvLinear
+from capc.protocol.collaboration import Collaboration
+from capc.steps.suite import Suite
+from capc.two_party.garbling.readable import GarbledTwoParty
 from job.stand_in import Recorder, validate
 from support.sizes import examples
 

@@ -10,15 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.garbled_two_party import GarbledTwoParty
-from capc.hash_keys import KEY_ROWS, HashUse
 from capc.job.config import resolve
-from capc.job.garbling_bound import garbling_bound
 from capc.job.job import Job
 from capc.job.plan import prepare
 from capc.job.report import document
-from capc.linear import IdealLinear
-from capc.vectorised import VectorisedTwoParty
+from capc.linear.ideal import IdealLinear
+from capc.two_party.garbling.concrete_bound import garbling_bound
+from capc.two_party.garbling.hash_keys import KEY_ROWS
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.hash_use import HashUse
+from capc.two_party.vectorised import VectorisedTwoParty
 from job.stand_in import Opener, Recorder, validate
 from protocol.stages import LOGIT_BITS, staged_cases
 from support.hashing import count_hashes

@@ -10,16 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from capc.errors import BudgetExhaustedError, InputError
+from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.job import models as models_module
 from capc.job.config import resolve
 from capc.job.job import Job
-from capc.job.observer import Stage
 from capc.job.plan import prepare
 from capc.job.report import document
-from capc.job.state import Status
+from capc.job.state import Stage, Status
 from capc.learning.training import FloatModel
-from capc.parameters import Charge
+from capc.session.parameters import Charge
 from job.stand_in import Opener, Recorder, validate
 from support.sizes import examples
 

@@ -18,19 +18,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.job import journal as journal_module
 from capc.job.config import resolve
 from capc.job.job import Job
 from capc.job.journal import Journal
 from capc.job.models import AnsweringModel, train_float, train_relus
-from capc.job.observer import Stage
 from capc.job.plan import Plan, prepare
 from capc.job.report import document
-from capc.job.state import Status
+from capc.job.state import Stage, Status
 from capc.learning.data import Indices, load_digits
 from capc.learning.training import FloatModel
-from capc.ledger import Ledger, disk, reading
+from capc.privacy.ledger import Ledger, reading
+from capc.privacy.storage import disk
 from job.stand_in import Opener, Recorder, validate
 from support.sizes import examples
 

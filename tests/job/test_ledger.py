@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from capc.accountants.conversion import epsilon_upper
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.job import collaboration
 from capc.job.config import resolve
 from capc.job.job import Job
@@ -19,8 +18,9 @@ from capc.job.plan import prepare
 from capc.job.report import document, rounded_up
 from capc.job.state import Labeller, Status
 from capc.learning.data import load_digits
-from capc.ledger import LedgerError, check_proof, load_seen, reading, save_seen
 from capc.noise.mechanism import Skellam
+from capc.privacy.accountants.conversion import epsilon_upper
+from capc.privacy.ledger import LedgerError, check_proof, load_seen, reading, save_seen
 from job.stand_in import Opener, Recorder, validate
 
 COST = Fraction(2, 25)

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc import session
-from capc.accountants.conversion import epsilon_upper
-from capc.accountants.policies import with_sigma
-from capc.accounting import Account
-from capc.charges import query_cost
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.job.collaboration import open_collaboration
 from capc.job.config import resolve
 from capc.job.plan import prepare
+from capc.privacy.account import Account
+from capc.privacy.accountants.conversion import epsilon_upper
+from capc.privacy.accountants.policies import with_sigma
+from capc.privacy.query_cost import query_cost
+from capc.session import session
 from support.builders import make_parameters, make_policy
 
 

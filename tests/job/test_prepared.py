@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from capc.errors import BudgetExhaustedError, InputError
-from capc.he import pool
+from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.job.config import resolve
 from capc.job.job import Job
 from capc.job.plan import prepare
 from capc.job.report import document
 from capc.job.state import Labeller, Status
+from capc.linear.bfv import pool
 from job.stand_in import Opener, Plurality, Recorder, validate
 
 FLAGS = {"parameters": "test", "parties": "2", "queries": "3", "batch": "2"}

@@ -17,15 +17,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.accountants.conversion import epsilon_upper
-from capc.accountants.statement import NOT_A_GUARANTEE
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.job import files
 from capc.job.config import resolve
 from capc.job.files import check_writable, to_json, write
 from capc.job.job import Job
 from capc.job.plan import prepare
 from capc.job.report import document, enforced_label, rounded_up
+from capc.privacy.accountants.conversion import epsilon_upper
+from capc.privacy.figures.statement import NOT_A_GUARANTEE
 from job.stand_in import Opener, Recorder, validate
 
 

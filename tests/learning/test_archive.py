@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.learning import archive
 from capc.learning.data import MAX_ROWS, DataShape, load_npz, row_digest
 
@@ -227,7 +227,7 @@ def test_what_labels_or_a_run_refuse_costs_no_memory_for_the_features(tmp_path: 
     script = """
 import resource, sys
 from pathlib import Path
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.learning.data import load_npz
 def no(shape): raise InputError(f"{shape}")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

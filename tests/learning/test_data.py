@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.learning.data import load_digits, load_npz
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.learning.partition import MIN_PARTY_ROWS, Partition, Sizes, split
 
 

@@ -10,13 +10,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from capc.events import Receipt
-from capc.ledger import Ledger, LedgerLog, Terms, open_ledger, reading
-from capc.ledger.chain import digest_of
-from capc.ledger.connections import connect
-from capc.ledger.records import SALT_BYTES, UNBLINDED, QueryRecord
-from capc.ledger.store import Row
-from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from capc.privacy.events import Receipt
+from capc.privacy.ledger import Ledger, LedgerLog, Terms, open_ledger, reading
+from capc.privacy.ledger.chain import digest_of
+from capc.privacy.ledger.records import SALT_BYTES, UNBLINDED, QueryRecord
+from capc.privacy.storage.connections import connect
+from capc.privacy.storage.store import Row
+from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 
 TAG = bytes(range(32))
 OTHER_TAG = bytes(32)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from capc.errors import BudgetExhaustedError
-from capc.ledger import Terms, open_ledger
+from capc.foundation.errors import BudgetExhaustedError
+from capc.privacy.ledger import Terms, open_ledger
 from ledger.cases import INPUTS, Tap, message_of
 
 _LEFT = struct.Struct("<32sI16s")

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from capc.errors import BudgetExhaustedError
-from capc.ledger import Ledger, Terms, check_proof, load_seen, open_ledger, save_seen
+from capc.foundation.errors import BudgetExhaustedError
+from capc.privacy.ledger import Ledger, Terms, check_proof, load_seen, open_ledger, save_seen
 from ledger.cases import INPUTS, Tap, message_of
 from ledger.guardians import Steps, ended, forked
 

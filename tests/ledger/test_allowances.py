@@ -14,14 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from capc.allowance import PrivacyAllowance
-from capc.costs import Step
-from capc.errors import BudgetExhaustedError, InputError
-from capc.ledger import KeptAllowance, LedgerError, allowance_file, allowances
-from capc.linear import IdealLinear
-from capc.parties import Party
-from capc.protocol import Collaboration
-from capc.suite import reference_suite
+from capc.foundation.errors import BudgetExhaustedError, InputError
+from capc.foundation.parties import Party
+from capc.linear.ideal import IdealLinear
+from capc.privacy.allowance import PrivacyAllowance
+from capc.privacy.ledger import KeptAllowance, LedgerError, allowance_file, allowances
+from capc.protocol.collaboration import Collaboration
+from capc.protocol.costs import Step
+from capc.steps.suite import reference_suite
 from ledger.cases import Tap, alter
 from ledger.guardians import Steps, ended, forked
 from support.builders import constant_model, make_account, make_session

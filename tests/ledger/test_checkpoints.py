@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.events import Dispatched, EventKind
-from capc.ledger import Ledger, LedgerError, check_proof, checkpoints, open_ledger, reading
-from capc.ledger.checkpoints import Checkpoint
-from capc.ledger.store import KeptCheckpoint, Row, Store
-from capc.randomness import Seed
+from capc.foundation.randomness import Seed
+from capc.privacy.events import Dispatched, EventKind
+from capc.privacy.ledger import Ledger, LedgerError, check_proof, checkpoints, open_ledger, reading
+from capc.privacy.ledger.checkpoints import Checkpoint
+from capc.privacy.storage.store import KeptCheckpoint, Row, Store
 from ledger.cases import INPUTS, TAG, FullDisk, alter, copy_of, make_ledger, make_terms, message_of, read
 from ledger.guardians import Guardian
 from ledger.test_damage import rewrite, tamper

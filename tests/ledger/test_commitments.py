@@ -17,20 +17,20 @@ from typing import Any
 
 import pytest
 
-from capc import ring
-from capc.accountants.policies import policy_budget
-from capc.costs import Step
-from capc.events import Receipt
-from capc.ledger import Ledger, Proof, Terms, check_proof, open_ledger
-from capc.ledger.records import BLINDING_BYTES, commitment_of
-from capc.linear import IdealLinear
-from capc.model import QuantisedLayer, QuantisedModel, dense_model
-from capc.parameters import Charge, NoiseName, Parameters, ParameterSet
-from capc.parties import PRIVACY_GUARDIAN, Party, Role
-from capc.protocol import Collaboration
-from capc.randomness import Seed, XofSource
-from capc.suite import reference_suite
-from capc.vectorised.two_party import VectorisedTwoParty
+from capc.foundation import ring
+from capc.foundation.parties import PRIVACY_GUARDIAN, Party, Role
+from capc.foundation.randomness import Seed, XofSource
+from capc.linear.ideal import IdealLinear
+from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.privacy.accountants.policies import policy_budget
+from capc.privacy.events import Receipt
+from capc.privacy.ledger import Ledger, Proof, Terms, check_proof, open_ledger
+from capc.privacy.ledger.records import BLINDING_BYTES, commitment_of
+from capc.protocol.collaboration import Collaboration
+from capc.protocol.costs import Step
+from capc.session.parameters import Charge, NoiseName, Parameters, ParameterSet
+from capc.steps.suite import reference_suite
+from capc.two_party.vectorised.vectorised import VectorisedTwoParty
 from support.builders import make_policy, make_session
 from support.header import payload_of
 

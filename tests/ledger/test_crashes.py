@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from capc.errors import BudgetExhaustedError, InputError
-from capc.ledger import Ledger
+from capc.foundation.errors import BudgetExhaustedError, InputError
+from capc.privacy.ledger import Ledger
 from ledger.cases import COST, INPUTS, make_ledger, make_terms, read
 from ledger.guardians import Guardian, Left
 from support.sizes import examples

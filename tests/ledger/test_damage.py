@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from capc.events import EventKind
-from capc.ledger import Ledger, LedgerError, reading
-from capc.ledger.chain import Head, digest_of, first_head
-from capc.randomness import Seed
+from capc.foundation.randomness import Seed
+from capc.privacy.events import EventKind
+from capc.privacy.ledger import Ledger, LedgerError, reading
+from capc.privacy.ledger.chain import Head, digest_of, first_head
 from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, alter, make_ledger, message_of, read
 
 

@@ -13,17 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc import cli
-from capc.charges import query_cost
-from capc.errors import InputError
-from capc.events import Reserved
-from capc.ledger import Ledger, LedgerError, Proof, check_proof
-from capc.ledger.chain import digest_of
-from capc.ledger.records import (
-    BLINDING_BYTES,
-    commitment_of,
-    may_be_opened,
-    read_query_record,
-)
+from capc.foundation.errors import InputError
+from capc.privacy.events import Reserved
+from capc.privacy.ledger import Ledger, LedgerError, Proof, check_proof
+from capc.privacy.ledger.chain import digest_of
+from capc.privacy.ledger.records import BLINDING_BYTES, commitment_of, may_be_opened, read_query_record
+from capc.privacy.query_cost import query_cost
 from ledger.cases import COST, INPUTS, TAG, make_ledger, make_terms, message_of, read, reserve_in_the_earlier_form
 from support.sizes import examples
 

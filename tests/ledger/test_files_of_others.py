@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from capc.ledger import LedgerError, connections, default_key_file, open_ledger, reading, schema
-from capc.ledger.gate import lock_file
+from capc.privacy.ledger import LedgerError, default_key_file, open_ledger, reading
+from capc.privacy.storage import connections, schema
+from capc.privacy.storage.gate import lock_file
 from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, alter, make_ledger, make_terms, message_of, read
 from ledger.guardians import ended, forked
 

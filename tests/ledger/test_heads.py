@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.ledger import Ledger, LedgerError, Proof, check_proof, load_seen, save_seen
-from capc.ledger.heads import MAX_BEGAN, MAX_TRAIL
+from capc.privacy.ledger import Ledger, LedgerError, Proof, check_proof, load_seen, save_seen
+from capc.privacy.ledger.heads import MAX_BEGAN, MAX_TRAIL
 from ledger.cases import INPUTS, OTHER_TAG, TAG, copy_of, make_ledger, make_terms
 from support.sizes import examples
 

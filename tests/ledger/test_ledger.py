@@ -18,22 +18,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
-from capc.accountants import joint as joint_module
-from capc.accountants import policies
-from capc.accountants.policies import certify, policy_budget, with_joint_cost
-from capc.accountants.renyi import renyi_cost
-from capc.accountants.steps import release_of, steps_of
-from capc.accountants.unit import ProtectedUnit, Relation
-from capc.accounting import Account
-from capc.charges import QueryCost, query_cost
-from capc.errors import BudgetExhaustedError, InputError
-from capc.events import Receipt
-from capc.ledger import Ledger, LedgerError, Terms, default_key_file, open_ledger, reading
-from capc.ledger import ledger as ledger_module
-from capc.ledger.connections import Connection, connect, make_durable
-from capc.ledger.records import QueryRecord
+from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.noise.mechanism import CostUnit
-from capc.parameters import Adjacency, Charge, NoiseName
+from capc.privacy.account import Account
+from capc.privacy.accountants import joint as joint_module
+from capc.privacy.accountants import policies
+from capc.privacy.accountants.policies import certify, policy_budget, with_joint_cost
+from capc.privacy.accountants.rdp import renyi_cost
+from capc.privacy.accountants.steps import release_of, steps_of
+from capc.privacy.accountants.unit import ProtectedUnit, Relation
+from capc.privacy.events import Receipt
+from capc.privacy.ledger import Ledger, LedgerError, Terms, default_key_file, open_ledger, reading
+from capc.privacy.ledger import ledger as ledger_module
+from capc.privacy.ledger.records import QueryRecord
+from capc.privacy.query_cost import QueryCost, query_cost
+from capc.privacy.storage.connections import Connection, connect, make_durable
+from capc.session.parameters import Adjacency, Charge, NoiseName
 from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, FullDisk, make_ledger, make_terms
 from support.sizes import examples
 

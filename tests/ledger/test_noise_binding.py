@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc import embedded_methods
-from capc.costs import Step
-from capc.errors import InputError
-from capc.ledger import Ledger, Terms, open_ledger
-from capc.parties import PRIVACY_GUARDIAN, Party
-from capc.protocol import Collaboration
-from capc.session import Session
-from capc.suite import hybrid_suite
+from capc.foundation.errors import InputError
+from capc.foundation.parties import PRIVACY_GUARDIAN, Party
+from capc.privacy.ledger import Ledger, Terms, open_ledger
+from capc.protocol import embedded_methods
+from capc.protocol.collaboration import Collaboration
+from capc.protocol.costs import Step
+from capc.session.session import Session
+from capc.steps.suite import hybrid_suite
 from support.builders import constant_model, counter_seeds, make_parameters, make_policy, make_session, make_widths
 from support.sizes import examples
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.ledger import open_ledger
+from capc.privacy.ledger import open_ledger
 from ledger.cases import COST, INPUTS, TAG, make_ledger, make_terms, message_of
 from ledger.power import Disk, Note
 from support.sizes import examples

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from capc.ledger import check_proof, load_seen, open_ledger
-from capc.parameters import Charge
+from capc.privacy.ledger import check_proof, load_seen, open_ledger
+from capc.session.parameters import Charge
 from ledger.cases import make_terms, message_of, read
 from ledger.schedules import play
 from support.sizes import examples

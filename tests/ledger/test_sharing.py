@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from capc.errors import BudgetExhaustedError
-from capc.ledger import KeptAllowance, Ledger, LedgerError, open_ledger, place, reading
-from capc.ledger.gate import Gate, lock_file
-from capc.parameters import Charge
+from capc.foundation.errors import BudgetExhaustedError
+from capc.privacy.ledger import KeptAllowance, Ledger, LedgerError, open_ledger, reading
+from capc.privacy.storage import place
+from capc.privacy.storage.gate import Gate, lock_file
+from capc.session.parameters import Charge
 from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, FullDisk, Tap, make_ledger, make_terms, message_of, read
 from ledger.guardians import ended, forked
 from ledger.test_allowances import GOAL, STEP

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.errors import InputError, InvalidPayloadError
-from capc.ledger import Ledger, LedgerError, Proof, Seen, check_proof, load_seen, save_seen
-from capc.ledger.chain import digest_of
-from capc.ledger.records import read_opening, read_query_record
-from capc.parameters import canonical_json
-from capc.randomness import Seed
+from capc.foundation.errors import InputError, InvalidPayloadError
+from capc.foundation.randomness import Seed
+from capc.privacy.ledger import Ledger, LedgerError, Proof, Seen, check_proof, load_seen, save_seen
+from capc.privacy.ledger.chain import digest_of
+from capc.privacy.ledger.records import read_opening, read_query_record
+from capc.session.parameters import canonical_json
 from ledger.cases import COST, INPUTS, TAG, copy_of, make_ledger, make_terms, message_of, read
 from support.sizes import examples
 

@@ -11,10 +11,12 @@ import typer
 from capc import cli
 from capc.cli import app, doctor_command
 from capc.job import engines
-from capc_mpc import command, deployed, engine, evidence, machine
-from capc_mpc.expected import expected
-from capc_mpc.keys import write_keys
-from capc_mpc.protocols import PROTOCOLS
+from capc_mpc import command, engine
+from capc_mpc.interface.expected import expected
+from capc_mpc.interface.protocols import PROTOCOLS
+from capc_mpc.measuring import evidence
+from capc_mpc.spdz import deployed, machine
+from capc_mpc.spdz.keys import write_keys
 from support.mpc import HONEST_PARTY, needs_mp_spdz
 from support.mpc import machine as stand_in
 

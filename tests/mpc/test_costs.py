@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.errors import InputError
-from capc_mpc import bench, bench_report, embedded, steps
-from capc_mpc.bench import Row, Variant
-from capc_mpc.costs import Costs, Phase, read_costs
-from capc_mpc.machine import Machine
-from capc_mpc.network import Network, estimate
-from capc_mpc.protocols import Adversary, Model
-from capc_mpc.running import Limits
+from capc.foundation.errors import InputError
+from capc_mpc.interface import steps
+from capc_mpc.interface.protocols import Adversary, Model
+from capc_mpc.measuring import bench, bench_report, embedded
+from capc_mpc.measuring.bench import Row, Variant
+from capc_mpc.measuring.network import Network, estimate
+from capc_mpc.spdz.costs import Costs, Phase, read_costs
+from capc_mpc.spdz.machine import Machine
+from capc_mpc.spdz.running import Limits
 
 STREAM = """Using statistical security parameter 40
 Detailed costs:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc_mpc.emulator.errors import EmulatorError, ProgramError, UnknownConstructError
 from capc_mpc.emulator.run import BINARY, FIELD, RING, Emulation, Target, emulate
 from support.sizes import examples

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from capc.randomness import XofSource, fresh_seed
-from capc_mpc import evidence
+from capc.foundation.randomness import XofSource, fresh_seed
 from capc_mpc.emulator.steps import emulate_step
-from capc_mpc.machine import the_machine
-from capc_mpc.protocols import RING_BITS, Domain, protocol_named
+from capc_mpc.interface.protocols import RING_BITS, Domain, protocol_named
+from capc_mpc.measuring import evidence
+from capc_mpc.spdz.machine import the_machine
 from support.dialect import (
     PROTOCOLS,
     RECORDED,

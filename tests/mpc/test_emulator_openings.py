@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from capc.circuits.vote import one_hot_argmax
-from capc_mpc import steps
+from capc.foundation.cleartext import one_hot_argmax
 from capc_mpc.emulator.run import TARGETS, Emulation, emulate
 from capc_mpc.emulator.steps import DOMAINS
-from capc_mpc.encoding import input_text
-from capc_mpc.expected import expected
-from capc_mpc.steps import Step, program_file
+from capc_mpc.interface import steps
+from capc_mpc.interface.encoding import input_text
+from capc_mpc.interface.expected import expected
+from capc_mpc.interface.steps import Step, program_file
 
 C, L, W = 2, 3, 2
 Case = dict[tuple[int, str], list[int]]

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.ideal import ideal_functionality
+from capc.foundation.randomness import Seed, XofSource
 from capc.noise.release_noise import ReleaseNoise
-from capc.parameters import Charge
-from capc.randomness import Seed, XofSource
-from capc_mpc import steps
+from capc.protocol.functionality import ideal_functionality
+from capc.session.parameters import Charge
 from capc_mpc.emulator.steps import DOMAINS, EmulatedStep, emulate_step
-from capc_mpc.encoding import Case, complete
-from capc_mpc.expected import expected
-from capc_mpc.sampling import sample_cases
-from capc_mpc.steps import Step
+from capc_mpc.interface import steps
+from capc_mpc.interface.encoding import Case, complete
+from capc_mpc.interface.expected import expected
+from capc_mpc.interface.sampling import sample_cases
+from capc_mpc.interface.steps import Step
 from support.builders import confident_policy, make_parameters, make_policy
 from support.sizes import examples
 

@@ -11,9 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from capc import cli
-from capc.engine_protocol import with_engine as engine_methods
-from capc.errors import InputError
-from capc.events import EventKind
+from capc.foundation.errors import InputError
 from capc.job import engines
 from capc.job.config import resolve
 from capc.job.engines import find_engine
@@ -21,15 +19,18 @@ from capc.job.job import Job
 from capc.job.plan import prepare
 from capc.job.report import document
 from capc.job.state import JobState
-from capc.parameters import Charge
-from capc.protocol import Collaboration
-from capc.suite import hybrid_suite
+from capc.privacy.events import EventKind
+from capc.protocol.collaboration import Collaboration
+from capc.protocol.engine_protocol import with_engine as engine_methods
+from capc.session.parameters import Charge
+from capc.steps.suite import hybrid_suite
 from capc_mpc import engine as mpc_engine
-from capc_mpc import evidence, machine
 from capc_mpc.emulator.steps import DOMAINS
 from capc_mpc.engine import MpSpdzEngine, open_engine
-from capc_mpc.errors import MpcError
-from capc_mpc.protocols import Model
+from capc_mpc.interface.errors import MpcError
+from capc_mpc.interface.protocols import Model
+from capc_mpc.measuring import evidence
+from capc_mpc.spdz import machine
 from job.stand_in import Recorder, validate
 from mpc.test_command import DECLARED
 from protocol.cases import MODES, Case, cases

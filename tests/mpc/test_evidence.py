@@ -2,12 +2,12 @@
 
 import pytest
 
-from capc_mpc import evidence
-from capc_mpc.evidence import Recorded
-from capc_mpc.expected import expected
-from capc_mpc.machine import the_machine
-from capc_mpc.protocols import Domain, protocol_named
-from capc_mpc.running import run
+from capc_mpc.interface.expected import expected
+from capc_mpc.interface.protocols import Domain, protocol_named
+from capc_mpc.measuring import evidence
+from capc_mpc.measuring.evidence import Recorded
+from capc_mpc.spdz.machine import the_machine
+from capc_mpc.spdz.running import run
 from support.mpc import needs_mp_spdz
 from support.sizes import is_nightly
 

@@ -10,12 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from capc.accountants.statement import budget_statement
-from capc.accounting import Account
-from capc.errors import BudgetExhaustedError, InputError
-from capc.parameters import Charge, NoiseName, Parameters
+from capc.foundation.errors import BudgetExhaustedError, InputError
+from capc.privacy.account import Account
+from capc.privacy.figures.statement import budget_statement
+from capc.session.parameters import Charge, NoiseName, Parameters
 from capc_mpc import guardian_free
-from capc_mpc.deployed import Deployment, run_party
 from capc_mpc.guardian_free import (
     account_statement,
     answering_party_charge,
@@ -24,10 +23,11 @@ from capc_mpc.guardian_free import (
     run_answering_party,
     sampler_distance,
 )
-from capc_mpc.keys import write_keys
+from capc_mpc.interface.protocols import Model
 from capc_mpc.programs import capc_noise
-from capc_mpc.protocols import Model
-from capc_mpc.running import free_ports
+from capc_mpc.spdz.deployed import Deployment, run_party
+from capc_mpc.spdz.keys import write_keys
+from capc_mpc.spdz.running import free_ports
 from support.builders import confident_policy, make_account, make_parameters, make_policy
 from support.engines import machine_with_everything
 from support.mpc import needs_mp_spdz

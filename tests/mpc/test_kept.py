@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from capc.errors import InputError
-from capc_mpc import steps
-from capc_mpc.deployed import Deployment, run_party
-from capc_mpc.errors import MpcError
-from capc_mpc.machine import Machine
-from capc_mpc.running import KEPT_KEYS, run
+from capc.foundation.errors import InputError
+from capc_mpc.interface import steps
+from capc_mpc.interface.errors import MpcError
+from capc_mpc.spdz.deployed import Deployment, run_party
+from capc_mpc.spdz.machine import Machine
+from capc_mpc.spdz.running import KEPT_KEYS, run
 from support.mpc import machine
 
 STEP = steps.argmax(2, 8, 4, 1)

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc import ring
-from capc.randomness import Seed, XofSource
-from capc_mpc import steps
+from capc.foundation import ring
+from capc.foundation.randomness import Seed, XofSource
 from capc_mpc.emulator.steps import emulate_step
-from capc_mpc.encoding import FullCase, complete
-from capc_mpc.expected import noise_of_bits
+from capc_mpc.interface import steps
+from capc_mpc.interface.encoding import FullCase, complete
+from capc_mpc.interface.expected import noise_of_bits
+from capc_mpc.interface.protocols import Domain, Model
+from capc_mpc.interface.sampling import sample_cases
 from capc_mpc.programs import capc_noise
-from capc_mpc.protocols import Domain, Model
-from capc_mpc.running import run
-from capc_mpc.sampling import sample_cases
+from capc_mpc.spdz.running import run
 from support.laws import P_VALUE, assert_centred, chi_square_p_value, discrete_law
 from support.mpc import needs_mp_spdz
 from support.sizes import examples

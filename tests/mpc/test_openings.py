@@ -5,12 +5,12 @@ from itertools import product
 
 import pytest
 
-from capc_mpc import steps
 from capc_mpc.emulator.steps import DOMAINS, emulate_step
-from capc_mpc.encoding import Case, decode
-from capc_mpc.errors import MpcError
-from capc_mpc.protocols import Domain
-from capc_mpc.steps import Step
+from capc_mpc.interface import steps
+from capc_mpc.interface.encoding import Case, decode
+from capc_mpc.interface.errors import MpcError
+from capc_mpc.interface.protocols import Domain
+from capc_mpc.interface.steps import Step
 
 CLASSES, LOGIT_BITS, VOTE_BITS = 2, 4, 2
 SHARES = list(product(range(1 << VOTE_BITS), repeat=CLASSES))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from capc.errors import InputError
-from capc_mpc.protocols import (
+from capc.foundation.errors import InputError
+from capc_mpc.interface.protocols import (
     HEADINGS,
     PROTOCOLS,
     Adversary,

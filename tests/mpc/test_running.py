@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from capc.errors import InputError
-from capc_mpc import running, steps
-from capc_mpc.errors import MpcError
-from capc_mpc.machine import HOME_VARIABLE, Machine, doctor_line, find_machine
-from capc_mpc.protocols import Model
-from capc_mpc.running import Limits, free_ports, run
+from capc.foundation.errors import InputError
+from capc_mpc.interface import steps
+from capc_mpc.interface.errors import MpcError
+from capc_mpc.interface.protocols import Model
+from capc_mpc.spdz import running
+from capc_mpc.spdz.machine import HOME_VARIABLE, Machine, doctor_line, find_machine
+from capc_mpc.spdz.running import Limits, free_ports, run
 from support.mpc import HONEST_PARTY, machine, needs_mp_spdz
 
 STEP = steps.argmax(2, 8, 4, 1)
@@ -93,9 +94,9 @@ def test_what_hangs_is_stopped_with_everything_that_it_started(tmp_path: Path, c
 
 RUNNER = """
 from pathlib import Path
-from capc_mpc.machine import Machine
-from capc_mpc.running import run
-from capc_mpc.steps import argmax
+from capc_mpc.spdz.machine import Machine
+from capc_mpc.spdz.running import run
+from capc_mpc.interface.steps import argmax
 home = Path({home!r})
 case = {{(0, "masks"): [1, 2], (1, "logit_shares"): [9, 0]}}
 run(argmax(2, 8, 4, 1), [case], "semi2k", machine=Machine(home, "9", {{"semi2k": home / "semi2k-party.x"}}), cache=home)

@@ -4,13 +4,14 @@ from fractions import Fraction
 
 import pytest
 
-from capc.randomness import XofSource, fresh_seed
-from capc_mpc import steps, tuning
-from capc_mpc.expected import expected
-from capc_mpc.protocols import PROTOCOLS, Domain, Model, protocol_named
-from capc_mpc.running import run
-from capc_mpc.sampling import sample_cases
-from capc_mpc.steps import Step
+from capc.foundation.randomness import XofSource, fresh_seed
+from capc_mpc.interface import steps
+from capc_mpc.interface.expected import expected
+from capc_mpc.interface.protocols import PROTOCOLS, Domain, Model, protocol_named
+from capc_mpc.interface.sampling import sample_cases
+from capc_mpc.interface.steps import Step
+from capc_mpc.spdz import tuning
+from capc_mpc.spdz.running import run
 from support.mpc import needs_mp_spdz
 
 CHOOSING = [name for name, row in PROTOCOLS.items() if "{mixing}" in row.options]

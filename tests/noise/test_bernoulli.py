@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.errors import InputError, RandomnessExhaustedError
+from capc.foundation.errors import InputError, RandomnessExhaustedError
+from capc.foundation.randomness import BytesSource, RandomSource
 from capc.noise import lazy_uniform
 from capc.noise.bernoulli import bernoulli, bernoulli_exp_minus
 from capc.noise.gaussian import _accept, round_gaussian
 from capc.noise.lazy_uniform import LazyUniform, bernoulli_uniform
-from capc.randomness import BytesSource, RandomSource
 
 pytestmark = pytest.mark.req("CAPC-NOISE-001")
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capc.foundation.randomness import Seed, XofSource
 from capc.noise.discrete_gaussian import discrete_gaussian, discrete_laplace
 from capc.noise.gaussian import round_gaussian
-from capc.randomness import Seed, XofSource
 from support.laws import P_VALUE, assert_centred, chi_square_p_value, discrete_law, normalised, real
 
 SIGMAS = [Fraction(1, 2), Fraction(1), Fraction(7, 3), Fraction(4), Fraction(53)]

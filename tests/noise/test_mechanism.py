@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import BytesSource, Seed, XofSource
 from capc.noise.discrete_gaussian import discrete_gaussian
 from capc.noise.gaussian import round_gaussian
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian, Skellam, mechanism_for, release_mechanisms
 from capc.noise.scale import GridNoise
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SkellamShare
-from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
-from capc.randomness import BytesSource, Seed, XofSource
+from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 
 SEED = Seed(bytes(range(32)))
 sigmas = st.fractions(min_value=Fraction(1, 8), max_value=50)

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.errors import InputError, RandomnessExhaustedError
+from capc.foundation.errors import InputError, RandomnessExhaustedError
+from capc.foundation.randomness import BytesSource, Seed, XofSource
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare
 from capc.noise.skellam import poisson, skellam
-from capc.randomness import BytesSource, Seed, XofSource
 from noise.plain_port import PlainPort
 from support.laws import P_VALUE, chi_square_p_value, real
 

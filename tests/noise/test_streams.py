@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import capc.noise
-from capc.errors import InputError, RandomnessExhaustedError
+from capc.foundation.errors import InputError, RandomnessExhaustedError
+from capc.foundation.randomness import BytesSource, RandomSource, Seed, XofSource
 from capc.noise.discrete_gaussian import discrete_gaussian, discrete_laplace
 from capc.noise.gaussian import round_gaussian
 from capc.noise.lazy_uniform import LazyUniform
 from capc.noise.skellam import poisson, skellam
-from capc.randomness import BytesSource, RandomSource, Seed, XofSource
 from noise.plain_port import PlainPort
 
 SEED = Seed(bytes(range(32)))

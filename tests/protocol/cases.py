@@ -7,15 +7,15 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from capc.accounting import Account
-from capc.exchange import Observer
-from capc.linear import LinearScheme
-from capc.model import QuantisedModel
-from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
-from capc.protocol import Collaboration
-from capc.session import Session
-from capc.suite import hybrid_suite, reference_suite
-from capc.two_party import TwoPartyScheme
+from capc.linear.interface import LinearScheme
+from capc.models.model import QuantisedModel
+from capc.privacy.account import Account
+from capc.protocol.collaboration import Collaboration
+from capc.protocol.exchange import Observer
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
+from capc.session.session import Session
+from capc.steps.suite import hybrid_suite, reference_suite
+from capc.two_party.interface import TwoPartyScheme
 from support.builders import fixed_mechanisms, make_participants, models
 
 MODES = ("plain", "worst_case", "realised", "discrete")

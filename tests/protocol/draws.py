@@ -14,14 +14,14 @@ from math import prod
 
 import pytest
 
-from capc.architecture import Activation
-from capc.circuits.tournament import matches_per_round
-from capc.he import blinding
-from capc.parameters import Charge
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, ROLE_CODES, Party, Role
-from capc.randomness import RandomSource, Seed, XofSource
-from capc.session import Session
-from capc.suite import Suite
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, ROLE_CODES, Party, Role
+from capc.foundation.randomness import RandomSource, Seed, XofSource
+from capc.linear.bfv import blinding
+from capc.models.architecture import Activation
+from capc.session.parameters import Charge
+from capc.session.session import Session
+from capc.steps.suite import Suite
+from capc.two_party.circuits.tournament import matches_per_round
 from capc_spec.registry import STEP_LABELS, TAGS, entries
 from protocol import recorded
 

@@ -21,21 +21,21 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random  # noqa: TID251  # what is played comes from it, and no secret
 
-from capc.architecture import Activation, Architecture, StageShape
-from capc.embedded_methods import EMBEDDED
-from capc.engine_protocol import with_engine
-from capc.garbled_two_party import GarbledTwoParty
-from capc.he import BfvLinear
-from capc.linear import IdealLinear
-from capc.messages import HEADER, MessageType
-from capc.model import QuantisedLayer, QuantisedModel, dense_model
-from capc.operators import Convolution, Dense, Grid, SumPool
-from capc.parameters import Charge, NoiseName, Parameters, VoteVariant
-from capc.protocol import Collaboration
-from capc.randomness import RandomSource, Seed, XofSource
-from capc.session import Session
-from capc.suite import Suite, reference_suite
-from capc.vectorised import VectorisedTwoParty
+from capc.foundation.randomness import RandomSource, Seed, XofSource
+from capc.linear.bfv import BfvLinear
+from capc.linear.ideal import IdealLinear
+from capc.models.architecture import Activation, Architecture, StageShape
+from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.models.operators import Convolution, Dense, Grid, SumPool
+from capc.protocol.collaboration import Collaboration
+from capc.protocol.embedded_methods import EMBEDDED
+from capc.protocol.engine_protocol import with_engine
+from capc.session.envelope import HEADER, MessageType
+from capc.session.parameters import Charge, NoiseName, Parameters, VoteVariant
+from capc.session.session import Session
+from capc.steps.suite import Suite, reference_suite
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.vectorised import VectorisedTwoParty
 from support.builders import (
     confident_policy,
     counter_seeds,

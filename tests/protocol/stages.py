@@ -6,11 +6,11 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from capc.architecture import Activation, Architecture, StageShape
-from capc.model import QuantisedLayer, QuantisedModel
-from capc.operators import Convolution, Dense, Grid, Operator, SumPool
-from capc.parameters import Charge, NoiseName
-from capc.session import Session
+from capc.models.architecture import Activation, Architecture, StageShape
+from capc.models.model import QuantisedLayer, QuantisedModel
+from capc.models.operators import Convolution, Dense, Grid, Operator, SumPool
+from capc.session.parameters import Charge, NoiseName
+from capc.session.session import Session
 from protocol.cases import Case
 from support.builders import make_parameters, make_participants, make_policy, make_widths
 

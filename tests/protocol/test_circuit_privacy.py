@@ -7,16 +7,16 @@ from fractions import Fraction
 
 import pytest
 
-from capc.allowance import PrivacyAllowance
-from capc.answering_party import AnsweringParty, answering_party_open_batch
-from capc.answering_party_setup import answering_party_begin_setup
-from capc.errors import BudgetExhaustedError, ParameterError, StateReuseError
-from capc.he import BfvLinear
-from capc.model import QuantisedLayer, dense_model
-from capc.parameters import NoiseName, Parameters, ParameterSet
-from capc.parties import answering_party
-from capc.randomness import Seed
-from capc.suite import hybrid_suite
+from capc.foundation.errors import BudgetExhaustedError, ParameterError, StateReuseError
+from capc.foundation.parties import answering_party
+from capc.foundation.randomness import Seed
+from capc.linear.bfv import BfvLinear
+from capc.models.model import QuantisedLayer, dense_model
+from capc.privacy.allowance import PrivacyAllowance
+from capc.session.parameters import NoiseName, Parameters, ParameterSet
+from capc.steps.answering_party.party import AnsweringParty, answering_party_open_batch
+from capc.steps.answering_party.setup import answering_party_begin_setup
+from capc.steps.suite import hybrid_suite
 from support.builders import counter_seeds, make_account, make_parameters, make_policy, make_session
 from support.driver import Driver
 

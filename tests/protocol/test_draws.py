@@ -6,11 +6,13 @@ from functools import cache
 
 import pytest
 
-import capc.he.blinding
-from capc import base_ot, privacy_guardian, ring
-from capc.channel import Channel
+import capc.linear.bfv.blinding
+from capc.foundation import ring
+from capc.foundation.randomness import Seed, XofSource
 from capc.noise.release_noise import ReleaseNoise
-from capc.randomness import Seed, XofSource
+from capc.session.channel import Channel
+from capc.steps.privacy_guardian import release
+from capc.two_party.garbling import base_ot
 from protocol import draws
 from protocol.recorded import ENCRYPTED, SESSIONS, play
 from protocol.test_recorded import RECORDED
@@ -73,7 +75,7 @@ def draw_threshold_first(patch: pytest.MonkeyPatch) -> None:
         threshold = mechanisms.threshold.sample(source, 1)[0]
         return ReleaseNoise(tuple(mechanisms.answer.sample(source, num_classes)), threshold)
 
-    patch.setattr(privacy_guardian, "draw_release_noise", exchanged)
+    patch.setattr(release, "draw_release_noise", exchanged)
 
 
 def expand_under_no_label(patch: pytest.MonkeyPatch) -> None:
@@ -105,8 +107,8 @@ def test_another_draw_is_seen(plant, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_blinding_of_ciphertexts_in_another_order_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = capc.he.blinding._stream
-    monkeypatch.setattr(capc.he.blinding, "_stream", lambda seed, tag, number: stream(seed, tag, number + 1))
+    stream = capc.linear.bfv.blinding._stream
+    monkeypatch.setattr(capc.linear.bfv.blinding, "_stream", lambda seed, tag, number: stream(seed, tag, number + 1))
     assert list(draws.differences(draws.played(0, encrypted=True))) != []
 
 

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from capc.garbled_two_party import GarbledTwoParty
-from capc.he import BfvLinear
-from capc.ideal import ideal_functionality
-from capc.linear import IdealLinear
-from capc.model import QuantisedLayer, dense_model
+from capc.linear.bfv import BfvLinear
+from capc.linear.ideal import IdealLinear
+from capc.models.model import QuantisedLayer, dense_model
 from capc.noise.release_noise import ReleaseNoise
-from capc.parameters import Charge, NoiseName, ParameterSet, VoteVariant
-from capc.protocol import Collaboration
-from capc.suite import reference_suite
-from capc.vectorised import VectorisedTwoParty
+from capc.protocol.collaboration import Collaboration
+from capc.protocol.functionality import ideal_functionality
+from capc.session.parameters import Charge, NoiseName, ParameterSet, VoteVariant
+from capc.steps.suite import reference_suite
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.vectorised import VectorisedTwoParty
 from protocol.cases import MODES, Case, cases
 from protocol.stages import LOGIT_BITS, staged_cases
 from support.builders import make_account, make_parameters, make_policy, make_session

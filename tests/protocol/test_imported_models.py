@@ -11,15 +11,15 @@ import pytest
 import torch
 from torch import nn
 
-from capc.he import BfvLinear
-from capc.importing.from_onnx import graph_from_onnx
-from capc.importing.from_torch import graph_from_torch
-from capc.importing.graph import Graph
-from capc.importing.quantise import quantise_graph
 from capc.learning.data import load_digits
-from capc.parameters import NoiseName, ParameterSet
-from capc.protocol import Collaboration
-from capc.suite import reference_suite
+from capc.linear.bfv import BfvLinear
+from capc.models.importing.from_onnx import graph_from_onnx
+from capc.models.importing.from_torch import graph_from_torch
+from capc.models.importing.graph import Graph
+from capc.models.importing.quantise import quantise_graph
+from capc.protocol.collaboration import Collaboration
+from capc.session.parameters import NoiseName, ParameterSet
+from capc.steps.suite import reference_suite
 from support.builders import make_account, make_parameters, make_policy, make_session
 from support.networks import Residual
 from support.onnx_files import onnx_model

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import capc.one_query
-from capc.linear import IdealLinear
-from capc.parameters import Charge, VoteVariant
-from capc.suite import reference_suite
+import capc.protocol.one_query
+from capc.linear.ideal import IdealLinear
+from capc.session.parameters import Charge, VoteVariant
+from capc.steps.suite import reference_suite
 from support.builders import (
     confident_policy,
     constant_model,
@@ -44,8 +44,8 @@ def test_what_is_told_is_what_the_roles_do(policy, variant: VoteVariant) -> None
     suites = [reference_suite(parameters, IdealLinear(parameters.widths.logit_bits)) for _ in range(2)]
     models = [constant_model(size, winner, 2) for size, winner in zip(SIZES, WINNERS, strict=True)]
     seeds = counter_seeds("told")
-    parties = capc.one_query.set_up(make_session(parameters, SIZES), suites[0], models, seeds, post)
-    label = capc.one_query.one_query(parties, make_account(parameters), [1, -1], seeds, post)
+    parties = capc.protocol.one_query.set_up(make_session(parameters, SIZES), suites[0], models, seeds, post)
+    label = capc.protocol.one_query.one_query(parties, make_account(parameters), [1, -1], seeds, post)
     parts = {"suite": suites[1], "draw_seed": counter_seeds("told"), "observer": done}
     assert collaborate(parameters, WINNERS, SIZES, **parts).label([1, -1]).label == label
     assert told.connections == done.connections
@@ -53,7 +53,7 @@ def test_what_is_told_is_what_the_roles_do(policy, variant: VoteVariant) -> None
 
 
 def test_it_is_short_and_section_06_prints_it() -> None:
-    source = Path(capc.one_query.__file__).read_text("utf-8")
+    source = Path(capc.protocol.one_query.__file__).read_text("utf-8")
     assert len(source.splitlines()) <= 80
     functions = source[source.index("def set_up(") :]
     assert f"```python\n{functions}```\n" in SPEC.read_text("utf-8")

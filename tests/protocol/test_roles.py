@@ -9,27 +9,27 @@ from fractions import Fraction
 
 import pytest
 
-from capc import protocol
-from capc.costs import Step
-from capc.embedded_methods import EMBEDDED
-from capc.engine_protocol import with_engine
-from capc.errors import ErrorCode, ProtocolError
-from capc.events import EventKind
-from capc.exchange import Exchange
-from capc.ideal import ideal_functionality
-from capc.ledger import Terms, open_ledger
-from capc.linear import IdealLinear
-from capc.messages import MessageType
-from capc.parameters import Charge, VoteVariant
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.protocol import Collaboration
-from capc.querying_party_release import querying_party_finish_release
-from capc.randomness import fresh_seed
-from capc.roles import answering_party as answering_party_program
-from capc.roles import privacy_guardian, querying_party
-from capc.seats import AnsweringSeat, GuardianSeat, Mode, QueryingSeat, QueryingTurn, Turn
-from capc.session import Batch
-from capc.suite import hybrid_suite, reference_suite
+from capc.foundation.errors import ErrorCode, ProtocolError
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.foundation.randomness import fresh_seed
+from capc.linear.ideal import IdealLinear
+from capc.privacy.events import EventKind
+from capc.privacy.ledger import Terms, open_ledger
+from capc.protocol import collaboration
+from capc.protocol.collaboration import Collaboration
+from capc.protocol.costs import Step
+from capc.protocol.embedded_methods import EMBEDDED
+from capc.protocol.engine_protocol import with_engine
+from capc.protocol.exchange import Exchange
+from capc.protocol.functionality import ideal_functionality
+from capc.protocol.roles import answering_party as answering_party_program
+from capc.protocol.roles import privacy_guardian, querying_party
+from capc.protocol.seats import AnsweringSeat, GuardianSeat, Mode, QueryingSeat, QueryingTurn, Turn
+from capc.session.envelope import MessageType
+from capc.session.parameters import Charge, VoteVariant
+from capc.session.session import Batch
+from capc.steps.querying_party.release import querying_party_finish_release
+from capc.steps.suite import hybrid_suite, reference_suite
 from support.builders import (
     confident_policy,
     constant_model,
@@ -56,7 +56,7 @@ class Losing(Exchange):
 
 
 def opened(monkeypatch: pytest.MonkeyPatch, charge: Charge, methods, account=None) -> Collaboration:
-    monkeypatch.setattr(protocol, "Exchange", Losing)
+    monkeypatch.setattr(collaboration, "Exchange", Losing)
     parameters = make_parameters(policy=confident_policy(charge))
     return collaborate(parameters, account=account or make_account(parameters), methods=methods)
 
@@ -107,7 +107,7 @@ def test_a_paid_release_that_was_lost_is_sent_again(monkeypatch, tmp_path) -> No
     parameters = make_parameters(make_widths(vote_bits=40), make_policy(sigma=Fraction(1 << 20)))
     budget = Fraction(1, 1 << 20)
     terms = Terms("privacy_guardian", "votes", parameters.release, parameters.widths.grid_bits, budget)
-    monkeypatch.setattr(protocol, "Exchange", Losing)
+    monkeypatch.setattr(collaboration, "Exchange", Losing)
     with open_ledger(tmp_path / "ledger", terms) as ledger:
         played = collaborate(parameters, strength=9, account=ledger)
         session = played._session

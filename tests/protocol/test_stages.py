@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.architecture import Activation, Architecture, StageShape, dense_architecture
-from capc.errors import InputError
-from capc.model import QuantisedModel
-from capc.operators import Convolution, Dense, Grid, SumPool, apply
+from capc.foundation.errors import InputError
+from capc.models.architecture import Activation, Architecture, StageShape, dense_architecture
+from capc.models.model import QuantisedModel
+from capc.models.operators import Convolution, Dense, Grid, SumPool, apply
 from protocol.stages import grids, residual_models, weights
 
 

@@ -6,22 +6,22 @@ from dataclasses import replace
 
 import pytest
 
-from capc.answering_party_rounds import AwaitingRoundChoice, answering_party_garble_round
-from capc.circuits.tournament import matches_per_round
-from capc.errors import ErrorCode, InputError, ParameterError, StateReuseError
-from capc.garbled_two_party import GarbledTwoParty
-from capc.handshake import check_hello, hello
-from capc.linear import IdealLinear
-from capc.messages import MessageType
-from capc.parameters import VoteVariant
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.protocol import Collaboration
-from capc.querying_party import QueryingParty
-from capc.querying_party_rounds import AwaitingRound, querying_party_evaluate_round
-from capc.randomness import Seed
-from capc.reverse_setup import querying_party_choose_reverse
-from capc.suite import hybrid_suite, reference_suite
-from capc.vectorised import VectorisedTwoParty
+from capc.foundation.errors import ErrorCode, InputError, ParameterError, StateReuseError
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.foundation.randomness import Seed
+from capc.linear.ideal import IdealLinear
+from capc.protocol.collaboration import Collaboration
+from capc.session.envelope import MessageType
+from capc.session.hello import check_hello, hello
+from capc.session.parameters import VoteVariant
+from capc.steps.answering_party.vote_rounds import AwaitingRoundChoice, answering_party_garble_round
+from capc.steps.querying_party.party import QueryingParty
+from capc.steps.querying_party.reverse_setup import querying_party_choose_reverse
+from capc.steps.querying_party.vote_rounds import AwaitingRound, querying_party_evaluate_round
+from capc.steps.suite import hybrid_suite, reference_suite
+from capc.two_party.circuits.tournament import matches_per_round
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.vectorised import VectorisedTwoParty
 from support.builders import constant_model, counter_seeds, make_account, make_parameters, make_session, make_widths
 from support.collaborations import collaborate
 from support.driver import Driver

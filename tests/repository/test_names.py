@@ -16,21 +16,21 @@ from pathlib import Path
 
 import pytest
 
-from capc.base_ot import _derive_seed
-from capc.channel import Channel
-from capc.errors import ErrorCode
+from capc.foundation.errors import ErrorCode
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.foundation.primitives import base_multiply, multiply, random_scalar
+from capc.foundation.randomness import BytesSource, Seed, XofSource
 from capc.job.collaboration import _identity
 from capc.job.journal import Journal
-from capc.ledger.allowances import allowance_file
-from capc.ledger.chain import Head, next_link
-from capc.ledger.checkpoints import Checkpoint, next_state
-from capc.ledger.records import commitment_of
-from capc.messages import MessageType
-from capc.parameters import SPEC_VERSION, ParameterSet, canonical_json
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.primitives import base_multiply, multiply, random_scalar
-from capc.randomness import BytesSource, Seed, XofSource
-from capc.sharing import pairwise_key
+from capc.privacy.ledger.allowances import allowance_file
+from capc.privacy.ledger.chain import Head, next_link
+from capc.privacy.ledger.checkpoints import Checkpoint, next_state
+from capc.privacy.ledger.records import commitment_of
+from capc.session.channel import Channel
+from capc.session.envelope import MessageType
+from capc.session.parameters import SPEC_VERSION, ParameterSet, canonical_json
+from capc.steps.zero_sum import pairwise_key
+from capc.two_party.garbling.base_ot import _derive_seed
 from capc_mpc import guardian_free
 from capc_spec.registry import ERROR_CODES, MESSAGE_TYPES, STEP_LABELS, TAGS, entries
 from capc_verify.vectors.derive import Source

@@ -18,15 +18,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("spec/capc_spec", "reference/capc", "mpc_programs/capc_mpc", "verification/capc_verify")
 OUTER = (
-    "capc.accountants",
-    "capc.analysis",
+    "capc.privacy.accountants",
+    "capc.privacy.analysis",
     "capc.cli",
-    "capc.he",
-    "capc.importing",
+    "capc.linear.bfv",
+    "capc.models.importing",
     "capc.job",
     "capc.learning",
-    "capc.ledger",
-    "capc.vectorised",
+    "capc.privacy.ledger",
+    "capc.two_party.vectorised",
 )
 """What is built around the core. Every other module of `capc` is the core."""
 LIBRARIES_OF_PRIMITIVES = {"cryptography", "nacl"}
@@ -76,10 +76,10 @@ def is_within(name: str, packages: tuple[str, ...]) -> bool:
 
 
 def imports_of_the_core(module: Module) -> list[str]:
-    """The core imports the standard library, the core and the data; `capc.primitives` also its two libraries."""
+    """The core imports the standard library, the core and the data; `capc.foundation.primitives` also its two libraries."""
     if not module.is_in("capc") or module.is_in(*OUTER):
         return []
-    libraries = LIBRARIES_OF_PRIMITIVES if module.name == "capc.primitives" else set()
+    libraries = LIBRARIES_OF_PRIMITIVES if module.name == "capc.foundation.primitives" else set()
     return [
         name
         for name in sorted(module.imports)
@@ -89,8 +89,8 @@ def imports_of_the_core(module: Module) -> list[str]:
 
 
 def wrappers_of_primitives(module: Module) -> list[str]:
-    """In `capc` only `capc.primitives` imports the cryptographic libraries."""
-    if not module.is_in("capc") or module.name == "capc.primitives":
+    """In `capc` only `capc.foundation.primitives` imports the cryptographic libraries."""
+    if not module.is_in("capc") or module.name == "capc.foundation.primitives":
         return []
     return [name for name in sorted(module.imports) if name.partition(".")[0] in LIBRARIES_OF_PRIMITIVES]
 
@@ -104,8 +104,8 @@ def weak_randomness(module: Module) -> list[str]:
 
 
 def entropy(module: Module) -> list[str]:
-    """In the core only `capc.randomness` asks the operating system for randomness."""
-    if not module.is_in("capc") or module.is_in("capc.randomness", *OUTER):
+    """In the core only `capc.foundation.randomness` asks the operating system for randomness."""
+    if not module.is_in("capc") or module.is_in("capc.foundation.randomness", *OUTER):
         return []
     modules = {name for name in module.imports if is_within(name, ("secrets", "uuid"))}
     return sorted(modules | {name for name in module.dotted_names if OPERATING_SYSTEM.search(name)})
@@ -174,7 +174,7 @@ def modules() -> list[Module]:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_every_shipped_module_keeps_the_rule(rule: Rule) -> None:
     shipped = modules()
-    assert {"capc_spec", "capc", "capc.ring", "capc_verify"} <= {module.name for module in shipped}
+    assert {"capc_spec", "capc", "capc.foundation.ring", "capc_verify"} <= {module.name for module in shipped}
     offences = [f"{module.name}: {offence}" for module in shipped for offence in rule(module)]
     assert offences == [], offences
 
@@ -184,36 +184,36 @@ def test_every_shipped_module_keeps_the_rule(rule: Rule) -> None:
     [
         (imports_of_the_core, "capc.new_module", "import numpy"),
         (imports_of_the_core, "capc.new_module", "def late():\n    from torch import nn"),
-        (imports_of_the_core, "capc.ring", "from capc.he import context"),
-        (imports_of_the_core, "capc.ring", "from capc import accountants"),
+        (imports_of_the_core, "capc.foundation.ring", "from capc.linear.bfv import context"),
+        (imports_of_the_core, "capc.foundation.ring", "from capc import accountants"),
         (imports_of_the_core, "capc.noise.mechanism", "import capc.learning.data as data"),
-        (imports_of_the_core, "capc.ring", "import capc_verify"),
-        (imports_of_the_core, "capc.ring", "import nacl.bindings"),
-        (imports_of_the_core, "capc.primitives", "import tenseal"),
-        (imports_of_the_core, "capc.ring", "from . import accountants"),
-        (wrappers_of_primitives, "capc.he.keys", "from cryptography import x509"),
-        (wrappers_of_primitives, "capc.ring", "import nacl"),
-        (weak_randomness, "capc.ring", "import random"),
-        (weak_randomness, "capc_mpc.running", "import random"),
-        (weak_randomness, "capc.ring", "from random import randrange"),
-        (weak_randomness, "capc.he.keys", "import numpy as np\nx = np.random.default_rng()"),
-        (weak_randomness, "capc.he.keys", "from numpy.random import default_rng"),
-        (weak_randomness, "capc.he.keys", "from numpy import random"),
+        (imports_of_the_core, "capc.foundation.ring", "import capc_verify"),
+        (imports_of_the_core, "capc.foundation.ring", "import nacl.bindings"),
+        (imports_of_the_core, "capc.foundation.primitives", "import tenseal"),
+        (imports_of_the_core, "capc.foundation.ring", "from . import accountants"),
+        (wrappers_of_primitives, "capc.linear.bfv.keys", "from cryptography import x509"),
+        (wrappers_of_primitives, "capc.foundation.ring", "import nacl"),
+        (weak_randomness, "capc.foundation.ring", "import random"),
+        (weak_randomness, "capc_mpc.spdz.running", "import random"),
+        (weak_randomness, "capc.foundation.ring", "from random import randrange"),
+        (weak_randomness, "capc.linear.bfv.keys", "import numpy as np\nx = np.random.default_rng()"),
+        (weak_randomness, "capc.linear.bfv.keys", "from numpy.random import default_rng"),
+        (weak_randomness, "capc.linear.bfv.keys", "from numpy import random"),
         (weak_randomness, "capc.job.run", "x = torch.randn(3)"),
         (weak_randomness, "capc.job.run", "from torch import randint"),
         (weak_randomness, "capc.job.run", "x.uniform_()"),
-        (entropy, "capc.garbling", "import secrets"),
-        (entropy, "capc.garbling", "import os\nx = os.urandom(3)"),
-        (entropy, "capc.garbling", "from os import urandom"),
-        (bare_asserts, "capc.he.keys", "def f():\n    assert 1"),
+        (entropy, "capc.two_party.garbling.half_gates", "import secrets"),
+        (entropy, "capc.two_party.garbling.half_gates", "import os\nx = os.urandom(3)"),
+        (entropy, "capc.two_party.garbling.half_gates", "from os import urandom"),
+        (bare_asserts, "capc.linear.bfv.keys", "def f():\n    assert 1"),
         (too_long, "capc_verify.views", "\n" * (MAX_LINES + 1)),
-        (literal_names, "capc.ring", 'x = sha256(b"CaPC/0.1/xof")'),
-        (literal_names, "capc.ring", 'x = sha256(f"CaPC/{version}/xof".encode())'),
+        (literal_names, "capc.foundation.ring", 'x = sha256(b"CaPC/0.1/xof")'),
+        (literal_names, "capc.foundation.ring", 'x = sha256(f"CaPC/{version}/xof".encode())'),
         (literal_names, "capc_verify.views", 'x = "CaPC/0.1/xof"'),
-        (literal_names, "capc.ring", 'x = expand(seed, label + b"/noise")'),
-        (literal_names, "capc.ring", 'x = expand(seed, "noise".encode("ascii"))'),
-        (literal_names, "capc.ring", 'x = expand(seed, f"row {number}".encode())'),
-        (literal_names, "capc_mpc.running", 'x = XofSource(seed, bytes("inputs", "ascii"))'),
+        (literal_names, "capc.foundation.ring", 'x = expand(seed, label + b"/noise")'),
+        (literal_names, "capc.foundation.ring", 'x = expand(seed, "noise".encode("ascii"))'),
+        (literal_names, "capc.foundation.ring", 'x = expand(seed, f"row {number}".encode())'),
+        (literal_names, "capc_mpc.spdz.running", 'x = XofSource(seed, bytes("inputs", "ascii"))'),
     ],
 )
 def test_each_rule_catches_its_offence(rule: Rule, name: str, text: str) -> None:
@@ -223,16 +223,22 @@ def test_each_rule_catches_its_offence(rule: Rule, name: str, text: str) -> None
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("capc.ring", "import hashlib\nfrom capc.errors import InputError\nfrom capc_spec import parameter_sets"),
-        ("capc.primitives", "from cryptography.hazmat import primitives\nfrom nacl import bindings"),
-        ("capc.randomness", "import secrets"),
+        (
+            "capc.foundation.ring",
+            "import hashlib\nfrom capc.foundation.errors import InputError\nfrom capc_spec import parameter_sets",
+        ),
+        ("capc.foundation.primitives", "from cryptography.hazmat import primitives\nfrom nacl import bindings"),
+        ("capc.foundation.randomness", "import secrets"),
         ("capc.learning.data", "import numpy as np\nx = np.random.default_rng(3)"),
-        ("capc.he.keys", "import numpy as np\nimport tenseal\nfrom capc.randomness import RandomSource"),
-        ("capc.accountants.balls", "import flint"),
-        ("capc.ring", "def f(random, secrets):\n    return random.bits(3), secrets"),
-        ("capc_verify.views", "from capc.he import context\nimport random"),
-        ("capc.ring", "\n" * MAX_LINES),
-        ("capc.ring", '"""A tag as `CaPC/0.1/xof`."""\nx = TAGS["xof"] + b"/" + b"\\x00" + text.encode()'),
+        (
+            "capc.linear.bfv.keys",
+            "import numpy as np\nimport tenseal\nfrom capc.foundation.randomness import RandomSource",
+        ),
+        ("capc.privacy.accountants.balls", "import flint"),
+        ("capc.foundation.ring", "def f(random, secrets):\n    return random.bits(3), secrets"),
+        ("capc_verify.views", "from capc.linear.bfv import context\nimport random"),
+        ("capc.foundation.ring", "\n" * MAX_LINES),
+        ("capc.foundation.ring", '"""A tag as `CaPC/0.1/xof`."""\nx = TAGS["xof"] + b"/" + b"\\x00" + text.encode()'),
         ("capc_verify.vectors", 'x = b"any input"'),
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from mypy import api
 
-from capc.session import SingleUse
+from capc.foundation.single_use import SingleUse
 from support.step_functions import ROLES, Step, step_functions
 
 ROOT = Path(__file__).parents[2]
@@ -60,17 +60,17 @@ def test_no_step_takes_a_state_of_another_role() -> None:
 
 PROGRAM = """
 from collections.abc import Sequence
-from capc.answering_party import *
-from capc.answering_party_ahead import *
-from capc.answering_party_rounds import *
-from capc.privacy_guardian import *
-from capc.querying_party import *
-from capc.querying_party_ahead import *
-from capc.querying_party_rounds import *
-from capc.engine_steps import *
-from capc.randomness import Seed
-from capc.operators import Operator
-from capc.suite import *
+from capc.steps.answering_party.inference import *
+from capc.steps.answering_party.offline import *
+from capc.steps.answering_party.vote_rounds import *
+from capc.steps.privacy_guardian.release import *
+from capc.steps.querying_party.inference import *
+from capc.steps.querying_party.offline import *
+from capc.steps.querying_party.vote_rounds import *
+from capc.steps.querying_party.external import *
+from capc.foundation.randomness import Seed
+from capc.models.operators import Operator
+from capc.steps.suite import *
 
 seed, message, queries = Seed(bytes(32)), b"", [[0]]
 scheme: TwoParty

@@ -21,7 +21,7 @@ version = "0"
 [tool.hatch.build.targets.wheel]
 packages = ["spec/capc_spec", "reference/capc", "verification/capc_verify"]
 """
-FILES = ("spec/capc_spec/sets/toy.json", "reference/capc/ring.py", "verification/capc_verify/views.py")
+FILES = ("spec/capc_spec/sets/toy.json", "reference/capc/foundation/ring.py", "verification/capc_verify/views.py")
 
 
 @pytest.fixture

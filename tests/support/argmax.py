@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from scipy.special import ndtr
 
-from capc.parameters import Adjacency
+from capc.session.parameters import Adjacency
 
 Histogram = tuple[int, ...]
 

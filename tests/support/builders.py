@@ -10,15 +10,15 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from capc.accounting import Account
-from capc.architecture import Architecture, dense_architecture
-from capc.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.foundation.randomness import RandomSource, Seed
+from capc.models.architecture import Architecture, dense_architecture
+from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.noise.mechanism import CostUnit, ReleaseMechanisms
 from capc.noise.sensitivity import Sensitivity
-from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
-from capc.randomness import RandomSource, Seed
-from capc.session import Participant, Session
+from capc.privacy.account import Account
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+from capc.session.session import Participant, Session
 
 
 def make_widths(logit_bits: int = 12, vote_bits: int = 11, grid_bits: int = 1, fraction_bits: int = 2) -> ParameterSet:

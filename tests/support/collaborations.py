@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from capc.messages import MessageType
-from capc.parameters import Parameters
-from capc.parties import Party
-from capc.protocol import Collaboration
-from capc.suite import hybrid_suite
+from capc.foundation.parties import Party
+from capc.protocol.collaboration import Collaboration
+from capc.session.envelope import MessageType
+from capc.session.parameters import Parameters
+from capc.steps.suite import hybrid_suite
 from support.builders import constant_model, make_account, make_session
 
 SIZES = ((2, 2, 3), (2, 3))

@@ -10,12 +10,12 @@ from functools import lru_cache
 
 from hypothesis import strategies as st
 
-from capc import ot_extension
-from capc.circuits.builder import Circuit, Gate, Operation, Sharing, evaluate
-from capc.garbled_two_party import GarbledTwoParty
-from capc.randomness import Seed, XofSource
-from capc.two_party import Chosen, Evaluation, GarblerOutput, TwoPartyScheme
-from capc.vectorised import VectorisedTwoParty, extension
+from capc.foundation.randomness import Seed, XofSource
+from capc.two_party.circuits.builder import Circuit, Gate, Operation, Sharing, evaluate
+from capc.two_party.garbling import ot_extension
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.interface import Chosen, Evaluation, GarblerOutput, TwoPartyScheme
+from capc.two_party.vectorised import VectorisedTwoParty, extension
 
 Engine = Callable[[int], TwoPartyScheme]
 ENGINES: tuple[Engine, Engine] = (GarbledTwoParty, VectorisedTwoParty)

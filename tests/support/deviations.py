@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from capc.errors import ErrorCode
-from capc.messages import MessageType
-from capc.parameters import ParameterSet
-from capc.parties import PRIVACY_GUARDIAN
+from capc.foundation.errors import ErrorCode
+from capc.foundation.parties import PRIVACY_GUARDIAN
+from capc.session.envelope import MessageType
+from capc.session.parameters import ParameterSet
 from support import oracles
 from support.driver import Delivery, Place
 from support.header import field, payload_of, with_field, with_payload

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from capc.randomness import RandomSource, Seed, XofSource
+from capc.foundation.randomness import RandomSource, Seed, XofSource
 from capc_mpc.emulator.run import TARGETS, emulate
-from capc_mpc.encoding import printed
-from capc_mpc.keys import write_keys
-from capc_mpc.machine import Machine
-from capc_mpc.protocols import protocol_named
-from capc_mpc.running import Limits, execute, free_ports, place_flags, prepare, read_streams
+from capc_mpc.interface.encoding import printed
+from capc_mpc.interface.protocols import protocol_named
+from capc_mpc.spdz.keys import write_keys
+from capc_mpc.spdz.machine import Machine
+from capc_mpc.spdz.running import Limits, execute, free_ports, place_flags, prepare, read_streams
 
 LANES, BITS, STEPS = 3, 5, 40
 RECORDED = Path(__file__).parent.parent / "mpc" / "dialect_runs.json"

@@ -1,7 +1,8 @@
 """Drives the step functions one by one, as networked parties would, and lets a test interfere at every delivery.
 
-It is a second composition of the steps, beside `capc.roles`: every message passes through :meth:`Driver.deliver`,
-where a test may hand the receiver something else first, and every consumed state is kept for a second attempt.
+It is a second composition of the steps, beside `capc.protocol.roles`: every message passes through
+:meth:`Driver.deliver`, where a test may hand the receiver something else first, and every consumed state is kept for a
+second attempt.
 """
 
 from __future__ import annotations
@@ -10,20 +11,28 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from capc.accounting import Account
-from capc.answering_party import (
-    AnsweringParty,
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role
+from capc.foundation.randomness import Seed
+from capc.models.architecture import Activation
+from capc.models.model import QuantisedModel
+from capc.privacy.account import Account
+from capc.protocol.engine import ArgmaxCase, ReleaseCase, SecureEngine
+from capc.protocol.functionality import ideal_functionality
+from capc.session.envelope import HEADER, MessageType
+from capc.session.parameters import Charge, VoteVariant
+from capc.session.session import Session
+from capc.steps.answering_party.external import answering_party_enter_argmax
+from capc.steps.answering_party.inference import (
     answering_party_enter_batch,
     answering_party_evaluate_layer,
     answering_party_expect_transfers,
     answering_party_garble_layer,
     answering_party_garble_vote,
     answering_party_keep_sums,
-    answering_party_open_batch,
     answering_party_send_vote,
     answering_party_take_transfers,
 )
-from capc.answering_party_ahead import (
+from capc.steps.answering_party.offline import (
     answering_party_enter_offline,
     answering_party_finish_preparation,
     answering_party_garble_ahead,
@@ -32,53 +41,42 @@ from capc.answering_party_ahead import (
     answering_party_send_labels,
     answering_party_send_vote_labels,
 )
-from capc.answering_party_rounds import (
-    answering_party_begin_rounds,
-    answering_party_garble_last_round,
-    answering_party_garble_round,
-)
-from capc.answering_party_setup import (
+from capc.steps.answering_party.party import AnsweringParty, answering_party_open_batch
+from capc.steps.answering_party.reverse_setup import answering_party_finish_reverse, answering_party_offer_reverse
+from capc.steps.answering_party.setup import (
     answering_party_answer_setup,
     answering_party_begin_setup,
     answering_party_finish_setup,
 )
-from capc.architecture import Activation
-from capc.engine import ArgmaxCase, ReleaseCase, SecureEngine
-from capc.engine_steps import (
-    answering_party_enter_argmax,
-    privacy_guardian_enter_release,
-    privacy_guardian_take_answered,
+from capc.steps.answering_party.vote_rounds import (
+    answering_party_begin_rounds,
+    answering_party_garble_last_round,
+    answering_party_garble_round,
+)
+from capc.steps.privacy_guardian.aggregation import privacy_guardian_aggregate
+from capc.steps.privacy_guardian.external import privacy_guardian_enter_release, privacy_guardian_take_answered
+from capc.steps.privacy_guardian.party import PrivacyGuardian, privacy_guardian_open_query
+from capc.steps.privacy_guardian.release import privacy_guardian_read_answered, privacy_guardian_release
+from capc.steps.privacy_guardian.setup import (
+    privacy_guardian_answer_setup,
+    privacy_guardian_begin_setup,
+    privacy_guardian_finish_setup,
+)
+from capc.steps.querying_party.external import (
     querying_party_enter_argmax,
     querying_party_enter_release,
     querying_party_take_label,
     querying_party_take_votes,
 )
-from capc.ideal import ideal_functionality
-from capc.messages import HEADER, MessageType
-from capc.model import QuantisedModel
-from capc.parameters import Charge, VoteVariant
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role
-from capc.privacy_guardian import (
-    PrivacyGuardian,
-    privacy_guardian_aggregate,
-    privacy_guardian_answer_setup,
-    privacy_guardian_begin_setup,
-    privacy_guardian_finish_setup,
-    privacy_guardian_open_query,
-    privacy_guardian_read_answered,
-    privacy_guardian_release,
-)
-from capc.querying_party import (
-    QueryingParty,
+from capc.steps.querying_party.inference import (
     querying_party_choose_labels,
     querying_party_enter_batch,
     querying_party_evaluate_layer,
     querying_party_evaluate_vote,
     querying_party_keep_sums,
-    querying_party_open_batch,
     querying_party_request_layer,
 )
-from capc.querying_party_ahead import (
+from capc.steps.querying_party.offline import (
     querying_party_choose_labels_offline,
     querying_party_enter_prepared,
     querying_party_evaluate_prepared,
@@ -89,22 +87,16 @@ from capc.querying_party_ahead import (
     querying_party_mask_batch,
     querying_party_request_offline,
 )
-from capc.querying_party_release import querying_party_finish_release, querying_party_request_release
-from capc.querying_party_rounds import (
+from capc.steps.querying_party.party import QueryingParty, querying_party_open_batch
+from capc.steps.querying_party.release import querying_party_finish_release, querying_party_request_release
+from capc.steps.querying_party.reverse_setup import querying_party_choose_reverse, querying_party_finish_reverse
+from capc.steps.querying_party.setup import querying_party_begin_setup, querying_party_finish_setup
+from capc.steps.querying_party.vote_rounds import (
     querying_party_begin_rounds,
     querying_party_evaluate_last_round,
     querying_party_evaluate_round,
 )
-from capc.querying_party_setup import querying_party_begin_setup, querying_party_finish_setup
-from capc.randomness import Seed
-from capc.reverse_setup import (
-    answering_party_finish_reverse,
-    answering_party_offer_reverse,
-    querying_party_choose_reverse,
-    querying_party_finish_reverse,
-)
-from capc.session import Session
-from capc.suite import Suite
+from capc.steps.suite import Suite
 from support.builders import make_account
 
 ROLES = (Role.QUERYING_PARTY, Role.ANSWERING_PARTY, Role.PRIVACY_GUARDIAN)

@@ -8,14 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from capc import ring
-from capc.engine import EMBEDDED, ArgmaxCase, EngineCost, EngineDescription, ReleaseCase, ReleaseOutcome
-from capc.parameters import Charge, Parameters
+from capc.foundation import ring
+from capc.protocol.engine import EMBEDDED, ArgmaxCase, EngineCost, EngineDescription, ReleaseCase, ReleaseOutcome
+from capc.session.parameters import Charge, Parameters
 from capc_mpc.emulator.steps import DOMAINS, emulate_step
-from capc_mpc.encoding import complete
-from capc_mpc.machine import Machine
-from capc_mpc.protocols import PROTOCOLS
-from capc_mpc.running import fresh_source
+from capc_mpc.interface.encoding import complete
+from capc_mpc.interface.protocols import PROTOCOLS
+from capc_mpc.spdz.machine import Machine
+from capc_mpc.spdz.running import fresh_source
 
 
 @dataclass
@@ -71,7 +71,7 @@ def clear_release(parameters: Parameters, case: ReleaseCase) -> ReleaseOutcome:
 
 
 def emulating(target: str) -> Callable[..., Any]:
-    """A stand-in for `capc_mpc.running.run` that executes the program's text in the emulator."""
+    """A stand-in for `capc_mpc.spdz.running.run` that executes the program's text in the emulator."""
 
     def run(step, cases, protocol, *, model, limits, machine):
         full = complete(step, DOMAINS[target], cases, {party: fresh_source() for party in range(step.parties)})

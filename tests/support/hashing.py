@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from capc import garbling
-from capc.primitives import BufferPermutation, Permutation
-from capc.vectorised import hashing
+from capc.foundation.primitives import BufferPermutation, Permutation
+from capc.two_party.garbling import half_gates
+from capc.two_party.vectorised import hashing
 from support.oracles import aes_block
 
 
@@ -53,6 +53,6 @@ def count_hashes(monkeypatch: pytest.MonkeyPatch) -> Counter[bytes]:
 
             self.apply_into = apply_into
 
-    monkeypatch.setattr(garbling, "Permutation", Counting)
+    monkeypatch.setattr(half_gates, "Permutation", Counting)
     monkeypatch.setattr(hashing, "BufferPermutation", CountingBuffers)
     return counted

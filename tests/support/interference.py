@@ -11,11 +11,11 @@ from functools import lru_cache
 
 import pytest
 
-from capc.errors import CapcError, ErrorCode, InputError, ProtocolError
-from capc.linear import IdealLinear
-from capc.messages import MessageType
-from capc.parameters import Charge, ParameterSet, VoteVariant
-from capc.suite import reference_suite
+from capc.foundation.errors import CapcError, ErrorCode, InputError, ProtocolError
+from capc.linear.ideal import IdealLinear
+from capc.session.envelope import MessageType
+from capc.session.parameters import Charge, ParameterSet, VoteVariant
+from capc.steps.suite import reference_suite
 from support.builders import (
     confident_policy,
     constant_model,

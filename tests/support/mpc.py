@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from capc_mpc.machine import REMEDY, Machine, find_machine
+from capc_mpc.spdz.machine import REMEDY, Machine, find_machine
 
 needs_mp_spdz = pytest.mark.skipif(find_machine() is None, reason=f"MP-SPDZ is not installed: {REMEDY}")
 """Skips, with the remedy in the report, where there is no machine."""

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES128
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 from numpy.typing import NDArray
 
-from capc.circuits.builder import Circuit
+from capc.two_party.circuits.builder import Circuit
 
 Bits = NDArray[np.uint8]
 Words = NDArray[np.int64]

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from capc.errors import ErrorCode, InvalidPayloadError, ProtocolError
-from capc.parties import Party
+from capc.foundation.errors import ErrorCode, InvalidPayloadError, ProtocolError
+from capc.foundation.parties import Party
 
 
 @contextmanager

@@ -11,29 +11,31 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import cast
 
-from capc import ring
-from capc.accounting import Account
-from capc.channel import Channel
-from capc.circuits.builder import Circuit
-from capc.embedded_methods import EMBEDDED
-from capc.events import Receipt
-from capc.exchange import Exchange, NoObserver
-from capc.garbled_two_party import GarbledTwoParty
-from capc.linear import IdealLinear
-from capc.link import Link
-from capc.messages import MessageType, VoteShares
+from capc.foundation import ring
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
+from capc.foundation.randomness import XofSource
+from capc.linear.ideal import IdealLinear
 from capc.noise.mechanism import ReleaseMechanisms
-from capc.ot_extension import EvaluatorKey, GarblerKey
-from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
-from capc.privacy_guardian import Collecting, PrivacyGuardian
-from capc.querying_party import QueryingParty, ReleaseTurn, VoteShare
-from capc.querying_party_release import Answer
-from capc.randomness import XofSource
-from capc.seats import GuardianSeat, QueryingSeat
-from capc.session import Session
-from capc.suite import reference_suite
-from capc.vectorised import VectorisedTwoParty, extension
+from capc.privacy.account import Account
+from capc.privacy.events import Receipt
+from capc.protocol.embedded_methods import EMBEDDED
+from capc.protocol.exchange import Exchange, NoObserver
+from capc.protocol.link import Link
+from capc.protocol.seats import GuardianSeat, QueryingSeat
+from capc.session.channel import Channel
+from capc.session.envelope import MessageType
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+from capc.session.session import Session
+from capc.steps.messages import VoteShares
+from capc.steps.privacy_guardian.party import Collecting, PrivacyGuardian
+from capc.steps.querying_party.inference import VoteShare
+from capc.steps.querying_party.party import QueryingParty, ReleaseTurn
+from capc.steps.querying_party.release import Answer
+from capc.steps.suite import reference_suite
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.vectorised import VectorisedTwoParty, extension
 from support.builders import counter_seeds, make_participants
 from support.header import payload_of, with_payload
 

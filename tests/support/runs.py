@@ -7,10 +7,10 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
-from capc.linear import IdealLinear
-from capc.model import QuantisedModel
-from capc.parameters import Charge, Parameters
-from capc.suite import Suite, reference_suite
+from capc.linear.ideal import IdealLinear
+from capc.models.model import QuantisedModel
+from capc.session.parameters import Charge, Parameters
+from capc.steps.suite import Suite, reference_suite
 from support.builders import (
     confident_policy,
     constant_model,

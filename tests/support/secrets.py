@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 
-from capc.circuits.builder import Circuit
-from capc.ideal_two_party import IdealTwoParty
-from capc.linear import IdealLinear
-from capc.session import Session
-from capc.suite import Suite
+from capc.linear.ideal import IdealLinear
+from capc.session.session import Session
+from capc.steps.suite import Suite
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.ideal import IdealTwoParty
 
 PUBLIC = Session | Suite | Circuit | IdealLinear | IdealTwoParty
 LEAST_SECRET = 1 << 20

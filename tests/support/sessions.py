@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
-from capc.architecture import dense_architecture
-from capc.parameters import Adjacency, Charge, NoiseName
-from capc.session import Session
+from capc.models.architecture import dense_architecture
+from capc.session.parameters import Adjacency, Charge, NoiseName
+from capc.session.session import Session
 from support.builders import confident_policy, make_parameters, make_session, make_widths
 
 PARAMETERS = make_parameters(make_widths(grid_bits=1), confident_policy(Charge.REALISED))

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from capc import ring
-from capc.circuits.vote import one_hot_argmax
-from capc.garbled_two_party import GarbledTwoParty
-from capc.multi_round import EvaluatorRound, GarblerRound, Shares, VoteRounds, VoteShape
-from capc.multi_round_vote import GarbledVote
-from capc.randomness import RandomSource
-from capc.vectorised import VectorisedTwoParty
-from capc.vectorised.multi_round import VectorisedVote
+from capc.foundation import ring
+from capc.foundation.cleartext import one_hot_argmax
+from capc.foundation.randomness import RandomSource
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.garbling.readable_vote_rounds import GarbledVote
+from capc.two_party.vectorised import VectorisedTwoParty
+from capc.two_party.vectorised.vote_rounds import VectorisedVote
+from capc.two_party.vote_rounds import EvaluatorRound, GarblerRound, Shares, VoteRounds, VoteShape
 from support.computations import fresh_keys, stream
 
 Rows = list[list[int]]

@@ -9,19 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc import hash_keys
-from capc.circuits.builder import Builder, Circuit, Gate, Operation, Sharing
-from capc.circuits.vote import vote_circuit
-from capc.garbling import LabelHash
-from capc.hash_keys import HashTally, HashUse
-from capc.multi_round import VoteShape
-from capc.multi_round_vote import GarbledVote
-from capc.resharing import share_by_evaluator, share_by_garbler
-from capc.vectorised import VectorisedTwoParty, multi_round
-from capc.vectorised.hashing import BatchHash, HashBuffers
-from capc.vectorised.labels import WORD, to_label
-from capc.vectorised.multi_round import VectorisedVote
-from capc.vectorised.resharing import EvaluatorProjection
+from capc.two_party.circuits.argmax import vote_circuit
+from capc.two_party.circuits.builder import Builder, Circuit, Gate, Operation, Sharing
+from capc.two_party.garbling import hash_keys
+from capc.two_party.garbling.half_gates import LabelHash
+from capc.two_party.garbling.output_sharing import share_by_evaluator, share_by_garbler
+from capc.two_party.garbling.readable_vote_rounds import GarbledVote
+from capc.two_party.hash_use import HashTally, HashUse
+from capc.two_party.vectorised import VectorisedTwoParty
+from capc.two_party.vectorised import vote_rounds as multi_round
+from capc.two_party.vectorised.hashing import BatchHash, HashBuffers
+from capc.two_party.vectorised.labels import WORD, to_label
+from capc.two_party.vectorised.output_sharing import EvaluatorProjection
+from capc.two_party.vectorised.vote_rounds import VectorisedVote
+from capc.two_party.vote_rounds import VoteShape
 from support import vote_rounds
 from support.computations import ENGINES, Computation, Engine, check_same_bytes, compute, stream, uniform
 from support.hashing import count_hashes, hash_of, key_of

@@ -9,18 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc import ot_extension, ring
-from capc.circuits.builder import Circuit, Sharing
-from capc.circuits.relu import relu_circuit
-from capc.circuits.vote import vote_circuit
-from capc.errors import ErrorCode, InputError, InvalidPayloadError
-from capc.garbled_circuits import output_widths
-from capc.messages import elements_to_bytes
-from capc.vectorised import VectorisedTwoParty, extension, plan
-from capc.vectorised.bits import input_words, pack, transpose, unpack, unpack_rows, wire_bits
-from capc.vectorised.labels import WORD, to_label, to_number, to_numbers
-from capc.vectorised.programs import cut_pieces, runs
-from capc.vectorised.resharing import RowCodec
+from capc.foundation import ring
+from capc.foundation.encoding import elements_to_bytes
+from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError
+from capc.two_party.circuits.argmax import vote_circuit
+from capc.two_party.circuits.builder import Circuit, Sharing
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.garbling import ot_extension
+from capc.two_party.garbling.payload import output_widths
+from capc.two_party.vectorised import VectorisedTwoParty, extension, plan
+from capc.two_party.vectorised.bits import input_words, pack, transpose, unpack, unpack_rows, wire_bits
+from capc.two_party.vectorised.labels import WORD, to_label, to_number, to_numbers
+from capc.two_party.vectorised.output_sharing import RowCodec
+from capc.two_party.vectorised.programs import cut_pieces, runs
 from support.computations import circuits, fresh_keys, readable_keys, stream
 from support.oracles import evaluate_many
 from support.refusals import refused

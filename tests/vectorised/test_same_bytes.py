@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from capc.circuits.builder import Builder, Circuit, Sharing
-from capc.circuits.release import release_circuit
-from capc.circuits.relu import relu_circuit
-from capc.circuits.vote import vote_circuit
-from capc.garbled_two_party import GarbledTwoParty
-from capc.vectorised import VectorisedTwoParty
+from capc.two_party.circuits.argmax import vote_circuit
+from capc.two_party.circuits.builder import Builder, Circuit, Sharing
+from capc.two_party.circuits.release import release_circuit
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.vectorised import VectorisedTwoParty
 from support.computations import ENGINES, Computation, check_same_bytes, circuits, computations, set_up, uniform
 from support.sizes import examples
 

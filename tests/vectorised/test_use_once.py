@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.circuits.builder import Circuit
-from capc.circuits.release import release_circuit
-from capc.circuits.relu import relu_circuit
-from capc.errors import ErrorCode, InputError, InvalidPayloadError, StateReuseError
-from capc.garbled_two_party import GarbledTwoParty
-from capc.hash_keys import MAX_HASHES
-from capc.primitives import BufferPermutation
-from capc.two_party import Chosen, Transfers
-from capc.vectorised import VectorisedTwoParty
-from capc.vectorised.batches import reader_of
-from capc.vectorised.hashing import BatchHash, HashBuffers
+from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError, StateReuseError
+from capc.foundation.primitives import BufferPermutation
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.circuits.release import release_circuit
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.garbling.hash_keys import MAX_HASHES
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.interface import Chosen, Transfers
+from capc.two_party.vectorised import VectorisedTwoParty
+from capc.two_party.vectorised.batches import reader_of
+from capc.two_party.vectorised.hashing import BatchHash, HashBuffers
 from support.computations import fresh_keys, stream
 
 SHARED = relu_circuit(5, 1)

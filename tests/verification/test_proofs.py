@@ -12,8 +12,8 @@ import z3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.circuits.vote import one_hot_argmax
-from capc.parameters import ParameterSet
+from capc.foundation.cleartext import one_hot_argmax
+from capc.session.parameters import ParameterSet
 from capc_mpc.emulator.errors import UnknownConstructError
 from capc_mpc.emulator.run import TARGETS
 from capc_verify.proofs.programs.lemmas import NotProvedError, Proved

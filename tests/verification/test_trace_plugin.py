@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 
 SPEC = (
     "**CAPC-ARG-001** (test) It MUST.\n\n**CAPC-ARG-002** (test) It MUST too.\n\n**CAPC-ARG-003** (withdrawn) Gone.\n"

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from capc.errors import InvalidPayloadError
-from capc.primitives import read_point
+from capc.foundation.errors import InvalidPayloadError
+from capc.foundation.primitives import read_point
 from capc_verify.vectors import cli
 from capc_verify.vectors.build import FileBuilder, GenerationError, canonical_text
 from capc_verify.vectors.cases.common import invalid_points, message_faults

@@ -6,9 +6,9 @@ from itertools import product
 
 import pytest
 
-from capc.model import QuantisedModel
-from capc.parameters import Charge
-from capc.parties import Party
+from capc.foundation.parties import Party
+from capc.models.model import QuantisedModel
+from capc.session.parameters import Charge
 from capc_verify.views.fixes import owned_by
 from capc_verify.views.law import Law, are_one, distance
 from capc_verify.views.playback import Playback, Until, without_output

@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from capc.model import QuantisedModel
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.models.model import QuantisedModel
 from capc_verify.views.fixes import FRESH_SHARES, LOGIT_MASKS, first_of, owned_by, seen_values
 from capc_verify.views.law import Law, are_one, distance, image, worst_conditional_distance
 from capc_verify.views.playback import Playback, Until, output_and_randomness, output_of

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.errors import InputError
-from capc.randomness import RandomSource, Seed
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import RandomSource, Seed
 from capc_verify.views.enumeration import Choices, Draw, Tape
 from capc_verify.views.law import Law, conditional, distance, image, worst_conditional_distance
 

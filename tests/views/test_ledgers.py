@@ -12,9 +12,9 @@ from itertools import product
 
 import pytest
 
-from capc.model import QuantisedModel
-from capc.parameters import Charge
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.models.model import QuantisedModel
+from capc.session.parameters import Charge
 from capc_verify.views.enumeration import Draw
 from capc_verify.views.fixes import (
     FRESH_SHARES,

@@ -11,9 +11,9 @@ from itertools import product
 
 import pytest
 
-from capc.messages import HEADER, MessageType
-from capc.model import QuantisedModel
-from capc.parties import QUERYING_PARTY, Party
+from capc.foundation.parties import QUERYING_PARTY, Party
+from capc.models.model import QuantisedModel
+from capc.session.envelope import HEADER, MessageType
 from capc_verify.views.fixes import (
     FRESH_SHARES_AHEAD,
     LOGIT_MASKS_AHEAD,
@@ -24,14 +24,7 @@ from capc_verify.views.fixes import (
     seen_values,
 )
 from capc_verify.views.law import Law, are_one, conditional, image, worst_conditional_distance
-from capc_verify.views.playback import (
-    Playback,
-    Seen,
-    Until,
-    output_and_randomness,
-    output_of,
-    randomness_of,
-)
+from capc_verify.views.playback import Playback, Seen, Until, output_and_randomness, output_of, randomness_of
 from capc_verify.views.toy import (
     AP_1,
     AP_2,

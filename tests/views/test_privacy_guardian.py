@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import pytest
 
-from capc.model import QuantisedModel
-from capc.parameters import Charge
-from capc.parties import PRIVACY_GUARDIAN
+from capc.foundation.parties import PRIVACY_GUARDIAN
+from capc.models.model import QuantisedModel
+from capc.session.parameters import Charge
 from capc_verify.views.fixes import FRESH_SHARES, LOGIT_MASKS, ZERO_SUM, Fix, first_of, in_step, owned_by
 from capc_verify.views.law import Law, are_one, conditional, distance, image, worst_conditional_distance
 from capc_verify.views.playback import (

@@ -9,9 +9,9 @@ from itertools import product
 
 import pytest
 
-from capc.model import QuantisedModel
-from capc.parameters import Charge
-from capc.parties import QUERYING_PARTY, answering_party
+from capc.foundation.parties import QUERYING_PARTY, answering_party
+from capc.models.model import QuantisedModel
+from capc.session.parameters import Charge
 from capc_verify.views.fixes import FRESH_SHARES, LOGIT_MASKS, ZERO_SUM, Fix, first_of, in_step, seen_values
 from capc_verify.views.law import Law, distance, image, worst_conditional_distance
 from capc_verify.views.playback import Playback, Until, output_and_randomness, output_of

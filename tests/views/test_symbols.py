@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.ledger import chain
-from capc.randomness import Seed
+from capc.foundation.randomness import Seed
+from capc.privacy.ledger import chain
 from capc_verify.views.symbols import Symbols
 
 

@@ -10,10 +10,10 @@ from itertools import product
 
 import pytest
 
-from capc.circuits.builder import Circuit, Operation
-from capc.circuits.vote import share_differences, vote_circuit, vote_circuit_low_depth
-from capc.ideal_two_party import IdealTwoParty
-from capc.two_party import Transfers
+from capc.two_party.circuits.argmax import share_differences, vote_circuit, vote_circuit_low_depth
+from capc.two_party.circuits.builder import Circuit, Operation
+from capc.two_party.ideal import IdealTwoParty
+from capc.two_party.interface import Transfers
 
 LOGIT_BITS = 3
 MAKERS = {

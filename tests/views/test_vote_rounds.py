@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import pytest
 
-from capc import ring
-from capc.circuits.builder import Sharing
-from capc.multi_round import differences, winners
-from capc.multi_round_vote import reverse_wires
-from capc.resharing import share_by_evaluator, share_by_garbler
+from capc.foundation import ring
+from capc.two_party.circuits.builder import Sharing
+from capc.two_party.garbling.output_sharing import share_by_evaluator, share_by_garbler
+from capc.two_party.garbling.readable_vote_rounds import reverse_wires
+from capc.two_party.vote_rounds import differences, winners
 from capc_verify.views.enumeration import Choices
 from capc_verify.views.law import Law, Tally
 from support.sizes import examples

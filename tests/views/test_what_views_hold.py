@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from capc import errors
-from capc.ledger import Proof, records
-from capc.ledger import errors as ledger_errors
-from capc.messages import MessageType
-from capc.parameters import Charge
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
+from capc.foundation import errors
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
+from capc.privacy.ledger import Proof, records
+from capc.privacy.storage import errors as ledger_errors
+from capc.session.envelope import MessageType
+from capc.session.parameters import Charge
 from capc_verify.views.collection import Notebook
 from capc_verify.views.fixes import owned_by
 from capc_verify.views.playback import Playback, Seen

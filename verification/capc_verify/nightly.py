@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 
 EVIDENCE = Path("verification") / "evidence" / "nightly"
 _SIZES = "from support.sizes import"

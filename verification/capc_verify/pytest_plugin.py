@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc_verify.quick import CASES, is_quick
 from capc_verify.trace.evidence import RESULTS
 from capc_verify.trace.spec import TESTED_KINDS, explain_unknown, read_specification, spec_files

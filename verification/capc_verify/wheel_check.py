@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 
 SOURCE_ROOTS = {"capc_spec": "spec", "capc": "reference", "capc_mpc": "mpc_programs", "capc_verify": "verification"}
 """For each package of the wheel the folder that holds it."""

@@ -12,40 +12,40 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from capc import fixed_point
-from capc.accounting import Account
-from capc.answering_party import (
+from capc.foundation import fixed_point
+from capc.foundation.parties import QUERYING_PARTY, Party
+from capc.foundation.randomness import Seed
+from capc.job.collaboration import open_session
+from capc.linear.ideal import IdealLinear
+from capc.models.architecture import dense_architecture
+from capc.models.model import QuantisedLayer, QuantisedModel
+from capc.privacy.account import Account
+from capc.protocol.collaboration import Collaboration
+from capc.protocol.costs import Step
+from capc.protocol.embedded_methods import EmbeddedRelease
+from capc.protocol.link import tell
+from capc.protocol.seats import AnsweringSeat, Methods, Queries, QueryingSeat
+from capc.session.parameters import Parameters, ParameterSet
+from capc.session.session import Session
+from capc.steps.answering_party.inference import (
     AwaitingChoice,
-    AwaitingTransfers,
     VoteReady,
     answering_party_enter_batch,
     answering_party_garble_vote,
     answering_party_take_transfers,
 )
-from capc.architecture import dense_architecture
-from capc.costs import Step
-from capc.embedded_methods import EmbeddedRelease
-from capc.job.collaboration import open_session
-from capc.linear import IdealLinear
-from capc.link import tell
-from capc.model import QuantisedLayer, QuantisedModel
-from capc.parameters import Parameters, ParameterSet
-from capc.parties import QUERYING_PARTY, Party
-from capc.protocol import Collaboration
-from capc.querying_party import (
+from capc.steps.answering_party.party import AwaitingTransfers
+from capc.steps.querying_party.inference import (
     AwaitingCircuits,
     LayerInput,
-    OpenBatch,
     VoteShare,
     choose_labels,
     querying_party_enter_batch,
     querying_party_evaluate_vote,
 )
-from capc.randomness import Seed
-from capc.seats import AnsweringSeat, Methods, Queries, QueryingSeat
-from capc.session import Session
-from capc.suite import reference_suite
-from capc.vectorised import VectorisedTwoParty
+from capc.steps.querying_party.party import OpenBatch
+from capc.steps.suite import reference_suite
+from capc.two_party.vectorised import VectorisedTwoParty
 from capc_bench.ckks.network import SquareNetwork
 from capc_bench.ckks.parameters import CkksParameters
 from capc_bench.ckks.steps import (

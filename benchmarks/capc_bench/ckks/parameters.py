@@ -11,7 +11,7 @@ from math import log2
 
 from tenseal import sealapi
 
-from capc.errors import ParameterError
+from capc.foundation.errors import ParameterError
 
 DOUBLE_BITS = 53
 """A mask is a double: its finest step is 2^(mask_bits - 52)."""

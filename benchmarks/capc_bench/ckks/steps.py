@@ -13,7 +13,8 @@ Not the default, because (docs/ckks-comparison.md, tests/comparison):
 - results are approximate, so the two shares add up to the logit within an error only;
 - peers' bytes go to protobuf and to SEAL's `load`, which SEAL does not claim to be safe on hostile input, unchecked.
 
-SEAL draws the randomness of keys and encryptions from the operating system; masks come from :mod:`capc.randomness`.
+SEAL draws the randomness of keys and encryptions from the operating system; masks come from
+:mod:`capc.foundation.randomness`.
 
 Source: Gilad-Bachrach et al. 2016 (CryptoNets); Cheon, Kim, Kim, Song 2017 (CKKS); Halevi, Shoup 2014 (diagonals).
 """
@@ -26,10 +27,10 @@ from math import ldexp
 
 import tenseal as ts
 
-from capc.errors import InputError
-from capc.fixed_point import quantise
-from capc.parameters import ParameterSet
-from capc.randomness import Seed, XofSource
+from capc.foundation.errors import InputError
+from capc.foundation.fixed_point import quantise
+from capc.foundation.randomness import Seed, XofSource
+from capc.session.parameters import ParameterSet
 from capc_bench.ckks.network import SquareNetwork
 from capc_bench.ckks.parameters import DOUBLE_BITS, CkksParameters
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 
 
 class EmulatorError(InputError):

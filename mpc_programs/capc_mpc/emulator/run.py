@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc_mpc.emulator.algebra import Algebra, Integers, Word
 from capc_mpc.emulator.domains import Domain, Field, Ring
 from capc_mpc.emulator.errors import ProgramError

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc_mpc.emulator.run import TARGETS, Emulation, emulate
-from capc_mpc.encoding import Case, decode, input_text
-from capc_mpc.protocols import Domain
-from capc_mpc.steps import Step, program_file
+from capc_mpc.interface.encoding import Case, decode, input_text
+from capc_mpc.interface.protocols import Domain
+from capc_mpc.interface.steps import Step, program_file
 
 DOMAINS = {"ring": Domain.RING, "field": Domain.FIELD, "binary": Domain.BOOLEAN, "garbled": Domain.BOOLEAN}
 """The domain of each of the emulator's targets."""
@@ -35,7 +35,7 @@ def emulate_step(step: Step, cases: Sequence[Case], target: str) -> EmulatedStep
 
     Args:
         step: program, arguments, inputs and outputs.
-        cases: one for each of the batch: see :func:`capc_mpc.encoding.complete`.
+        cases: one for each of the batch: see :func:`capc_mpc.interface.encoding.complete`.
         target: `ring`, `field`, `binary` or `garbled`.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.job.environment import missing_module
 
 EXIT_OK = 0

@@ -10,15 +10,15 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
-from capc.accountants.ballots import BallotRelease, BinaryRelease, PowersetRelease, TauRelease
-from capc.accountants.calculator import Case
-from capc.accountants.methods import Method
-from capc.accountants.steps import Noise
-from capc.accountants.unit import ProtectedUnit, Relation
 from capc.cli.account_app import NEEDED, NOT_TAKEN, OPTIONS, Question
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian, Skellam
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare
+from capc.privacy.accountants.ballots import BallotRelease, BinaryRelease, PowersetRelease, TauRelease
+from capc.privacy.accountants.steps import Noise
+from capc.privacy.accountants.unit import ProtectedUnit, Relation
+from capc.privacy.figures.calculator import Case
+from capc.privacy.figures.methods import Method
 
 MAX_BATCH = 10_000
 MAX_COUNT = 1 << 29

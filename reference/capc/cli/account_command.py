@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from capc.accountants.balls import decimal_text
-from capc.accountants.calculator import MAX_QUERIES, affordable_queries, calibrate
-from capc.accountants.statement import PrivacyStatement
 from capc.cli.account_app import Question
 from capc.cli.account_cases import Asked, read_batch, read_case
 from capc.cli.output import Output
-from capc.errors import InputError
+from capc.foundation.errors import InputError
+from capc.privacy.accountants.balls import decimal_text
+from capc.privacy.figures.calculator import MAX_QUERIES, affordable_queries, calibrate
+from capc.privacy.figures.statement import PrivacyStatement
 
 _PLOT_POINTS = 24
 _PARTS = ("mechanism", "label", "rounding")

@@ -9,18 +9,18 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from capc.accountants.balls import decimal_text
-from capc.accountants.methods import TIGHTEST_FIRST, Method, statement_for
-from capc.accountants.statement import budget_statement, spent_statement
-from capc.accountants.steps import release_of, steps_of
-from capc.accountants.unit import ProtectedUnit, Relation
 from capc.cli import EXIT_OK
 from capc.cli.output import Output
-from capc.errors import InputError
-from capc.ledger import LedgerError, LedgerLog, load_seen, reading
-from capc.ledger.chain import digest_of
-from capc.ledger.records import may_be_opened
-from capc.parameters import Adjacency
+from capc.foundation.errors import InputError
+from capc.privacy.accountants.balls import decimal_text
+from capc.privacy.accountants.steps import release_of, steps_of
+from capc.privacy.accountants.unit import ProtectedUnit, Relation
+from capc.privacy.figures.methods import TIGHTEST_FIRST, Method, statement_for
+from capc.privacy.figures.statement import budget_statement, spent_statement
+from capc.privacy.ledger import LedgerError, LedgerLog, load_seen, reading
+from capc.privacy.ledger.chain import digest_of
+from capc.privacy.ledger.records import may_be_opened
+from capc.session.parameters import Adjacency
 
 
 def show(file: Path, json_target: str | None) -> int:

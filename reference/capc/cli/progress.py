@@ -13,8 +13,8 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from capc.errors import InputError
-from capc.job.observer import Display, Stage
+from capc.foundation.errors import InputError
+from capc.job.state import Display, Stage
 
 INTERVAL = 10.0
 """Seconds between two lines of one stage, besides its first and its last."""

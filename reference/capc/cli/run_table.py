@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from capc.job.engines import described
-from capc.job.garbling_bound import GarblingBound
 from capc.job.report import agreement, concrete_bound, enforced_label, enforced_statement, realised_statement
 from capc.job.state import JobState, Status
-from capc.ledger import Ledger
+from capc.privacy.ledger import Ledger
+from capc.two_party.garbling.concrete_bound import GarblingBound
 
 _ENDINGS = {
     Status.COMPLETE: "Complete: every planned query was asked.",

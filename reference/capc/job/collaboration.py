@@ -8,26 +8,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 
-from capc.accountants.policies import certify, policy_budget
-from capc.accounting import Account
-from capc.allowance import PrivacyAllowance
-from capc.costs import StepCost
-from capc.embedded_methods import EMBEDDED
-from capc.engine import SecureEngine
-from capc.engine_protocol import with_engine
-from capc.errors import InputError
-from capc.hash_keys import HashUse
-from capc.he import BfvLinear, PooledLinear
+from capc.foundation.errors import InputError
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
 from capc.job.plan import AllowanceFolder, heads_folder
 from capc.job.state import Labeller
-from capc.ledger import KeptAllowance, Ledger, Terms, allowance_file, check_proof, load_seen, save_seen
-from capc.model import QuantisedModel
-from capc.parameters import Parameters
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
-from capc.protocol import Collaboration, PreparedQueries, QueryResult
-from capc.session import Participant, Session, fresh_session_id
-from capc.suite import reference_suite
-from capc.vectorised import VectorisedTwoParty
+from capc.linear.bfv import BfvLinear, PooledLinear
+from capc.models.model import QuantisedModel
+from capc.privacy.account import Account
+from capc.privacy.accountants.policies import certify, policy_budget
+from capc.privacy.allowance import PrivacyAllowance
+from capc.privacy.ledger import KeptAllowance, Ledger, Terms, allowance_file, check_proof, load_seen, save_seen
+from capc.protocol.collaboration import Collaboration, PreparedQueries, QueryResult
+from capc.protocol.costs import StepCost
+from capc.protocol.embedded_methods import EMBEDDED
+from capc.protocol.engine import SecureEngine
+from capc.protocol.engine_protocol import with_engine
+from capc.session.parameters import Parameters
+from capc.session.session import Participant, Session, fresh_session_id
+from capc.steps.suite import reference_suite
+from capc.two_party.hash_use import HashUse
+from capc.two_party.vectorised import VectorisedTwoParty
 from capc_spec.registry import TAGS
 
 

@@ -12,10 +12,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, get_type_hints
 
-from capc.allowance import DEFAULT_QUERIES
-from capc.circuits.choice import NetworkName
-from capc.engine import EMBEDDED
-from capc.errors import InputError
+from capc.foundation.errors import InputError
+from capc.job.network import NetworkName
 from capc.job.options import (
     NAME_LENGTH,
     Option,
@@ -30,8 +28,10 @@ from capc.job.options import (
 )
 from capc.learning.data import no_file_because
 from capc.learning.partition import Partition
-from capc.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, VoteVariant
-from capc.session import MAX_ANSWERING, MAX_QUERIES
+from capc.privacy.allowance import DEFAULT_QUERIES
+from capc.protocol.engine import EMBEDDED
+from capc.session.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, VoteVariant
+from capc.session.session import MAX_ANSWERING, MAX_QUERIES
 
 MAX_BATCH = 4096
 MAX_WORKERS = 256

@@ -1,15 +1,15 @@
 """Finds the engine of steps 1c and 3 that the options name. Those of other packages are entry points.
 
 `embedded` is the garbled circuits of the protocol. `NAME:PROTOCOL` is the entry point NAME of the group `capc.engines`:
-a function of the protocol and the declared threat model that returns a :class:`capc.engine.SecureEngine`.
+a function of the protocol and the declared threat model that returns a :class:`capc.protocol.engine.SecureEngine`.
 """
 
 from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from capc.engine import EMBEDDED, EngineDescription, SecureEngine
 from capc.job.config import JobConfig
+from capc.protocol.engine import EMBEDDED, EngineDescription, SecureEngine
 
 EXTENSIONS = "capc.engines"
 """The entry-point group of engines outside of this package."""

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 
 
 def write(report: dict[str, object], file: Path) -> None:

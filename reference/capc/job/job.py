@@ -13,24 +13,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from capc import fixed_point
-from capc.accounting import Account
-from capc.errors import BudgetExhaustedError, InputError
+from capc.foundation import fixed_point
+from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.job.collaboration import open_collaboration
 from capc.job.models import train_float, train_relus
-from capc.job.observer import JobObserver, Stage
 from capc.job.plan import Plan, heads_folder
 from capc.job.purse import Purse
-from capc.job.state import JobState, Labeller, ModelRecord, QueryRecord, Score, Status
+from capc.job.state import JobObserver, JobState, Labeller, ModelRecord, QueryRecord, Score, Stage, Status
 from capc.learning.active import by_margin
 from capc.learning.data import Floats, Indices
 from capc.learning.metrics import accuracy, balanced_accuracy
 from capc.learning.partition import split
 from capc.learning.training import QUERYING_ARCHITECTURE, FloatModel
-from capc.ledger import Ledger
-from capc.model import QuantisedModel
-from capc.parameters import Parameters
-from capc.protocol import PreparedQueries
+from capc.models.model import QuantisedModel
+from capc.privacy.account import Account
+from capc.privacy.ledger import Ledger
+from capc.protocol.collaboration import PreparedQueries
+from capc.session.parameters import Parameters
 
 Opener = Callable[[Parameters, Sequence[QuantisedModel], Account], Labeller]
 

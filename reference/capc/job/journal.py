@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from capc.errors import InputError
-from capc.hidden import type_only
+from capc.foundation.errors import InputError
+from capc.foundation.hidden import type_only
+from capc.foundation.randomness import SEED_BYTES, Seed, fresh_seed
 from capc.job.files import beside
-from capc.ledger.disk import create_secret, replace, sync_folder
-from capc.randomness import SEED_BYTES, Seed, fresh_seed
+from capc.privacy.storage.disk import create_secret, replace, sync_folder
 from capc_spec.registry import TAGS
 
 if sys.platform != "win32":

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
+from capc.foundation.parties import answering_party
 from capc.job.config import JobConfig
 from capc.job.options import flag
 from capc.job.plan import Plan
 from capc.learning.data import Floats, Indices
 from capc.learning.quantise import quantise
 from capc.learning.training import ARCHITECTURES, FloatModel, train
-from capc.model import QuantisedModel
-from capc.parameters import ParameterSet
-from capc.parties import answering_party
+from capc.models.model import QuantisedModel
+from capc.session.parameters import ParameterSet
 
 
 class AnsweringModel(NamedTuple):

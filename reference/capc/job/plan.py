@@ -7,7 +7,20 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-from capc.accountants.policies import (
+from capc.foundation.errors import InputError, ParameterError
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party
+from capc.job.config import JobConfig, rational_text
+from capc.job.engines import find_engine
+from capc.job.files import beside
+from capc.job.journal import Journal, check_place, default_folder
+from capc.job.network import NETWORKS, fastest_vote
+from capc.job.options import flag
+from capc.learning.data import Dataset, DataShape, load_digits, load_npz
+from capc.learning.partition import Sizes
+from capc.learning.training import ARCHITECTURES
+from capc.models.architecture import dense_architecture
+from capc.privacy.account import Account
+from capc.privacy.accountants.policies import (
     calibrate_sigma,
     certify,
     default_order,
@@ -15,24 +28,11 @@ from capc.accountants.policies import (
     with_joint_cost,
     with_sigma,
 )
-from capc.accounting import Account
-from capc.architecture import dense_architecture
-from capc.charges import query_cost
-from capc.circuits.choice import NETWORKS, fastest_vote
-from capc.engine import EMBEDDED, SecureEngine
-from capc.errors import InputError, ParameterError
-from capc.job.config import JobConfig, rational_text
-from capc.job.engines import find_engine
-from capc.job.files import beside
-from capc.job.journal import Journal, check_place, default_folder
-from capc.job.options import flag
-from capc.learning.data import Dataset, DataShape, load_digits, load_npz
-from capc.learning.partition import Sizes
-from capc.learning.training import ARCHITECTURES
-from capc.ledger import Ledger, Terms, open_ledger
-from capc.parameters import Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party
-from capc.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
+from capc.privacy.ledger import Ledger, Terms, open_ledger
+from capc.privacy.query_cost import query_cost
+from capc.protocol.engine import EMBEDDED, SecureEngine
+from capc.session.parameters import Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
+from capc.session.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
 
 
 class AllowanceFolder(NamedTuple):

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from capc.foundation.parties import QUERYING_PARTY, answering_party
 from capc.job.config import JobConfig
 from capc.job.journal import Journal
 from capc.job.options import flag
 from capc.learning.data import Dataset, Indices
 from capc.learning.partition import Split
-from capc.parties import QUERYING_PARTY, answering_party
 
 HELD_OUT = "the held-out rows"
 

@@ -12,15 +12,15 @@ from dataclasses import asdict
 from fractions import Fraction
 from math import inf, nextafter
 
-from capc.accountants.statement import PrivacyStatement, budget_statement, spent_statement
-from capc.engine import EMBEDDED
 from capc.job.config import rational_text
 from capc.job.engines import described
 from capc.job.environment import requirements
-from capc.job.garbling_bound import GarblingBound, garbling_bound
 from capc.job.state import JobState
-from capc.ledger import Ledger, most_models
-from capc.parameters import SPEC_VERSION
+from capc.privacy.figures.statement import PrivacyStatement, budget_statement, spent_statement
+from capc.privacy.ledger import Ledger, most_models
+from capc.protocol.engine import EMBEDDED
+from capc.session.parameters import SPEC_VERSION
+from capc.two_party.garbling.concrete_bound import GarblingBound, garbling_bound
 
 SCHEMA = "run_report/v1"
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from capc.accounting import Account
-from capc.costs import StepCost
-from capc.hash_keys import HashUse
-from capc.hidden import type_only
+from capc.foundation.hidden import type_only
 from capc.job.plan import Plan
 from capc.job.purse import Purse
 from capc.learning.partition import Split
-from capc.protocol import PreparedQueries, QueryResult
+from capc.privacy.account import Account
+from capc.protocol.collaboration import PreparedQueries, QueryResult
+from capc.protocol.costs import StepCost
+from capc.two_party.hash_use import HashUse
 
 
 class Status(StrEnum):
@@ -28,7 +28,7 @@ class Status(StrEnum):
 
 
 class Labeller(Protocol):
-    """A collaboration that is set up, such as :class:`capc.protocol.Collaboration`."""
+    """A collaboration that is set up, such as :class:`capc.protocol.collaboration.Collaboration`."""
 
     @property
     def costs(self) -> Mapping[str, StepCost]:
@@ -143,3 +143,29 @@ class JobState:
     labeller: Labeller | None = None
 
     __repr__ = type_only
+
+
+class Stage(StrEnum):
+    """What a run does, in this order."""
+
+    TRAINING = "training local models"
+    SETUP = "setting up the session"
+    QUERIES = "labelling queries"
+    RETRAINING = "retraining"
+
+
+class Display(Protocol):
+    """Shows stages."""
+
+    def started(self, stage: Stage, total: int) -> None:
+        """A stage of ``total`` steps begins."""
+
+    def advanced(self, stage: Stage) -> None:
+        """One step of the stage is done."""
+
+
+class JobObserver(Display, Protocol):
+    """Told of every step forward. It must not raise."""
+
+    def changed(self) -> None:
+        """The job's report has changed."""

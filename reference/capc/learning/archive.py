@@ -19,7 +19,7 @@ from typing import IO, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 
 MAX_CELLS = 1 << 26
 """Of one array; as float64 they take half a gibibyte."""

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from capc.errors import InputError
-from capc.hidden import type_only
+from capc.foundation.errors import InputError
+from capc.foundation.hidden import type_only
 from capc.learning.archive import MAX_CELLS, ArrayHeader, open_archive
 
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc.learning.data import Indices
 
 MIN_PARTY_ROWS = 8

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from capc.importing.quantise import quantised_layer
 from capc.learning.training import FloatModel
-from capc.model import QuantisedModel, dense_model
+from capc.models.importing.quantise import quantised_layer
+from capc.models.model import QuantisedModel, dense_model
 
 
 def quantise(model: FloatModel, fraction_bits: int) -> QuantisedModel:

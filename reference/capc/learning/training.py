@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from capc.hidden import type_only
+from capc.foundation.hidden import type_only
 from capc.learning.data import Floats, Indices
 
 ARCHITECTURES: tuple[tuple[int, ...], ...] = ((), (12,), (16,), (24,), (32,), (16, 16))

@@ -1,7 +1,8 @@
 """Exact noise: integers from a uniform stream, without floating point (CAPC-NOISE).
 
-Every sampler is a function of a :class:`~capc.randomness.RandomSource` and of rationals. The law of its result is
-exact if the stream is uniform and independent (ideal-rng); with a SHAKE-256 stream that is a computational claim.
+Every sampler is a function of a :class:`~capc.foundation.randomness.RandomSource` and of rationals. The law of its
+result is exact if the stream is uniform and independent (ideal-rng); with a SHAKE-256 stream that is a computational
+claim.
 
 How bytes become integers (CAPC-NOISE-003). A port that follows these rules, in this order, turns the same bytes
 into the same integers:

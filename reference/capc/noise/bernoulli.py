@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from capc.errors import InputError
-from capc.randomness import RandomSource
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import RandomSource
 
 
 def bernoulli(source: RandomSource, probability: Fraction) -> bool:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from fractions import Fraction
 from math import isqrt
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import RandomSource
 from capc.noise.bernoulli import bernoulli_exp_minus
-from capc.randomness import RandomSource
 
 
 def discrete_gaussian(source: RandomSource, variance: Fraction) -> int:

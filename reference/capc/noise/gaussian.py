@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import RandomSource
 from capc.noise.bernoulli import bernoulli_exp_minus, exp_minus_by_series
 from capc.noise.lazy_uniform import LazyUniform, bernoulli_uniform
-from capc.randomness import RandomSource
 
 _HALF = Fraction(1, 2)
 

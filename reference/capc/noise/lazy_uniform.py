@@ -5,7 +5,7 @@ Spec: CAPC-NOISE-001, CAPC-NOISE-003.
 
 from __future__ import annotations
 
-from capc.randomness import RandomSource
+from capc.foundation.randomness import RandomSource
 
 DIGIT_BITS = 8
 """Bits of one digit. One byte per digit wastes no byte of the stream."""

@@ -11,14 +11,14 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import ClassVar, Protocol
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import RandomSource
 from capc.noise.discrete_gaussian import discrete_gaussian
 from capc.noise.gaussian import round_gaussian
 from capc.noise.scale import GridNoise, check_order
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.skellam import skellam, skellam_renyi
-from capc.parameters import NoiseName, ReleasePolicy
-from capc.randomness import RandomSource
+from capc.session.parameters import NoiseName, ReleasePolicy
 
 
 class CostUnit(StrEnum):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capc.hidden import type_only
+from capc.foundation.hidden import type_only
+from capc.foundation.randomness import RandomSource
 from capc.noise.mechanism import ReleaseMechanisms
-from capc.randomness import RandomSource
 
 
 @dataclass(frozen=True)

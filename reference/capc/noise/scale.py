@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from capc.errors import InputError
-from capc.randomness import RandomSource
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import RandomSource
 
 
 @dataclass(frozen=True)

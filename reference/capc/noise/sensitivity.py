@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import RandomSource
 from capc.noise.discrete_gaussian import discrete_gaussian
 from capc.noise.scale import GridNoise
 from capc.noise.skellam import skellam
-from capc.randomness import RandomSource
 
 MIN_SHARE_DEVIATION = Fraction(3, 2)
 """In grid units. A sum of discrete Gaussians is not discrete Gaussian; from this deviation on, the difference costs at

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from capc.errors import InputError
-from capc.randomness import RandomSource
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import RandomSource
 
 
 def poisson(source: RandomSource, mean: Fraction) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc_verify.faults.planting import planted
 from capc_verify.faults.registry import FAULTS, Fault
 

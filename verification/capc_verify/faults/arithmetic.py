@@ -8,16 +8,17 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 
-from capc import messages, querying_party_release, ring
-from capc.accountants import statement
-from capc.circuits import tournament, vote
-from capc.circuits.arithmetic import add, all_of, less_than
-from capc.circuits.builder import Builder, Circuit, Sharing, Wire
+from capc.foundation import encoding, ring
+from capc.foundation.randomness import RandomSource
 from capc.noise import gaussian, release_noise, shares, skellam
 from capc.noise.lazy_uniform import LazyUniform
 from capc.noise.mechanism import ReleaseMechanisms
 from capc.noise.release_noise import ReleaseNoise
-from capc.randomness import RandomSource
+from capc.privacy.figures import statement
+from capc.steps.querying_party import release
+from capc.two_party.circuits import argmax, tournament
+from capc.two_party.circuits.arithmetic import add, all_of, less_than
+from capc.two_party.circuits.builder import Builder, Circuit, Sharing, Wire
 from capc_verify.faults.patching import State, replace_everywhere, replace_in, with_altered_state, with_suite
 
 _INT_BITS = 32
@@ -35,7 +36,7 @@ def modulus_in_32_bits() -> None:
 
 def parsed_through_int() -> None:
     """Ring elements are parsed through a 32-bit integer."""
-    correct = messages.elements_from_bytes
+    correct = encoding.elements_from_bytes
 
     def elements_from_bytes(data: bytes, width: int) -> list[int]:
         return [element & ((1 << _INT_BITS) - 1) for element in correct(data, width)]
@@ -65,7 +66,7 @@ def last_class_by_comparisons() -> None:
         flags = [all_of(builder, [beats[c, d] for d in range(num_classes) if d != c]) for c in range(num_classes)]
         return builder.build("vote_low_depth", flags, Sharing(word_bits=1, width=vote_bits))
 
-    replace_everywhere(vote.vote_circuit_low_depth, vote_circuit_low_depth)
+    replace_everywhere(argmax.vote_circuit_low_depth, vote_circuit_low_depth)
 
 
 def truncated_float_noise() -> None:
@@ -136,7 +137,7 @@ def no_own_threshold_noise() -> None:
         mechanisms = state.party.suite.mechanisms
         return with_suite(state, mechanisms=replace(mechanisms, threshold=mechanisms.threshold and _Zeros()))
 
-    step = querying_party_release.querying_party_request_release
+    step = release.querying_party_request_release
     replace_everywhere(step, with_altered_state(step, alter))
 
 

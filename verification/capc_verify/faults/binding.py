@@ -6,22 +6,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 
-from capc import accounting, answering_party_setup, handshake, messages, privacy_guardian
-from capc.accountants import policies
-from capc.accounting import Account
-from capc.events import Event, EventKind, Receipt
-from capc.messages import HEADER, Envelope
-from capc.parameters import ReleasePolicy
-from capc.parties import Party
-from capc.privacy_guardian import Aggregated, Released
-from capc.randomness import Seed
-from capc.session import Session
+from capc.foundation.parties import Party
+from capc.foundation.randomness import Seed
+from capc.privacy import account
+from capc.privacy.account import Account
+from capc.privacy.accountants import policies
+from capc.privacy.events import Event, EventKind, Receipt
+from capc.session import envelope, hello
+from capc.session.envelope import HEADER, Envelope
+from capc.session.parameters import ReleasePolicy
+from capc.session.session import Session
+from capc.steps.answering_party import setup
+from capc.steps.privacy_guardian import release as privacy_guardian
+from capc.steps.privacy_guardian.aggregation import Aggregated
+from capc.steps.privacy_guardian.release import Released
 from capc_verify.faults.patching import replace_everywhere
 
 
 def messages_of_any_session() -> None:
     """A receiver compares neither the session tag nor the query of a message with its own."""
-    correct = messages.Envelope.open
+    correct = envelope.Envelope.open
 
     def open_any(self: Envelope, message: bytes, payload_length: int) -> bytes:
         if len(message) >= HEADER.size:
@@ -29,12 +33,12 @@ def messages_of_any_session() -> None:
             self = replace(self, session_tag=session_tag, query=query)
         return correct(self, message, payload_length)
 
-    messages.Envelope.open = open_any  # type: ignore[method-assign]
+    envelope.Envelope.open = open_any  # type: ignore[method-assign]
 
 
 def mask_keys_of_any_session() -> None:
     """An answering party does not compare the session tag of the others' mask keys with its own."""
-    correct = answering_party_setup._open_mask_keys
+    correct = setup._open_mask_keys
 
     def open_any(session: Session, me: Party, mask_keys: Mapping[Party, bytes]) -> dict[Party, bytes]:
         tagged = {peer: message[:1] + session.tag + message[33:] for peer, message in mask_keys.items()}
@@ -49,7 +53,7 @@ def hellos_of_any_length() -> None:
     def no_limit(_: Session) -> int:
         return 1 << 62
 
-    replace_everywhere(handshake.hello_limit, no_limit)
+    replace_everywhere(hello.hello_limit, no_limit)
 
 
 def noise_for_any_shares() -> None:
@@ -80,4 +84,4 @@ def free_queries() -> None:
     def record(self: Account, kind: EventKind, key: tuple[bytes, int]) -> None:
         self._events.append(Event(kind, key[0], key[1]))
 
-    accounting.Account._record = record  # type: ignore[method-assign]
+    account.Account._record = record  # type: ignore[method-assign]

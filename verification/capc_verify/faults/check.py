@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc_verify.faults.planting import planted
 from capc_verify.faults.registry import Fault
 from capc_verify.quick import is_quick

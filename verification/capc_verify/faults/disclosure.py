@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 
-from capc.ledger import Ledger, Proof, ledger, records
-from capc.ledger.records import BLINDING_BYTES, CHARGED, SETTLED, UNBLINDED
+from capc.privacy.ledger import Ledger, Proof, ledger, records
+from capc.privacy.ledger.records import BLINDING_BYTES, CHARGED, SETTLED, UNBLINDED
 from capc_verify.faults.patching import replace_everywhere, replace_in
 
 

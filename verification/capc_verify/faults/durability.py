@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from capc.job.purse import Purse
-from capc.ledger import Ledger, Terms, connections, open_ledger, store
+from capc.privacy.ledger import Ledger, Terms, open_ledger
+from capc.privacy.storage import connections, store
 from capc_verify.faults.patching import replace_everywhere
 
 

@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import cycle, islice
 
-from capc import answering_party, querying_party, querying_party_ahead, sharing
-from capc.answering_party import AnsweringLayer, AwaitingChoice
-from capc.architecture import Activation, Rows
-from capc.circuits.builder import Circuit
-from capc.querying_party import QueryingLayer
-from capc.querying_party_ahead import OfflineCircuits, OfflineInput
-from capc.randomness import RandomSource, Seed
+from capc.foundation.randomness import RandomSource, Seed
+from capc.models.architecture import Activation, Rows
+from capc.steps import zero_sum
+from capc.steps.answering_party import inference
+from capc.steps.answering_party.inference import AnsweringLayer, AwaitingChoice
+from capc.steps.querying_party import inference as querying_party
+from capc.steps.querying_party import offline
+from capc.steps.querying_party.inference import QueryingLayer
+from capc.steps.querying_party.offline import OfflineCircuits, OfflineInput
+from capc.two_party.circuits.builder import Circuit
 from capc_verify.faults.patching import FirstDraws, replace_everywhere, with_suite
 
 _ROUNDED_BITS = 1
@@ -27,7 +30,7 @@ def bounded_float_masks() -> None:
         bound = float(1 << (width - 2))
         return int(generator.uniform(-bound, bound))
 
-    correct = answering_party.respond_to_request
+    correct = inference.respond_to_request
 
     def respond(
         step: str, state: AnsweringLayer, request: bytes, own: Sequence[Sequence[int]], seed: Seed
@@ -41,7 +44,7 @@ def bounded_float_masks() -> None:
 
 def reused_mask() -> None:
     """The garbler's share s of the vote, of step 1c, is the mask m of step 1b again, mod 2^w."""
-    garble, open_choice = answering_party.answering_party_garble_vote, answering_party.open_choice
+    garble, open_choice = inference.answering_party_garble_vote, inference.open_choice
     masks: list[int] = []
 
     def garble_vote(state: AwaitingChoice, bits: bytes, seed: Seed) -> object:
@@ -61,7 +64,7 @@ def reused_mask() -> None:
 
 def reused_value_mask() -> None:
     """In a prepared batch the mask of the queries is also the mask of every later value."""
-    correct = querying_party_ahead.querying_party_keep_circuits
+    correct = offline.querying_party_keep_circuits
 
     def keep_circuits(state: OfflineCircuits, circuits: bytes, seed: Seed) -> OfflineInput:
         following = correct(state, circuits, seed)
@@ -85,12 +88,12 @@ def no_zero_sum_masks() -> None:
     ) -> list[int]:
         return [0] * num_classes
 
-    replace_everywhere(sharing.zero_sum_mask, zero_sum_mask)
+    replace_everywhere(zero_sum.zero_sum_mask, zero_sum_mask)
 
 
 def separate_rounding() -> None:
     """Each party rounds its share of the logits on its own, instead of the model's owner rounding the logits."""
-    garble, read = answering_party.answering_party_garble_vote, querying_party.read_sums
+    garble, read = inference.answering_party_garble_vote, querying_party.read_sums
 
     def garble_rounded(state: AwaitingChoice, bits: bytes, seed: Seed) -> object:
         return garble(replace(state, sums=_rounded(state.sums)), bits, seed)

@@ -6,20 +6,24 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count
 from types import SimpleNamespace
 
-from capc import answering_party, ideal_two_party, querying_party, ring
-from capc.answering_party import AnsweringLayer, VoteReady
-from capc.architecture import Activation, Rows
-from capc.circuits import vote
-from capc.circuits.arithmetic import Word
-from capc.circuits.builder import Builder, Circuit, Wire
-from capc.circuits.tournament import argmax_flags as correct_flags
-from capc.circuits.tournament import maximum
-from capc.embedded_methods import EmbeddedInference
-from capc.parties import Party
-from capc.querying_party import OpenBatch, QueryingLayer, VoteShare
-from capc.randomness import RandomSource, Seed
-from capc.seats import Queries, QueryingSeat
-from capc.two_party import Words
+from capc.foundation import ring
+from capc.foundation.parties import Party
+from capc.foundation.randomness import RandomSource, Seed
+from capc.models.architecture import Activation, Rows
+from capc.protocol.embedded_methods import EmbeddedInference
+from capc.protocol.seats import Queries, QueryingSeat
+from capc.steps.answering_party import inference
+from capc.steps.answering_party.inference import AnsweringLayer, VoteReady
+from capc.steps.querying_party import inference as querying_party
+from capc.steps.querying_party.inference import QueryingLayer, VoteShare
+from capc.steps.querying_party.party import OpenBatch
+from capc.two_party import ideal
+from capc.two_party.circuits import argmax
+from capc.two_party.circuits.arithmetic import Word
+from capc.two_party.circuits.builder import Builder, Circuit, Wire
+from capc.two_party.circuits.tournament import argmax_flags as correct_flags
+from capc.two_party.circuits.tournament import maximum
+from capc.two_party.interface import Words
 from capc_verify.faults.patching import FirstDraws, replace_everywhere, replace_in
 
 
@@ -64,7 +68,7 @@ def open_before_reduction() -> None:
     def subtract(left: Sequence[int], right: Sequence[int], width: int) -> list[int]:  # noqa: ARG001
         return [a - b for a, b in zip(left, right, strict=True)]
 
-    replace_in(ideal_two_party, "ring", SimpleNamespace(uniform=ring.uniform, subtract=subtract))
+    replace_in(ideal, "ring", SimpleNamespace(uniform=ring.uniform, subtract=subtract))
 
 
 def _open_more(argmax_flags: Callable[[Builder, Sequence[Word]], list[Wire]]) -> None:
@@ -72,7 +76,7 @@ def _open_more(argmax_flags: Callable[[Builder, Sequence[Word]], list[Wire]]) ->
 
     The garbler's shares of it are 0. Both parties drop it from their votes.
     """
-    open_choice, ready_votes = answering_party.open_choice, answering_party.ready_votes
+    open_choice, ready_votes = inference.open_choice, inference.ready_votes
     read_votes = querying_party.read_votes
 
     def open_zeros(step: str, at: AnsweringLayer, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
@@ -89,7 +93,7 @@ def _open_more(argmax_flags: Callable[[Builder, Sequence[Word]], list[Wire]]) ->
         classes = at.party.session.parameters.num_classes
         return read_votes(at, [words[:classes] for words in outputs])
 
-    replace_in(vote, "argmax_flags", argmax_flags)
+    replace_in(argmax, "argmax_flags", argmax_flags)
     replace_everywhere(open_choice, open_zeros)
     replace_everywhere(ready_votes, ready)
     replace_everywhere(read_votes, read)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-from capc import ring
-from capc.errors import InputError
-from capc.randomness import RandomSource
+from capc.foundation import ring
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import RandomSource
 from capc_verify.faults.planting import modules
 
 State = Any

@@ -13,11 +13,11 @@ Holder = ModuleType | type
 """What a fault may change: a module's names, or a class's attributes."""
 
 _LOADED_FIRST = (
-    "capc.protocol",
-    "capc.accounting",
-    "capc.circuits.release",
-    "capc.garbled_two_party",
-    "capc.ideal_two_party",
+    "capc.protocol.collaboration",
+    "capc.privacy.account",
+    "capc.two_party.circuits.release",
+    "capc.two_party.garbling.readable",
+    "capc.two_party.ideal",
     "capc.noise.mechanism",
 )
 """Together they load the whole core, so that no later import brings the correct function back."""

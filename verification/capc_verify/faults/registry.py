@@ -259,7 +259,7 @@ FAULTS: dict[str, Fault] = {
     "replaced_states_unspent": Fault(
         two_party.replaced_states_unspent,
         None,
-        (_USE_ONCE + "test_copies_of_a_state_share_its_one_use[capc.two_party.Transfers]",),
+        (_USE_ONCE + "test_copies_of_a_state_share_its_one_use[capc.two_party.interface.Transfers]",),
     ),
     "prepared_and_evaluated_layers_mixed": Fault(
         two_party.batches_mixed,
@@ -270,7 +270,7 @@ FAULTS: dict[str, Fault] = {
         two_party.shares_shown,
         None,
         (
-            "tests/core/test_hidden.py::test_what_is_not_public_shows_its_type_only[capc.messages.VoteShares]",
+            "tests/core/test_hidden.py::test_what_is_not_public_shows_its_type_only[capc.steps.messages.VoteShares]",
             "tests/core/test_hidden.py::test_instances_of_the_protocol_show_nothing",
         ),
     ),

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from capc.ledger import LedgerLog, checkpoints, connections, disk, gate, heads, place, schema
-from capc.ledger.store import KeptCheckpoint, Row
+from capc.privacy.ledger import LedgerLog, checkpoints, heads
+from capc.privacy.storage import connections, disk, gate, place, schema
+from capc.privacy.storage.store import KeptCheckpoint, Row
 from capc_verify.faults.patching import replace_everywhere
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from capc import garbling, resharing
-from capc.circuits.builder import Circuit, Sharing
-from capc.errors import StateReuseError
-from capc.garbled_two_party import EvaluatorEnd, GarbledTwoParty
-from capc.garbling import LabelHash, LabelRows, TableStage
-from capc.hash_keys import HashKeys
-from capc.messages import VoteShares
-from capc.session import SingleUse
-from capc.two_party import Chosen, Transfers, Words
+from capc.foundation.errors import StateReuseError
+from capc.foundation.single_use import SingleUse
+from capc.steps.messages import VoteShares
+from capc.two_party.circuits.builder import Circuit, Sharing
+from capc.two_party.garbling import half_gates, output_sharing
+from capc.two_party.garbling.half_gates import LabelHash, LabelRows, TableStage
+from capc.two_party.garbling.hash_keys import HashKeys
+from capc.two_party.garbling.readable import EvaluatorEnd, GarbledTwoParty
+from capc.two_party.interface import Chosen, Transfers, Words
 from capc_verify.faults.patching import replace_everywhere
 
 
@@ -43,7 +43,7 @@ def choice_bits_in_the_clear() -> None:
 
 def projection_without_hashes() -> None:
     """The row of a shared output is 1 - 2p alone, without h_0 - h_1: it tells what the label stands for."""
-    correct = resharing.share_by_garbler
+    correct = output_sharing.share_by_garbler
 
     def share_by_garbler(
         sharing: Sharing,
@@ -64,7 +64,7 @@ def projection_without_hashes() -> None:
 
 def tweaks_begin_again() -> None:
     """Every chunk of a batch begins with the first tweak again, under the same Delta and hash key."""
-    garble, evaluate = garbling.garble, garbling.evaluate
+    garble, evaluate = half_gates.garble, half_gates.evaluate
 
     def garble_again(
         circuit: Circuit, zero_labels: LabelRows, delta: int, label_hash: LabelHash

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc_verify.trace.check import check
 from capc_verify.trace.evidence import Evidence, collect
 from capc_verify.trace.lock import confirm

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc_verify.trace.spec import ID, Mention, Specification, Statement
 
 RESULTS = Path(".trace") / "results.json"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc_verify.trace.spec import Specification
 
 LOCK = Path("spec") / "requirements.lock.json"

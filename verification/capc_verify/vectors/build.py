@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from capc.errors import CapcError
-from capc.parameters import SPEC_VERSION
-from capc.parties import Party
-from capc.randomness import Seed
+from capc.foundation.errors import CapcError
+from capc.foundation.parties import Party
+from capc.foundation.randomness import Seed
+from capc.session.parameters import SPEC_VERSION
 from capc_verify.vectors.derive import Source
 from capc_verify.vectors.engine import Run, digest_of, write_fields
 from capc_verify.vectors.notes import NOTES

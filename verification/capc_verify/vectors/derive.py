@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from capc import ring
-from capc.randomness import BytesSource, Seed
+from capc.foundation import ring
+from capc.foundation.randomness import BytesSource, Seed
 from capc_spec.registry import TAGS
 
 

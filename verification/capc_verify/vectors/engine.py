@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from capc.errors import CapcError, InputError
-from capc.parties import Party, Role
-from capc.session import SpentMark
+from capc.foundation.errors import CapcError, InputError
+from capc.foundation.parties import Party, Role
+from capc.foundation.single_use import SpentMark
 from capc_verify.vectors.operation import Call, Fault, GroupType, Operation
 from capc_verify.vectors.values import Json, Kind, resolve
 

@@ -7,24 +7,11 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 
-from capc.errors import InputError
+from capc.foundation.errors import InputError
 from capc_verify.trace.spec import spec_files
 from capc_verify.vectors.build import FileBuilder, canonical_text
-from capc_verify.vectors.cases import (
-    accounting,
-    arithmetic,
-    circuits,
-    he,
-    ledger,
-    messages,
-    noise,
-    operators,
-    protocol,
-    runs,
-    sessions,
-    sharing,
-    two_party,
-)
+from capc_verify.vectors.cases import accounting, arithmetic, circuits, he, ledger, noise, operators, sharing, two_party
+from capc_verify.vectors.cases.protocol import messages, runs, sessions, steps
 from capc_verify.vectors.registry import FILES
 from capc_verify.vectors.schema import file_schema
 from capc_verify.vectors.tables import with_tables
@@ -46,12 +33,12 @@ BUILDERS: Mapping[str, Callable[[], FileBuilder]] = {
     "aggregation": sharing.aggregation,
     "accounting": accounting.accounting,
     "ledger": ledger.ledger,
-    "protocol_plain": protocol.protocol_plain,
-    "protocol_threshold": protocol.protocol_threshold,
-    "protocol_realised": protocol.protocol_realised,
-    "protocol_batches": protocol.protocol_batches,
-    "protocol_all_pairs": protocol.protocol_all_pairs,
-    "protocol_rounds": protocol.protocol_rounds,
+    "protocol_plain": steps.protocol_plain,
+    "protocol_threshold": steps.protocol_threshold,
+    "protocol_realised": steps.protocol_realised,
+    "protocol_batches": steps.protocol_batches,
+    "protocol_all_pairs": steps.protocol_all_pairs,
+    "protocol_rounds": steps.protocol_rounds,
     "run": runs.run,
     "he": he.he,
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from capc.parameters import SPEC_VERSION
+from capc.session.parameters import SPEC_VERSION
 from capc_verify.vectors.build import canonical_text
 from capc_verify.vectors.operation import GroupType
 from capc_verify.vectors.registry import GROUP_TYPES

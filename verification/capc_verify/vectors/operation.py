@@ -8,7 +8,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Any
 
-from capc.errors import (
+from capc.foundation.errors import (
     BudgetExhaustedError,
     CapcError,
     InputError,
@@ -18,7 +18,7 @@ from capc.errors import (
     RandomnessExhaustedError,
     StateReuseError,
 )
-from capc.parties import Party
+from capc.foundation.parties import Party
 from capc_verify.vectors.values import Json, Kind
 
 ANY_ROLE = "any"

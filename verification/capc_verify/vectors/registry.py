@@ -14,13 +14,9 @@ from capc_verify.vectors.operations import (
     ledgers,
     noise,
     operators,
-    payloads,
-    rounds,
-    runs,
-    sessions,
-    steps,
     two_party,
 )
+from capc_verify.vectors.operations.protocol import payloads, rounds, runs, sessions, steps
 
 FILES: Mapping[str, tuple[GroupType, ...]] = {
     "ring": (arithmetic.RING, arithmetic.FIXED_POINT),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from capc.errors import ErrorCode
-from capc.parties import Role
+from capc.foundation.errors import ErrorCode
+from capc.foundation.parties import Role
 from capc_verify.vectors.operation import ANY_ROLE, CALLER, CALLER_ERRORS, SENDER, GroupType, Operation
 from capc_verify.vectors.values import IN, OUT, Json, Kind, closed_object
 

@@ -12,8 +12,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from capc.errors import InputError
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.foundation.errors import InputError
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
 
 Json = Any
 """A parsed JSON value: what the schema of its place says, nothing more."""

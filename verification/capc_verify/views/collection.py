@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, fields
 
-from capc.costs import Step
-from capc.ideal_two_party import IdealTwoParty
-from capc.ledger import Proof
-from capc.linear import IdealLinear
-from capc.operators import Operator
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
-from capc.two_party import Chosen, Evaluation, OutputCheck, accept_any
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
+from capc.linear.ideal import IdealLinear
+from capc.models.operators import Operator
+from capc.privacy.ledger import Proof
+from capc.protocol.costs import Step
+from capc.two_party.ideal import IdealTwoParty
+from capc.two_party.interface import Chosen, Evaluation, OutputCheck, accept_any
 from capc_verify.views.symbols import Reader, Symbols
 
 Note = Callable[[Party, Hashable], None]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
-from capc.errors import InputError
-from capc.randomness import RandomSource, Seed
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import RandomSource, Seed
 from capc_verify.views.law import Law, Tally
 
 Result = TypeVar("Result")
@@ -91,7 +91,7 @@ class Tape:
         """The enumerated draws of the present outcome, with their values, in order."""
 
     def expand(self, key: Seed, label: bytes) -> RandomSource:
-        """Stands for :class:`capc.randomness.XofSource`."""
+        """Stands for :class:`capc.foundation.randomness.XofSource`."""
         return _Stream(self, key, label)
 
     def outcomes(self, play: Callable[[], Result]) -> Iterator[tuple[Result, int]]:
@@ -135,7 +135,7 @@ class Tape:
 
 
 class _Stream:
-    """A :class:`~capc.randomness.RandomSource` that reads from a tape."""
+    """A :class:`~capc.foundation.randomness.RandomSource` that reads from a tape."""
 
     def __init__(self, tape: Tape, key: Seed, label: bytes) -> None:
         self._tape = tape

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from capc.parties import Party
+from capc.foundation.parties import Party
 from capc_spec.registry import STEP_LABELS
 from capc_verify.views.enumeration import Draw
 

@@ -10,18 +10,20 @@ from fractions import Fraction
 from itertools import count
 from typing import NamedTuple
 
-from capc.answering_party import AnsweringParty, VoteReady
-from capc.channel import Channel
-from capc.embedded_methods import EmbeddedInference, EmbeddedPreparation, EmbeddedRelease, aggregate
-from capc.errors import BudgetExhaustedError
-from capc.model import QuantisedModel
-from capc.parties import QUERYING_PARTY, ROLE_CODES, Party
-from capc.privacy_guardian import Collecting
-from capc.protocol import Collaboration
-from capc.querying_party import ReleaseTurn, VoteShare
-from capc.randomness import RandomSource, Seed, XofSource
-from capc.seats import AnsweringSeat, GuardianSeat, Methods, QueryingSeat
-from capc.suite import hide_linear, hide_two_party, hybrid_suite
+from capc.foundation.errors import BudgetExhaustedError
+from capc.foundation.parties import QUERYING_PARTY, ROLE_CODES, Party
+from capc.foundation.randomness import RandomSource, Seed, XofSource
+from capc.models.model import QuantisedModel
+from capc.protocol.collaboration import Collaboration
+from capc.protocol.embedded_methods import EmbeddedInference, EmbeddedPreparation, EmbeddedRelease, aggregate
+from capc.protocol.seats import AnsweringSeat, GuardianSeat, Methods, QueryingSeat
+from capc.session.channel import Channel
+from capc.steps.answering_party.inference import VoteReady
+from capc.steps.answering_party.party import AnsweringParty
+from capc.steps.privacy_guardian.party import Collecting
+from capc.steps.querying_party.inference import VoteShare
+from capc.steps.querying_party.party import ReleaseTurn
+from capc.steps.suite import hide_linear, hide_two_party, hybrid_suite
 from capc_verify.views.collection import Notebook, NotedLinear, NotedTwoParty
 from capc_verify.views.enumeration import Draw, Tape
 from capc_verify.views.fixes import ZERO_SUM, Coalition, Fix, Source, nothing

@@ -13,9 +13,9 @@ import secrets
 from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager
 
-from capc.ledger import chain
-from capc.primitives import SIGNATURE_BYTES
-from capc.randomness import Seed
+from capc.foundation.primitives import SIGNATURE_BYTES
+from capc.foundation.randomness import Seed
+from capc.privacy.ledger import chain
 
 _HASH_BYTES = 32
 _REAL = hashlib.sha256

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
-from capc.accounting import Account
-from capc.errors import ParameterError
-from capc.events import Receipt
-from capc.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.foundation.errors import ParameterError
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.foundation.randomness import RandomSource
+from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.noise.mechanism import CostUnit, ReleaseMechanisms
 from capc.noise.sensitivity import Sensitivity
-from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.randomness import RandomSource
-from capc.session import MAX_QUERIES, Participant, Session
+from capc.privacy.account import Account
+from capc.privacy.events import Receipt
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+from capc.session.session import MAX_QUERIES, Participant, Session
 
 CLASSES = 2
 LOGIT_BITS = 3

@@ -9,15 +9,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Never, cast
 
-from capc.ledger import Ledger, Proof, Seen, Terms, check_proof
-from capc.ledger.chain import digest_of, first_head
-from capc.ledger.connections import Connection
-from capc.ledger.records import SALT_BYTES, Opening, opening_body
-from capc.ledger.store import Row, Store
-from capc.parameters import Charge
-from capc.parties import Party
-from capc.primitives import signing_public_key
-from capc.randomness import Seed
+from capc.foundation.parties import Party
+from capc.foundation.primitives import signing_public_key
+from capc.foundation.randomness import Seed
+from capc.privacy.ledger import Ledger, Proof, Seen, Terms, check_proof
+from capc.privacy.ledger.chain import digest_of, first_head
+from capc.privacy.ledger.records import SALT_BYTES, Opening, opening_body
+from capc.privacy.storage.connections import Connection
+from capc.privacy.storage.store import Row, Store
+from capc.session.parameters import Charge
 from capc_verify.views.collection import Note
 from capc_verify.views.toy import ToyParameters, toy_mechanisms
 

@@ -13,12 +13,12 @@ from itertools import combinations
 
 import z3
 
-from capc.circuits.builder import Circuit
-from capc.circuits.multi_round import signs_circuit
-from capc.circuits.release import confident_release_circuit, release_circuit
-from capc.circuits.relu import relu_circuit
-from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
-from capc.parameters import ParameterSet
+from capc.session.parameters import ParameterSet
+from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.circuits.release import confident_release_circuit, release_circuit
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.circuits.vote_rounds import signs_circuit
 from capc_verify.proofs.circuits.algebra import Algebra, Bit, Word
 
 Tree = int | tuple["Tree", "Tree", Bit]

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import z3
 from z3 import z3util
 
-from capc import ring
-from capc.circuits.builder import Circuit, Operation
-from capc.randomness import Seed, XofSource
+from capc.foundation import ring
+from capc.foundation.randomness import Seed, XofSource
+from capc.two_party.circuits.builder import Circuit, Operation
 from capc_verify.proofs.circuits.algebra import BitVectors, Landmark
 from capc_verify.proofs.circuits.solver import prove
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import z3
 
-from capc.circuits.bristol import from_bristol, to_bristol
-from capc.circuits.builder import Circuit
+from capc.two_party.circuits.bristol import from_bristol, to_bristol
+from capc.two_party.circuits.builder import Circuit
 from capc_verify.proofs.circuits.algebra import BitVectors, Integers
 from capc_verify.proofs.circuits.claims import Claim
 from capc_verify.proofs.circuits.gates import Gates, outputs_equal

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import z3
 
-from capc.errors import CapcError
+from capc.foundation.errors import CapcError
 
 TIMEOUT_SECONDS = 300
 

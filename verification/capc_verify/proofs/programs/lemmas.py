@@ -11,7 +11,7 @@ from typing import Any
 
 import z3
 
-from capc.errors import CapcError
+from capc.foundation.errors import CapcError
 from capc_mpc.emulator.machine import Machine, run_on
 from capc_mpc.emulator.run import TARGETS
 from capc_mpc.emulator.solver import Formulas, FreshInputs

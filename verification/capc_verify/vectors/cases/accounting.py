@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from capc.accountants.balls import round_up
-from capc.accountants.concentrated import composed_rho
-from capc.accountants.conversion import epsilon_upper
-from capc.accountants.joint import joint_renyi_upper
-from capc.accountants.loss import LossDistribution
-from capc.accountants.steps import Step
 from capc.noise.mechanism import CostUnit, DiscreteGaussian
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
-from capc.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from capc.privacy.accountants.balls import round_up
+from capc.privacy.accountants.conversion import epsilon_upper
+from capc.privacy.accountants.joint import joint_renyi_upper
+from capc.privacy.accountants.pld import LossDistribution
+from capc.privacy.accountants.steps import Step
+from capc.privacy.accountants.zcdp import composed_rho
+from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
 from capc_verify.vectors.cases.common import confident, expect_equal, policy
 from capc_verify.vectors.operation import Fault

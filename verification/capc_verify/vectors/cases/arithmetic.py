@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capc.randomness import STREAM_LIMIT
+from capc.foundation.randomness import STREAM_LIMIT
 from capc_verify.vectors.build import FileBuilder
 from capc_verify.vectors.cases.common import expect_equal
 from capc_verify.vectors.operation import SENDER, Fault

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from capc.he.context import HeContext
-from capc.he.packing import pack
-from capc.he.serialisation import SEED_BYTES, make_seeded_ciphertext, read_pair
-from capc.randomness import BytesSource
+from capc.foundation.randomness import BytesSource
+from capc.linear.bfv.context import HeContext
+from capc.linear.bfv.wire.packing import pack
+from capc.linear.bfv.wire.seal_format import SEED_BYTES, make_seeded_ciphertext, read_pair
 from capc_verify.vectors.derive import Source
 
 _SLOT = 8

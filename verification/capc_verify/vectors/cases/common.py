@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from capc.architecture import dense_architecture
-from capc.messages import HEADER
-from capc.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.session import Participant, Session
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.models.architecture import dense_architecture
+from capc.session.envelope import HEADER
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
+from capc.session.session import Participant, Session
 from capc_verify.vectors.build import GenerationError
 from capc_verify.vectors.derive import Source
 from capc_verify.vectors.values import Edited

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from capc.he.context import context_for
-from capc.operators import Dense, multiply
-from capc.parameters import ParameterSet
+from capc.linear.bfv.context import context_for
+from capc.models.operators import Dense, multiply
+from capc.session.parameters import ParameterSet
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.bfv import FixedKey
 from capc_verify.vectors.cases.common import expect_equal

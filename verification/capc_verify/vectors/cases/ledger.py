@@ -6,15 +6,15 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from capc.accountants.policies import with_joint_cost
-from capc.charges import query_cost
-from capc.ledger import Proof, Terms
-from capc.ledger.chain import HASH_BYTES, START, Head, digest_of, first_head
-from capc.ledger.records import UNBLINDED, read_query_record
-from capc.ledger.store import Row
-from capc.parameters import Charge, NoiseName, ReleasePolicy
-from capc.primitives import signing_public_key
-from capc.randomness import Seed
+from capc.foundation.primitives import signing_public_key
+from capc.foundation.randomness import Seed
+from capc.privacy.accountants.policies import with_joint_cost
+from capc.privacy.ledger import Proof, Terms
+from capc.privacy.ledger.chain import HASH_BYTES, START, Head, digest_of, first_head
+from capc.privacy.ledger.records import UNBLINDED, read_query_record
+from capc.privacy.query_cost import query_cost
+from capc.privacy.storage.store import Row
+from capc.session.parameters import Charge, NoiseName, ReleasePolicy
 from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
 from capc_verify.vectors.cases.common import confident, expect_equal
 from capc_verify.vectors.operation import SENDER, Fault

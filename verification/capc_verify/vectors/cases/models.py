@@ -7,12 +7,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from capc.architecture import Activation, Architecture, StageShape, dense_architecture
-from capc.model import QuantisedLayer, QuantisedModel
-from capc.operators import Convolution, Dense, Grid, SumPool
-from capc.parameters import Parameters, ParameterSet
-from capc.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
-from capc.session import Participant, Session
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.models.architecture import Activation, Architecture, StageShape, dense_architecture
+from capc.models.model import QuantisedLayer, QuantisedModel
+from capc.models.operators import Convolution, Dense, Grid, SumPool
+from capc.session.parameters import Parameters, ParameterSet
+from capc.session.session import Participant, Session
 from capc_spec.registry import TAGS
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.common import expect_equal, policy
@@ -21,7 +21,7 @@ from capc_verify.vectors.cases.tensors import Trace, trace
 from capc_verify.vectors.derive import Source
 from capc_verify.vectors.operation import Fault
 from capc_verify.vectors.operations.operators import ARCHITECTURES, MODELS
-from capc_verify.vectors.operations.sessions import SESSION, SESSIONS
+from capc_verify.vectors.operations.protocol.sessions import SESSION, SESSIONS
 
 _REFUSED = Fault.of_caller("input_error")
 _FRACTION_BITS = 2

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from capc.accountants.balls import exact_lower, exact_upper, round_down, round_up
-from capc.analysis.argmax_law import IntegerNoise, noise_masses
-from capc.errors import RandomnessExhaustedError
+from capc.foundation.errors import RandomnessExhaustedError
 from capc.noise.mechanism import mechanism_for
-from capc.parameters import NoiseName
+from capc.privacy.accountants.balls import exact_lower, exact_upper, round_down, round_up
+from capc.privacy.analysis.argmax_law import IntegerNoise, noise_masses
+from capc.session.parameters import NoiseName
 from capc_verify.vectors.build import FileBuilder, GenerationError, GroupBuilder
 from capc_verify.vectors.cases.common import expect_equal
 from capc_verify.vectors.engine import Run

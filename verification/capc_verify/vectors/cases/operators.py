@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from capc.operators import Convolution, Dense, Grid, Operator, document
+from capc.models.operators import Convolution, Dense, Grid, Operator, document
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.common import expect_equal
 from capc_verify.vectors.cases.models import architectures, models, sessions

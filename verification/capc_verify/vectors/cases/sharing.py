@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from capc import primitives
-from capc.primitives import Scalar
-from capc.randomness import BytesSource
+from capc.foundation import primitives
+from capc.foundation.primitives import Scalar
+from capc.foundation.randomness import BytesSource
 from capc_spec.registry import STEP_LABELS
 from capc_verify.vectors.build import FileBuilder
 from capc_verify.vectors.cases.common import expect_equal, invalid_points

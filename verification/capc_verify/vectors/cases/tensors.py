@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from capc.architecture import Activation, StageShape
-from capc.model import QuantisedModel
-from capc.operators import Convolution, Dense, Grid, Matrix, Operator
+from capc.models.architecture import Activation, StageShape
+from capc.models.model import QuantisedModel
+from capc.models.operators import Convolution, Dense, Grid, Matrix, Operator
 
 _Plane = list[list[int | None]]
 

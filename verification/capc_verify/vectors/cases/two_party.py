@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from capc.circuits.builder import Circuit
-from capc.circuits.builder import evaluate as evaluate_in_clear
-from capc.garbled_circuits import chunk_instances
-from capc.hash_keys import KEY_ROWS
-from capc.ring import from_bits
+from capc.foundation.ring import from_bits
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.circuits.builder import evaluate as evaluate_in_clear
+from capc.two_party.garbling.hash_keys import KEY_ROWS
+from capc.two_party.garbling.payload import chunk_instances
 from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
 from capc_verify.vectors.cases.common import expect_equal, invalid_points
 from capc_verify.vectors.operation import SENDER, Fault

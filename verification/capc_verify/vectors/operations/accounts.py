@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from capc.accountants.concentrated import composed_rho
-from capc.accountants.conversion import epsilon_upper
-from capc.accountants.joint import joint_renyi_upper
-from capc.accountants.loss import LossDistribution
-from capc.accountants.steps import Step
-from capc.accounting import Account
-from capc.events import Receipt
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, mechanism_for
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
-from capc.parameters import NoiseName, ReleasePolicy
+from capc.privacy.account import Account
+from capc.privacy.accountants.conversion import epsilon_upper
+from capc.privacy.accountants.joint import joint_renyi_upper
+from capc.privacy.accountants.pld import LossDistribution
+from capc.privacy.accountants.steps import Step
+from capc.privacy.accountants.zcdp import composed_rho
+from capc.privacy.events import Receipt
+from capc.session.parameters import NoiseName, ReleasePolicy
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
-from capc_verify.vectors.operations.sessions import COMPOSITION, POLICY
+from capc_verify.vectors.operations.protocol.sessions import COMPOSITION, POLICY
 from capc_verify.vectors.values import COUNT, DATA, FLAG, RATIONAL, choice, record
 
 RECEIPT = record(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from capc import primitives, ring, sharing
-from capc.randomness import XofSource
+from capc.foundation import primitives, ring
+from capc.foundation.randomness import XofSource
+from capc.steps import zero_sum
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.values import COUNT, DATA, INTEGERS, many, record
 
@@ -11,13 +12,13 @@ from capc_verify.vectors.values import COUNT, DATA, INTEGERS, many, record
 def _key(call: Call) -> Result:
     peer_point = primitives.read_point(call["peer_point"])
     points = {call["me"]: primitives.base_multiply(call["scalar"]), call["peer"]: peer_point}
-    key = sharing.pairwise_key(call["session_tag"], call["scalar"], points, call["me"], call["peer"])
+    key = zero_sum.pairwise_key(call["session_tag"], call["scalar"], points, call["me"], call["peer"])
     return Result({"point": points[call["me"]], "key": key})
 
 
 def _mask(call: Call) -> Result:
     keys = {entry["peer"]: entry["key"] for entry in call["keys"]}
-    mask = sharing.zero_sum_mask(call["me"], keys, call["label"], call["num_classes"], call["vote_bits"], XofSource)
+    mask = zero_sum.zero_sum_mask(call["me"], keys, call["label"], call["num_classes"], call["vote_bits"], XofSource)
     return Result({"mask": mask})
 
 

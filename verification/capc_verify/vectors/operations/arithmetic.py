@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from capc import ring
-from capc.fixed_point import quantise
-from capc.messages import elements_from_bytes, elements_to_bytes
-from capc.randomness import XofSource
+from capc.foundation import ring
+from capc.foundation.encoding import elements_from_bytes, elements_to_bytes
+from capc.foundation.fixed_point import quantise
+from capc.foundation.randomness import XofSource
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.values import COUNT, DATA, INTEGER, INTEGERS, REAL, many
 

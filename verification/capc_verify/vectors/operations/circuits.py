@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from capc.circuits.bristol import to_bristol
-from capc.circuits.builder import Circuit, evaluate
-from capc.circuits.release import confident_release_circuit, release_circuit
-from capc.circuits.relu import relu_circuit
-from capc.circuits.vote import vote_circuit, vote_circuit_low_depth
+from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
+from capc.two_party.circuits.bristol import to_bristol
+from capc.two_party.circuits.builder import Circuit, evaluate
+from capc.two_party.circuits.release import confident_release_circuit, release_circuit
+from capc.two_party.circuits.relu import relu_circuit
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.values import BITS, COUNT, DATA, FLAG, INTEGERS, choice, optional, record
 

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from tenseal import sealapi
 
-from capc.he import BfvLinear
-from capc.he.context import HeContext, context_for
-from capc.he.keys import SecretKey
-from capc.he.serialisation import make_plaintext
-from capc.operators import Dense
-from capc.parameters import ParameterSet
-from capc.randomness import Seed, XofSource
+from capc.foundation.randomness import Seed, XofSource
+from capc.linear.bfv import BfvLinear
+from capc.linear.bfv.context import HeContext, context_for
+from capc.linear.bfv.keys import SecretKey
+from capc.linear.bfv.wire.seal_format import make_plaintext
+from capc.models.operators import Dense
+from capc.session.parameters import ParameterSet
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
-from capc_verify.vectors.operations.sessions import WIDTHS
+from capc_verify.vectors.operations.protocol.sessions import WIDTHS
 from capc_verify.vectors.values import COUNT, DATA, INTEGERS, many
 
 _SHAPE = {"inputs": COUNT, "outputs": COUNT}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from capc.messages import LABEL_BYTES
+from capc.foundation.encoding import LABEL_BYTES
 
 
 def join_labels(labels: Iterable[int]) -> bytes:

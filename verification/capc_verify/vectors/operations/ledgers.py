@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from capc.ledger import LedgerLog, Proof, Seen, Terms, check_proof, replay
-from capc.ledger.chain import START, Head, digest_of, first_head
-from capc.ledger.records import CHARGED, DISPATCHED, SETTLED, Opening, QueryRecord, commitment_of, opening_body
-from capc.ledger.store import Row
-from capc.parameters import ReleasePolicy
-from capc.primitives import signing_public_key
-from capc.randomness import Seed
+from capc.foundation.primitives import signing_public_key
+from capc.foundation.randomness import Seed
+from capc.privacy.ledger import LedgerLog, Proof, Seen, Terms, check_proof, replay
+from capc.privacy.ledger.chain import START, Head, digest_of, first_head
+from capc.privacy.ledger.records import CHARGED, DISPATCHED, SETTLED, Opening, QueryRecord, commitment_of, opening_body
+from capc.privacy.storage.store import Row
+from capc.session.parameters import ReleasePolicy
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
-from capc_verify.vectors.operations.sessions import COMPOSITION, POLICY
+from capc_verify.vectors.operations.protocol.sessions import COMPOSITION, POLICY
 from capc_verify.vectors.values import COUNT, DATA, FLAG, RATIONAL, Kind, many, optional, record
 
 _TEXT = Kind(lambda _: {"type": "string"}, str, str)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from capc.accountants.balls import ball
-from capc.analysis.argmax_law import IntegerNoise, noise_masses
-from capc.errors import InputError
+from capc.foundation.errors import InputError
+from capc.foundation.randomness import BytesSource
 from capc.noise.bernoulli import bernoulli, bernoulli_exp_minus
 from capc.noise.discrete_gaussian import discrete_gaussian, discrete_laplace
 from capc.noise.gaussian import round_gaussian
 from capc.noise.mechanism import mechanism_for
 from capc.noise.skellam import poisson, skellam
-from capc.parameters import NoiseName
-from capc.randomness import BytesSource
+from capc.privacy.accountants.balls import ball
+from capc.privacy.analysis.argmax_law import IntegerNoise, noise_masses
+from capc.session.parameters import NoiseName
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.values import COUNT, DATA, FLAG, INTEGER, INTEGERS, RATIONAL, Kind, choice, many
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from capc.architecture import Activation, Architecture, StageShape
-from capc.model import QuantisedLayer, QuantisedModel
-from capc.operators import Dense, Grid, SumPool, check_weights, multiply
+from capc.models.architecture import Activation, Architecture, StageShape
+from capc.models.model import QuantisedLayer, QuantisedModel
+from capc.models.operators import Dense, Grid, SumPool, check_weights, multiply
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.shapes import (
     ARCHITECTURE,

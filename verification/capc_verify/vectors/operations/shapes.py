@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from capc.architecture import Activation, Architecture, StageShape
-from capc.operators import Convolution, Dense, Grid, Operator, SumPool
+from capc.models.architecture import Activation, Architecture, StageShape
+from capc.models.operators import Convolution, Dense, Grid, Operator, SumPool
 from capc_verify.vectors.values import COUNT, choice, constant, many, one_of, optional, record
 
 _PAIR = many(COUNT)

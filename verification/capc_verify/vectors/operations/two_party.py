@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from capc import base_ot, garbling, ot_extension, puncturable
-from capc.circuits.builder import Circuit
-from capc.expansion import KEY_BYTES, labels_at, stream_bits
-from capc.garbled_two_party import GarbledTwoParty
-from capc.hash_keys import HashKeys
-from capc.messages import LABEL_BYTES, BaseOtChoice, BaseOtOffer, OtExtension, OtTrees
-from capc.primitives import Permutation
-from capc.randomness import XofSource
-from capc.resharing import share_by_evaluator, share_by_garbler
-from capc.two_party import Transfers
+from capc.foundation.aes_ctr import KEY_BYTES, labels_at, stream_bits
+from capc.foundation.encoding import LABEL_BYTES
+from capc.foundation.primitives import Permutation
+from capc.foundation.randomness import XofSource
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.garbling import base_ot, ggm_tree, half_gates, ot_extension
+from capc.two_party.garbling.hash_keys import HashKeys
+from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer, OtExtension, OtTrees
+from capc.two_party.garbling.output_sharing import share_by_evaluator, share_by_garbler
+from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.interface import Transfers
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.circuits import CIRCUIT_FIELDS, circuit_from
 from capc_verify.vectors.operations.labels import join_labels, split_labels
@@ -42,14 +43,14 @@ def _finish(call: Call) -> Result:
 
 
 def _grow(call: Call) -> Result:
-    leaves, trees = puncturable.grow(call.states[0], XofSource(call["seed"], call["label"]))
+    leaves, trees = ggm_tree.grow(call.states[0], XofSource(call["seed"], call["label"]))
     shown = {"leaves_sha256": _digest(leaves)}
     return Result({"trees": trees.to_bytes()}, (ot_extension.EvaluatorKey(leaves),), shown)
 
 
 def _grow_all_but_one(call: Call) -> Result:
     chosen: base_ot.ChosenSeeds = call.states[0]
-    leaves = puncturable.grow_all_but_one(chosen.delta, chosen.seeds, OtTrees.from_bytes(call["trees"]))
+    leaves = ggm_tree.grow_all_but_one(chosen.delta, chosen.seeds, OtTrees.from_bytes(call["trees"]))
     key = ot_extension.GarblerKey(chosen.delta, leaves)
     return Result({}, (key,), {"leaves_sha256": _digest(leaves)})
 
@@ -107,7 +108,7 @@ TRANSFERS = GroupType(
 
 
 def _hash(call: Call) -> Result:
-    label_hash = garbling.LabelHash(call["hash_key"], call["position"])
+    label_hash = half_gates.LabelHash(call["hash_key"], call["position"])
     digests = [label_hash.digest(split_labels(labels))[0] for labels in call["calls"]]
     return Result({"digests": [join_labels(digest) for digest in digests]})
 
@@ -119,7 +120,7 @@ def _chunk_key(call: Call) -> Result:
 
 
 def _hash_rows(call: Call) -> Result:
-    label_hash = garbling.LabelHash(call["hash_key"], call["position"])
+    label_hash = half_gates.LabelHash(call["hash_key"], call["position"])
     label_hash.begin_chunk(call["chunk"])
     digests = [
         join_labels(label_hash.digest(labels_at(call["label_key"], range(rows), number))[0])
@@ -145,9 +146,9 @@ def _garble_payload(call: Call) -> Result:
 
 def _garble(call: Call) -> Result:
     circuit: Circuit = call.environment
-    delta, label_hash = split_labels(call["delta"])[0], garbling.LabelHash(call["hash_key"], call["position"])
+    delta, label_hash = split_labels(call["delta"])[0], half_gates.LabelHash(call["hash_key"], call["position"])
     zeros = _by_wire(call["input_zero_labels"], circuit.inputs)
-    tables, outputs = garbling.garble(circuit, zeros, delta, label_hash)
+    tables, outputs = half_gates.garble(circuit, zeros, delta, label_hash)
     rows: list[list[int]] = []
     shares: list[list[int]] = []
     if circuit.sharing is not None:
@@ -164,7 +165,7 @@ def _garble(call: Call) -> Result:
 
 def _evaluate(call: Call) -> Result:
     circuit: Circuit = call.environment
-    label_hash = garbling.LabelHash(call["hash_key"], call["position"])
+    label_hash = half_gates.LabelHash(call["hash_key"], call["position"])
     active = _by_wire(call["input_labels"], circuit.inputs)
     instances, labels, tables = len(active[0]), split_labels(call["tables"]), []
     for stage in circuit.stages[1:]:
@@ -172,7 +173,7 @@ def _evaluate(call: Call) -> Result:
         split = 0 if stage.products else half
         tables.append((labels[:split], labels[split : split + half]))
         labels = labels[split + half :]
-    outputs = garbling.evaluate(circuit, active, tables, label_hash)
+    outputs = half_gates.evaluate(circuit, active, tables, label_hash)
     shares: list[list[int]] = []
     if circuit.sharing is not None:
         shares = share_by_evaluator(circuit.sharing, outputs, call["rows"], label_hash)

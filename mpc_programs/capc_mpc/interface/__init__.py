@@ -1,0 +1,1 @@
+"""What each program reads and tells, in which encoding and under which protocol."""

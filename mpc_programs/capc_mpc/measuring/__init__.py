@@ -1,0 +1,1 @@
+"""What runs cost, beside the embedded engine and over modelled networks, and the evidence on record."""

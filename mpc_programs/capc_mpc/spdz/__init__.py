@@ -1,0 +1,1 @@
+"""MP-SPDZ itself: installation, compiler, keys, runs, costs."""

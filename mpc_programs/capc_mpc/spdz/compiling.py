@@ -1,0 +1,96 @@
+"""Compiling programs with MP-SPDZ's own compiler, each content once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from capc_mpc.interface.errors import MpcError
+from capc_mpc.interface.protocols import Protocol
+from capc_mpc.interface.steps import Step, program_file
+from capc_mpc.spdz import tuning
+from capc_mpc.spdz.machine import Machine
+
+SHARED = ("capc_lib.py", "capc_noise.py", "capc_sampler.py")
+"""The files that programs import."""
+
+
+def default_cache() -> Path:
+    """Where compiled programs are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "capc" / "mpc"
+
+
+def compile_command(machine: Machine, step: Step, protocol: Protocol, parties: int) -> list[str]:
+    """What compiles a step: MP-SPDZ's compiler, the protocol's options, the program and its arguments."""
+    options = tuning.compile_options(protocol, step, parties)
+    program = str(program_file(f"{step.program}.mpc"))
+    return [sys.executable, str(machine.home / "compile.py"), *options, program, *step.arguments]
+
+
+def bytecode_name(step: Step) -> str:
+    """What the compiler calls the result, and the party programs are told."""
+    return "-".join([step.program, *step.arguments])
+
+
+def compiled(machine: Machine, step: Step, protocol: Protocol, parties: int, cache: Path, limit: float) -> Path:
+    """The folder ``Programs`` of a compiled step, from the cache if its content was compiled before.
+
+    The cache's key covers the texts of the program and of what it imports, arguments, options, and the compiler.
+
+    Args:
+        machine: whose compiler.
+        step: program and arguments.
+        protocol: whose options.
+        parties: of the run.
+        cache: the folder of compiled programs.
+        limit: seconds.
+
+    Raises:
+        MpcError: the compiler failed or took too long.
+    """
+    command = compile_command(machine, step, protocol, parties)
+    entry = cache / _key(machine, step, command[2:])
+    if entry.is_dir():
+        return entry / "Programs"
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix="new-") as name:
+        work = Path(name) / "entry"
+        for folder in ("Source", "Bytecode", "Schedules"):
+            (work / "Programs" / folder).mkdir(parents=True)
+        _run_compiler(command, work, step, limit)
+        shutil.rmtree(work / "Player-Data", ignore_errors=True)
+        try:
+            work.rename(entry)
+        except OSError:
+            # Another process compiled the same content meanwhile; its result serves as well.
+            if not entry.is_dir():
+                raise
+    return entry / "Programs"
+
+
+def _run_compiler(command: Sequence[str], folder: Path, step: Step, limit: float) -> None:
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(  # noqa: S603  # the installation's own compiler
+            command, cwd=folder, capture_output=True, text=True, timeout=limit, check=False, env=environment
+        )
+    except subprocess.TimeoutExpired:
+        raise MpcError(f"compiling {step.program} took more than {limit:g} s") from None
+    if done.returncode:
+        raise MpcError(f"compiling {step.program} {' '.join(step.arguments)} failed", done.stderr or done.stdout)
+
+
+def _key(machine: Machine, step: Step, options: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for name in (f"{step.program}.mpc", *SHARED):
+        digest.update(program_file(name).read_bytes() + b"\0")
+    compiler = machine.home / "compile.py"
+    facts = [str(machine.home), machine.version, str(compiler.stat().st_mtime_ns), *options]
+    digest.update("\0".join(facts).encode())
+    return digest.hexdigest()

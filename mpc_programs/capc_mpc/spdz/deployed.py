@@ -1,0 +1,112 @@
+"""One party of a run among several machines: each organisation starts its own party and sees its own inputs only."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from capc.foundation.errors import InputError
+from capc_mpc.interface.encoding import Case, FullCase, complete, decode_party, input_text, printed
+from capc_mpc.interface.errors import MpcError
+from capc_mpc.interface.protocols import Model, check_model, protocol_named
+from capc_mpc.interface.steps import Step
+from capc_mpc.spdz.compiling import bytecode_name, compiled, default_cache
+from capc_mpc.spdz.costs import Costs, read_costs
+from capc_mpc.spdz.kept import keep as keep_keys
+from capc_mpc.spdz.kept import require_place
+from capc_mpc.spdz.machine import Machine, the_machine
+from capc_mpc.spdz.running import Limits, execute, flags, fresh_source, prepare, read_streams
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Where the parties are.
+
+    Attributes:
+        addresses: `host:port` of every party, in their order.
+        keys: a folder with this party's key and every party's certificate, under MP-SPDZ's names: P0.key, P0.pem, and
+            one link per certificate by its subject hash (:func:`capc_mpc.spdz.keys.write_keys`, or MP-SPDZ's own
+            script). Keys that the parties generate together under `lowgear` are kept there too.
+    """
+
+    addresses: tuple[str, ...]
+    keys: Path
+
+
+@dataclass(frozen=True)
+class PartyRun:
+    """One party's part of a run.
+
+    Attributes:
+        learnt: the numbers that it learns, by name, one per case.
+        raw: what it printed, name and values.
+        cases: its own inputs, with what was drawn for it.
+        costs: as its own party program reports them.
+    """
+
+    learnt: dict[str, list[int]] = field(repr=False)
+    raw: list[tuple[str, list[int]]] = field(repr=False)
+    cases: list[FullCase] = field(repr=False)
+    costs: Costs
+
+
+def run_party(
+    step: Step,
+    party: int,
+    cases: Sequence[Case],
+    protocol: str,
+    deployment: Deployment,
+    *,
+    model: Model = Model.BASE,
+    limits: Limits | None = None,
+    machine: Machine | None = None,
+    cache: Path | None = None,
+) -> PartyRun:
+    """Runs one party, which waits for the others at their addresses.
+
+    Args:
+        step: program and arguments; every party names the same ones.
+        party: its number in the program.
+        cases: this party's fields only.
+        protocol: a name of the table; every party names the same one.
+        deployment: addresses and keys.
+        model: the threat model that the configuration declares.
+        limits: time, waiting for the others included, and memory.
+        machine: the MP-SPDZ to use; the installed one by default.
+        cache: where compiled programs are kept.
+
+    Raises:
+        InputError: as :func:`capc_mpc.spdz.running.run`, or another number of addresses than the run has parties.
+        MpcError: compiler or machine failed, or a limit was reached.
+    """
+    row, limits = protocol_named(protocol), limits or Limits()
+    check_model(row, model)
+    parties = row.parties_for(step.parties)
+    if len(deployment.addresses) != parties or not 0 <= party < parties:
+        raise InputError(
+            f"party {party} and {len(deployment.addresses)} addresses for a run of {parties} parties: give one address "
+            f"for each, and a party among them"
+        )
+    require_place(row, deployment.keys)
+    machine = machine or the_machine()
+    program = machine.party_program(row.program)
+    own = complete(step, row.domain, cases, {party: fresh_source()})
+    programs = compiled(machine, step, row, parties, cache or default_cache(), limits.seconds)
+    with tempfile.TemporaryDirectory(prefix="capc-mpc-") as name:
+        folder = Path(name)
+        data = prepare(folder, programs, {party: input_text(step, row.domain, party, own)})
+        shutil.copytree(deployment.keys, data, dirs_exist_ok=True)
+        (folder / "addresses").write_text("\n".join(deployment.addresses) + "\n")
+        command = [str(program), *flags(row, step, parties, party), "-ip", "addresses", bytecode_name(step)]
+        what = f"party {party} of {step.program} under {row.name}"
+        failed = execute({party: command}, folder, limits, what)
+        out, err = read_streams(folder, party)
+        if not failed:
+            keep_keys(row, data, deployment.keys)
+    if failed:
+        raise MpcError(f"{what} failed", err)
+    raw = printed(out)
+    return PartyRun(decode_party(step, row.domain, party, raw, own), raw, own, read_costs([err]))

@@ -1,0 +1,1 @@
+"""What everything stands on: errors, rings, bytes, randomness and the primitives of one library."""

@@ -1,9 +1,0 @@
-"""The error of this room."""
-
-from __future__ import annotations
-
-from capc.errors import InputError
-
-
-class LedgerError(InputError):
-    """A ledger that cannot be used: damaged, edited, truncated, rolled back, forked, busy, or not a ledger."""

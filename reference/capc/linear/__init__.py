@@ -1,0 +1,1 @@
+"""Linear layers on encrypted inputs: the interface, the ideal, and BFV."""

@@ -1,0 +1,1 @@
+"""Tensors as polynomials: which coefficient holds which product."""

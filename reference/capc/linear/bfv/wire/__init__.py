@@ -1,0 +1,1 @@
+"""Ciphertexts as bytes."""

@@ -1,0 +1,1 @@
+"""Models as integers: operators, architectures, and their evaluation in the clear."""

@@ -1,0 +1,246 @@
+"""The public shape of an answering party's model: its stages, and how values flow between them.
+
+Value 0 is the query; stage k makes value k + 1. A stage takes one earlier value, perhaps sums it over windows, applies
+its linear operator, adds biases and earlier values (skips), and ends in an activation. Residual networks are skips.
+
+Fixed point: the query and activations have f fraction bits, sums 2f. A skipped activation is scaled by 2^f.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+from capc.foundation import ring
+from capc.foundation.errors import InputError
+from capc.models.operators import OUTSIDE, Dense, Grid, Operator, SumPool, document
+
+QUERY = 0
+"""The number of the value that the query is."""
+
+MAX_STAGES = 255
+
+Rows = tuple[tuple[int, ...], ...]
+"""A value, or one party's shares of it: a row for each query of a batch."""
+
+
+class Activation(StrEnum):
+    """What becomes of a stage's sums."""
+
+    RELU = "relu"
+    """max(z, 0) >> f, as fresh shares."""
+    RELU_MAX_POOL = "relu_max_pool"
+    """max(0, largest z of each window) >> f, as fresh shares; it equals pooling before and after the ReLU."""
+    NONE = "none"
+    """The sums stay as they are shared, with 2f fraction bits; later stages can skip to them, not operate on them."""
+    VOTE = "vote"
+    """The last stage: the sums are the logits."""
+
+
+@dataclass(frozen=True)
+class StageShape:
+    """What is public about one stage.
+
+    Attributes:
+        operator: the linear operator.
+        source: the number of the value it takes.
+        activation: what becomes of its sums.
+        skips: numbers of earlier values that are added to its sums.
+        sum_pool: windows over which both parties sum their shares of the source first, or None.
+        max_pool: the windows of RELU_MAX_POOL over the operator's outputs, else None.
+    """
+
+    operator: Operator
+    source: int
+    activation: Activation
+    skips: tuple[int, ...] = ()
+    sum_pool: SumPool | None = None
+    max_pool: Grid | None = None
+
+    @property
+    def inputs(self) -> int:
+        """Length of the source value."""
+        return self.operator.inputs if self.sum_pool is None else self.sum_pool.inputs
+
+    @property
+    def sums(self) -> int:
+        """How many sums the stage has."""
+        return self.operator.outputs
+
+    @property
+    def outputs(self) -> int:
+        """Length of the value that the stage makes."""
+        return self.sums if self.max_pool is None else self.max_pool.channels * self.max_pool.positions
+
+    def pool_share(self, share: Sequence[int], width: int) -> list[int]:
+        """One party's share of the operator's input in Z_{2^width}, from its share of the source value."""
+        if self.sum_pool is None:
+            return list(share)
+        return [ring.reduce(total, width) for total in self.sum_pool.apply(share)]
+
+    @property
+    def window_size(self) -> int:
+        """Sums in each window of the activation; 1 without a max pool."""
+        return 1 if self.max_pool is None else self.max_pool.kernel[0] * self.max_pool.kernel[1]
+
+    def pool_windows(self) -> list[tuple[int, ...]]:
+        """For each output of RELU_MAX_POOL the sums it is the largest of, ``window_size`` of them.
+
+        A place in the padding is filled with another place of the window, which does not change the largest.
+        """
+        if self.max_pool is None:
+            return [(index,) for index in range(self.sums)]
+        windows = []
+        for channel in range(self.max_pool.channels):
+            for window in self.max_pool.windows(channel):
+                inside = next(index for index in window if index != OUTSIDE)
+                windows.append(tuple(inside if index == OUTSIDE else index for index in window))
+        return windows
+
+    def document(self) -> dict[str, object]:
+        """The stage as the session document holds it."""
+        return {
+            "activation": self.activation.value,
+            "max_pool": None if self.max_pool is None else document(self.max_pool),
+            "operator": document(self.operator),
+            "skips": list(self.skips),
+            "source": self.source,
+            "sum_pool": None if self.sum_pool is None else document(self.sum_pool),
+        }
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """All stages of a model, in order. Public: it is part of the session, and chosen independently of private data.
+
+    Raises:
+        InputError: names the first stage that does not fit, and why.
+    """
+
+    stages: tuple[StageShape, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.stages) <= MAX_STAGES:
+            raise InputError(f"a model of {len(self.stages)} layers: choose 1 to {MAX_STAGES}")
+        lengths = [self.stages[0].inputs]
+        for number, stage in enumerate(self.stages):
+            problem = _problem(stage, number, lengths, self.stages[:number], is_last=number == len(self.stages) - 1)
+            if problem is not None:
+                raise InputError(f"layer {number} of the model {problem}")
+            lengths.append(stage.outputs)
+
+    @property
+    def hidden_activations(self) -> int:
+        """How many stages before the last have an activation, and with it circuits."""
+        return sum(stage.activation is not Activation.NONE for stage in self.stages[:-1])
+
+    @property
+    def inputs(self) -> int:
+        """d, the length of a query."""
+        return self.stages[0].inputs
+
+    @property
+    def outputs(self) -> int:
+        """C, the number of logits."""
+        return self.stages[-1].outputs
+
+    def skipped(self, stage: int, values: Sequence[Sequence[int]], fraction_bits: int) -> list[list[int]]:
+        """The values that a stage adds to its sums, each scaled to 2f fraction bits; of shares it makes shares.
+
+        Args:
+            stage: its number.
+            values: value 0, the query, and those of the stages before, or one party's shares of them.
+            fraction_bits: f.
+        """
+        scaled = []
+        for skip in self.stages[stage].skips:
+            is_sums = skip != QUERY and self.stages[skip - 1].activation is Activation.NONE
+            shift = 0 if is_sums else fraction_bits
+            scaled.append([value << shift for value in values[skip]])
+        return scaled
+
+    def add_skipped(
+        self,
+        stage: int,
+        sums: Sequence[Sequence[int]],
+        values: Sequence[Sequence[Sequence[int]]],
+        fraction_bits: int,
+        width: int,
+    ) -> Rows:
+        """One party's shares of a stage's sums in Z_{2^width} with its shares of the skipped values added.
+
+        Args:
+            stage: its number.
+            sums: its shares without them, a row for each query.
+            values: for each value so far a row for each query.
+            fraction_bits: f.
+            width: l.
+        """
+        if not self.stages[stage].skips:
+            return tuple(tuple(row) for row in sums)
+        totals = []
+        for query, row in enumerate(sums):
+            total = list(row)
+            for scaled in self.skipped(stage, [value[query] for value in values], fraction_bits):
+                total = ring.add(total, scaled, width)
+            totals.append(tuple(total))
+        return tuple(totals)
+
+    def document(self) -> list[dict[str, object]]:
+        """The architecture as the session document holds it."""
+        return [stage.document() for stage in self.stages]
+
+
+def _problem(
+    stage: StageShape, number: int, lengths: list[int], before: tuple[StageShape, ...], *, is_last: bool
+) -> str | None:
+    """Why a stage does not fit the values before it, or None."""
+    if is_last != (stage.activation is Activation.VOTE):
+        return f"has the activation {stage.activation.value}: the last stage, and no other, votes"
+    return _problem_of_inputs(stage, number, lengths, before) or _problem_of_pools(stage)
+
+
+def _problem_of_inputs(
+    stage: StageShape, number: int, lengths: list[int], before: tuple[StageShape, ...]
+) -> str | None:
+    if not 0 <= stage.source <= number or any(not 0 <= skip <= number for skip in stage.skips):
+        return f"takes values {(stage.source, *stage.skips)}: choose from 0 to {number}"
+    if stage.source != QUERY and before[stage.source - 1].activation is Activation.NONE:
+        return f"operates on value {stage.source}, which are sums: give its stage an activation"
+    if stage.inputs != lengths[stage.source]:
+        return f"takes {stage.inputs} inputs, value {stage.source} has {lengths[stage.source]}"
+    for skip in stage.skips:
+        if lengths[skip] != stage.sums:
+            return f"has {stage.sums} sums and adds value {skip} of length {lengths[skip]}"
+    return None
+
+
+def _problem_of_pools(stage: StageShape) -> str | None:
+    if stage.sum_pool is not None and stage.sum_pool.outputs != stage.operator.inputs:
+        return f"its operator takes {stage.operator.inputs} inputs, its pool gives {stage.sum_pool.outputs}"
+    if (stage.max_pool is None) != (stage.activation is not Activation.RELU_MAX_POOL):
+        return f"has the activation {stage.activation.value}: give windows exactly for relu_max_pool"
+    if stage.max_pool is not None and stage.max_pool.inputs != stage.sums:
+        return f"has {stage.sums} sums and pools {stage.max_pool.inputs}"
+    if stage.max_pool is not None and any(set(window) == {OUTSIDE} for window in stage.max_pool.windows(0)):
+        return "has a pool with a window that lies in the padding only: choose a smaller padding"
+    return None
+
+
+def dense_architecture(sizes: tuple[int, ...]) -> Architecture:
+    """A fully connected network with ReLUs, from its widths: features, hidden widths, classes."""
+    last = len(sizes) - 2
+    return Architecture(
+        tuple(
+            StageShape(Dense(inputs, outputs), number, Activation.VOTE if number == last else Activation.RELU)
+            for number, (inputs, outputs) in enumerate(pairwise(sizes))
+        )
+    )
+
+
+FEWEST_CLASSES = 2
+
+MOST_CLASSES = 1024
+"""The classes of a session."""

@@ -1,0 +1,195 @@
+"""Networks and integer models on many rows at once, with NumPy: for reports, before the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capc.foundation.errors import InputError
+from capc.models.architecture import Activation, StageShape
+from capc.models.importing.graph import (
+    INPUT,
+    Add,
+    Affine,
+    AveragePool,
+    Conv,
+    Floats,
+    Graph,
+    Linear,
+    MaxPool,
+    Node,
+    Relu,
+    Shape,
+    Softmax,
+)
+from capc.models.model import QuantisedModel
+from capc.models.operators import OUTSIDE, Convolution, Dense, Grid, Operator
+
+Array = NDArray[Any]
+"""Of floats, of 64-bit integers, or of unbounded ones."""
+_MOST_ENTRIES = 1 << 24
+"""Of the windows of all rows that are evaluated together: 128 MiB of doubles."""
+
+
+def float_logits(graph: Graph, features: Floats) -> Floats:
+    """What was read of a network, on n rows of flattened features, in double precision; a softmax is left out."""
+    return np.concatenate([_last(graph, part, softmax=False) for part in parts_of(graph, features)])
+
+
+def float_outputs(graph: Graph, features: Floats, precision: type = np.float64) -> Floats:
+    """The same with a softmax at the end, where the network has one, and in another precision."""
+    return _last(graph, features, softmax=True, precision=precision)
+
+
+def float_values(
+    graph: Graph, features: Floats, *, softmax: bool = True, precision: type = np.float64
+) -> Iterator[tuple[Node, Floats, Floats]]:
+    """Each node with the first of its inputs and its output, in order; a value is let go after its last use."""
+    last_use = {name: number for number, node in enumerate(graph.nodes) for name in node.inputs}
+    values: dict[str, Floats] = {INPUT: _in(features, precision)}
+    for number, node in enumerate(graph.nodes):
+        inputs = [values[name] for name in node.inputs]
+        # What leaves the range of a precision becomes infinite, and is found there.
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = _float_value(node, inputs, graph.shape(node.inputs[0]), precision, softmax=softmax)
+        yield node, inputs[0], value
+        values[node.name] = value
+        for name in node.inputs:
+            if last_use[name] == number and name in values:
+                del values[name]
+
+
+def parts_of(graph: Graph, features: Floats) -> list[Floats]:
+    """The rows in parts that are evaluated together."""
+    size = rows_at_once(graph)
+    return [features[start : start + size] for start in range(0, len(features), size)]
+
+
+def rows_at_once(graph: Graph) -> int:
+    """How many rows are evaluated together, so that the windows of a large network stay in memory."""
+    largest = max([prod(graph.input_shape), *(_entries(node, graph.shape(node.inputs[0])) for node in graph.nodes)])
+    return max(1, _MOST_ENTRIES // largest)
+
+
+def _entries(node: Node, shape: Shape) -> int:
+    """The entries of a node's output, or of its windows."""
+    if isinstance(node.op, Conv | AveragePool | MaxPool):
+        return shape[0] * node.op.window.on(shape).positions * prod(node.op.window.kernel)
+    return prod(node.shape)
+
+
+def _last(graph: Graph, features: Floats, *, softmax: bool, precision: type = np.float64) -> Floats:
+    if graph.output == INPUT:
+        return _in(features, precision)
+    for node, _, value in float_values(graph, features, softmax=softmax, precision=precision):
+        if node.name == graph.output:
+            return value
+    raise InputError(f"the output {graph.output} is no node of the graph: name one that was added")
+
+
+def _float_value(  # noqa: PLR0911  # one for each operator
+    node: Node, inputs: list[Floats], shape: Shape, precision: type, *, softmax: bool
+) -> Floats:
+    first = inputs[0]
+    match node.op:
+        case Linear(weights=weights, biases=biases):
+            return first @ _in(weights, precision).T + _in(biases, precision)
+        case Conv(weights=weights, biases=biases, window=window, groups=groups):
+            operator = Convolution(window.on(shape), len(weights), groups)
+            rows, added = _in(weights, precision).reshape(len(weights), -1), _in(biases, precision)
+            return _linear(operator, rows, first) + np.repeat(added, operator.grid.positions)
+        case Affine(scales=scales, shifts=shifts):
+            size = first.shape[1] // len(scales)
+            return first * np.repeat(_in(scales, precision), size) + np.repeat(_in(shifts, precision), size)
+        case Relu():
+            return np.maximum(first, 0)
+        case AveragePool(window=window, divisor=divisor):
+            return np.asarray(gather(window.on(shape), first, 0).sum(axis=3).reshape(len(first), -1) / divisor)
+        case MaxPool(window=window):
+            return np.asarray(gather(window.on(shape), first, -np.inf).max(axis=3).reshape(len(first), -1))
+        case Add():
+            return first + inputs[1]
+        case Softmax(log=log) if softmax:
+            return softmax_of(first, log=log)
+    return first
+
+
+def _in(array: Floats, precision: type) -> Floats:
+    return np.asarray(array, dtype=precision)
+
+
+def softmax_of(logits: Floats, *, log: bool) -> Floats:
+    """The softmax of each row, or its logarithm."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    logarithm: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return logarithm if log else np.exp(logarithm)
+
+
+def integer_logits(model: QuantisedModel, features: list[list[int]], *, exact_in_64_bits: bool) -> list[list[int]]:
+    """What ``QuantisedModel.logits`` gives for each row, faster.
+
+    Args:
+        model: the integers.
+        features: n quantised queries.
+        exact_in_64_bits: range analysis found that no sum leaves 64 bits; otherwise unbounded integers are used.
+    """
+    kind = np.int64 if exact_in_64_bits else object
+    values = [np.array(features, dtype=kind)]
+    for number in range(len(model.layers)):
+        values.append(_activate(model, number, _stage_sums(model, number, values, kind)))
+    return [[int(logit) for logit in row] for row in values[-1].tolist()]
+
+
+def _stage_sums(model: QuantisedModel, number: int, values: list[Array], kind: type) -> Array:
+    stage, layer = model.architecture.stages[number], model.layers[number]
+    weights: Array = np.array(layer.weights, dtype=kind)
+    biases: Array = np.array(layer.biases, dtype=kind)
+    source = values[stage.source]
+    if stage.sum_pool is not None:
+        source = gather(stage.sum_pool.grid, source, 0).sum(axis=3).reshape(len(source), -1)
+    sums: Array = _linear(stage.operator, weights, source) + np.repeat(biases, stage.sums // len(biases))
+    for skip in stage.skips:
+        is_sums = skip > 0 and model.architecture.stages[skip - 1].activation is Activation.NONE
+        sums = sums + (values[skip] if is_sums else values[skip] * (1 << model.fraction_bits))
+    return sums
+
+
+def _activate(model: QuantisedModel, number: int, sums: Array) -> Array:
+    stage: StageShape = model.architecture.stages[number]
+    if stage.activation in {Activation.NONE, Activation.VOTE}:
+        return sums
+    largest = sums[:, np.array(stage.pool_windows())].max(axis=2)
+    shifted: Array = np.maximum(largest, 0) >> model.fraction_bits
+    return shifted
+
+
+@lru_cache(maxsize=64)
+def _indices(grid: Grid) -> NDArray[np.int64]:
+    """Positions x window, in one channel; the place after its last in the padding."""
+    first = np.array(grid.windows(0), dtype=np.int64)
+    return np.where(first == OUTSIDE, grid.height * grid.width, first)
+
+
+def gather(grid: Grid, values: Array, outside: float) -> Array:
+    """n x channels x positions x window."""
+    channels = values.reshape(len(values), grid.channels, grid.height * grid.width)
+    edge = np.full((len(values), grid.channels, 1), outside, dtype=values.dtype)
+    return np.concatenate([channels, edge], axis=2)[:, :, _indices(grid)]
+
+
+def _linear(operator: Operator, weights: Array, values: Array) -> Array:
+    if isinstance(operator, Dense):
+        return values @ weights.T
+    taps = gather(operator.grid, values, 0)
+    size, rows = operator.grid.channels // operator.groups, operator.rows // operator.groups
+    outputs = []
+    for group in range(operator.groups):
+        mine = taps[:, group * size : (group + 1) * size].transpose(0, 2, 1, 3)
+        columns = mine.reshape(len(values), operator.grid.positions, -1)
+        outputs.append((columns @ weights[group * rows : (group + 1) * rows].T).transpose(0, 2, 1))
+    return np.concatenate(outputs, axis=1).reshape(len(values), -1)

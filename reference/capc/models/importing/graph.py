@@ -1,0 +1,331 @@
+"""A network as named operators with float weights, whatever framework it came from, and what it came from.
+
+A shape is (channels, height, width) or (features,): the batch is no part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capc.foundation.errors import InputError
+from capc.foundation.hidden import type_only
+from capc.models.operators import Convolution, Grid
+
+Floats = NDArray[np.float64]
+Shape = tuple[int, ...]
+
+INPUT = "input"
+"""The name of the graph's input; no node has it."""
+MAX_VALUES = 1 << 22
+"""Most entries of a value, and most entries of all windows of one channel: far above what the protocol can carry."""
+_SHOWN = 80
+
+
+class UnsupportedError(InputError):
+    """Why an operator cannot be taken over; the reader of its framework adds the operator and the node."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}: {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
+def refusal(operator: str, node: str, problem: str, remedy: str) -> InputError:
+    """One line that names the operator, the node, the problem and the remedy."""
+    return InputError(f"{plain(operator)} at {plain(node)}: {plain(problem, 300)}: {remedy}")
+
+
+@contextmanager
+def named(operator: str, node: str) -> Iterator[None]:
+    """Adds the operator and the node to a refusal inside."""
+    try:
+        yield
+    except UnsupportedError as error:
+        raise refusal(operator, node, error.problem, error.remedy) from None
+    except InputError as error:
+        raise refusal(operator, node, str(error), "correct the model, or the input shape") from None
+
+
+def plain(text: str, most: int = _SHOWN) -> str:
+    """Text from a file or a module, on one line and not too long."""
+    shown = "".join(character if character.isprintable() else "?" for character in text)
+    return shown if len(shown) <= most else f"{shown[:most]}..."
+
+
+@dataclass(frozen=True)
+class Window:
+    """What slides: kernel, stride, padding and dilation, each (down, right). Padding is the same on both sides."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+
+    def on(self, shape: Shape) -> Grid:
+        """The windows over a value.
+
+        Raises:
+            InputError: they do not fit.
+        """
+        if len(shape) != 3:
+            raise InputError(f"its input has the shape {shape}, not (channels, height, width)")
+        grid = Grid(*shape, self.kernel, self.stride, self.padding, self.dilation)
+        if grid.positions * prod(self.kernel) > MAX_VALUES:
+            raise InputError(f"{grid.positions} windows of {self.kernel} are too many")
+        return grid
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """weights (outputs x inputs) times a flat value, plus biases."""
+
+    weights: Floats
+    biases: Floats
+
+    __repr__ = type_only
+
+
+@dataclass(frozen=True, eq=False)
+class Conv:
+    """A convolution; the weights are output channels x (channels / groups) x kernel height x kernel width."""
+
+    weights: Floats
+    biases: Floats
+    window: Window
+    groups: int = 1
+
+    __repr__ = type_only
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """scales x + shifts, channel by channel: a batch normalisation in evaluation, or the addition of constants."""
+
+    scales: Floats
+    shifts: Floats
+
+    __repr__ = type_only
+
+
+@dataclass(frozen=True)
+class Relu:
+    """max(x, 0)."""
+
+
+@dataclass(frozen=True)
+class AveragePool:
+    """Sums over windows, where the padding counts as 0, divided by the divisor."""
+
+    window: Window
+    divisor: float
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    """The largest of each window, where the padding does not count."""
+
+    window: Window
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """Channel by channel, row by row."""
+
+
+@dataclass(frozen=True)
+class Add:
+    """The sum of two values of the same shape."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The value itself; also a dropout in evaluation."""
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """A softmax, or with ``log`` its logarithm, over the classes: it keeps the order of the logits."""
+
+    log: bool = False
+
+
+Op = Linear | Conv | Affine | Relu | AveragePool | MaxPool | Flatten | Add | Identity | Softmax
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator in its place.
+
+    Attributes:
+        name: unique; a layer's path in the module, or a node's name in the file.
+        kind: the operator as its framework calls it, for messages.
+        op: what it computes.
+        inputs: names of earlier nodes, or INPUT.
+        shape: of its output.
+    """
+
+    name: str
+    kind: str
+    op: Op
+    inputs: tuple[str, ...]
+    shape: Shape
+
+
+class Seen(NamedTuple):
+    """What a node was given, or what came out of it, when the network ran.
+
+    Attributes:
+        node: its name in the graph.
+        given: its input; None where that cannot be seen.
+        made: its output.
+    """
+
+    node: str
+    given: Floats | None
+    made: Floats
+
+
+@dataclass(frozen=True, repr=False)
+class Origin:
+    """A network as its framework runs it in evaluation. It holds secret weights.
+
+    Attributes:
+        name: what it is, for messages.
+        run: rows of flattened features to rows of flattened outputs, of any length.
+        watch: the values of its nodes on such rows, in order, as far as they can be seen.
+        spacing: the distance from 1 to the next number in the precision in which it computes.
+        remedy: what to do if it computes something else than was read.
+    """
+
+    name: str
+    run: Callable[[Floats], Floats]
+    watch: Callable[[Floats], list[Seen]]
+    spacing: float
+    remedy: str
+
+    def __call__(self, features: Floats) -> Floats:
+        """What the network itself gives, in double precision.
+
+        Args:
+            features: n rows of flattened features.
+
+        Raises:
+            InputError: it fails on them, or does not give one row of finite numbers for each.
+        """
+        outputs = self.run(features)
+        if not np.isfinite(outputs).all():
+            raise InputError(
+                f"{self.name}: run in evaluation on features in [-1, 1], it gives logits that are not finite: "
+                "correct or train it again"
+            )
+        return outputs
+
+
+@dataclass(eq=False)
+class Graph:
+    """Nodes in an order in which they can be computed. Its weights are secret to the party that holds it.
+
+    Attributes:
+        input_shape: of the query.
+        nodes: filled by :meth:`add`.
+        output: the name of the node that makes the logits; set last.
+        origin: the network itself, which runs what was read; None for a graph that is not read from anything.
+    """
+
+    input_shape: Shape
+    nodes: list[Node] = field(default_factory=list, repr=False)
+    output: str = INPUT
+    origin: Origin | None = field(default=None, repr=False)
+    _shapes: dict[str, Shape] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        is_shape = isinstance(self.input_shape, tuple) and all(isinstance(size, int) for size in self.input_shape)
+        if (
+            not is_shape
+            or len(self.input_shape) not in {1, 3}
+            or not all(1 <= size <= MAX_VALUES for size in self.input_shape)
+        ):
+            raise InputError(
+                f"input shape {self.input_shape}: give (features,) or (channels, height, width), without the batch"
+            )
+        if prod(self.input_shape) > MAX_VALUES:
+            raise InputError(f"input shape {self.input_shape}: choose one with at most {MAX_VALUES} features")
+        self._shapes[INPUT] = self.input_shape
+
+    def shape(self, name: str) -> Shape:
+        """The shape of a node's output, or of the input."""
+        return self._shapes[name]
+
+    def add(self, name: str, kind: str, op: Op, *inputs: str) -> None:
+        """Appends a node.
+
+        Raises:
+            InputError: its weights are not finite, or do not fit its inputs' shapes.
+        """
+        if name in self._shapes:
+            raise refusal(kind, name, "the name occurs twice", "rename one node")
+        with named(kind, name):
+            _check_finite(op)
+            shape = _output_shape(op, [self._shapes[source] for source in inputs])
+            if prod(shape) > MAX_VALUES:
+                raise InputError(f"its output has the shape {shape}, more than {MAX_VALUES} values")
+        self._shapes[name] = shape
+        self.nodes.append(Node(name, kind, op, inputs, shape))
+
+
+def _check_finite(op: Op) -> None:
+    if isinstance(op, Linear | Conv):
+        arrays = [op.weights, op.biases]
+    elif isinstance(op, Affine):
+        arrays = [op.scales, op.shifts]
+    else:
+        return
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise InputError("a weight is not a finite number")
+
+
+def _output_shape(op: Op, shapes: list[Shape]) -> Shape:
+    shape = shapes[0]
+    match op:
+        case Linear(weights=weights, biases=biases):
+            if len(shape) != 1:
+                raise InputError(f"its input has the shape {shape} and is not flattened")
+            _expect(weights.ndim == 2 and weights.shape[1] == shape[0], "weights", weights.shape, shape)
+            _expect(biases.shape == weights.shape[:1], "biases", biases.shape, shape)
+            return (len(weights),)
+        case Conv():
+            return _convolved(op, shape)
+        case Affine(scales=scales, shifts=shifts):
+            _expect(scales.shape == shifts.shape == shape[:1], "factors of the channels", scales.shape, shape)
+            return shape
+        case AveragePool(window=window) | MaxPool(window=window):
+            grid = window.on(shape)
+            return (grid.channels, grid.out_height, grid.out_width)
+        case Flatten():
+            return (prod(shape),)
+        case Add():
+            if shapes[0] != shapes[1]:
+                raise InputError(f"it adds values of the shapes {shapes[0]} and {shapes[1]}")
+    return shape
+
+
+def _convolved(op: Conv, shape: Shape) -> Shape:
+    grid = op.window.on(shape)
+    out_channels = len(op.weights)
+    Convolution(grid, out_channels, op.groups)  # It checks the groups.
+    expected = (out_channels, grid.channels // op.groups, *op.window.kernel)
+    _expect(op.weights.shape == expected, "weights", op.weights.shape, shape)
+    _expect(op.biases.shape == (out_channels,), "biases", op.biases.shape, shape)
+    return (out_channels, grid.out_height, grid.out_width)
+
+
+def _expect(fits: bool, what: str, given: Shape, shape: Shape) -> None:
+    if not fits:
+        raise InputError(f"its {what} have the shape {given}, which does not fit an input of the shape {shape}")

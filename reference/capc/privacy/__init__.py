@@ -1,0 +1,1 @@
+"""What a released label costs: events, query costs, and the account that refuses."""

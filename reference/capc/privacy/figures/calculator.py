@@ -1,0 +1,153 @@
+"""The questions of ``capc account``: a case is what would be done; the answers are figures and counts.
+
+A case's counts are fixed in advance, as they are part of the question. Searches rely on monotonicity only for
+tightness: the answer itself was evaluated and is certified.
+
+Spec: CAPC-ACCT-113.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from capc.foundation.errors import InputError
+from capc.privacy.accountants.ballots import BallotRelease
+from capc.privacy.accountants.balls import first_place, require, smallest_sigma
+from capc.privacy.accountants.steps import JointStep, Noise, Release, Step, Steps, step_of
+from capc.privacy.accountants.unit import ProtectedUnit
+from capc.privacy.events import EventKind
+from capc.privacy.figures.methods import Method, applicable, statement_for
+from capc.privacy.figures.statement import PrivacyStatement
+
+MAX_QUERIES = 1 << 32
+
+
+@dataclass(frozen=True)
+class Case:
+    """What would be done.
+
+    Attributes:
+        noise: on each class, for a deviation in votes.
+        sigma: that deviation.
+        threshold_ratio: the threshold noise's deviation divided by sigma; None without a threshold.
+        answers: at most how many labels are released, behind a threshold; None for as many as there are queries.
+        joint: whether check and answer are charged jointly.
+        ballots: the multi-label mechanism; None for a single label.
+        unit: whom the figure protects.
+        delta: of the figure.
+        method: how it is computed.
+    """
+
+    noise: Callable[[Fraction], Noise]
+    sigma: Fraction
+    threshold_ratio: Fraction | None
+    answers: int | None
+    joint: bool
+    ballots: BallotRelease | None
+    unit: ProtectedUnit
+    delta: Fraction
+    method: Method
+
+    def steps(self, queries: int) -> Steps:
+        """The steps of that many queries.
+
+        Raises:
+            InputError: a number cannot be used, labels are withheld without a threshold, or joint charging has no
+                threshold or withheld answers.
+        """
+        require(0 <= queries <= MAX_QUERIES, "queries", queries, f"give 0 to {MAX_QUERIES}")
+        answers = queries if self.answers is None else self.answers
+        require(0 <= answers <= queries, "answers", answers, f"give 0 to the number of queries, {queries}")
+        if self.threshold_ratio is None:
+            require(answers == queries, "answers", answers, f"without a threshold all {queries} queries are answered")
+        check = None if self.threshold_ratio is None else self.noise(self.sigma * self.threshold_ratio)
+        release = Release(self.noise(self.sigma), check, self.ballots)
+        if self.joint:
+            if check is None or self.ballots is not None or answers != queries:
+                raise InputError(
+                    "joint = True: joint charging needs a threshold and single labels, and charges every query in full"
+                )
+            happens = {EventKind.CONFIDENT_STEP: queries}
+        else:
+            happens = {EventKind.ANSWER_RESERVED: answers}
+            if check is not None:
+                happens[EventKind.THRESHOLD_CHECK] = queries
+        counts: Counter[Step | JointStep] = Counter()
+        for kind, count in happens.items():
+            counts[step_of(kind, release, self.unit)] += count
+        return +counts
+
+    def statement(self, queries: int) -> PrivacyStatement:
+        """The figure of that many queries."""
+        return self._capped(statement_for(self.steps(queries), self.unit, self.delta, self.method))
+
+    def comparison(self, queries: int) -> dict[Method, PrivacyStatement | str]:
+        """The figure of that many queries by every method, or why it has none."""
+        found = applicable(self.steps(queries), self.unit, self.delta)
+        return {
+            method: self._capped(answer) if isinstance(answer, PrivacyStatement) else answer
+            for method, answer in found.items()
+        }
+
+    def _capped(self, statement: PrivacyStatement) -> PrivacyStatement:
+        if self.answers is None:
+            return statement
+        cap = f"at most {self.answers} labels are released, a cap that is enforced in advance"
+        return replace(statement, hypotheses=(cap, *statement.hypotheses))
+
+
+def calibrate(case: Case, queries: int, epsilon: Fraction) -> Fraction:
+    """The smallest sigma on a grid of 1/64 votes for which that many queries cost at most epsilon.
+
+    Args:
+        case: its sigma is ignored; threshold noise keeps its ratio.
+        queries: at least 1.
+        epsilon: above 0.
+
+    Raises:
+        InputError: a number cannot be used, or not even the largest sigma is enough.
+    """
+    require(queries >= 1, "queries", queries, "give at least 1")
+    require(epsilon > 0, "epsilon", epsilon, "give a budget above 0")
+
+    def enough(sigma: Fraction) -> bool:
+        try:
+            return replace(case, sigma=sigma).statement(queries).epsilon <= epsilon
+        except InputError:
+            # Too little noise for the method's range; every real mistake shows at the largest sigma, asked first.
+            return False
+
+    replace(case, sigma=Fraction(8)).statement(1)
+    return smallest_sigma(enough, epsilon)
+
+
+def affordable_queries(case: Case, epsilon: Fraction) -> int:
+    """The largest number of queries that cost at most epsilon; 0 if not even one does.
+
+    Raises:
+        InputError: a number cannot be used.
+    """
+    require(epsilon > 0, "epsilon", epsilon, "give a budget above 0")
+    require(case.answers is None, "answers", case.answers, "leave it out: every query is charged in full")
+
+    def exceeds(queries: int) -> bool:
+        try:
+            return case.statement(queries).epsilon > epsilon
+        except InputError:
+            # The cost of so many queries leaves the range of the method.
+            return True
+
+    low, high = 1, MAX_QUERIES + 1
+    if case.joint:
+        # A joint cost takes long to bound: it lies between the answer's and the sum of both parts.
+        separate = replace(case, joint=False)
+        low = max(low, affordable_queries(separate, epsilon))
+        high = affordable_queries(replace(separate, threshold_ratio=None), epsilon) + 1
+    if case.statement(low).epsilon > epsilon:
+        return 0
+    while 2 * low < high and not exceeds(2 * low):
+        low *= 2
+    return first_place(exceeds, low, min(high, 2 * low)) - 1

@@ -1,0 +1,225 @@
+"""Figures, and what must stand beside each of them: adjacency, method, hypotheses, direction of rounding.
+
+Which terms a delta counts, and which are of correctness only, is the table "What a printed delta counts" of section 07.
+
+Spec: CAPC-ACCT-004, CAPC-ACCT-005, CAPC-ACCT-112, CAPC-ACCT-114, CAPC-ACCT-117, CAPC-ACCT-118.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from capc.foundation.errors import InputError
+from capc.noise.mechanism import CostUnit
+from capc.privacy.account import Account
+from capc.privacy.accountants.balls import ball, decimal_text, decimal_upper, refined, require
+from capc.privacy.accountants.conversion import epsilon_upper
+from capc.privacy.accountants.policies import certify
+from capc.privacy.accountants.unit import Relation
+from capc.session.parameters import Adjacency, Charge
+
+NOT_A_GUARANTEE = "not a guarantee unless the counts were fixed in advance"
+ROUNDED_UP = "epsilon rounded up, certified by ball arithmetic"
+_LARGEST_EXPONENT = 1000
+ONE_VOTE = "a protected party has one vote of one unit per query, and a record lies with one party only"
+TERMS_EXCEED_DELTA = "no guarantee: the known statistical terms exceed the delta of the noise"
+HE_DISTANCE = Fraction(1, 1 << 40)
+"""Of all HE responses of one answering party's model from ones that hide it, under a set made for guarantees."""
+COMPUTATIONAL_TERMS = (
+    "delta counts the known statistical terms and no computational one: add (1 + e^epsilon) eta, where eta sums the "
+    "advantages against homomorphic encryption, garbling, oblivious transfer and the pseudorandom generators"
+)
+NO_HE_DISTANCE = "delta counts nothing for HE responses, of which nothing is claimed here: they may tell of the models"
+
+
+@dataclass(frozen=True)
+class PrivacyStatement:
+    """One figure, with everything that it needs to be read correctly (CAPC-ACCT-004).
+
+    Attributes:
+        epsilon: rounded as ``rounding`` says.
+        delta: of the noise and of every statistical term that is known; ``hypotheses`` says which these are.
+        adjacency: the neighbouring relation.
+        method: the theorem or curve.
+        mechanism: the law of the noise.
+        guarantee: False for a reading that is not a guarantee.
+        hypotheses: what must hold for the figure to be true.
+        rounding: the direction of rounding.
+        terms: how much of delta the statistical terms are, at most 1.
+
+    Raises:
+        InputError: epsilon, delta or terms is anything but an exact rational of at least 0; results of
+            `capc.privacy.analysis` are of another type and are refused here.
+    """
+
+    epsilon: Fraction
+    delta: Fraction
+    adjacency: Adjacency | Relation
+    method: str
+    mechanism: str
+    guarantee: bool
+    hypotheses: tuple[str, ...]
+    rounding: str
+    terms: Fraction = Fraction(0)
+
+    def __post_init__(self) -> None:
+        for name in ("epsilon", "delta", "terms"):
+            value = getattr(self, name)
+            if not isinstance(value, Fraction) or value < 0:
+                raise InputError(f"{name} = {value!r}: give an exact rational of at least 0; a diagnostic is no {name}")
+
+    @property
+    def label(self) -> str:
+        """What stands beside the figure, always (CAPC-ACCT-118)."""
+        if self.delta >= 1 or self.terms > self.delta - self.terms:
+            return TERMS_EXCEED_DELTA
+        return "guarantee of the enforced budget" if self.guarantee else NOT_A_GUARANTEE
+
+    def __str__(self) -> str:
+        """The figure in one line; epsilon and delta are decimals, rounded up once more to 6 digits."""
+        return (
+            f"epsilon <= {decimal_text(self.epsilon)} at delta = {decimal_text(self.delta)} ({self.label}; "
+            f"adjacency {self.adjacency.value}; {self.mechanism} noise; {self.method}; {self.rounding})"
+        )
+
+
+def budget_statement(
+    account: Account, sampler_distance: Fraction = Fraction(0), he_distance: Fraction | None = HE_DISTANCE
+) -> PrivacyStatement:
+    """What the account guarantees: the epsilon of its whole budget, at its policy's delta and the known terms.
+
+    It holds however many queries were asked and whenever they stop, because the budget was fixed in advance.
+
+    Args:
+        account: the account.
+        sampler_distance: of all draws of one query together from their exact laws, where noise is not sampled exactly:
+            noise inside MPC. What it costs is added to delta.
+        he_distance: of all HE responses of the protected party from ones that hide its models; None where nothing is
+            claimed of them, and then nothing is guaranteed. What it costs is added to delta.
+
+    Raises:
+        InputError: the account's budget does not keep its policy's epsilon, or its joint cost is too low.
+    """
+    return _statement(account, account.budget, sampler_distance, he_distance, guarantee=he_distance is not None)
+
+
+def spent_statement(
+    account: Account, sampler_distance: Fraction = Fraction(0), he_distance: Fraction | None = HE_DISTANCE
+) -> PrivacyStatement:
+    """The odometer reading: the epsilon of what was spent so far. It is not a guarantee (CAPC-ACCT-005).
+
+    Stopping because of what was released, and then quoting this figure, would be unsound. Arguments and errors as of
+    :func:`budget_statement`.
+    """
+    return _statement(account, account.spent, sampler_distance, he_distance, guarantee=False)
+
+
+def with_sampler_distance(statement: PrivacyStatement, distance: Fraction) -> PrivacyStatement:
+    """The same figure for draws that are not exact: delta grows by (1 + e^epsilon) times their distance, rounded up.
+
+    What is released is a function of the draws, so its distance to what exact draws would give is at most the sum of
+    theirs, however adaptively they were asked for.
+
+    Args:
+        statement: of exact draws.
+        distance: the sum of the statistical distances of all draws from their laws; 0 changes nothing.
+
+    Raises:
+        InputError: the distance is no exact rational from 0 to 1.
+
+    Spec: CAPC-ACCT-114.
+    """
+    _check_distance("sampler distance", distance)
+    return with_term(statement, distance, "draws within {distance} of their law, all draws together")
+
+
+def with_he_distance(statement: PrivacyStatement, distance: Fraction | None) -> PrivacyStatement:
+    """The same figure towards one who sees HE responses: delta grows by (1 + e^epsilon) times their distance.
+
+    Neighbours differ in the votes of one party. The responses of all others are computed from what both have alike, so
+    the distance counts once, for the protected party (claim 5 of section 90).
+
+    Args:
+        statement: of the released labels alone.
+        distance: of all responses of the protected party from ones that hide its models; None where it is not known.
+
+    Raises:
+        InputError: the distance is no exact rational from 0 to 1.
+
+    Spec: CAPC-ACCT-117.
+    """
+    if distance is None:
+        return replace(statement, hypotheses=(*statement.hypotheses, NO_HE_DISTANCE))
+    _check_distance("HE distance", distance)
+    what = "all HE responses of the protected party within {distance} of ones that hide its models"
+    if distance == HE_DISTANCE:
+        what += ", of which it has one: as much again for each further one"
+    return with_term(statement, distance, what)
+
+
+def with_term(statement: PrivacyStatement, distance: Fraction, what: str) -> PrivacyStatement:
+    """The same figure for a view at a statistical distance from the one that the figure is of.
+
+    (epsilon, delta) for one view gives (epsilon, delta + (1 + e^epsilon) distance) for the other, rounded up.
+    """
+    if distance == 0:
+        return statement
+    term = Fraction(1)
+    # Above, delta = 1 is stated, which is true of anything.
+    if statement.epsilon <= _LARGEST_EXPONENT:
+        term = decimal_upper(refined(lambda: (1 + ball(statement.epsilon).exp()) * ball(distance), Fraction(0)))
+    shown = what.format(distance=f"statistical distance eta = {decimal_text(distance)}")
+    told = f"delta includes (1 + e^epsilon) eta, rounded up, for {shown}"
+    return replace(
+        statement,
+        delta=min(Fraction(1), statement.delta + term),
+        terms=min(Fraction(1), statement.terms + term),
+        hypotheses=(*statement.hypotheses, told),
+    )
+
+
+def _statement(
+    account: Account, cost: Fraction, sampler_distance: Fraction, he_distance: Fraction | None, *, guarantee: bool
+) -> PrivacyStatement:
+    policy, parts = account.policy, account.cost
+    _check_distance("sampler distance", sampler_distance)
+    # How many queries can have cost that much: none costs less than its check, and one without a check its answer.
+    queries = cost // (parts.check if policy.charge is Charge.REALISED else parts.worst_case)
+    # No two laws are further apart than 1.
+    all_draws = min(Fraction(1), sampler_distance * queries)
+    # An account adds what it is told to add: no figure of one whose claims do not hold.
+    certify(policy, account.budget)
+    hypotheses = [
+        ONE_VOTE,
+        "the privacy guardian does not collude with the querying party, and all parties are semi-honest",
+        "every query of every querying party and session is charged to this account before its release",
+        COMPUTATIONAL_TERMS,
+    ]
+    if policy.charge is Charge.REALISED:
+        hypotheses.append("the answered bit is an output of the protocol, with the querying party's own noise on it")
+    if policy.joint_cost is not None:
+        hypotheses.append("check and answer are charged jointly, always, whether a label was released or not")
+    order = policy.renyi_order
+    of_noise = PrivacyStatement(
+        epsilon=epsilon_upper(parts.unit, cost, policy.delta, order),
+        delta=policy.delta,
+        adjacency=policy.adjacency,
+        method=METHODS_OF_UNITS[parts.unit] + ("" if order is None else f" at order {order}, fixed in advance"),
+        mechanism=policy.mechanism,
+        guarantee=guarantee,
+        hypotheses=tuple(hypotheses),
+        rounding=ROUNDED_UP,
+    )
+    return with_sampler_distance(with_he_distance(of_noise, he_distance), all_draws)
+
+
+def _check_distance(name: str, distance: object) -> None:
+    require(isinstance(distance, Fraction) and 0 <= distance <= 1, name, distance, "give an exact rational from 0 to 1")
+
+
+METHODS_OF_UNITS = {
+    CostUnit.MU_SQUARED: "exact Gaussian-DP curve (Balle and Wang 2018) of the composed mu^2",
+    CostUnit.RHO: "zCDP of the composed rho, best order of Proposition 12 of Canonne, Kamath and Steinke 2020",
+    CostUnit.RENYI: "Renyi DP, improved conversion (Canonne, Kamath and Steinke 2020)",
+}

@@ -1,0 +1,62 @@
+"""One party's end of the connection to one peer: headers, and the labels that separate uses of randomness."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from capc.foundation.parties import ROLE_CODES, Party
+from capc.session.envelope import Envelope, MessageType
+from capc_spec.registry import STEP_LABELS
+
+
+@dataclass(frozen=True)
+class Channel:
+    """The connection between ``me`` and ``peer`` in one session.
+
+    Attributes:
+        session_tag: the session's digest.
+        me: this party.
+        peer: the party at the other end, as the transport authenticates it.
+    """
+
+    session_tag: bytes
+    me: Party
+    peer: Party
+
+    def seal(self, message_type: MessageType, payload: bytes, query: int = 0, layer: int = 0) -> bytes:
+        """A message to the peer."""
+        return Envelope(message_type, self.session_tag, query, layer, self.me, self.peer).seal(payload)
+
+    def open(self, message_type: MessageType, message: bytes, length: int, query: int = 0, layer: int = 0) -> bytes:
+        """The payload of the peer's message.
+
+        Raises:
+            ProtocolError: the header is not exactly the expected one, or the payload has another length.
+        """
+        return Envelope(message_type, self.session_tag, query, layer, self.peer, self.me).open(message, length)
+
+    def context(self, query: int = 0, layer: int = 0) -> bytes:
+        """Public bytes, the same at both ends, of this pair, query and layer alone."""
+        ends = sorted(_party_bytes(party) for party in (self.me, self.peer))
+        return self.session_tag + b"".join(ends) + query.to_bytes(4, "little") + layer.to_bytes(1, "little")
+
+    def position(self, query: int, layer: int = 0) -> int:
+        """A number below 2^64 that no other query or layer of this connection has; layers count up by 1."""
+        return query << 32 | layer
+
+    def label(self, step: str, query: int = 0, layer: int = 0, bound_to: bytes | None = None) -> bytes:
+        """The label under which ``me`` expands its seed in one step: the step's own label, and the context.
+
+        Args:
+            step: its entry in the registry (section 11).
+            query: the number in the header of the step's messages, or 0.
+            layer: likewise.
+            bound_to: what the step was sent; other bytes give another label.
+        """
+        digest = b"" if bound_to is None else hashlib.sha256(bound_to).digest()
+        return STEP_LABELS[step] + b"/" + _party_bytes(self.me) + self.context(query, layer) + digest
+
+
+def _party_bytes(party: Party) -> bytes:
+    return bytes([ROLE_CODES[party.role]]) + party.index.to_bytes(2, "little")

@@ -1,0 +1,1 @@
+"""What each role computes from what it knows: bytes in, bytes out. No step knows the order of messages."""

@@ -1,0 +1,1 @@
+"""An answering party's steps."""

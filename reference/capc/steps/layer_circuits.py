@@ -1,0 +1,94 @@
+"""Which circuit follows a stage, and what goes into each instance of it: both ends of a connection ask here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from capc.foundation.errors import InputError
+from capc.models.architecture import Activation, Architecture, StageShape
+from capc.session.parameters import Parameters, VoteVariant
+from capc.two_party.circuits.argmax import share_differences, vote_circuit, vote_circuit_low_depth
+from capc.two_party.circuits.builder import Circuit
+from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.vote_rounds import VoteShape
+
+
+def activation_circuit(parameters: Parameters, stage: StageShape) -> tuple[Circuit, int]:
+    """The circuit after a stage and its instances per query: a ReLU per output of the stage, or one vote."""
+    widths = parameters.widths
+    if stage.activation is Activation.VOTE:
+        make = vote_circuit_low_depth if _compares_all_pairs(parameters, stage) else vote_circuit
+        return make(stage.sums, widths.logit_bits, widths.vote_bits), 1
+    return relu_circuit(widths.logit_bits, widths.fraction_bits, stage.window_size), stage.outputs
+
+
+class Ending(Enum):
+    """What becomes of a layer's sums. Public, so that a caller knows which step comes next."""
+
+    SUMS = "are kept"
+    RELU = "go through circuits of ReLUs"
+    VOTE = "go through the circuit of the vote"
+    ROUNDS = "go into the rounds of the vote"
+
+
+def ending(parameters: Parameters, stage: StageShape) -> Ending:
+    """What becomes of a layer's sums, where no outside engine computes the vote."""
+    if stage.activation is Activation.VOTE:
+        return Ending.ROUNDS if parameters.vote_variant is VoteVariant.MULTI_ROUND else Ending.VOTE
+    return Ending.SUMS if stage.activation is Activation.NONE else Ending.RELU
+
+
+def require_ending(parameters: Parameters, stage: StageShape, *wanted: Ending) -> None:
+    """Refuses a step that is for layers of another ending, before anything is spent.
+
+    Raises:
+        InputError: a caller's mistake; says which steps to call.
+    """
+    found = ending(parameters, stage)
+    if found not in wanted:
+        raise InputError(f"the sums of this layer {found.value}: call the step for that")
+
+
+def vote_shape(parameters: Parameters, count: int) -> VoteShape:
+    """The vote in rounds on ``count`` queries."""
+    widths = parameters.widths
+    return VoteShape(parameters.num_classes, widths.logit_bits, widths.vote_bits, count)
+
+
+def _compares_all_pairs(parameters: Parameters, stage: StageShape) -> bool:
+    return stage.activation is Activation.VOTE and parameters.vote_variant is VoteVariant.ALL_PAIRS
+
+
+def circuit_words(parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    """One party's shares of the stage's sums, a row for each query, as the instances of its circuit take them."""
+    if _compares_all_pairs(parameters, stage):
+        return [share_differences(row, parameters.widths.logit_bits) for row in rows]
+    if stage.activation is Activation.VOTE:
+        return [list(row) for row in rows]
+    windows = stage.pool_windows()
+    return [[row[index] for index in window] for row in rows for window in windows]
+
+
+def rows_by_query(outputs: Sequence[Sequence[int]], count: int) -> tuple[tuple[int, ...], ...]:
+    """The output words of all instances as a row for each of ``count`` queries."""
+    size = len(outputs) // count
+    return tuple(
+        tuple(word for words in outputs[start : start + size] for word in words)
+        for start in range(0, len(outputs), size)
+    )
+
+
+def transfer_counts(parameters: Parameters, architecture: Architecture, count: int) -> list[int]:
+    """Transfers for each stage's circuits, for ``count`` queries; 0 where a stage has none."""
+    counts = []
+    for stage in architecture.stages:
+        after = ending(parameters, stage)
+        if after is Ending.SUMS:
+            counts.append(0)
+        elif after is Ending.ROUNDS:
+            counts.append(vote_shape(parameters, count).all_transfers)
+        else:
+            circuit, instances = activation_circuit(parameters, stage)
+            counts.append(count * instances * circuit.evaluator_inputs)
+    return counts

@@ -1,0 +1,42 @@
+"""The privacy guardian between queries, and how it opens one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
+from capc.foundation.single_use import SingleUse
+from capc.session.channel import Channel
+from capc.session.session import Session, following_query
+from capc.steps.suite import GarblerKey, Suite
+
+
+@dataclass(frozen=True, repr=False)
+class PrivacyGuardian(SingleUse):
+    """The guardian between queries. Secret: the garbler key."""
+
+    session: Session
+    suite: Suite
+    garbler_key: GarblerKey
+    next_query: int
+
+    @property
+    def channel(self) -> Channel:
+        """The connection to the querying party."""
+        return Channel(self.session.tag, PRIVACY_GUARDIAN, QUERYING_PARTY)
+
+
+@dataclass(frozen=True, repr=False)
+class Collecting(SingleUse):
+    """Waiting for the vote shares of one query."""
+
+    party: PrivacyGuardian
+    query: int
+
+
+def privacy_guardian_open_query(party: PrivacyGuardian) -> tuple[PrivacyGuardian, Collecting]:
+    """Takes part in the next query. The guardian before it is spent, so no query number is used twice."""
+    PrivacyGuardian.require(party)
+    after = party.renewed(next_query=following_query(party.next_query))
+    party.spend()
+    return after, Collecting(party, party.next_query)

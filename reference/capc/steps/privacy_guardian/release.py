@@ -1,0 +1,129 @@
+"""The privacy guardian's steps. Bytes in, bytes out; no step draws randomness or does any I/O.
+
+Per query: sum the masked vote shares, have the account charged, add noise, garble the release circuit. Spec:
+CAPC-AGG-004, CAPC-REL-004, CAPC-REL-005, CAPC-ACCT-007.
+
+Learns: its own noise, the number of queries, the participant set; in realised mode also the answered bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from capc.foundation import ring
+from capc.foundation.encoding import LABEL_BYTES
+from capc.foundation.errors import InputError, blamed_on
+from capc.foundation.parties import QUERYING_PARTY
+from capc.foundation.randomness import Seed
+from capc.foundation.single_use import SingleUse
+from capc.noise.release_noise import ReleaseNoise, draw_release_noise
+from capc.privacy.events import Receipt
+from capc.privacy.query_cost import query_cost
+from capc.session.envelope import MessageType
+from capc.steps.privacy_guardian.aggregation import Aggregated
+from capc.steps.privacy_guardian.party import PrivacyGuardian
+from capc.steps.release_circuit import circuit_for
+from capc.two_party.interface import GarblerOutput, answer_at_once, request_length
+from capc_spec.registry import TAGS
+
+
+@dataclass(frozen=True, repr=False)
+class Released(SingleUse):
+    """The circuit left. Secret: the noise, and the output labels for the answered bit."""
+
+    party: PrivacyGuardian
+    query: int
+    receipt: Receipt
+    noise: ReleaseNoise
+    output: GarblerOutput
+
+
+def privacy_guardian_release(state: Aggregated, receipt: Receipt, choice: bytes, seed: Seed) -> tuple[Released, bytes]:
+    """Step 3: adds noise to its share of the votes and garbles the release circuit.
+
+    1. The receipt says that the account was charged in full for exactly these inputs; the runner has made it durable.
+    2. Noise is drawn from the seed under a label that holds the digest of all inputs, the querying party's among them:
+       other inputs, other noise and other labels.
+    3. The garbler's words: its share plus noise; with a threshold its share, its share plus noise, and T - tau.
+
+    Reveals: to the querying party the label or "no consensus" only.
+
+    Raises:
+        InputError: the receipt is for another session, query or set of shares.
+        ProtocolError: the choice is malformed, or belong to another session or query.
+    """
+    Aggregated.require(state)
+    party, parameters, channel = state.party, state.party.session.parameters, state.party.channel
+    # 1.
+    check_receipt(state, receipt)
+    circuit = circuit_for(parameters)
+    scheme = party.suite.two_party
+    payload = channel.open(MessageType.CHOICE_BITS, choice, request_length(scheme, circuit, 1), state.query)
+    # 2. and 3.
+    label = channel.label("privacy_guardian_release", state.query, bound_to=state.inputs_digest + payload)
+    noise, words = add_noise(state, seed, label)
+    source = party.suite.expand(seed, label + TAGS["garble"])
+    with blamed_on(QUERYING_PARTY):
+        output, circuits = answer_at_once(
+            scheme, party.garbler_key, channel.position(state.query), circuit, [words], payload, source
+        )
+    state.spend()
+    message = channel.seal(MessageType.GARBLED_CIRCUITS, circuits, state.query)
+    return Released(party, state.query, receipt, noise, output), message
+
+
+def check_receipt(state: Aggregated, receipt: Receipt) -> None:
+    """Refuses to draw noise unless the account was charged in full for exactly these shares.
+
+    Raises:
+        InputError: the receipt is for another session, query or set of shares.
+    """
+    parameters = state.party.session.parameters
+    cost = query_cost(parameters.release, parameters.widths.grid_bits)
+    wanted = Receipt(state.party.session.tag, state.query, state.inputs_digest, cost.worst_case, cost.unit)
+    if receipt != wanted:
+        raise InputError(
+            f"the receipt for query {receipt.query} was not given for these shares of query {state.query}, or not for "
+            "their full cost: reserve it with the session's own account"
+        )
+
+
+def add_noise(state: Aggregated, seed: Seed, label: bytes) -> tuple[ReleaseNoise, list[int]]:
+    """Draws the noise of a query that was charged, and makes the guardian's words of the release.
+
+    Args:
+        state: with its share of the votes.
+        seed: fresh.
+        label: binds the draw to all inputs of the release.
+
+    Returns:
+        the noise; C words, its share plus noise; with a threshold its share, its share plus noise, and T - tau.
+    """
+    party, parameters = state.party, state.party.session.parameters
+    noise_source = party.suite.expand(seed, label + TAGS["noise"])
+    noise = draw_release_noise(party.suite.mechanisms, parameters.num_classes, noise_source)
+    width, unit = parameters.widths.vote_bits, 1 << parameters.widths.grid_bits
+    votes = ring.scale(state.total, unit, width)
+    words = ring.add(votes, noise.classes, width)
+    if parameters.release.threshold is not None:
+        words = [*votes, *words, ring.reduce(int(parameters.release.threshold * unit) - noise.threshold, width)]
+    return noise, words
+
+
+def privacy_guardian_read_answered(state: Released, message: bytes) -> bool:
+    """Realised mode: the answered bit, from the output label that the querying party returned.
+
+    No return, no refund: without this message the answer stays charged.
+
+    Raises:
+        ProtocolError: the label is not one of this query's two, or the message is malformed.
+    """
+    Released.require(state)
+    channel, output_labels = state.party.channel, state.output.labels
+    if output_labels is None:
+        raise InputError("the release circuit shares its outputs: there is no answered bit to read")
+    payload = channel.open(MessageType.ANSWERED_LABEL, message, LABEL_BYTES, state.query)
+    with blamed_on(QUERYING_PARTY):
+        answered = output_labels.decode(0, 0, payload)
+    state.spend()
+    return bool(answered)

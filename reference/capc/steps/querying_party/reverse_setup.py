@@ -1,0 +1,83 @@
+"""The second base transfers of a vote in rounds: with every answering party, the other way round.
+
+The answering party offers, the querying party chooses an offset of its own: transfers go to the answering party. The
+steps are those of the first set-up with the roles exchanged, and follow it. Spec: section 05, The vote in rounds.
+
+Bytes in, bytes out; no step draws randomness or does any I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from capc.foundation.errors import ErrorCode, ProtocolError, blamed_on
+from capc.foundation.parties import QUERYING_PARTY, Party
+from capc.foundation.randomness import Seed
+from capc.foundation.single_use import SingleUse
+from capc.session.channel import Channel
+from capc.session.envelope import MessageType
+from capc.steps.querying_party.party import QueryingParty
+from capc.steps.suite import ChoiceState, GarblerKey
+from capc_spec.registry import TAGS
+
+
+@dataclass(frozen=True, repr=False)
+class AwaitingReverseTrees(SingleUse):
+    """The querying party after its choices. Secret: its offsets, one for each answering party."""
+
+    party: QueryingParty
+    ot_states: Mapping[Party, ChoiceState]
+
+
+def querying_party_choose_reverse(
+    party: QueryingParty, offers: Mapping[Party, bytes], seed: Seed
+) -> tuple[AwaitingReverseTrees, dict[Party, bytes]]:
+    """Reverse set-up 2: an offset for each answering party, and the choices by its bits.
+
+    Raises:
+        ProtocolError: an offer is malformed or misdirected, or an answering party's is missing.
+    """
+    QueryingParty.require(party)
+    scheme = party.suite.two_party
+    payloads = _open_all(party, MessageType.BASE_OT_OFFER, offers, scheme.offer_length())
+    states: dict[Party, ChoiceState] = {}
+    messages: dict[Party, bytes] = {}
+    for peer, payload in payloads.items():
+        channel = party.channel(peer)
+        source = party.suite.expand(seed, channel.label("querying_party_choose_reverse"))
+        with blamed_on(peer):
+            states[peer], choice = scheme.garbler_choose(payload, channel.context() + TAGS["reverse"], source)
+        messages[peer] = channel.seal(MessageType.BASE_OT_CHOICE, choice)
+    party.spend()
+    return AwaitingReverseTrees(party, states), messages
+
+
+def querying_party_finish_reverse(state: AwaitingReverseTrees, trees: Mapping[Party, bytes]) -> QueryingParty:
+    """Reverse set-up 4.
+
+    Raises:
+        ProtocolError: a message is malformed or misdirected, or an answering party's is missing.
+    """
+    AwaitingReverseTrees.require(state)
+    party, scheme = state.party, state.party.suite.two_party
+    payloads = _open_all(party, MessageType.OT_TREES, trees, scheme.trees_length())
+    keys: dict[Party, GarblerKey] = {}
+    for peer, payload in payloads.items():
+        with blamed_on(peer):
+            keys[peer] = scheme.garbler_finish(state.ot_states[peer], payload)
+    state.spend()
+    return party.renewed(reverse_keys=keys)
+
+
+def _open_all(
+    party: QueryingParty, message_type: MessageType, messages: Mapping[Party, bytes], length: int
+) -> dict[Party, bytes]:
+    """The payload of every answering party."""
+    payloads: dict[Party, bytes] = {}
+    for peer in party.session.answering_parties:
+        if peer not in messages:
+            raise ProtocolError(ErrorCode.MISSING_PARTICIPANT, peer, "no reverse set-up message from this party")
+        channel = Channel(party.session.tag, QUERYING_PARTY, peer)
+        payloads[peer] = channel.open(message_type, messages[peer], length)
+    return payloads

@@ -1,0 +1,68 @@
+"""Step 3: the noisy argmax over the votes, with or without the confidence threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from capc.two_party.circuits.arithmetic import add, less_than, mask_with
+from capc.two_party.circuits.builder import ZERO, Builder, Circuit, Wire
+from capc.two_party.circuits.tournament import argmax_flags, maximum
+
+
+@lru_cache
+def release_circuit(num_classes: int, vote_bits: int) -> Circuit:
+    """Plain GNMax: the label argmax(votes + noise), from shares in Z_{2^w}^C.
+
+    Garbler's inputs: C words, its share of the votes plus the noise. Evaluator's inputs: C words, its share.
+    Outputs, to the evaluator: ceil(log2 C) bits of the label, least significant first.
+
+    Cost: C (w-1) to reconstruct, (C-1)(w-1) + (C-2) w + C-2 for the tournament; the label is free.
+    Depth: n (w+1) - 2 for n = ceil(log2 C).
+    Precondition: |votes + noise| < 2^(w-2).
+    """
+    builder = Builder(vote_bits, num_classes, num_classes)
+    noisy = _reconstruct(builder, num_classes, first_word=0)
+    label = _label_bits(builder, argmax_flags(builder, noisy))
+    return builder.build(f"release_C{num_classes}_w{vote_bits}", label)
+
+
+@lru_cache
+def confident_release_circuit(num_classes: int, vote_bits: int, *, evaluator_noise: bool) -> Circuit:
+    """Confident-GNMax: the answered bit max(votes) + tau >= T, and the label where it is 1 (else label 0).
+
+    Garbler's inputs: C words (its share of the votes), C words (the same share plus noise), one word T - tau.
+    Evaluator's inputs: C words (its share of the votes) and, with ``evaluator_noise`` (realised charging), one
+    word -tau' of its own threshold noise. Outputs, to the evaluator: the answered bit, then the label's bits.
+
+    Cost beyond plain GNMax: C (w-1) + (C-1)(2w-1) + (w-1) + ceil(log2 C), and w-1 more with ``evaluator_noise``.
+    Depth: (n+1) w for n = ceil(log2 C).
+    Precondition: |votes| and |votes + noise| < 2^(w-2), and |max(votes) - T + tau + tau'| < 2^(w-1).
+    """
+    evaluator_words = num_classes + (1 if evaluator_noise else 0)
+    builder = Builder(vote_bits, 2 * num_classes + 1, evaluator_words)
+    votes = _reconstruct(builder, num_classes, first_word=0)
+    noisy = _reconstruct(builder, num_classes, first_word=num_classes)
+    limit = builder.garbler_word(2 * num_classes)
+    if evaluator_noise:
+        limit = add(builder, limit, builder.evaluator_word(num_classes))
+    answered = builder.invert(less_than(builder, maximum(builder, votes), limit))
+    label = mask_with(builder, answered, _label_bits(builder, argmax_flags(builder, noisy)))
+    name = f"confident_release_C{num_classes}_w{vote_bits}_{'realised' if evaluator_noise else 'worst_case'}"
+    return builder.build(name, [answered, *label])
+
+
+def _reconstruct(builder: Builder, num_classes: int, first_word: int) -> list[list[Wire]]:
+    return [add(builder, builder.garbler_word(first_word + c), builder.evaluator_word(c)) for c in range(num_classes)]
+
+
+def _label_bits(builder: Builder, flags: Sequence[Wire]) -> list[Wire]:
+    """The binary label from the winner flags: bit b is the XOR of the flags of classes that have bit b set."""
+    label = []
+    for position in range((len(flags) - 1).bit_length()):
+        bit: Wire = ZERO
+        for index, flag in enumerate(flags):
+            if index >> position & 1:
+                bit = builder.xor(bit, flag)
+        label.append(bit)
+    return label

@@ -1,0 +1,1 @@
+"""Half-gates garbling and oblivious transfer, readable; needs `capc.foundation` and circuits only."""

@@ -1,0 +1,221 @@
+"""Correlated transfers from the trees of `capc.two_party.garbling.ggm_tree`: `capc.two_party.garbling.ot_extension` on arrays, the same bytes.
+
+A stream is AES in counter mode. The cipher of each leaf is kept with the key, as setting it up costs more than a
+short stream. Transfers are made in spans, so that beyond the labels themselves, and for the evaluator as many bytes of
+columns until it needs its labels, or for the garbler if it works ahead of the message, memory does not depend on their
+number: 2 MiB of streams and columns.
+
+Spec: CAPC-OT-001, CAPC-OT-003 to CAPC-OT-007.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from threading import Lock
+
+import numpy as np
+
+from capc.foundation.encoding import LABEL_BITS, require_length
+from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError
+from capc.foundation.primitives import BufferPermutation
+from capc.two_party.garbling import ot_extension
+from capc.two_party.garbling.ggm_tree import LEAVES, TREE_BITS
+from capc.two_party.garbling.ot_messages import OT_ROWS, OtExtension
+from capc.two_party.vectorised.bits import transpose
+from capc.two_party.vectorised.labels import WORD, Bits, LabelBuffer, Words, to_label
+from capc.two_party.vectorised.transfers import Unstored
+
+SPAN = 1 << 16
+"""Transfers that are made together; a multiple of 128, the bits of a block."""
+BLOCK_BITS = LABEL_BITS
+_GROUP_BLOCKS = 1 << 14
+"""Blocks of streams that are folded together: 256 KiB."""
+
+Streams = Sequence[Sequence[BufferPermutation | None]]
+"""For each tree the ciphers of its leaves."""
+
+
+class ConnectionKey(Unstored):
+    """A key, and the positions that it has used.
+
+    Args:
+        streams: for each tree the ciphers of its leaves, in the order in which they are folded.
+    """
+
+    def __init__(self, streams: Streams) -> None:
+        self.streams = streams
+        self._used: set[int] = set()
+        self._taking = Lock()
+
+    def require_free(self, position: int, count: int = 1) -> None:
+        """Raises :class:`InputError` if one of these consecutive positions was used before."""
+        again = self._used.intersection(range(position, position + count))
+        if again:
+            raise InputError(f"transfer position {min(again)} comes again: use every position once")
+
+    def take_positions(self, position: int, count: int) -> None:
+        """Marks consecutive positions as used; a batch that was opened earlier may come later."""
+        with self._taking:
+            self.require_free(position, count)
+            self._used.update(range(position, position + count))
+
+
+class EvaluatorKey(ConnectionKey):
+    """The evaluator's end: all leaves. Secret."""
+
+    def __init__(self, key: ot_extension.EvaluatorKey) -> None:
+        super().__init__([[BufferPermutation(leaf) for leaf in leaves] for leaves in key.leaves])
+
+
+class GarblerKey(ConnectionKey):
+    """The garbler's end: Delta, and the leaves in the order of y XOR alpha_j, of which the first is missing. Secret."""
+
+    def __init__(self, key: ot_extension.GarblerKey) -> None:
+        self.delta = to_label(key.delta)
+        alphas = [key.delta >> first & (LEAVES - 1) for first in range(0, LABEL_BITS, TREE_BITS)]
+        ordered = [
+            [leaves[place ^ alpha] for place in range(LEAVES)] for leaves, alpha in zip(key.leaves, alphas, strict=True)
+        ]
+        super().__init__([[None if leaf is None else BufferPermutation(leaf) for leaf in leaves] for leaves in ordered])
+        bits = [[alpha >> i & 1 for i in range(TREE_BITS)] for alpha in alphas]
+        self.received: Words = np.where(np.array(bits, bool), np.uint64(2**64 - 1), np.uint64(0))[:, :, None]
+        """All ones for each column that a received row is added to."""
+        self._expected: tuple[tuple[int, int], list[Words]] | None = None
+
+    def expect(self, position: int, transfers: int) -> None:
+        """Makes what the next extension needs besides its message, which has not come yet."""
+        self.require_free(position)
+        self._expected = (position, transfers), [columns.copy() for columns in self._columns(position, transfers)]
+
+    def take_columns(self, position: int, transfers: int) -> Iterable[Words]:
+        """For each span the columns of :meth:`_Folds.at`, to be overwritten; those expected, or made one by one."""
+        expected, self._expected = self._expected, None
+        if expected is not None and expected[0] == (position, transfers):
+            return expected[1]
+        return self._columns(position, transfers)
+
+    def _columns(self, position: int, transfers: int) -> Iterator[Words]:
+        folds = _Folds(self.streams, position, transfers)
+        return (folds.at(start)[0] for start in range(0, transfers, SPAN))
+
+
+class ReceivedLabels(Unstored):
+    """The labels of an extension, made from its columns when they are first asked for: the message does not wait.
+
+    Args:
+        columns: for each span those of :meth:`_Folds.at`.
+        transfers: how many labels.
+    """
+
+    def __init__(self, columns: list[Words], transfers: int) -> None:
+        self._columns = columns
+        self._transfers = transfers
+        self._labels = _room(0)
+
+    def all(self) -> Words:
+        """All labels, of shape (transfers, 2)."""
+        if self._columns:
+            self._labels = _room(self._transfers)
+            for number, columns in enumerate(self._columns):
+                transpose(columns, self._labels[number * SPAN : (number + 1) * SPAN])
+            self._columns = []
+        return self._labels[: self._transfers]
+
+
+def extend_receive(key: EvaluatorKey, position: int, transfers: int) -> tuple[Bits, ReceivedLabels, bytes]:
+    """Evaluator: random bits, one byte each; their labels; the message."""
+    size = (transfers + 7) // 8
+    rows = np.empty((OT_ROWS, size), np.uint8)
+    first_row = np.empty(size, np.uint8)
+    kept = []
+    folds = _Folds(key.streams, position, transfers)
+    for start in range(0, transfers, SPAN):
+        columns, sums = folds.at(start)
+        kept.append(columns.copy())
+        here = slice(start // 8, min(start + SPAN + 7, size * 8) // 8)
+        packed = sums.view(np.uint8)[:, : here.stop - here.start]
+        first_row[here] = packed[0]
+        np.bitwise_xor(packed[1:], packed[0], rows[:, here])
+    if transfers % 8:
+        rows[:, -1] &= (1 << transfers % 8) - 1
+    bits = np.unpackbits(first_row, count=transfers, bitorder="little")
+    return bits, ReceivedLabels(kept, transfers), rows.tobytes()
+
+
+def extend_send(key: GarblerKey, position: int, transfers: int, payload: bytes) -> Words:
+    """Garbler: the zero label of each transfer.
+
+    Raises:
+        InvalidPayloadError: the length is wrong, or padding bits are set (`non_canonical`).
+    """
+    require_length(payload, OtExtension.byte_length(transfers), "OT extension")
+    rows = np.frombuffer(payload, np.uint8).reshape(OT_ROWS, -1)
+    if transfers % 8 and (rows[:, -1] >> transfers % 8).any():
+        raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "padding bits set")
+    labels = _room(transfers)
+    for number, columns in enumerate(key.take_columns(position, transfers)):
+        start = number * SPAN
+        added = np.zeros((len(key.streams), columns.shape[1]), WORD)
+        sent = rows[:, start // 8 : (start + SPAN) // 8]
+        added.view(np.uint8)[1:, : sent.shape[1]] = sent
+        by_tree = columns.reshape(len(key.streams), TREE_BITS, -1)
+        by_tree ^= added[:, None, :] & key.received
+        transpose(columns, labels[start : start + SPAN])
+    return labels[:transfers]
+
+
+def _room(transfers: int) -> Words:
+    """Room for labels, in whole blocks."""
+    return np.empty(((transfers + BLOCK_BITS - 1) // BLOCK_BITS * BLOCK_BITS, 2), WORD)
+
+
+class _Folds:
+    """The streams of all leaves, folded, a span of transfers at a time, in buffers that are used again."""
+
+    def __init__(self, streams: Streams, position: int, transfers: int) -> None:
+        self._streams = streams
+        self._transfers = transfers
+        blocks = (min(transfers, SPAN) + BLOCK_BITS - 1) // BLOCK_BITS
+        self._counters = LabelBuffer(blocks)
+        self._counters.labels(0, blocks)[:, 1] = position
+        self._group = max(1, min(len(streams), _GROUP_BLOCKS // (LEAVES * max(blocks, 1))))
+        self._leaves = LabelBuffer(self._group * LEAVES * blocks)
+        self._columns = np.empty((LABEL_BITS, 2 * blocks), WORD)
+        self._sums = np.empty((len(streams), 2 * blocks), WORD)
+
+    def at(self, start: int) -> tuple[Words, Words]:
+        """Column 4j + i, the XOR of the streams of tree j at places whose bit i is set; and the XOR of all, per tree.
+
+        Each fold of the upper half onto the lower leaves the bits below to do: 26 XORs per tree and not 43.
+
+        Args:
+            start: the first transfer, a multiple of the span.
+
+        Returns:
+            columns of shape (128, words), sums of shape (32, words): views that the next call overwrites.
+        """
+        blocks = (min(self._transfers - start, SPAN) + BLOCK_BITS - 1) // BLOCK_BITS
+        first = start // BLOCK_BITS
+        self._counters.labels(0, blocks)[:, 0] = np.arange(first, first + blocks)
+        source = self._counters.source(0, blocks)
+        columns, sums = self._columns[:, : 2 * blocks], self._sums[:, : 2 * blocks]
+        by_tree = columns.reshape(len(self._streams), TREE_BITS, -1, copy=False)
+        for first in range(0, len(self._streams), self._group):
+            here = slice(first, first + self._group)
+            self._fold(self._streams[here], source, blocks, by_tree[here], sums[here])
+        return columns, sums
+
+    def _fold(self, trees: Streams, source: memoryview, blocks: int, columns: Words, sums: Words) -> None:
+        """Some trees: their leaves' streams side by side, then the folds."""
+        for leaf, target in zip(chain.from_iterable(trees), self._leaves.targets(blocks), strict=False):
+            if leaf is not None:
+                leaf.apply_into(source, target)
+        folded = self._leaves.labels(0, len(trees) * LEAVES * blocks).reshape(len(trees), LEAVES, -1)
+        if trees[0][0] is None:
+            folded[:, 0] = 0
+        for i in reversed(range(TREE_BITS)):
+            lower, upper = folded[:, : 1 << i], folded[:, 1 << i : 2 << i]
+            np.bitwise_xor.reduce(upper, axis=1, out=columns[:, i])
+            np.bitwise_xor(lower, upper, lower)
+        sums[:] = folded[:, 0]

@@ -1,0 +1,140 @@
+"""Ends of random transfers, and stashes of them: made ahead for batches that are not known yet, and taken once.
+
+Nothing here survives a restart. A state that came back would use positions, transfers and labels again, under the same
+Delta; so it cannot be copied or pickled, and whoever starts again makes a new set-up, with a new Delta.
+
+Source: derandomisation, Beaver 1995. Spec: CAPC-OT-003, CAPC-ROLE-008.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Generic, NoReturn, Protocol, SupportsIndex, TypeVar
+
+from capc.foundation.errors import InputError
+from capc.two_party.interface import Transfers
+from capc.two_party.vectorised.labels import Bits, Words, set_lowest_bits
+
+
+class Unstored:
+    """What lives as long as its connection and no longer, and shows nothing."""
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise InputError(f"a {type(self).__name__} is not copied or stored: a new connection makes a new set-up")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class LabelSource(Protocol):
+    """Labels that may be made when they are asked for."""
+
+    def all(self) -> Words:
+        """All of them."""
+
+
+@dataclass(frozen=True, repr=False)
+class EvaluatorEnd(Unstored):
+    """The evaluator's end of transfers: random bits, one byte each, and their labels. Secret.
+
+    Attributes:
+        bits: the random bits.
+        source: of labels.
+        first: the number of the first transfer's in the source.
+    """
+
+    bits: Bits
+    source: LabelSource
+    first: int = 0
+
+    @property
+    def labels(self) -> Words:
+        """A label for each bit."""
+        return self.source.all()[self.first : self.first + len(self.bits)]
+
+    def part(self, span: slice) -> EvaluatorEnd:
+        """Some of them."""
+        start, _, _ = span.indices(len(self.bits))
+        return EvaluatorEnd(self.bits[span], self.source, self.first + start)
+
+
+@dataclass(frozen=True, repr=False)
+class ChosenEnd(Unstored):
+    """The evaluator's end of transfers after it chose. Secret: its input bits, and their labels."""
+
+    end: EvaluatorEnd
+    chosen: Bits
+
+    @property
+    def labels(self) -> Words:
+        """The active labels, with the bits as the lowest ones."""
+        labels = self.end.labels
+        # In place: nothing else uses spent transfers.
+        set_lowest_bits(labels, self.chosen)
+        return labels
+
+
+@dataclass(frozen=True, repr=False)
+class GarblerEnd(Unstored):
+    """The garbler's end of transfers: Delta, and the zero labels. Secret."""
+
+    delta: Words
+    labels: Words
+
+    def part(self, span: slice) -> GarblerEnd:
+        """Some of them."""
+        return GarblerEnd(self.delta, self.labels[span])
+
+
+End = TypeVar("End", EvaluatorEnd, GarblerEnd)
+
+
+def cut(end: End, position: int, counts: Sequence[int]) -> list[Transfers[End]]:
+    """Consecutive parts for batches at ``position``, ``position + 1``, and so on."""
+    stash = TransferStash(end, sum(counts), position, len(counts))
+    return [stash.take(count) for count in counts]
+
+
+class TransferStash(Unstored, Generic[End]):
+    """One party's end of transfers for later batches. Secret. Both ends must take the same counts, in the same order.
+
+    Args:
+        end: all of them.
+        count: how many.
+        position: of the first batch.
+        batches: how many batches may take from it: the positions from ``position`` on are theirs.
+    """
+
+    def __init__(self, end: End, count: int, position: int, batches: int) -> None:
+        self._end: End = end
+        self._count = count
+        self._taken = 0
+        self._taking = Lock()
+        self._position = position
+        self._end_position = position + batches
+
+    @property
+    def left(self) -> int:
+        """Transfers that no batch has taken."""
+        return self._count - self._taken
+
+    def take(self, count: int) -> Transfers[End]:
+        """The next transfers, for one batch.
+
+        Raises:
+            InputError: fewer are left, or as many batches as were planned have taken theirs.
+        """
+        # Two threads never take the same ones.
+        with self._taking:
+            if count > self.left or self._position == self._end_position:
+                raise InputError(
+                    f"{count} transfers from a stash with {self.left} transfers for "
+                    f"{self._end_position - self._position} more batches: make a new one in time"
+                )
+            span = slice(self._taken, self._taken + count)
+            transfers = Transfers(self._position, count, self._end.part(span))
+            self._taken += count
+            self._position += 1
+            return transfers

@@ -6,7 +6,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-on lint types imports wheel generate trace check nightly bench mpc clean
+.PHONY: help run quick test test-on lint types imports wheel generate trace check nightly bench mpc clean
 
 help: ## list the chores
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,17 +14,20 @@ help: ## list the chores
 run: $(VENV)/.run ## set up what users need, and run the main job
 	$(BIN)/capc run
 
+quick: $(VENV)/.dev ## set up what developers need, and run tests of every room in less than a minute
+	$(BIN)/python -m pytest --quick -n $(WORKERS) --dist worksteal --trace-append --durations 5
+
 test: $(VENV)/.dev ## set up what developers need, and run all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # Another interpreter has an environment of its own, without PyTorch: its wheel may bring gigabytes there.
 OTHER = $(VENV)-$(notdir $(PYTHON))
-QUICK ?= tests/core tests/ledger tests/accounting tests/noise
+ROOMS_ON_OTHERS ?= tests/core tests/ledger tests/accounting tests/noise
 WITH_TORCH := tests/core/test_hidden.py tests/core/test_use_once.py tests/accounting/test_statistical_terms.py
-test-on: $(OTHER)/.test ## the quick tests on another interpreter: make test-on PYTHON=python3.13
-	@$(OTHER)/bin/python -c 'import sys; print("Python", sys.version.split()[0], "- quick tests only:", *sys.argv[1:])' $(QUICK)
+test-on: $(OTHER)/.test ## rooms that need no PyTorch on another interpreter: make test-on PYTHON=python3.13
+	@$(OTHER)/bin/python -c 'import sys; print("Python", sys.version.split()[0], "- only:", *sys.argv[1:])' $(ROOMS_ON_OTHERS)
 	@echo "SKIPPED, as they need PyTorch: $(WITH_TORCH)"
-	$(OTHER)/bin/python -m pytest -n $(WORKERS) --dist worksteal --trace-append $(QUICK) $(WITH_TORCH:%=--ignore=%)
+	$(OTHER)/bin/python -m pytest -n $(WORKERS) --dist worksteal --trace-append $(ROOMS_ON_OTHERS) $(WITH_TORCH:%=--ignore=%)
 
 lint: $(VENV)/.dev ## style and formatting
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 pytest_plugins = ["capc_verify.pytest_plugin", "pytester"]
 
@@ -18,6 +18,10 @@ settings.register_profile(
     "capc", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 settings.load_profile("capc")
+# Against a seeded fault any failure is as good as the smallest, and none may be kept to be tried in ordinary runs.
+settings.register_profile(
+    "fault", settings.get_profile("capc"), database=None, phases=(Phase.explicit, Phase.generate), print_blob=False
+)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -52,38 +52,27 @@ def layer(request: pytest.FixtureRequest, widths: ParameterSet) -> Layer:
     return Layer.random(BfvLinear(widths), OPERATORS[request.param], widths)
 
 
-def test_encrypt(benchmark: BenchmarkFixture, layer: Layer) -> None:
-    _measure(benchmark, layer, layer.encrypt)
+STEPS: dict[str, Callable[[Layer], object]] = {
+    "encrypt": Layer.encrypt,
+    "evaluate": Layer.evaluate,
+    "prepare_blinding": Layer.blind,
+    "decrypt": Layer.decrypt,
+    "multiply_in_the_clear": Layer.multiply,
+    "prepare": lambda layer: layer.scheme.prepare(layer.operator, layer.weights),
+    # Both sides of one query, blinding included.
+    "all_in": Layer.query,
+}
 
 
-def test_evaluate(benchmark: BenchmarkFixture, layer: Layer) -> None:
-    _measure(benchmark, layer, layer.evaluate)
-
-
-def test_prepare_blinding(benchmark: BenchmarkFixture, layer: Layer) -> None:
-    _measure(benchmark, layer, layer.blind)
+@pytest.mark.parametrize("step", STEPS)
+def test_step(benchmark: BenchmarkFixture, layer: Layer, step: str) -> None:
+    _record(benchmark, layer)
+    benchmark(STEPS[step], layer)
 
 
 def test_evaluate_blinded(benchmark: BenchmarkFixture, layer: Layer) -> None:
     _record(benchmark, layer)
     benchmark.pedantic(layer.evaluate_blinded, setup=lambda: ((layer.blind(),), {}), rounds=20, warmup_rounds=1)  # type: ignore[no-untyped-call]
-
-
-def test_decrypt(benchmark: BenchmarkFixture, layer: Layer) -> None:
-    _measure(benchmark, layer, layer.decrypt)
-
-
-def test_multiply_in_the_clear(benchmark: BenchmarkFixture, layer: Layer) -> None:
-    _measure(benchmark, layer, layer.multiply)
-
-
-def test_prepare(benchmark: BenchmarkFixture, layer: Layer) -> None:
-    _measure(benchmark, layer, lambda: layer.scheme.prepare(layer.operator, layer.weights))
-
-
-def test_all_in(benchmark: BenchmarkFixture, layer: Layer) -> None:
-    """Both sides of one query, blinding included."""
-    _measure(benchmark, layer, layer.query)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -129,8 +118,3 @@ def _record(benchmark: BenchmarkFixture, layer: Layer) -> None:
     benchmark.extra_info["response bytes"] = len(layer.response)
     distance = layer.scheme.statistical_distance(layer.prepared, len(layer.vectors))
     benchmark.extra_info["log2 of statistical distance"] = log2(distance)
-
-
-def _measure(benchmark: BenchmarkFixture, layer: Layer, operation: Callable[[], object]) -> None:
-    _record(benchmark, layer)
-    benchmark(operation)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from capc.foundation import ring
 from capc.foundation.randomness import XofSource, fresh_seed
 from capc.linear.bfv import BfvLinear
+from capc.linear.bfv.blinding import Blinding
 from capc.models.operators import Matrix, Operator
 from capc.session.parameters import ParameterSet
 
@@ -53,12 +54,12 @@ class Layer:
         source = XofSource(fresh_seed(), b"bench")
         return self.scheme.evaluate(self.public_key, self.prepared, self.request, self.addends, source)
 
-    def blind(self) -> object:
+    def blind(self) -> Blinding:
         """The blinding of one response, made ahead."""
         source = XofSource(fresh_seed(), b"bench")
         return self.scheme.prepare_blinding(self.public_key, self.operator, len(self.addends), source)
 
-    def evaluate_blinded(self, blinding: object) -> bytes:
+    def evaluate_blinded(self, blinding: Blinding) -> bytes:
         """The answering party's response, its blinding made before."""
         return self.scheme.evaluate_blinded(blinding, self.prepared, self.request, self.addends)
 

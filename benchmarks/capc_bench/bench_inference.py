@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
@@ -81,55 +80,35 @@ def random_queries(session: Session, count: int) -> list[list[int]]:
     return [[secrets.randbelow(2 * one + 1) - one for _ in range(size)] for _ in range(count)]
 
 
-@dataclass
 class Pair:
-    """A querying party and one answering party, set up."""
+    """A querying party and one answering party, set up, in this process."""
 
-    name: str
-
-    def __post_init__(self) -> None:
-        self.session, self.model = make_session(self.name)
+    def __init__(self, name: str) -> None:
+        self.session, self.model = make_session(name)
         self._release = SharesOnly()
         methods = Methods(EmbeddedInference(), self._release, EmbeddedPreparation())
         suite, account = suite_of(self.session), make_account(self.session)
         self.table = Table(self.session, [self.model], suite, account, methods, [None], fresh_seed, NoObserver())
         self.table.play()
 
-    def queries(self, count: int) -> list[list[int]]:
-        """Random queries."""
-        return random_queries(self.session, count)
-
-    def play(self, mode: Mode, batch: Batch, queries: Queries = ()) -> None:
-        """A turn of all parties."""
+    def play(self, mode: Mode, count: int, queries: Queries = ()) -> Batch:
+        """A turn of all parties on the next batch."""
+        batch = Batch(self.table.next_query, count)
         self.table.play(QueryingTurn(mode, batch, queries))
-
-    def label(self, queries: Queries) -> None:
-        """Steps 1a to 1c."""
-        self.play(Mode.LABEL, self.next_batch(len(queries)), queries)
-
-    def next_batch(self, count: int) -> Batch:
-        """Of so many queries."""
-        return Batch(self.table.next_query, count)
+        return batch
 
     def check(self, queries: list[list[int]]) -> None:
         """The last batch's shares open to the model's votes."""
-        ((*shares,),) = self._release.shares
-        check(
-            self.model,
-            [share.share for share in shares],
-            [vote.vote_share for vote in self._release.votes],
-            queries,
-        )
+        ((*shares,),), votes = self._release.shares, self._release.votes
+        check(self.model, [share.share for share in shares], [vote.vote_share for vote in votes], queries)
 
     def bytes_sent(self) -> int:
         """Bytes of all steps so far but set-up."""
         return sum(cost.bytes for step, cost in self.table.exchange.costs.items() if step != Step.SETUP.value)
 
 
-@lru_cache
-def pair(name: str) -> Pair:
-    """One set-up for each network."""
-    return Pair(name)
+pair = lru_cache(Pair)
+"""One set-up for each network."""
 
 
 def bytes_of_circuits(session: Session, count: int) -> dict[str, float]:
@@ -189,28 +168,28 @@ def test_inference_between_processes(benchmark: BenchmarkFixture, name: str, cou
 @pytest.mark.parametrize(("name", "count"), CASES)
 def test_inference(benchmark: BenchmarkFixture, name: str, count: int) -> None:
     made = pair(name)
-    queries = made.queries(count)
-    made.label(queries)
+    queries = random_queries(made.session, count)
+    made.play(Mode.LABEL, count, queries)
     made.check(queries)
     before = made.bytes_sent()
-    made.label(queries)
+    made.play(Mode.LABEL, count, queries)
     sent = made.bytes_sent() - before
     benchmark.extra_info |= {"MB": sent / 1e6, "MB per query": sent / 1e6 / count}
     benchmark.extra_info["SPU seconds, MB"] = SPU[name, count]
-    benchmark.pedantic(made.label, args=(queries,), rounds=9 if count == 1 else 3)  # type: ignore[no-untyped-call]
+    rounds = 9 if count == 1 else 3
+    benchmark.pedantic(made.play, args=(Mode.LABEL, count, queries), rounds=rounds)  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(("name", "count"), CASES)
 def test_prepared_inference(benchmark: BenchmarkFixture, name: str, count: int) -> None:
-    made, queries = pair(name), pair(name).queries(count)
+    made = pair(name)
+    queries = random_queries(made.session, count)
 
     def prepare() -> tuple[tuple[Batch], dict[str, object]]:
-        batch = made.next_batch(count)
-        made.play(Mode.PREPARE, batch)
-        return (batch,), {}
+        return (made.play(Mode.PREPARE, count),), {}
 
     def online(batch: Batch) -> None:
-        made.play(Mode.LABEL_PREPARED, batch, queries)
+        made.table.play(QueryingTurn(Mode.LABEL_PREPARED, batch, queries))
 
     (batch,), _ = prepare()
     before = made.bytes_sent()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from statistics import median
+from typing import Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -18,7 +19,14 @@ from capc.two_party.circuits.builder import Circuit
 from capc.two_party.circuits.release import release_circuit
 from capc.two_party.circuits.relu import relu_circuit
 from capc.two_party.garbling.readable import GarbledTwoParty
-from capc.two_party.interface import answer_at_once, request_at_once
+from capc.two_party.interface import (
+    AnyScheme,
+    EvaluatorKey,
+    GarblerKey,
+    TwoPartyScheme,
+    answer_at_once,
+    request_at_once,
+)
 from capc.two_party.vectorised import VectorisedTwoParty
 from capc_bench.two_processes import Evaluator, Work
 
@@ -65,10 +73,10 @@ def test_two_processes(benchmark: BenchmarkFixture, name: str) -> None:
     }
 
 
-Keys = tuple[object, object]
+Scheme = TwoPartyScheme[Any, Any, EvaluatorKey, GarblerKey, Any, Any, Any, Any, Any, Any]
 
 
-def set_up(scheme: GarbledTwoParty) -> Keys:
+def set_up(scheme: Scheme[EvaluatorKey, GarblerKey]) -> tuple[GarblerKey, EvaluatorKey]:
     """The garbler's and the evaluator's key of one connection."""
     sources = [XofSource(fresh_seed(), b"benchmark") for _ in range(3)]
     state, offer = scheme.evaluator_offer(sources[0])
@@ -78,7 +86,7 @@ def set_up(scheme: GarbledTwoParty) -> Keys:
 
 
 @pytest.mark.parametrize("scheme", [GarbledTwoParty(), VectorisedTwoParty()], ids=["readable", "fast"])
-def test_set_up(benchmark: BenchmarkFixture, scheme: GarbledTwoParty) -> None:
+def test_set_up(benchmark: BenchmarkFixture, scheme: AnyScheme) -> None:
     """Once per connection: 128 base transfers and the trees, both ends in one process."""
     benchmark(set_up, scheme)
 
@@ -119,7 +127,7 @@ def test_garbling_alone(benchmark: BenchmarkFixture) -> None:
     ids=["vote", "relu_32", "release"],
 )
 def test_both_ends_in_one_process(
-    benchmark: BenchmarkFixture, scheme: GarbledTwoParty, circuit: Circuit, instances: int
+    benchmark: BenchmarkFixture, scheme: AnyScheme, circuit: Circuit, instances: int
 ) -> None:
     """The readable engine beside the fast one: extension, garbling and evaluation."""
     garbler_key, evaluator_key = set_up(scheme)

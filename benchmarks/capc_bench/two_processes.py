@@ -26,6 +26,8 @@ from capc.foundation.randomness import XofSource, fresh_seed
 from capc.two_party.circuits.builder import Circuit, evaluate
 from capc.two_party.interface import GarblerOutput, Transfers
 from capc.two_party.vectorised import TransferStash, VectorisedTwoParty
+from capc.two_party.vectorised.extension import EvaluatorKey, GarblerKey
+from capc.two_party.vectorised.transfers import EvaluatorEnd, GarblerEnd
 
 Words = npt.NDArray[np.uint64]
 
@@ -167,7 +169,7 @@ def source() -> XofSource:
     return XofSource(fresh_seed(), CONTEXT)
 
 
-def offer_transfers(scheme: VectorisedTwoParty, link: Connection) -> object:
+def offer_transfers(scheme: VectorisedTwoParty, link: Connection) -> EvaluatorKey:
     """The set-up of transfers, by the party that has both labels' streams: the key."""
     state, offer = scheme.evaluator_offer(source())
     link.send(offer)
@@ -176,7 +178,7 @@ def offer_transfers(scheme: VectorisedTwoParty, link: Connection) -> object:
     return key
 
 
-def choose_offset(scheme: VectorisedTwoParty, link: Connection) -> object:
+def choose_offset(scheme: VectorisedTwoParty, link: Connection) -> GarblerKey:
     """The same, by the party that chooses its offset."""
     seeds, choice = scheme.garbler_choose(link.read(scheme.offer_length()), CONTEXT, source())
     link.send(choice)
@@ -195,7 +197,7 @@ class Evaluator(Parent):
         self.work = work
         self._scheme = VectorisedTwoParty(work.chunk)
         self._position = 0
-        self._stash: TransferStash | None = None
+        self._stash: TransferStash[EvaluatorEnd] | None = None
 
     def _set_up(self) -> None:
         self._key = offer_transfers(self._scheme, self._link)
@@ -223,7 +225,7 @@ class Evaluator(Parent):
         self.bytes = self._link.sent + self._link.received - 1
         self._position += 1
 
-    def _transfers(self) -> tuple[Transfers, bytes]:
+    def _transfers(self) -> tuple[Transfers[EvaluatorEnd], bytes]:
         if self._stash is not None:
             return self._stash.take(self.work.transfers), b""
         (transfers,), extension = self._scheme.extend_evaluator(self._key, self._position, [self.work.transfers])
@@ -263,7 +265,7 @@ def run_garbler(work: Work, port: int) -> None:
     cpu: list[float] = []
     position = 0
     inputs = work.inputs(work.circuit.garbler_words)
-    stash: TransferStash | None = None
+    stash: TransferStash[GarblerEnd] | None = None
     output: GarblerOutput | None = None
     while (command := link.read(1)) != STOP:
         if command == PREPARE:
@@ -286,7 +288,12 @@ def run_garbler(work: Work, port: int) -> None:
 
 
 def _garble(
-    scheme: VectorisedTwoParty, work: Work, link: Connection, inputs: Words, key: object, position: int
+    scheme: VectorisedTwoParty,
+    work: Work,
+    link: Connection,
+    inputs: Words,
+    key: GarblerKey | TransferStash[GarblerEnd],
+    position: int,
 ) -> GarblerOutput:
     if isinstance(key, TransferStash):
         transfers = key.take(work.transfers)

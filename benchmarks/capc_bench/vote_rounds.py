@@ -16,7 +16,7 @@ from capc.foundation import ring
 from capc.foundation.cleartext import one_hot_argmax
 from capc.two_party.vectorised import VectorisedTwoParty
 from capc.two_party.vectorised.vote_rounds import VectorisedVote
-from capc.two_party.vote_rounds import GarblerRound, Shares, VoteShape
+from capc.two_party.vote_rounds import Shares, VoteShape
 from capc_bench.two_processes import (
     CHECK,
     CHECKED,
@@ -88,13 +88,11 @@ class VoteEvaluator(Parent):
         (transfers,), extension = self._scheme.extend_evaluator(self._key, self._position, counts)
         state, request = self._rounds.begin(transfers, self._reverse_key, self.work.shape, self._shares)
         self._link.send(extension)
-        while True:
+        for _ in range(self.work.shape.rounds - 1):
             self._link.send(request)
-            result = self._rounds.evaluate_stream(state, self._link.read_into, source())
-            if not isinstance(result, tuple):
-                break
-            state, request = result
-        self.votes: Shares = result
+            state, request = self._rounds.evaluate_stream(state, self._link.read_into, source())
+        self._link.send(request)
+        self.votes: Shares = self._rounds.evaluate_last_stream(state, self._link.read_into)
         self.cpu.append(time.process_time() - began)
         self.bytes = self._link.sent + self._link.received - 1
         self._position += 1 << 32
@@ -135,14 +133,17 @@ def run_garbler(work: VoteWork, port: int) -> None:
             scheme.expect_transfers(key, position, counts)
             payload = link.read(scheme.extension_length(counts[0]))
             (transfers,) = scheme.extend_garbler(key, position, counts, payload)
-            state: GarblerRound | Shares = rounds.await_begin(transfers, reverse_key, work.shape, shares)
-            while isinstance(state, GarblerRound):
-                request = link.read(rounds.request_length(work.shape, state.number))
-                stream = rounds.garble_stream(state, request, source())
+            state = rounds.await_begin(transfers, reverse_key, work.shape, shares)
+            for number in range(work.shape.rounds - 1):
+                stream = rounds.garble_stream(state, link.read(rounds.request_length(work.shape, number)), source())
                 for piece in stream:
                     link.send(piece)
                 state = stream.output
-            votes = [list(row) for row in state]
+            request = link.read(rounds.request_length(work.shape, state.number))
+            last = rounds.garble_last_stream(state, request, source())
+            for piece in last:
+                link.send(piece)
+            votes = [list(row) for row in last.output]
             cpu.append(time.process_time() - began)
             position += 1 << 32
         elif command == CHECK:

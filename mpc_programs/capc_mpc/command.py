@@ -34,6 +34,7 @@ from capc_mpc.spdz.keys import write_key
 from capc_mpc.spdz.machine import the_machine
 from capc_mpc.spdz.running import Limits, MpcRun
 from capc_mpc.spdz.running import run as run_step
+from capc_spec.registry import TAGS
 
 app = typer.Typer(help="The secure steps on MP-SPDZ: run one program, or measure the variants.", no_args_is_help=True)
 _EXIT_FAILED = 1
@@ -67,7 +68,7 @@ def run(
         declared, given = model_named(model), _read_cases(inputs) if inputs else None
         check_model(protocol_named(protocol), declared)
         machine = the_machine()
-        cases = given or sample_cases(step, XofSource(fresh_seed(), b"capc_mpc/sample"))
+        cases = given or sample_cases(step, XofSource(fresh_seed(), TAGS["mpc-sample"]))
         try:
             done = run_step(step, cases, protocol, model=declared, limits=Limits(seconds=seconds), machine=machine)
         except MpcError as error:

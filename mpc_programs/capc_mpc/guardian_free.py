@@ -30,8 +30,7 @@ from capc_mpc.programs import capc_noise
 from capc_mpc.spdz.deployed import Deployment, run_party
 from capc_mpc.spdz.machine import Machine, the_machine
 from capc_mpc.spdz.running import Limits, MpcRun, run
-
-_INPUTS_DOMAIN = b"CaPC/0.1/guardian-free-binding"
+from capc_spec.registry import TAGS
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,9 @@ def answering_party_charge(
     receipts = []
     for query, share in zip(queries, shares, strict=True):
         words = b"".join(word.to_bytes(8, "little") for word in share)
-        bound = hashlib.sha256(_INPUTS_DOMAIN + blinding + session_tag + query.to_bytes(4, "little") + words)
+        bound = hashlib.sha256(
+            TAGS["guardian-free-binding"] + blinding + session_tag + query.to_bytes(4, "little") + words
+        )
         receipts.append(account.reserve(session_tag, query, bound.digest()))
     return receipts
 

@@ -61,6 +61,7 @@ def send(account: Account, query: int, tag: bytes = TAG) -> Receipt:
 # --- what a query costs -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-003")
 @given(
     sigma=positive,
@@ -81,6 +82,7 @@ def test_query_cost_is_the_textbook_formula(
     assert cost.unit is (CostUnit.RHO if half == 2 else CostUnit.MU_SQUARED)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-003", "CAPC-ACCT-115")
 @given(
     sigma=positive,
@@ -368,6 +370,7 @@ actions = st.tuples(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-001", "CAPC-ACCT-002", "CAPC-ACCT-006")
 @given(
     steps=st.lists(actions, max_size=40),

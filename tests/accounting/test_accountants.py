@@ -19,22 +19,16 @@ from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare
 from capc.privacy.accountants import joint
-from capc.privacy.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper
+from capc.privacy.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper, improved_conversion
 from capc.privacy.accountants.gdp import composed_mu_squared
 from capc.privacy.accountants.joint import joint_cost_holds, joint_renyi_upper
 from capc.privacy.accountants.pld import LossDistribution, loss_epsilon
-from capc.privacy.accountants.rdp import (
-    ORDERS,
-    classic_conversion,
-    improved_conversion,
-    renyi_cost,
-    renyi_epsilon,
-    separate_cost,
-)
+from capc.privacy.accountants.rdp import ORDERS, classic_conversion, renyi_cost, renyi_epsilon, separate_cost
 from capc.privacy.accountants.steps import JointStep, Noise, Step, Steps
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.accountants.zcdp import composed_rho
 from capc.privacy.figures.methods import Method, applicable, statement_for
+from support.laws import real
 from support.sizes import examples
 
 RELATIVE = mpmath.mpf(10) ** -9
@@ -46,10 +40,6 @@ UNIT = ProtectedUnit(Relation.REPLACE_ONE)
 deltas = st.integers(2, 12).map(lambda n: Fraction(1, 10**n))
 sigmas = st.fractions(min_value=Fraction(1, 2), max_value=50, max_denominator=64)
 counts = st.integers(1, 500)
-
-
-def real(value: Fraction) -> mpmath.mpf:
-    return mpmath.mpf(value.numerator) / value.denominator
 
 
 def gaussian_steps(sigma: Fraction, count: int) -> Steps:
@@ -67,6 +57,7 @@ def skellam(variance_share: Fraction, contributors: int) -> SharedNoise:
 # --- Renyi --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-104")
 @given(sigma=sigmas, count=counts, delta=deltas, improved=st.booleans())
 @settings(max_examples=examples(ordinary=15, nightly=400), deadline=None)
@@ -102,6 +93,7 @@ def test_an_edge_of_the_grid_is_said_and_nothing_is_negative() -> None:
     assert renyi_epsilon({}, Fraction(1, 10), improved_conversion).epsilon == 0
 
 
+@pytest.mark.slow
 @given(sigma=sigmas, count=counts, more=counts, delta=deltas, noisier=st.fractions(min_value=1, max_value=3))
 @settings(max_examples=examples(ordinary=5, nightly=200), deadline=None)
 def test_more_queries_never_cost_less_and_more_noise_never_more(
@@ -296,6 +288,7 @@ def test_joint_cost_is_between_the_true_maximum_and_the_sum_of_its_parts(
     assert bound < float(answer + order * check / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-108")
 @pytest.mark.parametrize("order", [Fraction(1) + Fraction(1, 1 << 20), Fraction(1000), Fraction(1 << 20)])
 @pytest.mark.parametrize("check", [Fraction(1, 10**60), Fraction(10**9)])
@@ -345,6 +338,7 @@ def test_an_extreme_joint_claim_is_the_sum_of_its_parts_or_refused(order: Fracti
     assert not joint_cost_holds(*arguments, separate - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-108")
 def test_joint_epsilon_is_below_separate_charges() -> None:
     check = Step(RoundedGaussian(Fraction(6), 4), ONE)

@@ -11,76 +11,25 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.special import ndtr
 
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian
 from capc.noise.shares import SharedNoise, SkellamShare
-from capc.privacy.accountants.conversion import epsilon_upper
+from capc.privacy.accountants.conversion import epsilon_upper, improved_conversion
 from capc.privacy.accountants.pld import loss_epsilon
-from capc.privacy.accountants.rdp import improved_conversion, renyi_cost, renyi_epsilon
+from capc.privacy.accountants.rdp import renyi_cost, renyi_epsilon
 from capc.privacy.accountants.steps import Step
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
+from capc.session.parameters import Adjacency
+from support.argmax import argmax_law, continuous_argmax_law, discrete_masses, neighbouring_pairs
 
 DELTAS = [Fraction(1, 20), Fraction(1, 1000)]
 ORDERS = [Fraction(3, 2), Fraction(4), Fraction(16)]
 PARTIES = 8
-X = np.linspace(-9, 9, 721)
 SIZES = [(PARTIES, 4), (8, 2), (8, 3)]
 
 
-def histograms(parties: int, classes: int) -> list[tuple[int, ...]]:
-    """Of exactly that many votes, and of one less (a vote that became zero)."""
-    return [h for h in product(range(parties + 1), repeat=classes) if sum(h) in {parties, parties - 1}]
-
-
-def pairs(parties: int, classes: int, relation: Relation) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    found = []
-    for h in histograms(parties, classes):
-        if sum(h) != parties:
-            continue
-        for gone in range(classes):
-            if h[gone] == 0:
-                continue
-            without = tuple(c - (j == gone) for j, c in enumerate(h))
-            if relation is Relation.NULL_VOTE:
-                found += [(h, without), (without, h)]
-            else:
-                found += [
-                    (h, tuple(c + (j == to) for j, c in enumerate(without))) for to in range(classes) if to != gone
-                ]
-    return found
-
-
 def continuous(histogram: tuple[int, ...], sigma: float) -> np.ndarray:
-    density = np.exp(-(X**2) / 2) / np.sqrt(2 * np.pi) * (X[1] - X[0])
-    gaps = (np.array(histogram)[:, None] - np.array(histogram)[None, :]) / sigma
-    below = ndtr(X[None, None, :] + gaps[:, :, None])
-    below[np.arange(len(histogram)), np.arange(len(histogram))] = 1
-    return np.asarray((density * below.prod(axis=1)).sum(axis=1))
-
-
-def summed(histogram: tuple[int, ...], mass: np.ndarray) -> np.ndarray:
-    reach = len(mass) // 2
-    counts = np.zeros((len(histogram), len(mass) + 10))
-    for label, votes in enumerate(histogram):
-        counts[label, votes : votes + len(mass)] = mass
-    at_most = counts.cumsum(axis=1)
-    below = at_most - counts
-    law = []
-    for label in range(len(histogram)):
-        win = counts[label].copy()
-        for other in range(len(histogram)):
-            if other != label:
-                win *= below[other] if other < label else at_most[other]
-        law.append(win.sum())
-    assert reach > 0
-    return np.array(law)
-
-
-def discrete_mass(sigma: float) -> np.ndarray:
-    n = np.arange(-int(14 * sigma), int(14 * sigma) + 1)
-    weights = np.exp(-(n**2) / (2 * sigma**2))
-    return np.asarray(weights / weights.sum())
+    return continuous_argmax_law(histogram, sigma, 9, 721)
 
 
 def worst(
@@ -105,10 +54,11 @@ def test_no_figure_is_below_the_exact_divergence(
     parties: int, classes: int, relation: Relation, sigma: Fraction
 ) -> None:
     unit = ProtectedUnit(relation)
-    found = pairs(parties, classes, relation)
+    found = neighbouring_pairs(parties, classes, Adjacency(relation.value))
     names = {h for pair in found for h in pair}
     smooth = {h: continuous(h, float(sigma)) for h in names}
-    stepped = {h: summed(h, discrete_mass(float(sigma))) for h in names}
+    mass = discrete_masses(float(sigma), int(14 * sigma))
+    stepped = {h: argmax_law(h, mass) for h in names}
     gauss = Step(RoundedGaussian(sigma, 4), unit.answer)
     discrete = Step(DiscreteGaussian(sigma, 0), unit.answer)
     for delta in DELTAS:
@@ -131,8 +81,8 @@ def test_no_skellam_figure_is_below_the_exact_divergence() -> None:
     n = np.arange(0, 60)
     half = np.exp(-2.0) * np.cumprod(np.concatenate([[1.0], 2.0 / n[1:]]))
     mass = np.convolve(half, half[::-1])
-    found = pairs(5, 3, Relation.REPLACE_ONE)
-    laws = {h: summed(h, mass) for pair in found for h in pair}
+    found = neighbouring_pairs(5, 3, Adjacency.REPLACE_ONE)
+    laws = {h: argmax_law(h, mass) for pair in found for h in pair}
     for order in (Fraction(2), Fraction(8)):
         assert worst(laws, found, order=float(order)) <= float(renyi_cost({step: 1}, order))
 
@@ -171,7 +121,7 @@ def test_heavy_and_repeated_votes_are_charged_enough(weights: tuple[Fraction, ..
 def test_the_check_has_teeth() -> None:
     """The claim for twice the noise is refuted by the same enumeration."""
     unit = ProtectedUnit(Relation.REPLACE_ONE)
-    found = pairs(4, 3, Relation.REPLACE_ONE)
+    found = neighbouring_pairs(4, 3, Adjacency.REPLACE_ONE)
     laws = {h: continuous(h, 1.0) for pair in found for h in pair}
     claim = epsilon_upper(CostUnit.MU_SQUARED, unit.answer.squared / 4, DELTAS[1])
     assert worst(laws, found, epsilon=float(claim)) > 2 * float(DELTAS[1])

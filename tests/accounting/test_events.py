@@ -303,6 +303,7 @@ def case(method: Method = Method.GAUSSIAN_DP, **changes: Any) -> Case:
     return Case(**{**fields, **changes})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [Method.GAUSSIAN_DP, Method.RENYI_IMPROVED])
 def test_calibration_and_counts_are_at_the_edge_of_the_budget(method: Method) -> None:
     epsilon = Fraction(10)
@@ -314,6 +315,7 @@ def test_calibration_and_counts_are_at_the_edge_of_the_budget(method: Method) ->
     assert found.statement(queries).epsilon <= epsilon < found.statement(queries + 1).epsilon
 
 
+@pytest.mark.slow
 def test_joint_counts_are_at_the_edge_of_the_budget() -> None:
     found = case(Method.RENYI_IMPROVED, joint=True, sigma=Fraction(12))
     queries = affordable_queries(found, Fraction(3))

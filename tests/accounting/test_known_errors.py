@@ -20,6 +20,7 @@ def test_every_case_of_the_table_of_errors_is_a_test() -> None:
     assert [name for name in named if f"def {name}(" not in text] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", re.findall(r"^    capc (account .*)$", PAGE, re.MULTILINE))
 def test_every_command_of_the_page_runs(line: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)

@@ -7,7 +7,6 @@ the grid, and its hockey-stick divergence at the claimed epsilon must not exceed
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import product
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from capc.noise.mechanism import CostUnit, Mechanism, mechanism_for, release_mec
 from capc.privacy.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper
 from capc.privacy.query_cost import query_cost
 from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from support.argmax import argmax_law, discrete_masses, neighbouring_pairs
 
 DELTAS = [Fraction(1, 10), Fraction(1, 1000), Fraction(1, 10**5)]
 FLOAT_ERROR = 1e-12
@@ -36,49 +36,7 @@ def noise_law(mechanism: Mechanism, grid_bits: int, scale: float = 1.0) -> np.nd
         return ndtr((0.5 - distance) / sigma) - ndtr((-0.5 - distance) / sigma)
     if mechanism.name is NoiseName.SKELLAM:
         return np.asarray(ive(np.abs(n), sigma**2))
-    weights = np.exp(-(n**2) / (2 * sigma**2))
-    return np.asarray(weights / weights.sum())
-
-
-def histograms() -> list[tuple[int, ...]]:
-    return [h for h in product(range(PARTIES + 1), repeat=CLASSES) if sum(h) == PARTIES]
-
-
-def neighbours(histogram: tuple[int, ...], adjacency: Adjacency) -> list[tuple[int, ...]]:
-    """All histograms after one party's vote moves, or becomes zero."""
-    result = []
-    for gone in range(CLASSES):
-        if histogram[gone] == 0:
-            continue
-        without = [count - (label == gone) for label, count in enumerate(histogram)]
-        if adjacency is Adjacency.NULL_VOTE:
-            result.append(tuple(without))
-        else:
-            result += [
-                tuple(c + (label == to) for label, c in enumerate(without)) for to in range(CLASSES) if to != gone
-            ]
-    return result
-
-
-def argmax_law(histogram: tuple[int, ...], law: np.ndarray, grid_bits: int) -> np.ndarray:
-    """P(label) of the lowest index among the largest noised counts."""
-    reach = len(law) // 2
-    room = PARTIES << grid_bits
-    counts = np.zeros((len(histogram), len(law) + room))
-    for label, votes in enumerate(histogram):
-        start = votes << grid_bits
-        counts[label, start : start + len(law)] = law
-    at_most = np.cumsum(counts, axis=1)
-    below = at_most - counts
-    result = np.zeros(len(histogram))
-    for label in range(len(histogram)):
-        win = counts[label].copy()
-        for other in range(len(histogram)):
-            if other != label:
-                win *= below[other] if other < label else at_most[other]
-        result[label] = win.sum()
-    assert abs(result.sum() - 1) < 1e-9, reach
-    return result
+    return discrete_masses(sigma, reach)
 
 
 def confident_law(
@@ -113,11 +71,6 @@ def make_policy(
     )
 
 
-def neighbouring_pairs(adjacency: Adjacency) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    pairs = [(h, n) for h in histograms() for n in neighbours(h, adjacency)]
-    return pairs + [(n, h) for h, n in pairs]
-
-
 def worst_excess(policy: ReleasePolicy, scale: float, repeats: int = 1) -> float:
     """The largest divergence minus delta over all neighbouring pairs and all claimed (epsilon, delta)."""
     mechanisms = release_mechanisms(policy, GRID_BITS)
@@ -126,7 +79,7 @@ def worst_excess(policy: ReleasePolicy, scale: float, repeats: int = 1) -> float
     if mechanisms.threshold is not None:
         threshold_law = noise_law(mechanisms.threshold, GRID_BITS, scale)
     cost = query_cost(policy, GRID_BITS)
-    pairs = neighbouring_pairs(policy.adjacency)
+    pairs = neighbouring_pairs(PARTIES, CLASSES, policy.adjacency)
     released = {h: confident_law(h, law, threshold_law, GRID_BITS) for h in {h for pair in pairs for h in pair}}
     for h, p in released.items():
         for _ in range(repeats - 1):

@@ -24,6 +24,7 @@ from capc.privacy.accountants.policies import calibrate_sigma, default_order, po
 from capc.privacy.accountants.rdp import ORDERS
 from capc.privacy.figures.statement import NOT_A_GUARANTEE, PrivacyStatement, budget_statement, spent_statement
 from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from support.laws import real
 from support.sizes import examples
 
 RELATIVE = 1e-9
@@ -33,10 +34,6 @@ costs = st.fractions(min_value=Fraction(1, 1000), max_value=60, max_denominator=
 epsilons = st.fractions(min_value=Fraction(1, 100), max_value=40, max_denominator=10**6)
 deltas = st.integers(1, 12).map(lambda n: Fraction(1, 10**n))
 units = st.sampled_from([MU, RHO])
-
-
-def real(value: Fraction) -> mpmath.mpf:
-    return mpmath.mpf(value.numerator) / value.denominator
 
 
 def true_gaussian_delta(mu_squared: mpmath.mpf, epsilon: mpmath.mpf) -> mpmath.mpf:
@@ -90,6 +87,7 @@ def bisect(holds: Callable[[mpmath.mpf], bool]) -> mpmath.mpf:
 # --- delta of Gaussian DP -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(mu_squared=costs, epsilon=epsilons | st.just(Fraction(0)))
 @settings(max_examples=100, deadline=None)
 def test_gaussian_delta_is_tight_and_never_too_small(mu_squared: Fraction, epsilon: Fraction) -> None:
@@ -125,28 +123,22 @@ def test_gaussian_delta_at_its_edges() -> None:
 # --- epsilon ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-004")
+@pytest.mark.parametrize(("unit", "true_epsilon"), [(MU, true_gaussian_epsilon), (RHO, true_zcdp_epsilon)])
 @given(cost=costs, delta=deltas)
 @settings(max_examples=40, deadline=None)
-def test_gaussian_epsilon_is_tight_and_never_too_small(cost: Fraction, delta: Fraction) -> None:
-    upper = epsilon_upper(MU, cost, delta)
+def test_epsilon_is_tight_and_never_too_small(
+    unit: CostUnit, true_epsilon: Callable[..., mpmath.mpf], cost: Fraction, delta: Fraction
+) -> None:
+    upper = epsilon_upper(unit, cost, delta)
     with mpmath.workdps(50):
-        truth = true_gaussian_epsilon(real(cost), real(delta))
+        truth = true_epsilon(real(cost), real(delta))
         assert truth <= real(upper) * (1 + mpmath.mpf(10) ** -25)
         assert real(upper) <= truth * (1 + RELATIVE)
 
 
-@pytest.mark.req("CAPC-ACCT-004")
-@given(cost=costs, delta=deltas)
-@settings(max_examples=40, deadline=None)
-def test_zcdp_epsilon_is_tight_and_never_too_small(cost: Fraction, delta: Fraction) -> None:
-    upper = epsilon_upper(RHO, cost, delta)
-    with mpmath.workdps(50):
-        truth = true_zcdp_epsilon(real(cost), real(delta))
-        assert truth <= real(upper) * (1 + mpmath.mpf(10) ** -25)
-        assert real(upper) <= truth * (1 + RELATIVE)
-
-
+@pytest.mark.slow
 @given(cost=costs, delta=st.integers(1, 8).map(lambda n: Fraction(1, 10**n)))
 @settings(max_examples=40, deadline=None)
 def test_gaussian_epsilon_agrees_with_dp_accounting(cost: Fraction, delta: Fraction) -> None:
@@ -155,6 +147,7 @@ def test_gaussian_epsilon_agrees_with_dp_accounting(cost: Fraction, delta: Fract
     assert abs(float(ours) - theirs) <= RELATIVE * max(theirs, 1e-3)
 
 
+@pytest.mark.slow
 @given(cost=costs, delta=deltas)
 @settings(max_examples=30, deadline=None)
 def test_zcdp_epsilon_agrees_with_dp_accounting_at_a_fine_grid_of_orders(cost: Fraction, delta: Fraction) -> None:
@@ -178,6 +171,7 @@ def test_epsilon_is_zero_exactly_when_the_cost_is_free_at_that_delta(unit: CostU
 # --- budget and calibration ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-004")
 @given(epsilon=epsilons, delta=deltas)
 @settings(max_examples=40, deadline=None)
@@ -200,6 +194,7 @@ def test_zcdp_budget_is_tight_and_never_too_large(epsilon: Fraction, exponent: i
         assert true_zcdp_epsilon(real(lower) * (1 + RELATIVE), real(delta)) > real(epsilon)
 
 
+@pytest.mark.slow
 @given(unit=units, epsilon=epsilons, delta=deltas)
 @settings(max_examples=40, deadline=None)
 def test_a_budget_converts_back_to_no_more_than_its_epsilon(unit: CostUnit, epsilon: Fraction, delta: Fraction) -> None:
@@ -210,6 +205,7 @@ def test_a_budget_converts_back_to_no_more_than_its_epsilon(unit: CostUnit, epsi
     assert back >= epsilon * (1 - Fraction(1, 10**6)) or back == 0
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-104", "CAPC-ACCT-115")
 @given(
     cost=costs,
@@ -252,12 +248,14 @@ def test_the_default_order_is_whole_and_leaves_most_queries(epsilon: Fraction, d
             assert budget_lower(CostUnit.RENYI, epsilon, delta, other) / other <= share
 
 
+@pytest.mark.slow
 @given(unit=units, cost=costs, more=st.fractions(min_value=Fraction(1, 1000), max_value=20), delta=deltas)
 @settings(max_examples=40, deadline=None)
 def test_more_queries_never_cost_less(unit: CostUnit, cost: Fraction, more: Fraction, delta: Fraction) -> None:
     assert epsilon_upper(unit, cost + more, delta) >= epsilon_upper(unit, cost, delta)
 
 
+@pytest.mark.slow
 @given(
     mechanism=st.sampled_from(list(NoiseName)),
     adjacency=st.sampled_from(list(Adjacency)),
@@ -296,18 +294,15 @@ def test_calibrated_sigma_is_the_smallest_on_its_grid(
 )
 def test_sigma_for_the_main_job(queries: int, plain: Fraction, checked: Fraction) -> None:
     """epsilon 10, delta 1e-5, replace_one: without a threshold, and with threshold_sigma = sigma."""
-
-    def calibrated(ratio: Fraction | None) -> Fraction:
-        return calibrate(queries, ratio)
-
-    assert calibrated(None) == plain
-    assert calibrated(Fraction(1)) == checked
+    assert calibrate(queries, None) == plain
+    assert calibrate(queries, Fraction(1)) == checked
     with mpmath.workdps(30):
         for sigma, votes in ((plain, 2), (checked, 3)):
             delta = closed_gaussian_delta(queries * votes / real(sigma) ** 2, mpmath.mpf(10))
             assert delta <= mpmath.mpf(10) ** -5
 
 
+@pytest.mark.slow
 @given(
     unit=units,
     exponents=st.tuples(st.integers(-12, 7), st.integers(-154, -1)),

@@ -23,6 +23,7 @@ def account_of(policy: ReleasePolicy, queries: int) -> Account:
 STATEMENT = budget_statement(account_of(make_policy(), 3))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-114")
 @given(exponent=st.integers(20, 300), factor=st.integers(1, 1000), queries=st.integers(1, 20))
 def test_delta_grows_by_the_term_and_hardly_more(exponent: int, factor: int, queries: int) -> None:

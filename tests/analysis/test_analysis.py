@@ -11,7 +11,6 @@ import mpmath
 import numpy as np
 import pytest
 from flint import arb
-from scipy.special import ndtr
 
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian, Skellam
@@ -23,20 +22,11 @@ from capc.privacy.analysis.smooth_release import smooth_release_cost
 from capc.privacy.analysis.theorem6 import data_dependent_renyi
 from capc.privacy.figures.statement import PrivacyStatement
 from capc.session.parameters import Adjacency
-
-X = np.linspace(-14, 14, 28001)
+from support.argmax import continuous_argmax_law
 
 
 def quadrature(histogram: Sequence[int], sigma: float) -> np.ndarray:
-    density = np.exp(-(X**2) / 2) / np.sqrt(2 * np.pi)
-    law = []
-    for i, votes in enumerate(histogram):
-        product = density.copy()
-        for j, other in enumerate(histogram):
-            if j != i:
-                product *= ndtr(X + (votes - other) / sigma)
-        law.append(product.sum() * (X[1] - X[0]))
-    return np.array(law)
+    return continuous_argmax_law(histogram, sigma, 14, 28001)
 
 
 def renyi(p: np.ndarray, q: np.ndarray, order: float) -> float:
@@ -90,6 +80,7 @@ def test_a_fine_grid_approaches_the_continuous_law() -> None:
     assert np.allclose(fine, quadrature((4, 2, 1), 2.0), atol=3e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adjacency", list(Adjacency))
 def test_exact_divergences_are_the_largest_over_neighbours_in_both_directions(adjacency: Adjacency) -> None:
     histogram, sigma = (5, 2, 1), Fraction(3, 2)
@@ -142,34 +133,32 @@ def test_theorem_6_falls_back_where_a_precondition_fails() -> None:
     assert float(far.at_most) > 0
 
 
+def normal_divergence(order: float, ratio: float, sigma: float) -> float:
+    """Of N(min(ratio, 1), (ratio sigma)^2) from N(0, sigma^2), integrated, without a closed form."""
+    grid = np.linspace(-120 * sigma, 120 * sigma, 480_001)
+    log_p = -(((grid - min(ratio, 1.0)) / (ratio * sigma)) ** 2) / 2 - np.log(ratio * sigma)
+    log_q = -((grid / sigma) ** 2) / 2 - np.log(sigma)
+    terms = order * log_p + (1 - order) * log_q
+    peak = terms.max()
+    total = np.log(np.exp(terms - peak).sum() * (grid[1] - grid[0]) / np.sqrt(2 * np.pi)) + peak
+    return float(total / (order - 1))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("order", "beta", "sigma"), [(2.0, 0.1, 3.0), (5.0, 0.05, 5.0), (20.0, 0.01, 10.0)])
 def test_a_smooth_release_costs_the_largest_divergence_of_its_normal_laws(
     order: float, beta: float, sigma: float
 ) -> None:
     found = smooth_release_cost(Fraction(order), Fraction(str(beta)), Fraction(sigma), "replace_one")
-    worst = 0.0
-    for ratio in np.exp(np.linspace(-beta, beta, 41)):
-        wide, narrow = ratio * sigma, sigma
-        shift = min(ratio, 1.0)
-        grid = np.linspace(-60 * sigma, 60 * sigma, 400_001)
-        log_p = -(((grid - shift) / wide) ** 2) / 2 - np.log(wide)
-        log_q = -((grid / narrow) ** 2) / 2 - np.log(narrow)
-        total = np.exp(order * log_p + (1 - order) * log_q).sum() * (grid[1] - grid[0]) / np.sqrt(2 * np.pi)
-        worst = max(worst, float(np.log(total) / (order - 1)))
+    worst = max(normal_divergence(order, ratio, sigma) for ratio in np.exp(np.linspace(-beta, beta, 41)))
     assert float(found.at_most) == pytest.approx(worst, rel=1e-6)
 
 
 def test_the_published_cost_of_a_smooth_release_is_below_its_divergence() -> None:
-    """An error of peers, at order 10, beta = 9/200, sigma = 1; the divergence is integrated, without a closed form."""
+    """An error of peers, at order 10, beta = 9/200, sigma = 1."""
     order, beta, sigma = 10, 0.045, 1.0
     published = order * np.exp(2 * beta) / sigma**2 + (beta * order - np.log(1 - 2 * order * beta) / 2) / (order - 1)
-    grid = np.linspace(-120, 120, 480_001)
-    log_p = -(((grid - 1) / np.exp(beta)) ** 2) / 2 - beta
-    log_q = -(grid**2) / 2
-    terms = order * log_p + (1 - order) * log_q
-    peak = terms.max()
-    total = np.log(np.exp(terms - peak).sum() * (grid[1] - grid[0]) / np.sqrt(2 * np.pi)) + peak
-    exact = float(total / (order - 1))
+    exact = normal_divergence(order, np.exp(beta), sigma)
     found = smooth_release_cost(Fraction(10), Fraction(9, 200), Fraction(1), "replace_one")
     assert float(found.at_most) == pytest.approx(exact, rel=1e-6)
     assert published < exact / 2

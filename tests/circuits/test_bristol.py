@@ -14,7 +14,7 @@ from capc.two_party.circuits.bristol import from_bristol, to_bristol
 from capc.two_party.circuits.builder import Circuit, Sharing, evaluate
 from capc.two_party.circuits.release import confident_release_circuit, release_circuit
 from capc.two_party.circuits.relu import relu_circuit
-from support.builders import circuits
+from support.computations import circuits
 from support.sizes import examples
 
 PROTOCOL = (
@@ -51,12 +51,13 @@ def read_again(circuit: Circuit) -> Circuit:
 @st.composite
 def shared_or_not(draw: st.DrawFn) -> Circuit:
     """Any circuit, also with outputs that are inputs or occur twice, shared in words or not."""
-    circuit = draw(circuits())
+    circuit = draw(circuits(shared=False, small=True))
     sizes = [size for size in range(1, len(circuit.outputs) + 1) if len(circuit.outputs) % size == 0]
     sharing = draw(st.none() | st.sampled_from(sizes).map(lambda size: Sharing(size, 20)))
     return replace(circuit, sharing=sharing)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-012")
 @given(shared_or_not())
 def test_any_circuit_comes_back_unchanged(circuit: Circuit) -> None:
@@ -70,6 +71,7 @@ def test_the_protocols_circuits_come_back_unchanged(circuit: Circuit) -> None:
     assert "EQW" not in to_bristol(circuit)
 
 
+@pytest.mark.slow
 @given(shared_or_not(), st.data())
 def test_exported_text_computes_the_same_for_another_reader(circuit: Circuit, data: st.DataObject) -> None:
     check_text(circuit, data)

@@ -51,6 +51,7 @@ def test_estimate_adds_up_what_it_names(instances: int, round_trip: float, bandw
     assert circuit_seconds(relu_circuit(37, 12), instances, Network(round_trip, bandwidth)) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 @given(st.integers(2, 12), st.integers(1, 600))
 def test_estimates_of_one_circuit_are_its_own(num_classes: int, instances: int) -> None:
     shape = VoteShape(num_classes, 37, 16, instances)

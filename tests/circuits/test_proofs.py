@@ -38,6 +38,7 @@ WINDOWS = (1, 4, 9)
 DEFAULT = claims(ParameterSet.named("default"), num_classes=10, windows=WINDOWS)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-010", "CAPC-ARG-013", kind="proof")
 @pytest.mark.parametrize("name", DEFAULT)
 def test_circuit_meets_its_specification_for_all_admitted_inputs_of_the_default_set(name: str) -> None:
@@ -47,6 +48,7 @@ def test_circuit_meets_its_specification_for_all_admitted_inputs_of_the_default_
 MORE = [*product(["toy", "default"], range(2, examples(ordinary=4, nightly=14)))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("widths", "num_classes"), MORE)
 def test_circuits_meet_their_specifications_for_other_numbers_of_classes(widths: str, num_classes: int) -> None:
     windows = (num_classes,)
@@ -167,6 +169,7 @@ def test_a_missing_carry_has_a_counterexample(name: str) -> None:
     check_wrong(name, replace(SMALL[name](SIZE, WIDTH), circuit=replace(circuit, gates=tuple(broken))))
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(ordinary=10, nightly=500))
 @given(st.sampled_from(sorted(BUILDERS)), st.data())
 def test_any_changed_gate_is_found_if_it_matters(name: str, data: st.DataObject) -> None:

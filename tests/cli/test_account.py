@@ -57,6 +57,7 @@ def test_known_answers(capsys: pytest.CaptureFixture[str]) -> None:
     assert answer(capsys, "queries", "--epsilon", "1/10", "--sigma", "1")["queries"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-113")
 def test_an_answer_repeats_the_question_as_it_was_understood(capsys: pytest.CaptureFixture[str]) -> None:
     """Every option of the question, defaults included, and none that it does not have."""
@@ -152,6 +153,7 @@ def test_a_comparison_of_which_no_method_has_a_figure_says_why(capsys: pytest.Ca
     assert capsys.readouterr().out.count("not applicable") == 5
 
 
+@pytest.mark.slow
 def test_shares_weights_and_joint_charging(capsys: pytest.CaptureFixture[str]) -> None:
     shares = ["epsilon", "--queries", "5", "--mechanism", "discrete_gaussian_shares", "--sigma", "2", "--shares", "9"]
     honest = float(answer(capsys, *shares)["epsilon"])
@@ -176,12 +178,14 @@ def test_a_batch_is_answered_in_order(capsys: pytest.CaptureFixture[str], tmp_pa
     assert answers[0]["epsilon"] == answer(capsys, "epsilon", "--sigma", "4.5", "--queries", "10")["epsilon"]
 
 
+@pytest.mark.slow
 def test_a_plot_is_drawn(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "epsilon.svg"
     answer(capsys, "epsilon", "--sigma", "4", "--queries", "30", "--plot", str(file))
     assert "<svg" in file.read_text()
 
 
+@pytest.mark.slow
 def test_a_plot_that_cannot_be_written_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "epsilon.svg").mkdir()
     plot = str(tmp_path / "epsilon.svg")

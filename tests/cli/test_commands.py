@@ -20,7 +20,8 @@ from capc.cli import app, doctor_command, run_command
 from capc.foundation.errors import InputError
 from capc.job.environment import EXTRAS
 from capc.job.job import Job
-from job.stand_in import Opener, Plurality, PluralityResult, validate
+from capc.protocol.collaboration import QueryResult
+from job.stand_in import Opener, Plurality, validate
 
 TINY = ["run", "--parties", "2", "--queries", "3"]
 
@@ -43,6 +44,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Opener]:
     return install
 
 
+@pytest.mark.slow
 def test_a_run_prints_its_tables_and_writes_its_report(
     stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -63,6 +65,7 @@ def test_a_run_prints_its_tables_and_writes_its_report(
     assert f"{report['accuracy']['after']:.3f}" in printed
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-006")
 def test_the_table_calls_only_the_enforced_budget_a_guarantee(
     stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -79,6 +82,7 @@ def test_the_table_calls_only_the_enforced_budget_a_guarantee(
     assert "not a guarantee unless the counts were fixed in advance" in lines[1]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-006")
 def test_neither_table_nor_report_promises_anything_under_a_set_for_tests(
     stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -97,6 +101,7 @@ def test_neither_table_nor_report_promises_anything_under_a_set_for_tests(
     assert "guarantee of the enforced budget" not in printed
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-012")
 def test_the_table_tells_the_concrete_bound(
     stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -112,6 +117,7 @@ def test_the_table_tells_the_concrete_bound(
     assert f"2^{shown['delta_bits']:.1f} within delta" in line
 
 
+@pytest.mark.slow
 def test_json_on_standard_output_stands_there_alone(
     stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,6 +128,7 @@ def test_json_on_standard_output_stands_there_alone(
     assert "Complete" in captured.err
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-003")
 @pytest.mark.parametrize("target", ["file", "-"])
 def test_ctrl_c_leaves_a_report_and_exits_with_130(
@@ -139,6 +146,7 @@ def test_ctrl_c_leaves_a_report_and_exits_with_130(
     assert "Interrupted" in captured.out + captured.err
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-003")
 def test_labels_before_a_refusal_are_shown(
     stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -148,7 +156,7 @@ def test_labels_before_a_refusal_are_shown(
     correct = Plurality.label_batch
     asked: list[int] = []
 
-    def refuse_the_third(self: Plurality, queries: Sequence[Sequence[int]]) -> list[PluralityResult]:
+    def refuse_the_third(self: Plurality, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
         asked.append(len(queries))
         if len(asked) == 3:
             raise InputError("the head that was seen cannot be kept")
@@ -218,6 +226,7 @@ def test_ctrl_c_while_the_command_line_is_loaded_or_the_doctor_looks_is_said_too
     assert second == first
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-003")
 def test_a_second_ctrl_c_keeps_the_report_and_claims_nothing_else(
     stand_in: Callable[..., Opener], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -232,6 +241,7 @@ def test_a_second_ctrl_c_keeps_the_report_and_claims_nothing_else(
     assert "before anything was done" not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-003", "CAPC-RUN-011")
 def test_the_file_is_up_to_date_and_valid_during_every_batch(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stand_in: Callable[..., Opener]
@@ -259,6 +269,7 @@ def test_the_file_is_up_to_date_and_valid_during_every_batch(
     assert seen == [("interrupted", 0), ("interrupted", 2), ("interrupted", 4)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-004")
 def test_a_spent_budget_is_said_and_is_no_error(
     stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str]
@@ -279,6 +290,7 @@ def test_another_error_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None
         cli.run(TINY)
 
 
+@pytest.mark.slow
 def test_options_come_from_the_file_too(stand_in: Callable[..., Opener], tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text("parties = 2\nqueries = 9\nepsilon = 2.5\n")
     opener = stand_in()
@@ -357,6 +369,7 @@ def test_without_a_command_there_is_only_the_help(capsys: pytest.CaptureFixture[
     assert wanted.err == ""
 
 
+@pytest.mark.slow
 def test_help_and_version_need_none_of_the_heavy_packages() -> None:
     script = """
 import sys

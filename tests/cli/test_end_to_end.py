@@ -49,6 +49,7 @@ def tapped_run(monkeypatch: pytest.MonkeyPatch, file: Path, *arguments: str) -> 
     return json.loads(file.read_text()), tap
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-007")
 @pytest.mark.parametrize(
     "options",
@@ -78,6 +79,7 @@ def test_every_label_comes_from_the_real_protocol_and_equals_the_ideal_one(
         assert cost["rounds"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-002")
 def test_the_same_seed_gives_the_same_job_and_other_protocol_bytes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -99,6 +101,7 @@ def test_the_same_seed_gives_the_same_job_and_other_protocol_bytes(
         assert all(payload != other for payload, other in zip(payloads, others, strict=True) if payload), step
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-003")
 def test_ctrl_c_in_the_real_protocol_leaves_a_valid_report(tmp_path: Path) -> None:
     file = tmp_path / "report.json"

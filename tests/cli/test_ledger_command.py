@@ -48,6 +48,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return captured.err
 
 
+@pytest.mark.slow
 def test_show_tells_terms_charges_and_what_is_left(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = answer(capsys, "show", str(file))
     assert document["terms"]["sigma"] == "2"
@@ -68,6 +69,7 @@ def test_show_tells_terms_charges_and_what_is_left(file: Path, capsys: pytest.Ca
     assert "privacy_guardian" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-004")
 def test_verify_accepts_a_whole_ledger_and_a_head_that_it_extends(
     file: Path, capsys: pytest.CaptureFixture[str]

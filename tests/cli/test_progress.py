@@ -20,7 +20,7 @@ from capc import cli
 from capc.cli import progress, run_command
 from capc.cli.progress import INTERVAL, Lines, displays
 from capc.job.job import Job
-from capc.job.observer import Stage
+from capc.job.state import Stage
 from job.stand_in import Opener, Plurality
 
 TINY = ["run", "--parties", "2", "--queries", "3", "--batch", "1"]
@@ -44,6 +44,7 @@ def told(lines: list[str]) -> None:
         assert re.fullmatch(pattern, line), line
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-021")
 @pytest.mark.parametrize("target", [None, "-"])
 def test_without_a_terminal_each_stage_is_told_on_standard_error_and_in_the_log(
@@ -64,6 +65,7 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-021")
 def test_on_a_terminal_there_are_bars_and_the_log_still_has_lines(
     opener: Opener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tenseal as ts
 
-from capc.comparison import QueryingPartyKeys
-from capc.comparison.network import Floats
+from capc_bench.ckks.network import Floats
+from capc_bench.ckks.steps import Keys
 
 _SIZES = b"\x0a"
 """Tag of the field `sizes` of TenSEAL's CKKSVectorProto: number 1, packed."""
@@ -20,13 +20,13 @@ def with_size(payload: bytes, size: int) -> bytes:
     return _SIZES + bytes([len(varint)]) + varint + payload[2 + payload[1] :]
 
 
-def every_slot(keys: QueryingPartyKeys, payload: bytes) -> Floats:
+def every_slot(keys: Keys, payload: bytes) -> Floats:
     """All N / 2 slots of a ciphertext."""
     vector = ts.ckks_vector_from(keys.context, with_size(payload, keys.parameters.slots))
     return np.array(vector.decrypt())
 
 
-def weights_from_noise(keys: QueryingPartyKeys, request: bytes, response: bytes, classes: int) -> Floats:
+def weights_from_noise(keys: Keys, request: bytes, response: bytes, classes: int) -> Floats:
     """The matrix (biases last) of a one-layer network, from one query, by least squares on the slots' tiny errors.
 
     The request's replicas differ by the encryption's own noise, which the key holder reads. Slot t of the product is a

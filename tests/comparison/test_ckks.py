@@ -11,27 +11,23 @@ import tenseal as ts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.comparison import (
-    AnsweringPartyKeys,
-    CkksParameters,
-    Comparison,
-    QueryingPartyKeys,
-    SquareNetwork,
-    answering_party_evaluate,
-    answering_party_read_keys,
-    open_comparison,
-    querying_party_decrypt,
-    querying_party_encrypt,
-    querying_party_make_keys,
-)
-from capc.comparison.network import Floats
-from capc.comparison.training import train
-from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError, ParameterError
+from capc.foundation.errors import InputError, ParameterError
 from capc.foundation.randomness import Seed, fresh_seed
 from capc.learning.data import load_digits
 from capc.learning.training import train as train_with_relus
 from capc.session.parameters import ParameterSet
-from comparison.key_holder import with_size
+from capc_bench.ckks.inference import Comparison, open_comparison
+from capc_bench.ckks.network import Floats, SquareNetwork
+from capc_bench.ckks.parameters import CkksParameters
+from capc_bench.ckks.steps import (
+    Keys,
+    answering_party_evaluate,
+    answering_party_read_keys,
+    querying_party_decrypt,
+    querying_party_encrypt,
+    querying_party_make_keys,
+)
+from capc_bench.ckks.training import train
 from support.sizes import examples
 
 WIDTHS = ParameterSet.named("default")
@@ -54,33 +50,33 @@ def opened(querying: list[int], answering: list[int]) -> Floats:
 
 
 @pytest.fixture(scope="module")
-def public() -> tuple[QueryingPartyKeys, bytes]:
+def public() -> tuple[Keys, bytes]:
     return querying_party_make_keys(SMALL)
 
 
 @pytest.fixture(scope="module")
-def keys(public: tuple[QueryingPartyKeys, bytes]) -> tuple[QueryingPartyKeys, AnsweringPartyKeys]:
+def keys(public: tuple[Keys, bytes]) -> tuple[Keys, Keys]:
     return public[0], answering_party_read_keys(SMALL, public[1])
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(ordinary=8, nightly=100))
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=2, max_size=3),
     seed=st.integers(0, 1 << 32),
 )
-def test_shares_add_up_to_the_logits(
-    keys: tuple[QueryingPartyKeys, AnsweringPartyKeys], sizes: list[int], seed: int
-) -> None:
+def test_shares_add_up_to_the_logits(keys: tuple[Keys, Keys], sizes: list[int], seed: int) -> None:
     network = random_network(tuple(sizes), seed)
     features = np.random.default_rng(seed + 1).uniform(-1, 1, sizes[0])
     request = querying_party_encrypt(keys[0], features.tolist())
     response, mask = answering_party_evaluate(keys[1], network, request, WIDTHS, fresh_seed())
-    share = querying_party_decrypt(keys[0], response, sizes[-1], network.depth, WIDTHS)
+    share = querying_party_decrypt(keys[0], response, WIDTHS)
     # One unit for the two roundings of the shares, the rest for CKKS.
     assert np.abs(opened(share, mask) - network.logits(features)).max() < UNIT + 1e-4
 
 
-def test_hidden_biases_reach_the_replicas(keys: tuple[QueryingPartyKeys, AnsweringPartyKeys]) -> None:
+@pytest.mark.slow
+def test_hidden_biases_reach_the_replicas(keys: tuple[Keys, Keys]) -> None:
     """TenSEAL's own addition of a bias gives wrong logits here (issue 462); the homogeneous matrix does not."""
     network = random_network((24, 32, 10), 1)
     network = replace(network, biases=tuple(bias + 1 for bias in network.biases))
@@ -91,11 +87,11 @@ def test_hidden_biases_reach_the_replicas(keys: tuple[QueryingPartyKeys, Answeri
     assert np.abs(naive - network.logits(features)).max() > 0.05
     request = querying_party_encrypt(keys[0], features.tolist())
     response, mask = answering_party_evaluate(keys[1], network, request, WIDTHS, fresh_seed())
-    share = querying_party_decrypt(keys[0], response, 10, 3, WIDTHS)
+    share = querying_party_decrypt(keys[0], response, WIDTHS)
     assert np.abs(opened(share, mask) - network.logits(features)).max() < UNIT + 1e-4
 
 
-def test_masks_fill_their_range_and_follow_the_seed(keys: tuple[QueryingPartyKeys, AnsweringPartyKeys]) -> None:
+def test_masks_fill_their_range_and_follow_the_seed(keys: tuple[Keys, Keys]) -> None:
     network = random_network((3, 200), 3)
     request = querying_party_encrypt(keys[0], [0.5, 0.25, -1])
     seeds = [Seed(bytes([number] * 32)) for number in (1, 1, 2)]
@@ -112,7 +108,7 @@ def test_masks_fill_their_range_and_follow_the_seed(keys: tuple[QueryingPartyKey
 def networks() -> tuple[SquareNetwork, ...]:
     digits = load_digits()
     rows, labels = digits.features[:1300], digits.labels[:1300]
-    return tuple(train(rows, labels, 10, hidden, Seed(bytes(32))) for hidden in ([], [12]))
+    return tuple(train(rows, labels, 10, hidden, 0) for hidden in ([], [12]))
 
 
 @pytest.fixture(scope="module")
@@ -120,19 +116,14 @@ def comparison(networks: tuple[SquareNetwork, ...]) -> Comparison:
     return open_comparison(WIDTHS, networks)
 
 
+@pytest.mark.slow
 def test_every_answering_party_shares_its_logits(comparison: Comparison, networks: tuple[SquareNetwork, ...]) -> None:
     query = load_digits().features[1500]
-    shares = comparison.logit_shares(query.tolist(), [fresh_seed() for _ in networks])
-    for share, network in zip(shares, networks, strict=True):
-        logits = opened(share.querying_party, share.answering_party)
+    request = comparison.encrypt(query.tolist())
+    for index, network in enumerate(networks, start=1):
+        response, mask = comparison.respond(index, request, fresh_seed())
+        logits = opened(comparison.open(response), mask)
         assert np.abs(logits - network.logits(query)).max() < UNIT + 1e-3
-
-
-def test_a_session_refuses_what_does_not_fit(comparison: Comparison) -> None:
-    with pytest.raises(InputError, match="63 features"):
-        comparison.encrypt([0.0] * 63)
-    with pytest.raises(InputError, match="1 seeds for 2 networks"):
-        comparison.logit_shares([0.0] * 64, [fresh_seed()])
 
 
 def test_squares_learn_digits_about_as_well_as_relus() -> None:
@@ -140,31 +131,17 @@ def test_squares_learn_digits_about_as_well_as_relus() -> None:
     rows, labels, queries, truth = (
         digits.features[:1300], digits.labels[:1300], digits.features[1300:], digits.labels[1300:],
     )  # fmt: skip
-    squares = train(rows, labels, 10, [32], Seed(bytes(32))).logits(queries).argmax(axis=1)
+    squares = train(rows, labels, 10, [32], 0).logits(queries).argmax(axis=1)
     relus = train_with_relus(rows, labels, 10, [32], [0]).predict(queries)
     accuracies = [float(np.mean(guess == truth)) for guess in (squares, relus)]
     assert accuracies[0] > 0.89
     assert abs(accuracies[0] - accuracies[1]) < 0.04
 
 
-@pytest.mark.parametrize(
-    ("degree", "bits", "mask_bits", "message"),
-    [
-        (8192, (60, 40, 40, 40, 60), 18, "240 bits, but 128-bit security allows 218"),
-        (4096, (40, 29, 40), 5, "poly_degree = 4096"),
-        (8192, (60, 60), 10, "three primes or more"),
-        (8192, (60, 40, 60), 19, "mask_bits = 19"),
-    ],
-)
-def test_parameters_are_refused(degree: int, bits: tuple[int, ...], mask_bits: int, message: str) -> None:
-    with pytest.raises(ParameterError, match=message):
-        CkksParameters(degree, bits, 40, mask_bits)
-
-
-@pytest.mark.parametrize("depth", [0, 20])
-def test_depths_without_secure_parameters_are_refused(depth: int) -> None:
-    with pytest.raises(ParameterError, match=f"a depth of {depth}"):
-        CkksParameters.for_depth(depth)
+def test_a_depth_without_secure_parameters_is_refused() -> None:
+    assert CkksParameters.for_depth(5).poly_degree == 16384
+    with pytest.raises(ParameterError, match="a depth of 20"):
+        CkksParameters.for_depth(20)
 
 
 @pytest.mark.parametrize(
@@ -175,25 +152,9 @@ def test_depths_without_secure_parameters_are_refused(depth: int) -> None:
         (SquareNetwork((np.full((2, 3), 1e3),), (np.zeros(2),)), "a logit could reach"),
     ],
 )
-def test_networks_that_do_not_fit_are_refused(
-    keys: tuple[QueryingPartyKeys, AnsweringPartyKeys], network: SquareNetwork, message: str
-) -> None:
+def test_networks_that_do_not_fit_are_refused(keys: tuple[Keys, Keys], network: SquareNetwork, message: str) -> None:
     with pytest.raises(InputError, match=message):
         answering_party_evaluate(keys[1], network, b"", replace(WIDTHS, logit_bits=22), fresh_seed())
-
-
-@pytest.mark.parametrize(
-    ("weights", "biases"),
-    [
-        ((), ()),
-        ((np.ones((2, 3)),), (np.ones(3),)),
-        ((np.ones((2, 3)), np.ones((2, 3))), (np.ones(2), np.ones(2))),
-        ((np.full((2, 3), np.nan),), (np.ones(2),)),
-    ],
-)
-def test_malformed_networks_are_refused(weights: tuple[Floats, ...], biases: tuple[Floats, ...]) -> None:
-    with pytest.raises(InputError):
-        SquareNetwork(weights, biases)
 
 
 @given(seed=st.integers(0, 1 << 32), sizes=st.lists(st.integers(1, 6), min_size=2, max_size=4))
@@ -203,39 +164,6 @@ def test_no_features_exceed_the_logit_bound(seed: int, sizes: list[int]) -> None
     assert np.abs(network.logits(corners)).max() <= network.logit_bound() * (1 + 1e-12)
 
 
-@pytest.mark.parametrize("features", [[], [1.5], [float("nan")], [0.0] * 4096], ids=len)
-def test_features_out_of_range_are_refused(
-    keys: tuple[QueryingPartyKeys, AnsweringPartyKeys], features: list[float]
-) -> None:
-    with pytest.raises(InputError):
-        querying_party_encrypt(keys[0], features)
-
-
-def test_requests_that_are_not_fresh_and_whole_are_refused(
-    keys: tuple[QueryingPartyKeys, AnsweringPartyKeys],
-) -> None:
-    network = random_network((3, 4), 4)
-    request = querying_party_encrypt(keys[0], [0.5, 0.25, -1])
-    response = answering_party_evaluate(keys[1], network, request, WIDTHS, fresh_seed())[0]
-    for payload in (b"", request[: len(request) // 2], with_size(request, 5), with_size(response, 4), b"\xff" * 100):
-        with pytest.raises(InvalidPayloadError):
-            answering_party_evaluate(keys[1], network, payload, WIDTHS, fresh_seed())
-    for payload in (b"", request, with_size(response, 5)):
-        with pytest.raises(InvalidPayloadError):
-            querying_party_decrypt(keys[0], payload, 4, 1, WIDTHS)
-
-
-def test_keys_for_other_parameters_or_without_rotations_are_refused(public: tuple[QueryingPartyKeys, bytes]) -> None:
-    for other in (replace(SMALL, scale_bits=41), replace(SMALL, coefficient_bits=(49, 40, 40, 49))):
-        with pytest.raises(InvalidPayloadError) as refused:
-            answering_party_read_keys(other, public[1])
-        assert refused.value.code is ErrorCode.PARAMETER_MISMATCH
-    bare = public[0].context.serialize(save_galois_keys=False, save_secret_key=False)
-    for payload in (b"", b"no keys", bare):
-        with pytest.raises(InvalidPayloadError):
-            answering_party_read_keys(SMALL, payload)
-
-
-def test_secrets_are_not_shown(keys: tuple[QueryingPartyKeys, AnsweringPartyKeys]) -> None:
-    assert repr(keys[0]) == "QueryingPartyKeys(<secret>)"
+def test_secrets_are_not_shown(keys: tuple[Keys, Keys]) -> None:
+    assert "context" not in repr(keys[0])
     assert repr(random_network((3, 2), 0)) == "<SquareNetwork 3-2>"

@@ -11,19 +11,17 @@ import numpy as np
 import pytest
 import tenseal as ts
 
-from capc.comparison import (
-    AnsweringPartyKeys,
-    CkksParameters,
-    QueryingPartyKeys,
-    SquareNetwork,
+from capc.foundation.randomness import fresh_seed
+from capc.session.parameters import ParameterSet
+from capc_bench.ckks.network import Floats, SquareNetwork
+from capc_bench.ckks.parameters import CkksParameters
+from capc_bench.ckks.steps import (
+    Keys,
     answering_party_evaluate,
     answering_party_read_keys,
     querying_party_encrypt,
     querying_party_make_keys,
 )
-from capc.comparison.network import Floats
-from capc.foundation.randomness import fresh_seed
-from capc.session.parameters import ParameterSet
 from comparison.key_holder import every_slot, weights_from_noise, with_size
 
 WIDTHS = ParameterSet.named("default")
@@ -32,16 +30,16 @@ FEATURES = 24
 TYPICAL_LOGIT = 32.0
 """How much a mask hides depends on the size of the logits; those of trained networks are about so large."""
 
-Keys = tuple[QueryingPartyKeys, AnsweringPartyKeys]
+Both = tuple[Keys, Keys]
 
 
-def make_keys(parameters: CkksParameters) -> Keys:
+def make_keys(parameters: CkksParameters) -> Both:
     secret, public = querying_party_make_keys(parameters)
     return secret, answering_party_read_keys(parameters, public)
 
 
 @pytest.fixture(scope="module")
-def keys() -> Keys:
+def keys() -> Both:
     return make_keys(CkksParameters.for_depth(1))
 
 
@@ -57,17 +55,18 @@ def features() -> Floats:
 
 
 @pytest.fixture(scope="module")
-def request_bytes(keys: Keys, features: Floats) -> bytes:
+def request_bytes(keys: Both, features: Floats) -> bytes:
     return querying_party_encrypt(keys[0], features.tolist())
 
 
 @pytest.fixture(scope="module")
-def response(keys: Keys, network: SquareNetwork, request_bytes: bytes) -> bytes:
+def response(keys: Both, network: SquareNetwork, request_bytes: bytes) -> bytes:
     return answering_party_evaluate(keys[1], network, request_bytes, WIDTHS, fresh_seed())[0]
 
 
+@pytest.mark.slow
 def test_leak_1_slots_behind_the_output_hold_every_logit_unmasked(
-    keys: Keys, network: SquareNetwork, features: Floats, response: bytes
+    keys: Both, network: SquareNetwork, features: Floats, response: bytes
 ) -> None:
     slots, logits = every_slot(keys[0], response), network.logits(features)
     unmasked = slots[CLASSES : len(slots) - FEATURES - 1]
@@ -78,7 +77,7 @@ def test_leak_1_slots_behind_the_output_hold_every_logit_unmasked(
 
 
 def test_leak_1_the_last_slots_hold_partial_sums(
-    keys: Keys, network: SquareNetwork, features: Floats, response: bytes
+    keys: Both, network: SquareNetwork, features: Floats, response: bytes
 ) -> None:
     """Where the rotation wraps, slots are other linear forms of the weights than the logits."""
     last = every_slot(keys[0], response)[-FEATURES:]
@@ -88,7 +87,7 @@ def test_leak_1_the_last_slots_hold_partial_sums(
 
 
 def test_leak_2_the_key_holder_edits_the_sizes_and_decrypts_as_many_slots_as_it_likes(
-    keys: Keys, response: bytes
+    keys: Both, response: bytes
 ) -> None:
     own = keys[0].context
     assert len(ts.ckks_vector_from(own, response).decrypt()) == CLASSES
@@ -111,7 +110,7 @@ def test_leak_3_the_distance_of_masked_logits_is_what_the_parameters_say(shift: 
     assert float(distance) == pytest.approx(2 ** -parameters.hiding_bits(shift) if shift else 0)
 
 
-def test_leak_3_a_larger_mask_wraps_at_one_level(keys: Keys, request_bytes: bytes) -> None:
+def test_leak_3_a_larger_mask_wraps_at_one_level(keys: Both, request_bytes: bytes) -> None:
     parameters = keys[0].parameters
     room = parameters.room_bits(1)
     assert parameters.mask_bits == room - 1
@@ -123,8 +122,9 @@ def test_leak_3_a_larger_mask_wraps_at_one_level(keys: Keys, request_bytes: byte
     assert np.abs(opened[1] - 2.0 ** (room + 1)).min() > 1000
 
 
+@pytest.mark.slow
 def test_leak_3_more_hiding_costs_a_level_and_precision(
-    network: SquareNetwork, features: Floats, request_bytes: bytes, keys: Keys
+    network: SquareNetwork, features: Floats, request_bytes: bytes, keys: Both
 ) -> None:
     wide = CkksParameters(8192, (60, 40, 40, 60), 40, 46)
     assert wide.hiding_bits(TYPICAL_LOGIT) >= 40
@@ -133,7 +133,7 @@ def test_leak_3_more_hiding_costs_a_level_and_precision(
     assert costly > 1e-3
 
 
-def _error(pair: Keys, network: SquareNetwork, features: Floats) -> float:
+def _error(pair: Both, network: SquareNetwork, features: Floats) -> float:
     """The largest error of a logit, from shares so fine that their own rounding does not count."""
     fine = ParameterSet("fine", 59, 16, 4, 30, 8192, (48, 40, 40, 17), 88, 40)
     secret, public = pair
@@ -148,7 +148,7 @@ def _error(pair: Keys, network: SquareNetwork, features: Floats) -> float:
 
 
 def test_leak_4_the_noise_of_one_response_tells_the_weights(
-    keys: Keys, network: SquareNetwork, request_bytes: bytes, response: bytes
+    keys: Both, network: SquareNetwork, request_bytes: bytes, response: bytes
 ) -> None:
     weights = network.weights[0]
     found = weights_from_noise(keys[0], request_bytes, response, CLASSES)[:, :FEATURES]
@@ -156,7 +156,7 @@ def test_leak_4_the_noise_of_one_response_tells_the_weights(
 
 
 def test_leak_4_the_noise_attack_finds_nothing_in_a_foreign_response(
-    keys: Keys, network: SquareNetwork, features: Floats, response: bytes
+    keys: Both, network: SquareNetwork, features: Floats, response: bytes
 ) -> None:
     """The same response read with another request's noise: the attack reads noise, not the logits' values."""
     other = querying_party_encrypt(keys[0], features.tolist())
@@ -165,7 +165,7 @@ def test_leak_4_the_noise_attack_finds_nothing_in_a_foreign_response(
 
 
 def test_leak_5_results_are_approximate_and_differ_from_run_to_run(
-    keys: Keys, network: SquareNetwork, features: Floats
+    keys: Both, network: SquareNetwork, features: Floats
 ) -> None:
     request = [querying_party_encrypt(keys[0], features.tolist()) for _ in range(2)]
     seed = fresh_seed()

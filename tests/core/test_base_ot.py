@@ -45,6 +45,7 @@ def test_all_seeds_differ_and_so_do_deltas() -> None:
     assert len({base_transfers(number)[0].delta for number in range(4)}) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-OT-002")
 def test_base_transfers_by_hand() -> None:
     """From the same stream: scalars are 64 bytes mod L, B_j = b_j G + c_j A, seeds hash b_j A and a(B_j - A)."""

@@ -11,8 +11,9 @@ from capc.foundation.randomness import Seed
 from capc.session.envelope import MessageType
 from capc.steps.answering_party.inference import answering_party_expect_transfers
 from capc.steps.answering_party.party import AwaitingTransfers
-from capc.steps.querying_party.inference import AwaitingCircuits, LayerInput, querying_party_evaluate_layer
+from capc.steps.querying_party.inference import querying_party_evaluate_layer
 from capc.steps.querying_party.offline import (
+    OfflineInput,
     PreparedBatch,
     querying_party_enter_prepared,
     querying_party_finish_preparation,
@@ -25,13 +26,11 @@ from support.runs import fork, voters
 
 def first_requests(driver: Driver, query: int) -> list[bytes]:
     """What each answering party was sent for its first layer."""
-    return [
-        payload_of(message)
-        for place, message in driver.sent.items()
-        if (place.message_type, place.query, place.layer) == (MessageType.LINEAR_REQUEST, query, 0)
-    ]
+    requests = driver.payloads_of(MessageType.LINEAR_REQUEST).items()
+    return [sent for place, sent in requests if (place.query, place.layer) == (query, 0)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-BATCH-003")
 @pytest.mark.parametrize("count", [1, 3])
 def test_first_layers_of_one_layout_get_the_same_ciphertexts(count: int) -> None:
@@ -42,11 +41,7 @@ def test_first_layers_of_one_layout_get_the_same_ciphertexts(count: int) -> None
         requests = first_requests(driver, 1 + number * count)
         assert len(requests) == 3
         assert len(set(requests)) == 1
-    later = [
-        payload_of(message)
-        for place, message in driver.sent.items()
-        if place.message_type is MessageType.LINEAR_REQUEST and place.layer
-    ]
+    later = [sent for place, sent in driver.payloads_of(MessageType.LINEAR_REQUEST).items() if place.layer]
     assert len(set(later)) == len(later)
 
 
@@ -61,6 +56,7 @@ def test_layouts_that_differ_get_ciphertexts_of_their_own(monkeypatch: pytest.Mo
     assert requests[0] == requests[1] != requests[2]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-BATCH-001")
 @settings(max_examples=15)
 @given(st.lists(st.tuples(*[st.integers(-4, 4)] * 2), min_size=1, max_size=5))
@@ -75,7 +71,7 @@ def test_labels_do_not_depend_on_the_size_of_the_batch(queries: list[tuple[int, 
 def test_nobody_works_ahead_of_a_message_that_came() -> None:
     driver = fork("plain", voters(1, 1, 1))
     driver.run_batch([[1, 2]])
-    waiting = [entry for entry in driver.results if isinstance(entry, AwaitingTransfers)]
+    waiting = driver.results_of(AwaitingTransfers)
     assert len(waiting) == 3
     for state in waiting:
         with pytest.raises(StateReuseError, match="AwaitingTransfers was used before"):
@@ -87,7 +83,7 @@ def test_a_prepared_batch_is_labelled_once_and_every_value_has_a_mask_of_its_own
     driver = fork("plain", voters(1, 1, 1))
     driver.run_prepared([[1, 2], [2, 1]])
     driver.run_prepared([[1, 2], [2, 1]])
-    prepared = [entry for entry in driver.results if isinstance(entry, PreparedBatch)]
+    prepared = driver.results_of(PreparedBatch)
     assert len(prepared) == 6
     with pytest.raises(StateReuseError, match="PreparedBatch was used before"):
         querying_party_enter_prepared(prepared[:3], [[1, 2], [2, 1]])
@@ -113,7 +109,7 @@ def test_all_answering_parties_get_the_same_queries_under_one_mask() -> None:
     assert len({payload_of(message) for message in messages.values()}) == 1
 
 
-@pytest.mark.req("CAPC-AHEAD-003")
+@pytest.mark.req("CAPC-AHEAD-003", "CAPC-AHEAD-005")
 def test_masks_and_true_values_are_never_taken_for_each_other() -> None:
     """True shares cannot be kept as if they were masks, nor masks be evaluated as if they were true."""
     driver = fork("plain", voters(1, 1, 1))
@@ -121,15 +117,13 @@ def test_masks_and_true_values_are_never_taken_for_each_other() -> None:
     driver.run_prepared([[1, 2]])
     evaluated = next(call for call in driver.calls if call.step is querying_party_evaluate_layer)
     kept = next(call for call in driver.calls if call.step is querying_party_keep_circuits)
-    assert isinstance(evaluated.state, AwaitingCircuits)
-    assert isinstance(kept.state, AwaitingCircuits)
-    with pytest.raises(InputError, match="not prepared ahead"):
-        querying_party_keep_circuits(evaluated.state.renewed(), evaluated.arguments[0], Seed(bytes(32)))  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="is prepared ahead"):
-        querying_party_evaluate_layer(kept.state.renewed(), kept.arguments[0])  # type: ignore[arg-type]
-    true_values = next(call.state for call in driver.calls if isinstance(call.state, LayerInput))
+    with pytest.raises(InputError, match="continues from OfflineCircuits, not from AwaitingCircuits"):
+        querying_party_keep_circuits(evaluated.state.renewed(), evaluated.arguments[0], Seed(bytes(32)))
+    with pytest.raises(InputError, match="continues from AwaitingCircuits, not from OfflineCircuits"):
+        querying_party_evaluate_layer(kept.state.renewed(), kept.arguments[0])
+    masks = driver.states_of(OfflineInput)[0]
     with pytest.raises(InputError, match="all layers of a masked batch"):
-        querying_party_finish_preparation(true_values.renewed(layer=3))
+        querying_party_finish_preparation(masks.renewed())
 
 
 @pytest.mark.req("CAPC-AHEAD-003")
@@ -145,4 +139,4 @@ def prepared_batch() -> list[PreparedBatch]:
     """The states of a prepared batch of two, made unspent again."""
     driver = fork("plain", voters(1, 1, 1))
     driver.run_prepared([[1, 2], [2, 1]])
-    return [entry.renewed() for entry in driver.results if isinstance(entry, PreparedBatch)]
+    return [entry.renewed() for entry in driver.results_of(PreparedBatch)]

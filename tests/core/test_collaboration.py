@@ -12,18 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.foundation.errors import BudgetExhaustedError, InputError, StateReuseError
-from capc.foundation.parties import PRIVACY_GUARDIAN, Party
+from capc.foundation.parties import PRIVACY_GUARDIAN
 from capc.linear.ideal import IdealLinear
-from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.privacy.events import Receipt
 from capc.protocol.collaboration import Collaboration
 from capc.session.envelope import MessageType
 from capc.session.parameters import Adjacency, Charge, Parameters, ParameterSet
 from capc.steps.answering_party.party import AnsweringParty, after_batch
-from capc.steps.suite import hybrid_suite, reference_suite
+from capc.steps.suite import Suite, hybrid_suite, reference_suite
 from support.builders import (
-    FixedNoise,
     confident_policy,
     constant_model,
     counter_seeds,
@@ -35,28 +33,13 @@ from support.builders import (
     models,
     queries,
 )
+from support.collaborations import SIZES, Recorder, collaborate
 
-SIZES = ((2, 2, 3), (2, 3))
 TOY = ParameterSet.named("toy")
-
-
-class Recorder:
-    """Keeps everything that is handed over."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[str, Party, Party, bytes]] = []
-
-    def message(self, step: str, sender: Party, receiver: Party, message: bytes) -> None:
-        """Keeps a message."""
-        self.messages.append((step, sender, receiver, message))
 
 
 def realised() -> Parameters:
     return make_parameters(TOY, confident_policy(Charge.REALISED))
-
-
-def voters(*winners: int) -> list[QuantisedModel]:
-    return [constant_model(size, winner, 2) for size, winner in zip(SIZES, winners, strict=True)]
 
 
 def known_run() -> tuple[str, list[int | None], Recorder]:
@@ -65,15 +48,9 @@ def known_run() -> tuple[str, list[int | None], Recorder]:
     Every message with its length goes into one hash, connection by connection: the order among connections is free.
     """
     parameters, recorder = realised(), Recorder()
-    collaboration = Collaboration(
-        make_session(parameters, SIZES),
-        voters(1, 1),
-        reference_suite(parameters, IdealLinear(TOY.logit_bits)),
-        make_account(parameters),
-        draw_seed=counter_seeds("known answer"),
-        observer=recorder,
-    )
-    labels = [collaboration.label(query).label for query in ([4, -4], [0, 1], [0, 1])]
+    suite = reference_suite(parameters, IdealLinear(TOY.logit_bits))
+    played = collaborate(parameters, suite=suite, draw_seed=counter_seeds("known answer"), observer=recorder)
+    labels = [played.label(query).label for query in ([4, -4], [0, 1], [0, 1])]
     digest = hashlib.sha256()
     for _, _, _, message in sorted(recorder.messages, key=lambda sent: (str(sent[1]), str(sent[2]))):
         digest.update(len(message).to_bytes(4, "little") + message)
@@ -99,11 +76,10 @@ def test_equal_queries_are_run_again_with_fresh_shares() -> None:
 @settings(max_examples=10)
 @given(st.data(), st.sampled_from([make_policy(), confident_policy(), confident_policy(Charge.REALISED)]))
 def test_results_are_the_ideal_functionalitys(data: st.DataObject, policy: object) -> None:
-    parameters = replace(realised(), release=policy)  # type: ignore[arg-type]
+    parameters = replace(realised(), release=policy)
     chosen = [data.draw(models(size, 2, 12)) for size in SIZES]
-    collaboration = Collaboration(
-        make_session(parameters, SIZES), chosen, hybrid_suite(parameters), make_account(parameters)
-    )
+    account = make_account(parameters)
+    collaboration = Collaboration(make_session(parameters, SIZES), chosen, hybrid_suite(parameters), account)
     for number in (1, 2):
         result = collaboration.label(data.draw(queries(2, 2)))
         assert (result.index, result.label) == (number, result.ideal_label)
@@ -112,13 +88,7 @@ def test_results_are_the_ideal_functionalitys(data: st.DataObject, policy: objec
 
 def test_costs_are_those_of_the_messages() -> None:
     parameters, recorder = realised(), Recorder()
-    collaboration = Collaboration(
-        make_session(parameters, SIZES),
-        voters(1, 1),
-        reference_suite(parameters, IdealLinear(12)),
-        make_account(parameters),
-        observer=recorder,
-    )
+    collaboration = collaborate(parameters, suite=reference_suite(parameters, IdealLinear(12)), observer=recorder)
     for _ in range(2):
         collaboration.label([1, 1])
     sent: Counter[str] = Counter()
@@ -145,15 +115,8 @@ def test_an_observer_sees_every_message() -> None:
 @pytest.mark.req("CAPC-ACCT-001", "CAPC-ACCT-002")
 @pytest.mark.parametrize("admitted", [0, 1, 3])
 def test_a_spent_budget_ends_the_run_before_anything_is_sent(admitted: int) -> None:
-    parameters, recorder = realised(), Recorder()
-    parameters = replace(parameters, release=make_policy())
-    collaboration = Collaboration(
-        make_session(parameters, SIZES),
-        voters(1, 1),
-        hybrid_suite(parameters),
-        make_account(parameters, admitted),
-        observer=recorder,
-    )
+    parameters, recorder = replace(realised(), release=make_policy()), Recorder()
+    collaboration = collaborate(parameters, account=make_account(parameters, admitted), observer=recorder)
     for _ in range(admitted):
         collaboration.label([1, 1])
     before = len(recorder.messages)
@@ -163,39 +126,39 @@ def test_a_spent_budget_ends_the_run_before_anything_is_sent(admitted: int) -> N
     assert len(recorder.messages) == before
 
 
+def without_noise(parameters: Parameters) -> tuple[Account, Suite]:
+    """The account of a real run has the mechanisms of the suite; here both get draws of zeros."""
+    mechanisms = fixed_mechanisms([[0, 0, 0]], [[0]])
+    account, suite = make_account(parameters), replace(hybrid_suite(parameters), mechanisms=mechanisms)
+    account.mechanisms = mechanisms
+    return account, suite
+
+
 @pytest.mark.req("CAPC-ACCT-007")
 @pytest.mark.parametrize(("winners", "label"), [((1, 1), 1), ((0, 1), None)])
 def test_a_withheld_answer_is_given_back_in_realised_mode_only(winners: tuple[int, int], label: int | None) -> None:
     for charge in Charge:
         parameters = make_parameters(TOY, confident_policy(charge, Fraction(2)))
-        mechanisms = fixed_mechanisms([[0, 0, 0]], [[0]])
-        account = make_account(parameters)
-        # The account of a real run has the mechanisms of the suite; here both get the chosen draws.
-        account._mechanisms = mechanisms
-        suite = replace(hybrid_suite(parameters), mechanisms=mechanisms)
-        collaboration = Collaboration(make_session(parameters, SIZES), voters(*winners), suite, account)
-        assert collaboration.label([0, 0]).label == label
+        account, suite = without_noise(parameters)
+        assert collaborate(parameters, winners, account=account, suite=suite).label([0, 0]).label == label
         refunded = charge is Charge.REALISED and label is None
         assert account.spent == (account.cost.check if refunded else account.cost.worst_case)
 
 
 def test_misuse_is_refused() -> None:
     parameters = realised()
-    session, suite = make_session(parameters, SIZES), hybrid_suite(parameters)
+    session, models = make_session(parameters, SIZES), [constant_model(SIZES[0], 1, 2)]
     with pytest.raises(InputError, match="1 models for 2 answering parties: give one each"):
-        Collaboration(session, voters(1, 1)[:1], suite, make_account(parameters))
-    other: Account = make_account(make_parameters(TOY, make_policy(Fraction(3))))
+        Collaboration(session, models, hybrid_suite(parameters), make_account(parameters))
     with pytest.raises(InputError, match="another policy or other noise than the session"):
-        Collaboration(session, voters(1, 1), suite, other)
+        collaborate(parameters, account=make_account(make_parameters(TOY, make_policy(Fraction(3)))))
 
 
 @pytest.mark.req("CAPC-ROLE-011")
 def test_a_refused_query_costs_nothing() -> None:
     parameters, recorder = realised(), Recorder()
     account = make_account(parameters)
-    collaboration = Collaboration(
-        make_session(parameters, SIZES), voters(1, 1), hybrid_suite(parameters), account, observer=recorder
-    )
+    collaboration = collaborate(parameters, account=account, observer=recorder)
     before = len(recorder.messages)
     for bad in ([1], [1, 5], [1, 2, 3]):
         with pytest.raises(InputError):
@@ -209,38 +172,32 @@ def test_sessions_suites_and_accounts_of_other_policies_do_not_meet() -> None:
     """Noise of another deviation than the session's, or an account that promises something else, is refused."""
     parameters = realised()
     quieter = replace(parameters, release=replace(parameters.release, sigma=Fraction(1, 100)))
-    session = make_session(parameters, SIZES)
     with pytest.raises(InputError, match="another policy or other noise"):
-        Collaboration(session, voters(1, 1), hybrid_suite(quieter), make_account(parameters))
+        collaborate(parameters, suite=hybrid_suite(quieter))
     disguised = replace(hybrid_suite(quieter), mechanisms=hybrid_suite(parameters).mechanisms)
     with pytest.raises(InputError, match="other parameters than the session's"):
-        Collaboration(session, voters(1, 1), disguised, make_account(parameters))
+        collaborate(parameters, suite=disguised)
     for change in ({"epsilon": Fraction(1)}, {"adjacency": Adjacency.NULL_VOTE}, {"charge": Charge.WORST_CASE}):
         account = make_account(replace(parameters, release=replace(parameters.release, **change)))
         with pytest.raises(InputError, match="another policy"):
-            Collaboration(session, voters(1, 1), hybrid_suite(parameters), account)
+            collaborate(parameters, account=account)
 
 
 @pytest.mark.req("CAPC-ACCT-001")
 def test_the_account_is_charged_before_noise_is_drawn_and_before_anything_leaves() -> None:
     """At the moment of the reservation no draw was made and the guardian has sent nothing in this query."""
     parameters, recorder = realised(), Recorder()
-    mechanisms = fixed_mechanisms([[0, 0, 0]], [[0]])
-    suite = replace(hybrid_suite(parameters), mechanisms=mechanisms)
-    account = make_account(parameters)
-    account._mechanisms = mechanisms
-    collaboration = Collaboration(make_session(parameters, SIZES), voters(1, 1), suite, account, observer=recorder)
+    account, suite = without_noise(parameters)
+    collaboration = collaborate(parameters, account=account, suite=suite, observer=recorder)
     seen: list[tuple[int, int]] = []
     reserve = account.reserve
 
     def watched(session_tag: bytes, query: int, inputs_digest: bytes) -> Receipt:
         sent = sum(step == "3_release" and sender == PRIVACY_GUARDIAN for step, sender, _, _ in recorder.messages)
-        answer = mechanisms.answer
-        assert isinstance(answer, FixedNoise)
-        seen.append((sent, len(answer.log)))
+        seen.append((sent, len(suite.mechanisms.answer.log)))
         return reserve(session_tag, query, inputs_digest)
 
-    account.reserve = watched  # type: ignore[method-assign]
+    account.reserve = watched
     for _ in range(3):
         collaboration.label([1, 1])
     assert seen == [(0, 0), (1, 1), (2, 2)]
@@ -249,27 +206,19 @@ def test_the_account_is_charged_before_noise_is_drawn_and_before_anything_leaves
 @pytest.mark.parametrize("after", [0, 1, 3, 9, 14])
 def test_an_interrupted_query_leaves_all_parties_in_step(after: int) -> None:
     """Ctrl-C between any two messages: the next query is answered, and nobody is blamed."""
-    parameters = realised()
 
     class Interrupting(Recorder):
-        armed = False
-        count = 0
+        left = None
 
-        def message(self, step: str, sender: Party, receiver: Party, message: bytes) -> None:
-            self.count += self.armed
-            if self.count > after:
-                self.armed, self.count = False, 0
+        def message(self, *sent: object) -> None:
+            if self.left == 0:
+                self.left = None
                 raise KeyboardInterrupt
+            self.left = None if self.left is None else self.left - 1
 
     observer = Interrupting()
-    collaboration = Collaboration(
-        make_session(parameters, SIZES),
-        voters(1, 1),
-        hybrid_suite(parameters),
-        make_account(parameters),
-        observer=observer,
-    )
-    observer.armed = True
+    collaboration = collaborate(realised(), observer=observer)
+    observer.left = after
     with pytest.raises(KeyboardInterrupt):
         collaboration.label([1, 1])
     result = collaboration.label([1, 1])
@@ -280,13 +229,7 @@ def test_a_layer_or_a_batch_too_large_for_one_stream_is_refused_first(monkeypatc
     """Elements of 2 bytes, 3 in the longest value, and 32 bytes for a seed: 3 queries fit 50 bytes, and 0 fit 37."""
     parameters, recorder = realised(), Recorder()
     monkeypatch.setattr("capc.session.session.STREAM_LIMIT", 50)
-    collaboration = Collaboration(
-        make_session(parameters, SIZES),
-        voters(1, 1),
-        hybrid_suite(parameters),
-        make_account(parameters),
-        observer=recorder,
-    )
+    collaboration = collaborate(parameters, observer=recorder)
     before = len(recorder.messages)
     with pytest.raises(InputError, match=r"4 queries at once, with 3 elements in a value of .*: at most 3 fit"):
         collaboration.label_batch([[1, 1]] * 4)
@@ -297,14 +240,14 @@ def test_a_layer_or_a_batch_too_large_for_one_stream_is_refused_first(monkeypatc
     assert [result.label for result in results] == [result.ideal_label for result in results]
     monkeypatch.setattr("capc.session.session.STREAM_LIMIT", 37)
     with pytest.raises(InputError, match="1 queries at once, with 3 elements in a value"):
-        Collaboration(make_session(parameters, SIZES), voters(1, 1), hybrid_suite(parameters), make_account(parameters))
+        collaborate(parameters)
 
 
 @pytest.mark.req("CAPC-ACCT-002")
 def test_prepared_queries_count_against_the_budget_until_they_are_labelled() -> None:
     parameters = realised()
     account = make_account(parameters, 3)
-    collaboration = Collaboration(make_session(parameters, SIZES), voters(1, 1), hybrid_suite(parameters), account)
+    collaboration = collaborate(parameters, account=account)
     prepared = collaboration.prepare(2)
     with pytest.raises(BudgetExhaustedError, match="does not admit 2 more: 0 is spent and 2 queries are prepared"):
         collaboration.prepare(2)
@@ -317,7 +260,7 @@ def test_prepared_queries_count_against_the_budget_until_they_are_labelled() -> 
 def test_labels_that_were_released_before_an_error_are_kept() -> None:
     parameters = realised()
     account = make_account(parameters, 3)
-    collaboration = Collaboration(make_session(parameters, SIZES), voters(1, 1), hybrid_suite(parameters), account)
+    collaboration = collaborate(parameters, account=account)
     reserve, calls = account.reserve, []
 
     def failing(session_tag: bytes, query: int, inputs_digest: bytes) -> Receipt:
@@ -326,17 +269,14 @@ def test_labels_that_were_released_before_an_error_are_kept() -> None:
             raise BudgetExhaustedError("spent by another session")
         return reserve(session_tag, query, inputs_digest)
 
-    account.reserve = failing  # type: ignore[method-assign]
+    account.reserve = failing
     with pytest.raises(BudgetExhaustedError):
         collaboration.label_batch([[1, 1]] * 3)
     assert [result.index for result in collaboration.results] == [1, 2]
 
 
 def test_one_party_that_refuses_leaves_all_in_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    parameters = realised()
-    collaboration = Collaboration(
-        make_session(parameters, SIZES), voters(1, 1), hybrid_suite(parameters), make_account(parameters)
-    )
+    collaboration = collaborate(realised())
 
     def refuse(party: AnsweringParty, count: int) -> AnsweringParty:
         if party.me.index == 2:
@@ -355,9 +295,7 @@ def test_one_party_that_refuses_leaves_all_in_step(monkeypatch: pytest.MonkeyPat
 def test_online_messages_of_a_prepared_batch_are_masked_values_labels_and_the_release() -> None:
     parameters, recorder = realised(), Recorder()
     suite = reference_suite(parameters, IdealLinear(TOY.logit_bits))
-    collaboration = Collaboration(
-        make_session(parameters, SIZES), voters(1, 1), suite, make_account(parameters), observer=recorder
-    )
+    collaboration = collaborate(parameters, suite=suite, observer=recorder)
     prepared = collaboration.prepare(2)
     before = len(recorder.messages)
     results = collaboration.label_prepared(prepared, [[1, 1], [0, 2]])

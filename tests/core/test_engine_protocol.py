@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from capc.foundation.errors import BudgetExhaustedError, ErrorCode, InputError, ProtocolError, StateReuseError
+from capc.foundation.errors import BudgetExhaustedError, ErrorCode, InputError, StateReuseError
 from capc.foundation.parties import PRIVACY_GUARDIAN, answering_party
+from capc.foundation.randomness import XofSource
 from capc.privacy.account import Account
 from capc.privacy.events import Dispatched, EventKind, Reserved
 from capc.protocol.collaboration import Collaboration
@@ -23,15 +25,15 @@ from capc.steps.suite import hybrid_suite
 from protocol.cases import MODES, Case, cases
 from support.builders import (
     confident_policy,
-    constant_model,
     counter_seeds,
     fixed_mechanisms,
     make_account,
     make_parameters,
     make_policy,
-    make_session,
 )
+from support.collaborations import collaborate
 from support.engines import ClearEngine
+from support.refusals import refused
 from support.sizes import examples
 
 RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -47,19 +49,11 @@ def with_engine(case: Case, engine: SecureEngine) -> Collaboration:
 def open_engine(
     parameters: Parameters, engine: SecureEngine, account: Account | None = None, seeds: str = "engine"
 ) -> Collaboration:
-    models = [constant_model((2, 3), winner, 2) for winner in (1, 1, 2)]
-    session = make_session(parameters, num_answering=3)
-    suite = hybrid_suite(parameters)
-    return Collaboration(
-        session,
-        models,
-        suite,
-        account or make_account(parameters),
-        engine_methods(engine),
-        draw_seed=counter_seeds(seeds),
-    )
+    parts = {"account": account or make_account(parameters), "draw_seed": counter_seeds(seeds)}
+    return collaborate(parameters, (1, 1, 2), [(2, 3)] * 3, methods=engine_methods(engine), **parts)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-040", "CAPC-REL-001", "CAPC-ARG-001")
 @pytest.mark.parametrize("mode", MODES)
 @settings(RELAXED, max_examples=examples(ordinary=60, nightly=2000))
@@ -100,42 +94,32 @@ def test_vote_shares_are_fresh_and_nothing_is_used_twice() -> None:
 class Recording(Account):
     """Writes down what is written down, in order."""
 
-    entries: list[object]
+    def __init__(self, parameters: Parameters, queries: int = 10, written=lambda entry: None) -> None:
+        budget = make_account(parameters, queries).budget
+        super().__init__(parameters.release, parameters.widths.grid_bits, budget)
+        self.entries, self._written = [], written
 
     def _write(self, entry, message=None) -> None:
-        self.__dict__.setdefault("entries", []).append((entry, message))
+        self._written(entry)
+        self.entries.append(entry)
         super()._write(entry, message)
-
-
-def recording(parameters: Parameters, queries: int = 10) -> Recording:
-    plain = make_account(parameters, queries)
-    return Recording(parameters.release, parameters.widths.grid_bits, plain.budget)
 
 
 @pytest.mark.req("CAPC-MPC-042", "CAPC-ACCT-007", "CAPC-REL-004")
 def test_every_query_is_charged_and_written_down_before_its_noise_is_entered(monkeypatch) -> None:
-    parameters = make_parameters()
-    account = recording(parameters)
-    order: list[str] = []
-    real = hybrid_suite(parameters).mechanisms.answer
-    draw = type(real).sample
-    monkeypatch.setattr(
-        type(real), "sample", lambda self, source, count: order.append("noise") or draw(self, source, count)
-    )
-    write = Recording._write
-    monkeypatch.setattr(
-        Recording,
-        "_write",
-        lambda self, entry, message=None: order.append(type(entry).__name__) or write(self, entry, message),
-    )
+    parameters, order = make_parameters(), []
+    account = Recording(parameters, written=lambda entry: order.append(type(entry).__name__))
+    mechanism = type(hybrid_suite(parameters).mechanisms.answer)
+    draw = mechanism.sample
+    monkeypatch.setattr(mechanism, "sample", lambda *given: order.append("noise") or draw(*given))
     engine = ClearEngine(before_release=lambda: order.append("entered"))
     open_engine(parameters, engine, account).label_batch([[0, 1], [1, 0]])
     assert order == [*["Reserved", "noise", "Dispatched"] * 2, "entered"]
 
 
-@pytest.mark.req("CAPC-MPC-042")
+@pytest.mark.req("CAPC-MPC-042", "CAPC-NAME-001")
 def test_what_is_written_down_is_a_hiding_commitment() -> None:
-    """The words do not give it: a guess of the votes and the noise cannot be checked against the ledger."""
+    """The words alone do not give it: a guess of the votes and the noise cannot be checked against the ledger."""
     parameters = make_parameters()
     guardian = open_engine(parameters, ClearEngine()).table.guardian.party
     guardian = guardian.renewed(suite=replace(guardian.suite, mechanisms=fixed_mechanisms([[1, -2, 3]])))
@@ -147,12 +131,16 @@ def test_what_is_written_down_is_a_hiding_commitment() -> None:
     assert entered[0][0] == entered[1][0] == entered[2][0]
     assert entered[0][1] != entered[1][1]
     assert entered[0] == entered[2]
+    label = guardian.channel.label("privacy_guardian_enter_release", 1) + bytes(32) + b"/commitment"
+    blinding = XofSource(counter_seeds("one")(), label).read(32)
+    words = b"".join(word.to_bytes(8, "little") for word in entered[0][0])
+    assert entered[0][1] == hashlib.sha256(b"CaPC/0.1/engine-commitment" + blinding + words).digest()
 
 
 @pytest.mark.req("CAPC-MPC-042")
 def test_a_run_that_breaks_off_stays_charged_and_its_noise_is_not_drawn_again() -> None:
     parameters = make_parameters()
-    account = recording(parameters, 3)
+    account = Recording(parameters, 3)
 
     def fail() -> None:
         raise InputError("the engine failed")
@@ -161,8 +149,8 @@ def test_a_run_that_breaks_off_stays_charged_and_its_noise_is_not_drawn_again() 
     with pytest.raises(InputError, match="engine failed"):
         collaboration.label_batch([[0, 1], [1, 0]])
     assert account.remaining_queries() == 1
-    assert [type(entry) for entry, _ in account.entries] == [Reserved, Dispatched] * 2
-    receipt = account.entries[0][0].receipt
+    assert [type(entry) for entry in account.entries] == [Reserved, Dispatched] * 2
+    receipt = account.entries[0].receipt
     with pytest.raises(InputError, match="another message"):
         account.dispatch(receipt, bytes(32))
     with pytest.raises(BudgetExhaustedError):
@@ -179,6 +167,7 @@ def test_realised_charging_settles_with_the_bit_that_the_engine_told_the_guardia
     assert settled == wanted
 
 
+@dataclass
 class Broken(ClearEngine):
     """Gives what no honest run gives."""
 
@@ -197,21 +186,13 @@ class Broken(ClearEngine):
 def test_what_no_honest_run_gives_is_refused() -> None:
     parameters = make_parameters()
     for vote in (-1, 2**parameters.widths.vote_bits):
-        engine = Broken()
-        engine.vote = vote
-        with pytest.raises(ProtocolError) as refusal:
-            open_engine(parameters, engine).label_batch([[0, 1]])
-        assert (refusal.value.code, refusal.value.blame) == (ErrorCode.VALUE_OUT_OF_RANGE, answering_party(1))
-    engine = Broken()
-    engine.outcome = ReleaseOutcome((1, 1), None)
-    with pytest.raises(ProtocolError) as refusal:
-        open_engine(parameters, engine).label_batch([[0, 1]])
-    assert refusal.value.blame == PRIVACY_GUARDIAN
-    engine = Broken()
-    engine.outcome = ReleaseOutcome((1, 0, 1), None)
+        with refused(ErrorCode.VALUE_OUT_OF_RANGE, answering_party(1)):
+            open_engine(parameters, Broken(vote=vote)).label_batch([[0, 1]])
+    with refused(ErrorCode.VALUE_OUT_OF_RANGE, PRIVACY_GUARDIAN):
+        open_engine(parameters, Broken(outcome=ReleaseOutcome((1, 1), None))).label_batch([[0, 1]])
     realised = make_parameters(policy=confident_policy(Charge.REALISED))
     with pytest.raises(InputError, match="no answered bit of query 1"):
-        open_engine(realised, engine).label_batch([[0, 1]])
+        open_engine(realised, Broken(outcome=ReleaseOutcome((1, 0, 1), None))).label_batch([[0, 1]])
 
 
 def test_nothing_is_made_ahead_for_an_outside_engine() -> None:

@@ -4,40 +4,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import product
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
 from capc.two_party.circuits.argmax import vote_circuit
-from capc.two_party.circuits.builder import Circuit, Gate, Operation, Sharing, evaluate
+from capc.two_party.circuits.builder import Circuit, Gate, Operation, Sharing
 from capc.two_party.garbling.half_gates import LabelHash, garble
 from capc.two_party.garbling.half_gates import evaluate as evaluate_garbled
 from capc.two_party.garbling.output_sharing import share_by_evaluator, share_by_garbler
-from support.builders import circuits
-from support.oracles import aes_block
+from support.computations import circuits
+from support.hashing import hash_of, key_of
+from support.oracles import evaluate_many
 
 LABELS = st.integers(0, (1 << 128) - 1)
 KEYS = st.binary(min_size=16, max_size=16)
 POSITIONS = st.integers(0, (1 << 64) - 1)
+Rows = list[list[int]]
 Garbled = tuple[Circuit, list[list[int]], int, bytes, int]
-
-
-def chunk_key(hash_key: bytes, chunk: int, number: int) -> bytes:
-    """Key ``number`` of a chunk: one block under the batch's hash key."""
-    return aes_block(hash_key, number.to_bytes(8, "little") + chunk.to_bytes(8, "little"))
 
 
 def hash_by_hand(hash_key: bytes, label: int, tweak: int) -> int:
     """Under the first key of the first chunk."""
-    return hash_under(chunk_key(hash_key, 0, 0), label, tweak)
-
-
-def hash_under(key: bytes, label: int, tweak: int) -> int:
-    inner = int.from_bytes(aes_block(key, label.to_bytes(16, "little")), "little")
-    outer = aes_block(key, (inner ^ tweak).to_bytes(16, "little"))
-    return int.from_bytes(outer, "little") ^ inner
+    return hash_of(key_of(hash_key, 0, 0), label, tweak)
 
 
 @pytest.mark.req("CAPC-GC-003")
@@ -54,7 +47,7 @@ def test_hash_is_two_calls_of_aes_under_tweaks_that_count(
 
 @st.composite
 def garblings(draw: st.DrawFn) -> Garbled:
-    circuit = draw(circuits())
+    circuit = draw(circuits(shared=False, small=True))
     instances = draw(st.integers(1, 3))
     row = st.lists(LABELS, min_size=instances, max_size=instances)
     zeros = draw(st.lists(row, min_size=circuit.inputs, max_size=circuit.inputs))
@@ -67,33 +60,37 @@ def colours_chosen(circuit: Circuit, zeros: list[list[int]]) -> list[list[int]]:
     return zeros[:own] + [[label & ~1 for label in row] for row in zeros[own:]]
 
 
-def inputs_for(circuit: Circuit, number: int) -> tuple[list[int], list[int]]:
-    words = [
-        number >> circuit.input_bits * k & ((1 << circuit.input_bits) - 1)
-        for k in range(circuit.garbler_words + circuit.evaluator_words)
-    ]
-    return words[: circuit.garbler_words], words[circuit.garbler_words :]
+def clear_outputs(circuit: Circuit, bits: list[int]) -> list[int]:
+    """The outputs of the circuit on bits of all input wires, by another evaluator."""
+    sides = np.split(np.array([bits], np.uint8), [circuit.garbler_inputs], axis=1)
+    return evaluate_many(circuit, *sides)[0].tolist()
 
 
 def wires_for(circuit: Circuit, number: int) -> list[int]:
     return [number >> wire & 1 for wire in range(circuit.inputs)]
 
 
+def evaluated(circuit: Circuit, rows: Rows, bits: Rows, delta: int, key: bytes, position: int) -> tuple[Rows, Rows]:
+    """The zero labels of the outputs, and the labels that evaluation finds for these bits of each instance."""
+    tables, outputs = garble(circuit, rows, delta, LabelHash(key, position))
+    active = [[zero ^ bits[i][wire] * delta for i, zero in enumerate(row)] for wire, row in enumerate(rows)]
+    return tables, outputs, evaluate_garbled(circuit, active, tables, LabelHash(key, position))
+
+
 NUMBERS = st.lists(st.integers(0, (1 << 18) - 1), min_size=3, max_size=3)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-001")
 @given(garblings(), NUMBERS)
 def test_every_output_is_the_label_of_the_clear_bit(garbling: Garbled, numbers: list[int]) -> None:
     circuit, zeros, delta, key, position = garbling
-    tables, outputs = garble(circuit, zeros, delta, LabelHash(key, position))
     instances = len(zeros[0])
     bits = [wires_for(circuit, number) for number in numbers[:instances]]
-    active = [[zero ^ bits[i][wire] * delta for i, zero in enumerate(row)] for wire, row in enumerate(zeros)]
-    labels = evaluate_garbled(circuit, active, tables, LabelHash(key, position))
-    for i in range(instances):
-        clear = evaluate(circuit, *inputs_for(circuit, numbers[i]))
-        assert [row[i] for row in labels] == [row[i] ^ bit * delta for row, bit in zip(outputs, clear, strict=True)]
+    tables, outputs, labels = evaluated(circuit, zeros, bits, delta, key, position)
+    for i, row in enumerate(bits):
+        pairs = zip(outputs, clear_outputs(circuit, row), strict=True)
+        assert [found[i] for found in labels] == [zeros[i] ^ bit * delta for zeros, bit in pairs]
     products = sum(is_product(circuit, gate) for gate in circuit.gates)
     assert circuit.table_rows == 2 * circuit.and_count - products
     assert sum(len(half) for stage in tables for half in stage) == circuit.table_rows * instances
@@ -157,6 +154,7 @@ def half_gates(
     return tables, [wire_zero[wire] for wire in circuit.outputs]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-002")
 @given(garblings())
 def test_garbling_is_half_gates(garbling: Garbled) -> None:
@@ -178,13 +176,9 @@ def test_garbling_is_half_gates(garbling: Garbled) -> None:
 def test_one_and_gate_for_all_permute_bits_and_inputs(a: int, b: int, delta: int, key: bytes) -> None:
     delta |= 1
     circuit = Circuit("and", 1, 2, 0, (Gate(Operation.AND, 0, 1),), (2,))
-    for permute in range(4):
-        zeros = [[a & ~1 | permute & 1], [b & ~1 | permute >> 1]]
-        tables, ((zero,),) = garble(circuit, zeros, delta, LabelHash(key, 0))
-        for x in (0, 1):
-            for y in (0, 1):
-                active = [[zeros[0][0] ^ x * delta], [zeros[1][0] ^ y * delta]]
-                assert evaluate_garbled(circuit, active, tables, LabelHash(key, 0)) == [[zero ^ (x & y) * delta]]
+    for p, q, x, y in product((0, 1), repeat=4):
+        _, ((zero,),), labels = evaluated(circuit, [[a & ~1 | p], [b & ~1 | q]], [[x, y]], delta, key, 0)
+        assert labels == [[zero ^ (x & y) * delta]]
 
 
 @pytest.mark.req("CAPC-GC-010")
@@ -196,14 +190,10 @@ def test_one_product_of_inputs_for_all_permute_bits_and_inputs(
     delta |= 1
     gate = Gate(Operation.AND, 1, 0) if swapped else Gate(Operation.AND, 0, 1)
     circuit = Circuit("product", 1, 1, 1, (gate,), (2,))
-    for permute in (0, 1):
-        zeros = [[a & ~1 | permute], [b & ~1]]
-        tables, ((zero,),) = garble(circuit, zeros, delta, LabelHash(key, 0))
+    for p, x, y in product((0, 1), repeat=3):
+        tables, ((zero,),), labels = evaluated(circuit, [[a & ~1 | p], [b & ~1]], [[x, y]], delta, key, 0)
         assert [[len(half) for half in stage] for stage in tables] == [[0, 1]]
-        for x in (0, 1):
-            for y in (0, 1):
-                active = [[zeros[0][0] ^ x * delta], [zeros[1][0] ^ y * delta]]
-                assert evaluate_garbled(circuit, active, tables, LabelHash(key, 0)) == [[zero ^ (x & y) * delta]]
+        assert labels == [[zero ^ (x & y) * delta]]
     with pytest.raises(InputError, match="make its lowest bit that of the input"):
         garble(circuit, [[a], [b | 1]], delta, LabelHash(key, 0))
 
@@ -216,7 +206,7 @@ class RecordingHash(LabelHash):
         self.calls: list[tuple[int, int]] = []
 
     def digest(self, *operands: Sequence[int]) -> list[list[int]]:
-        base = self._number << 40 | self._position << 64
+        base = self._number << 40 | self.position << 64
         self.calls += [(label, base + row) for operand in operands for row, label in enumerate(operand)]
         return super().digest(*operands)
 
@@ -227,7 +217,6 @@ def test_no_tweak_occurs_twice_within_a_batch(instances: int, chunks: int, base:
     """Garbling hashes the two labels of a wire under one tweak, evaluation one of them; nothing else shares a tweak."""
     circuit = vote_circuit(2, 4, 3)
     sharing = circuit.sharing
-    assert isinstance(sharing, Sharing)
     garbling, evaluating = RecordingHash(bytes(16), 3), RecordingHash(bytes(16), 3)
     for chunk in range(chunks):
         zeros = [
@@ -246,6 +235,7 @@ def test_no_tweak_occurs_twice_within_a_batch(instances: int, chunks: int, base:
     assert set(evaluating.calls) <= set(garbling.calls)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-001")
 @given(garblings(), garblings(), NUMBERS)
 def test_decoded_outputs_do_not_depend_on_label_randomness(one: Garbled, two: Garbled, numbers: list[int]) -> None:
@@ -255,9 +245,7 @@ def test_decoded_outputs_do_not_depend_on_label_randomness(one: Garbled, two: Ga
     for _, drawn, delta, key, position in (one, two):
         zeros = [drawn[i % len(drawn)][:1] for i in range(circuit.inputs)]
         zeros = colours_chosen(circuit, [[row[0] ^ i << 64] for i, row in enumerate(zeros)])
-        tables, outputs = garble(circuit, zeros, delta, LabelHash(key, position))
-        active = [[row[0] ^ bit * delta] for row, bit in zip(zeros, bits, strict=True)]
-        labels = evaluate_garbled(circuit, active, tables, LabelHash(key, position))
+        _, outputs, labels = evaluated(circuit, zeros, [bits], delta, key, position)
         decoded.append([(a[0] ^ z[0]) & 1 for a, z in zip(labels, outputs, strict=True)])
     assert decoded[0] == decoded[1]
 

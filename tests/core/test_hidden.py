@@ -22,6 +22,10 @@ from capc.protocol.engine import ArgmaxCase, ReleaseCase, ReleaseOutcome
 from capc.protocol.functionality import IdealOutput
 from capc.session.parameters import ParameterSet
 from capc.steps.messages import VoteShares
+from capc.steps.privacy_guardian.release import Released
+from capc.steps.querying_party.inference import VoteShare
+from support.runs import POLICIES, fork, voters
+from support.secrets import secrets_in
 
 PUBLIC_ROOMS = {
     "capc.privacy.accountants": "laws of noise, policies and their costs: functions of public parameters",
@@ -35,9 +39,6 @@ PUBLIC = {
     "capc.models.architecture.StageShape": "public in a session",
     "capc.session.channel.Channel": "names of parties and the session's digest",
     "capc.privacy.query_cost.QueryCost": "a function of the policy",
-    "capc.comparison.ckks.AnsweringPartyKeys": "public keys, in a library's object that shows its address",
-    "capc.comparison.network.SquareNetwork": "the lengths of its layers, which are public",
-    "capc.comparison.parameters.CkksParameters": "parameters",
     "capc.protocol.costs.StepCost": "seconds, bytes, rounds",
     "capc.protocol.engine.EngineCost": "bytes, rounds",
     "capc.protocol.engine.EngineDescription": "names",
@@ -60,6 +61,7 @@ PUBLIC = {
     "capc.job.config.JobConfig": "options as they were typed",
     "capc.job.environment.Requirement": "versions",
     "capc.two_party.garbling.concrete_bound.GarblingBound": "counts",
+    "capc.job.job._Moment": "seconds and bytes",
     "capc.job.plan.AllowanceFolder": "a path",
     "capc.job.plan.Plan": "options and parameters; data sets show their type",
     "capc.job.state.ModelRecord": "what the report of a run shows",
@@ -81,7 +83,6 @@ PUBLIC = {
     "capc.two_party.garbling.ot_messages.OtExtension": "bytes on the wire",
     "capc.two_party.garbling.ot_messages.OtTrees": "bytes on the wire",
     "capc.foundation.encoding._OnePoint": "bytes on the wire",
-    "capc.job.comparison.SquareModel": "the architecture; layers and network show their type",
     "capc.models.model.QuantisedModel": "the architecture; layers show their type",
     "capc.two_party.vote_rounds.VoteShape": "public in a session",
     "capc.models.operators.Convolution": "the shape of a layer",
@@ -110,6 +111,7 @@ PUBLIC = {
     "capc.noise.mechanism.ReleaseMechanisms": "parameters of noise",
     "capc.noise.mechanism.RoundedGaussian": "parameters of noise",
     "capc.noise.mechanism.Skellam": "parameters of noise",
+    "capc.noise.scale.GridNoise": "parameters of noise",
     "capc.noise.sensitivity.Sensitivity": "parameters of noise",
     "capc.noise.shares.DiscreteGaussianShare": "parameters of noise",
     "capc.noise.shares.SharedNoise": "parameters of noise",
@@ -122,8 +124,8 @@ PUBLIC_NESTED = {
 }
 SHOW_A_SHAPE = {"capc.linear.bfv.blinding.Blinding", "capc.linear.bfv.encoding.weights.PreparedWeights"}
 """They show the operator that they are for, which is public."""
-READ_THEIR_FIELDS = {"capc.models.importing.quantise.QuantisationReport", "capc.comparison.network.SquareNetwork"}
-"""Their representations are made of numbers that they compute, and take no canary."""
+READ_THEIR_FIELDS = {"capc.models.importing.quantise.QuantisationReport"}
+"""Its representation is made of numbers that it computes, and takes no canary."""
 CANARY = "0x5ec7e7-of-a-party"
 
 
@@ -132,7 +134,6 @@ def name_of(cls: type) -> str:
 
 
 def classes() -> Iterator[type]:
-    """Every class that a module of the package defines."""
     for found in pkgutil.walk_packages(capc.__path__, "capc."):
         module = importlib.import_module(found.name)
         for cls in vars(module).values():
@@ -227,3 +228,29 @@ def test_instances_of_the_protocol_show_nothing() -> None:
     secret, _ = ideal.generate_keys()
     ideal.encrypt(secret, Dense(2, 1), [[201, 203]])
     assert "201" not in repr(ideal)
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ROLE-013")
+@pytest.mark.parametrize("policy", POLICIES)
+def test_states_show_their_type_only(policy: str) -> None:
+    driver = fork(policy, voters(1, 1, 1))
+    driver.run_query([1, 2])
+    driver.run_prepared([[1, 2]])
+    states = [call.state for call in driver.calls]
+    states += [entry for entry in driver.results if isinstance(entry, SingleUse | VoteShare)]
+    found = 0
+    for state in states:
+        assert repr(state) == str(state) == f"<{type(state).__name__}>"
+        found += sum(1 for _ in secrets_in(state))
+    assert found > 1000
+
+
+@pytest.mark.req("CAPC-ROLE-013")
+def test_answers_and_noise_show_no_secret() -> None:
+    driver = fork("realised", voters(1, 1, 1))
+    driver.run_query([1, 2])
+    (released,) = driver.states_of(Released)
+    assert repr(released.noise) == "<ReleaseNoise>"
+    (answer,) = [entry for entry in driver.results if type(entry).__name__ == "Answer"]
+    assert repr(answer) == "Answer(query=1, label=1)"

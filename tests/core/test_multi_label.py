@@ -21,6 +21,7 @@ def test_binary_votes_count_each_label_above_0(logits: list[int], grid_bits: int
     assert multi_label.binary_votes(grid_bits)(logits) == [2**grid_bits if r > 0 else 0 for r in logits]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-021")
 @settings(max_examples=examples(ordinary=200, nightly=5000))
 @given(LOGITS, GRID, TAU)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -15,22 +14,10 @@ from capc.foundation.randomness import Seed, XofSource
 from capc.two_party.garbling import ggm_tree
 from capc.two_party.garbling import ot_extension as ot
 from capc.two_party.garbling.base_ot import base_ot_choose, base_ot_finish, base_ot_offer
-from capc.two_party.garbling.ot_messages import OtExtension
+from support.computations import readable_keys
 from support.oracles import aes_block
 
 POSITIONS = st.integers(0, (1 << 64) - 1)
-
-
-@lru_cache
-def keys(number: int = 0) -> tuple[ot.GarblerKey, ot.EvaluatorKey]:
-    seed = Seed(bytes([number]) * 32)
-    sender, offer = base_ot_offer(XofSource(seed, b"offer"))
-    chosen, choice = base_ot_choose(offer, b"context", XofSource(seed, b"choice"))
-    leaves, trees = ggm_tree.grow(base_ot_finish(sender, choice, b"context"), XofSource(seed, b"trees"))
-    return (
-        ot.GarblerKey(chosen.delta, ggm_tree.grow_all_but_one(chosen.delta, chosen.seeds, trees)),
-        ot.EvaluatorKey(leaves),
-    )
 
 
 def children(node: bytes) -> list[bytes]:
@@ -40,7 +27,7 @@ def children(node: bytes) -> list[bytes]:
 @pytest.mark.req("CAPC-OT-006")
 @pytest.mark.parametrize("number", range(3))
 def test_garbler_has_every_leaf_but_that_of_its_path(number: int) -> None:
-    garbler, evaluator = keys(number)
+    garbler, evaluator = readable_keys(str(number))
     assert len(garbler.leaves) == len(evaluator.leaves) == 32
     for tree, (mine, theirs) in enumerate(zip(garbler.leaves, evaluator.leaves, strict=True)):
         alpha = garbler.delta >> 4 * tree & 15
@@ -70,10 +57,11 @@ def test_trees_by_hand() -> None:
         assert leaves[tree] == tuple(nodes)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-OT-001")
 @given(st.integers(1, 300), POSITIONS, st.integers(0, 2))
 def test_evaluator_gets_the_label_of_its_bit(count: int, position: int, number: int) -> None:
-    garbler, evaluator = keys(number)
+    garbler, evaluator = readable_keys(str(number))
     bits, labels, message = ot.extend_receive(evaluator, position, count)
     zeros = ot.extend_send(garbler, position, message)
     assert labels == [zero ^ (bits >> i & 1) * garbler.delta for i, zero in enumerate(zeros)]
@@ -87,11 +75,12 @@ def stream(leaf: bytes, position: int, count: int) -> np.ndarray:
     return np.unpackbits(np.frombuffer(b"".join(blocks), np.uint8), bitorder="little")[:count]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-OT-004")
 @settings(max_examples=25)
 @given(st.integers(1, 200), POSITIONS)
 def test_extension_by_numpy(count: int, position: int) -> None:
-    garbler, evaluator = keys()
+    garbler, evaluator = readable_keys()
     streams = np.array([[stream(leaf, position, count) for leaf in leaves] for leaves in evaluator.leaves])
     sums = np.bitwise_xor.reduce(streams, axis=1)
     columns = np.array(
@@ -108,12 +97,13 @@ def test_extension_by_numpy(count: int, position: int) -> None:
     assert [zero.to_bytes(16, "little") for zero in zeros] == [row.tobytes() for row in zero_rows]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-OT-003", "CAPC-OT-005")
 @settings(max_examples=25)
 @given(st.sets(POSITIONS, min_size=2, max_size=4))
 def test_other_positions_give_other_rows_and_bits(positions: set[int]) -> None:
     """31 x 256 bits of rows at two positions differ in about half of all places (40 sigma from either end)."""
-    _, evaluator = keys()
+    _, evaluator = readable_keys()
     sent = [ot.extend_receive(evaluator, position, 256) for position in sorted(positions)]
     for first, second in itertools.combinations(sent, 2):
         distance = sum((a ^ b).bit_count() for a, b in zip(first[2].rows, second[2].rows, strict=True))
@@ -125,21 +115,20 @@ def test_other_positions_give_other_rows_and_bits(positions: set[int]) -> None:
 @pytest.mark.req("CAPC-OT-004")
 def test_rows_hide_the_bits_from_who_misses_one_leaf() -> None:
     """The random bits are the sum of what the garbler knows and the stream of the one leaf that it misses."""
-    garbler, evaluator = keys()
-    bits, _, message = ot.extend_receive(evaluator, 7, 128)
+    garbler, evaluator = readable_keys()
+    bits, _, _ = ot.extend_receive(evaluator, 7, 128)
     known = 0
     for leaf in garbler.leaves[0]:
         if leaf is not None:
-            known ^= int.from_bytes(counter_blocks(leaf, (0,), 7), "little")
+            known ^= int.from_bytes(counter_blocks(leaf, range(1), 7), "little")
     assert known != bits
     missing = evaluator.leaves[0][garbler.delta & 15]
-    assert known ^ int.from_bytes(counter_blocks(missing, (0,), 7), "little") == bits
-    assert isinstance(message, OtExtension)
+    assert known ^ int.from_bytes(counter_blocks(missing, range(1), 7), "little") == bits
 
 
 @given(st.integers(1, 70), st.integers(1, 130), st.randoms(use_true_random=False))
 def test_transposition_is_numpys(rows: int, count: int, rng: object) -> None:
-    columns = [rng.getrandbits(rows) for _ in range(count)]  # type: ignore[attr-defined]
+    columns = [rng.getrandbits(rows) for _ in range(count)]
     matrix = np.array([[column >> i & 1 for column in columns] for i in range(rows)], dtype=object)
     expected = [sum(int(bit) << j for j, bit in enumerate(row)) for row in matrix]
     assert ot.transpose(columns, rows) == expected
@@ -147,4 +136,4 @@ def test_transposition_is_numpys(rows: int, count: int, rng: object) -> None:
 
 @pytest.mark.req("CAPC-ROLE-013")
 def test_keys_show_nothing() -> None:
-    assert [repr(key) for key in keys()] == ["<GarblerKey>", "<EvaluatorKey>"]
+    assert [repr(key) for key in readable_keys()] == ["<GarblerKey>", "<EvaluatorKey>"]

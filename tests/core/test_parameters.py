@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 
-import mpmath  # type: ignore[import-untyped]
+import mpmath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,9 +35,10 @@ def test_published_sets_are_those_of_the_specification() -> None:
 @pytest.mark.req("CAPC-PARAM-001")
 @pytest.mark.parametrize("name", ["", "Toy", "../toy", "toy.json"])
 def test_unknown_sets_are_refused_with_the_known_names(name: str) -> None:
-    with pytest.raises(ParameterError) as caught:
+    with pytest.raises(
+        ParameterError, match=f"^parameter set '{name}' is unknown: choose one of default, fast, test, toy$"
+    ):
         ParameterSet.named(name)
-    assert str(caught.value) == f"parameter set {name!r} is unknown: choose one of default, fast, test, toy"
 
 
 @pytest.mark.req("CAPC-PARAM-001")
@@ -53,10 +54,10 @@ def test_unknown_sets_are_refused_with_the_known_names(name: str) -> None:
 def test_ranges_of_widths(field: str, admitted: list[int], refused: list[int]) -> None:
     widths = make_widths()
     for value in admitted:
-        assert getattr(replace(widths, **{field: value}), field) == value  # type: ignore[arg-type]
+        assert getattr(replace(widths, **{field: value}), field) == value
     for value in refused:
         with pytest.raises(ParameterError, match=rf"^{field} = {value}: choose [^\n]+$"):
-            replace(widths, **{field: value})  # type: ignore[arg-type]
+            replace(widths, **{field: value})
 
 
 def test_smallest_logit_ring() -> None:
@@ -67,41 +68,40 @@ def test_smallest_logit_ring() -> None:
 
 @pytest.mark.req("CAPC-PARAM-001")
 @pytest.mark.parametrize(
-    ("policy", "changes", "field"),
+    ("base", "changes", "message"),
     [
-        (PLAIN, {"sigma": Fraction(0)}, "sigma = 0"),
-        (PLAIN, {"sigma": Fraction(-1, 2)}, "sigma = -1/2"),
-        (PLAIN, {"threshold": Fraction(1)}, "threshold_sigma = None"),
-        (PLAIN, {"threshold_sigma": Fraction(1)}, "threshold_sigma = 1"),
-        (PLAIN, {"charge": Charge.REALISED}, "charge = realised"),
-        (PLAIN, {"epsilon": Fraction(0)}, "epsilon = 0"),
-        (PLAIN, {"delta": Fraction(0)}, "delta = 0"),
-        (PLAIN, {"delta": Fraction(1)}, "delta = 1"),
-        (CONFIDENT, {"threshold": Fraction(-1)}, "threshold = -1"),
-        (CONFIDENT, {"threshold_sigma": Fraction(0)}, "threshold_sigma = 0"),
-        (CONFIDENT, {"threshold_sigma": None}, "threshold_sigma = None"),
+        (PLAIN, {"sigma": Fraction(0)}, "sigma = 0: ."),
+        (PLAIN, {"sigma": Fraction(-1, 2)}, "sigma = -1/2: ."),
+        (PLAIN, {"threshold": Fraction(1)}, "threshold_sigma = None: ."),
+        (PLAIN, {"threshold_sigma": Fraction(1)}, "threshold_sigma = 1: ."),
+        (PLAIN, {"charge": Charge.REALISED}, "charge = realised: ."),
+        (PLAIN, {"epsilon": Fraction(0)}, "epsilon = 0: ."),
+        (PLAIN, {"delta": Fraction(0)}, "delta = 0: ."),
+        (PLAIN, {"delta": Fraction(1)}, "delta = 1: ."),
+        (CONFIDENT, {"threshold": Fraction(-1)}, "threshold = -1: ."),
+        (CONFIDENT, {"threshold_sigma": Fraction(0)}, "threshold_sigma = 0: ."),
+        (CONFIDENT, {"threshold_sigma": None}, "threshold_sigma = None: ."),
+        (make_parameters(), {"num_classes": 1}, "num_classes = 1: choose 2 to 1024"),
+        (make_parameters(), {"num_classes": 1025}, "num_classes = 1025: choose 2 to 1024"),
+        (make_parameters(), {"num_features": 0}, r"num_features = 0: choose 1 to 2\^20"),
+        (make_parameters(), {"num_features": 2**20 + 1}, r"num_features = 1048577: choose 1 to 2\^20"),
+        (
+            make_parameters(),
+            {"release": confident_policy(threshold=Fraction(1, 4))},
+            r"threshold = 1/4: choose a multiple of 2\^-1",
+        ),
+        (
+            make_parameters(),
+            {"release": confident_policy(threshold=Fraction(1, 3))},
+            r"threshold = 1/3: choose a multiple of 2\^-1",
+        ),
     ],
 )
-def test_rules_of_policies(policy: ReleasePolicy, changes: dict[str, object], field: str) -> None:
-    with pytest.raises(ParameterError, match=rf"^{field}: [^\n]+$"):
-        replace(policy, **changes)  # type: ignore[arg-type]
-
-
-@pytest.mark.req("CAPC-PARAM-001")
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"num_classes": 1}, "num_classes = 1: choose 2 to 1024"),
-        ({"num_classes": 1025}, "num_classes = 1025: choose 2 to 1024"),
-        ({"num_features": 0}, r"num_features = 0: choose 1 to 2\^20"),
-        ({"num_features": 2**20 + 1}, r"num_features = 1048577: choose 1 to 2\^20"),
-        ({"release": confident_policy(threshold=Fraction(1, 4))}, r"threshold = 1/4: choose a multiple of 2\^-1"),
-        ({"release": confident_policy(threshold=Fraction(1, 3))}, r"threshold = 1/3: choose a multiple of 2\^-1"),
-    ],
-)
-def test_rules_of_parameters(changes: dict[str, object], message: str) -> None:
-    with pytest.raises(ParameterError, match=message):
-        replace(make_parameters(), **changes)  # type: ignore[arg-type]
+def test_rules_of_policies_and_parameters(
+    base: ReleasePolicy | Parameters, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ParameterError, match=rf"^{message}[^\n]*$"):
+        replace(base, **changes)
 
 
 def test_parameter_errors_are_the_callers() -> None:
@@ -169,6 +169,7 @@ def bessel_sum(first: int, count: int, z: mpmath.mpf) -> mpmath.mpf:
     return mpmath.besseli(first, z) * mpmath.fsum(orders[-count:]) / orders[-1]
 
 
+@pytest.mark.slow
 def test_bessel_sum_is_the_sum_of_the_functions() -> None:
     for first, z in ((1, mpmath.mpf(16)), (60, mpmath.mpf(400)), (700, mpmath.mpf(6400))):
         direct = mpmath.fsum(mpmath.besseli(x, z) for x in range(first, first + 20))

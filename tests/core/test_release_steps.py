@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 
-from capc.foundation.errors import ErrorCode, InputError, ProtocolError
+from capc.foundation.errors import ErrorCode, InputError
 from capc.foundation.parties import PRIVACY_GUARDIAN
 from capc.foundation.randomness import RandomSource, Seed
 from capc.noise.mechanism import CostUnit
@@ -22,8 +22,8 @@ from support.builders import (
     FixedNoise,
     seeds,
 )
-from support.driver import Driver
 from support.header import payload_of
+from support.refusals import refused
 from support.runs import POLICIES, fork, voters, with_noise
 
 
@@ -57,14 +57,12 @@ def test_realised_mode_adds_own_noise_and_returns_the_answered_label() -> None:
         driver = fork("realised", voters(1, 1, 1), suite=with_noise("realised", [[0, 0, 0]], [[own], [0]]))
         outcome = driver.run_query([0, 0])
         assert (outcome.label, outcome.guardian_bit) == (expected, expected is not None)
-        (awaiting,) = [call.state for call in driver.calls if isinstance(call.state, AwaitingRelease)]
-        (released,) = [call.state for call in driver.calls if isinstance(call.state, Released)]
+        (awaiting,) = driver.states_of(AwaitingRelease)
+        (released,) = driver.states_of(Released)
         assert awaiting.threshold_noise == own
-        (returned,) = [m for place, m in driver.sent.items() if place.message_type is MessageType.ANSWERED_LABEL]
-        labels = released.output.labels
-        assert labels is not None
-        zero, delta = labels.zero_labels[0][0], labels.delta
-        assert int.from_bytes(payload_of(returned), "little") == (zero if expected is None else zero ^ delta)
+        (returned,) = driver.payloads_of(MessageType.ANSWERED_LABEL).values()
+        zero, delta = released.output.labels.zero_labels[0][0], released.output.labels.delta
+        assert int.from_bytes(returned, "little") == (zero if expected is None else zero ^ delta)
 
 
 @pytest.mark.req("CAPC-REL-003")
@@ -74,7 +72,7 @@ def test_other_modes_tell_the_guardian_nothing(policy: str) -> None:
     driver.run_query([0, 0])
     to_guardian = {place.message_type for place in driver.sent if place.receiver == PRIVACY_GUARDIAN}
     assert to_guardian == {MessageType.VOTE_SHARES, MessageType.CHOICE_BITS}
-    (awaiting,) = [call.state for call in driver.calls if isinstance(call.state, AwaitingRelease)]
+    (awaiting,) = driver.states_of(AwaitingRelease)
     assert awaiting.threshold_noise == 0
 
 
@@ -83,9 +81,7 @@ def test_noise_decides_the_label_and_is_drawn_once_for_every_release() -> None:
     suite = with_noise("plain", [[9, 0, 0], [0, 9, 0], [0, 0, 9], [0, 0, 0]])
     driver = fork("plain", voters(1, 1, 2), suite=suite)
     assert [driver.run_query([0, 0]).label for _ in range(4)] == [0, 1, 2, 1]
-    mechanism = suite.mechanisms.answer
-    assert isinstance(mechanism, FixedNoise)
-    assert len(mechanism.log) == 4
+    assert len(suite.mechanisms.answer.log) == 4
 
 
 @pytest.mark.req("CAPC-REL-006")
@@ -94,24 +90,17 @@ def test_each_release_draws_one_number_per_class_and_threshold(policy: str) -> N
     draws = None if policy == "plain" else [[0]]
     suite = with_noise(policy, [[0, 0, 0]], draws)
     fork(policy, voters(1, 1, 1), suite=suite).run_query([0, 0])
-    answer, threshold = suite.mechanisms.answer, suite.mechanisms.threshold
-    assert isinstance(answer, FixedNoise)
-    assert [len(entry) for entry in answer.log] == [3]
-    if threshold is not None:
-        assert isinstance(threshold, FixedNoise)
-        assert len(threshold.log) == (2 if policy == "realised" else 1)
+    assert [len(entry) for entry in suite.mechanisms.answer.log] == [3]
+    if draws is not None:
+        assert len(suite.mechanisms.threshold.log) == (2 if policy == "realised" else 1)
 
 
-def release_inputs(policy: str = "plain") -> tuple[Driver, Aggregated, Receipt, bytes]:
-    """A run, and what its guardian got; the state is made unspent again."""
+def release_inputs(policy: str = "plain") -> tuple[Aggregated, Receipt, bytes]:
+    """What the guardian of a run got; the state is made unspent again."""
     driver = fork(policy, voters(1, 1, 2))
     driver.run_query([1, -1])
-    (call,) = [call for call in driver.calls if call.step is privacy_guardian_release]
-    receipt, choice, _ = call.arguments
-    assert isinstance(call.state, Aggregated)
-    assert isinstance(receipt, Receipt)
-    assert isinstance(choice, bytes)
-    return driver, call.state.renewed(), receipt, choice
+    call = driver.call_of(privacy_guardian_release)
+    return call.state.renewed(), *call.arguments[:2]
 
 
 @pytest.mark.req("CAPC-REL-004", "CAPC-ACCT-006")
@@ -127,9 +116,9 @@ def release_inputs(policy: str = "plain") -> tuple[Driver, Aggregated, Receipt, 
     ids=lambda change: next(iter(change)),
 )
 def test_guardian_wants_the_receipt_of_exactly_these_shares(change: dict[str, object]) -> None:
-    _, state, receipt, choice = release_inputs()
+    state, receipt, choice = release_inputs()
     with pytest.raises(InputError, match="was not given for these shares of query 1"):
-        privacy_guardian_release(state, replace(receipt, **change), choice, Seed(bytes(32)))  # type: ignore[arg-type]
+        privacy_guardian_release(state, replace(receipt, **change), choice, Seed(bytes(32)))
     privacy_guardian_release(state, receipt, choice, Seed(bytes(32)))
 
 
@@ -140,11 +129,12 @@ class WideNoise(FixedNoise):
         return [source.bits(64) for _ in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-005")
 @given(seeds(), seeds())
 @settings(max_examples=10)
 def test_noise_is_bound_to_the_received_shares(seed: Seed, fresh: Seed) -> None:
-    _, state, receipt, choice = release_inputs()
+    state, receipt, choice = release_inputs()
     suite = state.party.suite
     wide = replace(suite, mechanisms=replace(suite.mechanisms, answer=WideNoise(())))
     state = state.renewed(party=state.party.renewed(suite=wide))
@@ -165,21 +155,22 @@ def test_noise_is_bound_to_the_received_shares(seed: Seed, fresh: Seed) -> None:
         assert noise(digest, seed) != noise(digest, fresh)
 
 
-@pytest.mark.req("CAPC-REL-005")
+@pytest.mark.req("CAPC-REL-005", "CAPC-NAME-001")
 def test_digest_of_the_shares_changes_with_every_share_query_and_session() -> None:
     """Three queries with equal votes: shares are fresh, so digest, noise stream and total differ."""
     driver = fork("plain", voters(1, 1, 2))
     for _ in range(3):
         driver.run_query([0, 0])
-    states = [call.state for call in driver.calls if isinstance(call.state, Aggregated)]
+    states = driver.states_of(Aggregated)
     assert [state.query for state in states] == [1, 2, 3]
     assert len({state.inputs_digest for state in states}) == 3
     first = states[0]
-    received = [
-        payload_of(message)
-        for place, message in sorted(driver.sent.items(), key=lambda entry: entry[0].sender.index)
-        if place.message_type is MessageType.VOTE_SHARES and place.query == 1
-    ]
+    shares = {
+        place.sender.index: sent
+        for place, sent in driver.payloads_of(MessageType.VOTE_SHARES).items()
+        if place.query == 1
+    }
+    received = [shares[index] for index in (1, 2, 3)]
     preimage = b"CaPC/0.1/noise-binding" + driver.session.tag + (1).to_bytes(4, "little") + b"".join(received)
     assert first.inputs_digest == hashlib.sha256(preimage).digest()
 
@@ -187,7 +178,7 @@ def test_digest_of_the_shares_changes_with_every_share_query_and_session() -> No
 @pytest.mark.req("CAPC-GC-003")
 def test_other_choices_are_garbled_under_another_hash_key() -> None:
     """One state and seed, two requests of the querying party: two hash keys, so no label is hashed under both."""
-    _, state, receipt, choice = release_inputs()
+    state, receipt, choice = release_inputs()
     other = choice[:-1] + bytes([choice[-1] ^ 1])
     keys = {
         payload_of(privacy_guardian_release(state.renewed(), receipt, request, Seed(bytes(32)))[1])[16:32]
@@ -197,30 +188,22 @@ def test_other_choices_are_garbled_under_another_hash_key() -> None:
 
 
 @pytest.mark.req("CAPC-REL-008", "CAPC-ROLE-009")
-def test_a_label_that_is_no_class_is_refused_and_costs_nothing() -> None:
-    """Three classes need two bits: with one decoding bit flipped label 1 becomes 3, which no correct garbling gives."""
-    driver = fork("plain", voters(1, 1, 1), suite=with_noise("plain", [[0, 0, 0]]))
-    driver.run_query([0, 0])
-    (call,) = [call for call in driver.calls if call.step is querying_party_finish_release]
+@pytest.mark.parametrize(
+    ("policy", "winners", "draws", "label", "code"),
+    [
+        # Three classes need two bits: label 1 becomes 3, which no correct garbling gives.
+        pytest.param("plain", (1, 1, 1), None, 1, ErrorCode.VALUE_OUT_OF_RANGE, id="no class"),
+        pytest.param("worst_case", (0, 1, 2), [[-40]], None, ErrorCode.NON_CANONICAL, id="beside no consensus"),
+    ],
+)
+def test_a_label_with_a_flipped_decoding_bit_is_refused_and_costs_nothing(
+    policy: str, winners: tuple[int, ...], draws: list[list[int]] | None, label: int | None, code: ErrorCode
+) -> None:
+    driver = fork(policy, voters(*winners), suite=with_noise(policy, [[0, 0, 0]], draws))
+    assert driver.run_query([0, 0]).label == label
+    call = driver.call_of(querying_party_finish_release)
     (honest,) = call.arguments
-    assert isinstance(call.state, AwaitingRelease)
-    assert isinstance(honest, bytes)
     waiting = call.state.renewed(chosen=call.state.chosen.renewed())
-    with pytest.raises(ProtocolError) as caught:
+    with refused(code, PRIVACY_GUARDIAN):
         querying_party_finish_release(waiting, honest[:-1] + bytes([honest[-1] ^ 1]))
-    assert (caught.value.code, caught.value.blame) == (ErrorCode.VALUE_OUT_OF_RANGE, PRIVACY_GUARDIAN)
-    assert querying_party_finish_release(waiting, honest).label == 1
-
-
-@pytest.mark.req("CAPC-REL-008")
-def test_a_label_beside_no_consensus_is_refused() -> None:
-    driver = fork("worst_case", voters(0, 1, 2), suite=with_noise("worst_case", [[0, 0, 0]], [[-40]]))
-    assert driver.run_query([0, 0]).label is None
-    (call,) = [call for call in driver.calls if call.step is querying_party_finish_release]
-    assert isinstance(call.state, AwaitingRelease)
-    (honest,) = call.arguments
-    assert isinstance(honest, bytes)
-    waiting = call.state.renewed(chosen=call.state.chosen.renewed())
-    with pytest.raises(ProtocolError) as caught:
-        querying_party_finish_release(waiting, honest[:-1] + bytes([honest[-1] ^ 1]))
-    assert (caught.value.code, caught.value.blame) == (ErrorCode.NON_CANONICAL, PRIVACY_GUARDIAN)
+    assert querying_party_finish_release(waiting, honest).label == label

@@ -46,7 +46,7 @@ def test_a_shift_by_38_does_not_lose_bits() -> None:
 @pytest.mark.parametrize("operation", [ring.add, ring.subtract])
 def test_other_lengths_are_not_cut_off(operation: object) -> None:
     with pytest.raises(ValueError, match="argument 2 is shorter"):
-        operation([1, 2], [3], 8)  # type: ignore[operator]
+        operation([1, 2], [3], 8)
 
 
 @given(st.binary(min_size=15, max_size=15))

@@ -8,7 +8,7 @@ import secrets
 
 import pytest
 
-from capc.linear.ideal import IdealLinear
+from capc.foundation.randomness import Seed
 from capc.session.envelope import MessageType
 from capc.steps.answering_party.inference import (
     AwaitingChoice,
@@ -16,18 +16,21 @@ from capc.steps.answering_party.inference import (
     VoteReady,
     answering_party_evaluate_layer,
     answering_party_garble_layer,
+    answering_party_garble_vote,
 )
 from capc.steps.querying_party.release import AwaitingRelease
-from capc.steps.suite import reference_suite
 from capc.two_party.garbling.payload import GarbledCircuits, chunk_instances
-from support.builders import (
-    counter_seeds,
-    make_account,
-    make_session,
-)
-from support.driver import Driver, Place
+from support.driver import Place
 from support.header import payload_of
-from support.runs import SIZES, fork, parameters_for, voters
+from support.runs import SIZES, fork, fresh_driver, voters
+
+
+def stream_of(step: str, request: AwaitingRequest, message: bytes, seed: Seed, length: int) -> bytes:
+    """By hand, the stream of an answering party's step: of its name, place in the session and message."""
+    me = b"\x01" + request.party.me.index.to_bytes(2, "little")
+    place = request.party.session.tag + b"\0\0\0" + me + (1).to_bytes(4, "little") + bytes([request.layer])
+    label = step.encode() + b"/" + me + place + hashlib.sha256(payload_of(message)).digest()
+    return hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(length)
 
 
 @pytest.mark.req("CAPC-HE-008")
@@ -35,28 +38,13 @@ def test_mask_of_a_layer_is_the_first_of_its_stream() -> None:
     """Element by element, for every layer: ceil(l / 8) bytes of SHAKE-256, reduced mod 2^l."""
     driver = fork("plain", voters(1, 1, 2))
     driver.run_query([0, 0])
-    checked = 0
-    for call in driver.calls:
-        if call.step is not answering_party_evaluate_layer:
-            continue
-        state, seed = call.state, call.arguments[1]
-        assert isinstance(seed, bytes)
-        (after,) = [
-            entry.state
-            for entry in driver.calls
-            if isinstance(entry.state, AwaitingChoice) and entry.state.request is state
-        ]
-        assert isinstance(state, AwaitingRequest)
-        me = b"\x01" + state.party.me.index.to_bytes(2, "little")
-        place = driver.session.tag + b"\x00\x00\x00" + me + (1).to_bytes(4, "little") + bytes([state.layer])
-        request = call.arguments[0]
-        assert isinstance(request, bytes)
-        label = b"answering_party_evaluate_layer/" + me + place + hashlib.sha256(payload_of(request)).digest()
-        stream = hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(2 * len(after.sums[0]))
+    calls = [call for call in driver.calls if call.step is answering_party_evaluate_layer]
+    assert len(calls) == sum(len(size) - 1 for size in SIZES)
+    for call in calls:
+        (after,) = [state for state in driver.states_of(AwaitingChoice) if state.request is call.state]
+        stream = stream_of("answering_party_evaluate_layer", call.state, *call.arguments, 2 * len(after.sums[0]))
         expected = [int.from_bytes(stream[i : i + 2], "little") % 2**14 for i in range(0, len(stream), 2)]
         assert list(after.sums[0]) == expected
-        checked += 1
-    assert checked == sum(len(size) - 1 for size in SIZES)
 
 
 @pytest.mark.req("CAPC-ARG-005")
@@ -64,45 +52,30 @@ def test_label_seed_and_hash_key_come_from_a_stream_of_their_own() -> None:
     """Fresh shares are hashes under the garbling step's stream, which depends on the choice bits; not the mask."""
     driver = fork("plain", voters(1, 1, 2))
     driver.run_query([0, 0])
-    checked = 0
-    for call in driver.calls:
-        if call.step is not answering_party_garble_layer:
-            continue
-        state, (bits, seed) = call.state, call.arguments
-        assert isinstance(state, AwaitingChoice)
-        assert isinstance(seed, bytes)
-        assert isinstance(bits, bytes)
-        at = state.request
-        me = b"\x01" + at.party.me.index.to_bytes(2, "little")
-        place = driver.session.tag + b"\x00\x00\x00" + me + (1).to_bytes(4, "little") + bytes([at.layer])
-        label = b"answering_party_garble_layer/" + me + place + hashlib.sha256(payload_of(bits)).digest()
-        stream = hashlib.shake_256(b"CaPC/0.1/xof\x20" + seed + label).digest(32)
-        (sent,) = [
-            payload_of(message)
-            for where, message in driver.sent.items()
-            if where.message_type is MessageType.GARBLED_CIRCUITS
-            and (where.sender, where.layer) == (at.party.me, at.layer)
-        ]
-        assert sent[:32] == stream
-        checked += 1
-    assert checked == sum(len(size) - 1 for size in SIZES)
+    steps = {answering_party_garble_layer, answering_party_garble_vote}
+    calls = [call for call in driver.calls if call.step in steps]
+    assert len(calls) == sum(len(size) - 1 for size in SIZES)
+    circuits = {(at.sender, at.layer): sent for at, sent in driver.payloads_of(MessageType.GARBLED_CIRCUITS).items()}
+    for call in calls:
+        request = call.state.request
+        stream = stream_of("answering_party_garble_layer", request, *call.arguments, 32)
+        assert circuits[request.party.me, request.layer][:32] == stream
 
 
 @pytest.mark.req("CAPC-ARG-005")
 def test_fresh_shares_are_not_the_masks() -> None:
     driver = fork("plain", voters(1, 1, 2))
     driver.run_query([0, 0])
-    masks = {call.state.sums[0] for call in driver.calls if isinstance(call.state, AwaitingChoice)}
-    votes = [entry.vote_share for entry in driver.results if isinstance(entry, VoteReady)]
-    hidden = [entry.values[-1][0] for entry in driver.results if isinstance(entry, AwaitingRequest) and entry.layer]
-    assert len(votes) == 3
-    assert len(hidden) == 3
+    masks = {state.sums[0] for state in driver.states_of(AwaitingChoice)}
+    votes = [entry.vote_share for entry in driver.results_of(VoteReady)]
+    hidden = [entry.values[-1][0] for entry in driver.results_of(AwaitingRequest) if entry.layer]
     shares = {*votes, *hidden}
-    assert len(shares) == 6
+    assert len(votes) == len(hidden) == len(shares) / 2 == 3
     assert not shares & masks
     assert not shares & {tuple(m % 2**11 for m in mask) for mask in masks}
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-OT-003", "CAPC-GC-003")
 def test_contexts_hash_keys_and_offsets_never_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = fork("realised", voters(1, 0, 2))
@@ -111,7 +84,7 @@ def test_contexts_hash_keys_and_offsets_never_repeat(monkeypatch: pytest.MonkeyP
 
     def recording(self: object, key: object, position: int, counts: list[int]) -> object:
         used.extend((id(key), position + number) for number in range(len(counts)))
-        return extend(self, key, position, counts)  # type: ignore[arg-type]
+        return extend(self, key, position, counts)
 
     monkeypatch.setattr(type(driver.suite.two_party), "extend_evaluator", recording)
     for _ in range(3):
@@ -121,32 +94,21 @@ def test_contexts_hash_keys_and_offsets_never_repeat(monkeypatch: pytest.MonkeyP
     layers = sum(len(size) - 1 for size in SIZES)
     assert len(set(used)) == len(used) == 5 * layers + 7
     assert len({key for key, _ in used}) == 4
-    hash_keys = [
-        payload_of(message)[at : at + 16]
-        for place, message in driver.sent.items()
-        if place.message_type is MessageType.GARBLED_CIRCUITS
-        for at in (0, 16)
-    ]
+    sent = driver.payloads_of(MessageType.GARBLED_CIRCUITS).values()
+    hash_keys = [payload[at : at + 16] for payload in sent for at in (0, 16)]
     assert len(set(hash_keys)) == len(hash_keys) == 2 * len(used)
-    offsets = {party.garbler_key.delta for party in [*driver.answering_parties, driver.guardian]}  # type: ignore[attr-defined]
+    offsets = {party.garbler_key.delta for party in [*driver.answering_parties, driver.guardian]}
     assert len(offsets) == 4
 
 
 def whole_run(seed_name: str) -> dict[Place, bytes]:
-    parameters = parameters_for("realised")
-    driver = Driver(
-        make_session(parameters, SIZES),
-        voters(1, 1, 2),
-        reference_suite(parameters, IdealLinear(14)),
-        make_account(parameters),
-        counter_seeds(seed_name),
-    )
-    driver.set_up()
+    driver = fresh_driver("realised", seed_name=seed_name)
     for _ in range(2):
         driver.run_query([1, -1])
     return dict(driver.sent)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-007", "CAPC-PARAM-013")
 def test_steps_depend_on_their_seeds_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal seeds give equal bytes, also where the operating system gives no randomness at all."""
@@ -183,9 +145,9 @@ def test_nothing_sent_is_the_garblers_secret() -> None:
     driver.run_query([1, 1])
     everything = b"".join(payload_of(message) for message in driver.sent.values())
     for party in [*driver.answering_parties, driver.guardian]:
-        delta: int = party.garbler_key.delta  # type: ignore[attr-defined]
+        delta: int = party.garbler_key.delta
         assert delta.to_bytes(16, "little") not in everything
-        leaves = [leaf for tree in party.garbler_key.leaves for leaf in tree if leaf]  # type: ignore[attr-defined]
+        leaves = [leaf for tree in party.garbler_key.leaves for leaf in tree if leaf]
         assert len(leaves) == 32 * 15
         assert all(leaf not in everything for leaf in leaves)
 

@@ -93,6 +93,7 @@ def test_pairwise_keys_differ_between_pairs_and_sessions() -> None:
     assert pairwise_key(bytes(32), mine[0], points, 1, 2) != keys[1][2]
 
 
+@pytest.mark.slow
 @given(st.integers(1, 5), st.integers(1, 4), st.integers(2, 64), st.data())
 def test_shares_are_summed_in_the_ring(count: int, num_classes: int, width: int, data: st.DataObject) -> None:
     element = st.integers(0, (1 << width) - 1)

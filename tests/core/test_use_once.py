@@ -21,37 +21,61 @@ from capc.foundation.errors import InputError, StateReuseError
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse, SpentMark
 from capc.linear.ideal import IdealLinear
-from capc.models.architecture import Activation, StageShape
+from capc.models.architecture import Activation, Architecture, StageShape
+from capc.models.model import QuantisedLayer, QuantisedModel
 from capc.models.operators import Dense
-from capc.session.parameters import VoteVariant
-from capc.steps import layer_modes
+from capc.session.parameters import Parameters, VoteVariant
 from capc.steps.answering_party.external import answering_party_enter_argmax
 from capc.steps.answering_party.inference import (
     AwaitingChoice,
-    AwaitingRequest,
-    answering_party_evaluate_layer,
     answering_party_garble_layer,
+    answering_party_garble_vote,
+    answering_party_keep_sums,
 )
-from capc.steps.answering_party.offline import answering_party_prepare_layer
-from capc.steps.answering_party.vote_rounds import answering_party_begin_rounds
-from capc.steps.layer_circuits import votes_in_rounds
-from capc.steps.querying_party.external import querying_party_take_votes
+from capc.steps.answering_party.offline import (
+    AwaitingAheadChoice,
+    OfflineRequest,
+    answering_party_finish_preparation,
+    answering_party_garble_ahead,
+    answering_party_keep_masks,
+    answering_party_prepare_layer,
+)
+from capc.steps.answering_party.vote_rounds import (
+    AwaitingRoundChoice,
+    answering_party_begin_rounds,
+    answering_party_garble_last_round,
+    answering_party_garble_round,
+)
+from capc.steps.layer_circuits import Ending, ending, require_ending
+from capc.steps.querying_party.external import querying_party_enter_argmax
 from capc.steps.querying_party.inference import (
     AwaitingCircuits,
     AwaitingResponse,
-    LayerInput,
     querying_party_choose_labels,
     querying_party_evaluate_layer,
+    querying_party_evaluate_vote,
     querying_party_keep_sums,
-    querying_party_request_layer,
 )
-from capc.steps.querying_party.offline import querying_party_finish_preparation, querying_party_keep_circuits
-from capc.steps.querying_party.vote_rounds import querying_party_begin_rounds
+from capc.steps.querying_party.offline import (
+    OfflineCircuits,
+    OfflineInput,
+    OfflineResponse,
+    querying_party_choose_labels_offline,
+    querying_party_finish_preparation,
+    querying_party_keep_sums_offline,
+    querying_party_request_offline,
+)
+from capc.steps.querying_party.vote_rounds import (
+    AwaitingRound,
+    querying_party_begin_rounds,
+    querying_party_evaluate_last_round,
+    querying_party_evaluate_round,
+)
 from capc.steps.suite import reference_suite
 from core.test_hidden import classes, name_of
 from support.builders import counter_seeds, make_account, make_parameters, make_session
-from support.driver import Driver, T
-from support.runs import SIZES, parameters_for, voters
+from support.driver import Driver
+from support.runs import POLICIES, fresh_driver, parameters_for
 from support.step_functions import Step, shown_by, step_functions
 
 WATCHED = {
@@ -188,50 +212,63 @@ def test_every_step_refuses_a_used_state() -> None:
 
 def forbidden(state: object) -> dict[Step, str]:
     """Steps that take states of this type, but not this one, as it stands; and what they say."""
-    refused: dict[Step, str] = {}
-    if isinstance(state, AwaitingRequest) and state.kept:
-        refused[answering_party_evaluate_layer] = "prepared ahead"
-    elif isinstance(state, AwaitingRequest) and state.layer:
-        refused[answering_party_prepare_layer] = "not prepared ahead"
-    elif isinstance(state, AwaitingChoice) and state.request.stage.activation is not Activation.VOTE:
-        refused[answering_party_enter_argmax] = "does not vote"
-    elif isinstance(state, AwaitingResponse):
-        if state.layer_input.stage.activation is not Activation.VOTE or state.layer_input.kept is not None:
-            refused[querying_party_keep_sums] = "has an activation"
-    elif isinstance(state, AwaitingCircuits) and state.layer_input.kept is None:
-        refused[querying_party_keep_circuits] = "not prepared ahead"
-    elif isinstance(state, AwaitingCircuits):
-        refused[querying_party_evaluate_layer] = "prepared ahead"
-    elif isinstance(state, LayerInput):
+    if isinstance(state, OfflineInput):
         done = state.layer == len(state.party.session.architecture(state.peer).stages)
-        refused[querying_party_request_layer if done else querying_party_finish_preparation] = (
-            "layers are done" if done else "must be prepared first"
-        )
+        return {querying_party_request_offline if done else querying_party_finish_preparation: "prepare"}
+    if isinstance(state, OfflineRequest):
+        done = state.layer == len(state.party.model.architecture.stages)
+        return {answering_party_prepare_layer if done else answering_party_finish_preparation: "prepare"}
+    if isinstance(state, AwaitingRound | AwaitingRoundChoice):
+        last = state.turn.shape.is_last(state.turn.number)
+        taking = {step for step, (taken, _) in steps().items() if taken is type(state)}
+        return dict.fromkeys(taking - LAST_ROUNDS if last else taking & LAST_ROUNDS, "round [01] of 2")
+    found = of_layer(state)
+    if found is None:
+        return {}
+    after, votes = ending(*found), found[1].activation is Activation.VOTE
+    refused = {}
+    for step, (taken, _) in steps().items():
+        if taken is type(state) and step in ENTER:
+            refused |= {} if votes else {step: "does not vote"}
+        elif taken is type(state) and step in ENDINGS and after not in ENDINGS[step]:
+            refused[step] = after.value
     return refused
 
 
-def of_other_votes(state: object) -> dict[Step, str]:
-    """The same, of steps of another kind of vote: one circuit, rounds, or an engine."""
-    refused: dict[Step, str] = {}
-    if isinstance(state, AwaitingChoice):
-        in_rounds = votes_in_rounds(state.request.party.session.parameters, state.request.stage)
-        refused[answering_party_garble_layer if in_rounds else answering_party_begin_rounds] = "in rounds"
-    elif isinstance(state, AwaitingResponse):
-        at = state.layer_input
-        if at.kept is not None or not votes_in_rounds(at.party.session.parameters, at.stage):
-            refused[querying_party_begin_rounds] = "in rounds" if at.kept is None else "prepared ahead"
-        else:
-            refused[querying_party_choose_labels] = "in rounds"
-    elif isinstance(state, LayerInput) and state.kept is not None:
-        refused[querying_party_take_votes] = "prepared ahead"
-    elif isinstance(state, LayerInput) and state.layer < len(state.party.session.architecture(state.peer).stages):
-        refused[querying_party_take_votes] = "layers are left"
-    return refused
+def of_layer(state: object) -> tuple[Parameters, StageShape] | None:
+    """Of a state between a layer's request and its end: the session's parameters, and the layer."""
+    if isinstance(state, AwaitingChoice | AwaitingAheadChoice):
+        return state.request.party.session.parameters, state.request.stage
+    if isinstance(state, AwaitingResponse | AwaitingCircuits | OfflineResponse | OfflineCircuits):
+        return state.layer_input.party.session.parameters, state.layer_input.stage
+    return None
+
+
+SUMS, RELU, VOTE, ROUNDS = Ending
+ENDINGS: dict[Step, set[Ending]] = {
+    answering_party_keep_sums: {SUMS},
+    answering_party_garble_layer: {RELU},
+    answering_party_garble_vote: {VOTE},
+    answering_party_begin_rounds: {ROUNDS},
+    answering_party_keep_masks: {SUMS},
+    answering_party_garble_ahead: {RELU, VOTE},
+    querying_party_keep_sums: {SUMS},
+    querying_party_choose_labels: {RELU, VOTE},
+    querying_party_evaluate_layer: {RELU},
+    querying_party_evaluate_vote: {VOTE},
+    querying_party_begin_rounds: {ROUNDS},
+    querying_party_keep_sums_offline: {SUMS},
+    querying_party_choose_labels_offline: {RELU, VOTE},
+}
+"""What must become of a layer's sums for a step to take them."""
+ENTER: set[Step] = {answering_party_enter_argmax, querying_party_enter_argmax}
+"""They take the sums of every vote."""
+LAST_ROUNDS: set[Step] = {answering_party_garble_last_round, querying_party_evaluate_last_round}
 
 
 @dataclass
 class Mixing(Driver):
-    """Before every step, tries the steps of the other kinds of batch on the same state, with the same message.
+    """Before every step, tries the steps for other layers on the same state, with the same message.
 
     Attributes:
         refused: the steps that refused.
@@ -241,8 +278,8 @@ class Mixing(Driver):
     refused: set[Step] = field(default_factory=set)
     texts: set[str] = field(default_factory=set)
 
-    def consume(self, step: Callable[..., T], state: object, *arguments: object) -> T:
-        for other, text in (forbidden(state) | of_other_votes(state)).items():
+    def consume(self, step: Callable[..., Any], state: object, *arguments: object) -> Any:
+        for other, text in forbidden(state).items():
             given = dict(zip(inspect.signature(step).parameters, (state, *arguments), strict=False))
             message = next((value for value in given.values() if isinstance(value, bytes)), b"")
             rest = [
@@ -256,71 +293,117 @@ class Mixing(Driver):
         return super().consume(step, state, *arguments)
 
 
+STAGES = (
+    StageShape(Dense(2, 2), 0, Activation.NONE),
+    StageShape(Dense(2, 2), 0, Activation.RELU, skips=(1,)),
+    StageShape(Dense(2, 3), 2, Activation.VOTE),
+)
+"""A layer of each ending: the sums of the first are kept, and added to those of the second."""
+
+
+def voter() -> QuantisedModel:
+    """Votes 1."""
+    zeros = ((0, 0),) * 3
+    layers = [QuantisedLayer(zeros[:2], (0, 0)) for _ in STAGES[:2]]
+    return QuantisedModel(Architecture(STAGES), (*layers, QuantisedLayer(zeros, (0, 1, 0))), 2)
+
+
 @pytest.mark.req("CAPC-ROLE-008", "CAPC-AHEAD-005")
-def test_steps_of_prepared_batches_and_of_others_do_not_mix() -> None:
+@pytest.mark.parametrize("variant", [VoteVariant.TOURNAMENT, VoteVariant.MULTI_ROUND])
+def test_steps_for_other_layers_are_refused(variant: VoteVariant) -> None:
     """At every point of both kinds of batch; nothing is spent, as the batch goes on to its labels."""
-    parameters = parameters_for("plain")
-    suite = reference_suite(parameters, IdealLinear(14))
-    driver = Mixing(make_session(parameters, SIZES), voters(1, 1, 1), suite, make_account(parameters), counter_seeds())
+    parameters = replace(parameters_for("plain"), vote_variant=variant)
+    suite, one = reference_suite(parameters, IdealLinear(14)), make_session(parameters, [(2, 3)])
+    mine, theirs, guardian = one.participants
+    session = replace(one, participants=(mine, replace(theirs, architecture=Architecture(STAGES)), guardian))
+    driver = Mixing(session, [voter()], suite, make_account(parameters), counter_seeds())
     driver.set_up()
-    outcomes = [driver.run_query([1, 2]), *driver.run_prepared([[1, 2], [2, 1]])]
+    outcomes = [driver.run_query([1, 2])]
+    if variant is VoteVariant.TOURNAMENT:
+        outcomes += driver.run_prepared([[1, 2], [2, 1]])
     assert [outcome.label for outcome in outcomes] == [outcome.ideal_label for outcome in outcomes]
-    assert driver.refused == {
-        answering_party_evaluate_layer,
-        answering_party_prepare_layer,
-        answering_party_enter_argmax,
-        querying_party_keep_sums,
-        querying_party_keep_circuits,
-        querying_party_evaluate_layer,
-        querying_party_request_layer,
-        querying_party_finish_preparation,
-        answering_party_begin_rounds,
-        querying_party_begin_rounds,
-        querying_party_take_votes,
+    both = {*ENDINGS, *ENTER} - {
+        # Offline there is no vote in rounds, and no engine.
+        answering_party_keep_masks,
+        answering_party_garble_ahead,
+        querying_party_keep_sums_offline,
+        querying_party_choose_labels_offline,
     }
-    assert answering_party_garble_layer not in driver.refused
-    assert querying_party_choose_labels not in driver.refused
-
-
-ADMITTED = {
-    # activation, in rounds, prepared: what may become of a layer's sums
-    (Activation.NONE, False): {"keep"},
-    (Activation.NONE, True): {"keep"},
-    (Activation.RELU, False): {"circuits"},
-    (Activation.RELU, True): {"circuits"},
-    (Activation.RELU_MAX_POOL, False): {"circuits"},
-    (Activation.RELU_MAX_POOL, True): {"circuits"},
-    (Activation.VOTE, False): {"circuits", "engine", "keep"},
-    (Activation.VOTE, True): {"circuits"},
-}
+    if variant is VoteVariant.MULTI_ROUND:
+        # Choosing labels of rounds is refused, so no circuits of a vote come.
+        rounds = LAST_ROUNDS | {answering_party_garble_round, querying_party_evaluate_round}
+        assert driver.refused == both - {querying_party_evaluate_layer} | rounds
+    else:
+        preparing: set[Step] = {
+            querying_party_request_offline,
+            querying_party_finish_preparation,
+            answering_party_prepare_layer,
+            answering_party_finish_preparation,
+        }
+        assert driver.refused == {*ENDINGS, *ENTER} | preparing
 
 
 @pytest.mark.req("CAPC-AHEAD-005")
 @pytest.mark.parametrize("variant", VoteVariant)
-@pytest.mark.parametrize("prepared", [False, True])
 @pytest.mark.parametrize("activation", Activation)
-def test_every_kind_of_layer_admits_its_own_steps_only(
-    activation: Activation, prepared: bool, variant: VoteVariant
-) -> None:
-    """Sums are kept, go through circuits, into rounds, or, of a vote that is not prepared, to an engine."""
+def test_every_kind_of_layer_has_one_ending(activation: Activation, variant: VoteVariant) -> None:
+    """Sums are kept, go through circuits, or into rounds; every other ending is refused."""
     parameters = replace(make_parameters(), vote_variant=variant)
     stage = StageShape(Dense(2, 2), 0, activation)
-    checks: dict[str, Callable[[], None]] = {
-        "keep": lambda: layer_modes.require_sums_kept(stage, prepared),
-        "circuits": lambda: layer_modes.require_circuits(parameters, stage),
-        "rounds": lambda: layer_modes.require_rounds(parameters, stage),
-        "engine": lambda: layer_modes.require_vote(stage),
-    }
-    admitted = set()
-    for name, check in checks.items():
-        try:
-            check()
-        except InputError:
-            continue
-        admitted.add(name)
-    expected = ADMITTED[activation, prepared]
-    if activation is Activation.VOTE:
-        expected = expected | {"engine"}
-        if variant is VoteVariant.MULTI_ROUND:
-            expected = expected - {"circuits"} | {"rounds"}
-    assert admitted == expected
+    expected = {Activation.NONE: SUMS, Activation.VOTE: VOTE}.get(activation, RELU)
+    if activation is Activation.VOTE and variant is VoteVariant.MULTI_ROUND:
+        expected = ROUNDS
+    require_ending(parameters, stage, expected)
+    require_ending(parameters, stage, *Ending)
+    for wanted in set(Ending) - {expected}:
+        with pytest.raises(InputError, match=expected.value):
+            require_ending(parameters, stage, wanted)
+
+
+NAMES = [
+    "JoiningQueryingParty",
+    "QueryingParty",
+    "OpenBatch",
+    "LayerInput",
+    "AwaitingResponse",
+    "AwaitingCircuits",
+    "ReleaseTurn",
+    "AwaitingRelease",
+    "JoiningAnsweringParty",
+    "AwaitingTrees",
+    "AnsweringParty",
+    "AwaitingTransfers",
+    "BatchTransfers",
+    "AwaitingRequest",
+    "AwaitingChoice",
+    "VoteReady",
+    "JoiningPrivacyGuardian",
+    "PrivacyGuardian",
+    "Collecting",
+    "Aggregated",
+    "OfflineInput",
+    "OfflineResponse",
+    "OfflineCircuits",
+    "OfflineRequest",
+    "AwaitingAheadChoice",
+    "AwaitingLabels",
+    "AwaitingValue",
+    "PreparedBatch",
+]
+"""Every state of an ordinary and of a prepared batch; in realised mode Released, too."""
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ROLE-008", "CAPC-GC-008", "CAPC-AHEAD-003")
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_state_of_every_role_is_used_once(policy: str) -> None:
+    driver = fresh_driver(policy)
+    driver.run_query([1, 2])
+    driver.run_prepared([[1, 2], [2, 1]])
+    expected = set(NAMES)
+    if policy == "realised":
+        expected.add("Released")
+    assert {type(call.state).__name__ for call in driver.calls} == expected
+    for call in driver.calls:
+        with pytest.raises(StateReuseError, match=f"^{type(call.state).__name__} was used before"):
+            call.step(call.state, *call.arguments)

@@ -10,9 +10,9 @@ import pytest
 
 from capc.foundation.errors import InputError, StateReuseError
 from capc.foundation.single_use import SingleUse
-from capc.steps.answering_party.inference import answering_party_garble_layer
+from capc.steps.answering_party.inference import answering_party_garble_vote
 from capc.steps.answering_party.vote_rounds import answering_party_begin_rounds
-from capc.steps.querying_party.external import querying_party_take_votes
+from capc.steps.querying_party.external import querying_party_enter_argmax
 from capc.steps.querying_party.inference import querying_party_choose_labels, querying_party_keep_sums
 from capc.steps.querying_party.vote_rounds import querying_party_begin_rounds
 from core.test_use_once import Mixing, rest_of, steps
@@ -31,17 +31,16 @@ def played(mode: Mode) -> Mixing:
 
 
 def secrets_of(*drivers: Mixing) -> set[str]:
-    """All that the states of some runs hold."""
     return {text for driver in drivers for entry in (*driver.results, *driver.calls) for text in secrets_in(entry)}
 
 
 def refusal(call: Callable[[], object]) -> InputError:
-    """What the call is refused with."""
     with pytest.raises(InputError) as caught:
         call()
     return caught.value
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-013", "CAPC-ROLE-008")
 def test_no_refusal_of_another_or_used_state_shows_a_secret() -> None:
     """Every step is given a real state of every type, and the state that it used with what it was given then."""
@@ -66,12 +65,13 @@ def test_no_refusal_of_another_or_used_state_shows_a_secret() -> None:
 
 TRIED = {
     Mode.CIRCUITS: {querying_party_keep_sums, querying_party_begin_rounds, answering_party_begin_rounds},
-    Mode.ROUNDS: {querying_party_choose_labels, answering_party_garble_layer, querying_party_take_votes},
-    Mode.ENGINE: {querying_party_begin_rounds, answering_party_begin_rounds, querying_party_take_votes},
+    Mode.ROUNDS: {querying_party_choose_labels, answering_party_garble_vote, querying_party_enter_argmax},
+    Mode.ENGINE: {querying_party_begin_rounds, answering_party_begin_rounds, querying_party_enter_argmax},
 }
 """Some steps that must have been tried."""
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-013", "CAPC-ROLE-008", "CAPC-AHEAD-005")
 @pytest.mark.parametrize("mode", Mode)
 def test_no_refusal_of_another_modes_step_shows_a_secret(mode: Mode) -> None:

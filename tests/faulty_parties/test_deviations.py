@@ -11,71 +11,37 @@ import pytest
 
 from capc.foundation.errors import ErrorCode
 from capc.session.envelope import MessageType
-from capc.session.parameters import ParameterSet
 from support import deviations as faulty
-from support.deviations import Deviation, Traffic
+from support.deviations import Deviation
 from support.driver import Delivery
 from support.interference import (
-    BEFORE_ROUNDS,
     SIZES,
     WIDE,
-    WIDTHS,
     Interference,
     Mode,
     new_driver,
     other_session,
     run,
+    traffic_of,
 )
 from support.secrets import secrets_in
 from support.step_functions import step_functions
 
-
-def all_deviations(mode: Mode) -> list[Deviation]:
-    """Every faulty party."""
-    return [
-        faulty.SendsNothing(),
-        faulty.Truncates(),
-        faulty.Extends(),
-        faulty.SendsAnotherType(),
-        faulty.SendsOutOfOrder(),
-        faulty.ReplaysAnotherSession(),
-        faulty.ForgesTheTag(),
-        faulty.ReplaysAnotherQuery(),
-        faulty.ForgesTheQuery(),
-        faulty.ReplaysAnotherLayer(),
-        faulty.NamesAnotherSender(),
-        faulty.NamesAnotherReceiver(),
-        faulty.PassesOnAnothersMessage(),
-        faulty.Reflects(),
-        faulty.SendsPointsOffTheCurve(),
-        faulty.SendsPointsThatAreNotReduced(),
-        faulty.SendsPointsOfSmallOrder(),
-        faulty.AddsASmallOrderPart(),
-        faulty.SendsElementsOutOfRange(WIDTHS.vote_bits, WIDTHS.logit_bits),
-        faulty.SendsRowsOutOfRange(WIDTHS.logit_bits),
-        faulty.SetsPaddingBits(BEFORE_ROUNDS if mode is Mode.ROUNDS else frozenset()),
-        faulty.ForgesTheAnsweredLabel(),
-        faulty.ForgesHandles(),
-    ]
-
-
-def one_per_code(mode: Mode, widths: ParameterSet = WIDTHS) -> list[Deviation]:
-    """A faulty party for each code."""
-    return [
-        faulty.SendsElementsOutOfRange(widths.vote_bits, widths.logit_bits),
-        faulty.SendsRowsOutOfRange(widths.logit_bits),
-        faulty.SendsNothing(),
-        faulty.Truncates(),
-        faulty.SendsOutOfOrder(),
-        faulty.ReplaysAnotherSession(),
-        faulty.ForgesTheQuery(),
-        faulty.ReplaysAnotherLayer(),
-        faulty.PassesOnAnothersMessage(),
-        faulty.SendsPointsOffTheCurve(),
-        faulty.SetsPaddingBits(BEFORE_ROUNDS if mode is Mode.ROUNDS else frozenset()),
-        faulty.ForgesTheAnsweredLabel(),
-    ]
-
+ONE_PER_CODE = (
+    faulty.sends_elements_out_of_range,
+    faulty.sends_rows_out_of_range,
+    faulty.sends_nothing,
+    faulty.truncates,
+    faulty.sends_out_of_order,
+    faulty.replays_another_session,
+    faulty.forges_the_query,
+    faulty.replays_another_layer,
+    faulty.passes_on_anothers_message,
+    faulty.sends_points_off_the_curve,
+    faulty.sets_padding_bits,
+    faulty.forges_the_answered_label,
+)
+"""A deviation for each code."""
 
 ALL = set(MessageType) - {MessageType.HELLO}
 """A hello is sent only where the tags differ, which `tests/core/test_other_sessions.py` plays."""
@@ -105,38 +71,38 @@ OF_EVERYBODY = {
 """A step takes one of each of several parties."""
 EACH_WAY = {MessageType.MASK_KEY, MessageType.SESSION_CHECK}
 
-TOUCHED: dict[str, set[MessageType]] = {
-    "SendsNothing": OF_EVERYBODY,
-    "SendsOutOfOrder": ALL - FIRST_ON_A_CONNECTION,
-    "ReplaysAnotherQuery": IN_QUERIES - AHEAD_ONLY,
-    "PassesOnAnothersMessage": ALL - {MessageType.ANSWERED_LABEL},
-    "Reflects": EACH_WAY,
-    "SendsPointsOffTheCurve": POINTS,
-    "SendsPointsThatAreNotReduced": POINTS,
-    "SendsPointsOfSmallOrder": POINTS,
-    "AddsASmallOrderPart": POINTS,
-    "SendsElementsOutOfRange": {MessageType.VOTE_SHARES, MessageType.MASKED_VALUE},
-    "SendsRowsOutOfRange": set(),
-    "SetsPaddingBits": set(faulty.PADDED),
-    "ForgesTheAnsweredLabel": {MessageType.ANSWERED_LABEL},
-    "ForgesHandles": {MessageType.LINEAR_REQUEST, MessageType.LINEAR_RESPONSE},
+TOUCHED: dict[Deviation, set[MessageType]] = {
+    faulty.sends_nothing: OF_EVERYBODY,
+    faulty.sends_out_of_order: ALL - FIRST_ON_A_CONNECTION,
+    faulty.replays_another_query: IN_QUERIES - AHEAD_ONLY,
+    faulty.passes_on_anothers_message: ALL - {MessageType.ANSWERED_LABEL},
+    faulty.reflects: EACH_WAY,
+    faulty.sends_points_off_the_curve: POINTS,
+    faulty.sends_points_that_are_not_reduced: POINTS,
+    faulty.sends_points_of_small_order: POINTS,
+    faulty.adds_a_small_order_part: POINTS,
+    faulty.sends_elements_out_of_range: {MessageType.VOTE_SHARES, MessageType.MASKED_VALUE},
+    faulty.sends_rows_out_of_range: set(),
+    faulty.sets_padding_bits: set(faulty.PADDED),
+    faulty.forges_the_answered_label: {MessageType.ANSWERED_LABEL},
+    faulty.forges_handles: {MessageType.LINEAR_REQUEST, MessageType.LINEAR_RESPONSE},
 }
 """The types of message at which a deviation is possible; all types of the mode where it is not named."""
-TOUCHED_ELSEWHERE: dict[tuple[Mode, str], set[MessageType]] = {
+TOUCHED_ELSEWHERE: dict[tuple[Mode, Deviation], set[MessageType]] = {
     # The second base transfers go the other way, after other messages; the querying party takes them of everybody.
-    (Mode.ROUNDS, "SendsNothing"): OF_EVERYBODY | {MessageType.BASE_OT_OFFER, MessageType.OT_TREES},
-    (Mode.ROUNDS, "SendsOutOfOrder"): ALL - FIRST_ON_A_CONNECTION | {MessageType.BASE_OT_CHOICE},
-    (Mode.ROUNDS, "Reflects"): EACH_WAY | BASE_TRANSFERS,
-    (Mode.ROUNDS, "SendsRowsOutOfRange"): {MessageType.CHOICE_BITS},
+    (Mode.ROUNDS, faulty.sends_nothing): OF_EVERYBODY | {MessageType.BASE_OT_OFFER, MessageType.OT_TREES},
+    (Mode.ROUNDS, faulty.sends_out_of_order): ALL - FIRST_ON_A_CONNECTION | {MessageType.BASE_OT_CHOICE},
+    (Mode.ROUNDS, faulty.reflects): EACH_WAY | BASE_TRANSFERS,
+    (Mode.ROUNDS, faulty.sends_rows_out_of_range): {MessageType.CHOICE_BITS},
     # One answering party has hidden layers, and no circuit votes: nobody else is at the same place.
-    (Mode.ENGINE, "PassesOnAnothersMessage"): ALL - {MessageType.CHOICE_BITS, MessageType.GARBLED_CIRCUITS},
+    (Mode.ENGINE, faulty.passes_on_anothers_message): ALL - {MessageType.CHOICE_BITS, MessageType.GARBLED_CIRCUITS},
 }
 """Where another mode differs."""
 
 
-def touched(mode: Mode, name: str) -> set[MessageType]:
+def touched(mode: Mode, deviation: Deviation) -> set[MessageType]:
     """The types of message at which a deviation is possible."""
-    return TOUCHED_ELSEWHERE.get((mode, name), TOUCHED.get(name, ALL)) & OCCURRING[mode]
+    return TOUCHED_ELSEWHERE.get((mode, deviation), TOUCHED.get(deviation, ALL)) & OCCURRING[mode]
 
 
 PER_LAYER = {
@@ -156,44 +122,44 @@ LATER_LAYERS = {
 """Types with their layers or rounds from 1 on."""
 
 REQUIREMENTS = {
-    "SendsNothing": ("CAPC-ROLE-006", "CAPC-AGG-004"),
-    "Truncates": ("CAPC-WIRE-003", "CAPC-WIRE-007"),
-    "Extends": ("CAPC-WIRE-003",),
-    "SendsAnotherType": ("CAPC-WIRE-002",),
-    "SendsOutOfOrder": ("CAPC-WIRE-006",),
-    "ReplaysAnotherSession": ("CAPC-WIRE-006",),
-    "ForgesTheTag": ("CAPC-WIRE-002",),
-    "ReplaysAnotherQuery": ("CAPC-WIRE-006",),
-    "ForgesTheQuery": ("CAPC-WIRE-002",),
-    "ReplaysAnotherLayer": ("CAPC-WIRE-006",),
-    "NamesAnotherSender": ("CAPC-WIRE-002",),
-    "NamesAnotherReceiver": ("CAPC-WIRE-002",),
-    "PassesOnAnothersMessage": ("CAPC-WIRE-006",),
-    "Reflects": ("CAPC-WIRE-006",),
-    "SendsPointsOffTheCurve": ("CAPC-WIRE-005",),
-    "SendsPointsThatAreNotReduced": ("CAPC-WIRE-005",),
-    "SendsPointsOfSmallOrder": ("CAPC-WIRE-005",),
-    "AddsASmallOrderPart": ("CAPC-WIRE-005",),
-    "SendsElementsOutOfRange": ("CAPC-WIRE-004",),
-    "SendsRowsOutOfRange": ("CAPC-WIRE-004", "CAPC-ROUND-006"),
-    "SetsPaddingBits": ("CAPC-WIRE-004",),
-    "ForgesTheAnsweredLabel": ("CAPC-GC-005", "CAPC-ACCT-007"),
-    "ForgesHandles": ("CAPC-WIRE-004",),
+    faulty.sends_nothing: ("CAPC-ROLE-006", "CAPC-AGG-004"),
+    faulty.truncates: ("CAPC-WIRE-003", "CAPC-WIRE-007"),
+    faulty.extends: ("CAPC-WIRE-003",),
+    faulty.sends_another_type: ("CAPC-WIRE-002",),
+    faulty.sends_out_of_order: ("CAPC-WIRE-006",),
+    faulty.replays_another_session: ("CAPC-WIRE-006",),
+    faulty.forges_the_tag: ("CAPC-WIRE-002",),
+    faulty.replays_another_query: ("CAPC-WIRE-006",),
+    faulty.forges_the_query: ("CAPC-WIRE-002",),
+    faulty.replays_another_layer: ("CAPC-WIRE-006",),
+    faulty.names_another_sender: ("CAPC-WIRE-002",),
+    faulty.names_another_receiver: ("CAPC-WIRE-002",),
+    faulty.passes_on_anothers_message: ("CAPC-WIRE-006",),
+    faulty.reflects: ("CAPC-WIRE-006",),
+    faulty.sends_points_off_the_curve: ("CAPC-WIRE-005",),
+    faulty.sends_points_that_are_not_reduced: ("CAPC-WIRE-005",),
+    faulty.sends_points_of_small_order: ("CAPC-WIRE-005",),
+    faulty.adds_a_small_order_part: ("CAPC-WIRE-005",),
+    faulty.sends_elements_out_of_range: ("CAPC-WIRE-004",),
+    faulty.sends_rows_out_of_range: ("CAPC-WIRE-004", "CAPC-ROUND-006"),
+    faulty.sets_padding_bits: ("CAPC-WIRE-004",),
+    faulty.forges_the_answered_label: ("CAPC-GC-005", "CAPC-ACCT-007"),
+    faulty.forges_handles: ("CAPC-WIRE-004",),
 }
+"""Every deviation, and what its refusals are evidence for."""
 
 
 def cases() -> Iterator[object]:
     """Every deviation in every mode where it is possible; points are sent in set-ups, which the engine's run shares."""
     for mode in Mode:
-        for deviation in all_deviations(mode):
-            name = type(deviation).__name__
-            kinds = touched(mode, name)
+        for deviation, requirements in REQUIREMENTS.items():
+            kinds = touched(mode, deviation)
             if kinds and not (mode is Mode.ENGINE and kinds == POINTS):
-                yield pytest.param(
-                    mode, deviation, id=f"{mode.value}-{name}", marks=pytest.mark.req(*REQUIREMENTS[name])
-                )
+                name = f"{mode.value}-{deviation.__name__}"
+                yield pytest.param(mode, deviation, id=name, marks=pytest.mark.req(*requirements))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ERR-001", "CAPC-ROLE-009")
 @pytest.mark.parametrize(("mode", "deviation"), list(cases()))
 def test_deviation_is_refused_blamed_and_harmless(mode: Mode, deviation: Deviation) -> None:
@@ -202,32 +168,33 @@ def test_deviation_is_refused_blamed_and_harmless(mode: Mode, deviation: Deviati
     driver.set_up()
     for outcome in run(driver):
         assert (outcome.label, outcome.ideal_label, outcome.guardian_bit) == (1, 1, True)
-    assert {kind for kind, _ in interference.refused} == touched(mode, type(deviation).__name__)
+    assert {kind for kind, _ in interference.refused} == touched(mode, deviation)
     assert interference.refused.total() >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-009")
 @pytest.mark.parametrize("mode", Mode)
 def test_refused_messages_change_no_byte_of_the_run(mode: Mode) -> None:
     """The run with a forgery before every message sends, and enters in an engine, exactly what the honest run does."""
     honest, attacked = new_driver(mode), new_driver(mode)
-    interference = Interference(mode, attacked, one_per_code(mode))
+    interference = Interference(mode, attacked, ONE_PER_CODE)
     for driver in (honest, attacked):
         driver.set_up()
         run(driver)
     assert honest.sent == attacked.sent
-    if honest.engine is not None and attacked.engine is not None:
-        assert honest.engine.entered == attacked.engine.entered
-        assert len(honest.engine.entered) == len(SIZES) * 4 + 2 * 4
+    assert honest.entered == attacked.entered
+    assert len(honest.entered) == (len(SIZES) * 4 + 2 * 4 if mode is Mode.ENGINE else 0)
     assert interference.refused.total() > 300
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-013")
 @pytest.mark.parametrize("mode", Mode)
 def test_no_refusal_shows_a_secret_of_any_state(mode: Mode) -> None:
     """At wide rings, where a secret number is not found in a message by chance; causes and contexts included."""
     driver = new_driver(mode, widths=WIDE)
-    interference = Interference(mode, driver, one_per_code(mode, WIDE))
+    interference = Interference(mode, driver, ONE_PER_CODE)
     driver.set_up()
     run(driver)
     secrets = {text for entry in (*driver.results, *driver.calls) for text in secrets_in(entry)}
@@ -264,48 +231,39 @@ NO_MESSAGE = {
     "answering_party_enter_argmax": "enters its own shares in an engine",
     "querying_party_enter_release": "enters its own words in an engine",
     "privacy_guardian_enter_release": "enters its own words in an engine",
-    "querying_party_make_keys": "of the comparison with CKKS: begins",
-    "querying_party_encrypt": "of the comparison with CKKS: takes the party's own query",
 }
 """Step functions to which no other party and no engine gives anything, and why."""
-OUTSIDE_OF_SESSIONS = {
-    "answering_party_read_keys": "of the comparison with CKKS, whose bytes have no header, session or state to spend",
-    "answering_party_evaluate": "the same",
-    "querying_party_decrypt": "the same",
-}
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-009", "CAPC-ROLE-013")
 def test_every_step_that_takes_a_message_refused_one() -> None:
     """A new step is either played by one of the modes, or named above with a reason."""
     refused: set[str] = set()
     for mode in Mode:
         driver = new_driver(mode)
-        interference = Interference(mode, driver, [faulty.Truncates()])
+        interference = Interference(mode, driver, [faulty.truncates])
         driver.set_up()
         run(driver)
         refused |= set(interference.steps)
     names = [step.__name__ for step in step_functions()]
     assert len(names) == len(set(names))
-    assert refused == set(names) - NO_MESSAGE.keys() - OUTSIDE_OF_SESSIONS.keys()
-    assert NO_MESSAGE.keys() | OUTSIDE_OF_SESSIONS.keys() <= set(names)
+    assert refused == set(names) - NO_MESSAGE.keys()
+    assert NO_MESSAGE.keys() <= set(names)
     for step in step_functions():
         takes_bytes = any("bytes" in str(kind) for name, kind in step.__annotations__.items() if name != "return")
         assert not (takes_bytes and step.__name__ in NO_MESSAGE), step.__name__
-        if step.__name__ in OUTSIDE_OF_SESSIONS:
-            assert step.__module__ == "capc.comparison.ckks"
 
 
+@pytest.mark.slow
 def test_every_code_of_the_specification_is_raised_by_some_deviation() -> None:
     """The one code that is left is a hello's, which no honest run has."""
     codes: set[ErrorCode] = set()
     driver = new_driver(Mode.CIRCUITS)
 
     def interfere(delivery: Delivery) -> None:
-        traffic = Traffic(dict(driver.sent), other_session(Mode.CIRCUITS))
-        codes.update(
-            forgery.code for entry in all_deviations(Mode.CIRCUITS) for forgery in entry.forge(delivery, traffic)
-        )
+        traffic = traffic_of(Mode.CIRCUITS, driver)
+        codes.update(forgery.code for deviation in REQUIREMENTS for forgery in deviation(delivery, traffic))
 
     driver.interfere = interfere
     driver.set_up()

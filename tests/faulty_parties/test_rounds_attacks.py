@@ -20,7 +20,9 @@ from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer, OtExt
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.garbling.readable_vote_rounds import GarbledVote, _added, _columns, _Evaluator, _negated
 from capc.two_party.vote_rounds import EvaluatorRound, GarblerRound, VoteShape, differences, winners
-from support.vote_rounds import READABLE, Rows, Votes, begin, stream
+from support import vote_rounds
+from support.computations import stream
+from support.vote_rounds import READABLE, Rows, Votes, begin
 
 JOB = Votes.uniform(num_classes=10, logit_bits=20, vote_bits=16, instances=40, chunk=256)
 
@@ -120,12 +122,13 @@ def first_signs(keys: tuple[GarblerKey, EvaluatorKey]) -> tuple[int, int]:
     """How many signs of round 0 the querying party has right, and of how many."""
     garbler, evaluator, request = ends(JOB, keys)
     cheat = Curious(JOB.chunk)
-    _, answer = GarbledVote(JOB.chunk).garble(garbler, request, stream(0, "garble"))
+    _, answer = vote_rounds.garble(GarbledVote(JOB.chunk), garbler, request, stream(0, "garble"))
     cheat.read(evaluator, answer)
     truth, _ = true_signs(JOB.logits, JOB.shape.matches(0))
     return sum(a == b for a, b in zip(cheat.signs[0], truth, strict=True)), len(truth)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-020")
 def test_even_reverse_offset_reads_signs() -> None:
     """200 of 200 signs of the first round in the clear; with an honest Delta' about half are right, by chance."""
@@ -144,15 +147,15 @@ def test_zero_reverse_offset_reads_signs_and_keeps_the_vote_right() -> None:
     garbler, evaluator, request = ends(job, reverse_keys(0))
     honest, cheat, entrants, right = GarbledVote(job.chunk), Curious(job.chunk), job.logits, 0
     while not job.shape.is_last(evaluator.number):
-        after, answer = honest.garble(garbler, request, stream(evaluator.number, "garble"))
+        after, answer = vote_rounds.garble(honest, garbler, request, stream(evaluator.number, "garble"))
         signs, entrants = true_signs(entrants, job.shape.matches(evaluator.number))
         evaluator, request = cheat.play_on(evaluator, answer, evaluator.number)
         garbler = cast(GarblerRound, after)
         right += sum(a == b for a, b in zip(cheat.signs[-1], signs, strict=True))
     assert right == 8 * 30
-    theirs, answer = honest.garble(garbler, request, stream(9, "garble"))
-    mine = cheat.evaluate(evaluator, answer, stream(9, "evaluate"))
-    votes = [[(a + b) % 2**16 for a, b in zip(*pair, strict=True)] for pair in zip(theirs, mine, strict=True)]  # type: ignore[arg-type]
+    theirs, answer = vote_rounds.garble(honest, garbler, request, stream(9, "garble"))
+    mine = vote_rounds.evaluate(cheat, evaluator, answer, stream(9, "evaluate"))
+    votes = [[(a + b) % 2**16 for a, b in zip(*pair, strict=True)] for pair in zip(theirs, mine, strict=True)]
     assert votes == [one_hot_argmax(row) for row in job.logits]
 
 
@@ -164,15 +167,15 @@ def test_rows_of_choice_make_the_vote_one_comparison() -> None:
     job = replace(job, logits=small)
     garbler, evaluator, request = ends(job, reverse_keys(None))
     engine = GarbledVote(job.chunk)
-    after, answer = engine.garble(garbler, request, stream(0, "garble"))
+    after, answer = vote_rounds.garble(engine, garbler, request, stream(0, "garble"))
     own = cast(_Evaluator, evaluator.secret)
     moved = [own.entrants[0], [(entry - (1 << 17)) % (1 << 20) for entry in own.entrants[1]], own.entrants[2]]
     evaluator = replace(evaluator, secret=replace(own, entrants=moved))
-    played = engine.evaluate(evaluator, answer, stream(0, "evaluate"))
+    played = vote_rounds.evaluate(engine, evaluator, answer, stream(0, "evaluate"))
     evaluator, request = cast(tuple[EvaluatorRound, bytes], played)
-    theirs, answer = engine.garble(cast(GarblerRound, after), request, stream(1, "garble"))
-    mine = engine.evaluate(evaluator, answer, stream(1, "evaluate"))
-    votes = [[(a + b) % 2**16 for a, b in zip(*pair, strict=True)] for pair in zip(theirs, mine, strict=True)]  # type: ignore[arg-type]
+    theirs, answer = vote_rounds.garble(engine, cast(GarblerRound, after), request, stream(1, "garble"))
+    mine = vote_rounds.evaluate(engine, evaluator, answer, stream(1, "evaluate"))
+    votes = [[(a + b) % 2**16 for a, b in zip(*pair, strict=True)] for pair in zip(theirs, mine, strict=True)]
     told = [row[2] for row, logits in zip(votes, small, strict=True) if logits[1] > logits[0]]
     assert told == [1] * len(told)
     assert 20 < len(told) < 40

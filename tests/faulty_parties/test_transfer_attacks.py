@@ -26,8 +26,8 @@ from capc.two_party.garbling.ot_messages import OtExtension
 from capc.two_party.garbling.payload import GarbledCircuits, chosen_labels, input_labels
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.interface import Chosen
+from support.computations import readable_keys, stream
 from support.release_stage import NUM_CLASSES, Stage, comparing
-from support.vote_rounds import readable_keys, stream
 
 VOTE_BITS = 16
 RELEASE = confident_release_circuit(NUM_CLASSES, VOTE_BITS, evaluator_noise=False)
@@ -75,9 +75,10 @@ def _with_wrong_row(rows: bytes, tree: int, transfers: int) -> bytes:
 
 
 def connection(name: str) -> Connection:
-    return Connection(*readable_keys(name.encode()))
+    return Connection(*readable_keys(name))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-021")
 def test_inconsistent_rows_read_delta() -> None:
     """Ordinary releases with one wrong row each: 4 bits of Delta after about 4 of them; the guardian sees nothing."""
@@ -98,7 +99,7 @@ def test_inconsistent_rows_read_delta() -> None:
 def test_wrong_tree_sums_read_delta() -> None:
     """One flipped bit in a message of the set-up breaks the transfers exactly if a bit of Delta is 0."""
     pairs_of_seeds = [(bytes([j, 0] * 16), bytes([j, 1] * 16)) for j in range(128)]
-    leaves, sums = ggm_tree.grow(pairs_of_seeds, stream(1, "roots"))  # type: ignore[arg-type]
+    leaves, sums = ggm_tree.grow(pairs_of_seeds, stream(1, "roots"))
     for tree, bit in ((5, 0), (5, 1), (20, 0), (20, 1)):
         pair = 4 * tree + 3
         delta = stream(tree, "delta").bits(128) & ~(1 << pair) | bit << pair | 1
@@ -106,7 +107,7 @@ def test_wrong_tree_sums_read_delta() -> None:
         place = 2 * 4 * tree
         wrong = bytes([sums.sums[place][0] ^ 1]) + sums.sums[place][1:]
         message = type(sums)((*sums.sums[:place], wrong, *sums.sums[place + 1 :]))
-        key = GarblerKey(delta, ggm_tree.grow_all_but_one(delta, seeds, message))  # type: ignore[arg-type]
+        key = GarblerKey(delta, ggm_tree.grow_all_but_one(delta, seeds, message))
         bits, labels, rows = ot_extension.extend_receive(EvaluatorKey(leaves), 1, 64)
         zeros = ot_extension.extend_send(key, 1, rows)
         right = all(
@@ -132,14 +133,9 @@ class GarbledVote:
         message = GarbledCircuits.from_bytes(self.payload[16:], self.circuit, 1, 1)
         words = ring.add(self.own, [ring.reduce(entry, width) for entry in offsets], width)
         picked = _relabelled(self.labels, self.own, words, width, self.delta)
-        (active,), label_hash = (
-            input_labels(self.payload[:16], self.circuit.garbler_inputs, 1, 1),
-            LabelHash(message.hash_key, self.position),
-        )
-        outputs = evaluate(
-            self.circuit, [*active, *([label] for label in picked)], message.chunks[0].tables, label_hash
-        )
-        held = [label for (label,) in outputs]
+        (active,) = input_labels(self.payload[:16], self.circuit.garbler_inputs, 1, 1)
+        label_hash, wires = LabelHash(message.hash_key, self.position), [*active, *([label] for label in picked)]
+        held = [label for (label,) in evaluate(self.circuit, wires, message.chunks[0].tables, label_hash)]
         hashes, others = label_hash.digest(held, [label ^ self.delta for label in held])
         flags = []
         for label, own, other, (row,) in zip(held, hashes, others, message.chunks[0].outputs, strict=True):
@@ -187,6 +183,7 @@ def test_delta_reads_votes_and_logits() -> None:
         assert read == [logit - logits[0] for logit in logits]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-021")
 def test_delta_reads_histogram() -> None:
     """With the guardian's Delta one honest release gives the exact histogram, offline, under noise of 40 votes."""
@@ -252,6 +249,7 @@ class CheckedConnection:
         return int.from_bytes(tags[0], "little") ^ int.from_bytes(tags[1], "little")
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-021")
 def test_check_with_retries_reads_delta() -> None:
     """A check of the rows alone would not help: 16 requests at most, 8.5 on average, give 4 bits of Delta."""

@@ -58,9 +58,7 @@ def fractions_of(setting: Setting, response: bytes, count: int) -> NDArray[np.fl
         words[1] = unpack(payload[head:], (prime,), context.degree, "response")
         scaled = ((words.astype(object) << bits) % prime).astype(np.uint64)
         plain = sealapi.Plaintext()
-        setting.secret_key.decryptor.decrypt(  # type: ignore[attr-defined]
-            make_ciphertext(context, context.response_id, scaled), plain
-        )
+        setting.secret_key.decryptor.decrypt(make_ciphertext(context, context.response_id, scaled), plain)
         values = read_coefficients(plain, carried.positions.tolist())
         found[carried.outputs] = [value % (1 << bits) / (1 << bits) for value in values]
     return found.reshape(count, LAYER.outputs)

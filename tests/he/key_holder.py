@@ -46,6 +46,12 @@ class KeyHolder:
         words[1] = unpack(response[head:], primes, self.context.degree, "response")
         return seal_format.make_ciphertext(self.context, self.context.response_id, words)
 
+    def decrypted(self, response: bytes, positions: list[int]) -> Words:
+        """All coefficients of the plaintext of a response, as SEAL decrypts it."""
+        plain = sealapi.Plaintext()
+        self.setting.secret_key.decryptor.decrypt(self.response_pair(response, positions), plain)
+        return np.array(seal_format.read_coefficients(plain, range(self.context.degree)), dtype=np.uint64)
+
     def to_ntt(self, ciphertext: sealapi.Ciphertext) -> Words:
         transformed = sealapi.Ciphertext()
         self.context.evaluator.transform_to_ntt(ciphertext, transformed)

@@ -63,13 +63,23 @@ class Setting:
         self, operator: Operator, weights: Matrix, vectors: Rows, addends: Rows, label: str = "flooding"
     ) -> Rows:
         """Encrypt, evaluate, decrypt; lengths are checked on the way."""
-        scheme, count = self.scheme, len(vectors)
-        request = scheme.encrypt(self.secret_key, operator, vectors)
-        assert len(request) == scheme.request_length(operator, count)
+        request = self.scheme.encrypt(self.secret_key, operator, vectors)
+        assert len(request) == self.scheme.request_length(operator, len(vectors))
+        return self.results(operator, weights, request, addends, label)
+
+    def results(self, operator: Operator, weights: Matrix, request: bytes, addends: Rows, label: str) -> Rows:
+        """Evaluate a request, and decrypt the response."""
+        scheme, count = self.scheme, len(addends)
         prepared = scheme.prepare(operator, weights)
         response = scheme.evaluate(self.public_key, prepared, request, addends, self.source(label))
         assert len(response) == scheme.response_length(operator, count)
         return scheme.decrypt(self.secret_key, operator, count, response)
+
+    def check(self, operator: Operator, weights: Matrix, vectors: Rows, addends: Rows, label: str = "flooding") -> None:
+        """Holds :meth:`run_batch` against plain integers."""
+        queries = zip(vectors, addends, strict=True)
+        expected = [self.expected(weights, *query, operator) for query in queries]
+        assert self.run_batch(operator, weights, vectors, addends, label) == expected
 
     def expected(
         self, weights: Matrix, vector: list[int], addend: list[int], operator: Operator | None = None

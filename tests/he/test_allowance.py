@@ -25,6 +25,7 @@ def test_the_default_is_a_distance_of_two_to_the_minus_forty_over_two_to_the_six
     assert (allowance.charged, allowance.reached) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-011")
 @given(charges=st.lists(st.tuples(st.integers(1, 9), fractions), max_size=12), queries=st.integers(1, 40))
 def test_charges_add_up_exactly_and_one_that_does_not_fit_is_refused(

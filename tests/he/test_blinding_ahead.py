@@ -40,6 +40,7 @@ class Query:
         return self.setting.scheme.evaluate_blinded(blinding, self.prepared, request, [self.addend])
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001", "CAPC-HE-002")
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_blinding_made_ahead_gives_the_same_exact_result(operator: Operator) -> None:
@@ -82,6 +83,7 @@ def test_a_blinding_of_another_operator_or_of_other_parameters_is_refused() -> N
         query.evaluate(b"")
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001", "CAPC-HE-002", "CAPC-HE-012")
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_a_batch_is_blinded_ahead_for_its_number_of_queries(operator: Operator) -> None:

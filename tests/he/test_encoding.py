@@ -57,6 +57,7 @@ def _through_polynomials(encoding: Encoding, weights: np.ndarray, values: np.nda
     return [results[start : start + outputs] for start in range(0, len(results), outputs)]
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(ordinary=300, nightly=20_000), deadline=None)
 @given(
     operator=st.one_of(dense_layers, convolutions(8, 4)),
@@ -212,6 +213,7 @@ def test_an_image_larger_than_a_polynomial_is_cut_into_tiles() -> None:
 PRIMES = (281474976694273, 1099510890497, 114689, 65537, (1 << 60) - 93)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-005")
 @given(st.lists(st.tuples(*(st.integers(0, prime - 1) for prime in PRIMES)), min_size=1, max_size=9))
 def test_packing_round_trips_little_endian(columns: list[tuple[int, ...]]) -> None:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.foundation.randomness import RandomSource
 from capc.linear.bfv import blinding
-from capc.models.operators import Convolution, Dense, Grid, Operator
+from capc.models.operators import Convolution, Dense, Grid, Matrix, Operator
 from he.strategies import convolutions
-from he.support import altered
+from he.support import Rows, Setting, altered
 from support.sizes import examples
-
-Rows = list[list[int]]
 
 NAMES = ["default", "fast", "test", "toy"]
 MOST_BITS = 28
-"""Wider weights could make more noise than the flooding of the fast set covers, and are refused."""
 
 
-def _uniform(width: int, shape: Dense, source: RandomSource) -> Rows:
-    half = 1 << (width - 1)
-    return [[source.bits(width) - half for _ in range(shape.inputs)] for _ in range(shape.outputs)]
-
-
-def _rows(kind: str, width: int, shape: Dense, source: RandomSource) -> Rows:
+def _weights(kind: str, setting: Setting, operator: Operator, label: str) -> Matrix:
+    # Wider weights could make more noise than the flooding of the fast set covers, and are refused.
+    width = MOST_BITS if setting.widths.name == "fast" else setting.widths.logit_bits
     constants = {
         "lowest": -(1 << (width - 1)),
         "highest": (1 << (width - 1)) - 1,
@@ -34,20 +30,16 @@ def _rows(kind: str, width: int, shape: Dense, source: RandomSource) -> Rows:
         "beyond the ring": (3 << width) - 5,
     }
     if kind in constants:
-        return [[constants[kind]] * shape.inputs for _ in range(shape.outputs)]
-    rows = _uniform(width, shape, source)
-    if kind == "zero rows":
-        return [[0] * shape.inputs if index % 2 == 0 else row for index, row in enumerate(rows)]
-    return rows
-
-
-def _weight_bits(name: str) -> int:
-    return MOST_BITS if name == "fast" else altered(name).widths.logit_bits
+        return ((constants[kind],) * operator.columns,) * operator.rows
+    rows = setting.weights(operator, label, width)
+    zeros = (0,) * operator.columns
+    return tuple(zeros if kind == "zero rows" and index % 2 == 0 else row for index, row in enumerate(rows))
 
 
 KINDS = ["uniform", "zero rows", "lowest", "highest", "minus one", "all zero", "beyond the ring"]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("name", NAMES)
 @given(
@@ -57,11 +49,7 @@ KINDS = ["uniform", "zero rows", "lowest", "highest", "minus one", "all zero", "
 )
 @settings(max_examples=25, deadline=None)
 def test_exact_for_any_shape_and_kind_of_weights(name: str, shape: Dense, kind: str, label: str) -> None:
-    setting = altered(name)
-    rows = _rows(kind, _weight_bits(name), shape, setting.source(label))
-    weights = tuple(tuple(row) for row in rows)
-    vector, addend = setting.elements(shape.inputs, label + "/x"), setting.elements(shape.outputs, label + "/a")
-    assert setting.run(weights, vector, addend, label) == setting.expected(weights, vector, addend)
+    _check(name, shape, 1, kind, label)
 
 
 @pytest.mark.req("CAPC-HE-001")
@@ -122,13 +110,8 @@ def test_exact_under_the_largest_flooding_noise(name: str, highest: bool, monkey
 
     monkeypatch.setattr(blinding, "flooding_noise", extreme)
     setting, shape = altered(name), Dense(90, 80)
-    weights = setting.weights(shape, "weights", _weight_bits(name))
-    vector, addend = setting.elements(90, "vector"), setting.elements(80, "addend")
-    request = setting.scheme.encrypt(setting.secret_key, shape, [vector])
-    prepared = setting.prepare_dense(weights)
-    response = setting.scheme.evaluate(setting.public_key, prepared, request, [addend], setting.source("unused"))
-    (result,) = setting.scheme.decrypt(setting.secret_key, shape, 1, response)
-    assert result == setting.expected(weights, vector, addend)
+    weights = _weights("uniform", setting, shape, "weights")
+    setting.check(shape, weights, setting.rows(1, 90, "vector"), setting.rows(1, 80, "addend"))
 
 
 @pytest.mark.req("CAPC-HE-001")
@@ -138,31 +121,18 @@ def test_one_request_serves_several_layers_and_public_key_readers() -> None:
     request = setting.scheme.encrypt(setting.secret_key, shape, [vector])
     for party in ("first", "second"):
         weights = setting.weights(shape, party, 14)
-        public_key = setting.scheme.read_public_key(setting.public_payload)
-        response = setting.scheme.evaluate(
-            public_key, setting.prepare_dense(weights), request, [addend], setting.source(party)
-        )
-        (result,) = setting.scheme.decrypt(setting.secret_key, shape, 1, response)
+        reader = replace(setting, public_key=setting.scheme.read_public_key(setting.public_payload))
+        (result,) = reader.results(shape, weights, request, [addend], party)
         assert result == setting.expected(weights, vector, addend)
 
 
-def _check_convolution(name: str, operator: Convolution, kind: str = "uniform", label: str = "convolution") -> None:
-    setting = altered(name)
-    rows = _rows(kind, _weight_bits(name), Dense(operator.columns, operator.rows), setting.source(label))
-    weights = tuple(map(tuple, rows))
-    vector, addend = setting.elements(operator.inputs, label + "/x"), setting.elements(operator.outputs, label + "/a")
-    expected = setting.expected(weights, vector, addend, operator)
-    assert setting.run(weights, vector, addend, label, operator) == expected
-    (in_the_clear,) = setting.scheme.multiply(setting.scheme.prepare(operator, weights), [vector])
-    assert in_the_clear == setting.expected(weights, vector, [0] * operator.outputs, operator)
-
-
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("name", NAMES)
 @given(operator=convolutions(12, 4), kind=st.sampled_from(KINDS), label=st.text(alphabet="abcdef", min_size=4))
 @settings(max_examples=examples(ordinary=20, nightly=1000), deadline=None)
 def test_exact_for_any_convolution_and_kind_of_weights(name: str, operator: Convolution, kind: str, label: str) -> None:
-    _check_convolution(name, operator, kind, label)
+    _check(name, operator, 1, kind, label)
 
 
 @pytest.mark.req("CAPC-HE-001")
@@ -185,15 +155,16 @@ def test_exact_for_any_convolution_and_kind_of_weights(name: str, operator: Conv
     ],
 )
 def test_exact_for_named_convolutions(name: str, operator: Convolution) -> None:
-    _check_convolution(name, operator)
+    _check(name, operator)
 
 
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("kind", ["all zero", "zero rows"])
 def test_exact_when_kernels_are_all_zero(kind: str) -> None:
-    _check_convolution("fast", Convolution(Grid(2, 20, 20, (3, 3), padding=(1, 1)), 11), kind)
+    _check("fast", Convolution(Grid(2, 20, 20, (3, 3), padding=(1, 1)), 11), 1, kind)
 
 
+@pytest.mark.slow
 @given(operator=st.one_of(convolutions(9, 3), st.builds(Dense, st.integers(1, 50), st.integers(1, 20))), data=st.data())
 @settings(max_examples=100, deadline=None)
 def test_products_in_the_clear_wrap_as_integers_do(operator: Operator, data: st.DataObject) -> None:
@@ -201,26 +172,24 @@ def test_products_in_the_clear_wrap_as_integers_do(operator: Operator, data: st.
     label = data.draw(st.text(alphabet="ab", max_size=9))
     weights = setting.weights(operator, label, 40)
     vectors = setting.rows(data.draw(st.integers(1, 4)), operator.inputs, label)
-    expected = [setting.expected(weights, vector, [0] * operator.outputs, operator) for vector in vectors]
-    assert setting.scheme.multiply(setting.scheme.prepare(operator, weights), vectors) == expected
+    _check_in_the_clear(setting, operator, weights, vectors)
 
 
-BATCHES = st.one_of(st.integers(1, 20), st.sampled_from([63, 64, 65]))
-
-
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("name", NAMES)
 @given(
     operator=st.one_of(convolutions(7, 3), st.builds(Dense, st.integers(1, 90), st.integers(1, 70))),
-    count=BATCHES,
+    count=st.one_of(st.integers(1, 20), st.sampled_from([63, 64, 65])),
     kind=st.sampled_from(KINDS),
     label=st.text(alphabet="abcdef", min_size=4),
 )
 @settings(max_examples=examples(ordinary=8, nightly=600), deadline=None)
 def test_exact_for_any_batch(name: str, operator: Operator, count: int, kind: str, label: str) -> None:
-    _check_batch(name, operator, count, kind, label)
+    _check(name, operator, count, kind, label)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("name", ["default", "fast"])
 @pytest.mark.parametrize(
@@ -236,17 +205,20 @@ def test_exact_for_any_batch(name: str, operator: Operator, count: int, kind: st
     ],
 )
 def test_exact_for_named_batches(name: str, operator: Operator, count: int) -> None:
-    _check_batch(name, operator, count, "uniform", "batch")
+    _check(name, operator, count)
 
 
-def _check_batch(name: str, operator: Operator, count: int, kind: str, label: str) -> None:
+def _check(name: str, operator: Operator, count: int = 1, kind: str = "uniform", label: str = "batch") -> None:
+    """A batch under encryption, and its products in the clear."""
     setting = altered(name)
-    rows = _rows(kind, _weight_bits(name), Dense(operator.columns, operator.rows), setting.source(label))
-    weights = tuple(map(tuple, rows))
-    vectors = setting.rows(count, operator.inputs, label + "/x")
-    addends = setting.rows(count, operator.outputs, label + "/a")
-    expected = [setting.expected(weights, *query, operator) for query in zip(vectors, addends, strict=True)]
-    assert setting.run_batch(operator, weights, vectors, addends, label) == expected
+    weights, vectors = _weights(kind, setting, operator, label), setting.rows(count, operator.inputs, label + "/x")
+    setting.check(operator, weights, vectors, setting.rows(count, operator.outputs, label + "/a"), label)
+    _check_in_the_clear(setting, operator, weights, vectors)
+
+
+def _check_in_the_clear(setting: Setting, operator: Operator, weights: Matrix, vectors: Rows) -> None:
+    expected = [setting.expected(weights, vector, [0] * operator.outputs, operator) for vector in vectors]
+    assert setting.scheme.multiply(setting.scheme.prepare(operator, weights), vectors) == expected
 
 
 @pytest.mark.req("CAPC-HE-001", "CAPC-HE-013")
@@ -258,7 +230,5 @@ def test_a_request_serves_every_operator_of_its_layout(count: int) -> None:
     for operator in operators:
         assert setting.scheme.request_layout(operator, count) == setting.scheme.request_layout(operators[0], count)
         weights, addends = setting.weights(operator, "w", 14), setting.rows(count, operator.outputs, "a")
-        prepared = setting.scheme.prepare(operator, weights)
-        response = setting.scheme.evaluate(setting.public_key, prepared, request, addends, setting.source("f"))
-        results = setting.scheme.decrypt(setting.secret_key, operator, count, response)
+        results = setting.results(operator, weights, request, addends, "f")
         assert results == [setting.expected(weights, *query) for query in zip(vectors, addends, strict=True)]

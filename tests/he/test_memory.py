@@ -53,6 +53,7 @@ def _measured(folder: Path, count: int, how: str) -> tuple[int, int]:
     return int(size), int(payloads)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "bounded"), [("release", True), ("hoard", False)])
 def test_only_payloads_grow_with_the_queries(
     how: str, bounded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

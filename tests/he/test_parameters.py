@@ -22,10 +22,7 @@ TABLE_128 = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 881}
 def test_named_sets_meet_the_table_with_the_special_prime(name: str) -> None:
     widths = ParameterSet.named(name)
     context = context_for(widths)
-    bits = 0
-    for prime in context.key_primes:
-        bits += prime.bit_length()
-    assert bits <= TABLE_128[widths.he_poly_degree]
+    assert sum(prime.bit_length() for prime in context.key_primes) <= TABLE_128[widths.he_poly_degree]
     assert context.seal.parameters_set()
     assert tuple(prime.bit_length() for prime in context.key_primes) == widths.he_coefficient_bits
     assert all(pow(3, prime - 1, prime) == 1 and prime % (2 * context.degree) == 1 for prime in context.key_primes)

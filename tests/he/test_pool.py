@@ -38,6 +38,7 @@ def _expected(setting: Setting, operator: Operator, weights: object, vectors: ob
     return [setting.expected(weights, *query, operator) for query in zip(vectors, addends, strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001")
 @given(
     operator=st.one_of(convolutions(9, 4), st.builds(Dense, st.integers(1, 400), st.integers(1, 200))),
@@ -53,6 +54,7 @@ def test_a_pool_is_exact_for_any_batch(pool: Setting, operator: Operator, count:
     assert results == _expected(pool, operator, weights, vectors, addends)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001")
 @pytest.mark.parametrize("operator", [WIDE, Convolution(Grid(8, 20, 20, (3, 3)), 9)])
 def test_each_side_may_have_a_pool_or_none(pool: Setting, operator: Operator) -> None:
@@ -84,6 +86,7 @@ def test_malformed_bytes_are_refused_wherever_they_are_read_and_the_pool_lives_o
     assert results == _expected(pool, WIDE, weights, vectors, addends)
 
 
+@pytest.mark.slow
 def test_workers_let_go_of_what_their_owner_lets_go_of(pool: Setting) -> None:
     scheme, weights = pool.scheme, pool.weights(WIDE, "dropped", 10)
     for _ in range(4):
@@ -137,6 +140,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_workers_end_with_their_owner(how: signal.Signals) -> None:
     # A program that is no file can have a pool too.

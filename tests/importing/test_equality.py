@@ -89,6 +89,7 @@ def without_softmax(module: nn.Module) -> nn.Module:
     return nn.Sequential(*layers[:-1]) if isinstance(layers[-1], nn.Softmax) else module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMED)
 def test_named_network_from_torch(name: str) -> None:
     module, shape = NAMED[name]
@@ -114,6 +115,7 @@ def test_every_opset_and_single_precision(opset: int, tmp_path: Path) -> None:
     check(onnx_graph(model, tmp_path), rows, torch_logits(module, rows), slack=1e-4)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(networks())
 def test_random_network_from_torch(network: tuple[nn.Module, Shape]) -> None:
@@ -122,6 +124,7 @@ def test_random_network_from_torch(network: tuple[nn.Module, Shape]) -> None:
     check(graph_from_torch(module, shape), rows, torch_logits(module, rows))
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(network=networks(), variant=st.booleans())
 def test_random_network_from_onnx(
@@ -133,6 +136,7 @@ def test_random_network_from_onnx(
     check(onnx_graph(model, tmp_path_factory.mktemp("onnx")), rows, expected)
 
 
+@pytest.mark.slow
 def test_stages_of_a_residual_network() -> None:
     """Batch normalisations, the pool and the global average make no stage; the projection makes one of sums."""
     module, shape = NAMED["small_resnet"]
@@ -153,6 +157,7 @@ def test_stages_of_a_residual_network() -> None:
     assert lowered.architecture.stages[-1].sum_pool is not None
 
 
+@pytest.mark.slow
 def test_dropped_softmax_is_said() -> None:
     module, shape = NAMED["cryptonets_with_relu"]
     assert lower(graph_from_torch(module, shape)).notes == (
@@ -199,6 +204,7 @@ class Additions(nn.Module):
         return doubled + doubled
 
 
+@pytest.mark.slow
 def test_additions_of_many_values() -> None:
     module, shape = seeded(Additions()), (2, 4, 4)
     rows = rows_for(shape)

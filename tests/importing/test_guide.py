@@ -18,6 +18,7 @@ GUIDE = Path(__file__).resolve().parents[2] / "docs" / "bring-your-own-model.md"
 BLOCK = re.compile(r"```(python error|python|text)\n(.*?)```", re.DOTALL)
 
 
+@pytest.mark.slow
 def test_guide_runs_and_its_errors_are_those_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

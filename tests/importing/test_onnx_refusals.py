@@ -241,6 +241,7 @@ def test_graph_means_what_the_file_means(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(found, expected.reshape(2, -1), atol=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(data=st.data())
 def test_damaged_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:

@@ -214,6 +214,7 @@ CHANGES: list[Callable[[Tensor], Tensor]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-PARAM-045")
 @settings(max_examples=80, deadline=None)
 @given(
@@ -354,6 +355,7 @@ def test_dropout_that_stays_on_is_refused() -> None:
         graph_from_torch(network, FLAT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -10,13 +10,14 @@ from torch import nn
 
 from capc.foundation import fixed_point
 from capc.foundation.errors import InputError
-from capc.models.importing.evaluate import float_logits, integer_logits, stage_bits
+from capc.models.importing.evaluate import float_logits, integer_logits
 from capc.models.importing.from_torch import graph_from_torch
 from capc.models.importing.lower import lower
 from capc.models.importing.quantise import quantisation_report, quantised_layer, rounded
 from support.networks import NAMED, Shape, networks, seeded
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(networks())
 def test_fast_evaluation_is_that_of_the_model(network: tuple[nn.Module, Shape]) -> None:
@@ -29,18 +30,23 @@ def test_fast_evaluation_is_that_of_the_model(network: tuple[nn.Module, Shape]) 
     assert integer_logits(model, queries, exact_in_64_bits=False) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-PARAM-030")
 @settings(max_examples=30)
 @given(networks())
-def test_bits_are_those_of_range_analysis(network: tuple[nn.Module, Shape]) -> None:
+def test_bits_are_those_of_range_analysis_and_no_corner_exceeds_them(network: tuple[nn.Module, Shape]) -> None:
     module, shape = network
     model = rounded(lower(graph_from_torch(module, shape)), 8)
-    needed = max(stage_bits(model))
+    corners = np.random.default_rng(5).choice([-1 << 8, 1 << 8], (20, model.architecture.inputs))
+    logits = integer_logits(model, corners.tolist(), exact_in_64_bits=False)
+    assert max(abs(logit) for row in logits for logit in row) < 1 << (model.stage_bits()[-1] - 2)
+    needed = max(model.stage_bits())
     model.check_ranges(needed)
     with pytest.raises(InputError, match="could wrap"):
         model.check_ranges(needed - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMED)
 def test_float_logits_are_those_of_the_framework(name: str) -> None:
     module, shape = NAMED[name]
@@ -53,6 +59,7 @@ def test_float_logits_are_those_of_the_framework(name: str) -> None:
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.slow
 def test_report_of_a_network_that_agrees() -> None:
     module, shape = NAMED["small_resnet"]
     graph = graph_from_torch(module, shape)

@@ -52,6 +52,7 @@ LOST: dict[str, tuple[nn.Module, Shape, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-PARAM-044")
 @pytest.mark.parametrize("name", LOST)
 def test_stage_that_rounds_to_nothing_is_refused(name: str) -> None:
@@ -123,6 +124,7 @@ def test_weights_that_do_not_matter_are_not_missed(make: type) -> None:
     assert quantisation_report(graph, rows, F, 37).agreement >= 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMED)
 def test_ordinary_networks_lose_next_to_nothing(name: str) -> None:
     module, shape = NAMED[name]
@@ -154,6 +156,7 @@ def test_loss_is_about_what_running_shows() -> None:
             assert 0.5 < lost / relative_error(graph, bits, stage, rows) < 2
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-PARAM-044")
 @settings(max_examples=60, deadline=None)
 @given(
@@ -184,6 +187,7 @@ def test_random_scales_are_refused_or_agree(largest: float, below: list[float], 
     assert quantisation_report(graph, rows, F, 60).agreement >= 0.75
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(networks())
 def test_random_network_of_ordinary_weights_is_not_refused(network: tuple[nn.Module, Shape]) -> None:

@@ -172,6 +172,7 @@ def test_network_is_refused(name: str) -> None:
     assert str(caught.value).count("\n") == 0
 
 
+@pytest.mark.slow
 def test_too_many_layers_are_refused() -> None:
     deep = nn.Sequential(*(layer for _ in range(256) for layer in (nn.Linear(2, 2), nn.ReLU())))
     with pytest.raises(InputError, match=r"does not become stages .*: choose 1 to 255"):

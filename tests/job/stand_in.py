@@ -10,12 +10,14 @@ from importlib import resources
 import jsonschema
 
 from capc.foundation.errors import BudgetExhaustedError
-from capc.job.observer import Stage
-from capc.job.state import Labeller
+from capc.job.state import Labeller, Stage
 from capc.models.model import QuantisedModel
+from capc.noise.release_noise import ReleaseNoise
 from capc.privacy.account import Account
+from capc.protocol.collaboration import PreparedQueries, QueryResult
 from capc.protocol.costs import StepCost
 from capc.session.parameters import Charge, Parameters
+from capc.session.session import Batch
 from capc.two_party.hash_use import HashUse
 
 
@@ -31,6 +33,8 @@ class Plurality:
         first_query: the number of the first query; another run on one ledger needs other ones.
         asked: the queries so far.
         batches: how many queries each batch had, also one that was interrupted.
+        prepared: how many queries were prepared; each sends 7 bytes.
+        prepare_error: what ends a preparation.
     """
 
     models: Sequence[QuantisedModel]
@@ -40,11 +44,13 @@ class Plurality:
     first_query: int = 1
     asked: list[tuple[int, ...]] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
-    results: list[PluralityResult] = field(default_factory=list)
+    results: list[QueryResult] = field(default_factory=list)
+    prepared: int = 0
+    prepare_error: BaseException | None = None
 
     @property
     def costs(self) -> Mapping[str, StepCost]:
-        return {"setup": StepCost(0.5, 10, 2), "ahead": StepCost(0.5, 2 * len(self.asked), 1)}
+        return {"setup": StepCost(0.5, 10, 2), "ahead": StepCost(0.5, 2 * len(self.asked) + 7 * self.prepared, 1)}
 
     @property
     def hash_use(self) -> HashUse:
@@ -53,7 +59,7 @@ class Plurality:
     def remaining_queries(self) -> int:
         return self.account.remaining_queries()
 
-    def label_batch(self, queries: Sequence[Sequence[int]]) -> list[PluralityResult]:
+    def label_batch(self, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
         self.batches.append(len(queries))
         if len(queries) > self.account.remaining_queries():
             raise BudgetExhaustedError("a batch that the account does not admit")
@@ -62,7 +68,19 @@ class Plurality:
             self.results.append(self._label(features))
         return self.results[first:]
 
-    def _label(self, features: Sequence[int]) -> PluralityResult:
+    def prepare(self, count: int) -> PreparedQueries:
+        if self.prepare_error is not None:
+            raise self.prepare_error
+        if count > self.account.remaining_queries():
+            raise BudgetExhaustedError("a batch that the account does not admit")
+        self.prepared += count
+        return PreparedQueries(Batch(self.first_query + len(self.asked), count))
+
+    def label_prepared(self, prepared: PreparedQueries, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
+        prepared.spend()
+        return self.label_batch(queries)
+
+    def _label(self, features: Sequence[int]) -> QueryResult:
         number = len(self.asked) + 1
         receipt = self.account.reserve(bytes(32), self.first_query + number - 1, bytes(32))
         if number == self.interrupt_at:
@@ -77,13 +95,7 @@ class Plurality:
         label = None if number in self.withhold else max(sorted(votes), key=lambda c: votes[c])
         if self.account.policy.charge is Charge.REALISED:
             self.account.settle(receipt, answered=label is not None)
-        return PluralityResult(label, label)
-
-
-@dataclass(frozen=True)
-class PluralityResult:
-    label: int | None
-    ideal_label: int | None
+        return QueryResult(number, label, label, ReleaseNoise((), 0))
 
 
 class Opener:

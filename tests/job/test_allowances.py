@@ -37,6 +37,7 @@ def charged(folder: Path) -> list[int]:
     return [KeptAllowance(file, GOAL).value.charged for file in files]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-015", "CAPC-RUN-015")
 def test_runs_go_on_from_each_other_until_the_declared_queries_are_answered(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
@@ -54,6 +55,7 @@ def test_runs_go_on_from_each_other_until_the_declared_queries_are_answered(tmp_
         run(tmp_path, allowance_queries="4")
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-015")
 def test_allowances_lie_beside_the_ledger_where_nothing_else_is_said(tmp_path: Path) -> None:
     plan = prepare(resolve({"ledger": str(tmp_path / "l"), "parties": "2", "sigma": "5"}))
@@ -80,7 +82,6 @@ def test_a_file_in_the_place_of_the_folder_is_refused_at_once(tmp_path: Path, pl
     ("flags", "message"),
     [
         ({"allowance": "a", "parameters": "fast"}, r"^allowance = a \(--allowance\): parameters fast claim no"),
-        ({"allowance": "a", "inference": "ckks_comparison"}, r"^allowance = a \(--allowance\): --inference ckks"),
         ({"allowance_queries": "9"}, r"^allowance_queries = 9 \(--allowance-queries\): give --allowance too"),
         ({"allowance": "a", "allowance_queries": "0"}, r"^allowance_queries = 0 .* whole number from 1"),
         ({"allowance": ""}, r"^allowance = .*choose the name of a folder"),

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
-from capc.job.config import JobConfig, rational_text, resolve
-from capc.job.options import OPTIONS, Inference, flag
+from capc.job.config import OPTIONS, JobConfig, rational_text, resolve
+from capc.job.options import flag
 from capc.learning.partition import Partition
 from capc.session.parameters import Charge
 
@@ -44,7 +44,6 @@ def test_the_defaults_promise_at_most_epsilon_10_at_delta_1e_minus_5_over_20_que
     assert config == JobConfig()
     assert (config.epsilon, config.delta) == (10, Fraction(1, 100_000))
     assert (config.parties, config.queries, config.batch) == (20, 20, 10)
-    assert config.inference is Inference.EXACT
 
 
 @given(value=decimals)
@@ -75,9 +74,9 @@ def test_the_text_of_a_rational_says_exactly_that_rational(numerator: int, denom
         ("batch", "0"),
         ("batch", "4097"),
         ("batch", "all"),
-        ("inference", "ckks"),
-        ("inference", "CKKS_COMPARISON"),
-        ("inference", "approximate"),
+        ("prepare", "maybe"),
+        ("workers", "-1"),
+        ("workers", "257"),
         ("partition", "random"),
         ("parameters", ""),
         ("mechanism", "laplace"),
@@ -156,7 +155,6 @@ def test_a_number_is_refused_exactly_when_it_is_outside_the_range_that_the_refus
         "partition = 1",
         'batch = "10"',
         "batch = 10.0",
-        "inference = true",
         "parameters = 1",
         "data = 1",
         "charge = false",

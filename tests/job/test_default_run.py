@@ -38,6 +38,7 @@ def suites(monkeypatch: pytest.MonkeyPatch) -> list[Suite]:
     return opened
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-007", "CAPC-REL-001")
 @pytest.mark.parametrize("partition", ["iid", "skewed"])
 def test_the_default_run_releases_the_ideal_labels_within_its_budget_and_improves_the_model(

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.job.config import resolve
@@ -23,6 +23,7 @@ from capc.two_party.vectorised import VectorisedTwoParty
 from job.stand_in import Opener, Recorder, validate
 from protocol.stages import LOGIT_BITS, staged_cases
 from support.hashing import count_hashes
+from support.sizes import examples
 
 USES = st.lists(st.integers(1, KEY_ROWS), min_size=1, max_size=9).map(
     lambda rows: HashUse(len(rows), sum(rows), max(rows), sum(n * n for n in rows))
@@ -34,6 +35,7 @@ def advantage(use: HashUse, bits: float) -> Decimal:
     return (Decimal(2) ** Decimal(repr(bits)) * use.most + use.squares) / Decimal(2) ** 127
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-012")
 @given(USES, st.integers(0, 400_000), st.integers(1, 30))
 def test_figures_are_where_the_bound_reaches_its_limit(use: HashUse, thousandths: int, exponent: int) -> None:
@@ -63,8 +65,10 @@ def test_the_figures_of_section_05() -> None:
     assert garbling_bound(HashUse(), Fraction(10), Fraction(1, 10**5)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-012")
 @pytest.mark.parametrize("scheme", [GarbledTwoParty(), VectorisedTwoParty()], ids=["readable", "fast"])
+@settings(max_examples=examples(ordinary=20, nightly=100))
 @given(st.data())
 def test_a_collaboration_tells_what_aes_hashed(scheme: GarbledTwoParty, data: st.DataObject) -> None:
     """Garblers hash both labels of a row, and evaluators one: a third of AES's work is the rows that are told."""
@@ -80,6 +84,7 @@ def test_a_collaboration_tells_what_aes_hashed(scheme: GarbledTwoParty, data: st
     assert use == HashUse(len(rows), sum(rows), max(rows), sum(n * n for n in rows))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-012", "CAPC-RUN-008")
 def test_the_report_has_the_bound_from_the_first_query_on() -> None:
     job = Job(prepare(resolve({"parties": "2", "queries": "2", "epsilon": "10"})), Recorder(), Opener())

@@ -14,10 +14,9 @@ from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.job import models as models_module
 from capc.job.config import resolve
 from capc.job.job import Job
-from capc.job.observer import Stage
 from capc.job.plan import prepare
 from capc.job.report import document
-from capc.job.state import Status
+from capc.job.state import Stage, Status
 from capc.learning.training import FloatModel
 from capc.session.parameters import Charge
 from job.stand_in import Opener, Recorder, validate
@@ -56,12 +55,14 @@ def test_a_whole_run_reports_every_query_and_gets_better_with_right_labels() -> 
     validate(document(state))
 
 
+@pytest.mark.slow
 def test_the_answering_parties_have_different_architectures() -> None:
     job, _ = make_job(Opener(), parties="6")
     job.run()
     assert len({model.layer_sizes for model in job.state.models}) == 6
 
 
+@pytest.mark.slow
 def test_what_the_protocol_is_given_does_not_contain_the_seed() -> None:
     """Another seed, the same data: what differs is the models and the queries, which the seed decides."""
     first, same, other = Opener(), Opener(), Opener()
@@ -88,6 +89,7 @@ def test_the_run_stops_and_says_so_when_the_budget_admits_no_further_query() -> 
     assert report["status"] == "budget_exhausted"
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-004", "CAPC-RUN-010")
 @settings(max_examples=examples(ordinary=15, nightly=300), suppress_health_check=list(HealthCheck))
 @given(

@@ -24,10 +24,9 @@ from capc.job.config import resolve
 from capc.job.job import Job
 from capc.job.journal import Journal
 from capc.job.models import AnsweringModel, train_float, train_relus
-from capc.job.observer import Stage
 from capc.job.plan import Plan, prepare
 from capc.job.report import document
-from capc.job.state import Status
+from capc.job.state import Stage, Status
 from capc.learning.data import Indices, load_digits
 from capc.learning.training import FloatModel
 from capc.privacy.ledger import Ledger, reading
@@ -91,6 +90,7 @@ def rows_of(job: Job) -> list[int]:
     return [query.row for query in job.state.queries]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-018", "CAPC-RUN-019")
 def test_no_row_is_asked_twice_and_bought_labels_are_used_again(tmp_path: Path) -> None:
     asked: list[int] = []
@@ -112,6 +112,7 @@ def test_no_row_is_asked_twice_and_bought_labels_are_used_again(tmp_path: Path) 
     assert len(bought) == 9
 
 
+@pytest.mark.slow
 def test_a_journal_that_was_lost_is_told(tmp_path: Path) -> None:
     run(tmp_path)
     shutil.rmtree(tmp_path / "own")
@@ -121,6 +122,7 @@ def test_a_journal_that_was_lost_is_told(tmp_path: Path) -> None:
         assert journal["earlier_charges_unknown"] is unknown
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-019")
 def test_the_user_may_ask_again(tmp_path: Path) -> None:
     first = run(tmp_path)
@@ -129,6 +131,7 @@ def test_the_user_may_ask_again(tmp_path: Path) -> None:
     assert not set(rows_of(run(tmp_path))) & set(rows_of(first))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-019", "CAPC-RUN-001")
 def test_rows_with_the_same_features_are_one_row_also_under_other_parameters(tmp_path: Path) -> None:
     """A pool of few distinct rows: what is left is said, and another set makes no new rows of old ones."""
@@ -155,6 +158,7 @@ def test_rows_with_the_same_features_are_one_row_also_under_other_parameters(tmp
     assert not list(fresh.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-020", "CAPC-RUN-001")
 @pytest.mark.parametrize("change", [{"seed": "1"}, {"parties": "3"}, {"partition": "skewed"}], ids=str)
 def test_a_split_that_gives_rows_to_others_is_refused(tmp_path: Path, change: dict[str, str]) -> None:
@@ -302,6 +306,7 @@ def take_turns(file: Path, got: Any) -> None:
     got.put(None)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-019")
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_runs_at_the_same_time_share_the_rows_among_them(tmp_path: Path) -> None:
@@ -388,6 +393,7 @@ def child(folder: Path, lines: int, first_query: int) -> tuple[int, list[tuple[i
     return os.waitpid(pid, 0)[1], [tuple(entry) for entry in shown[-1]] if shown else []
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-017", "CAPC-RUN-018", "CAPC-RUN-019")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are forked")
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")

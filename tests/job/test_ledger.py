@@ -42,6 +42,7 @@ def run(folder: Path, opener: Opener | None = None, **flags: str) -> Job:
     return job
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-007", "CAPC-LEDG-008", "CAPC-RUN-009")
 def test_a_second_run_continues_from_the_ledger(tmp_path: Path) -> None:
     readings = []
@@ -62,6 +63,7 @@ def test_a_second_run_continues_from_the_ledger(tmp_path: Path) -> None:
         assert Fraction(readings[0]) < figure <= Fraction(readings[1])
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-007", "CAPC-RUN-004")
 def test_a_run_on_a_spent_ledger_stops_at_once(tmp_path: Path) -> None:
     first = run(tmp_path, Opener(), queries="4", sigma="1")
@@ -71,6 +73,7 @@ def test_a_run_on_a_spent_ledger_stops_at_once(tmp_path: Path) -> None:
     assert second.state.queries == []
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-002", "CAPC-RUN-001")
 def test_another_policy_is_refused_before_training(tmp_path: Path) -> None:
     run(tmp_path, Opener())
@@ -87,6 +90,7 @@ def test_what_is_for_a_ledger_is_refused_without_one(name: str) -> None:
         prepare(resolve({name: "x"}))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-002")
 def test_the_data_set_has_a_name_of_its_own_that_outlives_its_files(tmp_path: Path) -> None:
     """New rows in another file, under the same name: the same account. Another name: another account."""
@@ -104,6 +108,7 @@ def test_the_data_set_has_a_name_of_its_own_that_outlives_its_files(tmp_path: Pa
             run(tmp_path, Opener(first_query=90), **flags)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-115", "CAPC-RUN-009")
 @pytest.mark.parametrize(
     "flags",
@@ -137,6 +142,7 @@ def test_a_run_at_a_renyi_order_continues_from_its_ledger(tmp_path: Path, flags:
         run(tmp_path, Opener(first_query=90), **{**flags, "renyi_order": "9"})
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-003", "CAPC-ACCT-115")
 def test_the_protocol_runs_on_skellam_noise(tmp_path: Path) -> None:
     """The real protocol, at the sizes of tests: labels are those of the ideal functionality with the same noise."""
@@ -146,6 +152,7 @@ def test_the_protocol_runs_on_skellam_noise(tmp_path: Path) -> None:
     assert isinstance(job.state.account.mechanisms.answer, Skellam)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-009", "CAPC-LEDG-010")
 def test_answering_parties_keep_heads_and_refuse_a_ledger_that_was_rolled_back(tmp_path: Path) -> None:
     """The real protocol, at the sizes of tests."""
@@ -163,6 +170,7 @@ def test_answering_parties_keep_heads_and_refuse_a_ledger_that_was_rolled_back(t
         run(tmp_path, parameters="test")
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-024")
 def test_no_ledger_is_made_where_one_is_missing_whose_heads_are_there(tmp_path: Path) -> None:
     run(tmp_path, parameters="test")
@@ -175,6 +183,7 @@ def test_no_ledger_is_made_where_one_is_missing_whose_heads_are_there(tmp_path: 
     assert {path.name for path in tmp_path.iterdir()} == kept
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-022")
 def test_what_was_paid_is_kept_when_a_head_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk is full when the parties look after the first batch, whose labels are in the report."""
@@ -198,6 +207,7 @@ def test_what_was_paid_is_kept_when_a_head_cannot_be(tmp_path: Path, monkeypatch
         assert log.spent == 2 * log.cost.worst_case
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-010")
 def test_answering_parties_ask_for_the_charges_of_each_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real protocol in batches of 2 and 1: each party asks for nothing first, and for the charges afterwards."""
@@ -216,7 +226,7 @@ def test_answering_parties_ask_for_the_charges_of_each_batch(tmp_path: Path, mon
         assert [seen.head.size for seen in kept if seen] == [log.head.size] * 2
 
 
-@pytest.mark.req("CAPC-RUN-014")
+@pytest.mark.slow
 def test_a_refusal_before_the_first_query_tells_of_the_ledger(tmp_path: Path) -> None:
     def refuse(*_: object) -> Labeller:
         raise InputError("a model is not admitted")
@@ -237,9 +247,3 @@ def test_a_refusal_before_the_first_query_tells_of_the_ledger(tmp_path: Path) ->
     with pytest.raises(InputError, match=r"^a model is not admitted$"):
         job.run()
     job.close()
-
-
-def test_a_run_that_leaks_is_refused_a_ledger(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^inference = ckks_comparison \(--inference\): it leaks .*--ledger"):
-        prepare(resolve(options(tmp_path, inference="ckks_comparison")))
-    assert not (tmp_path / "ledger").exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -12,10 +11,8 @@ from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
 from capc.job.collaboration import open_collaboration
-from capc.job.comparison import open_ckks_collaboration
 from capc.job.config import resolve
 from capc.job.plan import prepare
-from capc.job.state import Labeller
 from capc.privacy.account import Account
 from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.accountants.policies import with_sigma
@@ -62,6 +59,7 @@ def test_a_plan_that_cannot_work_is_refused(flags: dict[str, str], fragments: li
     assert all(fragment in str(refusal.value) for fragment in fragments), str(refusal.value)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     queries=st.integers(1, 40),
@@ -118,9 +116,8 @@ def test_a_batch_that_the_session_would_refuse_is_refused_before_training(monkey
     assert prepare(resolve({"queries": most[1], "batch": "4096"})).config.batch == 4096
 
 
-@pytest.mark.parametrize("opens", [open_collaboration, open_ckks_collaboration])
-def test_no_run_is_set_up_on_an_account_whose_claims_do_not_hold(opens: Callable[..., Labeller]) -> None:
+def test_no_run_is_set_up_on_an_account_whose_claims_do_not_hold() -> None:
     parameters = make_parameters(policy=make_policy())
     account = Account(parameters.release, parameters.widths.grid_bits, Fraction(100))
     with pytest.raises(InputError, match=r"budget = 100 .* and the policy promises 10"):
-        opens(parameters, [], account)
+        open_collaboration(parameters, [], account)

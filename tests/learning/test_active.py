@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -24,6 +25,7 @@ def test_a_margin_is_the_gap_between_the_two_likeliest_classes(values: Floats) -
         assert abs(margin - (first - second)) < 1e-12
 
 
+@pytest.mark.slow
 @given(size=st.integers(1, 30), seed=st.integers(0, 1000), data=st.data())
 def test_the_queries_are_different_points_of_the_pool_with_the_smallest_margins(
     size: int, seed: int, data: st.DataObject
@@ -42,6 +44,7 @@ def test_the_queries_are_different_points_of_the_pool_with_the_smallest_margins(
     assert [margin[row] for row in chosen] == sorted(margin[row] for row in chosen)
 
 
+@pytest.mark.slow
 @given(pairs=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40))
 def test_accuracies_are_those_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     predicted = np.array([first for first, _ in pairs], dtype=np.int64)

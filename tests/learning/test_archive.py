@@ -56,6 +56,7 @@ def refusal(file: Path) -> str:
     return line
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-001")
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
 @given(data=st.data())
@@ -199,6 +200,7 @@ UNUSABLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-001")
 @pytest.mark.parametrize("method", ["deflated", "bzip2", "lzma"])
 @pytest.mark.parametrize("case", UNUSABLE)
@@ -216,6 +218,7 @@ def test_a_small_file_that_inflates_is_refused_before_its_features_are_read(
     assert fragment in refusal(file)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-001")
 def test_what_labels_or_a_run_refuse_costs_no_memory_for_the_features(tmp_path: Path) -> None:
     """In a process of its own, whose largest memory is that of the run: 64 MiB of features stay in the file."""

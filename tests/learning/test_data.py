@@ -44,6 +44,7 @@ def test_a_feature_is_mapped_from_its_range_and_a_constant_becomes_zero(tmp_path
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
+@pytest.mark.slow
 @given(features=arrays.arrays(np.float64, st.tuples(st.integers(2, 6), st.integers(1, 3)), elements=finite))
 def test_scaled_features_lie_in_range_and_keep_their_order(
     tmp_path_factory: pytest.TempPathFactory, features: np.ndarray[tuple[int, ...], np.dtype[np.float64]]

@@ -21,6 +21,7 @@ def populations(draw: st.DrawFn) -> tuple[np.ndarray[tuple[int, ...], np.dtype[n
     return labels, num_classes, draw(st.integers(1, most))
 
 
+@pytest.mark.slow
 @given(population=populations(), partition=st.sampled_from(Partition), seed=st.integers(0, 2**63 - 1))
 def test_every_row_belongs_to_exactly_one_role(
     population: tuple[np.ndarray[tuple[int, ...], np.dtype[np.int64]], int, int], partition: Partition, seed: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ def blobs(count: int, seed: int) -> tuple[Floats, Indices]:
     return centres[labels] + generator.uniform(-0.2, 0.2, (count, 2)), labels
 
 
+@pytest.mark.slow
 def test_every_architecture_learns_separated_classes() -> None:
     features, labels = blobs(60, 1)
     unseen, truth = blobs(300, 2)
@@ -30,6 +32,7 @@ def test_every_architecture_learns_separated_classes() -> None:
         assert np.mean(model.predict(unseen) == truth) > 0.97
 
 
+@pytest.mark.slow
 def test_training_repeats_for_its_seed_and_leaves_other_generators_alone() -> None:
     features, labels = blobs(30, 1)
     torch_state, numpy_state, threads = torch.get_rng_state(), np.random.get_state(), torch.get_num_threads()

@@ -1,22 +1,37 @@
-"""Guardians in processes of their own, which are killed by their own id and waited for."""
+"""Children in processes of their own, guardians among them, which are killed by their own id and waited for."""
 
 from __future__ import annotations
 
 import os
 import signal
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
 
 from capc.foundation.errors import BudgetExhaustedError
 from capc.privacy.ledger import Terms, open_ledger
-from capc.privacy.storage.connections import Connection, connect
-from ledger.cases import INPUTS, message_of
+from ledger.cases import INPUTS, Tap, message_of
 
 _LEFT = struct.Struct("<32sI16s")
 """A session tag, a query, and the beginning of what left: one write to a pipe, whole or not at all."""
+
+
+def forked(work: Callable[[], int | None]) -> int:
+    """The id of a child that does this work and ends; no handler of the parent, pytest's among them, runs in it."""
+    pid = os.fork()
+    if pid == 0:
+        code = 101
+        try:
+            code = work() or 0
+        finally:
+            os._exit(code)
+    return pid
+
+
+def ended(pid: int) -> int:
+    """How a child ended: what its work returned, 101 after an exception, or the negative number of a signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 @dataclass(frozen=True)
@@ -55,10 +70,7 @@ class Guardian:
     def start(self) -> Guardian:
         """Forks; the child never comes back."""
         self.pipe, end = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            os.close(self.pipe)
-            self._live(end)
+        self.pid = forked(lambda: self._work(end))
         os.close(end)
         return self
 
@@ -75,25 +87,16 @@ class Guardian:
             self.received += chunk
 
     def wait(self) -> tuple[list[Left], int]:
-        """What left the process, and how it ended: 0 when its work was done, 9 when it was killed."""
+        """What left the process, and how it ended: 0 when its work was done, -9 when it was killed."""
         while chunk := os.read(self.pipe, 1 << 16):
             self.received += chunk
         os.close(self.pipe)
-        _, status = os.waitpid(self.pid, 0)
-        return [Left(*fields) for fields in _LEFT.iter_unpack(self.received)], os.waitstatus_to_exitcode(status)
-
-    def _live(self, end: int) -> NoReturn:
-        code = 1
-        try:
-            self._work(end)
-            code = 0
-        finally:
-            # No handler of the parent, pytest's among them, may run in the child.
-            os._exit(code)
+        return [Left(*fields) for fields in _LEFT.iter_unpack(self.received)], ended(self.pid)
 
     def _work(self, end: int) -> None:
+        os.close(self.pipe)
         steps = Steps(self.dies_at)
-        ledger = open_ledger(self.folder / "ledger", self.terms, connector=lambda file: Stepping(connect(file), steps))
+        ledger = open_ledger(self.folder / "ledger", self.terms, connector=lambda file: Tap(file, steps.next))
         for query in range(self.queries):
             try:
                 receipt = ledger.reserve(self.tag, query, INPUTS)
@@ -108,26 +111,13 @@ class Guardian:
 
 
 class Steps:
+    """The process kills itself at the step of this number."""
+
     def __init__(self, last: int | None) -> None:
         self._left = last
 
-    def next(self) -> None:
+    def next(self, _statement: str = "") -> None:
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         if self._left is not None:
             self._left -= 1
-
-
-class Stepping:
-    """A connection on which every statement is a step."""
-
-    def __init__(self, connection: Connection, steps: Steps) -> None:
-        self._connection = connection
-        self._steps = steps
-
-    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
-        self._steps.next()
-        return self._connection.execute(sql, parameters)
-
-    def close(self) -> None:
-        self._connection.close()

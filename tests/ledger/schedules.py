@@ -9,15 +9,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from capc.foundation.errors import BudgetExhaustedError
 from capc.privacy.ledger import Ledger, Terms, check_proof, load_seen, open_ledger, save_seen
-from capc.privacy.storage.connections import connect
-from ledger.cases import INPUTS, message_of
-from ledger.guardians import Stepping, Steps
+from ledger.cases import INPUTS, Tap, message_of
+from ledger.guardians import Steps, ended, forked
 
 MOST_HANDLES = 3
 T = TypeVar("T")
@@ -79,12 +78,7 @@ def play(folder: Path, terms: Terms, seed: int) -> Outcome:
     pipe, end = os.pipe()
     workers = []
     for number in range(chance.number(2, 4)):
-        worker = Worker(folder, paths, terms, (seed << 8) + number, end)
-        pid = os.fork()
-        if pid == 0:
-            os.close(pipe)
-            worker.live()
-        workers.append(pid)
+        workers.append(forked(Worker(folder, paths, terms, (seed << 8) + number, end).live))
     os.close(end)
     if chance.happens(0.4):
         time.sleep(chance.part() * 0.05)
@@ -94,7 +88,7 @@ def play(folder: Path, terms: Terms, seed: int) -> Outcome:
         told += chunk
     os.close(pipe)
     for pid in workers:
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        code = ended(pid)
         outcome.killed += code == -signal.SIGKILL
         if code not in (0, -signal.SIGKILL):
             outcome.complaints.append(f"a worker ended with {code}")
@@ -118,23 +112,15 @@ class Worker:
         self.handles: list[Ledger] = []
         self.steps = Steps(self.chance.number(0, 120) if self.chance.happens(0.4) else None)
 
-    def live(self) -> NoReturn:
-        """Does everything, and ends the process."""
-        code = 1
+    def live(self) -> None:
+        """Does everything."""
+        acts = [self._open, self._close, self._charge, self._batch, self._visitor, self._backup]
         try:
-            self._work()
-            code = 0
+            self._open()
+            for _ in range(self.chance.number(3, 8)):
+                self.chance.one_of(acts, weights=[3, 2, 5, 3, 2, 2])()
         except BaseException as error:  # noqa: BLE001 - told to the parent
             self._tell("complaint", f"{type(error).__name__}: {error}")
-            code = 0
-        finally:
-            os._exit(code)
-
-    def _work(self) -> None:
-        self._open()
-        acts = [self._open, self._close, self._charge, self._batch, self._visitor, self._backup]
-        for _ in range(self.chance.number(3, 8)):
-            self.chance.one_of(acts, weights=[3, 2, 5, 3, 2, 2])()
 
     def _open(self) -> None:
         if len(self.handles) < MOST_HANDLES:
@@ -143,7 +129,7 @@ class Worker:
                     self.chance.one_of(self.paths),
                     self.terms,
                     key_file=self.folder / "key",
-                    connector=lambda file: Stepping(connect(file), self.steps),
+                    connector=lambda file: Tap(file, self.steps.next),
                 )
             )
 
@@ -181,15 +167,8 @@ class Worker:
 
     def _visitor(self) -> None:
         """Another process opens and closes the ledger; it is forked while handles are open here."""
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                open_ledger(self.chance.one_of(self.paths), self.terms, key_file=self.folder / "key").close()
-                code = 0
-            finally:
-                os._exit(code)
-        if os.waitpid(pid, 0)[1]:
+        path = self.chance.one_of(self.paths)
+        if ended(forked(lambda: open_ledger(path, self.terms, key_file=self.folder / "key").close())):
             self._tell("complaint", "a visitor was refused")
 
     def _backup(self) -> None:

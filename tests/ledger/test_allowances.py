@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
@@ -21,16 +19,17 @@ from capc.foundation.parties import Party
 from capc.linear.ideal import IdealLinear
 from capc.privacy.allowance import PrivacyAllowance
 from capc.privacy.ledger import KeptAllowance, LedgerError, allowance_file, allowances
-from capc.privacy.storage.connections import Connection, connect
 from capc.protocol.collaboration import Collaboration
 from capc.protocol.costs import Step
 from capc.steps.suite import reference_suite
+from ledger.cases import Tap, alter
+from ledger.guardians import Steps, ended, forked
 from support.builders import constant_model, make_account, make_session
 from support.runs import SIZES, parameters_for, voters
 
 GOAL = PrivacyAllowance(Fraction(1, 1 << 40), 100)
 STEP = Fraction(1, 1 << 50)
-KILLED = 9
+KILLED = -signal.SIGKILL
 
 
 def kept(folder: Path, goal: PrivacyAllowance = GOAL) -> KeptAllowance:
@@ -55,6 +54,7 @@ def test_the_names_of_new_folders_are_on_the_disk_before_the_file_is_made(
     assert [folder.stat().st_mode & 0o777 for folder in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700, 0o700]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-011", "CAPC-HE-015")
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(charges=st.lists(st.tuples(st.integers(1, 40), st.integers(0, 500)), max_size=5))
@@ -126,10 +126,7 @@ def test_another_goal_is_refused(tmp_path: Path, goal: PrivacyAllowance) -> None
 )
 def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
     session = kept(tmp_path)
-    connection = sqlite3.connect(session.file)
-    connection.execute(damage)
-    connection.commit()
-    connection.close()
+    alter(session.file, damage)
     with pytest.raises(LedgerError, match="damaged one: restore it as it was, or train a new model"):
         session.charge(1, STEP)
     if "DELETE" not in damage:
@@ -153,42 +150,10 @@ def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
     assert (file.stat().st_mode & 0o077, file.parent.stat().st_mode & 0o077) == (0, 0)
 
 
-def in_child(work: Callable[[], None]) -> int:
-    """Runs something in a process of its own; the signal that ended it, or 0."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-            os._exit(0)
-        except BaseException:  # noqa: BLE001 - the child never comes back
-            os._exit(3)
-    _, status = os.waitpid(pid, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-
-
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Dying:
-    """A connection that kills its process before a statement."""
-
-    def __init__(self, connection: Connection, steps: count[int], dies_at: int) -> None:
-        self._connection, self._steps, self._dies_at = connection, steps, dies_at
-
-    def execute(self, sql: str, parameters: tuple[object, ...] = ()) -> object:
-        if next(self._steps) == self._dies_at:
-            die()
-        return self._connection.execute(sql, parameters)
-
-    def close(self) -> None:
-        self._connection.close()
-
-
 forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 
+@pytest.mark.slow
 @forks
 @pytest.mark.req("CAPC-HE-015")
 def test_a_death_at_any_statement_loses_no_charge_that_returned(tmp_path: Path) -> None:
@@ -198,14 +163,14 @@ def test_a_death_at_any_statement_loses_no_charge_that_returned(tmp_path: Path) 
         returned = folder / "returned"
 
         def work(dies_at: int = dies_at, folder: Path = folder, returned: Path = returned) -> None:
-            steps = count()
-            allowances.connect = lambda file: Dying(connect(file), steps, dies_at)  # type: ignore[assignment]
+            steps = Steps(dies_at)
+            allowances.connect = lambda file: Tap(file, steps.next)  # type: ignore[assignment]
             session = kept(folder)
             for number in (1, 2):
                 session.charge(10, STEP)
                 returned.write_text(str(number))
 
-        signalled = in_child(work)
+        signalled = ended(forked(work))
         done = int(returned.read_text()) if returned.exists() else 0
         value = kept(folder).value
         assert value.charged in (10 * done, 10 * done + 10)
@@ -227,9 +192,10 @@ class DiesAtMessage:
         if step is not Step.SETUP:
             self._left -= 1
             if not self._left:
-                die()
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 @forks
 @pytest.mark.req("CAPC-HE-015", "CAPC-BATCH-002")
 @pytest.mark.parametrize("number", [1, 2, 5])
@@ -252,7 +218,7 @@ def test_a_party_killed_at_its_first_messages_has_charged_the_whole_batch(tmp_pa
         )
         collaboration.label_batch([[1, 2], [3, 4], [0, 0]])
 
-    assert in_child(work) == KILLED
+    assert ended(forked(work)) == KILLED
     assert [each.value.charged for each in files()] == [3, 3, 3]
     collaboration = Collaboration(session, models, suite, make_account(parameters), allowances=files())
     collaboration.label([1, 1])

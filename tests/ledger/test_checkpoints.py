@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.foundation.randomness import Seed
-from capc.privacy.events import EventKind
+from capc.privacy.events import Dispatched, EventKind
 from capc.privacy.ledger import Ledger, LedgerError, check_proof, checkpoints, open_ledger, reading
 from capc.privacy.ledger.checkpoints import Checkpoint
-from capc.privacy.storage.connections import connect
 from capc.privacy.storage.store import KeptCheckpoint, Row, Store
-from ledger.cases import INPUTS, TAG, make_ledger, make_terms, message_of
+from ledger.cases import INPUTS, TAG, FullDisk, alter, copy_of, make_ledger, make_terms, message_of, read
 from ledger.guardians import Guardian
-from ledger.test_damage import replace_log, rewritten, tamper
+from ledger.test_damage import rewrite, tamper
 from support.sizes import examples
 
 TERMS = make_terms(queries=10**5)
@@ -55,21 +53,29 @@ def account(ledger: Ledger) -> tuple[Any, ...]:
     return ledger.head, ledger.spent, ledger.events, *known
 
 
+def played(folder: Path, queries: int = 12) -> tuple[Any, ...]:
+    """Makes a ledger of these queries; everything that it tells."""
+    with make_ledger(folder, TERMS) as ledger:
+        play(ledger, 0, queries)
+        return account(ledger)
+
+
 @pytest.fixture
 def rows_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The positions from which records are read, one for each record."""
-    read: list[int] = []
+    positions: list[int] = []
     correct = Store.rows
 
     def rows(self: Store, start: int = 0) -> Iterator[Row]:
         for position, row in enumerate(correct(self, start), start=start):
-            read.append(position)
+            positions.append(position)
             yield row
 
     monkeypatch.setattr(Store, "rows", rows)
-    return read
+    return positions
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-008", "CAPC-LEDG-020")
 @given(counts=st.lists(st.integers(0, 12), max_size=4))
 @settings(max_examples=examples(ordinary=15, nightly=300), deadline=None)
@@ -85,29 +91,18 @@ def test_who_begins_at_a_checkpoint_tells_the_same_account(
         with make_ledger(folder, TERMS) as again:
             assert account(again) == told
         # The records alone, and the checkpoints are held against them.
-        with reading(folder / "ledger") as (log, _):
-            assert (log.head, log.spent, log.events) == told[:3]
-        shutil.rmtree(folder / "alone", ignore_errors=True)
-        (folder / "alone").mkdir()
-        for name in ("ledger", "ledger.key"):
-            shutil.copy(folder / name, folder / "alone")
-        drop_checkpoints(folder / "alone" / "ledger")
-        with make_ledger(folder / "alone", TERMS) as alone:
-            assert account(alone) == told
-
-
-def drop_checkpoints(file: Path) -> None:
-    connection = sqlite3.connect(file)
-    connection.execute("DELETE FROM checkpoint")
-    connection.commit()
-    connection.close()
+        log, _ = read(folder / "ledger")
+        assert (log.head, log.spent, log.events) == told[:3]
+        alone = copy_of(folder, f"after_{done}_{len(list(folder.iterdir()))}")
+        if told[0].size > EVERY:
+            alter(alone / "ledger", "DELETE FROM checkpoint")
+        with make_ledger(alone, TERMS) as again:
+            assert account(again) == told
 
 
 @pytest.mark.req("CAPC-LEDG-020")
 def test_an_owner_reads_what_came_after_the_last_checkpoint(tmp_path: Path, rows_read: list[int]) -> None:
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 40)
-        size = ledger.head.size
+    size = played(tmp_path, 40)[0].size
     covered = sizes(tmp_path / "ledger")[-1]
     assert size - covered <= EVERY + 3
     rows_read.clear()
@@ -119,31 +114,20 @@ def test_an_owner_reads_what_came_after_the_last_checkpoint(tmp_path: Path, rows
 
 @pytest.mark.req("CAPC-LEDG-008", "CAPC-LEDG-020")
 def test_a_reader_replays_everything(tmp_path: Path, rows_read: list[int]) -> None:
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 40)
-        size = ledger.head.size
+    size = played(tmp_path, 40)[0].size
     rows_read.clear()
     with reading(tmp_path / "ledger"):
-        pass
-    assert rows_read == list(range(size))
+        assert rows_read == list(range(size))
 
 
 @pytest.mark.req("CAPC-LEDG-020")
 def test_a_ledger_of_an_earlier_version_gets_its_checkpoints_with_the_next_record(tmp_path: Path) -> None:
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 20)
-    drop_checkpoints(tmp_path / "ledger")
+    played(tmp_path, 20)
+    alter(tmp_path / "ledger", "DELETE FROM checkpoint")
     with make_ledger(tmp_path, TERMS) as ledger:
         assert sizes(tmp_path / "ledger") == []
         play(ledger, 100, 1)
         assert sizes(tmp_path / "ledger") == list(range(EVERY, ledger.head.size, EVERY))
-
-
-def spoil(file: Path, statement: str, *values: object) -> None:
-    connection = sqlite3.connect(file)
-    assert connection.execute(statement, values).rowcount > 0
-    connection.commit()
-    connection.close()
 
 
 FOREIGN = {
@@ -162,12 +146,10 @@ FOREIGN = {
 @pytest.mark.parametrize("name", FOREIGN)
 def test_a_checkpoint_of_somebody_else_is_replaced_and_refused(tmp_path: Path, name: str) -> None:
     """It is not believed, and it stops nobody: the records say everything."""
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 12)
-        told = account(ledger)
+    told = played(tmp_path)
     file = tmp_path / "ledger"
     assert sizes(file) == [8, 16, 24]
-    spoil(file, FOREIGN[name])
+    alter(file, FOREIGN[name])
     if name != "a_gap":
         with pytest.raises(LedgerError, match="checkpoint"), reading(file):
             pass
@@ -179,9 +161,8 @@ def test_a_checkpoint_of_somebody_else_is_replaced_and_refused(tmp_path: Path, n
 
 @pytest.mark.req("CAPC-LEDG-020")
 def test_a_log_that_was_cut_below_its_checkpoint_is_refused(tmp_path: Path) -> None:
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 12)
-    tamper(tmp_path / "ledger", ("DELETE FROM record WHERE position >= 20", ()))
+    played(tmp_path)
+    tamper(tmp_path / "ledger", "DELETE FROM record WHERE position >= 20")
     with pytest.raises(LedgerError, match="rolled back: its owner signed a checkpoint of 24 records"):
         make_ledger(tmp_path, TERMS)
     message = "a checkpoint of the ledger is of 24 records, and there are 20"
@@ -192,19 +173,15 @@ def test_a_log_that_was_cut_below_its_checkpoint_is_refused(tmp_path: Path) -> N
 @pytest.mark.req("CAPC-LEDG-020")
 def test_a_checkpoint_of_another_history_is_refused(tmp_path: Path) -> None:
     """Both signed by the owner: one of them was shown to nobody, or is a backup."""
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 3)
-    (tmp_path / "fork").mkdir()
-    for name in ("ledger", "ledger.key"):
-        shutil.copy(tmp_path / name, tmp_path / "fork")
-    with make_ledger(tmp_path, TERMS) as one, make_ledger(tmp_path / "fork", TERMS) as other:
+    played(tmp_path, 3)
+    fork = copy_of(tmp_path, "fork")
+    with make_ledger(tmp_path, TERMS) as one, make_ledger(fork, TERMS) as other:
         play(one, 10, 12)
         play(other, 30, 12)
-    with reading(tmp_path / "fork" / "ledger") as (_, store):
+    with reading(fork / "ledger") as (_, store):
         foreign = list(store.checkpoints())
-    drop_checkpoints(tmp_path / "ledger")
-    for kept in foreign:
-        spoil(tmp_path / "ledger", "INSERT INTO checkpoint VALUES (?, ?, ?, ?)", *kept)
+    inserted = [("INSERT INTO checkpoint VALUES (?, ?, ?, ?)", kept) for kept in foreign]
+    alter(tmp_path / "ledger", "DELETE FROM checkpoint", *inserted)
     with pytest.raises(LedgerError, match=r"forked: its owner signed a checkpoint of \d+ other records"):
         make_ledger(tmp_path, TERMS)
     with pytest.raises(LedgerError, match="does not say what the records say"), reading(tmp_path / "ledger"):
@@ -213,14 +190,11 @@ def test_a_checkpoint_of_another_history_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.req("CAPC-LEDG-020")
 def test_an_older_checkpoint_that_is_put_back_is_a_beginning_like_any_other(tmp_path: Path) -> None:
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 12)
-        told = account(ledger)
-    spoil(tmp_path / "ledger", "DELETE FROM checkpoint WHERE size > 8")
+    told = played(tmp_path)
+    alter(tmp_path / "ledger", "DELETE FROM checkpoint WHERE size > 8")
     with make_ledger(tmp_path, TERMS) as again:
         assert account(again) == told
-    with reading(tmp_path / "ledger") as (log, _):
-        assert log.spent == told[1]
+    assert read(tmp_path / "ledger")[0].spent == told[1]
 
 
 @pytest.mark.req("CAPC-LEDG-020")
@@ -229,24 +203,17 @@ def test_a_checkpoint_that_its_owner_signed_and_no_log_says_is_refused(tmp_path:
         play(ledger, 0, 5)
         key = Seed(bytes.fromhex((tmp_path / "ledger.key").read_text()))
         (kept,) = ledger._store.checkpoints()
-        first = checkpoints.entry_bytes("dispatched", _uncharged(ledger))
+        uncharged = Dispatched(replace(next(iter(ledger._receipts.values())), query=999), bytes(32))
+        first = checkpoints.entry_bytes("dispatched", uncharged)
         entries = first + kept.entries[len(first) :]
         head = ledger._checkpoints[0].head
     forged = Checkpoint(head, checkpoints.next_state(checkpoints.START, entries), entries).signed(key)
-    spoil(tmp_path / "ledger", "UPDATE checkpoint SET entries = ?, signature = ?", forged.entries, forged.signature)
+    update = "UPDATE checkpoint SET entries = ?, signature = ?"
+    alter(tmp_path / "ledger", (update, (forged.entries, forged.signature)))
     with pytest.raises(LedgerError, match="is signed, and says what no log says"):
         make_ledger(tmp_path, TERMS)
     with pytest.raises(LedgerError, match="does not say what the records say"), reading(tmp_path / "ledger"):
         pass
-
-
-def _uncharged(ledger: Ledger) -> Any:
-    from dataclasses import replace
-
-    from capc.privacy.events import Dispatched
-
-    receipt = next(iter(ledger._receipts.values()))
-    return Dispatched(replace(receipt, query=999), bytes(32))
 
 
 @pytest.mark.req("CAPC-LEDG-004", "CAPC-LEDG-006", "CAPC-LEDG-020")
@@ -258,8 +225,8 @@ def test_a_covered_record_that_was_edited_is_noticed_when_it_is_used(tmp_path: P
     file = tmp_path / "ledger"
     tamper(
         file,
-        ("UPDATE record SET message = x'00' WHERE position = 3", ()),
-        ("UPDATE record SET body = CAST(replace(CAST(body AS TEXT), '1/2', '1/3') AS BLOB) WHERE position = 4", ()),
+        "UPDATE record SET message = x'00' WHERE position = 3",
+        "UPDATE record SET body = CAST(replace(CAST(body AS TEXT), '1/2', '1/3') AS BLOB) WHERE position = 4",
     )
     with pytest.raises(LedgerError, match="record 3 of the ledger was edited"), reading(file):
         pass
@@ -271,6 +238,7 @@ def test_a_covered_record_that_was_edited_is_noticed_when_it_is_used(tmp_path: P
         assert check_proof(seen, again.proof(seen.head.size), TERMS).head == seen.head
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-020")
 def test_a_death_at_any_step_leaves_no_checkpoint_ahead_of_its_records(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(checkpoints, "EVERY", 2)
@@ -291,33 +259,14 @@ def test_a_death_at_any_step_leaves_no_checkpoint_ahead_of_its_records(tmp_path:
 
 @pytest.mark.req("CAPC-LEDG-020")
 def test_a_transaction_that_fails_takes_its_checkpoint_with_it(tmp_path: Path) -> None:
-    class Failing:
-        def __init__(self, file: Path) -> None:
-            self.connection = connect(file)
-            self.fails = False
-
-        def execute(self, sql: str, parameters: tuple[object, ...] = ()) -> object:
-            if self.fails and sql.startswith("INSERT INTO record"):
-                raise sqlite3.OperationalError("database or disk is full")
-            return self.connection.execute(sql, parameters)
-
-        def close(self) -> None:
-            self.connection.close()
-
-    opened: list[Failing] = []
-
-    def connector(file: Path) -> Failing:
-        opened.append(Failing(file))
-        return opened[-1]
-
-    with open_ledger(tmp_path / "ledger", TERMS, connector=connector) as ledger:
+    disk = FullDisk()
+    with open_ledger(tmp_path / "ledger", TERMS, connector=disk.connect) as ledger:
         while ledger.head.size < EVERY:
             ledger.reserve(TAG, ledger.head.size, INPUTS)
-        opened[0].fails = True
+        disk.statement = "INSERT INTO record"
         with pytest.raises(LedgerError, match="disk is full"):
             ledger.reserve(TAG, 100, INPUTS)
         assert sizes(tmp_path / "ledger") == []
-        opened[0].fails = False
         ledger.reserve(TAG, 100, INPUTS)
         assert sizes(tmp_path / "ledger") == [EVERY]
 
@@ -332,8 +281,7 @@ def test_two_handles_write_each_checkpoint_once(tmp_path: Path) -> None:
 
 @pytest.mark.req("CAPC-LEDG-008")
 def test_an_answer_that_was_withheld_counts_from_a_checkpoint_too(tmp_path: Path) -> None:
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 12)
+    played(tmp_path)
     with make_ledger(tmp_path, TERMS) as again:
         assert sum(event.kind is EventKind.LABEL_WITHHELD for event in again.events) == 3
         assert again.spent == 12 * again.cost.worst_case - 3 * again.cost.answer
@@ -341,11 +289,8 @@ def test_an_answer_that_was_withheld_counts_from_a_checkpoint_too(tmp_path: Path
 
 def test_the_records_of_a_rewritten_log_are_what_a_checkpoint_is_of(tmp_path: Path) -> None:
     """A log that its owner writes anew, with checkpoints of the old one, is another history."""
-    with make_ledger(tmp_path, TERMS) as ledger:
-        play(ledger, 0, 12)
-        rows = [(row.body, row.message) for row in ledger._store.rows()]
-    key = Seed(bytes.fromhex((tmp_path / "ledger.key").read_text()))
-    replace_log(tmp_path / "ledger", rewritten([*rows[:10], *rows[11:]], key))
+    played(tmp_path)
+    rewrite(tmp_path, lambda rows: [*rows[:10], *rows[11:]])
     with pytest.raises(LedgerError):
         make_ledger(tmp_path, TERMS)
 

@@ -152,6 +152,7 @@ def ten_classes(charge: Charge) -> Parameters:
     return Parameters(ParameterSet.named("default"), 10, NUM_FEATURES, policy)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-015", "CAPC-SEC-005")
 @pytest.mark.parametrize("charge", list(Charge))
 def test_no_hash_of_a_candidate_vote_of_the_one_honest_party_is_in_an_opened_charge(
@@ -167,6 +168,7 @@ def test_no_hash_of_a_candidate_vote_of_the_one_honest_party_is_in_an_opened_cha
         assert not [vote for vote, digest in enumerate(candidates) if known_hashes(digest, body) & values]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-015", "CAPC-SEC-005")
 def test_no_hash_of_a_candidate_histogram_of_two_honest_parties_is_in_an_opened_charge(tmp_path: Path) -> None:
     policy = make_policy(Fraction(4), mechanism=NoiseName.ROUNDED_GAUSSIAN)
@@ -197,6 +199,7 @@ def _histogram_candidates(batch: Batch, query: int) -> Iterator[tuple[Votes, byt
             yield votes, batch.digest(query, [sent, ring.subtract(total, sent, width)])
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-015")
 def test_equal_inputs_have_unlike_commitments_and_a_fresh_blinding_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

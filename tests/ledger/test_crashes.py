@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from capc.foundation.errors import BudgetExhaustedError, InputError
-from capc.privacy.ledger import Ledger, reading
-from ledger.cases import COST, INPUTS, make_ledger, make_terms
+from capc.privacy.ledger import Ledger
+from ledger.cases import COST, INPUTS, make_ledger, make_terms, read
 from ledger.guardians import Guardian, Left
 from support.sizes import examples
 
@@ -38,6 +38,7 @@ def check(ledger: Ledger, left: list[Left]) -> None:
     assert 0 <= ledger.spent <= ledger.budget
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-006")
 def test_a_guardian_killed_at_any_step_loses_no_charge(tmp_path: Path) -> None:
     """Before each statement of SQLite, and before and after each message; then it is started again."""
@@ -49,8 +50,7 @@ def test_a_guardian_killed_at_any_step_loses_no_charge(tmp_path: Path) -> None:
         with make_ledger(folder, terms) as ledger:
             check(ledger, left)
             ledger.reserve(TAG, 1000, INPUTS)
-        with reading(folder / "ledger") as (log, _):
-            assert log.spent >= len(left) + COST
+        assert read(folder / "ledger")[0].spent >= len(left) + COST
         if code == 0:
             assert len(left) == 2
             assert step > 30
@@ -58,6 +58,7 @@ def test_a_guardian_killed_at_any_step_loses_no_charge(tmp_path: Path) -> None:
         assert code == KILLED
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-006")
 def test_a_guardian_killed_at_any_instant_loses_no_charge(tmp_path: Path) -> None:
     """One ledger through ten deaths, each at another instant after none to three messages."""

@@ -14,18 +14,12 @@ from hypothesis import strategies as st
 
 from capc import cli
 from capc.foundation.errors import InputError
-from capc.privacy.events import Receipt, Reserved
-from capc.privacy.ledger import Ledger, LedgerError, Proof, check_proof, reading
+from capc.privacy.events import Reserved
+from capc.privacy.ledger import Ledger, LedgerError, Proof, check_proof
 from capc.privacy.ledger.chain import digest_of
-from capc.privacy.ledger.records import (
-    BLINDING_BYTES,
-    commitment_of,
-    may_be_opened,
-    read_query_record,
-    unblinded_charge_body,
-)
+from capc.privacy.ledger.records import BLINDING_BYTES, commitment_of, may_be_opened, read_query_record
 from capc.privacy.query_cost import query_cost
-from ledger.cases import COST, INPUTS, TAG, make_ledger, make_terms, message_of, reserve_in_the_earlier_form
+from ledger.cases import COST, INPUTS, TAG, make_ledger, make_terms, message_of, read, reserve_in_the_earlier_form
 from support.sizes import examples
 
 NAMES = [(TAG, 1), (TAG, 2)]
@@ -43,8 +37,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 def told(ledger: Ledger) -> list[str]:
     """Everything that the digest of query 1 could be read from."""
-    with reading(ledger.file) as (_, store):
-        body = list(store.rows())[1].body
+    body = read(ledger.file)[1][1].body
     assert INPUTS.hex() in body.decode()
     return [INPUTS.hex(), json.loads(body)["salt"], body.hex()]
 
@@ -59,9 +52,8 @@ def test_the_earlier_form_is_read_byte_for_byte() -> None:
     )
     record = read_query_record(written)
     terms = make_terms()
-    cost = query_cost(terms.policy, terms.grid_bits)
-    receipt = Receipt(record.session_tag, record.query, record.unblinded_digest, cost.worst_case, cost.unit)
-    assert unblinded_charge_body(receipt, cost, record.salt) == written
+    assert (record.session_tag, record.query, record.digest) == (TAG, 7, INPUTS)
+    assert record.body(query_cost(terms.policy, terms.grid_bits)) == written
     assert not may_be_opened(written)
 
 
@@ -72,9 +64,9 @@ def test_an_earlier_ledger_counts_verifies_and_goes_on_in_the_new_form(tmp_path:
         ledger.reserve(TAG, 1, INPUTS)
     assert ledger.dispatched(TAG, 1) == message_of(1)
     ledger.close()
-    with reading(tmp_path / "ledger") as (log, store):
-        assert log.spent == 2 * COST
-        kinds = [json.loads(row.body)["kind"] for row in store.rows()]
+    log, rows = read(tmp_path / "ledger")
+    assert log.spent == 2 * COST
+    kinds = [json.loads(row.body)["kind"] for row in rows]
     assert kinds == ["opened", "reserved", "dispatched", "charged", "dispatched"]
 
 
@@ -117,13 +109,13 @@ def test_an_answering_party_refuses_a_charge_of_the_earlier_form_that_it_is_show
     with make_ledger(tmp_path) as ledger:
         seen = check_proof(None, ledger.proof(), make_terms())
         reserve_in_the_earlier_form(ledger, 1)
-        with reading(ledger.file) as (_, store):
-            body = list(store.rows())[1].body
+        body = read(ledger.file)[1][1].body
         shown = replace(Proof.from_bytes(ledger.proof(1)), opened=(body,)).to_bytes()
     with pytest.raises(LedgerError, match="query 1 is in the form of an earlier version, which tells votes"):
         check_proof(seen, shown, make_terms(), NAMES[:1])
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-016")
 @pytest.mark.parametrize("command", ["show", "verify", "export"])
 def test_no_command_shows_a_body_of_the_earlier_form(
@@ -138,14 +130,12 @@ def test_no_command_shows_a_body_of_the_earlier_form(
     if command == "export":
         entries = json.loads(answer.read_text())["entries"]
         assert ["withheld" in entry for entry in entries] == [False, True, False, False, False]
-        with reading(ledger.file) as (_, store):
-            assert entries[1]["withheld"] == digest_of(list(store.rows())[1].body).hex()
+        assert entries[1]["withheld"] == digest_of(read(ledger.file)[1][1].body).hex()
 
 
 @pytest.mark.req("CAPC-LEDG-015")
 def test_an_auditor_of_the_file_verifies_every_commitment(ledger: Ledger) -> None:
-    with reading(ledger.file) as (_, store):
-        charge = list(store.rows())[3]
+    charge = read(ledger.file)[1][3]
     assert charge.message is not None
     assert charge.message[BLINDING_BYTES:] == INPUTS
     assert commitment_of(charge.message).hex() == json.loads(charge.body)["commitment"]
@@ -161,6 +151,7 @@ def test_after_a_restart_the_owner_knows_for_which_inputs_a_query_was_charged(tm
         again.dispatch(receipt, message_of(1))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-012", "CAPC-LEDG-015", "CAPC-LEDG-016")
 @given(data=st.data())
 @settings(max_examples=examples(ordinary=25, nightly=500), deadline=None)
@@ -175,8 +166,7 @@ def test_whatever_is_asked_for_no_digest_of_inputs_and_no_opening_leaves(data: s
                 reserve_in_the_earlier_form(ledger, query)
         asked = data.draw(st.lists(st.integers(0, 6), max_size=4), label="asked for")
         seen = data.draw(st.integers(0, len(forms) + 2), label="seen")
-        with reading(ledger.file) as (_, store):
-            rows = list(store.rows())
+        _, rows = read(ledger.file)
         if any(query < len(forms) and not forms[query] for query in asked):
             with pytest.raises(LedgerError, match="in the form of an earlier version") as refusal:
                 ledger.proof(seen, [(TAG, query) for query in asked])
@@ -191,9 +181,8 @@ def test_whatever_is_asked_for_no_digest_of_inputs_and_no_opening_leaves(data: s
 
 @pytest.mark.req("CAPC-ROLE-013", "CAPC-LEDG-016")
 def test_no_representation_shows_a_digest_of_inputs_or_an_opening(ledger: Ledger) -> None:
-    with reading(ledger.file) as (log, store):
-        rows = list(store.rows())
-        held = [*rows, *map(read_query_record, (row.body for row in rows[1:])), *log._receipts.values(), ledger, log]
+    log, rows = read(ledger.file)
+    held = [*rows, *map(read_query_record, (row.body for row in rows[1:])), *log._receipts.values(), ledger, log]
     held.append(Reserved(log._receipts[TAG, 2]))
     opening = rows[3].message
     assert opening is not None

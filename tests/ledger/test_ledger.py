@@ -6,9 +6,9 @@ import shutil
 import sqlite3
 import stat
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,11 @@ from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.events import Receipt
 from capc.privacy.ledger import Ledger, LedgerError, Terms, default_key_file, open_ledger, reading
 from capc.privacy.ledger import ledger as ledger_module
-from capc.privacy.ledger.records import charge_body
-from capc.privacy.query_cost import query_cost
+from capc.privacy.ledger.records import QueryRecord
+from capc.privacy.query_cost import QueryCost, query_cost
 from capc.privacy.storage.connections import Connection, connect, make_durable
 from capc.session.parameters import Adjacency, Charge, NoiseName
-from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, make_ledger, make_terms
+from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, FullDisk, make_ledger, make_terms
 from support.sizes import examples
 
 # --- a plain model ------------------------------------------------------------------------------------------------
@@ -132,6 +132,7 @@ LedgerMachine.TestCase.settings = settings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-007", "CAPC-LEDG-008")
 class TestAgainstAPlainModel(LedgerMachine.TestCase):
     """One table of what each query holds."""
@@ -183,6 +184,7 @@ def test_the_budget_is_the_one_that_was_fixed_at_creation(tmp_path: Path) -> Non
         assert ledger.remaining_queries() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-014")
 @given(
     mechanism=st.sampled_from(list(NoiseName)),
@@ -214,6 +216,7 @@ def test_no_ledger_is_made_whose_budget_does_not_keep_its_epsilon(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-002", "CAPC-ACCT-115")
 @pytest.mark.parametrize(
     ("mechanism", "joint"),
@@ -443,10 +446,11 @@ def test_a_record_that_no_reader_would_accept_is_not_committed(tmp_path: Path, m
     """Whatever mistake an account makes before it writes."""
     with make_ledger(tmp_path) as ledger:
 
-        def free(*parts: Any) -> bytes:
-            return charge_body(*parts).replace(b'"1/2"', b'"2/4"')
+        class Free(QueryRecord):
+            def body(self, cost: QueryCost) -> bytes:
+                return super().body(cost).replace(b'"1/2"', b'"2/4"')
 
-        monkeypatch.setattr(ledger_module, "charge_body", free)
+        monkeypatch.setattr(ledger_module, "QueryRecord", Free)
         with pytest.raises(LedgerError, match="not those that the policy gives it"):
             ledger.reserve(TAG, 1, INPUTS)
         monkeypatch.undo()
@@ -480,35 +484,13 @@ def test_threads_and_connections_share_one_budget(tmp_path: Path) -> None:
 # --- disks that refuse --------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Refusing:
-    """A connection that fails at the next statement that begins so, once."""
-
-    connection: Connection
-    statement: str = "nothing"
-
-    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Any:
-        if sql.startswith(self.statement):
-            self.statement = "nothing"
-            raise sqlite3.OperationalError("database or disk is full")
-        return self.connection.execute(sql, parameters)
-
-    def close(self) -> None:
-        self.connection.close()
-
-
 @pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-007")
 @pytest.mark.parametrize("statement", ["BEGIN", "SELECT", "INSERT", "COMMIT"])
 def test_a_write_that_fails_is_an_error_and_the_ledger_goes_on(tmp_path: Path, statement: str) -> None:
-    opened: list[Refusing] = []
-
-    def connector(file: Path) -> Refusing:
-        opened.append(Refusing(connect(file)))
-        return opened[-1]
-
-    with open_ledger(tmp_path / "ledger", make_terms(), connector=connector) as ledger:
+    disk = FullDisk()
+    with open_ledger(tmp_path / "ledger", make_terms(), connector=disk.connect) as ledger:
         receipt = ledger.reserve(TAG, 1, INPUTS)
-        opened[0].statement = statement
+        disk.statement = statement
         with pytest.raises(LedgerError, match=r"not usable as a ledger \(database or disk is full\)"):
             ledger.dispatch(receipt, b"message")
         assert ledger.dispatched(TAG, 1) is None

@@ -87,6 +87,7 @@ TERMS = Terms("privacy_guardian", "votes", PARAMETERS.release, PARAMETERS.widths
 """A budget for some millions of such noisy queries."""
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-005", "CAPC-LEDG-006")
 @given(
     lives=st.lists(

@@ -60,6 +60,7 @@ def check_after_cut(folder: Path, recording: tuple[Disk, Path], cut: int, keep: 
         ledger.reserve(TAG, 1000, INPUTS)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-006")
 def test_after_a_cut_at_any_write_every_message_that_left_is_charged(
     recording: tuple[Disk, Path], tmp_path: Path
@@ -69,6 +70,7 @@ def test_after_a_cut_at_any_write_every_message_that_left_is_charged(
         check_after_cut(tmp_path / "disk", recording, cut)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-006")
 def test_any_one_unsynchronised_write_may_have_reached_the_disk(recording: tuple[Disk, Path], tmp_path: Path) -> None:
     """Each of them alone, at every cut: such as a first page, whose journal takes it back, before any lock file."""
@@ -80,6 +82,7 @@ def test_any_one_unsynchronised_write_may_have_reached_the_disk(recording: tuple
     assert tried > 100
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-006")
 @given(cut=NUMBERS, keep=st.sets(NUMBERS, max_size=80))
 @settings(max_examples=examples(ordinary=25, nightly=2000), deadline=None)

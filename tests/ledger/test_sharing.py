@@ -15,10 +15,10 @@ import pytest
 from capc.foundation.errors import BudgetExhaustedError
 from capc.privacy.ledger import KeptAllowance, Ledger, LedgerError, open_ledger, reading
 from capc.privacy.storage import place
-from capc.privacy.storage.connections import Connection, connect
 from capc.privacy.storage.gate import Gate, lock_file
 from capc.session.parameters import Charge
-from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, make_ledger, make_terms, message_of
+from ledger.cases import COST, INPUTS, OTHER_TAG, TAG, FullDisk, Tap, make_ledger, make_terms, message_of, read
+from ledger.guardians import ended, forked
 from ledger.test_allowances import GOAL, STEP
 
 forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
@@ -36,20 +36,6 @@ def spend(ledger: Ledger, tag: bytes) -> int:
     raise AssertionError("the budget has no end")
 
 
-def in_child(work: Callable[[], int]) -> int:
-    """What a forked child answers, 0 to 100."""
-    pid = os.fork()
-    if pid == 0:
-        code = 101
-        try:
-            code = work()
-        finally:
-            os._exit(code)
-    answer = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    assert 0 <= answer <= 100
-    return answer
-
-
 def elsewhere(folder: Path, work: str) -> int:
     """What another interpreter answers, with ``ledger`` open."""
     program = (
@@ -63,6 +49,7 @@ def elsewhere(folder: Path, work: str) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-007", "CAPC-LEDG-017")
 def test_two_handles_here_and_a_visitor_elsewhere_share_one_budget(tmp_path: Path) -> None:
     """The visitor would find no lock, and delete a log that the first handle goes on writing."""
@@ -71,8 +58,7 @@ def test_two_handles_here_and_a_visitor_elsewhere_share_one_budget(tmp_path: Pat
         assert spend(first, TAG) == 5
         assert elsewhere(tmp_path, "spend(ledger, OTHER_TAG)") == 0
         assert second.remaining_queries() == 0
-    with reading(tmp_path / "ledger") as (log, _):
-        assert log.spent == 5 * COST
+    assert read(tmp_path / "ledger")[0].spent == 5 * COST
 
 
 @forks
@@ -81,28 +67,16 @@ def test_what_opens_and_closes_the_file_inside_a_turn_frees_nobody(tmp_path: Pat
     """A backup in another thread of the guardian drops SQLite's locks while a charge is being written."""
     backups: list[int] = []
 
-    def connector(file: Path) -> Connection:
-        class Copied:
-            def __init__(self) -> None:
-                self.connection = connect(file)
+    def back_up(sql: str) -> None:
+        if sql.startswith("INSERT"):
+            backups.append(len((tmp_path / "ledger").read_bytes()))
+            # Meanwhile another process would take its turn; it stops waiting when it is killed.
+            assert ended(forked(waits)) == 7
 
-            def execute(self, sql: str, parameters: tuple[object, ...] = ()) -> object:
-                result = self.connection.execute(sql, parameters)
-                if sql.startswith("INSERT"):
-                    backups.append(len(file.read_bytes()))
-                    # Meanwhile another process would take its turn; it stops waiting when it is killed.
-                    assert in_child(lambda: waits_for(file)) == 7
-                return result
-
-            def close(self) -> None:
-                self.connection.close()
-
-        return Copied()
-
-    def waits_for(file: Path) -> int:
+    def waits() -> int:
         import fcntl
 
-        with lock_file(file).open() as lock:
+        with lock_file(tmp_path / "ledger").open() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -110,7 +84,7 @@ def test_what_opens_and_closes_the_file_inside_a_turn_frees_nobody(tmp_path: Pat
             return 0
 
     with make_ledger(tmp_path, TERMS) as other:
-        with open_ledger(tmp_path / "ledger", TERMS, connector=connector) as ledger:
+        with open_ledger(tmp_path / "ledger", TERMS, connector=lambda file: Tap(file, after=back_up)) as ledger:
             ledger.reserve(TAG, 1, INPUTS)
         assert len(backups) == 1
         assert other.spent == COST
@@ -140,8 +114,8 @@ def test_a_handle_is_refused_in_a_forked_child_which_opens_its_own(tmp_path: Pat
             ledger.close()
             return refused
 
-        assert in_child(work) == 5
-        assert in_child(lambda: spend(make_ledger(tmp_path, TERMS), OTHER_TAG)) == 4
+        assert ended(forked(work)) == 5
+        assert ended(forked(lambda: spend(make_ledger(tmp_path, TERMS), OTHER_TAG))) == 4
         assert ledger.remaining_queries() == 0
 
 
@@ -167,11 +141,9 @@ def test_a_turn_ends_with_its_process_though_a_child_lives_on(tmp_path: Path) ->
             os._exit(0)
 
     reader_of_end, end = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        guardian()
+    pid = forked(guardian)
     assert os.read(reader, 1) == b"t"
-    os.waitpid(pid, 0)
+    assert ended(pid) == -signal.SIGKILL
     gate = Gate(tmp_path / "ledger")
     with gate.turn():
         os.write(end, b"e")
@@ -204,8 +176,7 @@ def test_a_file_with_two_names_is_refused_by_both_also_under_a_ledger_in_use(tmp
             with pytest.raises(LedgerError, match=r"has 2 names \(hard links\).*remove the others"):
                 open_ledger(tmp_path / name, TERMS, key_file=tmp_path / "ledger.key")
         assert not lock_file(tmp_path / "other").exists()
-        with reading(tmp_path / "other") as (log, _):
-            assert log.spent == COST
+        assert read(tmp_path / "other")[0].spent == COST
         (tmp_path / "other").unlink()
         ledger.reserve(TAG, 2, INPUTS)
         assert ledger.spent == 2 * COST
@@ -264,20 +235,10 @@ def test_a_refusal_leaves_nothing_that_was_not_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.key"]
     key.unlink()
 
-    class Full:
-        def __init__(self, file: Path) -> None:
-            self.connection = connect(file)
-
-        def execute(self, sql: str, parameters: tuple[object, ...] = ()) -> object:
-            if sql == "COMMIT":
-                raise OSError(28, "No space left on device")
-            return self.connection.execute(sql, parameters)
-
-        def close(self) -> None:
-            self.connection.close()
-
+    disk = FullDisk(OSError(28, "No space left on device"))
+    disk.statement = "COMMIT"
     with pytest.raises(LedgerError, match="No space left on device"):
-        open_ledger(tmp_path / "ledger", TERMS, connector=Full)
+        open_ledger(tmp_path / "ledger", TERMS, connector=disk.connect)
     assert [path.name for path in tmp_path.iterdir() if path.name != "ledger-journal"] == []
 
 

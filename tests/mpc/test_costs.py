@@ -92,6 +92,7 @@ def test_every_program_of_the_matrix_is_a_step_that_its_head_documents(program: 
     assert steps.parse(step.program, step.arguments) == step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["argmax", "label_release", "label_release_worst_case", "label_release_realised"])
 def test_the_embedded_engine_is_measured_and_compared_on_the_same_inputs(program: str, tmp_path: Path) -> None:
     row = bench.measure(Variant(program, embedded.NAME, 3, 9, 2), Machine(tmp_path, "0", {}), Limits(), {}, 2)
@@ -171,6 +172,7 @@ def test_a_file_that_is_no_report_is_refused(text: str, tmp_path: Path) -> None:
         bench_report.load(tmp_path / "x.json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [(10,), (3, 10)])
 def test_a_report_has_a_table_and_a_figure_for_each_program(classes: tuple[int, ...], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")

@@ -156,6 +156,7 @@ def ring_value(values: list[int], operation: str, a: int, b: int, parameter: int
     return RING_OPERATIONS[operation](values[a], values[b]) % modulus
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(ordinary=150, nightly=3000), deadline=None)
 @given(ring_programs(), st.lists(UNSIGNED_64, min_size=6, max_size=6), st.sampled_from(["ring", "field"]))
 def test_generated_arithmetic_programs(
@@ -184,6 +185,7 @@ def test_generated_arithmetic_programs(
     assert {opening.party for opening in ran.openings} == {1}
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(ordinary=150, nightly=3000), deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("^&~t"), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=8),

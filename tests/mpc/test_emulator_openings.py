@@ -90,6 +90,7 @@ def is_uniform(counts: Counter[tuple[int, ...]], unit: int) -> bool:
 UNIT = {"ring": 1 << 64 - W, "field": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-003", kind="enumeration")
 @pytest.mark.parametrize("target", ARITHMETIC)
 def test_the_opened_vote_shares_are_uniform_whatever_the_logits_are(target: str) -> None:
@@ -98,6 +99,7 @@ def test_the_opened_vote_shares_are_uniform_whatever_the_logits_are(target: str)
     assert all(is_uniform(counts, UNIT[target]) for counts in seen.values())
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-004", kind="enumeration")
 @pytest.mark.parametrize("target", BOOLEAN)
 def test_the_masked_vote_shares_are_uniform_for_whoever_lacks_the_pads(target: str) -> None:
@@ -112,6 +114,7 @@ def test_the_masked_vote_shares_are_uniform_for_whoever_lacks_the_pads(target: s
     assert all(is_uniform(counts, 1) for counts in seen.values())
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-001", kind="enumeration")
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_argmax_for_every_input_of_small_widths(target: str) -> None:
@@ -139,6 +142,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-003", kind="enumeration")
 @pytest.mark.parametrize("target", ARITHMETIC)
 def test_a_vote_share_opened_before_its_reduction_is_found(target: str, tmp_path: Path) -> None:
@@ -159,6 +163,7 @@ def test_a_vote_share_opened_without_its_pad_is_found(tmp_path: Path) -> None:
             assert sum(words) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-003", kind="enumeration")
 @pytest.mark.parametrize("target", ARITHMETIC)
 @pytest.mark.parametrize("mode", ["plain", "worst_case", "realised"])

@@ -111,6 +111,7 @@ LOGITS = st.integers(-1023, 1023) | st.sampled_from([0, 1, 1023, -1023])
 """Within 2^(l-2) for the 12 bits of the tests' parameters."""
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-001")
 @pytest.mark.parametrize("mode", ["plain", "worst_case", "realised"])
 @settings(max_examples=examples(ordinary=40, nightly=800), deadline=None)

@@ -40,6 +40,7 @@ def test_the_distance_is_proved_and_at_most_2_to_the_minus_64(variance: Fraction
     assert capc_noise.distance(variance) <= Fraction(1, 1 << 64)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-010")
 @pytest.mark.parametrize("variance", VARIANCES[:4])
 def test_the_distance_is_that_of_an_independent_computation(variance: Fraction) -> None:
@@ -137,6 +138,7 @@ def assert_is_discrete_gaussian(cases: list[FullCase], learnt: list[int], sigma:
     assert_centred(sample, sigma)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-010")
 @pytest.mark.parametrize("sigma", [1, 20, 200])
 def test_the_program_s_noise_passes_the_tests_of_the_reference_sampler(sigma: int) -> None:

@@ -138,6 +138,7 @@ def _is_running(process: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_memory_is_limited(tmp_path: Path, cache: Path) -> None:
     party = "x = bytearray(3 << 30)\n"
     with pytest.raises(MpcError, match="MemoryError"):

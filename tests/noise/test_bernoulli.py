@@ -92,6 +92,7 @@ def test_bernoulli_exp_minus_probability_is_exact(gamma: Fraction) -> None:
         assert_brackets(law, undecided, 1, mpmath.exp(-mpmath.mpf(gamma.numerator) / gamma.denominator))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", [b"\x01\x00", b"\x00\x01", b"\x01\x01\x00", b"\x00\x00\x00\x01"])
 def test_bernoulli_uniform_and_acceptance_match_their_formulas_at_a_fixed_fraction(
     pattern: bytes, monkeypatch: pytest.MonkeyPatch
@@ -112,6 +113,7 @@ def test_bernoulli_uniform_and_acceptance_match_their_formulas_at_a_fixed_fracti
             assert_brackets(law, undecided, 1, mpmath.exp(-exact * (2 * k + exact) / 2))
 
 
+@pytest.mark.slow
 def test_rounded_gaussian_law_is_bracketed_by_enumeration(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one-bit digits, every bit string up to 14 bits: the exact law lies between the bounds of each integer."""
     monkeypatch.setattr(lazy_uniform, "DIGIT_BITS", 1)

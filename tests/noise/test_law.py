@@ -17,17 +17,13 @@ from hypothesis import strategies as st
 from capc.foundation.randomness import Seed, XofSource
 from capc.noise.discrete_gaussian import discrete_gaussian, discrete_laplace
 from capc.noise.gaussian import round_gaussian
-from support.laws import P_VALUE, assert_centred, chi_square_p_value, discrete_law, real
+from support.laws import P_VALUE, assert_centred, chi_square_p_value, discrete_law, normalised, real
 
 SIGMAS = [Fraction(1, 2), Fraction(1), Fraction(7, 3), Fraction(4), Fraction(53)]
 DRAWS = 10_000
 
 rounded = pytest.mark.req("CAPC-NOISE-001")
 discrete = pytest.mark.req("CAPC-NOISE-002")
-
-
-def stream(label: str) -> XofSource:
-    return XofSource(Seed(bytes(range(32))), label.encode())
 
 
 def rounded_law(sigma: Fraction, reach: int) -> dict[int, mpmath.mpf]:
@@ -37,16 +33,15 @@ def rounded_law(sigma: Fraction, reach: int) -> dict[int, mpmath.mpf]:
 
 
 def laplace_law(scale: int, reach: int) -> dict[int, mpmath.mpf]:
-    weights = {n: mpmath.exp(-mpmath.mpf(abs(n)) / scale) for n in range(-reach, reach + 1)}
-    total = mpmath.fsum(weights.values())
-    return {n: weight / total for n, weight in weights.items()}
+    return normalised({n: mpmath.exp(-mpmath.mpf(abs(n)) / scale) for n in range(-reach, reach + 1)})
 
 
 def draw(sampler: Callable[[XofSource], int], label: str, count: int = DRAWS) -> list[int]:
-    source = stream(label)
+    source = XofSource(Seed(bytes(range(32))), label.encode())
     return [sampler(source) for _ in range(count)]
 
 
+@pytest.mark.slow
 @rounded
 @pytest.mark.parametrize("sigma", SIGMAS, ids=str)
 def test_rounded_gaussian_matches_exact_law(sigma: Fraction) -> None:
@@ -58,6 +53,7 @@ def test_rounded_gaussian_matches_exact_law(sigma: Fraction) -> None:
     assert_centred(sample, max(float(sigma), 0.5))
 
 
+@pytest.mark.slow
 @discrete
 @pytest.mark.parametrize("sigma", SIGMAS, ids=str)
 def test_discrete_gaussian_matches_exact_law(sigma: Fraction) -> None:
@@ -67,13 +63,13 @@ def test_discrete_gaussian_matches_exact_law(sigma: Fraction) -> None:
     assert_centred(sample, float(sigma))
 
 
+@pytest.mark.slow
 @discrete
 def test_discrete_gaussian_matches_exact_law_at_an_irrational_deviation() -> None:
     sample = draw(lambda source: discrete_gaussian(source, Fraction(5, 2)), "discrete sqrt")
     with mpmath.workdps(50):
-        weights = {n: mpmath.exp(-mpmath.mpf(n**2) / 5) for n in range(-25, 26)}
-        total = mpmath.fsum(weights.values())
-        assert chi_square_p_value(sample, {n: w / total for n, w in weights.items()}) > P_VALUE
+        law = normalised({n: mpmath.exp(-mpmath.mpf(n**2) / 5) for n in range(-25, 26)})
+        assert chi_square_p_value(sample, law) > P_VALUE
 
 
 @discrete
@@ -84,6 +80,7 @@ def test_discrete_laplace_matches_exact_law(scale: int) -> None:
         assert chi_square_p_value(sample, laplace_law(scale, 60 * scale)) > P_VALUE
 
 
+@pytest.mark.slow
 @rounded
 def test_the_chi_square_test_notices_the_faults_it_is_there_for() -> None:
     """Halved, truncated, float-and-truncated and omitted noise each fail, by a wide margin, on the same sample."""
@@ -100,6 +97,7 @@ def test_the_chi_square_test_notices_the_faults_it_is_there_for() -> None:
             assert chi_square_p_value(faulty, law) < 1e-12
 
 
+@pytest.mark.slow
 @rounded
 @given(seed=st.binary(min_size=32, max_size=32), sigma=st.fractions(min_value=Fraction(1, 16), max_value=100))
 @settings(max_examples=200, deadline=None)

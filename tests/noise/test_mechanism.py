@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
-from capc.foundation.randomness import Seed, XofSource
+from capc.foundation.randomness import BytesSource, Seed, XofSource
 from capc.noise.discrete_gaussian import discrete_gaussian
 from capc.noise.gaussian import round_gaussian
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian, Skellam, mechanism_for, release_mechanisms
+from capc.noise.scale import GridNoise
 from capc.noise.sensitivity import Sensitivity
+from capc.noise.shares import DiscreteGaussianShare, SkellamShare
 from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 
 SEED = Seed(bytes(range(32)))
@@ -26,18 +28,17 @@ sigmas = st.fractions(min_value=Fraction(1, 8), max_value=50)
 def test_samples_come_from_the_deviation_that_is_charged(sigma: Fraction, grid_bits: int) -> None:
     """The sampler runs at sigma 2^g grid units, and the cost is D^2 / sigma^2 or D^2 / (2 sigma^2), for all g."""
     scale = sigma * 2**grid_bits
-    gaussian = mechanism_for(NoiseName.ROUNDED_GAUSSIAN, sigma, grid_bits)
-    source = XofSource(SEED, b"mechanism")
-    assert gaussian.sample(XofSource(SEED, b"mechanism"), 3) == [round_gaussian(source, scale) for _ in range(3)]
-    assert gaussian.cost(Fraction(2)) * sigma * sigma == 2
-    discrete = mechanism_for(NoiseName.DISCRETE_GAUSSIAN, sigma, grid_bits)
-    source = XofSource(SEED, b"mechanism")
-    assert discrete.sample(XofSource(SEED, b"mechanism"), 3) == [
-        discrete_gaussian(source, scale * scale) for _ in range(3)
-    ]
-    assert discrete.cost(Fraction(2)) * sigma * sigma == 1
+    for name, sampler, size, cost in (
+        (NoiseName.ROUNDED_GAUSSIAN, round_gaussian, scale, 2),
+        (NoiseName.DISCRETE_GAUSSIAN, discrete_gaussian, scale * scale, 1),
+    ):
+        mechanism = mechanism_for(name, sigma, grid_bits)
+        source = XofSource(SEED, b"mechanism")
+        assert mechanism.sample(XofSource(SEED, b"mechanism"), 3) == [sampler(source, size) for _ in range(3)]
+        assert mechanism.cost(Fraction(2)) * sigma * sigma == cost
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-003")
 def test_spread_of_samples_is_the_charged_deviation_on_the_grid() -> None:
     """4000 draws at a fixed seed; the sample variance is within 12 % of (sigma 2^g)^2 (5 deviations; 6e-7)."""
@@ -92,27 +93,27 @@ def test_a_policy_names_both_mechanisms(name: NoiseName) -> None:
     assert mechanisms.threshold == mechanism_for(name, Fraction(7, 2), 3)
 
 
-@pytest.mark.parametrize("name", list(NoiseName))
-def test_no_draws_read_nothing_and_a_negative_count_is_refused(name: NoiseName) -> None:
-    mechanism = mechanism_for(name, Fraction(1), 0)
-    source = XofSource(SEED, b"none")
-    assert mechanism.sample(source, 0) == []
-    assert source.read(4) == XofSource(SEED, b"none").read(4)
+EVERY_NOISE = [RoundedGaussian, DiscreteGaussian, Skellam, DiscreteGaussianShare, SkellamShare]
+
+
+@pytest.mark.parametrize("noise", EVERY_NOISE)
+def test_no_draws_read_nothing_and_a_negative_count_is_refused(noise: type[GridNoise]) -> None:
+    source = BytesSource(b"")
+    assert noise(Fraction(2), 0).sample(source, 0) == []
     with pytest.raises(InputError, match="count = -1"):
-        mechanism.sample(source, -1)
+        noise(Fraction(2), 0).sample(source, -1)
 
 
-@pytest.mark.parametrize("name", list(NoiseName))
-def test_a_scale_that_is_not_an_exact_rational_above_zero_is_refused(name: NoiseName) -> None:
-    unusable: list[Any] = [0.5, 2, Fraction(0), Fraction(-3)]
-    for sigma in unusable:
-        with pytest.raises(InputError, match="Fraction above 0"):
-            mechanism_for(name, sigma, 0)
-
-
-def test_a_negative_grid_and_an_unknown_law_are_refused_by_name() -> None:
+@pytest.mark.parametrize("noise", EVERY_NOISE)
+@pytest.mark.parametrize("sigma", [0.5, 2, Fraction(0), Fraction(-3)])
+def test_a_scale_that_is_not_an_exact_rational_above_zero_is_refused(noise: type[GridNoise], sigma: Any) -> None:
+    with pytest.raises(InputError, match="Fraction above 0"):
+        noise(sigma, 0)
     with pytest.raises(InputError, match="grid_bits = -1"):
-        RoundedGaussian(Fraction(1), -1)
+        noise(Fraction(2), -1)
+
+
+def test_an_unknown_law_is_refused_by_name() -> None:
     unknown: Any = "laplace"
-    with pytest.raises(InputError, match="'laplace' is unknown"):
+    with pytest.raises(InputError, match="'laplace' is unknown: choose one of rounded_gaussian, discrete_gaussian, s"):
         mechanism_for(unknown, Fraction(1), 0)

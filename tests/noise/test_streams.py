@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,111 +13,14 @@ from hypothesis import strategies as st
 
 import capc.noise
 from capc.foundation.errors import InputError, RandomnessExhaustedError
-from capc.foundation.randomness import BytesSource, Seed, XofSource
+from capc.foundation.randomness import BytesSource, RandomSource, Seed, XofSource
 from capc.noise.discrete_gaussian import discrete_gaussian, discrete_laplace
 from capc.noise.gaussian import round_gaussian
 from capc.noise.lazy_uniform import LazyUniform
+from capc.noise.skellam import poisson, skellam
+from noise.plain_port import PlainPort
 
 SEED = Seed(bytes(range(32)))
-
-
-class PlainPort:
-    """The byte rules of capc.noise, written a second time from their text, without any of its code.
-
-    Probabilities are compared as fractions, series are written out, and the rounding compares rationals.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.at = 0
-
-    def byte(self) -> int:
-        self.at += 1
-        return self.data[self.at - 1]
-
-    def below(self, bound: int) -> int:
-        width = len(f"{bound - 1:b}") if bound > 1 else 0
-        while True:
-            value = 0
-            for place in range(-(-width // 8)):
-                value += self.byte() * 256**place
-            value %= 2**width
-            if value < bound:
-                return value
-
-    def exp_minus(self, a: int, b: int) -> bool:
-        while a > b or (a == b and a > 0):
-            n = 1
-            while self.below(n) == 0:
-                n += 1
-            if n % 2 == 0:
-                return False
-            a -= b
-        n = 1
-        while self.below(b * n) < a:
-            n += 1
-        return n % 2 == 1
-
-    def is_below(self, digits: list[int]) -> bool:
-        place = 0
-        while True:
-            fresh = self.byte()
-            if place == len(digits):
-                digits.append(self.byte())
-            if fresh != digits[place]:
-                return fresh < digits[place]
-            place += 1
-
-    def accept(self, k: int, digits: list[int]) -> bool:
-        for _ in range(k + 1):
-            n = 1
-            while self.below(n) == 0 and self.is_below(digits):
-                case = self.below(2 * k + 2)
-                if case == 2 * k + 1 or (case == 2 * k and not self.is_below(digits)):
-                    break
-                n += 1
-            if n % 2 == 0:
-                return False
-        return True
-
-    def rounded(self, sigma: Fraction) -> int:
-        while True:
-            k = 0
-            while self.exp_minus(1, 2):
-                k += 1
-            digits: list[int] = []
-            if self.exp_minus(k * (k - 1) // 2, 1) and self.accept(k, digits):
-                break
-        sign = (1, -1)[self.byte() % 2]
-        known = 0
-        while True:
-            while len(digits) < known:
-                digits.append(self.byte())
-            low = k + sum(Fraction(digit, 256 ** (i + 1)) for i, digit in enumerate(digits[:known]))
-            nearest = int(sigma * low + Fraction(1, 2))
-            if sigma * (low + Fraction(1, 256**known)) <= nearest + Fraction(1, 2):
-                return sign * nearest
-            known += 1
-
-    def discrete(self, variance: Fraction) -> int:
-        t = 1
-        while t * t <= variance:
-            t += 1
-        while True:
-            u = self.below(t)
-            share = Fraction(u, t)
-            if not self.exp_minus(share.numerator, share.denominator):
-                continue
-            v = 0
-            while self.exp_minus(1, 1):
-                v += 1
-            y = u + t * v
-            negative = self.byte() % 2
-            if negative and y == 0:
-                continue
-            gamma = (y - variance / t) ** 2 / (2 * variance)
-            if self.exp_minus(gamma.numerator, gamma.denominator):
-                return -y if negative else y
 
 
 @pytest.mark.req("CAPC-NOISE-003")
@@ -136,27 +40,27 @@ def test_a_second_implementation_of_the_byte_rules_agrees(seed: bytes, sigma: Fr
     assert source.consumed == port.at
 
 
-@pytest.mark.req("CAPC-NOISE-003")
-def test_known_answers_of_the_rounded_gaussian() -> None:
-    source = XofSource(SEED, b"known answers")
-    assert [round_gaussian(source, Fraction(53)) for _ in range(12)] == ROUNDED_53
-    source = XofSource(SEED, b"known answers")
-    assert [round_gaussian(source, Fraction(1, 2)) for _ in range(12)] == ROUNDED_HALF
-
-
-@pytest.mark.req("CAPC-NOISE-003")
-def test_known_answers_of_the_discrete_gaussian() -> None:
-    source = XofSource(SEED, b"known answers")
-    assert [discrete_gaussian(source, Fraction(53) ** 2) for _ in range(12)] == DISCRETE_53
-    source = XofSource(SEED, b"known answers")
-    assert [discrete_gaussian(source, Fraction(1, 4)) for _ in range(12)] == DISCRETE_HALF
-
-
 # From the samplers; the second implementation above gives the same.
 ROUNDED_53 = [12, -100, 1, -5, 14, 30, 5, 4, 92, -47, 11, -1]
 ROUNDED_HALF = [0, -1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]
 DISCRETE_53 = [23, 48, -42, -80, -23, 25, -78, -1, 62, -89, 64, 23]
 DISCRETE_HALF = [0, 1, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.req("CAPC-NOISE-003")
+@pytest.mark.parametrize(
+    ("sampler", "scale", "expected"),
+    [
+        (round_gaussian, Fraction(53), ROUNDED_53),
+        (round_gaussian, Fraction(1, 2), ROUNDED_HALF),
+        (discrete_gaussian, Fraction(53) ** 2, DISCRETE_53),
+        (discrete_gaussian, Fraction(1, 4), DISCRETE_HALF),
+    ],
+)
+def test_known_answers(sampler: Callable[[RandomSource, Fraction], int], scale: Fraction, expected: list[int]) -> None:
+    source = XofSource(SEED, b"known answers")
+    assert [sampler(source, scale) for _ in expected] == expected
+
 
 # Derived by hand from the byte rules. k = 0: series 00 (success at n = 1), 01 (stop at n = 2, even: a failure).
 # exp(-0) reads nothing. x: fresh 40 is below its first digit 80; the choice 01 fails at n = 1, odd: accepted.
@@ -178,18 +82,18 @@ NEGATIVE_ZERO = bytes.fromhex("000101")
 @pytest.mark.req("CAPC-NOISE-003")
 @pytest.mark.parametrize("unlucky", [b"", REJECTED_K, REJECTED_X, REJECTED_K + REJECTED_X], ids=bytes.hex)
 def test_an_unlucky_stream_only_takes_longer_for_the_rounded_gaussian(unlucky: bytes) -> None:
-    data = unlucky * 400 + LUCKY_ROUNDED
-    source = BytesSource(data)
-    assert round_gaussian(source, Fraction(4)) == -2
-    assert source.consumed == len(data)
+    assert_reads_all(unlucky * 400 + LUCKY_ROUNDED, lambda source: round_gaussian(source, Fraction(4)), -2)
 
 
 @pytest.mark.req("CAPC-NOISE-003")
 @pytest.mark.parametrize("unlucky", [b"", REJECTED_U, NEGATIVE_ZERO, REJECTED_U + NEGATIVE_ZERO], ids=bytes.hex)
 def test_an_unlucky_stream_only_takes_longer_for_the_discrete_gaussian(unlucky: bytes) -> None:
-    data = unlucky * 400 + LUCKY_DISCRETE
+    assert_reads_all(unlucky * 400 + LUCKY_DISCRETE, lambda source: discrete_gaussian(source, Fraction(1)), 0)
+
+
+def assert_reads_all(data: bytes, sampler: Callable[[RandomSource], int], expected: int) -> None:
     source = BytesSource(data)
-    assert discrete_gaussian(source, Fraction(1)) == 0
+    assert sampler(source) == expected
     assert source.consumed == len(data)
 
 
@@ -253,15 +157,11 @@ def test_the_noise_package_has_no_floating_point() -> None:
                     assert {alias.name for alias in node.names} == {"isqrt"}
 
 
-@pytest.mark.parametrize("sigma", [Fraction(0), Fraction(-1)])
-def test_samplers_refuse_a_scale_that_is_not_above_zero(sigma: Fraction) -> None:
-    source = BytesSource(bytes(64))
-    with pytest.raises(InputError, match="above 0"):
-        round_gaussian(source, sigma)
-    with pytest.raises(InputError, match="above 0"):
-        discrete_gaussian(source, sigma)
-    with pytest.raises(InputError, match="at least 1"):
-        discrete_laplace(source, int(sigma))
+@pytest.mark.parametrize("sampler", [round_gaussian, discrete_gaussian, poisson, skellam, discrete_laplace])
+@pytest.mark.parametrize("scale", [0, -1])
+def test_samplers_refuse_a_scale_that_is_not_above_zero(sampler: Callable[..., int], scale: int) -> None:
+    with pytest.raises(InputError, match="at least 1" if sampler is discrete_laplace else "above 0"):
+        sampler(BytesSource(bytes(64)), scale if sampler is discrete_laplace else Fraction(scale))
 
 
 def test_a_lazy_uniform_number_draws_each_digit_once_and_shows_none() -> None:

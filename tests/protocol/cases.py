@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from capc.foundation.randomness import RandomSource
 from capc.linear.interface import LinearScheme
-from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
-from capc.noise.mechanism import ReleaseMechanisms
-from capc.noise.sensitivity import Sensitivity
+from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.protocol.collaboration import Collaboration
 from capc.protocol.exchange import Observer
@@ -20,35 +16,9 @@ from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, Pa
 from capc.session.session import Session
 from capc.steps.suite import hybrid_suite, reference_suite
 from capc.two_party.interface import TwoPartyScheme
-from support.builders import make_participants
+from support.builders import fixed_mechanisms, make_participants, models
 
 MODES = ("plain", "worst_case", "realised", "discrete")
-
-
-@dataclass(frozen=True)
-class GivenNoise:
-    """A mechanism whose draws are chosen by the test; its cost is that of the mechanism it stands for."""
-
-    values: tuple[int, ...]
-    inner: object
-
-    @property
-    def name(self):
-        return self.inner.name
-
-    @property
-    def unit(self):
-        return self.inner.unit
-
-    def sample(self, source: RandomSource, count: int) -> list[int]:
-        source.read(1)
-        return [self.values[i % len(self.values)] for i in range(count)]
-
-    def cost(self, squared_sensitivity: Fraction) -> Fraction:
-        return self.inner.cost(squared_sensitivity)
-
-    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
-        return self.inner.renyi_cost(order, sensitivity)
 
 
 @dataclass(frozen=True)
@@ -71,28 +41,11 @@ class Case:
         suite = hybrid_suite(parameters) if linear is None else reference_suite(parameters, linear, two_party)
         account = Account(parameters.release, parameters.widths.grid_bits, Fraction(10**9))
         if self.given_noise is not None:
-            mechanisms = suite.mechanisms
-            threshold = mechanisms.threshold and GivenNoise(self.given_noise[-1:], mechanisms.threshold)
-            suite = replace(
-                suite, mechanisms=ReleaseMechanisms(GivenNoise(self.given_noise, mechanisms.answer), threshold)
-            )
-            account._mechanisms = suite.mechanisms
+            *answer, threshold = self.given_noise
+            checks = None if parameters.release.threshold is None else [[threshold]]
+            account.mechanisms = fixed_mechanisms([answer], checks)
+            suite = replace(suite, mechanisms=account.mechanisms)
         return Collaboration(self.session, self.models, suite, account, observer=observer)
-
-
-def layers(limit: int, fraction_bits: int, sizes: tuple[int, ...]) -> st.SearchStrategy[tuple[QuantisedLayer, ...]]:
-    """Layers none of whose sums can reach ``limit``; extremes and all-zero weights (so ties) are frequent."""
-    strategies = []
-    bound = 1 << fraction_bits
-    for inputs, outputs in pairwise(sizes):
-        weight = (limit - 1) // (2 * inputs * bound)
-        weights = st.one_of(st.integers(-weight, weight), st.sampled_from([-weight, 0, weight]))
-        bias = (limit - 1) // 2
-        biases = st.one_of(st.integers(-bias, bias), st.sampled_from([-bias, 0, 1, bias]))
-        rows = st.tuples(*[st.tuples(*[weights] * inputs)] * outputs)
-        strategies.append(st.builds(QuantisedLayer, rows, st.tuples(*[biases] * outputs)))
-        bound = max((limit - 1) >> fraction_bits, 1)
-    return st.tuples(*strategies)
 
 
 @st.composite
@@ -139,14 +92,11 @@ def cases(draw, mode: str, logit_bits=st.integers(8, 20)) -> Case:
             *draw(st.lists(extremes, min_size=num_classes, max_size=num_classes)),
             draw(st.integers(-threshold_most, threshold_most)),
         )
-    models = []
-    for _ in range(num_answering):
-        hidden = draw(st.lists(st.integers(1, 2), max_size=2))
-        sizes = (num_features, *hidden, num_classes)
-        models.append(dense_model(draw(layers(1 << (width - 2), fraction_bits, sizes)), fraction_bits))
-    participants = make_participants([model.layer_sizes for model in models])
+    hidden = st.lists(st.integers(1, 2), max_size=2)
+    sizes = [(num_features, *draw(hidden), num_classes) for _ in range(num_answering)]
+    drawn = [draw(models(each, fraction_bits, width)) for each in sizes]
     session_id = draw(st.binary(min_size=32, max_size=32))
     one = 1 << fraction_bits
     feature = st.one_of(st.integers(-one, one), st.sampled_from([-one, 0, one]))
     queries = draw(st.lists(st.tuples(*[feature] * num_features), min_size=1, max_size=2))
-    return Case(Session(parameters, session_id, participants), tuple(models), tuple(queries), given)
+    return Case(Session(parameters, session_id, make_participants(sizes)), tuple(drawn), tuple(queries), given)

@@ -70,14 +70,12 @@ class Record:
         self.note_bytes = self._connections["results"].append
 
     def message(self, step: object, sender: object, receiver: object, message: bytes) -> None:
-        """Takes one message of a connection."""
         hidden = self._encrypted and message[0] in _HE
         content = message[: HEADER.size] if hidden else message
         line = f"{step}/{len(message)}/{hashlib.sha256(content).hexdigest()}"
         self._connections[f"{sender}>{receiver}"].append(line.encode())
 
     def note(self, what: object) -> None:
-        """Takes something else that must not change."""
         self.note_bytes(repr(what).encode())
 
     def digest(self) -> str:
@@ -207,7 +205,6 @@ def label(played: Collaboration, way: str, queries: list[list[int]]):
 
 
 def write() -> None:
-    """Makes the record anew."""
     made = {
         "ideal": [play(number) for number in SESSIONS],
         "bfv": [play(number, encrypted=True) for number in ENCRYPTED],

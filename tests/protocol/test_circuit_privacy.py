@@ -8,24 +8,17 @@ from fractions import Fraction
 import pytest
 
 from capc.foundation.errors import BudgetExhaustedError, ParameterError, StateReuseError
-from capc.foundation.parties import PRIVACY_GUARDIAN, answering_party
+from capc.foundation.parties import answering_party
 from capc.foundation.randomness import Seed
 from capc.linear.bfv import BfvLinear
 from capc.models.model import QuantisedLayer, dense_model
 from capc.privacy.allowance import PrivacyAllowance
-from capc.session.channel import Channel
-from capc.session.envelope import MessageType
 from capc.session.parameters import NoiseName, Parameters, ParameterSet
-from capc.steps.answering_party.party import AnsweringParty, AwaitingTransfers, answering_party_open_batch
-from capc.steps.answering_party.setup import (
-    answering_party_answer_setup,
-    answering_party_begin_setup,
-    answering_party_finish_setup,
-)
-from capc.steps.privacy_guardian.setup import privacy_guardian_answer_setup, privacy_guardian_begin_setup
-from capc.steps.querying_party.setup import querying_party_begin_setup, querying_party_finish_setup
+from capc.steps.answering_party.party import AnsweringParty, answering_party_open_batch
+from capc.steps.answering_party.setup import answering_party_begin_setup
 from capc.steps.suite import hybrid_suite
-from support.builders import make_parameters, make_policy, make_session
+from support.builders import counter_seeds, make_account, make_parameters, make_policy, make_session
+from support.driver import Driver
 
 ME = answering_party(1)
 SEED = Seed(bytes(32))
@@ -68,21 +61,15 @@ def test_a_set_that_floods_too_little_is_refused_unless_it_claims_nothing(name: 
 
 def ready(parameters: Parameters, weight: int) -> AnsweringParty:
     """An answering party after its set-up, with ideal two-party computation."""
-    session, suite, state = begin(parameters, weight)
-    mine = Channel(session.tag, ME, PRIVACY_GUARDIAN).seal(MessageType.SESSION_CHECK, b"")
-    joining, keys, offers = querying_party_begin_setup(session, suite, SEED)
-    check = privacy_guardian_begin_setup(session, suite)[ME]
-    waiting, choice = answering_party_answer_setup(state, keys[ME], offers[ME], {}, check, SEED)
-    offer = offers[PRIVACY_GUARDIAN]
-    _, guardians = privacy_guardian_answer_setup(session, suite, offer, {ME: mine}, SEED)
-    _, trees = querying_party_finish_setup(joining, {ME: choice, PRIVACY_GUARDIAN: guardians}, SEED)
-    return answering_party_finish_setup(waiting, trees[ME])
+    session, suite, _ = begin(parameters, weight)
+    driver = Driver(session, [model_of(parameters, weight)], suite, make_account(parameters), counter_seeds())
+    driver.set_up()
+    return driver.answering_parties[0]
 
 
 @pytest.mark.req("CAPC-HE-011", "CAPC-BATCH-002")
 def test_queries_beyond_the_declared_ones_are_refused() -> None:
     party = ready(parameters_of("default"), 1)
-    assert isinstance(party.allowance, PrivacyAllowance)
     party = replace(party, allowance=replace(party.allowance, queries=5))
     party, _ = answering_party_open_batch(party, 1)
     party, _ = answering_party_open_batch(party, 2)
@@ -100,8 +87,7 @@ def test_a_batch_is_charged_in_full_before_its_first_message(count: int) -> None
     """The distance of all responses that the batch will have, for its own count, when nothing has been sent yet."""
     party = ready(parameters_of("default"), 4096)
     before = party.allowance
-    after, waiting = answering_party_open_batch(party, count)
-    assert isinstance(waiting, AwaitingTransfers)
+    after, _ = answering_party_open_batch(party, count)
     assert (before.charged, after.allowance.charged) == (0, count)
     wanted = sum(after.suite.linear.statistical_distance(layer, count) for layer in after.prepared_layers)
     assert after.allowance.reached - before.reached == wanted > 0

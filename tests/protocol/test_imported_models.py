@@ -71,6 +71,7 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> list[Graph]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-HE-001")
 def test_parties_with_all_kinds_of_models_label_digits_together(graphs: list[Graph]) -> None:
     """Default parameters, real HE, garbling and noise: every label is the ideal one, and they are not all the same."""

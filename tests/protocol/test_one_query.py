@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 
 import capc.protocol.one_query
 from capc.linear.ideal import IdealLinear
-from capc.protocol.collaboration import Collaboration
 from capc.session.parameters import Charge, VoteVariant
 from capc.steps.suite import reference_suite
 from support.builders import (
@@ -22,25 +20,14 @@ from support.builders import (
     make_policy,
     make_session,
 )
+from support.collaborations import Recorder, collaborate
 
 SIZES = ((2, 2, 3), (2, 3), (2, 2, 2, 3))
+WINNERS = (1, 1, 2)
 SPEC = Path(__file__).parents[2] / "spec" / "06-protocol.md"
 
 
-class Post:
-    """Every message of each connection."""
-
-    def __init__(self) -> None:
-        self.connections = defaultdict(list)
-
-    def __call__(self, sender, receiver, message: bytes) -> bytes:
-        self.connections[sender, receiver].append(message)
-        return message
-
-    def message(self, step, sender, receiver, message: bytes) -> None:
-        self(sender, receiver, message)
-
-
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-007", "CAPC-REL-001")
 @pytest.mark.parametrize("variant", [VoteVariant.TOURNAMENT, VoteVariant.ALL_PAIRS])
 @pytest.mark.parametrize(
@@ -48,16 +35,19 @@ class Post:
 )
 def test_what_is_told_is_what_the_roles_do(policy, variant: VoteVariant) -> None:
     parameters = replace(make_parameters(policy=policy), vote_variant=variant)
-    session = make_session(parameters, SIZES)
-    models = [constant_model(size, winner, 2) for size, winner in zip(SIZES, (1, 1, 2), strict=True)]
-    told, done = Post(), Post()
-    suite, seeds = reference_suite(parameters, IdealLinear(parameters.widths.logit_bits)), counter_seeds("told")
-    parties = capc.protocol.one_query.set_up(session, suite, models, seeds, told)
-    label = capc.protocol.one_query.one_query(parties, make_account(parameters), [1, -1], seeds, told)
-    suite = reference_suite(parameters, IdealLinear(parameters.widths.logit_bits))
-    account = make_account(parameters)
-    roles = Collaboration(session, models, suite, account, draw_seed=counter_seeds("told"), observer=done)
-    assert roles.label([1, -1]).label == label
+    told, done = Recorder(), Recorder()
+
+    def post(sender, receiver, message: bytes) -> bytes:
+        told.message(None, sender, receiver, message)
+        return message
+
+    suites = [reference_suite(parameters, IdealLinear(parameters.widths.logit_bits)) for _ in range(2)]
+    models = [constant_model(size, winner, 2) for size, winner in zip(SIZES, WINNERS, strict=True)]
+    seeds = counter_seeds("told")
+    parties = capc.protocol.one_query.set_up(make_session(parameters, SIZES), suites[0], models, seeds, post)
+    label = capc.protocol.one_query.one_query(parties, make_account(parameters), [1, -1], seeds, post)
+    parts = {"suite": suites[1], "draw_seed": counter_seeds("told"), "observer": done}
+    assert collaborate(parameters, WINNERS, SIZES, **parts).label([1, -1]).label == label
     assert told.connections == done.connections
     assert len(told.connections) == 4 * 5
 

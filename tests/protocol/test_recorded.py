@@ -12,12 +12,14 @@ from support.sizes import examples
 RECORDED = json.loads(FILE.read_text("utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, examples(ordinary=40, nightly=len(SESSIONS)), 20))
 def test_sessions_give_the_recorded_messages(first: int) -> None:
     numbers = range(first, first + 20)
     assert [play(number) for number in numbers] == RECORDED["ideal"][first : first + 20]
 
 
+@pytest.mark.slow
 def test_encrypted_sessions_give_the_recorded_headers_lengths_and_decryptions() -> None:
     assert [play(number, encrypted=True) for number in ENCRYPTED] == RECORDED["bfv"]
 

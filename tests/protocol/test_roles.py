@@ -39,9 +39,8 @@ from support.builders import (
     make_session,
     make_widths,
 )
+from support.collaborations import SIZES, collaborate
 from support.engines import ClearEngine
-
-SIZES = ((2, 2, 3), (2, 3))
 
 
 class Losing(Exchange):
@@ -59,14 +58,7 @@ class Losing(Exchange):
 def opened(monkeypatch: pytest.MonkeyPatch, charge: Charge, methods, account=None) -> Collaboration:
     monkeypatch.setattr(collaboration, "Exchange", Losing)
     parameters = make_parameters(policy=confident_policy(charge))
-    models = [constant_model(size, 1, 2) for size in SIZES]
-    return Collaboration(
-        make_session(parameters, SIZES),
-        models,
-        hybrid_suite(parameters),
-        account or make_account(parameters),
-        methods,
-    )
+    return collaborate(parameters, account=account or make_account(parameters), methods=methods)
 
 
 WAYS = {
@@ -117,16 +109,14 @@ def test_a_paid_release_that_was_lost_is_sent_again(monkeypatch, tmp_path) -> No
     terms = Terms("privacy_guardian", "votes", parameters.release, parameters.widths.grid_bits, budget)
     monkeypatch.setattr(collaboration, "Exchange", Losing)
     with open_ledger(tmp_path / "ledger", terms) as ledger:
-        models = [constant_model(size, 1, 2, 9) for size in SIZES]
-        session, suite = make_session(parameters, SIZES), hybrid_suite(parameters)
-        played = Collaboration(session, models, suite, ledger)
+        played = collaborate(parameters, strength=9, account=ledger)
+        session = played._session
         exchange = played.table.exchange
         played.label([1, 1])
         # Without the answered bit the guardian's circuits are the last message.
-        per_query = exchange.handed_over
+        before = exchange.handed_over
         played.label([1, 1])
-        per_query = exchange.handed_over - per_query
-        exchange.lost = exchange.handed_over + per_query
+        exchange.lost = 2 * exchange.handed_over - before
         spent = ledger.spent
         with pytest.raises(ProtocolError, match="missing_participant"):
             played.label([1, 1])
@@ -168,6 +158,7 @@ class QueueLink:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001")
 @pytest.mark.parametrize("variant", list(VoteVariant))
 def test_programs_run_under_an_event_loop_with_all_answering_parties_side_by_side(variant: VoteVariant) -> None:

@@ -8,44 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
-from capc.linear.bfv import BfvLinear
-from capc.linear.ideal import IdealLinear
 from capc.models.architecture import Activation, Architecture, StageShape, dense_architecture
 from capc.models.model import QuantisedModel
 from capc.models.operators import Convolution, Dense, Grid, SumPool, apply
-from protocol.cases import Case
-from protocol.stages import LOGIT_BITS, grids, residual_models, staged_cases, weights
-from support.sizes import examples
+from protocol.stages import grids, residual_models, weights
 
 
-def check(case: Case, linear) -> None:
-    collaboration = case.collaborate(linear)
-    for query in case.queries:
-        result = collaboration.label(query)
-        assert result.label == result.ideal_label
-
-
-@pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
-@settings(max_examples=examples(ordinary=150, nightly=3000))
-@given(staged_cases())
-def test_staged_protocol_equals_ideal_functionality_in_the_hybrid_model(case: Case) -> None:
-    check(case, None)
-
-
-@pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
-@settings(max_examples=examples(ordinary=12, nightly=300))
-@given(staged_cases())
-def test_staged_protocol_equals_ideal_functionality_with_real_garbling(case: Case) -> None:
-    check(case, IdealLinear(LOGIT_BITS))
-
-
-@pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-HE-001")
-@settings(max_examples=examples(ordinary=8, nightly=200))
-@given(staged_cases())
-def test_staged_protocol_equals_ideal_functionality_with_real_he(case: Case) -> None:
-    check(case, BfvLinear(case.session.parameters.widths))
-
-
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-010")
 @settings(max_examples=200)
 @given(residual_models(3, 1), st.data())
@@ -66,46 +35,37 @@ def test_logits_are_those_of_numpy(model: QuantisedModel, data) -> None:
     assert model.logits(query) == expected.tolist()
 
 
-def convolve(operator: Convolution, layer, values) -> np.ndarray:
-    """By summing shifted, strided slices of the padded image."""
-    grid = operator.grid
-    image = np.zeros(
-        (grid.channels, grid.height + 2 * grid.padding[0], grid.width + 2 * grid.padding[1]), dtype=np.int64
-    )
-    inner = (
-        slice(None),
-        slice(grid.padding[0], grid.padding[0] + grid.height),
-        slice(grid.padding[1], grid.padding[1] + grid.width),
-    )
-    image[inner] = np.array(values).reshape(grid.channels, grid.height, grid.width)
-    size = grid.channels // operator.groups
-    kernels = np.array(layer.weights).reshape(operator.out_channels, size, *grid.kernel)
-    out = np.zeros((operator.out_channels, grid.out_height, grid.out_width), dtype=np.int64)
-    for o in range(operator.out_channels):
-        group = o // (operator.out_channels // operator.groups)
-        out[o] += layer.biases[o]
-        for c, i, j in np.ndindex(size, *grid.kernel):
-            rows = slice(i * grid.dilation[0], i * grid.dilation[0] + grid.stride[0] * grid.out_height, grid.stride[0])
-            columns = slice(
-                j * grid.dilation[1], j * grid.dilation[1] + grid.stride[1] * grid.out_width, grid.stride[1]
-            )
-            out[o] += kernels[o, c, i, j] * image[group * size + c, rows, columns][: grid.out_height, : grid.out_width]
-    return out
-
-
-def pool(grid: Grid, values: np.ndarray, reduce, fill: int) -> np.ndarray:
-    """Max or sum over the windows of a padded image."""
+def windows(grid: Grid, values, fill: int) -> np.ndarray:
+    """By channel and place of the output, the window's values: shifted, strided slices of a padded image."""
     image = np.full(
         (grid.channels, grid.height + 2 * grid.padding[0], grid.width + 2 * grid.padding[1]), fill, dtype=np.int64
     )
-    image[:, grid.padding[0] : grid.padding[0] + grid.height, grid.padding[1] : grid.padding[1] + grid.width] = values
-    out = np.zeros((grid.channels, grid.out_height, grid.out_width), dtype=np.int64)
-    for c, i, j in np.ndindex(out.shape):
-        top, left = i * grid.stride[0], j * grid.stride[1]
-        out[c, i, j] = reduce(image[c, top : top + grid.kernel[0], left : left + grid.kernel[1]])
-    return out
+    image[:, grid.padding[0] : grid.padding[0] + grid.height, grid.padding[1] : grid.padding[1] + grid.width] = (
+        np.array(values).reshape(grid.channels, grid.height, grid.width)
+    )
+    found = np.zeros((grid.channels, grid.out_height, grid.out_width, *grid.kernel), dtype=np.int64)
+    for i, j in np.ndindex(*grid.kernel):
+        rows = slice(i * grid.dilation[0], i * grid.dilation[0] + grid.stride[0] * grid.out_height, grid.stride[0])
+        columns = slice(j * grid.dilation[1], j * grid.dilation[1] + grid.stride[1] * grid.out_width, grid.stride[1])
+        found[:, :, :, i, j] = image[:, rows, columns][:, : grid.out_height, : grid.out_width]
+    return found
 
 
+def convolve(operator: Convolution, layer, values) -> np.ndarray:
+    """By groups, the kernels over the windows."""
+    size = operator.grid.channels // operator.groups
+    kernels = np.array(layer.weights).reshape(operator.groups, -1, size, *operator.grid.kernel)
+    parts = np.split(windows(operator.grid, values, 0), operator.groups)
+    sums = [np.einsum("ocij,chwij->ohw", *pair) for pair in zip(kernels, parts, strict=True)]
+    return np.concatenate(sums) + np.array(layer.biases)[:, None, None]
+
+
+def pool(grid: Grid, values: np.ndarray, reduce, fill: int) -> np.ndarray:
+    """Max or sum over the windows."""
+    return reduce(windows(grid, values, fill), axis=(3, 4))
+
+
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.data())
 def test_range_analysis_of_residual_models_bounds_every_sum(data) -> None:

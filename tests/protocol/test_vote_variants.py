@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from capc.foundation.errors import ErrorCode, InputError, ParameterError, ProtocolError, StateReuseError
-from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.foundation.errors import ErrorCode, InputError, ParameterError, StateReuseError
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc.foundation.randomness import Seed
 from capc.linear.ideal import IdealLinear
-from capc.protocol import embedded_methods
 from capc.protocol.collaboration import Collaboration
-from capc.protocol.costs import Step
+from capc.session.envelope import MessageType
 from capc.session.hello import check_hello, hello
 from capc.session.parameters import VoteVariant
 from capc.steps.answering_party.vote_rounds import AwaitingRoundChoice, answering_party_garble_round
@@ -25,51 +22,19 @@ from capc.steps.suite import hybrid_suite, reference_suite
 from capc.two_party.circuits.tournament import matches_per_round
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.vectorised import VectorisedTwoParty
-from protocol.cases import MODES, Case, cases
-from support.builders import constant_model, make_account, make_parameters, make_session, make_widths
-from support.sizes import examples
-
-RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def with_variant(case: Case, variant: VoteVariant) -> Case:
-    parameters = replace(case.session.parameters, vote_variant=variant)
-    return replace(case, session=replace(case.session, parameters=parameters))
-
-
-def check(case: Case, linear: IdealLinear | None) -> None:
-    collaboration = with_variant(case, VoteVariant.MULTI_ROUND).collaborate(linear)
-    results = [collaboration.label(query) for query in case.queries]
-    results += collaboration.label_batch(case.queries)
-    assert all(result.label == result.ideal_label for result in results)
-
-
-@pytest.mark.req("CAPC-ROUND-008", "CAPC-REL-001")
-@pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=25, nightly=500))
-@given(data=st.data())
-def test_hybrid_protocol_equals_ideal_functionality(mode: str, data: st.DataObject) -> None:
-    check(data.draw(cases(mode)), None)
-
-
-@pytest.mark.req("CAPC-ROUND-008", "CAPC-ROUND-001", "CAPC-REL-001")
-@pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=6, nightly=200))
-@given(data=st.data())
-def test_protocol_equals_ideal_functionality(mode: str, data: st.DataObject) -> None:
-    case = data.draw(cases(mode))
-    check(case, IdealLinear(case.session.parameters.widths.logit_bits))
+from support.builders import constant_model, counter_seeds, make_account, make_parameters, make_session, make_widths
+from support.collaborations import collaborate
+from support.driver import Driver
+from support.refusals import refused
 
 
 def collaboration(variant: VoteVariant, num_classes: int, two_party: GarbledTwoParty | None = None) -> Collaboration:
-    parameters = make_parameters(make_widths(12), num_classes=num_classes)
-    parameters = replace(parameters, vote_variant=variant)
-    session = make_session(parameters)
-    models = [constant_model((2, num_classes), winner, 2, 9) for winner in (1, num_classes - 1)]
-    linear = IdealLinear(parameters.widths.logit_bits)
-    return Collaboration(session, models, reference_suite(parameters, linear, two_party), make_account(parameters))
+    parameters = replace(make_parameters(make_widths(12), num_classes=num_classes), vote_variant=variant)
+    suite = reference_suite(parameters, IdealLinear(12), two_party)
+    return collaborate(parameters, (1, num_classes - 1), [(2, num_classes)] * 2, strength=9, suite=suite)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-002", "CAPC-ROUND-008")
 @pytest.mark.parametrize("num_classes", [2, 5, 10])
 def test_rounds_and_bytes_of_a_session(num_classes: int) -> None:
@@ -95,25 +60,7 @@ def test_rounds_and_bytes_of_a_session(num_classes: int) -> None:
         assert tables < costs[variant].bytes < tables + 2 * 4 * (200 + 60 * num_classes)
 
 
-@pytest.mark.req("CAPC-ARG-014", "CAPC-ARG-002", "CAPC-AHEAD-001")
-@pytest.mark.parametrize(
-    "two_party", [None, GarbledTwoParty(), VectorisedTwoParty()], ids=["ideal", "readable", "fast"]
-)
-@settings(RELAXED, max_examples=examples(ordinary=6, nightly=200))
-@given(case=cases("plain"), count=st.integers(1, 3))
-def test_all_pairs_give_the_ideal_labels_at_once_and_prepared(
-    two_party: GarbledTwoParty | None, case: Case, count: int
-) -> None:
-    """Queries repeated to ``count``, and a second batch of them that was prepared."""
-    played = with_variant(case, VoteVariant.ALL_PAIRS).collaborate(
-        None if two_party is None else IdealLinear(case.session.parameters.widths.logit_bits), two_party=two_party
-    )
-    queries = [case.queries[number % len(case.queries)] for number in range(count)]
-    prepared = played.prepare(count)
-    results = [*played.label_batch(queries), *played.label_prepared(prepared, queries)]
-    assert [result.label for result in results] == [result.ideal_label for result in results]
-
-
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-008")
 def test_batches_are_not_prepared_for_rounds() -> None:
     played = collaboration(VoteVariant.MULTI_ROUND, 3)
@@ -147,62 +94,38 @@ def test_the_variant_is_agreed_by_all(variant: VoteVariant) -> None:
         variant.value,
     )
     for mine, theirs in ((one, two), (two, one)):
-        with pytest.raises(ProtocolError, match="vote_variant") as caught:
+        with refused(ErrorCode.PARAMETER_MISMATCH, QUERYING_PARTY) as caught:
             check_hello(mine, QUERYING_PARTY, PRIVACY_GUARDIAN, hello(theirs, QUERYING_PARTY, PRIVACY_GUARDIAN))
-        assert caught.value.code is ErrorCode.PARAMETER_MISMATCH
-
-
-@dataclass
-class Record:
-    """Every message between the querying party and an answering party in step 1c."""
-
-    messages: list[bytes] = field(default_factory=list)
-
-    def message(self, step: Step, sender: Party, receiver: Party, message: bytes) -> None:
-        if step is Step.ARGMAX:
-            self.messages.append(message)
+        assert "vote_variant" in caught.value.detail
 
 
 @pytest.mark.req("CAPC-WIRE-006", "CAPC-ROUND-006")
-def test_a_message_of_another_round_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_of_another_round_is_refused() -> None:
     """Rounds 1 and 2 of five classes have one match each: only the header tells their messages apart."""
-    record, states = Record(), []
-    for step in (answering_party_garble_round, querying_party_evaluate_round):
-
-        def noting(*given, step=step):
-            result = step(*given)
-            states.append(result[0])
-            return result
-
-        monkeypatch.setattr(embedded_methods, step.__name__, noting)
     parameters = replace(make_parameters(num_classes=5), vote_variant=VoteVariant.MULTI_ROUND)
+    session, models = make_session(parameters, num_answering=1), [constant_model((2, 5), 1, 2)]
     suite = reference_suite(parameters, IdealLinear(parameters.widths.logit_bits))
-    models = [constant_model((2, 5), 1, 2)]
-    played = Collaboration(
-        make_session(parameters, num_answering=1), models, suite, make_account(parameters), observer=record
-    )
-    played.label([0, 0])
-    garbler = next(state for state in states if isinstance(state, AwaitingRoundChoice))
-    evaluator = next(state for state in states if isinstance(state, AwaitingRound))
-    requests, answers = record.messages[::2], record.messages[1::2]
-    unspent = garbler.renewed(turn=garbler.turn.renewed()), evaluator.renewed(turn=evaluator.turn.renewed())
-    for wrong in (requests[0], requests[2]):
-        with pytest.raises(ProtocolError) as caught:
-            answering_party_garble_round(unspent[0], wrong, Seed(bytes(32)))
-        assert (caught.value.code, caught.value.blame) == (ErrorCode.WRONG_LAYER, QUERYING_PARTY)
-    for wrong in (answers[0], answers[2]):
-        with pytest.raises(ProtocolError) as caught:
-            querying_party_evaluate_round(unspent[1], wrong, Seed(bytes(32)))
-        assert (caught.value.code, caught.value.blame) == (ErrorCode.WRONG_LAYER, answering_party(1))
-    answering_party_garble_round(unspent[0], requests[1], Seed(bytes(32)))
-    with pytest.raises(StateReuseError):
-        answering_party_garble_round(unspent[0], requests[1], Seed(bytes(32)))
+    driver = Driver(session, models, suite, make_account(parameters), counter_seeds())
+    driver.set_up()
+    driver.run_query([0, 0])
+    for kind, step, sender, message_type in (
+        (AwaitingRoundChoice, answering_party_garble_round, QUERYING_PARTY, MessageType.CHOICE_BITS),
+        (AwaitingRound, querying_party_evaluate_round, answering_party(1), MessageType.GARBLED_CIRCUITS),
+    ):
+        _, state, _ = driver.states_of(kind)
+        sent = [message for place, message in driver.sent.items() if place.message_type is message_type][:3]
+        unspent = state.renewed(turn=state.turn.renewed())
+        for wrong in (sent[0], sent[2]):
+            with refused(ErrorCode.WRONG_LAYER, sender):
+                step(unspent, wrong, Seed(bytes(32)))
+        step(unspent, sent[1], Seed(bytes(32)))
+        with pytest.raises(StateReuseError):
+            step(unspent, sent[1], Seed(bytes(32)))
 
 
 def test_reverse_set_up_needs_every_party() -> None:
     parameters = replace(make_parameters(), vote_variant=VoteVariant.MULTI_ROUND)
     suite = hybrid_suite(parameters)
     party = QueryingParty(make_session(parameters), suite, None, {}, 1)
-    with pytest.raises(ProtocolError, match="no reverse set-up message") as caught:
+    with refused(ErrorCode.MISSING_PARTICIPANT, answering_party(1)):
         querying_party_choose_reverse(party, {}, Seed(bytes(32)))
-    assert (caught.value.code, caught.value.blame) == (ErrorCode.MISSING_PARTICIPANT, answering_party(1))

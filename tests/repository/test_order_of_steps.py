@@ -3,70 +3,79 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
-CORE = ROOT / "reference" / "capc"
-PREFIXES = ("querying_party_", "answering_party_", "privacy_guardian_")
-PLACES = {
-    "reference/capc/protocol/roles.py",
-    "reference/capc/protocol/embedded_methods.py",
-    "reference/capc/protocol/external_methods.py",
-    "reference/capc/protocol/one_query.py",
-    "tests/support/driver.py",
-    "tests/support/driver_ahead.py",
-    "tests/support/driver_engine.py",
-    "tests/support/driver_rounds.py",
-    "tests/support/driver_setup.py",
-}
-OTHERS = {
-    # The comparison has messages of its own in the place of steps 1a and 1b.
-    "reference/capc/job/comparison.py",
-    # Faults of single messages, and the vectors' sessions, which name their operations one by one.
-    "verification/capc_verify/vectors/cases/protocol/honest_session.py",
-    "verification/capc_verify/vectors/cases/protocol/rounds_session.py",
-    "verification/capc_verify/vectors/cases/protocol/payload_faults.py",
-    "verification/capc_verify/vectors/cases/protocol/steps.py",
-    # Attacks on a release need one of chosen votes, which no inference gives.
-    "tests/support/release_stage.py",
-    "tests/support/interference.py",
-}
+ROOTS = ("reference", "spec", "mpc_programs", "verification", "benchmarks", "tests")
+ROLES = ("querying_party_", "answering_party_", "privacy_guardian_")
+PROGRAMS = ("roles.py", "embedded_methods.py", "external_methods.py")
+TELLING = "one_query.py"
+DRIVER = ("driver.py",)
 
 
-def sources() -> list[Path]:
-    folders = ("reference", "mpc_programs", "verification/capc_verify", "benchmarks", "tests/support")
-    return [file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))]
+def the_file(root: str, name: str) -> Path:
+    """The only file of this name."""
+    (found,) = (ROOT / root).rglob(name)
+    return found
+
+
+def words(tree: ast.AST) -> set[str]:
+    """Names that code calls, hands over, or writes in a string."""
+    found = {getattr(part, field, None) for part in ast.walk(tree) for field in ("id", "attr", "value")}
+    return {word for word in found if isinstance(word, str)}
+
+
+def called(tree: ast.AST) -> set[str]:
+    """Names of what code calls, or has another function call."""
+    calls = [part for part in ast.walk(tree) if isinstance(part, ast.Call)]
+    named = [part for call in calls for part in (call.func, *call.args) if isinstance(part, ast.Name | ast.Attribute)]
+    return {part.id if isinstance(part, ast.Name) else part.attr for part in named}
 
 
 def step_names() -> set[str]:
-    trees = [ast.parse(file.read_text("utf-8")) for file in (CORE / "steps").rglob("*.py")]
-    functions = [node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return {name for name in functions if name.startswith(PREFIXES)}
+    """What the programs call of what is defined under a role's name."""
+    trees = [ast.parse(file.read_text("utf-8")) for file in (ROOT / "reference" / "capc").rglob("*.py")]
+    functions = {node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
+    programs = [ast.parse(the_file("reference", name).read_text("utf-8")) for name in PROGRAMS]
+    return {name for tree in programs for name in words(tree) & functions if name.startswith(ROLES)}
 
 
-def named(node: ast.AST, steps: set[str]) -> set[str]:
-    """Which steps code calls, hands over, or names in a string."""
-    words = {getattr(part, field, None) for part in ast.walk(node) for field in ("id", "attr", "value")}
-    return {word for word in words if isinstance(word, str)} & steps
+def orders(file: Path, steps: set[str]) -> Iterator[str]:
+    """Functions in which steps follow each other.
+
+    Outside of tests those that name more than one step. Tests take single steps of a role again, and compare them: in
+    tests those that call steps of more than one role, as a message has a sender and a receiver.
+    """
+    is_test = file.is_relative_to(ROOT / "tests")
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found = (called(node) if is_test else words(node)) & steps
+            if len({next(role for role in ROLES if name.startswith(role)) for name in found} if is_test else found) > 1:
+                yield node.name
 
 
+@pytest.mark.slow
 def test_the_order_of_steps_stands_in_three_places() -> None:
-    """Elsewhere no function or class names more than one step, and one has no order."""
-    steps, found = step_names(), set()
-    for file in sources():
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            is_code = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-            if is_code and len(named(node, steps)) > 1:
-                found.add(str(file.relative_to(ROOT)))
-    assert found == PLACES | OTHERS
+    """Every one of them is found, and nothing else."""
+    steps = step_names()
+    files = [file for root in ROOTS for file in (ROOT / root).rglob("*.py")]
+    found = {file for file in files if any(orders(file, steps))}
+    places = [the_file("reference", name) for name in (*PROGRAMS, TELLING)]
+    # The comparison's methods are part of the roles' programs, with messages of their own for steps 1a and 1b.
+    places += [file for file in files if "\nclass CkksInference:" in file.read_text("utf-8")]
+    places += [the_file("tests", name) for name in DRIVER]
+    assert sorted(found ^ set(places)) == []
     assert len(steps) > 40
 
 
 def test_the_three_programs_are_short() -> None:
     """All that the embedded engine does, set-up, batches, prepared batches and rounds included, without imports."""
     count = 0
-    for name in ("protocol/roles.py", "protocol/embedded_methods.py"):
-        for part in ast.parse((CORE / name).read_text("utf-8")).body:
+    for name in ("roles.py", "embedded_methods.py"):
+        for part in ast.parse(the_file("reference", name).read_text("utf-8")).body:
             statements = [node for node in ast.walk(part) if isinstance(node, ast.stmt)]
             texts = [node for node in statements if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
             count += 0 if isinstance(part, ast.Import | ast.ImportFrom) else len(statements) - len(texts)

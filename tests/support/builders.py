@@ -19,7 +19,6 @@ from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
 from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
 from capc.session.session import Participant, Session
-from capc.two_party.circuits.builder import Circuit, Gate, Operation, Sharing
 
 
 def make_widths(logit_bits: int = 12, vote_bits: int = 11, grid_bits: int = 1, fraction_bits: int = 2) -> ParameterSet:
@@ -70,7 +69,6 @@ def make_parameters(
     num_classes: int = 3,
     num_features: int = 2,
 ) -> Parameters:
-    """Parameters with these parts."""
     return Parameters(widths or make_widths(), num_classes, num_features, policy or make_policy())
 
 
@@ -128,15 +126,16 @@ def constant_model(sizes: Sequence[int], winner: int, fraction_bits: int, streng
 
 @st.composite
 def models(draw: st.DrawFn, sizes: Sequence[int], fraction_bits: int, logit_bits: int) -> QuantisedModel:
-    """Any model of these widths that range analysis admits: weights are shrunk until it does."""
+    """Any model of these widths that range analysis admits; extremes and all-zero weights (so ties) are frequent."""
     bounds = [1 << fraction_bits] * sizes[0]
     layers = []
     for before, after in itertools.pairwise(sizes):
         limit = (1 << (logit_bits - 2)) - 1
         weight = limit // (max(sum(bounds), 1) * 2)
-        entries = st.integers(-weight, weight)
+        entries = st.integers(-weight, weight) | st.sampled_from([-weight, 0, weight])
         rows = draw(st.lists(st.tuples(*[entries] * before), min_size=after, max_size=after))
-        biases = draw(st.tuples(*[st.integers(-(limit // 2), limit // 2)] * after))
+        most = limit // 2
+        biases = draw(st.tuples(*[st.integers(-most, most) | st.sampled_from([-most, 0, 1, most])] * after))
         layers.append(QuantisedLayer(tuple(rows), biases))
         bounds = [
             (sum(abs(w) * bound for w, bound in zip(row, bounds, strict=True)) + abs(bias)) >> fraction_bits
@@ -146,13 +145,11 @@ def models(draw: st.DrawFn, sizes: Sequence[int], fraction_bits: int, logit_bits
 
 
 def queries(num_features: int, fraction_bits: int) -> st.SearchStrategy[list[int]]:
-    """Any quantised query, ends included."""
     one = 1 << fraction_bits
     return st.lists(st.integers(-one, one), min_size=num_features, max_size=num_features)
 
 
 def seeds() -> st.SearchStrategy[Seed]:
-    """Any seed."""
     return st.binary(min_size=32, max_size=32).map(Seed)
 
 
@@ -166,30 +163,6 @@ def counter_seeds(name: str = "test") -> Callable[[], Seed]:
         return Seed(hashlib.sha256(f"{name}/{count}".encode()).digest())
 
     return draw
-
-
-@st.composite
-def circuits(draw: st.DrawFn, max_gates: int = 30, *, shared: bool = False) -> Circuit:
-    """Any circuit with words of 1 to 3 bits, 1 to 3 of them on each side.
-
-    Its outputs go to the evaluator, or with ``shared`` as words of 1 to 3 bits to both.
-    """
-    input_bits, garbler, evaluator = (draw(st.integers(1, 3)) for _ in range(3))
-    inputs = input_bits * (garbler + evaluator)
-    gates = []
-    for position in range(draw(st.integers(1, max_gates))):
-        wires = st.integers(0, inputs + position - 1)
-        operation = draw(st.sampled_from(Operation))
-        left = draw(wires)
-        gates.append(Gate(operation, left, left if operation is Operation.INV else draw(wires)))
-    output = st.integers(0, inputs + len(gates) - 1)
-    if not shared:
-        outputs = draw(st.lists(output, min_size=1, max_size=10))
-        return Circuit("random", input_bits, garbler, evaluator, tuple(gates), tuple(outputs))
-    sharing = Sharing(draw(st.integers(1, 3)), draw(st.integers(3, 64)))
-    words = draw(st.integers(1, 3)) * sharing.word_bits
-    outputs = draw(st.lists(output, min_size=words, max_size=words))
-    return Circuit("random", input_bits, garbler, evaluator, tuple(gates), tuple(outputs), sharing)
 
 
 @dataclass(frozen=True)
@@ -211,17 +184,14 @@ class FixedNoise:
         return list(drawn)
 
     def cost(self, squared_sensitivity: Fraction) -> Fraction:
-        """Any cost will do."""
         return squared_sensitivity
 
     def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
-        """Likewise."""
         return order * sensitivity.squared
 
 
 def fixed_mechanisms(
     answer: Sequence[Sequence[int]], threshold: Sequence[Sequence[int]] | None = None
 ) -> ReleaseMechanisms:
-    """Mechanisms with chosen draws."""
     check = None if threshold is None else FixedNoise(tuple(map(tuple, threshold)))
     return ReleaseMechanisms(FixedNoise(tuple(map(tuple, answer))), check)

@@ -57,31 +57,26 @@ def sources(count: int) -> list[RandomSource]:
 
 
 def sample(target: str, source: RandomSource) -> Sample:
-    """A program for the target."""
     return {"ring": _ring, "field": _field, "binary": _boolean}[target](source)
-
-
-def _pick(source: RandomSource, count: int) -> int:
-    return source.below(count)
 
 
 def _edge(source: RandomSource, width: int) -> int:
     edges = [0, 1, (1 << width - 1) - 1, 1 << width - 1, (1 << width) - 1]
-    return edges[_pick(source, 5)] if source.bits(1) else source.bits(width)
+    return edges[source.below(5)] if source.bits(1) else source.bits(width)
 
 
 def _gates(source: RandomSource, count: int) -> list[str]:
     """Operations on registers of lanes; a transposition of neighbours keeps one row."""
     lines = []
     for known in range(BITS + 1, BITS + 1 + count):
-        i, j = _pick(source, known), _pick(source, known)
+        i, j = source.below(known), source.below(known)
         kinds = [
             f"b[{i}] ^ b[{j}]",
             f"b[{i}] & b[{j}]",
             f"~b[{i}]",
-            f"sbits.trans(b[-{LANES}:])[{_pick(source, LANES)}]",
+            f"sbits.trans(b[-{LANES}:])[{source.below(LANES)}]",
         ]
-        lines.append(f"b.append({kinds[_pick(source, 4)]})")
+        lines.append(f"b.append({kinds[source.below(4)]})")
     return lines
 
 
@@ -94,8 +89,8 @@ def _ring(source: RandomSource) -> Sample:
         "v += [sint.conv(b[-1]), sint.conv(b[-2]), sint.bit_compose(b[-5:])]",
     ]
     for known in range(7, 7 + STEPS):
-        i, j = _pick(source, known), _pick(source, known)
-        constant, bits = _pick(source, 1 << 20) - (1 << 19), 1 + _pick(source, 62)
+        i, j = source.below(known), source.below(known)
+        constant, bits = source.below(1 << 20) - (1 << 19), 1 + source.below(62)
         kinds = [
             f"v[{i}] + v[{j}]",
             f"v[{i}] - v[{j}]",
@@ -106,7 +101,7 @@ def _ring(source: RandomSource) -> Sample:
             f"(v[{i}] - v[{j}]).less_than(v[{i}], {bits})",
             f"v[{i}].less_than({constant}, {bits})",
         ]
-        lines.append(f"v.append({kinds[_pick(source, len(kinds))]})")
+        lines.append(f"v.append({kinds[source.below(len(kinds))]})")
     numbers = [[_edge(source, 64) for _ in range(2 * LANES)] for _ in range(2)]
     given = {0: numbers[0] + [_edge(source, BITS) for _ in range(LANES)], 1: numbers[1]}
     return Sample("ring", "\n".join(lines) + _opened("v"), given)
@@ -116,7 +111,7 @@ def _field(source: RandomSource) -> Sample:
     """In fields the programs compute on bits, and compose numbers to open them."""
     lines = [IMPORTS, ROWS, *_gates(source, STEPS), "v = []"]
     for _ in range(STEPS // 2):
-        picked = [f"b[{_pick(source, BITS + 1 + STEPS)}]" for _ in range(1 + _pick(source, 12))]
+        picked = [f"b[{source.below(BITS + 1 + STEPS)}]" for _ in range(1 + source.below(12))]
         lines.append(f"v.append(sint.bit_compose([{', '.join(picked)}]))")
     given = {0: [_edge(source, BITS) for _ in range(LANES)], 1: []}
     return Sample("field", "\n".join(lines) + _opened("v"), given)
@@ -137,7 +132,6 @@ def _opened(name: str) -> str:
 
 
 def emulated(made: Sample, folder: Path) -> Raw:
-    """What each party prints in the emulator."""
     return _emulated(made, folder)[0]
 
 
@@ -203,13 +197,11 @@ class Recorded:
 
 
 def save(records: Sequence[Recorded], path: Path) -> None:
-    """Writes the records as data."""
     text = json.dumps([asdict(record) for record in records], separators=(",", ":"), sort_keys=True)
     path.write_text(text.replace('},{"made"', '},\n{"made"') + "\n", encoding="utf-8")
 
 
 def load(path: Path) -> list[Recorded]:
-    """The records."""
     records = []
     for entry in json.loads(path.read_text(encoding="utf-8")):
         made = entry["made"]

@@ -17,13 +17,11 @@ HEADER_BYTES = 44
 
 
 def field(message: bytes, name: str) -> bytes:
-    """The bytes of one field."""
     start, length = OFFSETS[name]
     return message[start : start + length]
 
 
 def with_field(message: bytes, name: str, value: bytes | int) -> bytes:
-    """The message with one field replaced."""
     start, length = OFFSETS[name]
     data = value.to_bytes(length, "little") if isinstance(value, int) else value
     if len(data) != length:
@@ -37,5 +35,4 @@ def with_payload(message: bytes, payload: bytes) -> bytes:
 
 
 def payload_of(message: bytes) -> bytes:
-    """Everything after the header."""
     return message[HEADER_BYTES:]

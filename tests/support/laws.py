@@ -16,7 +16,10 @@ def real(value: Fraction) -> mpmath.mpf:
 
 
 def discrete_law(sigma: Fraction, reach: int) -> dict[int, mpmath.mpf]:
-    weights = {n: mpmath.exp(-(n**2) / (2 * real(sigma) ** 2)) for n in range(-reach, reach + 1)}
+    return normalised({n: mpmath.exp(-(n**2) / (2 * real(sigma) ** 2)) for n in range(-reach, reach + 1)})
+
+
+def normalised(weights: dict[int, mpmath.mpf]) -> dict[int, mpmath.mpf]:
     total = mpmath.fsum(weights.values())
     return {n: weight / total for n, weight in weights.items()}
 

@@ -39,26 +39,6 @@ def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, padding: in
     return [nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False), nn.BatchNorm2d(outputs)]
 
 
-def mlp() -> nn.Module:
-    return nn.Sequential(
-        nn.Linear(12, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(), nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 4)
-    )
-
-
-def cryptonets_with_relu() -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(1, 3, 5, 2, 1), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(27, 10), nn.ReLU(),
-        nn.Linear(10, 5), nn.Softmax(1),
-    )  # fmt: skip
-
-
-def small_vgg() -> nn.Module:
-    return nn.Sequential(
-        *conv_bn(2, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), *conv_bn(3, 4, 3, padding=1), nn.MaxPool2d(2),
-        nn.ReLU(), nn.Flatten(), nn.Linear(16, 6), nn.ReLU(), nn.Dropout(), nn.Linear(6, 3),
-    )  # fmt: skip
-
-
 def small_resnet() -> nn.Module:
     plain = Residual(
         nn.Sequential(*conv_bn(3, 3, 3, padding=1), nn.ReLU(), *conv_bn(3, 3, 3, padding=1)), nn.Identity()
@@ -73,33 +53,88 @@ def small_resnet() -> nn.Module:
     )  # fmt: skip
 
 
-def depthwise_separable() -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(3, 6, 3, 1, 1, groups=3), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 4, 1), nn.ReLU(),
-        nn.AvgPool2d(3, 2, 1), nn.Flatten(), nn.Linear(36, 3),
-    )  # fmt: skip
-
-
-def dilated() -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(1, 3, 3, padding=2, dilation=2), nn.ReLU(), nn.Conv2d(3, 2, (2, 3), (1, 2), (1, 0), (3, 1)),
-        nn.ReLU(), nn.Flatten(), nn.Linear(20, 3),
-    )  # fmt: skip
-
-
-def ends_in_an_average() -> nn.Module:
-    """The logits are averages of ReLUs."""
-    return nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.AdaptiveAvgPool2d((1, 1)), nn.Flatten())
-
-
 NAMED: dict[str, tuple[nn.Module, Shape]] = {
-    "mlp": (seeded(mlp()), (12,)),
-    "cryptonets_with_relu": (seeded(cryptonets_with_relu()), (1, 13, 13)),
-    "small_vgg": (seeded(small_vgg()), (2, 8, 8)),
+    "mlp": (
+        seeded(
+            nn.Sequential(
+                nn.Linear(12, 8),
+                nn.BatchNorm1d(8),
+                nn.ReLU(),
+                nn.Dropout(),
+                nn.Linear(8, 6),
+                nn.ReLU(),
+                nn.Linear(6, 4),
+            )
+        ),
+        (12,),
+    ),
+    "cryptonets_with_relu": (
+        seeded(
+            nn.Sequential(
+                nn.Conv2d(1, 3, 5, 2, 1),
+                nn.ReLU(),
+                nn.AvgPool2d(2),
+                nn.Flatten(),
+                nn.Linear(27, 10),
+                nn.ReLU(),
+                nn.Linear(10, 5),
+                nn.Softmax(1),
+            )
+        ),
+        (1, 13, 13),
+    ),
+    "small_vgg": (
+        seeded(
+            nn.Sequential(
+                *conv_bn(2, 3, 3, padding=1),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                *conv_bn(3, 4, 3, padding=1),
+                nn.MaxPool2d(2),
+                nn.ReLU(),
+                nn.Flatten(),
+                nn.Linear(16, 6),
+                nn.ReLU(),
+                nn.Dropout(),
+                nn.Linear(6, 3),
+            )
+        ),
+        (2, 8, 8),
+    ),
     "small_resnet": (seeded(small_resnet()), (1, 8, 8)),
-    "depthwise_separable": (seeded(depthwise_separable()), (3, 5, 5)),
-    "dilated": (seeded(dilated()), (1, 6, 6)),
-    "ends_in_an_average": (seeded(ends_in_an_average()), (1, 4, 4)),
+    "depthwise_separable": (
+        seeded(
+            nn.Sequential(
+                nn.Conv2d(3, 6, 3, 1, 1, groups=3),
+                nn.BatchNorm2d(6),
+                nn.ReLU(),
+                nn.Conv2d(6, 4, 1),
+                nn.ReLU(),
+                nn.AvgPool2d(3, 2, 1),
+                nn.Flatten(),
+                nn.Linear(36, 3),
+            )
+        ),
+        (3, 5, 5),
+    ),
+    "dilated": (
+        seeded(
+            nn.Sequential(
+                nn.Conv2d(1, 3, 3, padding=2, dilation=2),
+                nn.ReLU(),
+                nn.Conv2d(3, 2, (2, 3), (1, 2), (1, 0), (3, 1)),
+                nn.ReLU(),
+                nn.Flatten(),
+                nn.Linear(20, 3),
+            )
+        ),
+        (1, 6, 6),
+    ),
+    # The logits are averages of ReLUs.
+    "ends_in_an_average": (
+        seeded(nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.AdaptiveAvgPool2d((1, 1)), nn.Flatten())),
+        (1, 4, 4),
+    ),
 }
 
 

@@ -114,6 +114,5 @@ def window(layer: nn.Conv2d | nn.MaxPool2d) -> dict[str, list[int]]:
 def onnx_model(
     module: nn.Module, shape: Shape, *, kind: int = TensorProto.DOUBLE, variant: bool = False, opset: int = 17
 ) -> onnx.ModelProto:
-    """The module as an ONNX model."""
     writer = OnnxWriter(kind, variant=variant)
     return writer.model(writer.module(module, "x"), shape, opset=opset)

@@ -51,7 +51,6 @@ def grid(*axes: range) -> Words:
 
 
 def aes_block(key: bytes, block: bytes) -> bytes:
-    """AES-128 of one block."""
     encryptor = Cipher(AES128(key), ECB()).encryptor()  # noqa: S305
     return encryptor.update(block) + encryptor.finalize()
 

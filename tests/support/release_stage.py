@@ -1,38 +1,42 @@
 """Querying party and guardian, really set up, and releases of chosen votes; any role may add an offset to its share.
 
-Every message is made by the honest step functions. A cheating party hands them another share than it should, which no
-receiver can tell: shares are uniform. Zero-sum masks are left out, as they cancel.
+The roles' own programs release. A cheating party hands them another share than it should, which no receiver can tell,
+as shares are uniform, or alters what leaves. Zero-sum masks are left out, as they cancel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import cast
 
 from capc.foundation import ring
-from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.foundation.randomness import XofSource
 from capc.linear.ideal import IdealLinear
 from capc.noise.mechanism import ReleaseMechanisms
+from capc.privacy.account import Account
+from capc.privacy.events import Receipt
+from capc.protocol.embedded_methods import EMBEDDED
+from capc.protocol.exchange import Exchange, NoObserver
+from capc.protocol.link import Link
+from capc.protocol.seats import GuardianSeat, QueryingSeat
 from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
 from capc.session.session import Session
 from capc.steps.messages import VoteShares
-from capc.steps.privacy_guardian.aggregation import Aggregated, privacy_guardian_aggregate
-from capc.steps.privacy_guardian.party import PrivacyGuardian, privacy_guardian_open_query
-from capc.steps.privacy_guardian.release import privacy_guardian_read_answered, privacy_guardian_release
+from capc.steps.privacy_guardian.party import Collecting, PrivacyGuardian
 from capc.steps.querying_party.inference import VoteShare
 from capc.steps.querying_party.party import QueryingParty, ReleaseTurn
-from capc.steps.querying_party.release import Answer, querying_party_finish_release, querying_party_request_release
-from capc.steps.suite import Suite, reference_suite
+from capc.steps.querying_party.release import Answer
+from capc.steps.suite import reference_suite
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.vectorised import VectorisedTwoParty, extension
-from support.builders import counter_seeds, make_account, make_participants
+from support.builders import counter_seeds, make_participants
 from support.header import payload_of, with_payload
 
 NUM_CLASSES = 10
@@ -100,6 +104,7 @@ class Stage:
     name: str = "stage"
     readable_key: EvaluatorKey = field(init=False)
     garbler_key: GarblerKey = field(init=False)
+    query: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         widths = ParameterSet.named("default")
@@ -111,19 +116,17 @@ class Stage:
         parameters = Parameters(widths, NUM_CLASSES, 2, policy)
         self.session = Session(parameters, bytes(range(32)), make_participants([(2, NUM_CLASSES)] * self.voters))
         self.suite = reference_suite(parameters, IdealLinear(widths.logit_bits), VectorisedTwoParty())
-        self.account = make_account(parameters)
+        self.account = NotingAccount(policy, widths.grid_bits, Fraction(10**6))
         self.draw_seed = counter_seeds(self.name)
         self.source = XofSource(self.draw_seed(), b"shares")
         self._set_up()
 
     @property
     def vote_bits(self) -> int:
-        """w."""
         return self.session.parameters.widths.vote_bits
 
     @property
     def grid_bits(self) -> int:
-        """g."""
         return self.session.parameters.widths.grid_bits
 
     def _set_up(self) -> None:
@@ -136,44 +139,52 @@ class Stage:
         self.readable_key = cast(EvaluatorKey, key)
         self.garbler_key = cast(GarblerKey, scheme.garbler_finish(chosen, trees))
         self.fast_key = extension.EvaluatorKey(self.readable_key)
-        self.guardian = PrivacyGuardian(self.session, self.suite, extension.GarblerKey(self.garbler_key), 1)
 
     def release(self, votes: Sequence[int], cheats: Cheats = Cheats()) -> Seen:
         """One query on which the answering parties voted so: its label, and what was seen on the way."""
-        self.guardian, collecting = privacy_guardian_open_query(self.guardian)
-        messages, shares = {}, []
+        self.query += 1
+        exchange, shares = Exchange(NoObserver()), []
         for peer, vote in zip(self.session.answering_parties, votes, strict=True):
             sent = [self.source.bits(self.vote_bits) for _ in range(NUM_CLASSES)]
             one_hot = [int(c == vote) for c in range(NUM_CLASSES)]
             mine = ring.subtract(one_hot, sent, self.vote_bits)
             if peer.index == 1:
                 mine = ring.add(mine, _reduced(cheats.querying, self.vote_bits), self.vote_bits)
-                sent = ring.add(sent, _reduced(cheats.answering, self.vote_bits), self.vote_bits)
-            shares.append(VoteShare(self.session.tag, peer, collecting.query, tuple(mine)))
-            messages[peer] = Channel(self.session.tag, peer, PRIVACY_GUARDIAN).seal(
-                MessageType.VOTE_SHARES, VoteShares(tuple(sent), self.vote_bits).to_bytes(), collecting.query
+                # The guardian's offset on the sum is one on a summand.
+                for offsets in (cheats.answering, cheats.guardian):
+                    sent = ring.add(sent, _reduced(offsets, self.vote_bits), self.vote_bits)
+            shares.append((VoteShare(self.session.tag, peer, self.query, tuple(mine)),))
+            message = Channel(self.session.tag, peer, PRIVACY_GUARDIAN).seal(
+                MessageType.VOTE_SHARES, VoteShares(tuple(sent), self.vote_bits).to_bytes(), self.query
             )
-        return self._finish(privacy_guardian_aggregate(collecting, messages), shares, cheats)
+            exchange.box(peer, PRIVACY_GUARDIAN).put(message)
+        return self._play(exchange, shares, cheats)
 
-    def _finish(self, state: Aggregated, shares: list[VoteShare], cheats: Cheats) -> Seen:
-        mechanisms = cheats.guardian_mechanisms or self.suite.mechanisms
-        key = state.party.garbler_key
-        guardian = PrivacyGuardian(self.session, self._suite(mechanisms), key, state.query)
-        total = ring.add(state.total, _reduced(cheats.guardian, self.vote_bits), self.vote_bits)
-        state = Aggregated(guardian, state.query, tuple(total), state.inputs_digest)
-        party = self._querying_party(cheats.querying_mechanisms or self.suite.mechanisms)
-        receipt = self.account.reserve(self.session.tag, state.query, state.inputs_digest)
-        awaiting, request = querying_party_request_release(ReleaseTurn(party, state.query), shares, self.draw_seed())
-        votes = ring.sum_shares([entry.share for entry in shares], self.vote_bits)
-        words = ring.scale(votes, 1 << self.grid_bits, self.vote_bits)
-        released, circuits = privacy_guardian_release(state, receipt, request, self.draw_seed())
-        circuits = self.account.dispatch(receipt, _recoded(circuits, cheats.decoding))
-        answer = querying_party_finish_release(awaiting, circuits)
-        bit = None
-        if answer.answered_message is not None:
-            bit = privacy_guardian_read_answered(released, self._returned(answer.answered_message, cheats))
-            self.account.settle(receipt, answered=bit)
-        return Seen(answer, bit, words, awaiting.chosen.circuit, awaiting.chosen.position, payload_of(circuits))
+    def _play(self, exchange: Exchange, shares: list[tuple[VoteShare]], cheats: Cheats) -> Seen:
+        """Both programs, each with its party's own noise, and what it alters of what it sends."""
+        links = exchange.link(QUERYING_PARTY), exchange.link(PRIVACY_GUARDIAN)
+        returning = AlteringLink(links[0], "answered", lambda message: self._returned(message, cheats))
+        releasing = AlteringLink(links[1], "circuits", lambda message: _recoded(message, cheats.decoding))
+        suites = [
+            replace(self.suite, mechanisms=mechanisms or self.suite.mechanisms)
+            for mechanisms in (cheats.querying_mechanisms, cheats.guardian_mechanisms)
+        ]
+        self.account.bit = None
+        asking = QueryingSeat(returning, self.session, suites[0], self.draw_seed, EMBEDDED)
+        giving = GuardianSeat(releasing, self.session, suites[1], self.draw_seed, EMBEDDED, self.account)
+        party = QueryingParty(self.session, suites[0], None, {PRIVACY_GUARDIAN: self.fast_key}, 1)
+        guardian = PrivacyGuardian(self.session, suites[1], extension.GarblerKey(self.garbler_key), self.query)
+        release, turns = EMBEDDED.release, [ReleaseTurn(party, self.query)]
+        exchange.run(
+            [
+                (links[1], release.privacy_guardian(giving, [Collecting(guardian, self.query)])),
+                (links[0], release.querying_party(asking, turns, shares)),
+            ]
+        )
+        votes = ring.sum_shares([entry.share for (entry,) in shares], self.vote_bits)
+        words, chosen = ring.scale(votes, 1 << self.grid_bits, self.vote_bits), asking.releasing.chosen
+        ((answer, _),) = asking.answers
+        return Seen(answer, self.account.bit, words, chosen.circuit, chosen.position, payload_of(releasing.sent[-1]))
 
     def _returned(self, message: bytes, cheats: Cheats) -> bytes:
         if not cheats.lies_about_the_bit:
@@ -181,11 +192,31 @@ class Stage:
         label = int.from_bytes(payload_of(message), "little") ^ self.garbler_key.delta
         return with_payload(message, label.to_bytes(16, "little"))
 
-    def _suite(self, mechanisms: ReleaseMechanisms) -> Suite:
-        return replace(self.suite, mechanisms=mechanisms)
 
-    def _querying_party(self, mechanisms: ReleaseMechanisms) -> QueryingParty:
-        return QueryingParty(self.session, self._suite(mechanisms), None, {PRIVACY_GUARDIAN: self.fast_key}, 1)
+class NotingAccount(Account):
+    """An account that remembers the last answered bit."""
+
+    bit: bool | None = None
+
+    def settle(self, receipt: Receipt, answered: bool) -> None:
+        """As of every account."""
+        super().settle(receipt, answered)
+        self.bit = answered
+
+
+class AlteringLink:
+    """A party's link, on which one flight leaves altered."""
+
+    def __init__(self, link: Link, flight: str, alter: Callable[[bytes], bytes]) -> None:
+        self._link, self._flight, self._alter = link, flight, alter
+        self.step = link.step
+        self.sent: list[bytes] = []
+        self.receive, self.together, self.outside = link.receive, link.together, link.outside
+
+    async def send(self, peer: Party, message: bytes, flight: str | None = None) -> None:
+        """Sends it, and keeps what was sent."""
+        self.sent.append(self._alter(message) if flight == self._flight else message)
+        await self._link.send(peer, self.sent[-1], flight)
 
 
 def split_votes(first: int, second: int, rest: int, voters: int = 20) -> list[int]:

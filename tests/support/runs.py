@@ -40,15 +40,19 @@ def voters(*winners: int, sizes: Sequence[tuple[int, ...]] = SIZES) -> list[Quan
     return [constant_model(size, winner, 2) for size, winner in zip(sizes, winners, strict=True)]
 
 
+def fresh_driver(policy: str, kind: type[Driver] = Driver, seed_name: str = "test") -> Driver:
+    """A set-up with all real primitives but HE."""
+    parameters = parameters_for(policy)
+    session, suite = make_session(parameters, SIZES), reference_suite(parameters, IdealLinear(14))
+    driver = kind(session, voters(1, 1, 1), suite, make_account(parameters), counter_seeds(seed_name))
+    driver.set_up()
+    return driver
+
+
 @lru_cache
 def set_up(policy: str) -> Driver:
     """One set-up per policy, to fork from: base transfers take most of the time."""
-    parameters = parameters_for(policy)
-    suite = reference_suite(parameters, IdealLinear(14))
-    session = make_session(parameters, SIZES)
-    driver = Driver(session, voters(0, 0, 0), suite, make_account(parameters), counter_seeds(policy))
-    driver.set_up()
-    return driver
+    return fresh_driver(policy, seed_name=policy)
 
 
 def fork(policy: str, chosen: Sequence[QuantisedModel], seed_name: str = "fork", suite: Suite | None = None) -> Driver:

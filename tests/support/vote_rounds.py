@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from hypothesis import strategies as st
 
 from capc.foundation import ring
 from capc.foundation.cleartext import one_hot_argmax
-from capc.foundation.randomness import Seed, XofSource
-from capc.two_party.garbling import ot_extension
+from capc.foundation.randomness import RandomSource
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.garbling.readable_vote_rounds import GarbledVote
-from capc.two_party.interface import Transfers
-from capc.two_party.vectorised import VectorisedTwoParty, extension
+from capc.two_party.vectorised import VectorisedTwoParty
 from capc.two_party.vectorised.vote_rounds import VectorisedVote
-from capc.two_party.vote_rounds import EvaluatorRound, GarblerRound, VoteShape
+from capc.two_party.vote_rounds import EvaluatorRound, GarblerRound, Shares, VoteRounds, VoteShape
+from support.computations import fresh_keys, stream
 
 Rows = list[list[int]]
-FORWARD, REVERSE = b"forward", b"reverse"
+FORWARD, REVERSE = "forward", "reverse"
 READABLE, FAST = "readable", "fast"
 ENDS = (READABLE, FAST)
-
-
-def stream(number: int, label: str) -> XofSource:
-    """Deterministic randomness."""
-    return XofSource(Seed(hashlib.sha256(str(number).encode()).digest()), label.encode())
-
-
-@lru_cache
-def readable_keys(direction: bytes) -> tuple[ot_extension.GarblerKey, ot_extension.EvaluatorKey]:
-    """The ends of one set-up."""
-    scheme = GarbledTwoParty()
-    number = int.from_bytes(direction, "little")
-    state, offer = scheme.evaluator_offer(stream(number, "offer"))
-    seeds, choice = scheme.garbler_choose(offer, direction, stream(number, "choice"))
-    evaluator_key, trees = scheme.evaluator_finish(state, choice, direction, stream(number, "trees"))
-    garbler_key = scheme.garbler_finish(seeds, trees)
-    if not isinstance(garbler_key, ot_extension.GarblerKey) or not isinstance(evaluator_key, ot_extension.EvaluatorKey):
-        raise TypeError("keys of another engine")
-    return garbler_key, evaluator_key
+TWO_PARTY = {READABLE: GarbledTwoParty, FAST: VectorisedTwoParty}
 
 
 @dataclass(frozen=True)
@@ -73,12 +51,10 @@ class Votes:
 
     @property
     def expected(self) -> Rows:
-        """The votes."""
         return [one_hot_argmax(row) for row in self.logits]
 
     @classmethod
     def uniform(cls, num_classes: int, logit_bits: int, vote_bits: int, instances: int, chunk: int) -> Votes:
-        """Uniform logits and masks."""
         source = stream(num_classes, "inputs")
         limit = (1 << (logit_bits - 2)) - 1
         logits = [[source.below(2 * limit + 1) - limit for _ in range(num_classes)] for _ in range(instances)]
@@ -88,7 +64,6 @@ class Votes:
 
 @st.composite
 def votes(draw: st.DrawFn, max_classes: int = 9) -> Votes:
-    """Any votes; ties and largest magnitudes are frequent."""
     shape = VoteShape(
         draw(st.integers(2, max_classes)), draw(st.integers(3, 59)), draw(st.integers(2, 64)), draw(st.integers(1, 6))
     )
@@ -120,37 +95,38 @@ def opened(played: Played, shape: VoteShape) -> Rows:
     return [ring.add(*pair, shape.vote_bits) for pair in pairs]
 
 
-def transfers_of(garbler: str, evaluator: str, job: Votes) -> tuple[Transfers, Transfers]:
-    """The garbler's end and the evaluator's of the transfers for all rounds."""
-    garbler_key, evaluator_key = readable_keys(FORWARD)
-    counts = [job.shape.all_transfers]
-    ours, mine = GarbledTwoParty(), GarbledTwoParty()
-    if evaluator == FAST:
-        (received,), message = VectorisedTwoParty().extend_evaluator(
-            extension.EvaluatorKey(evaluator_key), job.position, counts
-        )
-    else:
-        (received,), message = ours.extend_evaluator(evaluator_key, job.position, counts)
-    if garbler == FAST:
-        (kept,) = VectorisedTwoParty().extend_garbler(extension.GarblerKey(garbler_key), job.position, counts, message)
-    else:
-        (kept,) = mine.extend_garbler(garbler_key, job.position, counts, message)
-    return kept, received
-
-
 def begin(garbler: str, evaluator: str, job: Votes) -> tuple[GarblerRound, EvaluatorRound, bytes]:
     """Both ends before round 0, and the first message."""
-    kept, received = transfers_of(garbler, evaluator, job)
-    theirs, mine = readable_keys(REVERSE)
-    garblers_key: object = extension.EvaluatorKey(mine) if garbler == FAST else mine
-    evaluators_key: object = extension.GarblerKey(theirs) if evaluator == FAST else theirs
-    state, message = engine(evaluator, job.chunk).begin(received, evaluators_key, job.shape, job.rest)
-    return engine(garbler, job.chunk).await_begin(kept, garblers_key, job.shape, job.masks), state, message
+    mine, theirs = TWO_PARTY[garbler](), TWO_PARTY[evaluator]()
+    garbler_key, evaluator_key = fresh_keys(mine, theirs)
+    counts = [job.shape.all_transfers]
+    (received,), rows = theirs.extend_evaluator(evaluator_key, job.position, counts)
+    (kept,) = mine.extend_garbler(garbler_key, job.position, counts, rows)
+    # In the second set-up the evaluator of circuits is the garbler of transfers.
+    reverse_garbler, reverse_evaluator = fresh_keys(theirs, mine, REVERSE)
+    state, message = engine(evaluator, job.chunk).begin(received, reverse_garbler, job.shape, job.rest)
+    return engine(garbler, job.chunk).await_begin(kept, reverse_evaluator, job.shape, job.masks), state, message
 
 
 def engine(end: str, chunk: int) -> GarbledVote | VectorisedVote:
-    """The implementation of an end."""
     return VectorisedVote(chunk) if end == FAST else GarbledVote(chunk)
+
+
+def garble(
+    scheme: VoteRounds, state: GarblerRound, payload: bytes, source: RandomSource
+) -> tuple[GarblerRound | Shares, bytes]:
+    """The garbler's part of any round."""
+    last = state.shape.is_last(state.number)
+    return (scheme.garble_last if last else scheme.garble)(state, payload, source)
+
+
+def evaluate(
+    scheme: VoteRounds, state: EvaluatorRound, payload: bytes, source: RandomSource
+) -> tuple[EvaluatorRound, bytes] | Shares:
+    """The evaluator's part of any round."""
+    if state.shape.is_last(state.number):
+        return scheme.evaluate_last(state, payload)
+    return scheme.evaluate(state, payload, source)
 
 
 def play(garbler: str, evaluator: str, job: Votes) -> Played:
@@ -159,21 +135,12 @@ def play(garbler: str, evaluator: str, job: Votes) -> Played:
     answers, requests = engine(garbler, job.chunk), engine(evaluator, job.chunk)
     sent: list[bytes] = []
     for number in range(job.shape.rounds):
-        if len(message) != requests.request_length(job.shape, number):
-            raise AssertionError("a request of another length")
-        after, answer = answers.garble(mine, message, stream(job.seed, f"garble {number}"))
-        if len(answer) != answers.answer_length(job.shape, number):
-            raise AssertionError("an answer of another length")
-        result = requests.evaluate(theirs, answer, stream(job.seed, f"evaluate {number}"))
+        assert len(message) == requests.request_length(job.shape, number)
+        mine, answer = garble(answers, mine, message, stream(job.seed, f"garble {number}"))
+        assert len(answer) == answers.answer_length(job.shape, number)
+        result = evaluate(requests, theirs, answer, stream(job.seed, f"evaluate {number}"))
         sent += [message, answer]
-        if isinstance(after, GarblerRound) and isinstance(result, tuple):
-            mine, (theirs, message) = after, result
-        elif not isinstance(after, GarblerRound) and not isinstance(result, tuple):
-            return Played(sent, _lists(after), _lists(result))
-        else:
-            raise AssertionError("the ends disagree on the number of rounds")
-    raise AssertionError("no round was the last")
-
-
-def _lists(rows: Sequence[Sequence[int]]) -> Rows:
-    return [list(row) for row in rows]
+        assert isinstance(mine, GarblerRound) == isinstance(result, tuple) == (number < job.shape.rounds - 1)
+        if isinstance(result, tuple):
+            theirs, message = result
+    return Played(sent, [list(row) for row in mine], [list(row) for row in result])

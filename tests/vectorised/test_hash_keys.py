@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from capc.two_party.circuits.argmax import vote_circuit
 from capc.two_party.circuits.builder import Builder, Circuit, Gate, Operation, Sharing
+from capc.two_party.garbling import hash_keys
 from capc.two_party.garbling.half_gates import LabelHash
 from capc.two_party.garbling.output_sharing import share_by_evaluator, share_by_garbler
 from capc.two_party.garbling.readable_vote_rounds import GarbledVote
-from capc.two_party.hash_use import HashTally
+from capc.two_party.hash_use import HashTally, HashUse
 from capc.two_party.vectorised import VectorisedTwoParty
 from capc.two_party.vectorised import vote_rounds as multi_round
 from capc.two_party.vectorised.hashing import BatchHash, HashBuffers
@@ -23,12 +24,12 @@ from capc.two_party.vectorised.output_sharing import EvaluatorProjection
 from capc.two_party.vectorised.vote_rounds import VectorisedVote
 from capc.two_party.vote_rounds import VoteShape
 from support import vote_rounds
+from support.computations import ENGINES, Computation, Engine, check_same_bytes, compute, stream, uniform
 from support.hashing import count_hashes, hash_of, key_of
 from support.vote_rounds import ENDS, FAST, Votes
-from vectorised.computations import ENGINES, Computation, Engine, compute, fresh_keys, stream
-from vectorised.test_same_bytes import check, uniform
 
 LIMIT = 1 << 17
+SMALL = 1 << 11
 DELTA = int.from_bytes(bytes(range(1, 17)), "little") | 1
 
 
@@ -52,24 +53,30 @@ def circuit_of(rows: int) -> Circuit:
     return circuit
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-009", "CAPC-GC-011")
 @pytest.mark.parametrize("rows", [LIMIT - 1, LIMIT, LIMIT + 1, LIMIT + 4096, LIMIT + 4098, LIMIT + 9000])
 def test_one_circuit_beside_the_boundary(rows: int) -> None:
     """The first two need one key. From the fifth on a single layer has more rows than a key hashes."""
     circuit = circuit_of(rows)
-    check(Computation(circuit, *uniform(circuit, 1), 1, position=3, seed=5), ahead=False)
+    check_same_bytes(Computation(circuit, *uniform(circuit, 1), 1, position=3, seed=5))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-009", "CAPC-GC-011")
 @pytest.mark.parametrize(
     ("circuit", "instances", "chunk"),
     [
-        pytest.param(one_and(Sharing(1, 64)), LIMIT // 3 + 1, LIMIT, id="the outputs have the next key"),
-        pytest.param(vote_circuit(10, 32, 16), 80, 75, id="a second chunk begins anew"),
+        pytest.param(one_and(Sharing(1, 64)), SMALL // 3 + 1, SMALL, id="the outputs have the next key"),
+        pytest.param(vote_circuit(10, 32, 16), 12, 7, id="a second chunk begins anew"),
     ],
 )
-def test_a_key_that_changes_between_layers(circuit: Circuit, instances: int, chunk: int) -> None:
-    check(Computation(circuit, *uniform(circuit, instances), chunk, position=3, seed=5), ahead=False)
+def test_a_key_that_changes_between_layers(
+    monkeypatch: pytest.MonkeyPatch, circuit: Circuit, instances: int, chunk: int
+) -> None:
+    """At a small limit: seven votes have more than two keys of 2^11 rows."""
+    monkeypatch.setattr(hash_keys, "KEY_ROWS", SMALL)
+    check_same_bytes(Computation(circuit, *uniform(circuit, instances), chunk, position=3, seed=5))
 
 
 @pytest.mark.req("CAPC-GC-011")
@@ -83,7 +90,7 @@ def test_views_are_under_the_keys_of_their_places(turn: int, offset: int, rows: 
     label_hash = BatchHash(bytes(16), 9)
     label_hash.next_number(buffers.numbers(2 * rows + 4))
     wanted = [row for _ in range(operands) for part in parts for row in range(part.start, part.stop)]
-    source = stream(rows, b"labels")
+    source = stream(rows, "labels")
     labels = [source.bits(128) for _ in wanted]
     buffers.blocks.labels(0, len(labels))[:] = np.array([to_label(label) for label in labels])
     label_hash.digest(buffers.views(operands, parts, place))
@@ -95,11 +102,12 @@ def test_views_are_under_the_keys_of_their_places(turn: int, offset: int, rows: 
     assert found == expected
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-005", "CAPC-GC-011")
 def test_rows_of_a_message_in_rounds_change_their_key_too() -> None:
     """Of two matches of 2^16 + 1 queries: both engines make the same rows and shares of them."""
     shape = VoteShape(5, 8, 8, LIMIT // 2 + 1)
-    source = stream(1, b"wires")
+    source = stream(1, "wires")
     labels = np.frombuffer(source.read(32 * shape.instances), WORD).reshape(-1, 2)
     wires = [[low | high << 64 for low, high in half.tolist()] for half in np.split(labels, 2)]
     weights = np.frombuffer(source.read(2 * shape.instances), np.uint8).reshape(-1, 2).astype(WORD)
@@ -118,6 +126,7 @@ def test_rows_of_a_message_in_rounds_change_their_key_too() -> None:
     assert taken.tolist() == share_by_evaluator(Sharing(1, 8), wires, rows, LabelHash(bytes(16), 4))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-011")
 @pytest.mark.parametrize("engine", ENGINES, ids=["readable", "fast"])
 def test_no_key_of_a_batch_hashes_more_than_its_rows(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:
@@ -125,31 +134,23 @@ def test_no_key_of_a_batch_hashes_more_than_its_rows(monkeypatch: pytest.MonkeyP
     counted = count_hashes(monkeypatch)
     circuit = circuit_of(LIMIT + 9000)
     job = Computation(circuit, *uniform(circuit, 1), 1, position=3, seed=5)
-    compute(engine, engine, job, ahead=False)
+    compute(engine(1), engine(1), job)
     assert sorted(counted.values()) == [3 * 4096, 3 * 4904, 3 * LIMIT]
 
 
 @pytest.mark.req("CAPC-GC-011")
 def test_no_key_of_many_votes_hashes_more_than_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """300 votes of 10 classes in chunks as the protocol has them; the tally says what AES counted."""
+    """300 votes of 10 classes in chunks as the protocol has them; the garbler's tally says what AES counted."""
     counted = count_hashes(monkeypatch)
-    circuit, scheme = vote_circuit(10, 37, 16), VectorisedTwoParty()
-    instances = 300
-    garbler_key, evaluator_key = fresh_keys(scheme, scheme)
-    mine, theirs = uniform(circuit, instances)
-    (received,), message = scheme.extend_evaluator(evaluator_key, 0, [instances * circuit.evaluator_inputs])
-    (kept,) = scheme.extend_garbler(garbler_key, 0, [instances * circuit.evaluator_inputs], message)
-    chosen, bits = scheme.choose(received, circuit, theirs)
-    _, payload = scheme.garble(kept, circuit, mine, bits, stream(1, b""))
-    use, garbled = scheme.hash_use, dict(counted)
-    scheme.evaluate(chosen, payload)
-    rows = circuit.table_rows + len(circuit.outputs)
-    assert max(garbled.values()) <= 2 * LIMIT
-    assert use.keys == len(garbled) > 3
-    assert use.rows == instances * rows == sum(garbled.values()) // 2
-    assert use.most == max(garbled.values()) // 2
-    assert use.squares == sum((count // 2) ** 2 for count in garbled.values())
-    assert scheme.hash_use == use
+    circuit, garbler, evaluator = vote_circuit(10, 37, 16), VectorisedTwoParty(), VectorisedTwoParty()
+    compute(garbler, evaluator, Computation(circuit, *uniform(circuit, 300)))
+    # The garbler hashes both labels of each row, the evaluator one of them.
+    rows = [count // 3 for count in counted.values()]
+    assert max(counted.values()) <= 3 * LIMIT
+    assert garbler.hash_use == HashUse(len(rows), sum(rows), max(rows), sum(count**2 for count in rows))
+    assert len(rows) > 3
+    assert sum(rows) == 300 * (circuit.table_rows + len(circuit.outputs))
+    assert evaluator.hash_use == HashTally().use
 
 
 @pytest.mark.req("CAPC-GC-011")

@@ -17,6 +17,7 @@ def check(job: Votes) -> None:
     assert opened(plays[0], job.shape) == job.expected
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-005")
 @settings(max_examples=examples(ordinary=20, nightly=400))
 @given(votes())
@@ -24,6 +25,7 @@ def test_any_votes(job: Votes) -> None:
     check(job)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-005")
 @pytest.mark.parametrize(("classes", "bits", "chunk"), [(10, 37, 2), (10, 32, 256), (2, 37, 1), (33, 7, 2)])
 def test_protocol_sizes(classes: int, bits: int, chunk: int) -> None:

@@ -9,53 +9,24 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from capc.two_party.circuits.argmax import vote_circuit
-from capc.two_party.circuits.builder import Builder, Circuit, Sharing, evaluate
+from capc.two_party.circuits.builder import Builder, Circuit, Sharing
 from capc.two_party.circuits.release import release_circuit
 from capc.two_party.circuits.relu import relu_circuit
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.vectorised import VectorisedTwoParty
+from support.computations import ENGINES, Computation, check_same_bytes, circuits, computations, set_up, uniform
 from support.sizes import examples
-from vectorised.computations import ENGINES, Computation, Inputs, circuits, computations, compute, set_up, stream
 
 
-def clear(job: Computation) -> list[list[int]]:
-    return [evaluate(job.circuit, *pair) for pair in zip(job.mine, job.theirs, strict=True)]
-
-
-def check(job: Computation, *, ahead: bool) -> None:
-    """All four pairs of engines agree, and with the clear outputs."""
-    transcripts = [compute(*pair, job, ahead=ahead) for pair in itertools.product(ENGINES, repeat=2)]
-    assert all(transcript == transcripts[0] for transcript in transcripts)
-    outputs, labels = transcripts[0].evaluator
-    shares, zeros, delta = transcripts[0].garbler
-    sharing = job.circuit.sharing
-    if sharing is None:
-        assert outputs == clear(job)
-        decoded = [[(a != z) for a, z in zip(*pair, strict=True)] for pair in zip(labels, zeros, strict=True)]
-        assert decoded == clear(job)
-        assert all(a ^ z in (0, delta) for pair in zip(labels, zeros, strict=True) for a, z in zip(*pair, strict=True))
-    else:
-        sums = [
-            [(a + b) % 2**sharing.width for a, b in zip(*pair, strict=True)]
-            for pair in zip(outputs, shares, strict=True)
-        ]
-        assert sums == [job.circuit.output_words(bits) for bits in clear(job)]
-
-
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-001", "CAPC-GC-002", "CAPC-GC-009", "CAPC-OT-001")
 @settings(max_examples=examples(ordinary=30, nightly=600))
 @given(computations(), st.booleans())
 def test_random_circuits(job: Computation, ahead: bool) -> None:
-    check(job, ahead=ahead)
+    check_same_bytes(job, ahead=ahead)
 
 
-def uniform(circuit: Circuit, instances: int, number: int = 0) -> tuple[Inputs, Inputs]:
-    source = stream(number, b"inputs")
-    words = [circuit.garbler_words, circuit.evaluator_words]
-    mine, theirs = ([[source.bits(circuit.input_bits) for _ in range(n)] for _ in range(instances)] for n in words)
-    return mine, theirs
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [False, True], ids=["at once", "ahead"])
 @pytest.mark.parametrize(
     ("circuit", "instances", "chunk"),
@@ -69,7 +40,7 @@ def uniform(circuit: Circuit, instances: int, number: int = 0) -> tuple[Inputs, 
     ],
 )
 def test_circuits_of_the_protocol(circuit: Circuit, instances: int, chunk: int, ahead: bool) -> None:
-    check(Computation(circuit, *uniform(circuit, instances), chunk, position=7, seed=1), ahead=ahead)
+    check_same_bytes(Computation(circuit, *uniform(circuit, instances), chunk, position=7, seed=1), ahead=ahead)
 
 
 def words_only(name: str, garbler: int, evaluator: int, sharing: Sharing | None) -> Circuit:
@@ -85,7 +56,7 @@ def test_no_gates_and_a_party_without_inputs(
     garbler: int, evaluator: int, sharing: Sharing | None, ahead: bool
 ) -> None:
     circuit = words_only("no gates", garbler, evaluator, sharing)
-    check(Computation(circuit, *uniform(circuit, 3), 2, position=0, seed=0), ahead=ahead)
+    check_same_bytes(Computation(circuit, *uniform(circuit, 3), 2, position=0, seed=0), ahead=ahead)
 
 
 @pytest.mark.parametrize("value", [0, 1, (1 << 36) - 1, 1 << 36, (1 << 37) - 1], ids=hex)
@@ -93,26 +64,27 @@ def test_all_equal_and_wrap_around(value: int) -> None:
     """Sums that wrap, signs on both sides of the border; a vote in which all classes tie."""
     relu = relu_circuit(37, 12)
     inputs = [[value], [0], [(1 << 37) - 1]]
-    check(Computation(relu, inputs, inputs[::-1], 2, position=1, seed=2), ahead=False)
+    check_same_bytes(Computation(relu, inputs, inputs[::-1], 2, position=1, seed=2))
     vote = vote_circuit(3, 37, 16)
-    check(Computation(vote, [[value] * 3] * 2, [[0] * 3] * 2, 2, position=1, seed=2), ahead=False)
+    check_same_bytes(Computation(vote, [[value] * 3] * 2, [[0] * 3] * 2, 2, position=1, seed=2))
 
 
 def test_the_largest_position() -> None:
     circuit = relu_circuit(4, 1)
-    check(Computation(circuit, *uniform(circuit, 2), 2, position=(1 << 64) - 2, seed=3), ahead=False)
+    check_same_bytes(Computation(circuit, *uniform(circuit, 2), 2, position=(1 << 64) - 2, seed=3))
 
 
+@pytest.mark.slow
 def test_a_stage_of_several_blocks() -> None:
     """300 lanes are more than a block, so that each AND of a stage is garbled on its own."""
     circuit = vote_circuit(3, 6, 5)
     mine, theirs = uniform(circuit, 1300)
-    check(Computation(circuit, mine, theirs, 1200, position=1, seed=4), ahead=False)
+    check_same_bytes(Computation(circuit, mine, theirs, 1200, position=1, seed=4))
 
 
 @pytest.mark.req("CAPC-OT-002", "CAPC-OT-006")
 def test_set_up_is_the_same_between_any_ends() -> None:
-    sent = {set_up(garbler(4), evaluator(4), 5)[2] for garbler, evaluator in itertools.product(ENGINES, repeat=2)}
+    sent = {set_up(garbler(4), evaluator(4))[2] for garbler, evaluator in itertools.product(ENGINES, repeat=2)}
     assert len(sent) == 1
 
 

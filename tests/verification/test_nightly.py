@@ -42,6 +42,7 @@ def commit(repository: Path) -> None:
         subprocess.run(["git", *command], cwd=repository, check=True)
 
 
+@pytest.mark.slow
 def test_a_room_that_passed_at_the_nightly_size_is_recorded_with_its_commit(repository: Path) -> None:
     assert main(["--root", str(repository), "--workers", "1"]) == 0
     (path,) = (repository / EVIDENCE).iterdir()
@@ -53,6 +54,7 @@ def test_a_room_that_passed_at_the_nightly_size_is_recorded_with_its_commit(repo
     assert (entry[1]["passed"], entry[1]["skipped"], entry[1]["failed"]) == (1, 0, 0)
 
 
+@pytest.mark.slow
 def test_every_room_is_recorded_with_one_commit(repository: Path) -> None:
     (repository / "tests/longer").mkdir()
     (repository / "tests/longer/test_longer.py").write_text(
@@ -65,6 +67,7 @@ def test_every_room_is_recorded_with_one_commit(repository: Path) -> None:
     assert records[0]["commit"] == records[1]["commit"]
 
 
+@pytest.mark.slow
 def test_a_failure_is_not_recorded(repository: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (repository / "tests/long/test_long.py").write_text(f"{SIZES}def test_size(): assert not examples()\n", "utf-8")
     subprocess.run(
@@ -107,6 +110,7 @@ def test_cases_of_one_function_are_counted_together(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", sorted(path.stem for path in (ROOT / EVIDENCE).glob("*.json")))
 def test_the_record_that_is_checked_in_names_tests_that_exist_and_failed_none(room: str) -> None:
     record = json.loads((ROOT / EVIDENCE / f"{room}.json").read_text(encoding="utf-8"))

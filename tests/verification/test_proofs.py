@@ -51,6 +51,7 @@ def calls() -> Calls:
     return {key: call for name in CLAIMS for key, call in proved(name)[1].items()}
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-032", kind="proof")
 @pytest.mark.parametrize("name", CLAIMS)
 def test_a_program_equals_the_reference_for_all_admitted_inputs(name: str) -> None:
@@ -60,6 +61,7 @@ def test_a_program_equals_the_reference_for_all_admitted_inputs(name: str) -> No
     assert rested_on
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-032", kind="proof")
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_library_means_in_every_domain_what_the_proofs_take_it_to_mean(target: str, calls: Calls) -> None:

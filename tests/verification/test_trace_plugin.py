@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -81,6 +83,7 @@ OUTCOMES = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_only_tests_that_passed_in_all_phases_are_recorded(inner: pytest.Pytester, workers: tuple[str, ...]) -> None:
     inner.makepyfile(test_outcomes=OUTCOMES)
@@ -135,6 +138,7 @@ def test_markers_that_name_no_statement_stop_the_collection_with_one_line(
     assert reason in refusal(inner)
 
 
+@pytest.mark.slow
 def test_workers_refuse_with_the_same_line_and_without_a_crash(inner: pytest.Pytester) -> None:
     inner.makepyfile('import pytest\n\n@pytest.mark.req("CAPC-ARG-009")\ndef test_runs(): pass\n')
     assert refusal(inner, "-n", "2") == refusal(inner)
@@ -173,16 +177,23 @@ def test_collecting_alone_keeps_the_results(inner: pytest.Pytester) -> None:
 
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A stand-in for the library of faults; the names it was asked for."""
+    """A stand-in for the library of faults; the names that went in and out."""
     names: list[str] = []
 
-    def apply(name: str) -> None:
+    @contextmanager
+    def block(name: str) -> Iterator[None]:
+        names.append(name)
+        yield
+        names.append(f"{name} is out")
+
+    def seeded(name: str) -> AbstractContextManager[None]:
         if name == "unknown":
             raise InputError("no fault is called 'unknown'")
-        names.append(name)
+        return block(name)
 
     module = ModuleType("capc_verify.faults")
-    monkeypatch.setattr(module, "apply", apply, raising=False)
+    monkeypatch.setattr(module, "seeded", seeded, raising=False)
+    monkeypatch.setattr(module, "names", names, raising=False)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return names
 
@@ -196,14 +207,14 @@ def test_seeded_fault_is_planted_before_collection_and_is_no_evidence(
         from capc_verify import pytest_plugin
         import sys
 
-        SEEN = sys.modules["capc_verify.faults"].apply.__closure__[0].cell_contents[:]
+        SEEN = sys.modules["capc_verify.faults"].names[:]
 
         @pytest.mark.req("CAPC-ARG-001")
         def test_runs(): assert SEEN == ["mask_omitted"]
         """
     )
     inner.runpytest("--seed-fault", "mask_omitted").assert_outcomes(passed=1)
-    assert planted == ["mask_omitted"]
+    assert planted == ["mask_omitted", "mask_omitted is out"]
     assert not (inner.path / ".trace").exists()
 
 
@@ -218,3 +229,22 @@ def test_without_the_option_no_fault_is_planted(inner: pytest.Pytester, planted:
     inner.makepyfile("def test_runs(): pass\n")
     inner.runpytest().assert_outcomes(passed=1)
     assert planted == []
+
+
+MANY = """
+    import pytest
+
+    def test_alone(): pass
+
+    @pytest.mark.slow
+    def test_long(): pass
+
+    @pytest.mark.parametrize("case", "abcdefgh")
+    def test_cases(case): pass
+"""
+
+
+def test_quick_tests_are_the_first_cases_of_those_that_are_not_slow(inner: pytest.Pytester) -> None:
+    inner.makepyfile(MANY)
+    inner.runpytest().assert_outcomes(passed=1 + 1 + 8)
+    inner.runpytest("--quick").assert_outcomes(passed=1 + 4, deselected=1 + 4)

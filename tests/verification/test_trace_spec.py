@@ -43,6 +43,7 @@ def test_only_binding_statements_of_tested_kinds_need_a_test(tmp_path: Path, kin
     assert statement.needs_test == (level in BINDING_LEVELS and kind not in {"review", "assumption"})
 
 
+@pytest.mark.slow
 @given(before=WORDS, after=WORDS, breaks=st.lists(st.sampled_from([" ", "\n", "  ", "\n  "]), min_size=3, max_size=3))
 def test_hash_ignores_white_space_and_sees_words(
     tmp_path_factory: pytest.TempPathFactory, before: str, after: str, breaks: list[str]

@@ -141,6 +141,7 @@ def test_an_unknown_group_type_is_refused() -> None:
         group_replayers(GROUP_TYPES, [{"type": "Rinq"}])
 
 
+@pytest.mark.slow
 def test_the_files_are_what_the_code_generates() -> None:
     folder = spec_folder()
     for path, text in generate(folder).items():

@@ -47,6 +47,7 @@ def _parts(value: Any) -> list[dict[str, Any]]:
     return []
 
 
+@pytest.mark.slow
 def test_the_data_has_no_finding() -> None:
     assert cli.lint_all(_FOLDER) == []
 
@@ -204,6 +205,7 @@ def copied(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_check_names_what_differs(
     copied: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +231,7 @@ def test_check_names_what_differs(
     assert "vectors/xof.json: missing" in found
 
 
+@pytest.mark.slow
 def test_generate_writes_what_check_accepts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,13 +27,11 @@ from capc_verify.views.fixes import (
     owned_by,
     seen_values,
 )
-from capc_verify.views.law import Law, distance, image, worst_conditional_distance
+from capc_verify.views.law import Law, are_one, distance, image, worst_conditional_distance
 from capc_verify.views.playback import Playback, Seen, output_and_randomness, output_of, without_output
-from capc_verify.views.toy import TWO_SIDED, linear_model, toy_parameters
+from capc_verify.views.toy import TWO_SIDED, VOTES_0, VOTES_1, toy_parameters
 
 AP_1, AP_2, AP_3 = (answering_party(index) for index in (1, 2, 3))
-VOTES_0 = linear_model((1, 0), (-1, 0))
-VOTES_1 = linear_model((-1, 0), (1, 0))
 TWO_QUERIES = [[(1,)], [(1,)]]
 CHECK, ANSWER = Fraction(1), Fraction(2)
 """What a check and an answer cost under the toy's policy."""
@@ -81,9 +79,10 @@ def took_place(seen: Hashable) -> Hashable:
 
 def assert_one_view(laws: Sequence[Law]) -> None:
     views = [without_output(law) for law in laws]
-    assert all(distance(view, views[0]) == 0 for view in views)
+    assert are_one(views)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-002", kind="enumeration")
 @pytest.mark.parametrize("charge", list(Charge))
 def test_while_a_budget_lasts_the_ledger_tells_an_answering_party_nothing(charge: Charge) -> None:
@@ -93,6 +92,7 @@ def test_while_a_budget_lasts_the_ledger_tells_an_answering_party_nothing(charge
     assert distance(laws[0], laws[1]) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-007", kind="enumeration")
 @pytest.mark.parametrize("charge", list(Charge))
 def test_while_a_budget_lasts_the_ledger_tells_two_answering_parties_nothing(charge: Charge) -> None:
@@ -107,6 +107,7 @@ def test_in_worst_case_mode_the_end_of_a_budget_tells_answering_parties_nothing(
     assert {took_place(seen) for law in laws for seen in law} == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-011", kind="enumeration")
 @pytest.mark.parametrize("members", [1, 2])
 def test_in_realised_mode_the_end_of_a_budget_tells_how_many_were_answered_and_nothing_else(members: int) -> None:

@@ -117,6 +117,7 @@ def both_laws(logits: tuple[int, int], shares: tuple[int, int], width: int, **fa
     return mine, theirs
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-003", kind="enumeration")
 @pytest.mark.parametrize("shares", SHARES, ids=str)
 def test_views_of_a_round_have_one_law_for_all_logits(shares: tuple[int, int]) -> None:

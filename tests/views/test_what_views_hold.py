@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from capc.foundation import errors
-from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
 from capc.privacy.ledger import Proof, records
 from capc.privacy.storage import errors as ledger_errors
 from capc.session.envelope import MessageType
@@ -21,11 +21,10 @@ from capc_verify.views.collection import Notebook
 from capc_verify.views.fixes import owned_by
 from capc_verify.views.playback import Playback, Seen
 from capc_verify.views.symbols import Symbols
-from capc_verify.views.toy import linear_model, toy_parameters
+from capc_verify.views.toy import AP_1, AP_2, linear_model, toy_parameters
 from ledger.cases import INPUTS, TAG, make_ledger
 
 SECTION = Path(__file__).parents[2] / "spec" / "90-security-claims.md"
-AP_1, AP_2 = answering_party(1), answering_party(2)
 EVERYBODY = frozenset({QUERYING_PARTY, AP_1, AP_2, PRIVACY_GUARDIAN})
 MODELS = [linear_model((1, 0), (-1, 0)), linear_model((-1, 0), (1, 0))]
 KINDS = {records.OPENED, records.CHARGED, records.UNBLINDED, records.DISPATCHED, records.SETTLED}

@@ -10,11 +10,13 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Generator, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from capc.foundation.errors import InputError
+from capc_verify.quick import CASES, is_quick
 from capc_verify.trace.evidence import RESULTS
 from capc_verify.trace.spec import TESTED_KINDS, explain_unknown, read_specification, spec_files
 
@@ -26,10 +28,11 @@ _RECORDER = "capc_trace_recorder"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds the options of this plugin."""
-    group = parser.getgroup("capc", "CaPC: traceability and seeded faults")
+    group = parser.getgroup("capc", "CaPC: traceability, quick tests and seeded faults")
     group.addoption(
         "--trace-append", action="store_true", help=f"keep what earlier runs wrote to {RESULTS} about other tests"
     )
+    group.addoption("--quick", action="store_true", help=f"leave out slow tests, and cases after the first {CASES}")
     group.addoption("--seed-fault", metavar="NAME", help="run the tests against a named fault of capc_verify.faults")
 
 
@@ -38,19 +41,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "req(id, ..., kind='test'): the test is evidence for these statements of the specification"
     )
+    config.addinivalue_line("markers", "slow: takes more than a moment: `make quick` leaves it out")
     fault: str | None = config.getoption("--seed-fault")
     if fault is not None:
         try:
-            importlib.import_module("capc_verify.faults").apply(fault)
+            stack = ExitStack()
+            stack.enter_context(importlib.import_module("capc_verify.faults").seeded(fault))
         except InputError as error:
             raise pytest.UsageError(str(error)) from error
+        config.add_cleanup(stack.close)
     # What passes against a fault is no evidence, and a worker's reports reach the controller.
     elif not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Recorder(config), _RECORDER)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuses markers that name no statement in force.
+    """Refuses markers that name no statement in force, and leaves out what is not quick if that is asked for.
 
     Raises:
         pytest.UsageError: the one line that lists them.
@@ -61,6 +67,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         named = {identifier for item in items for identifier in _requirements(item)}
         explained = (explain_unknown(identifier, specification) for identifier in sorted(named))
         problems += [problem for problem in explained if problem]
+    if config.getoption("--quick"):
+        left_out = [item for item in items if not is_quick(item)]
+        items[:] = [item for item in items if is_quick(item)]
+        config.hook.pytest_deselected(items=left_out)
     if not problems:
         return
     line = "@pytest.mark.req: " + "; ".join(problems)

@@ -14,31 +14,15 @@ Word: TypeAlias = Any
 
 
 class Algebra(ABC):
-    """Arithmetic modulo 2^width, and bitwise operations, on words."""
+    """Arithmetic modulo 2^width, and bitwise operations, on words: Python's operators, and what makes words of them."""
 
     @abstractmethod
     def constant(self, value: int, width: int) -> Word:
         """The integer modulo 2^width."""
 
     @abstractmethod
-    def add(self, a: Word, b: Word, width: int) -> Word:
-        """a + b mod 2^width."""
-
-    @abstractmethod
-    def subtract(self, a: Word, b: Word, width: int) -> Word:
-        """a - b mod 2^width."""
-
-    @abstractmethod
-    def multiply(self, a: Word, b: Word, width: int) -> Word:
-        """a * b mod 2^width."""
-
-    @abstractmethod
-    def xor(self, a: Word, b: Word) -> Word:
-        """Bitwise exclusive or, of words of one width."""
-
-    @abstractmethod
-    def conjunction(self, a: Word, b: Word) -> Word:
-        """Bitwise and, of words of one width."""
+    def wrap(self, value: Word, width: int) -> Word:
+        """What an operator of arithmetic gave, modulo 2^width."""
 
     @abstractmethod
     def extract(self, word: Word, low: int, width: int) -> Word:
@@ -47,6 +31,30 @@ class Algebra(ABC):
     @abstractmethod
     def concatenate(self, parts: Sequence[tuple[Word, int]]) -> Word:
         """One word of (word, width) pairs, the first in the lowest bits."""
+
+    def gate(self, output: Word) -> Word:
+        """What a bitwise operator gave."""
+        return output
+
+    def add(self, a: Word, b: Word, width: int) -> Word:
+        """a + b mod 2^width."""
+        return self.wrap(a + b, width)
+
+    def subtract(self, a: Word, b: Word, width: int) -> Word:
+        """a - b mod 2^width."""
+        return self.wrap(a - b, width)
+
+    def multiply(self, a: Word, b: Word, width: int) -> Word:
+        """a * b mod 2^width."""
+        return self.wrap(a * b, width)
+
+    def xor(self, a: Word, b: Word) -> Word:
+        """Bitwise exclusive or, of words of one width."""
+        return self.gate(a ^ b)
+
+    def conjunction(self, a: Word, b: Word) -> Word:
+        """Bitwise and, of words of one width."""
+        return self.gate(a & b)
 
     def invert(self, word: Word, width: int) -> Word:
         """Every bit flipped."""
@@ -66,33 +74,15 @@ class Algebra(ABC):
 class Integers(Algebra):
     """Words are Python integers of any width."""
 
-    def constant(self, value: int, width: int) -> int:
-        """The integer modulo 2^width."""
+    def wrap(self, value: int, width: int) -> int:
+        """The lowest bits."""
         return value & ((1 << width) - 1)
 
-    def add(self, a: int, b: int, width: int) -> int:
-        """a + b mod 2^width."""
-        return (a + b) & ((1 << width) - 1)
-
-    def subtract(self, a: int, b: int, width: int) -> int:
-        """a - b mod 2^width."""
-        return (a - b) & ((1 << width) - 1)
-
-    def multiply(self, a: int, b: int, width: int) -> int:
-        """a * b mod 2^width."""
-        return (a * b) & ((1 << width) - 1)
-
-    def xor(self, a: int, b: int) -> int:
-        """Bitwise exclusive or."""
-        return a ^ b
-
-    def conjunction(self, a: int, b: int) -> int:
-        """Bitwise and."""
-        return a & b
+    constant = wrap
 
     def extract(self, word: int, low: int, width: int) -> int:
         """The ``width`` bits from position ``low`` upwards."""
-        return (word >> low) & ((1 << width) - 1)
+        return self.wrap(word >> low, width)
 
     def concatenate(self, parts: Sequence[tuple[int, int]]) -> int:
         """One word, the first part in the lowest bits."""

@@ -24,17 +24,21 @@ class Domain(ABC):
     def constant(self, value: int) -> Word:
         """The integer, reduced."""
 
-    @abstractmethod
+    def reduced(self, word: Word) -> Word:
+        """What Python's operator gave, as an element."""
+        return self.constant(word)
+
     def add(self, a: Word, b: Word) -> Word:
         """The sum."""
+        return self.reduced(a + b)
 
-    @abstractmethod
     def subtract(self, a: Word, b: Word) -> Word:
         """The difference."""
+        return self.reduced(a - b)
 
-    @abstractmethod
     def multiply(self, a: Word, b: Word) -> Word:
         """The product."""
+        return self.reduced(a * b)
 
     @abstractmethod
     def from_bit(self, bit: Word) -> Word:
@@ -65,17 +69,9 @@ class Ring(Domain):
         """The integer mod 2^width."""
         return self.algebra.constant(value, self.width)
 
-    def add(self, a: Word, b: Word) -> Word:
-        """The sum mod 2^width."""
-        return self.algebra.add(a, b, self.width)
-
-    def subtract(self, a: Word, b: Word) -> Word:
-        """The difference mod 2^width."""
-        return self.algebra.subtract(a, b, self.width)
-
-    def multiply(self, a: Word, b: Word) -> Word:
-        """The product mod 2^width."""
-        return self.algebra.multiply(a, b, self.width)
+    def reduced(self, word: Word) -> Word:
+        """Mod 2^width."""
+        return self.algebra.wrap(word, self.width)
 
     def from_bit(self, bit: Word) -> Word:
         """The bit with zeros above it."""
@@ -102,18 +98,6 @@ class Field(Domain):
     def constant(self, value: int) -> int:
         """The integer mod the prime."""
         return value % self.prime
-
-    def add(self, a: int, b: int) -> int:
-        """The sum mod the prime."""
-        return (a + b) % self.prime
-
-    def subtract(self, a: int, b: int) -> int:
-        """The difference mod the prime."""
-        return (a - b) % self.prime
-
-    def multiply(self, a: int, b: int) -> int:
-        """The product mod the prime."""
-        return a * b % self.prime
 
     def from_bit(self, bit: int) -> int:
         """The bit itself."""

@@ -28,25 +28,15 @@ class Formulas(Algebra):
         """A literal."""
         return z3.BitVecVal(value, width)
 
-    def add(self, a: z3.BitVecRef, b: z3.BitVecRef, width: int) -> z3.BitVecRef:  # noqa: ARG002 - a formula has a width
-        """a + b mod 2^width."""
-        return a + b
+    def wrap(self, value: z3.BitVecRef, width: int) -> z3.BitVecRef:  # noqa: ARG002 - a formula has a width
+        """Formulas wrap by themselves."""
+        return value
 
-    def subtract(self, a: z3.BitVecRef, b: z3.BitVecRef, width: int) -> z3.BitVecRef:  # noqa: ARG002 - a formula has a width
-        """a - b mod 2^width."""
-        return a - b
-
-    def multiply(self, a: z3.BitVecRef, b: z3.BitVecRef, width: int) -> z3.BitVecRef:  # noqa: ARG002 - a formula has a width
-        """a * b mod 2^width."""
-        return a * b
-
-    def xor(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
-        """Bitwise exclusive or."""
-        return self._gate(a ^ b)
-
-    def conjunction(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
-        """Bitwise and."""
-        return self._gate(a & b)
+    def gate(self, output: z3.BitVecRef) -> z3.BitVecRef:
+        """A variable that is defined to be the output."""
+        variable = z3.BitVec(f"gate{len(self.definitions)}", output.size())
+        self.definitions.append(variable == output)
+        return variable
 
     def extract(self, word: z3.BitVecRef, low: int, width: int) -> z3.BitVecRef:
         """The ``width`` bits from position ``low`` upwards."""
@@ -56,11 +46,6 @@ class Formulas(Algebra):
         """One word, the first part in the lowest bits."""
         words = [word for word, _ in parts]
         return words[0] if len(words) == 1 else z3.Concat(*reversed(words))
-
-    def _gate(self, output: z3.BitVecRef) -> z3.BitVecRef:
-        variable = z3.BitVec(f"gate{len(self.definitions)}", output.size())
-        self.definitions.append(variable == output)
-        return variable
 
 
 class FreshInputs:
@@ -98,22 +83,20 @@ class FormulaField(Domain):
 
     def add(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
         """The sum."""
-        self._oblige(z3.And(z3.BVAddNoOverflow(a, b, signed=True), z3.BVAddNoUnderflow(a, b)))
-        return a + b
+        return self._fitting(a + b, z3.BVAddNoOverflow(a, b, signed=True), z3.BVAddNoUnderflow(a, b))
 
     def subtract(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
         """The difference."""
-        self._oblige(z3.And(z3.BVSubNoOverflow(a, b), z3.BVSubNoUnderflow(a, b, signed=True)))
-        return a - b
+        return self._fitting(a - b, z3.BVSubNoOverflow(a, b), z3.BVSubNoUnderflow(a, b, signed=True))
 
     def multiply(self, a: z3.BitVecRef, b: z3.BitVecRef) -> z3.BitVecRef:
         """The product."""
-        self._oblige(z3.And(z3.BVMulNoOverflow(a, b, signed=True), z3.BVMulNoUnderflow(a, b)))
-        return a * b
+        return self._fitting(a * b, z3.BVMulNoOverflow(a, b, signed=True), z3.BVMulNoUnderflow(a, b))
 
     def from_bit(self, bit: z3.BitVecRef) -> z3.BitVecRef:
         """The bit with zeros above it."""
         return z3.ZeroExt(self.width - 1, bit)
 
-    def _oblige(self, fits: z3.BoolRef) -> None:
-        self._formulas.obligations.append(fits)
+    def _fitting(self, result: z3.BitVecRef, *fits: z3.BoolRef) -> z3.BitVecRef:
+        self._formulas.obligations.append(z3.And(*fits))
+        return result

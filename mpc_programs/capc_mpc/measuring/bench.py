@@ -21,6 +21,7 @@ from capc_mpc.measuring.network import Network, estimate
 from capc_mpc.spdz.costs import Costs
 from capc_mpc.spdz.machine import Machine
 from capc_mpc.spdz.running import Limits, run
+from capc_spec.registry import TAGS
 
 LOGIT_BITS, VOTE_BITS, GRID_BITS = 37, 16, 4
 """The widths of the default parameter set."""
@@ -116,7 +117,7 @@ def measure(
 ) -> Row:
     """Runs one variant on sampled inputs, several times if that is quick; what cannot run says why."""
     step = variant.step()
-    cases = sample_cases(step, XofSource(fresh_seed(), b"capc_mpc/bench"))
+    cases = sample_cases(step, XofSource(fresh_seed(), TAGS["mpc-bench"]))
     parties, model, adversary = 2, Model.BASE, Adversary.SEMI_HONEST
     runs = []
     try:

@@ -17,9 +17,9 @@ from capc_mpc.interface.expected import expected
 from capc_mpc.interface.protocols import Domain
 from capc_mpc.interface.steps import Step
 from capc_mpc.spdz.costs import Costs
+from capc_spec.registry import TAGS
 
 NAME = "embedded"
-_SESSION = b"capc_mpc/embedded"
 _ONLINE_MESSAGES = 2
 _REHEARSAL, _POSITION = 0, 1
 
@@ -52,8 +52,8 @@ def run_embedded(step: Step, cases: Sequence[FullCase]) -> tuple[bool, Costs]:
     full = complete(step, Domain.RING, cases, {party: _source() for party in range(step.parties)})
     scheme, source = VectorisedTwoParty(), _source()
     state, offer = scheme.evaluator_offer(source)
-    awaiting, choice = scheme.garbler_choose(offer, _SESSION, source)
-    evaluator_key, trees = scheme.evaluator_finish(state, choice, _SESSION, source)
+    awaiting, choice = scheme.garbler_choose(offer, TAGS["mpc-embedded"], source)
+    evaluator_key, trees = scheme.evaluator_finish(state, choice, TAGS["mpc-embedded"], source)
     garbler_key = scheme.garbler_finish(awaiting, trees)
     garbler = _words(step, 0, full, circuit.garbler_words)
     evaluator = _words(step, 1, full, circuit.evaluator_words)
@@ -70,7 +70,7 @@ def run_embedded(step: Step, cases: Sequence[FullCase]) -> tuple[bool, Costs]:
 
 
 def _source() -> XofSource:
-    return XofSource(fresh_seed(), _SESSION)
+    return XofSource(fresh_seed(), TAGS["mpc-embedded"])
 
 
 def _outputs(evaluation: Evaluation) -> list[list[int]]:

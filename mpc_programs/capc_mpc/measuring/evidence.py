@@ -20,6 +20,7 @@ from capc_mpc.interface.sampling import sample_cases
 from capc_mpc.interface.steps import Step
 from capc_mpc.spdz.machine import Machine
 from capc_mpc.spdz.running import Limits, MpcRun, run
+from capc_spec.registry import TAGS
 
 BATCH = 100
 PROTOCOLS = (
@@ -58,7 +59,7 @@ def recorded_steps() -> dict[str, Step]:
 
 def recorded_cases(name: str, step: Step) -> Cases:
     """The inputs of a record, pads excepted: the same on every machine."""
-    return sample_cases(step, XofSource(_SEED, b"capc_mpc/evidence/" + name.encode()))
+    return sample_cases(step, XofSource(_SEED, TAGS["mpc-evidence"] + name.encode()))
 
 
 @dataclass(frozen=True)

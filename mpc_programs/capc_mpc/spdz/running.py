@@ -29,6 +29,7 @@ from capc_mpc.spdz.kept import keep as keep_keys
 from capc_mpc.spdz.kept import restore as restore_keys
 from capc_mpc.spdz.keys import write_keys
 from capc_mpc.spdz.machine import Machine, the_machine
+from capc_spec.registry import TAGS
 
 KEPT_KEYS = "keys"
 """Where in the cache the keys of all parties of runs on this machine are."""
@@ -137,7 +138,7 @@ def run(
 
 def fresh_source() -> XofSource:
     """One party's own randomness, from the operating system."""
-    return XofSource(fresh_seed(), b"capc_mpc/inputs")
+    return XofSource(fresh_seed(), TAGS["mpc-inputs"])
 
 
 def flags(row: Protocol, step: Step, parties: int, party: int) -> list[str]:

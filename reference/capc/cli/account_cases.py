@@ -10,6 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
+from capc.cli.account_app import NEEDED, NOT_TAKEN, OPTIONS, Question
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian, Skellam
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare
@@ -19,10 +20,6 @@ from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.figures.calculator import Case
 from capc.privacy.figures.methods import Method
 
-OPTIONS = (
-    *("sigma", "queries", "answers", "mechanism", "threshold_ratio", "epsilon", "delta", "adjacency", "method"),
-    *("grid_bits", "weight", "held_by", "shares", "uncounted", "joint", "ballots", "labels", "tau"),
-)
 MAX_BATCH = 10_000
 MAX_COUNT = 1 << 29
 """Of queries."""
@@ -30,15 +27,6 @@ MAX_HELD_BY = 1000
 _MAX_DIGITS = 200
 # The exponent has three digits at most: the fraction of 1e-999999999 would not fit the memory.
 _NUMBER = re.compile(r"[0-9]+/[0-9]+|([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
-
-
-class Question(StrEnum):
-    """What may be asked."""
-
-    EPSILON = "epsilon"
-    COMPARE = "compare"
-    CALIBRATE = "calibrate"
-    QUERIES = "queries"
 
 
 class NoiseChoice(StrEnum):
@@ -58,19 +46,6 @@ _DEFAULT_METHODS = {
     NoiseChoice.SKELLAM: Method.RENYI_IMPROVED,
     NoiseChoice.SKELLAM_SHARES: Method.RENYI_IMPROVED,
 }
-_NEEDED = {
-    Question.EPSILON: ("sigma", "queries"),
-    Question.COMPARE: ("sigma", "queries"),
-    Question.CALIBRATE: ("epsilon", "queries"),
-    Question.QUERIES: ("epsilon", "sigma"),
-}
-_NOT_TAKEN = {
-    Question.EPSILON: ("epsilon",),
-    Question.COMPARE: ("epsilon", "method"),
-    Question.CALIBRATE: ("sigma", "answers"),
-    Question.QUERIES: ("queries", "answers"),
-}
-"""What a question asks for, or answers for every query in full: given, it would have to be ignored."""
 
 
 @dataclass(frozen=True)
@@ -179,10 +154,10 @@ def read_case(question: str, given: Mapping[str, str], place: Callable[[str], st
     for name in given:
         if name not in OPTIONS:
             raise reader.refuse(name, f"no such option: choose from {', '.join(OPTIONS)}")
-    for name in _NOT_TAKEN[asked]:
+    for name in NOT_TAKEN[asked]:
         if reader.has(name):
             raise reader.refuse(name, f"the question {asked.value} does not take it: leave it out")
-    for name in _NEEDED[asked]:
+    for name in NEEDED[asked]:
         if not reader.has(name):
             raise reader.refuse(name, f"the question {asked.value} needs it")
     law = NoiseChoice(reader.choice("mechanism", NoiseChoice, NoiseChoice.ROUNDED_GAUSSIAN))
@@ -201,7 +176,7 @@ def read_case(question: str, given: Mapping[str, str], place: Callable[[str], st
         method=_method(reader, asked, Method.RENYI_IMPROVED if joint else _DEFAULT_METHODS[law]),
     )
     queries = 0
-    if "queries" in _NEEDED[asked]:
+    if "queries" in NEEDED[asked]:
         queries = reader.count("queries", 0, 1 if asked is Question.CALIBRATE else 0, MAX_COUNT)
     if case.threshold_ratio is None and case.answers not in (None, queries):
         raise reader.refuse("answers", "without a threshold_ratio every query is answered: leave it out")
@@ -211,11 +186,11 @@ def read_case(question: str, given: Mapping[str, str], place: Callable[[str], st
 
 
 def _if_asked(reader: _Reader, asked: Question, name: str, otherwise: Fraction, remedy: str) -> Fraction:
-    return reader.number(name, otherwise, remedy) if name in _NEEDED[asked] else otherwise
+    return reader.number(name, otherwise, remedy) if name in NEEDED[asked] else otherwise
 
 
 def _answers(reader: _Reader, asked: Question) -> int | None:
-    if "answers" in _NOT_TAKEN[asked]:
+    if "answers" in NOT_TAKEN[asked]:
         return None
     if reader.has("answers"):
         return reader.count("answers", 0, 0, MAX_COUNT)
@@ -224,7 +199,7 @@ def _answers(reader: _Reader, asked: Question) -> int | None:
 
 
 def _method(reader: _Reader, asked: Question, default: Method) -> Method:
-    return default if "method" in _NOT_TAKEN[asked] else Method(reader.choice("method", Method, default))
+    return default if "method" in NOT_TAKEN[asked] else Method(reader.choice("method", Method, default))
 
 
 def read_batch(file: Path) -> list[Asked]:

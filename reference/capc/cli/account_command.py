@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from capc.cli.account_cases import Asked, Question, read_batch, read_case
+from capc.cli.account_app import Question
+from capc.cli.account_cases import Asked, read_batch, read_case
 from capc.cli.output import Output
 from capc.foundation.errors import InputError
 from capc.privacy.accountants.balls import decimal_text

@@ -13,6 +13,7 @@ import typer
 
 from capc.cli import EXIT_INPUT, EXIT_INTERRUPTED, EarlyInterruptError
 from capc.cli.account_app import account_app
+from capc.cli.command_options import JSON, takes
 from capc.foundation.errors import InputError
 from capc.job.environment import installed_version
 
@@ -98,146 +99,64 @@ def _capc(
 
 
 _Text = str | None
+_Json = Annotated[_Text, typer.Option(metavar=JSON["json"][0], help=JSON["json"][1])]
+
+RUN_OPTIONS = {
+    "config": ("FILE.toml", "Options by name; flags go before it."),
+    "data": ("FILE.npz", "Arrays x (n x d) and y (n). Default: scikit-learn's digits."),
+    "parties": ("K", "Answering parties. Default: 20."),
+    "queries": ("N", "Queries, if the budget allows. Default: 20."),
+    "batch": ("N", "Queries asked at once. Default: 10."),
+    "prepare": ("yes|no", "Do what does not need a batch's queries before it, and tell the rest apart. Default: no."),
+    "workers": ("N", "Processes that share the work of homomorphic encryption with this one. Default: 0."),
+    "partition": ("iid|skewed", "Division of the rows. Default: iid."),
+    "parameters": ("NAME", "Parameter set: default, fast, test or toy. Default: default."),
+    "mechanism": ("NAME", "rounded_gaussian, discrete_gaussian or skellam. Default: rounded_gaussian."),
+    "adjacency": ("replace_one|null_vote", "Neighbouring relation. Default: replace_one."),
+    "charge": ("worst_case|realised", "What is charged. Default: worst_case."),
+    "joint": ("yes|no", "Charge check and answer as one step, always. Default: no."),
+    "renyi_order": ("A", "Charge Renyi DP at this order. Default: mu^2 or rho, where they hold."),
+    "sigma": ("VOTES", "Noise deviation. Default: fits the queries into the budget."),
+    "threshold": ("VOTES", "Withhold labels below this count. Default: none."),
+    "threshold_sigma": ("VOTES", "Deviation of the threshold's noise. Default: that of the classes."),
+    "epsilon": ("EPSILON", "Privacy budget. Default: 10."),
+    "delta": ("DELTA", "Delta of the budget. Default: 0.00001."),
+    "vote_variant": ("tournament|all_pairs|multi_round", "How votes are computed. Default: tournament."),
+    "network": ("loopback|lan|wan", "Take the variant that is fastest there. Default: none."),
+    "engine": ("embedded|mp-spdz:PROTOCOL", "Runs steps 1c and 3. Default: embedded."),
+    "declare_model": ("NAME", "Accept an engine of this weaker threat model. Default: base."),
+    "seed": ("N", "Decides data split and training, never masks or noise. Default: 0."),
+    "ledger": ("FILE", "Charge this ledger, and go on from it. Default: forget at the end."),
+    "ledger_key": ("FILE", "Signing key of the ledger. Default: its name with .key added."),
+    "journal": ("FILE", "Which rows were asked, and their labels. Default: in your own state, for the ledger."),
+    "ask_again": ("yes|no", "Ask rows that were asked before, and pay again. Default: no."),
+    "allowance": ("DIR", "Go on from the models' circuit-privacy allowances here. Default: beside the ledger."),
+    "allowance_queries": ("N", "Queries that each model is declared for, ever. Default: 65536."),
+    "data_set": ("NAME", "What the ledger protects, for its life. Default: the file's name."),
+    "json": ("FILE", "Write the report as JSON; - is stdout."),
+    "log": ("FILE", "Write lines of progress here too."),
+}
+"""The options of the job (:mod:`capc.job.config`), as help describes them, and where its input and output are."""
 
 
 @app.command()
-def run(
-    config: Annotated[_Text, typer.Option(metavar="FILE.toml", help="Options by name; flags go before it.")] = None,
-    data: Annotated[
-        _Text, typer.Option(metavar="FILE.npz", help="Arrays x (n x d) and y (n). Default: scikit-learn's digits.")
-    ] = None,
-    parties: Annotated[_Text, typer.Option(metavar="K", help="Answering parties. Default: 20.")] = None,
-    queries: Annotated[_Text, typer.Option(metavar="N", help="Queries, if the budget allows. Default: 20.")] = None,
-    batch: Annotated[_Text, typer.Option(metavar="N", help="Queries asked at once. Default: 10.")] = None,
-    partition: Annotated[_Text, typer.Option(metavar="iid|skewed", help="Division of the rows. Default: iid.")] = None,
-    parameters: Annotated[
-        _Text, typer.Option(metavar="NAME", help="Parameter set: default, fast, test or toy. Default: default.")
-    ] = None,
-    inference: Annotated[
-        _Text,
-        typer.Option(metavar="exact|ckks_comparison", help="Evaluation of models; CKKS leaks them. Default: exact."),
-    ] = None,
-    mechanism: Annotated[
-        _Text,
-        typer.Option(metavar="NAME", help="rounded_gaussian, discrete_gaussian or skellam. Default: rounded_gaussian."),
-    ] = None,
-    adjacency: Annotated[
-        _Text, typer.Option(metavar="replace_one|null_vote", help="Neighbouring relation. Default: replace_one.")
-    ] = None,
-    charge: Annotated[
-        _Text, typer.Option(metavar="worst_case|realised", help="What is charged. Default: worst_case.")
-    ] = None,
-    joint: Annotated[
-        _Text, typer.Option(metavar="yes|no", help="Charge check and answer as one step, always. Default: no.")
-    ] = None,
-    renyi_order: Annotated[
-        _Text, typer.Option(metavar="A", help="Charge Renyi DP at this order. Default: mu^2 or rho, where they hold.")
-    ] = None,
-    sigma: Annotated[
-        _Text, typer.Option(metavar="VOTES", help="Noise deviation. Default: fits the queries into the budget.")
-    ] = None,
-    threshold: Annotated[
-        _Text, typer.Option(metavar="VOTES", help="Withhold labels below this count. Default: none.")
-    ] = None,
-    threshold_sigma: Annotated[
-        _Text, typer.Option(metavar="VOTES", help="Deviation of the threshold's noise. Default: that of the classes.")
-    ] = None,
-    epsilon: Annotated[_Text, typer.Option(metavar="EPSILON", help="Privacy budget. Default: 10.")] = None,
-    delta: Annotated[_Text, typer.Option(metavar="DELTA", help="Delta of the budget. Default: 0.00001.")] = None,
-    vote_variant: Annotated[
-        _Text,
-        typer.Option(metavar="tournament|all_pairs|multi_round", help="How votes are computed. Default: tournament."),
-    ] = None,
-    network: Annotated[
-        _Text, typer.Option(metavar="loopback|lan|wan", help="Take the variant that is fastest there. Default: none.")
-    ] = None,
-    engine: Annotated[
-        _Text, typer.Option(metavar="embedded|mp-spdz:PROTOCOL", help="Runs steps 1c and 3. Default: embedded.")
-    ] = None,
-    declare_model: Annotated[
-        _Text, typer.Option(metavar="NAME", help="Accept an engine of this weaker threat model. Default: base.")
-    ] = None,
-    seed: Annotated[
-        _Text, typer.Option(metavar="N", help="Decides data split and training, never masks or noise. Default: 0.")
-    ] = None,
-    ledger: Annotated[
-        _Text, typer.Option(metavar="FILE", help="Charge this ledger, and go on from it. Default: forget at the end.")
-    ] = None,
-    ledger_key: Annotated[
-        _Text, typer.Option(metavar="FILE", help="Signing key of the ledger. Default: its name with .key added.")
-    ] = None,
-    journal: Annotated[
-        _Text,
-        typer.Option(
-            metavar="FILE", help="Which rows were asked, and their labels. Default: in your own state, for the ledger."
-        ),
-    ] = None,
-    ask_again: Annotated[
-        _Text, typer.Option(metavar="yes|no", help="Ask rows that were asked before, and pay again. Default: no.")
-    ] = None,
-    allowance: Annotated[
-        _Text,
-        typer.Option(
-            metavar="DIR", help="Go on from the models' circuit-privacy allowances here. Default: beside the ledger."
-        ),
-    ] = None,
-    allowance_queries: Annotated[
-        _Text, typer.Option(metavar="N", help="Queries that each model is declared for, ever. Default: 65536.")
-    ] = None,
-    data_set: Annotated[
-        _Text, typer.Option(metavar="NAME", help="What the ledger protects, for its life. Default: the file's name.")
-    ] = None,
-    json: Annotated[_Text, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")] = None,
-    log: Annotated[_Text, typer.Option(metavar="FILE", help="Write lines of progress here too.")] = None,
-) -> Finished:
+@takes(RUN_OPTIONS)
+def run(given: dict[str, str]) -> Finished:
     """Label real queries under encryption and differential privacy, then retrain and report.
 
     Trains the parties' models on a split of the data, runs the whole protocol in this process, batch by batch,
     and retrains the querying party's model with the labels that it got.
     """
-    given = {
-        "data": data,
-        "parties": parties,
-        "queries": queries,
-        "batch": batch,
-        "partition": partition,
-        "parameters": parameters,
-        "inference": inference,
-        "mechanism": mechanism,
-        "adjacency": adjacency,
-        "charge": charge,
-        "joint": joint,
-        "renyi_order": renyi_order,
-        "sigma": sigma,
-        "threshold": threshold,
-        "threshold_sigma": threshold_sigma,
-        "epsilon": epsilon,
-        "delta": delta,
-        "vote_variant": vote_variant,
-        "network": network,
-        "engine": engine,
-        "declare_model": declare_model,
-        "seed": seed,
-        "ledger": ledger,
-        "ledger_key": ledger_key,
-        "journal": journal,
-        "ask_again": ask_again,
-        "allowance": allowance,
-        "allowance_queries": allowance_queries,
-        "data_set": data_set,
-    }
-    flags = {name: text for name, text in given.items() if text is not None}
     with interruptible():
         from capc.cli import run_command  # noqa: PLC0415  # needs NumPy and torch
 
+        config, json, log = (given.pop(name, None) for name in ("config", "json", "log"))
         files = [None if name is None else Path(name) for name in (config, log)]
-        return Finished(run_command.run(flags, files[0], json, files[1]))
+        return Finished(run_command.run(given, files[0], json, files[1]))
 
 
 @app.command()
-def doctor(
-    json: Annotated[_Text, typer.Option(metavar="FILE", help="Write what was found as JSON; - is stdout.")] = None,
-) -> Finished:
+def doctor(json: _Json = None) -> Finished:
     """Show which packages are installed, what they are for, and how to get the missing ones."""
     with interruptible():
         from capc.cli import doctor_command  # noqa: PLC0415  # rich is not needed for help
@@ -250,7 +169,6 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(account_app, name="account")
 
 _LedgerFile = Annotated[str, typer.Argument(metavar="LEDGER", help="The file that capc run --ledger made.")]
-_Json = Annotated[_Text, typer.Option(metavar="FILE", help="Write the answer as JSON; - is stdout.")]
 
 
 @ledger_app.command()

@@ -8,26 +8,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from capc.foundation.errors import InputError
-from capc.job.observer import Stage
+from capc.job.state import Display, Stage
 
 INTERVAL = 10.0
 """Seconds between two lines of one stage, besides its first and its last."""
-
-
-class Display(Protocol):
-    """Shows stages."""
-
-    def started(self, stage: Stage, total: int) -> None:
-        """A stage of ``total`` steps begins."""
-
-    def advanced(self, stage: Stage) -> None:
-        """One step of the stage is done."""
 
 
 class Lines:

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from capc.cli import EXIT_INTERRUPTED, EXIT_OK
 from capc.cli.output import STDOUT, Output
-from capc.cli.progress import Display, displays
+from capc.cli.progress import displays
 from capc.cli.run_table import show
 from capc.foundation.errors import InputError
 from capc.job.config import JobConfig, resolve
 from capc.job.files import beside, check_not_input, check_writable
 from capc.job.job import Job
 from capc.job.journal import KEY_SUFFIX, ROLES_SUFFIX
-from capc.job.observer import Stage
 from capc.job.plan import Plan, prepare
 from capc.job.report import document
+from capc.job.state import Display, Stage
 from capc.privacy.ledger import default_key_file
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from capc.job.engines import described
-from capc.job.report import concrete_bound, enforced_label, enforced_statement, leaks, realised_statement
+from capc.job.report import agreement, concrete_bound, enforced_label, enforced_statement, realised_statement
 from capc.job.state import JobState, Status
 from capc.privacy.ledger import Ledger
 from capc.two_party.garbling.concrete_bound import GarblingBound
@@ -24,9 +24,6 @@ _ENDINGS = {
 def show(state: JobState, console: Console) -> None:
     """Prints the report of a run, also of one that was interrupted."""
     console.print(_ENDINGS[state.status])
-    leaked = leaks(state)
-    if leaked is not None:
-        console.print(f"This run leaks: {leaked}.", style="bold red", markup=False)
     if state.queries:
         console.print(_queries(state))
     console.print(_summary(state))
@@ -56,18 +53,20 @@ def _summary(state: JobState) -> Table:
     table = Table(title="Summary", show_header=False)
     table.add_column("what", no_wrap=True)
     table.add_column("figure", overflow="fold")
-    labels = state.plan.dataset.labels
-    asked = len(state.queries)
-    released = [query for query in state.queries if query.label is not None]
-    equal = sum(query.label == query.ideal_label for query in state.queries)
-    right = sum(query.label == int(labels[query.row]) for query in released)
+    asked, told = len(state.queries), agreement(state)
     table.add_row("queries", f"{asked} of {state.plan.config.queries} asked")
-    table.add_row("labels", f"{len(released)} released, {asked - len(released)} withheld")
+    table.add_row("labels", f"{told['released']} released, {told['withheld']} withheld")
     if asked:
         seconds, sent = fmean(query.seconds for query in state.queries), fmean(query.bytes for query in state.queries)
-        table.add_row("per query", f"{seconds:.2f} s and {sent:,.0f} bytes, after the set-up")
-    table.add_row("agreement", f"{equal} of {asked} equal to the ideal functionality")
-    table.add_row("correct", f"{right} of {len(released)} released labels are those of the data")
+        after = "its batch was prepared" if state.plan.config.prepare else "the set-up"
+        table.add_row("per query", f"{seconds:.2f} s and {sent:,.0f} bytes, after {after}")
+    if asked and state.plan.config.prepare:
+        seconds, sent = (
+            fmean(getattr(query, name) for query in state.queries) for name in ("offline_seconds", "offline_bytes")
+        )
+        table.add_row("prepared", f"{seconds:.2f} s and {sent:,.0f} bytes for each query, before it was used")
+    table.add_row("agreement", f"{told['equal_to_ideal']} of {asked} equal to the ideal functionality")
+    table.add_row("correct", f"{told['correct']} of {told['released']} released labels are those of the data")
     engine = described(state.plan.engine)
     weaker = f"; does not withstand {', '.join(engine.not_withstood)}" if engine.not_withstood else ""
     table.add_row("engine", f"{engine.name}, declared model {engine.model}{weaker}")

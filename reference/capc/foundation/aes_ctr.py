@@ -9,24 +9,25 @@ Source: FIPS 197, SP 800-38A. Spec: CAPC-OT-004, CAPC-GC-002.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
+from struct import iter_unpack
 
-from capc.foundation.encoding import LABEL_BYTES
 from capc.foundation.primitives import Permutation
 
 KEY_BYTES = 16
 
 
-def counter_blocks(key: bytes, lows: Sequence[int], high: int) -> bytes:
-    """16 bytes for each counter: AES_key of the block with ``low`` in its first 8 bytes and ``high`` in its last.
-
-    Args:
-        key: 16 bytes.
-        lows: counters below 2^64.
-        high: below 2^64.
-    """
+# The leaves of all trees expand the same counters, one after the other. No counter is secret.
+@lru_cache(maxsize=8)
+def counters(lows: range, high: int) -> bytes:
+    """For each counter the block with ``low`` in its first 8 bytes and ``high`` in its last; both below 2^64."""
     end = high.to_bytes(8, "little")
-    return Permutation(key).apply(b"".join(low.to_bytes(8, "little") + end for low in lows))
+    return b"".join(low.to_bytes(8, "little") + end for low in lows)
+
+
+def counter_blocks(key: bytes, lows: range, high: int) -> bytes:
+    """16 bytes for each counter: AES of its block under a key of 16 bytes."""
+    return Permutation(key).apply(counters(lows, high))
 
 
 def stream_bits(key: bytes, high: int, count: int) -> int:
@@ -35,11 +36,11 @@ def stream_bits(key: bytes, high: int, count: int) -> int:
     return int.from_bytes(blocks, "little") & ((1 << count) - 1)
 
 
-def labels_at(key: bytes, lows: Sequence[int], high: int) -> list[int]:
+def labels_at(key: bytes, lows: range, high: int) -> list[int]:
     """A label of 128 bits for each counter."""
     return to_labels(counter_blocks(key, lows, high))
 
 
 def to_labels(blocks: bytes) -> list[int]:
     """The 128-bit numbers in bytes, little-endian."""
-    return [int.from_bytes(blocks[at : at + LABEL_BYTES], "little") for at in range(0, len(blocks), LABEL_BYTES)]
+    return [low | high << 64 for low, high in iter_unpack("<QQ", blocks)]

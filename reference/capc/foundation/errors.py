@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
+from enum import StrEnum, auto
 from typing import TYPE_CHECKING
+
+from capc_spec.registry import ERROR_CODES
 
 if TYPE_CHECKING:
     from capc.foundation.parties import Party
@@ -41,34 +43,28 @@ class BudgetExhaustedError(CapcError):
 
 
 class ErrorCode(StrEnum):
-    """Stable, language-neutral codes of the specification (CAPC-ERR). Message text is free, codes are not."""
+    """Stable, language-neutral codes of a peer's fault (CAPC-ERR); section 11 says what each proves.
 
-    MALFORMED_LENGTH = "malformed_length"
-    """The message is shorter or longer than its type and the parameters say."""
-    WRONG_MESSAGE_TYPE = "wrong_message_type"
-    """The message is of another type than this step expects: sent out of order."""
-    FOREIGN_SESSION = "foreign_session"
-    """The message is bound to other parameters, participants, identities or another session id."""
-    WRONG_QUERY = "wrong_query"
-    """The message belongs to another query of this session: a replay, or a party out of step."""
-    WRONG_LAYER = "wrong_layer"
-    """The message belongs to another layer of the same query."""
-    WRONG_SENDER = "wrong_sender"
-    """The header names another sender than the channel it came from."""
-    WRONG_RECEIVER = "wrong_receiver"
-    """The header names another receiver."""
-    VALUE_OUT_OF_RANGE = "value_out_of_range"
-    """A field holds a number that its ring, field or modulus does not have."""
-    NON_CANONICAL = "non_canonical"
-    """The bytes decode to a value whose only valid encoding is another one (for example padding bits set)."""
-    INVALID_POINT = "invalid_point"
-    """A curve point is not in the prime-order group."""
-    PARAMETER_MISMATCH = "parameter_mismatch"
-    """A peer holds other parameters or another participant set; the detail names the first that differs."""
-    INVALID_OUTPUT_LABEL = "invalid_output_label"
-    """A returned output label is neither of the two labels of its wire."""
-    MISSING_PARTICIPANT = "missing_participant"
-    """The step was given no message of a party in the participant set."""
+    Message text is free, codes are not.
+    """
+
+    @staticmethod
+    def _generate_next_value_(name: str, *_: object) -> str:
+        return ERROR_CODES[name.lower()]
+
+    MALFORMED_LENGTH = auto()
+    WRONG_MESSAGE_TYPE = auto()
+    FOREIGN_SESSION = auto()
+    WRONG_QUERY = auto()
+    WRONG_LAYER = auto()
+    WRONG_SENDER = auto()
+    WRONG_RECEIVER = auto()
+    VALUE_OUT_OF_RANGE = auto()
+    NON_CANONICAL = auto()
+    INVALID_POINT = auto()
+    PARAMETER_MISMATCH = auto()
+    INVALID_OUTPUT_LABEL = auto()
+    MISSING_PARTICIPANT = auto()
 
 
 class InvalidPayloadError(CapcError, ValueError):

@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from typing import NewType, Protocol
 
 from capc.foundation.errors import InputError, RandomnessExhaustedError
+from capc_spec.registry import TAGS
 
 Seed = NewType("Seed", bytes)
 """32 uniformly random bytes."""
@@ -21,8 +22,6 @@ Seed = NewType("Seed", bytes)
 SEED_BYTES = 32
 STREAM_LIMIT = 1 << 24
 """Bytes that one stream may give. A step of the protocol needs far less; the end is an error, not a fallback."""
-
-_DOMAIN = b"CaPC/0.1/xof"
 
 
 def fresh_seed() -> Seed:
@@ -80,7 +79,7 @@ class XofSource(ByteStream):
     def __init__(self, seed: Seed, label: bytes) -> None:
         if len(seed) != SEED_BYTES:
             raise InputError(f"a seed of {len(seed)} bytes: seeds have exactly {SEED_BYTES} bytes")
-        self._state = hashlib.shake_256(_DOMAIN + bytes([len(seed)]) + seed + label)
+        self._state = hashlib.shake_256(TAGS["xof"] + bytes([len(seed)]) + seed + label)
         self._buffer = b""
         self._position = 0
 

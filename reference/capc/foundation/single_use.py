@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NoReturn, Self, SupportsIndex
 
@@ -65,6 +66,18 @@ class SingleUse:
                 "takes what you have"
             )
         state.require_unspent()
+
+    @classmethod
+    def require_all(cls, states: Sequence[object]) -> None:
+        """The same of states that one step takes together.
+
+        Raises:
+            InputError: as :meth:`require`, or there is none.
+        """
+        if not states:
+            raise InputError("no state is given: a batch has one for each answering party")
+        for state in states:
+            cls.require(state)
 
     def require_unspent(self) -> None:
         """Raises :class:`StateReuseError` when a step has used this state already."""

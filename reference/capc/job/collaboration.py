@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 
 from capc.foundation.errors import InputError
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
 from capc.job.plan import AllowanceFolder, heads_folder
 from capc.job.state import Labeller
-from capc.linear.bfv import BfvLinear
+from capc.linear.bfv import BfvLinear, PooledLinear
 from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.privacy.accountants.policies import certify, policy_budget
 from capc.privacy.allowance import PrivacyAllowance
 from capc.privacy.ledger import KeptAllowance, Ledger, Terms, allowance_file, check_proof, load_seen, save_seen
-from capc.protocol.collaboration import Collaboration, QueryResult
+from capc.protocol.collaboration import Collaboration, PreparedQueries, QueryResult
 from capc.protocol.costs import StepCost
 from capc.protocol.embedded_methods import EMBEDDED
 from capc.protocol.engine import SecureEngine
@@ -27,6 +28,7 @@ from capc.session.session import Participant, Session, fresh_session_id
 from capc.steps.suite import reference_suite
 from capc.two_party.hash_use import HashUse
 from capc.two_party.vectorised import VectorisedTwoParty
+from capc_spec.registry import TAGS
 
 
 def open_collaboration(
@@ -35,6 +37,7 @@ def open_collaboration(
     account: Account,
     engine: SecureEngine | None = None,
     allowances: AllowanceFolder | None = None,
+    workers: int = 0,
 ) -> Labeller:
     """Sets up the protocol. All of its randomness comes from the operating system (CAPC-RUN-002).
 
@@ -44,6 +47,7 @@ def open_collaboration(
         account: charged for each query.
         engine: of steps 1c and 3; None is the embedded one.
         allowances: where answering parties keep theirs; None begins new ones.
+        workers: processes that share the work of HE with this one; they end with the collaboration.
 
     Raises:
         InputError: a model is not admitted, an answering party's allowance cannot be used or is spent, or the account's
@@ -52,7 +56,8 @@ def open_collaboration(
     certify(account.policy, account.budget)
     session = open_session(parameters, models)
     kept = None if allowances is None else open_allowances(allowances, session, models)
-    suite = reference_suite(parameters, BfvLinear(parameters.widths), VectorisedTwoParty())
+    linear = PooledLinear(parameters.widths, workers) if workers else BfvLinear(parameters.widths)
+    suite = reference_suite(parameters, linear, VectorisedTwoParty())
     methods = EMBEDDED if engine is None else with_engine(engine)
     collaboration = Collaboration(session, models, suite, account, methods=methods, allowances=kept)
     return Watched(collaboration, session, account) if isinstance(account, Ledger) else collaboration
@@ -137,19 +142,35 @@ class Watched:
         return self._collaboration.remaining_queries()
 
     def label_batch(self, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
-        """Asks between two looks of every answering party at the ledger; the second one is for this batch's charges.
-
-        So a roll-back of the last batch is seen by the next run. An error of the batch does not prevent the second
-        look.
+        """Asks between two looks.
 
         Raises:
             LedgerError: an answering party refuses to take part.
             BudgetExhaustedError: the ledger does not admit as many queries.
         """
+        with self._looking():
+            return self._collaboration.label_batch(queries)
+
+    def prepare(self, count: int) -> PreparedQueries:
+        """Charges nothing, so that nobody need look."""
+        return self._collaboration.prepare(count)
+
+    def label_prepared(self, prepared: PreparedQueries, queries: Sequence[Sequence[int]]) -> list[QueryResult]:
+        """Asks between two looks, with the same errors."""
+        with self._looking():
+            return self._collaboration.label_prepared(prepared, queries)
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """Every answering party looks at the ledger before and after a batch, the second time for its charges.
+
+        So a roll-back of the last batch is seen by the next run. An error of the batch does not prevent the second
+        look.
+        """
         self._look([])
         done = len(self.results)
         try:
-            return self._collaboration.label_batch(queries)
+            yield
         finally:
             self._look([(self._tag, result.index) for result in self.results[done:]])
 
@@ -162,4 +183,4 @@ class Watched:
 
 def _identity(party: Party) -> bytes:
     """In one process a party's identity is a hash of its name; networked parties have certificates."""
-    return hashlib.sha256(f"capc run: {party}".encode("ascii")).digest()
+    return hashlib.sha256(TAGS["run"] + str(party).encode("ascii")).digest()

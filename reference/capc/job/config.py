@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
+from typing import Annotated, get_type_hints
 
 from capc.foundation.errors import InputError
 from capc.job.network import NetworkName
-from capc.job.options import OPTIONS, Inference, OptionValue, flag
+from capc.job.options import (
+    NAME_LENGTH,
+    Option,
+    OptionValue,
+    choice,
+    file_name,
+    flag,
+    named,
+    rational,
+    whole,
+    yes_or_no,
+)
 from capc.learning.data import no_file_because
 from capc.learning.partition import Partition
 from capc.privacy.allowance import DEFAULT_QUERIES
 from capc.protocol.engine import EMBEDDED
-from capc.session.parameters import Adjacency, Charge, NoiseName, VoteVariant
+from capc.session.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, VoteVariant
+from capc.session.session import MAX_ANSWERING, MAX_QUERIES
+
+MAX_BATCH = 4096
+MAX_WORKERS = 256
+MAX_DECLARED = 1 << 32
+MAX_SEED = (1 << 63) - 1
+MAX_VOTES = Fraction(10**6)
+MAX_EPSILON = Fraction(1000)
+"""Beyond it a promise is empty, and conversions need thousands of digits."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +51,10 @@ class JobConfig:
         parties: K, the number of answering parties.
         queries: how many points of the pool to ask about, as far as the budget allows.
         batch: how many queries are asked at once; the last batch is what is left.
+        prepare: whether a batch's transfers, encryptions and circuits are made before its queries are used.
+        workers: processes that share the work of homomorphic encryption with the run's own.
         partition: how the answering parties' rows are divided.
         parameters: the name of a published parameter set.
-        inference: how models are evaluated; anything but the exact one is a comparison that leaks.
         mechanism: the law of the noise.
         adjacency: the neighbouring relation of the budget.
         charge: which costs the account charges.
@@ -60,35 +83,40 @@ class JobConfig:
         places: where each option was given that was given, by name.
     """
 
-    data: Path | None = None
-    parties: int = 20
-    queries: int = 20
-    batch: int = 10
-    partition: Partition = Partition.IID
-    parameters: str = "default"
-    inference: Inference = Inference.EXACT
-    mechanism: NoiseName = NoiseName.ROUNDED_GAUSSIAN
-    adjacency: Adjacency = Adjacency.REPLACE_ONE
-    charge: Charge = Charge.WORST_CASE
-    joint: bool = False
-    renyi_order: Fraction | None = None
-    sigma: Fraction | None = None
-    threshold: Fraction | None = None
-    threshold_sigma: Fraction | None = None
-    epsilon: Fraction = Fraction(10)
-    delta: Fraction = Fraction(1, 100_000)
-    vote_variant: VoteVariant | None = None
-    network: NetworkName | None = None
-    engine: str = EMBEDDED.name
-    declare_model: str = EMBEDDED.model
-    seed: int = 0
-    ledger: Path | None = None
-    ledger_key: Path | None = None
-    journal: Path | None = None
-    ask_again: bool = False
-    allowance: Path | None = None
-    allowance_queries: int = DEFAULT_QUERIES
-    data_set: str | None = None
+    data: Annotated[Path | None, file_name("an .npz archive")] = None
+    parties: Annotated[int, whole(1, MAX_ANSWERING)] = 20
+    queries: Annotated[int, whole(1, MAX_QUERIES)] = 20
+    batch: Annotated[int, whole(1, MAX_BATCH)] = 10
+    prepare: Annotated[bool, yes_or_no()] = False
+    workers: Annotated[int, whole(0, MAX_WORKERS)] = 0
+    partition: Annotated[Partition, choice(Partition)] = Partition.IID
+    parameters: Annotated[str, named("the name of a parameter set, such as default or test")] = "default"
+    mechanism: Annotated[NoiseName, choice(NoiseName)] = NoiseName.ROUNDED_GAUSSIAN
+    adjacency: Annotated[Adjacency, choice(Adjacency)] = Adjacency.REPLACE_ONE
+    charge: Annotated[Charge, choice(Charge)] = Charge.WORST_CASE
+    joint: Annotated[bool, yes_or_no()] = False
+    renyi_order: Annotated[Fraction | None, rational(Fraction(MAX_RENYI_ORDER))] = None
+    sigma: Annotated[Fraction | None, rational(MAX_VOTES)] = None
+    threshold: Annotated[Fraction | None, rational(MAX_VOTES, zero=True)] = None
+    threshold_sigma: Annotated[Fraction | None, rational(MAX_VOTES)] = None
+    epsilon: Annotated[Fraction, rational(MAX_EPSILON)] = Fraction(10)
+    delta: Annotated[Fraction, rational(Fraction(1), open_above=True)] = Fraction(1, 100_000)
+    vote_variant: Annotated[VoteVariant | None, choice(VoteVariant)] = None
+    network: Annotated[NetworkName | None, choice(NetworkName)] = None
+    engine: Annotated[str, named("embedded, or an engine and its protocol such as mp-spdz:semi2k")] = EMBEDDED.name
+    declare_model: Annotated[str, named("base, or a weaker threat model by name such as honest_majority")] = (
+        EMBEDDED.model
+    )
+    seed: Annotated[int, whole(0, MAX_SEED)] = 0
+    ledger: Annotated[Path | None, file_name("a ledger, which is made if it is not there")] = None
+    ledger_key: Annotated[Path | None, file_name("the file of the ledger's signing key")] = None
+    journal: Annotated[Path | None, file_name("the querying party's journal, which is made if it is not there")] = None
+    ask_again: Annotated[bool, yes_or_no()] = False
+    allowance: Annotated[Path | None, file_name("a folder, which is made if it is not there")] = None
+    allowance_queries: Annotated[int, whole(1, MAX_DECLARED)] = DEFAULT_QUERIES
+    data_set: Annotated[
+        str | None, named(f"a name of the protected data that outlives its files, of up to {NAME_LENGTH} characters")
+    ] = None
     places: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, name: str) -> str:
@@ -101,9 +129,25 @@ class JobConfig:
         shown = "not given" if value is None else plain(value)
         return InputError(f"{name} = {shown} ({self.place(name)}): {remedy}")
 
+    @contextmanager
+    def placing(self, *names: str) -> Iterator[None]:
+        """Adds to a refusal inside where these options were given."""
+        try:
+            yield
+        except InputError as error:
+            raise InputError(f"{error} ({', '.join(map(self.place, names))})") from None
+
     def document(self) -> dict[str, object]:
         """Every option as a JSON value; rationals are strings, what was not given is None."""
         return {name: plain(getattr(self, name)) for name in OPTIONS}
+
+
+OPTIONS: dict[str, Option] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(JobConfig, include_extras=True).items()
+    if hasattr(hint, "__metadata__")
+}
+"""Every option that a TOML file may hold, and the order in which they are shown."""
 
 
 def resolve(flags: Mapping[str, str], file: Path | None = None) -> JobConfig:
@@ -131,12 +175,12 @@ def resolve(flags: Mapping[str, str], file: Path | None = None) -> JobConfig:
 
 
 def _checked(name: str, raw: object, place: str, *, from_text: bool) -> OptionValue:
-    option = OPTIONS[name]
+    kind = OPTIONS[name]
     try:
-        return option.from_text(str(raw)) if from_text else option.from_value(raw)
+        return kind.from_text(str(raw)) if from_text else kind.from_value(raw)
     except ValueError:
         shown = " ".join(str(raw).split())
-        raise InputError(f"{name} = {shown} ({place}): choose {option.remedy}") from None
+        raise InputError(f"{name} = {shown} ({place}): choose {kind.remedy}") from None
 
 
 def _read_toml(file: Path) -> dict[str, object]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from capc.foundation.errors import InputError
 from capc.job.config import JobConfig
 from capc.protocol.engine import EMBEDDED, EngineDescription, SecureEngine
 
@@ -31,10 +30,8 @@ def find_engine(config: JobConfig) -> SecureEngine | None:
     if name not in found:
         known = ", ".join([EMBEDDED.name, *(f"{other}:PROTOCOL" for other in found)])
         raise config.refusal("engine", f"there is no such engine: choose one of {known}")
-    try:
+    with config.placing("engine", "declare_model"):
         engine: SecureEngine = found[name].load()(protocol, config.declare_model)
-    except InputError as error:
-        raise InputError(f"{error} ({config.place('engine')}, {config.place('declare_model')})") from None
     return engine
 
 

@@ -1,6 +1,6 @@
 """The main job, in its order: train, choose queries, label them through the protocol, retrain.
 
-Spec: CAPC-RUN-002 to CAPC-RUN-005, CAPC-RUN-010, CAPC-RUN-011, CAPC-RUN-016 to CAPC-RUN-019.
+Spec: CAPC-RUN-002 to CAPC-RUN-005, CAPC-RUN-010, CAPC-RUN-011, CAPC-RUN-016 to CAPC-RUN-019, CAPC-RUN-022.
 """
 
 from __future__ import annotations
@@ -9,18 +9,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from capc.foundation import fixed_point
 from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.job.collaboration import open_collaboration
-from capc.job.models import Trainer, train_float, train_relus
-from capc.job.observer import JobObserver, Stage
-from capc.job.options import Inference
+from capc.job.models import train_float, train_relus
 from capc.job.plan import Plan, heads_folder
 from capc.job.purse import Purse
-from capc.job.state import JobState, Labeller, ModelRecord, QueryRecord, Score, Status
+from capc.job.state import JobObserver, JobState, Labeller, ModelRecord, QueryRecord, Score, Stage, Status
 from capc.learning.active import by_margin
 from capc.learning.data import Floats, Indices
 from capc.learning.metrics import accuracy, balanced_accuracy
@@ -29,6 +28,7 @@ from capc.learning.training import QUERYING_ARCHITECTURE, FloatModel
 from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.privacy.ledger import Ledger
+from capc.protocol.collaboration import PreparedQueries
 from capc.session.parameters import Parameters
 
 Opener = Callable[[Parameters, Sequence[QuantisedModel], Account], Labeller]
@@ -40,7 +40,7 @@ class Job:
     Args:
         plan: what to do.
         observer: told of every step forward.
-        opener: sets up the protocol; None takes the one that the plan's inference and engine need.
+        opener: sets up the protocol; None takes what the plan needs.
     """
 
     def __init__(self, plan: Plan, observer: JobObserver, opener: Opener | None = None) -> None:
@@ -57,8 +57,9 @@ class Job:
             raise
         self.state = JobState(plan, division, account, purse)
         self._observer = observer
-        self._trainer, needed = _inference(plan)
-        self._opener = opener or needed
+        self._opener = opener or partial(
+            open_collaboration, engine=plan.engine, allowances=plan.allowances, workers=plan.config.workers
+        )
 
     def close(self) -> None:
         """Lets go of the ledger, if there is one; :attr:`state` has been read for the last time."""
@@ -108,7 +109,7 @@ class Job:
         self._observer.started(Stage.TRAINING, len(shares))
         models = []
         for number, rows in enumerate(shares, start=1):
-            model, predict = self._trainer(self.state.plan, rows, number)
+            model, predict = train_relus(self.state.plan, rows, number)
             models.append(model)
             self.state.models.append(ModelRecord(model.layer_sizes, len(rows), self._score(predict).accuracy))
             self._observer.advanced(Stage.TRAINING)
@@ -136,14 +137,15 @@ class Job:
                 self._ask_batch(labeller, batch)
             except BudgetExhaustedError:
                 # Another process charged the same ledger or allowance in the meantime.
-                self.state.purse.take_back(self._not_asked(batch))
+                self._take_back(batch)
                 return self._exhausted(len(batch))
             left -= len(batch)
         return Status.COMPLETE
 
-    def _not_asked(self, batch: Sequence[int]) -> list[int]:
+    def _take_back(self, batch: Sequence[int]) -> None:
+        """Of a batch that was refused, what was not asked."""
         done = {record.row for record in self.state.queries}
-        return [row for row in batch if row not in done]
+        self.state.purse.take_back([row for row in batch if row not in done])
 
     def _exhausted(self, count: int) -> Status:
         """What does not suffice for ``count`` queries: the account, or an allowance if the account does."""
@@ -153,21 +155,37 @@ class Job:
     def _ask_batch(self, labeller: Labeller, rows: Sequence[int]) -> None:
         fraction_bits = self.state.plan.parameters.widths.fraction_bits
         queries = [fixed_point.quantise(self._features[row].tolist(), fraction_bits) for row in rows]
-        before, done, start = _sent(labeller), len(labeller.results), time.perf_counter()
+        done, prepared = len(labeller.results), None
+        began = known = _Moment.now(labeller)
+        if self.state.plan.config.prepare:
+            prepared = self._prepare(labeller, rows)
+            known = _Moment.now(labeller)
         try:
-            labeller.label_batch(queries)
+            if prepared is None:
+                labeller.label_batch(queries)
+            else:
+                labeller.label_prepared(prepared, queries)
         finally:
             # What a batch released before an error or an interrupt was paid for, and is kept.
-            outcomes = labeller.results[done:]
-            seconds, sent = time.perf_counter() - start, _sent(labeller) - before
+            outcomes, ended = labeller.results[done:], _Moment.now(labeller)
             # Durable first: a label that is shown or used is never bought again.
             self.state.purse.settle((row, outcome.label) for row, outcome in zip(rows, outcomes, strict=False))
             for row, outcome in zip(rows, outcomes, strict=False):
                 index = len(self.state.queries) + 1
-                share = seconds / len(outcomes), sent / len(outcomes)
-                self.state.queries.append(QueryRecord(index, row, outcome.label, outcome.ideal_label, *share))
+                shares = *ended.since(known, len(outcomes)), *known.since(began, len(outcomes))
+                self.state.queries.append(QueryRecord(index, row, outcome.label, outcome.ideal_label, *shares))
                 self._observer.advanced(Stage.QUERIES)
             self._observer.changed()
+
+    def _prepare(self, labeller: Labeller, rows: Sequence[int]) -> PreparedQueries:
+        """Does what does not need the rows. Where that ends early, none of them was asked, and only work is lost."""
+        try:
+            return labeller.prepare(len(rows))
+        except BudgetExhaustedError:
+            raise
+        except BaseException:
+            self._take_back(rows)
+            raise
 
     def _train_own(self, bought: Mapping[int, int]) -> FloatModel:
         """The querying party's model, from its own labelled rows and the rows whose labels it bought."""
@@ -186,16 +204,6 @@ class Job:
         return self.state.plan.dataset.features
 
 
-def _inference(plan: Plan) -> tuple[Trainer, Opener]:
-    """How models are trained and asked."""
-    if plan.config.inference is Inference.CKKS_COMPARISON:
-        # Only a run that asks for the leaking variant by name loads it (CAPC-RUN-012).
-        from capc.job.comparison import open_ckks_collaboration, train_squares  # noqa: PLC0415
-
-        return train_squares, open_ckks_collaboration
-    return train_relus, partial(open_collaboration, engine=plan.engine, allowances=plan.allowances)
-
-
 def _close(account: Account) -> None:
     """Lets go of a ledger.
 
@@ -211,6 +219,16 @@ def _close(account: Account) -> None:
         account.close()
 
 
-def _sent(labeller: Labeller) -> int:
-    """Bytes of all messages so far."""
-    return sum(cost.bytes for cost in labeller.costs.values())
+class _Moment(NamedTuple):
+    """How long a run takes, and how many bytes were sent, until now."""
+
+    seconds: float
+    bytes: int
+
+    @classmethod
+    def now(cls, labeller: Labeller) -> _Moment:
+        return cls(time.perf_counter(), sum(cost.bytes for cost in labeller.costs.values()))
+
+    def since(self, earlier: _Moment, queries: int) -> tuple[float, float]:
+        """What each of so many queries took since then."""
+        return (self.seconds - earlier.seconds) / queries, (self.bytes - earlier.bytes) / queries

@@ -25,6 +25,7 @@ from capc.foundation.hidden import type_only
 from capc.foundation.randomness import SEED_BYTES, Seed, fresh_seed
 from capc.job.files import beside
 from capc.privacy.storage.disk import create_secret, replace, sync_folder
+from capc_spec.registry import TAGS
 
 if sys.platform != "win32":
     import fcntl
@@ -33,7 +34,6 @@ FORMAT = "capc_journal/v1"
 KEY_SUFFIX = ".key"
 ROLES_SUFFIX = ".roles"
 _LOCK_SUFFIX = ".lock"
-_ROW = b"CaPC/0.1/journal-row"
 _DIGEST_DIGITS = 2 * hashlib.sha256().digest_size
 _REMEDY = "restore it as it was, or name another journal"
 
@@ -126,7 +126,7 @@ class Journal:
         Args:
             row: the digest of its features (:func:`capc.learning.data.row_digest`).
         """
-        return hmac.new(self._key, _ROW + row, hashlib.sha256).hexdigest()
+        return hmac.new(self._key, TAGS["journal-row"] + row, hashlib.sha256).hexdigest()
 
     def rows(self) -> Mapping[str, AskedRow]:
         """Every row that was asked about, by digest.

@@ -29,23 +29,20 @@ class AnsweringModel(NamedTuple):
     predict: Callable[[Floats], Indices]
 
 
-Trainer = Callable[[Plan, Indices, int], AnsweringModel]
-"""From the plan, an answering party's rows and its number, counted from 1."""
-
-
-def hidden_widths(number: int) -> tuple[int, ...]:
-    """Widths of the hidden layers of an answering party's model; the parties' differ."""
-    return ARCHITECTURES[(number - 1) % len(ARCHITECTURES)]
-
-
 def train_relus(plan: Plan, rows: Indices, number: int) -> AnsweringModel:
-    """A network with ReLUs, which the protocol evaluates exactly.
+    """A network with ReLUs, which the protocol evaluates exactly. The parties' architectures differ.
+
+    Args:
+        plan: the data, and the parameters.
+        rows: the answering party's.
+        number: which one it is, from 1.
 
     Raises:
         InputError: it could wrap in the logit ring.
     """
     widths = plan.parameters.widths
-    model = train_float(plan, rows, plan.dataset.labels[rows], hidden_widths(number), number)
+    hidden = ARCHITECTURES[(number - 1) % len(ARCHITECTURES)]
+    model = train_float(plan, rows, plan.dataset.labels[rows], hidden, number)
     quantised = quantise(model, widths.fraction_bits)
     try:
         quantised.check_ranges(widths.logit_bits)

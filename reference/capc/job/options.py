@@ -2,209 +2,38 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
-from capc.job.network import NetworkName
-from capc.learning.partition import Partition
-from capc.session.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, VoteVariant
-from capc.session.session import MAX_ANSWERING, MAX_QUERIES
-
-
-class Inference(StrEnum):
-    """How an answering party's model is evaluated on an encrypted query."""
-
-    EXACT = "exact"
-    """The protocol: exact HE that hides the model, and two-party ReLUs."""
-    CKKS_COMPARISON = "ckks_comparison"
-    """Approximate HE with squares, to compare with: it leaks the models (docs/ckks-comparison.md)."""
-
-
 OptionValue = bool | int | str | Fraction | Path | StrEnum
 
-MAX_BATCH = 4096
-MAX_DECLARED = 1 << 32
-MAX_SEED = (1 << 63) - 1
 _MAGNITUDE = 30
 _DIGITS = 40
-_NAME_LENGTH = 200
+NAME_LENGTH = 200
 
 
-class Option(ABC):
-    """One option. Both readers raise :class:`ValueError` for a value that is not admitted."""
+@dataclass(frozen=True)
+class Option:
+    """One option.
 
-    @property
-    @abstractmethod
-    def remedy(self) -> str:
-        """What to choose instead, to follow the word "choose"."""
+    Attributes:
+        remedy: what to choose instead of a value that is not admitted, to follow the word "choose".
+        from_value: the option from a value of a TOML file, where floats are read as :class:`Decimal`; it raises
+            :class:`ValueError` for one that is not admitted.
+        spelled: the value that a flag's text spells, with the same error.
+    """
 
-    @abstractmethod
-    def from_value(self, raw: object) -> OptionValue:
-        """The option from a value of a TOML file, where floats are read as :class:`Decimal`."""
+    remedy: str
+    from_value: Callable[[object], OptionValue]
+    spelled: Callable[[str], object] = str
 
     def from_text(self, text: str) -> OptionValue:
-        """The option from the text of a flag."""
-        return self.from_value(text)
-
-
-@dataclass(frozen=True)
-class Whole(Option):
-    """A whole number in a range."""
-
-    least: int
-    most: int
-
-    @property
-    def remedy(self) -> str:
-        """The range."""
-        return f"a whole number from {self.least} to {self.most}"
-
-    def from_value(self, raw: object) -> int:
-        """The number; True and False are none."""
-        if not isinstance(raw, int) or isinstance(raw, bool) or not self.least <= raw <= self.most:
-            raise ValueError
-        return raw
-
-    def from_text(self, text: str) -> int:
-        """The number that the text spells."""
-        return self.from_value(int(text))
-
-
-@dataclass(frozen=True)
-class Rational(Option):
-    """An exact decimal in a range; no float ever stands for it.
-
-    The number of digits is limited because noise and accounting compute with all of them, and so is the smallest
-    number above 0, for the same reason.
-    """
-
-    most: Fraction
-    zero: bool = False
-    open_above: bool = False
-
-    @property
-    def remedy(self) -> str:
-        """The range."""
-        high = f"below {self.most}" if self.open_above else f"of at most {self.most}"
-        choices = f"a number of at least 1e-{_MAGNITUDE} and {high}, with at most {_DIGITS} digits"
-        return f"0, or {choices}" if self.zero else choices
-
-    def from_value(self, raw: object) -> Fraction:
-        """The rational of an integer or a decimal."""
-        if not isinstance(raw, int | Decimal) or isinstance(raw, bool):
-            raise ValueError
-        decimal = Decimal(raw)
-        if not decimal.is_finite() or len(decimal.as_tuple().digits) > _DIGITS:
-            raise ValueError
-        if decimal == 0:
-            return self._zero()
-        # Before the fraction is made: that of 1e-999999999 would not fit the memory.
-        if decimal < 0 or abs(decimal.adjusted()) > _MAGNITUDE:
-            raise ValueError
-        value = Fraction(decimal)
-        if value > self.most or (self.open_above and value == self.most):
-            raise ValueError
-        return value
-
-    def from_text(self, text: str) -> Fraction:
-        """The rational of the decimal that the text spells."""
-        try:
-            return self.from_value(Decimal(text))
-        except InvalidOperation:
-            raise ValueError from None
-
-    def _zero(self) -> Fraction:
-        if not self.zero:
-            raise ValueError
-        return Fraction(0)
-
-
-@dataclass(frozen=True)
-class Choice(Option):
-    """One of a few names."""
-
-    names: type[StrEnum]
-
-    @property
-    def remedy(self) -> str:
-        """The names."""
-        return "one of " + ", ".join(name.value for name in self.names)
-
-    def from_value(self, raw: object) -> StrEnum:
-        """The member with that name."""
-        if not isinstance(raw, str):
-            raise ValueError
-        return self.names(raw)
-
-
-@dataclass(frozen=True)
-class FileName(Option):
-    """The name of a file.
-
-    Attributes:
-        holds: what the file is.
-    """
-
-    holds: str
-
-    @property
-    def remedy(self) -> str:
-        """A name."""
-        return f"the name of {self.holds}"
-
-    def from_value(self, raw: object) -> Path:
-        """The path; whether the file is there is checked when it is read."""
-        if not isinstance(raw, str) or not raw or "\0" in raw:
-            raise ValueError
-        return Path(raw)
-
-
-@dataclass(frozen=True)
-class Name(Option):
-    """A name of one line; whether there is such a thing is checked when it is looked up.
-
-    Attributes:
-        choices: what to choose, for people.
-    """
-
-    choices: str
-
-    @property
-    def remedy(self) -> str:
-        """Choices."""
-        return self.choices
-
-    def from_value(self, raw: object) -> str:
-        """The name."""
-        if not isinstance(raw, str) or not raw.strip() or not raw.isprintable() or len(raw) > _NAME_LENGTH:
-            raise ValueError
-        return raw
-
-
-@dataclass(frozen=True)
-class Flag(Option):
-    """Yes or no; true or false in a file."""
-
-    @property
-    def remedy(self) -> str:
-        """Both."""
-        return "yes or no"
-
-    def from_value(self, raw: object) -> bool:
-        """Whether it is yes."""
-        if not isinstance(raw, bool):
-            raise ValueError
-        return raw
-
-    def from_text(self, text: str) -> bool:
-        """Whether the text says yes."""
-        if text not in {"yes", "no"}:
-            raise ValueError
-        return text == "yes"
+        """The option from the text of a flag, with the same error."""
+        return self.from_value(self.spelled(text))
 
 
 def flag(name: str) -> str:
@@ -212,40 +41,85 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-_MOST = Fraction(10**6)
-_DEVIATION = Rational(_MOST)
-# Beyond an epsilon of 1000 a promise is empty, and its conversions need thousands of digits.
-_EPSILON = Rational(Fraction(1000))
+def whole(least: int, most: int) -> Option:
+    """A whole number in a range; True and False are none."""
 
-OPTIONS: dict[str, Option] = {
-    "data": FileName("an .npz archive"),
-    "parties": Whole(1, MAX_ANSWERING),
-    "queries": Whole(1, MAX_QUERIES),
-    "batch": Whole(1, MAX_BATCH),
-    "partition": Choice(Partition),
-    "parameters": Name("the name of a parameter set, such as default or test"),
-    "inference": Choice(Inference),
-    "mechanism": Choice(NoiseName),
-    "adjacency": Choice(Adjacency),
-    "charge": Choice(Charge),
-    "joint": Flag(),
-    "renyi_order": Rational(Fraction(MAX_RENYI_ORDER)),
-    "sigma": _DEVIATION,
-    "threshold": Rational(_MOST, zero=True),
-    "threshold_sigma": _DEVIATION,
-    "epsilon": _EPSILON,
-    "delta": Rational(Fraction(1), open_above=True),
-    "vote_variant": Choice(VoteVariant),
-    "network": Choice(NetworkName),
-    "engine": Name("embedded, or an engine and its protocol such as mp-spdz:semi2k"),
-    "declare_model": Name("base, or a weaker threat model by name such as honest_majority"),
-    "seed": Whole(0, MAX_SEED),
-    "ledger": FileName("a ledger, which is made if it is not there"),
-    "ledger_key": FileName("the file of the ledger's signing key"),
-    "journal": FileName("the querying party's journal, which is made if it is not there"),
-    "ask_again": Flag(),
-    "allowance": FileName("a folder, which is made if it is not there"),
-    "allowance_queries": Whole(1, MAX_DECLARED),
-    "data_set": Name(f"a name of the protected data that outlives its files, of up to {_NAME_LENGTH} characters"),
-}
-"""Every option that a TOML file may hold, and the order in which they are shown."""
+    def read(raw: object) -> int:
+        if not isinstance(raw, int) or isinstance(raw, bool) or not least <= raw <= most:
+            raise ValueError
+        return raw
+
+    return Option(f"a whole number from {least} to {most}", read, int)
+
+
+def rational(most: Fraction, *, zero: bool = False, open_above: bool = False) -> Option:
+    """An exact decimal in a range; no float ever stands for it.
+
+    The number of digits is limited because noise and accounting compute with all of them, and so is the smallest
+    number above 0, for the same reason.
+    """
+
+    def read(raw: object) -> Fraction:
+        if not isinstance(raw, int | Decimal) or isinstance(raw, bool):
+            raise ValueError
+        decimal = Decimal(raw)
+        if not decimal.is_finite() or len(decimal.as_tuple().digits) > _DIGITS:
+            raise ValueError
+        if decimal == 0 and zero:
+            return Fraction(0)
+        # Before the fraction is made: that of 1e-999999999 would not fit the memory.
+        if decimal <= 0 or abs(decimal.adjusted()) > _MAGNITUDE:
+            raise ValueError
+        value = Fraction(decimal)
+        if value > most or (open_above and value == most):
+            raise ValueError
+        return value
+
+    high = f"below {most}" if open_above else f"of at most {most}"
+    choices = f"a number of at least 1e-{_MAGNITUDE} and {high}, with at most {_DIGITS} digits"
+    return Option(f"0, or {choices}" if zero else choices, read, _decimal)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError from None
+
+
+def choice(names: type[StrEnum]) -> Option:
+    """One of a few names."""
+    return Option("one of " + ", ".join(names), names)
+
+
+def file_name(holds: str) -> Option:
+    """The name of what is to be told of as this; whether it is there is checked when it is read."""
+
+    def read(raw: object) -> Path:
+        if not isinstance(raw, str) or not raw or "\0" in raw:
+            raise ValueError
+        return Path(raw)
+
+    return Option(f"the name of {holds}", read)
+
+
+def named(choices: str) -> Option:
+    """A name of one line; whether there is such a thing is checked when it is looked up."""
+
+    def read(raw: object) -> str:
+        if not isinstance(raw, str) or not raw.strip() or not raw.isprintable() or len(raw) > NAME_LENGTH:
+            raise ValueError
+        return raw
+
+    return Option(choices, read)
+
+
+def yes_or_no() -> Option:
+    """Yes or no; true or false in a file."""
+
+    def read(raw: object) -> bool:
+        if not isinstance(raw, bool):
+            raise ValueError
+        return raw
+
+    return Option("yes or no", read, {"yes": True, "no": False}.get)

@@ -14,7 +14,7 @@ from capc.job.engines import find_engine
 from capc.job.files import beside
 from capc.job.journal import Journal, check_place, default_folder
 from capc.job.network import NETWORKS, fastest_vote
-from capc.job.options import Inference, flag
+from capc.job.options import flag
 from capc.learning.data import Dataset, DataShape, load_digits, load_npz
 from capc.learning.partition import Sizes
 from capc.learning.training import ARCHITECTURES
@@ -87,10 +87,8 @@ class Plan:
             return None
         identity = account.head.identity
         file = self.config.journal or default_folder() / f"{identity.hex()[:32]}.json"
-        try:
+        with self.config.placing("journal"):
             return Journal(file, identity)
-        except InputError as error:
-            raise InputError(f"{error} ({self.config.place('journal')})") from None
 
     def open_account(self) -> Account:
         """The ledger that the options name, or a new account in memory with the whole budget. A run opens one.
@@ -105,10 +103,8 @@ class Plan:
         data_set = self.config.data_set or self.dataset.name
         terms = Terms(str(PRIVACY_GUARDIAN), data_set, release, grid_bits, self.budget)
         _check_not_lost(self.config)
-        try:
+        with self.config.placing("ledger"):
             return open_ledger(self.config.ledger, terms, key_file=self.config.ledger_key)
-        except InputError as error:
-            raise InputError(f"{error} ({self.config.place('ledger')})") from None
 
 
 def heads_folder(ledger: Path) -> Path:
@@ -129,7 +125,8 @@ def prepare(config: JobConfig) -> Plan:
             noise or the votes do not fit the rings, not even one query fits the budget, or the engine cannot be used.
     """
     _check_together(config)
-    widths = _parameter_set(config)
+    with config.placing("parameters"):
+        widths = ParameterSet.named(config.parameters)
     if config.allowance is not None and not widths.he_distance_bits:
         raise config.refusal("allowance", f"parameters {widths.name} claim no circuit privacy: leave this out")
     if config.allowance is not None and not _may_be_folder(config.allowance):
@@ -169,12 +166,12 @@ def _check_together(config: JobConfig) -> None:
     if config.network is not None and config.vote_variant is not None:
         raise config.refusal("network", f"it chooses the vote's variant: leave out {flag('vote_variant')}, or this")
     _check_ledger(config)
-    if config.allowance is not None and config.inference is not Inference.EXACT:
-        raise config.refusal("allowance", f"{flag('inference')} {config.inference.value} keeps none: leave this out")
     if "allowance_queries" in config.places and config.allowance is None and config.ledger is None:
         raise config.refusal("allowance_queries", f"give {flag('allowance')} too, or leave this out")
-    if config.engine != EMBEDDED.name and config.inference is not Inference.EXACT:
-        raise config.refusal("engine", f"inference {config.inference.value} has the embedded one only: leave this out")
+    if config.prepare and config.engine != EMBEDDED.name:
+        raise config.refusal(
+            "prepare", f"only the embedded engine prepares batches: leave out {flag('engine')}, or this"
+        )
     _check_composition(config)
     _check_threshold(config)
     if config.threshold is None:
@@ -200,15 +197,8 @@ def _check_ledger(config: JobConfig) -> None:
         remedy = f"a file is in the place of {allowances_folder(config.ledger)}: give {flag('allowance')} too"
         raise config.refusal("ledger", remedy)
     if config.ledger is not None:
-        try:
+        with config.placing("journal"):
             check_place(config.journal or default_folder() / "journal", config.ledger)
-        except InputError as error:
-            raise InputError(f"{error} ({config.place('journal')})") from None
-    # CAPC-RUN-014.
-    if config.ledger is not None and config.inference is not Inference.EXACT:
-        raise config.refusal(
-            "inference", f"it leaks what a ledger is there to protect: leave out {flag('ledger')}, or this"
-        )
 
 
 def _check_composition(config: JobConfig) -> None:
@@ -221,27 +211,22 @@ def _check_composition(config: JobConfig) -> None:
             raise config.refusal(name, f"joint charges need {needed.value}: leave out {flag('joint')}, or this")
 
 
-def _parameter_set(config: JobConfig) -> ParameterSet:
-    try:
-        return ParameterSet.named(config.parameters)
-    except ParameterError as error:
-        raise InputError(f"{error} ({config.place('parameters')})") from None
-
-
 def _release_policy(config: JobConfig, grid_bits: int) -> ReleasePolicy:
     policy = _policy_of_options(config)
-    try:
+    with config.placing("epsilon", "delta"):
         if config.sigma is None:
             return with_sigma(policy, calibrate_sigma(policy, grid_bits, config.queries))
         return with_joint_cost(policy) if config.joint else policy
-    except InputError as error:
-        raise _budget_refusal(config, error) from None
 
 
 def _policy_of_options(config: JobConfig) -> ReleasePolicy:
     """Everything that the options say; a deviation that is to be calibrated is 1 for now, and a joint cost is too."""
     sigma = Fraction(1) if config.sigma is None else config.sigma
-    try:
+    renyi_order = config.renyi_order
+    if renyi_order is None and (config.joint or config.mechanism is NoiseName.SKELLAM):
+        with config.placing("epsilon", "delta"):
+            renyi_order = default_order(config.epsilon, config.delta)
+    with config.placing("renyi_order"):
         return ReleasePolicy(
             mechanism=config.mechanism,
             sigma=sigma,
@@ -251,37 +236,20 @@ def _policy_of_options(config: JobConfig) -> ReleasePolicy:
             adjacency=config.adjacency,
             epsilon=config.epsilon,
             delta=config.delta,
-            renyi_order=_renyi_order(config),
+            renyi_order=renyi_order,
             joint_cost=Fraction(1) if config.joint else None,
         )
-    except ParameterError as error:
-        raise InputError(f"{error} ({config.place('renyi_order')})") from None
-
-
-def _renyi_order(config: JobConfig) -> Fraction | None:
-    if config.renyi_order is None and (config.joint or config.mechanism is NoiseName.SKELLAM):
-        try:
-            return default_order(config.epsilon, config.delta)
-        except InputError as error:
-            raise _budget_refusal(config, error) from None
-    return config.renyi_order
 
 
 def _budget(config: JobConfig, release: ReleasePolicy, grid_bits: int) -> Fraction:
-    try:
+    with config.placing("epsilon", "delta"):
         budget = policy_budget(release)
-    except InputError as error:
-        raise _budget_refusal(config, error) from None
     if query_cost(release, grid_bits).worst_case > budget:
         least = rational_text(calibrate_sigma(release, grid_bits, 1))
         raise config.refusal(
             "sigma", f"one query costs more than the whole budget: choose at least {least}, or a larger epsilon"
         )
     return budget
-
-
-def _budget_refusal(config: JobConfig, error: InputError) -> InputError:
-    return InputError(f"{error} ({config.place('epsilon')}, {config.place('delta')})")
 
 
 def _check_threshold(config: JobConfig) -> None:
@@ -307,11 +275,14 @@ def _parameters(config: JobConfig, widths: ParameterSet, shape: DataShape, relea
     rows_place = "scikit-learn's digits" if config.data is None else str(config.data)
     sizes = Sizes.of(shape.rows, shape.classes)
     sizes.check(config.parties, config.queries, config.place("parties"), config.place("queries"), rows_place)
-    try:
-        variant = _vote_variant(config, widths, shape.classes)
+    variant = _vote_variant(config, widths, shape.classes)
+    if config.prepare and variant is VoteVariant.MULTI_ROUND:
+        place = config.place("vote_variant" if config.network is None else "network")
+        raise config.refusal(
+            "prepare", f"a vote in rounds ({place}) cannot be prepared: choose another, or leave this out"
+        )
+    with config.placing("threshold", "parameters"):
         parameters = Parameters(widths, shape.classes, shape.features, release, variant)
-    except ParameterError as error:
-        raise InputError(f"{error} ({config.place('threshold')}, {config.place('parameters')})") from None
     try:
         parameters.check_vote_range(config.parties)
     except ParameterError as error:

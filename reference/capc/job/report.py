@@ -1,21 +1,21 @@
 """The report of a run as a JSON document (capc_spec/schemas/run_report.schema.json).
 
-Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where inference is exact, no weaker threat model
-is declared, the parameter set makes HE hide the models as the hypotheses assume, and the known statistical terms do not
+Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where no weaker threat model is declared,
+the parameter set makes HE hide the models as the hypotheses assume, and the known statistical terms do not
 exceed delta (CAPC-ACCT-118): what was spent is an odometer reading.
 """
 
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from fractions import Fraction
 from math import inf, nextafter
 
 from capc.job.config import rational_text
 from capc.job.engines import described
 from capc.job.environment import requirements
-from capc.job.options import Inference
-from capc.job.state import JobState, Score
+from capc.job.state import JobState
 from capc.privacy.figures.statement import PrivacyStatement, budget_statement, spent_statement
 from capc.privacy.ledger import Ledger, most_models
 from capc.protocol.engine import EMBEDDED
@@ -24,48 +24,36 @@ from capc.two_party.garbling.concrete_bound import GarblingBound, garbling_bound
 
 SCHEMA = "run_report/v1"
 
-LEAKS = (
-    "inference = ckks_comparison shows the querying party every answering party's logits, and tells it of the weights "
-    "(docs/ckks-comparison.md); the epsilon is that of the released labels alone"
-)
-"""What the report of a run with CKKS says of it (CAPC-RUN-013)."""
-
 _LEAST_DISTANCE_BITS = 40
 """Statistical distance 2^-40 of HE responses from ones that hide the weights; sets for tests claim less."""
 
 
 def document(state: JobState) -> dict[str, object]:
     """What the run has done so far, in JSON values. The state may be that of a run that was interrupted."""
+    engine, labeller = described(state.plan.engine), state.labeller
+    before, after = (score or (None, None) for score in (state.before, state.after))
     installed = {entry.distribution: entry.version for entry in requirements()}
     return {
         "schema": SCHEMA,
         "status": state.status.value,
         "config": state.plan.config.document(),
-        "leaks": leaks(state),
         "data": _data(state),
-        "models": [
-            {"layer_sizes": list(model.layer_sizes), "rows": model.rows, "accuracy": model.accuracy}
-            for model in state.models
-        ],
-        "queries": [
-            {
-                "index": query.index,
-                "row": query.row,
-                "label": query.label,
-                "ideal_label": query.ideal_label,
-                "seconds": query.seconds,
-                "bytes": query.bytes,
-            }
-            for query in state.queries
-        ],
-        "agreement": _agreement(state),
+        "models": [{**asdict(model), "layer_sizes": list(model.layer_sizes)} for model in state.models],
+        "queries": [asdict(query) for query in state.queries],
+        "agreement": agreement(state),
         "privacy": _privacy(state),
         "ledger": _ledger(state),
         "journal": _journal(state),
-        "engine": _engine(state),
+        # What computed steps 1c and 3, and against whom it keeps nothing secret under the declared model.
+        "engine": {**asdict(engine), "not_withstood": list(engine.not_withstood)},
         "garbling": _garbling(state),
-        "accuracy": _accuracy(state.before, state.after),
-        "steps": _steps(state),
+        "accuracy": {
+            "before": before[0],
+            "after": after[0],
+            "balanced_before": before[1],
+            "balanced_after": after[1],
+        },
+        "steps": {} if labeller is None else {name: asdict(cost) for name, cost in labeller.costs.items()},
         "versions": {"python": platform.python_version(), "specification": SPEC_VERSION, **installed},
     }
 
@@ -86,7 +74,7 @@ def _data(state: JobState) -> dict[str, object]:
     }
 
 
-def _agreement(state: JobState) -> dict[str, object]:
+def agreement(state: JobState) -> dict[str, int]:
     """Counts over the queries; `correct` compares with the data's own labels, which no party of a real run has."""
     labels = state.plan.dataset.labels
     released = [query for query in state.queries if query.label is not None]
@@ -160,18 +148,6 @@ def _engine_hypotheses(state: JobState) -> list[str]:
     ]
 
 
-def _engine(state: JobState) -> dict[str, object]:
-    """What computed steps 1c and 3, and against whom it keeps nothing secret under the declared model."""
-    engine = described(state.plan.engine)
-    return {
-        "name": engine.name,
-        "model": engine.model,
-        "version": engine.version,
-        "parties": engine.parties,
-        "not_withstood": list(engine.not_withstood),
-    }
-
-
 def _garbling(state: JobState) -> dict[str, object] | None:
     """The concrete bound of everything that was garbled so far (CAPC-GC-012)."""
     bound = concrete_bound(state)
@@ -195,15 +171,8 @@ def concrete_bound(state: JobState) -> GarblingBound | None:
     return garbling_bound(state.labeller.hash_use, policy.epsilon, policy.delta)
 
 
-def leaks(state: JobState) -> str | None:
-    """What a run shows beyond labels; None for exact inference, which shows nothing else."""
-    return None if state.plan.config.inference is Inference.EXACT else LEAKS
-
-
 def enforced_label(state: JobState) -> str:
-    """What stands beside the enforced epsilon: a guarantee only of exact inference and a set made for one."""
-    if state.plan.config.inference is not Inference.EXACT:
-        return f"no guarantee: inference {state.plan.config.inference.value} leaks the models"
+    """What stands beside the enforced epsilon: a guarantee only of the base model and a set made for one."""
     engine = described(state.plan.engine)
     if engine.model != EMBEDDED.model:
         return f"no guarantee: under the declared model {engine.model} only, which is weaker than the base model"
@@ -226,32 +195,14 @@ def realised_statement(state: JobState) -> PrivacyStatement:
 def he_distance(state: JobState) -> Fraction | None:
     """Of the HE responses of one answering party from ones that hide its models, over all runs on the account.
 
-    None where none is claimed: a parameter set without one, or inference that leaks.
+    None where the parameter set claims none.
     """
     bits = state.plan.parameters.widths.he_distance_bits
-    if not bits or state.plan.config.inference is not Inference.EXACT:
+    if not bits:
         return None
     kept = state.plan.allowances
     models = 1 if kept is None or state.plan.config.ledger is None else most_models(kept.path)
     return min(Fraction(1), max(1, models) * Fraction(1, 1 << bits))
-
-
-def _accuracy(before: Score | None, after: Score | None) -> dict[str, object]:
-    return {
-        "before": None if before is None else before.accuracy,
-        "after": None if after is None else after.accuracy,
-        "balanced_before": None if before is None else before.balanced,
-        "balanced_after": None if after is None else after.balanced,
-    }
-
-
-def _steps(state: JobState) -> dict[str, object]:
-    if state.labeller is None:
-        return {}
-    return {
-        name: {"seconds": cost.seconds, "bytes": cost.bytes, "rounds": cost.rounds}
-        for name, cost in state.labeller.costs.items()
-    }
 
 
 def rounded_up(value: Fraction) -> float:

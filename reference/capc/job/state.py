@@ -12,6 +12,8 @@ from capc.job.plan import Plan
 from capc.job.purse import Purse
 from capc.learning.partition import Split
 from capc.privacy.account import Account
+from capc.protocol.collaboration import PreparedQueries, QueryResult
+from capc.protocol.costs import StepCost
 from capc.two_party.hash_use import HashUse
 
 
@@ -25,39 +27,11 @@ class Status(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-class Cost(Protocol):
-    """The cost of one protocol step, over all parties and queries so far."""
-
-    @property
-    def seconds(self) -> float:
-        """Computing time of all parties together."""
-
-    @property
-    def bytes(self) -> int:
-        """Length of all messages."""
-
-    @property
-    def rounds(self) -> int:
-        """Flights of messages that wait for each other."""
-
-
-class Outcome(Protocol):
-    """One query's outcome: a released label, or None; beside it what F_CaPC gives with the same noise."""
-
-    @property
-    def label(self) -> int | None:
-        """What the protocol released."""
-
-    @property
-    def ideal_label(self) -> int | None:
-        """What the ideal functionality gives."""
-
-
 class Labeller(Protocol):
     """A collaboration that is set up, such as :class:`capc.protocol.collaboration.Collaboration`."""
 
     @property
-    def costs(self) -> Mapping[str, Cost]:
+    def costs(self) -> Mapping[str, StepCost]:
         """The cost of every step so far."""
 
     @property
@@ -65,17 +39,31 @@ class Labeller(Protocol):
         """What garblers hashed so far, and under how many keys."""
 
     @property
-    def results(self) -> Sequence[Outcome]:
+    def results(self) -> Sequence[QueryResult]:
         """Every query that was released so far, in order."""
 
     def remaining_queries(self) -> int:
         """How many queries the account and the answering parties still admit."""
 
-    def label_batch(self, queries: Sequence[Sequence[int]]) -> Sequence[Outcome]:
+    def label_batch(self, queries: Sequence[Sequence[int]]) -> Sequence[QueryResult]:
         """Runs the protocol for quantised queries, all at once.
 
         Raises:
             BudgetExhaustedError: the account does not admit as many queries.
+        """
+
+    def prepare(self, count: int) -> PreparedQueries:
+        """Does all of a batch that does not need to know its queries; nothing is charged to the account.
+
+        Raises:
+            BudgetExhaustedError: the account does not admit as many queries.
+        """
+
+    def label_prepared(self, prepared: PreparedQueries, queries: Sequence[Sequence[int]]) -> Sequence[QueryResult]:
+        """Does the rest, for as many queries as were prepared.
+
+        Raises:
+            BudgetExhaustedError: others charged the account in the meantime.
         """
 
 
@@ -95,8 +83,10 @@ class QueryRecord:
         row: the queried row of the data.
         label: the released class, None when withheld.
         ideal_label: what the ideal functionality gives.
-        seconds: its share of the wall-clock time of its batch.
-        bytes: its share of the length of all messages of its batch.
+        seconds: its share of the wall-clock time of its batch, after the batch was prepared if it was.
+        bytes: its share of the length of all messages of its batch; the same.
+        offline_seconds: its share of the time in which its batch was prepared; 0 if it was not.
+        offline_bytes: the same of messages.
     """
 
     index: int
@@ -105,6 +95,8 @@ class QueryRecord:
     ideal_label: int | None
     seconds: float
     bytes: float
+    offline_seconds: float
+    offline_bytes: float
 
 
 @dataclass(frozen=True)
@@ -151,3 +143,29 @@ class JobState:
     labeller: Labeller | None = None
 
     __repr__ = type_only
+
+
+class Stage(StrEnum):
+    """What a run does, in this order."""
+
+    TRAINING = "training local models"
+    SETUP = "setting up the session"
+    QUERIES = "labelling queries"
+    RETRAINING = "retraining"
+
+
+class Display(Protocol):
+    """Shows stages."""
+
+    def started(self, stage: Stage, total: int) -> None:
+        """A stage of ``total`` steps begins."""
+
+    def advanced(self, stage: Stage) -> None:
+        """One step of the stage is done."""
+
+
+class JobObserver(Display, Protocol):
+    """Told of every step forward. It must not raise."""
+
+    def changed(self) -> None:
+        """The job's report has changed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
@@ -54,7 +54,14 @@ class FloatModel:
 
 
 def train(
-    features: Floats, labels: Indices, num_classes: int, hidden: Sequence[int], seed: Sequence[int]
+    features: Floats,
+    labels: Indices,
+    num_classes: int,
+    hidden: Sequence[int],
+    seed: Sequence[int],
+    *,
+    activation: Callable[[torch.Tensor], torch.Tensor] = torch.relu,
+    weight_decay: float = WEIGHT_DECAY,
 ) -> FloatModel:
     """Trains a network by full-batch AdamW on the cross-entropy.
 
@@ -64,13 +71,18 @@ def train(
         num_classes: C, the number of logits, also when some class does not occur in ``labels``.
         hidden: widths of the hidden layers.
         seed: decides the initial weights, the only thing that is drawn.
+        activation: of the hidden layers; with another than ReLU the weights are what counts of the result.
+        weight_decay: of AdamW.
     """
     # One thread: the sums are then in the same order on every machine, and such small matrices gain nothing.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         layers = _initial([features.shape[1], *hidden, num_classes], np.random.default_rng(list(seed)))
-        _fit(layers, torch.tensor(features, dtype=torch.float32), torch.tensor(labels))
+        optimiser = torch.optim.AdamW(
+            [tensor for layer in layers for tensor in layer], lr=LEARNING_RATE, weight_decay=weight_decay
+        )
+        _fit(layers, optimiser, activation, torch.tensor(features, dtype=torch.float32), torch.tensor(labels))
     finally:
         torch.set_num_threads(threads)
     return FloatModel(
@@ -92,16 +104,20 @@ def _initial(sizes: Sequence[int], generator: np.random.Generator) -> _Layers:
     return layers
 
 
-def _fit(layers: _Layers, features: torch.Tensor, labels: torch.Tensor) -> None:
-    tensors = [tensor for layer in layers for tensor in layer]
-    optimiser = torch.optim.AdamW(tensors, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+def _fit(
+    layers: _Layers,
+    optimiser: torch.optim.Optimizer,
+    activation: Callable[[torch.Tensor], torch.Tensor],
+    features: torch.Tensor,
+    labels: torch.Tensor,
+) -> None:
     for _ in range(EPOCHS):
         optimiser.zero_grad()
         values = features
         for index, (weight, bias) in enumerate(layers):
             values = functional.linear(values, weight, bias)
             if index < len(layers) - 1:
-                values = torch.relu(values)
+                values = activation(values)
         loss = functional.cross_entropy(values, labels)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()

@@ -10,6 +10,7 @@ from capc.foundation import ring
 from capc.foundation.errors import ErrorCode, InvalidPayloadError
 from capc.foundation.hidden import type_only
 from capc.foundation.randomness import RandomSource
+from capc.linear.interface import Plain
 from capc.models.operators import Matrix, Operator, check_weights, multiply
 
 
@@ -25,7 +26,7 @@ class IdealLinear:
 
     __repr__ = type_only
 
-    def generate_keys(self) -> tuple[object, bytes]:
+    def generate_keys(self) -> tuple[None, bytes]:
         """No keys: the trusted party needs none."""
         return None, b""
 
@@ -33,28 +34,27 @@ class IdealLinear:
         """0."""
         return 0
 
-    def read_public_key(self, payload: bytes) -> object:
+    def read_public_key(self, payload: bytes) -> None:
         """Accepts the empty payload only."""
         if payload:
             raise InvalidPayloadError(ErrorCode.MALFORMED_LENGTH, f"public key of {len(payload)} bytes instead of 0")
-        return None
 
-    def prepare(self, operator: Operator, weights: Matrix) -> object:
+    def prepare(self, operator: Operator, weights: Matrix) -> Plain:
         """The weights as they are."""
         check_weights(operator, weights)
         return operator, weights
 
-    def statistical_distance(self, prepared: object, count: int) -> Fraction:  # noqa: ARG002
+    def statistical_distance(self, prepared: Plain, count: int) -> Fraction:  # noqa: ARG002
         """0: a handle says nothing."""
         return Fraction(0)
 
-    def distance_per_query(self, prepared: object) -> Fraction:  # noqa: ARG002
+    def distance_per_query(self, prepared: Plain) -> Fraction:  # noqa: ARG002
         """0, likewise."""
         return Fraction(0)
 
-    def multiply(self, prepared: object, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    def multiply(self, prepared: Plain, rows: Sequence[Sequence[int]]) -> list[list[int]]:
         """W x in Z_{2^l} for each row x, by the definition."""
-        operator, weights = _prepared(prepared)
+        operator, weights = prepared
         return [multiply(operator, weights, row, self.logit_bits) for row in rows]
 
     def request_layout(self, operator: Operator, count: int) -> Hashable:
@@ -69,14 +69,14 @@ class IdealLinear:
         """A handle has 8 bytes."""
         return 8
 
-    def encrypt(self, secret_key: object, operator: Operator, vectors: Sequence[Sequence[int]]) -> bytes:  # noqa: ARG002
+    def encrypt(self, secret_key: None, operator: Operator, vectors: Sequence[Sequence[int]]) -> bytes:  # noqa: ARG002
         """Hands the vectors to the trusted party."""
         return self._store([list(vector) for vector in vectors])
 
     def evaluate(
         self,
-        public_key: object,  # noqa: ARG002
-        prepared: object,
+        public_key: None,  # noqa: ARG002
+        prepared: Plain,
         request: bytes,
         addends: Sequence[Sequence[int]],
         source: RandomSource,  # noqa: ARG002
@@ -87,7 +87,7 @@ class IdealLinear:
             [ring.add(row, added, self.logit_bits) for row, added in zip(products, addends, strict=True)]
         )
 
-    def decrypt(self, secret_key: object, operator: Operator, count: int, response: bytes) -> list[list[int]]:  # noqa: ARG002
+    def decrypt(self, secret_key: None, operator: Operator, count: int, response: bytes) -> list[list[int]]:  # noqa: ARG002
         """Takes the results from the trusted party."""
         return self._load(response, count)
 
@@ -100,7 +100,3 @@ class IdealLinear:
         if len(handle) != 8 or index >= len(self._entries) or len(self._entries[index]) != count:
             raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "a handle that the trusted party did not give")
         return self._entries[index]
-
-
-def _prepared(prepared: object) -> tuple[Operator, Matrix]:
-    return prepared  # type: ignore[return-value]

@@ -132,6 +132,11 @@ class Architecture:
             lengths.append(stage.outputs)
 
     @property
+    def hidden_activations(self) -> int:
+        """How many stages before the last have an activation, and with it circuits."""
+        return sum(stage.activation is not Activation.NONE for stage in self.stages[:-1])
+
+    @property
     def inputs(self) -> int:
         """d, the length of a query."""
         return self.stages[0].inputs
@@ -219,13 +224,9 @@ def _problem_of_pools(stage: StageShape) -> str | None:
         return f"has the activation {stage.activation.value}: give windows exactly for relu_max_pool"
     if stage.max_pool is not None and stage.max_pool.inputs != stage.sums:
         return f"has {stage.sums} sums and pools {stage.max_pool.inputs}"
-    if stage.max_pool is not None and _has_empty_window(stage.max_pool):
+    if stage.max_pool is not None and any(set(window) == {OUTSIDE} for window in stage.max_pool.windows(0)):
         return "has a pool with a window that lies in the padding only: choose a smaller padding"
     return None
-
-
-def _has_empty_window(pool: Grid) -> bool:
-    return any(all(index == OUTSIDE for index in window) for window in pool.windows(0))
 
 
 def dense_architecture(sizes: tuple[int, ...]) -> Architecture:

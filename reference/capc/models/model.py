@@ -91,6 +91,16 @@ class QuantisedModel:
         Raises:
             InputError: names the stage, the bits it needs and the remedy.
         """
+        for number, needed in enumerate(self.stage_bits()):
+            if needed > logit_bits:
+                raise InputError(
+                    f"layer {number} of the model needs {needed} bits and the logit ring has {logit_bits}: "
+                    "it could wrap; use smaller weights (weight decay), fewer fraction bits or a wider ring"
+                )
+
+    def stage_bits(self) -> tuple[int, ...]:
+        """For each stage the bits l of the smallest logit ring that no features in [-1, 1] can make wrap."""
+        needed = []
         bounds = [[1 << self.fraction_bits] * self.architecture.inputs]
         for number, (stage, layer) in enumerate(zip(self.architecture.stages, self.layers, strict=True)):
             source = bounds[stage.source]
@@ -102,13 +112,9 @@ class QuantisedModel:
             sums = [total + abs(bias) for total, bias in zip(sums, biases, strict=True)]
             for scaled in self.architecture.skipped(number, bounds, self.fraction_bits):
                 sums = [total + skipped for total, skipped in zip(sums, scaled, strict=True)]
-            needed = max(sums).bit_length() + 2
-            if needed > logit_bits:
-                raise InputError(
-                    f"layer {number} of the model needs {needed} bits and the logit ring has {logit_bits}: "
-                    "it could wrap; use smaller weights (weight decay), fewer fraction bits or a wider ring"
-                )
+            needed.append(max(sums).bit_length() + 2)
             bounds.append(self._activate(stage, sums))
+        return tuple(needed)
 
 
 def dense_model(layers: Sequence[QuantisedLayer], fraction_bits: int) -> QuantisedModel:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from itertools import product
 
 from capc.foundation import ring
 from capc.foundation.errors import InputError
@@ -32,7 +33,8 @@ class Dense:
     outputs: int
 
     def __post_init__(self) -> None:
-        _check_positive(self)
+        if self.inputs < 1 or self.outputs < 1:
+            raise InputError(f"a layer of {self.inputs} inputs and {self.outputs} outputs: choose 1 or more")
 
     @property
     def rows(self) -> int:
@@ -108,18 +110,16 @@ class Grid:
 @lru_cache(maxsize=4096)
 def _windows(grid: Grid, channel: int) -> tuple[tuple[int, ...], ...]:
     offset = channel * grid.height * grid.width
-    result = []
-    for down in range(grid.out_height):
-        for right in range(grid.out_width):
-            window = []
-            for i in range(grid.kernel[0]):
-                for j in range(grid.kernel[1]):
-                    row = down * grid.stride[0] - grid.padding[0] + i * grid.dilation[0]
-                    column = right * grid.stride[1] - grid.padding[1] + j * grid.dilation[1]
-                    inside = 0 <= row < grid.height and 0 <= column < grid.width
-                    window.append(offset + row * grid.width + column if inside else OUTSIDE)
-            result.append(tuple(window))
-    return tuple(result)
+
+    def index(down: int, right: int, i: int, j: int) -> int:
+        row = down * grid.stride[0] - grid.padding[0] + i * grid.dilation[0]
+        column = right * grid.stride[1] - grid.padding[1] + j * grid.dilation[1]
+        inside = 0 <= row < grid.height and 0 <= column < grid.width
+        return offset + row * grid.width + column if inside else OUTSIDE
+
+    positions = product(range(grid.out_height), range(grid.out_width))
+    taps = list(product(range(grid.kernel[0]), range(grid.kernel[1])))
+    return tuple(tuple(index(*position, *tap) for tap in taps) for position in positions)
 
 
 @dataclass(frozen=True)
@@ -250,8 +250,3 @@ def per_output(operator: Operator, biases: Sequence[int]) -> list[int]:
 def document(shape: Operator | SumPool | Grid) -> dict[str, object]:
     """A shape as the session document holds it."""
     return {"kind": type(shape).__name__.lower(), **asdict(shape)}
-
-
-def _check_positive(shape: Dense) -> None:
-    if shape.inputs < 1 or shape.outputs < 1:
-        raise InputError(f"a layer of {shape.inputs} inputs and {shape.outputs} outputs: choose 1 or more")

@@ -15,8 +15,6 @@ from capc.foundation.errors import InputError
 from capc.foundation.randomness import RandomSource
 from capc.noise.bernoulli import bernoulli_exp_minus
 
-_ONE = Fraction(1)
-
 
 def discrete_gaussian(source: RandomSource, variance: Fraction) -> int:
     """One integer n with probability proportional to exp(-n^2 / (2 variance)).
@@ -74,7 +72,7 @@ def discrete_laplace(source: RandomSource, scale: int) -> int:
         if not bernoulli_exp_minus(source, Fraction(u, scale)):
             continue
         v = 0
-        while bernoulli_exp_minus(source, _ONE):
+        while bernoulli_exp_minus(source, Fraction(1)):
             v += 1
         magnitude = u + scale * v
         negative = source.bits(1) == 1

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from capc.foundation.errors import InputError
 from capc.foundation.randomness import RandomSource
 from capc.noise.discrete_gaussian import discrete_gaussian
 from capc.noise.gaussian import round_gaussian
-from capc.noise.scale import check_count, check_order, check_scale
+from capc.noise.scale import GridNoise, check_order
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.skellam import skellam, skellam_renyi
 from capc.session.parameters import NoiseName, ReleasePolicy
@@ -70,50 +70,20 @@ class Mechanism(Protocol):
 
 
 @dataclass(frozen=True)
-class RoundedGaussian:
+class RoundedGaussian(GridNoise):
     """A continuous Gaussian, rounded to the grid; charged by Gaussian DP: mu^2 = D^2 / sigma^2.
 
     Votes are whole multiples of the grid unit, so rounding the noise and then adding it equals adding it and then
     rounding: the release is post-processing of the continuous Gaussian mechanism, and its exact cost holds.
 
-    Attributes:
-        sigma_votes: the standard deviation before rounding, in votes.
-        grid_bits: g.
-
-    Raises:
-        InputError: sigma is not a rational above 0, or g is negative.
-
-    Spec: CAPC-NOISE-001, CAPC-ACCT-003.
+    Its deviation is that before rounding. Spec: CAPC-NOISE-001, CAPC-ACCT-003.
     """
 
-    sigma_votes: Fraction
-    grid_bits: int
+    name: ClassVar = NoiseName.ROUNDED_GAUSSIAN
+    unit: ClassVar = CostUnit.MU_SQUARED
 
-    def __post_init__(self) -> None:
-        check_scale(self.sigma_votes, self.grid_bits)
-
-    @property
-    def name(self) -> NoiseName:
-        """``rounded_gaussian``."""
-        return NoiseName.ROUNDED_GAUSSIAN
-
-    @property
-    def unit(self) -> CostUnit:
-        """mu^2."""
-        return CostUnit.MU_SQUARED
-
-    def sample(self, source: RandomSource, count: int) -> list[int]:
-        """``count`` draws of :func:`~capc.noise.gaussian.round_gaussian`, one after another, in grid units.
-
-        Raises:
-            InputError: the count is negative.
-            RandomnessExhaustedError: the stream ended.
-
-        Reveals: the draws are the privacy guardian's secret.
-        """
-        check_count(count)
-        sigma = self.sigma_votes * (1 << self.grid_bits)
-        return [round_gaussian(source, sigma) for _ in range(count)]
+    def _draw(self, source: RandomSource) -> int:
+        return round_gaussian(source, self.sigma_votes * (1 << self.grid_bits))
 
     def cost(self, squared_sensitivity: Fraction) -> Fraction:
         """mu^2 = D^2 / sigma^2, exactly. ``squared_sensitivity`` is D^2 in votes^2."""
@@ -126,48 +96,18 @@ class RoundedGaussian:
 
 
 @dataclass(frozen=True)
-class DiscreteGaussian:
+class DiscreteGaussian(GridNoise):
     """The discrete Gaussian on the grid; charged by zCDP: rho = D^2 / (2 sigma^2).
-
-    Attributes:
-        sigma_votes: the parameter sigma, in votes.
-        grid_bits: g.
-
-    Raises:
-        InputError: sigma is not a rational above 0, or g is negative.
 
     Source: Canonne, Kamath and Steinke 2020 (arXiv 2004.00010) for the cost of integer shifts.
     Spec: CAPC-NOISE-002, CAPC-ACCT-003.
     """
 
-    sigma_votes: Fraction
-    grid_bits: int
+    name: ClassVar = NoiseName.DISCRETE_GAUSSIAN
+    unit: ClassVar = CostUnit.RHO
 
-    def __post_init__(self) -> None:
-        check_scale(self.sigma_votes, self.grid_bits)
-
-    @property
-    def name(self) -> NoiseName:
-        """``discrete_gaussian``."""
-        return NoiseName.DISCRETE_GAUSSIAN
-
-    @property
-    def unit(self) -> CostUnit:
-        """Rho."""
-        return CostUnit.RHO
-
-    def sample(self, source: RandomSource, count: int) -> list[int]:
-        """``count`` draws of :func:`~capc.noise.discrete_gaussian.discrete_gaussian`, in grid units.
-
-        Raises:
-            InputError: the count is negative.
-            RandomnessExhaustedError: the stream ended.
-
-        Reveals: the draws are the privacy guardian's secret.
-        """
-        check_count(count)
-        variance = (self.sigma_votes * (1 << self.grid_bits)) ** 2
-        return [discrete_gaussian(source, variance) for _ in range(count)]
+    def _draw(self, source: RandomSource) -> int:
+        return discrete_gaussian(source, self.variance)
 
     def cost(self, squared_sensitivity: Fraction) -> Fraction:
         """Rho = D^2 / (2 sigma^2), exactly. ``squared_sensitivity`` is D^2 in votes^2."""
@@ -180,46 +120,17 @@ class DiscreteGaussian:
 
 
 @dataclass(frozen=True)
-class Skellam:
-    """Skellam noise on the grid; charged at a Renyi order only.
-
-    Attributes:
-        sigma_votes: the standard deviation, in votes.
-        grid_bits: g.
-
-    Raises:
-        InputError: sigma is not a rational above 0, or g is negative.
+class Skellam(GridNoise):
+    """Skellam noise on the grid; charged at a Renyi order only. The time of a draw grows with sigma^2.
 
     Spec: CAPC-NOISE-005, CAPC-ACCT-003.
     """
 
-    sigma_votes: Fraction
-    grid_bits: int
+    name: ClassVar = NoiseName.SKELLAM
+    unit: ClassVar = CostUnit.RENYI
 
-    def __post_init__(self) -> None:
-        check_scale(self.sigma_votes, self.grid_bits)
-
-    @property
-    def name(self) -> NoiseName:
-        """``skellam``."""
-        return NoiseName.SKELLAM
-
-    @property
-    def unit(self) -> CostUnit:
-        """The Renyi divergence."""
-        return CostUnit.RENYI
-
-    def sample(self, source: RandomSource, count: int) -> list[int]:
-        """``count`` draws of :func:`~capc.noise.skellam.skellam`, in grid units; their time grows with sigma^2.
-
-        Raises:
-            InputError: the count is negative.
-            RandomnessExhaustedError: the stream ended.
-
-        Reveals: the draws are the privacy guardian's secret.
-        """
-        check_count(count)
-        return [skellam(source, self._variance) for _ in range(count)]
+    def _draw(self, source: RandomSource) -> int:
+        return skellam(source, self.variance)
 
     def cost(self, squared_sensitivity: Fraction) -> Fraction:
         """Refused: neither mu^2 nor rho bounds it.
@@ -233,11 +144,10 @@ class Skellam:
         """The bound of :func:`~capc.noise.skellam.skellam_renyi`."""
         check_order(order)
         unit = 1 << self.grid_bits
-        return skellam_renyi(order, self._variance, sensitivity.squared * unit**2, sensitivity.absolute * unit)
+        return skellam_renyi(order, self.variance, sensitivity.squared * unit**2, sensitivity.absolute * unit)
 
-    @property
-    def _variance(self) -> Fraction:
-        return (self.sigma_votes * (1 << self.grid_bits)) ** 2
+
+_MECHANISMS = {mechanism.name: mechanism for mechanism in (RoundedGaussian, DiscreteGaussian, Skellam)}
 
 
 def mechanism_for(name: NoiseName, sigma_votes: Fraction, grid_bits: int) -> Mechanism:
@@ -251,14 +161,9 @@ def mechanism_for(name: NoiseName, sigma_votes: Fraction, grid_bits: int) -> Mec
     Raises:
         InputError: the name, sigma or g cannot be used.
     """
-    if name == NoiseName.ROUNDED_GAUSSIAN:
-        return RoundedGaussian(sigma_votes, grid_bits)
-    if name == NoiseName.DISCRETE_GAUSSIAN:
-        return DiscreteGaussian(sigma_votes, grid_bits)
-    if name == NoiseName.SKELLAM:
-        return Skellam(sigma_votes, grid_bits)
-    known = ", ".join(entry.value for entry in NoiseName)
-    raise InputError(f"noise mechanism {name!r} is unknown: choose one of {known}")
+    if name not in _MECHANISMS:
+        raise InputError(f"noise mechanism {name!r} is unknown: choose one of {', '.join(_MECHANISMS)}")
+    return _MECHANISMS[name](sigma_votes, grid_bits)
 
 
 @dataclass(frozen=True)

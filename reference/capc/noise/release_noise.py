@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from capc.foundation.hidden import type_only
 from capc.foundation.randomness import RandomSource
 from capc.noise.mechanism import ReleaseMechanisms
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class ReleaseNoise:
     """One query's noise, in grid units. Secret to its owner.
 
@@ -20,8 +21,7 @@ class ReleaseNoise:
     classes: tuple[int, ...]
     threshold: int
 
-    def __repr__(self) -> str:
-        return "<ReleaseNoise>"
+    __repr__ = type_only
 
 
 def draw_release_noise(mechanisms: ReleaseMechanisms, num_classes: int, source: RandomSource) -> ReleaseNoise:

@@ -15,7 +15,7 @@ from fractions import Fraction
 from capc.foundation.errors import InputError
 from capc.foundation.randomness import RandomSource
 from capc.noise.discrete_gaussian import discrete_gaussian
-from capc.noise.scale import check_count, check_scale
+from capc.noise.scale import GridNoise
 from capc.noise.skellam import skellam
 
 MIN_SHARE_DEVIATION = Fraction(3, 2)
@@ -24,12 +24,8 @@ most 4e-9 for each noised number (Kairouz, Liu and Steinke 2021), and it is char
 
 
 @dataclass(frozen=True)
-class DiscreteGaussianShare:
-    """One party's discrete Gaussian share.
-
-    Attributes:
-        sigma_votes: the share's own deviation v, in votes.
-        grid_bits: g.
+class DiscreteGaussianShare(GridNoise):
+    """One party's discrete Gaussian share, with its own deviation v. Draws are the party's secret.
 
     Raises:
         InputError: the deviation is not a Fraction, or below 3/2 grid units; or g is negative.
@@ -37,59 +33,27 @@ class DiscreteGaussianShare:
     Source: Kairouz, Liu and Steinke 2021 (arXiv 2102.06387). Spec: CAPC-NOISE-006.
     """
 
-    sigma_votes: Fraction
-    grid_bits: int
-
     def __post_init__(self) -> None:
-        check_scale(self.sigma_votes, self.grid_bits)
+        super().__post_init__()
         if self.sigma_votes * (1 << self.grid_bits) < MIN_SHARE_DEVIATION:
             raise InputError(
                 f"share deviation = {self.sigma_votes} votes on a grid of 2^-{self.grid_bits}: "
                 f"give at least {Fraction(MIN_SHARE_DEVIATION, 1 << self.grid_bits)} votes (3/2 grid units)"
             )
 
-    def sample(self, source: RandomSource, count: int) -> list[int]:
-        """``count`` draws of this party's share, in grid units. They are the party's secret.
-
-        Raises:
-            InputError: the count is negative.
-            RandomnessExhaustedError: the stream ended.
-        """
-        check_count(count)
-        variance = (self.sigma_votes * (1 << self.grid_bits)) ** 2
-        return [discrete_gaussian(source, variance) for _ in range(count)]
+    def _draw(self, source: RandomSource) -> int:
+        return discrete_gaussian(source, self.variance)
 
 
 @dataclass(frozen=True)
-class SkellamShare:
-    """One party's Skellam share; with a single contributor it is the whole noise.
-
-    Attributes:
-        sigma_votes: the share's own deviation, in votes.
-        grid_bits: g.
-
-    Raises:
-        InputError: the deviation is not a Fraction above 0, or g is negative.
+class SkellamShare(GridNoise):
+    """One party's Skellam share, with its own deviation; of a single contributor it is the whole noise.
 
     Source: Agarwal, Kairouz and Liu 2021 (arXiv 2110.04995). Spec: CAPC-NOISE-005.
     """
 
-    sigma_votes: Fraction
-    grid_bits: int
-
-    def __post_init__(self) -> None:
-        check_scale(self.sigma_votes, self.grid_bits)
-
-    def sample(self, source: RandomSource, count: int) -> list[int]:
-        """``count`` draws of this party's share, in grid units. They are the party's secret.
-
-        Raises:
-            InputError: the count is negative.
-            RandomnessExhaustedError: the stream ended.
-        """
-        check_count(count)
-        variance = (self.sigma_votes * (1 << self.grid_bits)) ** 2
-        return [skellam(source, variance) for _ in range(count)]
+    def _draw(self, source: RandomSource) -> int:
+        return skellam(source, self.variance)
 
 
 NoiseShare = DiscreteGaussianShare | SkellamShare

@@ -32,9 +32,9 @@ from fractions import Fraction
 from threading import Lock
 
 from capc.foundation.errors import BudgetExhaustedError, InputError
-from capc.noise.mechanism import ReleaseMechanisms, release_mechanisms
+from capc.noise.mechanism import release_mechanisms
 from capc.privacy.events import DIGEST_BYTES, Dispatched, Entry, Event, EventKind, Receipt, Reserved, Settled
-from capc.privacy.query_cost import QueryCost, event_cost, query_cost
+from capc.privacy.query_cost import event_cost, query_cost
 from capc.session.parameters import Charge, ReleasePolicy
 from capc.session.session import MAX_QUERIES
 
@@ -53,6 +53,12 @@ class Account:
         budget: the limit of the composed cost, in the unit of the policy's mechanism, at least 0;
             `capc.privacy.accountants.policies.policy_budget` derives it from the policy's epsilon and delta.
 
+    Attributes, all fixed for its life:
+        policy: as above.
+        mechanisms: what is charged here, and what the privacy guardian must sample from.
+        cost: what one query costs.
+        budget: the limit that :attr:`spent` never exceeds. This is what is guaranteed.
+
     Raises:
         InputError: the budget is negative or not an exact rational. Whoever opens an account certifies that its budget
             keeps the policy's epsilon, and its joint cost (`capc.privacy.accountants.policies.certify`).
@@ -63,10 +69,10 @@ class Account:
     def __init__(self, policy: ReleasePolicy, grid_bits: int, budget: Fraction) -> None:
         if not isinstance(budget, Fraction) or budget < 0:
             raise InputError(f"budget = {budget!r}: give a Fraction of at least 0, in the mechanism's unit")
-        self._policy = policy
-        self._mechanisms = release_mechanisms(policy, grid_bits)
-        self._cost = query_cost(policy, grid_bits)
-        self._budget = budget
+        self.policy = policy
+        self.mechanisms = release_mechanisms(policy, grid_bits)
+        self.cost = query_cost(policy, grid_bits)
+        self.budget = budget
         self._spent = Fraction(0)
         self._events: list[Event] = []
         self._receipts: dict[_Key, Receipt] = {}
@@ -74,26 +80,6 @@ class Account:
         self._settled: set[_Key] = set()
         self._lock = Lock()
         self._reserved_events = _reserved_events(policy)
-
-    @property
-    def policy(self) -> ReleasePolicy:
-        """The policy that was fixed when the account was created."""
-        return self._policy
-
-    @property
-    def mechanisms(self) -> ReleaseMechanisms:
-        """The mechanisms that are charged here, and that the privacy guardian must sample from."""
-        return self._mechanisms
-
-    @property
-    def cost(self) -> QueryCost:
-        """What one query costs."""
-        return self._cost
-
-    @property
-    def budget(self) -> Fraction:
-        """The limit that :attr:`spent` never exceeds. This is what is guaranteed."""
-        return self._budget
 
     @property
     def spent(self) -> Fraction:
@@ -109,7 +95,7 @@ class Account:
 
     def remaining_queries(self) -> int:
         """How many more queries fit, each at its full cost; 0 when none does."""
-        return (self._budget - self.spent) // self._cost.worst_case
+        return (self.budget - self.spent) // self.cost.worst_case
 
     def reserve(self, session_tag: bytes, query: int, inputs_digest: bytes) -> Receipt:
         """Charges the check and the answer of one query in full. Call it before any noise is drawn or sent.
@@ -199,10 +185,10 @@ class Account:
                 f"query {query} of session {session_tag.hex()[:16]} was charged before: "
                 "resend the same bytes, or use a new query number"
             )
-        cost = self._cost
-        if self._spent + cost.worst_case > self._budget:
+        cost = self.cost
+        if self._spent + cost.worst_case > self.budget:
             raise BudgetExhaustedError(
-                f"spent {self._spent} of the budget {self._budget} ({cost.unit.value}); "
+                f"spent {self._spent} of the budget {self.budget} ({cost.unit.value}); "
                 f"this query costs {cost.worst_case} and does not fit"
             )
         return Receipt(session_tag, query, inputs_digest, cost.worst_case, cost.unit)
@@ -218,7 +204,7 @@ class Account:
         return known is None
 
     def _check_settlement(self, receipt: Receipt) -> None:
-        if self._policy.charge is not Charge.REALISED:
+        if self.policy.charge is not Charge.REALISED:
             raise InputError("settle: this account charges the worst case, so nothing is ever given back")
         key = self._key_of(receipt, "settle")
         if key in self._settled:
@@ -246,7 +232,7 @@ class Account:
             for kind in self._take(entry):
                 self._events.append(Event(kind, entry.receipt.session_tag, entry.receipt.query))
                 counts[kind] += 1
-        self._spent += sum(count * event_cost(kind, self._cost) for kind, count in counts.items())
+        self._spent += sum(count * event_cost(kind, self.cost) for kind, count in counts.items())
 
     def _take(self, entry: Entry) -> Sequence[EventKind]:
         """Makes an entry part of what is known of its query; returns the events that are to be charged."""
@@ -263,7 +249,7 @@ class Account:
                 return (EventKind.LABEL_RELEASED if answered else EventKind.LABEL_WITHHELD,)
 
     def _record(self, kind: EventKind, key: _Key) -> None:
-        self._spent += event_cost(kind, self._cost)
+        self._spent += event_cost(kind, self.cost)
         self._events.append(Event(kind, key[0], key[1]))
 
 

@@ -76,14 +76,13 @@ def event_cost(kind: EventKind, cost: QueryCost) -> Fraction:
     Raises:
         InputError: the kind is not one that happens to a query of an account.
     """
-    if kind == EventKind.THRESHOLD_CHECK:
-        return cost.check
-    if kind == EventKind.ANSWER_RESERVED:
-        return cost.answer
-    if kind == EventKind.CONFIDENT_STEP:
-        return cost.worst_case
-    if kind == EventKind.LABEL_RELEASED:
-        return Fraction(0)
-    if kind == EventKind.LABEL_WITHHELD:
-        return -cost.answer
-    raise InputError(f"event kind {kind!r} is unknown: the account cannot tell what it costs")
+    costs = {
+        EventKind.THRESHOLD_CHECK: cost.check,
+        EventKind.ANSWER_RESERVED: cost.answer,
+        EventKind.CONFIDENT_STEP: cost.worst_case,
+        EventKind.LABEL_RELEASED: Fraction(0),
+        EventKind.LABEL_WITHHELD: -cost.answer,
+    }
+    if kind not in costs:
+        raise InputError(f"event kind {kind!r} is unknown: the account cannot tell what it costs")
+    return costs[kind]

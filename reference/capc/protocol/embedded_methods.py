@@ -1,45 +1,48 @@
 """Steps 1 to 3 by the embedded engine: HE, garbled circuits and oblivious transfer, from each role's own chair.
 
-Who asks is the querying party, who answers an answering party. Spec: section 06.
+Who asks is the querying party, who answers an answering party. Both know every layer's shape, and with it which step
+comes next. Spec: section 06.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
-from capc.foundation.randomness import Seed
 from capc.models.architecture import Activation
 from capc.protocol.costs import Step
-from capc.protocol.link import ended_as, hear_all, layer_steps, tell
+from capc.protocol.link import hear_all, layer_steps, tell
 from capc.protocol.seats import AnsweringSeat, GuardianSeat, Methods, Queries, QueryingSeat
-from capc.session.parameters import Charge
+from capc.session.parameters import Charge, VoteVariant
 from capc.steps.answering_party.inference import (
     AwaitingChoice,
-    AwaitingRequest,
     VoteReady,
+    answering_party_enter_batch,
     answering_party_evaluate_layer,
     answering_party_expect_transfers,
     answering_party_garble_layer,
+    answering_party_garble_vote,
+    answering_party_keep_sums,
     answering_party_send_vote,
     answering_party_take_transfers,
 )
 from capc.steps.answering_party.offline import (
-    AwaitingAheadChoice,
     AwaitingValue,
+    answering_party_enter_offline,
     answering_party_finish_preparation,
     answering_party_garble_ahead,
+    answering_party_keep_masks,
     answering_party_prepare_layer,
     answering_party_send_labels,
+    answering_party_send_vote_labels,
 )
 from capc.steps.answering_party.party import AwaitingTransfers
 from capc.steps.answering_party.vote_rounds import (
-    AwaitingRoundChoice,
     answering_party_begin_rounds,
+    answering_party_garble_last_round,
     answering_party_garble_round,
 )
-from capc.steps.layer_circuits import votes_in_rounds
+from capc.steps.layer_circuits import vote_shape
 from capc.steps.privacy_guardian.aggregation import Aggregated, privacy_guardian_aggregate
 from capc.steps.privacy_guardian.party import Collecting
 from capc.steps.privacy_guardian.release import privacy_guardian_read_answered, privacy_guardian_release
@@ -50,76 +53,72 @@ from capc.steps.querying_party.inference import (
     querying_party_choose_labels,
     querying_party_enter_batch,
     querying_party_evaluate_layer,
+    querying_party_evaluate_vote,
     querying_party_keep_sums,
     querying_party_request_layer,
 )
 from capc.steps.querying_party.offline import (
     AwaitingLabels,
+    OfflineInput,
     PreparedBatch,
+    querying_party_choose_labels_offline,
     querying_party_enter_prepared,
     querying_party_evaluate_prepared,
+    querying_party_evaluate_prepared_vote,
     querying_party_finish_preparation,
     querying_party_keep_circuits,
+    querying_party_keep_sums_offline,
     querying_party_mask_batch,
+    querying_party_request_offline,
 )
 from capc.steps.querying_party.party import OpenBatch, ReleaseTurn
 from capc.steps.querying_party.release import querying_party_finish_release, querying_party_request_release
 from capc.steps.querying_party.vote_rounds import (
-    AwaitingRound,
     querying_party_begin_rounds,
+    querying_party_evaluate_last_round,
     querying_party_evaluate_round,
 )
 
-Choice = TypeVar("Choice", AwaitingChoice, AwaitingAheadChoice)
-Asked = TypeVar("Asked")
-Answered = TypeVar("Answered")
 
+async def ask_layers(seat: QueryingSeat, at: LayerInput, transfers: bytes) -> tuple[AwaitingResponse, bytes]:
+    """All layers with one answering party, up to the response with the masked logits.
 
-async def ask_layers(
-    seat: QueryingSeat,
-    first: LayerInput,
-    transfers: bytes,
-    activate: Callable[[QueryingSeat, AwaitingResponse, bytes], Awaitable[LayerInput | Asked]],
-) -> LayerInput | Asked:
-    """All layers with one answering party: encrypted inputs out, masked sums back, then the layer's activation.
+    Encrypted inputs out, masked sums back, then the layer's activation.
 
     Args:
         seat: the querying party's.
-        first: the first layer's input: the queries, or masks in their place.
+        at: the first layer's input, the queries.
         transfers: the message that makes transfers.
-        activate: what it does with the sums of a layer that has an activation.
     """
-    link, peer, prepares = seat.link, first.peer, first.kept is not None
+    link, peer = seat.link, at.peer
     link.step = Step.AHEAD
     await link.send(peer, transfers)
-    at: LayerInput | Asked = first
-    while isinstance(at, LayerInput) and at.layer < len(seat.session.architecture(peer).stages):
-        stage, (link.step, after) = at.stage, layer_steps(at.stage, prepares=prepares)
-        awaiting = await tell(link, peer, querying_party_request_layer(at))
-        response = await link.receive(peer, after)
-        linear = stage.activation is Activation.NONE
-        at = querying_party_keep_sums(awaiting, response) if linear else await activate(seat, awaiting, response)
-    return at
+    for stage in seat.session.architecture(peer).stages:
+        link.step, after = layer_steps(stage)
+        asked = await tell(link, peer, querying_party_request_layer(at)), await link.receive(peer, after)
+        if stage.activation is Activation.NONE:
+            at = querying_party_keep_sums(*asked)
+        elif stage.activation is not Activation.VOTE:
+            circuits = await tell(link, peer, querying_party_choose_labels(*asked))
+            at = querying_party_evaluate_layer(circuits, await link.receive(peer))
+    return asked
 
 
-async def answer_layers(
-    seat: AnsweringSeat,
-    waiting: AwaitingTransfers,
-    evaluate: Callable[[AwaitingRequest, bytes, Seed], tuple[Choice | AwaitingRequest, bytes]],
-    garble: Callable[[AnsweringSeat, Choice], Awaitable[AwaitingRequest | Answered]],
-    *,
-    prepares: bool = False,
-) -> AwaitingRequest | Answered:
-    """The same: an answering party's part, with its steps for a layer's sums and for its activation."""
+async def answer_layers(seat: AnsweringSeat, waiting: AwaitingTransfers) -> AwaitingChoice:
+    """The same: an answering party's part."""
+    link, peer = seat.link, QUERYING_PARTY
     answering_party_expect_transfers(waiting)
-    at: AwaitingRequest | Answered = answering_party_take_transfers(waiting, await seat.link.receive(QUERYING_PARTY))
-    while isinstance(at, AwaitingRequest) and at.layer < len(seat.model.architecture.stages):
-        before, after = layer_steps(at.stage, prepares=prepares)
-        request = await seat.link.receive(QUERYING_PARTY, before)
-        state = await tell(seat.link, QUERYING_PARTY, evaluate(at, request, seat.seeds()))
-        seat.link.step = after
-        at = state if isinstance(state, AwaitingRequest) else await garble(seat, state)
-    return at
+    at = answering_party_enter_batch(answering_party_take_transfers(waiting, await link.receive(peer)))
+    for stage in seat.model.architecture.stages:
+        before, after = layer_steps(stage)
+        request = await link.receive(peer, before)
+        choice = await tell(link, peer, answering_party_evaluate_layer(at, request, seat.seeds()))
+        link.step = after
+        if stage.activation is Activation.NONE:
+            at = answering_party_keep_sums(choice)
+        elif stage.activation is not Activation.VOTE:
+            at = await tell(link, peer, answering_party_garble_layer(choice, await link.receive(peer), seat.seeds()))
+    return choice
 
 
 class EmbeddedInference:
@@ -130,43 +129,30 @@ class EmbeddedInference:
     ) -> list[tuple[VoteShare, ...]]:
         """Sends encrypted inputs, chooses labels of the sums, and evaluates garbled circuits."""
         seat.link.step = Step.LINEAR
-        inputs = querying_party_enter_batch(opened, queries)
-        asked = (ask_layers(seat, at, transfers[at.peer], evaluate_circuits) for at in inputs)
-        return [ended_as(tuple, shares) for shares in await seat.link.together(asked)]
+        asked = (self._ask(seat, at, transfers[at.peer]) for at in querying_party_enter_batch(opened, queries))
+        return await seat.link.together(asked)
+
+    async def _ask(self, seat: QueryingSeat, at: LayerInput, transfers: bytes) -> tuple[VoteShare, ...]:
+        link, peer, parameters = seat.link, at.peer, seat.session.parameters
+        awaiting, response = await ask_layers(seat, at, transfers)
+        if parameters.vote_variant is not VoteVariant.MULTI_ROUND:
+            circuits = await tell(link, peer, querying_party_choose_labels(awaiting, response))
+            return querying_party_evaluate_vote(circuits, await link.receive(peer))
+        turn = await tell(link, peer, querying_party_begin_rounds(awaiting, response))
+        for _ in range(vote_shape(parameters, at.batch.count).rounds - 1):
+            turn = await tell(link, peer, querying_party_evaluate_round(turn, await link.receive(peer), seat.seeds()))
+        return querying_party_evaluate_last_round(turn, await link.receive(peer), seat.seeds())
 
     async def answering_party(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> tuple[VoteReady, ...]:
         """Answers with masked sums, and garbles."""
-        votes = await answer_layers(seat, waiting, answering_party_evaluate_layer, garble_circuits)
-        return ended_as(tuple, votes)
-
-
-async def evaluate_circuits(
-    seat: QueryingSeat, awaiting: AwaitingResponse, response: bytes
-) -> LayerInput | tuple[VoteShare, ...]:
-    """The activation of a layer by garbled circuits, or its vote round after round: the querying party's part."""
-    link, peer, stage = seat.link, awaiting.layer_input.peer, awaiting.layer_input.stage
-    if not votes_in_rounds(seat.session.parameters, stage):
-        circuits = await tell(link, peer, querying_party_choose_labels(awaiting, response))
-        return querying_party_evaluate_layer(circuits, await link.receive(peer))
-    state: AwaitingRound | tuple[VoteShare, ...]
-    state = await tell(link, peer, querying_party_begin_rounds(awaiting, response))
-    while isinstance(state, AwaitingRound):
-        answer = await link.receive(peer)
-        state = await tell(link, peer, querying_party_evaluate_round(state, answer, seat.seeds()))
-    return state
-
-
-async def garble_circuits(seat: AnsweringSeat, choice: AwaitingChoice) -> AwaitingRequest | tuple[VoteReady, ...]:
-    """The same: an answering party's part."""
-    link, peer = seat.link, QUERYING_PARTY
-    if not votes_in_rounds(seat.session.parameters, choice.request.stage):
-        bits = await link.receive(peer)
-        return await tell(link, peer, answering_party_garble_layer(choice, bits, seat.seeds()))
-    state: AwaitingRoundChoice | tuple[VoteReady, ...] = answering_party_begin_rounds(choice)
-    while isinstance(state, AwaitingRoundChoice):
-        request = await link.receive(peer)
-        state = await tell(link, peer, answering_party_garble_round(state, request, seat.seeds()))
-    return state
+        link, peer, parameters = seat.link, QUERYING_PARTY, seat.session.parameters
+        choice = await answer_layers(seat, waiting)
+        if parameters.vote_variant is not VoteVariant.MULTI_ROUND:
+            return await tell(link, peer, answering_party_garble_vote(choice, await link.receive(peer), seat.seeds()))
+        turn = answering_party_begin_rounds(choice)
+        for _ in range(vote_shape(parameters, waiting.batch.count).rounds - 1):
+            turn = await tell(link, peer, answering_party_garble_round(turn, await link.receive(peer), seat.seeds()))
+        return await tell(link, peer, answering_party_garble_last_round(turn, await link.receive(peer), seat.seeds()))
 
 
 class EmbeddedPreparation:
@@ -176,14 +162,37 @@ class EmbeddedPreparation:
         self, seat: QueryingSeat, opened: Sequence[OpenBatch], transfers: Mapping[Party, bytes]
     ) -> list[PreparedBatch]:
         """Goes through all layers, and keeps their circuits."""
-        masked = querying_party_mask_batch(opened, seat.seeds())
-        asked = (ask_layers(seat, at, transfers[at.peer], _keep_circuits) for at in masked)
-        return [querying_party_finish_preparation(last) for last in await seat.link.together(asked)]
+        return await seat.link.together(
+            self._prepare(seat, at, transfers[at.peer]) for at in querying_party_mask_batch(opened, seat.seeds())
+        )
+
+    async def _prepare(self, seat: QueryingSeat, at: OfflineInput, transfers: bytes) -> PreparedBatch:
+        link, peer = seat.link, at.peer
+        await link.send(peer, transfers)
+        for stage in seat.session.architecture(peer).stages:
+            awaiting = await tell(link, peer, querying_party_request_offline(at))
+            response = await link.receive(peer)
+            if stage.activation is Activation.NONE:
+                at = querying_party_keep_sums_offline(awaiting, response)
+            else:
+                circuits = await tell(link, peer, querying_party_choose_labels_offline(awaiting, response))
+                at = querying_party_keep_circuits(circuits, await link.receive(peer), seat.seeds())
+        return querying_party_finish_preparation(at)
 
     async def answering_party_prepare(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> AwaitingValue:
         """Answers with W r - m, and garbles before it knows its inputs."""
-        last = await answer_layers(seat, waiting, answering_party_prepare_layer, _garble_ahead, prepares=True)
-        return answering_party_finish_preparation(last)
+        link, peer = seat.link, QUERYING_PARTY
+        answering_party_expect_transfers(waiting)
+        at = answering_party_enter_offline(answering_party_take_transfers(waiting, await link.receive(peer)))
+        for stage in seat.model.architecture.stages:
+            choice = await tell(link, peer, answering_party_prepare_layer(at, await link.receive(peer), seat.seeds()))
+            if stage.activation is Activation.NONE:
+                at = answering_party_keep_masks(choice)
+            else:
+                at = await tell(
+                    link, peer, answering_party_garble_ahead(choice, await link.receive(peer), seat.seeds())
+                )
+        return answering_party_finish_preparation(at)
 
     async def querying_party(
         self, seat: QueryingSeat, prepared: Sequence[PreparedBatch], queries: Queries
@@ -193,36 +202,26 @@ class EmbeddedPreparation:
         entered, values = querying_party_enter_prepared(prepared, queries)
         return await seat.link.together(self._ask(seat, state, values[state.peer]) for state in entered)
 
-    async def _ask(self, seat: QueryingSeat, entered: AwaitingLabels, value: bytes) -> tuple[VoteShare, ...]:
-        link, peer = seat.link, entered.peer
-        after: tuple[AwaitingLabels, bytes] | tuple[tuple[VoteShare, ...], None] = entered, value
-        while after[1] is not None:
+    async def _ask(self, seat: QueryingSeat, state: AwaitingLabels, value: bytes) -> tuple[VoteShare, ...]:
+        link, peer = seat.link, state.peer
+        link.step = Step.LINEAR
+        await link.send(peer, value)
+        for _ in range(seat.session.architecture(peer).hidden_activations):
+            evaluated = querying_party_evaluate_prepared(state, await link.receive(peer, Step.RELU))
             link.step = Step.LINEAR
-            state = await tell(link, peer, after)
-            labels = await link.receive(peer, Step.ARGMAX if state.stage.activation is Activation.VOTE else Step.RELU)
-            after = querying_party_evaluate_prepared(state, labels)
-        return after[0]
+            state = await tell(link, peer, evaluated)
+        return querying_party_evaluate_prepared_vote(state, await link.receive(peer, Step.ARGMAX))
 
     async def answering_party(self, seat: AnsweringSeat, prepared: AwaitingValue) -> tuple[VoteReady, ...]:
         """Multiplies in the clear, and sends the labels of its inputs."""
-        state: AwaitingValue | tuple[VoteReady, ...] = prepared
-        while isinstance(state, AwaitingValue):
-            value = await seat.link.receive(QUERYING_PARTY, Step.LINEAR)
-            state, labels = answering_party_send_labels(state, value)
-            seat.link.step = Step.RELU if isinstance(state, AwaitingValue) else Step.ARGMAX
-            await seat.link.send(QUERYING_PARTY, labels)
-        return state
-
-
-async def _keep_circuits(seat: QueryingSeat, awaiting: AwaitingResponse, response: bytes) -> LayerInput:
-    peer = awaiting.layer_input.peer
-    circuits = await tell(seat.link, peer, querying_party_choose_labels(awaiting, response))
-    return querying_party_keep_circuits(circuits, await seat.link.receive(peer), seat.seeds())
-
-
-async def _garble_ahead(seat: AnsweringSeat, choice: AwaitingAheadChoice) -> AwaitingRequest:
-    bits = await seat.link.receive(QUERYING_PARTY)
-    return await tell(seat.link, QUERYING_PARTY, answering_party_garble_ahead(choice, bits, seat.seeds()))
+        link, peer, state = seat.link, QUERYING_PARTY, prepared
+        for _ in range(seat.model.architecture.hidden_activations):
+            sent = answering_party_send_labels(state, await link.receive(peer, Step.LINEAR))
+            link.step = Step.RELU
+            state = await tell(link, peer, sent)
+        votes = answering_party_send_vote_labels(state, await link.receive(peer, Step.LINEAR))
+        link.step = Step.ARGMAX
+        return await tell(link, peer, votes)
 
 
 class EmbeddedRelease:

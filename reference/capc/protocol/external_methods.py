@@ -11,42 +11,25 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from capc.foundation.parties import Party
-from capc.models.architecture import Activation, Rows
+from capc.models.architecture import Rows
 from capc.protocol.costs import Step
-from capc.protocol.embedded_methods import (
-    EmbeddedRelease,
-    aggregate,
-    answer_layers,
-    ask_layers,
-    evaluate_circuits,
-    garble_circuits,
-)
+from capc.protocol.embedded_methods import EmbeddedRelease, aggregate, answer_layers, ask_layers
 from capc.protocol.engine import EngineCost
-from capc.protocol.link import ended_as
 from capc.protocol.seats import AnsweringSeat, GuardianSeat, Methods, Queries, QueryingSeat
 from capc.session.parameters import Charge, Parameters
 from capc.steps.answering_party.external import answering_party_enter_argmax
-from capc.steps.answering_party.inference import (
-    AwaitingChoice,
-    AwaitingRequest,
-    VoteReady,
-    answering_party_evaluate_layer,
-)
+from capc.steps.answering_party.inference import VoteReady
 from capc.steps.answering_party.party import AwaitingTransfers
 from capc.steps.privacy_guardian.external import privacy_guardian_enter_release, privacy_guardian_take_answered
 from capc.steps.privacy_guardian.party import Collecting
 from capc.steps.querying_party.external import (
+    EnteredLogits,
+    querying_party_enter_argmax,
     querying_party_enter_release,
     querying_party_take_label,
     querying_party_take_votes,
 )
-from capc.steps.querying_party.inference import (
-    AwaitingResponse,
-    LayerInput,
-    VoteShare,
-    querying_party_enter_batch,
-    querying_party_keep_sums,
-)
+from capc.steps.querying_party.inference import LayerInput, VoteShare, querying_party_enter_batch
 from capc.steps.querying_party.party import OpenBatch, ReleaseTurn
 
 
@@ -87,35 +70,21 @@ class OutsideInference:
         link = seat.link
         link.step = Step.LINEAR
         inputs = querying_party_enter_batch(opened, queries)
-        asked = (ask_layers(seat, at, transfers[at.peer], _keep_logits) for at in inputs)
-        logits = [ended_as(LayerInput, at) for at in await link.together(asked)]
-        shares = {at.peer: at.values[-1] for at in logits}
+        entered = await link.together(self._ask(seat, at, transfers[at.peer]) for at in inputs)
+        shares = {state.layer_input.peer: logits for state, logits in entered}
         votes, cost = await self._entry.enter_logits(opened[0].batch.first, seat.session.parameters, shares)
         link.outside(cost.bytes, cost.rounds)
-        return [querying_party_take_votes(at, votes[at.peer]) for at in logits]
+        return [querying_party_take_votes(state, votes[state.layer_input.peer]) for state, _ in entered]
+
+    async def _ask(self, seat: QueryingSeat, at: LayerInput, transfers: bytes) -> tuple[EnteredLogits, Rows]:
+        return querying_party_enter_argmax(*await ask_layers(seat, at, transfers))
 
     async def answering_party(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> tuple[VoteReady, ...]:
         """Enters its shares of the logits, and fresh shares of the votes."""
-        choice = await answer_layers(seat, waiting, answering_party_evaluate_layer, _keep_masks)
-        votes, masks, fresh = answering_party_enter_argmax(ended_as(AwaitingChoice, choice), seat.seeds())
+        choice = await answer_layers(seat, waiting)
+        votes, masks, fresh = answering_party_enter_argmax(choice, seat.seeds())
         await self._entry.enter_masks(waiting.batch.first, seat.me, masks, fresh)
         return votes
-
-
-async def _keep_logits(
-    seat: QueryingSeat, awaiting: AwaitingResponse, response: bytes
-) -> LayerInput | tuple[VoteShare, ...]:
-    if awaiting.layer_input.stage.activation is Activation.VOTE:
-        return querying_party_keep_sums(awaiting, response)
-    return await evaluate_circuits(seat, awaiting, response)
-
-
-async def _keep_masks(
-    seat: AnsweringSeat, choice: AwaitingChoice
-) -> AwaitingRequest | AwaitingChoice | tuple[VoteReady, ...]:
-    if choice.request.stage.activation is Activation.VOTE:
-        return choice
-    return await garble_circuits(seat, choice)
 
 
 class OutsideRelease(EmbeddedRelease):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from capc.foundation.errors import InputError
 from capc.foundation.parties import Party
 from capc.models.architecture import Activation, StageShape
 from capc.protocol.costs import Step
@@ -73,21 +72,8 @@ async def hear_all(link: Link, peers: Iterable[Party]) -> dict[Party, bytes]:
     return dict(zip(senders, messages, strict=True))
 
 
-def layer_steps(stage: StageShape, *, prepares: bool) -> tuple[Step, Step]:
+def layer_steps(stage: StageShape) -> tuple[Step, Step]:
     """To which steps a layer's sums and its activation belong."""
-    if prepares:
-        return Step.AHEAD, Step.AHEAD
     if stage.activation is Activation.VOTE:
         return Step.MASKED_LOGITS, Step.ARGMAX
     return Step.LINEAR, Step.LINEAR if stage.activation is Activation.NONE else Step.RELU
-
-
-def ended_as(kind: type[T], ended: object) -> T:
-    """What the last layer left.
-
-    Raises:
-        InputError: something else: the architecture has no vote, or more than one.
-    """
-    if not isinstance(ended, kind):
-        raise InputError(f"the last layer left a {type(ended).__name__}: an architecture ends with its only vote")
-    return ended

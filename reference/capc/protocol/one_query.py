@@ -5,10 +5,10 @@ bytes.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
 
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.foundation.randomness import Seed
+from capc.models.architecture import Activation
 from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.session.session import Session
@@ -58,21 +58,25 @@ def one_query(parties: Parties, account: Account, query: Sequence[int], seed: Se
     party, answering, guardian = parties
     _, opened, transfers, (turn,) = querying_party_open_batch(party, 1)
     waiting = [answering_party_open_batch(each, 1)[1] for each in answering]
-    shares, votes = [], {}
+    shares: list[qp.VoteShare] = []
+    votes = {}
     for entered, each in zip(qp.querying_party_enter_batch(opened, [query]), waiting, strict=True):
-        me, at = entered.peer, cast("Any", entered)
-        theirs: Any = ap.answering_party_take_transfers(each, post(QP, me, transfers[me]))
-        for _ in party.session.architecture(me).stages:
+        at, me = entered, entered.peer
+        theirs = ap.answering_party_enter_batch(ap.answering_party_take_transfers(each, post(QP, me, transfers[me])))
+        for stage in party.session.architecture(me).stages:
             # 1a: QP sends its share of the layer's input encrypted; AP answers with the sums minus a mask, its share.
             asked, request = qp.querying_party_request_layer(at)
             sums, response = ap.answering_party_evaluate_layer(theirs, post(QP, me, request), seed())
-            # 1b: QP decrypts its share. 1a, 1c: garbled circuits turn both into fresh shares of ReLUs or of the vote.
+            # 1b: QP decrypts its share. 1a: garbled circuits turn both into fresh shares of ReLUs.
             chosen, bits = qp.querying_party_choose_labels(asked, post(me, QP, response))
-            theirs, circuits = ap.answering_party_garble_layer(sums, post(QP, me, bits), seed())  # type: ignore[arg-type]
-            at = qp.querying_party_evaluate_layer(chosen, post(me, QP, circuits))
+            if stage.activation is not Activation.VOTE:
+                theirs, circuits = ap.answering_party_garble_layer(sums, post(QP, me, bits), seed())
+                at = qp.querying_party_evaluate_layer(chosen, post(me, QP, circuits))
+        # 1c: after the last layer, of the vote.
+        ready, circuits = ap.answering_party_garble_vote(sums, post(QP, me, bits), seed())
+        shares += qp.querying_party_evaluate_vote(chosen, post(me, QP, circuits))
         # 2: AP's share leaves under zero-sum masks, which cancel in PG's sum over all AP.
-        shares += at
-        votes[me] = post(me, PG, ap.answering_party_send_vote(*theirs))
+        votes[me] = post(me, PG, ap.answering_party_send_vote(*ready))
     aggregated = privacy_guardian_aggregate(privacy_guardian_open_query(guardian)[1], votes)
     # 3: the account is charged, then PG draws the noise, and its circuit opens the noisy argmax to QP.
     releasing, choice = qp_release.querying_party_request_release(turn, shares, seed())

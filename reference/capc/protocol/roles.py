@@ -98,22 +98,22 @@ async def privacy_guardian(seat: GuardianSeat, turns: Sequence[Turn] = ()) -> No
 
 
 async def _set_up_querying_party(seat: QueryingSeat, link: Link) -> QueryingParty:
-    peers = seat.session.answering_parties
     joining, keys, offers = querying_party_begin_setup(seat.session, seat.suite, seat.seeds())
     await tell_all(link, keys, "keys")
     await tell_all(link, offers, "keys")
     party, trees = querying_party_finish_setup(joining, await hear_all(link, offers), seat.seeds())
     await tell_all(link, trees, "trees")
     if seat.session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
-        choosing, choices = querying_party_choose_reverse(party, await hear_all(link, peers), seat.seeds())
+        choosing, choices = querying_party_choose_reverse(party, await hear_all(link, keys), seat.seeds())
         await tell_all(link, choices, "reverse choices")
-        party = querying_party_finish_reverse(choosing, await hear_all(link, peers))
+        party = querying_party_finish_reverse(choosing, await hear_all(link, keys))
     return party
 
 
 async def _set_up_answering_party(seat: AnsweringSeat, link: Link) -> AnsweringParty:
-    session, model, allowance = seat.session, seat.model, seat.allowance
-    joining, first = answering_party_begin_setup(session, seat.suite, seat.me, model, seat.seeds(), allowance)
+    joining, first = answering_party_begin_setup(
+        seat.session, seat.suite, seat.me, seat.model, seat.seeds(), seat.allowance
+    )
     await tell_all(link, first, "keys")
     key, offer = await link.receive(QUERYING_PARTY), await link.receive(QUERYING_PARTY)
     mask_keys = await hear_all(link, first)
@@ -121,9 +121,10 @@ async def _set_up_answering_party(seat: AnsweringSeat, link: Link) -> AnsweringP
     answered = answering_party_answer_setup(joining, key, offer, mask_keys, check, seat.seeds())
     awaiting = await tell(link, QUERYING_PARTY, answered, "choices")
     party = answering_party_finish_setup(awaiting, await link.receive(QUERYING_PARTY))
-    if session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
-        offered = answering_party_offer_reverse(party, seat.seeds())
-        offering = await tell(link, QUERYING_PARTY, offered, "reverse offers")
+    if seat.session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
+        offering = await tell(
+            link, QUERYING_PARTY, answering_party_offer_reverse(party, seat.seeds()), "reverse offers"
+        )
         made = answering_party_finish_reverse(offering, await link.receive(QUERYING_PARTY), seat.seeds())
         party = await tell(link, QUERYING_PARTY, made, "reverse trees")
     return party
@@ -132,6 +133,10 @@ async def _set_up_answering_party(seat: AnsweringSeat, link: Link) -> AnsweringP
 async def _set_up_privacy_guardian(seat: GuardianSeat, link: Link) -> PrivacyGuardian:
     await tell_all(link, privacy_guardian_begin_setup(seat.session, seat.suite), "keys")
     offer, checks = await link.receive(QUERYING_PARTY), await hear_all(link, seat.session.answering_parties)
-    answered = privacy_guardian_answer_setup(seat.session, seat.suite, offer, checks, seat.seeds())
-    joining = await tell(link, QUERYING_PARTY, answered, "choices")
+    joining = await tell(
+        link,
+        QUERYING_PARTY,
+        privacy_guardian_answer_setup(seat.session, seat.suite, offer, checks, seat.seeds()),
+        "choices",
+    )
     return privacy_guardian_finish_setup(joining, await link.receive(QUERYING_PARTY))

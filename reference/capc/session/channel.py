@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from capc.foundation.parties import ROLE_CODES, Party
 from capc.session.envelope import Envelope, MessageType
-
-REVERSE = b"/reverse"
-"""Follows the context of the second base transfers, in which the answering party offers."""
+from capc_spec.registry import STEP_LABELS
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,17 @@ class Channel:
         """A number below 2^64 that no other query or layer of this connection has; layers count up by 1."""
         return query << 32 | layer
 
-    def label(self, step: str, query: int = 0, layer: int = 0) -> bytes:
-        """The label under which ``me`` expands its seed in one step: the step's name and the context."""
-        return step.encode("ascii") + b"/" + _party_bytes(self.me) + self.context(query, layer)
+    def label(self, step: str, query: int = 0, layer: int = 0, bound_to: bytes | None = None) -> bytes:
+        """The label under which ``me`` expands its seed in one step: the step's own label, and the context.
+
+        Args:
+            step: its entry in the registry (section 11).
+            query: the number in the header of the step's messages, or 0.
+            layer: likewise.
+            bound_to: what the step was sent; other bytes give another label.
+        """
+        digest = b"" if bound_to is None else hashlib.sha256(bound_to).digest()
+        return STEP_LABELS[step] + b"/" + _party_bytes(self.me) + self.context(query, layer) + digest
 
 
 def _party_bytes(party: Party) -> bytes:

@@ -11,33 +11,38 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, auto
 
 from capc.foundation.errors import ErrorCode, ProtocolError
 from capc.foundation.parties import ROLE_CODES, Party
+from capc_spec.registry import MESSAGE_TYPES
 
 HEADER = struct.Struct("<B32sIBBHBH")
 
 
 class MessageType(IntEnum):
-    """The first byte of every message."""
+    """The first byte of every message; section 11 says what follows it."""
 
-    HELLO = 1
-    MASK_KEY = 2
-    HE_PUBLIC_KEY = 3
-    BASE_OT_OFFER = 4
-    BASE_OT_CHOICE = 5
-    OT_TREES = 6
-    OT_EXTENSION = 7
-    LINEAR_REQUEST = 8
-    LINEAR_RESPONSE = 9
-    CHOICE_BITS = 10
-    GARBLED_CIRCUITS = 11
-    VOTE_SHARES = 12
-    ANSWERED_LABEL = 13
-    MASKED_VALUE = 14
-    INPUT_LABELS = 15
-    SESSION_CHECK = 16
+    @staticmethod
+    def _generate_next_value_(name: str, *_: object) -> int:
+        return MESSAGE_TYPES[name.lower()]
+
+    HELLO = auto()
+    MASK_KEY = auto()
+    HE_PUBLIC_KEY = auto()
+    BASE_OT_OFFER = auto()
+    BASE_OT_CHOICE = auto()
+    OT_TREES = auto()
+    OT_EXTENSION = auto()
+    LINEAR_REQUEST = auto()
+    LINEAR_RESPONSE = auto()
+    CHOICE_BITS = auto()
+    GARBLED_CIRCUITS = auto()
+    VOTE_SHARES = auto()
+    ANSWERED_LABEL = auto()
+    MASKED_VALUE = auto()
+    INPUT_LABELS = auto()
+    SESSION_CHECK = auto()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from math import ceil, isqrt
 
 from capc.foundation.errors import ParameterError
 from capc.models.architecture import FEWEST_CLASSES, MOST_CLASSES
+from capc_spec.registry import TAGS
 
 SPEC_VERSION = "0.1.0"
 
@@ -25,8 +26,6 @@ WRAP_FAILURE_BITS = 40
 
 MAX_RENYI_ORDER = 1 << 20
 """The largest order that a policy may fix; noise that needs a larger one costs next to nothing at this one."""
-
-_DOMAIN = b"CaPC/0.1/parameters"
 
 _LN2_UPPER = Fraction(6932, 10000)
 
@@ -98,16 +97,16 @@ class ParameterSet:
     he_distance_bits: int
 
     def __post_init__(self) -> None:
-        _require(3 <= self.logit_bits <= 59, "logit_bits", self.logit_bits, "choose 3 to 59")
-        _require(2 <= self.vote_bits <= 64, "vote_bits", self.vote_bits, "choose 2 to 64")
-        _require(0 <= self.grid_bits <= 16, "grid_bits", self.grid_bits, "choose 0 to 16")
-        _require(
-            0 <= self.fraction_bits < self.logit_bits - 1,
-            "fraction_bits",
-            self.fraction_bits,
-            f"choose 0 to logit_bits - 2 = {self.logit_bits - 2}",
-        )
-        _require(0 <= self.he_distance_bits <= 128, "he_distance_bits", self.he_distance_bits, "choose 0 to 128")
+        for field, least, most in (
+            ("logit_bits", 3, 59),
+            ("vote_bits", 2, 64),
+            ("grid_bits", 0, 16),
+            ("fraction_bits", 0, self.logit_bits - 2),
+            ("he_distance_bits", 0, 128),
+        ):
+            value = getattr(self, field)
+            what = f"{least} to logit_bits - 2 = {most}" if field == "fraction_bits" else f"{least} to {most}"
+            _require(least <= value <= most, field, value, f"choose {what}")
 
     @classmethod
     def named(cls, name: str) -> ParameterSet:
@@ -249,11 +248,8 @@ class Parameters:
         The vote's variant is named only where it is not the tournament.
         """
         fields: dict[str, object] = {"spec_version": SPEC_VERSION}
-        for name, value in asdict(self.widths).items():
-            fields[name] = list(value) if isinstance(value, tuple) else _plain(value)
-        fields |= self.release.document()
-        fields["num_classes"] = self.num_classes
-        fields["num_features"] = self.num_features
+        fields |= {name: _plain(value) for name, value in asdict(self.widths).items()}
+        fields |= self.release.document() | {"num_classes": self.num_classes, "num_features": self.num_features}
         if self.vote_variant is not VoteVariant.TOURNAMENT:
             fields["vote_variant"] = self.vote_variant.value
         return fields
@@ -261,7 +257,7 @@ class Parameters:
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 over a domain tag and the canonical JSON of :meth:`document` (CAPC-PARAM-002)."""
-        return hashlib.sha256(_DOMAIN + canonical_json(self.document())).digest()
+        return hashlib.sha256(TAGS["parameters"] + canonical_json(self.document())).digest()
 
     def noise_bound(self, sigma: Fraction) -> int:
         """t(sigma), the largest |noise| in grid units that the vote ring has room for (CAPC-PARAM-031).
@@ -329,7 +325,7 @@ def _plain(value: object) -> object:
         return str(value)
     if isinstance(value, StrEnum):
         return value.value
-    return value
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _require(holds: bool, field: str, value: object, remedy: str) -> None:

@@ -12,6 +12,7 @@ from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Rol
 from capc.foundation.randomness import SEED_BYTES, STREAM_LIMIT
 from capc.models.architecture import Architecture
 from capc.session.parameters import Parameters, VoteVariant, canonical_json
+from capc_spec.registry import TAGS
 
 SESSION_ID_BYTES = 32
 
@@ -23,8 +24,6 @@ MAX_LAYERS = 256
 """What a header can number; rounds of a vote count as layers."""
 
 MAX_QUERIES = (1 << 32) - 1
-
-_DOMAIN = b"CaPC/0.1/session"
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,7 @@ class Session:
     @cached_property
     def tag(self) -> bytes:
         """The 32 bytes in the header of every message: SHA-256(domain || parameter digest || document)."""
-        return hashlib.sha256(_DOMAIN + self.parameters.digest + self.canonical).digest()
+        return hashlib.sha256(TAGS["session"] + self.parameters.digest + self.canonical).digest()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 
+from capc.foundation.errors import InputError
 from capc.models.architecture import Activation, Architecture, StageShape
 from capc.session.parameters import Parameters, VoteVariant
 from capc.two_party.circuits.argmax import share_differences, vote_circuit, vote_circuit_low_depth
@@ -21,9 +23,31 @@ def activation_circuit(parameters: Parameters, stage: StageShape) -> tuple[Circu
     return relu_circuit(widths.logit_bits, widths.fraction_bits, stage.window_size), stage.outputs
 
 
-def votes_in_rounds(parameters: Parameters, stage: StageShape) -> bool:
-    """Whether a stage ends in a vote that is computed in rounds, with :func:`vote_shape` and not with one circuit."""
-    return stage.activation is Activation.VOTE and parameters.vote_variant is VoteVariant.MULTI_ROUND
+class Ending(Enum):
+    """What becomes of a layer's sums. Public, so that a caller knows which step comes next."""
+
+    SUMS = "are kept"
+    RELU = "go through circuits of ReLUs"
+    VOTE = "go through the circuit of the vote"
+    ROUNDS = "go into the rounds of the vote"
+
+
+def ending(parameters: Parameters, stage: StageShape) -> Ending:
+    """What becomes of a layer's sums, where no outside engine computes the vote."""
+    if stage.activation is Activation.VOTE:
+        return Ending.ROUNDS if parameters.vote_variant is VoteVariant.MULTI_ROUND else Ending.VOTE
+    return Ending.SUMS if stage.activation is Activation.NONE else Ending.RELU
+
+
+def require_ending(parameters: Parameters, stage: StageShape, *wanted: Ending) -> None:
+    """Refuses a step that is for layers of another ending, before anything is spent.
+
+    Raises:
+        InputError: a caller's mistake; says which steps to call.
+    """
+    found = ending(parameters, stage)
+    if found not in wanted:
+        raise InputError(f"the sums of this layer {found.value}: call the step for that")
 
 
 def vote_shape(parameters: Parameters, count: int) -> VoteShape:
@@ -59,12 +83,12 @@ def transfer_counts(parameters: Parameters, architecture: Architecture, count: i
     """Transfers for each stage's circuits, for ``count`` queries; 0 where a stage has none."""
     counts = []
     for stage in architecture.stages:
-        if stage.activation is Activation.NONE:
+        after = ending(parameters, stage)
+        if after is Ending.SUMS:
             counts.append(0)
-            continue
-        if votes_in_rounds(parameters, stage):
+        elif after is Ending.ROUNDS:
             counts.append(vote_shape(parameters, count).all_transfers)
-            continue
-        circuit, instances = activation_circuit(parameters, stage)
-        counts.append(count * instances * circuit.evaluator_inputs)
+        else:
+            circuit, instances = activation_circuit(parameters, stage)
+            counts.append(count * instances * circuit.evaluator_inputs)
     return counts

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NewType, cast
 
 from capc.foundation.errors import InputError
 from capc.foundation.randomness import RandomSource, Seed, XofSource
@@ -17,7 +18,34 @@ from capc.session.parameters import Parameters
 from capc.session.session import Session
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.ideal import IdealTwoParty
-from capc.two_party.interface import TwoPartyScheme
+from capc.two_party.interface import Ahead, AnyScheme, Chosen, Transfers, TwoPartyScheme
+from capc.two_party.vote_rounds import EvaluatorRound, GarblerRound
+
+# What a scheme keeps is of its own types, which a suite hides: a step hands back what it was given, each to its place.
+SecretKey = NewType("SecretKey", object)
+PublicKey = NewType("PublicKey", object)
+PreparedWeights = NewType("PreparedWeights", object)
+OfferState = NewType("OfferState", object)
+ChoiceState = NewType("ChoiceState", object)
+EvaluatorKey = NewType("EvaluatorKey", object)
+GarblerKey = NewType("GarblerKey", object)
+_EvaluatorEnd = NewType("_EvaluatorEnd", object)
+_GarblerEnd = NewType("_GarblerEnd", object)
+_Picked = NewType("_Picked", object)
+_Inputs = NewType("_Inputs", object)
+_EvaluatorTurn = NewType("_EvaluatorTurn", object)
+_GarblerTurn = NewType("_GarblerTurn", object)
+EvaluatorTransfers = Transfers[_EvaluatorEnd]
+GarblerTransfers = Transfers[_GarblerEnd]
+ChosenLabels = Chosen[_Picked]
+AheadCircuits = Ahead[_Inputs]
+EvaluatorTurn = EvaluatorRound[_EvaluatorTurn]
+GarblerTurn = GarblerRound[_GarblerTurn]
+Linear = LinearScheme[SecretKey, PublicKey, PreparedWeights]
+TwoParty = TwoPartyScheme[
+    OfferState, ChoiceState, EvaluatorKey, GarblerKey, _EvaluatorEnd, _GarblerEnd, _Picked, _Inputs, _EvaluatorTurn,
+    _GarblerTurn,
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,8 +61,8 @@ class Suite:
     """
 
     parameters: Parameters
-    linear: LinearScheme
-    two_party: TwoPartyScheme
+    linear: Linear
+    two_party: TwoParty
     mechanisms: ReleaseMechanisms
     expand: Callable[[Seed, bytes], RandomSource] = XofSource
 
@@ -48,7 +76,9 @@ class Suite:
             raise InputError("the suite was made for other parameters than the session's: make it from the session's")
 
 
-def reference_suite(parameters: Parameters, linear: LinearScheme, two_party: TwoPartyScheme | None = None) -> Suite:
+def reference_suite(
+    parameters: Parameters, linear: LinearScheme[Any, Any, Any], two_party: AnyScheme | None = None
+) -> Suite:
     """The real suite: garbled circuits over oblivious transfer, exact noise, SHAKE-256, and the given HE layer.
 
     Args:
@@ -56,14 +86,24 @@ def reference_suite(parameters: Parameters, linear: LinearScheme, two_party: Two
         linear: the HE layer.
         two_party: a faster implementation of the garbled circuits; None for the readable one.
     """
-    return Suite(parameters, linear, two_party or GarbledTwoParty(), _mechanisms(parameters))
+    return _suite(parameters, hide_linear(linear), hide_two_party(two_party or GarbledTwoParty()))
 
 
 def hybrid_suite(parameters: Parameters) -> Suite:
     """The hybrid model: ideal HE and ideal two-party computation; noise, masks and shares are the real ones."""
     linear = IdealLinear(parameters.widths.logit_bits)
-    return Suite(parameters, linear, IdealTwoParty(), _mechanisms(parameters))
+    return _suite(parameters, hide_linear(linear), hide_two_party(IdealTwoParty()))
 
 
-def _mechanisms(parameters: Parameters) -> ReleaseMechanisms:
-    return release_mechanisms(parameters.release, parameters.widths.grid_bits)
+def hide_linear(scheme: LinearScheme[Any, Any, Any]) -> Linear:
+    """The same scheme, whose own types nobody needs to know any more."""
+    return cast(Linear, scheme)
+
+
+def hide_two_party(scheme: AnyScheme) -> TwoParty:
+    """The same scheme, likewise."""
+    return cast(TwoParty, scheme)
+
+
+def _suite(parameters: Parameters, linear: Linear, two_party: TwoParty) -> Suite:
+    return Suite(parameters, linear, two_party, release_mechanisms(parameters.release, parameters.widths.grid_bits))

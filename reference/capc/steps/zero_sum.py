@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from capc.foundation import primitives, ring
 from capc.foundation.primitives import Point, Scalar
 from capc.foundation.randomness import RandomSource, Seed
-
-_DOMAIN = b"CaPC/0.1/pairwise-mask"
+from capc_spec.registry import TAGS
 
 
 def pairwise_key(session_tag: bytes, mine: Scalar, points: Mapping[int, Point], me: int, peer: int) -> Seed:
@@ -27,7 +26,9 @@ def pairwise_key(session_tag: bytes, mine: Scalar, points: Mapping[int, Point], 
     low, high = min(me, peer), max(me, peer)
     shared = primitives.multiply(mine, points[peer])
     order = low.to_bytes(2, "little") + high.to_bytes(2, "little")
-    return Seed(hashlib.sha256(_DOMAIN + session_tag + order + points[low] + points[high] + shared).digest())
+    return Seed(
+        hashlib.sha256(TAGS["pairwise-mask"] + session_tag + order + points[low] + points[high] + shared).digest()
+    )
 
 
 def zero_sum_mask(

@@ -28,7 +28,6 @@ from capc.two_party.interface import (
     Words,
     accept_any,
 )
-from capc.two_party.vote_rounds import VoteRounds
 
 
 @dataclass(repr=False)
@@ -44,7 +43,7 @@ class IdealTwoParty:
     """The trusted party."""
 
     _batches: list[_Garbled] = field(default_factory=list)
-    vote_rounds: VoteRounds = field(default_factory=IdealVote)
+    vote_rounds: IdealVote = field(default_factory=IdealVote)
     hash_use: HashUse = field(default_factory=HashUse)
 
     def offer_length(self) -> int:
@@ -79,60 +78,61 @@ class IdealTwoParty:
         """0."""
         return 0
 
-    def evaluator_offer(self, source: RandomSource) -> tuple[object, bytes]:  # noqa: ARG002
+    def evaluator_offer(self, source: RandomSource) -> tuple[None, bytes]:  # noqa: ARG002
         """Nothing to set up."""
         return None, b""
 
-    def garbler_choose(self, offer: bytes, context: bytes, source: RandomSource) -> tuple[object, bytes]:  # noqa: ARG002
+    def garbler_choose(self, offer: bytes, context: bytes, source: RandomSource) -> tuple[None, bytes]:  # noqa: ARG002
         """Nothing to set up."""
         return None, b""
 
     def evaluator_finish(
         self,
-        state: object,  # noqa: ARG002
+        state: None,  # noqa: ARG002
         choice: bytes,  # noqa: ARG002
         context: bytes,  # noqa: ARG002
         source: RandomSource,  # noqa: ARG002
-    ) -> tuple[object, bytes]:
+    ) -> tuple[None, bytes]:
         """Nothing to set up."""
         return None, b""
 
-    def garbler_finish(self, state: object, trees: bytes) -> object:  # noqa: ARG002
+    def garbler_finish(self, state: None, trees: bytes) -> None:
         """Nothing to set up."""
-        return None
 
     def extend_evaluator(
         self,
-        key: object,  # noqa: ARG002
+        key: None,  # noqa: ARG002
         position: int,
         counts: Sequence[int],
-    ) -> tuple[list[Transfers], bytes]:
+    ) -> tuple[list[Transfers[None]], bytes]:
         """Nothing to transfer yet."""
         return [Transfers(position + number, count, None) for number, count in enumerate(counts)], b""
 
-    def expect_transfers(self, key: object, position: int, counts: Sequence[int]) -> None:
+    def expect_transfers(self, key: None, position: int, counts: Sequence[int]) -> None:
         """Nothing to transfer yet."""
 
-    def extend_garbler(self, key: object, position: int, counts: Sequence[int], payload: bytes) -> list[Transfers]:
+    def extend_garbler(self, key: None, position: int, counts: Sequence[int], payload: bytes) -> list[Transfers[None]]:
         """Nothing to transfer yet."""
         require_length(payload, 0, "OT extension")
         return self.extend_evaluator(key, position, counts)[0]
 
-    def choose(self, transfers: Transfers, circuit: Circuit, inputs: Sequence[Words]) -> tuple[Chosen, bytes]:
+    def choose(
+        self, transfers: Transfers[None], circuit: Circuit, inputs: Sequence[Words]
+    ) -> tuple[Chosen[list[list[int]]], bytes]:
         """Keeps the evaluator's words until the garbler has given its own."""
         transfers.require_count(circuit, len(inputs))
         transfers.spend()
         return Chosen(circuit, len(inputs), transfers.position, [list(words) for words in inputs]), b""
 
     def garble(
-        self, transfers: Transfers, circuit: Circuit, inputs: Sequence[Words], bits: bytes, source: RandomSource
+        self, transfers: Transfers[None], circuit: Circuit, inputs: Sequence[Words], bits: bytes, source: RandomSource
     ) -> tuple[GarblerOutput, bytes]:
         """Hands the garbler's words to the trusted party, and takes its shares."""
         ahead, handle = self.garble_ahead(transfers, circuit, len(inputs), bits, source)
         self.activate(ahead, inputs)
         return ahead.output, handle
 
-    def evaluate(self, chosen: Chosen, payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
+    def evaluate(self, chosen: Chosen[list[list[int]]], payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
         """Lets the trusted party evaluate the circuit on both parties' words."""
         chosen.require_unspent()
         evaluation = self._outputs(chosen, payload)
@@ -141,8 +141,8 @@ class IdealTwoParty:
         return evaluation
 
     def garble_ahead(
-        self, transfers: Transfers, circuit: Circuit, instances: int, bits: bytes, source: RandomSource
-    ) -> tuple[Ahead, bytes]:
+        self, transfers: Transfers[None], circuit: Circuit, instances: int, bits: bytes, source: RandomSource
+    ) -> tuple[Ahead[_Garbled], bytes]:
         """The garbler's shares, uniform; its words follow."""
         transfers.require_count(circuit, instances)
         require_length(bits, 0, "choice bits")
@@ -157,27 +157,25 @@ class IdealTwoParty:
         handle = (len(self._batches) - 1).to_bytes(HANDLE_BYTES, "little")
         return Ahead(circuit, instances, GarblerOutput(shares, labels), self._batches[-1]), handle
 
-    def check_ahead(self, chosen: Chosen, payload: bytes) -> None:  # noqa: ARG002
+    def check_ahead(self, chosen: Chosen[list[list[int]]], payload: bytes) -> None:  # noqa: ARG002
         """A handle that the trusted party gave."""
         self._batch(payload)
 
-    def activate(self, ahead: Ahead, inputs: Sequence[Words]) -> bytes:
+    def activate(self, ahead: Ahead[_Garbled], inputs: Sequence[Words]) -> bytes:
         """Hands the garbler's words to the trusted party."""
         ahead.require_instances(len(inputs))
         ahead.spend()
-        batch: _Garbled = ahead.secret  # type: ignore[assignment]
-        batch.inputs += [list(words) for words in inputs]
+        ahead.secret.inputs += [list(words) for words in inputs]
         return b""
 
-    def evaluate_ahead(self, chosen: Chosen, payload: bytes, labels: bytes) -> Evaluation:
+    def evaluate_ahead(self, chosen: Chosen[list[list[int]]], payload: bytes, labels: bytes) -> Evaluation:
         """As :meth:`evaluate`, after :meth:`activate`."""
         require_length(labels, 0, "input labels")
         return self.evaluate(chosen, payload)
 
-    def _outputs(self, chosen: Chosen, payload: bytes) -> Evaluation:
+    def _outputs(self, chosen: Chosen[list[list[int]]], payload: bytes) -> Evaluation:
         batch, circuit = self._batch(payload), chosen.circuit
-        mine: list[list[int]] = chosen.secret  # type: ignore[assignment]
-        outputs = [evaluate(circuit, *pair) for pair in zip(batch.inputs, mine, strict=True)]
+        outputs = [evaluate(circuit, *pair) for pair in zip(batch.inputs, chosen.secret, strict=True)]
         if circuit.sharing is None:
             return Evaluation(outputs, outputs)
         width = circuit.sharing.width

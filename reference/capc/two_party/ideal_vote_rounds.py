@@ -18,6 +18,8 @@ from capc.two_party.interface import Transfers, Words
 from capc.two_party.vote_rounds import EvaluatorRound, GarblerRound, Shares, VoteShape
 
 HANDLE_BYTES = 8
+Held = Sequence[Words]
+"""What the trusted party is handed of a vote: one party's shares of the logits."""
 
 
 @dataclass(repr=False)
@@ -36,11 +38,11 @@ class IdealVote:
 
     def begin(
         self,
-        transfers: Transfers,
-        key: object,  # noqa: ARG002
+        transfers: Transfers[None],
+        key: None,  # noqa: ARG002
         shape: VoteShape,
         shares: Sequence[Words],
-    ) -> tuple[EvaluatorRound, bytes]:
+    ) -> tuple[EvaluatorRound[Held], bytes]:
         """Keeps the evaluator's shares until the garbler has given its own."""
         shape.require_transfers(transfers)
         shape.require_shares(shares)
@@ -49,52 +51,63 @@ class IdealVote:
 
     def await_begin(
         self,
-        transfers: Transfers,
-        key: object,  # noqa: ARG002
+        transfers: Transfers[None],
+        key: None,  # noqa: ARG002
         shape: VoteShape,
         shares: Sequence[Words],
-    ) -> GarblerRound:
+    ) -> GarblerRound[Held]:
         """Keeps the garbler's shares."""
         shape.require_transfers(transfers)
         shape.require_shares(shares)
         transfers.spend()
         return GarblerRound(shape, 0, transfers.position, shares)
 
-    def garble(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[GarblerRound | Shares, bytes]:
-        """In the last round the garbler's shares of the votes, uniform."""
-        state.require_unspent()
+    def garble(
+        self,
+        state: GarblerRound[Held],
+        payload: bytes,
+        source: RandomSource,  # noqa: ARG002
+    ) -> tuple[GarblerRound[Held], bytes]:
+        """Nothing happens."""
+        state.require_round(last=False)
         require_length(payload, 0, "request of a round")
-        shape = state.shape
         state.spend()
-        if not shape.is_last(state.number):
-            return state.renewed(number=state.number + 1, position=state.position + 1), b""
+        return state.following(state.secret), b""
+
+    def garble_last(self, state: GarblerRound[Held], payload: bytes, source: RandomSource) -> tuple[Shares, bytes]:
+        """The garbler's shares of the votes, uniform."""
+        state.require_round(last=True)
+        require_length(payload, 0, "request of a round")
+        state.spend()
+        shape = state.shape
         votes = [ring.uniform(source, shape.num_classes, shape.vote_bits) for _ in range(shape.instances)]
-        shares: Sequence[Words] = state.secret  # type: ignore[assignment]
-        self._batches.append((shares, votes))
+        self._batches.append((state.secret, votes))
         return votes, (len(self._batches) - 1).to_bytes(HANDLE_BYTES, "little")
 
     def evaluate(
         self,
-        state: EvaluatorRound,
+        state: EvaluatorRound[Held],
         payload: bytes,
         source: RandomSource,  # noqa: ARG002
-    ) -> tuple[EvaluatorRound, bytes] | Shares:
-        """In the last round the votes minus the garbler's shares."""
-        state.require_unspent()
-        shape = state.shape
-        require_length(payload, self.answer_length(shape, state.number), "answer of a round")
-        if not shape.is_last(state.number):
-            state.spend()
-            return state.renewed(number=state.number + 1, position=state.position + 1), b""
-        index = int.from_bytes(payload, "little")
+    ) -> tuple[EvaluatorRound[Held], bytes]:
+        """Nothing happens."""
+        state.require_round(last=False)
+        require_length(payload, 0, "answer of a round")
+        state.spend()
+        return state.following(state.secret), b""
+
+    def evaluate_last(self, state: EvaluatorRound[Held], payload: bytes) -> Shares:
+        """The votes minus the garbler's shares."""
+        state.require_round(last=True)
+        require_length(payload, HANDLE_BYTES, "answer of a round")
+        index, shape = int.from_bytes(payload, "little"), state.shape
         if index >= len(self._batches):
             raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "a handle that the trusted party did not give")
         state.spend()
         theirs, votes = self._batches[index]
-        mine: Sequence[Words] = state.secret  # type: ignore[assignment]
         return [
             ring.subtract(_vote(ring.add(own, other, shape.logit_bits), shape.logit_bits), share, shape.vote_bits)
-            for own, other, share in zip(mine, theirs, votes, strict=True)
+            for own, other, share in zip(state.secret, theirs, votes, strict=True)
         ]
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from capc.foundation.encoding import LABEL_BYTES
 from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError
@@ -30,6 +30,18 @@ if TYPE_CHECKING:
     from capc.two_party.vote_rounds import VoteRounds
 
 Words = Sequence[int]
+End = TypeVar("End")
+"""A party's end of transfers, of its scheme's own type; so are all that follow."""
+Offer = TypeVar("Offer")
+Choice = TypeVar("Choice")
+EvaluatorKey = TypeVar("EvaluatorKey")
+GarblerKey = TypeVar("GarblerKey")
+EvaluatorEnd = TypeVar("EvaluatorEnd")
+GarblerEnd = TypeVar("GarblerEnd")
+Picked = TypeVar("Picked")
+Inputs = TypeVar("Inputs")
+EvaluatorTurn = TypeVar("EvaluatorTurn")
+GarblerTurn = TypeVar("GarblerTurn")
 OutputCheck = Callable[[Sequence[Words]], None]
 """Raises :class:`InvalidPayloadError` on outputs, one list per instance, that no correct garbler sends."""
 
@@ -39,7 +51,7 @@ def accept_any(outputs: Sequence[Words]) -> None:
 
 
 @dataclass(frozen=True, repr=False)
-class Transfers(SingleUse):
+class Transfers(SingleUse, Generic[End]):
     """One party's end of random transfers for one batch of circuits. Secret, and used for one batch only.
 
     Attributes:
@@ -50,7 +62,7 @@ class Transfers(SingleUse):
 
     position: int
     count: int
-    secret: object
+    secret: End
 
     def require_count(self, circuit: Circuit, instances: int) -> None:
         """Raises :class:`InputError` unless there is one transfer per input bit of the evaluator."""
@@ -59,13 +71,13 @@ class Transfers(SingleUse):
 
 
 @dataclass(frozen=True, repr=False)
-class Chosen(SingleUse):
+class Chosen(SingleUse, Generic[Picked]):
     """The evaluator between its choice bits and the garbled circuits. Secret: its labels, or in the ideal its words."""
 
     circuit: Circuit
     instances: int
     position: int
-    secret: object
+    secret: Picked
 
 
 @dataclass(frozen=True, repr=False)
@@ -124,13 +136,13 @@ class GarblerOutput:
 
 
 @dataclass(frozen=True, repr=False)
-class Ahead(SingleUse):
+class Ahead(SingleUse, Generic[Inputs]):
     """Circuits that were garbled ahead of the garbler's inputs. Secret: the labels of its input wires."""
 
     circuit: Circuit
     instances: int
     output: GarblerOutput
-    secret: object
+    secret: Inputs
 
     def require_instances(self, count: int) -> None:
         """Raises :class:`InputError` unless there are inputs for ``count`` instances."""
@@ -138,14 +150,23 @@ class Ahead(SingleUse):
             raise InputError(f"inputs for {count} of {self.instances} instances of {self.circuit.name}")
 
 
-class TwoPartyScheme(Protocol):
+class TwoPartyScheme(
+    Protocol[
+        Offer, Choice, EvaluatorKey, GarblerKey, EvaluatorEnd, GarblerEnd, Picked, Inputs, EvaluatorTurn, GarblerTurn
+    ]
+):
     """How two parties evaluate circuits on private words; payload functions raise :class:`InvalidPayloadError`.
+
+    The types are those of what each party keeps: after the set-up's offer, or its choice; its key; its end of
+    transfers; the evaluator's labels, and those of the garbler's inputs; the states between two messages of a vote.
 
     Inputs are one list of words per instance. Lengths are in bytes, and exact.
     """
 
     @property
-    def vote_rounds(self) -> VoteRounds:
+    def vote_rounds(
+        self,
+    ) -> VoteRounds[EvaluatorKey, GarblerKey, EvaluatorEnd, GarblerEnd, EvaluatorTurn, GarblerTurn]:
         """The vote in rounds, with transfers and keys of this scheme."""
 
     @property
@@ -176,73 +197,92 @@ class TwoPartyScheme(Protocol):
     def labels_length(self, circuit: Circuit, instances: int) -> int:
         """Of the labels of a garbler's inputs."""
 
-    def evaluator_offer(self, source: RandomSource) -> tuple[object, bytes]:
+    def evaluator_offer(self, source: RandomSource) -> tuple[Offer, bytes]:
         """Set-up 1, evaluator: a state and the offer."""
 
-    def garbler_choose(self, offer: bytes, context: bytes, source: RandomSource) -> tuple[object, bytes]:
+    def garbler_choose(self, offer: bytes, context: bytes, source: RandomSource) -> tuple[Choice, bytes]:
         """Set-up 2, garbler: a state and the choice."""
 
     def evaluator_finish(
-        self, state: object, choice: bytes, context: bytes, source: RandomSource
-    ) -> tuple[object, bytes]:
+        self, state: Offer, choice: bytes, context: bytes, source: RandomSource
+    ) -> tuple[EvaluatorKey, bytes]:
         """Set-up 3, evaluator: its key and the trees."""
 
-    def garbler_finish(self, state: object, trees: bytes) -> object:
+    def garbler_finish(self, state: Choice, trees: bytes) -> GarblerKey:
         """Set-up 4, garbler: its key."""
 
-    def extend_evaluator(self, key: object, position: int, counts: Sequence[int]) -> tuple[list[Transfers], bytes]:
+    def extend_evaluator(
+        self, key: EvaluatorKey, position: int, counts: Sequence[int]
+    ) -> tuple[list[Transfers[EvaluatorEnd]], bytes]:
         """Evaluator: random transfers for batches at ``position``, ``position + 1``, and so on."""
 
-    def expect_transfers(self, key: object, position: int, counts: Sequence[int]) -> None:
+    def expect_transfers(self, key: GarblerKey, position: int, counts: Sequence[int]) -> None:
         """Garbler: may work ahead while it waits for the message of :meth:`extend_garbler`. Changes no result."""
 
-    def extend_garbler(self, key: object, position: int, counts: Sequence[int], payload: bytes) -> list[Transfers]:
+    def extend_garbler(
+        self, key: GarblerKey, position: int, counts: Sequence[int], payload: bytes
+    ) -> list[Transfers[GarblerEnd]]:
         """Garbler: its ends of the same transfers."""
 
-    def choose(self, transfers: Transfers, circuit: Circuit, inputs: Sequence[Words]) -> tuple[Chosen, bytes]:
+    def choose(
+        self, transfers: Transfers[EvaluatorEnd], circuit: Circuit, inputs: Sequence[Words]
+    ) -> tuple[Chosen[Picked], bytes]:
         """Evaluator: commits to its inputs. The transfers are spent."""
 
     def garble(
-        self, transfers: Transfers, circuit: Circuit, inputs: Sequence[Words], bits: bytes, source: RandomSource
+        self,
+        transfers: Transfers[GarblerEnd],
+        circuit: Circuit,
+        inputs: Sequence[Words],
+        bits: bytes,
+        source: RandomSource,
     ) -> tuple[GarblerOutput, bytes]:
         """Garbler: garbles one circuit per instance on its inputs. The transfers are spent if the bits are good."""
 
-    def evaluate(self, chosen: Chosen, payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
+    def evaluate(self, chosen: Chosen[Picked], payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
         """Evaluator: the outputs of each instance; ``chosen`` is spent if ``check`` accepts them."""
 
     def garble_ahead(
-        self, transfers: Transfers, circuit: Circuit, instances: int, bits: bytes, source: RandomSource
-    ) -> tuple[Ahead, bytes]:
+        self, transfers: Transfers[GarblerEnd], circuit: Circuit, instances: int, bits: bytes, source: RandomSource
+    ) -> tuple[Ahead[Inputs], bytes]:
         """Garbler: garbles before it knows its inputs; its output is known already. The transfers are spent."""
 
-    def check_ahead(self, chosen: Chosen, payload: bytes) -> None:
+    def check_ahead(self, chosen: Chosen[Picked], payload: bytes) -> None:
         """Evaluator: refuses what cannot be circuits garbled ahead, before anything depends on it."""
 
-    def activate(self, ahead: Ahead, inputs: Sequence[Words]) -> bytes:
+    def activate(self, ahead: Ahead[Inputs], inputs: Sequence[Words]) -> bytes:
         """Garbler: the labels of its inputs, once."""
 
-    def evaluate_ahead(self, chosen: Chosen, payload: bytes, labels: bytes) -> Evaluation:
+    def evaluate_ahead(self, chosen: Chosen[Picked], payload: bytes, labels: bytes) -> Evaluation:
         """Evaluator: the outputs of circuits that were garbled ahead."""
 
 
+AnyScheme = TwoPartyScheme[Any, Any, Any, Any, Any, Any, Any, Any, Any, Any]
+"""A scheme of whatever types."""
+
+
 def request_at_once(
-    scheme: TwoPartyScheme, key: object, position: int, circuit: Circuit, inputs: Sequence[Words]
-) -> tuple[Chosen, bytes]:
+    scheme: TwoPartyScheme[Any, Any, EvaluatorKey, Any, Any, Any, Picked, Any, Any, Any],
+    key: EvaluatorKey,
+    position: int,
+    circuit: Circuit,
+    inputs: Sequence[Words],
+) -> tuple[Chosen[Picked], bytes]:
     """Evaluator: makes transfers and uses them in one message, the extension followed by the choice bits."""
     (transfers,), extension = scheme.extend_evaluator(key, position, [len(inputs) * circuit.evaluator_inputs])
     chosen, bits = scheme.choose(transfers, circuit, inputs)
     return chosen, extension + bits
 
 
-def request_length(scheme: TwoPartyScheme, circuit: Circuit, instances: int) -> int:
+def request_length(scheme: AnyScheme, circuit: Circuit, instances: int) -> int:
     """Bytes of the payload of :func:`request_at_once`."""
     extension = scheme.extension_length(instances * circuit.evaluator_inputs)
     return extension + scheme.bits_length(circuit, instances)
 
 
 def answer_at_once(
-    scheme: TwoPartyScheme,
-    key: object,
+    scheme: TwoPartyScheme[Any, Any, Any, GarblerKey, Any, Any, Any, Any, Any, Any],
+    key: GarblerKey,
     position: int,
     circuit: Circuit,
     inputs: Sequence[Words],

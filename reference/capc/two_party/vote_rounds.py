@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from capc.foundation import ring
 from capc.foundation.errors import InputError
@@ -38,7 +38,12 @@ from capc.foundation.single_use import SingleUse
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.circuits.tournament import matches_per_round
 from capc.two_party.circuits.vote_rounds import final_circuit, signs_circuit
-from capc.two_party.interface import Transfers, Words
+from capc.two_party.interface import EvaluatorEnd, EvaluatorTurn, GarblerEnd, GarblerTurn, Transfers, Words
+
+Turn = TypeVar("Turn")
+TheirKey_contra = TypeVar("TheirKey_contra", contravariant=True)
+OwnKey_contra = TypeVar("OwnKey_contra", contravariant=True)
+"""Of the second set of transfers: an evaluator's key at the garbler, and a garbler's key at the evaluator."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class VoteShape:
         """Transfers to the garbler: one for each match but the last."""
         return self.instances * (self.num_classes - 2)
 
-    def require_transfers(self, transfers: Transfers) -> None:
+    def require_transfers(self, transfers: Transfers[Any]) -> None:
         """Raises :class:`InputError` unless there are transfers for all rounds."""
         if transfers.count != self.all_transfers:
             raise InputError(f"{transfers.count} transfers for a vote in rounds: make {self.all_transfers}")
@@ -107,8 +112,8 @@ class VoteShape:
 
 
 @dataclass(frozen=True, repr=False)
-class GarblerRound(SingleUse):
-    """The garbler, waiting for the evaluator's message of a round. Secret: the scheme's own.
+class _Round(SingleUse, Generic[Turn]):
+    """A party between two messages of a round. Secret: the scheme's own.
 
     Attributes:
         shape: of the vote.
@@ -120,24 +125,38 @@ class GarblerRound(SingleUse):
     shape: VoteShape
     number: int
     position: int
-    secret: object
+    secret: Turn
+
+    def require_round(self, *, last: bool) -> None:
+        """What every function that takes a message asks first.
+
+        Raises:
+            InputError: this is, or is not, the last round.
+        """
+        self.require_unspent()
+        if self.shape.is_last(self.number) != last:
+            raise InputError(f"round {self.number} of {self.shape.rounds}: the last round has functions of its own")
+
+    def following(self, secret: Turn) -> Self:
+        """The next round."""
+        return self.renewed(number=self.number + 1, position=self.position + 1, secret=secret)
 
 
 @dataclass(frozen=True, repr=False)
-class EvaluatorRound(SingleUse):
-    """The evaluator, waiting for the garbler's answer in a round. Attributes as of :class:`GarblerRound`."""
+class GarblerRound(_Round[Turn]):
+    """The garbler, waiting for the evaluator's message of a round."""
 
-    shape: VoteShape
-    number: int
-    position: int
-    secret: object
+
+@dataclass(frozen=True, repr=False)
+class EvaluatorRound(_Round[Turn]):
+    """The evaluator, waiting for the garbler's answer in a round."""
 
 
 Shares = Sequence[Words]
 """For each query a party's share of the one-hot vote, C elements of Z_{2^w}."""
 
 
-class VoteRounds(Protocol):
+class VoteRounds(Protocol[TheirKey_contra, OwnKey_contra, EvaluatorEnd, GarblerEnd, EvaluatorTurn, GarblerTurn]):
     """How two parties vote in rounds; functions that take payloads raise :class:`InvalidPayloadError`.
 
     Keys of the second set of transfers come from the two-party scheme's own set-up with the roles exchanged: the
@@ -151,20 +170,32 @@ class VoteRounds(Protocol):
         """Of the garbler's message of a round."""
 
     def begin(
-        self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Words]
-    ) -> tuple[EvaluatorRound, bytes]:
+        self, transfers: Transfers[EvaluatorEnd], key: OwnKey_contra, shape: VoteShape, shares: Sequence[Words]
+    ) -> tuple[EvaluatorRound[EvaluatorTurn], bytes]:
         """Evaluator: its message of round 0. The transfers are spent."""
 
-    def await_begin(self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Words]) -> GarblerRound:
+    def await_begin(
+        self, transfers: Transfers[GarblerEnd], key: TheirKey_contra, shape: VoteShape, shares: Sequence[Words]
+    ) -> GarblerRound[GarblerTurn]:
         """Garbler: ready for round 0. The transfers are spent."""
 
-    def garble(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[GarblerRound | Shares, bytes]:
-        """Garbler: its answer in a round; the next state, or its shares of the votes."""
+    def garble(
+        self, state: GarblerRound[GarblerTurn], payload: bytes, source: RandomSource
+    ) -> tuple[GarblerRound[GarblerTurn], bytes]:
+        """Garbler, in a round that is not the last: the next state, and its answer."""
+
+    def garble_last(
+        self, state: GarblerRound[GarblerTurn], payload: bytes, source: RandomSource
+    ) -> tuple[Shares, bytes]:
+        """Garbler, in the last round: its shares of the votes, and its answer."""
 
     def evaluate(
-        self, state: EvaluatorRound, payload: bytes, source: RandomSource
-    ) -> tuple[EvaluatorRound, bytes] | Shares:
-        """Evaluator: the next state and message, or its shares of the votes."""
+        self, state: EvaluatorRound[EvaluatorTurn], payload: bytes, source: RandomSource
+    ) -> tuple[EvaluatorRound[EvaluatorTurn], bytes]:
+        """Evaluator, in a round that is not the last: the next state and message."""
+
+    def evaluate_last(self, state: EvaluatorRound[EvaluatorTurn], payload: bytes) -> Shares:
+        """Evaluator, in the last round: its shares of the votes."""
 
 
 Columns = list[list[int]]

@@ -11,10 +11,11 @@ from capc.foundation.randomness import RandomSource, Seed
 from capc.models.architecture import Activation, Rows
 from capc.steps import zero_sum
 from capc.steps.answering_party import inference
-from capc.steps.answering_party.inference import AwaitingChoice, AwaitingRequest
+from capc.steps.answering_party.inference import AnsweringLayer, AwaitingChoice
 from capc.steps.querying_party import inference as querying_party
 from capc.steps.querying_party import offline
-from capc.steps.querying_party.inference import AwaitingCircuits, AwaitingResponse, LayerInput
+from capc.steps.querying_party.inference import QueryingLayer
+from capc.steps.querying_party.offline import OfflineCircuits, OfflineInput
 from capc.two_party.circuits.builder import Circuit
 from capc_verify.faults.patching import FirstDraws, replace_everywhere, with_suite
 
@@ -32,7 +33,7 @@ def bounded_float_masks() -> None:
     correct = inference.respond_to_request
 
     def respond(
-        step: str, state: AwaitingRequest, request: bytes, own: Sequence[Sequence[int]], seed: Seed
+        step: str, state: AnsweringLayer, request: bytes, own: Sequence[Sequence[int]], seed: Seed
     ) -> tuple[list[list[int]], bytes]:
         expand = state.party.suite.expand
         drawing = with_suite(state, expand=lambda key, label: FirstDraws(draw, expand(key, label)))
@@ -43,21 +44,21 @@ def bounded_float_masks() -> None:
 
 def reused_mask() -> None:
     """The garbler's share s of the vote, of step 1c, is the mask m of step 1b again, mod 2^w."""
-    garble, open_choice = inference.answering_party_garble_layer, inference.open_choice
+    garble, open_choice = inference.answering_party_garble_vote, inference.open_choice
     masks: list[int] = []
 
-    def garble_layer(state: AwaitingChoice, bits: bytes, seed: Seed) -> object:
+    def garble_vote(state: AwaitingChoice, bits: bytes, seed: Seed) -> object:
         masks[:] = [mask for row in state.sums for mask in row]
         return garble(state, bits, seed)
 
-    def open_with_masks(step: str, at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
+    def open_with_masks(step: str, at: AnsweringLayer, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
         circuit, payload, source = open_choice(step, at, bits, seed)
         if at.stage.activation is not Activation.VOTE:
             return circuit, payload, source
         again = iter(masks)
         return circuit, payload, FirstDraws(lambda _: next(again, None), source)
 
-    replace_everywhere(garble, garble_layer)
+    replace_everywhere(garble, garble_vote)
     replace_everywhere(open_choice, open_with_masks)
 
 
@@ -65,7 +66,7 @@ def reused_value_mask() -> None:
     """In a prepared batch the mask of the queries is also the mask of every later value."""
     correct = offline.querying_party_keep_circuits
 
-    def keep_circuits(state: AwaitingCircuits, circuits: bytes, seed: Seed) -> LayerInput:
+    def keep_circuits(state: OfflineCircuits, circuits: bytes, seed: Seed) -> OfflineInput:
         following = correct(state, circuits, seed)
         first, last = following.values[0], following.values[-1]
         again = tuple(tuple(islice(cycle(mask), len(row))) for mask, row in zip(first, last, strict=False))
@@ -92,13 +93,13 @@ def no_zero_sum_masks() -> None:
 
 def separate_rounding() -> None:
     """Each party rounds its share of the logits on its own, instead of the model's owner rounding the logits."""
-    garble, read = inference.answering_party_garble_layer, querying_party.read_sums
+    garble, read = inference.answering_party_garble_vote, querying_party.read_sums
 
     def garble_rounded(state: AwaitingChoice, bits: bytes, seed: Seed) -> object:
         return garble(replace(state, sums=_rounded(state.sums)), bits, seed)
 
-    def read_rounded(state: AwaitingResponse, response: bytes) -> Rows:
-        return _rounded(read(state, response))
+    def read_rounded(at: QueryingLayer, response: bytes) -> Rows:
+        return _rounded(read(at, response))
 
     replace_everywhere(garble, garble_rounded)
     replace_everywhere(read, read_rounded)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain, count
 from types import SimpleNamespace
 
@@ -14,9 +13,9 @@ from capc.models.architecture import Activation, Rows
 from capc.protocol.embedded_methods import EmbeddedInference
 from capc.protocol.seats import Queries, QueryingSeat
 from capc.steps.answering_party import inference
-from capc.steps.answering_party.inference import AwaitingRequest, VoteReady
+from capc.steps.answering_party.inference import AnsweringLayer, VoteReady
 from capc.steps.querying_party import inference as querying_party
-from capc.steps.querying_party.inference import LayerInput, VoteShare
+from capc.steps.querying_party.inference import QueryingLayer, VoteShare
 from capc.steps.querying_party.party import OpenBatch
 from capc.two_party import ideal
 from capc.two_party.circuits import argmax
@@ -24,7 +23,7 @@ from capc.two_party.circuits.arithmetic import Word
 from capc.two_party.circuits.builder import Builder, Circuit, Wire
 from capc.two_party.circuits.tournament import argmax_flags as correct_flags
 from capc.two_party.circuits.tournament import maximum
-from capc.two_party.interface import Evaluation
+from capc.two_party.interface import Words
 from capc_verify.faults.patching import FirstDraws, replace_everywhere, replace_in
 
 
@@ -80,19 +79,19 @@ def _open_more(argmax_flags: Callable[[Builder, Sequence[Word]], list[Wire]]) ->
     open_choice, ready_votes = inference.open_choice, inference.ready_votes
     read_votes = querying_party.read_votes
 
-    def open_zeros(step: str, at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
+    def open_zeros(step: str, at: AnsweringLayer, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
         circuit, payload, source = open_choice(step, at, bits, seed)
         if at.stage.activation is not Activation.VOTE:
             return circuit, payload, source
         words, place = len(circuit.outputs), count()
         return circuit, payload, FirstDraws(lambda _: None if next(place) % words < at.stage.sums else 0, source)
 
-    def ready(at: AwaitingRequest, shares: Rows) -> tuple[VoteReady, ...]:
+    def ready(at: AnsweringLayer, shares: Rows) -> tuple[VoteReady, ...]:
         return ready_votes(at, tuple(row[: at.stage.sums] for row in shares))
 
-    def read(at: LayerInput, evaluation: Evaluation) -> tuple[VoteShare, ...]:
+    def read(at: QueryingLayer, outputs: Sequence[Words]) -> tuple[VoteShare, ...]:
         classes = at.party.session.parameters.num_classes
-        return read_votes(at, replace(evaluation, outputs=[words[:classes] for words in evaluation.outputs]))
+        return read_votes(at, [words[:classes] for words in outputs])
 
     replace_in(argmax, "argmax_flags", argmax_flags)
     replace_everywhere(open_choice, open_zeros)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
@@ -12,16 +10,7 @@ from typing import Any
 from capc.foundation import ring
 from capc.foundation.errors import InputError
 from capc.foundation.randomness import RandomSource
-
-_LOADED_FIRST = (
-    "capc.protocol.collaboration",
-    "capc.privacy.account",
-    "capc.two_party.circuits.release",
-    "capc.two_party.garbling.readable",
-    "capc.two_party.ideal",
-    "capc.noise.mechanism",
-)
-"""Together they load the whole core, so that no later import brings the correct function back."""
+from capc_verify.faults.planting import modules
 
 State = Any
 """A step's state. Faults handle the states of all roles alike, by field names."""
@@ -29,17 +18,16 @@ Step = Callable[..., Any]
 
 
 def replace_everywhere(correct: Callable[..., Any], faulty: Callable[..., Any]) -> None:
-    """Puts ``faulty`` in the place of a module-level function, in every module of the package, and drops caches.
+    """Puts ``faulty`` in the place of a module-level function, in every module that is loaded, the tests' as well.
 
     Raises:
         InputError: no module holds the function: the fault would do nothing.
     """
-    holders = [(module, name) for module in _modules() for name, value in vars(module).items() if value is correct]
+    holders = [(module, name) for module in modules() for name, value in vars(module).items() if value is correct]
     if not holders:
         raise InputError(f"no module holds {correct!r}: the fault has lost what it replaces")
     for module, name in holders:
         setattr(module, name, faulty)
-    _clear_caches()
 
 
 def replace_in(module: ModuleType, name: str, faulty: object) -> None:
@@ -51,7 +39,6 @@ def replace_in(module: ModuleType, name: str, faulty: object) -> None:
     if not hasattr(module, name):
         raise InputError(f"{module.__name__} has no {name}: the fault has lost what it replaces")
     setattr(module, name, faulty)
-    _clear_caches()
 
 
 def with_altered_state(step: Step, alter: Callable[[State], State]) -> Step:
@@ -97,16 +84,3 @@ class FirstDraws:
     def below(self, bound: int) -> int:
         """A correct draw."""
         return self._correct.below(bound)
-
-
-def _modules() -> list[ModuleType]:
-    for name in _LOADED_FIRST:
-        importlib.import_module(name)
-    return [module for name, module in sorted(sys.modules.items()) if name == "capc" or name.startswith("capc.")]
-
-
-def _clear_caches() -> None:
-    for module in _modules():
-        for value in list(vars(module).values()):
-            if hasattr(value, "cache_clear"):
-                value.cache_clear()

@@ -24,7 +24,7 @@ class Fault:
     """A seeded fault.
 
     Attributes:
-        plant: patches the running process; its docstring says what the faulty code does.
+        plant: changes attributes of modules and classes; its docstring says what the faulty code does.
         design_line: the line of the list of the authors' faults in the project's design; None for a neighbour of one.
         detected_by: node ids of the tests that must fail.
     """
@@ -32,6 +32,11 @@ class Fault:
     plant: Callable[[], None]
     design_line: int | None
     detected_by: tuple[str, ...]
+
+    @property
+    def family(self) -> str:
+        """The module of the fault, which says what kind it is of."""
+        return self.plant.__module__.rpartition(".")[2]
 
     @property
     def summary(self) -> str:
@@ -46,7 +51,7 @@ FAULTS: dict[str, Fault] = {
         2,
         (
             _ONE_LAW,
-            "tests/views/test_answering_party.py::test_view_of_a_whole_query_has_one_law_for_all_queries[0-worst_case]",
+            "tests/views/test_answering_party.py::test_view_of_a_whole_query_has_one_law_for_all_queries[False-0-worst_case]",
         ),
     ),
     "bounded_float_masks": Fault(masking.bounded_float_masks, 3, (_ONE_LAW,)),
@@ -259,7 +264,7 @@ FAULTS: dict[str, Fault] = {
     "prepared_and_evaluated_layers_mixed": Fault(
         two_party.batches_mixed,
         None,
-        (_USE_ONCE + "test_steps_of_prepared_batches_and_of_others_do_not_mix",),
+        ("tests/core/test_batches.py::test_masks_and_true_values_are_never_taken_for_each_other",),
     ),
     "vote_shares_shown": Fault(
         two_party.shares_shown,
@@ -273,7 +278,7 @@ FAULTS: dict[str, Fault] = {
         two_party.one_hash_key,
         None,
         (
-            "tests/core/test_hash_keys.py::test_no_key_hashes_more_than_its_rows[65537]",
+            "tests/core/test_hash_keys.py::test_no_key_hashes_more_than_its_rows[129]",
             "tests/vectorised/test_hash_keys.py::test_no_key_of_many_votes_hashes_more_than_its_rows",
         ),
     ),

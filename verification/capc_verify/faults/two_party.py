@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from capc.foundation.errors import StateReuseError
 from capc.foundation.single_use import SingleUse
-from capc.steps import layer_modes
 from capc.steps.messages import VoteShares
 from capc.two_party.circuits.builder import Circuit, Sharing
 from capc.two_party.garbling import half_gates, output_sharing
 from capc.two_party.garbling.half_gates import LabelHash, LabelRows, TableStage
 from capc.two_party.garbling.hash_keys import HashKeys
-from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.garbling.readable import EvaluatorEnd, GarbledTwoParty
 from capc.two_party.interface import Chosen, Transfers, Words
 from capc_verify.faults.patching import replace_everywhere
 
@@ -30,9 +31,9 @@ def choice_bits_in_the_clear() -> None:
     correct = GarbledTwoParty.choose
 
     def choose(
-        self: GarbledTwoParty, transfers: Transfers, circuit: Circuit, inputs: list[Words]
-    ) -> tuple[Chosen, bytes]:
-        random_bits: int = transfers.secret[0]  # type: ignore[index]
+        self: GarbledTwoParty, transfers: Transfers[EvaluatorEnd], circuit: Circuit, inputs: list[Words]
+    ) -> tuple[Chosen[list[int]], bytes]:
+        random_bits, _ = transfers.secret
         chosen, bits = correct(self, transfers, circuit, inputs)
         plain = int.from_bytes(bits, "little") ^ random_bits
         return chosen, plain.to_bytes(len(bits), "little")
@@ -45,9 +46,13 @@ def projection_without_hashes() -> None:
     correct = output_sharing.share_by_garbler
 
     def share_by_garbler(
-        sharing: Sharing, zero_labels: LabelRows, delta: int, label_hash: LabelHash
+        sharing: Sharing,
+        zero_labels: LabelRows,
+        delta: int,
+        label_hash: LabelHash,
+        weights: Sequence[Sequence[int]] | None = None,
     ) -> tuple[LabelRows, list[list[int]]]:
-        _, shares = correct(sharing, zero_labels, delta, label_hash)
+        _, shares = correct(sharing, zero_labels, delta, label_hash, weights)
         rows = []
         for number, wire in enumerate(zero_labels):
             modulus = 1 << (sharing.width - number % sharing.word_bits)
@@ -81,11 +86,11 @@ def one_hash_key() -> None:
     """All rows of all chunks of a batch are hashed under one key."""
     correct = HashKeys.key
 
-    def key(self: HashKeys, number: int) -> bytes:  # noqa: ARG001
+    def key(self: HashKeys[object], number: int) -> bytes:  # noqa: ARG001
         self._chunk = 0
         return correct(self, 0)
 
-    HashKeys.key = key  # type: ignore[method-assign]
+    HashKeys.key = key  # type: ignore[assignment, method-assign]
 
 
 def replaced_states_unspent() -> None:
@@ -104,12 +109,14 @@ def replaced_states_unspent() -> None:
 
 
 def batches_mixed() -> None:
-    """A layer is prepared ahead although the one before was evaluated."""
+    """A step takes any state that has the fields it needs, of a batch of whichever kind."""
 
-    def accept(layers: int, layer: int) -> None:
-        """Any number of layers is as good as another."""
+    def accept(cls: type[SingleUse], state: object) -> None:  # noqa: ARG001
+        """Only whether it was used is asked."""
+        if isinstance(state, SingleUse):
+            state.require_unspent()
 
-    replace_everywhere(layer_modes.require_prepared, accept)
+    SingleUse.require = classmethod(accept)  # type: ignore[assignment, method-assign]
 
 
 def shares_shown() -> None:

@@ -112,6 +112,25 @@ class GroupBuilder:
         self.tests[name] = TestBuilder(self, head, run, result)
         return self.tests[name]
 
+    def case(
+        self,
+        op: str,
+        name: str,
+        comment: str,
+        requirements: Sequence[str],
+        flags: Sequence[str] = (),
+        /,
+        *,
+        meaning: Mapping[str, Json] | None = None,
+        party: Party | None = None,
+        leaves: Sequence[str] = (),
+        fault: Fault | None = None,
+        **fields: Any,  # noqa: ANN401
+    ) -> dict[str, Any]:
+        """A whole test of one operation; returns what it gave. Arguments as of :meth:`test` and `TestBuilder.run`."""
+        test = self.test(name, comment, requirements, flags, inputs=meaning)
+        return test.run(op, party, leaves=leaves, fault=fault, **fields)
+
     def to_json(self) -> Json:
         """The group."""
         return {
@@ -144,9 +163,10 @@ class TestBuilder:
         """Random bytes for a field of the next operation; the label is test, operation number and field."""
         return self._group.source.draw(f"{self.name}/{len(self.operations)}/{field}", length)
 
-    def seed(self) -> Seed:
-        """The next operation's seed."""
-        return Seed(self.draw("seed", 32))
+    def seed(self, number: int | None = None) -> Seed:
+        """An operation's seed; the next one's if it has no number."""
+        place = len(self.operations) if number is None else number
+        return self._group.source.step_seed(f"{self.name}/{place}/seed")
 
     def run(
         self,

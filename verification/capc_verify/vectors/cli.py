@@ -1,4 +1,4 @@
-"""``capc-vectors``: generate, check and list the test vectors."""
+"""``capc-vectors``: generate, check and list the test vectors, and the specification's tables of names."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="capc-vectors", description="Makes and checks the test vectors.")
     parser.add_argument("--folder", type=Path, help="the folder with vectors and schemas (default: the installed one)")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("generate", help="write every vector file and schema anew")
+    commands.add_parser("generate", help="write every vector file, schema and table of names anew")
     commands.add_parser("check", help="compare with what would be generated, and check the data")
     commands.add_parser("list", help="one line per vector: file, name, result, requirements")
     return parser
@@ -53,7 +53,7 @@ def _generate(folder: Path) -> int:
     for path, text in generate(folder).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        print(f"{path.relative_to(folder)}: {len(text) / 1000:.0f} kB")
+        print(f"{path.relative_to(folder.parent)}: {len(text) / 1000:.0f} kB")
     return 0
 
 
@@ -70,14 +70,16 @@ def _differences(folder: Path) -> list[str]:
     findings = []
     wanted = generate(folder)
     for path, text in wanted.items():
-        name = path.relative_to(folder).as_posix()
+        name = path.relative_to(folder.parent).as_posix()
         if not path.is_file():
             findings.append(f"{name}: missing; run `capc-vectors generate`")
+        elif path.suffix == ".md" and path.read_text(encoding="utf-8") != text:
+            findings.append(f"{name}: its tables are not those of the data; run `capc-vectors generate`")
         elif path.read_text(encoding="utf-8") != text:
             findings += _changed(name, read_document(path), json.loads(text))
     present = {path for part in (VECTORS, SCHEMAS) for path in (folder / part).glob("*.json")}
     findings += [
-        f"{path.relative_to(folder).as_posix()}: nothing generates this file; delete it"
+        f"{path.relative_to(folder.parent).as_posix()}: nothing generates this file; delete it"
         for path in sorted(present - wanted.keys())
         if path.parent.name == VECTORS
     ]

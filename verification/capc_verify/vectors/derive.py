@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from capc.foundation import ring
 from capc.foundation.randomness import BytesSource, Seed
-
-_DOMAIN = "CaPC test vectors"
+from capc_spec.registry import TAGS
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Source:
     @property
     def seed(self) -> bytes:
         """SHA-256 over a domain, the name and the version: nobody chose it."""
-        return hashlib.sha256(f"{_DOMAIN}/{self.name}/{self.version}".encode("ascii")).digest()
+        return hashlib.sha256(TAGS["test-vectors"] + f"{self.name}/{self.version}".encode("ascii")).digest()
 
     def draw(self, label: str, length: int) -> bytes:
         """SHAKE-256(seed || suite || label), ``length`` bytes."""

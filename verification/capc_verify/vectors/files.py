@@ -8,11 +8,13 @@ from importlib import resources
 from pathlib import Path
 
 from capc.foundation.errors import InputError
+from capc_verify.trace.spec import spec_files
 from capc_verify.vectors.build import FileBuilder, canonical_text
 from capc_verify.vectors.cases import accounting, arithmetic, circuits, he, ledger, noise, operators, sharing, two_party
 from capc_verify.vectors.cases.protocol import messages, runs, sessions, steps
 from capc_verify.vectors.registry import FILES
 from capc_verify.vectors.schema import file_schema
+from capc_verify.vectors.tables import with_tables
 from capc_verify.vectors.values import Json
 
 VECTORS, SCHEMAS = "vectors", "schemas"
@@ -59,11 +61,15 @@ def schema_path(folder: Path, stem: str) -> Path:
 
 
 def generate(folder: Path) -> dict[Path, str]:
-    """The text of every file, by where it belongs."""
+    """The text of every file, by where it belongs; and of the specification beside the folder, with its tables."""
     texts: dict[Path, str] = {}
     for stem, build in BUILDERS.items():
         texts[vector_path(folder, stem)] = canonical_text(build().to_json())
         texts[schema_path(folder, stem)] = canonical_text(file_schema(stem, FILES[stem]))
+    for path in spec_files(folder.parent.parent):
+        text = path.read_text(encoding="utf-8")
+        if "<!-- generated: " in text:
+            texts[path] = with_tables(text)
     return texts
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
+from types import MappingProxyType
 from typing import Any
 
 from capc.foundation.errors import (
@@ -23,6 +25,9 @@ ANY_ROLE = "any"
 """The role of an operation that every party may perform."""
 CALLER, SENDER = "caller", "sender"
 """Who is to blame where no party is: the caller of the operation, or whoever sent the bytes."""
+
+Fields = Mapping[str, Kind]
+NOTHING: Fields = MappingProxyType({})
 
 CALLER_ERRORS: tuple[tuple[type[CapcError], str], ...] = (
     (StateReuseError, "state_reused"),
@@ -98,25 +103,42 @@ class Result:
     intermediate: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Part(IntEnum):
+    """Parts of a session, one after another; the last two for each query. A vector lists steps part by part."""
+
+    SETUP = 0
+    REVERSE_SETUP = 1
+    OPENING = 2
+    JOINING = 3
+    ENTERING = 4
+    INFERENCE = 5
+    AGGREGATION = 6
+    RELEASE = 7
+
+
 @dataclass(frozen=True)
 class Operation:
     """An operation.
 
     Attributes:
-        name: for a step of the protocol, the name of its function.
+        name: for a step of the protocol, the frozen name of its function.
         run: calls the shipped code.
         takes: the fields of ``in``.
         gives: the fields of ``expect.out``.
         shows: the fields of ``expect.intermediate``.
         role: who acts; empty if nobody does, :data:`ANY_ROLE` if every party may.
+        calls: of a step of the protocol, the functions of which the roles' programs call one.
+        part: of a step of the protocol, when it is taken.
     """
 
     name: str
     run: Callable[[Call], Result]
-    takes: Mapping[str, Kind] = field(default_factory=dict)
-    gives: Mapping[str, Kind] = field(default_factory=dict)
-    shows: Mapping[str, Kind] = field(default_factory=dict)
+    takes: Fields = field(default_factory=dict)
+    gives: Fields = field(default_factory=dict)
+    shows: Fields = field(default_factory=dict)
     role: str = ""
+    calls: tuple[Callable[..., Any], ...] = ()
+    part: Part = Part.SETUP
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class NotedLinear(IdealLinear):
 
     note: Note = field(kw_only=True)
 
-    def decrypt(self, secret_key: object, operator: Operator, count: int, response: bytes) -> list[list[int]]:
+    def decrypt(self, secret_key: None, operator: Operator, count: int, response: bytes) -> list[list[int]]:
         """As the base class; the results are part of the querying party's view."""
         results = super().decrypt(secret_key, operator, count, response)
         self.note(QUERYING_PARTY, ("decrypted", tuple(map(tuple, results))))
@@ -91,7 +91,7 @@ class NotedTwoParty(IdealTwoParty):
 
     note: Note = field(kw_only=True)
 
-    def evaluate(self, chosen: Chosen, payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
+    def evaluate(self, chosen: Chosen[list[list[int]]], payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
         """As the base class; all outputs, also unused ones, are part of the querying party's view."""
         evaluation = super().evaluate(chosen, payload, check)
         self.note(QUERYING_PARTY, ("evaluated", chosen.circuit.name, tuple(map(tuple, evaluation.outputs))))

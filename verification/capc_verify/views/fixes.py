@@ -11,14 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from capc.foundation.parties import Party
+from capc_spec.registry import STEP_LABELS
 from capc_verify.views.enumeration import Draw
 
 Coalition = frozenset[Party]
-ZERO_SUM = "zero-sum"
-LOGIT_MASKS = "answering_party_evaluate_layer"
-FRESH_SHARES = "answering_party_garble_layer"
-QUERY_MASKS = "querying_party_mask_batch"
-VALUE_MASKS = "querying_party_keep_circuits"
+ZERO_SUM = STEP_LABELS["answering_party_send_vote"].decode("ascii")
+LOGIT_MASKS = STEP_LABELS["answering_party_evaluate_layer"].decode("ascii")
+FRESH_SHARES = STEP_LABELS["answering_party_garble_layer"].decode("ascii")
+QUERY_MASKS = STEP_LABELS["querying_party_mask_batch"].decode("ascii")
+VALUE_MASKS = STEP_LABELS["querying_party_keep_circuits"].decode("ascii")
+LOGIT_MASKS_AHEAD = STEP_LABELS["answering_party_prepare_layer"].decode("ascii")
+FRESH_SHARES_AHEAD = STEP_LABELS["answering_party_garble_ahead"].decode("ascii")
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Source:
     """Whose draw it is, and in which step.
 
     Attributes:
-        step: the step function's name, or `zero-sum`.
+        step: the step's label.
         owners: the party that draws; for a zero-sum mask both ends of the pair.
         layer: the layer of the model; 0 where there is none.
     """

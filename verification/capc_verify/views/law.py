@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
 
 Law = dict[Hashable, Fraction]
@@ -57,6 +57,11 @@ def distance(left: Law, right: Law) -> Fraction:
     outcomes = left.keys() | right.keys()
     zero = Fraction(0)
     return sum((abs(left.get(o, zero) - right.get(o, zero)) for o in outcomes), zero) / 2
+
+
+def are_one(laws: Sequence[Law]) -> bool:
+    """Whether all laws, which are at least two, are the same."""
+    return len(laws) > 1 and all(distance(law, laws[0]) == 0 for law in laws)
 
 
 def worst_conditional_distance(left: Law, right: Law, given: Callable[[Hashable], Hashable]) -> Fraction:

@@ -23,7 +23,7 @@ from capc.steps.answering_party.party import AnsweringParty
 from capc.steps.privacy_guardian.party import Collecting
 from capc.steps.querying_party.inference import VoteShare
 from capc.steps.querying_party.party import ReleaseTurn
-from capc.steps.suite import hybrid_suite
+from capc.steps.suite import hide_linear, hide_two_party, hybrid_suite
 from capc_verify.views.collection import Notebook, NotedLinear, NotedTwoParty
 from capc_verify.views.enumeration import Draw, Tape
 from capc_verify.views.fixes import ZERO_SUM, Coalition, Fix, Source, nothing
@@ -160,8 +160,8 @@ class Playback:
         self._seeds = count()
         suite = replace(
             hybrid_suite(parameters),
-            linear=self._linear,
-            two_party=self._two_party,
+            linear=hide_linear(self._linear),
+            two_party=hide_two_party(self._two_party),
             mechanisms=toy_mechanisms(parameters),
             expand=self._expand,
         )

@@ -156,12 +156,7 @@ class ToyAccount(Account):
 
     def __init__(self, parameters: ToyParameters) -> None:
         super().__init__(parameters.release, parameters.widths.grid_bits, Fraction(1))
-        self._toy_mechanisms = toy_mechanisms(parameters)
-
-    @property
-    def mechanisms(self) -> ReleaseMechanisms:
-        """The toy noise."""
-        return self._toy_mechanisms
+        self.mechanisms = toy_mechanisms(parameters)
 
     def remaining_queries(self) -> int:
         """Always enough."""
@@ -196,3 +191,10 @@ def hidden_model(hidden: tuple[int, int], *rows: tuple[int, int]) -> QuantisedMo
     """A model with one hidden ReLU unit: (weight, bias) of the unit, then of each class."""
     first = QuantisedLayer(((hidden[0],),), (hidden[1],))
     return dense_model((first, linear_model(*rows).layers[0]), fraction_bits=0)
+
+
+AP_1, AP_2 = answering_party(1), answering_party(2)
+VOTES_0, VOTES_1 = linear_model((1, 0), (-1, 0)), linear_model((-1, 0), (1, 0))
+"""Models that vote so for the query 1."""
+TIES = linear_model((1, 0), (0, 1))
+"""Equal logits for the query 1."""

@@ -12,7 +12,6 @@ from typing import Never, cast
 from capc.foundation.parties import Party
 from capc.foundation.primitives import signing_public_key
 from capc.foundation.randomness import Seed
-from capc.noise.mechanism import ReleaseMechanisms
 from capc.privacy.ledger import Ledger, Proof, Seen, Terms, check_proof
 from capc.privacy.ledger.chain import digest_of, first_head
 from capc.privacy.ledger.records import SALT_BYTES, Opening, opening_body
@@ -79,16 +78,12 @@ class ToyLedger(Ledger):
         head, store = first_head(digest_of(body)), MemoryStore()
         store.append(0, Row(body, head.link, head.sign(_KEY), None))
         super().__init__(store, _KEY)
+        self.mechanisms = self._toy_mechanisms
         for query, answered in enumerate(before, start=1):
             receipt = self.reserve(_OTHER_TAG, query, bytes([query, answered]) * 16)
             self.dispatch(receipt, bytes([query, answered]))
             if self.policy.charge is Charge.REALISED:
                 self.settle(receipt, answered)
-
-    @property
-    def mechanisms(self) -> ReleaseMechanisms:
-        """The toy noise."""
-        return self._toy_mechanisms
 
 
 class Watcher:

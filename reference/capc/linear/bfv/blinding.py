@@ -32,6 +32,7 @@ from capc.linear.bfv.keys import PublicKey
 from capc.linear.bfv.sampling import centred_binomial, flooding_noise, ternary
 from capc.linear.bfv.wire.seal_format import Words, make_ciphertext, make_plaintext
 from capc.models.operators import Operator
+from capc_spec.registry import TAGS
 
 
 class Part(NamedTuple):
@@ -104,7 +105,7 @@ def blind(public_key: PublicKey, positions: Indices, seed: Seed, number: int) ->
     """
     context = public_key.context
     zero, error = fresh_zero(public_key, seed, number)
-    noise = flooding_noise(_stream(seed, b"flooding", number), positions.size, context.flood_bits)
+    noise = flooding_noise(_stream(seed, TAGS["flooding"], number), positions.size, context.flood_bits)
     residues = [[value % prime for value in noise] for prime in context.data_primes]
     return Part(zero, error, np.array(residues, dtype=np.uint64))
 
@@ -114,10 +115,10 @@ def fresh_zero(public_key: PublicKey, seed: Seed, number: int) -> tuple[sealapi.
     context, zero = public_key.context, sealapi.Ciphertext()
     # SEAL takes residues modulo 2^l, and lifts those above the half to negative numbers.
     residues = np.array([0, 1, (1 << context.plain_bits) - 1], dtype=np.uint64)
-    secret = make_plaintext(context, residues[ternary(_stream(seed, b"ternary", number), context.degree)])
+    secret = make_plaintext(context, residues[ternary(_stream(seed, TAGS["ternary"], number), context.degree)])
     context.evaluator.transform_to_ntt_inplace(secret, list(context.data_id))
     context.evaluator.multiply_plain(public_key.zero, secret, zero)
-    return zero, centred_binomial(_stream(seed, b"error", number), context.degree)
+    return zero, centred_binomial(_stream(seed, TAGS["error"], number), context.degree)
 
 
 def add_noise(context: HeContext, total: sealapi.Ciphertext, part: Part, positions: Indices, addend: Words) -> None:
@@ -140,5 +141,5 @@ def add_noise(context: HeContext, total: sealapi.Ciphertext, part: Part, positio
     context.evaluator.add_inplace(total, make_ciphertext(context, context.data_id, words))
 
 
-def _stream(seed: Seed, use: bytes, number: int) -> XofSource:
-    return XofSource(seed, use + b"/" + number.to_bytes(4, "little"))
+def _stream(seed: Seed, tag: bytes, number: int) -> XofSource:
+    return XofSource(seed, tag + number.to_bytes(4, "little"))

@@ -11,7 +11,7 @@ from tenseal import sealapi
 
 from capc.linear.bfv.context import HeContext
 from capc.linear.bfv.wire.seal_format import Words, make_secret_key, read_secret_key
-from capc.linear.bfv.wire.seeded import open_seeded, pack_seeded, seeded_length
+from capc.linear.bfv.wire.seeded import open_seeded, pack_seeded
 
 
 class SecretKey:
@@ -44,11 +44,6 @@ class PublicKey:
         self.context = context
         self.zero = zero
         self.payload = payload
-
-
-def public_key_length(context: HeContext) -> int:
-    """Bytes of a public key payload: those of one ciphertext of a request."""
-    return seeded_length(context)
 
 
 def generate_keys(context: HeContext) -> tuple[SecretKey, bytes]:

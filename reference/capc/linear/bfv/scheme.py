@@ -29,7 +29,7 @@ from capc.linear.bfv.encoding.layout import Layout
 from capc.linear.bfv.encoding.polynomials import Encoding, encode_inputs
 from capc.linear.bfv.encoding.tiling import Costs, tile
 from capc.linear.bfv.encoding.weights import PreparedWeights
-from capc.linear.bfv.keys import PublicKey, SecretKey, generate_keys, public_key_length, read_public_key
+from capc.linear.bfv.keys import PublicKey, SecretKey, generate_keys, read_public_key
 from capc.linear.bfv.wire.requests import check_request, request_length, seal_inputs
 from capc.linear.bfv.wire.responses import (
     finish,
@@ -79,15 +79,15 @@ class BfvLinear:
     def __init__(self, widths: ParameterSet) -> None:
         self._context = context_for(widths)
 
-    def generate_keys(self) -> tuple[object, bytes]:
+    def generate_keys(self) -> tuple[SecretKey, bytes]:
         """A fresh secret key, and the public key's payload for the peers."""
         return generate_keys(self._context)
 
     def public_key_length(self) -> int:
-        """Bytes of a public key payload."""
-        return public_key_length(self._context)
+        """Bytes of a public key payload: those of one ciphertext of a request."""
+        return seeded_length(self._context)
 
-    def read_public_key(self, payload: bytes) -> object:
+    def read_public_key(self, payload: bytes) -> PublicKey:
         """A peer's public key.
 
         Raises:
@@ -95,7 +95,7 @@ class BfvLinear:
         """
         return read_public_key(self._context, payload)
 
-    def prepare(self, operator: Operator, weights: Matrix) -> object:
+    def prepare(self, operator: Operator, weights: Matrix) -> PreparedWeights:
         """The weights, checked and reduced; once per layer. The first batch of a size takes longer: it transforms them.
 
         Args:
@@ -110,7 +110,7 @@ class BfvLinear:
         self._encoding(operator, 1)
         return PreparedWeights(self._context, operator, weights)
 
-    def multiply(self, prepared: object, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    def multiply(self, prepared: PreparedWeights, rows: Sequence[Sequence[int]]) -> list[list[int]]:
         """W x in Z_{2^l} in the clear, for each row x.
 
         Args:
@@ -125,7 +125,7 @@ class BfvLinear:
         results: list[list[int]] = (product & np.uint64((1 << self._context.plain_bits) - 1)).tolist()
         return results
 
-    def statistical_distance(self, prepared: object, count: int) -> Fraction:
+    def statistical_distance(self, prepared: PreparedWeights, count: int) -> Fraction:
         """An upper bound of what one response to ``count`` queries reveals of the weights in its noise.
 
         See :func:`capc.linear.bfv.circuit_privacy.distance_per_response`. It depends on the weights: it is for the
@@ -134,7 +134,7 @@ class BfvLinear:
         weights = self._own(prepared, PreparedWeights)
         return distance_per_response(weights, self._encoding(weights.operator, count).tiling)
 
-    def distance_per_query(self, prepared: object) -> Fraction:
+    def distance_per_query(self, prepared: PreparedWeights) -> Fraction:
         """See :func:`capc.linear.bfv.circuit_privacy.distance_per_query`; for the answering party only, likewise."""
         return distance_per_query(self._own(prepared, PreparedWeights))
 
@@ -150,7 +150,7 @@ class BfvLinear:
         """Bytes of ``count`` encrypted inputs."""
         return request_length(self._context, self._layout(operator, count))
 
-    def encrypt(self, secret_key: object, operator: Operator, vectors: Sequence[Sequence[int]]) -> bytes:
+    def encrypt(self, secret_key: SecretKey, operator: Operator, vectors: Sequence[Sequence[int]]) -> bytes:
         """The encryption of the inputs of a batch, with seeded c1.
 
         Args:
@@ -169,7 +169,7 @@ class BfvLinear:
         """Bytes of ``count`` encrypted results."""
         return response_length(self._context, self._encoding(operator, count))
 
-    def prepare_blinding(self, public_key: object, operator: Operator, count: int, source: RandomSource) -> object:
+    def prepare_blinding(self, public_key: PublicKey, operator: Operator, count: int, source: RandomSource) -> Blinding:
         """What hides the weights in one response, made ahead of the request: the offline part of :meth:`evaluate`.
 
         Args:
@@ -190,8 +190,8 @@ class BfvLinear:
 
     def evaluate(
         self,
-        public_key: object,
-        prepared: object,
+        public_key: PublicKey,
+        prepared: PreparedWeights,
         request: bytes,
         addends: Sequence[Sequence[int]],
         source: RandomSource,
@@ -224,7 +224,7 @@ class BfvLinear:
         return self._respond(key, weights, encoding, request, added, blinding_seed(source))
 
     def evaluate_blinded(
-        self, blinding: object, prepared: object, request: bytes, addends: Sequence[Sequence[int]]
+        self, blinding: Blinding, prepared: PreparedWeights, request: bytes, addends: Sequence[Sequence[int]]
     ) -> bytes:
         """The online part of :meth:`evaluate`. The blinding is spent when the request is admitted.
 
@@ -252,7 +252,7 @@ class BfvLinear:
             for part, product, response in made
         )
 
-    def decrypt(self, secret_key: object, operator: Operator, count: int, response: bytes) -> list[list[int]]:
+    def decrypt(self, secret_key: SecretKey, operator: Operator, count: int, response: bytes) -> list[list[int]]:
         """The results in a response.
 
         Args:

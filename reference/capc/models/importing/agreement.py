@@ -15,6 +15,7 @@ from capc.foundation.errors import InputError
 from capc.foundation.randomness import SEED_BYTES, Seed, XofSource
 from capc.models.importing.evaluate import float_outputs, float_values, rows_at_once
 from capc.models.importing.graph import Floats, Graph, Origin, refusal
+from capc_spec.registry import TAGS
 
 MOST_ROWS = 64
 MOST_SECONDS = 10.0
@@ -64,7 +65,7 @@ def sample_rows(features: int, first: int, count: int) -> Floats:
     """
     rows = []
     for number in range(first, first + count):
-        stream = XofSource(Seed(bytes(SEED_BYTES)), b"importing/row/%d" % number)
+        stream = XofSource(Seed(bytes(SEED_BYTES)), TAGS["importing-row"] + str(number).encode("ascii"))
         drawn = np.frombuffer(stream.read(2 * features), dtype="<i2") / (1 << 15)
         level = int.from_bytes(stream.read(2), "little", signed=True) / (1 << 15)
         corners, sparse = np.where(drawn < 0, -1.0, 1.0), np.where(np.abs(drawn) < 0.9, 0.0, drawn)

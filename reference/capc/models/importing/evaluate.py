@@ -27,7 +27,7 @@ from capc.models.importing.graph import (
     Shape,
     Softmax,
 )
-from capc.models.model import QuantisedLayer, QuantisedModel
+from capc.models.model import QuantisedModel
 from capc.models.operators import OUTSIDE, Convolution, Dense, Grid, Operator
 
 Array = NDArray[Any]
@@ -38,9 +38,7 @@ _MOST_ENTRIES = 1 << 24
 
 def float_logits(graph: Graph, features: Floats) -> Floats:
     """What was read of a network, on n rows of flattened features, in double precision; a softmax is left out."""
-    size = rows_at_once(graph)
-    parts = [features[start : start + size] for start in range(0, len(features), size)]
-    return np.concatenate([_last(graph, part, softmax=False) for part in parts])
+    return np.concatenate([_last(graph, part, softmax=False) for part in parts_of(graph, features)])
 
 
 def float_outputs(graph: Graph, features: Floats, precision: type = np.float64) -> Floats:
@@ -64,6 +62,12 @@ def float_values(
         for name in node.inputs:
             if last_use[name] == number and name in values:
                 del values[name]
+
+
+def parts_of(graph: Graph, features: Floats) -> list[Floats]:
+    """The rows in parts that are evaluated together."""
+    size = rows_at_once(graph)
+    return [features[start : start + size] for start in range(0, len(features), size)]
 
 
 def rows_at_once(graph: Graph) -> int:
@@ -137,30 +141,14 @@ def integer_logits(model: QuantisedModel, features: list[list[int]], *, exact_in
     kind = np.int64 if exact_in_64_bits else object
     values = [np.array(features, dtype=kind)]
     for number in range(len(model.layers)):
-        values.append(_activate(model, number, _stage_sums(model, number, values, kind, absolute=False)))
+        values.append(_activate(model, number, _stage_sums(model, number, values, kind)))
     return [[int(logit) for logit in row] for row in values[-1].tolist()]
 
 
-def stage_bits(model: QuantisedModel) -> tuple[int, ...]:
-    """For each stage the bits l of a logit ring in which no features in [-1, 1] can wrap it.
-
-    It is what ``QuantisedModel.check_ranges`` compares with l: the worst case over all features, in exact integers.
-    """
-    bounds = [np.full((1, model.architecture.inputs), 1 << model.fraction_bits, dtype=object)]
-    needed = []
-    for number in range(len(model.layers)):
-        sums = _stage_sums(model, number, bounds, object, absolute=True)
-        needed.append(int(sums.max()).bit_length() + 2)
-        bounds.append(_activate(model, number, sums))
-    return tuple(needed)
-
-
-def _stage_sums(model: QuantisedModel, number: int, values: list[Array], kind: type, *, absolute: bool) -> Array:
-    """A stage's sums; with ``absolute``, of the absolute weights and biases."""
+def _stage_sums(model: QuantisedModel, number: int, values: list[Array], kind: type) -> Array:
     stage, layer = model.architecture.stages[number], model.layers[number]
-    weights, biases = _arrays(layer, kind)
-    if absolute:
-        weights, biases = abs(weights), abs(biases)
+    weights: Array = np.array(layer.weights, dtype=kind)
+    biases: Array = np.array(layer.biases, dtype=kind)
     source = values[stage.source]
     if stage.sum_pool is not None:
         source = gather(stage.sum_pool.grid, source, 0).sum(axis=3).reshape(len(source), -1)
@@ -169,10 +157,6 @@ def _stage_sums(model: QuantisedModel, number: int, values: list[Array], kind: t
         is_sums = skip > 0 and model.architecture.stages[skip - 1].activation is Activation.NONE
         sums = sums + (values[skip] if is_sums else values[skip] * (1 << model.fraction_bits))
     return sums
-
-
-def _arrays(layer: QuantisedLayer, kind: type) -> tuple[Array, Array]:
-    return np.array(layer.weights, dtype=kind), np.array(layer.biases, dtype=kind)
 
 
 def _activate(model: QuantisedModel, number: int, sums: Array) -> Array:

@@ -8,8 +8,8 @@ import numpy as np
 
 from capc.foundation import fixed_point
 from capc.foundation.errors import InputError
-from capc.models.importing.evaluate import integer_logits, rows_at_once, softmax_of, stage_bits
-from capc.models.importing.graph import Floats, Graph, Origin
+from capc.models.importing.evaluate import integer_logits, parts_of, softmax_of
+from capc.models.importing.graph import Floats, Graph
 from capc.models.importing.lower import Lowered, lower
 from capc.models.importing.rounding import MOST_LOST, check_rounding, stage_losses
 from capc.models.model import QuantisedLayer, QuantisedModel
@@ -139,10 +139,10 @@ def quantisation_report(graph: Graph, features: Floats, fraction_bits: int, logi
         raise InputError("the graph has no network to compare with: read it by graph_from_torch or graph_from_onnx")
     lowered = lower(graph)
     model = rounded(lowered, fraction_bits)
-    bits = stage_bits(model)
+    bits = model.stage_bits()
     queries = [fixed_point.quantise(row.tolist(), fraction_bits) for row in rows]
     integers = integer_logits(model, queries, exact_in_64_bits=max(bits) <= _BITS_OF_INT64)
-    own = _origin_outputs(graph.origin, rows, rows_at_once(graph))
+    own = np.concatenate([graph.origin(part) for part in parts_of(graph, rows)])
     scaled = np.array([[logit / (1 << 2 * fraction_bits) for logit in row] for row in integers])
     same = [row.index(max(row)) == int(logits.argmax()) for row, logits in zip(integers, own, strict=True)]
     if lowered.softmax is not None:
@@ -152,10 +152,6 @@ def quantisation_report(graph: Graph, features: Floats, fraction_bits: int, logi
     return QuantisationReport(
         len(rows), sum(same), float(np.abs(scaled - own).max()), stages, logit_bits, lowered.notes
     )
-
-
-def _origin_outputs(origin: Origin, rows: Floats, size: int) -> Floats:
-    return np.concatenate([origin(rows[start : start + size]) for start in range(0, len(rows), size)])
 
 
 def _checked(features: Floats, graph: Graph) -> Floats:

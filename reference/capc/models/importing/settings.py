@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from capc.models.importing.graph import AveragePool, MaxPool, Shape, UnsupportedError, Window
 
@@ -113,9 +114,7 @@ def is_flattening(shape: Shape, sizes: Sequence[int | None]) -> bool:
     Raises:
         UnsupportedError: it does something else.
     """
-    length = 1
-    for size in shape:
-        length *= size
+    length = prod(shape)
     rest = tuple(sizes[1:])
     free_batch = bool(sizes) and sizes[0] in {None, -1, 1}
     if free_batch and (rest == (length,) or (rest == (-1,) and sizes[0] != -1)):

@@ -6,6 +6,7 @@ A ball (python-flint's `arb`) is an interval that provably contains the exact va
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 
 from flint import arb, ctx, fmpq
@@ -14,6 +15,9 @@ from capc.foundation.errors import InputError
 
 DIGITS = 12
 """Decimal digits of a rounded figure."""
+SIGMA_GRID = 64
+"""Calibrated deviations are multiples of 1/64 votes."""
+MAX_SIGMA = 1 << 20
 LARGEST_EXPONENT = 9
 LARGEST = 10**LARGEST_EXPONENT
 """No cost and no epsilon is larger."""
@@ -124,14 +128,41 @@ def decimal_step(
     if not _SMALLEST_EXPONENT < decade <= largest_exponent:
         raise InputError("a privacy conversion leaves the range 1e-30 .. 1e9: give less extreme arguments")
     unit = Fraction(10) ** (decade - DIGITS)
-    below, above = 10 ** (DIGITS - 1), 10**DIGITS
+    found = first_place(lambda place: holds(place * unit), 10 ** (DIGITS - 1), 10**DIGITS)
+    return (found - 1) * unit, found * unit
+
+
+def first_place(holds: Callable[[int], bool], below: int, above: int) -> int:
+    """The place in (below, above] where ``holds`` changes from False to True.
+
+    The caller knows that it is False at ``below`` and True at ``above``.
+    """
     while above - below > 1:
         middle = (below + above) // 2
-        if holds(middle * unit):
-            above = middle
-        else:
-            below = middle
-    return below * unit, above * unit
+        below, above = (below, middle) if holds(middle) else (middle, above)
+    return above
+
+
+def smallest_sigma(enough: Callable[[Fraction], bool], epsilon: Fraction) -> Fraction:
+    """The smallest deviation on a grid of 1/64 votes that is enough, where more is enough too.
+
+    Raises:
+        InputError: none up to 2^20 votes is enough; the message names the budget epsilon.
+    """
+
+    def holds(steps: int) -> bool:
+        return enough(Fraction(steps, SIGMA_GRID))
+
+    high = 1
+    while not holds(high):
+        high *= 2
+        require(
+            high <= MAX_SIGMA * SIGMA_GRID,
+            "epsilon",
+            epsilon,
+            f"no sigma up to {MAX_SIGMA} votes is enough: give a larger budget",
+        )
+    return Fraction(first_place(holds, high // 2, high), SIGMA_GRID)
 
 
 def decimal_text(value: Fraction) -> str:
@@ -140,15 +171,8 @@ def decimal_text(value: Fraction) -> str:
         return "0"
     exponent = decimal_exponent(value)
     shift = exponent - 5
-    digits = -(-value // Fraction(10) ** shift)
-    return f"{digits}e{shift}" if not -6 <= exponent < 6 else _plain_decimal(int(digits), shift)
-
-
-def _plain_decimal(digits: int, shift: int) -> str:
-    text = str(digits).rjust(1 - shift, "0")
-    if shift >= 0:
-        return text + "0" * shift
-    return f"{text[:shift]}.{text[shift:]}".rstrip("0").rstrip(".")
+    digits = int(-(-value // Fraction(10) ** shift))
+    return f"{digits}e{shift}" if not -6 <= exponent < 6 else f"{Decimal(digits).scaleb(shift).normalize():f}"
 
 
 def normal_cdf(z: arb) -> arb:

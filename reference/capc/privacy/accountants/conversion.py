@@ -56,8 +56,8 @@ def gaussian_dp_delta_upper(mu_squared: Fraction, epsilon: Fraction) -> Fraction
 
     Source: Balle and Wang 2018 (arXiv 1805.06530); Dong, Roth and Su (arXiv 1905.02383).
     """
-    require(0 <= mu_squared <= LARGEST, "mu_squared", mu_squared, "give a cost from 0 to 1e9")
-    require(0 <= epsilon <= LARGEST, "epsilon", epsilon, "give a value from 0 to 1e9")
+    _check_range("mu_squared", mu_squared)
+    _check_range("epsilon", epsilon)
     if mu_squared == 0:
         return Fraction(0)
     upper = exact_upper(refined(lambda: _gaussian_delta(mu_squared, epsilon), DELTA_FLOOR))
@@ -83,9 +83,7 @@ def epsilon_upper(unit: CostUnit, cost: Fraction, delta: Fraction, order: Fracti
         Proposition 12 in version 4), for the Renyi DP of cost a rho at order a, minimised over a > 1. Renyi: the same
         at the one order.
     """
-    require(0 <= cost <= LARGEST, "cost", cost, "give a cost from 0 to 1e9")
-    check_delta(delta)
-    _check_order(unit, order)
+    _check(unit, delta, order, cost=cost)
     if order is not None:
         return Fraction(0) if cost == 0 else decimal_upper(_refined_renyi(cost, order, delta))
     if _fits(unit, cost, Fraction(0), delta):
@@ -109,8 +107,7 @@ def budget_lower(unit: CostUnit, epsilon: Fraction, delta: Fraction, order: Frac
         InputError: an argument is out of range, or the budget would be outside 1e-30 .. 1e9.
     """
     require(0 < epsilon <= LARGEST, "epsilon", epsilon, "give a budget above 0, up to 1e9")
-    check_delta(delta)
-    _check_order(unit, order)
+    _check(unit, delta, order)
     if order is not None:
         # Epsilon is the cost and a term of the order alone.
         left = exact_lower(refined(lambda: ball(epsilon) - _renyi_epsilon(Fraction(0), order, delta), _EPSILON_FLOOR))
@@ -127,10 +124,7 @@ def keeps(unit: CostUnit, cost: Fraction, epsilon: Fraction, delta: Fraction, or
     Raises:
         InputError: an argument is out of range.
     """
-    require(0 <= cost <= LARGEST, "cost", cost, "give a cost from 0 to 1e9")
-    require(0 <= epsilon <= LARGEST, "epsilon", epsilon, "give a value from 0 to 1e9")
-    check_delta(delta)
-    _check_order(unit, order)
+    _check(unit, delta, order, cost=cost, epsilon=epsilon)
     if order is None or cost == 0:
         return _fits(unit, cost, epsilon, delta)
     return bool(_refined_renyi(cost, order, delta) <= ball(epsilon))
@@ -170,8 +164,12 @@ def _refined_renyi(cost: Fraction, order: Fraction, delta: Fraction) -> arb:
 
 
 def _renyi_epsilon(cost: Fraction, order: Fraction, delta: Fraction) -> arb:
-    a = ball(order)
-    return ball(cost) + (1 - 1 / a).log() - (ball(delta).log() + a.log()) / (a - 1)
+    return improved_conversion(ball(cost), ball(order), ball(delta))
+
+
+def improved_conversion(cost: arb, order: arb, delta: arb) -> arb:
+    """Epsilon = cost + ln(1 - 1 / a) - (ln delta + ln a) / (a - 1), never above the classic one; it may be negative."""
+    return cost + (1 - 1 / order).log() - (delta.log() + order.log()) / (order - 1)
 
 
 def _gaussian_delta(mu_squared: Fraction, epsilon: Fraction) -> arb:
@@ -180,7 +178,14 @@ def _gaussian_delta(mu_squared: Fraction, epsilon: Fraction) -> arb:
     return normal_cdf(mu / 2 - eps / mu) - eps.exp() * normal_cdf(-mu / 2 - eps / mu)
 
 
-def _check_order(unit: CostUnit, order: Fraction | None) -> None:
+def _check_range(name: str, value: Fraction) -> None:
+    require(0 <= value <= LARGEST, name, value, f"give a {'value' if name == 'epsilon' else 'cost'} from 0 to 1e9")
+
+
+def _check(unit: CostUnit, delta: Fraction, order: Fraction | None, **others: Fraction) -> None:
+    for name, value in others.items():
+        _check_range(name, value)
+    check_delta(delta)
     fits = (order is not None) == (unit is CostUnit.RENYI) and (order is None or order > 1)
     require(fits, "order", order, "give an order above 1 for a Renyi divergence, and none for another cost")
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
@@ -94,6 +95,10 @@ def _is_extreme(order: Fraction, separate: Fraction) -> bool:
     return order > _LARGEST_ORDER or (order - 1) * separate > _LARGEST_NATS
 
 
+_Cells = list[tuple[float, int, Fraction, Fraction, arb]]
+"""A heap of intervals of u: the bound on it, negated and rounded, its number, both ends, and the bound."""
+
+
 @dataclass(frozen=True)
 class _Step:
     """The formula's logarithm as a function of u, for a sign of the shift.
@@ -115,44 +120,49 @@ class _Step:
 
     def largest(self, sign: int) -> arb:
         """An upper bound of the logarithm over all real u."""
-        reach = self._reach()
-        tail = self._tails(reach)
+
+        def enough(cells: _Cells, floor: arb) -> bool:
+            return bool(cells[0][-1] <= floor * ball(1 + _RELATIVE_GAP)) or cells[0][1] > _MAX_CELLS
+
+        cells = self._divided(sign, enough)
+        # The heap is ordered by rounded numbers only.
+        return reduce(arb.max, (cell[-1].upper() for cell in cells), self._tails(self._reach()).upper())
+
+    def stays_below(self, sign: int, target: arb) -> bool:
+        """Whether the logarithm is certified to be at most the target for all real u."""
+
+        def holds(cells: _Cells) -> bool:
+            return all(cell[-1] <= target for cell in cells)
+
+        def enough(cells: _Cells, floor: arb) -> bool:
+            return holds(cells) or bool(floor > target) or cells[0][1] > _MAX_CHECKED_CELLS
+
+        return bool(self._tails(self._reach()) <= target) and holds(self._divided(sign, enough))
+
+    def _divided(self, sign: int, enough: Callable[[_Cells, arb], bool]) -> _Cells:
+        """Cells that cover all u but the tails, worst first, halved until they are enough.
+
+        Args:
+            sign: of the shift.
+            enough: asked with the cells, and a lower bound of the maximum.
+        """
         numbers = itertools.count()
-        floor = self.gain.lower()
-        heap: list[tuple[float, int, Fraction, Fraction, arb]] = []
+        reach, floor = self._reach(), self.gain.lower()
+
+        cells: _Cells = []
 
         def push(low: Fraction, high: Fraction) -> None:
             bound = self._cell(sign, low, high)
-            heapq.heappush(heap, (-float(bound.upper()), next(numbers), low, high, bound))
+            heapq.heappush(cells, (-float(bound.upper()), next(numbers), low, high, bound))
 
         push(-reach, reach)
-        while True:
-            _, number, low, high, bound = heap[0]
-            if bound <= floor * ball(1 + _RELATIVE_GAP) or number > _MAX_CELLS:
-                # The heap is ordered by rounded numbers only.
-                return reduce(arb.max, (cell[-1].upper() for cell in heap), tail.upper())
-            heapq.heappop(heap)
+        while not enough(cells, floor):
+            _, _, low, high, _ = heapq.heappop(cells)
             middle = (low + high) / 2
             floor = floor.max(self._log(sign, ball(middle)).lower())
             push(low, middle)
             push(middle, high)
-
-    def stays_below(self, sign: int, target: arb) -> bool:
-        """Whether the logarithm is certified to be at most the target for all real u."""
-        reach = self._reach()
-        if not self._tails(reach) <= target:
-            return False
-        cells, seen = [(-reach, reach)], 0
-        while cells:
-            low, high = cells.pop()
-            seen += 1
-            if self._cell(sign, low, high) <= target:
-                continue
-            middle = (low + high) / 2
-            if seen > _MAX_CHECKED_CELLS or self._log(sign, ball(middle)) > target:
-                return False
-            cells += [(low, middle), (middle, high)]
-        return True
+        return cells
 
     def _log(self, sign: int, u: arb) -> arb:
         return _log_sum(*self._parts(sign, u))

@@ -16,10 +16,10 @@ Source: Canonne, Kamath and Steinke 2020 (arXiv 2004.00010, Theorem 7 in version
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from math import isqrt
 
 from flint import arb, ctx, fmpz_poly
@@ -99,7 +99,7 @@ class LossDistribution:
                 total = arb(0)
                 for place, weight in enumerate(outer.law):
                     loss = outer.loss(place)
-                    total += weight * inner.excess(epsilon - loss, factor * outer.shrink(place))
+                    total += weight * inner.excess(epsilon - loss, factor * outer.shrink[place])
                 total /= 1 << outer.bits
             return min(Fraction(1), max(exact_upper(total) + self._lost, DELTA_FLOOR))
 
@@ -145,6 +145,7 @@ class _Law:
         law: upper bounds of P(N), for N = start, start + 1, ...
         start: the smallest N.
         lost: an upper bound of the probability outside the range.
+        shrink: E^-loss at each N.
     """
 
     def __init__(self, group: Group, bits: int) -> None:
@@ -155,13 +156,11 @@ class _Law:
         law = _power(base, group.count, bits)
         self.law, self.start, self.lost = law.values, law.start, law.lost
         with ctx.workprec(2 * bits):
-            self._step = ball(Fraction(group.shift, 1) / group.variance).exp()
+            step = ball(Fraction(group.shift, 1) / group.variance).exp()
             first = (-ball(self.loss(0))).exp()
             # e^-loss at the place N = start + i; it grows by the factor e^(D / v) with each place.
-            self._shrink = list(
-                accumulate(range(len(self.law) - 1), lambda value, _: value * self._step, initial=first)
-            )
-            weighted = (value * factor for value, factor in zip(self.law, self._shrink, strict=True))
+            self.shrink = list(accumulate(range(len(self.law) - 1), lambda value, _: value * step, initial=first))
+            weighted = (value * factor for value, factor in zip(self.law, self.shrink, strict=True))
             self._below = [arb(0), *accumulate(weighted)]
         self._mass = [0, *accumulate(self.law)]
 
@@ -170,10 +169,6 @@ class _Law:
         group = self.group
         n = self.start + place
         return (group.count * group.shift**2 - 2 * n * group.shift) / (2 * group.variance)
-
-    def shrink(self, place: int) -> arb:
-        """E^-loss at that place."""
-        return self._shrink[place]
 
     def excess(self, least: Fraction, factor: arb) -> arb:
         """Sum of P(N) (1 - e^(least - loss)) over the N whose loss is above ``least``; ``factor`` is e^least."""
@@ -230,19 +225,16 @@ def _sum(left: _Masses, right: _Masses, bits: int) -> _Masses:
     """Of two independent numbers. What was lost of either is lost of the sum; thin ends are cut and added to it."""
     product = fmpz_poly(list(left.values)) * fmpz_poly(list(right.values))
     values = [-(-int(value) >> bits) for value in product.coeffs()]
-    low, cut = 0, 0
-    high = len(values)
-    allowed = 1 << (_GUARD_BITS // 4)
-    while low < high - 1 and cut + values[low] <= allowed:
-        cut += values[low]
-        low += 1
-    cut_high = 0
-    while high - 1 > low and cut_high + values[high - 1] <= allowed:
-        cut_high += values[high - 1]
-        high -= 1
-    lost = left.lost + right.lost + Fraction(cut + cut_high, 1 << bits)
+    low = min(_thin(values), len(values) - 1)
+    high = max(len(values) - _thin(reversed(values)), low + 1)
+    lost = left.lost + right.lost + Fraction(sum(values[:low]) + sum(values[high:]), 1 << bits)
     require(high - low <= 4 * MAX_REACH, "noised numbers", high - low, "give less noise or fewer queries, or use zcdp")
     return _Masses(values[low:high], left.start + right.start + low, lost)
+
+
+def _thin(values: Iterable[int]) -> int:
+    """How many values at the beginning have next to no mass together."""
+    return sum(1 for _ in takewhile(lambda mass: mass <= 1 << (_GUARD_BITS // 4), accumulate(values)))
 
 
 def _ceiling(value: arb) -> int:

@@ -15,16 +15,12 @@ from functools import lru_cache
 
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit, release_mechanisms
-from capc.privacy.accountants.balls import decimal_text, require, shown
+from capc.privacy.accountants.balls import decimal_text, require, shown, smallest_sigma
 from capc.privacy.accountants.conversion import budget_lower, epsilon_upper, keeps
 from capc.privacy.accountants.joint import joint_cost_holds, joint_renyi_upper
 from capc.privacy.accountants.rdp import ORDERS
 from capc.privacy.query_cost import CHECK_SENSITIVITY, answer_sensitivity, query_cost
 from capc.session.parameters import ReleasePolicy
-
-SIGMA_GRID = 64
-"""Calibrated deviations are multiples of 1/64 votes."""
-MAX_SIGMA = 1 << 20
 
 
 def policy_budget(policy: ReleasePolicy) -> Fraction:
@@ -98,9 +94,8 @@ def default_order(epsilon: Fraction, delta: Fraction) -> Fraction:
         InputError: epsilon or delta is out of range, or no order of the grid leaves anything.
     """
     # Whole numbers: the bound of Skellam noise is for these.
-    orders = [order for order in ORDERS if order.denominator == 1]
     found: dict[Fraction, Fraction] = {}
-    for order in orders:
+    for order in (order for order in ORDERS if order.denominator == 1):
         # An order whose conversion alone is above epsilon leaves nothing.
         with suppress(InputError):
             found[order] = budget_lower(CostUnit.RENYI, epsilon, delta, order) / order
@@ -123,18 +118,9 @@ def calibrate_sigma(policy: ReleasePolicy, grid_bits: int, queries: int) -> Frac
     require(queries >= 1, "queries", queries, "give at least 1")
     budget = policy_budget(policy)
 
-    def fits(steps: int) -> bool:
-        return queries * query_cost(with_sigma(policy, Fraction(steps, SIGMA_GRID)), grid_bits).worst_case <= budget
-
-    high = 1
-    while not fits(high):
-        high *= 2
-        require(high <= MAX_SIGMA * SIGMA_GRID, "epsilon", policy.epsilon, "no deviation is enough: give a larger one")
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if fits(middle) else (middle, high)
-    return Fraction(high, SIGMA_GRID)
+    return smallest_sigma(
+        lambda sigma: queries * query_cost(with_sigma(policy, sigma), grid_bits).worst_case <= budget, policy.epsilon
+    )
 
 
 def with_sigma(policy: ReleasePolicy, sigma: Fraction) -> ReleasePolicy:

@@ -47,11 +47,6 @@ def classic_conversion(cost: arb, order: arb, delta: arb) -> arb:
     return cost - delta.log() / (order - 1)
 
 
-def improved_conversion(cost: arb, order: arb, delta: arb) -> arb:
-    """Epsilon = cost + ln(1 - 1 / a) - (ln delta + ln a) / (a - 1), never above the classic one; it may be negative."""
-    return cost + (1 - 1 / order).log() - (delta.log() + order.log()) / (order - 1)
-
-
 @dataclass(frozen=True)
 class RenyiEpsilon:
     """The best of all orders.
@@ -80,7 +75,7 @@ def renyi_epsilon(steps: Steps, delta: Fraction, conversion: Conversion) -> Reny
     """
     check_delta(delta)
 
-    def at(index: int, cost: Callable[[Steps, Fraction], Fraction]) -> Fraction:
+    def epsilon_of(index: int, cost: Callable[[Steps, Fraction], Fraction]) -> Fraction:
         order = ORDERS[index]
         total = cost(steps, order)
         if total > LARGEST:
@@ -90,21 +85,21 @@ def renyi_epsilon(steps: Steps, delta: Fraction, conversion: Conversion) -> Reny
 
     if not any(steps.values()):
         return RenyiEpsilon(Fraction(0), ORDERS[0], at_edge=False)
-    best = min(range(len(ORDERS)), key=lambda index: at(index, separate_cost))
+    best = min(range(len(ORDERS)), key=lambda index: epsilon_of(index, separate_cost))
     if any(isinstance(step, JointStep) for step in steps):
         # The joint cost takes longer, so the search starts where the separate one is best.
-        found = {best: at(best, renyi_cost)}
+        found = {best: epsilon_of(best, renyi_cost)}
         for direction in (-1, 1):
             index = best + direction
             while 0 <= index < len(ORDERS):
-                found[index] = at(index, renyi_cost)
+                found[index] = epsilon_of(index, renyi_cost)
                 if found[index] >= found[index - direction]:
                     break
                 index += direction
         best = min(found, key=lambda index: found[index])
         epsilon = found[best]
     else:
-        epsilon = at(best, separate_cost)
+        epsilon = epsilon_of(best, separate_cost)
     require(epsilon <= LARGEST, "epsilon", epsilon, "give fewer queries or more noise")
     edge = best in {0, len(ORDERS) - 1} and epsilon > 0
     return RenyiEpsilon(decimal_upper(ball(max(epsilon, Fraction(0)))), ORDERS[best], edge)
@@ -124,12 +119,10 @@ def separate_cost(steps: Steps, order: Fraction) -> Fraction:
     return total
 
 
-def _cost(step: Step | JointStep, order: Fraction) -> Fraction:
-    return _joint_cost(step, order) if isinstance(step, JointStep) else _step_cost(step, order)
-
-
 @lru_cache(maxsize=4096)
-def _joint_cost(step: JointStep, order: Fraction) -> Fraction:
+def _cost(step: Step | JointStep, order: Fraction) -> Fraction:
+    if isinstance(step, Step):
+        return _step_cost(step, order)
     check, answer = step.check, step.answer
     if not isinstance(check.noise, RoundedGaussian):
         raise InputError(
@@ -144,15 +137,8 @@ def _step_cost(step: Step, order: Fraction) -> Fraction:
     if not isinstance(noise, SharedNoise):
         return noise.renyi_cost(order, step.sensitivity)
     if isinstance(noise.share, DiscreteGaussianShare):
-        return order * _shared_rho(step)
+        return order * shared_gaussian_rho(step, noise)
     # Skellam noise is closed under sums.
     unit = 1 << noise.grid_bits
     squared, absolute = step.sensitivity.squared * unit**2, step.sensitivity.absolute * unit
     return skellam_renyi(order, noise.variance_votes * unit**2, squared, absolute)
-
-
-@lru_cache(maxsize=256)
-def _shared_rho(step: Step) -> Fraction:
-    if not isinstance(step.noise, SharedNoise):
-        raise InputError("only shared noise has a correction")
-    return shared_gaussian_rho(step, step.noise)

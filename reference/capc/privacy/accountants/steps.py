@@ -159,12 +159,14 @@ def _check_one_way_of_charging(queries: Iterable[Counter[EventKind]]) -> None:
 
 
 def _check_query(query: int, happened: Counter[EventKind]) -> None:
-    charged = happened[EventKind.ANSWER_RESERVED] + happened[EventKind.CONFIDENT_STEP]
-    if happened[EventKind.LABEL_WITHHELD] > happened[EventKind.THRESHOLD_CHECK]:
-        raise InputError(f"label_withheld of query {query}: no threshold was checked that it could miss: check the log")
-    if happened[EventKind.LABEL_WITHHELD] > happened[EventKind.ANSWER_RESERVED]:
-        raise InputError(f"label_withheld of query {query}: no separate charge was reserved for it: check the log")
-    if happened[EventKind.LABEL_RELEASED] + happened[EventKind.LABEL_WITHHELD] > charged:
-        raise InputError(f"label_released of query {query}: it was never reserved: check the log")
-    if happened[EventKind.NOISE_SHARE_LOST] and not charged + happened[EventKind.THRESHOLD_CHECK]:
-        raise InputError(f"noise_share_lost of query {query}: it was never charged: check the log")
+    checks, reserved = happened[EventKind.THRESHOLD_CHECK], happened[EventKind.ANSWER_RESERVED]
+    released, withheld = happened[EventKind.LABEL_RELEASED], happened[EventKind.LABEL_WITHHELD]
+    lost, charged = happened[EventKind.NOISE_SHARE_LOST], reserved + happened[EventKind.CONFIDENT_STEP]
+    for is_wrong, kind, why in (
+        (withheld > checks, EventKind.LABEL_WITHHELD, "no threshold was checked that it could miss"),
+        (withheld > reserved, EventKind.LABEL_WITHHELD, "no separate charge was reserved for it"),
+        (released + withheld > charged, EventKind.LABEL_RELEASED, "it was never reserved"),
+        (lost and not charged + checks, EventKind.NOISE_SHARE_LOST, "it was never charged"),
+    ):
+        if is_wrong:
+            raise InputError(f"{kind.value} of query {query}: {why}: check the log")

@@ -8,6 +8,7 @@ Spec: CAPC-ACCT-103, CAPC-ACCT-105.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 from flint import arb
 
@@ -44,6 +45,7 @@ def share_correction(noise: SharedNoise) -> arb:
     return 10 * sum(terms, arb(0))
 
 
+@lru_cache(maxsize=256)
 def shared_gaussian_rho(step: Step, noise: SharedNoise) -> Fraction:
     """Of a vector with a sum of discrete-Gaussian shares on each of its d entries that can differ.
 
@@ -65,10 +67,9 @@ def _rho(step: object) -> Fraction:
     if not isinstance(step, Step):
         raise InputError("a joint step has no zCDP cost: use renyi_improved")
     noise = step.noise
-    if isinstance(noise, RoundedGaussian):
-        return noise.cost(step.sensitivity.squared) / 2
-    if isinstance(noise, DiscreteGaussian):
-        return noise.cost(step.sensitivity.squared)
+    if isinstance(noise, RoundedGaussian | DiscreteGaussian):
+        # mu-Gaussian DP is mu^2 / 2 zCDP.
+        return noise.cost(step.sensitivity.squared) / (2 if isinstance(noise, RoundedGaussian) else 1)
     if isinstance(noise, SharedNoise) and isinstance(noise.share, DiscreteGaussianShare):
         return shared_gaussian_rho(step, noise)
     raise InputError("Skellam noise has no zCDP cost here: use renyi_improved")

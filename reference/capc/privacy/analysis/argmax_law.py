@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import accumulate
 from math import isqrt
 
 from flint import acb, arb, ctx
@@ -42,8 +43,7 @@ def continuous_law(histogram: Sequence[int], sigma_votes: Fraction) -> list[arb]
     require(sigma_votes > 0, "sigma", sigma_votes, "give a deviation above 0")
     with ctx.workprec(PRECISION):
         # Outside +- _REACH deviations there is at most erfc(_REACH / sqrt(2)).
-        tail = (ball(_REACH) / arb(2).sqrt()).erfc()
-        slack = arb(0).union(tail)
+        slack = arb(0).union((ball(_REACH) / arb(2).sqrt()).erfc())
         return [_winning(histogram, label, sigma_votes) + slack for label in range(len(histogram))]
 
 
@@ -57,8 +57,7 @@ def _winning(histogram: Sequence[int], label: int, sigma_votes: Fraction) -> arb
             value *= (-(x + lead) / root_two).erfc() / 2
         return value
 
-    found = acb.integral(density, acb(-_REACH), acb(_REACH), rel_tol=arb(2) ** -100, abs_tol=arb(2) ** -120)
-    return found.real
+    return acb.integral(density, acb(-_REACH), acb(_REACH), rel_tol=arb(2) ** -100, abs_tol=arb(2) ** -120).real
 
 
 def integer_law(histogram: Sequence[int], noise: IntegerNoise) -> list[arb]:
@@ -76,9 +75,7 @@ def integer_law(histogram: Sequence[int], noise: IntegerNoise) -> list[arb]:
         masses, tail = noise_masses(noise)
         reach = len(masses) // 2
         unit = 1 << noise.grid_bits
-        below = [arb(0)]
-        for mass in masses:
-            below.append(below[-1] + mass)
+        below = list(accumulate(masses, initial=arb(0)))
 
         def at_most(value: int) -> arb:
             return below[min(max(value + reach + 1, 0), len(masses))]

@@ -5,9 +5,11 @@ Spec: CAPC-ACCT-112.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from math import ceil, floor
 
 from flint import arb
 
@@ -44,20 +46,18 @@ class Diagnostic:
     adjacency: str
     preconditions: tuple[str, ...]
 
+    @classmethod
+    def of(cls, quantity: str, value: arb, scope: Scope, adjacency: str, preconditions: tuple[str, ...]) -> Diagnostic:
+        """The figure with both ends of a ball as decimals, rounded outwards."""
+        low, high = _decimal(exact_lower(value), floor), _decimal(exact_upper(value), ceil)
+        return cls(quantity, low, high, scope, adjacency, preconditions)
+
     def __str__(self) -> str:
         """One line with its label."""
         return f"{self.quantity}: {self.at_least} .. {self.at_most} ({self.scope.value}; adjacency {self.adjacency})"
 
 
-def ends(value: arb) -> tuple[str, str]:
-    """The two ends of a ball as decimals, rounded outwards."""
-    low, high = exact_lower(value), exact_upper(value)
-    return _decimal(low, up=False), _decimal(high, up=True)
-
-
-def _decimal(value: Fraction, *, up: bool) -> str:
-    scale = 10**_DIGITS
-    scaled = value * scale
-    whole = -(-scaled.numerator // scaled.denominator) if up else scaled.numerator // scaled.denominator
+def _decimal(value: Fraction, rounded: Callable[[Fraction], int]) -> str:
+    whole = rounded(value * 10**_DIGITS)
     sign, digits = ("-" if whole < 0 else ""), str(abs(whole)).rjust(_DIGITS + 1, "0")
     return f"{sign}{digits[:-_DIGITS]}.{digits[-_DIGITS:]}"

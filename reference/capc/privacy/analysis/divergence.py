@@ -14,7 +14,7 @@ from flint import arb, ctx
 
 from capc.privacy.accountants.balls import ball, require
 from capc.privacy.analysis.argmax_law import PRECISION
-from capc.privacy.analysis.diagnostic import Diagnostic, Scope, ends
+from capc.privacy.analysis.diagnostic import Diagnostic, Scope
 from capc.session.parameters import Adjacency
 
 Histogram = tuple[int, ...]
@@ -26,20 +26,14 @@ def neighbours(histogram: Histogram, adjacency: Adjacency) -> list[Histogram]:
 
     The last is the reverse of the second, with the party among the participants all the time.
     """
+    labels = range(len(histogram))
     found = []
-    for gone, votes in enumerate(histogram):
-        if not votes:
-            continue
-        without = tuple(count - (label == gone) for label, count in enumerate(histogram))
-        if adjacency is Adjacency.NULL_VOTE:
-            found.append(without)
-        else:
-            found += [_with(without, to) for to in range(len(histogram)) if to != gone]
+    for gone in labels:
+        if histogram[gone]:
+            # None: the vote became zero.
+            ends = [None] if adjacency is Adjacency.NULL_VOTE else [label for label in labels if label != gone]
+            found += [tuple(votes - (j == gone) + (j == end) for j, votes in enumerate(histogram)) for end in ends]
     return found
-
-
-def _with(histogram: Histogram, label: int) -> Histogram:
-    return tuple(count + (place == label) for place, count in enumerate(histogram))
 
 
 def exact_renyi(law: Law, histogram: Histogram, adjacency: Adjacency, order: Fraction) -> Diagnostic:
@@ -55,11 +49,9 @@ def exact_renyi(law: Law, histogram: Histogram, adjacency: Adjacency, order: Fra
         InputError: the order is not above 1, or there is no vote.
     """
     require(order > 1, "order", order, "give an order above 1")
-    with ctx.workprec(PRECISION):
-        value = _worst(law, histogram, adjacency, lambda p, q: renyi(p, q, order))
-    low, high = ends(value)
-    quantity = f"Renyi divergence of order {float(order):g} to and from the worst neighbour"
-    return Diagnostic(quantity, low, high, Scope.TWO_SIDED, adjacency.value, ("the law is exact, ties included",))
+    return _worst(
+        f"Renyi divergence of order {float(order):g}", law, histogram, adjacency, lambda p, q: renyi(p, q, order)
+    )
 
 
 def exact_hockey_stick(law: Law, histogram: Histogram, adjacency: Adjacency, epsilon: Fraction) -> Diagnostic:
@@ -75,11 +67,13 @@ def exact_hockey_stick(law: Law, histogram: Histogram, adjacency: Adjacency, eps
         InputError: epsilon is negative, or there is no vote.
     """
     require(epsilon >= 0, "epsilon", epsilon, "give a value of at least 0")
-    with ctx.workprec(PRECISION):
-        value = _worst(law, histogram, adjacency, lambda p, q: hockey_stick(p, q, epsilon))
-    low, high = ends(value)
-    quantity = f"hockey-stick divergence at {float(epsilon):g} to and from the worst neighbour"
-    return Diagnostic(quantity, low, high, Scope.TWO_SIDED, adjacency.value, ("the law is exact, ties included",))
+    return _worst(
+        f"hockey-stick divergence at {float(epsilon):g}",
+        law,
+        histogram,
+        adjacency,
+        lambda p, q: hockey_stick(p, q, epsilon),
+    )
 
 
 def renyi(p: Sequence[arb], q: Sequence[arb], order: Fraction) -> arb:
@@ -96,12 +90,17 @@ def hockey_stick(p: Sequence[arb], q: Sequence[arb], epsilon: Fraction) -> arb:
 
 
 def _worst(
-    law: Law, histogram: Histogram, adjacency: Adjacency, divergence: Callable[[list[arb], list[arb]], arb]
-) -> arb:
+    what: str,
+    law: Law,
+    histogram: Histogram,
+    adjacency: Adjacency,
+    divergence: Callable[[list[arb], list[arb]], arb],
+) -> Diagnostic:
     require(sum(histogram) > 0, "histogram", histogram, "give at least one vote")
-    here = law(histogram)
-    worst = arb(0)
-    for other in neighbours(histogram, adjacency):
-        there = law(other)
-        worst = worst.max(divergence(here, there)).max(divergence(there, here))
-    return worst
+    with ctx.workprec(PRECISION):
+        here, worst = law(histogram), arb(0)
+        for other in neighbours(histogram, adjacency):
+            there = law(other)
+            worst = worst.max(divergence(here, there)).max(divergence(there, here))
+    quantity = f"{what} to and from the worst neighbour"
+    return Diagnostic.of(quantity, worst, Scope.TWO_SIDED, adjacency.value, ("the law is exact, ties included",))

@@ -24,7 +24,7 @@ from flint import ctx
 from capc.foundation.errors import InputError
 from capc.privacy.accountants.balls import ball, require
 from capc.privacy.analysis.argmax_law import PRECISION
-from capc.privacy.analysis.diagnostic import Diagnostic, Scope, ends
+from capc.privacy.analysis.diagnostic import Diagnostic, Scope
 
 
 def smooth_release_cost(order: Fraction, beta: Fraction, sigma: Fraction, adjacency: str) -> Diagnostic:
@@ -52,6 +52,5 @@ def smooth_release_cost(order: Fraction, beta: Fraction, sigma: Fraction, adjace
                 "(a - 1) e^(2 beta) < a"
             )
         cost = -ball(beta) - v.log() / (2 * (a - 1)) + a / (2 * ball(sigma) ** 2 * v)
-    low, high = ends(cost)
     quantity = f"Renyi cost of order {float(order):g} of a smooth-sensitivity release"
-    return Diagnostic(quantity, low, high, Scope.RELEASE_COST, adjacency, ("(a - 1) e^(2 beta) < a holds",))
+    return Diagnostic.of(quantity, cost, Scope.RELEASE_COST, adjacency, ("(a - 1) e^(2 beta) < a holds",))

@@ -17,7 +17,7 @@ from flint import arb, ctx
 
 from capc.privacy.accountants.balls import ball, exact_upper, require
 from capc.privacy.analysis.argmax_law import PRECISION
-from capc.privacy.analysis.diagnostic import Diagnostic, Scope, ends
+from capc.privacy.analysis.diagnostic import Diagnostic, Scope
 from capc.session.parameters import Adjacency
 
 _ORDER_GRID = 1 << 10
@@ -56,10 +56,9 @@ def data_dependent_renyi(histogram: Sequence[int], sigma_votes: Fraction, order:
             value, checked = plain, ("a precondition of Theorem 6 fails: the data-independent cost is shown",)
         else:
             value, checked = found.min(plain), ("q < 1, a <= mu1, mu2 > 1, q <= e^((mu2 - 1) eps2) / (...)^mu2: hold",)
-    low, high = ends(value)
     quantity = f"data-dependent Renyi bound of order {float(order):g}"
     preconditions = (*checked, "continuous noise: rounded and integer noise have ties")
-    return Diagnostic(quantity, low, high, Scope.ONE_SIDED, Adjacency.REPLACE_ONE.value, preconditions)
+    return Diagnostic.of(quantity, value, Scope.ONE_SIDED, Adjacency.REPLACE_ONE.value, preconditions)
 
 
 def _theorem6(q: arb, sigma_votes: Fraction, order: Fraction) -> arb | None:

@@ -15,16 +15,13 @@ from fractions import Fraction
 
 from capc.foundation.errors import InputError
 from capc.privacy.accountants.ballots import BallotRelease
-from capc.privacy.accountants.balls import require
+from capc.privacy.accountants.balls import first_place, require, smallest_sigma
 from capc.privacy.accountants.steps import JointStep, Noise, Release, Step, Steps, step_of
 from capc.privacy.accountants.unit import ProtectedUnit
 from capc.privacy.events import EventKind
 from capc.privacy.figures.methods import Method, applicable, statement_for
 from capc.privacy.figures.statement import PrivacyStatement
 
-SIGMA_STEP = Fraction(1, 64)
-"""Calibrated deviations are multiples of this, in votes."""
-MAX_SIGMA = Fraction(1 << 20)
 MAX_QUERIES = 1 << 32
 
 
@@ -116,24 +113,15 @@ def calibrate(case: Case, queries: int, epsilon: Fraction) -> Fraction:
     require(queries >= 1, "queries", queries, "give at least 1")
     require(epsilon > 0, "epsilon", epsilon, "give a budget above 0")
 
-    def enough(steps: int) -> bool:
+    def enough(sigma: Fraction) -> bool:
         try:
-            return replace(case, sigma=steps * SIGMA_STEP).statement(queries).epsilon <= epsilon
+            return replace(case, sigma=sigma).statement(queries).epsilon <= epsilon
         except InputError:
             # Too little noise for the method's range; every real mistake shows at the largest sigma, asked first.
             return False
 
-    top = int(MAX_SIGMA / SIGMA_STEP)
     replace(case, sigma=Fraction(8)).statement(1)
-    high = 1
-    while not enough(high):
-        high *= 2
-        require(high <= top, "epsilon", epsilon, f"no sigma up to {MAX_SIGMA} votes is enough: give a larger budget")
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high * SIGMA_STEP
+    return smallest_sigma(enough, epsilon)
 
 
 def affordable_queries(case: Case, epsilon: Fraction) -> int:
@@ -145,12 +133,12 @@ def affordable_queries(case: Case, epsilon: Fraction) -> int:
     require(epsilon > 0, "epsilon", epsilon, "give a budget above 0")
     require(case.answers is None, "answers", case.answers, "leave it out: every query is charged in full")
 
-    def fits(queries: int) -> bool:
+    def exceeds(queries: int) -> bool:
         try:
-            return case.statement(queries).epsilon <= epsilon
+            return case.statement(queries).epsilon > epsilon
         except InputError:
             # The cost of so many queries leaves the range of the method.
-            return False
+            return True
 
     low, high = 1, MAX_QUERIES + 1
     if case.joint:
@@ -160,10 +148,6 @@ def affordable_queries(case: Case, epsilon: Fraction) -> int:
         high = affordable_queries(replace(separate, threshold_ratio=None), epsilon) + 1
     if case.statement(low).epsilon > epsilon:
         return 0
-    while 2 * low < high and fits(2 * low):
+    while 2 * low < high and not exceeds(2 * low):
         low *= 2
-    high = min(high, 2 * low)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
+    return first_place(exceeds, low, min(high, 2 * low)) - 1

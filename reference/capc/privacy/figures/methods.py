@@ -12,16 +12,17 @@ from fractions import Fraction
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian, Skellam
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
-from capc.privacy.accountants.conversion import check_delta, epsilon_upper
+from capc.privacy.accountants.conversion import check_delta, epsilon_upper, improved_conversion
 from capc.privacy.accountants.gdp import composed_mu_squared
 from capc.privacy.accountants.pld import loss_epsilon
-from capc.privacy.accountants.rdp import Conversion, classic_conversion, improved_conversion, renyi_epsilon
-from capc.privacy.accountants.steps import JointStep, Noise, Step, Steps
+from capc.privacy.accountants.rdp import Conversion, classic_conversion, renyi_epsilon
+from capc.privacy.accountants.steps import JointStep, Noise, Steps
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.accountants.zcdp import composed_rho
 from capc.privacy.figures.statement import (
     COMPUTATIONAL_TERMS,
     HE_DISTANCE,
+    METHODS_OF_UNITS,
     ONE_VOTE,
     ROUNDED_UP,
     PrivacyStatement,
@@ -91,17 +92,8 @@ def noise_name(noise: Noise) -> str:
     return f"{law} from {noise.counted} of {noise.contributors} shares"
 
 
-def _gaussian(steps: Steps, delta: Fraction) -> tuple[Fraction, str]:
-    mu_squared = composed_mu_squared(steps)
-    return epsilon_upper(CostUnit.MU_SQUARED, mu_squared, delta), (
-        "exact Gaussian-DP curve (Balle and Wang 2018) of the composed mu^2"
-    )
-
-
-def _concentrated(steps: Steps, delta: Fraction) -> tuple[Fraction, str]:
-    return epsilon_upper(CostUnit.RHO, composed_rho(steps), delta), (
-        "zCDP of the composed rho, best order of Proposition 12 of Canonne, Kamath and Steinke 2020"
-    )
+def _composed(unit: CostUnit, cost: Callable[[Steps], Fraction]) -> Callable[[Steps, Fraction], tuple[Fraction, str]]:
+    return lambda steps, delta: (epsilon_upper(unit, cost(steps), delta), METHODS_OF_UNITS[unit])
 
 
 def _loss(steps: Steps, delta: Fraction) -> tuple[Fraction, str]:
@@ -118,43 +110,47 @@ def _renyi(conversion: Conversion, name: str) -> Callable[[Steps, Fraction], tup
 
 
 _COMPUTE: dict[Method, Callable[[Steps, Fraction], tuple[Fraction, str]]] = {
-    Method.GAUSSIAN_DP: _gaussian,
+    Method.GAUSSIAN_DP: _composed(CostUnit.MU_SQUARED, composed_mu_squared),
     Method.LOSS_DISTRIBUTION: _loss,
-    Method.ZCDP: _concentrated,
+    Method.ZCDP: _composed(CostUnit.RHO, composed_rho),
     Method.RENYI_IMPROVED: _renyi(improved_conversion, "improved (Canonne, Kamath and Steinke 2020)"),
     Method.RENYI_CLASSIC: _renyi(classic_conversion, "classic (Mironov 2017)"),
 }
 
 
 def _noises(steps: Steps) -> list[Noise]:
-    parts: list[Step] = []
-    for step in steps:
-        parts += [step.check, step.answer] if isinstance(step, JointStep) else [step]
-    return [part.noise for part in parts]
+    return [
+        part.noise for step in steps for part in ((step.check, step.answer) if isinstance(step, JointStep) else (step,))
+    ]
 
 
 def _hypotheses(steps: Steps, unit: ProtectedUnit, method: Method) -> list[str]:
-    weights = unit.weights
-    found = [PLANNED_COUNTS if method is Method.LOSS_DISTRIBUTION else FIXED_COUNTS]
-    if unit.single:
-        found.append(ONE_VOTE)
-    else:
-        found.append(f"a protected unit decides {len(weights)} votes of total weight {unit.influence} in each query")
-    if unit.relation is Relation.ADD_REMOVE:
-        found.append("add/remove is for comparison only: participants are visible, so the protocol does not claim it")
     noises = _noises(steps)
-    if any(isinstance(noise, RoundedGaussian) for noise in noises):
-        found.append("noise is exactly Gaussian before it is rounded to the grid, and votes are on the grid")
-    if any(isinstance(noise, DiscreteGaussian | Skellam | SharedNoise) for noise in noises):
-        found.append("noise follows its exact integer law, and votes are on the grid")
-    if any(isinstance(noise, SharedNoise) for noise in noises):
-        found.append("every counted share was added and its owner does not collude with whoever sees the output")
-    else:
-        found.append("whoever drew the noise does not collude with the querying party")
-    if any(isinstance(step, JointStep) for step in steps):
-        found.append("check and answer are charged jointly, always, whether a label was released or not")
-    found += ["what follows the noise is a function of the noised votes, wrap-around too", COMPUTATIONAL_TERMS]
-    return found
+    shared = any(isinstance(noise, SharedNoise) for noise in noises)
+    decides = f"decides {len(unit.weights)} votes of total weight {unit.influence} in each query"
+    stated = {
+        PLANNED_COUNTS: method is Method.LOSS_DISTRIBUTION,
+        FIXED_COUNTS: method is not Method.LOSS_DISTRIBUTION,
+        ONE_VOTE: unit.single,
+        f"a protected unit {decides}": not unit.single,
+        "add/remove is for comparison only: participants are visible, so the protocol does not claim it": (
+            unit.relation is Relation.ADD_REMOVE
+        ),
+        "noise is exactly Gaussian before it is rounded to the grid, and votes are on the grid": any(
+            isinstance(noise, RoundedGaussian) for noise in noises
+        ),
+        "noise follows its exact integer law, and votes are on the grid": any(
+            isinstance(noise, DiscreteGaussian | Skellam | SharedNoise) for noise in noises
+        ),
+        "every counted share was added and its owner does not collude with whoever sees the output": shared,
+        "whoever drew the noise does not collude with the querying party": not shared,
+        "check and answer are charged jointly, always, whether a label was released or not": any(
+            isinstance(step, JointStep) for step in steps
+        ),
+        "what follows the noise is a function of the noised votes, wrap-around too": True,
+        COMPUTATIONAL_TERMS: True,
+    }
+    return [hypothesis for hypothesis, applies in stated.items() if applies]
 
 
 def applicable(steps: Steps, unit: ProtectedUnit, delta: Fraction) -> dict[Method, PrivacyStatement | str]:

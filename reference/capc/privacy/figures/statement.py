@@ -22,7 +22,6 @@ from capc.session.parameters import Adjacency, Charge
 NOT_A_GUARANTEE = "not a guarantee unless the counts were fixed in advance"
 ROUNDED_UP = "epsilon rounded up, certified by ball arithmetic"
 _LARGEST_EXPONENT = 1000
-_NO_DISTANCE = "give an exact rational from 0 to 1"
 ONE_VOTE = "a protected party has one vote of one unit per query, and a record lies with one party only"
 TERMS_EXCEED_DELTA = "no guarantee: the known statistical terms exceed the delta of the noise"
 HE_DISTANCE = Fraction(1, 1 << 40)
@@ -131,7 +130,7 @@ def with_sampler_distance(statement: PrivacyStatement, distance: Fraction) -> Pr
 
     Spec: CAPC-ACCT-114.
     """
-    require(isinstance(distance, Fraction) and 0 <= distance <= 1, "sampler distance", distance, _NO_DISTANCE)
+    _check_distance("sampler distance", distance)
     return with_term(statement, distance, "draws within {distance} of their law, all draws together")
 
 
@@ -152,7 +151,7 @@ def with_he_distance(statement: PrivacyStatement, distance: Fraction | None) -> 
     """
     if distance is None:
         return replace(statement, hypotheses=(*statement.hypotheses, NO_HE_DISTANCE))
-    require(isinstance(distance, Fraction) and 0 <= distance <= 1, "HE distance", distance, _NO_DISTANCE)
+    _check_distance("HE distance", distance)
     what = "all HE responses of the protected party within {distance} of ones that hide its models"
     if distance == HE_DISTANCE:
         what += ", of which it has one: as much again for each further one"
@@ -180,30 +179,17 @@ def with_term(statement: PrivacyStatement, distance: Fraction, what: str) -> Pri
     )
 
 
-def _all_draws(account: Account, cost: Fraction, distance: Fraction) -> Fraction:
-    """The distance of all draws of a cost together: no two laws are further apart than 1."""
-    require(isinstance(distance, Fraction) and 0 <= distance <= 1, "sampler distance", distance, _NO_DISTANCE)
-    return min(Fraction(1), distance * _most_queries(account, cost))
-
-
-def _most_queries(account: Account, cost: Fraction) -> int:
-    """How many queries can have cost that much: none costs less than its check, and one without a check its answer."""
-    parts = account.cost
-    return int(cost // (parts.check if account.policy.charge is Charge.REALISED else parts.worst_case))
-
-
 def _statement(
     account: Account, cost: Fraction, sampler_distance: Fraction, he_distance: Fraction | None, *, guarantee: bool
 ) -> PrivacyStatement:
-    told = with_he_distance(_of_noise(account, cost, guarantee=guarantee), he_distance)
-    return with_sampler_distance(told, _all_draws(account, cost, sampler_distance))
-
-
-def _of_noise(account: Account, cost: Fraction, *, guarantee: bool) -> PrivacyStatement:
-    policy = account.policy
+    policy, parts = account.policy, account.cost
+    _check_distance("sampler distance", sampler_distance)
+    # How many queries can have cost that much: none costs less than its check, and one without a check its answer.
+    queries = cost // (parts.check if policy.charge is Charge.REALISED else parts.worst_case)
+    # No two laws are further apart than 1.
+    all_draws = min(Fraction(1), sampler_distance * queries)
     # An account adds what it is told to add: no figure of one whose claims do not hold.
     certify(policy, account.budget)
-    unit = account.cost.unit
     hypotheses = [
         ONE_VOTE,
         "the privacy guardian does not collude with the querying party, and all parties are semi-honest",
@@ -215,16 +201,21 @@ def _of_noise(account: Account, cost: Fraction, *, guarantee: bool) -> PrivacySt
     if policy.joint_cost is not None:
         hypotheses.append("check and answer are charged jointly, always, whether a label was released or not")
     order = policy.renyi_order
-    return PrivacyStatement(
-        epsilon=epsilon_upper(unit, cost, policy.delta, order),
+    of_noise = PrivacyStatement(
+        epsilon=epsilon_upper(parts.unit, cost, policy.delta, order),
         delta=policy.delta,
         adjacency=policy.adjacency,
-        method=METHODS_OF_UNITS[unit] + ("" if order is None else f" at order {order}, fixed in advance"),
+        method=METHODS_OF_UNITS[parts.unit] + ("" if order is None else f" at order {order}, fixed in advance"),
         mechanism=policy.mechanism,
         guarantee=guarantee,
         hypotheses=tuple(hypotheses),
         rounding=ROUNDED_UP,
     )
+    return with_sampler_distance(with_he_distance(of_noise, he_distance), all_draws)
+
+
+def _check_distance(name: str, distance: object) -> None:
+    require(isinstance(distance, Fraction) and 0 <= distance <= 1, name, distance, "give an exact rational from 0 to 1")
 
 
 METHODS_OF_UNITS = {

@@ -23,8 +23,8 @@ from capc.privacy.storage.disk import create_secret, sync_folder
 from capc.privacy.storage.errors import LedgerError
 from capc.privacy.storage.store import explained, only_writer
 from capc.session.parameters import canonical_json
+from capc_spec.registry import TAGS
 
-_DOMAIN = b"CaPC/0.1/allowance"
 _SUFFIX = ".allowance"
 _TABLE = "CREATE TABLE IF NOT EXISTS allowance (only INTEGER PRIMARY KEY CHECK (only = 0), document TEXT NOT NULL)"
 
@@ -40,7 +40,7 @@ def allowance_file(folder: Path, party: str, identity: bytes, model: QuantisedMo
     """
     layers = [{"weights": layer.weights, "biases": layer.biases} for layer in model.layers]
     document = {"architecture": model.architecture.document(), "bits": model.fraction_bits, "layers": layers}
-    digest = hashlib.sha256(_DOMAIN + identity + canonical_json(document)).hexdigest()
+    digest = hashlib.sha256(TAGS["allowance"] + identity + canonical_json(document)).hexdigest()
     return folder / f"{party}-{digest[:32]}{_SUFFIX}"
 
 

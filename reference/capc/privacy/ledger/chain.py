@@ -14,13 +14,11 @@ from dataclasses import dataclass
 
 from capc.foundation.primitives import sign, signature_holds
 from capc.foundation.randomness import Seed
+from capc_spec.registry import TAGS
 
 HASH_BYTES = 32
 START = bytes(HASH_BYTES)
 """The link before the first record."""
-
-_LINK_DOMAIN = b"CaPC/0.1/ledger-link"
-_HEAD_DOMAIN = b"CaPC/0.1/ledger-head"
 
 
 def digest_of(body: bytes) -> bytes:
@@ -30,7 +28,7 @@ def digest_of(body: bytes) -> bytes:
 
 def next_link(link: bytes, digest: bytes) -> bytes:
     """The link of the record with this digest, after the record of that link."""
-    return hashlib.sha256(_LINK_DOMAIN + link + digest).digest()
+    return hashlib.sha256(TAGS["ledger-link"] + link + digest).digest()
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Head:
 
     def signed_bytes(self) -> bytes:
         """What a signature is over."""
-        return _HEAD_DOMAIN + self.identity + self.size.to_bytes(8, "little") + self.link
+        return TAGS["ledger-head"] + self.identity + self.size.to_bytes(8, "little") + self.link
 
     def sign(self, key: Seed) -> bytes:
         """The owner's signature, 64 bytes."""

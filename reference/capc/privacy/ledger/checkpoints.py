@@ -33,14 +33,13 @@ from capc.privacy.ledger.chain import HASH_BYTES, Head
 from capc.privacy.ledger.records import CHARGED, DISPATCHED, SETTLED, UNBLINDED
 from capc.privacy.storage.errors import LedgerError
 from capc.privacy.storage.store import KeptCheckpoint
+from capc_spec.registry import TAGS
 
 EVERY = 1024
 """How many records lie between two checkpoints."""
 START = bytes(HASH_BYTES)
 """The state before the first checkpoint."""
 
-_STATE_DOMAIN = b"CaPC/0.1/ledger-state"
-_SIGNED_DOMAIN = b"CaPC/0.1/ledger-checkpoint"
 _ENTRY = struct.Struct("<B32sI32s")
 ENTRY_BYTES = _ENTRY.size
 _KINDS = (CHARGED, UNBLINDED, DISPATCHED, SETTLED, SETTLED)
@@ -66,7 +65,7 @@ class Checkpoint:
     def signed_bytes(self) -> bytes:
         """What the signature is over."""
         head = self.head
-        return _SIGNED_DOMAIN + head.identity + head.size.to_bytes(8, "little") + head.link + self.state
+        return TAGS["ledger-checkpoint"] + head.identity + head.size.to_bytes(8, "little") + head.link + self.state
 
     def signed(self, key: Seed) -> KeptCheckpoint:
         """What is kept of it."""
@@ -97,7 +96,7 @@ def entry_bytes(kind: str, entry: Entry) -> bytes:
 
 def next_state(state: bytes, entries: bytes) -> bytes:
     """The state after these entries."""
-    return hashlib.sha256(_STATE_DOMAIN + state + entries).digest()
+    return hashlib.sha256(TAGS["ledger-state"] + state + entries).digest()
 
 
 def is_due(size: int) -> bool:

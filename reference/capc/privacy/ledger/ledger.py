@@ -29,7 +29,7 @@ from typing import Self
 
 from capc.foundation.primitives import signing_public_key
 from capc.foundation.randomness import Seed
-from capc.privacy.events import Entry, Reserved
+from capc.privacy.events import Dispatched, Entry, Reserved, Settled
 from capc.privacy.ledger.chain import START, Head, digest_of, first_head, next_link
 from capc.privacy.ledger.keys import default_key_file, read_key, read_or_create_key
 from capc.privacy.ledger.log import LedgerLog, replay
@@ -38,11 +38,11 @@ from capc.privacy.ledger.records import (
     CHARGED,
     DISPATCHED,
     SALT_BYTES,
+    SETTLED,
     UNBLINDED,
     Opening,
-    charge_body,
+    QueryRecord,
     commitment_of,
-    later_body,
     opening_body,
 )
 from capc.privacy.ledger.terms import Terms
@@ -191,13 +191,16 @@ class Ledger(LedgerLog):
         return self._checkpoints[-1].head.size if self._checkpoints else 0
 
     def _write(self, entry: Entry, message: bytes | None = None) -> None:
-        salt = secrets.token_bytes(SALT_BYTES)
-        if isinstance(entry, Reserved):
-            receipt = entry.receipt
-            message = opening = secrets.token_bytes(BLINDING_BYTES) + receipt.inputs_digest
-            body = charge_body(receipt.session_tag, receipt.query, commitment_of(opening), self.cost, salt)
-        else:
-            body = later_body(entry, salt)
+        name = entry.receipt.session_tag, entry.receipt.query, secrets.token_bytes(SALT_BYTES)
+        match entry:
+            case Reserved(receipt):
+                message = secrets.token_bytes(BLINDING_BYTES) + receipt.inputs_digest
+                record = QueryRecord(CHARGED, *name, commitment_of(message))
+            case Dispatched(_, digest):
+                record = QueryRecord(DISPATCHED, *name, digest)
+            case Settled(_, answered):
+                record = QueryRecord(SETTLED, *name, answered=answered)
+        body = record.body(self.cost)
         row = _row(self._head.extended(digest_of(body)), body, self._key, message)
         # A record that no reader would accept would end the ledger for ever.
         self._read(row)

@@ -22,15 +22,13 @@ from capc.privacy.ledger.checkpoints import (
 from capc.privacy.ledger.records import (
     BLINDING_BYTES,
     CHARGED,
+    DISPATCHED,
     OPENING_BYTES,
     UNBLINDED,
     QueryRecord,
-    charge_body,
     commitment_of,
-    later_body,
     read_opening,
     read_query_record,
-    unblinded_charge_body,
 )
 from capc.privacy.ledger.terms import Terms
 from capc.privacy.storage.errors import LedgerError
@@ -152,12 +150,12 @@ class LedgerLog(Account):
     def _read(self, row: Row) -> tuple[Head, QueryRecord, Entry]:
         """What the next record says, and the head that it makes, if it keeps the rules. It changes nothing."""
         head = self._checked(self._head.extended(digest_of(row.body)), row)
-        record = read_query_record(row.body)
         try:
+            record = read_query_record(row.body)
             entry = self._allowed_entry(record, row.message)
         except (InputError, BudgetExhaustedError) as error:
             raise self._flaw(head, str(error)) from None
-        if self._body_of(entry, record) != row.body:
+        if record.body(self.cost) != row.body:
             raise self._flaw(head, "its fields are not those that the policy gives it")
         return head, record, entry
 
@@ -165,32 +163,23 @@ class LedgerLog(Account):
         """What the record says, if its account allows it and what is kept beside the body belongs to it."""
         tag, query = record.session_tag, record.query
         if record.kind == CHARGED:
-            if beside is None or len(beside) != OPENING_BYTES or commitment_of(beside) != record.commitment:
+            if beside is None or len(beside) != OPENING_BYTES or commitment_of(beside) != record.digest:
                 raise LedgerError("the opening beside it is not that of its commitment")
             return Reserved(self._admit(tag, query, beside[BLINDING_BYTES:]))
-        if record.kind == UNBLINDED:
-            entry: Entry = Reserved(self._admit(tag, query, record.unblinded_digest))
-        else:
-            entry = record.later_entry(self._receipt(record))
-        if isinstance(entry, Dispatched):
-            if beside is None or digest_of(beside) != entry.message_digest:
+        if record.kind == DISPATCHED:
+            receipt = self._receipt(record)
+            if beside is None or digest_of(beside) != record.digest:
                 raise LedgerError("its message is not the one that was recorded")
-            if not self._check_dispatch(entry.receipt, entry.message_digest):
+            if not self._check_dispatch(receipt, record.digest):
                 raise LedgerError("its message was recorded before")
-            return entry
+            return Dispatched(receipt, record.digest)
         if beside is not None:
             raise LedgerError("beside a record of its kind there is nothing")
-        if isinstance(entry, Settled):
-            self._check_settlement(entry.receipt)
-        return entry
-
-    def _body_of(self, entry: Entry, record: QueryRecord) -> bytes:
-        """The one encoding of an entry, with the salt and the commitment of the record that it came from."""
-        if not isinstance(entry, Reserved):
-            return later_body(entry, record.salt)
         if record.kind == UNBLINDED:
-            return unblinded_charge_body(entry.receipt, self.cost, record.salt)
-        return charge_body(record.session_tag, record.query, record.commitment, self.cost, record.salt)
+            return Reserved(self._admit(tag, query, record.digest))
+        settled = Settled(self._receipt(record), record.answered)
+        self._check_settlement(settled.receipt)
+        return settled
 
     def _receipt(self, record: QueryRecord) -> Receipt:
         receipt = self._receipts.get((record.session_tag, record.query))

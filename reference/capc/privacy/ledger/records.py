@@ -14,17 +14,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from capc.foundation.errors import InputError
-from capc.privacy.events import DIGEST_BYTES, Dispatched, Receipt, Settled
+from capc.privacy.events import DIGEST_BYTES
 from capc.privacy.ledger.terms import Terms
 from capc.privacy.query_cost import QueryCost
 from capc.privacy.storage.errors import LedgerError
 from capc.session.parameters import canonical_json
+from capc_spec.registry import TAGS
 
-FORMAT = "CaPC/0.1/ledger"
+FORMAT = TAGS["ledger"].decode("ascii")
 SALT_BYTES = 16
 """A salted digest tells nobody who does not have the body what was recorded: it may be one bit (CAPC-LEDG-012)."""
 
@@ -35,7 +36,8 @@ OPENED, CHARGED, DISPATCHED, SETTLED = "opened", "charged", "dispatched", "settl
 UNBLINDED = "reserved"
 """The kind of charges of the earlier form."""
 
-_COMMITMENT_DOMAIN = b"CaPC/0.1/ledger-commitment"
+_DIGESTS = {CHARGED: "commitment", UNBLINDED: "inputs", DISPATCHED: "message"}
+"""What the digest of a record is called in its body."""
 
 
 @dataclass(frozen=True)
@@ -63,42 +65,7 @@ def commitment_of(opening: bytes) -> bytes:
     Args:
         opening: 32 secret bytes from the operating system, then the 32 bytes of the digest of inputs.
     """
-    return hashlib.sha256(_COMMITMENT_DOMAIN + opening).digest()
-
-
-def charge_body(session_tag: bytes, query: int, commitment: bytes, cost: QueryCost, salt: bytes) -> bytes:
-    """The body of a charge.
-
-    Args:
-        session_tag: the session.
-        query: the number of the query in it.
-        commitment: to what the noise is added to, 32 bytes.
-        cost: what a query costs under the ledger's policy; the body holds it as exact rationals.
-        salt: 16 bytes from the operating system.
-
-    Reveals: to whoever it is opened to, that this query was charged.
-    """
-    fields = {"session": session_tag.hex(), "query": query, "commitment": commitment.hex()}
-    return _body(CHARGED, fields | _cost_fields(cost), salt)
-
-
-def unblinded_charge_body(receipt: Receipt, cost: QueryCost, salt: bytes) -> bytes:
-    """The body of a charge in the earlier form, for reading: it tells votes, so no such record is written any more."""
-    fields = {"session": receipt.session_tag.hex(), "query": receipt.query, "inputs": receipt.inputs_digest.hex()}
-    return _body(UNBLINDED, fields | _cost_fields(cost), salt)
-
-
-def later_body(entry: Dispatched | Settled, salt: bytes) -> bytes:
-    """The body of what follows a charge.
-
-    Args:
-        entry: what happened.
-        salt: 16 bytes from the operating system.
-    """
-    fields: dict[str, object] = {"session": entry.receipt.session_tag.hex(), "query": entry.receipt.query}
-    if isinstance(entry, Dispatched):
-        return _body(DISPATCHED, {**fields, "message": entry.message_digest.hex()}, salt)
-    return _body(SETTLED, {**fields, "answered": entry.answered}, salt)
+    return hashlib.sha256(TAGS["ledger-commitment"] + opening).digest()
 
 
 def may_be_opened(body: bytes) -> bool:
@@ -127,87 +94,67 @@ def read_opening(body: bytes) -> Opening:
 
 @dataclass(frozen=True, repr=False)
 class QueryRecord:
-    """What a later record says, before it is held against the records before it.
+    """What a later record says.
 
     Attributes:
-        kind: one of the kinds above, unless somebody else wrote it.
+        kind: one of the kinds above.
         session_tag: the session.
         query: the query in it.
-        fields: all fields, as JSON values.
+        salt: 16 bytes from the operating system.
+        digest: 32 bytes: of a charge the commitment to what the noise is added to, in the earlier form that itself; of
+            a dispatched record the digest of the message; of a settled one nothing.
+        answered: of a settled record, whether a label was released.
     """
 
     kind: str
     session_tag: bytes
     query: int
-    fields: dict[str, Any]
+    salt: bytes
+    digest: bytes = b""
+    answered: bool = False
 
-    def later_entry(self, receipt: Receipt) -> Dispatched | Settled:
-        """The entry of a record that follows a charge, for the receipt of this query.
+    def body(self, cost: QueryCost) -> bytes:
+        """The one encoding.
 
-        Raises:
-            LedgerError: the kind is unknown, or a field is missing or of another type.
+        Args:
+            cost: what a query costs under the ledger's policy; the body of a charge holds it as exact rationals.
+
+        Reveals: to whoever it is opened to, that this query was charged. In the earlier form it tells votes, so no such
+            record is written any more.
         """
-        try:
-            if self.kind == DISPATCHED:
-                return Dispatched(receipt, bytes.fromhex(self.fields["message"]))
-            if self.kind == SETTLED and isinstance(self.fields["answered"], bool):
-                return Settled(receipt, self.fields["answered"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise LedgerError(f"a {self.kind} record without its fields ({type(error).__name__})") from None
-        raise LedgerError(f"a record of the unknown kind {self.kind!r}")
-
-    @property
-    def commitment(self) -> bytes:
-        """To what a charge is bound.
-
-        Raises:
-            LedgerError: the record is not a charge, or its field is no commitment.
-        """
-        return self._digest("commitment", "a charge without a commitment to its inputs")
-
-    @property
-    def unblinded_digest(self) -> bytes:
-        """What a charge of the earlier form is bound to.
-
-        Raises:
-            LedgerError: the record is not such a charge, or its field is no digest.
-        """
-        return self._digest("inputs", "a reserved record without the digest of its inputs")
-
-    @property
-    def salt(self) -> bytes:
-        """The salt."""
-        return bytes.fromhex(self.fields["salt"])
-
-    def _digest(self, name: str, what: str) -> bytes:
-        try:
-            digest = bytes.fromhex(self.fields[name])
-        except (KeyError, TypeError, ValueError):
-            raise LedgerError(what) from None
-        if len(digest) != DIGEST_BYTES:
-            raise LedgerError(what)
-        return digest
+        fields: dict[str, object] = {"session": self.session_tag.hex(), "query": self.query}
+        if self.kind == SETTLED:
+            fields["answered"] = self.answered
+        else:
+            fields[_DIGESTS[self.kind]] = self.digest.hex()
+        if self.kind in (CHARGED, UNBLINDED):
+            fields |= {"check": str(cost.check), "answer": str(cost.answer), "unit": cost.unit.value}
+        return _body(self.kind, fields, self.salt)
 
 
 def read_query_record(body: bytes) -> QueryRecord:
-    """What a later record says.
+    """What a later record says, before it is held against the records before it, and against its one encoding.
 
     Raises:
-        LedgerError: it names no query of a session, or has no salt.
+        LedgerError: the kind is unknown, or a field is missing or of another type.
     """
     fields = _fields(body)
+    kind = fields.get("kind")
+    if kind not in (*_DIGESTS, SETTLED):
+        raise LedgerError(f"a record of the unknown kind {kind!r:.60}")
     try:
-        record = QueryRecord(fields["kind"], bytes.fromhex(fields["session"]), fields["query"], fields)
-        salt_bytes = len(record.salt)
+        record = QueryRecord(kind, bytes.fromhex(fields["session"]), fields["query"], bytes.fromhex(fields["salt"]))
+        if kind == SETTLED:
+            record = replace(record, answered=fields["answered"])
+        else:
+            record = replace(record, digest=bytes.fromhex(fields[_DIGESTS[kind]]))
     except (KeyError, TypeError, ValueError) as error:
-        raise LedgerError(f"a record that names no query ({type(error).__name__})") from None
-    if salt_bytes != SALT_BYTES or type(record.query) is not int:
+        raise LedgerError(f"a {kind} record without its fields ({type(error).__name__}: {error})") from None
+    if len(record.salt) != SALT_BYTES or type(record.query) is not int:
         raise LedgerError("a record without a salt of 16 bytes, or without the number of a query")
+    if type(record.answered) is not bool or len(record.digest) != (0 if kind == SETTLED else DIGEST_BYTES):
+        raise LedgerError(f"a {kind} record whose digest or answer is none")
     return record
-
-
-def _cost_fields(cost: QueryCost) -> dict[str, object]:
-    return {"check": str(cost.check), "answer": str(cost.answer), "unit": cost.unit.value}
 
 
 def _body(kind: str, fields: dict[str, object], salt: bytes) -> bytes:

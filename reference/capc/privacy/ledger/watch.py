@@ -17,12 +17,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BytesIO
 
-from capc.foundation.errors import ErrorCode, InvalidPayloadError
+from capc.foundation.encoding import require_length
 from capc.foundation.primitives import SIGNATURE_BYTES
 from capc.privacy.ledger.chain import HASH_BYTES, START, Head, digest_of, first_head, next_link
 from capc.privacy.ledger.heads import Seen
-from capc.privacy.ledger.records import UNBLINDED, charge_body, read_opening, read_query_record
+from capc.privacy.ledger.records import CHARGED, UNBLINDED, read_opening, read_query_record
 from capc.privacy.ledger.terms import Terms
 from capc.privacy.query_cost import query_cost
 from capc.privacy.storage.errors import LedgerError
@@ -67,15 +68,21 @@ class Proof:
         Raises:
             InvalidPayloadError: it is shorter or longer than its counts say.
         """
-        reader = _Reader(message)
-        identity = reader.take(HASH_BYTES)
-        start, digests, opened = _COUNTS.unpack(reader.take(_COUNTS.size))
-        before = reader.take(HASH_BYTES)
+        left = BytesIO(message)
+
+        def take(length: int) -> bytes:
+            taken = left.read(length)
+            require_length(taken, length, "a part of a ledger proof")
+            return taken
+
+        identity = take(HASH_BYTES)
+        start, digests, opened = _COUNTS.unpack(take(_COUNTS.size))
+        before = take(HASH_BYTES)
         # One read each: a count is believed only as far as there are bytes for it.
-        links = tuple(reader.take(HASH_BYTES) for _ in range(digests))
-        signature = reader.take(SIGNATURE_BYTES)
-        bodies = tuple(reader.take(int.from_bytes(reader.take(4), "little")) for _ in range(opened))
-        reader.finish()
+        links = tuple(take(HASH_BYTES) for _ in range(digests))
+        signature = take(SIGNATURE_BYTES)
+        bodies = tuple(take(int.from_bytes(take(4), "little")) for _ in range(opened))
+        require_length(left.read(), 0, "more than its counts say after a ledger proof")
         return cls(identity, start, before, links, signature, bodies)
 
 
@@ -136,7 +143,7 @@ def _charge(body: bytes, terms: Terms) -> tuple[bytes, int]:
             "to nobody: its owner must not show it"
         )
     cost = query_cost(terms.policy, terms.grid_bits)
-    if charge_body(record.session_tag, record.query, record.commitment, cost, record.salt) != body:
+    if record.kind != CHARGED or record.body(cost) != body:
         raise LedgerError(f"the charge of query {record.query} is not the one that the ledger's terms give it")
     return record.session_tag, record.query
 
@@ -166,21 +173,3 @@ def _links(seen: Seen, proof: Proof) -> list[bytes]:
     if size == 0 or not extends or not Head(head.identity, size, links[-1]).is_signed(seen.public_key, proof.signature):
         raise LedgerError("the ledger's head does not extend the one that was seen before: it was edited or forked")
     return links[head.size - proof.start + 1 :]
-
-
-class _Reader:
-    def __init__(self, message: bytes) -> None:
-        self._message = message
-        self._position = 0
-
-    def take(self, length: int) -> bytes:
-        end = self._position + length
-        if end > len(self._message):
-            raise InvalidPayloadError(ErrorCode.MALFORMED_LENGTH, "a ledger proof shorter than its counts say")
-        taken = self._message[self._position : end]
-        self._position = end
-        return taken
-
-    def finish(self) -> None:
-        if self._position != len(self._message):
-            raise InvalidPayloadError(ErrorCode.MALFORMED_LENGTH, "a ledger proof longer than its counts say")

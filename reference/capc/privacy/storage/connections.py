@@ -16,7 +16,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -60,11 +60,8 @@ def look_at(file: Path, check: Callable[[Connection], object]) -> None:
     Raises:
         sqlite3.Error: the file is no database.
     """
-    connection = _connected(f"{file.as_uri()}?mode=ro&immutable=1")
-    try:
+    with closing(_connected(f"{file.as_uri()}?mode=ro&immutable=1")) as connection:
         check(connection)
-    finally:
-        connection.close()
 
 
 @contextmanager
@@ -93,9 +90,7 @@ def connected_to_read(file: Path) -> Iterator[Connection]:
         else:
             # 3.
             uri += "?mode=ro"
-        connection = _connected(uri)
-        stack.callback(connection.close)
-        yield connection
+        yield stack.enter_context(closing(_connected(uri)))
 
 
 def writer_died(file: Path) -> bool:
@@ -146,15 +141,13 @@ def _connected(uri: str) -> sqlite3.Connection:
 
 def _needs_log(uri: str) -> bool:
     """Whether this is a database with a write-ahead log, which cannot be read without locks."""
-    connection = _connected(f"{uri}?mode=ro&nolock=1")
-    try:
-        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN:
-            return True
-        raise
-    finally:
-        connection.close()
+    with closing(_connected(f"{uri}?mode=ro&nolock=1")) as connection:
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN:
+                return True
+            raise
     return False
 
 
@@ -168,12 +161,9 @@ def _copy(file: Path) -> Iterator[Path]:
         )
     with tempfile.TemporaryDirectory(prefix="capc-ledger-") as folder:
         target = Path(folder) / file.name
-        source = _connected(f"{file.as_uri()}?mode=ro&immutable=1")
-        try:
+        with closing(_connected(f"{file.as_uri()}?mode=ro&immutable=1")) as source:
             # Through SQLite, which knows what this process holds: see capc.privacy.storage.gate.
             target.write_bytes(source.serialize())
-        finally:
-            source.close()
         for suffix in (_JOURNAL, _LOG):
             if _size(file, suffix):
                 target.with_name(target.name + suffix).write_bytes(file.with_name(file.name + suffix).read_bytes())

@@ -106,23 +106,13 @@ class Gate:
         self._place.unlink(missing_ok=True)
 
     def _lock(self) -> None:
-        deadline, pause = time.monotonic() + BUSY_SECONDS, _FIRST_PAUSE
         while True:
-            descriptor = self._opened()
-            if _try_to_lock(descriptor):
-                if self._is_in_place(descriptor):
-                    return
-                self.close()
-            elif time.monotonic() > deadline:
-                raise _busy(self.file)
-            else:
-                time.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-
-    def _opened(self) -> int:
-        if self._descriptor is None:
-            self._descriptor = os.open(self._place, os.O_RDWR | os.O_CREAT | _ALONE, 0o600)
-        return self._descriptor
+            if self._descriptor is None:
+                self._descriptor = os.open(self._place, os.O_RDWR | os.O_CREAT | _ALONE, 0o600)
+            _wait_for_lock(self._descriptor, self.file)
+            if self._is_in_place(self._descriptor):
+                return
+            self.close()
 
     def _is_in_place(self, descriptor: int) -> bool:
         try:
@@ -155,11 +145,7 @@ def nobody_writes(file: Path) -> Iterator[None]:
         yield
         return
     try:
-        deadline = time.monotonic() + BUSY_SECONDS
-        while not _try_to_lock(descriptor, shared=True):
-            if time.monotonic() > deadline:
-                raise _busy(file)
-            time.sleep(_LONGEST_PAUSE)
+        _wait_for_lock(descriptor, file, shared=True)
         yield
     finally:
         os.close(descriptor)
@@ -175,11 +161,16 @@ def _try_to_lock(descriptor: int, *, shared: bool = False) -> bool:
     return True
 
 
-def _busy(file: Path) -> LedgerError:
-    return LedgerError(
-        f"{file}: others kept their turn for {BUSY_SECONDS:g} s (by {lock_file(file).name}): check who uses it, and "
-        "try again"
-    )
+def _wait_for_lock(descriptor: int, file: Path, *, shared: bool = False) -> None:
+    deadline, pause = time.monotonic() + BUSY_SECONDS, _FIRST_PAUSE
+    while not _try_to_lock(descriptor, shared=shared):
+        if time.monotonic() > deadline:
+            raise LedgerError(
+                f"{file}: others kept their turn for {BUSY_SECONDS:g} s (by {lock_file(file).name}): check who uses "
+                "it, and try again"
+            )
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _in_child() -> None:

@@ -2,18 +2,16 @@
 
 SQLite's journal lies beside the database and has its name. A process that died leaves it there, and the next one
 finds it only by the same name: so a file has one name, or it is refused. Nothing here opens the file: it is looked at
-by ``stat``, and made under another name (see :mod:`capc.privacy.storage.gate`).
+by ``stat`` (see :mod:`capc.privacy.storage.gate`).
 """
 
 from __future__ import annotations
 
 import os
 import re
-import secrets
 import stat
 from pathlib import Path
 
-from capc.privacy.storage.disk import sync_folder
 from capc.privacy.storage.errors import LedgerError
 
 Identity = tuple[int, int]
@@ -71,17 +69,6 @@ def tighten(file: Path) -> None:
         file.chmod(0o600)
     except OSError:
         raise LedgerError(f"{file}: others may use this file, and it is not yours to change: chmod 600 it") from None
-
-
-def create_empty(file: Path) -> None:
-    """Makes a file for its owner only; its name is on the disk when this returns. The caller has the turn there."""
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    try:
-        temporary.rename(file)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(file.parent)
 
 
 def _unescaped(name: bytes) -> bytes:

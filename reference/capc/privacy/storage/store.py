@@ -23,10 +23,10 @@ from capc.privacy.storage.connections import (
     retry_while_busy,
     writer_died,
 )
-from capc.privacy.storage.disk import sync_folder
+from capc.privacy.storage.disk import replace, sync_folder
 from capc.privacy.storage.errors import LedgerError
 from capc.privacy.storage.gate import Gate, lock_file, nobody_writes
-from capc.privacy.storage.place import Identity, check_not_mounted, create_empty, identity_of, tighten
+from capc.privacy.storage.place import Identity, check_not_mounted, identity_of, tighten
 from capc.privacy.storage.schema import check_schema, complete_schema
 
 REPLACED = "the ledger was rolled back or replaced while it was in use: stop, and find out by whom"
@@ -138,7 +138,8 @@ class Store:
     ) -> tuple[Store, bool]:
         is_new = _is_empty(path)
         if not path.exists():
-            create_empty(path)
+            # Under another name first: nobody sees one that others may read.
+            replace(path, "")
         identity = _check_place(path)
         tighten(path)
         store = cls(file, connector(path), identity, gate)
@@ -147,7 +148,7 @@ class Store:
             retry_while_busy(lambda: make_durable(store._connection))
             with store.transaction():
                 complete_schema(store._connection)
-                is_new = store._value("SELECT max(position) FROM record") is None
+                is_new = not store._connection.execute("SELECT 1 FROM record LIMIT 1").fetchall()
                 if is_new:
                     store.append(0, first())
         except BaseException:
@@ -306,9 +307,6 @@ class Store:
         if self._gate is not None:
             self._gate.remove()
         sync_folder(path.parent)
-
-    def _value(self, statement: str) -> object:
-        return self._connection.execute(statement).fetchall()[0][0]
 
 
 @contextmanager

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from capc.foundation import ring
+from capc.foundation.errors import InputError
 from capc.foundation.randomness import Seed
-from capc.models.architecture import Rows
+from capc.models.architecture import Activation, Rows, StageShape
 from capc.steps.answering_party.inference import AwaitingChoice, VoteReady, ready_votes
-from capc.steps.layer_modes import require_vote
+
+
+def _require_vote(stage: StageShape) -> None:
+    """Raises :class:`InputError` unless a layer votes."""
+    if stage.activation is not Activation.VOTE:
+        raise InputError("this layer does not vote: use its circuits, or keep its sums")
 
 
 def answering_party_enter_argmax(state: AwaitingChoice, seed: Seed) -> tuple[tuple[VoteReady, ...], Rows, Rows]:
@@ -22,13 +26,13 @@ def answering_party_enter_argmax(state: AwaitingChoice, seed: Seed) -> tuple[tup
         the states that hold the shares; for each query the masks m and the fresh shares s, for the engine.
     """
     AwaitingChoice.require(state)
-    require_vote(state.request.stage)
     at = state.request
+    _require_vote(at.stage)
     parameters, count = at.party.session.parameters, at.batch.count
     # Other masks, other shares: one seed never shares two votes alike.
     masks = b"".join(mask.to_bytes(8, "little") for row in state.sums for mask in row)
-    label = at.party.channel.label("answering_party_enter_argmax", at.batch.first, at.layer)
-    source = at.party.suite.expand(seed, label + hashlib.sha256(masks).digest())
+    label = at.party.channel.label("answering_party_enter_argmax", at.batch.first, at.layer, bound_to=masks)
+    source = at.party.suite.expand(seed, label)
     width = parameters.widths.vote_bits
     fresh = tuple(tuple(ring.uniform(source, parameters.num_classes, width)) for _ in range(count))
     state.spend()

@@ -10,7 +10,6 @@ Learns: that a query took place, its shape, the participant set. Not the query, 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,52 +18,73 @@ from capc.foundation.errors import blamed_on
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
 from capc.foundation.randomness import RandomSource, Seed
 from capc.foundation.single_use import SingleUse
-from capc.models.architecture import Activation, Rows, StageShape
+from capc.models.architecture import Rows, StageShape
 from capc.models.operators import per_output
 from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.session.session import Batch
 from capc.steps import zero_sum
 from capc.steps.answering_party.party import AnsweringParty, AwaitingTransfers
-from capc.steps.layer_circuits import activation_circuit, circuit_words, rows_by_query, transfer_counts
-from capc.steps.layer_modes import require_at_once, require_circuits, require_layer
+from capc.steps.layer_circuits import (
+    Ending,
+    activation_circuit,
+    circuit_words,
+    require_ending,
+    rows_by_query,
+    transfer_counts,
+)
 from capc.steps.messages import VoteShares
+from capc.steps.suite import GarblerTransfers
 from capc.two_party.circuits.builder import Circuit
-from capc.two_party.interface import Ahead, Transfers
+from capc_spec.registry import STEP_LABELS
 
 
 @dataclass(frozen=True, repr=False)
-class KeptLayer(SingleUse):
-    """What is kept of a prepared layer. Secret: the masks m of its sums, and the labels of its circuits' inputs."""
-
-    masks: Rows
-    circuits: Ahead | None
-
-
-@dataclass(frozen=True, repr=False)
-class AwaitingRequest(SingleUse):
-    """Waiting for the encrypted inputs of a layer. Secret: this party's shares of all values so far (0 of queries).
+class BatchTransfers(SingleUse):
+    """The transfers of a batch are made; whether it is answered at once or prepared is open. Secret: those.
 
     Attributes:
         party: this party.
         batch: the queries.
         transfers: for each layer.
-        layer: its number.
-        values: its shares of value 0, the queries, and of those that earlier layers made; a row for each query.
-        kept: of each layer so far, in a batch that is prepared ahead.
     """
 
     party: AnsweringParty
     batch: Batch
-    transfers: tuple[Transfers, ...]
+    transfers: tuple[GarblerTransfers, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class AnsweringLayer(SingleUse):
+    """A layer of a batch: what batches of both kinds have, each in types of its own.
+
+    Attributes:
+        party: this party.
+        batch: the queries.
+        layer: its number.
+    """
+
+    party: AnsweringParty
+    batch: Batch
     layer: int
-    values: tuple[Rows, ...]
-    kept: tuple[KeptLayer, ...] = ()
 
     @property
     def stage(self) -> StageShape:
         """The layer's shape."""
         return self.party.model.architecture.stages[self.layer]
+
+
+@dataclass(frozen=True, repr=False)
+class AwaitingRequest(AnsweringLayer):
+    """Waiting for the encrypted inputs of a layer. Secret: this party's shares of all values so far (0 of queries).
+
+    Attributes:
+        transfers: for each layer.
+        values: its shares of value 0, the queries, and of those that earlier layers made; a row for each query.
+    """
+
+    transfers: tuple[GarblerTransfers, ...]
+    values: tuple[Rows, ...]
 
     def following(self, share: Rows) -> AwaitingRequest:
         """Waiting for the next layer's, with its shares of this layer's value."""
@@ -73,7 +93,7 @@ class AwaitingRequest(SingleUse):
 
 @dataclass(frozen=True, repr=False)
 class AwaitingChoice(SingleUse):
-    """Waiting for the choice bits of a layer's circuits. Secret: its shares of the values, and of the sums."""
+    """A layer's sums are answered; its activation comes next. Secret: its shares of the values, and of the sums."""
 
     request: AwaitingRequest
     sums: Rows
@@ -99,7 +119,7 @@ def answering_party_expect_transfers(state: AwaitingTransfers) -> None:
     party.suite.two_party.expect_transfers(party.garbler_key, party.channel.position(batch.first), counts)
 
 
-def answering_party_take_transfers(state: AwaitingTransfers, message: bytes) -> AwaitingRequest:
+def answering_party_take_transfers(state: AwaitingTransfers, message: bytes) -> BatchTransfers:
     """Makes its ends of the transfers for every layer of the batch.
 
     Raises:
@@ -107,26 +127,28 @@ def answering_party_take_transfers(state: AwaitingTransfers, message: bytes) -> 
     """
     AwaitingTransfers.require(state)
     party, batch, scheme = state.party, state.batch, state.party.suite.two_party
-    architecture, channel = party.model.architecture, party.channel
-    counts = transfer_counts(party.session.parameters, architecture, batch.count)
+    channel, counts = party.channel, transfer_counts(party.session.parameters, party.model.architecture, batch.count)
     payload = channel.open(MessageType.OT_EXTENSION, message, scheme.extension_length(sum(counts)), batch.first)
     with blamed_on(QUERYING_PARTY):
         transfers = scheme.extend_garbler(party.garbler_key, channel.position(batch.first), counts, payload)
     state.spend()
-    return AwaitingRequest(party, batch, tuple(transfers), 0, (((0,) * architecture.inputs,) * batch.count,))
+    return BatchTransfers(party, batch, tuple(transfers))
 
 
-def answering_party_evaluate_layer(
-    state: AwaitingRequest, request: bytes, seed: Seed
-) -> tuple[AwaitingChoice | AwaitingRequest, bytes]:
+def answering_party_enter_batch(state: BatchTransfers) -> AwaitingRequest:
+    """Answers the batch at once; of the queries its shares are 0."""
+    BatchTransfers.require(state)
+    state.spend()
+    zeros = ((0,) * state.party.model.architecture.inputs,) * state.batch.count
+    return AwaitingRequest(state.party, state.batch, 0, state.transfers, (zeros,))
+
+
+def answering_party_evaluate_layer(state: AwaitingRequest, request: bytes, seed: Seed) -> tuple[AwaitingChoice, bytes]:
     """Steps 1a and 1b: the layer's sums, under encryption and additively masked.
 
     1. The response encrypts W x - m + (W share + b), where x is the querying party's share of the source value and m
        is uniform in Z_{2^l} for each sum.
     2. The querying party will hold z - m, this party holds m; both add their shares of skipped values.
-
-    Returns:
-        the next state, which waits for the next layer's request where the layer has no activation; the response.
 
     Reveals: to the querying party uniform elements only.
 
@@ -134,29 +156,34 @@ def answering_party_evaluate_layer(
         ProtocolError: the request is malformed, or belongs to another session, query or layer.
     """
     AwaitingRequest.require(state)
-    require_at_once(bool(state.kept))
-    require_layer(state.party.model.architecture, state.layer)
-    masks, message = respond_to_request("answering_party_evaluate_layer", state, request, own_sums(state), seed)
+    own = own_sums(state, state.values)
+    masks, message = respond_to_request("answering_party_evaluate_layer", state, request, own, seed)
     widths, architecture = state.party.session.parameters.widths, state.party.model.architecture
     sums = architecture.add_skipped(state.layer, masks, state.values, widths.fraction_bits, widths.logit_bits)
     state.spend()
-    if state.stage.activation is Activation.NONE:
-        return state.following(sums), message
     return AwaitingChoice(state, sums), message
 
 
-def own_sums(state: AwaitingRequest) -> list[list[int]]:
+def answering_party_keep_sums(state: AwaitingChoice) -> AwaitingRequest:
+    """A layer without activation: its shares of the sums are its shares of the next value."""
+    AwaitingChoice.require(state)
+    require_ending(state.request.party.session.parameters, state.request.stage, Ending.SUMS)
+    state.spend()
+    return state.request.following(state.sums)
+
+
+def own_sums(state: AnsweringLayer, values: Sequence[Rows]) -> list[list[int]]:
     """W share + b for each query: this party's part of a layer's sums, in the clear."""
     party, stage = state.party, state.stage
     width = party.session.parameters.widths.logit_bits
-    shares = [stage.pool_share(row, width) for row in state.values[stage.source]]
+    shares = [stage.pool_share(row, width) for row in values[stage.source]]
     biases = per_output(stage.operator, party.model.layers[state.layer].biases)
     products = party.suite.linear.multiply(party.prepared_layers[state.layer], shares)
     return [ring.add(row, biases, width) for row in products]
 
 
 def respond_to_request(
-    step: str, state: AwaitingRequest, request: bytes, own: Sequence[Sequence[int]], seed: Seed
+    step: str, state: AnsweringLayer, request: bytes, own: Sequence[Sequence[int]], seed: Seed
 ) -> tuple[list[list[int]], bytes]:
     """Fresh masks m for each sum of each query, and the response that encrypts W x + own - m.
 
@@ -166,8 +193,7 @@ def respond_to_request(
     linear, width = party.suite.linear, party.session.parameters.widths.logit_bits
     length = linear.request_length(stage.operator, batch.count)
     payload = channel.open(MessageType.LINEAR_REQUEST, request, length, batch.first, state.layer)
-    label = channel.label(step, batch.first, state.layer) + hashlib.sha256(payload).digest()
-    source = party.suite.expand(seed, label)
+    source = party.suite.expand(seed, channel.label(step, batch.first, state.layer, bound_to=payload))
     masks = [ring.uniform(source, stage.sums, width) for _ in range(batch.count)]
     addends = [ring.subtract(row, mask, width) for row, mask in zip(own, masks, strict=True)]
     with blamed_on(QUERYING_PARTY):
@@ -175,10 +201,8 @@ def respond_to_request(
     return masks, channel.seal(MessageType.LINEAR_RESPONSE, response, batch.first, state.layer)
 
 
-def answering_party_garble_layer(
-    state: AwaitingChoice, bits: bytes, seed: Seed
-) -> tuple[AwaitingRequest | tuple[VoteReady, ...], bytes]:
-    """Steps 1a (ReLU) and 1c (vote): garbles the circuits that turn shares of sums into fresh shares.
+def answering_party_garble_layer(state: AwaitingChoice, bits: bytes, seed: Seed) -> tuple[AwaitingRequest, bytes]:
+    """Step 1a: garbles the ReLUs that turn shares of sums into fresh shares.
 
     The fresh shares come from this garbling and have nothing to do with the mask m: used again, m would show the
     querying party what it hides (CAPC-ARG-005).
@@ -188,33 +212,42 @@ def answering_party_garble_layer(
     Raises:
         ProtocolError: the bits are malformed, or belong to another session, query or layer.
     """
+    shares, message = _garble(state, bits, seed, Ending.RELU)
+    return state.request.following(shares), message
+
+
+def answering_party_garble_vote(state: AwaitingChoice, bits: bytes, seed: Seed) -> tuple[tuple[VoteReady, ...], bytes]:
+    """Step 1c: garbles the votes, from shares of the logits to fresh shares; all else as of a layer's ReLUs."""
+    shares, message = _garble(state, bits, seed, Ending.VOTE)
+    return ready_votes(state.request, shares), message
+
+
+def _garble(state: AwaitingChoice, bits: bytes, seed: Seed, ending: Ending) -> tuple[Rows, bytes]:
+    """Its fresh shares, a row for each query; the message with the circuits."""
     AwaitingChoice.require(state)
-    require_circuits(state.request.party.session.parameters, state.request.stage)
-    at = state.request
+    at, parameters = state.request, state.request.party.session.parameters
+    require_ending(parameters, at.stage, ending)
     circuit, payload, source = open_choice("answering_party_garble_layer", at, bits, seed)
-    scheme, words = at.party.suite.two_party, circuit_words(at.party.session.parameters, at.stage, state.sums)
+    scheme, words = at.party.suite.two_party, circuit_words(parameters, at.stage, state.sums)
     with blamed_on(QUERYING_PARTY):
         output, circuits = scheme.garble(at.transfers[at.layer], circuit, words, payload, source)
     state.spend()
     message = at.party.channel.seal(MessageType.GARBLED_CIRCUITS, circuits, at.batch.first, at.layer)
-    shares = rows_by_query(output.shares, at.batch.count)
-    if at.stage.activation is Activation.VOTE:
-        return ready_votes(at, shares), message
-    return at.following(shares), message
+    return rows_by_query(output.shares, at.batch.count), message
 
 
-def open_choice(step: str, at: AwaitingRequest, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
+def open_choice(step: str, at: AnsweringLayer, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
     """The layer's circuit, the payload of choice bits, and the step's randomness to garble with."""
     party, channel = at.party, at.party.channel
     circuit, instances = activation_circuit(party.session.parameters, at.stage)
     length = party.suite.two_party.bits_length(circuit, at.batch.count * instances)
     payload = channel.open(MessageType.CHOICE_BITS, bits, length, at.batch.first, at.layer)
     # Other bits, other labels: one hash key and offset never garble for two sets of choices.
-    label = channel.label(step, at.batch.first, at.layer)
-    return circuit, payload, party.suite.expand(seed, label + hashlib.sha256(payload).digest())
+    label = channel.label(step, at.batch.first, at.layer, bound_to=payload)
+    return circuit, payload, party.suite.expand(seed, label)
 
 
-def ready_votes(at: AwaitingRequest, shares: Rows) -> tuple[VoteReady, ...]:
+def ready_votes(at: AnsweringLayer, shares: Rows) -> tuple[VoteReady, ...]:
     """Its fresh vote share of each query."""
     return tuple(VoteReady(at.party, query, row) for query, row in zip(at.batch.queries, shares, strict=True))
 
@@ -229,7 +262,7 @@ def answering_party_send_vote(state: VoteReady) -> bytes:
     state.spend()
     party, parameters = state.party, state.party.session.parameters
     width = parameters.widths.vote_bits
-    label = b"zero-sum/" + party.session.tag + state.query.to_bytes(4, "little")
+    label = STEP_LABELS["answering_party_send_vote"] + b"/" + party.session.tag + state.query.to_bytes(4, "little")
     mask = zero_sum.zero_sum_mask(
         party.me.index, party.pairwise_keys, label, parameters.num_classes, width, party.suite.expand
     )

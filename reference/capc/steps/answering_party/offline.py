@@ -1,8 +1,9 @@
 """The answering party's part of a batch that is prepared before its queries are known.
 
-Ahead, it evaluates each layer on the querying party's masks under encryption and garbles the circuits; it keeps
+Offline, it evaluates each layer on the querying party's masks under encryption and garbles the circuits; it keeps
 the labels of its inputs. Online it adds what the querying party sends to its shares, multiplies in the clear, and
-sends the labels of its inputs. Spec: CAPC-AHEAD-001 to CAPC-AHEAD-004.
+sends the labels of its inputs. States of the two parts, and of batches that are answered at once, have types of their
+own. Spec: CAPC-AHEAD-001 to CAPC-AHEAD-005.
 """
 
 from __future__ import annotations
@@ -15,107 +16,145 @@ from capc.foundation.errors import InputError, blamed_on
 from capc.foundation.parties import QUERYING_PARTY
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
-from capc.models.architecture import Activation, Rows
+from capc.models.architecture import Rows
 from capc.session.envelope import MessageType
 from capc.steps.answering_party.inference import (
-    AwaitingRequest,
-    KeptLayer,
+    AnsweringLayer,
+    BatchTransfers,
     VoteReady,
     open_choice,
     own_sums,
     ready_votes,
     respond_to_request,
 )
-from capc.steps.layer_circuits import activation_circuit, circuit_words, rows_by_query
-from capc.steps.layer_modes import require_circuits, require_layer, require_prepared
+from capc.steps.layer_circuits import Ending, activation_circuit, circuit_words, require_ending, rows_by_query
+from capc.steps.suite import AheadCircuits, GarblerTransfers
+
+
+@dataclass(frozen=True, repr=False)
+class KeptLayer(SingleUse):
+    """What is kept of a prepared layer. Secret: the masks m of its sums, and the labels of its circuits' inputs."""
+
+    masks: Rows
+    circuits: AheadCircuits | None
+
+
+@dataclass(frozen=True, repr=False)
+class OfflineRequest(AnsweringLayer):
+    """Offline, waiting for the encrypted masks of a layer. Secret: all that is kept.
+
+    Attributes:
+        transfers: for each layer.
+        kept: of each layer so far.
+    """
+
+    transfers: tuple[GarblerTransfers, ...]
+    kept: tuple[KeptLayer, ...]
+
+    def following(self, layer: KeptLayer) -> OfflineRequest:
+        """Waiting for the next layer's; this party's shares of the value between them are not known yet."""
+        return self.renewed(layer=self.layer + 1, kept=(*self.kept, layer))
 
 
 @dataclass(frozen=True, repr=False)
 class AwaitingAheadChoice(SingleUse):
-    """Waiting for the choice bits of a layer that is prepared. Secret: the masks m of its sums."""
+    """Offline, a layer's masked sums are answered. Secret: their masks m."""
 
-    request: AwaitingRequest
+    request: OfflineRequest
     masks: Rows
 
 
 @dataclass(frozen=True, repr=False)
-class AwaitingValue(SingleUse):
-    """Prepared, and waiting for the masked queries, or for the masked value of a layer. Secret: all that is kept.
+class AwaitingValue(AnsweringLayer):
+    """Online, waiting for the masked queries, or for the masked value before a layer. Secret: all that is kept.
 
     Attributes:
-        request: the layer that follows, with the shares of all earlier values, and what is kept of every layer.
-        own: this party's shares of the value, to which the message is added.
+        kept: of each layer.
+        values: this party's shares of all earlier values.
+        own: its shares of the value, to which the message is added.
     """
 
-    request: AwaitingRequest
+    kept: tuple[KeptLayer, ...]
+    values: tuple[Rows, ...]
     own: Rows
 
 
-def answering_party_prepare_layer(
-    state: AwaitingRequest, request: bytes, seed: Seed
-) -> tuple[AwaitingAheadChoice | AwaitingRequest, bytes]:
-    """The response W r - m to a layer's masks r, with fresh m.
+def answering_party_enter_offline(state: BatchTransfers) -> OfflineRequest:
+    """Prepares the batch.
 
-    Returns:
-        the next state, which waits for the next layer's request where the layer has no activation; the response.
+    Raises:
+        InputError: the vote takes rounds, which cannot be prepared.
+    """
+    BatchTransfers.require(state)
+    party = state.party
+    require_ending(party.session.parameters, party.model.architecture.stages[-1], Ending.VOTE)
+    state.spend()
+    return OfflineRequest(party, state.batch, 0, state.transfers, ())
+
+
+def answering_party_prepare_layer(
+    state: OfflineRequest, request: bytes, seed: Seed
+) -> tuple[AwaitingAheadChoice, bytes]:
+    """The response W r - m to a layer's masks r, with fresh m.
 
     Reveals: to the querying party uniform elements only.
 
     Raises:
         ProtocolError: the request is malformed, or belongs to another session, query or layer.
     """
-    AwaitingRequest.require(state)
-    require_prepared(len(state.kept), state.layer)
-    require_layer(state.party.model.architecture, state.layer)
-    if state.stage.activation is not Activation.NONE:
-        require_circuits(state.party.session.parameters, state.stage)
+    OfflineRequest.require(state)
+    if state.layer == len(state.party.model.architecture.stages):
+        raise InputError("all layers are prepared: finish the preparation")
     nothing = [[0] * state.stage.sums] * state.batch.count
-    drawn, message = respond_to_request("answering_party_prepare_layer", state, request, nothing, seed)
-    masks = tuple(map(tuple, drawn))
+    masks, message = respond_to_request("answering_party_prepare_layer", state, request, nothing, seed)
     state.spend()
-    if state.stage.activation is Activation.NONE:
-        return _keep(state, KeptLayer(masks, None)), message
-    return AwaitingAheadChoice(state, masks), message
+    return AwaitingAheadChoice(state, tuple(map(tuple, masks))), message
 
 
-def answering_party_garble_ahead(state: AwaitingAheadChoice, bits: bytes, seed: Seed) -> tuple[AwaitingRequest, bytes]:
+def answering_party_keep_masks(state: AwaitingAheadChoice) -> OfflineRequest:
+    """A layer without activation: there is nothing to garble."""
+    AwaitingAheadChoice.require(state)
+    require_ending(state.request.party.session.parameters, state.request.stage, Ending.SUMS)
+    state.spend()
+    return state.request.following(KeptLayer(state.masks, None))
+
+
+def answering_party_garble_ahead(state: AwaitingAheadChoice, bits: bytes, seed: Seed) -> tuple[OfflineRequest, bytes]:
     """Garbles a layer's circuits before it knows its inputs.
 
     Raises:
         ProtocolError: the bits are malformed, or belong to another session, query or layer.
     """
     AwaitingAheadChoice.require(state)
-    at = state.request
+    at, parameters = state.request, state.request.party.session.parameters
+    require_ending(parameters, at.stage, Ending.RELU, Ending.VOTE)
     circuit, payload, source = open_choice("answering_party_garble_ahead", at, bits, seed)
-    _, instances = activation_circuit(at.party.session.parameters, at.stage)
-    transfers = at.transfers[at.layer]
+    instances = at.batch.count * activation_circuit(parameters, at.stage)[1]
     with blamed_on(QUERYING_PARTY):
         ahead, circuits = at.party.suite.two_party.garble_ahead(
-            transfers, circuit, at.batch.count * instances, payload, source
+            at.transfers[at.layer], circuit, instances, payload, source
         )
     state.spend()
     message = at.party.channel.seal(MessageType.GARBLED_CIRCUITS, circuits, at.batch.first, at.layer)
-    return _keep(at, KeptLayer(state.masks, ahead)), message
+    return at.following(KeptLayer(state.masks, ahead)), message
 
 
-def answering_party_finish_preparation(last: AwaitingRequest) -> AwaitingValue:
-    """All layers are prepared.
+def answering_party_finish_preparation(last: OfflineRequest) -> AwaitingValue:
+    """All layers are prepared; of the queries its shares are 0 before the message.
 
     Raises:
         InputError: they are not.
     """
-    AwaitingRequest.require(last)
-    stages = last.party.model.architecture.stages
-    if len(last.kept) != len(stages):
-        raise InputError(f"all {len(stages)} layers must be prepared, in order: {len(last.kept)} were")
+    OfflineRequest.require(last)
+    architecture = last.party.model.architecture
+    if len(last.kept) != len(architecture.stages):
+        raise InputError(f"all {len(architecture.stages)} layers must be prepared, in order: {len(last.kept)} were")
     last.spend()
-    return AwaitingValue(last.renewed(layer=0, values=()), last.values[0])
+    return AwaitingValue(last.party, last.batch, 0, last.kept, (), ((0,) * architecture.inputs,) * last.batch.count)
 
 
-def answering_party_send_labels(
-    state: AwaitingValue, message: bytes
-) -> tuple[AwaitingValue | tuple[VoteReady, ...], bytes]:
-    """Takes a masked value, computes up to the next circuits, and sends the labels of its inputs.
+def answering_party_send_labels(state: AwaitingValue, message: bytes) -> tuple[AwaitingValue, bytes]:
+    """Takes a masked value, computes up to the next circuits, ReLUs, and sends the labels of its inputs.
 
     1. Its shares of the value are what it had, plus what the message holds.
     2. Its shares of a layer's sums are W share + b + m, and its shares of skipped values.
@@ -124,45 +163,44 @@ def answering_party_send_labels(
     Raises:
         ProtocolError: the message is malformed, or belongs to another session, query or layer.
     """
+    at, shares, reply = _send_labels(state, message, Ending.RELU)
+    return at.renewed(layer=at.layer + 1, own=shares), reply
+
+
+def answering_party_send_vote_labels(state: AwaitingValue, message: bytes) -> tuple[tuple[VoteReady, ...], bytes]:
+    """The same up to the vote: its share of it on each query, and the labels of its inputs."""
+    at, shares, reply = _send_labels(state, message, Ending.VOTE)
+    return ready_votes(at, shares), reply
+
+
+def _send_labels(state: AwaitingValue, message: bytes, ending: Ending) -> tuple[AwaitingValue, Rows, bytes]:
+    """The layer of the circuits; its shares of their outputs, for each query; the reply."""
     AwaitingValue.require(state)
-    at, widths = state.request, state.request.party.session.parameters.widths
+    at, party, parameters = state, state.party, state.party.session.parameters
+    widths, architecture = parameters.widths, party.model.architecture
     # 1.
-    share = tuple(
-        tuple(ring.add(row, masked, widths.logit_bits))
-        for row, masked in zip(state.own, _read_value(state, message), strict=True)
-    )
-    at = at.renewed(values=(*at.values, share))
-    architecture = at.party.model.architecture
+    received = zip(state.own, _read_value(state, message), strict=True)
+    values = (*state.values, tuple(tuple(ring.add(*rows, widths.logit_bits)) for rows in received))
+    # 2.
     while True:
-        # 2.
         kept = at.kept[at.layer]
-        own = [ring.add(*rows, widths.logit_bits) for rows in zip(own_sums(at), kept.masks, strict=True)]
-        sums = architecture.add_skipped(at.layer, own, at.values, widths.fraction_bits, widths.logit_bits)
+        own = [ring.add(*rows, widths.logit_bits) for rows in zip(own_sums(at, values), kept.masks, strict=True)]
+        sums = architecture.add_skipped(at.layer, own, values, widths.fraction_bits, widths.logit_bits)
         if kept.circuits is not None:
             break
-        at = at.following(sums)
-    labels = at.party.suite.two_party.activate(
-        kept.circuits, circuit_words(at.party.session.parameters, at.stage, sums)
-    )
+        at, values = at.renewed(layer=at.layer + 1), (*values, sums)
+    require_ending(parameters, at.stage, ending)
+    labels = party.suite.two_party.activate(kept.circuits, circuit_words(parameters, at.stage, sums))
     state.spend()
-    reply = at.party.channel.seal(MessageType.INPUT_LABELS, labels, at.batch.first, at.layer)
     # 3.
-    shares = rows_by_query(kept.circuits.output.shares, at.batch.count)
-    if at.stage.activation is Activation.VOTE:
-        return ready_votes(at, shares), reply
-    return AwaitingValue(at.renewed(layer=at.layer + 1), shares), reply
+    reply = party.channel.seal(MessageType.INPUT_LABELS, labels, at.batch.first, at.layer)
+    return at.renewed(values=values), rows_by_query(kept.circuits.output.shares, at.batch.count), reply
 
 
 def _read_value(state: AwaitingValue, message: bytes) -> list[list[int]]:
-    at, width = state.request, state.request.party.session.parameters.widths.logit_bits
-    size = len(state.own[0])
-    length = at.batch.count * size * ((width + 7) // 8)
-    payload = at.party.channel.open(MessageType.MASKED_VALUE, message, length, at.batch.first, at.layer)
+    width, size = state.party.session.parameters.widths.logit_bits, len(state.own[0])
+    length = state.batch.count * size * ((width + 7) // 8)
+    payload = state.party.channel.open(MessageType.MASKED_VALUE, message, length, state.batch.first, state.layer)
     with blamed_on(QUERYING_PARTY):
         elements = elements_from_bytes(payload, width)
     return [elements[start : start + size] for start in range(0, len(elements), size)]
-
-
-def _keep(at: AwaitingRequest, layer: KeptLayer) -> AwaitingRequest:
-    """The next layer; this party's shares of the value between them are not known yet."""
-    return at.renewed(layer=at.layer + 1, kept=(*at.kept, layer))

@@ -13,14 +13,14 @@ from capc.models.model import QuantisedModel
 from capc.privacy.allowance import PrivacyAllowance
 from capc.session.channel import Channel
 from capc.session.session import Batch, Session, following_query
-from capc.steps.suite import Suite
+from capc.steps.suite import EvaluatorKey, GarblerKey, PreparedWeights, PublicKey, Suite
 
 
 @dataclass(frozen=True, repr=False)
 class AnsweringParty(SingleUse):
     """An answering party between batches. Secret: model, garbler key, pairwise mask keys.
 
-    A reverse key is there where the parameters name the vote in rounds, after
+    A reverse key, one, is there where the parameters name the vote in rounds, after
     `capc.steps.querying_party.reverse_setup`.
     """
 
@@ -28,13 +28,13 @@ class AnsweringParty(SingleUse):
     suite: Suite
     me: Party
     model: QuantisedModel
-    prepared_layers: tuple[object, ...]
-    he_public_key: object
-    garbler_key: object
+    prepared_layers: tuple[PreparedWeights, ...]
+    he_public_key: PublicKey
+    garbler_key: GarblerKey
     pairwise_keys: Mapping[int, Seed]
     allowance: PrivacyAllowance | None
     next_query: int
-    reverse_key: object = None
+    reverse_keys: tuple[EvaluatorKey, ...] = ()
 
     @property
     def channel(self) -> Channel:
@@ -50,7 +50,7 @@ class AwaitingTransfers(SingleUse):
     batch: Batch
 
 
-def response_distance(suite: Suite, prepared_layers: Sequence[object], count: int) -> Fraction:
+def response_distance(suite: Suite, prepared_layers: Sequence[PreparedWeights], count: int) -> Fraction:
     """How far all responses to a batch may be from responses that do not depend on the weights."""
     return sum((suite.linear.statistical_distance(layer, count) for layer in prepared_layers), Fraction(0))
 

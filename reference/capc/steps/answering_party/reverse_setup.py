@@ -11,9 +11,10 @@ from capc.foundation.errors import blamed_on
 from capc.foundation.parties import QUERYING_PARTY
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
-from capc.session.channel import REVERSE
 from capc.session.envelope import MessageType
 from capc.steps.answering_party.party import AnsweringParty
+from capc.steps.suite import OfferState
+from capc_spec.registry import TAGS
 
 
 @dataclass(frozen=True, repr=False)
@@ -21,7 +22,7 @@ class AwaitingReverseChoice(SingleUse):
     """An answering party after its offer. Secret: the offer's state."""
 
     party: AnsweringParty
-    ot_state: object
+    ot_state: OfferState
 
 
 def answering_party_offer_reverse(party: AnsweringParty, seed: Seed) -> tuple[AwaitingReverseChoice, bytes]:
@@ -46,6 +47,6 @@ def answering_party_finish_reverse(
     payload = channel.open(MessageType.BASE_OT_CHOICE, choice, scheme.choice_length())
     source = party.suite.expand(seed, channel.label("answering_party_finish_reverse"))
     with blamed_on(QUERYING_PARTY):
-        key, trees = scheme.evaluator_finish(state.ot_state, payload, channel.context() + REVERSE, source)
+        key, trees = scheme.evaluator_finish(state.ot_state, payload, channel.context() + TAGS["reverse"], source)
     state.spend()
-    return party.renewed(reverse_key=key), channel.seal(MessageType.OT_TREES, trees)
+    return party.renewed(reverse_keys=(key,)), channel.seal(MessageType.OT_TREES, trees)

@@ -23,7 +23,7 @@ from capc.session.session import Session
 from capc.steps import zero_sum
 from capc.steps.answering_party.party import AnsweringParty
 from capc.steps.messages import MaskKey
-from capc.steps.suite import Suite
+from capc.steps.suite import ChoiceState, PreparedWeights, PublicKey, Suite
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,7 +34,7 @@ class JoiningAnsweringParty(SingleUse):
     suite: Suite
     me: Party
     model: QuantisedModel
-    prepared_layers: tuple[object, ...]
+    prepared_layers: tuple[PreparedWeights, ...]
     allowance: PrivacyAllowance | None
     mask_scalar: Scalar
     mask_point: Point
@@ -45,8 +45,8 @@ class AwaitingTrees(SingleUse):
     """An answering party before the set-up's last message. Secret: model, OT state, pairwise mask keys."""
 
     joining: JoiningAnsweringParty
-    he_public_key: object
-    ot_state: object
+    he_public_key: PublicKey
+    ot_state: ChoiceState
     pairwise_keys: Mapping[int, Seed]
 
 

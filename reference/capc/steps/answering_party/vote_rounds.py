@@ -5,18 +5,16 @@ Learns: its fresh shares of the votes. Spec: CAPC-ROUND-001 to CAPC-ROUND-008.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
-from capc.foundation.errors import blamed_on
+from capc.foundation.errors import InputError, blamed_on
 from capc.foundation.parties import QUERYING_PARTY
-from capc.foundation.randomness import Seed
+from capc.foundation.randomness import RandomSource, Seed
 from capc.foundation.single_use import SingleUse
 from capc.session.envelope import MessageType
 from capc.steps.answering_party.inference import AwaitingChoice, AwaitingRequest, VoteReady, ready_votes
-from capc.steps.layer_circuits import vote_shape
-from capc.steps.layer_modes import require_rounds
-from capc.two_party.vote_rounds import GarblerRound
+from capc.steps.layer_circuits import Ending, require_ending, vote_shape
+from capc.steps.suite import GarblerTurn
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,46 +22,63 @@ class AwaitingRoundChoice(SingleUse):
     """Waiting for the querying party's message of a round. Secret: its shares of the entrants, and labels."""
 
     request: AwaitingRequest
-    turn: GarblerRound
+    turn: GarblerTurn
 
 
 def answering_party_begin_rounds(state: AwaitingChoice) -> AwaitingRoundChoice:
     """Step 1c: its masks of the logits are its shares of the entrants."""
     AwaitingChoice.require(state)
-    require_rounds(state.request.party.session.parameters, state.request.stage)
+    require_ending(state.request.party.session.parameters, state.request.stage, Ending.ROUNDS)
     at = state.request
+    if not at.party.reverse_keys:
+        raise InputError("the second base transfers were not made: go through the reverse set-up first")
     shape = vote_shape(at.party.session.parameters, at.batch.count)
     rounds = at.party.suite.two_party.vote_rounds
-    turn = rounds.await_begin(at.transfers[at.layer], at.party.reverse_key, shape, state.sums)
+    turn = rounds.await_begin(at.transfers[at.layer], at.party.reverse_keys[0], shape, state.sums)
     state.spend()
     return AwaitingRoundChoice(at, turn)
 
 
 def answering_party_garble_round(
     state: AwaitingRoundChoice, request: bytes, seed: Seed
-) -> tuple[AwaitingRoundChoice | tuple[VoteReady, ...], bytes]:
-    """Step 1c: garbles a round.
-
-    Returns:
-        the next round's state, or its fresh vote share of each query; the answer.
+) -> tuple[AwaitingRoundChoice, bytes]:
+    """Step 1c: garbles a round that is not the last.
 
     Reveals: to the querying party its own fresh shares only.
 
     Raises:
         ProtocolError: the request is malformed, or belongs to another session, query or round.
     """
+    payload, source = _open_request(state, request, seed)
+    with blamed_on(QUERYING_PARTY):
+        turn, answer = state.request.party.suite.two_party.vote_rounds.garble(state.turn, payload, source)
+    return AwaitingRoundChoice(state.request, turn), _seal_answer(state, answer)
+
+
+def answering_party_garble_last_round(
+    state: AwaitingRoundChoice, request: bytes, seed: Seed
+) -> tuple[tuple[VoteReady, ...], bytes]:
+    """Step 1c: garbles the last round, to its fresh vote share of each query; all else as of the rounds before."""
+    payload, source = _open_request(state, request, seed)
+    with blamed_on(QUERYING_PARTY):
+        shares, answer = state.request.party.suite.two_party.vote_rounds.garble_last(state.turn, payload, source)
+    return ready_votes(state.request, tuple(map(tuple, shares))), _seal_answer(state, answer)
+
+
+def _open_request(state: AwaitingRoundChoice, request: bytes, seed: Seed) -> tuple[bytes, RandomSource]:
+    """The payload, and the step's randomness."""
     AwaitingRoundChoice.require(state)
-    at, turn = state.request, state.turn
-    party, channel = at.party, at.party.channel
-    rounds, layer = party.suite.two_party.vote_rounds, at.layer + turn.number
-    length = rounds.request_length(turn.shape, turn.number)
+    at, turn, channel = state.request, state.turn, state.request.party.channel
+    layer = at.layer + turn.number
+    length = at.party.suite.two_party.vote_rounds.request_length(turn.shape, turn.number)
     payload = channel.open(MessageType.CHOICE_BITS, request, length, at.batch.first, layer)
     # Other bits, other labels: one hash key and offset never garble for two sets of choices.
-    label = channel.label("answering_party_garble_round", at.batch.first, layer) + hashlib.sha256(payload).digest()
-    with blamed_on(QUERYING_PARTY):
-        result, answer = rounds.garble(turn, payload, party.suite.expand(seed, label))
+    label = channel.label("answering_party_garble_round", at.batch.first, layer, bound_to=payload)
+    return payload, at.party.suite.expand(seed, label)
+
+
+def _seal_answer(state: AwaitingRoundChoice, answer: bytes) -> bytes:
+    """The message of a round, which is over."""
     state.spend()
-    message = channel.seal(MessageType.GARBLED_CIRCUITS, answer, at.batch.first, layer)
-    if isinstance(result, GarblerRound):
-        return AwaitingRoundChoice(at, result), message
-    return ready_votes(at, tuple(map(tuple, result))), message
+    at = state.request
+    return at.party.channel.seal(MessageType.GARBLED_CIRCUITS, answer, at.batch.first, at.layer + state.turn.number)

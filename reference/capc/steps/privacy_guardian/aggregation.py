@@ -14,8 +14,7 @@ from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.steps.messages import VoteShares
 from capc.steps.privacy_guardian.party import Collecting, PrivacyGuardian
-
-_INPUTS_DOMAIN = b"CaPC/0.1/noise-binding"
+from capc_spec.registry import TAGS
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,7 +47,7 @@ def privacy_guardian_aggregate(state: Collecting, messages: Mapping[Party, bytes
         parameters.widths.vote_bits,
         VoteShares.byte_length(parameters.num_classes, parameters.widths.vote_bits),
     )
-    digest = hashlib.sha256(_INPUTS_DOMAIN + session.tag + state.query.to_bytes(4, "little"))
+    digest = hashlib.sha256(TAGS["noise-binding"] + session.tag + state.query.to_bytes(4, "little"))
     shares: list[tuple[int, ...]] = []
     for peer in session.answering_parties:
         if peer not in messages:

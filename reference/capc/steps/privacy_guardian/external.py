@@ -16,8 +16,7 @@ from capc.privacy.events import Receipt
 from capc.steps.privacy_guardian.aggregation import Aggregated
 from capc.steps.privacy_guardian.party import PrivacyGuardian
 from capc.steps.privacy_guardian.release import add_noise, check_receipt
-
-_COMMITMENT_DOMAIN = b"CaPC/0.1/engine-commitment"
+from capc_spec.registry import TAGS
 
 _BLINDING_BITS = 256
 
@@ -50,9 +49,9 @@ def privacy_guardian_enter_release(
     party = state.party
     label = party.channel.label("privacy_guardian_enter_release", state.query) + state.inputs_digest
     noise, words = add_noise(state, seed, label)
-    blinding = party.suite.expand(seed, label + b"/commitment").bits(_BLINDING_BITS)
+    blinding = party.suite.expand(seed, label + TAGS["commitment"]).bits(_BLINDING_BITS)
     content = blinding.to_bytes(_BLINDING_BITS // 8, "little") + b"".join(word.to_bytes(8, "little") for word in words)
-    commitment = hashlib.sha256(_COMMITMENT_DOMAIN + content).digest()
+    commitment = hashlib.sha256(TAGS["engine-commitment"] + content).digest()
     state.spend()
     return EnteredNoise(party, state.query, receipt, noise), tuple(words), commitment
 

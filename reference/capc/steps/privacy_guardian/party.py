@@ -8,7 +8,7 @@ from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
 from capc.foundation.single_use import SingleUse
 from capc.session.channel import Channel
 from capc.session.session import Session, following_query
-from capc.steps.suite import Suite
+from capc.steps.suite import GarblerKey, Suite
 
 
 @dataclass(frozen=True, repr=False)
@@ -17,7 +17,7 @@ class PrivacyGuardian(SingleUse):
 
     session: Session
     suite: Suite
-    garbler_key: object
+    garbler_key: GarblerKey
     next_query: int
 
     @property

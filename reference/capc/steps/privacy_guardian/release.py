@@ -8,7 +8,6 @@ Learns: its own noise, the number of queries, the participant set; in realised m
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from capc.foundation import ring
@@ -25,6 +24,7 @@ from capc.steps.privacy_guardian.aggregation import Aggregated
 from capc.steps.privacy_guardian.party import PrivacyGuardian
 from capc.steps.release_circuit import circuit_for
 from capc.two_party.interface import GarblerOutput, answer_at_once, request_length
+from capc_spec.registry import TAGS
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,10 +60,9 @@ def privacy_guardian_release(state: Aggregated, receipt: Receipt, choice: bytes,
     scheme = party.suite.two_party
     payload = channel.open(MessageType.CHOICE_BITS, choice, request_length(scheme, circuit, 1), state.query)
     # 2. and 3.
-    inputs = hashlib.sha256(state.inputs_digest + payload).digest()
-    label = channel.label("privacy_guardian_release", state.query) + inputs
+    label = channel.label("privacy_guardian_release", state.query, bound_to=state.inputs_digest + payload)
     noise, words = add_noise(state, seed, label)
-    source = party.suite.expand(seed, label + b"/garble")
+    source = party.suite.expand(seed, label + TAGS["garble"])
     with blamed_on(QUERYING_PARTY):
         output, circuits = answer_at_once(
             scheme, party.garbler_key, channel.position(state.query), circuit, [words], payload, source
@@ -101,7 +100,7 @@ def add_noise(state: Aggregated, seed: Seed, label: bytes) -> tuple[ReleaseNoise
         the noise; C words, its share plus noise; with a threshold its share, its share plus noise, and T - tau.
     """
     party, parameters = state.party, state.party.session.parameters
-    noise_source = party.suite.expand(seed, label + b"/noise")
+    noise_source = party.suite.expand(seed, label + TAGS["noise"])
     noise = draw_release_noise(party.suite.mechanisms, parameters.num_classes, noise_source)
     width, unit = parameters.widths.vote_bits, 1 << parameters.widths.grid_bits
     votes = ring.scale(state.total, unit, width)

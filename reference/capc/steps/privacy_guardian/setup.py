@@ -13,7 +13,7 @@ from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.session.session import Session
 from capc.steps.privacy_guardian.party import PrivacyGuardian
-from capc.steps.suite import Suite
+from capc.steps.suite import ChoiceState, Suite
 
 
 @dataclass(frozen=True, repr=False)
@@ -22,7 +22,7 @@ class JoiningPrivacyGuardian(SingleUse):
 
     session: Session
     suite: Suite
-    ot_state: object
+    ot_state: ChoiceState
 
 
 def privacy_guardian_begin_setup(session: Session, suite: Suite) -> dict[Party, bytes]:

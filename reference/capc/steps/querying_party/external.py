@@ -11,15 +11,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from capc.foundation.errors import ErrorCode, InputError, ProtocolError, blamed_on
+from capc.foundation.errors import ErrorCode, ProtocolError, blamed_on
 from capc.foundation.parties import PRIVACY_GUARDIAN
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
-from capc.steps.layer_modes import require_at_once
-from capc.steps.querying_party.inference import LayerInput, VoteShare
+from capc.models.architecture import Rows
+from capc.steps.answering_party.external import _require_vote
+from capc.steps.querying_party.inference import AwaitingResponse, LayerInput, VoteShare, read_sums, read_votes
 from capc.steps.querying_party.party import QueryingParty, ReleaseTurn
 from capc.steps.querying_party.release import Answer, release_words, spend_turn
 from capc.steps.release_circuit import check_outputs, circuit_for, read_outputs
+
+
+@dataclass(frozen=True, repr=False)
+class EnteredLogits(SingleUse):
+    """The querying party's shares of the logits are in the engine. Secret: as in the layer's input."""
+
+    layer_input: LayerInput
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,30 +39,37 @@ class EnteredRelease(SingleUse):
     threshold_noise: int
 
 
-def querying_party_take_votes(state: LayerInput, shares: Sequence[tuple[int, ...]]) -> tuple[VoteShare, ...]:
+def querying_party_enter_argmax(state: AwaitingResponse, response: bytes) -> tuple[EnteredLogits, Rows]:
+    """Steps 1b and 1c: decrypts its shares z - m of the logits, for the engine.
+
+    Raises:
+        ProtocolError: the response is malformed, or belongs to another session, query or layer.
+    """
+    AwaitingResponse.require(state)
+    _require_vote(state.layer_input.stage)
+    logits = read_sums(state.layer_input, response)
+    state.spend()
+    return EnteredLogits(state.layer_input), logits
+
+
+def querying_party_take_votes(state: EnteredLogits, shares: Sequence[tuple[int, ...]]) -> tuple[VoteShare, ...]:
     """Step 1c: its vote shares, as the engine gave them to it.
 
     Args:
-        state: after :func:`capc.steps.querying_party.inference.querying_party_keep_sums`; its last value is what it
-            gave the engine.
+        state: its shares of the logits are in the engine.
         shares: for each query C elements of Z_{2^w}.
 
     Raises:
         ProtocolError: a share is out of range, or there are more or fewer.
     """
-    LayerInput.require(state)
-    require_at_once(state.kept is not None)
-    if state.layer != len(state.party.session.architecture(state.peer).stages):
-        raise InputError("layers are left before the vote: request them, and keep the sums of the last")
-    parameters = state.party.session.parameters
+    EnteredLogits.require(state)
+    at, parameters = state.layer_input, state.layer_input.party.session.parameters
     limit = 1 << parameters.widths.vote_bits
     fits = [len(row) == parameters.num_classes and all(0 <= share < limit for share in row) for row in shares]
-    if len(fits) != state.batch.count or not all(fits):
-        raise ProtocolError(ErrorCode.VALUE_OUT_OF_RANGE, state.peer, "the engine's vote shares are out of range")
+    if len(fits) != at.batch.count or not all(fits):
+        raise ProtocolError(ErrorCode.VALUE_OUT_OF_RANGE, at.peer, "the engine's vote shares are out of range")
     state.spend()
-    tag = state.party.session.tag
-    pairs = zip(state.batch.queries, shares, strict=True)
-    return tuple(VoteShare(tag, state.peer, query, share) for query, share in pairs)
+    return read_votes(at, shares)
 
 
 def querying_party_enter_release(

@@ -12,32 +12,31 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import Self, TypeVar
 
 from capc.foundation import ring
 from capc.foundation.errors import InputError, blamed_on
 from capc.foundation.parties import Party
 from capc.foundation.single_use import SingleUse
-from capc.models.architecture import Activation, Rows, StageShape
+from capc.models.architecture import Rows, StageShape
+from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.session.session import Batch, Session
-from capc.steps.layer_circuits import activation_circuit, circuit_words, rows_by_query
-from capc.steps.layer_modes import require_batch, require_circuits, require_layer, require_sums_kept
+from capc.steps.layer_circuits import (
+    Ending,
+    activation_circuit,
+    circuit_words,
+    require_ending,
+    rows_by_query,
+)
 from capc.steps.querying_party.party import OpenBatch, QueryingParty
-from capc.two_party.interface import Chosen, Evaluation, Transfers
+from capc.steps.suite import ChosenLabels, EvaluatorTransfers
+from capc.two_party.interface import Evaluation, Words
 
 
 @dataclass(frozen=True, repr=False)
-class KeptCircuits(SingleUse):
-    """Garbled circuits of a layer that wait for the answering party's labels. Secret: its own labels."""
-
-    layer: int
-    chosen: Chosen
-    payload: bytes
-
-
-@dataclass(frozen=True, repr=False)
-class LayerInput(SingleUse):
-    """Ready to send a layer's inputs to one answering party. Secret: its shares of all values (the queries in full).
+class QueryingLayer(SingleUse):
+    """A layer of a batch with one answering party: what batches of both kinds have, each in a type of its own.
 
     Attributes:
         party: the querying party.
@@ -45,28 +44,39 @@ class LayerInput(SingleUse):
         batch: the queries.
         transfers: for each layer.
         layer: its number.
-        values: its shares of value 0, the queries, and of those that earlier layers made.
+        values: for value 0, the queries, and those that earlier layers made, its shares, or masks in their place.
         request: the encrypted inputs, where they were made already.
-        kept: while a batch is prepared, the circuits so far; None where the values are true ones.
     """
 
     party: QueryingParty
     peer: Party
     batch: Batch
-    transfers: tuple[Transfers, ...]
+    transfers: tuple[EvaluatorTransfers, ...]
     layer: int
     values: tuple[Rows, ...]
     request: bytes | None
-    kept: tuple[KeptCircuits, ...] | None = None
 
     @property
     def stage(self) -> StageShape:
         """The layer's public shape."""
         return self.party.session.architecture(self.peer).stages[self.layer]
 
-    def following(self, share: Rows) -> LayerInput:
-        """The next layer's input, with its shares of this layer's value."""
+    @property
+    def channel(self) -> Channel:
+        """The connection to the answering party."""
+        return self.party.channel(self.peer)
+
+    def following(self, share: Rows) -> Self:
+        """The next layer, with this layer's value."""
         return self.renewed(layer=self.layer + 1, values=(*self.values, share), request=None)
+
+
+Layer = TypeVar("Layer", bound=QueryingLayer)
+
+
+@dataclass(frozen=True, repr=False)
+class LayerInput(QueryingLayer):
+    """Ready to send a layer's inputs to one answering party. Secret: its shares of all values (the queries in full)."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,7 +91,7 @@ class AwaitingCircuits(SingleUse):
     """Waiting for the garbled circuits of a layer. Secret: as in the layer's input; the labels of its shares."""
 
     layer_input: LayerInput
-    chosen: Chosen
+    chosen: ChosenLabels
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,13 +117,11 @@ def querying_party_enter_batch(
         InputError: another number of queries or features, or one that is no integer in that range; the value is not
             printed.
     """
-    require_batch(opened)
-    for each in opened:
-        OpenBatch.require(each)
+    OpenBatch.require_all(opened)
     rows = tuple(check_features(opened[0].party.session, query) for query in features)
     if len(rows) != opened[0].batch.count:
         raise InputError(f"{len(rows)} queries in a batch that was opened for {opened[0].batch.count}")
-    return enter_values(opened, rows)
+    return enter_values(LayerInput, opened, rows)
 
 
 def check_features(session: Session, features: Sequence[int]) -> tuple[int, ...]:
@@ -127,23 +135,19 @@ def check_features(session: Session, features: Sequence[int]) -> tuple[int, ...]
     return tuple(ring.reduce(value, parameters.widths.logit_bits) for value in features)
 
 
-def enter_values(
-    opened: Sequence[OpenBatch], rows: Rows, kept: tuple[KeptCircuits, ...] | None = None
-) -> tuple[LayerInput, ...]:
-    """The first layer's inputs for each answering party, from one value 0 for all of them.
+def enter_values(kind: type[Layer], opened: Sequence[OpenBatch], rows: Rows) -> tuple[Layer, ...]:
+    """The first layer for each answering party, in a batch of this kind, from one value 0 for all of them.
 
     Raises:
         InputError: the states are not those of one batch, one for each answering party.
     """
-    for state in opened:
-        state.require_unspent()
     require_whole_batch([(state.party, state.peer, state.batch) for state in opened])
     requests: dict[Hashable, bytes] = {}
     inputs = []
     for state in opened:
         state.spend()
         linear = state.party.suite.linear
-        at = LayerInput(state.party, state.peer, state.batch, state.transfers, 0, (rows,), None, kept)
+        at = kind(state.party, state.peer, state.batch, state.transfers, 0, (rows,), None)
         layout = linear.request_layout(at.stage.operator, at.batch.count), at.stage.sum_pool
         if layout not in requests:
             requests[layout] = _encrypt(at)
@@ -162,7 +166,7 @@ def require_whole_batch(states: Sequence[tuple[QueryingParty, Party, Batch]]) ->
         raise InputError("the states of one batch are needed, one for each answering party, in order")
 
 
-def _encrypt(at: LayerInput) -> bytes:
+def _encrypt(at: QueryingLayer) -> bytes:
     width = at.party.session.parameters.widths.logit_bits
     shares = [at.stage.pool_share(row, width) for row in at.values[at.stage.source]]
     return at.party.suite.linear.encrypt(at.party.he_secret_key, at.stage.operator, shares)
@@ -171,11 +175,14 @@ def _encrypt(at: LayerInput) -> bytes:
 def querying_party_request_layer(state: LayerInput) -> tuple[AwaitingResponse, bytes]:
     """Step 1a: its shares of the layer's inputs, encrypted under this party's own key."""
     LayerInput.require(state)
-    require_layer(state.party.session.architecture(state.peer), state.layer)
     state.spend()
-    payload = _encrypt(state) if state.request is None else state.request
-    channel = state.party.channel(state.peer)
-    return AwaitingResponse(state), channel.seal(MessageType.LINEAR_REQUEST, payload, state.batch.first, state.layer)
+    return AwaitingResponse(state), seal_request(state)
+
+
+def seal_request(at: QueryingLayer) -> bytes:
+    """The message with a layer's encrypted inputs."""
+    payload = _encrypt(at) if at.request is None else at.request
+    return at.channel.seal(MessageType.LINEAR_REQUEST, payload, at.batch.first, at.layer)
 
 
 def querying_party_keep_sums(state: AwaitingResponse, response: bytes) -> LayerInput:
@@ -185,10 +192,11 @@ def querying_party_keep_sums(state: AwaitingResponse, response: bytes) -> LayerI
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
     AwaitingResponse.require(state)
-    require_sums_kept(state.layer_input.stage, state.layer_input.kept is not None)
-    sums = read_sums(state, response)
+    at = state.layer_input
+    require_ending(at.party.session.parameters, at.stage, Ending.SUMS)
+    sums = read_sums(at, response)
     state.spend()
-    return state.layer_input.following(sums)
+    return at.following(sums)
 
 
 def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tuple[AwaitingCircuits, bytes]:
@@ -198,65 +206,67 @@ def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tu
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
     AwaitingResponse.require(state)
-    require_circuits(state.layer_input.party.session.parameters, state.layer_input.stage)
-    sums = read_sums(state, response)
-    chosen = choose_labels(state.layer_input, sums)
+    at = state.layer_input
+    require_ending(at.party.session.parameters, at.stage, Ending.RELU, Ending.VOTE)
+    chosen, message = choose_labels(at, read_sums(at, response))
     state.spend()
-    return chosen
-
-
-def choose_labels(at: LayerInput, sums: Rows) -> tuple[AwaitingCircuits, bytes]:
-    """Chooses the labels of its shares of a layer's sums for the layer's circuits. The transfers are spent."""
-    party = at.party
-    circuit, _ = activation_circuit(party.session.parameters, at.stage)
-    chosen, bits = party.suite.two_party.choose(
-        at.transfers[at.layer], circuit, circuit_words(party.session.parameters, at.stage, sums)
-    )
-    message = party.channel(at.peer).seal(MessageType.CHOICE_BITS, bits, at.batch.first, at.layer)
     return AwaitingCircuits(at, chosen), message
 
 
-def querying_party_evaluate_layer(state: AwaitingCircuits, circuits: bytes) -> LayerInput | tuple[VoteShare, ...]:
-    """Steps 1a (ReLU) and 1c (vote): evaluates the layer's circuits to its fresh shares.
+def choose_labels(at: QueryingLayer, sums: Rows) -> tuple[ChosenLabels, bytes]:
+    """Chooses the labels of its shares of a layer's sums for the layer's circuits. The transfers are spent."""
+    parameters = at.party.session.parameters
+    circuit, _ = activation_circuit(parameters, at.stage)
+    words = circuit_words(parameters, at.stage, sums)
+    chosen, bits = at.party.suite.two_party.choose(at.transfers[at.layer], circuit, words)
+    return chosen, at.channel.seal(MessageType.CHOICE_BITS, bits, at.batch.first, at.layer)
 
-    Returns:
-        the next layer's input, or, after the last, its share of the vote on each query.
+
+def querying_party_evaluate_layer(state: AwaitingCircuits, circuits: bytes) -> LayerInput:
+    """Step 1a: evaluates a layer's ReLUs to its fresh shares.
 
     Raises:
-        InputError: the batch is prepared ahead; its values are masks.
         ProtocolError: the message is malformed, or belongs to another session, query or layer.
     """
+    evaluation = _evaluate(state, circuits, Ending.RELU)
+    return state.layer_input.following(rows_by_query(evaluation.outputs, state.layer_input.batch.count))
+
+
+def querying_party_evaluate_vote(state: AwaitingCircuits, circuits: bytes) -> tuple[VoteShare, ...]:
+    """Step 1c: evaluates the last layer's circuits to its share of the vote on each query.
+
+    Raises:
+        ProtocolError: the message is malformed, or belongs to another session, query or layer.
+    """
+    evaluation = _evaluate(state, circuits, Ending.VOTE)
+    return read_votes(state.layer_input, evaluation.outputs)
+
+
+def _evaluate(state: AwaitingCircuits, circuits: bytes, ending: Ending) -> Evaluation:
     AwaitingCircuits.require(state)
-    if state.layer_input.kept is not None:
-        raise InputError(
-            "this batch is prepared ahead: keep its circuits, and evaluate them when the queries are known"
-        )
-    at, party = state.layer_input, state.layer_input.party
-    circuit, instances = activation_circuit(party.session.parameters, at.stage)
-    length = party.suite.two_party.circuits_length(circuit, at.batch.count * instances)
-    payload = party.channel(at.peer).open(MessageType.GARBLED_CIRCUITS, circuits, length, at.batch.first, at.layer)
+    at, scheme = state.layer_input, state.layer_input.party.suite.two_party
+    require_ending(at.party.session.parameters, at.stage, ending)
+    circuit, instances = activation_circuit(at.party.session.parameters, at.stage)
+    length = scheme.circuits_length(circuit, at.batch.count * instances)
+    payload = at.channel.open(MessageType.GARBLED_CIRCUITS, circuits, length, at.batch.first, at.layer)
     with blamed_on(at.peer):
-        evaluation = party.suite.two_party.evaluate(state.chosen, payload)
+        evaluation = scheme.evaluate(state.chosen, payload)
     state.spend()
-    if at.stage.activation is Activation.VOTE:
-        return read_votes(at, evaluation)
-    return at.following(rows_by_query(evaluation.outputs, at.batch.count))
+    return evaluation
 
 
-def read_votes(at: LayerInput, evaluation: Evaluation) -> tuple[VoteShare, ...]:
+def read_votes(at: QueryingLayer, outputs: Sequence[Words]) -> tuple[VoteShare, ...]:
     """Its share of the answering party's vote on each query."""
-    shares = rows_by_query(evaluation.outputs, at.batch.count)
-    pairs = zip(at.batch.queries, shares, strict=True)
+    pairs = zip(at.batch.queries, rows_by_query(outputs, at.batch.count), strict=True)
     return tuple(VoteShare(at.party.session.tag, at.peer, query, share) for query, share in pairs)
 
 
-def read_sums(state: AwaitingResponse, response: bytes) -> Rows:
+def read_sums(at: QueryingLayer, response: bytes) -> Rows:
     """Its shares of the layer's sums: the decrypted response, and its shares of the skipped values."""
-    state.require_unspent()
-    at, party = state.layer_input, state.layer_input.party
-    operator, widths, count = at.stage.operator, party.session.parameters.widths, at.batch.count
+    party, count = at.party, at.batch.count
+    operator, widths = at.stage.operator, party.session.parameters.widths
     length = party.suite.linear.response_length(operator, count)
-    payload = party.channel(at.peer).open(MessageType.LINEAR_RESPONSE, response, length, at.batch.first, at.layer)
+    payload = at.channel.open(MessageType.LINEAR_RESPONSE, response, length, at.batch.first, at.layer)
     with blamed_on(at.peer):
         shares = party.suite.linear.decrypt(party.he_secret_key, operator, count, payload)
     architecture = party.session.architecture(at.peer)

@@ -10,9 +10,10 @@ from capc.foundation.single_use import SingleUse
 from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.session.session import Batch, Session, following_query
-from capc.steps.layer_circuits import transfer_counts
-from capc.steps.suite import Suite
-from capc.two_party.interface import Transfers
+from capc.steps.layer_circuits import (
+    transfer_counts,
+)
+from capc.steps.suite import EvaluatorKey, EvaluatorTransfers, GarblerKey, SecretKey, Suite
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,10 +26,10 @@ class QueryingParty(SingleUse):
 
     session: Session
     suite: Suite
-    he_secret_key: object
-    evaluator_keys: Mapping[Party, object]
+    he_secret_key: SecretKey
+    evaluator_keys: Mapping[Party, EvaluatorKey]
     next_query: int
-    reverse_keys: Mapping[Party, object] = field(default_factory=dict)
+    reverse_keys: Mapping[Party, GarblerKey] = field(default_factory=dict)
 
     def channel(self, peer: Party) -> Channel:
         """The connection to a peer."""
@@ -42,7 +43,7 @@ class OpenBatch(SingleUse):
     party: QueryingParty
     peer: Party
     batch: Batch
-    transfers: tuple[Transfers, ...]
+    transfers: tuple[EvaluatorTransfers, ...]
 
 
 @dataclass(frozen=True, repr=False)

@@ -19,7 +19,8 @@ from capc.session.parameters import Charge, Parameters
 from capc.steps.querying_party.inference import VoteShare
 from capc.steps.querying_party.party import QueryingParty, ReleaseTurn
 from capc.steps.release_circuit import check_outputs, circuit_for, read_outputs
-from capc.two_party.interface import Chosen, request_at_once
+from capc.steps.suite import ChosenLabels
+from capc.two_party.interface import request_at_once
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,7 +29,7 @@ class AwaitingRelease(SingleUse):
 
     party: QueryingParty
     query: int
-    chosen: Chosen
+    chosen: ChosenLabels
     threshold_noise: int
 
 

@@ -15,9 +15,11 @@ from capc.foundation.errors import ErrorCode, ProtocolError, blamed_on
 from capc.foundation.parties import QUERYING_PARTY, Party
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
-from capc.session.channel import REVERSE, Channel
+from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.steps.querying_party.party import QueryingParty
+from capc.steps.suite import ChoiceState, GarblerKey
+from capc_spec.registry import TAGS
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,7 +27,7 @@ class AwaitingReverseTrees(SingleUse):
     """The querying party after its choices. Secret: its offsets, one for each answering party."""
 
     party: QueryingParty
-    ot_states: Mapping[Party, object]
+    ot_states: Mapping[Party, ChoiceState]
 
 
 def querying_party_choose_reverse(
@@ -39,13 +41,13 @@ def querying_party_choose_reverse(
     QueryingParty.require(party)
     scheme = party.suite.two_party
     payloads = _open_all(party, MessageType.BASE_OT_OFFER, offers, scheme.offer_length())
-    states: dict[Party, object] = {}
+    states: dict[Party, ChoiceState] = {}
     messages: dict[Party, bytes] = {}
     for peer, payload in payloads.items():
         channel = party.channel(peer)
         source = party.suite.expand(seed, channel.label("querying_party_choose_reverse"))
         with blamed_on(peer):
-            states[peer], choice = scheme.garbler_choose(payload, channel.context() + REVERSE, source)
+            states[peer], choice = scheme.garbler_choose(payload, channel.context() + TAGS["reverse"], source)
         messages[peer] = channel.seal(MessageType.BASE_OT_CHOICE, choice)
     party.spend()
     return AwaitingReverseTrees(party, states), messages
@@ -60,7 +62,7 @@ def querying_party_finish_reverse(state: AwaitingReverseTrees, trees: Mapping[Pa
     AwaitingReverseTrees.require(state)
     party, scheme = state.party, state.party.suite.two_party
     payloads = _open_all(party, MessageType.OT_TREES, trees, scheme.trees_length())
-    keys: dict[Party, object] = {}
+    keys: dict[Party, GarblerKey] = {}
     for peer, payload in payloads.items():
         with blamed_on(peer):
             keys[peer] = scheme.garbler_finish(state.ot_states[peer], payload)

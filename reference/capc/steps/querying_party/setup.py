@@ -16,7 +16,7 @@ from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.session.session import Session
 from capc.steps.querying_party.party import QueryingParty
-from capc.steps.suite import Suite
+from capc.steps.suite import EvaluatorKey, OfferState, SecretKey, Suite
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,8 +25,8 @@ class JoiningQueryingParty(SingleUse):
 
     session: Session
     suite: Suite
-    he_secret_key: object
-    ot_states: Mapping[Party, object]
+    he_secret_key: SecretKey
+    ot_states: Mapping[Party, OfferState]
 
 
 def querying_party_begin_setup(
@@ -40,7 +40,7 @@ def querying_party_begin_setup(
     """
     suite.check_session(session)
     secret_key, public_key = suite.linear.generate_keys()
-    ot_states: dict[Party, object] = {}
+    ot_states: dict[Party, OfferState] = {}
     key_messages: dict[Party, bytes] = {}
     offers: dict[Party, bytes] = {}
     for peer in (*session.answering_parties, PRIVACY_GUARDIAN):
@@ -69,7 +69,7 @@ def querying_party_finish_setup(
             raise ProtocolError(ErrorCode.MISSING_PARTICIPANT, peer, "no OT choice from this party")
         channel = Channel(state.session.tag, QUERYING_PARTY, peer)
         payloads[peer] = channel.open(MessageType.BASE_OT_CHOICE, choices[peer], suite.two_party.choice_length())
-    keys: dict[Party, object] = {}
+    keys: dict[Party, EvaluatorKey] = {}
     messages: dict[Party, bytes] = {}
     for peer, ot_state in state.ot_states.items():
         channel = Channel(state.session.tag, QUERYING_PARTY, peer)

@@ -137,12 +137,21 @@ class Circuit:
                 products.append(wire)
             else:
                 (ands if operation is Operation.AND else free)[self._depths[wire]].append(wire)
-        stages = [CircuitStage(tuple(a), tuple(f)) for a, f in zip(ands, free, strict=True)]
-        if products and not ands[1]:
-            stages[1] = stages[1]._replace(ands=tuple(products), products=True)
+        stages = [self._stage(*pair) for pair in zip(ands, free, strict=True)]
+        if products and ands[1]:
+            stages.insert(1, self._stage(products, []))
         elif products:
-            stages.insert(1, CircuitStage(tuple(products), (), products=True))
+            stages[1] = self._stage(products, free[1])
         return tuple(stages)
+
+    def _stage(self, ands: Sequence[int], free: Sequence[int]) -> CircuitStage:
+        """ANDs, all of them products of inputs or none, and the free gates that follow."""
+        products = bool(ands) and self._is_product(ands[0])
+        pairs = [self.gate(wire)[1:] for wire in ands]
+        if products:
+            pairs = [(min(pair), max(pair)) for pair in pairs]
+        left, right = tuple(left for left, _ in pairs), tuple(right for _, right in pairs)
+        return CircuitStage(tuple(ands), left, right, tuple(free), products)
 
     def _is_product(self, wire: int) -> bool:
         """Whether a wire is the AND of an input of the garbler and one of the evaluator."""
@@ -152,14 +161,6 @@ class Circuit:
     def gate(self, wire: int) -> Gate:
         """The gate whose output is this wire."""
         return self.gates[wire - self.inputs]
-
-    def operands(self, stage: CircuitStage) -> tuple[list[int], list[int]]:
-        """The left and the right operands of a stage's ANDs; of products the garbler's inputs are the left ones."""
-        gates = [self.gate(wire) for wire in stage.ands]
-        pairs = [(gate.left, gate.right) for gate in gates]
-        if stage.products:
-            pairs = [(min(pair), max(pair)) for pair in pairs]
-        return [left for left, _ in pairs], [right for _, right in pairs]
 
     def output_words(self, bits: Sequence[int]) -> list[int]:
         """The values of the shared words, from the bits of the outputs."""
@@ -172,13 +173,17 @@ class CircuitStage(NamedTuple):
 
     Attributes:
         ands: AND gates.
+        left: their left operands; of products the garbler's inputs.
+        right: their right operands.
         free: XOR and INV gates.
         products: whether each AND is that of an input of the garbler and one of the evaluator, which knows its own.
     """
 
     ands: tuple[int, ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
     free: tuple[int, ...]
-    products: bool = False
+    products: bool
 
 
 def evaluate(circuit: Circuit, garbler_words: Sequence[int], evaluator_words: Sequence[int]) -> list[int]:

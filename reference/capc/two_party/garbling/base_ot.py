@@ -16,8 +16,7 @@ from capc.foundation.encoding import LABEL_BITS
 from capc.foundation.primitives import Point, Scalar
 from capc.foundation.randomness import RandomSource, Seed
 from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer
-
-_DOMAIN = b"CaPC/0.1/base-ot"
+from capc_spec.registry import TAGS
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,5 +96,5 @@ def base_ot_finish(sender: BaseOtSender, choice: BaseOtChoice, context: bytes) -
 
 def _derive_seed(context: bytes, position: int, offer: Point, choice: Point, shared: Point) -> Seed:
     """SHA-256 over the domain, the session's context, the position and all three points."""
-    preimage = _DOMAIN + len(context).to_bytes(2, "little") + context + position.to_bytes(2, "little")
+    preimage = TAGS["base-ot"] + len(context).to_bytes(2, "little") + context + position.to_bytes(2, "little")
     return Seed(hashlib.sha256(preimage + offer + choice + shared).digest())

@@ -64,7 +64,7 @@ def grow_all_but_one(delta: int, seeds: Sequence[Seed], message: OtTrees) -> tup
 
 
 def _children(node: bytes) -> tuple[bytes, bytes]:
-    blocks = counter_blocks(node, (0, 1), _NODE_STREAM)
+    blocks = counter_blocks(node, range(2), _NODE_STREAM)
     return blocks[:KEY_BYTES], blocks[KEY_BYTES:]
 
 

@@ -1,4 +1,7 @@
-"""Half-gates garbling of many instances of one circuit at once: two ciphertexts per AND; XOR and INV cost nothing.
+"""Half-gates garbling: two ciphertexts per AND; XOR and INV cost nothing.
+
+:func:`garble_instance` and :func:`evaluate_instance` are garbling itself, of one instance of a circuit.
+:func:`garble` and :func:`evaluate` are loops around them, over the instances of a chunk.
 
 The lowest bit of an evaluator's input label is its input bit, which it knows. So the AND of an input of the garbler and
 one of the evaluator is an evaluator half, one ciphertext.
@@ -6,8 +9,9 @@ one of the evaluator is an evaluator half, one ciphertext.
 Labels are 128-bit integers; the two labels of a wire differ by the garbler's global offset Delta, whose lowest bit
 is 1, so that a label's lowest bit tells the evaluator which half of a table it needs and nothing else.
 
-All instances of a chunk are garbled together, stage by stage of the circuit (:attr:`Circuit.stages`). A label is
-named by a row: gate number within its stage, times the number of instances, plus the instance.
+A circuit is garbled stage by stage (:attr:`Circuit.stages`). In a chunk of n instances a label is named by a row: gate
+number within its stage, times n, plus the instance. The work on an instance asks for the hashes of its labels, and the
+loop hashes those of all instances at once.
 
 Sources: Zahur, Rosulek, Evans, "Two Halves Make a Whole" (Eurocrypt 2015), figure 2; hash, Guo, Katz, Wang, Yu
 (S&P 2020), TMMO, under keys that come from one that is fresh for every batch. Spec: CAPC-GC-001 to CAPC-GC-005.
@@ -15,26 +19,25 @@ Sources: Zahur, Rosulek, Evans, "Two Halves Make a Whole" (Eurocrypt 2015), figu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from itertools import chain
+from typing import TypeVar
 
-from capc.foundation.aes_ctr import to_labels
+from capc.foundation.aes_ctr import counters, to_labels
 from capc.foundation.encoding import LABEL_BYTES
 from capc.foundation.errors import InputError
 from capc.foundation.primitives import Permutation
-from capc.two_party.circuits.builder import Circuit, CircuitStage, Operation
+from capc.two_party.circuits.builder import Circuit, Operation
 from capc.two_party.garbling.hash_keys import HashKeys, key_spans
-from capc.two_party.hash_use import HashUse
 
+Made = TypeVar("Made")
 LabelRows = list[list[int]]
 """One list of labels per wire, one label per instance."""
 TableStage = tuple[list[int], list[int]]
 """Generator halves and evaluator halves of one stage, in the order of rows; products have no generator halves."""
 
-MAX_ROWS = 1 << 40
-MAX_HASHES = 1 << 24
 
-
-class LabelHash:
+class LabelHash(HashKeys[Permutation]):
     """H(x, i) = pi(pi(x) XOR i) XOR pi(x) for AES-128 as pi, under the keys of `HashKeys`.
 
     A tweak is row + 2^40 number + 2^64 position. Each call of :meth:`digest` has the next number and the position is
@@ -46,20 +49,7 @@ class LabelHash:
     """
 
     def __init__(self, key: bytes, position: int) -> None:
-        self._keys = HashKeys(key)
-        self._permutations: dict[int, Permutation] = {}
-        self._position = position
-        self._number = 0
-
-    def begin_chunk(self, number: int) -> None:
-        """The calls to come are those of another chunk; chunk 0 has begun."""
-        self._keys.begin_chunk(number)
-        self._permutations.clear()
-
-    @property
-    def use(self) -> HashUse:
-        """What was hashed so far."""
-        return self._keys.use
+        super().__init__(key, position, Permutation)
 
     def digest(self, *operands: Sequence[int]) -> list[list[int]]:
         """H of each label; label r of every operand has the tweak, and the key, of row r.
@@ -67,30 +57,26 @@ class LabelHash:
         Raises:
             InputError: more rows or calls than tweaks.
         """
-        if self._number >= MAX_HASHES or len(operands[0]) > MAX_ROWS:
-            raise InputError("a batch is too large for its tweaks: garble it in several batches")
-        base = self._number << 40 | self._position << 64
-        self._number += 1
         size = len(operands[0])
+        number, first = self.next_layer(size)
         digests: list[list[int]] = [[] for _ in operands]
-        for number, span in key_spans(self._keys.take(size), size):
-            permutation = self._permutation(number)
-            tweaks = b"".join((base + row).to_bytes(LABEL_BYTES, "little") for row in range(size)[span])
+        for key, span in key_spans(first, size):
+            permutation = self.cipher(key)
+            tweaks = counters(range(number << 40, (number << 40) + size)[span], self.position)
             for digest, operand in zip(digests, operands, strict=True):
-                inner = permutation.apply(b"".join(label.to_bytes(LABEL_BYTES, "little") for label in operand[span]))
+                inner = permutation.apply(b"".join([label.to_bytes(LABEL_BYTES, "little") for label in operand[span]]))
                 digest.extend(to_labels(_xor(permutation.apply(_xor(inner, tweaks)), inner)))
         return digests
 
-    def _permutation(self, number: int) -> Permutation:
-        if number not in self._permutations:
-            self._permutations[number] = Permutation(self._keys.key(number))
-        return self._permutations[number]
+
+Hashing = Generator[list[list[int]], list[list[int]], Made]
+"""Work on one instance: it asks for the hashes of labels, stage after stage, and goes on when it has them."""
 
 
-def garble(
-    circuit: Circuit, zero_labels: LabelRows, delta: int, label_hash: LabelHash
-) -> tuple[list[TableStage], LabelRows]:
-    """Garbles a chunk whose input labels are given.
+def garble_instance(
+    circuit: Circuit, zero_labels: Sequence[int], delta: int
+) -> Hashing[tuple[list[TableStage], list[int]]]:
+    """Garbles one instance whose input labels are given.
 
     For an AND with zero labels A, B and permute bits p_a, p_b (their lowest bits):
 
@@ -98,15 +84,17 @@ def garble(
     2. evaluator half: T_E = H(B) ^ H(B ^ Delta) ^ A,          W_E = H(B) ^ p_b (T_E ^ A)
     3. the output's zero label is W_G ^ W_E; T_G and T_E are sent.
 
-    With G ANDs in a stage and n instances, the labels A have rows 0 to G n - 1, the labels B those after. Of products
-    of inputs, whose B is the evaluator's and has p_b = 0, only step 2 is left, and the labels B have rows from 0 on.
+    With G ANDs in a stage, the labels A have rows 0 to G - 1, the labels B those after. Of products of inputs, whose B
+    is the evaluator's and has p_b = 0, only step 2 is left, and the labels B have rows from 0 on.
 
     Args:
         circuit: what to garble.
-        zero_labels: a row of zero labels per input wire, the garbler's wires first; the lowest bits of the evaluator's
-            are 0 where a product takes them.
+        zero_labels: one per input wire, the garbler's wires first; the lowest bits of the evaluator's are 0 where a
+            product takes them.
         delta: the global offset.
-        label_hash: the batch's hash.
+
+    Yields:
+        the labels to hash of a stage, rows in order, and the same XOR Delta; it is sent their hashes.
 
     Returns:
         the tables of each stage after the first; the zero labels of the output wires.
@@ -114,113 +102,116 @@ def garble(
     Raises:
         InputError: a product takes a zero label whose lowest bit is 1.
     """
-    wires: list[list[int]] = [*zero_labels, *([] for _ in circuit.gates)]
+    wires = [*zero_labels, *[0] * len(circuit.gates)]
     tables: list[TableStage] = []
-    for number, stage in enumerate(circuit.stages):
-        if number:
-            make = _garble_products if stage.products else _garble_ands
-            halves, outputs = make(*_operands(circuit, wires, stage), delta, label_hash)
-            _place(wires, stage.ands, outputs)
-            tables.append(halves)
+    _free_gates(circuit, wires, circuit.stages[0].free, delta)
+    for stage in circuit.stages[1:]:
+        left, right = [wires[wire] for wire in stage.left], [wires[wire] for wire in stage.right]
+        generator: list[int] = []
+        evaluator: list[int] = []
+        if stage.products and any(label & 1 for label in right):
+            raise InputError("an evaluator's zero label ends in 1: make its lowest bit that of the input")
+        hashed = right if stage.products else left + right
+        zeros, ones = yield [hashed, [label ^ delta for label in hashed]]
+        half = len(hashed) - len(right)
+        for place, wire in enumerate(stage.ands):
+            a, b, zero = left[place], right[place], 0
+            if not stage.products:
+                # 1.
+                generator.append(zeros[place] ^ ones[place] ^ (delta if b & 1 else 0))
+                zero = zeros[place] ^ (generator[-1] if a & 1 else 0)
+            # 2.
+            evaluator.append(zeros[half + place] ^ ones[half + place] ^ a)
+            # 3.
+            wires[wire] = zero ^ zeros[half + place] ^ (evaluator[-1] ^ a if b & 1 else 0)
+        tables.append((generator, evaluator))
         _free_gates(circuit, wires, stage.free, delta)
     return tables, [wires[wire] for wire in circuit.outputs]
 
 
-def _garble_ands(
-    left: Sequence[int], right: Sequence[int], delta: int, label_hash: LabelHash
-) -> tuple[TableStage, list[int]]:
-    """The halves of a stage, and its zero labels."""
-    generator: list[int] = []
-    evaluator: list[int] = []
-    outputs: list[int] = []
-    plain, shifted = label_hash.digest([*left, *right], [label ^ delta for label in (*left, *right)])
-    half = len(left)
-    hashes = zip(plain[:half], shifted[:half], plain[half:], shifted[half:], strict=True)
-    for a, b, (h_a0, h_a1, h_b0, h_b1) in zip(left, right, hashes, strict=True):
-        # 1.
-        generator_row = h_a0 ^ h_a1 ^ (delta if b & 1 else 0)
-        generator_zero = h_a0 ^ (generator_row if a & 1 else 0)
-        # 2.
-        evaluator_row = h_b0 ^ h_b1 ^ a
-        evaluator_zero = h_b0 ^ (evaluator_row ^ a if b & 1 else 0)
-        # 3.
-        outputs.append(generator_zero ^ evaluator_zero)
-        generator.append(generator_row)
-        evaluator.append(evaluator_row)
-    return (generator, evaluator), outputs
+def evaluate_instance(
+    circuit: Circuit, active_labels: Sequence[int], tables: Sequence[TableStage]
+) -> Hashing[list[int]]:
+    """The active labels of the outputs, from one active label per input wire.
+
+    For an AND with active labels A, B and their lowest bits s_a, s_b: H(A) ^ s_a T_G ^ H(B) ^ s_b (T_E ^ A); for a
+    product of inputs H(B) ^ s_b (T_E ^ A).
+
+    Yields:
+        the labels to hash of a stage, rows in order; it is sent their hashes.
+    """
+    wires = [*active_labels, *[0] * len(circuit.gates)]
+    # The active label of an inverted wire is the wire's own: its meaning changes, not the label.
+    _free_gates(circuit, wires, circuit.stages[0].free, offset=0)
+    for stage, (generator, evaluator) in zip(circuit.stages[1:], tables, strict=True):
+        left, right = [wires[wire] for wire in stage.left], [wires[wire] for wire in stage.right]
+        (hashes,) = yield [right if stage.products else left + right]
+        half = len(hashes) - len(right)
+        for place, wire in enumerate(stage.ands):
+            a, b, label = left[place], right[place], hashes[half + place]
+            if not stage.products:
+                label ^= hashes[place] ^ (generator[place] if a & 1 else 0)
+            wires[wire] = label ^ (evaluator[place] ^ a if b & 1 else 0)
+        _free_gates(circuit, wires, stage.free, offset=0)
+    return [wires[wire] for wire in circuit.outputs]
 
 
-def _garble_products(
-    left: Sequence[int], right: Sequence[int], delta: int, label_hash: LabelHash
-) -> tuple[TableStage, list[int]]:
-    """The same for products of inputs."""
-    if any(label & 1 for label in right):
-        raise InputError("an evaluator's zero label ends in 1: make its lowest bit that of the input")
-    plain, shifted = label_hash.digest(right, [label ^ delta for label in right])
-    # 2.
-    evaluator = [h_b0 ^ h_b1 ^ a for a, h_b0, h_b1 in zip(left, plain, shifted, strict=True)]
-    return ([], evaluator), plain
+def garble(
+    circuit: Circuit, zero_labels: LabelRows, delta: int, label_hash: LabelHash
+) -> tuple[list[TableStage], LabelRows]:
+    """Garbles a chunk: all instances, with their tables side by side in the order of rows.
+
+    Arguments, results and errors as of :func:`garble_instance`, for each wire a label of every instance.
+    """
+    made = _together([garble_instance(circuit, labels, delta) for labels in zip(*zero_labels, strict=True)], label_hash)
+    tables: list[TableStage] = []
+    for stage in zip(*(tables for tables, _ in made), strict=True):
+        generators, evaluators = zip(*stage, strict=True)
+        tables.append((_side_by_side(generators), _side_by_side(evaluators)))
+    return tables, [list(row) for row in zip(*(outputs for _, outputs in made), strict=True)]
 
 
 def evaluate(
     circuit: Circuit, active_labels: LabelRows, tables: Sequence[TableStage], label_hash: LabelHash
 ) -> LabelRows:
-    """The active labels of the outputs, from one active label per input wire and instance.
-
-    For an AND with active labels A, B and their lowest bits s_a, s_b: H(A) ^ s_a T_G ^ H(B) ^ s_b (T_E ^ A); for a
-    product of inputs H(B) ^ s_b (T_E ^ A).
-    """
-    wires: list[list[int]] = [*active_labels, *([] for _ in circuit.gates)]
-    for number, stage in enumerate(circuit.stages):
-        if number:
-            run = _evaluate_products if stage.products else _evaluate_ands
-            outputs = run(*_operands(circuit, wires, stage), tables[number - 1], label_hash)
-            _place(wires, stage.ands, outputs)
-        # The active label of an inverted wire is the wire's own: its meaning changes, not the label.
-        _free_gates(circuit, wires, stage.free, offset=0)
-    return [wires[wire] for wire in circuit.outputs]
+    """Evaluates a chunk: all instances; as :func:`evaluate_instance`, for each wire a label of every instance."""
+    count = len(active_labels[0])
+    work = [
+        evaluate_instance(
+            circuit, labels, [(generator[at::count], evaluator[at::count]) for generator, evaluator in tables]
+        )
+        for at, labels in enumerate(zip(*active_labels, strict=True))
+    ]
+    return [list(row) for row in zip(*_together(work, label_hash), strict=True)]
 
 
-def _evaluate_ands(left: Sequence[int], right: Sequence[int], halves: TableStage, label_hash: LabelHash) -> list[int]:
-    (hashes,) = label_hash.digest([*left, *right])
-    half = len(left)
-    outputs: list[int] = []
-    for a, b, h_a, h_b, generator, evaluator in zip(left, right, hashes[:half], hashes[half:], *halves, strict=True):
-        label = h_a ^ h_b
-        if a & 1:
-            label ^= generator
-        if b & 1:
-            label ^= evaluator ^ a
-        outputs.append(label)
-    return outputs
+def _together(instances: Sequence[Hashing[Made]], label_hash: LabelHash) -> list[Made]:
+    """Goes through all instances stage by stage, and hashes what they ask for in one call: AES likes many blocks."""
+    results: list[Made] = []
+    replies: Sequence[list[list[int]] | None] = [None] * len(instances)
+    while len(results) < len(instances):
+        asked: list[list[list[int]]] = []
+        for instance, reply in zip(instances, replies, strict=True):
+            try:
+                asked.append(instance.send(reply))  # type: ignore[arg-type]
+            except StopIteration as ended:
+                results.append(ended.value)
+        if asked:
+            digests = label_hash.digest(*map(_side_by_side, zip(*asked, strict=True)))
+            replies = [[digest[at :: len(asked)] for digest in digests] for at in range(len(asked))]
+    return results
 
 
-def _evaluate_products(
-    left: Sequence[int], right: Sequence[int], halves: TableStage, label_hash: LabelHash
-) -> list[int]:
-    (hashes,) = label_hash.digest(right)
-    labels = zip(left, right, hashes, halves[1], strict=True)
-    return [h_b ^ row ^ a if b & 1 else h_b for a, b, h_b, row in labels]
+def _side_by_side(rows: Sequence[Sequence[int]]) -> list[int]:
+    """Gate after gate, the row of every instance."""
+    return list(chain.from_iterable(zip(*rows, strict=True)))
 
 
-def _operands(circuit: Circuit, wires: LabelRows, stage: CircuitStage) -> tuple[list[int], list[int]]:
-    left, right = circuit.operands(stage)
-    return [label for wire in left for label in wires[wire]], [label for wire in right for label in wires[wire]]
-
-
-def _place(wires: LabelRows, ands: Sequence[int], outputs: Sequence[int]) -> None:
-    instances = len(outputs) // len(ands)
-    for index, wire in enumerate(ands):
-        wires[wire] = list(outputs[index * instances : (index + 1) * instances])
-
-
-def _free_gates(circuit: Circuit, wires: LabelRows, free: Sequence[int], offset: int) -> None:
+def _free_gates(circuit: Circuit, wires: list[int], free: Sequence[int], offset: int) -> None:
+    gates, first = circuit.gates, circuit.inputs
     for wire in free:
-        operation, left, right = circuit.gate(wire)
-        if operation is Operation.XOR:
-            wires[wire] = [a ^ b for a, b in zip(wires[left], wires[right], strict=True)]
-        else:
-            wires[wire] = [a ^ offset for a in wires[left]]
+        operation, left, right = gates[wire - first]
+        wires[wire] = wires[left] ^ (wires[right] if operation is Operation.XOR else offset)
 
 
 def _xor(left: bytes, right: bytes) -> bytes:

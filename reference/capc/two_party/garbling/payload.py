@@ -10,7 +10,7 @@ Spec: CAPC-WIRE-008.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -25,7 +25,8 @@ from capc.foundation.encoding import (
 from capc.foundation.hidden import type_only
 from capc.foundation.ring import from_bits, to_bits
 from capc.two_party.circuits.builder import Circuit
-from capc.two_party.garbling.half_gates import LabelRows, TableStage
+from capc.two_party.garbling.half_gates import LabelHash, LabelRows, TableStage, evaluate, garble
+from capc.two_party.garbling.output_sharing import share_by_evaluator, share_by_garbler
 
 CHUNK_INSTANCES = 256
 """Instances of a large circuit that are garbled together: more are no faster, and memory grows with them."""
@@ -110,6 +111,77 @@ class GarbledCircuits:
         hash_key = reader.take(LABEL_BYTES)
         chunks = tuple(_read_chunk(reader, circuit, size) for size in chunk_sizes(instances, chunk))
         return cls(hash_key, chunks)
+
+
+@dataclass(frozen=True)
+class GarbledChunks:
+    """What a garbler made of a batch.
+
+    Attributes:
+        chunks: to send.
+        shares: for each instance its shares of the output words, where the circuit shares them.
+        zero_labels: of each output wire, for each instance.
+    """
+
+    chunks: tuple[GarbledChunk, ...]
+    shares: list[list[int]]
+    zero_labels: LabelRows
+
+    __repr__ = type_only
+
+
+def garble_chunks(
+    circuit: Circuit,
+    zero_labels: Iterable[LabelRows],
+    delta: int,
+    label_hash: LabelHash,
+    weights: Sequence[Sequence[int]] | None = None,
+) -> GarbledChunks:
+    """Garbles chunk after chunk.
+
+    Args:
+        circuit: what to garble.
+        zero_labels: for each chunk those of the input wires.
+        delta: the global offset.
+        label_hash: the batch's hash.
+        weights: of each output wire, for each instance, as of
+            :func:`capc.two_party.garbling.output_sharing.share_by_garbler`.
+    """
+    chunks: list[GarbledChunk] = []
+    shares: list[list[int]] = []
+    zeros: LabelRows = [[] for _ in circuit.outputs]
+    for number, inputs in enumerate(zero_labels):
+        label_hash.begin_chunk(number)
+        tables, outputs = garble(circuit, inputs, delta, label_hash)
+        if circuit.sharing is None:
+            rows = [[label & 1 for label in row] for row in outputs]
+        else:
+            done = slice(len(shares), len(shares) + len(outputs[0]))
+            own = None if weights is None else [row[done] for row in weights]
+            rows, words = share_by_garbler(circuit.sharing, outputs, delta, label_hash, own)
+            shares += words
+        chunks.append(GarbledChunk(tables, rows))
+        zeros = [before + now for before, now in zip(zeros, outputs, strict=True)]
+    return GarbledChunks(tuple(chunks), shares, zeros)
+
+
+def evaluate_chunks(
+    circuit: Circuit, active_labels: Iterable[LabelRows], chunks: Sequence[GarbledChunk], label_hash: LabelHash
+) -> tuple[list[list[int]], LabelRows]:
+    """Evaluates chunk after chunk: for each instance shares of output words, or output bits; the active labels."""
+    outputs: list[list[int]] = []
+    actives: LabelRows = [[] for _ in circuit.outputs]
+    for number, (inputs, chunk) in enumerate(zip(active_labels, chunks, strict=True)):
+        label_hash.begin_chunk(number)
+        active = evaluate(circuit, inputs, chunk.tables, label_hash)
+        if circuit.sharing is None:
+            pairs = zip(active, chunk.outputs, strict=True)
+            bits = [[label & 1 ^ bit for label, bit in zip(*pair, strict=True)] for pair in pairs]
+            outputs += map(list, zip(*bits, strict=True))
+        else:
+            outputs += share_by_evaluator(circuit.sharing, active, chunk.outputs, label_hash)
+        actives = [before + now for before, now in zip(actives, active, strict=True)]
+    return outputs, actives
 
 
 class _Reader:

@@ -8,24 +8,25 @@ Spec: CAPC-GC-001 to CAPC-GC-009, CAPC-OT-001 to CAPC-OT-007.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 from capc.foundation import ring
 from capc.foundation.aes_ctr import KEY_BYTES, to_labels
 from capc.foundation.encoding import LABEL_BYTES, bits_from_bytes, require_length
 from capc.foundation.randomness import RandomSource
 from capc.two_party.circuits.builder import Circuit, input_wires
-from capc.two_party.garbling import base_ot, ggm_tree, half_gates, ot_extension
+from capc.two_party.garbling import base_ot, ggm_tree, ot_extension
+from capc.two_party.garbling.base_ot import BaseOtSender, ChosenSeeds
 from capc.two_party.garbling.half_gates import LabelHash, LabelRows
+from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey
 from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer, OtExtension, OtTrees
-from capc.two_party.garbling.output_sharing import share_by_evaluator, share_by_garbler
 from capc.two_party.garbling.payload import (
-    GarbledChunk,
     GarbledCircuits,
     by_chunks,
     chosen_labels,
     chunk_instances,
     chunk_sizes,
+    evaluate_chunks,
+    garble_chunks,
     input_labels,
     offset_rows,
     rows_of,
@@ -44,16 +45,17 @@ from capc.two_party.interface import (
     Words,
     accept_any,
 )
-from capc.two_party.vote_rounds import VoteRounds
 
 EvaluatorEnd = tuple[int, list[int]]
 """Random bits, as one number, and the label of each."""
 GarblerEnd = tuple[int, list[int]]
 """Delta, and the zero label of each transfer."""
+InputZeros = tuple[int, list[LabelRows]]
+"""Delta, and the zero labels of the garbler's inputs, chunk by chunk."""
 
 
-class GarbledTwoParty:
-    """Garbled circuits, one chunk of instances after another.
+class GarbledScheme:
+    """What the readable engine and the fast one share: lengths, and the first half of the set-up.
 
     Args:
         chunk: instances per chunk, the same at both ends; None for :func:`chunk_instances` of each circuit.
@@ -62,12 +64,6 @@ class GarbledTwoParty:
     def __init__(self, chunk: int | None = None) -> None:
         self._chunk = chunk
         self._tally = HashTally()
-        self._vote_rounds: VoteRounds = GarbledVote(chunk, self._tally)
-
-    @property
-    def vote_rounds(self) -> VoteRounds:
-        """The readable vote in rounds."""
-        return self._vote_rounds
 
     @property
     def hash_use(self) -> HashUse:
@@ -110,58 +106,83 @@ class GarbledTwoParty:
         """16 bytes per input bit of the garbler."""
         return LABEL_BYTES * instances * circuit.garbler_inputs
 
-    def evaluator_offer(self, source: RandomSource) -> tuple[object, bytes]:
+    def evaluator_offer(self, source: RandomSource) -> tuple[BaseOtSender, bytes]:
         """The base OT offer."""
         state, offer = base_ot.base_ot_offer(source)
         return state, offer.to_bytes()
 
-    def garbler_choose(self, offer: bytes, context: bytes, source: RandomSource) -> tuple[object, bytes]:
+    def garbler_choose(self, offer: bytes, context: bytes, source: RandomSource) -> tuple[ChosenSeeds, bytes]:
         """Delta and the chosen seeds; the base OT choice."""
         seeds, choice = base_ot.base_ot_choose(BaseOtOffer.from_bytes(offer), context, source)
         return seeds, choice.to_bytes()
 
+
+def grow_leaves(
+    sender: BaseOtSender, choice: bytes, context: bytes, source: RandomSource
+) -> tuple[EvaluatorKey, bytes]:
+    """Evaluator: all leaves of all trees; what gives the garbler all but one of each."""
+    pairs = base_ot.base_ot_finish(sender, BaseOtChoice.from_bytes(choice), context)
+    leaves, trees = ggm_tree.grow(pairs, source)
+    return EvaluatorKey(leaves), trees.to_bytes()
+
+
+def take_leaves(chosen: ChosenSeeds, trees: bytes) -> GarblerKey:
+    """Garbler: Delta, and all leaves but one of each tree."""
+    return GarblerKey(chosen.delta, ggm_tree.grow_all_but_one(chosen.delta, chosen.seeds, OtTrees.from_bytes(trees)))
+
+
+class GarbledTwoParty(GarbledScheme):
+    """Garbled circuits, one chunk of instances after another. Arguments as of :class:`GarbledScheme`."""
+
+    def __init__(self, chunk: int | None = None) -> None:
+        super().__init__(chunk)
+        self._vote_rounds = GarbledVote(chunk, self._tally)
+
+    @property
+    def vote_rounds(self) -> GarbledVote:
+        """The readable vote in rounds."""
+        return self._vote_rounds
+
     def evaluator_finish(
-        self, state: object, choice: bytes, context: bytes, source: RandomSource
-    ) -> tuple[object, bytes]:
-        """All leaves of all trees; what gives the garbler all but one of each."""
-        sender = cast(base_ot.BaseOtSender, state)
-        pairs = base_ot.base_ot_finish(sender, BaseOtChoice.from_bytes(choice), context)
-        leaves, trees = ggm_tree.grow(pairs, source)
-        return ot_extension.EvaluatorKey(leaves), trees.to_bytes()
+        self, state: BaseOtSender, choice: bytes, context: bytes, source: RandomSource
+    ) -> tuple[EvaluatorKey, bytes]:
+        """See :func:`grow_leaves`."""
+        return grow_leaves(state, choice, context, source)
 
-    def garbler_finish(self, state: object, trees: bytes) -> object:
-        """Delta and all leaves but one of each tree."""
-        chosen = cast(base_ot.ChosenSeeds, state)
-        leaves = ggm_tree.grow_all_but_one(chosen.delta, chosen.seeds, OtTrees.from_bytes(trees))
-        return ot_extension.GarblerKey(chosen.delta, leaves)
+    def garbler_finish(self, state: ChosenSeeds, trees: bytes) -> GarblerKey:
+        """See :func:`take_leaves`."""
+        return take_leaves(state, trees)
 
-    def extend_evaluator(self, key: object, position: int, counts: Sequence[int]) -> tuple[list[Transfers], bytes]:
+    def extend_evaluator(
+        self, key: EvaluatorKey, position: int, counts: Sequence[int]
+    ) -> tuple[list[Transfers[EvaluatorEnd]], bytes]:
         """One extension for all batches."""
-        evaluator_key = cast(ot_extension.EvaluatorKey, key)
-        bits, labels, message = ot_extension.extend_receive(evaluator_key, position, sum(counts))
+        bits, labels, message = ot_extension.extend_receive(key, position, sum(counts))
         transfers = []
         for number, (start, end) in enumerate(spans(counts)):
-            end_of_batch: EvaluatorEnd = ((bits >> start) & ((1 << end - start) - 1), labels[start:end])
-            transfers.append(Transfers(position + number, end - start, end_of_batch))
+            own = (bits >> start) & ((1 << end - start) - 1), labels[start:end]
+            transfers.append(Transfers(position + number, end - start, own))
         return transfers, message.to_bytes()
 
-    def expect_transfers(self, key: object, position: int, counts: Sequence[int]) -> None:
+    def expect_transfers(self, key: GarblerKey, position: int, counts: Sequence[int]) -> None:
         """Nothing: this scheme does all its work when the message is there."""
 
-    def extend_garbler(self, key: object, position: int, counts: Sequence[int], payload: bytes) -> list[Transfers]:
+    def extend_garbler(
+        self, key: GarblerKey, position: int, counts: Sequence[int], payload: bytes
+    ) -> list[Transfers[GarblerEnd]]:
         """The same, by the garbler."""
-        garbler_key = cast(ot_extension.GarblerKey, key)
-        message = OtExtension.from_bytes(payload, sum(counts))
-        labels = ot_extension.extend_send(garbler_key, position, message)
+        labels = ot_extension.extend_send(key, position, OtExtension.from_bytes(payload, sum(counts)))
         return [
-            Transfers(position + number, end - start, (garbler_key.delta, labels[start:end]))
+            Transfers(position + number, end - start, (key.delta, labels[start:end]))
             for number, (start, end) in enumerate(spans(counts))
         ]
 
-    def choose(self, transfers: Transfers, circuit: Circuit, inputs: Sequence[Words]) -> tuple[Chosen, bytes]:
+    def choose(
+        self, transfers: Transfers[EvaluatorEnd], circuit: Circuit, inputs: Sequence[Words]
+    ) -> tuple[Chosen[list[int]], bytes]:
         """Sends each input bit XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
         transfers.require_count(circuit, len(inputs))
-        random_bits, labels = cast(EvaluatorEnd, transfers.secret)
+        random_bits, labels = transfers.secret
         bits = [input_wires(circuit, words, circuit.evaluator_words) for words in inputs]
         ordered = [bit for rows in by_chunks(bits, self.chunk_of(circuit)) for row in rows for bit in row]
         transfers.spend()
@@ -170,7 +191,12 @@ class GarbledTwoParty:
         return Chosen(circuit, len(inputs), transfers.position, chosen_labels(labels, chosen)), payload
 
     def garble(
-        self, transfers: Transfers, circuit: Circuit, inputs: Sequence[Words], bits: bytes, source: RandomSource
+        self,
+        transfers: Transfers[GarblerEnd],
+        circuit: Circuit,
+        inputs: Sequence[Words],
+        bits: bytes,
+        source: RandomSource,
     ) -> tuple[GarblerOutput, bytes]:
         """Garbles every instance, with active labels of the garbler's inputs that a public seed gives.
 
@@ -198,7 +224,7 @@ class GarbledTwoParty:
         # 3.
         return output, label_seed + circuits
 
-    def evaluate(self, chosen: Chosen, payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
+    def evaluate(self, chosen: Chosen[list[int]], payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
         """Evaluates every instance, with the garbler's labels from the seed."""
         chosen.require_unspent()
         require_length(payload, self.circuits_length(chosen.circuit, chosen.instances), "garbled circuits")
@@ -209,8 +235,8 @@ class GarbledTwoParty:
         return evaluation
 
     def garble_ahead(
-        self, transfers: Transfers, circuit: Circuit, instances: int, bits: bytes, source: RandomSource
-    ) -> tuple[Ahead, bytes]:
+        self, transfers: Transfers[GarblerEnd], circuit: Circuit, instances: int, bits: bytes, source: RandomSource
+    ) -> tuple[Ahead[InputZeros], bytes]:
         """Garbles every instance, with zero labels of the garbler's inputs that a secret seed gives.
 
         The seed and the hash key are drawn, 16 bytes each, in this order. Sent: the circuits.
@@ -224,21 +250,21 @@ class GarbledTwoParty:
         )
         return Ahead(circuit, instances, output, (delta, garbler_zeros)), circuits
 
-    def check_ahead(self, chosen: Chosen, payload: bytes) -> None:
+    def check_ahead(self, chosen: Chosen[list[int]], payload: bytes) -> None:
         """As :meth:`GarbledCircuits.from_bytes`."""
         GarbledCircuits.from_bytes(payload, chosen.circuit, chosen.instances, self.chunk_of(chosen.circuit))
 
-    def activate(self, ahead: Ahead, inputs: Sequence[Words]) -> bytes:
+    def activate(self, ahead: Ahead[InputZeros], inputs: Sequence[Words]) -> bytes:
         """The active label of each input bit: chunk by chunk, wire by wire, by instance."""
         ahead.require_instances(len(inputs))
-        delta, zeros = cast(tuple[int, list[LabelRows]], ahead.secret)
+        delta, zeros = ahead.secret
         wires = [input_wires(ahead.circuit, words, ahead.circuit.garbler_words) for words in inputs]
         chunks = zip(zeros, by_chunks(wires, self.chunk_of(ahead.circuit)), strict=True)
         active = [label for zero, rows in chunks for row in offset_rows(zero, rows, delta) for label in row]
         ahead.spend()
         return b"".join(label.to_bytes(LABEL_BYTES, "little") for label in active)
 
-    def evaluate_ahead(self, chosen: Chosen, payload: bytes, labels: bytes) -> Evaluation:
+    def evaluate_ahead(self, chosen: Chosen[list[int]], payload: bytes, labels: bytes) -> Evaluation:
         """Evaluates every instance, with the garbler's labels as they were sent."""
         chosen.require_unspent()
         circuit, instances = chosen.circuit, chosen.instances
@@ -249,12 +275,12 @@ class GarbledTwoParty:
         return evaluation
 
     def _evaluator_zeros(
-        self, transfers: Transfers, circuit: Circuit, instances: int, bits: bytes
+        self, transfers: Transfers[GarblerEnd], circuit: Circuit, instances: int, bits: bytes
     ) -> tuple[int, list[LabelRows]]:
         """Delta, and the zero labels of the evaluator's input wires, chunk by chunk, from its choice bits."""
         transfers.require_unspent()
         transfers.require_count(circuit, instances)
-        delta, labels = cast(GarblerEnd, transfers.secret)
+        delta, labels = transfers.secret
         flips = bits_from_bytes(bits, len(labels))
         zeros = [label ^ delta if flips >> index & 1 else label for index, label in enumerate(labels)]
         return delta, self._by_chunks(chosen_labels(zeros, 0), circuit, circuit.evaluator_inputs, instances)
@@ -278,41 +304,17 @@ class GarbledTwoParty:
         hash_key: bytes,
     ) -> tuple[GarblerOutput, bytes]:
         label_hash = LabelHash(hash_key, position)
-        chunks: list[GarbledChunk] = []
-        shares: list[Words] = []
-        zero_labels: list[Words] = []
-        for number, (mine, theirs) in enumerate(zip(garbler_zeros, evaluator_zeros, strict=True)):
-            label_hash.begin_chunk(number)
-            tables, outputs = half_gates.garble(circuit, [*mine, *theirs], delta, label_hash)
-            if circuit.sharing is None:
-                rows = [[label & 1 for label in row] for row in outputs]
-                zero_labels += zip(*outputs, strict=True)
-            else:
-                rows, own = share_by_garbler(circuit.sharing, outputs, delta, label_hash)
-                shares += own
-            chunks.append(GarbledChunk(tables, rows))
+        inputs = ([*mine, *theirs] for mine, theirs in zip(garbler_zeros, evaluator_zeros, strict=True))
+        made = garble_chunks(circuit, inputs, delta, label_hash)
         self._tally.add(label_hash.use)
-        labels = OutputLabels(zero_labels, delta) if circuit.sharing is None else None
-        return GarblerOutput(shares, labels), GarbledCircuits(hash_key, tuple(chunks)).to_bytes(circuit)
+        by_instance = list(zip(*made.zero_labels, strict=True))
+        labels = OutputLabels(by_instance, delta) if circuit.sharing is None else None
+        return GarblerOutput(made.shares, labels), GarbledCircuits(hash_key, made.chunks).to_bytes(circuit)
 
-    def _evaluate(self, chosen: Chosen, payload: bytes, garbler_labels: list[LabelRows]) -> Evaluation:
+    def _evaluate(self, chosen: Chosen[list[int]], payload: bytes, garbler_labels: list[LabelRows]) -> Evaluation:
         circuit, instances = chosen.circuit, chosen.instances
         message = GarbledCircuits.from_bytes(payload, circuit, instances, self.chunk_of(circuit))
-        own_labels = self._by_chunks(cast(list[int], chosen.secret), circuit, circuit.evaluator_inputs, instances)
-        label_hash = LabelHash(message.hash_key, chosen.position)
-        outputs: list[Words] = []
-        labels: list[Words] = []
-        parts = zip(garbler_labels, own_labels, message.chunks, strict=True)
-        for number, (theirs, mine, chunk) in enumerate(parts):
-            label_hash.begin_chunk(number)
-            active = half_gates.evaluate(circuit, [*theirs, *mine], chunk.tables, label_hash)
-            if circuit.sharing is None:
-                bits = [
-                    [label & 1 ^ bit for label, bit in zip(*pair, strict=True)]
-                    for pair in zip(active, chunk.outputs, strict=True)
-                ]
-                outputs += zip(*bits, strict=True)
-                labels += zip(*active, strict=True)
-            else:
-                outputs += share_by_evaluator(circuit.sharing, active, chunk.outputs, label_hash)
-        return Evaluation(outputs, labels)
+        own_labels = self._by_chunks(chosen.secret, circuit, circuit.evaluator_inputs, instances)
+        inputs = ([*theirs, *mine] for theirs, mine in zip(garbler_labels, own_labels, strict=True))
+        outputs, active = evaluate_chunks(circuit, inputs, message.chunks, LabelHash(message.hash_key, chosen.position))
+        return Evaluation(outputs, () if circuit.sharing else list(zip(*active, strict=True)))

@@ -14,24 +14,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 from capc.foundation import ring
 from capc.foundation.aes_ctr import KEY_BYTES
 from capc.foundation.encoding import bits_from_bytes, elements_from_bytes, elements_to_bytes, require_length
 from capc.foundation.randomness import RandomSource
 from capc.two_party.circuits.builder import Circuit, Sharing
-from capc.two_party.garbling import half_gates, ot_extension
+from capc.two_party.garbling import ot_extension
 from capc.two_party.garbling.half_gates import LabelHash, LabelRows
+from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey
 from capc.two_party.garbling.ot_messages import OtExtension
 from capc.two_party.garbling.output_sharing import share_by_evaluator, share_by_garbler
 from capc.two_party.garbling.payload import (
-    GarbledChunk,
     GarbledCircuits,
     by_chunks,
     chosen_labels,
     chunk_instances,
     chunk_sizes,
+    evaluate_chunks,
+    garble_chunks,
     input_labels,
     offset_rows,
     rows_of,
@@ -40,6 +41,9 @@ from capc.two_party.garbling.payload import (
 from capc.two_party.hash_use import HashTally
 from capc.two_party.interface import Transfers, Words
 from capc.two_party.vote_rounds import Columns, EvaluatorRound, GarblerRound, Shares, VoteShape, differences, winners
+
+Labelled = tuple[int, list[int]]
+"""A party's end of transfers: random bits and their labels, or Delta and zero labels."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,7 +61,7 @@ class _Garbler:
 
     delta: int
     labels: list[int]
-    key: object
+    key: EvaluatorKey
     reverse: list[int]
     entrants: Columns
     signs: LabelRows
@@ -78,10 +82,14 @@ class _Evaluator:
 
     bits: int
     labels: list[int]
-    key: object
+    key: GarblerKey
     reverse: list[int]
     entrants: Columns
     signs: LabelRows
+
+
+_Answering = GarblerRound[_Garbler]
+_Asking = EvaluatorRound[_Evaluator]
 
 
 class RoundLengths:
@@ -129,39 +137,31 @@ class GarbledVote(RoundLengths):
     """A vote in rounds, between scalars."""
 
     def begin(
-        self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Words]
-    ) -> tuple[EvaluatorRound, bytes]:
+        self, transfers: Transfers[Labelled], key: GarblerKey, shape: VoteShape, shares: Sequence[Words]
+    ) -> tuple[_Asking, bytes]:
         """The choice bits of round 0."""
         shape.require_transfers(transfers)
         shape.require_shares(shares)
-        bits, labels = cast(tuple[int, list[int]], transfers.secret)
+        bits, labels = transfers.secret
         transfers.spend()
         own, request = self._choose(shape, 0, _Evaluator(bits, labels, key, [], _columns(shares), []))
         return EvaluatorRound(shape, 0, transfers.position, own), request
 
-    def await_begin(self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Words]) -> GarblerRound:
+    def await_begin(
+        self, transfers: Transfers[Labelled], key: EvaluatorKey, shape: VoteShape, shares: Sequence[Words]
+    ) -> _Answering:
         """Takes the zero labels of all rounds."""
         shape.require_transfers(transfers)
         shape.require_shares(shares)
-        delta, labels = cast(tuple[int, list[int]], transfers.secret)
+        delta, labels = transfers.secret
         transfers.spend()
         return GarblerRound(shape, 0, transfers.position, _Garbler(delta, labels, key, [], _columns(shares), []))
 
-    def garble(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[GarblerRound | Shares, bytes]:
+    def garble(self, state: _Answering, payload: bytes, source: RandomSource) -> tuple[_Answering, bytes]:
         """Label seed and hash key are drawn, 16 bytes each, in this order."""
-        state.require_unspent()
-        shape, own = state.shape, cast(_Garbler, state.secret)
-        require_length(payload, self.request_length(shape, state.number), "request of a round")
-        split, count = self._rows_length(shape, state.number), shape.transfers(state.number)
-        entrants = self._complete(state, payload[:split])
-        flips = bits_from_bytes(payload[split:], count)
-        state.spend()
-        zeros = [label ^ own.delta if flips >> i & 1 else label for i, label in enumerate(own.labels[:count])]
-        compared = differences(entrants, shape.logit_bits)
-        zeros = chosen_labels(zeros, 0)
-        shares, signs, circuits = self._garble(state, compared, zeros, source.read(KEY_BYTES), source.read(KEY_BYTES))
-        if shape.is_last(state.number):
-            return shares, circuits
+        state.require_round(last=False)
+        shape, own = state.shape, state.secret
+        entrants, shares, signs, circuits = self._answer(state, payload, source)
         done = shape.instances * shape.matches(state.number - 1) if state.number else 0
         reverse, extension = own.reverse[done:], b""
         if state.number == 0:
@@ -170,25 +170,40 @@ class GarbledVote(RoundLengths):
         flat = [label for wire in signs for label in wire]
         masked = ring.from_bits([(sign ^ taken) & 1 for sign, taken in zip(flat, reverse, strict=False)])
         entrants = winners(entrants, _columns(shares), shape.logit_bits)
-        after = _Garbler(own.delta, own.labels[count:], own.key, reverse, entrants, own.signs + signs)
+        rest = own.labels[shape.transfers(state.number) :]
         answer = circuits + extension + masked.to_bytes((len(flat) + 7) // 8, "little")
-        return GarblerRound(shape, state.number + 1, state.position + 1, after), answer
+        return state.following(_Garbler(own.delta, rest, own.key, reverse, entrants, own.signs + signs)), answer
 
-    def evaluate(
-        self, state: EvaluatorRound, payload: bytes, source: RandomSource
-    ) -> tuple[EvaluatorRound, bytes] | Shares:
+    def garble_last(self, state: _Answering, payload: bytes, source: RandomSource) -> tuple[Shares, bytes]:
+        """The same two draws."""
+        state.require_round(last=True)
+        _, shares, _, circuits = self._answer(state, payload, source)
+        return shares, circuits
+
+    def _answer(
+        self, state: _Answering, payload: bytes, source: RandomSource
+    ) -> tuple[Columns, list[list[int]], LabelRows, bytes]:
+        """Shares of the entrants; of the outputs, for each query; the outputs' zero labels; label seed and circuits."""
+        shape, own = state.shape, state.secret
+        require_length(payload, self.request_length(shape, state.number), "request of a round")
+        split, count = self._rows_length(shape, state.number), shape.transfers(state.number)
+        entrants = self._complete(state, payload[:split])
+        flips = bits_from_bytes(payload[split:], count)
+        state.spend()
+        zeros = [label ^ own.delta if flips >> i & 1 else label for i, label in enumerate(own.labels[:count])]
+        compared, keys = differences(entrants, shape.logit_bits), (source.read(KEY_BYTES), source.read(KEY_BYTES))
+        return entrants, *self._garble(state, compared, chosen_labels(zeros, 0), *keys)
+
+    def evaluate(self, state: _Asking, payload: bytes, source: RandomSource) -> tuple[_Asking, bytes]:
         """The hash key of the rows is drawn, 16 bytes."""
-        state.require_unspent()
-        shape, own = state.shape, cast(_Evaluator, state.secret)
+        state.require_round(last=False)
+        shape, own = state.shape, state.secret
         require_length(payload, self.answer_length(shape, state.number), "answer of a round")
         split = self._circuits_length(shape, state.number)
         shares, signs = self._evaluate(state, payload[:split])
-        if shape.is_last(state.number):
-            state.spend()
-            return shares
         extension, _ = self._selection_lengths(shape, state.number)
         masked = bits_from_bytes(payload[split + extension :], shape.instances * shape.matches(state.number))
-        key, reverse = cast(ot_extension.GarblerKey, own.key), own.reverse
+        key, reverse = own.key, own.reverse
         if state.number == 0:
             message = OtExtension.from_bytes(payload[split : split + extension], shape.reverse_transfers)
             reverse = ot_extension.extend_send(key, state.position, message)
@@ -209,7 +224,15 @@ class GarbledVote(RoundLengths):
         )  # fmt: skip
         chosen, choice = self._choose(shape, state.number + 1, after)
         sent = b"".join(elements_to_bytes(row, shape.logit_bits) for row in rows)
-        return EvaluatorRound(shape, state.number + 1, state.position + 1, chosen), hash_key + sent + choice
+        return state.following(chosen), hash_key + sent + choice
+
+    def evaluate_last(self, state: _Asking, payload: bytes) -> Shares:
+        """Nothing is drawn."""
+        state.require_round(last=True)
+        require_length(payload, self.answer_length(state.shape, state.number), "answer of a round")
+        shares, _ = self._evaluate(state, payload)
+        state.spend()
+        return shares
 
     def _choose(self, shape: VoteShape, number: int, own: _Evaluator) -> tuple[_Evaluator, bytes]:
         """Each bit of the differences XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
@@ -222,52 +245,33 @@ class GarbledVote(RoundLengths):
         return replace(own, labels=labels), masked.to_bytes((count + 7) // 8, "little")
 
     def _garble(
-        self, state: GarblerRound, compared: Columns, zeros: list[int], label_seed: bytes, hash_key: bytes
+        self, state: _Answering, compared: Columns, zeros: list[int], label_seed: bytes, hash_key: bytes
     ) -> tuple[list[list[int]], LabelRows, bytes]:
         """The garbler's shares of the outputs for each query, their zero labels, and label seed and circuits."""
-        shape, own = state.shape, cast(_Garbler, state.secret)
+        shape, own = state.shape, state.secret
         circuit, label_hash = shape.circuit(state.number), LabelHash(hash_key, state.position)
         chunk = self._chunk_of(circuit)
         wires = by_chunks(_bits(compared, shape.logit_bits), chunk)
         active = input_labels(label_seed, circuit.garbler_inputs, shape.instances, chunk)
         weights = None if shape.is_last(state.number) else _negated(compared, shape.logit_bits)
-        chunks: list[GarbledChunk] = []
-        shares: list[list[int]] = []
-        signs: LabelRows = [[] for _ in circuit.outputs]
-        parts = zip(self._spans(state), active, wires, self._input_rows(state, own.signs, zeros), strict=True)
-        for number, (span, labels, bits, theirs) in enumerate(parts):
-            label_hash.begin_chunk(number)
-            mine = offset_rows(labels, bits, own.delta)
-            tables, outputs = half_gates.garble(circuit, [*mine, *theirs], own.delta, label_hash)
-            weight = None if weights is None else [column[span] for column in weights]
-            rows, part = share_by_garbler(cast(Sharing, circuit.sharing), outputs, own.delta, label_hash, weight)
-            chunks.append(GarbledChunk(tables, rows))
-            shares += part
-            signs = [[*before, *now] for before, now in zip(signs, outputs, strict=True)]
+        parts = zip(active, wires, self._input_rows(state, own.signs, zeros), strict=True)
+        inputs = ([*offset_rows(labels, bits, own.delta), *theirs] for labels, bits, theirs in parts)
+        made = garble_chunks(circuit, inputs, own.delta, label_hash, weights)
         self._tally.add(label_hash.use)
-        return shares, signs, label_seed + GarbledCircuits(hash_key, tuple(chunks)).to_bytes(circuit)
+        return made.shares, made.zero_labels, label_seed + GarbledCircuits(hash_key, made.chunks).to_bytes(circuit)
 
-    def _evaluate(self, state: EvaluatorRound, payload: bytes) -> tuple[list[list[int]], LabelRows]:
+    def _evaluate(self, state: _Asking, payload: bytes) -> tuple[list[list[int]], LabelRows]:
         """The evaluator's shares of the outputs for each query, and their active labels."""
-        shape, own = state.shape, cast(_Evaluator, state.secret)
+        shape, own = state.shape, state.secret
         circuit = shape.circuit(state.number)
         chunk_size = self._chunk_of(circuit)
         message = GarbledCircuits.from_bytes(payload[KEY_BYTES:], circuit, shape.instances, chunk_size)
         active = input_labels(payload[:KEY_BYTES], circuit.garbler_inputs, shape.instances, chunk_size)
-        label_hash = LabelHash(message.hash_key, state.position)
-        shares: list[list[int]] = []
-        signs: LabelRows = [[] for _ in circuit.outputs]
         own_rows = self._input_rows(state, own.signs, own.labels[: shape.transfers(state.number)])
-        for number, (labels, mine, chunk) in enumerate(zip(active, own_rows, message.chunks, strict=True)):
-            label_hash.begin_chunk(number)
-            outputs = half_gates.evaluate(circuit, [*labels, *mine], chunk.tables, label_hash)
-            shares += share_by_evaluator(cast(Sharing, circuit.sharing), outputs, chunk.outputs, label_hash)
-            signs = [[*before, *now] for before, now in zip(signs, outputs, strict=True)]
-        return shares, signs
+        inputs = ([*labels, *mine] for labels, mine in zip(active, own_rows, strict=True))
+        return evaluate_chunks(circuit, inputs, message.chunks, LabelHash(message.hash_key, state.position))
 
-    def _input_rows(
-        self, state: GarblerRound | EvaluatorRound, signs: LabelRows, labels: Sequence[int]
-    ) -> list[LabelRows]:
+    def _input_rows(self, state: _Answering | _Asking, signs: LabelRows, labels: Sequence[int]) -> list[LabelRows]:
         """Labels of the evaluator's input wires, chunk by chunk: of its differences, and last of all signs."""
         shape = state.shape
         wires = shape.matches(state.number) * shape.logit_bits
@@ -277,22 +281,20 @@ class GarbledVote(RoundLengths):
             for span in self._spans(state)
         ]
 
-    def _spans(self, state: GarblerRound | EvaluatorRound) -> list[slice]:
+    def _spans(self, state: _Answering | _Asking) -> list[slice]:
         """The instances of each chunk."""
         sizes = chunk_sizes(state.shape.instances, self._chunk_of(state.shape.circuit(state.number)))
         return [slice(start, end) for start, end in spans(sizes)]
 
-    def _extend(self, state: GarblerRound, key: object) -> tuple[list[int], bytes]:
+    def _extend(self, state: _Answering, key: EvaluatorKey) -> tuple[list[int], bytes]:
         """The reverse transfers of all rounds, whose random bits the garbler does not need: its labels, the message."""
-        evaluator_key = cast(ot_extension.EvaluatorKey, key)
-        count = state.shape.reverse_transfers
-        _, labels, message = ot_extension.extend_receive(evaluator_key, state.position, count)
+        _, labels, message = ot_extension.extend_receive(key, state.position, state.shape.reverse_transfers)
         return labels, message.to_bytes()
 
     @staticmethod
-    def _complete(state: GarblerRound, payload: bytes) -> Columns:
+    def _complete(state: _Answering, payload: bytes) -> Columns:
         """The garbler's shares of the entrants, with its shares of s D_e from the evaluator's rows."""
-        shape, own = state.shape, cast(_Garbler, state.secret)
+        shape, own = state.shape, state.secret
         if state.number == 0:
             return own.entrants
         matches = shape.matches(state.number - 1)

@@ -22,6 +22,7 @@ from capc.two_party.vectorised.garbler import GarblerProgram
 from capc.two_party.vectorised.hashing import BatchHash
 from capc.two_party.vectorised.output_sharing import RowCodec
 from capc.two_party.vectorised.pool import ProgramPool
+from capc.two_party.vectorised.transfers import ChosenEnd
 
 Output = TypeVar("Output")
 Piece = memoryview | bytes
@@ -151,8 +152,7 @@ def check_outputs(circuit: Circuit, instances: int, chunk: int, payload: bytes) 
 
 def evaluate_batch(
     programs: ProgramPool[EvaluatorProgram],
-    chosen: Chosen,
-    own_labels: arrays.Words,
+    chosen: Chosen[ChosenEnd],
     garbler_labels: bytes | arrays.Words,
     read_into: ReadInto,
     chunk: int,
@@ -162,7 +162,6 @@ def evaluate_batch(
     Args:
         programs: bound circuits.
         chosen: what is evaluated.
-        own_labels: active labels of the evaluator's inputs.
         garbler_labels: those of the garbler's: their seed, or the labels themselves.
         read_into: gives the payload.
         chunk: instances per chunk.
@@ -170,7 +169,7 @@ def evaluate_batch(
     Raises:
         InvalidPayloadError: a row outside its ring (`value_out_of_range`), or padding bits set (`non_canonical`).
     """
-    circuit = chosen.circuit
+    circuit, own_labels = chosen.circuit, chosen.secret.labels
     label_hash = BatchHash(read_bytes(read_into, KEY_BYTES), chosen.position)
     outputs: list[Words] = []
     labels: list[Words] = []

@@ -15,20 +15,16 @@ so that one look-up by colour takes the place of four selections. The bytes are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from capc.foundation.encoding import LABEL_BYTES
 from capc.foundation.errors import InputError
-from capc.foundation.hidden import type_only
 from capc.two_party.circuits.builder import Circuit
-from capc.two_party.vectorised.hashing import BatchHash, HashViews, Numbers
+from capc.two_party.vectorised.hashing import BatchHash
 from capc.two_party.vectorised.labels import (
     WORD,
     Bits,
-    Indices,
     Words,
     colours,
     expand_labels,
@@ -38,73 +34,12 @@ from capc.two_party.vectorised.labels import (
     to_numbers,
 )
 from capc.two_party.vectorised.output_sharing import GarblerProjection
-from capc.two_party.vectorised.programs import Block, BoundXor, Lanes, cut_pieces, piece_rows, run_xors, runs
+from capc.two_party.vectorised.programs import Block, Program, run_xors, runs
+
+_ONE = np.array(1, WORD)
 
 
-class _BoundBlock(NamedTuple):
-    """Views for some ANDs of a stage, in the order in which :meth:`GarblerProgram._run_block` meets them.
-
-    A buffer of four parts holds M_A, M_B, A and B, so that what the table rows need is a neighbour: M_B and A.
-    """
-
-    places: Indices
-    gathered: Words
-    flipped: list[tuple[Words, Words]]
-    low: Words
-    colour_bits: Words
-    colours: Indices
-    masks: Words
-    zero_labels: Words
-    colour_zero: Words
-    offsets: Words
-    colour_one: Words
-    hash: list[HashViews]
-    flat_hash_one: Words
-    addends: Words
-    hash_zero: Words
-    hash_one: Words
-    tables: Words
-    zero_hash_left: Words
-    zero_hash_right: Words
-    mask_left: Words
-    mask_right: Words
-    out: Words
-
-    def __repr__(self) -> str:
-        return type_only(self)
-
-
-class _BoundProducts(NamedTuple):
-    """Views for some products of inputs."""
-
-    places: Indices
-    gathered: Words
-    left: Words
-    right: Words
-    colour_zero: Words
-    offsets: Words
-    colour_one: Words
-    hash: list[HashViews]
-    table: Words
-    out: Words
-
-    def __repr__(self) -> str:
-        return type_only(self)
-
-
-class _BoundStage(NamedTuple):
-    """One stage: where its tweaks hold the number, its ANDs, of one of two kinds, and the XORs that follow."""
-
-    numbers: Numbers
-    products: list[_BoundProducts]
-    blocks: list[_BoundBlock]
-    xors: list[BoundXor]
-
-    def __repr__(self) -> str:
-        return type_only(self)
-
-
-class GarblerProgram:
+class GarblerProgram(Program):
     """A circuit bound to a number of lanes, for the garbler.
 
     Args:
@@ -113,25 +48,17 @@ class GarblerProgram:
     """
 
     def __init__(self, circuit: Circuit, lanes: int) -> None:
-        self.lanes = lanes
-        self._circuit = circuit
-        self._wires = Lanes(circuit, lanes)
-        plan = self._wires.plan
-        self._hashes = self._wires.hash_buffers(2)
-        block = self._wires.block_labels
-        self._parts = np.empty((2 * block, 2), WORD)
-        self._colours = np.empty(block, np.int64)
-        self._offsets = np.empty((max(block, len(plan.outputs) * lanes), 2), WORD)
-        pieces = cut_pieces(plan, lanes)
-        self._tables = np.empty((max(piece_rows(plan, lanes, piece) for piece in pieces), 2), WORD)
-        self._bytes = self._tables.reshape(-1).view(np.uint8).data
-        self._pieces = [(LABEL_BYTES * piece_rows(plan, lanes, piece), self._bind_piece(piece)) for piece in pieces]
-        self._outputs = np.array(plan.outputs, np.int64)
-        self._flipped_outputs = np.array(plan.flipped_outputs, np.int64)
+        super().__init__(circuit, lanes, 2)
+        self._flipped_outputs = np.array(self._wires.plan.flipped_outputs, np.int64)
         self._projection = None
         if circuit.sharing is not None:
-            place = self._wires.places[-1]
-            self._projection = GarblerProjection(circuit.sharing, len(plan.outputs), lanes, self._hashes, place)
+            place, count = self._wires.places[-1], len(self._wires.plan.outputs)
+            self._projection = GarblerProjection(circuit.sharing, count, lanes, self._hashes, place)
+
+    def _make_buffers(self, labels: int) -> None:
+        self._parts = np.empty((2 * labels, 2), WORD)
+        self._colours = np.empty(labels, np.int64)
+        self._offsets = np.empty((max(labels, len(self._wires.plan.outputs) * self.lanes), 2), WORD)
 
     def begin(self, label_hash: BatchHash, delta: Words) -> None:
         """Takes the batch's position and offset."""
@@ -155,23 +82,16 @@ class GarblerProgram:
         np.bitwise_xor(zero_labels, select(self._table, flips), labels)
         set_lowest_bits(labels, 0)
 
-    def set_last_labels(self, zero_labels: Words) -> None:
-        """Zero labels of the last input wires, which are other circuits' outputs: flat, in the place of transfers."""
-        start = self._circuit.inputs * self.lanes - len(zero_labels)
-        self._wires.labels.labels(start, len(zero_labels))[:] = zero_labels
-
     def run(self, label_hash: BatchHash) -> Iterator[memoryview]:
         """Garbles the lanes; each piece must be used up before the next is asked for."""
         slots = self._wires.slots
         run_xors(slots, self._wires.xors[0])
         for length, stages in self._pieces:
-            for stage in stages:
-                label_hash.next_number(stage.numbers)
-                for products in stage.products:
-                    self._run_products(slots, products, label_hash)
-                for block in stage.blocks:
-                    self._run_block(slots, block, label_hash)
-                run_xors(slots, stage.xors)
+            for numbers, blocks, xors in stages:
+                label_hash.next_number(numbers)
+                for run in blocks:
+                    run(label_hash)
+                run_xors(slots, xors)
             yield self._bytes[:length]
 
     def finish(self, label_hash: BatchHash) -> tuple[list[list[int]], list[list[int]], bytes | memoryview]:
@@ -209,99 +129,57 @@ class GarblerProgram:
         labels[self._flipped_outputs] ^= self._delta
         return labels
 
-    def _run_block(self, slots: Words, block: _BoundBlock, label_hash: BatchHash) -> None:
-        (
-            places, gathered, flipped, low, colour_bits, colours, masks, zero_labels, colour_zero, offsets, colour_one,
-            hash_views, flat_hash_one, addends, hash_zero, hash_one, tables, zero_hash_left, zero_hash_right, mask_left,
-            mask_right, out,
-        ) = block  # fmt: skip
-        slots.take(places, 0, gathered, "clip")
-        for labels, offset in flipped:
-            np.bitwise_xor(labels, offset, labels)
-        np.bitwise_and(low, _ONE, colour_bits)
-        self._table.take(colours, 0, masks, "clip")
-        np.bitwise_xor(zero_labels, masks, colour_zero)
-        np.bitwise_xor(colour_zero, offsets, colour_one)
-        label_hash.digest(hash_views)
-        # Tables and outputs are written once, as they are far from the cache; the rest is near.
-        np.bitwise_xor(flat_hash_one, addends, flat_hash_one)
-        np.bitwise_xor(hash_zero, hash_one, tables)
-        np.bitwise_and(mask_left, mask_right, mask_left)
-        np.bitwise_xor(zero_hash_left, zero_hash_right, zero_hash_left)
-        np.bitwise_xor(zero_hash_left, mask_left, out)
-
-    @staticmethod
-    def _run_products(slots: Words, products: _BoundProducts, label_hash: BatchHash) -> None:
-        places, gathered, left, right, colour_zero, offsets, colour_one, hash_views, table, out = products
-        slots.take(places, 0, gathered, "clip")
-        np.copyto(colour_zero, right)
-        np.bitwise_xor(right, offsets, colour_one)
-        label_hash.digest(hash_views)
-        np.bitwise_xor(colour_zero, colour_one, table)
-        np.bitwise_xor(table, left, table)
-        np.copyto(out, colour_zero)
-
-    def _bind_piece(self, piece: range) -> list[_BoundStage]:
-        stages = []
-        start = 0
-        for number in piece:
-            stage = self._wires.plan.stages[number]
-            rows = stage.table_rows * self.lanes
-            table, blocks = self._tables[start : start + rows], self._wires.blocks(number)
-            products = [self._bind_products(block, table) for block in blocks if stage.products]
-            pair = table if stage.products else table.reshape(2, rows // 2, 2)
-            bound = [self._bind(block, pair) for block in blocks if not stage.products]
-            stages.append(_BoundStage(self._hashes.numbers(rows), products, bound, self._wires.xors[number]))
-            start += rows
-        return stages
-
-    def _bind_products(self, block: Block, table: Words) -> _BoundProducts:
-        count = len(block.out)
-        labels, hashed = self._parts[: 2 * count], self._hashes.blocks
-        return _BoundProducts(
-            places=block.slots,
-            gathered=labels.reshape(-1, self.lanes, 2),
-            left=labels[:count],
-            right=labels[count:],
-            colour_zero=hashed.labels(0, count),
-            offsets=self._offsets[:count],
-            colour_one=hashed.labels(count, count),
-            hash=self._hashes.views(2, block.rows[:1], block.first),
-            table=table[block.rows[0]],
-            out=block.out,
-        )
-
-    def _bind(self, block: Block, tables: Words) -> _BoundBlock:
+    def _bind(self, block: Block, tables: Words) -> Callable[[BatchHash], None]:
+        """A buffer of four parts holds M_A, M_B, A and B, so that what table rows need is a neighbour: M_B and A."""
         half = len(block.out)
         rows = 2 * half
-        masks, labels = self._parts[:rows], self._parts[rows : 2 * rows]
-        gathered = labels.reshape(-1, self.lanes, 2)
-        hashed = self._hashes.blocks
-        pair = (2, half, 2)
-        return _BoundBlock(
-            places=block.slots,
-            gathered=gathered,
-            flipped=self._flips(gathered, block.flipped),
-            low=labels[:, 0],
-            colour_bits=self._colours[:rows].view(WORD),
-            colours=self._colours[:rows],
-            masks=masks,
-            zero_labels=labels,
-            colour_zero=hashed.labels(0, rows),
-            offsets=self._offsets[:rows],
-            colour_one=hashed.labels(rows, rows),
-            hash=self._hashes.views(2, block.rows, block.first),
-            flat_hash_one=hashed.labels(rows, rows),
-            addends=self._parts[half : half + rows],
-            hash_zero=hashed.labels(0, rows).reshape(pair),
-            hash_one=hashed.labels(rows, rows).reshape(pair),
-            tables=tables[:, block.rows[0]],
-            zero_hash_left=hashed.labels(0, half),
-            zero_hash_right=hashed.labels(half, half),
-            mask_left=masks[:half],
-            mask_right=masks[half:],
-            out=block.out,
-        )
+        masks, labels, offsets = self._parts[:rows], self._parts[rows : 2 * rows], self._offsets[:rows]
+        addends, gathered = self._parts[half : half + rows], labels.reshape(-1, self.lanes, 2)
+        flips = self._flips(gathered, block.flipped)
+        colours, colour_bits = self._colours[:rows], self._colours[:rows].view(WORD)
+        hashed, views = self._hashes.blocks, self._hashes.views(2, block.rows, block.first)
+        zero, one = hashed.labels(0, rows), hashed.labels(rows, rows)
+        zero_pair, one_pair = zero.reshape(2, half, 2), one.reshape(2, half, 2)
+        # Every view is made here, once: a small block takes no longer than its views would.
+        slots, places, out, low = self._wires.slots, block.slots, block.out, labels[:, 0]
+        zero_left, zero_right, mask_left, mask_right = zero[:half], zero[half:], masks[:half], masks[half:]
+
+        def run(label_hash: BatchHash) -> None:
+            slots.take(places, 0, gathered, "clip")
+            for flipped, offset in flips:
+                np.bitwise_xor(flipped, offset, flipped)
+            np.bitwise_and(low, _ONE, colour_bits)
+            self._table.take(colours, 0, masks, "clip")
+            np.bitwise_xor(labels, masks, zero)
+            np.bitwise_xor(zero, offsets, one)
+            label_hash.digest(views)
+            # Tables and outputs are written once, as they are far from the cache; the rest is near.
+            np.bitwise_xor(one, addends, one)
+            np.bitwise_xor(zero_pair, one_pair, tables)
+            np.bitwise_and(mask_left, mask_right, mask_left)
+            np.bitwise_xor(zero_left, zero_right, zero_left)
+            np.bitwise_xor(zero_left, mask_left, out)
+
+        return run
+
+    def _bind_products(self, block: Block, table: Words) -> Callable[[BatchHash], None]:
+        count = len(block.out)
+        left, right, offsets = self._parts[:count], self._parts[count : 2 * count], self._offsets[:count]
+        gathered = self._parts[: 2 * count].reshape(-1, self.lanes, 2)
+        hashed, views = self._hashes.blocks, self._hashes.views(2, block.rows[:1], block.first)
+        zero, one = hashed.labels(0, count), hashed.labels(count, count)
+        slots, places, out = self._wires.slots, block.slots, block.out
+
+        def run(label_hash: BatchHash) -> None:
+            slots.take(places, 0, gathered, "clip")
+            np.copyto(zero, right)
+            np.bitwise_xor(right, offsets, one)
+            label_hash.digest(views)
+            np.bitwise_xor(zero, one, table)
+            np.bitwise_xor(table, left, table)
+            np.copyto(out, zero)
+
+        return run
 
     def _flips(self, labels: Words, places: list[int]) -> list[tuple[Words, Words]]:
         """Views of the flipped wires' labels, and as many offsets; neighbours at equal distance share a view."""
@@ -311,6 +189,3 @@ class GarblerProgram:
             offsets = self._offsets[: count * self.lanes].reshape(count, self.lanes, 2)
             views.append((labels[run.start : run.stop : run.step], offsets))
         return views
-
-
-_ONE = np.array(1, WORD)

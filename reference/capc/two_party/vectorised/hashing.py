@@ -17,12 +17,9 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
 from capc.foundation.encoding import LABEL_BYTES
-from capc.foundation.errors import InputError
 from capc.foundation.hidden import type_only
 from capc.foundation.primitives import BufferPermutation
-from capc.two_party.garbling.half_gates import MAX_HASHES
 from capc.two_party.garbling.hash_keys import HashKeys, key_spans
-from capc.two_party.hash_use import HashUse
 from capc.two_party.vectorised.labels import WORD, LabelBuffer, Words, new_counters
 
 Numbers = npt.NDArray[np.uint32]
@@ -112,8 +109,8 @@ class HashBuffers:
         )
 
 
-class BatchHash:
-    """The hash of one batch. Each set of rows has the next number, so that no tweak occurs twice.
+class BatchHash(HashKeys[Callable[[memoryview, memoryview], int]]):
+    """The hash of one batch, on buffers.
 
     Args:
         key: 16 bytes, fresh for every batch.
@@ -121,42 +118,17 @@ class BatchHash:
     """
 
     def __init__(self, key: bytes, position: int) -> None:
-        self.position = position
-        self._keys = HashKeys(key)
-        self._permutations: dict[int, Callable[[memoryview, memoryview], int]] = {}
-        self._number = 0
-
-    def begin_chunk(self, number: int) -> None:
-        """The rows to come are those of another chunk; chunk 0 has begun."""
-        self._keys.begin_chunk(number)
-        self._permutations.clear()
-
-    @property
-    def use(self) -> HashUse:
-        """What was hashed so far."""
-        return self._keys.use
+        super().__init__(key, position, lambda key: BufferPermutation(key).apply_into)
 
     def next_number(self, numbers: Numbers) -> None:
-        """Gives rows their tweaks, which no rows had before.
-
-        Raises:
-            InputError: the numbers are used up.
-        """
-        if self._number >= MAX_HASHES:
-            raise InputError("a batch is too large for its tweaks: garble it in several batches")
-        numbers.fill(self._number << _NUMBER_SHIFT)
-        self._number += 1
-        self._keys.take(len(numbers))
+        """Gives rows their tweaks, which no rows had before; errors as of :meth:`HashKeys.next_layer`."""
+        numbers.fill(self.next_layer(len(numbers))[0] << _NUMBER_SHIFT)
 
     def digest(self, views: Sequence[HashViews]) -> None:
         """Replaces each operand x by pi(pi(x) XOR tweak) XOR pi(x). Every row once per number."""
         for key, source, target, inner, operands, inner_words, tweaks in views:
-            permute = self._permutations.get(key) or self._permutation(key)
+            permute = self._ciphers.get(key) or self.cipher(key)
             permute(source, inner)
             np.bitwise_xor(inner_words, tweaks, operands)
             permute(source, target)
             np.bitwise_xor(operands, inner_words, operands)
-
-    def _permutation(self, number: int) -> Callable[[memoryview, memoryview], int]:
-        self._permutations[number] = BufferPermutation(self._keys.key(number)).apply_into
-        return self._permutations[number]

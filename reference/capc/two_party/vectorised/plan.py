@@ -82,7 +82,7 @@ def make_plan(circuit: Circuit) -> Plan:
     slots = _Slots(circuit, wires, schedule)
     stages = []
     for stage, groups in schedule:
-        operands = _operands(circuit, wires, stage)
+        operands = _operands(wires, stage)
         read = slots.of(wire.root for wire in operands)
         out = slots.place(stage.ands)
         planned = list(chain.from_iterable(slots.place_group(group) for group in groups))
@@ -110,8 +110,8 @@ def _resolve(circuit: Circuit) -> list[_Wire]:
     return wires
 
 
-def _operands(circuit: Circuit, wires: Sequence[_Wire], stage: CircuitStage) -> list[_Wire]:
-    return [wires[wire] for side in circuit.operands(stage) for wire in side]
+def _operands(wires: Sequence[_Wire], stage: CircuitStage) -> list[_Wire]:
+    return [wires[wire] for wire in (*stage.left, *stage.right)]
 
 
 def _needed(circuit: Circuit, wires: Sequence[_Wire]) -> list[tuple[CircuitStage, set[int]]]:
@@ -234,7 +234,7 @@ class _Slots:
         last: dict[int, int] = {}
         steps = 0
         for stage, groups in schedule:
-            last |= dict.fromkeys((wire.root for wire in _operands(circuit, wires, stage)), steps)
+            last |= dict.fromkeys((wire.root for wire in _operands(wires, stage)), steps)
             last |= dict.fromkeys(stage.ands, steps)
             steps += 1
             for group in groups:

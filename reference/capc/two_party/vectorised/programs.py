@@ -7,7 +7,8 @@ does not depend on the number of chunks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from capc.foundation.encoding import LABEL_BYTES
 from capc.foundation.hidden import type_only
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.garbling.hash_keys import layer_place
-from capc.two_party.vectorised.hashing import HashBuffers
+from capc.two_party.vectorised.hashing import BatchHash, HashBuffers, Numbers
 from capc.two_party.vectorised.labels import WORD, Indices, LabelBuffer, Words, new_counters
 from capc.two_party.vectorised.plan import Plan, PlannedStage, XorGroup, make_plan
 
@@ -188,3 +189,74 @@ def cut_pieces(plan: Plan, lanes: int) -> list[range]:
 def piece_rows(plan: Plan, lanes: int, piece: range) -> int:
     """Labels in the tables of a piece."""
     return sum(plan.stages[number].table_rows for number in piece) * lanes
+
+
+class BoundStage(NamedTuple):
+    """One stage: where its tweaks hold the number, what runs its ANDs, a block each, and the XORs that follow."""
+
+    numbers: Numbers
+    blocks: list[Callable[[BatchHash], None]]
+    xors: list[BoundXor]
+
+    def __repr__(self) -> str:
+        return type_only(self)
+
+
+class Program(ABC):
+    """A circuit bound to a number of lanes, for either party.
+
+    Args:
+        circuit: what runs.
+        lanes: instances per chunk.
+        operands: labels that the party hashes under one tweak.
+    """
+
+    def __init__(self, circuit: Circuit, lanes: int, operands: int) -> None:
+        self.lanes = lanes
+        self._circuit = circuit
+        self._wires = Lanes(circuit, lanes)
+        plan = self._wires.plan
+        self._hashes = self._wires.hash_buffers(operands)
+        pieces = cut_pieces(plan, lanes)
+        self._tables = np.empty((max(piece_rows(plan, lanes, piece) for piece in pieces), 2), WORD)
+        self._bytes = self._tables.reshape(-1).view(np.uint8).data
+        self._make_buffers(self._wires.block_labels)
+        self._pieces = [(LABEL_BYTES * piece_rows(plan, lanes, piece), self._bind_piece(piece)) for piece in pieces]
+        self._outputs = np.array(plan.outputs, np.int64)
+
+    @abstractmethod
+    def _make_buffers(self, labels: int) -> None:
+        """Room beside tables and hashes, for so many operands of a block."""
+
+    @abstractmethod
+    def _bind(self, block: Block, tables: Words) -> Callable[[BatchHash], None]:
+        """What runs a block of ANDs.
+
+        Args:
+            block: which.
+            tables: their rows: generator halves, evaluator halves.
+        """
+
+    @abstractmethod
+    def _bind_products(self, block: Block, table: Words) -> Callable[[BatchHash], None]:
+        """What runs a block of products of inputs, which have one row each."""
+
+    def set_last_labels(self, labels: Words) -> None:
+        """Labels of the last input wires, which are other circuits' outputs: flat, in the place of transfers."""
+        start = self._circuit.inputs * self.lanes - len(labels)
+        self._wires.labels.labels(start, len(labels))[:] = labels
+
+    def _bind_piece(self, piece: range) -> list[BoundStage]:
+        stages, start = [], 0
+        for number in piece:
+            stage = self._wires.plan.stages[number]
+            rows = stage.table_rows * self.lanes
+            table, blocks = self._tables[start : start + rows], self._wires.blocks(number)
+            if stage.products:
+                bound = [self._bind_products(block, table[block.rows[0]]) for block in blocks]
+            else:
+                pair = table.reshape(2, rows // 2, 2)
+                bound = [self._bind(block, pair[:, block.rows[0]]) for block in blocks]
+            stages.append(BoundStage(self._hashes.numbers(rows), bound, self._wires.xors[number]))
+            start += rows
+        return stages

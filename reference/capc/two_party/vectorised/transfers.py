@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import NoReturn, Protocol, SupportsIndex
+from typing import Generic, NoReturn, Protocol, SupportsIndex, TypeVar
 
 from capc.foundation.errors import InputError
 from capc.two_party.interface import Transfers
@@ -88,16 +88,16 @@ class GarblerEnd(Unstored):
         return GarblerEnd(self.delta, self.labels[span])
 
 
-End = EvaluatorEnd | GarblerEnd
+End = TypeVar("End", EvaluatorEnd, GarblerEnd)
 
 
-def cut(end: End, position: int, counts: Sequence[int]) -> list[Transfers]:
+def cut(end: End, position: int, counts: Sequence[int]) -> list[Transfers[End]]:
     """Consecutive parts for batches at ``position``, ``position + 1``, and so on."""
     stash = TransferStash(end, sum(counts), position, len(counts))
     return [stash.take(count) for count in counts]
 
 
-class TransferStash(Unstored):
+class TransferStash(Unstored, Generic[End]):
     """One party's end of transfers for later batches. Secret. Both ends must take the same counts, in the same order.
 
     Args:
@@ -108,7 +108,7 @@ class TransferStash(Unstored):
     """
 
     def __init__(self, end: End, count: int, position: int, batches: int) -> None:
-        self._end = end
+        self._end: End = end
         self._count = count
         self._taken = 0
         self._taking = Lock()
@@ -120,7 +120,7 @@ class TransferStash(Unstored):
         """Transfers that no batch has taken."""
         return self._count - self._taken
 
-    def take(self, count: int) -> Transfers:
+    def take(self, count: int) -> Transfers[End]:
         """The next transfers, for one batch.
 
         Raises:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
@@ -23,8 +22,8 @@ from capc.foundation.aes_ctr import KEY_BYTES
 from capc.foundation.encoding import require_length
 from capc.foundation.randomness import RandomSource
 from capc.two_party.circuits.builder import Circuit
-from capc.two_party.garbling import ot_extension
-from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.garbling.base_ot import BaseOtSender, ChosenSeeds
+from capc.two_party.garbling.readable import GarbledScheme, grow_leaves, take_leaves
 from capc.two_party.interface import Ahead, Chosen, Evaluation, GarblerOutput, OutputCheck, Transfers, accept_any
 from capc.two_party.vectorised import extension
 from capc.two_party.vectorised.batches import (
@@ -39,12 +38,12 @@ from capc.two_party.vectorised.batches import (
 )
 from capc.two_party.vectorised.bits import Inputs, input_words, pack, unpack, wire_bits
 from capc.two_party.vectorised.evaluator import EvaluatorProgram, ReadInto
+from capc.two_party.vectorised.extension import EvaluatorKey, GarblerKey
 from capc.two_party.vectorised.garbler import GarblerProgram
 from capc.two_party.vectorised.labels import WORD, Words, expand_labels, multiples, new_counters, select
 from capc.two_party.vectorised.pool import ProgramPool
 from capc.two_party.vectorised.transfers import ChosenEnd, EvaluatorEnd, GarblerEnd, TransferStash, Unstored, cut
 from capc.two_party.vectorised.vote_rounds import VectorisedVote
-from capc.two_party.vote_rounds import VoteRounds
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,31 +54,34 @@ class _LabelSource(Unstored):
     seed: bytes
 
 
-class VectorisedTwoParty(GarbledTwoParty):
-    """Garbled circuits, all instances of a chunk at once.
-
-    Args:
-        chunk: instances per chunk, the same at both ends; None for :func:`chunk_instances` of each circuit.
-    """
+class VectorisedTwoParty(GarbledScheme):
+    """Garbled circuits, all instances of a chunk at once. Arguments as of :class:`GarbledScheme`."""
 
     def __init__(self, chunk: int | None = None) -> None:
         super().__init__(chunk)
-        self._vote_rounds: VoteRounds = VectorisedVote(chunk, self._tally)
+        self._vote_rounds = VectorisedVote(chunk, self._tally)
         self._garblers = ProgramPool(GarblerProgram)
         self._evaluators = ProgramPool(EvaluatorProgram)
 
+    @property
+    def vote_rounds(self) -> VectorisedVote:
+        """The fast vote in rounds."""
+        return self._vote_rounds
+
     def evaluator_finish(
-        self, state: object, choice: bytes, context: bytes, source: RandomSource
-    ) -> tuple[object, bytes]:
+        self, state: BaseOtSender, choice: bytes, context: bytes, source: RandomSource
+    ) -> tuple[EvaluatorKey, bytes]:
         """The readable scheme's key with its ciphers set up; it cannot be copied or stored."""
-        key, trees = super().evaluator_finish(state, choice, context, source)
-        return extension.EvaluatorKey(cast(ot_extension.EvaluatorKey, key)), trees
+        key, trees = grow_leaves(state, choice, context, source)
+        return EvaluatorKey(key), trees
 
-    def garbler_finish(self, state: object, trees: bytes) -> object:
+    def garbler_finish(self, state: ChosenSeeds, trees: bytes) -> GarblerKey:
         """The readable scheme's key with its ciphers set up; it cannot be copied or stored."""
-        return extension.GarblerKey(cast(ot_extension.GarblerKey, super().garbler_finish(state, trees)))
+        return GarblerKey(take_leaves(state, trees))
 
-    def extend_evaluator(self, key: object, position: int, counts: Sequence[int]) -> tuple[list[Transfers], bytes]:
+    def extend_evaluator(
+        self, key: EvaluatorKey, position: int, counts: Sequence[int]
+    ) -> tuple[list[Transfers[EvaluatorEnd]], bytes]:
         """One extension for all batches.
 
         Raises:
@@ -88,19 +90,23 @@ class VectorisedTwoParty(GarbledTwoParty):
         end, payload = self._receive(key, position, len(counts), sum(counts))
         return cut(end, position, counts), payload
 
-    def expect_transfers(self, key: object, position: int, counts: Sequence[int]) -> None:
+    def expect_transfers(self, key: GarblerKey, position: int, counts: Sequence[int]) -> None:
         """Folds the streams of the extension: half of the garbler's work for it, and 16 bytes per transfer.
 
         Raises:
             InputError: a position comes again.
         """
-        cast(extension.GarblerKey, key).expect(position, sum(counts))
+        key.expect(position, sum(counts))
 
-    def extend_garbler(self, key: object, position: int, counts: Sequence[int], payload: bytes) -> list[Transfers]:
+    def extend_garbler(
+        self, key: GarblerKey, position: int, counts: Sequence[int], payload: bytes
+    ) -> list[Transfers[GarblerEnd]]:
         """The same, by the garbler."""
         return cut(self._send(key, position, len(counts), sum(counts), payload), position, counts)
 
-    def stash_evaluator(self, key: object, position: int, count: int, batches: int) -> tuple[TransferStash, bytes]:
+    def stash_evaluator(
+        self, key: EvaluatorKey, position: int, count: int, batches: int
+    ) -> tuple[TransferStash[EvaluatorEnd], bytes]:
         """One extension for batches that are not known yet, at ``batches`` positions from ``position`` on.
 
         Raises:
@@ -111,14 +117,18 @@ class VectorisedTwoParty(GarbledTwoParty):
         end.source.all()
         return TransferStash(end, count, position, batches), payload
 
-    def stash_garbler(self, key: object, position: int, count: int, batches: int, payload: bytes) -> TransferStash:
+    def stash_garbler(
+        self, key: GarblerKey, position: int, count: int, batches: int, payload: bytes
+    ) -> TransferStash[GarblerEnd]:
         """The same, by the garbler."""
         return TransferStash(self._send(key, position, batches, count, payload), count, position, batches)
 
-    def choose(self, transfers: Transfers, circuit: Circuit, inputs: Inputs) -> tuple[Chosen, bytes]:
+    def choose(
+        self, transfers: Transfers[EvaluatorEnd], circuit: Circuit, inputs: Inputs
+    ) -> tuple[Chosen[ChosenEnd], bytes]:
         """Sends each input bit XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
         transfers.require_count(circuit, len(inputs))
-        end = cast(EvaluatorEnd, transfers.secret)
+        end = transfers.secret
         words = input_words(circuit, inputs, circuit.evaluator_words)
         chunks = spans(len(inputs), self.chunk_of(circuit))
         bits = np.concatenate([wire_bits(words[chunk], circuit.input_bits) for chunk in chunks])
@@ -126,7 +136,7 @@ class VectorisedTwoParty(GarbledTwoParty):
         return Chosen(circuit, len(inputs), transfers.position, ChosenEnd(end, bits)), pack(end.bits ^ bits)
 
     def garble(
-        self, transfers: Transfers, circuit: Circuit, inputs: Inputs, bits: bytes, source: RandomSource
+        self, transfers: Transfers[GarblerEnd], circuit: Circuit, inputs: Inputs, bits: bytes, source: RandomSource
     ) -> tuple[GarblerOutput, bytes]:
         """As the readable scheme."""
         stream = self.garble_stream(transfers, circuit, inputs, bits, source)
@@ -134,7 +144,7 @@ class VectorisedTwoParty(GarbledTwoParty):
         return stream.output, payload
 
     def garble_stream(
-        self, transfers: Transfers, circuit: Circuit, inputs: Inputs, bits: bytes, source: RandomSource
+        self, transfers: Transfers[GarblerEnd], circuit: Circuit, inputs: Inputs, bits: bytes, source: RandomSource
     ) -> GarbledStream[GarblerOutput]:
         """The payload of :meth:`garble` in pieces. The transfers are spent at once, whether it is read or not."""
         transfers.require_unspent()
@@ -143,13 +153,15 @@ class VectorisedTwoParty(GarbledTwoParty):
         batch = _accept(transfers, circuit, len(inputs), bits, source, words)
         return GarbledStream(garble_batch(self._garblers, batch, self.chunk_of(batch.circuit), self._tally))
 
-    def evaluate(self, chosen: Chosen, payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
+    def evaluate(self, chosen: Chosen[ChosenEnd], payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
         """Evaluates every instance, with the garbler's labels from the seed."""
         chosen.require_unspent()
         require_length(payload, self.circuits_length(chosen.circuit, chosen.instances), "garbled circuits")
         return self.evaluate_stream(chosen, reader_of(payload), check)
 
-    def evaluate_stream(self, chosen: Chosen, read_into: ReadInto, check: OutputCheck = accept_any) -> Evaluation:
+    def evaluate_stream(
+        self, chosen: Chosen[ChosenEnd], read_into: ReadInto, check: OutputCheck = accept_any
+    ) -> Evaluation:
         """The same, on a payload that is read as it is needed.
 
         Args:
@@ -165,26 +177,25 @@ class VectorisedTwoParty(GarbledTwoParty):
         return evaluation
 
     def garble_ahead(
-        self, transfers: Transfers, circuit: Circuit, instances: int, bits: bytes, source: RandomSource
-    ) -> tuple[Ahead, bytes]:
+        self, transfers: Transfers[GarblerEnd], circuit: Circuit, instances: int, bits: bytes, source: RandomSource
+    ) -> tuple[Ahead[_LabelSource], bytes]:
         """As the readable scheme."""
         batch = _accept(transfers, circuit, instances, bits, source, None)
         stream = GarbledStream(garble_batch(self._garblers, batch, self.chunk_of(batch.circuit), self._tally))
         payload = stream.payload(self.ahead_length(circuit, instances))
         return Ahead(circuit, instances, stream.output, _LabelSource(batch.delta, batch.label_seed)), payload
 
-    def check_ahead(self, chosen: Chosen, payload: bytes) -> None:
+    def check_ahead(self, chosen: Chosen[ChosenEnd], payload: bytes) -> None:
         """As the readable scheme; tables can hold anything, so only outputs are looked at."""
         require_length(payload, self.ahead_length(chosen.circuit, chosen.instances), "garbled circuits")
         # Ahead of their use.
-        cast(ChosenEnd, chosen.secret).end.source.all()
+        chosen.secret.end.source.all()
         check_outputs(chosen.circuit, chosen.instances, self.chunk_of(chosen.circuit), payload)
 
-    def activate(self, ahead: Ahead, inputs: Inputs) -> bytes:
+    def activate(self, ahead: Ahead[_LabelSource], inputs: Inputs) -> bytes:
         """The active label of each input bit: chunk by chunk, wire by wire, by instance."""
         ahead.require_instances(len(inputs))
-        secret = cast(_LabelSource, ahead.secret)
-        circuit = ahead.circuit
+        secret, circuit = ahead.secret, ahead.circuit
         words = input_words(circuit, inputs, circuit.garbler_words)
         ahead.spend()
         parts = []
@@ -198,7 +209,7 @@ class VectorisedTwoParty(GarbledTwoParty):
             parts.append(labels.tobytes())
         return b"".join(parts)
 
-    def evaluate_ahead(self, chosen: Chosen, payload: bytes, labels: bytes) -> Evaluation:
+    def evaluate_ahead(self, chosen: Chosen[ChosenEnd], payload: bytes, labels: bytes) -> Evaluation:
         """Evaluates every instance, with the garbler's labels as they were sent."""
         chosen.require_unspent()
         require_length(labels, self.labels_length(chosen.circuit, chosen.instances), "input labels")
@@ -208,32 +219,36 @@ class VectorisedTwoParty(GarbledTwoParty):
         return evaluation
 
     @staticmethod
-    def _receive(key: object, position: int, batches: int, count: int) -> tuple[EvaluatorEnd, bytes]:
-        evaluator_key = cast(extension.EvaluatorKey, key)
-        evaluator_key.take_positions(position, batches)
-        bits, labels, payload = extension.extend_receive(evaluator_key, position, count)
+    def _receive(key: EvaluatorKey, position: int, batches: int, count: int) -> tuple[EvaluatorEnd, bytes]:
+        key.take_positions(position, batches)
+        bits, labels, payload = extension.extend_receive(key, position, count)
         return EvaluatorEnd(bits, labels), payload
 
     @staticmethod
-    def _send(key: object, position: int, batches: int, count: int, payload: bytes) -> GarblerEnd:
-        garbler_key = cast(extension.GarblerKey, key)
-        garbler_key.require_free(position, batches)
-        labels = extension.extend_send(garbler_key, position, count, payload)
-        garbler_key.take_positions(position, batches)
-        return GarblerEnd(garbler_key.delta, labels)
+    def _send(key: GarblerKey, position: int, batches: int, count: int, payload: bytes) -> GarblerEnd:
+        key.require_free(position, batches)
+        labels = extension.extend_send(key, position, count, payload)
+        key.take_positions(position, batches)
+        return GarblerEnd(key.delta, labels)
 
-    def _evaluate_batch(self, chosen: Chosen, garbler_labels: bytes | Words, read_into: ReadInto) -> Evaluation:
-        own = cast(ChosenEnd, chosen.secret).labels
-        return evaluate_batch(self._evaluators, chosen, own, garbler_labels, read_into, self.chunk_of(chosen.circuit))
+    def _evaluate_batch(
+        self, chosen: Chosen[ChosenEnd], garbler_labels: bytes | Words, read_into: ReadInto
+    ) -> Evaluation:
+        return evaluate_batch(self._evaluators, chosen, garbler_labels, read_into, self.chunk_of(chosen.circuit))
 
 
 def _accept(
-    transfers: Transfers, circuit: Circuit, instances: int, bits: bytes, source: RandomSource, words: Words | None
+    transfers: Transfers[GarblerEnd],
+    circuit: Circuit,
+    instances: int,
+    bits: bytes,
+    source: RandomSource,
+    words: Words | None,
 ) -> GarblerBatch:
     """Takes good choice bits; draws the label seed and the hash key, in this order; spends the transfers."""
     transfers.require_unspent()
     transfers.require_count(circuit, instances)
-    end = cast(GarblerEnd, transfers.secret)
+    end = transfers.secret
     flips = unpack(bits, transfers.count)
     transfers.spend()
     seed, key = source.read(KEY_BYTES), source.read(KEY_BYTES)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
@@ -79,6 +78,10 @@ class _Evaluator(Unstored):
     signs: Words
 
 
+_Answering = GarblerRound[_Garbler]
+_Asking = EvaluatorRound[_Evaluator]
+
+
 class VectorisedVote(RoundLengths):
     """A vote in rounds, for all queries at once.
 
@@ -93,65 +96,85 @@ class VectorisedVote(RoundLengths):
         self._evaluators = ProgramPool(EvaluatorProgram, _PROGRAMS)
 
     def begin(
-        self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Row]
-    ) -> tuple[EvaluatorRound, bytes]:
+        self, transfers: Transfers[EvaluatorEnd], key: extension.GarblerKey, shape: VoteShape, shares: Sequence[Row]
+    ) -> tuple[_Asking, bytes]:
         """As the readable vote."""
         shape.require_transfers(transfers)
         entrants = _entrants(shape, shares)
         transfers.spend()
-        end, reverse_key = cast(EvaluatorEnd, transfers.secret), cast(extension.GarblerKey, key)
-        chosen, rest, request = self._choose(shape, 0, end, entrants)
-        own = _Evaluator(chosen, rest, reverse_key, _no_labels(), entrants, _no_signs(shape))
+        chosen, rest, request = self._choose(shape, 0, transfers.secret, entrants)
+        own = _Evaluator(chosen, rest, key, _no_labels(), entrants, _no_signs(shape))
         return EvaluatorRound(shape, 0, transfers.position, own), request
 
-    def await_begin(self, transfers: Transfers, key: object, shape: VoteShape, shares: Sequence[Row]) -> GarblerRound:
+    def await_begin(
+        self, transfers: Transfers[GarblerEnd], key: extension.EvaluatorKey, shape: VoteShape, shares: Sequence[Row]
+    ) -> _Answering:
         """As the readable vote."""
         shape.require_transfers(transfers)
         entrants = _entrants(shape, shares)
         transfers.spend()
-        end, reverse_key = cast(GarblerEnd, transfers.secret), cast(extension.EvaluatorKey, key)
-        own = _Garbler(end, reverse_key, _no_labels(), entrants, _no_signs(shape))
+        own = _Garbler(transfers.secret, key, _no_labels(), entrants, _no_signs(shape))
         return GarblerRound(shape, 0, transfers.position, own)
 
-    def garble(self, state: GarblerRound, payload: bytes, source: RandomSource) -> tuple[GarblerRound | Shares, bytes]:
+    def garble(self, state: _Answering, payload: bytes, source: RandomSource) -> tuple[_Answering, bytes]:
         """As the readable vote."""
         stream = self.garble_stream(state, payload, source)
         answer = stream.payload(self.answer_length(state.shape, state.number))
         return stream.output, answer
 
-    def garble_stream(
-        self, state: GarblerRound, payload: bytes, source: RandomSource
-    ) -> GarbledStream[GarblerRound | Shares]:
+    def garble_last(self, state: _Answering, payload: bytes, source: RandomSource) -> tuple[Shares, bytes]:
+        """As the readable vote."""
+        stream = self.garble_last_stream(state, payload, source)
+        answer = stream.payload(self.answer_length(state.shape, state.number))
+        return stream.output, answer
+
+    def garble_stream(self, state: _Answering, payload: bytes, source: RandomSource) -> GarbledStream[_Answering]:
         """The answer in pieces. The state is spent at once, whether it is read or not."""
-        state.require_unspent()
-        shape, own = state.shape, cast(_Garbler, state.secret)
-        require_length(payload, self.request_length(shape, state.number), "request of a round")
-        split = self._rows_length(shape, state.number)
-        flips = unpack(payload[split:], shape.transfers(state.number))
+        state.require_round(last=False)
+        entrants, flips, keys = self._accept(state, payload, source)
+        return GarbledStream(self._answer(state, entrants, flips, keys))
+
+    def garble_last_stream(self, state: _Answering, payload: bytes, source: RandomSource) -> GarbledStream[Shares]:
+        """The same in the last round."""
+        state.require_round(last=True)
+        entrants, flips, keys = self._accept(state, payload, source)
+        return GarbledStream(self._last_answer(state, entrants, flips, keys))
+
+    def _accept(
+        self, state: _Answering, payload: bytes, source: RandomSource
+    ) -> tuple[Words, Bits, tuple[bytes, bytes]]:
+        """The garbler's shares of the entrants, the choice bits, and label seed and hash key. The state is spent."""
+        require_length(payload, self.request_length(state.shape, state.number), "request of a round")
+        split = self._rows_length(state.shape, state.number)
+        flips = unpack(payload[split:], state.shape.transfers(state.number))
         entrants = _complete(state, payload[:split])
         state.spend()
-        keys = source.read(KEY_BYTES), source.read(KEY_BYTES)
-        return GarbledStream(self._answer(state, own, entrants, flips, keys))
+        return entrants, flips, (source.read(KEY_BYTES), source.read(KEY_BYTES))
 
-    def evaluate(
-        self, state: EvaluatorRound, payload: bytes, source: RandomSource
-    ) -> tuple[EvaluatorRound, bytes] | Shares:
+    def evaluate(self, state: _Asking, payload: bytes, source: RandomSource) -> tuple[_Asking, bytes]:
         """As the readable vote."""
         state.require_unspent()
         require_length(payload, self.answer_length(state.shape, state.number), "answer of a round")
         return self.evaluate_stream(state, reader_of(payload), source)
 
-    def evaluate_stream(
-        self, state: EvaluatorRound, read_into: ReadInto, source: RandomSource
-    ) -> tuple[EvaluatorRound, bytes] | Shares:
-        """The same, on an answer that is read as it is needed; in all :meth:`answer_length` bytes are asked for."""
+    def evaluate_last(self, state: _Asking, payload: bytes) -> Shares:
+        """As the readable vote."""
         state.require_unspent()
-        shape, number, own = state.shape, state.number, cast(_Evaluator, state.secret)
-        shares, signs = self._evaluate(state, own, read_into)
-        if shape.is_last(number):
-            state.spend()
-            rows: Shares = shares.tolist()
-            return rows
+        require_length(payload, self.answer_length(state.shape, state.number), "answer of a round")
+        return self.evaluate_last_stream(state, reader_of(payload))
+
+    def evaluate_last_stream(self, state: _Asking, read_into: ReadInto) -> Shares:
+        """The same, on an answer that is read as it is needed; in all :meth:`answer_length` bytes are asked for."""
+        state.require_round(last=True)
+        shares: Shares = self._evaluate(state, read_into)[0].tolist()
+        state.spend()
+        return shares
+
+    def evaluate_stream(self, state: _Asking, read_into: ReadInto, source: RandomSource) -> tuple[_Asking, bytes]:
+        """The same in a round that is not the last."""
+        state.require_round(last=False)
+        shape, number, own = state.shape, state.number, state.secret
+        shares, signs = self._evaluate(state, read_into)
         extension_length, bits_length = self._selection_lengths(shape, number)
         message = read_bytes(read_into, extension_length)
         masked = unpack(read_bytes(read_into, bits_length), shape.instances * shape.matches(number))
@@ -171,7 +194,7 @@ class VectorisedVote(RoundLengths):
         chosen, rest, choice = self._choose(shape, number + 1, own.end, entrants)
         signs = np.concatenate([own.signs, signs])
         after = _Evaluator(chosen, rest, own.key, reverse[len(wires) :], entrants, signs)
-        return EvaluatorRound(shape, number + 1, state.position + 1, after), hash_key + sent + choice
+        return state.following(after), hash_key + sent + choice
 
     def _choose(
         self, shape: VoteShape, number: int, end: EvaluatorEnd, entrants: Words
@@ -188,12 +211,38 @@ class VectorisedVote(RoundLengths):
         return ChosenEnd(here, bits), rest, pack(here.bits ^ bits)
 
     def _answer(
-        self, state: GarblerRound, own: _Garbler, entrants: Words, flips: Bits, keys: tuple[bytes, bytes]
-    ) -> Generator[Piece, None, GarblerRound | Shares]:
-        """Yields the payload; returns the next state, or the shares of the votes."""
-        shape, number = state.shape, state.number
-        circuit, last = shape.circuit(number), shape.is_last(number)
-        compared = _differences(entrants, shape)
+        self, state: _Answering, entrants: Words, flips: Bits, keys: tuple[bytes, bytes]
+    ) -> Generator[Piece, None, _Answering]:
+        """Yields the payload; returns the next state."""
+        shape, number, own = state.shape, state.number, state.secret
+        shares, signs = yield from self._garble(state, entrants, flips, keys)
+        reverse = own.reverse[shape.instances * shape.matches(number - 1) :] if number else own.reverse
+        if number == 0:
+            own.key.take_positions(state.position, 1)
+            _, received, message = extension.extend_receive(own.key, state.position, shape.reverse_transfers)
+            yield message
+            reverse = received.all()
+        # The bit that a label of lowest bit 0 stands for is the lowest bit of the zero label.
+        permute = colours(signs).reshape(-1)
+        yield pack(permute ^ colours(reverse[: len(permute)]))
+        end = own.end.part(slice(shape.transfers(number), None))
+        signs = np.concatenate([own.signs, signs])
+        return state.following(_Garbler(end, own.key, reverse, _winners(entrants, shares, shape), signs))
+
+    def _last_answer(
+        self, state: _Answering, entrants: Words, flips: Bits, keys: tuple[bytes, bytes]
+    ) -> Generator[Piece, None, Shares]:
+        """Yields the payload; returns the shares of the votes."""
+        shares, _ = yield from self._garble(state, entrants, flips, keys)
+        votes: Shares = shares.tolist()
+        return votes
+
+    def _garble(
+        self, state: _Answering, entrants: Words, flips: Bits, keys: tuple[bytes, bytes]
+    ) -> Generator[Piece, None, tuple[Words, Words]]:
+        """Yields label seed and circuits; returns the garbler's shares for each query, and the zero labels."""
+        shape, number, own = state.shape, state.number, state.secret
+        circuit, compared = shape.circuit(number), _differences(entrants, shape)
         shares = np.empty((shape.instances, len(circuit.outputs)), WORD)
         signs = np.empty((len(circuit.outputs), shape.instances, 2), WORD)
         label_hash = BatchHash(keys[1], state.position)
@@ -206,7 +255,7 @@ class VectorisedVote(RoundLengths):
                 cut = _transfers_of(span, shape, number)
                 program.set_evaluator_labels(own.end.labels[cut], flips[cut])
                 weights = None
-                if last:
+                if shape.is_last(number):
                     program.set_last_labels(own.signs[:, span].reshape(-1, 2))
                 else:
                     weights = np.negative(compared[span].T)
@@ -214,30 +263,11 @@ class VectorisedVote(RoundLengths):
                 shares[span], signs[:, span], rows = program.share_outputs(label_hash, weights)
                 yield rows.data
         self._tally.add(label_hash.use)
-        if last:
-            votes: Shares = shares.tolist()
-            return votes
-        reverse = own.reverse[shape.instances * shape.matches(number - 1) :] if number else own.reverse
-        if number == 0:
-            own.key.take_positions(state.position, 1)
-            _, received, message = extension.extend_receive(own.key, state.position, shape.reverse_transfers)
-            yield message
-            reverse = received.all()
-        # The bit that a label of lowest bit 0 stands for is the lowest bit of the zero label.
-        permute = colours(signs).reshape(-1)
-        yield pack(permute ^ colours(reverse[: len(permute)]))
-        after = _Garbler(
-            own.end.part(slice(shape.transfers(number), None)),
-            own.key,
-            reverse,
-            _winners(entrants, shares, shape),
-            np.concatenate([own.signs, signs]),
-        )
-        return GarblerRound(shape, number + 1, state.position + 1, after)
+        return shares, signs
 
-    def _evaluate(self, state: EvaluatorRound, own: _Evaluator, read_into: ReadInto) -> tuple[Words, Words]:
+    def _evaluate(self, state: _Asking, read_into: ReadInto) -> tuple[Words, Words]:
         """The evaluator's shares of the outputs for each query, and their active labels."""
-        shape, number = state.shape, state.number
+        shape, number, own = state.shape, state.number, state.secret
         circuit = shape.circuit(number)
         shares = np.empty((shape.instances, len(circuit.outputs)), WORD)
         signs = np.empty((len(circuit.outputs), shape.instances, 2), WORD)
@@ -318,13 +348,13 @@ def _project(
     return sent.tobytes(), kept
 
 
-def _complete(state: GarblerRound, payload: bytes) -> Words:
+def _complete(state: _Answering, payload: bytes) -> Words:
     """The garbler's shares of the entrants, with its shares of s D_e from the evaluator's rows.
 
     Raises:
         InvalidPayloadError: a row outside its ring (`value_out_of_range`).
     """
-    shape, own = state.shape, cast(_Garbler, state.secret)
+    shape, own = state.shape, state.secret
     if state.number == 0:
         return own.entrants
     matches = shape.matches(state.number - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -29,7 +30,9 @@ _ORDER = ("CAPC-ACCT-115",)
 _SHARES = ("CAPC-ACCT-105", "CAPC-ACCT-106")
 _JOINT = ("CAPC-ACCT-108", "CAPC-ACCT-116")
 _INPUT = Fault.of_caller("input_error")
+_EXHAUSTED = Fault.of_caller("budget_exhausted")
 _GRID = 4
+_TIGHT = "An upper bound, and a tight one."
 
 
 def accounting() -> FileBuilder:
@@ -48,7 +51,7 @@ def accounting() -> FileBuilder:
     group = file.group(ACCOUNTING)
     _costs(group)
     _renyi_accounts(group)
-    _budget(group)
+    _budgets(group)
     _settlements(group)
     _mistakes(group)
     _figures(group)
@@ -69,10 +72,43 @@ def _reserve(test: TestBuilder, query: int, **options: Any) -> dict[str, Any]:  
     return test.run("account_reserve", query=query, states=["account"], **{**fields, **options})
 
 
-def _send(test: TestBuilder, query: int) -> dict[str, Any]:
-    receipt: dict[str, Any] = _reserve(test, query)["receipt"]
-    test.run("account_dispatch", receipt=receipt, message=b"circuits", states=["account"])
-    return receipt
+_Step = tuple[str, int, dict[str, Any]]
+
+
+def _reserved(query: int, **options: Any) -> _Step:  # noqa: ANN401
+    return "reserve", query, options
+
+
+def _sent(query: int, message: bytes = b"circuits", **options: Any) -> _Step:  # noqa: ANN401
+    return "dispatch", query, {"message": message, **options}
+
+
+def _settled(query: int, answered: bool = False, **options: Any) -> _Step:  # noqa: ANN401
+    return "settle", query, {"answered": answered, **options}
+
+
+def _story(
+    group: GroupBuilder,
+    name: str,
+    comment: str,
+    requirements: Sequence[str],
+    flags: Sequence[str],
+    release: ReleasePolicy,
+    budget: Fraction,
+    steps: Sequence[_Step],
+) -> dict[str, Any]:
+    """An account, and what is asked of it, each time with the receipt of the query; returns what opening gave."""
+    test = group.test(name, comment, requirements, flags)
+    opened = _open(test, release, budget)
+    receipts: dict[int, dict[str, Any]] = {}
+    for verb, query, options in steps:
+        if verb == "reserve":
+            receipts[query] = _reserve(test, query, **options).get("receipt", {})
+        else:
+            receipt = {**receipts[query], **options.get("other", {})}
+            given = {name: value for name, value in options.items() if name != "other"}
+            test.run(f"account_{verb}", receipt=receipt, states=["account"], **given)
+    return opened
 
 
 def _costs(group: GroupBuilder) -> None:
@@ -102,12 +138,10 @@ def _renyi_accounts(group: GroupBuilder) -> None:
             expect_equal((found["check"], found["answer"]), (order * 2, order / 1600), mechanism.value)
         _reserve(test, 1)
     joint = confident(renyi_order=Fraction(3), joint_cost=Fraction(14))
-    test = group.test("joint_is_one_charge", "No check of its own, and no refund.", _ORDER, ["BudgetExhausted"])
-    expect_equal(_open(test, joint, Fraction(30))["check"], Fraction(0), "joint")
-    receipt = _send(test, 1)
-    test.run("account_settle", receipt=receipt, answered=False, states=["account"], fault=_INPUT)
-    _reserve(test, 2)
-    _reserve(test, 3, fault=Fault.of_caller("budget_exhausted"))
+    steps = [_reserved(1), _sent(1), _settled(1, fault=_INPUT), _reserved(2), _reserved(3, fault=_EXHAUSTED)]
+    comment, flags = "No check of its own, and no refund.", ["BudgetExhausted"]
+    opened = _story(group, "joint_is_one_charge", comment, _ORDER, flags, joint, Fraction(30), steps)
+    expect_equal(opened["check"], Fraction(0), "joint")
     bad = Fault.of_caller("parameter_error")
     mistakes: list[tuple[str, ReleasePolicy, dict[str, Any]]] = [
         ("skellam_without_order", policy(), {"mechanism": NoiseName.SKELLAM}),
@@ -117,104 +151,87 @@ def _renyi_accounts(group: GroupBuilder) -> None:
         ("order_one", policy(renyi_order=order), {"renyi_order": Fraction(1)}),
     ]
     for name, release, changes in mistakes:
-        test = group.test(f"open_{name}", "A policy that cannot be.", _ORDER, ["BadParameter"])
         fields: dict[str, Any] = {"policy": {**vars(release), **changes}, "grid_bits": _GRID, "budget": Fraction(30)}
-        test.run("account_open", fault=bad, **fields)
+        flags = ["BadParameter"]
+        group.case("account_open", f"open_{name}", "A policy that cannot be.", _ORDER, flags, fault=bad, **fields)
 
 
-def _budget(group: GroupBuilder) -> None:
-    release = policy(sigma=Fraction(3))
-    cost = Fraction(2, 9)
-    test = group.test("budget_filled_exactly", "Three queries fit, the fourth does not.", _LIMIT, ["ExactBudget"])
-    _open(test, release, 3 * cost)
-    for query in (1, 2, 3):
-        _reserve(test, query)
-    test = group.test("budget_exhausted", "The second query does not fit.", _LIMIT, ["BudgetExhausted"])
-    _open(test, release, 2 * cost - Fraction(1, 10**30))
-    _reserve(test, 1)
-    _reserve(test, 2, fault=Fault.of_caller("budget_exhausted"))
-    test = group.test(
-        "budget_exhausted_twice", "A refusal changes nothing: it comes again.", _LIMIT, ["BudgetExhausted"]
-    )
-    _open(test, release, Fraction(0))
-    for query in (1, 2):
-        _reserve(test, query, fault=Fault.of_caller("budget_exhausted"))
-    test = group.test(
-        "refused_query_number_is_free", "A refused query may be asked for again.", _LIMIT, ["ExactBudget"]
-    )
-    _open(test, release, cost)
-    _reserve(test, 1, fault=_INPUT, inputs_digest=b"short")
-    _reserve(test, 1)
+def _budgets(group: GroupBuilder) -> None:
+    release, cost = policy(sigma=Fraction(3)), Fraction(2, 9)
+    short = 2 * cost - Fraction(1, 10**30)
+    twice = [_reserved(1, fault=_EXHAUSTED), _reserved(2, fault=_EXHAUSTED)]
+    again = [_reserved(1, fault=_INPUT, inputs_digest=b"short"), _reserved(1)]
+    for name, comment, flag, budget, steps in (
+        ("budget_filled_exactly", "Three queries fit, the fourth does not.", "ExactBudget", 3 * cost, _RESERVED[:3]),
+        ("budget_exhausted", "The second query does not fit.", "BudgetExhausted", short, _BEYOND),
+        ("budget_exhausted_twice", "A refusal changes nothing: it comes again.", "BudgetExhausted", Fraction(0), twice),
+        ("refused_query_number_is_free", "A refused query may be asked for again.", "ExactBudget", cost, again),
+    ):
+        _story(group, name, comment, _LIMIT, [flag], release, budget, steps)
+
+
+_RESERVED = [_reserved(query) for query in (1, 2, 3)]
+_BEYOND = [_reserved(1), _reserved(2, fault=_EXHAUSTED)]
 
 
 def _settlements(group: GroupBuilder) -> None:
     release = confident(charge=Charge.REALISED)
     cost = Fraction(4) + Fraction(8)
-    test = group.test("withheld_is_given_back", "The check stays charged, the answer is given back.", _GIVEN_BACK)
-    _open(test, release, 3 * cost)
-    for query, answered in ((1, False), (2, True), (3, False)):
-        receipt = _send(test, query)
-        test.run("account_settle", receipt=receipt, answered=answered, states=["account"])
-    test = group.test("unsettled_stays_charged", "No return, no refund.", _GIVEN_BACK, ["BudgetExhausted"])
-    _open(test, release, 2 * cost - 1)
-    _reserve(test, 1)
-    _reserve(test, 2, fault=Fault.of_caller("budget_exhausted"))
-    for name, flag, change in (
-        ("foreign_session", "ForeignReceipt", {"session_tag": bytes(32)}),
-        ("foreign_query", "ForeignReceipt", {"query": 2}),
-        ("foreign_inputs", "ForeignReceipt", {"inputs_digest": bytes(32)}),
-        ("other_amount", "ForeignReceipt", {"reserved": Fraction(1)}),
-        ("other_unit", "ForeignReceipt", {"unit": CostUnit.RHO}),
-    ):
-        test = group.test(f"settle_{name}", "The receipt is not of this account.", _ONCE, [flag])
-        _open(test, release, 3 * cost)
-        receipt = {**_reserve(test, 1)["receipt"], **change}
-        test.run("account_settle", receipt=receipt, answered=False, states=["account"], fault=_INPUT)
-    test = group.test("settle_twice", "A charge is settled once.", _ONCE, ["DoubleCharge"])
-    _open(test, release, 3 * cost)
-    receipt = _send(test, 1)
-    test.run("account_settle", receipt=receipt, answered=False, states=["account"])
-    test.run("account_settle", receipt=receipt, answered=False, states=["account"], fault=_INPUT)
-    test = group.test(
-        "settle_before_dispatch", "Nothing left, so nothing is known of the answer.", _GIVEN_BACK, ["CallerMistake"]
-    )
-    _open(test, release, 3 * cost)
-    receipt = _reserve(test, 1)["receipt"]
-    test.run("account_settle", receipt=receipt, answered=False, states=["account"], fault=_INPUT)
-    test = group.test("dispatch_after_settlement", "The same message only.", _GIVEN_BACK, ["CallerMistake"])
-    _open(test, release, 3 * cost)
-    receipt = _send(test, 1)
-    test.run("account_settle", receipt=receipt, answered=False, states=["account"])
-    test.run("account_dispatch", receipt=receipt, message=b"another", states=["account"], fault=_INPUT)
-    test.run("account_dispatch", receipt=receipt, message=b"circuits", states=["account"])
-    test = group.test("settle_in_worst_case_mode", "Nothing is given back.", _GIVEN_BACK, ["CallerMistake"])
-    _open(test, confident(), 3 * cost)
-    receipt = _reserve(test, 1)["receipt"]
-    test.run("account_settle", receipt=receipt, answered=False, states=["account"], fault=_INPUT)
+    answers = ((1, False), (2, True), (3, False))
+    steps = [step for query, bit in answers for step in (_reserved(query), _sent(query), _settled(query, bit))]
+    comment = "The check stays charged, the answer is given back."
+    _story(group, "withheld_is_given_back", comment, _GIVEN_BACK, [], release, 3 * cost, steps)
+    comment, flags = "No return, no refund.", ["BudgetExhausted"]
+    _story(group, "unsettled_stays_charged", comment, _GIVEN_BACK, flags, release, 2 * cost - 1, _BEYOND)
+    others: dict[str, dict[str, Any]] = {
+        "foreign_session": {"session_tag": bytes(32)},
+        "foreign_query": {"query": 2},
+        "foreign_inputs": {"inputs_digest": bytes(32)},
+        "other_amount": {"reserved": Fraction(1)},
+        "other_unit": {"unit": CostUnit.RHO},
+    }
+    for name, other in others.items():
+        steps = [_reserved(1), _settled(1, other=other, fault=_INPUT)]
+        comment, flags = "The receipt is not of this account.", ["ForeignReceipt"]
+        _story(group, f"settle_{name}", comment, _ONCE, flags, release, 3 * cost, steps)
+    settled, mistake = [_reserved(1), _sent(1), _settled(1)], ["CallerMistake"]
+    steps = [*settled, _settled(1, fault=_INPUT)]
+    _story(group, "settle_twice", "A charge is settled once.", _ONCE, ["DoubleCharge"], release, 3 * cost, steps)
+    early = [_reserved(1), _settled(1, fault=_INPUT)]
+    comment = "Nothing left, so nothing is known of the answer."
+    _story(group, "settle_before_dispatch", comment, _GIVEN_BACK, mistake, release, 3 * cost, early)
+    steps = [*settled, _sent(1, b"another", fault=_INPUT), _sent(1)]
+    comment = "The same message only."
+    _story(group, "dispatch_after_settlement", comment, _GIVEN_BACK, mistake, release, 3 * cost, steps)
+    comment = "Nothing is given back."
+    _story(group, "settle_in_worst_case_mode", comment, _GIVEN_BACK, mistake, confident(), 3 * cost, early)
 
 
 def _figures(group: GroupBuilder) -> None:
     """A port may be tighter by 1e-9 relative, the error of the reference, and looser by 1e-6."""
     for unit in (CostUnit.MU_SQUARED, CostUnit.RHO):
-        for cost, delta in ((Fraction(1, 100), 6), (Fraction(2), 5), (Fraction(75, 2), 10)):
-            test = group.test(f"epsilon_{unit.value}_{cost.numerator}", "An upper bound, and a tight one.", _FIGURE)
-            figure = epsilon_upper(unit, cost, Fraction(1, 10**delta))
-            fields: dict[str, Any] = {"unit": unit, "cost": cost, "delta": Fraction(1, 10**delta), **_interval(figure)}
-            _expect_inside(test.run("epsilon_of_cost", **fields))
+        for cost, places in ((Fraction(1, 100), 6), (Fraction(2), 5), (Fraction(75, 2), 10)):
+            name, delta = f"epsilon_{unit.value}_{cost.numerator}", Fraction(1, 10**places)
+            fields: dict[str, Any] = {"unit": unit, "cost": cost, "delta": delta}
+            _figure(group, "epsilon_of_cost", name, _TIGHT, _FIGURE, epsilon_upper(unit, cost, delta), fields)
     for sigma, count, epsilon in ((Fraction(3), 1, Fraction(1)), (Fraction(5, 2), 40, Fraction(9, 2))):
-        test = group.test(f"discrete_delta_{count}", "The exact loss distribution.", _FIGURE)
         step = Step(DiscreteGaussian(sigma, 0), Sensitivity(Fraction(1), Fraction(1), 1))
-        figure = round_up(LossDistribution({step: count}, Fraction(1, 10**15)).delta_upper(epsilon))
-        fields = {"sigma": sigma, "count": count, "epsilon": epsilon, **_interval(figure)}
-        _expect_inside(test.run("delta_of_discrete_gaussian", **fields))
+        delta = round_up(LossDistribution({step: count}, Fraction(1, 10**15)).delta_upper(epsilon))
+        name, comment = f"discrete_delta_{count}", "The exact loss distribution."
+        fields = {"sigma": sigma, "count": count, "epsilon": epsilon}
+        _figure(group, "delta_of_discrete_gaussian", name, comment, _FIGURE, delta, fields)
 
 
 def _renyi_figures(group: GroupBuilder) -> None:
-    for order, cost, delta in ((Fraction(3, 2), 20, 5), (Fraction(11), 3, 8), (Fraction(400), 1, 12)):
-        test = group.test(f"epsilon_renyi_{order.numerator}", "The improved conversion at one order.", _ORDER + _FIGURE)
-        figure = epsilon_upper(CostUnit.RENYI, Fraction(cost), Fraction(1, 10**delta), order)
-        fields: dict[str, Any] = {"order": order, "cost": Fraction(cost), "delta": Fraction(1, 10**delta)}
-        _expect_inside(test.run("epsilon_of_renyi_cost", **fields, **_interval(figure)))
+    for order, cost, places in (
+        (Fraction(3, 2), Fraction(20), 5),
+        (Fraction(11), Fraction(3), 8),
+        (Fraction(400), Fraction(1), 12),
+    ):
+        name, comment = f"epsilon_renyi_{order.numerator}", "The improved conversion at one order."
+        fields: dict[str, Any] = {"order": order, "cost": cost, "delta": Fraction(1, 10**places)}
+        bound = epsilon_upper(CostUnit.RENYI, cost, fields["delta"], order)
+        _figure(group, "epsilon_of_renyi_cost", name, comment, _ORDER + _FIGURE, bound, fields)
     for sigma, grid_bits, order in (
         (Fraction(2), 0, Fraction(2)),
         (Fraction(3), 4, Fraction(9, 2)),
@@ -223,29 +240,41 @@ def _renyi_figures(group: GroupBuilder) -> None:
         unit, a = 1 << grid_bits, Fraction(-(-order.numerator // order.denominator))
         v, squared, absolute = (sigma * unit) ** 2, Fraction(2 * unit**2), Fraction(2 * unit)
         excess = min(((2 * a - 1) * squared + 6 * absolute) / (4 * v**2), 3 * absolute / (2 * v))
-        test = group.test(f"cost_skellam_{order.numerator}", "Exact; an order counts as the next integer.", _FIGURE)
-        fields = {
-            "mechanism": NoiseName.SKELLAM,
-            "sigma_votes": sigma,
-            "grid_bits": grid_bits,
-            "order": order,
-            **_MOVED,
-        }
-        expect_equal(test.run("renyi_cost", **fields)["cost"], a * squared / (2 * v) + excess, "Skellam cost")
+        fields = {"sigma_votes": sigma, "grid_bits": grid_bits, "order": order, **_MOVED}
+        name, comment = f"cost_skellam_{order.numerator}", "Exact; an order counts as the next integer."
+        found = group.case("renyi_cost", name, comment, _FIGURE, mechanism=NoiseName.SKELLAM, **fields)
+        expect_equal(found["cost"], a * squared / (2 * v) + excess, "Skellam cost")
     for v, contributors, uncounted in ((Fraction(3, 2), 2, 0), (Fraction(3, 2), 20, 5), (Fraction(8), 1, 0)):
         noise = SharedNoise(DiscreteGaussianShare(v, 0), contributors, uncounted)
-        figure = composed_rho({Step(noise, Sensitivity(Fraction(2), Fraction(2), 2)): 1})
-        test = group.test(f"rho_of_{contributors}_shares", "Of those that count, with the correction tau.", _SHARES)
+        rho = composed_rho({Step(noise, Sensitivity(Fraction(2), Fraction(2), 2)): 1})
+        name, comment = f"rho_of_{contributors}_shares", "Of those that count, with the correction tau."
         fields = {"sigma_votes": v, "grid_bits": 0, "contributors": contributors, "uncounted": uncounted, **_MOVED}
-        _expect_inside(test.run("rho_of_shares", **fields, **_interval(figure)))
+        _figure(group, "rho_of_shares", name, comment, _SHARES, rho, fields)
     for order, check, answer in (
         (Fraction(2), Fraction(1, 36), Fraction(1, 8)),
         (Fraction(12), Fraction(1), Fraction(3)),
     ):
-        figure = joint_renyi_upper(order, check, answer)
-        test = group.test(f"joint_cost_{order.numerator}", "Between the maximum and the reference's bound.", _JOINT)
+        name, comment = f"joint_cost_{order.numerator}", "Between the maximum and the reference's bound."
         fields = {"order": order, "check_mu_squared": check, "answer_cost": answer}
-        _expect_inside(test.run("joint_cost", **fields, **_interval(figure, Fraction(1, 1000))))
+        bound = joint_renyi_upper(order, check, answer)
+        _figure(group, "joint_cost", name, comment, _JOINT, bound, fields, Fraction(1, 1000))
+
+
+def _figure(
+    group: GroupBuilder,
+    op: str,
+    name: str,
+    comment: str,
+    requirements: Sequence[str],
+    figure: Fraction,
+    fields: dict[str, Any],
+    slack: Fraction = Fraction(1, 10**9),
+) -> None:
+    """A bound, and the interval from what is below the truth up to what is loose: a figure is rounded up."""
+    loose = max(slack, Fraction(1, 10**6))
+    interval: dict[str, Any] = {"at_least": figure * (1 - slack), "at_most": round_up(figure * (1 + loose))}
+    found = group.case(op, name, comment, requirements, **fields, **interval)
+    expect_equal(found["inside"], True, f"{name}: the reference's figure lies inside its interval")
 
 
 _MOVED = {"squared": Fraction(2), "absolute": Fraction(2), "changed": 2}
@@ -284,40 +313,35 @@ def _refused_figures(group: GroupBuilder) -> None:
         ("delta_of_discrete_gaussian", discrete, {"epsilon": Fraction(-1)}),
     ]
     for number, (op, fields, changes) in enumerate(mistakes):
-        test = group.test(f"refused_{op}_{number}", f"{', '.join(changes)} cannot be used.", _FIGURE, ["CallerMistake"])
-        test.run(op, fault=_INPUT, **{**fields, **changes})
-
-
-def _interval(figure: Fraction, slack: Fraction = Fraction(1, 10**9)) -> dict[str, Any]:
-    """From what is below the truth up to what is loose: a figure is rounded up."""
-    loose = max(slack, Fraction(1, 10**6))
-    return {"at_least": figure * (1 - slack), "at_most": round_up(figure * (1 + loose))}
-
-
-def _expect_inside(found: dict[str, Any]) -> None:
-    expect_equal(found["inside"], True, "a figure of the reference is inside its interval")
+        group.case(
+            op,
+            f"refused_{op}_{number}",
+            f"{', '.join(changes)} cannot be used.",
+            _FIGURE,
+            ["CallerMistake"],
+            fault=_INPUT,
+            **{**fields, **changes},
+        )
 
 
 def _mistakes(group: GroupBuilder) -> None:
-    release = policy(sigma=Fraction(3))
-    mistakes: list[tuple[str, dict[str, Any]]] = [
-        ("short_tag", {"session_tag": bytes(31)}),
-        ("long_tag", {"session_tag": bytes(33)}),
-        ("short_digest", {"inputs_digest": bytes(31)}),
-        ("query_too_large", {"query": 1 << 32}),
-    ]
-    for name, changes in mistakes:
-        test = group.test(f"reserve_{name}", "An argument that cannot be used.", _ONCE, ["CallerMistake"])
-        _open(test, release, Fraction(1))
-        _reserve(test, **{"query": 1, **changes}, fault=_INPUT)
+    release, one, mistake = policy(sigma=Fraction(3)), Fraction(1), ["CallerMistake"]
+    mistakes: dict[str, dict[str, Any]] = {
+        "short_tag": {"session_tag": bytes(31)},
+        "long_tag": {"session_tag": bytes(33)},
+        "short_digest": {"inputs_digest": bytes(31)},
+        "query_too_large": {"query": 1 << 32},
+    }
+    for name, changes in mistakes.items():
+        steps = [_reserved(changes.pop("query", 1), **changes, fault=_INPUT)]
+        _story(group, f"reserve_{name}", "An argument that cannot be used.", _ONCE, mistake, release, one, steps)
     test = group.test("reserve_twice", "One query of one session is charged once.", _ONCE, ["DoubleCharge"])
-    _open(test, release, Fraction(1))
+    _open(test, release, one)
     tag = test.draw("session_tag", 32)
     _reserve(test, 7, session_tag=tag)
     _reserve(test, 7, session_tag=tag, fault=_INPUT)
-    test = group.test("other_session_same_query", "Another session may use the number.", _ONCE)
-    _open(test, release, Fraction(1))
-    _reserve(test, 7)
-    _reserve(test, 7)
-    test = group.test("negative_budget", "A budget is at least 0.", _LIMIT, ["CallerMistake"])
-    _open(test, release, Fraction(-1), fault=_INPUT)
+    steps = [_reserved(7), _reserved(7)]
+    _story(group, "other_session_same_query", "Another session may use the number.", _ONCE, [], release, one, steps)
+    fields: dict[str, Any] = {"policy": vars(release), "grid_bits": _GRID, "budget": Fraction(-1)}
+    name, comment = "negative_budget", "A budget is at least 0."
+    group.case("account_open", name, comment, _LIMIT, mistake, leaves=["account"], fault=_INPUT, **fields)

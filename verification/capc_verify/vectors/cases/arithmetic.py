@@ -33,12 +33,35 @@ def _ring_group(file: FileBuilder) -> None:
         top = (1 << width) - 1
         left, right = [0, top, 1 << (width - 1), 1, top], [0, 1, 1 << (width - 1), top, top]
         for op in ("ring_add", "ring_subtract"):
-            test = group.test(f"{op}_{width}", f"Edges of Z_2^{width}, element by element.", _RING, ["Wrap"])
-            test.run(op, left=left, right=right, width=width)
-        test = group.test(f"ring_signed_{width}", "The two's-complement reading of the edges.", _RING, ["Extreme"])
-        test.run("ring_signed", elements=[0, 1, (1 << (width - 1)) - 1, 1 << (width - 1), top], width=width)
-    test = group.test("ring_scale_16", "Votes are scaled to the grid by 2^4, and wrap.", _RING, ["Wrap"])
-    test.run("ring_scale", elements=[0, 1, 4095, 4096, 65535], factor=16, width=16)
+            group.case(
+                op,
+                f"{op}_{width}",
+                f"Edges of Z_2^{width}, element by element.",
+                _RING,
+                ["Wrap"],
+                left=left,
+                right=right,
+                width=width,
+            )
+        group.case(
+            "ring_signed",
+            f"ring_signed_{width}",
+            "The two's-complement reading of the edges.",
+            _RING,
+            ["Extreme"],
+            elements=[0, 1, (1 << (width - 1)) - 1, 1 << (width - 1), top],
+            width=width,
+        )
+    group.case(
+        "ring_scale",
+        "ring_scale_16",
+        "Votes are scaled to the grid by 2^4, and wrap.",
+        _RING,
+        ["Wrap"],
+        elements=[0, 1, 4095, 4096, 65535],
+        factor=16,
+        width=16,
+    )
     for width in (12, 37):
         half = 1 << (width - 1)
         values = [0, 1, -1, half - 1, -half, 5]
@@ -83,14 +106,27 @@ def _fixed_point(file: FileBuilder) -> None:
         "nearest_double": (12, [0.1, 0.2, 0.3, -0.7], [410, 819, 1229, -2867], []),
     }
     for name, (bits, values, expected, flags) in cases.items():
-        test = group.test(f"quantise_{name}", "Value times 2^f, to the nearest integer.", _FIXED, flags)
-        found = test.run("quantise", values=values, fraction_bits=bits)["integers"]
-        expect_equal(found, expected, test.name)
+        found = group.case(
+            "quantise",
+            f"quantise_{name}",
+            "Value times 2^f, to the nearest integer.",
+            _FIXED,
+            flags,
+            values=values,
+            fraction_bits=bits,
+        )["integers"]
+        expect_equal(found, expected, f"quantise_{name}")
     for name in ("nan", "inf", "-inf"):
-        test = group.test(
-            f"quantise_{name.replace('-', 'minus_')}", "Not a finite number.", ["CAPC-PARAM-041"], ["CallerMistake"]
+        group.case(
+            "quantise",
+            f"quantise_{name.replace('-', 'minus_')}",
+            "Not a finite number.",
+            ["CAPC-PARAM-041"],
+            ["CallerMistake"],
+            values=[0.5, float(name)],
+            fraction_bits=2,
+            fault=_INPUT,
         )
-        test.run("quantise", values=[0.5, float(name)], fraction_bits=2, fault=_INPUT)
 
 
 def xof() -> FileBuilder:

@@ -47,8 +47,7 @@ def circuits() -> FileBuilder:
 
 def _describe(group: GroupBuilder, name: str) -> int:
     """Sizes and wrong inputs; returns the number of AND gates."""
-    test = group.test(f"{name}_gates", "Sizes, AND count and digest of the gate list.", _GATES)
-    out = test.run("circuit_describe")
+    out = group.case("circuit_describe", f"{name}_gates", "Sizes, AND count and digest of the gate list.", _GATES)
     mine, theirs, bound = [0] * out["garbler_words"], [0] * out["evaluator_words"], 1 << out["input_bits"]
     refused: list[tuple[str, str, list[int], list[int]]] = [
         ("word_missing", "The garbler's words lack one.", mine[1:], theirs),
@@ -57,8 +56,16 @@ def _describe(group: GroupBuilder, name: str) -> int:
         ("word_negative", "The evaluator's first word is negative.", mine, [-1, *theirs[1:]]),
     ]
     for case, comment, garbler, evaluator in refused:
-        test = group.test(f"{name}_{case}", comment, _VALUES, ["CallerMistake"])
-        test.run("circuit_evaluate", garbler=garbler, evaluator=evaluator, fault=Fault.of_caller("input_error"))
+        group.case(
+            "circuit_evaluate",
+            f"{name}_{case}",
+            comment,
+            _VALUES,
+            ["CallerMistake"],
+            garbler=garbler,
+            evaluator=evaluator,
+            fault=Fault.of_caller("input_error"),
+        )
     return int(out["and_gates"])
 
 
@@ -81,11 +88,17 @@ def _relu(file: FileBuilder, bits: int, fraction: int) -> None:
     for z in sorted({0, 1, -1, unit - 1, unit, 3 * unit - 1, -unit, modulus // 2 - 1, -modulus // 2}):
         label = f"{name}_{'minus_' if z < 0 else ''}{abs(z)}"
         flags = ["Wrap", "Extreme"] if abs(z) > modulus // 4 else ["Wrap"]
-        test = group.test(
-            label, "ReLU and truncation on shares.", [*_VALUES, "CAPC-PARAM-042"], flags, inputs={"z": str(z)}
-        )
         (mine,) = file.source.elements(f"{label}/garbler", 1, bits)
-        found = test.run("circuit_evaluate", garbler=[mine], evaluator=[(z - mine) % modulus])
+        found = group.case(
+            "circuit_evaluate",
+            label,
+            "ReLU and truncation on shares.",
+            [*_VALUES, "CAPC-PARAM-042"],
+            flags,
+            meaning={"z": str(z)},
+            garbler=[mine],
+            evaluator=[(z - mine) % modulus],
+        )
         expect_equal(_number(found["outputs"]), max(z, 0) >> fraction, label)
 
 
@@ -98,10 +111,18 @@ def _pooled_relu(file: FileBuilder, window: int, bits: int, fraction: int) -> No
         label = f"{name}_{case}"
         requirements = ["CAPC-ARG-009", *_VALUES, "CAPC-PARAM-042"]
         comment = "ReLU and truncation of the largest, on shares."
-        test = group.test(label, comment, requirements, ["Wrap", *flags], inputs={"z": _texts(sums)})
         mine = file.source.elements(f"{label}/garbler", window, bits)
         theirs = [(z - m) % modulus for z, m in zip(sums, mine, strict=True)]
-        found = test.run("circuit_evaluate", garbler=mine, evaluator=theirs)
+        found = group.case(
+            "circuit_evaluate",
+            label,
+            comment,
+            requirements,
+            ["Wrap", *flags],
+            meaning={"z": _texts(sums)},
+            garbler=mine,
+            evaluator=theirs,
+        )
         expect_equal(_number(found["outputs"]), max(0, *sums) >> fraction, label)
 
 
@@ -146,13 +167,21 @@ def _vote(file: FileBuilder, classes: int, logit_bits: int, vote_bits: int, *, l
     for case, logits, flags in cases:
         label = f"{name}_{case}"
         requirements = [*_VALUES, "CAPC-ARG-002"] if "Tie" in flags else _VALUES
-        test = group.test(label, "The vote, on shares.", requirements, flags, inputs={"logits": _texts(logits)})
         masks = file.source.elements(f"{label}/garbler", classes, logit_bits)
         mine, theirs = masks, [r - m for r, m in zip(logits, masks, strict=True)]
         if low_depth:
             mine, theirs = _differences(mine), _differences(theirs)
         garbler, evaluator = ([word % (1 << logit_bits) for word in words] for words in (mine, theirs))
-        found = test.run("circuit_evaluate", garbler=garbler, evaluator=evaluator)
+        found = group.case(
+            "circuit_evaluate",
+            label,
+            "The vote, on shares.",
+            requirements,
+            flags,
+            meaning={"logits": _texts(logits)},
+            garbler=garbler,
+            evaluator=evaluator,
+        )
         expect_equal(found["outputs"], [int(c == _first_largest(logits)) for c in range(classes)], label)
 
 
@@ -179,11 +208,19 @@ def _release(file: FileBuilder, classes: int, width: int, grid: int) -> None:
     for case, votes, noise, flags in _release_cases(classes):
         label = f"{name}_{case}"
         meaning = {"votes": _texts(votes), "noise": _texts(noise)}
-        test = group.test(label, "The label of the noisy votes.", _VALUES, flags, inputs=meaning)
         theirs = file.source.elements(f"{label}/evaluator", classes, width)
         noisy = [(v << grid) + n for v, n in zip(votes, noise, strict=True)]
         mine = [(v - e) % modulus for v, e in zip(noisy, theirs, strict=True)]
-        found = test.run("circuit_evaluate", garbler=mine, evaluator=theirs)
+        found = group.case(
+            "circuit_evaluate",
+            label,
+            "The label of the noisy votes.",
+            _VALUES,
+            flags,
+            meaning=meaning,
+            garbler=mine,
+            evaluator=theirs,
+        )
         expect_equal(_number(found["outputs"]), _first_largest(noisy), label)
 
 
@@ -236,7 +273,6 @@ def _confident_case(
     if realised:
         meaning["own_threshold_noise"] = str(own)
     requirements = [*_VALUES, "CAPC-REL-002"] if "NoConsensus" in flags else _VALUES
-    test = group.test(label, "Answered bit, then the label's bits.", requirements, flags, inputs=meaning)
     shares = group.source.elements(f"{label}/evaluator", len(votes), width)
     exact = [v << grid for v in votes]
     noisy = [v + n for v, n in zip(exact, noise, strict=True)]
@@ -244,7 +280,16 @@ def _confident_case(
     mine_noisy = [(m + n) % modulus for m, n in zip(mine, noise, strict=True)]
     evaluator = [*shares, -own % modulus] if realised else shares
     garbler = [*mine, *mine_noisy, (threshold - draw) % modulus]
-    found = test.run("circuit_evaluate", garbler=garbler, evaluator=evaluator)
+    found = group.case(
+        "circuit_evaluate",
+        label,
+        "Answered bit, then the label's bits.",
+        requirements,
+        flags,
+        meaning=meaning,
+        garbler=garbler,
+        evaluator=evaluator,
+    )
     answered = max(exact) + draw + own >= threshold
     opened = (found["outputs"][0], _number(found["outputs"][1:]))
     expect_equal(opened, (answered, _first_largest(noisy) if answered else 0), label)

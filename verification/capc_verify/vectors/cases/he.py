@@ -63,8 +63,9 @@ def _sizes(file: FileBuilder, widths: ParameterSet) -> None:
         (5000, 2, 3),
     ):
         name = f"lengths_{widths.name}_{inputs}_{outputs}_of_{count}"
-        test = group.test(name, "Bytes of payloads.", ["CAPC-WIRE-003"])
-        test.run("he_lengths", inputs=inputs, outputs=outputs, count=count)
+        group.case(
+            "he_lengths", name, "Bytes of payloads.", ["CAPC-WIRE-003"], inputs=inputs, outputs=outputs, count=count
+        )
 
 
 def _given_response(group: GroupBuilder, key: FixedKey) -> None:
@@ -87,8 +88,16 @@ def _given_response(group: GroupBuilder, key: FixedKey) -> None:
         given: bytes | Edited = honest if response == honest else same
         expect_equal(test.run("he_decrypt", response=given, **fields)["results"], message, test.name)
     for name, code, flag, edit in _faults(len(honest) - 6, "response"):
-        test = group.test(f"decrypt_{name}", "A malformed response.", _REFUSED, [flag])
-        test.run("he_decrypt", response=Edited(honest, edit), fault=Fault(code, SENDER), **fields)
+        group.case(
+            "he_decrypt",
+            f"decrypt_{name}",
+            "A malformed response.",
+            _REFUSED,
+            [flag],
+            response=Edited(honest, edit),
+            fault=Fault(code, SENDER),
+            **fields,
+        )
 
 
 def _faults(last_word: int, what: str) -> list[tuple[str, str, str, dict[str, Any]]]:

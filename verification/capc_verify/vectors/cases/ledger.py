@@ -9,10 +9,9 @@ from typing import Any
 from capc.foundation.primitives import signing_public_key
 from capc.foundation.randomness import Seed
 from capc.privacy.accountants.policies import with_joint_cost
-from capc.privacy.events import Receipt
 from capc.privacy.ledger import Proof, Terms
 from capc.privacy.ledger.chain import HASH_BYTES, START, Head, digest_of, first_head
-from capc.privacy.ledger.records import read_query_record, unblinded_charge_body
+from capc.privacy.ledger.records import UNBLINDED, read_query_record
 from capc.privacy.query_cost import query_cost
 from capc.privacy.storage.store import Row
 from capc.session.parameters import Charge, NoiseName, ReleasePolicy
@@ -73,11 +72,10 @@ class _Log:
 
     def earlier_form(self) -> list[dict[str, Any]]:
         """The same log, whose first query was charged in the earlier form."""
-        cost = query_cost(_TERMS.policy, _TERMS.grid_bits)
-        receipt = Receipt(self.tag, 1, self.inputs, cost.worst_case, cost.unit)
         bodies = [row.body for row in self.rows]
-        salt = read_query_record(bodies[1]).salt
-        made = self.signed([bodies[0], unblinded_charge_body(receipt, cost, salt), *bodies[2:]])
+        charge = replace(read_query_record(bodies[1]), kind=UNBLINDED, digest=self.inputs)
+        earlier = charge.body(query_cost(_TERMS.policy, _TERMS.grid_bits))
+        made = self.signed([bodies[0], earlier, *bodies[2:]])
         made[1]["message"] = None
         return made
 
@@ -149,14 +147,29 @@ def _terms_kept(group: GroupBuilder, log: _Log) -> None:
 
 
 def _replays(group: GroupBuilder, log: _Log) -> None:
-    test = group.test("whole", "What was spent follows from the records.", _RULES)
-    found = test.run("ledger_replay", records=log.fields())
+    found = group.case(
+        "ledger_replay", "whole", "What was spent follows from the records.", _RULES, records=log.fields()
+    )
     # One check and a full query: the withheld answer was given back, the query that was not sent stays charged.
     expect_equal((found["size"], found["spent"]), (5, Fraction(4) + Fraction(12)), "whole")
-    test = group.test("earlier_form", "A charge of the earlier form counts, and newer records follow it.", _EARLIER)
-    expect_equal(test.run("ledger_replay", records=log.earlier_form())["spent"], found["spent"], "earlier_form")
-    test = group.test("truncated_is_whole", "A shorter log is right in itself: only a kept head tells.", _CHAIN)
-    test.run("ledger_replay", records=log.fields()[:3])
+    expect_equal(
+        group.case(
+            "ledger_replay",
+            "earlier_form",
+            "A charge of the earlier form counts, and newer records follow it.",
+            _EARLIER,
+            records=log.earlier_form(),
+        )["spent"],
+        found["spent"],
+        "earlier_form",
+    )
+    group.case(
+        "ledger_replay",
+        "truncated_is_whole",
+        "A shorter log is right in itself: only a kept head tells.",
+        _CHAIN,
+        records=log.fields()[:3],
+    )
     rows, bodies = log.fields(), [row.body for row in log.rows]
     refund = bodies[3].replace(b'"answered":false', b'"answered":true')
     # Without the message of the record in its place.
@@ -182,8 +195,15 @@ def _replays(group: GroupBuilder, log: _Log) -> None:
         ("not_canonical", "A second encoding of the same record.", log.signed([bodies[0], b" " + bodies[1]])),
     ]
     for name, comment, records in damaged:
-        test = group.test(f"replay_{name}", comment, _RULES if "owner itself" in comment else _CHAIN, ["BrokenLog"])
-        test.run("ledger_replay", records=records, fault=_INPUT)
+        group.case(
+            "ledger_replay",
+            f"replay_{name}",
+            comment,
+            _RULES if "owner itself" in comment else _CHAIN,
+            ["BrokenLog"],
+            records=records,
+            fault=_INPUT,
+        )
 
 
 def _heads(group: GroupBuilder, log: _Log) -> None:
@@ -244,11 +264,12 @@ def _heads(group: GroupBuilder, log: _Log) -> None:
     ]
     for name, comment, proof, options in refused:
         check(name, comment, proof, flags=["BrokenHead"], fault=_INPUT, **options)
-    test = group.test(
-        "head_earlier_form", "A charge of the earlier form is shown: it tells votes.", _EARLIER, ["BrokenHead"]
-    )
-    test.run(
+    group.case(
         "ledger_check_proof",
+        "head_earlier_form",
+        "A charge of the earlier form is shown: it tells votes.",
+        _EARLIER,
+        ["BrokenHead"],
         seen={
             "head": vars(Head(earlier[0].link, 1, earlier[0].link)),
             "public_key": signing_public_key(log.key),
@@ -276,7 +297,14 @@ def _checkpoints(group: GroupBuilder, log: _Log) -> None:
     """As if they were due after these few records."""
     logs = {"first": (log.fields(), "every kind of record"), "earlier_form": (log.earlier_form(), "the earlier form")}
     for name, (records, what) in logs.items():
-        test = group.test(f"checkpoint_{name}", f"Entries, state and signature: {what}.", _CHECKPOINTS)
-        test.run("ledger_checkpoint", key=log.key, state=START, records=records)
+        group.case(
+            "ledger_checkpoint",
+            f"checkpoint_{name}",
+            f"Entries, state and signature: {what}.",
+            _CHECKPOINTS,
+            key=log.key,
+            state=START,
+            records=records,
+        )
     test = group.test("checkpoint_next", "A state follows from the one before.", _CHECKPOINTS)
     test.run("ledger_checkpoint", key=log.key, state=test.draw("state", 32), records=log.fields())

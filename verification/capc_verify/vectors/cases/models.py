@@ -13,6 +13,7 @@ from capc.models.model import QuantisedLayer, QuantisedModel
 from capc.models.operators import Convolution, Dense, Grid, SumPool
 from capc.session.parameters import Parameters, ParameterSet
 from capc.session.session import Participant, Session
+from capc_spec.registry import TAGS
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.common import expect_equal, policy
 from capc_verify.vectors.cases.faulty_architectures import FAULTY, VOTE_ONLY
@@ -141,9 +142,10 @@ def _logits(group: GroupBuilder, name: str, model: QuantisedModel) -> None:
         *((f"drawn_{i}", _features(group.source, f"logits_{name}_drawn_{i}", inputs, unit), []) for i in range(3)),
     ]
     for case, features, flags in cases:
-        test = group.test(f"logits_{name}_{case}", "The logits in the clear.", requirements, flags)
-        found = test.run("model_logits", features=features)
-        expect_equal(found["logits"], trace(model, features).logits, test.name)
+        found = group.case(
+            "model_logits", f"logits_{name}_{case}", "The logits in the clear.", requirements, flags, features=features
+        )
+        expect_equal(found["logits"], trace(model, features).logits, f"logits_{name}_{case}")
 
 
 def _features(source: Source, label: str, count: int, unit: int) -> list[int]:
@@ -162,10 +164,22 @@ def _ranges(group: GroupBuilder, name: str, model: QuantisedModel, bits: int | N
         expect_equal(needed, bits, name)
     requirements = ["CAPC-PARAM-030"]
     for enough in (needed, needed + 1):
-        test = group.test(f"range_{name}_{enough}_bits", f"The model needs {needed} bits.", requirements)
-        test.run("model_check_ranges", logit_bits=enough)
-    test = group.test(f"range_{name}_{needed - 1}_bits", f"The model needs {needed} bits.", requirements, ["CouldWrap"])
-    test.run("model_check_ranges", logit_bits=needed - 1, fault=_REFUSED)
+        group.case(
+            "model_check_ranges",
+            f"range_{name}_{enough}_bits",
+            f"The model needs {needed} bits.",
+            requirements,
+            logit_bits=enough,
+        )
+    group.case(
+        "model_check_ranges",
+        f"range_{name}_{needed - 1}_bits",
+        f"The model needs {needed} bits.",
+        requirements,
+        ["CouldWrap"],
+        logit_bits=needed - 1,
+        fault=_REFUSED,
+    )
 
 
 _Layer = tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]
@@ -207,12 +221,24 @@ def architectures(file: FileBuilder) -> None:
     """Lengths of values, and one fault at a time."""
     group = file.group(ARCHITECTURES)
     for name, architecture in {**_ARCHITECTURES, "most_stages": dense_architecture((2,) * 256)}.items():
-        test = group.test(f"lengths_{name}", "The lengths of all values.", ["CAPC-HE-010"])
-        found = test.run("architecture_lengths", architecture=architecture.document())
-        expect_equal(found["lengths"], _LENGTHS[name], test.name)
+        found = group.case(
+            "architecture_lengths",
+            f"lengths_{name}",
+            "The lengths of all values.",
+            ["CAPC-HE-010"],
+            architecture=architecture.document(),
+        )
+        expect_equal(found["lengths"], _LENGTHS[name], f"lengths_{name}")
     for name, comment, requirement, stages in FAULTY:
-        test = group.test(f"refused_{name}", comment, [requirement], ["BadArchitecture"])
-        test.run("architecture_lengths", architecture=stages, fault=_REFUSED)
+        group.case(
+            "architecture_lengths",
+            f"refused_{name}",
+            comment,
+            [requirement],
+            ["BadArchitecture"],
+            architecture=stages,
+            fault=_REFUSED,
+        )
 
 
 def sessions(file: FileBuilder) -> None:
@@ -221,9 +247,14 @@ def sessions(file: FileBuilder) -> None:
     tags = set()
     for name, architecture in _ARCHITECTURES.items():
         document = _session_document(file.source, architecture)
-        test = group.test(f"session_{name}", "The session's tag.", ["CAPC-PARAM-003", "CAPC-ROLE-005"])
-        tag = test.run("session_tag", session=document)["tag"]
-        expect_equal(tag, _tag(SESSION.write(document)), test.name)
+        tag = group.case(
+            "session_tag",
+            f"session_{name}",
+            "The session's tag.",
+            ["CAPC-PARAM-003", "CAPC-ROLE-005"],
+            session=document,
+        )["tag"]
+        expect_equal(tag, _tag(SESSION.write(document)), f"session_{name}")
         tags.add(tag)
     expect_equal(len(tags), len(_ARCHITECTURES), "different tags")
     _refused_sessions(group)
@@ -241,8 +272,15 @@ def _refused_sessions(group: GroupBuilder) -> None:
         document = _session_document(group.source, _ARCHITECTURES["max_pooled"])
         document["participants"][1]["architecture"] = stages
         flag = "BadArchitecture" if code == "input_error" else "BadParameter"
-        test = group.test(f"session_model_{name}", "The session is refused.", ["CAPC-ROLE-003"], [flag])
-        test.run("session_tag", session=document, fault=Fault.of_caller(code))
+        group.case(
+            "session_tag",
+            f"session_model_{name}",
+            "The session is refused.",
+            ["CAPC-ROLE-003"],
+            [flag],
+            session=document,
+            fault=Fault.of_caller(code),
+        )
 
 
 def _session_document(source: Source, architecture: Architecture) -> dict[str, Any]:
@@ -266,5 +304,5 @@ def _tag(document: dict[str, Any]) -> bytes:
     def canonical(value: object) -> bytes:
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
 
-    digest = hashlib.sha256(b"CaPC/0.1/parameters" + canonical(document["parameters"])).digest()
-    return hashlib.sha256(b"CaPC/0.1/session" + digest + canonical(document)).digest()
+    digest = hashlib.sha256(TAGS["parameters"] + canonical(document["parameters"])).digest()
+    return hashlib.sha256(TAGS["session"] + digest + canonical(document)).digest()

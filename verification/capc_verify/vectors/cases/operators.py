@@ -44,10 +44,15 @@ def operators() -> FileBuilder:
     for name, grid, flags in _POOLS:
         _sum_pool(group, name, grid, flags)
         _max_pool(group, name, grid, flags)
-    test = group.test(
-        "max_pool_empty_window", "The first window lies in the padding only.", _WINDOWS, ["BadArchitecture"]
+    group.case(
+        "max_pool_windows",
+        "max_pool_empty_window",
+        "The first window lies in the padding only.",
+        _WINDOWS,
+        ["BadArchitecture"],
+        grid=vars(Grid(1, 2, 2, (1, 1), padding=(1, 1))),
+        fault=_REFUSED,
     )
-    test.run("max_pool_windows", grid=vars(Grid(1, 2, 2, (1, 1), padding=(1, 1))), fault=_REFUSED)
     models(file)
     architectures(file)
     sessions(file)
@@ -90,10 +95,19 @@ def _weights(group: GroupBuilder, name: str, operator: Operator) -> list[list[in
 
 
 def _multiply(group: GroupBuilder, name: str, operator: Operator, flags: list[str]) -> None:
-    test = group.test(name, "The operator on one party's share.", _SUMS, ["Wrap", *flags])
     weights = _weights(group, name, operator)
     values = group.source.elements(f"{name}/values", operator.inputs, _BITS)
-    found = test.run("operator_multiply", operator=document(operator), weights=weights, values=values, bits=_BITS)
+    found = group.case(
+        "operator_multiply",
+        name,
+        "The operator on one party's share.",
+        _SUMS,
+        ["Wrap", *flags],
+        operator=document(operator),
+        weights=weights,
+        values=values,
+        bits=_BITS,
+    )
     expected = [total % (1 << _BITS) for total in operate(operator, tuple(map(tuple, weights)), values)]
     expect_equal(found["sums"], expected, name)
 
@@ -106,9 +120,17 @@ def _misfits(group: GroupBuilder) -> None:
         ("a_column_missing", [[1] * 7] * 2),
         ("one_row_shorter", [[1] * 8, [1] * 7]),
     ):
-        test = group.test(f"weights_{name}", "The weights do not fit the operator.", _SUMS, ["CallerMistake"])
         fields: dict[str, Any] = {"weights": weights, "values": [0] * 18, "bits": _BITS}
-        test.run("operator_multiply", operator=document(operator), fault=_REFUSED, **fields)
+        group.case(
+            "operator_multiply",
+            f"weights_{name}",
+            "The weights do not fit the operator.",
+            _SUMS,
+            ["CallerMistake"],
+            operator=document(operator),
+            fault=_REFUSED,
+            **fields,
+        )
 
 
 def _sum_pool(group: GroupBuilder, name: str, grid: Grid, flags: list[str]) -> None:
@@ -119,14 +141,15 @@ def _sum_pool(group: GroupBuilder, name: str, grid: Grid, flags: list[str]) -> N
 
 
 def _max_pool(group: GroupBuilder, name: str, grid: Grid, flags: list[str]) -> None:
-    test = group.test(f"max_pool_{name}", "Which sums each window takes.", _WINDOWS, flags)
-    found = test.run("max_pool_windows", grid=vars(grid))
+    found = group.case(
+        "max_pool_windows", f"max_pool_{name}", "Which sums each window takes.", _WINDOWS, flags, grid=vars(grid)
+    )
     expected = [
         [_first_inside(window) if index is None else index for index in window]
         for channel in windows(range(grid.inputs), grid, None)
         for window in channel
     ]
-    expect_equal(found["windows"], expected, test.name)
+    expect_equal(found["windows"], expected, f"max_pool_{name}")
 
 
 def _first_inside(window: list[int | None]) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from capc.foundation import primitives
 from capc.foundation.primitives import Scalar
 from capc.foundation.randomness import BytesSource
+from capc_spec.registry import STEP_LABELS
 from capc_verify.vectors.build import FileBuilder
 from capc_verify.vectors.cases.common import expect_equal, invalid_points
 from capc_verify.vectors.operation import SENDER, Fault
@@ -67,7 +68,12 @@ def _masks(file: FileBuilder, parties: int, classes: int, width: int) -> None:
             ["CAPC-AGG-001", "CAPC-AGG-002"],
             ["Wrap"] if parties > 1 else [],
         )
-        label = b"zero-sum/" + file.source.draw("session_tag", 32) + query.to_bytes(4, "little")
+        label = (
+            STEP_LABELS["answering_party_send_vote"]
+            + b"/"
+            + file.source.draw("session_tag", 32)
+            + query.to_bytes(4, "little")
+        )
         masks = []
         for me in range(1, parties + 1):
             held = [

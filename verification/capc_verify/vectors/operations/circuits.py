@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from capc.foundation.errors import InputError
 from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.bristol import to_bristol
 from capc.two_party.circuits.builder import Circuit, evaluate
@@ -45,20 +44,20 @@ def circuit_name(family: Family, **widths: int | bool) -> dict[str, Any]:
     return {"family": family, **dict.fromkeys(_WIDTHS), **widths}
 
 
+_MAKERS: Mapping[Family, Callable[[Mapping[str, Any]], Circuit]] = {
+    Family.RELU: lambda of: relu_circuit(of["logit_bits"], of["fraction_bits"]),
+    Family.VOTE: lambda of: vote_circuit(of["num_classes"], of["logit_bits"], of["vote_bits"]),
+    Family.VOTE_LOW_DEPTH: lambda of: vote_circuit_low_depth(of["num_classes"], of["logit_bits"], of["vote_bits"]),
+    Family.RELEASE: lambda of: release_circuit(of["num_classes"], of["vote_bits"]),
+    Family.CONFIDENT_RELEASE: lambda of: confident_release_circuit(
+        of["num_classes"], of["vote_bits"], evaluator_noise=of["realised"]
+    ),
+}
+
+
 def circuit_from(fields: Mapping[str, Any]) -> Circuit:
     """The circuit that the fields name."""
-    family = fields["family"]
-    if family is Family.RELU:
-        return relu_circuit(fields["logit_bits"], fields["fraction_bits"])
-    if family is Family.VOTE:
-        return vote_circuit(fields["num_classes"], fields["logit_bits"], fields["vote_bits"])
-    if family is Family.VOTE_LOW_DEPTH:
-        return vote_circuit_low_depth(fields["num_classes"], fields["logit_bits"], fields["vote_bits"])
-    if family is Family.RELEASE:
-        return release_circuit(fields["num_classes"], fields["vote_bits"])
-    if family is Family.CONFIDENT_RELEASE:
-        return confident_release_circuit(fields["num_classes"], fields["vote_bits"], evaluator_noise=fields["realised"])
-    raise InputError(f"circuit family {family!r} is unknown")
+    return _MAKERS[fields["family"]](fields)
 
 
 def circuit_digest(circuit: Circuit) -> bytes:

@@ -7,10 +7,9 @@ from typing import Any
 
 from capc.foundation.primitives import signing_public_key
 from capc.foundation.randomness import Seed
-from capc.privacy.events import Dispatched, Receipt, Settled
 from capc.privacy.ledger import LedgerLog, Proof, Seen, Terms, check_proof, replay
 from capc.privacy.ledger.chain import START, Head, digest_of, first_head
-from capc.privacy.ledger.records import Opening, charge_body, commitment_of, later_body, opening_body
+from capc.privacy.ledger.records import CHARGED, DISPATCHED, SETTLED, Opening, QueryRecord, commitment_of, opening_body
 from capc.privacy.storage.store import Row
 from capc.session.parameters import ReleasePolicy
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
@@ -49,9 +48,9 @@ def _append(call: Call, body: bytes, message: bytes | None = None) -> Result:
     return Result(row._asdict())
 
 
-def _receipt(call: Call) -> Receipt:
-    cost = call.states[0].cost
-    return Receipt(call["session_tag"], call["query"], b"", cost.worst_case, cost.unit)
+def _body(call: Call, kind: str, digest: bytes = b"", *, answered: bool = False) -> bytes:
+    record = QueryRecord(kind, call["session_tag"], call["query"], call["salt"], digest, answered)
+    return record.body(call.states[0].cost)
 
 
 def _signed(head: Head, body: bytes, key: Seed, message: bytes | None) -> Row:
@@ -60,17 +59,15 @@ def _signed(head: Head, body: bytes, key: Seed, message: bytes | None) -> Row:
 
 def _reserve(call: Call) -> Result:
     opening = call["blinding"] + call["inputs_digest"]
-    commitment, cost = commitment_of(opening), call.states[0].cost
-    return _append(call, charge_body(call["session_tag"], call["query"], commitment, cost, call["salt"]), opening)
+    return _append(call, _body(call, CHARGED, commitment_of(opening)), opening)
 
 
 def _dispatch(call: Call) -> Result:
-    entry = Dispatched(_receipt(call), digest_of(call["message"]))
-    return _append(call, later_body(entry, call["salt"]), call["message"])
+    return _append(call, _body(call, DISPATCHED, digest_of(call["message"])), call["message"])
 
 
 def _settle(call: Call) -> Result:
-    return _append(call, later_body(Settled(_receipt(call), call["answered"]), call["salt"]))
+    return _append(call, _body(call, SETTLED, answered=call["answered"]))
 
 
 def _replay(call: Call) -> Result:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from capc.foundation.aes_ctr import KEY_BYTES, labels_at, stream_bits
 from capc.foundation.encoding import LABEL_BYTES
+from capc.foundation.primitives import Permutation
 from capc.foundation.randomness import XofSource
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.garbling import base_ot, ggm_tree, half_gates, ot_extension
@@ -113,7 +114,7 @@ def _hash(call: Call) -> Result:
 
 
 def _chunk_key(call: Call) -> Result:
-    keys = HashKeys(call["hash_key"])
+    keys = HashKeys(call["hash_key"], 0, Permutation)
     keys.begin_chunk(call["chunk"])
     return Result({"key": keys.key(call["number"])})
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from capc.foundation.encoding import require_length
 from capc.foundation.errors import ErrorCode, InvalidPayloadError
 from capc.linear.bfv.wire.seal_format import Words
 
@@ -18,16 +19,6 @@ from capc.linear.bfv.wire.seal_format import Words
 def packed_length(primes: Sequence[int], count: int) -> int:
     """Bytes of ``count`` coefficients under ``primes``."""
     return count * sum(_width(prime) for prime in primes)
-
-
-def check_length(payload: bytes, expected: int, what: str) -> None:
-    """Refuses a payload that is not exactly ``expected`` bytes long.
-
-    Raises:
-        InvalidPayloadError: MALFORMED_LENGTH.
-    """
-    if len(payload) != expected:
-        raise InvalidPayloadError(ErrorCode.MALFORMED_LENGTH, f"{what} of {len(payload)} bytes instead of {expected}")
 
 
 def pack(words: Words, primes: Sequence[int]) -> bytes:
@@ -50,7 +41,7 @@ def unpack(payload: bytes, primes: Sequence[int], count: int, what: str) -> Word
     Raises:
         InvalidPayloadError: MALFORMED_LENGTH, or VALUE_OUT_OF_RANGE for a coefficient that is not below its prime.
     """
-    check_length(payload, packed_length(primes, count), what)
+    require_length(payload, packed_length(primes, count), what)
     words = np.zeros((len(primes), count), dtype="<u8")
     position = 0
     for row, prime in zip(words, primes, strict=True):

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 
 from tenseal import sealapi
 
+from capc.foundation.encoding import require_length
 from capc.foundation.errors import ErrorCode, InvalidPayloadError
 from capc.linear.bfv.context import HeContext
 from capc.linear.bfv.encoding.layout import Layout
 from capc.linear.bfv.keys import SecretKey
-from capc.linear.bfv.wire.packing import check_length
 from capc.linear.bfv.wire.seal_format import SEED_BYTES, Words, make_plaintext
 from capc.linear.bfv.wire.seeded import check_seeded, open_seeded, pack_seeded, seeded_length
 
@@ -36,7 +36,7 @@ def check_request(context: HeContext, layout: Layout, request: bytes) -> None:
     Raises:
         InvalidPayloadError: the length is wrong, a coefficient is not below its prime, or a seed occurs twice.
     """
-    check_length(request, request_length(context, layout), "request")
+    require_length(request, request_length(context, layout), "request")
     payloads = [_payload(context, request, number) for number in range(layout.requests)]
     for payload in payloads:
         check_seeded(context, payload, "request")

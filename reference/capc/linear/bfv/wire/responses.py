@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from tenseal import sealapi
 
+from capc.foundation.encoding import require_length
 from capc.foundation.randomness import Seed
 from capc.linear.bfv.blinding import Part, add_noise, blind
 from capc.linear.bfv.context import HeContext
@@ -18,7 +19,7 @@ from capc.linear.bfv.encoding.axis import Indices
 from capc.linear.bfv.encoding.polynomials import Encoding, Response
 from capc.linear.bfv.encoding.weights import Blocks, PreparedWeights
 from capc.linear.bfv.keys import PublicKey, SecretKey
-from capc.linear.bfv.wire.packing import check_length, pack, packed_length, unpack
+from capc.linear.bfv.wire.packing import pack, packed_length, unpack
 from capc.linear.bfv.wire.requests import open_group
 from capc.linear.bfv.wire.seal_format import Words, make_ciphertext, read_coefficients, read_pair
 
@@ -128,7 +129,7 @@ def split_response(context: HeContext, encoding: Encoding, response: bytes) -> l
     Raises:
         InvalidPayloadError: the length is wrong.
     """
-    check_length(response, response_length(context, encoding), "response")
+    require_length(response, response_length(context, encoding), "response")
     parts, start = [], 0
     for carried in encoding.responses:
         end = start + packed_length(context.response_primes, carried.positions.size) + second_bytes(context)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from tenseal import sealapi
 
+from capc.foundation.encoding import require_length
 from capc.linear.bfv.context import HeContext
-from capc.linear.bfv.wire.packing import check_length, pack, packed_length, unpack
+from capc.linear.bfv.wire.packing import pack, packed_length, unpack
 from capc.linear.bfv.wire.seal_format import SEED_BYTES, Saved, Words, make_seeded_ciphertext, read_seeded
 
 
@@ -29,7 +30,7 @@ def check_seeded(context: HeContext, payload: bytes, what: str) -> Words:
     Raises:
         InvalidPayloadError: the length is wrong, or a coefficient is not below its prime.
     """
-    check_length(payload, seeded_length(context), what)
+    require_length(payload, seeded_length(context), what)
     return unpack(payload[:-SEED_BYTES], context.data_primes, context.degree, what)
 
 

@@ -1,21 +1,51 @@
-"""Plays honest sessions step by step into a vector, and remembers every step for the faults that come after."""
+"""Plays honest sessions into a vector by the roles' programs, and remembers every step for the faults that follow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count
 from typing import Any
 
 from capc.foundation.cleartext import one_hot_argmax
-from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
+from capc.foundation.parties import Party
+from capc.foundation.randomness import Seed
+from capc.foundation.single_use import SingleUse
 from capc.models.model import QuantisedModel
-from capc.noise.release_noise import ReleaseNoise
-from capc.privacy.query_cost import query_cost
+from capc.privacy.account import Account
+from capc.protocol.collaboration import Table
+from capc.protocol.embedded_methods import EMBEDDED
+from capc.protocol.exchange import NoObserver
 from capc.protocol.functionality import ideal_functionality
 from capc.session.session import Session
-from capc_verify.vectors.build import TestBuilder
+from capc.steps.answering_party.inference import AwaitingChoice, AwaitingRequest, BatchTransfers, VoteReady
+from capc.steps.answering_party.offline import AwaitingAheadChoice, AwaitingValue, OfflineRequest
+from capc.steps.answering_party.party import AnsweringParty, AwaitingTransfers
+from capc.steps.answering_party.reverse_setup import AwaitingReverseChoice
+from capc.steps.answering_party.setup import AwaitingTrees, JoiningAnsweringParty
+from capc.steps.answering_party.vote_rounds import AwaitingRoundChoice
+from capc.steps.privacy_guardian.aggregation import Aggregated
+from capc.steps.privacy_guardian.party import Collecting, PrivacyGuardian
+from capc.steps.privacy_guardian.release import Released
+from capc.steps.privacy_guardian.setup import JoiningPrivacyGuardian
+from capc.steps.querying_party.inference import AwaitingCircuits, AwaitingResponse, LayerInput, VoteShare
+from capc.steps.querying_party.offline import (
+    AwaitingLabels,
+    OfflineCircuits,
+    OfflineInput,
+    OfflineResponse,
+    PreparedBatch,
+)
+from capc.steps.querying_party.party import OpenBatch, QueryingParty, ReleaseTurn
+from capc.steps.querying_party.release import AwaitingRelease
+from capc.steps.querying_party.reverse_setup import AwaitingReverseTrees
+from capc.steps.querying_party.setup import JoiningQueryingParty
+from capc.steps.querying_party.vote_rounds import AwaitingRound
+from capc_verify.vectors.build import GenerationError, GroupBuilder, TestBuilder
 from capc_verify.vectors.cases.common import expect_equal
-from capc_verify.vectors.operations.protocol.steps import model_from
+from capc_verify.vectors.cases.protocol.recording import Call, Script, recorded
+from capc_verify.vectors.operations.protocol.step import fields_of, model_from, parts_of, suite_of
 
 MODELS: tuple[dict[str, Any], ...] = (
     {
@@ -28,6 +58,48 @@ MODELS: tuple[dict[str, Any], ...] = (
     {"fraction_bits": 2, "layers": [{"weights": [[4, -3], [-5, 2], [1, 3]], "biases": [1, 0, -2]}]},
 )
 """Of AP_1 and AP_2, with the widths of the toy session."""
+HANDLES: Mapping[type[SingleUse], str] = {
+    JoiningAnsweringParty: "joining_{0.me}",
+    AwaitingTrees: "awaiting_{0.joining.me}",
+    AnsweringParty: "{0.me}_{0.next_query}",
+    AwaitingReverseChoice: "offered_{0.party.me}",
+    AwaitingTransfers: "transfers_{0.batch.first}_{0.party.me.index}",
+    # The first layer's: the batch is of one kind or the other when it is entered.
+    BatchTransfers: "request_{0.batch.first}_{0.party.me.index}_0",
+    AwaitingRequest: "request_{0.batch.first}_{0.party.me.index}_{0.layer}",
+    OfflineRequest: "request_{0.batch.first}_{0.party.me.index}_{0.layer}",
+    AwaitingChoice: "choice_{0.request.batch.first}_{0.request.party.me.index}_{0.request.layer}",
+    AwaitingAheadChoice: "choice_{0.request.batch.first}_{0.request.party.me.index}_{0.request.layer}",
+    AwaitingRoundChoice: (
+        "garbler_{0.request.batch.first}_{0.request.party.me.index}_{0.request.layer}_{0.turn.number}"
+    ),
+    AwaitingValue: "value_{0.batch.first}_{0.party.me.index}_{0.layer}",
+    VoteReady: "vote_{0.query}_{0.party.me.index}",
+    JoiningQueryingParty: "joining_qp",
+    QueryingParty: "qp_{0.next_query}",
+    AwaitingReverseTrees: "choosing_qp",
+    OpenBatch: "open_{0.batch.first}_{0.peer.index}",
+    LayerInput: "input_{0.batch.first}_{0.peer.index}_{0.layer}",
+    OfflineInput: "input_{0.batch.first}_{0.peer.index}_{0.layer}",
+    OfflineResponse: "response_{0.layer_input.batch.first}_{0.layer_input.peer.index}_{0.layer_input.layer}",
+    OfflineCircuits: "circuits_{0.layer_input.batch.first}_{0.layer_input.peer.index}_{0.layer_input.layer}",
+    AwaitingResponse: "response_{0.layer_input.batch.first}_{0.layer_input.peer.index}_{0.layer_input.layer}",
+    AwaitingCircuits: "circuits_{0.layer_input.batch.first}_{0.layer_input.peer.index}_{0.layer_input.layer}",
+    AwaitingRound: (
+        "evaluator_{0.layer_input.batch.first}_{0.layer_input.peer.index}_{0.layer_input.layer}_{0.turn.number}"
+    ),
+    PreparedBatch: "prepared_{0.last.batch.first}_{0.last.peer.index}",
+    AwaitingLabels: "labels_{0.prepared.last.batch.first}_{0.peer.index}_{0.position}",
+    VoteShare: "share_{0.query}_{0.peer.index}",
+    ReleaseTurn: "turn_{0.query}",
+    AwaitingRelease: "release_{0.query}",
+    JoiningPrivacyGuardian: "joining_pg",
+    PrivacyGuardian: "pg_{0.next_query}",
+    Collecting: "collecting_{0.query}",
+    Aggregated: "aggregated_{0.query}",
+    Released: "released_{0.query}",
+}
+"""What a state is called in a vector."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +107,7 @@ class Performed:
     """One step of an honest session.
 
     Attributes:
-        op: the step function.
+        op: the operation.
         party: who took it.
         number: how many operations came before it.
         states: handles that it took.
@@ -66,305 +138,62 @@ def features_where(agree: bool) -> list[int]:
     raise AssertionError("the toy models have no such query")
 
 
-@dataclass
 class HonestSession:
-    """Plays a session into one test.
+    """A session that the roles' programs play into one test.
+
+    Args:
+        group: the test's.
+        test: where it is written down.
+        session: of the group.
+        script: the batches.
 
     Attributes:
-        test: where it is written down.
-        session: the session of the test's group.
-        steps: every step so far.
+        steps: every step, in the vector's order.
         labels: the label of every query, None for no consensus.
     """
 
-    test: TestBuilder
-    session: Session
-    steps: list[Performed] = field(default_factory=list)
-    labels: list[int | None] = field(default_factory=list)
+    def __init__(self, group: GroupBuilder, test: TestBuilder, session: Session, script: Script) -> None:
+        self.test = test
+        self.steps: list[Performed] = []
+        steps = [operation for operation in group.kind.operations.values() if operation.calls]
+        # A step's seed is named after its place in the vector, which a session with any seeds tells.
+        calls = recorded(_table(session, (Seed(number.to_bytes(32, "big")) for number in count())), steps, script)
+        drawn = ((fields_of(call.operation, call.given).get("seed"), place) for place, call in enumerate(calls))
+        places = [place for seed, place in sorted(pair for pair in drawn if pair[0] is not None)]
+        table = _table(session, map(test.seed, places))
+        found = [self._write(call) for call in recorded(table, steps, script)]
+        answers = table.querying.answers
+        self.labels = [answer.label for answer, _ in answers]
+        queries = [query for _, batch in script for query in batch]
+        ideal = [
+            ideal_functionality(session.parameters, [model.logits(query) for model in models()], noise, own)
+            for query, noise, (_, own) in zip(queries, table.guardian.noise, answers, strict=True)
+        ]
+        answered = [bit for _, bit in (each.privacy_guardian for each in ideal) if bit is not None]
+        expect_equal(self.labels, [each.querying_party for each in ideal], "labels")
+        expect_equal([values["answered"] for values in found if "answered" in values], answered, "answered bits")
 
-    def step(
-        self,
-        op: str,
-        party: Party,
-        states: Sequence[str] = (),
-        leaves: Sequence[str] = (),
-        **fields: Any,  # noqa: ANN401
-    ) -> dict[str, Any]:
-        """Takes a step."""
-        number = len(self.test.operations)
-        self.steps.append(Performed(op, party, number, tuple(states), tuple(leaves), fields))
-        return self.test.run(op, party, states=states, leaves=leaves, snapshot=True, **fields)
+    def _write(self, call: Call) -> dict[str, Any]:
+        """Writes a step down, performed anew; what it gave the program, it must give again."""
+        op, number = call.operation.name, len(self.test.operations)
+        states, leaves = _handles(call.given), _handles(call.made)
+        fields = fields_of(call.operation, call.given)
+        self.steps.append(Performed(op, call.party, number, states, leaves, fields))
+        found = self.test.run(op, call.party, states=states, leaves=leaves, snapshot=True, **fields)
+        sent = [part for part in parts_of(call.made) if isinstance(part, bytes | dict)]
+        if any(message not in found.values() for message in sent):
+            raise GenerationError(f"{self.test.name}: {op} gives other bytes than the role's program had from it")
+        return found
 
-    def set_up(self) -> None:
-        """Step 0: mask keys, session checks, HE keys, base OTs."""
-        peers = self.session.answering_parties
-        first: dict[Party, dict[Party, bytes]] = {}
-        for peer, model in zip(peers, MODELS, strict=True):
-            fields: dict[str, Any] = {"model": model, "seed": self.test.seed()}
-            made = self.step("answering_party_begin_setup", peer, leaves=[f"joining_{peer}"], **fields)
-            first[peer] = made["messages"]
-        checks = self.step("privacy_guardian_begin_setup", PRIVACY_GUARDIAN)["checks"]
-        begun = self.step("querying_party_begin_setup", QUERYING_PARTY, leaves=["joining_qp"], seed=self.test.seed())
-        choices: dict[Party, bytes] = {}
-        for peer in peers:
-            choices[peer] = self.step(
-                "answering_party_answer_setup",
-                peer,
-                [f"joining_{peer}"],
-                [f"awaiting_{peer}"],
-                he_public_key=begun["he_public_keys"][peer],
-                offer=begun["offers"][peer],
-                mask_keys={other: messages[peer] for other, messages in first.items() if other != peer},
-                check=checks[peer],
-                seed=self.test.seed(),
-            )["message"]
-        choices[PRIVACY_GUARDIAN] = self.step(
-            "privacy_guardian_answer_setup",
-            PRIVACY_GUARDIAN,
-            leaves=["joining_pg"],
-            offer=begun["offers"][PRIVACY_GUARDIAN],
-            checks={peer: messages[PRIVACY_GUARDIAN] for peer, messages in first.items()},
-            seed=self.test.seed(),
-        )["message"]
-        trees = self.step(
-            "querying_party_finish_setup",
-            QUERYING_PARTY,
-            ["joining_qp"],
-            ["qp_1"],
-            choices=choices,
-            seed=self.test.seed(),
-        )["trees"]
-        for peer in peers:
-            self.step("answering_party_finish_setup", peer, [f"awaiting_{peer}"], [f"{peer}_1"], message=trees[peer])
-        self.step(
-            "privacy_guardian_finish_setup",
-            PRIVACY_GUARDIAN,
-            ["joining_pg"],
-            ["pg_1"],
-            message=trees[PRIVACY_GUARDIAN],
-        )
 
-    def query(self, features: list[int]) -> None:
-        """Steps 1 to 3 for one query."""
-        self.batch([features])
+def _handles(made: object) -> tuple[str, ...]:
+    states = (part for part in parts_of(made) if isinstance(part, SingleUse))
+    return tuple(HANDLES[type(state)].format(state) for state in states)
 
-    def batch(self, queries: list[list[int]]) -> None:
-        """Steps 1 to 3 for a batch."""
-        first, peers = len(self.labels) + 1, self.session.answering_parties
-        messages = self._open(len(queries))
-        opened = [f"open_{first}_{peer.index}" for peer in peers]
-        inputs = [f"input_{first}_{peer.index}_0" for peer in peers]
-        self.step("querying_party_enter_batch", QUERYING_PARTY, opened, inputs, queries=queries)
-        for peer in peers:
-            self._infer(first, len(queries), peer, messages[peer])
-        self._release_all(first, queries)
 
-    def prepared_batch(self, queries: list[list[int]]) -> None:
-        """The same for a batch that is prepared before its queries are known."""
-        first, count, peers = len(self.labels) + 1, len(queries), self.session.answering_parties
-        messages = self._open(count)
-        opened = [f"open_{first}_{peer.index}" for peer in peers]
-        inputs = [f"input_{first}_{peer.index}_0" for peer in peers]
-        self.step("querying_party_mask_batch", QUERYING_PARTY, opened, inputs, seed=self.test.seed())
-        for peer in peers:
-            self._prepare(first, peer, messages[peer])
-        prepared = [f"prepared_{first}_{peer.index}" for peer in peers]
-        awaiting = [f"labels_{first}_{peer.index}_0" for peer in peers]
-        entered = self.step("querying_party_enter_prepared", QUERYING_PARTY, prepared, awaiting, queries=queries)
-        for peer in peers:
-            self._infer_prepared(first, count, peer, entered["messages"][peer])
-        self._release_all(first, queries)
-
-    def _open(self, count: int) -> dict[Party, bytes]:
-        """Every party turns to the next queries; the messages that make transfers."""
-        first, peers = len(self.labels) + 1, self.session.answering_parties
-        numbers = range(first, first + count)
-        opened = [f"open_{first}_{peer.index}" for peer in peers]
-        leaves = [f"qp_{first + count}", *opened, *(f"turn_{number}" for number in numbers)]
-        made = self.step("querying_party_open_batch", QUERYING_PARTY, [f"qp_{first}"], leaves, count=count)
-        for peer in peers:
-            leaves = [f"{peer}_{first + count}", f"transfers_{first}_{peer.index}"]
-            self.step("answering_party_open_batch", peer, [f"{peer}_{first}"], leaves, count=count)
-        for number in numbers:
-            leaves = [f"pg_{number + 1}", f"collecting_{number}"]
-            self.step("privacy_guardian_open_query", PRIVACY_GUARDIAN, [f"pg_{number}"], leaves)
-        messages: dict[Party, bytes] = made["messages"]
-        return messages
-
-    def _take_transfers(self, first: int, peer: Party, message: bytes) -> None:
-        name = f"{first}_{peer.index}"
-        leaves = [f"request_{name}_0"]
-        self.step("answering_party_take_transfers", peer, [f"transfers_{name}"], leaves, message=message)
-
-    def _infer(self, first: int, count: int, peer: Party, message: bytes) -> None:
-        name = f"{first}_{peer.index}"
-        self._take_transfers(first, peer, message)
-        layers = len(self.session.architecture(peer).stages)
-        for layer in range(layers):
-            here, following = f"{name}_{layer}", f"{name}_{layer + 1}"
-            is_last = layer == layers - 1
-            numbers = range(first, first + count)
-            votes = [f"vote_{number}_{peer.index}" for number in numbers]
-            shares = [f"share_{number}_{peer.index}" for number in numbers]
-            sent = self.step("querying_party_request_layer", QUERYING_PARTY, [f"input_{here}"], [f"response_{here}"])
-            answered = self.step(
-                "answering_party_evaluate_layer",
-                peer,
-                [f"request_{here}"],
-                [f"choice_{here}"],
-                message=sent["message"],
-                seed=self.test.seed(),
-            )
-            if is_last:
-                self._vote(here, peer, answered["message"], votes, shares)
-            else:
-                self._activate(here, peer, answered["message"], [f"request_{following}"], [f"input_{following}"])
-
-    def _activate(self, here: str, peer: Party, response: bytes, theirs: Sequence[str], mine: Sequence[str]) -> None:
-        """A layer's circuits, which leave these states."""
-        sent = self.step(
-            "querying_party_choose_labels",
-            QUERYING_PARTY,
-            [f"response_{here}"],
-            [f"circuits_{here}"],
-            message=response,
-        )
-        answered = self.step(
-            "answering_party_garble_layer",
-            peer,
-            [f"choice_{here}"],
-            theirs,
-            message=sent["message"],
-            seed=self.test.seed(),
-        )
-        self.step(
-            "querying_party_evaluate_layer",
-            QUERYING_PARTY,
-            [f"circuits_{here}"],
-            mine,
-            message=answered["message"],
-        )
-
-    def _vote(self, here: str, peer: Party, response: bytes, votes: Sequence[str], shares: Sequence[str]) -> None:
-        """Step 1c."""
-        self._activate(here, peer, response, votes, shares)
-
-    def _prepare(self, first: int, peer: Party, message: bytes) -> None:
-        name = f"{first}_{peer.index}"
-        self._take_transfers(first, peer, message)
-        layers = len(self.session.architecture(peer).stages)
-        for layer in range(layers):
-            here, following = f"{name}_{layer}", f"{name}_{layer + 1}"
-            sent = self.step("querying_party_request_layer", QUERYING_PARTY, [f"input_{here}"], [f"response_{here}"])
-            answered = self.step(
-                "answering_party_prepare_layer",
-                peer,
-                [f"request_{here}"],
-                [f"choice_{here}"],
-                message=sent["message"],
-                seed=self.test.seed(),
-            )
-            sent = self.step(
-                "querying_party_choose_labels",
-                QUERYING_PARTY,
-                [f"response_{here}"],
-                [f"circuits_{here}"],
-                message=answered["message"],
-            )
-            answered = self.step(
-                "answering_party_garble_ahead",
-                peer,
-                [f"choice_{here}"],
-                [f"request_{following}"],
-                message=sent["message"],
-                seed=self.test.seed(),
-            )
-            self.step(
-                "querying_party_keep_circuits",
-                QUERYING_PARTY,
-                [f"circuits_{here}"],
-                [f"input_{following}"],
-                message=answered["message"],
-                seed=self.test.seed(),
-            )
-        mine, theirs = [f"input_{name}_{layers}"], [f"request_{name}_{layers}"]
-        self.step("querying_party_finish_preparation", QUERYING_PARTY, mine, [f"prepared_{name}"])
-        self.step("answering_party_finish_preparation", peer, theirs, [f"value_{name}_0"])
-
-    def _infer_prepared(self, first: int, count: int, peer: Party, message: bytes) -> None:
-        name, numbers = f"{first}_{peer.index}", range(first, first + count)
-        layers = len(self.session.architecture(peer).stages)
-        for layer in range(layers):
-            is_last = layer == layers - 1
-            votes = [f"vote_{number}_{peer.index}" for number in numbers]
-            shares = [f"share_{number}_{peer.index}" for number in numbers]
-            message = self.step(
-                "answering_party_send_labels",
-                peer,
-                [f"value_{name}_{layer}"],
-                votes if is_last else [f"value_{name}_{layer + 1}"],
-                message=message,
-            )["message"]
-            message = self.step(
-                "querying_party_evaluate_prepared",
-                QUERYING_PARTY,
-                [f"labels_{name}_{layer}"],
-                shares if is_last else [f"labels_{name}_{layer + 1}"],
-                message=message,
-            )["message"]
-
-    def _release_all(self, first: int, queries: list[list[int]]) -> None:
-        """Steps 2 and 3 for each query of a batch."""
-        for number, features in enumerate(queries, start=first):
-            votes = {
-                peer: self.step("answering_party_send_vote", peer, [f"vote_{number}_{peer.index}"])["message"]
-                for peer in self.session.answering_parties
-            }
-            states, leaves = [f"collecting_{number}"], [f"aggregated_{number}"]
-            aggregated = self.step("privacy_guardian_aggregate", PRIVACY_GUARDIAN, states, leaves, vote_shares=votes)
-            self._release(number, features, aggregated["inputs_digest"])
-
-    def _release(self, number: int, features: list[int], inputs_digest: bytes) -> None:
-        parameters, peers = self.session.parameters, self.session.answering_parties
-        shares = [f"share_{number}_{peer.index}" for peer in peers]
-        requested = self.step(
-            "querying_party_request_release",
-            QUERYING_PARTY,
-            [f"turn_{number}", *shares],
-            [f"release_{number}"],
-            seed=self.test.seed(),
-        )
-        cost = query_cost(parameters.release, parameters.widths.grid_bits)
-        receipt = {
-            "session_tag": self.session.tag,
-            "query": number,
-            "inputs_digest": inputs_digest,
-            "reserved": cost.worst_case,
-            "unit": cost.unit,
-        }
-        released = self.step(
-            "privacy_guardian_release",
-            PRIVACY_GUARDIAN,
-            [f"aggregated_{number}"],
-            [f"released_{number}"],
-            receipt=receipt,
-            message=requested["message"],
-            seed=self.test.seed(),
-        )
-        answer = self.step(
-            "querying_party_finish_release", QUERYING_PARTY, [f"release_{number}"], message=released["message"]
-        )
-        noise = ReleaseNoise(tuple(released["class_noise"]), released["threshold_noise"])
-        logits = [model.logits(features) for model in models()]
-        ideal = ideal_functionality(parameters, logits, noise, requested["threshold_noise"])
-        expect_equal(answer["label"], ideal.querying_party, f"query {number}")
-        self.labels.append(answer["label"])
-        if answer["answered_message"] is None:
-            return
-        read = self.step(
-            "privacy_guardian_read_answered",
-            PRIVACY_GUARDIAN,
-            [f"released_{number}"],
-            message=answer["answered_message"],
-        )
-        expect_equal(read["answered"], ideal.privacy_guardian[1], f"answered bit of query {number}")
+def _table(session: Session, seeds: Iterator[Seed]) -> Table:
+    """All roles, with the building blocks of the vectors and an account that nothing exhausts."""
+    release, grid_bits = session.parameters.release, session.parameters.widths.grid_bits
+    account, nobody = Account(release, grid_bits, Fraction(1 << 20)), NoObserver()
+    suite = suite_of(session)
+    return Table(session, models(), suite, account, EMBEDDED, [None] * len(MODELS), seeds.__next__, nobody)

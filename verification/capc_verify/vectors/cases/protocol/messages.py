@@ -69,20 +69,27 @@ def _envelopes(file: FileBuilder) -> None:
         message = test.run("message_seal", payload=payload, **fields)["message"]
         test.run("message_open", message=message, length=len(payload), **fields)
         for fault in message_faults(message, empty_payload=not payload):
-            test = group.test(f"{name}_{fault.name}", "One fault.", [fault.requirement, "CAPC-ERR-002"], [fault.flag])
             blamed = Fault.of_peer(fault.code, sender)
-            test.run("message_open", message=fault.message, length=len(payload), fault=blamed, **fields)
-    test = group.test(
+            group.case(
+                "message_open",
+                f"{name}_{fault.name}",
+                "One fault.",
+                [fault.requirement, "CAPC-ERR-002"],
+                [fault.flag],
+                message=fault.message,
+                length=len(payload),
+                fault=blamed,
+                **fields,
+            )
+    sender, receiver = QUERYING_PARTY, PRIVACY_GUARDIAN
+    honest = Envelope(MessageType.CHOICE_BITS, tag, 1, 0, sender, receiver)
+    other = Envelope(MessageType.ANSWERED_LABEL, tag, 2, 0, sender, receiver)
+    group.case(
+        "message_open",
         "first_fault_counts",
         "Type and query are wrong: the type, which comes first, is told.",
         ["CAPC-WIRE-002"],
         ["WrongType"],
-    )
-    sender, receiver = QUERYING_PARTY, PRIVACY_GUARDIAN
-    honest = Envelope(MessageType.CHOICE_BITS, tag, 1, 0, sender, receiver)
-    other = Envelope(MessageType.ANSWERED_LABEL, tag, 2, 0, sender, receiver)
-    test.run(
-        "message_open",
         message=other.seal(b"\x01"),
         length=1,
         fault=Fault.of_peer("wrong_message_type", sender),
@@ -104,47 +111,88 @@ def _points(file: FileBuilder) -> None:
         ("base_ot_choice", choice, 32 * 5),
     ):
         op = f"decode_{name}"
-        test = group.test(f"{name}_payload", "Read as it is.", ["CAPC-WIRE-008"])
-        test.run(op, payload=payload)
+        group.case(op, f"{name}_payload", "Read as it is.", ["CAPC-WIRE-008"], payload=payload)
         _lengths(group, op, payload)
         for problem, point in invalid_points().items():
-            test = group.test(f"{name}_{problem}", "An invalid point.", ["CAPC-WIRE-005"], ["InvalidPoint"])
             edited = Edited(payload, {"at": position, "replace": point.hex()})
-            test.run(op, payload=edited, fault=Fault("invalid_point", SENDER))
+            group.case(
+                op,
+                f"{name}_{problem}",
+                "An invalid point.",
+                ["CAPC-WIRE-005"],
+                ["InvalidPoint"],
+                payload=edited,
+                fault=Fault("invalid_point", SENDER),
+            )
 
 
 def _lengths(group: GroupBuilder, op: str, payload: bytes, **fields: Any) -> None:  # noqa: ANN401
     fault = Fault("malformed_length", SENDER)
     for flag, edit in (("Short", {"truncate": 1}), ("Long", {"append": "00"})):
         name = f"{op.removeprefix('decode_')}_payload_{flag.lower()}"
-        test = group.test(name, "The length is wrong by one byte.", ["CAPC-WIRE-003"], [flag])
-        test.run(op, payload=Edited(payload, edit), fault=fault, **fields)
+        group.case(
+            op,
+            name,
+            "The length is wrong by one byte.",
+            ["CAPC-WIRE-003"],
+            [flag],
+            payload=Edited(payload, edit),
+            fault=fault,
+            **fields,
+        )
 
 
 def _transfers_and_shares(file: FileBuilder) -> None:
     group = file.group(PAYLOADS)
     trees = file.source.draw("trees", 4096)
     group.blobs["trees"] = trees.hex()
-    test = group.test("ot_trees_payload", "256 sums, 16 bytes each.", ["CAPC-WIRE-008"])
-    test.run("decode_ot_trees", payload=trees)
+    group.case("decode_ot_trees", "ot_trees_payload", "256 sums, 16 bytes each.", ["CAPC-WIRE-008"], payload=trees)
     _lengths(group, "decode_ot_trees", trees)
     rows = b"".join(element.to_bytes(2, "little") for element in file.source.elements("rows", 31, 12))
-    test = group.test("ot_extension_payload", "31 rows of 12 bits, 2 bytes each.", ["CAPC-WIRE-008"])
-    found = test.run("decode_ot_extension", payload=rows, transfers=12)
-    expect_equal(found["payload"], rows, test.name)
+    found = group.case(
+        "decode_ot_extension",
+        "ot_extension_payload",
+        "31 rows of 12 bits, 2 bytes each.",
+        ["CAPC-WIRE-008"],
+        payload=rows,
+        transfers=12,
+    )
+    expect_equal(found["payload"], rows, "ot_extension_payload")
     _lengths(group, "decode_ot_extension", rows, transfers=12)
     for position, byte in ((1, rows[1] | 0x10), (61, rows[61] | 0x80)):
-        test = group.test(f"ot_extension_padding_{position}", "A padding bit.", ["CAPC-WIRE-004"], ["Padding"])
         edited = Edited(rows, {"at": position, "replace": bytes([byte]).hex()})
-        test.run("decode_ot_extension", payload=edited, transfers=12, fault=Fault("non_canonical", SENDER))
+        group.case(
+            "decode_ot_extension",
+            f"ot_extension_padding_{position}",
+            "A padding bit.",
+            ["CAPC-WIRE-004"],
+            ["Padding"],
+            payload=edited,
+            transfers=12,
+            fault=Fault("non_canonical", SENDER),
+        )
     shares = b"".join(element.to_bytes(2, "little") for element in file.source.elements("shares", 3, 10))
     fields: dict[str, Any] = {"num_classes": 3, "vote_bits": 10}
-    test = group.test("vote_shares_payload", "3 elements of Z_2^10, 2 bytes each.", ["CAPC-WIRE-008"])
-    test.run("decode_vote_shares", payload=shares, **fields)
+    group.case(
+        "decode_vote_shares",
+        "vote_shares_payload",
+        "3 elements of Z_2^10, 2 bytes each.",
+        ["CAPC-WIRE-008"],
+        payload=shares,
+        **fields,
+    )
     _lengths(group, "decode_vote_shares", shares, **fields)
-    test = group.test("vote_shares_too_large", "The second share is 2^10.", ["CAPC-WIRE-004"], ["OutOfRange"])
     edited = Edited(shares, {"at": 2, "replace": "0004"})
-    test.run("decode_vote_shares", payload=edited, fault=Fault("value_out_of_range", SENDER), **fields)
+    group.case(
+        "decode_vote_shares",
+        "vote_shares_too_large",
+        "The second share is 2^10.",
+        ["CAPC-WIRE-004"],
+        ["OutOfRange"],
+        payload=edited,
+        fault=Fault("value_out_of_range", SENDER),
+        **fields,
+    )
 
 
 def _circuits(file: FileBuilder) -> None:
@@ -177,15 +225,27 @@ def _circuits(file: FileBuilder) -> None:
 def _circuits_of(file: FileBuilder, name: str, payload: bytes, fields: dict[str, Any]) -> None:
     group = file.group(PAYLOADS)
     group.blobs["circuits"] = payload.hex()
-    test = group.test(f"garbled_circuits_{name}", "Three garblings of one circuit, in two chunks.", ["CAPC-WIRE-008"])
-    found = test.run("decode_garbled_circuits", payload=payload, **fields)
-    expect_equal(found["payload"], payload, test.name)
+    found = group.case(
+        "decode_garbled_circuits",
+        f"garbled_circuits_{name}",
+        "Three garblings of one circuit, in two chunks.",
+        ["CAPC-WIRE-008"],
+        payload=payload,
+        **fields,
+    )
+    expect_equal(found["payload"], payload, f"garbled_circuits_{name}")
     fault = Fault("malformed_length", SENDER)
     for flag, edit in (("Short", {"truncate": 1}), ("Long", {"append": "00"})):
-        test = group.test(
-            f"garbled_circuits_{name}_{flag.lower()}", "The length is wrong by one byte.", ["CAPC-WIRE-003"], [flag]
+        group.case(
+            "decode_garbled_circuits",
+            f"garbled_circuits_{name}_{flag.lower()}",
+            "The length is wrong by one byte.",
+            ["CAPC-WIRE-003"],
+            [flag],
+            payload=Edited(payload, edit),
+            fault=fault,
+            **fields,
         )
-        test.run("decode_garbled_circuits", payload=Edited(payload, edit), fault=fault, **fields)
 
 
 def _bad_outputs(
@@ -194,10 +254,18 @@ def _bad_outputs(
     position, byte, flag = patch
     group = file.group(PAYLOADS)
     group.blobs["circuits"] = payload.hex()
-    test = group.test(name, "An output that no garbler sends.", ["CAPC-WIRE-004"], [flag])
     code = "non_canonical" if flag == "Padding" else "value_out_of_range"
     edited = Edited(payload, {"at": position, "replace": byte})
-    test.run("decode_garbled_circuits", payload=edited, fault=Fault(code, SENDER), **fields)
+    group.case(
+        "decode_garbled_circuits",
+        name,
+        "An output that no garbler sends.",
+        ["CAPC-WIRE-004"],
+        [flag],
+        payload=edited,
+        fault=Fault(code, SENDER),
+        **fields,
+    )
 
 
 def _labels(file: FileBuilder) -> None:
@@ -206,8 +274,18 @@ def _labels(file: FileBuilder) -> None:
     delta |= 1
     fields: dict[str, Any] = {"zero_label": join_labels([zero]), "delta": join_labels([delta])}
     for bit, label in ((0, zero), (1, zero ^ delta)):
-        test = group.test(f"answered_label_{bit}", "One of the wire's two labels.", ["CAPC-WIRE-008", "CAPC-GC-005"])
-        expect_equal(test.run("decode_answered_label", returned=join_labels([label]), **fields)["bit"], bit, test.name)
+        expect_equal(
+            group.case(
+                "decode_answered_label",
+                f"answered_label_{bit}",
+                "One of the wire's two labels.",
+                ["CAPC-WIRE-008", "CAPC-GC-005"],
+                returned=join_labels([label]),
+                **fields,
+            )["bit"],
+            bit,
+            f"answered_label_{bit}",
+        )
     honest, forged = join_labels([zero]), Fault("invalid_output_label", SENDER)
     for name, flag, returned in (
         ("bit_flipped", "ForgedLabel", join_labels([zero ^ 2])),
@@ -216,5 +294,13 @@ def _labels(file: FileBuilder) -> None:
         ("payload_long", "Long", honest + b"\x00"),
         ("payload_empty", "Short", b""),
     ):
-        test = group.test(f"answered_label_{name}", "Not one of the two.", ["CAPC-GC-005"], [flag])
-        test.run("decode_answered_label", returned=returned, fault=forged, **fields)
+        group.case(
+            "decode_answered_label",
+            f"answered_label_{name}",
+            "Not one of the two.",
+            ["CAPC-GC-005"],
+            [flag],
+            returned=returned,
+            fault=forged,
+            **fields,
+        )

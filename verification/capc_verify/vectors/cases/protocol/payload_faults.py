@@ -2,17 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from capc.session.envelope import HEADER
 from capc_verify.vectors.cases.common import MessageFault, invalid_points
 from capc_verify.vectors.values import Edited
 
-_TAKES_A_HANDLE = {
-    "answering_party_evaluate_layer",
-    "answering_party_prepare_layer",
-    "querying_party_choose_labels",
-    "querying_party_begin_rounds",
+
+@dataclass(frozen=True)
+class _Kind:
+    """One sort of fault: as of :class:`MessageFault`, and for an honest message where other bytes go, and which."""
+
+    name: str
+    code: str
+    flag: str
+    requirement: str
+    edit: Callable[[bytes], tuple[int, bytes]]
+
+    def of(self, message: bytes) -> MessageFault:
+        at, patch = self.edit(message)
+        edited = Edited(message, {"at": at, "replace": patch.hex()})
+        return MessageFault(self.name, self.code, self.flag, self.requirement, edited)
+
+
+def _too_large(edit: Callable[[bytes], tuple[int, bytes]], name: str = "too_large") -> _Kind:
+    return _Kind(name, "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", edit)
+
+
+_START = HEADER.size
+_HANDLE = _too_large(lambda _: (_START, (1 << 63).to_bytes(8, "little")), "unknown_handle")
+_ELEMENT = _too_large(lambda message: (len(message) - 1, b"\xff"))
+_SIGN = _too_large(lambda _: (_START + 17, b"\xff"))
+"""Of two bytes, after the hash key."""
+_SHARE = _too_large(lambda _: (_START + 2, b"\x00\x04"))
+_PADDING = _Kind(
+    "padding",
+    "non_canonical",
+    "Padding",
+    "CAPC-WIRE-004",
+    lambda message: (len(message) - 1, bytes([message[-1] | 0x80])),
+)
+_FORGED = _Kind(
+    "forged",
+    "invalid_output_label",
+    "ForgedLabel",
+    "CAPC-GC-005",
+    lambda message: (_START, bytes([message[_START] ^ 2])),
+)
+_OF_STEP: Mapping[str, tuple[_Kind, ...]] = {
+    "answering_party_evaluate_layer": (_HANDLE,),
+    "answering_party_prepare_layer": (_HANDLE,),
+    "querying_party_choose_labels": (_HANDLE,),
+    "querying_party_begin_rounds": (_HANDLE,),
+    "querying_party_finish_release": (_PADDING,),
+    "querying_party_evaluate_layer": (_ELEMENT,),
+    "querying_party_evaluate_round": (_ELEMENT,),
+    "answering_party_send_labels": (_ELEMENT,),
+    "answering_party_garble_round": (_SIGN,),
+    "privacy_guardian_aggregate": (_SHARE,),
+    "privacy_guardian_read_answered": (_FORGED,),
 }
 _ENDS_IN_BITS = {
     "answering_party_take_transfers",
@@ -20,14 +69,12 @@ _ENDS_IN_BITS = {
     "answering_party_garble_round",
     "privacy_guardian_release",
 }
-_ENDS_IN_AN_ELEMENT = {
-    "querying_party_evaluate_layer",
-    "querying_party_evaluate_round",
-    "answering_party_send_labels",
-}
+_TAKES_A_CHOICE = {"querying_party_finish_setup", "answering_party_finish_reverse"}
+"""Of 128 points; other messages with a point have one."""
+_POINT_FIELDS = ("offer", "mask_keys")
 
 
-def payload_faults(op: str, key: str, message: bytes, *, padded: bool) -> Iterable[MessageFault]:
+def payload_faults(op: str, key: str, message: bytes, *, padded: bool) -> Iterator[MessageFault]:
     """One fault at a time in the payload of a message that a step takes.
 
     Args:
@@ -36,30 +83,13 @@ def payload_faults(op: str, key: str, message: bytes, *, padded: bool) -> Iterab
         message: the honest one.
         padded: whether its bits end within a byte.
     """
-    start = HEADER.size
-
-    def fault(name: str, code: str, flag: str, rule: str, at: int, patch: bytes) -> MessageFault:
-        return MessageFault(name, code, flag, rule, Edited(message, {"at": at, "replace": patch.hex()}))
-
-    is_choice = key.startswith("choices") or op == "answering_party_finish_reverse"
-    if is_choice or key.startswith(("offer", "mask_keys")):
-        position = start + (32 * 64 if is_choice else 0)
+    takes_a_choice = op in _TAKES_A_CHOICE
+    if takes_a_choice or key.startswith(_POINT_FIELDS):
+        position = _START + (32 * 64 if takes_a_choice else 0)
         for name, point in invalid_points().items():
-            yield fault(name, "invalid_point", "InvalidPoint", "CAPC-WIRE-005", position, point)
-    if op in _TAKES_A_HANDLE:
-        patch = (1 << 63).to_bytes(8, "little")
-        yield fault("unknown_handle", "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", start, patch)
-    if op == "querying_party_finish_release" or (op in _ENDS_IN_BITS and padded):
-        patch = bytes([message[-1] | 0x80])
-        yield fault("padding", "non_canonical", "Padding", "CAPC-WIRE-004", len(message) - 1, patch)
-    if op in _ENDS_IN_AN_ELEMENT:
-        patch = b"\xff"
-        yield fault("too_large", "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", len(message) - 1, patch)
-    if op == "answering_party_garble_round":
-        # Of two bytes, after the hash key.
-        yield fault("too_large", "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", start + 17, b"\xff")
-    if key.startswith("vote_shares"):
-        yield fault("too_large", "value_out_of_range", "OutOfRange", "CAPC-WIRE-004", start + 2, b"\x00\x04")
-    if op == "privacy_guardian_read_answered":
-        patch = bytes([message[start] ^ 2])
-        yield fault("forged", "invalid_output_label", "ForgedLabel", "CAPC-GC-005", start, patch)
+            edited = Edited(message, {"at": position, "replace": point.hex()})
+            yield MessageFault(name, "invalid_point", "InvalidPoint", "CAPC-WIRE-005", edited)
+    if padded and op in _ENDS_IN_BITS:
+        yield _PADDING.of(message)
+    for kind in _OF_STEP.get(op, ()):
+        yield kind.of(message)

@@ -52,23 +52,41 @@ def _digests(file: FileBuilder) -> None:
         _digest(group, variant.value, toy_session(file.source, policy(), variant=variant))
     for field, value in _BAD_PARAMETERS:
         document = SESSION.read(toy_session(file.source, policy()).document())["parameters"]
-        test = group.test(
-            f"bad_{field}_{len(group.tests)}", f"{field} breaks a rule.", ["CAPC-PARAM-001"], ["BadParameter"]
+        group.case(
+            "parameters_digest",
+            f"bad_{field}_{len(group.tests)}",
+            f"{field} breaks a rule.",
+            ["CAPC-PARAM-001"],
+            ["BadParameter"],
+            parameters={**document, field: value},
+            fault=_BAD,
         )
-        test.run("parameters_digest", parameters={**document, field: value}, fault=_BAD)
     for name, requirement, change in _BAD_SESSIONS:
         document = SESSION.read(toy_session(file.source, policy()).document())
         change(document)
-        test = group.test(f"bad_session_{name}", "The session is refused.", [requirement], ["BadParameter"])
-        test.run("session_tag", session=document, fault=_BAD)
+        group.case(
+            "session_tag",
+            f"bad_session_{name}",
+            "The session is refused.",
+            [requirement],
+            ["BadParameter"],
+            session=document,
+            fault=_BAD,
+        )
 
 
 def _digest(group: GroupBuilder, name: str, made: Session) -> None:
     document = SESSION.read(made.document())
-    test = group.test(f"parameters_{name}", "Canonical JSON and digest.", ["CAPC-PARAM-002"])
-    test.run("parameters_digest", parameters=document["parameters"])
-    test = group.test(f"session_{name}", "The session's tag.", ["CAPC-PARAM-003", "CAPC-ROLE-005"])
-    test.run("session_tag", session=document)
+    group.case(
+        "parameters_digest",
+        f"parameters_{name}",
+        "Canonical JSON and digest.",
+        ["CAPC-PARAM-002"],
+        parameters=document["parameters"],
+    )
+    group.case(
+        "session_tag", f"session_{name}", "The session's tag.", ["CAPC-PARAM-003", "CAPC-ROLE-005"], session=document
+    )
 
 
 _BAD_PARAMETERS: tuple[tuple[str, object], ...] = (
@@ -154,14 +172,30 @@ def _handshake(file: FileBuilder) -> None:
         # A hello may have any length up to its limit: what is short is no JSON, what is long is none either.
         within = fault.flag in {"Short", "Long"}
         code, requirement = ("non_canonical", "CAPC-WIRE-007") if within else (fault.code, fault.requirement)
-        test = group.test(f"hello_{fault.name}", "One fault in a hello.", [requirement, "CAPC-ERR-002"], [fault.flag])
-        test.run("check_hello", receiver, sender=sender, message=fault.message, fault=Fault.of_peer(code, sender))
-    for name, more, code in (("longest", 0, "non_canonical"), ("too_long", 1, "malformed_length")):
-        test = group.test(
-            f"hello_{name}", "The limit is the receiver's own length and 2^18 bytes.", ["CAPC-ROLE-017"], ["Long"]
+        group.case(
+            "check_hello",
+            f"hello_{fault.name}",
+            "One fault in a hello.",
+            [requirement, "CAPC-ERR-002"],
+            [fault.flag],
+            party=receiver,
+            sender=sender,
+            message=fault.message,
+            fault=Fault.of_peer(code, sender),
         )
+    for name, more, code in (("longest", 0, "non_canonical"), ("too_long", 1, "malformed_length")):
         padded = Edited(honest, {"pad": HELLO_SLACK + more})
-        test.run("check_hello", receiver, sender=sender, message=padded, fault=Fault.of_peer(code, sender))
+        group.case(
+            "check_hello",
+            f"hello_{name}",
+            "The limit is the receiver's own length and 2^18 bytes.",
+            ["CAPC-ROLE-017"],
+            ["Long"],
+            party=receiver,
+            sender=sender,
+            message=padded,
+            fault=Fault.of_peer(code, sender),
+        )
     _foreign_hellos(group, made, sender, receiver)
 
 
@@ -179,11 +213,18 @@ def _foreign_hellos(group: GroupBuilder, made: Session, sender: Party, receiver:
         ("identity", made.participants[1].identity.hex(), made.participants[1].identity.hex()[::-1]),
         ("fewer_participants", f"{first},", ""),
     ):
-        test = group.test(
-            f"hello_other_{name}", "The peer is in another session.", ["CAPC-ROLE-004"], ["ParameterMismatch"]
-        )
         payload = document.replace(old, new, 1).encode("ascii")
-        test.run("check_hello", receiver, sender=sender, message=header + payload, fault=mismatch)
+        group.case(
+            "check_hello",
+            f"hello_other_{name}",
+            "The peer is in another session.",
+            ["CAPC-ROLE-004"],
+            ["ParameterMismatch"],
+            party=receiver,
+            sender=sender,
+            message=header + payload,
+            fault=mismatch,
+        )
     for name, payload in (
         ("empty", b""),
         ("no_json", b"{"),
@@ -191,16 +232,32 @@ def _foreign_hellos(group: GroupBuilder, made: Session, sender: Party, receiver:
         ("deeply_nested", b"[" * 4000),
         ("huge_number", b"1" * 5000),
     ):
-        test = group.test(f"hello_{name}", "The payload is no JSON text.", ["CAPC-WIRE-007"], ["NotJson"])
-        test.run("check_hello", receiver, sender=sender, message=header + payload, fault=no_json)
+        group.case(
+            "check_hello",
+            f"hello_{name}",
+            "The payload is no JSON text.",
+            ["CAPC-WIRE-007"],
+            ["NotJson"],
+            party=receiver,
+            sender=sender,
+            message=header + payload,
+            fault=no_json,
+        )
     for name, text in (
         ("other_spaces", document.replace('","', '", "', 1)),
         ("space_at_the_end", document + " "),
         ("key_twice", document.replace('{"parameters"', '{"parameters":0,"parameters"', 1)),
         ("escaped_letter", document.replace('"sigma"', '"\\u0073igma"', 1)),
     ):
-        test = group.test(
-            f"hello_{name}", "The receiver's own document, otherwise written.", ["CAPC-ROLE-004"], ["OtherEncoding"]
-        )
         payload = text.encode("ascii")
-        test.run("check_hello", receiver, sender=sender, message=header + payload, fault=no_json)
+        group.case(
+            "check_hello",
+            f"hello_{name}",
+            "The receiver's own document, otherwise written.",
+            ["CAPC-ROLE-004"],
+            ["OtherEncoding"],
+            party=receiver,
+            sender=sender,
+            message=header + payload,
+            fault=no_json,
+        )

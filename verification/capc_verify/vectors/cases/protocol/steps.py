@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from capc.foundation.parties import ROLE_CODES, Party
+from capc.protocol.seats import Mode
 from capc.session.envelope import HEADER
 from capc.session.parameters import Charge, ReleasePolicy, VoteVariant
 from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
 from capc_verify.vectors.cases.common import MessageFault, confident, expect_equal, message_faults, policy, toy_session
 from capc_verify.vectors.cases.protocol.honest_session import MODELS, HonestSession, Performed, features_where, models
 from capc_verify.vectors.cases.protocol.payload_faults import payload_faults
-from capc_verify.vectors.cases.protocol.rounds_session import RoundsSession
+from capc_verify.vectors.cases.protocol.recording import Script
 from capc_verify.vectors.operation import Fault, GroupType
 from capc_verify.vectors.operations.protocol.rounds import ROUNDS
 from capc_verify.vectors.operations.protocol.sessions import SESSION
@@ -34,11 +36,7 @@ _VARIANTS = {
     VoteVariant.ALL_PAIRS: ("CAPC-ARG-014",),
     VoteVariant.MULTI_ROUND: ("CAPC-ROUND-001", "CAPC-ROUND-008"),
 }
-_ROUNDS = {
-    *ROUNDS.receives,
-    "answering_party_offer_reverse",
-    "answering_party_begin_rounds",
-}
+_ROUNDS = {*ROUNDS.receives, "answering_party_offer_reverse", "answering_party_begin_rounds"}
 _AHEAD = {
     *BATCHES.receives,
     "querying_party_mask_batch",
@@ -46,118 +44,175 @@ _AHEAD = {
     "answering_party_finish_preparation",
     "querying_party_enter_prepared",
 }
+_LAST = {"querying_party_finish_release", "privacy_guardian_read_answered"}
 _FROM_EVERYBODY = ("mask_keys", "checks", "choices", "vote_shares", "offers", "trees")
 """Fields with a message of each participant."""
 _ROLES = {code: role for role, code in ROLE_CODES.items()}
 _LAST_LAYER = "1_1_1"
 """Query 1, AP_1, layer 1: the steps whose messages the faults are put into."""
+_AGREED, _DISPUTED = features_where(agree=True), features_where(agree=False)
+_MISTAKE = Fault.of_caller("input_error")
 
 
-def protocol_plain() -> FileBuilder:
-    """Plain GNMax: every step, every message."""
-    file, group, honest = _begin("plain", PLAIN, policy())
-    honest.set_up()
-    honest.query(features_where(agree=True))
-    _faults(group, honest, {*PLAIN.receives})
-    _reuses(group, honest)
-    _mistakes(group, honest)
-    return file
+_MODEL = MODELS[0]
+_WIDE = {"weights": [[200, -200], [-4, 5]], "biases": [2, -1]}
+_BEGIN, _OPEN, _ENTER = "answering_party_begin_setup", "querying_party_open_batch", "querying_party_enter_batch"
+_MODEL_REFUSED, _BATCH_REFUSED = "The model is not admitted.", "Not a batch."
+_QUERY_REFUSED = "Not a query of this session."
+_MISTAKES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
+    (_BEGIN, "model_of_other_widths", _MODEL_REFUSED, "CAPC-ROLE-012", {"model": MODELS[1]}),
+    (
+        _BEGIN,
+        "model_of_other_fraction_bits",
+        _MODEL_REFUSED,
+        "CAPC-ROLE-012",
+        {"model": {**_MODEL, "fraction_bits": 3}},
+    ),
+    (
+        _BEGIN,
+        "model_that_could_wrap",
+        _MODEL_REFUSED,
+        "CAPC-PARAM-030",
+        {"model": {**_MODEL, "layers": [_WIDE, _MODEL["layers"][1]]}},
+    ),
+    (_OPEN, "batch_of_none", _BATCH_REFUSED, "CAPC-BATCH-001", {"count": 0}),
+    (_OPEN, "batch_too_large", _BATCH_REFUSED, "CAPC-BATCH-001", {"count": 1 << 23}),
+    (_ENTER, "query_short", _QUERY_REFUSED, "CAPC-ROLE-011", {"queries": [[1]]}),
+    (_ENTER, "query_long", _QUERY_REFUSED, "CAPC-ROLE-011", {"queries": [[1, 2, 3]]}),
+    (_ENTER, "feature_5", _QUERY_REFUSED, "CAPC-ROLE-011", {"queries": [[5, 0]]}),
+    (_ENTER, "feature_minus_5", _QUERY_REFUSED, "CAPC-ROLE-011", {"queries": [[0, -5]]}),
+)
+"""A caller's mistakes: step, name, what is wrong, the statement, and the inputs that are wrong."""
 
 
-def protocol_batches() -> FileBuilder:
-    """A batch of two queries, and one that is prepared before its queries are known."""
-    file, group, honest = _begin("batches", BATCHES, policy())
-    honest.set_up()
-    honest.batch([features_where(agree=True), features_where(agree=False)])
-    honest.prepared_batch([features_where(agree=False), features_where(agree=True)])
-    _faults(group, honest, {*BATCHES.receives})
-    for step in honest.steps:
-        if step.op in _AHEAD:
-            _state_reuse(group, honest, step)
-    return file
+@dataclass(frozen=True)
+class _Play:
+    """An honest session in its file, and what goes wrong after the first steps of it."""
+
+    file: FileBuilder
+    group: GroupBuilder
+    honest: HonestSession
+
+    def steps(self, ops: Collection[str]) -> list[Performed]:
+        """All steps of these names."""
+        return [step for step in self.honest.steps if step.op in ops]
+
+    def test_after(
+        self, name: str, comment: str, requirements: list[str], flag: str, step: Performed, done: int = 0
+    ) -> TestBuilder:
+        """A test that begins after all steps before one, and ``done`` from it on."""
+        count = step.number + done
+        return self.group.test(name, comment, requirements, [flag], after=(self.honest.test, count) if count else None)
+
+    def case(
+        self,
+        name: str,
+        comment: str,
+        requirements: list[str],
+        flag: str,
+        step: Performed,
+        fault: Fault | None = None,
+        **changed: Any,  # noqa: ANN401
+    ) -> TestBuilder:
+        """A test that takes the step with some inputs changed."""
+        test = self.test_after(name, comment, requirements, flag, step)
+        _again(test, step, fault, **changed)
+        return test
+
+    def faults(self) -> _Play:
+        """One fault at a time in each message of the group, a missing one, and a receipt for something else."""
+        for step in self._chosen():
+            for number, (key, message, replaced) in enumerate(_messages(step)):
+                # The release in realised mode and the batches take multiples of 8 transfers: no padding bits.
+                padded = self.group.kind is not REALISED and self.group.kind is not BATCHES
+                faults = list(message_faults(message, empty_payload=len(message) == HEADER.size))
+                for fault in [*faults, *payload_faults(step.op, key, message, padded=padded)]:
+                    self.one_fault(step, f"{key}_{fault.name}", fault, replaced(fault.message))
+                if number == 0 and step.states:
+                    self._recovery(
+                        step, Fault.of_peer("malformed_length", _sender(message)), replaced(faults[0].message)
+                    )
+            self._missing(step)
+            if "receipt" in step.fields:
+                self._receipts(step)
+        return self
+
+    def reuses(self, ops: Collection[str]) -> _Play:
+        """States that were used before."""
+        for step in self.steps(ops):
+            name = f"{step.op}_state_reused"
+            if step.states and name not in self.group.tests:
+                test = self.test_after(name, "The state was consumed.", ["CAPC-ROLE-008"], "StateReuse", step, done=1)
+                _again(test, step, Fault.of_caller("state_reused"))
+        return self
+
+    def _chosen(self) -> list[Performed]:
+        """Of each step the occurrence that the faults are put into."""
+        chosen: dict[str, Performed] = {}
+        for step in self.steps(self.group.kind.receives):
+            if step.op not in chosen or step.states[0].endswith(_LAST_LAYER):
+                chosen[step.op] = step
+        return list(chosen.values())
+
+    def one_fault(self, step: Performed, name: str, fault: MessageFault, changed: dict[str, Any]) -> None:
+        """A message with a fault, which its sender is blamed for."""
+        requirements = [fault.requirement, "CAPC-ERR-001", "CAPC-ERR-002"]
+        wanted = Fault.of_peer(fault.code, _sender(fault.message.base))
+        self.case(f"{step.op}_{name}", "One fault in one message.", requirements, fault.flag, step, wanted, **changed)
+
+    def _recovery(self, step: Performed, fault: Fault, changed: dict[str, Any]) -> None:
+        comment = "A message without a header is refused; then the honest one is accepted, with the same result."
+        test = self.case(f"{step.op}_recovers", comment, ["CAPC-ROLE-009"], "Recovery", step, fault, **changed)
+        _again(test, step)
+        expect_equal(test.operations[-1]["expect"], self.honest.test.operations[step.number]["expect"], test.name)
+
+    def _missing(self, step: Performed) -> None:
+        for key in _FROM_EVERYBODY:
+            held: Mapping[Party, bytes] = step.fields.get(key, {})
+            requirements = ["CAPC-ROLE-006", "CAPC-AGG-004"] if key == "vote_shares" else ["CAPC-ROLE-006"]
+            for party in held:
+                name, comment = f"{step.op}_without_{party}", "The message of one participant is missing."
+                others = {other: message for other, message in held.items() if other != party}
+                fault = Fault.of_peer("missing_participant", party)
+                self.case(name, comment, requirements, "Missing", step, fault, **{key: others})
+
+    def _receipts(self, step: Performed) -> None:
+        comment = "The receipt was given for something else: nothing is drawn, nothing is sent."
+        for what, change in (
+            ("session", {"session_tag": bytes(32)}),
+            ("query", {"query": 2}),
+            ("shares", {"inputs_digest": bytes(32)}),
+        ):
+            receipt = {**step.fields["receipt"], **change}
+            name = f"{step.op}_receipt_of_other_{what}"
+            self.case(name, comment, ["CAPC-REL-004"], "ForeignReceipt", step, _MISTAKE, receipt=receipt)
+        self.reuses([step.op])
 
 
-def protocol_all_pairs() -> FileBuilder:
-    """Votes by all pairs: in a batch of two queries, and in one that is prepared. Messages as in the other files."""
-    file, _, honest = _begin("all_pairs", ALL_PAIRS, policy(), VoteVariant.ALL_PAIRS)
-    honest.set_up()
-    honest.batch([features_where(agree=True), features_where(agree=False)])
-    honest.prepared_batch([features_where(agree=False)])
-    return file
+def _again(
+    test: TestBuilder,
+    step: Performed,
+    fault: Fault | None = None,
+    states: Sequence[str] | None = None,
+    **changed: Any,  # noqa: ANN401
+) -> None:
+    """Takes a step that the honest session took, with some inputs changed."""
+    taken = step.states if states is None else states
+    test.run(step.op, step.party, states=taken, leaves=step.leaves, fault=fault, **{**step.fields, **changed})
 
 
-def protocol_rounds() -> FileBuilder:
-    """Votes in rounds: the reverse set-up, a batch of two queries, and one query."""
-    file, group, honest = _begin("rounds", ROUNDS, policy(), VoteVariant.MULTI_ROUND, RoundsSession)
-    honest.set_up()
-    honest.batch([features_where(agree=True), features_where(agree=False)])
-    honest.query(features_where(agree=True))
-    _faults(group, honest, {*ROUNDS.receives})
-    for step in honest.steps:
-        if step.op in _ROUNDS:
-            _state_reuse(group, honest, step)
-    return file
-
-
-def protocol_threshold() -> FileBuilder:
-    """Confident-GNMax, charged at the worst case: the release."""
-    file, group, honest = _begin("threshold", THRESHOLD, confident(threshold_sigma=Fraction(1, 12)))
-    _both_outcomes(honest)
-    _faults(group, honest, {*THRESHOLD.receives})
-    _last_states(group, honest)
-    return file
-
-
-def protocol_realised() -> FileBuilder:
-    """Confident-GNMax, realised charging: the release, and the returned answered bit."""
-    release = confident(charge=Charge.REALISED, threshold_sigma=Fraction(1, 12))
-    file, group, honest = _begin("realised", REALISED, release)
-    _both_outcomes(honest)
-    _faults(group, honest, {*REALISED.receives})
-    _last_states(group, honest)
-    _replayed_label(group, honest)
-    return file
-
-
-def _both_outcomes(honest: HonestSession) -> None:
-    honest.set_up()
-    honest.query(features_where(agree=True))
-    honest.query(features_where(agree=False))
-    expect_equal([label is None for label in honest.labels], [False, True], "one answer, then no consensus")
-
-
-def _begin(
-    name: str,
-    kind: GroupType,
-    release: ReleasePolicy,
-    variant: VoteVariant = VoteVariant.TOURNAMENT,
-    play: type[HonestSession] = HonestSession,
-) -> tuple[FileBuilder, GroupBuilder, HonestSession]:
-    file = FileBuilder(f"protocol_{name}", f"CAPC-PROTOCOL-{name.upper().replace('_', '-')}", _HEADER_LINES)
-    session = toy_session(file.source, release, variant=variant)
-    group = file.group(kind, session=SESSION.read(session.document()))
-    queries = [features_where(agree=True)] + ([features_where(agree=False)] if release.threshold is not None else [])
-    meaning = {
-        "features": [[str(value) for value in query] for query in queries],
-        "logits": [" ".join(str(model.logits(query)) for model in models()) for query in queries],
-    }
-    requirements = [*_OUTPUTS, *_VARIANTS[variant]]
-    test = group.test("honest_session", "Set-up and every query, step by step.", requirements, inputs=meaning)
-    return file, group, play(test, session)
-
-
-def _messages(step: Performed) -> Iterable[tuple[str, bytes, Callable[[Edited], dict[str, Any]]]]:
-    """The messages that a step takes: a name, the bytes, and the fields with another message in its place."""
+def _messages(step: Performed) -> Iterator[tuple[str, bytes, Callable[[Edited], dict[str, Any]]]]:
+    """The messages that a step takes: a name, the bytes, and the inputs that change with another in its place."""
     for key in ("message", "he_public_key", "offer", "check"):
-        if isinstance(step.fields.get(key), bytes):
-            yield key, step.fields[key], lambda edited, key=key: {**step.fields, key: edited}  # type: ignore[misc]
+        if key in step.fields:
+            yield key, step.fields[key], lambda edited, key=key: {key: edited}  # type: ignore[misc]
     for key in _FROM_EVERYBODY:
         held: Mapping[Party, bytes] = step.fields.get(key, {})
         for party in list(held)[-1:]:
             yield (
                 f"{key}_{party}",
                 held[party],
-                lambda edited, key=key, held=held, party=party: {**step.fields, key: {**held, party: edited}},  # type: ignore[misc]
+                lambda edited, key=key, held=held, party=party: {key: {**held, party: edited}},  # type: ignore[misc]
             )
 
 
@@ -166,183 +221,80 @@ def _sender(message: bytes) -> Party:
     return Party(_ROLES[fields[4]], fields[5])
 
 
-def _chosen(honest: HonestSession, ops: set[str]) -> list[Performed]:
-    """Of each step the occurrence that the faults are put into."""
-    chosen: dict[str, Performed] = {}
-    for step in honest.steps:
-        if step.op in ops and (step.op not in chosen or step.states[0].endswith(_LAST_LAYER)):
-            chosen[step.op] = step
-    return list(chosen.values())
-
-
-def _faults(group: GroupBuilder, honest: HonestSession, ops: set[str]) -> None:
-    for step in _chosen(honest, ops):
-        first = True
-        for key, message, replaced in _messages(step):
-            empty = len(message) == HEADER.size
-            # The release in realised mode and the batches take multiples of 8 transfers: no padding bits.
-            padded = group.kind is not REALISED and group.kind is not BATCHES
-            faults = list(message_faults(message, empty_payload=empty))
-            faults += payload_faults(step.op, key, message, padded=padded)
-            for fault in faults:
-                _one_fault(group, honest, step, f"{step.op}_{key}_{fault.name}", fault, replaced(fault.message))
-            if first and step.states:
-                _recovery(group, honest, step, _sender(message), replaced(faults[0].message))
-            first = False
-        _missing(group, honest, step)
-        if "receipt" in step.fields:
-            _receipts(group, honest, step)
-
-
-def _after(honest: HonestSession, step: Performed, done: int = 0) -> tuple[TestBuilder, int] | None:
-    count = step.number + done
-    return (honest.test, count) if count else None
-
-
-def _again(test: TestBuilder, step: Performed, fields: Mapping[str, Any], fault: Fault | None = None) -> None:
-    test.run(step.op, step.party, states=step.states, leaves=step.leaves, fault=fault, **fields)
-
-
-def _one_fault(
-    group: GroupBuilder,
-    honest: HonestSession,
-    step: Performed,
-    name: str,
-    fault: MessageFault,
-    fields: dict[str, Any],
-) -> None:
-    requirements = [fault.requirement, "CAPC-ERR-001", "CAPC-ERR-002"]
-    test = group.test(name, "One fault in one message.", requirements, [fault.flag], after=_after(honest, step))
-    _again(test, step, fields, Fault.of_peer(fault.code, _sender(fault.message.base)))
-
-
-def _recovery(
-    group: GroupBuilder, honest: HonestSession, step: Performed, sender: Party, faulty: dict[str, Any]
-) -> None:
-    test = group.test(
-        f"{step.op}_recovers",
-        "A message without a header is refused; then the honest one is accepted, with the same result.",
-        ["CAPC-ROLE-009"],
-        ["Recovery"],
-        after=_after(honest, step),
-    )
-    _again(test, step, faulty, Fault.of_peer("malformed_length", sender))
-    _again(test, step, step.fields)
-    expect_equal(test.operations[-1]["expect"], honest.test.operations[step.number]["expect"], test.name)
-
-
-def _missing(group: GroupBuilder, honest: HonestSession, step: Performed) -> None:
-    for key in _FROM_EVERYBODY:
-        held: Mapping[Party, bytes] = step.fields.get(key, {})
-        for party in held:
-            test = group.test(
-                f"{step.op}_without_{party}",
-                "The message of one participant is missing.",
-                ["CAPC-ROLE-006", "CAPC-AGG-004"] if key == "vote_shares" else ["CAPC-ROLE-006"],
-                ["Missing"],
-                after=_after(honest, step),
-            )
-            others = {other: message for other, message in held.items() if other != party}
-            _again(test, step, {**step.fields, key: others}, Fault.of_peer("missing_participant", party))
-
-
-def _receipts(group: GroupBuilder, honest: HonestSession, step: Performed) -> None:
-    for name, change in (
-        ("session", {"session_tag": bytes(32)}),
-        ("query", {"query": 2}),
-        ("shares", {"inputs_digest": bytes(32)}),
-    ):
-        test = group.test(
-            f"{step.op}_receipt_of_other_{name}",
-            "The receipt was given for something else: nothing is drawn, nothing is sent.",
-            ["CAPC-REL-004"],
-            ["ForeignReceipt"],
-            after=_after(honest, step),
-        )
-        fields: dict[str, Any] = {**step.fields, "receipt": {**step.fields["receipt"], **change}}
-        _again(test, step, fields, Fault.of_caller("input_error"))
-    _state_reuse(group, honest, step)
-
-
-def _state_reuse(group: GroupBuilder, honest: HonestSession, step: Performed) -> None:
-    name = f"{step.op}_state_reused"
-    if name in group.tests:
-        return
-    test = group.test(name, "The state was consumed.", ["CAPC-ROLE-008"], ["StateReuse"], after=_after(honest, step, 1))
-    _again(test, step, step.fields, Fault.of_caller("state_reused"))
-
-
-def _reuses(group: GroupBuilder, honest: HonestSession) -> None:
-    for step in honest.steps:
-        if step.states:
-            _state_reuse(group, honest, step)
-
-
-def _last_states(group: GroupBuilder, honest: HonestSession) -> None:
-    for step in honest.steps:
-        if step.op in {"querying_party_finish_release", "privacy_guardian_read_answered"}:
-            _state_reuse(group, honest, step)
-
-
-def _replayed_label(group: GroupBuilder, honest: HonestSession) -> None:
-    """A label of query 1 under the header of query 2."""
-    first, second = (step for step in honest.steps if step.op == "privacy_guardian_read_answered")
-    message = second.fields["message"]
-    replayed = Edited(message, {"at": HEADER.size, "replace": first.fields["message"][HEADER.size :].hex()})
-    fault = MessageFault("label_of_query_1", "invalid_output_label", "ForgedLabel", "CAPC-GC-005", replayed)
-    _one_fault(group, honest, second, f"{second.op}_{fault.name}", fault, {"message": replayed})
-
-
-def _mistakes(group: GroupBuilder, honest: HonestSession) -> None:
-    mistake = Fault.of_caller("input_error")
-    begun = honest.steps[0]
-    model = MODELS[0]
-    wide = {"weights": [[200, -200], [-4, 5]], "biases": [2, -1]}
-    for name, requirement, changed in (
-        ("model_of_other_widths", "CAPC-ROLE-012", MODELS[1]),
-        ("model_of_other_fraction_bits", "CAPC-ROLE-012", {**model, "fraction_bits": 3}),
-        ("model_that_could_wrap", "CAPC-PARAM-030", {**model, "layers": [wide, model["layers"][1]]}),
-    ):
-        test = group.test(name, "The model is not admitted.", [requirement], ["CallerMistake"])
-        _again(test, begun, {**begun.fields, "model": changed}, mistake)
-    opened = next(step for step in honest.steps if step.op == "querying_party_open_batch")
-    for name, count in (("batch_of_none", 0), ("batch_too_large", 1 << 23)):
-        test = group.test(name, "Not a batch.", ["CAPC-BATCH-001"], ["CallerMistake"], after=_after(honest, opened))
-        _again(test, opened, {"count": count}, mistake)
-    entered = next(step for step in honest.steps if step.op == "querying_party_enter_batch")
-    for name, features in (
-        ("query_short", [1]),
-        ("query_long", [1, 2, 3]),
-        ("feature_5", [5, 0]),
-        ("feature_minus_5", [0, -5]),
-    ):
-        test = group.test(
-            name, "Not a query of this session.", ["CAPC-ROLE-011"], ["CallerMistake"], after=_after(honest, entered)
-        )
-        _again(test, entered, {"queries": [features]}, mistake)
-    ends = group.test(
-        "ends_of_the_range",
-        "Features of -1 and 1 are admitted.",
-        ["CAPC-ROLE-011"],
-        ["Extreme"],
-        after=_after(honest, entered),
-    )
-    _again(ends, entered, {"queries": [[-4, 4]]})
-    release = next(step for step in honest.steps if step.op == "querying_party_request_release")
+def protocol_plain() -> FileBuilder:
+    """Plain GNMax: every step, every message, and a caller's mistakes."""
+    play = _play("plain", PLAIN, policy(), [(Mode.LABEL, [_AGREED])]).faults().reuses(PLAIN.operations)
+    for op, name, comment, requirement, changed in _MISTAKES:
+        play.case(name, comment, [requirement], "CallerMistake", play.steps([op])[0], _MISTAKE, **changed)
+    (entered,), (opened,), (release,) = (play.steps([op]) for op in (_ENTER, _OPEN, "querying_party_request_release"))
+    comment = "Features of -1 and 1 are admitted."
+    play.case("ends_of_the_range", comment, ["CAPC-ROLE-011"], "Extreme", entered, queries=[[-4, 4]])
     turn, first, second = release.states
     for name, states in (("share_missing", [turn, first]), ("share_twice", [turn, first, first])):
-        test = group.test(
-            name, "One share of every party.", ["CAPC-AGG-004"], ["CallerMistake"], after=_after(honest, release)
-        )
-        test.run(release.op, release.party, states=states, leaves=release.leaves, fault=mistake, **release.fields)
-    test = group.test(
-        "shares_of_another_query",
-        "Shares of query 1, turn of query 2.",
-        ["CAPC-WIRE-006"],
-        ["CallerMistake"],
-        after=_after(honest, release),
+        comment, requirements = "One share of every party.", ["CAPC-AGG-004"]
+        play.case(name, comment, requirements, "CallerMistake", release, _MISTAKE, states=states)
+    test = play.test_after(
+        "shares_of_another_query", "Shares of query 1, turn of query 2.", ["CAPC-WIRE-006"], "CallerMistake", release
     )
     leaves = ["qp_3", "open_2_1", "open_2_2", "turn_2"]
     test.run(opened.op, opened.party, states=["qp_2"], leaves=leaves, count=1)
-    states = ["turn_2", first, second]
-    test.run(release.op, release.party, states=states, leaves=release.leaves, fault=mistake, seed=test.seed())
+    _again(test, release, _MISTAKE, ["turn_2", first, second], seed=test.seed())
+    return play.file
+
+
+def protocol_batches() -> FileBuilder:
+    """A batch of two queries, and one that is prepared before its queries are known."""
+    script = [(Mode.LABEL, [_AGREED, _DISPUTED]), (Mode.LABEL_PREPARED, [_DISPUTED, _AGREED])]
+    return _play("batches", BATCHES, policy(), script).faults().reuses(_AHEAD).file
+
+
+def protocol_all_pairs() -> FileBuilder:
+    """Votes by all pairs: in a batch of two queries, and in one that is prepared. Messages as in the other files."""
+    script = [(Mode.LABEL, [_AGREED, _DISPUTED]), (Mode.LABEL_PREPARED, [_DISPUTED])]
+    return _play("all_pairs", ALL_PAIRS, policy(), script, VoteVariant.ALL_PAIRS).file
+
+
+def protocol_rounds() -> FileBuilder:
+    """Votes in rounds: the reverse set-up, a batch of two queries, and one query."""
+    script = [(Mode.LABEL, [_AGREED, _DISPUTED]), (Mode.LABEL, [_AGREED])]
+    return _play("rounds", ROUNDS, policy(), script, VoteVariant.MULTI_ROUND).faults().reuses(_ROUNDS).file
+
+
+def protocol_threshold() -> FileBuilder:
+    """Confident-GNMax, charged at the worst case: the release."""
+    return _both_outcomes("threshold", THRESHOLD, confident(threshold_sigma=Fraction(1, 12))).file
+
+
+def protocol_realised() -> FileBuilder:
+    """Confident-GNMax, realised charging: the release, the returned answered bit, and a replayed label."""
+    release = confident(charge=Charge.REALISED, threshold_sigma=Fraction(1, 12))
+    play = _both_outcomes("realised", REALISED, release)
+    first, second = play.steps(["privacy_guardian_read_answered"])
+    label = first.fields["message"][HEADER.size :]
+    replayed = Edited(second.fields["message"], {"at": HEADER.size, "replace": label.hex()})
+    fault = MessageFault("label_of_query_1", "invalid_output_label", "ForgedLabel", "CAPC-GC-005", replayed)
+    play.one_fault(second, fault.name, fault, {"message": replayed})
+    return play.file
+
+
+def _both_outcomes(name: str, kind: GroupType, release: ReleasePolicy) -> _Play:
+    play = _play(name, kind, release, [(Mode.LABEL, [_AGREED]), (Mode.LABEL, [_DISPUTED])])
+    labels = play.honest.labels
+    expect_equal([label is None for label in labels], [False, True], "one answer, then no consensus")
+    return play.faults().reuses(_LAST)
+
+
+def _play(
+    name: str, kind: GroupType, release: ReleasePolicy, script: Script, variant: VoteVariant = VoteVariant.TOURNAMENT
+) -> _Play:
+    file = FileBuilder(f"protocol_{name}", f"CAPC-PROTOCOL-{name.upper().replace('_', '-')}", _HEADER_LINES)
+    session = toy_session(file.source, release, variant=variant)
+    group = file.group(kind, session=SESSION.read(session.document()))
+    queries = [_AGREED] + ([_DISPUTED] if release.threshold is not None else [])
+    meaning = {
+        "features": [[str(value) for value in query] for query in queries],
+        "logits": [" ".join(str(model.logits(query)) for model in models()) for query in queries],
+    }
+    requirements = [*_OUTPUTS, *_VARIANTS[variant]]
+    test = group.test("honest_session", "Set-up and every query, step by step.", requirements, inputs=meaning)
+    return _Play(file, group, HonestSession(group, test, session, script))

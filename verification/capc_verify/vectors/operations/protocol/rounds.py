@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from capc.foundation.parties import Role
+from typing import Any
+
 from capc.steps.answering_party import vote_rounds as ap_rounds
 from capc.steps.answering_party.reverse_setup import answering_party_finish_reverse, answering_party_offer_reverse
 from capc.steps.querying_party import reverse_setup
 from capc.steps.querying_party import vote_rounds as qp_rounds
-from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
+from capc.steps.querying_party.party import QueryingParty
+from capc_verify.vectors.operation import GroupType, Part, named
 from capc_verify.vectors.operations.protocol.sessions import MESSAGE_FAULTS
+from capc_verify.vectors.operations.protocol.step import protocol_from, step
 from capc_verify.vectors.operations.protocol.steps import (
     MESSAGE,
     MESSAGES,
@@ -16,80 +19,76 @@ from capc_verify.vectors.operations.protocol.steps import (
     RECEIVED,
     REUSE,
     ROWS,
+    SEED,
     STEPS,
+    choice_of,
     delta_of,
-    protocol_from,
+    fresh_share,
+    share,
 )
 from capc_verify.vectors.values import DATA, optional
 
 
-def _ap_offer_reverse(call: Call) -> Result:
-    state, message = answering_party_offer_reverse(call.states[0], call["seed"])
-    return Result({"message": message}, (state,))
+def _deltas(party: QueryingParty) -> dict[str, Any]:
+    return {"deltas": {peer: delta_of(key) for peer, key in party.reverse_keys.items()}}
 
 
-def _ap_finish_reverse(call: Call) -> Result:
-    state, message = answering_party_finish_reverse(call.states[0], call["message"], call["seed"])
-    return Result({"message": message}, (state,))
+def _is_last(state: ap_rounds.AwaitingRoundChoice | qp_rounds.AwaitingRound) -> bool:
+    return state.turn.shape.is_last(state.turn.number)
 
-
-def _ap_begin_rounds(call: Call) -> Result:
-    return Result({}, (ap_rounds.answering_party_begin_rounds(call.states[0]),))
-
-
-def _ap_garble_round(call: Call) -> Result:
-    state, message = ap_rounds.answering_party_garble_round(call.states[0], call["message"], call["seed"])
-    if isinstance(state, tuple):
-        return Result({"message": message}, state, {"fresh_share": [vote.vote_share for vote in state]})
-    return Result({"message": message}, (state,), {"fresh_share": []})
-
-
-def _qp_choose_reverse(call: Call) -> Result:
-    state, messages = reverse_setup.querying_party_choose_reverse(call.states[0], call["offers"], call["seed"])
-    return Result({"messages": messages}, (state,))
-
-
-def _qp_finish_reverse(call: Call) -> Result:
-    state = reverse_setup.querying_party_finish_reverse(call.states[0], call["trees"])
-    return Result({}, (state,), {"deltas": {peer: delta_of(key) for peer, key in state.reverse_keys.items()}})
-
-
-def _qp_begin_rounds(call: Call) -> Result:
-    state, message = qp_rounds.querying_party_begin_rounds(call.states[0], call["message"])
-    return Result({"message": message}, (state,))
-
-
-def _qp_evaluate_round(call: Call) -> Result:
-    state, message = qp_rounds.querying_party_evaluate_round(call.states[0], call["message"], call["seed"])
-    if isinstance(state, tuple):
-        return Result({"message": message}, state, {"share": [vote.share for vote in state]})
-    return Result({"message": message}, (state,), {"share": []})
-
-
-_AP, _QP = Role.ANSWERING_PARTY.value, Role.QUERYING_PARTY.value
 
 _ROUNDS = named(
-    Operation("answering_party_offer_reverse", _ap_offer_reverse, {"seed": DATA}, MESSAGE, {}, _AP),
-    Operation("answering_party_finish_reverse", _ap_finish_reverse, RECEIVED, MESSAGE, {}, _AP),
-    Operation("answering_party_begin_rounds", _ap_begin_rounds, {}, {}, {}, _AP),
-    Operation("answering_party_garble_round", _ap_garble_round, RECEIVED, MESSAGE, {"fresh_share": ROWS}, _AP),
-    Operation(
-        "querying_party_choose_reverse",
-        _qp_choose_reverse,
-        {"offers": MESSAGES, "seed": DATA},
-        {"messages": MESSAGES},
-        {},
-        _QP,
+    step(
+        "answering_party_offer_reverse",
+        answering_party_offer_reverse,
+        Part.REVERSE_SETUP,
+        SEED,
+        MESSAGE,
     ),
-    Operation("querying_party_finish_reverse", _qp_finish_reverse, {"trees": MESSAGES}, {}, {"deltas": MESSAGES}, _QP),
-    Operation("querying_party_begin_rounds", _qp_begin_rounds, MESSAGE, MESSAGE, {}, _QP),
-    Operation(
+    step(
+        "answering_party_finish_reverse",
+        answering_party_finish_reverse,
+        Part.REVERSE_SETUP,
+        RECEIVED,
+        MESSAGE,
+    ),
+    step("answering_party_begin_rounds", ap_rounds.answering_party_begin_rounds, Part.INFERENCE),
+    step(
+        "answering_party_garble_round",
+        choice_of(ap_rounds.answering_party_garble_round, ap_rounds.answering_party_garble_last_round, _is_last),
+        Part.INFERENCE,
+        RECEIVED,
+        MESSAGE,
+        {"fresh_share": ROWS},
+        fresh_share,
+        calls=(ap_rounds.answering_party_garble_round, ap_rounds.answering_party_garble_last_round),
+    ),
+    step(
+        "querying_party_choose_reverse",
+        reverse_setup.querying_party_choose_reverse,
+        Part.REVERSE_SETUP,
+        {"offers": MESSAGES, **SEED},
+        {"messages": MESSAGES},
+    ),
+    step(
+        "querying_party_finish_reverse",
+        reverse_setup.querying_party_finish_reverse,
+        Part.REVERSE_SETUP,
+        {"trees": MESSAGES},
+        {},
+        {"deltas": MESSAGES},
+        _deltas,
+    ),
+    step("querying_party_begin_rounds", qp_rounds.querying_party_begin_rounds, Part.INFERENCE, MESSAGE, MESSAGE),
+    step(
         "querying_party_evaluate_round",
-        _qp_evaluate_round,
+        choice_of(qp_rounds.querying_party_evaluate_round, qp_rounds.querying_party_evaluate_last_round, _is_last),
+        Part.INFERENCE,
         RECEIVED,
         {"message": optional(DATA)},
         {"share": ROWS},
-        _QP,
+        share,
+        calls=(qp_rounds.querying_party_evaluate_round, qp_rounds.querying_party_evaluate_last_round),
     ),
 )
 

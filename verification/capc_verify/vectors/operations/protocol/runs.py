@@ -12,7 +12,7 @@ from capc.protocol.collaboration import Collaboration
 from capc.protocol.costs import Step
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.protocol.sessions import SESSION
-from capc_verify.vectors.operations.protocol.steps import MODEL, Protocol, model_from, protocol_from
+from capc_verify.vectors.operations.protocol.step import MODEL, Protocol, model_from, protocol_from
 from capc_verify.vectors.values import COUNT, DATA, INTEGERS, RATIONAL, choice, many, optional, record
 
 

@@ -1,22 +1,23 @@
-"""The step functions of the three roles, under their own names."""
+"""The step functions of the three roles, under their own names.
+
+An operation is all that one message makes a party do: where steps differ by layer, the layer says which it is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-from capc.foundation.parties import Party, Role
-from capc.linear.ideal import IdealLinear
-from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
-from capc.session.session import Session
+from capc.foundation.parties import answering_party
+from capc.foundation.randomness import Seed
+from capc.models.architecture import Activation
 from capc.steps.answering_party import inference as ap
 from capc.steps.answering_party import offline as ap_ahead
 from capc.steps.answering_party import setup as ap_setup
-from capc.steps.answering_party.party import answering_party_open_batch
+from capc.steps.answering_party.party import AnsweringParty, answering_party_open_batch
 from capc.steps.privacy_guardian import release as pg
 from capc.steps.privacy_guardian.aggregation import privacy_guardian_aggregate
-from capc.steps.privacy_guardian.party import privacy_guardian_open_query
+from capc.steps.privacy_guardian.party import PrivacyGuardian, privacy_guardian_open_query
 from capc.steps.privacy_guardian.setup import (
     privacy_guardian_answer_setup,
     privacy_guardian_begin_setup,
@@ -27,62 +28,12 @@ from capc.steps.querying_party import offline as qp_ahead
 from capc.steps.querying_party import release as qp_release
 from capc.steps.querying_party import setup as qp_setup
 from capc.steps.querying_party.party import querying_party_open_batch
-from capc.steps.suite import Suite, reference_suite
-from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
-from capc_verify.vectors.operations.accounts import RECEIPT, receipt_from
+from capc_verify.vectors.operation import GroupType, Part, named
+from capc_verify.vectors.operations.accounts import RECEIPT
 from capc_verify.vectors.operations.labels import join_labels
-from capc_verify.vectors.operations.protocol.sessions import MESSAGE_FAULTS, SESSION, session_from
-from capc_verify.vectors.values import COUNT, DATA, FLAG, INTEGER, INTEGERS, by_party, many, optional, record
-
-MODEL = record({"fraction_bits": COUNT, "layers": many(record({"weights": many(INTEGERS), "biases": INTEGERS}))})
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """The environment of a protocol test: the session, and the building blocks that all its roles share."""
-
-    session: Session
-    suite: Suite
-
-
-def protocol_from(params: Mapping[str, Any]) -> Protocol:
-    """The session, with ideal linear layers and everything else real."""
-    session = session_from(params["session"])
-    linear = IdealLinear(session.parameters.widths.logit_bits)
-    return Protocol(session, reference_suite(session.parameters, linear))
-
-
-def model_from(fields: Mapping[str, Any]) -> QuantisedModel:
-    """The model that the fields of :data:`MODEL` state."""
-    layers = tuple(
-        QuantisedLayer(tuple(map(tuple, layer["weights"])), tuple(layer["biases"])) for layer in fields["layers"]
-    )
-    return dense_model(layers, fields["fraction_bits"])
-
-
-def _me(call: Call) -> Party:
-    return call.party or Party(Role.QUERYING_PARTY)
-
-
-def _ap_begin(call: Call) -> Result:
-    protocol: Protocol = call.environment
-    state, messages = ap_setup.answering_party_begin_setup(
-        protocol.session, protocol.suite, _me(call), model_from(call["model"]), call["seed"]
-    )
-    return Result({"messages": messages}, (state,), {"mask_scalar": state.mask_scalar})
-
-
-def _ap_answer(call: Call) -> Result:
-    state, message = ap_setup.answering_party_answer_setup(
-        call.states[0], call["he_public_key"], call["offer"], call["mask_keys"], call["check"], call["seed"]
-    )
-    keys = {Party(Role.ANSWERING_PARTY, index): key for index, key in state.pairwise_keys.items()}
-    return Result({"message": message}, (state,), {"pairwise_keys": keys})
-
-
-def _ap_finish(call: Call) -> Result:
-    state = ap_setup.answering_party_finish_setup(call.states[0], call["message"])
-    return Result({}, (state,), {"delta": delta_of(state.garbler_key)})
+from capc_verify.vectors.operations.protocol.sessions import MESSAGE_FAULTS, SESSION
+from capc_verify.vectors.operations.protocol.step import MODEL, Step, protocol_from, step
+from capc_verify.vectors.values import COUNT, DATA, FLAG, INTEGER, INTEGERS, by_party, many, optional
 
 
 def delta_of(garbler_key: Any) -> bytes:  # noqa: ANN401
@@ -90,261 +41,325 @@ def delta_of(garbler_key: Any) -> bytes:  # noqa: ANN401
     return join_labels([garbler_key.delta])
 
 
-def _ap_open(call: Call) -> Result:
-    after, awaiting = answering_party_open_batch(call.states[0], call["count"])
-    return Result({"query": awaiting.batch.first}, (after, awaiting))
+def _keys(state: ap_setup.AwaitingTrees, _: bytes) -> dict[str, Any]:
+    return {"pairwise_keys": {answering_party(index): key for index, key in state.pairwise_keys.items()}}
 
 
-def _ap_transfers(call: Call) -> Result:
-    return Result({}, (ap.answering_party_take_transfers(call.states[0], call["message"]),))
+def _delta(state: AnsweringParty | PrivacyGuardian) -> dict[str, Any]:
+    return {"delta": delta_of(state.garbler_key)}
 
 
-def _ap_evaluate(call: Call) -> Result:
-    state, message = ap.answering_party_evaluate_layer(call.states[0], call["message"], call["seed"])
-    mask = state.sums if isinstance(state, ap.AwaitingChoice) else state.values[-1]
-    return Result({"message": message}, (state,), {"mask": mask})
+def _mask(state: ap.AwaitingChoice | ap.AwaitingRequest, _: bytes) -> dict[str, Any]:
+    return {"mask": state.sums if isinstance(state, ap.AwaitingChoice) else state.values[-1]}
 
 
-def _ap_garble(call: Call) -> Result:
-    state, message = ap.answering_party_garble_layer(call.states[0], call["message"], call["seed"])
-    if isinstance(state, tuple):
-        return Result({"message": message}, state, {"fresh_share": [vote.vote_share for vote in state]})
-    return Result({"message": message}, (state,), {"fresh_share": state.values[-1]})
+def _prepared_mask(state: ap_ahead.AwaitingAheadChoice | ap_ahead.OfflineRequest, _: bytes) -> dict[str, Any]:
+    return {"mask": state.masks if isinstance(state, ap_ahead.AwaitingAheadChoice) else state.kept[-1].masks}
 
 
-def _ap_prepare(call: Call) -> Result:
-    state, message = ap_ahead.answering_party_prepare_layer(call.states[0], call["message"], call["seed"])
-    masks = state.masks if isinstance(state, ap_ahead.AwaitingAheadChoice) else state.kept[-1].masks
-    return Result({"message": message}, (state,), {"mask": masks})
+def fresh_share(*made: object) -> dict[str, Any]:
+    """An answering party's fresh shares: of the activation's outputs, or of votes; none between rounds."""
+    if isinstance(made[0], ap.AwaitingRequest):
+        return {"fresh_share": made[0].values[-1]}
+    return {"fresh_share": [vote.vote_share for vote in made if isinstance(vote, ap.VoteReady)]}
 
 
-def _ap_garble_ahead(call: Call) -> Result:
-    state, message = ap_ahead.answering_party_garble_ahead(call.states[0], call["message"], call["seed"])
-    return Result({"message": message}, (state,))
+def share(*made: object) -> dict[str, Any]:
+    """The querying party's, of the same."""
+    if isinstance(made[0], qp.LayerInput):
+        return {"share": made[0].values[-1]}
+    return {"share": [vote.share for vote in made if isinstance(vote, qp.VoteShare)]}
 
 
-def _ap_finish_preparation(call: Call) -> Result:
-    return Result({}, (ap_ahead.answering_party_finish_preparation(call.states[0]),))
+def _noise(state: pg.Released, _: bytes) -> dict[str, Any]:
+    return {"class_noise": list(state.noise.classes), "threshold_noise": state.noise.threshold}
 
 
-def _ap_labels(call: Call) -> Result:
-    state, message = ap_ahead.answering_party_send_labels(call.states[0], call["message"])
-    return Result({"message": message}, state if isinstance(state, tuple) else (state,))
+def choice_of(usual: Step, other: Step, when: Callable[[Any], bool]) -> Step:
+    """One of two steps, as the state says."""
+    return lambda state, *given: (other if when(state) else usual)(state, *given)
 
 
-def _ap_send(call: Call) -> Result:
-    return Result({"message": ap.answering_party_send_vote(call.states[0])})
+def _answer(enter: Step, respond: Step, keep: Step) -> Step:
+    """All that a request makes an answering party do: it enters a batch, responds, keeps sums without activation."""
+
+    def answer(state: Any, message: bytes, seed: Seed) -> tuple[object, bytes]:  # noqa: ANN401
+        # A request that is refused leaves the batch as it was.
+        state.require_unspent()
+        opened = isinstance(state, ap.BatchTransfers)
+        after, response = respond(enter(state.renewed()) if opened else state, message, seed)
+        if opened:
+            state.spend()
+        return keep(after) if after.request.stage.activation is Activation.NONE else after, response
+
+    return answer
 
 
-def _qp_begin(call: Call) -> Result:
-    protocol: Protocol = call.environment
-    state, keys, offers = qp_setup.querying_party_begin_setup(protocol.session, protocol.suite, call["seed"])
-    return Result({"he_public_keys": keys, "offers": offers}, (state,))
+def _request_votes(state: ap.AwaitingChoice) -> bool:
+    return state.request.stage.activation is Activation.VOTE
 
 
-def _qp_finish(call: Call) -> Result:
-    state, trees = qp_setup.querying_party_finish_setup(call.states[0], call["choices"], call["seed"])
-    return Result({"trees": trees}, (state,))
+def _input_votes(state: qp.AwaitingCircuits) -> bool:
+    return state.layer_input.stage.activation is Activation.VOTE
 
 
-def _qp_open(call: Call) -> Result:
-    after, opened, messages, turns = querying_party_open_batch(call.states[0], call["count"])
-    return Result({"query": turns[0].query, "messages": messages}, (after, *opened, *turns))
+def _prepared_votes(state: qp_ahead.AwaitingLabels) -> bool:
+    return state.stage.activation is Activation.VOTE
 
 
-def _qp_enter(call: Call) -> Result:
-    return Result({}, qp.querying_party_enter_batch(call.states, call["queries"]))
+def _value_votes(state: ap_ahead.AwaitingValue) -> bool:
+    return not any(layer.circuits for layer in state.kept[state.layer : -1])
 
 
-def _qp_mask(call: Call) -> Result:
-    return Result({}, qp_ahead.querying_party_mask_batch(call.states, call["seed"]))
+def _is_offline(state: object) -> bool:
+    return isinstance(state, qp_ahead.OfflineInput | qp_ahead.OfflineResponse)
 
 
-def _qp_request_layer(call: Call) -> Result:
-    state, message = qp.querying_party_request_layer(call.states[0])
-    return Result({"message": message}, (state,))
-
-
-def _qp_choose(call: Call) -> Result:
-    state, message = qp.querying_party_choose_labels(call.states[0], call["message"])
-    return Result({"message": message}, (state,))
-
-
-def _qp_evaluate(call: Call) -> Result:
-    state = qp.querying_party_evaluate_layer(call.states[0], call["message"])
-    if isinstance(state, tuple):
-        return Result({}, state, {"share": [vote.share for vote in state]})
-    return Result({}, (state,), {"share": state.values[-1]})
-
-
-def _qp_keep(call: Call) -> Result:
-    return Result({}, (qp_ahead.querying_party_keep_circuits(call.states[0], call["message"], call["seed"]),))
-
-
-def _qp_finish_preparation(call: Call) -> Result:
-    return Result({}, (qp_ahead.querying_party_finish_preparation(call.states[0]),))
-
-
-def _qp_enter_prepared(call: Call) -> Result:
-    states, messages = qp_ahead.querying_party_enter_prepared(call.states, call["queries"])
-    return Result({"messages": messages}, states)
-
-
-def _qp_evaluate_prepared(call: Call) -> Result:
-    state, message = qp_ahead.querying_party_evaluate_prepared(call.states[0], call["message"])
-    return Result({"message": message}, state if isinstance(state, tuple) else (state,))
-
-
-def _qp_request_release(call: Call) -> Result:
-    turn, *shares = call.states
-    state, message = qp_release.querying_party_request_release(turn, shares, call["seed"])
-    return Result({"message": message}, (state,), {"threshold_noise": state.threshold_noise})
-
-
-def _qp_finish_release(call: Call) -> Result:
-    answer = qp_release.querying_party_finish_release(call.states[0], call["message"])
-    return Result({"label": answer.label, "answered_message": answer.answered_message})
-
-
-def _pg_begin(call: Call) -> Result:
-    protocol: Protocol = call.environment
-    return Result({"checks": privacy_guardian_begin_setup(protocol.session, protocol.suite)})
-
-
-def _pg_answer(call: Call) -> Result:
-    protocol: Protocol = call.environment
-    state, message = privacy_guardian_answer_setup(
-        protocol.session, protocol.suite, call["offer"], call["checks"], call["seed"]
-    )
-    return Result({"message": message}, (state,))
-
-
-def _pg_finish(call: Call) -> Result:
-    state = privacy_guardian_finish_setup(call.states[0], call["message"])
-    return Result({}, (state,), {"delta": delta_of(state.garbler_key)})
-
-
-def _pg_open(call: Call) -> Result:
-    after, collecting = privacy_guardian_open_query(call.states[0])
-    return Result({"query": collecting.query}, (after, collecting))
-
-
-def _pg_aggregate(call: Call) -> Result:
-    state = privacy_guardian_aggregate(call.states[0], call["vote_shares"])
-    return Result({"inputs_digest": state.inputs_digest}, (state,), {"total": list(state.total)})
-
-
-def _pg_release(call: Call) -> Result:
-    state, message = pg.privacy_guardian_release(
-        call.states[0], receipt_from(call["receipt"]), call["message"], call["seed"]
-    )
-    shown = {"class_noise": list(state.noise.classes), "threshold_noise": state.noise.threshold}
-    return Result({"message": message}, (state,), shown)
-
-
-def _pg_read(call: Call) -> Result:
-    return Result({"answered": pg.privacy_guardian_read_answered(call.states[0], call["message"])})
-
-
-_AP, _QP, _PG = Role.ANSWERING_PARTY.value, Role.QUERYING_PARTY.value, Role.PRIVACY_GUARDIAN.value
 MESSAGE = {"message": DATA}
-RECEIVED = {"message": DATA, "seed": DATA}
+SEED = {"seed": DATA}
+RECEIVED = {**MESSAGE, **SEED}
 MESSAGES = by_party(DATA)
 ROWS = many(INTEGERS)
 """Elements for each query of a batch."""
 
 STEPS = named(
-    Operation(
+    step(
         "answering_party_begin_setup",
-        _ap_begin,
-        {"model": MODEL, "seed": DATA},
+        ap_setup.answering_party_begin_setup,
+        Part.SETUP,
+        {"model": MODEL, **SEED},
         {"messages": MESSAGES},
         {"mask_scalar": DATA},
-        _AP,
+        lambda state, _: {"mask_scalar": state.mask_scalar},
     ),
-    Operation(
+    step(
         "answering_party_answer_setup",
-        _ap_answer,
-        {"he_public_key": DATA, "offer": DATA, "mask_keys": MESSAGES, "check": DATA, "seed": DATA},
+        ap_setup.answering_party_answer_setup,
+        Part.SETUP,
+        {"he_public_key": DATA, "offer": DATA, "mask_keys": MESSAGES, "check": DATA, **SEED},
         MESSAGE,
         {"pairwise_keys": MESSAGES},
-        _AP,
+        _keys,
     ),
-    Operation("answering_party_finish_setup", _ap_finish, MESSAGE, {}, {"delta": DATA}, _AP),
-    Operation("answering_party_open_batch", _ap_open, {"count": COUNT}, {"query": COUNT}, {}, _AP),
-    Operation("answering_party_take_transfers", _ap_transfers, MESSAGE, {}, {}, _AP),
-    Operation("answering_party_evaluate_layer", _ap_evaluate, RECEIVED, MESSAGE, {"mask": ROWS}, _AP),
-    Operation("answering_party_garble_layer", _ap_garble, RECEIVED, MESSAGE, {"fresh_share": ROWS}, _AP),
-    Operation("answering_party_prepare_layer", _ap_prepare, RECEIVED, MESSAGE, {"mask": ROWS}, _AP),
-    Operation("answering_party_garble_ahead", _ap_garble_ahead, RECEIVED, MESSAGE, {}, _AP),
-    Operation("answering_party_finish_preparation", _ap_finish_preparation, {}, {}, {}, _AP),
-    Operation("answering_party_send_labels", _ap_labels, MESSAGE, MESSAGE, {}, _AP),
-    Operation("answering_party_send_vote", _ap_send, {}, MESSAGE, {}, _AP),
-    Operation(
-        "querying_party_begin_setup",
-        _qp_begin,
-        {"seed": DATA},
-        {"he_public_keys": MESSAGES, "offers": MESSAGES},
+    step(
+        "answering_party_finish_setup",
+        ap_setup.answering_party_finish_setup,
+        Part.SETUP,
+        MESSAGE,
         {},
-        _QP,
+        {"delta": DATA},
+        _delta,
     ),
-    Operation(
-        "querying_party_finish_setup", _qp_finish, {"choices": MESSAGES, "seed": DATA}, {"trees": MESSAGES}, {}, _QP
+    step(
+        "answering_party_open_batch",
+        answering_party_open_batch,
+        Part.JOINING,
+        {"count": COUNT},
+        {"query": COUNT},
+        tells=lambda _, waiting: {"query": waiting.batch.first},
     ),
-    Operation("querying_party_open_batch", _qp_open, {"count": COUNT}, {"query": COUNT, "messages": MESSAGES}, {}, _QP),
-    Operation("querying_party_enter_batch", _qp_enter, {"queries": ROWS}, {}, {}, _QP),
-    Operation("querying_party_mask_batch", _qp_mask, {"seed": DATA}, {}, {}, _QP),
-    Operation("querying_party_request_layer", _qp_request_layer, {}, MESSAGE, {}, _QP),
-    Operation("querying_party_choose_labels", _qp_choose, MESSAGE, MESSAGE, {}, _QP),
-    Operation("querying_party_evaluate_layer", _qp_evaluate, MESSAGE, {}, {"share": ROWS}, _QP),
-    Operation("querying_party_keep_circuits", _qp_keep, RECEIVED, {}, {}, _QP),
-    Operation("querying_party_finish_preparation", _qp_finish_preparation, {}, {}, {}, _QP),
-    Operation("querying_party_enter_prepared", _qp_enter_prepared, {"queries": ROWS}, {"messages": MESSAGES}, {}, _QP),
-    Operation("querying_party_evaluate_prepared", _qp_evaluate_prepared, MESSAGE, {"message": optional(DATA)}, {}, _QP),
-    Operation(
+    step("answering_party_take_transfers", ap.answering_party_take_transfers, Part.INFERENCE, MESSAGE),
+    step(
+        "answering_party_evaluate_layer",
+        _answer(ap.answering_party_enter_batch, ap.answering_party_evaluate_layer, ap.answering_party_keep_sums),
+        Part.INFERENCE,
+        RECEIVED,
+        MESSAGE,
+        {"mask": ROWS},
+        _mask,
+        calls=(ap.answering_party_evaluate_layer,),
+    ),
+    step(
+        "answering_party_garble_layer",
+        choice_of(ap.answering_party_garble_layer, ap.answering_party_garble_vote, _request_votes),
+        Part.INFERENCE,
+        RECEIVED,
+        MESSAGE,
+        {"fresh_share": ROWS},
+        fresh_share,
+        calls=(
+            ap.answering_party_garble_layer,
+            ap.answering_party_garble_vote,
+        ),
+    ),
+    step(
+        "answering_party_prepare_layer",
+        _answer(
+            ap_ahead.answering_party_enter_offline,
+            ap_ahead.answering_party_prepare_layer,
+            ap_ahead.answering_party_keep_masks,
+        ),
+        Part.INFERENCE,
+        RECEIVED,
+        MESSAGE,
+        {"mask": ROWS},
+        _prepared_mask,
+        calls=(ap_ahead.answering_party_prepare_layer,),
+    ),
+    step("answering_party_garble_ahead", ap_ahead.answering_party_garble_ahead, Part.INFERENCE, RECEIVED, MESSAGE),
+    step("answering_party_finish_preparation", ap_ahead.answering_party_finish_preparation, Part.INFERENCE),
+    step(
+        "answering_party_send_labels",
+        choice_of(ap_ahead.answering_party_send_labels, ap_ahead.answering_party_send_vote_labels, _value_votes),
+        Part.INFERENCE,
+        MESSAGE,
+        MESSAGE,
+        calls=(
+            ap_ahead.answering_party_send_labels,
+            ap_ahead.answering_party_send_vote_labels,
+        ),
+    ),
+    step("answering_party_send_vote", ap.answering_party_send_vote, Part.AGGREGATION, {}, MESSAGE),
+    step(
+        "querying_party_begin_setup",
+        qp_setup.querying_party_begin_setup,
+        Part.SETUP,
+        SEED,
+        {"he_public_keys": MESSAGES, "offers": MESSAGES},
+    ),
+    step(
+        "querying_party_finish_setup",
+        qp_setup.querying_party_finish_setup,
+        Part.SETUP,
+        {"choices": MESSAGES, **SEED},
+        {"trees": MESSAGES},
+    ),
+    step(
+        "querying_party_open_batch",
+        querying_party_open_batch,
+        Part.OPENING,
+        {"count": COUNT},
+        {"query": COUNT, "messages": MESSAGES},
+        tells=lambda _, opened, *__: {"query": opened.batch.first},
+    ),
+    step("querying_party_enter_batch", qp.querying_party_enter_batch, Part.ENTERING, {"queries": ROWS}, gathers=0),
+    step("querying_party_mask_batch", qp_ahead.querying_party_mask_batch, Part.ENTERING, SEED, gathers=0),
+    step(
+        "querying_party_request_layer",
+        choice_of(qp.querying_party_request_layer, qp_ahead.querying_party_request_offline, _is_offline),
+        Part.INFERENCE,
+        {},
+        MESSAGE,
+        calls=(
+            qp.querying_party_request_layer,
+            qp_ahead.querying_party_request_offline,
+        ),
+    ),
+    step(
+        "querying_party_choose_labels",
+        choice_of(qp.querying_party_choose_labels, qp_ahead.querying_party_choose_labels_offline, _is_offline),
+        Part.INFERENCE,
+        MESSAGE,
+        MESSAGE,
+        calls=(
+            qp.querying_party_choose_labels,
+            qp_ahead.querying_party_choose_labels_offline,
+        ),
+    ),
+    step(
+        "querying_party_evaluate_layer",
+        choice_of(qp.querying_party_evaluate_layer, qp.querying_party_evaluate_vote, _input_votes),
+        Part.INFERENCE,
+        MESSAGE,
+        {},
+        {"share": ROWS},
+        share,
+        calls=(
+            qp.querying_party_evaluate_layer,
+            qp.querying_party_evaluate_vote,
+        ),
+    ),
+    step("querying_party_keep_circuits", qp_ahead.querying_party_keep_circuits, Part.INFERENCE, RECEIVED),
+    step("querying_party_finish_preparation", qp_ahead.querying_party_finish_preparation, Part.INFERENCE),
+    step(
+        "querying_party_enter_prepared",
+        qp_ahead.querying_party_enter_prepared,
+        Part.ENTERING,
+        {"queries": ROWS},
+        {"messages": MESSAGES},
+        gathers=0,
+    ),
+    step(
+        "querying_party_evaluate_prepared",
+        choice_of(
+            qp_ahead.querying_party_evaluate_prepared, qp_ahead.querying_party_evaluate_prepared_vote, _prepared_votes
+        ),
+        Part.INFERENCE,
+        MESSAGE,
+        {"message": optional(DATA)},
+        calls=(
+            qp_ahead.querying_party_evaluate_prepared,
+            qp_ahead.querying_party_evaluate_prepared_vote,
+        ),
+    ),
+    step(
         "querying_party_request_release",
-        _qp_request_release,
-        {"seed": DATA},
+        qp_release.querying_party_request_release,
+        Part.RELEASE,
+        SEED,
         MESSAGE,
         {"threshold_noise": INTEGER},
-        _QP,
+        lambda state, _: {"threshold_noise": state.threshold_noise},
+        gathers=1,
     ),
-    Operation(
+    step(
         "querying_party_finish_release",
-        _qp_finish_release,
+        qp_release.querying_party_finish_release,
+        Part.RELEASE,
         MESSAGE,
         {"label": optional(COUNT), "answered_message": optional(DATA)},
-        {},
-        _QP,
+        tells=lambda answer: {"label": answer.label, "answered_message": answer.answered_message},
     ),
-    Operation("privacy_guardian_begin_setup", _pg_begin, {}, {"checks": MESSAGES}, {}, _PG),
-    Operation(
+    step("privacy_guardian_begin_setup", privacy_guardian_begin_setup, Part.SETUP, {}, {"checks": MESSAGES}),
+    step(
         "privacy_guardian_answer_setup",
-        _pg_answer,
-        {"offer": DATA, "checks": MESSAGES, "seed": DATA},
+        privacy_guardian_answer_setup,
+        Part.SETUP,
+        {"offer": DATA, "checks": MESSAGES, **SEED},
+        MESSAGE,
+    ),
+    step(
+        "privacy_guardian_finish_setup",
+        privacy_guardian_finish_setup,
+        Part.SETUP,
         MESSAGE,
         {},
-        _PG,
+        {"delta": DATA},
+        _delta,
     ),
-    Operation("privacy_guardian_finish_setup", _pg_finish, MESSAGE, {}, {"delta": DATA}, _PG),
-    Operation("privacy_guardian_open_query", _pg_open, {}, {"query": COUNT}, {}, _PG),
-    Operation(
+    step(
+        "privacy_guardian_open_query",
+        privacy_guardian_open_query,
+        Part.JOINING,
+        {},
+        {"query": COUNT},
+        tells=lambda _, collecting: {"query": collecting.query},
+    ),
+    step(
         "privacy_guardian_aggregate",
-        _pg_aggregate,
+        privacy_guardian_aggregate,
+        Part.AGGREGATION,
         {"vote_shares": MESSAGES},
         {"inputs_digest": DATA},
         {"total": INTEGERS},
-        _PG,
+        lambda state: {"inputs_digest": state.inputs_digest, "total": list(state.total)},
     ),
-    Operation(
+    step(
         "privacy_guardian_release",
-        _pg_release,
-        {"receipt": RECEIPT, "message": DATA, "seed": DATA},
+        pg.privacy_guardian_release,
+        Part.RELEASE,
+        {"receipt": RECEIPT, **RECEIVED},
         MESSAGE,
         {"class_noise": INTEGERS, "threshold_noise": INTEGER},
-        _PG,
+        _noise,
     ),
-    Operation("privacy_guardian_read_answered", _pg_read, MESSAGE, {"answered": FLAG}, {}, _PG),
+    step(
+        "privacy_guardian_read_answered",
+        pg.privacy_guardian_read_answered,
+        Part.RELEASE,
+        MESSAGE,
+        {"answered": FLAG},
+    ),
 )
 
 REUSE = {"StateReuse", "Recovery"}

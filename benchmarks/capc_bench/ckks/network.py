@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from capc.foundation.errors import InputError
-
 Floats = NDArray[np.float64]
 
 
@@ -21,27 +19,10 @@ class SquareNetwork:
     Attributes:
         weights: one matrix for each layer, outputs x inputs.
         biases: one vector for each layer.
-
-    Raises:
-        InputError: there is no layer, shapes do not follow one another, or a number is not finite.
     """
 
     weights: tuple[Floats, ...]
     biases: tuple[Floats, ...]
-
-    def __post_init__(self) -> None:
-        if not self.weights or len(self.weights) != len(self.biases):
-            raise InputError(f"{len(self.weights)} matrices and {len(self.biases)} biases: give one of each per layer")
-        inputs = self.weights[0].shape[-1]
-        for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            if weight.ndim != 2 or weight.shape[1] != inputs or bias.shape != weight.shape[:1] or not weight.size:
-                raise InputError(
-                    f"layer {number}: weights {weight.shape} and biases {bias.shape} after {inputs} values: "
-                    "give outputs x inputs, and one bias for each output"
-                )
-            if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
-                raise InputError(f"layer {number}: a number is not finite: train the network again")
-            inputs = weight.shape[0]
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -31,33 +31,12 @@ class CkksParameters:
             special prime.
         scale_bits: a slot's real value v is held as the integer v * 2^scale_bits, approximately.
         mask_bits: B; masks are uniform in [-2^B, 2^B).
-
-    Raises:
-        ParameterError: q is longer than the 128-bit table allows for N, or masks fit no level that a product leaves.
     """
 
     poly_degree: int
     coefficient_bits: tuple[int, ...]
     scale_bits: int
     mask_bits: int
-
-    def __post_init__(self) -> None:
-        if self.poly_degree not in _DEGREES:
-            raise ParameterError(f"poly_degree = {self.poly_degree}: choose one of {list(_DEGREES)}")
-        if len(self.coefficient_bits) < 3:
-            raise ParameterError(f"coefficient_bits = {list(self.coefficient_bits)}: give three primes or more")
-        total, most = sum(self.coefficient_bits), _most_bits(self.poly_degree)
-        if total > most:
-            raise ParameterError(
-                f"coefficient_bits = {list(self.coefficient_bits)}: {total} bits, but 128-bit security allows {most} "
-                f"for poly_degree = {self.poly_degree}: take a larger degree or fewer primes"
-            )
-        most_mask = self.room_bits(1) - 1
-        if not 0 <= self.mask_bits <= most_mask:
-            raise ParameterError(
-                f"mask_bits = {self.mask_bits}: after a single product values must stay below 2^{most_mask + 1}: "
-                f"choose 0 to {most_mask}, or a longer first prime"
-            )
 
     @classmethod
     def for_depth(cls, depth: int) -> CkksParameters:
@@ -69,8 +48,6 @@ class CkksParameters:
         Raises:
             ParameterError: no degree up to 32768 is secure with so long a chain.
         """
-        if depth < 1:
-            raise ParameterError(f"a depth of {depth}: a network has at least one product")
         bits = (_END_BITS, *[_SCALE_BITS] * depth, _END_BITS)
         for degree in _DEGREES:
             if sum(bits) <= _most_bits(degree):

@@ -1,4 +1,4 @@
-"""CKKS in place of exact inference, to compare with: a run that leaks, imported only if it is asked for by name.
+"""CKKS in place of exact inference, for the roles' programs: a session that leaks.
 
 The querying party sees every answering party's logits, and learns of the weights (docs/ckks-comparison.md). Shares of
 the logits go into step 1c, and all that follows is the protocol's own. CKKS messages have no header: nothing binds them
@@ -7,50 +7,104 @@ to a session.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from capc.comparison import Comparison, SquareNetwork, open_comparison
-from capc.comparison.ckks import check_network
-from capc.comparison.parameters import CkksParameters
-from capc.comparison.training import train
 from capc.foundation import fixed_point
-from capc.foundation.errors import InputError
-from capc.foundation.parties import QUERYING_PARTY, Party, answering_party
+from capc.foundation.parties import QUERYING_PARTY, Party
 from capc.foundation.randomness import Seed
 from capc.job.collaboration import open_session
-from capc.job.models import AnsweringModel, hidden_widths
-from capc.job.options import flag
-from capc.job.plan import Plan
-from capc.job.state import Labeller
-from capc.learning.data import Floats, Indices
 from capc.linear.ideal import IdealLinear
 from capc.models.architecture import dense_architecture
 from capc.models.model import QuantisedLayer, QuantisedModel
 from capc.privacy.account import Account
-from capc.privacy.accountants.policies import certify
 from capc.protocol.collaboration import Collaboration
 from capc.protocol.costs import Step
-from capc.protocol.embedded_methods import EmbeddedRelease, garble_circuits
-from capc.protocol.link import ended_as
+from capc.protocol.embedded_methods import EmbeddedRelease
+from capc.protocol.link import tell
 from capc.protocol.seats import AnsweringSeat, Methods, Queries, QueryingSeat
-from capc.session.parameters import Parameters
+from capc.session.parameters import Parameters, ParameterSet
 from capc.session.session import Session
-from capc.steps.answering_party.inference import AwaitingChoice, VoteReady, answering_party_take_transfers
+from capc.steps.answering_party.inference import (
+    AwaitingChoice,
+    VoteReady,
+    answering_party_enter_batch,
+    answering_party_garble_vote,
+    answering_party_take_transfers,
+)
 from capc.steps.answering_party.party import AwaitingTransfers
 from capc.steps.querying_party.inference import (
+    AwaitingCircuits,
     LayerInput,
     VoteShare,
     choose_labels,
     querying_party_enter_batch,
-    querying_party_evaluate_layer,
+    querying_party_evaluate_vote,
 )
 from capc.steps.querying_party.party import OpenBatch
 from capc.steps.suite import reference_suite
 from capc.two_party.vectorised import VectorisedTwoParty
+from capc_bench.ckks.network import SquareNetwork
+from capc_bench.ckks.parameters import CkksParameters
+from capc_bench.ckks.steps import (
+    Keys,
+    answering_party_evaluate,
+    answering_party_read_keys,
+    check_network,
+    querying_party_decrypt,
+    querying_party_encrypt,
+    querying_party_make_keys,
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Every role's part of steps 1a and 1b under CKKS, for a process that plays all of them.
+
+    Attributes:
+        widths: l and f of the shares.
+        networks: the answering parties', by index.
+        keys: the querying party's.
+        public_keys: the answering parties' copy, which they share in one process.
+        public_key_message: what each answering party receives once.
+    """
+
+    widths: ParameterSet
+    networks: tuple[SquareNetwork, ...]
+    keys: Keys
+    public_keys: Keys
+    public_key_message: bytes
+
+    def encrypt(self, features: Sequence[float]) -> bytes:
+        """The querying party's request, one for all answering parties."""
+        return querying_party_encrypt(self.keys, features)
+
+    def respond(self, index: int, request: bytes, seed: Seed) -> tuple[bytes, list[int]]:
+        """One answering party's part: the response, and the mask, which is its share of the logits."""
+        return answering_party_evaluate(self.public_keys, self.networks[index - 1], request, self.widths, seed)
+
+    def open(self, response: bytes) -> list[int]:
+        """The querying party's part: its share of an answering party's logits."""
+        return querying_party_decrypt(self.keys, response, self.widths)
+
+
+def open_comparison(widths: ParameterSet, networks: Sequence[SquareNetwork]) -> Comparison:
+    """Makes and hands over the keys of a session, for the deepest of the networks.
+
+    Args:
+        widths: the session's parameter set.
+        networks: the answering parties', by index; all with the same features and classes.
+
+    Raises:
+        InputError: a network does not fit.
+    """
+    parameters = CkksParameters.for_depth(max(network.depth for network in networks))
+    for network in networks:
+        check_network(parameters, network, widths)
+    keys, public = querying_party_make_keys(parameters)
+    return Comparison(widths, tuple(networks), keys, answering_party_read_keys(parameters, public), public)
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,55 +124,27 @@ class SquareModel(QuantisedModel):
         stage = QuantisedLayer(((0,) * inputs,) * outputs, (0,) * outputs)
         return cls(dense_architecture((inputs, outputs)), (stage,), fraction_bits, network)
 
-    @property
-    def layer_sizes(self) -> tuple[int, ...]:
-        """The network's own."""
-        return self.network.sizes
-
     def logits(self, features: Sequence[int]) -> list[int]:
         """In the clear, without the error of CKKS, and rounded to f fraction bits."""
         reals = np.array(features, dtype=np.float64) / (1 << self.fraction_bits)
         return fixed_point.quantise(self.network.logits(reals).tolist(), self.fraction_bits)
 
 
-def train_squares(plan: Plan, rows: Indices, number: int) -> AnsweringModel:
-    """A network with squares and at most one hidden layer: a second square would let logits wrap.
+def open_ckks_collaboration(
+    parameters: Parameters, networks: Sequence[SquareNetwork], account: Account
+) -> Collaboration:
+    """Sets up a session whose inference is CKKS, with these answering parties' networks.
 
     Raises:
-        InputError: CKKS would evaluate it wrongly, or a logit could wrap.
+        InputError: a network does not fit, or the account is not the session's.
     """
-    data, widths = plan.dataset, plan.parameters.widths
-    # Weights at the start of training, and nothing else, come from the seed (CAPC-RUN-002).
-    seed = Seed(hashlib.sha256(f"capc run: squares {plan.config.seed} {number}".encode("ascii")).digest())
-    network = train(data.features[rows], data.labels[rows], data.num_classes, hidden_widths(number)[:1], seed)
-    try:
-        check_network(CkksParameters.for_depth(network.depth), network, widths)
-    except InputError:
-        raise plan.config.refusal(
-            "inference",
-            f"the model that {answering_party(number)} trained does not fit CKKS: choose {flag('inference')} exact, "
-            f"or other {flag('data')}",
-        ) from None
-
-    def predict(features: Floats) -> Indices:
-        return np.asarray(network.logits(features).argmax(axis=1), dtype=np.int64)
-
-    return AnsweringModel(SquareModel.of(network, widths.fraction_bits), predict)
-
-
-def open_ckks_collaboration(parameters: Parameters, models: Sequence[QuantisedModel], account: Account) -> Labeller:
-    """Sets up a session whose inference is CKKS; every model comes from :func:`train_squares`.
-
-    Raises:
-        InputError: the account's budget does not keep its policy's epsilon.
-    """
-    certify(account.policy, account.budget)
+    widths = parameters.widths
+    models = [SquareModel.of(network, widths.fraction_bits) for network in networks]
     session = open_session(parameters, models)
-    networks = [model.network for model in models if isinstance(model, SquareModel)]
-    inference = CkksInference(session, open_comparison(parameters.widths, networks))
+    methods = Methods(CkksInference(session, open_comparison(widths, networks)), EmbeddedRelease())
     # HE has no keys and no bytes here: the set-up is the protocol's without it.
-    suite = reference_suite(parameters, IdealLinear(parameters.widths.logit_bits), VectorisedTwoParty())
-    return Collaboration(session, models, suite, account, Methods(inference, EmbeddedRelease()))
+    suite = reference_suite(parameters, IdealLinear(widths.logit_bits), VectorisedTwoParty())
+    return Collaboration(session, models, suite, account, methods)
 
 
 class CkksInference:
@@ -164,19 +190,20 @@ class CkksInference:
             masks.append(tuple(mask))
             await link.send(QUERYING_PARTY, response, "response")
         link.step = Step.AHEAD
-        state = answering_party_take_transfers(waiting, await link.receive(QUERYING_PARTY))
+        transfers = answering_party_take_transfers(waiting, await link.receive(QUERYING_PARTY))
+        state = answering_party_enter_batch(transfers)
         state.spend()
         link.step = Step.ARGMAX
-        return ended_as(tuple, await garble_circuits(seat, AwaitingChoice(state, tuple(masks))))
+        choice, bits = AwaitingChoice(state, tuple(masks)), await link.receive(QUERYING_PARTY)
+        return await tell(link, QUERYING_PARTY, answering_party_garble_vote(choice, bits, seat.seeds()))
 
     async def _vote(self, seat: QueryingSeat, at: LayerInput, transfers: bytes) -> tuple[VoteShare, ...]:
         link, peer = seat.link, at.peer
         link.step = Step.MASKED_LOGITS
-        logits = [self.comparison.open(peer.index, await link.receive(peer)) for _ in at.batch.queries]
+        logits = [self.comparison.open(await link.receive(peer)) for _ in at.batch.queries]
         link.step = Step.AHEAD
         await link.send(peer, transfers)
         link.step = Step.ARGMAX
         at.spend()
-        awaiting, bits = choose_labels(at, tuple(map(tuple, logits)))
-        await link.send(peer, bits)
-        return ended_as(tuple, querying_party_evaluate_layer(awaiting, await link.receive(peer)))
+        chosen = await tell(link, peer, choose_labels(at, tuple(map(tuple, logits))))
+        return querying_party_evaluate_vote(AwaitingCircuits(at, chosen), await link.receive(peer))

@@ -11,7 +11,7 @@ Not the default, because (docs/ckks-comparison.md, tests/comparison):
 - the mask hides statistically and weakly;
 - the noise of the result tells the key holder the weights;
 - results are approximate, so the two shares add up to the logit within an error only;
-- peers' bytes go to protobuf and to SEAL's `load`, which SEAL does not claim to be safe on hostile input.
+- peers' bytes go to protobuf and to SEAL's `load`, which SEAL does not claim to be safe on hostile input, unchecked.
 
 SEAL draws the randomness of keys and encryptions from the operating system; masks come from
 :mod:`capc.foundation.randomness`.
@@ -26,50 +26,31 @@ from dataclasses import dataclass
 from math import ldexp
 
 import tenseal as ts
-from tenseal import sealapi
 
-from capc.comparison.network import SquareNetwork
-from capc.comparison.parameters import DOUBLE_BITS, CkksParameters
-from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError
+from capc.foundation.errors import InputError
 from capc.foundation.fixed_point import quantise
 from capc.foundation.randomness import Seed, XofSource
 from capc.session.parameters import ParameterSet
+from capc_bench.ckks.network import SquareNetwork
+from capc_bench.ckks.parameters import DOUBLE_BITS, CkksParameters
 
 _MASK = b"comparison/ckks/mask"
-_REFUSALS = (ValueError, RuntimeError, TypeError, IndexError)
-"""What TenSEAL and SEAL raise for bytes that they cannot load."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class QueryingPartyKeys:
-    """The querying party's secret key, with the public keys that go with it.
+class Keys:
+    """One party's keys: the querying party's with its secret key, the answering parties' without.
 
     Attributes:
         parameters: the CKKS parameters.
-        context: TenSEAL's context, which holds the secret key.
-    """
-
-    parameters: CkksParameters
-    context: ts.Context
-
-    def __repr__(self) -> str:
-        return "QueryingPartyKeys(<secret>)"
-
-
-@dataclass(frozen=True, eq=False)
-class AnsweringPartyKeys:
-    """The querying party's public keys, as an answering party holds them.
-
-    Attributes:
-        parameters: the CKKS parameters.
-        context: TenSEAL's context, without a secret key.
+        context: TenSEAL's context, which holds them.
     """
 
     parameters: CkksParameters
     context: ts.Context
 
 
-def querying_party_make_keys(parameters: CkksParameters) -> tuple[QueryingPartyKeys, bytes]:
+def querying_party_make_keys(parameters: CkksParameters) -> tuple[Keys, bytes]:
     """Makes the keys of a session.
 
     Returns:
@@ -85,51 +66,21 @@ def querying_party_make_keys(parameters: CkksParameters) -> tuple[QueryingPartyK
     context.generate_galois_keys()
     context.generate_relin_keys()
     public: bytes = context.serialize(save_secret_key=False)
-    return QueryingPartyKeys(parameters, context), public
+    return Keys(parameters, context), public
 
 
-def answering_party_read_keys(parameters: CkksParameters, public: bytes) -> AnsweringPartyKeys:
-    """Loads the querying party's public keys. The bytes go to protobuf and to SEAL's `load`.
-
-    Raises:
-        InvalidPayloadError: they cannot be loaded, are for other parameters, or lack a key.
-    """
-    try:
-        context = ts.context_from(public, 1)
-    except _REFUSALS:
-        raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "the CKKS keys cannot be loaded") from None
-    level = context.seal_context().data.key_context_data().parms()
-    primes = sealapi.CoeffModulus.Create(parameters.poly_degree, list(parameters.coefficient_bits))
-    agreed = (
-        int(level.scheme()) == int(sealapi.SCHEME_TYPE.CKKS)
-        and level.poly_modulus_degree() == parameters.poly_degree
-        and [prime.value() for prime in level.coeff_modulus()] == [prime.value() for prime in primes]
-        and context.global_scale == 1 << parameters.scale_bits
-    )
-    if not agreed:
-        raise InvalidPayloadError(ErrorCode.PARAMETER_MISMATCH, "the CKKS keys are for other parameters")
-    if not (context.has_public_key() and context.has_galois_keys() and context.has_relin_keys()):
-        raise InvalidPayloadError(ErrorCode.MALFORMED_LENGTH, "a CKKS key is missing")
-    return AnsweringPartyKeys(parameters, context)
+def answering_party_read_keys(parameters: CkksParameters, public: bytes) -> Keys:
+    """Loads the querying party's public keys. The bytes go to protobuf and to SEAL's `load`."""
+    return Keys(parameters, ts.context_from(public, 1))
 
 
-def querying_party_encrypt(keys: QueryingPartyKeys, features: Sequence[float]) -> bytes:
+def querying_party_encrypt(keys: Keys, features: Sequence[float]) -> bytes:
     """Encrypts one query. One request serves every answering party.
 
     Args:
         keys: this party's.
         features: d reals in [-1, 1].
-
-    Raises:
-        InputError: there are too many features, or one is not in [-1, 1].
     """
-    if not 1 <= len(features) < keys.parameters.slots:
-        raise InputError(
-            f"{len(features)} features: {keys.parameters.slots} slots hold 1 to {keys.parameters.slots - 1}"
-        )
-    for position, value in enumerate(features):
-        if not -1 <= value <= 1:
-            raise InputError(f"feature {position} of {len(features)} is not in [-1, 1]: scale the features")
     # TenSEAL replicates the vector over all slots; the 1 multiplies the first layer's biases.
     request: bytes = ts.ckks_vector(keys.context, [*map(float, features), 1.0]).serialize()
     return request
@@ -156,7 +107,7 @@ def check_network(parameters: CkksParameters, network: SquareNetwork, widths: Pa
 
 
 def answering_party_evaluate(
-    keys: AnsweringPartyKeys, network: SquareNetwork, request: bytes, widths: ParameterSet, seed: Seed
+    keys: Keys, network: SquareNetwork, request: bytes, widths: ParameterSet, seed: Seed
 ) -> tuple[bytes, list[int]]:
     """Evaluates the network on an encrypted query and masks the logits.
 
@@ -172,13 +123,12 @@ def answering_party_evaluate(
 
     Raises:
         InputError: the network does not fit the parameters or the ring.
-        InvalidPayloadError: the request cannot be loaded, or is not one fresh ciphertext of d + 1 values.
 
     Reveals:
         To the querying party far more than the masked logits: see the module.
     """
     check_network(keys.parameters, network, widths)
-    values = _loaded(keys.context, request, network.sizes[0] + 1, len(keys.parameters.coefficient_bits) - 1)
+    values = ts.ckks_vector_from(keys.context, request)
     for number, matrix in enumerate(network.homogeneous()):
         values = (values if number == 0 else values.square()).mm(matrix)
     masks = _masks(keys.parameters, network.sizes[-1], seed)
@@ -186,9 +136,7 @@ def answering_party_evaluate(
     return response, _to_ring(masks, widths)
 
 
-def querying_party_decrypt(
-    keys: QueryingPartyKeys, response: bytes, num_classes: int, depth: int, widths: ParameterSet
-) -> list[int]:
+def querying_party_decrypt(keys: Keys, response: bytes, widths: ParameterSet) -> list[int]:
     """This party's share of each logit in Z_{2^l}, with f fraction bits.
 
     The two shares of a logit add up to it, times 2^f, within CKKS' error and one unit for their two roundings.
@@ -196,36 +144,9 @@ def querying_party_decrypt(
     Args:
         keys: this party's.
         response: the answering party's; the bytes go to protobuf and to SEAL's `load`.
-        num_classes: C.
-        depth: how many products the network has, one after another; its shape is public.
         widths: l and f of the shares.
-
-    Raises:
-        InvalidPayloadError: the response cannot be loaded, or is not one ciphertext of C values at its level.
     """
-    primes = len(keys.parameters.coefficient_bits) - 1 - depth
-    return _to_ring(_loaded(keys.context, response, num_classes, primes).decrypt(), widths)
-
-
-def _loaded(context: ts.Context, payload: bytes, size: int, primes: int) -> ts.CKKSVector:
-    """One ciphertext of ``size`` values with ``primes`` primes left, from a peer's bytes."""
-    try:
-        vector = ts.ckks_vector_from(context, payload)
-        ciphertexts = vector.ciphertext()
-    except _REFUSALS:
-        raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "the CKKS ciphertext cannot be loaded") from None
-    if len(ciphertexts) != 1 or vector.size() != size:
-        raise InvalidPayloadError(ErrorCode.MALFORMED_LENGTH, f"not one CKKS ciphertext of {size} values")
-    ciphertext = ciphertexts[0]
-    regular = (
-        ciphertext.size() == 2
-        and ciphertext.is_ntt_form()
-        and ciphertext.coeff_modulus_size() == primes
-        and ciphertext.scale == context.global_scale
-    )
-    if not regular:
-        raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "a CKKS ciphertext of another size, form, level or scale")
-    return vector
+    return _to_ring(ts.ckks_vector_from(keys.context, response).decrypt(), widths)
 
 
 def _masks(parameters: CkksParameters, count: int, seed: Seed) -> list[float]:

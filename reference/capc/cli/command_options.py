@@ -1,0 +1,43 @@
+"""Options that are told in a table: what the option parser needs of them, and nothing that is slow to import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from inspect import Parameter, Signature
+from typing import Annotated, TypeVar
+
+import typer
+
+T = TypeVar("T")
+
+Told = Mapping[str, tuple[str, str]]
+"""For each option by name how its value and the option itself are described to people."""
+
+JSON = {"json": ("FILE", "Write the answer as JSON; - is stdout.")}
+
+
+def takes(options: Told) -> Callable[[Callable[[dict[str, str]], T]], Callable[..., T]]:
+    """Makes a command of a function of the options that were given, as text, by name.
+
+    Which texts are admitted is decided where the command reads them, with a refusal that names value and place.
+    """
+    parameters = [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[str | None, typer.Option(metavar=metavar, help=help_text)],
+        )
+        for name, (metavar, help_text) in options.items()
+    ]
+
+    def with_options(command: Callable[[dict[str, str]], T]) -> Callable[..., T]:
+        def called(**texts: str | None) -> T:
+            return command({name: text for name, text in texts.items() if text is not None})
+
+        called.__name__, called.__doc__ = command.__name__, command.__doc__
+        # What the option parser reads.
+        called.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        return called
+
+    return with_options

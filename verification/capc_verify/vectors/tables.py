@@ -1,0 +1,86 @@
+"""The specification's tables of names that are bytes, written from the data that the code reads.
+
+A table stands after a line ``<!-- generated: NAME -->``, up to the next empty line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import resources
+
+from capc_spec.registry import entries
+from capc_verify.vectors.values import Json
+
+_PLACE = re.compile(r"(<!-- generated: (\w+) -->\n)(?:.+\n)*")
+
+
+def with_tables(text: str) -> str:
+    """The text of a file of the specification, with its tables as the data has them now."""
+    return _PLACE.sub(lambda place: place[1] + TABLES[place[2]](), text)
+
+
+def _table(heads: str, rows: Iterable[Sequence[object]]) -> str:
+    count = heads.count("|") + 1
+    lines = [heads, "|".join(["---"] * count), *(" | ".join(map(str, row)) for row in rows)]
+    return "".join(f"| {line} |\n" if "---" not in line else f"|{line}|\n" for line in lines)
+
+
+def _tags() -> str:
+    rows = ((f"`{name}`", f"`{tag['bytes']}`", tag["frame"], tag["use"]) for name, tag in entries("tags").items())
+    return _table("tag | bytes | frame | use", rows)
+
+
+def _steps() -> str:
+    parts = entries("tags")
+
+    def draw(entry: Mapping[str, str]) -> str:
+        part = f"`{parts[entry['part']]['bytes']}`: " if "part" in entry else ""
+        return f"{part}{entry['take']}, {entry['what']}" + (f" ({entry['when']})" if "when" in entry else "")
+
+    rows = (
+        (
+            ", ".join(f"`{name}`" for name in (step, entry.get("also")) if name),
+            f"`{entry['label']}`",
+            entry["peers"],
+            entry["at"],
+            entry.get("bound_to", ""),
+            "; ".join(map(draw, entry["draws"])),
+        )
+        for step, entry in entries("steps").items()
+    )
+    return _table("step | label | peers | at | bound to | draws", rows)
+
+
+def _messages() -> str:
+    rows = ((entry["type"], name, *_values(entry)[1:]) for name, entry in entries("messages").items())
+    return _table("type | name | from | to | payload | layout in", rows)
+
+
+def _errors() -> str:
+    rows = ((f"`{code}`", *_values(entry)) for code, entry in entries("errors").items())
+    return _table("code | fault of | what was sent, or what is wrong", rows)
+
+
+def _values(entry: Json) -> list[object]:
+    return list(entry.values())
+
+
+def _parameter_sets() -> str:
+    files = sorted((resources.files("capc_spec") / "parameter_sets").iterdir(), key=lambda file: file.name)
+    rows = []
+    for fields in (json.loads(file.read_text(encoding="utf-8")) for file in files):
+        name, *widths, primes, flooding, distance = fields.values()
+        bound = f"2^-{distance}" if distance else "none"
+        rows.append((name, *widths, ", ".join(map(str, primes)), f"2^{flooding}", bound))
+    return _table("set | l | w | g | f | N | bits of q (last: special prime) | flooding | HE distance", rows)
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "tags": _tags,
+    "steps": _steps,
+    "messages": _messages,
+    "errors": _errors,
+    "parameter_sets": _parameter_sets,
+}

@@ -50,6 +50,12 @@ def require_ending(parameters: Parameters, stage: StageShape, *wanted: Ending) -
         raise InputError(f"the sums of this layer {found.value}: call the step for that")
 
 
+def require_vote(stage: StageShape) -> None:
+    """Raises :class:`InputError` unless a layer votes."""
+    if stage.activation is not Activation.VOTE:
+        raise InputError("this layer does not vote: use its circuits, or keep its sums")
+
+
 def vote_shape(parameters: Parameters, count: int) -> VoteShape:
     """The vote in rounds on ``count`` queries."""
     widths = parameters.widths

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from capc.foundation import ring
-from capc.foundation.errors import InputError
 from capc.foundation.randomness import Seed
-from capc.models.architecture import Activation, Rows, StageShape
+from capc.models.architecture import Rows
 from capc.steps.answering_party.inference import AwaitingChoice, VoteReady, ready_votes
-
-
-def _require_vote(stage: StageShape) -> None:
-    """Raises :class:`InputError` unless a layer votes."""
-    if stage.activation is not Activation.VOTE:
-        raise InputError("this layer does not vote: use its circuits, or keep its sums")
+from capc.steps.layer_circuits import require_vote
 
 
 def answering_party_enter_argmax(state: AwaitingChoice, seed: Seed) -> tuple[tuple[VoteReady, ...], Rows, Rows]:
@@ -27,7 +21,7 @@ def answering_party_enter_argmax(state: AwaitingChoice, seed: Seed) -> tuple[tup
     """
     AwaitingChoice.require(state)
     at = state.request
-    _require_vote(at.stage)
+    require_vote(at.stage)
     parameters, count = at.party.session.parameters, at.batch.count
     # Other masks, other shares: one seed never shares two votes alike.
     masks = b"".join(mask.to_bytes(8, "little") for row in state.sums for mask in row)

@@ -16,7 +16,7 @@ from capc.foundation.parties import PRIVACY_GUARDIAN
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
 from capc.models.architecture import Rows
-from capc.steps.answering_party.external import _require_vote
+from capc.steps.layer_circuits import require_vote
 from capc.steps.querying_party.inference import AwaitingResponse, LayerInput, VoteShare, read_sums, read_votes
 from capc.steps.querying_party.party import QueryingParty, ReleaseTurn
 from capc.steps.querying_party.release import Answer, release_words, spend_turn
@@ -46,7 +46,7 @@ def querying_party_enter_argmax(state: AwaitingResponse, response: bytes) -> tup
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
     AwaitingResponse.require(state)
-    _require_vote(state.layer_input.stage)
+    require_vote(state.layer_input.stage)
     logits = read_sums(state.layer_input, response)
     state.spend()
     return EnteredLogits(state.layer_input), logits

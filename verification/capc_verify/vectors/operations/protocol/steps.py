@@ -1,7 +1,4 @@
-"""The step functions of the three roles, under their own names.
-
-An operation is all that one message makes a party do: where steps differ by layer, the layer says which it is.
-"""
+"""The three roles' steps, each all that one message makes a party do: where steps differ by layer, the layer tells."""
 
 from __future__ import annotations
 

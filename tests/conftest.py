@@ -15,13 +15,23 @@ from hypothesis import HealthCheck, Phase, settings
 pytest_plugins = ["capc_verify.pytest_plugin", "pytester"]
 
 settings.register_profile(
-    "capc", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    "capc", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], max_examples=60
 )
+# The vectorised engine's properties run whole computations: fewer examples each.
+settings.register_profile("vectorised", settings.get_profile("capc"), max_examples=25)
 settings.load_profile("capc")
 # Against a seeded fault any failure is as good as the smallest, and none may be kept to be tried in ordinary runs.
 settings.register_profile(
     "fault", settings.get_profile("capc"), database=None, phases=(Phase.explicit, Phase.generate), print_blob=False
 )
+
+
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Settings are taken when a module is imported: a folder's profile must not hold for those collected after it."""
+    if isinstance(collector, pytest.Module):
+        own = "vectorised" if collector.path.parent.name == "vectorised" else "capc"
+        settings.load_profile(collector.config.getoption("--hypothesis-profile") or own)
+
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

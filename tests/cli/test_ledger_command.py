@@ -14,7 +14,7 @@ import pytest
 
 from capc import cli
 from capc.privacy.ledger import check_proof, default_key_file, save_seen
-from ledger.cases import COST, INPUTS, TAG, make_ledger, make_terms, message_of
+from privacy.ledger.cases import COST, INPUTS, TAG, make_ledger, make_terms, message_of
 
 METHODS = ("gaussian_dp", "zcdp", "renyi_improved", "renyi_classic")
 

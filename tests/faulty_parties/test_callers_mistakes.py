@@ -15,7 +15,7 @@ from capc.steps.answering_party.vote_rounds import answering_party_begin_rounds
 from capc.steps.querying_party.external import querying_party_enter_argmax
 from capc.steps.querying_party.inference import querying_party_choose_labels, querying_party_keep_sums
 from capc.steps.querying_party.vote_rounds import querying_party_begin_rounds
-from core.test_use_once import Mixing, rest_of, steps
+from steps.test_use_once import Mixing, rest_of, steps
 from support.interference import WIDE, Mode, new_driver, run
 from support.secrets import secrets_in
 from support.step_functions import shown_by

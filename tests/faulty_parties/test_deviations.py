@@ -44,7 +44,7 @@ ONE_PER_CODE = (
 """A deviation for each code."""
 
 ALL = set(MessageType) - {MessageType.HELLO}
-"""A hello is sent only where the tags differ, which `tests/core/test_other_sessions.py` plays."""
+"""A hello is sent only where the tags differ, which `tests/session/test_other_sessions.py` plays."""
 AHEAD_ONLY = {MessageType.MASKED_VALUE, MessageType.INPUT_LABELS}
 """They occur in one batch of the run only: there is none of an earlier query."""
 OCCURRING = {

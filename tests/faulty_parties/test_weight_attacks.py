@@ -19,7 +19,7 @@ from capc.linear.bfv.wire.responses import split_response
 from capc.linear.bfv.wire.seal_format import SEED_BYTES, make_ciphertext, read_coefficients
 from capc.linear.bfv.wire.seeded import seeded_length
 from capc.models.operators import Dense
-from he.support import Rows, Setting, altered
+from linear.support import Rows, Setting, altered
 
 LAYER = Dense(16, 10)
 DIGITS = 16

@@ -22,7 +22,7 @@ from capc_verify.views.fixes import owned_by
 from capc_verify.views.playback import Playback, Seen
 from capc_verify.views.symbols import Symbols
 from capc_verify.views.toy import AP_1, AP_2, linear_model, toy_parameters
-from ledger.cases import INPUTS, TAG, make_ledger
+from privacy.ledger.cases import INPUTS, TAG, make_ledger
 
 SECTION = Path(__file__).parents[2] / "spec" / "90-security-claims.md"
 EVERYBODY = frozenset({QUERYING_PARTY, AP_1, AP_2, PRIVACY_GUARDIAN})

@@ -1,9 +1,9 @@
 """``python -m capc_verify.nightly ROOM ...``: the long property runs, and the record of them.
 
 Kills, fuzz and long properties have an ordinary size, which every change must pass, and a nightly one. A test that has
-both reads them from ``support.sizes``. This runs the files of a room, ``tests/ROOM``, that do so, at the nightly size,
-and keeps what passed in ``verification/evidence/nightly/ROOM.json`` with the commit it is of. A run that is not whole
-is not recorded: something failed, or the tree is not that of a commit.
+both reads them from ``support.sizes``. This runs the files of a room that do so (``privacy.ledger`` is the folder
+``tests/privacy/ledger``), at the nightly size, and keeps what passed in ``verification/evidence/nightly/ROOM.json`` with
+the commit it is of. A run that is not whole is not recorded: something failed, or the tree is not that of a commit.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 if every room passed and was recorded, 1 if a test failed, 2 if the command cannot work.
     """
     parser = argparse.ArgumentParser(prog="nightly", description="Runs and records the nightly sizes of the tests.")
-    parser.add_argument("rooms", nargs="*", metavar="ROOM", help="folders of tests/ (default: all with such sizes)")
+    parser.add_argument("rooms", nargs="*", metavar="ROOM", help="dotted folders of tests/ (default: all with sizes)")
     parser.add_argument("--root", type=Path, default=Path(), help="the repository (default: here)")
     parser.add_argument("--workers", default="2", help="processes that share a room's tests (default: 2)")
     arguments = parser.parse_args(argv)
@@ -59,9 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def rooms(root: Path) -> dict[str, list[Path]]:
     """For each folder of ``tests`` that has tests with nightly sizes, their files, relative to the root."""
     found: dict[str, list[Path]] = {}
-    for path in sorted((root / "tests").glob("*/test_*.py")):
+    for path in sorted((root / "tests").rglob("test_*.py")):
         if _SIZES in path.read_text(encoding="utf-8"):
-            found.setdefault(path.parent.name, []).append(path.relative_to(root))
+            room = ".".join(path.relative_to(root / "tests").parts[:-1])
+            found.setdefault(room, []).append(path.relative_to(root))
     return found
 
 

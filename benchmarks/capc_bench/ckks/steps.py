@@ -6,7 +6,7 @@
    returns the ciphertext. Its share of a logit is the mask.
 4. The querying party decrypts. Its share is what it sees.
 
-Not the default, because (docs/ckks-comparison.md, tests/comparison):
+Not the default, because (docs/ckks-comparison.md, tests/ckks):
 - slots behind the output hold every logit without a mask, and a key holder can read them;
 - the mask hides statistically and weakly;
 - the noise of the result tells the key holder the weights;

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from capc_verify.faults import arithmetic, binding, disclosure, durability, masking, opening, sharing, two_party
 
 _VIEWS = "tests/views/test_querying_party.py::"
-_OTHER_SESSIONS = "tests/core/test_other_sessions.py::"
-_TWO_PARTY = "tests/core/test_two_party.py::"
+_OTHER_SESSIONS = "tests/session/test_other_sessions.py::"
+_TWO_PARTY = "tests/two_party/test_two_party.py::"
 _JOURNAL = "tests/job/test_journal.py::"
-_LEDGER = "tests/ledger/"
-_USE_ONCE = "tests/core/test_use_once.py::"
+_LEDGER = "tests/privacy/ledger/"
+_USE_ONCE = "tests/steps/test_use_once.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
 _LEDGERS = "tests/views/test_ledgers.py::test_"
 _CHARGES = _LEDGERS + "opened_charges_tell_"
-_CANDIDATES = "tests/ledger/test_commitments.py::test_no_hash_of_a_candidate_"
+_CANDIDATES = "tests/privacy/ledger/test_commitments.py::test_no_hash_of_a_candidate_"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ FAULTS: dict[str, Fault] = {
         arithmetic.truncated_float_noise, 5, ("tests/noise/test_law.py::test_rounded_gaussian_matches_exact_law[1]",)
     ),
     "modulus_in_32_bits": Fault(
-        arithmetic.modulus_in_32_bits, 6, ("tests/core/test_ring.py::test_a_shift_by_38_does_not_lose_bits",)
+        arithmetic.modulus_in_32_bits, 6, ("tests/foundation/test_ring.py::test_a_shift_by_38_does_not_lose_bits",)
     ),
     "parsed_through_int": Fault(
         arithmetic.parsed_through_int, 7, ("tests/faults/test_bindings.py::test_wide_elements_survive_the_wire",)
@@ -139,14 +139,14 @@ FAULTS: dict[str, Fault] = {
     "colluders_count": Fault(
         arithmetic.colluders_count,
         None,
-        ("tests/accounting/test_accountants.py::test_only_shares_that_count_protect",),
+        ("tests/privacy/accountants/test_accountants.py::test_only_shares_that_count_protect",),
     ),
     "statistical_terms_left_out": Fault(
         arithmetic.statistical_terms_left_out,
         None,
         (
-            "tests/accounting/test_statistical_terms.py::test_every_statement_has_every_term_or_promises_nothing",
-            "tests/accounting/test_statistical_terms.py::test_a_ledger_says_it_too[30]",
+            "tests/privacy/test_statistical_terms.py::test_every_statement_has_every_term_or_promises_nothing",
+            "tests/privacy/test_statistical_terms.py::test_a_ledger_says_it_too[30]",
         ),
     ),
     "no_noise": Fault(arithmetic.no_noise, None, (_VIEWS + "test_released_label_has_the_exact_noisy_law[votes_1]",)),
@@ -154,21 +154,21 @@ FAULTS: dict[str, Fault] = {
         durability.budget_of_one_run,
         11,
         (
-            "tests/ledger/test_ledger.py::test_a_query_that_was_charged_and_not_sent_is_never_drawn_again[inputs]",
+            "tests/privacy/ledger/test_ledger.py::test_a_query_that_was_charged_and_not_sent_is_never_drawn_again[inputs]",
             "tests/job/test_ledger.py::test_a_second_run_continues_from_the_ledger",
         ),
     ),
     "ledger_not_synchronised": Fault(
         durability.not_synchronised,
         None,
-        ("tests/ledger/test_power_cut.py::test_after_a_cut_at_any_write_every_message_that_left_is_charged",),
+        ("tests/privacy/ledger/test_power_cut.py::test_after_a_cut_at_any_write_every_message_that_left_is_charged",),
     ),
     "sent_before_commit": Fault(
         durability.sent_before_commit,
         None,
         (
-            "tests/ledger/test_power_cut.py::test_after_a_cut_at_any_write_every_message_that_left_is_charged",
-            "tests/ledger/test_crashes.py::test_a_guardian_killed_at_any_step_loses_no_charge",
+            "tests/privacy/ledger/test_power_cut.py::test_after_a_cut_at_any_write_every_message_that_left_is_charged",
+            "tests/privacy/ledger/test_crashes.py::test_a_guardian_killed_at_any_step_loses_no_charge",
         ),
     ),
     "rows_written_after_they_are_asked": Fault(
@@ -185,8 +185,8 @@ FAULTS: dict[str, Fault] = {
         binding.terms_taken_on_trust,
         None,
         (
-            "tests/ledger/test_ledger.py::test_no_ledger_is_made_whose_budget_does_not_keep_its_epsilon",
-            "tests/ledger/test_ledger.py::test_a_joint_cost_below_its_bound_is_refused",
+            "tests/privacy/ledger/test_ledger.py::test_no_ledger_is_made_whose_budget_does_not_keep_its_epsilon",
+            "tests/privacy/ledger/test_ledger.py::test_a_joint_cost_below_its_bound_is_refused",
         ),
     ),
     "digest_without_blinding": Fault(
@@ -212,7 +212,7 @@ FAULTS: dict[str, Fault] = {
         disclosure.settlement_opened,
         None,
         (
-            "tests/ledger/test_watch.py"
+            "tests/privacy/ledger/test_watch.py"
             "::test_a_proof_shows_digests_the_first_record_and_the_charges_that_were_asked_for",
             _LEDGERS + "while_a_budget_lasts_the_ledger_tells_an_answering_party_nothing[realised]",
         ),
@@ -221,15 +221,15 @@ FAULTS: dict[str, Fault] = {
         disclosure.earlier_form_opened,
         None,
         (
-            "tests/ledger/test_earlier_form.py"
+            "tests/privacy/ledger/test_earlier_form.py"
             "::test_a_charge_of_the_earlier_form_is_opened_to_nobody_who_asks_for_it[one-0]",
-            "tests/ledger/test_earlier_form.py::test_no_command_shows_a_body_of_the_earlier_form[export]",
+            "tests/privacy/ledger/test_earlier_form.py::test_no_command_shows_a_body_of_the_earlier_form[export]",
         ),
     ),
     "free_queries": Fault(
         binding.free_queries,
         None,
-        ("tests/accounting/test_account.py::test_reserve_charges_check_and_answer_before_anything_is_known",),
+        ("tests/privacy/test_account.py::test_reserve_charges_check_and_answer_before_anything_is_known",),
     ),
     "prepared_mask_reused": Fault(
         masking.reused_value_mask,
@@ -264,22 +264,22 @@ FAULTS: dict[str, Fault] = {
     "prepared_and_evaluated_layers_mixed": Fault(
         two_party.batches_mixed,
         None,
-        ("tests/core/test_batches.py::test_masks_and_true_values_are_never_taken_for_each_other",),
+        ("tests/steps/test_offline.py::test_masks_and_true_values_are_never_taken_for_each_other",),
     ),
     "vote_shares_shown": Fault(
         two_party.shares_shown,
         None,
         (
-            "tests/core/test_hidden.py::test_what_is_not_public_shows_its_type_only[capc.steps.messages.VoteShares]",
-            "tests/core/test_hidden.py::test_instances_of_the_protocol_show_nothing",
+            "tests/repository/test_hidden.py::test_what_is_not_public_shows_its_type_only[capc.steps.messages.VoteShares]",
+            "tests/repository/test_hidden.py::test_instances_of_the_protocol_show_nothing",
         ),
     ),
     "one_hash_key_for_all_chunks": Fault(
         two_party.one_hash_key,
         None,
         (
-            "tests/core/test_hash_keys.py::test_no_key_hashes_more_than_its_rows[129]",
-            "tests/vectorised/test_hash_keys.py::test_no_key_of_many_votes_hashes_more_than_its_rows",
+            "tests/two_party/garbling/test_hash_keys.py::test_no_key_hashes_more_than_its_rows[129]",
+            "tests/two_party/vectorised/test_hash_keys.py::test_no_key_of_many_votes_hashes_more_than_its_rows",
         ),
     ),
     "locks_of_the_process": Fault(

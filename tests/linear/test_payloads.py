@@ -1,0 +1,208 @@
+"""Bytes of a peer are checked for length and range before SEAL sees anything."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError, ParameterError
+from capc.linear.bfv import blinding
+from capc.linear.bfv.wire import responses, seeded
+from capc.models.operators import Convolution, Dense, Grid
+from linear.support import Setting, altered
+
+SHAPE = Dense(6, 3)
+KINDS = ["public key", "request", "response"]
+
+
+class Peer:
+    """One payload of each kind, and the function that reads it."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.prepared = setting.prepare_dense(setting.weights(SHAPE, "weights", 12))
+        self.addend = setting.elements(SHAPE.outputs, "addend")
+        request = setting.scheme.encrypt(setting.secret_key, SHAPE, [setting.elements(SHAPE.inputs, "vector")])
+        self.payloads = {
+            "public key": setting.public_payload,
+            "request": request,
+            "response": self.evaluate(request),
+        }
+        context = setting.scheme._context
+        self.primes = {
+            "public key": context.data_primes,
+            "request": context.data_primes,
+            "response": context.response_primes,
+        }
+
+    def evaluate(self, request: bytes) -> bytes:
+        return self.setting.scheme.evaluate(
+            self.setting.public_key, self.prepared, request, [self.addend], self.setting.source("flooding")
+        )
+
+    def read(self, kind: str, payload: bytes) -> object:
+        if kind == "public key":
+            return self.setting.scheme.read_public_key(payload)
+        if kind == "request":
+            return self.evaluate(payload)
+        return self.setting.scheme.decrypt(self.setting.secret_key, SHAPE, 1, payload)
+
+    def refused(self, kind: str, payload: bytes) -> ErrorCode:
+        with pytest.raises(InvalidPayloadError) as caught:
+            self.read(kind, payload)
+        return caught.value.code
+
+
+@pytest.fixture(scope="module", params=["default", "toy"])
+def peer(request: pytest.FixtureRequest) -> Peer:
+    return Peer(altered(request.param))
+
+
+@pytest.fixture
+def sealed_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails when anything of a payload is handed to SEAL."""
+
+    def reached(*_arguments: object) -> None:
+        pytest.fail("a malformed payload reached SEAL")
+
+    for module, names in {
+        seeded: ("make_seeded_ciphertext",),
+        responses: ("make_ciphertext",),
+        blinding: ("make_ciphertext", "make_plaintext"),
+    }.items():
+        for name in names:
+            monkeypatch.setattr(module, name, reached)
+
+
+@pytest.mark.req("CAPC-HE-005")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.usefixtures("sealed_off")
+def test_other_lengths_are_refused(peer: Peer, kind: str) -> None:
+    payload = peer.payloads[kind]
+    for wrong in (b"", payload[:1], payload[:-1], payload + b"\0", payload * 2, payload[: len(payload) // 2]):
+        assert peer.refused(kind, wrong) is ErrorCode.MALFORMED_LENGTH
+
+
+@pytest.mark.req("CAPC-HE-005")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.usefixtures("sealed_off")
+def test_payloads_of_another_kind_are_refused(peer: Peer, kind: str) -> None:
+    # A public key is an encryption of zero, in the form of a request of one ciphertext.
+    for other in KINDS:
+        if len(peer.payloads[other]) != len(peer.payloads[kind]):
+            assert peer.refused(kind, peer.payloads[other]) is ErrorCode.MALFORMED_LENGTH
+
+
+@pytest.mark.req("CAPC-HE-005")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("excess", [0, 1, "all ones"])
+@pytest.mark.usefixtures("sealed_off")
+def test_a_coefficient_that_is_not_below_its_prime_is_refused(peer: Peer, kind: str, excess: int | str) -> None:
+    offset = 0
+    degree = peer.setting.widths.he_poly_degree
+    for prime in peer.primes[kind]:
+        width = (prime.bit_length() + 7) // 8
+        bad = b"\xff" * width if excess == "all ones" else (prime + excess).to_bytes(width, "little")
+        payload = peer.payloads[kind]
+        assert peer.refused(kind, payload[:offset] + bad + payload[offset + width :]) is (ErrorCode.VALUE_OUT_OF_RANGE)
+        offset += width * degree
+
+
+@pytest.mark.req("CAPC-HE-005")
+@pytest.mark.usefixtures("sealed_off")
+def test_a_bad_last_coefficient_of_a_response_is_refused(peer: Peer) -> None:
+    (prime,) = peer.primes["response"]
+    payload = peer.payloads["response"]
+    width = (prime.bit_length() + 7) // 8
+    assert peer.refused("response", payload[:-width] + prime.to_bytes(width, "little")) is (
+        ErrorCode.VALUE_OUT_OF_RANGE
+    )
+
+
+@pytest.mark.req("CAPC-HE-005")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_largest_residue_is_admitted(peer: Peer, kind: str) -> None:
+    for prime in peer.primes[kind][:1]:
+        largest = (prime - 1).to_bytes((prime.bit_length() + 7) // 8, "little")
+        peer.read(kind, largest + peer.payloads[kind][len(largest) :])
+
+
+@pytest.mark.req("CAPC-HE-005")
+@pytest.mark.parametrize("kind", KINDS)
+def test_payloads_of_zeros_raise_nothing_else(peer: Peer, kind: str) -> None:
+    peer.read(kind, bytes(len(peer.payloads[kind])))
+
+
+@pytest.mark.req("CAPC-HE-005")
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_flipped_bytes_are_admitted_or_refused_by_code(peer: Peer, data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(KINDS))
+    payload = bytearray(peer.payloads[kind])
+    for _ in range(data.draw(st.integers(1, 4))):
+        payload[data.draw(st.integers(0, len(payload) - 1))] ^= data.draw(st.integers(1, 255))
+    try:
+        peer.read(kind, bytes(payload))
+    except InvalidPayloadError as error:
+        assert error.code is ErrorCode.VALUE_OUT_OF_RANGE  # noqa: PT017
+
+
+@pytest.mark.req("CAPC-HE-005")
+@pytest.mark.usefixtures("sealed_off")
+def test_a_request_with_one_seed_twice_is_refused() -> None:
+    setting, shape = altered("toy"), Dense(4097, 1)
+    request = setting.scheme.encrypt(setting.secret_key, shape, [[1] * shape.inputs])
+    half = len(request) // 2
+    prepared = setting.prepare_dense(((1,) * shape.inputs,))
+    with pytest.raises(InvalidPayloadError) as caught:
+        setting.scheme.evaluate(setting.public_key, prepared, request[:half] * 2, [[0]], setting.source("flooding"))
+    assert caught.value.code is ErrorCode.VALUE_OUT_OF_RANGE
+
+
+def test_lengths_are_the_documented_formulas() -> None:
+    setting = altered("default")
+    assert setting.scheme.public_key_length() == len(setting.public_payload) == 8192 * (6 + 5 + 5) + 64
+    assert setting.scheme.request_length(Dense(64, 32), 1) == 8192 * (6 + 5 + 5) + 64
+    assert setting.scheme.response_length(Dense(64, 32), 1) == (8192 + 32) * 6
+    assert setting.scheme.request_length(Dense(784, 128), 1) == 2 * (8192 * 16 + 64)
+    assert setting.scheme.response_length(Dense(784, 128), 1) == (7 * 8192 + 128) * 6
+
+
+def test_callers_mistakes_are_named() -> None:
+    setting = altered("toy")
+    run, shape = setting.scheme, Dense(2, 1)
+    prepared = setting.prepare_dense(((1, 2),))
+    request = run.encrypt(setting.secret_key, shape, [[1, 2]])
+    source = setting.source("flooding")
+    for call, text in (
+        (lambda: run.encrypt(setting.secret_key, shape, []), "batch of 0 queries"),
+        (lambda: run.evaluate(setting.public_key, prepared, request, [], source), "batch of 0 queries"),
+        (lambda: run.encrypt(setting.secret_key, shape, [[1]]), "vector of 1 elements"),
+        (lambda: run.encrypt(setting.secret_key, shape, [[0, 1 << 12]]), "outside Z_2"),
+        (lambda: run.encrypt(setting.secret_key, shape, [[0, -1]]), "outside Z_2"),
+        (lambda: run.encrypt(setting.public_key, shape, [[0, 1]]), "PublicKey where a SecretKey"),
+        (lambda: run.evaluate(setting.public_key, prepared, request, [[0, 0]], source), "addend of 2"),
+        (lambda: run.evaluate(setting.public_key, prepared, request, [[1 << 12]], source), "outside Z_2"),
+        (lambda: run.prepare(shape, ()), "give 1 rows of 2"),
+        (lambda: run.prepare(Dense(2, 2), ((1, 2), (3,))), "give 2 rows of 2"),
+        (lambda: run.prepare(Convolution(Grid(1, 2, 2, (2, 2)), 3), ((1, 2),)), "give 3 rows of 4"),
+        (lambda: run.multiply(prepared, [[1]]), "x of 1 elements"),
+        (lambda: run.multiply(prepared, [[1, 1 << 12]]), "outside Z_2"),
+        (lambda: run.request_length(Convolution(Grid(1, 70, 70, (65, 65)), 1), 1), "65 x 65 values does not fit"),
+    ):
+        with pytest.raises(InputError, match=text):
+            call()
+
+
+def test_keys_of_other_parameters_are_refused() -> None:
+    with pytest.raises(ParameterError, match="other parameters"):
+        altered("toy").scheme.encrypt(altered("test").secret_key, Dense(1, 1), [[1]])
+
+
+def test_nothing_secret_is_shown() -> None:
+    setting = altered("toy")
+    prepared = setting.prepare_dense(((1234, 77),))
+    assert repr(setting.secret_key) == "SecretKey(<secret>)"
+    assert "1234" not in repr(prepared)
+    assert "<secret>" in repr(prepared)

@@ -186,10 +186,10 @@ def test_prepared_inference(benchmark: BenchmarkFixture, name: str, count: int) 
     queries = random_queries(made.session, count)
 
     def prepare() -> tuple[tuple[Batch], dict[str, object]]:
-        return (made.play(Mode.PREPARE, count),), {}
+        return (made.play(Mode.OFFLINE, count),), {}
 
     def online(batch: Batch) -> None:
-        made.table.play(QueryingTurn(Mode.LABEL_PREPARED, batch, queries))
+        made.table.play(QueryingTurn(Mode.ONLINE, batch, queries))
 
     (batch,), _ = prepare()
     before = made.bytes_sent()

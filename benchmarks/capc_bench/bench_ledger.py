@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from capc.privacy.events import Dispatched, Entry, Receipt, Reserved, Settled
+from capc.privacy.events import Dispatch, Entry, Receipt, Reservation, Settlement
 from capc.privacy.ledger import Ledger, Terms, open_ledger, reading
 from capc.privacy.ledger.chain import digest_of
 from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
@@ -51,10 +51,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _write(ledger: Ledger, query: int) -> None:
     tag, message = (query // 1000).to_bytes(32, "big"), secrets.token_bytes(MESSAGE_BYTES)
     receipt = Receipt(tag, query, secrets.token_bytes(32), ledger.cost.worst_case, ledger.cost.unit)
-    dispatched = Dispatched(receipt, digest_of(message))
-    entries: list[tuple[Entry, bytes | None]] = [(Reserved(receipt), None), (dispatched, message)]
+    dispatched = Dispatch(receipt, digest_of(message))
+    entries: list[tuple[Entry, bytes | None]] = [(Reservation(receipt), None), (dispatched, message)]
     if query % 3 == 0:
-        entries.append((Settled(receipt, query % 2 == 0), None))
+        entries.append((Settlement(receipt, query % 2 == 0), None))
     for entry, sent in entries:
         ledger._write(entry, sent)
         ledger._catch_up()

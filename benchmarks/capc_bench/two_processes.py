@@ -31,7 +31,7 @@ from capc.two_party.vectorised.transfers import EvaluatorEnd, GarblerEnd
 
 Words = npt.NDArray[np.uint64]
 
-PREPARE, RUN, CHECK, REPORT, STOP = b"P", b"R", b"C", b"?", b"S"
+OFFLINE, RUN, CHECK, REPORT, STOP = b"P", b"R", b"C", b"?", b"S"
 _REPORT = struct.Struct("<dd")
 CONTEXT = b"benchmark"
 CHECKED = 20
@@ -206,7 +206,7 @@ class Evaluator(Parent):
     def prepare(self) -> None:
         """New inputs and, if the work says so, transfers made ahead."""
         self._inputs = self.work.inputs(self.work.circuit.evaluator_words)
-        self._link.send(PREPARE)
+        self._link.send(OFFLINE)
         if self.work.stash:
             self._stash, payload = self._scheme.stash_evaluator(self._key, self._position, self.work.transfers, 1)
             self._link.send(payload)
@@ -268,7 +268,7 @@ def run_garbler(work: Work, port: int) -> None:
     stash: TransferStash[GarblerEnd] | None = None
     output: GarblerOutput | None = None
     while (command := link.read(1)) != STOP:
-        if command == PREPARE:
+        if command == OFFLINE:
             inputs = work.inputs(work.circuit.garbler_words)
             if work.stash:
                 payload = link.read(scheme.extension_length(work.transfers))

@@ -26,8 +26,8 @@ from capc.protocol.roles import answering_party as answering_party_program
 from capc.protocol.roles import privacy_guardian, querying_party
 from capc.protocol.seats import AnsweringSeat, GuardianSeat, Methods, Mode, Queries, QueryingSeat, QueryingTurn, Turn
 from capc.session.session import Batch, Session
-from capc.steps.answering_party.inference import VoteReady
-from capc.steps.privacy_guardian.party import Collecting
+from capc.steps.answering_party.inference import AnsweringVoteShare
+from capc.steps.privacy_guardian.party import VoteCollection
 from capc.steps.querying_party.inference import VoteShare
 from capc.steps.querying_party.party import ReleaseTurn
 from capc.steps.suite import Suite, reference_suite
@@ -103,7 +103,7 @@ class SharesOnly:
 
     def __init__(self) -> None:
         self.shares: Sequence[Sequence[VoteShare]] = ()
-        self.votes: Sequence[VoteReady] = ()
+        self.votes: Sequence[AnsweringVoteShare] = ()
 
     async def querying_party(
         self,
@@ -114,11 +114,11 @@ class SharesOnly:
         """Keeps its shares."""
         self.shares = shares
 
-    async def answering_party(self, seat: AnsweringSeat, votes: Sequence[VoteReady]) -> None:  # noqa: ARG002
+    async def answering_party(self, seat: AnsweringSeat, votes: Sequence[AnsweringVoteShare]) -> None:  # noqa: ARG002
         """Keeps its shares."""
         self.votes = votes
 
-    async def privacy_guardian(self, seat: GuardianSeat, collecting: Sequence[Collecting]) -> None:
+    async def privacy_guardian(self, seat: GuardianSeat, collecting: Sequence[VoteCollection]) -> None:
         """Has no part."""
 
 

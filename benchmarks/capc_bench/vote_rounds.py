@@ -20,7 +20,7 @@ from capc.two_party.vote_rounds import Shares, VoteShape
 from capc_bench.two_processes import (
     CHECK,
     CHECKED,
-    PREPARE,
+    OFFLINE,
     RUN,
     STOP,
     Connection,
@@ -76,7 +76,7 @@ class VoteEvaluator(Parent):
         """New shares."""
         self._batch += 1
         self._theirs, self._shares = self.work.shares(self._batch)
-        self._link.send(PREPARE)
+        self._link.send(OFFLINE)
         self._link.read(1)
         self._link.sent = self._link.received = 0
 
@@ -123,7 +123,7 @@ def run_garbler(work: VoteWork, port: int) -> None:
     position = batch = 0
     shares = votes = work.shares(batch)[0]
     while (command := link.read(1)) != STOP:
-        if command == PREPARE:
+        if command == OFFLINE:
             batch += 1
             shares, _ = work.shares(batch)
             link.send(b"1")

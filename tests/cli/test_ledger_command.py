@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from capc import cli
-from capc.privacy.ledger import check_proof, default_key_file, save_seen
+from capc.privacy.ledger import check_proof, default_key_file, save_known_head
 from privacy.ledger.cases import COST, INPUTS, TAG, make_ledger, make_terms, message_of
 
 METHODS = ("gaussian_dp", "zcdp", "renyi_improved", "renyi_classic")
@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
     """A ledger with two queries, one of them withheld, and the head that a party kept after the first."""
     with make_ledger(tmp_path) as ledger:
         ledger.dispatch(ledger.reserve(TAG, 1, INPUTS), message_of(1))
-        save_seen(check_proof(None, ledger.proof(), make_terms()), tmp_path / "head.json")
+        save_known_head(check_proof(None, ledger.proof(), make_terms()), tmp_path / "head.json")
         receipt = ledger.reserve(TAG, 2, INPUTS)
         ledger.dispatch(receipt, message_of(2))
         ledger.settle(receipt, answered=False)

@@ -16,9 +16,9 @@ from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.session.session import Session
 from capc.steps.messages import VoteShares
-from capc.steps.privacy_guardian.aggregation import Aggregated, privacy_guardian_aggregate
+from capc.steps.privacy_guardian.aggregation import AggregatedVotes, privacy_guardian_aggregate
 from capc.steps.privacy_guardian.party import privacy_guardian_open_query
-from capc.steps.privacy_guardian.release import Released
+from capc.steps.privacy_guardian.release import ReleasedQuery
 from capc.steps.privacy_guardian.release import privacy_guardian_release as release
 from capc.steps.privacy_guardian.setup import privacy_guardian_answer_setup, privacy_guardian_finish_setup
 from capc.steps.suite import hybrid_suite
@@ -56,7 +56,7 @@ def test_wide_elements_survive_the_wire() -> None:
     assert VoteShares.from_bytes(VoteShares(shares, 64).to_bytes(), len(shares), 64).shares == shares
 
 
-def aggregated(session: Session, shares: tuple[int, ...]) -> Aggregated:
+def aggregated(session: Session, shares: tuple[int, ...]) -> AggregatedVotes:
     """A guardian that received these shares from the only answering party."""
     from_querying_party = Channel(session.tag, QUERYING_PARTY, PRIVACY_GUARDIAN)
     offer = from_querying_party.seal(MessageType.BASE_OT_OFFER, b"")
@@ -69,7 +69,7 @@ def aggregated(session: Session, shares: tuple[int, ...]) -> Aggregated:
     return privacy_guardian_aggregate(collecting, {AP_1: message})
 
 
-def released(session: Session, shares: tuple[int, ...], charged_for: tuple[int, ...]) -> Released:
+def released(session: Session, shares: tuple[int, ...], charged_for: tuple[int, ...]) -> ReleasedQuery:
     """A release for these shares, with a receipt that was given for those."""
     charged = aggregated(session, charged_for)
     receipt = make_account(session.parameters).reserve(session.tag, 1, charged.inputs_digest)

@@ -72,7 +72,7 @@ class Curious(GarbledVote):
         reverse = own.reverse
         if state.number == 0:
             rows = OtExtension.from_bytes(answer[split : split + size], shape.reverse_transfers)
-            reverse = ot_extension.extend_send(cast(GarblerKey, own.key), state.position, rows)
+            reverse = ot_extension.extend_send(cast(GarblerKey, own.key), state.nonce, rows)
         masked = bits_from_bytes(answer[split + size :], shape.instances * shape.matches(state.number))
         flat = [label for wire in labels for label in wire]
         signs = [(label ^ masked >> k ^ reverse[k]) & 1 for k, label in enumerate(flat)]
@@ -86,7 +86,7 @@ class Curious(GarbledVote):
         count, width = shape.matches(state.number) * shape.instances, shape.logit_bits
         weights = _negated(differences(own.entrants, width), width)
         hash_key = stream(number, "hash key").read(16)
-        (hashes,) = LabelHash(hash_key, state.position + 1).digest(reverse[:count])
+        (hashes,) = LabelHash(hash_key, state.nonce + 1).digest(reverse[:count])
         own_part = [
             [(self.signs[-1][m * shape.instances + i] * weight - hashes[m * shape.instances + i]) % (1 << width)
              for i, weight in enumerate(row)]
@@ -99,7 +99,7 @@ class Curious(GarbledVote):
         )
         chosen, bits = self._choose(shape, state.number + 1, after)
         rows = b"".join(elements_to_bytes([0] * shape.instances, width) for _ in range(shape.matches(state.number)))
-        return EvaluatorRound(shape, state.number + 1, state.position + 1, chosen), hash_key + rows + bits
+        return EvaluatorRound(shape, state.number + 1, state.nonce + 1, chosen), hash_key + rows + bits
 
 
 def ends(job: Votes, keys: tuple[GarblerKey, EvaluatorKey]) -> tuple[GarblerRound, EvaluatorRound, bytes]:

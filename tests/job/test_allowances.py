@@ -13,7 +13,7 @@ from capc.job.plan import prepare
 from capc.job.report import document
 from capc.job.state import Status
 from capc.privacy.allowance import PrivacyAllowance
-from capc.privacy.ledger import KeptAllowance
+from capc.privacy.ledger import StoredAllowance
 from job.stand_in import Recorder, validate
 
 GOAL = PrivacyAllowance(queries=3)
@@ -34,7 +34,7 @@ def run(folder: Path, **flags: str) -> Job:
 def charged(folder: Path) -> list[int]:
     files = sorted(folder.glob("*.allowance"))
     assert [file.name.split("-")[0] for file in files] == ["answering_party_1", "answering_party_2"]
-    return [KeptAllowance(file, GOAL).value.charged for file in files]
+    return [StoredAllowance(file, GOAL).value.charged for file in files]
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from capc.job.state import Labeller, Status
 from capc.learning.data import load_digits
 from capc.noise.mechanism import Skellam
 from capc.privacy.accountants.conversion import epsilon_upper
-from capc.privacy.ledger import LedgerError, check_proof, load_seen, reading, save_seen
+from capc.privacy.ledger import LedgerError, check_proof, load_known_head, reading, save_known_head
 from job.stand_in import Opener, Recorder, validate
 
 COST = Fraction(2, 25)
@@ -161,7 +161,7 @@ def test_answering_parties_keep_heads_and_refuse_a_ledger_that_was_rolled_back(t
     # One batch: its own charges are all that the old copy lacks.
     run(tmp_path, parameters="test")
     heads = tmp_path / "ledger.heads"
-    kept = [load_seen(heads / f"answering_party_{number}.json") for number in (1, 2)]
+    kept = [load_known_head(heads / f"answering_party_{number}.json") for number in (1, 2)]
     with reading(tmp_path / "ledger") as (log, _):
         assert [seen.head.size for seen in kept if seen] == [log.head.size] * 2
         assert log.head.size == 9
@@ -193,9 +193,9 @@ def test_what_was_paid_is_kept_when_a_head_cannot_be(tmp_path: Path, monkeypatch
         saved.append(file)
         if len(saved) > 2:
             raise LedgerError(f"{file}: the head that was seen cannot be kept (No space left on device)")
-        return save_seen(seen, file)
+        return save_known_head(seen, file)
 
-    monkeypatch.setattr(collaboration, "save_seen", full)
+    monkeypatch.setattr(collaboration, "save_known_head", full)
     plan = prepare(resolve(options(tmp_path, parameters="test", queries="4", batch="2")))
     job = Job(plan, Recorder())
     with pytest.raises(LedgerError, match="No space left on device"):
@@ -221,7 +221,7 @@ def test_answering_parties_ask_for_the_charges_of_each_batch(tmp_path: Path, mon
     run(tmp_path, parameters="test", queries="3", batch="2")
     assert asked == [[], [], [1, 2], [1, 2], [], [], [3], [3]]
     heads = tmp_path / "ledger.heads"
-    kept = [load_seen(heads / f"answering_party_{number}.json") for number in (1, 2)]
+    kept = [load_known_head(heads / f"answering_party_{number}.json") for number in (1, 2)]
     with reading(tmp_path / "ledger") as (log, _):
         assert [seen.head.size for seen in kept if seen] == [log.head.size] * 2
 

@@ -13,8 +13,8 @@ from capc.foundation.errors import InputError
 from capc.foundation.randomness import BytesSource, Seed, XofSource
 from capc.noise.discrete_gaussian import discrete_gaussian
 from capc.noise.gaussian import round_gaussian
+from capc.noise.grid_noise import GridNoise
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian, Skellam, mechanism_for, release_mechanisms
-from capc.noise.scale import GridNoise
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SkellamShare
 from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
@@ -51,7 +51,7 @@ def test_spread_of_samples_is_the_charged_deviation_on_the_grid() -> None:
         variance = sum(n * n for n in draws) / len(draws)
         # At order 2 each law costs D^2 / sigma^2, Skellam noise besides an excess that vanishes with the L1 distance.
         tiny = Sensitivity(Fraction(1, 10**12), Fraction(1, 10**24), 1)
-        charged = 4**grid_bits / (float(mechanism.renyi_cost(Fraction(2), tiny)) * 10**12)
+        charged = 4**grid_bits / (float(mechanism.rdp_cost(Fraction(2), tiny)) * 10**12)
         assert abs(variance / charged - 1) < 0.12
 
 
@@ -70,7 +70,7 @@ def test_each_law_has_its_own_unit_and_name() -> None:
 @given(low=sigmas, factor=st.fractions(min_value=1, max_value=4), name=st.sampled_from(list(NoiseName)))
 def test_more_noise_never_costs_more(low: Fraction, factor: Fraction, name: NoiseName) -> None:
     moved = Sensitivity(Fraction(2), Fraction(2), 2)
-    costs = [mechanism_for(name, sigma, 2).renyi_cost(Fraction(7, 2), moved) for sigma in (low * factor, low)]
+    costs = [mechanism_for(name, sigma, 2).rdp_cost(Fraction(7, 2), moved) for sigma in (low * factor, low)]
     assert costs[0] <= costs[1]
 
 

@@ -15,8 +15,8 @@ import pytest
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian
 from capc.noise.shares import SharedNoise, SkellamShare
 from capc.privacy.accountants.conversion import epsilon_upper, improved_conversion
-from capc.privacy.accountants.pld import loss_epsilon
-from capc.privacy.accountants.rdp import renyi_cost, renyi_epsilon
+from capc.privacy.accountants.pld import pld_epsilon
+from capc.privacy.accountants.rdp import rdp_cost, rdp_epsilon
 from capc.privacy.accountants.steps import Step
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.session.parameters import Adjacency
@@ -65,13 +65,13 @@ def test_no_figure_is_below_the_exact_divergence(
         claim = epsilon_upper(CostUnit.MU_SQUARED, gauss.noise.cost(unit.answer.squared), delta)  # type: ignore[union-attr]
         assert worst(smooth, found, epsilon=float(claim)) <= float(delta) + 1e-12
         for epsilon in (
-            loss_epsilon({discrete: 1}, delta),
-            renyi_epsilon({discrete: 1}, delta, improved_conversion).epsilon,
+            pld_epsilon({discrete: 1}, delta),
+            rdp_epsilon({discrete: 1}, delta, improved_conversion).epsilon,
         ):
             assert worst(stepped, found, epsilon=float(epsilon)) <= float(delta) + 1e-12
     for order in ORDERS:
-        assert worst(smooth, found, order=float(order)) <= float(renyi_cost({gauss: 1}, order)) * (1 + 1e-9)
-        assert worst(stepped, found, order=float(order)) <= float(renyi_cost({discrete: 1}, order)) * (1 + 1e-9)
+        assert worst(smooth, found, order=float(order)) <= float(rdp_cost({gauss: 1}, order)) * (1 + 1e-9)
+        assert worst(stepped, found, order=float(order)) <= float(rdp_cost({discrete: 1}, order)) * (1 + 1e-9)
 
 
 @pytest.mark.req("CAPC-ACCT-103")
@@ -84,7 +84,7 @@ def test_no_skellam_figure_is_below_the_exact_divergence() -> None:
     found = neighbouring_pairs(5, 3, Adjacency.REPLACE_ONE)
     laws = {h: argmax_law(h, mass) for pair in found for h in pair}
     for order in (Fraction(2), Fraction(8)):
-        assert worst(laws, found, order=float(order)) <= float(renyi_cost({step: 1}, order))
+        assert worst(laws, found, order=float(order)) <= float(rdp_cost({step: 1}, order))
 
 
 @pytest.mark.req("CAPC-ACCT-103", "CAPC-ACCT-107")

@@ -22,7 +22,7 @@ from capc.privacy.accountants.filters import ODOMETER, Filter, gaussian_filter, 
 from capc.privacy.accountants.gdp import composed_mu_squared
 from capc.privacy.accountants.steps import Release, Step, release_of, step_of, steps_of
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
-from capc.privacy.accountants.zcdp import composed_rho
+from capc.privacy.accountants.zcdp import zcdp_rho
 from capc.privacy.events import Event, EventKind
 from capc.privacy.figures.calculator import Case, affordable_queries, calibrate
 from capc.privacy.figures.methods import Method
@@ -160,8 +160,8 @@ def test_a_lost_share_of_a_query_no_longer_counts_in_that_query() -> None:
 @settings(max_examples=20, deadline=None)
 def test_weights_and_holders_enter_as_squares(relation: Relation, weight: Fraction, held_by: int) -> None:
     events = happened((CHECK, 1), (ANSWER, 1))
-    one = composed_rho(steps_of(events, PLAIN, ProtectedUnit(relation)))
-    many = composed_rho(steps_of(events, PLAIN, ProtectedUnit(relation, (weight,) * held_by)))
+    one = zcdp_rho(steps_of(events, PLAIN, ProtectedUnit(relation)))
+    many = zcdp_rho(steps_of(events, PLAIN, ProtectedUnit(relation, (weight,) * held_by)))
     assert many == one * weight**2 * held_by**2
 
 
@@ -213,13 +213,13 @@ def test_the_charge_of_exact_votes_is_reached(labels: int) -> None:
 @pytest.mark.req("CAPC-ACCT-109")
 def test_ballots_are_charged_for_their_distance() -> None:
     binary = steps_of(happened((ANSWER, 1)), Release(GAUSS, ballots=BinaryRelease(5)), UNIT)
-    assert composed_rho(binary) == Fraction(5, 2 * 16)
+    assert zcdp_rho(binary) == Fraction(5, 2 * 16)
     heavy = ProtectedUnit(Relation.NULL_VOTE, (Fraction(1), Fraction(2)))
     assert BinaryRelease(5).sensitivity(heavy) == Sensitivity(Fraction(5 * 9), Fraction(5 * 3), 5)
     powerset = steps_of(happened((ANSWER, 1)), Release(GAUSS, ballots=PowersetRelease()), UNIT)
     assert powerset == steps_of(happened((ANSWER, 1)), PLAIN, UNIT)
     tau = steps_of(happened((ANSWER, 1)), Release(GAUSS, ballots=TauRelease(20, Fraction(2))), UNIT)
-    assert composed_rho(tau) == Fraction(4, 2 * 16)
+    assert zcdp_rho(tau) == Fraction(4, 2 * 16)
     two = ProtectedUnit(Relation.REPLACE_ONE, (Fraction(1), Fraction(1)))
     with pytest.raises(InputError, match="one vote of 1"):
         steps_of(happened((ANSWER, 1)), Release(GAUSS, ballots=TauRelease(20, Fraction(2))), two)

@@ -73,7 +73,7 @@ def test_time_belongs_to_the_steps_through_which_a_party_goes(monkeypatch: pytes
     meter, party = CostMeter(), Party(Step.SETUP)
     with meter.computing_of(party):
         meter.lap(party.step)
-        party.step = Step.AHEAD
+        party.step = Step.OFFLINE
     with pytest.raises(KeyError), meter.computing_of(party):
         raise KeyError
     assert (meter.steps["setup"].seconds, meter.steps["ahead"].seconds) == (2.5, 0.5 + 1.0)

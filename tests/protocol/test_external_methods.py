@@ -14,12 +14,12 @@ from capc.foundation.errors import BudgetExhaustedError, ErrorCode, InputError, 
 from capc.foundation.parties import PRIVACY_GUARDIAN, answering_party
 from capc.foundation.randomness import XofSource
 from capc.privacy.account import Account
-from capc.privacy.events import Dispatched, EventKind, Reserved
+from capc.privacy.events import Dispatch, EventKind, Reservation
 from capc.protocol.collaboration import Collaboration
 from capc.protocol.engine import ReleaseOutcome, SecureEngine
 from capc.protocol.engine_protocol import with_engine as engine_methods
 from capc.session.parameters import Charge, Parameters
-from capc.steps.privacy_guardian.aggregation import Aggregated
+from capc.steps.privacy_guardian.aggregation import AggregatedVotes
 from capc.steps.privacy_guardian.external import privacy_guardian_enter_release
 from capc.steps.suite import hybrid_suite
 from protocol.cases import MODES, Case, cases
@@ -114,7 +114,7 @@ def test_every_query_is_charged_and_written_down_before_its_noise_is_entered(mon
     monkeypatch.setattr(mechanism, "sample", lambda *given: order.append("noise") or draw(*given))
     engine = ClearEngine(before_release=lambda: order.append("entered"))
     open_engine(parameters, engine, account).label_batch([[0, 1], [1, 0]])
-    assert order == [*["Reserved", "noise", "Dispatched"] * 2, "entered"]
+    assert order == [*["Reservation", "noise", "Dispatch"] * 2, "entered"]
 
 
 @pytest.mark.req("CAPC-MPC-042", "CAPC-NAME-001")
@@ -125,7 +125,7 @@ def test_what_is_written_down_is_a_hiding_commitment() -> None:
     guardian = guardian.renewed(suite=replace(guardian.suite, mechanisms=fixed_mechanisms([[1, -2, 3]])))
     entered = []
     for seeds in ("one", "two", "one"):
-        account, state = make_account(parameters), Aggregated(guardian, 1, (5, 6, 7), bytes(32))
+        account, state = make_account(parameters), AggregatedVotes(guardian, 1, (5, 6, 7), bytes(32))
         receipt = account.reserve(guardian.session.tag, 1, bytes(32))
         entered.append(privacy_guardian_enter_release(state, receipt, counter_seeds(seeds)())[1:])
     assert entered[0][0] == entered[1][0] == entered[2][0]
@@ -149,7 +149,7 @@ def test_a_run_that_breaks_off_stays_charged_and_its_noise_is_not_drawn_again() 
     with pytest.raises(InputError, match="engine failed"):
         collaboration.label_batch([[0, 1], [1, 0]])
     assert account.remaining_queries() == 1
-    assert [type(entry) for entry in account.entries] == [Reserved, Dispatched] * 2
+    assert [type(entry) for entry in account.entries] == [Reservation, Dispatch] * 2
     receipt = account.entries[0].receipt
     with pytest.raises(InputError, match="another message"):
         account.dispatch(receipt, bytes(32))
@@ -204,7 +204,7 @@ def test_a_receipt_for_other_shares_draws_no_noise() -> None:
     parameters = make_parameters(policy=make_policy())
     account = make_account(parameters)
     collaboration = open_engine(parameters, ClearEngine(), account)
-    state = Aggregated(collaboration.table.guardian.party, 1, (0, 0, 0), bytes(32))
+    state = AggregatedVotes(collaboration.table.guardian.party, 1, (0, 0, 0), bytes(32))
     wrong = account.reserve(collaboration._session.tag, 1, b"1" * 32)
     seed = counter_seeds("receipt")()
     with pytest.raises(InputError, match="the receipt for query 1"):

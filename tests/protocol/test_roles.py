@@ -176,8 +176,8 @@ def test_programs_run_under_an_event_loop_with_all_answering_parties_side_by_sid
     turns = [QueryingTurn(Mode.LABEL, batch, [[1, 1]] * batch.count) for batch in batches]
     public = [Turn(Mode.LABEL, batch) for batch in batches]
     if variant is not VoteVariant.MULTI_ROUND:
-        turns += [QueryingTurn(Mode.PREPARE, Batch(4, 1)), QueryingTurn(Mode.LABEL_PREPARED, Batch(4, 1), [[0, 1]])]
-        public += [Turn(Mode.PREPARE, Batch(4, 1)), Turn(Mode.LABEL_PREPARED, Batch(4, 1))]
+        turns += [QueryingTurn(Mode.OFFLINE, Batch(4, 1)), QueryingTurn(Mode.ONLINE, Batch(4, 1), [[0, 1]])]
+        public += [Turn(Mode.OFFLINE, Batch(4, 1)), Turn(Mode.ONLINE, Batch(4, 1))]
 
     async def play() -> None:
         await asyncio.gather(

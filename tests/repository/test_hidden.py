@@ -22,7 +22,7 @@ from capc.protocol.engine import ArgmaxCase, ReleaseCase, ReleaseOutcome
 from capc.protocol.functionality import IdealOutput
 from capc.session.parameters import ParameterSet
 from capc.steps.messages import VoteShares
-from capc.steps.privacy_guardian.release import Released
+from capc.steps.privacy_guardian.release import ReleasedQuery
 from capc.steps.querying_party.inference import VoteShare
 from support.runs import POLICIES, fork, voters
 from support.secrets import secrets_in
@@ -42,11 +42,11 @@ PUBLIC = {
     "capc.protocol.costs.StepCost": "seconds, bytes, rounds",
     "capc.protocol.engine.EngineCost": "bytes, rounds",
     "capc.protocol.engine.EngineDescription": "names",
-    "capc.privacy.events.Dispatched": "an event: digests that the ledger's readers see",
+    "capc.privacy.events.Dispatch": "an event: digests that the ledger's readers see",
     "capc.privacy.events.Event": "an event",
     "capc.privacy.events.Receipt": "an event; the digest of its inputs is left out",
-    "capc.privacy.events.Reserved": "an event",
-    "capc.privacy.events.Settled": "an event: the answered bit, which the account knows",
+    "capc.privacy.events.Reservation": "an event",
+    "capc.privacy.events.Settlement": "an event: the answered bit, which the account knows",
     "capc.two_party.hash_use.HashUse": "counts",
     "capc.linear.bfv.encoding.axis.Axis": "the shape of a layer",
     "capc.linear.bfv.context.HeContext": "parameters, in a library's objects",
@@ -111,7 +111,7 @@ PUBLIC = {
     "capc.noise.mechanism.ReleaseMechanisms": "parameters of noise",
     "capc.noise.mechanism.RoundedGaussian": "parameters of noise",
     "capc.noise.mechanism.Skellam": "parameters of noise",
-    "capc.noise.scale.GridNoise": "parameters of noise",
+    "capc.noise.grid_noise.GridNoise": "parameters of noise",
     "capc.noise.sensitivity.Sensitivity": "parameters of noise",
     "capc.noise.shares.DiscreteGaussianShare": "parameters of noise",
     "capc.noise.shares.SharedNoise": "parameters of noise",
@@ -122,7 +122,7 @@ PUBLIC_NESTED = {
     "capc.models.importing.lower": "places and shapes; layers with weights show their type",
     "capc.job.options": "what an option admits",
 }
-SHOW_A_SHAPE = {"capc.linear.bfv.blinding.Blinding", "capc.linear.bfv.encoding.weights.PreparedWeights"}
+SHOW_A_SHAPE = {"capc.linear.bfv.blinding.Blinding", "capc.linear.bfv.encoding.weights.EncodedWeights"}
 """They show the operator that they are for, which is public."""
 READ_THEIR_FIELDS = {"capc.models.importing.quantise.QuantisationReport"}
 """Its representation is made of numbers that it computes, and takes no canary."""
@@ -250,7 +250,7 @@ def test_states_show_their_type_only(policy: str) -> None:
 def test_answers_and_noise_show_no_secret() -> None:
     driver = fork("realised", voters(1, 1, 1))
     driver.run_query([1, 2])
-    (released,) = driver.states_of(Released)
+    (released,) = driver.states_of(ReleasedQuery)
     assert repr(released.noise) == "<ReleaseNoise>"
     (answer,) = [entry for entry in driver.results if type(entry).__name__ == "Answer"]
     assert repr(answer) == "Answer(query=1, label=1)"

@@ -236,7 +236,7 @@ def test_each_rule_catches_its_offence(rule: Rule, name: str, text: str) -> None
             "capc.linear.bfv.keys",
             "import numpy as np\nimport tenseal\nfrom capc.foundation.randomness import RandomSource",
         ),
-        ("capc.privacy.accountants.balls", "import flint"),
+        ("capc.privacy.accountants.ball_arithmetic", "import flint"),
         ("capc.foundation.ring", "def f(random, secrets):\n    return random.bits(3), secrets"),
         ("capc_verify.views", "from capc.linear.bfv import context\nimport random"),
         ("capc.foundation.ring", "\n" * MAX_LINES),

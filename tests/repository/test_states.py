@@ -87,10 +87,10 @@ def at_once(opened: Sequence[OpenBatch], transfers: BatchTransfers) -> object:
 def prepared(opened: Sequence[OpenBatch], transfers: BatchTransfers) -> object:
     asked, _ = querying_party_request_offline(querying_party_mask_batch(opened, seed)[0])
     circuits, bits = querying_party_choose_labels_offline(asked, message)
-    sums, _ = answering_party_prepare_layer(answering_party_enter_offline(transfers), message, seed)
-    mine = querying_party_finish_preparation(querying_party_keep_circuits(circuits, message, seed))
-    theirs, _ = answering_party_garble_ahead(sums, bits, seed)
-    return mine, answering_party_finish_preparation(theirs)
+    sums, _ = answering_party_evaluate_offline(answering_party_enter_offline(transfers), message, seed)
+    mine = querying_party_finish_offline(querying_party_keep_circuits(circuits, message, seed))
+    theirs, _ = answering_party_garble_offline(sums, bits, seed)
+    return mine, answering_party_finish_offline(theirs)
 """
 WRONG = (
     # What holds masks into steps for true values.
@@ -102,35 +102,35 @@ WRONG = (
     ("OfflineCircuits", "querying_party_evaluate_layer(x, message)"),
     ("OfflineCircuits", "querying_party_evaluate_vote(x, message)"),
     ("OfflineRequest", "answering_party_evaluate_layer(x, message, seed)"),
-    ("AwaitingAheadChoice", "answering_party_keep_sums(x)"),
-    ("AwaitingAheadChoice", "answering_party_garble_vote(x, message, seed)"),
+    ("OfflineChoice", "answering_party_keep_sums(x)"),
+    ("OfflineChoice", "answering_party_garble_vote(x, message, seed)"),
     # What holds true values into steps for masks.
     ("LayerInput", "querying_party_request_offline(x)"),
-    ("LayerInput", "querying_party_finish_preparation(x)"),
+    ("LayerInput", "querying_party_finish_offline(x)"),
     ("AwaitingResponse", "querying_party_choose_labels_offline(x, message)"),
     ("AwaitingCircuits", "querying_party_keep_circuits(x, message, seed)"),
-    ("AwaitingRequest", "answering_party_prepare_layer(x, message, seed)"),
-    ("AwaitingChoice", "answering_party_garble_ahead(x, message, seed)"),
-    ("AwaitingRequest", "answering_party_finish_preparation(x)"),
+    ("AwaitingRequest", "answering_party_evaluate_offline(x, message, seed)"),
+    ("AwaitingChoice", "answering_party_garble_offline(x, message, seed)"),
+    ("AwaitingRequest", "answering_party_finish_offline(x)"),
     # Offline into online, and back.
-    ("OfflineInput", "querying_party_enter_prepared([x], queries)"),
-    ("OfflineCircuits", "querying_party_evaluate_prepared(x, message)"),
+    ("OfflineInput", "querying_party_enter_online([x], queries)"),
+    ("OfflineCircuits", "querying_party_evaluate_online(x, message)"),
     ("OfflineRequest", "answering_party_send_labels(x, message)"),
-    ("AwaitingValue", "answering_party_prepare_layer(x, message, seed)"),
-    ("AwaitingValue", "answering_party_evaluate_layer(x, message, seed)"),
-    ("AwaitingLabels", "querying_party_evaluate_vote(x, message)"),
-    ("PreparedBatch", "querying_party_enter_batch([x], queries)"),
+    ("OnlineValue", "answering_party_evaluate_offline(x, message, seed)"),
+    ("OnlineValue", "answering_party_evaluate_layer(x, message, seed)"),
+    ("OnlineCircuits", "querying_party_evaluate_vote(x, message)"),
+    ("OnlineBatch", "querying_party_enter_batch([x], queries)"),
     # Another role's, and a layer's where the last one's is wanted.
     ("AwaitingRequest", "querying_party_request_layer(x)"),
     ("VoteShare", "answering_party_send_vote(x)"),
-    ("Collecting", "answering_party_send_vote(x)"),
+    ("VoteCollection", "answering_party_send_vote(x)"),
     ("LayerInput", "querying_party_take_votes(x, [])"),
     # Keys and ends of a scheme in each other's places.
     ("SecretKey", "scheme.extend_evaluator(x, 0, [])"),
     ("GarblerKey", "scheme.extend_evaluator(x, 0, [])"),
     ("EvaluatorKey", "scheme.extend_garbler(x, 0, [], message)"),
     ("OfferState", "scheme.garbler_finish(x, message)"),
-    ("PreparedWeights", "linear.encrypt(x, operator, [])"),
+    ("EncodedWeights", "linear.encrypt(x, operator, [])"),
 )
 """States, and a step that must not take them."""
 

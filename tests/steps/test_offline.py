@@ -14,9 +14,9 @@ from capc.steps.answering_party.party import AwaitingTransfers
 from capc.steps.querying_party.inference import querying_party_evaluate_layer
 from capc.steps.querying_party.offline import (
     OfflineInput,
-    PreparedBatch,
-    querying_party_enter_prepared,
-    querying_party_finish_preparation,
+    OnlineBatch,
+    querying_party_enter_online,
+    querying_party_finish_offline,
     querying_party_keep_circuits,
 )
 from support.driver import Driver
@@ -83,10 +83,10 @@ def test_a_prepared_batch_is_labelled_once_and_every_value_has_a_mask_of_its_own
     driver = fork("plain", voters(1, 1, 1))
     driver.run_prepared([[1, 2], [2, 1]])
     driver.run_prepared([[1, 2], [2, 1]])
-    prepared = driver.results_of(PreparedBatch)
+    prepared = driver.results_of(OnlineBatch)
     assert len(prepared) == 6
     with pytest.raises(StateReuseError, match="PreparedBatch was used before"):
-        querying_party_enter_prepared(prepared[:3], [[1, 2], [2, 1]])
+        querying_party_enter_online(prepared[:3], [[1, 2], [2, 1]])
     # Value 0 is one and the same for all answering parties of a batch; everything else is masked anew.
     masks = [state.last.values[0] for state in prepared]
     assert len(set(masks[:3])) == len(set(masks[3:])) == 1
@@ -104,8 +104,8 @@ def test_all_answering_parties_get_the_same_queries_under_one_mask() -> None:
     prepared = prepared_batch()
     for part in (prepared[:1], prepared[:2], prepared[1:], prepared[::-1], [prepared[0]] * 3):
         with pytest.raises(InputError, match="one for each answering party"):
-            querying_party_enter_prepared(part, [[1, 2], [2, 1]])
-    _, messages = querying_party_enter_prepared(prepared, [[1, 2], [2, 1]])
+            querying_party_enter_online(part, [[1, 2], [2, 1]])
+    _, messages = querying_party_enter_online(prepared, [[1, 2], [2, 1]])
     assert len({payload_of(message) for message in messages.values()}) == 1
 
 
@@ -123,7 +123,7 @@ def test_masks_and_true_values_are_never_taken_for_each_other() -> None:
         querying_party_evaluate_layer(kept.state.renewed(), kept.arguments[0])
     masks = driver.states_of(OfflineInput)[0]
     with pytest.raises(InputError, match="all layers of a masked batch"):
-        querying_party_finish_preparation(masks.renewed())
+        querying_party_finish_offline(masks.renewed())
 
 
 @pytest.mark.req("CAPC-AHEAD-003")
@@ -131,12 +131,12 @@ def test_masks_and_true_values_are_never_taken_for_each_other() -> None:
 def test_a_refused_list_of_queries_leaves_the_prepared_batch_as_it_was(bad: list[list[int]]) -> None:
     prepared = prepared_batch()
     with pytest.raises(InputError):
-        querying_party_enter_prepared(prepared, bad)
-    querying_party_enter_prepared(prepared, [[1, 2], [2, 1]])
+        querying_party_enter_online(prepared, bad)
+    querying_party_enter_online(prepared, [[1, 2], [2, 1]])
 
 
-def prepared_batch() -> list[PreparedBatch]:
+def prepared_batch() -> list[OnlineBatch]:
     """The states of a prepared batch of two, made unspent again."""
     driver = fork("plain", voters(1, 1, 1))
     driver.run_prepared([[1, 2], [2, 1]])
-    return [entry.renewed() for entry in driver.results_of(PreparedBatch)]
+    return [entry.renewed() for entry in driver.results_of(OnlineBatch)]

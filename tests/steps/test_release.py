@@ -15,8 +15,8 @@ from capc.foundation.randomness import RandomSource, Seed
 from capc.noise.mechanism import CostUnit
 from capc.privacy.events import Receipt
 from capc.session.envelope import MessageType
-from capc.steps.privacy_guardian.aggregation import Aggregated
-from capc.steps.privacy_guardian.release import Released, privacy_guardian_release
+from capc.steps.privacy_guardian.aggregation import AggregatedVotes
+from capc.steps.privacy_guardian.release import ReleasedQuery, privacy_guardian_release
 from capc.steps.querying_party.release import AwaitingRelease, querying_party_finish_release
 from support.builders import (
     FixedNoise,
@@ -58,7 +58,7 @@ def test_realised_mode_adds_own_noise_and_returns_the_answered_label() -> None:
         outcome = driver.run_query([0, 0])
         assert (outcome.label, outcome.guardian_bit) == (expected, expected is not None)
         (awaiting,) = driver.states_of(AwaitingRelease)
-        (released,) = driver.states_of(Released)
+        (released,) = driver.states_of(ReleasedQuery)
         assert awaiting.threshold_noise == own
         (returned,) = driver.payloads_of(MessageType.ANSWERED_LABEL).values()
         zero, delta = released.output.labels.zero_labels[0][0], released.output.labels.delta
@@ -95,7 +95,7 @@ def test_each_release_draws_one_number_per_class_and_threshold(policy: str) -> N
         assert len(suite.mechanisms.threshold.log) == (2 if policy == "realised" else 1)
 
 
-def release_inputs(policy: str = "plain") -> tuple[Aggregated, Receipt, bytes]:
+def release_inputs(policy: str = "plain") -> tuple[AggregatedVotes, Receipt, bytes]:
     """What the guardian of a run got; the state is made unspent again."""
     driver = fork(policy, voters(1, 1, 2))
     driver.run_query([1, -1])
@@ -161,7 +161,7 @@ def test_digest_of_the_shares_changes_with_every_share_query_and_session() -> No
     driver = fork("plain", voters(1, 1, 2))
     for _ in range(3):
         driver.run_query([0, 0])
-    states = driver.states_of(Aggregated)
+    states = driver.states_of(AggregatedVotes)
     assert [state.query for state in states] == [1, 2, 3]
     assert len({state.inputs_digest for state in states}) == 3
     first = states[0]

@@ -11,9 +11,9 @@ import pytest
 from capc.foundation.randomness import Seed
 from capc.session.envelope import MessageType
 from capc.steps.answering_party.inference import (
+    AnsweringVoteShare,
     AwaitingChoice,
     AwaitingRequest,
-    VoteReady,
     answering_party_evaluate_layer,
     answering_party_garble_layer,
     answering_party_garble_vote,
@@ -67,7 +67,7 @@ def test_fresh_shares_are_not_the_masks() -> None:
     driver = fork("plain", voters(1, 1, 2))
     driver.run_query([0, 0])
     masks = {state.sums[0] for state in driver.states_of(AwaitingChoice)}
-    votes = [entry.vote_share for entry in driver.results_of(VoteReady)]
+    votes = [entry.vote_share for entry in driver.results_of(AnsweringVoteShare)]
     hidden = [entry.values[-1][0] for entry in driver.results_of(AwaitingRequest) if entry.layer]
     shares = {*votes, *hidden}
     assert len(votes) == len(hidden) == len(shares) / 2 == 3

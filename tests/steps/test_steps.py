@@ -16,9 +16,9 @@ from capc.foundation.parties import answering_party
 from capc.foundation.randomness import Seed
 from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
 from capc.session.envelope import MessageType
-from capc.steps.answering_party.inference import AwaitingChoice, VoteReady
+from capc.steps.answering_party.inference import AnsweringVoteShare, AwaitingChoice
 from capc.steps.answering_party.setup import answering_party_begin_setup
-from capc.steps.privacy_guardian.aggregation import Aggregated
+from capc.steps.privacy_guardian.aggregation import AggregatedVotes
 from capc.steps.querying_party.inference import VoteShare, querying_party_enter_batch
 from capc.steps.querying_party.party import querying_party_open_batch
 from capc.steps.querying_party.release import querying_party_request_release
@@ -99,7 +99,7 @@ def check_shares(driver: Driver, features: Sequence[int]) -> None:
             if (state.request.party.me, state.request.layer) == (peer, last)
         ]
         (vote,) = [entry for entry in driver.results_of(VoteShare) if entry.peer == peer]
-        (own,) = [entry for entry in driver.results_of(VoteReady) if entry.party.me == peer]
+        (own,) = [entry for entry in driver.results_of(AnsweringVoteShare) if entry.party.me == peer]
         opened = ring.add(vote.share, own.vote_share, widths.vote_bits)
         assert opened == [int(c == logits.index(max(logits))) for c in range(len(logits))]
         responses = driver.payloads_of(MessageType.LINEAR_RESPONSE).items()
@@ -113,7 +113,7 @@ def check_shares(driver: Driver, features: Sequence[int]) -> None:
 def test_querying_party_and_guardian_hold_shares_of_the_histogram(winners: tuple[int, ...]) -> None:
     driver = fork("plain", voters(*winners))
     driver.run_query([0, 0])
-    (aggregated,) = driver.states_of(Aggregated)
+    (aggregated,) = driver.states_of(AggregatedVotes)
     shares = [entry.share for entry in driver.results_of(VoteShare)]
     opened = [sum(column) % 2**11 for column in zip(aggregated.total, *shares, strict=True)]
     assert opened == [winners.count(c) for c in range(3)]

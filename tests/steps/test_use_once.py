@@ -33,12 +33,12 @@ from capc.steps.answering_party.inference import (
     answering_party_keep_sums,
 )
 from capc.steps.answering_party.offline import (
-    AwaitingAheadChoice,
+    OfflineChoice,
     OfflineRequest,
-    answering_party_finish_preparation,
-    answering_party_garble_ahead,
+    answering_party_evaluate_offline,
+    answering_party_finish_offline,
+    answering_party_garble_offline,
     answering_party_keep_masks,
-    answering_party_prepare_layer,
 )
 from capc.steps.answering_party.vote_rounds import (
     AwaitingRoundChoice,
@@ -61,7 +61,7 @@ from capc.steps.querying_party.offline import (
     OfflineInput,
     OfflineResponse,
     querying_party_choose_labels_offline,
-    querying_party_finish_preparation,
+    querying_party_finish_offline,
     querying_party_keep_sums_offline,
     querying_party_request_offline,
 )
@@ -214,10 +214,10 @@ def forbidden(state: object) -> dict[Step, str]:
     """Steps that take states of this type, but not this one, as it stands; and what they say."""
     if isinstance(state, OfflineInput):
         done = state.layer == len(state.party.session.architecture(state.peer).stages)
-        return {querying_party_request_offline if done else querying_party_finish_preparation: "prepare"}
+        return {querying_party_request_offline if done else querying_party_finish_offline: "prepare"}
     if isinstance(state, OfflineRequest):
         done = state.layer == len(state.party.model.architecture.stages)
-        return {answering_party_prepare_layer if done else answering_party_finish_preparation: "prepare"}
+        return {answering_party_evaluate_offline if done else answering_party_finish_offline: "prepare"}
     if isinstance(state, AwaitingRound | AwaitingRoundChoice):
         last = state.turn.shape.is_last(state.turn.number)
         taking = {step for step, (taken, _) in steps().items() if taken is type(state)}
@@ -237,7 +237,7 @@ def forbidden(state: object) -> dict[Step, str]:
 
 def of_layer(state: object) -> tuple[Parameters, StageShape] | None:
     """Of a state between a layer's request and its end: the session's parameters, and the layer."""
-    if isinstance(state, AwaitingChoice | AwaitingAheadChoice):
+    if isinstance(state, AwaitingChoice | OfflineChoice):
         return state.request.party.session.parameters, state.request.stage
     if isinstance(state, AwaitingResponse | AwaitingCircuits | OfflineResponse | OfflineCircuits):
         return state.layer_input.party.session.parameters, state.layer_input.stage
@@ -251,7 +251,7 @@ ENDINGS: dict[Step, set[Ending]] = {
     answering_party_garble_vote: {VOTE},
     answering_party_begin_rounds: {ROUNDS},
     answering_party_keep_masks: {SUMS},
-    answering_party_garble_ahead: {RELU, VOTE},
+    answering_party_garble_offline: {RELU, VOTE},
     querying_party_keep_sums: {SUMS},
     querying_party_choose_labels: {RELU, VOTE},
     querying_party_evaluate_layer: {RELU},
@@ -325,7 +325,7 @@ def test_steps_for_other_layers_are_refused(variant: VoteVariant) -> None:
     both = {*ENDINGS, *ENTER} - {
         # Offline there is no vote in rounds, and no engine.
         answering_party_keep_masks,
-        answering_party_garble_ahead,
+        answering_party_garble_offline,
         querying_party_keep_sums_offline,
         querying_party_choose_labels_offline,
     }
@@ -336,9 +336,9 @@ def test_steps_for_other_layers_are_refused(variant: VoteVariant) -> None:
     else:
         preparing: set[Step] = {
             querying_party_request_offline,
-            querying_party_finish_preparation,
-            answering_party_prepare_layer,
-            answering_party_finish_preparation,
+            querying_party_finish_offline,
+            answering_party_evaluate_offline,
+            answering_party_finish_offline,
         }
         assert driver.refused == {*ENDINGS, *ENTER} | preparing
 
@@ -376,19 +376,19 @@ NAMES = [
     "BatchTransfers",
     "AwaitingRequest",
     "AwaitingChoice",
-    "VoteReady",
+    "AnsweringVoteShare",
     "JoiningPrivacyGuardian",
     "PrivacyGuardian",
-    "Collecting",
-    "Aggregated",
+    "VoteCollection",
+    "AggregatedVotes",
     "OfflineInput",
     "OfflineResponse",
     "OfflineCircuits",
     "OfflineRequest",
-    "AwaitingAheadChoice",
-    "AwaitingLabels",
-    "AwaitingValue",
-    "PreparedBatch",
+    "OfflineChoice",
+    "OnlineCircuits",
+    "OnlineValue",
+    "OnlineBatch",
 ]
 """Every state of an ordinary and of a prepared batch; in realised mode Released, too."""
 
@@ -402,7 +402,7 @@ def test_every_state_of_every_role_is_used_once(policy: str) -> None:
     driver.run_prepared([[1, 2], [2, 1]])
     expected = set(NAMES)
     if policy == "realised":
-        expected.add("Released")
+        expected.add("ReleasedQuery")
     assert {type(call.state).__name__ for call in driver.calls} == expected
     for call in driver.calls:
         with pytest.raises(StateReuseError, match=f"^{type(call.state).__name__} was used before"):

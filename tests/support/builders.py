@@ -186,7 +186,7 @@ class FixedNoise:
     def cost(self, squared_sensitivity: Fraction) -> Fraction:
         return squared_sensitivity
 
-    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
+    def rdp_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
         return order * sensitivity.squared
 
 

@@ -151,7 +151,7 @@ class Played:
         return self.sent, [[list(row) for row in each] for each in rows], delta
 
 
-def compute(garbler: TwoPartyScheme, evaluator: TwoPartyScheme, job: Computation, *, ahead: bool = False) -> Played:
+def compute(garbler: TwoPartyScheme, evaluator: TwoPartyScheme, job: Computation, *, offline: bool = False) -> Played:
     """The whole computation between two ends; checks all lengths."""
     garbler_key, evaluator_key = fresh_keys(garbler, evaluator)
     circuit, instances = job.circuit, len(job.mine)
@@ -162,25 +162,25 @@ def compute(garbler: TwoPartyScheme, evaluator: TwoPartyScheme, job: Computation
     _, kept = garbler.extend_garbler(garbler_key, job.position, counts, rows)
     chosen, bits = evaluator.choose(received, circuit, job.theirs)
     source, labels = stream(job.seed, "garble"), b""
-    if ahead:
-        state, payload = garbler.garble_ahead(kept, circuit, instances, bits, source)
+    if offline:
+        state, payload = garbler.garble_offline(kept, circuit, instances, bits, source)
         output, labels = state.output, garbler.activate(state, job.mine)
-        evaluation = evaluator.evaluate_ahead(chosen, payload, labels)
+        evaluation = evaluator.evaluate_online(chosen, payload, labels)
     else:
         output, payload = garbler.garble(kept, circuit, job.mine, bits, source)
         evaluation = evaluator.evaluate(chosen, payload)
     assert len(rows) == evaluator.extension_length(sum(counts))
     assert len(bits) == evaluator.bits_length(circuit, instances)
-    length = evaluator.ahead_length if ahead else evaluator.circuits_length
+    length = evaluator.offline_length if offline else evaluator.circuits_length
     assert len(payload) == length(circuit, instances)
-    assert len(labels) == (evaluator.labels_length(circuit, instances) if ahead else 0)
+    assert len(labels) == (evaluator.labels_length(circuit, instances) if offline else 0)
     return Played(job, [rows, bits, payload, labels], chosen, evaluation, output)
 
 
-def check_same_bytes(job: Computation, *, ahead: bool = False) -> None:
+def check_same_bytes(job: Computation, *, offline: bool = False) -> None:
     """All four pairs of engines agree, and with the clear outputs."""
     pairs = itertools.product(ENGINES, repeat=2)
-    played = [compute(garbler(job.chunk), evaluator(job.chunk), job, ahead=ahead) for garbler, evaluator in pairs]
+    played = [compute(garbler(job.chunk), evaluator(job.chunk), job, offline=offline) for garbler, evaluator in pairs]
     assert all(each.plain == played[0].plain for each in played)
     assert played[0].opened == job.clear
     if job.circuit.sharing is None:

@@ -34,10 +34,10 @@ from capc.steps.answering_party.inference import (
 )
 from capc.steps.answering_party.offline import (
     answering_party_enter_offline,
-    answering_party_finish_preparation,
-    answering_party_garble_ahead,
+    answering_party_evaluate_offline,
+    answering_party_finish_offline,
+    answering_party_garble_offline,
     answering_party_keep_masks,
-    answering_party_prepare_layer,
     answering_party_send_labels,
     answering_party_send_vote_labels,
 )
@@ -78,10 +78,10 @@ from capc.steps.querying_party.inference import (
 )
 from capc.steps.querying_party.offline import (
     querying_party_choose_labels_offline,
-    querying_party_enter_prepared,
-    querying_party_evaluate_prepared,
-    querying_party_evaluate_prepared_vote,
-    querying_party_finish_preparation,
+    querying_party_enter_online,
+    querying_party_evaluate_online,
+    querying_party_evaluate_online_vote,
+    querying_party_finish_offline,
     querying_party_keep_circuits,
     querying_party_keep_sums_offline,
     querying_party_mask_batch,
@@ -361,7 +361,7 @@ class Driver:
         opened, waiting, turns, collecting = self._open(len(queries))
         masked = querying_party_mask_batch(opened, self.draw_seed())
         prepared = [self._prepare(*states) for states in zip(masked, waiting, strict=True)]
-        entered, messages = self.consume_all(querying_party_enter_prepared, [mine for mine, _ in prepared], queries)
+        entered, messages = self.consume_all(querying_party_enter_online, [mine for mine, _ in prepared], queries)
         ends = [
             self._infer_prepared(mine, theirs, messages[mine.prepared.last.peer])
             for mine, (_, theirs) in zip(entered, prepared, strict=True)
@@ -444,17 +444,19 @@ class Driver:
             layer_seed, garble_seed, mask_seed = self.draw_seed(), self.draw_seed(), self.draw_seed()
             before, request = self.consume(querying_party_request_offline, masked)
             summed, response = self.hand_over(
-                QUERYING_PARTY, request, answering_party_prepare_layer, waiting, layer_seed
+                QUERYING_PARTY, request, answering_party_evaluate_offline, waiting, layer_seed
             )
             if stage.activation is Activation.NONE:
                 masked = self.hand_over(peer, response, querying_party_keep_sums_offline, before)
                 waiting = self.consume(answering_party_keep_masks, summed)
                 continue
             chosen, bits = self.hand_over(peer, response, querying_party_choose_labels_offline, before)
-            waiting, circuits = self.hand_over(QUERYING_PARTY, bits, answering_party_garble_ahead, summed, garble_seed)
+            waiting, circuits = self.hand_over(
+                QUERYING_PARTY, bits, answering_party_garble_offline, summed, garble_seed
+            )
             masked = self.hand_over(peer, circuits, querying_party_keep_circuits, chosen, mask_seed)
-        mine = self.consume(querying_party_finish_preparation, masked)
-        return mine, self.consume(answering_party_finish_preparation, waiting)
+        mine = self.consume(querying_party_finish_offline, masked)
+        return mine, self.consume(answering_party_finish_offline, waiting)
 
     def _infer_prepared(self, mine: Any, theirs: object, value: bytes) -> tuple[Any, Any]:
         """Steps 1a to 1c with one answering party, for the queries of a prepared batch."""
@@ -463,9 +465,9 @@ class Driver:
         for activation in activations:
             if activation in (Activation.RELU, Activation.RELU_MAX_POOL):
                 theirs, labels = self.hand_over(QUERYING_PARTY, value, answering_party_send_labels, theirs)
-                mine, value = self.hand_over(peer, labels, querying_party_evaluate_prepared, mine)
+                mine, value = self.hand_over(peer, labels, querying_party_evaluate_online, mine)
         ready, labels = self.hand_over(QUERYING_PARTY, value, answering_party_send_vote_labels, theirs)
-        return self.hand_over(peer, labels, querying_party_evaluate_prepared_vote, mine), ready
+        return self.hand_over(peer, labels, querying_party_evaluate_online_vote, mine), ready
 
     def _release(self, ends: Any, turns: Any, collecting: Any, queries: Sequence[Sequence[int]]) -> list[Outcome]:
         """Steps 2 and 3 of every query."""

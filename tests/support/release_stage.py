@@ -27,7 +27,7 @@ from capc.session.envelope import MessageType
 from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
 from capc.session.session import Session
 from capc.steps.messages import VoteShares
-from capc.steps.privacy_guardian.party import Collecting, PrivacyGuardian
+from capc.steps.privacy_guardian.party import PrivacyGuardian, VoteCollection
 from capc.steps.querying_party.inference import VoteShare
 from capc.steps.querying_party.party import QueryingParty, ReleaseTurn
 from capc.steps.querying_party.release import Answer
@@ -68,7 +68,7 @@ class Cheats:
 
 
 @dataclass(frozen=True)
-class Seen:
+class RoundView:
     """What a release gave.
 
     Attributes:
@@ -140,7 +140,7 @@ class Stage:
         self.garbler_key = cast(GarblerKey, scheme.garbler_finish(chosen, trees))
         self.fast_key = extension.EvaluatorKey(self.readable_key)
 
-    def release(self, votes: Sequence[int], cheats: Cheats = Cheats()) -> Seen:
+    def release(self, votes: Sequence[int], cheats: Cheats = Cheats()) -> RoundView:
         """One query on which the answering parties voted so: its label, and what was seen on the way."""
         self.query += 1
         exchange, shares = Exchange(NoObserver()), []
@@ -160,7 +160,7 @@ class Stage:
             exchange.box(peer, PRIVACY_GUARDIAN).put(message)
         return self._play(exchange, shares, cheats)
 
-    def _play(self, exchange: Exchange, shares: list[tuple[VoteShare]], cheats: Cheats) -> Seen:
+    def _play(self, exchange: Exchange, shares: list[tuple[VoteShare]], cheats: Cheats) -> RoundView:
         """Both programs, each with its party's own noise, and what it alters of what it sends."""
         links = exchange.link(QUERYING_PARTY), exchange.link(PRIVACY_GUARDIAN)
         returning = AlteringLink(links[0], "answered", lambda message: self._returned(message, cheats))
@@ -177,14 +177,14 @@ class Stage:
         release, turns = EMBEDDED.release, [ReleaseTurn(party, self.query)]
         exchange.run(
             [
-                (links[1], release.privacy_guardian(giving, [Collecting(guardian, self.query)])),
+                (links[1], release.privacy_guardian(giving, [VoteCollection(guardian, self.query)])),
                 (links[0], release.querying_party(asking, turns, shares)),
             ]
         )
         votes = ring.sum_shares([entry.share for (entry,) in shares], self.vote_bits)
         words, chosen = ring.scale(votes, 1 << self.grid_bits, self.vote_bits), asking.releasing.chosen
         ((answer, _),) = asking.answers
-        return Seen(answer, self.account.bit, words, chosen.circuit, chosen.position, payload_of(releasing.sent[-1]))
+        return RoundView(answer, self.account.bit, words, chosen.circuit, chosen.nonce, payload_of(releasing.sent[-1]))
 
     def _returned(self, message: bytes, cheats: Cheats) -> bytes:
         if not cheats.lies_about_the_bit:

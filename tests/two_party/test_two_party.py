@@ -61,8 +61,8 @@ def transfers(scheme: TwoPartyScheme, count: int, position: int) -> tuple[Transf
 @given(computations())
 def test_real_and_ideal_give_the_clear_outputs(job: Computation) -> None:
     for scheme in (GarbledTwoParty(job.chunk), IdealTwoParty()):
-        for ahead in (False, True):
-            played = compute(scheme, scheme, job, ahead=ahead)
+        for offline in (False, True):
+            played = compute(scheme, scheme, job, offline=offline)
             assert played.opened == job.clear
             labels = played.output.labels
             assert (labels is None) == (job.circuit.sharing is not None)
@@ -113,9 +113,9 @@ def test_instances_do_not_repeat_anything() -> None:
 def test_garbler_keeps_delta_and_every_other_label(number: int, circuit: Circuit, engine: Engine) -> None:
     """No 16 bytes that are sent, no label of the evaluator, and no XOR of two of them is Delta."""
     delta, known = readable_keys()[0].delta, []
-    for ahead in (False, True):
-        job = Computation(circuit, *uniform(circuit, 3, number), 4, position=9 + ahead)
-        played = compute(engine(4), engine(4), job, ahead=ahead)
+    for offline in (False, True):
+        job = Computation(circuit, *uniform(circuit, 3, number), 4, position=9 + offline)
+        played = compute(engine(4), engine(4), job, offline=offline)
         for payload in played.sent[2:]:
             known += to_labels(payload[: len(payload) // 16 * 16])
         known += [label for row in played.evaluation.labels for label in row]
@@ -130,7 +130,7 @@ def test_garbler_keeps_delta_and_every_other_label(number: int, circuit: Circuit
 def test_labels_ahead_are_the_active_ones_of_a_secret_seed() -> None:
     """The label of a bit 1 is the label of a bit 0 XOR Delta, and the seed of the labels is not sent."""
     circuit = release_circuit(2, 3)
-    zeros, ones = (compute(REAL, REAL, Computation(circuit, [[word, word]], [[0, 0]]), ahead=True) for word in (0, 7))
+    zeros, ones = (compute(REAL, REAL, Computation(circuit, [[word, word]], [[0, 0]]), offline=True) for word in (0, 7))
     labels = to_labels(zeros.sent[3]), to_labels(ones.sent[3])
     assert [a ^ b for a, b in zip(*labels, strict=True)] == [readable_keys()[0].delta] * 6
     source = stream(0, "garble")
@@ -157,7 +157,7 @@ def test_only_the_two_labels_of_a_wire_decode(seed: int, returned: bytes) -> Non
 @pytest.mark.req("CAPC-ROLE-008", "CAPC-ROLE-009", "CAPC-GC-008")
 @SCHEMES
 @pytest.mark.parametrize("ahead", [False, True])
-def test_everything_is_spent_by_a_good_message_only(scheme: TwoPartyScheme, ahead: bool) -> None:
+def test_everything_is_spent_by_a_good_message_only(scheme: TwoPartyScheme, offline: bool) -> None:
     """Length and padding of choice bits and the length of circuits are refused before; then nothing comes twice."""
     circuit, mine, theirs = relu_circuit(4, 1), [[3]], [[5]]
     ours, garblers = transfers(scheme, 4, 11)
@@ -168,11 +168,11 @@ def test_everything_is_spent_by_a_good_message_only(scheme: TwoPartyScheme, ahea
     bad |= {bytes([byte | 0x80]): ErrorCode.NON_CANONICAL for byte in bits}
     for wrong, code in bad.items():
         with refused(code):
-            scheme.garble_ahead(garblers, circuit, 1, wrong, stream(0, ""))
+            scheme.garble_offline(garblers, circuit, 1, wrong, stream(0, ""))
         with refused(code):
             scheme.garble(garblers, circuit, mine, wrong, stream(0, ""))
-    if ahead:
-        kept, payload = scheme.garble_ahead(garblers, circuit, 1, bits, stream(0, ""))
+    if offline:
+        kept, payload = scheme.garble_offline(garblers, circuit, 1, bits, stream(0, ""))
         with pytest.raises(InputError, match="inputs for 2 of 1 instances"):
             scheme.activate(kept, mine * 2)
         labels = scheme.activate(kept, mine)
@@ -182,13 +182,13 @@ def test_everything_is_spent_by_a_good_message_only(scheme: TwoPartyScheme, ahea
         _, payload = scheme.garble(garblers, circuit, mine, bits, stream(0, ""))
     for again in (
         lambda: scheme.garble(garblers, circuit, mine, bits, stream(0, "")),
-        lambda: scheme.garble_ahead(garblers, circuit, 1, bits, stream(0, "")),
+        lambda: scheme.garble_offline(garblers, circuit, 1, bits, stream(0, "")),
     ):
         with pytest.raises(StateReuseError, match="Transfers was used before"):
             again()
 
     def finish(sent: bytes) -> Evaluation:
-        return scheme.evaluate_ahead(chosen, sent, labels) if ahead else scheme.evaluate(chosen, sent)
+        return scheme.evaluate_online(chosen, sent, labels) if offline else scheme.evaluate(chosen, sent)
 
     for wrong in (payload[:-1], payload + b"\0", b""):
         with pytest.raises(InvalidPayloadError):
@@ -269,7 +269,7 @@ def test_states_show_nothing() -> None:
     circuit = release_circuit(2, 4)
     ours, garblers = transfers(REAL, circuit.evaluator_inputs, 12)
     chosen, bits = REAL.choose(ours, circuit, [[1, 2]])
-    ahead, _ = REAL.garble_ahead(garblers, circuit, 1, bits, stream(0, ""))
+    offline, _ = REAL.garble_offline(garblers, circuit, 1, bits, stream(0, ""))
     played = compute(REAL, REAL, Computation(circuit, [[0, 1]], [[1, 2]]))
-    shown = [repr(entry) for entry in (ours, chosen, ahead, played.evaluation, played.output, played.output.labels)]
+    shown = [repr(entry) for entry in (ours, chosen, offline, played.evaluation, played.output, played.output.labels)]
     assert shown == ["<Transfers>", "<Chosen>", "<Ahead>", "<Evaluation>", "<GarblerOutput>", "<OutputLabels>"]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from capc.foundation.errors import InputError
-from capc_verify.vectors.engine import Replayer, VectorMismatchError, group_replayers
 from capc_verify.vectors.files import BUILDERS, generate, read_document, spec_folder, vector_path
 from capc_verify.vectors.registry import FILES, GROUP_TYPES
+from capc_verify.vectors.replay import Replayer, VectorMismatchError, group_replayers
 
 
 @cache

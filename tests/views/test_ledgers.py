@@ -28,7 +28,7 @@ from capc_verify.views.fixes import (
     seen_values,
 )
 from capc_verify.views.law import Law, are_one, distance, image, worst_conditional_distance
-from capc_verify.views.playback import Playback, Seen, output_and_randomness, output_of, without_output
+from capc_verify.views.playback import Playback, PlayedView, output_and_randomness, output_of, without_output
 from capc_verify.views.toy import TWO_SIDED, VOTES_0, VOTES_1, toy_parameters
 
 AP_1, AP_2, AP_3 = (answering_party(index) for index in (1, 2, 3))
@@ -72,7 +72,7 @@ def laws_of_runs(members: int, charge: Charge, budget: Fraction) -> list[Law]:
 
 def took_place(seen: Hashable) -> Hashable:
     """How many queries the budget admitted."""
-    assert isinstance(seen, Seen)
+    assert isinstance(seen, PlayedView)
     assert isinstance(seen.output, tuple)
     return len(seen.output)
 
@@ -165,7 +165,7 @@ def test_in_realised_mode_a_ledger_tells_its_owner_the_answered_bits_only() -> N
     laws = [guardian_law(coalition, honest, Charge.REALISED, SECOND_IF_WITHHELD) for honest in (VOTES_0, VOTES_1)]
 
     def bits(seen: Hashable) -> Hashable:
-        assert isinstance(seen, Seen)
+        assert isinstance(seen, PlayedView)
         assert isinstance(seen.output, tuple)
         return tuple(label is not None for label in seen.output), seen.randomness
 

@@ -15,8 +15,8 @@ from capc.foundation.parties import QUERYING_PARTY, Party
 from capc.models.model import QuantisedModel
 from capc.session.envelope import HEADER, MessageType
 from capc_verify.views.fixes import (
-    FRESH_SHARES_AHEAD,
-    LOGIT_MASKS_AHEAD,
+    FRESH_SHARES_OFFLINE,
+    LOGIT_MASKS_OFFLINE,
     QUERY_MASKS,
     first_of,
     in_step,
@@ -24,7 +24,7 @@ from capc_verify.views.fixes import (
     seen_values,
 )
 from capc_verify.views.law import Law, are_one, conditional, image, worst_conditional_distance
-from capc_verify.views.playback import Playback, Seen, Until, output_and_randomness, output_of, randomness_of
+from capc_verify.views.playback import Playback, PlayedView, Until, output_and_randomness, output_of, randomness_of
 from capc_verify.views.toy import (
     AP_1,
     AP_2,
@@ -43,7 +43,7 @@ ALONE = frozenset({QUERYING_PARTY})
 QUERIES = ((-1,), (0,), (1,))
 SHARES = toy_parameters(2, releases=False)
 MASK_OF_THE_QUERY = ordinarily(in_step(QUERY_MASKS, salt=0))
-LOGIT_MASKS = ordinarily(in_step(LOGIT_MASKS_AHEAD, salt=4))
+LOGIT_MASKS = ordinarily(in_step(LOGIT_MASKS_OFFLINE, salt=4))
 
 
 def hidden_models() -> Iterator[QuantisedModel]:
@@ -55,7 +55,7 @@ def hidden_models() -> Iterator[QuantisedModel]:
 
 def masked_values(seen: Hashable) -> tuple[bytes, ...]:
     """The payloads of all masked values in a view, in order."""
-    assert isinstance(seen, Seen)
+    assert isinstance(seen, PlayedView)
     assert isinstance(seen.view, tuple)
     messages = [what[2] for _, what in seen.view]
     return tuple(
@@ -104,7 +104,7 @@ def test_answering_partys_view_has_one_law_for_all_queries_and_other_models() ->
 
 def assert_one_law(coalition: frozenset[Party], own_models: list[QuantisedModel]) -> None:
     """Up to aggregation; ordinarily what the honest answering party draws is constant, as its own view is another's."""
-    fix = first_of(owned_by(coalition, salt=3), ordinarily(in_step(FRESH_SHARES_AHEAD, salt=4)), LOGIT_MASKS)
+    fix = first_of(owned_by(coalition, salt=3), ordinarily(in_step(FRESH_SHARES_OFFLINE, salt=4)), LOGIT_MASKS)
     # Ordinarily the first and the last, which differ in query and model; nightly all four.
     compared = [*product(((-1,), (1,)), (VOTES_0, VOTES_1))][:: examples(ordinary=3, nightly=1)]
     laws = [
@@ -131,7 +131,7 @@ def test_querying_partys_view_given_its_label_and_masks_has_one_law_for_models_w
     # Ordinarily, of the answering party's draws those that leave the querying party with given shares of the vote.
     laws = []
     for vote, model in enumerate((VOTES_0, VOTES_1)):
-        shares = seen_values(FRESH_SHARES_AHEAD, {AP_1: [int(c == vote) for c in range(2)]}, {0: 5, 1: 2})
+        shares = seen_values(FRESH_SHARES_OFFLINE, {AP_1: [int(c == vote) for c in range(2)]}, {0: 5, 1: 2})
         fix = first_of(ordinarily(shares), LOGIT_MASKS, MASK_OF_THE_QUERY)
         parameters = toy_parameters(3, noise=TWO_SIDED)
         laws.append(Playback(parameters, [model], fix).law((1,), ALONE, ahead=True))
@@ -144,6 +144,6 @@ def test_querying_partys_view_given_its_label_and_masks_has_one_law_for_models_w
 
 def without_products(seen: Hashable) -> Hashable:
     """A view, less the decrypted products on masks."""
-    assert isinstance(seen, Seen)
+    assert isinstance(seen, PlayedView)
     assert isinstance(seen.view, tuple)
     return seen._replace(view=tuple(entry for entry in seen.view if entry[1][0] != "decrypted"))

@@ -44,7 +44,7 @@ class IdealHash:
         return [[self._values[label] for label in operand] for operand in operands]
 
 
-class Seen(NamedTuple):
+class RoundView(NamedTuple):
     garbler: Hashable
     evaluator: Hashable
 
@@ -57,7 +57,7 @@ def play(
     *,
     masked: bool = True,
     hashed: bool = True,
-) -> Seen:
+) -> RoundView:
     """Both views of one match: own randomness, what arrives, and the share of the winner.
 
     Args:
@@ -94,7 +94,7 @@ def play(
     own_g = (zero, *forward.digest([zero, zero ^ DELTA]), taken, *reverse.digest([taken]))
     # Of a label only its lowest bit is seen: the others are uniform, as those of all labels under half-gates.
     own_e = (active & 1, *forward.digest([active]), Q, *reverse.digest([Q, Q ^ REVERSE_DELTA]))
-    return Seen(repr((own_g, back, share_g)), repr((own_e, rows, sent, share_e)))
+    return RoundView(repr((own_g, back, share_g)), repr((own_e, rows, sent, share_e)))
 
 
 def laws(logits: tuple[int, int], garbler: tuple[int, int], width: int, **faults: bool) -> tuple[Law, Law]:

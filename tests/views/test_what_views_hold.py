@@ -19,7 +19,7 @@ from capc.session.envelope import MessageType
 from capc.session.parameters import Charge
 from capc_verify.views.collection import Notebook
 from capc_verify.views.fixes import owned_by
-from capc_verify.views.playback import Playback, Seen
+from capc_verify.views.playback import Playback, PlayedView
 from capc_verify.views.symbols import Symbols
 from capc_verify.views.toy import AP_1, AP_2, linear_model, toy_parameters
 from privacy.ledger.cases import INPUTS, TAG, make_ledger
@@ -71,7 +71,7 @@ def told(play: Callable[[], object]) -> Iterator[Hashable]:
     """Everything that anybody received in any outcome of a play."""
     law: Any = play()
     for seen in law:
-        assert isinstance(seen, Seen)
+        assert isinstance(seen, PlayedView)
         assert isinstance(seen.view, tuple)
         yield from (what for _, what in seen.view)
 

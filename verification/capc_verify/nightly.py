@@ -2,8 +2,9 @@
 
 Kills, fuzz and long properties have an ordinary size, which every change must pass, and a nightly one. A test that has
 both reads them from ``support.sizes``. This runs the files of a room that do so (``privacy.ledger`` is the folder
-``tests/privacy/ledger``), at the nightly size, and keeps what passed in ``verification/evidence/nightly/ROOM.json`` with
-the commit it is of. A run that is not whole is not recorded: something failed, or the tree is not that of a commit.
+``tests/privacy/ledger``), at the nightly size, and keeps what passed in ``verification/evidence/nightly/ROOM.json``
+with the commit it is of. A run that is not whole is not recorded: something failed, or the tree is not that of a
+commit.
 """
 
 from __future__ import annotations

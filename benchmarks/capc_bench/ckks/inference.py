@@ -28,8 +28,8 @@ from capc.protocol.seats import AnsweringSeat, Methods, Queries, QueryingSeat
 from capc.session.parameters import Parameters, ParameterSet
 from capc.session.session import Session
 from capc.steps.answering_party.inference import (
+    AnsweringVoteShare,
     AwaitingChoice,
-    VoteReady,
     answering_party_enter_batch,
     answering_party_garble_vote,
     answering_party_take_transfers,
@@ -173,11 +173,11 @@ class CkksInference:
         unit = 1 << seat.session.parameters.widths.fraction_bits
         for query in queries:
             request = comparison.encrypt([value / unit for value in query])
-            for at in inputs:
-                await link.send(at.peer, request, "request")
-        return await link.together(self._vote(seat, at, transfers[at.peer]) for at in inputs)
+            for state in inputs:
+                await link.send(state.peer, request, "request")
+        return await link.together(self._vote(seat, state, transfers[state.peer]) for state in inputs)
 
-    async def answering_party(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> tuple[VoteReady, ...]:
+    async def answering_party(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> tuple[AnsweringVoteShare, ...]:
         """Answers with its logits under a mask, and garbles the vote."""
         link, comparison, masks = seat.link, self.comparison, []
         if seat.me in self._without_keys:
@@ -189,7 +189,7 @@ class CkksInference:
             response, mask = comparison.respond(seat.me.index, request, seat.seeds())
             masks.append(tuple(mask))
             await link.send(QUERYING_PARTY, response, "response")
-        link.step = Step.AHEAD
+        link.step = Step.OFFLINE
         transfers = answering_party_take_transfers(waiting, await link.receive(QUERYING_PARTY))
         state = answering_party_enter_batch(transfers)
         state.spend()
@@ -197,13 +197,13 @@ class CkksInference:
         choice, bits = AwaitingChoice(state, tuple(masks)), await link.receive(QUERYING_PARTY)
         return await tell(link, QUERYING_PARTY, answering_party_garble_vote(choice, bits, seat.seeds()))
 
-    async def _vote(self, seat: QueryingSeat, at: LayerInput, transfers: bytes) -> tuple[VoteShare, ...]:
-        link, peer = seat.link, at.peer
+    async def _vote(self, seat: QueryingSeat, state: LayerInput, transfers: bytes) -> tuple[VoteShare, ...]:
+        link, peer = seat.link, state.peer
         link.step = Step.MASKED_LOGITS
-        logits = [self.comparison.open(await link.receive(peer)) for _ in at.batch.queries]
-        link.step = Step.AHEAD
+        logits = [self.comparison.open(await link.receive(peer)) for _ in state.batch.queries]
+        link.step = Step.OFFLINE
         await link.send(peer, transfers)
         link.step = Step.ARGMAX
-        at.spend()
-        chosen = await tell(link, peer, choose_labels(at, tuple(map(tuple, logits))))
-        return querying_party_evaluate_vote(AwaitingCircuits(at, chosen), await link.receive(peer))
+        state.spend()
+        chosen = await tell(link, peer, choose_labels(state, tuple(map(tuple, logits))))
+        return querying_party_evaluate_vote(AwaitingCircuits(state, chosen), await link.receive(peer))

@@ -15,7 +15,7 @@ from capc.cli.account_app import Question
 from capc.cli.account_cases import Asked, read_batch, read_case
 from capc.cli.output import Output
 from capc.foundation.errors import InputError
-from capc.privacy.accountants.balls import decimal_text
+from capc.privacy.accountants.ball_arithmetic import decimal_text
 from capc.privacy.figures.calculator import MAX_QUERIES, affordable_queries, calibrate
 from capc.privacy.figures.statement import PrivacyStatement
 

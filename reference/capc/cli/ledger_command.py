@@ -12,12 +12,12 @@ from rich.text import Text
 from capc.cli import EXIT_OK
 from capc.cli.output import Output
 from capc.foundation.errors import InputError
-from capc.privacy.accountants.balls import decimal_text
+from capc.privacy.accountants.ball_arithmetic import decimal_text
 from capc.privacy.accountants.steps import release_of, steps_of
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.figures.methods import TIGHTEST_FIRST, Method, statement_for
 from capc.privacy.figures.statement import budget_statement, spent_statement
-from capc.privacy.ledger import LedgerError, LedgerLog, load_seen, reading
+from capc.privacy.ledger import LedgerError, LedgerLog, load_known_head, reading
 from capc.privacy.ledger.chain import digest_of
 from capc.privacy.ledger.records import may_be_opened
 from capc.session.parameters import Adjacency
@@ -65,7 +65,7 @@ def verify(file: Path, kept: Path | None, json_target: str | None) -> int:
     output = _output(json_target, {"LEDGER": file, "--head": kept or file})
     with reading(file) as (log, store):
         if kept is not None:
-            seen = load_seen(kept)
+            seen = load_known_head(kept)
             if seen is None:
                 raise LedgerError(f"head = {kept} (--head): no such file: name a head that an answering party kept")
             if seen.head.identity != log.head.identity:

@@ -17,7 +17,15 @@ from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.privacy.accountants.policies import certify, policy_budget
 from capc.privacy.allowance import PrivacyAllowance
-from capc.privacy.ledger import KeptAllowance, Ledger, Terms, allowance_file, check_proof, load_seen, save_seen
+from capc.privacy.ledger import (
+    Ledger,
+    StoredAllowance,
+    Terms,
+    allowance_file,
+    check_proof,
+    load_known_head,
+    save_known_head,
+)
 from capc.protocol.collaboration import Collaboration, PreparedQueries, QueryResult
 from capc.protocol.costs import StepCost
 from capc.protocol.embedded_methods import EMBEDDED
@@ -60,7 +68,7 @@ def open_collaboration(
     suite = reference_suite(parameters, linear, VectorisedTwoParty())
     methods = EMBEDDED if engine is None else with_engine(engine)
     collaboration = Collaboration(session, models, suite, account, methods=methods, allowances=kept)
-    return Watched(collaboration, session, account) if isinstance(account, Ledger) else collaboration
+    return LedgerWatch(collaboration, session, account) if isinstance(account, Ledger) else collaboration
 
 
 def open_session(parameters: Parameters, models: Sequence[QuantisedModel]) -> Session:
@@ -77,7 +85,9 @@ def open_session(parameters: Parameters, models: Sequence[QuantisedModel]) -> Se
     return Session(parameters, fresh_session_id(secrets.token_bytes), participants)
 
 
-def open_allowances(folder: AllowanceFolder, session: Session, models: Sequence[QuantisedModel]) -> list[KeptAllowance]:
+def open_allowances(
+    folder: AllowanceFolder, session: Session, models: Sequence[QuantisedModel]
+) -> list[StoredAllowance]:
     """The allowance of each answering party's model, made or continued (CAPC-RUN-015).
 
     Raises:
@@ -88,7 +98,7 @@ def open_allowances(folder: AllowanceFolder, session: Session, models: Sequence[
     answering = [entry for entry in session.participants if entry.party in session.answering_parties]
     for entry, model in zip(answering, models, strict=True):
         try:
-            kept.append(KeptAllowance(allowance_file(folder.path, str(entry.party), entry.identity, model), goal))
+            kept.append(StoredAllowance(allowance_file(folder.path, str(entry.party), entry.identity, model), goal))
         except InputError as error:
             raise InputError(f"{error} ({folder.place})") from None
         if not kept[-1].value.remaining:
@@ -99,7 +109,7 @@ def open_allowances(folder: AllowanceFolder, session: Session, models: Sequence[
     return kept
 
 
-class Watched:
+class LedgerWatch:
     """A collaboration whose answering parties look at the ledger around each batch, and refuse to go on if it is wrong.
 
     Each of them keeps what it saw in a file of its own, in the folder `LEDGER.heads`. In one process this shows how;
@@ -176,9 +186,9 @@ class Watched:
 
     def _look(self, charged: Sequence[tuple[bytes, int]]) -> None:
         for file in self._files:
-            seen = load_seen(file)
+            seen = load_known_head(file)
             proof = self._ledger.proof(0 if seen is None else seen.head.size, charged)
-            save_seen(check_proof(seen, proof, self._terms, charged), file)
+            save_known_head(check_proof(seen, proof, self._terms, charged), file)
 
 
 def _identity(party: Party) -> bytes:

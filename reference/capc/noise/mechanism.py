@@ -15,7 +15,7 @@ from capc.foundation.errors import InputError
 from capc.foundation.randomness import RandomSource
 from capc.noise.discrete_gaussian import discrete_gaussian
 from capc.noise.gaussian import round_gaussian
-from capc.noise.scale import GridNoise, check_order
+from capc.noise.grid_noise import GridNoise, check_order
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.skellam import skellam, skellam_renyi
 from capc.session.parameters import NoiseName, ReleasePolicy
@@ -57,7 +57,7 @@ class Mechanism(Protocol):
             InputError: the law has a cost at a Renyi order only.
         """
 
-    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
+    def rdp_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
         """The Renyi divergence of that order, or an upper bound of it.
 
         Args:
@@ -89,7 +89,7 @@ class RoundedGaussian(GridNoise):
         """mu^2 = D^2 / sigma^2, exactly. ``squared_sensitivity`` is D^2 in votes^2."""
         return Fraction(squared_sensitivity, self.sigma_votes**2)
 
-    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
+    def rdp_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
         """A D^2 / (2 sigma^2), that of the continuous Gaussian."""
         check_order(order)
         return Fraction(order * self.cost(sensitivity.squared), 2)
@@ -113,7 +113,7 @@ class DiscreteGaussian(GridNoise):
         """Rho = D^2 / (2 sigma^2), exactly. ``squared_sensitivity`` is D^2 in votes^2."""
         return Fraction(squared_sensitivity, 2 * self.sigma_votes**2)
 
-    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
+    def rdp_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
         """A rho."""
         check_order(order)
         return order * self.cost(sensitivity.squared)
@@ -140,7 +140,7 @@ class Skellam(GridNoise):
         """
         raise InputError(f"skellam noise has no cost for D^2 = {squared_sensitivity} alone: charge it at a Renyi order")
 
-    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
+    def rdp_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
         """The bound of :func:`~capc.noise.skellam.skellam_renyi`."""
         check_order(order)
         unit = 1 << self.grid_bits

@@ -15,7 +15,7 @@ from fractions import Fraction
 from capc.foundation.errors import InputError
 from capc.foundation.randomness import RandomSource
 from capc.noise.discrete_gaussian import discrete_gaussian
-from capc.noise.scale import GridNoise
+from capc.noise.grid_noise import GridNoise
 from capc.noise.skellam import skellam
 
 MIN_SHARE_DEVIATION = Fraction(3, 2)

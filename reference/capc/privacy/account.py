@@ -33,7 +33,7 @@ from threading import Lock
 
 from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.noise.mechanism import release_mechanisms
-from capc.privacy.events import DIGEST_BYTES, Dispatched, Entry, Event, EventKind, Receipt, Reserved, Settled
+from capc.privacy.events import DIGEST_BYTES, Dispatch, Entry, Event, EventKind, Receipt, Reservation, Settlement
 from capc.privacy.query_cost import event_cost, query_cost
 from capc.session.parameters import Charge, ReleasePolicy
 from capc.session.session import MAX_QUERIES
@@ -118,7 +118,7 @@ class Account:
         """
         with self._turn():
             receipt = self._admit(session_tag, query, inputs_digest)
-            self._write(Reserved(receipt))
+            self._write(Reservation(receipt))
         return receipt
 
     def dispatch(self, receipt: Receipt, message: bytes) -> bytes:
@@ -141,7 +141,7 @@ class Account:
         digest = hashlib.sha256(message).digest()
         with self._turn():
             if self._check_dispatch(receipt, digest):
-                self._write(Dispatched(receipt, digest), message)
+                self._write(Dispatch(receipt, digest), message)
         return message
 
     def settle(self, receipt: Receipt, answered: bool) -> None:
@@ -161,7 +161,7 @@ class Account:
             raise InputError(f"settle: answered = {answered!r}: give True or False")
         with self._turn():
             self._check_settlement(receipt)
-            self._write(Settled(receipt, answered))
+            self._write(Settlement(receipt, answered))
 
     # How entries are written down and read: a ledger replaces these three.
 
@@ -238,13 +238,13 @@ class Account:
         """Makes an entry part of what is known of its query; returns the events that are to be charged."""
         key = (entry.receipt.session_tag, entry.receipt.query)
         match entry:
-            case Reserved(receipt):
+            case Reservation(receipt):
                 self._receipts[key] = receipt
                 return self._reserved_events
-            case Dispatched(_, digest):
+            case Dispatch(_, digest):
                 self._dispatched[key] = digest
                 return ()
-            case Settled(_, answered):
+            case Settlement(_, answered):
                 self._settled.add(key)
                 return (EventKind.LABEL_RELEASED if answered else EventKind.LABEL_WITHHELD,)
 

@@ -127,7 +127,7 @@ class PrivacyAllowance:
 
 
 class AllowanceKeeper(Protocol):
-    """Where an allowance outlives a session, such as :class:`capc.privacy.ledger.KeptAllowance`."""
+    """Where an allowance outlives a session, such as :class:`capc.privacy.ledger.StoredAllowance`."""
 
     @property
     def value(self) -> PrivacyAllowance:

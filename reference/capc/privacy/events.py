@@ -71,14 +71,14 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class Reserved:
+class Reservation:
     """An entry: one query was charged in full."""
 
     receipt: Receipt
 
 
 @dataclass(frozen=True)
-class Dispatched:
+class Dispatch:
     """An entry: the one message that may carry this query's noise.
 
     Attributes:
@@ -91,12 +91,12 @@ class Dispatched:
 
 
 @dataclass(frozen=True)
-class Settled:
+class Settlement:
     """An entry: whether a label was released, in realised mode."""
 
     receipt: Receipt
     answered: bool
 
 
-Entry = Reserved | Dispatched | Settled
+Entry = Reservation | Dispatch | Settlement
 """What one call writes down."""

@@ -63,7 +63,7 @@ def query_cost(policy: ReleasePolicy, grid_bits: int) -> QueryCost:
     def cost(mechanism: Mechanism, sensitivity: Sensitivity) -> Fraction:
         if policy.renyi_order is None:
             return mechanism.cost(sensitivity.squared)
-        return mechanism.renyi_cost(policy.renyi_order, sensitivity)
+        return mechanism.rdp_cost(policy.renyi_order, sensitivity)
 
     check = Fraction(0) if mechanisms.threshold is None else cost(mechanisms.threshold, CHECK_SENSITIVITY)
     answer = cost(mechanisms.answer, answer_sensitivity(policy.adjacency))

@@ -203,7 +203,7 @@ class Collaboration:
         """
         _ = self.table.querying.preparation
         batch = self._open_batch(count)
-        self.table.play(QueryingTurn(Mode.PREPARE, batch))
+        self.table.play(QueryingTurn(Mode.OFFLINE, batch))
         self._prepared += count
         return PreparedQueries(batch)
 
@@ -224,7 +224,7 @@ class Collaboration:
             raise InputError(f"{len(queries)} queries in a batch that was prepared for {batch.count}")
         prepared.spend()
         self._prepared -= batch.count
-        return self._label(Mode.LABEL_PREPARED, batch, queries)
+        return self._label(Mode.ONLINE, batch, queries)
 
     def _open_batch(self, count: int) -> Batch:
         """The next queries' numbers. Every party is asked first, so that one that refuses leaves all in step.

@@ -15,7 +15,7 @@ class Step(StrEnum):
     """The protocol's steps, in their order, as reports name them (spec/06-protocol.md)."""
 
     SETUP = "setup"
-    AHEAD = "ahead"
+    OFFLINE = "ahead"
     LINEAR = "1a_linear"
     RELU = "1a_relu"
     MASKED_LOGITS = "1b_masked_logits"

@@ -15,8 +15,8 @@ from capc.protocol.link import hear_all, layer_steps, tell
 from capc.protocol.seats import AnsweringSeat, GuardianSeat, Methods, Queries, QueryingSeat
 from capc.session.parameters import Charge, VoteVariant
 from capc.steps.answering_party.inference import (
+    AnsweringVoteShare,
     AwaitingChoice,
-    VoteReady,
     answering_party_enter_batch,
     answering_party_evaluate_layer,
     answering_party_expect_transfers,
@@ -27,12 +27,12 @@ from capc.steps.answering_party.inference import (
     answering_party_take_transfers,
 )
 from capc.steps.answering_party.offline import (
-    AwaitingValue,
+    OnlineValue,
     answering_party_enter_offline,
-    answering_party_finish_preparation,
-    answering_party_garble_ahead,
+    answering_party_evaluate_offline,
+    answering_party_finish_offline,
+    answering_party_garble_offline,
     answering_party_keep_masks,
-    answering_party_prepare_layer,
     answering_party_send_labels,
     answering_party_send_vote_labels,
 )
@@ -43,8 +43,8 @@ from capc.steps.answering_party.vote_rounds import (
     answering_party_garble_round,
 )
 from capc.steps.layer_circuits import vote_shape
-from capc.steps.privacy_guardian.aggregation import Aggregated, privacy_guardian_aggregate
-from capc.steps.privacy_guardian.party import Collecting
+from capc.steps.privacy_guardian.aggregation import AggregatedVotes, privacy_guardian_aggregate
+from capc.steps.privacy_guardian.party import VoteCollection
 from capc.steps.privacy_guardian.release import privacy_guardian_read_answered, privacy_guardian_release
 from capc.steps.querying_party.inference import (
     AwaitingResponse,
@@ -58,14 +58,14 @@ from capc.steps.querying_party.inference import (
     querying_party_request_layer,
 )
 from capc.steps.querying_party.offline import (
-    AwaitingLabels,
     OfflineInput,
-    PreparedBatch,
+    OnlineBatch,
+    OnlineCircuits,
     querying_party_choose_labels_offline,
-    querying_party_enter_prepared,
-    querying_party_evaluate_prepared,
-    querying_party_evaluate_prepared_vote,
-    querying_party_finish_preparation,
+    querying_party_enter_online,
+    querying_party_evaluate_online,
+    querying_party_evaluate_online_vote,
+    querying_party_finish_offline,
     querying_party_keep_circuits,
     querying_party_keep_sums_offline,
     querying_party_mask_batch,
@@ -80,27 +80,27 @@ from capc.steps.querying_party.vote_rounds import (
 )
 
 
-async def ask_layers(seat: QueryingSeat, at: LayerInput, transfers: bytes) -> tuple[AwaitingResponse, bytes]:
+async def ask_layers(seat: QueryingSeat, state: LayerInput, transfers: bytes) -> tuple[AwaitingResponse, bytes]:
     """All layers with one answering party, up to the response with the masked logits.
 
     Encrypted inputs out, masked sums back, then the layer's activation.
 
     Args:
         seat: the querying party's.
-        at: the first layer's input, the queries.
+        state: the first layer's input, the queries.
         transfers: the message that makes transfers.
     """
-    link, peer = seat.link, at.peer
-    link.step = Step.AHEAD
+    link, peer = seat.link, state.peer
+    link.step = Step.OFFLINE
     await link.send(peer, transfers)
     for stage in seat.session.architecture(peer).stages:
         link.step, after = layer_steps(stage)
-        asked = await tell(link, peer, querying_party_request_layer(at)), await link.receive(peer, after)
+        asked = await tell(link, peer, querying_party_request_layer(state)), await link.receive(peer, after)
         if stage.activation is Activation.NONE:
-            at = querying_party_keep_sums(*asked)
+            state = querying_party_keep_sums(*asked)
         elif stage.activation is not Activation.VOTE:
             circuits = await tell(link, peer, querying_party_choose_labels(*asked))
-            at = querying_party_evaluate_layer(circuits, await link.receive(peer))
+            state = querying_party_evaluate_layer(circuits, await link.receive(peer))
     return asked
 
 
@@ -108,16 +108,16 @@ async def answer_layers(seat: AnsweringSeat, waiting: AwaitingTransfers) -> Awai
     """The same: an answering party's part."""
     link, peer = seat.link, QUERYING_PARTY
     answering_party_expect_transfers(waiting)
-    at = answering_party_enter_batch(answering_party_take_transfers(waiting, await link.receive(peer)))
+    state = answering_party_enter_batch(answering_party_take_transfers(waiting, await link.receive(peer)))
     for stage in seat.model.architecture.stages:
         before, after = layer_steps(stage)
         request = await link.receive(peer, before)
-        choice = await tell(link, peer, answering_party_evaluate_layer(at, request, seat.seeds()))
+        choice = await tell(link, peer, answering_party_evaluate_layer(state, request, seat.seeds()))
         link.step = after
         if stage.activation is Activation.NONE:
-            at = answering_party_keep_sums(choice)
+            state = answering_party_keep_sums(choice)
         elif stage.activation is not Activation.VOTE:
-            at = await tell(link, peer, answering_party_garble_layer(choice, await link.receive(peer), seat.seeds()))
+            state = await tell(link, peer, answering_party_garble_layer(choice, await link.receive(peer), seat.seeds()))
     return choice
 
 
@@ -129,21 +129,21 @@ class EmbeddedInference:
     ) -> list[tuple[VoteShare, ...]]:
         """Sends encrypted inputs, chooses labels of the sums, and evaluates garbled circuits."""
         seat.link.step = Step.LINEAR
-        asked = (self._ask(seat, at, transfers[at.peer]) for at in querying_party_enter_batch(opened, queries))
+        asked = (self._ask(seat, state, transfers[state.peer]) for state in querying_party_enter_batch(opened, queries))
         return await seat.link.together(asked)
 
-    async def _ask(self, seat: QueryingSeat, at: LayerInput, transfers: bytes) -> tuple[VoteShare, ...]:
-        link, peer, parameters = seat.link, at.peer, seat.session.parameters
-        awaiting, response = await ask_layers(seat, at, transfers)
+    async def _ask(self, seat: QueryingSeat, state: LayerInput, transfers: bytes) -> tuple[VoteShare, ...]:
+        link, peer, parameters = seat.link, state.peer, seat.session.parameters
+        awaiting, response = await ask_layers(seat, state, transfers)
         if parameters.vote_variant is not VoteVariant.MULTI_ROUND:
             circuits = await tell(link, peer, querying_party_choose_labels(awaiting, response))
             return querying_party_evaluate_vote(circuits, await link.receive(peer))
         turn = await tell(link, peer, querying_party_begin_rounds(awaiting, response))
-        for _ in range(vote_shape(parameters, at.batch.count).rounds - 1):
+        for _ in range(vote_shape(parameters, state.batch.count).rounds - 1):
             turn = await tell(link, peer, querying_party_evaluate_round(turn, await link.receive(peer), seat.seeds()))
         return querying_party_evaluate_last_round(turn, await link.receive(peer), seat.seeds())
 
-    async def answering_party(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> tuple[VoteReady, ...]:
+    async def answering_party(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> tuple[AnsweringVoteShare, ...]:
         """Answers with masked sums, and garbles."""
         link, peer, parameters = seat.link, QUERYING_PARTY, seat.session.parameters
         choice = await answer_layers(seat, waiting)
@@ -160,59 +160,62 @@ class EmbeddedPreparation:
 
     async def querying_party_prepare(
         self, seat: QueryingSeat, opened: Sequence[OpenBatch], transfers: Mapping[Party, bytes]
-    ) -> list[PreparedBatch]:
+    ) -> list[OnlineBatch]:
         """Goes through all layers, and keeps their circuits."""
         return await seat.link.together(
-            self._prepare(seat, at, transfers[at.peer]) for at in querying_party_mask_batch(opened, seat.seeds())
+            self._prepare(seat, state, transfers[state.peer])
+            for state in querying_party_mask_batch(opened, seat.seeds())
         )
 
-    async def _prepare(self, seat: QueryingSeat, at: OfflineInput, transfers: bytes) -> PreparedBatch:
-        link, peer = seat.link, at.peer
+    async def _prepare(self, seat: QueryingSeat, state: OfflineInput, transfers: bytes) -> OnlineBatch:
+        link, peer = seat.link, state.peer
         await link.send(peer, transfers)
         for stage in seat.session.architecture(peer).stages:
-            awaiting = await tell(link, peer, querying_party_request_offline(at))
+            awaiting = await tell(link, peer, querying_party_request_offline(state))
             response = await link.receive(peer)
             if stage.activation is Activation.NONE:
-                at = querying_party_keep_sums_offline(awaiting, response)
+                state = querying_party_keep_sums_offline(awaiting, response)
             else:
                 circuits = await tell(link, peer, querying_party_choose_labels_offline(awaiting, response))
-                at = querying_party_keep_circuits(circuits, await link.receive(peer), seat.seeds())
-        return querying_party_finish_preparation(at)
+                state = querying_party_keep_circuits(circuits, await link.receive(peer), seat.seeds())
+        return querying_party_finish_offline(state)
 
-    async def answering_party_prepare(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> AwaitingValue:
+    async def answering_party_prepare(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> OnlineValue:
         """Answers with W r - m, and garbles before it knows its inputs."""
         link, peer = seat.link, QUERYING_PARTY
         answering_party_expect_transfers(waiting)
-        at = answering_party_enter_offline(answering_party_take_transfers(waiting, await link.receive(peer)))
+        state = answering_party_enter_offline(answering_party_take_transfers(waiting, await link.receive(peer)))
         for stage in seat.model.architecture.stages:
-            choice = await tell(link, peer, answering_party_prepare_layer(at, await link.receive(peer), seat.seeds()))
+            choice = await tell(
+                link, peer, answering_party_evaluate_offline(state, await link.receive(peer), seat.seeds())
+            )
             if stage.activation is Activation.NONE:
-                at = answering_party_keep_masks(choice)
+                state = answering_party_keep_masks(choice)
             else:
-                at = await tell(
-                    link, peer, answering_party_garble_ahead(choice, await link.receive(peer), seat.seeds())
+                state = await tell(
+                    link, peer, answering_party_garble_offline(choice, await link.receive(peer), seat.seeds())
                 )
-        return answering_party_finish_preparation(at)
+        return answering_party_finish_offline(state)
 
     async def querying_party(
-        self, seat: QueryingSeat, prepared: Sequence[PreparedBatch], queries: Queries
+        self, seat: QueryingSeat, prepared: Sequence[OnlineBatch], queries: Queries
     ) -> list[tuple[VoteShare, ...]]:
         """Sends values minus their masks, and evaluates the kept circuits."""
         seat.link.step = Step.LINEAR
-        entered, values = querying_party_enter_prepared(prepared, queries)
+        entered, values = querying_party_enter_online(prepared, queries)
         return await seat.link.together(self._ask(seat, state, values[state.peer]) for state in entered)
 
-    async def _ask(self, seat: QueryingSeat, state: AwaitingLabels, value: bytes) -> tuple[VoteShare, ...]:
+    async def _ask(self, seat: QueryingSeat, state: OnlineCircuits, value: bytes) -> tuple[VoteShare, ...]:
         link, peer = seat.link, state.peer
         link.step = Step.LINEAR
         await link.send(peer, value)
         for _ in range(seat.session.architecture(peer).hidden_activations):
-            evaluated = querying_party_evaluate_prepared(state, await link.receive(peer, Step.RELU))
+            evaluated = querying_party_evaluate_online(state, await link.receive(peer, Step.RELU))
             link.step = Step.LINEAR
             state = await tell(link, peer, evaluated)
-        return querying_party_evaluate_prepared_vote(state, await link.receive(peer, Step.ARGMAX))
+        return querying_party_evaluate_online_vote(state, await link.receive(peer, Step.ARGMAX))
 
-    async def answering_party(self, seat: AnsweringSeat, prepared: AwaitingValue) -> tuple[VoteReady, ...]:
+    async def answering_party(self, seat: AnsweringSeat, prepared: OnlineValue) -> tuple[AnsweringVoteShare, ...]:
         """Multiplies in the clear, and sends the labels of its inputs."""
         link, peer, state = seat.link, QUERYING_PARTY, prepared
         for _ in range(seat.model.architecture.hidden_activations):
@@ -239,13 +242,13 @@ class EmbeddedRelease:
             seat.answers.append((answer, seat.releasing.threshold_noise))
             await tell(seat.link, PRIVACY_GUARDIAN, (answer, answer.answered_message), "answered")
 
-    async def answering_party(self, seat: AnsweringSeat, votes: Sequence[VoteReady]) -> None:
+    async def answering_party(self, seat: AnsweringSeat, votes: Sequence[AnsweringVoteShare]) -> None:
         """Sends its masked shares."""
         seat.link.step = Step.AGGREGATION
         for vote in votes:
             await seat.link.send(PRIVACY_GUARDIAN, answering_party_send_vote(vote), "votes")
 
-    async def privacy_guardian(self, seat: GuardianSeat, collecting: Sequence[Collecting]) -> None:
+    async def privacy_guardian(self, seat: GuardianSeat, collecting: Sequence[VoteCollection]) -> None:
         """Sums the shares; has the account charged before any noise is drawn, and told the message before it leaves."""
         link, account = seat.link, seat.account
         for state in collecting:
@@ -260,7 +263,7 @@ class EmbeddedRelease:
                 account.settle(receipt, answered=answered)
 
 
-async def aggregate(seat: GuardianSeat, state: Collecting) -> Aggregated:
+async def aggregate(seat: GuardianSeat, state: VoteCollection) -> AggregatedVotes:
     """Step 2: the guardian's part."""
     seat.link.step = Step.AGGREGATION
     return privacy_guardian_aggregate(state, await hear_all(seat.link, seat.session.answering_parties))

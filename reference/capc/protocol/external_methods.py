@@ -18,12 +18,12 @@ from capc.protocol.engine import EngineCost
 from capc.protocol.seats import AnsweringSeat, GuardianSeat, Methods, Queries, QueryingSeat
 from capc.session.parameters import Charge, Parameters
 from capc.steps.answering_party.external import answering_party_enter_argmax
-from capc.steps.answering_party.inference import VoteReady
+from capc.steps.answering_party.inference import AnsweringVoteShare
 from capc.steps.answering_party.party import AwaitingTransfers
 from capc.steps.privacy_guardian.external import privacy_guardian_enter_release, privacy_guardian_take_answered
-from capc.steps.privacy_guardian.party import Collecting
+from capc.steps.privacy_guardian.party import VoteCollection
 from capc.steps.querying_party.external import (
-    EnteredLogits,
+    LogitEntry,
     querying_party_enter_argmax,
     querying_party_enter_release,
     querying_party_take_label,
@@ -70,16 +70,16 @@ class OutsideInference:
         link = seat.link
         link.step = Step.LINEAR
         inputs = querying_party_enter_batch(opened, queries)
-        entered = await link.together(self._ask(seat, at, transfers[at.peer]) for at in inputs)
+        entered = await link.together(self._ask(seat, request, transfers[request.peer]) for request in inputs)
         shares = {state.layer_input.peer: logits for state, logits in entered}
         votes, cost = await self._entry.enter_logits(opened[0].batch.first, seat.session.parameters, shares)
         link.outside(cost.bytes, cost.rounds)
         return [querying_party_take_votes(state, votes[state.layer_input.peer]) for state, _ in entered]
 
-    async def _ask(self, seat: QueryingSeat, at: LayerInput, transfers: bytes) -> tuple[EnteredLogits, Rows]:
-        return querying_party_enter_argmax(*await ask_layers(seat, at, transfers))
+    async def _ask(self, seat: QueryingSeat, state: LayerInput, transfers: bytes) -> tuple[LogitEntry, Rows]:
+        return querying_party_enter_argmax(*await ask_layers(seat, state, transfers))
 
-    async def answering_party(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> tuple[VoteReady, ...]:
+    async def answering_party(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> tuple[AnsweringVoteShare, ...]:
         """Enters its shares of the logits, and fresh shares of the votes."""
         choice = await answer_layers(seat, waiting)
         votes, masks, fresh = answering_party_enter_argmax(choice, seat.seeds())
@@ -112,7 +112,7 @@ class OutsideRelease(EmbeddedRelease):
         for (state, _), bits in zip(entered, outputs, strict=True):
             seat.answers.append((querying_party_take_label(state, bits), state.threshold_noise))
 
-    async def privacy_guardian(self, seat: GuardianSeat, collecting: Sequence[Collecting]) -> None:
+    async def privacy_guardian(self, seat: GuardianSeat, collecting: Sequence[VoteCollection]) -> None:
         """Has every query charged before its noise is drawn, and told what it enters before it enters it."""
         entered = []
         for collects in collecting:

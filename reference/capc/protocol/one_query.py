@@ -61,17 +61,17 @@ def one_query(parties: Parties, account: Account, query: Sequence[int], seed: Se
     shares: list[qp.VoteShare] = []
     votes = {}
     for entered, each in zip(qp.querying_party_enter_batch(opened, [query]), waiting, strict=True):
-        at, me = entered, entered.peer
+        state, me = entered, entered.peer
         theirs = ap.answering_party_enter_batch(ap.answering_party_take_transfers(each, post(QP, me, transfers[me])))
         for stage in party.session.architecture(me).stages:
             # 1a: QP sends its share of the layer's input encrypted; AP answers with the sums minus a mask, its share.
-            asked, request = qp.querying_party_request_layer(at)
+            asked, request = qp.querying_party_request_layer(state)
             sums, response = ap.answering_party_evaluate_layer(theirs, post(QP, me, request), seed())
             # 1b: QP decrypts its share. 1a: garbled circuits turn both into fresh shares of ReLUs.
             chosen, bits = qp.querying_party_choose_labels(asked, post(me, QP, response))
             if stage.activation is not Activation.VOTE:
                 theirs, circuits = ap.answering_party_garble_layer(sums, post(QP, me, bits), seed())
-                at = qp.querying_party_evaluate_layer(chosen, post(me, QP, circuits))
+                state = qp.querying_party_evaluate_layer(chosen, post(me, QP, circuits))
         # 1c: after the last layer, of the vote.
         ready, circuits = ap.answering_party_garble_vote(sums, post(QP, me, bits), seed())
         shares += qp.querying_party_evaluate_vote(chosen, post(me, QP, circuits))

@@ -46,14 +46,14 @@ async def querying_party(seat: QueryingSeat, turns: Sequence[QueryingTurn] = ())
         joined = await in_one_session(seat.link, seat.session, QUERYING_PARTY, partial(_set_up_querying_party, seat))
         seat.party = joined
     for turn in turns:
-        if turn.mode is Mode.LABEL_PREPARED:
+        if turn.mode is Mode.ONLINE:
             prepared, releases = seat.prepared[turn.batch.first]
             shares = await seat.preparation.querying_party(seat, prepared, turn.queries)
             del seat.prepared[turn.batch.first]
         else:
-            seat.link.step = Step.AHEAD
+            seat.link.step = Step.OFFLINE
             seat.party, opened, transfers, releases = querying_party_open_batch(seat.party, turn.batch.count)
-            if turn.mode is Mode.PREPARE:
+            if turn.mode is Mode.OFFLINE:
                 prepared = await seat.preparation.querying_party_prepare(seat, opened, transfers)
                 seat.prepared[turn.batch.first] = prepared, releases
                 continue
@@ -67,13 +67,13 @@ async def answering_party(seat: AnsweringSeat, turns: Sequence[Turn] = ()) -> No
         joined = await in_one_session(seat.link, seat.session, seat.me, partial(_set_up_answering_party, seat))
         seat.party = joined
     for turn in turns:
-        if turn.mode is Mode.LABEL_PREPARED:
+        if turn.mode is Mode.ONLINE:
             votes = await seat.preparation.answering_party(seat, seat.prepared[turn.batch.first])
             del seat.prepared[turn.batch.first]
         else:
-            seat.link.step = Step.AHEAD
+            seat.link.step = Step.OFFLINE
             seat.party, waiting = answering_party_open_batch(seat.party, turn.batch.count)
-            if turn.mode is Mode.PREPARE:
+            if turn.mode is Mode.OFFLINE:
                 seat.prepared[turn.batch.first] = await seat.preparation.answering_party_prepare(seat, waiting)
                 continue
             votes = await seat.methods.inference.answering_party(seat, waiting)
@@ -88,12 +88,12 @@ async def privacy_guardian(seat: GuardianSeat, turns: Sequence[Turn] = ()) -> No
         )
         seat.party = joined
     for turn in turns:
-        if turn.mode is not Mode.LABEL_PREPARED:
+        if turn.mode is not Mode.ONLINE:
             seat.prepared[turn.batch.first] = []
             for _ in turn.batch.queries:
                 seat.party, collecting = privacy_guardian_open_query(seat.party)
                 seat.prepared[turn.batch.first].append(collecting)
-        if turn.mode is not Mode.PREPARE:
+        if turn.mode is not Mode.OFFLINE:
             await seat.methods.release.privacy_guardian(seat, seat.prepared.pop(turn.batch.first))
 
 

@@ -17,12 +17,12 @@ from capc.privacy.allowance import PrivacyAllowance
 from capc.protocol.link import Link
 from capc.session.parameters import VoteVariant
 from capc.session.session import Batch, Session
-from capc.steps.answering_party.inference import VoteReady
-from capc.steps.answering_party.offline import AwaitingValue
+from capc.steps.answering_party.inference import AnsweringVoteShare
+from capc.steps.answering_party.offline import OnlineValue
 from capc.steps.answering_party.party import AnsweringParty, AwaitingTransfers
-from capc.steps.privacy_guardian.party import Collecting, PrivacyGuardian
+from capc.steps.privacy_guardian.party import PrivacyGuardian, VoteCollection
 from capc.steps.querying_party.inference import VoteShare
-from capc.steps.querying_party.offline import PreparedBatch
+from capc.steps.querying_party.offline import OnlineBatch
 from capc.steps.querying_party.party import OpenBatch, QueryingParty, ReleaseTurn
 from capc.steps.querying_party.release import Answer, AwaitingRelease
 from capc.steps.suite import Suite
@@ -34,8 +34,8 @@ class Mode(Enum):
     """What happens in a turn."""
 
     LABEL = "label"
-    PREPARE = "prepare"
-    LABEL_PREPARED = "label prepared"
+    OFFLINE = "prepare"
+    ONLINE = "label prepared"
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class QueryingSeat(Seat):
     """
 
     party: QueryingParty | None = None
-    prepared: dict[int, tuple[list[PreparedBatch], tuple[ReleaseTurn, ...]]] = field(default_factory=dict)
+    prepared: dict[int, tuple[list[OnlineBatch], tuple[ReleaseTurn, ...]]] = field(default_factory=dict)
     answers: list[tuple[Answer, int]] = field(default_factory=list)
     releasing: AwaitingRelease | None = None
 
@@ -123,7 +123,7 @@ class AnsweringSeat(Seat):
     model: QuantisedModel
     allowance: PrivacyAllowance | None = None
     party: AnsweringParty | None = None
-    prepared: dict[int, AwaitingValue] = field(default_factory=dict)
+    prepared: dict[int, OnlineValue] = field(default_factory=dict)
 
 
 @dataclass(repr=False)
@@ -136,7 +136,7 @@ class GuardianSeat(Seat):
 
     account: Account
     party: PrivacyGuardian | None = None
-    prepared: dict[int, list[Collecting]] = field(default_factory=dict)
+    prepared: dict[int, list[VoteCollection]] = field(default_factory=dict)
     noise: list[ReleaseNoise] = field(default_factory=list)
 
 
@@ -148,7 +148,7 @@ class Inference(Protocol):
     ) -> list[tuple[VoteShare, ...]]:
         """The querying party's part with all answering parties: for each of them a share of its vote on each query."""
 
-    async def answering_party(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> tuple[VoteReady, ...]:
+    async def answering_party(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> tuple[AnsweringVoteShare, ...]:
         """An answering party's part: its share of its vote on each query."""
 
 
@@ -157,18 +157,18 @@ class Preparation(Protocol):
 
     async def querying_party_prepare(
         self, seat: QueryingSeat, opened: Sequence[OpenBatch], transfers: Mapping[Party, bytes]
-    ) -> list[PreparedBatch]:
+    ) -> list[OnlineBatch]:
         """The querying party's part before."""
 
-    async def answering_party_prepare(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> AwaitingValue:
+    async def answering_party_prepare(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> OnlineValue:
         """An answering party's part before."""
 
     async def querying_party(
-        self, seat: QueryingSeat, prepared: Sequence[PreparedBatch], queries: Queries
+        self, seat: QueryingSeat, prepared: Sequence[OnlineBatch], queries: Queries
     ) -> list[tuple[VoteShare, ...]]:
         """The querying party's part after; as of :class:`Inference`."""
 
-    async def answering_party(self, seat: AnsweringSeat, prepared: AwaitingValue) -> tuple[VoteReady, ...]:
+    async def answering_party(self, seat: AnsweringSeat, prepared: OnlineValue) -> tuple[AnsweringVoteShare, ...]:
         """An answering party's part after."""
 
 
@@ -180,10 +180,10 @@ class Release(Protocol):
     ) -> None:
         """The querying party's part; answers are left on the seat."""
 
-    async def answering_party(self, seat: AnsweringSeat, votes: Sequence[VoteReady]) -> None:
+    async def answering_party(self, seat: AnsweringSeat, votes: Sequence[AnsweringVoteShare]) -> None:
         """An answering party's part."""
 
-    async def privacy_guardian(self, seat: GuardianSeat, collecting: Sequence[Collecting]) -> None:
+    async def privacy_guardian(self, seat: GuardianSeat, collecting: Sequence[VoteCollection]) -> None:
         """The guardian's part; noise is left on the seat."""
 
 

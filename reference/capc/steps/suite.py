@@ -18,13 +18,13 @@ from capc.session.parameters import Parameters
 from capc.session.session import Session
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.ideal import IdealTwoParty
-from capc.two_party.interface import Ahead, AnyScheme, Chosen, Transfers, TwoPartyScheme
+from capc.two_party.interface import AnyScheme, EvaluatorChoice, OfflineGarbling, Transfers, TwoPartyScheme
 from capc.two_party.vote_rounds import EvaluatorRound, GarblerRound
 
 # What a scheme keeps is of its own types, which a suite hides: a step hands back what it was given, each to its place.
 SecretKey = NewType("SecretKey", object)
 PublicKey = NewType("PublicKey", object)
-PreparedWeights = NewType("PreparedWeights", object)
+EncodedWeights = NewType("EncodedWeights", object)
 OfferState = NewType("OfferState", object)
 ChoiceState = NewType("ChoiceState", object)
 EvaluatorKey = NewType("EvaluatorKey", object)
@@ -37,11 +37,11 @@ _EvaluatorTurn = NewType("_EvaluatorTurn", object)
 _GarblerTurn = NewType("_GarblerTurn", object)
 EvaluatorTransfers = Transfers[_EvaluatorEnd]
 GarblerTransfers = Transfers[_GarblerEnd]
-ChosenLabels = Chosen[_Picked]
-AheadCircuits = Ahead[_Inputs]
+ChosenLabels = EvaluatorChoice[_Picked]
+OfflineGarblings = OfflineGarbling[_Inputs]
 EvaluatorTurn = EvaluatorRound[_EvaluatorTurn]
 GarblerTurn = GarblerRound[_GarblerTurn]
-Linear = LinearScheme[SecretKey, PublicKey, PreparedWeights]
+Linear = LinearScheme[SecretKey, PublicKey, EncodedWeights]
 TwoParty = TwoPartyScheme[
     OfferState, ChoiceState, EvaluatorKey, GarblerKey, _EvaluatorEnd, _GarblerEnd, _Picked, _Inputs, _EvaluatorTurn,
     _GarblerTurn,

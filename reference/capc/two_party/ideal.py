@@ -18,10 +18,10 @@ from capc.two_party.circuits.builder import Circuit, evaluate
 from capc.two_party.hash_use import HashUse
 from capc.two_party.ideal_vote_rounds import HANDLE_BYTES, IdealVote
 from capc.two_party.interface import (
-    Ahead,
-    Chosen,
     Evaluation,
+    EvaluatorChoice,
     GarblerOutput,
+    OfflineGarbling,
     OutputCheck,
     OutputLabels,
     Transfers,
@@ -70,7 +70,7 @@ class IdealTwoParty:
         """A handle."""
         return HANDLE_BYTES
 
-    def ahead_length(self, circuit: Circuit, instances: int) -> int:  # noqa: ARG002
+    def offline_length(self, circuit: Circuit, instances: int) -> int:  # noqa: ARG002
         """A handle."""
         return HANDLE_BYTES
 
@@ -102,37 +102,39 @@ class IdealTwoParty:
     def extend_evaluator(
         self,
         key: None,  # noqa: ARG002
-        position: int,
+        nonce: int,
         counts: Sequence[int],
     ) -> tuple[list[Transfers[None]], bytes]:
         """Nothing to transfer yet."""
-        return [Transfers(position + number, count, None) for number, count in enumerate(counts)], b""
+        return [Transfers(nonce + number, count, None) for number, count in enumerate(counts)], b""
 
-    def expect_transfers(self, key: None, position: int, counts: Sequence[int]) -> None:
+    def expect_transfers(self, key: None, nonce: int, counts: Sequence[int]) -> None:
         """Nothing to transfer yet."""
 
-    def extend_garbler(self, key: None, position: int, counts: Sequence[int], payload: bytes) -> list[Transfers[None]]:
+    def extend_garbler(self, key: None, nonce: int, counts: Sequence[int], payload: bytes) -> list[Transfers[None]]:
         """Nothing to transfer yet."""
         require_length(payload, 0, "OT extension")
-        return self.extend_evaluator(key, position, counts)[0]
+        return self.extend_evaluator(key, nonce, counts)[0]
 
     def choose(
         self, transfers: Transfers[None], circuit: Circuit, inputs: Sequence[Words]
-    ) -> tuple[Chosen[list[list[int]]], bytes]:
+    ) -> tuple[EvaluatorChoice[list[list[int]]], bytes]:
         """Keeps the evaluator's words until the garbler has given its own."""
         transfers.require_count(circuit, len(inputs))
         transfers.spend()
-        return Chosen(circuit, len(inputs), transfers.position, [list(words) for words in inputs]), b""
+        return EvaluatorChoice(circuit, len(inputs), transfers.nonce, [list(words) for words in inputs]), b""
 
     def garble(
         self, transfers: Transfers[None], circuit: Circuit, inputs: Sequence[Words], bits: bytes, source: RandomSource
     ) -> tuple[GarblerOutput, bytes]:
         """Hands the garbler's words to the trusted party, and takes its shares."""
-        ahead, handle = self.garble_ahead(transfers, circuit, len(inputs), bits, source)
-        self.activate(ahead, inputs)
-        return ahead.output, handle
+        offline, handle = self.garble_offline(transfers, circuit, len(inputs), bits, source)
+        self.activate(offline, inputs)
+        return offline.output, handle
 
-    def evaluate(self, chosen: Chosen[list[list[int]]], payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
+    def evaluate(
+        self, chosen: EvaluatorChoice[list[list[int]]], payload: bytes, check: OutputCheck = accept_any
+    ) -> Evaluation:
         """Lets the trusted party evaluate the circuit on both parties' words."""
         chosen.require_unspent()
         evaluation = self._outputs(chosen, payload)
@@ -140,9 +142,9 @@ class IdealTwoParty:
         chosen.spend()
         return evaluation
 
-    def garble_ahead(
+    def garble_offline(
         self, transfers: Transfers[None], circuit: Circuit, instances: int, bits: bytes, source: RandomSource
-    ) -> tuple[Ahead[_Garbled], bytes]:
+    ) -> tuple[OfflineGarbling[_Garbled], bytes]:
         """The garbler's shares, uniform; its words follow."""
         transfers.require_count(circuit, instances)
         require_length(bits, 0, "choice bits")
@@ -155,25 +157,25 @@ class IdealTwoParty:
             labels = None
         self._batches.append(_Garbled(shares))
         handle = (len(self._batches) - 1).to_bytes(HANDLE_BYTES, "little")
-        return Ahead(circuit, instances, GarblerOutput(shares, labels), self._batches[-1]), handle
+        return OfflineGarbling(circuit, instances, GarblerOutput(shares, labels), self._batches[-1]), handle
 
-    def check_ahead(self, chosen: Chosen[list[list[int]]], payload: bytes) -> None:  # noqa: ARG002
+    def check_offline(self, chosen: EvaluatorChoice[list[list[int]]], payload: bytes) -> None:  # noqa: ARG002
         """A handle that the trusted party gave."""
         self._batch(payload)
 
-    def activate(self, ahead: Ahead[_Garbled], inputs: Sequence[Words]) -> bytes:
+    def activate(self, offline: OfflineGarbling[_Garbled], inputs: Sequence[Words]) -> bytes:
         """Hands the garbler's words to the trusted party."""
-        ahead.require_instances(len(inputs))
-        ahead.spend()
-        ahead.secret.inputs += [list(words) for words in inputs]
+        offline.require_instances(len(inputs))
+        offline.spend()
+        offline.secret.inputs += [list(words) for words in inputs]
         return b""
 
-    def evaluate_ahead(self, chosen: Chosen[list[list[int]]], payload: bytes, labels: bytes) -> Evaluation:
+    def evaluate_online(self, chosen: EvaluatorChoice[list[list[int]]], payload: bytes, labels: bytes) -> Evaluation:
         """As :meth:`evaluate`, after :meth:`activate`."""
         require_length(labels, 0, "input labels")
         return self.evaluate(chosen, payload)
 
-    def _outputs(self, chosen: Chosen[list[list[int]]], payload: bytes) -> Evaluation:
+    def _outputs(self, chosen: EvaluatorChoice[list[list[int]]], payload: bytes) -> Evaluation:
         batch, circuit = self._batch(payload), chosen.circuit
         outputs = [evaluate(circuit, *pair) for pair in zip(batch.inputs, chosen.secret, strict=True)]
         if circuit.sharing is None:

@@ -47,7 +47,7 @@ class IdealVote:
         shape.require_transfers(transfers)
         shape.require_shares(shares)
         transfers.spend()
-        return EvaluatorRound(shape, 0, transfers.position, shares), b""
+        return EvaluatorRound(shape, 0, transfers.nonce, shares), b""
 
     def await_begin(
         self,
@@ -60,7 +60,7 @@ class IdealVote:
         shape.require_transfers(transfers)
         shape.require_shares(shares)
         transfers.spend()
-        return GarblerRound(shape, 0, transfers.position, shares)
+        return GarblerRound(shape, 0, transfers.nonce, shares)
 
     def garble(
         self,

@@ -3,7 +3,7 @@
 After a set-up, both make random oblivious transfers ahead of any input. Then either
 
 - the evaluator sends its choice bits, the garbler the garbled circuits (:meth:`TwoPartyScheme.garble`); or
-- circuits are garbled ahead of the garbler's inputs too, and its labels follow (:meth:`TwoPartyScheme.garble_ahead`).
+- circuits are garbled ahead of the garbler's inputs too, and its labels follow (:meth:`TwoPartyScheme.garble_offline`).
 
 Implementations: :class:`capc.two_party.garbling.readable.GarbledTwoParty`, readable; a fast one outside of the core,
     which gives
@@ -55,12 +55,12 @@ class Transfers(SingleUse, Generic[End]):
     """One party's end of random transfers for one batch of circuits. Secret, and used for one batch only.
 
     Attributes:
-        position: of the batch: below 2^64, and never twice under one key.
+        nonce: of the batch: below 2^64, and never twice under one key.
         count: how many transfers.
         secret: the scheme's own.
     """
 
-    position: int
+    nonce: int
     count: int
     secret: End
 
@@ -71,12 +71,12 @@ class Transfers(SingleUse, Generic[End]):
 
 
 @dataclass(frozen=True, repr=False)
-class Chosen(SingleUse, Generic[Picked]):
+class EvaluatorChoice(SingleUse, Generic[Picked]):
     """The evaluator between its choice bits and the garbled circuits. Secret: its labels, or in the ideal its words."""
 
     circuit: Circuit
     instances: int
-    position: int
+    nonce: int
     secret: Picked
 
 
@@ -136,7 +136,7 @@ class GarblerOutput:
 
 
 @dataclass(frozen=True, repr=False)
-class Ahead(SingleUse, Generic[Inputs]):
+class OfflineGarbling(SingleUse, Generic[Inputs]):
     """Circuits that were garbled ahead of the garbler's inputs. Secret: the labels of its input wires."""
 
     circuit: Circuit
@@ -191,7 +191,7 @@ class TwoPartyScheme(
     def circuits_length(self, circuit: Circuit, instances: int) -> int:
         """Of a garbler's reply to choice bits."""
 
-    def ahead_length(self, circuit: Circuit, instances: int) -> int:
+    def offline_length(self, circuit: Circuit, instances: int) -> int:
         """Of circuits garbled ahead of inputs."""
 
     def labels_length(self, circuit: Circuit, instances: int) -> int:
@@ -212,21 +212,21 @@ class TwoPartyScheme(
         """Set-up 4, garbler: its key."""
 
     def extend_evaluator(
-        self, key: EvaluatorKey, position: int, counts: Sequence[int]
+        self, key: EvaluatorKey, nonce: int, counts: Sequence[int]
     ) -> tuple[list[Transfers[EvaluatorEnd]], bytes]:
-        """Evaluator: random transfers for batches at ``position``, ``position + 1``, and so on."""
+        """Evaluator: random transfers for batches at ``nonce``, ``nonce + 1``, and so on."""
 
-    def expect_transfers(self, key: GarblerKey, position: int, counts: Sequence[int]) -> None:
+    def expect_transfers(self, key: GarblerKey, nonce: int, counts: Sequence[int]) -> None:
         """Garbler: may work ahead while it waits for the message of :meth:`extend_garbler`. Changes no result."""
 
     def extend_garbler(
-        self, key: GarblerKey, position: int, counts: Sequence[int], payload: bytes
+        self, key: GarblerKey, nonce: int, counts: Sequence[int], payload: bytes
     ) -> list[Transfers[GarblerEnd]]:
         """Garbler: its ends of the same transfers."""
 
     def choose(
         self, transfers: Transfers[EvaluatorEnd], circuit: Circuit, inputs: Sequence[Words]
-    ) -> tuple[Chosen[Picked], bytes]:
+    ) -> tuple[EvaluatorChoice[Picked], bytes]:
         """Evaluator: commits to its inputs. The transfers are spent."""
 
     def garble(
@@ -239,21 +239,21 @@ class TwoPartyScheme(
     ) -> tuple[GarblerOutput, bytes]:
         """Garbler: garbles one circuit per instance on its inputs. The transfers are spent if the bits are good."""
 
-    def evaluate(self, chosen: Chosen[Picked], payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
+    def evaluate(self, chosen: EvaluatorChoice[Picked], payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
         """Evaluator: the outputs of each instance; ``chosen`` is spent if ``check`` accepts them."""
 
-    def garble_ahead(
+    def garble_offline(
         self, transfers: Transfers[GarblerEnd], circuit: Circuit, instances: int, bits: bytes, source: RandomSource
-    ) -> tuple[Ahead[Inputs], bytes]:
+    ) -> tuple[OfflineGarbling[Inputs], bytes]:
         """Garbler: garbles before it knows its inputs; its output is known already. The transfers are spent."""
 
-    def check_ahead(self, chosen: Chosen[Picked], payload: bytes) -> None:
+    def check_offline(self, chosen: EvaluatorChoice[Picked], payload: bytes) -> None:
         """Evaluator: refuses what cannot be circuits garbled ahead, before anything depends on it."""
 
-    def activate(self, ahead: Ahead[Inputs], inputs: Sequence[Words]) -> bytes:
+    def activate(self, offline: OfflineGarbling[Inputs], inputs: Sequence[Words]) -> bytes:
         """Garbler: the labels of its inputs, once."""
 
-    def evaluate_ahead(self, chosen: Chosen[Picked], payload: bytes, labels: bytes) -> Evaluation:
+    def evaluate_online(self, chosen: EvaluatorChoice[Picked], payload: bytes, labels: bytes) -> Evaluation:
         """Evaluator: the outputs of circuits that were garbled ahead."""
 
 
@@ -264,12 +264,12 @@ AnyScheme = TwoPartyScheme[Any, Any, Any, Any, Any, Any, Any, Any, Any, Any]
 def request_at_once(
     scheme: TwoPartyScheme[Any, Any, EvaluatorKey, Any, Any, Any, Picked, Any, Any, Any],
     key: EvaluatorKey,
-    position: int,
+    nonce: int,
     circuit: Circuit,
     inputs: Sequence[Words],
-) -> tuple[Chosen[Picked], bytes]:
+) -> tuple[EvaluatorChoice[Picked], bytes]:
     """Evaluator: makes transfers and uses them in one message, the extension followed by the choice bits."""
-    (transfers,), extension = scheme.extend_evaluator(key, position, [len(inputs) * circuit.evaluator_inputs])
+    (transfers,), extension = scheme.extend_evaluator(key, nonce, [len(inputs) * circuit.evaluator_inputs])
     chosen, bits = scheme.choose(transfers, circuit, inputs)
     return chosen, extension + bits
 
@@ -283,7 +283,7 @@ def request_length(scheme: AnyScheme, circuit: Circuit, instances: int) -> int:
 def answer_at_once(
     scheme: TwoPartyScheme[Any, Any, Any, GarblerKey, Any, Any, Any, Any, Any, Any],
     key: GarblerKey,
-    position: int,
+    nonce: int,
     circuit: Circuit,
     inputs: Sequence[Words],
     payload: bytes,
@@ -292,5 +292,5 @@ def answer_at_once(
     """Garbler: the answer to the payload of :func:`request_at_once`, whose length was checked."""
     count = len(inputs) * circuit.evaluator_inputs
     split = scheme.extension_length(count)
-    (transfers,) = scheme.extend_garbler(key, position, [count], payload[:split])
+    (transfers,) = scheme.extend_garbler(key, nonce, [count], payload[:split])
     return scheme.garble(transfers, circuit, inputs, payload[split:], source)

@@ -15,7 +15,7 @@ For every round, of M matches between neighbours x_i, x_j:
 
 The last round needs no winner: `final_circuit` takes the last difference and the kept labels of all earlier signs, and
 shares the flags. So there are ceil(log2 C) round trips. A round counts as a layer of its own, after the vote's: in
-headers, and in the positions of hashes and transfers, where it makes tweaks unique under each of the two offsets.
+headers, and in the nonces of hashes and transfers, where it makes tweaks unique under each of the two offsets.
 
 Reveals: to each party its fresh shares. Implementations:
     :class:`capc.two_party.garbling.readable_vote_rounds.GarbledVote`, readable; a fast
@@ -118,13 +118,13 @@ class _Round(SingleUse, Generic[Turn]):
     Attributes:
         shape: of the vote.
         number: of the round, from 0.
-        position: of the round, below 2^64; round ``number`` of a vote has the vote's position plus ``number``.
+        nonce: of the round, below 2^64; round ``number`` of a vote has the vote's nonce plus ``number``.
         secret: shares of the entrants, labels, the offset.
     """
 
     shape: VoteShape
     number: int
-    position: int
+    nonce: int
     secret: Turn
 
     def require_round(self, *, last: bool) -> None:
@@ -139,7 +139,7 @@ class _Round(SingleUse, Generic[Turn]):
 
     def following(self, secret: Turn) -> Self:
         """The next round."""
-        return self.renewed(number=self.number + 1, position=self.position + 1, secret=secret)
+        return self.renewed(number=self.number + 1, nonce=self.nonce + 1, secret=secret)
 
 
 @dataclass(frozen=True, repr=False)

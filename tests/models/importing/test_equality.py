@@ -18,7 +18,7 @@ from capc.models.architecture import Activation
 from capc.models.importing.from_onnx import graph_from_onnx
 from capc.models.importing.from_torch import graph_from_torch
 from capc.models.importing.graph import Graph
-from capc.models.importing.lower import Lowered, lower
+from capc.models.importing.lower import LoweredModel, lower
 from capc.models.importing.quantise import quantise_graph
 from capc.models.operators import SumPool, apply, per_output
 from support.networks import NAMED, Shape, networks, seeded
@@ -28,7 +28,7 @@ F = 20
 SOFTMAXED = {"cryptonets_with_relu"}
 
 
-def error_bound(lowered: Lowered, features: list[float], fraction_bits: int) -> float:
+def error_bound(lowered: LoweredModel, features: list[float], fraction_bits: int) -> float:
     """The largest difference of a logit that rounding explains, on these features.
 
     Each input is off by at most 2^-(f+1), each weight by 2^-(f+1), each bias by 2^-(2f+1), and a ReLU drops less than

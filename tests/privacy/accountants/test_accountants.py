@@ -18,15 +18,15 @@ from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare
-from capc.privacy.accountants import joint
+from capc.privacy.accountants import confident_gnmax
+from capc.privacy.accountants.confident_gnmax import joint_cost_holds, joint_renyi_upper
 from capc.privacy.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper, improved_conversion
 from capc.privacy.accountants.gdp import composed_mu_squared
-from capc.privacy.accountants.joint import joint_cost_holds, joint_renyi_upper
-from capc.privacy.accountants.pld import LossDistribution, loss_epsilon
-from capc.privacy.accountants.rdp import ORDERS, classic_conversion, renyi_cost, renyi_epsilon, separate_cost
+from capc.privacy.accountants.pld import PrivacyLossDistribution, pld_epsilon
+from capc.privacy.accountants.rdp import ORDERS, classic_conversion, rdp_cost, rdp_epsilon, separate_cost
 from capc.privacy.accountants.steps import JointStep, Noise, Step, Steps
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
-from capc.privacy.accountants.zcdp import composed_rho
+from capc.privacy.accountants.zcdp import zcdp_rho
 from capc.privacy.figures.methods import Method, applicable, statement_for
 from support.laws import real
 from support.sizes import examples
@@ -64,7 +64,7 @@ def skellam(variance_share: Fraction, contributors: int) -> SharedNoise:
 def test_renyi_epsilon_is_the_minimum_over_the_grid(
     sigma: Fraction, count: int, delta: Fraction, improved: bool
 ) -> None:
-    found = renyi_epsilon(gaussian_steps(sigma, count), delta, improved_conversion if improved else classic_conversion)
+    found = rdp_epsilon(gaussian_steps(sigma, count), delta, improved_conversion if improved else classic_conversion)
     with mpmath.workdps(50):
         d = real(delta)
 
@@ -83,14 +83,14 @@ def test_renyi_epsilon_is_the_minimum_over_the_grid(
 def test_an_edge_of_the_grid_is_said_and_nothing_is_negative() -> None:
     assert tuple(sorted(set(ORDERS))) == ORDERS
     assert ORDERS[0] > 1
-    loud = renyi_epsilon(gaussian_steps(Fraction(1, 100), 10**3), Fraction(1, 10), improved_conversion)
+    loud = rdp_epsilon(gaussian_steps(Fraction(1, 100), 10**3), Fraction(1, 10), improved_conversion)
     assert loud.at_edge
     assert loud.order == ORDERS[0]
     text = statement_for(gaussian_steps(Fraction(1, 100), 10**3), UNIT, Fraction(1, 10), Method.RENYI_IMPROVED).method
     assert "the edge of the grid" in text
-    quiet = renyi_epsilon(gaussian_steps(Fraction(10**4), 1), Fraction(1, 2), improved_conversion)
+    quiet = rdp_epsilon(gaussian_steps(Fraction(10**4), 1), Fraction(1, 2), improved_conversion)
     assert quiet.epsilon == 0
-    assert renyi_epsilon({}, Fraction(1, 10), improved_conversion).epsilon == 0
+    assert rdp_epsilon({}, Fraction(1, 10), improved_conversion).epsilon == 0
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def test_summed_shares_cost_at_least_their_exact_divergence(v: Fraction, shares:
     inside = (p > 1e-300) & (q > 1e-300)
     exact = float(np.log(np.sum(p[inside] ** a * q[inside] ** (1 - a))) / (a - 1))
     step = Step(shared(v, shares), ONE)
-    bound = float(renyi_cost({step: 1}, order))
+    bound = float(rdp_cost({step: 1}, order))
     assert exact <= bound * (1 + 1e-12)
     assert bound <= exact * (1 + 1e-6)
 
@@ -142,7 +142,7 @@ def test_the_correction_of_summed_shares_is_charged() -> None:
         tau = 10 * mpmath.fsum(mpmath.exp(-2 * (mpmath.pi * v) ** 2 * k / (k + 1)) for k in range(1, 10))
         r = mpmath.sqrt(2 / (10 * v**2))
         truth = min(r**2 / 2 + 2 * tau, (r + mpmath.sqrt(2) * tau) ** 2 / 2)
-        found = real(composed_rho({step: 1}))
+        found = real(zcdp_rho({step: 1}))
         assert truth <= found <= truth * (1 + RELATIVE)
         assert found > r**2 / 2
 
@@ -150,8 +150,8 @@ def test_the_correction_of_summed_shares_is_charged() -> None:
 @pytest.mark.req("CAPC-ACCT-106")
 def test_only_shares_that_count_protect() -> None:
     v = Fraction(2)
-    assert composed_rho({Step(shared(v, 10, 4), TWO): 1}) == composed_rho({Step(shared(v, 6), TWO): 1})
-    assert composed_rho({Step(shared(v, 10, 4), TWO): 1}) > composed_rho({Step(shared(v, 10), TWO): 1})
+    assert zcdp_rho({Step(shared(v, 10, 4), TWO): 1}) == zcdp_rho({Step(shared(v, 6), TWO): 1})
+    assert zcdp_rho({Step(shared(v, 10, 4), TWO): 1}) > zcdp_rho({Step(shared(v, 10), TWO): 1})
     with pytest.raises(InputError, match="at least one share must count"):
         shared(v, 3, 3)
 
@@ -176,7 +176,7 @@ def test_skellam_cost_is_at_least_the_exact_divergence_and_close(sigma: Fraction
         exact = mpmath.log(
             mpmath.fsum(p**order * q ** (1 - order) for p, q in zip(law[shift:], law[:-shift], strict=True))
         ) / (order - 1)
-        bound = real(renyi_cost({Step(skellam(sigma, 1), moved): 1}, Fraction(order)))
+        bound = real(rdp_cost({Step(skellam(sigma, 1), moved): 1}, Fraction(order)))
         assert exact <= bound
         if shift == 1 and sigma >= 5:
             assert bound <= exact * mpmath.mpf("1.1")
@@ -185,8 +185,8 @@ def test_skellam_cost_is_at_least_the_exact_divergence_and_close(sigma: Fraction
 def test_skellam_shares_add_up_and_fractional_orders_round_up() -> None:
     whole, parts = Step(skellam(Fraction(6), 1), TWO), Step(skellam(Fraction(3), 4), TWO)
     for order in (Fraction(2), Fraction(5, 2), Fraction(40)):
-        assert renyi_cost({whole: 1}, order) == renyi_cost({parts: 1}, order)
-    assert renyi_cost({whole: 1}, Fraction(5, 2)) == renyi_cost({whole: 1}, Fraction(3))
+        assert rdp_cost({whole: 1}, order) == rdp_cost({parts: 1}, order)
+    assert rdp_cost({whole: 1}, Fraction(5, 2)) == rdp_cost({whole: 1}, Fraction(3))
 
 
 # --- exact loss distribution --------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def test_loss_distribution_is_the_sum_over_all_noises(groups: list[tuple[int, Fr
         Step(DiscreteGaussian(sigma, 0), Sensitivity(Fraction(count), Fraction(count), count)): 1
         for count, sigma in groups
     }
-    upper = real(LossDistribution(steps, Fraction(1, 10**8)).delta_upper(epsilon))
+    upper = real(PrivacyLossDistribution(steps, Fraction(1, 10**8)).delta_upper(epsilon))
     with mpmath.workdps(40):
         reach = 14 if len(groups) == 1 else 9
         truth = enumerated_delta(groups, epsilon, reach)
@@ -230,7 +230,7 @@ def test_loss_distribution_agrees_with_a_peer_that_discretises(sigma: int, numbe
     """Theirs is pessimistic on a grid of losses, so ours is a little below it."""
     peer = from_discrete_gaussian_mechanism(sigma, 1, value_discretization_interval=1e-4).self_compose(numbers)
     steps = {Step(DiscreteGaussian(Fraction(sigma), 0), ONE): numbers}
-    distribution = LossDistribution(steps, Fraction(1, 10**8))
+    distribution = PrivacyLossDistribution(steps, Fraction(1, 10**8))
     for epsilon in (Fraction(1, 2), Fraction(2)):
         ours, theirs = float(distribution.delta_upper(epsilon)), peer.get_delta_for_epsilon(float(epsilon))
         assert ours <= theirs * (1 + 1e-9) + 1e-12
@@ -240,25 +240,25 @@ def test_loss_distribution_agrees_with_a_peer_that_discretises(sigma: int, numbe
 def test_the_gaussian_curve_is_too_low_for_the_discrete_gaussian_and_zcdp_is_not() -> None:
     """An error of peers: at sigma = 3 the Gaussian delta is percents below the exact one."""
     steps = {Step(DiscreteGaussian(Fraction(3), 0), ONE): 1}
-    distribution = LossDistribution(steps, Fraction(1, 10**8))
+    distribution = PrivacyLossDistribution(steps, Fraction(1, 10**8))
     ratios = [
         distribution.delta_upper(Fraction(n, 100)) / gaussian_dp_delta_upper(Fraction(1, 9), Fraction(n, 100))
         for n in range(1, 120)
     ]
     assert max(ratios) > Fraction(101, 100)
     delta = Fraction(1, 10**5)
-    assert loss_epsilon(steps, delta) < epsilon_upper(CostUnit.RHO, Fraction(1, 18), delta)
+    assert pld_epsilon(steps, delta) < epsilon_upper(CostUnit.RHO, Fraction(1, 18), delta)
 
 
 def test_loss_distribution_at_its_edges() -> None:
-    assert loss_epsilon({}, Fraction(1, 100)) == 0
-    assert LossDistribution({}, Fraction(1, 100)).delta_upper(Fraction(0)) == 0
+    assert pld_epsilon({}, Fraction(1, 100)) == 0
+    assert PrivacyLossDistribution({}, Fraction(1, 100)).delta_upper(Fraction(0)) == 0
     three = {Step(DiscreteGaussian(Fraction(sigma), 0), ONE): 1 for sigma in (2, 3, 4)}
     with pytest.raises(InputError, match="at most 2"):
-        LossDistribution(three, Fraction(1, 100))
+        PrivacyLossDistribution(three, Fraction(1, 100))
     two_votes = ProtectedUnit(Relation.REPLACE_ONE, (Fraction(1), Fraction(1)))
     with pytest.raises(InputError, match="one vote per protected unit"):
-        LossDistribution({Step(DiscreteGaussian(Fraction(2), 0), two_votes.answer): 1}, Fraction(1, 100))
+        PrivacyLossDistribution({Step(DiscreteGaussian(Fraction(2), 0), two_votes.answer): 1}, Fraction(1, 100))
 
 
 # --- joint steps --------------------------------------------------------------------------------------------------
@@ -308,10 +308,10 @@ def test_a_joint_claim_is_checked_as_it_stands_however_it_was_found(
     """Bounds of any number of cells hold; figures below the formula somewhere, or below its parts' larger, do not."""
     arguments = order, Fraction(1, 9), order / 16
     tight = joint_renyi_upper(*arguments)
-    monkeypatch.setattr(joint, "_MAX_CELLS", cells)
+    monkeypatch.setattr(confident_gnmax, "_MAX_CELLS", cells)
     found = joint_renyi_upper(*arguments)
     assert found >= tight
-    monkeypatch.setattr(joint, "_MAX_CELLS", 10)
+    monkeypatch.setattr(confident_gnmax, "_MAX_CELLS", 10)
     for claim in (found, tight, order / 16 + order / 18):
         assert joint_cost_holds(*arguments, claim)
     for claim in (tight * Fraction(998, 1000), order / 16, Fraction(1, 10**9)):
@@ -325,7 +325,7 @@ def test_a_joint_bound_is_no_lower_than_any_of_its_cells(monkeypatch: pytest.Mon
     right = joint_renyi_upper(*arguments)
     monkeypatch.setattr(heapq, "heappush", lambda heap, cell: heap.append(cell))
     monkeypatch.setattr(heapq, "heappop", lambda heap: heap.pop(0))
-    monkeypatch.setattr(joint, "_MAX_CELLS", 200)
+    monkeypatch.setattr(confident_gnmax, "_MAX_CELLS", 200)
     assert joint_renyi_upper(*arguments) >= right * Fraction(1023, 1024)
 
 
@@ -345,10 +345,10 @@ def test_joint_epsilon_is_below_separate_charges() -> None:
     answer = Step(RoundedGaussian(Fraction(4), 4), TWO)
     together, separate = {JointStep(check, answer): 20}, {check: 20, answer: 20}
     order = Fraction(3)
-    assert renyi_cost(together, order) < separate_cost(together, order) == renyi_cost(separate, order)
+    assert rdp_cost(together, order) < separate_cost(together, order) == rdp_cost(separate, order)
     delta = Fraction(1, 10**5)
-    lower = renyi_epsilon(together, delta, improved_conversion).epsilon
-    assert lower < renyi_epsilon(separate, delta, improved_conversion).epsilon
+    lower = rdp_epsilon(together, delta, improved_conversion).epsilon
+    assert lower < rdp_epsilon(separate, delta, improved_conversion).epsilon
 
 
 # --- which method carries which noise -----------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit
 from capc.privacy.account import Account
-from capc.privacy.accountants.balls import decimal_text
+from capc.privacy.accountants.ball_arithmetic import decimal_text
 from capc.privacy.accountants.conversion import DELTA_FLOOR, budget_lower, epsilon_upper, gaussian_dp_delta_upper, keeps
 from capc.privacy.accountants.policies import calibrate_sigma, default_order, policy_budget, with_joint_cost
 from capc.privacy.accountants.rdp import ORDERS

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from capc.foundation.errors import BudgetExhaustedError
-from capc.privacy.ledger import Ledger, Terms, check_proof, load_seen, open_ledger, save_seen
+from capc.privacy.ledger import Ledger, Terms, check_proof, load_known_head, open_ledger, save_known_head
 from privacy.ledger.cases import INPUTS, Tap, message_of
 from privacy.ledger.guardians import Steps, ended, forked
 
@@ -160,10 +160,10 @@ class Worker:
         self._look(heads, charged)
 
     def _look(self, file: Path, queries: list[int]) -> None:
-        seen, charged = load_seen(file), [(self.tag, query) for query in queries]
+        seen, charged = load_known_head(file), [(self.tag, query) for query in queries]
         proof = self.chance.one_of(self.handles).proof(0 if seen is None else seen.head.size, charged)
         self.steps.next()
-        save_seen(check_proof(seen, proof, self.terms, charged), file)
+        save_known_head(check_proof(seen, proof, self.terms, charged), file)
 
     def _visitor(self) -> None:
         """Another process opens and closes the ledger; it is forked while handles are open here."""

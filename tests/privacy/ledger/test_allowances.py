@@ -18,7 +18,7 @@ from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.foundation.parties import Party
 from capc.linear.ideal import IdealLinear
 from capc.privacy.allowance import PrivacyAllowance
-from capc.privacy.ledger import KeptAllowance, LedgerError, allowance_file, allowances
+from capc.privacy.ledger import LedgerError, StoredAllowance, allowance_file, allowances
 from capc.protocol.collaboration import Collaboration
 from capc.protocol.costs import Step
 from capc.steps.suite import reference_suite
@@ -32,8 +32,8 @@ STEP = Fraction(1, 1 << 50)
 KILLED = -signal.SIGKILL
 
 
-def kept(folder: Path, goal: PrivacyAllowance = GOAL) -> KeptAllowance:
-    return KeptAllowance(folder / "folder" / "file", goal)
+def kept(folder: Path, goal: PrivacyAllowance = GOAL) -> StoredAllowance:
+    return StoredAllowance(folder / "folder" / "file", goal)
 
 
 @pytest.mark.req("CAPC-HE-015")
@@ -47,7 +47,7 @@ def test_the_names_of_new_folders_are_on_the_disk_before_the_file_is_made(
         synced.append((folder, sorted(path.name for path in folder.iterdir())))
 
     monkeypatch.setattr(allowances, "sync_folder", sync)
-    KeptAllowance(tmp_path / "a" / "b" / "file", GOAL)
+    StoredAllowance(tmp_path / "a" / "b" / "file", GOAL)
     assert synced[:2] == [(tmp_path, ["a"]), (tmp_path / "a", ["b"])]
     assert synced[2][0] == tmp_path / "a" / "b"
     assert "file" in synced[2][1]
@@ -204,8 +204,8 @@ def test_a_party_killed_at_its_first_messages_has_charged_the_whole_batch(tmp_pa
     session, models = make_session(parameters, SIZES), voters(0, 1, 2)
     suite = reference_suite(parameters, IdealLinear(14))
 
-    def files() -> list[KeptAllowance]:
-        return [KeptAllowance(tmp_path / str(party), GOAL) for party in session.answering_parties]
+    def files() -> list[StoredAllowance]:
+        return [StoredAllowance(tmp_path / str(party), GOAL) for party in session.answering_parties]
 
     def work() -> None:
         collaboration = Collaboration(

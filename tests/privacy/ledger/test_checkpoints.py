@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.foundation.randomness import Seed
-from capc.privacy.events import Dispatched, EventKind
+from capc.privacy.events import Dispatch, EventKind
 from capc.privacy.ledger import Ledger, LedgerError, check_proof, checkpoints, open_ledger, reading
 from capc.privacy.ledger.checkpoints import Checkpoint
-from capc.privacy.storage.store import KeptCheckpoint, Row, Store
+from capc.privacy.storage.store import Row, SignedCheckpoint, Store
 from privacy.ledger.cases import INPUTS, TAG, FullDisk, alter, copy_of, make_ledger, make_terms, message_of, read
 from privacy.ledger.guardians import Guardian
 from privacy.ledger.test_damage import rewrite, tamper
@@ -203,7 +203,7 @@ def test_a_checkpoint_that_its_owner_signed_and_no_log_says_is_refused(tmp_path:
         play(ledger, 0, 5)
         key = Seed(bytes.fromhex((tmp_path / "ledger.key").read_text()))
         (kept,) = ledger._store.checkpoints()
-        uncharged = Dispatched(replace(next(iter(ledger._receipts.values())), query=999), bytes(32))
+        uncharged = Dispatch(replace(next(iter(ledger._receipts.values())), query=999), bytes(32))
         first = checkpoints.entry_bytes("dispatched", uncharged)
         entries = first + kept.entries[len(first) :]
         head = ledger._checkpoints[0].head
@@ -296,4 +296,4 @@ def test_the_records_of_a_rewritten_log_are_what_a_checkpoint_is_of(tmp_path: Pa
 
 
 def test_what_is_kept_has_four_columns() -> None:
-    assert KeptCheckpoint._fields == ("size", "link", "entries", "signature")
+    assert SignedCheckpoint._fields == ("size", "link", "entries", "signature")

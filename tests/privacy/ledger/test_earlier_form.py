@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from capc import cli
 from capc.foundation.errors import InputError
-from capc.privacy.events import Reserved
+from capc.privacy.events import Reservation
 from capc.privacy.ledger import Ledger, LedgerError, Proof, check_proof
 from capc.privacy.ledger.chain import digest_of
 from capc.privacy.ledger.records import BLINDING_BYTES, commitment_of, may_be_opened, read_query_record
@@ -192,7 +192,7 @@ def test_whatever_is_asked_for_no_digest_of_inputs_and_no_opening_leaves(data: s
 def test_no_representation_shows_a_digest_of_inputs_or_an_opening(ledger: Ledger) -> None:
     log, rows = read(ledger.file)
     held = [*rows, *map(read_query_record, (row.body for row in rows[1:])), *log._receipts.values(), ledger, log]
-    held.append(Reserved(log._receipts[TAG, 2]))
+    held.append(Reservation(log._receipts[TAG, 2]))
     opening = rows[3].message
     assert opening is not None
     for each in held:

@@ -17,7 +17,7 @@ import pytest
 
 from capc.privacy.ledger import LedgerError, default_key_file, open_ledger, reading
 from capc.privacy.storage import connections, schema
-from capc.privacy.storage.gate import lock_file
+from capc.privacy.storage.file_lock import lock_file
 from privacy.ledger.cases import COST, INPUTS, OTHER_TAG, TAG, alter, make_ledger, make_terms, message_of, read
 from privacy.ledger.guardians import ended, forked
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.privacy.ledger import Ledger, LedgerError, Proof, check_proof, load_seen, save_seen
+from capc.privacy.ledger import Ledger, LedgerError, Proof, check_proof, load_known_head, save_known_head
 from capc.privacy.ledger.heads import MAX_BEGAN, MAX_TRAIL
 from privacy.ledger.cases import INPUTS, OTHER_TAG, TAG, copy_of, make_ledger, make_terms
 from support.sizes import examples
@@ -35,9 +35,9 @@ def head(tmp_path: Path) -> Path:
 
 def ask(ledger: Ledger, head: Path, *charged: tuple[bytes, int]) -> None:
     """One look of one run, as the job makes it."""
-    seen = load_seen(head)
+    seen = load_known_head(head)
     proof = ledger.proof(0 if seen is None else seen.head.size, charged)
-    save_seen(check_proof(seen, proof, TERMS, charged), head)
+    save_known_head(check_proof(seen, proof, TERMS, charged), head)
 
 
 @pytest.mark.req("CAPC-LEDG-010", "CAPC-LEDG-022")
@@ -89,7 +89,7 @@ def test_runs_in_any_order_find_their_charges(
             else:
                 ask(ledger, head, name)
             steps[run] += 1
-            kept = load_seen(head)
+            kept = load_known_head(head)
             assert kept is not None
             assert kept.head.size >= size
             size = kept.head.size
@@ -102,9 +102,9 @@ def test_a_smaller_head_never_replaces_a_larger_one(ledger: Ledger, head: Path) 
     early = check_proof(None, ledger.proof(), TERMS)
     ledger.reserve(TAG, 1, INPUTS)
     late = check_proof(None, ledger.proof(), TERMS)
-    save_seen(late, head)
-    assert save_seen(early, head).head == late.head
-    kept = load_seen(head)
+    save_known_head(late, head)
+    assert save_known_head(early, head).head == late.head
+    kept = load_known_head(head)
     assert kept is not None
     assert (kept.head, kept.began) == (ledger.head, (1, 2))
 
@@ -121,11 +121,11 @@ def test_two_histories_shown_to_two_runs_at_once_are_found(
         one.reserve(TAG, 1, INPUTS)
         other.reserve(TAG, 1, INPUTS)
         (one if first_is_longer else other).reserve(TAG, 2, INPUTS)
-        seen = [check_proof(load_seen(head), each.proof(1), TERMS) for each in (one, other)]
-        save_seen(seen[0], head)
+        seen = [check_proof(load_known_head(head), each.proof(1), TERMS) for each in (one, other)]
+        save_known_head(seen[0], head)
         with pytest.raises(LedgerError, match="forked: its owner showed one history to this run"):
-            save_seen(seen[1], head)
-        assert load_seen(head) == replace(seen[0])
+            save_known_head(seen[1], head)
+        assert load_known_head(head) == replace(seen[0])
 
 
 @pytest.mark.req("CAPC-LEDG-009", "CAPC-LEDG-010")
@@ -137,7 +137,7 @@ def test_a_beginning_before_the_kept_head_is_the_right_one_or_refused(ledger: Le
     ledger.reserve(TAG, 2, INPUTS)
     honest = Proof.from_bytes(ledger.proof(2, [(TAG, 1)]))
     assert (honest.start, len(honest.digests)) == (1, 2)
-    seen = load_seen(head)
+    seen = load_known_head(head)
     check_proof(seen, honest.to_bytes(), TERMS, [(TAG, 1)])
     for forged in (
         replace(honest, before=bytes(32)),
@@ -154,15 +154,15 @@ def test_a_beginning_before_the_kept_head_is_the_right_one_or_refused(ledger: Le
 def test_a_run_far_behind_is_told_to_look_again(ledger: Ledger, head: Path) -> None:
     """Neither accused nor believed: the links that would tell are not kept any more."""
     ask(ledger, head)
-    slow = check_proof(load_seen(head), ledger.proof(1), TERMS)
+    slow = check_proof(load_known_head(head), ledger.proof(1), TERMS)
     ledger.reserve(TAG, 0, INPUTS)
-    slower = check_proof(load_seen(head), ledger.proof(1), TERMS)
+    slower = check_proof(load_known_head(head), ledger.proof(1), TERMS)
     for query in range(1, MAX_TRAIL + 1):
         ledger.reserve(TAG, query, INPUTS)
     ask(ledger, head)
     with pytest.raises(LedgerError, match=f"more than {MAX_TRAIL} records away: look again"):
-        save_seen(slow, head)
-    assert save_seen(slower, head).head == ledger.head
+        save_known_head(slow, head)
+    assert save_known_head(slower, head).head == ledger.head
     ask(ledger, head)
 
 
@@ -173,7 +173,7 @@ def test_what_is_kept_stays_small(ledger: Ledger, head: Path) -> None:
     for query in range(MAX_TRAIL + 5):
         ledger.reserve(TAG, query, INPUTS)
     ask(ledger, head)
-    kept = load_seen(head)
+    kept = load_known_head(head)
     assert kept is not None
     assert (len(kept.began), len(kept.trail)) == (MAX_BEGAN, MAX_TRAIL)
     assert head.stat().st_size < 20_000
@@ -191,7 +191,7 @@ def test_runs_that_look_at_the_same_time_lose_nothing(head: Path, tmp_path: Path
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(run, range(4)))
-    kept = load_seen(head)
+    kept = load_known_head(head)
     assert kept is not None
     assert kept.head == ledgers[0].head
     assert (kept.head.size, kept.began) == (21, ())
@@ -204,7 +204,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_head_that_is_there(
     ledger: Ledger, head: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(ledger, head)
-    before = load_seen(head)
+    before = load_known_head(head)
     ledger.reserve(TAG, 1, INPUTS)
     seen = check_proof(before, ledger.proof(1), TERMS)
 
@@ -213,12 +213,12 @@ def test_a_full_disk_is_one_line_and_keeps_the_head_that_is_there(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(LedgerError, match=r"cannot be kept \(No space left on device\): make room") as caught:
-        save_seen(seen, head)
+        save_known_head(seen, head)
     monkeypatch.undo()
     assert "\n" not in str(caught.value)
-    assert load_seen(head) == before
+    assert load_known_head(head) == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
-    save_seen(seen, head)
+    save_known_head(seen, head)
 
 
 @pytest.mark.req("CAPC-LEDG-022")
@@ -227,7 +227,7 @@ def test_the_head_of_another_ledger_is_not_replaced(tmp_path: Path) -> None:
     with make_ledger(tmp_path, TERMS) as ledger, make_ledger(tmp_path / "other", TERMS) as other:
         ask(ledger, tmp_path / "head.json")
         with pytest.raises(LedgerError, match="holds the head of another ledger"):
-            save_seen(check_proof(None, other.proof(), TERMS), tmp_path / "head.json")
+            save_known_head(check_proof(None, other.proof(), TERMS), tmp_path / "head.json")
 
 
 @pytest.mark.req("CAPC-LEDG-025")
@@ -243,4 +243,4 @@ def test_what_no_party_keeps_is_refused(ledger: Ledger, head: Path, changes: dic
     ask(ledger, head)
     head.write_text(json.dumps({**json.loads(head.read_text()), **changes}))
     with pytest.raises(LedgerError, match="not a head"):
-        load_seen(head)
+        load_known_head(head)

@@ -21,10 +21,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.noise.mechanism import CostUnit
 from capc.privacy.account import Account
-from capc.privacy.accountants import joint as joint_module
+from capc.privacy.accountants import confident_gnmax as joint_module
 from capc.privacy.accountants import policies
 from capc.privacy.accountants.policies import certify, policy_budget, with_joint_cost
-from capc.privacy.accountants.rdp import renyi_cost
+from capc.privacy.accountants.rdp import rdp_cost
 from capc.privacy.accountants.steps import release_of, steps_of
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.events import Receipt
@@ -236,7 +236,7 @@ def test_a_ledger_charges_at_the_order_that_its_policy_fixes(tmp_path: Path, mec
         assert receipt.unit is CostUnit.RENYI
         assert ledger.spent == ledger.cost.worst_case == query_cost(policy, 4).worst_case
         steps = steps_of(ledger.events, release_of(ledger.mechanisms), ProtectedUnit(Relation.REPLACE_ONE))
-        assert renyi_cost(steps, Fraction(7, 2)) == ledger.spent
+        assert rdp_cost(steps, Fraction(7, 2)) == ledger.spent
     for field, value in (("renyi_order", Fraction(4)), ("sigma", Fraction(3))):
         other = replace(policy, **{field: value})
         other = with_joint_cost(other) if joint else other

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from capc.privacy.ledger import check_proof, load_seen, open_ledger
+from capc.privacy.ledger import check_proof, load_known_head, open_ledger
 from capc.session.parameters import Charge
 from privacy.ledger.cases import make_terms, message_of, read
 from privacy.ledger.schedules import play
@@ -60,7 +60,7 @@ def test_no_schedule_overspends_or_accuses_and_each_ends_in_a_ledger_that_verifi
             for tag, query in outcome.left:
                 assert ledger.dispatched(tag, query) == message_of(query), f"schedule {seed}: a charge is lost"
             for number in (1, 2):
-                kept = load_seen(folder / f"party_{number}.json")
+                kept = load_known_head(folder / f"party_{number}.json")
                 if kept is not None:
                     assert check_proof(kept, ledger.proof(kept.head.size), TERMS).head == ledger.head
                     seen["heads"] += 1

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from capc.foundation.errors import BudgetExhaustedError
-from capc.privacy.ledger import KeptAllowance, Ledger, LedgerError, open_ledger, reading
-from capc.privacy.storage import place
-from capc.privacy.storage.gate import Gate, lock_file
+from capc.privacy.ledger import Ledger, LedgerError, StoredAllowance, open_ledger, reading
+from capc.privacy.storage import file_identity
+from capc.privacy.storage.file_lock import FileLock, lock_file
 from capc.session.parameters import Charge
 from privacy.ledger.cases import COST, INPUTS, OTHER_TAG, TAG, FullDisk, Tap, make_ledger, make_terms, message_of, read
 from privacy.ledger.guardians import ended, forked
@@ -126,7 +126,7 @@ def test_a_turn_ends_with_its_process_though_a_child_lives_on(tmp_path: Path) ->
     reader, writer = os.pipe()
 
     def guardian() -> None:
-        gate = Gate(tmp_path / "ledger")
+        gate = FileLock(tmp_path / "ledger")
         with gate.turn():
             # Forked by another thread, as the turn itself forks nothing.
             child = threading.Thread(target=linger)
@@ -144,7 +144,7 @@ def test_a_turn_ends_with_its_process_though_a_child_lives_on(tmp_path: Path) ->
     pid = forked(guardian)
     assert os.read(reader, 1) == b"t"
     assert ended(pid) == -signal.SIGKILL
-    gate = Gate(tmp_path / "ledger")
+    gate = FileLock(tmp_path / "ledger")
     with gate.turn():
         os.write(end, b"e")
     gate.close()
@@ -190,7 +190,7 @@ def test_a_file_that_is_mounted_by_itself_is_refused(tmp_path: Path, monkeypatch
     mounts = tmp_path / "mountinfo"
     escaped = str((folder / "ledger").resolve()).replace(" ", "\\040")
     lines = ["21 1 8:1 / / rw - ext4 /dev/sda1 rw", f"40 21 8:1 {escaped}.original {escaped} rw - ext4 /dev/sda1 rw"]
-    monkeypatch.setattr(place, "_MOUNTS", mounts)
+    monkeypatch.setattr(file_identity, "_MOUNTS", mounts)
     mounts.write_text("\n".join(lines) + "\n")
     with pytest.raises(LedgerError, match=r"this file is mounted by itself.*mount its folder"):
         make_ledger(folder, TERMS)
@@ -202,10 +202,10 @@ def test_a_file_that_is_mounted_by_itself_is_refused(tmp_path: Path, monkeypatch
 
 
 def test_the_list_of_mounts_of_this_system_is_understood() -> None:
-    if not place._MOUNTS.exists():
+    if not file_identity._MOUNTS.exists():
         pytest.skip("only Linux lists mounts there")
     with pytest.raises(LedgerError, match="mounted by itself"):
-        place.check_not_mounted(Path("/proc"))
+        file_identity.check_not_mounted(Path("/proc"))
 
 
 @pytest.mark.req("CAPC-LEDG-025")
@@ -267,9 +267,9 @@ def test_an_allowance_that_another_thread_opens_keeps_its_locks(tmp_path: Path) 
 
     watching = False
     sys.addaudithook(watch)
-    allowance = KeptAllowance(tmp_path / "file", GOAL)
+    allowance = StoredAllowance(tmp_path / "file", GOAL)
     watching = True
-    KeptAllowance(tmp_path / "file", GOAL).charge(1, STEP)
+    StoredAllowance(tmp_path / "file", GOAL).charge(1, STEP)
     with make_ledger(tmp_path, TERMS) as ledger:
         opened_by_creation = [str(path) for path in opened]
         make_ledger(tmp_path, TERMS).close()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError, InvalidPayloadError
 from capc.foundation.randomness import Seed
-from capc.privacy.ledger import Ledger, LedgerError, Proof, Seen, check_proof, load_seen, save_seen
+from capc.privacy.ledger import KnownHead, Ledger, LedgerError, Proof, check_proof, load_known_head, save_known_head
 from capc.privacy.ledger.chain import digest_of
 from capc.privacy.ledger.records import read_opening, read_query_record
 from capc.session.parameters import canonical_json
@@ -34,7 +34,7 @@ def charge(ledger: Ledger, *queries: int, withheld: bool = False) -> None:
             ledger.settle(receipt, answered=False)
 
 
-def look(seen: Seen | None, ledger: Ledger, *charged: int) -> Seen:
+def look(seen: KnownHead | None, ledger: Ledger, *charged: int) -> KnownHead:
     """One look of an answering party at the ledger."""
     size = 0 if seen is None else seen.head.size
     names = [(TAG, query) for query in charged]
@@ -229,7 +229,7 @@ def test_a_proof_of_another_length_is_malformed(cut: int, extra: bytes) -> None:
 
 
 @cache
-def _recorded() -> tuple[Seen, bytes]:
+def _recorded() -> tuple[KnownHead, bytes]:
     with tempfile.TemporaryDirectory() as name, make_ledger(Path(name)) as ledger:
         seen = look(None, ledger)
         charge(ledger, 1)
@@ -239,27 +239,27 @@ def _recorded() -> tuple[Seen, bytes]:
 @pytest.mark.req("CAPC-LEDG-009")
 def test_what_was_seen_survives_in_a_file(tmp_path: Path, ledger: Ledger) -> None:
     file = tmp_path / "answering_party_1.json"
-    assert load_seen(file) is None
+    assert load_known_head(file) is None
     seen = look(None, ledger)
-    save_seen(seen, file)
-    assert load_seen(file) == seen
+    save_known_head(seen, file)
+    assert load_known_head(file) == seen
     charge(ledger, 1)
-    save_seen(look(load_seen(file), ledger, 1), file)
-    assert load_seen(file) != seen
+    save_known_head(look(load_known_head(file), ledger, 1), file)
+    assert load_known_head(file) != seen
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
     file.write_text("{}")
     with pytest.raises(LedgerError, match="not a head"):
-        load_seen(file)
+        load_known_head(file)
 
 
 @pytest.mark.req("CAPC-LEDG-009")
 @pytest.mark.parametrize("size", [True, 1.0, "1", None, 0, -1])
 def test_a_kept_head_has_a_whole_size(tmp_path: Path, ledger: Ledger, size: object) -> None:
     file = tmp_path / "answering_party_1.json"
-    save_seen(look(None, ledger), file)
+    save_known_head(look(None, ledger), file)
     file.write_text(json.dumps({**json.loads(file.read_text()), "size": size}))
     with pytest.raises(LedgerError, match="not a head"):
-        load_seen(file)
+        load_known_head(file)
 
 
 HOSTILE = ["1/0", "1e999999999", "0x1", "-1", "1_0", " 1", "2/4/8", "9" * 5000, "", 1.5, True, [], "\u0661"]
@@ -274,11 +274,11 @@ def test_hostile_numbers_in_the_terms_are_refused(tmp_path: Path, ledger: Ledger
     with pytest.raises(LedgerError, match="not the first record"):
         read_opening(canonical_json({**json.loads(body), name: value}))
     file = tmp_path / "head.json"
-    save_seen(look(None, ledger), file)
+    save_known_head(look(None, ledger), file)
     kept = json.loads(file.read_text())
     file.write_text(json.dumps({**kept, "terms": {**kept["terms"], name: value}}))
     with pytest.raises(LedgerError, match="not a head"):
-        load_seen(file)
+        load_known_head(file)
 
 
 @pytest.mark.req("CAPC-LEDG-009")
@@ -290,7 +290,7 @@ def test_hostile_json_is_refused(tmp_path: Path, text: str) -> None:
             parse(body)
     (tmp_path / "head.json").write_bytes(body)
     with pytest.raises(LedgerError, match="not a head"):
-        load_seen(tmp_path / "head.json")
+        load_known_head(tmp_path / "head.json")
 
 
 @pytest.mark.parametrize("grid_bits", [-1, 65, 10**9, 4.0, True])

@@ -86,7 +86,7 @@ def test_views_are_under_the_keys_of_their_places(turn: int, offset: int, rows: 
     place = max(0, turn * LIMIT + offset)
     parts = [slice(0, rows), slice(rows + 2, 2 * rows + 2)] if two else [slice(2, rows + 2)]
     buffers = HashBuffers(2 * rows + 4, operands * len(parts) * rows)
-    buffers.set_position(9)
+    buffers.set_nonce(9)
     label_hash = BatchHash(bytes(16), 9)
     label_hash.next_number(buffers.numbers(2 * rows + 4))
     wanted = [row for _ in range(operands) for part in parts for row in range(part.start, part.stop)]
@@ -120,7 +120,7 @@ def test_rows_of_a_message_in_rounds_change_their_key_too() -> None:
     assert fast.use == readable.use
     assert fast.use[:3] == (2, LIMIT + 2, LIMIT)
     hashes = HashBuffers(LIMIT + 2, LIMIT + 2)
-    hashes.set_position(4)
+    hashes.set_nonce(4)
     projection = EvaluatorProjection(Sharing(1, 8), 2, shape.instances, hashes, 0)
     taken = projection.share(labels, np.array(rows, WORD), BatchHash(bytes(16), 4))
     assert taken.tolist() == share_by_evaluator(Sharing(1, 8), wires, rows, LabelHash(bytes(16), 4))

@@ -22,8 +22,8 @@ from support.sizes import examples
 @pytest.mark.req("CAPC-GC-001", "CAPC-GC-002", "CAPC-GC-009", "CAPC-OT-001")
 @settings(max_examples=examples(ordinary=30, nightly=600))
 @given(computations(), st.booleans())
-def test_random_circuits(job: Computation, ahead: bool) -> None:
-    check_same_bytes(job, ahead=ahead)
+def test_random_circuits(job: Computation, offline: bool) -> None:
+    check_same_bytes(job, offline=offline)
 
 
 @pytest.mark.slow
@@ -39,8 +39,8 @@ def test_random_circuits(job: Computation, ahead: bool) -> None:
         pytest.param(relu_circuit(64, 0), 2, 2, id="64 bits"),
     ],
 )
-def test_circuits_of_the_protocol(circuit: Circuit, instances: int, chunk: int, ahead: bool) -> None:
-    check_same_bytes(Computation(circuit, *uniform(circuit, instances), chunk, position=7, seed=1), ahead=ahead)
+def test_circuits_of_the_protocol(circuit: Circuit, instances: int, chunk: int, offline: bool) -> None:
+    check_same_bytes(Computation(circuit, *uniform(circuit, instances), chunk, position=7, seed=1), offline=offline)
 
 
 def words_only(name: str, garbler: int, evaluator: int, sharing: Sharing | None) -> Circuit:
@@ -53,10 +53,10 @@ def words_only(name: str, garbler: int, evaluator: int, sharing: Sharing | None)
 @pytest.mark.parametrize(("garbler", "evaluator"), [(0, 2), (2, 0), (1, 1)])
 @pytest.mark.parametrize("ahead", [False, True], ids=["at once", "ahead"])
 def test_no_gates_and_a_party_without_inputs(
-    garbler: int, evaluator: int, sharing: Sharing | None, ahead: bool
+    garbler: int, evaluator: int, sharing: Sharing | None, offline: bool
 ) -> None:
     circuit = words_only("no gates", garbler, evaluator, sharing)
-    check_same_bytes(Computation(circuit, *uniform(circuit, 3), 2, position=0, seed=0), ahead=ahead)
+    check_same_bytes(Computation(circuit, *uniform(circuit, 3), 2, position=0, seed=0), offline=offline)
 
 
 @pytest.mark.parametrize("value", [0, 1, (1 << 36) - 1, 1 << 36, (1 << 37) - 1], ids=hex)
@@ -92,5 +92,5 @@ def test_set_up_is_the_same_between_any_ends() -> None:
 @example(relu_circuit(4, 1), 1, 1)
 def test_lengths_are_those_of_the_readable_engine(circuit: Circuit, instances: int, chunk: int) -> None:
     scalar, fast = GarbledTwoParty(chunk), VectorisedTwoParty(chunk)
-    for length in ("bits_length", "circuits_length", "ahead_length", "labels_length"):
+    for length in ("bits_length", "circuits_length", "offline_length", "labels_length"):
         assert getattr(scalar, length)(circuit, instances) == getattr(fast, length)(circuit, instances)

@@ -109,7 +109,7 @@ def test_no_tweak_comes_twice() -> None:
     for position in (0, 1, (1 << 64) - 1):
         label_hash = BatchHash(bytes(16), position)
         buffers = HashBuffers(6, 12)
-        buffers.set_position(position)
+        buffers.set_nonce(position)
         for _ in range(3):
             label_hash.next_number(buffers.numbers(6))
             for rows in ([slice(0, 1), slice(3, 4)], [slice(1, 3), slice(4, 6)]):
@@ -136,8 +136,8 @@ def test_nothing_of_a_connection_is_copied_or_stored() -> None:
     kept = scheme.stash_garbler(garbler_key, 0, 40, 4, payload)
     theirs, mine = stash.take(5), kept.take(5)
     chosen, bits = scheme.choose(stash.take(5), SHARED, [[1]])
-    ahead, _ = scheme.garble_ahead(kept.take(5), SHARED, 1, bits, stream(0, ""))
-    for secret in (garbler_key, evaluator_key, stash, kept, theirs, mine, chosen, ahead):
+    offline, _ = scheme.garble_offline(kept.take(5), SHARED, 1, bits, stream(0, ""))
+    for secret in (garbler_key, evaluator_key, stash, kept, theirs, mine, chosen, offline):
         for store in (copy.deepcopy, pickle.dumps):
             with pytest.raises(InputError, match="a new connection makes a new set-up"):
                 store(secret)

@@ -18,8 +18,8 @@ from capc.session.parameters import ReleasePolicy
 from capc.session.session import Session
 from capc.steps.answering_party import setup
 from capc.steps.privacy_guardian import release as privacy_guardian
-from capc.steps.privacy_guardian.aggregation import Aggregated
-from capc.steps.privacy_guardian.release import Released
+from capc.steps.privacy_guardian.aggregation import AggregatedVotes
+from capc.steps.privacy_guardian.release import ReleasedQuery
 from capc_verify.faults.patching import replace_everywhere
 
 
@@ -60,7 +60,7 @@ def noise_for_any_shares() -> None:
     """The guardian draws the same noise from its seed whatever shares it received, and accepts a receipt for others."""
     correct = privacy_guardian.privacy_guardian_release
 
-    def release(state: Aggregated, receipt: Receipt, choice: bytes, seed: Seed) -> tuple[Released, bytes]:
+    def release(state: AggregatedVotes, receipt: Receipt, choice: bytes, seed: Seed) -> tuple[ReleasedQuery, bytes]:
         anything = bytes(len(state.inputs_digest))
         unbound = replace(receipt, inputs_digest=anything)
         result = correct(replace(state, inputs_digest=anything), unbound, choice, seed)

@@ -13,7 +13,7 @@ from capc.models.architecture import Activation, Rows
 from capc.protocol.embedded_methods import EmbeddedInference
 from capc.protocol.seats import Queries, QueryingSeat
 from capc.steps.answering_party import inference
-from capc.steps.answering_party.inference import AnsweringLayer, VoteReady
+from capc.steps.answering_party.inference import AnsweringLayer, AnsweringVoteShare
 from capc.steps.querying_party import inference as querying_party
 from capc.steps.querying_party.inference import QueryingLayer, VoteShare
 from capc.steps.querying_party.party import OpenBatch
@@ -76,7 +76,7 @@ def _open_more(argmax_flags: Callable[[Builder, Sequence[Word]], list[Wire]]) ->
 
     The garbler's shares of it are 0. Both parties drop it from their votes.
     """
-    open_choice, ready_votes = inference.open_choice, inference.ready_votes
+    open_choice, answering_vote_shares = inference.open_choice, inference.answering_vote_shares
     read_votes = querying_party.read_votes
 
     def open_zeros(step: str, at: AnsweringLayer, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
@@ -86,8 +86,8 @@ def _open_more(argmax_flags: Callable[[Builder, Sequence[Word]], list[Wire]]) ->
         words, place = len(circuit.outputs), count()
         return circuit, payload, FirstDraws(lambda _: None if next(place) % words < at.stage.sums else 0, source)
 
-    def ready(at: AnsweringLayer, shares: Rows) -> tuple[VoteReady, ...]:
-        return ready_votes(at, tuple(row[: at.stage.sums] for row in shares))
+    def ready(at: AnsweringLayer, shares: Rows) -> tuple[AnsweringVoteShare, ...]:
+        return answering_vote_shares(at, tuple(row[: at.stage.sums] for row in shares))
 
     def read(at: QueryingLayer, outputs: Sequence[Words]) -> tuple[VoteShare, ...]:
         classes = at.party.session.parameters.num_classes
@@ -95,5 +95,5 @@ def _open_more(argmax_flags: Callable[[Builder, Sequence[Word]], list[Wire]]) ->
 
     replace_in(argmax, "argmax_flags", argmax_flags)
     replace_everywhere(open_choice, open_zeros)
-    replace_everywhere(ready_votes, ready)
+    replace_everywhere(answering_vote_shares, ready)
     replace_everywhere(read_votes, read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from capc_verify.faults import arithmetic, binding, disclosure, durability, masking, opening, sharing, two_party
+from capc_verify.faults import arithmetic, binding, disclosure, durability, garbling, masking, opening, sharing
 
 _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/session/test_other_sessions.py::"
@@ -237,37 +237,37 @@ FAULTS: dict[str, Fault] = {
         ("tests/views/test_prepared_batches.py::test_masked_query_and_masked_hidden_value_are_jointly_uniform",),
     ),
     "transfers_reused": Fault(
-        two_party.transfers_reused,
+        garbling.transfers_reused,
         None,
         (_TWO_PARTY + "test_everything_is_spent_by_a_good_message_only[False-real]",),
     ),
     "choice_bits_in_the_clear": Fault(
-        two_party.choice_bits_in_the_clear,
+        garbling.choice_bits_in_the_clear,
         None,
         (_TWO_PARTY + "test_choice_bits_are_the_inputs_xor_the_random_bits",),
     ),
     "projection_row_without_hashes": Fault(
-        two_party.projection_without_hashes,
+        garbling.projection_without_hashes,
         None,
         ("tests/faults/test_garbling.py::test_a_projection_row_is_masked_by_two_hashes",),
     ),
     "tweaks_begin_again_in_each_chunk": Fault(
-        two_party.tweaks_begin_again,
+        garbling.tweaks_begin_again,
         None,
         ("tests/faults/test_garbling.py::test_no_tweak_occurs_in_two_chunks_of_a_batch",),
     ),
     "replaced_states_unspent": Fault(
-        two_party.replaced_states_unspent,
+        garbling.replaced_states_unspent,
         None,
         (_USE_ONCE + "test_copies_of_a_state_share_its_one_use[capc.two_party.interface.Transfers]",),
     ),
     "prepared_and_evaluated_layers_mixed": Fault(
-        two_party.batches_mixed,
+        garbling.batches_mixed,
         None,
         ("tests/steps/test_offline.py::test_masks_and_true_values_are_never_taken_for_each_other",),
     ),
     "vote_shares_shown": Fault(
-        two_party.shares_shown,
+        garbling.shares_shown,
         None,
         (
             "tests/repository/test_hidden.py::test_what_is_not_public_shows_its_type_only[capc.steps.messages.VoteShares]",
@@ -275,7 +275,7 @@ FAULTS: dict[str, Fault] = {
         ),
     ),
     "one_hash_key_for_all_chunks": Fault(
-        two_party.one_hash_key,
+        garbling.one_hash_key,
         None,
         (
             "tests/two_party/garbling/test_hash_keys.py::test_no_key_hashes_more_than_its_rows[129]",

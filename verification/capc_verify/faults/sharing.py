@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from capc.privacy.ledger import LedgerLog, checkpoints, heads
-from capc.privacy.storage import connections, disk, gate, place, schema
-from capc.privacy.storage.store import KeptCheckpoint, Row
+from capc.privacy.storage import connections, disk, file_identity, file_lock, schema
+from capc.privacy.storage.store import Row, SignedCheckpoint
 from capc_verify.faults.patching import replace_everywhere
 
 
@@ -17,7 +17,7 @@ def locks_of_the_process() -> None:
     """Only SQLite's own locks exclude others, with a write-ahead log, and the file is opened beside SQLite."""
 
     @contextmanager
-    def no_turn(self: gate.Gate) -> Iterator[None]:
+    def no_turn(self: file_lock.FileLock) -> Iterator[None]:
         self.check_process()
         yield
 
@@ -25,12 +25,12 @@ def locks_of_the_process() -> None:
         connection.execute("PRAGMA synchronous = FULL").fetchall()
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
 
-    def identity_of(file: Path) -> place.Identity:
+    def identity_of(file: Path) -> file_identity.Identity:
         with file.open("rb"):
             return correct(file)
 
-    correct = place.identity_of
-    gate.Gate.turn = no_turn  # type: ignore[method-assign]
+    correct = file_identity.identity_of
+    file_lock.FileLock.turn = no_turn  # type: ignore[method-assign]
     replace_everywhere(connections.make_durable, make_durable)
     replace_everywhere(correct, identity_of)
 
@@ -38,40 +38,40 @@ def locks_of_the_process() -> None:
 def handles_follow_forks() -> None:
     """A handle goes on in a forked child as if its locks were there."""
 
-    def check_nothing(_self: gate.Gate) -> None:
+    def check_nothing(_self: file_lock.FileLock) -> None:
         pass
 
-    gate.Gate.check_process = check_nothing  # type: ignore[assignment, method-assign]
+    file_lock.FileLock.check_process = check_nothing  # type: ignore[assignment, method-assign]
 
 
 def any_name_of_a_file() -> None:
     """A ledger is opened by any of its hard links, and where it is mounted by itself."""
 
-    def identity_of(file: Path) -> place.Identity:
+    def identity_of(file: Path) -> file_identity.Identity:
         status = file.stat()
         return status.st_dev, status.st_ino
 
     def check_nothing(_file: Path) -> None:
         pass
 
-    replace_everywhere(place.identity_of, identity_of)
-    replace_everywhere(place.check_not_mounted, check_nothing)
+    replace_everywhere(file_identity.identity_of, identity_of)
+    replace_everywhere(file_identity.check_not_mounted, check_nothing)
 
 
 def charges_after_the_kept_head_only() -> None:
     """A charge counts only if it is newer than the head that any run of the party saw last."""
-    correct = heads.Seen.after
+    correct = heads.KnownHead.after
 
-    def after(self: heads.Seen, links: Sequence[bytes], oldest_charge: int | None) -> heads.Seen:
+    def after(self: heads.KnownHead, links: Sequence[bytes], oldest_charge: int | None) -> heads.KnownHead:
         return replace(correct(self, links, oldest_charge), began=())
 
-    heads.Seen.after = after  # type: ignore[method-assign]
+    heads.KnownHead.after = after  # type: ignore[method-assign]
 
 
 def last_head_wins() -> None:
     """Whoever saves a head last replaces what others kept, a larger head or another history too."""
 
-    def merged(_kept: heads.Seen, seen: heads.Seen, _file: Path) -> heads.Seen:
+    def merged(_kept: heads.KnownHead, seen: heads.KnownHead, _file: Path) -> heads.KnownHead:
         return seen
 
     replace_everywhere(heads._merged, merged)
@@ -80,11 +80,11 @@ def last_head_wins() -> None:
 def full_disk_unexplained() -> None:
     """A head that cannot be written ends in whatever the operating system raises."""
 
-    def save(seen: heads.Seen, file: Path) -> heads.Seen:
+    def save(seen: heads.KnownHead, file: Path) -> heads.KnownHead:
         disk.replace(file, heads._text(seen))
         return seen
 
-    replace_everywhere(heads.save_seen, save)
+    replace_everywhere(heads.save_known_head, save)
 
 
 def schema_taken_on_trust() -> None:
@@ -123,7 +123,7 @@ def checkpoints_of_any_history() -> None:
     """A checkpoint that is signed is believed, whatever records lie there."""
     correct = LedgerLog._resume
 
-    def resume(self: LedgerLog, kept: Sequence[KeptCheckpoint], _last: Row | None) -> bool:
+    def resume(self: LedgerLog, kept: Sequence[SignedCheckpoint], _last: Row | None) -> bool:
         return correct(self, kept, Row(b"", kept[-1].link, b"", None))
 
     LedgerLog._resume = resume  # type: ignore[assignment, method-assign]
@@ -135,4 +135,4 @@ def open_permissions_stay() -> None:
     def keep(_file: Path) -> None:
         pass
 
-    replace_everywhere(place.tighten, keep)
+    replace_everywhere(file_identity.tighten, keep)

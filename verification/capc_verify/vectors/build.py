@@ -11,9 +11,9 @@ from capc.foundation.parties import Party
 from capc.foundation.randomness import Seed
 from capc.session.parameters import SPEC_VERSION
 from capc_verify.vectors.derive import Source
-from capc_verify.vectors.engine import Run, digest_of, write_fields
 from capc_verify.vectors.notes import NOTES
 from capc_verify.vectors.operation import Fault, GroupType
+from capc_verify.vectors.replay import Run, digest_of, write_fields
 from capc_verify.vectors.values import Json, apply_edit
 
 INLINE_DIGITS = 200

@@ -14,7 +14,7 @@ from capc.models.operators import Operator
 from capc.privacy.ledger import Proof
 from capc.protocol.costs import Step
 from capc.two_party.ideal import IdealTwoParty
-from capc.two_party.interface import Chosen, Evaluation, OutputCheck, accept_any
+from capc.two_party.interface import Evaluation, EvaluatorChoice, OutputCheck, accept_any
 from capc_verify.views.symbols import Reader, Symbols
 
 Note = Callable[[Party, Hashable], None]
@@ -91,7 +91,9 @@ class NotedTwoParty(IdealTwoParty):
 
     note: Note = field(kw_only=True)
 
-    def evaluate(self, chosen: Chosen[list[list[int]]], payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
+    def evaluate(
+        self, chosen: EvaluatorChoice[list[list[int]]], payload: bytes, check: OutputCheck = accept_any
+    ) -> Evaluation:
         """As the base class; all outputs, also unused ones, are part of the querying party's view."""
         evaluation = super().evaluate(chosen, payload, check)
         self.note(QUERYING_PARTY, ("evaluated", chosen.circuit.name, tuple(map(tuple, evaluation.outputs))))

@@ -20,8 +20,8 @@ LOGIT_MASKS = STEP_LABELS["answering_party_evaluate_layer"].decode("ascii")
 FRESH_SHARES = STEP_LABELS["answering_party_garble_layer"].decode("ascii")
 QUERY_MASKS = STEP_LABELS["querying_party_mask_batch"].decode("ascii")
 VALUE_MASKS = STEP_LABELS["querying_party_keep_circuits"].decode("ascii")
-LOGIT_MASKS_AHEAD = STEP_LABELS["answering_party_prepare_layer"].decode("ascii")
-FRESH_SHARES_AHEAD = STEP_LABELS["answering_party_garble_ahead"].decode("ascii")
+LOGIT_MASKS_OFFLINE = STEP_LABELS["answering_party_prepare_layer"].decode("ascii")
+FRESH_SHARES_OFFLINE = STEP_LABELS["answering_party_garble_ahead"].decode("ascii")
 
 
 @dataclass(frozen=True)

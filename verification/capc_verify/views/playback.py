@@ -18,9 +18,9 @@ from capc.protocol.collaboration import Collaboration
 from capc.protocol.embedded_methods import EmbeddedInference, EmbeddedPreparation, EmbeddedRelease, aggregate
 from capc.protocol.seats import AnsweringSeat, GuardianSeat, Methods, QueryingSeat
 from capc.session.channel import Channel
-from capc.steps.answering_party.inference import VoteReady
+from capc.steps.answering_party.inference import AnsweringVoteShare
 from capc.steps.answering_party.party import AnsweringParty
-from capc.steps.privacy_guardian.party import Collecting
+from capc.steps.privacy_guardian.party import VoteCollection
 from capc.steps.querying_party.inference import VoteShare
 from capc.steps.querying_party.party import ReleaseTurn
 from capc.steps.suite import hide_linear, hide_two_party, hybrid_suite
@@ -43,7 +43,7 @@ class Until(Enum):
     RELEASE = "all steps"
 
 
-class Seen(NamedTuple):
+class PlayedView(NamedTuple):
     """One outcome, as a coalition sees it.
 
     Attributes:
@@ -59,27 +59,27 @@ class Seen(NamedTuple):
 
 
 def output_of(seen: Hashable) -> Hashable:
-    """The output in a :class:`Seen`."""
+    """The output in a :class:`PlayedView`."""
     return _as_seen(seen).output
 
 
 def randomness_of(seen: Hashable) -> Hashable:
-    """The coalition's own randomness in a :class:`Seen`."""
+    """The coalition's own randomness in a :class:`PlayedView`."""
     return _as_seen(seen).randomness
 
 
 def output_and_randomness(seen: Hashable) -> Hashable:
-    """The output in a :class:`Seen`, and the coalition's own randomness: under these the view tells nothing more."""
+    """The output in a :class:`PlayedView`, and the coalition's own randomness: under these a view tells no more."""
     return _as_seen(seen).output, _as_seen(seen).randomness
 
 
 def without_output(law: Law) -> Law:
-    """The law of :class:`Seen` for a coalition that is given no output."""
+    """The law of :class:`PlayedView` for a coalition that is given no output."""
     return image(law, lambda seen: _as_seen(seen)._replace(output=None))
 
 
 def with_answered_bit(law: Law) -> Law:
-    """The law of :class:`Seen` for a coalition whose output is only whether there is a label."""
+    """The law of :class:`PlayedView` for a coalition whose output is only whether there is a label."""
     return image(law, lambda seen: _as_seen(seen)._replace(output=_as_seen(seen).output is not None))
 
 
@@ -90,8 +90,8 @@ def _labels(seen: Hashable) -> tuple[Hashable, ...]:
     return labels
 
 
-def _as_seen(seen: Hashable) -> Seen:
-    if not isinstance(seen, Seen):
+def _as_seen(seen: Hashable) -> PlayedView:
+    if not isinstance(seen, PlayedView):
         raise TypeError(f"{type(seen).__name__} instead of Seen")
     return seen
 
@@ -108,12 +108,12 @@ class PlayedRelease(EmbeddedRelease):
         if self.until is Until.RELEASE:
             await super().querying_party(seat, turns, shares)
 
-    async def answering_party(self, seat: AnsweringSeat, votes: Sequence[VoteReady]) -> None:
+    async def answering_party(self, seat: AnsweringSeat, votes: Sequence[AnsweringVoteShare]) -> None:
         """Nothing where the play stops before."""
         if self.until is not Until.VOTE_SHARES:
             await super().answering_party(seat, votes)
 
-    async def privacy_guardian(self, seat: GuardianSeat, collecting: Sequence[Collecting]) -> None:
+    async def privacy_guardian(self, seat: GuardianSeat, collecting: Sequence[VoteCollection]) -> None:
         """The sum only, where the play stops there."""
         if self.until is Until.RELEASE:
             await super().privacy_guardian(seat, collecting)
@@ -192,7 +192,7 @@ class Playback:
     def law(
         self, features: Sequence[int], coalition: Coalition, until: Until = Until.RELEASE, *, ahead: bool = False
     ) -> Law:
-        """The exact law of :class:`Seen` for one query; arguments and errors as of :meth:`batch_law`."""
+        """The exact law of :class:`PlayedView` for one query; arguments and errors as of :meth:`batch_law`."""
         return image(
             self.batch_law([features], coalition, until, ahead=ahead),
             lambda seen: _as_seen(seen)._replace(output=_labels(seen)[0]),
@@ -201,7 +201,7 @@ class Playback:
     def batch_law(
         self, queries: Sequence[Sequence[int]], coalition: Coalition, until: Until, *, ahead: bool = False
     ) -> Law:
-        """The exact law of :class:`Seen` for a batch of queries; the output is a label for each of them.
+        """The exact law of :class:`PlayedView` for a batch of queries; the output is a label for each of them.
 
         Args:
             queries: known when the batch begins, or with ``ahead`` when it was prepared.
@@ -222,7 +222,7 @@ class Playback:
         *,
         ahead: bool = False,
     ) -> Law:
-        """The exact law of :class:`Seen` for batches one after the other; the output is a label for each query.
+        """The exact law of :class:`PlayedView` for batches one after the other; the output is a label for each query.
 
         A batch that the budget does not admit ends the run: all parties see the refusal, and there is no label for it.
         Arguments and errors as of :meth:`batch_law`.
@@ -248,7 +248,7 @@ class Playback:
         context = Channel(self._session.tag, owner, QUERYING_PARTY).context()
         return Source(name.decode(), frozenset({owner}), rest[_PARTY_BYTES + len(context) - 1])
 
-    def _play(self, batches: Sequence[Sequence[Sequence[int]]], coalition: Coalition, *, ahead: bool) -> Seen:
+    def _play(self, batches: Sequence[Sequence[Sequence[int]]], coalition: Coalition, *, ahead: bool) -> PlayedView:
         self._rewind()
         played = self._collaboration
         labels: list[int | None] = []
@@ -271,7 +271,7 @@ class Playback:
             self._look([(self._session.tag, result.index) for result in results])
         drawn = ((self._source_of(draw), draw.position, value) for draw, value in self._tape.enumerated)
         randomness = tuple(entry for entry in drawn if entry[0].owners & coalition)
-        return Seen(randomness, self._notebook.seen_by(coalition, self._symbols), tuple(labels))
+        return PlayedView(randomness, self._notebook.seen_by(coalition, self._symbols), tuple(labels))
 
     def _look(self, charged: Sequence[tuple[bytes, int]]) -> None:
         """Every answering party looks at the ledger, if there is one."""

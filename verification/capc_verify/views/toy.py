@@ -55,7 +55,7 @@ class CoinNoise:
         """Any cost will do: nothing is charged here."""
         return squared_sensitivity
 
-    def renyi_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
+    def rdp_cost(self, order: Fraction, sensitivity: Sensitivity) -> Fraction:
         """Likewise."""
         return order * sensitivity.squared
 

@@ -12,7 +12,7 @@ from typing import Never, cast
 from capc.foundation.parties import Party
 from capc.foundation.primitives import signing_public_key
 from capc.foundation.randomness import Seed
-from capc.privacy.ledger import Ledger, Proof, Seen, Terms, check_proof
+from capc.privacy.ledger import KnownHead, Ledger, Proof, Terms, check_proof
 from capc.privacy.ledger.chain import digest_of, first_head
 from capc.privacy.ledger.records import SALT_BYTES, Opening, opening_body
 from capc.privacy.storage.connections import Connection
@@ -99,7 +99,7 @@ class Watcher:
         self._party = party
         self._ledger = ledger
         self._note = note
-        self._seen: Seen | None = None
+        self._seen: KnownHead | None = None
 
     def look(self, charged: Sequence[tuple[bytes, int]]) -> None:
         """Asks for the records added since the last look, and for the charges of these queries."""

@@ -34,7 +34,7 @@ from fractions import Fraction
 from math import isqrt
 
 from capc.linear.bfv.encoding.tiling import Tiling, as_convolution
-from capc.linear.bfv.encoding.weights import PreparedWeights
+from capc.linear.bfv.encoding.weights import EncodedWeights
 from capc.linear.bfv.sampling import ERROR_COINS
 
 ERROR_VARIANCE = Fraction(ERROR_COINS, 4)
@@ -43,7 +43,7 @@ SECRET_VARIANCE = Fraction(2, 3)
 """Of a coefficient of u."""
 
 
-def distance_per_response(prepared: PreparedWeights, tiling: Tiling) -> Fraction:
+def distance_per_response(prepared: EncodedWeights, tiling: Tiling) -> Fraction:
     """An upper bound of the statistical distance of one response from one whose noise does not depend on the weights.
 
     Exact, and rounded up where a root is taken. It depends on the weights and stays with the answering party. Of one
@@ -56,7 +56,7 @@ def distance_per_response(prepared: PreparedWeights, tiling: Tiling) -> Fraction
     return tiling.layout.count * _distance(prepared, tiling.rows)
 
 
-def distance_per_query(prepared: PreparedWeights) -> Fraction:
+def distance_per_query(prepared: EncodedWeights) -> Fraction:
     """What a query adds at most to the distance of its response, whatever batch it is in.
 
     As if all weights met the errors of one request: no tiling has larger blocks. What a party declares is admitted by
@@ -65,7 +65,7 @@ def distance_per_query(prepared: PreparedWeights) -> Fraction:
     return _distance(prepared, [slice(None)])
 
 
-def _distance(prepared: PreparedWeights, rows: list[slice]) -> Fraction:
+def _distance(prepared: EncodedWeights, rows: list[slice]) -> Fraction:
     """Of one query's released coefficients, with the output channels cut into these rows of blocks."""
     context = prepared.context
     fixed = noise_of_zero(context.degree) + 1

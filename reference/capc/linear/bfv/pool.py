@@ -29,7 +29,7 @@ from capc.foundation.randomness import Seed
 from capc.linear.bfv.context import context_for
 from capc.linear.bfv.encoding.axis import Indices
 from capc.linear.bfv.encoding.polynomials import Encoding
-from capc.linear.bfv.encoding.weights import PreparedWeights
+from capc.linear.bfv.encoding.weights import EncodedWeights
 from capc.linear.bfv.keys import PublicKey, SecretKey, read_public_key, restore_secret_key
 from capc.linear.bfv.scheme import BfvLinear, encoding_for
 from capc.linear.bfv.wire.requests import seal_inputs
@@ -39,7 +39,7 @@ from capc.session.parameters import ParameterSet
 
 _T = TypeVar("_T")
 
-Held = SecretKey | PublicKey | PreparedWeights
+Held = SecretKey | PublicKey | EncodedWeights
 """What workers hold copies of, for as long as the owner does."""
 
 
@@ -99,7 +99,7 @@ class PooledLinear(BfvLinear):
     def _respond(
         self,
         key: PublicKey,
-        weights: PreparedWeights,
+        weights: EncodedWeights,
         encoding: Encoding,
         request: bytes,
         added: Words,
@@ -163,7 +163,7 @@ class PooledLinear(BfvLinear):
 
 
 def _respond(
-    key: PublicKey, weights: PreparedWeights, count: int, request: bytes, added: Words, seed: Seed, numbers: range
+    key: PublicKey, weights: EncodedWeights, count: int, request: bytes, added: Words, seed: Seed, numbers: range
 ) -> bytes:
     encoding = encoding_for(weights.context, weights.operator, count)
     return b"".join(respond(key, weights, encoding, request, added, seed, numbers))
@@ -206,7 +206,7 @@ def _recipe(held: Held) -> tuple[Callable[..., Held], tuple[object, ...]]:
         return restore_secret_key, (held.words(),)
     if isinstance(held, PublicKey):
         return read_public_key, (held.payload,)
-    return PreparedWeights, (held.operator, held.words.tolist())
+    return EncodedWeights, (held.operator, held.words.tolist())
 
 
 def _start_worker() -> tuple[Connection, subprocess.Popen[bytes]]:

@@ -23,13 +23,13 @@ from capc.foundation.errors import InputError, ParameterError
 from capc.foundation.randomness import RandomSource, Seed
 from capc.linear.bfv.blinding import Blinding, blind, blinding_seed
 from capc.linear.bfv.circuit_privacy import distance_per_query, distance_per_response
-from capc.linear.bfv.clear import multiply_words
 from capc.linear.bfv.context import HeContext, context_for
 from capc.linear.bfv.encoding.layout import Layout
 from capc.linear.bfv.encoding.polynomials import Encoding, encode_inputs
 from capc.linear.bfv.encoding.tiling import Costs, tile
-from capc.linear.bfv.encoding.weights import PreparedWeights
+from capc.linear.bfv.encoding.weights import EncodedWeights
 from capc.linear.bfv.keys import PublicKey, SecretKey, generate_keys, read_public_key
+from capc.linear.bfv.plaintext_product import multiply_words
 from capc.linear.bfv.wire.requests import check_request, request_length, seal_inputs
 from capc.linear.bfv.wire.responses import (
     finish,
@@ -45,7 +45,7 @@ from capc.linear.bfv.wire.seeded import seeded_length
 from capc.models.operators import Matrix, Operator, check_weights
 from capc.session.parameters import ParameterSet
 
-_Own = TypeVar("_Own", SecretKey, PublicKey, PreparedWeights, Blinding)
+_Own = TypeVar("_Own", SecretKey, PublicKey, EncodedWeights, Blinding)
 
 WORK_PER_CIPHERTEXT, COEFFICIENTS_PER_BYTE_OF_PRODUCT = 4, 6
 """Work in bytes, for the choice of a tiling: what a line of 50 Mbit/s carries in its time. A ciphertext of a request or
@@ -61,7 +61,7 @@ class BfvLinear:
 
     Memory: payloads once more in pieces; 16 bytes for each output of all queries of a batch, kept for the 16 shapes
     used last; and, however many queries there are, 16 N bytes for each prime of q and column of blocks while a request
-    is evaluated, and the polynomials of :class:`capc.linear.bfv.encoding.weights.PreparedWeights`. For 784 to 128 with
+    is evaluated, and the polynomials of :class:`capc.linear.bfv.encoding.weights.EncodedWeights`. For 784 to 128 with
     the default set these two take 7 and 161 MB for batches of 64 queries, 1 and 3 MB for one.
 
     Args:
@@ -95,7 +95,7 @@ class BfvLinear:
         """
         return read_public_key(self._context, payload)
 
-    def prepare(self, operator: Operator, weights: Matrix) -> PreparedWeights:
+    def prepare(self, operator: Operator, weights: Matrix) -> EncodedWeights:
         """The weights, checked and reduced; once per layer. The first batch of a size takes longer: it transforms them.
 
         Args:
@@ -108,9 +108,9 @@ class BfvLinear:
         """
         check_weights(operator, weights)
         self._encoding(operator, 1)
-        return PreparedWeights(self._context, operator, weights)
+        return EncodedWeights(self._context, operator, weights)
 
-    def multiply(self, prepared: PreparedWeights, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    def multiply(self, prepared: EncodedWeights, rows: Sequence[Sequence[int]]) -> list[list[int]]:
         """W x in Z_{2^l} in the clear, for each row x.
 
         Args:
@@ -120,23 +120,23 @@ class BfvLinear:
         Raises:
             InputError: there are more or fewer values, or one is outside the ring.
         """
-        weights = self._own(prepared, PreparedWeights)
+        weights = self._own(prepared, EncodedWeights)
         product = multiply_words(weights.operator, weights.words, self._elements(rows, weights.operator.inputs, "x"))
         results: list[list[int]] = (product & np.uint64((1 << self._context.plain_bits) - 1)).tolist()
         return results
 
-    def statistical_distance(self, prepared: PreparedWeights, count: int) -> Fraction:
+    def statistical_distance(self, prepared: EncodedWeights, count: int) -> Fraction:
         """An upper bound of what one response to ``count`` queries reveals of the weights in its noise.
 
         See :func:`capc.linear.bfv.circuit_privacy.distance_per_response`. It depends on the weights: it is for the
         answering party only.
         """
-        weights = self._own(prepared, PreparedWeights)
+        weights = self._own(prepared, EncodedWeights)
         return distance_per_response(weights, self._encoding(weights.operator, count).tiling)
 
-    def distance_per_query(self, prepared: PreparedWeights) -> Fraction:
+    def distance_per_query(self, prepared: EncodedWeights) -> Fraction:
         """See :func:`capc.linear.bfv.circuit_privacy.distance_per_query`; for the answering party only, likewise."""
-        return distance_per_query(self._own(prepared, PreparedWeights))
+        return distance_per_query(self._own(prepared, EncodedWeights))
 
     def request_layout(self, operator: Operator, count: int) -> Hashable:
         """What the bytes of a request depend on: operators of equal layout accept the very same request.
@@ -191,7 +191,7 @@ class BfvLinear:
     def evaluate(
         self,
         public_key: PublicKey,
-        prepared: PreparedWeights,
+        prepared: EncodedWeights,
         request: bytes,
         addends: Sequence[Sequence[int]],
         source: RandomSource,
@@ -219,12 +219,12 @@ class BfvLinear:
                 one seed twice.
             InputError: an addend has another length, or an element outside the ring.
         """
-        key, weights = self._own(public_key, PublicKey), self._own(prepared, PreparedWeights)
+        key, weights = self._own(public_key, PublicKey), self._own(prepared, EncodedWeights)
         encoding, added = self._admit(weights, request, addends)
         return self._respond(key, weights, encoding, request, added, blinding_seed(source))
 
     def evaluate_blinded(
-        self, blinding: Blinding, prepared: PreparedWeights, request: bytes, addends: Sequence[Sequence[int]]
+        self, blinding: Blinding, prepared: EncodedWeights, request: bytes, addends: Sequence[Sequence[int]]
     ) -> bytes:
         """The online part of :meth:`evaluate`. The blinding is spent when the request is admitted.
 
@@ -240,7 +240,7 @@ class BfvLinear:
                 operator or count.
             StateReuseError: the blinding was used before.
         """
-        weights, hidden_by = self._own(prepared, PreparedWeights), self._own(blinding, Blinding)
+        weights, hidden_by = self._own(prepared, EncodedWeights), self._own(blinding, Blinding)
         wanted, given = (weights.operator, len(addends)), (hidden_by.operator, hidden_by.count)
         if given != wanted:
             raise InputError(f"a blinding for {given}, used for {wanted}: prepare one for each response")
@@ -281,7 +281,7 @@ class BfvLinear:
     def _respond(
         self,
         key: PublicKey,
-        weights: PreparedWeights,
+        weights: EncodedWeights,
         encoding: Encoding,
         request: bytes,
         added: Words,
@@ -295,7 +295,7 @@ class BfvLinear:
             yield open_response(key, response.positions, payload)
 
     def _admit(
-        self, weights: PreparedWeights, request: bytes, addends: Sequence[Sequence[int]]
+        self, weights: EncodedWeights, request: bytes, addends: Sequence[Sequence[int]]
     ) -> tuple[Encoding, Words]:
         """The encoding of the batch and the flattened addends, once request and addends are found in order."""
         added = self._elements(addends, weights.operator.outputs, "addend").ravel()

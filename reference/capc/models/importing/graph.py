@@ -178,7 +178,7 @@ class Node:
     shape: Shape
 
 
-class Seen(NamedTuple):
+class NodeRun(NamedTuple):
     """What a node was given, or what came out of it, when the network ran.
 
     Attributes:
@@ -206,7 +206,7 @@ class Origin:
 
     name: str
     run: Callable[[Floats], Floats]
-    watch: Callable[[Floats], list[Seen]]
+    watch: Callable[[Floats], list[NodeRun]]
     spacing: float
     remedy: str
 

@@ -51,7 +51,7 @@ class FloatLayer:
 
 
 @dataclass(frozen=True, eq=False)
-class Lowered:
+class LoweredModel:
     """A network as stages.
 
     Attributes:
@@ -70,7 +70,7 @@ class Lowered:
 
 
 @dataclass(frozen=True)
-class Ready:
+class StageValue:
     """A value of the protocol.
 
     Attributes:
@@ -91,12 +91,12 @@ class Sums:
     place: str
     operator: Operator
     layer: FloatLayer
-    source: Ready
+    source: StageValue
     skips: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
-class Pooled:
+class PooledSums:
     """The largest of windows over sums."""
 
     sums: Sums
@@ -104,7 +104,7 @@ class Pooled:
 
 
 @dataclass(frozen=True)
-class Rectified:
+class RectifiedSums:
     """The ReLU of sums."""
 
     sums: Sums
@@ -114,14 +114,14 @@ class Rectified:
 class Scores:
     """A softmax of the logits."""
 
-    logits: Ready | Sums | Rectified
+    logits: StageValue | Sums | RectifiedSums
     softmax: Softmax
 
 
-Form = Ready | Sums | Pooled | Rectified | Scores
+Form = StageValue | Sums | PooledSums | RectifiedSums | Scores
 
 
-def lower(graph: Graph) -> Lowered:
+def lower(graph: Graph) -> LoweredModel:
     """The stages that compute a network's logits, and their real weights.
 
     Raises:
@@ -137,7 +137,7 @@ def lower(graph: Graph) -> Lowered:
         raise InputError(f"the model does not become stages of the protocol: {error}") from None
     last = lowering.forms[graph.output]
     softmax = last.softmax if isinstance(last, Scores) else None
-    return Lowered(architecture, tuple(lowering.layers), tuple(lowering.places), tuple(lowering.notes), softmax)
+    return LoweredModel(architecture, tuple(lowering.layers), tuple(lowering.places), tuple(lowering.notes), softmax)
 
 
 def check_vote(name: str, shape: Shape) -> None:
@@ -164,7 +164,7 @@ class _Lowering:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.forms: dict[str, Form] = {INPUT: Ready(QUERY)}
+        self.forms: dict[str, Form] = {INPUT: StageValue(QUERY)}
         self.stages: list[StageShape] = []
         self.layers: list[FloatLayer] = []
         self.places: list[str] = []
@@ -205,7 +205,7 @@ class _Lowering:
         check_vote(name, self.graph.shape(name))
         if isinstance(form, Scores):
             form = form.logits
-        if isinstance(form, Pooled):
+        if isinstance(form, PooledSums):
             raise refusal("output", name, "the network ends in a max pool without ReLU", "end in a linear layer")
         if not isinstance(form, Sums):
             form = self._copy(name, self._value(form), self.graph.shape(name))
@@ -222,11 +222,11 @@ class _Lowering:
             self._made[key] = len(self.stages)
         return self._made[key]
 
-    def _value(self, form: Ready | Rectified) -> Ready:
+    def _value(self, form: StageValue | RectifiedSums) -> StageValue:
         """A value of the protocol; a ReLU becomes one now."""
-        return Ready(self._make(form.sums, Activation.RELU)) if isinstance(form, Rectified) else form
+        return StageValue(self._make(form.sums, Activation.RELU)) if isinstance(form, RectifiedSums) else form
 
-    def _operand(self, node: Node, form: Form) -> Ready:
+    def _operand(self, node: Node, form: Form) -> StageValue:
         """The value that a linear operator or an average pool works on."""
         usable = self._usable(node, form)
         if isinstance(usable, Sums):
@@ -235,56 +235,56 @@ class _Lowering:
         return self._value(usable)
 
     @staticmethod
-    def _usable(node: Node, form: Form) -> Ready | Rectified | Sums:
+    def _usable(node: Node, form: Form) -> StageValue | RectifiedSums | Sums:
         """A form that is not a dead end."""
-        if isinstance(form, Pooled):
+        if isinstance(form, PooledSums):
             remedy = "put a ReLU before or after the pool"
             raise refusal(node.kind, node.name, f"it follows a max pool of {form.sums.place} without ReLU", remedy)
         if isinstance(form, Scores):
             raise refusal(node.kind, node.name, "it follows a softmax", "use a softmax at the end only")
         return form
 
-    def _copy(self, place: str, source: Ready, shape: Shape) -> Sums:
+    def _copy(self, place: str, source: StageValue, shape: Shape) -> Sums:
         """Sums that are a value itself, pooled: each channel times 1."""
         return self._per_channel(place, source, shape, np.ones(shape[0]), np.zeros(shape[0]))
 
     @staticmethod
-    def _per_channel(place: str, source: Ready, shape: Shape, scales: Floats, shifts: Floats) -> Sums:
+    def _per_channel(place: str, source: StageValue, shape: Shape, scales: Floats, shifts: Floats) -> Sums:
         channels, height, width = shape if len(shape) == 3 else (*shape, 1, 1)
         operator = Convolution(Grid(channels, height, width, (1, 1)), channels, channels)
         return Sums(place, operator, FloatLayer(scales[:, None], shifts), source)
 
     def _rectified(self, node: Node, form: Form) -> Form:
-        if isinstance(form, Pooled):
-            return Ready(self._make(form.sums, Activation.RELU_MAX_POOL, form.grid))
+        if isinstance(form, PooledSums):
+            return StageValue(self._make(form.sums, Activation.RELU_MAX_POOL, form.grid))
         usable = self._usable(node, form)
-        if isinstance(usable, Ready) and usable.value == QUERY:
+        if isinstance(usable, StageValue) and usable.value == QUERY:
             usable = self._copy(node.name, usable, node.shape)
         # No other value is negative, nor is an average of one.
-        return Rectified(usable) if isinstance(usable, Sums) else usable
+        return RectifiedSums(usable) if isinstance(usable, Sums) else usable
 
     def _max_pooled(self, node: Node, form: Form, grid: Grid) -> Form:
         if any(all(index == OUTSIDE for index in window) for window in grid.windows(0)):
             raise refusal(node.kind, node.name, "a window lies in the padding only", "choose a smaller padding")
         usable = self._usable(node, form)
         if isinstance(usable, Sums):
-            return Pooled(usable, grid)
-        if isinstance(usable, Rectified):
-            return Ready(self._make(usable.sums, Activation.RELU_MAX_POOL, grid))
+            return PooledSums(usable, grid)
+        if isinstance(usable, RectifiedSums):
+            return StageValue(self._make(usable.sums, Activation.RELU_MAX_POOL, grid))
         if usable.value == QUERY:
             # It is computed together with a ReLU, which would change negative features.
             raise refusal(node.kind, node.name, "it works on the query", "put a convolution with ReLU before it")
         copy = self._copy(node.name, usable, (grid.channels, grid.height, grid.width))
-        return Ready(self._make(copy, Activation.RELU_MAX_POOL, grid))
+        return StageValue(self._make(copy, Activation.RELU_MAX_POOL, grid))
 
-    def _average_pooled(self, node: Node, form: Form, grid: Grid, divisor: float) -> Ready:
+    def _average_pooled(self, node: Node, form: Form, grid: Grid, divisor: float) -> StageValue:
         source = self._operand(node, form)
         if source.pool is not None and source.value == QUERY:
             raise refusal(node.kind, node.name, "it averages averages of the query", "pool once, with a larger window")
         if source.pool is not None:
             copy = self._copy(node.name, source, (grid.channels, grid.height, grid.width))
-            source = Ready(self._make(copy, Activation.RELU))
-        return Ready(source.value, SumPool(grid), 1 / divisor)
+            source = StageValue(self._make(copy, Activation.RELU))
+        return StageValue(source.value, SumPool(grid), 1 / divisor)
 
     def _affine(self, node: Node, form: Form, scales: Floats, shifts: Floats) -> Sums:
         usable = self._usable(node, form)
@@ -307,7 +307,7 @@ class _Lowering:
         sums = first if isinstance(first, Sums) else self._copy(node.name, self._value(first), node.shape)
         return replace(sums, skips=(*sums.skips, skip))
 
-    def _skip(self, node: Node, form: Ready | Rectified | Sums) -> int:
+    def _skip(self, node: Node, form: StageValue | RectifiedSums | Sums) -> int:
         """The number of the value that a stage adds."""
         if isinstance(form, Sums):
             return self._make(form, Activation.NONE)

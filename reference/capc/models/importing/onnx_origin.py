@@ -12,7 +12,7 @@ from onnx.onnx_pb import ModelProto, TensorProto, ValueInfoProto
 from onnx.reference import ReferenceEvaluator
 
 from capc.foundation.errors import InputError
-from capc.models.importing.graph import Floats, Origin, Seen, Shape, plain, refusal
+from capc.models.importing.graph import Floats, NodeRun, Origin, Shape, plain, refusal
 
 _SPACINGS: dict[int, float] = {
     TensorProto.DOUBLE: 2.0**-52,
@@ -58,9 +58,9 @@ def onnx_origin(model: ModelProto, value: ValueInfoProto, shape: Shape, tensors:
     def run(features: Floats) -> Floats:
         return values(features, [model.graph.output[0].name])[0]
 
-    def watch(features: Floats) -> list[Seen]:
+    def watch(features: Floats) -> list[NodeRun]:
         found = values(features, list(tensors.values()))
-        return [Seen(node, None, made) for node, made in zip(tensors, found, strict=True)]
+        return [NodeRun(node, None, made) for node, made in zip(tensors, found, strict=True)]
 
     return Origin("the file's network", run, watch, _SPACINGS[kind], _REMEDY)
 

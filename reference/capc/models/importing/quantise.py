@@ -10,7 +10,7 @@ from capc.foundation import fixed_point
 from capc.foundation.errors import InputError
 from capc.models.importing.evaluate import integer_logits, parts_of, softmax_of
 from capc.models.importing.graph import Floats, Graph
-from capc.models.importing.lower import Lowered, lower
+from capc.models.importing.lower import LoweredModel, lower
 from capc.models.importing.rounding import MOST_LOST, check_rounding, stage_losses
 from capc.models.model import QuantisedLayer, QuantisedModel
 
@@ -115,7 +115,7 @@ def quantise_graph(graph: Graph, fraction_bits: int) -> QuantisedModel:
     return rounded(lowered, fraction_bits)
 
 
-def rounded(lowered: Lowered, fraction_bits: int) -> QuantisedModel:
+def rounded(lowered: LoweredModel, fraction_bits: int) -> QuantisedModel:
     """The integers of a network, whatever rounding takes from it."""
     layers = tuple(quantised_layer(layer.weights, layer.biases, fraction_bits) for layer in lowered.layers)
     return QuantisedModel(lowered.architecture, layers, fraction_bits)

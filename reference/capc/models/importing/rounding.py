@@ -16,7 +16,7 @@ import numpy as np
 from capc.foundation.hidden import type_only
 from capc.models.architecture import StageShape
 from capc.models.importing.graph import Floats, Graph, refusal
-from capc.models.importing.lower import FloatLayer, Lowered
+from capc.models.importing.lower import FloatLayer, LoweredModel
 from capc.models.operators import Convolution, Operator
 
 MOST_LOST = 1 / 8
@@ -36,7 +36,7 @@ class _Squares:
     __repr__ = type_only
 
 
-def check_rounding(graph: Graph, lowered: Lowered, fraction_bits: int) -> None:
+def check_rounding(graph: Graph, lowered: LoweredModel, fraction_bits: int) -> None:
     """Refuses a network of which the rounding of one stage changes the logits by more than an eighth.
 
     Args:
@@ -58,7 +58,7 @@ def check_rounding(graph: Graph, lowered: Lowered, fraction_bits: int) -> None:
             raise refusal(kinds.get(place, "output"), place, problem, remedy)
 
 
-def stage_losses(lowered: Lowered, fraction_bits: int) -> tuple[float, ...]:
+def stage_losses(lowered: LoweredModel, fraction_bits: int) -> tuple[float, ...]:
     """For each stage what the rounding of its weights changes of the logits, relative to them, in root mean square.
 
     What all logits have in common tells no class, and does not count.

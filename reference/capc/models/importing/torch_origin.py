@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from capc.foundation.errors import InputError
-from capc.models.importing.graph import Floats, Origin, Seen, Shape, plain
+from capc.models.importing.graph import Floats, NodeRun, Origin, Shape, plain
 
 _REMEDY = "remove hooks, a replaced forward or __call__ and adapters, or merge them into the weights"
 Call = tuple[Tensor | None, object]
@@ -33,7 +33,7 @@ def torch_origin(module: nn.Module, input_shape: Shape, layers: Sequence[tuple[s
     def run(features: Floats) -> Floats:
         return _outputs(module, features, input_shape, next(runs))
 
-    def watch(features: Floats) -> list[Seen]:
+    def watch(features: Floats) -> list[NodeRun]:
         return _watch(module, features, input_shape, layers, next(runs))
 
     spacing = float(torch.finfo(_numbers(module).dtype).eps)
@@ -116,7 +116,7 @@ def _listen(part: nn.Module, made: list[Call]) -> list[RemovableHandle]:
 
 def _watch(
     module: nn.Module, features: Floats, shape: Shape, layers: Sequence[tuple[str, str]], number: int
-) -> list[Seen]:
+) -> list[NodeRun]:
     """Runs the module with hooks of our own, which see what each layer is given and gives."""
     parts = dict(module.named_modules())
     calls: dict[str, list[Call]] = {path: [] for _, path in layers if path in parts}
@@ -134,5 +134,5 @@ def _watch(
             continue
         given, result = calls[path].pop(0)
         if isinstance(result, Tensor) and result.shape[:1] == (len(features),):
-            seen.append(Seen(node, None if given is None else _array(given), _array(result)))
+            seen.append(NodeRun(node, None if given is None else _array(given), _array(result)))
     return seen

@@ -7,7 +7,7 @@ Needs the extra `privacy` (python-flint). The core never imports this room: an a
   costs.
 - :mod:`~capc.privacy.accountants.gdp`, :mod:`~capc.privacy.accountants.zcdp`, :mod:`~capc.privacy.accountants.rdp`,
   :mod:`~capc.privacy.accountants.pld`: the accountants, each with its own kind of cost.
-- :mod:`~capc.privacy.accountants.joint`: the joint cost of a confident step.
+- :mod:`~capc.privacy.accountants.confident_gnmax`: the joint cost of a confident step.
 - :mod:`~capc.privacy.accountants.policies`: what a release policy claims, certified; budgets and noise that fit it.
 - :mod:`~capc.privacy.accountants.conversion`: mu^2 and rho to (epsilon, delta) and back.
 - :mod:`~capc.privacy.figures.statement`: figures with everything that they need to be read correctly.

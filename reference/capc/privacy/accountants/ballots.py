@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from capc.foundation.errors import InputError
 from capc.noise.sensitivity import Sensitivity
-from capc.privacy.accountants.balls import require
+from capc.privacy.accountants.ball_arithmetic import require
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 
 

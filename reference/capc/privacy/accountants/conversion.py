@@ -17,7 +17,7 @@ from fractions import Fraction
 from flint import arb, ctx
 
 from capc.noise.mechanism import CostUnit
-from capc.privacy.accountants.balls import (
+from capc.privacy.accountants.ball_arithmetic import (
     LARGEST,
     ball,
     decimal_step,

@@ -20,11 +20,11 @@ from fractions import Fraction
 from threading import Lock
 
 from capc.foundation.errors import BudgetExhaustedError
-from capc.privacy.accountants.balls import require
+from capc.privacy.accountants.ball_arithmetic import require
 from capc.privacy.accountants.gdp import composed_mu_squared
-from capc.privacy.accountants.rdp import renyi_cost
+from capc.privacy.accountants.rdp import rdp_cost
 from capc.privacy.accountants.steps import JointStep, Step, Steps
-from capc.privacy.accountants.zcdp import composed_rho
+from capc.privacy.accountants.zcdp import zcdp_rho
 
 ODOMETER = "odometer reading: not a guarantee unless the counts were fixed in advance"
 
@@ -60,7 +60,7 @@ def zcdp_filter() -> FilterRule:
         "rho",
         "a Renyi filter at every order at once, as rho-zCDP is a cost of a rho at each order a (Feldman and Zrnic "
         "2021, arXiv 2008.11193)",
-        composed_rho,
+        zcdp_rho,
     )
 
 
@@ -77,7 +77,7 @@ def renyi_filter(order: Fraction) -> FilterRule:
     return FilterRule(
         f"Renyi divergence of order {order}",
         "a filter for Renyi DP at one order fixed in advance (Feldman and Zrnic 2021, arXiv 2008.11193)",
-        lambda steps: renyi_cost(steps, order),
+        lambda steps: rdp_cost(steps, order),
     )
 
 

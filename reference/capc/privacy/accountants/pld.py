@@ -26,7 +26,7 @@ from flint import arb, ctx, fmpz_poly
 
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import DiscreteGaussian
-from capc.privacy.accountants.balls import LARGEST, ball, decimal_step, exact_upper, require
+from capc.privacy.accountants.ball_arithmetic import LARGEST, ball, decimal_step, exact_upper, require
 from capc.privacy.accountants.conversion import DELTA_FLOOR, check_delta
 from capc.privacy.accountants.steps import Step, Steps
 
@@ -53,7 +53,7 @@ class Group:
     shift: int
 
 
-class LossDistribution:
+class PrivacyLossDistribution:
     """The composed privacy-loss distribution, as upper bounds of probabilities.
 
     Args:
@@ -104,13 +104,13 @@ class LossDistribution:
             return min(Fraction(1), max(exact_upper(total) + self._lost, DELTA_FLOOR))
 
 
-def loss_epsilon(steps: Steps, delta: Fraction) -> Fraction:
+def pld_epsilon(steps: Steps, delta: Fraction) -> Fraction:
     """The smallest epsilon, rounded up to 12 digits, for which (epsilon, delta)-DP is certified.
 
     Raises:
-        InputError: as :class:`LossDistribution`, or epsilon is above 1e9.
+        InputError: as :class:`PrivacyLossDistribution`, or epsilon is above 1e9.
     """
-    distribution = LossDistribution(steps, delta)
+    distribution = PrivacyLossDistribution(steps, delta)
     if distribution.delta_upper(Fraction(0)) <= delta:
         return Fraction(0)
     return decimal_step(lambda epsilon: distribution.delta_upper(epsilon) <= delta)[1]
@@ -120,7 +120,7 @@ def groups_of(steps: Steps) -> list[Group]:
     """The noised numbers of steps that can differ, by variance and shift.
 
     Raises:
-        InputError: as :class:`LossDistribution`.
+        InputError: as :class:`PrivacyLossDistribution`.
     """
     counts: dict[tuple[Fraction, int], int] = defaultdict(int)
     for step, times in steps.items():

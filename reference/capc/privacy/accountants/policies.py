@@ -15,9 +15,9 @@ from functools import lru_cache
 
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit, release_mechanisms
-from capc.privacy.accountants.balls import decimal_text, require, shown, smallest_sigma
+from capc.privacy.accountants.ball_arithmetic import decimal_text, require, shown, smallest_sigma
+from capc.privacy.accountants.confident_gnmax import joint_cost_holds, joint_renyi_upper
 from capc.privacy.accountants.conversion import budget_lower, epsilon_upper, keeps
-from capc.privacy.accountants.joint import joint_cost_holds, joint_renyi_upper
 from capc.privacy.accountants.rdp import ORDERS
 from capc.privacy.query_cost import CHECK_SENSITIVITY, answer_sensitivity, query_cost
 from capc.session.parameters import ReleasePolicy
@@ -71,7 +71,7 @@ def _joint_arguments(policy: ReleasePolicy) -> tuple[Fraction, Fraction, Fractio
     order, mechanisms = policy.renyi_order, release_mechanisms(policy, 0)
     if order is None or mechanisms.threshold is None:
         raise InputError("a joint cost needs a threshold and a Renyi order: give both")
-    answer = mechanisms.answer.renyi_cost(order, answer_sensitivity(policy.adjacency))
+    answer = mechanisms.answer.rdp_cost(order, answer_sensitivity(policy.adjacency))
     return order, mechanisms.threshold.cost(CHECK_SENSITIVITY.squared), answer
 
 

@@ -22,9 +22,9 @@ from capc.foundation.errors import InputError
 from capc.noise.mechanism import RoundedGaussian
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
 from capc.noise.skellam import skellam_renyi
-from capc.privacy.accountants.balls import LARGEST, ball, decimal_upper, exact_upper, refined, require
+from capc.privacy.accountants.ball_arithmetic import LARGEST, ball, decimal_upper, exact_upper, refined, require
+from capc.privacy.accountants.confident_gnmax import joint_renyi_upper
 from capc.privacy.accountants.conversion import check_delta
-from capc.privacy.accountants.joint import joint_renyi_upper
 from capc.privacy.accountants.steps import JointStep, Step, Steps
 from capc.privacy.accountants.zcdp import shared_gaussian_rho
 
@@ -48,7 +48,7 @@ def classic_conversion(cost: arb, order: arb, delta: arb) -> arb:
 
 
 @dataclass(frozen=True)
-class RenyiEpsilon:
+class RdpEpsilon:
     """The best of all orders.
 
     Attributes:
@@ -62,7 +62,7 @@ class RenyiEpsilon:
     at_edge: bool
 
 
-def renyi_epsilon(steps: Steps, delta: Fraction, conversion: Conversion) -> RenyiEpsilon:
+def rdp_epsilon(steps: Steps, delta: Fraction, conversion: Conversion) -> RdpEpsilon:
     """The smallest certified epsilon over :data:`ORDERS`.
 
     Args:
@@ -84,15 +84,15 @@ def renyi_epsilon(steps: Steps, delta: Fraction, conversion: Conversion) -> Reny
         return exact_upper(refined(lambda: conversion(ball(total), ball(order), ball(delta)), _NEGLIGIBLE))
 
     if not any(steps.values()):
-        return RenyiEpsilon(Fraction(0), ORDERS[0], at_edge=False)
+        return RdpEpsilon(Fraction(0), ORDERS[0], at_edge=False)
     best = min(range(len(ORDERS)), key=lambda index: epsilon_of(index, separate_cost))
     if any(isinstance(step, JointStep) for step in steps):
         # The joint cost takes longer, so the search starts where the separate one is best.
-        found = {best: epsilon_of(best, renyi_cost)}
+        found = {best: epsilon_of(best, rdp_cost)}
         for direction in (-1, 1):
             index = best + direction
             while 0 <= index < len(ORDERS):
-                found[index] = epsilon_of(index, renyi_cost)
+                found[index] = epsilon_of(index, rdp_cost)
                 if found[index] >= found[index - direction]:
                     break
                 index += direction
@@ -102,16 +102,16 @@ def renyi_epsilon(steps: Steps, delta: Fraction, conversion: Conversion) -> Reny
         epsilon = epsilon_of(best, separate_cost)
     require(epsilon <= LARGEST, "epsilon", epsilon, "give fewer queries or more noise")
     edge = best in {0, len(ORDERS) - 1} and epsilon > 0
-    return RenyiEpsilon(decimal_upper(ball(max(epsilon, Fraction(0)))), ORDERS[best], edge)
+    return RdpEpsilon(decimal_upper(ball(max(epsilon, Fraction(0)))), ORDERS[best], edge)
 
 
-def renyi_cost(steps: Steps, order: Fraction) -> Fraction:
+def rdp_cost(steps: Steps, order: Fraction) -> Fraction:
     """An upper bound of the composed Renyi divergence at one order above 1; joint steps at their joint cost."""
     return sum((count * _cost(step, order) for step, count in steps.items()), Fraction(0))
 
 
 def separate_cost(steps: Steps, order: Fraction) -> Fraction:
-    """As :func:`renyi_cost`, with the two parts of a joint step charged one by one: never less."""
+    """As :func:`rdp_cost`, with the two parts of a joint step charged one by one: never less."""
     total = Fraction(0)
     for step, count in steps.items():
         parts = (step.check, step.answer) if isinstance(step, JointStep) else (step,)
@@ -135,7 +135,7 @@ def _cost(step: Step | JointStep, order: Fraction) -> Fraction:
 def _step_cost(step: Step, order: Fraction) -> Fraction:
     noise = step.noise
     if not isinstance(noise, SharedNoise):
-        return noise.renyi_cost(order, step.sensitivity)
+        return noise.rdp_cost(order, step.sensitivity)
     if isinstance(noise.share, DiscreteGaussianShare):
         return order * shared_gaussian_rho(step, noise)
     # Skellam noise is closed under sums.

@@ -10,7 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from capc.noise.sensitivity import Sensitivity
-from capc.privacy.accountants.balls import require
+from capc.privacy.accountants.ball_arithmetic import require
 
 
 class Relation(StrEnum):

@@ -15,13 +15,13 @@ from flint import arb
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
-from capc.privacy.accountants.balls import ball, decimal_upper, refined
+from capc.privacy.accountants.ball_arithmetic import ball, decimal_upper, refined
 from capc.privacy.accountants.steps import Step, Steps
 
 _NEGLIGIBLE = Fraction(1, 10**40)
 
 
-def composed_rho(steps: Steps) -> Fraction:
+def zcdp_rho(steps: Steps) -> Fraction:
     """The sum of costs; exact rationals where the cost is one, otherwise rounded up to 12 digits.
 
     Raises:

@@ -16,7 +16,7 @@ from math import isqrt
 from flint import acb, arb, ctx
 
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian, Skellam
-from capc.privacy.accountants.balls import ball, normal_cdf, require
+from capc.privacy.accountants.ball_arithmetic import ball, normal_cdf, require
 
 PRECISION = 160
 _REACH = 16

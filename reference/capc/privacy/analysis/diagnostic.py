@@ -13,7 +13,7 @@ from math import ceil, floor
 
 from flint import arb
 
-from capc.privacy.accountants.balls import exact_lower, exact_upper
+from capc.privacy.accountants.ball_arithmetic import exact_lower, exact_upper
 
 _DIGITS = 20
 

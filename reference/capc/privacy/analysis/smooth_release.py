@@ -22,7 +22,7 @@ from fractions import Fraction
 from flint import ctx
 
 from capc.foundation.errors import InputError
-from capc.privacy.accountants.balls import ball, require
+from capc.privacy.accountants.ball_arithmetic import ball, require
 from capc.privacy.analysis.argmax_law import PRECISION
 from capc.privacy.analysis.diagnostic import Diagnostic, Scope
 

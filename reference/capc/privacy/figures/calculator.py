@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from capc.foundation.errors import InputError
+from capc.privacy.accountants.ball_arithmetic import first_place, require, smallest_sigma
 from capc.privacy.accountants.ballots import BallotRelease
-from capc.privacy.accountants.balls import first_place, require, smallest_sigma
 from capc.privacy.accountants.steps import JointStep, Noise, Release, Step, Steps, step_of
 from capc.privacy.accountants.unit import ProtectedUnit
 from capc.privacy.events import EventKind

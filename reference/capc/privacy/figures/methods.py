@@ -14,11 +14,11 @@ from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian, Sk
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
 from capc.privacy.accountants.conversion import check_delta, epsilon_upper, improved_conversion
 from capc.privacy.accountants.gdp import composed_mu_squared
-from capc.privacy.accountants.pld import loss_epsilon
-from capc.privacy.accountants.rdp import Conversion, classic_conversion, renyi_epsilon
+from capc.privacy.accountants.pld import pld_epsilon
+from capc.privacy.accountants.rdp import Conversion, classic_conversion, rdp_epsilon
 from capc.privacy.accountants.steps import JointStep, Noise, Steps
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
-from capc.privacy.accountants.zcdp import composed_rho
+from capc.privacy.accountants.zcdp import zcdp_rho
 from capc.privacy.figures.statement import (
     COMPUTATIONAL_TERMS,
     HE_DISTANCE,
@@ -97,12 +97,12 @@ def _composed(unit: CostUnit, cost: Callable[[Steps], Fraction]) -> Callable[[St
 
 
 def _loss(steps: Steps, delta: Fraction) -> tuple[Fraction, str]:
-    return loss_epsilon(steps, delta), "exact privacy-loss distribution of the discrete Gaussian on its lattice"
+    return pld_epsilon(steps, delta), "exact privacy-loss distribution of the discrete Gaussian on its lattice"
 
 
 def _renyi(conversion: Conversion, name: str) -> Callable[[Steps, Fraction], tuple[Fraction, str]]:
     def compute(steps: Steps, delta: Fraction) -> tuple[Fraction, str]:
-        found = renyi_epsilon(steps, delta, conversion)
+        found = rdp_epsilon(steps, delta, conversion)
         edge = ", the edge of the grid of orders: a wider grid may give less" if found.at_edge else ""
         return found.epsilon, f"Renyi DP, {name} conversion at order {float(found.order):g}{edge}"
 
@@ -112,7 +112,7 @@ def _renyi(conversion: Conversion, name: str) -> Callable[[Steps, Fraction], tup
 _COMPUTE: dict[Method, Callable[[Steps, Fraction], tuple[Fraction, str]]] = {
     Method.GAUSSIAN_DP: _composed(CostUnit.MU_SQUARED, composed_mu_squared),
     Method.LOSS_DISTRIBUTION: _loss,
-    Method.ZCDP: _composed(CostUnit.RHO, composed_rho),
+    Method.ZCDP: _composed(CostUnit.RHO, zcdp_rho),
     Method.RENYI_IMPROVED: _renyi(improved_conversion, "improved (Canonne, Kamath and Steinke 2020)"),
     Method.RENYI_CLASSIC: _renyi(classic_conversion, "classic (Mironov 2017)"),
 }

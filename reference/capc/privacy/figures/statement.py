@@ -13,7 +13,7 @@ from fractions import Fraction
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit
 from capc.privacy.account import Account
-from capc.privacy.accountants.balls import ball, decimal_text, decimal_upper, refined, require
+from capc.privacy.accountants.ball_arithmetic import ball, decimal_text, decimal_upper, refined, require
 from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.accountants.policies import certify
 from capc.privacy.accountants.unit import Relation

@@ -4,8 +4,8 @@
 what an answering party runs before it takes part. Spec: spec/09-ledger.md; how to use it: docs/ledger.md.
 """
 
-from capc.privacy.ledger.allowances import KeptAllowance, allowance_file, most_models
-from capc.privacy.ledger.heads import Seen, load_seen, save_seen
+from capc.privacy.ledger.allowances import StoredAllowance, allowance_file, most_models
+from capc.privacy.ledger.heads import KnownHead, load_known_head, save_known_head
 from capc.privacy.ledger.keys import default_key_file
 from capc.privacy.ledger.ledger import Ledger, open_ledger, reading
 from capc.privacy.ledger.log import LedgerLog, replay
@@ -14,20 +14,20 @@ from capc.privacy.ledger.watch import Proof, check_proof
 from capc.privacy.storage.errors import LedgerError
 
 __all__ = [
-    "KeptAllowance",
+    "KnownHead",
     "Ledger",
     "LedgerError",
     "LedgerLog",
     "Proof",
-    "Seen",
+    "StoredAllowance",
     "Terms",
     "allowance_file",
     "check_proof",
     "default_key_file",
-    "load_seen",
+    "load_known_head",
     "most_models",
     "open_ledger",
     "reading",
     "replay",
-    "save_seen",
+    "save_known_head",
 ]

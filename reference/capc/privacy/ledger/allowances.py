@@ -50,7 +50,7 @@ def most_models(folder: Path) -> int:
     return max(owners.values(), default=0)
 
 
-class KeptAllowance:
+class StoredAllowance:
     """An allowance in a file. Between calls it holds nothing open.
 
     Args:
@@ -65,7 +65,7 @@ class KeptAllowance:
         self.file = file
         with explained(file, "an allowance"):
             _make_folder(file.resolve().parent)
-            # Beside SQLite nobody opens the file: see capc.privacy.storage.gate.
+            # Beside SQLite nobody opens the file: see capc.privacy.storage.file_lock.
             if not file.exists():
                 with suppress(FileExistsError):
                     create_secret(file.resolve(), "")

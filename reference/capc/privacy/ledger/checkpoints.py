@@ -28,11 +28,11 @@ from dataclasses import dataclass
 from capc.foundation.hidden import type_only
 from capc.foundation.primitives import sign, signature_holds
 from capc.foundation.randomness import Seed
-from capc.privacy.events import Dispatched, Entry, Receipt, Reserved, Settled
+from capc.privacy.events import Dispatch, Entry, Receipt, Reservation, Settlement
 from capc.privacy.ledger.chain import HASH_BYTES, Head
 from capc.privacy.ledger.records import CHARGED, DISPATCHED, SETTLED, UNBLINDED
 from capc.privacy.storage.errors import LedgerError
-from capc.privacy.storage.store import KeptCheckpoint
+from capc.privacy.storage.store import SignedCheckpoint
 from capc_spec.registry import TAGS
 
 EVERY = 1024
@@ -67,9 +67,9 @@ class Checkpoint:
         head = self.head
         return TAGS["ledger-checkpoint"] + head.identity + head.size.to_bytes(8, "little") + head.link + self.state
 
-    def signed(self, key: Seed) -> KeptCheckpoint:
+    def signed(self, key: Seed) -> SignedCheckpoint:
         """What is kept of it."""
-        return KeptCheckpoint(self.head.size, self.head.link, self.entries, sign(key, self.signed_bytes()))
+        return SignedCheckpoint(self.head.size, self.head.link, self.entries, sign(key, self.signed_bytes()))
 
     def is_signed(self, public_key: bytes, signature: bytes) -> bool:
         """Whether this is the owner's signature."""
@@ -85,11 +85,11 @@ def entry_bytes(kind: str, entry: Entry) -> bytes:
     """
     receipt = entry.receipt
     match entry:
-        case Reserved():
+        case Reservation():
             code, value = (_CHARGED if kind == CHARGED else _UNBLINDED), receipt.inputs_digest
-        case Dispatched():
+        case Dispatch():
             code, value = _DISPATCHED, entry.message_digest
-        case Settled():
+        case Settlement():
             code, value = (_ANSWERED if entry.answered else _WITHHELD), bytes(HASH_BYTES)
     return _ENTRY.pack(code, receipt.session_tag, receipt.query, value)
 
@@ -104,7 +104,7 @@ def is_due(size: int) -> bool:
     return size % EVERY == 0
 
 
-def read_kept(kept: Sequence[KeptCheckpoint], identity: bytes, public_key: bytes) -> list[Checkpoint] | None:
+def read_signed(kept: Sequence[SignedCheckpoint], identity: bytes, public_key: bytes) -> list[Checkpoint] | None:
     """The checkpoints of this ledger's owner, or None where there are none, or somebody else wrote one of them.
 
     The last signature is over all entries.
@@ -144,11 +144,11 @@ def entries_of(
         for code, tag, query, value in _ENTRY.iter_unpack(checkpoint.entries):
             kind = _KINDS[code]
             if code <= _UNBLINDED:
-                yield kind, Reserved(Receipt(tag, query, value, reserved, unit))
+                yield kind, Reservation(Receipt(tag, query, value, reserved, unit))
             elif code == _DISPATCHED:
-                yield kind, Dispatched(receipts[tag, query], value)
+                yield kind, Dispatch(receipts[tag, query], value)
             else:
-                yield kind, Settled(receipts[tag, query], code == _ANSWERED)
+                yield kind, Settlement(receipts[tag, query], code == _ANSWERED)
     except (KeyError, IndexError):
         raise LedgerError(
             f"the ledger's checkpoint of {checkpoint.head.size} records is signed, and says what no log says: verify "

@@ -18,7 +18,7 @@ from capc.privacy.ledger.chain import HASH_BYTES, Head
 from capc.privacy.ledger.terms import Terms
 from capc.privacy.storage import disk
 from capc.privacy.storage.errors import LedgerError
-from capc.privacy.storage.gate import Gate
+from capc.privacy.storage.file_lock import FileLock
 from capc.session.parameters import canonical_json
 
 MAX_BEGAN = 64
@@ -28,7 +28,7 @@ MAX_TRAIL = 256
 
 
 @dataclass(frozen=True)
-class Seen:
+class KnownHead:
     """What an answering party keeps of a ledger. Nothing here is secret; losing it loses the protection.
 
     Attributes:
@@ -50,7 +50,7 @@ class Seen:
     known: tuple[Head, ...] = field(default=(), repr=False, compare=False)
     looks: tuple[tuple[int | None, int | None], ...] = field(default=(), repr=False, compare=False)
 
-    def after(self, links: Sequence[bytes], oldest_charge: int | None) -> Seen:
+    def after(self, links: Sequence[bytes], oldest_charge: int | None) -> KnownHead:
         """What is kept after a look.
 
         Args:
@@ -80,8 +80,8 @@ class Seen:
         return self.trail[-behind] if 0 < behind <= len(self.trail) else None
 
 
-def load_seen(file: Path) -> Seen | None:
-    """What :func:`save_seen` kept; None if there is no such file.
+def load_known_head(file: Path) -> KnownHead | None:
+    """What :func:`save_known_head` kept; None if there is no such file.
 
     Raises:
         LedgerError: the file holds something else.
@@ -97,12 +97,12 @@ def load_seen(file: Path) -> Seen | None:
         if len(trail) >= head.size:
             raise ValueError
         terms = Terms.from_document(fields["terms"])
-        return Seen(head, _digest(fields["public_key"]), terms, began, trail, (head,))
+        return KnownHead(head, _digest(fields["public_key"]), terms, began, trail, (head,))
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise LedgerError(f"{file}: not a head that an answering party kept ({type(error).__name__})") from None
 
 
-def save_seen(seen: Seen, file: Path) -> Seen:
+def save_known_head(seen: KnownHead, file: Path) -> KnownHead:
     """Keeps what was seen, durably, beside what other runs of the party kept meanwhile: call it before taking part.
 
     Returns:
@@ -114,8 +114,8 @@ def save_seen(seen: Seen, file: Path) -> Seen:
     """
     path = file.resolve()
     try:
-        with closing(Gate(path)) as gate, gate.turn():
-            kept = load_seen(path)
+        with closing(FileLock(path)) as gate, gate.turn():
+            kept = load_known_head(path)
             merged = seen if kept is None else _merged(kept, seen, file)
             disk.replace(path, _text(merged))
     except OSError as error:
@@ -126,7 +126,7 @@ def save_seen(seen: Seen, file: Path) -> Seen:
     return replace(merged, known=(merged.head,), looks=())
 
 
-def _merged(kept: Seen, seen: Seen, file: Path) -> Seen:
+def _merged(kept: KnownHead, seen: KnownHead, file: Path) -> KnownHead:
     if kept.head.identity != seen.head.identity:
         raise LedgerError(
             f"{file}: holds the head of another ledger: name another file, or look into why there is another"
@@ -162,7 +162,7 @@ def _after_look(began: tuple[int, ...], begins: int | None, oldest_charge: int |
     return tuple(sorted(left)[-MAX_BEGAN:])
 
 
-def _text(seen: Seen) -> str:
+def _text(seen: KnownHead) -> str:
     head = seen.head
     fields = {
         "identity": head.identity.hex(),

@@ -29,7 +29,7 @@ from typing import Self
 
 from capc.foundation.primitives import signing_public_key
 from capc.foundation.randomness import Seed
-from capc.privacy.events import Dispatched, Entry, Reserved, Settled
+from capc.privacy.events import Dispatch, Entry, Reservation, Settlement
 from capc.privacy.ledger.chain import START, Head, digest_of, first_head, next_link
 from capc.privacy.ledger.keys import default_key_file, read_key, read_or_create_key
 from capc.privacy.ledger.log import LedgerLog, replay
@@ -193,12 +193,12 @@ class Ledger(LedgerLog):
     def _write(self, entry: Entry, message: bytes | None = None) -> None:
         name = entry.receipt.session_tag, entry.receipt.query, secrets.token_bytes(SALT_BYTES)
         match entry:
-            case Reserved(receipt):
+            case Reservation(receipt):
                 message = secrets.token_bytes(BLINDING_BYTES) + receipt.inputs_digest
                 record = QueryRecord(CHARGED, *name, commitment_of(message))
-            case Dispatched(_, digest):
+            case Dispatch(_, digest):
                 record = QueryRecord(DISPATCHED, *name, digest)
-            case Settled(_, answered):
+            case Settlement(_, answered):
                 record = QueryRecord(SETTLED, *name, answered=answered)
         body = record.body(self.cost)
         row = _row(self._head.extended(digest_of(body)), body, self._key, message)

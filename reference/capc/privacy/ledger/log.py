@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.privacy.account import Account
-from capc.privacy.events import Dispatched, Entry, Receipt, Reserved, Settled
+from capc.privacy.events import Dispatch, Entry, Receipt, Reservation, Settlement
 from capc.privacy.ledger.chain import Head, digest_of, first_head
 from capc.privacy.ledger.checkpoints import (
     ENTRY_BYTES,
@@ -17,7 +17,7 @@ from capc.privacy.ledger.checkpoints import (
     entry_bytes,
     is_due,
     next_state,
-    read_kept,
+    read_signed,
 )
 from capc.privacy.ledger.records import (
     BLINDING_BYTES,
@@ -32,7 +32,7 @@ from capc.privacy.ledger.records import (
 )
 from capc.privacy.ledger.terms import Terms
 from capc.privacy.storage.errors import LedgerError
-from capc.privacy.storage.store import KeptCheckpoint, Row
+from capc.privacy.storage.store import Row, SignedCheckpoint
 
 
 class LedgerLog(Account):
@@ -90,7 +90,7 @@ class LedgerLog(Account):
         entries = bytes(self._entries)
         return Checkpoint(self._head, next_state(state, entries), entries)
 
-    def check_kept(self, kept: Sequence[KeptCheckpoint]) -> None:
+    def check_kept(self, kept: Sequence[SignedCheckpoint]) -> None:
         """Holds all checkpoints against the records that were replayed (CAPC-LEDG-020).
 
         Args:
@@ -113,7 +113,7 @@ class LedgerLog(Account):
             if not found.is_signed(self.public_key, each.signature):
                 raise LedgerError(f"the ledger's checkpoint of {each.size} records is not signed by its key")
 
-    def _resume(self, kept: Sequence[KeptCheckpoint], last: Row | None) -> bool:
+    def _resume(self, kept: Sequence[SignedCheckpoint], last: Row | None) -> bool:
         """Begins at the last checkpoint instead of the first record; False if somebody else wrote one of them.
 
         Args:
@@ -123,7 +123,7 @@ class LedgerLog(Account):
         Raises:
             LedgerError: the owner signed another history than the one that is there, or a longer one.
         """
-        read = read_kept(kept, self._head.identity, self.public_key)
+        read = read_signed(kept, self._head.identity, self.public_key)
         if read is None:
             return False
         size = read[-1].head.size
@@ -165,19 +165,19 @@ class LedgerLog(Account):
         if record.kind == CHARGED:
             if beside is None or len(beside) != OPENING_BYTES or commitment_of(beside) != record.digest:
                 raise LedgerError("the opening beside it is not that of its commitment")
-            return Reserved(self._admit(tag, query, beside[BLINDING_BYTES:]))
+            return Reservation(self._admit(tag, query, beside[BLINDING_BYTES:]))
         if record.kind == DISPATCHED:
             receipt = self._receipt(record)
             if beside is None or digest_of(beside) != record.digest:
                 raise LedgerError("its message is not the one that was recorded")
             if not self._check_dispatch(receipt, record.digest):
                 raise LedgerError("its message was recorded before")
-            return Dispatched(receipt, record.digest)
+            return Dispatch(receipt, record.digest)
         if beside is not None:
             raise LedgerError("beside a record of its kind there is nothing")
         if record.kind == UNBLINDED:
-            return Reserved(self._admit(tag, query, record.digest))
-        settled = Settled(self._receipt(record), record.answered)
+            return Reservation(self._admit(tag, query, record.digest))
+        settled = Settlement(self._receipt(record), record.answered)
         self._check_settlement(settled.receipt)
         return settled
 

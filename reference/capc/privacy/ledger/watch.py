@@ -22,7 +22,7 @@ from io import BytesIO
 from capc.foundation.encoding import require_length
 from capc.foundation.primitives import SIGNATURE_BYTES
 from capc.privacy.ledger.chain import HASH_BYTES, START, Head, digest_of, first_head, next_link
-from capc.privacy.ledger.heads import Seen
+from capc.privacy.ledger.heads import KnownHead
 from capc.privacy.ledger.records import CHARGED, UNBLINDED, read_opening, read_query_record
 from capc.privacy.ledger.terms import Terms
 from capc.privacy.query_cost import query_cost
@@ -86,7 +86,9 @@ class Proof:
         return cls(identity, start, before, links, signature, bodies)
 
 
-def check_proof(seen: Seen | None, message: bytes, terms: Terms, charged: Iterable[tuple[bytes, int]] = ()) -> Seen:
+def check_proof(
+    seen: KnownHead | None, message: bytes, terms: Terms, charged: Iterable[tuple[bytes, int]] = ()
+) -> KnownHead:
     """Accepts a ledger's proof, or refuses to take part.
 
     1. The first time, the first record is shown, and from then on its key and terms count.
@@ -148,15 +150,15 @@ def _charge(body: bytes, terms: Terms) -> tuple[bytes, int]:
     return record.session_tag, record.query
 
 
-def _first_contact(proof: Proof) -> Seen:
+def _first_contact(proof: Proof) -> KnownHead:
     if proof.start != 0 or not proof.digests or not proof.opened or digest_of(proof.opened[0]) != proof.digests[0]:
         raise LedgerError("the ledger did not show its first record to a party that never saw it")
     opening = read_opening(proof.opened[0])
     head = first_head(proof.digests[0])
-    return Seen(Head(head.identity, 0, START), opening.public_key, opening.terms)
+    return KnownHead(Head(head.identity, 0, START), opening.public_key, opening.terms)
 
 
-def _links(seen: Seen, proof: Proof) -> list[bytes]:
+def _links(seen: KnownHead, proof: Proof) -> list[bytes]:
     """The links of the records that follow the head that was seen, if they lead from it to what the owner signed."""
     head = seen.head
     if proof.identity != head.identity:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from capc.privacy.storage.errors import LedgerError
-from capc.privacy.storage.gate import BUSY_SECONDS
+from capc.privacy.storage.file_lock import BUSY_SECONDS
 
 MAX_VALUE_BYTES = 1 << 26
 """The largest column: a message is some tens of kilobytes."""
@@ -162,7 +162,7 @@ def _copy(file: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="capc-ledger-") as folder:
         target = Path(folder) / file.name
         with closing(_connected(f"{file.as_uri()}?mode=ro&immutable=1")) as source:
-            # Through SQLite, which knows what this process holds: see capc.privacy.storage.gate.
+            # Through SQLite, which knows what this process holds: see capc.privacy.storage.file_lock.
             target.write_bytes(source.serialize())
         for suffix in (_JOURNAL, _LOG):
             if _size(file, suffix):

@@ -1,8 +1,8 @@
 """The file of a ledger: a SQLite table that only grows, and that is on the disk when a call returns.
 
-Writers take turns (:mod:`capc.privacy.storage.gate`), so that what was read before a charge is still true when it is
-written (CAPC-LEDG-007). A turn checks first that the file that is open is still the one by its name, and its only one.
-The database is opened by SQLite and by nothing else.
+Writers take turns (:mod:`capc.privacy.storage.file_lock`), so that what was read before a charge is still true when it
+is written (CAPC-LEDG-007). A turn checks first that the file that is open is still the one by its name, and its only
+one. The database is opened by SQLite and by nothing else.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from capc.privacy.storage.connections import (
 )
 from capc.privacy.storage.disk import replace, sync_folder
 from capc.privacy.storage.errors import LedgerError
-from capc.privacy.storage.gate import Gate, lock_file, nobody_writes
-from capc.privacy.storage.place import Identity, check_not_mounted, identity_of, tighten
+from capc.privacy.storage.file_identity import Identity, check_not_mounted, identity_of, tighten
+from capc.privacy.storage.file_lock import FileLock, lock_file, nobody_writes
 from capc.privacy.storage.schema import check_schema, complete_schema
 
 REPLACED = "the ledger was rolled back or replaced while it was in use: stop, and find out by whom"
@@ -57,7 +57,7 @@ class Row(NamedTuple):
         return type_only(self)
 
 
-class KeptCheckpoint(NamedTuple):
+class SignedCheckpoint(NamedTuple):
     """A checkpoint as it is kept (:mod:`capc.privacy.ledger.checkpoints`).
 
     Attributes:
@@ -86,7 +86,7 @@ class Store:
         gate: turns at it; None where nobody writes through this store.
     """
 
-    def __init__(self, file: Path, connection: Connection, identity: Identity, gate: Gate | None = None) -> None:
+    def __init__(self, file: Path, connection: Connection, identity: Identity, gate: FileLock | None = None) -> None:
         self.file = file
         self._connection = connection
         # Absolute, as the process may change its folder.
@@ -121,7 +121,7 @@ class Store:
                 if not lock_file(path).exists() and not writer_died(path):
                     # No lock file is made beside a file of others; a file that needs its journal is looked at with it.
                     look_at(path, lambda connection: check_schema(connection, file))
-            gate = Gate(path)
+            gate = FileLock(path)
             try:
                 with gate.turn():
                     made = cls._opened(file, path, gate, first, connector)
@@ -134,7 +134,7 @@ class Store:
 
     @classmethod
     def _opened(
-        cls, file: Path, path: Path, gate: Gate, first: Callable[[], Row], connector: Callable[[Path], Connection]
+        cls, file: Path, path: Path, gate: FileLock, first: Callable[[], Row], connector: Callable[[Path], Connection]
     ) -> tuple[Store, bool]:
         is_new = _is_empty(path)
         if not path.exists():
@@ -262,7 +262,7 @@ class Store:
         page: list[Any] = self._connection.execute(statement, (start, count)).fetchall()
         return page
 
-    def checkpoints(self) -> Iterator[KeptCheckpoint]:
+    def checkpoints(self) -> Iterator[SignedCheckpoint]:
         """The checkpoints that are kept, oldest first.
 
         Raises:
@@ -277,13 +277,13 @@ class Store:
                 found = self._connection.execute(statement, (size,)).fetchall()
             if not found:
                 return
-            kept = KeptCheckpoint(*found[0])
+            kept = SignedCheckpoint(*found[0])
             if type(kept.size) is not int or not all(type(column) is bytes for column in kept[1:]):
                 raise LedgerError(f"{self.file}: a checkpoint is not made of bytes: this is no ledger, or damaged")
             yield kept
             size = kept.size
 
-    def append_checkpoint(self, kept: KeptCheckpoint) -> None:
+    def append_checkpoint(self, kept: SignedCheckpoint) -> None:
         """Adds a checkpoint, inside a transaction; one that is there already stays as it is."""
         self._connection.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?, ?, ?)", tuple(kept)).fetchall()
 

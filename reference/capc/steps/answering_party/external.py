@@ -5,11 +5,13 @@ from __future__ import annotations
 from capc.foundation import ring
 from capc.foundation.randomness import Seed
 from capc.models.architecture import Rows
-from capc.steps.answering_party.inference import AwaitingChoice, VoteReady, ready_votes
+from capc.steps.answering_party.inference import AnsweringVoteShare, AwaitingChoice, answering_vote_shares
 from capc.steps.layer_circuits import require_vote
 
 
-def answering_party_enter_argmax(state: AwaitingChoice, seed: Seed) -> tuple[tuple[VoteReady, ...], Rows, Rows]:
+def answering_party_enter_argmax(
+    state: AwaitingChoice, seed: Seed
+) -> tuple[tuple[AnsweringVoteShare, ...], Rows, Rows]:
     """Step 1c: draws fresh vote shares, which have nothing to do with the masks of the logits.
 
     Args:
@@ -20,14 +22,16 @@ def answering_party_enter_argmax(state: AwaitingChoice, seed: Seed) -> tuple[tup
         the states that hold the shares; for each query the masks m and the fresh shares s, for the engine.
     """
     AwaitingChoice.require(state)
-    at = state.request
-    require_vote(at.stage)
-    parameters, count = at.party.session.parameters, at.batch.count
+    request = state.request
+    require_vote(request.stage)
+    parameters, count = request.party.session.parameters, request.batch.count
     # Other masks, other shares: one seed never shares two votes alike.
     masks = b"".join(mask.to_bytes(8, "little") for row in state.sums for mask in row)
-    label = at.party.channel.label("answering_party_enter_argmax", at.batch.first, at.layer, bound_to=masks)
-    source = at.party.suite.expand(seed, label)
+    label = request.party.channel.label(
+        "answering_party_enter_argmax", request.batch.first, request.layer, bound_to=masks
+    )
+    source = request.party.suite.expand(seed, label)
     width = parameters.widths.vote_bits
     fresh = tuple(tuple(ring.uniform(source, parameters.num_classes, width)) for _ in range(count))
     state.spend()
-    return ready_votes(at, fresh), state.sums, fresh
+    return answering_vote_shares(request, fresh), state.sums, fresh

@@ -100,7 +100,7 @@ class AwaitingChoice(SingleUse):
 
 
 @dataclass(frozen=True, repr=False)
-class VoteReady(SingleUse):
+class AnsweringVoteShare(SingleUse):
     """The last circuit of a query is garbled. Secret: the fresh vote share s."""
 
     party: AnsweringParty
@@ -116,7 +116,7 @@ def answering_party_expect_transfers(state: AwaitingTransfers) -> None:
     AwaitingTransfers.require(state)
     party, batch = state.party, state.batch
     counts = transfer_counts(party.session.parameters, party.model.architecture, batch.count)
-    party.suite.two_party.expect_transfers(party.garbler_key, party.channel.position(batch.first), counts)
+    party.suite.two_party.expect_transfers(party.garbler_key, party.channel.nonce(batch.first), counts)
 
 
 def answering_party_take_transfers(state: AwaitingTransfers, message: bytes) -> BatchTransfers:
@@ -130,7 +130,7 @@ def answering_party_take_transfers(state: AwaitingTransfers, message: bytes) -> 
     channel, counts = party.channel, transfer_counts(party.session.parameters, party.model.architecture, batch.count)
     payload = channel.open(MessageType.OT_EXTENSION, message, scheme.extension_length(sum(counts)), batch.first)
     with blamed_on(QUERYING_PARTY):
-        transfers = scheme.extend_garbler(party.garbler_key, channel.position(batch.first), counts, payload)
+        transfers = scheme.extend_garbler(party.garbler_key, channel.nonce(batch.first), counts, payload)
     state.spend()
     return BatchTransfers(party, batch, tuple(transfers))
 
@@ -216,49 +216,53 @@ def answering_party_garble_layer(state: AwaitingChoice, bits: bytes, seed: Seed)
     return state.request.following(shares), message
 
 
-def answering_party_garble_vote(state: AwaitingChoice, bits: bytes, seed: Seed) -> tuple[tuple[VoteReady, ...], bytes]:
+def answering_party_garble_vote(
+    state: AwaitingChoice, bits: bytes, seed: Seed
+) -> tuple[tuple[AnsweringVoteShare, ...], bytes]:
     """Step 1c: garbles the votes, from shares of the logits to fresh shares; all else as of a layer's ReLUs."""
     shares, message = _garble(state, bits, seed, Ending.VOTE)
-    return ready_votes(state.request, shares), message
+    return answering_vote_shares(state.request, shares), message
 
 
 def _garble(state: AwaitingChoice, bits: bytes, seed: Seed, ending: Ending) -> tuple[Rows, bytes]:
     """Its fresh shares, a row for each query; the message with the circuits."""
     AwaitingChoice.require(state)
-    at, parameters = state.request, state.request.party.session.parameters
-    require_ending(parameters, at.stage, ending)
-    circuit, payload, source = open_choice("answering_party_garble_layer", at, bits, seed)
-    scheme, words = at.party.suite.two_party, circuit_words(parameters, at.stage, state.sums)
+    request, parameters = state.request, state.request.party.session.parameters
+    require_ending(parameters, request.stage, ending)
+    circuit, payload, source = open_choice("answering_party_garble_layer", request, bits, seed)
+    scheme, words = request.party.suite.two_party, circuit_words(parameters, request.stage, state.sums)
     with blamed_on(QUERYING_PARTY):
-        output, circuits = scheme.garble(at.transfers[at.layer], circuit, words, payload, source)
+        output, circuits = scheme.garble(request.transfers[request.layer], circuit, words, payload, source)
     state.spend()
-    message = at.party.channel.seal(MessageType.GARBLED_CIRCUITS, circuits, at.batch.first, at.layer)
-    return rows_by_query(output.shares, at.batch.count), message
+    message = request.party.channel.seal(MessageType.GARBLED_CIRCUITS, circuits, request.batch.first, request.layer)
+    return rows_by_query(output.shares, request.batch.count), message
 
 
-def open_choice(step: str, at: AnsweringLayer, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
+def open_choice(step: str, state: AnsweringLayer, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
     """The layer's circuit, the payload of choice bits, and the step's randomness to garble with."""
-    party, channel = at.party, at.party.channel
-    circuit, instances = activation_circuit(party.session.parameters, at.stage)
-    length = party.suite.two_party.bits_length(circuit, at.batch.count * instances)
-    payload = channel.open(MessageType.CHOICE_BITS, bits, length, at.batch.first, at.layer)
+    party, channel = state.party, state.party.channel
+    circuit, instances = activation_circuit(party.session.parameters, state.stage)
+    length = party.suite.two_party.bits_length(circuit, state.batch.count * instances)
+    payload = channel.open(MessageType.CHOICE_BITS, bits, length, state.batch.first, state.layer)
     # Other bits, other labels: one hash key and offset never garble for two sets of choices.
-    label = channel.label(step, at.batch.first, at.layer, bound_to=payload)
+    label = channel.label(step, state.batch.first, state.layer, bound_to=payload)
     return circuit, payload, party.suite.expand(seed, label)
 
 
-def ready_votes(at: AnsweringLayer, shares: Rows) -> tuple[VoteReady, ...]:
+def answering_vote_shares(state: AnsweringLayer, shares: Rows) -> tuple[AnsweringVoteShare, ...]:
     """Its fresh vote share of each query."""
-    return tuple(VoteReady(at.party, query, row) for query, row in zip(at.batch.queries, shares, strict=True))
+    return tuple(
+        AnsweringVoteShare(state.party, query, row) for query, row in zip(state.batch.queries, shares, strict=True)
+    )
 
 
-def answering_party_send_vote(state: VoteReady) -> bytes:
+def answering_party_send_vote(state: AnsweringVoteShare) -> bytes:
     """Step 2: the vote share plus this party's zero-sum mask, for the guardian.
 
     Reveals: to the guardian uniform elements; to guardian and querying party together, with all other answering
     parties' messages, the sum of the votes only.
     """
-    VoteReady.require(state)
+    AnsweringVoteShare.require(state)
     state.spend()
     party, parameters = state.party, state.party.session.parameters
     width = parameters.widths.vote_bits

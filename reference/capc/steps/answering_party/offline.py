@@ -20,23 +20,23 @@ from capc.models.architecture import Rows
 from capc.session.envelope import MessageType
 from capc.steps.answering_party.inference import (
     AnsweringLayer,
+    AnsweringVoteShare,
     BatchTransfers,
-    VoteReady,
+    answering_vote_shares,
     open_choice,
     own_sums,
-    ready_votes,
     respond_to_request,
 )
 from capc.steps.layer_circuits import Ending, activation_circuit, circuit_words, require_ending, rows_by_query
-from capc.steps.suite import AheadCircuits, GarblerTransfers
+from capc.steps.suite import GarblerTransfers, OfflineGarblings
 
 
 @dataclass(frozen=True, repr=False)
-class KeptLayer(SingleUse):
+class OfflineLayer(SingleUse):
     """What is kept of a prepared layer. Secret: the masks m of its sums, and the labels of its circuits' inputs."""
 
     masks: Rows
-    circuits: AheadCircuits | None
+    circuits: OfflineGarblings | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,15 +49,15 @@ class OfflineRequest(AnsweringLayer):
     """
 
     transfers: tuple[GarblerTransfers, ...]
-    kept: tuple[KeptLayer, ...]
+    kept: tuple[OfflineLayer, ...]
 
-    def following(self, layer: KeptLayer) -> OfflineRequest:
+    def following(self, layer: OfflineLayer) -> OfflineRequest:
         """Waiting for the next layer's; this party's shares of the value between them are not known yet."""
         return self.renewed(layer=self.layer + 1, kept=(*self.kept, layer))
 
 
 @dataclass(frozen=True, repr=False)
-class AwaitingAheadChoice(SingleUse):
+class OfflineChoice(SingleUse):
     """Offline, a layer's masked sums are answered. Secret: their masks m."""
 
     request: OfflineRequest
@@ -65,7 +65,7 @@ class AwaitingAheadChoice(SingleUse):
 
 
 @dataclass(frozen=True, repr=False)
-class AwaitingValue(AnsweringLayer):
+class OnlineValue(AnsweringLayer):
     """Online, waiting for the masked queries, or for the masked value before a layer. Secret: all that is kept.
 
     Attributes:
@@ -74,7 +74,7 @@ class AwaitingValue(AnsweringLayer):
         own: its shares of the value, to which the message is added.
     """
 
-    kept: tuple[KeptLayer, ...]
+    kept: tuple[OfflineLayer, ...]
     values: tuple[Rows, ...]
     own: Rows
 
@@ -92,9 +92,7 @@ def answering_party_enter_offline(state: BatchTransfers) -> OfflineRequest:
     return OfflineRequest(party, state.batch, 0, state.transfers, ())
 
 
-def answering_party_prepare_layer(
-    state: OfflineRequest, request: bytes, seed: Seed
-) -> tuple[AwaitingAheadChoice, bytes]:
+def answering_party_evaluate_offline(state: OfflineRequest, request: bytes, seed: Seed) -> tuple[OfflineChoice, bytes]:
     """The response W r - m to a layer's masks r, with fresh m.
 
     Reveals: to the querying party uniform elements only.
@@ -108,38 +106,38 @@ def answering_party_prepare_layer(
     nothing = [[0] * state.stage.sums] * state.batch.count
     masks, message = respond_to_request("answering_party_prepare_layer", state, request, nothing, seed)
     state.spend()
-    return AwaitingAheadChoice(state, tuple(map(tuple, masks))), message
+    return OfflineChoice(state, tuple(map(tuple, masks))), message
 
 
-def answering_party_keep_masks(state: AwaitingAheadChoice) -> OfflineRequest:
+def answering_party_keep_masks(state: OfflineChoice) -> OfflineRequest:
     """A layer without activation: there is nothing to garble."""
-    AwaitingAheadChoice.require(state)
+    OfflineChoice.require(state)
     require_ending(state.request.party.session.parameters, state.request.stage, Ending.SUMS)
     state.spend()
-    return state.request.following(KeptLayer(state.masks, None))
+    return state.request.following(OfflineLayer(state.masks, None))
 
 
-def answering_party_garble_ahead(state: AwaitingAheadChoice, bits: bytes, seed: Seed) -> tuple[OfflineRequest, bytes]:
+def answering_party_garble_offline(state: OfflineChoice, bits: bytes, seed: Seed) -> tuple[OfflineRequest, bytes]:
     """Garbles a layer's circuits before it knows its inputs.
 
     Raises:
         ProtocolError: the bits are malformed, or belong to another session, query or layer.
     """
-    AwaitingAheadChoice.require(state)
-    at, parameters = state.request, state.request.party.session.parameters
-    require_ending(parameters, at.stage, Ending.RELU, Ending.VOTE)
-    circuit, payload, source = open_choice("answering_party_garble_ahead", at, bits, seed)
-    instances = at.batch.count * activation_circuit(parameters, at.stage)[1]
+    OfflineChoice.require(state)
+    request, parameters = state.request, state.request.party.session.parameters
+    require_ending(parameters, request.stage, Ending.RELU, Ending.VOTE)
+    circuit, payload, source = open_choice("answering_party_garble_ahead", request, bits, seed)
+    instances = request.batch.count * activation_circuit(parameters, request.stage)[1]
     with blamed_on(QUERYING_PARTY):
-        ahead, circuits = at.party.suite.two_party.garble_ahead(
-            at.transfers[at.layer], circuit, instances, payload, source
+        offline, circuits = request.party.suite.two_party.garble_offline(
+            request.transfers[request.layer], circuit, instances, payload, source
         )
     state.spend()
-    message = at.party.channel.seal(MessageType.GARBLED_CIRCUITS, circuits, at.batch.first, at.layer)
-    return at.following(KeptLayer(state.masks, ahead)), message
+    message = request.party.channel.seal(MessageType.GARBLED_CIRCUITS, circuits, request.batch.first, request.layer)
+    return request.following(OfflineLayer(state.masks, offline)), message
 
 
-def answering_party_finish_preparation(last: OfflineRequest) -> AwaitingValue:
+def answering_party_finish_offline(last: OfflineRequest) -> OnlineValue:
     """All layers are prepared; of the queries its shares are 0 before the message.
 
     Raises:
@@ -150,10 +148,10 @@ def answering_party_finish_preparation(last: OfflineRequest) -> AwaitingValue:
     if len(last.kept) != len(architecture.stages):
         raise InputError(f"all {len(architecture.stages)} layers must be prepared, in order: {len(last.kept)} were")
     last.spend()
-    return AwaitingValue(last.party, last.batch, 0, last.kept, (), ((0,) * architecture.inputs,) * last.batch.count)
+    return OnlineValue(last.party, last.batch, 0, last.kept, (), ((0,) * architecture.inputs,) * last.batch.count)
 
 
-def answering_party_send_labels(state: AwaitingValue, message: bytes) -> tuple[AwaitingValue, bytes]:
+def answering_party_send_labels(state: OnlineValue, message: bytes) -> tuple[OnlineValue, bytes]:
     """Takes a masked value, computes up to the next circuits, ReLUs, and sends the labels of its inputs.
 
     1. Its shares of the value are what it had, plus what the message holds.
@@ -163,41 +161,43 @@ def answering_party_send_labels(state: AwaitingValue, message: bytes) -> tuple[A
     Raises:
         ProtocolError: the message is malformed, or belongs to another session, query or layer.
     """
-    at, shares, reply = _send_labels(state, message, Ending.RELU)
-    return at.renewed(layer=at.layer + 1, own=shares), reply
+    request, shares, reply = _send_labels(state, message, Ending.RELU)
+    return request.renewed(layer=request.layer + 1, own=shares), reply
 
 
-def answering_party_send_vote_labels(state: AwaitingValue, message: bytes) -> tuple[tuple[VoteReady, ...], bytes]:
+def answering_party_send_vote_labels(
+    state: OnlineValue, message: bytes
+) -> tuple[tuple[AnsweringVoteShare, ...], bytes]:
     """The same up to the vote: its share of it on each query, and the labels of its inputs."""
-    at, shares, reply = _send_labels(state, message, Ending.VOTE)
-    return ready_votes(at, shares), reply
+    request, shares, reply = _send_labels(state, message, Ending.VOTE)
+    return answering_vote_shares(request, shares), reply
 
 
-def _send_labels(state: AwaitingValue, message: bytes, ending: Ending) -> tuple[AwaitingValue, Rows, bytes]:
+def _send_labels(state: OnlineValue, message: bytes, ending: Ending) -> tuple[OnlineValue, Rows, bytes]:
     """The layer of the circuits; its shares of their outputs, for each query; the reply."""
-    AwaitingValue.require(state)
-    at, party, parameters = state, state.party, state.party.session.parameters
+    OnlineValue.require(state)
+    request, party, parameters = state, state.party, state.party.session.parameters
     widths, architecture = parameters.widths, party.model.architecture
     # 1.
     received = zip(state.own, _read_value(state, message), strict=True)
     values = (*state.values, tuple(tuple(ring.add(*rows, widths.logit_bits)) for rows in received))
     # 2.
     while True:
-        kept = at.kept[at.layer]
-        own = [ring.add(*rows, widths.logit_bits) for rows in zip(own_sums(at, values), kept.masks, strict=True)]
-        sums = architecture.add_skipped(at.layer, own, values, widths.fraction_bits, widths.logit_bits)
+        kept = request.kept[request.layer]
+        own = [ring.add(*rows, widths.logit_bits) for rows in zip(own_sums(request, values), kept.masks, strict=True)]
+        sums = architecture.add_skipped(request.layer, own, values, widths.fraction_bits, widths.logit_bits)
         if kept.circuits is not None:
             break
-        at, values = at.renewed(layer=at.layer + 1), (*values, sums)
-    require_ending(parameters, at.stage, ending)
-    labels = party.suite.two_party.activate(kept.circuits, circuit_words(parameters, at.stage, sums))
+        request, values = request.renewed(layer=request.layer + 1), (*values, sums)
+    require_ending(parameters, request.stage, ending)
+    labels = party.suite.two_party.activate(kept.circuits, circuit_words(parameters, request.stage, sums))
     state.spend()
     # 3.
-    reply = party.channel.seal(MessageType.INPUT_LABELS, labels, at.batch.first, at.layer)
-    return at.renewed(values=values), rows_by_query(kept.circuits.output.shares, at.batch.count), reply
+    reply = party.channel.seal(MessageType.INPUT_LABELS, labels, request.batch.first, request.layer)
+    return request.renewed(values=values), rows_by_query(kept.circuits.output.shares, request.batch.count), reply
 
 
-def _read_value(state: AwaitingValue, message: bytes) -> list[list[int]]:
+def _read_value(state: OnlineValue, message: bytes) -> list[list[int]]:
     width, size = state.party.session.parameters.widths.logit_bits, len(state.own[0])
     length = state.batch.count * size * ((width + 7) // 8)
     payload = state.party.channel.open(MessageType.MASKED_VALUE, message, length, state.batch.first, state.layer)

@@ -13,7 +13,7 @@ from capc.models.model import QuantisedModel
 from capc.privacy.allowance import PrivacyAllowance
 from capc.session.channel import Channel
 from capc.session.session import Batch, Session, following_query
-from capc.steps.suite import EvaluatorKey, GarblerKey, PreparedWeights, PublicKey, Suite
+from capc.steps.suite import EncodedWeights, EvaluatorKey, GarblerKey, PublicKey, Suite
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,7 +28,7 @@ class AnsweringParty(SingleUse):
     suite: Suite
     me: Party
     model: QuantisedModel
-    prepared_layers: tuple[PreparedWeights, ...]
+    prepared_layers: tuple[EncodedWeights, ...]
     he_public_key: PublicKey
     garbler_key: GarblerKey
     pairwise_keys: Mapping[int, Seed]
@@ -50,7 +50,7 @@ class AwaitingTransfers(SingleUse):
     batch: Batch
 
 
-def response_distance(suite: Suite, prepared_layers: Sequence[PreparedWeights], count: int) -> Fraction:
+def response_distance(suite: Suite, prepared_layers: Sequence[EncodedWeights], count: int) -> Fraction:
     """How far all responses to a batch may be from responses that do not depend on the weights."""
     return sum((suite.linear.statistical_distance(layer, count) for layer in prepared_layers), Fraction(0))
 

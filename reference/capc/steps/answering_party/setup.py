@@ -23,7 +23,7 @@ from capc.session.session import Session
 from capc.steps import zero_sum
 from capc.steps.answering_party.party import AnsweringParty
 from capc.steps.messages import MaskKey
-from capc.steps.suite import ChoiceState, PreparedWeights, PublicKey, Suite
+from capc.steps.suite import ChoiceState, EncodedWeights, PublicKey, Suite
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,7 +34,7 @@ class JoiningAnsweringParty(SingleUse):
     suite: Suite
     me: Party
     model: QuantisedModel
-    prepared_layers: tuple[PreparedWeights, ...]
+    prepared_layers: tuple[EncodedWeights, ...]
     allowance: PrivacyAllowance | None
     mask_scalar: Scalar
     mask_point: Point

@@ -12,7 +12,12 @@ from capc.foundation.parties import QUERYING_PARTY
 from capc.foundation.randomness import RandomSource, Seed
 from capc.foundation.single_use import SingleUse
 from capc.session.envelope import MessageType
-from capc.steps.answering_party.inference import AwaitingChoice, AwaitingRequest, VoteReady, ready_votes
+from capc.steps.answering_party.inference import (
+    AnsweringVoteShare,
+    AwaitingChoice,
+    AwaitingRequest,
+    answering_vote_shares,
+)
 from capc.steps.layer_circuits import Ending, require_ending, vote_shape
 from capc.steps.suite import GarblerTurn
 
@@ -29,14 +34,14 @@ def answering_party_begin_rounds(state: AwaitingChoice) -> AwaitingRoundChoice:
     """Step 1c: its masks of the logits are its shares of the entrants."""
     AwaitingChoice.require(state)
     require_ending(state.request.party.session.parameters, state.request.stage, Ending.ROUNDS)
-    at = state.request
-    if not at.party.reverse_keys:
+    request = state.request
+    if not request.party.reverse_keys:
         raise InputError("the second base transfers were not made: go through the reverse set-up first")
-    shape = vote_shape(at.party.session.parameters, at.batch.count)
-    rounds = at.party.suite.two_party.vote_rounds
-    turn = rounds.await_begin(at.transfers[at.layer], at.party.reverse_keys[0], shape, state.sums)
+    shape = vote_shape(request.party.session.parameters, request.batch.count)
+    rounds = request.party.suite.two_party.vote_rounds
+    turn = rounds.await_begin(request.transfers[request.layer], request.party.reverse_keys[0], shape, state.sums)
     state.spend()
-    return AwaitingRoundChoice(at, turn)
+    return AwaitingRoundChoice(request, turn)
 
 
 def answering_party_garble_round(
@@ -57,28 +62,30 @@ def answering_party_garble_round(
 
 def answering_party_garble_last_round(
     state: AwaitingRoundChoice, request: bytes, seed: Seed
-) -> tuple[tuple[VoteReady, ...], bytes]:
+) -> tuple[tuple[AnsweringVoteShare, ...], bytes]:
     """Step 1c: garbles the last round, to its fresh vote share of each query; all else as of the rounds before."""
     payload, source = _open_request(state, request, seed)
     with blamed_on(QUERYING_PARTY):
         shares, answer = state.request.party.suite.two_party.vote_rounds.garble_last(state.turn, payload, source)
-    return ready_votes(state.request, tuple(map(tuple, shares))), _seal_answer(state, answer)
+    return answering_vote_shares(state.request, tuple(map(tuple, shares))), _seal_answer(state, answer)
 
 
 def _open_request(state: AwaitingRoundChoice, request: bytes, seed: Seed) -> tuple[bytes, RandomSource]:
     """The payload, and the step's randomness."""
     AwaitingRoundChoice.require(state)
-    at, turn, channel = state.request, state.turn, state.request.party.channel
-    layer = at.layer + turn.number
-    length = at.party.suite.two_party.vote_rounds.request_length(turn.shape, turn.number)
-    payload = channel.open(MessageType.CHOICE_BITS, request, length, at.batch.first, layer)
+    layer_state, turn, channel = state.request, state.turn, state.request.party.channel
+    layer = layer_state.layer + turn.number
+    length = layer_state.party.suite.two_party.vote_rounds.request_length(turn.shape, turn.number)
+    payload = channel.open(MessageType.CHOICE_BITS, request, length, layer_state.batch.first, layer)
     # Other bits, other labels: one hash key and offset never garble for two sets of choices.
-    label = channel.label("answering_party_garble_round", at.batch.first, layer, bound_to=payload)
-    return payload, at.party.suite.expand(seed, label)
+    label = channel.label("answering_party_garble_round", layer_state.batch.first, layer, bound_to=payload)
+    return payload, layer_state.party.suite.expand(seed, label)
 
 
 def _seal_answer(state: AwaitingRoundChoice, answer: bytes) -> bytes:
     """The message of a round, which is over."""
     state.spend()
-    at = state.request
-    return at.party.channel.seal(MessageType.GARBLED_CIRCUITS, answer, at.batch.first, at.layer + state.turn.number)
+    request = state.request
+    return request.party.channel.seal(
+        MessageType.GARBLED_CIRCUITS, answer, request.batch.first, request.layer + state.turn.number
+    )

@@ -13,12 +13,12 @@ from capc.foundation.single_use import SingleUse
 from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.steps.messages import VoteShares
-from capc.steps.privacy_guardian.party import Collecting, PrivacyGuardian
+from capc.steps.privacy_guardian.party import PrivacyGuardian, VoteCollection
 from capc_spec.registry import TAGS
 
 
 @dataclass(frozen=True, repr=False)
-class Aggregated(SingleUse):
+class AggregatedVotes(SingleUse):
     """All shares are in; the account must be charged next. Secret: the sum of the shares, and the digest.
 
     Attributes:
@@ -35,13 +35,13 @@ class Aggregated(SingleUse):
     inputs_digest: bytes
 
 
-def privacy_guardian_aggregate(state: Collecting, messages: Mapping[Party, bytes]) -> Aggregated:
+def privacy_guardian_aggregate(state: VoteCollection, messages: Mapping[Party, bytes]) -> AggregatedVotes:
     """Step 2: sums the masked vote shares of exactly the session's answering parties.
 
     Raises:
         ProtocolError: a participant's message is missing, malformed, or of another session or query.
     """
-    Collecting.require(state)
+    VoteCollection.require(state)
     session, parameters = state.party.session, state.party.session.parameters
     width, length = (
         parameters.widths.vote_bits,
@@ -58,4 +58,4 @@ def privacy_guardian_aggregate(state: Collecting, messages: Mapping[Party, bytes
             shares.append(VoteShares.from_bytes(payload, parameters.num_classes, width).shares)
         digest.update(payload)
     state.spend()
-    return Aggregated(state.party, state.query, tuple(ring.sum_shares(shares, width)), digest.digest())
+    return AggregatedVotes(state.party, state.query, tuple(ring.sum_shares(shares, width)), digest.digest())

@@ -13,7 +13,7 @@ from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
 from capc.noise.release_noise import ReleaseNoise
 from capc.privacy.events import Receipt
-from capc.steps.privacy_guardian.aggregation import Aggregated
+from capc.steps.privacy_guardian.aggregation import AggregatedVotes
 from capc.steps.privacy_guardian.party import PrivacyGuardian
 from capc.steps.privacy_guardian.release import add_noise, check_receipt
 from capc_spec.registry import TAGS
@@ -22,7 +22,7 @@ _BLINDING_BITS = 256
 
 
 @dataclass(frozen=True, repr=False)
-class EnteredNoise(SingleUse):
+class NoiseEntry(SingleUse):
     """The guardian's words are in the engine. Secret: the noise."""
 
     party: PrivacyGuardian
@@ -32,8 +32,8 @@ class EnteredNoise(SingleUse):
 
 
 def privacy_guardian_enter_release(
-    state: Aggregated, receipt: Receipt, seed: Seed
-) -> tuple[EnteredNoise, tuple[int, ...], bytes]:
+    state: AggregatedVotes, receipt: Receipt, seed: Seed
+) -> tuple[NoiseEntry, tuple[int, ...], bytes]:
     """Step 3: checks that the account was charged for exactly these shares, and only then draws noise.
 
     Returns:
@@ -44,7 +44,7 @@ def privacy_guardian_enter_release(
     Raises:
         InputError: the receipt is for another session, query or set of shares.
     """
-    Aggregated.require(state)
+    AggregatedVotes.require(state)
     check_receipt(state, receipt)
     party = state.party
     label = party.channel.label("privacy_guardian_enter_release", state.query) + state.inputs_digest
@@ -53,16 +53,16 @@ def privacy_guardian_enter_release(
     content = blinding.to_bytes(_BLINDING_BITS // 8, "little") + b"".join(word.to_bytes(8, "little") for word in words)
     commitment = hashlib.sha256(TAGS["engine-commitment"] + content).digest()
     state.spend()
-    return EnteredNoise(party, state.query, receipt, noise), tuple(words), commitment
+    return NoiseEntry(party, state.query, receipt, noise), tuple(words), commitment
 
 
-def privacy_guardian_take_answered(state: EnteredNoise, answered: int | None) -> bool:
+def privacy_guardian_take_answered(state: NoiseEntry, answered: int | None) -> bool:
     """Realised mode: the answered bit, which the engine gives the guardian itself.
 
     Raises:
         InputError: the engine gave none, so the answer stays charged.
     """
-    EnteredNoise.require(state)
+    NoiseEntry.require(state)
     if answered not in (0, 1):
         raise InputError(f"the engine gave no answered bit of query {state.query}: its answer stays charged")
     state.spend()

@@ -27,16 +27,16 @@ class PrivacyGuardian(SingleUse):
 
 
 @dataclass(frozen=True, repr=False)
-class Collecting(SingleUse):
+class VoteCollection(SingleUse):
     """Waiting for the vote shares of one query."""
 
     party: PrivacyGuardian
     query: int
 
 
-def privacy_guardian_open_query(party: PrivacyGuardian) -> tuple[PrivacyGuardian, Collecting]:
+def privacy_guardian_open_query(party: PrivacyGuardian) -> tuple[PrivacyGuardian, VoteCollection]:
     """Takes part in the next query. The guardian before it is spent, so no query number is used twice."""
     PrivacyGuardian.require(party)
     after = party.renewed(next_query=following_query(party.next_query))
     party.spend()
-    return after, Collecting(party, party.next_query)
+    return after, VoteCollection(party, party.next_query)

@@ -20,7 +20,7 @@ from capc.noise.release_noise import ReleaseNoise, draw_release_noise
 from capc.privacy.events import Receipt
 from capc.privacy.query_cost import query_cost
 from capc.session.envelope import MessageType
-from capc.steps.privacy_guardian.aggregation import Aggregated
+from capc.steps.privacy_guardian.aggregation import AggregatedVotes
 from capc.steps.privacy_guardian.party import PrivacyGuardian
 from capc.steps.release_circuit import circuit_for
 from capc.two_party.interface import GarblerOutput, answer_at_once, request_length
@@ -28,7 +28,7 @@ from capc_spec.registry import TAGS
 
 
 @dataclass(frozen=True, repr=False)
-class Released(SingleUse):
+class ReleasedQuery(SingleUse):
     """The circuit left. Secret: the noise, and the output labels for the answered bit."""
 
     party: PrivacyGuardian
@@ -38,7 +38,9 @@ class Released(SingleUse):
     output: GarblerOutput
 
 
-def privacy_guardian_release(state: Aggregated, receipt: Receipt, choice: bytes, seed: Seed) -> tuple[Released, bytes]:
+def privacy_guardian_release(
+    state: AggregatedVotes, receipt: Receipt, choice: bytes, seed: Seed
+) -> tuple[ReleasedQuery, bytes]:
     """Step 3: adds noise to its share of the votes and garbles the release circuit.
 
     1. The receipt says that the account was charged in full for exactly these inputs; the runner has made it durable.
@@ -52,7 +54,7 @@ def privacy_guardian_release(state: Aggregated, receipt: Receipt, choice: bytes,
         InputError: the receipt is for another session, query or set of shares.
         ProtocolError: the choice is malformed, or belong to another session or query.
     """
-    Aggregated.require(state)
+    AggregatedVotes.require(state)
     party, parameters, channel = state.party, state.party.session.parameters, state.party.channel
     # 1.
     check_receipt(state, receipt)
@@ -65,14 +67,14 @@ def privacy_guardian_release(state: Aggregated, receipt: Receipt, choice: bytes,
     source = party.suite.expand(seed, label + TAGS["garble"])
     with blamed_on(QUERYING_PARTY):
         output, circuits = answer_at_once(
-            scheme, party.garbler_key, channel.position(state.query), circuit, [words], payload, source
+            scheme, party.garbler_key, channel.nonce(state.query), circuit, [words], payload, source
         )
     state.spend()
     message = channel.seal(MessageType.GARBLED_CIRCUITS, circuits, state.query)
-    return Released(party, state.query, receipt, noise, output), message
+    return ReleasedQuery(party, state.query, receipt, noise, output), message
 
 
-def check_receipt(state: Aggregated, receipt: Receipt) -> None:
+def check_receipt(state: AggregatedVotes, receipt: Receipt) -> None:
     """Refuses to draw noise unless the account was charged in full for exactly these shares.
 
     Raises:
@@ -88,7 +90,7 @@ def check_receipt(state: Aggregated, receipt: Receipt) -> None:
         )
 
 
-def add_noise(state: Aggregated, seed: Seed, label: bytes) -> tuple[ReleaseNoise, list[int]]:
+def add_noise(state: AggregatedVotes, seed: Seed, label: bytes) -> tuple[ReleaseNoise, list[int]]:
     """Draws the noise of a query that was charged, and makes the guardian's words of the release.
 
     Args:
@@ -110,7 +112,7 @@ def add_noise(state: Aggregated, seed: Seed, label: bytes) -> tuple[ReleaseNoise
     return noise, words
 
 
-def privacy_guardian_read_answered(state: Released, message: bytes) -> bool:
+def privacy_guardian_read_answered(state: ReleasedQuery, message: bytes) -> bool:
     """Realised mode: the answered bit, from the output label that the querying party returned.
 
     No return, no refund: without this message the answer stays charged.
@@ -118,7 +120,7 @@ def privacy_guardian_read_answered(state: Released, message: bytes) -> bool:
     Raises:
         ProtocolError: the label is not one of this query's two, or the message is malformed.
     """
-    Released.require(state)
+    ReleasedQuery.require(state)
     channel, output_labels = state.party.channel, state.output.labels
     if output_labels is None:
         raise InputError("the release circuit shares its outputs: there is no answered bit to read")

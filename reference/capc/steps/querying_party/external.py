@@ -24,14 +24,14 @@ from capc.steps.release_circuit import check_outputs, circuit_for, read_outputs
 
 
 @dataclass(frozen=True, repr=False)
-class EnteredLogits(SingleUse):
+class LogitEntry(SingleUse):
     """The querying party's shares of the logits are in the engine. Secret: as in the layer's input."""
 
     layer_input: LayerInput
 
 
 @dataclass(frozen=True, repr=False)
-class EnteredRelease(SingleUse):
+class ReleaseEntry(SingleUse):
     """The querying party's words are in the engine. Secret: in realised mode its own threshold noise."""
 
     party: QueryingParty
@@ -39,7 +39,7 @@ class EnteredRelease(SingleUse):
     threshold_noise: int
 
 
-def querying_party_enter_argmax(state: AwaitingResponse, response: bytes) -> tuple[EnteredLogits, Rows]:
+def querying_party_enter_argmax(state: AwaitingResponse, response: bytes) -> tuple[LogitEntry, Rows]:
     """Steps 1b and 1c: decrypts its shares z - m of the logits, for the engine.
 
     Raises:
@@ -49,10 +49,10 @@ def querying_party_enter_argmax(state: AwaitingResponse, response: bytes) -> tup
     require_vote(state.layer_input.stage)
     logits = read_sums(state.layer_input, response)
     state.spend()
-    return EnteredLogits(state.layer_input), logits
+    return LogitEntry(state.layer_input), logits
 
 
-def querying_party_take_votes(state: EnteredLogits, shares: Sequence[tuple[int, ...]]) -> tuple[VoteShare, ...]:
+def querying_party_take_votes(state: LogitEntry, shares: Sequence[tuple[int, ...]]) -> tuple[VoteShare, ...]:
     """Step 1c: its vote shares, as the engine gave them to it.
 
     Args:
@@ -62,33 +62,33 @@ def querying_party_take_votes(state: EnteredLogits, shares: Sequence[tuple[int, 
     Raises:
         ProtocolError: a share is out of range, or there are more or fewer.
     """
-    EnteredLogits.require(state)
-    at, parameters = state.layer_input, state.layer_input.party.session.parameters
+    LogitEntry.require(state)
+    layer_input, parameters = state.layer_input, state.layer_input.party.session.parameters
     limit = 1 << parameters.widths.vote_bits
     fits = [len(row) == parameters.num_classes and all(0 <= share < limit for share in row) for row in shares]
-    if len(fits) != at.batch.count or not all(fits):
-        raise ProtocolError(ErrorCode.VALUE_OUT_OF_RANGE, at.peer, "the engine's vote shares are out of range")
+    if len(fits) != layer_input.batch.count or not all(fits):
+        raise ProtocolError(ErrorCode.VALUE_OUT_OF_RANGE, layer_input.peer, "the engine's vote shares are out of range")
     state.spend()
-    return read_votes(at, shares)
+    return read_votes(layer_input, shares)
 
 
 def querying_party_enter_release(
     turn: ReleaseTurn, shares: Sequence[VoteShare], seed: Seed
-) -> tuple[EnteredRelease, tuple[int, ...]]:
+) -> tuple[ReleaseEntry, tuple[int, ...]]:
     """Step 3: its words of the release; arguments and errors as of `querying_party_request_release`."""
     ReleaseTurn.require(turn)
     words, own_noise = release_words(turn, shares, seed)
     spend_turn(turn, shares)
-    return EnteredRelease(turn.party, turn.query, own_noise), tuple(words)
+    return ReleaseEntry(turn.party, turn.query, own_noise), tuple(words)
 
 
-def querying_party_take_label(state: EnteredRelease, bits: Sequence[int]) -> Answer:
+def querying_party_take_label(state: ReleaseEntry, bits: Sequence[int]) -> Answer:
     """Step 3: the label or "no consensus", from the output bits that the engine gave it.
 
     Raises:
         ProtocolError: the bits are no outputs of the release circuit.
     """
-    EnteredRelease.require(state)
+    ReleaseEntry.require(state)
     parameters = state.party.session.parameters
     if len(bits) != len(circuit_for(parameters).outputs) or not all(bit in (0, 1) for bit in bits):
         raise ProtocolError(ErrorCode.VALUE_OUT_OF_RANGE, PRIVACY_GUARDIAN, "the engine's outputs are no output bits")

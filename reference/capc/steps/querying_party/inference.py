@@ -22,13 +22,7 @@ from capc.models.architecture import Rows, StageShape
 from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.session.session import Batch, Session
-from capc.steps.layer_circuits import (
-    Ending,
-    activation_circuit,
-    circuit_words,
-    require_ending,
-    rows_by_query,
-)
+from capc.steps.layer_circuits import Ending, activation_circuit, circuit_words, require_ending, rows_by_query
 from capc.steps.querying_party.party import OpenBatch, QueryingParty
 from capc.steps.suite import ChosenLabels, EvaluatorTransfers
 from capc.two_party.interface import Evaluation, Words
@@ -147,11 +141,11 @@ def enter_values(kind: type[Layer], opened: Sequence[OpenBatch], rows: Rows) -> 
     for state in opened:
         state.spend()
         linear = state.party.suite.linear
-        at = kind(state.party, state.peer, state.batch, state.transfers, 0, (rows,), None)
-        layout = linear.request_layout(at.stage.operator, at.batch.count), at.stage.sum_pool
+        layer_input = kind(state.party, state.peer, state.batch, state.transfers, 0, (rows,), None)
+        layout = linear.request_layout(layer_input.stage.operator, layer_input.batch.count), layer_input.stage.sum_pool
         if layout not in requests:
-            requests[layout] = _encrypt(at)
-        inputs.append(replace(at, request=requests[layout]))
+            requests[layout] = _encrypt(layer_input)
+        inputs.append(replace(layer_input, request=requests[layout]))
     return tuple(inputs)
 
 
@@ -166,10 +160,10 @@ def require_whole_batch(states: Sequence[tuple[QueryingParty, Party, Batch]]) ->
         raise InputError("the states of one batch are needed, one for each answering party, in order")
 
 
-def _encrypt(at: QueryingLayer) -> bytes:
-    width = at.party.session.parameters.widths.logit_bits
-    shares = [at.stage.pool_share(row, width) for row in at.values[at.stage.source]]
-    return at.party.suite.linear.encrypt(at.party.he_secret_key, at.stage.operator, shares)
+def _encrypt(state: QueryingLayer) -> bytes:
+    width = state.party.session.parameters.widths.logit_bits
+    shares = [state.stage.pool_share(row, width) for row in state.values[state.stage.source]]
+    return state.party.suite.linear.encrypt(state.party.he_secret_key, state.stage.operator, shares)
 
 
 def querying_party_request_layer(state: LayerInput) -> tuple[AwaitingResponse, bytes]:
@@ -179,10 +173,10 @@ def querying_party_request_layer(state: LayerInput) -> tuple[AwaitingResponse, b
     return AwaitingResponse(state), seal_request(state)
 
 
-def seal_request(at: QueryingLayer) -> bytes:
+def seal_request(state: QueryingLayer) -> bytes:
     """The message with a layer's encrypted inputs."""
-    payload = _encrypt(at) if at.request is None else at.request
-    return at.channel.seal(MessageType.LINEAR_REQUEST, payload, at.batch.first, at.layer)
+    payload = _encrypt(state) if state.request is None else state.request
+    return state.channel.seal(MessageType.LINEAR_REQUEST, payload, state.batch.first, state.layer)
 
 
 def querying_party_keep_sums(state: AwaitingResponse, response: bytes) -> LayerInput:
@@ -192,11 +186,11 @@ def querying_party_keep_sums(state: AwaitingResponse, response: bytes) -> LayerI
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
     AwaitingResponse.require(state)
-    at = state.layer_input
-    require_ending(at.party.session.parameters, at.stage, Ending.SUMS)
-    sums = read_sums(at, response)
+    layer_input = state.layer_input
+    require_ending(layer_input.party.session.parameters, layer_input.stage, Ending.SUMS)
+    sums = read_sums(layer_input, response)
     state.spend()
-    return at.following(sums)
+    return layer_input.following(sums)
 
 
 def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tuple[AwaitingCircuits, bytes]:
@@ -206,20 +200,20 @@ def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tu
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
     AwaitingResponse.require(state)
-    at = state.layer_input
-    require_ending(at.party.session.parameters, at.stage, Ending.RELU, Ending.VOTE)
-    chosen, message = choose_labels(at, read_sums(at, response))
+    layer_input = state.layer_input
+    require_ending(layer_input.party.session.parameters, layer_input.stage, Ending.RELU, Ending.VOTE)
+    chosen, message = choose_labels(layer_input, read_sums(layer_input, response))
     state.spend()
-    return AwaitingCircuits(at, chosen), message
+    return AwaitingCircuits(layer_input, chosen), message
 
 
-def choose_labels(at: QueryingLayer, sums: Rows) -> tuple[ChosenLabels, bytes]:
+def choose_labels(state: QueryingLayer, sums: Rows) -> tuple[ChosenLabels, bytes]:
     """Chooses the labels of its shares of a layer's sums for the layer's circuits. The transfers are spent."""
-    parameters = at.party.session.parameters
-    circuit, _ = activation_circuit(parameters, at.stage)
-    words = circuit_words(parameters, at.stage, sums)
-    chosen, bits = at.party.suite.two_party.choose(at.transfers[at.layer], circuit, words)
-    return chosen, at.channel.seal(MessageType.CHOICE_BITS, bits, at.batch.first, at.layer)
+    parameters = state.party.session.parameters
+    circuit, _ = activation_circuit(parameters, state.stage)
+    words = circuit_words(parameters, state.stage, sums)
+    chosen, bits = state.party.suite.two_party.choose(state.transfers[state.layer], circuit, words)
+    return chosen, state.channel.seal(MessageType.CHOICE_BITS, bits, state.batch.first, state.layer)
 
 
 def querying_party_evaluate_layer(state: AwaitingCircuits, circuits: bytes) -> LayerInput:
@@ -244,30 +238,32 @@ def querying_party_evaluate_vote(state: AwaitingCircuits, circuits: bytes) -> tu
 
 def _evaluate(state: AwaitingCircuits, circuits: bytes, ending: Ending) -> Evaluation:
     AwaitingCircuits.require(state)
-    at, scheme = state.layer_input, state.layer_input.party.suite.two_party
-    require_ending(at.party.session.parameters, at.stage, ending)
-    circuit, instances = activation_circuit(at.party.session.parameters, at.stage)
-    length = scheme.circuits_length(circuit, at.batch.count * instances)
-    payload = at.channel.open(MessageType.GARBLED_CIRCUITS, circuits, length, at.batch.first, at.layer)
-    with blamed_on(at.peer):
+    layer_input, scheme = state.layer_input, state.layer_input.party.suite.two_party
+    require_ending(layer_input.party.session.parameters, layer_input.stage, ending)
+    circuit, instances = activation_circuit(layer_input.party.session.parameters, layer_input.stage)
+    length = scheme.circuits_length(circuit, layer_input.batch.count * instances)
+    payload = layer_input.channel.open(
+        MessageType.GARBLED_CIRCUITS, circuits, length, layer_input.batch.first, layer_input.layer
+    )
+    with blamed_on(layer_input.peer):
         evaluation = scheme.evaluate(state.chosen, payload)
     state.spend()
     return evaluation
 
 
-def read_votes(at: QueryingLayer, outputs: Sequence[Words]) -> tuple[VoteShare, ...]:
+def read_votes(state: QueryingLayer, outputs: Sequence[Words]) -> tuple[VoteShare, ...]:
     """Its share of the answering party's vote on each query."""
-    pairs = zip(at.batch.queries, rows_by_query(outputs, at.batch.count), strict=True)
-    return tuple(VoteShare(at.party.session.tag, at.peer, query, share) for query, share in pairs)
+    pairs = zip(state.batch.queries, rows_by_query(outputs, state.batch.count), strict=True)
+    return tuple(VoteShare(state.party.session.tag, state.peer, query, share) for query, share in pairs)
 
 
-def read_sums(at: QueryingLayer, response: bytes) -> Rows:
+def read_sums(state: QueryingLayer, response: bytes) -> Rows:
     """Its shares of the layer's sums: the decrypted response, and its shares of the skipped values."""
-    party, count = at.party, at.batch.count
-    operator, widths = at.stage.operator, party.session.parameters.widths
+    party, count = state.party, state.batch.count
+    operator, widths = state.stage.operator, party.session.parameters.widths
     length = party.suite.linear.response_length(operator, count)
-    payload = at.channel.open(MessageType.LINEAR_RESPONSE, response, length, at.batch.first, at.layer)
-    with blamed_on(at.peer):
+    payload = state.channel.open(MessageType.LINEAR_RESPONSE, response, length, state.batch.first, state.layer)
+    with blamed_on(state.peer):
         shares = party.suite.linear.decrypt(party.he_secret_key, operator, count, payload)
-    architecture = party.session.architecture(at.peer)
-    return architecture.add_skipped(at.layer, shares, at.values, widths.fraction_bits, widths.logit_bits)
+    architecture = party.session.architecture(state.peer)
+    return architecture.add_skipped(state.layer, shares, state.values, widths.fraction_bits, widths.logit_bits)

@@ -40,7 +40,7 @@ from capc.two_party.interface import Evaluation
 
 
 @dataclass(frozen=True, repr=False)
-class KeptCircuits(SingleUse):
+class LayerCircuits(SingleUse):
     """Garbled circuits of a layer that wait for the answering party's labels. Secret: its own labels."""
 
     layer: int
@@ -56,7 +56,7 @@ class OfflineInput(QueryingLayer):
         kept: the circuits so far.
     """
 
-    kept: tuple[KeptCircuits, ...] = ()
+    kept: tuple[LayerCircuits, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,17 +75,17 @@ class OfflineCircuits(SingleUse):
 
 
 @dataclass(frozen=True, repr=False)
-class PreparedBatch(SingleUse):
+class OnlineBatch(SingleUse):
     """All circuits of a batch are kept; the queries may come. Secret: the masks, which are its shares of all values."""
 
     last: OfflineInput
 
 
 @dataclass(frozen=True, repr=False)
-class AwaitingLabels(SingleUse):
+class OnlineCircuits(SingleUse):
     """Online, waiting for the labels of the answering party's inputs of the next kept circuits."""
 
-    prepared: PreparedBatch
+    prepared: OnlineBatch
     position: int
 
     @property
@@ -94,7 +94,7 @@ class AwaitingLabels(SingleUse):
         return self.prepared.last.peer
 
     @property
-    def kept(self) -> KeptCircuits:
+    def kept(self) -> LayerCircuits:
         """The next circuits."""
         return self.prepared.last.kept[self.position]
 
@@ -132,11 +132,11 @@ def querying_party_request_offline(state: OfflineInput) -> tuple[OfflineResponse
 def querying_party_keep_sums_offline(state: OfflineResponse, response: bytes) -> OfflineInput:
     """A layer without activation: its shares of the sums are the mask of the next value; errors as online."""
     OfflineResponse.require(state)
-    at = state.layer_input
-    require_ending(at.party.session.parameters, at.stage, Ending.SUMS)
-    sums = read_sums(at, response)
+    layer_input = state.layer_input
+    require_ending(layer_input.party.session.parameters, layer_input.stage, Ending.SUMS)
+    sums = read_sums(layer_input, response)
     state.spend()
-    return at.following(sums)
+    return layer_input.following(sums)
 
 
 def querying_party_choose_labels_offline(state: OfflineResponse, response: bytes) -> tuple[OfflineCircuits, bytes]:
@@ -147,11 +147,11 @@ def querying_party_choose_labels_offline(state: OfflineResponse, response: bytes
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
     OfflineResponse.require(state)
-    at = state.layer_input
-    require_ending(at.party.session.parameters, at.stage, Ending.RELU, Ending.VOTE)
-    chosen, message = choose_labels(at, read_sums(at, response))
+    layer_input = state.layer_input
+    require_ending(layer_input.party.session.parameters, layer_input.stage, Ending.RELU, Ending.VOTE)
+    chosen, message = choose_labels(layer_input, read_sums(layer_input, response))
     state.spend()
-    return OfflineCircuits(at, chosen), message
+    return OfflineCircuits(layer_input, chosen), message
 
 
 def querying_party_keep_circuits(state: OfflineCircuits, circuits: bytes, seed: Seed) -> OfflineInput:
@@ -161,22 +161,28 @@ def querying_party_keep_circuits(state: OfflineCircuits, circuits: bytes, seed: 
         ProtocolError: the message is malformed, or belongs to another session, query or layer.
     """
     OfflineCircuits.require(state)
-    at, party = state.layer_input, state.layer_input.party
-    circuit, instances = activation_circuit(party.session.parameters, at.stage)
-    length = party.suite.two_party.ahead_length(circuit, at.batch.count * instances)
-    payload = at.channel.open(MessageType.GARBLED_CIRCUITS, circuits, length, at.batch.first, at.layer)
-    with blamed_on(at.peer):
-        party.suite.two_party.check_ahead(state.chosen, payload)
+    layer_input, party = state.layer_input, state.layer_input.party
+    circuit, instances = activation_circuit(party.session.parameters, layer_input.stage)
+    length = party.suite.two_party.offline_length(circuit, layer_input.batch.count * instances)
+    payload = layer_input.channel.open(
+        MessageType.GARBLED_CIRCUITS, circuits, length, layer_input.batch.first, layer_input.layer
+    )
+    with blamed_on(layer_input.peer):
+        party.suite.two_party.check_offline(state.chosen, payload)
     state.spend()
     mask: Rows = ()
-    if at.layer + 1 < len(party.session.architecture(at.peer).stages):
-        source = party.suite.expand(seed, at.channel.label("querying_party_keep_circuits", at.batch.first, at.layer))
+    if layer_input.layer + 1 < len(party.session.architecture(layer_input.peer).stages):
+        source = party.suite.expand(
+            seed, layer_input.channel.label("querying_party_keep_circuits", layer_input.batch.first, layer_input.layer)
+        )
         width = party.session.parameters.widths.logit_bits
-        mask = tuple(tuple(ring.uniform(source, at.stage.outputs, width)) for _ in at.batch.queries)
-    return replace(at.following(mask), kept=(*at.kept, KeptCircuits(at.layer, state.chosen, payload)))
+        mask = tuple(tuple(ring.uniform(source, layer_input.stage.outputs, width)) for _ in layer_input.batch.queries)
+    return replace(
+        layer_input.following(mask), kept=(*layer_input.kept, LayerCircuits(layer_input.layer, state.chosen, payload))
+    )
 
 
-def querying_party_finish_preparation(last: OfflineInput) -> PreparedBatch:
+def querying_party_finish_offline(last: OfflineInput) -> OnlineBatch:
     """All layers are prepared.
 
     Raises:
@@ -186,12 +192,12 @@ def querying_party_finish_preparation(last: OfflineInput) -> PreparedBatch:
     if last.layer < len(last.party.session.architecture(last.peer).stages):
         raise InputError("all layers of a masked batch must be prepared first, in order")
     last.spend()
-    return PreparedBatch(last)
+    return OnlineBatch(last)
 
 
-def querying_party_enter_prepared(
-    states: Sequence[PreparedBatch], features: Sequence[Sequence[int]]
-) -> tuple[tuple[AwaitingLabels, ...], dict[Party, bytes]]:
+def querying_party_enter_online(
+    states: Sequence[OnlineBatch], features: Sequence[Sequence[int]]
+) -> tuple[tuple[OnlineCircuits, ...], dict[Party, bytes]]:
     """Sends the queries minus their mask, which tells nothing.
 
     The mask of the queries is the same for all answering parties, so all of them get the same queries in one call: two
@@ -208,7 +214,7 @@ def querying_party_enter_prepared(
         InputError: the states are not of one batch, one for each answering party; another number of queries or
             features, or one that is no integer in its range.
     """
-    PreparedBatch.require_all(states)
+    OnlineBatch.require_all(states)
     require_whole_batch([(state.last.party, state.last.peer, state.last.batch) for state in states])
     first = states[0].last
     rows = tuple(check_features(first.party.session, query) for query in features)
@@ -217,43 +223,43 @@ def querying_party_enter_prepared(
     for state in states:
         state.spend()
     messages = {state.last.peer: _masked(state.last, 0, rows) for state in states}
-    return tuple(AwaitingLabels(state, 0) for state in states), messages
+    return tuple(OnlineCircuits(state, 0) for state in states), messages
 
 
-def querying_party_evaluate_prepared(state: AwaitingLabels, labels: bytes) -> tuple[AwaitingLabels, bytes]:
+def querying_party_evaluate_online(state: OnlineCircuits, labels: bytes) -> tuple[OnlineCircuits, bytes]:
     """Evaluates a layer's kept ReLUs, and sends its shares minus the mask.
 
     Raises:
         ProtocolError: the message is malformed, or belongs to another session, query or layer.
     """
     evaluation = _evaluate(state, labels, Ending.RELU)
-    at = state.prepared.last
-    shares = rows_by_query(evaluation.outputs, at.batch.count)
-    return AwaitingLabels(state.prepared, state.position + 1), _masked(at, state.kept.layer + 1, shares)
+    layer_input = state.prepared.last
+    shares = rows_by_query(evaluation.outputs, layer_input.batch.count)
+    return OnlineCircuits(state.prepared, state.position + 1), _masked(layer_input, state.kept.layer + 1, shares)
 
 
-def querying_party_evaluate_prepared_vote(state: AwaitingLabels, labels: bytes) -> tuple[VoteShare, ...]:
+def querying_party_evaluate_online_vote(state: OnlineCircuits, labels: bytes) -> tuple[VoteShare, ...]:
     """Evaluates the last kept circuits to its share of the vote on each query; errors as of the layers before."""
     evaluation = _evaluate(state, labels, Ending.VOTE)
     return read_votes(state.prepared.last, evaluation.outputs)
 
 
-def _evaluate(state: AwaitingLabels, labels: bytes, ending: Ending) -> Evaluation:
-    AwaitingLabels.require(state)
-    at, kept, parameters = state.prepared.last, state.kept, state.prepared.last.party.session.parameters
+def _evaluate(state: OnlineCircuits, labels: bytes, ending: Ending) -> Evaluation:
+    OnlineCircuits.require(state)
+    layer_input, kept, parameters = state.prepared.last, state.kept, state.prepared.last.party.session.parameters
     require_ending(parameters, state.stage, ending)
-    scheme, (circuit, instances) = at.party.suite.two_party, activation_circuit(parameters, state.stage)
-    length = scheme.labels_length(circuit, at.batch.count * instances)
-    payload = at.channel.open(MessageType.INPUT_LABELS, labels, length, at.batch.first, kept.layer)
-    with blamed_on(at.peer):
-        evaluation = scheme.evaluate_ahead(kept.chosen, kept.payload, payload)
+    scheme, (circuit, instances) = layer_input.party.suite.two_party, activation_circuit(parameters, state.stage)
+    length = scheme.labels_length(circuit, layer_input.batch.count * instances)
+    payload = layer_input.channel.open(MessageType.INPUT_LABELS, labels, length, layer_input.batch.first, kept.layer)
+    with blamed_on(layer_input.peer):
+        evaluation = scheme.evaluate_online(kept.chosen, kept.payload, payload)
     state.spend()
     return evaluation
 
 
-def _masked(at: OfflineInput, value: int, shares: Rows) -> bytes:
+def _masked(state: OfflineInput, value: int, shares: Rows) -> bytes:
     """The message with its shares of a value minus its mask: afterwards the mask is its share."""
-    width = at.party.session.parameters.widths.logit_bits
-    rows = [ring.subtract(row, mask, width) for row, mask in zip(shares, at.values[value], strict=True)]
+    width = state.party.session.parameters.widths.logit_bits
+    rows = [ring.subtract(row, mask, width) for row, mask in zip(shares, state.values[value], strict=True)]
     payload = b"".join(elements_to_bytes(row, width) for row in rows)
-    return at.channel.seal(MessageType.MASKED_VALUE, payload, at.batch.first, value)
+    return state.channel.seal(MessageType.MASKED_VALUE, payload, state.batch.first, value)

@@ -10,9 +10,7 @@ from capc.foundation.single_use import SingleUse
 from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.session.session import Batch, Session, following_query
-from capc.steps.layer_circuits import (
-    transfer_counts,
-)
+from capc.steps.layer_circuits import transfer_counts
 from capc.steps.suite import EvaluatorKey, EvaluatorTransfers, GarblerKey, SecretKey, Suite
 
 
@@ -77,7 +75,7 @@ def querying_party_open_batch(
     for peer in session.answering_parties:
         channel = party.channel(peer)
         counts = transfer_counts(session.parameters, session.architecture(peer), count)
-        transfers, payload = scheme.extend_evaluator(party.evaluator_keys[peer], channel.position(batch.first), counts)
+        transfers, payload = scheme.extend_evaluator(party.evaluator_keys[peer], channel.nonce(batch.first), counts)
         opened.append(OpenBatch(party, peer, batch, tuple(transfers)))
         messages[peer] = channel.seal(MessageType.OT_EXTENSION, payload, batch.first)
     return after, tuple(opened), messages, tuple(ReleaseTurn(party, query) for query in batch.queries)

@@ -71,7 +71,7 @@ def querying_party_request_release(
     chosen, payload = request_at_once(
         party.suite.two_party,
         party.evaluator_keys[PRIVACY_GUARDIAN],
-        channel.position(query),
+        channel.nonce(query),
         circuit_for(parameters),
         [words],
     )

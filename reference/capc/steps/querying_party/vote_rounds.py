@@ -31,15 +31,17 @@ def querying_party_begin_rounds(state: AwaitingResponse, response: bytes) -> tup
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
     AwaitingResponse.require(state)
-    at, party = state.layer_input, state.layer_input.party
-    require_ending(party.session.parameters, at.stage, Ending.ROUNDS)
-    logits = read_sums(at, response)
-    shape = vote_shape(party.session.parameters, at.batch.count)
+    layer_input, party = state.layer_input, state.layer_input.party
+    require_ending(party.session.parameters, layer_input.stage, Ending.ROUNDS)
+    logits = read_sums(layer_input, response)
+    shape = vote_shape(party.session.parameters, layer_input.batch.count)
     turn, bits = party.suite.two_party.vote_rounds.begin(
-        at.transfers[at.layer], party.reverse_keys[at.peer], shape, logits
+        layer_input.transfers[layer_input.layer], party.reverse_keys[layer_input.peer], shape, logits
     )
     state.spend()
-    return AwaitingRound(at, turn), at.channel.seal(MessageType.CHOICE_BITS, bits, at.batch.first, at.layer)
+    return AwaitingRound(layer_input, turn), layer_input.channel.seal(
+        MessageType.CHOICE_BITS, bits, layer_input.batch.first, layer_input.layer
+    )
 
 
 def querying_party_evaluate_round(state: AwaitingRound, answer: bytes, seed: Seed) -> tuple[AwaitingRound, bytes]:
@@ -49,15 +51,17 @@ def querying_party_evaluate_round(state: AwaitingRound, answer: bytes, seed: See
         ProtocolError: the message is malformed, or belongs to another session, query or round.
     """
     AwaitingRound.require(state)
-    at, layer, payload = _open_answer(state, answer)
+    layer_input, layer, payload = _open_answer(state, answer)
     # Another answer, another hash key: one key and offset never make rows for two sets of signs.
-    label = at.channel.label("querying_party_evaluate_round", at.batch.first, layer, bound_to=payload)
-    with blamed_on(at.peer):
-        turn, request = at.party.suite.two_party.vote_rounds.evaluate(
-            state.turn, payload, at.party.suite.expand(seed, label)
+    label = layer_input.channel.label("querying_party_evaluate_round", layer_input.batch.first, layer, bound_to=payload)
+    with blamed_on(layer_input.peer):
+        turn, request = layer_input.party.suite.two_party.vote_rounds.evaluate(
+            state.turn, payload, layer_input.party.suite.expand(seed, label)
         )
     state.spend()
-    return AwaitingRound(at, turn), at.channel.seal(MessageType.CHOICE_BITS, request, at.batch.first, layer + 1)
+    return AwaitingRound(layer_input, turn), layer_input.channel.seal(
+        MessageType.CHOICE_BITS, request, layer_input.batch.first, layer + 1
+    )
 
 
 def querying_party_evaluate_last_round(
@@ -70,16 +74,20 @@ def querying_party_evaluate_last_round(
     The seed, which every round is given, has no use here: no round follows.
     """
     AwaitingRound.require(state)
-    at, _, payload = _open_answer(state, answer)
-    with blamed_on(at.peer):
-        shares = at.party.suite.two_party.vote_rounds.evaluate_last(state.turn, payload)
+    layer_input, _, payload = _open_answer(state, answer)
+    with blamed_on(layer_input.peer):
+        shares = layer_input.party.suite.two_party.vote_rounds.evaluate_last(state.turn, payload)
     state.spend()
-    return read_votes(at, shares)
+    return read_votes(layer_input, shares)
 
 
 def _open_answer(state: AwaitingRound, answer: bytes) -> tuple[LayerInput, int, bytes]:
     """Where the vote is, the number that the round has as a layer, and the payload."""
-    at, turn = state.layer_input, state.turn
-    layer = at.layer + turn.number
-    length = at.party.suite.two_party.vote_rounds.answer_length(turn.shape, turn.number)
-    return at, layer, at.channel.open(MessageType.GARBLED_CIRCUITS, answer, length, at.batch.first, layer)
+    layer_input, turn = state.layer_input, state.turn
+    layer = layer_input.layer + turn.number
+    length = layer_input.party.suite.two_party.vote_rounds.answer_length(turn.shape, turn.number)
+    return (
+        layer_input,
+        layer,
+        layer_input.channel.open(MessageType.GARBLED_CIRCUITS, answer, length, layer_input.batch.first, layer),
+    )

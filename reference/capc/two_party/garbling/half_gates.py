@@ -40,16 +40,16 @@ TableStage = tuple[list[int], list[int]]
 class LabelHash(HashKeys[Permutation]):
     """H(x, i) = pi(pi(x) XOR i) XOR pi(x) for AES-128 as pi, under the keys of `HashKeys`.
 
-    A tweak is row + 2^40 number + 2^64 position. Each call of :meth:`digest` has the next number and the position is
+    A tweak is row + 2^40 number + 2^64 nonce. Each call of :meth:`digest` has the next number and the nonce is
     the batch's own, so that no tweak occurs twice under one Delta, whatever the keys are.
 
     Args:
         key: 16 bytes, fresh for every batch.
-        position: below 2^64, of the batch; never used twice under one Delta.
+        nonce: below 2^64, of the batch; never used twice under one Delta.
     """
 
-    def __init__(self, key: bytes, position: int) -> None:
-        super().__init__(key, position, Permutation)
+    def __init__(self, key: bytes, nonce: int) -> None:
+        super().__init__(key, nonce, Permutation)
 
     def digest(self, *operands: Sequence[int]) -> list[list[int]]:
         """H of each label; label r of every operand has the tweak, and the key, of row r.
@@ -62,7 +62,7 @@ class LabelHash(HashKeys[Permutation]):
         digests: list[list[int]] = [[] for _ in operands]
         for key, span in key_spans(first, size):
             permutation = self.cipher(key)
-            tweaks = counters(range(number << 40, (number << 40) + size)[span], self.position)
+            tweaks = counters(range(number << 40, (number << 40) + size)[span], self.nonce)
             for digest, operand in zip(digests, operands, strict=True):
                 inner = permutation.apply(b"".join([label.to_bytes(LABEL_BYTES, "little") for label in operand[span]]))
                 digest.extend(to_labels(_xor(permutation.apply(_xor(inner, tweaks)), inner)))

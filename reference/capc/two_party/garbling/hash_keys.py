@@ -63,12 +63,12 @@ class HashKeys(Generic[Cipher]):
 
     Args:
         hash_key: 16 bytes, fresh for every batch.
-        position: of the batch, below 2^64; never used twice under one Delta.
+        nonce: of the batch, below 2^64; never used twice under one Delta.
         cipher: sets up AES under a key.
     """
 
-    def __init__(self, hash_key: bytes, position: int, cipher: Callable[[bytes], Cipher]) -> None:
-        self.position = position
+    def __init__(self, hash_key: bytes, nonce: int, cipher: Callable[[bytes], Cipher]) -> None:
+        self.nonce = nonce
         self._derive = Permutation(hash_key)
         self._make = cipher
         self._ciphers: dict[int, Cipher] = {}

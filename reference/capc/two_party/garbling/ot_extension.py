@@ -42,29 +42,29 @@ class GarblerKey:
         return "<GarblerKey>"
 
 
-def extend_receive(key: EvaluatorKey, position: int, transfers: int) -> tuple[int, list[int], OtExtension]:
+def extend_receive(key: EvaluatorKey, nonce: int, transfers: int) -> tuple[int, list[int], OtExtension]:
     """Evaluator: random bits, the label of each, and the rows that let the garbler follow.
 
-    1. s_{j,y} is the stream of leaf y of tree j at this position.
+    1. s_{j,y} is the stream of leaf y of tree j at this nonce.
     2. u_j = XOR of all s_{j,y}; column 4j + i is the XOR of those s_{j,y} whose y has bit i set.
     3. The bits x are u_0, which the garbler cannot know; sent is u_j XOR u_0 for every other tree.
     4. Label r is bit r of every column.
 
     Args:
         key: the evaluator's end.
-        position: below 2^64; it must never occur twice under one key, as the same bits would come again.
+        nonce: below 2^64; it must never occur twice under one key, as the same bits would come again.
         transfers: m.
     """
     columns, sums = [], []
     for leaves in key.leaves:
-        streams = [stream_bits(leaf, position, transfers) for leaf in leaves]
+        streams = [stream_bits(leaf, nonce, transfers) for leaf in leaves]
         sums.append(_xor_of(streams, range(LEAVES)))
         columns += [_xor_of(streams, _with_bit(i)) for i in range(TREE_BITS)]
     bits = sums[0]
     return bits, transpose(columns, transfers), OtExtension(tuple(total ^ bits for total in sums[1:]), transfers)
 
 
-def extend_send(key: GarblerKey, position: int, message: OtExtension) -> list[int]:
+def extend_send(key: GarblerKey, nonce: int, message: OtExtension) -> list[int]:
     """Garbler: the zero label of each transfer.
 
     Column 4j + i is the XOR of those s_{j,y} for which y XOR alpha_j has bit i set, and of the received row j where
@@ -73,7 +73,7 @@ def extend_send(key: GarblerKey, position: int, message: OtExtension) -> list[in
     columns = []
     for tree, (leaves, row) in enumerate(zip(key.leaves, (0, *message.rows), strict=True)):
         alpha = key.delta >> tree * TREE_BITS & (LEAVES - 1)
-        streams = [0 if leaf is None else stream_bits(leaf, position, message.transfers) for leaf in leaves]
+        streams = [0 if leaf is None else stream_bits(leaf, nonce, message.transfers) for leaf in leaves]
         for i in range(TREE_BITS):
             column = _xor_of(streams, [y ^ alpha for y in _with_bit(i)])
             columns.append(column ^ row if alpha >> i & 1 else column)

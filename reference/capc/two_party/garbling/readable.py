@@ -35,10 +35,10 @@ from capc.two_party.garbling.payload import (
 from capc.two_party.garbling.readable_vote_rounds import GarbledVote
 from capc.two_party.hash_use import HashTally, HashUse
 from capc.two_party.interface import (
-    Ahead,
-    Chosen,
     Evaluation,
+    EvaluatorChoice,
     GarblerOutput,
+    OfflineGarbling,
     OutputCheck,
     OutputLabels,
     Transfers,
@@ -96,9 +96,9 @@ class GarbledScheme:
 
     def circuits_length(self, circuit: Circuit, instances: int) -> int:
         """A label seed, and the circuits."""
-        return KEY_BYTES + self.ahead_length(circuit, instances)
+        return KEY_BYTES + self.offline_length(circuit, instances)
 
-    def ahead_length(self, circuit: Circuit, instances: int) -> int:
+    def offline_length(self, circuit: Circuit, instances: int) -> int:
         """See :meth:`GarbledCircuits.byte_length`."""
         return GarbledCircuits.byte_length(circuit, instances, self.chunk_of(circuit))
 
@@ -154,32 +154,32 @@ class GarbledTwoParty(GarbledScheme):
         return take_leaves(state, trees)
 
     def extend_evaluator(
-        self, key: EvaluatorKey, position: int, counts: Sequence[int]
+        self, key: EvaluatorKey, nonce: int, counts: Sequence[int]
     ) -> tuple[list[Transfers[EvaluatorEnd]], bytes]:
         """One extension for all batches."""
-        bits, labels, message = ot_extension.extend_receive(key, position, sum(counts))
+        bits, labels, message = ot_extension.extend_receive(key, nonce, sum(counts))
         transfers = []
         for number, (start, end) in enumerate(spans(counts)):
             own = (bits >> start) & ((1 << end - start) - 1), labels[start:end]
-            transfers.append(Transfers(position + number, end - start, own))
+            transfers.append(Transfers(nonce + number, end - start, own))
         return transfers, message.to_bytes()
 
-    def expect_transfers(self, key: GarblerKey, position: int, counts: Sequence[int]) -> None:
+    def expect_transfers(self, key: GarblerKey, nonce: int, counts: Sequence[int]) -> None:
         """Nothing: this scheme does all its work when the message is there."""
 
     def extend_garbler(
-        self, key: GarblerKey, position: int, counts: Sequence[int], payload: bytes
+        self, key: GarblerKey, nonce: int, counts: Sequence[int], payload: bytes
     ) -> list[Transfers[GarblerEnd]]:
         """The same, by the garbler."""
-        labels = ot_extension.extend_send(key, position, OtExtension.from_bytes(payload, sum(counts)))
+        labels = ot_extension.extend_send(key, nonce, OtExtension.from_bytes(payload, sum(counts)))
         return [
-            Transfers(position + number, end - start, (key.delta, labels[start:end]))
+            Transfers(nonce + number, end - start, (key.delta, labels[start:end]))
             for number, (start, end) in enumerate(spans(counts))
         ]
 
     def choose(
         self, transfers: Transfers[EvaluatorEnd], circuit: Circuit, inputs: Sequence[Words]
-    ) -> tuple[Chosen[list[int]], bytes]:
+    ) -> tuple[EvaluatorChoice[list[int]], bytes]:
         """Sends each input bit XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
         transfers.require_count(circuit, len(inputs))
         random_bits, labels = transfers.secret
@@ -188,7 +188,7 @@ class GarbledTwoParty(GarbledScheme):
         transfers.spend()
         chosen = ring.from_bits(ordered)
         payload = (random_bits ^ chosen).to_bytes((len(ordered) + 7) // 8, "little")
-        return Chosen(circuit, len(inputs), transfers.position, chosen_labels(labels, chosen)), payload
+        return EvaluatorChoice(circuit, len(inputs), transfers.nonce, chosen_labels(labels, chosen)), payload
 
     def garble(
         self,
@@ -219,12 +219,14 @@ class GarbledTwoParty(GarbledScheme):
         ]
         transfers.spend()
         output, circuits = self._garble(
-            circuit, transfers.position, delta, garbler_zeros, evaluator_zeros, source.read(KEY_BYTES)
+            circuit, transfers.nonce, delta, garbler_zeros, evaluator_zeros, source.read(KEY_BYTES)
         )
         # 3.
         return output, label_seed + circuits
 
-    def evaluate(self, chosen: Chosen[list[int]], payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
+    def evaluate(
+        self, chosen: EvaluatorChoice[list[int]], payload: bytes, check: OutputCheck = accept_any
+    ) -> Evaluation:
         """Evaluates every instance, with the garbler's labels from the seed."""
         chosen.require_unspent()
         require_length(payload, self.circuits_length(chosen.circuit, chosen.instances), "garbled circuits")
@@ -234,9 +236,9 @@ class GarbledTwoParty(GarbledScheme):
         chosen.spend()
         return evaluation
 
-    def garble_ahead(
+    def garble_offline(
         self, transfers: Transfers[GarblerEnd], circuit: Circuit, instances: int, bits: bytes, source: RandomSource
-    ) -> tuple[Ahead[InputZeros], bytes]:
+    ) -> tuple[OfflineGarbling[InputZeros], bytes]:
         """Garbles every instance, with zero labels of the garbler's inputs that a secret seed gives.
 
         The seed and the hash key are drawn, 16 bytes each, in this order. Sent: the circuits.
@@ -246,25 +248,25 @@ class GarbledTwoParty(GarbledScheme):
         garbler_zeros = self._garbler_labels(label_seed, circuit, instances)
         transfers.spend()
         output, circuits = self._garble(
-            circuit, transfers.position, delta, garbler_zeros, evaluator_zeros, source.read(KEY_BYTES)
+            circuit, transfers.nonce, delta, garbler_zeros, evaluator_zeros, source.read(KEY_BYTES)
         )
-        return Ahead(circuit, instances, output, (delta, garbler_zeros)), circuits
+        return OfflineGarbling(circuit, instances, output, (delta, garbler_zeros)), circuits
 
-    def check_ahead(self, chosen: Chosen[list[int]], payload: bytes) -> None:
+    def check_offline(self, chosen: EvaluatorChoice[list[int]], payload: bytes) -> None:
         """As :meth:`GarbledCircuits.from_bytes`."""
         GarbledCircuits.from_bytes(payload, chosen.circuit, chosen.instances, self.chunk_of(chosen.circuit))
 
-    def activate(self, ahead: Ahead[InputZeros], inputs: Sequence[Words]) -> bytes:
+    def activate(self, offline: OfflineGarbling[InputZeros], inputs: Sequence[Words]) -> bytes:
         """The active label of each input bit: chunk by chunk, wire by wire, by instance."""
-        ahead.require_instances(len(inputs))
-        delta, zeros = ahead.secret
-        wires = [input_wires(ahead.circuit, words, ahead.circuit.garbler_words) for words in inputs]
-        chunks = zip(zeros, by_chunks(wires, self.chunk_of(ahead.circuit)), strict=True)
+        offline.require_instances(len(inputs))
+        delta, zeros = offline.secret
+        wires = [input_wires(offline.circuit, words, offline.circuit.garbler_words) for words in inputs]
+        chunks = zip(zeros, by_chunks(wires, self.chunk_of(offline.circuit)), strict=True)
         active = [label for zero, rows in chunks for row in offset_rows(zero, rows, delta) for label in row]
-        ahead.spend()
+        offline.spend()
         return b"".join(label.to_bytes(LABEL_BYTES, "little") for label in active)
 
-    def evaluate_ahead(self, chosen: Chosen[list[int]], payload: bytes, labels: bytes) -> Evaluation:
+    def evaluate_online(self, chosen: EvaluatorChoice[list[int]], payload: bytes, labels: bytes) -> Evaluation:
         """Evaluates every instance, with the garbler's labels as they were sent."""
         chosen.require_unspent()
         circuit, instances = chosen.circuit, chosen.instances
@@ -297,13 +299,13 @@ class GarbledTwoParty(GarbledScheme):
     def _garble(
         self,
         circuit: Circuit,
-        position: int,
+        nonce: int,
         delta: int,
         garbler_zeros: list[LabelRows],
         evaluator_zeros: list[LabelRows],
         hash_key: bytes,
     ) -> tuple[GarblerOutput, bytes]:
-        label_hash = LabelHash(hash_key, position)
+        label_hash = LabelHash(hash_key, nonce)
         inputs = ([*mine, *theirs] for mine, theirs in zip(garbler_zeros, evaluator_zeros, strict=True))
         made = garble_chunks(circuit, inputs, delta, label_hash)
         self._tally.add(label_hash.use)
@@ -311,10 +313,12 @@ class GarbledTwoParty(GarbledScheme):
         labels = OutputLabels(by_instance, delta) if circuit.sharing is None else None
         return GarblerOutput(made.shares, labels), GarbledCircuits(hash_key, made.chunks).to_bytes(circuit)
 
-    def _evaluate(self, chosen: Chosen[list[int]], payload: bytes, garbler_labels: list[LabelRows]) -> Evaluation:
+    def _evaluate(
+        self, chosen: EvaluatorChoice[list[int]], payload: bytes, garbler_labels: list[LabelRows]
+    ) -> Evaluation:
         circuit, instances = chosen.circuit, chosen.instances
         message = GarbledCircuits.from_bytes(payload, circuit, instances, self.chunk_of(circuit))
         own_labels = self._by_chunks(chosen.secret, circuit, circuit.evaluator_inputs, instances)
         inputs = ([*theirs, *mine] for theirs, mine in zip(garbler_labels, own_labels, strict=True))
-        outputs, active = evaluate_chunks(circuit, inputs, message.chunks, LabelHash(message.hash_key, chosen.position))
+        outputs, active = evaluate_chunks(circuit, inputs, message.chunks, LabelHash(message.hash_key, chosen.nonce))
         return Evaluation(outputs, () if circuit.sharing else list(zip(*active, strict=True)))

@@ -145,7 +145,7 @@ class GarbledVote(RoundLengths):
         bits, labels = transfers.secret
         transfers.spend()
         own, request = self._choose(shape, 0, _Evaluator(bits, labels, key, [], _columns(shares), []))
-        return EvaluatorRound(shape, 0, transfers.position, own), request
+        return EvaluatorRound(shape, 0, transfers.nonce, own), request
 
     def await_begin(
         self, transfers: Transfers[Labelled], key: EvaluatorKey, shape: VoteShape, shares: Sequence[Words]
@@ -155,7 +155,7 @@ class GarbledVote(RoundLengths):
         shape.require_shares(shares)
         delta, labels = transfers.secret
         transfers.spend()
-        return GarblerRound(shape, 0, transfers.position, _Garbler(delta, labels, key, [], _columns(shares), []))
+        return GarblerRound(shape, 0, transfers.nonce, _Garbler(delta, labels, key, [], _columns(shares), []))
 
     def garble(self, state: _Answering, payload: bytes, source: RandomSource) -> tuple[_Answering, bytes]:
         """Label seed and hash key are drawn, 16 bytes each, in this order."""
@@ -206,13 +206,13 @@ class GarbledVote(RoundLengths):
         key, reverse = own.key, own.reverse
         if state.number == 0:
             message = OtExtension.from_bytes(payload[split : split + extension], shape.reverse_transfers)
-            reverse = ot_extension.extend_send(key, state.position, message)
+            reverse = ot_extension.extend_send(key, state.nonce, message)
         state.spend()
         wires = reverse_wires(signs, masked, reverse, key.delta)
         weights = _negated(differences(own.entrants, shape.logit_bits), shape.logit_bits)
         hash_key = source.read(KEY_BYTES)
         sharing = Sharing(1, shape.logit_bits)
-        label_hash = LabelHash(hash_key, state.position + 1)
+        label_hash = LabelHash(hash_key, state.nonce + 1)
         rows, kept = share_by_garbler(sharing, wires, key.delta, label_hash, weights)
         self._tally.add(label_hash.use)
         entrants = winners(own.entrants, _columns(shares), shape.logit_bits)
@@ -249,7 +249,7 @@ class GarbledVote(RoundLengths):
     ) -> tuple[list[list[int]], LabelRows, bytes]:
         """The garbler's shares of the outputs for each query, their zero labels, and label seed and circuits."""
         shape, own = state.shape, state.secret
-        circuit, label_hash = shape.circuit(state.number), LabelHash(hash_key, state.position)
+        circuit, label_hash = shape.circuit(state.number), LabelHash(hash_key, state.nonce)
         chunk = self._chunk_of(circuit)
         wires = by_chunks(_bits(compared, shape.logit_bits), chunk)
         active = input_labels(label_seed, circuit.garbler_inputs, shape.instances, chunk)
@@ -269,7 +269,7 @@ class GarbledVote(RoundLengths):
         active = input_labels(payload[:KEY_BYTES], circuit.garbler_inputs, shape.instances, chunk_size)
         own_rows = self._input_rows(state, own.signs, own.labels[: shape.transfers(state.number)])
         inputs = ([*labels, *mine] for labels, mine in zip(active, own_rows, strict=True))
-        return evaluate_chunks(circuit, inputs, message.chunks, LabelHash(message.hash_key, state.position))
+        return evaluate_chunks(circuit, inputs, message.chunks, LabelHash(message.hash_key, state.nonce))
 
     def _input_rows(self, state: _Answering | _Asking, signs: LabelRows, labels: Sequence[int]) -> list[LabelRows]:
         """Labels of the evaluator's input wires, chunk by chunk: of its differences, and last of all signs."""
@@ -288,7 +288,7 @@ class GarbledVote(RoundLengths):
 
     def _extend(self, state: _Answering, key: EvaluatorKey) -> tuple[list[int], bytes]:
         """The reverse transfers of all rounds, whose random bits the garbler does not need: its labels, the message."""
-        _, labels, message = ot_extension.extend_receive(key, state.position, state.shape.reverse_transfers)
+        _, labels, message = ot_extension.extend_receive(key, state.nonce, state.shape.reverse_transfers)
         return labels, message.to_bytes()
 
     @staticmethod
@@ -300,7 +300,7 @@ class GarbledVote(RoundLengths):
         matches = shape.matches(state.number - 1)
         rows = rows_of(elements_from_bytes(payload[KEY_BYTES:], shape.logit_bits), matches)
         taken = rows_of(own.reverse[: matches * shape.instances], matches)
-        label_hash = LabelHash(payload[:KEY_BYTES], state.position)
+        label_hash = LabelHash(payload[:KEY_BYTES], state.nonce)
         selected = share_by_evaluator(Sharing(1, shape.logit_bits), taken, rows, label_hash)
         return _added(own.entrants, _columns(selected), shape.logit_bits)
 

@@ -14,7 +14,7 @@ from capc.foundation.encoding import LABEL_BYTES
 from capc.foundation.errors import InputError
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.hash_use import HashTally
-from capc.two_party.interface import Chosen, Evaluation, GarblerOutput, OutputLabels, Words
+from capc.two_party.interface import Evaluation, EvaluatorChoice, GarblerOutput, OutputLabels, Words
 from capc.two_party.vectorised import labels as arrays
 from capc.two_party.vectorised.bits import unpack_rows, wire_bits
 from capc.two_party.vectorised.evaluator import EvaluatorProgram, ReadInto
@@ -36,7 +36,7 @@ class GarblerBatch:
     Attributes:
         circuit: for all instances.
         instances: how many.
-        position: of the batch.
+        nonce: of the batch.
         delta: the connection's offset.
         transfer_labels: the zero labels of the batch's transfers.
         flips: the evaluator's choice bits, one byte each.
@@ -48,7 +48,7 @@ class GarblerBatch:
 
     circuit: Circuit
     instances: int
-    position: int
+    nonce: int
     delta: arrays.Words
     transfer_labels: arrays.Words
     flips: arrays.Bits
@@ -106,7 +106,7 @@ def garble_batch(
 ) -> Generator[Piece, None, GarblerOutput]:
     """Yields the payload; returns the garbler's output. A label seed that gives active labels is part of it."""
     circuit = batch.circuit
-    label_hash = BatchHash(batch.hash_key, batch.position)
+    label_hash = BatchHash(batch.hash_key, batch.nonce)
     shares: list[Words] = []
     zero_labels: list[Words] = []
     if batch.words is not None:
@@ -152,7 +152,7 @@ def check_outputs(circuit: Circuit, instances: int, chunk: int, payload: bytes) 
 
 def evaluate_batch(
     programs: ProgramPool[EvaluatorProgram],
-    chosen: Chosen[ChosenEnd],
+    chosen: EvaluatorChoice[ChosenEnd],
     garbler_labels: bytes | arrays.Words,
     read_into: ReadInto,
     chunk: int,
@@ -170,7 +170,7 @@ def evaluate_batch(
         InvalidPayloadError: a row outside its ring (`value_out_of_range`), or padding bits set (`non_canonical`).
     """
     circuit, own_labels = chosen.circuit, chosen.secret.labels
-    label_hash = BatchHash(read_bytes(read_into, KEY_BYTES), chosen.position)
+    label_hash = BatchHash(read_bytes(read_into, KEY_BYTES), chosen.nonce)
     outputs: list[Words] = []
     labels: list[Words] = []
     for number, span in enumerate(spans(chosen.instances, chunk)):

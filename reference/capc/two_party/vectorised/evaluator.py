@@ -48,8 +48,8 @@ class EvaluatorProgram(Program):
         self._colours = np.empty(labels, np.int64)
 
     def begin(self, label_hash: BatchHash) -> None:
-        """Takes the batch's position."""
-        self._hashes.set_position(label_hash.position)
+        """Takes the batch's nonce."""
+        self._hashes.set_nonce(label_hash.nonce)
 
     def expand_garbler_labels(self, seed: bytes, number: int) -> None:
         """Active labels of the garbler's inputs of chunk ``number``, from its seed."""

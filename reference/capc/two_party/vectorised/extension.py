@@ -37,7 +37,7 @@ Streams = Sequence[Sequence[BufferPermutation | None]]
 
 
 class ConnectionKey(Unstored):
-    """A key, and the positions that it has used.
+    """A key, and the nonces that it has used.
 
     Args:
         streams: for each tree the ciphers of its leaves, in the order in which they are folded.
@@ -48,17 +48,17 @@ class ConnectionKey(Unstored):
         self._used: set[int] = set()
         self._taking = Lock()
 
-    def require_free(self, position: int, count: int = 1) -> None:
-        """Raises :class:`InputError` if one of these consecutive positions was used before."""
-        again = self._used.intersection(range(position, position + count))
+    def require_free(self, nonce: int, count: int = 1) -> None:
+        """Raises :class:`InputError` if one of these consecutive nonces was used before."""
+        again = self._used.intersection(range(nonce, nonce + count))
         if again:
             raise InputError(f"transfer position {min(again)} comes again: use every position once")
 
-    def take_positions(self, position: int, count: int) -> None:
-        """Marks consecutive positions as used; a batch that was opened earlier may come later."""
+    def take_nonces(self, nonce: int, count: int) -> None:
+        """Marks consecutive nonces as used; a batch that was opened earlier may come later."""
         with self._taking:
-            self.require_free(position, count)
-            self._used.update(range(position, position + count))
+            self.require_free(nonce, count)
+            self._used.update(range(nonce, nonce + count))
 
 
 class EvaluatorKey(ConnectionKey):
@@ -83,20 +83,20 @@ class GarblerKey(ConnectionKey):
         """All ones for each column that a received row is added to."""
         self._expected: tuple[tuple[int, int], list[Words]] | None = None
 
-    def expect(self, position: int, transfers: int) -> None:
+    def expect(self, nonce: int, transfers: int) -> None:
         """Makes what the next extension needs besides its message, which has not come yet."""
-        self.require_free(position)
-        self._expected = (position, transfers), [columns.copy() for columns in self._columns(position, transfers)]
+        self.require_free(nonce)
+        self._expected = (nonce, transfers), [columns.copy() for columns in self._columns(nonce, transfers)]
 
-    def take_columns(self, position: int, transfers: int) -> Iterable[Words]:
+    def take_columns(self, nonce: int, transfers: int) -> Iterable[Words]:
         """For each span the columns of :meth:`_Folds.at`, to be overwritten; those expected, or made one by one."""
         expected, self._expected = self._expected, None
-        if expected is not None and expected[0] == (position, transfers):
+        if expected is not None and expected[0] == (nonce, transfers):
             return expected[1]
-        return self._columns(position, transfers)
+        return self._columns(nonce, transfers)
 
-    def _columns(self, position: int, transfers: int) -> Iterator[Words]:
-        folds = _Folds(self.streams, position, transfers)
+    def _columns(self, nonce: int, transfers: int) -> Iterator[Words]:
+        folds = _Folds(self.streams, nonce, transfers)
         return (folds.at(start)[0] for start in range(0, transfers, SPAN))
 
 
@@ -123,13 +123,13 @@ class ReceivedLabels(Unstored):
         return self._labels[: self._transfers]
 
 
-def extend_receive(key: EvaluatorKey, position: int, transfers: int) -> tuple[Bits, ReceivedLabels, bytes]:
+def extend_receive(key: EvaluatorKey, nonce: int, transfers: int) -> tuple[Bits, ReceivedLabels, bytes]:
     """Evaluator: random bits, one byte each; their labels; the message."""
     size = (transfers + 7) // 8
     rows = np.empty((OT_ROWS, size), np.uint8)
     first_row = np.empty(size, np.uint8)
     kept = []
-    folds = _Folds(key.streams, position, transfers)
+    folds = _Folds(key.streams, nonce, transfers)
     for start in range(0, transfers, SPAN):
         columns, sums = folds.at(start)
         kept.append(columns.copy())
@@ -143,7 +143,7 @@ def extend_receive(key: EvaluatorKey, position: int, transfers: int) -> tuple[Bi
     return bits, ReceivedLabels(kept, transfers), rows.tobytes()
 
 
-def extend_send(key: GarblerKey, position: int, transfers: int, payload: bytes) -> Words:
+def extend_send(key: GarblerKey, nonce: int, transfers: int, payload: bytes) -> Words:
     """Garbler: the zero label of each transfer.
 
     Raises:
@@ -154,7 +154,7 @@ def extend_send(key: GarblerKey, position: int, transfers: int, payload: bytes) 
     if transfers % 8 and (rows[:, -1] >> transfers % 8).any():
         raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "padding bits set")
     labels = _room(transfers)
-    for number, columns in enumerate(key.take_columns(position, transfers)):
+    for number, columns in enumerate(key.take_columns(nonce, transfers)):
         start = number * SPAN
         added = np.zeros((len(key.streams), columns.shape[1]), WORD)
         sent = rows[:, start // 8 : (start + SPAN) // 8]
@@ -173,12 +173,12 @@ def _room(transfers: int) -> Words:
 class _Folds:
     """The streams of all leaves, folded, a span of transfers at a time, in buffers that are used again."""
 
-    def __init__(self, streams: Streams, position: int, transfers: int) -> None:
+    def __init__(self, streams: Streams, nonce: int, transfers: int) -> None:
         self._streams = streams
         self._transfers = transfers
         blocks = (min(transfers, SPAN) + BLOCK_BITS - 1) // BLOCK_BITS
         self._counters = LabelBuffer(blocks)
-        self._counters.labels(0, blocks)[:, 1] = position
+        self._counters.labels(0, blocks)[:, 1] = nonce
         self._group = max(1, min(len(streams), _GROUP_BLOCKS // (LEAVES * max(blocks, 1))))
         self._leaves = LabelBuffer(self._group * LEAVES * blocks)
         self._columns = np.empty((LABEL_BITS, 2 * blocks), WORD)

@@ -61,8 +61,8 @@ class GarblerProgram(Program):
         self._offsets = np.empty((max(labels, len(self._wires.plan.outputs) * self.lanes), 2), WORD)
 
     def begin(self, label_hash: BatchHash, delta: Words) -> None:
-        """Takes the batch's position and offset."""
-        self._hashes.set_position(label_hash.position)
+        """Takes the batch's nonce and offset."""
+        self._hashes.set_nonce(label_hash.nonce)
         self._offsets[:] = delta
         self._table = multiples(delta)
         self._delta = delta

@@ -1,6 +1,6 @@
 """The garbling hash on buffers: TMMO, as :class:`capc.two_party.garbling.half_gates.LabelHash`, with the same tweaks.
 
-A tweak is row + 2^40 number + 2^64 position; its rows and position stay in a buffer from call to call, and only the
+A tweak is row + 2^40 number + 2^64 nonce; its rows and nonce stay in a buffer from call to call, and only the
 number is filled in anew. A chunk's rows are always hashed under the same keys of
 :mod:`capc.two_party.garbling.hash_keys`, so that views know theirs by number.
 
@@ -59,9 +59,9 @@ class HashBuffers:
         self._inner = LabelBuffer(blocks)
         self._tweaks = new_counters(rows).labels(0, rows)
 
-    def set_position(self, position: int) -> None:
-        """The batch's position, in all tweaks."""
-        self._tweaks[:, 1] = position
+    def set_nonce(self, nonce: int) -> None:
+        """The batch's nonce, in all tweaks."""
+        self._tweaks[:, 1] = nonce
 
     def numbers(self, rows: int) -> Numbers:
         """Where the tweaks of the first rows hold the number."""
@@ -114,11 +114,11 @@ class BatchHash(HashKeys[Callable[[memoryview, memoryview], int]]):
 
     Args:
         key: 16 bytes, fresh for every batch.
-        position: of the batch, below 2^64; never used twice under one Delta.
+        nonce: of the batch, below 2^64; never used twice under one Delta.
     """
 
-    def __init__(self, key: bytes, position: int) -> None:
-        super().__init__(key, position, lambda key: BufferPermutation(key).apply_into)
+    def __init__(self, key: bytes, nonce: int) -> None:
+        super().__init__(key, nonce, lambda key: BufferPermutation(key).apply_into)
 
     def next_number(self, numbers: Numbers) -> None:
         """Gives rows their tweaks, which no rows had before; errors as of :meth:`HashKeys.next_layer`."""

@@ -1,6 +1,6 @@
 """Ends of random transfers, and stashes of them: made ahead for batches that are not known yet, and taken once.
 
-Nothing here survives a restart. A state that came back would use positions, transfers and labels again, under the same
+Nothing here survives a restart. A state that came back would use nonces, transfers and labels again, under the same
 Delta; so it cannot be copied or pickled, and whoever starts again makes a new set-up, with a new Delta.
 
 Source: derandomisation, Beaver 1995. Spec: CAPC-OT-003, CAPC-ROLE-008.
@@ -91,9 +91,9 @@ class GarblerEnd(Unstored):
 End = TypeVar("End", EvaluatorEnd, GarblerEnd)
 
 
-def cut(end: End, position: int, counts: Sequence[int]) -> list[Transfers[End]]:
-    """Consecutive parts for batches at ``position``, ``position + 1``, and so on."""
-    stash = TransferStash(end, sum(counts), position, len(counts))
+def cut(end: End, nonce: int, counts: Sequence[int]) -> list[Transfers[End]]:
+    """Consecutive parts for batches at ``nonce``, ``nonce + 1``, and so on."""
+    stash = TransferStash(end, sum(counts), nonce, len(counts))
     return [stash.take(count) for count in counts]
 
 
@@ -103,17 +103,17 @@ class TransferStash(Unstored, Generic[End]):
     Args:
         end: all of them.
         count: how many.
-        position: of the first batch.
-        batches: how many batches may take from it: the positions from ``position`` on are theirs.
+        nonce: of the first batch.
+        batches: how many batches may take from it: the nonces from ``nonce`` on are theirs.
     """
 
-    def __init__(self, end: End, count: int, position: int, batches: int) -> None:
+    def __init__(self, end: End, count: int, nonce: int, batches: int) -> None:
         self._end: End = end
         self._count = count
         self._taken = 0
         self._taking = Lock()
-        self._position = position
-        self._end_position = position + batches
+        self._nonce = nonce
+        self._end_nonce = nonce + batches
 
     @property
     def left(self) -> int:
@@ -128,13 +128,13 @@ class TransferStash(Unstored, Generic[End]):
         """
         # Two threads never take the same ones.
         with self._taking:
-            if count > self.left or self._position == self._end_position:
+            if count > self.left or self._nonce == self._end_nonce:
                 raise InputError(
                     f"{count} transfers from a stash with {self.left} transfers for "
-                    f"{self._end_position - self._position} more batches: make a new one in time"
+                    f"{self._end_nonce - self._nonce} more batches: make a new one in time"
                 )
             span = slice(self._taken, self._taken + count)
-            transfers = Transfers(self._position, count, self._end.part(span))
+            transfers = Transfers(self._nonce, count, self._end.part(span))
             self._taken += count
-            self._position += 1
+            self._nonce += 1
             return transfers

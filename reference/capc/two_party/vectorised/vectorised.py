@@ -24,7 +24,15 @@ from capc.foundation.randomness import RandomSource
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.garbling.base_ot import BaseOtSender, ChosenSeeds
 from capc.two_party.garbling.readable import GarbledScheme, grow_leaves, take_leaves
-from capc.two_party.interface import Ahead, Chosen, Evaluation, GarblerOutput, OutputCheck, Transfers, accept_any
+from capc.two_party.interface import (
+    Evaluation,
+    EvaluatorChoice,
+    GarblerOutput,
+    OfflineGarbling,
+    OutputCheck,
+    Transfers,
+    accept_any,
+)
 from capc.two_party.vectorised import extension
 from capc.two_party.vectorised.batches import (
     GarbledStream,
@@ -80,52 +88,52 @@ class VectorisedTwoParty(GarbledScheme):
         return GarblerKey(take_leaves(state, trees))
 
     def extend_evaluator(
-        self, key: EvaluatorKey, position: int, counts: Sequence[int]
+        self, key: EvaluatorKey, nonce: int, counts: Sequence[int]
     ) -> tuple[list[Transfers[EvaluatorEnd]], bytes]:
         """One extension for all batches.
 
         Raises:
-            InputError: a position comes again.
+            InputError: a nonce comes again.
         """
-        end, payload = self._receive(key, position, len(counts), sum(counts))
-        return cut(end, position, counts), payload
+        end, payload = self._receive(key, nonce, len(counts), sum(counts))
+        return cut(end, nonce, counts), payload
 
-    def expect_transfers(self, key: GarblerKey, position: int, counts: Sequence[int]) -> None:
+    def expect_transfers(self, key: GarblerKey, nonce: int, counts: Sequence[int]) -> None:
         """Folds the streams of the extension: half of the garbler's work for it, and 16 bytes per transfer.
 
         Raises:
-            InputError: a position comes again.
+            InputError: a nonce comes again.
         """
-        key.expect(position, sum(counts))
+        key.expect(nonce, sum(counts))
 
     def extend_garbler(
-        self, key: GarblerKey, position: int, counts: Sequence[int], payload: bytes
+        self, key: GarblerKey, nonce: int, counts: Sequence[int], payload: bytes
     ) -> list[Transfers[GarblerEnd]]:
         """The same, by the garbler."""
-        return cut(self._send(key, position, len(counts), sum(counts), payload), position, counts)
+        return cut(self._send(key, nonce, len(counts), sum(counts), payload), nonce, counts)
 
     def stash_evaluator(
-        self, key: EvaluatorKey, position: int, count: int, batches: int
+        self, key: EvaluatorKey, nonce: int, count: int, batches: int
     ) -> tuple[TransferStash[EvaluatorEnd], bytes]:
-        """One extension for batches that are not known yet, at ``batches`` positions from ``position`` on.
+        """One extension for batches that are not known yet, at ``batches`` nonces from ``nonce`` on.
 
         Raises:
-            InputError: a position comes again.
+            InputError: a nonce comes again.
         """
-        end, payload = self._receive(key, position, batches, count)
+        end, payload = self._receive(key, nonce, batches, count)
         # Ahead of their use.
         end.source.all()
-        return TransferStash(end, count, position, batches), payload
+        return TransferStash(end, count, nonce, batches), payload
 
     def stash_garbler(
-        self, key: GarblerKey, position: int, count: int, batches: int, payload: bytes
+        self, key: GarblerKey, nonce: int, count: int, batches: int, payload: bytes
     ) -> TransferStash[GarblerEnd]:
         """The same, by the garbler."""
-        return TransferStash(self._send(key, position, batches, count, payload), count, position, batches)
+        return TransferStash(self._send(key, nonce, batches, count, payload), count, nonce, batches)
 
     def choose(
         self, transfers: Transfers[EvaluatorEnd], circuit: Circuit, inputs: Inputs
-    ) -> tuple[Chosen[ChosenEnd], bytes]:
+    ) -> tuple[EvaluatorChoice[ChosenEnd], bytes]:
         """Sends each input bit XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
         transfers.require_count(circuit, len(inputs))
         end = transfers.secret
@@ -133,7 +141,7 @@ class VectorisedTwoParty(GarbledScheme):
         chunks = spans(len(inputs), self.chunk_of(circuit))
         bits = np.concatenate([wire_bits(words[chunk], circuit.input_bits) for chunk in chunks])
         transfers.spend()
-        return Chosen(circuit, len(inputs), transfers.position, ChosenEnd(end, bits)), pack(end.bits ^ bits)
+        return EvaluatorChoice(circuit, len(inputs), transfers.nonce, ChosenEnd(end, bits)), pack(end.bits ^ bits)
 
     def garble(
         self, transfers: Transfers[GarblerEnd], circuit: Circuit, inputs: Inputs, bits: bytes, source: RandomSource
@@ -153,14 +161,16 @@ class VectorisedTwoParty(GarbledScheme):
         batch = _accept(transfers, circuit, len(inputs), bits, source, words)
         return GarbledStream(garble_batch(self._garblers, batch, self.chunk_of(batch.circuit), self._tally))
 
-    def evaluate(self, chosen: Chosen[ChosenEnd], payload: bytes, check: OutputCheck = accept_any) -> Evaluation:
+    def evaluate(
+        self, chosen: EvaluatorChoice[ChosenEnd], payload: bytes, check: OutputCheck = accept_any
+    ) -> Evaluation:
         """Evaluates every instance, with the garbler's labels from the seed."""
         chosen.require_unspent()
         require_length(payload, self.circuits_length(chosen.circuit, chosen.instances), "garbled circuits")
         return self.evaluate_stream(chosen, reader_of(payload), check)
 
     def evaluate_stream(
-        self, chosen: Chosen[ChosenEnd], read_into: ReadInto, check: OutputCheck = accept_any
+        self, chosen: EvaluatorChoice[ChosenEnd], read_into: ReadInto, check: OutputCheck = accept_any
     ) -> Evaluation:
         """The same, on a payload that is read as it is needed.
 
@@ -176,30 +186,30 @@ class VectorisedTwoParty(GarbledScheme):
         chosen.spend()
         return evaluation
 
-    def garble_ahead(
+    def garble_offline(
         self, transfers: Transfers[GarblerEnd], circuit: Circuit, instances: int, bits: bytes, source: RandomSource
-    ) -> tuple[Ahead[_LabelSource], bytes]:
+    ) -> tuple[OfflineGarbling[_LabelSource], bytes]:
         """As the readable scheme."""
         batch = _accept(transfers, circuit, instances, bits, source, None)
         stream = GarbledStream(garble_batch(self._garblers, batch, self.chunk_of(batch.circuit), self._tally))
-        payload = stream.payload(self.ahead_length(circuit, instances))
-        return Ahead(circuit, instances, stream.output, _LabelSource(batch.delta, batch.label_seed)), payload
+        payload = stream.payload(self.offline_length(circuit, instances))
+        return OfflineGarbling(circuit, instances, stream.output, _LabelSource(batch.delta, batch.label_seed)), payload
 
-    def check_ahead(self, chosen: Chosen[ChosenEnd], payload: bytes) -> None:
+    def check_offline(self, chosen: EvaluatorChoice[ChosenEnd], payload: bytes) -> None:
         """As the readable scheme; tables can hold anything, so only outputs are looked at."""
-        require_length(payload, self.ahead_length(chosen.circuit, chosen.instances), "garbled circuits")
+        require_length(payload, self.offline_length(chosen.circuit, chosen.instances), "garbled circuits")
         # Ahead of their use.
         chosen.secret.end.source.all()
         check_outputs(chosen.circuit, chosen.instances, self.chunk_of(chosen.circuit), payload)
 
-    def activate(self, ahead: Ahead[_LabelSource], inputs: Inputs) -> bytes:
+    def activate(self, offline: OfflineGarbling[_LabelSource], inputs: Inputs) -> bytes:
         """The active label of each input bit: chunk by chunk, wire by wire, by instance."""
-        ahead.require_instances(len(inputs))
-        secret, circuit = ahead.secret, ahead.circuit
+        offline.require_instances(len(inputs))
+        secret, circuit = offline.secret, offline.circuit
         words = input_words(circuit, inputs, circuit.garbler_words)
-        ahead.spend()
+        offline.spend()
         parts = []
-        for number, chunk in enumerate(spans(ahead.instances, self.chunk_of(circuit))):
+        for number, chunk in enumerate(spans(offline.instances, self.chunk_of(circuit))):
             count = circuit.garbler_inputs * len(words[chunk])
             counters = new_counters(count)
             active = new_counters(count)
@@ -209,30 +219,30 @@ class VectorisedTwoParty(GarbledScheme):
             parts.append(labels.tobytes())
         return b"".join(parts)
 
-    def evaluate_ahead(self, chosen: Chosen[ChosenEnd], payload: bytes, labels: bytes) -> Evaluation:
+    def evaluate_online(self, chosen: EvaluatorChoice[ChosenEnd], payload: bytes, labels: bytes) -> Evaluation:
         """Evaluates every instance, with the garbler's labels as they were sent."""
         chosen.require_unspent()
         require_length(labels, self.labels_length(chosen.circuit, chosen.instances), "input labels")
-        require_length(payload, self.ahead_length(chosen.circuit, chosen.instances), "garbled circuits")
+        require_length(payload, self.offline_length(chosen.circuit, chosen.instances), "garbled circuits")
         evaluation = self._evaluate_batch(chosen, np.frombuffer(labels, WORD).reshape(-1, 2), reader_of(payload))
         chosen.spend()
         return evaluation
 
     @staticmethod
-    def _receive(key: EvaluatorKey, position: int, batches: int, count: int) -> tuple[EvaluatorEnd, bytes]:
-        key.take_positions(position, batches)
-        bits, labels, payload = extension.extend_receive(key, position, count)
+    def _receive(key: EvaluatorKey, nonce: int, batches: int, count: int) -> tuple[EvaluatorEnd, bytes]:
+        key.take_nonces(nonce, batches)
+        bits, labels, payload = extension.extend_receive(key, nonce, count)
         return EvaluatorEnd(bits, labels), payload
 
     @staticmethod
-    def _send(key: GarblerKey, position: int, batches: int, count: int, payload: bytes) -> GarblerEnd:
-        key.require_free(position, batches)
-        labels = extension.extend_send(key, position, count, payload)
-        key.take_positions(position, batches)
+    def _send(key: GarblerKey, nonce: int, batches: int, count: int, payload: bytes) -> GarblerEnd:
+        key.require_free(nonce, batches)
+        labels = extension.extend_send(key, nonce, count, payload)
+        key.take_nonces(nonce, batches)
         return GarblerEnd(key.delta, labels)
 
     def _evaluate_batch(
-        self, chosen: Chosen[ChosenEnd], garbler_labels: bytes | Words, read_into: ReadInto
+        self, chosen: EvaluatorChoice[ChosenEnd], garbler_labels: bytes | Words, read_into: ReadInto
     ) -> Evaluation:
         return evaluate_batch(self._evaluators, chosen, garbler_labels, read_into, self.chunk_of(chosen.circuit))
 
@@ -252,4 +262,4 @@ def _accept(
     flips = unpack(bits, transfers.count)
     transfers.spend()
     seed, key = source.read(KEY_BYTES), source.read(KEY_BYTES)
-    return GarblerBatch(circuit, instances, transfers.position, end.delta, end.labels, flips, seed, key, words)
+    return GarblerBatch(circuit, instances, transfers.nonce, end.delta, end.labels, flips, seed, key, words)

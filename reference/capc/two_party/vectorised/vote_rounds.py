@@ -104,7 +104,7 @@ class VectorisedVote(RoundLengths):
         transfers.spend()
         chosen, rest, request = self._choose(shape, 0, transfers.secret, entrants)
         own = _Evaluator(chosen, rest, key, _no_labels(), entrants, _no_signs(shape))
-        return EvaluatorRound(shape, 0, transfers.position, own), request
+        return EvaluatorRound(shape, 0, transfers.nonce, own), request
 
     def await_begin(
         self, transfers: Transfers[GarblerEnd], key: extension.EvaluatorKey, shape: VoteShape, shares: Sequence[Row]
@@ -114,7 +114,7 @@ class VectorisedVote(RoundLengths):
         entrants = _entrants(shape, shares)
         transfers.spend()
         own = _Garbler(transfers.secret, key, _no_labels(), entrants, _no_signs(shape))
-        return GarblerRound(shape, 0, transfers.position, own)
+        return GarblerRound(shape, 0, transfers.nonce, own)
 
     def garble(self, state: _Answering, payload: bytes, source: RandomSource) -> tuple[_Answering, bytes]:
         """As the readable vote."""
@@ -180,14 +180,14 @@ class VectorisedVote(RoundLengths):
         masked = unpack(read_bytes(read_into, bits_length), shape.instances * shape.matches(number))
         reverse = own.reverse
         if number == 0:
-            own.key.require_free(state.position)
-            reverse = extension.extend_send(own.key, state.position, shape.reverse_transfers, message)
-            own.key.take_positions(state.position, 1)
+            own.key.require_free(state.nonce)
+            reverse = extension.extend_send(own.key, state.nonce, shape.reverse_transfers, message)
+            own.key.take_nonces(state.nonce, 1)
         state.spend()
         compared = _differences(own.entrants, shape)
         hash_key = source.read(KEY_BYTES)
         wires = _reverse_wires(signs, masked, reverse, own.key.delta)
-        label_hash = BatchHash(hash_key, state.position + 1)
+        label_hash = BatchHash(hash_key, state.nonce + 1)
         sent, kept = _project(shape, wires, own.key.delta, label_hash, compared)
         self._tally.add(label_hash.use)
         entrants = _winners(own.entrants, shares + kept, shape)
@@ -218,8 +218,8 @@ class VectorisedVote(RoundLengths):
         shares, signs = yield from self._garble(state, entrants, flips, keys)
         reverse = own.reverse[shape.instances * shape.matches(number - 1) :] if number else own.reverse
         if number == 0:
-            own.key.take_positions(state.position, 1)
-            _, received, message = extension.extend_receive(own.key, state.position, shape.reverse_transfers)
+            own.key.take_nonces(state.nonce, 1)
+            _, received, message = extension.extend_receive(own.key, state.nonce, shape.reverse_transfers)
             yield message
             reverse = received.all()
         # The bit that a label of lowest bit 0 stands for is the lowest bit of the zero label.
@@ -245,7 +245,7 @@ class VectorisedVote(RoundLengths):
         circuit, compared = shape.circuit(number), _differences(entrants, shape)
         shares = np.empty((shape.instances, len(circuit.outputs)), WORD)
         signs = np.empty((len(circuit.outputs), shape.instances, 2), WORD)
-        label_hash = BatchHash(keys[1], state.position)
+        label_hash = BatchHash(keys[1], state.nonce)
         yield b"".join(keys)
         for place, span in enumerate(spans(shape.instances, self._chunk_of(circuit))):
             label_hash.begin_chunk(place)
@@ -272,7 +272,7 @@ class VectorisedVote(RoundLengths):
         shares = np.empty((shape.instances, len(circuit.outputs)), WORD)
         signs = np.empty((len(circuit.outputs), shape.instances, 2), WORD)
         label_seed = read_bytes(read_into, KEY_BYTES)
-        label_hash = BatchHash(read_bytes(read_into, KEY_BYTES), state.position)
+        label_hash = BatchHash(read_bytes(read_into, KEY_BYTES), state.nonce)
         own_labels = own.chosen.labels
         for place, span in enumerate(spans(shape.instances, self._chunk_of(circuit))):
             label_hash.begin_chunk(place)
@@ -341,7 +341,7 @@ def _project(
     """Rows of the evaluator's wires with its weights x_j - x_i, as bytes; its shares, of shape (queries, matches)."""
     rows, matches = len(wires), compared.shape[1]
     hashes = HashBuffers(rows, 2 * rows)
-    hashes.set_position(label_hash.position)
+    hashes.set_nonce(label_hash.nonce)
     projection = GarblerProjection(Sharing(1, shape.logit_bits), matches, shape.instances, hashes, 0)
     offsets = np.broadcast_to(delta, wires.shape)
     kept, sent = projection.share(wires, multiples(delta), offsets, label_hash, np.negative(compared.T))
@@ -360,10 +360,10 @@ def _complete(state: _Answering, payload: bytes) -> Words:
     matches = shape.matches(state.number - 1)
     count = matches * shape.instances
     hashes = HashBuffers(count, count)
-    hashes.set_position(state.position)
+    hashes.set_nonce(state.nonce)
     projection = EvaluatorProjection(Sharing(1, shape.logit_bits), matches, shape.instances, hashes, 0)
     rows = projection.codec.read(np.frombuffer(payload[KEY_BYTES:], np.uint8))
-    selected = projection.share(own.reverse[:count], rows, BatchHash(payload[:KEY_BYTES], state.position))
+    selected = projection.share(own.reverse[:count], rows, BatchHash(payload[:KEY_BYTES], state.nonce))
     entrants = own.entrants.copy()
     entrants[:, :matches] = (entrants[:, :matches] + selected) & _mask(shape)
     return entrants

@@ -9,12 +9,12 @@ from typing import Any
 from capc.noise.mechanism import CostUnit, DiscreteGaussian
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
-from capc.privacy.accountants.balls import round_up
+from capc.privacy.accountants.ball_arithmetic import round_up
+from capc.privacy.accountants.confident_gnmax import joint_renyi_upper
 from capc.privacy.accountants.conversion import epsilon_upper
-from capc.privacy.accountants.joint import joint_renyi_upper
-from capc.privacy.accountants.pld import LossDistribution
+from capc.privacy.accountants.pld import PrivacyLossDistribution
 from capc.privacy.accountants.steps import Step
-from capc.privacy.accountants.zcdp import composed_rho
+from capc.privacy.accountants.zcdp import zcdp_rho
 from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
 from capc_verify.vectors.cases.common import confident, expect_equal, policy
@@ -216,7 +216,7 @@ def _figures(group: GroupBuilder) -> None:
             _figure(group, "epsilon_of_cost", name, _TIGHT, _FIGURE, epsilon_upper(unit, cost, delta), fields)
     for sigma, count, epsilon in ((Fraction(3), 1, Fraction(1)), (Fraction(5, 2), 40, Fraction(9, 2))):
         step = Step(DiscreteGaussian(sigma, 0), Sensitivity(Fraction(1), Fraction(1), 1))
-        delta = round_up(LossDistribution({step: count}, Fraction(1, 10**15)).delta_upper(epsilon))
+        delta = round_up(PrivacyLossDistribution({step: count}, Fraction(1, 10**15)).delta_upper(epsilon))
         name, comment = f"discrete_delta_{count}", "The exact loss distribution."
         fields = {"sigma": sigma, "count": count, "epsilon": epsilon}
         _figure(group, "delta_of_discrete_gaussian", name, comment, _FIGURE, delta, fields)
@@ -246,7 +246,7 @@ def _renyi_figures(group: GroupBuilder) -> None:
         expect_equal(found["cost"], a * squared / (2 * v) + excess, "Skellam cost")
     for v, contributors, uncounted in ((Fraction(3, 2), 2, 0), (Fraction(3, 2), 20, 5), (Fraction(8), 1, 0)):
         noise = SharedNoise(DiscreteGaussianShare(v, 0), contributors, uncounted)
-        rho = composed_rho({Step(noise, Sensitivity(Fraction(2), Fraction(2), 2)): 1})
+        rho = zcdp_rho({Step(noise, Sensitivity(Fraction(2), Fraction(2), 2)): 1})
         name, comment = f"rho_of_{contributors}_shares", "Of those that count, with the correction tau."
         fields = {"sigma_votes": v, "grid_bits": 0, "contributors": contributors, "uncounted": uncounted, **_MOVED}
         _figure(group, "rho_of_shares", name, comment, _SHARES, rho, fields)

@@ -8,14 +8,14 @@ from typing import Any
 
 from capc.foundation.errors import RandomnessExhaustedError
 from capc.noise.mechanism import mechanism_for
-from capc.privacy.accountants.balls import exact_lower, exact_upper, round_down, round_up
+from capc.privacy.accountants.ball_arithmetic import exact_lower, exact_upper, round_down, round_up
 from capc.privacy.analysis.argmax_law import IntegerNoise, noise_masses
 from capc.session.parameters import NoiseName
 from capc_verify.vectors.build import FileBuilder, GenerationError, GroupBuilder
 from capc_verify.vectors.cases.common import expect_equal
-from capc_verify.vectors.engine import Run
 from capc_verify.vectors.operation import Fault
 from capc_verify.vectors.operations.noise import NOISE
+from capc_verify.vectors.replay import Run
 
 _REQUIREMENTS = ("CAPC-NOISE-003",)
 _LAWS = ("CAPC-NOISE-001", "CAPC-NOISE-002", "CAPC-NOISE-005")

@@ -10,11 +10,11 @@ from capc.noise.mechanism import CostUnit, DiscreteGaussian, mechanism_for
 from capc.noise.sensitivity import Sensitivity
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
 from capc.privacy.account import Account
+from capc.privacy.accountants.confident_gnmax import joint_renyi_upper
 from capc.privacy.accountants.conversion import epsilon_upper
-from capc.privacy.accountants.joint import joint_renyi_upper
-from capc.privacy.accountants.pld import LossDistribution
+from capc.privacy.accountants.pld import PrivacyLossDistribution
 from capc.privacy.accountants.steps import Step
-from capc.privacy.accountants.zcdp import composed_rho
+from capc.privacy.accountants.zcdp import zcdp_rho
 from capc.privacy.events import Receipt
 from capc.session.parameters import NoiseName, ReleasePolicy
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
@@ -78,7 +78,7 @@ def _epsilon(call: Call) -> Result:
 
 def _delta(call: Call) -> Result:
     step = Step(DiscreteGaussian(call["sigma"], 0), Sensitivity(Fraction(1), Fraction(1), 1))
-    delta = LossDistribution({step: call["count"]}, call["at_least"] / 2).delta_upper(call["epsilon"])
+    delta = PrivacyLossDistribution({step: call["count"]}, call["at_least"] / 2).delta_upper(call["epsilon"])
     return _inside(call, delta)
 
 
@@ -89,14 +89,14 @@ def _renyi_epsilon(call: Call) -> Result:
 def _renyi_cost(call: Call) -> Result:
     mechanism = mechanism_for(call["mechanism"], call["sigma_votes"], call["grid_bits"])
     sensitivity = Sensitivity(call["squared"], call["absolute"], call["changed"])
-    return Result({"cost": mechanism.renyi_cost(call["order"], sensitivity)})
+    return Result({"cost": mechanism.rdp_cost(call["order"], sensitivity)})
 
 
 def _shares_rho(call: Call) -> Result:
     share = DiscreteGaussianShare(call["sigma_votes"], call["grid_bits"])
     noise = SharedNoise(share, call["contributors"], call["uncounted"])
     step = Step(noise, Sensitivity(call["squared"], call["absolute"], call["changed"]))
-    return _inside(call, composed_rho({step: 1}))
+    return _inside(call, zcdp_rho({step: 1}))
 
 
 def _joint_cost(call: Call) -> Result:

@@ -7,7 +7,7 @@ from typing import Any
 
 from capc.foundation.primitives import signing_public_key
 from capc.foundation.randomness import Seed
-from capc.privacy.ledger import LedgerLog, Proof, Seen, Terms, check_proof, replay
+from capc.privacy.ledger import KnownHead, LedgerLog, Proof, Terms, check_proof, replay
 from capc.privacy.ledger.chain import START, Head, digest_of, first_head
 from capc.privacy.ledger.records import CHARGED, DISPATCHED, SETTLED, Opening, QueryRecord, commitment_of, opening_body
 from capc.privacy.storage.store import Row
@@ -79,7 +79,7 @@ def _replay(call: Call) -> Result:
 def _check(call: Call) -> Result:
     terms, kept = _terms(call["terms"]), call["seen"]
     began = () if kept is None else tuple(kept["began"])
-    seen = None if kept is None else Seen(Head(**kept["head"]), kept["public_key"], terms, began)
+    seen = None if kept is None else KnownHead(Head(**kept["head"]), kept["public_key"], terms, began)
     charged = [(entry["session_tag"], entry["query"]) for entry in call["charged"]]
     after = check_proof(seen, call["proof"], terms, charged)
     return Result({**vars(after.head), "began": list(after.began)})

@@ -12,7 +12,7 @@ from capc.noise.discrete_gaussian import discrete_gaussian, discrete_laplace
 from capc.noise.gaussian import round_gaussian
 from capc.noise.mechanism import mechanism_for
 from capc.noise.skellam import poisson, skellam
-from capc.privacy.accountants.balls import ball
+from capc.privacy.accountants.ball_arithmetic import ball
 from capc.privacy.analysis.argmax_law import IntegerNoise, noise_masses
 from capc.session.parameters import NoiseName
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named

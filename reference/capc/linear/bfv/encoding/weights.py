@@ -22,7 +22,7 @@ Blocks = Sequence[sealapi.Plaintext | None]
 """The polynomials of one row of blocks in NTT form, one per column, None where all weights are zero."""
 
 
-class PreparedWeights:
+class EncodedWeights:
     """A layer's weights. Secret.
 
     Polynomials are transformed when a batch first needs their row, and kept until a batch of another size comes: 8 N

@@ -17,7 +17,7 @@ from capc.linear.bfv.blinding import Part, add_noise, blind
 from capc.linear.bfv.context import HeContext
 from capc.linear.bfv.encoding.axis import Indices
 from capc.linear.bfv.encoding.polynomials import Encoding, Response
-from capc.linear.bfv.encoding.weights import Blocks, PreparedWeights
+from capc.linear.bfv.encoding.weights import Blocks, EncodedWeights
 from capc.linear.bfv.keys import PublicKey, SecretKey
 from capc.linear.bfv.wire.packing import pack, packed_length, unpack
 from capc.linear.bfv.wire.requests import open_group
@@ -37,7 +37,7 @@ def response_length(context: HeContext, encoding: Encoding) -> int:
 
 
 def products(
-    weights: PreparedWeights, encoding: Encoding, request: bytes, carried: Sequence[Response]
+    weights: EncodedWeights, encoding: Encoding, request: bytes, carried: Sequence[Response]
 ) -> Iterator[sealapi.Ciphertext | None]:
     """For some ciphertexts of a response, in order: the product of weights and a checked request.
 
@@ -70,7 +70,7 @@ def inner_product(
 
 def respond(
     key: PublicKey,
-    weights: PreparedWeights,
+    weights: EncodedWeights,
     encoding: Encoding,
     request: bytes,
     addends: Words,

@@ -38,18 +38,18 @@ _DECOMPRESSED_LIMIT = 1 << 26
 """Above the largest object that SEAL can hold: two polynomials of 2^15 coefficients under 15 primes."""
 
 
-class Saved(Protocol):
+class SealObject(Protocol):
     """What SEAL can write to a file."""
 
     def save(self, path: str, /) -> object:
         """Writes it."""
 
 
-class _Loaded(Protocol):
+class _SealTarget(Protocol):
     def load(self, context: sealapi.SEALContext, path: str, /) -> object: ...
 
 
-_T = TypeVar("_T", bound=_Loaded)
+_T = TypeVar("_T", bound=_SealTarget)
 _Piece = bytes | memoryview
 
 
@@ -77,12 +77,12 @@ def make_plaintext(context: HeContext, coefficients: Words) -> sealapi.Plaintext
     return _load(sealapi.Plaintext(), context, fields, *_array(coefficients))
 
 
-def read_pair(saved: Saved, primes: int, degree: int) -> Words:
+def read_pair(saved: SealObject, primes: int, degree: int) -> Words:
     """Both polynomials of a ciphertext or public key, (2, primes, N)."""
     return _words(_save(saved), _CIPHERTEXT.size, (2, primes, degree))
 
 
-def read_seeded(saved: Saved, primes: int, degree: int) -> tuple[Words, bytes]:
+def read_seeded(saved: SealObject, primes: int, degree: int) -> tuple[Words, bytes]:
     """c0, (primes, N), and the seed of c1, of a ciphertext that SEAL made in seeded form."""
     body = _save(saved)
     generator = body[-_HEADER_SIZE - 1 - SEED_BYTES :]
@@ -91,7 +91,7 @@ def read_seeded(saved: Saved, primes: int, degree: int) -> tuple[Words, bytes]:
     return _words(body[: -len(generator)], _CIPHERTEXT.size, (primes, degree)), generator[-SEED_BYTES:]
 
 
-def read_secret_key(saved: Saved, primes: int, degree: int) -> Words:
+def read_secret_key(saved: SealObject, primes: int, degree: int) -> Words:
     """The secret polynomial in NTT form, (primes, N). Secret."""
     return _words(_save(saved), _PLAINTEXT.size, (primes, degree))
 
@@ -143,7 +143,7 @@ def _load(target: _T, context: HeContext, *parts: _Piece) -> _T:
     return target
 
 
-def _save(saved: Saved) -> bytes:
+def _save(saved: SealObject) -> bytes:
     descriptor = os.memfd_create("capc")
     try:
         saved.save(f"/proc/self/fd/{descriptor}")

@@ -10,7 +10,7 @@ from tenseal import sealapi
 from capc.foundation.encoding import require_length
 from capc.linear.bfv.context import HeContext
 from capc.linear.bfv.wire.packing import pack, packed_length, unpack
-from capc.linear.bfv.wire.seal_format import SEED_BYTES, Saved, Words, make_seeded_ciphertext, read_seeded
+from capc.linear.bfv.wire.seal_format import SEED_BYTES, SealObject, Words, make_seeded_ciphertext, read_seeded
 
 
 def seeded_length(context: HeContext) -> int:
@@ -18,7 +18,7 @@ def seeded_length(context: HeContext) -> int:
     return packed_length(context.data_primes, context.degree) + SEED_BYTES
 
 
-def pack_seeded(context: HeContext, ciphertext: Saved) -> bytes:
+def pack_seeded(context: HeContext, ciphertext: SealObject) -> bytes:
     """The wire form of a ciphertext that SEAL made with a seed."""
     first, seed = read_seeded(ciphertext, len(context.data_primes), context.degree)
     return pack(first, context.data_primes) + seed

@@ -19,23 +19,23 @@ from capc.protocol.embedded_methods import EMBEDDED
 from capc.protocol.exchange import NoObserver
 from capc.protocol.functionality import ideal_functionality
 from capc.session.session import Session
-from capc.steps.answering_party.inference import AwaitingChoice, AwaitingRequest, BatchTransfers, VoteReady
-from capc.steps.answering_party.offline import AwaitingAheadChoice, AwaitingValue, OfflineRequest
+from capc.steps.answering_party.inference import AnsweringVoteShare, AwaitingChoice, AwaitingRequest, BatchTransfers
+from capc.steps.answering_party.offline import OfflineChoice, OfflineRequest, OnlineValue
 from capc.steps.answering_party.party import AnsweringParty, AwaitingTransfers
 from capc.steps.answering_party.reverse_setup import AwaitingReverseChoice
 from capc.steps.answering_party.setup import AwaitingTrees, JoiningAnsweringParty
 from capc.steps.answering_party.vote_rounds import AwaitingRoundChoice
-from capc.steps.privacy_guardian.aggregation import Aggregated
-from capc.steps.privacy_guardian.party import Collecting, PrivacyGuardian
-from capc.steps.privacy_guardian.release import Released
+from capc.steps.privacy_guardian.aggregation import AggregatedVotes
+from capc.steps.privacy_guardian.party import PrivacyGuardian, VoteCollection
+from capc.steps.privacy_guardian.release import ReleasedQuery
 from capc.steps.privacy_guardian.setup import JoiningPrivacyGuardian
 from capc.steps.querying_party.inference import AwaitingCircuits, AwaitingResponse, LayerInput, VoteShare
 from capc.steps.querying_party.offline import (
-    AwaitingLabels,
     OfflineCircuits,
     OfflineInput,
     OfflineResponse,
-    PreparedBatch,
+    OnlineBatch,
+    OnlineCircuits,
 )
 from capc.steps.querying_party.party import OpenBatch, QueryingParty, ReleaseTurn
 from capc.steps.querying_party.release import AwaitingRelease
@@ -69,12 +69,12 @@ HANDLES: Mapping[type[SingleUse], str] = {
     AwaitingRequest: "request_{0.batch.first}_{0.party.me.index}_{0.layer}",
     OfflineRequest: "request_{0.batch.first}_{0.party.me.index}_{0.layer}",
     AwaitingChoice: "choice_{0.request.batch.first}_{0.request.party.me.index}_{0.request.layer}",
-    AwaitingAheadChoice: "choice_{0.request.batch.first}_{0.request.party.me.index}_{0.request.layer}",
+    OfflineChoice: "choice_{0.request.batch.first}_{0.request.party.me.index}_{0.request.layer}",
     AwaitingRoundChoice: (
         "garbler_{0.request.batch.first}_{0.request.party.me.index}_{0.request.layer}_{0.turn.number}"
     ),
-    AwaitingValue: "value_{0.batch.first}_{0.party.me.index}_{0.layer}",
-    VoteReady: "vote_{0.query}_{0.party.me.index}",
+    OnlineValue: "value_{0.batch.first}_{0.party.me.index}_{0.layer}",
+    AnsweringVoteShare: "vote_{0.query}_{0.party.me.index}",
     JoiningQueryingParty: "joining_qp",
     QueryingParty: "qp_{0.next_query}",
     AwaitingReverseTrees: "choosing_qp",
@@ -88,16 +88,16 @@ HANDLES: Mapping[type[SingleUse], str] = {
     AwaitingRound: (
         "evaluator_{0.layer_input.batch.first}_{0.layer_input.peer.index}_{0.layer_input.layer}_{0.turn.number}"
     ),
-    PreparedBatch: "prepared_{0.last.batch.first}_{0.last.peer.index}",
-    AwaitingLabels: "labels_{0.prepared.last.batch.first}_{0.peer.index}_{0.position}",
+    OnlineBatch: "prepared_{0.last.batch.first}_{0.last.peer.index}",
+    OnlineCircuits: "labels_{0.prepared.last.batch.first}_{0.peer.index}_{0.position}",
     VoteShare: "share_{0.query}_{0.peer.index}",
     ReleaseTurn: "turn_{0.query}",
     AwaitingRelease: "release_{0.query}",
     JoiningPrivacyGuardian: "joining_pg",
     PrivacyGuardian: "pg_{0.next_query}",
-    Collecting: "collecting_{0.query}",
-    Aggregated: "aggregated_{0.query}",
-    Released: "released_{0.query}",
+    VoteCollection: "collecting_{0.query}",
+    AggregatedVotes: "aggregated_{0.query}",
+    ReleasedQuery: "released_{0.query}",
 }
 """What a state is called in a vector."""
 

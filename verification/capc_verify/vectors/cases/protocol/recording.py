@@ -59,8 +59,8 @@ def _turns(script: Script) -> Iterator[QueryingTurn]:
     first = 1
     for mode, queries in script:
         batch = Batch(first, len(queries))
-        if mode is Mode.LABEL_PREPARED:
-            yield QueryingTurn(Mode.PREPARE, batch)
+        if mode is Mode.ONLINE:
+            yield QueryingTurn(Mode.OFFLINE, batch)
         yield QueryingTurn(mode, batch, queries)
         first += batch.count
 

@@ -244,13 +244,13 @@ def protocol_plain() -> FileBuilder:
 
 def protocol_batches() -> FileBuilder:
     """A batch of two queries, and one that is prepared before its queries are known."""
-    script = [(Mode.LABEL, [_AGREED, _DISPUTED]), (Mode.LABEL_PREPARED, [_DISPUTED, _AGREED])]
+    script = [(Mode.LABEL, [_AGREED, _DISPUTED]), (Mode.ONLINE, [_DISPUTED, _AGREED])]
     return _play("batches", BATCHES, policy(), script).faults().reuses(_AHEAD).file
 
 
 def protocol_all_pairs() -> FileBuilder:
     """Votes by all pairs: in a batch of two queries, and in one that is prepared. Messages as in the other files."""
-    script = [(Mode.LABEL, [_AGREED, _DISPUTED]), (Mode.LABEL_PREPARED, [_DISPUTED])]
+    script = [(Mode.LABEL, [_AGREED, _DISPUTED]), (Mode.ONLINE, [_DISPUTED])]
     return _play("all_pairs", ALL_PAIRS, policy(), script, VoteVariant.ALL_PAIRS).file
 
 

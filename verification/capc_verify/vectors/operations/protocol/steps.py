@@ -50,15 +50,15 @@ def _mask(state: ap.AwaitingChoice | ap.AwaitingRequest, _: bytes) -> dict[str, 
     return {"mask": state.sums if isinstance(state, ap.AwaitingChoice) else state.values[-1]}
 
 
-def _prepared_mask(state: ap_ahead.AwaitingAheadChoice | ap_ahead.OfflineRequest, _: bytes) -> dict[str, Any]:
-    return {"mask": state.masks if isinstance(state, ap_ahead.AwaitingAheadChoice) else state.kept[-1].masks}
+def _prepared_mask(state: ap_ahead.OfflineChoice | ap_ahead.OfflineRequest, _: bytes) -> dict[str, Any]:
+    return {"mask": state.masks if isinstance(state, ap_ahead.OfflineChoice) else state.kept[-1].masks}
 
 
 def fresh_share(*made: object) -> dict[str, Any]:
     """An answering party's fresh shares: of the activation's outputs, or of votes; none between rounds."""
     if isinstance(made[0], ap.AwaitingRequest):
         return {"fresh_share": made[0].values[-1]}
-    return {"fresh_share": [vote.vote_share for vote in made if isinstance(vote, ap.VoteReady)]}
+    return {"fresh_share": [vote.vote_share for vote in made if isinstance(vote, ap.AnsweringVoteShare)]}
 
 
 def share(*made: object) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def share(*made: object) -> dict[str, Any]:
     return {"share": [vote.share for vote in made if isinstance(vote, qp.VoteShare)]}
 
 
-def _noise(state: pg.Released, _: bytes) -> dict[str, Any]:
+def _noise(state: pg.ReleasedQuery, _: bytes) -> dict[str, Any]:
     return {"class_noise": list(state.noise.classes), "threshold_noise": state.noise.threshold}
 
 
@@ -100,11 +100,11 @@ def _input_votes(state: qp.AwaitingCircuits) -> bool:
     return state.layer_input.stage.activation is Activation.VOTE
 
 
-def _prepared_votes(state: qp_ahead.AwaitingLabels) -> bool:
+def _prepared_votes(state: qp_ahead.OnlineCircuits) -> bool:
     return state.stage.activation is Activation.VOTE
 
 
-def _value_votes(state: ap_ahead.AwaitingValue) -> bool:
+def _value_votes(state: ap_ahead.OnlineValue) -> bool:
     return not any(layer.circuits for layer in state.kept[state.layer : -1])
 
 
@@ -183,7 +183,7 @@ STEPS = named(
         "answering_party_prepare_layer",
         _answer(
             ap_ahead.answering_party_enter_offline,
-            ap_ahead.answering_party_prepare_layer,
+            ap_ahead.answering_party_evaluate_offline,
             ap_ahead.answering_party_keep_masks,
         ),
         Part.INFERENCE,
@@ -191,10 +191,10 @@ STEPS = named(
         MESSAGE,
         {"mask": ROWS},
         _prepared_mask,
-        calls=(ap_ahead.answering_party_prepare_layer,),
+        calls=(ap_ahead.answering_party_evaluate_offline,),
     ),
-    step("answering_party_garble_ahead", ap_ahead.answering_party_garble_ahead, Part.INFERENCE, RECEIVED, MESSAGE),
-    step("answering_party_finish_preparation", ap_ahead.answering_party_finish_preparation, Part.INFERENCE),
+    step("answering_party_garble_ahead", ap_ahead.answering_party_garble_offline, Part.INFERENCE, RECEIVED, MESSAGE),
+    step("answering_party_finish_preparation", ap_ahead.answering_party_finish_offline, Part.INFERENCE),
     step(
         "answering_party_send_labels",
         choice_of(ap_ahead.answering_party_send_labels, ap_ahead.answering_party_send_vote_labels, _value_votes),
@@ -267,10 +267,10 @@ STEPS = named(
         ),
     ),
     step("querying_party_keep_circuits", qp_ahead.querying_party_keep_circuits, Part.INFERENCE, RECEIVED),
-    step("querying_party_finish_preparation", qp_ahead.querying_party_finish_preparation, Part.INFERENCE),
+    step("querying_party_finish_preparation", qp_ahead.querying_party_finish_offline, Part.INFERENCE),
     step(
         "querying_party_enter_prepared",
-        qp_ahead.querying_party_enter_prepared,
+        qp_ahead.querying_party_enter_online,
         Part.ENTERING,
         {"queries": ROWS},
         {"messages": MESSAGES},
@@ -279,14 +279,14 @@ STEPS = named(
     step(
         "querying_party_evaluate_prepared",
         choice_of(
-            qp_ahead.querying_party_evaluate_prepared, qp_ahead.querying_party_evaluate_prepared_vote, _prepared_votes
+            qp_ahead.querying_party_evaluate_online, qp_ahead.querying_party_evaluate_online_vote, _prepared_votes
         ),
         Part.INFERENCE,
         MESSAGE,
         {"message": optional(DATA)},
         calls=(
-            qp_ahead.querying_party_evaluate_prepared,
-            qp_ahead.querying_party_evaluate_prepared_vote,
+            qp_ahead.querying_party_evaluate_online,
+            qp_ahead.querying_party_evaluate_online_vote,
         ),
     ),
     step(

@@ -12,7 +12,7 @@ from capc.two_party.garbling import half_gates, output_sharing
 from capc.two_party.garbling.half_gates import LabelHash, LabelRows, TableStage
 from capc.two_party.garbling.hash_keys import HashKeys
 from capc.two_party.garbling.readable import EvaluatorEnd, GarbledTwoParty
-from capc.two_party.interface import Chosen, Transfers, Words
+from capc.two_party.interface import EvaluatorChoice, Transfers, Words
 from capc_verify.faults.patching import replace_everywhere
 
 
@@ -32,7 +32,7 @@ def choice_bits_in_the_clear() -> None:
 
     def choose(
         self: GarbledTwoParty, transfers: Transfers[EvaluatorEnd], circuit: Circuit, inputs: list[Words]
-    ) -> tuple[Chosen[list[int]], bytes]:
+    ) -> tuple[EvaluatorChoice[list[int]], bytes]:
         random_bits, _ = transfers.secret
         chosen, bits = correct(self, transfers, circuit, inputs)
         plain = int.from_bytes(bits, "little") ^ random_bits

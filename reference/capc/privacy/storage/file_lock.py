@@ -44,7 +44,7 @@ def lock_file(file: Path) -> Path:
     return file.with_name(file.name + _SUFFIX)
 
 
-class Gate:
+class FileLock:
     """Turns at one file, for one handle. Nothing is opened before the first turn.
 
     Args:
@@ -126,7 +126,7 @@ class Gate:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
 
-_GATES: WeakSet[Gate] = WeakSet()
+_GATES: WeakSet[FileLock] = WeakSet()
 
 
 @contextmanager

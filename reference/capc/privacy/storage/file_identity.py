@@ -2,7 +2,7 @@
 
 SQLite's journal lies beside the database and has its name. A process that died leaves it there, and the next one
 finds it only by the same name: so a file has one name, or it is refused. Nothing here opens the file: it is looked at
-by ``stat`` (see :mod:`capc.privacy.storage.gate`).
+by ``stat`` (see :mod:`capc.privacy.storage.file_lock`).
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from functools import reduce
 
 from flint import arb, ctx
 
-from capc.privacy.accountants.balls import ball, decimal_upper, normal_cdf, require
+from capc.privacy.accountants.ball_arithmetic import ball, decimal_upper, normal_cdf, require
 
 _PRECISION = 128
 _RELATIVE_GAP = Fraction(1, 1 << 10)

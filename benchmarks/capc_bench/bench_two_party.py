@@ -19,14 +19,8 @@ from capc.two_party.circuits.builder import Circuit
 from capc.two_party.circuits.release import release_circuit
 from capc.two_party.circuits.relu import relu_circuit
 from capc.two_party.garbling.readable import GarbledTwoParty
-from capc.two_party.interface import (
-    AnyScheme,
-    EvaluatorKey,
-    GarblerKey,
-    TwoPartyScheme,
-    answer_at_once,
-    request_at_once,
-)
+from capc.two_party.interface import AnyScheme, TwoPartyScheme, answer_at_once, request_at_once
+from capc.two_party.transfers import EvaluatorKey, GarblerKey
 from capc.two_party.vectorised import VectorisedTwoParty
 from capc_bench.two_processes import Evaluator, Work
 

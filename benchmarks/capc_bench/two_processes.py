@@ -24,7 +24,8 @@ import numpy.typing as npt
 
 from capc.foundation.randomness import XofSource, fresh_seed
 from capc.two_party.circuits.builder import Circuit, evaluate
-from capc.two_party.interface import GarblerOutput, Transfers
+from capc.two_party.interface import GarblerOutput
+from capc.two_party.transfers import Transfers
 from capc.two_party.vectorised import TransferStash, VectorisedTwoParty
 from capc.two_party.vectorised.extension import EvaluatorKey, GarblerKey
 from capc.two_party.vectorised.transfers import EvaluatorEnd, GarblerEnd

@@ -15,7 +15,7 @@ from capc.two_party.circuits.relu import relu_circuit
 from capc.two_party.garbling.half_gates import LabelHash
 from capc.two_party.garbling.payload import GarbledCircuits
 from capc.two_party.garbling.readable import GarbledTwoParty
-from capc.two_party.interface import Transfers
+from capc.two_party.transfers import Transfers
 
 DELTA = int.from_bytes(bytes(range(1, 17)), "little") | 1
 HASH_KEY_AT = 16

@@ -18,14 +18,8 @@ from capc.two_party.circuits.relu import relu_circuit
 from capc.two_party.garbling.payload import GarbledCircuits
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.ideal import IdealTwoParty
-from capc.two_party.interface import (
-    Evaluation,
-    Transfers,
-    TwoPartyScheme,
-    answer_at_once,
-    request_at_once,
-    request_length,
-)
+from capc.two_party.interface import Evaluation, TwoPartyScheme, answer_at_once, request_at_once, request_length
+from capc.two_party.transfers import Transfers
 from capc.two_party.vectorised import VectorisedTwoParty
 from support.computations import (
     ENGINES,

@@ -20,7 +20,7 @@ from capc.two_party.circuits.vote_rounds import final_circuit, signs_circuit
 from capc.two_party.garbling.half_gates import LabelHash
 from capc.two_party.garbling.readable_vote_rounds import GarbledVote
 from capc.two_party.ideal_vote_rounds import IdealVote
-from capc.two_party.interface import Transfers
+from capc.two_party.transfers import Transfers
 from capc.two_party.vote_rounds import GarblerRound, VoteShape
 from support import vote_rounds
 from support.computations import readable_keys, stream

@@ -13,7 +13,7 @@ import pytest
 from capc.two_party.circuits.argmax import share_differences, vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.builder import Circuit, Operation
 from capc.two_party.ideal import IdealTwoParty
-from capc.two_party.interface import Transfers
+from capc.two_party.transfers import Transfers
 
 LOGIT_BITS = 3
 MAKERS = {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from capc.cli.account_options import NOT_TAKEN, OPTIONS, Question
 from capc.cli.command_options import JSON, takes
 
 account_app = typer.Typer(
@@ -16,44 +16,7 @@ account_app = typer.Typer(
     no_args_is_help=True,
 )
 
-OPTIONS = {
-    "sigma": ("VOTES", "Deviation of the noise on each class."),
-    "queries": ("N", "Queries, fixed in advance."),
-    "answers": ("N", "Most labels released, behind a threshold. Default: as many as queries."),
-    "mechanism": (
-        "NAME",
-        "rounded_gaussian, discrete_gaussian, skellam, or shares of noise: discrete_gaussian_shares, "
-        "skellam_shares (then --sigma is one share's deviation). Default: rounded_gaussian.",
-    ),
-    "threshold_ratio": ("RATIO", "Threshold deviation divided by sigma. Default: no threshold."),
-    "epsilon": ("EPSILON", "The budget."),
-    "delta": ("DELTA", "Default: 0.00001."),
-    "adjacency": ("NAME", "replace_one, null_vote, or add_remove (comparison only). Default: replace_one."),
-    "method": (
-        "NAME",
-        "gaussian_dp, loss_distribution, zcdp, renyi_improved or renyi_classic. Default: the one for the noise.",
-    ),
-    "grid_bits": ("BITS", "Noise is on a grid of 2^-BITS votes. Default: 4."),
-    "weight": ("W", "Weight of a protected vote. Default: 1."),
-    "held_by": ("T", "Parties that hold the same record. Default: 1."),
-    "shares": ("M", "Contributors of noise shares. Default: 1."),
-    "uncounted": ("C", "Of them colluding or dropped out. Default: 0."),
-    "joint": ("yes|no", "Charge check and answer jointly. Default: no."),
-    "ballots": ("NAME", "Multi-label vote: binary, tau or powerset. Default: single labels."),
-    "labels": ("K", "Labels of a multi-label vote."),
-    "tau": ("TAU", "Length to which tau voting shortens ballots."),
-}
 PLOT = {"plot": ("FILE", "Draw epsilon against queries; .png, .pdf or .svg.")}
-
-
-class Question(StrEnum):
-    """What may be asked."""
-
-    EPSILON = "epsilon"
-    COMPARE = "compare"
-    CALIBRATE = "calibrate"
-    QUERIES = "queries"
-
 
 _TOLD = {
     Question.EPSILON: "Epsilon of so many queries under this noise.",
@@ -61,19 +24,6 @@ _TOLD = {
     Question.CALIBRATE: "The smallest sigma for which so many queries fit a budget.",
     Question.QUERIES: "How many queries fit a budget, each at its full cost.",
 }
-NEEDED = {
-    Question.EPSILON: ("sigma", "queries"),
-    Question.COMPARE: ("sigma", "queries"),
-    Question.CALIBRATE: ("epsilon", "queries"),
-    Question.QUERIES: ("epsilon", "sigma"),
-}
-NOT_TAKEN = {
-    Question.EPSILON: ("epsilon",),
-    Question.COMPARE: ("epsilon", "method"),
-    Question.CALIBRATE: ("sigma", "answers"),
-    Question.QUERIES: ("queries", "answers"),
-}
-"""What a question asks for, or answers for every query in full: given, it would have to be ignored."""
 
 
 def _add(question: Question) -> None:

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from capc.cli.account_app import Question
 from capc.cli.account_cases import Asked, read_batch, read_case
+from capc.cli.account_options import Question
 from capc.cli.output import Output
 from capc.foundation.errors import InputError
 from capc.privacy.accountants.ball_arithmetic import decimal_text

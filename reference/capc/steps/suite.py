@@ -18,7 +18,8 @@ from capc.session.parameters import Parameters
 from capc.session.session import Session
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.ideal import IdealTwoParty
-from capc.two_party.interface import AnyScheme, EvaluatorChoice, OfflineGarbling, Transfers, TwoPartyScheme
+from capc.two_party.interface import AnyScheme, EvaluatorChoice, OfflineGarbling, TwoPartyScheme
+from capc.two_party.transfers import Transfers
 from capc.two_party.vote_rounds import EvaluatorRound, GarblerRound
 
 # What a scheme keeps is of its own types, which a suite hides: a step hands back what it was given, each to its place.

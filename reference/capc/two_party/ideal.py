@@ -24,10 +24,9 @@ from capc.two_party.interface import (
     OfflineGarbling,
     OutputCheck,
     OutputLabels,
-    Transfers,
-    Words,
     accept_any,
 )
+from capc.two_party.transfers import Transfers, Words
 
 
 @dataclass(repr=False)

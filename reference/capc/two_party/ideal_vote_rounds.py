@@ -14,7 +14,7 @@ from capc.foundation.cleartext import one_hot_argmax
 from capc.foundation.encoding import require_length
 from capc.foundation.errors import ErrorCode, InvalidPayloadError
 from capc.foundation.randomness import RandomSource
-from capc.two_party.interface import Transfers, Words
+from capc.two_party.transfers import Transfers, Words
 from capc.two_party.vote_rounds import EvaluatorRound, GarblerRound, Shares, VoteShape
 
 HANDLE_BYTES = 8

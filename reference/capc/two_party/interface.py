@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from capc.foundation.encoding import LABEL_BYTES
 from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError
@@ -25,49 +25,32 @@ from capc.foundation.randomness import RandomSource
 from capc.foundation.single_use import SingleUse
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.hash_use import HashUse
+from capc.two_party.transfers import (
+    EvaluatorEnd,
+    EvaluatorKey,
+    EvaluatorTurn,
+    GarblerEnd,
+    GarblerKey,
+    GarblerTurn,
+    Transfers,
+    Words,
+)
+from capc.two_party.vote_rounds import VoteRounds
 
-if TYPE_CHECKING:
-    from capc.two_party.vote_rounds import VoteRounds
-
-Words = Sequence[int]
-End = TypeVar("End")
-"""A party's end of transfers, of its scheme's own type; so are all that follow."""
 Offer = TypeVar("Offer")
+
 Choice = TypeVar("Choice")
-EvaluatorKey = TypeVar("EvaluatorKey")
-GarblerKey = TypeVar("GarblerKey")
-EvaluatorEnd = TypeVar("EvaluatorEnd")
-GarblerEnd = TypeVar("GarblerEnd")
+
 Picked = TypeVar("Picked")
+
 Inputs = TypeVar("Inputs")
-EvaluatorTurn = TypeVar("EvaluatorTurn")
-GarblerTurn = TypeVar("GarblerTurn")
+
 OutputCheck = Callable[[Sequence[Words]], None]
 """Raises :class:`InvalidPayloadError` on outputs, one list per instance, that no correct garbler sends."""
 
 
 def accept_any(outputs: Sequence[Words]) -> None:
     """Every output is possible, as where fresh shares are put out."""
-
-
-@dataclass(frozen=True, repr=False)
-class Transfers(SingleUse, Generic[End]):
-    """One party's end of random transfers for one batch of circuits. Secret, and used for one batch only.
-
-    Attributes:
-        nonce: of the batch: below 2^64, and never twice under one key.
-        count: how many transfers.
-        secret: the scheme's own.
-    """
-
-    nonce: int
-    count: int
-    secret: End
-
-    def require_count(self, circuit: Circuit, instances: int) -> None:
-        """Raises :class:`InputError` unless there is one transfer per input bit of the evaluator."""
-        if instances < 1 or self.count != instances * circuit.evaluator_inputs:
-            raise InputError(f"{self.count} transfers for {instances} instances of {circuit.name}: make one per bit")
 
 
 @dataclass(frozen=True, repr=False)

@@ -38,7 +38,7 @@ from capc.foundation.single_use import SingleUse
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.circuits.tournament import matches_per_round
 from capc.two_party.circuits.vote_rounds import final_circuit, signs_circuit
-from capc.two_party.interface import EvaluatorEnd, EvaluatorTurn, GarblerEnd, GarblerTurn, Transfers, Words
+from capc.two_party.transfers import EvaluatorEnd, EvaluatorTurn, GarblerEnd, GarblerTurn, Transfers, Words
 
 Turn = TypeVar("Turn")
 TheirKey_contra = TypeVar("TheirKey_contra", contravariant=True)

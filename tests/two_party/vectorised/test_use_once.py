@@ -16,7 +16,8 @@ from capc.two_party.circuits.release import release_circuit
 from capc.two_party.circuits.relu import relu_circuit
 from capc.two_party.garbling.hash_keys import MAX_HASHES
 from capc.two_party.garbling.readable import GarbledTwoParty
-from capc.two_party.interface import Chosen, Transfers
+from capc.two_party.interface import Chosen
+from capc.two_party.transfers import Transfers
 from capc.two_party.vectorised import VectorisedTwoParty
 from capc.two_party.vectorised.batches import reader_of
 from capc.two_party.vectorised.hashing import BatchHash, HashBuffers

@@ -12,7 +12,8 @@ from capc.two_party.garbling import half_gates, output_sharing
 from capc.two_party.garbling.half_gates import LabelHash, LabelRows, TableStage
 from capc.two_party.garbling.hash_keys import HashKeys
 from capc.two_party.garbling.readable import EvaluatorEnd, GarbledTwoParty
-from capc.two_party.interface import EvaluatorChoice, Transfers, Words
+from capc.two_party.interface import EvaluatorChoice
+from capc.two_party.transfers import Transfers, Words
 from capc_verify.faults.patching import replace_everywhere
 
 

@@ -23,7 +23,7 @@ from capc.two_party.circuits.arithmetic import Word
 from capc.two_party.circuits.builder import Builder, Circuit, Wire
 from capc.two_party.circuits.tournament import argmax_flags as correct_flags
 from capc.two_party.circuits.tournament import maximum
-from capc.two_party.interface import Words
+from capc.two_party.transfers import Words
 from capc_verify.faults.patching import FirstDraws, replace_everywhere, replace_in
 
 

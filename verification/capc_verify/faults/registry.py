@@ -259,7 +259,7 @@ FAULTS: dict[str, Fault] = {
     "replaced_states_unspent": Fault(
         garbling.replaced_states_unspent,
         None,
-        (_USE_ONCE + "test_copies_of_a_state_share_its_one_use[capc.two_party.interface.Transfers]",),
+        (_USE_ONCE + "test_copies_of_a_state_share_its_one_use[capc.two_party.transfers.Transfers]",),
     ),
     "prepared_and_evaluated_layers_mixed": Fault(
         garbling.batches_mixed,

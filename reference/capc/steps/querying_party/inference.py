@@ -25,7 +25,8 @@ from capc.session.session import Batch, Session
 from capc.steps.layer_circuits import Ending, activation_circuit, circuit_words, require_ending, rows_by_query
 from capc.steps.querying_party.party import OpenBatch, QueryingParty
 from capc.steps.suite import ChosenLabels, EvaluatorTransfers
-from capc.two_party.interface import Evaluation, Words
+from capc.two_party.interface import Evaluation
+from capc.two_party.transfers import Words
 
 
 @dataclass(frozen=True, repr=False)

@@ -41,10 +41,9 @@ from capc.two_party.interface import (
     OfflineGarbling,
     OutputCheck,
     OutputLabels,
-    Transfers,
-    Words,
     accept_any,
 )
+from capc.two_party.transfers import Transfers, Words
 
 EvaluatorEnd = tuple[int, list[int]]
 """Random bits, as one number, and the label of each."""

@@ -39,7 +39,7 @@ from capc.two_party.garbling.payload import (
     spans,
 )
 from capc.two_party.hash_use import HashTally
-from capc.two_party.interface import Transfers, Words
+from capc.two_party.transfers import Transfers, Words
 from capc.two_party.vote_rounds import Columns, EvaluatorRound, GarblerRound, Shares, VoteShape, differences, winners
 
 Labelled = tuple[int, list[int]]

@@ -14,7 +14,8 @@ from capc.foundation.encoding import LABEL_BYTES
 from capc.foundation.errors import InputError
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.hash_use import HashTally
-from capc.two_party.interface import Evaluation, EvaluatorChoice, GarblerOutput, OutputLabels, Words
+from capc.two_party.interface import Evaluation, EvaluatorChoice, GarblerOutput, OutputLabels
+from capc.two_party.transfers import Words
 from capc.two_party.vectorised import labels as arrays
 from capc.two_party.vectorised.bits import unpack_rows, wire_bits
 from capc.two_party.vectorised.evaluator import EvaluatorProgram, ReadInto

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Generic, NoReturn, Protocol, SupportsIndex, TypeVar
 
 from capc.foundation.errors import InputError
-from capc.two_party.interface import Transfers
+from capc.two_party.transfers import Transfers
 from capc.two_party.vectorised.labels import Bits, Words, set_lowest_bits
 
 

@@ -30,9 +30,9 @@ from capc.two_party.interface import (
     GarblerOutput,
     OfflineGarbling,
     OutputCheck,
-    Transfers,
     accept_any,
 )
+from capc.two_party.transfers import Transfers
 from capc.two_party.vectorised import extension
 from capc.two_party.vectorised.batches import (
     GarbledStream,

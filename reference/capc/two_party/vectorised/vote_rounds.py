@@ -20,8 +20,8 @@ from capc.foundation.randomness import RandomSource
 from capc.two_party.circuits.builder import Sharing
 from capc.two_party.garbling.readable_vote_rounds import RoundLengths
 from capc.two_party.hash_use import HashTally
-from capc.two_party.interface import Transfers
-from capc.two_party.interface import Words as Row
+from capc.two_party.transfers import Transfers
+from capc.two_party.transfers import Words as Row
 from capc.two_party.vectorised import extension
 from capc.two_party.vectorised.batches import GarbledStream, Piece, read_bytes, reader_of, spans
 from capc.two_party.vectorised.bits import pack, unpack, wire_bits

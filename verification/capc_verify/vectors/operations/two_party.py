@@ -15,7 +15,7 @@ from capc.two_party.garbling.hash_keys import HashKeys
 from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer, OtExtension, OtTrees
 from capc.two_party.garbling.output_sharing import share_by_evaluator, share_by_garbler
 from capc.two_party.garbling.readable import GarbledTwoParty
-from capc.two_party.interface import Transfers
+from capc.two_party.transfers import Transfers
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.circuits import CIRCUIT_FIELDS, circuit_from
 from capc_verify.vectors.operations.labels import join_labels, split_labels

@@ -19,7 +19,7 @@ from capc.job import collaboration
 from capc.linear.bfv import BfvLinear
 from capc.protocol.collaboration import Collaboration
 from capc.session.envelope import HEADER
-from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.vectorised import VectorisedTwoParty
 from job.stand_in import validate
 
 
@@ -45,7 +45,7 @@ def tapped_run(monkeypatch: pytest.MonkeyPatch, file: Path, *arguments: str) -> 
     monkeypatch.setattr(collaboration, "fresh_session_id", lambda _: bytes(32))
     assert cli.run(["run", "--parameters", "test", "--json", str(file), *arguments]) == 0
     assert isinstance(suites[0].linear, BfvLinear)
-    assert isinstance(suites[0].two_party, GarbledTwoParty)
+    assert isinstance(suites[0].two_party, VectorisedTwoParty)
     return json.loads(file.read_text()), tap
 
 

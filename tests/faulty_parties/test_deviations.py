@@ -12,6 +12,7 @@ import pytest
 from capc.foundation.errors import ErrorCode
 from capc.session.envelope import MessageType
 from support import deviations as faulty
+from support.builders import model_of_all_endings
 from support.deviations import Deviation
 from support.driver import Delivery
 from support.interference import (
@@ -220,11 +221,16 @@ NO_MESSAGE = {
     "privacy_guardian_open_query": "begins a query",
     "answering_party_expect_transfers": "works ahead of a message",
     "querying_party_enter_batch": "takes the party's own queries",
-    "querying_party_enter_prepared": "takes the party's own queries",
+    "querying_party_enter_online": "takes the party's own queries",
     "querying_party_mask_batch": "draws masks",
     "querying_party_request_layer": "speaks first",
-    "querying_party_finish_preparation": "turns a state into another",
-    "answering_party_finish_preparation": "turns a state into another",
+    "querying_party_request_offline": "speaks first",
+    "answering_party_enter_batch": "turns a state into another",
+    "answering_party_enter_offline": "turns a state into another",
+    "answering_party_keep_sums": "turns a state into another",
+    "answering_party_keep_masks": "turns a state into another",
+    "querying_party_finish_offline": "turns a state into another",
+    "answering_party_finish_offline": "turns a state into another",
     "answering_party_begin_rounds": "turns a state into another",
     "answering_party_send_vote": "speaks first",
     "querying_party_request_release": "speaks first, with its own vote shares",
@@ -240,8 +246,10 @@ NO_MESSAGE = {
 def test_every_step_that_takes_a_message_refused_one() -> None:
     """A new step is either played by one of the modes, or named above with a reason."""
     refused: set[str] = set()
-    for mode in Mode:
-        driver = new_driver(mode)
+    for mode, driver in [
+        *((mode, new_driver(mode)) for mode in Mode),
+        (Mode.CIRCUITS, new_driver(Mode.CIRCUITS, models=[model_of_all_endings()] * 2)),
+    ]:
         interference = Interference(mode, driver, [faulty.truncates])
         driver.set_up()
         run(driver)

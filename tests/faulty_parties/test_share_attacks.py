@@ -79,13 +79,13 @@ def test_offset_on_logits() -> None:
     circuit = vote_circuit(classes, bits, VOTE_BITS)
     garbler_key, evaluator_key = readable_keys("offset")
     changed = 0
-    for position in range(20):
-        source = stream(position, "offsets")
+    for nonce in range(20):
+        source = stream(nonce, "offsets")
         logits, offsets = ([source.below(1 << 16) - (1 << 15) for _ in range(classes)] for _ in range(2))
         masks = [source.bits(bits) for _ in range(classes)]
         moved = [logit + offset for logit, offset in zip(logits, offsets, strict=True)]
-        (mine,), rows = scheme.extend_evaluator(evaluator_key, position, [circuit.evaluator_inputs])
-        (theirs,) = scheme.extend_garbler(garbler_key, position, [circuit.evaluator_inputs], rows)
+        (mine,), rows = scheme.extend_evaluator(evaluator_key, nonce, [circuit.evaluator_inputs])
+        (theirs,) = scheme.extend_garbler(garbler_key, nonce, [circuit.evaluator_inputs], rows)
         chosen, choice = scheme.choose(mine, circuit, [ring.subtract(moved, masks, bits)])
         output, payload = scheme.garble(theirs, circuit, [masks], choice, source)
         shares = scheme.evaluate(chosen, payload).outputs[0], output.shares[0]

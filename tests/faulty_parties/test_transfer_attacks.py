@@ -25,7 +25,7 @@ from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey
 from capc.two_party.garbling.ot_messages import OtExtension
 from capc.two_party.garbling.payload import GarbledCircuits, chosen_labels, input_labels
 from capc.two_party.garbling.readable import GarbledTwoParty
-from capc.two_party.interface import Chosen
+from capc.two_party.interface import EvaluatorChoice
 from support.computations import readable_keys, stream
 from support.release_stage import NUM_CLASSES, Stage, comparing
 
@@ -38,22 +38,22 @@ TREES = range(1, ot_extension.TREES)
 
 @dataclass
 class Connection:
-    """Two ends of one set-up, and the next position."""
+    """Two ends of one set-up, and the next nonce."""
 
     garbler: GarblerKey
     evaluator: EvaluatorKey
-    position: int = 0
+    nonce: int = 0
 
     def release(self, tree: int) -> set[int]:
         """One release with a wrong row: the guesses of the tree's 4 bits that its outputs admit, found offline."""
-        self.position += 1
-        scheme, source = GarbledTwoParty(), stream(self.position, f"release {tree}")
+        self.nonce += 1
+        scheme, source = GarbledTwoParty(), stream(self.nonce, f"release {tree}")
         shares = [source.bits(VOTE_BITS) for _ in range(NUM_CLASSES)]
         noisy = [ring.reduce(share + source.below(400) - 200, VOTE_BITS) for share in shares]
         own = [ring.reduce(source.below(300) - share, VOTE_BITS) for share in shares]
-        (mine,), rows = scheme.extend_evaluator(self.evaluator, self.position, [RELEASE.evaluator_inputs])
+        (mine,), rows = scheme.extend_evaluator(self.evaluator, self.nonce, [RELEASE.evaluator_inputs])
         wrong = _with_wrong_row(rows, tree, RELEASE.evaluator_inputs)
-        (theirs,) = scheme.extend_garbler(self.garbler, self.position, [RELEASE.evaluator_inputs], wrong)
+        (theirs,) = scheme.extend_garbler(self.garbler, self.nonce, [RELEASE.evaluator_inputs], wrong)
         chosen, bits = scheme.choose(mine, RELEASE, [own])
         _, payload = scheme.garble(theirs, RELEASE, [[*shares, *noisy, 400]], bits, source)
         labels = cast(list[int], chosen.secret)
@@ -61,7 +61,7 @@ class Connection:
         for guess in GUESSES:
             # Transfer 0 came out wrong by the guess; its lowest bit is the input's own.
             guessed = [labels[0] ^ guess << 4 * tree & ~1, *labels[1:]]
-            outputs = scheme.evaluate(Chosen(RELEASE, 1, self.position, guessed), payload).outputs[0]
+            outputs = scheme.evaluate(EvaluatorChoice(RELEASE, 1, self.nonce, guessed), payload).outputs[0]
             label = ring.from_bits(outputs[1:])
             if label < NUM_CLASSES and (outputs[0] or not label):
                 alive.add(guess)
@@ -125,7 +125,7 @@ class GarbledVote:
     labels: list[int]
     delta: int
     payload: bytes
-    position: int
+    nonce: int
 
     def with_offsets(self, offsets: list[int]) -> list[int]:
         """The vote on the logits and offsets, offline: the row of each flag holds h_0 - h_1 + 1 - 2p."""
@@ -134,7 +134,7 @@ class GarbledVote:
         words = ring.add(self.own, [ring.reduce(entry, width) for entry in offsets], width)
         picked = _relabelled(self.labels, self.own, words, width, self.delta)
         (active,) = input_labels(self.payload[:16], self.circuit.garbler_inputs, 1, 1)
-        label_hash, wires = LabelHash(message.hash_key, self.position), [*active, *([label] for label in picked)]
+        label_hash, wires = LabelHash(message.hash_key, self.nonce), [*active, *([label] for label in picked)]
         held = [label for (label,) in evaluate(self.circuit, wires, message.chunks[0].tables, label_hash)]
         hashes, others = label_hash.digest(held, [label ^ self.delta for label in held])
         flags = []
@@ -156,17 +156,17 @@ def test_delta_reads_votes_and_logits() -> None:
     """With an answering party's Delta one garbled vote gives the vote and the differences of all logits, offline."""
     classes, bits = 4, 12
     circuit, scheme, ends = vote_circuit(classes, bits, VOTE_BITS), GarbledTwoParty(), connection("vote")
-    for position in range(1, 4):
-        source = stream(position, "logits")
+    for nonce in range(1, 4):
+        source = stream(nonce, "logits")
         logits = [source.below(512) - 256 for _ in range(classes)]
         masks = [source.bits(bits) for _ in range(classes)]
         own = ring.subtract(logits, masks, bits)
-        (mine,), rows = scheme.extend_evaluator(ends.evaluator, position, [circuit.evaluator_inputs])
-        (theirs,) = scheme.extend_garbler(ends.garbler, position, [circuit.evaluator_inputs], rows)
+        (mine,), rows = scheme.extend_evaluator(ends.evaluator, nonce, [circuit.evaluator_inputs])
+        (theirs,) = scheme.extend_garbler(ends.garbler, nonce, [circuit.evaluator_inputs], rows)
         chosen, choice = scheme.choose(mine, circuit, [own])
         _, payload = scheme.garble(theirs, circuit, [masks], choice, source)
         labels = cast(list[int], chosen.secret)
-        garbled = GarbledVote(circuit, own, labels, ends.garbler.delta, payload, position)
+        garbled = GarbledVote(circuit, own, labels, ends.garbler.delta, payload, nonce)
         assert garbled.with_offsets([0] * classes) == one_hot_argmax(logits)
         read = [0]
         for c in range(1, classes):
@@ -190,7 +190,7 @@ def test_delta_reads_histogram() -> None:
     stage = Stage(voters=7, threshold=Fraction(5), name="guardian's delta")
     votes = [0, 0, 0, 1, 4, 4, 9]
     seen = stage.release(votes)
-    _, labels, _ = ot_extension.extend_receive(stage.readable_key, seen.position, seen.circuit.evaluator_inputs)
+    _, labels, _ = ot_extension.extend_receive(stage.readable_key, seen.nonce, seen.circuit.evaluator_inputs)
     labels = chosen_labels(labels, _number(seen.words, VOTE_BITS))
 
     def answered(offsets: list[int]) -> int:
@@ -198,7 +198,7 @@ def test_delta_reads_histogram() -> None:
             seen.words, ring.scale([ring.reduce(entry, VOTE_BITS) for entry in offsets], 16, VOTE_BITS), 16
         )
         picked = _relabelled(labels, seen.words, words, VOTE_BITS, stage.garbler_key.delta)
-        chosen = Chosen(seen.circuit, 1, seen.position, picked)
+        chosen = EvaluatorChoice(seen.circuit, 1, seen.nonce, picked)
         return GarbledTwoParty().evaluate(chosen, seen.circuits).outputs[0][0]
 
     differences = [0]
@@ -223,14 +223,14 @@ class CheckedConnection:
     evaluator: EvaluatorKey
     transfers: int = 512
 
-    def accepts(self, position: int, tree: int, guess: int) -> bool:
+    def accepts(self, nonce: int, tree: int, guess: int) -> bool:
         """Whether a wrong row of a tree passes, with the check's answers made under a guess of 4 bits of Delta."""
-        bits, labels, message = ot_extension.extend_receive(self.evaluator, position, self.transfers)
+        bits, labels, message = ot_extension.extend_receive(self.evaluator, nonce, self.transfers)
         rows = list(message.rows)
         rows[tree - 1] ^= 1
         labels[0] ^= guess << 4 * tree
-        zeros = ot_extension.extend_send(self.garbler, position, OtExtension(tuple(rows), self.transfers))
-        key = stream(position, "challenge").read(16)
+        zeros = ot_extension.extend_send(self.garbler, nonce, OtExtension(tuple(rows), self.transfers))
+        key = stream(nonce, "challenge").read(16)
         mine, theirs = self._hashes(key, labels), self._hashes(key, zeros)
         of_bits = self._hash(key, bits)
         return all(
@@ -254,9 +254,9 @@ class CheckedConnection:
 def test_check_with_retries_reads_delta() -> None:
     """A check of the rows alone would not help: 16 requests at most, 8.5 on average, give 4 bits of Delta."""
     ends = connection("forward")
-    checked, position = CheckedConnection(ends.garbler, ends.evaluator), 0
+    checked, nonce = CheckedConnection(ends.garbler, ends.evaluator), 0
     for tree in (1, 9, 30):
-        passing = [guess for guess in GUESSES if checked.accepts(position + guess, tree, guess)]
-        position += 16
+        passing = [guess for guess in GUESSES if checked.accepts(nonce + guess, tree, guess)]
+        nonce += 16
         assert passing == [ends.garbler.delta >> 4 * tree & 15]
     assert len(TREES) * 16 == 496

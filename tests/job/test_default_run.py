@@ -18,7 +18,7 @@ from capc.job.report import document
 from capc.linear.bfv import BfvLinear
 from capc.protocol.collaboration import Collaboration
 from capc.steps.suite import Suite
-from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.vectorised import VectorisedTwoParty
 from job.stand_in import Recorder, validate
 from support.sizes import examples
 
@@ -55,7 +55,7 @@ def test_the_default_run_releases_the_ideal_labels_within_its_budget_and_improve
         after.append(report["accuracy"]["after"])
     assert len(suites) == len(SEEDS)
     assert all(isinstance(suite.linear, BfvLinear) for suite in suites)
-    assert all(isinstance(suite.two_party, GarbledTwoParty) for suite in suites)
+    assert all(isinstance(suite.two_party, VectorisedTwoParty) for suite in suites)
     assert mean(after) >= mean(before)
 
 

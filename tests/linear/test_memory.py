@@ -19,7 +19,9 @@ MOST_COEFFICIENTS = 4 * 8192
 EVALUATE = """
 import sys
 from pathlib import Path
-from capc.linear.bfv import BfvLinear, responses, tiling
+from capc.linear.bfv import BfvLinear
+from capc.linear.bfv.encoding import tiling
+from capc.linear.bfv.wire import responses
 from capc.models.operators import Dense
 from capc.session.parameters import ParameterSet
 from capc.foundation.randomness import XofSource, fresh_seed

@@ -30,10 +30,12 @@ from support.secrets import secrets_in
 PUBLIC_ROOMS = {
     "capc.privacy.accountants": "laws of noise, policies and their costs: functions of public parameters",
     "capc.privacy.analysis": "the same, and figures that are printed",
+    "capc.privacy.figures": "the same, and the questions to which they are answers",
     "capc.two_party.circuits": "circuits are public",
     "capc.cli": "options as they were typed, and exit codes",
 }
 PUBLIC = {
+    "capc.job.network.Network": "an option",
     "capc.privacy.allowance.PrivacyAllowance": "how many queries a model may answer; the distance reached is left out",
     "capc.models.architecture.Architecture": "public in a session",
     "capc.models.architecture.StageShape": "public in a session",
@@ -68,7 +70,7 @@ PUBLIC = {
     "capc.job.state.QueryRecord": "what the report of a run shows",
     "capc.job.state.Score": "what the report of a run shows",
     "capc.privacy.ledger.chain.Head": "what every answering party is shown",
-    "capc.privacy.ledger.heads.Seen": "what every answering party is shown",
+    "capc.privacy.ledger.heads.KnownHead": "what every answering party is shown",
     "capc.privacy.ledger.records.Opening": "what every answering party is shown",
     "capc.privacy.ledger.terms.Terms": "what every answering party is shown",
     "capc.privacy.ledger.watch.Proof": "what every answering party is shown",

@@ -164,7 +164,7 @@ def test_context_is_common_to_both_ends_and_to_nobody_else(
         others += [Channel(TAG, me, third).context(query, layer), Channel(TAG, third, peer).context(query, layer)]
     assert context not in others
     assert len({context, *others}) >= 4
-    assert here.position(query, layer) == there.position(query, layer) == (query << 32) + layer
+    assert here.nonce(query, layer) == there.nonce(query, layer) == (query << 32) + layer
     if me != peer:
         assert here.label(STEP, query, layer) != there.label(STEP, query, layer)
     assert here.label(STEP, query, layer) != here.label("querying_party_keep_circuits", query, layer)

@@ -85,7 +85,7 @@ def test_a_prepared_batch_is_labelled_once_and_every_value_has_a_mask_of_its_own
     driver.run_prepared([[1, 2], [2, 1]])
     prepared = driver.results_of(OnlineBatch)
     assert len(prepared) == 6
-    with pytest.raises(StateReuseError, match="PreparedBatch was used before"):
+    with pytest.raises(StateReuseError, match="OnlineBatch was used before"):
         querying_party_enter_online(prepared[:3], [[1, 2], [2, 1]])
     # Value 0 is one and the same for all answering parties of a batch; everything else is masked anew.
     masks = [state.last.values[0] for state in prepared]

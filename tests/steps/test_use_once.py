@@ -21,8 +21,7 @@ from capc.foundation.errors import InputError, StateReuseError
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse, SpentMark
 from capc.linear.ideal import IdealLinear
-from capc.models.architecture import Activation, Architecture, StageShape
-from capc.models.model import QuantisedLayer, QuantisedModel
+from capc.models.architecture import Activation, StageShape
 from capc.models.operators import Dense
 from capc.session.parameters import Parameters, VoteVariant
 from capc.steps.answering_party.external import answering_party_enter_argmax
@@ -73,7 +72,7 @@ from capc.steps.querying_party.vote_rounds import (
 )
 from capc.steps.suite import reference_suite
 from repository.test_hidden import classes, name_of
-from support.builders import counter_seeds, make_account, make_parameters, make_session
+from support.builders import counter_seeds, make_account, make_parameters, make_session, model_of_all_endings
 from support.driver import Driver
 from support.runs import POLICIES, fresh_driver, parameters_for
 from support.step_functions import Step, shown_by, step_functions
@@ -293,30 +292,16 @@ class Mixing(Driver):
         return super().consume(step, state, *arguments)
 
 
-STAGES = (
-    StageShape(Dense(2, 2), 0, Activation.NONE),
-    StageShape(Dense(2, 2), 0, Activation.RELU, skips=(1,)),
-    StageShape(Dense(2, 3), 2, Activation.VOTE),
-)
-"""A layer of each ending: the sums of the first are kept, and added to those of the second."""
-
-
-def voter() -> QuantisedModel:
-    """Votes 1."""
-    zeros = ((0, 0),) * 3
-    layers = [QuantisedLayer(zeros[:2], (0, 0)) for _ in STAGES[:2]]
-    return QuantisedModel(Architecture(STAGES), (*layers, QuantisedLayer(zeros, (0, 1, 0))), 2)
-
-
 @pytest.mark.req("CAPC-ROLE-008", "CAPC-AHEAD-005")
 @pytest.mark.parametrize("variant", [VoteVariant.TOURNAMENT, VoteVariant.MULTI_ROUND])
 def test_steps_for_other_layers_are_refused(variant: VoteVariant) -> None:
     """At every point of both kinds of batch; nothing is spent, as the batch goes on to its labels."""
     parameters = replace(parameters_for("plain"), vote_variant=variant)
-    suite, one = reference_suite(parameters, IdealLinear(14)), make_session(parameters, [(2, 3)])
-    mine, theirs, guardian = one.participants
-    session = replace(one, participants=(mine, replace(theirs, architecture=Architecture(STAGES)), guardian))
-    driver = Mixing(session, [voter()], suite, make_account(parameters), counter_seeds())
+    suite = reference_suite(parameters, IdealLinear(14))
+    model = model_of_all_endings()
+    driver = Mixing(
+        make_session(parameters, [model.architecture]), [model], suite, make_account(parameters), counter_seeds()
+    )
     driver.set_up()
     outcomes = [driver.run_query([1, 2])]
     if variant is VoteVariant.TOURNAMENT:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
 from capc.foundation.randomness import RandomSource, Seed
-from capc.models.architecture import Architecture, dense_architecture
+from capc.models.architecture import Activation, Architecture, StageShape, dense_architecture
 from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.models.operators import Dense
 from capc.noise.mechanism import CostUnit, ReleaseMechanisms
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
@@ -122,6 +123,18 @@ def constant_model(sizes: Sequence[int], winner: int, fraction_bits: int, streng
     biases = tuple(strength if c == winner else 0 for c in range(sizes[-1]))
     layers[-1] = QuantisedLayer(layers[-1].weights, biases)
     return dense_model(tuple(layers), fraction_bits)
+
+
+def model_of_all_endings() -> QuantisedModel:
+    """Votes 1. The sums of its first layer are kept, and added to those of the second, which has ReLUs."""
+    stages = (
+        StageShape(Dense(2, 2), 0, Activation.NONE),
+        StageShape(Dense(2, 2), 0, Activation.RELU, skips=(1,)),
+        StageShape(Dense(2, 3), 2, Activation.VOTE),
+    )
+    zeros = ((0, 0),) * 3
+    layers = [QuantisedLayer(zeros[:2], (0, 0))] * 2
+    return QuantisedModel(Architecture(stages), (*layers, QuantisedLayer(zeros, (0, 1, 0))), 2)
 
 
 @st.composite

@@ -14,7 +14,7 @@ from capc.foundation.randomness import Seed, XofSource
 from capc.two_party.circuits.builder import Circuit, Gate, Operation, Sharing, evaluate
 from capc.two_party.garbling import ot_extension
 from capc.two_party.garbling.readable import GarbledTwoParty
-from capc.two_party.interface import Chosen, Evaluation, GarblerOutput, TwoPartyScheme
+from capc.two_party.interface import Evaluation, EvaluatorChoice, GarblerOutput, TwoPartyScheme
 from capc.two_party.vectorised import VectorisedTwoParty, extension
 
 Engine = Callable[[int], TwoPartyScheme]
@@ -55,7 +55,7 @@ def readable_keys(name: str = "forward") -> tuple[ot_extension.GarblerKey, ot_ex
 
 
 def fresh_keys(garbler: TwoPartyScheme, evaluator: TwoPartyScheme, name: str = "forward") -> tuple[object, object]:
-    """Keys of one set-up, for ends of either engine, that have used no position."""
+    """Keys of one set-up, for ends of either engine, that have used no nonce."""
     garbler_key, evaluator_key = readable_keys(name)
     return (
         extension.GarblerKey(garbler_key) if isinstance(garbler, VectorisedTwoParty) else garbler_key,
@@ -77,8 +77,8 @@ def circuits(draw: st.DrawFn, *, shared: bool | None = None, small: bool = False
     garbler += garbler + evaluator == 0
     inputs = bits * (garbler + evaluator)
     gates = []
-    for position in range(draw(st.integers(int(small), 30 if small else 40))):
-        wires = st.integers(0, inputs + position - 1)
+    for nonce in range(draw(st.integers(int(small), 30 if small else 40))):
+        wires = st.integers(0, inputs + nonce - 1)
         operation, left = draw(st.sampled_from(Operation)), draw(wires)
         gates.append(Gate(operation, left, left if operation is Operation.INV else draw(wires)))
     sharings = st.builds(Sharing, st.integers(1, 4), st.integers(4, 64))
@@ -96,7 +96,7 @@ class Computation:
     mine: Inputs
     theirs: Inputs
     chunk: int = 256
-    position: int = 9
+    nonce: int = 9
     seed: int = 0
     expected: int | None = None
 
@@ -116,11 +116,11 @@ def computations(draw: st.DrawFn) -> Computation:
         draw(st.lists(st.lists(word, min_size=n, max_size=n), min_size=instances, max_size=instances))
         for n in (circuit.garbler_words, circuit.evaluator_words)
     ]
-    position = draw(st.integers(0, 9) | st.integers(0, (1 << 64) - 2))
+    nonce = draw(st.integers(0, 9) | st.integers(0, (1 << 64) - 2))
     chunk, seed = draw(st.integers(1, 12)), draw(st.integers(0, 255))
     right = 3 + instances * circuit.evaluator_inputs
     expected = draw(st.none() | st.just(right) | st.integers(1, 200))
-    return Computation(circuit, sides[0], sides[1], chunk, position, seed, expected)
+    return Computation(circuit, sides[0], sides[1], chunk, nonce, seed, expected)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Played:
 
     job: Computation
     sent: list[bytes]
-    chosen: Chosen
+    chosen: EvaluatorChoice
     evaluation: Evaluation
     output: GarblerOutput
 
@@ -157,9 +157,9 @@ def compute(garbler: TwoPartyScheme, evaluator: TwoPartyScheme, job: Computation
     circuit, instances = job.circuit, len(job.mine)
     counts = [3, instances * circuit.evaluator_inputs]
     if job.expected is not None:
-        garbler.expect_transfers(garbler_key, job.position, [job.expected])
-    (_, received), rows = evaluator.extend_evaluator(evaluator_key, job.position, counts)
-    _, kept = garbler.extend_garbler(garbler_key, job.position, counts, rows)
+        garbler.expect_transfers(garbler_key, job.nonce, [job.expected])
+    (_, received), rows = evaluator.extend_evaluator(evaluator_key, job.nonce, counts)
+    _, kept = garbler.extend_garbler(garbler_key, job.nonce, counts, rows)
     chosen, bits = evaluator.choose(received, circuit, job.theirs)
     source, labels = stream(job.seed, "garble"), b""
     if offline:

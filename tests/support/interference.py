@@ -13,6 +13,7 @@ import pytest
 
 from capc.foundation.errors import CapcError, ErrorCode, InputError, ProtocolError
 from capc.linear.ideal import IdealLinear
+from capc.models.model import QuantisedModel
 from capc.session.envelope import MessageType
 from capc.session.parameters import Charge, ParameterSet, VoteVariant
 from capc.steps.suite import reference_suite
@@ -56,15 +57,16 @@ def new_driver(
     seed_name: str = "faulty",
     widths: ParameterSet = WIDTHS,
     kind: type[Driver] = Driver,
+    models: Sequence[QuantisedModel] = tuple(constant_model(sizes, 1, 2) for sizes in SIZES),
 ) -> Driver:
-    """Three answering parties vote 1, without noise, in realised mode: every kind of message of the mode occurs."""
+    """Answering parties vote 1, without noise, in realised mode: every kind of message of the mode occurs."""
     variant = VoteVariant.MULTI_ROUND if mode is Mode.ROUNDS else VoteVariant.TOURNAMENT
-    policy = confident_policy(Charge.REALISED, Fraction(2))
+    policy = confident_policy(Charge.REALISED, Fraction(len(models) - 1))
     parameters = replace(make_parameters(widths, policy), vote_variant=variant)
     suite = reference_suite(parameters, IdealLinear(widths.logit_bits))
     return kind(
-        make_session(parameters, SIZES, session_id),
-        [constant_model(size, 1, 2) for size in SIZES],
+        make_session(parameters, [model.architecture for model in models], session_id),
+        list(models),
         replace(suite, mechanisms=fixed_mechanisms([[0, 0, 0]], [[0]])),
         make_account(parameters),
         counter_seeds(seed_name),

@@ -76,7 +76,7 @@ class RoundView:
         bit: the answered bit that the guardian read, None in worst-case mode.
         words: the querying party's, of the votes.
         circuit: the release circuit.
-        position: of its transfers.
+        nonce: of its transfers.
         circuits: the payload of the guardian's message.
     """
 
@@ -84,7 +84,7 @@ class RoundView:
     bit: bool | None
     words: list[int]
     circuit: Circuit
-    position: int
+    nonce: int
     circuits: bytes
 
 

@@ -32,7 +32,7 @@ class Votes:
         logits: for each query C signed numbers below 2^(l-2).
         masks: the garbler's shares.
         chunk: instances per chunk.
-        position: of the vote.
+        nonce: of the vote.
         seed: of all randomness.
     """
 
@@ -40,7 +40,7 @@ class Votes:
     logits: Rows
     masks: Rows
     chunk: int
-    position: int = 5
+    nonce: int = 5
     seed: int = 0
 
     @property
@@ -76,8 +76,8 @@ def votes(draw: st.DrawFn, max_classes: int = 9) -> Votes:
         row = st.lists(elements, min_size=size, max_size=size)
         return draw(st.lists(row, min_size=shape.instances, max_size=shape.instances))
 
-    position = draw(st.integers(0, 9) | st.integers(0, (1 << 63) - 1))
-    return Votes(shape, rows(logit), rows(mask), draw(st.integers(1, 7)), position, draw(st.integers(0, 255)))
+    nonce = draw(st.integers(0, 9) | st.integers(0, (1 << 63) - 1))
+    return Votes(shape, rows(logit), rows(mask), draw(st.integers(1, 7)), nonce, draw(st.integers(0, 255)))
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def begin(garbler: str, evaluator: str, job: Votes) -> tuple[GarblerRound, Evalu
     mine, theirs = TWO_PARTY[garbler](), TWO_PARTY[evaluator]()
     garbler_key, evaluator_key = fresh_keys(mine, theirs)
     counts = [job.shape.all_transfers]
-    (received,), rows = theirs.extend_evaluator(evaluator_key, job.position, counts)
-    (kept,) = mine.extend_garbler(garbler_key, job.position, counts, rows)
+    (received,), rows = theirs.extend_evaluator(evaluator_key, job.nonce, counts)
+    (kept,) = mine.extend_garbler(garbler_key, job.nonce, counts, rows)
     # In the second set-up the evaluator of circuits is the garbler of transfers.
     reverse_garbler, reverse_evaluator = fresh_keys(theirs, mine, REVERSE)
     state, message = engine(evaluator, job.chunk).begin(received, reverse_garbler, job.shape, job.rest)

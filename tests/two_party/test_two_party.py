@@ -42,11 +42,11 @@ SCHEMES = pytest.mark.parametrize(
 )
 
 
-def transfers(scheme: TwoPartyScheme, count: int, position: int) -> tuple[Transfers, Transfers]:
+def transfers(scheme: TwoPartyScheme, count: int, nonce: int) -> tuple[Transfers, Transfers]:
     """The evaluator's end and the garbler's."""
     garbler_key, evaluator_key = fresh_keys(scheme, scheme)
-    (theirs,), rows = scheme.extend_evaluator(evaluator_key, position, [count])
-    (mine,) = scheme.extend_garbler(garbler_key, position, [count], rows)
+    (theirs,), rows = scheme.extend_evaluator(evaluator_key, nonce, [count])
+    (mine,) = scheme.extend_garbler(garbler_key, nonce, [count], rows)
     return theirs, mine
 
 
@@ -108,7 +108,7 @@ def test_garbler_keeps_delta_and_every_other_label(number: int, circuit: Circuit
     """No 16 bytes that are sent, no label of the evaluator, and no XOR of two of them is Delta."""
     delta, known = readable_keys()[0].delta, []
     for offline in (False, True):
-        job = Computation(circuit, *uniform(circuit, 3, number), 4, position=9 + offline)
+        job = Computation(circuit, *uniform(circuit, 3, number), 4, nonce=9 + offline)
         played = compute(engine(4), engine(4), job, offline=offline)
         for payload in played.sent[2:]:
             known += to_labels(payload[: len(payload) // 16 * 16])
@@ -170,7 +170,7 @@ def test_everything_is_spent_by_a_good_message_only(scheme: TwoPartyScheme, offl
         with pytest.raises(InputError, match="inputs for 2 of 1 instances"):
             scheme.activate(kept, mine * 2)
         labels = scheme.activate(kept, mine)
-        with pytest.raises(StateReuseError, match="Ahead was used before"):
+        with pytest.raises(StateReuseError, match="OfflineGarbling was used before"):
             scheme.activate(kept, mine)
     else:
         _, payload = scheme.garble(garblers, circuit, mine, bits, stream(0, ""))
@@ -188,7 +188,7 @@ def test_everything_is_spent_by_a_good_message_only(scheme: TwoPartyScheme, offl
         with pytest.raises(InvalidPayloadError):
             finish(wrong)
     finish(payload)
-    with pytest.raises(StateReuseError, match="Chosen was used before"):
+    with pytest.raises(StateReuseError, match="EvaluatorChoice was used before"):
         finish(payload)
 
 
@@ -266,4 +266,11 @@ def test_states_show_nothing() -> None:
     offline, _ = REAL.garble_offline(garblers, circuit, 1, bits, stream(0, ""))
     played = compute(REAL, REAL, Computation(circuit, [[0, 1]], [[1, 2]]))
     shown = [repr(entry) for entry in (ours, chosen, offline, played.evaluation, played.output, played.output.labels)]
-    assert shown == ["<Transfers>", "<Chosen>", "<Ahead>", "<Evaluation>", "<GarblerOutput>", "<OutputLabels>"]
+    assert shown == [
+        "<Transfers>",
+        "<EvaluatorChoice>",
+        "<OfflineGarbling>",
+        "<Evaluation>",
+        "<GarblerOutput>",
+        "<OutputLabels>",
+    ]

@@ -115,7 +115,7 @@ def test_shares_add_up_to_the_vote(job: Votes) -> None:
 @given(votes())
 def test_the_ideal_vote_does_the_same(job: Votes) -> None:
     scheme, shape = IdealVote(), job.shape
-    transfers = [Transfers(job.position, shape.all_transfers, None) for _ in range(2)]
+    transfers = [Transfers(job.nonce, shape.all_transfers, None) for _ in range(2)]
     theirs, message = scheme.begin(transfers[0], None, shape, job.rest)
     mine = scheme.await_begin(transfers[1], None, shape, job.masks)
     for number in range(shape.rounds - 1):
@@ -201,27 +201,27 @@ def test_hash_keys_are_fresh_and_no_tweak_comes_twice(monkeypatch: pytest.Monkey
     made: list[tuple[bytes, int]] = []
     begin_hash = LabelHash.__init__
 
-    def note(self: LabelHash, key: bytes, position: int) -> None:
-        made.append((key, position))
-        begin_hash(self, key, position)
+    def note(self: LabelHash, key: bytes, nonce: int) -> None:
+        made.append((key, nonce))
+        begin_hash(self, key, nonce)
 
     monkeypatch.setattr(LabelHash, "__init__", note)
     first = Votes.uniform(5, 6, 4, 2, 2)
-    sent = [play(READABLE, READABLE, replace(first, position=query << 32 | 7, seed=query)).sent for query in (1, 2)]
+    sent = [play(READABLE, READABLE, replace(first, nonce=query << 32 | 7, seed=query)).sent for query in (1, 2)]
     answers = [answer[16:32] for each in sent for answer in each[1::2]]
     requests = [request[:16] for each in sent for request in each[2::2]]
     assert len({*answers, *requests}) == 6 + 4
     forward = {entry for entry in made if entry[0] in answers}
     backward = {entry for entry in made if entry[0] in requests}
     assert forward | backward == set(made)
-    assert {position for _, position in forward} == {q << 32 | 7 + n for q in (1, 2) for n in range(3)}
-    assert {position for _, position in backward} == {q << 32 | 7 + n for q in (1, 2) for n in (1, 2)}
+    assert {nonce for _, nonce in forward} == {q << 32 | 7 + n for q in (1, 2) for n in range(3)}
+    assert {nonce for _, nonce in backward} == {q << 32 | 7 + n for q in (1, 2) for n in (1, 2)}
     assert (len(forward), len(backward)) == (6, 4)
 
 
 @pytest.mark.req("CAPC-ROUND-004")
 def test_the_same_seeds_give_other_bytes_at_another_position() -> None:
-    one, two = (play(READABLE, READABLE, replace(JOB, position=position)).sent for position in (1, 2))
+    one, two = (play(READABLE, READABLE, replace(JOB, nonce=nonce)).sent for nonce in (1, 2))
     assert all(a != b for a, b in zip(one, two, strict=True))
 
 

@@ -12,52 +12,40 @@ from capc.models.architecture import Activation
 from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.session.session import Session
-from capc.steps.answering_party import inference as ap
-from capc.steps.answering_party import setup as ap_setup
-from capc.steps.answering_party.party import AnsweringParty, answering_party_open_batch
-from capc.steps.privacy_guardian import release as pg
-from capc.steps.privacy_guardian.aggregation import privacy_guardian_aggregate
-from capc.steps.privacy_guardian.party import PrivacyGuardian, privacy_guardian_open_query
-from capc.steps.privacy_guardian.setup import (
-    privacy_guardian_answer_setup,
-    privacy_guardian_begin_setup,
-    privacy_guardian_finish_setup,
-)
-from capc.steps.querying_party import inference as qp
-from capc.steps.querying_party import release as qp_release
-from capc.steps.querying_party import setup as qp_setup
-from capc.steps.querying_party.party import QueryingParty, querying_party_open_batch
+from capc.steps import answering_party as ap
+from capc.steps import privacy_guardian as pg
+from capc.steps import querying_party as qp
 from capc.steps.suite import Suite
 
 QP, PG = QUERYING_PARTY, PRIVACY_GUARDIAN
 Seeds = Callable[[], Seed]
 Post = Callable[[Party, Party, bytes], bytes]
-Parties = tuple[QueryingParty, list[AnsweringParty], PrivacyGuardian]
+Parties = tuple[qp.QueryingParty, list[ap.AnsweringParty], pg.PrivacyGuardian]
 
 
 def set_up(session: Session, suite: Suite, models: Sequence[QuantisedModel], seed: Seeds, post: Post) -> Parties:
     """Step 0; `post` carries each message. Secret: models, HE's key, transfer keys, offsets, mask keys of two AP."""
     begun, awaiting, choices = {}, {}, {}
     for me, model in zip(session.answering_parties, models, strict=True):
-        begun[me] = ap_setup.answering_party_begin_setup(session, suite, me, model, seed())
-    joining, he_keys, offers = qp_setup.querying_party_begin_setup(session, suite, seed())
-    checks = privacy_guardian_begin_setup(session, suite)
+        begun[me] = ap.answering_party_begin_setup(session, suite, me, model, seed())
+    joining, he_keys, offers = qp.querying_party_begin_setup(session, suite, seed())
+    checks = pg.privacy_guardian_begin_setup(session, suite)
     for me, (state, first) in begun.items():
         mask_keys = {peer: post(peer, me, theirs[me]) for peer, (_, theirs) in begun.items() if peer != me}
         received = post(QP, me, he_keys[me]), post(QP, me, offers[me]), mask_keys, post(PG, me, checks[me])
-        awaiting[me], choice = ap_setup.answering_party_answer_setup(state, *received, seed())
+        awaiting[me], choice = ap.answering_party_answer_setup(state, *received, seed())
         choices[me], checks[me] = post(me, QP, choice), post(me, PG, first[PG])
-    guardian, choice = privacy_guardian_answer_setup(session, suite, post(QP, PG, offers[PG]), checks, seed())
-    party, trees = qp_setup.querying_party_finish_setup(joining, {**choices, PG: post(PG, QP, choice)}, seed())
-    answering = [ap_setup.answering_party_finish_setup(awaiting[me], post(QP, me, trees[me])) for me in awaiting]
-    return party, answering, privacy_guardian_finish_setup(guardian, post(QP, PG, trees[PG]))
+    guardian, choice = pg.privacy_guardian_answer_setup(session, suite, post(QP, PG, offers[PG]), checks, seed())
+    party, trees = qp.querying_party_finish_setup(joining, {**choices, PG: post(PG, QP, choice)}, seed())
+    answering = [ap.answering_party_finish_setup(awaiting[me], post(QP, me, trees[me])) for me in awaiting]
+    return party, answering, pg.privacy_guardian_finish_setup(guardian, post(QP, PG, trees[PG]))
 
 
 def one_query(parties: Parties, account: Account, query: Sequence[int], seed: Seeds, post: Post) -> int | None:
     """Steps 1 to 3: the released label, or None for "no consensus". Secret: the query, shares, votes, and noise."""
     party, answering, guardian = parties
-    _, opened, transfers, (turn,) = querying_party_open_batch(party, 1)
-    waiting = [answering_party_open_batch(each, 1)[1] for each in answering]
+    _, opened, transfers, (turn,) = qp.querying_party_open_batch(party, 1)
+    waiting = [ap.answering_party_open_batch(each, 1)[1] for each in answering]
     shares: list[qp.VoteShare] = []
     votes = {}
     for entered, each in zip(qp.querying_party_enter_batch(opened, [query]), waiting, strict=True):
@@ -77,12 +65,12 @@ def one_query(parties: Parties, account: Account, query: Sequence[int], seed: Se
         shares += qp.querying_party_evaluate_vote(chosen, post(me, QP, circuits))
         # 2: AP's share leaves under zero-sum masks, which cancel in PG's sum over all AP.
         votes[me] = post(me, PG, ap.answering_party_send_vote(*ready))
-    aggregated = privacy_guardian_aggregate(privacy_guardian_open_query(guardian)[1], votes)
+    aggregated = pg.privacy_guardian_aggregate(pg.privacy_guardian_open_query(guardian)[1], votes)
     # 3: the account is charged, then PG draws the noise, and its circuit opens the noisy argmax to QP.
-    releasing, choice = qp_release.querying_party_request_release(turn, shares, seed())
+    releasing, choice = qp.querying_party_request_release(turn, shares, seed())
     receipt = account.reserve(party.session.tag, aggregated.query, aggregated.inputs_digest)
     released, circuits = pg.privacy_guardian_release(aggregated, receipt, post(QP, PG, choice), seed())
-    answer = qp_release.querying_party_finish_release(releasing, post(PG, QP, account.dispatch(receipt, circuits)))
+    answer = qp.querying_party_finish_release(releasing, post(PG, QP, account.dispatch(receipt, circuits)))
     if answer.answered_message is not None:
         # Realised charge: QP returns the label of the bit "answered", and PG gives back what was not spent.
         answered = pg.privacy_guardian_read_answered(released, post(QP, PG, answer.answered_message))

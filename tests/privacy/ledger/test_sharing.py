@@ -39,7 +39,7 @@ def spend(ledger: Ledger, tag: bytes) -> int:
 def elsewhere(folder: Path, work: str) -> int:
     """What another interpreter answers, with ``ledger`` open."""
     program = (
-        "import sys; from pathlib import Path; from ledger.test_sharing import *\n"
+        "import sys; from pathlib import Path; from privacy.ledger.test_sharing import *\n"
         f"with make_ledger(Path(sys.argv[1]), TERMS) as ledger: print({work})"
     )
     arguments = [sys.executable, "-c", program, str(folder)]

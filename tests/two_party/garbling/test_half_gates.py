@@ -36,11 +36,11 @@ def hash_by_hand(hash_key: bytes, label: int, tweak: int) -> int:
 @pytest.mark.req("CAPC-GC-003")
 @given(KEYS, POSITIONS, st.lists(st.lists(LABELS, min_size=1, max_size=3), min_size=1, max_size=4), st.booleans())
 def test_hash_is_two_calls_of_aes_under_tweaks_that_count(
-    key: bytes, position: int, calls: list[list[int]], twice: bool
+    key: bytes, nonce: int, calls: list[list[int]], twice: bool
 ) -> None:
-    label_hash = LabelHash(key, position)
+    label_hash = LabelHash(key, nonce)
     for number, labels in enumerate(calls):
-        expected = [hash_by_hand(key, x, row + (number << 40) + (position << 64)) for row, x in enumerate(labels)]
+        expected = [hash_by_hand(key, x, row + (number << 40) + (nonce << 64)) for row, x in enumerate(labels)]
         operands = [labels, labels] if twice else [labels]
         assert label_hash.digest(*operands) == [expected] * len(operands)
 
@@ -70,11 +70,11 @@ def wires_for(circuit: Circuit, number: int) -> list[int]:
     return [number >> wire & 1 for wire in range(circuit.inputs)]
 
 
-def evaluated(circuit: Circuit, rows: Rows, bits: Rows, delta: int, key: bytes, position: int) -> tuple[Rows, Rows]:
+def evaluated(circuit: Circuit, rows: Rows, bits: Rows, delta: int, key: bytes, nonce: int) -> tuple[Rows, Rows]:
     """The zero labels of the outputs, and the labels that evaluation finds for these bits of each instance."""
-    tables, outputs = garble(circuit, rows, delta, LabelHash(key, position))
+    tables, outputs = garble(circuit, rows, delta, LabelHash(key, nonce))
     active = [[zero ^ bits[i][wire] * delta for i, zero in enumerate(row)] for wire, row in enumerate(rows)]
-    return tables, outputs, evaluate_garbled(circuit, active, tables, LabelHash(key, position))
+    return tables, outputs, evaluate_garbled(circuit, active, tables, LabelHash(key, nonce))
 
 
 NUMBERS = st.lists(st.integers(0, (1 << 18) - 1), min_size=3, max_size=3)
@@ -84,10 +84,10 @@ NUMBERS = st.lists(st.integers(0, (1 << 18) - 1), min_size=3, max_size=3)
 @pytest.mark.req("CAPC-GC-001")
 @given(garblings(), NUMBERS)
 def test_every_output_is_the_label_of_the_clear_bit(garbling: Garbled, numbers: list[int]) -> None:
-    circuit, zeros, delta, key, position = garbling
+    circuit, zeros, delta, key, nonce = garbling
     instances = len(zeros[0])
     bits = [wires_for(circuit, number) for number in numbers[:instances]]
-    tables, outputs, labels = evaluated(circuit, zeros, bits, delta, key, position)
+    tables, outputs, labels = evaluated(circuit, zeros, bits, delta, key, nonce)
     for i, row in enumerate(bits):
         pairs = zip(outputs, clear_outputs(circuit, row), strict=True)
         assert [found[i] for found in labels] == [zeros[i] ^ bit * delta for zeros, bit in pairs]
@@ -111,7 +111,7 @@ def depth_of(circuit: Circuit) -> list[int]:
 
 
 def half_gates(
-    circuit: Circuit, zeros: Sequence[Sequence[int]], delta: int, key: bytes, position: int
+    circuit: Circuit, zeros: Sequence[Sequence[int]], delta: int, key: bytes, nonce: int
 ) -> tuple[dict[int, list[tuple[int, int]]], list[list[int]]]:
     """Figure 2 of the paper, gate by gate and written with its p and W: a second derivation with the hash by hand."""
     depth, instances = depth_of(circuit), len(zeros[0])
@@ -129,7 +129,7 @@ def half_gates(
         own = wire in products
         peers = [other for other in ands if depth[other] == depth[wire] and (other in products) is own]
         rank, size = peers.index(wire), len(peers)
-        base = (depth[wire] - 1 + (mixed and not own) << 40) + (position << 64)
+        base = (depth[wire] - 1 + (mixed and not own) << 40) + (nonce << 64)
         first, second = (min(i, j), max(i, j)) if own else (i, j)
         tables[wire], out = [], []
         for n in range(instances):
@@ -158,9 +158,9 @@ def half_gates(
 @pytest.mark.req("CAPC-GC-002")
 @given(garblings())
 def test_garbling_is_half_gates(garbling: Garbled) -> None:
-    circuit, zeros, delta, key, position = garbling
-    expected, outputs = half_gates(circuit, zeros, delta, key, position)
-    tables, labels = garble(circuit, zeros, delta, LabelHash(key, position))
+    circuit, zeros, delta, key, nonce = garbling
+    expected, outputs = half_gates(circuit, zeros, delta, key, nonce)
+    tables, labels = garble(circuit, zeros, delta, LabelHash(key, nonce))
     assert labels == outputs
     found = []
     for stage, (generator, evaluator) in zip(circuit.stages[1:], tables, strict=True):
@@ -201,12 +201,12 @@ def test_one_product_of_inputs_for_all_permute_bits_and_inputs(
 class RecordingHash(LabelHash):
     """Keeps all (label, tweak) pairs."""
 
-    def __init__(self, key: bytes, position: int) -> None:
-        super().__init__(key, position)
+    def __init__(self, key: bytes, nonce: int) -> None:
+        super().__init__(key, nonce)
         self.calls: list[tuple[int, int]] = []
 
     def digest(self, *operands: Sequence[int]) -> list[list[int]]:
-        base = self._number << 40 | self.position << 64
+        base = self._number << 40 | self.nonce << 64
         self.calls += [(label, base + row) for operand in operands for row, label in enumerate(operand)]
         return super().digest(*operands)
 
@@ -242,17 +242,17 @@ def test_decoded_outputs_do_not_depend_on_label_randomness(one: Garbled, two: Ga
     circuit = one[0]
     bits = wires_for(circuit, numbers[0])
     decoded = []
-    for _, drawn, delta, key, position in (one, two):
+    for _, drawn, delta, key, nonce in (one, two):
         zeros = [drawn[i % len(drawn)][:1] for i in range(circuit.inputs)]
         zeros = colours_chosen(circuit, [[row[0] ^ i << 64] for i, row in enumerate(zeros)])
-        _, outputs, labels = evaluated(circuit, zeros, [bits], delta, key, position)
+        _, outputs, labels = evaluated(circuit, zeros, [bits], delta, key, nonce)
         decoded.append([(a[0] ^ z[0]) & 1 for a, z in zip(labels, outputs, strict=True)])
     assert decoded[0] == decoded[1]
 
 
 @pytest.mark.req("CAPC-GC-006")
 @given(st.data(), st.integers(1, 64), KEYS, POSITIONS, LABELS)
-def test_shares_of_a_word_sum_to_it(data: st.DataObject, width: int, key: bytes, position: int, delta: int) -> None:
+def test_shares_of_a_word_sum_to_it(data: st.DataObject, width: int, key: bytes, nonce: int, delta: int) -> None:
     """And each party's row is what the specification's formula says, with the hash by hand."""
     delta |= 1
     sharing = Sharing(data.draw(st.integers(1, min(width, 5))), width)
@@ -263,8 +263,8 @@ def test_shares_of_a_word_sum_to_it(data: st.DataObject, width: int, key: bytes,
     bit_row = st.lists(st.integers(0, 1), min_size=instances, max_size=instances)
     bits = data.draw(st.lists(bit_row, min_size=wires, max_size=wires))
     active = [[z ^ b * delta for z, b in zip(*pair, strict=True)] for pair in zip(zeros, bits, strict=True)]
-    rows, mine = share_by_garbler(sharing, zeros, delta, LabelHash(key, position))
-    theirs = share_by_evaluator(sharing, active, rows, LabelHash(key, position))
+    rows, mine = share_by_garbler(sharing, zeros, delta, LabelHash(key, nonce))
+    theirs = share_by_evaluator(sharing, active, rows, LabelHash(key, nonce))
     for n in range(instances):
         for word in range(words):
             span = range(word * sharing.word_bits, (word + 1) * sharing.word_bits)
@@ -273,7 +273,7 @@ def test_shares_of_a_word_sum_to_it(data: st.DataObject, width: int, key: bytes,
     for wire in range(wires):
         for n in range(instances):
             modulus = 1 << (width - wire % sharing.word_bits)
-            tweak = wire * instances + n + (position << 64)
+            tweak = wire * instances + n + (nonce << 64)
             with_zero = zeros[wire][n] ^ (zeros[wire][n] & 1) * delta
             h_0, h_1 = (hash_by_hand(key, label, tweak) for label in (with_zero, with_zero ^ delta))
             assert rows[wire][n] == (h_0 - h_1 + 1 - 2 * (zeros[wire][n] & 1)) % modulus

@@ -52,8 +52,8 @@ def test_keys_are_blocks_under_the_batchs_key(hash_key: bytes, chunk: int, numbe
 )
 def test_a_row_is_hashed_under_the_key_of_its_place_in_the_chunk(calls: list[int]) -> None:
     """Rows beside every boundary, in the second of two chunks, with the hash by hand."""
-    key, position = bytes(range(16)), 5
-    label_hash = LabelHash(key, position)
+    key, nonce = bytes(range(16)), 5
+    label_hash = LabelHash(key, nonce)
     label_hash.digest([1, 2, 3])
     label_hash.begin_chunk(1)
     free, used = 0, Counter({-1: 3})
@@ -65,7 +65,7 @@ def test_a_row_is_hashed_under_the_key_of_its_place_in_the_chunk(calls: list[int
         beside = {boundary + offset - before for boundary in range(0, 4 * LIMIT, LIMIT) for offset in (-1, 0, 1)}
         for row in sorted(beside & set(range(rows)) | {0, rows - 1}):
             under = key_of(key, 1, (before + row) // LIMIT)
-            assert plain[row] == hash_of(under, operand[row], row + (number << 40) + (position << 64))
+            assert plain[row] == hash_of(under, operand[row], row + (number << 40) + (nonce << 64))
         used.update((before + row) // LIMIT for row in range(rows))
         free = before + rows
     counts = used.values()

@@ -60,17 +60,17 @@ def test_trees_by_hand() -> None:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-OT-001")
 @given(st.integers(1, 300), POSITIONS, st.integers(0, 2))
-def test_evaluator_gets_the_label_of_its_bit(count: int, position: int, number: int) -> None:
+def test_evaluator_gets_the_label_of_its_bit(count: int, nonce: int, number: int) -> None:
     garbler, evaluator = readable_keys(str(number))
-    bits, labels, message = ot.extend_receive(evaluator, position, count)
-    zeros = ot.extend_send(garbler, position, message)
+    bits, labels, message = ot.extend_receive(evaluator, nonce, count)
+    zeros = ot.extend_send(garbler, nonce, message)
     assert labels == [zero ^ (bits >> i & 1) * garbler.delta for i, zero in enumerate(zeros)]
     assert bits >> count == 0
 
 
-def stream(leaf: bytes, position: int, count: int) -> np.ndarray:
+def stream(leaf: bytes, nonce: int, count: int) -> np.ndarray:
     blocks = [
-        aes_block(leaf, low.to_bytes(8, "little") + position.to_bytes(8, "little")) for low in range(-(-count // 128))
+        aes_block(leaf, low.to_bytes(8, "little") + nonce.to_bytes(8, "little")) for low in range(-(-count // 128))
     ]
     return np.unpackbits(np.frombuffer(b"".join(blocks), np.uint8), bitorder="little")[:count]
 
@@ -79,21 +79,21 @@ def stream(leaf: bytes, position: int, count: int) -> np.ndarray:
 @pytest.mark.req("CAPC-OT-004")
 @settings(max_examples=25)
 @given(st.integers(1, 200), POSITIONS)
-def test_extension_by_numpy(count: int, position: int) -> None:
+def test_extension_by_numpy(count: int, nonce: int) -> None:
     garbler, evaluator = readable_keys()
-    streams = np.array([[stream(leaf, position, count) for leaf in leaves] for leaves in evaluator.leaves])
+    streams = np.array([[stream(leaf, nonce, count) for leaf in leaves] for leaves in evaluator.leaves])
     sums = np.bitwise_xor.reduce(streams, axis=1)
     columns = np.array(
         [np.bitwise_xor.reduce(tree[[y for y in range(16) if y >> i & 1]]) for tree in streams for i in range(4)]
     )
-    bits, labels, message = ot.extend_receive(evaluator, position, count)
+    bits, labels, message = ot.extend_receive(evaluator, nonce, count)
     rows = np.packbits(columns.T, axis=1, bitorder="little")
     assert [label.to_bytes(16, "little") for label in labels] == [row.tobytes() for row in rows]
     assert [bits >> i & 1 for i in range(count)] == sums[0].tolist()
     assert message.to_bytes() == np.packbits(sums[1:] ^ sums[0], axis=1, bitorder="little").tobytes()
     delta = np.array([garbler.delta >> j & 1 for j in range(128)], np.uint8)
     zero_rows = np.packbits((columns ^ np.outer(delta, sums[0])).T, axis=1, bitorder="little")
-    zeros = ot.extend_send(garbler, position, message)
+    zeros = ot.extend_send(garbler, nonce, message)
     assert [zero.to_bytes(16, "little") for zero in zeros] == [row.tobytes() for row in zero_rows]
 
 
@@ -101,10 +101,10 @@ def test_extension_by_numpy(count: int, position: int) -> None:
 @pytest.mark.req("CAPC-OT-003", "CAPC-OT-005")
 @settings(max_examples=25)
 @given(st.sets(POSITIONS, min_size=2, max_size=4))
-def test_other_positions_give_other_rows_and_bits(positions: set[int]) -> None:
-    """31 x 256 bits of rows at two positions differ in about half of all places (40 sigma from either end)."""
+def test_other_positions_give_other_rows_and_bits(nonces: set[int]) -> None:
+    """31 x 256 bits of rows at two nonces differ in about half of all places (40 sigma from either end)."""
     _, evaluator = readable_keys()
-    sent = [ot.extend_receive(evaluator, position, 256) for position in sorted(positions)]
+    sent = [ot.extend_receive(evaluator, nonce, 256) for nonce in sorted(nonces)]
     for first, second in itertools.combinations(sent, 2):
         distance = sum((a ^ b).bit_count() for a, b in zip(first[2].rows, second[2].rows, strict=True))
         assert 2100 < distance < 5800

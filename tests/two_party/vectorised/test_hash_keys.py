@@ -59,7 +59,7 @@ def circuit_of(rows: int) -> Circuit:
 def test_one_circuit_beside_the_boundary(rows: int) -> None:
     """The first two need one key. From the fifth on a single layer has more rows than a key hashes."""
     circuit = circuit_of(rows)
-    check_same_bytes(Computation(circuit, *uniform(circuit, 1), 1, position=3, seed=5))
+    check_same_bytes(Computation(circuit, *uniform(circuit, 1), 1, nonce=3, seed=5))
 
 
 @pytest.mark.slow
@@ -76,7 +76,7 @@ def test_a_key_that_changes_between_layers(
 ) -> None:
     """At a small limit: seven votes have more than two keys of 2^11 rows."""
     monkeypatch.setattr(hash_keys, "KEY_ROWS", SMALL)
-    check_same_bytes(Computation(circuit, *uniform(circuit, instances), chunk, position=3, seed=5))
+    check_same_bytes(Computation(circuit, *uniform(circuit, instances), chunk, nonce=3, seed=5))
 
 
 @pytest.mark.req("CAPC-GC-011")
@@ -133,7 +133,7 @@ def test_no_key_of_a_batch_hashes_more_than_its_rows(monkeypatch: pytest.MonkeyP
     """Counted in AES, both ends together: 2^17 rows, of which the garbler hashes both labels and the evaluator one."""
     counted = count_hashes(monkeypatch)
     circuit = circuit_of(LIMIT + 9000)
-    job = Computation(circuit, *uniform(circuit, 1), 1, position=3, seed=5)
+    job = Computation(circuit, *uniform(circuit, 1), 1, nonce=3, seed=5)
     compute(engine(1), engine(1), job)
     assert sorted(counted.values()) == [3 * 4096, 3 * 4904, 3 * LIMIT]
 

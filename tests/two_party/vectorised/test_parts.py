@@ -44,8 +44,8 @@ def test_transposition(words: int, number: int) -> None:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-OT-003", "CAPC-OT-004")
 @given(st.integers(0, 1500), st.integers(0, (1 << 64) - 1))
-def test_extension_is_the_readable_one(transfers: int, position: int) -> None:
-    check_extension(transfers, position)
+def test_extension_is_the_readable_one(transfers: int, nonce: int) -> None:
+    check_extension(transfers, nonce)
 
 
 @pytest.mark.slow
@@ -54,16 +54,16 @@ def test_extension_over_several_spans(transfers: int) -> None:
     check_extension(transfers, 3)
 
 
-def check_extension(transfers: int, position: int) -> None:
+def check_extension(transfers: int, nonce: int) -> None:
     garbler, evaluator = readable_keys()
     garbler_key, evaluator_key = fresh_keys(FAST, FAST)
-    bits, labels, message = ot_extension.extend_receive(evaluator, position, transfers)
-    fast_bits, received, payload = extension.extend_receive(evaluator_key, position, transfers)
+    bits, labels, message = ot_extension.extend_receive(evaluator, nonce, transfers)
+    fast_bits, received, payload = extension.extend_receive(evaluator_key, nonce, transfers)
     assert payload == message.to_bytes()
     assert fast_bits.tolist() == ring.to_bits(bits, transfers)
     assert to_numbers(received.all()[None])[0] == labels[:transfers]
-    zeros = extension.extend_send(garbler_key, position, transfers, payload)
-    assert to_numbers(zeros[None])[0] == ot_extension.extend_send(garbler, position, message)[:transfers]
+    zeros = extension.extend_send(garbler_key, nonce, transfers, payload)
+    assert to_numbers(zeros[None])[0] == ot_extension.extend_send(garbler, nonce, message)[:transfers]
 
 
 @given(st.lists(st.integers(0, 1), min_size=1, max_size=70))

@@ -40,7 +40,7 @@ def test_random_circuits(job: Computation, offline: bool) -> None:
     ],
 )
 def test_circuits_of_the_protocol(circuit: Circuit, instances: int, chunk: int, offline: bool) -> None:
-    check_same_bytes(Computation(circuit, *uniform(circuit, instances), chunk, position=7, seed=1), offline=offline)
+    check_same_bytes(Computation(circuit, *uniform(circuit, instances), chunk, nonce=7, seed=1), offline=offline)
 
 
 def words_only(name: str, garbler: int, evaluator: int, sharing: Sharing | None) -> Circuit:
@@ -56,7 +56,7 @@ def test_no_gates_and_a_party_without_inputs(
     garbler: int, evaluator: int, sharing: Sharing | None, offline: bool
 ) -> None:
     circuit = words_only("no gates", garbler, evaluator, sharing)
-    check_same_bytes(Computation(circuit, *uniform(circuit, 3), 2, position=0, seed=0), offline=offline)
+    check_same_bytes(Computation(circuit, *uniform(circuit, 3), 2, nonce=0, seed=0), offline=offline)
 
 
 @pytest.mark.parametrize("value", [0, 1, (1 << 36) - 1, 1 << 36, (1 << 37) - 1], ids=hex)
@@ -64,14 +64,14 @@ def test_all_equal_and_wrap_around(value: int) -> None:
     """Sums that wrap, signs on both sides of the border; a vote in which all classes tie."""
     relu = relu_circuit(37, 12)
     inputs = [[value], [0], [(1 << 37) - 1]]
-    check_same_bytes(Computation(relu, inputs, inputs[::-1], 2, position=1, seed=2))
+    check_same_bytes(Computation(relu, inputs, inputs[::-1], 2, nonce=1, seed=2))
     vote = vote_circuit(3, 37, 16)
-    check_same_bytes(Computation(vote, [[value] * 3] * 2, [[0] * 3] * 2, 2, position=1, seed=2))
+    check_same_bytes(Computation(vote, [[value] * 3] * 2, [[0] * 3] * 2, 2, nonce=1, seed=2))
 
 
 def test_the_largest_position() -> None:
     circuit = relu_circuit(4, 1)
-    check_same_bytes(Computation(circuit, *uniform(circuit, 2), 2, position=(1 << 64) - 2, seed=3))
+    check_same_bytes(Computation(circuit, *uniform(circuit, 2), 2, nonce=(1 << 64) - 2, seed=3))
 
 
 @pytest.mark.slow
@@ -79,7 +79,7 @@ def test_a_stage_of_several_blocks() -> None:
     """300 lanes are more than a block, so that each AND of a stage is garbled on its own."""
     circuit = vote_circuit(3, 6, 5)
     mine, theirs = uniform(circuit, 1300)
-    check_same_bytes(Computation(circuit, mine, theirs, 1200, position=1, seed=4))
+    check_same_bytes(Computation(circuit, mine, theirs, 1200, nonce=1, seed=4))
 
 
 @pytest.mark.req("CAPC-OT-002", "CAPC-OT-006")

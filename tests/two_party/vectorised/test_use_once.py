@@ -16,7 +16,7 @@ from capc.two_party.circuits.release import release_circuit
 from capc.two_party.circuits.relu import relu_circuit
 from capc.two_party.garbling.hash_keys import MAX_HASHES
 from capc.two_party.garbling.readable import GarbledTwoParty
-from capc.two_party.interface import Chosen
+from capc.two_party.interface import EvaluatorChoice
 from capc.two_party.transfers import Transfers
 from capc.two_party.vectorised import VectorisedTwoParty
 from capc.two_party.vectorised.batches import reader_of
@@ -28,7 +28,7 @@ OPENED = release_circuit(3, 5)
 BOTH = pytest.mark.parametrize("circuit", [SHARED, OPENED], ids=["shared", "opened"])
 
 
-def begin(scheme: GarbledTwoParty, circuit: Circuit, instances: int = 3) -> tuple[Transfers, Chosen, bytes]:
+def begin(scheme: GarbledTwoParty, circuit: Circuit, instances: int = 3) -> tuple[Transfers, EvaluatorChoice, bytes]:
     """The garbler's transfers, and the evaluator's choice and its bits."""
     garbler_key, evaluator_key = fresh_keys(scheme, scheme)
     counts = [instances * circuit.evaluator_inputs]
@@ -90,27 +90,27 @@ def test_no_position_comes_twice_under_one_key() -> None:
     garbler_key, evaluator_key = fresh_keys(scheme, scheme)
     _, payload = scheme.extend_evaluator(evaluator_key, 4, [5, 5])
     scheme.extend_garbler(garbler_key, 4, [5, 5], payload)
-    for position in (4, 5):
-        with pytest.raises(InputError, match=f"position {position} comes again: use every position once"):
-            scheme.extend_evaluator(evaluator_key, position, [10])
+    for nonce in (4, 5):
+        with pytest.raises(InputError, match=f"nonce {nonce} comes again: use every nonce once"):
+            scheme.extend_evaluator(evaluator_key, nonce, [10])
         with pytest.raises(InputError, match="comes again"):
-            scheme.extend_garbler(garbler_key, position, [10], payload)
+            scheme.extend_garbler(garbler_key, nonce, [10], payload)
         with pytest.raises(InputError, match="comes again"):
-            scheme.expect_transfers(garbler_key, position, [10])
+            scheme.expect_transfers(garbler_key, nonce, [10])
     stash, payload = scheme.stash_evaluator(evaluator_key, 6, 8, 3)
     assert stash.left == 8
-    with pytest.raises(InputError, match="position 8 comes again"):
+    with pytest.raises(InputError, match="nonce 8 comes again"):
         scheme.extend_evaluator(evaluator_key, 8, [8])
 
 
 @pytest.mark.req("CAPC-GC-003")
 def test_no_tweak_comes_twice() -> None:
-    """The blocks that enter the permutation the second time differ by the tweak: rows, numbers and positions differ."""
+    """The blocks that enter the permutation the second time differ by the tweak: rows, numbers and nonces differ."""
     seen = set()
-    for position in (0, 1, (1 << 64) - 1):
-        label_hash = BatchHash(bytes(16), position)
+    for nonce in (0, 1, (1 << 64) - 1):
+        label_hash = BatchHash(bytes(16), nonce)
         buffers = HashBuffers(6, 12)
-        buffers.set_nonce(position)
+        buffers.set_nonce(nonce)
         for _ in range(3):
             label_hash.next_number(buffers.numbers(6))
             for rows in ([slice(0, 1), slice(3, 4)], [slice(1, 3), slice(4, 6)]):
@@ -151,7 +151,7 @@ def test_nothing_of_a_connection_is_copied_or_stored() -> None:
 
 
 def test_batches_take_from_a_stash_in_turn() -> None:
-    """Of different sizes; every transfer goes to one batch, every batch has a position of its own."""
+    """Of different sizes; every transfer goes to one batch, every batch has a nonce of its own."""
     scheme = VectorisedTwoParty(2)
     garbler_key, evaluator_key = fresh_keys(scheme, scheme)
     per_instance = SHARED.evaluator_inputs
@@ -160,7 +160,7 @@ def test_batches_take_from_a_stash_in_turn() -> None:
     labels = []
     for number, instances in enumerate((1, 3, 2)):
         mine, theirs = kept.take(instances * per_instance), stash.take(instances * per_instance)
-        assert mine.position == theirs.position == 9 + number
+        assert mine.nonce == theirs.nonce == 9 + number
         labels += theirs.secret.labels.tolist()
         chosen, bits = scheme.choose(theirs, SHARED, [[7]] * instances)
         assert len(bits) == scheme.bits_length(SHARED, instances)

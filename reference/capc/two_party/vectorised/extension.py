@@ -52,7 +52,7 @@ class ConnectionKey(Unstored):
         """Raises :class:`InputError` if one of these consecutive nonces was used before."""
         again = self._used.intersection(range(nonce, nonce + count))
         if again:
-            raise InputError(f"transfer position {min(again)} comes again: use every position once")
+            raise InputError(f"transfer nonce {min(again)} comes again: use every nonce once")
 
     def take_nonces(self, nonce: int, count: int) -> None:
         """Marks consecutive nonces as used; a batch that was opened earlier may come later."""

@@ -63,7 +63,7 @@ from collections.abc import Sequence
 from capc.steps.answering_party.inference import *
 from capc.steps.answering_party.offline import *
 from capc.steps.answering_party.vote_rounds import *
-from capc.steps.privacy_guardian.release import *
+from capc.steps.privacy_guardian.party import *
 from capc.steps.querying_party.inference import *
 from capc.steps.querying_party.offline import *
 from capc.steps.querying_party.vote_rounds import *

@@ -150,7 +150,7 @@ def test_only_the_two_labels_of_a_wire_decode(seed: int, returned: bytes) -> Non
 
 @pytest.mark.req("CAPC-ROLE-008", "CAPC-ROLE-009", "CAPC-GC-008")
 @SCHEMES
-@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize("offline", [False, True])
 def test_everything_is_spent_by_a_good_message_only(scheme: TwoPartyScheme, offline: bool) -> None:
     """Length and padding of choice bits and the length of circuits are refused before; then nothing comes twice."""
     circuit, mine, theirs = relu_circuit(4, 1), [[3]], [[5]]

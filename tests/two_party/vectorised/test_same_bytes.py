@@ -27,7 +27,7 @@ def test_random_circuits(job: Computation, offline: bool) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ahead", [False, True], ids=["at once", "ahead"])
+@pytest.mark.parametrize("offline", [False, True], ids=["at once", "offline"])
 @pytest.mark.parametrize(
     ("circuit", "instances", "chunk"),
     [
@@ -51,7 +51,7 @@ def words_only(name: str, garbler: int, evaluator: int, sharing: Sharing | None)
 
 @pytest.mark.parametrize("sharing", [None, Sharing(5, 64)], ids=["opened", "shared in 64 bits"])
 @pytest.mark.parametrize(("garbler", "evaluator"), [(0, 2), (2, 0), (1, 1)])
-@pytest.mark.parametrize("ahead", [False, True], ids=["at once", "ahead"])
+@pytest.mark.parametrize("offline", [False, True], ids=["at once", "offline"])
 def test_no_gates_and_a_party_without_inputs(
     garbler: int, evaluator: int, sharing: Sharing | None, offline: bool
 ) -> None:

@@ -91,6 +91,7 @@ def test_hidden_biases_reach_the_replicas(keys: tuple[Keys, Keys]) -> None:
     assert np.abs(opened(share, mask) - network.logits(features)).max() < UNIT + 1e-4
 
 
+@pytest.mark.slow
 def test_masks_fill_their_range_and_follow_the_seed(keys: tuple[Keys, Keys]) -> None:
     network = random_network((3, 200), 3)
     request = querying_party_encrypt(keys[0], [0.5, 0.25, -1])
@@ -126,6 +127,7 @@ def test_every_answering_party_shares_its_logits(comparison: Comparison, network
         assert np.abs(logits - network.logits(query)).max() < UNIT + 1e-3
 
 
+@pytest.mark.slow
 def test_squares_learn_digits_about_as_well_as_relus() -> None:
     digits = load_digits()
     rows, labels, queries, truth = (

@@ -63,6 +63,7 @@ def asked() -> Asked:
     return Asked(features[rows], labels[rows].tolist(), networks, collaboration, account, results)
 
 
+@pytest.mark.slow
 def test_labels_are_those_of_the_networks_in_the_clear_and_are_charged(asked: Asked) -> None:
     """Classes are apart and CKKS is close: there is no near tie. What the data say would be another class."""
     for features, label, result in zip(asked.features, asked.labels, asked.results, strict=True):

@@ -32,6 +32,7 @@ def bytes_of(report: Any, *steps: str) -> int:
     return sum(cost["bytes"] for name, cost in report["steps"].items() if name in steps)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-022", "CAPC-RUN-010", "CAPC-AHEAD-001", "CAPC-AHEAD-004")
 def test_a_prepared_run_releases_ideal_labels_and_tells_both_parts_apart(tmp_path: Path) -> None:
     reports: dict[str, Any] = {}
@@ -138,6 +139,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[b
         process.kill()
 
 
+@pytest.mark.slow
 def test_workers_change_no_label_and_end_with_the_run(started: list[subprocess.Popen[bytes]]) -> None:
     reports: list[Any] = []
     for workers in ("0", "2"):

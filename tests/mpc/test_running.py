@@ -82,6 +82,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-006")
 def test_what_hangs_is_stopped_with_everything_that_it_started(tmp_path: Path, cache: Path) -> None:
     marks = tmp_path / "marks"

@@ -41,6 +41,7 @@ def test_steps_draw_what_is_listed_under_encryption(number: int) -> None:
     assert len(notes.blindings) > 2
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-NAME-003", "CAPC-NAME-004")
 def test_every_label_and_every_step_with_a_seed_is_among_the_sessions() -> None:
     """Each function draws under one label; the step of release by an engine has the label of the other."""

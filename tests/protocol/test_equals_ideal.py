@@ -167,6 +167,7 @@ def test_hybrid_rounds_equal_ideal_functionality(mode: str, data: st.DataObject)
     check_rounds(data.draw(cases(mode)), None)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-008", "CAPC-ROUND-001", "CAPC-REL-001")
 @pytest.mark.parametrize("mode", MODES)
 @settings(RELAXED, max_examples=examples(ordinary=6, nightly=200))

@@ -56,6 +56,7 @@ def words(module: Module) -> set[str]:
     return {getattr(node, "value", None) for node in ast.walk(module.tree) if isinstance(node, ast.Constant)} & STEPS
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-NAME-001", "CAPC-NAME-004")
 def test_code_uses_every_name_and_no_other() -> None:
     shipped = modules()

@@ -153,6 +153,20 @@ class Circuit:
         left, right = tuple(left for left, _ in pairs), tuple(right for _, right in pairs)
         return CircuitStage(tuple(ands), left, right, tuple(free), products)
 
+    @cached_property
+    def xors(self) -> tuple[tuple[tuple[int, int, int], ...], ...]:
+        """The free gates of each stage as a wire and the two whose XOR it is.
+
+        An INV is an XOR with a wire of its own, after all others, that carries 1.
+        """
+        one = self.inputs + len(self.gates)
+
+        def xor(wire: int) -> tuple[int, int, int]:
+            operation, left, right = self.gate(wire)
+            return wire, left, right if operation is Operation.XOR else one
+
+        return tuple(tuple(map(xor, stage.free)) for stage in self.stages)
+
     def _is_product(self, wire: int) -> bool:
         """Whether a wire is the AND of an input of the garbler and one of the evaluator."""
         operation, *operands = self.gate(wire)

@@ -27,13 +27,13 @@ from capc.foundation.aes_ctr import counters, to_labels
 from capc.foundation.encoding import LABEL_BYTES
 from capc.foundation.errors import InputError
 from capc.foundation.primitives import Permutation
-from capc.two_party.circuits.builder import Circuit, Operation
+from capc.two_party.circuits.builder import Circuit
 from capc.two_party.garbling.hash_keys import HashKeys, key_spans
 
 Made = TypeVar("Made")
 LabelRows = list[list[int]]
 """One list of labels per wire, one label per instance."""
-TableStage = tuple[list[int], list[int]]
+TableStage = tuple[Sequence[int], Sequence[int]]
 """Generator halves and evaluator halves of one stage, in the order of rows; products have no generator halves."""
 
 
@@ -69,7 +69,7 @@ class LabelHash(HashKeys[Permutation]):
         return digests
 
 
-Hashing = Generator[list[list[int]], list[list[int]], Made]
+Hashing = Generator[list[int], tuple[Sequence[int], ...], Made]
 """Work on one instance: it asks for the hashes of labels, stage after stage, and goes on when it has them."""
 
 
@@ -94,7 +94,7 @@ def garble_instance(
         delta: the global offset.
 
     Yields:
-        the labels to hash of a stage, rows in order, and the same XOR Delta; it is sent their hashes.
+        the labels to hash of a stage, rows in order; it is sent their hashes, and those of the same labels XOR Delta.
 
     Returns:
         the tables of each stage after the first; the zero labels of the output wires.
@@ -102,17 +102,19 @@ def garble_instance(
     Raises:
         InputError: a product takes a zero label whose lowest bit is 1.
     """
-    wires = [*zero_labels, *[0] * len(circuit.gates)]
+    # Of the wire that carries 1, delta is the label.
+    wires = [*zero_labels, *[0] * len(circuit.gates), delta]
     tables: list[TableStage] = []
-    _free_gates(circuit, wires, circuit.stages[0].free, delta)
-    for stage in circuit.stages[1:]:
+    for wire, a, b in circuit.xors[0]:
+        wires[wire] = wires[a] ^ wires[b]
+    for stage, xors in zip(circuit.stages[1:], circuit.xors[1:], strict=True):
         left, right = [wires[wire] for wire in stage.left], [wires[wire] for wire in stage.right]
         generator: list[int] = []
         evaluator: list[int] = []
         if stage.products and any(label & 1 for label in right):
             raise InputError("an evaluator's zero label ends in 1: make its lowest bit that of the input")
         hashed = right if stage.products else left + right
-        zeros, ones = yield [hashed, [label ^ delta for label in hashed]]
+        zeros, ones = yield hashed
         half = len(hashed) - len(right)
         for place, wire in enumerate(stage.ands):
             a, b, zero = left[place], right[place], 0
@@ -125,7 +127,8 @@ def garble_instance(
             # 3.
             wires[wire] = zero ^ zeros[half + place] ^ (evaluator[-1] ^ a if b & 1 else 0)
         tables.append((generator, evaluator))
-        _free_gates(circuit, wires, stage.free, delta)
+        for wire, a, b in xors:
+            wires[wire] = wires[a] ^ wires[b]
     return tables, [wires[wire] for wire in circuit.outputs]
 
 
@@ -140,19 +143,21 @@ def evaluate_instance(
     Yields:
         the labels to hash of a stage, rows in order; it is sent their hashes.
     """
-    wires = [*active_labels, *[0] * len(circuit.gates)]
     # The active label of an inverted wire is the wire's own: its meaning changes, not the label.
-    _free_gates(circuit, wires, circuit.stages[0].free, offset=0)
-    for stage, (generator, evaluator) in zip(circuit.stages[1:], tables, strict=True):
+    wires = [*active_labels, *[0] * len(circuit.gates), 0]
+    for wire, a, b in circuit.xors[0]:
+        wires[wire] = wires[a] ^ wires[b]
+    for stage, xors, (generator, evaluator) in zip(circuit.stages[1:], circuit.xors[1:], tables, strict=True):
         left, right = [wires[wire] for wire in stage.left], [wires[wire] for wire in stage.right]
-        (hashes,) = yield [right if stage.products else left + right]
+        (hashes,) = yield right if stage.products else left + right
         half = len(hashes) - len(right)
         for place, wire in enumerate(stage.ands):
             a, b, label = left[place], right[place], hashes[half + place]
             if not stage.products:
                 label ^= hashes[place] ^ (generator[place] if a & 1 else 0)
             wires[wire] = label ^ (evaluator[place] ^ a if b & 1 else 0)
-        _free_gates(circuit, wires, stage.free, offset=0)
+        for wire, a, b in xors:
+            wires[wire] = wires[a] ^ wires[b]
     return [wires[wire] for wire in circuit.outputs]
 
 
@@ -163,7 +168,8 @@ def garble(
 
     Arguments, results and errors as of :func:`garble_instance`, for each wire a label of every instance.
     """
-    made = _together([garble_instance(circuit, labels, delta) for labels in zip(*zero_labels, strict=True)], label_hash)
+    work = [garble_instance(circuit, labels, delta) for labels in zip(*zero_labels, strict=True)]
+    made = _together(work, label_hash, (0, delta))
     tables: list[TableStage] = []
     for stage in zip(*(tables for tables, _ in made), strict=True):
         generators, evaluators = zip(*stage, strict=True)
@@ -176,42 +182,50 @@ def evaluate(
 ) -> LabelRows:
     """Evaluates a chunk: all instances; as :func:`evaluate_instance`, for each wire a label of every instance."""
     count = len(active_labels[0])
-    work = [
-        evaluate_instance(
-            circuit, labels, [(generator[at::count], evaluator[at::count]) for generator, evaluator in tables]
-        )
-        for at, labels in enumerate(zip(*active_labels, strict=True))
-    ]
-    return [list(row) for row in zip(*_together(work, label_hash), strict=True)]
+    own = zip(
+        *([*zip(_apart(halves, count), _apart(others, count), strict=True)] for halves, others in tables), strict=True
+    )
+    inputs = zip(*active_labels, strict=True)
+    work = [evaluate_instance(circuit, labels, mine) for labels, mine in zip(inputs, own, strict=True)]
+    return [list(row) for row in zip(*_together(work, label_hash, (0,)), strict=True)]
 
 
-def _together(instances: Sequence[Hashing[Made]], label_hash: LabelHash) -> list[Made]:
-    """Goes through all instances stage by stage, and hashes what they ask for in one call: AES likes many blocks."""
+def _together(instances: Sequence[Hashing[Made]], label_hash: LabelHash, offsets: tuple[int, ...]) -> list[Made]:
+    """Goes through all instances stage by stage, and hashes what they ask for in one call: AES likes many blocks.
+
+    Args:
+        instances: of one circuit, so that all of them end with the same stage.
+        label_hash: of the chunk.
+        offsets: what a label is XORed with before each of its hashes.
+    """
+    count = len(instances)
     results: list[Made] = []
-    replies: Sequence[list[list[int]] | None] = [None] * len(instances)
-    while len(results) < len(instances):
-        asked: list[list[list[int]]] = []
+    replies: Sequence[tuple[Sequence[int], ...] | None] = [None] * count
+    while len(results) < count:
+        asked: list[list[int]] = []
         for instance, reply in zip(instances, replies, strict=True):
             try:
                 asked.append(instance.send(reply))  # type: ignore[arg-type]
             except StopIteration as ended:
                 results.append(ended.value)
         if asked:
-            digests = label_hash.digest(*map(_side_by_side, zip(*asked, strict=True)))
-            replies = [[digest[at :: len(asked)] for digest in digests] for at in range(len(asked))]
+            labels = _side_by_side(asked)
+            digests = label_hash.digest(
+                *([label ^ offset for label in labels] if offset else labels for offset in offsets)
+            )
+            replies = list(zip(*(_apart(digest, count) for digest in digests), strict=True))
     return results
+
+
+def _apart(rows: Sequence[int], count: int) -> list[tuple[int, ...]]:
+    """The rows of every instance, from those of all side by side."""
+    gates = [rows[start : start + count] for start in range(0, len(rows), count)]
+    return list(zip(*gates, strict=True)) or [()] * count
 
 
 def _side_by_side(rows: Sequence[Sequence[int]]) -> list[int]:
     """Gate after gate, the row of every instance."""
     return list(chain.from_iterable(zip(*rows, strict=True)))
-
-
-def _free_gates(circuit: Circuit, wires: list[int], free: Sequence[int], offset: int) -> None:
-    gates, first = circuit.gates, circuit.inputs
-    for wire in free:
-        operation, left, right = gates[wire - first]
-        wires[wire] = wires[left] ^ (wires[right] if operation is Operation.XOR else offset)
 
 
 def _xor(left: bytes, right: bytes) -> bytes:

@@ -195,7 +195,7 @@ class _Reader:
 
 
 def _read_chunk(reader: _Reader, circuit: Circuit, size: int) -> GarbledChunk:
-    tables = []
+    tables: list[TableStage] = []
     for stage in circuit.stages[1:]:
         half = LABEL_BYTES * len(stage.ands) * size
         generator = [] if stage.products else to_labels(reader.take(half))

@@ -182,9 +182,8 @@ def evaluate(
 ) -> LabelRows:
     """Evaluates a chunk: all instances; as :func:`evaluate_instance`, for each wire a label of every instance."""
     count = len(active_labels[0])
-    own = zip(
-        *([*zip(_apart(halves, count), _apart(others, count), strict=True)] for halves, others in tables), strict=True
-    )
+    stages = (zip(_apart(generator, count), _apart(evaluator, count), strict=True) for generator, evaluator in tables)
+    own = list(zip(*stages, strict=True)) or [()] * count
     inputs = zip(*active_labels, strict=True)
     work = [evaluate_instance(circuit, labels, mine) for labels, mine in zip(inputs, own, strict=True)]
     return [list(row) for row in zip(*_together(work, label_hash, (0,)), strict=True)]

@@ -40,6 +40,7 @@ PUBLIC = {
     "capc.models.architecture.Architecture": "public in a session",
     "capc.models.architecture.StageShape": "public in a session",
     "capc.session.channel.Channel": "names of parties and the session's digest",
+    "capc.session.channel.LayerChannel": "the same, and the numbers in headers",
     "capc.privacy.query_cost.QueryCost": "a function of the policy",
     "capc.protocol.costs.StepCost": "seconds, bytes, rounds",
     "capc.protocol.engine.EngineCost": "bytes, rounds",

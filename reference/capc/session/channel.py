@@ -24,6 +24,10 @@ class Channel:
     me: Party
     peer: Party
 
+    def at(self, query: int, layer: int) -> LayerChannel:
+        """The same connection, for one layer of one query or batch."""
+        return LayerChannel(self, query, layer)
+
     def seal(self, message_type: MessageType, payload: bytes, query: int = 0, layer: int = 0) -> bytes:
         """A message to the peer."""
         return Envelope(message_type, self.session_tag, query, layer, self.me, self.peer).seal(payload)
@@ -56,6 +60,33 @@ class Channel:
         """
         digest = b"" if bound_to is None else hashlib.sha256(bound_to).digest()
         return STEP_LABELS[step] + b"/" + _party_bytes(self.me) + self.context(query, layer) + digest
+
+
+@dataclass(frozen=True)
+class LayerChannel:
+    """The connection as one layer of one query or batch uses it: all in its headers and labels is of that layer.
+
+    Attributes:
+        channel: the connection.
+        query: the number of the query, or of a batch's first.
+        layer: the layer's, or the round's.
+    """
+
+    channel: Channel
+    query: int
+    layer: int
+
+    def seal(self, message_type: MessageType, payload: bytes) -> bytes:
+        """A message to the peer."""
+        return self.channel.seal(message_type, payload, self.query, self.layer)
+
+    def open(self, message_type: MessageType, message: bytes, length: int) -> bytes:
+        """The payload of the peer's message; errors as of :meth:`Channel.open`."""
+        return self.channel.open(message_type, message, length, self.query, self.layer)
+
+    def label(self, step: str, bound_to: bytes | None = None) -> bytes:
+        """The label under which ``me`` expands its seed in one step; arguments as of :meth:`Channel.label`."""
+        return self.channel.label(step, self.query, self.layer, bound_to)
 
 
 def _party_bytes(party: Party) -> bytes:

@@ -27,10 +27,7 @@ def answering_party_enter_argmax(
     parameters, count = request.party.session.parameters, request.batch.count
     # Other masks, other shares: one seed never shares two votes alike.
     masks = b"".join(mask.to_bytes(8, "little") for row in state.sums for mask in row)
-    label = request.party.channel.label(
-        "answering_party_enter_argmax", request.batch.first, request.layer, bound_to=masks
-    )
-    source = request.party.suite.expand(seed, label)
+    source = request.party.suite.expand(seed, request.channel.label("answering_party_enter_argmax", bound_to=masks))
     width = parameters.widths.vote_bits
     fresh = tuple(tuple(ring.uniform(source, parameters.num_classes, width)) for _ in range(count))
     state.spend()

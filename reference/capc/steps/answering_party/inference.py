@@ -20,7 +20,7 @@ from capc.foundation.randomness import RandomSource, Seed
 from capc.foundation.single_use import SingleUse
 from capc.models.architecture import Rows, StageShape
 from capc.models.operators import per_output
-from capc.session.channel import Channel
+from capc.session.channel import Channel, LayerChannel
 from capc.session.envelope import MessageType
 from capc.session.session import Batch
 from capc.steps import zero_sum
@@ -72,6 +72,15 @@ class AnsweringLayer(SingleUse):
     def stage(self) -> StageShape:
         """The layer's shape."""
         return self.party.model.architecture.stages[self.layer]
+
+    @property
+    def channel(self) -> LayerChannel:
+        """The connection to the querying party, for this layer."""
+        return self.channel_of(self.layer)
+
+    def channel_of(self, layer: int) -> LayerChannel:
+        """The same for a round of the vote."""
+        return self.party.channel.at(self.batch.first, layer)
 
 
 @dataclass(frozen=True, repr=False)
@@ -189,16 +198,16 @@ def respond_to_request(
 
     The masks depend on the request: two requests never meet the same masks, not even under one seed.
     """
-    party, stage, batch, channel = state.party, state.stage, state.batch, state.party.channel
+    party, stage, batch, channel = state.party, state.stage, state.batch, state.channel
     linear, width = party.suite.linear, party.session.parameters.widths.logit_bits
     length = linear.request_length(stage.operator, batch.count)
-    payload = channel.open(MessageType.LINEAR_REQUEST, request, length, batch.first, state.layer)
-    source = party.suite.expand(seed, channel.label(step, batch.first, state.layer, bound_to=payload))
+    payload = channel.open(MessageType.LINEAR_REQUEST, request, length)
+    source = party.suite.expand(seed, channel.label(step, bound_to=payload))
     masks = [ring.uniform(source, stage.sums, width) for _ in range(batch.count)]
     addends = [ring.subtract(row, mask, width) for row, mask in zip(own, masks, strict=True)]
     with blamed_on(QUERYING_PARTY):
         response = linear.evaluate(party.he_public_key, party.prepared_layers[state.layer], payload, addends, source)
-    return masks, channel.seal(MessageType.LINEAR_RESPONSE, response, batch.first, state.layer)
+    return masks, channel.seal(MessageType.LINEAR_RESPONSE, response)
 
 
 def answering_party_garble_layer(state: AwaitingChoice, bits: bytes, seed: Seed) -> tuple[AwaitingRequest, bytes]:
@@ -234,19 +243,18 @@ def _garble(state: AwaitingChoice, bits: bytes, seed: Seed, ending: Ending) -> t
     with blamed_on(QUERYING_PARTY):
         output, circuits = scheme.garble(request.transfers[request.layer], circuit, words, payload, source)
     state.spend()
-    message = request.party.channel.seal(MessageType.GARBLED_CIRCUITS, circuits, request.batch.first, request.layer)
+    message = request.channel.seal(MessageType.GARBLED_CIRCUITS, circuits)
     return rows_by_query(output.shares, request.batch.count), message
 
 
 def open_choice(step: str, state: AnsweringLayer, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:
     """The layer's circuit, the payload of choice bits, and the step's randomness to garble with."""
-    party, channel = state.party, state.party.channel
+    party, channel = state.party, state.channel
     circuit, instances = activation_circuit(party.session.parameters, state.stage)
     length = party.suite.two_party.bits_length(circuit, state.batch.count * instances)
-    payload = channel.open(MessageType.CHOICE_BITS, bits, length, state.batch.first, state.layer)
+    payload = channel.open(MessageType.CHOICE_BITS, bits, length)
     # Other bits, other labels: one hash key and offset never garble for two sets of choices.
-    label = channel.label(step, state.batch.first, state.layer, bound_to=payload)
-    return circuit, payload, party.suite.expand(seed, label)
+    return circuit, payload, party.suite.expand(seed, channel.label(step, bound_to=payload))
 
 
 def answering_vote_shares(state: AnsweringLayer, shares: Rows) -> tuple[AnsweringVoteShare, ...]:

@@ -133,7 +133,7 @@ def answering_party_garble_offline(state: OfflineChoice, bits: bytes, seed: Seed
             request.transfers[request.layer], circuit, instances, payload, source
         )
     state.spend()
-    message = request.party.channel.seal(MessageType.GARBLED_CIRCUITS, circuits, request.batch.first, request.layer)
+    message = request.channel.seal(MessageType.GARBLED_CIRCUITS, circuits)
     return request.following(OfflineLayer(state.masks, offline)), message
 
 
@@ -161,46 +161,46 @@ def answering_party_send_labels(state: OnlineValue, message: bytes) -> tuple[Onl
     Raises:
         ProtocolError: the message is malformed, or belongs to another session, query or layer.
     """
-    request, shares, reply = _send_labels(state, message, Ending.RELU)
-    return request.renewed(layer=request.layer + 1, own=shares), reply
+    last, shares, reply = _send_labels(state, message, Ending.RELU)
+    return last.renewed(layer=last.layer + 1, own=shares), reply
 
 
 def answering_party_send_vote_labels(
     state: OnlineValue, message: bytes
 ) -> tuple[tuple[AnsweringVoteShare, ...], bytes]:
     """The same up to the vote: its share of it on each query, and the labels of its inputs."""
-    request, shares, reply = _send_labels(state, message, Ending.VOTE)
-    return answering_vote_shares(request, shares), reply
+    last, shares, reply = _send_labels(state, message, Ending.VOTE)
+    return answering_vote_shares(last, shares), reply
 
 
 def _send_labels(state: OnlineValue, message: bytes, ending: Ending) -> tuple[OnlineValue, Rows, bytes]:
     """The layer of the circuits; its shares of their outputs, for each query; the reply."""
     OnlineValue.require(state)
-    request, party, parameters = state, state.party, state.party.session.parameters
+    last, party, parameters = state, state.party, state.party.session.parameters
     widths, architecture = parameters.widths, party.model.architecture
     # 1.
     received = zip(state.own, _read_value(state, message), strict=True)
     values = (*state.values, tuple(tuple(ring.add(*rows, widths.logit_bits)) for rows in received))
     # 2.
     while True:
-        kept = request.kept[request.layer]
-        own = [ring.add(*rows, widths.logit_bits) for rows in zip(own_sums(request, values), kept.masks, strict=True)]
-        sums = architecture.add_skipped(request.layer, own, values, widths.fraction_bits, widths.logit_bits)
+        kept = last.kept[last.layer]
+        own = [ring.add(*rows, widths.logit_bits) for rows in zip(own_sums(last, values), kept.masks, strict=True)]
+        sums = architecture.add_skipped(last.layer, own, values, widths.fraction_bits, widths.logit_bits)
         if kept.circuits is not None:
             break
-        request, values = request.renewed(layer=request.layer + 1), (*values, sums)
-    require_ending(parameters, request.stage, ending)
-    labels = party.suite.two_party.activate(kept.circuits, circuit_words(parameters, request.stage, sums))
+        last, values = last.renewed(layer=last.layer + 1), (*values, sums)
+    require_ending(parameters, last.stage, ending)
+    labels = party.suite.two_party.activate(kept.circuits, circuit_words(parameters, last.stage, sums))
     state.spend()
     # 3.
-    reply = party.channel.seal(MessageType.INPUT_LABELS, labels, request.batch.first, request.layer)
-    return request.renewed(values=values), rows_by_query(kept.circuits.output.shares, request.batch.count), reply
+    reply = last.channel.seal(MessageType.INPUT_LABELS, labels)
+    return last.renewed(values=values), rows_by_query(kept.circuits.output.shares, last.batch.count), reply
 
 
 def _read_value(state: OnlineValue, message: bytes) -> list[list[int]]:
     width, size = state.party.session.parameters.widths.logit_bits, len(state.own[0])
     length = state.batch.count * size * ((width + 7) // 8)
-    payload = state.party.channel.open(MessageType.MASKED_VALUE, message, length, state.batch.first, state.layer)
+    payload = state.channel.open(MessageType.MASKED_VALUE, message, length)
     with blamed_on(QUERYING_PARTY):
         elements = elements_from_bytes(payload, width)
     return [elements[start : start + size] for start in range(0, len(elements), size)]

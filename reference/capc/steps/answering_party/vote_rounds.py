@@ -11,6 +11,7 @@ from capc.foundation.errors import InputError, blamed_on
 from capc.foundation.parties import QUERYING_PARTY
 from capc.foundation.randomness import RandomSource, Seed
 from capc.foundation.single_use import SingleUse
+from capc.session.channel import LayerChannel
 from capc.session.envelope import MessageType
 from capc.steps.answering_party.inference import (
     AnsweringVoteShare,
@@ -28,6 +29,11 @@ class AwaitingRoundChoice(SingleUse):
 
     request: AwaitingRequest
     turn: GarblerTurn
+
+    @property
+    def channel(self) -> LayerChannel:
+        """The connection to the querying party: a round has the number of a layer, after the vote's."""
+        return self.request.channel_of(self.request.layer + self.turn.number)
 
 
 def answering_party_begin_rounds(state: AwaitingChoice) -> AwaitingRoundChoice:
@@ -73,19 +79,14 @@ def answering_party_garble_last_round(
 def _open_request(state: AwaitingRoundChoice, request: bytes, seed: Seed) -> tuple[bytes, RandomSource]:
     """The payload, and the step's randomness."""
     AwaitingRoundChoice.require(state)
-    layer_state, turn, channel = state.request, state.turn, state.request.party.channel
-    layer = layer_state.layer + turn.number
-    length = layer_state.party.suite.two_party.vote_rounds.request_length(turn.shape, turn.number)
-    payload = channel.open(MessageType.CHOICE_BITS, request, length, layer_state.batch.first, layer)
+    turn, suite = state.turn, state.request.party.suite
+    length = suite.two_party.vote_rounds.request_length(turn.shape, turn.number)
+    payload = state.channel.open(MessageType.CHOICE_BITS, request, length)
     # Other bits, other labels: one hash key and offset never garble for two sets of choices.
-    label = channel.label("answering_party_garble_round", layer_state.batch.first, layer, bound_to=payload)
-    return payload, layer_state.party.suite.expand(seed, label)
+    return payload, suite.expand(seed, state.channel.label("answering_party_garble_round", bound_to=payload))
 
 
 def _seal_answer(state: AwaitingRoundChoice, answer: bytes) -> bytes:
     """The message of a round, which is over."""
     state.spend()
-    request = state.request
-    return request.party.channel.seal(
-        MessageType.GARBLED_CIRCUITS, answer, request.batch.first, request.layer + state.turn.number
-    )
+    return state.channel.seal(MessageType.GARBLED_CIRCUITS, answer)

@@ -19,7 +19,7 @@ from capc.foundation.errors import InputError, blamed_on
 from capc.foundation.parties import Party
 from capc.foundation.single_use import SingleUse
 from capc.models.architecture import Rows, StageShape
-from capc.session.channel import Channel
+from capc.session.channel import LayerChannel
 from capc.session.envelope import MessageType
 from capc.session.session import Batch, Session
 from capc.steps.layer_circuits import Ending, activation_circuit, circuit_words, require_ending, rows_by_query
@@ -57,9 +57,13 @@ class QueryingLayer(SingleUse):
         return self.party.session.architecture(self.peer).stages[self.layer]
 
     @property
-    def channel(self) -> Channel:
-        """The connection to the answering party."""
-        return self.party.channel(self.peer)
+    def channel(self) -> LayerChannel:
+        """The connection to the answering party, for this layer."""
+        return self.channel_of(self.layer)
+
+    def channel_of(self, layer: int) -> LayerChannel:
+        """The same for another layer, or a round of the vote."""
+        return self.party.channel(self.peer).at(self.batch.first, layer)
 
     def following(self, share: Rows) -> Self:
         """The next layer, with this layer's value."""
@@ -177,7 +181,7 @@ def querying_party_request_layer(state: LayerInput) -> tuple[AwaitingResponse, b
 def seal_request(state: QueryingLayer) -> bytes:
     """The message with a layer's encrypted inputs."""
     payload = _encrypt(state) if state.request is None else state.request
-    return state.channel.seal(MessageType.LINEAR_REQUEST, payload, state.batch.first, state.layer)
+    return state.channel.seal(MessageType.LINEAR_REQUEST, payload)
 
 
 def querying_party_keep_sums(state: AwaitingResponse, response: bytes) -> LayerInput:
@@ -214,7 +218,7 @@ def choose_labels(state: QueryingLayer, sums: Rows) -> tuple[ChosenLabels, bytes
     circuit, _ = activation_circuit(parameters, state.stage)
     words = circuit_words(parameters, state.stage, sums)
     chosen, bits = state.party.suite.two_party.choose(state.transfers[state.layer], circuit, words)
-    return chosen, state.channel.seal(MessageType.CHOICE_BITS, bits, state.batch.first, state.layer)
+    return chosen, state.channel.seal(MessageType.CHOICE_BITS, bits)
 
 
 def querying_party_evaluate_layer(state: AwaitingCircuits, circuits: bytes) -> LayerInput:
@@ -243,9 +247,7 @@ def _evaluate(state: AwaitingCircuits, circuits: bytes, ending: Ending) -> Evalu
     require_ending(layer_input.party.session.parameters, layer_input.stage, ending)
     circuit, instances = activation_circuit(layer_input.party.session.parameters, layer_input.stage)
     length = scheme.circuits_length(circuit, layer_input.batch.count * instances)
-    payload = layer_input.channel.open(
-        MessageType.GARBLED_CIRCUITS, circuits, length, layer_input.batch.first, layer_input.layer
-    )
+    payload = layer_input.channel.open(MessageType.GARBLED_CIRCUITS, circuits, length)
     with blamed_on(layer_input.peer):
         evaluation = scheme.evaluate(state.chosen, payload)
     state.spend()
@@ -263,7 +265,7 @@ def read_sums(state: QueryingLayer, response: bytes) -> Rows:
     party, count = state.party, state.batch.count
     operator, widths = state.stage.operator, party.session.parameters.widths
     length = party.suite.linear.response_length(operator, count)
-    payload = state.channel.open(MessageType.LINEAR_RESPONSE, response, length, state.batch.first, state.layer)
+    payload = state.channel.open(MessageType.LINEAR_RESPONSE, response, length)
     with blamed_on(state.peer):
         shares = party.suite.linear.decrypt(party.he_secret_key, operator, count, payload)
     architecture = party.session.architecture(state.peer)

@@ -164,22 +164,17 @@ def querying_party_keep_circuits(state: OfflineCircuits, circuits: bytes, seed: 
     layer_input, party = state.layer_input, state.layer_input.party
     circuit, instances = activation_circuit(party.session.parameters, layer_input.stage)
     length = party.suite.two_party.offline_length(circuit, layer_input.batch.count * instances)
-    payload = layer_input.channel.open(
-        MessageType.GARBLED_CIRCUITS, circuits, length, layer_input.batch.first, layer_input.layer
-    )
+    payload = layer_input.channel.open(MessageType.GARBLED_CIRCUITS, circuits, length)
     with blamed_on(layer_input.peer):
         party.suite.two_party.check_offline(state.chosen, payload)
     state.spend()
     mask: Rows = ()
     if layer_input.layer + 1 < len(party.session.architecture(layer_input.peer).stages):
-        source = party.suite.expand(
-            seed, layer_input.channel.label("querying_party_keep_circuits", layer_input.batch.first, layer_input.layer)
-        )
+        source = party.suite.expand(seed, layer_input.channel.label("querying_party_keep_circuits"))
         width = party.session.parameters.widths.logit_bits
         mask = tuple(tuple(ring.uniform(source, layer_input.stage.outputs, width)) for _ in layer_input.batch.queries)
-    return replace(
-        layer_input.following(mask), kept=(*layer_input.kept, LayerCircuits(layer_input.layer, state.chosen, payload))
-    )
+    circuits_kept = LayerCircuits(layer_input.layer, state.chosen, payload)
+    return replace(layer_input.following(mask), kept=(*layer_input.kept, circuits_kept))
 
 
 def querying_party_finish_offline(last: OfflineInput) -> OnlineBatch:
@@ -250,7 +245,7 @@ def _evaluate(state: OnlineCircuits, labels: bytes, ending: Ending) -> Evaluatio
     require_ending(parameters, state.stage, ending)
     scheme, (circuit, instances) = layer_input.party.suite.two_party, activation_circuit(parameters, state.stage)
     length = scheme.labels_length(circuit, layer_input.batch.count * instances)
-    payload = layer_input.channel.open(MessageType.INPUT_LABELS, labels, length, layer_input.batch.first, kept.layer)
+    payload = layer_input.channel_of(kept.layer).open(MessageType.INPUT_LABELS, labels, length)
     with blamed_on(layer_input.peer):
         evaluation = scheme.evaluate_online(kept.chosen, kept.payload, payload)
     state.spend()
@@ -262,4 +257,4 @@ def _masked(state: OfflineInput, value: int, shares: Rows) -> bytes:
     width = state.party.session.parameters.widths.logit_bits
     rows = [ring.subtract(row, mask, width) for row, mask in zip(shares, state.values[value], strict=True)]
     payload = b"".join(elements_to_bytes(row, width) for row in rows)
-    return state.channel.seal(MessageType.MASKED_VALUE, payload, state.batch.first, value)
+    return state.channel_of(value).seal(MessageType.MASKED_VALUE, payload)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from capc.foundation.errors import blamed_on
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
+from capc.session.channel import LayerChannel
 from capc.session.envelope import MessageType
 from capc.steps.layer_circuits import Ending, require_ending, vote_shape
 from capc.steps.querying_party.inference import AwaitingResponse, LayerInput, VoteShare, read_sums, read_votes
@@ -22,6 +23,11 @@ class AwaitingRound(SingleUse):
 
     layer_input: LayerInput
     turn: EvaluatorTurn
+
+    @property
+    def channel(self) -> LayerChannel:
+        """The connection to the answering party: a round has the number of a layer, after the vote's."""
+        return self.layer_input.channel_of(self.layer_input.layer + self.turn.number)
 
 
 def querying_party_begin_rounds(state: AwaitingResponse, response: bytes) -> tuple[AwaitingRound, bytes]:
@@ -39,9 +45,7 @@ def querying_party_begin_rounds(state: AwaitingResponse, response: bytes) -> tup
         layer_input.transfers[layer_input.layer], party.reverse_keys[layer_input.peer], shape, logits
     )
     state.spend()
-    return AwaitingRound(layer_input, turn), layer_input.channel.seal(
-        MessageType.CHOICE_BITS, bits, layer_input.batch.first, layer_input.layer
-    )
+    return AwaitingRound(layer_input, turn), layer_input.channel.seal(MessageType.CHOICE_BITS, bits)
 
 
 def querying_party_evaluate_round(state: AwaitingRound, answer: bytes, seed: Seed) -> tuple[AwaitingRound, bytes]:
@@ -51,17 +55,14 @@ def querying_party_evaluate_round(state: AwaitingRound, answer: bytes, seed: See
         ProtocolError: the message is malformed, or belongs to another session, query or round.
     """
     AwaitingRound.require(state)
-    layer_input, layer, payload = _open_answer(state, answer)
+    layer_input, payload = state.layer_input, _open_answer(state, answer)
     # Another answer, another hash key: one key and offset never make rows for two sets of signs.
-    label = layer_input.channel.label("querying_party_evaluate_round", layer_input.batch.first, layer, bound_to=payload)
+    label, suite = state.channel.label("querying_party_evaluate_round", bound_to=payload), layer_input.party.suite
     with blamed_on(layer_input.peer):
-        turn, request = layer_input.party.suite.two_party.vote_rounds.evaluate(
-            state.turn, payload, layer_input.party.suite.expand(seed, label)
-        )
+        turn, request = suite.two_party.vote_rounds.evaluate(state.turn, payload, suite.expand(seed, label))
     state.spend()
-    return AwaitingRound(layer_input, turn), layer_input.channel.seal(
-        MessageType.CHOICE_BITS, request, layer_input.batch.first, layer + 1
-    )
+    following = AwaitingRound(layer_input, turn)
+    return following, following.channel.seal(MessageType.CHOICE_BITS, request)
 
 
 def querying_party_evaluate_last_round(
@@ -74,20 +75,13 @@ def querying_party_evaluate_last_round(
     The seed, which every round is given, has no use here: no round follows.
     """
     AwaitingRound.require(state)
-    layer_input, _, payload = _open_answer(state, answer)
+    layer_input, payload = state.layer_input, _open_answer(state, answer)
     with blamed_on(layer_input.peer):
         shares = layer_input.party.suite.two_party.vote_rounds.evaluate_last(state.turn, payload)
     state.spend()
     return read_votes(layer_input, shares)
 
 
-def _open_answer(state: AwaitingRound, answer: bytes) -> tuple[LayerInput, int, bytes]:
-    """Where the vote is, the number that the round has as a layer, and the payload."""
-    layer_input, turn = state.layer_input, state.turn
-    layer = layer_input.layer + turn.number
-    length = layer_input.party.suite.two_party.vote_rounds.answer_length(turn.shape, turn.number)
-    return (
-        layer_input,
-        layer,
-        layer_input.channel.open(MessageType.GARBLED_CIRCUITS, answer, length, layer_input.batch.first, layer),
-    )
+def _open_answer(state: AwaitingRound, answer: bytes) -> bytes:
+    turn, rounds = state.turn, state.layer_input.party.suite.two_party.vote_rounds
+    return state.channel.open(MessageType.GARBLED_CIRCUITS, answer, rounds.answer_length(turn.shape, turn.number))

@@ -85,7 +85,7 @@ PUBLIC = {
     "capc.steps.messages.MaskKey": "bytes on the wire",
     "capc.two_party.garbling.ot_messages.OtExtension": "bytes on the wire",
     "capc.two_party.garbling.ot_messages.OtTrees": "bytes on the wire",
-    "capc.foundation.encoding._OnePoint": "bytes on the wire",
+    "capc.foundation.encoding.OnePoint": "bytes on the wire",
     "capc.models.model.QuantisedModel": "the architecture; layers show their type",
     "capc.two_party.vote_rounds.VoteShape": "public in a session",
     "capc.models.operators.Convolution": "the shape of a layer",

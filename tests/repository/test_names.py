@@ -35,8 +35,8 @@ from capc_mpc import guardian_free
 from capc_spec.registry import ERROR_CODES, MESSAGE_TYPES, STEP_LABELS, TAGS, entries
 from capc_verify.vectors.derive import Source
 from capc_verify.vectors.operation import CALLER_ERRORS
-from repository.test_source_rules import Module, modules
 from support.builders import constant_model, make_account, make_parameters, make_policy, make_session
+from support.sources import Module, modules
 
 ROOT = Path(__file__).parents[2]
 SPEC = ROOT / "spec" / "11-names.md"

@@ -6,55 +6,35 @@ above the highest that it imports. The order itself is declared in `.importlinte
 
 from __future__ import annotations
 
-import ast
 import configparser
-from graphlib import TopologicalSorter
-from pathlib import Path
+from collections import Counter
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-ROOTS = {"capc_spec": "spec", "capc": "reference", "capc_mpc": "mpc_programs", "capc_verify": "verification"}
-ROOTS["capc_bench"] = "benchmarks"
+from support.sources import FOLDERS, ROOT, modules
+
 MOST_MODULES = 14
+ALL = tuple(FOLDERS)
 Arrows = dict[str, set[str]]
 
 
-def modules() -> dict[str, Path]:
-    """Every module and package by its dotted name."""
-    found = {}
-    for package, root in ROOTS.items():
-        for file in sorted((ROOT / root / package).rglob("*.py")):
-            parts = file.relative_to(ROOT / root).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
-    return found
-
-
-def imported(text: str, known: set[str]) -> set[str]:
-    """Which of the known modules a text imports, anywhere in it."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-    return names & known
-
-
-def room(module: str, levels: int) -> str:
-    """Where a module lies: a package of so many levels below `capc`, or another package."""
-    parts = module.split(".")
+def room(package: str, levels: int) -> str:
+    """Where a package lies: in one of so many levels below `capc`, or in another package of the repository."""
+    parts = package.split(".")
     return ".".join(parts[: 1 + levels]) if parts[0] == "capc" else parts[0]
 
 
+@cache
 def arrows(levels: int) -> Arrows:
-    """Who imports whom. A module of more levels than its package is no room."""
-    files = modules()
-    packages = {name for name, file in files.items() if file.name == "__init__.py"}
-    at = {name: room(name if name in packages else name.rpartition(".")[0], levels) for name in files}
-    drawn: Arrows = {at[name]: set() for name in files}
-    for name, file in files.items():
-        drawn[at[name]] |= {at[other] for other in imported(file.read_text("utf-8"), set(files))} - {at[name], "capc"}
+    """Which room imports which; the face of `capc`, which hands names on, is one of its own and no arrow's target."""
+    rooms = {module.name: room(module.package, levels) for module in modules(ALL)}
+    drawn: Arrows = {name: set() for name in rooms.values()}
+    for module in modules(ALL):
+        # A name may be a module of a package, or one that a module defines.
+        imported = {name if name in rooms else name.rpartition(".")[0] for name in module.imports} & rooms.keys()
+        drawn[rooms[module.name]] |= {rooms[name] for name in imported} - {rooms[module.name], "capc"}
     return drawn
 
 
@@ -78,24 +58,20 @@ def test_no_circle_among_the_rooms_of_rooms() -> None:
 
 
 def test_no_folder_holds_more_modules_than_one_can_look_over() -> None:
-    folders: dict[Path, int] = {}
-    for file in modules().values():
-        folders[file.parent] = folders.get(file.parent, 0) + (file.name != "__init__.py")
-    crowded = {str(folder.relative_to(ROOT)): count for folder, count in folders.items() if count > MOST_MODULES}
-    assert crowded == {}
+    folders = Counter(module.package for module in modules(ALL) if not module.is_package)
+    assert {folder: count for folder, count in folders.items() if count > MOST_MODULES} == {}
 
 
 def test_the_declared_order_names_every_room_and_holds() -> None:
     declared = configparser.ConfigParser()
     declared.read(ROOT / ".importlinter", encoding="utf-8")
-    lines = declared["importlinter:contract:rooms"]["layers"].split("\n")
-    layer = {f"capc.{name.strip()}": depth for depth, line in enumerate(lines) for name in line.split("|")}
+    lines = declared["importlinter:contract:rooms"]["layers"].strip().split("\n")
+    depth = {f"capc.{name.strip()}": place for place, line in enumerate(lines) for name in line.split("|")}
     drawn = {name: below for name, below in arrows(1).items() if name.startswith("capc.")}
-    assert set(drawn) == set(layer) - {"capc."}
-    upward = [(name, below) for name in drawn for below in drawn[name] if layer.get(below, 99) <= layer[name]]
-    assert [pair for pair in upward if pair[1] in layer] == []
+    assert set(drawn) == set(depth)
+    assert [(name, other) for name in drawn for other in drawn[name] & set(depth) if depth[other] <= depth[name]] == []
 
 
 def test_a_circle_is_seen() -> None:
-    with pytest.raises(Exception, match="cycle"):
+    with pytest.raises(CycleError):
         floors({"a": {"b"}, "b": {"a"}})

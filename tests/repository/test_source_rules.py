@@ -9,14 +9,11 @@ import ast
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ("spec/capc_spec", "reference/capc", "mpc_programs/capc_mpc", "verification/capc_verify")
+from support.sources import Module, is_within, modules
+
 OUTER = (
     "capc.privacy.accountants",
     "capc.privacy.analysis",
@@ -39,42 +36,6 @@ FLOAT_RANDOMNESS = re.compile(
     r"|\.(normal_|uniform_|bernoulli_|random_|exponential_)$"
 )
 OPERATING_SYSTEM = re.compile(r"os\.(urandom|getrandom)$")
-
-
-@dataclass(frozen=True)
-class Module:
-    """A Python file: its dotted name, and its text."""
-
-    name: str
-    text: str
-
-    @cached_property
-    def tree(self) -> ast.Module:
-        return ast.parse(self.text)
-
-    @cached_property
-    def imports(self) -> frozenset[str]:
-        """Every module that is imported anywhere in the file, and every name from one, by its dotted name."""
-        found: set[str] = set()
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import):
-                found |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                found |= {f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names}
-        return frozenset(found)
-
-    @property
-    def dotted_names(self) -> frozenset[str]:
-        """The imports, and every attribute in the file, as written."""
-        attributes = (node for node in ast.walk(self.tree) if isinstance(node, ast.Attribute))
-        return self.imports | {ast.unparse(node) for node in attributes}
-
-    def is_in(self, *packages: str) -> bool:
-        return is_within(self.name, packages)
-
-
-def is_within(name: str, packages: tuple[str, ...]) -> bool:
-    return any(name == package or name.startswith(package + ".") for package in packages)
 
 
 def imports_of_the_core(module: Module) -> list[str]:
@@ -160,17 +121,6 @@ RULES: tuple[Rule, ...] = (
     too_long,
     literal_names,
 )
-
-
-def modules() -> list[Module]:
-    found = []
-    for package in SHIPPED:
-        folder = ROOT / package
-        for path in sorted(folder.rglob("*.py")):
-            parts = path.relative_to(folder.parent).with_suffix("").parts
-            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            found.append(Module(name, path.read_text(encoding="utf-8")))
-    return found
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

@@ -74,10 +74,6 @@ class Emulation:
         """The lines that a party reads, as the values at their ``%s``."""
         return [line.parts for line in self.outputs if line.party in {None, party}]
 
-    def opened_to(self, party: int) -> list[Opening]:
-        """The values that a party sees opened."""
-        return [opening for opening in self.openings if opening.party in {None, party}]
-
 
 class QueuedInputs:
     """Inputs as a player's input file has them: integers, read one after another."""

@@ -22,7 +22,7 @@ def require_length(payload: bytes, length: int, what: str) -> None:
 
 
 @dataclass(frozen=True)
-class _OnePoint:
+class OnePoint:
     """A payload of one point. Layout: 32 bytes."""
 
     point: Point

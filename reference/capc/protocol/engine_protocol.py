@@ -45,7 +45,7 @@ class SharedEngine:
             del self._masks[first, party]
         votes, cost = self._engine.argmax(parameters, cases)
         count = len(votes) // len(shares)
-        return {party: tuple(votes[state * count : (state + 1) * count]) for state, party in enumerate(shares)}, cost
+        return {party: tuple(votes[place * count : (place + 1) * count]) for place, party in enumerate(shares)}, cost
 
     async def enter_noise(self, first: int, words: Rows) -> tuple[int | None, ...]:
         """Leaves them for the run, and waits for its end."""

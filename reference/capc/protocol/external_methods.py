@@ -70,7 +70,7 @@ class OutsideInference:
         link = seat.link
         link.step = Step.LINEAR
         inputs = querying_party_enter_batch(opened, queries)
-        entered = await link.together(self._ask(seat, request, transfers[request.peer]) for request in inputs)
+        entered = await link.together(self._ask(seat, first, transfers[first.peer]) for first in inputs)
         shares = {state.layer_input.peer: logits for state, logits in entered}
         votes, cost = await self._entry.enter_logits(opened[0].batch.first, seat.session.parameters, shares)
         link.outside(cost.bytes, cost.rounds)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capc.foundation.encoding import _OnePoint, elements_from_bytes, elements_to_bytes, require_length
+from capc.foundation.encoding import OnePoint, elements_from_bytes, elements_to_bytes, require_length
 from capc.foundation.hidden import type_only
 
 
-class MaskKey(_OnePoint):
+class MaskKey(OnePoint):
     """An answering party's public point for the pairwise keys of the zero-sum masks."""
 
 

@@ -21,7 +21,7 @@ class AnsweringParty(SingleUse):
     """An answering party between batches. Secret: model, garbler key, pairwise mask keys.
 
     A reverse key, one, is there where the parameters name the vote in rounds, after
-    `capc.steps.querying_party.reverse_setup`.
+    `capc.steps.answering_party.reverse_setup`.
     """
 
     session: Session

@@ -1,1 +1,1 @@
-"""Half-gates garbling and oblivious transfer, readable; needs `capc.foundation` and circuits only."""
+"""Half-gates garbling and oblivious transfer, readable; needs `capc.foundation`, circuits and the interface only."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capc.foundation.encoding import LABEL_BITS, LABEL_BYTES, _OnePoint, bits_from_bytes, require_length
+from capc.foundation.encoding import LABEL_BITS, LABEL_BYTES, OnePoint, bits_from_bytes, require_length
 from capc.foundation.primitives import POINT_BYTES, Point, read_point
 
 
-class BaseOtOffer(_OnePoint):
+class BaseOtOffer(OnePoint):
     """The base OT sender's point A = aG."""
 
 

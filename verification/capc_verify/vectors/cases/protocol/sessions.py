@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
@@ -168,38 +169,33 @@ def _handshake(file: FileBuilder) -> None:
     sender, receiver = answering_party(1), PRIVACY_GUARDIAN
     honest = hello(made, sender, receiver)
     group.blobs["honest"] = honest.hex()
+    check = partial(group.case, "check_hello", party=receiver, sender=sender)
     for fault in message_faults(honest):
         # A hello may have any length up to its limit: what is short is no JSON, what is long is none either.
         within = fault.flag in {"Short", "Long"}
         code, requirement = ("non_canonical", "CAPC-WIRE-007") if within else (fault.code, fault.requirement)
-        group.case(
-            "check_hello",
+        check(
             f"hello_{fault.name}",
             "One fault in a hello.",
             [requirement, "CAPC-ERR-002"],
             [fault.flag],
-            party=receiver,
-            sender=sender,
             message=fault.message,
             fault=Fault.of_peer(code, sender),
         )
     for name, more, code in (("longest", 0, "non_canonical"), ("too_long", 1, "malformed_length")):
         padded = Edited(honest, {"pad": HELLO_SLACK + more})
-        group.case(
-            "check_hello",
+        check(
             f"hello_{name}",
             "The limit is the receiver's own length and 2^18 bytes.",
             ["CAPC-ROLE-017"],
             ["Long"],
-            party=receiver,
-            sender=sender,
             message=padded,
             fault=Fault.of_peer(code, sender),
         )
-    _foreign_hellos(group, made, sender, receiver)
+    _foreign_hellos(check, made, sender, receiver)
 
 
-def _foreign_hellos(group: GroupBuilder, made: Session, sender: Party, receiver: Party) -> None:
+def _foreign_hellos(check: Callable[..., object], made: Session, sender: Party, receiver: Party) -> None:
     header = hello(made, sender, receiver)[: HEADER.size]
     mismatch, no_json = Fault.of_peer("parameter_mismatch", sender), Fault.of_peer("non_canonical", sender)
     document = json.dumps(made.document(), sort_keys=True, separators=(",", ":"))
@@ -214,14 +210,11 @@ def _foreign_hellos(group: GroupBuilder, made: Session, sender: Party, receiver:
         ("fewer_participants", f"{first},", ""),
     ):
         payload = document.replace(old, new, 1).encode("ascii")
-        group.case(
-            "check_hello",
+        check(
             f"hello_other_{name}",
             "The peer is in another session.",
             ["CAPC-ROLE-004"],
             ["ParameterMismatch"],
-            party=receiver,
-            sender=sender,
             message=header + payload,
             fault=mismatch,
         )
@@ -232,14 +225,11 @@ def _foreign_hellos(group: GroupBuilder, made: Session, sender: Party, receiver:
         ("deeply_nested", b"[" * 4000),
         ("huge_number", b"1" * 5000),
     ):
-        group.case(
-            "check_hello",
+        check(
             f"hello_{name}",
             "The payload is no JSON text.",
             ["CAPC-WIRE-007"],
             ["NotJson"],
-            party=receiver,
-            sender=sender,
             message=header + payload,
             fault=no_json,
         )
@@ -250,14 +240,11 @@ def _foreign_hellos(group: GroupBuilder, made: Session, sender: Party, receiver:
         ("escaped_letter", document.replace('"sigma"', '"\\u0073igma"', 1)),
     ):
         payload = text.encode("ascii")
-        group.case(
-            "check_hello",
+        check(
             f"hello_{name}",
             "The receiver's own document, otherwise written.",
             ["CAPC-ROLE-004"],
             ["OtherEncoding"],
-            party=receiver,
-            sender=sender,
             message=header + payload,
             fault=no_json,
         )

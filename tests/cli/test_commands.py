@@ -17,8 +17,8 @@ import pytest
 
 from capc import cli
 from capc.cli import app, doctor_command, run_command
+from capc.foundation.environment import EXTRAS
 from capc.foundation.errors import InputError
-from capc.job.environment import EXTRAS
 from capc.job.job import Job
 from capc.protocol.collaboration import QueryResult
 from job.stand_in import Opener, Plurality, validate

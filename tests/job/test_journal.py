@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 
 from capc.foundation.errors import InputError
-from capc.job import journal as journal_module
 from capc.job.config import resolve
 from capc.job.job import Job
-from capc.job.journal import Journal
+from capc.job.keeping import journal as journal_module
+from capc.job.keeping.journal import Journal
 from capc.job.models import AnsweringModel, train_float, train_relus
 from capc.job.plan import Plan, prepare
 from capc.job.report import document

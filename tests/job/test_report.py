@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
-from capc.job import files
 from capc.job.config import resolve
-from capc.job.files import check_writable, to_json, write
 from capc.job.job import Job
+from capc.job.keeping import files
+from capc.job.keeping.files import check_writable, to_json, write
 from capc.job.plan import prepare
 from capc.job.report import document, enforced_label, rounded_up
 from capc.privacy.accountants.conversion import epsilon_upper

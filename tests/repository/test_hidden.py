@@ -35,7 +35,7 @@ PUBLIC_ROOMS = {
     "capc.cli": "options as they were typed, and exit codes",
 }
 PUBLIC = {
-    "capc.job.network.Network": "an option",
+    "capc.protocol.network.Network": "an option",
     "capc.privacy.allowance.PrivacyAllowance": "how many queries a model may answer; the distance reached is left out",
     "capc.models.architecture.Architecture": "public in a session",
     "capc.models.architecture.StageShape": "public in a session",
@@ -62,7 +62,7 @@ PUBLIC = {
     "capc.models.importing.quantise.StageRange": "bits of a range, in the report for the model's owner",
     "capc.models.importing.quantise.QuantisationReport": "the report for the model's owner",
     "capc.job.config.JobConfig": "options as they were typed",
-    "capc.job.environment.Requirement": "versions",
+    "capc.foundation.environment.Requirement": "versions",
     "capc.two_party.garbling.concrete_bound.GarblingBound": "counts",
     "capc.job.job._Moment": "seconds and bytes",
     "capc.job.plan.AllowanceFolder": "a path",

@@ -21,7 +21,7 @@ from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_
 from capc.foundation.primitives import base_multiply, multiply, random_scalar
 from capc.foundation.randomness import BytesSource, Seed, XofSource
 from capc.job.collaboration import _identity
-from capc.job.journal import Journal
+from capc.job.keeping.journal import Journal
 from capc.privacy.ledger.allowances import allowance_file
 from capc.privacy.ledger.chain import Head, next_link
 from capc.privacy.ledger.checkpoints import Checkpoint, next_state

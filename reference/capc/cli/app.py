@@ -14,8 +14,8 @@ import typer
 from capc.cli import EXIT_INPUT, EXIT_INTERRUPTED, EarlyInterruptError
 from capc.cli.account_app import account_app
 from capc.cli.command_options import JSON, takes
+from capc.foundation.environment import installed_version
 from capc.foundation.errors import InputError
-from capc.job.environment import installed_version
 
 app = typer.Typer(
     name="capc",

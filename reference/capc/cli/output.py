@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from capc.job.files import check_not_input, check_writable, to_json, write
+from capc.job.keeping.files import check_not_input, check_writable, to_json, write
 
 STDOUT = "-"
 

@@ -11,9 +11,9 @@ from capc.cli.progress import displays
 from capc.cli.run_table import show
 from capc.foundation.errors import InputError
 from capc.job.config import JobConfig, resolve
-from capc.job.files import beside, check_not_input, check_writable
 from capc.job.job import Job
-from capc.job.journal import KEY_SUFFIX, ROLES_SUFFIX
+from capc.job.keeping.files import beside, check_not_input, check_writable
+from capc.job.keeping.journal import KEY_SUFFIX, ROLES_SUFFIX
 from capc.job.plan import Plan, prepare
 from capc.job.report import document
 from capc.job.state import Display, Stage

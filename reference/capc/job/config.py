@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, get_type_hints
 
 from capc.foundation.errors import InputError
-from capc.job.network import NetworkName
 from capc.job.options import (
     NAME_LENGTH,
     Option,
@@ -30,6 +29,7 @@ from capc.learning.data import no_file_because
 from capc.learning.partition import Partition
 from capc.privacy.allowance import DEFAULT_QUERIES
 from capc.protocol.engine import EMBEDDED
+from capc.protocol.network import NetworkName
 from capc.session.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, VoteVariant
 from capc.session.session import MAX_ANSWERING, MAX_QUERIES
 

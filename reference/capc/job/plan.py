@@ -11,9 +11,8 @@ from capc.foundation.errors import InputError, ParameterError
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party
 from capc.job.config import JobConfig, rational_text
 from capc.job.engines import find_engine
-from capc.job.files import beside
-from capc.job.journal import Journal, check_place, default_folder
-from capc.job.network import NETWORKS, fastest_vote
+from capc.job.keeping.files import beside
+from capc.job.keeping.journal import Journal, check_place, default_folder
 from capc.job.options import flag
 from capc.learning.data import Dataset, DataShape, load_digits, load_npz
 from capc.learning.partition import Sizes
@@ -31,6 +30,7 @@ from capc.privacy.accountants.policies import (
 from capc.privacy.ledger import Ledger, Terms, open_ledger
 from capc.privacy.query_cost import query_cost
 from capc.protocol.engine import EMBEDDED, SecureEngine
+from capc.protocol.network import NETWORKS, fastest_vote
 from capc.session.parameters import Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
 from capc.session.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from capc.foundation.parties import QUERYING_PARTY, answering_party
 from capc.job.config import JobConfig
-from capc.job.journal import Journal
+from capc.job.keeping.journal import Journal
 from capc.job.options import flag
 from capc.learning.data import Dataset, Indices
 from capc.learning.partition import Split

@@ -12,9 +12,9 @@ from dataclasses import asdict
 from fractions import Fraction
 from math import inf, nextafter
 
+from capc.foundation.environment import requirements
 from capc.job.config import rational_text
 from capc.job.engines import described
-from capc.job.environment import requirements
 from capc.job.state import JobState
 from capc.privacy.figures.statement import PrivacyStatement, budget_statement, spent_statement
 from capc.privacy.ledger import Ledger, most_models

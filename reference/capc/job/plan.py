@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
 from capc.foundation.errors import InputError, ParameterError
-from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party
-from capc.job.config import JobConfig, rational_text
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party, organisation
+from capc.job.advice import Advice, advise
+from capc.job.config import Budgets, JobConfig, rational_text
 from capc.job.engines import find_engine
 from capc.job.keeping.files import beside
 from capc.job.keeping.journal import Journal, check_place, default_folder
-from capc.job.options import flag
-from capc.learning.data import Dataset, DataShape, load_digits, load_npz
-from capc.learning.partition import Sizes
+from capc.job.options import OF_THE_PROTOCOL, flag
+from capc.learning.data import Column, Dataset, DataShape, load_digits, load_npz
+from capc.learning.partition import check_division
 from capc.learning.training import ARCHITECTURES
 from capc.models.architecture import dense_architecture
 from capc.privacy.account import Account
@@ -59,13 +62,22 @@ class Plan:
         parameters: what every session of the run is bound to.
         budget: the limit of the account, in the unit of the mechanism.
         engine: of steps 1c and 3; None for the embedded one.
+        advice: what public figures say of the noise.
+        simulated: whether F_CaPC in the clear takes the place of the protocol.
     """
 
     config: JobConfig
     dataset: Dataset
     parameters: Parameters
     budget: Fraction
-    engine: SecureEngine | None = None
+    engine: SecureEngine | None
+    advice: Advice
+    simulated: bool = False
+
+    @property
+    def group(self) -> Column | None:
+        """The attribute by which accuracy is told apart."""
+        return None if self.config.group is None else self.dataset.columns[self.config.group]
 
     @property
     def allowances(self) -> AllowanceFolder | None:
@@ -77,8 +89,8 @@ class Plan:
             path = allowances_folder(config.ledger)
         return None if path is None else AllowanceFolder(path, config.allowance_queries, place)
 
-    def open_journal(self, account: Account) -> Journal | None:
-        """What the querying party keeps over all runs on a ledger; None for an account in memory.
+    def open_journal(self, account: Account, party: int) -> Journal | None:
+        """What a querying party keeps over all runs on a ledger; None for an account in memory.
 
         Raises:
             InputError: the journal cannot be used, or belongs to another ledger.
@@ -87,6 +99,8 @@ class Plan:
             return None
         identity = account.head.identity
         file = self.config.journal or default_folder() / f"{identity.hex()[:32]}.json"
+        # Each party keeps a file of its own, which on one disk needs a name of its own.
+        file = beside(file, f".{organisation(party)}") if party else file
         with self.config.placing("journal"):
             return Journal(file, identity)
 
@@ -117,14 +131,18 @@ def allowances_folder(ledger: Path) -> Path:
     return beside(ledger, ".allowances")
 
 
-def prepare(config: JobConfig) -> Plan:
+def prepare(config: JobConfig, *, simulated: bool = False) -> Plan:
     """Loads the data and settles noise, budget and sizes.
+
+    Args:
+        config: the options.
+        simulated: whether F_CaPC in the clear takes the place of the protocol.
 
     Raises:
         InputError: the options contradict each other, the data cannot be used, a role would get too few rows, the
             noise or the votes do not fit the rings, not even one query fits the budget, or the engine cannot be used.
     """
-    _check_together(config)
+    _check_together(config, simulated=simulated)
     with config.placing("parameters"):
         widths = ParameterSet.named(config.parameters)
     if config.allowance is not None and not widths.he_distance_bits:
@@ -139,8 +157,26 @@ def prepare(config: JobConfig) -> Plan:
         return _parameters(config, widths, shape, release)
 
     # Features are read last: all that can be refused without them is refused before.
-    dataset = load_digits() if config.data is None else load_npz(config.data, admit)
-    return Plan(config, dataset, admit(dataset.shape), budget, engine)
+    dataset = _load(config, admit)
+    advice = advise(
+        answering=config.parties,
+        classes=dataset.num_classes,
+        pool=config.division.sizes(dataset.shape).pool,
+        queries=config.charged,
+        release=release,
+        grid_bits=widths.grid_bits,
+    )
+    return Plan(config, dataset, admit(dataset.shape), budget, engine, advice, simulated)
+
+
+def _load(config: JobConfig, admit: Callable[[DataShape], object]) -> Dataset:
+    columns = {name: getattr(config, name) for name in ("column", "group") if getattr(config, name) is not None}
+    if config.data is None:
+        for name in columns:
+            raise config.refusal(name, f"scikit-learn's digits have no such array: give {flag('data')} too")
+        return load_digits()
+    with config.placing(*columns) if columns else nullcontext():
+        return load_npz(config.data, admit, columns=sorted(set(columns.values())), scaling=config.scaling)
 
 
 def _check_not_lost(config: JobConfig) -> None:
@@ -162,7 +198,21 @@ def _may_be_folder(path: Path) -> bool:
     return there.is_dir()
 
 
-def _check_together(config: JobConfig) -> None:
+def _check_together(config: JobConfig, *, simulated: bool) -> None:
+    for name in OF_THE_PROTOCOL if simulated else ():
+        if name in config.places:
+            raise config.refusal(name, "a simulation runs no protocol and charges no ledger: leave this out")
+    if config.queriers > config.parties + 1:
+        raise config.refusal(
+            "queriers",
+            f"there are {config.parties + 1} parties ({config.place('parties')} and one): choose at most as many",
+        )
+    if config.rounds > config.queries:
+        raise config.refusal(
+            "rounds", f"there are {config.queries} queries ({config.place('queries')}): choose as many"
+        )
+    if config.budgets is Budgets.SEPARATE and config.ledger is not None:
+        raise config.refusal("budgets", f"a ledger holds one budget for all: leave out {flag('ledger')}, or this")
     if config.network is not None and config.vote_variant is not None:
         raise config.refusal("network", f"it chooses the vote's variant: leave out {flag('vote_variant')}, or this")
     _check_ledger(config)
@@ -215,7 +265,7 @@ def _release_policy(config: JobConfig, grid_bits: int) -> ReleasePolicy:
     policy = _policy_of_options(config)
     with config.placing("epsilon", "delta"):
         if config.sigma is None:
-            return with_sigma(policy, calibrate_sigma(policy, grid_bits, config.queries))
+            return with_sigma(policy, calibrate_sigma(policy, grid_bits, config.charged))
         return with_joint_cost(policy) if config.joint else policy
 
 
@@ -273,8 +323,7 @@ def _vote_variant(config: JobConfig, widths: ParameterSet, num_classes: int) -> 
 def _parameters(config: JobConfig, widths: ParameterSet, shape: DataShape, release: ReleasePolicy) -> Parameters:
     """What sessions are bound to, once rows, features and classes are known."""
     rows_place = "scikit-learn's digits" if config.data is None else str(config.data)
-    sizes = Sizes.of(shape.rows, shape.classes)
-    sizes.check(config.parties, config.queries, config.place("parties"), config.place("queries"), rows_place)
+    check_division(config.division, shape, config.place, rows_place, config.queries)
     variant = _vote_variant(config, widths, shape.classes)
     if config.prepare and variant is VoteVariant.MULTI_ROUND:
         place = config.place("vote_variant" if config.network is None else "network")

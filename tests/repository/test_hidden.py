@@ -77,6 +77,8 @@ PUBLIC = {
     "capc.privacy.ledger.watch.Proof": "what every answering party is shown",
     "capc.learning.archive.ArrayHeader": "the shape and type of an array",
     "capc.learning.data.DataShape": "numbers of rows, features and classes",
+    "capc.learning.metrics.GroupScore": "what the report of a run shows",
+    "capc.learning.metrics.Score": "what the report of a run shows",
     "capc.learning.partition.Sizes": "counts",
     "capc.learning.partition.Split": "numbers of rows, which the seed on the command line gives",
     "capc.two_party.garbling.ot_messages.BaseOtChoice": "bytes on the wire",

@@ -22,7 +22,7 @@ from capc.job.purse import Purse
 from capc.job.state import JobObserver, JobState, Labeller, ModelRecord, QueryRecord, Score, Stage, Status
 from capc.learning.active import by_margin
 from capc.learning.data import Floats, Indices
-from capc.learning.metrics import accuracy, balanced_accuracy
+from capc.learning.metrics import score
 from capc.learning.partition import split
 from capc.learning.training import QUERYING_ARCHITECTURE, FloatModel
 from capc.models.model import QuantisedModel
@@ -197,7 +197,8 @@ class Job:
     def _score(self, predict: Callable[[Floats], Indices]) -> Score:
         test = self.state.split.test
         predicted, labels = predict(self._features[test]), self.state.plan.dataset.labels[test]
-        return Score(accuracy(predicted, labels), balanced_accuracy(predicted, labels))
+        found = score(predicted, labels, self.state.plan.dataset.num_classes)
+        return Score(found.accuracy, found.balanced)
 
     @property
     def _features(self) -> Floats:

@@ -109,7 +109,7 @@ RUN_OPTIONS = {
     "batch": ("N", "Queries asked at once. Default: 10."),
     "prepare": ("yes|no", "Do what does not need a batch's queries before it, and tell the rest apart. Default: no."),
     "workers": ("N", "Processes that share the work of homomorphic encryption with this one. Default: 0."),
-    "partition": ("iid|skewed", "Division of the rows. Default: iid."),
+    "partition": ("iid|weak|missing|dirichlet|column", "Division of the rows. Default: iid."),
     "parameters": ("NAME", "Parameter set: default, fast, test or toy. Default: default."),
     "mechanism": ("NAME", "rounded_gaussian, discrete_gaussian or skellam. Default: rounded_gaussian."),
     "adjacency": ("replace_one|null_vote", "Neighbouring relation. Default: replace_one."),

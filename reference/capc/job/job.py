@@ -23,7 +23,7 @@ from capc.job.state import JobObserver, JobState, Labeller, ModelRecord, QueryRe
 from capc.learning.active import by_margin
 from capc.learning.data import Floats, Indices
 from capc.learning.metrics import score
-from capc.learning.partition import split
+from capc.learning.partition import Division, split
 from capc.learning.training import QUERYING_ARCHITECTURE, FloatModel
 from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
@@ -45,7 +45,7 @@ class Job:
 
     def __init__(self, plan: Plan, observer: JobObserver, opener: Opener | None = None) -> None:
         data, config = plan.dataset, plan.config
-        division = split(data.labels, data.num_classes, config.parties, config.partition, config.seed)
+        division = split(data, Division(config.parties + 1, partition=config.partition), config.seed)
         # What the data alone forbid is refused before a ledger is made.
         Purse(data, division, config, None).free()
         account = plan.open_account()
@@ -105,7 +105,7 @@ class Job:
             ) from None
 
     def _train_answering(self) -> list[QuantisedModel]:
-        shares = self.state.split.answering
+        shares = self.state.split.parties[1:]
         self._observer.started(Stage.TRAINING, len(shares))
         models = []
         for number, rows in enumerate(shares, start=1):
@@ -189,7 +189,7 @@ class Job:
 
     def _train_own(self, bought: Mapping[int, int]) -> FloatModel:
         """The querying party's model, from its own labelled rows and the rows whose labels it bought."""
-        own = self.state.split.labelled
+        own = self.state.split.parties[0]
         every = np.concatenate([own, np.array(list(bought), dtype=np.int64)])
         known = np.concatenate([self.state.plan.dataset.labels[own], np.array(list(bought.values()), dtype=np.int64)])
         return train_float(self.state.plan, every, known, QUERYING_ARCHITECTURE, 0)

@@ -15,7 +15,7 @@ from capc.job.keeping.files import beside
 from capc.job.keeping.journal import Journal, check_place, default_folder
 from capc.job.options import flag
 from capc.learning.data import Dataset, DataShape, load_digits, load_npz
-from capc.learning.partition import Sizes
+from capc.learning.partition import Division, check_division
 from capc.learning.training import ARCHITECTURES
 from capc.models.architecture import dense_architecture
 from capc.privacy.account import Account
@@ -273,8 +273,8 @@ def _vote_variant(config: JobConfig, widths: ParameterSet, num_classes: int) -> 
 def _parameters(config: JobConfig, widths: ParameterSet, shape: DataShape, release: ReleasePolicy) -> Parameters:
     """What sessions are bound to, once rows, features and classes are known."""
     rows_place = "scikit-learn's digits" if config.data is None else str(config.data)
-    sizes = Sizes.of(shape.rows, shape.classes)
-    sizes.check(config.parties, config.queries, config.place("parties"), config.place("queries"), rows_place)
+    division = Division(config.parties + 1, partition=config.partition)
+    check_division(division, shape, config.place, rows_place, config.queries)
     variant = _vote_variant(config, widths, shape.classes)
     if config.prepare and variant is VoteVariant.MULTI_ROUND:
         place = config.place("vote_variant" if config.network is None else "network")

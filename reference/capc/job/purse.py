@@ -36,7 +36,7 @@ class Purse:
         self, dataset: Dataset, split: Split, config: JobConfig, journal: Journal | None, *, charged: bool = False
     ) -> None:
         self._dataset = dataset
-        self._pool = split.pool
+        self._pool = split.pools[0]
         self._config = config
         self._journal = journal
         self.bought: dict[int, int] = {}
@@ -114,8 +114,8 @@ class Purse:
 
 
 def _roles(dataset: Dataset, split: Split) -> dict[str, list[bytes]]:
-    held = {str(QUERYING_PARTY): np.concatenate([split.labelled, split.pool]), HELD_OUT: split.test}
-    for number, rows in enumerate(split.answering, start=1):
+    held = {str(QUERYING_PARTY): np.concatenate([split.parties[0], split.pools[0]]), HELD_OUT: split.test}
+    for number, rows in enumerate(split.parties[1:], start=1):
         held[str(answering_party(number))] = rows
     return {role: [dataset.digests[row] for row in rows.tolist()] for role, rows in held.items()}
 

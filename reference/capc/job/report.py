@@ -67,9 +67,9 @@ def _data(state: JobState) -> dict[str, object]:
         "classes": list(data.classes),
         "split": {
             "test": len(split.test),
-            "labelled": len(split.labelled),
-            "pool": len(split.pool),
-            "answering": [len(rows) for rows in split.answering],
+            "labelled": len(split.parties[0]),
+            "pool": len(split.pools[0]),
+            "answering": [len(rows) for rows in split.parties[1:]],
         },
     }
 

@@ -216,30 +216,38 @@ def _check_roles(division: Division, rows: int, place: Place, rows_place: str) -
 
 
 def _check_sizes(division: Division, rows: int, place: Place) -> None:
-    """Whether all parties get what the figures say, once there is enough for the least that they need."""
+    """Whether all parties get what the figures say, once there is enough for the least that they need.
+
+    Each figure is held to the least of those that are checked after it, so that none is refused twice.
+    """
     sizes = role_sizes(division, rows)
     left = rows - sizes.test - sum(sizes.pools)
-    own = 0 if division.querying_rows is None else division.querying_rows
-    if own > left // division.parties:
-        remedy = f"{left} rows are left for {division.parties} parties: choose at most {left // division.parties}"
-        raise _refusal("querying_rows", own, place, remedy)
-    others = division.parties - (division.queriers if own else 0)
-    most = (left - own * (division.parties - others)) // others
-    if division.party_rows is not None and division.party_rows > most:
-        remedy = f"{left} rows are left for {division.parties} parties: choose at most {most}, or fewer parties"
-        raise _refusal("party_rows", division.party_rows, place, remedy)
+    own, each = division.querying_rows, division.party_rows
+    small = 0 if own is None else division.queriers
+    others = division.parties - small
+    told = f"{left} rows are left for {division.parties} parties: choose at most"
+    most = (left - MIN_PARTY_ROWS * small) // others
+    if each is not None and each > most:
+        raise _refusal("party_rows", each, place, f"{told} {most}, or fewer parties")
 
-    def smallest(**changed: object) -> int:
+    def smallest(own_rows: int, ratio: Fraction) -> int:
         """Of the parties that ``querying_rows`` says nothing about."""
-        return min(role_sizes(replace(division, **changed), rows).parties[-others:])  # type: ignore[arg-type]
+        changed = replace(division, querying_rows=None if own is None else own_rows, size_ratio=ratio)
+        return min(role_sizes(changed, rows).parties[-others:])
 
-    if smallest() < MIN_PARTY_ROWS:
-        most = _most(int(division.size_ratio), lambda ratio: smallest(size_ratio=Fraction(ratio)) >= MIN_PARTY_ROWS)
-        remedy = f"the smallest party would have {smallest()} rows and each needs {MIN_PARTY_ROWS}: choose {most}"
-        raise _refusal("size_ratio", division.size_ratio, place, f"{remedy} or less")
-    if own > smallest():
-        most = _most(own, lambda value: value <= smallest(querying_rows=value))
-        raise _refusal("querying_rows", own, place, f"another party has {smallest()} rows: choose at most {most}")
+    least = smallest(MIN_PARTY_ROWS, division.size_ratio)
+    if least < MIN_PARTY_ROWS:
+        most = _most(int(division.size_ratio), lambda r: smallest(MIN_PARTY_ROWS, Fraction(r)) >= MIN_PARTY_ROWS)
+        remedy = f"the smallest party would have {least} rows and each needs {MIN_PARTY_ROWS}: choose {most} or less"
+        raise _refusal("size_ratio", division.size_ratio, place, remedy)
+
+    def fits(own_rows: int) -> bool:
+        room = left // division.parties if each is None else (left - each * others) // small
+        return own_rows <= min(room, smallest(own_rows, division.size_ratio))
+
+    if own is not None and not fits(own):
+        remedy = f"{left} rows are left for {division.parties} parties, and no other is to have fewer: choose at most"
+        raise _refusal("querying_rows", own, place, f"{remedy} {_most(own, fits)}")
 
 
 def _most(high: int, fits: Callable[[int], bool]) -> int:

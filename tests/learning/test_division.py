@@ -102,7 +102,7 @@ def test_what_public_figures_rule_out_is_refused_with_value_place_and_remedy(div
     [(10, 2, Division(2)), (3, 3, Division(2)), (9, 2, Division(1)), (30, 2, Division(2, test_rows=29, pool_rows=29))],
 )
 def test_rows_that_are_too_few_for_any_division_are_refused(rows: int, classes: int, division: Division) -> None:
-    with pytest.raises(InputError, match=rf"{rows} rows \(a file\): .* do not fit: give more rows"):
+    with pytest.raises(InputError, match=rf"^{rows} rows \(a file\): too few for .*: give more rows$"):
         check(division, rows, classes, 1)
 
 
@@ -143,7 +143,7 @@ def test_the_value_that_a_refusal_names_is_not_refused_again_and_the_next_one_is
             line = str(error)
         found = re.fullmatch(r"(\w+) = \S+ \(--\w+\): .*choose (at most|at least|)(?:1 to)? ?([0-9]+).*", line)
         if found is None:
-            assert re.match(rf"{rows} rows .* do not fit: give more rows", line), line
+            assert re.match(rf"{rows} rows .*: too few for .*: give more rows", line), line
             least = sum((role_sizes(division, rows).test, *role_sizes(division, rows).pools))
             assert rows < least + MIN_PARTY_ROWS * division.parties or rows < 10 * division.queriers
             return

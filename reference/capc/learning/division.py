@@ -210,8 +210,8 @@ def _check_roles(division: Division, rows: int, place: Place, rows_place: str) -
         remedy = f"the pools have {pool} rows together: choose at most {pool}, or more pool_rows"
         raise _refusal("queriers", division.queriers, place, remedy)
     raise InputError(
-        f"{rows} rows ({rows_place}): {test} held-out rows, {pool} rows of pools and {MIN_PARTY_ROWS} of each of "
-        f"{division.parties} parties do not fit: give more rows"
+        f"{rows} rows ({rows_place}): too few for {test} held out, {pool} in pools and {MIN_PARTY_ROWS} of each of "
+        f"{division.parties} parties: give more rows"
     )
 
 

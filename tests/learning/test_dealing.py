@@ -34,6 +34,7 @@ def deals(draw: st.DrawFn) -> tuple[Indices, Indices, Floats]:
     return np.array(need), np.array(spare), np.array(weights).reshape(parties, groups)
 
 
+@pytest.mark.slow
 @given(deal=deals(), seed=st.integers(0, 10**9))
 def test_as_many_rows_are_dealt_as_can_be(deal: tuple[Indices, Indices, Floats], seed: int) -> None:
     need, spare, weights = deal

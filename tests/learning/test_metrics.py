@@ -29,6 +29,7 @@ def predictions(draw: st.DrawFn) -> tuple[Indices, Indices, int, Column]:
     return predicted, labels, num_classes, Column("site", tuple(range(100, 100 + num_groups)), codes)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-031")
 @given(case=predictions())
 def test_scores_are_those_of_scikit_learn(case: tuple[Indices, Indices, int, Column]) -> None:

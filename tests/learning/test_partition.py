@@ -253,6 +253,7 @@ def test_an_attribute_takes_the_place_of_the_classes() -> None:
     assert min(count(dataset, found.parties[0])) > 50
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-029")
 @given(
     weights=st.lists(st.integers(1, 30), min_size=2, max_size=12),

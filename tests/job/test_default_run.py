@@ -40,7 +40,7 @@ def suites(monkeypatch: pytest.MonkeyPatch) -> list[Suite]:
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-007", "CAPC-REL-001")
-@pytest.mark.parametrize("partition", ["iid", "skewed"])
+@pytest.mark.parametrize("partition", ["iid", "dirichlet"])
 def test_the_default_run_releases_the_ideal_labels_within_its_budget_and_improves_the_model(
     suites: list[Suite], partition: str
 ) -> None:

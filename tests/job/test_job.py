@@ -38,20 +38,20 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_whole_run_reports_every_query_and_gets_better_with_right_labels() -> None:
     opener = Opener()
-    job, recorder = make_job(opener, queries="20")
+    job, recorder = make_job(opener, queries="40", parties="40")
     job.run()
     state = job.state
     assert state.status is Status.COMPLETE
-    assert [query.index for query in state.queries] == list(range(1, 21))
+    assert [query.index for query in state.queries] == list(range(1, 41))
     rows = [query.row for query in state.queries]
-    assert len(set(rows)) == 20
-    assert set(rows) <= set(state.split.pool.tolist())
+    assert len(set(rows)) == 40
+    assert set(rows) <= set(state.split.pools[0].tolist())
     assert state.before is not None
     assert state.after is not None
     assert state.after.accuracy > state.before.accuracy + 0.05
     stages = [stage for event, stage in recorder.events if event == "started"]
     assert stages == list(Stage)
-    assert recorder.events.count(("advanced", Stage.QUERIES)) == 20
+    assert recorder.events.count(("advanced", Stage.QUERIES)) == 40
     validate(document(state))
 
 

@@ -105,7 +105,7 @@ def test_no_row_is_asked_twice_and_bought_labels_are_used_again(tmp_path: Path) 
         told = {"asked_before": 4 * number, "labels_reused": 3 * number, "earlier_charges_unknown": False}
         assert REPORTS[-1]["journal"] == told
         before, after = TAUGHT
-        count = len(job.state.split.labelled)
+        count = len(job.state.split.parties[0])
         assert dict(zip(before[0][count:], before[1][count:], strict=True)) == bought
         bought |= {query.row: query.label for query in job.state.queries if query.label is not None}
         assert dict(zip(after[0][count:], after[1][count:], strict=True)) == bought
@@ -147,7 +147,7 @@ def test_rows_with_the_same_features_are_one_row_also_under_other_parameters(tmp
         assert len(set(digests)) == 6
         assert not seen & set(digests)
         seen |= set(digests)
-    left = len({job.state.plan.dataset.digests[row] for row in job.state.split.pool.tolist()}) - len(seen)
+    left = len({job.state.plan.dataset.digests[row] for row in job.state.split.pools[0].tolist()}) - len(seen)
     line = rf"^queries = {left + 1} \(--queries\): of the pool's 40 rows, {left} were not asked before: choose at most"
     with pytest.raises(InputError, match=line):
         run(tmp_path, **{**flags, "queries": str(left + 1)})
@@ -160,7 +160,7 @@ def test_rows_with_the_same_features_are_one_row_also_under_other_parameters(tmp
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-020", "CAPC-RUN-001")
-@pytest.mark.parametrize("change", [{"seed": "1"}, {"parties": "3"}, {"partition": "skewed"}], ids=str)
+@pytest.mark.parametrize("change", [{"seed": "1"}, {"parties": "3"}, {"partition": "dirichlet"}], ids=str)
 def test_a_split_that_gives_rows_to_others_is_refused(tmp_path: Path, change: dict[str, str]) -> None:
     run(tmp_path)
     before = (tmp_path / "own" / "journal").read_bytes(), (tmp_path / "ledger").stat().st_mtime_ns
@@ -412,7 +412,7 @@ def test_a_run_killed_at_any_line_loses_no_label_that_was_shown_and_no_row_that_
         job = Job(prepare(resolve(options(folder))), Recorder(), Opener(first_query=1000))
         journal = Journal(folder / "own" / "journal", ledger_of(job).head.identity)
         known, digests = journal.rows(), job.state.plan.dataset.digests
-        asked = {row for row in job.state.split.pool.tolist() if journal.digest(digests[row]) in known}
+        asked = {row for row in job.state.split.pools[0].tolist() if journal.digest(digests[row]) in known}
         with reading(folder / "ledger") as (log, _):
             assert log.spent <= len(asked) * log.cost.worst_case
         for row, label in shown:

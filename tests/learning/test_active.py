@@ -1,4 +1,4 @@
-"""Margin sampling, and the figures of merit."""
+"""Margin sampling."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from sklearn.metrics import accuracy_score, recall_score
 
 from capc.learning.active import by_margin, margins
 from capc.learning.data import Floats
-from capc.learning.metrics import accuracy, balanced_accuracy
 from capc.learning.training import FloatModel
 
 logits = arrays.arrays(np.float64, st.tuples(st.integers(1, 8), st.integers(2, 5)), elements=st.floats(-1e3, 1e3))
@@ -42,19 +40,3 @@ def test_the_queries_are_different_points_of_the_pool_with_the_smallest_margins(
     others = [margin[row] for row in pool.tolist() if row not in chosen]
     assert not others or max(margin[row] for row in chosen) <= min(others)
     assert [margin[row] for row in chosen] == sorted(margin[row] for row in chosen)
-
-
-@pytest.mark.slow
-@given(pairs=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40))
-def test_accuracies_are_those_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
-    predicted = np.array([first for first, _ in pairs], dtype=np.int64)
-    labels = np.array([second for _, second in pairs], dtype=np.int64)
-    assert abs(accuracy(predicted, labels) - accuracy_score(labels, predicted)) < 1e-12
-    present = sorted(set(labels.tolist()))
-    recall = recall_score(labels, predicted, labels=present, average="macro")
-    assert abs(balanced_accuracy(predicted, labels) - recall) < 1e-12
-
-
-def test_balanced_accuracy_weighs_a_rare_class_like_a_frequent_one() -> None:
-    labels = np.array([0] * 9 + [1], dtype=np.int64)
-    assert balanced_accuracy(np.zeros(10, dtype=np.int64), labels) == 0.5

@@ -168,7 +168,7 @@ def test_the_proposed_queries_fit_their_sigma_is_carried_and_one_more_is_not(
         return queries * query_cost(with_sigma(release, sigma), GRID_BITS).worst_case <= budget
 
     def carried(sigma: Fraction) -> bool:
-        right = chance_right(answering / sigma, classes) >= CERTAINTY
+        right = chance_right(float(answering / sigma), classes) >= CERTAINTY
         # With a threshold of the same deviation at half of the votes.
         passing = stats.norm.cdf(answering / 4 / float(sigma)) >= CERTAINTY
         return bool(right and (passing or not with_threshold))

@@ -90,7 +90,7 @@ class _Figures:
 
     def chance(self, sigma: Fraction, share: Fraction = AGREEMENT) -> float:
         """How likely a label is right under a deviation, if a share of the votes agrees."""
-        return chance_right(self.answering / sigma, self.classes, share)
+        return chance_right(float(self.answering / sigma), self.classes, share)
 
     def threshold(self, sigma: Fraction) -> Fraction | None:
         """T for that deviation; None where the policy has none, or where it would lie below half of the votes."""

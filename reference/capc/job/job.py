@@ -20,10 +20,10 @@ from capc.job.models import train_float, train_relus
 from capc.job.plan import Plan, heads_folder
 from capc.job.purse import Purse
 from capc.job.state import JobObserver, JobState, Labeller, ModelRecord, QueryRecord, Score, Stage, Status
-from capc.learning.active import by_margin
 from capc.learning.data import Floats, Indices
 from capc.learning.metrics import accuracy, balanced_accuracy
 from capc.learning.partition import split
+from capc.learning.strategies import Strategy, choose
 from capc.learning.training import QUERYING_ARCHITECTURE, FloatModel
 from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
@@ -81,7 +81,17 @@ class Job:
         self.state.labeller = labeller
         self._observer.advanced(Stage.SETUP)
         self._observer.changed()
-        status = self._ask(labeller, by_margin(own, self._features, self._free, len(self._free)))
+        config = self.state.plan.config
+        order = choose(
+            Strategy.MARGIN,
+            own,
+            self._features,
+            self.state.split.labelled,
+            self._free,
+            config.queries,
+            (config.seed, 0),
+        )
+        status = self._ask(labeller, order)
         self._observer.started(Stage.RETRAINING, 1)
         released = {record.row: record.label for record in self.state.queries if record.label is not None}
         retrained = self._train_own({**self.state.purse.bought, **released})

@@ -63,6 +63,8 @@ PUBLIC = {
     "capc.models.importing.quantise.QuantisationReport": "the report for the model's owner",
     "capc.job.config.JobConfig": "options as they were typed",
     "capc.foundation.environment.Requirement": "versions",
+    "capc.job.advice.Advice": "a function of public figures",
+    "capc.job.advice._Figures": "public figures",
     "capc.two_party.garbling.concrete_bound.GarblingBound": "counts",
     "capc.job.job._Moment": "seconds and bytes",
     "capc.job.plan.AllowanceFolder": "a path",

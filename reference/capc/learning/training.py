@@ -53,6 +53,29 @@ class FloatModel:
         return np.asarray(self.logits(features).argmax(axis=1), dtype=np.int64)
 
 
+@dataclass(frozen=True)
+class TrainingTask:
+    """One training.
+
+    Attributes:
+        features: n x d, n at least 1.
+        labels: n class indices in [0, C).
+        num_classes: C.
+        hidden: widths of the hidden layers.
+        seed: decides what is drawn.
+        bound: for each layer the L1 norm that a unit may have; None for no bound.
+    """
+
+    features: Floats
+    labels: Indices
+    num_classes: int
+    hidden: tuple[int, ...]
+    seed: tuple[int, ...]
+    bound: tuple[float, ...] | None
+
+    __repr__ = type_only
+
+
 def train(
     features: Floats,
     labels: Indices,

@@ -12,7 +12,7 @@ from capc.job.options import flag
 from capc.job.plan import Plan
 from capc.learning.data import Floats, Indices
 from capc.learning.quantise import quantise
-from capc.learning.training import ARCHITECTURES, FloatModel, train
+from capc.learning.training import ARCHITECTURES, FloatModel, TrainingTask, train, weight_bound
 from capc.models.model import QuantisedModel
 from capc.session.parameters import ParameterSet
 
@@ -53,8 +53,12 @@ def train_relus(plan: Plan, rows: Indices, number: int) -> AnsweringModel:
 
 def train_float(plan: Plan, rows: Indices, labels: Indices, hidden: Sequence[int], party: int) -> FloatModel:
     """Trains a party's network on these rows; the querying party is party 0."""
-    data = plan.dataset
-    return train(data.features[rows], labels, data.num_classes, hidden, (plan.config.seed, party))
+    data, widths = plan.dataset, plan.parameters.widths
+    sizes = (data.num_features, *hidden, data.num_classes)
+    bound = weight_bound(sizes, widths.fraction_bits, widths.logit_bits)
+    return train(
+        TrainingTask(data.features[rows], labels, data.num_classes, tuple(hidden), (plan.config.seed, party), bound)
+    )
 
 
 def _range_refusal(plan: Plan, number: int, model: FloatModel) -> InputError:

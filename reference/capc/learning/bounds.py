@@ -1,4 +1,4 @@
-"""How large weights may be so that no network which keeps the bound can wrap in the logit ring: by public figures only."""
+"""How large weights may be, by public figures, so that no network that keeps the bound can wrap in the logit ring."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
-from torch.nn import functional
 
 from capc.foundation.hidden import type_only
 from capc.learning.bounds import weight_bound
@@ -36,10 +35,10 @@ ARCHITECTURES: tuple[tuple[int, ...], ...] = ((), (12,), (16,), (24,), (32,), (1
 QUERYING_ARCHITECTURE: tuple[int, ...] = ()
 """The querying party's own model never enters the protocol; with so few rows a linear one generalises best."""
 
-RATES = (0.002, 0.006, 0.02)
+RATES = (0.005, 0.015)
 """Candidates of the learning rate."""
-MOST_EPOCHS = 60
-PATIENCE = 8
+MOST_EPOCHS = 40
+PATIENCE = 5
 """So many passes without a better candidate end the choice."""
 WEIGHT_DECAY = 0.01
 RATE_OF_FEW, EPOCHS_OF_FEW = 0.02, 60
@@ -198,17 +197,19 @@ class _Runner:
         )
         return layers, running
 
-    def losses(self, layers: Layers) -> torch.Tensor:
-        """Cross-entropy of each network on each row."""
+    def doubts(self, layers: Layers) -> torch.Tensor:
+        """What each network leaves of the probability of each row's class."""
         with torch.no_grad():
-            found = logits(layers, self.features, self._activation)
+            found = logits(layers, self.features, self._activation).softmax(2)
             truth = self.labels.expand(len(found), -1)
-            losses = functional.cross_entropy(found.flatten(0, 1), truth.flatten(), reduction="none")
-        return losses.reshape(truth.shape)
+            return 1 - found.gather(2, truth[:, :, None])[:, :, 0]
 
 
 def _choose(task: TrainingTask, runner: _Runner) -> tuple[float, int]:
-    """The rate and the number of passes with the least cross-entropy on rows that were held out."""
+    """The rate and the number of passes with the most probability on the right class of rows that were held out.
+
+    The cross-entropy would end too early: it counts a wrong row the more, the surer a network is, and votes do not.
+    """
     if len(task.labels) < FEWEST_TO_HOLD_OUT * task.num_classes:
         return RATE_OF_FEW, EPOCHS_OF_FEW
     held = _held_out(task)
@@ -218,7 +219,7 @@ def _choose(task: TrainingTask, runner: _Runner) -> tuple[float, int]:
     best, chosen = float("inf"), (0, 0)
     for passes in range(1, MOST_EPOCHS + 1):
         next(running)
-        found = (runner.losses(layers) * out).sum(1).reshape(len(RATES), -1).sum(1)
+        found = (runner.doubts(layers) * out).sum(1).reshape(len(RATES), -1).sum(1)
         candidate = int(found.argmin())
         if float(found[candidate]) < best:
             best, chosen = float(found[candidate]), (candidate, passes)

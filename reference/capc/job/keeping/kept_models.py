@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,7 @@ def _read(archive: Archive, key: bytes, file: Path) -> FloatModel:
     weights = tuple(_array(archive, f"weights{number}", np.float64, 2) for number in range(layers))
     biases = tuple(_array(archive, f"biases{number}", np.float64, 1) for number in range(layers))
     shapes = [(*weight.shape, *bias.shape) for weight, bias in zip(weights, biases, strict=True)]
-    fitting = all(before[0] == after[1] for before, after in zip(shapes, shapes[1:], strict=False))
+    fitting = all(before[0] == after[1] for before, after in pairwise(shapes))
     if not fitting or any(rows != units for rows, _, units in shapes):
         raise InputError(f"{file}: its layers do not fit each other")
     if not all(np.isfinite(array).all() for array in (*weights, *biases)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import multiprocessing
 import os
 import time
 from collections.abc import Sequence
@@ -270,10 +271,10 @@ def test_side_by_side_is_one_after_another(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_little_is_trained_without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(**_: Any) -> None:
+    def refused(_: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(training, "Parallel", refused)
+    monkeypatch.setattr(training, "get_context", refused)
     assert len(list(train_side_by_side(side_by_side_tasks(2), 8))) == 2
     monkeypatch.setattr(training, "ROWS_FOR_ONE_PROCESS", 0)
     assert len(list(train_side_by_side(side_by_side_tasks(2), 1))) == 2
@@ -291,11 +292,11 @@ def test_an_error_of_a_worker_arrives_and_an_early_end_ends_the_workers(monkeypa
         list(train_side_by_side([good[0], bad, *good[1:]], 2))
     running = train_side_by_side(good * 5, 2)
     next(running)
-    workers = list(training.get_reusable_executor()._processes)
-    assert workers
+    workers = [child.pid for child in multiprocessing.active_children()]
+    assert len(workers) == 2
     running.close()
     for _ in range(100):
-        if not any(alive(worker) for worker in workers):
+        if not any(alive(worker) for worker in workers if worker is not None):
             return
         time.sleep(0.1)
     raise AssertionError

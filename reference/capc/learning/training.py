@@ -6,14 +6,14 @@ them. All candidates are trained at once.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
-from joblib.externals.loky import get_reusable_executor
 
 from capc.foundation.hidden import type_only
 from capc.learning.bounds import weight_bound
@@ -152,13 +152,15 @@ def train_side_by_side(tasks: Sequence[TrainingTask], processes: int) -> Iterato
     if processes == 1 or len(tasks) == 1 or sum(len(task.labels) for task in tasks) <= ROWS_FOR_ONE_PROCESS:
         yield from map(train, tasks)
         return
-    # Arrays go through pipes and never into temporary files, since the rows are private.
-    workers = Parallel(n_jobs=min(processes, len(tasks)), return_as="generator", max_nbytes=None, batch_size=1)
-    try:
-        yield from workers(delayed(train)(task) for task in tasks)
-    except BaseException:
-        get_reusable_executor().shutdown(wait=False, kill_workers=True)
-        raise
+    # Arrays go through pipes and never into temporary files, since the rows are private. A fresh interpreter each: a
+    # fork would inherit torch's threads without the threads. Leaving the block ends the workers, whatever the reason.
+    with get_context("spawn").Pool(min(processes, len(tasks)), _leave_interrupts) as workers:
+        yield from workers.imap(train, tasks)
+
+
+def _leave_interrupts() -> None:
+    """An interrupt is the first process's to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

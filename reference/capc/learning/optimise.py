@@ -14,7 +14,7 @@ Activation = Callable[[torch.Tensor], torch.Tensor]
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
 """Weights, networks x outputs x inputs, and biases, networks x outputs, of each layer."""
 
-BATCH = 32
+BATCH = 64
 _BETAS = (0.9, 0.999)
 _EPSILON = 1e-8
 

@@ -35,7 +35,7 @@ ARCHITECTURES: tuple[tuple[int, ...], ...] = ((), (12,), (16,), (24,), (32,), (1
 QUERYING_ARCHITECTURE: tuple[int, ...] = ()
 """The querying party's own model never enters the protocol; with so few rows a linear one generalises best."""
 
-RATES = (0.005, 0.015)
+RATES = (0.007, 0.02)
 """Candidates of the learning rate."""
 MOST_EPOCHS = 40
 PATIENCE = 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -20,7 +21,7 @@ from capc.job import models as models_module
 from capc.job.collaboration import open_collaboration
 from capc.job.config import OPTIONS, JobConfig
 from capc.job.options import flag
-from capc.learning.training import FloatModel, train
+from capc.learning.training import FloatModel, TrainingTask, train
 from support.sizes import examples
 
 
@@ -137,11 +138,11 @@ def folder_of_odd_things(folder: Path) -> Iterator[list[Path]]:
 TRAINED: dict[object, FloatModel] = {}
 
 
-def train_once(features: Any, labels: Any, classes: int, hidden: Any, seed: Any) -> FloatModel:
+def train_once(task: TrainingTask) -> FloatModel:
     """Small rows: the session's shapes matter here, and not what is learnt."""
-    kind = features.shape[1], classes, tuple(hidden)
+    kind = task.sizes, task.bound
     if kind not in TRAINED:
-        TRAINED[kind] = train(features[:8], labels[:8], classes, hidden, seed)
+        TRAINED[kind] = train(replace(task, features=task.features[:4], labels=task.labels[:4]))
     return TRAINED[kind]
 
 

@@ -89,7 +89,7 @@ class Archive:
             found = _read_header(name, stream)
             announced = self._opened.getinfo(name + _SUFFIX).file_size
         if found.dtype.hasobject or found.start + found.cells * found.dtype.itemsize != announced:
-            raise self._unreadable(name)
+            raise self.unreadable(name)
         return found
 
     def read(self, header: ArrayHeader, into: NDArray[np.generic]) -> None:
@@ -116,9 +116,10 @@ class Archive:
             with self._opened.open(name + _SUFFIX) as stream:
                 yield stream
         except Exception:  # noqa: BLE001  # archives, decompressors and header texts raise what nobody lists
-            raise self._unreadable(name) from None
+            raise self.unreadable(name) from None
 
-    def _unreadable(self, name: str) -> InputError:
+    def unreadable(self, name: str) -> InputError:
+        """The refusal of an array that is damaged, or not what was looked for."""
         return InputError(
             f"{self._path}: the array {shown(name)} cannot be read: store plain numbers, no objects, in an intact file"
         )

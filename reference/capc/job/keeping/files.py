@@ -1,4 +1,4 @@
-"""JSON files that are whole at every moment."""
+"""Files that are whole at every moment."""
 
 from __future__ import annotations
 
@@ -17,17 +17,31 @@ def write(report: dict[str, object], file: Path) -> None:
     Raises:
         InputError: the disk refused.
     """
+    write_text(to_json(report), file)
+
+
+def write_text(text: str, file: Path, option: str = "json") -> None:
+    """Writes a text likewise.
+
+    Args:
+        text: goes to the file in UTF-8.
+        file: replaced as a whole; a link to it stays one.
+        option: which names the file.
+
+    Raises:
+        InputError: the disk refused.
+    """
     file = file.resolve()
     temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("x", encoding="utf-8") as stream:
-            stream.write(to_json(report))
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(file)
     except OSError as error:
         raise InputError(
-            f"json = {file} (--json): not written ({error.strerror}): make room, or name another"
+            f"{option} = {file} (--{option}): not written ({error.strerror}): make room, or name another"
         ) from None
     finally:
         temporary.unlink(missing_ok=True)

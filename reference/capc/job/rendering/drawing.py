@@ -35,6 +35,8 @@ _STYLE: dict[Any, Any] = {
     "font.size": 11.0,
     "axes.titlesize": 12.0,
     "axes.grid": True,
+    # What lies behind shows through: white in a file, the page on a page.
+    "axes.facecolor": "none",
     "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,

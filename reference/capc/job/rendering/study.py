@@ -108,10 +108,10 @@ def _stat(key: str, stat: Mapping[str, Any] | None) -> str:
 
 
 def _sources(study: Mapping[str, Any]) -> list[Element]:
-    commands = "\n".join(str(command) for command in study.get("commands") or [])
+    commands = [str(command) for command in study.get("commands") or []]
     rows: list[list[Child]] = [
         [name(source["name"]), number(source["rows"]), element("code", str(source["sha256"]))]
         for source in study.get("data") or []
     ]
-    made = [element("pre", element("code", commands))] if commands else []
+    made = [element("pre", element("code", "\n".join(commands)))] if commands else []
     return [*made, table("Data", ("name", "rows", "SHA-256"), rows, words=1)] if rows else made

@@ -45,9 +45,10 @@ def _against_epsilon(cells: Sequence[Cell], key: str, title: str) -> Drawing | N
     known = [cell for cell in cells if cell["values"].get(key) is not None and _epsilon(cell) is not None]
     if not known:
         return None
+    varied = {key for cell in known for key in cell["labels"] if cell["labels"][key] != known[0]["labels"].get(key)}
     panels: dict[tuple[str, ...], list[Cell]] = {}
     for cell in known:
-        panels.setdefault(_panel(cell), []).append(cell)
+        panels.setdefault(_panel(cell, varied), []).append(cell)
     shown = dict(list(panels.items())[:_MOST_PANELS])
     lines = list(dict.fromkeys(_line(cell) for cell in known))[:_MOST_LINES]
     left = len(panels) - len(shown), len({_line(cell) for cell in known}) - len(lines)
@@ -127,17 +128,17 @@ def _epsilon_axis(axes: Axes, ticks: Sequence[float], is_lowest: bool) -> None:
         axes.tick_params(labelbottom=True)
 
 
-def _panel(cell: Cell) -> tuple[str, ...]:
-    """Every label but those that a panel shows by itself."""
+def _panel(cell: Cell, varied: set[str]) -> tuple[str, ...]:
+    """The partition, and every label that differs among the cells but those that a panel shows by itself."""
     return tuple(
         str(value) if key == "partition" else f"{reading.words(key)} {value}"
         for key, value in cell["labels"].items()
-        if key not in {"epsilon", "strategy"}
+        if key == "partition" or (key in varied and key not in {"epsilon", "strategy"})
     )
 
 
 def _line(cell: Cell) -> str:
-    return str(cell["labels"].get("strategy", "all"))
+    return reading.words(str(cell["labels"].get("strategy", "all")))
 
 
 def _epsilon(cell: Cell) -> float | None:

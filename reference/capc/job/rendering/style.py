@@ -28,8 +28,8 @@ caption { text-align: left; font-weight: 600; padding: .25rem 0; }
 th, td { padding: .25rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { font-weight: 500; }
 thead th { font-weight: 600; vertical-align: bottom; background: var(--band); }
-td, th { max-width: 26rem; min-width: 3.5rem; }
-td.figure, th.figure { text-align: right; overflow-wrap: normal; }
+td, th { max-width: 26rem; overflow-wrap: break-word; }
+td.figure, th.figure { text-align: right; }
 tbody tr:hover { background: var(--band); }
 dl { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: .15rem 1rem; font-size: .9rem; }
 dt { color: var(--soft); }

@@ -30,6 +30,7 @@ th { font-weight: 500; }
 thead th { font-weight: 600; vertical-align: bottom; background: var(--band); }
 td, th { max-width: 26rem; overflow-wrap: break-word; }
 td.figure, th.figure { text-align: right; }
+td.figure { white-space: nowrap; }
 tbody tr:hover { background: var(--band); }
 dl { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: .15rem 1rem; font-size: .9rem; }
 dt { color: var(--soft); }
@@ -44,6 +45,7 @@ summary { cursor: pointer; font-weight: 600; margin: .5rem 0; }
 @media print { :root { --ink: #000; --soft: #333; --paper: #fff; --line: #999; --band: #f2f2f2; --simulated: #fff;
   --simulated-ink: #000; --real: #fff; --real-ink: #000; --link: #000; }
   body { max-width: none; padding: 0; font-size: 10pt; } nav { display: none; } .wide { overflow: visible; }
+  @page { size: A4 landscape; margin: 12mm; } table { font-size: 7.5pt; } th, td { padding: .15rem .35rem; }
   tr, figure, .banner, .privacy, .warnings { break-inside: avoid; } h2, h3, caption { break-after: avoid; }
   thead { display: table-header-group; } }
 """

@@ -67,6 +67,7 @@ PUBLIC = {
     "capc.job.advice._Figures": "public figures",
     "capc.two_party.garbling.concrete_bound.GarblingBound": "counts",
     "capc.job.job._Moment": "seconds and bytes",
+    "capc.job.rendering.drawing.Drawing": "a figure of what the report of a run shows",
     "capc.job.plan.AllowanceFolder": "a path",
     "capc.job.plan.Plan": "options and parameters; data sets show their type",
     "capc.job.state.ModelRecord": "what the report of a run shows",

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from capc.foundation.errors import InputError
-from capc.job.keeping.files import check_folder, check_not_input, check_writable, to_json, write
+from capc.job.keeping.files import check_folder, check_not_input, check_writable, to_json, write_text
 
 STDOUT = "-"
 
@@ -78,13 +78,13 @@ class Output:
     def save(self, report: Mapping[str, object]) -> None:
         """Replaces the JSON file, if there is one, by this report."""
         if self._file is not None:
-            write(to_json(report), self._file)
+            write_text(to_json(report), self._file)
 
     def finish(self, report: Mapping[str, object], rendering: Rendering | None = None) -> None:
         """Saves the last report, or writes it to standard output; and what people look at."""
         self.save(report)
         if rendering is not None and self._html is not None:
-            write(rendering.page(report), self._html, "html")
+            write_text(rendering.page(report), self._html, "html")
         if rendering is not None and self._plots is not None:
             try:
                 self._plots.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import sys
 import tempfile
 import time
@@ -24,12 +25,13 @@ from capc.job.config import JobConfig
 from capc.job.job import Job
 from capc.job.keeping.files import check_folder
 from capc.job.models import trial_seconds
+from capc.job.options import flag
 from capc.job.plan import prepare
-from capc.job.rendering.figures import write_study_figures
-from capc.job.rendering.page import study_page
+from capc.job.rendering.study import study_page, write_study_figures
 from capc.job.report import document
 from capc.job.state import Display, Stage
 from capc.job.study import Study, keep_report, kept_report, read_study, run_file, summary
+from capc.learning.data import Dataset
 
 RENDERING = Rendering(study_page, write_study_figures)
 _SHOWN = (
@@ -64,7 +66,8 @@ def run(given: Mapping[str, str]) -> int:
         check_folder(out, "out")
     if study.runs == 1 and out is None:
         return run_plan(prepare(study.cells[0][1], simulated=True), output, log)
-    return _Runner(study, output, out).run(log)
+    command = shlex.join(["capc", "simulate", *(f"{flag(name)}={text}" for name, text in given.items())])
+    return _Runner(study, output, out, command).run(log)
 
 
 def _whole(text: str) -> int:
@@ -94,12 +97,14 @@ class _Runner:
         study: what is to be run.
         output: where its summary goes.
         out: the folder that keeps reports and models; None for one that is forgotten.
+        command: what runs it again.
     """
 
-    def __init__(self, study: Study, output: Output, out: Path | None) -> None:
+    def __init__(self, study: Study, output: Output, out: Path | None, command: str) -> None:
         self._study = study
         self._output = output
         self._out = out
+        self._command = command
         self._reports: list[list[dict[str, Any]]] = [[] for _ in study.cells]
         self._data: dict[str, object] = {}
 
@@ -110,7 +115,7 @@ class _Runner:
             folder = self._out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             # All that can be refused is refused before the first training.
             for _, config in self._study.cells:
-                self._remember(prepare(config, simulated=True).dataset.name, config)
+                self._remember(prepare(config, simulated=True).dataset, config)
             self._estimate(folder)
             try:
                 with displays(log) as shown:
@@ -142,9 +147,9 @@ class _Runner:
         keep_report(report, file)
         return report
 
-    def _remember(self, name: str, config: JobConfig) -> None:
-        digest = name if config.data is None else hashlib.sha256(config.data.read_bytes()).hexdigest()
-        entry: dict[str, object] = {"name": name, "sha256": digest}
+    def _remember(self, dataset: Dataset, config: JobConfig) -> None:
+        digest = dataset.name if config.data is None else hashlib.sha256(config.data.read_bytes()).hexdigest()
+        entry: dict[str, object] = {"name": dataset.name, "sha256": digest, "rows": dataset.num_rows}
         if self._data not in ({}, entry):
             raise config.refusal("data", "a study has one set of data: leave this out of what varies")
         self._data = entry
@@ -166,13 +171,11 @@ class _Runner:
         splits = {(config.seed, config.parties, config.parameters, config.scaling, config.division) for config in left}
         trained = sum(parties + 1 for _, parties, *_ in splits)
         seconds = each * (trained / 2 + retrained) + (time.perf_counter() - began) * len(left)
-        sys.stderr.write(
-            f"{len(left)} of {len(configs)} runs, {trained} models to train and {retrained} to retrain: about {seconds / 60:.0f} "
-            "minutes\n"
-        )
+        work = f"{trained} models to train and {retrained} to retrain"
+        sys.stderr.write(f"{len(left)} of {len(configs)} runs, {work}: about {seconds / 60:.0f} minutes\n")
 
     def _summary(self) -> dict[str, Any]:
-        return summary(self._study, self._reports, self._data)
+        return {**summary(self._study, self._reports, self._data), "commands": [self._command]}
 
 
 def _seeded(config: JobConfig, repeat: int, folder: Path) -> JobConfig:

@@ -59,7 +59,8 @@ class Job:
 
     def __init__(self, plan: Plan, observer: JobObserver, opener: Opener | None = None) -> None:
         data, config = plan.dataset, plan.config
-        division = split(data, config.division, config.seed)
+        with config.placing("partition"):
+            division = split(data, config.division, config.seed)
         askers = range(config.queriers)
         # What the data alone forbid is refused before a ledger is made.
         for party in askers:

@@ -18,8 +18,8 @@ from capc.job.keeping.files import beside
 from capc.job.keeping.journal import Journal, check_place, default_folder
 from capc.job.options import OF_THE_PROTOCOL, flag
 from capc.learning.data import Column, Dataset, DataShape, load_digits, load_npz
-from capc.learning.partition import check_division
-from capc.learning.training import ARCHITECTURES
+from capc.learning.division import check_division, role_sizes
+from capc.learning.training import ARCHITECTURES, weight_bound
 from capc.models.architecture import dense_architecture
 from capc.privacy.account import Account
 from capc.privacy.accountants.policies import (
@@ -161,7 +161,7 @@ def prepare(config: JobConfig, *, simulated: bool = False) -> Plan:
     advice = advise(
         answering=config.parties,
         classes=dataset.num_classes,
-        pool=config.division.sizes(dataset.shape).pool,
+        pool=sum(role_sizes(config.division, dataset.num_rows).pools),
         queries=config.charged,
         release=release,
         grid_bits=widths.grid_bits,
@@ -330,6 +330,9 @@ def _parameters(config: JobConfig, widths: ParameterSet, shape: DataShape, relea
         raise config.refusal(
             "prepare", f"a vote in rounds ({place}) cannot be prepared: choose another, or leave this out"
         )
+    with config.placing("parameters"):
+        for hidden in ARCHITECTURES:
+            weight_bound((shape.features, *hidden, shape.classes), widths.fraction_bits, widths.logit_bits)
     with config.placing("threshold", "parameters"):
         parameters = Parameters(widths, shape.classes, shape.features, release, variant)
     try:

@@ -1,7 +1,9 @@
 """A study: every combination of what varies, each with several seeds, told as means with intervals.
 
-Seeds give other splits, first weights and noise. A repeat is one seed; of several querying parties it is the mean, since
-they share parties, noise and budget. Intervals are of Student's t over repeats. Spec: CAPC-RUN-045 to CAPC-RUN-047.
+Seeds give other splits, first weights and noise. A repeat is one seed; of several querying parties it is the mean,
+since they share parties, noise and budget. Intervals are of Student's t over repeats.
+
+Spec: CAPC-RUN-045 to CAPC-RUN-047.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from scipy import stats
 
 from capc.foundation.errors import InputError
 from capc.job.config import OPTIONS, JobConfig, read_options, resolve
-from capc.job.keeping.files import to_json, write
+from capc.job.keeping.files import to_json, write_text
 from capc.job.options import flag
 
 SCHEMA = "study/v1"
@@ -128,7 +130,7 @@ def kept_report(file: Path) -> dict[str, Any] | None:
 def keep_report(report: Mapping[str, object], file: Path) -> None:
     """Keeps a report; the folder is made."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    write(to_json(report), file, "out")
+    write_text(to_json(report), file, "out")
 
 
 def summary(study: Study, reports: Sequence[Sequence[Mapping[str, Any]]], data: Mapping[str, object]) -> dict[str, Any]:

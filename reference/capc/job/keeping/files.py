@@ -11,7 +11,7 @@ from pathlib import Path
 from capc.foundation.errors import InputError
 
 
-def write(text: str, file: Path, option: str = "json") -> None:
+def write_text(text: str, file: Path, option: str = "json") -> None:
     """Writes a text so that the file holds the whole old one or the whole new one at every moment.
 
     Raises:

@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def baselines(state, turn, models):
+    return iter(())

@@ -5,6 +5,7 @@ Spec: CAPC-RUN-002 to CAPC-RUN-005, CAPC-RUN-010, CAPC-RUN-011, CAPC-RUN-016 to 
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from capc.job.config import Budgets
 from capc.job.models import PartyModel, ensemble_score, retrain, score_of, train_parties, vote_counts
 from capc.job.plan import Plan, heads_folder
 from capc.job.purse import Purse
-from capc.job.simulation import open_simulation
+from capc.job.simulation import Draw, open_simulation, seeded_noise
 from capc.job.state import (
     JobObserver,
     JobState,
@@ -115,7 +116,7 @@ class Job:
         self._observer.advanced(Stage.SETUP)
         self._observer.changed()
         status = self._ask_in_rounds(turn, own, quantised)
-        self._train_baselines(turn, models)
+        self._train_baselines(turn)
         return status
 
     def _ask_in_rounds(self, turn: Turn, own: FloatModel, models: Sequence[QuantisedModel]) -> Status:
@@ -261,15 +262,21 @@ class Job:
         own, pool = self.state.split.parties[turn.party], self.state.split.pools[turn.party]
         return retrain(self.state.plan, turn.party, own, {**turn.purse.bought, **released}, pool)
 
-    def _train_baselines(self, turn: Turn, models: Sequence[PartyModel]) -> None:
+    def _train_baselines(self, turn: Turn) -> None:
         wanted = self.state.plan.config.baselines
         if not wanted:
             return
         self._observer.started(Stage.BASELINES, len(wanted))
-        for name, score in baselines(self.state, turn, models):
+        for name, score in baselines(self.state, turn, self._noise_of_the_trusted_place(turn)):
             turn.baselines[name] = score
             self._observer.advanced(Stage.BASELINES)
         self._observer.changed()
+
+    def _noise_of_the_trusted_place(self, turn: Turn) -> Draw:
+        plan = self.state.plan
+        # A real run compares with a real one: its noise is nobody's to know.
+        seed = f"pate/{plan.config.seed}" if plan.simulated else secrets.token_hex()
+        return seeded_noise(plan.parameters, turn.account, seed, turn.party)
 
 
 @dataclass(frozen=True, repr=False)

@@ -41,7 +41,7 @@ def train_parties(plan: Plan, split: Split) -> Iterator[PartyModel]:
         InputError: a kept model cannot be used.
     """
     kept = None if plan.config.keep is None else KeptModels(plan.config.keep)
-    tasks = [_task(plan, rows, plan.dataset.labels[rows], party) for party, rows in enumerate(split.parties)]
+    tasks = [task_of(plan, rows, plan.dataset.labels[rows], party) for party, rows in enumerate(split.parties)]
     keys = [_key(task) for task in tasks]
     found = [None if kept is None else kept.load(key) for key in keys]
     trained = train_side_by_side(
@@ -58,7 +58,7 @@ def trial_seconds(plan: Plan) -> float:
     """How long it takes to train a model of as many rows as a party has, for an estimate."""
     rows = np.arange(max(1, len(plan.dataset.labels) // (2 * (plan.config.parties + 1))), dtype=np.int64)
     began = time.perf_counter()
-    train(_task(plan, rows, plan.dataset.labels[rows], 1))
+    train(task_of(plan, rows, plan.dataset.labels[rows], 1))
     return time.perf_counter() - began
 
 
@@ -72,12 +72,28 @@ def retrain(plan: Plan, party: int, own: Indices, bought: Mapping[int, int], poo
         bought: the label of each row that it bought.
         pool: all rows of its pool, for self-training if the options say so.
     """
+    if not plan.config.self_training:
+        return fit(plan, party, own, bought)
+    return self_train(
+        _with_bought(plan, party, own, bought), plan.dataset.features[np.setdiff1d(pool, [*bought])], train
+    )
+
+
+def fit(plan: Plan, party: int, own: Indices, bought: Mapping[int, int]) -> FloatModel:
+    """A model of the party's architecture, from rows with their own labels and from rows with these."""
+    return train(_with_bought(plan, party, own, bought))
+
+
+def fit_all(plan: Plan, shares: Sequence[Indices]) -> Iterator[FloatModel]:
+    """A model of each share of rows, side by side, in the default mix of architectures."""
+    tasks = [task_of(plan, rows, plan.dataset.labels[rows], number) for number, rows in enumerate(shares)]
+    return train_side_by_side(tasks, os.cpu_count() or 1)
+
+
+def _with_bought(plan: Plan, party: int, own: Indices, bought: Mapping[int, int]) -> TrainingTask:
     rows = np.concatenate([own, np.array(list(bought), dtype=np.int64)])
     labels = np.concatenate([plan.dataset.labels[own], np.array(list(bought.values()), dtype=np.int64)])
-    task = _task(plan, rows, labels, party)
-    if not plan.config.self_training:
-        return train(task)
-    return self_train(task, plan.dataset.features[np.setdiff1d(pool, rows)], train)
+    return task_of(plan, rows, labels, party)
 
 
 def quantised(plan: Plan, model: FloatModel) -> QuantisedModel:
@@ -135,7 +151,8 @@ def _scored(plan: Plan, rows: Indices, predicted: Indices) -> Score:
     return score(predicted, data.labels[rows], data.num_classes, None if plan.group is None else plan.group.of(rows))
 
 
-def _task(plan: Plan, rows: Indices, labels: Indices, party: int) -> TrainingTask:
+def task_of(plan: Plan, rows: Indices, labels: Indices, party: int) -> TrainingTask:
+    """The training of a party's network on these rows with these labels."""
     data, widths, hidden = plan.dataset, plan.parameters.widths, architecture_of(party)
     sizes = (data.num_features, *hidden, data.num_classes)
     bound = weight_bound(sizes, widths.fraction_bits, widths.logit_bits)

@@ -17,6 +17,7 @@ from capc.job.engines import find_engine
 from capc.job.keeping.files import beside
 from capc.job.keeping.journal import Journal, check_place, default_folder
 from capc.job.options import OF_THE_PROTOCOL, flag
+from capc.learning.baselines import Baseline, dp_sgd_is_installed
 from capc.learning.data import Column, Dataset, DataShape, load_digits, load_npz
 from capc.learning.division import check_division, role_sizes
 from capc.learning.training import ARCHITECTURES, weight_bound
@@ -198,7 +199,8 @@ def _may_be_folder(path: Path) -> bool:
     return there.is_dir()
 
 
-def _check_together(config: JobConfig, *, simulated: bool) -> None:
+def _check_study(config: JobConfig, *, simulated: bool) -> None:
+    """What the parties do around the protocol."""
     for name in OF_THE_PROTOCOL if simulated else ():
         if name in config.places:
             raise config.refusal(name, "a simulation runs no protocol and charges no ledger: leave this out")
@@ -211,8 +213,16 @@ def _check_together(config: JobConfig, *, simulated: bool) -> None:
         raise config.refusal(
             "rounds", f"there are {config.queries} queries ({config.place('queries')}): choose as many"
         )
+    if Baseline.DP_SGD in config.baselines and not dp_sgd_is_installed():
+        raise config.refusal(
+            "baselines", "the package opacus is not installed: pip install opacus, or leave dp_sgd out"
+        )
     if config.budgets is Budgets.SEPARATE and config.ledger is not None:
         raise config.refusal("budgets", f"a ledger holds one budget for all: leave out {flag('ledger')}, or this")
+
+
+def _check_together(config: JobConfig, *, simulated: bool) -> None:
+    _check_study(config, simulated=simulated)
     if config.network is not None and config.vote_variant is not None:
         raise config.refusal("network", f"it chooses the vote's variant: leave out {flag('vote_variant')}, or this")
     _check_ledger(config)

@@ -103,7 +103,7 @@ def _querier(turn: Turn) -> dict[str, object]:
             {
                 "round": record.round,
                 "queries": record.queries,
-                "epsilon": _epsilon_of(turn.account, record.spent),
+                "epsilon": account_epsilon(turn.account, record.spent),
                 "score": record.score.document(),
             }
             for record in turn.rounds
@@ -112,7 +112,7 @@ def _querier(turn: Turn) -> dict[str, object]:
     }
 
 
-def _epsilon_of(account: Account, spent: Fraction) -> float:
+def account_epsilon(account: Account, spent: Fraction) -> float:
     """An odometer reading, rounded up."""
     policy = account.policy
     return rounded_up(epsilon_upper(account.cost.unit, spent, policy.delta, policy.renyi_order))
@@ -193,11 +193,14 @@ def _privacy(state: JobState) -> dict[str, object]:
 
 
 def _together(state: JobState) -> dict[str, object]:
-    """What all querying parties together are promised: with separate budgets their costs add up."""
-    account, turns = state.account, len(state.turns)
-    shared = state.plan.config.budgets is Budgets.SHARED
-    budget = account.budget if shared else turns * account.budget
-    return {"budgets": state.plan.config.budgets.value, "epsilon": _epsilon_of(account, budget)}
+    """What all querying parties together are promised."""
+    return {"budgets": state.plan.config.budgets.value, "epsilon": _epsilon_of_all(state)}
+
+
+def _epsilon_of_all(state: JobState) -> float:
+    """Separate budgets add up: each querying party's answers are about the same data."""
+    account, budgets = state.account, 1 if state.plan.config.budgets is Budgets.SHARED else len(state.turns)
+    return account_epsilon(account, budgets * account.budget)
 
 
 def _ledger(state: JobState) -> dict[str, object] | None:
@@ -259,6 +262,8 @@ def enforced_label(state: JobState) -> str:
     """What stands beside the enforced epsilon: a guarantee only of the base model and a set made for one."""
     if state.plan.simulated:
         return f"no guarantee: simulated in the clear, with noise from {flag('seed')}"
+    if state.plan.config.budgets is Budgets.SEPARATE and len(state.turns) > 1:
+        return f"no guarantee: {len(state.turns)} budgets, which keep epsilon <= {_epsilon_of_all(state):g} together"
     engine = described(state.plan.engine)
     if engine.model != EMBEDDED.model:
         return f"no guarantee: under the declared model {engine.model} only, which is weaker than the base model"

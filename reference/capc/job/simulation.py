@@ -40,7 +40,7 @@ def open_simulation(
         parties: numbers of the organisations, the one that asks first.
         seed: of the study.
     """
-    return Simulation(parameters, models, account, seeded_noise(parameters, account, seed, parties[0]))
+    return Simulation(parameters, models, account, seeded_noise(parameters, account, str(seed), parties[0]))
 
 
 class Simulation:
@@ -117,8 +117,8 @@ class Simulation:
         raise InputError(f"label_prepared: a simulation prepares nothing, given {prepared} and {len(queries)} queries")
 
 
-def seeded_noise(parameters: Parameters, account: Account, seed: int, party: int) -> Draw:
-    """Noise of the account's own mechanisms, from a seed that is no secret.
+def seeded_noise(parameters: Parameters, account: Account, seed: str, party: int) -> Draw:
+    """Noise of the account's own mechanisms, from a seed.
 
     Args:
         parameters: number of classes, charging.

@@ -15,7 +15,8 @@ from capc.job.rendering.markup import Child, Element, document, element, heading
 from capc.job.rendering.reading import NONE, STUDY, check_schema, number, percent, points, words
 from capc.job.rendering.style import STYLE
 
-_GAINS = ("gain", "balanced_gain", "worst_class_gain", "worst_group_gain")
+_NUMBERS = ("queries", "released", "epsilon")
+"""Figures that are no shares."""
 _MAIN = ("before", "after", "gain", "labels_right", "ensemble")
 _FAIR = ("balanced_gain", "worst_class_gain", "worst_group_gain")
 
@@ -94,13 +95,20 @@ def _table(caption: str, keys: Sequence[str], columns: Sequence[str], cells: Seq
 
 def _column(key: str) -> str:
     told = words(key)
-    return f"{told} (points)" if key in _GAINS else f"{told} (%)"
+    if key in _NUMBERS:
+        return told
+    return f"{told} (points)" if key.endswith("gain") else f"{told} (%)"
 
 
 def _stat(key: str, stat: Mapping[str, Any] | None) -> str:
     if stat is None or stat.get("mean") is None:
         return NONE
-    write = points if key in _GAINS else lambda value: percent(value).removesuffix(" %")
+
+    def write(value: float) -> str:
+        if key in _NUMBERS:
+            return number(value)
+        return points(value) if key.endswith("gain") else percent(value).removesuffix(" %")
+
     if stat.get("low") is None or stat.get("high") is None:
         return write(stat["mean"])
     # The figures of an interval stay on one line.

@@ -131,12 +131,13 @@ def allowances_folder(ledger: Path) -> Path:
     return beside(ledger, ".allowances")
 
 
-def prepare(config: JobConfig, *, simulated: bool = False) -> Plan:
+def prepare(config: JobConfig, *, simulated: bool = False, dataset: Dataset | None = None) -> Plan:
     """Loads the data and settles noise, budget and sizes.
 
     Args:
         config: the options.
         simulated: whether F_CaPC in the clear takes the place of the protocol.
+        dataset: what these options load, if it was loaded already.
 
     Raises:
         InputError: the options contradict each other, the data cannot be used, a role would get too few rows, the
@@ -157,7 +158,7 @@ def prepare(config: JobConfig, *, simulated: bool = False) -> Plan:
         return _parameters(config, widths, shape, release)
 
     # Features are read last: all that can be refused without them is refused before.
-    dataset = _load(config, admit)
+    dataset = _load(config, admit) if dataset is None else dataset
     advice = advise(
         answering=config.parties,
         classes=dataset.num_classes,

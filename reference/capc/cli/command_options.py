@@ -38,7 +38,7 @@ def takes(
                 str | None, typer.Option(metavar=metavar, help=help_text, rich_help_panel=under[name])
             ],
         )
-        for name, (metavar, help_text) in options.items()
+        for name, (metavar, told) in options.items()
     ]
 
     def with_options(command: Callable[[dict[str, str]], T]) -> Callable[..., T]:

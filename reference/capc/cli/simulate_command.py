@@ -250,8 +250,9 @@ def show_study(summary: Mapping[str, Any], console: Console) -> None:
     figures = {name: [_figure(cell["values"].get(name)) for cell in cells] for name in columns}
     room = console.width - sum(map(_width, head.items())) - 1
     title = f"{summary['name']}: simulated, no guarantee; means with 95 % intervals"
-    for shown in _side_by_side(figures, room):
-        table = Table(title=Text(title))
+    groups = _side_by_side(figures, room)
+    for shown in groups:
+        table = Table(title=Text(title) if shown == groups[0] else None)
         for heading in head:
             table.add_column(Text(heading.replace("_", " ")), justify="right", overflow="fold")
         for heading in shown:

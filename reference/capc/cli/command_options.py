@@ -34,9 +34,7 @@ def takes(
             name,
             Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[
-                str | None, typer.Option(metavar=metavar, help=help_text, rich_help_panel=under[name])
-            ],
+            annotation=Annotated[str | None, typer.Option(metavar=metavar, help=told, rich_help_panel=under[name])],
         )
         for name, (metavar, told) in options.items()
     ]

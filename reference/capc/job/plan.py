@@ -150,6 +150,8 @@ def prepare(config: JobConfig, *, simulated: bool = False, dataset: Dataset | No
         raise config.refusal("allowance", f"parameters {widths.name} claim no circuit privacy: leave this out")
     if config.allowance is not None and not _may_be_folder(config.allowance):
         raise config.refusal("allowance", "a file is in its place: name a folder")
+    if config.keep is not None and not _may_be_folder(config.keep):
+        raise config.refusal("keep", "a file is in its place: name a folder")
     engine = find_engine(config)
     release = _release_policy(config, widths.grid_bits)
     budget = _budget(config, release, widths.grid_bits)

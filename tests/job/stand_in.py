@@ -110,7 +110,9 @@ class Opener:
         self._withhold = withhold
         self._first_query = first_query
 
-    def __call__(self, parameters: Parameters, models: Sequence[QuantisedModel], account: Account) -> Labeller:
+    def __call__(
+        self, parameters: Parameters, models: Sequence[QuantisedModel], account: Account, parties: Sequence[int]
+    ) -> Labeller:
         self.parameters.append(parameters)
         self.opened.append(Plurality(models, account, self._interrupt_at, self._withhold, self._first_query))
         return self.opened[-1]

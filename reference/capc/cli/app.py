@@ -115,7 +115,10 @@ RUN_OPTIONS = {
     "rounds": ("N", "Parts of a party's queries; it retrains in between. Default: 1."),
     "strategy": ("NAME", "random, entropy, margin, margin_clusters or k_centre. Default: margin."),
     "self_training": ("yes|no", "Also learn from confident predictions on the own pool. Default: no."),
-    "baselines": ("NAMES", "Compare with self_training,noiseless,pooled,pate,dp_sgd. Default: none."),
+    "baselines": (
+        "NAMES",
+        "Some of self_training, noiseless, pooled, pate and dp_sgd, with commas. Default: none.",
+    ),
     "partition": ("NAME", "Division of the rows: iid, weak, missing, dirichlet or column. Default: iid."),
     "skewed": ("all|querying", "Whose rows the partition skews. Default: all."),
     "column": ("NAME", "Array of the archive by which to divide, not the classes. Default: none."),
@@ -162,15 +165,33 @@ RUN_OPTIONS = {
 """The options of the job (:mod:`capc.job.config`), as help describes them, and where its input and output are."""
 
 
+PANELS = {
+    "config": "Data and parties",
+    "queries": "Queries and learning",
+    "batch": "How the protocol runs",
+    "queriers": "Queries and learning",
+    "partition": "Who holds which rows",
+    "keep": "Queries and learning",
+    "parameters": "Privacy",
+    "vote_variant": "How the protocol runs",
+    "seed": "Data and parties",
+    "ledger": "What outlives the run",
+    "json": "What is written",
+    "repeats": "Studies",
+}
+"""Under which heading the help has an option and those after it."""
+
+
 SIMULATE_OPTIONS = {name: told for name, told in RUN_OPTIONS.items() if name not in OF_THE_PROTOCOL} | {
     "config": ("FILE.toml", "Options by name, and what a study varies; flags go before it."),
+    "seed": ("N", "Decides data split, training and noise; the first of several. Default: 0."),
     "repeats": ("N", "Run with so many seeds, from --seed on, and tell means with intervals. Default: 1."),
     "out": ("DIR", "Keep the reports of a study here, and go on from them. Default: nowhere."),
 }
 
 
 @app.command()
-@takes(RUN_OPTIONS)
+@takes(RUN_OPTIONS, PANELS)
 def run(given: dict[str, str]) -> Finished:
     """Label real queries under encryption and differential privacy, then retrain and report.
 
@@ -184,12 +205,12 @@ def run(given: dict[str, str]) -> Finished:
 
 
 @app.command()
-@takes(SIMULATE_OPTIONS)
+@takes(SIMULATE_OPTIONS, PANELS)
 def simulate(given: dict[str, str]) -> Finished:
-    """Do the same with the ideal functionality in the clear: for studies, never for a guarantee.
+    """Do the same with the ideal functionality in the clear: for studies, with no guarantee.
 
-    Takes the options of capc run that are not of the protocol. With --repeats, or a study file whose table [sweep]
-    has lists of values, every combination is run with several seeds, and means are told with intervals.
+    Takes the options of capc run that are not of the protocol. With --repeats, or a file whose table sweep has a list
+    of values for some options, every combination is run with several seeds, and means are told with intervals.
     """
     with interruptible():
         from capc.cli import simulate_command  # noqa: PLC0415  # needs NumPy and torch

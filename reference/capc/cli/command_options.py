@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from inspect import Parameter, Signature
+from itertools import accumulate
 from typing import Annotated, TypeVar
 
 import typer
@@ -16,19 +17,26 @@ Told = Mapping[str, tuple[str, str]]
 JSON = {"json": ("FILE", "Write the answer as JSON; - is stdout.")}
 
 
-def takes(options: Told) -> Callable[[Callable[[dict[str, str]], T]], Callable[..., T]]:
+def takes(
+    options: Told, panels: Mapping[str, str] | None = None
+) -> Callable[[Callable[[dict[str, str]], T]], Callable[..., T]]:
     """Makes a command of a function of the options that were given, as text, by name.
 
     Which texts are admitted is decided where the command reads them, with a refusal that names value and place.
+
+    Args:
+        options: in the order of the help.
+        panels: under which heading the help shows an option, by the first one of each heading; None for one list.
     """
+    under = dict(zip(options, accumulate(map((panels or {}).get, options), lambda last, new: new or last), strict=True))
     parameters = [
         Parameter(
             name,
             Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[str | None, typer.Option(metavar=metavar, help=help_text)],
+            annotation=Annotated[str | None, typer.Option(metavar=metavar, help=told, rich_help_panel=under[name])],
         )
-        for name, (metavar, help_text) in options.items()
+        for name, (metavar, told) in options.items()
     ]
 
     def with_options(command: Callable[[dict[str, str]], T]) -> Callable[..., T]:

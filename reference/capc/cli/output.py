@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
 
+from capc.foundation.environment import missing_module
 from capc.foundation.errors import InputError
 from capc.job.keeping.files import check_folder, check_not_input, check_writable, to_json, write_text
 
 STDOUT = "-"
+_DRAWS = "matplotlib"
 
 
 @dataclass(frozen=True)
@@ -37,18 +40,21 @@ class Output:
         plots: the folder of the figures; None for none.
 
     Raises:
-        InputError: something cannot be written.
+        InputError: something cannot be written, or what draws figures is not installed.
     """
 
     def __init__(self, target: str | None, html: str | None = None, plots: str | None = None) -> None:
         self._to_stdout = target == STDOUT
         self._file = None if target is None or self._to_stdout else Path(target)
         self._html = None if html is None else Path(html)
-        self._plots = None if plots is None else Path(plots)
+        self._plots = None if plots is None else folder_named(plots, "plots")
         for option, file in self.files.items():
             check_writable(file, option)
         if self._plots is not None:
             check_folder(self._plots, "plots")
+        # A page has figures too, and both are made when all work is done.
+        if (html is not None or plots is not None) and find_spec(_DRAWS) is None:
+            raise InputError(f"{'html' if plots is None else 'plots'}: {missing_module(_DRAWS)}")
 
     @property
     def files(self) -> dict[str, Path]:
@@ -81,8 +87,10 @@ class Output:
             write_text(to_json(report), self._file)
 
     def finish(self, report: Mapping[str, object], rendering: Rendering | None = None) -> None:
-        """Saves the last report, or writes it to standard output; and what people look at."""
+        """Saves the last report, or writes it to standard output; then what people look at, which may fail."""
         self.save(report)
+        if self._to_stdout:
+            sys.stdout.write(to_json(report))
         if rendering is not None and self._html is not None:
             write_text(rendering.page(report), self._html, "html")
         if rendering is not None and self._plots is not None:
@@ -93,5 +101,14 @@ class Output:
                 raise InputError(
                     f"plots = {self._plots} (--plots): not drawn ({error.strerror}): name another"
                 ) from None
-        if self._to_stdout:
-            sys.stdout.write(to_json(report))
+
+
+def folder_named(text: str, option: str) -> Path:
+    """The folder that an option names.
+
+    Raises:
+        InputError: it names none.
+    """
+    if not text or "\0" in text:
+        raise InputError(f"{option} = {text} (--{option}): choose the name of a folder")
+    return Path(text)

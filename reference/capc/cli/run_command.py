@@ -91,11 +91,12 @@ def run_plan(plan: Plan, output: Output, log: Path | None) -> int:
     Raises:
         InputError: something cannot be used.
     """
-    for warning in plan.advice.warnings:
-        sys.stderr.write(f"capc: warning: {warning}\n")
     watcher = _Watcher(output)
     job = Job(plan, watcher)
     watcher.job = job
+    # Not before: a refusal is one line.
+    for warning in plan.advice.warnings:
+        sys.stderr.write(f"capc: warning: {warning}\n")
     try:
         return _run_and_report(job, watcher, output, log)
     finally:

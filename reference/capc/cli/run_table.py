@@ -71,13 +71,13 @@ def _summary(state: JobState) -> Table:
     table.add_row("agreement", f"{told['equal_to_ideal']} of {asked} equal to the ideal functionality")
     table.add_row("plurality", f"{told['plurality']} of {told['released']} are what most parties voted for")
     table.add_row("correct", f"{told['correct']} of {told['released']} released labels are those of the data")
-    engine = described(state.plan.engine)
-    weaker = f"; does not withstand {', '.join(engine.not_withstood)}" if engine.not_withstood else ""
-    table.add_row("engine", f"{engine.name}, declared model {engine.model}{weaker}")
+    table.add_row("engine", _engine(state))
     table.add_row("noise", f"sigma = {float(state.account.policy.sigma):g} votes on each class")
     enforced = enforced_statement(state)
     table.add_row("enforced", str(enforced).replace(enforced.label, enforced_label(state)))
-    table.add_row("realised", str(realised_statement(state)))
+    realised = realised_statement(state)
+    label = enforced_label(state) if state.plan.simulated else realised.label
+    table.add_row("realised", str(realised).replace(realised.label, label))
     bound = concrete_bound(state)
     if bound is not None:
         table.add_row("garbling", _garbling(bound))
@@ -91,6 +91,14 @@ def _summary(state: JobState) -> Table:
         table.add_row("journal", f"{before} rows asked in earlier runs, {reused} labels of them used again{unknown}")
     _add_scores(table, state)
     return table
+
+
+def _engine(state: JobState) -> str:
+    if state.plan.simulated:
+        return "none: every label was computed in the clear"
+    engine = described(state.plan.engine)
+    weaker = f"; does not withstand {', '.join(engine.not_withstood)}" if engine.not_withstood else ""
+    return f"{engine.name}, declared model {engine.model}{weaker}"
 
 
 def _add_scores(table: Table, state: JobState) -> None:

@@ -114,7 +114,8 @@ def exact_logits(model: QuantisedModel, features: Floats | Sequence[Sequence[int
     For fully connected models whose ranges were checked: their sums are below 2^53 in magnitude, so that floats hold
     them exactly in whatever order they are added.
     """
-    values = np.asarray(features, dtype=np.float64).reshape(len(features), -1)
+    # By the model's own width: of no rows at all, NumPy could not tell it.
+    values = np.asarray(features, dtype=np.float64).reshape(len(features), len(model.layers[0].weights[0]))
     for number, layer in enumerate(model.layers):
         weights, biases = (np.asarray(part, dtype=np.float64) for part in (layer.weights, layer.biases))
         values = values @ weights.T + biases

@@ -132,12 +132,13 @@ def allowances_folder(ledger: Path) -> Path:
     return beside(ledger, ".allowances")
 
 
-def prepare(config: JobConfig, *, simulated: bool = False) -> Plan:
+def prepare(config: JobConfig, *, simulated: bool = False, dataset: Dataset | None = None) -> Plan:
     """Loads the data and settles noise, budget and sizes.
 
     Args:
         config: the options.
         simulated: whether F_CaPC in the clear takes the place of the protocol.
+        dataset: what these options load, if it was loaded already.
 
     Raises:
         InputError: the options contradict each other, the data cannot be used, a role would get too few rows, the
@@ -150,6 +151,8 @@ def prepare(config: JobConfig, *, simulated: bool = False) -> Plan:
         raise config.refusal("allowance", f"parameters {widths.name} claim no circuit privacy: leave this out")
     if config.allowance is not None and not _may_be_folder(config.allowance):
         raise config.refusal("allowance", "a file is in its place: name a folder")
+    if config.keep is not None and not _may_be_folder(config.keep):
+        raise config.refusal("keep", "a file is in its place: name a folder")
     engine = find_engine(config)
     release = _release_policy(config, widths.grid_bits)
     budget = _budget(config, release, widths.grid_bits)
@@ -158,7 +161,7 @@ def prepare(config: JobConfig, *, simulated: bool = False) -> Plan:
         return _parameters(config, widths, shape, release)
 
     # Features are read last: all that can be refused without them is refused before.
-    dataset = _load(config, admit)
+    dataset = _load(config, admit) if dataset is None else dataset
     advice = advise(
         answering=config.parties,
         classes=dataset.num_classes,

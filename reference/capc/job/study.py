@@ -10,26 +10,32 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
-from math import isfinite, sqrt
+from math import isfinite, prod, sqrt
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 from scipy import stats
 
+from capc.foundation.environment import EXTRAS, installed_version
 from capc.foundation.errors import InputError
-from capc.job.config import OPTIONS, JobConfig, read_options, resolve
+from capc.job.config import MAX_SEED, OPTIONS, JobConfig, plain, read_options, resolve
 from capc.job.keeping.files import to_json, write_text
-from capc.job.options import flag
+from capc.job.options import NAME_LENGTH, OF_THE_PROTOCOL, Option, OptionValue, flag, named, whole
+from capc.session.parameters import SPEC_VERSION
 
 SCHEMA = "study/v1"
 CONFIDENCE = 0.95
 MAX_RUNS = 100_000
-_OF_NO_RESULT = {"keep", "places"}
+_OF_NO_RESULT = {"data", "keep", "batch", *OF_THE_PROTOCOL}
+"""Options that leave every figure of a simulation as it is; data are told by their digest."""
 _ABOUT = ("name", "repeats")
+VARIED = tuple(name for name in OPTIONS if name not in {"seed", *_OF_NO_RESULT})
+"""What a study can vary: it has one set of data, and seeds are its repeats."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Study:
     """What is run.
 
     Attributes:
-        name: of the study.
+        name: of the study; empty for that of its data.
         cells: what varies, and the options of each combination but for the seed.
         repeats: how many seeds each is run with.
     """
@@ -63,58 +69,100 @@ def read_study(flags: Mapping[str, str], file: Path | None, repeats: int | None)
     Raises:
         InputError: an option cannot be used, or what varies is no list of values.
     """
-    options = {} if file is None else dict(read_options(file, besides=("sweep", *_ABOUT)))
+    options = {} if file is None else read_options(file, besides=("sweep", *_ABOUT))
     sweep = options.pop("sweep", {})
-    name, in_file = options.pop("name", "" if file is None else file.stem), options.pop("repeats", 1)
-    place = "--repeats" if repeats is not None else f"{file}: repeats"
-    repeats = in_file if repeats is None else repeats  # type: ignore[assignment]
-    if type(repeats) is not int or not 1 <= repeats <= MAX_RUNS:
-        raise InputError(f"repeats = {repeats} ({place}): choose a whole number from 1 to {MAX_RUNS}")
-    if not isinstance(name, str) or not isinstance(sweep, dict):
-        raise InputError(
-            f"{'name' if isinstance(sweep, dict) else 'sweep'} ({file}): give a text, and a table of lists"
-        )
+    name = _about(options.pop("name", None), file, "name", named(f"a name of up to {NAME_LENGTH} characters"))
+    in_file = _about(options.pop("repeats", None), file, "repeats", whole(1, MAX_RUNS))
+    count = _count(repeats, in_file)
+    if not isinstance(sweep, dict):
+        raise InputError(f"sweep = {_shown(sweep)} ({file}): give a table [sweep] of lists of values")
     for varied, values in sweep.items():
-        _check_varied(varied, values, flags, file)
+        _check_varied(varied, values, file)
+        if varied in flags or varied in options:
+            place = flag(varied) if varied in flags else f"{file}: {varied}"
+            raise InputError(f"{varied} ({place}): [sweep] of {file} varies it: leave out one of them")
+    # Before they are made: ten lists of ten values would not fit the memory.
+    runs = prod(map(len, sweep.values())) * count
+    if runs > MAX_RUNS:
+        raise InputError(f"sweep ({file}): {runs} runs with repeats = {count}: choose at most {MAX_RUNS}")
     cells = []
+    places = {varied: f"{file}: sweep.{varied}" for varied in sweep}
     for combination in product(*sweep.values()):
-        labels = dict(zip(sweep, combination, strict=True))
-        config = resolve(flags, file, {**options, **labels})
+        config = resolve(flags, file, {**options, **dict(zip(sweep, combination, strict=True))})
+        config = replace(config, places={**config.places, **places})
+        if config.seed + count - 1 > MAX_SEED:
+            most = MAX_SEED - count + 1
+            most = MAX_SEED - count + 1
+            raise config.refusal("seed", f"repeats = {count} take the seeds from it on: choose at most {most}")
         cells.append(({each: config.document()[each] for each in sweep}, config))
-    study = Study(name, tuple(cells), repeats)
-    if study.runs > MAX_RUNS:
-        raise InputError(f"sweep ({file}): {study.runs} runs: choose at most {MAX_RUNS}")
-    return study
+    fallback = "" if file is None or not file.stem.isprintable() else file.stem
+    return Study(fallback if name is None else str(name), tuple(cells), count)
 
 
-def _check_varied(name: str, values: object, flags: Mapping[str, str], file: Path | None) -> None:
-    if name not in OPTIONS or name == "seed":
-        others = ", ".join(option for option in OPTIONS if option != "seed")
-        raise InputError(f"sweep.{name} ({file}): this cannot be varied: choose from {others}")
+def _count(given: int | None, in_file: OptionValue | None) -> int:
+    if given is not None and not 1 <= given <= MAX_RUNS:
+        raise InputError(f"repeats = {given} (--repeats): choose a whole number from 1 to {MAX_RUNS}")
+    return given or (in_file if isinstance(in_file, int) else 1)
+
+
+def _about(raw: object, file: Path | None, name: str, kind: Option) -> OptionValue | None:
+    """What a file says of the study itself; None if it does not."""
+    if raw is None:
+        return None
+    try:
+        return kind.from_value(raw)
+    except ValueError:
+        raise InputError(f"{name} = {_shown(raw)} ({file}: {name}): choose {kind.remedy}") from None
+
+
+def _check_varied(name: str, values: object, file: Path | None) -> None:
+    """Checks that an option can be varied, and that each of its values is one, and another one."""
+    if name not in VARIED:
+        raise InputError(f"sweep.{name} ({file}): this cannot be varied: choose from {', '.join(VARIED)}")
     if not isinstance(values, list) or not values:
-        raise InputError(f"sweep.{name} = {values} ({file}): give a list of values")
-    if name in flags:
-        raise InputError(f"{name} = {flags[name]} ({flag(name)}): {file} varies it: leave this out")
+        raise InputError(f"sweep.{name} = {_shown(values)} ({file}): give a list of values")
+    kind, read = OPTIONS[name], []
+    for value in values:
+        try:
+            read.append(plain(kind.from_value(value)))
+        except ValueError:
+            raise InputError(f"{name} = {_shown(value)} ({file}: sweep.{name}): choose {kind.remedy}") from None
+    twice = [told for told, count in Counter(map(str, read)).items() if count > 1]
+    if twice:
+        raise InputError(f"sweep.{name} = {twice[0]} ({file}): it is there twice: give each value once")
+
+
+def _shown(value: object) -> str:
+    return " ".join(str(value).split())[:NAME_LENGTH]
 
 
 def run_file(folder: Path, config: JobConfig, data: str) -> Path:
-    """Where the report of a run is kept, by all that decides its result.
+    """Where the report of a run is kept, by all that decides its result: options, data, and what computes it.
 
     Args:
         folder: of the study.
         config: of the run, its seed included.
         data: SHA-256 of the archive, or the name of the data.
     """
-    decides = {name: value for name, value in config.document().items() if name not in _OF_NO_RESULT and name != "data"}
-    digest = hashlib.sha256(json.dumps([SCHEMA, data, decides], sort_keys=True).encode()).hexdigest()
+    computing = {name: installed_version(name) for name in ("capc", *EXTRAS["learning"])}
+    decides = [SCHEMA, SPEC_VERSION, computing, data, _deciding(config.document())]
+    digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     return folder / "runs" / f"{digest[:32]}.json"
 
 
-def kept_report(file: Path) -> dict[str, Any] | None:
+def _deciding(options: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in options.items() if name not in _OF_NO_RESULT}
+
+
+def kept_report(file: Path, config: JobConfig) -> dict[str, Any] | None:
     """A report that an earlier start of the study kept; None if there is none.
 
+    Args:
+        file: where it would be.
+        config: of the run, its seed included.
+
     Raises:
-        InputError: the file is no report.
+        InputError: the file is no report of this run to its end.
     """
     try:
         report = json.loads(file.read_text(encoding="utf-8"))
@@ -122,14 +170,26 @@ def kept_report(file: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError):
         report = None
-    if not isinstance(report, dict) or "queriers" not in report:
-        raise InputError(f"{file}: not the report of a run: remove it, and it is run again")
-    return report
+    try:
+        ended = report["simulated"] is True and report["status"] != "interrupted" and bool(dict(figures(report)))
+        is_this = ended and _deciding(report["config"]) == _deciding(config.document())
+    except (KeyError, TypeError, ValueError, AttributeError):
+        is_this = False
+    if not is_this:
+        raise InputError(f"{file} (--out): not the report of a run: remove it, and it is run again")
+    return report  # type: ignore[no-any-return]
 
 
 def keep_report(report: Mapping[str, object], file: Path) -> None:
-    """Keeps a report; the folder is made."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """Keeps a report; the folder is made.
+
+    Raises:
+        InputError: the disk refused.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"out = {file.parent} (--out): cannot be made ({error.strerror}): name another") from None
     write_text(to_json(report), file, "out")
 
 
@@ -144,7 +204,7 @@ def summary(study: Study, reports: Sequence[Sequence[Mapping[str, Any]]], data: 
     return {
         "schema": SCHEMA,
         "simulated": True,
-        "name": study.name,
+        "name": study.name or str(data["name"]),
         "data": [dict(data)],
         "cells": [
             {

@@ -64,7 +64,7 @@ def _banner() -> Element:
 
 def _results(study: Mapping[str, Any]) -> list[Element]:
     cells = study.get("cells") or []
-    if not cells:
+    if not any(cell["repeats"] for cell in cells):
         return [element("p", "No run has ended yet.", attributes={"class": "note"})]
     keys = list(dict.fromkeys(key for cell in cells for key in cell["labels"]))
     found = list(dict.fromkeys(key for cell in cells for key, value in cell["values"].items() if value is not None))

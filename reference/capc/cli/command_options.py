@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from inspect import Parameter, Signature
-from itertools import accumulate
 from typing import Annotated, TypeVar
 
 import typer
@@ -28,7 +27,10 @@ def takes(
         options: in the order of the help.
         panels: under which heading the help shows an option, by the first one of each heading; None for one list.
     """
-    under = dict(zip(options, accumulate(map((panels or {}).get, options), lambda last, new: new or last), strict=True))
+    under: dict[str, str | None] = {}
+    heading: str | None = None
+    for name in options:
+        heading = under[name] = (panels or {}).get(name, heading)
     parameters = [
         Parameter(
             name,

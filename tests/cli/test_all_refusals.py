@@ -242,6 +242,20 @@ def test_nothing_but_the_trained_models_is_refused_after_training(
         assert line is None or LATE in line, line
 
 
+DOCUMENTS = [*(Path(__file__).parents[2] / "docs").glob("*.md"), Path(__file__).parents[2] / "README.md"]
+
+
+def test_documents_name_every_option_and_no_other() -> None:
+    read = {file.name: file.read_text(encoding="utf-8") for file in DOCUMENTS}
+    assert [name for name in RUN_OPTIONS if f"{flag(name)}" not in read["main-job.md"]] == []
+    assert [name for name in ("repeats", "out") if flag(name) not in read["studies.md"]] == []
+    for name, text in read.items():
+        lines = re.findall(r"^\$ capc (run|simulate) ([^#\n]*)", text, re.MULTILINE)
+        for command, rest in lines:
+            known = map(flag, RUN_OPTIONS if command == "run" else SIMULATE_OPTIONS)
+            assert set(re.findall(r"--[a-z-]+", rest)) <= set(known), (name, rest)
+
+
 def test_the_tables_name_every_option() -> None:
     assert {name for name, _ in BAD} == set(OPTIONS)
     assert [name for name in RUN_OPTIONS if name not in {"config", *OUTPUTS}] == list(OPTIONS)

@@ -10,7 +10,7 @@ import shutil
 import signal
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,11 +23,12 @@ from capc.job.config import resolve
 from capc.job.job import Job
 from capc.job.keeping import journal as journal_module
 from capc.job.keeping.journal import Journal
-from capc.job.models import AnsweringModel, train_float, train_relus
+from capc.job.models import PartyModel, train_parties
 from capc.job.plan import Plan, prepare
 from capc.job.report import document
 from capc.job.state import Stage, Status
 from capc.learning.data import Indices, load_digits
+from capc.learning.partition import Split
 from capc.learning.training import FloatModel
 from capc.privacy.ledger import Ledger, reading
 from capc.privacy.storage import disk
@@ -46,28 +47,25 @@ def options(folder: Path, **flags: str) -> dict[str, str]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each model is trained once for all tests."""
-    monkeypatch.setattr("capc.job.job.train_relus", relus)
-    monkeypatch.setattr("capc.job.job.train_float", own)
+    monkeypatch.setattr("capc.job.job.train_parties", parties)
+    monkeypatch.setattr("capc.job.job.retrain", retrained)
 
 
-TRAINED: dict[tuple[int, int], AnsweringModel] = {}
-OWN: dict[int, FloatModel] = {}
+TRAINED: dict[tuple[int, int], list[PartyModel]] = {}
 TAUGHT: list[tuple[list[int], list[int]]] = []
 
 
-def relus(plan: Plan, rows: Indices, number: int) -> AnsweringModel:
-    kind = number, plan.dataset.num_features
+def parties(plan: Plan, split: Split) -> Iterator[PartyModel]:
+    kind = len(split.parties), plan.dataset.num_features
     if kind not in TRAINED:
-        TRAINED[kind] = train_relus(plan, rows, number)
-    return TRAINED[kind]
+        TRAINED[kind] = list(train_parties(plan, split))
+    return iter(TRAINED[kind])
 
 
-def own(plan: Plan, rows: Indices, labels: Indices, hidden: Any, party: int) -> FloatModel:
-    TAUGHT.append((rows.tolist(), labels.tolist()))
-    kind = plan.dataset.num_features
-    if kind not in OWN:
-        OWN[kind] = train_float(plan, rows, labels, hidden, party)
-    return OWN[kind]
+def retrained(plan: Plan, party: int, own: Indices, bought: Mapping[int, int], pool: Indices) -> FloatModel:
+    labels = plan.dataset.labels[own].tolist()
+    TAUGHT.append(([*own.tolist(), *bought], [*labels, *bought.values()]))
+    return TRAINED[plan.config.parties + 1, plan.dataset.num_features][party].own
 
 
 QUERY = itertools.count(1, 1000)
@@ -100,7 +98,7 @@ def test_no_row_is_asked_twice_and_bought_labels_are_used_again(tmp_path: Path) 
         job = run(tmp_path, Opener(first_query=next(QUERY), withhold=frozenset({2})))
         assert len(rows_of(job)) == len(set(rows_of(job))) == 4
         assert not set(rows_of(job)) & set(asked)
-        assert job.state.purse.bought == bought
+        assert job.state.turns[0].purse.bought == bought
         asked += rows_of(job)
         told = {"asked_before": 4 * number, "labels_reused": 3 * number, "earlier_charges_unknown": False}
         assert REPORTS[-1]["journal"] == told
@@ -185,7 +183,7 @@ def test_rows_of_another_file_that_change_hands_are_refused_too(tmp_path: Path) 
     with pytest.raises(InputError, match="in an earlier run would be one of"):
         run(tmp_path, data=str(tmp_path / "less.npz"), **flags)
     job = run(tmp_path, data=str(tmp_path / "new.npz"), **flags)
-    assert job.state.purse.asked_before == 0
+    assert job.state.turns[0].purse.asked_before == 0
 
 
 @pytest.mark.req("CAPC-RUN-016")
@@ -225,13 +223,13 @@ def test_it_lies_in_the_users_own_state_and_never_in_the_ledgers_folder(
         job = Job(prepare(resolve(flags)), Recorder(), Opener(first_query=next(QUERY)))
         job.run()
         job.close()
-    assert job.state.purse.asked_before == 2
+    assert job.state.turns[0].purse.asked_before == 2
     (tmp_path / "moved").mkdir()
     for suffix in ("", ".key"):
         (tmp_path / f"one{suffix}").rename(tmp_path / "moved" / f"two{suffix}")
     moved = Job(prepare(resolve({**flags, "ledger": str(tmp_path / "moved" / "two")})), Recorder(), Opener())
     moved.close()
-    assert moved.state.purse.asked_before == 4
+    assert moved.state.turns[0].purse.asked_before == 4
     for name in ("j", "./j", "../" + tmp_path.name + "/j"):
         with pytest.raises(InputError, match=r"this is the folder of the ledger.*\(--journal\)"):
             prepare(resolve({**flags, "journal": str(tmp_path / name)}))
@@ -417,7 +415,7 @@ def test_a_run_killed_at_any_line_loses_no_label_that_was_shown_and_no_row_that_
             assert log.spent <= len(asked) * log.cost.worst_case
         for row, label in shown:
             assert known[journal.digest(digests[row])].label == label
-            assert label is None or job.state.purse.bought[row] == label
+            assert label is None or job.state.turns[0].purse.bought[row] == label
         job.run()
         job.close()
         assert job.state.status is Status.COMPLETE

@@ -130,7 +130,8 @@ def _roles(dataset: Dataset, split: Split) -> dict[str, list[bytes]]:
 
 
 def _same_split(config: JobConfig) -> str:
-    names = [name for name in _DIVIDES if name in config.places] or ["seed", "parties", "partition"]
+    always = ("seed", "parties", "partition")
+    names = [*always, *(name for name in _DIVIDES if name in config.places and name not in always)]
     given = ", ".join(f"{name} = {plain(getattr(config, name))} ({config.place(name)})" for name in names)
     return (
         f"{given} and the data divide the rows anew: give those of the ledger's first run, only rows that no run has "

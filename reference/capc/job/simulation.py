@@ -126,7 +126,7 @@ def seeded_noise(parameters: Parameters, account: Account, seed: str, party: int
         seed: of the study.
         party: who asks.
     """
-    root = Seed(hashlib.sha256(TAGS["simulation"] + f"{seed}/{party}".encode()).digest())
+    root = _root(seed, party)
     threshold = account.mechanisms.threshold if parameters.release.charge is Charge.REALISED else None
 
     def draw(number: int) -> tuple[ReleaseNoise, int]:
@@ -135,3 +135,7 @@ def seeded_noise(parameters: Parameters, account: Account, seed: str, party: int
         return noise, 0 if threshold is None else threshold.sample(source, 1)[0]
 
     return draw
+
+
+def _root(seed: str, party: int) -> Seed:
+    return Seed(hashlib.sha256(TAGS["simulation"] + f"{seed}/{party}".encode()).digest())

@@ -26,6 +26,7 @@ from capc.foundation.errors import InputError
 from capc.job.config import MAX_SEED, OPTIONS, JobConfig, plain, read_options, resolve
 from capc.job.keeping.files import to_json, write_text
 from capc.job.options import NAME_LENGTH, OF_THE_PROTOCOL, Option, OptionValue, flag, named, whole
+from capc.learning.baselines import Baseline
 from capc.session.parameters import SPEC_VERSION
 
 SCHEMA = "study/v1"
@@ -144,7 +145,8 @@ def run_file(folder: Path, config: JobConfig, data: str) -> Path:
         config: of the run, its seed included.
         data: SHA-256 of the archive, or the name of the data.
     """
-    computing = {name: installed_version(name) for name in ("capc", *EXTRAS["learning"])}
+    of_baselines = ["opacus"] if Baseline.DP_SGD in config.baselines else []
+    computing = {name: installed_version(name) for name in ("capc", *EXTRAS["learning"], *of_baselines)}
     decides = [SCHEMA, SPEC_VERSION, computing, data, _deciding(config.document())]
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     return folder / "runs" / f"{digest[:32]}.json"

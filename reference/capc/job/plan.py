@@ -17,7 +17,7 @@ from capc.job.engines import find_engine
 from capc.job.keeping.files import beside
 from capc.job.keeping.journal import Journal, check_place, default_folder
 from capc.job.options import OF_THE_PROTOCOL, flag
-from capc.learning.baselines import Baseline, dp_sgd_is_installed
+from capc.learning.baselines import DP_SGD_LEAST_EPSILON, Baseline, dp_sgd_is_installed
 from capc.learning.data import Column, Dataset, DataShape, load_digits, load_npz
 from capc.learning.division import check_division, role_sizes
 from capc.learning.training import ARCHITECTURES, weight_bound
@@ -219,6 +219,10 @@ def _check_study(config: JobConfig, *, simulated: bool) -> None:
     if Baseline.DP_SGD in config.baselines and not dp_sgd_is_installed():
         raise config.refusal(
             "baselines", "the package opacus is not installed: pip install opacus, or leave dp_sgd out"
+        )
+    if Baseline.DP_SGD in config.baselines and config.epsilon < DP_SGD_LEAST_EPSILON:
+        raise config.refusal(
+            "baselines", f"epsilon = {float(config.epsilon):g} is too low for Opacus: leave dp_sgd out"
         )
     if config.budgets is Budgets.SEPARATE and config.ledger is not None:
         raise config.refusal("budgets", f"a ledger holds one budget for all: leave out {flag('ledger')}, or this")

@@ -25,6 +25,7 @@ __all__ = [
     "FloatModel",
     "TrainingTask",
     "architecture_of",
+    "one_thread",
     "train",
     "train_side_by_side",
     "weight_bound",
@@ -124,7 +125,7 @@ def train(task: TrainingTask, *, activation: Activation = torch.relu, weight_dec
 
     Spec: CAPC-RUN-024, CAPC-RUN-025.
     """
-    with _one_thread():
+    with one_thread():
         runner = _Runner(task, activation, weight_decay)
         rate, passes = _choose(task, runner)
         everywhere = torch.ones(1, len(task.labels))
@@ -164,7 +165,7 @@ def _leave_interrupts() -> None:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One thread: the sums are then in the same order on every machine, and such small matrices gain nothing."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -81,7 +81,7 @@ def without_command(file: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-RUN-006")
+@pytest.mark.req("CAPC-RUN-006", "CAPC-RUN-043")
 def test_one_run_is_reported_as_a_run_is_and_promises_nothing(
     jobs: Counted, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,7 +81,7 @@ def without_command(file: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-RUN-006")
+@pytest.mark.req("CAPC-RUN-006", "CAPC-RUN-043")
 def test_one_run_is_reported_as_a_run_is_and_promises_nothing(
     jobs: Counted, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +141,7 @@ def test_a_study_runs_every_cell_with_every_seed_and_tells_their_means(
     captured = capsys.readouterr()
     assert jobs.ran == [("1", 5), ("100", 5), ("1", 6), ("100", 6)]
     study = json.loads(Path("study.json").read_text())
+    validate(study, "study")
     assert (study["schema"], study["simulated"], study["name"]) == ("study/v1", True, "noise")
     assert [cell["labels"] for cell in study["cells"]] == [{"epsilon": "1"}, {"epsilon": "100"}]
     for cell in study["cells"]:
@@ -176,6 +177,7 @@ def test_repeats_alone_are_a_study_of_one_cell_named_after_its_data(
     assert cli.run([*SMALL, "--repeats", "2", "--json", "-"]) == 0
     captured = capsys.readouterr()
     study = json.loads(captured.out)
+    validate(study, "study")
     assert (study["name"], len(study["cells"]), study["cells"][0]["labels"]) == ("digits", 1, {})
     assert study["cells"][0]["repeats"] == 2
     assert "digits: simulated, no guarantee" in " ".join(captured.err.split())

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
-from capc.job.config import resolve
+from capc.job.config import OPTIONS, resolve
 from capc.job.job import Job
 from capc.job.keeping.files import check_writable, to_json, write_text
 from capc.job.plan import prepare
@@ -26,6 +26,7 @@ from capc.job.report import document, enforced_label, rounded_up
 from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.figures.statement import NOT_A_GUARANTEE
 from job.stand_in import Opener, Recorder, validate
+from support import reports
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +180,36 @@ def test_a_report_that_cannot_be_written_is_refused_beforehand(tmp_path: Path) -
         with pytest.raises(InputError, match="--json"):
             check_writable(name)
     check_writable(tmp_path / "report.json")
+
+
+@pytest.mark.req("CAPC-RUN-008")
+def test_documents_that_pages_are_tested_on_have_the_published_shapes() -> None:
+    for simulated in (True, False):
+        validate(reports.run_report(simulated=simulated))
+        validate(reports.run_report(simulated=simulated, classes=(3, 5), groups=(0, 1), queriers=1))
+    validate(reports.study(), "study")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda study: study.update(simulated=False),
+        lambda study: study.pop("commands"),
+        lambda study: study["data"][0].pop("sha256"),
+        lambda study: study["cells"][0]["config"].pop("seed"),
+        lambda study: study["cells"][0]["values"]["gain"].update(low="0.1"),
+        lambda study: study["cells"][0].update(surprise=1),
+    ],
+)
+def test_the_schema_of_studies_refuses_another_shape(damage: Callable[[Any], object]) -> None:
+    study = reports.study()
+    damage(study)
+    with pytest.raises(jsonschema.ValidationError):
+        validate(study, "study")
+
+
+def test_the_schema_has_every_option_of_the_configuration() -> None:
+    report: Any = reports.run_report()
+    for name in OPTIONS:
+        with pytest.raises(jsonschema.ValidationError):
+            validate({**report, "config": {key: value for key, value in report["config"].items() if key != name}})

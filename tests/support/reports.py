@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from capc.foundation.parties import organisation
+from capc.job.config import JobConfig
+
 LABEL = "guarantee of the enforced budget"
-NO_LABEL = "no guarantee: nothing of a simulation is protected"
+NO_LABEL = "no guarantee: simulated in the clear, with noise from --seed"
 
 
 def score(accuracy: float, classes: int, groups: Sequence[object] = ()) -> dict[str, Any]:
@@ -54,7 +57,7 @@ def run_report(
         "schema": "run_report/v2",
         "simulated": simulated,
         "status": "complete",
-        "config": {"data": name, "parties": parties - 1, "epsilon": "2", "seed": 1, "ledger": None},
+        "config": {**JobConfig().document(), "data": name, "parties": parties - 1, "queriers": queriers},
         "data": {
             "name": name,
             "rows": 1797,
@@ -66,6 +69,7 @@ def run_report(
         "parties": [
             {
                 "party": party,
+                "name": organisation(party),
                 "layer_sizes": [64, 32, count],
                 "rows": 50,
                 "per_class": [5] * count,
@@ -77,28 +81,41 @@ def run_report(
         "ensemble": score(0.93, count, groups),
         "queries": [_query(index, queriers, count, parties - 1) for index in range(1, queries + 1)],
         "agreement": {"queries": queries, "released": queries - queries // 5, "withheld": queries // 5,
-                      "equal_to_ideal": queries, "correct": queries // 2},
+                      "equal_to_ideal": queries, "plurality": queries // 2, "correct": queries // 2},
         "privacy": {
             "epsilon": 2.0,
             "delta": 1e-6,
+            "delta_of_noise": 1e-6,
+            "statistical_terms": 0.0,
             "label": NO_LABEL if simulated else LABEL,
             "realised": 1.25,
-            "realised_label": "not a guarantee unless the counts were fixed in advance",
+            "realised_label": NO_LABEL if simulated else "not a guarantee unless the counts were fixed in advance",
+            "all_queriers": {"budgets": "shared", "epsilon": 2.0},
             "mechanism": "rounded_gaussian",
+            "adjacency": "replace_one",
+            "method": text,
+            "charge": "worst_case",
+            "joint": False,
+            "renyi_order": None,
             "sigma": "65/2",
             "threshold": "12",
+            "threshold_sigma": "65/2",
             "unit": "rho",
             "budget": "3/100",
             "spent": "1/100",
+            "query_cost": "1/3000",
+            "remaining_queries": 60,
+            "rounding": text,
             "hypotheses": [text, "a record lies with one party only"],
         },
         "advice": {"sigma": "65/2", "threshold": None, "queries": 40, "warnings": [text], "reasons": [text]},
         "ledger": None,
         "journal": None,
-        "engine": {"name": "embedded", "parties": 2, "not_withstood": []},
-        "garbling": {"rows": 123456, "key_bits": 90},
+        "engine": {"name": "embedded", "model": "base", "version": None, "parties": 2, "not_withstood": []},
+        "garbling": None if simulated else {"hash_keys": 1, "rows": 123456, "most_rows": 123456, "key_bits": 110.0,
+                                            "run_bits": 110.0, "delta_bits": 78.9},
         "steps": {} if simulated else {
-            step: {"seconds": 1.234, "bytes": 1234567, "rounds": 16} for step in ("setup", "query", "release")
+            step: {"seconds": 1.234, "bytes": 1234567, "rounds": 16} for step in ("setup", "1a_layers", "3_release")
         },
         "versions": {"python": "3.12.1", "specification": "0.1.0"},
     }  # fmt: skip
@@ -154,6 +171,7 @@ def study(
     """A study with a cell for each setting."""
     return {
         "schema": "study/v1",
+        "simulated": True,
         "name": name,
         "commands": [f"capc simulate --study {name}.toml"],
         "data": [{"name": name, "sha256": "ab" * 32, "rows": 70000}],
@@ -176,13 +194,12 @@ def _cell(labels: dict[str, object], gain: float) -> dict[str, Any]:
         "gain": _stat(gain),
         "balanced_gain": _stat(gain * 0.9),
         "worst_class_gain": _stat(gain * 2 - 0.1),
-        "worst_group_gain": None,
         "labels_right": _stat(0.88),
         "ensemble": _stat(0.91),
         "self_training": _stat(0.61),
         "pooled": _stat(0.97),
     }
-    return {"labels": labels, "repeats": 10, "queriers": 3, "values": values}
+    return {"labels": labels, "config": JobConfig().document(), "repeats": 10, "queriers": 3, "values": values}
 
 
 def _stat(mean: float) -> dict[str, Any]:

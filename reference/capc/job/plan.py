@@ -205,7 +205,8 @@ def _may_be_folder(path: Path) -> bool:
 def _check_study(config: JobConfig, *, simulated: bool) -> None:
     """What the parties do around the protocol."""
     for name in OF_THE_PROTOCOL if simulated else ():
-        if name in config.places:
+        # Also one that code sets, and no flag or file: a ledger would be opened.
+        if name in config.places or getattr(config, name) != JobConfig.__dataclass_fields__[name].default:
             raise config.refusal(name, "a simulation runs no protocol and charges no ledger: leave this out")
     if config.queriers > config.parties + 1:
         raise config.refusal(

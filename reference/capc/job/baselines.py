@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
 
 import numpy as np
 
-from capc.foundation.cleartext import one_hot_argmax
 from capc.job.models import fit, fit_all, score_of, task_of
 from capc.job.simulation import Draw
 from capc.job.state import JobState, QueryRecord, Turn
@@ -15,6 +13,7 @@ from capc.learning.baselines import Baseline, dp_sgd, teachers
 from capc.learning.metrics import Score
 from capc.learning.self_training import self_train
 from capc.learning.training import FloatModel, train
+from capc.protocol.functionality import ideal_functionality
 
 _PATE = 3
 """Tells the division and the noise of the trusted place from others of the same seed."""
@@ -28,7 +27,7 @@ def baselines(state: JobState, turn: Turn, draw: Draw) -> Iterator[tuple[Baselin
         turn: whose gain is compared.
         draw: the noise of the trusted place, from a query's number.
     """
-    asked = [query for query in state.queries if query.party == turn.party]
+    asked = state.asked_by(turn)
     ways: dict[Baseline, Callable[[], FloatModel]] = {
         Baseline.SELF_TRAINING: lambda: _self_trained(state, turn),
         Baseline.NOISELESS: lambda: _noiseless(state, turn, asked),
@@ -61,22 +60,16 @@ def _trusted_place(state: JobState, turn: Turn, asked: Sequence[QueryRecord], dr
     plan = state.plan
     others = tuple(rows for party, rows in enumerate(state.split.parties) if party != turn.party)
     divided = teachers(others, (plan.config.seed, turn.party, _PATE))
-    rows = [query.row for query in asked]
-    votes = np.zeros((len(rows), plan.dataset.num_classes), dtype=np.int64)
-    for teacher in fit_all(plan, divided) if rows else ():
-        votes[np.arange(len(rows)), teacher.predict(plan.dataset.features[rows])] += 1
-    unit = 1 << plan.parameters.widths.grid_bits
+    rows, classes = [query.row for query in asked], range(plan.dataset.num_classes)
+    features = plan.dataset.features[rows]
+    votes = [teacher.predict(features).tolist() for teacher in fit_all(plan, divided)] if rows else []
     labels = {}
-    for number, (row, counts) in enumerate(zip(rows, votes.tolist(), strict=True), start=1):
-        noise, own = draw(number)
-        if _answered(plan.parameters.release.threshold, max(counts), noise.threshold + own, unit):
-            noisy = [unit * count + drawn for count, drawn in zip(counts, noise.classes, strict=True)]
-            labels[row] = one_hot_argmax(noisy).index(1)
+    for number, (row, *voted) in enumerate(zip(rows, *votes, strict=True), start=1):
+        logits = [[int(label == vote) for label in classes] for vote in voted]
+        label = ideal_functionality(plan.parameters, logits, *draw(number)).querying_party
+        if label is not None:
+            labels[row] = label
     return fit(plan, turn.party, state.split.parties[turn.party], {**turn.purse.bought, **labels})
-
-
-def _answered(threshold: Fraction | None, most: int, drawn: int, unit: int) -> bool:
-    return threshold is None or unit * most + drawn >= threshold * unit
 
 
 def _dp_sgd(state: JobState, turn: Turn) -> FloatModel:

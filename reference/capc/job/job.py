@@ -112,24 +112,27 @@ class Job:
         with self._telling_of_an_empty_ledger():
             self._observer.started(Stage.SETUP, 1)
             quantised = [models[number].quantised for number in answering]
-            turn.labeller = self._opener(self.state.plan.parameters, quantised, turn.account, (turn.party, *answering))
+            parties = turn.party, *answering
+            turn.labeller = labeller = self._opener(self.state.plan.parameters, quantised, turn.account, parties)
         self._observer.advanced(Stage.SETUP)
         self._observer.changed()
-        status = self._ask_in_rounds(turn, own, quantised)
+        status = self._ask_in_rounds(turn, own, quantised, labeller)
         self._train_baselines(turn)
         return status
 
-    def _ask_in_rounds(self, turn: Turn, own: FloatModel, models: Sequence[QuantisedModel]) -> Status:
+    def _ask_in_rounds(
+        self, turn: Turn, own: FloatModel, models: Sequence[QuantisedModel], labeller: Labeller
+    ) -> Status:
         """Chooses with the model of the moment, asks a part of the queries, and retrains."""
         config, status = self.state.plan.config, Status.COMPLETE
         for number in range(1, config.rounds + 1):
-            asking = _Round(turn, number, models)
-            left = config.queries * number // config.rounds - len(self._asked_by(turn))
+            asking = _Round(turn, number, models, labeller)
+            left = config.queries * number // config.rounds - len(self.state.asked_by(turn))
             status = self._ask(asking, self._choose(turn, own, number, left), left)
             self._observer.started(Stage.RETRAINING, 1)
             own = self._retrain(turn)
             score = score_of(self.state.plan, self.state.split.test, own)
-            turn.rounds.append(RoundRecord(number, len(self._asked_by(turn)), turn.account.spent, score))
+            turn.rounds.append(RoundRecord(number, len(self.state.asked_by(turn)), turn.account.spent, score))
             self._observer.advanced(Stage.RETRAINING)
             self._observer.changed()
             if status is not Status.COMPLETE:
@@ -139,14 +142,11 @@ class Job:
     def _choose(self, turn: Turn, own: FloatModel, number: int, count: int) -> Indices:
         """Rows of the party's pool in the order in which they are to be asked, all that may be."""
         config, split_of = self.state.plan.config, self.state.split
-        asked = {record.row for record in self._asked_by(turn)}
+        asked = {record.row for record in self.state.asked_by(turn)}
         free = np.array([row for row in self._free[turn.party].tolist() if row not in asked], dtype=np.int64)
         known = np.concatenate([split_of.parties[turn.party], np.array(sorted(asked), dtype=np.int64)])
         features = self.state.plan.dataset.features
         return choose(config.strategy, own, features, known, free, count, (config.seed, turn.party, number))
-
-    def _asked_by(self, turn: Turn) -> list[QueryRecord]:
-        return [record for record in self.state.queries if record.party == turn.party]
 
     @contextmanager
     def _telling_of_an_empty_ledger(self) -> Iterator[None]:
@@ -208,7 +208,7 @@ class Job:
 
     def _take_back(self, turn: Turn, batch: Sequence[int]) -> None:
         """Of a batch that was refused, what was not asked."""
-        done = {record.row for record in self._asked_by(turn)}
+        done = {record.row for record in self.state.asked_by(turn)}
         turn.purse.take_back([row for row in batch if row not in done])
 
     def _exhausted(self, turn: Turn, count: int) -> Status:
@@ -258,7 +258,7 @@ class Job:
 
     def _retrain(self, turn: Turn) -> FloatModel:
         """From own labelled rows, and from rows whose labels were bought, now or by earlier runs."""
-        released = {record.row: record.label for record in self._asked_by(turn) if record.label is not None}
+        released = {record.row: record.label for record in self.state.asked_by(turn) if record.label is not None}
         own, pool = self.state.split.parties[turn.party], self.state.split.pools[turn.party]
         return retrain(self.state.plan, turn.party, own, {**turn.purse.bought, **released}, pool)
 
@@ -281,17 +281,12 @@ class Job:
 
 @dataclass(frozen=True, repr=False)
 class _Round:
-    """Who asks, in which part of its turn, and whose models vote."""
+    """Who asks, in which part of its turn, whose models vote, and what labels."""
 
     turn: Turn
     number: int
     models: Sequence[QuantisedModel]
-
-    @property
-    def labeller(self) -> Labeller:
-        if self.turn.labeller is None:
-            raise AssertionError("a round before the set-up")
-        return self.turn.labeller
+    labeller: Labeller
 
 
 def _opener_of(plan: Plan) -> Opener:

@@ -192,6 +192,10 @@ class JobState:
         """The one account; with separate budgets the first querying party's."""
         return self.turns[0].account
 
+    def asked_by(self, turn: Turn) -> list[QueryRecord]:
+        """The queries of one turn so far."""
+        return [query for query in self.queries if query.party == turn.party]
+
     @property
     def labellers(self) -> list[Labeller]:
         """Every collaboration that was set up."""

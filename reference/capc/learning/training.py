@@ -33,8 +33,6 @@ __all__ = [
 
 ARCHITECTURES: tuple[tuple[int, ...], ...] = ((), (12,), (16,), (24,), (32,), (16, 16))
 """Widths of the hidden layers; party i takes entry i mod 6, so that the architectures differ."""
-QUERYING_ARCHITECTURE: tuple[int, ...] = ()
-"""The querying party's own model never enters the protocol; with so few rows a linear one generalises best."""
 
 RATES = (0.007, 0.02)
 """Candidates of the learning rate."""

@@ -1,1 +1,0 @@
-"""What a run tells of itself, for machines and for people."""

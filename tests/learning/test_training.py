@@ -18,16 +18,15 @@ from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
 from capc.learning import training
+from capc.learning.architectures import MIX, mix
+from capc.learning.bounds import weight_bound
 from capc.learning.data import Floats, Indices, load_digits
 from capc.learning.quantise import quantise
 from capc.learning.training import (
-    ARCHITECTURES,
     FloatModel,
     TrainingTask,
-    architecture_of,
     train,
     train_side_by_side,
-    weight_bound,
 )
 from capc.session.parameters import ParameterSet
 
@@ -49,9 +48,44 @@ def task_of(features: Floats, labels: Indices, classes: int, hidden: Sequence[in
 def test_every_architecture_learns_separated_classes() -> None:
     features, labels = blobs(60, 1)
     unseen, truth = blobs(300, 2)
-    for hidden in ARCHITECTURES:
+    for hidden in MIX:
         model = train(task_of(features, labels, 3, hidden))
         assert np.mean(model.predict(unseen) == truth) > 0.97
+
+
+@pytest.mark.req("CAPC-RUN-053")
+@pytest.mark.parametrize("hidden", [(), (12,), (16, 16)], ids=str)
+@pytest.mark.parametrize("common", [0.0, 0.75, -0.75])
+def test_what_all_rows_have_in_common_does_not_hide_what_tells_them_apart(
+    hidden: tuple[int, ...], common: float
+) -> None:
+    """Bright pictures: a rare class that is darker in a fifth of its pixels, by a tenth of what all have."""
+
+    def pictures(count: int, seed: int) -> tuple[Floats, Indices]:
+        generator = np.random.default_rng(seed)
+        labels = (np.arange(count) % 5 > 0).astype(np.int64)
+        features = common + generator.uniform(-0.12, 0.12, (count, 400))
+        features[:, :80] += 0.08 * (2 * labels[:, None] - 1)
+        return features, labels
+
+    features, labels = pictures(120, 1)
+    unseen, truth = pictures(200, 2)
+    found = train(task_of(features, labels, 2, hidden)).predict(unseen)
+    for of_class in (0, 1):
+        assert np.mean(found[truth == of_class] == of_class) > 0.9
+
+
+def networks(mixed: tuple[tuple[int, ...], ...], factor: int) -> bool:
+    return mixed == tuple(tuple(factor * width for width in hidden) for hidden in MIX)
+
+
+@pytest.mark.req("CAPC-RUN-052")
+@pytest.mark.parametrize(
+    ("features", "classes", "rows", "factor"),
+    [(64, 10, 60, 1), (255, 16, 9999, 1), (256, 2, 399, 1), (256, 2, 400, 2), (16, 17, 8, 2), (784, 10, 882, 2)],
+)
+def test_public_figures_decide_how_wide_networks_are(features: int, classes: int, rows: int, factor: int) -> None:
+    assert networks(mix(features, classes, rows), factor)
 
 
 @pytest.mark.slow
@@ -176,7 +210,7 @@ def test_no_weights_within_the_bound_can_wrap_after_rounding(
 def test_the_bound_uses_what_the_ring_has() -> None:
     """Linear models may fill it up to the rounding, and deeper ones to an eighth of a bit."""
     for widths in SETS[:3]:
-        for hidden in ARCHITECTURES:
+        for hidden in MIX:
             bound = weight_bound((784, *hidden, 10), widths.fraction_bits, widths.logit_bits)
             room = widths.logit_bits - 2 - 2 * widths.fraction_bits
             assert room - 0.5 < math.log2(math.prod(bound)) < room
@@ -190,7 +224,7 @@ def test_what_a_ring_cannot_hold_is_refused_by_public_figures() -> None:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-024")
 @pytest.mark.parametrize("widths", SETS, ids=lambda widths: widths.name)
-@pytest.mark.parametrize("hidden", ARCHITECTURES, ids=str)
+@pytest.mark.parametrize("hidden", MIX, ids=str)
 def test_trained_networks_keep_the_bound(widths: ParameterSet, hidden: tuple[int, ...]) -> None:
     """Also those whose labels are noise, which weights grow to learn."""
     generator = np.random.default_rng(5)
@@ -252,7 +286,7 @@ def test_held_out_rows_teach_nothing_while_the_choice_is_made() -> None:
 
 def side_by_side_tasks(count: int = 5) -> list[TrainingTask]:
     features, labels = blobs(24, 3)
-    return [task_of(features, labels, 3, architecture_of(number), number) for number in range(count)]
+    return [task_of(features, labels, 3, MIX[number], number) for number in range(count)]
 
 
 def same(one: FloatModel, other: FloatModel) -> bool:

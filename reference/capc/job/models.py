@@ -13,12 +13,13 @@ import numpy as np
 
 from capc.job.keeping.kept_models import KeptModels
 from capc.job.plan import Plan
+from capc.learning.bounds import weight_bound
 from capc.learning.data import Floats, Indices
 from capc.learning.metrics import Score, score
 from capc.learning.partition import Split
 from capc.learning.quantise import quantise
 from capc.learning.self_training import self_train
-from capc.learning.training import FloatModel, TrainingTask, architecture_of, train, train_side_by_side, weight_bound
+from capc.learning.training import FloatModel, TrainingTask, train, train_side_by_side
 from capc.models.model import QuantisedModel
 
 
@@ -154,7 +155,8 @@ def _scored(plan: Plan, rows: Indices, predicted: Indices) -> Score:
 
 def task_of(plan: Plan, rows: Indices, labels: Indices, party: int) -> TrainingTask:
     """The training of a party's network on these rows with these labels."""
-    data, widths, hidden = plan.dataset, plan.parameters.widths, architecture_of(party)
+    data, widths, mix = plan.dataset, plan.parameters.widths, plan.architectures
+    hidden = mix[party % len(mix)]
     sizes = (data.num_features, *hidden, data.num_classes)
     bound = weight_bound(sizes, widths.fraction_bits, widths.logit_bits)
     return TrainingTask(data.features[rows], labels, data.num_classes, hidden, (plan.config.seed, party), bound)

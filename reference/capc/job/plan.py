@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,10 +17,11 @@ from capc.job.engines import find_engine
 from capc.job.keeping.files import beside
 from capc.job.keeping.journal import Journal, check_place, default_folder
 from capc.job.options import OF_THE_PROTOCOL, flag
+from capc.learning.architectures import mix
 from capc.learning.baselines import DP_SGD_LEAST_EPSILON, Baseline, dp_sgd_is_installed
+from capc.learning.bounds import weight_bound
 from capc.learning.data import Column, Dataset, DataShape, load_digits, load_npz
 from capc.learning.division import check_division, role_sizes
-from capc.learning.training import ARCHITECTURES, weight_bound
 from capc.models.architecture import dense_architecture
 from capc.privacy.account import Account
 from capc.privacy.accountants.policies import (
@@ -79,6 +80,11 @@ class Plan:
     def group(self) -> Column | None:
         """The attribute by which accuracy is told apart."""
         return None if self.config.group is None else self.dataset.columns[self.config.group]
+
+    @property
+    def architectures(self) -> tuple[tuple[int, ...], ...]:
+        """Widths of hidden layers, which parties take in turn."""
+        return _architectures(self.config, self.dataset.shape)
 
     @property
     def allowances(self) -> AllowanceFolder | None:
@@ -348,8 +354,9 @@ def _parameters(config: JobConfig, widths: ParameterSet, shape: DataShape, relea
         raise config.refusal(
             "prepare", f"a vote in rounds ({place}) cannot be prepared: choose another, or leave this out"
         )
+    architectures = _architectures(config, shape)
     with config.placing("parameters"):
-        for hidden in ARCHITECTURES:
+        for hidden in architectures:
             weight_bound((shape.features, *hidden, shape.classes), widths.fraction_bits, widths.logit_bits)
     with config.placing("threshold", "parameters"):
         parameters = Parameters(widths, shape.classes, shape.features, release, variant)
@@ -363,13 +370,19 @@ def _parameters(config: JobConfig, widths: ParameterSet, shape: DataShape, relea
             noise += f" ({config.place('sigma')})"
         places = ", ".join(config.place(name) for name in ("parties", "parameters"))
         raise InputError(f"{error}; {noise}, {places}") from None
-    _check_batch(config, parameters)
+    _check_batch(config, parameters, architectures)
     return parameters
 
 
-def _check_batch(config: JobConfig, parameters: Parameters) -> None:
+def _architectures(config: JobConfig, shape: DataShape) -> tuple[tuple[int, ...], ...]:
+    """The mix for what a party is declared to hold."""
+    declared = role_sizes(config.division, shape.rows).parties
+    return mix(shape.features, shape.classes, sum(declared) // len(declared))
+
+
+def _check_batch(config: JobConfig, parameters: Parameters, architectures: Sequence[Sequence[int]]) -> None:
     """Refuses what the session will refuse, whose largest layer is known before training."""
-    widest = max(width for hidden in ARCHITECTURES for width in hidden)
+    widest = max(width for hidden in architectures for width in hidden)
     architecture = dense_architecture((parameters.num_features, widest, parameters.num_classes))
     parties = [QUERYING_PARTY, *(answering_party(index + 1) for index in range(config.parties)), PRIVACY_GUARDIAN]
     participants = tuple(

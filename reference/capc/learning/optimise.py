@@ -1,4 +1,9 @@
-"""Several networks of one shape at once: AdamW over minibatches, with each unit's weights kept within a bound."""
+"""Several networks of one shape at once: AdamW over minibatches, with each unit's weights kept within a bound.
+
+Features are taken from their mean while a network learns, and its first layer's biases are those of such features.
+Where all rows are bright pictures, what tells them apart is otherwise a small part of every sum, and the network learns
+the largest class alone. ``offsets`` gives the biases of features as they are.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +19,38 @@ Activation = Callable[[torch.Tensor], torch.Tensor]
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
 """Weights, networks x outputs x inputs, and biases, networks x outputs, of each layer."""
 
-BATCH = 64
+BATCH = 32
 _BETAS = (0.9, 0.999)
 _EPSILON = 1e-8
 
 
-def initial(sizes: Sequence[int], copies: int, bound: Sequence[float] | None, generator: np.random.Generator) -> Layers:
+def initial(
+    sizes: Sequence[int],
+    copies: int,
+    centre: torch.Tensor,
+    bound: Sequence[float] | None,
+    generator: np.random.Generator,
+) -> Layers:
     """The same random weights for each of so many networks, and biases of 0."""
     layers: Layers = []
     for inputs, outputs in pairwise(sizes):
         limit = sqrt(6 / (inputs + outputs))
         drawn = torch.tensor(generator.uniform(-limit, limit, (outputs, inputs)), dtype=torch.float32)
         layers.append((drawn.repeat(copies, 1, 1), torch.zeros(copies, outputs)))
-    _keep_within(layers, bound)
+    _keep_within(layers, centre, bound)
     for tensor in _flat(layers):
         tensor.requires_grad_()
     return layers
 
 
+def offsets(layers: Layers, centre: torch.Tensor) -> list[torch.Tensor]:
+    """Each layer's biases for features that are not taken from their mean."""
+    (weight, bias), *others = layers
+    return [bias - weight @ centre, *(bias for _, bias in others)]
+
+
 def logits(layers: Layers, features: torch.Tensor, activation: Activation) -> torch.Tensor:
-    """What each network says of all rows: networks x rows x classes."""
+    """What each network says of all rows, whose features are taken from the mean: networks x rows x classes."""
     (weight, bias), *others = layers
     copies, units, inputs = weight.shape
     # All networks read the same rows, so that their first layers are one product.
@@ -51,6 +68,7 @@ def epochs(
     weights: torch.Tensor,
     rates: torch.Tensor,
     *,
+    centre: torch.Tensor,
     bound: Sequence[float] | None,
     decay: float,
     activation: Activation,
@@ -60,10 +78,11 @@ def epochs(
 
     Args:
         layers: of n networks.
-        features: rows x d.
+        features: rows x d, taken from their mean.
         labels: class indices.
         weights: n x rows: 1 where the network learns from the row, 0 where not.
         rates: n learning rates.
+        centre: that mean, d.
         bound: for each layer what ``weight_bound`` admits; None admits everything.
         decay: AdamW's weight decay.
         activation: of the hidden layers.
@@ -84,7 +103,7 @@ def epochs(
             with torch.no_grad():
                 for tensor, gradient, (first, second) in zip(tensors, gradients, moments, strict=True):
                     _adam(tensor, gradient, first, second, rates, decay, steps)
-                _keep_within(layers, bound)
+                _keep_within(layers, centre, bound)
         yield
 
 
@@ -105,12 +124,12 @@ def _adam(
     tensor.sub_(first / divisor * (rate / (1 - _BETAS[0] ** steps)))
 
 
-def _keep_within(layers: Layers, bound: Sequence[float] | None) -> None:
+def _keep_within(layers: Layers, centre: torch.Tensor, bound: Sequence[float] | None) -> None:
     """Scales each unit whose absolute weights and bias sum to more than its layer's bound down to it."""
     if bound is None:
         return
-    for (weight, bias), most in zip(layers, bound, strict=True):
-        factor = most / (weight.abs().sum(2) + bias.abs()).clamp_(min=most)
+    for (weight, bias), offset, most in zip(layers, offsets(layers, centre), bound, strict=True):
+        factor = most / (weight.abs().sum(2) + offset.abs()).clamp_(min=most)
         weight.mul_(factor[:, :, None])
         bias.mul_(factor)
 

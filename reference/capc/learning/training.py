@@ -16,27 +16,20 @@ import numpy as np
 import torch
 
 from capc.foundation.hidden import type_only
-from capc.learning.bounds import weight_bound
 from capc.learning.data import Floats, Indices
-from capc.learning.optimise import Activation, Layers, epochs, initial, logits
+from capc.learning.optimise import Activation, Layers, epochs, initial, logits, offsets
 
 __all__ = [
-    "ARCHITECTURES",
     "FloatModel",
     "TrainingTask",
-    "architecture_of",
     "one_thread",
     "train",
     "train_side_by_side",
-    "weight_bound",
 ]
-
-ARCHITECTURES: tuple[tuple[int, ...], ...] = ((), (12,), (16,), (24,), (32,), (16, 16))
-"""Widths of the hidden layers; party i takes entry i mod 6, so that the architectures differ."""
 
 RATES = (0.007, 0.02)
 """Candidates of the learning rate."""
-MOST_EPOCHS = 40
+MOST_EPOCHS = 100
 PATIENCE = 5
 """So many passes without a better candidate end the choice."""
 WEIGHT_DECAY = 0.01
@@ -108,11 +101,6 @@ class TrainingTask:
         return (self.features.shape[1], *self.hidden, self.num_classes)
 
 
-def architecture_of(party: int) -> tuple[int, ...]:
-    """Widths of a party's hidden layers in the default mix."""
-    return ARCHITECTURES[party % len(ARCHITECTURES)]
-
-
 def train(task: TrainingTask, *, activation: Activation = torch.relu, weight_decay: float = WEIGHT_DECAY) -> FloatModel:
     """Trains a network by AdamW on the cross-entropy, with rate and passes chosen on held-out rows.
 
@@ -130,10 +118,8 @@ def train(task: TrainingTask, *, activation: Activation = torch.relu, weight_dec
         layers, running = runner.start(everywhere, (rate,))
         for _ in range(passes):
             next(running)
-    return _within(
-        [(weight[0].detach().numpy(), bias[0].detach().numpy()) for weight, bias in layers],
-        task.bound,
-    )
+        biases = [bias[0].detach().numpy() for bias in offsets(layers, runner.centre)]
+    return _within([weight[0].detach().numpy() for weight, _ in layers], biases, task.bound)
 
 
 def train_side_by_side(tasks: Sequence[TrainingTask], processes: int) -> Iterator[FloatModel]:
@@ -178,19 +164,22 @@ class _Runner:
 
     def __init__(self, task: TrainingTask, activation: Activation, decay: float) -> None:
         self._task, self._activation, self._decay = task, activation, decay
-        self.features = torch.tensor(task.features, dtype=torch.float32)
+        features = torch.tensor(task.features, dtype=torch.float32)
+        self.centre = features.mean(0)
+        self.features = features - self.centre
         self.labels = torch.tensor(task.labels)
 
     def start(self, learned: torch.Tensor, rates: Sequence[float]) -> tuple[Layers, Iterator[None]]:
         task = self._task
         generator = np.random.default_rng(list(task.seed))
-        layers = initial(task.sizes, len(rates), task.bound, generator)
+        layers = initial(task.sizes, len(rates), self.centre, task.bound, generator)
         running = epochs(
             layers,
             self.features,
             self.labels,
             learned,
             torch.tensor(rates),
+            centre=self.centre,
             bound=task.bound,
             decay=self._decay,
             activation=self._activation,
@@ -241,10 +230,10 @@ def _held_out(task: TrainingTask) -> np.ndarray[tuple[int, int], np.dtype[np.boo
     return np.stack([fold == number for number in range(folds)])
 
 
-def _within(layers: Sequence[tuple[Floats, Floats]], bound: tuple[float, ...] | None) -> FloatModel:
+def _within(matrices: Sequence[Floats], vectors: Sequence[Floats], bound: tuple[float, ...] | None) -> FloatModel:
     """The network in double precision, where the last pass's rounding cannot exceed the bound either."""
     weights, biases = [], []
-    for index, (single, offset) in enumerate(layers):
+    for index, (single, offset) in enumerate(zip(matrices, vectors, strict=True)):
         weight, bias = single.astype(np.float64), offset.astype(np.float64)
         if bound is not None:
             factor = bound[index] / np.maximum(np.abs(weight).sum(axis=1) + np.abs(bias), bound[index])

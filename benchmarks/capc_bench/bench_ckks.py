@@ -25,9 +25,10 @@ from capc.foundation import fixed_point
 from capc.foundation.randomness import XofSource, fresh_seed
 from capc.job.collaboration import open_collaboration
 from capc.job.state import Labeller
+from capc.learning.bounds import weight_bound
 from capc.learning.data import load_digits
 from capc.learning.quantise import quantise
-from capc.learning.training import TrainingTask, train, weight_bound
+from capc.learning.training import TrainingTask, train
 from capc.linear.bfv import BfvLinear
 from capc.models.operators import Dense
 from capc.privacy.account import Account

@@ -146,6 +146,8 @@ def test_other_data_and_other_versions_are_other_runs(monkeypatch: pytest.Monkey
             files.add(run_file(folder, config, "digest"))
     assert len(files) == 7
     assert run_file(folder, replace(config, places={"seed": "--seed"}), "digest") in files
+    monkeypatch.setattr("capc.job.study.RECIPE", "another")
+    assert run_file(folder, JobConfig(), "digest") not in files
     assert {field.name for field in fields(JobConfig)} - set(OPTIONS) == {"places"}
 
 

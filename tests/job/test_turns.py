@@ -265,10 +265,12 @@ def test_a_run_with_kept_models_is_the_same_and_trains_none_of_them(
     kept = [comparable(run(**flags, keep=str(tmp_path / "kept"))) for _ in range(2)]
     assert counts == [4, 4, 0]
     assert kept == [without, without]
-    # Over epsilon and strategy the parties' models stay; another seed trains all of them.
+    # Over epsilon and strategy the parties' models stay; another seed or another way of training trains all of them.
     run(**flags, keep=str(tmp_path / "kept"), epsilon="9", strategy="random")
     run(**flags, keep=str(tmp_path / "kept"), seed="1")
-    assert counts[3:] == [0, 4]
+    monkeypatch.setattr(models_module, "RECIPE", "another")
+    run(**flags, keep=str(tmp_path / "kept"))
+    assert counts[3:] == [0, 4, 4]
 
 
 @pytest.mark.slow

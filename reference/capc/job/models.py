@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from capc.foundation.environment import installed_version
 from capc.job.keeping.kept_models import KeptModels
 from capc.job.plan import Plan
 from capc.learning.bounds import weight_bound
@@ -19,7 +20,7 @@ from capc.learning.metrics import Score, score
 from capc.learning.partition import Split
 from capc.learning.quantise import quantise
 from capc.learning.self_training import self_train
-from capc.learning.training import FloatModel, TrainingTask, train, train_side_by_side
+from capc.learning.training import RECIPE, FloatModel, TrainingTask, train, train_side_by_side
 from capc.models.model import QuantisedModel
 
 
@@ -163,8 +164,9 @@ def task_of(plan: Plan, rows: Indices, labels: Indices, party: int) -> TrainingT
 
 
 def _key(task: TrainingTask) -> bytes:
-    """A digest of everything that decides a training."""
-    figures = [task.num_classes, list(task.hidden), list(task.seed), task.bound, list(task.features.shape)]
+    """A digest of everything that decides a training, what computes it included."""
+    computing = [RECIPE, installed_version("torch"), installed_version("numpy")]
+    figures = [*computing, task.num_classes, list(task.hidden), list(task.seed), task.bound, list(task.features.shape)]
     state = hashlib.sha256(json.dumps(figures).encode())
     for array in (task.features, task.labels):
         state.update(np.ascontiguousarray(array).tobytes())

@@ -27,6 +27,7 @@ from capc.job.config import MAX_SEED, OPTIONS, JobConfig, plain, read_options, r
 from capc.job.keeping.files import to_json, write_text
 from capc.job.options import NAME_LENGTH, OF_THE_PROTOCOL, Option, OptionValue, flag, named, whole
 from capc.learning.baselines import Baseline
+from capc.learning.training import RECIPE
 from capc.session.parameters import SPEC_VERSION
 
 SCHEMA = "study/v1"
@@ -93,7 +94,6 @@ def read_study(flags: Mapping[str, str], file: Path | None, repeats: int | None)
         config = replace(config, places={**config.places, **places})
         if config.seed + count - 1 > MAX_SEED:
             most = MAX_SEED - count + 1
-            most = MAX_SEED - count + 1
             raise config.refusal("seed", f"repeats = {count} take the seeds from it on: choose at most {most}")
         cells.append(({each: config.document()[each] for each in sweep}, config))
     fallback = "" if file is None or not file.stem.isprintable() else file.stem
@@ -147,7 +147,7 @@ def run_file(folder: Path, config: JobConfig, data: str) -> Path:
     """
     of_baselines = ["opacus"] if Baseline.DP_SGD in config.baselines else []
     computing = {name: installed_version(name) for name in ("capc", *EXTRAS["learning"], *of_baselines)}
-    decides = [SCHEMA, SPEC_VERSION, computing, data, _deciding(config.document())]
+    decides = [SCHEMA, SPEC_VERSION, RECIPE, computing, data, _deciding(config.document())]
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     return folder / "runs" / f"{digest[:32]}.json"
 

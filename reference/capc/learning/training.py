@@ -20,12 +20,16 @@ from capc.learning.data import Floats, Indices
 from capc.learning.optimise import Activation, Layers, epochs, initial, logits, offsets
 
 __all__ = [
+    "RECIPE",
     "FloatModel",
     "TrainingTask",
     "one_thread",
     "train",
     "train_side_by_side",
 ]
+
+RECIPE = "centred, batches of 32"
+"""Changes with whatever changes the network that a task gives, so that none of another recipe is used again."""
 
 RATES = (0.007, 0.02)
 """Candidates of the learning rate."""

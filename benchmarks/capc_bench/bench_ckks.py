@@ -25,9 +25,10 @@ from capc.foundation import fixed_point
 from capc.foundation.randomness import XofSource, fresh_seed
 from capc.job.collaboration import open_collaboration
 from capc.job.state import Labeller
+from capc.learning.bounds import weight_bound
 from capc.learning.data import load_digits
 from capc.learning.quantise import quantise
-from capc.learning.training import train
+from capc.learning.training import TrainingTask, train
 from capc.linear.bfv import BfvLinear
 from capc.models.operators import Dense
 from capc.privacy.account import Account
@@ -108,7 +109,11 @@ def test_labels(benchmark: BenchmarkFixture, inference: str) -> None:
         squares = [train_squares(rows, labels, 10, widths, 0) for widths in hidden]
         collaboration = open_ckks_collaboration(parameters, squares, account)
     else:
-        relus = [quantise(train(rows, labels, 10, widths, [0]), WIDTHS.fraction_bits) for widths in hidden]
+        bounds = [weight_bound((64, *widths, 10), WIDTHS.fraction_bits, WIDTHS.logit_bits) for widths in hidden]
+        tasks = [
+            TrainingTask(rows, labels, 10, widths, (0,), bound) for widths, bound in zip(hidden, bounds, strict=True)
+        ]
+        relus = [quantise(train(task), WIDTHS.fraction_bits) for task in tasks]
         collaboration = open_collaboration(parameters, relus, account)
     queries = [fixed_point.quantise(digits.features[row].tolist(), WIDTHS.fraction_bits) for row in (1400, 1500)]
     results = benchmark.pedantic(lambda: collaboration.label_batch(queries), rounds=1)  # type: ignore[no-untyped-call]

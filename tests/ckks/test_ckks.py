@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from capc.foundation.errors import InputError, ParameterError
 from capc.foundation.randomness import Seed, fresh_seed
 from capc.learning.data import load_digits
+from capc.learning.training import TrainingTask
 from capc.learning.training import train as train_with_relus
 from capc.session.parameters import ParameterSet
 from capc_bench.ckks.inference import Comparison, open_comparison
@@ -134,7 +135,7 @@ def test_squares_learn_digits_about_as_well_as_relus() -> None:
         digits.features[:1300], digits.labels[:1300], digits.features[1300:], digits.labels[1300:],
     )  # fmt: skip
     squares = train(rows, labels, 10, [32], 0).logits(queries).argmax(axis=1)
-    relus = train_with_relus(rows, labels, 10, [32], [0]).predict(queries)
+    relus = train_with_relus(TrainingTask(rows, labels, 10, (32,), (0,), None)).predict(queries)
     accuracies = [float(np.mean(guess == truth)) for guess in (squares, relus)]
     assert accuracies[0] > 0.89
     assert abs(accuracies[0] - accuracies[1]) < 0.04

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -15,12 +16,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from capc import cli
-from capc.cli.app import RUN_OPTIONS
+from capc.cli.app import RUN_OPTIONS, SIMULATE_OPTIONS
+from capc.cli.run_command import OUTPUTS
 from capc.job import models as models_module
 from capc.job.collaboration import open_collaboration
 from capc.job.config import OPTIONS, JobConfig
-from capc.job.options import flag
-from capc.learning.training import FloatModel, train
+from capc.job.options import OF_THE_PROTOCOL, flag
+from capc.learning.training import FloatModel, TrainingTask, train
 from support.sizes import examples
 
 
@@ -39,13 +41,13 @@ KINDS = get_type_hints(JobConfig)
 def bad_texts(name: str) -> list[str]:
     """What an option does not admit, by its type and by what its remedy says."""
     kind, remedy = KINDS[name], OPTIONS[name].remedy
-    if kind is int:
+    if kind in {int, int | None}:
         least, most = map(int, re.findall(r"\d+", remedy))
         return [str(least - 1), str(most + 1), "x", "", "1.5", "1e3"]
     if kind in {Fraction, Fraction | None}:
         (most,) = re.findall(r"(?:below|at most) (\d+),", remedy)
         return ["-1", "nan", "inf", "x", "", str(int(most) + 1), "1e-999999999", "1." + "1" * 99]
-    if remedy.startswith("one of"):
+    if remedy.startswith(("one of", "some,")):
         return ["", "other", "EXACT"]
     if kind is bool:
         return ["", "true", "maybe"]
@@ -64,7 +66,8 @@ def training_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def told(*_: object, **__: object) -> None:
         raise TrainedError
 
-    monkeypatch.setattr(models_module, "train", told)
+    for training in ("train", "train_side_by_side"):
+        monkeypatch.setattr(models_module, training, told)
     monkeypatch.chdir(tmp_path)
 
 
@@ -106,6 +109,21 @@ ODD: dict[str, list[str]] = {
     "allowance": ["a", "text", "dir", "text/a"],
     "allowance_queries": ["1", "65536", "4294967296"],
     "data_set": ["x", "a b"],
+    "queriers": ["1", "2", "3", "4", "41", "4096"],
+    "rounds": ["1", "2", "10", "1000"],
+    "baselines": ["self_training", "noiseless,pooled", "pooled,pooled", "other"],
+    "column": ["site", "x", "y", "none", "wide"],
+    "group": ["site", "x", "none"],
+    "weak_classes": ["1", "2", "3", "100"],
+    "weak_ratio": ["0", "0.1", "1", "1e-9"],
+    "missing_classes": ["1", "2", "3", "100"],
+    "alpha": ["0.01", "1", "1000000", "1e-30"],
+    "test_rows": ["1", "100", "400", "100000"],
+    "pool_rows": ["1", "20", "400", "100000"],
+    "party_rows": ["1", "8", "40", "100000"],
+    "querying_rows": ["1", "8", "40", "100000"],
+    "size_ratio": ["0.5", "1", "4", "10000"],
+    "keep": ["models", "text", "dir", "text/models", "rows.npz"],
 }
 
 
@@ -128,7 +146,8 @@ def folder_of_odd_things(folder: Path) -> Iterator[list[Path]]:
         patch.chdir(folder)
         patch.setenv("XDG_STATE_HOME", str(folder / "state"))
         for name, rows, width in (("rows", 400, 6), ("few", 12, 6), ("wide", 400, 5000)):
-            np.savez(folder / name, x=generator.normal(size=(rows, width)), y=np.arange(rows) % 3)
+            site = generator.integers(0, 5, rows)
+            np.savez(folder / name, x=generator.normal(size=(rows, width)), y=np.arange(rows) % 3, site=site)
         (folder / "text").write_text("text")
         (folder / "dir").mkdir()
         yield everything(folder)
@@ -137,11 +156,11 @@ def folder_of_odd_things(folder: Path) -> Iterator[list[Path]]:
 TRAINED: dict[object, FloatModel] = {}
 
 
-def train_once(features: Any, labels: Any, classes: int, hidden: Any, seed: Any) -> FloatModel:
+def train_once(task: TrainingTask) -> FloatModel:
     """Small rows: the session's shapes matter here, and not what is learnt."""
-    kind = features.shape[1], classes, tuple(hidden)
+    kind = task.sizes, task.bound
     if kind not in TRAINED:
-        TRAINED[kind] = train(features[:8], labels[:8], classes, hidden, seed)
+        TRAINED[kind] = train(replace(task, features=task.features[:4], labels=task.labels[:4]))
     return TRAINED[kind]
 
 
@@ -161,9 +180,11 @@ def outcome(arguments: list[str], *, late: bool) -> str | None:
         patch.setattr(cli, "_say", lines.append)
         if late:
             patch.setattr(models_module, "train", train_once)
+            patch.setattr(models_module, "train_side_by_side", lambda tasks, _: map(train_once, tasks))
             patch.setattr("capc.job.job.open_collaboration", set_up)
         else:
-            patch.setattr(models_module, "train", told)
+            for training in ("train", "train_side_by_side"):
+                patch.setattr(models_module, training, told)
         try:
             assert cli.run(arguments) == 2
         except (TrainedError, SetUpError):
@@ -221,7 +242,22 @@ def test_nothing_but_the_trained_models_is_refused_after_training(
         assert line is None or LATE in line, line
 
 
+DOCUMENTS = [*(Path(__file__).parents[2] / "docs").glob("*.md"), Path(__file__).parents[2] / "README.md"]
+
+
+def test_documents_name_every_option_and_no_other() -> None:
+    read = {file.name: file.read_text(encoding="utf-8") for file in DOCUMENTS}
+    assert [name for name in RUN_OPTIONS if f"{flag(name)}" not in read["main-job.md"]] == []
+    assert [name for name in ("repeats", "out") if flag(name) not in read["studies.md"]] == []
+    for name, text in read.items():
+        lines = re.findall(r"^\$ capc (run|simulate) ([^#\n]*)", text, re.MULTILINE)
+        for command, rest in lines:
+            known = map(flag, RUN_OPTIONS if command == "run" else SIMULATE_OPTIONS)
+            assert set(re.findall(r"--[a-z-]+", rest)) <= set(known), (name, rest)
+
+
 def test_the_tables_name_every_option() -> None:
     assert {name for name, _ in BAD} == set(OPTIONS)
-    assert [name for name in RUN_OPTIONS if name not in {"config", "json", "log"}] == list(OPTIONS)
+    assert [name for name in RUN_OPTIONS if name not in {"config", *OUTPUTS}] == list(OPTIONS)
+    assert set(SIMULATE_OPTIONS) == {*RUN_OPTIONS, "repeats", "out"} - set(OF_THE_PROTOCOL)
     assert all(len(texts(name)) > 1 for name in OPTIONS)

@@ -17,8 +17,8 @@ import pytest
 
 from capc import cli
 from capc.cli import app, doctor_command, run_command
+from capc.foundation.environment import EXTRAS
 from capc.foundation.errors import InputError
-from capc.job.environment import EXTRAS
 from capc.job.job import Job
 from capc.protocol.collaboration import QueryResult
 from job.stand_in import Opener, Plurality, validate
@@ -62,7 +62,7 @@ def test_a_run_prints_its_tables_and_writes_its_report(
     assert "and 2 bytes, after the set-up" in printed
     assert report["steps"]["ahead"] == {"seconds": 0.5, "bytes": 6, "rounds": 1}
     assert [query["bytes"] for query in report["queries"]] == [2, 2, 2]
-    assert f"{report['accuracy']['after']:.3f}" in printed
+    assert f"{report['queriers'][0]['after']['accuracy']:.3f}" in printed
 
 
 @pytest.mark.slow

@@ -88,10 +88,10 @@ def test_the_same_seed_gives_the_same_job_and_other_protocol_bytes(
     arguments = ("--parties", "2", "--queries", "1", "--seed", "7")
     first, first_tap = tapped_run(monkeypatch, tmp_path / "first.json", *arguments)
     second, second_tap = tapped_run(monkeypatch, tmp_path / "second.json", *arguments)
-    for part in ("data", "models"):
+    for part in ("data", "parties"):
         assert first[part] == second[part]
     assert first["queries"][0]["row"] == second["queries"][0]["row"]
-    assert first["accuracy"]["before"] == second["accuracy"]["before"]
+    assert first["queriers"][0]["before"] == second["queriers"][0]["before"]
     for step, payloads in first_tap.payloads.items():
         others = second_tap.payloads[step]
         assert [len(payload) for payload in payloads] == [len(payload) for payload in others]

@@ -24,7 +24,7 @@ from capc.job.state import Stage
 from job.stand_in import Opener, Plurality
 
 TINY = ["run", "--parties", "2", "--queries", "3", "--batch", "1"]
-STAGES = {Stage.TRAINING: 2, Stage.SETUP: 1, Stage.QUERIES: 3, Stage.RETRAINING: 1}
+STAGES = {Stage.TRAINING: 3, Stage.SETUP: 1, Stage.QUERIES: 3, Stage.RETRAINING: 1}
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_without_a_terminal_each_stage_is_told_on_standard_error_and_in_the_log(
     lines = [line for line in captured.err.splitlines() if re.match(r"[a-z ]+: [0-9]+ of [0-9]+", line)]
     told(lines)
     told(log.read_text().splitlines())
-    assert "0 of 2" not in captured.out
+    assert "0 of 3" not in captured.out
 
 
 class Terminal(io.StringIO):
@@ -75,7 +75,7 @@ def test_on_a_terminal_there_are_bars_and_the_log_still_has_lines(
     assert cli.run([*TINY, "--log", str(tmp_path / "log")]) == 0
     told((tmp_path / "log").read_text().splitlines())
     assert "training local models" in screen.getvalue()
-    assert "0 of 2" not in screen.getvalue()
+    assert "0 of 3" not in screen.getvalue()
 
 
 @pytest.mark.req("CAPC-RUN-021")

@@ -24,7 +24,8 @@ def refused(
     def forbidden(*_: object, **__: object) -> object:
         pytest.fail("the input was not refused before training or protocol work")
 
-    monkeypatch.setattr(models_module, "train", forbidden)
+    for training in ("train", "train_side_by_side"):
+        monkeypatch.setattr(models_module, training, forbidden)
     monkeypatch.setattr(run_command, "Job", functools.partial(Job, opener=forbidden))
     monkeypatch.chdir(tmp_path)
     return functools.partial(_refusal, capsys)

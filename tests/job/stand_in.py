@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib import resources
+from typing import Any
 
 import jsonschema
+import referencing
 
 from capc.foundation.errors import BudgetExhaustedError
 from capc.job.state import Labeller, Stage
@@ -106,13 +109,19 @@ class Opener:
     ) -> None:
         self.opened: list[Plurality] = []
         self.parameters: list[Parameters] = []
+        self.parties: list[tuple[int, ...]] = []
         self._interrupt_at = interrupt_at
         self._withhold = withhold
         self._first_query = first_query
 
-    def __call__(self, parameters: Parameters, models: Sequence[QuantisedModel], account: Account) -> Labeller:
+    def __call__(
+        self, parameters: Parameters, models: Sequence[QuantisedModel], account: Account, parties: Sequence[int]
+    ) -> Labeller:
+        # Numbers of queries go on from turn to turn: each turn has a session of its own, and all charge one account.
+        first = self._first_query + sum(len(labeller.asked) for labeller in self.opened)
         self.parameters.append(parameters)
-        self.opened.append(Plurality(models, account, self._interrupt_at, self._withhold, self._first_query))
+        self.parties.append(tuple(parties))
+        self.opened.append(Plurality(models, account, self._interrupt_at, self._withhold, first))
         return self.opened[-1]
 
 
@@ -132,8 +141,17 @@ class Recorder:
         self.events.append(("changed", None))
 
 
-def validate(report: object) -> None:
-    """Raises if a report does not have the published shape."""
-    schema = json.loads((resources.files("capc_spec") / "schemas" / "run_report.schema.json").read_text("utf-8"))
+def validate(document: object, name: str = "run_report") -> None:
+    """Raises if a report, or a study, does not have the published shape."""
+    schemas = [_schema("run_report"), _schema("study")]
+    registry = referencing.Registry().with_resources(
+        (schema["$id"], referencing.Resource.from_contents(schema)) for schema in schemas
+    )
+    jsonschema.Draft202012Validator(_schema(name), registry=registry).validate(document)
+
+
+@lru_cache
+def _schema(name: str) -> Any:
+    schema = json.loads((resources.files("capc_spec") / "schemas" / f"{name}.schema.json").read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.Draft202012Validator(schema).validate(report)
+    return schema

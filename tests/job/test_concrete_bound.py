@@ -92,7 +92,7 @@ def test_the_report_has_the_bound_from_the_first_query_on() -> None:
     job.run()
     report: Any = document(job.state)
     validate(report)
-    use = job.state.labeller.hash_use  # type: ignore[union-attr]
+    use = job.state.turns[0].labeller.hash_use  # type: ignore[union-attr]
     shown = report["garbling"]
     assert (shown["hash_keys"], shown["rows"], shown["most_rows"]) == use[:3]
     delta = Fraction(repr(report["privacy"]["delta"]))

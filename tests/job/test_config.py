@@ -28,11 +28,11 @@ def toml(folder: Path, text: str) -> Path:
 
 
 def test_flags_go_before_the_file_and_the_file_before_the_defaults(tmp_path: Path) -> None:
-    file = toml(tmp_path, 'parties = 7\nqueries = 9\nbatch = 4\npartition = "skewed"\n')
+    file = toml(tmp_path, 'parties = 7\nqueries = 9\nbatch = 4\npartition = "dirichlet"\n')
     config = resolve({"queries": "11"}, file)
     assert (config.batch, config.place("batch")) == (4, f"{file}: batch")
     assert resolve({"batch": "3"}, file).batch == 3
-    assert (config.parties, config.queries, config.partition) == (7, 11, Partition.SKEWED)
+    assert (config.parties, config.queries, config.partition) == (7, 11, Partition.DIRICHLET)
     assert config.epsilon == 10
     assert config.place("queries") == "--queries"
     assert config.place("parties") == f"{file}: parties"

@@ -10,7 +10,7 @@ import shutil
 import signal
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,15 +19,16 @@ import numpy as np
 import pytest
 
 from capc.foundation.errors import InputError
-from capc.job import journal as journal_module
 from capc.job.config import resolve
 from capc.job.job import Job
-from capc.job.journal import Journal
-from capc.job.models import AnsweringModel, train_float, train_relus
+from capc.job.keeping import journal as journal_module
+from capc.job.keeping.journal import Journal
+from capc.job.models import PartyModel, train_parties
 from capc.job.plan import Plan, prepare
 from capc.job.report import document
 from capc.job.state import Stage, Status
 from capc.learning.data import Indices, load_digits
+from capc.learning.partition import Split
 from capc.learning.training import FloatModel
 from capc.privacy.ledger import Ledger, reading
 from capc.privacy.storage import disk
@@ -46,28 +47,25 @@ def options(folder: Path, **flags: str) -> dict[str, str]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each model is trained once for all tests."""
-    monkeypatch.setattr("capc.job.job.train_relus", relus)
-    monkeypatch.setattr("capc.job.job.train_float", own)
+    monkeypatch.setattr("capc.job.job.train_parties", parties)
+    monkeypatch.setattr("capc.job.job.retrain", retrained)
 
 
-TRAINED: dict[tuple[int, int], AnsweringModel] = {}
-OWN: dict[int, FloatModel] = {}
+TRAINED: dict[tuple[int, int], list[PartyModel]] = {}
 TAUGHT: list[tuple[list[int], list[int]]] = []
 
 
-def relus(plan: Plan, rows: Indices, number: int) -> AnsweringModel:
-    kind = number, plan.dataset.num_features
+def parties(plan: Plan, split: Split) -> Iterator[PartyModel]:
+    kind = len(split.parties), plan.dataset.num_features
     if kind not in TRAINED:
-        TRAINED[kind] = train_relus(plan, rows, number)
-    return TRAINED[kind]
+        TRAINED[kind] = list(train_parties(plan, split))
+    return iter(TRAINED[kind])
 
 
-def own(plan: Plan, rows: Indices, labels: Indices, hidden: Any, party: int) -> FloatModel:
-    TAUGHT.append((rows.tolist(), labels.tolist()))
-    kind = plan.dataset.num_features
-    if kind not in OWN:
-        OWN[kind] = train_float(plan, rows, labels, hidden, party)
-    return OWN[kind]
+def retrained(plan: Plan, party: int, own: Indices, bought: Mapping[int, int], pool: Indices) -> FloatModel:
+    labels = plan.dataset.labels[own].tolist()
+    TAUGHT.append(([*own.tolist(), *bought], [*labels, *bought.values()]))
+    return TRAINED[plan.config.parties + 1, plan.dataset.num_features][party].own
 
 
 QUERY = itertools.count(1, 1000)
@@ -100,13 +98,16 @@ def test_no_row_is_asked_twice_and_bought_labels_are_used_again(tmp_path: Path) 
         job = run(tmp_path, Opener(first_query=next(QUERY), withhold=frozenset({2})))
         assert len(rows_of(job)) == len(set(rows_of(job))) == 4
         assert not set(rows_of(job)) & set(asked)
-        assert job.state.purse.bought == bought
+        assert job.state.turns[0].purse.bought == bought
         asked += rows_of(job)
         told = {"asked_before": 4 * number, "labels_reused": 3 * number, "earlier_charges_unknown": False}
         assert REPORTS[-1]["journal"] == told
-        before, after = TAUGHT
-        count = len(job.state.split.labelled)
-        assert dict(zip(before[0][count:], before[1][count:], strict=True)) == bought
+        # Before the first question only a run that has bought labels retrains.
+        *before, after = TAUGHT
+        assert len(before) == bool(bought)
+        count = len(job.state.split.parties[0])
+        for rows, labels in before:
+            assert dict(zip(rows[count:], labels[count:], strict=True)) == bought
         bought |= {query.row: query.label for query in job.state.queries if query.label is not None}
         assert dict(zip(after[0][count:], after[1][count:], strict=True)) == bought
     assert len(bought) == 9
@@ -147,7 +148,7 @@ def test_rows_with_the_same_features_are_one_row_also_under_other_parameters(tmp
         assert len(set(digests)) == 6
         assert not seen & set(digests)
         seen |= set(digests)
-    left = len({job.state.plan.dataset.digests[row] for row in job.state.split.pool.tolist()}) - len(seen)
+    left = len({job.state.plan.dataset.digests[row] for row in job.state.split.pools[0].tolist()}) - len(seen)
     line = rf"^queries = {left + 1} \(--queries\): of the pool's 40 rows, {left} were not asked before: choose at most"
     with pytest.raises(InputError, match=line):
         run(tmp_path, **{**flags, "queries": str(left + 1)})
@@ -160,7 +161,7 @@ def test_rows_with_the_same_features_are_one_row_also_under_other_parameters(tmp
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-020", "CAPC-RUN-001")
-@pytest.mark.parametrize("change", [{"seed": "1"}, {"parties": "3"}, {"partition": "skewed"}], ids=str)
+@pytest.mark.parametrize("change", [{"seed": "1"}, {"parties": "3"}, {"partition": "dirichlet"}], ids=str)
 def test_a_split_that_gives_rows_to_others_is_refused(tmp_path: Path, change: dict[str, str]) -> None:
     run(tmp_path)
     before = (tmp_path / "own" / "journal").read_bytes(), (tmp_path / "ledger").stat().st_mtime_ns
@@ -185,7 +186,7 @@ def test_rows_of_another_file_that_change_hands_are_refused_too(tmp_path: Path) 
     with pytest.raises(InputError, match="in an earlier run would be one of"):
         run(tmp_path, data=str(tmp_path / "less.npz"), **flags)
     job = run(tmp_path, data=str(tmp_path / "new.npz"), **flags)
-    assert job.state.purse.asked_before == 0
+    assert job.state.turns[0].purse.asked_before == 0
 
 
 @pytest.mark.req("CAPC-RUN-016")
@@ -225,13 +226,13 @@ def test_it_lies_in_the_users_own_state_and_never_in_the_ledgers_folder(
         job = Job(prepare(resolve(flags)), Recorder(), Opener(first_query=next(QUERY)))
         job.run()
         job.close()
-    assert job.state.purse.asked_before == 2
+    assert job.state.turns[0].purse.asked_before == 2
     (tmp_path / "moved").mkdir()
     for suffix in ("", ".key"):
         (tmp_path / f"one{suffix}").rename(tmp_path / "moved" / f"two{suffix}")
     moved = Job(prepare(resolve({**flags, "ledger": str(tmp_path / "moved" / "two")})), Recorder(), Opener())
     moved.close()
-    assert moved.state.purse.asked_before == 4
+    assert moved.state.turns[0].purse.asked_before == 4
     for name in ("j", "./j", "../" + tmp_path.name + "/j"):
         with pytest.raises(InputError, match=r"this is the folder of the ledger.*\(--journal\)"):
             prepare(resolve({**flags, "journal": str(tmp_path / name)}))
@@ -412,12 +413,12 @@ def test_a_run_killed_at_any_line_loses_no_label_that_was_shown_and_no_row_that_
         job = Job(prepare(resolve(options(folder))), Recorder(), Opener(first_query=1000))
         journal = Journal(folder / "own" / "journal", ledger_of(job).head.identity)
         known, digests = journal.rows(), job.state.plan.dataset.digests
-        asked = {row for row in job.state.split.pool.tolist() if journal.digest(digests[row]) in known}
+        asked = {row for row in job.state.split.pools[0].tolist() if journal.digest(digests[row]) in known}
         with reading(folder / "ledger") as (log, _):
             assert log.spent <= len(asked) * log.cost.worst_case
         for row, label in shown:
             assert known[journal.digest(digests[row])].label == label
-            assert label is None or job.state.purse.bought[row] == label
+            assert label is None or job.state.turns[0].purse.bought[row] == label
         job.run()
         job.close()
         assert job.state.status is Status.COMPLETE

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.job.network import NETWORKS, Network, NetworkName, circuit_seconds, fastest_vote, vote_seconds
+from capc.protocol.network import NETWORKS, Network, NetworkName, circuit_seconds, fastest_vote, vote_seconds
 from capc.session.parameters import VoteVariant
 from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.relu import relu_circuit

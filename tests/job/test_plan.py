@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -121,3 +123,12 @@ def test_no_run_is_set_up_on_an_account_whose_claims_do_not_hold() -> None:
     account = Account(parameters.release, parameters.widths.grid_bits, Fraction(100))
     with pytest.raises(InputError, match=r"budget = 100 .* and the policy promises 10"):
         open_collaboration(parameters, [], account)
+
+
+@pytest.mark.req("CAPC-RUN-052")
+def test_declared_rows_decide_how_wide_networks_are(tmp_path: Path) -> None:
+    file = tmp_path / "rows.npz"
+    np.savez(file, x=np.random.default_rng(1).normal(size=(2000, 256)), y=np.arange(2000) % 2)
+    for rows, widest in ((399, 32), (400, 64)):
+        plan = prepare(resolve({"data": str(file), "parties": "2", "party_rows": str(rows), "pool_rows": "100"}))
+        assert max(width for hidden in plan.architectures for width in hidden) == widest

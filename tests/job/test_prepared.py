@@ -99,7 +99,7 @@ def test_a_preparation_that_ends_early_loses_work_only(tmp_path: Path, error: Ba
     assert job.state.account.spent == 2 * job.state.account.cost.worst_case
     job.close()
     again = Job(prepare(resolve(flags)), Recorder(), Opener(first_query=50))
-    assert again.state.purse.asked_before == 2
+    assert again.state.turns[0].purse.asked_before == 2
     again.run()
     again.close()
     assert {query.row for query in again.state.queries}.isdisjoint(query.row for query in job.state.queries)

@@ -18,15 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
-from capc.job import files
-from capc.job.config import resolve
-from capc.job.files import check_writable, to_json, write
+from capc.job.config import OPTIONS, resolve
 from capc.job.job import Job
+from capc.job.keeping.files import check_writable, to_json, write_text
 from capc.job.plan import prepare
 from capc.job.report import document, enforced_label, rounded_up
 from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.figures.statement import NOT_A_GUARANTEE
 from job.stand_in import Opener, Recorder, validate
+from support import reports
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_a_report_has_the_published_shape_after_a_round_trip(job: Job) -> None:
     [
         lambda report: report.pop("privacy"),
         lambda report: report["privacy"].pop("epsilon"),
-        lambda report: report["accuracy"].update(before="0.5"),
+        lambda report: report["queriers"][0].update(before="0.5"),
         lambda report: report["queries"][0].update(label=-1),
         lambda report: report["queries"][0].pop("ideal_label"),
         lambda report: report["steps"]["setup"].update(megabytes=1),
@@ -59,6 +59,19 @@ def test_a_report_has_the_published_shape_after_a_round_trip(job: Job) -> None:
         lambda report: report.update(surprise=1),
         lambda report: report["steps"].update(before={"seconds": 0, "bytes": 0, "rounds": 0}),
         lambda report: report["queries"][0].pop("bytes"),
+        lambda report: report["queries"][0].pop("votes"),
+        lambda report: report["queries"][0].update(round=0),
+        lambda report: report["parties"][0].pop("score"),
+        lambda report: report["parties"][0]["score"].update(accuracy=1.5),
+        lambda report: report["queriers"][0]["baselines"].update(guesses=report["parties"][0]["score"]),
+        lambda report: report["queriers"][0]["rounds"][0].pop("epsilon"),
+        lambda report: report["data"]["split"].update(pools=[]),
+        lambda report: report["config"].pop("queriers"),
+        lambda report: report["privacy"].pop("all_queriers"),
+        lambda report: report.update(schema="run_report/v1"),
+        lambda report: report.update(simulated=True),
+        lambda report: report["advice"].update(queries=-1),
+        lambda report: report["agreement"].pop("plurality"),
         lambda report: report["config"].update(batch=0),
         lambda report: report["privacy"].update(label="guarantee"),
         lambda report: report["privacy"].update(label="no guarantee: guarantee of the enforced budget"),
@@ -127,28 +140,28 @@ def test_a_figure_that_a_user_gave_is_printed_as_given(decimal: Any) -> None:
 
 def test_a_report_replaces_the_old_one_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "report.json"
-    write({"number": 1}, file)
+    write_text(to_json({"number": 1}), file)
 
-    def cut_short(_: object) -> str:
+    def cut_short(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files, "to_json", cut_short)
+    monkeypatch.setattr(os, "fsync", cut_short)
     with pytest.raises(KeyboardInterrupt):
-        write({"number": 2}, file)
+        write_text(to_json({"number": 2}), file)
     assert json.loads(file.read_text()) == {"number": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
 
 
 def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "report.json"
-    write({"number": 1}, file)
+    write_text(to_json({"number": 1}), file)
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(InputError, match=r"^json = .*report\.json \(--json\): not written \(No space left on device\)"):
-        write({"number": 2}, file)
+        write_text(to_json({"number": 2}), file)
     assert json.loads(file.read_text()) == {"number": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
 
@@ -157,7 +170,7 @@ def test_a_link_keeps_pointing_to_the_report(tmp_path: Path) -> None:
     target, link = tmp_path / "target.json", tmp_path / "link.json"
     target.write_text("old")
     link.symlink_to(target)
-    write({"number": 1}, link)
+    write_text(to_json({"number": 1}), link)
     assert link.is_symlink()
     assert json.loads(target.read_text()) == {"number": 1}
 
@@ -167,3 +180,36 @@ def test_a_report_that_cannot_be_written_is_refused_beforehand(tmp_path: Path) -
         with pytest.raises(InputError, match="--json"):
             check_writable(name)
     check_writable(tmp_path / "report.json")
+
+
+@pytest.mark.req("CAPC-RUN-008")
+def test_documents_that_pages_are_tested_on_have_the_published_shapes() -> None:
+    for simulated in (True, False):
+        validate(reports.run_report(simulated=simulated))
+        validate(reports.run_report(simulated=simulated, classes=(3, 5), groups=(0, 1), queriers=1))
+    validate(reports.study(), "study")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda study: study.update(simulated=False),
+        lambda study: study.pop("commands"),
+        lambda study: study["data"][0].pop("sha256"),
+        lambda study: study["cells"][0]["config"].pop("seed"),
+        lambda study: study["cells"][0]["values"]["gain"].update(low="0.1"),
+        lambda study: study["cells"][0].update(surprise=1),
+    ],
+)
+def test_the_schema_of_studies_refuses_another_shape(damage: Callable[[Any], object]) -> None:
+    study = reports.study()
+    damage(study)
+    with pytest.raises(jsonschema.ValidationError):
+        validate(study, "study")
+
+
+def test_the_schema_has_every_option_of_the_configuration() -> None:
+    report: Any = reports.run_report()
+    for name in OPTIONS:
+        with pytest.raises(jsonschema.ValidationError):
+            validate({**report, "config": {key: value for key, value in report["config"].items() if key != name}})

@@ -21,7 +21,8 @@ from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_
 from capc.foundation.primitives import base_multiply, multiply, random_scalar
 from capc.foundation.randomness import BytesSource, Seed, XofSource
 from capc.job.collaboration import _identity
-from capc.job.journal import Journal
+from capc.job.keeping.journal import Journal
+from capc.job.simulation import _root
 from capc.privacy.ledger.allowances import allowance_file
 from capc.privacy.ledger.chain import Head, next_link
 from capc.privacy.ledger.checkpoints import Checkpoint, next_state
@@ -184,7 +185,8 @@ FRAMES: dict[str, Callable[[], tuple[bytes, bytes]]] = {
         Checkpoint(Head(A, 7, B), C, b"").signed_bytes(),
         b"CaPC/0.1/ledger-checkpoint" + A + u(64, 7) + B + C,
     ),
-    "run": lambda: (_identity(answering_party(3)), sha256(b"capc run: answering_party_3")),
+    "run": lambda: (_identity(str(answering_party(3))), sha256(b"capc run: answering_party_3")),
+    "simulation": lambda: (_root("7", 2), sha256(b"capc simulate: 7/2")),
     "test-vectors": lambda: (Source("capc/x", "2").seed, sha256(b"CaPC test vectors/capc/x/2")),
 }
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from capc.foundation import fixed_point
-from capc.foundation.parties import QUERYING_PARTY, Party
+from capc.foundation.parties import QUERYING_PARTY, Party, organisation
 from capc.foundation.randomness import Seed
 from capc.job.collaboration import open_session
 from capc.linear.ideal import IdealLinear
@@ -140,7 +140,7 @@ def open_ckks_collaboration(
     """
     widths = parameters.widths
     models = [SquareModel.of(network, widths.fraction_bits) for network in networks]
-    session = open_session(parameters, models)
+    session = open_session(parameters, models, [organisation(number) for number in range(len(models) + 1)])
     methods = Methods(CkksInference(session, open_comparison(widths, networks)), EmbeddedRelease())
     # HE has no keys and no bytes here: the set-up is the protocol's without it.
     suite = reference_suite(parameters, IdealLinear(widths.logit_bits), VectorisedTwoParty())

@@ -15,8 +15,7 @@ WEIGHT_DECAY = 0.02
 
 
 def train(features: Floats, labels: Indices, num_classes: int, hidden: Sequence[int], seed: int) -> SquareNetwork:
-    """Trains a network; arguments as of :func:`capc.learning.training.train`."""
-    model = training.train(
-        features, labels, num_classes, hidden, [seed], activation=torch.square, weight_decay=WEIGHT_DECAY
-    )
+    """Trains a network; arguments as of :class:`capc.learning.training.TrainingTask`."""
+    task = training.TrainingTask(features, labels, num_classes, tuple(hidden), (seed,), bound=None)
+    model = training.train(task, activation=torch.square, weight_decay=WEIGHT_DECAY)
     return SquareNetwork(model.weights, model.biases)

@@ -12,8 +12,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from capc.foundation.environment import installed_version
 from capc.foundation.errors import InputError
-from capc.job.environment import installed_version
 from capc_mpc.interface.protocols import Adversary, Model
 from capc_mpc.measuring import embedded
 from capc_mpc.measuring.bench import Row, Variant

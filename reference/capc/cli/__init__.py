@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from capc.foundation.environment import missing_module
 from capc.foundation.errors import InputError
-from capc.job.environment import missing_module
 
 EXIT_OK = 0
 EXIT_INPUT = 2

@@ -14,8 +14,9 @@ import typer
 from capc.cli import EXIT_INPUT, EXIT_INTERRUPTED, EarlyInterruptError
 from capc.cli.account_app import account_app
 from capc.cli.command_options import JSON, takes
+from capc.foundation.environment import installed_version
 from capc.foundation.errors import InputError
-from capc.job.environment import installed_version
+from capc.job.options import OF_THE_PROTOCOL
 
 app = typer.Typer(
     name="capc",
@@ -104,12 +105,35 @@ _Json = Annotated[_Text, typer.Option(metavar=JSON["json"][0], help=JSON["json"]
 RUN_OPTIONS = {
     "config": ("FILE.toml", "Options by name; flags go before it."),
     "data": ("FILE.npz", "Arrays x (n x d) and y (n). Default: scikit-learn's digits."),
-    "parties": ("K", "Answering parties. Default: 20."),
-    "queries": ("N", "Queries, if the budget allows. Default: 20."),
+    "parties": ("K", "Parties that answer a query; there is one more. Default: 20."),
+    "queries": ("N", "Queries of each querying party, if the budget allows. Default: 20."),
     "batch": ("N", "Queries asked at once. Default: 10."),
     "prepare": ("yes|no", "Do what does not need a batch's queries before it, and tell the rest apart. Default: no."),
     "workers": ("N", "Processes that share the work of homomorphic encryption with this one. Default: 0."),
-    "partition": ("iid|skewed", "Division of the rows. Default: iid."),
+    "queriers": ("N", "How many of the K + 1 parties ask in turn. Default: 1."),
+    "budgets": ("shared|separate", "One budget for all querying parties, or one each. Default: shared."),
+    "rounds": ("N", "Parts of a party's queries; it retrains in between. Default: 1."),
+    "strategy": ("NAME", "random, entropy, margin, margin_clusters or k_centre. Default: margin."),
+    "self_training": ("yes|no", "Also learn from confident predictions on the own pool. Default: no."),
+    "baselines": (
+        "NAMES",
+        "Some of self_training, noiseless, pooled, pate and dp_sgd, with commas. Default: none.",
+    ),
+    "partition": ("NAME", "Division of the rows: iid, weak, missing, dirichlet or column. Default: iid."),
+    "skewed": ("all|querying", "Whose rows the partition skews. Default: all."),
+    "column": ("NAME", "Array of the archive by which to divide, not the classes. Default: none."),
+    "weak_classes": ("N", "Of weak: how many classes each party has little of. Default: 2."),
+    "weak_ratio": ("RATIO", "Of weak: which part of its share it has of them. Default: 0.1."),
+    "missing_classes": ("N", "Of missing: how many classes each party lacks. Default: half."),
+    "alpha": ("ALPHA", "Of dirichlet: the concentration. Default: 1."),
+    "test_rows": ("N", "Held-out rows. Default: a quarter."),
+    "pool_rows": ("N", "Unlabelled rows of all querying parties together. Default: a tenth."),
+    "party_rows": ("N", "Labelled rows of each party. Default: what there is."),
+    "querying_rows": ("N", "Labelled rows of each querying party. Default: as the others."),
+    "size_ratio": ("RATIO", "Rows of the largest party for each of the smallest. Default: 1."),
+    "group": ("NAME", "Array of the archive by whose values accuracy is told apart. Default: none."),
+    "scaling": ("auto|whole|column", "How features reach [-1, 1]; zero stays zero. Default: auto."),
+    "keep": ("DIR", "Train each model once, and use it again from here. Default: train anew."),
     "parameters": ("NAME", "Parameter set: default, fast, test or toy. Default: default."),
     "mechanism": ("NAME", "rounded_gaussian, discrete_gaussian or skellam. Default: rounded_gaussian."),
     "adjacency": ("replace_one|null_vote", "Neighbouring relation. Default: replace_one."),
@@ -134,13 +158,40 @@ RUN_OPTIONS = {
     "allowance_queries": ("N", "Queries that each model is declared for, ever. Default: 65536."),
     "data_set": ("NAME", "What the ledger protects, for its life. Default: the file's name."),
     "json": ("FILE", "Write the report as JSON; - is stdout."),
+    "html": ("FILE", "Write the report as one page for a browser."),
+    "plots": ("DIR", "Draw figures into this folder."),
     "log": ("FILE", "Write lines of progress here too."),
 }
 """The options of the job (:mod:`capc.job.config`), as help describes them, and where its input and output are."""
 
 
+PANELS = {
+    "config": "Data and parties",
+    "queries": "Queries and learning",
+    "batch": "How the protocol runs",
+    "queriers": "Queries and learning",
+    "partition": "Who holds which rows",
+    "keep": "Queries and learning",
+    "parameters": "Privacy",
+    "vote_variant": "How the protocol runs",
+    "seed": "Data and parties",
+    "ledger": "What outlives the run",
+    "json": "What is written",
+    "repeats": "Studies",
+}
+"""Under which heading the help has an option and those after it."""
+
+
+SIMULATE_OPTIONS = {name: told for name, told in RUN_OPTIONS.items() if name not in OF_THE_PROTOCOL} | {
+    "config": ("FILE.toml", "Options by name, and what a study varies; flags go before it."),
+    "seed": ("N", "Decides data split, training and noise; the first of several. Default: 0."),
+    "repeats": ("N", "Run with so many seeds, from --seed on, and tell means with intervals. Default: 1."),
+    "out": ("DIR", "Keep the reports of a study here, and go on from them. Default: nowhere."),
+}
+
+
 @app.command()
-@takes(RUN_OPTIONS)
+@takes(RUN_OPTIONS, PANELS)
 def run(given: dict[str, str]) -> Finished:
     """Label real queries under encryption and differential privacy, then retrain and report.
 
@@ -150,9 +201,21 @@ def run(given: dict[str, str]) -> Finished:
     with interruptible():
         from capc.cli import run_command  # noqa: PLC0415  # needs NumPy and torch
 
-        config, json, log = (given.pop(name, None) for name in ("config", "json", "log"))
-        files = [None if name is None else Path(name) for name in (config, log)]
-        return Finished(run_command.run(given, files[0], json, files[1]))
+        return Finished(run_command.run(given))
+
+
+@app.command()
+@takes(SIMULATE_OPTIONS, PANELS)
+def simulate(given: dict[str, str]) -> Finished:
+    """Do the same with the ideal functionality in the clear: for studies, with no guarantee.
+
+    Takes the options of capc run that are not of the protocol. With --repeats, or a file whose table sweep has a list
+    of values for some options, every combination is run with several seeds, and means are told with intervals.
+    """
+    with interruptible():
+        from capc.cli import simulate_command  # noqa: PLC0415  # needs NumPy and torch
+
+        return Finished(simulate_command.run(given))
 
 
 @app.command()

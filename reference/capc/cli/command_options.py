@@ -16,19 +16,29 @@ Told = Mapping[str, tuple[str, str]]
 JSON = {"json": ("FILE", "Write the answer as JSON; - is stdout.")}
 
 
-def takes(options: Told) -> Callable[[Callable[[dict[str, str]], T]], Callable[..., T]]:
+def takes(
+    options: Told, panels: Mapping[str, str] | None = None
+) -> Callable[[Callable[[dict[str, str]], T]], Callable[..., T]]:
     """Makes a command of a function of the options that were given, as text, by name.
 
     Which texts are admitted is decided where the command reads them, with a refusal that names value and place.
+
+    Args:
+        options: in the order of the help.
+        panels: under which heading the help shows an option, by the first one of each heading; None for one list.
     """
+    under: dict[str, str | None] = {}
+    heading: str | None = None
+    for name in options:
+        heading = under[name] = (panels or {}).get(name, heading)
     parameters = [
         Parameter(
             name,
             Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[str | None, typer.Option(metavar=metavar, help=help_text)],
+            annotation=Annotated[str | None, typer.Option(metavar=metavar, help=told, rich_help_panel=under[name])],
         )
-        for name, (metavar, help_text) in options.items()
+        for name, (metavar, told) in options.items()
     ]
 
     def with_options(command: Callable[[dict[str, str]], T]) -> Callable[..., T]:

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from rich.table import Table
 
 from capc.cli.output import Output
-from capc.job.environment import REMEDY, installed_version, requirements
+from capc.foundation.environment import REMEDY, installed_version, requirements
 
 EXIT_INCOMPLETE = 1
 EXTENSIONS = "capc.doctor"

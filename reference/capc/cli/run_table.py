@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from capc.job.engines import described
-from capc.job.report import agreement, concrete_bound, enforced_label, enforced_statement, realised_statement
+from capc.job.report import agreement, concrete_bound, costs, enforced_label, enforced_statement, realised_statement
 from capc.job.state import JobState, Status
+from capc.learning.metrics import Score
 from capc.privacy.ledger import Ledger
 from capc.two_party.garbling.concrete_bound import GarblingBound
 
@@ -27,18 +28,20 @@ def show(state: JobState, console: Console) -> None:
     if state.queries:
         console.print(_queries(state))
     console.print(_summary(state))
-    if state.labeller is not None:
+    if costs(state):
         console.print(_steps(state))
 
 
 def _queries(state: JobState) -> Table:
     table = Table(title="Queries")
-    for heading in ("query", "row", "released", "ideal", "true", "seconds", "bytes"):
+    several = len(state.turns) > 1
+    for heading in ("query", *(["party"] if several else []), "row", "released", "ideal", "true", "seconds", "bytes"):
         table.add_column(heading, justify="right")
     classes, labels = state.plan.dataset.classes, state.plan.dataset.labels
     for query in state.queries:
         table.add_row(
             str(query.index),
+            *([str(query.party)] if several else []),
             str(query.row),
             "withheld" if query.label is None else str(classes[query.label]),
             "withheld" if query.ideal_label is None else str(classes[query.ideal_label]),
@@ -53,43 +56,67 @@ def _summary(state: JobState) -> Table:
     table = Table(title="Summary", show_header=False)
     table.add_column("what", no_wrap=True)
     table.add_column("figure", overflow="fold")
-    asked, told = len(state.queries), agreement(state)
-    table.add_row("queries", f"{asked} of {state.plan.config.queries} asked")
+    asked, told, config = len(state.queries), agreement(state), state.plan.config
+    table.add_row("queries", f"{asked} of {config.asked} asked")
     table.add_row("labels", f"{told['released']} released, {told['withheld']} withheld")
     if asked:
         seconds, sent = fmean(query.seconds for query in state.queries), fmean(query.bytes for query in state.queries)
-        after = "its batch was prepared" if state.plan.config.prepare else "the set-up"
+        after = "its batch was prepared" if config.prepare else "the set-up"
         table.add_row("per query", f"{seconds:.2f} s and {sent:,.0f} bytes, after {after}")
-    if asked and state.plan.config.prepare:
+    if asked and config.prepare:
         seconds, sent = (
             fmean(getattr(query, name) for query in state.queries) for name in ("offline_seconds", "offline_bytes")
         )
         table.add_row("prepared", f"{seconds:.2f} s and {sent:,.0f} bytes for each query, before it was used")
     table.add_row("agreement", f"{told['equal_to_ideal']} of {asked} equal to the ideal functionality")
+    table.add_row("plurality", f"{told['plurality']} of {told['released']} are what most parties voted for")
     table.add_row("correct", f"{told['correct']} of {told['released']} released labels are those of the data")
-    engine = described(state.plan.engine)
-    weaker = f"; does not withstand {', '.join(engine.not_withstood)}" if engine.not_withstood else ""
-    table.add_row("engine", f"{engine.name}, declared model {engine.model}{weaker}")
+    table.add_row("engine", _engine(state))
     table.add_row("noise", f"sigma = {float(state.account.policy.sigma):g} votes on each class")
     enforced = enforced_statement(state)
     table.add_row("enforced", str(enforced).replace(enforced.label, enforced_label(state)))
-    table.add_row("realised", str(realised_statement(state)))
+    realised = realised_statement(state)
+    label = enforced_label(state) if state.plan.simulated else realised.label
+    table.add_row("realised", str(realised).replace(realised.label, label))
     bound = concrete_bound(state)
     if bound is not None:
         table.add_row("garbling", _garbling(bound))
     if isinstance(state.account, Ledger):
         head = state.account.head
         table.add_row("ledger", f"{head.size} records, all runs together, identity {head.identity.hex()[:16]}")
-        before, reused = state.purse.asked_before, len(state.purse.bought)
-        unknown = (
-            "; the ledger has earlier charges, of rows that this journal does not know" if state.purse.is_new else ""
-        )
+        purses = [turn.purse for turn in state.turns]
+        before, reused = sum(purse.asked_before for purse in purses), sum(len(purse.bought) for purse in purses)
+        new = all(purse.is_new for purse in purses)
+        unknown = "; the ledger has earlier charges, of rows that this journal does not know" if new else ""
         table.add_row("journal", f"{before} rows asked in earlier runs, {reused} labels of them used again{unknown}")
-    if state.before is not None:
-        table.add_row("before", f"accuracy {state.before.accuracy:.3f}, balanced {state.before.balanced:.3f}")
-    if state.after is not None:
-        table.add_row("after", f"accuracy {state.after.accuracy:.3f}, balanced {state.after.balanced:.3f}")
+    _add_scores(table, state)
     return table
+
+
+def _engine(state: JobState) -> str:
+    if state.plan.simulated:
+        return "none: every label was computed in the clear"
+    engine = described(state.plan.engine)
+    weaker = f"; does not withstand {', '.join(engine.not_withstood)}" if engine.not_withstood else ""
+    return f"{engine.name}, declared model {engine.model}{weaker}"
+
+
+def _add_scores(table: Table, state: JobState) -> None:
+    if state.ensemble is not None:
+        table.add_row("ensemble", f"{_told(state.ensemble)}, of votes without noise")
+    for turn in state.turns:
+        whose = "" if len(state.turns) == 1 else f" of {turn.party}"
+        if turn.before is not None:
+            table.add_row(f"before{whose}", _told(turn.before))
+        if turn.after is not None:
+            table.add_row(f"after{whose}", _told(turn.after))
+        for name, score in turn.baselines.items():
+            table.add_row(f"{name.value}{whose}", f"{_told(score)}, to compare with")
+
+
+def _told(score: Score) -> str:
+    line = f"accuracy {score.accuracy:.3f}, balanced {score.balanced:.3f}, worst class {score.worst_class:.3f}"
+    return line if score.worst_group is None else f"{line}, worst group {score.worst_group:.3f}"
 
 
 def _garbling(bound: GarblingBound) -> str:
@@ -106,9 +133,9 @@ def _steps(state: JobState) -> Table:
     table.add_column("step")
     for heading in ("seconds", "of all", "bytes", "rounds"):
         table.add_column(heading, justify="right")
-    costs = {} if state.labeller is None else state.labeller.costs
-    seconds = sum(cost.seconds for cost in costs.values())
-    for name, cost in costs.items():
+    added = costs(state)
+    seconds = sum(cost.seconds for cost in added.values())
+    for name, cost in added.items():
         part = cost.seconds / seconds if seconds else 0.0
         table.add_row(name, f"{cost.seconds:.2f}", f"{part:.0%}", f"{cost.bytes:,}", str(cost.rounds))
     return table

@@ -36,3 +36,8 @@ PRIVACY_GUARDIAN = Party(Role.PRIVACY_GUARDIAN)
 def answering_party(index: int) -> Party:
     """The answering party AP_index; ``index`` counts from 1."""
     return Party(Role.ANSWERING_PARTY, index)
+
+
+def organisation(number: int) -> str:
+    """The name of one of K + 1 organisations that take turns: the one of its role while organisation 0 asks."""
+    return str(answering_party(number) if number else QUERYING_PARTY)

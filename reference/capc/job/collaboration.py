@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 
 from capc.foundation.errors import InputError
-from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party, organisation
 from capc.job.plan import AllowanceFolder, heads_folder
 from capc.job.state import Labeller
 from capc.linear.bfv import BfvLinear, PooledLinear
@@ -43,6 +43,8 @@ def open_collaboration(
     parameters: Parameters,
     models: Sequence[QuantisedModel],
     account: Account,
+    parties: Sequence[int] = (),
+    *,
     engine: SecureEngine | None = None,
     allowances: AllowanceFolder | None = None,
     workers: int = 0,
@@ -53,6 +55,7 @@ def open_collaboration(
         parameters: of the session.
         models: one for each answering party.
         account: charged for each query.
+        parties: numbers of the organisations, the one that asks first; in their order if none are given.
         engine: of steps 1c and 3; None is the embedded one.
         allowances: where answering parties keep theirs; None begins new ones.
         workers: processes that share the work of HE with this one; they end with the collaboration.
@@ -62,31 +65,38 @@ def open_collaboration(
             budget does not keep its policy's epsilon, or its joint cost is too low.
     """
     certify(account.policy, account.budget)
-    session = open_session(parameters, models)
-    kept = None if allowances is None else open_allowances(allowances, session, models)
+    names = [organisation(number) for number in parties or range(len(models) + 1)]
+    session = open_session(parameters, models, names)
+    kept = None if allowances is None else open_allowances(allowances, session, models, names[1:])
     linear = PooledLinear(parameters.widths, workers) if workers else BfvLinear(parameters.widths)
     suite = reference_suite(parameters, linear, VectorisedTwoParty())
     methods = EMBEDDED if engine is None else with_engine(engine)
     collaboration = Collaboration(session, models, suite, account, methods=methods, allowances=kept)
-    return LedgerWatch(collaboration, session, account) if isinstance(account, Ledger) else collaboration
+    return LedgerWatch(collaboration, session, account, names[1:]) if isinstance(account, Ledger) else collaboration
 
 
-def open_session(parameters: Parameters, models: Sequence[QuantisedModel]) -> Session:
-    """A session of one querying party, one answering party for each model, and one guardian, with a fresh id."""
-    answering = [
-        Participant(answering_party(index), _identity(answering_party(index)), model.architecture)
-        for index, model in enumerate(models, start=1)
-    ]
+def open_session(parameters: Parameters, models: Sequence[QuantisedModel], names: Sequence[str]) -> Session:
+    """A session of one querying party, one answering party for each model, and one guardian, with a fresh id.
+
+    Args:
+        parameters: of the session.
+        models: of the answering parties.
+        names: of the organisations that ask and answer, in this order, by which their identities are told.
+    """
+    asking, *answering = names
     participants = (
-        Participant(QUERYING_PARTY, _identity(QUERYING_PARTY)),
-        *answering,
-        Participant(PRIVACY_GUARDIAN, _identity(PRIVACY_GUARDIAN)),
+        Participant(QUERYING_PARTY, _identity(asking)),
+        *(
+            Participant(answering_party(index), _identity(name), model.architecture)
+            for index, (name, model) in enumerate(zip(answering, models, strict=True), start=1)
+        ),
+        Participant(PRIVACY_GUARDIAN, _identity(str(PRIVACY_GUARDIAN))),
     )
     return Session(parameters, fresh_session_id(secrets.token_bytes), participants)
 
 
 def open_allowances(
-    folder: AllowanceFolder, session: Session, models: Sequence[QuantisedModel]
+    folder: AllowanceFolder, session: Session, models: Sequence[QuantisedModel], names: Sequence[str]
 ) -> list[StoredAllowance]:
     """The allowance of each answering party's model, made or continued (CAPC-RUN-015).
 
@@ -96,14 +106,14 @@ def open_allowances(
     goal = PrivacyAllowance(Fraction(1, 1 << session.parameters.widths.he_distance_bits), folder.queries)
     kept = []
     answering = [entry for entry in session.participants if entry.party in session.answering_parties]
-    for entry, model in zip(answering, models, strict=True):
+    for entry, model, name in zip(answering, models, names, strict=True):
         try:
-            kept.append(StoredAllowance(allowance_file(folder.path, str(entry.party), entry.identity, model), goal))
+            kept.append(StoredAllowance(allowance_file(folder.path, name, entry.identity, model), goal))
         except InputError as error:
             raise InputError(f"{error} ({folder.place})") from None
         if not kept[-1].value.remaining:
             raise InputError(
-                f"{entry.party}: its model has answered all of the {folder.queries} queries that its circuit privacy "
+                f"{name}: its model has answered all of the {folder.queries} queries that its circuit privacy "
                 f"was declared for ({folder.place}): train a new model"
             )
     return kept
@@ -119,15 +129,16 @@ class LedgerWatch:
         collaboration: labels the queries.
         session: whose answering parties watch.
         ledger: what the collaboration charges.
+        names: of the organisations that answer.
     """
 
-    def __init__(self, collaboration: Collaboration, session: Session, ledger: Ledger) -> None:
+    def __init__(self, collaboration: Collaboration, session: Session, ledger: Ledger, names: Sequence[str]) -> None:
         self._collaboration = collaboration
         self._ledger = ledger
         self._tag = session.tag
         folder = heads_folder(ledger.file)
         folder.mkdir(mode=0o700, exist_ok=True)
-        self._files = [folder / f"{party}.json" for party in session.answering_parties]
+        self._files = [folder / f"{name}.json" for name in names]
         release = session.parameters.release
         owner, data_set, grid_bits = ledger.terms.owner, ledger.terms.data_set, session.parameters.widths.grid_bits
         self._terms = Terms(owner, data_set, release, grid_bits, policy_budget(release))
@@ -191,6 +202,6 @@ class LedgerWatch:
             save_known_head(check_proof(seen, proof, self._terms, charged), file)
 
 
-def _identity(party: Party) -> bytes:
+def _identity(name: str) -> bytes:
     """In one process a party's identity is a hash of its name; networked parties have certificates."""
-    return hashlib.sha256(TAGS["run"] + str(party).encode("ascii")).digest()
+    return hashlib.sha256(TAGS["run"] + name.encode("ascii")).digest()

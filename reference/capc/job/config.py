@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, get_type_hints
 
 from capc.foundation.errors import InputError
-from capc.job.network import NetworkName
 from capc.job.options import (
     NAME_LENGTH,
     Option,
@@ -23,23 +22,39 @@ from capc.job.options import (
     flag,
     named,
     rational,
+    several,
     whole,
     yes_or_no,
 )
-from capc.learning.data import no_file_because
-from capc.learning.partition import Partition
+from capc.learning.baselines import Baseline
+from capc.learning.data import MAX_CLASSES, MAX_ROWS, Scaling, no_file_because
+from capc.learning.partition import Division, Partition, Skewed
+from capc.learning.strategies import Strategy
 from capc.privacy.allowance import DEFAULT_QUERIES
 from capc.protocol.engine import EMBEDDED
+from capc.protocol.network import NetworkName
 from capc.session.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, VoteVariant
 from capc.session.session import MAX_ANSWERING, MAX_QUERIES
 
 MAX_BATCH = 4096
 MAX_WORKERS = 256
 MAX_DECLARED = 1 << 32
+MAX_ROUNDS = 1000
+MAX_ALPHA = Fraction(10**6)
+MAX_SIZE_RATIO = Fraction(10**4)
 MAX_SEED = (1 << 63) - 1
 MAX_VOTES = Fraction(10**6)
 MAX_EPSILON = Fraction(1000)
 """Beyond it a promise is empty, and conversions need thousands of digits."""
+
+
+class Budgets(StrEnum):
+    """Whose queries a budget is for."""
+
+    SHARED = "shared"
+    """One for the queries of all querying parties: what a protected party's data are protected by."""
+    SEPARATE = "separate"
+    """One for each querying party, as in CaPC's paper: towards all of them together the costs add up."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +63,32 @@ class JobConfig:
 
     Attributes:
         data: an ``.npz`` archive; None takes scikit-learn's digits.
-        parties: K, the number of answering parties.
-        queries: how many points of the pool to ask about, as far as the budget allows.
+        parties: K, the number of parties that answer a query; there is one more.
+        queries: how many points of its pool each querying party asks about, as far as the budget allows.
         batch: how many queries are asked at once; the last batch is what is left.
         prepare: whether a batch's transfers, encryptions and circuits are made before its queries are used.
         workers: processes that share the work of homomorphic encryption with the run's own.
-        partition: how the answering parties' rows are divided.
+        queriers: how many of the K + 1 parties ask in turn, each about points of its own pool; all others answer.
+        budgets: whether the queries of all querying parties are charged to one budget, or each party's to its own.
+        rounds: in how many parts each querying party asks, and retrains its model in between.
+        strategy: which points of its pool a querying party asks about.
+        self_training: whether a retrained model also learns from what it predicts confidently on its own pool.
+        baselines: what the querying party's gain is compared with.
+        partition: how rows are divided among all parties.
+        skewed: whether it skews the rows of all parties or of the querying parties.
+        column: an array of the archive by whose values it divides, in the place of the classes.
+        weak_classes: of `weak`, how many classes each party has little of.
+        weak_ratio: of `weak`, which part of its share it has of them.
+        missing_classes: of `missing`, how many classes each party lacks; None lacks half.
+        alpha: of `dirichlet`, the concentration.
+        test_rows: rows that are held out; None holds out a quarter.
+        pool_rows: unlabelled rows of all querying parties together; None takes a tenth.
+        party_rows: labelled rows of each party; None divides what there is.
+        querying_rows: labelled rows of each querying party; None takes as many as of others.
+        size_ratio: rows of the largest party for each one of the smallest.
+        group: an array of the archive by whose values accuracy is told apart.
+        scaling: how features reach [-1, 1].
+        keep: the folder of models that are trained once; None trains anew.
         parameters: the name of a published parameter set.
         mechanism: the law of the noise.
         adjacency: the neighbouring relation of the budget.
@@ -89,7 +124,27 @@ class JobConfig:
     batch: Annotated[int, whole(1, MAX_BATCH)] = 10
     prepare: Annotated[bool, yes_or_no()] = False
     workers: Annotated[int, whole(0, MAX_WORKERS)] = 0
+    queriers: Annotated[int, whole(1, MAX_ANSWERING)] = 1
+    budgets: Annotated[Budgets, choice(Budgets)] = Budgets.SHARED
+    rounds: Annotated[int, whole(1, MAX_ROUNDS)] = 1
+    strategy: Annotated[Strategy, choice(Strategy)] = Strategy.MARGIN
+    self_training: Annotated[bool, yes_or_no()] = False
+    baselines: Annotated[tuple[Baseline, ...], several(Baseline)] = ()
     partition: Annotated[Partition, choice(Partition)] = Partition.IID
+    skewed: Annotated[Skewed, choice(Skewed)] = Skewed.ALL
+    column: Annotated[str | None, named("the name of an array of the archive")] = None
+    weak_classes: Annotated[int, whole(1, MAX_CLASSES)] = 2
+    weak_ratio: Annotated[Fraction, rational(Fraction(1), zero=True)] = Fraction(1, 10)
+    missing_classes: Annotated[int | None, whole(1, MAX_CLASSES)] = None
+    alpha: Annotated[Fraction, rational(MAX_ALPHA)] = Fraction(1)
+    test_rows: Annotated[int | None, whole(1, MAX_ROWS)] = None
+    pool_rows: Annotated[int | None, whole(1, MAX_ROWS)] = None
+    party_rows: Annotated[int | None, whole(1, MAX_ROWS)] = None
+    querying_rows: Annotated[int | None, whole(1, MAX_ROWS)] = None
+    size_ratio: Annotated[Fraction, rational(MAX_SIZE_RATIO)] = Fraction(1)
+    group: Annotated[str | None, named("the name of an array of the archive")] = None
+    scaling: Annotated[Scaling, choice(Scaling)] = Scaling.AUTO
+    keep: Annotated[Path | None, file_name("a folder, which is made if it is not there")] = None
     parameters: Annotated[str, named("the name of a parameter set, such as default or test")] = "default"
     mechanism: Annotated[NoiseName, choice(NoiseName)] = NoiseName.ROUNDED_GAUSSIAN
     adjacency: Annotated[Adjacency, choice(Adjacency)] = Adjacency.REPLACE_ONE
@@ -119,6 +174,22 @@ class JobConfig:
     ] = None
     places: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def asked(self) -> int:
+        """How many points all querying parties together are to ask about."""
+        return self.queries * self.queriers
+
+    @property
+    def charged(self) -> int:
+        """How many queries one budget is to suffice for."""
+        return self.asked if self.budgets is Budgets.SHARED else self.queries
+
+    @property
+    def division(self) -> Division:
+        """Who gets how many rows, and of which kind."""
+        options = {name: getattr(self, name) for name in Division.__dataclass_fields__ if name != "parties"}
+        return Division(parties=self.parties + 1, **options)
+
     def place(self, name: str) -> str:
         """Where an option was given: its flag, or its key in the file; its flag's default otherwise."""
         return self.places.get(name, f"default of {flag(name)}")
@@ -127,6 +198,7 @@ class JobConfig:
         """The error that names an option, its value, its place and the remedy."""
         value = getattr(self, name)
         shown = "not given" if value is None else plain(value)
+        shown = ",".join(map(str, shown)) if isinstance(shown, list) else shown
         return InputError(f"{name} = {shown} ({self.place(name)}): {remedy}")
 
     @contextmanager
@@ -150,12 +222,13 @@ OPTIONS: dict[str, Option] = {
 """Every option that a TOML file may hold, and the order in which they are shown."""
 
 
-def resolve(flags: Mapping[str, str], file: Path | None = None) -> JobConfig:
+def resolve(flags: Mapping[str, str], file: Path | None = None, raw: Mapping[str, object] | None = None) -> JobConfig:
     """The configuration of a run.
 
     Args:
         flags: the text of each flag that was given, by the name of its option.
         file: a TOML file whose top-level keys are names of options.
+        raw: what the file holds, if it was read already.
 
     Raises:
         InputError: the file cannot be read or holds an unknown key, or a value has a wrong type or range. Every
@@ -163,15 +236,33 @@ def resolve(flags: Mapping[str, str], file: Path | None = None) -> JobConfig:
     """
     values: dict[str, OptionValue] = {}
     places: dict[str, str] = {}
-    for name, raw in ({} if file is None else _read_toml(file)).items():
+    if raw is None:
+        raw = {} if file is None else read_options(file)
+    for name, value in raw.items():
         places[name] = f"{file}: {name}"
-        if name not in OPTIONS:
-            raise InputError(f"{name} ({file}): this option is unknown: choose from {', '.join(OPTIONS)}")
-        values[name] = _checked(name, raw, places[name], from_text=False)
+        values[name] = _checked(name, value, places[name], from_text=False)
     for name, text in flags.items():
         places[name] = flag(name)
         values[name] = _checked(name, text, places[name], from_text=True)
     return JobConfig(**values, places=places)  # type: ignore[arg-type]
+
+
+def read_options(file: Path, besides: Sequence[str] = ()) -> dict[str, object]:
+    """What a TOML file holds.
+
+    Args:
+        file: its name.
+        besides: keys that it may hold besides names of options.
+
+    Raises:
+        InputError: the file cannot be read, or holds another key.
+    """
+    raw = _read_toml(file)
+    for name in raw:
+        if name not in OPTIONS and name not in besides:
+            known = ", ".join((*besides, *OPTIONS))
+            raise InputError(f"{name} ({file}): this option is unknown: choose from {known}")
+    return raw
 
 
 def _checked(name: str, raw: object, place: str, *, from_text: bool) -> OptionValue:
@@ -195,11 +286,13 @@ def _read_toml(file: Path) -> dict[str, object]:
 
 
 def plain(value: object) -> object:
-    """The JSON value of an option: rationals become strings, choices and paths their text."""
+    """The JSON value of an option: rationals become strings, choices and paths their text, several of them a list."""
     if isinstance(value, Fraction):
         return rational_text(value)
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, tuple):
+        return [plain(entry) for entry in value]
     if isinstance(value, Path):
         return str(value)
     return value

@@ -1,72 +1,173 @@
-"""The parties' models: how they are trained, and what an answering party brings to the protocol."""
+"""The parties' models: trained on own rows, quantised to answer with, and retrained with labels that were bought."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from capc.foundation.errors import InputError
-from capc.foundation.parties import answering_party
-from capc.job.config import JobConfig
-from capc.job.options import flag
+import numpy as np
+
+from capc.foundation.environment import installed_version
+from capc.job.keeping.kept_models import KeptModels
 from capc.job.plan import Plan
+from capc.learning.bounds import weight_bound
 from capc.learning.data import Floats, Indices
+from capc.learning.metrics import Score, score
+from capc.learning.partition import Split
 from capc.learning.quantise import quantise
-from capc.learning.training import ARCHITECTURES, FloatModel, train
+from capc.learning.self_training import self_train
+from capc.learning.training import RECIPE, FloatModel, TrainingTask, train, train_side_by_side
 from capc.models.model import QuantisedModel
-from capc.session.parameters import ParameterSet
 
 
-class AnsweringModel(NamedTuple):
-    """What an answering party trained.
+class PartyModel(NamedTuple):
+    """What a party trained.
 
     Attributes:
-        model: as the protocol takes it.
-        predict: the classes of n x d features, before quantisation.
+        own: as it was trained, for its own use.
+        quantised: as the protocol takes it.
     """
 
-    model: QuantisedModel
-    predict: Callable[[Floats], Indices]
+    own: FloatModel
+    quantised: QuantisedModel
 
 
-def train_relus(plan: Plan, rows: Indices, number: int) -> AnsweringModel:
-    """A network with ReLUs, which the protocol evaluates exactly. The parties' architectures differ.
+def train_parties(plan: Plan, split: Split) -> Iterator[PartyModel]:
+    """Every party's model, in their order, trained side by side on all cores, or found in the folder that keeps them.
+
+    Raises:
+        InputError: a kept model cannot be used.
+    """
+    kept = None if plan.config.keep is None else KeptModels(plan.config.keep)
+    tasks = [task_of(plan, rows, plan.dataset.labels[rows], party) for party, rows in enumerate(split.parties)]
+    keys = [_key(task) for task in tasks]
+    found = [None if kept is None else kept.load(key) for key in keys]
+    trained = train_side_by_side(
+        [task for task, model in zip(tasks, found, strict=True) if model is None], os.cpu_count() or 1
+    )
+    for key, known in zip(keys, found, strict=True):
+        model = next(trained) if known is None else known
+        if known is None and kept is not None:
+            kept.save(key, model)
+        yield PartyModel(model, quantised(plan, model))
+
+
+def trial_seconds(plan: Plan) -> float:
+    """How long it takes to train a model of as many rows as a party has, for an estimate."""
+    rows = np.arange(max(1, len(plan.dataset.labels) // (2 * (plan.config.parties + 1))), dtype=np.int64)
+    began = time.perf_counter()
+    train(task_of(plan, rows, plan.dataset.labels[rows], 1))
+    return time.perf_counter() - began
+
+
+def retrain(plan: Plan, party: int, own: Indices, bought: Mapping[int, int], pool: Indices) -> FloatModel:
+    """A querying party's model, from its own labelled rows and the rows whose labels it bought.
 
     Args:
         plan: the data, and the parameters.
-        rows: the answering party's.
-        number: which one it is, from 1.
+        party: who it is.
+        own: its labelled rows.
+        bought: the label of each row that it bought.
+        pool: all rows of its pool, for self-training if the options say so.
+    """
+    if not plan.config.self_training:
+        return fit(plan, party, own, bought)
+    return self_train(
+        _with_bought(plan, party, own, bought), plan.dataset.features[np.setdiff1d(pool, [*bought])], train
+    )
+
+
+def fit(plan: Plan, party: int, own: Indices, bought: Mapping[int, int]) -> FloatModel:
+    """A model of the party's architecture, from rows with their own labels and from rows with these."""
+    return train(_with_bought(plan, party, own, bought))
+
+
+def fit_all(plan: Plan, shares: Sequence[Indices]) -> Iterator[FloatModel]:
+    """A model of each share of rows, side by side, in the default mix of architectures."""
+    tasks = [task_of(plan, rows, plan.dataset.labels[rows], number) for number, rows in enumerate(shares)]
+    return train_side_by_side(tasks, os.cpu_count() or 1)
+
+
+def _with_bought(plan: Plan, party: int, own: Indices, bought: Mapping[int, int]) -> TrainingTask:
+    rows = np.concatenate([own, np.array(list(bought), dtype=np.int64)])
+    labels = np.concatenate([plan.dataset.labels[own], np.array(list(bought.values()), dtype=np.int64)])
+    return task_of(plan, rows, labels, party)
+
+
+def quantised(plan: Plan, model: FloatModel) -> QuantisedModel:
+    """A model as the protocol takes it.
 
     Raises:
-        InputError: it could wrap in the logit ring.
+        InputError: it could wrap in the logit ring, which no model can that was trained under the public bound.
     """
     widths = plan.parameters.widths
-    hidden = ARCHITECTURES[(number - 1) % len(ARCHITECTURES)]
-    model = train_float(plan, rows, plan.dataset.labels[rows], hidden, number)
-    quantised = quantise(model, widths.fraction_bits)
-    try:
-        quantised.check_ranges(widths.logit_bits)
-    except InputError:
-        raise _range_refusal(plan, number, model) from None
-    return AnsweringModel(quantised, model.predict)
+    integers = quantise(model, widths.fraction_bits)
+    integers.check_ranges(widths.logit_bits)
+    return integers
 
 
-def train_float(plan: Plan, rows: Indices, labels: Indices, hidden: Sequence[int], party: int) -> FloatModel:
-    """Trains a party's network on these rows; the querying party is party 0."""
+def exact_logits(model: QuantisedModel, features: Floats | Sequence[Sequence[int]]) -> Indices:
+    """The integers of :meth:`QuantisedModel.logits` on each of n quantised rows, all at once: n x C.
+
+    For fully connected models whose ranges were checked: their sums are below 2^53 in magnitude, so that floats hold
+    them exactly in whatever order they are added.
+    """
+    # By the model's own width: of no rows at all, NumPy could not tell it.
+    values = np.asarray(features, dtype=np.float64).reshape(len(features), len(model.layers[0].weights[0]))
+    for number, layer in enumerate(model.layers):
+        weights, biases = (np.asarray(part, dtype=np.float64) for part in (layer.weights, layer.biases))
+        values = values @ weights.T + biases
+        if number < len(model.layers) - 1:
+            values = np.floor(np.maximum(values, 0.0) / (1 << model.fraction_bits))
+    return values.astype(np.int64)
+
+
+def vote_counts(
+    models: Sequence[QuantisedModel], features: Floats | Sequence[Sequence[int]], num_classes: int
+) -> Indices:
+    """How many of the models vote for each class on each of n quantised rows, exactly as the protocol counts: n x C."""
+    counts = np.zeros((len(features), num_classes), dtype=np.int64)
+    for model in models:
+        counts[np.arange(len(features)), exact_logits(model, features).argmax(axis=1)] += 1
+    return counts
+
+
+def score_of(plan: Plan, rows: Indices, model: FloatModel) -> Score:
+    """How good a model is on these rows."""
+    return _scored(plan, rows, model.predict(plan.dataset.features[rows]))
+
+
+def ensemble_score(plan: Plan, rows: Indices, models: Sequence[QuantisedModel]) -> Score:
+    """How good the plurality of many is without noise; ties go to the lowest class."""
     data = plan.dataset
-    return train(data.features[rows], labels, data.num_classes, hidden, (plan.config.seed, party))
+    # Rounds halves to the even integer, as fixed_point.quantise does, without an error: features are small.
+    integers = np.rint(data.features[rows] * (1 << plan.parameters.widths.fraction_bits))
+    return _scored(plan, rows, vote_counts(models, integers, data.num_classes).argmax(axis=1))
 
 
-def _range_refusal(plan: Plan, number: int, model: FloatModel) -> InputError:
-    """A user of the job cannot shrink the weights, but can choose the set, or what the weights come from."""
-    widths, default = plan.parameters.widths, ParameterSet.named(JobConfig.parameters)
-    remedy = f"choose {flag('parameters')} {default.name}"
-    try:
-        quantise(model, default.fraction_bits).check_ranges(default.logit_bits)
-    except InputError:
-        remedy = f"no set is made for such weights: choose other {flag('data')}, or another {flag('seed')}"
-    return plan.config.refusal(
-        "parameters",
-        f"the model that {answering_party(number)} trained could wrap in the logit ring of {widths.logit_bits} "
-        f"bits: {remedy}",
-    )
+def _scored(plan: Plan, rows: Indices, predicted: Indices) -> Score:
+    data = plan.dataset
+    return score(predicted, data.labels[rows], data.num_classes, None if plan.group is None else plan.group.of(rows))
+
+
+def task_of(plan: Plan, rows: Indices, labels: Indices, party: int) -> TrainingTask:
+    """The training of a party's network on these rows with these labels."""
+    data, widths, mix = plan.dataset, plan.parameters.widths, plan.architectures
+    hidden = mix[party % len(mix)]
+    sizes = (data.num_features, *hidden, data.num_classes)
+    bound = weight_bound(sizes, widths.fraction_bits, widths.logit_bits)
+    return TrainingTask(data.features[rows], labels, data.num_classes, hidden, (plan.config.seed, party), bound)
+
+
+def _key(task: TrainingTask) -> bytes:
+    """A digest of everything that decides a training, what computes it included."""
+    computing = [RECIPE, installed_version("torch"), installed_version("numpy")]
+    figures = [*computing, task.num_classes, list(task.hidden), list(task.seed), task.bound, list(task.features.shape)]
+    state = hashlib.sha256(json.dumps(figures).encode())
+    for array in (task.features, task.labels):
+        state.update(np.ascontiguousarray(array).tobytes())
+    return state.digest()

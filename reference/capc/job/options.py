@@ -9,11 +9,17 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
-OptionValue = bool | int | str | Fraction | Path | StrEnum
+OptionValue = bool | int | str | Fraction | Path | StrEnum | tuple[StrEnum, ...]
 
 _MAGNITUDE = 30
 _DIGITS = 40
 NAME_LENGTH = 200
+
+OF_THE_PROTOCOL = (
+    *("engine", "declare_model", "prepare", "workers", "vote_variant", "network"),
+    *("ledger", "ledger_key", "journal", "ask_again", "data_set", "allowance", "allowance_queries"),
+)
+"""Options that say how the protocol runs and what it keeps: a simulation runs none, and keeps nothing."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,17 @@ def _decimal(text: str) -> Decimal:
 def choice(names: type[StrEnum]) -> Option:
     """One of a few names."""
     return Option("one of " + ", ".join(names), names)
+
+
+def several(names: type[StrEnum]) -> Option:
+    """Some of a few names, each at most once: with commas in a flag, a list in a file."""
+
+    def read(raw: object) -> tuple[StrEnum, ...]:
+        if not isinstance(raw, list) or len(set(map(str, raw))) != len(raw):
+            raise ValueError
+        return tuple(names(name) for name in raw)
+
+    return Option("some, with commas between them, of " + ", ".join(names), read, lambda text: text.split(","))
 
 
 def file_name(holds: str) -> Option:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
 from capc.foundation.errors import InputError, ParameterError
-from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party
-from capc.job.config import JobConfig, rational_text
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party, organisation
+from capc.job.advice import Advice, advise
+from capc.job.config import Budgets, JobConfig, rational_text
 from capc.job.engines import find_engine
-from capc.job.files import beside
-from capc.job.journal import Journal, check_place, default_folder
-from capc.job.network import NETWORKS, fastest_vote
-from capc.job.options import flag
-from capc.learning.data import Dataset, DataShape, load_digits, load_npz
-from capc.learning.partition import Sizes
-from capc.learning.training import ARCHITECTURES
+from capc.job.keeping.files import beside
+from capc.job.keeping.journal import Journal, check_place, default_folder
+from capc.job.options import OF_THE_PROTOCOL, flag
+from capc.learning.architectures import mix
+from capc.learning.baselines import DP_SGD_LEAST_EPSILON, Baseline, dp_sgd_is_installed
+from capc.learning.bounds import weight_bound
+from capc.learning.data import Column, Dataset, DataShape, load_digits, load_npz
+from capc.learning.division import check_division, role_sizes
 from capc.models.architecture import dense_architecture
 from capc.privacy.account import Account
 from capc.privacy.accountants.policies import (
@@ -31,6 +35,7 @@ from capc.privacy.accountants.policies import (
 from capc.privacy.ledger import Ledger, Terms, open_ledger
 from capc.privacy.query_cost import query_cost
 from capc.protocol.engine import EMBEDDED, SecureEngine
+from capc.protocol.network import NETWORKS, fastest_vote
 from capc.session.parameters import Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
 from capc.session.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
 
@@ -59,13 +64,27 @@ class Plan:
         parameters: what every session of the run is bound to.
         budget: the limit of the account, in the unit of the mechanism.
         engine: of steps 1c and 3; None for the embedded one.
+        advice: what public figures say of the noise.
+        simulated: whether F_CaPC in the clear takes the place of the protocol.
     """
 
     config: JobConfig
     dataset: Dataset
     parameters: Parameters
     budget: Fraction
-    engine: SecureEngine | None = None
+    engine: SecureEngine | None
+    advice: Advice
+    simulated: bool = False
+
+    @property
+    def group(self) -> Column | None:
+        """The attribute by which accuracy is told apart."""
+        return None if self.config.group is None else self.dataset.columns[self.config.group]
+
+    @property
+    def architectures(self) -> tuple[tuple[int, ...], ...]:
+        """Widths of hidden layers, which parties take in turn."""
+        return _architectures(self.config, self.dataset.shape)
 
     @property
     def allowances(self) -> AllowanceFolder | None:
@@ -77,8 +96,8 @@ class Plan:
             path = allowances_folder(config.ledger)
         return None if path is None else AllowanceFolder(path, config.allowance_queries, place)
 
-    def open_journal(self, account: Account) -> Journal | None:
-        """What the querying party keeps over all runs on a ledger; None for an account in memory.
+    def open_journal(self, account: Account, party: int) -> Journal | None:
+        """What a querying party keeps over all runs on a ledger; None for an account in memory.
 
         Raises:
             InputError: the journal cannot be used, or belongs to another ledger.
@@ -87,6 +106,8 @@ class Plan:
             return None
         identity = account.head.identity
         file = self.config.journal or default_folder() / f"{identity.hex()[:32]}.json"
+        # Each party keeps a file of its own, which on one disk needs a name of its own.
+        file = beside(file, f".{organisation(party)}") if party else file
         with self.config.placing("journal"):
             return Journal(file, identity)
 
@@ -117,20 +138,27 @@ def allowances_folder(ledger: Path) -> Path:
     return beside(ledger, ".allowances")
 
 
-def prepare(config: JobConfig) -> Plan:
+def prepare(config: JobConfig, *, simulated: bool = False, dataset: Dataset | None = None) -> Plan:
     """Loads the data and settles noise, budget and sizes.
+
+    Args:
+        config: the options.
+        simulated: whether F_CaPC in the clear takes the place of the protocol.
+        dataset: what these options load, if it was loaded already.
 
     Raises:
         InputError: the options contradict each other, the data cannot be used, a role would get too few rows, the
             noise or the votes do not fit the rings, not even one query fits the budget, or the engine cannot be used.
     """
-    _check_together(config)
+    _check_together(config, simulated=simulated)
     with config.placing("parameters"):
         widths = ParameterSet.named(config.parameters)
     if config.allowance is not None and not widths.he_distance_bits:
         raise config.refusal("allowance", f"parameters {widths.name} claim no circuit privacy: leave this out")
     if config.allowance is not None and not _may_be_folder(config.allowance):
         raise config.refusal("allowance", "a file is in its place: name a folder")
+    if config.keep is not None and not _may_be_folder(config.keep):
+        raise config.refusal("keep", "a file is in its place: name a folder")
     engine = find_engine(config)
     release = _release_policy(config, widths.grid_bits)
     budget = _budget(config, release, widths.grid_bits)
@@ -139,8 +167,26 @@ def prepare(config: JobConfig) -> Plan:
         return _parameters(config, widths, shape, release)
 
     # Features are read last: all that can be refused without them is refused before.
-    dataset = load_digits() if config.data is None else load_npz(config.data, admit)
-    return Plan(config, dataset, admit(dataset.shape), budget, engine)
+    dataset = _load(config, admit) if dataset is None else dataset
+    advice = advise(
+        answering=config.parties,
+        classes=dataset.num_classes,
+        pool=sum(role_sizes(config.division, dataset.num_rows).pools),
+        queries=config.charged,
+        release=release,
+        grid_bits=widths.grid_bits,
+    )
+    return Plan(config, dataset, admit(dataset.shape), budget, engine, advice, simulated)
+
+
+def _load(config: JobConfig, admit: Callable[[DataShape], object]) -> Dataset:
+    columns = {name: getattr(config, name) for name in ("column", "group") if getattr(config, name) is not None}
+    if config.data is None:
+        for name in columns:
+            raise config.refusal(name, f"scikit-learn's digits have no such array: give {flag('data')} too")
+        return load_digits()
+    with config.placing(*columns) if columns else nullcontext():
+        return load_npz(config.data, admit, columns=sorted(set(columns.values())), scaling=config.scaling)
 
 
 def _check_not_lost(config: JobConfig) -> None:
@@ -162,7 +208,35 @@ def _may_be_folder(path: Path) -> bool:
     return there.is_dir()
 
 
-def _check_together(config: JobConfig) -> None:
+def _check_study(config: JobConfig, *, simulated: bool) -> None:
+    """What the parties do around the protocol."""
+    for name in OF_THE_PROTOCOL if simulated else ():
+        # Also one that code sets, and no flag or file: a ledger would be opened.
+        if name in config.places or getattr(config, name) != JobConfig.__dataclass_fields__[name].default:
+            raise config.refusal(name, "a simulation runs no protocol and charges no ledger: leave this out")
+    if config.queriers > config.parties + 1:
+        raise config.refusal(
+            "queriers",
+            f"there are {config.parties + 1} parties ({config.place('parties')} and one): choose at most as many",
+        )
+    if config.rounds > config.queries:
+        raise config.refusal(
+            "rounds", f"there are {config.queries} queries ({config.place('queries')}): choose as many"
+        )
+    if Baseline.DP_SGD in config.baselines and not dp_sgd_is_installed():
+        raise config.refusal(
+            "baselines", "the package opacus is not installed: pip install opacus, or leave dp_sgd out"
+        )
+    if Baseline.DP_SGD in config.baselines and config.epsilon < DP_SGD_LEAST_EPSILON:
+        raise config.refusal(
+            "baselines", f"epsilon = {float(config.epsilon):g} is too low for Opacus: leave dp_sgd out"
+        )
+    if config.budgets is Budgets.SEPARATE and config.ledger is not None:
+        raise config.refusal("budgets", f"a ledger holds one budget for all: leave out {flag('ledger')}, or this")
+
+
+def _check_together(config: JobConfig, *, simulated: bool) -> None:
+    _check_study(config, simulated=simulated)
     if config.network is not None and config.vote_variant is not None:
         raise config.refusal("network", f"it chooses the vote's variant: leave out {flag('vote_variant')}, or this")
     _check_ledger(config)
@@ -215,7 +289,7 @@ def _release_policy(config: JobConfig, grid_bits: int) -> ReleasePolicy:
     policy = _policy_of_options(config)
     with config.placing("epsilon", "delta"):
         if config.sigma is None:
-            return with_sigma(policy, calibrate_sigma(policy, grid_bits, config.queries))
+            return with_sigma(policy, calibrate_sigma(policy, grid_bits, config.charged))
         return with_joint_cost(policy) if config.joint else policy
 
 
@@ -273,14 +347,17 @@ def _vote_variant(config: JobConfig, widths: ParameterSet, num_classes: int) -> 
 def _parameters(config: JobConfig, widths: ParameterSet, shape: DataShape, release: ReleasePolicy) -> Parameters:
     """What sessions are bound to, once rows, features and classes are known."""
     rows_place = "scikit-learn's digits" if config.data is None else str(config.data)
-    sizes = Sizes.of(shape.rows, shape.classes)
-    sizes.check(config.parties, config.queries, config.place("parties"), config.place("queries"), rows_place)
+    check_division(config.division, shape, config.place, rows_place, config.queries)
     variant = _vote_variant(config, widths, shape.classes)
     if config.prepare and variant is VoteVariant.MULTI_ROUND:
         place = config.place("vote_variant" if config.network is None else "network")
         raise config.refusal(
             "prepare", f"a vote in rounds ({place}) cannot be prepared: choose another, or leave this out"
         )
+    architectures = _architectures(config, shape)
+    with config.placing("parameters"):
+        for hidden in architectures:
+            weight_bound((shape.features, *hidden, shape.classes), widths.fraction_bits, widths.logit_bits)
     with config.placing("threshold", "parameters"):
         parameters = Parameters(widths, shape.classes, shape.features, release, variant)
     try:
@@ -293,13 +370,19 @@ def _parameters(config: JobConfig, widths: ParameterSet, shape: DataShape, relea
             noise += f" ({config.place('sigma')})"
         places = ", ".join(config.place(name) for name in ("parties", "parameters"))
         raise InputError(f"{error}; {noise}, {places}") from None
-    _check_batch(config, parameters)
+    _check_batch(config, parameters, architectures)
     return parameters
 
 
-def _check_batch(config: JobConfig, parameters: Parameters) -> None:
+def _architectures(config: JobConfig, shape: DataShape) -> tuple[tuple[int, ...], ...]:
+    """The mix for what a party is declared to hold."""
+    declared = role_sizes(config.division, shape.rows).parties
+    return mix(shape.features, shape.classes, sum(declared) // len(declared))
+
+
+def _check_batch(config: JobConfig, parameters: Parameters, architectures: Sequence[Sequence[int]]) -> None:
     """Refuses what the session will refuse, whose largest layer is known before training."""
-    widest = max(width for hidden in ARCHITECTURES for width in hidden)
+    widest = max(width for hidden in architectures for width in hidden)
     architecture = dense_architecture((parameters.num_features, widest, parameters.num_classes))
     parties = [QUERYING_PARTY, *(answering_party(index + 1) for index in range(config.parties)), PRIVACY_GUARDIAN]
     participants = tuple(

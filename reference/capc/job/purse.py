@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from capc.foundation.parties import QUERYING_PARTY, answering_party
-from capc.job.config import JobConfig
-from capc.job.journal import Journal
+from capc.foundation.parties import organisation
+from capc.job.config import JobConfig, plain
+from capc.job.keeping.journal import Journal
 from capc.job.options import flag
 from capc.learning.data import Dataset, Indices
-from capc.learning.partition import Split
+from capc.learning.partition import Division, Split
 
 HELD_OUT = "the held-out rows"
 
@@ -28,15 +28,23 @@ class Purse:
         dataset: all rows.
         split: who holds which.
         config: the run's options.
+        party: whose purse it is.
         journal: of earlier runs; None for a run that has none.
         charged: whether the ledger has charges already.
     """
 
     def __init__(
-        self, dataset: Dataset, split: Split, config: JobConfig, journal: Journal | None, *, charged: bool = False
+        self,
+        dataset: Dataset,
+        split: Split,
+        config: JobConfig,
+        party: int,
+        journal: Journal | None,
+        *,
+        charged: bool = False,
     ) -> None:
         self._dataset = dataset
-        self._pool = split.pool
+        self._pool = split.pools[party]
         self._config = config
         self._journal = journal
         self.bought: dict[int, int] = {}
@@ -114,18 +122,21 @@ class Purse:
 
 
 def _roles(dataset: Dataset, split: Split) -> dict[str, list[bytes]]:
-    held = {str(QUERYING_PARTY): np.concatenate([split.labelled, split.pool]), HELD_OUT: split.test}
-    for number, rows in enumerate(split.answering, start=1):
-        held[str(answering_party(number))] = rows
+    held = {HELD_OUT: split.test}
+    for number, rows in enumerate(split.parties):
+        own = [rows, split.pools[number]] if number < len(split.pools) else [rows]
+        held[organisation(number)] = np.concatenate(own)
     return {role: [dataset.digests[row] for row in rows.tolist()] for role, rows in held.items()}
 
 
 def _same_split(config: JobConfig) -> str:
-    given = ", ".join(f"{name} = {getattr(config, name)} ({config.place(name)})" for name in _DIVIDES)
+    always = ("seed", "parties", "partition")
+    names = [*always, *(name for name in _DIVIDES if name in config.places and name not in always)]
+    given = ", ".join(f"{name} = {plain(getattr(config, name))} ({config.place(name)})" for name in names)
     return (
         f"{given} and the data divide the rows anew: give those of the ledger's first run, only rows that no run has "
         "seen, or another ledger"
     )
 
 
-_DIVIDES = ("seed", "parties", "partition")
+_DIVIDES = ("seed", "parties", *(name for name in Division.__dataclass_fields__ if name != "parties"))

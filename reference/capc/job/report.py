@@ -10,19 +10,27 @@ from __future__ import annotations
 import platform
 from dataclasses import asdict
 from fractions import Fraction
+from functools import reduce
 from math import inf, nextafter
 
-from capc.job.config import rational_text
+from capc.foundation.environment import requirements
+from capc.foundation.parties import organisation
+from capc.job.config import Budgets, rational_text
 from capc.job.engines import described
-from capc.job.environment import requirements
-from capc.job.state import JobState
+from capc.job.options import flag
+from capc.job.state import JobState, PartyRecord, QueryRecord, Turn
+from capc.learning.metrics import Score
+from capc.privacy.account import Account
+from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.figures.statement import PrivacyStatement, budget_statement, spent_statement
 from capc.privacy.ledger import Ledger, most_models
+from capc.protocol.costs import StepCost
 from capc.protocol.engine import EMBEDDED
 from capc.session.parameters import SPEC_VERSION
 from capc.two_party.garbling.concrete_bound import GarblingBound, garbling_bound
+from capc.two_party.hash_use import HashUse
 
-SCHEMA = "run_report/v1"
+SCHEMA = "run_report/v2"
 
 _LEAST_DISTANCE_BITS = 40
 """Statistical distance 2^-40 of HE responses from ones that hide the weights; sets for tests claim less."""
@@ -30,52 +38,106 @@ _LEAST_DISTANCE_BITS = 40
 
 def document(state: JobState) -> dict[str, object]:
     """What the run has done so far, in JSON values. The state may be that of a run that was interrupted."""
-    engine, labeller = described(state.plan.engine), state.labeller
-    before, after = (score or (None, None) for score in (state.before, state.after))
+    engine = described(state.plan.engine)
     installed = {entry.distribution: entry.version for entry in requirements()}
     return {
         "schema": SCHEMA,
+        "simulated": state.plan.simulated,
         "status": state.status.value,
         "config": state.plan.config.document(),
         "data": _data(state),
-        "models": [{**asdict(model), "layer_sizes": list(model.layer_sizes)} for model in state.models],
-        "queries": [asdict(query) for query in state.queries],
+        "parties": [_party(party) for party in state.parties],
+        "ensemble": _score(state.ensemble),
+        "queriers": [_querier(turn) for turn in state.turns],
+        "queries": [_query(state, query) for query in state.queries],
         "agreement": agreement(state),
         "privacy": _privacy(state),
+        "advice": _advice(state),
         "ledger": _ledger(state),
         "journal": _journal(state),
         # What computed steps 1c and 3, and against whom it keeps nothing secret under the declared model.
         "engine": {**asdict(engine), "not_withstood": list(engine.not_withstood)},
         "garbling": _garbling(state),
-        "accuracy": {
-            "before": before[0],
-            "after": after[0],
-            "balanced_before": before[1],
-            "balanced_after": after[1],
-        },
-        "steps": {} if labeller is None else {name: asdict(cost) for name, cost in labeller.costs.items()},
+        "steps": {name: asdict(cost) for name, cost in costs(state).items()},
         "versions": {"python": platform.python_version(), "specification": SPEC_VERSION, **installed},
     }
 
 
 def _data(state: JobState) -> dict[str, object]:
-    data, split = state.plan.dataset, state.split
+    data, split, group = state.plan.dataset, state.split, state.plan.group
     return {
         "name": data.name,
         "rows": data.num_rows,
         "features": data.num_features,
         "classes": list(data.classes),
+        "group": None if group is None else {"name": group.name, "values": list(group.values)},
         "split": {
             "test": len(split.test),
-            "labelled": len(split.labelled),
-            "pool": len(split.pool),
-            "answering": [len(rows) for rows in split.answering],
+            "pools": [len(rows) for rows in split.pools],
+            "parties": [len(rows) for rows in split.parties],
         },
     }
 
 
+def _score(score: Score | None) -> dict[str, object] | None:
+    return None if score is None else score.document()
+
+
+def _party(record: PartyRecord) -> dict[str, object]:
+    return {
+        "party": record.party,
+        "name": organisation(record.party),
+        "layer_sizes": list(record.layer_sizes),
+        "rows": sum(record.per_class),
+        "per_class": list(record.per_class),
+        "score": record.score.document(),
+    }
+
+
+def _querier(turn: Turn) -> dict[str, object]:
+    return {
+        "party": turn.party,
+        "before": _score(turn.before),
+        "after": _score(turn.after),
+        "rounds": [
+            {
+                "round": record.round,
+                "queries": record.queries,
+                "epsilon": account_epsilon(turn.account, record.spent),
+                "score": record.score.document(),
+            }
+            for record in turn.rounds
+        ],
+        "baselines": {name.value: score.document() for name, score in turn.baselines.items()},
+    }
+
+
+def account_epsilon(account: Account, spent: Fraction) -> float:
+    """An odometer reading, rounded up."""
+    policy = account.policy
+    return rounded_up(epsilon_upper(account.cost.unit, spent, policy.delta, policy.renyi_order))
+
+
+def _query(state: JobState, query: QueryRecord) -> dict[str, object]:
+    true_label = int(state.plan.dataset.labels[query.row])
+    return {**asdict(query), "votes": list(query.votes), "true_label": true_label}
+
+
+def costs(state: JobState) -> dict[str, StepCost]:
+    """Seconds, bytes and rounds of each step, over the turns of all querying parties."""
+    added: dict[str, StepCost] = {}
+    for labeller in state.labellers:
+        for name, cost in labeller.costs.items():
+            known = added.get(name, StepCost())
+            added[name] = StepCost(known.seconds + cost.seconds, known.bytes + cost.bytes, known.rounds + cost.rounds)
+    return added
+
+
 def agreement(state: JobState) -> dict[str, int]:
-    """Counts over the queries; `correct` compares with the data's own labels, which no party of a real run has."""
+    """Counts over the queries; `correct` compares with the data's own labels, which no party of a real run has.
+
+    `plurality` is how many of the released labels are the plurality's, before noise.
+    """
     labels = state.plan.dataset.labels
     released = [query for query in state.queries if query.label is not None]
     return {
@@ -83,7 +145,19 @@ def agreement(state: JobState) -> dict[str, int]:
         "released": len(released),
         "withheld": len(state.queries) - len(released),
         "equal_to_ideal": sum(query.label == query.ideal_label for query in state.queries),
+        "plurality": sum(query.label == query.votes.index(max(query.votes)) for query in released),
         "correct": sum(query.label == int(labels[query.row]) for query in released),
+    }
+
+
+def _advice(state: JobState) -> dict[str, object]:
+    advice = state.plan.advice
+    return {
+        "sigma": rational_text(advice.sigma),
+        "threshold": None if advice.threshold is None else rational_text(advice.threshold),
+        "queries": advice.queries,
+        "warnings": list(advice.warnings),
+        "reasons": list(advice.reasons),
     }
 
 
@@ -97,7 +171,8 @@ def _privacy(state: JobState) -> dict[str, object]:
         "statistical_terms": rounded_up(guaranteed.terms),
         "label": enforced_label(state),
         "realised": rounded_up(reading.epsilon),
-        "realised_label": reading.label,
+        "realised_label": enforced_label(state) if state.plan.simulated else reading.label,
+        "all_queriers": _together(state),
         "mechanism": policy.mechanism.value,
         "adjacency": policy.adjacency.value,
         "method": guaranteed.method,
@@ -117,6 +192,17 @@ def _privacy(state: JobState) -> dict[str, object]:
     }
 
 
+def _together(state: JobState) -> dict[str, object]:
+    """What all querying parties together are promised."""
+    return {"budgets": state.plan.config.budgets.value, "epsilon": _epsilon_of_all(state)}
+
+
+def _epsilon_of_all(state: JobState) -> float:
+    """Separate budgets add up: each querying party's answers are about the same data."""
+    account, budgets = state.account, 1 if state.plan.config.budgets is Budgets.SHARED else len(state.turns)
+    return account_epsilon(account, budgets * account.budget)
+
+
 def _ledger(state: JobState) -> dict[str, object] | None:
     """Which log the privacy figures were read from, and up to which record; None for an account in memory."""
     if not isinstance(state.account, Ledger):
@@ -129,11 +215,11 @@ def _journal(state: JobState) -> dict[str, int | bool] | None:
     """What earlier runs on the same ledger asked and bought; None for a run without a ledger."""
     if not isinstance(state.account, Ledger):
         return None
-    purse = state.purse
+    purses = [turn.purse for turn in state.turns]
     return {
-        "asked_before": purse.asked_before,
-        "labels_reused": len(purse.bought),
-        "earlier_charges_unknown": purse.is_new,
+        "asked_before": sum(purse.asked_before for purse in purses),
+        "labels_reused": sum(len(purse.bought) for purse in purses),
+        "earlier_charges_unknown": all(purse.is_new for purse in purses),
     }
 
 
@@ -166,13 +252,18 @@ def _garbling(state: JobState) -> dict[str, object] | None:
 def concrete_bound(state: JobState) -> GarblingBound | None:
     """The same, against the enforced epsilon and delta; None before anything was garbled."""
     policy = state.account.policy
-    if state.labeller is None:
+    if not state.labellers or state.plan.simulated:
         return None
-    return garbling_bound(state.labeller.hash_use, policy.epsilon, policy.delta)
+    use = reduce(HashUse.joined, (labeller.hash_use for labeller in state.labellers))
+    return garbling_bound(use, policy.epsilon, policy.delta)
 
 
 def enforced_label(state: JobState) -> str:
     """What stands beside the enforced epsilon: a guarantee only of the base model and a set made for one."""
+    if state.plan.simulated:
+        return f"no guarantee: simulated in the clear, with noise from {flag('seed')}"
+    if state.plan.config.budgets is Budgets.SEPARATE and len(state.turns) > 1:
+        return f"no guarantee: {len(state.turns)} budgets, which keep epsilon <= {_epsilon_of_all(state):g} together"
     engine = described(state.plan.engine)
     if engine.model != EMBEDDED.model:
         return f"no guarantee: under the declared model {engine.model} only, which is weaker than the base model"

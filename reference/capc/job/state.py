@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from fractions import Fraction
+from typing import Protocol
 
 from capc.foundation.hidden import type_only
 from capc.job.plan import Plan
 from capc.job.purse import Purse
+from capc.learning.baselines import Baseline
+from capc.learning.metrics import Score
 from capc.learning.partition import Split
 from capc.privacy.account import Account
 from capc.protocol.collaboration import PreparedQueries, QueryResult
@@ -67,22 +70,18 @@ class Labeller(Protocol):
         """
 
 
-class Score(NamedTuple):
-    """Quality of the querying party's model on held-out rows."""
-
-    accuracy: float
-    balanced: float
-
-
 @dataclass(frozen=True)
 class QueryRecord:
     """One query that was charged and answered or withheld.
 
     Attributes:
-        index: counts from 1, as in the session.
+        index: counts from 1, over all querying parties.
+        party: who asked.
+        round: of its turn, from 1.
         row: the queried row of the data.
         label: the released class, None when withheld.
         ideal_label: what the ideal functionality gives.
+        votes: for each class, before noise. Only a demonstration in one process may know them.
         seconds: its share of the wall-clock time of its batch, after the batch was prepared if it was.
         bytes: its share of the length of all messages of its batch; the same.
         offline_seconds: its share of the time in which its batch was prepared; 0 if it was not.
@@ -90,9 +89,12 @@ class QueryRecord:
     """
 
     index: int
+    party: int
+    round: int
     row: int
     label: int | None
     ideal_label: int | None
+    votes: tuple[int, ...]
     seconds: float
     bytes: float
     offline_seconds: float
@@ -100,18 +102,67 @@ class QueryRecord:
 
 
 @dataclass(frozen=True)
-class ModelRecord:
-    """One answering party's model. Only a demonstration in one process may know the accuracy.
+class PartyRecord:
+    """One party's model before any query. Only a demonstration in one process may know the score.
 
     Attributes:
+        party: its number; the first ones ask.
         layer_sizes: d, hidden widths, C.
-        rows: how many rows it was trained on.
-        accuracy: on held-out rows, before quantisation.
+        per_class: how many of its labelled rows are of each class.
+        score: on held-out rows, before quantisation.
     """
 
+    party: int
     layer_sizes: tuple[int, ...]
-    rows: int
-    accuracy: float
+    per_class: tuple[int, ...]
+    score: Score
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """What a querying party has after a round of questions.
+
+    Attributes:
+        round: from 1.
+        queries: how many it asked until then.
+        spent: what its budget paid until then, for whomever.
+        score: of the retrained model, on held-out rows.
+    """
+
+    round: int
+    queries: int
+    spent: Fraction
+    score: Score
+
+
+@dataclass
+class Turn:
+    """One querying party's turn: its questions, and its model before and after.
+
+    Attributes:
+        party: its number.
+        account: what its queries are charged to.
+        purse: what it asked and bought in earlier runs.
+        before: its model before its first question; None until trained.
+        rounds: those that ended.
+        baselines: what the gain is compared with, by name.
+        labeller: the collaboration; None until it is set up.
+    """
+
+    party: int
+    account: Account
+    purse: Purse
+    before: Score | None = None
+    rounds: list[RoundRecord] = field(default_factory=list)
+    baselines: dict[Baseline, Score] = field(default_factory=dict)
+    labeller: Labeller | None = None
+
+    @property
+    def after(self) -> Score | None:
+        """Its model after its last round; None before the first ended."""
+        return self.rounds[-1].score if self.rounds else None
+
+    __repr__ = type_only
 
 
 @dataclass
@@ -121,37 +172,47 @@ class JobState:
     Attributes:
         plan: what the run was started with.
         split: who holds which rows.
-        account: the privacy account.
-        purse: what was asked and bought in earlier runs.
+        turns: one for each querying party, in order.
         status: how the run ended.
-        models: one for each answering party trained so far.
+        parties: one for each party trained so far.
         queries: those done so far.
-        before: the querying party's model before the first query; None until trained.
-        after: the same after retraining; None until retrained.
-        labeller: the collaboration; None until it is set up.
+        ensemble: what the plurality of those who answer party 0 gets right, without noise; None until trained.
     """
 
     plan: Plan
     split: Split
-    account: Account
-    purse: Purse
+    turns: tuple[Turn, ...]
     status: Status = Status.INTERRUPTED
-    models: list[ModelRecord] = field(default_factory=list)
+    parties: list[PartyRecord] = field(default_factory=list)
     queries: list[QueryRecord] = field(default_factory=list)
-    before: Score | None = None
-    after: Score | None = None
-    labeller: Labeller | None = None
+    ensemble: Score | None = None
+
+    @property
+    def account(self) -> Account:
+        """The one account; with separate budgets the first querying party's."""
+        return self.turns[0].account
+
+    def asked_by(self, turn: Turn) -> list[QueryRecord]:
+        """The queries of one turn so far."""
+        return [query for query in self.queries if query.party == turn.party]
+
+    @property
+    def labellers(self) -> list[Labeller]:
+        """Every collaboration that was set up."""
+        return [turn.labeller for turn in self.turns if turn.labeller is not None]
 
     __repr__ = type_only
 
 
 class Stage(StrEnum):
-    """What a run does, in this order."""
+    """What a run does, in this order; a study has one stage of its own."""
 
     TRAINING = "training local models"
     SETUP = "setting up the session"
     QUERIES = "labelling queries"
     RETRAINING = "retraining"
+    BASELINES = "training baselines"
+    STUDY = "running the study"
 
 
 class Display(Protocol):

@@ -73,19 +73,23 @@ class Archive:
         self._path = path
         self._members = [name for name in opened.namelist() if name.endswith(_SUFFIX)]
 
-    def header(self, name: str) -> ArrayHeader:
+    def header(self, name: str, remedy: str = _REMEDY) -> ArrayHeader:
         """The header of an array; its content is not touched.
+
+        Args:
+            name: of the array.
+            remedy: what to do where it is missing.
 
         Raises:
             InputError: there is no such array, or its header cannot be read or does not fit its content.
         """
         if name + _SUFFIX not in self._members:
-            raise InputError(f"{self._path}: the array {name} is missing: {self._holds()}: {_REMEDY}")
+            raise InputError(f"{self._path}: the array {shown(name)} is missing: {self._holds()}: {remedy}")
         with self._reading(name) as stream:
             found = _read_header(name, stream)
             announced = self._opened.getinfo(name + _SUFFIX).file_size
         if found.dtype.hasobject or found.start + found.cells * found.dtype.itemsize != announced:
-            raise self._unreadable(name)
+            raise self.unreadable(name)
         return found
 
     def read(self, header: ArrayHeader, into: NDArray[np.generic]) -> None:
@@ -112,15 +116,16 @@ class Archive:
             with self._opened.open(name + _SUFFIX) as stream:
                 yield stream
         except Exception:  # noqa: BLE001  # archives, decompressors and header texts raise what nobody lists
-            raise self._unreadable(name) from None
+            raise self.unreadable(name) from None
 
-    def _unreadable(self, name: str) -> InputError:
+    def unreadable(self, name: str) -> InputError:
+        """The refusal of an array that is damaged, or not what was looked for."""
         return InputError(
-            f"{self._path}: the array {name} cannot be read: store plain numbers, no objects, in an intact file"
+            f"{self._path}: the array {shown(name)} cannot be read: store plain numbers, no objects, in an intact file"
         )
 
     def _holds(self) -> str:
-        names = [_shown(name.removesuffix(_SUFFIX)) for name in self._members]
+        names = [shown(name.removesuffix(_SUFFIX)) for name in self._members]
         more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
         return f"the file holds {', '.join(names[:_NAMES_SHOWN])}{more}" if names else "the file holds no array"
 
@@ -192,7 +197,7 @@ def _exactly(stream: IO[bytes], count: int) -> bytes:
     return content
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """An array's name in one line, whatever it is made of."""
     cut = name if len(name) <= _NAME_LENGTH else name[:_NAME_LENGTH] + "..."
     return cut if cut.isprintable() and cut.strip() == cut and cut else ascii(cut)

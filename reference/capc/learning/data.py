@@ -1,14 +1,19 @@
 """Data sets for the demonstration: scikit-learn's digits, or a file of the user (CAPC-RUN-001).
 
-A feature is a number in [-1, 1], because the range analysis of the models relies on that bound. In a deployment the
-bounds of a feature are public and agreed beforehand; the demonstration takes them from the file that it splits.
+A feature is a number in [-1, 1], because the range analysis of the models relies on that bound, and zero stays zero:
+the dark background of an image and the absent category of a table weigh nothing in a sum. In a deployment the bounds of
+a feature are public and agreed beforehand. Bytes are bounded by their type; of other numbers the demonstration takes
+the bounds from the file that it splits.
+
+Spec: CAPC-RUN-028.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +22,7 @@ from numpy.typing import NDArray
 
 from capc.foundation.errors import InputError
 from capc.foundation.hidden import type_only
-from capc.learning.archive import MAX_CELLS, ArrayHeader, open_archive
+from capc.learning.archive import MAX_CELLS, Archive, ArrayHeader, open_archive, shown
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -25,6 +30,21 @@ Indices = NDArray[np.int64]
 MAX_CLASSES = 1024
 MAX_FEATURES = 1 << 20
 MAX_ROWS = 1 << 20
+MAX_VALUES = 1024
+"""Different values of a column."""
+
+_FEATURES, _LABELS = "x", "y"
+
+
+class Scaling(StrEnum):
+    """By what features are divided to lie in [-1, 1]; what is 0 in the source stays 0."""
+
+    AUTO = "auto"
+    """Bytes (uint8) by 255, the bound of their type; of other arrays each column by its own largest absolute value."""
+    WHOLE = "whole"
+    """All by the largest absolute value of the array."""
+    COLUMN = "column"
+    """Each column by its own largest absolute value."""
 
 
 class DataShape(NamedTuple):
@@ -33,6 +53,27 @@ class DataShape(NamedTuple):
     rows: int
     features: int
     classes: int
+
+
+@dataclass(frozen=True)
+class Column:
+    """An attribute of each row that is no feature: a hospital, a state, a sex.
+
+    Attributes:
+        name: of the array in the source.
+        values: the distinct values in the source, ascending.
+        codes: n indices into ``values``.
+    """
+
+    name: str
+    values: tuple[int, ...]
+    codes: Indices
+
+    __repr__ = type_only
+
+    def of(self, rows: Indices) -> Column:
+        """The same attribute of these rows, in their order; values that do not occur among them keep their index."""
+        return replace(self, codes=self.codes[rows])
 
 
 @dataclass(frozen=True)
@@ -45,6 +86,7 @@ class Dataset:
         labels: n class indices in [0, C).
         classes: the C >= 2 labels that the classes have in the source, by class index; every class occurs.
         digests: of each row as it stands in the source, before features are scaled.
+        columns: the attributes that were asked for, by name.
     """
 
     name: str
@@ -52,6 +94,7 @@ class Dataset:
     labels: Indices
     classes: tuple[int, ...]
     digests: tuple[bytes, ...]
+    columns: Mapping[str, Column] = field(default_factory=dict)
 
     @property
     def shape(self) -> DataShape:
@@ -76,8 +119,17 @@ class Dataset:
         return int(self.features.shape[1])
 
 
-def load_digits() -> Dataset:
-    """Scikit-learn's handwritten digits: 1797 rows, 64 pixels from 0 to 16 scaled to [0, 1], 10 classes."""
+def load_digits(columns: Sequence[str] = ()) -> Dataset:
+    """Scikit-learn's handwritten digits: 1797 rows, 64 pixels from 0 to 16 divided by 16, 10 classes, no columns.
+
+    Raises:
+        InputError: a column is asked for.
+    """
+    if columns:
+        raise InputError(
+            f"column {shown(columns[0])}: scikit-learn's digits have no columns: "
+            "give an .npz archive that holds it, or leave it out"
+        )
     from sklearn import datasets  # noqa: PLC0415  # a second of import time that `--data` does not need
 
     pixels, labels = datasets.load_digits(return_X_y=True)
@@ -86,37 +138,44 @@ def load_digits() -> Dataset:
     return Dataset("digits", features, np.asarray(labels, np.int64), tuple(range(10)), digests)
 
 
-def load_npz(path: Path, admit: Callable[[DataShape], object] | None = None) -> Dataset:
+def load_npz(
+    path: Path,
+    admit: Callable[[DataShape], object] | None = None,
+    *,
+    columns: Sequence[str] = (),
+    scaling: Scaling = Scaling.AUTO,
+) -> Dataset:
     """The rows of a user's archive, with classes numbered 0 to C - 1 in the order of their labels.
 
-    Each feature is mapped linearly from its range in the file to [-1, 1]; a constant feature becomes 0. Headers are
-    read first, then labels, then features: what is wrong with the former costs no time and memory for the latter.
+    Headers are read first, then labels and columns, then features: what is wrong with the former costs no time and
+    memory for the latter.
 
     Args:
         path: an ``.npz`` archive with the arrays ``x`` (n x d real numbers) and ``y`` (n integers).
         admit: told of rows, features and classes before the features are read; it raises to refuse them.
+        columns: names of further arrays of n integers, to be read as attributes; a name given twice is read once.
+        scaling: by what features are divided.
 
     Raises:
         InputError: the file cannot be read, or the arrays are missing, have other shapes or types, are too large, hold
-            NaN or an infinity, or hold fewer than two classes.
+            NaN or an infinity, or hold fewer than two classes or more than ``MAX_VALUES`` values of an attribute.
     """
     if not path.is_file():
         raise InputError(f"{path}: {no_file_because(path)}: name an .npz archive with the arrays x and y")
     with open_archive(path) as archive:
-        of_features, of_labels = archive.header("x"), archive.header("y")
+        of_features, of_labels = archive.header(_FEATURES), archive.header(_LABELS)
         _check_headers(of_features, of_labels, path)
-        # The type decides which integers fit: 64 bits with a sign or without.
-        labels = np.empty(of_labels.shape, np.uint64 if of_labels.dtype.kind == "u" else np.int64)
-        archive.read(of_labels, labels)
-        classes, indices = _numbered(labels, path)
+        of_columns = [_column_header(archive, name, of_labels.shape[0], path) for name in dict.fromkeys(columns)]
+        classes, indices = _numbered(_read_integers(archive, of_labels), path)
+        attributes = {header.name: _column(archive, header, path) for header in of_columns}
         if admit is not None:
-            admit(DataShape(len(labels), of_features.shape[1], len(classes)))
+            admit(DataShape(len(indices), of_features.shape[1], len(classes)))
         features = np.empty(of_features.shape, np.float64)
         archive.read(of_features, features)
     _check_finite(features, path)
     digests = tuple(row_digest(row) for row in features)
-    _scale(features)
-    return Dataset(path.name, features, indices, classes, digests)
+    features /= _divisors(features, scaling, of_bytes=of_features.dtype == np.uint8)
+    return Dataset(path.name, features, indices, classes, digests, attributes)
 
 
 def row_digest(row: Floats) -> bytes:
@@ -155,6 +214,36 @@ def _check_headers(of_features: ArrayHeader, of_labels: ArrayHeader, path: Path)
         raise InputError(f"{path}: x has {rows} rows of {features} features: give at most {most} rows")
 
 
+def _column_header(archive: Archive, name: str, rows: int, path: Path) -> ArrayHeader:
+    """The header of an attribute, once everything is checked that shape and type decide."""
+    if name in {_FEATURES, _LABELS}:
+        raise InputError(f"{path}: column {name}: this array holds features or labels: name another one of n integers")
+    header = archive.header(name, f"name an array of {rows} integers as a column, or leave it out")
+    if header.shape != (rows,):
+        raise InputError(
+            f"{path}: {shown(name)} has the shape {header.shape} and there are {rows} rows: give one value for each"
+        )
+    if header.dtype.kind not in "iub":
+        raise InputError(f"{path}: {shown(name)} has the type {header.dtype}: give integers")
+    return header
+
+
+def _column(archive: Archive, header: ArrayHeader, path: Path) -> Column:
+    values, codes = np.unique(_read_integers(archive, header), return_inverse=True)
+    if len(values) > MAX_VALUES:
+        raise InputError(
+            f"{path}: {shown(header.name)} holds {len(values)} different values: give at most {MAX_VALUES}"
+        )
+    return Column(header.name, tuple(map(int, values)), codes.astype(np.int64))
+
+
+def _read_integers(archive: Archive, header: ArrayHeader) -> NDArray[np.generic]:
+    """An array of integers; its type decides which fit: 64 bits with a sign or without."""
+    integers = np.empty(header.shape, np.uint64 if header.dtype.kind == "u" else np.int64)
+    archive.read(header, integers)
+    return integers
+
+
 def _numbered(labels: NDArray[np.generic], path: Path) -> tuple[tuple[int, ...], Indices]:
     """The classes, and each row's index among them."""
     classes, indices = np.unique(labels, return_inverse=True)
@@ -174,13 +263,13 @@ def _check_finite(features: Floats, path: Path) -> None:
             )
 
 
-def _scale(features: Floats) -> None:
-    """Maps each column to [-1, 1] in place."""
-    low, high = features.min(axis=0), features.max(axis=0)
-    # Halving first keeps the largest floats from overflowing.
-    centre, half = low / 2 + high / 2, high / 2 - low / 2
-    constant = half == 0
-    features -= centre
-    features /= np.where(constant, 1.0, half)
-    features[:, constant] = 0.0
-    np.clip(features, -1.0, 1.0, out=features)
+def _divisors(features: Floats, scaling: Scaling, *, of_bytes: bool) -> Floats:
+    """What to divide by: d numbers, or one for all; 1 where everything is 0.
+
+    No number exceeds its divisor, so a quotient never leaves [-1, 1], not even of the largest or subnormal floats.
+    """
+    if of_bytes and scaling is Scaling.AUTO:
+        return np.array(255.0)
+    axis = None if scaling is Scaling.WHOLE else 0
+    largest = np.maximum(features.max(axis=axis), -features.min(axis=axis))
+    return np.where(largest == 0, 1.0, largest)

@@ -1,27 +1,50 @@
-"""Local models: small fully connected networks with ReLU, trained on the CPU, the same for the same seed."""
+"""Local models: small fully connected networks with ReLU, trained on the CPU, the same for the same seed.
+
+A party chooses learning rate and number of passes on rows of its own that it holds out, and trains again on all of
+them. All candidates are trained at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
-from math import sqrt
+from multiprocessing import get_context
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from capc.foundation.hidden import type_only
 from capc.learning.data import Floats, Indices
+from capc.learning.optimise import Activation, Layers, epochs, initial, logits, offsets
 
-ARCHITECTURES: tuple[tuple[int, ...], ...] = ((), (12,), (16,), (24,), (32,), (16, 16))
-"""Widths of the hidden layers; answering party i takes entry i mod 6, so that the architectures differ."""
-QUERYING_ARCHITECTURE: tuple[int, ...] = ()
-"""The querying party's own model never enters the protocol; with so few rows a linear one generalises best."""
+__all__ = [
+    "RECIPE",
+    "FloatModel",
+    "TrainingTask",
+    "one_thread",
+    "train",
+    "train_side_by_side",
+]
 
-EPOCHS = 60
-LEARNING_RATE = 0.02
-WEIGHT_DECAY = 0.001
+RECIPE = "centred, batches of 32"
+"""Changes with whatever changes the network that a task gives, so that none of another recipe is used again."""
+
+RATES = (0.007, 0.02)
+"""Candidates of the learning rate."""
+MOST_EPOCHS = 100
+PATIENCE = 5
+"""So many passes without a better candidate end the choice."""
+WEIGHT_DECAY = 0.01
+RATE_OF_FEW, EPOCHS_OF_FEW = 0.02, 60
+FEWEST_TO_HOLD_OUT = 8
+"""For each class. With fewer rows nothing is held out, since the classes would miss it: rate and passes are fixed."""
+ROWS_FOR_ONE_FOLD = 120
+"""With fewer rows each row is held out once, from one of ``FOLDS`` networks; with more one part says enough."""
+FOLDS = 4
+ROWS_FOR_ONE_PROCESS = 4096
+"""Of all tasks together: for fewer it takes longer to start a process than to train."""
 
 
 @dataclass(frozen=True)
@@ -53,71 +76,172 @@ class FloatModel:
         return np.asarray(self.logits(features).argmax(axis=1), dtype=np.int64)
 
 
-def train(
-    features: Floats,
-    labels: Indices,
-    num_classes: int,
-    hidden: Sequence[int],
-    seed: Sequence[int],
-    *,
-    activation: Callable[[torch.Tensor], torch.Tensor] = torch.relu,
-    weight_decay: float = WEIGHT_DECAY,
-) -> FloatModel:
-    """Trains a network by full-batch AdamW on the cross-entropy.
+@dataclass(frozen=True)
+class TrainingTask:
+    """All that decides what a party's network will be.
 
-    Args:
-        features: n x d, n at least 1.
+    Attributes:
+        features: n x d, n at least 1, each in [-1, 1].
         labels: n class indices in [0, C).
         num_classes: C, the number of logits, also when some class does not occur in ``labels``.
         hidden: widths of the hidden layers.
-        seed: decides the initial weights, the only thing that is drawn.
+        seed: decides initial weights, the order of rows, and which are held out.
+        bound: for each layer what a unit's absolute weights and bias may sum to, of ``weight_bound``; None for a
+            network that stays outside of the protocol.
+    """
+
+    features: Floats
+    labels: Indices
+    num_classes: int
+    hidden: tuple[int, ...]
+    seed: tuple[int, ...]
+    bound: tuple[float, ...] | None
+
+    __repr__ = type_only
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Features, units of each hidden layer, classes."""
+        return (self.features.shape[1], *self.hidden, self.num_classes)
+
+
+def train(task: TrainingTask, *, activation: Activation = torch.relu, weight_decay: float = WEIGHT_DECAY) -> FloatModel:
+    """Trains a network by AdamW on the cross-entropy, with rate and passes chosen on held-out rows.
+
+    Args:
+        task: what to train.
         activation: of the hidden layers; with another than ReLU the weights are what counts of the result.
         weight_decay: of AdamW.
+
+    Spec: CAPC-RUN-024, CAPC-RUN-025.
     """
-    # One thread: the sums are then in the same order on every machine, and such small matrices gain nothing.
+    with one_thread():
+        runner = _Runner(task, activation, weight_decay)
+        rate, passes = _choose(task, runner)
+        everywhere = torch.ones(1, len(task.labels))
+        layers, running = runner.start(everywhere, (rate,))
+        for _ in range(passes):
+            next(running)
+        biases = [bias[0].detach().numpy() for bias in offsets(layers, runner.centre)]
+    return _within([weight[0].detach().numpy() for weight, _ in layers], biases, task.bound)
+
+
+def train_side_by_side(tasks: Sequence[TrainingTask], processes: int) -> Iterator[FloatModel]:
+    """Trains networks in so many processes, with the results of ``train``, in the order of the tasks as they come.
+
+    Where there is little to do, this process does it. When the iterator ends early, also by an interrupt, so do the
+    others.
+
+    Args:
+        tasks: what to train.
+        processes: at least 1.
+
+    Spec: CAPC-RUN-026.
+    """
+    if processes == 1 or len(tasks) == 1 or sum(len(task.labels) for task in tasks) <= ROWS_FOR_ONE_PROCESS:
+        yield from map(train, tasks)
+        return
+    # Arrays go through pipes and never into temporary files, since the rows are private. A fresh interpreter each: a
+    # fork would inherit torch's threads without the threads. Leaving the block ends the workers, whatever the reason.
+    with get_context("spawn").Pool(min(processes, len(tasks)), _leave_interrupts) as workers:
+        yield from workers.imap(train, tasks)
+
+
+def _leave_interrupts() -> None:
+    """An interrupt is the first process's to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread: the sums are then in the same order on every machine, and such small matrices gain nothing."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        layers = _initial([features.shape[1], *hidden, num_classes], np.random.default_rng(list(seed)))
-        optimiser = torch.optim.AdamW(
-            [tensor for layer in layers for tensor in layer], lr=LEARNING_RATE, weight_decay=weight_decay
-        )
-        _fit(layers, optimiser, activation, torch.tensor(features, dtype=torch.float32), torch.tensor(labels))
+        yield
     finally:
         torch.set_num_threads(threads)
-    return FloatModel(
-        tuple(weight.detach().numpy().astype(np.float64) for weight, _ in layers),
-        tuple(bias.detach().numpy().astype(np.float64) for _, bias in layers),
-    )
 
 
-_Layers = list[tuple[torch.Tensor, torch.Tensor]]
+class _Runner:
+    """Starts trainings of a task; each begins with the same weights and takes the rows in the same order."""
+
+    def __init__(self, task: TrainingTask, activation: Activation, decay: float) -> None:
+        self._task, self._activation, self._decay = task, activation, decay
+        features = torch.tensor(task.features, dtype=torch.float32)
+        self.centre = features.mean(0)
+        self.features = features - self.centre
+        self.labels = torch.tensor(task.labels)
+
+    def start(self, learned: torch.Tensor, rates: Sequence[float]) -> tuple[Layers, Iterator[None]]:
+        task = self._task
+        generator = np.random.default_rng(list(task.seed))
+        layers = initial(task.sizes, len(rates), self.centre, task.bound, generator)
+        running = epochs(
+            layers,
+            self.features,
+            self.labels,
+            learned,
+            torch.tensor(rates),
+            centre=self.centre,
+            bound=task.bound,
+            decay=self._decay,
+            activation=self._activation,
+            generator=generator,
+        )
+        return layers, running
+
+    def doubts(self, layers: Layers) -> torch.Tensor:
+        """What each network leaves of the probability of each row's class."""
+        with torch.no_grad():
+            found = logits(layers, self.features, self._activation).softmax(2)
+            truth = self.labels.expand(len(found), -1)
+            return 1 - found.gather(2, truth[:, :, None])[:, :, 0]
 
 
-def _initial(sizes: Sequence[int], generator: np.random.Generator) -> _Layers:
-    layers: _Layers = []
-    for inputs, outputs in pairwise(sizes):
-        limit = sqrt(6 / (inputs + outputs))
-        drawn = generator.uniform(-limit, limit, (outputs, inputs))
-        weight = torch.tensor(drawn, dtype=torch.float32, requires_grad=True)
-        layers.append((weight, torch.zeros(outputs, requires_grad=True)))
-    return layers
+def _choose(task: TrainingTask, runner: _Runner) -> tuple[float, int]:
+    """The rate and the number of passes with the most probability on the right class of rows that were held out.
+
+    The cross-entropy would end too early: it counts a wrong row the more, the surer a network is, and votes do not.
+    """
+    if len(task.labels) < FEWEST_TO_HOLD_OUT * task.num_classes:
+        return RATE_OF_FEW, EPOCHS_OF_FEW
+    held = _held_out(task)
+    rates = [rate for rate in RATES for _ in held]
+    out = torch.tensor(held, dtype=torch.float32).repeat(len(RATES), 1)
+    layers, running = runner.start(1 - out, rates)
+    best, chosen = float("inf"), (0, 0)
+    for passes in range(1, MOST_EPOCHS + 1):
+        next(running)
+        found = (runner.doubts(layers) * out).sum(1).reshape(len(RATES), -1).sum(1)
+        candidate = int(found.argmin())
+        if float(found[candidate]) < best:
+            best, chosen = float(found[candidate]), (candidate, passes)
+        elif passes - chosen[1] >= PATIENCE:
+            break
+    return RATES[chosen[0]], max(chosen[1], 1)
 
 
-def _fit(
-    layers: _Layers,
-    optimiser: torch.optim.Optimizer,
-    activation: Callable[[torch.Tensor], torch.Tensor],
-    features: torch.Tensor,
-    labels: torch.Tensor,
-) -> None:
-    for _ in range(EPOCHS):
-        optimiser.zero_grad()
-        values = features
-        for index, (weight, bias) in enumerate(layers):
-            values = functional.linear(values, weight, bias)
-            if index < len(layers) - 1:
-                values = activation(values)
-        loss = functional.cross_entropy(values, labels)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+def _held_out(task: TrainingTask) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """For each fold which rows are held out: of each class a like part, as far as its rows can be divided."""
+    generator = np.random.default_rng([*task.seed, 1])
+    mixed = generator.permutation(len(task.labels))
+    # Row after row of the classes in turn, so that each fold gets every FOLDS-th of each class.
+    ordered = mixed[np.argsort(task.labels[mixed], kind="stable")]
+    fold = np.empty(len(ordered), np.int64)
+    fold[ordered] = np.arange(len(ordered)) % FOLDS
+    folds = 1 if len(ordered) >= ROWS_FOR_ONE_FOLD else FOLDS
+    return np.stack([fold == number for number in range(folds)])
+
+
+def _within(matrices: Sequence[Floats], vectors: Sequence[Floats], bound: tuple[float, ...] | None) -> FloatModel:
+    """The network in double precision, where the last pass's rounding cannot exceed the bound either."""
+    weights, biases = [], []
+    for index, (single, offset) in enumerate(zip(matrices, vectors, strict=True)):
+        weight, bias = single.astype(np.float64), offset.astype(np.float64)
+        if bound is not None:
+            factor = bound[index] / np.maximum(np.abs(weight).sum(axis=1) + np.abs(bias), bound[index])
+            weight, bias = weight * factor[:, None], bias * factor
+        weights.append(weight)
+        biases.append(bias)
+    return FloatModel(tuple(weights), tuple(biases))

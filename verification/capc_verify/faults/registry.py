@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from capc_verify.faults import arithmetic, binding, disclosure, durability, garbling, masking, opening, sharing
+from capc_verify.faults import arithmetic, binding, disclosure, durability, garbling, masking, opening, sharing, turns
 
 _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/session/test_other_sessions.py::"
 _TWO_PARTY = "tests/two_party/test_two_party.py::"
 _JOURNAL = "tests/job/test_journal.py::"
+_TURNS = "tests/job/test_turns.py::test_"
+_SIMULATION = "tests/job/test_simulation.py::test_"
 _LEDGER = "tests/privacy/ledger/"
 _USE_ONCE = "tests/steps/test_use_once.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
@@ -180,6 +182,35 @@ FAULTS: dict[str, Fault] = {
         durability.labels_written_after_they_are_shown,
         None,
         (_JOURNAL + "test_a_run_killed_at_any_line_loses_no_label_that_was_shown_and_no_row_that_was_charged",),
+    ),
+    "simulation_without_noise": Fault(
+        turns.simulation_without_noise,
+        None,
+        (
+            _SIMULATION + "a_simulated_label_is_the_noisy_plurality_of_the_given_noise[plain]",
+            _SIMULATION + "a_simulation_releases_what_the_protocol_releases_under_the_same_noise[plain]",
+        ),
+    ),
+    "turn_charged_to_no_account": Fault(
+        turns.turn_charged_to_no_account,
+        None,
+        (
+            _TURNS + "all_are_charged_to_one_account_and_answer_with_the_models_they_began_with",
+            _TURNS + "a_budget_that_ends_in_the_second_turn_ends_the_run_for_all[1]",
+        ),
+    ),
+    "rows_asked_again_in_later_rounds": Fault(
+        turns.rows_asked_again_in_later_rounds,
+        None,
+        (
+            _TURNS + "each_round_chooses_with_the_model_of_the_one_before",
+            _TURNS + "no_row_is_asked_twice_over_rounds_and_turns_and_rounds_divide_the_queries",
+        ),
+    ),
+    "retrained_model_answers": Fault(
+        turns.retrained_model_answers,
+        None,
+        (_TURNS + "all_are_charged_to_one_account_and_answer_with_the_models_they_began_with",),
     ),
     "terms_taken_on_trust": Fault(
         binding.terms_taken_on_trust,

@@ -27,24 +27,29 @@ def create_secret(file: Path, text: str) -> None:
     Raises:
         FileExistsError: there is something by that name, which is left as it is.
     """
-    with _written_beside(file, text) as temporary:
+    with _written_beside(file, text.encode("ascii")) as temporary:
         # Unlike a rename, a link refuses to replace what is there.
         os.link(temporary, file)
 
 
 def replace(file: Path, text: str) -> None:
     """Puts a text in the place of a file's content; at every moment all of the old or all of the new is there."""
-    with _written_beside(file, text) as temporary:
+    replace_bytes(file, text.encode("ascii"))
+
+
+def replace_bytes(file: Path, content: bytes) -> None:
+    """As ``replace``, for bytes; what is there now can be read by its owner only."""
+    with _written_beside(file, content) as temporary:
         temporary.replace(file)
 
 
 @contextmanager
-def _written_beside(file: Path, text: str) -> Iterator[Path]:
+def _written_beside(file: Path, content: bytes) -> Iterator[Path]:
     temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(text)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         yield temporary

@@ -23,7 +23,7 @@ from typing import Any
 from capc.foundation.errors import InputError
 from capc.foundation.hidden import type_only
 from capc.foundation.randomness import SEED_BYTES, Seed, fresh_seed
-from capc.job.files import beside
+from capc.job.keeping.files import beside
 from capc.privacy.storage.disk import create_secret, replace, sync_folder
 from capc_spec.registry import TAGS
 

@@ -1,4 +1,4 @@
-"""JSON files that are whole at every moment."""
+"""Files of reports that are whole at every moment."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from capc.foundation.errors import InputError
 
 
-def write(report: dict[str, object], file: Path) -> None:
-    """Writes a report so that the file holds the whole old one or the whole new one at every moment.
+def write_text(text: str, file: Path, option: str = "json") -> None:
+    """Writes a text so that the file holds the whole old one or the whole new one at every moment.
 
     Raises:
         InputError: the disk refused.
@@ -21,13 +21,13 @@ def write(report: dict[str, object], file: Path) -> None:
     temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("x", encoding="utf-8") as stream:
-            stream.write(to_json(report))
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(file)
     except OSError as error:
         raise InputError(
-            f"json = {file} (--json): not written ({error.strerror}): make room, or name another"
+            f"{option} = {file} (--{option}): not written ({error.strerror}): make room, or name another"
         ) from None
     finally:
         temporary.unlink(missing_ok=True)
@@ -38,7 +38,7 @@ def beside(file: Path, suffix: str) -> Path:
     return file.parent / f"{file.name}{suffix}"
 
 
-def to_json(report: dict[str, object]) -> str:
+def to_json(report: Mapping[str, object]) -> str:
     """The text of a report."""
     return json.dumps(report, indent=2, allow_nan=False) + "\n"
 
@@ -61,6 +61,19 @@ def check_writable(file: Path, option: str = "json") -> None:
         )
     if not os.access(folder, os.W_OK):
         raise InputError(f"{option} = {file} (--{option}): the folder {folder} is read-only: name another")
+
+
+def check_folder(folder: Path, option: str) -> None:
+    """Checks that files can be put into a folder, which may still have to be made.
+
+    Raises:
+        InputError: a file is in its place, or it is read-only.
+    """
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{option} = {folder} (--{option}): {there} is no folder that can be written: name another")
 
 
 def check_not_input(file: Path, inputs: Mapping[str, Path], option: str = "json") -> None:

@@ -13,7 +13,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "he": ("tenseal", "zstandard", "numpy"),
     "fast": ("numpy",),
     "privacy": ("python-flint",),
-    "learning": ("numpy", "scikit-learn", "torch"),
+    "learning": ("numpy", "scikit-learn", "scipy", "torch"),
     "onnx": ("numpy", "onnx"),
     "cli": ("typer", "rich"),
     "account": ("python-flint", "matplotlib"),

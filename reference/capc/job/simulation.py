@@ -1,0 +1,141 @@
+"""F_CaPC in the clear in the place of the protocol: for studies of what labels do for accuracy, never for a guarantee.
+
+The noise of a simulation comes from the seed that anybody gives on the command line, so that a study repeats. Nobody's
+data are protected by it, and nothing here opens a ledger. Spec: CAPC-RUN-042 to CAPC-RUN-044.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+
+from capc.foundation.errors import BudgetExhaustedError, InputError
+from capc.foundation.hidden import type_only
+from capc.foundation.randomness import Seed, XofSource
+from capc.job.models import exact_logits
+from capc.models.model import QuantisedModel
+from capc.noise.release_noise import ReleaseNoise, draw_release_noise
+from capc.privacy.account import Account
+from capc.privacy.accountants.policies import certify
+from capc.protocol.collaboration import PreparedQueries, QueryResult
+from capc.protocol.costs import StepCost
+from capc.protocol.functionality import ideal_functionality
+from capc.session.parameters import Charge, Parameters
+from capc.two_party.hash_use import HashUse
+from capc_spec.registry import TAGS
+
+Draw = Callable[[int], tuple[ReleaseNoise, int]]
+"""From a query's number in its session to the guardian's noise and the querying party's own on the threshold."""
+
+
+def open_simulation(
+    parameters: Parameters, models: Sequence[QuantisedModel], account: Account, parties: Sequence[int], *, seed: int
+) -> Simulation:
+    """The labeller of one querying party's turn.
+
+    Args:
+        parameters: of the session that it stands for.
+        models: one for each answering party.
+        account: charged for each query; in memory.
+        parties: numbers of the organisations, the one that asks first.
+        seed: of the study.
+    """
+    return Simulation(parameters, models, account, seeded_noise(parameters, account, str(seed), parties[0]))
+
+
+class Simulation:
+    """A labeller that is given every model and query in the clear.
+
+    Args:
+        parameters: of the session that it stands for.
+        models: one for each answering party.
+        account: charged for each query as the protocol's would be; in memory.
+        draw: the noise of each query.
+    """
+
+    def __init__(self, parameters: Parameters, models: Sequence[QuantisedModel], account: Account, draw: Draw) -> None:
+        certify(account.policy, account.budget)
+        for model in models:
+            model.check_ranges(parameters.widths.logit_bits)
+        self._parameters = parameters
+        self._models = models
+        self._account = account
+        self._draw = draw
+        self._tag = hashlib.sha256(TAGS["simulation"] + str(len(account.events)).encode()).digest()
+        self._results: list[QueryResult] = []
+
+    __repr__ = type_only
+
+    @property
+    def costs(self) -> Mapping[str, StepCost]:
+        """Nothing is sent."""
+        return {}
+
+    @property
+    def hash_use(self) -> HashUse:
+        """Nothing is garbled."""
+        return HashUse()
+
+    @property
+    def results(self) -> Sequence[QueryResult]:
+        """Every query so far."""
+        return self._results
+
+    def remaining_queries(self) -> int:
+        """How many more queries the account admits."""
+        return self._account.remaining_queries()
+
+    def label_batch(self, queries: Sequence[Sequence[int]]) -> Sequence[QueryResult]:
+        """F_CaPC on each query, in order.
+
+        Raises:
+            BudgetExhaustedError: the account does not admit as many queries.
+        """
+        if len(queries) > self._account.remaining_queries():
+            raise BudgetExhaustedError(f"the budget does not admit {len(queries)} more queries")
+        logits = [exact_logits(model, queries).tolist() for model in self._models]
+        done = len(self._results)
+        for place in range(len(queries)):
+            self._results.append(self._label(done + place + 1, [rows[place] for rows in logits]))
+        return self._results[done:]
+
+    def _label(self, number: int, logits: Sequence[Sequence[int]]) -> QueryResult:
+        noise, own = self._draw(number)
+        receipt = self._account.reserve(self._tag, number, bytes(len(self._tag)))
+        label = ideal_functionality(self._parameters, logits, noise, own).querying_party
+        if self._account.policy.charge is Charge.REALISED:
+            self._account.dispatch(receipt, b"")
+            self._account.settle(receipt, answered=label is not None)
+        return QueryResult(number, label, label, noise)
+
+    def prepare(self, count: int) -> PreparedQueries:
+        """Refused: there is nothing to prepare."""
+        raise InputError(f"prepare: a simulation prepares nothing, asked for {count} queries: leave this out")
+
+    def label_prepared(self, prepared: PreparedQueries, queries: Sequence[Sequence[int]]) -> Sequence[QueryResult]:
+        """Refused, likewise."""
+        raise InputError(f"label_prepared: a simulation prepares nothing, given {prepared} and {len(queries)} queries")
+
+
+def seeded_noise(parameters: Parameters, account: Account, seed: str, party: int) -> Draw:
+    """Noise of the account's own mechanisms, from a seed.
+
+    Args:
+        parameters: number of classes, charging.
+        account: whose mechanisms sample.
+        seed: of the study.
+        party: who asks.
+    """
+    root = _root(seed, party)
+    threshold = account.mechanisms.threshold if parameters.release.charge is Charge.REALISED else None
+
+    def draw(number: int) -> tuple[ReleaseNoise, int]:
+        source = XofSource(root, str(number).encode())
+        noise = draw_release_noise(account.mechanisms, parameters.num_classes, source)
+        return noise, 0 if threshold is None else threshold.sample(source, 1)[0]
+
+    return draw
+
+
+def _root(seed: str, party: int) -> Seed:
+    return Seed(hashlib.sha256(TAGS["simulation"] + f"{seed}/{party}".encode()).digest())

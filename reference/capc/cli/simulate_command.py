@@ -214,7 +214,7 @@ def _plans(configs: Sequence[JobConfig]) -> list[Plan]:
     loaded: dict[tuple[object, ...], Dataset] = {}
     plans = []
     for config in configs:
-        alike = config.data, config.scaling, config.column, config.group
+        alike = config.data, config.scaling, config.column, config.group, config.multi_label is not None
         plan = prepare(config, simulated=True, dataset=loaded.get(alike))
         loaded[alike] = plan.dataset
         plans.append(plan)

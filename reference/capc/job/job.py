@@ -20,9 +20,10 @@ from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.job.baselines import baselines
 from capc.job.collaboration import open_collaboration
 from capc.job.config import Budgets
+from capc.job.keeping.files import heads_folder
+from capc.job.keeping.purse import Purse
 from capc.job.models import PartyModel, ensemble_score, retrain, score_of, train_parties, vote_counts
-from capc.job.plan import Plan, heads_folder
-from capc.job.purse import Purse
+from capc.job.plan import Plan
 from capc.job.simulation import Draw, open_simulation, seeded_noise
 from capc.job.state import (
     JobObserver,
@@ -276,7 +277,7 @@ class Job:
         plan = self.state.plan
         # A real run compares with a real one: its noise is nobody's to know.
         seed = f"pate/{plan.config.seed}" if plan.simulated else secrets.token_hex()
-        return seeded_noise(plan.parameters, turn.account, seed, turn.party)
+        return seeded_noise(plan.parameters, turn.account, seed, turn.party, plan.voting)
 
 
 @dataclass(frozen=True, repr=False)
@@ -291,7 +292,7 @@ class _Round:
 
 def _opener_of(plan: Plan) -> Opener:
     if plan.simulated:
-        return partial(open_simulation, seed=plan.config.seed)
+        return partial(open_simulation, seed=plan.config.seed, voting=plan.voting)
     return partial(open_collaboration, engine=plan.engine, allowances=plan.allowances, workers=plan.config.workers)
 
 

@@ -17,6 +17,7 @@ from capc.foundation.environment import requirements
 from capc.foundation.parties import organisation
 from capc.job.config import Budgets, rational_text
 from capc.job.engines import described
+from capc.job.models import without_noise
 from capc.job.options import flag
 from capc.job.state import JobState, PartyRecord, QueryRecord, Turn
 from capc.learning.metrics import Score
@@ -70,6 +71,7 @@ def _data(state: JobState) -> dict[str, object]:
         "rows": data.num_rows,
         "features": data.num_features,
         "classes": list(data.classes),
+        "labels_of_sets": data.labels_of_sets,
         "group": None if group is None else {"name": group.name, "values": list(group.values)},
         "split": {
             "test": len(split.test),
@@ -136,7 +138,7 @@ def costs(state: JobState) -> dict[str, StepCost]:
 def agreement(state: JobState) -> dict[str, int]:
     """Counts over the queries; `correct` compares with the data's own labels, which no party of a real run has.
 
-    `plurality` is how many of the released labels are the plurality's, before noise.
+    `plurality` is how many of the released labels are those of the votes before noise.
     """
     labels = state.plan.dataset.labels
     released = [query for query in state.queries if query.label is not None]
@@ -145,7 +147,7 @@ def agreement(state: JobState) -> dict[str, int]:
         "released": len(released),
         "withheld": len(state.queries) - len(released),
         "equal_to_ideal": sum(query.label == query.ideal_label for query in state.queries),
-        "plurality": sum(query.label == query.votes.index(max(query.votes)) for query in released),
+        "plurality": sum(query.label == without_noise(state.plan, query.votes) for query in released),
         "correct": sum(query.label == int(labels[query.row]) for query in released),
     }
 

@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import Protocol
 
 from capc.foundation.hidden import type_only
+from capc.job.keeping.purse import Purse
 from capc.job.plan import Plan
-from capc.job.purse import Purse
 from capc.learning.baselines import Baseline
 from capc.learning.metrics import Score
 from capc.learning.partition import Split

@@ -263,6 +263,12 @@ def _of_turn(turn: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
             yield f"{prefix}before", before[key]
             yield f"{prefix}after", after[key]
             yield f"{prefix}gain", after[key] - before[key]
+    for label, (old, new) in enumerate(zip(before["per_label"], after["per_label"], strict=True)):
+        yield f"label_{label}_before", old
+        yield f"label_{label}_after", new
+        yield f"label_{label}_gain", new - old
+    if before["per_label"]:
+        yield "per_label_gain", fmean(after["per_label"]) - fmean(before["per_label"])
     for old, new in zip(before["groups"], after["groups"], strict=True):
         yield f"group_{old['value']}_before", old["balanced"]
         yield f"group_{old['value']}_after", new["balanced"]

@@ -349,7 +349,7 @@ class Shown:
 
 
 TRACED = {str(Path(str(module.__file__))) for module in (journal_module, disk)} | {
-    str(Path(sys.modules[name].__file__ or "")) for name in ("capc.job.keeping.purse", "capc.job.job", "job.stand_in")
+    str(Path(sys.modules[name].__file__ or "")) for name in ("capc.job.purse", "capc.job.job", "job.stand_in")
 }
 
 

@@ -15,6 +15,9 @@ _COLUMNS = {
     "balanced_gain": "balanced",
     "worst_class_gain": "worst class",
     "worst_group_gain": "worst group",
+    "unseen_class_gain": "classes without rows",
+    "unseen_group_gain": "group without rows",
+    "per_label_gain": "of labels",
     "labels_right": "labels right",
     "ensemble": "votes without noise",
 }

@@ -38,6 +38,7 @@ from capc.learning.data import Dataset
 RENDERING = Rendering(study_page, write_study_figures)
 _SHOWN = (
     *("before", "after", "gain", "balanced_gain", "worst_class_gain", "worst_group_gain"),
+    *("unseen_class_gain", "unseen_group_gain", "per_label_gain"),
     *("labels_right", "ensemble"),
 )
 _MOST_WARNINGS = 5

@@ -26,6 +26,7 @@ from statistics import NormalDist
 from capc.job.config import rational_text
 from capc.job.options import flag
 from capc.privacy.accountants.ball_arithmetic import SIGMA_GRID
+from capc.privacy.accountants.ballots import sensitivity_of
 from capc.privacy.accountants.policies import calibrate_sigma, policy_budget, with_sigma
 from capc.privacy.multi_label import SetRule, SetVoting
 from capc.privacy.query_cost import query_cost
@@ -147,7 +148,7 @@ def advise(
         InputError: not even one query fits the budget with a deviation up to 2^20 votes.
     """
     budget = policy_budget(release)
-    answered = None if voting is None else voting.sensitivity(release.adjacency)
+    answered = None if voting is None else sensitivity_of(voting, release.adjacency)
     contest = Contest(classes, 0 if voting is None or voting.rule is SetRule.POWERSET else voting.labels)
 
     def admitted(sigma: Fraction) -> int:

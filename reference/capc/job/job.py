@@ -21,9 +21,9 @@ from capc.job.baselines import baselines
 from capc.job.collaboration import open_collaboration
 from capc.job.config import Budgets
 from capc.job.keeping.files import heads_folder
-from capc.job.keeping.purse import Purse
 from capc.job.models import PartyModel, ensemble_score, retrain, score_of, train_parties, vote_counts
 from capc.job.plan import Plan
+from capc.job.purse import Purse
 from capc.job.simulation import Draw, open_simulation, seeded_noise
 from capc.job.state import (
     JobObserver,
@@ -169,10 +169,11 @@ class Job:
         self._observer.started(Stage.TRAINING, len(state.split.parties))
         models = []
         for party, model in enumerate(train_parties(state.plan, state.split)):
-            rows = state.plan.dataset.labels[state.split.parties[party]]
-            per_class = tuple(np.bincount(rows, minlength=state.plan.dataset.num_classes).tolist())
+            rows, group = state.split.parties[party], state.plan.group
+            per_class = _counts(state.plan.dataset.labels[rows], state.plan.dataset.num_classes)
+            per_group = () if group is None else _counts(group.of(rows).codes, len(group.values))
             score = score_of(state.plan, state.split.test, model.own)
-            state.parties.append(PartyRecord(party, model.quantised.layer_sizes, per_class, score))
+            state.parties.append(PartyRecord(party, model.quantised.layer_sizes, per_class, per_group, score))
             models.append(model)
             self._observer.advanced(Stage.TRAINING)
         state.ensemble = ensemble_score(state.plan, state.split.test, [model.quantised for model in models[1:]])
@@ -288,6 +289,10 @@ class _Round:
     number: int
     models: Sequence[QuantisedModel]
     labeller: Labeller
+
+
+def _counts(codes: Indices, values: int) -> tuple[int, ...]:
+    return tuple(np.bincount(codes, minlength=values).tolist())
 
 
 def _opener_of(plan: Plan) -> Opener:

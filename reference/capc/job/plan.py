@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,6 @@ from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answ
 from capc.job.advice import Advice, advise
 from capc.job.checks import check_not_lost, check_together
 from capc.job.config import JobConfig, rational_text
-from capc.job.engines import find_engine
 from capc.job.keeping.files import allowances_folder, beside
 from capc.job.keeping.journal import Journal, default_folder
 from capc.job.options import flag
@@ -25,6 +25,7 @@ from capc.learning.division import check_division, role_sizes
 from capc.models.architecture import dense_architecture
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
+from capc.privacy.accountants.ballots import sensitivity_of
 from capc.privacy.accountants.policies import (
     calibrate_sigma,
     certify,
@@ -36,10 +37,13 @@ from capc.privacy.accountants.policies import (
 from capc.privacy.ledger import Ledger, Terms, open_ledger
 from capc.privacy.multi_label import SetRule, SetVoting
 from capc.privacy.query_cost import query_cost
-from capc.protocol.engine import SecureEngine
+from capc.protocol.engine import EMBEDDED, EngineDescription, SecureEngine
 from capc.protocol.network import NETWORKS, fastest_vote
 from capc.session.parameters import NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
 from capc.session.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
+
+EXTENSIONS = "capc.engines"
+"""The entry-point group of engines outside of this package."""
 
 
 class AllowanceFolder(NamedTuple):
@@ -89,6 +93,11 @@ class Plan:
     def architectures(self) -> tuple[tuple[int, ...], ...]:
         """Widths of hidden layers, which parties take in turn."""
         return _architectures(self.config, self.dataset.shape)
+
+    @property
+    def engine_description(self) -> EngineDescription:
+        """What reports say of the engine."""
+        return EMBEDDED if self.engine is None else self.engine.description
 
     @property
     def allowances(self) -> AllowanceFolder | None:
@@ -181,6 +190,29 @@ def _voting(config: JobConfig, grid_bits: int, classes: int) -> SetVoting | None
     return SetVoting(config.multi_label, (classes - 1).bit_length(), grid_bits, tau_squared)
 
 
+def find_engine(config: JobConfig) -> SecureEngine | None:
+    """The engine that the options name; None for the embedded one, the garbled circuits of the protocol.
+
+    `NAME:PROTOCOL` is the entry point NAME of the group ``EXTENSIONS``: a function of the protocol and the declared
+    threat model that returns a :class:`capc.protocol.engine.SecureEngine`.
+
+    Raises:
+        InputError: there is no such engine, it is not installed, or it is weaker than the declared model.
+    """
+    if config.engine == EMBEDDED.name:
+        if config.declare_model != EMBEDDED.model:
+            raise config.refusal("declare_model", "the embedded engine needs no weaker model: leave this out")
+        return None
+    name, _, protocol = config.engine.partition(":")
+    found = {extension.name: extension for extension in entry_points(group=EXTENSIONS)}
+    if name not in found:
+        known = ", ".join([EMBEDDED.name, *(f"{other}:PROTOCOL" for other in found)])
+        raise config.refusal("engine", f"there is no such engine: choose one of {known}")
+    with config.placing("engine", "declare_model"):
+        engine: SecureEngine = found[name].load()(protocol, config.declare_model)
+    return engine
+
+
 def _load(config: JobConfig, admit: Callable[[DataShape], object]) -> Dataset:
     columns = {name: getattr(config, name) for name in ("column", "group") if getattr(config, name) is not None}
     if config.data is None:
@@ -219,7 +251,7 @@ def _release_policy(config: JobConfig, grid_bits: int, voting: SetVoting | None 
 
 
 def _answered(policy: ReleasePolicy, voting: SetVoting | None) -> Sensitivity | None:
-    return None if voting is None else voting.sensitivity(policy.adjacency)
+    return None if voting is None else sensitivity_of(voting, policy.adjacency)
 
 
 def _policy_of_options(config: JobConfig) -> ReleasePolicy:

@@ -16,7 +16,6 @@ from math import inf, nextafter
 from capc.foundation.environment import requirements
 from capc.foundation.parties import organisation
 from capc.job.config import Budgets, rational_text
-from capc.job.engines import described
 from capc.job.models import without_noise
 from capc.job.options import flag
 from capc.job.state import JobState, PartyRecord, QueryRecord, Turn
@@ -39,7 +38,7 @@ _LEAST_DISTANCE_BITS = 40
 
 def document(state: JobState) -> dict[str, object]:
     """What the run has done so far, in JSON values. The state may be that of a run that was interrupted."""
-    engine = described(state.plan.engine)
+    engine = state.plan.engine_description
     installed = {entry.distribution: entry.version for entry in requirements()}
     return {
         "schema": SCHEMA,
@@ -92,6 +91,7 @@ def _party(record: PartyRecord) -> dict[str, object]:
         "layer_sizes": list(record.layer_sizes),
         "rows": sum(record.per_class),
         "per_class": list(record.per_class),
+        "per_group": list(record.per_group),
         "score": record.score.document(),
     }
 
@@ -227,7 +227,7 @@ def _journal(state: JobState) -> dict[str, int | bool] | None:
 
 def _engine_hypotheses(state: JobState) -> list[str]:
     """What a declared model that is weaker than the base model assumes besides."""
-    engine = described(state.plan.engine)
+    engine = state.plan.engine_description
     if engine.model == EMBEDDED.model:
         return []
     return [
@@ -266,7 +266,7 @@ def enforced_label(state: JobState) -> str:
         return f"no guarantee: simulated in the clear, with noise from {flag('seed')}"
     if state.plan.config.budgets is Budgets.SEPARATE and len(state.turns) > 1:
         return f"no guarantee: {len(state.turns)} budgets, which keep epsilon <= {_epsilon_of_all(state):g} together"
-    engine = described(state.plan.engine)
+    engine = state.plan.engine_description
     if engine.model != EMBEDDED.model:
         return f"no guarantee: under the declared model {engine.model} only, which is weaker than the base model"
     widths = state.plan.parameters.widths

@@ -28,10 +28,6 @@ from math import isqrt
 
 from capc.foundation.cleartext import one_hot_argmax
 from capc.foundation.errors import InputError
-from capc.noise.sensitivity import Sensitivity
-from capc.privacy.accountants.ballots import BallotRelease, BinaryRelease, PowersetRelease, TauRelease
-from capc.privacy.accountants.unit import ProtectedUnit, Relation
-from capc.session.parameters import Adjacency
 
 MAX_POWERSET_LABELS = 16
 """Powerset voting counts 2^L sets."""
@@ -140,17 +136,6 @@ class SetVoting:
     def draws(self) -> int:
         """How many counts there are, each with a draw of noise."""
         return 1 << self.labels if self.rule is SetRule.POWERSET else self.labels
-
-    def sensitivity(self, adjacency: Adjacency) -> Sensitivity:
-        """How far one party's vote moves the counts (CAPC-ACCT-109)."""
-        release: BallotRelease
-        if self.rule is SetRule.POWERSET:
-            release = PowersetRelease()
-        elif self.tau_squared is None:
-            release = BinaryRelease(self.labels)
-        else:
-            release = TauRelease(self.labels, self.tau_squared)
-        return release.sensitivity(ProtectedUnit(Relation(adjacency.value)))
 
     def release(self, votes: Sequence[int], noise: Sequence[int]) -> int:
         """The number of the released set.

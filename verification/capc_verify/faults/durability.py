@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from capc.job.keeping.purse import Purse
+from capc.job.purse import Purse
 from capc.privacy.ledger import Ledger, Terms, open_ledger
 from capc.privacy.storage import connections, store
 from capc_verify.faults.patching import replace_everywhere

@@ -12,6 +12,7 @@ _OTHER_SESSIONS = "tests/session/test_other_sessions.py::"
 _TWO_PARTY = "tests/two_party/test_two_party.py::"
 _JOURNAL = "tests/job/test_journal.py::"
 _TURNS = "tests/job/test_turns.py::test_"
+_SETS = "tests/job/test_multi_label.py::test_"
 _SIMULATION = "tests/job/test_simulation.py::test_"
 _LEDGER = "tests/privacy/ledger/"
 _USE_ONCE = "tests/steps/test_use_once.py::"
@@ -189,6 +190,15 @@ FAULTS: dict[str, Fault] = {
         (
             _SIMULATION + "a_simulated_label_is_the_noisy_plurality_of_the_given_noise[plain]",
             _SIMULATION + "a_simulation_releases_what_the_protocol_releases_under_the_same_noise[plain]",
+        ),
+    ),
+    "ballots_charged_as_one_vote": Fault(
+        turns.ballots_charged_as_one_vote,
+        None,
+        tuple(
+            f"{_SETS}a_query_costs_what_its_rule_moves[{adjacency}-{rule}]"
+            for adjacency in ("replace_one", "null_vote")
+            for rule in ("binary-4", "tau-3")
         ),
     ),
     "turn_charged_to_no_account": Fault(

@@ -1,0 +1,67 @@
+"""What is recorded of learning: of the studies that stand beside it, to their end, in tables that are theirs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capc.job.config import JobConfig
+from capc.job.options import OF_THE_PROTOCOL
+from capc.job.study import VARIED, read_study
+from capc_bench.learning import tables
+from job.stand_in import validate
+
+ROOT = Path(__file__).parents[2]
+EVIDENCE = ROOT / "benchmarks" / "evidence" / "learning"
+STUDIES = ROOT / "benchmarks" / "capc_bench" / "learning"
+RECORDED = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(EVIDENCE.glob("*.json"))}
+TAKEN_OUT = {"keep", *OF_THE_PROTOCOL}
+
+
+def test_every_study_is_recorded() -> None:
+    assert sorted(RECORDED) == sorted(file.stem for file in STUDIES.glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_record_is_of_the_study_that_stands_here_and_complete(name: str) -> None:
+    recorded = RECORDED[name]
+    validate(recorded, "study")
+    study = read_study({}, STUDIES / f"{name}.toml", None)
+    assert recorded["name"] == study.name
+    assert len(recorded["cells"]) == len(study.cells)
+    for cell, (labels, config) in zip(recorded["cells"], study.cells, strict=True):
+        assert cell["labels"] == labels
+        assert cell["repeats"] == study.repeats
+        assert {len(figure["values"]) for figure in cell["values"].values()} == {study.repeats}
+        assert told(cell["config"]) == told(config.document())
+    assert recorded["commands"]
+
+
+def told(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in TAKEN_OUT}
+
+
+def test_tables_are_those_of_the_records() -> None:
+    assert (EVIDENCE / "README.md").read_text(encoding="utf-8") == tables.page(EVIDENCE)
+
+
+@pytest.mark.parametrize(("partition", "least"), [("iid", 0.03), ("weak", 0.12), ("missing", 0.30)])
+def test_the_gains_that_the_project_claims_are_recorded(partition: str, least: float) -> None:
+    """In the mean over ten repeats; neither the balanced accuracy nor the worst class falls."""
+    (values,) = (
+        cell["values"] for cell in RECORDED["mnist14_k250"]["cells"] if cell["labels"] == {"partition": partition}
+    )
+    assert len(values["gain"]["values"]) >= 10
+    assert values["gain"]["mean"] >= least
+    assert values["balanced_gain"]["mean"] >= 0
+    assert values["worst_class_gain"]["mean"] >= 0
+
+
+def test_options_that_are_varied_are_options() -> None:
+    for recorded in RECORDED.values():
+        for cell in recorded["cells"]:
+            assert set(cell["labels"]) <= set(VARIED)
+            assert set(cell["config"]) == {name for name in JobConfig.__dataclass_fields__ if name != "places"}

@@ -42,7 +42,7 @@ def reverse_keys(delta: int | None) -> tuple[GarblerKey, EvaluatorKey]:
     return cast(GarblerKey, scheme.garbler_finish(chosen, trees)), cast(EvaluatorKey, evaluator_key)
 
 
-def choose(offer: BaseOtOffer, delta: int) -> tuple[base_ot.ChosenSeeds, bytes]:
+def choose(offer: BaseOtOffer, delta: int, context: bytes = b"reverse") -> tuple[base_ot.ChosenSeeds, bytes]:
     """`base_ot_choose` for any Delta'. Each point is as uniform as an honest one."""
     source, points, seeds = stream(1, "points"), [], []
     for position in range(128):
@@ -52,7 +52,7 @@ def choose(offer: BaseOtOffer, delta: int) -> tuple[base_ot.ChosenSeeds, bytes]:
             point = primitives.add(point, offer.point)
         points.append(point)
         shared = primitives.multiply(scalar, offer.point)
-        seeds.append(base_ot._derive_seed(b"reverse", position, offer.point, point, shared))
+        seeds.append(base_ot._derive_seed(context, position, offer.point, point, shared))
     return base_ot.ChosenSeeds(delta, tuple(seeds)), BaseOtChoice(tuple(points)).to_bytes()
 
 

@@ -39,6 +39,7 @@ _VARIANTS = {
     VoteVariant.ALL_PAIRS: ("CAPC-ARG-014",),
     VoteVariant.MULTI_ROUND: ("CAPC-ROUND-001", "CAPC-ROUND-008", "CAPC-ROUND-010"),
 }
+_GARBLED_ROUNDS = ("answering_party_garble_round",)
 _ROUNDS = {*ROUNDS.receives, "answering_party_offer_reverse", "answering_party_begin_rounds"}
 _AHEAD = {
     *BATCHES.receives,
@@ -155,10 +156,10 @@ class _Play:
         With other points the answering party makes other trees and so other bits d; what it receives is well-formed.
         """
         choice = self.steps(["answering_party_finish_reverse"])[0]
-        rounds = [step for step in self.steps(["answering_party_garble_round"]) if step.party == choice.party][:2]
-        between = self.honest.steps[choice.number + 1 : rounds[1].number]
+        _, last = [step for step in self.steps(_GARBLED_ROUNDS) if step.party == choice.party][:2]
+        between = self.honest.steps[choice.number + 1 : last.number]
         following = [step for step in between if step.party in (choice.party, QUERYING_PARTY)]
-        [row] = payload_faults(rounds[1].op, "message", rounds[1].fields["message"], padded=False)
+        [row] = payload_faults(last.op, "message", last.fields["message"], padded=False)
         for name, points, fault in (("even", 1, None), ("zero", LABEL_BITS, None), (f"even_rows_{row.name}", 1, row)):
             comment = f"Points of {points} of the bits of Delta' are for 0; then the messages of the honest session."
             flags = ["OffsetOfChoice", *([fault.flag] if fault else [])]
@@ -171,9 +172,9 @@ class _Play:
             for step in following:
                 _again(test, step)
             if fault is None:
-                _again(test, rounds[1])
+                _again(test, last)
             else:
-                _again(test, rounds[1], Fault.of_peer(fault.code, QUERYING_PARTY), message=fault.message)
+                _again(test, last, Fault.of_peer(fault.code, QUERYING_PARTY), message=fault.message)
         return self
 
     def _chosen(self) -> list[Performed]:

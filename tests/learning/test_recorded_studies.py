@@ -70,3 +70,22 @@ def test_options_that_are_varied_are_options() -> None:
         for cell in recorded["cells"]:
             assert set(cell["labels"]) <= set(VARIED)
             assert set(cell["config"]) == {name for name in JobConfig.__dataclass_fields__ if name != "places"}
+
+
+@pytest.mark.parametrize("name", ["adult_k20", "mnist_k50", "mnist14_k250"])
+def test_recorded_runs_released_what_the_ideal_functionality_does(name: str) -> None:
+    real, simulated = (
+        json.loads((EVIDENCE / "real" / f"{name}_{kind}.json").read_text(encoding="utf-8"))
+        for kind in ("run", "simulate")
+    )
+    assert (real["simulated"], simulated["simulated"]) == (False, True)
+    asked = real["config"]["queries"]
+    assert real["agreement"]["queries"] == real["agreement"]["equal_to_ideal"] == asked
+    assert told(real["config"]) == told(simulated["config"])
+    assert real["queriers"][0]["before"] == simulated["queriers"][0]["before"]
+
+
+def test_every_architecture_of_the_default_mix_learns_mnist() -> None:
+    recorded = json.loads((EVIDENCE / "real" / "mnist_k50_run.json").read_text(encoding="utf-8"))
+    assert len(recorded["accuracy_by_layer_sizes"]) == 6
+    assert min(found["mean"] for found in recorded["accuracy_by_layer_sizes"].values()) >= 0.85

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from capc_bench.learning import runs
+
 BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
 
 _COLUMNS = {
@@ -42,7 +44,7 @@ def table(study: Mapping[str, Any]) -> str:
     digest = "of scikit-learn" if source["sha256"] == source["name"] else f"SHA-256 `{source['sha256']}`"
     asking = "one querying party" if queriers == 1 else f"{queriers} querying parties"
     lines = [
-        f"### {study['name']}",
+        f"## {study['name']}",
         "",
         f"`{source['name']}`, {digest}; {repeats} repeats of {asking}; `{study['commands'][0]}`.",
         "",
@@ -75,7 +77,8 @@ def page(folder: Path) -> str:
     if not (begin and end):
         raise ValueError(f"{folder / 'README.md'}: there is no place for tables: write {BEGIN} and {END}")
     studies = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
-    return "\n".join([before + BEGIN, "", *map(table, studies), END + after])
+    real = "## The real protocol beside its simulation\n"
+    return "\n".join([before + BEGIN, "", *map(table, studies), real, runs.table(folder / "real"), END + after])
 
 
 def main(arguments: list[str]) -> int:

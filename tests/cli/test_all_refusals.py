@@ -111,6 +111,7 @@ ODD: dict[str, list[str]] = {
     "data_set": ["x", "a b"],
     "queriers": ["1", "2", "3", "4", "41", "4096"],
     "rounds": ["1", "2", "10", "1000"],
+    "tau_squared": ["0.5", "2", "100"],
     "baselines": ["self_training", "noiseless,pooled", "pooled,pooled", "other"],
     "column": ["site", "x", "y", "none", "wide"],
     "group": ["site", "x", "none"],

@@ -17,6 +17,7 @@ from capc.job.advice import (
     AGREEMENT,
     CERTAINTY,
     Advice,
+    Contest,
     advise,
     chance_right,
     largest_sigma,
@@ -73,19 +74,19 @@ def test_the_chance_of_a_right_label_is_what_a_second_integral_says(
     expected, _ = integrate.quad(
         lambda x: stats.norm.pdf(x) * stats.norm.cdf(x + one) * stats.norm.cdf(x + others) ** (classes - 2), -inf, inf
     )
-    assert abs(chance_right(votes_per_sigma, classes, share) - expected) < 1e-7
+    assert abs(chance_right(votes_per_sigma, Contest(classes), share) - expected) < 1e-7
 
 
 def test_with_two_classes_the_chance_is_a_normal_probability() -> None:
     for votes_per_sigma in (0.0, 0.1, 1.0, 4.0, 10.0):
         expected = stats.norm.cdf(votes_per_sigma / 2 / sqrt(2))
-        assert abs(chance_right(votes_per_sigma, 2) - expected) < 1e-12
+        assert abs(chance_right(votes_per_sigma, Contest(2)) - expected) < 1e-12
 
 
 @pytest.mark.parametrize(("answering", "classes"), [(20, 10), (250, 10), (8, 2), (48, 26)])
 def test_at_the_largest_sigma_noisy_votes_are_right_as_often_as_promised(answering: int, classes: int) -> None:
     """A simulation with noise on the grid, whose error is at most 5 deviations of a mean of so many draws."""
-    sigma = float(largest_sigma(answering, classes))
+    sigma = float(largest_sigma(answering, Contest(classes)))
     votes = np.zeros(classes)
     votes[0], votes[1] = answering * 3 / 4, answering / 4
     generator = np.random.default_rng(13)
@@ -136,7 +137,7 @@ def test_a_budget_without_one_query_that_can_be_carried_is_said_to_have_none(
     assert found.queries == 0
     (warning,) = found.warnings
     assert "not even one query" in warning
-    needed = least_answering(found.sigma, classes)
+    needed = least_answering(found.sigma, Contest(classes))
     assert f"--parties {needed} at least" in warning
     assert advice(policy(epsilon, 1), answering=needed, classes=classes, queries=1).queries >= 1
     assert advice(policy(epsilon, 1), answering=needed - 1, classes=classes, queries=1).queries == 0
@@ -168,7 +169,7 @@ def test_the_proposed_queries_fit_their_sigma_is_carried_and_one_more_is_not(
         return queries * query_cost(with_sigma(release, sigma), GRID_BITS).worst_case <= budget
 
     def carried(sigma: Fraction) -> bool:
-        right = chance_right(float(answering / sigma), classes) >= CERTAINTY
+        right = chance_right(float(answering / sigma), Contest(classes)) >= CERTAINTY
         # With a threshold of the same deviation at half of the votes.
         passing = stats.norm.cdf(answering / 4 / float(sigma)) >= CERTAINTY
         return bool(right and (passing or not with_threshold))
@@ -239,6 +240,6 @@ def test_more_queries_than_the_budget_admits_are_warned_of() -> None:
 def test_an_advice_is_given_public_figures_and_nothing_else() -> None:
     given_to_it = {name: parameter.annotation for name, parameter in inspect.signature(advise).parameters.items()}
     numbers = dict.fromkeys(("answering", "classes", "pool", "queries", "grid_bits"), "int")
-    assert given_to_it == {**numbers, "release": "ReleasePolicy"}
+    assert given_to_it == {**numbers, "release": "ReleasePolicy", "voting": "SetVoting | None"}
     release = policy(Fraction(2), 20)
     assert advice(release) == advice(release)

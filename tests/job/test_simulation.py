@@ -30,6 +30,7 @@ from capc.models.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise
 from capc.privacy.account import Account
 from capc.privacy.accountants.policies import policy_budget
+from capc.privacy.multi_label import SetVoting
 from capc.protocol import collaboration
 from capc.session.parameters import Charge, Parameters
 from job.stand_in import Recorder, validate
@@ -234,9 +235,11 @@ def test_the_noise_of_a_comparison_in_a_real_run_is_from_no_seed(monkeypatch: py
     given: list[str] = []
     seeded = simulation.seeded_noise
 
-    def remembered(parameters: Parameters, account: Account, seed: str, party: int) -> Draw:
+    def remembered(
+        parameters: Parameters, account: Account, seed: str, party: int, voting: SetVoting | None = None
+    ) -> Draw:
         given.append(seed)
-        return seeded(parameters, account, seed, party)
+        return seeded(parameters, account, seed, party, voting)
 
     monkeypatch.setattr(job_module, "seeded_noise", remembered)
     flags = {"parties": "2", "queries": "2", "sigma": "2", "parameters": "test", "baselines": "pate"}

@@ -25,7 +25,7 @@ ACCURACY = st.floats(0, 1)
 DATA = {"name": "rows", "sha256": "0" * 64, "rows": 100}
 
 
-def score(accuracy: float, groups: tuple[float, ...] = ()) -> dict[str, Any]:
+def score(accuracy: float, groups: tuple[float, ...] = (), labels: int = 0) -> dict[str, Any]:
     return {
         "accuracy": accuracy,
         "balanced": accuracy / 2,
@@ -33,6 +33,7 @@ def score(accuracy: float, groups: tuple[float, ...] = ()) -> dict[str, Any]:
         "worst_class": accuracy / 4,
         "worst_group": min(groups, default=None),
         "groups": [{"value": place, "accuracy": told, "balanced": told} for place, told in enumerate(groups)],
+        "per_label": [accuracy] * labels,
     }
 
 
@@ -42,6 +43,7 @@ def report(turns: list[tuple[float, float]], released: int = 4, correct: int = 3
             {"party": party, "before": score(before), "after": score(after), "rounds": [], "baselines": {}}
             for party, (before, after) in enumerate(turns)
         ],
+        "parties": [{"per_class": [7], "per_group": []} for _ in turns],
         "agreement": {"queries": 5, "released": released, "correct": correct, "plurality": released},
         "ensemble": score(0.5),
         "privacy": {"realised": 2.0},
@@ -95,6 +97,25 @@ def test_several_querying_parties_of_one_repeat_are_one_value(turns: list[tuple[
     assert found["before"] == pytest.approx(fmean(before for before, _ in turns))
     assert found["gain"] == pytest.approx(fmean(after - before for before, after in turns))
     assert found["worst_class_gain"] == pytest.approx(found["gain"] / 4, abs=1e-12)
+
+
+def test_what_a_party_has_no_rows_of_is_told_apart() -> None:
+    told = report([(0.5, 0.75)])
+    turn, party = told["queriers"][0], told["parties"][0]
+    turn["before"], turn["after"] = score(0.5, (0.25, 0.75), 2), score(0.75, (0.5, 0.625), 2)
+    for when, values in (("before", [0.5, 0.0, 0.25, None]), ("after", [0.75, 0.5, 0.5, None])):
+        turn[when]["per_class"] = values
+    party.update(per_class=[9, 0, 0, 0], per_group=[0, 9])
+    found = told_of([told])
+    of_labels = {"before": 0.5, "after": 0.75, "gain": 0.25}
+    assert {name: found[name]["mean"] for name in found if name.startswith(("unseen", "label_", "per_label"))} == {
+        **{"unseen_class_before": 0.125, "unseen_class_after": 0.5, "unseen_class_gain": 0.375},
+        **{"unseen_group_before": 0.25, "unseen_group_after": 0.5, "unseen_group_gain": 0.25},
+        **{f"label_{label}_{what}": mean for label in (0, 1) for what, mean in of_labels.items()},
+        "per_label_gain": 0.25,
+    }
+    party.update(per_class=[9, 1, 1, 1], per_group=[1, 9])
+    assert not [name for name in told_of([told]) if name.startswith("unseen")]
 
 
 def test_a_figure_that_a_repeat_lacks_is_not_told_of_the_others() -> None:

@@ -81,6 +81,7 @@ def test_the_mean_hides_the_worst_class_and_group_and_the_score_tells_them() -> 
             {"value": 9, "accuracy": 0.0, "balanced": 0.0},
         ],
         "worst_group": 0.0,
+        "per_label": [],
     }
 
 

@@ -10,7 +10,7 @@ import typer
 
 from capc import cli
 from capc.cli import app, doctor_command
-from capc.job import engines
+from capc.job import plan
 from capc_mpc import command, engine
 from capc_mpc.interface.expected import expected
 from capc_mpc.interface.protocols import PROTOCOLS
@@ -49,7 +49,7 @@ def test_the_declared_entry_points_are_the_command_the_finding_and_the_engine() 
     assert loaded == {
         (app.EXTENSIONS, "mpc"): command.app,
         (doctor_command.EXTENSIONS, "mpc"): machine.doctor_line,
-        (engines.EXTENSIONS, "mp-spdz"): engine.open_engine,
+        (plan.EXTENSIONS, "mp-spdz"): engine.open_engine,
     }
 
 

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from capc import cli
 from capc.foundation.errors import InputError
-from capc.job import engines
+from capc.job import plan as plan_module
 from capc.job.config import resolve
-from capc.job.engines import find_engine
 from capc.job.job import Job
-from capc.job.plan import prepare
+from capc.job.plan import find_engine, prepare
 from capc.job.report import document
 from capc.job.state import JobState
 from capc.privacy.events import EventKind
@@ -54,7 +53,7 @@ def _extension(monkeypatch: pytest.MonkeyPatch) -> None:
     def declared(group: str) -> list[EntryPoint]:
         return [EntryPoint(name, value, group) for name, value in DECLARED[group].items()]
 
-    monkeypatch.setattr(engines, "entry_points", declared)
+    monkeypatch.setattr(plan_module, "entry_points", declared)
 
 
 def with_engine(case: Case, engine: MpSpdzEngine) -> Collaboration:

@@ -26,6 +26,7 @@ def score(accuracy: float, classes: int, groups: Sequence[object] = ()) -> dict[
         "worst_class": min(value for value in per_class if value is not None),
         "groups": found,
         "worst_group": min((entry["balanced"] for entry in found), default=None),
+        "per_label": [],
     }
 
 
@@ -63,6 +64,7 @@ def run_report(
             "rows": 1797,
             "features": 64,
             "classes": list(classes),
+            "labels_of_sets": 0,
             "group": {"name": text, "values": list(groups)} if groups else None,
             "split": {"test": 449, "pools": [60] * queriers, "parties": [50] * parties},
         },
@@ -73,6 +75,7 @@ def run_report(
                 "layer_sizes": [64, 32, count],
                 "rows": 50,
                 "per_class": [5] * count,
+                "per_group": [25] * len(groups),
                 "score": score(0.6 + 0.3 * (party * 7 % parties) / parties, count, groups),
             }
             for party in range(parties)

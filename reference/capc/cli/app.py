@@ -114,6 +114,8 @@ RUN_OPTIONS = {
     "budgets": ("shared|separate", "One budget for all querying parties, or one each. Default: shared."),
     "rounds": ("N", "Parts of a party's queries; it retrains in between. Default: 1."),
     "strategy": ("NAME", "random, entropy, margin, margin_clusters or k_centre. Default: margin."),
+    "multi_label": ("binary|tau|powerset", "Classes are sets of labels, voted on by this rule. Default: they are not."),
+    "tau_squared": ("VOTES", "Of tau: the squared length of a ballot. Default: none."),
     "self_training": ("yes|no", "Also learn from confident predictions on the own pool. Default: no."),
     "baselines": (
         "NAMES",

@@ -7,7 +7,6 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
-from capc.job.engines import described
 from capc.job.report import agreement, concrete_bound, costs, enforced_label, enforced_statement, realised_statement
 from capc.job.state import JobState, Status
 from capc.learning.metrics import Score
@@ -96,7 +95,7 @@ def _summary(state: JobState) -> Table:
 def _engine(state: JobState) -> str:
     if state.plan.simulated:
         return "none: every label was computed in the clear"
-    engine = described(state.plan.engine)
+    engine = state.plan.engine_description
     weaker = f"; does not withstand {', '.join(engine.not_withstood)}" if engine.not_withstood else ""
     return f"{engine.name}, declared model {engine.model}{weaker}"
 

@@ -38,6 +38,7 @@ from capc.learning.data import Dataset
 RENDERING = Rendering(study_page, write_study_figures)
 _SHOWN = (
     *("before", "after", "gain", "balanced_gain", "worst_class_gain", "worst_group_gain"),
+    *("unseen_class_gain", "unseen_group_gain", "per_label_gain"),
     *("labels_right", "ensemble"),
 )
 _MOST_WARNINGS = 5
@@ -214,7 +215,7 @@ def _plans(configs: Sequence[JobConfig]) -> list[Plan]:
     loaded: dict[tuple[object, ...], Dataset] = {}
     plans = []
     for config in configs:
-        alike = config.data, config.scaling, config.column, config.group
+        alike = config.data, config.scaling, config.column, config.group, config.multi_label is not None
         plan = prepare(config, simulated=True, dataset=loaded.get(alike))
         loaded[alike] = plan.dataset
         plans.append(plan)

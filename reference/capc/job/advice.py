@@ -26,7 +26,9 @@ from statistics import NormalDist
 from capc.job.config import rational_text
 from capc.job.options import flag
 from capc.privacy.accountants.ball_arithmetic import SIGMA_GRID
+from capc.privacy.accountants.ballots import sensitivity_of
 from capc.privacy.accountants.policies import calibrate_sigma, policy_budget, with_sigma
+from capc.privacy.multi_label import SetRule, SetVoting
 from capc.privacy.query_cost import query_cost
 from capc.session.parameters import ReleasePolicy
 
@@ -41,6 +43,25 @@ _REACH = 9.0
 """Standard deviations; beyond them lies less than 1e-18."""
 _STEPS = 300
 _DISTANCE = NormalDist().inv_cdf(CERTAINTY)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What votes decide.
+
+    Attributes:
+        classes: C >= 2, of which one wins.
+        labels: L, if each of so many is decided by itself, by half of the votes; 0 otherwise. That tau voting scales
+            ballots down is left out.
+    """
+
+    classes: int
+    labels: int = 0
+
+    def __str__(self) -> str:
+        if self.labels:
+            return f"each of {self.labels} labels"
+        return f"one of {self.classes} classes, and the others on one other"
 
 
 @dataclass(frozen=True)
@@ -68,7 +89,7 @@ class _Figures:
 
     Attributes:
         answering: K.
-        classes: C.
+        contest: what votes decide.
         queries: that the plan asks.
         release: its policy.
         fitting: how many queries its budget admits at its own deviation.
@@ -79,7 +100,7 @@ class _Figures:
     """
 
     answering: int
-    classes: int
+    contest: Contest
     queries: int
     release: ReleasePolicy
     fitting: int
@@ -90,7 +111,7 @@ class _Figures:
 
     def chance(self, sigma: Fraction, share: Fraction = AGREEMENT) -> float:
         """How likely a label is right under a deviation, if a share of the votes agrees."""
-        return chance_right(float(self.answering / sigma), self.classes, share)
+        return chance_right(float(self.answering / sigma), self.contest, share)
 
     def threshold(self, sigma: Fraction) -> Fraction | None:
         """T for that deviation; None where the policy has none, or where it would lie below half of the votes."""
@@ -102,7 +123,16 @@ class _Figures:
         return proposed if 2 * proposed >= self.answering else None
 
 
-def advise(*, answering: int, classes: int, pool: int, queries: int, release: ReleasePolicy, grid_bits: int) -> Advice:
+def advise(
+    *,
+    answering: int,
+    classes: int,
+    pool: int,
+    queries: int,
+    release: ReleasePolicy,
+    grid_bits: int,
+    voting: SetVoting | None = None,
+) -> Advice:
     """The advice on a plan.
 
     Args:
@@ -112,33 +142,39 @@ def advise(*, answering: int, classes: int, pool: int, queries: int, release: Re
         queries: how many they are to ask together.
         release: noise and budget of the plan, whose sigma was given or calibrated.
         grid_bits: g.
+        voting: how sets of labels are voted on; None where each row has one class.
 
     Raises:
         InputError: not even one query fits the budget with a deviation up to 2^20 votes.
     """
     budget = policy_budget(release)
+    answered = None if voting is None else sensitivity_of(voting, release.adjacency)
+    contest = Contest(classes, 0 if voting is None or voting.rule is SetRule.POWERSET else voting.labels)
 
     def admitted(sigma: Fraction) -> int:
-        return floor(budget / query_cost(with_sigma(release, sigma), grid_bits).worst_case)
+        return floor(budget / query_cost(with_sigma(release, sigma), grid_bits, answered).worst_case)
 
-    largest = largest_sigma(answering, classes, check_ratio(release))
+    largest = largest_sigma(answering, contest, check_ratio(release))
     carried = admitted(largest) if largest else 0
     possible = min(carried, pool)
-    sigma = calibrate_sigma(release, grid_bits, max(possible, 1))
-    fitting = floor(budget / query_cost(release, grid_bits).worst_case)
-    figures = _Figures(answering, classes, queries, release, fitting, largest, carried, possible, sigma)
+    sigma = calibrate_sigma(release, grid_bits, max(possible, 1), answered)
+    fitting = floor(budget / query_cost(release, grid_bits, answered).worst_case)
+    figures = _Figures(answering, contest, queries, release, fitting, largest, carried, possible, sigma)
     warnings = (*_of_the_noise(figures), *_of_the_budget(figures), *_of_the_threshold(figures))
     return Advice(sigma, figures.threshold(sigma), possible, warnings, _reasons(figures))
 
 
-def chance_right(votes_per_sigma: float, classes: int, share: Fraction = AGREEMENT) -> float:
-    """How likely the noisy argmax is the strongest class: that no other class's noise makes up for its lead.
+def chance_right(votes_per_sigma: float, contest: Contest, share: Fraction = AGREEMENT) -> float:
+    """How likely the noisy votes decide as those without noise: the strongest class, or each label by itself.
 
     Args:
         votes_per_sigma: K / sigma.
-        classes: C >= 2.
-        share: of the votes, for the strongest class; one other class has the rest, and all the others none.
+        contest: what they decide.
+        share: of the votes, for the strongest class; one other class has the rest, and all the others none. Of labels
+            that are decided by themselves, for what each of them is.
     """
+    if contest.labels:
+        return _below(float(share - Fraction(1, 2)) * votes_per_sigma) ** contest.labels
     lead_of_one = float(2 * share - 1) * votes_per_sigma
     lead_of_others = float(share) * votes_per_sigma
     width = 2 * _REACH / _STEPS
@@ -147,7 +183,7 @@ def chance_right(votes_per_sigma: float, classes: int, share: Fraction = AGREEME
     for step in range(_STEPS + 1):
         x = -_REACH + step * width
         density = exp(-x * x / 2) / sqrt(2 * pi)
-        total += density * _below(x + lead_of_one) * _below(x + lead_of_others) ** (classes - 2)
+        total += density * _below(x + lead_of_one) * _below(x + lead_of_others) ** (contest.classes - 2)
     return min(1.0, total * width)
 
 
@@ -157,31 +193,31 @@ def _below(x: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def _needed_votes_per_sigma(classes: int, ratio: Fraction | None) -> float:
+def _needed_votes_per_sigma(contest: Contest, ratio: Fraction | None) -> float:
     """The smallest K / sigma at which label and threshold are as certain as they have to be, or a little more."""
     low, high = 0.0, 64.0
     while high - low > 1e-9:
         middle = (low + high) / 2
-        low, high = (low, middle) if chance_right(middle, classes) >= CERTAINTY else (middle, high)
+        low, high = (low, middle) if chance_right(middle, contest) >= CERTAINTY else (middle, high)
     if ratio is None:
         return high
     return max(high, _DISTANCE * float(ratio) / float(AGREEMENT - Fraction(1, 2)))
 
 
-def largest_sigma(answering: int, classes: int, ratio: Fraction | None = None) -> Fraction:
+def largest_sigma(answering: int, contest: Contest, ratio: Fraction | None = None) -> Fraction:
     """The largest deviation that the votes carry, on a grid of 1/64 votes; it grows with K.
 
     Args:
         answering: K.
-        classes: C >= 2.
+        contest: what votes decide.
         ratio: the threshold's deviation over that of the classes; None without a threshold.
     """
-    return Fraction(floor(answering / _needed_votes_per_sigma(classes, ratio) * SIGMA_GRID), SIGMA_GRID)
+    return Fraction(floor(answering / _needed_votes_per_sigma(contest, ratio) * SIGMA_GRID), SIGMA_GRID)
 
 
-def least_answering(sigma: Fraction, classes: int, ratio: Fraction | None = None) -> int:
+def least_answering(sigma: Fraction, contest: Contest, ratio: Fraction | None = None) -> int:
     """The smallest K whose votes carry a deviation."""
-    return ceil(float(sigma) * _needed_votes_per_sigma(classes, ratio))
+    return ceil(float(sigma) * _needed_votes_per_sigma(contest, ratio))
 
 
 def check_ratio(release: ReleasePolicy) -> Fraction | None:
@@ -202,7 +238,7 @@ def _of_the_noise(figures: _Figures) -> tuple[str, ...]:
     )
     # Without a query that can be carried, the parties that one query needs.
     bought = release.sigma if figures.possible else figures.sigma
-    parties = f"{flag('parties')} {least_answering(bought, figures.classes, check_ratio(release))} at least"
+    parties = f"{flag('parties')} {least_answering(bought, figures.contest, check_ratio(release))} at least"
     epsilon = f"{flag('epsilon')} {rational_text(release.epsilon)}"
     if not figures.possible:
         return (f"{found}; {epsilon} has not even one query that can be carried: choose a larger one, or {parties}",)
@@ -249,8 +285,7 @@ def _reasons(figures: _Figures) -> tuple[str, ...]:
     shares = ", ".join(f"{_percent(share)}: {figures.chance(sigma, share):.2f}" for share in _OTHER_SHARES)
     budget = f"epsilon = {rational_text(release.epsilon)} and delta = {rational_text(release.delta)}"
     lines = [
-        f"assumed, not looked at: {agreed} of the {figures.answering} parties agree on one of {figures.classes} "
-        "classes, and the others on one other",
+        f"assumed, not looked at: {agreed} of the {figures.answering} parties agree on {figures.contest}",
         f"votes carry noise up to sigma = {rational_text(figures.largest)}: the label is then theirs with probability "
         f"{CERTAINTY} at least",
         f"at that sigma {budget} admit {figures.carried} queries at their full cost, and the pool has rows for "

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from capc.job.models import fit, fit_all, score_of, task_of
-from capc.job.simulation import Draw
+from capc.job.models import fit, fit_all, score_of, task_of, without_noise
+from capc.job.simulation import Draw, released
 from capc.job.state import JobState, QueryRecord, Turn
 from capc.learning.baselines import Baseline, dp_sgd, teachers
 from capc.learning.metrics import Score
 from capc.learning.self_training import self_train
 from capc.learning.training import FloatModel, train
-from capc.protocol.functionality import ideal_functionality
 
 _PATE = 3
 """Tells the division and the noise of the trusted place from others of the same seed."""
@@ -48,7 +47,7 @@ def _self_trained(state: JobState, turn: Turn) -> FloatModel:
 
 def _noiseless(state: JobState, turn: Turn, asked: Sequence[QueryRecord]) -> FloatModel:
     """Every query answered, by the most votes."""
-    labels = {query.row: query.votes.index(max(query.votes)) for query in asked}
+    labels = {query.row: without_noise(state.plan, query.votes) for query in asked}
     return fit(state.plan, turn.party, state.split.parties[turn.party], {**turn.purse.bought, **labels})
 
 
@@ -66,7 +65,7 @@ def _trusted_place(state: JobState, turn: Turn, asked: Sequence[QueryRecord], dr
     labels = {}
     for number, (row, *voted) in enumerate(zip(rows, *votes, strict=True), start=1):
         logits = [[int(label == vote) for label in classes] for vote in voted]
-        label = ideal_functionality(plan.parameters, logits, *draw(number)).querying_party
+        label = released(plan.parameters, plan.voting, logits, *draw(number))
         if label is not None:
             labels[row] = label
     return fit(plan, turn.party, state.split.parties[turn.party], {**turn.purse.bought, **labels})

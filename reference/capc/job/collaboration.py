@@ -10,7 +10,8 @@ from fractions import Fraction
 
 from capc.foundation.errors import InputError
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party, organisation
-from capc.job.plan import AllowanceFolder, heads_folder
+from capc.job.keeping.files import heads_folder
+from capc.job.plan import AllowanceFolder
 from capc.job.state import Labeller
 from capc.linear.bfv import BfvLinear, PooledLinear
 from capc.models.model import QuantisedModel

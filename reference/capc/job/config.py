@@ -31,6 +31,7 @@ from capc.learning.data import MAX_CLASSES, MAX_ROWS, Scaling, no_file_because
 from capc.learning.partition import Division, Partition, Skewed
 from capc.learning.strategies import Strategy
 from capc.privacy.allowance import DEFAULT_QUERIES
+from capc.privacy.multi_label import SetRule
 from capc.protocol.engine import EMBEDDED
 from capc.protocol.network import NetworkName
 from capc.session.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, VoteVariant
@@ -72,6 +73,8 @@ class JobConfig:
         budgets: whether the queries of all querying parties are charged to one budget, or each party's to its own.
         rounds: in how many parts each querying party asks, and retrains its model in between.
         strategy: which points of its pool a querying party asks about.
+        multi_label: the rule by which parties vote on sets of labels; None where each row has one class.
+        tau_squared: of `tau`, the squared length in votes^2 that a ballot is scaled down to.
         self_training: whether a retrained model also learns from what it predicts confidently on its own pool.
         baselines: what the querying party's gain is compared with.
         partition: how rows are divided among all parties.
@@ -128,6 +131,8 @@ class JobConfig:
     budgets: Annotated[Budgets, choice(Budgets)] = Budgets.SHARED
     rounds: Annotated[int, whole(1, MAX_ROUNDS)] = 1
     strategy: Annotated[Strategy, choice(Strategy)] = Strategy.MARGIN
+    multi_label: Annotated[SetRule | None, choice(SetRule)] = None
+    tau_squared: Annotated[Fraction | None, rational(MAX_VOTES)] = None
     self_training: Annotated[bool, yes_or_no()] = False
     baselines: Annotated[tuple[Baseline, ...], several(Baseline)] = ()
     partition: Annotated[Partition, choice(Partition)] = Partition.IID

@@ -20,8 +20,9 @@ from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.job.baselines import baselines
 from capc.job.collaboration import open_collaboration
 from capc.job.config import Budgets
+from capc.job.keeping.files import heads_folder
 from capc.job.models import PartyModel, ensemble_score, retrain, score_of, train_parties, vote_counts
-from capc.job.plan import Plan, heads_folder
+from capc.job.plan import Plan
 from capc.job.purse import Purse
 from capc.job.simulation import Draw, open_simulation, seeded_noise
 from capc.job.state import (
@@ -168,10 +169,11 @@ class Job:
         self._observer.started(Stage.TRAINING, len(state.split.parties))
         models = []
         for party, model in enumerate(train_parties(state.plan, state.split)):
-            rows = state.plan.dataset.labels[state.split.parties[party]]
-            per_class = tuple(np.bincount(rows, minlength=state.plan.dataset.num_classes).tolist())
+            rows, group = state.split.parties[party], state.plan.group
+            per_class = _counts(state.plan.dataset.labels[rows], state.plan.dataset.num_classes)
+            per_group = () if group is None else _counts(group.of(rows).codes, len(group.values))
             score = score_of(state.plan, state.split.test, model.own)
-            state.parties.append(PartyRecord(party, model.quantised.layer_sizes, per_class, score))
+            state.parties.append(PartyRecord(party, model.quantised.layer_sizes, per_class, per_group, score))
             models.append(model)
             self._observer.advanced(Stage.TRAINING)
         state.ensemble = ensemble_score(state.plan, state.split.test, [model.quantised for model in models[1:]])
@@ -276,7 +278,7 @@ class Job:
         plan = self.state.plan
         # A real run compares with a real one: its noise is nobody's to know.
         seed = f"pate/{plan.config.seed}" if plan.simulated else secrets.token_hex()
-        return seeded_noise(plan.parameters, turn.account, seed, turn.party)
+        return seeded_noise(plan.parameters, turn.account, seed, turn.party, plan.voting)
 
 
 @dataclass(frozen=True, repr=False)
@@ -289,9 +291,13 @@ class _Round:
     labeller: Labeller
 
 
+def _counts(codes: Indices, values: int) -> tuple[int, ...]:
+    return tuple(np.bincount(codes, minlength=values).tolist())
+
+
 def _opener_of(plan: Plan) -> Opener:
     if plan.simulated:
-        return partial(open_simulation, seed=plan.config.seed)
+        return partial(open_simulation, seed=plan.config.seed, voting=plan.voting)
     return partial(open_collaboration, engine=plan.engine, allowances=plan.allowances, workers=plan.config.workers)
 
 

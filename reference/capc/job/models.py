@@ -146,12 +146,21 @@ def ensemble_score(plan: Plan, rows: Indices, models: Sequence[QuantisedModel]) 
     data = plan.dataset
     # Rounds halves to the even integer, as fixed_point.quantise does, without an error: features are small.
     integers = np.rint(data.features[rows] * (1 << plan.parameters.widths.fraction_bits))
-    return _scored(plan, rows, vote_counts(models, integers, data.num_classes).argmax(axis=1))
+    votes = vote_counts(models, integers, data.num_classes).tolist()
+    return _scored(plan, rows, np.array([without_noise(plan, counts) for counts in votes], dtype=np.int64))
+
+
+def without_noise(plan: Plan, votes: Sequence[int]) -> int:
+    """What so many votes for each class or set decide, without noise."""
+    if plan.voting is None:
+        return votes.index(max(votes))
+    return plan.voting.release(votes, [0] * plan.voting.draws)
 
 
 def _scored(plan: Plan, rows: Indices, predicted: Indices) -> Score:
     data = plan.dataset
-    return score(predicted, data.labels[rows], data.num_classes, None if plan.group is None else plan.group.of(rows))
+    groups = None if plan.group is None else plan.group.of(rows)
+    return score(predicted, data.labels[rows], data.num_classes, groups, labels_of_sets=data.labels_of_sets)
 
 
 def task_of(plan: Plan, rows: Indices, labels: Indices, party: int) -> TrainingTask:

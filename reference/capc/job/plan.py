@@ -6,24 +6,26 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NamedTuple
 
 from capc.foundation.errors import InputError, ParameterError
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party, organisation
 from capc.job.advice import Advice, advise
-from capc.job.config import Budgets, JobConfig, rational_text
-from capc.job.engines import find_engine
-from capc.job.keeping.files import beside
-from capc.job.keeping.journal import Journal, check_place, default_folder
-from capc.job.options import OF_THE_PROTOCOL, flag
+from capc.job.checks import check_not_lost, check_together
+from capc.job.config import JobConfig, rational_text
+from capc.job.keeping.files import allowances_folder, beside
+from capc.job.keeping.journal import Journal, default_folder
+from capc.job.options import flag
 from capc.learning.architectures import mix
-from capc.learning.baselines import DP_SGD_LEAST_EPSILON, Baseline, dp_sgd_is_installed
 from capc.learning.bounds import weight_bound
 from capc.learning.data import Column, Dataset, DataShape, load_digits, load_npz
 from capc.learning.division import check_division, role_sizes
 from capc.models.architecture import dense_architecture
+from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
+from capc.privacy.accountants.ballots import sensitivity_of
 from capc.privacy.accountants.policies import (
     calibrate_sigma,
     certify,
@@ -33,11 +35,15 @@ from capc.privacy.accountants.policies import (
     with_sigma,
 )
 from capc.privacy.ledger import Ledger, Terms, open_ledger
+from capc.privacy.multi_label import SetRule, SetVoting
 from capc.privacy.query_cost import query_cost
-from capc.protocol.engine import EMBEDDED, SecureEngine
+from capc.protocol.engine import EMBEDDED, EngineDescription, SecureEngine
 from capc.protocol.network import NETWORKS, fastest_vote
-from capc.session.parameters import Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
+from capc.session.parameters import NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
 from capc.session.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
+
+EXTENSIONS = "capc.engines"
+"""The entry-point group of engines outside of this package."""
 
 
 class AllowanceFolder(NamedTuple):
@@ -65,6 +71,7 @@ class Plan:
         budget: the limit of the account, in the unit of the mechanism.
         engine: of steps 1c and 3; None for the embedded one.
         advice: what public figures say of the noise.
+        voting: how sets of labels are voted on; None where each row has one class.
         simulated: whether F_CaPC in the clear takes the place of the protocol.
     """
 
@@ -74,6 +81,7 @@ class Plan:
     budget: Fraction
     engine: SecureEngine | None
     advice: Advice
+    voting: SetVoting | None = None
     simulated: bool = False
 
     @property
@@ -85,6 +93,11 @@ class Plan:
     def architectures(self) -> tuple[tuple[int, ...], ...]:
         """Widths of hidden layers, which parties take in turn."""
         return _architectures(self.config, self.dataset.shape)
+
+    @property
+    def engine_description(self) -> EngineDescription:
+        """What reports say of the engine."""
+        return EMBEDDED if self.engine is None else self.engine.description
 
     @property
     def allowances(self) -> AllowanceFolder | None:
@@ -120,22 +133,12 @@ class Plan:
         release, grid_bits = self.parameters.release, self.parameters.widths.grid_bits
         if self.config.ledger is None:
             certify(release, self.budget)
-            return Account(release, grid_bits, self.budget)
+            return Account(release, grid_bits, self.budget, _answered(release, self.voting))
         data_set = self.config.data_set or self.dataset.name
         terms = Terms(str(PRIVACY_GUARDIAN), data_set, release, grid_bits, self.budget)
-        _check_not_lost(self.config)
+        check_not_lost(self.config)
         with self.config.placing("ledger"):
             return open_ledger(self.config.ledger, terms, key_file=self.config.ledger_key)
-
-
-def heads_folder(ledger: Path) -> Path:
-    """Where answering parties keep the heads of a ledger."""
-    return beside(ledger, ".heads")
-
-
-def allowances_folder(ledger: Path) -> Path:
-    """Where they keep their allowances unless another place is named."""
-    return beside(ledger, ".allowances")
 
 
 def prepare(config: JobConfig, *, simulated: bool = False, dataset: Dataset | None = None) -> Plan:
@@ -150,33 +153,64 @@ def prepare(config: JobConfig, *, simulated: bool = False, dataset: Dataset | No
         InputError: the options contradict each other, the data cannot be used, a role would get too few rows, the
             noise or the votes do not fit the rings, not even one query fits the budget, or the engine cannot be used.
     """
-    _check_together(config, simulated=simulated)
+    check_together(config, simulated=simulated)
     with config.placing("parameters"):
         widths = ParameterSet.named(config.parameters)
     if config.allowance is not None and not widths.he_distance_bits:
         raise config.refusal("allowance", f"parameters {widths.name} claim no circuit privacy: leave this out")
-    if config.allowance is not None and not _may_be_folder(config.allowance):
-        raise config.refusal("allowance", "a file is in its place: name a folder")
-    if config.keep is not None and not _may_be_folder(config.keep):
-        raise config.refusal("keep", "a file is in its place: name a folder")
     engine = find_engine(config)
-    release = _release_policy(config, widths.grid_bits)
-    budget = _budget(config, release, widths.grid_bits)
+    # What votes on sets cost depends on how many labels there are.
+    release = None if config.multi_label is not None else _release_policy(config, widths.grid_bits)
 
     def admit(shape: DataShape) -> Parameters:
-        return _parameters(config, widths, shape, release)
+        settled = release or _release_policy(config, widths.grid_bits, _voting(config, widths.grid_bits, shape.classes))
+        return _parameters(config, widths, shape, settled)
 
     # Features are read last: all that can be refused without them is refused before.
     dataset = _load(config, admit) if dataset is None else dataset
+    parameters, voting = admit(dataset.shape), _voting(config, widths.grid_bits, dataset.num_classes)
     advice = advise(
         answering=config.parties,
         classes=dataset.num_classes,
         pool=sum(role_sizes(config.division, dataset.num_rows).pools),
         queries=config.charged,
-        release=release,
+        release=parameters.release,
         grid_bits=widths.grid_bits,
+        voting=voting,
     )
-    return Plan(config, dataset, admit(dataset.shape), budget, engine, advice, simulated)
+    budget = policy_budget(parameters.release)
+    return Plan(config, dataset, parameters, budget, engine, advice, voting, simulated)
+
+
+def _voting(config: JobConfig, grid_bits: int, classes: int) -> SetVoting | None:
+    """How sets are voted on, of which there are as many as classes; None where each row has one class."""
+    if config.multi_label is None:
+        return None
+    tau_squared = config.tau_squared if config.multi_label is SetRule.TAU else None
+    return SetVoting(config.multi_label, (classes - 1).bit_length(), grid_bits, tau_squared)
+
+
+def find_engine(config: JobConfig) -> SecureEngine | None:
+    """The engine that the options name; None for the embedded one, the garbled circuits of the protocol.
+
+    `NAME:PROTOCOL` is the entry point NAME of the group ``EXTENSIONS``: a function of the protocol and the declared
+    threat model that returns a :class:`capc.protocol.engine.SecureEngine`.
+
+    Raises:
+        InputError: there is no such engine, it is not installed, or it is weaker than the declared model.
+    """
+    if config.engine == EMBEDDED.name:
+        if config.declare_model != EMBEDDED.model:
+            raise config.refusal("declare_model", "the embedded engine needs no weaker model: leave this out")
+        return None
+    name, _, protocol = config.engine.partition(":")
+    found = {extension.name: extension for extension in entry_points(group=EXTENSIONS)}
+    if name not in found:
+        known = ", ".join([EMBEDDED.name, *(f"{other}:PROTOCOL" for other in found)])
+        raise config.refusal("engine", f"there is no such engine: choose one of {known}")
+    with config.placing("engine", "declare_model"):
+        engine: SecureEngine = found[name].load()(protocol, config.declare_model)
+    return engine
 
 
 def _load(config: JobConfig, admit: Callable[[DataShape], object]) -> Dataset:
@@ -184,113 +218,40 @@ def _load(config: JobConfig, admit: Callable[[DataShape], object]) -> Dataset:
     if config.data is None:
         for name in columns:
             raise config.refusal(name, f"scikit-learn's digits have no such array: give {flag('data')} too")
-        return load_digits()
+        return load_digits(sets=config.multi_label is not None)
     with config.placing(*columns) if columns else nullcontext():
-        return load_npz(config.data, admit, columns=sorted(set(columns.values())), scaling=config.scaling)
-
-
-def _check_not_lost(config: JobConfig) -> None:
-    """Refuses to make a ledger where one is missing whose heads are there: every answering party would refuse it."""
-    if config.ledger is None or config.ledger.exists():
-        return
-    folder = heads_folder(config.ledger)
-    if any(folder.glob("*.json")):
-        raise config.refusal(
-            "ledger", f"it is not there, and answering parties keep its heads in {folder}: put it back, or name another"
+        return load_npz(
+            config.data,
+            admit,
+            columns=sorted(set(columns.values())),
+            scaling=config.scaling,
+            sets=config.multi_label is not None,
         )
 
 
-def _may_be_folder(path: Path) -> bool:
-    """Whether a path is a folder, or one could be made there."""
-    there = path.absolute()
-    while not there.exists():
-        there = there.parent
-    return there.is_dir()
+def _release_policy(config: JobConfig, grid_bits: int, voting: SetVoting | None = None) -> ReleasePolicy:
+    """What the options say, with the noise that fits all queries into the budget if they name none.
 
-
-def _check_study(config: JobConfig, *, simulated: bool) -> None:
-    """What the parties do around the protocol."""
-    for name in OF_THE_PROTOCOL if simulated else ():
-        # Also one that code sets, and no flag or file: a ledger would be opened.
-        if name in config.places or getattr(config, name) != JobConfig.__dataclass_fields__[name].default:
-            raise config.refusal(name, "a simulation runs no protocol and charges no ledger: leave this out")
-    if config.queriers > config.parties + 1:
-        raise config.refusal(
-            "queriers",
-            f"there are {config.parties + 1} parties ({config.place('parties')} and one): choose at most as many",
-        )
-    if config.rounds > config.queries:
-        raise config.refusal(
-            "rounds", f"there are {config.queries} queries ({config.place('queries')}): choose as many"
-        )
-    if Baseline.DP_SGD in config.baselines and not dp_sgd_is_installed():
-        raise config.refusal(
-            "baselines", "the package opacus is not installed: pip install opacus, or leave dp_sgd out"
-        )
-    if Baseline.DP_SGD in config.baselines and config.epsilon < DP_SGD_LEAST_EPSILON:
-        raise config.refusal(
-            "baselines", f"epsilon = {float(config.epsilon):g} is too low for Opacus: leave dp_sgd out"
-        )
-    if config.budgets is Budgets.SEPARATE and config.ledger is not None:
-        raise config.refusal("budgets", f"a ledger holds one budget for all: leave out {flag('ledger')}, or this")
-
-
-def _check_together(config: JobConfig, *, simulated: bool) -> None:
-    _check_study(config, simulated=simulated)
-    if config.network is not None and config.vote_variant is not None:
-        raise config.refusal("network", f"it chooses the vote's variant: leave out {flag('vote_variant')}, or this")
-    _check_ledger(config)
-    if "allowance_queries" in config.places and config.allowance is None and config.ledger is None:
-        raise config.refusal("allowance_queries", f"give {flag('allowance')} too, or leave this out")
-    if config.prepare and config.engine != EMBEDDED.name:
-        raise config.refusal(
-            "prepare", f"only the embedded engine prepares batches: leave out {flag('engine')}, or this"
-        )
-    _check_composition(config)
-    _check_threshold(config)
-    if config.threshold is None:
-        if config.threshold_sigma is not None:
-            raise config.refusal("threshold_sigma", f"give {flag('threshold')} too, or leave this out")
-        if config.charge is Charge.REALISED:
-            raise config.refusal(
-                "charge", f"give {flag('threshold')} too: without one every query is answered and charged in full"
-            )
-    elif config.threshold_sigma is not None and config.sigma is None:
-        raise config.refusal(
-            "threshold_sigma", f"give {flag('sigma')} too, or leave this out to have both calibrated together"
-        )
-
-
-def _check_ledger(config: JobConfig) -> None:
-    for name in ("ledger_key", "data_set", "journal"):
-        if getattr(config, name) is not None and config.ledger is None:
-            raise config.refusal(name, f"give {flag('ledger')} too, or leave this out")
-    if config.ledger is not None and not _may_be_folder(heads_folder(config.ledger)):
-        raise config.refusal("ledger", f"a file is in the place of {heads_folder(config.ledger)}: name another ledger")
-    if config.ledger is not None and config.allowance is None and not _may_be_folder(allowances_folder(config.ledger)):
-        remedy = f"a file is in the place of {allowances_folder(config.ledger)}: give {flag('allowance')} too"
-        raise config.refusal("ledger", remedy)
-    if config.ledger is not None:
-        with config.placing("journal"):
-            check_place(config.journal or default_folder() / "journal", config.ledger)
-
-
-def _check_composition(config: JobConfig) -> None:
-    if not config.joint:
-        return
-    if config.threshold is None:
-        raise config.refusal("joint", f"give {flag('threshold')} too: without one there is no check to charge jointly")
-    for name, needed in (("charge", Charge.WORST_CASE), ("mechanism", NoiseName.ROUNDED_GAUSSIAN)):
-        if getattr(config, name) is not needed:
-            raise config.refusal(name, f"joint charges need {needed.value}: leave out {flag('joint')}, or this")
-
-
-def _release_policy(config: JobConfig, grid_bits: int) -> ReleasePolicy:
+    Raises:
+        InputError: not even one query fits.
+    """
     policy = _policy_of_options(config)
+    answered = _answered(policy, voting)
     with config.placing("epsilon", "delta"):
         if config.sigma is None:
-            return with_sigma(policy, calibrate_sigma(policy, grid_bits, config.charged))
-        return with_joint_cost(policy) if config.joint else policy
+            return with_sigma(policy, calibrate_sigma(policy, grid_bits, config.charged, answered))
+        policy = with_joint_cost(policy) if config.joint else policy
+        budget = policy_budget(policy)
+    if query_cost(policy, grid_bits, answered).worst_case > budget:
+        least = rational_text(calibrate_sigma(policy, grid_bits, 1, answered))
+        raise config.refusal(
+            "sigma", f"one query costs more than the whole budget: choose at least {least}, or a larger epsilon"
+        )
+    return policy
+
+
+def _answered(policy: ReleasePolicy, voting: SetVoting | None) -> Sensitivity | None:
+    return None if voting is None else sensitivity_of(voting, policy.adjacency)
 
 
 def _policy_of_options(config: JobConfig) -> ReleasePolicy:
@@ -312,26 +273,6 @@ def _policy_of_options(config: JobConfig) -> ReleasePolicy:
             delta=config.delta,
             renyi_order=renyi_order,
             joint_cost=Fraction(1) if config.joint else None,
-        )
-
-
-def _budget(config: JobConfig, release: ReleasePolicy, grid_bits: int) -> Fraction:
-    with config.placing("epsilon", "delta"):
-        budget = policy_budget(release)
-    if query_cost(release, grid_bits).worst_case > budget:
-        least = rational_text(calibrate_sigma(release, grid_bits, 1))
-        raise config.refusal(
-            "sigma", f"one query costs more than the whole budget: choose at least {least}, or a larger epsilon"
-        )
-    return budget
-
-
-def _check_threshold(config: JobConfig) -> None:
-    if config.threshold is not None and config.threshold > config.parties:
-        raise config.refusal(
-            "threshold",
-            f"no label gets more than {config.parties} votes ({config.place('parties')}), one of each answering party: "
-            f"choose at most {config.parties}, or more parties",
         )
 
 

@@ -16,7 +16,7 @@ from math import inf, nextafter
 from capc.foundation.environment import requirements
 from capc.foundation.parties import organisation
 from capc.job.config import Budgets, rational_text
-from capc.job.engines import described
+from capc.job.models import without_noise
 from capc.job.options import flag
 from capc.job.state import JobState, PartyRecord, QueryRecord, Turn
 from capc.learning.metrics import Score
@@ -38,7 +38,7 @@ _LEAST_DISTANCE_BITS = 40
 
 def document(state: JobState) -> dict[str, object]:
     """What the run has done so far, in JSON values. The state may be that of a run that was interrupted."""
-    engine = described(state.plan.engine)
+    engine = state.plan.engine_description
     installed = {entry.distribution: entry.version for entry in requirements()}
     return {
         "schema": SCHEMA,
@@ -70,6 +70,7 @@ def _data(state: JobState) -> dict[str, object]:
         "rows": data.num_rows,
         "features": data.num_features,
         "classes": list(data.classes),
+        "labels_of_sets": data.labels_of_sets,
         "group": None if group is None else {"name": group.name, "values": list(group.values)},
         "split": {
             "test": len(split.test),
@@ -90,6 +91,7 @@ def _party(record: PartyRecord) -> dict[str, object]:
         "layer_sizes": list(record.layer_sizes),
         "rows": sum(record.per_class),
         "per_class": list(record.per_class),
+        "per_group": list(record.per_group),
         "score": record.score.document(),
     }
 
@@ -136,7 +138,7 @@ def costs(state: JobState) -> dict[str, StepCost]:
 def agreement(state: JobState) -> dict[str, int]:
     """Counts over the queries; `correct` compares with the data's own labels, which no party of a real run has.
 
-    `plurality` is how many of the released labels are the plurality's, before noise.
+    `plurality` is how many of the released labels are those of the votes before noise.
     """
     labels = state.plan.dataset.labels
     released = [query for query in state.queries if query.label is not None]
@@ -145,7 +147,7 @@ def agreement(state: JobState) -> dict[str, int]:
         "released": len(released),
         "withheld": len(state.queries) - len(released),
         "equal_to_ideal": sum(query.label == query.ideal_label for query in state.queries),
-        "plurality": sum(query.label == query.votes.index(max(query.votes)) for query in released),
+        "plurality": sum(query.label == without_noise(state.plan, query.votes) for query in released),
         "correct": sum(query.label == int(labels[query.row]) for query in released),
     }
 
@@ -225,7 +227,7 @@ def _journal(state: JobState) -> dict[str, int | bool] | None:
 
 def _engine_hypotheses(state: JobState) -> list[str]:
     """What a declared model that is weaker than the base model assumes besides."""
-    engine = described(state.plan.engine)
+    engine = state.plan.engine_description
     if engine.model == EMBEDDED.model:
         return []
     return [
@@ -264,7 +266,7 @@ def enforced_label(state: JobState) -> str:
         return f"no guarantee: simulated in the clear, with noise from {flag('seed')}"
     if state.plan.config.budgets is Budgets.SEPARATE and len(state.turns) > 1:
         return f"no guarantee: {len(state.turns)} budgets, which keep epsilon <= {_epsilon_of_all(state):g} together"
-    engine = described(state.plan.engine)
+    engine = state.plan.engine_description
     if engine.model != EMBEDDED.model:
         return f"no guarantee: under the declared model {engine.model} only, which is weaker than the base model"
     widths = state.plan.parameters.widths

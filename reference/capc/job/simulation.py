@@ -17,6 +17,7 @@ from capc.models.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise, draw_release_noise
 from capc.privacy.account import Account
 from capc.privacy.accountants.policies import certify
+from capc.privacy.multi_label import SetVoting
 from capc.protocol.collaboration import PreparedQueries, QueryResult
 from capc.protocol.costs import StepCost
 from capc.protocol.functionality import ideal_functionality
@@ -29,7 +30,13 @@ Draw = Callable[[int], tuple[ReleaseNoise, int]]
 
 
 def open_simulation(
-    parameters: Parameters, models: Sequence[QuantisedModel], account: Account, parties: Sequence[int], *, seed: int
+    parameters: Parameters,
+    models: Sequence[QuantisedModel],
+    account: Account,
+    parties: Sequence[int],
+    *,
+    seed: int,
+    voting: SetVoting | None = None,
 ) -> Simulation:
     """The labeller of one querying party's turn.
 
@@ -39,8 +46,10 @@ def open_simulation(
         account: charged for each query; in memory.
         parties: numbers of the organisations, the one that asks first.
         seed: of the study.
+        voting: how sets of labels are voted on; None where each row has one class.
     """
-    return Simulation(parameters, models, account, seeded_noise(parameters, account, str(seed), parties[0]))
+    draw = seeded_noise(parameters, account, str(seed), parties[0], voting)
+    return Simulation(parameters, models, account, draw, voting)
 
 
 class Simulation:
@@ -51,9 +60,17 @@ class Simulation:
         models: one for each answering party.
         account: charged for each query as the protocol's would be; in memory.
         draw: the noise of each query.
+        voting: how sets of labels are voted on; None where each row has one class.
     """
 
-    def __init__(self, parameters: Parameters, models: Sequence[QuantisedModel], account: Account, draw: Draw) -> None:
+    def __init__(
+        self,
+        parameters: Parameters,
+        models: Sequence[QuantisedModel],
+        account: Account,
+        draw: Draw,
+        voting: SetVoting | None = None,
+    ) -> None:
         certify(account.policy, account.budget)
         for model in models:
             model.check_ranges(parameters.widths.logit_bits)
@@ -61,6 +78,7 @@ class Simulation:
         self._models = models
         self._account = account
         self._draw = draw
+        self._voting = voting
         self._tag = hashlib.sha256(TAGS["simulation"] + str(len(account.events)).encode()).digest()
         self._results: list[QueryResult] = []
 
@@ -102,7 +120,7 @@ class Simulation:
     def _label(self, number: int, logits: Sequence[Sequence[int]]) -> QueryResult:
         noise, own = self._draw(number)
         receipt = self._account.reserve(self._tag, number, bytes(len(self._tag)))
-        label = ideal_functionality(self._parameters, logits, noise, own).querying_party
+        label = released(self._parameters, self._voting, logits, noise, own)
         if self._account.policy.charge is Charge.REALISED:
             self._account.dispatch(receipt, b"")
             self._account.settle(receipt, answered=label is not None)
@@ -117,7 +135,33 @@ class Simulation:
         raise InputError(f"label_prepared: a simulation prepares nothing, given {prepared} and {len(queries)} queries")
 
 
-def seeded_noise(parameters: Parameters, account: Account, seed: str, party: int) -> Draw:
+def released(
+    parameters: Parameters,
+    voting: SetVoting | None,
+    logits: Sequence[Sequence[int]],
+    noise: ReleaseNoise,
+    own: int,
+) -> int | None:
+    """The class that a querying party gets, or the number of a set; None where a label is withheld.
+
+    Args:
+        parameters: of the session.
+        voting: how sets are voted on; None where each row has one class.
+        logits: of each answering party, for each class or set.
+        noise: the guardian's.
+        own: the querying party's, on the threshold.
+    """
+    if voting is None:
+        return ideal_functionality(parameters, logits, noise, own).querying_party
+    votes = [0] * parameters.num_classes
+    for row in logits:
+        votes[row.index(max(row))] += 1
+    return voting.release(votes, noise.classes)
+
+
+def seeded_noise(
+    parameters: Parameters, account: Account, seed: str, party: int, voting: SetVoting | None = None
+) -> Draw:
     """Noise of the account's own mechanisms, from a seed.
 
     Args:
@@ -125,13 +169,15 @@ def seeded_noise(parameters: Parameters, account: Account, seed: str, party: int
         account: whose mechanisms sample.
         seed: of the study.
         party: who asks.
+        voting: how sets are voted on.
     """
     root = _root(seed, party)
+    count = parameters.num_classes if voting is None else voting.draws
     threshold = account.mechanisms.threshold if parameters.release.charge is Charge.REALISED else None
 
     def draw(number: int) -> tuple[ReleaseNoise, int]:
         source = XofSource(root, str(number).encode())
-        noise = draw_release_noise(account.mechanisms, parameters.num_classes, source)
+        noise = draw_release_noise(account.mechanisms, count, source)
         return noise, 0 if threshold is None else threshold.sample(source, 1)[0]
 
     return draw

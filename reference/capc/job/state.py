@@ -109,12 +109,14 @@ class PartyRecord:
         party: its number; the first ones ask.
         layer_sizes: d, hidden widths, C.
         per_class: how many of its labelled rows are of each class.
+        per_group: how many are of each value of the column by which scores are told apart; empty without one.
         score: on held-out rows, before quantisation.
     """
 
     party: int
     layer_sizes: tuple[int, ...]
     per_class: tuple[int, ...]
+    per_group: tuple[int, ...]
     score: Score
 
 

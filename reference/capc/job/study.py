@@ -233,7 +233,7 @@ def figures(report: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     turns = [turn for turn in report["queriers"] if turn["before"] and turn["after"]]
     by_name: dict[str, list[float]] = {}
     for turn in turns:
-        for name, value in _of_turn(turn):
+        for name, value in (*_of_turn(turn), *_of_unseen(turn, report["parties"][turn["party"]])):
             by_name.setdefault(name, []).append(value)
     for name, values in by_name.items():
         # A class or group that one party's figures lack is told of those that have it.
@@ -263,6 +263,12 @@ def _of_turn(turn: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
             yield f"{prefix}before", before[key]
             yield f"{prefix}after", after[key]
             yield f"{prefix}gain", after[key] - before[key]
+    for label, (old, new) in enumerate(zip(before["per_label"], after["per_label"], strict=True)):
+        yield f"label_{label}_before", old
+        yield f"label_{label}_after", new
+        yield f"label_{label}_gain", new - old
+    if before["per_label"]:
+        yield "per_label_gain", fmean(after["per_label"]) - fmean(before["per_label"])
     for old, new in zip(before["groups"], after["groups"], strict=True):
         yield f"group_{old['value']}_before", old["balanced"]
         yield f"group_{old['value']}_after", new["balanced"]
@@ -270,6 +276,21 @@ def _of_turn(turn: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for name, score in turn["baselines"].items():
         yield f"{name}_accuracy", score["accuracy"]
         yield f"{name}_gain", score["accuracy"] - before["accuracy"]
+
+
+def _of_unseen(turn: Mapping[str, Any], party: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Of classes and groups of which the party has no labelled row: the mean over them."""
+    before, after = turn["before"], turn["after"]
+    values = {"class": [score["per_class"] for score in (before, after)]}
+    if len(before["groups"]) == len(party["per_group"]):
+        values["group"] = [[group["balanced"] for group in score["groups"]] for score in (before, after)]
+    for kind, (old, new) in values.items():
+        places = [place for place, rows in enumerate(party[f"per_{kind}"]) if not rows and old[place] is not None]
+        if places:
+            had, has = (fmean(score[place] for place in places) for score in (old, new))
+            yield f"unseen_{kind}_before", had
+            yield f"unseen_{kind}_after", has
+            yield f"unseen_{kind}_gain", has - had
 
 
 def _interval(values: Sequence[float]) -> dict[str, object]:

@@ -84,9 +84,12 @@ class Dataset:
         name: where the rows come from, for reports.
         features: n x d, each in [-1, 1].
         labels: n class indices in [0, C).
-        classes: the C >= 2 labels that the classes have in the source, by class index; every class occurs.
+        classes: the C >= 2 labels that the classes have in the source, by class index; every class occurs, unless
+            classes are sets.
         digests: of each row as it stands in the source, before features are scaled.
         columns: the attributes that were asked for, by name.
+        labels_of_sets: L, where class n is the set that holds label j where bit j of n is set, for all 2^L of them; 0
+            where classes are classes.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Dataset:
     classes: tuple[int, ...]
     digests: tuple[bytes, ...]
     columns: Mapping[str, Column] = field(default_factory=dict)
+    labels_of_sets: int = 0
 
     @property
     def shape(self) -> DataShape:
@@ -119,8 +123,10 @@ class Dataset:
         return int(self.features.shape[1])
 
 
-def load_digits(columns: Sequence[str] = ()) -> Dataset:
+def load_digits(columns: Sequence[str] = (), *, sets: bool = False) -> Dataset:
     """Scikit-learn's handwritten digits: 1797 rows, 64 pixels from 0 to 16 divided by 16, 10 classes, no columns.
+
+    As sets, a digit is the set of its four bits.
 
     Raises:
         InputError: a column is asked for.
@@ -135,7 +141,9 @@ def load_digits(columns: Sequence[str] = ()) -> Dataset:
     pixels, labels = datasets.load_digits(return_X_y=True)
     digests = tuple(row_digest(row) for row in np.asarray(pixels, np.float64))
     features = np.asarray(pixels, np.float64) / 16
-    return Dataset("digits", features, np.asarray(labels, np.int64), tuple(range(10)), digests)
+    found = np.asarray(labels, np.int64)
+    classes, bits = (_all_sets(found), _bits(found)) if sets else (tuple(range(10)), 0)
+    return Dataset("digits", features, found, classes, digests, labels_of_sets=bits)
 
 
 def load_npz(
@@ -144,6 +152,7 @@ def load_npz(
     *,
     columns: Sequence[str] = (),
     scaling: Scaling = Scaling.AUTO,
+    sets: bool = False,
 ) -> Dataset:
     """The rows of a user's archive, with classes numbered 0 to C - 1 in the order of their labels.
 
@@ -155,6 +164,7 @@ def load_npz(
         admit: told of rows, features and classes before the features are read; it raises to refuse them.
         columns: names of further arrays of n integers, to be read as attributes; a name given twice is read once.
         scaling: by what features are divided.
+        sets: whether ``y`` holds numbers of sets of labels, whose bit j is set where a set holds label j.
 
     Raises:
         InputError: the file cannot be read, or the arrays are missing, have other shapes or types, are too large, hold
@@ -166,7 +176,7 @@ def load_npz(
         of_features, of_labels = archive.header(_FEATURES), archive.header(_LABELS)
         _check_headers(of_features, of_labels, path)
         of_columns = [_column_header(archive, name, of_labels.shape[0], path) for name in dict.fromkeys(columns)]
-        classes, indices = _numbered(_read_integers(archive, of_labels), path)
+        classes, indices = (_sets if sets else _numbered)(_read_integers(archive, of_labels), path)
         attributes = {header.name: _column(archive, header, path) for header in of_columns}
         if admit is not None:
             admit(DataShape(len(indices), of_features.shape[1], len(classes)))
@@ -175,7 +185,7 @@ def load_npz(
     _check_finite(features, path)
     digests = tuple(row_digest(row) for row in features)
     features /= _divisors(features, scaling, of_bytes=of_features.dtype == np.uint8)
-    return Dataset(path.name, features, indices, classes, digests, attributes)
+    return Dataset(path.name, features, indices, classes, digests, attributes, _bits(indices) if sets else 0)
 
 
 def row_digest(row: Floats) -> bytes:
@@ -252,6 +262,26 @@ def _numbered(labels: NDArray[np.generic], path: Path) -> tuple[tuple[int, ...],
     if len(classes) > MAX_CLASSES:
         raise InputError(f"{path}: y holds {len(classes)} classes: give at most {MAX_CLASSES}")
     return tuple(map(int, classes)), indices.astype(np.int64)
+
+
+def _sets(labels: NDArray[np.generic], path: Path) -> tuple[tuple[int, ...], Indices]:
+    """All sets of as many labels as the largest number has bits, and each row's number."""
+    classes, _ = _numbered(labels, path)
+    for number in (classes[0], classes[-1]):
+        if not 0 <= number < MAX_CLASSES:
+            raise InputError(
+                f"{path}: y holds {number}, which is no set of labels: give numbers from 0 to {MAX_CLASSES - 1}"
+            )
+    numbers = labels.astype(np.int64)
+    return _all_sets(numbers), numbers
+
+
+def _all_sets(numbers: Indices) -> tuple[int, ...]:
+    return tuple(range(1 << _bits(numbers)))
+
+
+def _bits(numbers: Indices) -> int:
+    return int(numbers.max()).bit_length()
 
 
 def _check_finite(features: Floats, path: Path) -> None:

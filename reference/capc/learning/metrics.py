@@ -34,12 +34,15 @@ class Score:
         balanced: the mean of that fraction over the classes that occur.
         per_class: that fraction of each of the C classes; None of one that does not occur.
         groups: for each value of the column that occurs, ascending; empty without a column.
+        per_label: where classes are sets, of each label the mean of the fractions of rows with and without it, as far
+            as there are any, for which it is predicted right; empty otherwise.
     """
 
     accuracy: float
     balanced: float
     per_class: tuple[float | None, ...]
     groups: tuple[GroupScore, ...] = ()
+    per_label: tuple[float, ...] = ()
 
     @property
     def worst_class(self) -> float:
@@ -62,10 +65,13 @@ class Score:
                 {"value": group.value, "accuracy": group.accuracy, "balanced": group.balanced} for group in self.groups
             ],
             "worst_group": self.worst_group,
+            "per_label": list(self.per_label),
         }
 
 
-def score(predicted: Indices, labels: Indices, num_classes: int, groups: Column | None = None) -> Score:
+def score(
+    predicted: Indices, labels: Indices, num_classes: int, groups: Column | None = None, *, labels_of_sets: int = 0
+) -> Score:
     """Compares predictions with the truth.
 
     Args:
@@ -73,11 +79,18 @@ def score(predicted: Indices, labels: Indices, num_classes: int, groups: Column 
         labels: the n true ones in [0, C).
         num_classes: C.
         groups: an attribute of these n rows (:meth:`capc.learning.data.Column.of`); None leaves groups out.
+        labels_of_sets: L, where classes are numbers of sets of labels; 0 where they are classes.
     """
     right = predicted == labels
     per_class = _per_class(right, labels, num_classes)
     parts = () if groups is None else _of_groups(right, labels, num_classes, groups)
-    return Score(float(right.mean()), _mean(per_class), per_class, parts)
+    per_label = tuple(_of_label(predicted, labels, label) for label in range(labels_of_sets))
+    return Score(float(right.mean()), _mean(per_class), per_class, parts, per_label)
+
+
+def _of_label(predicted: Indices, labels: Indices, label: int) -> float:
+    held = labels >> label & 1
+    return _mean(_per_class((predicted >> label & 1) == held, held, 2))
 
 
 def _of_groups(right: NDArray[np.bool_], labels: Indices, num_classes: int, groups: Column) -> tuple[GroupScore, ...]:

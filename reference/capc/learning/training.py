@@ -28,7 +28,7 @@ __all__ = [
     "train_side_by_side",
 ]
 
-RECIPE = "centred, batches of 32"
+RECIPE = "centred, batches of 32, until a hundredth is no more gained"
 """Changes with whatever changes the network that a task gives, so that none of another recipe is used again."""
 
 RATES = (0.007, 0.02)
@@ -36,6 +36,8 @@ RATES = (0.007, 0.02)
 MOST_EPOCHS = 100
 PATIENCE = 5
 """So many passes without a better candidate end the choice."""
+LEAST_GAIN = 0.01
+"""By which a better candidate has fewer doubts; smaller gains would take twice the passes, and none reaches votes."""
 WEIGHT_DECAY = 0.01
 RATE_OF_FEW, EPOCHS_OF_FEW = 0.02, 60
 FEWEST_TO_HOLD_OUT = 8
@@ -215,7 +217,7 @@ def _choose(task: TrainingTask, runner: _Runner) -> tuple[float, int]:
         next(running)
         found = (runner.doubts(layers) * out).sum(1).reshape(len(RATES), -1).sum(1)
         candidate = int(found.argmin())
-        if float(found[candidate]) < best:
+        if float(found[candidate]) < best * (1 - LEAST_GAIN):
             best, chosen = float(found[candidate]), (candidate, passes)
         elif passes - chosen[1] >= PATIENCE:
             break

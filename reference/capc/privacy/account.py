@@ -33,6 +33,7 @@ from threading import Lock
 
 from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.noise.mechanism import release_mechanisms
+from capc.noise.sensitivity import Sensitivity
 from capc.privacy.events import DIGEST_BYTES, Dispatch, Entry, Event, EventKind, Receipt, Reservation, Settlement
 from capc.privacy.query_cost import event_cost, query_cost
 from capc.session.parameters import Charge, ReleasePolicy
@@ -52,6 +53,7 @@ class Account:
         grid_bits: g.
         budget: the limit of the composed cost, in the unit of the policy's mechanism, at least 0;
             `capc.privacy.accountants.policies.policy_budget` derives it from the policy's epsilon and delta.
+        answered: how far one party moves what noise is added to; None where it is the vote histogram.
 
     Attributes, all fixed for its life:
         policy: as above.
@@ -66,12 +68,14 @@ class Account:
     Spec: CAPC-ACCT-001, CAPC-ACCT-002, CAPC-ACCT-006.
     """
 
-    def __init__(self, policy: ReleasePolicy, grid_bits: int, budget: Fraction) -> None:
+    def __init__(
+        self, policy: ReleasePolicy, grid_bits: int, budget: Fraction, answered: Sensitivity | None = None
+    ) -> None:
         if not isinstance(budget, Fraction) or budget < 0:
             raise InputError(f"budget = {budget!r}: give a Fraction of at least 0, in the mechanism's unit")
         self.policy = policy
         self.mechanisms = release_mechanisms(policy, grid_bits)
-        self.cost = query_cost(policy, grid_bits)
+        self.cost = query_cost(policy, grid_bits, answered)
         self.budget = budget
         self._spent = Fraction(0)
         self._events: list[Event] = []

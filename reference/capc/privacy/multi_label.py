@@ -20,7 +20,10 @@ Spec: CAPC-MPC-020 to CAPC-MPC-022.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 from math import isqrt
 
 from capc.foundation.cleartext import one_hot_argmax
@@ -89,3 +92,77 @@ def released_set(counts: Sequence[int], noise: Sequence[int]) -> int:
 def total_votes(vote: Vote, logits: Sequence[Sequence[int]]) -> list[int]:
     """The sums over all answering parties, that nobody learns."""
     return [sum(column) for column in zip(*map(vote, logits), strict=True)]
+
+
+class SetRule(StrEnum):
+    """How parties vote on sets of labels."""
+
+    BINARY = "binary"
+    """On each label alone."""
+    TAU = "tau"
+    """On each label alone, with ballots that are scaled down to a length."""
+    POWERSET = "powerset"
+    """On the whole set."""
+
+
+@dataclass(frozen=True)
+class SetVoting:
+    """One rule, from how many parties vote for each set to the set that is released.
+
+    A set is told by its number, whose bit j is set where it holds label j (CAPC-MPC-022).
+
+    Attributes:
+        rule: which.
+        labels: L, from 1 to :data:`MAX_POWERSET_LABELS`.
+        grid_bits: g.
+        tau_squared: of tau voting, in votes^2; None for the other rules.
+
+    Raises:
+        InputError: there are too many labels or none, or tau^2 is given for another rule, or not for this one.
+    """
+
+    rule: SetRule
+    labels: int
+    grid_bits: int
+    tau_squared: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.labels <= MAX_POWERSET_LABELS:
+            raise InputError(f"{self.labels} labels: voting on sets takes 1 to {MAX_POWERSET_LABELS}")
+        if (self.tau_squared is None) != (self.rule is not SetRule.TAU):
+            raise InputError(f"tau_squared = {self.tau_squared}: give one for tau voting, and for no other rule")
+
+    @property
+    def draws(self) -> int:
+        """How many counts there are, each with a draw of noise."""
+        return 1 << self.labels if self.rule is SetRule.POWERSET else self.labels
+
+    def release(self, votes: Sequence[int], noise: Sequence[int]) -> int:
+        """The number of the released set.
+
+        Binary and tau voting release every label that more than half of all votes are for, after noise.
+
+        Args:
+            votes: how many parties vote for each of the 2^L sets.
+            noise: one draw for each count, in grid units.
+        """
+        counts = [0] * self.draws
+        for ballot, count in zip(self._ballots, votes, strict=True):
+            if count:
+                counts = [total + count * entry for total, entry in zip(counts, ballot, strict=True)]
+        if self.rule is SetRule.POWERSET:
+            return released_set(counts, noise)
+        limit = (sum(votes) << self.grid_bits) // 2
+        return sum(on << label for label, on in enumerate(released_labels(counts, noise, limit)))
+
+    @cached_property
+    def _ballots(self) -> tuple[list[int], ...]:
+        """The vote for each set."""
+        labels, sets = range(self.labels), range(1 << self.labels)
+        return tuple(self._vote([1 if number >> label & 1 else -1 for label in labels]) for number in sets)
+
+    @property
+    def _vote(self) -> Vote:
+        if self.rule is SetRule.POWERSET:
+            return powerset_votes(self.grid_bits)
+        return binary_votes(self.grid_bits) if self.tau_squared is None else tau_votes(self.grid_bits, self.tau_squared)

@@ -49,12 +49,13 @@ class QueryCost:
         return self.check + self.answer
 
 
-def query_cost(policy: ReleasePolicy, grid_bits: int) -> QueryCost:
+def query_cost(policy: ReleasePolicy, grid_bits: int, answered: Sensitivity | None = None) -> QueryCost:
     """What one query under this policy costs, asked of the mechanisms that sample its noise (CAPC-ACCT-003).
 
     Args:
         policy: names mechanism, deviations, adjacency, and the Renyi order or joint cost where there is one.
         grid_bits: g.
+        answered: of what noise is added to; None where it is the vote histogram.
     """
     if policy.joint_cost is not None:
         return QueryCost(Fraction(0), policy.joint_cost, CostUnit.RENYI)
@@ -66,7 +67,7 @@ def query_cost(policy: ReleasePolicy, grid_bits: int) -> QueryCost:
         return mechanism.rdp_cost(policy.renyi_order, sensitivity)
 
     check = Fraction(0) if mechanisms.threshold is None else cost(mechanisms.threshold, CHECK_SENSITIVITY)
-    answer = cost(mechanisms.answer, answer_sensitivity(policy.adjacency))
+    answer = cost(mechanisms.answer, answered or answer_sensitivity(policy.adjacency))
     return QueryCost(check, answer, mechanisms.answer.unit if policy.renyi_order is None else CostUnit.RENYI)
 
 

@@ -9,9 +9,12 @@ For every round, of M matches between neighbours x_i, x_j:
 3. The winner is x_i + s D for D = x_j - x_i = D_g + D_e. Shares of s D_g are made by the wire's projection with the
    garbler's weight D_g (:mod:`capc.two_party.garbling.output_sharing`); its rows come with the circuits.
 4. Shares of s D_e are made the other way round. In a second set of transfers, where the roles are exchanged, the
-   garbler has a label t of lowest bit u, which is uniform to the evaluator, and the evaluator both labels and its own
-   offset. The garbler sends p XOR u. As s = u XOR (c XOR p XOR u), t is a label of a wire that carries s, and its
-   projection with the weight D_e gives the shares. The evaluator sends the rows with its next choice bits.
+   garbler has a random bit u and its label t = q XOR u Delta', the evaluator q and its own offset Delta'. The garbler
+   sends d = p XOR u. As s = u XOR (c XOR d), t is a label of a wire that carries s, numbered by u, and its projection
+   with the weight D_e gives the shares. The evaluator sends the rows with its next choice bits.
+
+The garbler masks p with its transfer's own bit, never with a label's lowest bit: what the lowest bit of t tells is the
+evaluator's choice, with the parity of Delta', while u is uniform to an evaluator that plays any Delta'.
 
 The last round needs no winner: `final_circuit` takes the last difference and the kept labels of all earlier signs, and
 shares the flags. So there are ceil(log2 C) round trips. A round counts as a layer of its own, after the vote's: in
@@ -22,7 +25,7 @@ Reveals: to each party its fresh shares. Implementations:
 one outside of the core, which gives the same bytes; :class:`capc.two_party.ideal_vote_rounds.IdealVote`.
 
 Source: projection gates, Ball, Malkin, Rosulek 2016; choice by correlated transfer, Asharov, Lindell, Schneider, Zohner
-2013. Spec: CAPC-ROUND-001 to CAPC-ROUND-006.
+2013. Spec: CAPC-ROUND-001 to CAPC-ROUND-010.
 """
 
 from __future__ import annotations

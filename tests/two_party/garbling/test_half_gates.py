@@ -16,7 +16,12 @@ from capc.two_party.circuits.argmax import vote_circuit
 from capc.two_party.circuits.builder import Circuit, Gate, Operation, Sharing
 from capc.two_party.garbling.half_gates import LabelHash, garble
 from capc.two_party.garbling.half_gates import evaluate as evaluate_garbled
-from capc.two_party.garbling.output_sharing import share_by_evaluator, share_by_garbler
+from capc.two_party.garbling.output_sharing import (
+    project_by_evaluator,
+    project_by_garbler,
+    share_by_evaluator,
+    share_by_garbler,
+)
 from support.computations import circuits
 from support.hashing import hash_of, key_of
 from support.oracles import evaluate_many
@@ -277,6 +282,31 @@ def test_shares_of_a_word_sum_to_it(data: st.DataObject, width: int, key: bytes,
             with_zero = zeros[wire][n] ^ (zeros[wire][n] & 1) * delta
             h_0, h_1 = (hash_by_hand(key, label, tweak) for label in (with_zero, with_zero ^ delta))
             assert rows[wire][n] == (h_0 - h_1 + 1 - 2 * (zeros[wire][n] & 1)) % modulus
+
+
+@pytest.mark.req("CAPC-ROUND-010")
+@given(st.data(), st.integers(1, 59), KEYS, POSITIONS, LABELS | st.sampled_from([0, 2]))
+def test_labels_with_numbers_share_weights_under_any_offset(
+    data: st.DataObject, width: int, key: bytes, nonce: int, delta: int
+) -> None:
+    """Rows and shares by the specification's formula, with the hash by hand; no lowest bit of a label counts."""
+    instances = data.draw(st.integers(1, 3))
+
+    def wire(values: st.SearchStrategy[int]) -> list[list[int]]:
+        return data.draw(st.lists(st.lists(values, min_size=instances, max_size=instances), min_size=2, max_size=2))
+
+    zeros, stands, numbers = wire(LABELS), wire(st.integers(0, 1)), wire(st.integers(0, 1))
+    weights = wire(st.integers(0, 2**width - 1))
+    held = [[q ^ u * delta for q, u in zip(*pair, strict=True)] for pair in zip(zeros, numbers, strict=True)]
+    rows, mine = project_by_garbler(Sharing(1, width), zeros, stands, delta, LabelHash(key, nonce), weights)
+    theirs = project_by_evaluator(Sharing(1, width), held, numbers, rows, LabelHash(key, nonce))
+    for n, i in product(range(2), range(instances)):
+        tweak = n * instances + i + (nonce << 64)
+        h_0, h_1 = (hash_by_hand(key, label, tweak) for label in (zeros[n][i], zeros[n][i] ^ delta))
+        assert rows[n][i] == (h_0 - h_1 + (1 - 2 * stands[n][i]) * weights[n][i]) % 2**width
+        assert mine[i][n] == (stands[n][i] * weights[n][i] - h_0) % 2**width
+        bit = numbers[n][i] ^ stands[n][i]
+        assert (mine[i][n] + theirs[i][n]) % 2**width == bit * weights[n][i]
 
 
 @pytest.mark.req("CAPC-GC-006")

@@ -13,7 +13,7 @@ from capc.two_party.circuits.argmax import vote_circuit
 from capc.two_party.circuits.builder import Builder, Circuit, Gate, Operation, Sharing
 from capc.two_party.garbling import hash_keys
 from capc.two_party.garbling.half_gates import LabelHash
-from capc.two_party.garbling.output_sharing import share_by_evaluator, share_by_garbler
+from capc.two_party.garbling.output_sharing import project_by_evaluator, project_by_garbler
 from capc.two_party.garbling.readable_vote_rounds import GarbledVote
 from capc.two_party.hash_use import HashTally, HashUse
 from capc.two_party.vectorised import VectorisedTwoParty
@@ -112,9 +112,11 @@ def test_rows_of_a_message_in_rounds_change_their_key_too() -> None:
     wires = [[low | high << 64 for low, high in half.tolist()] for half in np.split(labels, 2)]
     weights = np.frombuffer(source.read(2 * shape.instances), np.uint8).reshape(-1, 2).astype(WORD)
     fast, readable = BatchHash(bytes(16), 4), LabelHash(bytes(16), 4)
-    sent, kept = multi_round._project(shape, labels, to_label(DELTA), fast, weights)
+    bits = np.frombuffer(source.read(len(labels)), np.uint8) & 1
+    by_wire = [half.tolist() for half in np.split(bits, 2)]
+    sent, kept = multi_round._project(shape, labels, bits, to_label(DELTA), fast, weights)
     negated = [[-int(weight) % 256 for weight in column] for column in weights.T]
-    rows, own = share_by_garbler(Sharing(1, 8), wires, DELTA, readable, negated)
+    rows, own = project_by_garbler(Sharing(1, 8), wires, by_wire, DELTA, readable, negated)
     assert sent == b"".join(bytes(row) for row in rows)
     assert kept.tolist() == own
     assert fast.use == readable.use
@@ -122,8 +124,8 @@ def test_rows_of_a_message_in_rounds_change_their_key_too() -> None:
     hashes = HashBuffers(LIMIT + 2, LIMIT + 2)
     hashes.set_nonce(4)
     projection = EvaluatorProjection(Sharing(1, 8), 2, shape.instances, hashes, 0)
-    taken = projection.share(labels, np.array(rows, WORD), BatchHash(bytes(16), 4))
-    assert taken.tolist() == share_by_evaluator(Sharing(1, 8), wires, rows, LabelHash(bytes(16), 4))
+    taken = projection.project(labels, bits.astype(WORD), np.array(rows, WORD), BatchHash(bytes(16), 4))
+    assert taken.tolist() == project_by_evaluator(Sharing(1, 8), wires, by_wire, rows, LabelHash(bytes(16), 4))
 
 
 @pytest.mark.slow

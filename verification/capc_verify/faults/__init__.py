@@ -10,8 +10,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from capc.foundation.errors import InputError
-from capc_verify.faults.planting import planted
-from capc_verify.faults.registry import FAULTS, Fault
+from capc_verify.faults.planting import Fault, planted
+from capc_verify.faults.registry import FAULTS
 
 __all__ = ["FAULTS", "Fault", "families", "seeded"]
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from capc.foundation.errors import InputError
-from capc_verify.faults.planting import planted
-from capc_verify.faults.registry import Fault
+from capc_verify.faults.planting import Fault, planted
 from capc_verify.quick import is_quick
 
 _ACCIDENTS = (TypeError, AttributeError, NameError, ImportError, LookupError, SyntaxError, struct.error)

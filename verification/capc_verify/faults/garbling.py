@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
+from capc.foundation import ring
 from capc.foundation.errors import StateReuseError
 from capc.foundation.single_use import SingleUse
 from capc.steps.messages import VoteShares
 from capc.two_party.circuits.builder import Circuit, Sharing
-from capc.two_party.garbling import half_gates, output_sharing
+from capc.two_party.garbling import half_gates, ot_extension, output_sharing, readable_vote_rounds
 from capc.two_party.garbling.half_gates import LabelHash, LabelRows, TableStage
 from capc.two_party.garbling.hash_keys import HashKeys
+from capc.two_party.garbling.ot_messages import OtExtension
 from capc.two_party.garbling.readable import EvaluatorEnd, GarbledTwoParty
 from capc.two_party.interface import EvaluatorChoice
 from capc.two_party.transfers import Transfers, Words
-from capc_verify.faults.patching import replace_everywhere
+from capc.two_party.vectorised import extension
+from capc.two_party.vectorised import vote_rounds as vectorised_vote_rounds
+from capc.two_party.vectorised.labels import Bits, colours, multiples, select
+from capc.two_party.vectorised.labels import Words as Labels
+from capc_verify.faults.patching import replace_everywhere, replace_in
 
 
 def transfers_reused() -> None:
@@ -61,6 +68,33 @@ def projection_without_hashes() -> None:
         return rows, shares
 
     replace_everywhere(correct, share_by_garbler)
+
+
+def reverse_by_colour() -> None:
+    """In a vote in rounds the lowest bits of reverse labels mask p and number the labels, not the transfers' bits."""
+
+    def received(key: ot_extension.EvaluatorKey, nonce: int, count: int) -> tuple[int, list[int], OtExtension]:
+        _, labels, message = ot_extension.extend_receive(key, nonce, count)
+        return ring.from_bits([label & 1 for label in labels]), labels, message
+
+    def numbered(key: ot_extension.GarblerKey, nonce: int, message: OtExtension) -> list[int]:
+        zeros = ot_extension.extend_send(key, nonce, message)
+        return [label ^ key.delta if label & 1 else label for label in zeros]
+
+    def received_fast(
+        key: extension.EvaluatorKey, nonce: int, count: int
+    ) -> tuple[Bits, extension.ReceivedLabels, bytes]:
+        _, labels, message = extension.extend_receive(key, nonce, count)
+        return colours(labels.all()), labels, message
+
+    def numbered_fast(key: extension.GarblerKey, nonce: int, count: int, message: bytes) -> Labels:
+        zeros = extension.extend_send(key, nonce, count, message)
+        return zeros ^ select(multiples(key.delta), colours(zeros))
+
+    readable = SimpleNamespace(extend_receive=received, extend_send=numbered)
+    replace_in(readable_vote_rounds, "ot_extension", readable)
+    fast = SimpleNamespace(extend_receive=received_fast, extend_send=numbered_fast)
+    replace_in(vectorised_vote_rounds, "extension", fast)
 
 
 def tweaks_begin_again() -> None:

@@ -7,6 +7,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import ModuleType
 
 Holder = ModuleType | type
@@ -23,6 +24,31 @@ _LOADED_FIRST = (
 """Together they load the whole core, so that no later import brings the correct function back."""
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _MISSING = object()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A seeded fault.
+
+    Attributes:
+        plant: changes attributes of modules and classes; its docstring says what the faulty code does.
+        design_line: the line of the list of the authors' faults in the project's design; None for a neighbour of one.
+        detected_by: node ids of the tests that must fail.
+    """
+
+    plant: Callable[[], None]
+    design_line: int | None
+    detected_by: tuple[str, ...]
+
+    @property
+    def family(self) -> str:
+        """The module of the fault, which says what kind it is of."""
+        return self.plant.__module__.rpartition(".")[2]
+
+    @property
+    def summary(self) -> str:
+        """What the faulty code does."""
+        return (self.plant.__doc__ or "").strip()
 
 
 @contextmanager

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from capc_verify.faults import arithmetic, binding, disclosure, durability, garbling, masking, opening, sharing, turns
+from capc_verify.faults.planting import Fault
 
 _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/session/test_other_sessions.py::"
 _TWO_PARTY = "tests/two_party/test_two_party.py::"
+_OFFSETS = "tests/faulty_parties/test_reverse_offsets.py::test_"
 _JOURNAL = "tests/job/test_journal.py::"
 _TURNS = "tests/job/test_turns.py::test_"
+_SETS = "tests/job/test_multi_label.py::test_"
 _SIMULATION = "tests/job/test_simulation.py::test_"
 _LEDGER = "tests/privacy/ledger/"
 _USE_ONCE = "tests/steps/test_use_once.py::"
@@ -19,31 +19,6 @@ _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
 _LEDGERS = "tests/views/test_ledgers.py::test_"
 _CHARGES = _LEDGERS + "opened_charges_tell_"
 _CANDIDATES = "tests/privacy/ledger/test_commitments.py::test_no_hash_of_a_candidate_"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A seeded fault.
-
-    Attributes:
-        plant: changes attributes of modules and classes; its docstring says what the faulty code does.
-        design_line: the line of the list of the authors' faults in the project's design; None for a neighbour of one.
-        detected_by: node ids of the tests that must fail.
-    """
-
-    plant: Callable[[], None]
-    design_line: int | None
-    detected_by: tuple[str, ...]
-
-    @property
-    def family(self) -> str:
-        """The module of the fault, which says what kind it is of."""
-        return self.plant.__module__.rpartition(".")[2]
-
-    @property
-    def summary(self) -> str:
-        """What the faulty code does."""
-        return (self.plant.__doc__ or "").strip()
 
 
 FAULTS: dict[str, Fault] = {
@@ -191,6 +166,15 @@ FAULTS: dict[str, Fault] = {
             _SIMULATION + "a_simulation_releases_what_the_protocol_releases_under_the_same_noise[plain]",
         ),
     ),
+    "ballots_charged_as_one_vote": Fault(
+        turns.ballots_charged_as_one_vote,
+        None,
+        tuple(
+            f"{_SETS}a_query_costs_what_its_rule_moves[{adjacency}-{rule}]"
+            for adjacency in ("replace_one", "null_vote")
+            for rule in ("binary-4", "tau-3")
+        ),
+    ),
     "turn_charged_to_no_account": Fault(
         turns.turn_charged_to_no_account,
         None,
@@ -281,6 +265,17 @@ FAULTS: dict[str, Fault] = {
         garbling.projection_without_hashes,
         None,
         ("tests/faults/test_garbling.py::test_a_projection_row_is_masked_by_two_hashes",),
+    ),
+    "reverse_labels_told_apart_by_colour": Fault(
+        garbling.reverse_by_colour,
+        None,
+        (
+            _OFFSETS + "no_offset_tells_a_sign[even-readable]",
+            _OFFSETS + "no_offset_tells_a_sign[zero-fast]",
+            _OFFSETS + "rows_of_zeros_read_no_sign_of_any_round[zero-readable]",
+            _OFFSETS + "masked_bits_are_uniform_for_every_offset_and_request[zero-readable]",
+            _OFFSETS + "masked_bits_are_uniform_for_every_offset_and_request[even-fast]",
+        ),
     ),
     "tweaks_begin_again_in_each_chunk": Fault(
         garbling.tweaks_begin_again,

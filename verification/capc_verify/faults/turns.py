@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from capc.job import job, simulation
+from capc.job import job, plan, simulation
 from capc.job.job import Job
 from capc.job.models import PartyModel, quantised
 from capc.job.state import Status, Turn
 from capc.learning.data import Indices
 from capc.learning.training import FloatModel
 from capc.noise.release_noise import ReleaseNoise
+from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
+from capc.privacy.multi_label import SetVoting
+from capc.privacy.query_cost import answer_sensitivity
 from capc.protocol.functionality import IdealOutput, ideal_functionality
-from capc.session.parameters import Parameters
+from capc.session.parameters import Adjacency, Parameters
 from capc_verify.faults.patching import replace_in
 
 
@@ -29,14 +32,23 @@ def simulation_without_noise() -> None:
     replace_in(simulation, "ideal_functionality", noiseless)
 
 
+def ballots_charged_as_one_vote() -> None:
+    """A ballot for a set of labels costs what a vote for a class costs, and gets as little noise."""
+
+    def of_one_vote(_: SetVoting, adjacency: Adjacency) -> Sensitivity:
+        return answer_sensitivity(adjacency)
+
+    replace_in(plan, "sensitivity_of", of_one_vote)
+
+
 def turn_charged_to_no_account() -> None:
     """Whoever queries after the first party has a new account of its own, and the shared one hears of nothing."""
     take_turn = Job._take_turn
 
     def take_turn_for_nothing(self: Job, turn: Turn, models: Sequence[PartyModel]) -> Status:
         if turn.party:
-            plan = self.state.plan
-            turn.account = Account(plan.parameters.release, plan.parameters.widths.grid_bits, plan.budget)
+            of_run = self.state.plan
+            turn.account = Account(of_run.parameters.release, of_run.parameters.widths.grid_bits, of_run.budget)
         return take_turn(self, turn, models)
 
     Job._take_turn = take_turn_for_nothing  # type: ignore[method-assign]

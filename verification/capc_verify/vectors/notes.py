@@ -34,6 +34,7 @@ _STATES = ("spec/02-roles.md#steps-and-states",)
 _NOISE = ("spec/07-noise-and-accounting.md",)
 _LEDGER = ("spec/09-ledger.md",)
 _CIRCUITS = ("spec/05-two-party.md#circuits",)
+_ROUNDS = ("spec/05-two-party.md#the-vote-in-rounds",)
 _LAYERS = ("spec/06-protocol.md#step-1a-private-inference-layer-by-layer",)
 _RANGES = ("spec/03-parameters.md#ranges",)
 _RELEASE = ("spec/06-protocol.md#step-3-release",)
@@ -69,6 +70,11 @@ NOTES = {
     "Wrap": Note("EDGE_CASE", "A sum or difference leaves the ring's range and wraps.", _PARAMETERS),
     "Extreme": Note("EDGE_CASE", "Values at the end of the admitted range.", _PARAMETERS),
     "Rejection": Note("EDGE_CASE", "Several draws in a row are rejected.", _NOISE),
+    "OffsetOfChoice": Note(
+        "EDGE_CASE",
+        "Delta' is even or zero, as nobody can tell: bits d are masked by the transfers' bits, not by labels.",
+        _ROUNDS,
+    ),
     "Exhausted": Note("FUNCTIONALITY", "The stream ends before the draw is complete: an error, no fallback.", _NOISE),
     "EdgeWindow": Note(
         "EDGE_CASE",

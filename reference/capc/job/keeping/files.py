@@ -98,3 +98,13 @@ def _same(one: Path, other: Path) -> bool:
     except OSError:
         # One of them does not exist yet, or cannot be looked at; whoever opens it says so.
         return one.resolve() == other.resolve()
+
+
+def heads_folder(ledger: Path) -> Path:
+    """Where answering parties keep the heads of a ledger."""
+    return beside(ledger, ".heads")
+
+
+def allowances_folder(ledger: Path) -> Path:
+    """Where they keep their allowances unless another place is named."""
+    return beside(ledger, ".allowances")

@@ -15,6 +15,8 @@ from capc.foundation.errors import InputError
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.accountants.ball_arithmetic import require
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
+from capc.privacy.multi_label import SetRule, SetVoting
+from capc.session.parameters import Adjacency
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,15 @@ class PowersetRelease:
 
 BallotRelease = BinaryRelease | TauRelease | PowersetRelease
 """The mechanisms of :mod:`capc.privacy.multi_label`."""
+
+
+def sensitivity_of(voting: SetVoting, adjacency: Adjacency) -> Sensitivity:
+    """How far one party's vote moves the counts of a rule."""
+    release: BallotRelease
+    if voting.rule is SetRule.POWERSET:
+        release = PowersetRelease()
+    elif voting.tau_squared is None:
+        release = BinaryRelease(voting.labels)
+    else:
+        release = TauRelease(voting.labels, voting.tau_squared)
+    return release.sensitivity(ProtectedUnit(Relation(adjacency.value)))

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit, release_mechanisms
+from capc.noise.sensitivity import Sensitivity
 from capc.privacy.accountants.ball_arithmetic import decimal_text, require, shown, smallest_sigma
 from capc.privacy.accountants.confident_gnmax import joint_cost_holds, joint_renyi_upper
 from capc.privacy.accountants.conversion import budget_lower, epsilon_upper, keeps
@@ -103,7 +104,9 @@ def default_order(epsilon: Fraction, delta: Fraction) -> Fraction:
     return max(found, key=lambda order: found[order])
 
 
-def calibrate_sigma(policy: ReleasePolicy, grid_bits: int, queries: int) -> Fraction:
+def calibrate_sigma(
+    policy: ReleasePolicy, grid_bits: int, queries: int, answered: Sensitivity | None = None
+) -> Fraction:
     """The smallest deviation, on a grid of 1/64 votes, for which that many queries fit the budget at their full cost.
 
     Args:
@@ -111,6 +114,7 @@ def calibrate_sigma(policy: ReleasePolicy, grid_bits: int, queries: int) -> Frac
             is computed anew.
         grid_bits: g.
         queries: how many must fit, at least 1.
+        answered: as of :func:`query_cost`.
 
     Raises:
         InputError: an argument is out of range, or no deviation up to 2^20 votes is enough.
@@ -118,9 +122,10 @@ def calibrate_sigma(policy: ReleasePolicy, grid_bits: int, queries: int) -> Frac
     require(queries >= 1, "queries", queries, "give at least 1")
     budget = policy_budget(policy)
 
-    return smallest_sigma(
-        lambda sigma: queries * query_cost(with_sigma(policy, sigma), grid_bits).worst_case <= budget, policy.epsilon
-    )
+    def fits(sigma: Fraction) -> bool:
+        return queries * query_cost(with_sigma(policy, sigma), grid_bits, answered).worst_case <= budget
+
+    return smallest_sigma(fits, policy.epsilon)
 
 
 def with_sigma(policy: ReleasePolicy, sigma: Fraction) -> ReleasePolicy:

@@ -29,36 +29,60 @@ def share_by_garbler(
     label_hash: LabelHash,
     weights: Sequence[Sequence[int]] | None = None,
 ) -> tuple[LabelRows, list[list[int]]]:
-    """The garbler's shares and the rows to send.
+    """The garbler's shares and the rows to send: a wire's labels are told apart by their lowest bits.
 
     Args:
         sharing: word length and ring.
         zero_labels: of each output wire, word after word, for each instance.
-        delta: the global offset.
+        delta: the global offset, whose lowest bit is 1.
         label_hash: the batch's hash.
         weights: for each wire and instance the D above; 1 if not given.
 
     Returns:
         for each wire and instance the row m; for each instance the garbler's share of each word.
     """
-    instances = len(zero_labels[0])
-    flat = [label for wire in zero_labels for label in wire]
-    with_zero = [label ^ delta if label & 1 else label for label in flat]
-    hashes_zero, hashes_one = label_hash.digest(with_zero, [label ^ delta for label in with_zero])
+    with_zero = [[label ^ delta if label & 1 else label for label in wire] for wire in zero_labels]
+    # The bit that a label of lowest bit 0 stands for is the lowest bit of the zero label.
+    return project_by_garbler(sharing, with_zero, _colours(zero_labels), delta, label_hash, weights)
+
+
+def project_by_garbler(
+    sharing: Sharing,
+    labels: LabelRows,
+    permute: Sequence[Sequence[int]],
+    delta: int,
+    label_hash: LabelHash,
+    weights: Sequence[Sequence[int]] | None = None,
+) -> tuple[LabelRows, list[list[int]]]:
+    """The same for wires whose two labels are told apart by a number c that the evaluator has beside its label.
+
+    Args:
+        sharing: word length and ring.
+        labels: of each output wire K_0, word after word, for each instance; K_1 is K_0 XOR Delta.
+        permute: the bit p that K_0 stands for.
+        delta: any offset.
+        label_hash: the batch's hash.
+        weights: as of :func:`share_by_garbler`.
+
+    Returns:
+        as :func:`share_by_garbler`.
+    """
+    instances = len(labels[0])
+    flat = [label for wire in labels for label in wire]
+    hashes_zero, hashes_one = label_hash.digest(flat, [label ^ delta for label in flat])
     rows: LabelRows = []
     parts: LabelRows = []
-    for number in range(len(zero_labels)):
+    for number, bits in enumerate(permute):
         modulus = 1 << (sharing.width - number % sharing.word_bits)
         span = slice(number * instances, (number + 1) * instances)
-        permute = [label & 1 for label in flat[span]]
         weight = [1] * instances if weights is None else weights[number]
         rows.append(
             [
                 (h_0 - h_1 + (1 - 2 * p) * d) % modulus
-                for h_0, h_1, p, d in zip(hashes_zero[span], hashes_one[span], permute, weight, strict=True)
+                for h_0, h_1, p, d in zip(hashes_zero[span], hashes_one[span], bits, weight, strict=True)
             ]
         )
-        parts.append([(p * d - h_0) % modulus for h_0, p, d in zip(hashes_zero[span], permute, weight, strict=True)])
+        parts.append([(p * d - h_0) % modulus for h_0, p, d in zip(hashes_zero[span], bits, weight, strict=True)])
     return rows, _words(sharing, parts)
 
 
@@ -66,17 +90,30 @@ def share_by_evaluator(
     sharing: Sharing, active_labels: LabelRows, rows: Sequence[Sequence[int]], label_hash: LabelHash
 ) -> list[list[int]]:
     """The evaluator's share of each word, for each instance, from its active labels and the garbler's rows."""
-    instances = len(active_labels[0])
-    flat = [label for wire in active_labels for label in wire]
-    (hashes,) = label_hash.digest(flat)
+    return project_by_evaluator(sharing, active_labels, _colours(active_labels), rows, label_hash)
+
+
+def project_by_evaluator(
+    sharing: Sharing,
+    labels: LabelRows,
+    numbers: Sequence[Sequence[int]],
+    rows: Sequence[Sequence[int]],
+    label_hash: LabelHash,
+) -> list[list[int]]:
+    """The same from labels K_c and their numbers c, and the rows of :func:`project_by_garbler`."""
+    instances = len(labels[0])
+    (hashes,) = label_hash.digest([label for wire in labels for label in wire])
     parts: LabelRows = []
-    for number, row in enumerate(rows):
-        modulus = 1 << (sharing.width - number % sharing.word_bits)
-        span = slice(number * instances, (number + 1) * instances)
-        parts.append(
-            [(h + (label & 1) * m) % modulus for h, label, m in zip(hashes[span], flat[span], row, strict=True)]
-        )
+    for wire, (held, row) in enumerate(zip(numbers, rows, strict=True)):
+        modulus = 1 << (sharing.width - wire % sharing.word_bits)
+        span = slice(wire * instances, (wire + 1) * instances)
+        parts.append([(h + c * m) % modulus for h, c, m in zip(hashes[span], held, row, strict=True)])
     return _words(sharing, parts)
+
+
+def _colours(labels: LabelRows) -> list[list[int]]:
+    """The lowest bit of each label."""
+    return [[label & 1 for label in wire] for wire in labels]
 
 
 def _words(sharing: Sharing, parts: LabelRows) -> list[list[int]]:

@@ -7,7 +7,7 @@ Layout of an answer: label seed, 16; the garbled circuits, as :mod:`capc.two_par
 round 0 the extension that makes the reverse transfers of all rounds; match after match the bit p XOR u for each query.
 The last round has neither of the latter two.
 
-Spec: CAPC-ROUND-001 to CAPC-ROUND-006.
+Spec: CAPC-ROUND-001 to CAPC-ROUND-006, CAPC-ROUND-009, CAPC-ROUND-010.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from capc.two_party.garbling import ot_extension
 from capc.two_party.garbling.half_gates import LabelHash, LabelRows
 from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey
 from capc.two_party.garbling.ot_messages import OtExtension
-from capc.two_party.garbling.output_sharing import share_by_evaluator, share_by_garbler
+from capc.two_party.garbling.output_sharing import project_by_evaluator, project_by_garbler
 from capc.two_party.garbling.payload import (
     GarbledCircuits,
     by_chunks,
@@ -55,6 +55,7 @@ class _Garbler:
         labels: zero labels of the transfers of rounds to come.
         key: of the reverse transfers.
         reverse: labels of reverse transfers: those of the last round's signs, then those of signs to come.
+        chosen: random bits u of the same transfers, as one number.
         entrants: its shares; of the last round's winners without s D_e.
         signs: the zero labels of all signs.
     """
@@ -63,6 +64,7 @@ class _Garbler:
     labels: list[int]
     key: EvaluatorKey
     reverse: list[int]
+    chosen: int
     entrants: Columns
     signs: LabelRows
 
@@ -155,7 +157,7 @@ class GarbledVote(RoundLengths):
         shape.require_shares(shares)
         delta, labels = transfers.secret
         transfers.spend()
-        return GarblerRound(shape, 0, transfers.nonce, _Garbler(delta, labels, key, [], _columns(shares), []))
+        return GarblerRound(shape, 0, transfers.nonce, _Garbler(delta, labels, key, [], 0, _columns(shares), []))
 
     def garble(self, state: _Answering, payload: bytes, source: RandomSource) -> tuple[_Answering, bytes]:
         """Label seed and hash key are drawn, 16 bytes each, in this order."""
@@ -163,16 +165,18 @@ class GarbledVote(RoundLengths):
         shape, own = state.shape, state.secret
         entrants, shares, signs, circuits = self._answer(state, payload, source)
         done = shape.instances * shape.matches(state.number - 1) if state.number else 0
-        reverse, extension = own.reverse[done:], b""
+        reverse, chosen, extension = own.reverse[done:], own.chosen >> done, b""
         if state.number == 0:
-            reverse, extension = self._extend(state, own.key)
-        # The bit that a label of lowest bit 0 stands for is the lowest bit of the zero label.
-        flat = [label for wire in signs for label in wire]
-        masked = ring.from_bits([(sign ^ taken) & 1 for sign, taken in zip(flat, reverse, strict=False)])
+            reverse, chosen, extension = self._extend(state, own.key)
+        # The bit that a label of lowest bit 0 stands for is the lowest bit of the zero label. Its mask is no label's
+        # lowest bit: whether that depends on the random bit is the evaluator's choice, with the parity of its offset.
+        flat = [label & 1 for wire in signs for label in wire]
+        masked = ring.from_bits(flat) ^ chosen & (1 << len(flat)) - 1
         entrants = winners(entrants, _columns(shares), shape.logit_bits)
         rest = own.labels[shape.transfers(state.number) :]
         answer = circuits + extension + masked.to_bytes((len(flat) + 7) // 8, "little")
-        return state.following(_Garbler(own.delta, rest, own.key, reverse, entrants, own.signs + signs)), answer
+        following = _Garbler(own.delta, rest, own.key, reverse, chosen, entrants, own.signs + signs)
+        return state.following(following), answer
 
     def garble_last(self, state: _Answering, payload: bytes, source: RandomSource) -> tuple[Shares, bytes]:
         """The same two draws."""
@@ -208,20 +212,19 @@ class GarbledVote(RoundLengths):
             message = OtExtension.from_bytes(payload[split : split + extension], shape.reverse_transfers)
             reverse = ot_extension.extend_send(key, state.nonce, message)
         state.spend()
-        wires = reverse_wires(signs, masked, reverse, key.delta)
+        stands = stands_for(signs, masked)
+        count = len(stands) * shape.instances
+        zeros = rows_of(reverse[:count], len(stands))
         weights = _negated(differences(own.entrants, shape.logit_bits), shape.logit_bits)
         hash_key = source.read(KEY_BYTES)
         sharing = Sharing(1, shape.logit_bits)
         label_hash = LabelHash(hash_key, state.nonce + 1)
-        rows, kept = share_by_garbler(sharing, wires, key.delta, label_hash, weights)
+        rows, kept = project_by_garbler(sharing, zeros, stands, key.delta, label_hash, weights)
         self._tally.add(label_hash.use)
         entrants = winners(own.entrants, _columns(shares), shape.logit_bits)
         entrants = _added(entrants, _columns(kept), shape.logit_bits)
-        count = shape.transfers(state.number)
-        after = _Evaluator(
-            own.bits >> count, own.labels[count:], key, reverse[len(wires) * shape.instances :], entrants,
-            own.signs + signs,
-        )  # fmt: skip
+        spent = shape.transfers(state.number)
+        after = _Evaluator(own.bits >> spent, own.labels[spent:], key, reverse[count:], entrants, own.signs + signs)
         chosen, choice = self._choose(shape, state.number + 1, after)
         sent = b"".join(elements_to_bytes(row, shape.logit_bits) for row in rows)
         return state.following(chosen), hash_key + sent + choice
@@ -286,10 +289,10 @@ class GarbledVote(RoundLengths):
         sizes = chunk_sizes(state.shape.instances, self._chunk_of(state.shape.circuit(state.number)))
         return [slice(start, end) for start, end in spans(sizes)]
 
-    def _extend(self, state: _Answering, key: EvaluatorKey) -> tuple[list[int], bytes]:
-        """The reverse transfers of all rounds, whose random bits the garbler does not need: its labels, the message."""
-        _, labels, message = ot_extension.extend_receive(key, state.nonce, state.shape.reverse_transfers)
-        return labels, message.to_bytes()
+    def _extend(self, state: _Answering, key: EvaluatorKey) -> tuple[list[int], int, bytes]:
+        """The reverse transfers of all rounds: the garbler's labels and random bits, the message."""
+        bits, labels, message = ot_extension.extend_receive(key, state.nonce, state.shape.reverse_transfers)
+        return labels, bits, message.to_bytes()
 
     @staticmethod
     def _complete(state: _Answering, payload: bytes) -> Columns:
@@ -298,31 +301,27 @@ class GarbledVote(RoundLengths):
         if state.number == 0:
             return own.entrants
         matches = shape.matches(state.number - 1)
+        count = matches * shape.instances
         rows = rows_of(elements_from_bytes(payload[KEY_BYTES:], shape.logit_bits), matches)
-        taken = rows_of(own.reverse[: matches * shape.instances], matches)
+        taken = rows_of(own.reverse[:count], matches)
+        chosen = rows_of([own.chosen >> place & 1 for place in range(count)], matches)
         label_hash = LabelHash(payload[:KEY_BYTES], state.nonce)
-        selected = share_by_evaluator(Sharing(1, shape.logit_bits), taken, rows, label_hash)
+        selected = project_by_evaluator(Sharing(1, shape.logit_bits), taken, chosen, rows, label_hash)
         return _added(own.entrants, _columns(selected), shape.logit_bits)
 
 
-def reverse_wires(signs: LabelRows, masked: int, labels: Sequence[int], delta: int) -> LabelRows:
-    """Evaluator: each sign as a wire under its own offset, by the wire's zero label.
+def stands_for(signs: LabelRows, masked: int) -> list[list[int]]:
+    """Evaluator: the sign that its label q of a match's reverse transfer stands for; q XOR Delta' is the other one's.
 
-    Of the labels q and q XOR Delta' the garbler holds the one of lowest bit u. The label of lowest bit 0 stands for
-    c XOR p XOR u, and the lowest bit of a zero label is what that label stands for.
+    The garbler holds q XOR u Delta' and sends d = p XOR u. As s = c XOR p = u XOR c XOR d, the label of u = 0 stands
+    for c XOR d.
 
     Args:
         signs: active labels, of lowest bit c; a row for each match.
-        masked: the garbler's bits p XOR u, match after match.
-        labels: q of each reverse transfer, in the same order.
-        delta: its own offset Delta', whose lowest bit is 1.
+        masked: the garbler's bits d, match after match.
     """
-    flat = [label for wire in signs for label in wire]
-    zeros = [
-        label ^ delta if (label ^ sign ^ masked >> place) & 1 else label
-        for place, (sign, label) in enumerate(zip(flat, labels, strict=False))
-    ]
-    return rows_of(zeros, len(signs))
+    flat = [label & 1 for wire in signs for label in wire]
+    return rows_of([sign ^ masked >> place & 1 for place, sign in enumerate(flat)], len(signs))
 
 
 def _columns(rows: Sequence[Words]) -> Columns:

@@ -101,17 +101,38 @@ class GarblerProjection(_Projection):
             label_hash: the batch's hash.
             weights: of each output wire for each lane, of shape (outputs, lanes); 1 if not given.
         """
-        colour_zero, colour_one = self._hashed
         permute = zero_labels[:, 0] & np.uint64(1)
-        np.bitwise_xor(zero_labels, select(table, permute.view(np.int64)), colour_zero)
-        np.bitwise_xor(colour_zero, offsets, colour_one)
+        np.bitwise_xor(zero_labels, select(table, permute.view(np.int64)), self._hashed[0])
+        return self._project(permute, offsets, label_hash, weights)
+
+    def project(
+        self, labels: Words, permute: Words, offsets: Words, label_hash: BatchHash, weights: Words | None = None
+    ) -> tuple[Words, Bits]:
+        """As :func:`capc.two_party.garbling.output_sharing.project_by_garbler`.
+
+        Args:
+            labels: K_0 of each output wire for each lane, flat.
+            permute: the bit that each of them stands for.
+            offsets: Delta, as often.
+            label_hash: the batch's hash.
+            weights: as of :meth:`share`.
+        """
+        self._hashed[0][:] = labels
+        return self._project(permute, offsets, label_hash, weights)
+
+    def _project(
+        self, permute: Words, offsets: Words, label_hash: BatchHash, weights: Words | None
+    ) -> tuple[Words, Bits]:
+        """From labels K_0 where they are hashed."""
+        hash_zero, hash_one = self._hashed
+        np.bitwise_xor(hash_zero, offsets, hash_one)
         label_hash.next_number(self._numbers)
         label_hash.digest(self._views)
         weight = np.uint64(1) if weights is None else weights
         weighted = permute.reshape(self._shape) * weight
-        kept = weighted - colour_zero[:, 0].reshape(self._shape)
+        kept = weighted - hash_zero[:, 0].reshape(self._shape)
         # h_0 - h_1 + (1 - 2p) D
-        rows = weight - weighted - colour_one[:, 0].reshape(self._shape) - kept
+        rows = weight - weighted - hash_one[:, 0].reshape(self._shape) - kept
         rows &= self.codec.masks
         self.codec.write(rows, self.bytes)
         return self._words(kept), self.bytes
@@ -125,10 +146,13 @@ class EvaluatorProjection(_Projection):
 
     def share(self, active_labels: Words, rows: Words, label_hash: BatchHash) -> Words:
         """The evaluator's shares of each lane's words, from active labels, flat, and the garbler's rows."""
+        return self.project(active_labels, active_labels[:, 0] & np.uint64(1), rows, label_hash)
+
+    def project(self, labels: Words, numbers: Words, rows: Words, label_hash: BatchHash) -> Words:
+        """The same from labels K_c, flat, and their numbers c."""
         (hashed,) = self._hashed
-        colours = active_labels[:, 0] & np.uint64(1)
-        hashed[:] = active_labels
+        hashed[:] = labels
         label_hash.next_number(self._numbers)
         label_hash.digest(self._views)
-        parts = hashed[:, 0].reshape(self._shape) + colours.reshape(self._shape) * rows
+        parts = hashed[:, 0].reshape(self._shape) + numbers.reshape(self._shape) * rows
         return self._words(parts)

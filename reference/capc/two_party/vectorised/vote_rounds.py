@@ -4,7 +4,7 @@
 :meth:`VectorisedVote.evaluate_stream` reads it as it comes. Beside its transfers a batch holds 16 bytes for each class
 and match of a query, at either end.
 
-Spec: CAPC-ROUND-001 to CAPC-ROUND-006.
+Spec: CAPC-ROUND-001 to CAPC-ROUND-006, CAPC-ROUND-009, CAPC-ROUND-010.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from capc.two_party.vectorised.bits import pack, unpack, wire_bits
 from capc.two_party.vectorised.evaluator import EvaluatorProgram, ReadInto
 from capc.two_party.vectorised.garbler import GarblerProgram
 from capc.two_party.vectorised.hashing import BatchHash, HashBuffers
-from capc.two_party.vectorised.labels import WORD, Bits, Words, colours, multiples, select
+from capc.two_party.vectorised.labels import WORD, Bits, Words, colours
 from capc.two_party.vectorised.output_sharing import EvaluatorProjection, GarblerProjection
 from capc.two_party.vectorised.pool import ProgramPool
 from capc.two_party.vectorised.transfers import ChosenEnd, EvaluatorEnd, GarblerEnd, Unstored
@@ -46,6 +46,7 @@ class _Garbler(Unstored):
         end: of the transfers of this round and those to come.
         key: of the reverse transfers.
         reverse: labels of reverse transfers: those of the last round's signs, then those of signs to come.
+        chosen: random bits u of the same transfers, one byte each.
         entrants: its shares, of shape (queries, entrants); of the last round's winners without s D_e.
         signs: the zero labels of all signs, of shape (signs, queries, 2).
     """
@@ -53,6 +54,7 @@ class _Garbler(Unstored):
     end: GarblerEnd
     key: extension.EvaluatorKey
     reverse: Words
+    chosen: Bits
     entrants: Words
     signs: Words
 
@@ -113,7 +115,7 @@ class VectorisedVote(RoundLengths):
         shape.require_transfers(transfers)
         entrants = _entrants(shape, shares)
         transfers.spend()
-        own = _Garbler(transfers.secret, key, _no_labels(), entrants, _no_signs(shape))
+        own = _Garbler(transfers.secret, key, _no_labels(), np.empty(0, np.uint8), entrants, _no_signs(shape))
         return GarblerRound(shape, 0, transfers.nonce, own)
 
     def garble(self, state: _Answering, payload: bytes, source: RandomSource) -> tuple[_Answering, bytes]:
@@ -186,14 +188,15 @@ class VectorisedVote(RoundLengths):
         state.spend()
         compared = _differences(own.entrants, shape)
         hash_key = source.read(KEY_BYTES)
-        wires = _reverse_wires(signs, masked, reverse, own.key.delta)
+        # What each label q stands for, as in the readable vote.
+        stands = colours(signs).reshape(-1) ^ masked
         label_hash = BatchHash(hash_key, state.nonce + 1)
-        sent, kept = _project(shape, wires, own.key.delta, label_hash, compared)
+        sent, kept = _project(shape, reverse[: len(stands)], stands, own.key.delta, label_hash, compared)
         self._tally.add(label_hash.use)
         entrants = _winners(own.entrants, shares + kept, shape)
         chosen, rest, choice = self._choose(shape, number + 1, own.end, entrants)
         signs = np.concatenate([own.signs, signs])
-        after = _Evaluator(chosen, rest, own.key, reverse[len(wires) :], entrants, signs)
+        after = _Evaluator(chosen, rest, own.key, reverse[len(stands) :], entrants, signs)
         return state.following(after), hash_key + sent + choice
 
     def _choose(
@@ -216,18 +219,19 @@ class VectorisedVote(RoundLengths):
         """Yields the payload; returns the next state."""
         shape, number, own = state.shape, state.number, state.secret
         shares, signs = yield from self._garble(state, entrants, flips, keys)
-        reverse = own.reverse[shape.instances * shape.matches(number - 1) :] if number else own.reverse
+        done = shape.instances * shape.matches(number - 1) if number else 0
+        reverse, chosen = own.reverse[done:], own.chosen[done:]
         if number == 0:
             own.key.take_nonces(state.nonce, 1)
-            _, received, message = extension.extend_receive(own.key, state.nonce, shape.reverse_transfers)
+            chosen, received, message = extension.extend_receive(own.key, state.nonce, shape.reverse_transfers)
             yield message
             reverse = received.all()
         # The bit that a label of lowest bit 0 stands for is the lowest bit of the zero label.
         permute = colours(signs).reshape(-1)
-        yield pack(permute ^ colours(reverse[: len(permute)]))
+        yield pack(permute ^ chosen[: len(permute)])
         end = own.end.part(slice(shape.transfers(number), None))
         signs = np.concatenate([own.signs, signs])
-        return state.following(_Garbler(end, own.key, reverse, _winners(entrants, shares, shape), signs))
+        return state.following(_Garbler(end, own.key, reverse, chosen, _winners(entrants, shares, shape), signs))
 
     def _last_answer(
         self, state: _Answering, entrants: Words, flips: Bits, keys: tuple[bytes, bytes]
@@ -328,23 +332,16 @@ def _winners(entrants: Words, selected: Words, shape: VoteShape) -> Words:
     return np.concatenate([won & _mask(shape), entrants[:, 2 * selected.shape[1] :]], axis=1)
 
 
-def _reverse_wires(signs: Words, masked: Bits, labels: Words, delta: Words) -> Words:
-    """The zero label of each sign as a wire under the evaluator's offset, as in the readable vote; flat."""
-    flat = signs.reshape(-1, 2)
-    taken = labels[: len(flat)]
-    return taken ^ select(multiples(delta), colours(taken) ^ colours(flat) ^ masked)
-
-
 def _project(
-    shape: VoteShape, wires: Words, delta: Words, label_hash: BatchHash, compared: Words
+    shape: VoteShape, zeros: Words, stands: Bits, delta: Words, label_hash: BatchHash, compared: Words
 ) -> tuple[bytes, Words]:
-    """Rows of the evaluator's wires with its weights x_j - x_i, as bytes; its shares, of shape (queries, matches)."""
-    rows, matches = len(wires), compared.shape[1]
+    """Rows for the evaluator's labels q with its weights x_j - x_i, as bytes; its shares, shaped (queries, matches)."""
+    rows, matches = len(zeros), compared.shape[1]
     hashes = HashBuffers(rows, 2 * rows)
     hashes.set_nonce(label_hash.nonce)
     projection = GarblerProjection(Sharing(1, shape.logit_bits), matches, shape.instances, hashes, 0)
-    offsets = np.broadcast_to(delta, wires.shape)
-    kept, sent = projection.share(wires, multiples(delta), offsets, label_hash, np.negative(compared.T))
+    offsets = np.broadcast_to(delta, zeros.shape)
+    kept, sent = projection.project(zeros, stands.astype(WORD), offsets, label_hash, np.negative(compared.T))
     return sent.tobytes(), kept
 
 
@@ -363,7 +360,8 @@ def _complete(state: _Answering, payload: bytes) -> Words:
     hashes.set_nonce(state.nonce)
     projection = EvaluatorProjection(Sharing(1, shape.logit_bits), matches, shape.instances, hashes, 0)
     rows = projection.codec.read(np.frombuffer(payload[KEY_BYTES:], np.uint8))
-    selected = projection.share(own.reverse[:count], rows, BatchHash(payload[:KEY_BYTES], state.nonce))
+    label_hash = BatchHash(payload[:KEY_BYTES], state.nonce)
+    selected = projection.project(own.reverse[:count], own.chosen[:count].astype(WORD), rows, label_hash)
     entrants = own.entrants.copy()
     entrants[:, :matches] = (entrants[:, :matches] + selected) & _mask(shape)
     return entrants

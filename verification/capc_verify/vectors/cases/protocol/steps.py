@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from capc.foundation.parties import ROLE_CODES, Party
+from capc.foundation.encoding import LABEL_BITS
+from capc.foundation.parties import QUERYING_PARTY, ROLE_CODES, Party
+from capc.foundation.primitives import base_multiply, random_scalar
+from capc.foundation.randomness import XofSource
 from capc.protocol.seats import Mode
 from capc.session.envelope import HEADER
 from capc.session.parameters import Charge, ReleasePolicy, VoteVariant
@@ -34,8 +37,9 @@ _OUTPUTS = ("CAPC-REL-007", "CAPC-REL-001", "CAPC-WIRE-001", "CAPC-WIRE-008")
 _VARIANTS = {
     VoteVariant.TOURNAMENT: (),
     VoteVariant.ALL_PAIRS: ("CAPC-ARG-014",),
-    VoteVariant.MULTI_ROUND: ("CAPC-ROUND-001", "CAPC-ROUND-008"),
+    VoteVariant.MULTI_ROUND: ("CAPC-ROUND-001", "CAPC-ROUND-008", "CAPC-ROUND-010"),
 }
+_GARBLED_ROUNDS = ("answering_party_garble_round",)
 _ROUNDS = {*ROUNDS.receives, "answering_party_offer_reverse", "answering_party_begin_rounds"}
 _AHEAD = {
     *BATCHES.receives,
@@ -144,6 +148,33 @@ class _Play:
             if step.states and name not in self.group.tests:
                 test = self.test_after(name, "The state was consumed.", ["CAPC-ROLE-008"], "StateReuse", step, done=1)
                 _again(test, step, Fault.of_caller("state_reused"))
+        return self
+
+    def offsets(self) -> _Play:
+        """Valid points for offsets Delta' that no honest party draws, and then the messages of the honest session.
+
+        With other points the answering party makes other trees and so other bits d; what it receives is well-formed.
+        """
+        choice = self.steps(["answering_party_finish_reverse"])[0]
+        _, last = [step for step in self.steps(_GARBLED_ROUNDS) if step.party == choice.party][:2]
+        between = self.honest.steps[choice.number + 1 : last.number]
+        following = [step for step in between if step.party in (choice.party, QUERYING_PARTY)]
+        [row] = payload_faults(last.op, "message", last.fields["message"], padded=False)
+        for name, points, fault in (("even", 1, None), ("zero", LABEL_BITS, None), (f"even_rows_{row.name}", 1, row)):
+            comment = f"Points of {points} of the bits of Delta' are for 0; then the messages of the honest session."
+            flags = ["OffsetOfChoice", *([fault.flag] if fault else [])]
+            requirements = ["CAPC-ROUND-010", *([fault.requirement] if fault else [])]
+            after = (self.honest.test, choice.number)
+            test = self.group.test(f"offset_{name}", comment, requirements, flags, after=after)
+            source = XofSource(test.seed(), b"points")
+            patch = b"".join(base_multiply(random_scalar(source)) for _ in range(points))
+            _again(test, choice, message=Edited(choice.fields["message"], {"at": HEADER.size, "replace": patch.hex()}))
+            for step in following:
+                _again(test, step)
+            if fault is None:
+                _again(test, last)
+            else:
+                _again(test, last, Fault.of_peer(fault.code, QUERYING_PARTY), message=fault.message)
         return self
 
     def _chosen(self) -> list[Performed]:
@@ -257,7 +288,7 @@ def protocol_all_pairs() -> FileBuilder:
 def protocol_rounds() -> FileBuilder:
     """Votes in rounds: the reverse set-up, a batch of two queries, and one query."""
     script = [(Mode.LABEL, [_AGREED, _DISPUTED]), (Mode.LABEL, [_AGREED])]
-    return _play("rounds", ROUNDS, policy(), script, VoteVariant.MULTI_ROUND).faults().reuses(_ROUNDS).file
+    return _play("rounds", ROUNDS, policy(), script, VoteVariant.MULTI_ROUND).faults().offsets().reuses(_ROUNDS).file
 
 
 def protocol_threshold() -> FileBuilder:

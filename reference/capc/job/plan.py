@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NamedTuple
@@ -162,6 +163,7 @@ def prepare(config: JobConfig, *, simulated: bool = False, dataset: Dataset | No
     # What votes on sets cost depends on how many labels there are.
     release = None if config.multi_label is not None else _release_policy(config, widths.grid_bits)
 
+    @cache
     def admit(shape: DataShape) -> Parameters:
         settled = release or _release_policy(config, widths.grid_bits, _voting(config, widths.grid_bits, shape.classes))
         return _parameters(config, widths, shape, settled)

@@ -13,6 +13,8 @@ import jsonschema
 import referencing
 
 from capc.foundation.errors import BudgetExhaustedError
+from capc.job import report
+from capc.job.job import Job
 from capc.job.state import Labeller, Stage
 from capc.models.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise
@@ -139,6 +141,16 @@ class Recorder:
 
     def changed(self) -> None:
         self.events.append(("changed", None))
+
+
+def finished(job: Job) -> Job:
+    """The job after its end, whose report has the published shape and whose ledger is let go of."""
+    try:
+        job.run()
+        validate(report.document(job.state))
+    finally:
+        job.close()
+    return job
 
 
 def validate(document: object, name: str = "run_report") -> None:

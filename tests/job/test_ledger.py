@@ -21,7 +21,7 @@ from capc.learning.data import load_digits
 from capc.noise.mechanism import Skellam
 from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.ledger import LedgerError, check_proof, load_known_head, reading, save_known_head
-from job.stand_in import Opener, Recorder, validate
+from job.stand_in import Opener, Recorder, finished, validate
 
 COST = Fraction(2, 25)
 """mu^2 of a query at sigma 5."""
@@ -33,13 +33,7 @@ def options(folder: Path, **flags: str) -> dict[str, str]:
 
 def run(folder: Path, opener: Opener | None = None, **flags: str) -> Job:
     plan = prepare(resolve(options(folder, **flags)))
-    job = Job(plan, Recorder(), opener) if opener else Job(plan, Recorder())
-    try:
-        job.run()
-        validate(document(job.state))
-    finally:
-        job.close()
-    return job
+    return finished(Job(plan, Recorder(), opener))
 
 
 @pytest.mark.slow

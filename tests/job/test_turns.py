@@ -28,7 +28,7 @@ from capc.learning.strategies import choose
 from capc.learning.training import FloatModel, TrainingTask, train
 from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.ledger import load_known_head, reading
-from job.stand_in import Opener, Recorder, validate
+from job.stand_in import Opener, Recorder, finished, validate
 from support.sizes import examples
 
 OPTIONS = {"parties": "3", "queries": "4", "queriers": "3", "sigma": "9"}
@@ -57,13 +57,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> Trained:
 
 
 def run(opener: Opener | None = None, **flags: str) -> Job:
-    job = Job(prepare(resolve({**OPTIONS, **flags})), Recorder(), opener or Opener())
-    try:
-        job.run()
-        validate(document(job.state))
-    finally:
-        job.close()
-    return job
+    return finished(Job(prepare(resolve({**OPTIONS, **flags})), Recorder(), opener or Opener()))
 
 
 def asked(job: Job, party: int) -> list[int]:

@@ -42,6 +42,7 @@ from capc.protocol.engine import EMBEDDED, EngineDescription, SecureEngine
 from capc.protocol.network import NETWORKS, fastest_vote
 from capc.session.parameters import NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
 from capc.session.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
+from capc.two_party.vote_rounds import VoteShape
 
 EXTENSIONS = "capc.engines"
 """The entry-point group of engines outside of this package."""
@@ -284,7 +285,8 @@ def _vote_variant(config: JobConfig, widths: ParameterSet, num_classes: int) -> 
         return config.vote_variant
     if config.network is None:
         return VoteVariant.TOURNAMENT
-    return fastest_vote(num_classes, widths.logit_bits, widths.vote_bits, config.batch, NETWORKS[config.network])
+    shape = VoteShape(num_classes, widths.logit_bits, widths.guard_bits, widths.vote_bits, config.batch)
+    return fastest_vote(shape, NETWORKS[config.network])
 
 
 def _parameters(config: JobConfig, widths: ParameterSet, shape: DataShape, release: ReleasePolicy) -> Parameters:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from capc.foundation import ring
 from capc.foundation.errors import ErrorCode, InvalidPayloadError
@@ -22,19 +21,23 @@ class IdealLinear:
     """
 
     logit_bits: int
+    guard_bits: int
     _entries: list[list[list[int]]] = field(default_factory=list)
 
     __repr__ = type_only
 
-    def generate_keys(self) -> tuple[None, bytes]:
-        """No keys: the trusted party needs none."""
-        return None, b""
+    def generate_secret_key(self) -> None:
+        """No key: the trusted party needs none."""
 
     def public_key_length(self) -> int:
         """0."""
         return 0
 
-    def read_public_key(self, payload: bytes) -> None:
+    def public_key(self, secret_key: None, binding: bytes, source: RandomSource) -> bytes:  # noqa: ARG002
+        """No key."""
+        return b""
+
+    def read_public_key(self, payload: bytes, binding: bytes) -> None:  # noqa: ARG002
         """Accepts the empty payload only."""
         if payload:
             raise InvalidPayloadError(ErrorCode.MALFORMED_LENGTH, f"public key of {len(payload)} bytes instead of 0")
@@ -43,14 +46,6 @@ class IdealLinear:
         """The weights as they are."""
         check_weights(operator, weights)
         return operator, weights
-
-    def statistical_distance(self, prepared: Plain, count: int) -> Fraction:  # noqa: ARG002
-        """0: a handle says nothing."""
-        return Fraction(0)
-
-    def distance_per_query(self, prepared: Plain) -> Fraction:  # noqa: ARG002
-        """0, likewise."""
-        return Fraction(0)
 
     def multiply(self, prepared: Plain, rows: Sequence[Sequence[int]]) -> list[list[int]]:
         """W x in Z_{2^l} for each row x, by the definition."""
@@ -78,17 +73,19 @@ class IdealLinear:
         public_key: None,  # noqa: ARG002
         prepared: Plain,
         request: bytes,
-        addends: Sequence[Sequence[int]],
-        source: RandomSource,  # noqa: ARG002
-    ) -> bytes:
-        """Lets the trusted party compute W x + addend mod 2^l for each query."""
-        products = self.multiply(prepared, self._load(request, len(addends)))
-        return self._store(
-            [ring.add(row, added, self.logit_bits) for row, added in zip(products, addends, strict=True)]
-        )
+        count: int,
+        source: RandomSource,
+    ) -> tuple[list[list[int]], bytes]:
+        """Lets the trusted party share 2^h W x in Z_{2^T}: uniform shares, without an error."""
+        width = self.logit_bits + self.guard_bits
+        products = self.multiply(prepared, self._load(request, count))
+        shares = [ring.uniform(source, len(row), width) for row in products]
+        pairs = zip(products, shares, strict=True)
+        others = [ring.subtract(ring.scale(row, 1 << self.guard_bits, width), own, width) for row, own in pairs]
+        return shares, self._store(others)
 
     def decrypt(self, secret_key: None, operator: Operator, count: int, response: bytes) -> list[list[int]]:  # noqa: ARG002
-        """Takes the results from the trusted party."""
+        """Takes the shares from the trusted party."""
         return self._load(response, count)
 
     def _store(self, rows: list[list[int]]) -> bytes:

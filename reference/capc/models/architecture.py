@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
 
 from capc.foundation import ring
@@ -146,18 +147,28 @@ class Architecture:
         """C, the number of logits."""
         return self.stages[-1].outputs
 
-    def skipped(self, stage: int, values: Sequence[Sequence[int]], fraction_bits: int) -> list[list[int]]:
-        """The values that a stage adds to its sums, each scaled to 2f fraction bits; of shares it makes shares.
+    def _is_sums(self, value: int) -> bool:
+        return value != QUERY and self.stages[value - 1].activation is Activation.NONE
+
+    @cached_property
+    def responses_added(self) -> tuple[int, ...]:
+        """For each stage, of how many encrypted products its sums are made: its own, and those of skipped sums."""
+        added: list[int] = []
+        for stage in self.stages:
+            added.append(1 + sum(added[skip - 1] for skip in stage.skips if self._is_sums(skip)))
+        return tuple(added)
+
+    def skipped(self, stage: int, values: Sequence[Sequence[int]], scale_bits: int) -> list[list[int]]:
+        """The values that a stage adds to its sums, each at the scale of sums; of shares it makes shares.
 
         Args:
             stage: its number.
             values: value 0, the query, and those of the stages before, or one party's shares of them.
-            fraction_bits: f.
+            scale_bits: from an activation to sums: f.
         """
         scaled = []
         for skip in self.stages[stage].skips:
-            is_sums = skip != QUERY and self.stages[skip - 1].activation is Activation.NONE
-            shift = 0 if is_sums else fraction_bits
+            shift = 0 if self._is_sums(skip) else scale_bits
             scaled.append([value << shift for value in values[skip]])
         return scaled
 
@@ -166,7 +177,7 @@ class Architecture:
         stage: int,
         sums: Sequence[Sequence[int]],
         values: Sequence[Sequence[Sequence[int]]],
-        fraction_bits: int,
+        scale_bits: int,
         width: int,
     ) -> Rows:
         """One party's shares of a stage's sums in Z_{2^width} with its shares of the skipped values added.
@@ -175,15 +186,15 @@ class Architecture:
             stage: its number.
             sums: its shares without them, a row for each query.
             values: for each value so far a row for each query.
-            fraction_bits: f.
-            width: l.
+            scale_bits: f + h, from an activation to sums with guard bits.
+            width: T.
         """
         if not self.stages[stage].skips:
             return tuple(tuple(row) for row in sums)
         totals = []
         for query, row in enumerate(sums):
             total = list(row)
-            for scaled in self.skipped(stage, [value[query] for value in values], fraction_bits):
+            for scaled in self.skipped(stage, [value[query] for value in values], scale_bits):
                 total = ring.add(total, scaled, width)
             totals.append(tuple(total))
         return tuple(totals)

@@ -75,9 +75,9 @@ def circuit_seconds(circuit: Circuit, instances: int, network: Network) -> float
 def _rounds_seconds(shape: VoteShape, network: Network) -> float:
     """A vote in rounds: its circuits one after another, and what selects the winners.
 
-    A winner costs a reverse transfer and an element of Z_{2^l} in either direction.
+    A winner costs a reverse transfer and an element of Z_{2^T} in either direction.
     """
-    element = (shape.logit_bits + 7) // 8
+    element = (shape.share_bits + 7) // 8
     selected = shape.reverse_transfers * (TRANSFER_BYTES + 2 * element)
     # The kept signs of the last circuit are no transfers.
     kept = TRANSFER_BYTES * shape.reverse_transfers
@@ -85,7 +85,6 @@ def _rounds_seconds(shape: VoteShape, network: Network) -> float:
     return sum(circuits) + (selected - kept) / network.bandwidth
 
 
-def fastest_vote(num_classes: int, logit_bits: int, vote_bits: int, instances: int, network: Network) -> VoteVariant:
-    """The variant that parameters should name for batches of ``instances`` queries; of equals the first."""
-    shape = VoteShape(num_classes, logit_bits, vote_bits, instances)
+def fastest_vote(shape: VoteShape, network: Network) -> VoteVariant:
+    """The variant that parameters should name for batches of this shape; of equals the first."""
     return min(VoteVariant, key=lambda variant: vote_seconds(variant, shape, network))

@@ -28,16 +28,17 @@ def set_up(session: Session, suite: Suite, models: Sequence[QuantisedModel], see
     begun, awaiting, choices = {}, {}, {}
     for me, model in zip(session.answering_parties, models, strict=True):
         begun[me] = ap.answering_party_begin_setup(session, suite, me, model, seed())
-    joining, he_keys, offers = qp.querying_party_begin_setup(session, suite, seed())
+    joining, offers = qp.querying_party_begin_setup(session, suite, seed())
     checks = pg.privacy_guardian_begin_setup(session, suite)
     for me, (state, first) in begun.items():
         mask_keys = {peer: post(peer, me, theirs[me]) for peer, (_, theirs) in begun.items() if peer != me}
-        received = post(QP, me, he_keys[me]), post(QP, me, offers[me]), mask_keys, post(PG, me, checks[me])
+        received = post(QP, me, offers[me]), mask_keys, post(PG, me, checks[me])
         awaiting[me], choice = ap.answering_party_answer_setup(state, *received, seed())
         choices[me], checks[me] = post(me, QP, choice), post(me, PG, first[PG])
     guardian, choice = pg.privacy_guardian_answer_setup(session, suite, post(QP, PG, offers[PG]), checks, seed())
-    party, trees = qp.querying_party_finish_setup(joining, {**choices, PG: post(PG, QP, choice)}, seed())
-    answering = [ap.answering_party_finish_setup(awaiting[me], post(QP, me, trees[me])) for me in awaiting]
+    party, he_keys, trees = qp.querying_party_finish_setup(joining, {**choices, PG: post(PG, QP, choice)}, seed())
+    last = {me: (post(QP, me, he_keys[me]), post(QP, me, trees[me])) for me in awaiting}
+    answering = [ap.answering_party_finish_setup(awaiting[me], *last[me]) for me in awaiting]
     return party, answering, pg.privacy_guardian_finish_setup(guardian, post(QP, PG, trees[PG]))
 
 

@@ -98,10 +98,10 @@ async def privacy_guardian(seat: GuardianSeat, turns: Sequence[Turn] = ()) -> No
 
 
 async def _set_up_querying_party(seat: QueryingSeat, link: Link) -> QueryingParty:
-    joining, keys, offers = querying_party_begin_setup(seat.session, seat.suite, seat.seeds())
-    await tell_all(link, keys, "keys")
+    joining, offers = querying_party_begin_setup(seat.session, seat.suite, seat.seeds())
     await tell_all(link, offers, "keys")
-    party, trees = querying_party_finish_setup(joining, await hear_all(link, offers), seat.seeds())
+    party, keys, trees = querying_party_finish_setup(joining, await hear_all(link, offers), seat.seeds())
+    await tell_all(link, keys, "trees")
     await tell_all(link, trees, "trees")
     if seat.session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
         choosing, choices = querying_party_choose_reverse(party, await hear_all(link, keys), seat.seeds())
@@ -115,12 +115,13 @@ async def _set_up_answering_party(seat: AnsweringSeat, link: Link) -> AnsweringP
         seat.session, seat.suite, seat.me, seat.model, seat.seeds(), seat.allowance
     )
     await tell_all(link, first, "keys")
-    key, offer = await link.receive(QUERYING_PARTY), await link.receive(QUERYING_PARTY)
+    offer = await link.receive(QUERYING_PARTY)
     mask_keys = await hear_all(link, first)
     check = mask_keys.pop(PRIVACY_GUARDIAN)
-    answered = answering_party_answer_setup(joining, key, offer, mask_keys, check, seat.seeds())
+    answered = answering_party_answer_setup(joining, offer, mask_keys, check, seat.seeds())
     awaiting = await tell(link, QUERYING_PARTY, answered, "choices")
-    party = answering_party_finish_setup(awaiting, await link.receive(QUERYING_PARTY))
+    key, trees = await link.receive(QUERYING_PARTY), await link.receive(QUERYING_PARTY)
+    party = answering_party_finish_setup(awaiting, key, trees)
     if seat.session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
         offering = await tell(
             link, QUERYING_PARTY, answering_party_offer_reverse(party, seat.seeds()), "reverse offers"

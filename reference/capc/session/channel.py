@@ -45,6 +45,10 @@ class Channel:
         ends = sorted(_party_bytes(party) for party in (self.me, self.peer))
         return self.session_tag + b"".join(ends) + query.to_bytes(4, "little") + layer.to_bytes(1, "little")
 
+    def key_binding(self, choice: bytes) -> bytes:
+        """What the HE public key on this connection is bound to: the answering party's OT choice (CAPC-HE-016)."""
+        return self.context() + choice
+
     def nonce(self, query: int, layer: int = 0) -> int:
         """A number below 2^64 that no other query or layer of this connection has; layers count up by 1."""
         return query << 32 | layer

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from capc.foundation import guarded
 from capc.foundation.errors import InputError, ParameterError
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role, answering_party
 from capc.foundation.randomness import SEED_BYTES, STREAM_LIMIT
@@ -93,12 +94,26 @@ class Session:
                 f"the model of {entry.party} must run from {wanted[0]} features to {wanted[1]} logits: "
                 "declare such an architecture"
             )
+        self._check_error(entry.party, entry.architecture)
         if self.parameters.vote_variant is VoteVariant.MULTI_ROUND:
             layers = len(entry.architecture.stages) + (self.parameters.num_classes - 1).bit_length() - 1
             if layers > MAX_LAYERS:
                 raise ParameterError(
                     f"the model of {entry.party} has {layers} layers with the rounds of its vote, of {MAX_LAYERS}: "
                     f"choose the vote's variant {VoteVariant.TOURNAMENT.value}"
+                )
+
+    def _check_error(self, party: Party, architecture: Architecture) -> None:
+        """Errors of responses add up in sums with skips, and in differences; the guard bits must have room for them."""
+        widths, counts = self.parameters.widths, architecture.responses_added
+        compares = 1 if self.parameters.vote_variant is VoteVariant.TOURNAMENT else 2
+        for layer, added in enumerate(counts):
+            factor = added * (compares if layer == len(counts) - 1 else 1)
+            if factor * widths.response_error > guarded.room(widths.guard_bits):
+                raise ParameterError(
+                    f"layer {layer} of the model of {party} adds up the errors of {factor} responses, and guard_bits = "
+                    f"{widths.guard_bits} have room for {guarded.room(widths.guard_bits) // widths.response_error}: "
+                    "give layers whose sums are skipped an activation"
                 )
 
     @property
@@ -130,7 +145,7 @@ class Session:
         Raises:
             InputError: names the party with the longest value, and how many queries fit.
         """
-        element = (self.parameters.widths.logit_bits + 7) // 8
+        element = (self.parameters.widths.share_bits + 7) // 8
         party, longest = self._longest_value
         # The HE layer reads a seed from the same stream.
         most = (STREAM_LIMIT - SEED_BYTES) // (longest * element)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from capc.foundation.errors import InputError
+from capc.foundation.guarded import evaluator_word, garbler_word
 from capc.models.architecture import Activation, Architecture, StageShape
 from capc.session.parameters import Parameters, VoteVariant
 from capc.two_party.circuits.argmax import share_differences, vote_circuit, vote_circuit_low_depth
@@ -59,17 +60,29 @@ def require_vote(stage: StageShape) -> None:
 def vote_shape(parameters: Parameters, count: int) -> VoteShape:
     """The vote in rounds on ``count`` queries."""
     widths = parameters.widths
-    return VoteShape(parameters.num_classes, widths.logit_bits, widths.vote_bits, count)
+    return VoteShape(parameters.num_classes, widths.logit_bits, widths.guard_bits, widths.vote_bits, count)
 
 
 def _compares_all_pairs(parameters: Parameters, stage: StageShape) -> bool:
     return stage.activation is Activation.VOTE and parameters.vote_variant is VoteVariant.ALL_PAIRS
 
 
-def circuit_words(parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+def garbler_words(parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The answering party's words of the stage's sums, from its shares of them: a row for each instance."""
+    l, h = parameters.widths.logit_bits, parameters.widths.guard_bits  # noqa: E741
+    return [[garbler_word(share, l, h) for share in row] for row in _instances(parameters, stage, rows)]
+
+
+def evaluator_words(parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The querying party's, likewise."""
+    guard_bits = parameters.widths.guard_bits
+    return [[evaluator_word(share, guard_bits) for share in row] for row in _instances(parameters, stage, rows)]
+
+
+def _instances(parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:
     """One party's shares of the stage's sums, a row for each query, as the instances of its circuit take them."""
     if _compares_all_pairs(parameters, stage):
-        return [share_differences(row, parameters.widths.logit_bits) for row in rows]
+        return [share_differences(row, parameters.widths.share_bits) for row in rows]
     if stage.activation is Activation.VOTE:
         return [list(row) for row in rows]
     windows = stage.pool_windows()

@@ -92,7 +92,7 @@ def reference_suite(
 
 def hybrid_suite(parameters: Parameters) -> Suite:
     """The hybrid model: ideal HE and ideal two-party computation; noise, masks and shares are the real ones."""
-    linear = IdealLinear(parameters.widths.logit_bits)
+    linear = IdealLinear(parameters.widths.logit_bits, parameters.widths.guard_bits)
     return _suite(parameters, hide_linear(linear), hide_two_party(IdealTwoParty()))
 
 

@@ -13,6 +13,7 @@ from capc.foundation import ring
 from capc.foundation.cleartext import one_hot_argmax
 from capc.foundation.encoding import require_length
 from capc.foundation.errors import ErrorCode, InvalidPayloadError
+from capc.foundation.guarded import evaluator_word, garbler_word, opened
 from capc.foundation.randomness import RandomSource
 from capc.two_party.transfers import Transfers, Words
 from capc.two_party.vote_rounds import EvaluatorRound, GarblerRound, Shares, VoteShape
@@ -106,10 +107,13 @@ class IdealVote:
         state.spend()
         theirs, votes = self._batches[index]
         return [
-            ring.subtract(_vote(ring.add(own, other, shape.logit_bits), shape.logit_bits), share, shape.vote_bits)
+            ring.subtract(_vote(shape, own, other), share, shape.vote_bits)
             for own, other, share in zip(state.secret, theirs, votes, strict=True)
         ]
 
 
-def _vote(logits: Sequence[int], width: int) -> list[int]:
-    return one_hot_argmax([ring.signed(word, width) for word in logits])
+def _vote(shape: VoteShape, evaluator: Words, garbler: Words) -> list[int]:
+    bits, guard = shape.logit_bits, shape.guard_bits
+    pairs = zip(evaluator, garbler, strict=True)
+    words = [opened(evaluator_word(a, guard), garbler_word(b, bits, guard), bits) for a, b in pairs]
+    return one_hot_argmax([ring.signed(word, bits) for word in words])

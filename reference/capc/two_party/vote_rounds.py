@@ -2,8 +2,9 @@
 
 For every round, of M matches between neighbours x_i, x_j:
 
-1. Both parties subtract their shares: they share x_i - x_j for each match.
-2. The evaluator sends the choice bits of its differences; the garbler answers with `signs_circuit`. A sign s, whether
+1. Both parties subtract their shares: they share x_i - x_j for each match, with guard bits
+   (:mod:`capc.foundation.guarded`). Into the circuit go l + 1 bits of each share; the shares themselves stay exact.
+2. The evaluator sends the choice bits of its words; the garbler answers with `signs_circuit`. A sign s, whether
    x_j > x_i, is neither opened nor shared: the evaluator holds one label, of lowest bit c, and the garbler knows the
    bit p that the label of lowest bit 0 stands for, so that s = c XOR p.
 3. The winner is x_i + s D for D = x_j - x_i = D_g + D_e. Shares of s D_g are made by the wire's projection with the
@@ -56,14 +57,26 @@ class VoteShape:
     Attributes:
         num_classes: C.
         logit_bits: l.
+        guard_bits: h; shares of logits are in Z_{2^T}, T = l + h.
         vote_bits: w.
         instances: how many queries.
     """
 
     num_classes: int
     logit_bits: int
+    guard_bits: int
     vote_bits: int
     instances: int
+
+    @property
+    def share_bits(self) -> int:
+        """T = l + h."""
+        return self.logit_bits + self.guard_bits
+
+    @property
+    def word_bits(self) -> int:
+        """l + 1: what of a difference's share goes into a circuit."""
+        return self.logit_bits + 1
 
     @property
     def rounds(self) -> int:
@@ -82,16 +95,16 @@ class VoteShape:
         """What is garbled in a round."""
         if self.is_last(number):
             return final_circuit(self.num_classes, self.logit_bits, self.vote_bits)
-        return signs_circuit(self.matches(number), self.logit_bits)
+        return signs_circuit(self.matches(number), self.logit_bits, self.share_bits)
 
     def transfers(self, number: int) -> int:
-        """Transfers to the evaluator in a round: one for each bit of its differences."""
-        return self.instances * self.matches(number) * self.logit_bits
+        """Transfers to the evaluator in a round: one for each bit of its words."""
+        return self.instances * self.matches(number) * self.word_bits
 
     @property
     def all_transfers(self) -> int:
-        """Transfers to the evaluator in all rounds: (C-1) l for each query."""
-        return self.instances * (self.num_classes - 1) * self.logit_bits
+        """Transfers to the evaluator in all rounds: (C-1)(l+1) for each query."""
+        return self.instances * (self.num_classes - 1) * self.word_bits
 
     @property
     def reverse_transfers(self) -> int:
@@ -104,8 +117,8 @@ class VoteShape:
             raise InputError(f"{transfers.count} transfers for a vote in rounds: make {self.all_transfers}")
 
     def require_shares(self, shares: Sequence[Words]) -> None:
-        """Raises :class:`InputError` unless there are C shares in Z_{2^l} per query."""
-        fits = all(len(row) == self.num_classes and not any(word >> self.logit_bits for word in row) for row in shares)
+        """Raises :class:`InputError` unless there are C shares in Z_{2^T} per query."""
+        fits = all(len(row) == self.num_classes and not any(word >> self.share_bits for word in row) for row in shares)
         if len(shares) != self.instances or not fits:
             raise self.refusal()
 
@@ -205,20 +218,20 @@ Columns = list[list[int]]
 """One party's shares, entrant by entrant, each for all queries."""
 
 
-def differences(entrants: Columns, logit_bits: int) -> Columns:
+def differences(entrants: Columns, share_bits: int) -> Columns:
     """One party's shares of x_i - x_j for each match."""
     pairs = zip(entrants[::2], entrants[1::2], strict=False)
-    return [ring.subtract(left, right, logit_bits) for left, right in pairs]
+    return [ring.subtract(left, right, share_bits) for left, right in pairs]
 
 
-def winners(entrants: Columns, selected: Columns, logit_bits: int) -> Columns:
+def winners(entrants: Columns, selected: Columns, share_bits: int) -> Columns:
     """One party's shares of a round's winners, x_i plus its share of s D or of a part of it, and of an odd one out.
 
     Args:
         entrants: shares of all entrants.
         selected: what to add for each match.
-        logit_bits: l.
+        share_bits: T.
     """
     matches = len(selected)
-    won = [ring.add(*pair, logit_bits) for pair in zip(entrants[: 2 * matches : 2], selected, strict=True)]
+    won = [ring.add(*pair, share_bits) for pair in zip(entrants[: 2 * matches : 2], selected, strict=True)]
     return won + entrants[2 * matches :]

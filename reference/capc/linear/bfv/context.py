@@ -1,7 +1,7 @@
 """The SEAL context of a parameter set, and the rules that a set keeps before it is used.
 
 Source: Brakerski 2012, Fan and Vercauteren 2012 (BFV); the 128-bit table of the Homomorphic Encryption Security
-Standard 2018, as SEAL checks it. Spec: CAPC-HE-006, CAPC-HE-007.
+Standard 2018, as SEAL checks it. Spec: CAPC-HE-006.
 """
 
 from __future__ import annotations
@@ -14,13 +14,10 @@ from math import prod
 from tenseal import sealapi
 
 from capc.foundation.errors import InputError, ParameterError
-from capc.session.parameters import ParameterSet
+from capc.session.parameters import NEAR_BITS, ParameterSet
 
-ROUNDING_ROOM_BITS = 10
-"""Bits that the last prime must have above l: the rounding noise of the modulus switch lives there."""
-
-FLOOD_ROOM_BITS = 2
-"""Bits of q above l + he_flood_bits: one for the sign, one so that flooding takes half of the noise room."""
+LARGEST_DECRYPTED_BITS = 60
+"""Up to here, and under one prime, SEAL's decryption is exactly round(2^T y / p)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +28,11 @@ class HeContext:
         seal: the SEALContext.
         evaluator: SEAL's evaluator; it has no state.
         degree: N.
-        plain_bits: l; the plaintext modulus is 2^l.
-        flood_bits: b; flooding noise is uniform in [-2^b, 2^b).
+        logit_bits: l.
+        guard_bits: h; the plaintext modulus is 2^(l + h).
         key_primes: primes at key level, the special prime last.
         data_primes: primes of q, at which requests are sent.
-        response_primes: the single prime at which responses are sent.
+        response_primes: the single prime p at which responses are sent.
         key_id: SEAL's parms_id of the key level.
         data_id: SEAL's parms_id of the level of requests.
         response_id: SEAL's parms_id of the last level.
@@ -44,14 +41,19 @@ class HeContext:
     seal: sealapi.SEALContext
     evaluator: sealapi.Evaluator
     degree: int
-    plain_bits: int
-    flood_bits: int
+    logit_bits: int
+    guard_bits: int
     key_primes: tuple[int, ...]
     data_primes: tuple[int, ...]
     response_primes: tuple[int, ...]
     key_id: tuple[int, ...]
     data_id: tuple[int, ...]
     response_id: tuple[int, ...]
+
+    @property
+    def plain_bits(self) -> int:
+        """T = l + h, the width of shares."""
+        return self.logit_bits + self.guard_bits
 
     @property
     def modulus(self) -> int:
@@ -66,31 +68,31 @@ def context_for(widths: ParameterSet) -> HeContext:
         widths: the parameter set; l and the HE figures are used.
 
     Raises:
-        ParameterError: SEAL refuses the figures at its 128-bit level; the last prime has fewer than l + 10 bits;
-            or q leaves no room for the flooding noise.
+        ParameterError: SEAL refuses the figures at its 128-bit level, or its primes are not just below their powers of
+            two, as the rules of parameter sets take them.
         InputError: the operating system has no anonymous memory files.
     """
-    return _context(widths.he_poly_degree, widths.he_coefficient_bits, widths.logit_bits, widths.he_flood_bits)
+    return _context(widths.he_poly_degree, widths.he_coefficient_bits, widths.logit_bits, widths.guard_bits)
 
 
 @cache
-def _context(degree: int, coefficient_bits: tuple[int, ...], plain_bits: int, flood_bits: int) -> HeContext:
+def _context(degree: int, coefficient_bits: tuple[int, ...], logit_bits: int, guard_bits: int) -> HeContext:
     if not hasattr(os, "memfd_create"):
         raise InputError("this system lacks memfd_create, without which keys would touch a disk: use Linux")
-    seal = _accepted(degree, coefficient_bits, plain_bits)
+    seal = _accepted(degree, coefficient_bits, logit_bits + guard_bits)
     key_primes = _primes(seal.key_context_data())
     data_primes = _primes(seal.first_context_data())
     if len(data_primes) != len(coefficient_bits) - 1:
         raise ParameterError(
             f"he_coefficient_bits = {list(coefficient_bits)}: "
-            f"give at least two primes, of which all but the last exceed l = {plain_bits} bits together"
+            f"give at least two primes, of which all but the last exceed {logit_bits + guard_bits} bits together"
         )
     context = HeContext(
         seal=seal,
         evaluator=sealapi.Evaluator(seal),
         degree=degree,
-        plain_bits=plain_bits,
-        flood_bits=flood_bits,
+        logit_bits=logit_bits,
+        guard_bits=guard_bits,
         key_primes=key_primes,
         data_primes=data_primes,
         response_primes=_primes(seal.last_context_data()),
@@ -98,13 +100,13 @@ def _context(degree: int, coefficient_bits: tuple[int, ...], plain_bits: int, fl
         data_id=tuple(seal.first_parms_id()),
         response_id=tuple(seal.last_parms_id()),
     )
-    _check_noise_room(context)
+    _check_primes(context, coefficient_bits)
     return context
 
 
 def _accepted(degree: int, coefficient_bits: tuple[int, ...], plain_bits: int) -> sealapi.SEALContext:
     figures = f"he_poly_degree = {degree}, he_coefficient_bits = {list(coefficient_bits)}"
-    remedy = "take the figures of a named parameter set, for example 8192 with [48, 40, 40, 17]"
+    remedy = "take the figures of a named parameter set, for example 4096 with [56, 36, 17]"
     try:
         parms = sealapi.EncryptionParameters(sealapi.SCHEME_TYPE.BFV)
         parms.set_poly_modulus_degree(degree)
@@ -118,20 +120,14 @@ def _accepted(degree: int, coefficient_bits: tuple[int, ...], plain_bits: int) -
     return seal
 
 
-def _check_noise_room(context: HeContext) -> None:
-    last_bits = min(prime.bit_length() for prime in context.response_primes)
-    if last_bits < context.plain_bits + ROUNDING_ROOM_BITS:
-        raise ParameterError(
-            f"he_coefficient_bits: the last level has {last_bits} bits, but results of l = {context.plain_bits} "
-            f"bits need {context.plain_bits + ROUNDING_ROOM_BITS}: enlarge the first prime or lower logit_bits"
-        )
-    # SEAL's primes lie just below a power of two, so q has its nominal bits but is slightly smaller.
-    most = context.modulus.bit_length() - 1 - context.plain_bits - FLOOD_ROOM_BITS
-    if not 0 <= context.flood_bits <= most:
-        raise ParameterError(
-            f"he_flood_bits = {context.flood_bits}: results of l = {context.plain_bits} bits "
-            f"leave room for 0 to {most}: lower he_flood_bits or logit_bits, or enlarge the primes"
-        )
+def _check_primes(context: HeContext, coefficient_bits: tuple[int, ...]) -> None:
+    """What the bound of a response's error takes for granted (:attr:`ParameterSet.response_error`)."""
+    (last,) = context.response_primes
+    if last.bit_length() > LARGEST_DECRYPTED_BITS:
+        raise ParameterError(f"he_coefficient_bits: a first prime of {last.bit_length()} bits: choose at most 60")
+    for prime, bits in zip(context.data_primes, coefficient_bits, strict=False):
+        if not (1 << bits) - (1 << bits >> NEAR_BITS) < prime < 1 << bits:
+            raise ParameterError(f"he_coefficient_bits: SEAL's prime of {bits} bits is not near 2^{bits}: enlarge it")
 
 
 def _primes(level: sealapi.SEALContext.ContextData) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """The HE layer on several processes of one party: SEAL's binding holds the interpreter's lock, so threads do not help.
 
 Each ciphertext of a request or response is made or read on its own; the owner and its workers take equal shares of
-them. Workers are started anew, not forked: a fork would copy keys and blindings into processes that never need them,
+them. Workers are started anew, not forked: a fork would copy keys into processes that never need them,
 the state of SEAL's generator and memory pool, and locks that threads of the network layer may hold at that moment. Nor
 are they :mod:`multiprocessing` processes, which would run the main module of whoever uses a pool once more.
 
@@ -50,7 +50,7 @@ class PooledLinear(BfvLinear):
     and the worker each take 52 to 56 per cent of the processor time of one process; of 64 queries to 64-32-10, 56 to
     68. The wall-clock time falls as far as a core is free for the worker: 1.4 times for 784 to 128 on two cores that
     others used too. A single ciphertext, as in 64 to 32 for one query, is handled by the owner without any exchange: no
-    gain, no loss. Blindings made ahead are the owner's work.
+    gain, no loss.
 
     Memory: what :class:`BfvLinear` takes, in each process; of the weights' polynomials a process has only its own rows
     of blocks. A share of a request or response is copied once on each side of a socket. A worker that does nothing
@@ -97,20 +97,14 @@ class PooledLinear(BfvLinear):
         return b"".join(self._spread(len(every), lambda start, stop: (seal_inputs, key, every[start:stop])))
 
     def _respond(
-        self,
-        key: PublicKey,
-        weights: EncodedWeights,
-        encoding: Encoding,
-        request: bytes,
-        added: Words,
-        seed: Seed,
-    ) -> bytes:
+        self, key: PublicKey, weights: EncodedWeights, encoding: Encoding, request: bytes, seed: Seed
+    ) -> list[tuple[bytes, Words]]:
         count = encoding.tiling.layout.count
 
         def job(start: int, stop: int) -> tuple[object, ...]:
-            return _respond, key, weights, count, request, added, seed, range(start, stop)
+            return _respond, key, weights, count, request, seed, range(start, stop)
 
-        return b"".join(self._spread(len(encoding.responses), job))
+        return [part for share in self._spread(len(encoding.responses), job) for part in share]
 
     def _open(self, key: SecretKey, encoding: Encoding, payloads: Sequence[bytes]) -> Iterable[Sequence[int]]:
         parts = [(carried.positions, payload) for carried, payload in zip(encoding.responses, payloads, strict=True)]
@@ -163,10 +157,10 @@ class PooledLinear(BfvLinear):
 
 
 def _respond(
-    key: PublicKey, weights: EncodedWeights, count: int, request: bytes, added: Words, seed: Seed, numbers: range
-) -> bytes:
+    key: PublicKey, weights: EncodedWeights, count: int, request: bytes, seed: Seed, numbers: range
+) -> list[tuple[bytes, Words]]:
     encoding = encoding_for(weights.context, weights.operator, count)
-    return b"".join(respond(key, weights, encoding, request, added, seed, numbers))
+    return respond(key, weights, encoding, request, seed, numbers)
 
 
 def _open(key: SecretKey, parts: Sequence[tuple[Indices, bytes]]) -> list[list[int]]:
@@ -205,7 +199,7 @@ def _recipe(held: Held) -> tuple[Callable[..., Held], tuple[object, ...]]:
     if isinstance(held, SecretKey):
         return restore_secret_key, (held.words(),)
     if isinstance(held, PublicKey):
-        return read_public_key, (held.payload,)
+        return read_public_key, (held.payload, held.binding)
     return EncodedWeights, (held.operator, held.words.tolist())
 
 

@@ -1,6 +1,6 @@
 """The laws of what hides the weights in a response, from a stream of uniform bytes.
 
-Source: the HE standard's ternary secrets; SEAL's centred binomial errors. Spec: CAPC-HE-003, CAPC-HE-014.
+Source: the HE standard's ternary secrets; SEAL's centred binomial errors. Spec: CAPC-HE-004, CAPC-HE-014.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from capc.foundation.randomness import RandomSource
 from capc.linear.bfv.wire.packing import widen
-
-ERROR_COINS = 42
-"""Fair coins of one coefficient of an error: its variance is a quarter of them, its magnitude at most half."""
+from capc.linear.bfv.wire.seal_format import Words
+from capc.session.parameters import ERROR_COINS
 
 
 def ternary(source: RandomSource, count: int) -> NDArray[np.uint8]:
@@ -33,9 +32,15 @@ def centred_binomial(source: RandomSource, count: int) -> NDArray[np.int64]:
     return heads.astype(np.int64) - ERROR_COINS // 2
 
 
-def flooding_noise(source: RandomSource, count: int, bits: int) -> list[int]:
-    """``count`` integers, independent and exactly uniform in [-2^bits, 2^bits): ``source.bits(bits + 1)`` - 2^bits."""
-    bound, width = 1 << bits, bits // 8 + 1
-    data, mask = source.read(count * width), 2 * bound - 1
-    starts = range(0, count * width, width)
-    return [(int.from_bytes(data[start : start + width], "little") & mask) - bound for start in starts]
+def below(source: RandomSource, count: int, bound: int) -> Words:
+    """``count`` integers, independent and exactly uniform below ``bound``: as many calls of ``source.below(bound)``."""
+    bits = (bound - 1).bit_length()
+    width, mask = (bits + 7) // 8, np.uint64((1 << bits) - 1)
+    found, missing = [], count
+    while missing:
+        drawn = np.zeros(missing, dtype="<u8")
+        widen(np.frombuffer(source.read(width * missing), dtype=f"V{width}"), drawn)
+        drawn &= mask
+        found.append(drawn[drawn < bound])
+        missing -= found[-1].size
+    return np.concatenate(found) if found else np.zeros(0, dtype=np.uint64)

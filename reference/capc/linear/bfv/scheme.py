@@ -3,9 +3,9 @@
 Payloads (all words packed as :mod:`capc.linear.bfv.wire.packing` says):
 
 | payload    | for each                            | content                                                          |
-| public key | key                                 | c0 under q, 64-byte seed of c1                                   |
+| public key | answering party                     | c0 under q                                                       |
 | request    | group of signals, column of blocks  | c0 under q, 64-byte seed of c1                                   |
-| response   | group of signals, row of blocks     | the coefficients of c0 that carry outputs, all of c1; last level |
+| response   | group of signals, row of blocks     | the coefficients of c0 that carry outputs, all of c1, modulo p   |
 
 Spec: CAPC-HE-001 to CAPC-HE-007.
 """
@@ -13,7 +13,6 @@ Spec: CAPC-HE-001 to CAPC-HE-007.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from fractions import Fraction
 from functools import lru_cache
 from typing import TypeVar
 
@@ -21,31 +20,29 @@ import numpy as np
 
 from capc.foundation.errors import InputError, ParameterError
 from capc.foundation.randomness import RandomSource, Seed
-from capc.linear.bfv.blinding import Blinding, blind, blinding_seed
-from capc.linear.bfv.circuit_privacy import distance_per_query, distance_per_response
 from capc.linear.bfv.context import HeContext, context_for
 from capc.linear.bfv.encoding.layout import Layout
 from capc.linear.bfv.encoding.polynomials import Encoding, encode_inputs
 from capc.linear.bfv.encoding.tiling import Costs, tile
 from capc.linear.bfv.encoding.weights import EncodedWeights
-from capc.linear.bfv.keys import PublicKey, SecretKey, generate_keys, read_public_key
+from capc.linear.bfv.keys import (
+    PublicKey,
+    SecretKey,
+    generate_secret_key,
+    public_key,
+    public_key_length,
+    read_public_key,
+)
+from capc.linear.bfv.masks import response_seed
 from capc.linear.bfv.plaintext_product import multiply_words
 from capc.linear.bfv.wire.requests import check_request, request_length, seal_inputs
-from capc.linear.bfv.wire.responses import (
-    finish,
-    open_response,
-    products,
-    respond,
-    response_length,
-    second_bytes,
-    split_response,
-)
+from capc.linear.bfv.wire.responses import open_response, respond, response_length, second_bytes, split_response
 from capc.linear.bfv.wire.seal_format import Words
 from capc.linear.bfv.wire.seeded import seeded_length
 from capc.models.operators import Matrix, Operator, check_weights
 from capc.session.parameters import ParameterSet
 
-_Own = TypeVar("_Own", SecretKey, PublicKey, EncodedWeights, Blinding)
+_Own = TypeVar("_Own", SecretKey, PublicKey, EncodedWeights)
 
 WORK_PER_CIPHERTEXT, COEFFICIENTS_PER_BYTE_OF_PRODUCT = 4, 6
 """Work in bytes, for the choice of a tiling: what a line of 50 Mbit/s carries in its time. A ciphertext of a request or
@@ -55,8 +52,8 @@ of a response takes 4 bytes for each of its N coefficients, a product a sixth of
 class BfvLinear:
     """Exact encrypted evaluation of linear operators over Z_{2^l} for batches of queries; a ``LinearScheme``.
 
-    Keys and requests use randomness that SEAL draws from the operating system; all that hides the weights in a response
-    comes from the ``source`` argument.
+    Secret keys and requests use randomness that SEAL draws from the operating system; all that hides the weights in a
+    response comes from the ``source`` argument.
     Blocks of weights that are all zero are skipped, so the time of :meth:`evaluate` tells how many there are.
 
     Memory: payloads once more in pieces; 16 bytes for each output of all queries of a batch, kept for the 16 shapes
@@ -68,9 +65,8 @@ class BfvLinear:
         widths: the parameter set: l and the HE figures.
 
     Reveals:
-        To the querying party: W x + addend mod 2^l and the operator, if its keys and requests are honest; the noise
-        of a response is within :meth:`statistical_distance` of noise that does not depend on W. To the answering
-        party: the operator, and how many queries a batch has.
+        To the querying party: a share of W x, whose law depends on nothing, for every key and request; the operator.
+        To the answering party: the operator, and how many queries a batch has.
 
     Raises:
         ParameterError: the figures fail a rule of :func:`capc.linear.bfv.context.context_for`.
@@ -79,21 +75,31 @@ class BfvLinear:
     def __init__(self, widths: ParameterSet) -> None:
         self._context = context_for(widths)
 
-    def generate_keys(self) -> tuple[SecretKey, bytes]:
-        """A fresh secret key, and the public key's payload for the peers."""
-        return generate_keys(self._context)
+    def generate_secret_key(self) -> SecretKey:
+        """A fresh secret key."""
+        return generate_secret_key(self._context)
 
     def public_key_length(self) -> int:
-        """Bytes of a public key payload: those of one ciphertext of a request."""
-        return seeded_length(self._context)
+        """Bytes of a public key's payload: those of c0 of a request."""
+        return public_key_length(self._context)
 
-    def read_public_key(self, payload: bytes) -> PublicKey:
+    def public_key(self, secret_key: SecretKey, binding: bytes, source: RandomSource) -> bytes:
+        """The payload of the public key for one peer.
+
+        Args:
+            secret_key: of :meth:`generate_secret_key`.
+            binding: what the uniform half is expanded from; the peer had its part in it, and this party none after it.
+            source: for the error.
+        """
+        return public_key(self._own(secret_key, SecretKey), binding, source)
+
+    def read_public_key(self, payload: bytes, binding: bytes) -> PublicKey:
         """A peer's public key.
 
         Raises:
             InvalidPayloadError: the length is wrong, or a coefficient is not below its prime.
         """
-        return read_public_key(self._context, payload)
+        return read_public_key(self._context, payload, binding)
 
     def prepare(self, operator: Operator, weights: Matrix) -> EncodedWeights:
         """The weights, checked and reduced; once per layer. The first batch of a size takes longer: it transforms them.
@@ -104,7 +110,7 @@ class BfvLinear:
 
         Raises:
             InputError: the weights do not fit the operator, or one of its windows does not fit a polynomial.
-            ParameterError: the noise of a product with these weights could exceed the flooding noise.
+            ParameterError: products with these weights could be so noisy that a result is off by one.
         """
         check_weights(operator, weights)
         self._encoding(operator, 1)
@@ -122,21 +128,8 @@ class BfvLinear:
         """
         weights = self._own(prepared, EncodedWeights)
         product = multiply_words(weights.operator, weights.words, self._elements(rows, weights.operator.inputs, "x"))
-        results: list[list[int]] = (product & np.uint64((1 << self._context.plain_bits) - 1)).tolist()
+        results: list[list[int]] = (product & np.uint64((1 << self._context.logit_bits) - 1)).tolist()
         return results
-
-    def statistical_distance(self, prepared: EncodedWeights, count: int) -> Fraction:
-        """An upper bound of what one response to ``count`` queries reveals of the weights in its noise.
-
-        See :func:`capc.linear.bfv.circuit_privacy.distance_per_response`. It depends on the weights: it is for the
-        answering party only.
-        """
-        weights = self._own(prepared, EncodedWeights)
-        return distance_per_response(weights, self._encoding(weights.operator, count).tiling)
-
-    def distance_per_query(self, prepared: EncodedWeights) -> Fraction:
-        """See :func:`capc.linear.bfv.circuit_privacy.distance_per_query`; for the answering party only, likewise."""
-        return distance_per_query(self._own(prepared, EncodedWeights))
 
     def request_layout(self, operator: Operator, count: int) -> Hashable:
         """What the bytes of a request depend on: operators of equal layout accept the very same request.
@@ -151,7 +144,7 @@ class BfvLinear:
         return request_length(self._context, self._layout(operator, count))
 
     def encrypt(self, secret_key: SecretKey, operator: Operator, vectors: Sequence[Sequence[int]]) -> bytes:
-        """The encryption of the inputs of a batch, with seeded c1.
+        """The encryption of the inputs of a batch, times 2^h, with seeded c1.
 
         Args:
             secret_key: of :meth:`generate_keys`.
@@ -162,146 +155,73 @@ class BfvLinear:
             InputError: there is no vector, one has another length, or an element outside the ring.
         """
         key = self._own(secret_key, SecretKey)
-        layout = self._layout(operator, len(vectors))
-        return self._seal(key, encode_inputs(layout, self._elements(vectors, operator.inputs, "vector")))
+        layout, elements = self._layout(operator, len(vectors)), self._elements(vectors, operator.inputs, "vector")
+        return self._seal(key, encode_inputs(layout, elements << np.uint64(self._context.guard_bits)))
 
     def response_length(self, operator: Operator, count: int) -> int:
         """Bytes of ``count`` encrypted results."""
         return response_length(self._context, self._encoding(operator, count))
 
-    def prepare_blinding(self, public_key: PublicKey, operator: Operator, count: int, source: RandomSource) -> Blinding:
-        """What hides the weights in one response, made ahead of the request: the offline part of :meth:`evaluate`.
-
-        Args:
-            public_key: the querying party's, of :meth:`read_public_key`.
-            operator: the layer.
-            count: queries of the batch.
-            source: the blinding is expanded from 32 bytes of it, which nothing else may be: two blindings of the same
-                bytes cancel out between their responses.
-
-        Returns:
-            For one call of :meth:`evaluate_blinded`. For each ciphertext it holds 16 N bytes and 8 for each released
-            coefficient, for each prime of q, and 8 N more.
-        """
-        key, seed = self._own(public_key, PublicKey), blinding_seed(source)
-        carried = self._encoding(operator, count).responses
-        parts = [blind(key, response.positions, seed, number) for number, response in enumerate(carried)]
-        return Blinding(self._context, operator, count, parts)
-
     def evaluate(
-        self,
-        public_key: PublicKey,
-        prepared: EncodedWeights,
-        request: bytes,
-        addends: Sequence[Sequence[int]],
-        source: RandomSource,
-    ) -> bytes:
-        """The encryption of W x + addend mod 2^l for each query, which shows nothing else to the key holder.
+        self, public_key: PublicKey, prepared: EncodedWeights, request: bytes, count: int, source: RandomSource
+    ) -> tuple[list[list[int]], bytes]:
+        """Shares of W x for each query: this party's, and the response, which shows the key holder its own only.
 
         1. Read the request: lengths and ranges first, then to NTT form.
         2. For each group of signals and row of blocks: multiply and add up.
-        3. Add a fresh encryption of zero, flooding noise, and the addends.
-        4. Switch to the last level and pack the carrying coefficients of c0, and c1.
+        3. Add a fresh encryption of zero; switch to the response prime; mask the coefficients of c0 that are sent.
 
         Args:
             public_key: the querying party's, of :meth:`read_public_key`.
             prepared: of :meth:`prepare`.
-            request: the querying party's payload, for as many queries as there are addends.
-            addends: ``operator.outputs`` elements of Z_{2^l} for each query. Privacy needs a fresh uniform mask in
-                each.
-            source: the blinding is expanded from 32 bytes of it.
+            request: the querying party's payload.
+            count: its queries.
+            source: 32 bytes of it are expanded to all that hides the weights.
 
         Returns:
-            :meth:`response_length` bytes.
+            ``operator.outputs`` elements of Z_{2^T} for each query, and :meth:`response_length` bytes.
 
         Raises:
             InvalidPayloadError: the request has the wrong length, a coefficient that is not below its prime, or
                 one seed twice.
-            InputError: an addend has another length, or an element outside the ring.
         """
         key, weights = self._own(public_key, PublicKey), self._own(prepared, EncodedWeights)
-        encoding, added = self._admit(weights, request, addends)
-        return self._respond(key, weights, encoding, request, added, blinding_seed(source))
-
-    def evaluate_blinded(
-        self, blinding: Blinding, prepared: EncodedWeights, request: bytes, addends: Sequence[Sequence[int]]
-    ) -> bytes:
-        """The online part of :meth:`evaluate`. The blinding is spent when the request is admitted.
-
-        Args:
-            blinding: of :meth:`prepare_blinding`, under the key of the request, for the same operator and count.
-            prepared: of :meth:`prepare`.
-            request: the querying party's payload.
-            addends: as for :meth:`evaluate`.
-
-        Raises:
-            InvalidPayloadError: as :meth:`evaluate`; the blinding stays unspent.
-            InputError: an addend has another length, or an element outside the ring, or the blinding is for another
-                operator or count.
-            StateReuseError: the blinding was used before.
-        """
-        weights, hidden_by = self._own(prepared, EncodedWeights), self._own(blinding, Blinding)
-        wanted, given = (weights.operator, len(addends)), (hidden_by.operator, hidden_by.count)
-        if given != wanted:
-            raise InputError(f"a blinding for {given}, used for {wanted}: prepare one for each response")
-        encoding, added = self._admit(weights, request, addends)
-        carried = encoding.responses
-        made = zip(hidden_by.take(), products(weights, encoding, request, carried), carried, strict=True)
-        return b"".join(
-            finish(self._context, part, product, response.positions, added[response.outputs])
-            for part, product, response in made
-        )
+        encoding = self._encoding(weights.operator, count)
+        check_request(self._context, encoding.tiling.layout, request)
+        parts = self._respond(key, weights, encoding, request, response_seed(source))
+        shares = _gathered(encoding, [share for _, share in parts])
+        return shares, b"".join(payload for payload, _ in parts)
 
     def decrypt(self, secret_key: SecretKey, operator: Operator, count: int, response: bytes) -> list[list[int]]:
-        """The results in a response.
+        """The querying party's shares of the results.
 
         Args:
-            secret_key: of :meth:`generate_keys`.
+            secret_key: of :meth:`generate_secret_key`.
             operator: the layer.
             count: queries of the batch.
             response: the answering party's payload.
 
         Returns:
-            ``operator.outputs`` elements of Z_{2^l} for each query.
+            ``operator.outputs`` elements of Z_{2^T} for each query. With the answering party's they add up to
+            2^h W x + v, |v| <= ``ParameterSet.response_error`` for honest keys and requests.
 
         Raises:
             InvalidPayloadError: the length is wrong, or a coefficient is not below its prime.
         """
         key, encoding = self._own(secret_key, SecretKey), self._encoding(operator, count)
-        payloads = split_response(self._context, encoding, response)
-        results = np.zeros(count * operator.outputs, dtype=np.uint64)
-        for carried, opened in zip(encoding.responses, self._open(key, encoding, payloads), strict=True):
-            results[carried.outputs] = opened
-        elements: list[list[int]] = results.reshape(count, -1).tolist()
-        return elements
+        return _gathered(encoding, self._open(key, encoding, split_response(self._context, encoding, response)))
 
     def _seal(self, key: SecretKey, polynomials: Iterable[Words]) -> bytes:
         return seal_inputs(key, polynomials)
 
     def _respond(
-        self,
-        key: PublicKey,
-        weights: EncodedWeights,
-        encoding: Encoding,
-        request: bytes,
-        added: Words,
-        seed: Seed,
-    ) -> bytes:
-        numbers = range(len(encoding.responses))
-        return b"".join(respond(key, weights, encoding, request, added, seed, numbers))
+        self, key: PublicKey, weights: EncodedWeights, encoding: Encoding, request: bytes, seed: Seed
+    ) -> list[tuple[bytes, Words]]:
+        return respond(key, weights, encoding, request, seed, range(len(encoding.responses)))
 
     def _open(self, key: SecretKey, encoding: Encoding, payloads: Sequence[bytes]) -> Iterable[Sequence[int]]:
         for response, payload in zip(encoding.responses, payloads, strict=True):
             yield open_response(key, response.positions, payload)
-
-    def _admit(
-        self, weights: EncodedWeights, request: bytes, addends: Sequence[Sequence[int]]
-    ) -> tuple[Encoding, Words]:
-        """The encoding of the batch and the flattened addends, once request and addends are found in order."""
-        added = self._elements(addends, weights.operator.outputs, "addend").ravel()
-        encoding = self._encoding(weights.operator, len(addends))
-        check_request(self._context, encoding.tiling.layout, request)
-        return encoding, added
 
     def _encoding(self, operator: Operator, count: int) -> Encoding:
         return encoding_for(self._context, operator, count)
@@ -317,8 +237,8 @@ class BfvLinear:
             words = np.array(rows, dtype=np.uint64).reshape(-1, length)
         except OverflowError:
             words = None
-        if words is None or (words >> np.uint64(self._context.plain_bits)).any():
-            raise InputError(f"{what}: an element is outside Z_2^{self._context.plain_bits}: reduce it first")
+        if words is None or (words >> np.uint64(self._context.logit_bits)).any():
+            raise InputError(f"{what}: an element is outside Z_2^{self._context.logit_bits}: reduce it first")
         return words
 
     def _own(self, value: object, kind: type[_Own]) -> _Own:
@@ -327,6 +247,16 @@ class BfvLinear:
         if value.context is not self._context:
             raise ParameterError(f"a {kind.__name__} of other parameters: make it with this parameter set")
         return value
+
+
+def _gathered(encoding: Encoding, carried: Iterable[Words | Sequence[int]]) -> list[list[int]]:
+    """A row for each query of what the ciphertexts of a response carry."""
+    tiling = encoding.tiling
+    results = np.zeros(tiling.layout.count * tiling.convolution.outputs, dtype=np.uint64)
+    for response, values in zip(encoding.responses, carried, strict=True):
+        results[response.outputs] = values
+    rows: list[list[int]] = results.reshape(tiling.layout.count, -1).tolist()
+    return rows
 
 
 @lru_cache(maxsize=16)

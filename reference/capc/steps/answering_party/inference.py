@@ -28,7 +28,7 @@ from capc.steps.answering_party.party import AnsweringParty, AwaitingTransfers
 from capc.steps.layer_circuits import (
     Ending,
     activation_circuit,
-    circuit_words,
+    garbler_words,
     require_ending,
     rows_by_query,
     transfer_counts,
@@ -153,22 +153,19 @@ def answering_party_enter_batch(state: BatchTransfers) -> AwaitingRequest:
 
 
 def answering_party_evaluate_layer(state: AwaitingRequest, request: bytes, seed: Seed) -> tuple[AwaitingChoice, bytes]:
-    """Steps 1a and 1b: the layer's sums, under encryption and additively masked.
+    """Steps 1a and 1b: shares of the layer's sums.
 
-    1. The response encrypts W x - m + (W share + b), where x is the querying party's share of the source value and m
-       is uniform in Z_{2^l} for each sum.
-    2. The querying party will hold z - m, this party holds m; both add their shares of skipped values.
+    1. Both get shares of W x, where x is the querying party's share of the source value: it from the response.
+    2. This party adds W share + b to its own; both add their shares of skipped values.
 
-    Reveals: to the querying party uniform elements only.
+    Reveals: to the querying party shares whose law depends on nothing.
 
     Raises:
         ProtocolError: the request is malformed, or belongs to another session, query or layer.
     """
     AwaitingRequest.require(state)
-    own = own_sums(state, state.values)
-    masks, message = respond_to_request("answering_party_evaluate_layer", state, request, own, seed)
-    widths, architecture = state.party.session.parameters.widths, state.party.model.architecture
-    sums = architecture.add_skipped(state.layer, masks, state.values, widths.fraction_bits, widths.logit_bits)
+    shares, message = respond_to_request("answering_party_evaluate_layer", state, request, seed)
+    sums = own_sums(state, shares, state.values)
     state.spend()
     return AwaitingChoice(state, sums), message
 
@@ -181,40 +178,41 @@ def answering_party_keep_sums(state: AwaitingChoice) -> AwaitingRequest:
     return state.request.following(state.sums)
 
 
-def own_sums(state: AnsweringLayer, values: Sequence[Rows]) -> list[list[int]]:
-    """W share + b for each query: this party's part of a layer's sums, in the clear."""
-    party, stage = state.party, state.stage
-    width = party.session.parameters.widths.logit_bits
-    shares = [stage.pool_share(row, width) for row in values[stage.source]]
+def own_sums(state: AnsweringLayer, shares: Sequence[Sequence[int]], values: Sequence[Rows]) -> Rows:
+    """Its shares of a layer's sums, in Z_{2^T}: shares of W x, plus W share + b and its shares of skipped values."""
+    party, stage, widths = state.party, state.stage, state.party.session.parameters.widths
+    inputs = [stage.pool_share(row, widths.logit_bits) for row in values[stage.source]]
     biases = per_output(stage.operator, party.model.layers[state.layer].biases)
-    products = party.suite.linear.multiply(party.prepared_layers[state.layer], shares)
-    return [ring.add(row, biases, width) for row in products]
+    products = party.suite.linear.multiply(party.prepared_layers[state.layer], inputs)
+    sums = []
+    for share, product in zip(shares, products, strict=True):
+        own = [total + bias << widths.guard_bits for total, bias in zip(product, biases, strict=True)]
+        sums.append(ring.add(share, own, widths.share_bits))
+    scale_bits = widths.fraction_bits + widths.guard_bits
+    return party.model.architecture.add_skipped(state.layer, sums, values, scale_bits, widths.share_bits)
 
 
-def respond_to_request(
-    step: str, state: AnsweringLayer, request: bytes, own: Sequence[Sequence[int]], seed: Seed
-) -> tuple[list[list[int]], bytes]:
-    """Fresh masks m for each sum of each query, and the response that encrypts W x + own - m.
+def respond_to_request(step: str, state: AnsweringLayer, request: bytes, seed: Seed) -> tuple[Rows, bytes]:
+    """Its shares of W x for each query, in Z_{2^T}, and the message with the response.
 
     The masks depend on the request: two requests never meet the same masks, not even under one seed.
     """
     party, stage, batch, channel = state.party, state.stage, state.batch, state.channel
-    linear, width = party.suite.linear, party.session.parameters.widths.logit_bits
-    length = linear.request_length(stage.operator, batch.count)
-    payload = channel.open(MessageType.LINEAR_REQUEST, request, length)
+    linear = party.suite.linear
+    payload = channel.open(MessageType.LINEAR_REQUEST, request, linear.request_length(stage.operator, batch.count))
     source = party.suite.expand(seed, channel.label(step, bound_to=payload))
-    masks = [ring.uniform(source, stage.sums, width) for _ in range(batch.count)]
-    addends = [ring.subtract(row, mask, width) for row, mask in zip(own, masks, strict=True)]
     with blamed_on(QUERYING_PARTY):
-        response = linear.evaluate(party.he_public_key, party.prepared_layers[state.layer], payload, addends, source)
-    return masks, channel.seal(MessageType.LINEAR_RESPONSE, response)
+        shares, response = linear.evaluate(
+            party.he_public_key, party.prepared_layers[state.layer], payload, batch.count, source
+        )
+    return tuple(map(tuple, shares)), channel.seal(MessageType.LINEAR_RESPONSE, response)
 
 
 def answering_party_garble_layer(state: AwaitingChoice, bits: bytes, seed: Seed) -> tuple[AwaitingRequest, bytes]:
     """Step 1a: garbles the ReLUs that turn shares of sums into fresh shares.
 
-    The fresh shares come from this garbling and have nothing to do with the mask m: used again, m would show the
-    querying party what it hides (CAPC-ARG-005).
+    The fresh shares come from this garbling and have nothing to do with the masks of responses: used again, they would
+    show the querying party what they hide (CAPC-ARG-005).
 
     Reveals: to the querying party its own fresh shares only.
 
@@ -239,7 +237,7 @@ def _garble(state: AwaitingChoice, bits: bytes, seed: Seed, ending: Ending) -> t
     request, parameters = state.request, state.request.party.session.parameters
     require_ending(parameters, request.stage, ending)
     circuit, payload, source = open_choice("answering_party_garble_layer", request, bits, seed)
-    scheme, words = request.party.suite.two_party, circuit_words(parameters, request.stage, state.sums)
+    scheme, words = request.party.suite.two_party, garbler_words(parameters, request.stage, state.sums)
     with blamed_on(QUERYING_PARTY):
         output, circuits = scheme.garble(request.transfers[request.layer], circuit, words, payload, source)
     state.spend()

@@ -27,15 +27,15 @@ from capc.steps.answering_party.inference import (
     own_sums,
     respond_to_request,
 )
-from capc.steps.layer_circuits import Ending, activation_circuit, circuit_words, require_ending, rows_by_query
+from capc.steps.layer_circuits import Ending, activation_circuit, garbler_words, require_ending, rows_by_query
 from capc.steps.suite import GarblerTransfers, OfflineGarblings
 
 
 @dataclass(frozen=True, repr=False)
 class OfflineLayer(SingleUse):
-    """What is kept of a prepared layer. Secret: the masks m of its sums, and the labels of its circuits' inputs."""
+    """What is kept of a prepared layer. Secret: its shares of W r, and the labels of its circuits' inputs."""
 
-    masks: Rows
+    shares: Rows
     circuits: OfflineGarblings | None
 
 
@@ -58,10 +58,10 @@ class OfflineRequest(AnsweringLayer):
 
 @dataclass(frozen=True, repr=False)
 class OfflineChoice(SingleUse):
-    """Offline, a layer's masked sums are answered. Secret: their masks m."""
+    """Offline, a layer's request is answered. Secret: its shares of W r."""
 
     request: OfflineRequest
-    masks: Rows
+    shares: Rows
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,9 +93,9 @@ def answering_party_enter_offline(state: BatchTransfers) -> OfflineRequest:
 
 
 def answering_party_evaluate_offline(state: OfflineRequest, request: bytes, seed: Seed) -> tuple[OfflineChoice, bytes]:
-    """The response W r - m to a layer's masks r, with fresh m.
+    """The response to a layer's masks r: both get shares of W r.
 
-    Reveals: to the querying party uniform elements only.
+    Reveals: to the querying party shares whose law depends on nothing.
 
     Raises:
         ProtocolError: the request is malformed, or belongs to another session, query or layer.
@@ -103,10 +103,9 @@ def answering_party_evaluate_offline(state: OfflineRequest, request: bytes, seed
     OfflineRequest.require(state)
     if state.layer == len(state.party.model.architecture.stages):
         raise InputError("all layers are prepared: finish the preparation")
-    nothing = [[0] * state.stage.sums] * state.batch.count
-    masks, message = respond_to_request("answering_party_prepare_layer", state, request, nothing, seed)
+    shares, message = respond_to_request("answering_party_prepare_layer", state, request, seed)
     state.spend()
-    return OfflineChoice(state, tuple(map(tuple, masks))), message
+    return OfflineChoice(state, shares), message
 
 
 def answering_party_keep_masks(state: OfflineChoice) -> OfflineRequest:
@@ -114,7 +113,7 @@ def answering_party_keep_masks(state: OfflineChoice) -> OfflineRequest:
     OfflineChoice.require(state)
     require_ending(state.request.party.session.parameters, state.request.stage, Ending.SUMS)
     state.spend()
-    return state.request.following(OfflineLayer(state.masks, None))
+    return state.request.following(OfflineLayer(state.shares, None))
 
 
 def answering_party_garble_offline(state: OfflineChoice, bits: bytes, seed: Seed) -> tuple[OfflineRequest, bytes]:
@@ -134,7 +133,7 @@ def answering_party_garble_offline(state: OfflineChoice, bits: bytes, seed: Seed
         )
     state.spend()
     message = request.channel.seal(MessageType.GARBLED_CIRCUITS, circuits)
-    return request.following(OfflineLayer(state.masks, offline)), message
+    return request.following(OfflineLayer(state.shares, offline)), message
 
 
 def answering_party_finish_offline(last: OfflineRequest) -> OnlineValue:
@@ -155,7 +154,7 @@ def answering_party_send_labels(state: OnlineValue, message: bytes) -> tuple[Onl
     """Takes a masked value, computes up to the next circuits, ReLUs, and sends the labels of its inputs.
 
     1. Its shares of the value are what it had, plus what the message holds.
-    2. Its shares of a layer's sums are W share + b + m, and its shares of skipped values.
+    2. Its shares of a layer's sums are those of W r, plus W share + b and its shares of skipped values.
     3. Its shares of the circuits' outputs were known since they were garbled.
 
     Raises:
@@ -177,20 +176,19 @@ def _send_labels(state: OnlineValue, message: bytes, ending: Ending) -> tuple[On
     """The layer of the circuits; its shares of their outputs, for each query; the reply."""
     OnlineValue.require(state)
     last, party, parameters = state, state.party, state.party.session.parameters
-    widths, architecture = parameters.widths, party.model.architecture
+    width = parameters.widths.logit_bits
     # 1.
     received = zip(state.own, _read_value(state, message), strict=True)
-    values = (*state.values, tuple(tuple(ring.add(*rows, widths.logit_bits)) for rows in received))
+    values = (*state.values, tuple(tuple(ring.add(*rows, width)) for rows in received))
     # 2.
     while True:
         kept = last.kept[last.layer]
-        own = [ring.add(*rows, widths.logit_bits) for rows in zip(own_sums(last, values), kept.masks, strict=True)]
-        sums = architecture.add_skipped(last.layer, own, values, widths.fraction_bits, widths.logit_bits)
+        sums = own_sums(last, kept.shares, values)
         if kept.circuits is not None:
             break
         last, values = last.renewed(layer=last.layer + 1), (*values, sums)
     require_ending(parameters, last.stage, ending)
-    labels = party.suite.two_party.activate(kept.circuits, circuit_words(parameters, last.stage, sums))
+    labels = party.suite.two_party.activate(kept.circuits, garbler_words(parameters, last.stage, sums))
     state.spend()
     # 3.
     reply = last.channel.seal(MessageType.INPUT_LABELS, labels)

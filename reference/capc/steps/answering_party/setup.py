@@ -23,7 +23,7 @@ from capc.session.session import Session
 from capc.steps import zero_sum
 from capc.steps.answering_party.party import AnsweringParty
 from capc.steps.messages import MaskKey
-from capc.steps.suite import ChoiceState, EncodedWeights, PublicKey, Suite
+from capc.steps.suite import ChoiceState, EncodedWeights, Suite
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,10 +42,13 @@ class JoiningAnsweringParty(SingleUse):
 
 @dataclass(frozen=True, repr=False)
 class AwaitingTrees(SingleUse):
-    """An answering party before the set-up's last message. Secret: model, OT state, pairwise mask keys."""
+    """An answering party before the set-up's last messages. Secret: model, OT state, pairwise mask keys.
+
+    The key binding is what the HE public key's uniform half is expanded from: of this party's OT choice.
+    """
 
     joining: JoiningAnsweringParty
-    he_public_key: PublicKey
+    key_binding: bytes
     ot_state: ChoiceState
     pairwise_keys: Mapping[int, Seed]
 
@@ -110,7 +113,6 @@ def answering_party_begin_setup(
 
 def answering_party_answer_setup(
     state: JoiningAnsweringParty,
-    he_public_key: bytes,
     offer: bytes,
     mask_keys: Mapping[Party, bytes],
     check: bytes,
@@ -124,8 +126,7 @@ def answering_party_answer_setup(
 
     Args:
         state: after :func:`answering_party_begin_setup`.
-        he_public_key: of the querying party.
-        offer: its OT offer.
+        offer: the querying party's OT offer.
         mask_keys: of every other answering party.
         check: the guardian's session check.
         seed: for the OT choice.
@@ -138,7 +139,6 @@ def answering_party_answer_setup(
     session, suite, me = state.session, state.suite, state.me
     channel = Channel(session.tag, me, QUERYING_PARTY)
     # 1.
-    key_payload = channel.open(MessageType.HE_PUBLIC_KEY, he_public_key, suite.linear.public_key_length())
     offer_payload = channel.open(MessageType.BASE_OT_OFFER, offer, suite.two_party.offer_length())
     Channel(session.tag, me, PRIVACY_GUARDIAN).open(MessageType.SESSION_CHECK, check, 0)
     payloads = _open_mask_keys(session, me, mask_keys)
@@ -150,13 +150,12 @@ def answering_party_answer_setup(
         pairwise_keys[peer.index] = zero_sum.pairwise_key(session.tag, state.mask_scalar, points, me.index, peer.index)
     # 3.
     with blamed_on(QUERYING_PARTY):
-        public_key = suite.linear.read_public_key(key_payload)
         ot_state, choice = suite.two_party.garbler_choose(
             offer_payload, channel.context(), suite.expand(seed, channel.label("answering_party_answer_setup"))
         )
     state.spend()
     message = channel.seal(MessageType.BASE_OT_CHOICE, choice)
-    return AwaitingTrees(state, public_key, ot_state, pairwise_keys), message
+    return AwaitingTrees(state, channel.key_binding(choice), ot_state, pairwise_keys), message
 
 
 def _open_mask_keys(session: Session, me: Party, mask_keys: Mapping[Party, bytes]) -> dict[Party, bytes]:
@@ -172,17 +171,24 @@ def _open_mask_keys(session: Session, me: Party, mask_keys: Mapping[Party, bytes
     return payloads
 
 
-def answering_party_finish_setup(state: AwaitingTrees, trees: bytes) -> AnsweringParty:
-    """Takes the trees that complete the base OTs.
+def answering_party_finish_setup(state: AwaitingTrees, he_public_key: bytes, trees: bytes) -> AnsweringParty:
+    """Takes the HE public key, and the trees that complete the base OTs.
+
+    Args:
+        state: after :func:`answering_party_answer_setup`.
+        he_public_key: of the querying party, for this party only.
+        trees: of the base OTs.
 
     Raises:
-        ProtocolError: the message is malformed or misdirected.
+        ProtocolError: a message is malformed or misdirected.
     """
     AwaitingTrees.require(state)
-    joining, scheme = state.joining, state.joining.suite.two_party
+    joining, linear, scheme = state.joining, state.joining.suite.linear, state.joining.suite.two_party
     channel = Channel(joining.session.tag, joining.me, QUERYING_PARTY)
+    key_payload = channel.open(MessageType.HE_PUBLIC_KEY, he_public_key, linear.public_key_length())
     payload = channel.open(MessageType.OT_TREES, trees, scheme.trees_length())
     with blamed_on(QUERYING_PARTY):
+        public_key = linear.read_public_key(key_payload, state.key_binding)
         garbler_key = scheme.garbler_finish(state.ot_state, payload)
     state.spend()
     return AnsweringParty(
@@ -191,7 +197,7 @@ def answering_party_finish_setup(state: AwaitingTrees, trees: bytes) -> Answerin
         joining.me,
         joining.model,
         joining.prepared_layers,
-        state.he_public_key,
+        public_key,
         garbler_key,
         state.pairwise_keys,
         joining.allowance,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from capc.foundation.errors import ErrorCode, ProtocolError, blamed_on
+from capc.foundation.guarded import evaluator_word
 from capc.foundation.parties import PRIVACY_GUARDIAN
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
@@ -40,16 +41,18 @@ class ReleaseEntry(SingleUse):
 
 
 def querying_party_enter_argmax(state: AwaitingResponse, response: bytes) -> tuple[LogitEntry, Rows]:
-    """Steps 1b and 1c: decrypts its shares z - m of the logits, for the engine.
+    """Steps 1b and 1c: decrypts its shares of the logits, and gives the engine l + 1 bits of each.
 
     Raises:
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
     AwaitingResponse.require(state)
-    require_vote(state.layer_input.stage)
-    logits = read_sums(state.layer_input, response)
+    layer_input = state.layer_input
+    require_vote(layer_input.stage)
+    logits, widths = read_sums(layer_input, response), layer_input.party.session.parameters.widths
+    words = tuple(tuple(evaluator_word(share, widths.guard_bits) for share in row) for row in logits)
     state.spend()
-    return LogitEntry(state.layer_input), logits
+    return LogitEntry(layer_input), words
 
 
 def querying_party_take_votes(state: LogitEntry, shares: Sequence[tuple[int, ...]]) -> tuple[VoteShare, ...]:

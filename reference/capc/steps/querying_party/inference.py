@@ -22,7 +22,7 @@ from capc.models.architecture import Rows, StageShape
 from capc.session.channel import LayerChannel
 from capc.session.envelope import MessageType
 from capc.session.session import Batch, Session
-from capc.steps.layer_circuits import Ending, activation_circuit, circuit_words, require_ending, rows_by_query
+from capc.steps.layer_circuits import Ending, activation_circuit, evaluator_words, require_ending, rows_by_query
 from capc.steps.querying_party.party import OpenBatch, QueryingParty
 from capc.steps.suite import ChosenLabels, EvaluatorTransfers
 from capc.two_party.interface import Evaluation
@@ -199,7 +199,7 @@ def querying_party_keep_sums(state: AwaitingResponse, response: bytes) -> LayerI
 
 
 def querying_party_choose_labels(state: AwaitingResponse, response: bytes) -> tuple[AwaitingCircuits, bytes]:
-    """Step 1b: decrypts its shares z - m of the layer's sums, and chooses their labels for the layer's circuits.
+    """Step 1b: decrypts its shares of the layer's sums, and chooses their labels for the layer's circuits.
 
     Raises:
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
@@ -216,7 +216,7 @@ def choose_labels(state: QueryingLayer, sums: Rows) -> tuple[ChosenLabels, bytes
     """Chooses the labels of its shares of a layer's sums for the layer's circuits. The transfers are spent."""
     parameters = state.party.session.parameters
     circuit, _ = activation_circuit(parameters, state.stage)
-    words = circuit_words(parameters, state.stage, sums)
+    words = evaluator_words(parameters, state.stage, sums)
     chosen, bits = state.party.suite.two_party.choose(state.transfers[state.layer], circuit, words)
     return chosen, state.channel.seal(MessageType.CHOICE_BITS, bits)
 
@@ -261,7 +261,7 @@ def read_votes(state: QueryingLayer, outputs: Sequence[Words]) -> tuple[VoteShar
 
 
 def read_sums(state: QueryingLayer, response: bytes) -> Rows:
-    """Its shares of the layer's sums: the decrypted response, and its shares of the skipped values."""
+    """Its shares of the layer's sums in Z_{2^T}: the decrypted response, and its shares of the skipped values."""
     party, count = state.party, state.batch.count
     operator, widths = state.stage.operator, party.session.parameters.widths
     length = party.suite.linear.response_length(operator, count)
@@ -269,4 +269,5 @@ def read_sums(state: QueryingLayer, response: bytes) -> Rows:
     with blamed_on(state.peer):
         shares = party.suite.linear.decrypt(party.he_secret_key, operator, count, payload)
     architecture = party.session.architecture(state.peer)
-    return architecture.add_skipped(state.layer, shares, state.values, widths.fraction_bits, widths.logit_bits)
+    scale_bits = widths.fraction_bits + widths.guard_bits
+    return architecture.add_skipped(state.layer, shares, state.values, scale_bits, widths.share_bits)

@@ -140,7 +140,7 @@ def querying_party_keep_sums_offline(state: OfflineResponse, response: bytes) ->
 
 
 def querying_party_choose_labels_offline(state: OfflineResponse, response: bytes) -> tuple[OfflineCircuits, bytes]:
-    """Decrypts its shares W r - m of the layer's sums, and chooses their labels for the layer's circuits.
+    """Decrypts its shares of W r, and chooses their labels for the layer's circuits.
 
     Raises:
         InputError: the vote takes rounds, which cannot be prepared.

@@ -30,6 +30,14 @@ def add(builder: Builder, left: Sequence[Wire], right: Sequence[Wire]) -> Word:
     return _add_with_carry(builder, left, right, ZERO)
 
 
+def open_word(builder: Builder, number: int) -> Word:
+    """The l bits that both parties' words of l + 1 bits stand for: their sum without its lowest bit. Cost: l ANDs.
+
+    The lowest bit says whether the error of shares was rounded up, and enters nothing (:mod:`capc.foundation.guarded`).
+    """
+    return add(builder, builder.garbler_word(number), builder.evaluator_word(number))[1:]
+
+
 def subtract(builder: Builder, left: Sequence[Wire], right: Sequence[Wire]) -> Word:
     """left - right mod 2^k. Cost: k - 1 ANDs."""
     return _add_with_carry(builder, left, [builder.invert(wire) for wire in right], ONE)

@@ -1,7 +1,7 @@
 """The readable vote in rounds: half-gates garbling of signs, projections in both directions.
 
 Layout of a request: from round 1 on a hash key, 16, and the rows of the previous round, match after match, an element
-of Z_{2^l} in ceil(l / 8) bytes for each query; then, in every round, the choice bits of the differences.
+of Z_{2^T} in ceil(T / 8) bytes for each query; then, in every round, the choice bits of the differences' words.
 
 Layout of an answer: label seed, 16; the garbled circuits, as :mod:`capc.two_party.garbling.payload` lays them out; in
 round 0 the extension that makes the reverse transfers of all rounds; match after match the bit p XOR u for each query.
@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from capc.foundation import ring
 from capc.foundation.aes_ctr import KEY_BYTES
 from capc.foundation.encoding import bits_from_bytes, elements_from_bytes, elements_to_bytes, require_length
+from capc.foundation.guarded import evaluator_word, garbler_word
 from capc.foundation.randomness import RandomSource
 from capc.two_party.circuits.builder import Circuit, Sharing
 from capc.two_party.garbling import ot_extension
@@ -125,7 +126,7 @@ class RoundLengths:
     def _rows_length(self, shape: VoteShape, number: int) -> int:
         if number == 0:
             return 0
-        return KEY_BYTES + shape.instances * shape.matches(number - 1) * ((shape.logit_bits + 7) // 8)
+        return KEY_BYTES + shape.instances * shape.matches(number - 1) * ((shape.share_bits + 7) // 8)
 
     def _selection_lengths(self, shape: VoteShape, number: int) -> tuple[int, int]:
         """Of the extension, and of the masked bits."""
@@ -172,7 +173,7 @@ class GarbledVote(RoundLengths):
         # lowest bit: whether that depends on the random bit is the evaluator's choice, with the parity of its offset.
         flat = [label & 1 for wire in signs for label in wire]
         masked = ring.from_bits(flat) ^ chosen & (1 << len(flat)) - 1
-        entrants = winners(entrants, _columns(shares), shape.logit_bits)
+        entrants = winners(entrants, _columns(shares), shape.share_bits)
         rest = own.labels[shape.transfers(state.number) :]
         answer = circuits + extension + masked.to_bytes((len(flat) + 7) // 8, "little")
         following = _Garbler(own.delta, rest, own.key, reverse, chosen, entrants, own.signs + signs)
@@ -195,7 +196,7 @@ class GarbledVote(RoundLengths):
         flips = bits_from_bytes(payload[split:], count)
         state.spend()
         zeros = [label ^ own.delta if flips >> i & 1 else label for i, label in enumerate(own.labels[:count])]
-        compared, keys = differences(entrants, shape.logit_bits), (source.read(KEY_BYTES), source.read(KEY_BYTES))
+        compared, keys = differences(entrants, shape.share_bits), (source.read(KEY_BYTES), source.read(KEY_BYTES))
         return entrants, *self._garble(state, compared, chosen_labels(zeros, 0), *keys)
 
     def evaluate(self, state: _Asking, payload: bytes, source: RandomSource) -> tuple[_Asking, bytes]:
@@ -215,18 +216,18 @@ class GarbledVote(RoundLengths):
         stands = stands_for(signs, masked)
         count = len(stands) * shape.instances
         zeros = rows_of(reverse[:count], len(stands))
-        weights = _negated(differences(own.entrants, shape.logit_bits), shape.logit_bits)
+        weights = _negated(differences(own.entrants, shape.share_bits), shape.share_bits)
         hash_key = source.read(KEY_BYTES)
-        sharing = Sharing(1, shape.logit_bits)
+        sharing = Sharing(1, shape.share_bits)
         label_hash = LabelHash(hash_key, state.nonce + 1)
         rows, kept = project_by_garbler(sharing, zeros, stands, key.delta, label_hash, weights)
         self._tally.add(label_hash.use)
-        entrants = winners(own.entrants, _columns(shares), shape.logit_bits)
-        entrants = _added(entrants, _columns(kept), shape.logit_bits)
+        entrants = winners(own.entrants, _columns(shares), shape.share_bits)
+        entrants = _added(entrants, _columns(kept), shape.share_bits)
         spent = shape.transfers(state.number)
         after = _Evaluator(own.bits >> spent, own.labels[spent:], key, reverse[count:], entrants, own.signs + signs)
         chosen, choice = self._choose(shape, state.number + 1, after)
-        sent = b"".join(elements_to_bytes(row, shape.logit_bits) for row in rows)
+        sent = b"".join(elements_to_bytes(row, shape.share_bits) for row in rows)
         return state.following(chosen), hash_key + sent + choice
 
     def evaluate_last(self, state: _Asking, payload: bytes) -> Shares:
@@ -238,9 +239,11 @@ class GarbledVote(RoundLengths):
         return shares
 
     def _choose(self, shape: VoteShape, number: int, own: _Evaluator) -> tuple[_Evaluator, bytes]:
-        """Each bit of the differences XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
+        """Each bit of the words XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
         chunk = self._chunk_of(shape.circuit(number))
-        bits = _bits(differences(own.entrants, shape.logit_bits), shape.logit_bits)
+        compared = differences(own.entrants, shape.share_bits)
+        words = [[evaluator_word(share, shape.guard_bits) for share in column] for column in compared]
+        bits = _bits(words, shape.word_bits)
         ordered = [bit for rows in by_chunks(bits, chunk) for row in rows for bit in row]
         count, chosen = len(ordered), ring.from_bits(ordered)
         masked = (own.bits & (1 << count) - 1) ^ chosen
@@ -254,9 +257,10 @@ class GarbledVote(RoundLengths):
         shape, own = state.shape, state.secret
         circuit, label_hash = shape.circuit(state.number), LabelHash(hash_key, state.nonce)
         chunk = self._chunk_of(circuit)
-        wires = by_chunks(_bits(compared, shape.logit_bits), chunk)
+        words = [[garbler_word(share, shape.logit_bits, shape.guard_bits) for share in column] for column in compared]
+        wires = by_chunks(_bits(words, shape.word_bits), chunk)
         active = input_labels(label_seed, circuit.garbler_inputs, shape.instances, chunk)
-        weights = None if shape.is_last(state.number) else _negated(compared, shape.logit_bits)
+        weights = None if shape.is_last(state.number) else _negated(compared, shape.share_bits)
         parts = zip(active, wires, self._input_rows(state, own.signs, zeros), strict=True)
         inputs = ([*offset_rows(labels, bits, own.delta), *theirs] for labels, bits, theirs in parts)
         made = garble_chunks(circuit, inputs, own.delta, label_hash, weights)
@@ -277,7 +281,7 @@ class GarbledVote(RoundLengths):
     def _input_rows(self, state: _Answering | _Asking, signs: LabelRows, labels: Sequence[int]) -> list[LabelRows]:
         """Labels of the evaluator's input wires, chunk by chunk: of its differences, and last of all signs."""
         shape = state.shape
-        wires = shape.matches(state.number) * shape.logit_bits
+        wires = shape.matches(state.number) * shape.word_bits
         kept = signs if shape.is_last(state.number) else []
         return [
             rows_of(labels[wires * span.start : wires * span.stop], wires) + [row[span] for row in kept]
@@ -302,12 +306,12 @@ class GarbledVote(RoundLengths):
             return own.entrants
         matches = shape.matches(state.number - 1)
         count = matches * shape.instances
-        rows = rows_of(elements_from_bytes(payload[KEY_BYTES:], shape.logit_bits), matches)
+        rows = rows_of(elements_from_bytes(payload[KEY_BYTES:], shape.share_bits), matches)
         taken = rows_of(own.reverse[:count], matches)
         chosen = rows_of([own.chosen >> place & 1 for place in range(count)], matches)
         label_hash = LabelHash(payload[:KEY_BYTES], state.nonce)
-        selected = project_by_evaluator(Sharing(1, shape.logit_bits), taken, chosen, rows, label_hash)
-        return _added(own.entrants, _columns(selected), shape.logit_bits)
+        selected = project_by_evaluator(Sharing(1, shape.share_bits), taken, chosen, rows, label_hash)
+        return _added(own.entrants, _columns(selected), shape.share_bits)
 
 
 def stands_for(signs: LabelRows, masked: int) -> list[list[int]]:

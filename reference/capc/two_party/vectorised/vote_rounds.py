@@ -16,6 +16,7 @@ import numpy as np
 
 from capc.foundation.aes_ctr import KEY_BYTES
 from capc.foundation.encoding import require_length
+from capc.foundation.guarded import evaluator_word, garbler_word
 from capc.foundation.randomness import RandomSource
 from capc.two_party.circuits.builder import Sharing
 from capc.two_party.garbling.readable_vote_rounds import RoundLengths
@@ -202,14 +203,15 @@ class VectorisedVote(RoundLengths):
     def _choose(
         self, shape: VoteShape, number: int, end: EvaluatorEnd, entrants: Words
     ) -> tuple[ChosenEnd, EvaluatorEnd, bytes]:
-        """Each bit of the differences XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance.
+        """Each bit of the words XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance.
 
         Returns:
             the end of this round's transfers, and of those to come; the choice bits.
         """
         compared = _differences(entrants, shape)
         chunks = spans(shape.instances, self._chunk_of(shape.circuit(number)))
-        bits = np.concatenate([wire_bits(compared[chunk], shape.logit_bits) for chunk in chunks])
+        words = evaluator_word(compared, shape.guard_bits)
+        bits = np.concatenate([wire_bits(words[chunk], shape.word_bits) for chunk in chunks])
         here, rest = end.part(slice(len(bits))), end.part(slice(len(bits), None))
         return ChosenEnd(here, bits), rest, pack(here.bits ^ bits)
 
@@ -247,6 +249,7 @@ class VectorisedVote(RoundLengths):
         """Yields label seed and circuits; returns the garbler's shares for each query, and the zero labels."""
         shape, number, own = state.shape, state.number, state.secret
         circuit, compared = shape.circuit(number), _differences(entrants, shape)
+        words = garbler_word(compared, shape.logit_bits, shape.guard_bits)
         shares = np.empty((shape.instances, len(circuit.outputs)), WORD)
         signs = np.empty((len(circuit.outputs), shape.instances, 2), WORD)
         label_hash = BatchHash(keys[1], state.nonce)
@@ -255,7 +258,7 @@ class VectorisedVote(RoundLengths):
             label_hash.begin_chunk(place)
             with self._garblers.lend(circuit, span.stop - span.start) as program:
                 program.begin(label_hash, own.end.delta)
-                program.set_garbler_labels(keys[0], place, wire_bits(compared[span], shape.logit_bits))
+                program.set_garbler_labels(keys[0], place, wire_bits(words[span], shape.word_bits))
                 cut = _transfers_of(span, shape, number)
                 program.set_evaluator_labels(own.end.labels[cut], flips[cut])
                 weights = None
@@ -311,12 +314,12 @@ def _no_signs(shape: VoteShape) -> Words:
 
 
 def _mask(shape: VoteShape) -> np.uint64:
-    return np.uint64((1 << shape.logit_bits) - 1)
+    return np.uint64((1 << shape.share_bits) - 1)
 
 
 def _transfers_of(span: slice, shape: VoteShape, number: int) -> slice:
     """The transfers of a chunk in its round."""
-    bits = shape.matches(number) * shape.logit_bits
+    bits = shape.matches(number) * shape.word_bits
     return slice(span.start * bits, span.stop * bits)
 
 
@@ -339,7 +342,7 @@ def _project(
     rows, matches = len(zeros), compared.shape[1]
     hashes = HashBuffers(rows, 2 * rows)
     hashes.set_nonce(label_hash.nonce)
-    projection = GarblerProjection(Sharing(1, shape.logit_bits), matches, shape.instances, hashes, 0)
+    projection = GarblerProjection(Sharing(1, shape.share_bits), matches, shape.instances, hashes, 0)
     offsets = np.broadcast_to(delta, zeros.shape)
     kept, sent = projection.project(zeros, stands.astype(WORD), offsets, label_hash, np.negative(compared.T))
     return sent.tobytes(), kept
@@ -358,7 +361,7 @@ def _complete(state: _Answering, payload: bytes) -> Words:
     count = matches * shape.instances
     hashes = HashBuffers(count, count)
     hashes.set_nonce(state.nonce)
-    projection = EvaluatorProjection(Sharing(1, shape.logit_bits), matches, shape.instances, hashes, 0)
+    projection = EvaluatorProjection(Sharing(1, shape.share_bits), matches, shape.instances, hashes, 0)
     rows = projection.codec.read(np.frombuffer(payload[KEY_BYTES:], np.uint8))
     label_hash = BatchHash(payload[:KEY_BYTES], state.nonce)
     selected = projection.project(own.reverse[:count], own.chosen[:count].astype(WORD), rows, label_hash)

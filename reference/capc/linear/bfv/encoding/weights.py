@@ -1,4 +1,4 @@
-"""The weights of a layer, in the form in which products are fast once they are needed, and their noise."""
+"""The weights of a layer, in the form in which products are fast once they are needed."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from tenseal import sealapi
 
+from capc.foundation import ring
 from capc.foundation.errors import ParameterError
 from capc.linear.bfv.context import HeContext
 from capc.linear.bfv.encoding.polynomials import Encoding
 from capc.linear.bfv.encoding.tiling import Tiling
-from capc.linear.bfv.sampling import ERROR_COINS
 from capc.linear.bfv.wire.seal_format import Words, make_plaintext
 from capc.models.operators import Matrix, Operator
-
-FRESH_NOISE = ERROR_COINS // 2 + 1
-"""Largest noise of a coefficient of an honest request: SEAL's centred binomial of 21 bit pairs, and rounding."""
+from capc.session.parameters import TWICE_ERROR_OF_REQUEST
 
 Blocks = Sequence[sealapi.Plaintext | None]
 """The polynomials of one row of blocks in NTT form, one per column, None where all weights are zero."""
@@ -32,20 +30,21 @@ class EncodedWeights:
     Args:
         context: the parameters.
         operator: the layer.
-        weights: (rows, columns) of the operator, read modulo 2^l.
+        weights: (rows, columns) of the operator, read as signed numbers modulo 2^l.
 
     Raises:
-        ParameterError: the noise of a product could exceed a quarter of the flooding noise.
+        ParameterError: the noise of a request, times these weights, could add more than half a unit to a response.
     """
 
     def __init__(self, context: HeContext, operator: Operator, weights: Matrix) -> None:
-        mask = (1 << context.plain_bits) - 1
+        width = context.logit_bits
+        lifted = [[ring.signed(ring.reduce(weight, width), width) for weight in row] for row in weights]
+        _check_noise(context, sum(abs(weight) for row in lifted for weight in row))
         self.context = context
         self.operator = operator
-        self.words = np.array([[weight & mask for weight in row] for row in weights], dtype=np.uint64)
-        self.sums, self.squares = _magnitudes(context, self.words)
+        mask = (1 << context.plain_bits) - 1
+        self.words = np.array([[weight & mask for weight in row] for row in lifted], dtype=np.uint64)
         self._kept: tuple[Tiling | None, dict[int, Blocks]] = None, {}
-        _check_noise(context, sum(self.sums))
 
     def blocks(self, encoding: Encoding, row: int) -> Blocks:
         """One row of blocks, at the level of requests."""
@@ -71,19 +70,10 @@ def _transformed(context: HeContext, polynomial: Words) -> sealapi.Plaintext | N
     return transformed
 
 
-def _magnitudes(context: HeContext, words: Words) -> tuple[list[int], list[int]]:
-    """For each output channel, the sum of its weights' magnitudes as SEAL lifts them, and that of their squares."""
-    magnitudes = np.minimum(words, np.uint64(1 << context.plain_bits) - words).tolist()
-    return [sum(row) for row in magnitudes], [sum(weight * weight for weight in row) for row in magnitudes]
-
-
 def _check_noise(context: HeContext, total: int) -> None:
-    """Noise and flooding together stay below q / 2^(l+1) with room: see FLOOD_ROOM_BITS."""
-    # An encryption of zero adds at most the errors of public key and c1, each with a ternary factor.
-    noise = FRESH_NOISE * total + ERROR_COINS * context.degree
-    if 4 * noise > 1 << context.flood_bits:
-        # The size of the noise would tell the size of the weights.
+    """An honest request has an error of at most 43/2 in a coefficient; every weight of a ciphertext can meet one."""
+    if TWICE_ERROR_OF_REQUEST * total << context.plain_bits > context.modulus:
         raise ParameterError(
-            f"he_flood_bits = {context.flood_bits}: too little to drown the noise of products of this layer: "
-            "raise it, or use smaller weights"
+            f"the weights of a layer add up to {total} in magnitude: with products of so much noise a result could be "
+            "off by one; use smaller weights"
         )

@@ -1,7 +1,7 @@
-"""Responses: the products of a batch, blinded by the answering party and decrypted by the querying party.
+"""Responses: the products of a batch, masked by the answering party and decrypted by the querying party.
 
-For each group of signals and each row of blocks, at the last level: the coefficients of c0 that carry outputs, and all
-of c1. Spec: CAPC-HE-002 to CAPC-HE-005.
+For each group of signals and each row of blocks, under the response prime: the coefficients of c0 that carry outputs,
+and all of c1. Spec: CAPC-HE-002 to CAPC-HE-005.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from tenseal import sealapi
 
 from capc.foundation.encoding import require_length
 from capc.foundation.randomness import Seed
-from capc.linear.bfv.blinding import Part, add_noise, blind
 from capc.linear.bfv.context import HeContext
 from capc.linear.bfv.encoding.axis import Indices
 from capc.linear.bfv.encoding.polynomials import Encoding, Response
 from capc.linear.bfv.encoding.weights import Blocks, EncodedWeights
 from capc.linear.bfv.keys import PublicKey, SecretKey
+from capc.linear.bfv.masks import draw_masks, fresh_zero, shares_of
 from capc.linear.bfv.wire.packing import pack, packed_length, unpack
 from capc.linear.bfv.wire.requests import open_group
 from capc.linear.bfv.wire.seal_format import Words, make_ciphertext, read_coefficients, read_pair
@@ -69,58 +70,44 @@ def inner_product(
 
 
 def respond(
-    key: PublicKey,
-    weights: EncodedWeights,
-    encoding: Encoding,
-    request: bytes,
-    addends: Words,
-    seed: Seed,
-    numbers: range,
-) -> list[bytes]:
-    """Some ciphertexts of a response, blinded afresh.
+    key: PublicKey, weights: EncodedWeights, encoding: Encoding, request: bytes, seed: Seed, numbers: range
+) -> list[tuple[bytes, Words]]:
+    """Some ciphertexts of a response; with each the answering party's shares of the outputs that it carries.
 
     Args:
         key: the querying party's.
         weights: of the layer.
         encoding: of the layer and batch.
         request: checked.
-        addends: for each output of all queries, flattened, an element of Z_{2^l} that holds a uniform mask.
-        seed: of the response's blinding.
+        seed: of the response.
         numbers: of the ciphertexts in the response.
     """
-    carried = encoding.responses[numbers.start : numbers.stop]
+    context, carried = weights.context, encoding.responses[numbers.start : numbers.stop]
     parts = []
     for number, product, response in zip(numbers, products(weights, encoding, request, carried), carried, strict=True):
-        blinding = blind(key, response.positions, seed, number)
-        parts.append(finish(weights.context, blinding, product, response.positions, addends[response.outputs]))
+        first, second = _switched(context, product, *fresh_zero(key, seed, number))
+        # After the switch, never before: the mask is uniform modulo the prime that is sent.
+        masks = draw_masks(context, seed, number, response.positions.size)
+        sent = (first[:, response.positions] + masks) % np.uint64(context.response_primes[0])
+        payload = pack(sent, context.response_primes) + pack(second, context.response_primes)
+        parts.append((payload, shares_of(context, masks)))
     return parts
 
 
-def finish(
-    context: HeContext, blinding: Part, product: sealapi.Ciphertext | None, positions: Indices, addend: Words
-) -> bytes:
-    """The wire form of blinding + product + addend; the blinding is used up.
-
-    Args:
-        context: the parameters.
-        blinding: of this ciphertext.
-        product: of weights and request, in NTT form.
-        positions: the coefficients that are released.
-        addend: an element of Z_{2^l} for each of them, which holds a uniform mask.
-    """
-    total = blinding.zero
+def _switched(
+    context: HeContext, product: sealapi.Ciphertext | None, zero: sealapi.Ciphertext, error: NDArray[np.int64]
+) -> Words:
+    """The product plus the encryption of zero, which is used up, under the response prime."""
     if product is not None:
-        context.evaluator.add_inplace(total, product)
-    context.evaluator.transform_from_ntt_inplace(total)
-    add_noise(context, total, blinding, positions, addend)
-    return pack_response(context, total, positions)
-
-
-def pack_response(context: HeContext, result: sealapi.Ciphertext, positions: Indices) -> bytes:
-    """Some coefficients of c0 and all of c1, at the last level."""
-    context.evaluator.mod_switch_to_inplace(result, list(context.response_id))
-    first, second = read_pair(result, len(context.response_primes), context.degree)
-    return pack(first[:, positions], context.response_primes) + pack(second, context.response_primes)
+        context.evaluator.add_inplace(zero, product)
+    context.evaluator.transform_from_ntt_inplace(zero)
+    words = np.zeros((2, len(context.data_primes), context.degree), dtype=np.uint64)
+    negative = error >> 63
+    for second, prime in zip(words[1], context.data_primes, strict=True):
+        second[:] = error + (negative & prime)
+    context.evaluator.add_inplace(zero, make_ciphertext(context, context.data_id, words))
+    context.evaluator.mod_switch_to_inplace(zero, list(context.response_id))
+    return read_pair(zero, len(context.response_primes), context.degree)
 
 
 def split_response(context: HeContext, encoding: Encoding, response: bytes) -> list[bytes]:
@@ -139,7 +126,7 @@ def split_response(context: HeContext, encoding: Encoding, response: bytes) -> l
 
 
 def open_response(key: SecretKey, positions: Indices, payload: bytes) -> list[int]:
-    """The results that one ciphertext of a response carries.
+    """The querying party's shares of the outputs that one ciphertext of a response carries.
 
     Raises:
         InvalidPayloadError: a coefficient is not below its prime.

@@ -53,9 +53,11 @@ _T = TypeVar("_T", bound=_SealTarget)
 _Piece = bytes | memoryview
 
 
-def make_ciphertext(context: HeContext, parms_id: Sequence[int], words: Words) -> sealapi.Ciphertext:
-    """A ciphertext in coefficient form from its words, (2, primes, N), each below its prime."""
-    fields = _ciphertext_fields(parms_id, words.shape[-2], words.shape[-1], ntt=False)
+def make_ciphertext(
+    context: HeContext, parms_id: Sequence[int], words: Words, *, ntt: bool = False
+) -> sealapi.Ciphertext:
+    """A ciphertext from its words, (2, primes, N), each below its prime, in coefficient form or in NTT form."""
+    fields = _ciphertext_fields(parms_id, words.shape[-2], words.shape[-1], ntt=ntt)
     return _load(sealapi.Ciphertext(), context, fields, *_array(words))
 
 
@@ -72,7 +74,7 @@ def make_secret_key(context: HeContext, words: Words) -> sealapi.SecretKey:
 
 
 def make_plaintext(context: HeContext, coefficients: Words) -> sealapi.Plaintext:
-    """A plaintext polynomial in coefficient form, (N,), each below 2^l."""
+    """A plaintext polynomial in coefficient form, (N,), each below 2^T."""
     fields = _PLAINTEXT.pack(0, 0, 0, 0, coefficients.size, 1.0)
     return _load(sealapi.Plaintext(), context, fields, *_array(coefficients))
 

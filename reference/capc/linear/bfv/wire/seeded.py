@@ -1,6 +1,6 @@
 """The wire form of what a key holder encrypts: c0 under q, and the 64-byte seed from which c1 is expanded.
 
-Requests and public keys have it. A seed leaves the key holder no choice of c1. Spec: CAPC-HE-005.
+Requests have it. A seed leaves the key holder no choice of c1. Spec: CAPC-HE-005.
 """
 
 from __future__ import annotations

@@ -1,0 +1,44 @@
+"""Shares with guard bits: in Z_{2^T}, T = l + h, they add up to 2^h z + v, where z in Z_{2^l} is meant and v is small.
+
+An HE response gives such shares: v comes from its noise and from two roundings. What enters a circuit is one word of
+l + 1 bits from each party; the words add up to 2 z or 2 z + 1 modulo 2^(l+1), and the circuit drops the lowest bit
+before anything else. That is exact for -2^(h-2) - 1 <= v <= 2^(h-2) - 1.
+
+Both functions take integers and arrays of words alike.
+
+Source: a guard bit as in SiRnn's truncation (Rathee et al., IEEE S&P 2021). Spec: CAPC-HE-001, CAPC-HE-017.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capc.foundation import ring
+
+Share = TypeVar("Share", int, "NDArray[np.uint64]")
+
+
+def room(guard_bits: int) -> int:
+    """The largest |v| that is dropped without a trace, h >= 2."""
+    return (1 << guard_bits - 2) - 1
+
+
+def evaluator_word(share: Share, guard_bits: int) -> Share:
+    """The l + 1 bits of the querying party's share."""
+    word: Share = share >> guard_bits - 1
+    return word
+
+
+def garbler_word(share: Share, logit_bits: int, guard_bits: int) -> Share:
+    """The l + 1 bits of the answering party's share, to which a room for v and half of a bit are added first."""
+    mask = (1 << logit_bits + guard_bits) - 1
+    word: Share = ((share + (3 << guard_bits - 2)) & mask) >> guard_bits - 1
+    return word
+
+
+def opened(evaluator: int, garbler: int, logit_bits: int) -> int:
+    """z from both words, in the clear, as circuits compute it."""
+    return ring.reduce(evaluator + garbler, logit_bits + 1) >> 1

@@ -11,7 +11,7 @@ Source: a guard bit as in SiRnn's truncation (Rathee et al., IEEE S&P 2021). Spe
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +28,13 @@ def room(guard_bits: int) -> int:
 
 def evaluator_word(share: Share, guard_bits: int) -> Share:
     """The l + 1 bits of the querying party's share."""
-    word: Share = share >> guard_bits - 1
-    return word
+    return cast(Share, share >> guard_bits - 1)
 
 
 def garbler_word(share: Share, logit_bits: int, guard_bits: int) -> Share:
     """The l + 1 bits of the answering party's share, to which a room for v and half of a bit are added first."""
     mask = (1 << logit_bits + guard_bits) - 1
-    word: Share = ((share + (3 << guard_bits - 2)) & mask) >> guard_bits - 1
-    return word
+    return cast(Share, ((share + (3 << guard_bits - 2)) & mask) >> guard_bits - 1)
 
 
 def opened(evaluator: int, garbler: int, logit_bits: int) -> int:

@@ -11,7 +11,7 @@ Source: a guard bit as in SiRnn's truncation (Rathee et al., IEEE S&P 2021). Spe
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,10 @@ from capc.foundation import ring
 Share = TypeVar("Share", int, "NDArray[np.uint64]")
 
 
+GUARD_BITS = 8
+"""h of every published set."""
+
+
 def room(guard_bits: int) -> int:
     """The largest |v| that is dropped without a trace, h >= 2."""
     return (1 << guard_bits - 2) - 1
@@ -28,13 +32,16 @@ def room(guard_bits: int) -> int:
 
 def evaluator_word(share: Share, guard_bits: int) -> Share:
     """The l + 1 bits of the querying party's share."""
-    return cast(Share, share >> guard_bits - 1)
+    shift: Any = guard_bits - 1
+    word: Share = share >> shift
+    return word
 
 
 def garbler_word(share: Share, logit_bits: int, guard_bits: int) -> Share:
     """The l + 1 bits of the answering party's share, to which a room for v and half of a bit are added first."""
-    mask = (1 << logit_bits + guard_bits) - 1
-    return cast(Share, ((share + (3 << guard_bits - 2)) & mask) >> guard_bits - 1)
+    addend: Any = 3 << guard_bits - 2
+    mask: Any = (1 << logit_bits + guard_bits) - 1
+    return evaluator_word((share + addend) & mask, guard_bits)
 
 
 def opened(evaluator: int, garbler: int, logit_bits: int) -> int:

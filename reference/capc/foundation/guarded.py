@@ -41,7 +41,8 @@ def garbler_word(share: Share, logit_bits: int, guard_bits: int) -> Share:
     """The l + 1 bits of the answering party's share, to which a room for v and half of a bit are added first."""
     addend: Any = 3 << guard_bits - 2
     mask: Any = (1 << logit_bits + guard_bits) - 1
-    return evaluator_word((share + addend) & mask, guard_bits)
+    moved: Share = (share + addend) & mask
+    return evaluator_word(moved, guard_bits)
 
 
 def opened(evaluator: int, garbler: int, logit_bits: int) -> int:

@@ -26,8 +26,8 @@ GUARD_BITS = 8
 
 
 def room(guard_bits: int) -> int:
-    """The largest |v| that is dropped without a trace, h >= 2."""
-    return (1 << guard_bits - 2) - 1
+    """The largest |v| that is dropped without a trace, for h >= 1."""
+    return max((1 << guard_bits >> 2) - 1, 0)
 
 
 def evaluator_word(share: Share, guard_bits: int) -> Share:
@@ -39,7 +39,7 @@ def evaluator_word(share: Share, guard_bits: int) -> Share:
 
 def garbler_word(share: Share, logit_bits: int, guard_bits: int) -> Share:
     """The l + 1 bits of the answering party's share, to which a room for v and half of a bit are added first."""
-    addend: Any = 3 << guard_bits - 2
+    addend: Any = 3 << guard_bits >> 2
     mask: Any = (1 << logit_bits + guard_bits) - 1
     moved: Share = (share + addend) & mask
     return evaluator_word(moved, guard_bits)

@@ -107,7 +107,7 @@ class ParameterSet:
 
     def __post_init__(self) -> None:
         for field, least, most in (
-            ("guard_bits", 3, 16),
+            ("guard_bits", 1, 16),
             ("logit_bits", 3, 59 - self.guard_bits),
             ("vote_bits", 2, 64),
             ("grid_bits", 0, 16),

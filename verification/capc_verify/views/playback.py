@@ -149,7 +149,7 @@ class Playback:
         self._ledger = None if budget is None else ToyLedger(parameters, budget)
         self._before = tuple(before)
         self._notebook = Notebook()
-        self._linear = NotedLinear(parameters.widths.logit_bits, note=self._notebook.note)
+        self._linear = NotedLinear(LOGIT_BITS, GUARD_BITS, note=self._notebook.note)
         self._two_party = NotedTwoParty(note=self._notebook.note)
         self._tape = Tape(lambda draw: fix(self._source_of(draw), draw))
         self._pairs: dict[Seed, Coalition] = {}

@@ -51,7 +51,7 @@ def _mask(state: ap.AwaitingChoice | ap.AwaitingRequest, _: bytes) -> dict[str, 
 
 
 def _prepared_mask(state: ap_ahead.OfflineChoice | ap_ahead.OfflineRequest, _: bytes) -> dict[str, Any]:
-    return {"mask": state.masks if isinstance(state, ap_ahead.OfflineChoice) else state.kept[-1].masks}
+    return {"mask": state.shares if isinstance(state, ap_ahead.OfflineChoice) else state.kept[-1].shares}
 
 
 def fresh_share(*made: object) -> dict[str, Any]:
@@ -133,7 +133,7 @@ STEPS = named(
         "answering_party_answer_setup",
         ap_setup.answering_party_answer_setup,
         Part.SETUP,
-        {"he_public_key": DATA, "offer": DATA, "mask_keys": MESSAGES, "check": DATA, **SEED},
+        {"offer": DATA, "mask_keys": MESSAGES, "check": DATA, **SEED},
         MESSAGE,
         {"pairwise_keys": MESSAGES},
         _keys,
@@ -142,7 +142,7 @@ STEPS = named(
         "answering_party_finish_setup",
         ap_setup.answering_party_finish_setup,
         Part.SETUP,
-        MESSAGE,
+        {"he_public_key": DATA, **MESSAGE},
         {},
         {"delta": DATA},
         _delta,
@@ -212,14 +212,14 @@ STEPS = named(
         qp_setup.querying_party_begin_setup,
         Part.SETUP,
         SEED,
-        {"he_public_keys": MESSAGES, "offers": MESSAGES},
+        {"offers": MESSAGES},
     ),
     step(
         "querying_party_finish_setup",
         qp_setup.querying_party_finish_setup,
         Part.SETUP,
         {"choices": MESSAGES, **SEED},
-        {"trees": MESSAGES},
+        {"he_public_keys": MESSAGES, "trees": MESSAGES},
     ),
     step(
         "querying_party_open_batch",

@@ -1,7 +1,5 @@
 """How much the noise of responses can tell of the weights: a bound.
 
-:mod:`capc.privacy.allowance` adds it up over queries.
-
 **The bound.** In a response, a released coefficient of c0 is
 
     -(c1 s) + round(q z / 2^l) + F + D,    F uniform on the 2^(b+1) integers of [-2^b, 2^b),
@@ -25,7 +23,7 @@ weights; switching to the last level only computes on what is there.
 The bound is for keys and requests that were made as the specification says (semi-honest querying party). Distances of
 several responses add up, also when one request serves several of them.
 
-Source: Gentry 2009 (flooding); Huang et al. 2022. Spec: CAPC-HE-003, CAPC-HE-011.
+Source: Gentry 2009 (flooding); Huang et al. 2022. Spec: CAPC-HE-003.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import pairwise
-from math import log2
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -116,5 +115,3 @@ def test_generate_keys(benchmark: BenchmarkFixture, widths: ParameterSet) -> Non
 def _record(benchmark: BenchmarkFixture, layer: Layer) -> None:
     benchmark.extra_info["request bytes"] = len(layer.request)
     benchmark.extra_info["response bytes"] = len(layer.response)
-    distance = layer.scheme.statistical_distance(layer.prepared, len(layer.vectors))
-    benchmark.extra_info["log2 of statistical distance"] = log2(distance)

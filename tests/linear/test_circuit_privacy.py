@@ -10,12 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capc.foundation.errors import ParameterError
 from capc.linear.bfv import circuit_privacy, keys
 from capc.linear.bfv.encoding.polynomials import Response
 from capc.linear.bfv.wire import responses
 from capc.models.operators import Convolution, Dense, Grid, Matrix, Operator
-from capc.privacy.allowance import PrivacyAllowance
 from linear.key_holder import KeyHolder, OpenSecretKey
 from linear.support import Setting, altered, one_level
 
@@ -92,21 +90,6 @@ def _noise(holder: KeyHolder, carried: Response, payload: bytes, expected: list[
     return float(np.abs(noise).sum())
 
 
-@pytest.mark.req("CAPC-HE-003")
-def test_the_default_set_meets_the_default_goal_and_the_fast_set_misses_it() -> None:
-    layers = [Dense(784, 128), Dense(128, 10)]
-
-    def distance(name: str) -> Fraction:
-        setting = altered(name)
-        # Weights of a trained network of this shape are smaller: 12 bits is up to 1/2 at 12 fraction bits.
-        return sum((_distance(setting, layer, setting.weights(layer, "w", 12)) for layer in layers), Fraction(0))
-
-    PrivacyAllowance().check_model(distance("default"))
-    with pytest.raises(ParameterError, match=r"65536 queries reach .* 2\^-\d+, needed is 2\^-40: use a parameter set"):
-        PrivacyAllowance().check_model(distance("fast"))
-
-
-@pytest.mark.req("CAPC-HE-011")
 @pytest.mark.parametrize("operator", [Dense(784, 128), Dense(64, 32), Dense(3, 1), CONVOLUTION])
 def test_no_batch_costs_more_for_each_query_than_a_model_is_admitted_by(operator: Operator) -> None:
     """Not so for a single query: two of 784 values have larger blocks than one, and cost more each."""

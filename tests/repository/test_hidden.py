@@ -36,7 +36,6 @@ PUBLIC_ROOMS = {
 }
 PUBLIC = {
     "capc.protocol.network.Network": "an option",
-    "capc.privacy.allowance.PrivacyAllowance": "how many queries a model may answer; the distance reached is left out",
     "capc.models.architecture.Architecture": "public in a session",
     "capc.models.architecture.StageShape": "public in a session",
     "capc.session.channel.Channel": "names of parties and the session's digest",
@@ -70,7 +69,6 @@ PUBLIC = {
     "capc.two_party.garbling.concrete_bound.GarblingBound": "counts",
     "capc.job.job._Moment": "seconds and bytes",
     "capc.job.rendering.drawing.Drawing": "a figure of what the report of a run shows",
-    "capc.job.plan.AllowanceFolder": "a path",
     "capc.job.plan.Plan": "options and parameters; data sets show their type",
     "capc.job.state.PartyRecord": "what the report of a run shows",
     "capc.job.state.RoundRecord": "what the report of a run shows",

@@ -111,9 +111,7 @@ async def _set_up_querying_party(seat: QueryingSeat, link: Link) -> QueryingPart
 
 
 async def _set_up_answering_party(seat: AnsweringSeat, link: Link) -> AnsweringParty:
-    joining, first = answering_party_begin_setup(
-        seat.session, seat.suite, seat.me, seat.model, seat.seeds(), seat.allowance
-    )
+    joining, first = answering_party_begin_setup(seat.session, seat.suite, seat.me, seat.model, seat.seeds())
     await tell_all(link, first, "keys")
     offer = await link.receive(QUERYING_PARTY)
     mask_keys = await hear_all(link, first)

@@ -109,9 +109,8 @@ def test_the_table_of_parameter_sets_is_what_sessions_load() -> None:
     rows = [line.strip("| ").split(" | ") for line in text[text.index("| set |") :].splitlines()[2:]]
     names = sorted(file.stem for file in (ROOT / "spec/capc_spec/parameter_sets").glob("*.json"))
     assert [row[0] for row in rows] == names
-    for name, *numbers, primes, flooding, distance in rows:
-        primes_of_q, bits = tuple(map(int, primes.split(", "))), 0 if distance == "none" else int(distance[3:])
-        made = ParameterSet(name, *map(int, numbers), primes_of_q, int(flooding[2:]), bits)
+    for name, *numbers, primes in rows:
+        made = ParameterSet(name, *map(int, numbers), tuple(map(int, primes.split(", "))))
         assert made == ParameterSet.named(name)
 
 

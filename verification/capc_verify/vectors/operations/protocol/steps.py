@@ -46,12 +46,12 @@ def _delta(state: AnsweringParty | PrivacyGuardian) -> dict[str, Any]:
     return {"delta": delta_of(state.garbler_key)}
 
 
-def _mask(state: ap.AwaitingChoice | ap.AwaitingRequest, _: bytes) -> dict[str, Any]:
-    return {"mask": state.sums if isinstance(state, ap.AwaitingChoice) else state.values[-1]}
+def _sums(state: ap.AwaitingChoice | ap.AwaitingRequest, _: bytes) -> dict[str, Any]:
+    return {"share_of_sums": state.sums if isinstance(state, ap.AwaitingChoice) else state.values[-1]}
 
 
-def _prepared_mask(state: ap_ahead.OfflineChoice | ap_ahead.OfflineRequest, _: bytes) -> dict[str, Any]:
-    return {"mask": state.shares if isinstance(state, ap_ahead.OfflineChoice) else state.kept[-1].shares}
+def _prepared_sums(state: ap_ahead.OfflineChoice | ap_ahead.OfflineRequest, _: bytes) -> dict[str, Any]:
+    return {"share_of_sums": state.shares if isinstance(state, ap_ahead.OfflineChoice) else state.kept[-1].shares}
 
 
 def fresh_share(*made: object) -> dict[str, Any]:
@@ -162,8 +162,8 @@ STEPS = named(
         Part.INFERENCE,
         RECEIVED,
         MESSAGE,
-        {"mask": ROWS},
-        _mask,
+        {"share_of_sums": ROWS},
+        _sums,
         calls=(ap.answering_party_evaluate_layer,),
     ),
     step(
@@ -189,8 +189,8 @@ STEPS = named(
         Part.INFERENCE,
         RECEIVED,
         MESSAGE,
-        {"mask": ROWS},
-        _prepared_mask,
+        {"share_of_sums": ROWS},
+        _prepared_sums,
         calls=(ap_ahead.answering_party_evaluate_offline,),
     ),
     step("answering_party_garble_ahead", ap_ahead.answering_party_garble_offline, Part.INFERENCE, RECEIVED, MESSAGE),

@@ -52,7 +52,7 @@ def test_a_set_that_is_gone_names_the_one_to_take() -> None:
 @pytest.mark.parametrize(
     ("field", "admitted", "refused"),
     [
-        ("logit_bits", [4, 51], [2, 0, -1, 52, 64]),
+        ("logit_bits", [4, 40], [2, 0, -1, 52, 64]),
         ("guard_bits", [4, 16], [0, -1, 17]),
         ("vote_bits", [2, 64], [1, 0, -1, 65]),
         ("grid_bits", [0, 16], [-1, 17]),

@@ -11,15 +11,15 @@ Source: a guard bit as in SiRnn's truncation (Rathee et al., IEEE S&P 2021). Spe
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from capc.foundation import ring
 
-Share = TypeVar("Share", int, "NDArray[np.uint64]")
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
+Share = TypeVar("Share", int, "NDArray[np.uint64]")
 
 GUARD_BITS = 8
 """h of every published set."""

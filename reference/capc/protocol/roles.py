@@ -118,8 +118,9 @@ async def _set_up_answering_party(seat: AnsweringSeat, link: Link) -> AnsweringP
     check = mask_keys.pop(PRIVACY_GUARDIAN)
     answered = answering_party_answer_setup(joining, offer, mask_keys, check, seat.seeds())
     awaiting = await tell(link, QUERYING_PARTY, answered, "choices")
-    key, trees = await link.receive(QUERYING_PARTY), await link.receive(QUERYING_PARTY)
-    party = answering_party_finish_setup(awaiting, key, trees)
+    party = answering_party_finish_setup(
+        awaiting, await link.receive(QUERYING_PARTY), await link.receive(QUERYING_PARTY)
+    )
     if seat.session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
         offering = await tell(
             link, QUERYING_PARTY, answering_party_offer_reverse(party, seat.seeds()), "reverse offers"

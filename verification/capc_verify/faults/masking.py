@@ -23,7 +23,7 @@ _ROUNDED_BITS = 1
 
 
 def bounded_float_masks() -> None:
-    """The mask m is a float of Python's generator in (-2^(l-2), 2^(l-2)), truncated."""
+    """The answering party's share of a product is a float of Python's generator in (-2^(T-2), 2^(T-2)), truncated."""
     generator = random.Random(2021)  # noqa: S311
 
     def draw(width: int) -> int:
@@ -32,18 +32,16 @@ def bounded_float_masks() -> None:
 
     correct = inference.respond_to_request
 
-    def respond(
-        step: str, state: AnsweringLayer, request: bytes, own: Sequence[Sequence[int]], seed: Seed
-    ) -> tuple[list[list[int]], bytes]:
+    def respond(step: str, state: AnsweringLayer, request: bytes, seed: Seed) -> tuple[Rows, bytes]:
         expand = state.party.suite.expand
         drawing = with_suite(state, expand=lambda key, label: FirstDraws(draw, expand(key, label)))
-        return correct(step, drawing, request, own, seed)
+        return correct(step, drawing, request, seed)
 
     replace_everywhere(correct, respond)
 
 
 def reused_mask() -> None:
-    """The garbler's share s of the vote, of step 1c, is the mask m of step 1b again, mod 2^w."""
+    """The garbler's share s of the vote, of step 1c, is its share of the logits again, mod 2^w."""
     garble, open_choice = inference.answering_party_garble_vote, inference.open_choice
     masks: list[int] = []
 

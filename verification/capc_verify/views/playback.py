@@ -29,7 +29,7 @@ from capc_verify.views.enumeration import Draw, Tape
 from capc_verify.views.fixes import ZERO_SUM, Coalition, Fix, Source, nothing
 from capc_verify.views.law import Law, image
 from capc_verify.views.symbols import Symbols
-from capc_verify.views.toy import ToyAccount, ToyParameters, toy_mechanisms, toy_session
+from capc_verify.views.toy import GUARD_BITS, LOGIT_BITS, ToyAccount, ToyParameters, toy_mechanisms, toy_session
 from capc_verify.views.toy_ledger import ToyLedger, Watcher
 
 _PARTY_BYTES = 3

@@ -86,7 +86,7 @@ def test_ties_and_wraps_are_among_the_inputs() -> None:
 
 
 def test_a_changed_output_is_found() -> None:
-    record = RECORDS["label_release_plain-semi-bin"]
+    record = RECORDS["discrete_gaussian-semi-bin"]
     name, values = record.raw[1][0]
     record = Recorded(record.name, record.step, record.protocol, record.cases, [list(lines) for lines in record.raw])
     record.raw[1][0] = (name, [values[0] ^ 1, *values[1:]])

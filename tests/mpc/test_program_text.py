@@ -21,8 +21,6 @@ from capc_mpc.spdz.running import Limits
 
 PROGRAMS = sorted({step.program for step in evidence.recorded_steps().values()})
 STEP_1C = {"argmax", "multi_label_vote"}
-COMPARE = set(PROGRAMS) - {"multi_label_release"}
-"""Programs that can compare two words: noise can by a name that it shares with a table."""
 NOISY = {"discrete_gaussian", "guardian_free"}
 CHANGES = {
     "an operation of all": (
@@ -33,7 +31,7 @@ CHANGES = {
     ),
     "a constant of all": ("capc_lib.py", "LIMB_BITS = 32", "LIMB_BITS = 16", PROGRAMS),
     "a head of a class": ("capc_lib.py", "class Field(Boolean):", "class Field(Boolean, Ring):", PROGRAMS),
-    "a helper of a helper": ("capc_lib.py", "blocks = merged +", "blocks = [] + merged +", COMPARE),
+    "a helper of a helper": ("capc_lib.py", "total.append(a ^ b ^ carry)", "total.append(a ^ carry ^ b)", PROGRAMS),
     "halves": ("capc_lib.py", "left + right + left_half * right_half", "left + right", STEP_1C),
     "the tournament": (
         "capc_lib.py",

@@ -103,14 +103,9 @@ def split_halves(words: Sequence[int]) -> tuple[list[int], list[int]]:
     return [word >> 1 for word in words], [word & 1 for word in words]
 
 
-def words_in_half_units(shares: Sequence[int]) -> list[int]:
-    """Words of l + 1 bits from the shares in Z_{2^l} that step 1c hands to an engine: these have no half."""
-    return [share << 1 for share in shares]
-
-
 def _argmax_inputs(case: ArgmaxCase) -> Case:
-    masks, mask_halves = split_halves(words_in_half_units(case.masks))
-    shares, halves = split_halves(words_in_half_units(case.logit_shares))
+    masks, mask_halves = split_halves(case.masks)
+    shares, halves = split_halves(case.logit_shares)
     return {
         (_ANSWERING_PARTY, "masks"): masks,
         (_ANSWERING_PARTY, "mask_halves"): mask_halves,

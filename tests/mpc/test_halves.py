@@ -185,7 +185,7 @@ def test_halves_cost_one_product_a_logit(target: str, tmp_path: Path) -> None:
 @pytest.mark.req("CAPC-MPC-007", "CAPC-MPC-040")
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_an_engine_that_gets_words_in_half_units_cuts_them(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the protocol's shares of l bits become first, which have no halves, is left out."""
+    """Ties among logits whose words have other lowest bits."""
     parameters = make_parameters()
     bits, classes = parameters.widths.logit_bits + 1, parameters.num_classes
     logits = [[5, 5, -5], [-7, -7, -7], [0, 1, 1], [1, 0, 1], [-1, -2, -1]]
@@ -195,7 +195,6 @@ def test_an_engine_that_gets_words_in_half_units_cuts_them(target: str, monkeypa
     for row, low in product(logits, lows):
         others = tuple((2 * r + e - m) % (1 << bits) for r, e, m in zip(row, low, masks, strict=True))
         rows.append(ArgmaxCase(masks, (0,) * classes, others))
-    monkeypatch.setattr(mpc_engine, "words_in_half_units", list)
     monkeypatch.setattr(mpc_engine, "run", emulating(target))
     votes, _ = MpSpdzEngine("semi2k", machine=machine_with_everything()).argmax(parameters, rows)
     assert [list(vote) for vote in votes] == [one_hot_argmax(r) for r, _ in product(logits, lows)]

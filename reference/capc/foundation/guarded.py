@@ -11,15 +11,12 @@ Source: a guard bit as in SiRnn's truncation (Rathee et al., IEEE S&P 2021). Spe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from capc.foundation import ring
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-Share = TypeVar("Share", int, "NDArray[np.uint64]")
+Share = TypeVar("Share")
+"""An integer, or an array of unsigned words."""
 
 GUARD_BITS = 8
 """h of every published set."""
@@ -32,16 +29,15 @@ def room(guard_bits: int) -> int:
 
 def evaluator_word(share: Share, guard_bits: int) -> Share:
     """The l + 1 bits of the querying party's share."""
-    shift: Any = guard_bits - 1
-    word: Share = share >> shift
+    number: Any = share
+    word: Share = number >> guard_bits - 1
     return word
 
 
 def garbler_word(share: Share, logit_bits: int, guard_bits: int) -> Share:
     """The l + 1 bits of the answering party's share, to which a room for v and half of a bit are added first."""
-    addend: Any = 3 << guard_bits >> 2
-    mask: Any = (1 << logit_bits + guard_bits) - 1
-    moved: Share = (share + addend) & mask
+    number: Any = share
+    moved: Share = (number + (3 << guard_bits >> 2)) & (1 << logit_bits + guard_bits) - 1
     return evaluator_word(moved, guard_bits)
 
 

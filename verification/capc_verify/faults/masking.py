@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random  # noqa: TID251 (the fault is to use it)
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import cycle, islice
 

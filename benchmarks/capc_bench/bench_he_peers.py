@@ -1,6 +1,6 @@
 """The same layers with TenSEAL's own CKKS products, in the same run, so that ratios can be read off.
 
-TenSEAL's rows hide nothing of the weights: no mask, no re-randomisation, no flooding. Rows of a group share a layer:
+TenSEAL's rows hide nothing of the weights: no mask, no re-randomisation. Rows of a group share a layer:
 
 | group     | layer                                                                     |
 | 784-128   | fully connected, 784 to 128                                               |

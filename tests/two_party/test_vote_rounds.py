@@ -13,6 +13,7 @@ from capc.foundation import ring
 from capc.foundation.aes_ctr import to_labels
 from capc.foundation.cleartext import one_hot_argmax
 from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError, StateReuseError
+from capc.foundation.guarded import room
 from capc.foundation.randomness import Seed, XofSource
 from capc.two_party.circuits.builder import Sharing, evaluate
 from capc.two_party.circuits.tournament import matches_per_round
@@ -119,6 +120,16 @@ def test_final_circuit_gives_the_flags(data: st.DataObject, classes: int, width:
 )
 def test_shares_add_up_to_the_vote(job: Votes) -> None:
     assert opened(play(READABLE, READABLE, job), job.shape) == job.expected
+
+
+@pytest.mark.req("CAPC-ROUND-001", "CAPC-ARG-002")
+@pytest.mark.parametrize("end", ENDS)
+def test_errors_decide_no_tie(end: str) -> None:
+    """Equal logits of five classes, with the errors that differ most, in every order of two."""
+    most = room(3)
+    errors = [[most * (number >> c & 1) - most * (number >> 5) for c in range(5)] for number in range(64)]
+    job = Votes(VoteShape(5, 5, 3, 4, 64), [[3] * 5] * 64, errors, Votes.uniform(5, 5, 4, 64, 64).masks, 64)
+    assert opened(play(end, end, job), job.shape) == [[1, 0, 0, 0, 0]] * 64
 
 
 @pytest.mark.req("CAPC-ROUND-001")

@@ -117,7 +117,7 @@ def test_any_words_give_one_vote(kind: str, classes: int) -> None:
     assert_one_flag(circuit, bits.reshape(1500, -1))
 
 
-@pytest.mark.req("CAPC-SEC-024", "CAPC-ARG-015", kind="enumeration")
+@pytest.mark.req("CAPC-SEC-024", "CAPC-ARG-015")
 @pytest.mark.parametrize("kind", VOTES)
 def test_all_words_of_a_small_ring_give_one_vote(kind: str) -> None:
     """Every input of three classes, in words of 2 and 3 bits: 2^18 of the larger."""

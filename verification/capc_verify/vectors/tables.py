@@ -71,10 +71,9 @@ def _parameter_sets() -> str:
     files = sorted((resources.files("capc_spec") / "parameter_sets").iterdir(), key=lambda file: file.name)
     rows = []
     for fields in (json.loads(file.read_text(encoding="utf-8")) for file in files):
-        name, *widths, primes, flooding, distance = fields.values()
-        bound = f"2^-{distance}" if distance else "none"
-        rows.append((name, *widths, ", ".join(map(str, primes)), f"2^{flooding}", bound))
-    return _table("set | l | w | g | f | N | bits of q (last: special prime) | flooding | HE distance", rows)
+        name, *widths, primes = fields.values()
+        rows.append((name, *widths, ", ".join(map(str, primes))))
+    return _table("set | l | w | g | f | h | N | bits of the primes (first: p; last: special prime)", rows)
 
 
 TABLES: Mapping[str, Callable[[], str]] = {

@@ -47,10 +47,9 @@ WIDTHS = {
     "vote_bits": COUNT,
     "grid_bits": COUNT,
     "fraction_bits": COUNT,
+    "guard_bits": COUNT,
     "he_poly_degree": COUNT,
     "he_coefficient_bits": many(COUNT),
-    "he_flood_bits": COUNT,
-    "he_distance_bits": COUNT,
 }
 POLICY = {
     "mechanism": choice(NoiseName),

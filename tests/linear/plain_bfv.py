@@ -1,4 +1,4 @@
-"""BFV in plain Python: products modulo X^N + 1, phases and rounding, with nothing of SEAL but the secret key's words."""
+"""BFV in plain Python: products modulo X^N + 1, phases and rounding; of SEAL nothing but the secret key."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random  # noqa: TID251 (the fault is to use it)
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import cycle, islice
 
@@ -23,7 +23,7 @@ _ROUNDED_BITS = 1
 
 
 def bounded_float_masks() -> None:
-    """The mask m is a float of Python's generator in (-2^(l-2), 2^(l-2)), truncated."""
+    """The answering party's share of sums is a float of Python's generator, of a quarter of the ring, truncated."""
     generator = random.Random(2021)  # noqa: S311
 
     def draw(width: int) -> int:
@@ -32,18 +32,16 @@ def bounded_float_masks() -> None:
 
     correct = inference.respond_to_request
 
-    def respond(
-        step: str, state: AnsweringLayer, request: bytes, own: Sequence[Sequence[int]], seed: Seed
-    ) -> tuple[list[list[int]], bytes]:
+    def respond(step: str, state: AnsweringLayer, request: bytes, seed: Seed) -> tuple[Rows, bytes]:
         expand = state.party.suite.expand
         drawing = with_suite(state, expand=lambda key, label: FirstDraws(draw, expand(key, label)))
-        return correct(step, drawing, request, own, seed)
+        return correct(step, drawing, request, seed)
 
     replace_everywhere(correct, respond)
 
 
 def reused_mask() -> None:
-    """The garbler's share s of the vote, of step 1c, is the mask m of step 1b again, mod 2^w."""
+    """The garbler's share s of the vote, of step 1c, is its share of the logits again, mod 2^w."""
     garble, open_choice = inference.answering_party_garble_vote, inference.open_choice
     masks: list[int] = []
 
@@ -96,14 +94,15 @@ def separate_rounding() -> None:
     garble, read = inference.answering_party_garble_vote, querying_party.read_sums
 
     def garble_rounded(state: AwaitingChoice, bits: bytes, seed: Seed) -> object:
-        return garble(replace(state, sums=_rounded(state.sums)), bits, seed)
+        return garble(replace(state, sums=_rounded(state.request, state.sums)), bits, seed)
 
     def read_rounded(at: QueryingLayer, response: bytes) -> Rows:
-        return _rounded(read(at, response))
+        return _rounded(at, read(at, response))
 
     replace_everywhere(garble, garble_rounded)
     replace_everywhere(read, read_rounded)
 
 
-def _rounded(rows: Rows) -> Rows:
-    return tuple(tuple(value >> _ROUNDED_BITS << _ROUNDED_BITS for value in row) for row in rows)
+def _rounded(at: AnsweringLayer | QueryingLayer, rows: Rows) -> Rows:
+    bits = at.party.session.parameters.widths.guard_bits + _ROUNDED_BITS
+    return tuple(tuple(value >> bits << bits for value in row) for row in rows)

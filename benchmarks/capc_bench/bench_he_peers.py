@@ -1,6 +1,6 @@
 """The same layers with TenSEAL's own CKKS products, in the same run, so that ratios can be read off.
 
-TenSEAL's rows hide nothing of the weights: no mask, no re-randomisation, no flooding. Rows of a group share a layer:
+TenSEAL's rows hide nothing of the weights: no mask, no re-randomisation. Rows of a group share a layer:
 
 | group     | layer                                                                     |
 | 784-128   | fully connected, 784 to 128                                               |
@@ -29,9 +29,9 @@ UNIT = 1 << 12
 
 
 @pytest.mark.parametrize("name", OPERATORS)
-@pytest.mark.parametrize("widths", ["default", "fast"])
-def test_exact_and_circuit_private(benchmark: BenchmarkFixture, name: str, widths: str) -> None:
-    """This layer: request, blinding, product and decryption."""
+@pytest.mark.parametrize("widths", ["conservative", "default"])
+def test_exact_and_masked(benchmark: BenchmarkFixture, name: str, widths: str) -> None:
+    """This layer: request, product, masks and decryption."""
     benchmark.group = name
     parameters = ParameterSet.named(widths)
     layer = Layer.random(BfvLinear(parameters), OPERATORS[name], parameters)

@@ -88,7 +88,7 @@ class Pair:
         self._release = SharesOnly()
         methods = Methods(EmbeddedInference(), self._release, EmbeddedPreparation())
         suite, account = suite_of(self.session), make_account(self.session)
-        self.table = Table(self.session, [self.model], suite, account, methods, [None], fresh_seed, NoObserver())
+        self.table = Table(self.session, [self.model], suite, account, methods, fresh_seed, NoObserver())
         self.table.play()
 
     def play(self, mode: Mode, count: int, queries: Queries = ()) -> Batch:

@@ -63,7 +63,7 @@ def test_set_up(benchmark: BenchmarkFixture, rest: dict[int, int], count: int) -
     model = weights(SIZES, session.parameters.widths.fraction_bits)
     began = time.process_time()
     shared = session, [model] * count, suite_of(session), make_account(session)
-    table = Table(*shared, EMBEDDED, [None] * count, fresh_seed, seen)
+    table = Table(*shared, EMBEDDED, fresh_seed, seen)
     benchmark.pedantic(table.play, rounds=1, iterations=1)  # type: ignore[no-untyped-call]
     cpu = time.process_time() - began
     pairs = count * (count - 1)

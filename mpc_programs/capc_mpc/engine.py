@@ -20,7 +20,7 @@ from capc_mpc.interface.steps import Step
 from capc_mpc.spdz.machine import Machine, the_machine
 from capc_mpc.spdz.running import Limits, MpcRun, run
 
-_GUARDIAN, _QUERYING_PARTY = 0, 1
+_GUARDIAN, _ANSWERING_PARTY, _QUERYING_PARTY = 0, 0, 1
 
 
 class MpSpdzEngine:
@@ -58,11 +58,7 @@ class MpSpdzEngine:
         """Step 1c, one run for all cases; see :class:`capc.protocol.engine.SecureEngine`."""
         widths = parameters.widths
         step = steps.argmax(parameters.num_classes, widths.logit_bits, widths.vote_bits, len(cases))
-        inputs: list[Case] = [
-            {(0, "masks"): case.masks, (0, "fresh_shares"): case.fresh_shares, (1, "logit_shares"): case.logit_shares}
-            for case in cases
-        ]
-        done = self._run(step, inputs)
+        done = self._run(step, [_argmax_inputs(case) for case in cases])
         columns = [done.learnt[_QUERYING_PARTY][output.name] for output in step.outputs]
         return list(zip(*columns, strict=True)), _cost(done)
 
@@ -100,6 +96,23 @@ def release_mode(parameters: Parameters) -> str:
     if parameters.release.threshold is None:
         return "plain"
     return "realised" if parameters.release.charge is Charge.REALISED else "worst_case"
+
+
+def split_halves(words: Sequence[int]) -> tuple[list[int], list[int]]:
+    """A party's words of l + 1 bits, in half units, as the programs take them: words of l bits, and the last bits."""
+    return [word >> 1 for word in words], [word & 1 for word in words]
+
+
+def _argmax_inputs(case: ArgmaxCase) -> Case:
+    masks, mask_halves = split_halves(case.masks)
+    shares, halves = split_halves(case.logit_shares)
+    return {
+        (_ANSWERING_PARTY, "masks"): masks,
+        (_ANSWERING_PARTY, "mask_halves"): mask_halves,
+        (_ANSWERING_PARTY, "fresh_shares"): case.fresh_shares,
+        (_QUERYING_PARTY, "logit_shares"): shares,
+        (_QUERYING_PARTY, "logit_halves"): halves,
+    }
 
 
 def _release_inputs(step: Step, case: ReleaseCase) -> Case:

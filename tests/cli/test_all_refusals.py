@@ -106,8 +106,6 @@ ODD: dict[str, list[str]] = {
     "ledger": ["l", "none/l", ".", "text", "dir/l", "l.key"],
     "ledger_key": ["k", "none/k", ".", "text", "l"],
     "journal": ["own/j", "j", ".", "text", "text/j", "dir"],
-    "allowance": ["a", "text", "dir", "text/a"],
-    "allowance_queries": ["1", "65536", "4294967296"],
     "data_set": ["x", "a b"],
     "queriers": ["1", "2", "3", "4", "41", "4096"],
     "rounds": ["1", "2", "10", "1000"],

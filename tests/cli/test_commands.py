@@ -83,25 +83,6 @@ def test_the_table_calls_only_the_enforced_budget_a_guarantee(
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-RUN-006")
-def test_neither_table_nor_report_promises_anything_under_a_set_for_tests(
-    stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("COLUMNS", "400")
-    stand_in()
-    file = tmp_path / "report.json"
-    assert cli.run([*TINY, "--parameters", "test", "--json", str(file)]) == 0
-    label = "no guarantee: parameter set test is for tests and benchmarks"
-    report = json.loads(file.read_text())
-    validate(report)
-    assert report["privacy"]["label"] == label
-    printed = capsys.readouterr().out
-    (enforced,) = [line for line in printed.splitlines() if "enforced" in line]
-    assert label in enforced
-    assert "guarantee of the enforced budget" not in printed
-
-
-@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-012")
 def test_the_table_tells_the_concrete_bound(
     stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -64,7 +64,7 @@ def test_show_tells_terms_charges_and_what_is_left(file: Path, capsys: pytest.Ca
     for method in METHODS:
         figures = [float(readings[f"{a}, {method}"].split()[2]) for a in ("null_vote", "replace_one")]
         assert figures[0] < figures[1]
-    assert any("parameter set for tests" in line for line in document["hypotheses"])
+    assert any("noise was drawn exactly" in line for line in document["hypotheses"])
     assert cli.run(["ledger", "show", str(file)]) == 0
     assert "privacy_guardian" in capsys.readouterr().out
 

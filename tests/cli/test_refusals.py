@@ -13,6 +13,7 @@ from capc import cli
 from capc.cli import run_command
 from capc.job import models as models_module
 from capc.job.job import Job
+from capc.job.options import WITHDRAWN_ALLOWANCES, flag
 
 
 @pytest.fixture
@@ -78,9 +79,6 @@ FLAGS = [
     (["--ledger", ""], ["ledger = ", "--ledger", "choose the name of a ledger"]),
     (["--ledger", "none/ledger"], ["none/ledger.key", "cannot be written", "--ledger", "name another"]),
     (["--ledger", "."], ["not a plain file", "--ledger", "name a ledger"]),
-    (["--allowance", "a", "--parameters", "fast"], ["allowance = a", "--allowance", "leave this out"]),
-    (["--allowance-queries", "5"], ["allowance_queries = 5", "give --allowance too"]),
-    (["--allowance", "a", "--allowance-queries", "0"], ["allowance_queries = 0", "a whole number from 1"]),
     (["--ledger-key", "key"], ["ledger_key = key", "--ledger-key", "give --ledger too"]),
     (["--ledger", "l", "--json", "l"], ["json = l", "name another"]),
     (["--sigmas", "1"], ["--sigmas", "capc run --help"]),
@@ -96,6 +94,29 @@ def test_a_flag_that_cannot_be_used_is_refused(
 ) -> None:
     line = refused(["run", *arguments])
     assert all(fragment in line for fragment in fragments), line
+
+
+@pytest.mark.req("CAPC-RUN-001")
+@pytest.mark.parametrize("command", ["run", "simulate"])
+@pytest.mark.parametrize(("name", "text", "toml"), [("allowance", "kept", "'kept'"), ("allowance_queries", "5", "5")])
+def test_an_option_that_is_withdrawn_says_what_it_was_and_why(
+    refused: functools.partial[str], command: str, name: str, text: str, toml: str
+) -> None:
+    """As a flag, and in a file, also that of a study."""
+    said = f": this {WITHDRAWN_ALLOWANCES}: leave it out\n"
+    assert refused([command, f"{flag(name)}={text}"]) == f"capc: {name} = {text} ({flag(name)}){said}"
+    for more in ("parties = 3", "[sweep]\nepsilon = [1, 2]" if command == "simulate" else ""):
+        Path("run.toml").write_text(f"{name} = {toml}\n{more}\n")
+        assert refused([command, "--config", "run.toml"]) == f"capc: {name} = {text} (run.toml: {name}){said}"
+
+
+@pytest.mark.req("CAPC-RUN-001")
+def test_files_of_a_withdrawn_option_beside_a_ledger_are_told_of(refused: functools.partial[str]) -> None:
+    folder = Path("l.allowances")
+    folder.mkdir()
+    line = refused(["run", "--ledger", "l", "--sigma", "9"])
+    assert line == f"capc: ledger = l (--ledger): l.allowances {WITHDRAWN_ALLOWANCES}: remove it\n"
+    assert [path.name for path in Path().iterdir()] == ["l.allowances"]
 
 
 @pytest.mark.req("CAPC-RUN-001")

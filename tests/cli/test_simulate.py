@@ -419,7 +419,7 @@ def test_a_page_or_a_folder_that_cannot_be_written_is_refused(
 @pytest.mark.req("CAPC-RUN-001")
 @pytest.mark.parametrize("name", OF_THE_PROTOCOL)
 def test_options_of_the_protocol_are_refused_as_flags_and_in_files(untouched: Any, name: str) -> None:
-    values = {"prepare": "true", "ask_again": "true", "workers": "1", "allowance_queries": "5"}
+    values = {"prepare": "true", "ask_again": "true", "workers": "1"}
     values |= {"vote_variant": "'tournament'", "network": "'lan'", "engine": "'embedded'", "declare_model": "'base'"}
     value = values.get(name, "'x'")
     assert flag(name) in untouched(["simulate", f"{flag(name)}={value}"])

@@ -88,8 +88,7 @@ def test_a_preparation_that_ends_early_loses_work_only(tmp_path: Path, error: Ba
     job = Job(prepare(resolve(flags)), Recorder(), Ends(error))
     if isinstance(error, BudgetExhaustedError):
         job.run()
-        # The account admits more, so it is an allowance that others charged.
-        assert job.state.status is Status.ALLOWANCE_EXHAUSTED
+        assert job.state.status is Status.BUDGET_EXHAUSTED
     else:
         with pytest.raises(type(error)):
             job.run()

@@ -257,8 +257,6 @@ def test_what_a_simulation_cannot_keep_is_refused_however_it_is_given(tmp_path: 
         "ledger": (str(tmp_path / "l"), tmp_path / "l"),
         "ledger_key": (str(tmp_path / "k"), tmp_path / "k"),
         "journal": (str(tmp_path / "j"), tmp_path / "j"),
-        "allowance": (str(tmp_path / "a"), tmp_path / "a"),
-        "allowance_queries": ("9", 9),
         "workers": ("1", 1),
         "network": ("lan", "lan"),
         "vote_variant": ("all_pairs", "all_pairs"),

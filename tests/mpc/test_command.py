@@ -133,7 +133,7 @@ def test_one_party_among_several_machines_tells_what_it_learns(
     keys, inputs = tmp_path / "keys", tmp_path / "own.json"
     keys.mkdir()
     write_keys(keys, 2)
-    inputs.write_text('{"1 logit_shares": [[9, 0]]}')
+    inputs.write_text('{"1 logit_shares": [[9, 0]], "1 logit_halves": [[1, 1]]}')
     words = ["mpc", "party", "argmax", "2", "8", "4", "1", "--party", "1", "--addresses", "a.example:1,b.example:2"]
     words += ["--keys", str(keys), "--inputs", str(inputs)]
     assert cli.run([*words, "--json", "-"]) == 0
@@ -156,7 +156,8 @@ def test_a_run_reports_protocol_model_and_equality(tmp_path: Path) -> None:
 @needs_mp_spdz
 def test_given_inputs_are_used(tmp_path: Path) -> None:
     inputs, report = tmp_path / "inputs.json", tmp_path / "report.json"
-    inputs.write_text('{"0 masks": [[0, 0]], "0 fresh_shares": [[1, 2]], "1 logit_shares": [[3, 4]]}')
+    given = {"0 masks": [[0, 0]], "0 mask_halves": [[0, 1]], "0 fresh_shares": [[1, 2]]}
+    inputs.write_text(json.dumps(given | {"1 logit_shares": [[3, 4]], "1 logit_halves": [[1, 1]]}))
     words = ["mpc", "run", "argmax", "2", "8", "4", "1", "--inputs", str(inputs), "--json", str(report)]
     assert cli.run(words) == 0
     assert json.loads(report.read_text())["learnt"][1] == {"vote.0": [15], "vote.1": [15]}

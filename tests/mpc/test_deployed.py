@@ -14,8 +14,8 @@ from support.mpc import needs_mp_spdz
 
 STEP = steps.argmax(2, 8, 4, 1)
 OWN = [
-    {(0, "masks"): [1, 2], (0, "fresh_shares"): [3, 0]},
-    {(1, "logit_shares"): [9, 0]},
+    {(0, "masks"): [1, 2], (0, "mask_halves"): [1, 0], (0, "fresh_shares"): [3, 0]},
+    {(1, "logit_shares"): [9, 0], (1, "logit_halves"): [1, 1]},
 ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -44,18 +44,29 @@ def vectors(width: int, count: int = C) -> Iterator[list[int]]:
     return map(list, product(range(1 << width), repeat=count))
 
 
-def argmax_cases(all_masks: list[list[int]], pads: list[list[int]]) -> list[Case]:
-    """All admitted logits (|r| < 2) and all fresh shares, with each of these masks and pads."""
+HALVES = ([1, 0], [1, 1])
+"""The answering party's and the querying party's: both of one logit, the querying party's of the other."""
+
+
+def argmax_cases(
+    all_masks: list[list[int]],
+    pads: list[list[int]],
+    halves: Sequence[tuple[list[int], list[int]]] = (HALVES,),
+    shares: Sequence[list[int]] = tuple(map(list, product(range(1 << W), repeat=C))),
+) -> list[Case]:
+    """All admitted logits (|r| < 2), with each of these masks, pads, halves and fresh shares: all of the last."""
     logits = [list(r) for r in product((-1, 0, 1), repeat=C)]
-    rows = product(all_masks, logits, vectors(W), pads)
+    rows = product(all_masks, logits, halves, shares, pads)
     return [
         {
             (0, "masks"): masks,
+            (0, "mask_halves"): a,
             (0, "fresh_shares"): fresh,
-            (1, "logit_shares"): [(r - m) % (1 << L) for r, m in zip(values, masks, strict=True)],
+            (1, "logit_shares"): [(r - m - x * y) % (1 << L) for r, m, x, y in zip(values, masks, a, b, strict=True)],
+            (1, "logit_halves"): b,
             **{(1, f"pad.{c}"): [pad[c]] for c in range(C)},
         }
-        for masks, values, fresh, pad in rows
+        for masks, values, (a, b), fresh, pad in rows
     ]
 
 
@@ -66,8 +77,8 @@ def words_by_case(ran: Emulation, batch: int, outputs: int) -> list[tuple[int, .
     return list(zip(*(words[number * batch : (number + 1) * batch] for number in range(outputs)), strict=True))
 
 
-def vote_openings(folder: Path, target: str) -> Iterator[tuple[Case, tuple[int, ...]]]:
-    cases = argmax_cases(list(vectors(L)), [[1, 2]])
+def vote_openings(folder: Path, target: str, cases: Sequence[Case] = ()) -> Iterator[tuple[Case, tuple[int, ...]]]:
+    cases = list(cases) or argmax_cases(list(vectors(L)), [[1, 2]])
     step = steps.argmax(C, L, W, len(cases))
     ran = run_in(folder, step, cases, target)
     return zip(cases, words_by_case(ran, len(cases), C), strict=True)
@@ -118,10 +129,17 @@ def test_the_masked_vote_shares_are_uniform_for_whoever_lacks_the_pads(target: s
 @pytest.mark.req("CAPC-MPC-001", kind="enumeration")
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_argmax_for_every_input_of_small_widths(target: str) -> None:
-    for case, words in vote_openings(programs(), target):
-        shares = zip(case[0, "masks"], case[1, "logit_shares"], strict=True)
-        logits = [(m + e + (1 << L - 1)) % (1 << L) - (1 << L - 1) for m, e in shares]
-        vote = one_hot_argmax(logits)
+    """All words and halves of both parties that stand for admitted logits, ties with every halves among them."""
+    halves = list(product(vectors(1), repeat=2))
+    cases = argmax_cases(list(vectors(L)), [[1, 2]], halves, [[3, 1]])
+    assert len(cases) == 9 * (2 << L + 1) ** C
+    for case, words in vote_openings(programs(), target, cases):
+        doubled = [
+            [2 * word + half for word, half in zip(case[party, name], case[party, halves_of], strict=True)]
+            for party, name, halves_of in ((0, "masks", "mask_halves"), (1, "logit_shares", "logit_halves"))
+        ]
+        numbers = [sum(words) >> 1 for words in zip(*doubled, strict=True)]
+        vote = one_hot_argmax([(number + (1 << L - 1)) % (1 << L) - (1 << L - 1) for number in numbers])
         shares_of_votes = [(v - s) % (1 << W) for v, s in zip(vote, case[0, "fresh_shares"], strict=True)]
         if target in BOOLEAN:
             shares_of_votes = [number ^ case[1, f"pad.{c}"][0] for c, number in enumerate(shares_of_votes)]

@@ -13,6 +13,7 @@ from capc.noise.release_noise import ReleaseNoise
 from capc.protocol.functionality import ideal_functionality
 from capc.session.parameters import Charge
 from capc_mpc.emulator.steps import DOMAINS, EmulatedStep, emulate_step
+from capc_mpc.engine import split_halves
 from capc_mpc.interface import steps
 from capc_mpc.interface.encoding import Case, complete
 from capc_mpc.interface.expected import expected
@@ -130,11 +131,14 @@ def test_a_whole_query_equals_the_ideal_functionality(mode: str, data: st.DataOb
 
     guardian, querying = [0] * classes, [0] * classes
     for logits in models:
-        masks = [draw.bits(parameters.widths.logit_bits) for _ in logits]
-        shares = [(r - m) % (1 << parameters.widths.logit_bits) for r, m in zip(logits, masks, strict=True)]
+        bits = parameters.widths.logit_bits + 1
+        masks, mask_halves = split_halves(words := [draw.bits(bits) for _ in logits])
+        others = [(2 * r + draw.bits(1) - word) % (1 << bits) for r, word in zip(logits, words, strict=True)]
+        shares, halves = split_halves(others)
         fresh = [draw.bits(width) for _ in logits]
         step = steps.argmax(classes, parameters.widths.logit_bits, width, 1)
-        told = one_case(step, {(0, "masks"): masks, (0, "fresh_shares"): fresh, (1, "logit_shares"): shares}, target)
+        own = {(0, "masks"): masks, (0, "mask_halves"): mask_halves, (0, "fresh_shares"): fresh}
+        told = one_case(step, own | {(1, "logit_shares"): shares, (1, "logit_halves"): halves}, target)
         guardian = [total + share for total, share in zip(guardian, fresh, strict=True)]
         querying = [total + told[1][f"vote.{c}"][0] for c, total in enumerate(querying)]
     # The grid: votes are scaled by 2^g, and noise is drawn on the grid.

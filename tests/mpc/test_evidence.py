@@ -11,10 +11,23 @@ from capc_mpc.spdz.running import run
 from support.mpc import needs_mp_spdz
 from support.sizes import is_nightly
 
-NAMES = list(evidence.recorded_steps())
+ALL_NAMES = list(evidence.recorded_steps())
+NAMES = [name for name in ALL_NAMES if evidence.is_of_the_present_text(name)]
 RECORDS = {f"{name}-{record.protocol}": record for name in NAMES for record in evidence.load(name)}
+"""Of the present programs only."""
 
 SLOW = {"spdz2k", "mascot", "tinier", "lowgear", "real-bmr"}
+
+
+def test_the_steps_that_no_machine_ran_since_their_programs_changed_are_named() -> None:
+    assert set(ALL_NAMES) - set(NAMES) == evidence.AWAITING
+
+
+@pytest.mark.parametrize("name", sorted(evidence.AWAITING))
+def test_a_changed_program_is_on_record(name: str) -> None:
+    pytest.skip(
+        f"{name} was recorded of an earlier text of its program: capc mpc record --programs {name}, with MP-SPDZ"
+    )
 
 
 @pytest.mark.req("CAPC-MPC-001")
@@ -58,8 +71,13 @@ def test_a_hundred_cases_are_recorded_under_each_protocol(name: str) -> None:
 
 @pytest.mark.req("CAPC-MPC-001")
 def test_ties_and_wraps_are_among_the_inputs() -> None:
-    record = RECORDS["argmax-semi2k"]
-    sums = [[m + e for m, e in zip(case[0, "masks"], case[1, "logit_shares"], strict=True)] for case in record.cases]
+    cases = evidence.recorded_cases("argmax", evidence.recorded_steps()["argmax"])
+    halves = [[a + b for a, b in zip(case[0, "mask_halves"], case[1, "logit_halves"], strict=True)] for case in cases]
+    assert all(sum(row.count(number) for row in halves) >= 100 for number in (0, 1, 2))
+    words = [[case[0, "masks"], case[1, "logit_shares"]] for case in cases]
+    sums = [
+        [m + e + h // 2 for m, e, h in zip(*row, both, strict=True)] for row, both in zip(words, halves, strict=True)
+    ]
     logits = [[(value + 2**36) % 2**37 - 2**36 for value in row] for row in sums]
     assert sum(len(set(row)) < len(row) for row in logits) >= 25
     assert sum(len(set(row)) == 1 for row in logits) >= 25
@@ -68,7 +86,7 @@ def test_ties_and_wraps_are_among_the_inputs() -> None:
 
 
 def test_a_changed_output_is_found() -> None:
-    record = RECORDS["argmax-semi-bin"]
+    record = RECORDS["discrete_gaussian-semi-bin"]
     name, values = record.raw[1][0]
     record = Recorded(record.name, record.step, record.protocol, record.cases, [list(lines) for lines in record.raw])
     record.raw[1][0] = (name, [values[0] ^ 1, *values[1:]])

@@ -22,8 +22,10 @@ def case(logits: list[int], fresh: tuple[int, ...], pads: tuple[int, ...]) -> Ca
     masks = [5, 11]
     found: dict[tuple[int, str], list[int]] = {
         (0, "masks"): masks,
+        (0, "mask_halves"): [1, 1],
         (0, "fresh_shares"): list(fresh),
-        (1, "logit_shares"): [(r - m) % (1 << LOGIT_BITS) for r, m in zip(logits, masks, strict=True)],
+        (1, "logit_shares"): [(r - m - h) % (1 << LOGIT_BITS) for r, m, h in zip(logits, masks, [1, 0], strict=True)],
+        (1, "logit_halves"): [1, 0],
     }
     return found | {(1, f"pad.{number}"): [pad] for number, pad in enumerate(pads)}
 

@@ -20,7 +20,13 @@ from capc_mpc.spdz.running import Limits, free_ports, run
 from support.mpc import HONEST_PARTY, machine, needs_mp_spdz
 
 STEP = steps.argmax(2, 8, 4, 1)
-CASE = {(0, "masks"): [1, 2], (0, "fresh_shares"): [3, 0], (1, "logit_shares"): [9, 0]}
+CASE = {
+    (0, "masks"): [1, 2],
+    (0, "mask_halves"): [1, 0],
+    (0, "fresh_shares"): [3, 0],
+    (1, "logit_shares"): [9, 0],
+    (1, "logit_halves"): [1, 1],
+}
 """Logits 10 and 2: class 0 wins, and the querying party's shares are -2 and 0 mod 16."""
 
 
@@ -99,7 +105,7 @@ from capc_mpc.spdz.machine import Machine
 from capc_mpc.spdz.running import run
 from capc_mpc.interface.steps import argmax
 home = Path({home!r})
-case = {{(0, "masks"): [1, 2], (1, "logit_shares"): [9, 0]}}
+case = {{(0, "masks"): [1, 2], (0, "mask_halves"): [1, 0], (1, "logit_shares"): [9, 0], (1, "logit_halves"): [1, 1]}}
 run(argmax(2, 8, 4, 1), [case], "semi2k", machine=Machine(home, "9", {{"semi2k": home / "semi2k-party.x"}}), cache=home)
 """
 
@@ -213,7 +219,9 @@ def test_ports_of_a_run_are_passed_by_until_it_has_ended() -> None:
         ([], "0 cases were given for a batch of 1"),
         ([{**CASE, (0, "masks"): [1]}], "masks of party 0: give 2 numbers of 8 bits"),
         ([{**CASE, (0, "masks"): [1, 256]}], "masks of party 0: give 2 numbers of 8 bits"),
-        ([{(0, "masks"): [1, 2]}], "party 1 was given no logit_shares"),
+        ([{**CASE, (0, "mask_halves"): [1, 2]}], "mask_halves of party 0: give 2 numbers of 1 bits"),
+        ([{(0, "masks"): [1, 2]}], "party 0 was given no mask_halves"),
+        ([{(0, "masks"): [1, 2], (0, "mask_halves"): [1, 0]}], "party 1 was given no logit_shares"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(tmp_path: Path, cases: list, message: str) -> None:

@@ -5,14 +5,24 @@ from fractions import Fraction
 
 import mpmath
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
 from capc.privacy.account import Account
-from capc.privacy.figures.statement import budget_statement, spent_statement, with_sampler_distance
-from capc.session.parameters import Charge, ReleasePolicy
+from capc.privacy.accountants.policies import policy_budget
+from capc.privacy.figures.statement import (
+    TERMS_EXCEED_DELTA,
+    PrivacyStatement,
+    budget_statement,
+    spent_statement,
+    with_sampler_distance,
+)
+from capc.session.parameters import Charge, NoiseName, ReleasePolicy
 from support.builders import confident_policy, make_account, make_parameters, make_policy
+from support.laws import real
+
+GUARANTEE = "guarantee of the enforced budget"
 
 
 def account_of(policy: ReleasePolicy, queries: int) -> Account:
@@ -61,10 +71,12 @@ def test_in_realised_mode_queries_that_were_withheld_are_paid_for_too() -> None:
     assert budget_statement(account, eta) == with_sampler_distance(budget_statement(account), most * eta)
 
 
-@pytest.mark.req("CAPC-ACCT-114")
+@pytest.mark.req("CAPC-ACCT-114", "CAPC-ACCT-117", "CAPC-ACCT-118")
 def test_exact_draws_cost_nothing_and_delta_never_exceeds_1() -> None:
     assert with_sampler_distance(STATEMENT, Fraction(0)) == STATEMENT
-    assert with_sampler_distance(STATEMENT, Fraction(1)).delta == 1
+    assert STATEMENT.label == GUARANTEE
+    grown = with_sampler_distance(STATEMENT, Fraction(1))
+    assert (grown.delta, grown.label) == (1, TERMS_EXCEED_DELTA)
     wide = budget_statement(account_of(make_policy(Fraction(1, 100)), 3))
     assert wide.epsilon > 1000
     assert with_sampler_distance(wide, Fraction(1, 1 << 300)).delta == 1
@@ -84,3 +96,48 @@ def test_many_draws_are_no_further_than_1_from_their_law() -> None:
 def test_what_is_no_distance_is_refused(distance: Fraction) -> None:
     with pytest.raises(InputError, match="sampler distance"):
         with_sampler_distance(STATEMENT, distance)
+
+
+def keeps_its_word(statement: PrivacyStatement, noise: Fraction, distance: Fraction) -> None:
+    """Delta has the noise's and the term, or is 1; nothing is promised where the term is more than the noise's."""
+    with mpmath.workdps(80):
+        added = (1 + mpmath.exp(real(min(statement.epsilon, Fraction(10**4))))) * real(distance)
+        assert statement.delta == 1 or real(statement.delta) >= real(noise) + added
+        assert statement.delta == 1 or real(statement.delta) <= real(noise) + added * (1 + mpmath.mpf(10) ** -9)
+        promised = statement.label == GUARANTEE
+        assert not (promised and added > real(noise))
+        too_much = statement.delta == 1 or added > real(noise) * (1 - mpmath.mpf(10) ** -9)
+        assert promised or too_much or not statement.guarantee
+        assert statement.label in str(statement)
+        assert (GUARANTEE in str(statement)) == promised
+
+
+EPSILONS = st.fractions(Fraction(1, 10), Fraction(900), max_denominator=50) | st.fractions(10, 30, max_denominator=9)
+DELTAS = st.integers(1, 30).map(lambda n: Fraction(1, 10**n)) | st.sampled_from([Fraction(99, 100), Fraction(1, 2)])
+DISTANCES = st.integers(20, 128).map(lambda bits: Fraction(1, 1 << bits)) | st.just(Fraction(0))
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ACCT-117", "CAPC-ACCT-118")
+@settings(max_examples=60)
+@given(epsilon=EPSILONS, delta=DELTAS, distance=DISTANCES, asked=st.integers(0, 3))
+@example(epsilon=Fraction(40), delta=Fraction(1, 10**5), distance=Fraction(1, 1 << 40), asked=1)
+@example(epsilon=Fraction(20), delta=Fraction(1, 10**5), distance=Fraction(1, 1 << 40), asked=1)
+def test_every_statement_has_its_term_or_promises_nothing(
+    epsilon: Fraction, delta: Fraction, distance: Fraction, asked: int
+) -> None:
+    policy = replace(make_policy(Fraction(2000), mechanism=NoiseName.ROUNDED_GAUSSIAN), epsilon=epsilon, delta=delta)
+    try:
+        budget = policy_budget(policy)
+    except InputError:
+        return  # outside of what any account can be opened for
+    account = Account(policy, 4, budget)
+    for query in range(asked):
+        if account.remaining_queries():
+            account.reserve(bytes(32), query, bytes(32))
+    for statement, cost in (
+        (budget_statement(account, distance), account.budget),
+        (spent_statement(account, distance), account.spent),
+    ):
+        keeps_its_word(statement, delta, min(Fraction(1), int(cost / account.cost.worst_case) * distance))
+    keeps_its_word(budget_statement(account), delta, Fraction(0))

@@ -76,7 +76,7 @@ def cases(draw, mode: str, logit_bits=st.integers(8, 20)) -> Case:
     )
     # The narrowest vote ring that the session admits: its edge is where a wrong bound would show.
     for vote_bits in range(2, 40):
-        widths = ParameterSet("property", width, vote_bits, grid_bits, fraction_bits, 4096, (46, 46, 17), 40, 0)
+        widths = ParameterSet("property", width, vote_bits, grid_bits, fraction_bits, 8, 4096, (56, 36, 17))
         parameters = Parameters(widths, num_classes, num_features, policy, variant)
         try:
             parameters.check_vote_range(num_answering)

@@ -16,7 +16,7 @@ import pytest
 
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, ROLE_CODES, Party, Role
 from capc.foundation.randomness import RandomSource, Seed, XofSource
-from capc.linear.bfv import blinding
+from capc.linear.bfv import masks
 from capc.models.architecture import Activation
 from capc.session.parameters import Charge
 from capc.session.session import Session
@@ -72,7 +72,7 @@ class Notes:
         encrypted: whether it is played with BFV.
         counts: of each batch's queries, by the number of the first.
         streams: of steps, in the order in which they were expanded.
-        blindings: the same of blinding seeds.
+        responses: the same of seeds of responses.
         made: how many streams there were, noted or not.
         engine: the two-party engine's name.
     """
@@ -81,7 +81,7 @@ class Notes:
     session: Session | None = None
     counts: dict[int, int] = field(default_factory=dict)
     streams: list[Stream] = field(default_factory=list)
-    blindings: list[Stream] = field(default_factory=list)
+    responses: list[Stream] = field(default_factory=list)
     made: int = 0
     engine: str = ""
 
@@ -89,9 +89,9 @@ class Notes:
         self.streams.append(Stream(seed, label, _drawing_step()))
         return NotingSource(by_label(seed, label), self.streams[-1])
 
-    def blind(self, seed: Seed, label: bytes) -> NotingSource:
-        self.blindings.append(Stream(seed, label, _drawing_step()))
-        return NotingSource(XofSource(seed, label), self.blindings[-1])
+    def respond(self, seed: Seed, label: bytes) -> NotingSource:
+        self.responses.append(Stream(seed, label, _drawing_step()))
+        return NotingSource(XofSource(seed, label), self.responses[-1])
 
 
 by_label, make_suite, open_session, label_batch = (
@@ -141,7 +141,7 @@ def played(number: int, *, encrypted: bool = False) -> Notes:
         patch.setattr(recorded, "reference_suite", noting_suite)
         patch.setattr(recorded, "open_collaboration", noting_session)
         patch.setattr(recorded, "label", noting_batch)
-        patch.setattr(blinding, "XofSource", notes.blind)
+        patch.setattr(masks, "XofSource", notes.respond)
         recorded.play(number, encrypted=encrypted)
     return notes
 
@@ -162,9 +162,9 @@ def differences(notes: Notes) -> Iterator[str]:
             yield from _pair_differences(notes, streams)
         else:
             yield from _step_differences(notes, step, streams)
-    yield from _blinding_differences(notes)
-    if notes.made != len(notes.streams) + len(notes.blindings):
-        yield f"{notes.made} streams, of which {len(notes.streams) + len(notes.blindings)} are the steps'"
+    yield from _response_differences(notes)
+    if notes.made != len(notes.streams) + len(notes.responses):
+        yield f"{notes.made} streams, of which {len(notes.streams) + len(notes.responses)} are the steps'"
 
 
 def _step_differences(notes: Notes, step: str, streams: list[Stream]) -> Iterator[str]:
@@ -177,9 +177,10 @@ def _step_differences(notes: Notes, step: str, streams: list[Stream]) -> Iterato
         yield f"{step}: drawn by {me} at query {query}, layer {layer}"
     ends = streams[0].label[start + CONTEXT - 11 : start + CONTEXT - 5]
     peer = next((each for each in session.answering_parties if party_bytes(each) in (ends[:3], ends[3:])), None)
-    place = Place(notes, peer, query, layer)
     wanted = []
     for other in _peers(entry["peers"], session, peer):
+        answering = peer if other.role is Role.QUERYING_PARTY else other if other.role is Role.ANSWERING_PARTY else None
+        place = Place(notes, answering, query, layer)
         pair = b"".join(sorted((own, party_bytes(other))))
         head = entry["label"].encode() + b"/" + own + session.tag + pair + numbers
         for part in dict.fromkeys(draw.get("part") for draw in entry["draws"]):
@@ -236,6 +237,8 @@ class Place:
             "C": lambda: parameters.num_classes,
             "d": lambda: parameters.num_features,
             "l": lambda: parameters.widths.logit_bits,
+            "T": lambda: parameters.widths.share_bits,
+            "E": lambda: 6 * parameters.widths.he_poly_degree,
             "w": lambda: parameters.widths.vote_bits,
         }[symbol]()
 
@@ -247,6 +250,8 @@ class Place:
 
 WHEN: dict[str, Callable[[Place], bool]] = {
     "with BFV": lambda place: place.notes.encrypted,
+    "with BFV, for AP": lambda place: place.notes.encrypted and place.answering is not None,
+    "with F_linear": lambda place: not place.notes.encrypted,
     "in realised mode": lambda place: place.notes.session.parameters.release.charge is Charge.REALISED,
     "with a threshold": lambda place: place.notes.session.parameters.release.threshold is not None,
     "but for the vote": lambda place: place.stage.activation is not Activation.VOTE,
@@ -269,16 +274,16 @@ def _pair_differences(notes: Notes, streams: list[Stream]) -> Iterator[str]:
         yield f"answering_party_send_vote: label {streams[0].label!r}"
 
 
-def _blinding_differences(notes: Notes) -> Iterator[str]:
-    """Three streams for each ciphertext, which the blinding seed's owner numbers from 0."""
+def _response_differences(notes: Notes) -> Iterator[str]:
+    """Three streams for each ciphertext, which the owner of a response's seed numbers from 0."""
     by_seed: dict[Seed, list[bytes]] = defaultdict(list)
-    for stream in notes.blindings:
+    for stream in notes.responses:
         by_seed[stream.seed].append(stream.label)
     for labels in by_seed.values():
         numbers = range(len(labels) // 3)
-        wanted = {TAGS[tag] + n.to_bytes(4, "little") for n in numbers for tag in ("ternary", "error", "flooding")}
+        wanted = {TAGS[tag] + n.to_bytes(4, "little") for n in numbers for tag in ("ternary", "error", "mask")}
         if len(labels) % 3 or set(labels) != wanted or len(wanted) != len(labels):
-            yield f"a blinding seed: {labels}"
+            yield f"the seed of a response: {labels}"
 
 
 def _placed(notes: Notes, at: str, query: int, layer: int) -> bool:

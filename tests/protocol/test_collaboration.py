@@ -226,9 +226,9 @@ def test_an_interrupted_query_leaves_all_parties_in_step(after: int) -> None:
 
 
 def test_a_layer_or_a_batch_too_large_for_one_stream_is_refused_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Elements of 2 bytes, 3 in the longest value, and 32 bytes for a seed: 3 queries fit 50 bytes, and 0 fit 37."""
+    """Elements of 3 bytes, 3 in the longest value, and 32 bytes for a seed: 3 queries fit 59 bytes, and 0 fit 37."""
     parameters, recorder = realised(), Recorder()
-    monkeypatch.setattr("capc.session.session.STREAM_LIMIT", 50)
+    monkeypatch.setattr("capc.session.session.STREAM_LIMIT", 59)
     collaboration = collaborate(parameters, observer=recorder)
     before = len(recorder.messages)
     with pytest.raises(InputError, match=r"4 queries at once, with 3 elements in a value of .*: at most 3 fit"):

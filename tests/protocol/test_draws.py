@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-import capc.linear.bfv.blinding
+import capc.linear.bfv.masks
 from capc.foundation import ring
 from capc.foundation.randomness import Seed, XofSource
 from capc.noise.release_noise import ReleaseNoise
@@ -38,7 +38,7 @@ def test_steps_draw_what_is_listed(number: int) -> None:
 def test_steps_draw_what_is_listed_under_encryption(number: int) -> None:
     notes = played(number, encrypted=True)
     assert list(draws.differences(notes)) == []
-    assert len(notes.blindings) > 2
+    assert len(notes.responses) > 2
 
 
 @pytest.mark.slow
@@ -108,9 +108,9 @@ def test_another_draw_is_seen(plant, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(draws.differences(draws.played(threshold))) != []
 
 
-def test_blinding_of_ciphertexts_in_another_order_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = capc.linear.bfv.blinding._stream
-    monkeypatch.setattr(capc.linear.bfv.blinding, "_stream", lambda seed, tag, number: stream(seed, tag, number + 1))
+def test_randomness_of_ciphertexts_in_another_order_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = capc.linear.bfv.masks._stream
+    monkeypatch.setattr(capc.linear.bfv.masks, "_stream", lambda seed, tag, number: stream(seed, tag, number + 1))
     assert list(draws.differences(draws.played(0, encrypted=True))) != []
 
 

@@ -12,10 +12,8 @@ from enum import Enum, StrEnum
 import pytest
 
 import capc
-from capc.foundation.randomness import fresh_seed
 from capc.foundation.single_use import SingleUse
-from capc.linear.bfv.blinding import blind
-from capc.linear.bfv.scheme import BfvLinear, encoding_for
+from capc.linear.bfv.scheme import BfvLinear
 from capc.linear.ideal import IdealLinear
 from capc.models.operators import Dense
 from capc.protocol.engine import ArgmaxCase, ReleaseCase, ReleaseOutcome
@@ -36,7 +34,6 @@ PUBLIC_ROOMS = {
 }
 PUBLIC = {
     "capc.protocol.network.Network": "an option",
-    "capc.privacy.allowance.PrivacyAllowance": "how many queries a model may answer; the distance reached is left out",
     "capc.models.architecture.Architecture": "public in a session",
     "capc.models.architecture.StageShape": "public in a session",
     "capc.session.channel.Channel": "names of parties and the session's digest",
@@ -70,7 +67,6 @@ PUBLIC = {
     "capc.two_party.garbling.concrete_bound.GarblingBound": "counts",
     "capc.job.job._Moment": "seconds and bytes",
     "capc.job.rendering.drawing.Drawing": "a figure of what the report of a run shows",
-    "capc.job.plan.AllowanceFolder": "a path",
     "capc.job.plan.Plan": "options and parameters; data sets show their type",
     "capc.job.state.PartyRecord": "what the report of a run shows",
     "capc.job.state.RoundRecord": "what the report of a run shows",
@@ -135,7 +131,7 @@ PUBLIC_NESTED = {
     "capc.models.importing.lower": "places and shapes; layers with weights show their type",
     "capc.job.options": "what an option admits",
 }
-SHOW_A_SHAPE = {"capc.linear.bfv.blinding.Blinding", "capc.linear.bfv.encoding.weights.EncodedWeights"}
+SHOW_A_SHAPE = {"capc.linear.bfv.encoding.weights.EncodedWeights"}
 """They show the operator that they are for, which is public."""
 READ_THEIR_FIELDS = {"capc.models.importing.quantise.QuantisationReport"}
 """Its representation is made of numbers that it computes, and takes no canary."""
@@ -230,16 +226,10 @@ def test_instances_of_the_protocol_show_nothing() -> None:
     ]
     for case in cases:
         assert repr(case) == str(case) == f"{case}" == f"<{type(case).__name__}>"
-    scheme = BfvLinear(ParameterSet.named("toy"))
-    _, public = scheme.generate_keys()
-    key = scheme.read_public_key(public)
-    encoding = encoding_for(scheme._context, Dense(3, 2), 1)
-    blinding = blind(key, encoding.responses[0].positions, fresh_seed(), 0)
-    assert "array" not in repr(blinding)
-    assert "[" not in repr(blinding).replace("[<", "")
+    secret_key = BfvLinear(ParameterSet.named("toy")).generate_secret_key()
+    assert repr(secret_key) == "SecretKey(<secret>)"
     ideal = IdealLinear(8)
-    secret, _ = ideal.generate_keys()
-    ideal.encrypt(secret, Dense(2, 1), [[201, 203]])
+    ideal.encrypt(ideal.generate_secret_key(), Dense(2, 1), [[201, 203]])
     assert "201" not in repr(ideal)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import hmac
-import json
 import re
 import tempfile
 from collections.abc import Callable
@@ -23,7 +22,6 @@ from capc.foundation.randomness import BytesSource, Seed, XofSource
 from capc.job.collaboration import _identity
 from capc.job.keeping.journal import Journal
 from capc.job.simulation import _root
-from capc.privacy.ledger.allowances import allowance_file
 from capc.privacy.ledger.chain import Head, next_link
 from capc.privacy.ledger.checkpoints import Checkpoint, next_state
 from capc.privacy.ledger.records import commitment_of
@@ -36,7 +34,7 @@ from capc_mpc import guardian_free
 from capc_spec.registry import ERROR_CODES, MESSAGE_TYPES, STEP_LABELS, TAGS, entries
 from capc_verify.vectors.derive import Source
 from capc_verify.vectors.operation import CALLER_ERRORS
-from support.builders import constant_model, make_account, make_parameters, make_policy, make_session
+from support.builders import make_account, make_parameters, make_policy, make_session
 from support.sources import Module, modules
 
 ROOT = Path(__file__).parents[2]
@@ -111,9 +109,8 @@ def test_the_table_of_parameter_sets_is_what_sessions_load() -> None:
     rows = [line.strip("| ").split(" | ") for line in text[text.index("| set |") :].splitlines()[2:]]
     names = sorted(file.stem for file in (ROOT / "spec/capc_spec/parameter_sets").glob("*.json"))
     assert [row[0] for row in rows] == names
-    for name, *numbers, primes, flooding, distance in rows:
-        primes_of_q, bits = tuple(map(int, primes.split(", "))), 0 if distance == "none" else int(distance[3:])
-        made = ParameterSet(name, *map(int, numbers), primes_of_q, int(flooding[2:]), bits)
+    for name, *numbers, primes in rows:
+        made = ParameterSet(name, *map(int, numbers), tuple(map(int, primes.split(", "))))
         assert made == ParameterSet.named(name)
 
 
@@ -145,15 +142,6 @@ def journal_frame() -> tuple[bytes, bytes]:
         return bytes.fromhex(journal.digest(B)), hmac.digest(journal._key, b"CaPC/0.1/journal-row" + B, "sha256")
 
 
-def allowance_frame() -> tuple[bytes, bytes]:
-    model = constant_model((2, 3), 1, 4)
-    layers = [{"biases": layer.biases, "weights": layer.weights} for layer in model.layers]
-    document = {"architecture": model.architecture.document(), "bits": 4, "layers": layers}
-    text = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-    name = allowance_file(Path(), "party", A, model).name
-    return name.encode(), f"party-{sha256(b'CaPC/0.1/allowance', A, text).hex()[:32]}.allowance".encode()
-
-
 def guardian_free_frame() -> tuple[bytes, bytes]:
     parameters = make_parameters(policy=replace(make_policy(), epsilon=Fraction(10**7)))
     with pytest.MonkeyPatch.context() as patch:
@@ -176,7 +164,6 @@ FRAMES: dict[str, Callable[[], tuple[bytes, bytes]]] = {
     "pairwise-mask": pair_frame,
     "guardian-free-binding": guardian_free_frame,
     "journal-row": journal_frame,
-    "allowance": allowance_frame,
     "ledger-link": lambda: (next_link(A, B), sha256(b"CaPC/0.1/ledger-link", A, B)),
     "ledger-head": lambda: (Head(A, 7, B).signed_bytes(), b"CaPC/0.1/ledger-head" + A + u(64, 7) + B),
     "ledger-commitment": lambda: (commitment_of(A + B), sha256(b"CaPC/0.1/ledger-commitment", A, B)),

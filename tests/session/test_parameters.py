@@ -27,25 +27,33 @@ PLAIN, CONFIDENT = make_policy(), confident_policy()
 
 
 def test_published_sets_are_those_of_the_specification() -> None:
-    assert ParameterSet.named("default") == ParameterSet("default", 37, 16, 4, 12, 8192, (48, 40, 40, 17), 88, 40)
-    assert ParameterSet.named("test") == ParameterSet("test", 32, 14, 3, 8, 4096, (46, 46, 17), 57, 0)
-    assert ParameterSet.named("toy") == ParameterSet("toy", 12, 10, 1, 2, 4096, (46, 46, 17), 57, 0)
+    primes = 56, 36, 17
+    assert ParameterSet.named("default") == ParameterSet("default", 37, 16, 4, 12, 8, 4096, primes)
+    assert ParameterSet.named("conservative") == ParameterSet("conservative", 37, 16, 4, 12, 8, 8192, primes)
+    assert ParameterSet.named("test") == ParameterSet("test", 32, 14, 3, 8, 8, 4096, primes)
+    assert ParameterSet.named("toy") == ParameterSet("toy", 12, 10, 1, 2, 8, 4096, primes)
 
 
 @pytest.mark.req("CAPC-PARAM-001")
 @pytest.mark.parametrize("name", ["", "Toy", "../toy", "toy.json"])
 def test_unknown_sets_are_refused_with_the_known_names(name: str) -> None:
-    with pytest.raises(
-        ParameterError, match=f"^parameter set '{name}' is unknown: choose one of default, fast, test, toy$"
-    ):
+    known = "choose one of conservative, default, test, toy$"
+    with pytest.raises(ParameterError, match=f"^parameter set '{name}' is unknown: {known}"):
         ParameterSet.named(name)
+
+
+@pytest.mark.req("CAPC-PARAM-001")
+def test_a_set_that_is_gone_names_the_one_to_take() -> None:
+    with pytest.raises(ParameterError, match=r"^parameter set 'fast' is gone: `default` is as fast now$"):
+        ParameterSet.named("fast")
 
 
 @pytest.mark.req("CAPC-PARAM-001")
 @pytest.mark.parametrize(
     ("field", "admitted", "refused"),
     [
-        ("logit_bits", [4, 59], [2, 0, -1, 60, 64]),
+        ("logit_bits", [4, 40], [2, 0, -1, 52, 64]),
+        ("guard_bits", [4, 16], [0, -1, 17]),
         ("vote_bits", [2, 64], [1, 0, -1, 65]),
         ("grid_bits", [0, 16], [-1, 17]),
         ("fraction_bits", [0, 10], [-1, 11, 12]),

@@ -34,16 +34,18 @@ def stream_of(step: str, request: AwaitingRequest, message: bytes, seed: Seed, l
 
 
 @pytest.mark.req("CAPC-HE-008")
-def test_mask_of_a_layer_is_the_first_of_its_stream() -> None:
-    """Element by element, for every layer: ceil(l / 8) bytes of SHAKE-256, reduced mod 2^l."""
+def test_share_of_a_layers_product_is_the_first_of_its_stream() -> None:
+    """Element by element, for every layer: ceil(T / 8) bytes of SHAKE-256, reduced mod 2^T; weights here are 0."""
     driver = fork("plain", voters(1, 1, 2))
     driver.run_query([0, 0])
     calls = [call for call in driver.calls if call.step is answering_party_evaluate_layer]
     assert len(calls) == sum(len(size) - 1 for size in SIZES)
     for call in calls:
         (after,) = [state for state in driver.states_of(AwaitingChoice) if state.request is call.state]
-        stream = stream_of("answering_party_evaluate_layer", call.state, *call.arguments, 2 * len(after.sums[0]))
-        expected = [int.from_bytes(stream[i : i + 2], "little") % 2**14 for i in range(0, len(stream), 2)]
+        stream = stream_of("answering_party_evaluate_layer", call.state, *call.arguments, 3 * len(after.sums[0]))
+        shares = [int.from_bytes(stream[i : i + 3], "little") % 2**22 for i in range(0, len(stream), 3)]
+        biases = call.state.party.model.layers[call.state.layer].biases
+        expected = [(share + (bias << 8)) % 2**22 for share, bias in zip(shares, biases, strict=True)]
         assert list(after.sums[0]) == expected
 
 
@@ -63,7 +65,7 @@ def test_label_seed_and_hash_key_come_from_a_stream_of_their_own() -> None:
 
 
 @pytest.mark.req("CAPC-ARG-005")
-def test_fresh_shares_are_not_the_masks() -> None:
+def test_fresh_shares_are_not_the_shares_of_sums() -> None:
     driver = fork("plain", voters(1, 1, 2))
     driver.run_query([0, 0])
     masks = {state.sums[0] for state in driver.states_of(AwaitingChoice)}

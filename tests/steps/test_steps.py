@@ -93,7 +93,7 @@ def check_shares(driver: Driver, features: Sequence[int]) -> None:
     for model, peer in zip(driver.models, driver.session.answering_parties, strict=True):
         logits = model.logits(features)
         last = len(model.layers) - 1
-        (mask,) = [
+        (theirs,) = [
             state.sums[0]
             for state in driver.states_of(AwaitingChoice)
             if (state.request.party.me, state.request.layer) == (peer, last)
@@ -105,7 +105,9 @@ def check_shares(driver: Driver, features: Sequence[int]) -> None:
         responses = driver.payloads_of(MessageType.LINEAR_RESPONSE).items()
         handle = next(sent for place, sent in responses if (place.sender, place.layer) == (peer, last))
         (share,) = driver.suite.linear.decrypt(None, model.architecture.stages[last].operator, 1, handle)
-        assert ring.add(share, mask, widths.logit_bits) == [z % 2**widths.logit_bits for z in logits]
+        # F_linear's shares have no error.
+        scaled = [(z << widths.guard_bits) % 2**widths.share_bits for z in logits]
+        assert ring.add(share, theirs, widths.share_bits) == scaled
 
 
 @pytest.mark.req("CAPC-AGG-004", "CAPC-AGG-001")

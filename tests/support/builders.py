@@ -31,10 +31,9 @@ def make_widths(logit_bits: int = 12, vote_bits: int = 11, grid_bits: int = 1, f
         vote_bits,
         grid_bits,
         fraction_bits,
+        toy.guard_bits,
         toy.he_poly_degree,
         toy.he_coefficient_bits,
-        toy.he_flood_bits,
-        toy.he_distance_bits,
     )
 
 

@@ -269,12 +269,12 @@ class Driver:
             peer: answering_party_begin_setup(session, suite, peer, model, self.draw_seed())
             for peer, model in zip(session.answering_parties, self.models, strict=True)
         }
-        starting, he_keys, offers = querying_party_begin_setup(session, suite, self.draw_seed())
+        starting, offers = querying_party_begin_setup(session, suite, self.draw_seed())
         from_guardian = privacy_guardian_begin_setup(session, suite)
         self.results += [starting, *flat(tuple(joining.values()))]
         choices, waiting = {}, []
         for me, (state, _) in joining.items():
-            first = {"key": he_keys[me], "offer": offers[me], "check": from_guardian[me]}
+            first = {"offer": offers[me], "check": from_guardian[me]}
             mask_keys = {other: keys[me] for other, (_, keys) in joining.items() if other != me}
             after, choices[me] = self._answer_setup(state, first, mask_keys)
             waiting.append(after)
@@ -288,10 +288,9 @@ class Driver:
             checks,
         )
         seed = self.draw_seed()
-        self.querying_party, trees = self.hand_over_all(choices, querying_party_finish_setup, starting, seed)
+        self.querying_party, he_keys, trees = self.hand_over_all(choices, querying_party_finish_setup, starting, seed)
         self.answering_parties = [
-            self.hand_over(QUERYING_PARTY, trees[state.joining.me], answering_party_finish_setup, state)
-            for state in waiting
+            self._finish_setup(state, he_keys[state.joining.me], trees[state.joining.me]) for state in waiting
         ]
         self.guardian = self.hand_over(
             QUERYING_PARTY, trees[PRIVACY_GUARDIAN], privacy_guardian_finish_setup, joining_guardian
@@ -300,15 +299,23 @@ class Driver:
             self._set_up_reverse()
 
     def _answer_setup(self, state: object, first: Mapping[str, bytes], mask_keys: Mapping[Party, bytes]) -> Any:
-        """Four kinds of messages reach one step."""
+        """Three kinds of messages reach one step."""
         seed = self.draw_seed()
 
         def answer(given: Mapping[Any, bytes]) -> Any:
             keys = {peer: given[peer] for peer in mask_keys if peer in given}
-            messages = given["key"], given["offer"], keys, given["check"]
+            messages = given["offer"], keys, given["check"]
             return self.consume(answering_party_answer_setup, state, *messages, seed)
 
         return self.deliver({**first, **mask_keys}, answer, mask_keys)
+
+    def _finish_setup(self, state: object, key: bytes, trees: bytes) -> Any:
+        """Two messages of the querying party reach one step."""
+
+        def finish(given: Mapping[Any, bytes]) -> Any:
+            return self.consume(answering_party_finish_setup, state, given["key"], given["trees"])
+
+        return self.deliver({"key": key, "trees": trees}, finish)
 
     def _set_up_reverse(self) -> None:
         """The second base transfers, in which answering parties offer."""

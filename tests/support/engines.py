@@ -39,7 +39,9 @@ class ClearEngine:
         rows = []
         for case in cases:
             sums = [m + e for m, e in zip(case.masks, case.logit_shares, strict=True)]
-            logits = [ring.signed(total % 2**widths.logit_bits, widths.logit_bits) for total in sums]
+            # Words of l + 1 bits, of which the lowest is dropped.
+            halves = [total % 2 ** (widths.logit_bits + 1) >> 1 for total in sums]
+            logits = [ring.signed(word, widths.logit_bits) for word in halves]
             winner = logits.index(max(logits))
             rows.append(tuple((int(c == winner) - s) % 2**widths.vote_bits for c, s in enumerate(case.fresh_shares)))
         return rows, EngineCost(100 * len(rows), 7)

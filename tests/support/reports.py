@@ -88,8 +88,6 @@ def run_report(
         "privacy": {
             "epsilon": 2.0,
             "delta": 1e-6,
-            "delta_of_noise": 1e-6,
-            "statistical_terms": 0.0,
             "label": NO_LABEL if simulated else LABEL,
             "realised": 1.25,
             "realised_label": NO_LABEL if simulated else "not a guarantee unless the counts were fixed in advance",

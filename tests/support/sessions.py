@@ -36,12 +36,11 @@ DIFFERENCES: dict[str, Callable[[], Session]] = {
     "parameters.grid_bits is": lambda: with_widths(grid_bits=0),
     "parameters.fraction_bits is": lambda: with_widths(fraction_bits=3),
     "parameters.he_poly_degree is": lambda: with_widths(he_poly_degree=8192),
-    "parameters.he_coefficient_bits[1] is": lambda: with_widths(he_coefficient_bits=(46, 45, 17)),
+    "parameters.he_coefficient_bits[1] is": lambda: with_widths(he_coefficient_bits=(56, 37, 17)),
     "parameters.he_coefficient_bits is a list of 3 here and a list of 2 there": lambda: with_widths(
-        he_coefficient_bits=(46, 46)
+        he_coefficient_bits=(56, 36)
     ),
-    "parameters.he_flood_bits is": lambda: with_widths(he_flood_bits=58),
-    "parameters.he_distance_bits is": lambda: with_widths(he_distance_bits=1),
+    "parameters.guard_bits is": lambda: with_widths(guard_bits=9),
     "parameters.num_classes is": lambda: make_session(replace(PARAMETERS, num_classes=4), [(2, 4, 4), (2, 4)]),
     "parameters.num_features is": lambda: make_session(replace(PARAMETERS, num_features=5), [(5, 4, 3), (5, 3)]),
     "parameters.mechanism is": lambda: with_release(mechanism=NoiseName.ROUNDED_GAUSSIAN),

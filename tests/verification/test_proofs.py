@@ -72,6 +72,7 @@ def test_the_widths_are_those_of_the_issue() -> None:
     assert (CLASSES, DEFAULT.logit_bits) == (10, 37)
 
 
+ADD_HALVES = "self._sum([left_half, *left], [right_half, *right], None)[1:]"
 SMALL = {"argmax": argmax(3, 6, 3), "realised": label_release(3, 6, "realised")}
 FAULTS_OF_PROGRAMS = {
     "the tie goes to the higher index": (
@@ -114,7 +115,30 @@ def test_a_fault_in_the_programs_text_is_found(fault: str, tmp_path: Path) -> No
         prove_program(*SMALL[name], folder=broken(tmp_path, old, new))
 
 
+SUM = "domain.add_halves(*shares, logit_bits)"
+
+
+@pytest.mark.req("CAPC-MPC-032", "CAPC-MPC-007", kind="proof")
+@pytest.mark.parametrize(
+    "other",
+    ["domain.add(shares[0], shares[2], logit_bits)", "domain.add_halves(*shares[:3], shares[1], logit_bits)"],
+    ids=["no half", "one party's half"],
+)
+def test_a_program_that_forgets_halves_is_found(other: str, tmp_path: Path) -> None:
+    with pytest.raises(NotProvedError):
+        prove_program(*SMALL["argmax"], folder=broken(tmp_path, SUM, other, "argmax.mpc"))
+
+
 FAULTS_OF_THE_LIBRARY = {
+    "ring: halves do not count": ("ring", "left + right + left_half * right_half", "left + right"),
+    "ring: a sum with halves is rounded up": (
+        "ring",
+        "left + right + left_half * right_half",
+        "left + right + left_half + right_half - left_half * right_half",
+    ),
+    "field: halves do not count": ("field", ADD_HALVES, "self._sum(left, right, None)"),
+    "binary: halves do not count": ("binary", ADD_HALVES, "self._sum(left, right, None)"),
+    "garbled: the carry of halves is dropped": ("garbled", ADD_HALVES, "_ripple(left, right, left_half)"),
     "ring: compares one bit too low": ("ring", "left.less_than(right, width - 1)", "left.less_than(right, width - 2)"),
     "ring: opens without reduction": (
         "ring",
@@ -166,13 +190,13 @@ def test_a_program_that_goes_past_the_library_is_refused(tmp_path: Path) -> None
         prove_program(*SMALL["argmax"], folder=folder)
 
 
-def broken(folder: Path, old: str, new: str) -> Path:
+def broken(folder: Path, old: str, new: str, name: str = "capc_lib.py") -> Path:
     copied = folder / "programs"
     shutil.copytree(PROGRAMS, copied)
-    library = copied / "capc_lib.py"
-    text = library.read_text()
+    file = copied / name
+    text = file.read_text()
     assert text.count(old) == 1
-    library.write_text(text.replace(old, new))
+    file.write_text(text.replace(old, new))
     return copied
 
 

@@ -53,6 +53,12 @@ def _opened(words: Sequence[Sequence[int]], width: int) -> list[int]:
     return [ring.signed(sum(shares) % (1 << width), width) for shares in zip(*words, strict=True)]
 
 
+def _logits(case: Case, width: int) -> list[int]:
+    """The signed logits that shares in half units stand for: sums, rounded down."""
+    halves = [sum(pair) // 2 for pair in zip(case[0, "mask_halves"], case[1, "logit_halves"], strict=True)]
+    return _opened([case[0, "masks"], case[1, "logit_shares"], halves], width)
+
+
 def _minus(numbers: Sequence[int], shares: Sequence[int], width: int, name: str) -> dict[str, int]:
     return {
         f"{name}.{place}": (number - share) % (1 << width)
@@ -62,7 +68,7 @@ def _minus(numbers: Sequence[int], shares: Sequence[int], width: int, name: str)
 
 def _argmax(step: Step, case: Case) -> dict[str, int]:
     logit_bits, vote_bits = map(int, step.arguments[1:3])
-    logits = _opened([case[0, "masks"], case[1, "logit_shares"]], logit_bits)
+    logits = _logits(case, logit_bits)
     return _minus(one_hot_argmax(logits), case[0, "fresh_shares"], vote_bits, "vote")
 
 
@@ -114,7 +120,7 @@ def _multi_label_vote(step: Step, case: Case) -> dict[str, int]:
         "tau": lambda: multi_label.tau_votes(tau[0], Fraction(*tau[1:])),
         "powerset": lambda: multi_label.powerset_votes(0),
     }
-    logits = _opened([case[0, "masks"], case[1, "logit_shares"]], logit_bits)
+    logits = _logits(case, logit_bits)
     return _minus(rules[rule]()(logits), case[0, "fresh_shares"], vote_bits, "vote")
 
 

@@ -30,7 +30,8 @@ def _case(step: Step, number: int, source: RandomSource) -> FullCase:
     for first, second, bound in _SHARED[step.program](step):
         width = _width(step, second)
         values = _values(len(case[second]), bound, number, source)
-        total = [sum(column) for column in zip([0] * len(values), *(case[key] for key in first), strict=True)]
+        known = [_carries(case)] if second == _LOGIT_SHARES else []
+        total = [sum(column) for column in zip([0] * len(values), *known, *(case[key] for key in first), strict=True)]
         case[second] = [(value - part) % (1 << width) for value, part in zip(values, total, strict=True)]
     return case
 
@@ -38,6 +39,14 @@ def _case(step: Step, number: int, source: RandomSource) -> FullCase:
 _Key = tuple[int, str]
 _Sharing = tuple[tuple[_Key, ...], _Key, int]
 """(Keys that are uniform, the key that completes the sum, largest magnitude of the sum)."""
+
+
+_LOGIT_SHARES: _Key = (1, "logit_shares")
+
+
+def _carries(case: FullCase) -> _Numbers:
+    """What both parties' halves of a logit add to it."""
+    return [mine & theirs for mine, theirs in zip(case[0, "mask_halves"], case[1, "logit_halves"], strict=True)]
 
 
 def _width(step: Step, key: _Key) -> int:
@@ -66,7 +75,7 @@ def _values(count: int, bound: int, number: int, source: RandomSource) -> _Numbe
 
 def _logits(step: Step) -> list[_Sharing]:
     bound = (1 << _width(step, (0, "masks")) - 2) - 1
-    return [(((0, "masks"),), (1, "logit_shares"), bound)]
+    return [(((0, "masks"),), _LOGIT_SHARES, bound)]
 
 
 def _release(step: Step) -> list[_Sharing]:

@@ -98,7 +98,7 @@ def program_file(name: str) -> Path:
 
 
 def argmax(num_classes: int, logit_bits: int, vote_bits: int, batch: int) -> Step:
-    """Step 1c. Party 0 is the answering party, 1 the querying party."""
+    """Step 1c. Party 0 is the answering party, 1 the querying party; shares of logits are in half units."""
     _require("argmax", "classes", num_classes, 2, MAX_CLASSES)
     return Step(
         "argmax",
@@ -107,8 +107,10 @@ def argmax(num_classes: int, logit_bits: int, vote_bits: int, batch: int) -> Ste
         batch=batch,
         fields=(
             Field(0, "masks", num_classes, logit_bits),
+            Field(0, "mask_halves", num_classes, 1),
             Field(0, "fresh_shares", num_classes, vote_bits, uniform=True),
             Field(1, "logit_shares", num_classes, logit_bits),
+            Field(1, "logit_halves", num_classes, 1),
         ),
         outputs=tuple(Output(1, f"vote.{c}", vote_bits) for c in range(num_classes)),
     )
@@ -187,7 +189,10 @@ def multi_label_vote(
     batch: int,
     tau: tuple[int, Fraction] | None = None,
 ) -> Step:
-    """Step 1c of `binary`, `tau` or `powerset` voting; ``tau`` is (grid bits, tau squared), for that rule only."""
+    """Step 1c of `binary`, `tau` or `powerset` voting; ``tau`` is (grid bits, tau squared), for that rule only.
+
+    Shares of logits are in half units, as of :func:`argmax`.
+    """
     _require(
         "multi_label_vote", "labels", num_labels, 1, MAX_CLASSES.bit_length() - 1 if rule == "powerset" else MAX_CLASSES
     )
@@ -202,8 +207,10 @@ def multi_label_vote(
         batch=batch,
         fields=(
             Field(0, "masks", num_labels, logit_bits),
+            Field(0, "mask_halves", num_labels, 1),
             Field(0, "fresh_shares", votes, vote_bits, uniform=True),
             Field(1, "logit_shares", num_labels, logit_bits),
+            Field(1, "logit_halves", num_labels, 1),
         ),
         outputs=tuple(Output(1, f"vote.{v}", vote_bits) for v in range(votes)),
     )

@@ -1,6 +1,7 @@
 """Evidence on record: runs on the real machine, as data that tests replay everywhere.
 
 One file per step holds the inputs once, and for each protocol the command, every party's raw outputs and the costs.
+It names the text of the program that ran (:mod:`capc_mpc.measuring.program_text`): of another it is no evidence.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from capc.foundation.randomness import Seed, XofSource
 from capc_mpc.interface import steps
@@ -18,6 +20,7 @@ from capc_mpc.interface.encoding import FullCase, decode
 from capc_mpc.interface.protocols import protocol_named
 from capc_mpc.interface.sampling import sample_cases
 from capc_mpc.interface.steps import Step
+from capc_mpc.measuring.program_text import program_digest
 from capc_mpc.spdz.machine import Machine
 from capc_mpc.spdz.running import Limits, MpcRun, run
 from capc_spec.registry import TAGS
@@ -33,6 +36,8 @@ PROTOCOLS = (
     "replicated-bin",
     "yao",
 )
+AWAITING = frozenset({"argmax", "multi_label_vote_binary", "multi_label_vote_tau", "multi_label_vote_powerset"})
+"""Steps whose programs changed after their runs were recorded: what is on file is of the text before."""
 _SEED = Seed(bytes(range(32)))
 """Public: recorded inputs are no secrets, and anybody can draw them again."""
 
@@ -90,17 +95,28 @@ def folder() -> Path:
     return Path(str(resources.files("capc_mpc") / "evidence_data"))
 
 
+def is_of_the_present_text(name: str) -> bool:
+    """Whether a step's file holds runs of the program as it is now."""
+    text: str = _document(name)["text"]
+    return text == program_digest(recorded_steps()[name].program)
+
+
 def record(name: str, protocols: Sequence[str], machine: Machine, limits: Limits) -> Path:
-    """Runs a step under each protocol and writes, or completes, its file."""
+    """Runs a step under each protocol and writes its file, or completes one that is of the same text."""
     step = recorded_steps()[name]
-    path = folder() / f"{name}.json"
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"runs": {}}
+    path, text = folder() / f"{name}.json", program_digest(step.program)
     cases = recorded_cases(name, step)
-    runs = kept["runs"]
+    runs = _document(name)["runs"] if path.is_file() and is_of_the_present_text(name) else {}
     for protocol in protocols:
         done = run(step, cases, protocol, model=protocol_named(protocol).model, limits=limits, machine=machine)
         runs[protocol] = _entry(step, done)
-    document = {"program": step.program, "arguments": step.arguments, "inputs": _columns(cases), "runs": runs}
+    document = {
+        "program": step.program,
+        "arguments": step.arguments,
+        "inputs": _columns(cases),
+        "runs": runs,
+        "text": text,
+    }
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(document, separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8")
     return path
@@ -125,8 +141,8 @@ def _columns(cases: Cases) -> dict[str, list[list[int]]]:
 
 
 def load(name: str) -> list[Recorded]:
-    """Every recorded run of a step."""
-    document = json.loads((folder() / f"{name}.json").read_text(encoding="utf-8"))
+    """Every recorded run of a step, whose file is of the present text."""
+    document = _document(name)
     step = steps.parse(document["program"], document["arguments"])
     records = []
     for protocol, entry in document["runs"].items():
@@ -135,6 +151,11 @@ def load(name: str) -> list[Recorded]:
         raw = [[(line[0], line[1]) for line in lines] for lines in entry["raw"]]
         records.append(Recorded(name, step, protocol, cases, raw))
     return records
+
+
+def _document(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((folder() / f"{name}.json").read_text(encoding="utf-8"))
+    return document
 
 
 def _key(text: str) -> tuple[int, str]:

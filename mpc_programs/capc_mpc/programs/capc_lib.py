@@ -48,9 +48,17 @@ class Ring:
         """``count`` words from a party's input, each 0 <= number < 2^width; a word's cases follow one another."""
         return [sint.get_input_from(player, size=self.batch) for _ in range(count)]
 
+    def input_flags(self, player, count):
+        """``count`` flags from a party's input, each 0 or 1."""
+        return [sint.get_input_from(player, size=self.batch) for _ in range(count)]
+
     def add(self, left, right, width):
         """left + right mod 2^width."""
         return left + right
+
+    def add_halves(self, left, left_half, right, right_half, width):
+        """(left + left_half / 2) + (right + right_half / 2), rounded down, mod 2^width."""
+        return left + right + left_half * right_half
 
     def subtract(self, left, right, width):
         """left - right mod 2^width."""
@@ -139,9 +147,17 @@ class Boolean:
         inputb(*[argument for word in rows for limb in word for row in limb for argument in (player, row.n, 0, row)])
         return [[bit for limb in word for bit in sbits.trans(limb)] for word in rows]
 
+    def input_flags(self, player, count):
+        """``count`` flags from a party's input, as words of one bit."""
+        return [flag for (flag,) in self.input_words(player, count, 1)]
+
     def add(self, left, right, width):
         """left + right mod 2^width."""
         return self._sum(left, right, None)
+
+    def add_halves(self, left, left_half, right, right_half, width):
+        """(left + left_half / 2) + (right + right_half / 2), rounded down, mod 2^width: the lowest bit is not made."""
+        return self._sum([left_half, *left], [right_half, *right], None)[1:]
 
     def subtract(self, left, right, width):
         """left - right mod 2^width, as left + NOT right + 1."""

@@ -86,7 +86,6 @@ def _figure(statement: PrivacyStatement) -> dict[str, object]:
     return {
         "epsilon": decimal_text(statement.epsilon),
         "delta": decimal_text(statement.delta),
-        "statistical_terms": decimal_text(statement.terms),
         "adjacency": str(statement.adjacency),
         "method": statement.method,
         "mechanism": statement.mechanism,
@@ -109,7 +108,7 @@ def _show(found: Mapping[str, object], console: Console) -> None:
     if methods is None:
         figure: Any = found
         console.print(f"  figure: epsilon <= {figure['epsilon']} at delta = {figure['delta']}", highlight=False)
-        for line in _lines(figure, ("rounding_of_answer", "statistical_terms", "adjacency", "method", *_PARTS)):
+        for line in _lines(figure, ("rounding_of_answer", "adjacency", "method", *_PARTS)):
             console.print(f"    {line}", highlight=False, soft_wrap=True)
     else:
         _show_comparison(methods, console)

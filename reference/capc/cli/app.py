@@ -16,7 +16,7 @@ from capc.cli.account_app import account_app
 from capc.cli.command_options import JSON, takes
 from capc.foundation.environment import installed_version
 from capc.foundation.errors import InputError
-from capc.job.options import OF_THE_PROTOCOL
+from capc.job.options import OF_THE_PROTOCOL, WITHDRAWN
 
 app = typer.Typer(
     name="capc",
@@ -156,8 +156,6 @@ RUN_OPTIONS = {
     "ledger_key": ("FILE", "Signing key of the ledger. Default: its name with .key added."),
     "journal": ("FILE", "Which rows were asked, and their labels. Default: in your own state, for the ledger."),
     "ask_again": ("yes|no", "Ask rows that were asked before, and pay again. Default: no."),
-    "allowance": ("DIR", "Go on from the models' circuit-privacy allowances here. Default: beside the ledger."),
-    "allowance_queries": ("N", "Queries that each model is declared for, ever. Default: 65536."),
     "data_set": ("NAME", "What the ledger protects, for its life. Default: the file's name."),
     "json": ("FILE", "Write the report as JSON; - is stdout."),
     "html": ("FILE", "Write the report as one page for a browser."),
@@ -193,7 +191,7 @@ SIMULATE_OPTIONS = {name: told for name, told in RUN_OPTIONS.items() if name not
 
 
 @app.command()
-@takes(RUN_OPTIONS, PANELS)
+@takes(RUN_OPTIONS, PANELS, WITHDRAWN)
 def run(given: dict[str, str]) -> Finished:
     """Label real queries under encryption and differential privacy, then retrain and report.
 
@@ -207,7 +205,7 @@ def run(given: dict[str, str]) -> Finished:
 
 
 @app.command()
-@takes(SIMULATE_OPTIONS, PANELS)
+@takes(SIMULATE_OPTIONS, PANELS, WITHDRAWN)
 def simulate(given: dict[str, str]) -> Finished:
     """Do the same with the ideal functionality in the clear: for studies, with no guarantee.
 

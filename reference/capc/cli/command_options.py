@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter, Signature
 from typing import Annotated, TypeVar
 
@@ -17,7 +17,7 @@ JSON = {"json": ("FILE", "Write the answer as JSON; - is stdout.")}
 
 
 def takes(
-    options: Told, panels: Mapping[str, str] | None = None
+    options: Told, panels: Mapping[str, str] | None = None, withdrawn: Iterable[str] = ()
 ) -> Callable[[Callable[[dict[str, str]], T]], Callable[..., T]]:
     """Makes a command of a function of the options that were given, as text, by name.
 
@@ -26,19 +26,20 @@ def takes(
     Args:
         options: in the order of the help.
         panels: under which heading the help shows an option, by the first one of each heading; None for one list.
+        withdrawn: options that the help does not show, and that the command refuses in words of its own.
     """
     under: dict[str, str | None] = {}
     heading: str | None = None
     for name in options:
         heading = under[name] = (panels or {}).get(name, heading)
-    parameters = [
-        Parameter(
-            name,
-            Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[str | None, typer.Option(metavar=metavar, help=told, rich_help_panel=under[name])],
-        )
+    shown = {
+        name: typer.Option(metavar=metavar, help=told, rich_help_panel=under[name])
         for name, (metavar, told) in options.items()
+    }
+    hidden = {name: typer.Option(hidden=True) for name in withdrawn}
+    parameters = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option])
+        for name, option in (shown | hidden).items()
     ]
 
     def with_options(command: Callable[[dict[str, str]], T]) -> Callable[..., T]:

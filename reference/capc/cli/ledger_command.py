@@ -147,7 +147,6 @@ def _readings(log: LedgerLog) -> dict[str, str]:
 def _hypotheses(log: LedgerLog) -> tuple[str, ...]:
     """What the figures need; a ledger cannot know the sessions that it was charged for."""
     unknown = (
-        "no session used a parameter set for tests",
         "noise was drawn exactly: where it was sampled inside MPC, delta grows by (1 + e^epsilon) times the distance "
         "of all draws from their law",
     )

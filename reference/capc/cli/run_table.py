@@ -7,16 +7,16 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
-from capc.job.report import agreement, concrete_bound, costs, enforced_label, enforced_statement, realised_statement
+from capc.job.report import agreement, concrete_bound, costs, enforced_label
 from capc.job.state import JobState, Status
 from capc.learning.metrics import Score
+from capc.privacy.figures.statement import budget_statement, spent_statement
 from capc.privacy.ledger import Ledger
 from capc.two_party.garbling.concrete_bound import GarblingBound
 
 _ENDINGS = {
     Status.COMPLETE: "Complete: every planned query was asked.",
     Status.BUDGET_EXHAUSTED: "Stopped: the budget does not allow another query.",
-    Status.ALLOWANCE_EXHAUSTED: "Stopped: an answering party's circuit privacy was declared for no more queries.",
     Status.INTERRUPTED: "Interrupted: this is what was done until then.",
 }
 
@@ -72,9 +72,9 @@ def _summary(state: JobState) -> Table:
     table.add_row("correct", f"{told['correct']} of {told['released']} released labels are those of the data")
     table.add_row("engine", _engine(state))
     table.add_row("noise", f"sigma = {float(state.account.policy.sigma):g} votes on each class")
-    enforced = enforced_statement(state)
+    enforced = budget_statement(state.account)
     table.add_row("enforced", str(enforced).replace(enforced.label, enforced_label(state)))
-    realised = realised_statement(state)
+    realised = spent_statement(state.account)
     label = enforced_label(state) if state.plan.simulated else realised.label
     table.add_row("realised", str(realised).replace(realised.label, label))
     bound = concrete_bound(state)

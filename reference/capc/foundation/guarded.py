@@ -11,30 +11,34 @@ Source: a guard bit as in SiRnn's truncation (Rathee et al., IEEE S&P 2021). Spe
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, TypeVar
 
 from capc.foundation import ring
 
-Share = TypeVar("Share", int, "NDArray[np.uint64]")
+Share = TypeVar("Share")
+"""An integer, or an array of unsigned words."""
+
+GUARD_BITS = 8
+"""h of every published set."""
 
 
 def room(guard_bits: int) -> int:
-    """The largest |v| that is dropped without a trace, h >= 2."""
-    return (1 << guard_bits - 2) - 1
+    """The largest |v| that is dropped without a trace, for h >= 1."""
+    return max((1 << guard_bits >> 2) - 1, 0)
 
 
 def evaluator_word(share: Share, guard_bits: int) -> Share:
     """The l + 1 bits of the querying party's share."""
-    return cast(Share, share >> guard_bits - 1)
+    number: Any = share
+    word: Share = number >> guard_bits - 1
+    return word
 
 
 def garbler_word(share: Share, logit_bits: int, guard_bits: int) -> Share:
     """The l + 1 bits of the answering party's share, to which a room for v and half of a bit are added first."""
-    mask = (1 << logit_bits + guard_bits) - 1
-    return cast(Share, ((share + (3 << guard_bits - 2)) & mask) >> guard_bits - 1)
+    number: Any = share
+    moved: Share = (number + (3 << guard_bits >> 2)) & (1 << logit_bits + guard_bits) - 1
+    return evaluator_word(moved, guard_bits)
 
 
 def opened(evaluator: int, garbler: int, logit_bits: int) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from capc.job.config import Budgets, JobConfig
-from capc.job.keeping.files import allowances_folder, heads_folder
+from capc.job.keeping.files import beside, heads_folder
 from capc.job.keeping.journal import check_place, default_folder
-from capc.job.options import OF_THE_PROTOCOL, flag
+from capc.job.options import OF_THE_PROTOCOL, WITHDRAWN_ALLOWANCES, flag
 from capc.learning.baselines import DP_SGD_LEAST_EPSILON, Baseline, dp_sgd_is_installed
 from capc.privacy.multi_label import SetRule
 from capc.protocol.engine import EMBEDDED
@@ -28,13 +28,9 @@ def check_together(config: JobConfig, *, simulated: bool) -> None:
     _check_label_sets(config, simulated=simulated)
     if config.keep is not None and not _may_be_folder(config.keep):
         raise config.refusal("keep", "a file is in its place: name a folder")
-    if config.allowance is not None and not _may_be_folder(config.allowance):
-        raise config.refusal("allowance", "a file is in its place: name a folder")
     if config.network is not None and config.vote_variant is not None:
         raise config.refusal("network", f"it chooses the vote's variant: leave out {flag('vote_variant')}, or this")
     _check_ledger(config)
-    if "allowance_queries" in config.places and config.allowance is None and config.ledger is None:
-        raise config.refusal("allowance_queries", f"give {flag('allowance')} too, or leave this out")
     if config.prepare and config.engine != EMBEDDED.name:
         raise config.refusal(
             "prepare", f"only the embedded engine prepares batches: leave out {flag('engine')}, or this"
@@ -114,9 +110,8 @@ def _check_ledger(config: JobConfig) -> None:
             raise config.refusal(name, f"give {flag('ledger')} too, or leave this out")
     if config.ledger is not None and not _may_be_folder(heads_folder(config.ledger)):
         raise config.refusal("ledger", f"a file is in the place of {heads_folder(config.ledger)}: name another ledger")
-    if config.ledger is not None and config.allowance is None and not _may_be_folder(allowances_folder(config.ledger)):
-        remedy = f"a file is in the place of {allowances_folder(config.ledger)}: give {flag('allowance')} too"
-        raise config.refusal("ledger", remedy)
+    if config.ledger is not None and (kept := beside(config.ledger, ".allowances")).exists():
+        raise config.refusal("ledger", f"{kept} {WITHDRAWN_ALLOWANCES}: remove it")
     if config.ledger is not None:
         with config.placing("journal"):
             check_place(config.journal or default_folder() / "journal", config.ledger)

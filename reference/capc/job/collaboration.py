@@ -6,27 +6,15 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from fractions import Fraction
 
-from capc.foundation.errors import InputError
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party, organisation
 from capc.job.keeping.files import heads_folder
-from capc.job.plan import AllowanceFolder
 from capc.job.state import Labeller
 from capc.linear.bfv import BfvLinear, PooledLinear
 from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.privacy.accountants.policies import certify, policy_budget
-from capc.privacy.allowance import PrivacyAllowance
-from capc.privacy.ledger import (
-    Ledger,
-    StoredAllowance,
-    Terms,
-    allowance_file,
-    check_proof,
-    load_known_head,
-    save_known_head,
-)
+from capc.privacy.ledger import Ledger, Terms, check_proof, load_known_head, save_known_head
 from capc.protocol.collaboration import Collaboration, PreparedQueries, QueryResult
 from capc.protocol.costs import StepCost
 from capc.protocol.embedded_methods import EMBEDDED
@@ -47,7 +35,6 @@ def open_collaboration(
     parties: Sequence[int] = (),
     *,
     engine: SecureEngine | None = None,
-    allowances: AllowanceFolder | None = None,
     workers: int = 0,
 ) -> Labeller:
     """Sets up the protocol. All of its randomness comes from the operating system (CAPC-RUN-002).
@@ -58,21 +45,19 @@ def open_collaboration(
         account: charged for each query.
         parties: numbers of the organisations, the one that asks first; in their order if none are given.
         engine: of steps 1c and 3; None is the embedded one.
-        allowances: where answering parties keep theirs; None begins new ones.
         workers: processes that share the work of HE with this one; they end with the collaboration.
 
     Raises:
-        InputError: a model is not admitted, an answering party's allowance cannot be used or is spent, or the account's
-            budget does not keep its policy's epsilon, or its joint cost is too low.
+        InputError: a model is not admitted, or the account's budget does not keep its policy's epsilon, or its joint
+            cost is too low.
     """
     certify(account.policy, account.budget)
     names = [organisation(number) for number in parties or range(len(models) + 1)]
     session = open_session(parameters, models, names)
-    kept = None if allowances is None else open_allowances(allowances, session, models, names[1:])
     linear = PooledLinear(parameters.widths, workers) if workers else BfvLinear(parameters.widths)
     suite = reference_suite(parameters, linear, VectorisedTwoParty())
     methods = EMBEDDED if engine is None else with_engine(engine)
-    collaboration = Collaboration(session, models, suite, account, methods=methods, allowances=kept)
+    collaboration = Collaboration(session, models, suite, account, methods=methods)
     return LedgerWatch(collaboration, session, account, names[1:]) if isinstance(account, Ledger) else collaboration
 
 
@@ -94,30 +79,6 @@ def open_session(parameters: Parameters, models: Sequence[QuantisedModel], names
         Participant(PRIVACY_GUARDIAN, _identity(str(PRIVACY_GUARDIAN))),
     )
     return Session(parameters, fresh_session_id(secrets.token_bytes), participants)
-
-
-def open_allowances(
-    folder: AllowanceFolder, session: Session, models: Sequence[QuantisedModel], names: Sequence[str]
-) -> list[StoredAllowance]:
-    """The allowance of each answering party's model, made or continued (CAPC-RUN-015).
-
-    Raises:
-        InputError: a file cannot be used, or was declared for another number of queries; or nothing of it is left.
-    """
-    goal = PrivacyAllowance(Fraction(1, 1 << session.parameters.widths.he_distance_bits), folder.queries)
-    kept = []
-    answering = [entry for entry in session.participants if entry.party in session.answering_parties]
-    for entry, model, name in zip(answering, models, names, strict=True):
-        try:
-            kept.append(StoredAllowance(allowance_file(folder.path, name, entry.identity, model), goal))
-        except InputError as error:
-            raise InputError(f"{error} ({folder.place})") from None
-        if not kept[-1].value.remaining:
-            raise InputError(
-                f"{name}: its model has answered all of the {folder.queries} queries that its circuit privacy "
-                f"was declared for ({folder.place}): train a new model"
-            )
-    return kept
 
 
 class LedgerWatch:
@@ -160,7 +121,7 @@ class LedgerWatch:
         return self._collaboration.results
 
     def remaining_queries(self) -> int:
-        """How many queries the ledger and every answering party's allowance still admit."""
+        """How many queries the ledger still admits."""
         return self._collaboration.remaining_queries()
 
     def label_batch(self, queries: Sequence[Sequence[int]]) -> list[QueryResult]:

@@ -15,6 +15,7 @@ from typing import Annotated, get_type_hints
 from capc.foundation.errors import InputError
 from capc.job.options import (
     NAME_LENGTH,
+    WITHDRAWN,
     Option,
     OptionValue,
     choice,
@@ -30,7 +31,6 @@ from capc.learning.baselines import Baseline
 from capc.learning.data import MAX_CLASSES, MAX_ROWS, Scaling, no_file_because
 from capc.learning.partition import Division, Partition, Skewed
 from capc.learning.strategies import Strategy
-from capc.privacy.allowance import DEFAULT_QUERIES
 from capc.privacy.multi_label import SetRule
 from capc.protocol.engine import EMBEDDED
 from capc.protocol.network import NetworkName
@@ -39,7 +39,6 @@ from capc.session.session import MAX_ANSWERING, MAX_QUERIES
 
 MAX_BATCH = 4096
 MAX_WORKERS = 256
-MAX_DECLARED = 1 << 32
 MAX_ROUNDS = 1000
 MAX_ALPHA = Fraction(10**6)
 MAX_SIZE_RATIO = Fraction(10**4)
@@ -114,9 +113,6 @@ class JobConfig:
         journal: where the querying party keeps which rows it asked and the labels that it bought; None takes a file in
             the user's own state, named by the ledger's identity.
         ask_again: whether rows may be asked that were asked before.
-        allowance: the folder of the answering parties' circuit-privacy allowances, continued from run to run; None
-            takes one beside the ledger, and without a ledger begins new ones.
-        allowance_queries: how many queries each answering party's model is declared for.
         data_set: the name under which the ledger protects the data; None takes the name of the file.
         places: where each option was given that was given, by name.
     """
@@ -172,8 +168,6 @@ class JobConfig:
     ledger_key: Annotated[Path | None, file_name("the file of the ledger's signing key")] = None
     journal: Annotated[Path | None, file_name("the querying party's journal, which is made if it is not there")] = None
     ask_again: Annotated[bool, yes_or_no()] = False
-    allowance: Annotated[Path | None, file_name("a folder, which is made if it is not there")] = None
-    allowance_queries: Annotated[int, whole(1, MAX_DECLARED)] = DEFAULT_QUERIES
     data_set: Annotated[
         str | None, named(f"a name of the protected data that outlives its files, of up to {NAME_LENGTH} characters")
     ] = None
@@ -236,8 +230,8 @@ def resolve(flags: Mapping[str, str], file: Path | None = None, raw: Mapping[str
         raw: what the file holds, if it was read already.
 
     Raises:
-        InputError: the file cannot be read or holds an unknown key, or a value has a wrong type or range. Every
-            value is checked, also one that a flag overrides.
+        InputError: the file cannot be read or holds an unknown key, a value has a wrong type or range, or an option is
+            withdrawn. Every value is checked, also one that a flag overrides.
     """
     values: dict[str, OptionValue] = {}
     places: dict[str, str] = {}
@@ -264,18 +258,20 @@ def read_options(file: Path, besides: Sequence[str] = ()) -> dict[str, object]:
     """
     raw = _read_toml(file)
     for name in raw:
-        if name not in OPTIONS and name not in besides:
+        if name not in OPTIONS and name not in WITHDRAWN and name not in besides:
             known = ", ".join((*besides, *OPTIONS))
             raise InputError(f"{name} ({file}): this option is unknown: choose from {known}")
     return raw
 
 
 def _checked(name: str, raw: object, place: str, *, from_text: bool) -> OptionValue:
+    shown = " ".join(str(raw).split())
+    if name in WITHDRAWN:
+        raise InputError(f"{name} = {shown} ({place}): {WITHDRAWN[name]}")
     kind = OPTIONS[name]
     try:
         return kind.from_text(str(raw)) if from_text else kind.from_value(raw)
     except ValueError:
-        shown = " ".join(str(raw).split())
         raise InputError(f"{name} = {shown} ({place}): choose {kind.remedy}") from None
 
 

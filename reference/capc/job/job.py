@@ -193,7 +193,7 @@ class Job:
         while left and rows:
             count = min(self.state.plan.config.batch, left, labeller.remaining_queries())
             if not count:
-                return self._exhausted(turn, 1)
+                return Status.BUDGET_EXHAUSTED
             # Another run on the same journal may have asked some of them in the meantime.
             batch = turn.purse.take(rows[:count])
             rows = rows[count:]
@@ -202,9 +202,9 @@ class Job:
             try:
                 self._ask_batch(asking, batch)
             except BudgetExhaustedError:
-                # Another process charged the same ledger or allowance in the meantime.
+                # Another process charged the same ledger in the meantime.
                 self._take_back(turn, batch)
-                return self._exhausted(turn, len(batch))
+                return Status.BUDGET_EXHAUSTED
             left -= len(batch)
         return Status.COMPLETE
 
@@ -212,11 +212,6 @@ class Job:
         """Of a batch that was refused, what was not asked."""
         done = {record.row for record in self.state.asked_by(turn)}
         turn.purse.take_back([row for row in batch if row not in done])
-
-    def _exhausted(self, turn: Turn, count: int) -> Status:
-        """What does not suffice for ``count`` queries: the account, or an allowance if the account does."""
-        enough = turn.account.remaining_queries() >= count
-        return Status.ALLOWANCE_EXHAUSTED if enough else Status.BUDGET_EXHAUSTED
 
     def _ask_batch(self, asking: _Round, rows: Sequence[int]) -> None:
         plan, turn, labeller = self.state.plan, asking.turn, asking.labeller
@@ -298,7 +293,7 @@ def _counts(codes: Indices, values: int) -> tuple[int, ...]:
 def _opener_of(plan: Plan) -> Opener:
     if plan.simulated:
         return partial(open_simulation, seed=plan.config.seed, voting=plan.voting)
-    return partial(open_collaboration, engine=plan.engine, allowances=plan.allowances, workers=plan.config.workers)
+    return partial(open_collaboration, engine=plan.engine, workers=plan.config.workers)
 
 
 def _close(account: Account) -> None:

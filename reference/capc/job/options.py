@@ -17,9 +17,13 @@ NAME_LENGTH = 200
 
 OF_THE_PROTOCOL = (
     *("engine", "declare_model", "prepare", "workers", "vote_variant", "network"),
-    *("ledger", "ledger_key", "journal", "ask_again", "data_set", "allowance", "allowance_queries"),
+    *("ledger", "ledger_key", "journal", "ask_again", "data_set"),
 )
 """Options that say how the protocol runs and what it keeps: a simulation runs none, and keeps nothing."""
+
+WITHDRAWN_ALLOWANCES = "was for circuit-privacy allowances, which are gone, as HE responses are masked perfectly"
+WITHDRAWN = dict.fromkeys(("allowance", "allowance_queries"), f"this {WITHDRAWN_ALLOWANCES}: leave it out")
+"""Options of earlier versions, as flags and in files, and what is said to whoever still gives them."""
 
 
 @dataclass(frozen=True)

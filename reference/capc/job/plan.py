@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from importlib.metadata import entry_points
-from pathlib import Path
-from typing import NamedTuple
 
 from capc.foundation.errors import InputError, ParameterError
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party, organisation
 from capc.job.advice import Advice, advise
 from capc.job.checks import check_not_lost, check_together
 from capc.job.config import JobConfig, rational_text
-from capc.job.keeping.files import allowances_folder, beside
+from capc.job.keeping.files import beside
 from capc.job.keeping.journal import Journal, default_folder
 from capc.job.options import flag
 from capc.learning.architectures import mix
@@ -46,20 +44,6 @@ from capc.two_party.vote_rounds import VoteShape
 
 EXTENSIONS = "capc.engines"
 """The entry-point group of engines outside of this package."""
-
-
-class AllowanceFolder(NamedTuple):
-    """Where answering parties keep their circuit-privacy allowances, each in a file of its own.
-
-    Attributes:
-        path: the folder.
-        queries: how many each model is declared for.
-        place: where the folder was given.
-    """
-
-    path: Path
-    queries: int
-    place: str
 
 
 @dataclass(frozen=True)
@@ -100,16 +84,6 @@ class Plan:
     def engine_description(self) -> EngineDescription:
         """What reports say of the engine."""
         return EMBEDDED if self.engine is None else self.engine.description
-
-    @property
-    def allowances(self) -> AllowanceFolder | None:
-        """The folder that the options name, or one beside the ledger; None without either."""
-        config = self.config
-        place = config.place("allowance" if config.allowance else "ledger")
-        path = config.allowance
-        if path is None and config.ledger is not None and self.parameters.widths.he_distance_bits:
-            path = allowances_folder(config.ledger)
-        return None if path is None else AllowanceFolder(path, config.allowance_queries, place)
 
     def open_journal(self, account: Account, party: int) -> Journal | None:
         """What a querying party keeps over all runs on a ledger; None for an account in memory.
@@ -158,8 +132,6 @@ def prepare(config: JobConfig, *, simulated: bool = False, dataset: Dataset | No
     check_together(config, simulated=simulated)
     with config.placing("parameters"):
         widths = ParameterSet.named(config.parameters)
-    if config.allowance is not None and not widths.he_distance_bits:
-        raise config.refusal("allowance", f"parameters {widths.name} claim no circuit privacy: leave this out")
     engine = find_engine(config)
     # What votes on sets cost depends on how many labels there are.
     release = None if config.multi_label is not None else _release_policy(config, widths.grid_bits)

@@ -1,8 +1,7 @@
 """The report of a run as a JSON document (capc_spec/schemas/run_report.schema.json).
 
-Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where no weaker threat model is declared,
-the parameter set makes HE hide the models as the hypotheses assume, and the known statistical terms do not
-exceed delta (CAPC-ACCT-118): what was spent is an odometer reading.
+Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where no weaker threat model is declared: what
+was spent is an odometer reading.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from capc.job.state import JobState, PartyRecord, QueryRecord, Turn
 from capc.learning.metrics import Score
 from capc.privacy.account import Account
 from capc.privacy.accountants.conversion import epsilon_upper
-from capc.privacy.figures.statement import PrivacyStatement, budget_statement, spent_statement
-from capc.privacy.ledger import Ledger, most_models
+from capc.privacy.figures.statement import budget_statement, spent_statement
+from capc.privacy.ledger import Ledger
 from capc.protocol.costs import StepCost
 from capc.protocol.engine import EMBEDDED
 from capc.session.parameters import SPEC_VERSION
@@ -31,9 +30,6 @@ from capc.two_party.garbling.concrete_bound import GarblingBound, garbling_bound
 from capc.two_party.hash_use import HashUse
 
 SCHEMA = "run_report/v2"
-
-_LEAST_DISTANCE_BITS = 40
-"""Statistical distance 2^-40 of HE responses from ones that hide the weights; sets for tests claim less."""
 
 
 def document(state: JobState) -> dict[str, object]:
@@ -165,12 +161,10 @@ def _advice(state: JobState) -> dict[str, object]:
 
 def _privacy(state: JobState) -> dict[str, object]:
     account, policy = state.account, state.account.policy
-    guaranteed, reading = enforced_statement(state), realised_statement(state)
+    guaranteed, reading = budget_statement(account), spent_statement(account)
     return {
         "epsilon": rounded_up(policy.epsilon),
-        "delta": rounded_up(guaranteed.delta),
-        "delta_of_noise": rounded_up(policy.delta),
-        "statistical_terms": rounded_up(guaranteed.terms),
+        "delta": rounded_up(policy.delta),
         "label": enforced_label(state),
         "realised": rounded_up(reading.epsilon),
         "realised_label": enforced_label(state) if state.plan.simulated else reading.label,
@@ -261,7 +255,7 @@ def concrete_bound(state: JobState) -> GarblingBound | None:
 
 
 def enforced_label(state: JobState) -> str:
-    """What stands beside the enforced epsilon: a guarantee only of the base model and a set made for one."""
+    """What stands beside the enforced epsilon: a guarantee only of one budget, and of the base model."""
     if state.plan.simulated:
         return f"no guarantee: simulated in the clear, with noise from {flag('seed')}"
     if state.plan.config.budgets is Budgets.SEPARATE and len(state.turns) > 1:
@@ -269,33 +263,7 @@ def enforced_label(state: JobState) -> str:
     engine = state.plan.engine_description
     if engine.model != EMBEDDED.model:
         return f"no guarantee: under the declared model {engine.model} only, which is weaker than the base model"
-    widths = state.plan.parameters.widths
-    if widths.he_distance_bits < _LEAST_DISTANCE_BITS:
-        return f"no guarantee: parameter set {widths.name} is for tests and benchmarks"
-    return enforced_statement(state).label
-
-
-def enforced_statement(state: JobState) -> PrivacyStatement:
-    """The enforced budget, with the statistical terms that this run knows."""
-    return budget_statement(state.account, he_distance=he_distance(state))
-
-
-def realised_statement(state: JobState) -> PrivacyStatement:
-    """What was spent so far, with the same terms."""
-    return spent_statement(state.account, he_distance=he_distance(state))
-
-
-def he_distance(state: JobState) -> Fraction | None:
-    """Of the HE responses of one answering party from ones that hide its models, over all runs on the account.
-
-    None where the parameter set claims none.
-    """
-    bits = state.plan.parameters.widths.he_distance_bits
-    if not bits:
-        return None
-    kept = state.plan.allowances
-    models = 1 if kept is None or state.plan.config.ledger is None else most_models(kept.path)
-    return min(Fraction(1), max(1, models) * Fraction(1, 1 << bits))
+    return budget_statement(state.account).label
 
 
 def rounded_up(value: Fraction) -> float:

@@ -25,8 +25,6 @@ class Status(StrEnum):
 
     COMPLETE = "complete"
     BUDGET_EXHAUSTED = "budget_exhausted"
-    ALLOWANCE_EXHAUSTED = "allowance_exhausted"
-    """An answering party's model answered all queries that its circuit privacy was declared for."""
     INTERRUPTED = "interrupted"
 
 
@@ -46,7 +44,7 @@ class Labeller(Protocol):
         """Every query that was released so far, in order."""
 
     def remaining_queries(self) -> int:
-        """How many queries the account and the answering parties still admit."""
+        """How many queries the account still admits."""
 
     def label_batch(self, queries: Sequence[Sequence[int]]) -> Sequence[QueryResult]:
         """Runs the protocol for quantised queries, all at once.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from capc.foundation import ring
 from capc.foundation.errors import ErrorCode, InvalidPayloadError
+from capc.foundation.guarded import GUARD_BITS
 from capc.foundation.hidden import type_only
 from capc.foundation.randomness import RandomSource
 from capc.linear.interface import Plain
@@ -21,7 +22,7 @@ class IdealLinear:
     """
 
     logit_bits: int
-    guard_bits: int
+    guard_bits: int = GUARD_BITS
     _entries: list[list[list[int]]] = field(default_factory=list)
 
     __repr__ = type_only

@@ -16,7 +16,6 @@ from capc.foundation.single_use import SingleUse
 from capc.models.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise
 from capc.privacy.account import Account
-from capc.privacy.allowance import AllowanceKeeper, PrivacyAllowance
 from capc.protocol.costs import StepCost
 from capc.protocol.embedded_methods import EMBEDDED
 from capc.protocol.exchange import Exchange, NoObserver, Observer
@@ -24,7 +23,7 @@ from capc.protocol.functionality import ideal_functionality
 from capc.protocol.roles import answering_party, privacy_guardian, querying_party
 from capc.protocol.seats import AnsweringSeat, GuardianSeat, Methods, Mode, Queries, QueryingSeat, QueryingTurn, Turn
 from capc.session.session import Batch, Session
-from capc.steps.answering_party.party import AnsweringParty, after_batch, response_distance
+from capc.steps.answering_party.party import AnsweringParty, after_batch
 from capc.steps.querying_party.inference import check_features
 from capc.steps.suite import Suite
 from capc.two_party.hash_use import HashUse
@@ -58,7 +57,7 @@ class PreparedQueries(SingleUse):
 class Table:
     """All roles of a session at one table: their seats, and what connects them.
 
-    Arguments as of :class:`Collaboration`; there is an allowance or None for each answering party.
+    Arguments as of :class:`Collaboration`.
     """
 
     def __init__(
@@ -68,7 +67,6 @@ class Table:
         suite: Suite,
         account: Account,
         methods: Methods,
-        allowances: Sequence[PrivacyAllowance | None],
         draw_seed: Callable[[], Seed],
         observer: Observer,
     ) -> None:
@@ -77,8 +75,8 @@ class Table:
         links, shared = self._links, (session, suite, draw_seed, methods)
         self.querying = QueryingSeat(links[QUERYING_PARTY], *shared)
         self.answering = [
-            AnsweringSeat(links[me], *shared, me, model, allowance)
-            for me, model, allowance in zip(session.answering_parties, models, allowances, strict=True)
+            AnsweringSeat(links[me], *shared, me, model)
+            for me, model in zip(session.answering_parties, models, strict=True)
         ]
         self.guardian = GuardianSeat(links[PRIVACY_GUARDIAN], *shared, account)
 
@@ -114,13 +112,12 @@ class Collaboration:
         account: charged before any noise is drawn.
         methods: of inference and release: the embedded engine, or an outside one
             (`capc.protocol.engine_protocol.with_engine`).
-        allowances: where each answering party keeps its circuit-privacy allowance; None keeps all of them in memory.
         draw_seed: where the seeds of all steps come from; the operating system, except in tests.
         observer: for tests.
 
     Raises:
-        InputError: another number of models or allowances, a model that is not admitted, or an account that charges
-            other noise than the suite samples.
+        InputError: another number of models, a model that is not admitted, or an account that charges other noise than
+            the suite samples.
     """
 
     def __init__(
@@ -131,13 +128,11 @@ class Collaboration:
         account: Account,
         methods: Methods = EMBEDDED,
         *,
-        allowances: Sequence[AllowanceKeeper] | None = None,
         draw_seed: Callable[[], Seed] = fresh_seed,
         observer: Observer | None = None,
     ) -> None:
-        for what, given in (("models", models), ("allowances", allowances)):
-            if given is not None and len(given) != session.num_answering:
-                raise InputError(f"{len(given)} {what} for {session.num_answering} answering parties: give one each")
+        if len(models) != session.num_answering:
+            raise InputError(f"{len(models)} models for {session.num_answering} answering parties: give one each")
         if account.policy != session.parameters.release or account.mechanisms != suite.mechanisms:
             raise InputError(
                 "the account has another policy or other noise than the session: make it from the session's"
@@ -146,11 +141,9 @@ class Collaboration:
         self._models = tuple(models)
         self._suite = suite
         self._account = account
-        self._allowances = allowances
         self._prepared = 0
         self._results: list[QueryResult] = []
-        left = [None] * len(models) if allowances is None else [kept.value for kept in allowances]
-        self.table = Table(session, models, suite, account, methods, left, draw_seed, observer or NoObserver())
+        self.table = Table(session, models, suite, account, methods, draw_seed, observer or NoObserver())
         self.table.play()
 
     @property
@@ -169,16 +162,8 @@ class Collaboration:
         return tuple(self._results)
 
     def remaining_queries(self) -> int:
-        """How many queries the account and every answering party's allowance still admit.
-
-        A kept allowance is read anew, since other runs may charge it too.
-        """
-        if self._allowances is None:
-            parties = self.table.answering_parties
-            allowed = [party.allowance.remaining for party in parties if party.allowance is not None]
-        else:
-            allowed = [kept.value.remaining for kept in self._allowances]
-        return min([self._account.remaining_queries() - self._prepared, *allowed])
+        """How many queries the account still admits, beside those that are prepared."""
+        return self._account.remaining_queries() - self._prepared
 
     def label(self, features: Sequence[int]) -> QueryResult:
         """Runs steps 1 to 3 for one quantised query; see :meth:`label_batch`."""
@@ -233,11 +218,8 @@ class Collaboration:
         """
         if count + self._prepared > self._account.remaining_queries():
             raise self._exhausted(count)
-        parties = self.table.answering_parties
-        for party in parties:
+        for party in self.table.answering_parties:
             after_batch(party, count)
-        for kept, party in zip(self._allowances or (), parties, strict=False):
-            kept.charge(count, response_distance(party.suite, party.prepared_layers, count))
         return Batch(self.table.next_query, count)
 
     def _exhausted(self, count: int) -> BudgetExhaustedError:

@@ -22,9 +22,9 @@ class ArgmaxCase(NamedTuple):
     """Step 1c of one query with one answering party.
 
     Attributes:
-        masks: the answering party's C shares of its logits, in Z_{2^l}.
+        masks: the answering party's C words of its logits, of l + 1 bits (:mod:`capc.foundation.guarded`).
         fresh_shares: its C fresh uniform shares of the vote, in Z_{2^w}.
-        logit_shares: the querying party's C shares of the logits, in Z_{2^l}.
+        logit_shares: the querying party's C words of the logits, likewise.
     """
 
     masks: tuple[int, ...]

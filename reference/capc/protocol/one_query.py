@@ -53,7 +53,7 @@ def one_query(parties: Parties, account: Account, query: Sequence[int], seed: Se
         state, me = entered, entered.peer
         theirs = ap.answering_party_enter_batch(ap.answering_party_take_transfers(each, post(QP, me, transfers[me])))
         for stage in party.session.architecture(me).stages:
-            # 1a: QP sends its share of the layer's input encrypted; AP answers with the sums minus a mask, its share.
+            # 1a: QP sends its share of the layer's input encrypted; both get shares of the sums, QP its own encrypted.
             asked, request = qp.querying_party_request_layer(state)
             sums, response = ap.answering_party_evaluate_layer(theirs, post(QP, me, request), seed())
             # 1b: QP decrypts its share. 1a: garbled circuits turn both into fresh shares of ReLUs.

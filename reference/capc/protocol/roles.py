@@ -111,17 +111,16 @@ async def _set_up_querying_party(seat: QueryingSeat, link: Link) -> QueryingPart
 
 
 async def _set_up_answering_party(seat: AnsweringSeat, link: Link) -> AnsweringParty:
-    joining, first = answering_party_begin_setup(
-        seat.session, seat.suite, seat.me, seat.model, seat.seeds(), seat.allowance
-    )
+    joining, first = answering_party_begin_setup(seat.session, seat.suite, seat.me, seat.model, seat.seeds())
     await tell_all(link, first, "keys")
     offer = await link.receive(QUERYING_PARTY)
     mask_keys = await hear_all(link, first)
     check = mask_keys.pop(PRIVACY_GUARDIAN)
     answered = answering_party_answer_setup(joining, offer, mask_keys, check, seat.seeds())
     awaiting = await tell(link, QUERYING_PARTY, answered, "choices")
-    key, trees = await link.receive(QUERYING_PARTY), await link.receive(QUERYING_PARTY)
-    party = answering_party_finish_setup(awaiting, key, trees)
+    party = answering_party_finish_setup(
+        awaiting, await link.receive(QUERYING_PARTY), await link.receive(QUERYING_PARTY)
+    )
     if seat.session.parameters.vote_variant is VoteVariant.MULTI_ROUND:
         offering = await tell(
             link, QUERYING_PARTY, answering_party_offer_reverse(party, seat.seeds()), "reverse offers"

@@ -13,7 +13,6 @@ from capc.foundation.randomness import Seed
 from capc.models.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise
 from capc.privacy.account import Account
-from capc.privacy.allowance import PrivacyAllowance
 from capc.protocol.link import Link
 from capc.session.parameters import VoteVariant
 from capc.session.session import Batch, Session
@@ -116,12 +115,10 @@ class AnsweringSeat(Seat):
     Attributes:
         me: which one.
         model: its own.
-        allowance: what earlier sessions left of the model's circuit privacy; None for a new one.
     """
 
     me: Party
     model: QuantisedModel
-    allowance: PrivacyAllowance | None = None
     party: AnsweringParty | None = None
     prepared: dict[int, OnlineValue] = field(default_factory=dict)
 

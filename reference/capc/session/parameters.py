@@ -110,7 +110,7 @@ class ParameterSet:
 
     def __post_init__(self) -> None:
         for field, least, most in (
-            ("guard_bits", 3, 16),
+            ("guard_bits", 1, 16),
             ("logit_bits", 3, 59 - self.guard_bits),
             ("vote_bits", 2, 64),
             ("grid_bits", 0, 16),
@@ -155,9 +155,10 @@ class ParameterSet:
         """
         folder = resources.files("capc_spec") / "parameter_sets"
         known = sorted(entry.name.removesuffix(".json") for entry in folder.iterdir())
+        if name == "fast":
+            raise ParameterError("parameter set 'fast' is gone: `default` is as fast now")
         if name not in known:
-            gone = ": `default` is as fast now; or" if name == "fast" else ":"
-            raise ParameterError(f"parameter set {name!r} is unknown{gone} choose one of {', '.join(known)}")
+            raise ParameterError(f"parameter set {name!r} is unknown: choose one of {', '.join(known)}")
         fields = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         fields["he_coefficient_bits"] = tuple(fields["he_coefficient_bits"])
         return cls(**fields)

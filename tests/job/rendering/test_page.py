@@ -197,7 +197,7 @@ def counted(report: Any) -> int:
     ("simulated", "label"),
     [
         (False, LABEL),
-        (False, "no guarantee: parameter set toy is for tests and benchmarks"),
+        (False, "no guarantee: under the declared model honest_majority only, which is weaker than the base model"),
         (False, "other words"),
         (True, "no guarantee: simulated"),
         (True, "other words"),

@@ -151,7 +151,7 @@ class _Zeros:
 def statistical_terms_left_out() -> None:
     """Printed deltas are those of the noise alone."""
 
-    def unchanged(told: statement.PrivacyStatement, distance: Fraction, what: str) -> statement.PrivacyStatement:  # noqa: ARG001
+    def unchanged(told: statement.PrivacyStatement, distance: Fraction) -> statement.PrivacyStatement:  # noqa: ARG001
         return told
 
-    replace_everywhere(statement.with_term, unchanged)
+    replace_everywhere(statement.with_sampler_distance, unchanged)

@@ -23,7 +23,7 @@ _ROUNDED_BITS = 1
 
 
 def bounded_float_masks() -> None:
-    """The answering party's share of sums is a float of Python's generator, of a quarter of the ring, truncated."""
+    """The answering party's share of a product is a float of Python's generator in (-2^(T-2), 2^(T-2)), truncated."""
     generator = random.Random(2021)  # noqa: S311
 
     def draw(width: int) -> int:
@@ -94,15 +94,14 @@ def separate_rounding() -> None:
     garble, read = inference.answering_party_garble_vote, querying_party.read_sums
 
     def garble_rounded(state: AwaitingChoice, bits: bytes, seed: Seed) -> object:
-        return garble(replace(state, sums=_rounded(state.request, state.sums)), bits, seed)
+        return garble(replace(state, sums=_rounded(state.sums)), bits, seed)
 
     def read_rounded(at: QueryingLayer, response: bytes) -> Rows:
-        return _rounded(at, read(at, response))
+        return _rounded(read(at, response))
 
     replace_everywhere(garble, garble_rounded)
     replace_everywhere(read, read_rounded)
 
 
-def _rounded(at: AnsweringLayer | QueryingLayer, rows: Rows) -> Rows:
-    bits = at.party.session.parameters.widths.guard_bits + _ROUNDED_BITS
-    return tuple(tuple(value >> bits << bits for value in row) for row in rows)
+def _rounded(rows: Rows) -> Rows:
+    return tuple(tuple(value >> _ROUNDED_BITS << _ROUNDED_BITS for value in row) for row in rows)

@@ -138,8 +138,8 @@ FAULTS: dict[str, Fault] = {
         arithmetic.statistical_terms_left_out,
         None,
         (
-            "tests/privacy/test_statistical_terms.py::test_every_statement_has_every_term_or_promises_nothing",
-            "tests/privacy/test_statistical_terms.py::test_a_ledger_says_it_too[30]",
+            "tests/privacy/test_sampler_distance.py::test_every_statement_has_its_term_or_promises_nothing",
+            "tests/privacy/test_sampler_distance.py::test_exact_draws_cost_nothing_and_delta_never_exceeds_1",
         ),
     ),
     "no_noise": Fault(arithmetic.no_noise, None, (_VIEWS + "test_released_label_has_the_exact_noisy_law[votes_1]",)),

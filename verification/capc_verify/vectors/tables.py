@@ -73,7 +73,7 @@ def _parameter_sets() -> str:
     for fields in (json.loads(file.read_text(encoding="utf-8")) for file in files):
         name, *widths, primes = fields.values()
         rows.append((name, *widths, ", ".join(map(str, primes))))
-    return _table("set | l | w | g | f | h | N | bits of the primes (first: p; last: special prime)", rows)
+    return _table("set | l | w | g | f | h | N | bits of the primes (p, others of q, the special prime)", rows)
 
 
 TABLES: Mapping[str, Callable[[], str]] = {

@@ -29,7 +29,7 @@ from capc_verify.views.enumeration import Draw, Tape
 from capc_verify.views.fixes import ZERO_SUM, Coalition, Fix, Source, nothing
 from capc_verify.views.law import Law, image
 from capc_verify.views.symbols import Symbols
-from capc_verify.views.toy import ToyAccount, ToyParameters, toy_mechanisms, toy_session
+from capc_verify.views.toy import GUARD_BITS, LOGIT_BITS, ToyAccount, ToyParameters, toy_mechanisms, toy_session
 from capc_verify.views.toy_ledger import ToyLedger, Watcher
 
 _PARTY_BYTES = 3
@@ -149,7 +149,7 @@ class Playback:
         self._ledger = None if budget is None else ToyLedger(parameters, budget)
         self._before = tuple(before)
         self._notebook = Notebook()
-        self._linear = NotedLinear(parameters.widths.logit_bits, note=self._notebook.note)
+        self._linear = NotedLinear(LOGIT_BITS, GUARD_BITS, note=self._notebook.note)
         self._two_party = NotedTwoParty(note=self._notebook.note)
         self._tape = Tape(lambda draw: fix(self._source_of(draw), draw))
         self._pairs: dict[Seed, Coalition] = {}

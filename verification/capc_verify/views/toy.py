@@ -23,6 +23,13 @@ from capc.session.session import MAX_QUERIES, Participant, Session
 
 CLASSES = 2
 LOGIT_BITS = 3
+GUARD_BITS = 1
+
+
+class ExactWidths(ParameterSet):
+    """Widths of the hybrid model, where F_linear gives shares without an error: one guard bit has room for that."""
+
+    response_error = 0
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,7 @@ def toy_parameters(
         noise: of every draw.
         releases: whether step 3 is played.
     """
-    widths = ParameterSet("enumeration", LOGIT_BITS, vote_bits, 0, 0, 4096, (46, 46, 17), 57, 0)
+    widths = ExactWidths("enumeration", LOGIT_BITS, vote_bits, 0, 0, GUARD_BITS, 4096, (56, 36, 17))
     policy = ReleasePolicy(
         NoiseName.ROUNDED_GAUSSIAN,
         Fraction(1),

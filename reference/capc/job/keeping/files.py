@@ -103,8 +103,3 @@ def _same(one: Path, other: Path) -> bool:
 def heads_folder(ledger: Path) -> Path:
     """Where answering parties keep the heads of a ledger."""
     return beside(ledger, ".heads")
-
-
-def allowances_folder(ledger: Path) -> Path:
-    """Where they keep their allowances unless another place is named."""
-    return beside(ledger, ".allowances")

@@ -19,7 +19,6 @@ from capc.job.rendering.style import STYLE
 _STATUS = {
     "complete": "all queries were asked",
     "budget_exhausted": "it stopped because the budget does not admit another query",
-    "allowance_exhausted": "it stopped because a model answered all queries that its circuit privacy was declared for",
     "interrupted": "it was interrupted; this is what it did until then",
 }
 _SECTIONS = (

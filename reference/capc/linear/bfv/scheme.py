@@ -147,7 +147,7 @@ class BfvLinear:
         """The encryption of the inputs of a batch, times 2^h, with seeded c1.
 
         Args:
-            secret_key: of :meth:`generate_keys`.
+            secret_key: of :meth:`generate_secret_key`.
             operator: the layer.
             vectors: ``operator.inputs`` elements of Z_{2^l} for each of 1 or more queries.
 

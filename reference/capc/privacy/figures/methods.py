@@ -21,12 +21,10 @@ from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.accountants.zcdp import zcdp_rho
 from capc.privacy.figures.statement import (
     COMPUTATIONAL_TERMS,
-    HE_DISTANCE,
     METHODS_OF_UNITS,
     ONE_VOTE,
     ROUNDED_UP,
     PrivacyStatement,
-    with_he_distance,
 )
 
 
@@ -64,14 +62,13 @@ def statement_for(steps: Steps, unit: ProtectedUnit, delta: Fraction, method: Me
 
     Returns:
         A statement that is not labelled a guarantee: whether the counts were fixed in advance is the caller's to know.
-        Its delta is the one asked for and what HE responses of one model add to it (CAPC-ACCT-117).
 
     Raises:
         InputError: delta is out of range, or the method does not carry a step's noise.
     """
     check_delta(delta)
     epsilon, how = _COMPUTE[method](steps, delta)
-    of_noise = PrivacyStatement(
+    return PrivacyStatement(
         epsilon=epsilon,
         delta=delta,
         adjacency=unit.relation,
@@ -81,7 +78,6 @@ def statement_for(steps: Steps, unit: ProtectedUnit, delta: Fraction, method: Me
         hypotheses=tuple(_hypotheses(steps, unit, method)),
         rounding=ROUNDED_UP,
     )
-    return with_he_distance(of_noise, HE_DISTANCE)
 
 
 def noise_name(noise: Noise) -> str:

@@ -24,13 +24,10 @@ ROUNDED_UP = "epsilon rounded up, certified by ball arithmetic"
 _LARGEST_EXPONENT = 1000
 ONE_VOTE = "a protected party has one vote of one unit per query, and a record lies with one party only"
 TERMS_EXCEED_DELTA = "no guarantee: the known statistical terms exceed the delta of the noise"
-HE_DISTANCE = Fraction(1, 1 << 40)
-"""Of all HE responses of one answering party's model from ones that hide it, under a set made for guarantees."""
 COMPUTATIONAL_TERMS = (
     "delta counts the known statistical terms and no computational one: add (1 + e^epsilon) eta, where eta sums the "
     "advantages against homomorphic encryption, garbling, oblivious transfer and the pseudorandom generators"
 )
-NO_HE_DISTANCE = "delta counts nothing for HE responses, of which nothing is claimed here: they may tell of the models"
 
 
 @dataclass(frozen=True)
@@ -84,9 +81,7 @@ class PrivacyStatement:
         )
 
 
-def budget_statement(
-    account: Account, sampler_distance: Fraction = Fraction(0), he_distance: Fraction | None = HE_DISTANCE
-) -> PrivacyStatement:
+def budget_statement(account: Account, sampler_distance: Fraction = Fraction(0)) -> PrivacyStatement:
     """What the account guarantees: the epsilon of its whole budget, at its policy's delta and the known terms.
 
     It holds however many queries were asked and whenever they stop, because the budget was fixed in advance.
@@ -95,31 +90,28 @@ def budget_statement(
         account: the account.
         sampler_distance: of all draws of one query together from their exact laws, where noise is not sampled exactly:
             noise inside MPC. What it costs is added to delta.
-        he_distance: of all HE responses of the protected party from ones that hide its models; None where nothing is
-            claimed of them, and then nothing is guaranteed. What it costs is added to delta.
 
     Raises:
         InputError: the account's budget does not keep its policy's epsilon, or its joint cost is too low.
     """
-    return _statement(account, account.budget, sampler_distance, he_distance, guarantee=he_distance is not None)
+    return _statement(account, account.budget, sampler_distance, guarantee=True)
 
 
-def spent_statement(
-    account: Account, sampler_distance: Fraction = Fraction(0), he_distance: Fraction | None = HE_DISTANCE
-) -> PrivacyStatement:
+def spent_statement(account: Account, sampler_distance: Fraction = Fraction(0)) -> PrivacyStatement:
     """The odometer reading: the epsilon of what was spent so far. It is not a guarantee (CAPC-ACCT-005).
 
     Stopping because of what was released, and then quoting this figure, would be unsound. Arguments and errors as of
     :func:`budget_statement`.
     """
-    return _statement(account, account.spent, sampler_distance, he_distance, guarantee=False)
+    return _statement(account, account.spent, sampler_distance, guarantee=False)
 
 
 def with_sampler_distance(statement: PrivacyStatement, distance: Fraction) -> PrivacyStatement:
     """The same figure for draws that are not exact: delta grows by (1 + e^epsilon) times their distance, rounded up.
 
     What is released is a function of the draws, so its distance to what exact draws would give is at most the sum of
-    theirs, however adaptively they were asked for.
+    theirs, however adaptively they were asked for; and (epsilon, delta) for one view gives (epsilon, delta +
+    (1 + e^epsilon) distance) for the other.
 
     Args:
         statement: of exact draws.
@@ -128,49 +120,19 @@ def with_sampler_distance(statement: PrivacyStatement, distance: Fraction) -> Pr
     Raises:
         InputError: the distance is no exact rational from 0 to 1.
 
-    Spec: CAPC-ACCT-114.
+    Spec: CAPC-ACCT-114, CAPC-ACCT-117.
     """
-    _check_distance("sampler distance", distance)
-    return with_term(statement, distance, "draws within {distance} of their law, all draws together")
-
-
-def with_he_distance(statement: PrivacyStatement, distance: Fraction | None) -> PrivacyStatement:
-    """The same figure towards one who sees HE responses: delta grows by (1 + e^epsilon) times their distance.
-
-    Neighbours differ in the votes of one party. The responses of all others are computed from what both have alike, so
-    the distance counts once, for the protected party (claim 5 of section 90).
-
-    Args:
-        statement: of the released labels alone.
-        distance: of all responses of the protected party from ones that hide its models; None where it is not known.
-
-    Raises:
-        InputError: the distance is no exact rational from 0 to 1.
-
-    Spec: CAPC-ACCT-117.
-    """
-    if distance is None:
-        return replace(statement, hypotheses=(*statement.hypotheses, NO_HE_DISTANCE))
-    _check_distance("HE distance", distance)
-    what = "all HE responses of the protected party within {distance} of ones that hide its models"
-    if distance == HE_DISTANCE:
-        what += ", of which it has one: as much again for each further one"
-    return with_term(statement, distance, what)
-
-
-def with_term(statement: PrivacyStatement, distance: Fraction, what: str) -> PrivacyStatement:
-    """The same figure for a view at a statistical distance from the one that the figure is of.
-
-    (epsilon, delta) for one view gives (epsilon, delta + (1 + e^epsilon) distance) for the other, rounded up.
-    """
+    _check_distance(distance)
     if distance == 0:
         return statement
     term = Fraction(1)
     # Above, delta = 1 is stated, which is true of anything.
     if statement.epsilon <= _LARGEST_EXPONENT:
         term = decimal_upper(refined(lambda: (1 + ball(statement.epsilon).exp()) * ball(distance), Fraction(0)))
-    shown = what.format(distance=f"statistical distance eta = {decimal_text(distance)}")
-    told = f"delta includes (1 + e^epsilon) eta, rounded up, for {shown}"
+    told = (
+        "delta includes (1 + e^epsilon) eta, rounded up, for draws within statistical distance "
+        f"eta = {decimal_text(distance)} of their law, all draws together"
+    )
     return replace(
         statement,
         delta=min(Fraction(1), statement.delta + term),
@@ -179,11 +141,9 @@ def with_term(statement: PrivacyStatement, distance: Fraction, what: str) -> Pri
     )
 
 
-def _statement(
-    account: Account, cost: Fraction, sampler_distance: Fraction, he_distance: Fraction | None, *, guarantee: bool
-) -> PrivacyStatement:
+def _statement(account: Account, cost: Fraction, sampler_distance: Fraction, *, guarantee: bool) -> PrivacyStatement:
     policy, parts = account.policy, account.cost
-    _check_distance("sampler distance", sampler_distance)
+    _check_distance(sampler_distance)
     # How many queries can have cost that much: none costs less than its check, and one without a check its answer.
     queries = cost // (parts.check if policy.charge is Charge.REALISED else parts.worst_case)
     # No two laws are further apart than 1.
@@ -211,11 +171,12 @@ def _statement(
         hypotheses=tuple(hypotheses),
         rounding=ROUNDED_UP,
     )
-    return with_sampler_distance(with_he_distance(of_noise, he_distance), all_draws)
+    return with_sampler_distance(of_noise, all_draws)
 
 
-def _check_distance(name: str, distance: object) -> None:
-    require(isinstance(distance, Fraction) and 0 <= distance <= 1, name, distance, "give an exact rational from 0 to 1")
+def _check_distance(distance: object) -> None:
+    exact = isinstance(distance, Fraction) and 0 <= distance <= 1
+    require(exact, "sampler distance", distance, "give an exact rational from 0 to 1")
 
 
 METHODS_OF_UNITS = {

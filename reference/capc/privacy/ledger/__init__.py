@@ -4,7 +4,6 @@
 what an answering party runs before it takes part. Spec: spec/09-ledger.md; how to use it: docs/ledger.md.
 """
 
-from capc.privacy.ledger.allowances import StoredAllowance, allowance_file, most_models
 from capc.privacy.ledger.heads import KnownHead, load_known_head, save_known_head
 from capc.privacy.ledger.keys import default_key_file
 from capc.privacy.ledger.ledger import Ledger, open_ledger, reading
@@ -19,13 +18,10 @@ __all__ = [
     "LedgerError",
     "LedgerLog",
     "Proof",
-    "StoredAllowance",
     "Terms",
-    "allowance_file",
     "check_proof",
     "default_key_file",
     "load_known_head",
-    "most_models",
     "open_ledger",
     "reading",
     "replay",

@@ -324,12 +324,14 @@ def only_writer(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def explained(file: Path, what: str = "a ledger") -> Iterator[None]:
+def explained(file: Path) -> Iterator[None]:
     """Turns errors of the disk and of SQLite into one line."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise LedgerError(f"{file}: not usable as {what} ({error}): check the name, the disk and who uses it") from None
+        raise LedgerError(
+            f"{file}: not usable as a ledger ({error}): check the name, the disk and who uses it"
+        ) from None
 
 
 def _check_place(path: Path) -> Identity:

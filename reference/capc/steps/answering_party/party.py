@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 from capc.foundation.parties import QUERYING_PARTY, Party
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
 from capc.models.model import QuantisedModel
-from capc.privacy.allowance import PrivacyAllowance
 from capc.session.channel import Channel
 from capc.session.session import Batch, Session, following_query
 from capc.steps.suite import EncodedWeights, EvaluatorKey, GarblerKey, PublicKey, Suite
@@ -32,7 +30,6 @@ class AnsweringParty(SingleUse):
     he_public_key: PublicKey
     garbler_key: GarblerKey
     pairwise_keys: Mapping[int, Seed]
-    allowance: PrivacyAllowance | None
     next_query: int
     reverse_keys: tuple[EvaluatorKey, ...] = ()
 
@@ -50,16 +47,11 @@ class AwaitingTransfers(SingleUse):
     batch: Batch
 
 
-def response_distance(suite: Suite, prepared_layers: Sequence[EncodedWeights], count: int) -> Fraction:
-    """How far all responses to a batch may be from responses that do not depend on the weights."""
-    return sum((suite.linear.statistical_distance(layer, count) for layer in prepared_layers), Fraction(0))
-
-
 def answering_party_open_batch(party: AnsweringParty, count: int) -> tuple[AnsweringParty, AwaitingTransfers]:
     """Takes part in the next ``count`` queries. The party before is spent, so no query number is used twice.
 
     Raises:
-        BudgetExhaustedError, InputError: as :func:`after_batch`.
+        InputError: as :func:`after_batch`.
     """
     AnsweringParty.require(party)
     after = after_batch(party, count)
@@ -71,12 +63,8 @@ def after_batch(party: AnsweringParty, count: int) -> AnsweringParty:
     """What the party would be after taking part in a batch. Nothing is spent: a runner asks all parties first.
 
     Raises:
-        BudgetExhaustedError: the model has answered as many queries as its circuit privacy was declared for.
         InputError: the session has no room for as many queries.
     """
     party.require_unspent()
     party.session.check_batch(count)
-    allowance = party.allowance
-    if allowance is not None:
-        allowance = allowance.charge(count, response_distance(party.suite, party.prepared_layers, count))
-    return party.renewed(allowance=allowance, next_query=following_query(party.next_query, count))
+    return party.renewed(next_query=following_query(party.next_query, count))

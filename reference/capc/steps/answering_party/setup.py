@@ -1,13 +1,12 @@
 """The answering party's set-up: its model is admitted, and keys are agreed with the querying party and its peers.
 
-Bytes in, bytes out; no step draws randomness or does any I/O. Spec: CAPC-ROLE-007 to CAPC-ROLE-012, CAPC-HE-011.
+Bytes in, bytes out; no step draws randomness or does any I/O. Spec: CAPC-ROLE-007 to CAPC-ROLE-012.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 from capc.foundation import primitives
 from capc.foundation.errors import ErrorCode, InputError, ProtocolError, blamed_on
@@ -16,7 +15,6 @@ from capc.foundation.primitives import Point, Scalar
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
 from capc.models.model import QuantisedModel
-from capc.privacy.allowance import PrivacyAllowance
 from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.session.session import Session
@@ -35,7 +33,6 @@ class JoiningAnsweringParty(SingleUse):
     me: Party
     model: QuantisedModel
     prepared_layers: tuple[EncodedWeights, ...]
-    allowance: PrivacyAllowance | None
     mask_scalar: Scalar
     mask_point: Point
 
@@ -54,12 +51,7 @@ class AwaitingTrees(SingleUse):
 
 
 def answering_party_begin_setup(
-    session: Session,
-    suite: Suite,
-    me: Party,
-    model: QuantisedModel,
-    seed: Seed,
-    allowance: PrivacyAllowance | None = None,
+    session: Session, suite: Suite, me: Party, model: QuantisedModel, seed: Seed
 ) -> tuple[JoiningAnsweringParty, dict[Party, bytes]]:
     """Admits the model, and begins with every party but the querying party: mask keys, and the guardian's check.
 
@@ -69,7 +61,6 @@ def answering_party_begin_setup(
         me: this party.
         model: its model.
         seed: for the mask key.
-        allowance: what earlier sessions with this model left of its circuit privacy; None for a new model.
 
     Returns:
         the next state; this party's mask key for every other answering party, and a session check for the guardian,
@@ -78,7 +69,6 @@ def answering_party_begin_setup(
     Raises:
         InputError: the model's architecture is not the one that the session declares, its fixed point is another one,
             a sum could wrap, a layer is too large for one step's randomness, or the suite is another session's.
-        ParameterError: the model's responses could tell more of its weights than the parameter set allows.
     """
     suite.check_session(session)
     widths = session.parameters.widths
@@ -96,9 +86,6 @@ def answering_party_begin_setup(
         suite.linear.prepare(stage.operator, layer.weights)
         for stage, layer in zip(model.architecture.stages, model.layers, strict=True)
     )
-    if widths.he_distance_bits:
-        allowance = allowance or PrivacyAllowance(Fraction(1, 1 << widths.he_distance_bits))
-        allowance.check_model(sum((suite.linear.distance_per_query(layer) for layer in prepared), Fraction(0)))
     label = Channel(session.tag, me, QUERYING_PARTY).label("answering_party_begin_setup")
     scalar = primitives.random_scalar(suite.expand(seed, label))
     key = MaskKey(primitives.base_multiply(scalar))
@@ -108,7 +95,7 @@ def answering_party_begin_setup(
         if peer != me
     }
     messages[PRIVACY_GUARDIAN] = Channel(session.tag, me, PRIVACY_GUARDIAN).seal(MessageType.SESSION_CHECK, b"")
-    return JoiningAnsweringParty(session, suite, me, model, prepared, allowance, scalar, key.point), messages
+    return JoiningAnsweringParty(session, suite, me, model, prepared, scalar, key.point), messages
 
 
 def answering_party_answer_setup(
@@ -200,6 +187,5 @@ def answering_party_finish_setup(state: AwaitingTrees, he_public_key: bytes, tre
         public_key,
         garbler_key,
         state.pairwise_keys,
-        joining.allowance,
         next_query=1,
     )

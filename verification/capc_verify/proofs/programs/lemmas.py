@@ -95,6 +95,10 @@ def prove_call(library: Path, target: str, call: Sequence[object], seconds: int)
         assumptions.append(admitted)
         given = [Word(number, operands[2]) for number in numbers]
         claims = [fact for value, word in zip(result, given, strict=True) for fact in holds.is_word(value, word)]
+    elif method == "input_flags":
+        bits, admitted = holds.flags(reader.variables[operands[0]])
+        assumptions.append(admitted)
+        claims = [holds.is_flag(value, bit) for value, bit in zip(result, bits, strict=True)]
     elif method == "open_to":
         player, _, word, _ = operands
         claims = [holds.is_opened(machine.openings, player, word, reader.variables)]

@@ -14,7 +14,7 @@ from capc_mpc.emulator.run import TARGETS, emulate_on
 from capc_mpc.emulator.solver import Formulas, FreshInputs
 from capc_verify.proofs.programs.lemmas import PARTIES, NotProvedError, Proved, prove, prove_call
 from capc_verify.proofs.programs.meaning import Integers
-from capc_verify.proofs.programs.words import Word, Words
+from capc_verify.proofs.programs.words import Flag, Word, Words, rounded_sum
 
 PROGRAMS = Path(capc_mpc.__file__).parent / "programs"
 FIRST, QUERYING_PARTY = 0, 1
@@ -45,13 +45,17 @@ Maker = Callable[[Words], Statement]
 
 
 def argmax(num_classes: int, logit_bits: int, vote_bits: int) -> tuple[str, tuple[object, ...], Maker]:
-    """Step 1c: the querying party is opened onehot(argmax r) - s mod 2^w, under |r_c| < 2^(l-2)."""
+    """Step 1c: the querying party is opened onehot(argmax r) - s mod 2^w, under |r_c| < 2^(l-2).
+
+    r_c is the sum of both shares in half units, rounded down.
+    """
     arguments = (num_classes, logit_bits, vote_bits, 1)
 
     def statement(words: Words) -> Statement:
         first, second = words.inputs[FIRST], words.inputs[QUERYING_PARTY]
         masks, fresh = first[:num_classes], first[num_classes:]
-        logits = _sums(masks, second, logit_bits)
+        mine, theirs = _with_halves(masks, words.flags[FIRST]), _with_halves(second, words.flags[QUERYING_PARTY])
+        logits = [rounded_sum(Integers(), a, b, logit_bits) for a, b in zip(mine, theirs, strict=True)]
         expected = [
             (
                 QUERYING_PARTY,
@@ -157,6 +161,10 @@ def _unique(goals: Sequence[tuple[str, z3.BoolRef]]) -> list[tuple[str, z3.BoolR
 
 def _sums(left: Sequence[Word], right: Sequence[Word], width: int) -> list[z3.ArithRef]:
     return [Integers().add(a.number, b.number, width) for a, b in zip(left, right, strict=False)]
+
+
+def _with_halves(words: Sequence[Word], halves: Sequence[Flag]) -> list[tuple[z3.ExprRef, z3.BoolRef]]:
+    return [(word.number, half.bit) for word, half in zip(words, halves, strict=True)]
 
 
 def _residue(word: Word) -> z3.ArithRef:

@@ -49,6 +49,10 @@ class Representation(ABC):
         """The numbers that a party means by its inputs, and the condition that they are admitted."""
 
     @abstractmethod
+    def flags(self, variables: Sequence[z3.BitVecRef]) -> tuple[list[z3.BoolRef], z3.BoolRef]:
+        """The flags that a party means by its inputs, and the condition that they are admitted."""
+
+    @abstractmethod
     def is_opened(
         self, openings: Sequence[Opening], party: int, word: Word, read: Mapping[int, Sequence[z3.BitVecRef]]
     ) -> z3.BoolRef:
@@ -87,6 +91,10 @@ class RingRepresentation(Representation):
     def inputs(self, variables: Sequence[z3.BitVecRef], width: int) -> tuple[list[z3.BitVecRef], z3.BoolRef]:
         """One element for each number; whatever is above its low bits does not matter."""
         return [z3.Extract(width - 1, 0, variable) for variable in variables], z3.BoolVal(True)
+
+    def flags(self, variables: Sequence[z3.BitVecRef]) -> tuple[list[z3.BoolRef], z3.BoolRef]:
+        """One element for each flag, 0 or 1."""
+        return [variable == 1 for variable in variables], z3.And([z3.ULE(variable, 1) for variable in variables])
 
     def is_opened(
         self, openings: Sequence[Opening], party: int, word: Word, read: Mapping[int, Sequence[z3.BitVecRef]]
@@ -128,6 +136,10 @@ class BooleanRepresentation(Representation):
         per_number = -(-width // LIMB_BITS)
         groups = [variables[i : i + per_number] for i in range(0, len(variables), per_number)]
         return [z3.Concat(*reversed(group)) if len(group) > 1 else group[0] for group in groups], z3.BoolVal(True)
+
+    def flags(self, variables: Sequence[z3.BitVecRef]) -> tuple[list[z3.BoolRef], z3.BoolRef]:
+        """One bit for each."""
+        return [variable == 1 for variable in variables], z3.BoolVal(True)
 
     def is_opened(
         self, openings: Sequence[Opening], party: int, word: Word, read: Mapping[int, Sequence[z3.BitVecRef]]

@@ -58,7 +58,8 @@ class Words:
         meaning: the theory.
         calls: which operations were called on what: see :func:`kind`.
         requirements: what the operations require of their operands, with the operation's name.
-        inputs: of each party, in the order of reading.
+        inputs: words of each party, in the order of reading.
+        flags: likewise.
         ranges: the conditions that inputs are numbers of their widths.
         opened: in the order of opening.
     """
@@ -67,6 +68,7 @@ class Words:
     calls: dict[tuple[object, ...], tuple[object, ...]] = field(default_factory=dict)
     requirements: list[tuple[str, z3.BoolRef]] = field(default_factory=list)
     inputs: dict[int, list[Word]] = field(default_factory=dict)
+    flags: dict[int, list[Flag]] = field(default_factory=dict)
     ranges: list[z3.BoolRef] = field(default_factory=list)
     opened: list[Opened] = field(default_factory=list)
 
@@ -99,6 +101,19 @@ class Words:
             self.ranges.append(is_number)
             mine.append(Word(number, width))
         return mine[-count:]
+
+    def input_flags(self, player: int, count: int) -> list[Flag]:
+        """Inputs that may be any flags."""
+        self._called("input_flags", player, count)
+        mine = self.flags.setdefault(player, [])
+        mine += [Flag(z3.Bool(f"flag_{player}_{len(mine) + number}")) for number in range(count)]
+        return mine[-count:]
+
+    def add_halves(self, left: Word, left_half: Flag, right: Word, right_half: Flag, width: int) -> Word:
+        """(left + left_half / 2) + (right + right_half / 2), rounded down, mod 2^width."""
+        self._called("add_halves", left, left_half, right, right_half, width)
+        a, b = self._numbers(width, left, right)
+        return Word(rounded_sum(self.meaning, (a, left_half.bit), (b, right_half.bit), width), width)
 
     def add(self, left: Word, right: Word, width: int) -> Word:
         """left + right mod 2^width."""
@@ -168,6 +183,15 @@ class Words:
 
     def print_outputs(self) -> None:
         """Prints what was opened: values do not change."""
+
+
+def rounded_sum(
+    meaning: Meaning, left: tuple[z3.ExprRef, z3.BoolRef], right: tuple[z3.ExprRef, z3.BoolRef], width: int
+) -> z3.ExprRef:
+    """The sum of two numbers with halves, rounded down, mod 2^width: two halves are one."""
+    (a, a_half), (b, b_half) = left, right
+    carry = meaning.select(z3.And(a_half, b_half), meaning.constant(1, width), meaning.constant(0, width))
+    return meaning.add(meaning.add(a, b, width), carry, width)
 
 
 def kind(operand: object) -> object:

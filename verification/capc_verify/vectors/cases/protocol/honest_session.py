@@ -196,4 +196,4 @@ def _table(session: Session, seeds: Iterator[Seed]) -> Table:
     release, grid_bits = session.parameters.release, session.parameters.widths.grid_bits
     account, nobody = Account(release, grid_bits, Fraction(1 << 20)), NoObserver()
     suite = suite_of(session)
-    return Table(session, models(), suite, account, EMBEDDED, [None] * len(MODELS), seeds.__next__, nobody)
+    return Table(session, models(), suite, account, EMBEDDED, seeds.__next__, nobody)

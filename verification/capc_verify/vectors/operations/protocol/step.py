@@ -31,7 +31,9 @@ class Protocol:
 
 def suite_of(session: Session) -> Suite:
     """Ideal linear layers and everything else real."""
-    return reference_suite(session.parameters, IdealLinear(session.parameters.widths.logit_bits))
+    return reference_suite(
+        session.parameters, IdealLinear(session.parameters.widths.logit_bits, session.parameters.widths.guard_bits)
+    )
 
 
 def protocol_from(params: Mapping[str, Any]) -> Protocol:

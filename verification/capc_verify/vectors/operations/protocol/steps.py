@@ -46,12 +46,12 @@ def _delta(state: AnsweringParty | PrivacyGuardian) -> dict[str, Any]:
     return {"delta": delta_of(state.garbler_key)}
 
 
-def _mask(state: ap.AwaitingChoice | ap.AwaitingRequest, _: bytes) -> dict[str, Any]:
-    return {"mask": state.sums if isinstance(state, ap.AwaitingChoice) else state.values[-1]}
+def _sums(state: ap.AwaitingChoice | ap.AwaitingRequest, _: bytes) -> dict[str, Any]:
+    return {"share_of_sums": state.sums if isinstance(state, ap.AwaitingChoice) else state.values[-1]}
 
 
-def _prepared_mask(state: ap_ahead.OfflineChoice | ap_ahead.OfflineRequest, _: bytes) -> dict[str, Any]:
-    return {"mask": state.masks if isinstance(state, ap_ahead.OfflineChoice) else state.kept[-1].masks}
+def _prepared_sums(state: ap_ahead.OfflineChoice | ap_ahead.OfflineRequest, _: bytes) -> dict[str, Any]:
+    return {"share_of_sums": state.shares if isinstance(state, ap_ahead.OfflineChoice) else state.kept[-1].shares}
 
 
 def fresh_share(*made: object) -> dict[str, Any]:
@@ -133,7 +133,7 @@ STEPS = named(
         "answering_party_answer_setup",
         ap_setup.answering_party_answer_setup,
         Part.SETUP,
-        {"he_public_key": DATA, "offer": DATA, "mask_keys": MESSAGES, "check": DATA, **SEED},
+        {"offer": DATA, "mask_keys": MESSAGES, "check": DATA, **SEED},
         MESSAGE,
         {"pairwise_keys": MESSAGES},
         _keys,
@@ -142,7 +142,7 @@ STEPS = named(
         "answering_party_finish_setup",
         ap_setup.answering_party_finish_setup,
         Part.SETUP,
-        MESSAGE,
+        {"he_public_key": DATA, **MESSAGE},
         {},
         {"delta": DATA},
         _delta,
@@ -162,8 +162,8 @@ STEPS = named(
         Part.INFERENCE,
         RECEIVED,
         MESSAGE,
-        {"mask": ROWS},
-        _mask,
+        {"share_of_sums": ROWS},
+        _sums,
         calls=(ap.answering_party_evaluate_layer,),
     ),
     step(
@@ -189,8 +189,8 @@ STEPS = named(
         Part.INFERENCE,
         RECEIVED,
         MESSAGE,
-        {"mask": ROWS},
-        _prepared_mask,
+        {"share_of_sums": ROWS},
+        _prepared_sums,
         calls=(ap_ahead.answering_party_evaluate_offline,),
     ),
     step("answering_party_garble_ahead", ap_ahead.answering_party_garble_offline, Part.INFERENCE, RECEIVED, MESSAGE),
@@ -212,14 +212,14 @@ STEPS = named(
         qp_setup.querying_party_begin_setup,
         Part.SETUP,
         SEED,
-        {"he_public_keys": MESSAGES, "offers": MESSAGES},
+        {"offers": MESSAGES},
     ),
     step(
         "querying_party_finish_setup",
         qp_setup.querying_party_finish_setup,
         Part.SETUP,
         {"choices": MESSAGES, **SEED},
-        {"trees": MESSAGES},
+        {"he_public_keys": MESSAGES, "trees": MESSAGES},
     ),
     step(
         "querying_party_open_batch",

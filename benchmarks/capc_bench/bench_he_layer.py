@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from capc.foundation import ring
 from capc.foundation.randomness import XofSource, fresh_seed
 from capc.linear.bfv import BfvLinear
-from capc.linear.bfv.blinding import Blinding
 from capc.models.operators import Matrix, Operator
 from capc.session.parameters import ParameterSet
 
 WEIGHT_BITS = 14
+BINDING = b"bench"
 
 
 @dataclass
@@ -22,11 +22,11 @@ class Layer:
     operator: Operator
     weights: Matrix
     vectors: list[list[int]]
-    addends: list[list[int]]
 
     def __post_init__(self) -> None:
-        self.secret_key, payload = self.scheme.generate_keys()
-        self.public_key = self.scheme.read_public_key(payload)
+        self.secret_key = self.scheme.generate_secret_key()
+        payload = self.scheme.public_key(self.secret_key, BINDING, XofSource(fresh_seed(), b"bench"))
+        self.public_key = self.scheme.read_public_key(payload, BINDING)
         self.prepared = self.scheme.prepare(self.operator, self.weights)
         self.request = self.encrypt()
         self.response = self.evaluate()
@@ -42,7 +42,6 @@ class Layer:
             operator=operator,
             weights=tuple(map(tuple, rows)),
             vectors=[ring.uniform(source, operator.inputs, widths.logit_bits) for _ in range(count)],
-            addends=[ring.uniform(source, operator.outputs, widths.logit_bits) for _ in range(count)],
         )
 
     def encrypt(self) -> bytes:
@@ -50,29 +49,20 @@ class Layer:
         return self.scheme.encrypt(self.secret_key, self.operator, self.vectors)
 
     def evaluate(self) -> bytes:
-        """The answering party's response, its blinding included."""
+        """The answering party's response; its shares are left out."""
         source = XofSource(fresh_seed(), b"bench")
-        return self.scheme.evaluate(self.public_key, self.prepared, self.request, self.addends, source)
-
-    def blind(self) -> Blinding:
-        """The blinding of one response, made ahead."""
-        source = XofSource(fresh_seed(), b"bench")
-        return self.scheme.prepare_blinding(self.public_key, self.operator, len(self.addends), source)
-
-    def evaluate_blinded(self, blinding: Blinding) -> bytes:
-        """The answering party's response, its blinding made before."""
-        return self.scheme.evaluate_blinded(blinding, self.prepared, self.request, self.addends)
+        return self.scheme.evaluate(self.public_key, self.prepared, self.request, len(self.vectors), source)[1]
 
     def multiply(self) -> list[list[int]]:
         """The answering party's own part."""
         return self.scheme.multiply(self.prepared, self.vectors)
 
     def decrypt(self) -> list[list[int]]:
-        """The querying party's results."""
+        """The querying party's shares."""
         return self.scheme.decrypt(self.secret_key, self.operator, len(self.vectors), self.response)
 
     def query(self) -> list[list[int]]:
-        """Request, response and results, all made anew."""
+        """Request, response and shares, all made anew."""
         self.request = self.encrypt()
         self.response = self.evaluate()
         return self.decrypt()

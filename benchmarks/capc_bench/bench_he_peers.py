@@ -29,9 +29,9 @@ UNIT = 1 << 12
 
 
 @pytest.mark.parametrize("name", OPERATORS)
-@pytest.mark.parametrize("widths", ["default", "fast"])
-def test_exact_and_circuit_private(benchmark: BenchmarkFixture, name: str, widths: str) -> None:
-    """This layer: request, blinding, product and decryption."""
+@pytest.mark.parametrize("widths", ["conservative", "default"])
+def test_exact_and_masked(benchmark: BenchmarkFixture, name: str, widths: str) -> None:
+    """This layer: request, product, masks and decryption."""
     benchmark.group = name
     parameters = ParameterSet.named(widths)
     layer = Layer.random(BfvLinear(parameters), OPERATORS[name], parameters)

@@ -6,22 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tenseal import sealapi
 
-from capc.linear.bfv.context import HeContext
-from capc.linear.bfv.keys import SecretKey
 from capc.linear.bfv.wire import seal_format
 from capc.linear.bfv.wire.packing import packed_length, unpack
 from capc.linear.bfv.wire.seal_format import Words
+from linear.plain_bfv import decrypted_by_seal
 from linear.support import Setting
 
 Integers = NDArray[np.object_]
-
-
-class OpenSecretKey(SecretKey):
-    """A secret key whose polynomial its holder can read."""
-
-    def __init__(self, context: HeContext, key: sealapi.SecretKey) -> None:
-        super().__init__(context, key)
-        self.key = key
 
 
 class KeyHolder:
@@ -48,9 +39,12 @@ class KeyHolder:
 
     def decrypted(self, response: bytes, positions: list[int]) -> Words:
         """All coefficients of the plaintext of a response, as SEAL decrypts it."""
-        plain = sealapi.Plaintext()
-        self.setting.secret_key.decryptor.decrypt(self.response_pair(response, positions), plain)
-        return np.array(seal_format.read_coefficients(plain, range(self.context.degree)), dtype=np.uint64)
+        return self.decrypted_words(seal_format.read_pair(self.response_pair(response, positions), *self.size))
+
+    def decrypted_words(self, words: Words) -> Words:
+        """All coefficients of the plaintext of a ciphertext under the response prime."""
+        found = decrypted_by_seal(self.setting, words[0, 0].tolist(), words[1, 0].tolist())
+        return np.array(found, dtype=np.uint64)
 
     def to_ntt(self, ciphertext: sealapi.Ciphertext) -> Words:
         transformed = sealapi.Ciphertext()
@@ -66,13 +60,3 @@ class KeyHolder:
         self.context.evaluator.transform_from_ntt_inplace(ciphertext)
         coefficients = seal_format.read_pair(ciphertext, *words.shape[1:])[0, 0].astype(object)
         return np.where(coefficients > prime // 2, coefficients - prime, coefficients)
-
-    def secret_polynomial(self) -> Words:
-        """s in NTT form under the first prime; needs an open key."""
-        key = self.setting.secret_key.key
-        return seal_format.read_secret_key(key, len(self.context.key_primes), self.context.degree)[0]
-
-    def phase(self, ciphertext: sealapi.Ciphertext) -> Integers:
-        """c0 + c1 s, centred."""
-        pair = self.to_ntt(ciphertext)[:, 0, :].astype(object)
-        return self.centred_from_ntt(pair[0] + pair[1] * self.secret_polynomial().astype(object))

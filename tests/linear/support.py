@@ -6,23 +6,27 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from capc.foundation import guarded
 from capc.foundation.randomness import Seed, XofSource
 from capc.linear.bfv import BfvLinear
+from capc.linear.bfv.keys import SecretKey
 from capc.models.operators import Dense, Matrix, Operator, apply
-from capc.session.parameters import ParameterSet
+from capc.session.parameters import TWICE_ERROR_OF_REQUEST, ParameterSet
 
 Rows = list[list[int]]
+
+BINDING = b"what the answering party drew"
 
 
 @dataclass
 class Setting:
-    """A scheme with one key pair, and shorthands for whole products."""
+    """A scheme with one secret key and the public key for one peer, and shorthands for whole products."""
 
     widths: ParameterSet
     scheme: BfvLinear
-    secret_key: object
+    secret_key: SecretKey
     public_payload: bytes
-    public_key: object
+    public_key: Any
 
     def elements(self, count: int, label: str) -> list[int]:
         """Uniform elements of Z_{2^l}, the same for the same label."""
@@ -39,6 +43,16 @@ class Setting:
         half = 1 << (bits - 1)
         return tuple(tuple(source.bits(bits) - half for _ in range(operator.columns)) for _ in range(operator.rows))
 
+    @property
+    def most_weight(self) -> int:
+        """The largest sum of magnitudes of a layer's weights that is admitted, in plain integers."""
+        return self.scheme._context.modulus // (TWICE_ERROR_OF_REQUEST << self.widths.share_bits)
+
+    def most_bits(self, operator: Operator) -> int:
+        """The bits of the widest signed weights that this operator may have everywhere."""
+        room = self.most_weight // (operator.rows * operator.columns)
+        return min(self.widths.logit_bits, room.bit_length())
+
     def source(self, label: str) -> XofSource:
         """A reproducible source."""
         return XofSource(Seed(bytes(32)), label.encode())
@@ -47,47 +61,60 @@ class Setting:
         """The weights of a fully connected layer."""
         return self.scheme.prepare(dense(weights), weights)
 
-    def run(
-        self,
-        weights: Matrix,
-        vector: list[int],
-        addend: list[int],
-        label: str = "flooding",
-        operator: Operator | None = None,
-    ) -> list[int]:
-        """One query of :meth:`run_batch`. Without an operator: a fully connected layer."""
-        (result,) = self.run_batch(operator or dense(weights), weights, [vector], [addend], label)
-        return result
+    def shares(
+        self, operator: Operator, weights: Matrix, request: bytes, count: int, label: str = "response"
+    ) -> tuple[Rows, Rows]:
+        """Evaluates a request and decrypts the response: both parties' shares."""
+        scheme, prepared = self.scheme, self.scheme.prepare(operator, weights)
+        garbler, response = scheme.evaluate(self.public_key, prepared, request, count, self.source(label))
+        assert len(response) == scheme.response_length(operator, count)
+        return garbler, scheme.decrypt(self.secret_key, operator, count, response)
 
-    def run_batch(
-        self, operator: Operator, weights: Matrix, vectors: Rows, addends: Rows, label: str = "flooding"
-    ) -> Rows:
-        """Encrypt, evaluate, decrypt; lengths are checked on the way."""
+    def request(self, operator: Operator, vectors: Rows) -> bytes:
+        """The encryption of a batch, of the stated length."""
         request = self.scheme.encrypt(self.secret_key, operator, vectors)
         assert len(request) == self.scheme.request_length(operator, len(vectors))
-        return self.results(operator, weights, request, addends, label)
+        return request
 
-    def results(self, operator: Operator, weights: Matrix, request: bytes, addends: Rows, label: str) -> Rows:
-        """Evaluate a request, and decrypt the response."""
-        scheme, count = self.scheme, len(addends)
-        prepared = scheme.prepare(operator, weights)
-        response = scheme.evaluate(self.public_key, prepared, request, addends, self.source(label))
-        assert len(response) == scheme.response_length(operator, count)
-        return scheme.decrypt(self.secret_key, operator, count, response)
+    def opened(self, garbler: Rows, evaluator: Rows) -> Rows:
+        """What circuits make of both parties' shares."""
+        widths = self.widths
+        return [
+            [
+                guarded.opened(
+                    guarded.evaluator_word(theirs, widths.guard_bits),
+                    guarded.garbler_word(own, widths.logit_bits, widths.guard_bits),
+                    widths.logit_bits,
+                )
+                for own, theirs in zip(*rows, strict=True)
+            ]
+            for rows in zip(garbler, evaluator, strict=True)
+        ]
 
-    def check(self, operator: Operator, weights: Matrix, vectors: Rows, addends: Rows, label: str = "flooding") -> None:
-        """Holds :meth:`run_batch` against plain integers."""
-        queries = zip(vectors, addends, strict=True)
-        expected = [self.expected(weights, *query, operator) for query in queries]
-        assert self.run_batch(operator, weights, vectors, addends, label) == expected
+    def errors(self, garbler: Rows, evaluator: Rows, expected: Rows) -> list[int]:
+        """v of each result: what both shares add up to, less 2^h times the result."""
+        modulus, found = 1 << self.widths.share_bits, []
+        for rows in zip(garbler, evaluator, expected, strict=True):
+            for own, theirs, result in zip(*rows, strict=True):
+                error = (own + theirs - (result << self.widths.guard_bits)) % modulus
+                found.append(error - modulus if error >= modulus // 2 else error)
+        return found
 
-    def expected(
-        self, weights: Matrix, vector: list[int], addend: list[int], operator: Operator | None = None
-    ) -> list[int]:
-        """W x + addend modulo 2^l in plain integers."""
+    def check(self, operator: Operator, weights: Matrix, vectors: Rows, label: str = "response") -> list[int]:
+        """Holds a whole product against plain integers, and its errors within the public bound; gives the errors."""
+        expected = [self.expected(weights, vector, operator) for vector in vectors]
+        shares = self.shares(operator, weights, self.request(operator, vectors), len(vectors), label)
+        for rows in shares:
+            assert all(0 <= share < 1 << self.widths.share_bits for row in rows for share in row)
+        assert self.opened(*shares) == expected
+        errors = self.errors(*shares, expected)
+        assert max(map(abs, errors)) <= self.widths.response_error
+        return errors
+
+    def expected(self, weights: Matrix, vector: list[int], operator: Operator | None = None) -> list[int]:
+        """W x modulo 2^l in plain integers."""
         modulus = 1 << self.widths.logit_bits
-        totals = apply(operator or dense(weights), weights, vector)
-        return [(total + added) % modulus for total, added in zip(totals, addend, strict=True)]
+        return [total % modulus for total in apply(operator or dense(weights), weights, vector)]
 
 
 def dense(weights: Matrix) -> Dense:
@@ -97,9 +124,14 @@ def dense(weights: Matrix) -> Dense:
 
 @cache
 def _setting(widths: ParameterSet) -> Setting:
-    scheme = BfvLinear(widths)
-    secret_key, payload = scheme.generate_keys()
-    return Setting(widths, scheme, secret_key, payload, scheme.read_public_key(payload))
+    return keyed(widths, BfvLinear(widths))
+
+
+def keyed(widths: ParameterSet, scheme: BfvLinear) -> Setting:
+    """A scheme with keys of its own."""
+    secret_key = scheme.generate_secret_key()
+    payload = scheme.public_key(secret_key, BINDING, XofSource(Seed(bytes(32)), b"public key"))
+    return Setting(widths, scheme, secret_key, payload, scheme.read_public_key(payload, BINDING))
 
 
 def altered(name: str, **fields: Any) -> Setting:
@@ -109,4 +141,4 @@ def altered(name: str, **fields: Any) -> Setting:
 
 def one_level() -> Setting:
     """A set with a single data prime: its modulus switch does nothing, so it hides nothing either."""
-    return altered("toy", he_coefficient_bits=(60, 17), he_flood_bits=44)
+    return altered("toy", he_coefficient_bits=(60, 17))

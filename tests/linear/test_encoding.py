@@ -140,7 +140,7 @@ def test_even_cuts_have_the_shortest_length_for_every_number_of_pieces(total: in
     assert steps(total) == sorted({-(-total // pieces) for pieces in range(1, total + 1)}, reverse=True)
 
 
-@pytest.mark.parametrize("name", ["default", "fast"])
+@pytest.mark.parametrize("name", ["conservative", "default"])
 @pytest.mark.parametrize("count", [1, 16, 64])
 @pytest.mark.parametrize(
     ("one", "other"),
@@ -161,13 +161,13 @@ def test_first_layers_of_several_parties_share_a_layout(name: str, count: int, o
 @pytest.mark.parametrize("count", [1, 16, 64])
 @pytest.mark.parametrize("inputs", [16, 30, 64, 784, 3072])
 def test_a_shared_layout_costs_at_most_the_stated_bytes(inputs: int, count: int) -> None:
-    scheme = altered("default").scheme
+    scheme = altered("conservative").scheme
     costs = costs_for(scheme._context)
-    request, response = scheme.request_length(Dense(1, 1), 1), scheme.response_length(Dense(1, 1), 1) - 6
+    request, response = scheme.request_length(Dense(1, 1), 1), scheme.response_length(Dense(1, 1), 1) - 7
     for outputs in (2, 4, 8, 10, 16, 20, 24, 32, 48, 64, 100, 128, 200, 256):
         shared = tile(Dense(inputs, outputs), count, 8192, costs)
         own = Tiling(cheapest_layout(shared.layout.grid, outputs, count, 8192, costs), shared.convolution)
-        carried = outputs * count * 6
+        carried = outputs * count * 7
         sizes = [cut.layout.requests * request + cut.responses * response + carried for cut in (shared, own)]
         assert sizes[0] <= (1.77 if inputs == 3072 else 1.37) * sizes[1]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from capc.foundation.errors import ErrorCode, InvalidPayloadError
 from capc.models.operators import Convolution, Dense, Grid, Operator
 from linear.mutations import mutated
-from linear.support import Setting, altered
+from linear.support import BINDING, Setting, altered
 from support.sizes import examples
 
 MUTANTS = examples(ordinary=2000, nightly=100_000)
@@ -32,7 +32,6 @@ class Target:
     def __init__(self, setting: Setting, operator: Operator, count: int) -> None:
         self.setting, self.operator, self.count, scheme = setting, operator, count, setting.scheme
         self.prepared = scheme.prepare(operator, setting.weights(operator, "weights", 8))
-        self.addends = setting.rows(count, operator.outputs, "addend")
         request = scheme.encrypt(setting.secret_key, operator, setting.rows(count, operator.inputs, "vector"))
         context = scheme._context
         degree = context.degree
@@ -45,7 +44,7 @@ class Target:
 
     def respond(self, request: bytes, public_key: object | None = None) -> bytes:
         key = self.setting.public_key if public_key is None else public_key
-        return self.setting.scheme.evaluate(key, self.prepared, request, self.addends, self.setting.source("flooding"))
+        return self.setting.scheme.evaluate(key, self.prepared, request, self.count, self.setting.source("response"))[1]
 
     def read(self, kind: str, payload: bytes) -> None:
         """Reads the payload as its receiver does, and uses what it gives."""
@@ -55,12 +54,12 @@ class Target:
             assert len(rows) == self.count
             for values in rows:
                 assert len(values) == self.operator.outputs
-                assert 0 <= min(values) <= max(values) < 1 << self.setting.widths.logit_bits
+                assert 0 <= min(values) <= max(values) < 1 << self.setting.widths.share_bits
             return
         if kind == "request":
             response = self.respond(payload)
         else:
-            response = self.respond(self.honest["request"], scheme.read_public_key(payload))
+            response = self.respond(self.honest["request"], scheme.read_public_key(payload, BINDING))
         assert len(response) == scheme.response_length(self.operator, self.count)
         self.read("response", response)
 

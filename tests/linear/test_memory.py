@@ -35,10 +35,10 @@ if sys.argv[3] == "hoard":
         return opened[-1]
     responses.open_group = hoarding
 scheme = BfvLinear(ParameterSet.named("default"))
-key = scheme.read_public_key((folder / "key").read_bytes())
+key = scheme.read_public_key((folder / "key").read_bytes(), b"binding")
 prepared = scheme.prepare(Dense(3001, 3), ((1,) * 3001,) * 3)
 request = (folder / f"request{count}").read_bytes()
-response = scheme.evaluate(key, prepared, request, [[0] * 3] * count, XofSource(fresh_seed(), b"memory"))
+_, response = scheme.evaluate(key, prepared, request, count, XofSource(fresh_seed(), b"memory"))
 (peak,) = (line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print(int(peak) * 1024, len(request) + len(response))
 """

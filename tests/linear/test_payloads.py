@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError, ParameterError
-from capc.linear.bfv import blinding
+from capc.linear.bfv import keys, masks
 from capc.linear.bfv.wire import responses, seeded
 from capc.models.operators import Convolution, Dense, Grid
-from linear.support import Setting, altered
+from linear.support import BINDING, Setting, altered
 
 SHAPE = Dense(6, 3)
 KINDS = ["public key", "request", "response"]
@@ -22,7 +22,6 @@ class Peer:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.prepared = setting.prepare_dense(setting.weights(SHAPE, "weights", 12))
-        self.addend = setting.elements(SHAPE.outputs, "addend")
         request = setting.scheme.encrypt(setting.secret_key, SHAPE, [setting.elements(SHAPE.inputs, "vector")])
         self.payloads = {
             "public key": setting.public_payload,
@@ -37,13 +36,12 @@ class Peer:
         }
 
     def evaluate(self, request: bytes) -> bytes:
-        return self.setting.scheme.evaluate(
-            self.setting.public_key, self.prepared, request, [self.addend], self.setting.source("flooding")
-        )
+        setting = self.setting
+        return setting.scheme.evaluate(setting.public_key, self.prepared, request, 1, setting.source("response"))[1]
 
     def read(self, kind: str, payload: bytes) -> object:
         if kind == "public key":
-            return self.setting.scheme.read_public_key(payload)
+            return self.setting.scheme.read_public_key(payload, BINDING)
         if kind == "request":
             return self.evaluate(payload)
         return self.setting.scheme.decrypt(self.setting.secret_key, SHAPE, 1, payload)
@@ -68,8 +66,9 @@ def sealed_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module, names in {
         seeded: ("make_seeded_ciphertext",),
+        keys: ("make_seeded_ciphertext",),
         responses: ("make_ciphertext",),
-        blinding: ("make_ciphertext", "make_plaintext"),
+        masks: ("make_plaintext",),
     }.items():
         for name in names:
             monkeypatch.setattr(module, name, reached)
@@ -88,9 +87,8 @@ def test_other_lengths_are_refused(peer: Peer, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.usefixtures("sealed_off")
 def test_payloads_of_another_kind_are_refused(peer: Peer, kind: str) -> None:
-    # A public key is an encryption of zero, in the form of a request of one ciphertext.
     for other in KINDS:
-        if len(peer.payloads[other]) != len(peer.payloads[kind]):
+        if other != kind:
             assert peer.refused(kind, peer.payloads[other]) is ErrorCode.MALFORMED_LENGTH
 
 
@@ -156,17 +154,20 @@ def test_a_request_with_one_seed_twice_is_refused() -> None:
     half = len(request) // 2
     prepared = setting.prepare_dense(((1,) * shape.inputs,))
     with pytest.raises(InvalidPayloadError) as caught:
-        setting.scheme.evaluate(setting.public_key, prepared, request[:half] * 2, [[0]], setting.source("flooding"))
+        setting.scheme.evaluate(setting.public_key, prepared, request[:half] * 2, 1, setting.source("response"))
     assert caught.value.code is ErrorCode.VALUE_OUT_OF_RANGE
 
 
-def test_lengths_are_the_documented_formulas() -> None:
-    setting = altered("default")
-    assert setting.scheme.public_key_length() == len(setting.public_payload) == 8192 * (6 + 5 + 5) + 64
-    assert setting.scheme.request_length(Dense(64, 32), 1) == 8192 * (6 + 5 + 5) + 64
-    assert setting.scheme.response_length(Dense(64, 32), 1) == (8192 + 32) * 6
-    assert setting.scheme.request_length(Dense(784, 128), 1) == 2 * (8192 * 16 + 64)
-    assert setting.scheme.response_length(Dense(784, 128), 1) == (7 * 8192 + 128) * 6
+@pytest.mark.parametrize(("name", "degree"), [("default", 4096), ("conservative", 8192)])
+def test_lengths_are_the_documented_formulas(name: str, degree: int) -> None:
+    setting = altered(name)
+    request = degree * (7 + 5) + 64
+    assert setting.scheme.public_key_length() == len(setting.public_payload) == degree * (7 + 5)
+    assert setting.scheme.request_length(Dense(64, 32), 1) == request
+    assert setting.scheme.response_length(Dense(64, 32), 1) == (degree + 32) * 7
+    columns, rows = {"default": (5, 5), "conservative": (3, 5)}[name]
+    assert setting.scheme.request_length(Dense(784, 128), 1) == columns * request
+    assert setting.scheme.response_length(Dense(784, 128), 1) == (rows * degree + 128) * 7
 
 
 def test_callers_mistakes_are_named() -> None:
@@ -174,16 +175,15 @@ def test_callers_mistakes_are_named() -> None:
     run, shape = setting.scheme, Dense(2, 1)
     prepared = setting.prepare_dense(((1, 2),))
     request = run.encrypt(setting.secret_key, shape, [[1, 2]])
-    source = setting.source("flooding")
+    source = setting.source("response")
     for call, text in (
         (lambda: run.encrypt(setting.secret_key, shape, []), "batch of 0 queries"),
-        (lambda: run.evaluate(setting.public_key, prepared, request, [], source), "batch of 0 queries"),
+        (lambda: run.evaluate(setting.public_key, prepared, request, 0, source), "batch of 0 queries"),
         (lambda: run.encrypt(setting.secret_key, shape, [[1]]), "vector of 1 elements"),
         (lambda: run.encrypt(setting.secret_key, shape, [[0, 1 << 12]]), "outside Z_2"),
         (lambda: run.encrypt(setting.secret_key, shape, [[0, -1]]), "outside Z_2"),
         (lambda: run.encrypt(setting.public_key, shape, [[0, 1]]), "PublicKey where a SecretKey"),
-        (lambda: run.evaluate(setting.public_key, prepared, request, [[0, 0]], source), "addend of 2"),
-        (lambda: run.evaluate(setting.public_key, prepared, request, [[1 << 12]], source), "outside Z_2"),
+        (lambda: run.evaluate(setting.secret_key, prepared, request, 1, source), "SecretKey where a PublicKey"),
         (lambda: run.prepare(shape, ()), "give 1 rows of 2"),
         (lambda: run.prepare(Dense(2, 2), ((1, 2), (3,))), "give 2 rows of 2"),
         (lambda: run.prepare(Convolution(Grid(1, 2, 2, (2, 2)), 3), ((1, 2),)), "give 3 rows of 4"),

@@ -19,7 +19,7 @@ from capc.linear.bfv import BfvLinear
 from capc.linear.bfv.pool import PooledLinear
 from capc.models.operators import Convolution, Dense, Grid, Operator
 from linear.strategies import convolutions
-from linear.support import Setting, altered
+from linear.support import BINDING, Setting, altered, keyed
 from support.sizes import examples
 
 NAME = "toy"
@@ -30,12 +30,7 @@ WIDE = Dense(300, 150)
 def pool() -> Iterator[Setting]:
     """A setting whose scheme has two workers; its keys are its own."""
     with PooledLinear(altered(NAME).widths, 2) as scheme:
-        secret_key, payload = scheme.generate_keys()
-        yield Setting(altered(NAME).widths, scheme, secret_key, payload, scheme.read_public_key(payload))
-
-
-def _expected(setting: Setting, operator: Operator, weights: object, vectors: object, addends: object) -> object:
-    return [setting.expected(weights, *query, operator) for query in zip(vectors, addends, strict=True)]
+        yield keyed(altered(NAME).widths, scheme)
 
 
 @pytest.mark.slow
@@ -48,10 +43,7 @@ def _expected(setting: Setting, operator: Operator, weights: object, vectors: ob
 @settings(max_examples=examples(ordinary=15, nightly=500), deadline=None)
 def test_a_pool_is_exact_for_any_batch(pool: Setting, operator: Operator, count: int, label: str) -> None:
     weights = pool.weights(operator, label, 10)
-    vectors = pool.rows(count, operator.inputs, label + "/x")
-    addends = pool.rows(count, operator.outputs, label + "/a")
-    results = pool.run_batch(operator, weights, vectors, addends, label)
-    assert results == _expected(pool, operator, weights, vectors, addends)
+    pool.check(operator, weights, pool.rows(count, operator.inputs, label + "/x"), label)
 
 
 @pytest.mark.slow
@@ -60,37 +52,54 @@ def test_a_pool_is_exact_for_any_batch(pool: Setting, operator: Operator, count:
 def test_each_side_may_have_a_pool_or_none(pool: Setting, operator: Operator) -> None:
     plain: BfvLinear = altered(NAME).scheme
     weights, count = pool.weights(operator, "w", 10), 9
-    vectors, addends = pool.rows(count, operator.inputs, "x"), pool.rows(count, operator.outputs, "a")
+    vectors = pool.rows(count, operator.inputs, "x")
     for key_holder, evaluator in ((pool.scheme, plain), (plain, pool.scheme)):
-        secret_key, payload = key_holder.generate_keys()
+        secret_key = key_holder.generate_secret_key()
+        payload = key_holder.public_key(secret_key, BINDING, pool.source("key"))
         request = key_holder.encrypt(secret_key, operator, vectors)
-        public_key, prepared = evaluator.read_public_key(payload), evaluator.prepare(operator, weights)
-        response = evaluator.evaluate(public_key, prepared, request, addends, pool.source("f"))
-        results = key_holder.decrypt(secret_key, operator, count, response)
-        assert results == _expected(pool, operator, weights, vectors, addends)
+        public_key, prepared = evaluator.read_public_key(payload, BINDING), evaluator.prepare(operator, weights)
+        shares, response = evaluator.evaluate(public_key, prepared, request, count, pool.source("r"))
+        opened = pool.opened(shares, key_holder.decrypt(secret_key, operator, count, response))
+        assert opened == [pool.expected(weights, vector, operator) for vector in vectors]
+
+
+@pytest.mark.req("CAPC-HE-012")
+def test_a_pool_gives_the_bytes_and_shares_of_one_process(pool: Setting) -> None:
+    plain: BfvLinear = altered(NAME).scheme
+    request, weights = pool.request(WIDE, pool.rows(9, 300, "x")), pool.weights(WIDE, "w", 10)
+    given = [
+        scheme.evaluate(
+            scheme.read_public_key(pool.public_payload, BINDING),
+            scheme.prepare(WIDE, weights),
+            request,
+            9,
+            pool.source("r"),
+        )
+        for scheme in (pool.scheme, plain)
+    ]
+    assert given[0] == given[1]
 
 
 @pytest.mark.req("CAPC-HE-005")
 def test_malformed_bytes_are_refused_wherever_they_are_read_and_the_pool_lives_on(pool: Setting) -> None:
     weights = pool.weights(WIDE, "w", 10)
-    vectors, addends = pool.rows(9, 300, "x"), pool.rows(9, 150, "a")
+    vectors = pool.rows(9, 300, "x")
     prepared = pool.scheme.prepare(WIDE, weights)
-    request = pool.scheme.encrypt(pool.secret_key, WIDE, vectors)
-    response = pool.scheme.evaluate(pool.public_key, prepared, request, addends, pool.source("f"))
-    for place in (0, len(response) - 6):
-        malformed = response[:place] + b"\xff" * 6 + response[place + 6 :]
+    shares, response = pool.scheme.evaluate(pool.public_key, prepared, pool.request(WIDE, vectors), 9, pool.source("r"))
+    for place in (0, len(response) - 7):
+        malformed = response[:place] + b"\xff" * 7 + response[place + 7 :]
         with pytest.raises(InvalidPayloadError) as caught:
             pool.scheme.decrypt(pool.secret_key, WIDE, 9, malformed)
         assert caught.value.code is ErrorCode.VALUE_OUT_OF_RANGE
     results = pool.scheme.decrypt(pool.secret_key, WIDE, 9, response)
-    assert results == _expected(pool, WIDE, weights, vectors, addends)
+    assert pool.opened(shares, results) == [pool.expected(weights, vector) for vector in vectors]
 
 
 @pytest.mark.slow
 def test_workers_let_go_of_what_their_owner_lets_go_of(pool: Setting) -> None:
     scheme, weights = pool.scheme, pool.weights(WIDE, "dropped", 10)
     for _ in range(4):
-        pool.run_batch(WIDE, weights, pool.rows(9, 300, "x"), pool.rows(9, 150, "a"))
+        pool.check(WIDE, weights, pool.rows(9, 300, "x"))
         gc.collect()
         # What stays are the two keys; the weights' end is told with the next batch.
         assert len(scheme._numbers) == 2
@@ -98,7 +107,7 @@ def test_workers_let_go_of_what_their_owner_lets_go_of(pool: Setting) -> None:
 
 
 def _encrypt(scheme: PooledLinear) -> bytes:
-    secret_key, _ = scheme.generate_keys()
+    secret_key = scheme.generate_secret_key()
     return scheme.encrypt(secret_key, WIDE, [[1] * 300] * 9)
 
 
@@ -133,7 +142,7 @@ from capc.session.parameters import ParameterSet
 
 pool = PooledLinear(ParameterSet.named("toy"), 2)
 print(*(process.pid for process in pool._processes), flush=True)
-key, _ = pool.generate_keys()
+key = pool.generate_secret_key()
 pool.encrypt(key, Dense(300, 150), [[1] * 300] * 9)
 print("ready", flush=True)
 time.sleep(600)

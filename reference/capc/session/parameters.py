@@ -39,6 +39,9 @@ TWICE_ERROR_OF_REQUEST = ERROR_COINS + 1
 NEAR_BITS = 8
 """A prime of b bits is above 2^b (1 - 2^-8)."""
 
+MOST_PRIME_BITS = 60
+"""Under a single prime of so many bits SEAL's decryption is exactly round(2^T y / p); it takes no larger ones."""
+
 _MOST = {"fraction_bits": "logit_bits - 2 = ", "logit_bits": "59 - guard_bits = "}
 
 _COMPOSITION = ("renyi_order", "joint_cost")
@@ -116,9 +119,12 @@ class ParameterSet:
             value = getattr(self, field)
             most_is = _MOST.get(field, "")
             _require(least <= value <= most, field, value, f"choose {least} to {most_is}{most}")
+        bits = self.he_coefficient_bits
+        fits = len(bits) >= 2 and all(2 <= each <= MOST_PRIME_BITS for each in bits)
+        _require(fits, "he_coefficient_bits", list(bits), f"give at least two primes of 2 to {MOST_PRIME_BITS} bits")
         room, error = guarded.room(self.guard_bits), self.response_error
         remedy = f"a response's error of {error} is above {room}, the room of the guard bits: enlarge the first prime"
-        _require(error <= room, "he_coefficient_bits", list(self.he_coefficient_bits), remedy)
+        _require(error <= room, "he_coefficient_bits", list(bits), remedy)
 
     @property
     def share_bits(self) -> int:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from capc_verify.faults import arithmetic, binding, disclosure, durability, garbling, masking, opening, sharing, turns
+from capc_verify.faults import (
+    arithmetic,
+    binding,
+    disclosure,
+    durability,
+    encryption,
+    garbling,
+    masking,
+    opening,
+    sharing,
+    turns,
+)
 from capc_verify.faults.planting import Fault
 
 _VIEWS = "tests/views/test_querying_party.py::"
@@ -20,6 +31,11 @@ _USE_ONCE = "tests/steps/test_use_once.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
 _LEDGERS = "tests/views/test_ledgers.py::test_"
 _CHARGES = _LEDGERS + "opened_charges_tell_"
+_MASKS = "tests/linear/test_masks.py::test_a_response_is_the_switched_sum_plus_masks_of_the_seed[default]"
+_OFF_THE_GRID = (
+    "tests/faulty_parties/test_weight_attacks.py::test_request_off_the_grid_reads_weights_only_without_masks[default]"
+)
+_SENT = "tests/faulty_parties/test_sent_words.py::test_words_phases_and_parts_are_uniform_for_every_request_and_key"
 _CANDIDATES = "tests/privacy/ledger/test_commitments.py::test_no_hash_of_a_candidate_"
 
 
@@ -393,5 +409,32 @@ FAULTS: dict[str, Fault] = {
         sharing.open_permissions_stay,
         None,
         (_LEDGER + "test_sharing.py::test_permissions_of_a_ledger_and_of_a_head_are_tightened",),
+    ),
+    "masks_left_out": Fault(
+        encryption.masks_left_out,
+        None,
+        (_MASKS, _OFF_THE_GRID, _SENT + "[honest-default]", _SENT + "[constant c0-default]"),
+    ),
+    "masks_before_the_switch": Fault(
+        encryption.masks_before_the_switch, None, (_MASKS, _OFF_THE_GRID, _SENT + "[honest-default]")
+    ),
+    "one_mask_for_two_ciphertexts": Fault(
+        encryption.one_mask_for_two_ciphertexts, None, (_MASKS, _SENT + "[b = 0-default]")
+    ),
+    "masks_without_rejection": Fault(
+        encryption.masks_without_rejection,
+        None,
+        (
+            "tests/linear/test_masks.py::test_masks_of_any_bytes_leave_out_what_is_not_below_the_bound",
+            "tests/linear/test_laws.py::test_every_mask_comes_from_as_many_bytes[17-1-3]",
+        ),
+    ),
+    "uniform_half_of_the_key_holder": Fault(
+        encryption.uniform_half_of_the_key_holder,
+        None,
+        (
+            "tests/linear/test_keys.py::test_the_uniform_half_is_expanded_from_the_binding_and_nothing_else",
+            "tests/linear/test_keys.py::test_another_binding_gives_another_uniform_half[0]",
+        ),
     ),
 }

@@ -16,9 +16,6 @@ from tenseal import sealapi
 from capc.foundation.errors import InputError, ParameterError
 from capc.session.parameters import NEAR_BITS, ParameterSet
 
-LARGEST_DECRYPTED_BITS = 60
-"""Up to here, and under one prime, SEAL's decryption is exactly round(2^T y / p)."""
-
 
 @dataclass(frozen=True, eq=False)
 class HeContext:
@@ -122,9 +119,6 @@ def _accepted(degree: int, coefficient_bits: tuple[int, ...], plain_bits: int) -
 
 def _check_primes(context: HeContext, coefficient_bits: tuple[int, ...]) -> None:
     """What the bound of a response's error takes for granted (:attr:`ParameterSet.response_error`)."""
-    (last,) = context.response_primes
-    if last.bit_length() > LARGEST_DECRYPTED_BITS:
-        raise ParameterError(f"he_coefficient_bits: a first prime of {last.bit_length()} bits: choose at most 60")
     for prime, bits in zip(context.data_primes, coefficient_bits, strict=False):
         if not (1 << bits) - (1 << bits >> NEAR_BITS) < prime < 1 << bits:
             raise ParameterError(f"he_coefficient_bits: SEAL's prime of {bits} bits is not near 2^{bits}: enlarge it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,9 +12,11 @@ from capc.foundation.randomness import BytesSource
 from capc.linear.bfv.context import HeContext
 from capc.linear.bfv.wire.packing import pack
 from capc.linear.bfv.wire.seal_format import SEED_BYTES, make_seeded_ciphertext, read_pair
+from capc_spec.registry import TAGS
 from capc_verify.vectors.derive import Source
 
-_SLOT = 8
+_SLOT = 12
+"""Bytes for a sum of N words below 2^60."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,18 @@ class FixedKey:
         digits = [value % 3 for value in self.coefficients]
         return bytes(sum(digits[i + j] << 2 * j for j in range(4)) for i in range(0, len(digits), 4))
 
-    def public_key(self) -> bytes:
-        """The encryption of zero of no noise, with c1 from a seed."""
-        return self._seeded("public_key/seed", [], [])
+    def public_key(self, binding: bytes) -> bytes:
+        """The encryption of zero of no error; its other half is expanded from the binding."""
+        return self._first(hashlib.shake_256(TAGS["public-key"] + binding).digest(SEED_BYTES), [], [])
 
     def request(self, message: Sequence[int], noise: Sequence[int]) -> bytes:
-        """The encryption of the first coefficients of a polynomial, with c1 from a seed."""
-        return self._seeded("request/seed", message, noise)
+        """The encryption of 2^h times the first coefficients of a polynomial, with c1 from a seed."""
+        seed = self.source.draw("request/seed", SEED_BYTES)
+        return self._first(seed, [value << self.context.guard_bits for value in message], noise) + seed
 
-    def _seeded(self, label: str, message: Sequence[int], noise: Sequence[int]) -> bytes:
-        seed, context = self.source.draw(label, SEED_BYTES), self.context
+    def _first(self, seed: bytes, message: Sequence[int], noise: Sequence[int]) -> bytes:
+        """c0 of an encryption whose c1 comes from a seed."""
+        context = self.context
         shape = len(context.data_primes), context.degree
         _, uniform = read_pair(make_seeded_ciphertext(context, np.zeros(shape, np.uint64), seed), *shape)
         scaled = self._scaled(message, noise, context.modulus, range(len(message)))
@@ -58,22 +63,22 @@ class FixedKey:
             [(value - product) % prime for value, product in zip(scaled, self._times(row.tolist(), prime), strict=True)]
             for row, prime in zip(uniform, context.data_primes, strict=True)
         ]
-        return pack(np.array(first, dtype=np.uint64), context.data_primes) + seed
+        return pack(np.array(first, dtype=np.uint64), context.data_primes)
 
-    def response(self, message: Sequence[int], noise: Sequence[int], positions: Sequence[int]) -> bytes:
-        """A response at the last level that carries ``message`` at these coefficients."""
+    def response(self, phases: Sequence[int], positions: Sequence[int]) -> bytes:
+        """A response at the last level with these phases c0 + c1 s modulo p at these coefficients."""
         (prime,), degree = self.context.response_primes, self.context.degree
         stream = BytesSource(self.source.draw("response/second", 16 * degree))
         second = [stream.below(prime) for _ in range(degree)]
-        scaled, product = self._scaled(message, noise, prime, positions), self._times(second, prime)
-        first = [(scaled[position] - product[position]) % prime for position in positions]
+        product = self._times(second, prime)
+        first = [(phase - product[position]) % prime for phase, position in zip(phases, positions, strict=True)]
         one, two = (np.array([words], dtype=np.uint64) for words in (first, second))
         return pack(one, (prime,)) + pack(two, (prime,))
 
     def _scaled(
         self, message: Sequence[int], noise: Sequence[int], modulus: int, positions: Sequence[int]
     ) -> list[int]:
-        """round(modulus m / 2^l) + noise at the positions, 0 elsewhere."""
+        """round(modulus m / 2^(l+h)) + noise at the positions, 0 elsewhere."""
         scaled, plain = [0] * self.context.degree, 1 << self.context.plain_bits
         for position, value, error in zip(positions, message, noise, strict=True):
             scaled[position] = (2 * modulus * value + plain) // (2 * plain) + error
@@ -86,7 +91,8 @@ class FixedKey:
         total = [0] * degree
         for sign in (1, -1):
             product = whole * _joined([int(value == sign) for value in self.coefficients])
-            words = np.frombuffer(product.to_bytes(2 * degree * _SLOT, "little"), dtype="<u8").tolist()
+            body = product.to_bytes(2 * degree * _SLOT, "little")
+            words = [int.from_bytes(body[at : at + _SLOT], "little") for at in range(0, len(body), _SLOT)]
             # X^N is -1.
             total = [t + sign * (words[i] - words[i + degree]) for i, t in enumerate(total)]
         return [value % prime for value in total]

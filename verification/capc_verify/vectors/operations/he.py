@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 from tenseal import sealapi
 
+from capc.foundation import guarded
 from capc.foundation.randomness import Seed, XofSource
 from capc.linear.bfv import BfvLinear
 from capc.linear.bfv.context import HeContext, context_for
 from capc.linear.bfv.keys import SecretKey
+from capc.linear.bfv.masks import draw_masks, response_seed, shares_of
 from capc.linear.bfv.wire.seal_format import make_plaintext
 from capc.models.operators import Dense
 from capc.session.parameters import ParameterSet
@@ -21,8 +24,8 @@ from capc_verify.vectors.operations.protocol.sessions import WIDTHS
 from capc_verify.vectors.values import COUNT, DATA, INTEGERS, many
 
 _SHAPE = {"inputs": COUNT, "outputs": COUNT}
-_LAYER = {"weights": many(INTEGERS), "seed": DATA}
-_BATCH = {"vectors": many(INTEGERS), "addends": many(INTEGERS)}
+_LAYER = {"weights": many(INTEGERS), "binding": DATA, "seed": DATA}
+_SHARES = {"garbler": INTEGERS, "evaluator": INTEGERS, "opened": INTEGERS}
 _FAULTS = frozenset({"Short", "Long", "OutOfRange"})
 
 
@@ -76,30 +79,66 @@ def _lengths(call: Call) -> Result:
     )
 
 
+def _public_key(call: Call) -> Result:
+    source = XofSource(Seed(call["seed"]), b"he")
+    return Result({"public_key": BfvLinear(call.environment).public_key(_key(call), call["binding"], source)})
+
+
+def _masks(call: Call) -> Result:
+    context = context_for(call.environment)
+    seed = response_seed(XofSource(Seed(call["seed"]), b"he"))
+    masks = draw_masks(context, seed, call["number"], call["count"])
+    return Result({"masks": masks.tolist(), "shares": shares_of(context, masks).tolist()})
+
+
+def _shares(call: Call) -> Result:
+    context = context_for(call.environment)
+    return Result({"shares": shares_of(context, np.array(call["masks"], dtype=np.uint64)).tolist()})
+
+
+def _open(call: Call) -> Result:
+    evaluator, garbler = call["evaluator"], call["garbler"]
+    widths: ParameterSet = call.environment
+    words = [guarded.evaluator_word(share, widths.guard_bits) for share in evaluator]
+    others = [guarded.garbler_word(share, widths.logit_bits, widths.guard_bits) for share in garbler]
+    return Result({"evaluator_words": words, "garbler_words": others, "opened": _opened(widths, evaluator, garbler)})
+
+
+def _opened(widths: ParameterSet, evaluator: list[int], garbler: list[int]) -> list[int]:
+    l, h = widths.logit_bits, widths.guard_bits  # noqa: E741
+    return [
+        guarded.opened(guarded.evaluator_word(theirs, h), guarded.garbler_word(own, l, h), l)
+        for theirs, own in zip(evaluator, garbler, strict=True)
+    ]
+
+
 def _decrypt(call: Call) -> Result:
-    (results,) = BfvLinear(call.environment).decrypt(_key(call), _shape(call), 1, call["response"])
-    return Result({"results": results})
+    (shares,) = BfvLinear(call.environment).decrypt(_key(call), _shape(call), 1, call["response"])
+    return Result({"shares": shares})
 
 
 def _evaluate(call: Call) -> Result:
     scheme, matrix = BfvLinear(call.environment), _matrix(call)
     shape = Dense(len(matrix[0]), len(matrix))
-    public_key = scheme.read_public_key(call["public_key"])
-    source, addends = XofSource(Seed(call["seed"]), b"he"), [call["addend"]]
-    response = scheme.evaluate(public_key, scheme.prepare(shape, matrix), call["request"], addends, source)
-    (results,) = scheme.decrypt(_key(call), shape, 1, response)
-    return Result({"results": results})
+    public_key = scheme.read_public_key(call["public_key"], call["binding"])
+    source = XofSource(Seed(call["seed"]), b"he")
+    (own,), response = scheme.evaluate(public_key, scheme.prepare(shape, matrix), call["request"], 1, source)
+    (theirs,) = scheme.decrypt(_key(call), shape, 1, response)
+    opened = _opened(call.environment, theirs, own)
+    digest = hashlib.sha256(response).digest()
+    return Result({"garbler": own, "evaluator": theirs, "opened": opened, "response_digest": digest})
 
 
 def _round_trip(call: Call) -> Result:
-    scheme, matrix = BfvLinear(call.environment), _matrix(call)
+    scheme, matrix, count = BfvLinear(call.environment), _matrix(call), len(call["vectors"])
     shape = Dense(len(matrix[0]), len(matrix))
-    key, payload = scheme.generate_keys()
+    key, source = scheme.generate_secret_key(), XofSource(Seed(call["seed"]), b"he")
     request = scheme.encrypt(key, shape, call["vectors"])
-    source = XofSource(Seed(call["seed"]), b"he")
-    public_key, prepared = scheme.read_public_key(payload), scheme.prepare(shape, matrix)
-    response = scheme.evaluate(public_key, prepared, request, call["addends"], source)
-    return Result({"results": scheme.decrypt(key, shape, len(call["vectors"]), response)})
+    public_key = scheme.read_public_key(scheme.public_key(key, call["binding"], source), call["binding"])
+    own, response = scheme.evaluate(public_key, scheme.prepare(shape, matrix), request, count, source)
+    theirs = scheme.decrypt(key, shape, count, response)
+    opened = [_opened(call.environment, *rows) for rows in zip(theirs, own, strict=True)]
+    return Result({"garbler": own, "results": opened})
 
 
 HE = GroupType(
@@ -111,14 +150,35 @@ HE = GroupType(
             {**_SHAPE, "count": COUNT},
             {"public_key": COUNT, "request": COUNT, "response": COUNT},
         ),
-        Operation("he_decrypt", _decrypt, {"secret_key": DATA, **_SHAPE, "response": DATA}, {"results": INTEGERS}),
+        Operation(
+            "he_public_key", _public_key, {"secret_key": DATA, "binding": DATA, "seed": DATA}, {"public_key": DATA}
+        ),
+        Operation(
+            "he_masks",
+            _masks,
+            {"seed": DATA, "number": COUNT, "count": COUNT},
+            {"masks": INTEGERS, "shares": INTEGERS},
+        ),
+        Operation("he_shares", _shares, {"masks": INTEGERS}, {"shares": INTEGERS}),
+        Operation(
+            "he_open",
+            _open,
+            {"garbler": INTEGERS, "evaluator": INTEGERS},
+            {"evaluator_words": INTEGERS, "garbler_words": INTEGERS, "opened": INTEGERS},
+        ),
+        Operation("he_decrypt", _decrypt, {"secret_key": DATA, **_SHAPE, "response": DATA}, {"shares": INTEGERS}),
         Operation(
             "he_evaluate",
             _evaluate,
-            {"secret_key": DATA, "public_key": DATA, "request": DATA, "addend": INTEGERS, **_LAYER},
-            {"results": INTEGERS},
+            {"secret_key": DATA, "public_key": DATA, "request": DATA, **_LAYER},
+            {**_SHARES, "response_digest": DATA},
         ),
-        Operation("he_round_trip", _round_trip, {**_BATCH, **_LAYER}, {"results": many(INTEGERS)}),
+        Operation(
+            "he_round_trip",
+            _round_trip,
+            {"vectors": many(INTEGERS), **_LAYER},
+            {"garbler": many(INTEGERS), "results": many(INTEGERS)},
+        ),
     ),
     WIDTHS,
     widths_from,

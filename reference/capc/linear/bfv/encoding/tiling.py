@@ -36,7 +36,7 @@ class Costs(NamedTuple):
 
     Attributes:
         request: of a ciphertext of a request: encryption, its bytes, and reading.
-        response: of a ciphertext of a response: blinding, its bytes (outputs not counted), and decryption.
+        response: of a ciphertext of a response: making it, its bytes (outputs not counted), and decryption.
         product: of a product of polynomials.
     """
 

@@ -72,8 +72,10 @@ def _transformed(context: HeContext, polynomial: Words) -> sealapi.Plaintext | N
 
 def _check_noise(context: HeContext, total: int) -> None:
     """An honest request has an error of at most 43/2 in a coefficient; every weight of a ciphertext can meet one."""
-    if TWICE_ERROR_OF_REQUEST * total << context.plain_bits > context.modulus:
+    most = context.modulus // (TWICE_ERROR_OF_REQUEST << context.plain_bits)
+    if total > most:
+        # The sum itself would tell of the weights.
         raise ParameterError(
-            f"the weights of a layer add up to {total} in magnitude: with products of so much noise a result could be "
-            "off by one; use smaller weights"
+            f"the magnitudes of a layer's weights add up to more than {most}: with products of so much noise a result "
+            "could be off by one: use smaller weights"
         )

@@ -37,3 +37,13 @@ def machine(folder: Path, party: str, compiler: str = COMPILER) -> Machine:
     program.write_text(f"#!{sys.executable}\n{party}")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return Machine(home, "9.8.7", {"semi2k": program})
+
+
+ARGMAX_CASE = {
+    (0, "masks"): [1, 2],
+    (0, "mask_halves"): [1, 0],
+    (0, "fresh_shares"): [3, 0],
+    (1, "logit_shares"): [9, 0],
+    (1, "logit_halves"): [1, 1],
+}
+"""One case of argmax for two classes, of 8 bits and votes of 4: logits 11 and 2."""

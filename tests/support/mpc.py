@@ -24,7 +24,7 @@ if party == '1':
 print(f'Time = 0.5 seconds\\nData sent = 0.001 MB in ~7 rounds (party {party} only)', file=sys.stderr)
 print('Global data sent = 0.003 MB (all parties)', file=sys.stderr)
 """
-"""Tells what argmax of two classes tells of logits 10 and 2 in 8 bits, with fresh shares 3 and 0 in 4 bits."""
+"""Tells what argmax of two classes tells of logits 11 and 2 in 8 bits, with fresh shares 3 and 0 in 4 bits."""
 
 
 def machine(folder: Path, party: str, compiler: str = COMPILER) -> Machine:

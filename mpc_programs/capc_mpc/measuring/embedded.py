@@ -96,14 +96,12 @@ def _words(step: Step, party: int, cases: Sequence[Case], count: int) -> list[li
     The fresh shares that a program takes last are no inputs of a circuit, which makes them itself.
     """
     if step.program == "argmax":
-        return [_logit_words(step, party, case) for case in cases]
+        return [_logit_words(party, case) for case in cases]
     fields = [field for field in step.fields if field.party == party]
     return [[number for field in fields for number in case[party, field.name]][:count] for case in cases]
 
 
-def _logit_words(step: Step, party: int, case: Case) -> list[int]:
-    """A party's shares of logits as the vote circuit takes them: in Z_{2^l}, so that party 1 adds what halves carry."""
-    if party == 0:
-        return list(case[0, "masks"])
-    columns = zip(case[1, "logit_shares"], case[0, "mask_halves"], case[1, "logit_halves"], strict=True)
-    return [(share + (mine & theirs)) % (1 << int(step.arguments[1])) for share, mine, theirs in columns]
+def _logit_words(party: int, case: Case) -> list[int]:
+    """A party's shares of logits as the vote circuit takes them: words of l + 1 bits, in half units."""
+    shares, halves = ("masks", "mask_halves") if party == 0 else ("logit_shares", "logit_halves")
+    return [2 * share + half for share, half in zip(case[party, shares], case[party, halves], strict=True)]

@@ -221,7 +221,7 @@ def _share_words(file: FileBuilder, bits: int, guard: int) -> None:
     for name, error, off in (("below", least - 1, -1), ("above", most + 1, 1)):
         label, shares = f"words_l{bits}_h{guard}_{name}", _shares_outside(bits, guard, error, off)
         meaning = {"z": "0", "error": str(error)}
-        fields = {"garbler": [shares[0]], "evaluator": [shares[1]]}
+        fields: dict[str, Any] = {"garbler": [shares[0]], "evaluator": [shares[1]]}
         found = group.case(
             "share_words",
             label,

@@ -4,7 +4,6 @@
 Either side runs as two processes over loopback, with transfers and re-sharing: this engine from the evaluator's first
 byte to its last output, without base transfers; yao as the machine reports its time, without start-up and connecting.
 Yao makes its transfers as it goes, so that what is like it is this engine without a stash.
-This engine takes words with a bit that is dropped, as responses have errors: an AND more for each class than yao.
 Yao runs two programs: this project's circuit, which it would not have without this project, and, for 100 cases of 32
 bits, what one writes with MP-SPDZ's integer types. All votes of yao, and some of this engine's, are compared with the
 argmax in the clear.

@@ -10,11 +10,15 @@ from statistics import median
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from capc.foundation.guarded import GUARD_BITS
 from capc.two_party.vote_rounds import VoteShape
 from capc_bench.vote_rounds import VoteEvaluator, VoteWork
 
 WORKS = {
-    f"argmax of 10 in rounds, {bits} bits, {instances}": (VoteWork(VoteShape(10, bits, 16, instances)), repetitions)
+    f"argmax of 10 in rounds, {bits} bits, {instances}": (
+        VoteWork(VoteShape(10, bits, GUARD_BITS, 16, instances)),
+        repetitions,
+    )
     for bits in (32, 37)
     for instances, repetitions in ((1, 31), (100, 15), (1000, 9))
 }

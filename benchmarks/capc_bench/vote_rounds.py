@@ -14,6 +14,7 @@ import numpy as np
 
 from capc.foundation import ring
 from capc.foundation.cleartext import one_hot_argmax
+from capc.foundation.guarded import room
 from capc.two_party.vectorised import VectorisedTwoParty
 from capc.two_party.vectorised.vote_rounds import VectorisedVote
 from capc.two_party.vote_rounds import Shares, VoteShape
@@ -45,12 +46,14 @@ class VoteWork:
     chunk: int | None = None
 
     def shares(self, batch: int) -> tuple[list[list[int]], list[list[int]]]:
-        """Garbler's and evaluator's shares of a batch of uniform admitted logits; the same in both processes."""
+        """Garbler's and evaluator's shares of a batch of uniform admitted logits, with errors; the same in both."""
         generator, size = np.random.default_rng(batch), (self.shape.instances, self.shape.num_classes)
-        limit, modulus = 1 << (self.shape.logit_bits - 2), 1 << self.shape.logit_bits
+        guard, modulus = self.shape.guard_bits, 1 << self.shape.share_bits
+        limit, most = 1 << (self.shape.logit_bits - 2), room(guard)
         logits = generator.integers(1 - limit, limit, size)
+        errors = generator.integers(0, most + 1, size)
         masks = generator.integers(0, modulus, size)
-        return masks.tolist(), ((logits - masks) % modulus).tolist()
+        return masks.tolist(), (((logits << guard) + errors - masks) % modulus).tolist()
 
 
 class VoteEvaluator(Parent):
@@ -108,7 +111,9 @@ class VoteEvaluator(Parent):
         count = min(CHECKED, shape.instances)
         votes = np.frombuffer(self._link.read(8 * count * shape.num_classes), np.uint64).reshape(count, -1).tolist()
         for mine, theirs, own, other in zip(self.votes, votes, self._shares, self._theirs, strict=False):
-            logits = [ring.signed(word, shape.logit_bits) for word in ring.add(own, other, shape.logit_bits)]
+            # Errors are at least 0 here, so that cutting them off is exact.
+            sums = ring.add(own, other, shape.share_bits)
+            logits = [ring.signed(total >> shape.guard_bits, shape.logit_bits) for total in sums]
             if ring.add(mine, theirs, shape.vote_bits) != one_hot_argmax(logits):
                 raise ValueError("a vote differs from the argmax in the clear")
 

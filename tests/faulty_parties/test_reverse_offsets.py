@@ -69,7 +69,9 @@ def test_no_offset_tells_a_sign(name: str, end: str) -> None:
 @pytest.mark.parametrize("name", ["zero", "even", "odd"])
 def test_rows_of_zeros_read_no_sign_of_any_round(name: str, end: str) -> None:
     """Who plays on with what it takes for the signs is wrong about half of them in each round, and about the votes."""
-    job = replace(JOB, logits=JOB.logits[:30], masks=JOB.masks[:30], shape=VoteShape(10, 20, 16, 30))
+    job = replace(
+        JOB, logits=JOB.logits[:30], errors=JOB.errors[:30], masks=JOB.masks[:30], shape=VoteShape(10, 20, 3, 16, 30)
+    )
     garbler, evaluator, request = ends(job, reverse_keys(OFFSETS[name]), end)
     answering, cheat, right = engine(end, job.chunk), Curious(job.chunk), 0
     while not job.shape.is_last(evaluator.number):
@@ -88,7 +90,7 @@ def test_rows_of_zeros_read_no_sign_of_any_round(name: str, end: str) -> None:
     assert votes != [one_hot_argmax(row) for row in job.logits]
 
 
-TINY = Votes.uniform(num_classes=5, logit_bits=6, vote_bits=4, instances=2, chunk=2)
+TINY = Votes.uniform(num_classes=5, logit_bits=5, vote_bits=4, instances=2, chunk=2)
 """Six reverse transfers: four matches in round 0 and two in round 1."""
 
 
@@ -108,7 +110,7 @@ def transfers_of(end: str, bits: int, delta: int) -> Any:
 def request_of_choice(number: int) -> bytes:
     """Of round 1: any rows in range, and any bits."""
     source = stream(number, "request")
-    return source.read(16) + bytes(source.bits(6) for _ in range(4)) + source.bits(12).to_bytes(2, "little")
+    return source.read(16) + bytes(source.bits(8) for _ in range(4)) + source.bits(12).to_bytes(2, "little")
 
 
 @pytest.mark.slow

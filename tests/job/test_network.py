@@ -20,7 +20,7 @@ FREE = Network(round_trip=0, bandwidth=1e30)
 
 
 def chosen(num_classes: int, instances: int, network: Network) -> VoteVariant:
-    return fastest_vote(num_classes, 37, 16, instances, network)
+    return fastest_vote(VoteShape(num_classes, 37, 8, 16, instances), network)
 
 
 def test_single_queries_take_the_low_depth() -> None:
@@ -38,7 +38,7 @@ def test_few_classes_take_all_pairs_before_the_tournament(num_classes: int, netw
     """They have fewer ANDs and less depth."""
     assert vote_circuit_low_depth(num_classes, 37, 16).and_count < vote_circuit(num_classes, 37, 16).and_count
     for instances in (1, 1000):
-        shape = VoteShape(num_classes, 37, 16, instances)
+        shape = VoteShape(num_classes, 37, 8, 16, instances)
         tournament = vote_seconds(VoteVariant.TOURNAMENT, shape, network)
         assert vote_seconds(VoteVariant.ALL_PAIRS, shape, network) < tournament
 
@@ -46,15 +46,15 @@ def test_few_classes_take_all_pairs_before_the_tournament(num_classes: int, netw
 @given(st.integers(1, 5000), st.floats(0, 1), st.floats(1e5, 1e10))
 def test_estimate_adds_up_what_it_names(instances: int, round_trip: float, bandwidth: float) -> None:
     chunks = (instances + 2047) // 2048
-    length = 60 * 32 - 16 + 37 * 4.125
-    expected = round_trip + instances * (length / bandwidth + 60 * 1.1e-7) + chunks * 37 * 3e-5
+    length = 61 * 32 - 16 + 38 * 4.125
+    expected = round_trip + instances * (length / bandwidth + 61 * 1.1e-7) + chunks * 38 * 3e-5
     assert circuit_seconds(relu_circuit(37, 12), instances, Network(round_trip, bandwidth)) == pytest.approx(expected)
 
 
 @pytest.mark.slow
 @given(st.integers(2, 12), st.integers(1, 600))
 def test_estimates_of_one_circuit_are_its_own(num_classes: int, instances: int) -> None:
-    shape = VoteShape(num_classes, 37, 16, instances)
+    shape = VoteShape(num_classes, 37, 8, 16, instances)
     circuits = {VoteVariant.TOURNAMENT: vote_circuit, VoteVariant.ALL_PAIRS: vote_circuit_low_depth}
     for variant, make in circuits.items():
         expected = circuit_seconds(make(num_classes, 37, 16), instances, LOCAL)
@@ -64,7 +64,7 @@ def test_estimates_of_one_circuit_are_its_own(num_classes: int, instances: int) 
 @pytest.mark.parametrize("instances", [1, 7, 40, 1000])
 def test_the_least_estimate_is_taken_and_the_first_of_equals(instances: int) -> None:
     for num_classes, network in ((2, LOOPBACK), (10, LOOPBACK), (10, LOCAL), (10, WIDE), (10, FAR)):
-        shape = VoteShape(num_classes, 37, 16, instances)
+        shape = VoteShape(num_classes, 37, 8, 16, instances)
         estimates = {variant: vote_seconds(variant, shape, network) for variant in VoteVariant}
         least = min(estimates.values())
         first = next(variant for variant in VoteVariant if estimates[variant] == least)
@@ -81,7 +81,7 @@ def test_rounds_are_taken_where_bytes_outweigh_round_trips() -> None:
 @given(st.integers(2, 20), st.integers(1, 600))
 def test_estimate_of_rounds_has_their_bytes(num_classes: int, instances: int) -> None:
     """Of messages and extensions, but for rows of flags, seeds and roundings, and an eighth of a byte per transfer."""
-    shape = VoteShape(num_classes, 37, 16, instances)
+    shape = VoteShape(num_classes, 37, 8, 16, instances)
     slow = Network(round_trip=0, bandwidth=1.0)
     scheme = GarbledVote()
     lengths = [scheme.request_length(shape, n) + scheme.answer_length(shape, n) for n in range(shape.rounds)]

@@ -174,12 +174,12 @@ def products_of(file: Path, step: Step, target: str) -> int:
 
 
 @pytest.mark.req("CAPC-MPC-007")
-@pytest.mark.parametrize("target", ["ring", "garbled"])
-def test_halves_cost_one_product_a_logit(target: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("target", "each"), [("ring", 1), ("garbled", 1), ("binary", 2)])
+def test_halves_cost_one_product_a_logit_and_two_where_depth_is_low(target: str, each: int, tmp_path: Path) -> None:
     for step in (steps.argmax(10, 37, 16, 1), steps.multi_label_vote("binary", 10, 37, 16, 1)):
         without = changed(tmp_path / step.program, HALVES_FORGOTTEN, step.program)
         present = program_file(f"{step.program}.mpc")
-        assert products_of(present, step, target) == products_of(without, step, target) + 10
+        assert products_of(present, step, target) == products_of(without, step, target) + 10 * each
 
 
 @pytest.mark.req("CAPC-MPC-007", "CAPC-MPC-040")

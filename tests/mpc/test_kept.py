@@ -12,16 +12,10 @@ from capc_mpc.interface.errors import MpcError
 from capc_mpc.spdz.deployed import Deployment, run_party
 from capc_mpc.spdz.machine import Machine
 from capc_mpc.spdz.running import KEPT_KEYS, run
+from support.mpc import ARGMAX_CASE as CASE
 from support.mpc import machine
 
 STEP = steps.argmax(2, 8, 4, 1)
-CASE = {
-    (0, "masks"): [1, 2],
-    (0, "mask_halves"): [1, 0],
-    (0, "fresh_shares"): [3, 0],
-    (1, "logit_shares"): [9, 0],
-    (1, "logit_halves"): [1, 1],
-}
 PARTY = """
 import pathlib, sys
 party = sys.argv[sys.argv.index('-p') + 1]

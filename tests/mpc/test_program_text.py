@@ -44,7 +44,7 @@ CHANGES = {
     "a decorator": ("capc_noise.py", "@lru_cache\ndef plan(", "def plan(", NOISY),
     "one program": ("argmax.mpc", "range(num_classes)", "range(0, num_classes)", {"argmax"}),
     "words of a head": ("argmax.mpc", "Step 1c: ", "Step 1 c: ", set()),
-    "words of the library": ("capc_lib.py", '"""The largest value."""', '"""A largest value."""', set()),
+    "words of the library": ("capc_lib.py", '"""This domain."""', '"""The domain."""', set()),
     "a comment": ("capc_lib.py", "# One instruction for all of them", "# One for all", set()),
     "what no program uses": ("capc_noise.py", "def law(", "def _law(", set()),
 }

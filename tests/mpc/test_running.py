@@ -17,16 +17,10 @@ from capc_mpc.interface.protocols import Model
 from capc_mpc.spdz import running
 from capc_mpc.spdz.machine import HOME_VARIABLE, Machine, doctor_line, find_machine
 from capc_mpc.spdz.running import Limits, free_ports, run
+from support.mpc import ARGMAX_CASE as CASE
 from support.mpc import HONEST_PARTY, machine, needs_mp_spdz
 
 STEP = steps.argmax(2, 8, 4, 1)
-CASE = {
-    (0, "masks"): [1, 2],
-    (0, "mask_halves"): [1, 0],
-    (0, "fresh_shares"): [3, 0],
-    (1, "logit_shares"): [9, 0],
-    (1, "logit_halves"): [1, 1],
-}
 """Logits 10 and 2: class 0 wins, and the querying party's shares are -2 and 0 mod 16."""
 
 

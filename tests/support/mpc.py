@@ -24,7 +24,7 @@ if party == '1':
 print(f'Time = 0.5 seconds\\nData sent = 0.001 MB in ~7 rounds (party {party} only)', file=sys.stderr)
 print('Global data sent = 0.003 MB (all parties)', file=sys.stderr)
 """
-"""Tells what argmax of two classes tells of logits 10 and 2 in 8 bits, with fresh shares 3 and 0 in 4 bits."""
+"""Tells what argmax of two classes tells of logits 11 and 2 in 8 bits, with fresh shares 3 and 0 in 4 bits."""
 
 
 def machine(folder: Path, party: str, compiler: str = COMPILER) -> Machine:
@@ -37,3 +37,13 @@ def machine(folder: Path, party: str, compiler: str = COMPILER) -> Machine:
     program.write_text(f"#!{sys.executable}\n{party}")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return Machine(home, "9.8.7", {"semi2k": program})
+
+
+ARGMAX_CASE = {
+    (0, "masks"): [1, 2],
+    (0, "mask_halves"): [1, 0],
+    (0, "fresh_shares"): [3, 0],
+    (1, "logit_shares"): [9, 0],
+    (1, "logit_halves"): [1, 1],
+}
+"""One case of argmax for two classes, of 8 bits and votes of 4: logits 11 and 2."""

@@ -112,7 +112,7 @@ class Curious(GarbledVote):
         """
         shape, own = state.shape, cast(_Evaluator, state.secret)
         reverse, shares, labels = self.read(state, answer)
-        count, width = shape.matches(state.number) * shape.instances, shape.logit_bits
+        count, width = shape.matches(state.number) * shape.instances, shape.share_bits
         weights = _negated(differences(own.entrants, width), width)
         hash_key = stream(number, "hash key").read(16)
         (hashes,) = LabelHash(hash_key, state.nonce + 1).digest(reverse[:count])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from capc.foundation import ring
 from capc.foundation.cleartext import one_hot_argmax
+from capc.foundation.guarded import room
 from capc.foundation.randomness import RandomSource
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.garbling.readable_vote_rounds import GarbledVote
@@ -30,6 +31,7 @@ class Votes:
     Attributes:
         shape: of the vote.
         logits: for each query C signed numbers below 2^(l-2).
+        errors: what shares add up to beside them; any two of a query differ by at most the guard bits' room.
         masks: the garbler's shares.
         chunk: instances per chunk.
         nonce: of the vote.
@@ -38,6 +40,7 @@ class Votes:
 
     shape: VoteShape
     logits: Rows
+    errors: Rows
     masks: Rows
     chunk: int
     nonce: int = 5
@@ -45,31 +48,45 @@ class Votes:
 
     @property
     def rest(self) -> Rows:
-        """The evaluator's shares."""
-        width = self.shape.logit_bits
-        return [ring.subtract(row, mask, width) for row, mask in zip(self.logits, self.masks, strict=True)]
+        """The evaluator's shares, of 2^h r + v."""
+        guard, width = self.shape.guard_bits, self.shape.share_bits
+        sums = [
+            [(r << guard) + v for r, v in zip(*rows, strict=True)]
+            for rows in zip(self.logits, self.errors, strict=True)
+        ]
+        return [ring.subtract(row, mask, width) for row, mask in zip(sums, self.masks, strict=True)]
 
     @property
     def expected(self) -> Rows:
         return [one_hot_argmax(row) for row in self.logits]
 
     @classmethod
-    def uniform(cls, num_classes: int, logit_bits: int, vote_bits: int, instances: int, chunk: int) -> Votes:
-        source = stream(num_classes, "inputs")
+    def uniform(
+        cls, num_classes: int, logit_bits: int, vote_bits: int, instances: int, chunk: int, guard_bits: int = 3
+    ) -> Votes:
+        source, shape = (
+            stream(num_classes, "inputs"),
+            VoteShape(num_classes, logit_bits, guard_bits, vote_bits, instances),
+        )
+
+        def rows(low: int, high: int) -> Rows:
+            return [[low + source.below(high - low + 1) for _ in range(num_classes)] for _ in range(instances)]
+
         limit = (1 << (logit_bits - 2)) - 1
-        logits = [[source.below(2 * limit + 1) - limit for _ in range(num_classes)] for _ in range(instances)]
-        masks = [[source.bits(logit_bits) for _ in range(num_classes)] for _ in range(instances)]
-        return cls(VoteShape(num_classes, logit_bits, vote_bits, instances), logits, masks, chunk)
+        masks = rows(0, (1 << shape.share_bits) - 1)
+        return cls(shape, rows(-limit, limit), rows(-room(guard_bits), 0), masks, chunk)
 
 
 @st.composite
 def votes(draw: st.DrawFn, max_classes: int = 9) -> Votes:
-    shape = VoteShape(
-        draw(st.integers(2, max_classes)), draw(st.integers(3, 59)), draw(st.integers(2, 64)), draw(st.integers(1, 6))
-    )
-    limit = (1 << (shape.logit_bits - 2)) - 1
+    guard = draw(st.integers(3, 16))
+    logit_bits, vote_bits = draw(st.integers(3, 59 - guard)), draw(st.integers(2, 64))
+    shape = VoteShape(draw(st.integers(2, max_classes)), logit_bits, guard, vote_bits, draw(st.integers(1, 6)))
+    limit, most = (1 << (shape.logit_bits - 2)) - 1, room(guard)
     logit = st.sampled_from([-limit, -1, 0, limit]) | st.integers(-limit, limit)
-    mask = st.integers(0, (1 << shape.logit_bits) - 1)
+    mask = st.integers(0, (1 << shape.share_bits) - 1)
+    least = draw(st.integers(-most, 0))
+    error = st.sampled_from([least, least + most]) | st.integers(least, least + most)
 
     def rows(elements: st.SearchStrategy[int]) -> Rows:
         size = shape.num_classes
@@ -77,7 +94,7 @@ def votes(draw: st.DrawFn, max_classes: int = 9) -> Votes:
         return draw(st.lists(row, min_size=shape.instances, max_size=shape.instances))
 
     nonce = draw(st.integers(0, 9) | st.integers(0, (1 << 63) - 1))
-    return Votes(shape, rows(logit), rows(mask), draw(st.integers(1, 7)), nonce, draw(st.integers(0, 255)))
+    return Votes(shape, rows(logit), rows(error), rows(mask), draw(st.integers(1, 7)), nonce, draw(st.integers(0, 255)))
 
 
 @dataclass(frozen=True)

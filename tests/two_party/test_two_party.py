@@ -94,7 +94,7 @@ def test_hash_key_and_labels_are_fresh_and_do_not_change_the_outputs(job: Comput
 def test_instances_do_not_repeat_anything() -> None:
     """Equal inputs in five instances, in chunks of two: all table rows differ, because labels and tweaks do."""
     circuit, scheme = relu_circuit(6, 2), GarbledTwoParty(2)
-    payload = compute(scheme, scheme, Computation(circuit, [[63]] * 5, [[0]] * 5)).sent[2]
+    payload = compute(scheme, scheme, Computation(circuit, [[127]] * 5, [[0]] * 5)).sent[2]
     message = GarbledCircuits.from_bytes(payload[16:], circuit, 5, 2)
     rows = [row for chunk in message.chunks for stage in chunk.tables for half in stage for row in half]
     assert len(set(rows)) == len(rows) == 5 * circuit.table_rows == 5 * (2 * circuit.and_count - 1)
@@ -153,7 +153,7 @@ def test_only_the_two_labels_of_a_wire_decode(seed: int, returned: bytes) -> Non
 @pytest.mark.parametrize("offline", [False, True])
 def test_everything_is_spent_by_a_good_message_only(scheme: TwoPartyScheme, offline: bool) -> None:
     """Length and padding of choice bits and the length of circuits are refused before; then nothing comes twice."""
-    circuit, mine, theirs = relu_circuit(4, 1), [[3]], [[5]]
+    circuit, mine, theirs = relu_circuit(3, 1), [[3]], [[5]]
     ours, garblers = transfers(scheme, 4, 11)
     chosen, bits = scheme.choose(ours, circuit, theirs)
     with pytest.raises(StateReuseError, match="Transfers was used before"):
@@ -212,7 +212,7 @@ def test_a_check_that_refuses_outputs_spends_nothing(scheme: TwoPartyScheme) -> 
 @given(st.integers(1, 30).filter(lambda count: count != 4))
 @settings(max_examples=20)
 def test_transfers_fit_their_circuits_exactly(scheme: TwoPartyScheme, count: int) -> None:
-    circuit = relu_circuit(4, 1)
+    circuit = relu_circuit(3, 1)
     theirs, mine = transfers(scheme, count, 1)
     with pytest.raises(InputError, match=f"{count} transfers for 1 instances"):
         scheme.choose(theirs, circuit, [[0]])
@@ -228,7 +228,7 @@ def test_choice_bits_are_the_inputs_xor_the_random_bits(words: list[int]) -> Non
     scheme = GarbledTwoParty(3)
     ours, _ = transfers(scheme, 16, 3)
     random_bits, _ = ours.secret
-    _, bits = scheme.choose(ours, relu_circuit(4, 1), [[word] for word in words])
+    _, bits = scheme.choose(ours, relu_circuit(3, 1), [[word] for word in words])
     ordered = [word >> bit & 1 for chunk in (words[:3], words[3:]) for bit in range(4) for word in chunk]
     sent = int.from_bytes(bits, "little") ^ random_bits
     assert [sent >> i & 1 for i in range(16)] == ordered
@@ -237,7 +237,7 @@ def test_choice_bits_are_the_inputs_xor_the_random_bits(words: list[int]) -> Non
 @settings(max_examples=20)
 @given(st.integers(0, 3), st.data())
 def test_ideal_scheme_refuses_handles_that_it_did_not_give(count: int, data: st.DataObject) -> None:
-    scheme, circuit = IdealTwoParty(), relu_circuit(4, 1)
+    scheme, circuit = IdealTwoParty(), relu_circuit(3, 1)
     for number in range(count):
         scheme.garble(Transfers(number, 4, None), circuit, [[0]], b"", stream(0, ""))
     handle = data.draw(st.integers(count, 2**64 - 1))
@@ -253,7 +253,7 @@ def test_ideal_set_up_is_empty() -> None:
 @pytest.mark.req("CAPC-ARG-005", "CAPC-GC-006")
 def test_ideal_shares_of_the_garbler_are_the_next_of_its_stream() -> None:
     scheme, circuit = IdealTwoParty(), vote_circuit(3, 6, 5)
-    output, _ = scheme.garble(Transfers(0, 36, None), circuit, [[1, 2, 3]] * 2, b"", stream(0, "x"))
+    output, _ = scheme.garble(Transfers(0, 42, None), circuit, [[1, 2, 3]] * 2, b"", stream(0, "x"))
     source = stream(0, "x")
     assert [list(row) for row in output.shares] == [[source.bits(5) for _ in range(3)] for _ in range(2)]
 

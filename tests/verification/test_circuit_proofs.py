@@ -11,13 +11,14 @@ import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.foundation import ring
+from capc.foundation import guarded, ring
 from capc.session.parameters import ParameterSet
 from capc.two_party.circuits import arithmetic, tournament
 from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.builder import Builder, Circuit, Gate, Operation, Wire, evaluate
 from capc.two_party.circuits.release import confident_release_circuit, release_circuit
 from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.circuits.vote_rounds import final_circuit, signs_circuit
 from capc_verify.proofs.circuits import gates, prove, solver
 from capc_verify.proofs.circuits.algebra import Algebra, Integers
 from capc_verify.proofs.circuits.claims import (
@@ -27,11 +28,14 @@ from capc_verify.proofs.circuits.claims import (
     confident_release_claim,
     release_claim,
     relu_claim,
+    signs_claim,
     vote_claim,
     vote_low_depth_claim,
 )
+from capc_verify.proofs.circuits.one_hot import prove_one_hot
 from capc_verify.proofs.circuits.prove import find_counterexample, prove_claim, prove_gates, prove_model
 from capc_verify.proofs.circuits.solver import ProofFailedError
+from capc_verify.proofs.circuits.words import prove_words
 from support.sizes import examples
 
 WINDOWS = (1, 4, 9)
@@ -56,11 +60,80 @@ def test_circuits_meet_their_specifications_for_other_numbers_of_classes(widths:
         prove_claim(make())
 
 
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ARG-013", kind="proof")
+@pytest.mark.parametrize("name", ["vote", "vote_low_depth", "vote_signs"])
+def test_votes_meet_their_specifications_at_the_widths_of_every_set(name: str) -> None:
+    for widths in ("toy", "test", "conservative"):
+        prove_claim(claims(ParameterSet.named(widths), 10, WINDOWS)[name]())
+
+
+# Words.
+
+
+def near(guard_bits: int) -> tuple[int, int]:
+    return -(1 << guard_bits - 2) - 1, (1 << guard_bits - 2) - 1
+
+
+@pytest.mark.req("CAPC-HE-001", kind="proof")
+@pytest.mark.parametrize(("logit_bits", "guard_bits"), [(37, 8), (32, 8), (12, 8), (37, 3), (43, 16), (3, 3)])
+def test_words_stand_for_the_value_for_errors_within_the_room_and_no_others(logit_bits: int, guard_bits: int) -> None:
+    least, most = near(guard_bits)
+    prove_words(logit_bits, guard_bits, least=least, most=most)
+    for outside in (least - 1, most + 1):
+        with pytest.raises(ProofFailedError) as caught:
+            prove_words(logit_bits, guard_bits, least=outside, most=outside)
+        garbler, evaluator, value = (caught.value.values[name] for name in ("garbler", "evaluator", "value"))
+        words = guarded.evaluator_word(evaluator, guard_bits), guarded.garbler_word(garbler, logit_bits, guard_bits)
+        assert (garbler + evaluator - (value << guard_bits) - outside) % (1 << logit_bits + guard_bits) == 0
+        off = 1 if outside > 0 else -1
+        assert guarded.opened(*words, logit_bits) == (value + off) % (1 << logit_bits)
+
+
+def test_a_forgotten_addend_has_a_counterexample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded, "garbler_word", lambda share, _, guard_bits: guarded.evaluator_word(share, guard_bits))
+    with pytest.raises(ProofFailedError):
+        prove_words(37, 8, least=0, most=0)
+
+
+# One-hot for all words.
+
+
+ONE_HOT: dict[str, Callable[[int, int], Circuit]] = {
+    "tournament": lambda classes, bits: vote_circuit(classes, bits, 16),
+    "all_pairs": lambda classes, bits: vote_circuit_low_depth(classes, bits, 16),
+    "last_round": lambda classes, bits: final_circuit(classes, bits, 16),
+}
+"""Every circuit whose outputs are a vote."""
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ARG-015", kind="proof")
+@pytest.mark.parametrize("kind", ONE_HOT)
+@pytest.mark.parametrize(("classes", "bits"), [(10, 37), (10, 32), (2, 37), (3, 12), (7, 37), (17, 37), (33, 5)])
+def test_a_vote_is_one_hot_whatever_anybody_adds_to_a_share(kind: str, classes: int, bits: int) -> None:
+    prove_one_hot(ONE_HOT[kind](classes, bits))
+
+
+@pytest.mark.req("CAPC-ARG-015", kind="proof")
+@pytest.mark.parametrize("kind", ONE_HOT)
+def test_a_vote_of_another_number_of_flags_has_a_counterexample(kind: str) -> None:
+    """The last flag is that of all matches: a copy of the first one in its place gives two votes, or none."""
+    circuit = ONE_HOT[kind](4, 5)
+    wrong = replace(circuit, outputs=(*circuit.outputs[:-1], circuit.outputs[0]))
+    with pytest.raises(ProofFailedError) as caught:
+        prove_one_hot(wrong)
+    sides = (("garbler", circuit.garbler_words), ("evaluator", circuit.evaluator_words))
+    words = ([caught.value.values.get(f"{side}{n}", 0) for n in range(count)] for side, count in sides)
+    assert sum(evaluate(wrong, *words)) != 1
+
+
 # Small circuits, proved in one question without the help of models.
 
 SMALL: dict[str, Callable[[int, int], Claim]] = {
     "vote": lambda size, width: vote_claim(size, width, 4),
     "vote_low_depth": lambda size, width: vote_low_depth_claim(size, width, 4),
+    "signs": lambda size, width: signs_claim(size, width, width + 3),
     "relu": lambda size, width: relu_claim(width, 1, size),
     "release": release_claim,
     "worst_case": lambda size, width: confident_release_claim(size, width, evaluator_noise=False),
@@ -104,9 +177,12 @@ def test_comparisons_are_right_exactly_within_their_preconditions(width: int) ->
 # Wrong circuits. Each is told apart by evaluation on a counterexample, against integers.
 
 SIZE, WIDTH = 3, 5
+GUARDED = ("vote", "vote_low_depth", "signs", "relu")
+"""Circuits whose words have a bit that is dropped."""
 BUILDERS: dict[str, Callable[[], Circuit]] = {
     "vote": lambda: vote_circuit.__wrapped__(SIZE, WIDTH, 4),
     "vote_low_depth": lambda: vote_circuit_low_depth.__wrapped__(SIZE, WIDTH, 4),
+    "signs": lambda: signs_circuit.__wrapped__(SIZE, WIDTH, WIDTH + 3),
     "relu": lambda: relu_circuit.__wrapped__(WIDTH, 1, SIZE),
     "release": lambda: release_circuit.__wrapped__(SIZE, WIDTH),
     "worst_case": lambda: confident_release_circuit.__wrapped__(SIZE, WIDTH, evaluator_noise=False),
@@ -120,13 +196,19 @@ def expected_outputs(name: str, mine: Sequence[int], theirs: Sequence[int]) -> l
     def shared(first: int) -> list[int]:
         return [ring.signed((mine[first + c] + theirs[c]) % (1 << WIDTH), WIDTH) for c in range(SIZE)]
 
-    values = shared(0)
+    def opened(number: int) -> int:
+        total = (mine[number] + theirs[number]) % (2 << WIDTH)
+        return ring.signed(total >> 1, WIDTH)
+
+    values = [opened(c) for c in range(SIZE)] if name in GUARDED else shared(0)
+    if name == "signs":
+        return [int(value < 0) for value in values]
     if name == "relu":
         return ring.to_bits(max(0, *values) >> 1, WIDTH - 2)
     if name == "vote":
         return [int(c == values.index(max(values))) for c in range(SIZE)]
     if name == "vote_low_depth":
-        # The words are shares of r_0 - r_1, r_0 - r_2, r_1 - r_2: place r_0 at 0.
+        # The words are of r_0 - r_1, r_0 - r_2, r_1 - r_2: place r_0 at 0.
         logits = [0, -values[0], -values[1]]
         return [int(c == logits.index(max(logits))) for c in range(SIZE)]
     if name == "release":
@@ -187,7 +269,7 @@ def test_any_changed_gate_is_found_if_it_matters(name: str, data: st.DataObject)
 
 @pytest.mark.parametrize("name", BUILDERS)
 def test_a_dropped_precondition_has_a_counterexample(name: str) -> None:
-    """Of step 1c's circuit by pairs what is dropped is the bound: differences are still those of logits."""
+    """Of circuits that take differences what is dropped is the bound: they are still those of logits."""
     claim = SMALL[name](SIZE, WIDTH)
 
     def state(algebra: Algebra) -> Statement:
@@ -201,7 +283,7 @@ def test_a_dropped_precondition_has_a_counterexample(name: str) -> None:
         prove_model(unbounded)
     witness = find_counterexample(unbounded)
     assert witness is not None
-    if name != "vote_low_depth":
+    if name not in ("vote_low_depth", "signs"):
         assert evaluate(claim.circuit, *witness) != expected_outputs(name, *witness)
 
 

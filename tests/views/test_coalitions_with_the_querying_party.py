@@ -9,10 +9,10 @@ import pytest
 
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc.models.model import QuantisedModel
-from capc_verify.views.fixes import FRESH_SHARES, LOGIT_MASKS, first_of, owned_by, seen_values
+from capc_verify.views.fixes import FRESH_SHARES, LOGIT_SHARES, first_of, owned_by, seen_values
 from capc_verify.views.law import Law, are_one, distance, image, worst_conditional_distance
 from capc_verify.views.playback import Playback, Until, output_and_randomness, output_of
-from capc_verify.views.toy import AP_1, AP_2, TIES, VOTES_0, VOTES_1, linear_model, toy_parameters
+from capc_verify.views.toy import AP_1, AP_2, TIES, VOTES_0, VOTES_1, linear_model, scaled_products, toy_parameters
 from support.sizes import ordinarily
 
 WITH_AP_1 = frozenset({QUERYING_PARTY, AP_1})
@@ -29,7 +29,7 @@ def test_shares_with_an_answering_party_have_one_law_for_all_honest_models(salt:
         )
         for honest in (VOTES_0, VOTES_1, TIES, linear_model((0, 0), (0, 0)))
     ]
-    assert set(laws[0].values()) == {Fraction(1, 1 << 10)}
+    assert set(laws[0].values()) == {Fraction(1, 1 << 12)}
     assert are_one(laws)
 
 
@@ -39,8 +39,8 @@ def test_shares_with_an_answering_party_have_one_law_for_all_honest_models(salt:
 def test_view_with_an_answering_party_given_the_label_has_one_law_for_all_honest_models(seen: int) -> None:
     laws = []
     for honest in (VOTES_0, VOTES_1, TIES):
-        logits = {AP_2: honest.logits((1,))}
-        masks, other = (seen_values(LOGIT_MASKS, logits, {output: seen + output}) for output in range(2))
+        products = {AP_2: scaled_products(honest, 1)}
+        masks, other = (seen_values(LOGIT_SHARES, products, {output: seen + output}) for output in range(2))
         fix = first_of(owned_by(WITH_AP_1, salt=seen), masks, ordinarily(other))
         laws.append(Playback(toy_parameters(3), (VOTES_1, honest), fix).law((1,), WITH_AP_1))
     assert worst_conditional_distance(laws[0], laws[1], output_and_randomness) == 0
@@ -58,12 +58,13 @@ def test_querying_party_and_guardian_see_the_vote_histogram_only(seen: dict[int,
 
 
 def _law_with_guardian(models: Sequence[QuantisedModel], seen: dict[int, int]) -> Law:
-    """Up to aggregation, where the querying party sees these masked logits from both answering parties.
+    """Up to aggregation, where the querying party sees these shares of products from both answering parties.
 
     Ordinarily it also sees given shares of the first one's vote. Zero-sum masks and the other's shares are played.
     """
-    sums = {answering_party(i + 1): model.logits((1,)) for i, model in enumerate(models)}
-    winner = int(sums[AP_1][1] > sums[AP_1][0])
+    products = {answering_party(i + 1): scaled_products(model, 1) for i, model in enumerate(models)}
+    first, second = models[0].logits((1,))
+    winner = int(second > first)
     shares = seen_values(FRESH_SHARES, {AP_1: [int(c == winner) for c in range(2)]}, {0: 1, 1: 2})
-    fix = first_of(seen_values(LOGIT_MASKS, sums, seen), ordinarily(shares))
+    fix = first_of(seen_values(LOGIT_SHARES, products, seen), ordinarily(shares))
     return Playback(toy_parameters(2, releases=False), models, fix).law((1,), WITH_GUARDIAN, Until.AGGREGATION)

@@ -18,7 +18,7 @@ from capc.session.parameters import Charge
 from capc_verify.views.enumeration import Draw
 from capc_verify.views.fixes import (
     FRESH_SHARES,
-    LOGIT_MASKS,
+    LOGIT_SHARES,
     ZERO_SUM,
     Coalition,
     Source,
@@ -29,7 +29,7 @@ from capc_verify.views.fixes import (
 )
 from capc_verify.views.law import Law, are_one, distance, image, worst_conditional_distance
 from capc_verify.views.playback import Playback, PlayedView, output_and_randomness, output_of, without_output
-from capc_verify.views.toy import TWO_SIDED, VOTES_0, VOTES_1, toy_parameters
+from capc_verify.views.toy import TWO_SIDED, VOTES_0, VOTES_1, scaled_products, toy_parameters
 
 AP_1, AP_2, AP_3 = (answering_party(index) for index in (1, 2, 3))
 TWO_QUERIES = [[(1,)], [(1,)]]
@@ -58,7 +58,7 @@ def law_of_run(
 ) -> Law:
     """Two queries under a threshold of 2 votes, for a coalition that gets no share of the honest parties' secrets."""
     parameters = toy_parameters(4, threshold=2, charge=charge)
-    constants = [in_step(step, salt=5) for step in (FRESH_SHARES, LOGIT_MASKS, ZERO_SUM)]
+    constants = [in_step(step, salt=5) for step in (FRESH_SHARES, LOGIT_SHARES, ZERO_SUM)]
     fix = first_of(owned_by(coalition - {PRIVACY_GUARDIAN}, salt=4), *constants, own_noise_of_labels)
     playback = Playback(parameters, models, fix, budget=budget, before=before)
     return playback.run_law([[(query,)], [(query,)]], coalition)
@@ -177,7 +177,7 @@ def test_in_realised_mode_a_ledger_tells_its_owner_the_answered_bits_only() -> N
 def guardian_law(coalition: Coalition, honest: QuantisedModel, charge: Charge, budget: Fraction) -> Law:
     """AP_2 is honest; its share and masks are constants, so what it sends the guardian is a condition."""
     parameters = toy_parameters(4, threshold=2, charge=charge)
-    constants = first_of(in_step(FRESH_SHARES, salt=5), in_step(LOGIT_MASKS, salt=5), in_step(ZERO_SUM, salt=5))
+    constants = first_of(in_step(FRESH_SHARES, salt=5), in_step(LOGIT_SHARES, salt=5), in_step(ZERO_SUM, salt=5))
     fix = first_of(owned_by(coalition - {PRIVACY_GUARDIAN}, salt=4), constants, own_noise_of_labels)
     return Playback(parameters, [VOTES_0, honest], fix, budget=budget).run_law(TWO_QUERIES, coalition)
 
@@ -221,7 +221,7 @@ def coalition_law(
     }
     fix = first_of(
         owned_by(coalition, salt=2),
-        seen_values(LOGIT_MASKS, {party: model.logits((1,)) for party, model in honest.items()}, seen),
+        seen_values(LOGIT_SHARES, {party: scaled_products(model, 1) for party, model in honest.items()}, seen),
         seen_values(FRESH_SHARES, {party: _onehot(model) for party, model in honest.items()}, seen),
         in_step(ZERO_SUM, salt=2),
     )

@@ -16,7 +16,7 @@ from capc.models.model import QuantisedModel
 from capc.session.envelope import HEADER, MessageType
 from capc_verify.views.fixes import (
     FRESH_SHARES_OFFLINE,
-    LOGIT_MASKS_OFFLINE,
+    LOGIT_SHARES_OFFLINE,
     QUERY_MASKS,
     first_of,
     in_step,
@@ -43,7 +43,7 @@ ALONE = frozenset({QUERYING_PARTY})
 QUERIES = ((-1,), (0,), (1,))
 SHARES = toy_parameters(2, releases=False)
 MASK_OF_THE_QUERY = ordinarily(in_step(QUERY_MASKS, salt=0))
-LOGIT_MASKS = ordinarily(in_step(LOGIT_MASKS_OFFLINE, salt=4))
+LOGIT_SHARES = ordinarily(in_step(LOGIT_SHARES_OFFLINE, salt=4))
 
 
 def hidden_models() -> Iterator[QuantisedModel]:
@@ -104,7 +104,7 @@ def test_answering_partys_view_has_one_law_for_all_queries_and_other_models() ->
 
 def assert_one_law(coalition: frozenset[Party], own_models: list[QuantisedModel]) -> None:
     """Up to aggregation; ordinarily what the honest answering party draws is constant, as its own view is another's."""
-    fix = first_of(owned_by(coalition, salt=3), ordinarily(in_step(FRESH_SHARES_OFFLINE, salt=4)), LOGIT_MASKS)
+    fix = first_of(owned_by(coalition, salt=3), ordinarily(in_step(FRESH_SHARES_OFFLINE, salt=4)), LOGIT_SHARES)
     # Ordinarily the first and the last, which differ in query and model; nightly all four.
     compared = [*product(((-1,), (1,)), (VOTES_0, VOTES_1))][:: examples(ordinary=3, nightly=1)]
     laws = [
@@ -118,11 +118,11 @@ def assert_one_law(coalition: frozenset[Party], own_models: list[QuantisedModel]
 @pytest.mark.req("CAPC-SEC-001", "CAPC-HE-009", "CAPC-ARG-003", "CAPC-ARG-005", kind="enumeration")
 @pytest.mark.parametrize("salt", [0, 1])
 def test_querying_partys_shares_given_its_mask_have_one_law_for_all_models(salt: int) -> None:
-    # The mask of the query is its own draw. Two shares of 3 bits of the products, and two of 2 bits of the vote.
+    # The mask of the query is its own draw. Two shares of 4 bits of the products, and two of 2 bits of the vote.
     fix = in_step(QUERY_MASKS, salt)
     models = [VOTES_0, VOTES_1, linear_model((0, 0), (0, 0)), linear_model((0, 1), (1, 0))]
     laws = [Playback(SHARES, [model], fix).law((1,), ALONE, Until.VOTE_SHARES, ahead=True) for model in models]
-    assert set(laws[0].values()) == {Fraction(1, 1 << 10)}
+    assert set(laws[0].values()) == {Fraction(1, 1 << 12)}
     assert are_one(laws)
 
 
@@ -132,7 +132,7 @@ def test_querying_partys_view_given_its_label_and_masks_has_one_law_for_models_w
     laws = []
     for vote, model in enumerate((VOTES_0, VOTES_1)):
         shares = seen_values(FRESH_SHARES_OFFLINE, {AP_1: [int(c == vote) for c in range(2)]}, {0: 5, 1: 2})
-        fix = first_of(ordinarily(shares), LOGIT_MASKS, MASK_OF_THE_QUERY)
+        fix = first_of(ordinarily(shares), LOGIT_SHARES, MASK_OF_THE_QUERY)
         parameters = toy_parameters(3, noise=TWO_SIDED)
         laws.append(Playback(parameters, [model], fix).law((1,), ALONE, ahead=True))
     # What is decrypted, W r - m, is compared in the test before.

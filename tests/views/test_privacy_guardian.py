@@ -10,7 +10,7 @@ import pytest
 from capc.foundation.parties import PRIVACY_GUARDIAN
 from capc.models.model import QuantisedModel
 from capc.session.parameters import Charge
-from capc_verify.views.fixes import FRESH_SHARES, LOGIT_MASKS, ZERO_SUM, Fix, first_of, in_step, owned_by
+from capc_verify.views.fixes import FRESH_SHARES, LOGIT_SHARES, ZERO_SUM, Fix, first_of, in_step, owned_by
 from capc_verify.views.law import Law, are_one, conditional, distance, image, worst_conditional_distance
 from capc_verify.views.playback import (
     Playback,
@@ -28,7 +28,7 @@ VOTES = [(VOTES_0, VOTES_0), (VOTES_0, VOTES_1), (VOTES_1, VOTES_0)]
 """Both parties agree at x = 1, or they split."""
 ALONE = frozenset({PRIVACY_GUARDIAN})
 WITH_AP_1 = frozenset({PRIVACY_GUARDIAN, AP_1})
-MASKS = in_step(LOGIT_MASKS, salt=0)
+MASKS = in_step(LOGIT_SHARES, salt=0)
 """The guardian sees nothing that depends on step 1b: its masks are constants."""
 
 

@@ -12,7 +12,7 @@ import pytest
 from capc.foundation.parties import QUERYING_PARTY, answering_party
 from capc.models.model import QuantisedModel
 from capc.session.parameters import Charge
-from capc_verify.views.fixes import FRESH_SHARES, LOGIT_MASKS, ZERO_SUM, Fix, first_of, in_step, seen_values
+from capc_verify.views.fixes import FRESH_SHARES, LOGIT_SHARES, ZERO_SUM, Fix, first_of, in_step, seen_values
 from capc_verify.views.law import Law, distance, image, worst_conditional_distance
 from capc_verify.views.playback import Playback, Until, output_and_randomness, output_of
 from capc_verify.views.toy import (
@@ -22,9 +22,10 @@ from capc_verify.views.toy import (
     all_linear_models,
     hidden_model,
     linear_model,
+    scaled_products,
     toy_parameters,
 )
-from support.sizes import examples, is_nightly
+from support.sizes import examples, is_nightly, ordinarily
 
 ALONE = frozenset({QUERYING_PARTY})
 VOTES_1 = linear_model((0, -1), (0, 1))
@@ -35,8 +36,8 @@ VOTES_1 = linear_model((0, -1), (0, 1))
 def test_shares_of_an_inference_have_one_law_for_all_models() -> None:
     parameters = toy_parameters(vote_bits=2, releases=False)
     reference = Playback(parameters, [VOTES_0]).law((1,), ALONE, Until.VOTE_SHARES)
-    # Two shares of 3 bits of the logits and two of 2 bits of the vote, jointly uniform.
-    assert set(reference.values()) == {Fraction(1, 1 << 10)}
+    # Two shares of 4 bits of the logits and two of 2 bits of the vote, jointly uniform.
+    assert set(reference.values()) == {Fraction(1, 1 << 12)}
     models = list(all_linear_models())
     assert len(models) == 25
     # Ordinarily seven whose classes have the same logits or opposite ones, so votes for either class.
@@ -47,27 +48,29 @@ def test_shares_of_an_inference_have_one_law_for_all_models() -> None:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-001", "CAPC-HE-009", kind="enumeration")
 def test_shares_of_a_hidden_unit_have_one_law_for_all_models() -> None:
-    # 2^16 outcomes: those in which the querying party sees 5 as masked logit of class 0 (one in eight) are played;
-    # ordinarily those among them in which it sees 2 as that of class 1.
-    seen, bits = ({0: 5}, 13) if is_nightly() else ({0: 5, 1: 2}, 10)
+    # 2^19 outcomes: those are played in which the querying party sees given shares of the vote, one in sixteen; and
+    # ordinarily a given share of the product of the first layer, one in sixteen again.
     parameters = toy_parameters(vote_bits=2, releases=False)
     models = [hidden_model((1, 0), (1, 0), (0, 0)), hidden_model((-1, 0), (1, 0), (0, 1))]
     laws = []
     for model in models:
-        fix = _masked_logits([model], seen, layer=1)
+        vote = {answering_party(1): [int(c == _vote(model)) for c in range(2)]}
+        shares = seen_values(FRESH_SHARES, vote, {0: 1, 1: 2}, layer=1)
+        fix = first_of(shares, ordinarily(_seen_products([model], {0: 5})))
         laws.append(Playback(parameters, [model], fix).law((1,), ALONE, Until.VOTE_SHARES))
-    assert set(laws[0].values()) == {Fraction(1, 1 << bits)}
+    # A fresh share of 3 bits, and shares of 4 bits of the logits; nightly one more of the product.
+    assert set(laws[0].values()) == {Fraction(1, 1 << (15 if is_nightly() else 11))}
     assert distance(laws[0], laws[1]) == 0
 
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-001", kind="enumeration")
 def test_view_given_the_label_has_one_law_for_models_with_other_votes() -> None:
-    # 2^14 outcomes: those with 3 as masked logit of class 0 are played, ordinarily with 6 as that of class 1. That
+    # 2^16 outcomes: those with 3 as share for class 0 are played, ordinarily with 6 as that for class 1. That
     # these are uniform was shown above.
     seen = {0: 3} if is_nightly() else {0: 3, 1: 6}
     laws = [
-        Playback(toy_parameters(3, noise=TWO_SIDED), [model], _masked_logits([model], seen)).law((1,), ALONE)
+        Playback(toy_parameters(3, noise=TWO_SIDED), [model], _seen_products([model], seen)).law((1,), ALONE)
         for model in (VOTES_0, VOTES_1)
     ]
     assert worst_conditional_distance(laws[0], laws[1], output_and_randomness) == 0
@@ -80,7 +83,7 @@ def test_view_given_the_label_has_one_law_for_models_with_other_votes() -> None:
 def test_view_given_the_label_has_one_law_for_all_models_where_the_masked_logits_are(seen: dict[int, int]) -> None:
     laws = {}
     for model in all_linear_models():
-        fix = _masked_logits([model], seen)
+        fix = _seen_products([model], seen)
         laws[model] = Playback(toy_parameters(vote_bits=3, noise=TWO_SIDED), [model], fix).law((1,), ALONE)
     reference = laws[VOTES_0]
     for model, law in laws.items():
@@ -92,7 +95,7 @@ def test_view_given_the_label_has_one_law_for_all_models_where_the_masked_logits
 @pytest.mark.req("CAPC-REL-006")
 @pytest.mark.parametrize("model", [VOTES_0, TIES, VOTES_1], ids=["votes_0", "ties", "votes_1"])
 def test_released_label_has_the_exact_noisy_law(model: QuantisedModel) -> None:
-    fix = _masked_logits([model], {0: 2, 1: 7})
+    fix = _seen_products([model], {0: 2, 1: 7})
     law = Playback(toy_parameters(vote_bits=3, noise=TWO_SIDED), [model], fix).law((1,), ALONE)
     votes = [int(c == _vote(model)) for c in range(2)]
     assert image(law, output_of) == _noisy_label_law(votes)
@@ -114,7 +117,7 @@ def test_view_with_a_threshold_given_own_noise_and_label_has_one_law(charge: Cha
     parameters = toy_parameters(3, threshold=1, charge=charge, noise=TWO_SIDED)
     laws = []
     for model in (VOTES_0, TIES, VOTES_1):
-        fix = _masked_logits([model], {0: 4, 1: 1})
+        fix = _seen_products([model], {0: 4, 1: 1})
         laws.append(Playback(parameters, [model], fix).law((1,), ALONE))
     assert worst_conditional_distance(laws[0], laws[1], output_and_randomness) == 0
     assert worst_conditional_distance(laws[0], laws[2], output_and_randomness) == 0
@@ -133,7 +136,7 @@ def test_view_of_two_answers_with_a_threshold_depends_on_the_released_outcome_on
     for models in ((VOTES_0, VOTES_0), (VOTES_0, VOTES_1), (VOTES_1, VOTES_0)):
         first_vote = [int(c == _vote(models[0])) for c in range(2)]
         fix = first_of(
-            _masked_logits(models, {0: 3, 1: 6}),
+            _seen_products(models, {0: 3, 1: 6}),
             seen_values(FRESH_SHARES, {answering_party(1): first_vote}, {0: 5, 1: 2}),
             in_step(ZERO_SUM, salt=0),
         )
@@ -143,10 +146,10 @@ def test_view_of_two_answers_with_a_threshold_depends_on_the_released_outcome_on
     assert distance(laws[0], laws[1]) > 0
 
 
-def _masked_logits(models: Sequence[QuantisedModel], seen: Mapping[int, int], layer: int = 0) -> Fix:
-    """The condition that the querying party sees these masked logits from every answering party, at x = 1."""
-    sums = {answering_party(i + 1): model.logits((1,)) for i, model in enumerate(models)}
-    return seen_values(LOGIT_MASKS, sums, seen, layer)
+def _seen_products(models: Sequence[QuantisedModel], seen: Mapping[int, int]) -> Fix:
+    """The condition that the querying party sees these shares of W x from every answering party, at x = 1."""
+    products = {answering_party(i + 1): scaled_products(model, 1) for i, model in enumerate(models)}
+    return seen_values(LOGIT_SHARES, products, seen)
 
 
 def _vote(model: QuantisedModel) -> int:

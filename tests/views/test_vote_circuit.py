@@ -16,11 +16,12 @@ from capc.two_party.ideal import IdealTwoParty
 from capc.two_party.transfers import Transfers
 
 LOGIT_BITS = 3
+WORD_BITS = LOGIT_BITS + 1
 MAKERS = {
     "tournament": (vote_circuit, list),
-    "all pairs": (vote_circuit_low_depth, lambda shares: share_differences(shares, LOGIT_BITS)),
+    "all pairs": (vote_circuit_low_depth, lambda shares: share_differences(shares, WORD_BITS)),
 }
-"""A vote's circuit, and its input words from a party's shares of the logits."""
+"""A vote's circuit, and its input words from a party's words of the logits."""
 
 
 class ChosenShares:
@@ -44,8 +45,8 @@ def test_evaluators_share_is_uniform_over_fresh_shares_for_every_vote(name: str,
     circuit = make(classes, LOGIT_BITS, vote_bits)
     ring = range(1 << vote_bits)
     for number, logits in enumerate(product((-1, 0, 1), repeat=classes)):
-        masks = [number * (c + 3) % 8 for c in range(classes)]
-        seen = [(r - m) % 8 for r, m in zip(logits, masks, strict=True)]
+        masks = [number * (c + 3) % 16 for c in range(classes)]
+        seen = [(2 * r + (number + c & 1) - m) % 16 for c, (r, m) in enumerate(zip(logits, masks, strict=True))]
         shares = {evaluators_share(circuit, words(masks), words(seen), own) for own in product(ring, repeat=classes)}
         assert shares == set(product(ring, repeat=classes))
 
@@ -53,20 +54,25 @@ def test_evaluators_share_is_uniform_over_fresh_shares_for_every_vote(name: str,
 @pytest.mark.req("CAPC-ARG-003", "CAPC-ARG-006", kind="enumeration")
 @pytest.mark.parametrize("name", MAKERS)
 def test_nothing_but_flags_leaves_the_circuit_for_every_input(name: str) -> None:
-    """All shares of two logits: where the logits meet the precondition, the outputs are the one-hot vote."""
+    """All words of two logits, whatever bit is dropped: the one-hot vote, where the logits meet the precondition."""
     classes = 2
     make, words = MAKERS[name]
     circuit = make(classes, LOGIT_BITS, 2)
-    shares = list(product(range(1 << LOGIT_BITS), repeat=2 * classes))
+    shares = list(product(range(1 << WORD_BITS), repeat=2 * classes))
     inputs = [(*words(given[:classes]), *words(given[classes:])) for given in shares]
     outputs = all_outputs(circuit, inputs)
     checked = 0
     for given, flags in zip(shares, outputs, strict=True):
-        logits = [(m + e + 4) % 8 - 4 for m, e in zip(given[:classes], given[classes:], strict=True)]
-        if all(abs(r) < 1 << (LOGIT_BITS - 2) for r in logits):
+        left, right = ((m + e) % 16 for m, e in zip(given[:classes], given[classes:], strict=True))
+        logits, limit = [left, right], 1 << LOGIT_BITS - 2
+        if name == "all pairs":
+            # Only the difference has a bit that is dropped.
+            logits, limit = [(left - right) % 16, 0], 1 << LOGIT_BITS - 1
+        logits = [(total // 2 + 4) % 8 - 4 for total in logits]
+        if all(abs(r) < limit for r in logits):
             assert flags == tuple(int(c == logits.index(max(logits))) for c in range(classes))
             checked += 1
-    assert checked == 9 * 64
+    assert checked == {"tournament": (3 * 2 * 16) ** 2, "all pairs": 7 * 2 * 16**3}[name]
 
 
 def evaluators_share(circuit: Circuit, masks: list[int], seen: list[int], own: tuple[int, ...]) -> tuple[int, ...]:
@@ -84,7 +90,7 @@ def all_outputs(circuit: Circuit, inputs: list[tuple[int, ...]]) -> list[tuple[i
     lanes = range(len(inputs))
     ones = (1 << len(inputs)) - 1
     wires = [
-        sum((inputs[lane][word] >> bit & 1) << lane for lane in lanes)
+        int("".join(str(inputs[lane][word] >> bit & 1) for lane in reversed(lanes)), 2)
         for word in range(len(inputs[0]))
         for bit in range(circuit.input_bits)
     ]

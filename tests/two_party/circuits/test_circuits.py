@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from capc.foundation import ring
-from capc.foundation.cleartext import one_hot_argmax, relu
-from capc.two_party.circuits.argmax import share_differences, vote_circuit, vote_circuit_low_depth
+from capc.foundation.cleartext import one_hot_argmax
+from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.arithmetic import add, all_of, less_than, less_than_any, mask_with, select, subtract
 from capc.two_party.circuits.builder import Builder, Circuit, Sharing, evaluate
 from capc.two_party.circuits.relu import relu_circuit
@@ -115,14 +113,6 @@ def test_one_hot_of_one_class_and_of_equals() -> None:
     assert one_hot_argmax([3, 3, 3]) == [1, 0, 0]
 
 
-@pytest.mark.req("CAPC-ARG-004")
-def test_the_vote_is_wrong_outside_of_the_admitted_range() -> None:
-    """Documentation: without range analysis the largest logit can lose. 3 - (-3) = 6 wraps to -2 in 3 bits."""
-    assert one_hot_argmax([3, -3]) == [1, 0]
-    assert run(vote_circuit(2, 3, 2), [0, 0], [3, -3]) == [0, 1]
-    assert run(vote_circuit_low_depth(2, 3, 2), [0], [6]) == [0, 1]
-
-
 # The tournament.
 
 
@@ -166,123 +156,6 @@ def test_tournament_costs(c: int, k: int) -> None:
     flags = builder.build("flags", argmax_flags(builder, values)).and_count
     assert flags == (c - 1) * (k - 1) + (c - 2) * k + c - 2
     assert builder.build("maximum", maximum(builder, values)).and_count == (c - 1) * (2 * k - 1)
-
-
-# The vote.
-
-VOTES = (vote_circuit, vote_circuit_low_depth)
-
-
-def words_for(circuit: Circuit, shares: Words) -> Words:
-    """Shares of logits (cases x classes) as the input words of either vote circuit."""
-    if "low_depth" not in circuit.name:
-        return shares
-    return np.stack([shares[:, c] - shares[:, d] for c, d in combinations(range(shares.shape[1]), 2)], axis=1)
-
-
-@pytest.mark.req("CAPC-ARG-001", "CAPC-ARG-002")
-@pytest.mark.parametrize("vote", VOTES)
-@pytest.mark.parametrize(("num_classes", "logit_bits"), [(2, 3), (2, 4), (2, 5), (3, 3), (4, 3)])
-def test_vote_for_all_logits_and_masks(vote: type[Circuit], num_classes: int, logit_bits: int) -> None:
-    circuit = vote(num_classes, logit_bits, 4)
-    logits = grid(*[signed_range(logit_bits - 2)] * num_classes)
-    masks = grid(*[range(1 << logit_bits)] * num_classes)
-    rows = grid(range(len(logits)), range(len(masks)))
-    r, m = logits[rows[:, 0]], masks[rows[:, 1]]
-    assert (run_many(circuit, words_for(circuit, m), words_for(circuit, r - m)) == first_largest(r)).all()
-
-
-@pytest.mark.slow
-@pytest.mark.req("CAPC-ARG-001", "CAPC-ARG-002")
-@given(st.integers(2, 12), st.integers(3, 59), st.data())
-def test_votes_at_any_widths(num_classes: int, logit_bits: int, data: st.DataObject) -> None:
-    end = (1 << (logit_bits - 2)) - 1
-    logit = st.one_of(st.sampled_from(sorted({-end, 0, end})), st.integers(-end, end))
-    word = st.integers(0, (1 << logit_bits) - 1)
-    r, masks = (data.draw(st.lists(entry, min_size=num_classes, max_size=num_classes)) for entry in (logit, word))
-    theirs = [a - b for a, b in zip(r, masks, strict=True)]
-    expected = [int(c == r.index(max(r))) for c in range(num_classes)]
-    assert run(vote_circuit(num_classes, logit_bits, 16), masks, theirs) == expected
-    differences = [share_differences(words, logit_bits) for words in (masks, theirs)]
-    assert run(vote_circuit_low_depth(num_classes, logit_bits, 16), *differences) == expected
-
-
-@pytest.mark.req("CAPC-ARG-006")
-@pytest.mark.parametrize("vote", VOTES)
-@pytest.mark.parametrize("num_classes", [2, 3, 7, 10])
-def test_vote_opens_shares_only(vote: type[Circuit], num_classes: int) -> None:
-    """The flags leave as shares in the ring of votes, and nothing leaves beside them."""
-    circuit = vote(num_classes, 5, 4)
-    assert circuit.sharing == Sharing(word_bits=1, width=4)
-    assert len(circuit.outputs) == num_classes
-
-
-@pytest.mark.req("CAPC-ARG-007")
-@pytest.mark.parametrize("c", [2, 3, 4, 5, 8, 9, 10, 17])
-@pytest.mark.parametrize("k", [3, 12, 32, 37])
-def test_vote_cost(c: int, k: int) -> None:
-    circuit = vote_circuit(c, k, 16)
-    assert circuit.and_count == c * (k - 1) + (c - 1) * (k - 1) + (c - 2) * k + c - 2
-    assert circuit.and_depth == (c - 1).bit_length() * (k + 1) - 2
-    assert (circuit.garbler_inputs, circuit.evaluator_inputs) == (c * k, c * k)
-    low_depth = vote_circuit_low_depth(c, k, 16)
-    assert low_depth.and_count == c * (c - 1) // 2 * (k - 1) + (c - 1) * (c - 2)
-    assert low_depth.and_depth == k - 1 + (c - 2).bit_length()
-    assert low_depth.evaluator_inputs == low_depth.garbler_inputs == c * (c - 1) // 2 * k
-
-
-@pytest.mark.req("CAPC-ARG-007")
-def test_costs_that_are_named_elsewhere() -> None:
-    """The numbers that comparisons with other systems name, and those of the default widths."""
-    named = [vote_circuit(10, 32, 16), vote_circuit_low_depth(10, 32, 16), relu_circuit(37, 12)]
-    assert [(each.and_count, each.and_depth) for each in named] == [(853, 130), (1467, 35), (60, 37)]
-
-
-# ReLU.
-
-
-@pytest.mark.req("CAPC-ARG-001", "CAPC-PARAM-042")
-@pytest.mark.parametrize(("width", "fraction"), [(3, 0), (3, 1), (4, 0), (4, 2), (5, 1), (5, 3), (6, 2)])
-def test_relu_for_all_values_and_shares(width: int, fraction: int) -> None:
-    """For every z of the ring, not only within the range: the sign of z itself is tested, not of a difference."""
-    half = 1 << (width - 1)
-    cases = grid(range(-half, half), range(2 * half))
-    z, mask = cases[:, :1], cases[:, 1:]
-    outputs = run_many(relu_circuit(width, fraction), mask, z - mask)
-    assert (outputs == np.maximum(z, 0) // (1 << fraction)).all()
-
-
-@pytest.mark.req("CAPC-ARG-001", "CAPC-PARAM-042")
-@given(st.integers(3, 59), st.data())
-def test_relu_at_any_width(width: int, data: st.DataObject) -> None:
-    fraction = data.draw(st.integers(0, width - 2))
-    half = 1 << (width - 1)
-    z = data.draw(st.one_of(st.sampled_from([-half, -1, 0, 1, half - 1]), st.integers(-half, half - 1)))
-    mask = data.draw(st.integers(0, 2 * half - 1))
-    circuit = relu_circuit(width, fraction)
-    assert run(circuit, [mask], [z - mask]) == [max(z, 0) // (1 << fraction)] == [relu(z, fraction)]
-    assert circuit.sharing == Sharing(width - 1 - fraction, width)
-
-
-@pytest.mark.req("CAPC-ARG-001", "CAPC-ARG-009")
-@pytest.mark.parametrize(("width", "fraction", "window"), [(4, 1, 2), (5, 0, 2), (3, 0, 3), (4, 1, 3), (3, 1, 4)])
-def test_relu_of_a_window_for_all_values(width: int, fraction: int, window: int) -> None:
-    z = grid(*[signed_range(width - 2)] * window)
-    masks = (np.arange(z.size).reshape(z.shape) * 7 + 3) % (1 << width)
-    outputs = run_many(relu_circuit(width, fraction, window), masks, z - masks)
-    assert (outputs[:, 0] == np.maximum(z.max(axis=1), 0) // (1 << fraction)).all()
-
-
-@pytest.mark.req("CAPC-ARG-007")
-@pytest.mark.parametrize("k", [3, 4, 12, 37, 59])
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 9])
-def test_relu_cost(k: int, n: int) -> None:
-    for fraction in {0, 1, k // 3, k - 2}:
-        circuit = relu_circuit(k, fraction, n)
-        largest = (n - 1) * (2 * k - 1) - fraction if n > 1 else 0
-        assert circuit.and_count == n * (k - 1) + largest + k - 1 - fraction
-        assert circuit.and_depth == (k if n == 1 else (n - 1).bit_length() * k + 1)
-        assert len(circuit.outputs) == k - 1 - fraction
 
 
 @pytest.mark.parametrize(

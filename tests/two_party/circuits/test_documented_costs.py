@@ -43,7 +43,7 @@ def test_costs_of_both_votes(num_classes: int) -> None:
 @pytest.mark.parametrize("logit_bits", [32, 37])
 def test_costs_of_votes_in_rounds(logit_bits: int) -> None:
     """ANDs, and the bytes of all messages of a batch of 1,000, extensions included."""
-    shape = VoteShape(10, logit_bits, 16, 1000)
+    shape = VoteShape(10, logit_bits, 8, 16, 1000)
     ands = sum(shape.circuit(number).and_count for number in range(shape.rounds))
     rounds, scheme = GarbledVote(), GarbledTwoParty()
     length = scheme.extension_length(shape.all_transfers)

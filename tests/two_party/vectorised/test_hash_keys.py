@@ -106,7 +106,7 @@ def test_views_are_under_the_keys_of_their_places(turn: int, offset: int, rows: 
 @pytest.mark.req("CAPC-ROUND-005", "CAPC-GC-011")
 def test_rows_of_a_message_in_rounds_change_their_key_too() -> None:
     """Of two matches of 2^16 + 1 queries: both engines make the same rows and shares of them."""
-    shape = VoteShape(5, 8, 8, LIMIT // 2 + 1)
+    shape = VoteShape(5, 5, 3, 8, LIMIT // 2 + 1)
     source = stream(1, "wires")
     labels = np.frombuffer(source.read(32 * shape.instances), WORD).reshape(-1, 2)
     wires = [[low | high << 64 for low, high in half.tolist()] for half in np.split(labels, 2)]

@@ -36,7 +36,7 @@ def test_random_circuits(job: Computation, offline: bool) -> None:
         pytest.param(relu_circuit(37, 12), 9, 4, id="relu"),
         pytest.param(relu_circuit(13, 3, 4), 2, 1, id="max pool, chunks of one"),
         pytest.param(release_circuit(4, 9), 5, 3, id="release, bits that fill no byte"),
-        pytest.param(relu_circuit(64, 0), 2, 2, id="64 bits"),
+        pytest.param(relu_circuit(63, 0), 2, 2, id="words of 64 bits"),
     ],
 )
 def test_circuits_of_the_protocol(circuit: Circuit, instances: int, chunk: int, offline: bool) -> None:
@@ -59,11 +59,11 @@ def test_no_gates_and_a_party_without_inputs(
     check_same_bytes(Computation(circuit, *uniform(circuit, 3), 2, nonce=0, seed=0), offline=offline)
 
 
-@pytest.mark.parametrize("value", [0, 1, (1 << 36) - 1, 1 << 36, (1 << 37) - 1], ids=hex)
+@pytest.mark.parametrize("value", [0, 1, (1 << 37) - 1, 1 << 37, (1 << 38) - 1], ids=hex)
 def test_all_equal_and_wrap_around(value: int) -> None:
     """Sums that wrap, signs on both sides of the border; a vote in which all classes tie."""
     relu = relu_circuit(37, 12)
-    inputs = [[value], [0], [(1 << 37) - 1]]
+    inputs = [[value], [0], [(1 << 38) - 1]]
     check_same_bytes(Computation(relu, inputs, inputs[::-1], 2, nonce=1, seed=2))
     vote = vote_circuit(3, 37, 16)
     check_same_bytes(Computation(vote, [[value] * 3] * 2, [[0] * 3] * 2, 2, nonce=1, seed=2))

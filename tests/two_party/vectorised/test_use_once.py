@@ -136,8 +136,8 @@ def test_nothing_of_a_connection_is_copied_or_stored() -> None:
     stash, payload = scheme.stash_evaluator(evaluator_key, 0, 40, 4)
     kept = scheme.stash_garbler(garbler_key, 0, 40, 4, payload)
     theirs, mine = stash.take(5), kept.take(5)
-    chosen, bits = scheme.choose(stash.take(5), SHARED, [[1]])
-    offline, _ = scheme.garble_offline(kept.take(5), SHARED, 1, bits, stream(0, ""))
+    chosen, bits = scheme.choose(stash.take(6), SHARED, [[1]])
+    offline, _ = scheme.garble_offline(kept.take(6), SHARED, 1, bits, stream(0, ""))
     for secret in (garbler_key, evaluator_key, stash, kept, theirs, mine, chosen, offline):
         for store in (copy.deepcopy, pickle.dumps):
             with pytest.raises(InputError, match="a new connection makes a new set-up"):
@@ -162,7 +162,7 @@ def test_batches_take_from_a_stash_in_turn() -> None:
         mine, theirs = kept.take(instances * per_instance), stash.take(instances * per_instance)
         assert mine.nonce == theirs.nonce == 9 + number
         labels += theirs.secret.labels.tolist()
-        chosen, bits = scheme.choose(theirs, SHARED, [[7]] * instances)
+        chosen, bits = scheme.choose(theirs, SHARED, [[15]] * instances)
         assert len(bits) == scheme.bits_length(SHARED, instances)
         output, circuits = scheme.garble(mine, SHARED, [[1]] * instances, bits, stream(number, ""))
         evaluation = scheme.evaluate(chosen, circuits)

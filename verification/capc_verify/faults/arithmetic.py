@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 
-from capc.foundation import encoding, ring
+from capc.foundation import encoding, guarded, ring
 from capc.foundation.randomness import RandomSource
 from capc.noise import gaussian, release_noise, shares, skellam
 from capc.noise.lazy_uniform import LazyUniform
@@ -17,7 +17,7 @@ from capc.noise.release_noise import ReleaseNoise
 from capc.privacy.figures import statement
 from capc.steps.querying_party import release
 from capc.two_party.circuits import argmax, tournament
-from capc.two_party.circuits.arithmetic import add, all_of, less_than
+from capc.two_party.circuits.arithmetic import Word, add, all_of, less_than, open_word
 from capc.two_party.circuits.builder import Builder, Circuit, Sharing, Wire
 from capc_verify.faults.patching import State, replace_everywhere, replace_in, with_altered_state, with_suite
 
@@ -58,15 +58,33 @@ def last_class_by_comparisons() -> None:
 
     def vote_circuit_low_depth(num_classes: int, logit_bits: int, vote_bits: int) -> Circuit:
         pairs = list(combinations(range(num_classes), 2))
-        builder = Builder(logit_bits, len(pairs), len(pairs))
+        builder = Builder(logit_bits + 1, len(pairs), len(pairs))
         beats: dict[tuple[int, int], Wire] = {}
         for number, (c, d) in enumerate(pairs):
-            right_wins = add(builder, builder.garbler_word(number), builder.evaluator_word(number))[-1]
+            right_wins = open_word(builder, number)[-1]
             beats[d, c], beats[c, d] = right_wins, builder.invert(right_wins)
         flags = [all_of(builder, [beats[c, d] for d in range(num_classes) if d != c]) for c in range(num_classes)]
         return builder.build("vote_low_depth", flags, Sharing(word_bits=1, width=vote_bits))
 
     replace_everywhere(argmax.vote_circuit_low_depth, vote_circuit_low_depth)
+
+
+def dropped_bit_compared() -> None:
+    """Votes compare sums with their lowest bit, so that the error of a response decides ties."""
+
+    def sum_of_words(builder: Builder, number: int) -> Word:
+        return add(builder, builder.garbler_word(number), builder.evaluator_word(number))
+
+    replace_in(argmax, "open_word", sum_of_words)
+
+
+def addend_forgotten() -> None:
+    """The answering party's word is cut like the querying party's: errors and both roundings borrow from the value."""
+
+    def garbler_word(share: guarded.Share, logit_bits: int, guard_bits: int) -> guarded.Share:  # noqa: ARG001
+        return guarded.evaluator_word(share, guard_bits)
+
+    replace_everywhere(guarded.garbler_word, garbler_word)
 
 
 def truncated_float_noise() -> None:

@@ -19,6 +19,8 @@ from capc_verify.faults.planting import Fault
 _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/session/test_other_sessions.py::"
 _TWO_PARTY = "tests/two_party/test_two_party.py::"
+_GUARDED = "tests/two_party/circuits/test_guarded_circuits.py::test_"
+_NO_TIE = "tests/two_party/test_vote_rounds.py::test_errors_decide_no_tie"
 _OFFSETS = "tests/faulty_parties/test_reverse_offsets.py::test_"
 _JOURNAL = "tests/job/test_journal.py::"
 _TURNS = "tests/job/test_turns.py::test_"
@@ -103,6 +105,14 @@ FAULTS: dict[str, Fault] = {
         arithmetic.last_class_by_comparisons,
         None,
         ("tests/faulty_parties/test_share_attacks.py::test_any_words_give_one_vote[all_pairs-5]",),
+    ),
+    "dropped_bit_compared": Fault(
+        arithmetic.dropped_bit_compared, None, (_GUARDED + "vote_by_tournament_for_all_words[2-3]",)
+    ),
+    "addend_forgotten": Fault(
+        arithmetic.addend_forgotten,
+        None,
+        (_GUARDED + "relu_for_all_values_shares_and_errors[3-3-0]", _NO_TIE + "[readable]", _NO_TIE + "[fast]"),
     ),
     "no_zero_sum_masks": Fault(
         masking.no_zero_sum_masks,

@@ -68,6 +68,14 @@ NOTES = {
     "BadParameter": Note("MISUSE", "A parameter or participant set that breaks a rule.", _PARAMETERS),
     "HalfToEven": Note("DEFINED", "Values exactly between two integers go to the even one.", _PARAMETERS),
     "Wrap": Note("EDGE_CASE", "A sum or difference leaves the ring's range and wraps.", _PARAMETERS),
+    "DroppedBit": Note(
+        "FUNCTIONALITY",
+        "A sum of words is odd; a circuit that does not drop its lowest bit is wrong, or loses a tie.",
+        _CIRCUITS,
+    ),
+    "OutsideOfRoom": Note(
+        "EDGE_CASE", "An error that the guard bits have no room for gives the next value.", _CIRCUITS
+    ),
     "Extreme": Note("EDGE_CASE", "Values at the end of the admitted range.", _PARAMETERS),
     "Rejection": Note("EDGE_CASE", "Several draws in a row are rejected.", _NOISE),
     "OffsetOfChoice": Note(

@@ -16,11 +16,11 @@ from capc_verify.views.enumeration import Draw
 
 Coalition = frozenset[Party]
 ZERO_SUM = STEP_LABELS["answering_party_send_vote"].decode("ascii")
-LOGIT_MASKS = STEP_LABELS["answering_party_evaluate_layer"].decode("ascii")
+LOGIT_SHARES = STEP_LABELS["answering_party_evaluate_layer"].decode("ascii")
 FRESH_SHARES = STEP_LABELS["answering_party_garble_layer"].decode("ascii")
 QUERY_MASKS = STEP_LABELS["querying_party_mask_batch"].decode("ascii")
 VALUE_MASKS = STEP_LABELS["querying_party_keep_circuits"].decode("ascii")
-LOGIT_MASKS_OFFLINE = STEP_LABELS["answering_party_prepare_layer"].decode("ascii")
+LOGIT_SHARES_OFFLINE = STEP_LABELS["answering_party_prepare_layer"].decode("ascii")
 FRESH_SHARES_OFFLINE = STEP_LABELS["answering_party_garble_ahead"].decode("ascii")
 
 
@@ -63,11 +63,12 @@ def in_step(step: str, salt: int, owners: Coalition | None = None) -> Fix:
 def seen_values(step: str, values: Mapping[Party, Sequence[int]], seen: Mapping[int, int], layer: int = 0) -> Fix:
     """The condition that the querying party ends with given shares: the draw is value - seen for each named output.
 
-    A mask or fresh share and what the querying party is left with determine each other, for a fixed value. So this is
-    a condition on what it sees, which inputs with different values can share.
+    What an answering party draws and what the querying party is left with determine each other, for a fixed value. So
+    this is a condition on what it sees, which inputs with different values can share.
 
     Args:
-        step: :data:`LOGIT_MASKS` (values: the layer's sums) or :data:`FRESH_SHARES` (values: what is shared).
+        step: :data:`LOGIT_SHARES` (values: W x of its share x, times 2^h) or :data:`FRESH_SHARES` (values: what is
+            shared).
         values: of each answering party concerned.
         seen: output to the querying party's share of it.
         layer: of the models.

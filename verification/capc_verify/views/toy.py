@@ -205,3 +205,8 @@ VOTES_0, VOTES_1 = linear_model((1, 0), (-1, 0)), linear_model((-1, 0), (1, 0))
 """Models that vote so for the query 1."""
 TIES = linear_model((1, 0), (0, 1))
 """Equal logits for the query 1."""
+
+
+def scaled_products(model: QuantisedModel, x: int) -> list[int]:
+    """2^h W x of a model's first layer: what F_linear shares where the querying party has all of x."""
+    return [row[0] * x << GUARD_BITS for row in model.layers[0].weights]

@@ -36,6 +36,10 @@ class Algebra(ABC):
         """What two parties' input words of these numbers share, or one party's input word itself."""
 
     @abstractmethod
+    def opened(self, name: str, number: int) -> Word:
+        """What both parties' input words of this number stand for: half of their sum, rounded down."""
+
+    @abstractmethod
     def negative(self, word: Word) -> Bit:
         """Whether the word is negative, by its sign bit."""
 
@@ -73,10 +77,16 @@ class Algebra(ABC):
 
 
 class BitVectors(Algebra):
-    """Words of ``width`` bits, as they are on wires."""
+    """Words of ``width`` bits, as they are on wires.
 
-    def __init__(self, width: int) -> None:
+    Args:
+        width: of the words of the model.
+        input_bits: of the parties' input words: as many, or one more, which is dropped.
+    """
+
+    def __init__(self, width: int, input_bits: int) -> None:
         super().__init__(width)
+        self.input_bits = input_bits
         self.garbler: dict[int, z3.BitVecRef] = {}
         self.evaluator: dict[int, z3.BitVecRef] = {}
 
@@ -86,11 +96,19 @@ class BitVectors(Algebra):
 
     def value(self, name: str, garbler: int, evaluator: int | None) -> z3.BitVecRef:
         """The sum of both input words, mod 2^width."""
-        mine = self.garbler.setdefault(garbler, self.word(f"garbler{garbler}"))
+        mine = self._input(self.garbler, "garbler", garbler)
         if evaluator is None:
             return mine
-        theirs = self.evaluator.setdefault(evaluator, self.word(f"evaluator{evaluator}"))
-        return self._define(self.word(name), mine + theirs)
+        return self._define(self.word(name), mine + self._input(self.evaluator, "evaluator", evaluator))
+
+    def opened(self, name: str, number: int) -> z3.BitVecRef:
+        """The sum without its lowest bit: both are on wires, and each has a name."""
+        mine, theirs = self._input(self.garbler, "garbler", number), self._input(self.evaluator, "evaluator", number)
+        total = self._define(z3.BitVec(f"{name}_and_bit", self.input_bits), mine + theirs)
+        return self._define(self.word(name), z3.Extract(self.width, 1, total))
+
+    def _input(self, words: dict[int, z3.BitVecRef], side: str, number: int) -> z3.BitVecRef:
+        return words.setdefault(number, z3.BitVec(f"{side}{number}", self.input_bits))
 
     def negative(self, word: Word) -> Bit:
         """The highest bit; of a difference it gets a name, because the difference's other bits are on no wire."""
@@ -124,6 +142,10 @@ class Integers(Algebra):
 
     def value(self, name: str, garbler: int, evaluator: int | None) -> z3.ArithRef:  # noqa: ARG002
         """The integer of which the parties have shares mod 2^width."""
+        return self.word(name)
+
+    def opened(self, name: str, number: int) -> z3.ArithRef:  # noqa: ARG002
+        """The integer z of which the parties have words that add up to 2 z or 2 z + 1 mod 2^(width + 1)."""
         return self.word(name)
 
     def negative(self, word: Word) -> Bit:

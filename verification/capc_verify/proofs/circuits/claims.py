@@ -1,7 +1,8 @@
 """What is claimed of each circuit: its model on words, its precondition, and its specification.
 
 Models follow the circuits step by step, which is what makes proofs fast. They are trusted for nothing: a model that
-differs from the gates or from the specification is no proof. Preconditions and specifications are what counts here.
+differs from the gates or from the specification is no proof. Preconditions and specifications are what counts here. In the
+circuits of step 1 both are about z, where both parties' words add up to 2 z or 2 z + 1; nothing is assumed of which.
 """
 
 from __future__ import annotations
@@ -42,29 +43,41 @@ class Statement:
 
 @dataclass(frozen=True)
 class Claim:
-    """A circuit, and its statement in either algebra."""
+    """A circuit, and its statement in either algebra.
+
+    Attributes:
+        circuit: which is claimed to meet it.
+        state: the statement.
+        dropped: bits of a sum of input words that say nothing: 1, or 0.
+    """
 
     circuit: Circuit
     state: Callable[[Algebra], Statement]
+    dropped: int = 0
+
+    @property
+    def width(self) -> int:
+        """Of the words of the model."""
+        return self.circuit.input_bits - self.dropped
 
 
 def vote_claim(num_classes: int, logit_bits: int, vote_bits: int) -> Claim:
     """The flags are onehot(argmax r), the lowest index on ties, if |r_c| < 2^(l-2)."""
 
     def state(algebra: Algebra) -> Statement:
-        logits = [algebra.value(f"r{c}", c, c) for c in range(num_classes)]
+        logits = [algebra.opened(f"r{c}", c) for c in range(num_classes)]
         flags = _flags(_play(algebra, logits)[0], num_classes)
         return Statement(_within(logits, 1 << (logit_bits - 2)), flags, first_largest(logits))
 
-    return Claim(vote_circuit(num_classes, logit_bits, vote_bits), state)
+    return Claim(vote_circuit(num_classes, logit_bits, vote_bits), state, dropped=1)
 
 
 def vote_low_depth_claim(num_classes: int, logit_bits: int, vote_bits: int) -> Claim:
-    """The same, if |r_c - r_d| < 2^(l-1), where the parties put in shares of r_c - r_d for c < d."""
+    """The same, if |r_c - r_d| < 2^(l-1), where the parties put in words of r_c - r_d for c < d."""
 
     def state(algebra: Algebra) -> Statement:
         pairs = list(combinations(range(num_classes), 2))
-        differences = {pair: algebra.value(f"d{pair[0]}_{pair[1]}", n, n) for n, pair in enumerate(pairs)}
+        differences = {pair: algebra.opened(f"d{pair[0]}_{pair[1]}", n) for n, pair in enumerate(pairs)}
         loses = {pair: algebra.negative(word) for pair, word in differences.items()}
         wins = [
             z3.And([loses[d, c] if d < c else z3.Not(loses[c, d]) for d in range(num_classes) if d != c])
@@ -75,34 +88,34 @@ def vote_low_depth_claim(num_classes: int, logit_bits: int, vote_bits: int) -> C
         precondition += [algebra.difference_fits(logits[c], logits[d]) for c, d in pairs]
         return Statement(precondition, [*wins, z3.Not(z3.Or(wins))], first_largest(logits))
 
-    return Claim(vote_circuit_low_depth(num_classes, logit_bits, vote_bits), state)
+    return Claim(vote_circuit_low_depth(num_classes, logit_bits, vote_bits), state, dropped=1)
 
 
-def signs_claim(matches: int, logit_bits: int) -> Claim:
+def signs_claim(matches: int, logit_bits: int, share_bits: int) -> Claim:
     """Of a round of votes: whether the right side of each match is larger, if |x - y| < 2^(l-1)."""
 
     def state(algebra: Algebra) -> Statement:
-        differences = [algebra.value(f"d{n}", n, n) for n in range(matches)]
+        differences = [algebra.opened(f"d{n}", n) for n in range(matches)]
         sides = [(algebra.word(f"x{n}"), algebra.word(f"y{n}")) for n in range(matches)]
         precondition = [word == x - y for word, (x, y) in zip(differences, sides, strict=True)]
         precondition += [algebra.difference_fits(x, y) for x, y in sides]
         return Statement(precondition, [algebra.negative(word) for word in differences], [x < y for x, y in sides])
 
-    return Claim(signs_circuit(matches, logit_bits), state)
+    return Claim(signs_circuit(matches, logit_bits, share_bits), state, dropped=1)
 
 
 def relu_claim(logit_bits: int, fraction_bits: int, window: int) -> Claim:
     """The word is floor(max(0, z_1, ..., z_n) / 2^f): for n = 1 for every z of l bits, else if |z_i| < 2^(l-2)."""
 
     def state(algebra: Algebra) -> Statement:
-        z = [algebra.value(f"z{i}", i, i) for i in range(window)]
+        z = [algebra.opened(f"z{i}", i) for i in range(window)]
         _, largest = _play(algebra, z, keep_last_winner=True)
         truncated = algebra.floor_divided(largest, fraction_bits)
         computed = z3.If(algebra.negative(largest), 0, truncated)
         precondition = [algebra.fits(z[0])] if window == 1 else _within(z, 1 << (logit_bits - 2))
         return Statement(precondition, [computed], [_largest([*z, 0]) / (1 << fraction_bits)])
 
-    return Claim(relu_circuit(logit_bits, fraction_bits, window), state)
+    return Claim(relu_circuit(logit_bits, fraction_bits, window), state, dropped=1)
 
 
 def release_claim(num_classes: int, vote_bits: int) -> Claim:
@@ -148,7 +161,7 @@ def claims(widths: ParameterSet, num_classes: int, windows: Sequence[int]) -> di
     return {
         "vote": lambda: vote_claim(num_classes, l, w),
         "vote_low_depth": lambda: vote_low_depth_claim(num_classes, l, w),
-        "vote_signs": lambda: signs_claim(num_classes // 2, l),
+        "vote_signs": lambda: signs_claim(num_classes // 2, l, widths.share_bits),
         **{f"relu_window{n}": partial(relu_claim, l, f, n) for n in windows},
         "release": lambda: release_claim(num_classes, w),
         "confident_release_worst_case": lambda: confident(evaluator_noise=False),

@@ -29,7 +29,7 @@ def prove_gates(claim: Claim) -> None:
         ProofFailedError: as above; or export and import change the circuit.
     """
     circuit = exported(claim.circuit)
-    words = BitVectors(circuit.input_bits)
+    words = BitVectors(claim.width, circuit.input_bits)
     statement = claim.state(words)
     gates = Gates(circuit, words)
     for landmark in words.landmarks:
@@ -43,7 +43,7 @@ def prove_model(claim: Claim) -> None:
     Raises:
         ProofFailedError: it does not; the values are the integers.
     """
-    integers = Integers(claim.circuit.input_bits)
+    integers = Integers(claim.width)
     statement = claim.state(integers)
     pairs = zip(statement.computed, statement.specified, strict=True)
     goals = [*integers.obligations, *(computed == specified for computed, specified in pairs)]
@@ -58,7 +58,7 @@ def find_counterexample(claim: Claim) -> tuple[list[int], list[int]] | None:
     of its own, for integers that words can hold.
     """
     circuit = exported(claim.circuit)
-    words = BitVectors(circuit.input_bits)
+    words = BitVectors(claim.width, circuit.input_bits)
     statement = claim.state(words)
     gates = Gates(circuit, words)
     assumptions = [*words.definitions, *statement.precondition]

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.common import expect_equal
 from capc_verify.vectors.operation import Fault
-from capc_verify.vectors.operations.circuits import CIRCUITS, POOLED_RELU, Family, circuit_name
+from capc_verify.vectors.operations.circuits import CIRCUITS, POOLED_RELU, SHARE_WORDS, Family, circuit_name
 
 _GATES = ("CAPC-ARG-008", "CAPC-ARG-007")
 _VALUES = ("CAPC-ARG-001",)
+_DROPPED = ("DroppedBit",)
+_PARITIES: dict[str, Callable[[int], int]] = {
+    "": lambda _: 0,
+    "_odd": lambda _: 1,
+    "_odd_but_first": lambda place: int(place > 0),
+    "_odd_first": lambda place: int(place == 0),
+}
+"""Which sums of words are odd, by the ends of names."""
 
 
 def circuits() -> FileBuilder:
@@ -27,10 +36,13 @@ def circuits() -> FileBuilder:
             "wire u32; all little-endian. Wires: the garbler's input bits, word after word, least significant first,",
             "the evaluator's, then one per gate. `bristol_sha256` is of the circuit's Bristol Fashion text.",
             "`PooledRelu` is the ReLU of the largest of `window` sums; places in the padding repeat another of them.",
-            "`inputs` say in the clear what the shares stand for: votes in whole votes, noise in grid units.",
+            "`inputs` say in the clear what the words stand for: votes in whole votes, noise in grid units; sums z,",
+            "whose words add up to 2 z + `dropped`. Shares of `ShareWords` add up to 2^h z + `error`.",
             "Shares are uniform bytes of the file's seed with labels `<test>/<party>`.",
         ],
     )
+    for bits, guard in ((12, 8), (37, 8), (3, 3)):
+        _share_words(file, bits, guard)
     for bits, fraction in ((12, 2), (37, 12), (8, 0)):
         _relu(file, bits, fraction)
     for window, bits, fraction in ((2, 12, 2), (4, 12, 2), (9, 12, 2), (4, 37, 12), (2, 8, 0)):
@@ -84,20 +96,21 @@ def _texts(values: Sequence[int]) -> list[str]:
 def _relu(file: FileBuilder, bits: int, fraction: int) -> None:
     group = file.group(CIRCUITS, **circuit_name(Family.RELU, logit_bits=bits, fraction_bits=fraction))
     name, modulus, unit = f"relu_l{bits}_f{fraction}", 1 << bits, 1 << fraction
-    _describe(group, name)
-    for z in sorted({0, 1, -1, unit - 1, unit, 3 * unit - 1, -unit, modulus // 2 - 1, -modulus // 2}):
-        label = f"{name}_{'minus_' if z < 0 else ''}{abs(z)}"
-        flags = ["Wrap", "Extreme"] if abs(z) > modulus // 4 else ["Wrap"]
-        (mine,) = file.source.elements(f"{label}/garbler", 1, bits)
+    expect_equal(_describe(group, name), 2 * bits - 1 - fraction, name)
+    values = sorted({0, 1, -1, unit - 1, unit, 3 * unit - 1, -unit, modulus // 2 - 1, -modulus // 2})
+    for z, dropped in product(values, (0, 1)):
+        label = f"{name}_{'minus_' if z < 0 else ''}{abs(z)}{'_odd' * dropped}"
+        flags = ["Wrap", *_DROPPED[:dropped], *(["Extreme"] if abs(z) > modulus // 4 else [])]
+        mine = file.source.elements(f"{label}/garbler", 1, bits + 1)
         found = group.case(
             "circuit_evaluate",
             label,
-            "ReLU and truncation on shares.",
+            "ReLU and truncation on words.",
             [*_VALUES, "CAPC-PARAM-042"],
             flags,
-            meaning={"z": str(z)},
-            garbler=[mine],
-            evaluator=[(z - mine) % modulus],
+            meaning={"z": str(z), "dropped": str(dropped)},
+            garbler=mine,
+            evaluator=_other_words([z], [dropped], mine, bits),
         )
         expect_equal(_number(found["outputs"]), max(z, 0) >> fraction, label)
 
@@ -105,23 +118,22 @@ def _relu(file: FileBuilder, bits: int, fraction: int) -> None:
 def _pooled_relu(file: FileBuilder, window: int, bits: int, fraction: int) -> None:
     group = file.group(POOLED_RELU, logit_bits=bits, fraction_bits=fraction, window=window)
     name, modulus = f"relu_window{window}_l{bits}_f{fraction}", 1 << bits
-    ands = window * (bits - 1) + (window - 1) * (2 * bits - 1) + bits - 1 - 2 * fraction
+    ands = window * bits + (window - 1) * (2 * bits - 1) + bits - 1 - 2 * fraction
     expect_equal(_describe(group, name), ands, name)
-    for case, sums, flags in _windows(window, fraction, top=modulus // 4 - 1):
+    for number, (case, sums, flags) in enumerate(_windows(window, fraction, top=modulus // 4 - 1)):
         label = f"{name}_{case}"
         requirements = ["CAPC-ARG-009", *_VALUES, "CAPC-PARAM-042"]
-        comment = "ReLU and truncation of the largest, on shares."
-        mine = file.source.elements(f"{label}/garbler", window, bits)
-        theirs = [(z - m) % modulus for z, m in zip(sums, mine, strict=True)]
+        mine = file.source.elements(f"{label}/garbler", window, bits + 1)
+        dropped = [number + place & 1 for place in range(window)]
         found = group.case(
             "circuit_evaluate",
             label,
-            comment,
+            "ReLU and truncation of the largest, on words.",
             requirements,
-            ["Wrap", *flags],
-            meaning={"z": _texts(sums)},
+            ["Wrap", *_DROPPED, *flags],
+            meaning={"z": _texts(sums), "dropped": _texts(dropped)},
             garbler=mine,
-            evaluator=theirs,
+            evaluator=_other_words(sums, dropped, mine, bits),
         )
         expect_equal(_number(found["outputs"]), max(0, *sums) >> fraction, label)
 
@@ -153,7 +165,9 @@ def _vote(file: FileBuilder, classes: int, logit_bits: int, vote_bits: int, *, l
     widths = {"num_classes": classes, "logit_bits": logit_bits, "vote_bits": vote_bits}
     group = file.group(CIRCUITS, **circuit_name(family, **widths))
     name, top = f"{family.value}_c{classes}_l{logit_bits}", (1 << (logit_bits - 2)) - 1
-    _describe(group, name)
+    tournament = classes + (2 * classes - 1) * (logit_bits - 1) + (classes - 2) * (logit_bits + 1)
+    all_pairs = classes * (classes - 1) // 2 * logit_bits + (classes - 1) * (classes - 2)
+    expect_equal(_describe(group, name), all_pairs if low_depth else tournament, name)
     cases: list[tuple[str, list[int], list[str]]] = [
         ("first", [1] + [0] * (classes - 1), []),
         ("last", [0] * (classes - 1) + [1], []),
@@ -164,25 +178,71 @@ def _vote(file: FileBuilder, classes: int, logit_bits: int, vote_bits: int, *, l
         ("largest_magnitudes_first", [top] + [-top] * (classes - 1), ["Extreme"]),
         ("all_negative", [-top + c for c in range(classes)], ["Extreme"]),
     ]
-    for case, logits, flags in cases:
-        label = f"{name}_{case}"
+    every = [(case, parity) for case in cases for parity in (_PARITIES if "Tie" in case[2] else ("_odd_but_first",))]
+    for (case, logits, flags), parity in every:
+        label = f"{name}_{case}{parity}"
         requirements = [*_VALUES, "CAPC-ARG-002"] if "Tie" in flags else _VALUES
-        masks = file.source.elements(f"{label}/garbler", classes, logit_bits)
-        mine, theirs = masks, [r - m for r, m in zip(logits, masks, strict=True)]
-        if low_depth:
-            mine, theirs = _differences(mine), _differences(theirs)
-        garbler, evaluator = ([word % (1 << logit_bits) for word in words] for words in (mine, theirs))
+        values = _differences(logits) if low_depth else logits
+        dropped = [_PARITIES[parity](place) for place in range(len(values))]
+        mine = file.source.elements(f"{label}/garbler", len(values), logit_bits + 1)
         found = group.case(
             "circuit_evaluate",
             label,
-            "The vote, on shares.",
+            "The vote, on words.",
             requirements,
-            flags,
-            meaning={"logits": _texts(logits)},
-            garbler=garbler,
-            evaluator=evaluator,
+            [*flags, *_DROPPED[: sum(dropped)]],
+            meaning={"logits": _texts(logits), "dropped": _texts(dropped)},
+            garbler=mine,
+            evaluator=_other_words(values, dropped, mine, logit_bits),
         )
         expect_equal(found["outputs"], [int(c == _first_largest(logits)) for c in range(classes)], label)
+
+
+def _other_words(values: Sequence[int], dropped: Sequence[int], mine: Sequence[int], bits: int) -> list[int]:
+    """The evaluator's words: with the garbler's they add up to 2 z and the bit that is dropped."""
+    return [(2 * z + bit - word) % (2 << bits) for z, bit, word in zip(values, dropped, mine, strict=True)]
+
+
+def _share_words(file: FileBuilder, bits: int, guard: int) -> None:
+    """Shares whose error is at either edge of the room, beside 0, and just outside."""
+    group = file.group(SHARE_WORDS, logit_bits=bits, guard_bits=guard)
+    modulus, least, most = 1 << bits + guard, -(1 << guard - 2) - 1, (1 << guard - 2) - 1
+    values = [0, 1, -1, (1 << bits - 1) - 1, -(1 << bits - 1)]
+    for name, error in {"least": least, "minus_one": -1, "zero": 0, "one": 1, "most": most}.items():
+        label = f"words_l{bits}_h{guard}_{name}"
+        mine = [0, modulus - 1, *file.source.elements(f"{label}/garbler", len(values) - 2, bits + guard)]
+        theirs = [((z << guard) + error - share) % modulus for z, share in zip(values, mine, strict=True)]
+        flags = ["Wrap", *(["Extreme"] if error in (least, most) else [])]
+        meaning: dict[str, Any] = {"z": _texts(values), "error": str(error)}
+        found = group.case(
+            "share_words", label, "Words of shares.", _VALUES, flags, meaning=meaning, garbler=mine, evaluator=theirs
+        )
+        expect_equal(found["values"], [z % (1 << bits) for z in values], label)
+    for name, error, off in (("below", least - 1, -1), ("above", most + 1, 1)):
+        label, shares = f"words_l{bits}_h{guard}_{name}", _shares_outside(bits, guard, error, off)
+        meaning = {"z": "0", "error": str(error)}
+        fields = {"garbler": [shares[0]], "evaluator": [shares[1]]}
+        found = group.case(
+            "share_words",
+            label,
+            "An error outside: the next value.",
+            _VALUES,
+            ["OutsideOfRoom"],
+            meaning=meaning,
+            **fields,
+        )
+        expect_equal(found["values"], [off % (1 << bits)], label)
+
+
+def _shares_outside(bits: int, guard: int, error: int, off: int) -> tuple[int, int]:
+    """The garbler's and the evaluator's share of 0 and such an error, which give the next value."""
+    modulus, half = 1 << bits + guard, 1 << guard - 1
+    for mine in range(modulus):
+        theirs = (error - mine) % modulus
+        total = theirs // half + (mine + 3 * half // 2) % modulus // half
+        if total % (2 << bits) >> 1 == off % (1 << bits):
+            return mine, theirs
+    raise ValueError(f"an error of {error} is within the room")
 
 
 def _differences(values: Sequence[int]) -> list[int]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
+from capc.foundation import guarded
 from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.bristol import to_bristol
 from capc.two_party.circuits.builder import Circuit, evaluate
@@ -77,6 +78,14 @@ def _u32(*values: int) -> bytes:
     return b"".join(value.to_bytes(4, "little") for value in values)
 
 
+def _share_words(call: Call) -> Result:
+    bits, guard = call.environment
+    mine = [guarded.garbler_word(share, bits, guard) for share in call["garbler"]]
+    theirs = [guarded.evaluator_word(share, guard) for share in call["evaluator"]]
+    values = [guarded.opened(*pair, bits) for pair in zip(theirs, mine, strict=True)]
+    return Result({"garbler_words": mine, "evaluator_words": theirs, "values": values})
+
+
 def _describe(call: Call) -> Result:
     circuit: Circuit = call.environment
     sharing = circuit.sharing
@@ -125,3 +134,18 @@ POOLED_RELU = GroupType(
     lambda params: relu_circuit(**params),
 )
 """The ReLU of the largest in a window; a type of its own, so that other circuits need not name a window."""
+
+SHARE_WORDS = GroupType(
+    "ShareWords",
+    named(
+        Operation(
+            "share_words",
+            _share_words,
+            {"garbler": INTEGERS, "evaluator": INTEGERS},
+            {"garbler_words": INTEGERS, "evaluator_words": INTEGERS, "values": INTEGERS},
+        ),
+    ),
+    {"logit_bits": COUNT, "guard_bits": COUNT},
+    lambda params: (params["logit_bits"], params["guard_bits"]),
+)
+"""Shares with guard bits, the words that they give to a circuit, and what the circuit makes of them."""

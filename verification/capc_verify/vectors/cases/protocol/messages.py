@@ -214,7 +214,7 @@ def _circuits(file: FileBuilder) -> None:
         "instances": 3,
         "chunk": 2,
     }
-    tables = 5 * 32 - 16
+    tables = 6 * 32 - 16
     rows = [b"\x0f\x00" + b"\x07\x03", b"\x08" + b"\x01"]
     payload = draw("shared", 16 + 2 * tables) + rows[0] + draw("shared/rest", tables) + rows[1]
     _circuits_of(file, "shared", payload, relu)

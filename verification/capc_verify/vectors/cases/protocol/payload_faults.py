@@ -33,8 +33,8 @@ def _too_large(edit: Callable[[bytes], tuple[int, bytes]], name: str = "too_larg
 _START = HEADER.size
 _HANDLE = _too_large(lambda _: (_START, (1 << 63).to_bytes(8, "little")), "unknown_handle")
 _ELEMENT = _too_large(lambda message: (len(message) - 1, b"\xff"))
-_SIGN = _too_large(lambda _: (_START + 17, b"\xff"))
-"""Of two bytes, after the hash key."""
+_SIGN = _too_large(lambda _: (_START + 18, b"\xff"))
+"""Of an element of three bytes, after the hash key: its last."""
 _SHARE = _too_large(lambda _: (_START + 2, b"\x00\x04"))
 _PADDING = _Kind(
     "padding",

@@ -1,4 +1,4 @@
-"""Errors of responses add up in sums with skips and in differences: sessions are refused that leave no room for them."""
+"""Errors of responses add up in sums with skips and in differences: sessions that leave no room are refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.builders import make_parameters, make_session
 
 
 def skipping(layers: int) -> Architecture:
-    """Layers without activation, each of which adds the one before, and then a vote: layer k adds up k + 1 responses."""
+    """Layers without activation, each of which adds the one before, and a vote: layer k adds up k + 1 responses."""
     stages = [StageShape(Dense(3, 3), 0, Activation.NONE, (number,) if number else ()) for number in range(layers - 1)]
     return Architecture((*stages, StageShape(Dense(3, 3), 0, Activation.VOTE, (layers - 1,) if layers > 1 else ())))
 

@@ -156,7 +156,10 @@ def test_exact_when_kernels_are_all_zero(kind: str) -> None:
 def test_products_in_the_clear_wrap_as_integers_do(operator: Operator, data: st.DataObject) -> None:
     setting = altered("default", logit_bits=data.draw(st.sampled_from([14, 31, 32, 33, 37])))
     label = data.draw(st.text(alphabet="ab", max_size=9))
-    weights = setting.weights(operator, label, 40)
+    ring = 1 << setting.widths.logit_bits
+    small = setting.weights(operator, label, setting.most_bits(operator))
+    # Read modulo 2^l: also what lies beyond the ring.
+    weights = tuple(tuple(weight + (index % 3 - 1) * ring for index, weight in enumerate(row)) for row in small)
     vectors = setting.rows(data.draw(st.integers(1, 4)), operator.inputs, label)
     _check_in_the_clear(setting, operator, weights, vectors)
 

@@ -35,7 +35,7 @@ from support.step_functions import shown_by, step_that_refused
 
 # 13, 11 and 3 classes leave padding in every row, in all choice and decoding bits, and in every element.
 WIDTHS = make_widths(logit_bits=13, vote_bits=11)
-WIDE = make_widths(logit_bits=45, vote_bits=43)
+WIDE = make_widths(logit_bits=41, vote_bits=43)
 """Wide rings, where a secret number is not found in a message by chance."""
 SIZES = ((2, 3, 1, 3), (2, 3), (2, 3))
 BEFORE_ROUNDS = frozenset((index, len(sizes) - 2) for index, sizes in enumerate(SIZES, start=1))

@@ -92,7 +92,8 @@ TOUCHED: dict[Deviation, set[MessageType]] = {
 TOUCHED_ELSEWHERE: dict[tuple[Mode, Deviation], set[MessageType]] = {
     # The second base transfers go the other way, after other messages; the querying party takes them of everybody.
     (Mode.ROUNDS, faulty.sends_nothing): OF_EVERYBODY | {MessageType.BASE_OT_OFFER, MessageType.OT_TREES},
-    (Mode.ROUNDS, faulty.sends_out_of_order): ALL - FIRST_ON_A_CONNECTION | {MessageType.BASE_OT_OFFER, MessageType.BASE_OT_CHOICE},
+    (Mode.ROUNDS, faulty.sends_out_of_order): ALL - FIRST_ON_A_CONNECTION
+    | {MessageType.BASE_OT_OFFER, MessageType.BASE_OT_CHOICE},
     (Mode.ROUNDS, faulty.reflects): EACH_WAY | BASE_TRANSFERS,
     (Mode.ROUNDS, faulty.sends_rows_out_of_range): {MessageType.CHOICE_BITS},
     # One answering party has hidden layers, and no circuit votes: nobody else is at the same place.

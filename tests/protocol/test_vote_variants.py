@@ -50,9 +50,9 @@ def test_rounds_and_bytes_of_a_session(num_classes: int) -> None:
     assert costs[VoteVariant.TOURNAMENT].rounds == costs[VoteVariant.ALL_PAIRS].rounds == 2 * 2
     assert costs[VoteVariant.MULTI_ROUND].rounds == 2 * 2 * rounds
     for variant, ands in {
-        VoteVariant.TOURNAMENT: (2 * num_classes - 1) * 11 + (num_classes - 2) * 13,
-        VoteVariant.ALL_PAIRS: num_classes * (num_classes - 1) // 2 * 11 + (num_classes - 1) * (num_classes - 2),
-        VoteVariant.MULTI_ROUND: (num_classes - 1) * 11 + num_classes - 2,
+        VoteVariant.TOURNAMENT: num_classes + (2 * num_classes - 1) * 11 + (num_classes - 2) * 13,
+        VoteVariant.ALL_PAIRS: num_classes * (num_classes - 1) // 2 * 12 + (num_classes - 1) * (num_classes - 2),
+        VoteVariant.MULTI_ROUND: (num_classes - 1) * 12 + num_classes - 2,
     }.items():
         sums = {VoteVariant.TOURNAMENT: num_classes, VoteVariant.MULTI_ROUND: num_classes - 1}
         halves = sums.get(variant, num_classes * (num_classes - 1) // 2)

@@ -11,7 +11,7 @@ from capc.foundation import guarded
 from capc.two_party.circuits.tournament import matches_per_round
 from support.oracles import Words, grid
 
-WIDTHS = [(3, 3), (3, 4), (4, 3), (4, 5), (5, 4)]
+WIDTHS = [(3, 1), (4, 2), (3, 3), (3, 4), (4, 3), (4, 5), (5, 4)]
 """l and h, small enough for all shares."""
 
 
@@ -21,8 +21,8 @@ def signed_range(magnitude_bits: int) -> range:
 
 
 def errors_within(guard_bits: int) -> range:
-    """All v that are dropped without a trace: from -2^(h-2) - 1 to 2^(h-2) - 1."""
-    return range(-(1 << guard_bits - 2) - 1, 1 << guard_bits - 2)
+    """All v that are dropped without a trace: from -2^(h-2) - 1 to 2^(h-2) - 1; of one guard bit -1 and 0."""
+    return range(-(1 << guard_bits >> 2) - 1, max(1, 1 << guard_bits >> 2))
 
 
 def near_errors(guard_bits: int) -> st.SearchStrategy[int]:

@@ -79,7 +79,7 @@ class Votes:
 
 @st.composite
 def votes(draw: st.DrawFn, max_classes: int = 9) -> Votes:
-    guard = draw(st.integers(3, 16))
+    guard = draw(st.integers(1, 16))
     logit_bits, vote_bits = draw(st.integers(3, 59 - guard)), draw(st.integers(2, 64))
     shape = VoteShape(draw(st.integers(2, max_classes)), logit_bits, guard, vote_bits, draw(st.integers(1, 6)))
     limit, most = (1 << (shape.logit_bits - 2)) - 1, room(guard)

@@ -36,6 +36,7 @@ from capc_verify.proofs.circuits.one_hot import prove_one_hot
 from capc_verify.proofs.circuits.prove import find_counterexample, prove_claim, prove_gates, prove_model
 from capc_verify.proofs.circuits.solver import ProofFailedError
 from capc_verify.proofs.circuits.words import prove_words
+from support.guarded import errors_within
 from support.sizes import examples
 
 WINDOWS = (1, 4, 9)
@@ -71,14 +72,11 @@ def test_votes_meet_their_specifications_at_the_widths_of_every_set(name: str) -
 # Words.
 
 
-def near(guard_bits: int) -> tuple[int, int]:
-    return -(1 << guard_bits - 2) - 1, (1 << guard_bits - 2) - 1
-
-
 @pytest.mark.req("CAPC-HE-001", kind="proof")
-@pytest.mark.parametrize(("logit_bits", "guard_bits"), [(37, 8), (32, 8), (12, 8), (37, 3), (43, 16), (3, 3)])
+@pytest.mark.parametrize(("logit_bits", "guard_bits"), [(37, 8), (32, 8), (12, 8), (37, 1), (37, 2), (43, 16), (3, 3)])
 def test_words_stand_for_the_value_for_errors_within_the_room_and_no_others(logit_bits: int, guard_bits: int) -> None:
-    least, most = near(guard_bits)
+    within = errors_within(guard_bits)
+    least, most = within[0], within[-1]
     prove_words(logit_bits, guard_bits, least=least, most=most)
     for outside in (least - 1, most + 1):
         with pytest.raises(ProofFailedError) as caught:

@@ -11,10 +11,10 @@ from capc_verify.faults import (
     garbling,
     masking,
     opening,
-    sharing,
     turns,
 )
 from capc_verify.faults.planting import Fault
+from capc_verify.faults.registry_of_ledgers import LEDGER_FAULTS
 
 _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/session/test_other_sessions.py::"
@@ -26,7 +26,6 @@ _JOURNAL = "tests/job/test_journal.py::"
 _TURNS = "tests/job/test_turns.py::test_"
 _SETS = "tests/job/test_multi_label.py::test_"
 _SIMULATION = "tests/job/test_simulation.py::test_"
-_LEDGER = "tests/privacy/ledger/"
 _USE_ONCE = "tests/steps/test_use_once.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
 _LEDGERS = "tests/views/test_ledgers.py::test_"
@@ -40,6 +39,7 @@ _CANDIDATES = "tests/privacy/ledger/test_commitments.py::test_no_hash_of_a_candi
 
 
 FAULTS: dict[str, Fault] = {
+    **LEDGER_FAULTS,
     "maximum_opened": Fault(opening.open_maximum, 1, (_ONE_LAW,)),
     "vote_opened_to_both": Fault(
         opening.open_vote,
@@ -333,82 +333,6 @@ FAULTS: dict[str, Fault] = {
             "tests/two_party/garbling/test_hash_keys.py::test_no_key_hashes_more_than_its_rows[129]",
             "tests/two_party/vectorised/test_hash_keys.py::test_no_key_of_many_votes_hashes_more_than_its_rows",
         ),
-    ),
-    "locks_of_the_process": Fault(
-        sharing.locks_of_the_process,
-        None,
-        (
-            _LEDGER + "test_sharing.py::test_two_handles_here_and_a_visitor_elsewhere_share_one_budget",
-            _LEDGER + "test_sharing.py::test_what_opens_and_closes_the_file_inside_a_turn_frees_nobody",
-        ),
-    ),
-    "handles_follow_forks": Fault(
-        sharing.handles_follow_forks,
-        None,
-        (_LEDGER + "test_sharing.py::test_a_handle_is_refused_in_a_forked_child_which_opens_its_own",),
-    ),
-    "any_name_of_a_file": Fault(
-        sharing.any_name_of_a_file,
-        None,
-        (
-            _LEDGER + "test_sharing.py::test_a_file_with_two_names_is_refused_by_both_also_under_a_ledger_in_use",
-            _LEDGER + "test_sharing.py::test_a_file_that_is_mounted_by_itself_is_refused",
-        ),
-    ),
-    "charges_after_the_kept_head_only": Fault(
-        sharing.charges_after_the_kept_head_only,
-        None,
-        (
-            _LEDGER + "test_heads.py::test_a_head_that_another_run_advanced_does_not_hide_the_own_charge",
-            _LEDGER + "test_heads.py::test_runs_in_any_order_find_their_charges",
-        ),
-    ),
-    "last_head_wins": Fault(
-        sharing.last_head_wins,
-        None,
-        (
-            _LEDGER + "test_heads.py::test_a_smaller_head_never_replaces_a_larger_one",
-            _LEDGER + "test_heads.py::test_two_histories_shown_to_two_runs_at_once_are_found[False]",
-        ),
-    ),
-    "full_disk_unexplained": Fault(
-        sharing.full_disk_unexplained,
-        None,
-        (_LEDGER + "test_heads.py::test_a_full_disk_is_one_line_and_keeps_the_head_that_is_there",),
-    ),
-    "schema_taken_on_trust": Fault(
-        sharing.schema_taken_on_trust,
-        None,
-        (
-            _LEDGER + "test_files_of_others.py::test_a_file_that_holds_anything_else_is_refused_at_once[trigger]",
-            _LEDGER + "test_files_of_others.py::test_a_file_that_holds_anything_else_is_refused_at_once[view_beside]",
-        ),
-    ),
-    "read_in_place": Fault(
-        sharing.read_in_place,
-        None,
-        (
-            _LEDGER + "test_files_of_others.py::test_readers_change_nothing_and_leave_nothing[killed]",
-            _LEDGER + "test_files_of_others.py::test_readers_change_nothing_and_leave_nothing[earlier_closed]",
-        ),
-    ),
-    "checkpoints_of_anybody": Fault(
-        sharing.checkpoints_of_anybody,
-        None,
-        (_LEDGER + "test_checkpoints.py::test_a_checkpoint_of_somebody_else_is_replaced_and_refused[an_early_one]",),
-    ),
-    "checkpoints_of_any_history": Fault(
-        sharing.checkpoints_of_any_history,
-        None,
-        (
-            _LEDGER + "test_checkpoints.py::test_a_log_that_was_cut_below_its_checkpoint_is_refused",
-            _LEDGER + "test_checkpoints.py::test_a_checkpoint_of_another_history_is_refused",
-        ),
-    ),
-    "permissions_stay_loose": Fault(
-        sharing.open_permissions_stay,
-        None,
-        (_LEDGER + "test_sharing.py::test_permissions_of_a_ledger_and_of_a_head_are_tightened",),
     ),
     "masks_left_out": Fault(
         encryption.masks_left_out,

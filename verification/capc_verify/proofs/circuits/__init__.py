@@ -12,6 +12,6 @@ They compose because wrapping keeps sums, differences and selections mod 2^k, an
 [-2^(k-1), 2^(k-1)) is its sign. So a word is always its integer mod 2^k, and every bit is the integers' truth value.
 
 Two proofs have one half only, on bits: :mod:`capc_verify.proofs.circuits.one_hot`, that the flags of a vote are
-one-hot for all inputs whatsoever, and :mod:`capc_verify.proofs.circuits.words`, that the words of the circuits of step 1
-stand for the value that was shared, for all shares and all errors within the room of the guard bits.
+one-hot for all inputs whatsoever, and :mod:`capc_verify.proofs.circuits.words`, that the words of the circuits of step
+1 stand for the value that was shared, for all shares and all errors within the room of the guard bits.
 """

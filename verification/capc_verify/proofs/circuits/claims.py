@@ -2,7 +2,8 @@
 
 Models follow the circuits step by step, which is what makes proofs fast. They are trusted for nothing: a model that
 differs from the gates or from the specification is no proof. Preconditions and specifications are what counts here. In
-the circuits of step 1 both are about z, where both parties' words add up to 2 z or 2 z + 1; nothing is assumed of which.
+the circuits of step 1 both are about z, where both parties' words add up to 2 z or 2 z + 1; nothing is assumed of
+which.
 """
 
 from __future__ import annotations

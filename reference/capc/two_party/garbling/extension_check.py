@@ -1,0 +1,99 @@
+"""The check of an extension: the rows that the evaluator sent are those of one and the same vector of bits.
+
+For column c the garbler has q_c, the evaluator t_c, and q_c = t_c XOR Delta_c x with the bits x, if the rows are
+right. For a linear hash h the evaluator sends h(x) and a digest of all h(t_c); the garbler makes the same digest from
+h(q_c) XOR Delta_c h(x). The hash is chosen by the rows, so that nobody waits.
+
+A row j whose error h does not send to 0 passes only if bits 4j to 4j + 3 of Delta were guessed: c bits with
+probability 2^-c, for all trees with an error together. Whoever sees a check fail must destroy the key.
+
+Source: Roy, "SoftSpokenOT" (CRYPTO 2022), section 4; a digest in the place of the hashed columns: Baum and others,
+"Publicly verifiable zero-knowledge and post-quantum signatures from VOLE-in-the-head" (CRYPTO 2023).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from capc.foundation.encoding import require_length
+from capc.two_party.garbling.universal_hash import BLOCK_BYTES
+from capc_spec.registry import TAGS
+
+BLOCK_BITS = 8 * BLOCK_BYTES
+DIGEST_BYTES = 32
+
+
+def checked_transfers(transfers: int) -> int:
+    """Transfers that are made for so many that are used: whole blocks, and one more that hides the others in h(x).
+
+    The last block is sacrificed whole. 128 transfers at the end that begin within a block would not hide all of x:
+    what they add to h(x) need not be all of the field.
+    """
+    return (-(-transfers // BLOCK_BITS) + 1) * BLOCK_BITS
+
+
+def set_up_digest(context: bytes, offer: bytes, choice: bytes, trees: bytes) -> bytes:
+    """What the challenge of every extension of a set-up is bound to: 32 bytes, the same at both ends."""
+    framed = TAGS["ot-set-up"] + len(context).to_bytes(2, "little") + context + offer + choice + trees
+    return hashlib.sha256(framed).digest()
+
+
+def challenge(set_up: bytes, nonce: int, rows: bytes) -> bytes:
+    """The key of the hash, 16 bytes: a function of the set-up, the position and all rows (Fiat and Shamir)."""
+    return hashlib.sha256(TAGS["ot-challenge"] + set_up + nonce.to_bytes(8, "little") + rows).digest()[:BLOCK_BYTES]
+
+
+@dataclass(frozen=True)
+class ExtensionCheck:
+    """What the evaluator sends behind its rows. Layout: h(x), 16 bytes; the digest, 32.
+
+    Attributes:
+        bits: h(x).
+        digest: of h(t_c) for all columns.
+    """
+
+    bits: bytes
+    digest: bytes
+
+    def to_bytes(self) -> bytes:
+        """The end of the payload."""
+        return self.bits + self.digest
+
+    @staticmethod
+    def byte_length() -> int:
+        """48."""
+        return BLOCK_BYTES + DIGEST_BYTES
+
+    @classmethod
+    def from_bytes(cls, payload: bytes) -> ExtensionCheck:
+        """The end of the payload, parsed."""
+        require_length(payload, cls.byte_length(), "check of an OT extension")
+        return cls(payload[:BLOCK_BYTES], payload[BLOCK_BYTES:])
+
+
+def answer(bits: bytes, columns: Sequence[bytes]) -> ExtensionCheck:
+    """Evaluator: from h(x), and h(t_c) for each column.
+
+    Reveals: nothing; h(x) is uniform by the sacrificed transfers, and the garbler can compute the digest itself.
+    """
+    return ExtensionCheck(bits, _digest(columns))
+
+
+def holds(delta: int, columns: Sequence[bytes], check: ExtensionCheck) -> bool:
+    """Garbler: whether the evaluator's rows were right, from h(q_c) for each column.
+
+    Reveals: to the evaluator, by going on or not, whether it guessed right; all columns make one bit.
+    """
+    expected = [_xor(column, check.bits) if delta >> c & 1 else column for c, column in enumerate(columns)]
+    return hmac.compare_digest(_digest(expected), check.digest)
+
+
+def _digest(columns: Sequence[bytes]) -> bytes:
+    return hashlib.sha256(TAGS["ot-columns"] + b"".join(columns)).digest()
+
+
+def _xor(left: bytes, right: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(left, right, strict=True))

@@ -1,0 +1,97 @@
+"""The check of the trees: all leaves that a garbler may hold, whatever it misses, are leaves of one and the same tree.
+
+A node at the lowest level gives a tag of 32 bytes and the leaf, of 16. Of each tree the evaluator sends the XOR of all
+tags and a digest of them. The garbler finds the tag that it misses from the XOR, and compares the digest. A node that
+a false sum spoils passes only for those alpha that the evaluator guessed: c bits with probability 2^-c.
+
+Source: Roy, "SoftSpokenOT" (CRYPTO 2022), section 5. The hash stands for its generator, whose first half must have no
+collisions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from capc.foundation.aes_ctr import KEY_BYTES
+from capc.foundation.encoding import require_length
+from capc.two_party.garbling.ggm_tree import LEAVES
+from capc_spec.registry import TAGS
+
+TAG_BYTES = 32
+Tags = tuple[bytes | None, ...]
+"""Of the 16 places of a tree; None where the garbler misses the node."""
+
+
+@dataclass(frozen=True)
+class TreeCheck:
+    """What shows that one tree is right. Layout: 32 bytes each.
+
+    Attributes:
+        total: the XOR of all tags.
+        digest: of all tags, place after place.
+    """
+
+    total: bytes
+    digest: bytes
+
+    def to_bytes(self) -> bytes:
+        """Its part of the payload."""
+        return self.total + self.digest
+
+    @staticmethod
+    def byte_length() -> int:
+        """64."""
+        return 2 * TAG_BYTES
+
+    @classmethod
+    def from_bytes(cls, payload: bytes) -> TreeCheck:
+        """Its part of the payload, parsed."""
+        require_length(payload, cls.byte_length(), "check of a tree")
+        return cls(payload[:TAG_BYTES], payload[TAG_BYTES:])
+
+
+def tags_and_leaves(context: bytes, tree: int, nodes: Sequence[bytes | None]) -> tuple[Tags, Tags]:
+    """The tag and the leaf of each node at the lowest level of a tree; None for a node that is missing."""
+    start = TAGS["ot-leaf"] + len(context).to_bytes(2, "little") + context + bytes([tree])
+    made = [
+        None if node is None else hashlib.shake_256(start + bytes([place]) + node).digest(TAG_BYTES + KEY_BYTES)
+        for place, node in enumerate(nodes)
+    ]
+    return (
+        tuple(None if pair is None else pair[:TAG_BYTES] for pair in made),
+        tuple(None if pair is None else pair[TAG_BYTES:] for pair in made),
+    )
+
+
+def check_of(tags: Sequence[bytes]) -> TreeCheck:
+    """Evaluator: the check of a tree, from all its tags.
+
+    Reveals: nothing of the leaf that the garbler misses; a hash of its node hides it, and the leaf is another part.
+    """
+    return TreeCheck(_sum(tags), _digest(tags))
+
+
+def all_hold(trees: Sequence[Tags], checks: Sequence[TreeCheck]) -> bool:
+    """Garbler: whether all trees are right. All are looked at, so that all together make one bit."""
+    failed = sum(not _holds(tags, check) for tags, check in zip(trees, checks, strict=True))
+    return not failed
+
+
+def _holds(tags: Tags, check: TreeCheck) -> bool:
+    missing = _sum([check.total, *(tag for tag in tags if tag is not None)])
+    completed = [missing if tag is None else tag for tag in tags]
+    return hmac.compare_digest(_digest(completed), check.digest)
+
+
+def _digest(tags: Sequence[bytes]) -> bytes:
+    if len(tags) != LEAVES:
+        raise ValueError(f"{len(tags)} tags: a tree has {LEAVES}")
+    return hashlib.sha256(TAGS["ot-tags"] + b"".join(tags)).digest()
+
+
+def _sum(tags: Sequence[bytes]) -> bytes:
+    return reduce(lambda left, right: bytes(a ^ b for a, b in zip(left, right, strict=True)), tags)

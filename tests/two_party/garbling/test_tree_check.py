@@ -1,0 +1,103 @@
+"""The trees' check: every path of a tree, every sum that an evaluator may spoil, every check that it may send."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from capc.foundation.randomness import Seed, XofSource
+from capc.two_party.garbling import ggm_tree, tree_check
+from capc.two_party.garbling.ot_messages import OtTrees
+
+CONTEXT = b"where"
+SOURCE = XofSource(Seed(bytes(32)), b"one tree")
+PAIRS = tuple((Seed(SOURCE.read(32)), Seed(SOURCE.read(32))) for _ in range(ggm_tree.TREE_BITS))
+(NODES,), MESSAGE = ggm_tree.grow(PAIRS, SOURCE)
+PATHS = range(ggm_tree.LEAVES)
+
+
+def nodes_of(alpha: int, message: OtTrees = MESSAGE) -> tuple[bytes | None, ...]:
+    """What a garbler with this path has."""
+    seeds = [pair[alpha >> i & 1] for i, pair in enumerate(PAIRS)]
+    (nodes,) = ggm_tree.grow_all_but_one(alpha, seeds, message)
+    return nodes
+
+
+def tags(nodes: tuple[bytes | None, ...]) -> tree_check.Tags:
+    return tree_check.tags_and_leaves(CONTEXT, 5, nodes)[0]
+
+
+def check(nodes: tuple[bytes | None, ...]) -> tree_check.TreeCheck:
+    return tree_check.check_of([tag for tag in tags(nodes) if tag is not None])
+
+
+def passing(message: OtTrees, sent: tree_check.TreeCheck) -> list[int]:
+    return [alpha for alpha in PATHS if tree_check.all_hold([tags(nodes_of(alpha, message))], [sent])]
+
+
+def test_honest_trees_pass_and_give_the_same_leaves() -> None:
+    assert passing(MESSAGE, check(NODES)) == list(PATHS)
+    leaves = tree_check.tags_and_leaves(CONTEXT, 5, NODES)[1]
+    for alpha in PATHS:
+        mine = tree_check.tags_and_leaves(CONTEXT, 5, nodes_of(alpha))[1]
+        assert mine == tuple(None if place == alpha else leaf for place, leaf in enumerate(leaves))
+
+
+@pytest.mark.parametrize("level", range(ggm_tree.TREE_BITS))
+@pytest.mark.parametrize("bit", [0, 1])
+def test_a_false_sum_passes_for_half_of_all_paths_at_most(level: int, bit: int) -> None:
+    """The sum under the seed of ``bit`` is used by the 8 paths with this bit at its level.
+
+    The cheat may send the check of any tree that some path sees, with any value for the node that is missing.
+    """
+    sums = list(MESSAGE.sums)
+    sums[2 * level + bit] = bytes(a ^ 0x5A for a in sums[2 * level + bit])
+    false = OtTrees(tuple(sums))
+    others = [alpha for alpha in PATHS if alpha >> ggm_tree.TREE_BITS - 1 - level & 1 != bit]
+    assert passing(false, check(NODES)) == others
+    for guess in PATHS:
+        seen = tuple(NODES[guess] if node is None else node for node in nodes_of(guess, false))
+        passed = passing(false, check(seen))
+        assert guess in passed
+        assert len(passed) <= 8
+        for alpha in passed:
+            mine = nodes_of(alpha, false)
+            assert mine == tuple(None if place == alpha else node for place, node in enumerate(seen))
+
+
+@pytest.mark.parametrize("place", PATHS)
+def test_every_tag_is_bound_by_total_and_digest(place: int) -> None:
+    """A wrong tag passes for the path that misses it, if the total makes up for it, and else for none."""
+    wrong = tuple(bytes(16) if y == place else node for y, node in enumerate(NODES))
+    assert passing(MESSAGE, check(wrong)) == [place]
+    honest, false = check(NODES), check(wrong)
+    assert passing(MESSAGE, tree_check.TreeCheck(honest.total, false.digest)) == []
+    assert passing(MESSAGE, tree_check.TreeCheck(false.total, honest.digest)) == []
+
+
+def test_all_trees_must_hold() -> None:
+    good, bad = check(NODES), check((bytes(16), *NODES[1:]))
+    seen = tags(nodes_of(3))
+    assert tree_check.all_hold([seen, seen], [good, good])
+    assert not tree_check.all_hold([seen, seen], [good, bad])
+    assert not tree_check.all_hold([seen, seen], [bad, good])
+
+
+def test_context_tree_and_place_enter_every_tag_and_leaf() -> None:
+    same = [bytes(16)] * 16
+    made = {
+        part
+        for context, tree in ((b"", 0), (b"a", 0), (b"", 1))
+        for parts in tree_check.tags_and_leaves(context, tree, same)
+        for part in parts
+    }
+    assert len(made) == 3 * 16 * 2
+
+
+def test_check_of_a_tree_comes_back_from_its_bytes() -> None:
+    sent = check(NODES)
+    assert tree_check.TreeCheck.from_bytes(sent.to_bytes()) == sent
+    assert len(sent.to_bytes()) * 32 == 2048
+    with pytest.raises(ValueError, match="16"):
+        tree_check.check_of([hashlib.sha256(b"").digest()] * 15)

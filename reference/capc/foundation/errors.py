@@ -64,6 +64,7 @@ class ErrorCode(StrEnum):
     INVALID_POINT = auto()
     PARAMETER_MISMATCH = auto()
     INVALID_OUTPUT_LABEL = auto()
+    INCONSISTENT_TRANSFERS = auto()
     MISSING_PARTICIPANT = auto()
 
 

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capc.foundation.errors import ErrorCode, InvalidPayloadError
 from capc.foundation.primitives import linear_hashes
 from capc.two_party.garbling import extension_check as check
 from capc.two_party.garbling import ot_extension as ot
 from capc.two_party.garbling.ot_messages import OtExtension
 from capc.two_party.garbling.universal_hash import Field, column_hashes
+from capc.two_party.vectorised import extension as arrays
+from capc.two_party.vectorised.labels import to_numbers
 from support.computations import readable_keys
 from support.oracles import aes_block
 
@@ -134,38 +137,75 @@ def test_an_answer_passes_for_the_guessed_deltas_alone(bits: bytes, errors: tupl
 # Real rows.
 
 
-def columns_of(labels: list[int], transfers: int) -> list[bytes]:
-    size = transfers // 8
-    return [sum((label >> c & 1) << i for i, label in enumerate(labels)).to_bytes(size, "little") for c in range(128)]
+SET_UP = bytes(range(32))
 
 
-def attempt(nonce: int, transfers: int, tree: int | None, place: int, guess: int) -> bool:
-    """An extension and its check, with one bit of a row flipped by a cheat that bets on 4 bits of Delta."""
-    garbler, evaluator = readable_keys()
+def cheated(nonce: int, transfers: int, tree: int, place: int, guess: int) -> bytes:
+    """The payload of a cheat that flips one bit of a row and bets on the 4 bits of Delta of this tree."""
+    _, evaluator = readable_keys()
     made = check.checked_transfers(transfers)
     bits, labels, message = ot.extend_receive(evaluator, nonce, made)
     rows = list(message.rows)
-    if tree is not None:
-        rows[tree - 1] ^= 1 << place
-        labels[place] ^= guess << 4 * tree
-    sent = OtExtension(tuple(rows), made)
-    zeros = ot.extend_send(garbler, nonce, sent)
-    key = check.challenge(bytes(32), nonce, sent.to_bytes())
-    hashed_bits, *hashed = linear_hashes(key, [bits.to_bytes(made // 8, "little"), *columns_of(labels, made)])
-    return check.holds(garbler.delta, linear_hashes(key, columns_of(zeros, made)), check.answer(hashed_bits, hashed))
+    rows[tree - 1] ^= 1 << place
+    labels[place] ^= guess << 4 * tree
+    sent = OtExtension(tuple(rows), made).to_bytes()
+    columns = [column.to_bytes(made // 8, "little") for column in (bits, *ot.transpose(labels, 128))]
+    hashed_bits, *hashed = linear_hashes(check.challenge(SET_UP, nonce, sent), columns)
+    return sent + check.answer(hashed_bits, hashed).to_bytes()
 
 
-@pytest.mark.parametrize("transfers", [0, 1, 127, 128, 129, 300])
-def test_honest_rows_pass(transfers: int) -> None:
-    assert attempt(transfers, transfers, None, 0, 0)
+def accepted(engine: str, nonce: int, transfers: int, payload: bytes, set_up: bytes = SET_UP) -> bool:
+    """Whether a garbler, of the readable room or on arrays, takes the payload."""
+    garbler, _ = readable_keys()
+    try:
+        if engine == "readable":
+            check.send_checked(garbler, set_up, nonce, transfers, payload)
+        else:
+            arrays.send_checked(arrays.GarblerKey(garbler), set_up, nonce, transfers, payload)
+    except InvalidPayloadError as refusal:
+        if refusal.code is not ErrorCode.INCONSISTENT_TRANSFERS:
+            raise
+        return False
+    return True
 
 
+@pytest.mark.parametrize("transfers", [0, 1, 127, 128, 129, 300, arrays.SPAN - 128, arrays.SPAN + 1])
+def test_honest_rows_pass_and_both_engines_agree(transfers: int) -> None:
+    """The last two: a sacrificed block that fills a span, and labels of two spans."""
+    garbler, evaluator = readable_keys()
+    bits, labels, payload = check.receive_checked(evaluator, SET_UP, transfers, transfers)
+    zeros = check.send_checked(garbler, SET_UP, transfers, transfers, payload)
+    assert labels == [zero ^ (bits >> i & 1) * garbler.delta for i, zero in enumerate(zeros)]
+    assert len(payload) == check.checked_length(transfers) == 31 * 16 * (-(-transfers // 128) + 1) + 48
+    theirs, received, fast = arrays.receive_checked(arrays.EvaluatorKey(evaluator), SET_UP, transfers, transfers)
+    assert fast == payload
+    assert theirs.tolist() == [bits >> i & 1 for i in range(transfers)]
+    assert to_numbers(received.all()[None]) == [labels]
+    sent = arrays.send_checked(arrays.GarblerKey(garbler), SET_UP, transfers, transfers, payload)
+    assert to_numbers(sent[None]) == [zeros]
+
+
+@pytest.mark.parametrize("engine", ["readable", "arrays"])
 @pytest.mark.parametrize(("tree", "place"), [(1, 0), (9, 3), (31, 255), (17, 383)])
-def test_a_wrong_bit_passes_for_one_guess_of_sixteen(tree: int, place: int) -> None:
+def test_a_wrong_bit_passes_for_one_guess_of_sixteen(engine: str, tree: int, place: int) -> None:
     """Wherever it stands, in the sacrificed block too."""
     garbler, _ = readable_keys()
-    passing = [guess for guess in range(16) if attempt(1000 + guess, 200, tree, place, guess)]
+    passing = [guess for guess in range(16) if accepted(engine, 1000, 200, cheated(1000, 200, tree, place, guess))]
     assert passing == [garbler.delta >> 4 * tree & 15]
+
+
+@pytest.mark.parametrize("engine", ["readable", "arrays"])
+@settings(max_examples=20)
+@given(bit=st.integers(0, 8 * check.checked_length(200) - 1))
+def test_no_bit_of_a_payload_can_be_changed(engine: str, bit: int) -> None:
+    """A row, h(x) or the digest, at any bit; another position or set-up is refused with any rows."""
+    _, evaluator = readable_keys()
+    _, _, payload = check.receive_checked(evaluator, SET_UP, 7, 200)
+    changed = int.from_bytes(payload, "little") ^ 1 << bit
+    assert not accepted(engine, 7, 200, changed.to_bytes(len(payload), "little"))
+    assert accepted(engine, 7, 200, payload)
+    assert not accepted(engine, 8, 200, payload)
+    assert not accepted(engine, 7, 200, payload, bytes(32))
 
 
 def test_challenge_depends_on_all_that_was_said_before() -> None:

@@ -18,8 +18,11 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from capc.foundation.encoding import require_length
-from capc.two_party.garbling.universal_hash import BLOCK_BYTES
+from capc.foundation.encoding import LABEL_BITS, require_length
+from capc.foundation.errors import ErrorCode, InvalidPayloadError
+from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey, extend_receive, extend_send, transpose
+from capc.two_party.garbling.ot_messages import OtExtension
+from capc.two_party.garbling.universal_hash import BLOCK_BYTES, column_hashes
 from capc_spec.registry import TAGS
 
 BLOCK_BITS = 8 * BLOCK_BYTES
@@ -89,6 +92,55 @@ def holds(delta: int, columns: Sequence[bytes], check: ExtensionCheck) -> bool:
     """
     expected = [_xor(column, check.bits) if delta >> c & 1 else column for c, column in enumerate(columns)]
     return hmac.compare_digest(_digest(expected), check.digest)
+
+
+def checked_length(transfers: int) -> int:
+    """Bytes of an extension with its check: 31 rows of whole blocks, 48."""
+    return OtExtension.byte_length(checked_transfers(transfers)) + ExtensionCheck.byte_length()
+
+
+def receive_checked(key: EvaluatorKey, set_up: bytes, nonce: int, transfers: int) -> tuple[int, list[int], bytes]:
+    """Evaluator: random bits, the label of each, and the payload: rows, then their check.
+
+    Args:
+        key: the evaluator's end.
+        set_up: see :func:`set_up_digest`.
+        nonce: below 2^64, once per key.
+        transfers: those that are used; of more that are made, what came out is forgotten.
+    """
+    made = checked_transfers(transfers)
+    bits, labels, message = extend_receive(key, nonce, made)
+    rows = message.to_bytes()
+    hashed_bits, *hashed = column_hashes(
+        challenge(set_up, nonce, rows), [_packed(column, made) for column in (bits, *transpose(labels, LABEL_BITS))]
+    )
+    return bits & ((1 << transfers) - 1), labels[:transfers], rows + answer(hashed_bits, hashed).to_bytes()
+
+
+def send_checked(key: GarblerKey, set_up: bytes, nonce: int, transfers: int, payload: bytes) -> list[int]:
+    """Garbler: the zero label of each transfer, none before the check of all.
+
+    Raises:
+        InvalidPayloadError: a wrong length; or rows that are inconsistent (`inconsistent_transfers`), after which key
+            and session must be destroyed: each further try would test another guess of Delta.
+    """
+    require_length(payload, checked_length(transfers), "OT extension")
+    rows, end = payload[: -ExtensionCheck.byte_length()], payload[-ExtensionCheck.byte_length() :]
+    made = checked_transfers(transfers)
+    labels = extend_send(key, nonce, OtExtension.from_bytes(rows, made))
+    columns = [_packed(column, made) for column in transpose(labels, LABEL_BITS)]
+    require_consistent(key.delta, column_hashes(challenge(set_up, nonce, rows), columns), end)
+    return labels[:transfers]
+
+
+def require_consistent(delta: int, columns: Sequence[bytes], payload: bytes) -> None:
+    """Raises :class:`InvalidPayloadError` unless the check at the end of a payload :func:`holds`."""
+    if not holds(delta, columns, ExtensionCheck.from_bytes(payload)):
+        raise InvalidPayloadError(ErrorCode.INCONSISTENT_TRANSFERS, "rows of an OT extension that are inconsistent")
+
+
+def _packed(column: int, transfers: int) -> bytes:
+    return column.to_bytes(transfers // 8, "little")
 
 
 def _digest(columns: Sequence[bytes]) -> bytes:

@@ -15,6 +15,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from operator import xor
 
 from capc.foundation.aes_ctr import KEY_BYTES
 from capc.foundation.encoding import require_length
@@ -94,4 +95,4 @@ def _digest(tags: Sequence[bytes]) -> bytes:
 
 
 def _sum(tags: Sequence[bytes]) -> bytes:
-    return reduce(lambda left, right: bytes(a ^ b for a, b in zip(left, right, strict=True)), tags)
+    return reduce(xor, (int.from_bytes(tag, "little") for tag in tags)).to_bytes(TAG_BYTES, "little")

@@ -18,12 +18,12 @@ import numpy as np
 
 from capc.foundation.encoding import LABEL_BITS, require_length
 from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError
-from capc.foundation.primitives import BufferPermutation
-from capc.two_party.garbling import ot_extension
+from capc.foundation.primitives import BufferPermutation, linear_hashes
+from capc.two_party.garbling import extension_check, ot_extension
 from capc.two_party.garbling.ggm_tree import LEAVES, TREE_BITS
 from capc.two_party.garbling.ot_messages import OT_ROWS, OtExtension
-from capc.two_party.vectorised.bits import transpose
-from capc.two_party.vectorised.labels import WORD, Bits, LabelBuffer, Words, to_label
+from capc.two_party.vectorised.bits import pack, transpose
+from capc.two_party.vectorised.labels import WORD, Bits, LabelBuffer, Words, to_label, to_number
 from capc.two_party.vectorised.transfers import Unstored
 
 SPAN = 1 << 16
@@ -113,6 +113,20 @@ class ReceivedLabels(Unstored):
         self._transfers = transfers
         self._labels = _room(0)
 
+    @property
+    def columns(self) -> Sequence[Words]:
+        """Those of each span; empty once the labels were made."""
+        return self._columns
+
+    def first(self, transfers: int) -> ReceivedLabels:
+        """So many labels of these, which are not made yet."""
+        blocks = -(-transfers // BLOCK_BITS)
+        kept = [
+            columns[:, : 2 * (blocks - start)]
+            for start, columns in zip(range(0, blocks, SPAN // BLOCK_BITS), self._columns, strict=False)
+        ]
+        return ReceivedLabels(kept, transfers)
+
     def all(self) -> Words:
         """All labels, of shape (transfers, 2)."""
         if self._columns:
@@ -149,11 +163,43 @@ def extend_send(key: GarblerKey, nonce: int, transfers: int, payload: bytes) -> 
     Raises:
         InvalidPayloadError: the length is wrong, or padding bits are set (`non_canonical`).
     """
+    labels = _room(transfers)
+    for number, columns in enumerate(_sent_columns(key, nonce, transfers, payload)):
+        transpose(columns, labels[number * SPAN : (number + 1) * SPAN])
+    return labels[:transfers]
+
+
+def send_checked(key: GarblerKey, set_up: bytes, nonce: int, transfers: int, payload: bytes) -> Words:
+    """The garbling room's :func:`extension_check.send_checked`, on arrays; raises as it does."""
+    require_length(payload, extension_check.checked_length(transfers), "OT extension")
+    made = extension_check.checked_transfers(transfers)
+    rows, end = payload[: OtExtension.byte_length(made)], payload[OtExtension.byte_length(made) :]
+    kept = [columns.copy() for columns in _sent_columns(key, nonce, made, rows)]
+    hashed = linear_hashes(extension_check.challenge(set_up, nonce, rows), _joined(kept))
+    extension_check.require_consistent(to_number(key.delta), hashed, end)
+    return ReceivedLabels(kept, made).all()[:transfers]
+
+
+def receive_checked(key: EvaluatorKey, set_up: bytes, nonce: int, transfers: int) -> tuple[Bits, ReceivedLabels, bytes]:
+    """The garbling room's :func:`extension_check.receive_checked`, on arrays: bits of one byte each, labels."""
+    bits, labels, rows = extend_receive(key, nonce, extension_check.checked_transfers(transfers))
+    columns = [pack(bits), *_joined(labels.columns)]
+    hashed_bits, *hashed = linear_hashes(extension_check.challenge(set_up, nonce, rows), columns)
+    payload = rows + extension_check.answer(hashed_bits, hashed).to_bytes()
+    return bits[:transfers], labels.first(transfers), payload
+
+
+def _joined(spans: Sequence[Words]) -> list[bytes]:
+    """The bytes of each column, from all spans."""
+    return [b"".join(span[column].tobytes() for span in spans) for column in range(LABEL_BITS)]
+
+
+def _sent_columns(key: GarblerKey, nonce: int, transfers: int, payload: bytes) -> Iterator[Words]:
+    """For each span the garbler's columns, received rows added. Raises as :func:`extend_send`."""
     require_length(payload, OtExtension.byte_length(transfers), "OT extension")
     rows = np.frombuffer(payload, np.uint8).reshape(OT_ROWS, -1)
     if transfers % 8 and (rows[:, -1] >> transfers % 8).any():
         raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "padding bits set")
-    labels = _room(transfers)
     for number, columns in enumerate(key.take_columns(nonce, transfers)):
         start = number * SPAN
         added = np.zeros((len(key.streams), columns.shape[1]), WORD)
@@ -161,8 +207,7 @@ def extend_send(key: GarblerKey, nonce: int, transfers: int, payload: bytes) -> 
         added.view(np.uint8)[1:, : sent.shape[1]] = sent
         by_tree = columns.reshape(len(key.streams), TREE_BITS, -1)
         by_tree ^= added[:, None, :] & key.received
-        transpose(columns, labels[start : start + SPAN])
-    return labels[:transfers]
+        yield columns
 
 
 def _room(transfers: int) -> Words:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+from dataclasses import replace
 from functools import reduce
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.foundation.errors import ErrorCode, InvalidPayloadError
+from capc.foundation.errors import ErrorCode, InvalidPayloadError, StateReuseError
 from capc.foundation.primitives import linear_hashes
 from capc.two_party.garbling import extension_check as check
 from capc.two_party.garbling import ot_extension as ot
@@ -154,14 +156,24 @@ def cheated(nonce: int, transfers: int, tree: int, place: int, guess: int) -> by
     return sent + check.answer(hashed_bits, hashed).to_bytes()
 
 
-def accepted(engine: str, nonce: int, transfers: int, payload: bytes, set_up: bytes = SET_UP) -> bool:
-    """Whether a garbler, of the readable room or on arrays, takes the payload."""
+def a_key() -> ot.GarblerKey:
+    """The garbler's key, as nobody has cheated it yet."""
     garbler, _ = readable_keys()
+    return ot.GarblerKey(garbler.delta, garbler.leaves)
+
+
+def send(engine: str, key: ot.GarblerKey, nonce: int, payload: bytes, set_up: bytes = SET_UP) -> None:
+    """200 transfers, by the readable room or on arrays."""
+    if engine == "readable":
+        check.send_checked(key, set_up, nonce, 200, payload)
+    else:
+        arrays.send_checked(arrays.GarblerKey(key), set_up, nonce, 200, payload)
+
+
+def accepted(engine: str, nonce: int, payload: bytes, set_up: bytes = SET_UP) -> bool:
+    """Whether a garbler takes the payload."""
     try:
-        if engine == "readable":
-            check.send_checked(garbler, set_up, nonce, transfers, payload)
-        else:
-            arrays.send_checked(arrays.GarblerKey(garbler), set_up, nonce, transfers, payload)
+        send(engine, a_key(), nonce, payload, set_up)
     except InvalidPayloadError as refusal:
         if refusal.code is not ErrorCode.INCONSISTENT_TRANSFERS:
             raise
@@ -190,7 +202,7 @@ def test_honest_rows_pass_and_both_engines_agree(transfers: int) -> None:
 def test_a_wrong_bit_passes_for_one_guess_of_sixteen(engine: str, tree: int, place: int) -> None:
     """Wherever it stands, in the sacrificed block too."""
     garbler, _ = readable_keys()
-    passing = [guess for guess in range(16) if accepted(engine, 1000, 200, cheated(1000, 200, tree, place, guess))]
+    passing = [guess for guess in range(16) if accepted(engine, 1000, cheated(1000, 200, tree, place, guess))]
     assert passing == [garbler.delta >> 4 * tree & 15]
 
 
@@ -202,10 +214,37 @@ def test_no_bit_of_a_payload_can_be_changed(engine: str, bit: int) -> None:
     _, evaluator = readable_keys()
     _, _, payload = check.receive_checked(evaluator, SET_UP, 7, 200)
     changed = int.from_bytes(payload, "little") ^ 1 << bit
-    assert not accepted(engine, 7, 200, changed.to_bytes(len(payload), "little"))
-    assert accepted(engine, 7, 200, payload)
-    assert not accepted(engine, 8, 200, payload)
-    assert not accepted(engine, 7, 200, payload, bytes(32))
+    assert not accepted(engine, 7, changed.to_bytes(len(payload), "little"))
+    assert accepted(engine, 7, payload)
+    assert not accepted(engine, 8, payload)
+    assert not accepted(engine, 7, payload, bytes(32))
+
+
+@pytest.mark.parametrize("engine", ["readable", "arrays"])
+def test_one_failed_check_ends_every_retry(engine: str) -> None:
+    """266 refused messages gave 124 bits of Delta while the key stayed: now the first ends it, for every copy."""
+    _, evaluator = readable_keys()
+    key = a_key()
+    copies = [key, copy.copy(key), copy.deepcopy(key), replace(key, delta=key.delta)]
+    tree, right = 9, key.delta >> 36 & 15
+    send(engine, key, 1, cheated(1, 200, tree, 0, right))
+    with pytest.raises(InvalidPayloadError, match="inconsistent_transfers"):
+        send(engine, key, 2, cheated(2, 200, tree, 0, right ^ 1))
+    honest = check.receive_checked(evaluator, SET_UP, 3, 200)[2]
+    for one in copies:
+        for payload in (cheated(3, 200, tree, 0, right), honest, b""):
+            with pytest.raises(StateReuseError, match="destroyed"):
+                send(engine, one, 3, payload)
+
+
+@pytest.mark.parametrize("engine", ["readable", "arrays"])
+def test_a_wrong_length_costs_nothing(engine: str) -> None:
+    _, evaluator = readable_keys()
+    key, honest = a_key(), check.receive_checked(evaluator, SET_UP, 3, 200)[2]
+    for payload in (honest[:-1], honest + b"\0", b""):
+        with pytest.raises(InvalidPayloadError, match="malformed_length"):
+            send(engine, key, 3, payload)
+    send(engine, key, 3, honest)
 
 
 def test_challenge_depends_on_all_that_was_said_before() -> None:

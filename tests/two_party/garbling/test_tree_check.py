@@ -6,8 +6,12 @@ import hashlib
 
 import pytest
 
+from capc.foundation.errors import InvalidPayloadError, StateReuseError
 from capc.foundation.randomness import Seed, XofSource
 from capc.two_party.garbling import ggm_tree, tree_check
+from capc.two_party.garbling.base_ot import ChosenSeeds, base_ot_choose, base_ot_finish, base_ot_offer
+from capc.two_party.garbling.extension_check import receive_checked, send_checked
+from capc.two_party.garbling.ot_extension import EvaluatorKey
 from capc.two_party.garbling.ot_messages import OtTrees
 
 CONTEXT = b"where"
@@ -101,3 +105,60 @@ def test_check_of_a_tree_comes_back_from_its_bytes() -> None:
     assert len(sent.to_bytes()) * 32 == 2048
     with pytest.raises(ValueError, match="16"):
         tree_check.check_of([hashlib.sha256(b"").digest()] * 15)
+
+
+# All trees of a set-up.
+
+
+@pytest.fixture(name="ends")
+def set_up() -> tuple[ChosenSeeds, EvaluatorKey, bytes]:
+    source = XofSource(Seed(bytes(32)), b"set-up")
+    sender, offer = base_ot_offer(source)
+    chosen, choice = base_ot_choose(offer, CONTEXT, source)
+    return chosen, *tree_check.grow_checked(base_ot_finish(sender, choice, CONTEXT), CONTEXT, source)
+
+
+def test_garbler_has_every_leaf_but_that_of_its_path(ends: tuple[ChosenSeeds, EvaluatorKey, bytes]) -> None:
+    chosen, evaluator, payload = ends
+    garbler = tree_check.take_checked(chosen, CONTEXT, payload)
+    assert len(payload) == tree_check.checked_length() == 6144
+    for tree, leaves in enumerate(evaluator.leaves):
+        alpha = chosen.delta >> 4 * tree & 15
+        assert garbler.leaves[tree] == tuple(None if y == alpha else leaf for y, leaf in enumerate(leaves))
+    bits, labels, rows = receive_checked(evaluator, bytes(32), 0, 10)
+    zeros = send_checked(garbler, bytes(32), 0, 10, rows)
+    assert labels == [zero ^ (bits >> i & 1) * garbler.delta for i, zero in enumerate(zeros)]
+
+
+@pytest.mark.parametrize("at", [4096, 4096 + 33, 6143])
+def test_false_trees_destroy_the_chosen_seeds(ends: tuple[ChosenSeeds, EvaluatorKey, bytes], at: int) -> None:
+    chosen, _, payload = ends
+    for wrong in (payload[:-1], payload + b"\0"):
+        with pytest.raises(InvalidPayloadError, match="malformed_length"):
+            tree_check.take_checked(chosen, CONTEXT, wrong)
+    with pytest.raises(InvalidPayloadError, match="inconsistent_transfers"):
+        tree_check.take_checked(chosen, CONTEXT, payload[:at] + bytes([payload[at] ^ 1]) + payload[at + 1 :])
+    with pytest.raises(StateReuseError, match="destroyed"):
+        tree_check.take_checked(chosen, CONTEXT, payload)
+
+
+def test_trees_of_another_context_are_refused(ends: tuple[ChosenSeeds, EvaluatorKey, bytes]) -> None:
+    chosen, _, payload = ends
+    with pytest.raises(InvalidPayloadError, match="inconsistent_transfers"):
+        tree_check.take_checked(chosen, CONTEXT + b"!", payload)
+
+
+@pytest.mark.parametrize("tree", [0, 17, 31])
+@pytest.mark.parametrize("place", range(8))
+def test_a_false_sum_is_refused_iff_delta_uses_it(
+    ends: tuple[ChosenSeeds, EvaluatorKey, bytes], tree: int, place: int
+) -> None:
+    chosen, _, payload = ends
+    at = 16 * (8 * tree + place)
+    false = payload[:at] + bytes([payload[at] ^ 1]) + payload[at + 1 :]
+    level, bit = divmod(place, 2)
+    if chosen.delta >> 4 * tree + 3 - level & 1 == bit:
+        with pytest.raises(InvalidPayloadError, match="inconsistent_transfers"):
+            tree_check.take_checked(chosen, CONTEXT, false)
+    else:
+        tree_check.take_checked(chosen, CONTEXT, false)

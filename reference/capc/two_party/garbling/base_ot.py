@@ -9,12 +9,13 @@ Source: Naor and Pinkas 2001 in the form of Chou and Orlandi 2015, semi-honest. 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from capc.foundation import primitives
 from capc.foundation.encoding import LABEL_BITS
 from capc.foundation.primitives import Point, Scalar
 from capc.foundation.randomness import RandomSource, Seed
+from capc.foundation.single_use import SpentMark
 from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer
 from capc_spec.registry import TAGS
 
@@ -35,10 +36,14 @@ class ChosenSeeds:
     """The garbler's end: Delta, and for each of its bits the seed it chose. Secret: all of it.
 
     Delta's lowest bit is 1, so that the two labels of a wire differ in their lowest bit (point and permute).
+
+    Attributes:
+        destroyed: taken when the check of the trees failed; no trees are taken after that.
     """
 
     delta: int
     seeds: tuple[Seed, ...]
+    destroyed: SpentMark = field(default_factory=SpentMark, kw_only=True, compare=False)
 
     def __repr__(self) -> str:
         return "<ChosenSeeds>"

@@ -5,7 +5,7 @@ right. For a linear hash h the evaluator sends h(x) and a digest of all h(t_c); 
 h(q_c) XOR Delta_c h(x). The hash is chosen by the rows, so that nobody waits.
 
 A row j whose error h does not send to 0 passes only if bits 4j to 4j + 3 of Delta were guessed: c bits with
-probability 2^-c, for all trees with an error together. Whoever sees a check fail must destroy the key.
+probability 2^-c, for all trees with an error together. A check that fails destroys the key.
 
 Source: Roy, "SoftSpokenOT" (CRYPTO 2022), section 4; a digest in the place of the hashed columns: Baum and others,
 "Publicly verifiable zero-knowledge and post-quantum signatures from VOLE-in-the-head" (CRYPTO 2023).
@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from capc.foundation.encoding import LABEL_BITS, require_length
-from capc.foundation.errors import ErrorCode, InvalidPayloadError
+from capc.foundation.errors import ErrorCode, InvalidPayloadError, StateReuseError
+from capc.foundation.single_use import SpentMark
 from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey, extend_receive, extend_send, transpose
 from capc.two_party.garbling.ot_messages import OtExtension
 from capc.two_party.garbling.universal_hash import BLOCK_BYTES, column_hashes
@@ -121,22 +122,33 @@ def send_checked(key: GarblerKey, set_up: bytes, nonce: int, transfers: int, pay
     """Garbler: the zero label of each transfer, none before the check of all.
 
     Raises:
-        InvalidPayloadError: a wrong length; or rows that are inconsistent (`inconsistent_transfers`), after which key
-            and session must be destroyed: each further try would test another guess of Delta.
+        InvalidPayloadError: a wrong length; or rows that are inconsistent (`inconsistent_transfers`), which destroys
+            the key: each further try would test another guess of Delta.
+        StateReuseError: the key was destroyed.
     """
+    require_alive(key.destroyed)
     require_length(payload, checked_length(transfers), "OT extension")
     rows, end = payload[: -ExtensionCheck.byte_length()], payload[-ExtensionCheck.byte_length() :]
     made = checked_transfers(transfers)
     labels = extend_send(key, nonce, OtExtension.from_bytes(rows, made))
     columns = [_packed(column, made) for column in transpose(labels, LABEL_BITS)]
-    require_consistent(key.delta, column_hashes(challenge(set_up, nonce, rows), columns), end)
+    require_consistent(key.destroyed, key.delta, column_hashes(challenge(set_up, nonce, rows), columns), end)
     return labels[:transfers]
 
 
-def require_consistent(delta: int, columns: Sequence[bytes], payload: bytes) -> None:
-    """Raises :class:`InvalidPayloadError` unless the check at the end of a payload :func:`holds`."""
+def require_alive(destroyed: SpentMark) -> None:
+    """Raises :class:`StateReuseError` for a key, or chosen seeds, that a failed check has destroyed."""
+    if destroyed.spent:
+        raise StateReuseError("a check of these oblivious transfers failed: their key is destroyed, make a new session")
+
+
+def require_consistent(destroyed: SpentMark, delta: int, columns: Sequence[bytes], payload: bytes) -> None:
+    """Destroys the key, and raises :class:`InvalidPayloadError`, unless the check at a payload's end :func:`holds`."""
     if not holds(delta, columns, ExtensionCheck.from_bytes(payload)):
+        destroyed.take()
         raise InvalidPayloadError(ErrorCode.INCONSISTENT_TRANSFERS, "rows of an OT extension that are inconsistent")
+    # Another thread may have seen a check fail meanwhile; whoever guesses in two messages at once learns one bit.
+    require_alive(destroyed)
 
 
 def _packed(column: int, transfers: int) -> bytes:

@@ -11,10 +11,11 @@ Beaver 1995. Spec: CAPC-OT-001, CAPC-OT-003 to CAPC-OT-007.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from capc.foundation.aes_ctr import stream_bits
 from capc.foundation.encoding import LABEL_BITS
+from capc.foundation.single_use import SpentMark
 from capc.two_party.garbling.ggm_tree import LEAVES, TREE_BITS
 from capc.two_party.garbling.ot_messages import OtExtension
 
@@ -33,10 +34,15 @@ class EvaluatorKey:
 
 @dataclass(frozen=True, repr=False)
 class GarblerKey:
-    """The garbler's end: Delta, and all leaves but alpha_j, bits 4j to 4j + 3 of Delta, of each tree. Secret."""
+    """The garbler's end: Delta, and all leaves but alpha_j, bits 4j to 4j + 3 of Delta, of each tree. Secret.
+
+    Attributes:
+        destroyed: taken when a check failed. All copies of the key share it, and no copy makes transfers after that.
+    """
 
     delta: int
     leaves: tuple[tuple[bytes | None, ...], ...]
+    destroyed: SpentMark = field(default_factory=SpentMark, kw_only=True, compare=False)
 
     def __repr__(self) -> str:
         return "<GarblerKey>"

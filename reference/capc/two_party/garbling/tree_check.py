@@ -19,7 +19,13 @@ from operator import xor
 
 from capc.foundation.aes_ctr import KEY_BYTES
 from capc.foundation.encoding import require_length
-from capc.two_party.garbling.ggm_tree import LEAVES
+from capc.foundation.errors import ErrorCode, InvalidPayloadError
+from capc.foundation.randomness import RandomSource, Seed
+from capc.two_party.garbling.base_ot import ChosenSeeds
+from capc.two_party.garbling.extension_check import require_alive
+from capc.two_party.garbling.ggm_tree import LEAVES, grow, grow_all_but_one
+from capc.two_party.garbling.ot_extension import TREES, EvaluatorKey, GarblerKey
+from capc.two_party.garbling.ot_messages import OtTrees
 from capc_spec.registry import TAGS
 
 TAG_BYTES = 32
@@ -80,6 +86,46 @@ def all_hold(trees: Sequence[Tags], checks: Sequence[TreeCheck]) -> bool:
     """Garbler: whether all trees are right. All are looked at, so that all together make one bit."""
     failed = sum(not _holds(tags, check) for tags, check in zip(trees, checks, strict=True))
     return not failed
+
+
+def checked_length() -> int:
+    """Bytes of trees with their checks: 4096 and 2048."""
+    return OtTrees.byte_length() + TREES * TreeCheck.byte_length()
+
+
+def grow_checked(
+    pairs: Sequence[tuple[Seed, Seed]], context: bytes, source: RandomSource
+) -> tuple[EvaluatorKey, bytes]:
+    """Evaluator: its key, and the payload: sums of nodes, then a check for each tree."""
+    trees, message = grow(pairs, source)
+    leaves, checks = [], []
+    for tree, nodes in enumerate(trees):
+        tags, own = tags_and_leaves(context, tree, nodes)
+        checks.append(check_of([tag for tag in tags if tag is not None]).to_bytes())
+        leaves.append(tuple(leaf for leaf in own if leaf is not None))
+    return EvaluatorKey(tuple(leaves)), message.to_bytes() + b"".join(checks)
+
+
+def take_checked(chosen: ChosenSeeds, context: bytes, payload: bytes) -> GarblerKey:
+    """Garbler: its key, none before the check of all trees.
+
+    Raises:
+        InvalidPayloadError: a wrong length; or trees that are inconsistent (`inconsistent_transfers`), which destroys
+            the chosen seeds.
+        StateReuseError: they were destroyed.
+    """
+    require_alive(chosen.destroyed)
+    require_length(payload, checked_length(), "OT trees")
+    sums, end = payload[: OtTrees.byte_length()], payload[OtTrees.byte_length() :]
+    size = TreeCheck.byte_length()
+    checks = [TreeCheck.from_bytes(end[at : at + size]) for at in range(0, len(end), size)]
+    nodes = grow_all_but_one(chosen.delta, chosen.seeds, OtTrees.from_bytes(sums))
+    made = [tags_and_leaves(context, tree, own) for tree, own in enumerate(nodes)]
+    if not all_hold([tags for tags, _ in made], checks):
+        chosen.destroyed.take()
+        raise InvalidPayloadError(ErrorCode.INCONSISTENT_TRANSFERS, "trees of seeds that are inconsistent")
+    require_alive(chosen.destroyed)
+    return GarblerKey(chosen.delta, tuple(leaves for _, leaves in made))
 
 
 def _holds(tags: Tags, check: TreeCheck) -> bool:

@@ -73,6 +73,7 @@ class GarblerKey(ConnectionKey):
 
     def __init__(self, key: ot_extension.GarblerKey) -> None:
         self.delta = to_label(key.delta)
+        self.destroyed = key.destroyed
         alphas = [key.delta >> first & (LEAVES - 1) for first in range(0, LABEL_BITS, TREE_BITS)]
         ordered = [
             [leaves[place ^ alpha] for place in range(LEAVES)] for leaves, alpha in zip(key.leaves, alphas, strict=True)
@@ -171,12 +172,13 @@ def extend_send(key: GarblerKey, nonce: int, transfers: int, payload: bytes) -> 
 
 def send_checked(key: GarblerKey, set_up: bytes, nonce: int, transfers: int, payload: bytes) -> Words:
     """The garbling room's :func:`extension_check.send_checked`, on arrays; raises as it does."""
+    extension_check.require_alive(key.destroyed)
     require_length(payload, extension_check.checked_length(transfers), "OT extension")
     made = extension_check.checked_transfers(transfers)
     rows, end = payload[: OtExtension.byte_length(made)], payload[OtExtension.byte_length(made) :]
     kept = [columns.copy() for columns in _sent_columns(key, nonce, made, rows)]
     hashed = linear_hashes(extension_check.challenge(set_up, nonce, rows), _joined(kept))
-    extension_check.require_consistent(to_number(key.delta), hashed, end)
+    extension_check.require_consistent(key.destroyed, to_number(key.delta), hashed, end)
     return ReceivedLabels(kept, made).all()[:transfers]
 
 

@@ -219,12 +219,12 @@ def _with_number(honest: bytes, start: int, number: int, size: int) -> Forgery:
     return Forgery(with_payload(honest, forged), ErrorCode.VALUE_OUT_OF_RANGE)
 
 
-PADDED = (MessageType.OT_EXTENSION, MessageType.CHOICE_BITS, MessageType.GARBLED_CIRCUITS)
+PADDED = (MessageType.CHOICE_BITS, MessageType.GARBLED_CIRCUITS)
 """Types that end in bits, or in a projection row of an answering party: a number of a ring."""
 
 
 def sets_padding_bits(delivery: Delivery, traffic: Traffic) -> Iterator[Forgery]:
-    """Sets the highest bit of the last byte of rows or bits; widths are chosen so that it is padding."""
+    """Sets the highest bit of the last byte of bits; widths are chosen so that it is padding."""
     place, honest = delivery.place, delivery.honest
     if place.message_type in PADDED:
         answers = place.message_type is MessageType.GARBLED_CIRCUITS and place.sender != PRIVACY_GUARDIAN

@@ -60,10 +60,10 @@ class BufferPermutation:
 
 
 def linear_hashes(key: bytes, columns: Sequence[bytes | memoryview]) -> list[bytes]:
-    """The hash of :mod:`capc.two_party.garbling.universal_hash` of each column: AES-GCM with additional data alone.
+    """The hash of each column by AES-GCM, as :mod:`capc.two_party.garbling.transfers.universal_hash` defines it.
 
-    A tag is this hash XOR what all columns of one length have in common, which is the tag of zeros. Nothing is
-    encrypted and the key is public, so it does not matter that all share a nonce.
+    Columns are additional data, and nothing else is given. A tag is this hash XOR what all columns of one length have
+    in common, which is the tag of zeros. Nothing is encrypted and the key is public, so all may share a nonce.
 
     Args:
         key: 16 bytes.

@@ -176,7 +176,7 @@ def answering_party_finish_setup(state: AwaitingTrees, trees: bytes) -> Answerin
     """Takes the trees that complete the base OTs.
 
     Raises:
-        ProtocolError: the message is malformed or misdirected.
+        ProtocolError: the message is malformed or misdirected, or trees are inconsistent, which destroys the state.
     """
     AwaitingTrees.require(state)
     joining, scheme = state.joining, state.joining.suite.two_party
@@ -196,4 +196,6 @@ def answering_party_finish_setup(state: AwaitingTrees, trees: bytes) -> Answerin
         state.pairwise_keys,
         joining.allowance,
         next_query=1,
+        # The session ends with the key: every state of this party holds the party.
+        destroyed=scheme.destruction(garbler_key),
     )

@@ -13,52 +13,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 
 from capc.foundation.aes_ctr import KEY_BYTES
-from capc.foundation.encoding import require_length
 from capc.foundation.errors import ErrorCode, InvalidPayloadError
 from capc.foundation.randomness import RandomSource, Seed
-from capc.two_party.garbling.base_ot import ChosenSeeds
-from capc.two_party.garbling.extension_check import require_alive
-from capc.two_party.garbling.ggm_tree import LEAVES, grow, grow_all_but_one
-from capc.two_party.garbling.ot_extension import TREES, EvaluatorKey, GarblerKey
-from capc.two_party.garbling.ot_messages import OtTrees
+from capc.foundation.single_use import require_alive
+from capc.two_party.garbling.transfers.base_ot import ChosenSeeds
+from capc.two_party.garbling.transfers.extension_check import set_up_digest
+from capc.two_party.garbling.transfers.ggm_tree import LEAVES, grow, grow_all_but_one
+from capc.two_party.garbling.transfers.ot_extension import EvaluatorKey, GarblerKey
+from capc.two_party.garbling.transfers.ot_messages import TAG_BYTES, OtTrees, TreeCheck
 from capc_spec.registry import TAGS
 
-TAG_BYTES = 32
 Tags = tuple[bytes | None, ...]
 """Of the 16 places of a tree; None where the garbler misses the node."""
-
-
-@dataclass(frozen=True)
-class TreeCheck:
-    """What shows that one tree is right. Layout: 32 bytes each.
-
-    Attributes:
-        total: the XOR of all tags.
-        digest: of all tags, place after place.
-    """
-
-    total: bytes
-    digest: bytes
-
-    def to_bytes(self) -> bytes:
-        """Its part of the payload."""
-        return self.total + self.digest
-
-    @staticmethod
-    def byte_length() -> int:
-        """64."""
-        return 2 * TAG_BYTES
-
-    @classmethod
-    def from_bytes(cls, payload: bytes) -> TreeCheck:
-        """Its part of the payload, parsed."""
-        require_length(payload, cls.byte_length(), "check of a tree")
-        return cls(payload[:TAG_BYTES], payload[TAG_BYTES:])
 
 
 def tags_and_leaves(context: bytes, tree: int, nodes: Sequence[bytes | None]) -> tuple[Tags, Tags]:
@@ -88,44 +58,43 @@ def all_hold(trees: Sequence[Tags], checks: Sequence[TreeCheck]) -> bool:
     return not failed
 
 
-def checked_length() -> int:
-    """Bytes of trees with their checks: 4096 and 2048."""
-    return OtTrees.byte_length() + TREES * TreeCheck.byte_length()
-
-
 def grow_checked(
-    pairs: Sequence[tuple[Seed, Seed]], context: bytes, source: RandomSource
-) -> tuple[EvaluatorKey, bytes]:
-    """Evaluator: its key, and the payload: sums of nodes, then a check for each tree."""
-    trees, message = grow(pairs, source)
+    pairs: Sequence[tuple[Seed, Seed]], context: bytes, said: bytes, source: RandomSource
+) -> tuple[EvaluatorKey, OtTrees]:
+    """Evaluator: its key, and the message: sums of nodes, and a check for each tree.
+
+    Args:
+        pairs: of the base transfers.
+        context: of the connection.
+        said: offer and choice.
+        source: of the roots.
+    """
+    trees, sums = grow(pairs, source)
     leaves, checks = [], []
     for tree, nodes in enumerate(trees):
         tags, own = tags_and_leaves(context, tree, nodes)
-        checks.append(check_of([tag for tag in tags if tag is not None]).to_bytes())
+        checks.append(check_of([tag for tag in tags if tag is not None]))
         leaves.append(tuple(leaf for leaf in own if leaf is not None))
-    return EvaluatorKey(tuple(leaves)), message.to_bytes() + b"".join(checks)
+    message = OtTrees(sums, tuple(checks))
+    return EvaluatorKey(tuple(leaves), set_up_digest(context, said, message.to_bytes())), message
 
 
-def take_checked(chosen: ChosenSeeds, context: bytes, payload: bytes) -> GarblerKey:
+def take_checked(chosen: ChosenSeeds, message: OtTrees) -> GarblerKey:
     """Garbler: its key, none before the check of all trees.
 
     Raises:
-        InvalidPayloadError: a wrong length; or trees that are inconsistent (`inconsistent_transfers`), which destroys
-            the chosen seeds.
-        StateReuseError: they were destroyed.
+        InvalidPayloadError: trees that are inconsistent (`inconsistent_transfers`), which destroys the chosen seeds.
+        StateReuseError: the seeds were destroyed.
     """
     require_alive(chosen.destroyed)
-    require_length(payload, checked_length(), "OT trees")
-    sums, end = payload[: OtTrees.byte_length()], payload[OtTrees.byte_length() :]
-    size = TreeCheck.byte_length()
-    checks = [TreeCheck.from_bytes(end[at : at + size]) for at in range(0, len(end), size)]
-    nodes = grow_all_but_one(chosen.delta, chosen.seeds, OtTrees.from_bytes(sums))
-    made = [tags_and_leaves(context, tree, own) for tree, own in enumerate(nodes)]
-    if not all_hold([tags for tags, _ in made], checks):
+    nodes = grow_all_but_one(chosen.delta, chosen.seeds, message.sums)
+    made = [tags_and_leaves(chosen.context, tree, own) for tree, own in enumerate(nodes)]
+    if not all_hold([tags for tags, _ in made], message.checks):
         chosen.destroyed.take()
         raise InvalidPayloadError(ErrorCode.INCONSISTENT_TRANSFERS, "trees of seeds that are inconsistent")
     require_alive(chosen.destroyed)
-    return GarblerKey(chosen.delta, tuple(leaves for _, leaves in made))
+    set_up = set_up_digest(chosen.context, chosen.said, message.to_bytes())
+    return GarblerKey(chosen.delta, tuple(leaves for _, leaves in made), set_up)
 
 
 def _holds(tags: Tags, check: TreeCheck) -> bool:

@@ -16,8 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from capc.foundation.primitives import Permutation
-
-BLOCK_BYTES = 16
+from capc.two_party.garbling.transfers.ot_messages import BLOCK_BYTES
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,15 @@ from hypothesis import strategies as st
 
 from capc.foundation.errors import ErrorCode, InvalidPayloadError, StateReuseError
 from capc.foundation.primitives import linear_hashes
-from capc.two_party.garbling import extension_check as check
-from capc.two_party.garbling import ot_extension as ot
-from capc.two_party.garbling.ot_messages import OtExtension
-from capc.two_party.garbling.universal_hash import Field, column_hashes
+from capc.two_party.garbling.transfers import extension_check as check
+from capc.two_party.garbling.transfers import ot_extension as ot
+from capc.two_party.garbling.transfers.ot_messages import (
+    CheckedExtension,
+    ExtensionCheck,
+    OtExtension,
+    checked_transfers,
+)
+from capc.two_party.garbling.transfers.universal_hash import Field, column_hashes
 from capc.two_party.vectorised import extension as arrays
 from capc.two_party.vectorised.labels import to_numbers
 from support.computations import readable_keys
@@ -70,6 +75,7 @@ def test_hash_is_linear_and_both_ways_to_it_agree(key: bytes, columns: list[byte
     assert hashes[-1] == reduce(xor, hashes[:-1])
 
 
+@pytest.mark.req("CAPC-OT-012", kind="enumeration")
 def test_few_points_send_an_error_to_zero_and_a_last_block_gives_every_hash() -> None:
     """All points of a field of 16 elements and all columns of 3 blocks: at most n + 1 points, 0 among them."""
     points = [SMALL.multiples(point) for point in range(16)]
@@ -103,6 +109,7 @@ def received(delta: int, columns: list[bytes], bits: bytes, errors: tuple[bytes,
     return [xor(column, xor(bits, errors[c // 2])) if delta >> c & 1 else column for c, column in enumerate(columns)]
 
 
+@pytest.mark.req("CAPC-OT-012", kind="enumeration")
 @pytest.mark.parametrize("bits", ELEMENTS)
 @pytest.mark.parametrize("errors", [*itertools.product(ELEMENTS, repeat=2)])
 def test_an_answer_passes_for_the_guessed_deltas_alone(bits: bytes, errors: tuple[bytes, bytes]) -> None:
@@ -139,41 +146,42 @@ def test_an_answer_passes_for_the_guessed_deltas_alone(bits: bytes, errors: tupl
 # Real rows.
 
 
-SET_UP = bytes(range(32))
-
-
 def cheated(nonce: int, transfers: int, tree: int, place: int, guess: int) -> bytes:
     """The payload of a cheat that flips one bit of a row and bets on the 4 bits of Delta of this tree."""
     _, evaluator = readable_keys()
-    made = check.checked_transfers(transfers)
+    made = checked_transfers(transfers)
     bits, labels, message = ot.extend_receive(evaluator, nonce, made)
     rows = list(message.rows)
     rows[tree - 1] ^= 1 << place
     labels[place] ^= guess << 4 * tree
-    sent = OtExtension(tuple(rows), made).to_bytes()
+    sent = OtExtension(tuple(rows), made)
     columns = [column.to_bytes(made // 8, "little") for column in (bits, *ot.transpose(labels, 128))]
-    hashed_bits, *hashed = linear_hashes(check.challenge(SET_UP, nonce, sent), columns)
-    return sent + check.answer(hashed_bits, hashed).to_bytes()
+    hashed_bits, *hashed = linear_hashes(check.challenge(evaluator.set_up, nonce, sent.to_bytes()), columns)
+    return CheckedExtension(sent, check.answer(hashed_bits, hashed)).to_bytes()
 
 
-def a_key() -> ot.GarblerKey:
+def a_key(set_up: bytes | None = None) -> ot.GarblerKey:
     """The garbler's key, as nobody has cheated it yet."""
     garbler, _ = readable_keys()
-    return ot.GarblerKey(garbler.delta, garbler.leaves)
+    return ot.GarblerKey(garbler.delta, garbler.leaves, set_up or garbler.set_up)
 
 
-def send(engine: str, key: ot.GarblerKey, nonce: int, payload: bytes, set_up: bytes = SET_UP) -> None:
+def honest(nonce: int, transfers: int = 200) -> bytes:
+    return check.receive_checked(readable_keys()[1], nonce, transfers)[2].to_bytes()
+
+
+def send(engine: str, key: ot.GarblerKey, nonce: int, payload: bytes) -> None:
     """200 transfers, by the readable room or on arrays."""
     if engine == "readable":
-        check.send_checked(key, set_up, nonce, 200, payload)
+        check.send_checked(key, nonce, 200, CheckedExtension.from_bytes(payload, 200))
     else:
-        arrays.send_checked(arrays.GarblerKey(key), set_up, nonce, 200, payload)
+        arrays.send_checked(arrays.GarblerKey(key), nonce, 200, payload)
 
 
-def accepted(engine: str, nonce: int, payload: bytes, set_up: bytes = SET_UP) -> bool:
+def accepted(engine: str, nonce: int, payload: bytes, set_up: bytes | None = None) -> bool:
     """Whether a garbler takes the payload."""
     try:
-        send(engine, a_key(), nonce, payload, set_up)
+        send(engine, a_key(set_up), nonce, payload)
     except InvalidPayloadError as refusal:
         if refusal.code is not ErrorCode.INCONSISTENT_TRANSFERS:
             raise
@@ -181,22 +189,25 @@ def accepted(engine: str, nonce: int, payload: bytes, set_up: bytes = SET_UP) ->
     return True
 
 
+@pytest.mark.req("CAPC-OT-001", "CAPC-OT-009", "CAPC-GC-009")
 @pytest.mark.parametrize("transfers", [0, 1, 127, 128, 129, 300, arrays.SPAN - 128, arrays.SPAN + 1])
 def test_honest_rows_pass_and_both_engines_agree(transfers: int) -> None:
     """The last two: a sacrificed block that fills a span, and labels of two spans."""
     garbler, evaluator = readable_keys()
-    bits, labels, payload = check.receive_checked(evaluator, SET_UP, transfers, transfers)
-    zeros = check.send_checked(garbler, SET_UP, transfers, transfers, payload)
+    bits, labels, message = check.receive_checked(evaluator, transfers, transfers)
+    zeros = check.send_checked(garbler, transfers, transfers, message)
+    payload = message.to_bytes()
     assert labels == [zero ^ (bits >> i & 1) * garbler.delta for i, zero in enumerate(zeros)]
-    assert len(payload) == check.checked_length(transfers) == 31 * 16 * (-(-transfers // 128) + 1) + 48
-    theirs, received, fast = arrays.receive_checked(arrays.EvaluatorKey(evaluator), SET_UP, transfers, transfers)
+    assert len(payload) == CheckedExtension.byte_length(transfers) == 31 * 16 * (-(-transfers // 128) + 1) + 48
+    theirs, received, fast = arrays.receive_checked(arrays.EvaluatorKey(evaluator), transfers, transfers)
     assert fast == payload
     assert theirs.tolist() == [bits >> i & 1 for i in range(transfers)]
     assert to_numbers(received.all()[None]) == [labels]
-    sent = arrays.send_checked(arrays.GarblerKey(garbler), SET_UP, transfers, transfers, payload)
+    sent = arrays.send_checked(arrays.GarblerKey(garbler), transfers, transfers, payload)
     assert to_numbers(sent[None]) == [zeros]
 
 
+@pytest.mark.req("CAPC-OT-011")
 @pytest.mark.parametrize("engine", ["readable", "arrays"])
 @pytest.mark.parametrize(("tree", "place"), [(1, 0), (9, 3), (31, 255), (17, 383)])
 def test_a_wrong_bit_passes_for_one_guess_of_sixteen(engine: str, tree: int, place: int) -> None:
@@ -208,11 +219,10 @@ def test_a_wrong_bit_passes_for_one_guess_of_sixteen(engine: str, tree: int, pla
 
 @pytest.mark.parametrize("engine", ["readable", "arrays"])
 @settings(max_examples=20)
-@given(bit=st.integers(0, 8 * check.checked_length(200) - 1))
+@given(bit=st.integers(0, 8 * CheckedExtension.byte_length(200) - 1))
 def test_no_bit_of_a_payload_can_be_changed(engine: str, bit: int) -> None:
     """A row, h(x) or the digest, at any bit; another position or set-up is refused with any rows."""
-    _, evaluator = readable_keys()
-    _, _, payload = check.receive_checked(evaluator, SET_UP, 7, 200)
+    payload = honest(7)
     changed = int.from_bytes(payload, "little") ^ 1 << bit
     assert not accepted(engine, 7, changed.to_bytes(len(payload), "little"))
     assert accepted(engine, 7, payload)
@@ -220,43 +230,50 @@ def test_no_bit_of_a_payload_can_be_changed(engine: str, bit: int) -> None:
     assert not accepted(engine, 7, payload, bytes(32))
 
 
+@pytest.mark.req("CAPC-ROLE-020")
 @pytest.mark.parametrize("engine", ["readable", "arrays"])
 def test_one_failed_check_ends_every_retry(engine: str) -> None:
     """266 refused messages gave 124 bits of Delta while the key stayed: now the first ends it, for every copy."""
-    _, evaluator = readable_keys()
     key = a_key()
     copies = [key, copy.copy(key), copy.deepcopy(key), replace(key, delta=key.delta)]
     tree, right = 9, key.delta >> 36 & 15
     send(engine, key, 1, cheated(1, 200, tree, 0, right))
     with pytest.raises(InvalidPayloadError, match="inconsistent_transfers"):
         send(engine, key, 2, cheated(2, 200, tree, 0, right ^ 1))
-    honest = check.receive_checked(evaluator, SET_UP, 3, 200)[2]
     for one in copies:
-        for payload in (cheated(3, 200, tree, 0, right), honest, b""):
+        for payload in (cheated(3, 200, tree, 0, right), honest(3)):
             with pytest.raises(StateReuseError, match="destroyed"):
                 send(engine, one, 3, payload)
 
 
 @pytest.mark.parametrize("engine", ["readable", "arrays"])
 def test_a_wrong_length_costs_nothing(engine: str) -> None:
-    _, evaluator = readable_keys()
-    key, honest = a_key(), check.receive_checked(evaluator, SET_UP, 3, 200)[2]
-    for payload in (honest[:-1], honest + b"\0", b""):
+    key, payload = a_key(), honest(3)
+    for wrong in (payload[:-1], payload + b"\0", b""):
         with pytest.raises(InvalidPayloadError, match="malformed_length"):
-            send(engine, key, 3, payload)
-    send(engine, key, 3, honest)
+            send(engine, key, 3, wrong)
+    send(engine, key, 3, payload)
 
 
+@pytest.mark.req("CAPC-OT-009")
 def test_challenge_depends_on_all_that_was_said_before() -> None:
-    parts = [b"context", bytes(32), bytes(64), bytes(4096)]
-    others = [[part[:-1] + b"\1" if i == n else part for i, part in enumerate(parts)] for n in range(4)]
+    parts = [b"context", bytes(32), bytes(64)]
+    others = [[part[:-1] + b"\1" if i == n else part for i, part in enumerate(parts)] for n in range(3)]
     digests = {check.set_up_digest(*said) for said in [parts, *others]}
-    assert len(digests) == 5
+    assert len(digests) == 4
     keys = {check.challenge(set_up, nonce, rows) for set_up in digests for nonce in (0, 1) for rows in (b"", b"\0")}
-    assert len(keys) == 20
+    assert len(keys) == 16
 
 
 def test_check_comes_back_from_its_bytes() -> None:
     sent = check.answer(bytes(range(16)), [bytes(16)] * 128)
-    assert check.ExtensionCheck.from_bytes(sent.to_bytes()) == sent
-    assert [check.checked_transfers(n) for n in (0, 1, 128, 129)] == [128, 256, 256, 384]
+    assert ExtensionCheck.from_bytes(sent.to_bytes()) == sent
+
+
+@pytest.mark.req("CAPC-OT-009")
+@given(st.integers(0, 1 << 40))
+def test_the_sacrificed_block_is_a_whole_one(transfers: int) -> None:
+    """It holds no transfer that is used, and no block between is wasted."""
+    made = checked_transfers(transfers)
+    assert made % 128 == 0
+    assert 0 <= made - 128 - transfers < 128

@@ -8,6 +8,7 @@ guess of Delta would have made of them.
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, cast
 import pytest
 
 from capc.foundation import ring
-from capc.foundation.errors import ErrorCode, InvalidPayloadError, ProtocolError, StateReuseError
+from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError, ProtocolError, StateReuseError
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
 from capc.foundation.randomness import RandomSource
 from capc.foundation.single_use import SingleUse
@@ -230,12 +231,36 @@ def wrong_tree(pair: int, bit: int) -> tuple[ot_extension.EvaluatorKey, Callable
 @pytest.mark.req("CAPC-OT-008", "CAPC-OT-011")
 @pytest.mark.parametrize("pair", [23, 83])
 def test_wrong_tree_sums_end_the_session(pair: int) -> None:
-    """Where Delta uses the sum; else it is as if it had been right: one bit was guessed, and no more is told."""
+    """Where Delta uses the sum."""
     _, take = wrong_tree(pair, 0)
     with refused_for_good():
         take()
     with pytest.raises(StateReuseError, match="begin a new one"):
         take()
+
+
+@pytest.mark.req("CAPC-ROLE-020")
+def test_no_second_key_of_the_same_seeds_outlives_the_first() -> None:
+    """Seeds, and all keys that were made of them, are one: a check that fails for one ends all. Nothing is stored."""
+    source = stream(0, "two keys")
+    sender, offer = base_ot_offer(source)
+    chosen, choice = base_ot_choose(offer, b"", source)
+    _, message = tree_check.grow_checked(base_ot_finish(sender, choice, b""), b"", chosen.said, source)
+    first, second = (tree_check.take_checked(chosen, message) for _ in range(2))
+    for secret in (chosen, first):
+        with pytest.raises(InputError, match="not stored"):
+            pickle.dumps(secret)
+    wrong = OtTrees(message.sums, (*message.checks[1:], message.checks[0]))
+    with refused_for_good():
+        tree_check.take_checked(chosen, wrong)
+    for key in (first, second):
+        assert key.destroyed.spent
+
+
+@pytest.mark.req("CAPC-OT-008", "CAPC-OT-011")
+@pytest.mark.parametrize("pair", [23, 83])
+def test_a_sum_that_delta_does_not_use_tells_the_guess_alone(pair: int) -> None:
+    """It is as if it had been right: one bit was guessed, and no more is told."""
     evaluator, take = wrong_tree(pair, 1)
     garbler = take()
     bits, labels, message = extension_check.receive_checked(evaluator, 1, 9)
@@ -380,17 +405,18 @@ def test_a_guardian_is_ended_by_rows() -> None:
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-020")
-@pytest.mark.parametrize("receiver", [answering_party(1), PRIVACY_GUARDIAN], ids=str)
+@pytest.mark.parametrize("receiver", [answering_party(1), PRIVACY_GUARDIAN, QUERYING_PARTY], ids=str)
 def test_trees_end_a_set_up(receiver: Party) -> None:
-    """A wrong digest, which no Delta takes."""
-    driver = new_driver(Mode.CIRCUITS)
+    """A wrong digest, which no Delta takes; to the querying party, the trees of the second base transfers."""
+    driver = new_driver(Mode.ROUNDS if receiver == QUERYING_PARTY else Mode.CIRCUITS)
 
     def interfere(delivery: Delivery) -> None:
-        if (delivery.place.message_type, delivery.place.receiver) != (MessageType.OT_TREES, receiver):
+        place = delivery.place
+        if (place.message_type, place.receiver) != (MessageType.OT_TREES, receiver):
             return
         with pytest.raises(ProtocolError) as caught:
             delivery.receive(delivery.honest[:-1] + bytes([delivery.honest[-1] ^ 1]))
-        assert (caught.value.code, caught.value.blame) == (ErrorCode.INCONSISTENT_TRANSFERS, QUERYING_PARTY)
+        assert (caught.value.code, caught.value.blame) == (ErrorCode.INCONSISTENT_TRANSFERS, place.sender)
         with pytest.raises(StateReuseError, match="begin a new one"):
             delivery.receive(delivery.honest)
         raise CaughtError

@@ -74,7 +74,10 @@ FAULTS: dict[str, Fault] = {
     "challenge_before_rows": Fault(
         transfers.challenge_before_rows,
         None,
-        (_CHECK + "challenge_depends_on_all_that_was_said_before", _VECTORS + "[oblivious_transfer::checked_extension_1]"),
+        (
+            _CHECK + "challenge_depends_on_all_that_was_said_before",
+            _VECTORS + "[oblivious_transfer::checked_extension_1]",
+        ),
     ),
     "maximum_opened": Fault(opening.open_maximum, 1, (_ONE_LAW,)),
     "vote_opened_to_both": Fault(

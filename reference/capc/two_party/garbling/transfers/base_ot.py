@@ -42,7 +42,7 @@ class ChosenSeeds:
         seeds: one of each pair.
         context: of the connection.
         said: what was sent so far: offer and choice.
-        destroyed: taken when the check of the trees failed; no trees are taken after that.
+        destroyed: taken when a check failed, of trees or of an extension of a key that they gave; none follows.
     """
 
     delta: int

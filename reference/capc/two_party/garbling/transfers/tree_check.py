@@ -94,7 +94,8 @@ def take_checked(chosen: ChosenSeeds, message: OtTrees) -> GarblerKey:
         raise InvalidPayloadError(ErrorCode.INCONSISTENT_TRANSFERS, "trees of seeds that are inconsistent")
     require_alive(chosen.destroyed)
     set_up = set_up_digest(chosen.context, chosen.said, message.to_bytes())
-    return GarblerKey(chosen.delta, tuple(leaves for _, leaves in made), set_up)
+    # One mark for the seeds and all that comes of them.
+    return GarblerKey(chosen.delta, tuple(leaves for _, leaves in made), set_up, destroyed=chosen.destroyed)
 
 
 def _holds(tags: Tags, check: TreeCheck) -> bool:

@@ -26,7 +26,6 @@ from capc.session.envelope import MessageType
 from capc.steps.answering_party.offline import answering_party_send_labels
 from capc.steps.answering_party.party import AnsweringParty, answering_party_open_batch
 from capc.steps.privacy_guardian.party import PrivacyGuardian, privacy_guardian_open_query
-from capc.steps.querying_party.offline import querying_party_mask_batch
 from capc.steps.suite import reference_suite
 from capc.two_party.circuits.release import confident_release_circuit
 from capc.two_party.garbling.readable import GarbledTwoParty
@@ -357,12 +356,10 @@ def test_an_answering_party_is_ended_by_rows_with_all_that_it_prepared() -> None
     """Its next batch, the batch that is prepared, each state of it; the other parties go on."""
     driver = new_driver(Mode.CIRCUITS)
     driver.set_up()
-    opened, waiting, _, _ = driver._open(1)
-    masked = querying_party_mask_batch(opened, driver.draw_seed())
-    prepared = [driver._prepare(*states) for states in zip(masked, waiting, strict=True)]
+    prepared, _, _ = driver.prepare(1)
     end_at(driver, MessageType.OT_EXTENSION, answering_party(1))
     with pytest.raises(CaughtError):
-        driver._open(1)
+        driver.prepare(1)
     with pytest.raises(StateReuseError, match="begin a new one"):
         answering_party_open_batch(driver.answering_parties[0], 1)
     with pytest.raises(StateReuseError, match="begin a new one"):

@@ -11,14 +11,11 @@ from capc_verify.faults import (
     masking,
     opening,
     sharing,
-    transfers,
     turns,
 )
 from capc_verify.faults.planting import Fault
+from capc_verify.faults.transfers import checks
 
-_INCONSISTENT = "tests/faulty_parties/test_inconsistent_transfers.py::test_"
-_CHECK = "tests/two_party/garbling/transfers/test_extension_check.py::test_"
-_VECTORS = "tests/verification/test_vectors.py::test_vector"
 _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/session/test_other_sessions.py::"
 _TWO_PARTY = "tests/two_party/test_two_party.py::"
@@ -36,49 +33,7 @@ _CANDIDATES = "tests/privacy/ledger/test_commitments.py::test_no_hash_of_a_candi
 
 
 FAULTS: dict[str, Fault] = {
-    "trees_unchecked": Fault(
-        transfers.trees_unchecked,
-        None,
-        (_INCONSISTENT + "wrong_tree_sums_end_the_session[23]", _INCONSISTENT + "trees_end_a_set_up[privacy_guardian]"),
-    ),
-    "extension_unchecked": Fault(
-        transfers.extension_unchecked,
-        None,
-        (
-            _INCONSISTENT + "inconsistent_rows_read_nothing[7]",
-            _INCONSISTENT + "nothing_is_drawn_before_transfers_and_choice_bits_are_checked[VectorisedTwoParty]",
-        ),
-    ),
-    "key_survives_failed_check": Fault(
-        transfers.key_survives_failed_check,
-        None,
-        (
-            _INCONSISTENT + "retries_after_a_failed_check_read_nothing",
-            _CHECK + "one_failed_check_ends_every_retry[readable]",
-            _CHECK + "one_failed_check_ends_every_retry[arrays]",
-        ),
-    ),
-    "session_survives_failed_check": Fault(
-        transfers.session_survives_failed_check,
-        None,
-        (
-            _INCONSISTENT + "an_answering_party_is_ended_by_rows_with_all_that_it_prepared",
-            _INCONSISTENT + "a_guardian_is_ended_by_rows",
-        ),
-    ),
-    "sacrificed_block_not_whole": Fault(
-        transfers.sacrificed_block_not_whole,
-        None,
-        (_CHECK + "the_sacrificed_block_is_a_whole_one", _VECTORS + "[oblivious_transfer::checked_extension_1]"),
-    ),
-    "challenge_before_rows": Fault(
-        transfers.challenge_before_rows,
-        None,
-        (
-            _CHECK + "challenge_depends_on_all_that_was_said_before",
-            _VECTORS + "[oblivious_transfer::checked_extension_1]",
-        ),
-    ),
+    **checks.FAULTS,
     "maximum_opened": Fault(opening.open_maximum, 1, (_ONE_LAW,)),
     "vote_opened_to_both": Fault(
         opening.open_vote,

@@ -19,10 +19,10 @@ from capc.foundation.randomness import RandomSource
 from capc.linear.ideal import IdealLinear
 from capc.session.parameters import VoteVariant
 from capc.steps.suite import reference_suite
-from capc.two_party.garbling import base_ot, ot_extension
-from capc.two_party.garbling.ggm_tree import LEAVES, TREE_BITS
-from capc.two_party.garbling.ot_messages import OT_ROWS, BaseOtOffer, OtExtension
 from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.garbling.transfers import base_ot, ot_extension
+from capc.two_party.garbling.transfers.ggm_tree import LEAVES, TREE_BITS
+from capc.two_party.garbling.transfers.ot_messages import OT_ROWS, BaseOtOffer, OtExtension
 from capc.two_party.vectorised import VectorisedTwoParty, extension
 from capc.two_party.vectorised.labels import to_label
 from capc.two_party.vote_rounds import GarblerRound, VoteShape
@@ -146,7 +146,8 @@ def test_random_bits_are_uniform_beside_the_rows_for_every_offset(monkeypatch: p
     """The missing leaf of each tree moves one thing of its own: a row, or, of tree 0, the bits; so all are uniform."""
     count = 3
     key = ot_extension.EvaluatorKey(
-        tuple(tuple(bytes([tree, leaf]) for leaf in range(LEAVES)) for tree in range(OT_ROWS + 1))
+        tuple(tuple(bytes([tree, leaf]) for leaf in range(LEAVES)) for tree in range(OT_ROWS + 1)),
+        bytes(32),
     )
 
     def received(flips: dict[bytes, int]) -> tuple[int, ...]:

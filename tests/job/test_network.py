@@ -10,8 +10,8 @@ from capc.protocol.network import NETWORKS, Network, NetworkName, circuit_second
 from capc.session.parameters import VoteVariant
 from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.relu import relu_circuit
-from capc.two_party.garbling.ot_messages import OtExtension
 from capc.two_party.garbling.readable_vote_rounds import GarbledVote
+from capc.two_party.garbling.transfers.ot_messages import OtExtension
 from capc.two_party.vote_rounds import VoteShape
 
 LOOPBACK, LOCAL, WIDE = (NETWORKS[name] for name in NetworkName)

@@ -63,7 +63,7 @@ def test_known_answer() -> None:
     digest, labels, recorder = known_run()
     assert labels == [1, 1, 1]
     assert len(recorder.messages) == 74
-    assert digest == "a089f917c71798a75f1f3de60dc89100c850200d4163bff37430342702bb1cc9"
+    assert digest == "4f957999434e1bb72d6cb325a1f8dfcffa5a3ee8b4b250daeaf9184c1669f60e"
 
 
 def test_equal_queries_are_run_again_with_fresh_shares() -> None:

@@ -12,7 +12,7 @@ from capc.foundation.randomness import Seed, XofSource
 from capc.noise.release_noise import ReleaseNoise
 from capc.session.channel import Channel
 from capc.steps.privacy_guardian import release
-from capc.two_party.garbling import base_ot
+from capc.two_party.garbling.transfers import base_ot
 from protocol import draws
 from protocol.recorded import ENCRYPTED, SESSIONS, play
 from protocol.test_recorded import RECORDED

@@ -29,7 +29,9 @@ from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.session.parameters import SPEC_VERSION, ParameterSet, canonical_json
 from capc.steps.zero_sum import pairwise_key
-from capc.two_party.garbling.base_ot import _derive_seed
+from capc.two_party.garbling.transfers.base_ot import _derive_seed
+from capc.two_party.garbling.transfers.extension_check import answer, challenge, set_up_digest
+from capc.two_party.garbling.transfers.tree_check import check_of, tags_and_leaves
 from capc_mpc import guardian_free
 from capc_spec.registry import ERROR_CODES, MESSAGE_TYPES, STEP_LABELS, TAGS, entries
 from capc_verify.vectors.derive import Source
@@ -161,6 +163,17 @@ FRAMES: dict[str, Callable[[], tuple[bytes, bytes]]] = {
         _derive_seed(b"where", 3, B, C, D),
         sha256(b"CaPC/0.1/base-ot", u(16, 5), b"where", u(16, 3), B, C, D),
     ),
+    "ot-leaf": lambda: (
+        b"".join(part[7] or b"" for part in tags_and_leaves(b"where", 3, [A[:16]] * 16)),
+        hashlib.shake_256(b"CaPC/0.1/ot-leaf" + u(16, 5) + b"where" + u(8, 3) + u(8, 7) + A[:16]).digest(48),
+    ),
+    "ot-tags": lambda: (check_of([A, *[B] * 15]).digest, sha256(b"CaPC/0.1/ot-tags", A, B * 15)),
+    "ot-set-up": lambda: (
+        set_up_digest(b"where", B + C, D),
+        sha256(b"CaPC/0.1/ot-set-up", u(16, 5), b"where", B, C, D),
+    ),
+    "ot-challenge": lambda: (challenge(A, 7, B + C), sha256(b"CaPC/0.1/ot-challenge", A, u(64, 7), B, C)[:16]),
+    "ot-columns": lambda: (answer(A, [B, C]).digest, sha256(b"CaPC/0.1/ot-columns", B, C)),
     "pairwise-mask": pair_frame,
     "guardian-free-binding": guardian_free_frame,
     "journal-row": journal_frame,

@@ -139,6 +139,7 @@ def test_error_codes_are_those_of_the_specification() -> None:
         "invalid_point",
         "parameter_mismatch",
         "invalid_output_label",
+        "inconsistent_transfers",
         "missing_participant",
     }
 

@@ -16,8 +16,16 @@ from capc.foundation.randomness import Seed, XofSource
 from capc.steps.messages import MaskKey, VoteShares
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.circuits.relu import relu_circuit
-from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer, OtExtension, OtTrees
 from capc.two_party.garbling.payload import GarbledCircuits
+from capc.two_party.garbling.transfers.ot_messages import (
+    BaseOtChoice,
+    BaseOtOffer,
+    CheckedExtension,
+    ExtensionCheck,
+    OtExtension,
+    OtTrees,
+    TreeCheck,
+)
 from support.computations import circuits
 
 POINTS = tuple(
@@ -46,8 +54,9 @@ PARSERS: dict[str, tuple[Parser, int]] = {
     "base_ot_offer": (BaseOtOffer.from_bytes, 32),
     "base_ot_choice": (BaseOtChoice.from_bytes, 4096),
     "mask_key": (MaskKey.from_bytes, 32),
-    "ot_trees": (OtTrees.from_bytes, 4096),
-    "ot_extension": (lambda payload: OtExtension.from_bytes(payload, 13), 62),
+    "ot_trees": (OtTrees.from_bytes, 6144),
+    "ot_extension": (lambda payload: CheckedExtension.from_bytes(payload, 13), 31 * 32 + 48),
+    "rows of garbled_circuits": (lambda payload: OtExtension.from_bytes(payload, 13), 62),
     "garbled_circuits": (
         lambda payload: GarbledCircuits.from_bytes(payload, CIRCUIT, 4, CHUNK),
         16 + 4 * (32 * CIRCUIT.and_count - 16 + 3),
@@ -99,10 +108,27 @@ def test_every_point_is_checked(message: BaseOtOffer | MaskKey | BaseOtChoice, p
 @pytest.mark.req("CAPC-WIRE-008")
 @given(st.binary(min_size=32, max_size=32))
 def test_trees(seed: bytes) -> None:
-    payload = XofSource(Seed(seed), b"trees").read(4096)
+    payload = XofSource(Seed(seed), b"trees").read(4096 + 2048)
     message = OtTrees.from_bytes(payload)
     assert message.to_bytes() == payload
     assert list(message.sums) == [payload[i : i + 16] for i in range(0, 4096, 16)]
+    ends = range(4096, 6144, 64)
+    assert list(message.checks) == [TreeCheck(payload[i : i + 32], payload[i + 32 : i + 64]) for i in ends]
+
+
+@pytest.mark.req("CAPC-WIRE-008")
+@given(st.integers(0, 300), st.binary(min_size=32, max_size=32))
+def test_extension_with_its_check(transfers: int, seed: bytes) -> None:
+    """Rows of whole blocks and one more, so that there is no padding; h(x); the digest."""
+    size = 16 * (-(-transfers // 128) + 1)
+    payload = XofSource(Seed(seed), b"rows").read(31 * size + 48)
+    assert CheckedExtension.byte_length(transfers) == len(payload)
+    message = CheckedExtension.from_bytes(payload, transfers)
+    assert message.to_bytes() == payload
+    assert [row.to_bytes(size, "little") for row in message.extension.rows] == [
+        payload[i : i + size] for i in range(0, 31 * size, size)
+    ]
+    assert message.check == ExtensionCheck(payload[-48:-32], payload[-32:])
 
 
 @pytest.mark.req("CAPC-WIRE-004", "CAPC-WIRE-008")

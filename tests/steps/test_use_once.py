@@ -89,7 +89,7 @@ def states() -> list[type[SingleUse]]:
 
 def made(cls: type[SingleUse]) -> SingleUse:
     """An unspent state, all of whose fields hold a canary."""
-    return cls(**{entry.name: CANARY for entry in fields(cls) if entry.name != "_mark"})
+    return cls(**{entry.name: CANARY for entry in fields(cls) if entry.name not in ("_mark", "destroyed")})
 
 
 @lru_cache

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from capc.foundation.randomness import Seed, XofSource
 from capc.two_party.circuits.builder import Circuit, Gate, Operation, Sharing, evaluate
-from capc.two_party.garbling import ot_extension
 from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.garbling.transfers import ot_extension
 from capc.two_party.interface import Evaluation, EvaluatorChoice, GarblerOutput, TwoPartyScheme
 from capc.two_party.vectorised import VectorisedTwoParty, extension
 
@@ -57,6 +57,8 @@ def readable_keys(name: str = "forward") -> tuple[ot_extension.GarblerKey, ot_ex
 def fresh_keys(garbler: TwoPartyScheme, evaluator: TwoPartyScheme, name: str = "forward") -> tuple[object, object]:
     """Keys of one set-up, for ends of either engine, that have used no nonce."""
     garbler_key, evaluator_key = readable_keys(name)
+    # The cached one is never given out: a test may destroy its own.
+    garbler_key = ot_extension.GarblerKey(garbler_key.delta, garbler_key.leaves, garbler_key.set_up)
     return (
         extension.GarblerKey(garbler_key) if isinstance(garbler, VectorisedTwoParty) else garbler_key,
         extension.EvaluatorKey(evaluator_key) if isinstance(evaluator, VectorisedTwoParty) else evaluator_key,

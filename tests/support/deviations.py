@@ -201,11 +201,11 @@ def sends_elements_out_of_range(delivery: Delivery, traffic: Traffic) -> Iterato
 
 
 def sends_rows_out_of_range(delivery: Delivery, traffic: Traffic) -> Iterator[Forgery]:
-    """Sends rows of the round before, in a request of a vote in rounds, that are no elements of the logits' ring.
+    """Sends rows of the round before, in a request of a vote in rounds, that are no elements of the shares' ring.
 
-    2^l in place of the first row, which follows a hash key; only a later round has no linear request.
+    2^T in place of the first row, which follows a hash key; only a later round has no linear request.
     """
-    place, bits = delivery.place, traffic.widths.logit_bits
+    place, bits = delivery.place, traffic.widths.share_bits
     first = replace(place, message_type=MessageType.LINEAR_REQUEST) in traffic.sent
     if place.message_type is MessageType.CHOICE_BITS and place.receiver != PRIVACY_GUARDIAN and not first:
         size = -(-bits // 8)
@@ -219,12 +219,12 @@ def _with_number(honest: bytes, start: int, number: int, size: int) -> Forgery:
     return Forgery(with_payload(honest, forged), ErrorCode.VALUE_OUT_OF_RANGE)
 
 
-PADDED = (MessageType.OT_EXTENSION, MessageType.CHOICE_BITS, MessageType.GARBLED_CIRCUITS)
+PADDED = (MessageType.CHOICE_BITS, MessageType.GARBLED_CIRCUITS)
 """Types that end in bits, or in a projection row of an answering party: a number of a ring."""
 
 
 def sets_padding_bits(delivery: Delivery, traffic: Traffic) -> Iterator[Forgery]:
-    """Sets the highest bit of the last byte of rows or bits; widths are chosen so that it is padding."""
+    """Sets the highest bit of the last byte of bits; widths are chosen so that it is padding."""
     place, honest = delivery.place, delivery.honest
     if place.message_type in PADDED:
         answers = place.message_type is MessageType.GARBLED_CIRCUITS and place.sender != PRIVACY_GUARDIAN

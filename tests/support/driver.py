@@ -365,15 +365,19 @@ class Driver:
 
     def run_prepared(self, queries: Sequence[Sequence[int]]) -> list[Outcome]:
         """The same, prepared before the queries are known."""
-        opened, waiting, turns, collecting = self._open(len(queries))
-        masked = querying_party_mask_batch(opened, self.draw_seed())
-        prepared = [self._prepare(*states) for states in zip(masked, waiting, strict=True)]
+        prepared, turns, collecting = self.prepare(len(queries))
         entered, messages = self.consume_all(querying_party_enter_online, [mine for mine, _ in prepared], queries)
         ends = [
             self._infer_prepared(mine, theirs, messages[mine.prepared.last.peer])
             for mine, (_, theirs) in zip(entered, prepared, strict=True)
         ]
         return self._release(ends, turns, collecting, queries)
+
+    def prepare(self, count: int) -> tuple[list[tuple[Any, Any]], Any, Any]:
+        """The first part of it: both ends with each answering party, and what the release takes."""
+        opened, waiting, turns, collecting = self._open(count)
+        masked = querying_party_mask_batch(opened, self.draw_seed())
+        return [self._prepare(*states) for states in zip(masked, waiting, strict=True)], turns, collecting
 
     def _open(self, count: int) -> tuple[Any, ...]:
         """Every party turns to the next queries; transfers are made."""

@@ -33,8 +33,8 @@ from capc.steps.querying_party.party import QueryingParty, ReleaseTurn
 from capc.steps.querying_party.release import Answer
 from capc.steps.suite import reference_suite
 from capc.two_party.circuits.builder import Circuit
-from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey
 from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.garbling.transfers.ot_extension import EvaluatorKey, GarblerKey
 from capc.two_party.vectorised import VectorisedTwoParty, extension
 from support.builders import counter_seeds, make_participants
 from support.header import payload_of, with_payload

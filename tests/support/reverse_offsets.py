@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from capc.foundation import primitives
 from capc.foundation.encoding import bits_from_bytes, elements_to_bytes
-from capc.two_party.garbling import base_ot, ot_extension
 from capc.two_party.garbling.half_gates import LabelHash, LabelRows
-from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey
-from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer, OtExtension
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.garbling.readable_vote_rounds import GarbledVote, _added, _columns, _Evaluator, _negated
+from capc.two_party.garbling.transfers import base_ot, ot_extension
+from capc.two_party.garbling.transfers.ot_extension import EvaluatorKey, GarblerKey
+from capc.two_party.garbling.transfers.ot_messages import BaseOtChoice, BaseOtOffer, OtExtension
 from capc.two_party.vectorised import extension
 from capc.two_party.vectorised.labels import to_numbers
 from capc.two_party.vote_rounds import EvaluatorRound, GarblerRound, differences, winners
@@ -53,7 +53,8 @@ def choose(offer: BaseOtOffer, delta: int, context: bytes = b"reverse") -> tuple
         points.append(point)
         shared = primitives.multiply(scalar, offer.point)
         seeds.append(base_ot._derive_seed(context, position, offer.point, point, shared))
-    return base_ot.ChosenSeeds(delta, tuple(seeds)), BaseOtChoice(tuple(points)).to_bytes()
+    choice = BaseOtChoice(tuple(points)).to_bytes()
+    return base_ot.ChosenSeeds(delta, tuple(seeds), context, offer.to_bytes() + choice), choice
 
 
 def ends(

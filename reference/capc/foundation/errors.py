@@ -31,7 +31,7 @@ class ParameterError(InputError):
 
 
 class StateReuseError(InputError):
-    """A single-use state was used a second time; labels, masks and noise are never reused."""
+    """A single-use state was used again, or its session was destroyed; labels, masks and noise are never reused."""
 
 
 class RandomnessExhaustedError(CapcError):
@@ -64,6 +64,7 @@ class ErrorCode(StrEnum):
     INVALID_POINT = auto()
     PARAMETER_MISMATCH = auto()
     INVALID_OUTPUT_LABEL = auto()
+    INCONSISTENT_TRANSFERS = auto()
     MISSING_PARTICIPANT = auto()
 
 
@@ -77,7 +78,10 @@ class InvalidPayloadError(CapcError, ValueError):
 
 
 class ProtocolError(CapcError):
-    """A peer sent what the protocol does not allow. The receiver's state is unchanged: nothing is lost.
+    """A peer sent what the protocol does not allow.
+
+    The receiver's state is unchanged, and nothing is lost, but with `inconsistent_transfers`: this destroys the key
+    that the transfers were for, and the receiver's session, of which every step raises :class:`StateReuseError`.
 
     Attributes:
         code: what is wrong, one of :class:`ErrorCode`.

@@ -6,12 +6,13 @@ The group is the prime-order subgroup of edwards25519 (RFC 8032), of order L = 2
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NewType
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES128
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 from nacl import bindings as sodium
@@ -56,6 +57,24 @@ class BufferPermutation:
 
         An attribute and not a method, as a second call costs as much as a block.
         """
+
+
+def linear_hashes(key: bytes, columns: Sequence[bytes | memoryview]) -> list[bytes]:
+    """The hash of each column by AES-GCM, as :mod:`capc.two_party.garbling.transfers.universal_hash` defines it.
+
+    Columns are additional data, and nothing else is given. A tag is this hash XOR what all columns of one length have
+    in common, which is the tag of zeros. Nothing is encrypted and the key is public, so all may share a nonce.
+
+    Args:
+        key: 16 bytes.
+        columns: whole blocks, all of one length.
+    """
+    if not columns:
+        return []
+    cipher, nonce = AESGCM(key), bytes(12)
+    common = int.from_bytes(cipher.encrypt(nonce, b"", bytes(len(columns[0]))), "little")
+    tags = (int.from_bytes(cipher.encrypt(nonce, b"", column), "little") for column in columns)
+    return [(tag ^ common).to_bytes(16, "little") for tag in tags]
 
 
 def random_scalar(source: RandomSource) -> Scalar:

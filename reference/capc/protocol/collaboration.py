@@ -91,6 +91,12 @@ class Table:
             ]
         )
 
+    def require_alive(self) -> None:
+        """Raises :class:`StateReuseError` if a check of a party's transfers failed: there is no further turn."""
+        guardians = [] if self.guardian.party is None else [self.guardian.party]
+        for party in (*self.answering_parties, *guardians):
+            party.require_alive()
+
     @property
     def next_query(self) -> int:
         """The number of the first query of the next batch."""
@@ -207,6 +213,7 @@ class Collaboration:
             check_features(self._session, query)
         if len(queries) != batch.count:
             raise InputError(f"{len(queries)} queries in a batch that was prepared for {batch.count}")
+        self.table.require_alive()
         prepared.spend()
         self._prepared -= batch.count
         return self._label(Mode.ONLINE, batch, queries)
@@ -216,6 +223,7 @@ class Collaboration:
 
         What is prepared and not labelled yet will be charged, and counts.
         """
+        self.table.require_alive()
         if count + self._prepared > self._account.remaining_queries():
             raise self._exhausted(count)
         for party in self.table.answering_parties:

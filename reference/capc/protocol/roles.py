@@ -6,7 +6,8 @@ Inference and release are methods of their own: :mod:`capc.protocol.embedded_met
 :mod:`capc.protocol.external_methods`.
 
 Whoever plays several parties in one process runs the programs with :class:`capc.protocol.exchange.Exchange`; a party of
-its own awaits its program under any event loop. An error leaves the party on its seat, ready for the next turn.
+its own awaits its program under any event loop. An error leaves the party on its seat, ready for the next turn; a
+failed check of transfers destroys it there.
 
 Spec: section 06.
 """

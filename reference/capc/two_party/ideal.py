@@ -14,6 +14,7 @@ from capc.foundation import ring
 from capc.foundation.encoding import require_length
 from capc.foundation.errors import ErrorCode, InvalidPayloadError
 from capc.foundation.randomness import RandomSource
+from capc.foundation.single_use import SpentMark
 from capc.two_party.circuits.builder import Circuit, evaluate
 from capc.two_party.hash_use import HashUse
 from capc.two_party.ideal_vote_rounds import HANDLE_BYTES, IdealVote
@@ -97,6 +98,10 @@ class IdealTwoParty:
 
     def garbler_finish(self, state: None, trees: bytes) -> None:
         """Nothing to set up."""
+
+    def destruction(self, key: None) -> SpentMark:  # noqa: ARG002
+        """There is no key that a cheat could guess."""
+        return SpentMark()
 
     def extend_evaluator(
         self,

@@ -22,7 +22,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from capc.foundation.encoding import LABEL_BYTES
 from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError
 from capc.foundation.randomness import RandomSource
-from capc.foundation.single_use import SingleUse
+from capc.foundation.single_use import SingleUse, SpentMark
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.hash_use import HashUse
 from capc.two_party.transfers import (
@@ -192,7 +192,10 @@ class TwoPartyScheme(
         """Set-up 3, evaluator: its key and the trees."""
 
     def garbler_finish(self, state: Choice, trees: bytes) -> GarblerKey:
-        """Set-up 4, garbler: its key."""
+        """Set-up 4, garbler: its key. Trees that are inconsistent destroy the state."""
+
+    def destruction(self, key: GarblerKey) -> SpentMark:
+        """Garbler: what a failed check of the key's transfers takes. All that came of the key asks for it."""
 
     def extend_evaluator(
         self, key: EvaluatorKey, nonce: int, counts: Sequence[int]
@@ -205,7 +208,7 @@ class TwoPartyScheme(
     def extend_garbler(
         self, key: GarblerKey, nonce: int, counts: Sequence[int], payload: bytes
     ) -> list[Transfers[GarblerEnd]]:
-        """Garbler: its ends of the same transfers."""
+        """Garbler: its ends of the same transfers. Rows that are inconsistent destroy the key."""
 
     def choose(
         self, transfers: Transfers[EvaluatorEnd], circuit: Circuit, inputs: Sequence[Words]

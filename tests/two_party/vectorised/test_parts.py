@@ -15,8 +15,8 @@ from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError
 from capc.two_party.circuits.argmax import vote_circuit
 from capc.two_party.circuits.builder import Circuit, Sharing
 from capc.two_party.circuits.relu import relu_circuit
-from capc.two_party.garbling import ot_extension
 from capc.two_party.garbling.payload import output_widths
+from capc.two_party.garbling.transfers import ot_extension
 from capc.two_party.vectorised import VectorisedTwoParty, extension, plan
 from capc.two_party.vectorised.bits import input_words, pack, transpose, unpack, unpack_rows, wire_bits
 from capc.two_party.vectorised.labels import WORD, to_label, to_number, to_numbers

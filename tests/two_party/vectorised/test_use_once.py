@@ -68,20 +68,29 @@ def test_a_malformed_payload_has_the_code_of_the_readable_engine(circuit: Circui
 
 @pytest.mark.parametrize("transfers_count", [1, 7, 9, 130])
 def test_a_malformed_extension_has_the_code_of_the_readable_engine(transfers_count: int) -> None:
-    """Whether the garbler expected it or not; and the good one is still taken."""
+    """Whether the garbler expected it or not. A wrong length costs nothing; a wrong check ends the key."""
     codes = []
     for scheme, expects in ((GarbledTwoParty(), True), (VectorisedTwoParty(), False), (VectorisedTwoParty(), True)):
         garbler_key, evaluator_key = fresh_keys(scheme, scheme)
         if expects:
             scheme.expect_transfers(garbler_key, 0, [transfers_count])
         _, payload = scheme.extend_evaluator(evaluator_key, 0, [transfers_count])
-        for bad in (payload[:-1], payload[:-1] + b"\xff", b""):
+        for bad in (payload[:-1], payload + b"\0", b""):
             with pytest.raises(InvalidPayloadError) as caught:
                 scheme.extend_garbler(garbler_key, 0, [transfers_count], bad)
             codes.append(caught.value.code)
         scheme.extend_garbler(garbler_key, 0, [transfers_count], payload)
-    assert codes[:3] == codes[3:6] == codes[6:]
-    assert codes[1] is ErrorCode.NON_CANONICAL
+        _, payload = scheme.extend_evaluator(evaluator_key, 1, [transfers_count])
+        if expects:
+            scheme.expect_transfers(garbler_key, 1, [transfers_count])
+        with pytest.raises(InvalidPayloadError) as caught:
+            scheme.extend_garbler(garbler_key, 1, [transfers_count], payload[:-1] + bytes([payload[-1] ^ 1]))
+        codes.append(caught.value.code)
+        with pytest.raises(StateReuseError, match="begin a new one"):
+            scheme.extend_garbler(garbler_key, 1, [transfers_count], payload)
+        assert scheme.destruction(garbler_key).spent
+    assert codes[:4] == codes[4:8] == codes[8:]
+    assert codes[3] is ErrorCode.INCONSISTENT_TRANSFERS
 
 
 @pytest.mark.req("CAPC-OT-003")

@@ -10,11 +10,12 @@ from capc.foundation.errors import StateReuseError
 from capc.foundation.single_use import SingleUse
 from capc.steps.messages import VoteShares
 from capc.two_party.circuits.builder import Circuit, Sharing
-from capc.two_party.garbling import half_gates, ot_extension, output_sharing, readable_vote_rounds
+from capc.two_party.garbling import half_gates, output_sharing, readable_vote_rounds
 from capc.two_party.garbling.half_gates import LabelHash, LabelRows, TableStage
 from capc.two_party.garbling.hash_keys import HashKeys
-from capc.two_party.garbling.ot_messages import OtExtension
 from capc.two_party.garbling.readable import EvaluatorEnd, GarbledTwoParty
+from capc.two_party.garbling.transfers import ot_extension
+from capc.two_party.garbling.transfers.ot_messages import OtExtension
 from capc.two_party.interface import EvaluatorChoice
 from capc.two_party.transfers import Transfers, Words
 from capc.two_party.vectorised import extension

@@ -15,6 +15,7 @@ from capc_verify.faults import (
 )
 from capc_verify.faults.planting import Fault
 from capc_verify.faults.registry_of_ledgers import LEDGER_FAULTS
+from capc_verify.faults.transfers import checks
 
 _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/session/test_other_sessions.py::"
@@ -40,6 +41,7 @@ _CANDIDATES = "tests/privacy/ledger/test_commitments.py::test_no_hash_of_a_candi
 
 FAULTS: dict[str, Fault] = {
     **LEDGER_FAULTS,
+    **checks.FAULTS,
     "maximum_opened": Fault(opening.open_maximum, 1, (_ONE_LAW,)),
     "vote_opened_to_both": Fault(
         opening.open_vote,

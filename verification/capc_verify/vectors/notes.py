@@ -28,6 +28,7 @@ class Note:
 
 
 _HEADER = ("spec/04-messages.md#the-header",)
+_TRANSFERS = ("spec/05-two-party.md#oblivious-transfer",)
 _ERRORS = ("spec/04-messages.md#errors",)
 _PARAMETERS = ("spec/03-parameters.md",)
 _STATES = ("spec/02-roles.md#steps-and-states",)
@@ -55,6 +56,11 @@ NOTES = {
         "VALIDATION",
         "A point that is not canonical, not on the curve, neutral, of small order or of mixed order.",
         _ERRORS,
+    ),
+    "Inconsistent": Note(
+        "VALIDATION",
+        "Trees or rows of oblivious transfer that are no one party's: the check destroys key and session.",
+        _TRANSFERS,
     ),
     "Missing": Note("VALIDATION", "The step is not given a message of one participant.", _ERRORS),
     "ParameterMismatch": Note("VALIDATION", "The peer is in a session with another document.", _ERRORS),

@@ -132,7 +132,8 @@ def answering_party_take_transfers(state: AwaitingTransfers, message: bytes) -> 
     """Makes its ends of the transfers for every layer of the batch.
 
     Raises:
-        ProtocolError: the message is malformed, or belongs to another session or query.
+        ProtocolError: the message is malformed, or belongs to another session or query; or rows are inconsistent, which
+            destroys the session.
     """
     AwaitingTransfers.require(state)
     party, batch, scheme = state.party, state.batch, state.party.suite.two_party

@@ -167,7 +167,7 @@ def answering_party_finish_setup(state: AwaitingTrees, he_public_key: bytes, tre
         trees: of the base OTs.
 
     Raises:
-        ProtocolError: a message is malformed or misdirected.
+        ProtocolError: a message is malformed or misdirected, or trees are inconsistent, which destroys the state.
     """
     AwaitingTrees.require(state)
     joining, linear, scheme = state.joining, state.joining.suite.linear, state.joining.suite.two_party
@@ -188,4 +188,6 @@ def answering_party_finish_setup(state: AwaitingTrees, he_public_key: bytes, tre
         garbler_key,
         state.pairwise_keys,
         next_query=1,
+        # The session ends with the key: every state of this party holds the party.
+        destroyed=scheme.destruction(garbler_key),
     )

@@ -52,7 +52,8 @@ def privacy_guardian_release(
 
     Raises:
         InputError: the receipt is for another session, query or set of shares.
-        ProtocolError: the choice is malformed, or belong to another session or query.
+        ProtocolError: the choice is malformed, or belongs to another session or query; or rows are inconsistent, which
+            destroys the session. The query stays charged.
     """
     AggregatedVotes.require(state)
     party, parameters, channel = state.party, state.party.session.parameters, state.party.channel

@@ -64,7 +64,7 @@ def privacy_guardian_finish_setup(state: JoiningPrivacyGuardian, trees: bytes) -
     """Takes the trees that complete the base OTs.
 
     Raises:
-        ProtocolError: the message is malformed or misdirected.
+        ProtocolError: the message is malformed or misdirected, or trees are inconsistent, which destroys the state.
     """
     JoiningPrivacyGuardian.require(state)
     channel = Channel(state.session.tag, PRIVACY_GUARDIAN, QUERYING_PARTY)
@@ -72,4 +72,6 @@ def privacy_guardian_finish_setup(state: JoiningPrivacyGuardian, trees: bytes) -
     with blamed_on(QUERYING_PARTY):
         key = state.suite.two_party.garbler_finish(state.ot_state, payload)
     state.spend()
-    return PrivacyGuardian(state.session, state.suite, key, next_query=1)
+    # The session ends with the key: every state of the guardian holds the guardian.
+    destroyed = state.suite.two_party.destruction(key)
+    return PrivacyGuardian(state.session, state.suite, key, next_query=1, destroyed=destroyed)

@@ -1,1 +1,1 @@
-"""Half-gates garbling and oblivious transfer, readable; needs `capc.foundation`, circuits and the interface only."""
+"""Half-gates garbling, readable, over oblivious transfer; needs `capc.foundation`, circuits and the interface only."""

@@ -4,6 +4,8 @@ With AES-128 as an ideal cipher, an adversary that evaluates it at most 2^p time
 for m rows under the key of the hash that hashed most, and S the sum of the squares of all keys' rows. The figures are
 the logarithms of the evaluations at which this reaches 1, or what is left of delta; they are rounded down.
 
+An evaluator that bets on c bits of Delta has 127 - c in the place of 127, with probability 2^-c: the bound stays.
+
 Spec: CAPC-GC-012.
 """
 

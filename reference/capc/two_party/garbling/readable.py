@@ -2,7 +2,7 @@
 
 A fast implementation stands beside it, with the same signatures and the same bytes from the same randomness.
 
-Spec: CAPC-GC-001 to CAPC-GC-009, CAPC-OT-001 to CAPC-OT-007.
+Spec: CAPC-GC-001 to CAPC-GC-009, CAPC-OT-001 to CAPC-OT-010.
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from capc.foundation import ring
 from capc.foundation.aes_ctr import KEY_BYTES, to_labels
 from capc.foundation.encoding import LABEL_BYTES, bits_from_bytes, require_length
 from capc.foundation.randomness import RandomSource
+from capc.foundation.single_use import SpentMark
 from capc.two_party.circuits.builder import Circuit, input_wires
-from capc.two_party.garbling import base_ot, ggm_tree, ot_extension
-from capc.two_party.garbling.base_ot import BaseOtSender, ChosenSeeds
 from capc.two_party.garbling.half_gates import LabelHash, LabelRows
-from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey
-from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer, OtExtension, OtTrees
 from capc.two_party.garbling.payload import (
     GarbledCircuits,
     by_chunks,
@@ -33,6 +30,12 @@ from capc.two_party.garbling.payload import (
     spans,
 )
 from capc.two_party.garbling.readable_vote_rounds import GarbledVote
+from capc.two_party.garbling.transfers import base_ot
+from capc.two_party.garbling.transfers.base_ot import BaseOtSender, ChosenSeeds
+from capc.two_party.garbling.transfers.extension_check import receive_checked, send_checked
+from capc.two_party.garbling.transfers.ot_extension import EvaluatorKey, GarblerKey
+from capc.two_party.garbling.transfers.ot_messages import BaseOtChoice, BaseOtOffer, CheckedExtension, OtTrees
+from capc.two_party.garbling.transfers.tree_check import grow_checked, take_checked
 from capc.two_party.hash_use import HashTally, HashUse
 from capc.two_party.interface import (
     Evaluation,
@@ -82,12 +85,12 @@ class GarbledScheme:
         return BaseOtChoice.byte_length()
 
     def trees_length(self) -> int:
-        """4096."""
+        """6144."""
         return OtTrees.byte_length()
 
     def extension_length(self, transfers: int) -> int:
-        """31 ceil(transfers / 8)."""
-        return OtExtension.byte_length(transfers)
+        """496 (ceil(transfers / 128) + 1) + 48."""
+        return CheckedExtension.byte_length(transfers)
 
     def bits_length(self, circuit: Circuit, instances: int) -> int:
         """One bit per input bit of the evaluator."""
@@ -120,14 +123,15 @@ def grow_leaves(
     sender: BaseOtSender, choice: bytes, context: bytes, source: RandomSource
 ) -> tuple[EvaluatorKey, bytes]:
     """Evaluator: all leaves of all trees; what gives the garbler all but one of each."""
-    pairs = base_ot.base_ot_finish(sender, BaseOtChoice.from_bytes(choice), context)
-    leaves, trees = ggm_tree.grow(pairs, source)
-    return EvaluatorKey(leaves), trees.to_bytes()
+    points = BaseOtChoice.from_bytes(choice)
+    pairs = base_ot.base_ot_finish(sender, points, context)
+    key, trees = grow_checked(pairs, context, sender.offer.to_bytes() + choice, source)
+    return key, trees.to_bytes()
 
 
 def take_leaves(chosen: ChosenSeeds, trees: bytes) -> GarblerKey:
-    """Garbler: Delta, and all leaves but one of each tree."""
-    return GarblerKey(chosen.delta, ggm_tree.grow_all_but_one(chosen.delta, chosen.seeds, OtTrees.from_bytes(trees)))
+    """Garbler: Delta, and all leaves but one of each tree, after the check of all trees; raises as that."""
+    return take_checked(chosen, OtTrees.from_bytes(trees))
 
 
 class GarbledTwoParty(GarbledScheme):
@@ -152,11 +156,15 @@ class GarbledTwoParty(GarbledScheme):
         """See :func:`take_leaves`."""
         return take_leaves(state, trees)
 
+    def destruction(self, key: GarblerKey) -> SpentMark:
+        """The key's own mark."""
+        return key.destroyed
+
     def extend_evaluator(
         self, key: EvaluatorKey, nonce: int, counts: Sequence[int]
     ) -> tuple[list[Transfers[EvaluatorEnd]], bytes]:
         """One extension for all batches."""
-        bits, labels, message = ot_extension.extend_receive(key, nonce, sum(counts))
+        bits, labels, message = receive_checked(key, nonce, sum(counts))
         transfers = []
         for number, (start, end) in enumerate(spans(counts)):
             own = (bits >> start) & ((1 << end - start) - 1), labels[start:end]
@@ -170,9 +178,9 @@ class GarbledTwoParty(GarbledScheme):
         self, key: GarblerKey, nonce: int, counts: Sequence[int], payload: bytes
     ) -> list[Transfers[GarblerEnd]]:
         """The same, by the garbler."""
-        labels = ot_extension.extend_send(key, nonce, OtExtension.from_bytes(payload, sum(counts)))
+        labels = send_checked(key, nonce, sum(counts), CheckedExtension.from_bytes(payload, sum(counts)))
         return [
-            Transfers(nonce + number, end - start, (key.delta, labels[start:end]))
+            Transfers(nonce + number, end - start, (key.delta, labels[start:end]), destroyed=key.destroyed)
             for number, (start, end) in enumerate(spans(counts))
         ]
 
@@ -249,7 +257,8 @@ class GarbledTwoParty(GarbledScheme):
         output, circuits = self._garble(
             circuit, transfers.nonce, delta, garbler_zeros, evaluator_zeros, source.read(KEY_BYTES)
         )
-        return OfflineGarbling(circuit, instances, output, (delta, garbler_zeros)), circuits
+        secret = delta, garbler_zeros
+        return OfflineGarbling(circuit, instances, output, secret, destroyed=transfers.destroyed), circuits
 
     def check_offline(self, chosen: EvaluatorChoice[list[int]], payload: bytes) -> None:
         """As :meth:`GarbledCircuits.from_bytes`."""

@@ -21,10 +21,7 @@ from capc.foundation.encoding import bits_from_bytes, elements_from_bytes, eleme
 from capc.foundation.guarded import evaluator_word, garbler_word
 from capc.foundation.randomness import RandomSource
 from capc.two_party.circuits.builder import Circuit, Sharing
-from capc.two_party.garbling import ot_extension
 from capc.two_party.garbling.half_gates import LabelHash, LabelRows
-from capc.two_party.garbling.ot_extension import EvaluatorKey, GarblerKey
-from capc.two_party.garbling.ot_messages import OtExtension
 from capc.two_party.garbling.output_sharing import project_by_evaluator, project_by_garbler
 from capc.two_party.garbling.payload import (
     GarbledCircuits,
@@ -39,6 +36,9 @@ from capc.two_party.garbling.payload import (
     rows_of,
     spans,
 )
+from capc.two_party.garbling.transfers import ot_extension
+from capc.two_party.garbling.transfers.ot_extension import EvaluatorKey, GarblerKey
+from capc.two_party.garbling.transfers.ot_messages import OtExtension
 from capc.two_party.hash_use import HashTally
 from capc.two_party.transfers import Transfers, Words
 from capc.two_party.vote_rounds import Columns, EvaluatorRound, GarblerRound, Shares, VoteShape, differences, winners
@@ -158,7 +158,8 @@ class GarbledVote(RoundLengths):
         shape.require_shares(shares)
         delta, labels = transfers.secret
         transfers.spend()
-        return GarblerRound(shape, 0, transfers.nonce, _Garbler(delta, labels, key, [], 0, _columns(shares), []))
+        own = _Garbler(delta, labels, key, [], 0, _columns(shares), [])
+        return GarblerRound(shape, 0, transfers.nonce, own, destroyed=transfers.destroyed)
 
     def garble(self, state: _Answering, payload: bytes, source: RandomSource) -> tuple[_Answering, bytes]:
         """Label seed and hash key are drawn, 16 bytes each, in this order."""

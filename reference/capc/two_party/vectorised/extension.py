@@ -1,11 +1,10 @@
-"""Correlated transfers from trees: the garbling room's `ot_extension` on arrays, with the same bytes.
+"""Correlated transfers from trees: the garbling room's `ot_extension` and its check on arrays, with the same bytes.
 
 A stream is AES in counter mode. The cipher of each leaf is kept with the key, as setting it up costs more than a
-short stream. Transfers are made in spans, so that beyond the labels themselves, and for the evaluator as many bytes of
-columns until it needs its labels, or for the garbler if it works ahead of the message, memory does not depend on their
-number: 2 MiB of streams and columns.
+short stream. Streams are folded in spans, in 2 MiB of buffers, into columns: 16 bytes for a transfer, each column in
+one piece, as the hash of the check takes it. Labels are made from columns, and are as many bytes.
 
-Spec: CAPC-OT-001, CAPC-OT-003 to CAPC-OT-007.
+Spec: CAPC-OT-001, CAPC-OT-003 to CAPC-OT-010.
 """
 
 from __future__ import annotations
@@ -18,16 +17,23 @@ import numpy as np
 
 from capc.foundation.encoding import LABEL_BITS, require_length
 from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError
-from capc.foundation.primitives import BufferPermutation
-from capc.two_party.garbling import ot_extension
-from capc.two_party.garbling.ggm_tree import LEAVES, TREE_BITS
-from capc.two_party.garbling.ot_messages import OT_ROWS, OtExtension
+from capc.foundation.primitives import BufferPermutation, linear_hashes
+from capc.foundation.single_use import require_alive
+from capc.two_party.garbling.transfers import extension_check, ot_extension
+from capc.two_party.garbling.transfers.ggm_tree import LEAVES, TREE_BITS
+from capc.two_party.garbling.transfers.ot_messages import (
+    OT_ROWS,
+    CheckedExtension,
+    ExtensionCheck,
+    OtExtension,
+    checked_transfers,
+)
 from capc.two_party.vectorised.bits import transpose
-from capc.two_party.vectorised.labels import WORD, Bits, LabelBuffer, Words, to_label
+from capc.two_party.vectorised.labels import WORD, Bits, LabelBuffer, Words, to_label, to_number
 from capc.two_party.vectorised.transfers import Unstored
 
 SPAN = 1 << 16
-"""Transfers that are made together; a multiple of 128, the bits of a block."""
+"""Transfers whose streams are folded together; a multiple of 128, the bits of a block."""
 BLOCK_BITS = LABEL_BITS
 _GROUP_BLOCKS = 1 << 14
 """Blocks of streams that are folded together: 256 KiB."""
@@ -41,10 +47,12 @@ class ConnectionKey(Unstored):
 
     Args:
         streams: for each tree the ciphers of its leaves, in the order in which they are folded.
+        set_up: digest of the set-up.
     """
 
-    def __init__(self, streams: Streams) -> None:
+    def __init__(self, streams: Streams, set_up: bytes) -> None:
         self.streams = streams
+        self.set_up = set_up
         self._used: set[int] = set()
         self._taking = Lock()
 
@@ -65,7 +73,7 @@ class EvaluatorKey(ConnectionKey):
     """The evaluator's end: all leaves. Secret."""
 
     def __init__(self, key: ot_extension.EvaluatorKey) -> None:
-        super().__init__([[BufferPermutation(leaf) for leaf in leaves] for leaves in key.leaves])
+        super().__init__([[BufferPermutation(leaf) for leaf in leaves] for leaves in key.leaves], key.set_up)
 
 
 class GarblerKey(ConnectionKey):
@@ -73,78 +81,69 @@ class GarblerKey(ConnectionKey):
 
     def __init__(self, key: ot_extension.GarblerKey) -> None:
         self.delta = to_label(key.delta)
+        self.destroyed = key.destroyed
         alphas = [key.delta >> first & (LEAVES - 1) for first in range(0, LABEL_BITS, TREE_BITS)]
         ordered = [
             [leaves[place ^ alpha] for place in range(LEAVES)] for leaves, alpha in zip(key.leaves, alphas, strict=True)
         ]
-        super().__init__([[None if leaf is None else BufferPermutation(leaf) for leaf in leaves] for leaves in ordered])
+        streams = [[None if leaf is None else BufferPermutation(leaf) for leaf in leaves] for leaves in ordered]
+        super().__init__(streams, key.set_up)
         bits = [[alpha >> i & 1 for i in range(TREE_BITS)] for alpha in alphas]
         self.received: Words = np.where(np.array(bits, bool), np.uint64(2**64 - 1), np.uint64(0))[:, :, None]
         """All ones for each column that a received row is added to."""
-        self._expected: tuple[tuple[int, int], list[Words]] | None = None
+        self._expected: tuple[tuple[int, int], Words] | None = None
 
     def expect(self, nonce: int, transfers: int) -> None:
         """Makes what the next extension needs besides its message, which has not come yet."""
+        require_alive(self.destroyed)
         self.require_free(nonce)
-        self._expected = (nonce, transfers), [columns.copy() for columns in self._columns(nonce, transfers)]
+        columns = _room_of_columns(transfers)
+        for _ in _fold_into(columns, self.streams, nonce, transfers):
+            pass
+        self._expected = (nonce, transfers), columns
 
-    def take_columns(self, nonce: int, transfers: int) -> Iterable[Words]:
-        """For each span the columns of :meth:`_Folds.at`, to be overwritten; those expected, or made one by one."""
+    def take_columns(self, nonce: int, transfers: int) -> tuple[Words, Iterable[slice]]:
+        """The columns, and the words of each span as soon as they are there; those expected, or made one by one."""
         expected, self._expected = self._expected, None
         if expected is not None and expected[0] == (nonce, transfers):
-            return expected[1]
-        return self._columns(nonce, transfers)
-
-    def _columns(self, nonce: int, transfers: int) -> Iterator[Words]:
-        folds = _Folds(self.streams, nonce, transfers)
-        return (folds.at(start)[0] for start in range(0, transfers, SPAN))
+            return expected[1], _spans(transfers)
+        columns = _room_of_columns(transfers)
+        return columns, (here for here, _ in _fold_into(columns, self.streams, nonce, transfers))
 
 
 class ReceivedLabels(Unstored):
     """The labels of an extension, made from its columns when they are first asked for: the message does not wait.
 
     Args:
-        columns: for each span those of :meth:`_Folds.at`.
+        columns: of all transfers, or of more.
         transfers: how many labels.
     """
 
-    def __init__(self, columns: list[Words], transfers: int) -> None:
-        self._columns = columns
+    def __init__(self, columns: Words, transfers: int) -> None:
+        self._columns: Words | None = columns
         self._transfers = transfers
-        self._labels = _room(0)
+        self._labels = np.empty((0, 2), WORD)
 
     def all(self) -> Words:
         """All labels, of shape (transfers, 2)."""
-        if self._columns:
-            self._labels = _room(self._transfers)
-            for number, columns in enumerate(self._columns):
-                transpose(columns, self._labels[number * SPAN : (number + 1) * SPAN])
-            self._columns = []
-        return self._labels[: self._transfers]
+        if self._columns is not None:
+            self._labels = _labels(self._columns, self._transfers)
+            self._columns = None
+        return self._labels
 
 
 def extend_receive(key: EvaluatorKey, nonce: int, transfers: int) -> tuple[Bits, ReceivedLabels, bytes]:
-    """Evaluator: random bits, one byte each; their labels; the message."""
-    size = (transfers + 7) // 8
-    rows = np.empty((OT_ROWS, size), np.uint8)
-    first_row = np.empty(size, np.uint8)
-    kept = []
-    folds = _Folds(key.streams, nonce, transfers)
-    for start in range(0, transfers, SPAN):
-        columns, sums = folds.at(start)
-        kept.append(columns.copy())
-        here = slice(start // 8, min(start + SPAN + 7, size * 8) // 8)
-        packed = sums.view(np.uint8)[:, : here.stop - here.start]
-        first_row[here] = packed[0]
-        np.bitwise_xor(packed[1:], packed[0], rows[:, here])
+    """Evaluator: random bits, one byte each; their labels; the rows, without a check."""
+    rows = np.empty((OT_ROWS, (transfers + 7) // 8), np.uint8)
+    first_row, columns = _receive(key, nonce, transfers, rows)
     if transfers % 8:
         rows[:, -1] &= (1 << transfers % 8) - 1
     bits = np.unpackbits(first_row, count=transfers, bitorder="little")
-    return bits, ReceivedLabels(kept, transfers), rows.tobytes()
+    return bits, ReceivedLabels(columns, transfers), rows.tobytes()
 
 
 def extend_send(key: GarblerKey, nonce: int, transfers: int, payload: bytes) -> Words:
-    """Garbler: the zero label of each transfer.
+    """Garbler: the zero label of each transfer, from rows that nothing checks.
 
     Raises:
         InvalidPayloadError: the length is wrong, or padding bits are set (`non_canonical`).
@@ -153,21 +152,100 @@ def extend_send(key: GarblerKey, nonce: int, transfers: int, payload: bytes) -> 
     rows = np.frombuffer(payload, np.uint8).reshape(OT_ROWS, -1)
     if transfers % 8 and (rows[:, -1] >> transfers % 8).any():
         raise InvalidPayloadError(ErrorCode.NON_CANONICAL, "padding bits set")
-    labels = _room(transfers)
-    for number, columns in enumerate(key.take_columns(nonce, transfers)):
-        start = number * SPAN
-        added = np.zeros((len(key.streams), columns.shape[1]), WORD)
-        sent = rows[:, start // 8 : (start + SPAN) // 8]
+    return _labels(_send(key, nonce, transfers, rows), transfers)
+
+
+def receive_checked(key: EvaluatorKey, nonce: int, transfers: int) -> tuple[Bits, ReceivedLabels, bytes]:
+    """The garbling room's :func:`extension_check.receive_checked` on arrays: bits, one byte each; labels; payload."""
+    made = checked_transfers(transfers)
+    split = OtExtension.byte_length(made)
+    # The check goes behind the rows, in their own buffer.
+    payload = np.empty(split + ExtensionCheck.byte_length(), np.uint8)
+    rows = payload[:split]
+    first_row, columns = _receive(key, nonce, made, rows.reshape(OT_ROWS, -1))
+    challenge = extension_check.challenge(key.set_up, nonce, rows.data)
+    hashed_bits, *hashed = linear_hashes(challenge, [first_row.data, *_pieces(columns)])
+    payload[split:] = np.frombuffer(extension_check.answer(hashed_bits, hashed).to_bytes(), np.uint8)
+    bits = np.unpackbits(first_row, count=transfers, bitorder="little")
+    return bits, ReceivedLabels(columns, transfers), payload.tobytes()
+
+
+def send_checked(key: GarblerKey, nonce: int, transfers: int, payload: bytes) -> Words:
+    """The garbling room's :func:`extension_check.send_checked`, on arrays; raises as it does, or as parsing."""
+    require_alive(key.destroyed)
+    require_length(payload, CheckedExtension.byte_length(transfers), "OT extension")
+    made = checked_transfers(transfers)
+    split = OtExtension.byte_length(made)
+    rows = np.frombuffer(payload, np.uint8, split)
+    columns = _send(key, nonce, made, rows.reshape(OT_ROWS, -1))
+    hashed = linear_hashes(extension_check.challenge(key.set_up, nonce, rows.data), _pieces(columns))
+    check = ExtensionCheck.from_bytes(payload[split:])
+    extension_check.require_consistent(key.destroyed, to_number(key.delta), hashed, check)
+    return _labels(columns, transfers)
+
+
+def _receive(key: EvaluatorKey, nonce: int, transfers: int, rows: Bits) -> tuple[Bits, Words]:
+    """The random bits, packed, and the columns; fills the rows, of shape (31, bytes), padding bits included."""
+    first_row = np.empty(rows.shape[1], np.uint8)
+    columns = _room_of_columns(transfers)
+    for here, sums in _fold_into(columns, key.streams, nonce, transfers):
+        place = slice(8 * here.start, min(8 * here.stop, len(first_row)))
+        packed = sums.view(np.uint8)[:, : place.stop - place.start]
+        first_row[place] = packed[0]
+        np.bitwise_xor(packed[1:], packed[0], rows[:, place])
+    return first_row, columns
+
+
+def _send(key: GarblerKey, nonce: int, transfers: int, rows: Bits) -> Words:
+    """The garbler's columns, received rows added."""
+    columns, spans = key.take_columns(nonce, transfers)
+    for here in spans:
+        added = np.zeros((len(key.streams), here.stop - here.start), WORD)
+        sent = rows[:, 8 * here.start : 8 * here.stop]
         added.view(np.uint8)[1:, : sent.shape[1]] = sent
-        by_tree = columns.reshape(len(key.streams), TREE_BITS, -1)
+        by_tree = _by_tree(columns[:, here])
         by_tree ^= added[:, None, :] & key.received
-        transpose(columns, labels[start : start + SPAN])
+    return columns
+
+
+def _labels(columns: Words, transfers: int) -> Words:
+    """The labels of the first transfers; columns may be overwritten."""
+    words = _words(transfers)
+    labels = np.empty((64 * words, 2), WORD)
+    transpose(columns[:, :words], labels)
     return labels[:transfers]
 
 
-def _room(transfers: int) -> Words:
-    """Room for labels, in whole blocks."""
-    return np.empty(((transfers + BLOCK_BITS - 1) // BLOCK_BITS * BLOCK_BITS, 2), WORD)
+def _pieces(columns: Words) -> list[memoryview]:
+    """The bytes of each column."""
+    return [column.data for column in columns.view(np.uint8)]
+
+
+def _words(transfers: int) -> int:
+    """Of 64 bits, in whole blocks."""
+    return 2 * -(-transfers // BLOCK_BITS)
+
+
+def _room_of_columns(transfers: int) -> Words:
+    return np.empty((LABEL_BITS, _words(transfers)), WORD)
+
+
+def _by_tree(columns: Words) -> Words:
+    """The same columns, of shape (32, 4, words)."""
+    return columns.reshape(LABEL_BITS // TREE_BITS, TREE_BITS, -1, copy=False)
+
+
+def _spans(transfers: int) -> list[slice]:
+    """The words of each span."""
+    words, most = _words(transfers), _words(SPAN)
+    return [slice(start, min(start + most, words)) for start in range(0, words, most)]
+
+
+def _fold_into(columns: Words, streams: Streams, nonce: int, transfers: int) -> Iterator[tuple[slice, Words]]:
+    """Fills the columns span by span; for each its words, and the sums of :meth:`_Folds.fill`."""
+    folds = _Folds(streams, nonce, transfers)
+    for here in _spans(transfers):
+        yield here, folds.fill(here, columns[:, here])
 
 
 class _Folds:
@@ -175,36 +253,33 @@ class _Folds:
 
     def __init__(self, streams: Streams, nonce: int, transfers: int) -> None:
         self._streams = streams
-        self._transfers = transfers
-        blocks = (min(transfers, SPAN) + BLOCK_BITS - 1) // BLOCK_BITS
+        blocks = _words(min(transfers, SPAN)) // 2
         self._counters = LabelBuffer(blocks)
         self._counters.labels(0, blocks)[:, 1] = nonce
         self._group = max(1, min(len(streams), _GROUP_BLOCKS // (LEAVES * max(blocks, 1))))
         self._leaves = LabelBuffer(self._group * LEAVES * blocks)
-        self._columns = np.empty((LABEL_BITS, 2 * blocks), WORD)
         self._sums = np.empty((len(streams), 2 * blocks), WORD)
 
-    def at(self, start: int) -> tuple[Words, Words]:
+    def fill(self, here: slice, columns: Words) -> Words:
         """Column 4j + i, the XOR of the streams of tree j at places whose bit i is set; and the XOR of all, per tree.
 
         Each fold of the upper half onto the lower leaves the bits below to do: 26 XORs per tree and not 43.
 
         Args:
-            start: the first transfer, a multiple of the span.
+            here: the words of a span.
+            columns: of this span, of shape (128, words); filled.
 
         Returns:
-            columns of shape (128, words), sums of shape (32, words): views that the next call overwrites.
+            sums of shape (32, words): a view that the next call overwrites.
         """
-        blocks = (min(self._transfers - start, SPAN) + BLOCK_BITS - 1) // BLOCK_BITS
-        first = start // BLOCK_BITS
+        first, blocks = here.start // 2, columns.shape[1] // 2
         self._counters.labels(0, blocks)[:, 0] = np.arange(first, first + blocks)
         source = self._counters.source(0, blocks)
-        columns, sums = self._columns[:, : 2 * blocks], self._sums[:, : 2 * blocks]
-        by_tree = columns.reshape(len(self._streams), TREE_BITS, -1, copy=False)
-        for first in range(0, len(self._streams), self._group):
-            here = slice(first, first + self._group)
-            self._fold(self._streams[here], source, blocks, by_tree[here], sums[here])
-        return columns, sums
+        sums, by_tree = self._sums[:, : 2 * blocks], _by_tree(columns)
+        for start in range(0, len(self._streams), self._group):
+            trees = slice(start, start + self._group)
+            self._fold(self._streams[trees], source, blocks, by_tree[trees], sums[trees])
+        return sums
 
     def _fold(self, trees: Streams, source: memoryview, blocks: int, columns: Words, sums: Words) -> None:
         """Some trees: their leaves' streams side by side, then the folds."""

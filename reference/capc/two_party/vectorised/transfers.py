@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Generic, NoReturn, Protocol, SupportsIndex, TypeVar
 
 from capc.foundation.errors import InputError
+from capc.foundation.single_use import SpentMark, require_alive
 from capc.two_party.transfers import Transfers
 from capc.two_party.vectorised.labels import Bits, Words, set_lowest_bits
 
@@ -91,9 +92,9 @@ class GarblerEnd(Unstored):
 End = TypeVar("End", EvaluatorEnd, GarblerEnd)
 
 
-def cut(end: End, nonce: int, counts: Sequence[int]) -> list[Transfers[End]]:
-    """Consecutive parts for batches at ``nonce``, ``nonce + 1``, and so on."""
-    stash = TransferStash(end, sum(counts), nonce, len(counts))
+def cut(end: End, nonce: int, counts: Sequence[int], destroyed: SpentMark) -> list[Transfers[End]]:
+    """Consecutive parts for batches at ``nonce``, ``nonce + 1``, and so on; ``destroyed`` as of a stash."""
+    stash = TransferStash(end, sum(counts), nonce, len(counts), destroyed)
     return [stash.take(count) for count in counts]
 
 
@@ -105,12 +106,14 @@ class TransferStash(Unstored, Generic[End]):
         count: how many.
         nonce: of the first batch.
         batches: how many batches may take from it: the nonces from ``nonce`` on are theirs.
+        destroyed: taken by a failed check of the garbler's key; never taken at the evaluator.
     """
 
-    def __init__(self, end: End, count: int, nonce: int, batches: int) -> None:
+    def __init__(self, end: End, count: int, nonce: int, batches: int, destroyed: SpentMark) -> None:
         self._end: End = end
         self._count = count
         self._taken = 0
+        self._destroyed = destroyed
         self._taking = Lock()
         self._nonce = nonce
         self._end_nonce = nonce + batches
@@ -125,7 +128,9 @@ class TransferStash(Unstored, Generic[End]):
 
         Raises:
             InputError: fewer are left, or as many batches as were planned have taken theirs.
+            StateReuseError: the key was destroyed.
         """
+        require_alive(self._destroyed)
         # Two threads never take the same ones.
         with self._taking:
             if count > self.left or self._nonce == self._end_nonce:
@@ -134,7 +139,7 @@ class TransferStash(Unstored, Generic[End]):
                     f"{self._end_nonce - self._nonce} more batches: make a new one in time"
                 )
             span = slice(self._taken, self._taken + count)
-            transfers = Transfers(self._nonce, count, self._end.part(span))
+            transfers = Transfers(self._nonce, count, self._end.part(span), destroyed=self._destroyed)
             self._taken += count
             self._nonce += 1
             return transfers

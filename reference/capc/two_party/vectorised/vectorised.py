@@ -8,7 +8,7 @@ Memory: 17 bytes per transfer of a batch, which a caller bounds by making severa
 use, what :mod:`capc.two_party.vectorised.programs` says.
 
 Nothing of a connection survives a restart: keys and the states between messages cannot be stored.
-Spec: CAPC-GC-001 to CAPC-GC-009, CAPC-OT-001 to CAPC-OT-007.
+Spec: CAPC-GC-001 to CAPC-GC-009, CAPC-OT-001 to CAPC-OT-010.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ import numpy as np
 from capc.foundation.aes_ctr import KEY_BYTES
 from capc.foundation.encoding import require_length
 from capc.foundation.randomness import RandomSource
+from capc.foundation.single_use import SpentMark
 from capc.two_party.circuits.builder import Circuit
-from capc.two_party.garbling.base_ot import BaseOtSender, ChosenSeeds
 from capc.two_party.garbling.readable import GarbledScheme, grow_leaves, take_leaves
+from capc.two_party.garbling.transfers.base_ot import BaseOtSender, ChosenSeeds
+from capc.two_party.garbling.transfers.ot_messages import checked_transfers
 from capc.two_party.interface import (
     Evaluation,
     EvaluatorChoice,
@@ -87,6 +89,10 @@ class VectorisedTwoParty(GarbledScheme):
         """The readable scheme's key with its ciphers set up; it cannot be copied or stored."""
         return GarblerKey(take_leaves(state, trees))
 
+    def destruction(self, key: GarblerKey) -> SpentMark:
+        """The key's own mark, which the readable key shares."""
+        return key.destroyed
+
     def extend_evaluator(
         self, key: EvaluatorKey, nonce: int, counts: Sequence[int]
     ) -> tuple[list[Transfers[EvaluatorEnd]], bytes]:
@@ -96,7 +102,7 @@ class VectorisedTwoParty(GarbledScheme):
             InputError: a nonce comes again.
         """
         end, payload = self._receive(key, nonce, len(counts), sum(counts))
-        return cut(end, nonce, counts), payload
+        return cut(end, nonce, counts, SpentMark()), payload
 
     def expect_transfers(self, key: GarblerKey, nonce: int, counts: Sequence[int]) -> None:
         """Folds the streams of the extension: half of the garbler's work for it, and 16 bytes per transfer.
@@ -104,13 +110,13 @@ class VectorisedTwoParty(GarbledScheme):
         Raises:
             InputError: a nonce comes again.
         """
-        key.expect(nonce, sum(counts))
+        key.expect(nonce, checked_transfers(sum(counts)))
 
     def extend_garbler(
         self, key: GarblerKey, nonce: int, counts: Sequence[int], payload: bytes
     ) -> list[Transfers[GarblerEnd]]:
         """The same, by the garbler."""
-        return cut(self._send(key, nonce, len(counts), sum(counts), payload), nonce, counts)
+        return cut(self._send(key, nonce, len(counts), sum(counts), payload), nonce, counts, key.destroyed)
 
     def stash_evaluator(
         self, key: EvaluatorKey, nonce: int, count: int, batches: int
@@ -123,13 +129,14 @@ class VectorisedTwoParty(GarbledScheme):
         end, payload = self._receive(key, nonce, batches, count)
         # Ahead of their use.
         end.source.all()
-        return TransferStash(end, count, nonce, batches), payload
+        return TransferStash(end, count, nonce, batches, SpentMark()), payload
 
     def stash_garbler(
         self, key: GarblerKey, nonce: int, count: int, batches: int, payload: bytes
     ) -> TransferStash[GarblerEnd]:
         """The same, by the garbler."""
-        return TransferStash(self._send(key, nonce, batches, count, payload), count, nonce, batches)
+        end = self._send(key, nonce, batches, count, payload)
+        return TransferStash(end, count, nonce, batches, key.destroyed)
 
     def choose(
         self, transfers: Transfers[EvaluatorEnd], circuit: Circuit, inputs: Inputs
@@ -193,7 +200,8 @@ class VectorisedTwoParty(GarbledScheme):
         batch = _accept(transfers, circuit, instances, bits, source, None)
         stream = GarbledStream(garble_batch(self._garblers, batch, self.chunk_of(batch.circuit), self._tally))
         payload = stream.payload(self.offline_length(circuit, instances))
-        return OfflineGarbling(circuit, instances, stream.output, _LabelSource(batch.delta, batch.label_seed)), payload
+        secret = _LabelSource(batch.delta, batch.label_seed)
+        return OfflineGarbling(circuit, instances, stream.output, secret, destroyed=transfers.destroyed), payload
 
     def check_offline(self, chosen: EvaluatorChoice[ChosenEnd], payload: bytes) -> None:
         """As the readable scheme; tables can hold anything, so only outputs are looked at."""
@@ -231,13 +239,13 @@ class VectorisedTwoParty(GarbledScheme):
     @staticmethod
     def _receive(key: EvaluatorKey, nonce: int, batches: int, count: int) -> tuple[EvaluatorEnd, bytes]:
         key.take_nonces(nonce, batches)
-        bits, labels, payload = extension.extend_receive(key, nonce, count)
+        bits, labels, payload = extension.receive_checked(key, nonce, count)
         return EvaluatorEnd(bits, labels), payload
 
     @staticmethod
     def _send(key: GarblerKey, nonce: int, batches: int, count: int, payload: bytes) -> GarblerEnd:
         key.require_free(nonce, batches)
-        labels = extension.extend_send(key, nonce, count, payload)
+        labels = extension.send_checked(key, nonce, count, payload)
         key.take_nonces(nonce, batches)
         return GarblerEnd(key.delta, labels)
 

@@ -117,7 +117,7 @@ class VectorisedVote(RoundLengths):
         entrants = _entrants(shape, shares)
         transfers.spend()
         own = _Garbler(transfers.secret, key, _no_labels(), np.empty(0, np.uint8), entrants, _no_signs(shape))
-        return GarblerRound(shape, 0, transfers.nonce, own)
+        return GarblerRound(shape, 0, transfers.nonce, own, destroyed=transfers.destroyed)
 
     def garble(self, state: _Answering, payload: bytes, source: RandomSource) -> tuple[_Answering, bytes]:
         """As the readable vote."""

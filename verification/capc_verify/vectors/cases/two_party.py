@@ -9,6 +9,10 @@ from capc.two_party.circuits.builder import Circuit
 from capc.two_party.circuits.builder import evaluate as evaluate_in_clear
 from capc.two_party.garbling.hash_keys import KEY_ROWS
 from capc.two_party.garbling.payload import chunk_instances
+from capc.two_party.garbling.transfers.extension_check import answer, challenge, set_up_digest
+from capc.two_party.garbling.transfers.ot_extension import transpose
+from capc.two_party.garbling.transfers.ot_messages import checked_transfers
+from capc.two_party.garbling.transfers.universal_hash import column_hashes
 from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
 from capc_verify.vectors.cases.common import expect_equal, invalid_points
 from capc_verify.vectors.operation import SENDER, Fault
@@ -20,7 +24,12 @@ from capc_verify.vectors.values import Edited
 _BASE = ("CAPC-OT-002",)
 _EXTENSION = ("CAPC-OT-004",)
 _HALF_GATES = ("CAPC-GC-002",)
+_TREE_CHECK = ["CAPC-OT-008", "CAPC-ROLE-020"]
+_CHECK = ["CAPC-OT-009", "CAPC-ROLE-020"]
+_INCONSISTENT = ["Inconsistent"]
 _LENGTH = Fault("malformed_length", SENDER)
+_REFUSED = Fault("inconsistent_transfers", SENDER)
+_DESTROYED = Fault.of_caller("state_reused")
 _CONTEXT = b"context of a pair"
 
 
@@ -57,16 +66,133 @@ def oblivious_transfer() -> FileBuilder:
         snapshot=True,
     )
     trees = honest.run(
-        "grow_trees", seed=honest.seed(), label=b"trees", states=["pairs"], leaves=["evaluator"], snapshot=True
+        "grow_checked",
+        context=_CONTEXT,
+        offer=offer,
+        choice=chosen["choice"],
+        seed=honest.seed(),
+        label=b"trees",
+        states=["pairs"],
+        leaves=["evaluator"],
+        snapshot=True,
     )["trees"]
-    honest.run("grow_all_but_one", trees=trees, states=["seeds"], leaves=["garbler"], snapshot=True)
+    honest.run("take_checked", trees=trees, states=["seeds"], leaves=["garbler"], snapshot=True)
     _refused_points(group, honest, offer, chosen["choice"])
+    _trees(group, honest, trees, split_labels(chosen["delta"])[0])
+    _extensions(group, honest, chosen["delta"])
+    _hashes(group)
+    set_up = set_up_digest(_CONTEXT, offer + chosen["choice"], trees)
+    _checked(group, honest, chosen["delta"], set_up)
+    return file
+
+
+def _trees(group: GroupBuilder, honest: TestBuilder, trees: bytes, delta: int) -> None:
+    """Wrong lengths; wrong sums and checks, each of which destroys the chosen seeds; and a sum that Delta ignores."""
+    fields: dict[str, Any] = {"states": ["seeds"], "leaves": ["garbler"]}
     for flag, edit in (("Short", {"truncate": 1}), ("Long", {"append": "00"})):
         test = group.test(f"trees_{flag.lower()}", "One byte.", ["CAPC-WIRE-003"], [flag], after=(honest, 4))
-        fields: dict[str, Any] = {"states": ["seeds"], "leaves": ["garbler"], "fault": _LENGTH}
-        test.run("grow_all_but_one", trees=Edited(trees, edit), **fields)
-    _extensions(group, honest, chosen["delta"])
-    return file
+        test.run("take_checked", trees=Edited(trees, edit), fault=_LENGTH, **fields)
+    # The root's pair of tree 5 is base OT 23; its sum under the seed of Delta's bit is the one that is used.
+    used = 16 * (2 * 20 + (delta >> 23 & 1))
+    for name, at in (
+        ("sum", used),
+        ("last_sum", 16 * (2 * 127 + (delta >> 124 & 1))),
+        ("total", 4096 + 64 * 5),
+        ("digest", 4096 + 64 * 5 + 32),
+        ("last_digest", 6143),
+    ):
+        test = group.test(
+            f"trees_wrong_{name}",
+            "One bit; the right trees come too late.",
+            _TREE_CHECK,
+            _INCONSISTENT,
+            after=(honest, 4),
+        )
+        test.run("take_checked", trees=_flipped(trees, at), fault=_REFUSED, **fields)
+        test.run("take_checked", trees=trees, fault=_DESTROYED, **fields)
+    test = group.test(
+        "trees_wrong_sum_of_the_other_bit",
+        "A wrong sum that this Delta does not use: taken. The evaluator has guessed one bit of Delta.",
+        _TREE_CHECK,
+        after=(honest, 4),
+    )
+    test.run("take_checked", trees=_flipped(trees, used ^ 16), **fields)
+
+
+def _hashes(group: GroupBuilder) -> None:
+    test = group.test("column_hashes", "GHASH without the block of lengths: of 1, 2 and 5 blocks.", _CHECK)
+    key = test.draw("key", 16)
+    for blocks in (1, 2, 5):
+        columns = [bytes(16 * blocks), *(test.draw(f"{blocks}/{n}", 16 * blocks) for n in range(2))]
+        test.run("hash_columns", key=key, columns=columns)
+
+
+def _checked(group: GroupBuilder, honest: TestBuilder, delta: bytes, set_up: bytes) -> None:
+    """Extensions with their check: right ones, and every kind of wrong one, each of which destroys the key."""
+    offset, payload = split_labels(delta)[0], b""
+    for transfers, position in ((1, 0), (128, 1), (129, 1 << 32)):
+        test = group.test(
+            f"checked_extension_{transfers}",
+            "Rows of whole blocks and one that is sacrificed, h(x), the digest; both parties' labels.",
+            [*_CHECK, "CAPC-OT-001"],
+            after=(honest, 5),
+        )
+        fields: dict[str, Any] = {"position": position, "transfers": transfers}
+        received = test.run("receive_checked", states=["evaluator"], **fields)
+        payload = received["payload"] if transfers == 128 else payload
+        sent = test.run("send_checked", payload=received["payload"], states=["garbler"], **fields)
+        pairs = zip(split_labels(sent["zero_labels"]), received["bits"], strict=True)
+        labels = [zero ^ (offset if bit else 0) for zero, bit in pairs]
+        expect_equal(split_labels(received["labels"]), labels, test.name)
+    fields = {"transfers": 128, "states": ["garbler"]}
+    for flag, edit in (("Short", {"truncate": 1}), ("Long", {"append": "00"})):
+        test = group.test(f"checked_{flag.lower()}", "One byte.", ["CAPC-WIRE-003"], [flag], after=(honest, 5))
+        test.run("send_checked", position=1, payload=Edited(payload, edit), fault=_LENGTH, **fields)
+    size = 32
+    for name, at in (
+        ("first_row", 0),
+        ("last_row", 31 * size - 17),
+        ("sacrificed_block", 7 * size + 16),
+        ("hash_of_bits", 31 * size),
+        ("digest", 31 * size + 16),
+        ("last_byte", 31 * size + 47),
+    ):
+        test = group.test(
+            f"checked_wrong_{name}",
+            "One bit; the right message comes too late.",
+            _CHECK,
+            _INCONSISTENT,
+            after=(honest, 5),
+        )
+        test.run("send_checked", position=1, payload=_flipped(payload, at), fault=_REFUSED, **fields)
+        test.run("send_checked", position=1, payload=payload, fault=_DESTROYED, **fields)
+    test = group.test("checked_wrong_position", "Of another position.", _CHECK, _INCONSISTENT, after=(honest, 5))
+    test.run("send_checked", position=2, payload=payload, fault=_REFUSED, **fields)
+    _guesses(group, honest, offset, set_up)
+
+
+def _guesses(group: GroupBuilder, honest: TestBuilder, offset: int, set_up: bytes) -> None:
+    """A cheat that flips a bit of row 9 and answers the check for a guess of 4 bits of Delta."""
+    made, right = checked_transfers(128), offset >> 36 & 15
+    for name, guess, fault in (("right", right, None), ("wrong", right ^ 1, _REFUSED)):
+        comment = f"Bit 0 of row 9 is wrong, and the check is made for a {name} guess of bits 36 to 39 of Delta."
+        test = group.test(f"checked_{name}_guess", comment, _CHECK, _INCONSISTENT if fault else [], after=(honest, 5))
+        played = test.run("extend_receive", position=3, transfers=made, states=["evaluator"])
+        wrong = bytearray(played["rows"])
+        wrong[8 * made // 8] ^= 1
+        rows = bytes(wrong)
+        labels = split_labels(played["labels"])
+        labels[0] ^= guess << 36
+        columns = [
+            column.to_bytes(made // 8, "little") for column in (from_bits(played["bits"]), *transpose(labels, 128))
+        ]
+        hashed_bits, *hashed = column_hashes(challenge(set_up, 3, rows), columns)
+        payload = rows + answer(hashed_bits, hashed).to_bytes()
+        test.run("send_checked", position=3, transfers=128, payload=payload, states=["garbler"], fault=fault)
+
+
+def _flipped(payload: bytes, at: int) -> Edited:
+    return Edited(payload, {"at": at, "replace": bytes([payload[at] ^ 1]).hex()})
 
 
 def _refused_points(group: GroupBuilder, honest: TestBuilder, offer: bytes, choice: bytes) -> None:

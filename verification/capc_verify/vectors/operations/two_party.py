@@ -10,11 +10,19 @@ from capc.foundation.encoding import LABEL_BYTES
 from capc.foundation.primitives import Permutation
 from capc.foundation.randomness import XofSource
 from capc.two_party.circuits.builder import Circuit
-from capc.two_party.garbling import base_ot, ggm_tree, half_gates, ot_extension
+from capc.two_party.garbling import half_gates
 from capc.two_party.garbling.hash_keys import HashKeys
-from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer, OtExtension, OtTrees
 from capc.two_party.garbling.output_sharing import share_by_evaluator, share_by_garbler
 from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.garbling.transfers import base_ot, extension_check, ot_extension, tree_check
+from capc.two_party.garbling.transfers.ot_messages import (
+    BaseOtChoice,
+    BaseOtOffer,
+    CheckedExtension,
+    OtExtension,
+    OtTrees,
+)
+from capc.two_party.garbling.transfers.universal_hash import column_hashes
 from capc.two_party.transfers import Transfers
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.circuits import CIRCUIT_FIELDS, circuit_from
@@ -43,16 +51,19 @@ def _finish(call: Call) -> Result:
 
 
 def _grow(call: Call) -> Result:
-    leaves, trees = ggm_tree.grow(call.states[0], XofSource(call["seed"], call["label"]))
-    shown = {"leaves_sha256": _digest(leaves)}
-    return Result({"trees": trees.to_bytes()}, (ot_extension.EvaluatorKey(leaves),), shown)
+    said = call["offer"] + call["choice"]
+    source = XofSource(call["seed"], call["label"])
+    key, trees = tree_check.grow_checked(call.states[0], call["context"], said, source)
+    return Result({"trees": trees.to_bytes()}, (key,), _shown(key))
 
 
-def _grow_all_but_one(call: Call) -> Result:
-    chosen: base_ot.ChosenSeeds = call.states[0]
-    leaves = ggm_tree.grow_all_but_one(chosen.delta, chosen.seeds, OtTrees.from_bytes(call["trees"]))
-    key = ot_extension.GarblerKey(chosen.delta, leaves)
-    return Result({}, (key,), {"leaves_sha256": _digest(leaves)})
+def _take(call: Call) -> Result:
+    key = tree_check.take_checked(call.states[0], OtTrees.from_bytes(call["trees"]))
+    return Result({}, (key,), _shown(key))
+
+
+def _shown(key: ot_extension.EvaluatorKey | ot_extension.GarblerKey) -> dict[str, bytes]:
+    return {"leaves_sha256": _digest(key.leaves), "set_up": key.set_up}
 
 
 def _digest(trees: Sequence[Sequence[bytes | None]]) -> bytes:
@@ -71,6 +82,26 @@ def _send(call: Call) -> Result:
     return Result({"zero_labels": join_labels(ot_extension.extend_send(call.states[0], call["position"], message))})
 
 
+def _receive_checked(call: Call) -> Result:
+    key: ot_extension.EvaluatorKey = call.states[0]
+    bits, labels, message = extension_check.receive_checked(key, call["position"], call["transfers"])
+    shown = [bits >> transfer & 1 for transfer in range(call["transfers"])]
+    used = extension_check.challenge(key.set_up, call["position"], message.extension.to_bytes())
+    return Result(
+        {"payload": message.to_bytes(), "bits": shown, "labels": join_labels(labels)}, (), {"challenge": used}
+    )
+
+
+def _send_checked(call: Call) -> Result:
+    message = CheckedExtension.from_bytes(call["payload"], call["transfers"])
+    zeros = extension_check.send_checked(call.states[0], call["position"], call["transfers"], message)
+    return Result({"zero_labels": join_labels(zeros)})
+
+
+def _hash_columns(call: Call) -> Result:
+    return Result({"hashes": column_hashes(call["key"], call["columns"])})
+
+
 TRANSFERS = GroupType(
     "ObliviousTransfer",
     named(
@@ -83,8 +114,28 @@ TRANSFERS = GroupType(
             {"delta": DATA, "seeds_sha256": DATA},
         ),
         Operation("base_ot_finish", _finish, {"choice": DATA, "context": DATA}, {}, {"seeds_sha256": DATA}),
-        Operation("grow_trees", _grow, {"seed": DATA, "label": DATA}, {"trees": DATA}, {"leaves_sha256": DATA}),
-        Operation("grow_all_but_one", _grow_all_but_one, {"trees": DATA}, {}, {"leaves_sha256": DATA}),
+        Operation(
+            "grow_checked",
+            _grow,
+            {"context": DATA, "offer": DATA, "choice": DATA, "seed": DATA, "label": DATA},
+            {"trees": DATA},
+            {"leaves_sha256": DATA, "set_up": DATA},
+        ),
+        Operation("take_checked", _take, {"trees": DATA}, {}, {"leaves_sha256": DATA, "set_up": DATA}),
+        Operation("hash_columns", _hash_columns, {"key": DATA, "columns": many(DATA)}, {"hashes": many(DATA)}),
+        Operation(
+            "receive_checked",
+            _receive_checked,
+            {"position": INTEGER, "transfers": COUNT},
+            {"payload": DATA, "bits": BITS, "labels": DATA},
+            {"challenge": DATA},
+        ),
+        Operation(
+            "send_checked",
+            _send_checked,
+            {"position": INTEGER, "payload": DATA, "transfers": COUNT},
+            {"zero_labels": DATA},
+        ),
         Operation(
             "extend_receive",
             _receive,
@@ -101,7 +152,8 @@ TRANSFERS = GroupType(
     receives={
         "base_ot_choose": _LENGTHS | {"InvalidPoint"},
         "base_ot_finish": _LENGTHS | {"InvalidPoint"},
-        "grow_all_but_one": _LENGTHS,
+        "take_checked": _LENGTHS | {"Inconsistent"},
+        "send_checked": _LENGTHS | {"Inconsistent"},
         "extend_send": _LENGTHS | {"Padding"},
     },
 )

@@ -50,7 +50,23 @@ _FORGED = _Kind(
     "CAPC-GC-005",
     lambda message: (_START, bytes([message[_START] ^ 2])),
 )
+
+
+def _inconsistent(requirement: str, place: Callable[[bytes], int]) -> _Kind:
+    def edit(message: bytes) -> tuple[int, bytes]:
+        at = place(message)
+        return at, bytes([message[at] ^ 1])
+
+    return _Kind("inconsistent", "inconsistent_transfers", "Inconsistent", requirement, edit)
+
+
+_TREES = _inconsistent("CAPC-OT-008", lambda message: len(message) - 1)
+_ROWS = _inconsistent("CAPC-OT-009", lambda _: _START)
 _OF_STEP: Mapping[str, tuple[_Kind, ...]] = {
+    "answering_party_finish_setup": (_TREES,),
+    "privacy_guardian_finish_setup": (_TREES,),
+    "answering_party_take_transfers": (_ROWS,),
+    "privacy_guardian_release": (_ROWS,),
     "answering_party_evaluate_layer": (_HANDLE,),
     "answering_party_prepare_layer": (_HANDLE,),
     "querying_party_choose_labels": (_HANDLE,),
@@ -64,7 +80,6 @@ _OF_STEP: Mapping[str, tuple[_Kind, ...]] = {
     "privacy_guardian_read_answered": (_FORGED,),
 }
 _ENDS_IN_BITS = {
-    "answering_party_take_transfers",
     "answering_party_garble_layer",
     "answering_party_garble_round",
     "privacy_guardian_release",
@@ -91,5 +106,6 @@ def payload_faults(op: str, key: str, message: bytes, *, padded: bool) -> Iterat
             yield MessageFault(name, "invalid_point", "InvalidPoint", "CAPC-WIRE-005", edited)
     if padded and op in _ENDS_IN_BITS:
         yield _PADDING.of(message)
-    for kind in _OF_STEP.get(op, ()):
+    # The HE public key, which comes with the trees, is checked for its length and range only.
+    for kind in () if key == "he_public_key" else _OF_STEP.get(op, ()):
         yield kind.of(message)

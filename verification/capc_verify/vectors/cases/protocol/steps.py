@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from capc.foundation.encoding import LABEL_BITS
+from capc.foundation.errors import ErrorCode
 from capc.foundation.parties import QUERYING_PARTY, ROLE_CODES, Party
 from capc.foundation.primitives import base_multiply, random_scalar
 from capc.foundation.randomness import XofSource
@@ -31,7 +32,8 @@ _HEADER_LINES = [
     "encrypted input and every result W x + addend mod 2^l is appended; a message is the index, 8 bytes, and the",
     "HE public key is empty. HE ciphertexts depend on a library's randomness; they are tested in he.json.",
     "Everything else is real. A step's seed is expanded under the labels of section 03.",
-    "`prelude` performs the first operations of another test of the group. An error leaves all states as they were.",
+    "`prelude` performs the first operations of another test of the group. An error leaves all states as they were,",
+    "but `inconsistent_transfers`, which ends the session of who received them: `state_reused` from then on.",
 ]
 _OUTPUTS = ("CAPC-REL-007", "CAPC-REL-001", "CAPC-WIRE-001", "CAPC-WIRE-008")
 _VARIANTS = {
@@ -189,7 +191,15 @@ class _Play:
         """A message with a fault, which its sender is blamed for."""
         requirements = [fault.requirement, "CAPC-ERR-001", "CAPC-ERR-002"]
         wanted = Fault.of_peer(fault.code, _sender(fault.message.base))
-        self.case(f"{step.op}_{name}", "One fault in one message.", requirements, fault.flag, step, wanted, **changed)
+        if fault.code != ErrorCode.INCONSISTENT_TRANSFERS:
+            self.case(
+                f"{step.op}_{name}", "One fault in one message.", requirements, fault.flag, step, wanted, **changed
+            )
+            return
+        comment = "One fault in one message; the honest one comes too late."
+        requirements.append("CAPC-ROLE-020")
+        test = self.case(f"{step.op}_{name}", comment, requirements, fault.flag, step, wanted, **changed)
+        _again(test, step, Fault.of_caller("state_reused"))
 
     def _recovery(self, step: Performed, fault: Fault, changed: dict[str, Any]) -> None:
         comment = "A message without a header is refused; then the honest one is accepted, with the same result."

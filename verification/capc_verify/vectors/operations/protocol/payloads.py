@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from capc.steps.messages import MaskKey, VoteShares
-from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer, OtExtension, OtTrees
 from capc.two_party.garbling.payload import GarbledCircuits
+from capc.two_party.garbling.transfers.ot_messages import BaseOtChoice, BaseOtOffer, CheckedExtension, OtTrees
 from capc.two_party.interface import OutputLabels
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.circuits import CIRCUIT, circuit_from
@@ -15,9 +15,16 @@ _LENGTHS = frozenset({"Short", "Long"})
 _POINT_FAULTS = _LENGTHS | {"InvalidPoint"}
 
 
+def _decode_trees(call: Call) -> Result:
+    message = OtTrees.from_bytes(call["payload"])
+    checks = [{"total": check.total, "digest": check.digest} for check in message.checks]
+    return Result({"sums": list(message.sums), "checks": checks})
+
+
 def _decode_extension(call: Call) -> Result:
-    message = OtExtension.from_bytes(call["payload"], call["transfers"])
-    return Result({"rows": list(message.rows), "payload": message.to_bytes()})
+    message = CheckedExtension.from_bytes(call["payload"], call["transfers"])
+    check = {"bits": message.check.bits, "digest": message.check.digest}
+    return Result({"rows": list(message.extension.rows), "check": check, "payload": message.to_bytes()})
 
 
 def _decode_circuits(call: Call) -> Result:
@@ -66,15 +73,15 @@ PAYLOADS = GroupType(
         ),
         Operation(
             "decode_ot_trees",
-            lambda call: Result({"sums": list(OtTrees.from_bytes(call["payload"]).sums)}),
+            _decode_trees,
             {"payload": DATA},
-            {"sums": many(DATA)},
+            {"sums": many(DATA), "checks": many(record({"total": DATA, "digest": DATA}))},
         ),
         Operation(
             "decode_ot_extension",
             _decode_extension,
             {"payload": DATA, "transfers": COUNT},
-            {"rows": INTEGERS, "payload": DATA},
+            {"rows": INTEGERS, "check": record({"bits": DATA, "digest": DATA}), "payload": DATA},
         ),
         Operation(
             "decode_garbled_circuits",
@@ -104,7 +111,7 @@ PAYLOADS = GroupType(
         "decode_base_ot_offer": _POINT_FAULTS,
         "decode_base_ot_choice": _POINT_FAULTS,
         "decode_ot_trees": _LENGTHS,
-        "decode_ot_extension": _LENGTHS | {"Padding"},
+        "decode_ot_extension": _LENGTHS,
         "decode_garbled_circuits": _LENGTHS | {"Padding", "OutOfRange"},
         "decode_vote_shares": _LENGTHS | {"OutOfRange"},
         "decode_answered_label": _LENGTHS | {"ForgedLabel"},

@@ -362,11 +362,11 @@ STEPS = named(
 REUSE = {"StateReuse", "Recovery"}
 SETUP_RECEIVES = {
     "answering_party_answer_setup": MESSAGE_FAULTS | REUSE | {"InvalidPoint", "Missing"},
-    "answering_party_finish_setup": MESSAGE_FAULTS | REUSE,
+    "answering_party_finish_setup": MESSAGE_FAULTS | REUSE | {"Inconsistent"},
     "querying_party_finish_setup": MESSAGE_FAULTS | REUSE | {"InvalidPoint", "Missing"},
     "privacy_guardian_answer_setup": MESSAGE_FAULTS | {"InvalidPoint", "Missing"},
-    "privacy_guardian_finish_setup": MESSAGE_FAULTS | REUSE,
-    "answering_party_take_transfers": MESSAGE_FAULTS | REUSE | {"Padding"},
+    "privacy_guardian_finish_setup": MESSAGE_FAULTS | REUSE | {"Inconsistent"},
+    "answering_party_take_transfers": MESSAGE_FAULTS | REUSE | {"Inconsistent"},
     "answering_party_evaluate_layer": MESSAGE_FAULTS | REUSE | {"OutOfRange"},
     "querying_party_choose_labels": MESSAGE_FAULTS | REUSE | {"OutOfRange"},
     "answering_party_garble_layer": MESSAGE_FAULTS | REUSE | {"Padding"},
@@ -374,11 +374,11 @@ SETUP_RECEIVES = {
     "privacy_guardian_aggregate": MESSAGE_FAULTS | REUSE | {"OutOfRange", "Missing"},
 }
 RELEASE_RECEIVES = {
-    "privacy_guardian_release": MESSAGE_FAULTS | REUSE | {"Padding", "ForeignReceipt"},
+    "privacy_guardian_release": MESSAGE_FAULTS | REUSE | {"Padding", "Inconsistent", "ForeignReceipt"},
     "querying_party_finish_release": MESSAGE_FAULTS | REUSE | {"Padding"},
 }
 REALISED_RECEIVES = {
-    "privacy_guardian_release": MESSAGE_FAULTS | REUSE | {"ForeignReceipt"},
+    "privacy_guardian_release": MESSAGE_FAULTS | REUSE | {"Inconsistent", "ForeignReceipt"},
     "querying_party_finish_release": MESSAGE_FAULTS | REUSE | {"Padding"},
     "privacy_guardian_read_answered": MESSAGE_FAULTS | REUSE | {"ForgedLabel"},
 }

@@ -4,6 +4,8 @@ For transfer i the garbler has a zero label q_i, the evaluator a random bit x_i 
 They are made before the inputs are known. An input bit b is then transferred by sending d = b XOR x: the zero label
 becomes q XOR d Delta, and t is the label of b.
 
+What is here checks nothing: :mod:`.extension_check` does, towards an evaluator that sends other rows than its own.
+
 Source: Roy, "SoftSpokenOT" (CRYPTO 2022), the semi-honest protocol over subfields of 16 elements; derandomisation,
 Beaver 1995. Spec: CAPC-OT-001, CAPC-OT-003 to CAPC-OT-007.
 """
@@ -11,21 +13,25 @@ Beaver 1995. Spec: CAPC-OT-001, CAPC-OT-003 to CAPC-OT-007.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from capc.foundation.aes_ctr import stream_bits
-from capc.foundation.encoding import LABEL_BITS
-from capc.two_party.garbling.ggm_tree import LEAVES, TREE_BITS
-from capc.two_party.garbling.ot_messages import OtExtension
-
-TREES = LABEL_BITS // TREE_BITS
+from capc.foundation.single_use import SpentMark
+from capc.two_party.garbling.transfers.ggm_tree import LEAVES, TREE_BITS
+from capc.two_party.garbling.transfers.ot_messages import OtExtension
 
 
 @dataclass(frozen=True, repr=False)
 class EvaluatorKey:
-    """The evaluator's end: the 16 leaves of each of 32 trees. Secret."""
+    """The evaluator's end: the 16 leaves of each of 32 trees. Secret.
+
+    Attributes:
+        leaves: of each tree.
+        set_up: digest of the set-up, 32 bytes, the same at both ends; the challenge of every check is bound to it.
+    """
 
     leaves: tuple[tuple[bytes, ...], ...]
+    set_up: bytes
 
     def __repr__(self) -> str:
         return "<EvaluatorKey>"
@@ -33,10 +39,19 @@ class EvaluatorKey:
 
 @dataclass(frozen=True, repr=False)
 class GarblerKey:
-    """The garbler's end: Delta, and all leaves but alpha_j, bits 4j to 4j + 3 of Delta, of each tree. Secret."""
+    """The garbler's end: Delta, and all leaves but alpha_j, bits 4j to 4j + 3 of Delta, of each tree. Secret.
+
+    Attributes:
+        delta: the offset.
+        leaves: of each tree.
+        set_up: as of the evaluator.
+        destroyed: taken when a check failed. All copies of the key share it, and no copy makes transfers after that.
+    """
 
     delta: int
     leaves: tuple[tuple[bytes | None, ...], ...]
+    set_up: bytes
+    destroyed: SpentMark = field(default_factory=SpentMark, kw_only=True, compare=False)
 
     def __repr__(self) -> str:
         return "<GarblerKey>"

@@ -4,8 +4,10 @@ The evaluator expands a random root into a binary tree; four transfers give the 
 all nodes on the side where its path does not go. It computes every leaf but that of its own path alpha, whose bits are
 its choice bits. The evaluator does not learn alpha.
 
+Nodes at the lowest level are hashed before they are used: :mod:`.tree_check`.
+
 Source: Goldreich, Goldwasser, Micali 1986; the transfer of all but one leaf, as in Roy, "SoftSpokenOT" (CRYPTO 2022),
-section 5, semi-honest. Spec: CAPC-OT-006.
+section 5. Spec: CAPC-OT-006.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from collections.abc import Sequence
 
 from capc.foundation.aes_ctr import KEY_BYTES, counter_blocks
 from capc.foundation.randomness import RandomSource, Seed
-from capc.two_party.garbling.ot_messages import OtTrees
 
 TREE_BITS = 4
 """k of SoftSpokenOT: base transfers per tree. Larger trees send less and compute more; 4 costs 4 bytes a transfer."""
@@ -22,8 +23,11 @@ LEAVES = 1 << TREE_BITS
 _NODE_STREAM = 0
 
 
-def grow(pairs: Sequence[tuple[Seed, Seed]], source: RandomSource) -> tuple[tuple[tuple[bytes, ...], ...], OtTrees]:
-    """Evaluator: the leaves of every tree, and what lets the garbler find all but one of each.
+Sums = tuple[bytes, ...]
+
+
+def grow(pairs: Sequence[tuple[Seed, Seed]], source: RandomSource) -> tuple[tuple[tuple[bytes, ...], ...], Sums]:
+    """Evaluator: the lowest nodes of every tree, and sums that let the garbler find all but one of each.
 
     For tree j and level t (0 at the root) let S_b be the XOR of the level's nodes that are b-children. Sent are
     S_1 under the seed that choice bit 0 gives, and S_0 under that of choice bit 1.
@@ -41,11 +45,11 @@ def grow(pairs: Sequence[tuple[Seed, Seed]], source: RandomSource) -> tuple[tupl
             sums.append(_xor(_sum(nodes[1::2]), zero_seed[:KEY_BYTES]))
             sums.append(_xor(_sum(nodes[0::2]), one_seed[:KEY_BYTES]))
         trees.append(tuple(nodes))
-    return tuple(trees), OtTrees(tuple(sums))
+    return tuple(trees), tuple(sums)
 
 
-def grow_all_but_one(delta: int, seeds: Sequence[Seed], message: OtTrees) -> tuple[tuple[bytes | None, ...], ...]:
-    """Garbler: the leaves of every tree, None at alpha_j, which is bits 4j to 4j + 3 of Delta."""
+def grow_all_but_one(delta: int, seeds: Sequence[Seed], sums: Sums) -> tuple[tuple[bytes | None, ...], ...]:
+    """Garbler: the lowest nodes of every tree, None at alpha_j, which is bits 4j to 4j + 3 of Delta."""
     trees: list[tuple[bytes | None, ...]] = []
     for first in range(0, len(seeds), TREE_BITS):
         nodes: list[bytes | None] = [None]
@@ -55,7 +59,7 @@ def grow_all_but_one(delta: int, seeds: Sequence[Seed], message: OtTrees) -> tup
             bit = delta >> pair & 1
             nodes = [child for node in nodes for child in (_children(node) if node else (None, None))]
             sibling = 2 * path + 1 - bit
-            sent = message.sums[2 * (first + level) + bit]
+            sent = sums[2 * (first + level) + bit]
             others = [node for node in nodes[1 - bit :: 2] if node is not None]
             nodes[sibling] = _sum([*others, _xor(sent, seeds[pair][:KEY_BYTES])])
             path = 2 * path + bit

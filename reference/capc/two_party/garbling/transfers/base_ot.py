@@ -1,7 +1,7 @@
 """128 base oblivious transfers on Curve25519: the evaluator has pairs of seeds, the garbler one seed of each pair.
 
-Which one is the garbler's choice: bit j of its offset Delta for pair j. `capc.two_party.garbling.ot_extension` makes
-any number of transfers of labels from them.
+Which one is the garbler's choice: bit j of its offset Delta for pair j. :mod:`.ot_extension` makes any number of
+transfers of labels from them.
 
 Source: Naor and Pinkas 2001 in the form of Chou and Orlandi 2015, semi-honest. Spec: CAPC-OT-002.
 """
@@ -9,13 +9,14 @@ Source: Naor and Pinkas 2001 in the form of Chou and Orlandi 2015, semi-honest. 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from capc.foundation import primitives
 from capc.foundation.encoding import LABEL_BITS
 from capc.foundation.primitives import Point, Scalar
 from capc.foundation.randomness import RandomSource, Seed
-from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer
+from capc.foundation.single_use import SpentMark
+from capc.two_party.garbling.transfers.ot_messages import BaseOtChoice, BaseOtOffer
 from capc_spec.registry import TAGS
 
 
@@ -35,10 +36,20 @@ class ChosenSeeds:
     """The garbler's end: Delta, and for each of its bits the seed it chose. Secret: all of it.
 
     Delta's lowest bit is 1, so that the two labels of a wire differ in their lowest bit (point and permute).
+
+    Attributes:
+        delta: the offset.
+        seeds: one of each pair.
+        context: of the connection.
+        said: what was sent so far: offer and choice.
+        destroyed: taken when a check failed, of trees or of an extension of a key that they gave; none follows.
     """
 
     delta: int
     seeds: tuple[Seed, ...]
+    context: bytes
+    said: bytes
+    destroyed: SpentMark = field(default_factory=SpentMark, kw_only=True, compare=False)
 
     def __repr__(self) -> str:
         return "<ChosenSeeds>"
@@ -71,7 +82,8 @@ def base_ot_choose(offer: BaseOtOffer, context: bytes, source: RandomSource) -> 
         points.append(point)
         shared = primitives.multiply(scalar, offer.point)
         seeds.append(_derive_seed(context, position, offer.point, point, shared))
-    return ChosenSeeds(delta, tuple(seeds)), BaseOtChoice(tuple(points))
+    choice = BaseOtChoice(tuple(points))
+    return ChosenSeeds(delta, tuple(seeds), context, offer.to_bytes() + choice.to_bytes()), choice
 
 
 def base_ot_finish(sender: BaseOtSender, choice: BaseOtChoice, context: bytes) -> tuple[tuple[Seed, Seed], ...]:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from capc.foundation.aes_ctr import counter_blocks
 from capc.foundation.randomness import Seed, XofSource
-from capc.two_party.garbling import ggm_tree
-from capc.two_party.garbling import ot_extension as ot
-from capc.two_party.garbling.base_ot import base_ot_choose, base_ot_finish, base_ot_offer
+from capc.two_party.garbling.transfers import ggm_tree
+from capc.two_party.garbling.transfers import ot_extension as ot
+from capc.two_party.garbling.transfers.base_ot import base_ot_choose, base_ot_finish, base_ot_offer
 from support.computations import readable_keys
 from support.oracles import aes_block
 
@@ -43,7 +43,7 @@ def test_trees_by_hand() -> None:
     sender, offer = base_ot_offer(XofSource(seed, b"offer"))
     _, choice = base_ot_choose(offer, b"", XofSource(seed, b"choice"))
     pairs = base_ot_finish(sender, choice, b"")
-    leaves, message = ggm_tree.grow(pairs, XofSource(seed, b"trees"))
+    nodes_of_trees, sums = ggm_tree.grow(pairs, XofSource(seed, b"trees"))
     roots = XofSource(seed, b"trees").read(16 * 32)
     for tree in range(32):
         nodes = [roots[16 * tree : 16 * tree + 16]]
@@ -53,8 +53,8 @@ def test_trees_by_hand() -> None:
                 total = np.frombuffer(pairs[4 * tree + 3 - level][bit][:16], np.uint8)
                 for node in nodes[1 - bit :: 2]:
                     total = total ^ np.frombuffer(node, np.uint8)
-                assert message.sums[8 * tree + 2 * level + bit] == total.tobytes()
-        assert leaves[tree] == tuple(nodes)
+                assert sums[8 * tree + 2 * level + bit] == total.tobytes()
+        assert nodes_of_trees[tree] == tuple(nodes)
 
 
 @pytest.mark.slow

@@ -8,8 +8,8 @@ from functools import lru_cache
 import pytest
 
 from capc.foundation.randomness import Seed, XofSource
-from capc.two_party.garbling import base_ot as ot
-from capc.two_party.garbling.ot_messages import BaseOtChoice, BaseOtOffer
+from capc.two_party.garbling.transfers import base_ot as ot
+from capc.two_party.garbling.transfers.ot_messages import BaseOtChoice, BaseOtOffer
 from support import oracles
 
 CONTEXT = b"a context"

@@ -1,0 +1,1 @@
+"""Faults in oblivious transfer, and the tests that must notice them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -154,6 +155,29 @@ def test_a_whole_query_equals_the_ideal_functionality(mode: str, data: st.DataOb
     answered = told[1].get("answered", [1]) == [1]
     assert (told[1]["label"][0] if answered else None) == ideal.querying_party
     assert told[0].get("answered") == (None if ideal.privacy_guardian[1] is None else [int(ideal.privacy_guardian[1])])
+
+
+@pytest.mark.req("CAPC-MPC-001", "CAPC-ARG-015")
+@pytest.mark.parametrize("target", sorted(DOMAINS))
+@pytest.mark.parametrize("program", ["label_release", "multi_label_release"])
+def test_a_release_compares_any_two_words(program: str, target: str) -> None:
+    """Sums of shares anywhere in the ring, each with all shares of one party: as in the reference."""
+    width = 3
+    cases: list[Case] = [
+        {
+            (0, "noised_shares"): [(number - share) % (1 << width) for number, share in zip(noisy, own, strict=True)],
+            (1, "vote_shares"): own,
+        }
+        for noisy in product(range(1 << width), repeat=2)
+        for own in ([0, 0], [7, 4], [1, 6])
+    ]
+    if program == "label_release":
+        step = steps.label_release(2, width, len(cases), "plain")
+    else:
+        step = steps.multi_label_release(2, width, -2, len(cases))
+    pads = {party: XofSource(Seed(bytes(32)), b"test/pads/%d" % party) for party in range(step.parties)}
+    complete_cases = complete(step, DOMAINS[target], cases, pads)
+    assert emulate_step(step, complete_cases, target).learnt == expected(step, complete_cases)
 
 
 def one_case(step: Step, case: Case, target: str) -> list[dict[str, list[int]]]:

@@ -57,7 +57,7 @@ def calls() -> Calls:
 def test_a_program_equals_the_reference_for_all_admitted_inputs(name: str) -> None:
     """In terms of the library's operations: the next test shows what these do."""
     shown, rested_on = proved(name)
-    assert len({proved.what for proved in shown}) >= 3
+    assert len({proved.what for proved in shown}) >= 2
     assert rested_on
 
 
@@ -76,8 +76,8 @@ SMALL = {"argmax": argmax(3, 6, 3), "realised": label_release(3, 6, "realised")}
 FAULTS_OF_PROGRAMS = {
     "the tie goes to the higher index": (
         "argmax",
-        "right_wins = domain.less(left, right, width)",
-        "right_wins = domain.invert(domain.less(right, left, width))",
+        "right_wins = less(left, right, width)",
+        "right_wins = domain.invert(less(right, left, width))",
     ),
     "the winner of a match is the loser": (
         "argmax",
@@ -87,9 +87,8 @@ FAULTS_OF_PROGRAMS = {
     "an entrant is left out": ("argmax", "winners.append(entrants[-1])", "winners.append(winners[-1])"),
     "the threshold is missed by one": (
         "realised",
-        "domain.invert(\n            domain.is_negative("
-        "domain.subtract(maximum(domain, votes, width), limit, width), width)\n        )",
-        "domain.is_negative(domain.subtract(limit, maximum(domain, votes, width), width), width)",
+        "domain.invert(domain.less_any(largest, limit, width))",
+        "domain.less_any(limit, largest, width)",
     ),
     "the label is told without an answer": ("realised", "label = domain.mask(answered, label)", "pass"),
     "the guardian is told the label": (
@@ -100,7 +99,7 @@ FAULTS_OF_PROGRAMS = {
     "the maximum is opened": (
         "realised",
         "label = domain.mask(answered, label)",
-        'domain.open_to(receiver, "maximum", maximum(domain, votes, width), width)',
+        'domain.open_to(receiver, "maximum", largest, width)',
     ),
 }
 
@@ -116,6 +115,16 @@ def test_a_fault_in_the_programs_text_is_found(fault: str, tmp_path: Path) -> No
 
 FAULTS_OF_THE_LIBRARY = {
     "ring: compares one bit too low": ("ring", "left.less_than(right, width - 1)", "left.less_than(right, width - 2)"),
+    "ring: the sign of the right side decides": (
+        "ring",
+        "return difference_sign + differ * (left_sign - difference_sign)",
+        "return difference_sign + differ * (right_sign - difference_sign)",
+    ),
+    "ring: signs are not looked at": (
+        "ring",
+        "return difference_sign + differ * (left_sign - difference_sign)",
+        "return difference_sign",
+    ),
     "ring: opens without reduction": (
         "ring",
         "(word * 2 ** (self.ring_bits - width)).reveal_to(player)",
@@ -153,9 +162,9 @@ FAULTS_OF_THE_LIBRARY = {
 @pytest.mark.parametrize("fault", FAULTS_OF_THE_LIBRARY)
 def test_a_fault_in_the_librarys_text_is_found(fault: str, tmp_path: Path) -> None:
     target, old, new = FAULTS_OF_THE_LIBRARY[fault]
-    _, calls = prove_program(*SMALL["argmax"])
+    calls = [call for claim in SMALL.values() for call in prove_program(*claim)[1].values()]
     with pytest.raises(NotProvedError):
-        prove_library(target, list(calls.values()), folder=broken(tmp_path, old, new))
+        prove_library(target, calls, folder=broken(tmp_path, old, new))
 
 
 @pytest.mark.req("CAPC-MPC-032", kind="proof")

@@ -296,17 +296,16 @@ class Parameters:
             num_answering: K, the number of answering parties.
 
         Raises:
-            ParameterError: w is too small for K, sigma and the threshold; the message names the w needed.
+            ParameterError: w is too small for K and the noise; the message names the w needed.
         """
         unit = 1 << self.widths.grid_bits
         release = self.release
-        # Differences of two noised counts are compared by their sign: each must stay below 2^(w-2).
-        needed = (num_answering * unit + self.noise_bound(release.sigma)).bit_length() + 2
-        if release.threshold is not None and release.threshold_sigma is not None:
+        noise = self.noise_bound(release.sigma)
+        if release.threshold_sigma is not None:
             draws = 2 if release.charge is Charge.REALISED else 1
-            spread = int((num_answering + release.threshold) * unit)
-            spread += draws * self.noise_bound(release.threshold_sigma)
-            needed = max(needed, spread.bit_length() + 1)
+            noise = max(noise, draws * self.noise_bound(release.threshold_sigma))
+        # Comparisons are right for all words; no word may wrap, and a threshold above K votes is refused.
+        needed = (num_answering * unit + noise).bit_length() + 1
         _require(
             self.widths.vote_bits >= needed,
             "vote_bits",

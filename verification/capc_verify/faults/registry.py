@@ -83,6 +83,11 @@ FAULTS: dict[str, Fault] = {
         None,
         ("tests/protocol/test_equals_ideal.py::test_tied_votes_go_to_the_lowest_class",),
     ),
+    "wrapped_comparison": Fault(
+        arithmetic.wrapped_comparison,
+        None,
+        ("tests/two_party/circuits/test_release.py::test_release_for_all_counts_and_shares[2-3]",),
+    ),
     "last_class_by_comparisons": Fault(
         arithmetic.last_class_by_comparisons,
         None,

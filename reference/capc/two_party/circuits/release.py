@@ -1,11 +1,15 @@
-"""Step 3: the noisy argmax over the votes, with or without the confidence threshold."""
+"""Step 3: the noisy argmax over the votes, with or without the confidence threshold.
+
+A word is the number that it stands for in two's complement, and every comparison is right for all words. So, whatever
+a party adds to its share, the label is that of the largest word, the lowest index on ties, and nothing else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
 
-from capc.two_party.circuits.arithmetic import add, less_than, mask_with
+from capc.two_party.circuits.arithmetic import add, less_than_any, mask_with
 from capc.two_party.circuits.builder import ZERO, Builder, Circuit, Wire
 from capc.two_party.circuits.tournament import argmax_flags, maximum
 
@@ -17,13 +21,13 @@ def release_circuit(num_classes: int, vote_bits: int) -> Circuit:
     Garbler's inputs: C words, its share of the votes plus the noise. Evaluator's inputs: C words, its share.
     Outputs, to the evaluator: ceil(log2 C) bits of the label, least significant first.
 
-    Cost: C (w-1) to reconstruct, (C-1)(w-1) + (C-2) w + C-2 for the tournament; the label is free.
-    Depth: n (w+1) - 2 for n = ceil(log2 C).
-    Precondition: |votes + noise| < 2^(w-2).
+    Cost: C (w-1) to reconstruct, (2C-3) w + C-2 for the tournament; the label is free.
+    Depth: n (w+2) - 2 for n = ceil(log2 C).
+    Precondition: none.
     """
     builder = Builder(vote_bits, num_classes, num_classes)
     noisy = _reconstruct(builder, num_classes, first_word=0)
-    label = _label_bits(builder, argmax_flags(builder, noisy))
+    label = _label_bits(builder, argmax_flags(builder, noisy, full_range=True))
     return builder.build(f"release_C{num_classes}_w{vote_bits}", label)
 
 
@@ -35,9 +39,9 @@ def confident_release_circuit(num_classes: int, vote_bits: int, *, evaluator_noi
     Evaluator's inputs: C words (its share of the votes) and, with ``evaluator_noise`` (realised charging), one
     word -tau' of its own threshold noise. Outputs, to the evaluator: the answered bit, then the label's bits.
 
-    Cost beyond plain GNMax: C (w-1) + (C-1)(2w-1) + (w-1) + ceil(log2 C), and w-1 more with ``evaluator_noise``.
-    Depth: (n+1) w for n = ceil(log2 C).
-    Precondition: |votes| and |votes + noise| < 2^(w-2), and |max(votes) - T + tau + tau'| < 2^(w-1).
+    Cost beyond plain GNMax: C (w-1) + (C-1) 2w + w + ceil(log2 C), and w-1 more with ``evaluator_noise``.
+    Depth: see the tests.
+    Precondition: none; T - tau - tau' is a word as any.
     """
     evaluator_words = num_classes + (1 if evaluator_noise else 0)
     builder = Builder(vote_bits, 2 * num_classes + 1, evaluator_words)
@@ -46,8 +50,8 @@ def confident_release_circuit(num_classes: int, vote_bits: int, *, evaluator_noi
     limit = builder.garbler_word(2 * num_classes)
     if evaluator_noise:
         limit = add(builder, limit, builder.evaluator_word(num_classes))
-    answered = builder.invert(less_than(builder, maximum(builder, votes), limit))
-    label = mask_with(builder, answered, _label_bits(builder, argmax_flags(builder, noisy)))
+    answered = builder.invert(less_than_any(builder, maximum(builder, votes, full_range=True), limit))
+    label = mask_with(builder, answered, _label_bits(builder, argmax_flags(builder, noisy, full_range=True)))
     name = f"confident_release_C{num_classes}_w{vote_bits}_{'realised' if evaluator_noise else 'worst_case'}"
     return builder.build(name, [answered, *label])
 

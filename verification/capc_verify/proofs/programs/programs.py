@@ -69,7 +69,7 @@ def argmax(num_classes: int, logit_bits: int, vote_bits: int) -> tuple[str, tupl
 def label_release(num_classes: int, width: int, mode: str) -> tuple[str, tuple[object, ...], Maker]:
     """Step 3: label = argmax(votes + noise), and with a threshold the answered bit max(votes) >= limit.
 
-    Under |votes + noise| < 2^(w-2), |votes| < 2^(w-2) and |max(votes) - limit| < 2^(w-1), with limit = T - tau - tau'.
+    For all words, with limit = T - tau - tau'.
     """
     arguments = (num_classes, width, 1, mode)
     threshold = mode != "plain"
@@ -81,7 +81,8 @@ def label_release(num_classes: int, width: int, mode: str) -> tuple[str, tuple[o
         votes = _sums(guardian[:num_classes], evaluated, width) if threshold else []
         noisy = _sums(guardian[num_classes if threshold else 0 :][:num_classes], evaluated, width)
         label = z3.Sum(*(z3.If(lowest_maximum(noisy, c), c, 0) for c in range(num_classes)))
-        assumptions = _below(noisy, width - 2) + _below(votes, width - 2)
+        # General terms stand for numbers of w bits.
+        assumptions = [_is_word(number, width) for number in (*noisy, *votes)]
         expected = [(QUERYING_PARTY, "label", label_bits, label)]
         if threshold:
             limit = guardian[2 * num_classes].number
@@ -90,7 +91,6 @@ def label_release(num_classes: int, width: int, mode: str) -> tuple[str, tuple[o
             most = votes[0]
             for count in votes[1:]:
                 most = z3.If(count > most, count, most)
-            assumptions.append(_within(most - limit, width - 1))
             answered = z3.If(most >= limit, 1, 0)
             told = [FIRST] if mode == "realised" else []
             expected = [(party, "answered", 1, answered) for party in [QUERYING_PARTY, *told]]
@@ -165,6 +165,10 @@ def _residue(word: Word) -> z3.ArithRef:
 
 def _within(number: z3.ArithRef, bits: int) -> z3.BoolRef:
     return z3.And(-(2**bits) < number, number < 2**bits)
+
+
+def _is_word(number: z3.ArithRef, width: int) -> z3.BoolRef:
+    return z3.And(-(2 ** (width - 1)) <= number, number < 2 ** (width - 1))
 
 
 def _below(numbers: Sequence[z3.ArithRef], bits: int) -> list[z3.BoolRef]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from capc.foundation import ring
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.common import expect_equal
 from capc_verify.vectors.operation import Fault
@@ -189,8 +190,8 @@ def _differences(values: Sequence[int]) -> list[int]:
     return [values[c] - values[d] for c in range(len(values)) for d in range(c + 1, len(values))]
 
 
-def _release_cases(classes: int) -> list[tuple[str, list[int], list[int], list[str]]]:
-    rest = [0] * (classes - 2)
+def _release_cases(classes: int, width: int) -> list[tuple[str, list[int], list[int], list[str]]]:
+    rest, half = [0] * (classes - 2), 1 << width - 1
     return [
         ("no_noise", [2, 0, *rest], [0] * classes, []),
         ("tie", [1, 1, *rest], [0] * classes, ["Tie"]),
@@ -198,6 +199,8 @@ def _release_cases(classes: int) -> list[tuple[str, list[int], list[int], list[s
         ("noise_moves_label", [1, 0, *rest], [-1, 1, *rest], []),
         ("all_noisy_negative", [1, 1, *rest], [-9 - c for c in range(classes)], ["Extreme"]),
         ("last_wins", [*rest, 0, 3], [*rest, 2, -1], []),
+        ("ends_of_the_range", [0] * classes, [half - 1, -half, *rest], ["Extreme"]),
+        ("a_sum_that_wraps", [0] * classes, [half, -half + 1, *[-half] * len(rest)], ["Extreme"]),
     ]
 
 
@@ -205,11 +208,11 @@ def _release(file: FileBuilder, classes: int, width: int, grid: int) -> None:
     group = file.group(CIRCUITS, **circuit_name(Family.RELEASE, num_classes=classes, vote_bits=width))
     name, modulus = f"release_c{classes}_w{width}", 1 << width
     _describe(group, name)
-    for case, votes, noise, flags in _release_cases(classes):
+    for case, votes, noise, flags in _release_cases(classes, width):
         label = f"{name}_{case}"
         meaning = {"votes": _texts(votes), "noise": _texts(noise)}
         theirs = file.source.elements(f"{label}/evaluator", classes, width)
-        noisy = [(v << grid) + n for v, n in zip(votes, noise, strict=True)]
+        noisy = [ring.signed(((v << grid) + n) % modulus, width) for v, n in zip(votes, noise, strict=True)]
         mine = [(v - e) % modulus for v, e in zip(noisy, theirs, strict=True)]
         found = group.case(
             "circuit_evaluate",

@@ -248,7 +248,7 @@ class Place:
 WHEN: dict[str, Callable[[Place], bool]] = {
     "with BFV": lambda place: place.notes.encrypted,
     "in realised mode": lambda place: place.notes.session.parameters.release.charge is Charge.REALISED,
-    "with a threshold": lambda place: place.notes.session.parameters.release.threshold is not None,
+    "with draws of the check": lambda place: place.notes.session.parameters.release.threshold_sigma is not None,
     "but for the vote": lambda place: place.stage.activation is not Activation.VOTE,
     "but in the last round": lambda place: not place.last_round(),
 }

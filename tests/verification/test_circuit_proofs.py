@@ -16,7 +16,7 @@ from capc.session.parameters import ParameterSet
 from capc.two_party.circuits import arithmetic, tournament
 from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.builder import Builder, Circuit, Gate, Operation, Wire, evaluate
-from capc.two_party.circuits.release import confident_release_circuit, release_circuit
+from capc.two_party.circuits.release import confident_release_circuit, release_circuit, single_draw_release_circuit
 from capc.two_party.circuits.relu import relu_circuit
 from capc_verify.proofs.circuits import gates, prove, solver
 from capc_verify.proofs.circuits.algebra import Algebra, Integers
@@ -27,6 +27,7 @@ from capc_verify.proofs.circuits.claims import (
     confident_release_claim,
     release_claim,
     relu_claim,
+    single_draw_release_claim,
     vote_claim,
     vote_low_depth_claim,
 )
@@ -63,6 +64,7 @@ SMALL: dict[str, Callable[[int, int], Claim]] = {
     "vote_low_depth": lambda size, width: vote_low_depth_claim(size, width, 4),
     "relu": lambda size, width: relu_claim(width, 1, size),
     "release": release_claim,
+    "single_draw": single_draw_release_claim,
     "worst_case": lambda size, width: confident_release_claim(size, width, evaluator_noise=False),
     "realised": lambda size, width: confident_release_claim(size, width, evaluator_noise=True),
 }
@@ -109,12 +111,13 @@ BUILDERS: dict[str, Callable[[], Circuit]] = {
     "vote_low_depth": lambda: vote_circuit_low_depth.__wrapped__(SIZE, WIDTH, 4),
     "relu": lambda: relu_circuit.__wrapped__(WIDTH, 1, SIZE),
     "release": lambda: release_circuit.__wrapped__(SIZE, WIDTH),
+    "single_draw": lambda: single_draw_release_circuit.__wrapped__(SIZE, WIDTH),
     "worst_case": lambda: confident_release_circuit.__wrapped__(SIZE, WIDTH, evaluator_noise=False),
     "realised": lambda: confident_release_circuit.__wrapped__(SIZE, WIDTH, evaluator_noise=True),
 }
 
 
-RELEASES = ("release", "worst_case", "realised")
+RELEASES = ("release", "single_draw", "worst_case", "realised")
 """Without a precondition: every word of either party is admitted."""
 
 
@@ -135,8 +138,10 @@ def expected_outputs(name: str, mine: Sequence[int], theirs: Sequence[int]) -> l
         return [int(c == logits.index(max(logits))) for c in range(SIZE)]
     if name == "release":
         return ring.to_bits(values.index(max(values)), 2)
-    noisy = shared(SIZE)
-    limit = ring.signed((mine[-1] + (theirs[-1] if name == "realised" else 0)) % (1 << WIDTH), WIDTH)
+    limit = ring.signed(mine[-1], WIDTH)
+    noisy = values if name == "single_draw" else shared(SIZE)
+    if name == "realised":
+        values = [ring.signed((mine[c] + theirs[SIZE + c]) % (1 << WIDTH), WIDTH) for c in range(SIZE)]
     answered = max(values) >= limit
     return [int(answered), *ring.to_bits(noisy.index(max(noisy)) if answered else 0, 2)]
 
@@ -160,7 +165,7 @@ def at_most_any(builder: Builder, left: Sequence[Wire], right: Sequence[Wire]) -
     return builder.invert(arithmetic.less_than_any(builder, right, left))
 
 
-@pytest.mark.parametrize("name", ["vote", "release", "worst_case", "realised"])
+@pytest.mark.parametrize("name", ["vote", *RELEASES])
 def test_swapped_ties_have_a_counterexample(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tournament, "less_than", at_most)
     monkeypatch.setattr(tournament, "less_than_any", at_most_any)

@@ -16,6 +16,7 @@ from capc.foundation.cleartext import one_hot_argmax
 from capc.session.parameters import ParameterSet
 from capc_mpc.emulator.errors import UnknownConstructError
 from capc_mpc.emulator.run import TARGETS
+from capc_mpc.interface import steps
 from capc_verify.proofs.programs.lemmas import NotProvedError, Proved
 from capc_verify.proofs.programs.meaning import BitVectors, Integers, Meaning
 from capc_verify.proofs.programs.programs import (
@@ -33,7 +34,7 @@ CLASSES = 10
 Claim = tuple[str, tuple[object, ...], Maker]
 CLAIMS: dict[str, Claim] = {
     "argmax": argmax(CLASSES, DEFAULT.logit_bits, DEFAULT.vote_bits),
-    **{mode: label_release(CLASSES, DEFAULT.vote_bits, mode) for mode in ("plain", "worst_case", "realised")},
+    **{mode: label_release(CLASSES, DEFAULT.vote_bits, mode) for mode in steps.MODES},
 }
 
 
@@ -72,7 +73,11 @@ def test_the_widths_are_those_of_the_issue() -> None:
     assert (CLASSES, DEFAULT.logit_bits) == (10, 37)
 
 
-SMALL = {"argmax": argmax(3, 6, 3), "realised": label_release(3, 6, "realised")}
+SMALL = {
+    "argmax": argmax(3, 6, 3),
+    "single_draw": label_release(3, 6, "single_draw"),
+    "realised": label_release(3, 6, "realised"),
+}
 FAULTS_OF_PROGRAMS = {
     "the tie goes to the higher index": (
         "argmax",
@@ -87,9 +92,15 @@ FAULTS_OF_PROGRAMS = {
     "an entrant is left out": ("argmax", "winners.append(entrants[-1])", "winners.append(winners[-1])"),
     "the threshold is missed by one": (
         "realised",
-        "domain.invert(domain.less_any(largest, limit, width))",
-        "domain.less_any(limit, largest, width)",
+        "domain.invert(_all(domain, [domain.less_any(word, limit, width) for word in checked or [largest]]))",
+        "_all(domain, [domain.less_any(limit, word, width) for word in checked or [largest]])",
     ),
+    "the largest count is compared, and not all": (
+        "realised",
+        "for word in checked or [largest]",
+        "for word in [largest]",
+    ),
+    "the last count is not looked at": ("single_draw", "[largest]", "[noisy[0]]"),
     "the label is told without an answer": ("realised", "label = domain.mask(answered, label)", "pass"),
     "the guardian is told the label": (
         "realised",

@@ -44,6 +44,7 @@ def recorded_steps() -> dict[str, Step]:
     return {
         "argmax": steps.argmax(10, 37, 16, BATCH),
         "label_release_plain": steps.label_release(10, 16, BATCH, "plain"),
+        "label_release_single_draw": steps.label_release(10, 16, BATCH, "single_draw"),
         "label_release_worst_case": steps.label_release(10, 16, BATCH, "worst_case"),
         "label_release_realised": steps.label_release(10, 16, BATCH, "realised"),
         "discrete_gaussian": steps.discrete_gaussian(Fraction(400), 16, BATCH, 2),
@@ -55,6 +56,11 @@ def recorded_steps() -> dict[str, Step]:
         "multi_label_vote_powerset": steps.multi_label_vote("powerset", 3, 16, 10, BATCH),
         "multi_label_release": steps.multi_label_release(3, 12, 24, BATCH),
     }
+
+
+def recorded_names() -> list[str]:
+    """Those that have a record: no machine has run the others since a release checks noised counts only."""
+    return [name for name in recorded_steps() if (folder() / f"{name}.json").is_file()]
 
 
 def recorded_cases(name: str, step: Step) -> Cases:

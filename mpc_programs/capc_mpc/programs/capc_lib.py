@@ -360,19 +360,27 @@ def subset_flags(domain, chosen):
     return flags
 
 
-def release_label(domain, votes, noisy, limit, width, receiver, told_if_answered):
-    """Opens argmax(noisy) to the receiver, with a limit only where max(votes) >= limit; words may be any.
+def release_label(domain, checked, noisy, limit, width, receiver, told_if_answered):
+    """Opens argmax(noisy) to the receiver, with a limit only where a checked word reaches it; words may be any.
 
-    The answered bit goes to the receiver and, unless it is None, to the party ``told_if_answered``.
+    Words that are checked are the noisy ones themselves, or, unless ``checked`` is None, others with draws of their
+    own. The answered bit goes to the receiver and, unless it is None, to the party ``told_if_answered``.
     """
-    flags, _ = _play(domain, noisy, domain.less_any, width)
+    flags, largest = _play(domain, noisy, domain.less_any, width)
     label_bits = (len(noisy) - 1).bit_length()
     label = domain.index_word(flags, label_bits)
     if limit is not None:
-        _, largest = _play(domain, votes, domain.less_any, width)
-        answered = domain.invert(domain.less_any(largest, limit, width))
+        answered = domain.invert(_all(domain, [domain.less_any(word, limit, width) for word in checked or [largest]]))
         label = domain.mask(answered, label)
         domain.open_to(receiver, "answered", domain.number(answered, 1), 1)
         if told_if_answered is not None:
             domain.open_to(told_if_answered, "answered", domain.number(answered, 1), 1)
     domain.open_to(receiver, "label", label, label_bits)
+
+
+def _all(domain, flags):
+    """The flag that all flags are set, in log2 n rounds."""
+    while len(flags) > 1:
+        pairs = [domain.both(first, second) for first, second in zip(flags[::2], flags[1::2])]
+        flags = pairs + flags[2 * len(pairs) :]
+    return flags[0]

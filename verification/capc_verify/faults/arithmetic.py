@@ -130,7 +130,7 @@ def no_noise() -> None:
     """The guardian adds zeros for noise."""
 
     def draw_zeros(mechanisms: ReleaseMechanisms, num_classes: int, source: RandomSource) -> ReleaseNoise:  # noqa: ARG001
-        return ReleaseNoise((0,) * num_classes, 0)
+        return ReleaseNoise((0,) * num_classes, () if mechanisms.threshold is None else (0,) * num_classes)
 
     replace_everywhere(release_noise.draw_release_noise, draw_zeros)
 

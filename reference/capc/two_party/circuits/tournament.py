@@ -34,9 +34,13 @@ def argmax_flags(builder: Builder, values: Sequence[Word], *, full_range: bool =
     Cost for C values of k bits: (C-1)(k-1) for comparisons, (C-2) k for carrying winners on, C-2 for the flags.
     """
     root, _ = _play(builder, values, keep_last_winner=False, full_range=full_range)
-    flags: list[Wire] = [ONE] * len(values)
-    _spread(builder, root, ONE, flags)
-    return flags
+    return _flags(builder, root, len(values))
+
+
+def flags_and_maximum(builder: Builder, values: Sequence[Word]) -> tuple[list[Wire], Word]:
+    """The flags, and the largest value itself, of any words. Cost: as of the flags over the full range, and k more."""
+    root, largest = _play(builder, values, keep_last_winner=True, full_range=True)
+    return _flags(builder, root, len(values)), largest
 
 
 def flags_from_results(builder: Builder, count: int, results: Sequence[Wire]) -> list[Wire]:
@@ -56,9 +60,7 @@ def flags_from_results(builder: Builder, count: int, results: Sequence[Wire]) ->
             _Node(left, right, next(remaining)) for left, right in zip(entrants[::2], entrants[1::2], strict=False)
         ]
         entrants = winners + entrants[2 * len(winners) :]
-    flags: list[Wire] = [ONE] * count
-    _spread(builder, entrants[0], ONE, flags)
-    return flags
+    return _flags(builder, entrants[0], count)
 
 
 def matches_per_round(count: int) -> list[int]:
@@ -70,9 +72,9 @@ def matches_per_round(count: int) -> list[int]:
     return matches
 
 
-def maximum(builder: Builder, values: Sequence[Word], *, full_range: bool = False) -> Word:
-    """The largest value. Cost for C values of k bits: (C-1)(2k-1) ANDs. Arguments and precondition as for the flags."""
-    return _play(builder, values, keep_last_winner=True, full_range=full_range)[1]
+def maximum(builder: Builder, values: Sequence[Word]) -> Word:
+    """The largest value. Cost for C values of k bits: (C-1)(2k-1) ANDs. Precondition as for the flags."""
+    return _play(builder, values, keep_last_winner=True, full_range=False)[1]
 
 
 def _play(
@@ -95,6 +97,12 @@ def _play(
             winners.append(entrants[-1])
         entrants = winners
     return entrants[0]
+
+
+def _flags(builder: Builder, root: _Node | int, count: int) -> list[Wire]:
+    flags: list[Wire] = [ONE] * count
+    _spread(builder, root, ONE, flags)
+    return flags
 
 
 def _spread(builder: Builder, node: _Node | int, won: Wire, flags: list[Wire]) -> None:

@@ -25,7 +25,7 @@ from support.dialect import (
 from support.mpc import needs_mp_spdz
 
 RECORDS = load(RECORDED)
-STEPS = {f"{name}-{record.protocol}": record for name in evidence.recorded_steps() for record in evidence.load(name)}
+STEPS = {f"{name}-{record.protocol}": record for name in evidence.recorded_names() for record in evidence.load(name)}
 TARGET = {Domain.RING: "ring", Domain.FIELD: "field", Domain.BOOLEAN: "binary"}
 GARBLED = ("yao", "real-bmr")
 

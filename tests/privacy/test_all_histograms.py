@@ -113,7 +113,7 @@ def test_heavy_and_repeated_votes_are_charged_enough(weights: tuple[Fraction, ..
     claim = epsilon_upper(CostUnit.MU_SQUARED, noise.cost(unit.histogram.squared), delta)
     assert worst(laws, found, epsilon=float(claim)) <= float(delta) + 1e-12
     if relation is Relation.REPLACE_ONE:
-        too_low = epsilon_upper(CostUnit.MU_SQUARED, noise.cost(ProtectedUnit(relation).answer.squared), delta)
+        too_low = epsilon_upper(CostUnit.MU_SQUARED, noise.cost(ProtectedUnit(relation).histogram.squared), delta)
         assert worst(laws, found, epsilon=float(too_low)) > 2 * float(delta)
 
 

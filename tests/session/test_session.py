@@ -162,6 +162,7 @@ def test_tag_and_digest_by_hand() -> None:
         "sigma": "1/2",
         "threshold": "1",
         "threshold_sigma": "1/2",
+        "threshold_mode": "two_draws",
         "charge": "realised",
         "adjacency": "replace_one",
         "epsilon": "10",

@@ -40,7 +40,7 @@ def single_draw_release_circuit(num_classes: int, vote_bits: int) -> Circuit:
     share. Outputs, to the evaluator: the answered bit, then the label's bits.
 
     Cost beyond plain GNMax: 2w + ceil(log2 C).
-    Depth: (n+1)(w+2) - 2 for n = ceil(log2 C).
+    Depth: (n+1)(w+1) for n = ceil(log2 C).
     Precondition: none.
     """
     builder = Builder(vote_bits, num_classes + 1, num_classes)
@@ -60,7 +60,7 @@ def confident_release_circuit(num_classes: int, vote_bits: int, *, evaluator_noi
     answered bit, then the label's bits.
 
     Cost beyond plain GNMax: C (w-1) + C w + C-1 + ceil(log2 C). That no word reaches T is asked of each word by itself.
-    Depth: the larger of that of plain GNMax and w + 1 + ceil(log2 C), plus 1.
+    Depth: the larger of that of plain GNMax and w + ceil(log2 C), plus 1.
     Precondition: none.
     """
     evaluator_words = num_classes * (2 if evaluator_noise else 1)

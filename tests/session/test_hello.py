@@ -16,7 +16,14 @@ from capc.session.envelope import Envelope, MessageType
 from capc.session.hello import check_hello, hello
 from capc.session.parameters import Charge, canonical_json
 from capc.session.session import Session
-from support.builders import confident_policy, make_parameters, make_policy, make_session, make_widths
+from support.builders import (
+    confident_policy,
+    make_parameters,
+    make_policy,
+    make_session,
+    make_widths,
+    single_draw_policy,
+)
 from support.header import HEADER_BYTES, with_field, with_payload
 from support.sessions import DIFFERENCES, PARAMETERS, SESSION, with_widths
 

@@ -148,6 +148,7 @@ def labels(job: Job) -> list[tuple[object, ...]]:
     [
         {},
         {"threshold": "2", "sigma": "3"},
+        {"threshold": "2", "sigma": "3", "threshold_mode": "single_draw"},
         {"threshold": "2", "sigma": "3", "charge": "realised", "batch": "1"},
         {"budgets": "separate", "strategy": "entropy", "mechanism": "discrete_gaussian"},
     ],

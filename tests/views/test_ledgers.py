@@ -141,8 +141,8 @@ def test_of_other_sessions_a_ledger_tells_how_many_queries_were_answered_where_t
         )
         return playback.run_law(TWO_QUERIES, frozenset({party}))
 
-    # Four at their full cost are 16, which leaves no room for a query in 18. An account that gives back has spent 12, 12,
-    # 14 and 16: it admits two queries, which are withheld, or one, or none.
+    # Four at their full cost are 16, which leaves no room for a query in 18. An account that gives back has spent 12,
+    # 12, 14 and 16: it admits two queries, which are withheld, or one, or none.
     for budget, ends in ((Fraction(40), False), (Fraction(18), True)):
         laws = [law(history, budget) for history in histories]
         assert distance(laws[0], laws[1]) == 0

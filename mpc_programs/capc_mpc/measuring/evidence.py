@@ -59,7 +59,11 @@ def recorded_steps() -> dict[str, Step]:
 
 
 def recorded_names() -> list[str]:
-    """Those that have a record: no machine has run the others since a release checks noised counts only."""
+    """Those that have a record: no machine has run the others since a release checks noised counts only.
+
+    Records of `label_release_plain`, `guardian_free_two_parties` and `multi_label_release` are of earlier texts of the
+    programs, which compared by the sign of a difference, and hold for inputs within a quarter of the ring.
+    """
     return [name for name in recorded_steps() if (folder() / f"{name}.json").is_file()]
 
 

@@ -136,6 +136,15 @@ def test_a_log_that_gives_back_a_charge_before_its_message_left_is_refused(tmp_p
         read(tmp_path / "ledger")
 
 
+@pytest.mark.req("CAPC-LEDG-026")
+def test_a_check_of_an_earlier_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """Its terms have a threshold and no mode of it: one draw on the largest count was charged."""
+    ordinary_log(tmp_path).close()
+    rewrite(tmp_path, lambda rows: [(rows[0][0].replace(b'"threshold_mode":"two_draws",', b""), None), *rows[1:]])
+    with pytest.raises(LedgerError, match="earlier version, one draw on the largest count: .* open another ledger"):
+        read(tmp_path / "ledger")
+
+
 @pytest.mark.req("CAPC-LEDG-008")
 def test_a_log_that_spends_more_than_its_budget_is_refused(tmp_path: Path) -> None:
     ordinary_log(tmp_path).close()

@@ -53,11 +53,6 @@ def last_index_on_ties() -> None:
     replace_in(tournament, "less_than", at_most)
 
 
-def wrapped_comparison() -> None:
-    """A release compares by the sign of a difference that wraps: offsets on shares make a smaller sum win."""
-    replace_in(tournament, "less_than_any", less_than)
-
-
 def last_class_by_comparisons() -> None:
     """By all pairs, the last class wins by its own comparisons, not if no other does: some words give no vote."""
 

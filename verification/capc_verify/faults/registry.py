@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from capc_verify.faults import arithmetic, binding, disclosure, durability, garbling, masking, opening, sharing, turns
 from capc_verify.faults.planting import Fault
+from capc_verify.faults.registry_release import RELEASE_FAULTS
 
 _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/session/test_other_sessions.py::"
@@ -82,11 +83,6 @@ FAULTS: dict[str, Fault] = {
         arithmetic.last_index_on_ties,
         None,
         ("tests/protocol/test_equals_ideal.py::test_tied_votes_go_to_the_lowest_class",),
-    ),
-    "wrapped_comparison": Fault(
-        arithmetic.wrapped_comparison,
-        None,
-        ("tests/two_party/circuits/test_release.py::test_release_for_all_counts_and_shares[2-3]",),
     ),
     "last_class_by_comparisons": Fault(
         arithmetic.last_class_by_comparisons,
@@ -389,4 +385,5 @@ FAULTS: dict[str, Fault] = {
         None,
         (_LEDGER + "test_sharing.py::test_permissions_of_a_ledger_and_of_a_head_are_tightened",),
     ),
+    **RELEASE_FAULTS,
 }

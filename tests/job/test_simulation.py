@@ -152,7 +152,7 @@ def labels(job: Job) -> list[tuple[object, ...]]:
         {"threshold": "2", "sigma": "3", "charge": "realised", "batch": "1"},
         {"budgets": "separate", "strategy": "entropy", "mechanism": "discrete_gaussian"},
     ],
-    ids=["plain", "worst_case", "realised", "separate"],
+    ids=["plain", "worst_case", "single_draw", "realised", "separate"],
 )
 def test_a_simulation_releases_what_the_protocol_releases_under_the_same_noise(
     monkeypatch: pytest.MonkeyPatch, flags: dict[str, str]

@@ -85,7 +85,7 @@ def test_another_mode_of_the_threshold_is_named() -> None:
         for policy in (confident_policy(), single_draw_policy())
     )
     detail = refuse(two, hello(one, *ENDS), MISMATCH).detail
-    assert detail.startswith("parameters.threshold_mode is two_draws here and single_draw there")
+    assert detail.startswith("parameters.threshold_mode is 'two_draws' here and 'single_draw' there")
 
 
 def edited(edit: Callable[[dict[str, dict[str, object]]], object]) -> bytes:

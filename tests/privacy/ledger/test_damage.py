@@ -141,7 +141,7 @@ def test_a_check_of_an_earlier_version_is_refused_with_what_to_do(tmp_path: Path
     """Its terms have a threshold and no mode of it: one draw on the largest count was charged."""
     ordinary_log(tmp_path).close()
     rewrite(tmp_path, lambda rows: [(rows[0][0].replace(b'"threshold_mode":"two_draws",', b""), None), *rows[1:]])
-    with pytest.raises(LedgerError, match="earlier version, one draw on the largest count: .* open another ledger"):
+    with pytest.raises(LedgerError, match=r"earlier version, one draw on the largest count: .* open another ledger"):
         read(tmp_path / "ledger")
 
 

@@ -17,6 +17,9 @@ from capc.session.parameters import Adjacency, ReleasePolicy, ThresholdMode
 from capc.two_party.circuits import tournament
 from capc.two_party.circuits.arithmetic import less_than
 from capc_verify.faults.patching import replace_everywhere, replace_in
+from capc_verify.faults.planting import Fault
+
+_QUIET = 2
 
 
 def wrapped_comparison() -> None:
@@ -25,10 +28,10 @@ def wrapped_comparison() -> None:
 
 
 def class_checked_without_noise() -> None:
-    """The check's draw of the last class is left out: that count is compared as it is."""
+    """The check's draw of one class is left out: that count is compared as it is."""
 
     def altered(draws: tuple[int, ...]) -> tuple[int, ...]:
-        return (*draws[:-1], 0)
+        return tuple(0 if c == _QUIET else draw for c, draw in enumerate(draws))
 
     _alter_check(altered)
 
@@ -85,3 +88,48 @@ def joint_cost_of_the_largest_count() -> None:
 
     correct = policies._joint_arguments
     replace_in(policies, "_joint_arguments", faulty)
+
+
+_OFFSETS = "tests/faulty_parties/test_release_offsets.py::test_"
+_WORDS = "tests/steps/test_release.py::test_every_word_of_a_release_that_depends_on_votes_has_noise"
+_LAWS = "tests/privacy/accountants/test_offsets.py::test_"
+
+FAULTS_OF_COMPARISONS: dict[str, Fault] = {
+    "wrapped_comparison": Fault(
+        wrapped_comparison,
+        None,
+        (
+            "tests/two_party/circuits/test_release.py::test_release_for_all_counts_and_shares[2-3]",
+            _OFFSETS + "counts_at_the_ends_of_the_ring_tell_nothing[querying-single_draw]",
+        ),
+    ),
+    "class_checked_without_noise": Fault(
+        class_checked_without_noise,
+        None,
+        (_WORDS + "[worst_case]", _OFFSETS + "a_count_at_the_wrap_boundary_is_hidden_by_the_noise[worst_case]"),
+    ),
+    "one_draw_for_all_checks": Fault(
+        one_draw_for_all_checks,
+        None,
+        (_WORDS + "[realised]",),
+    ),
+    "single_draw_charged_for_one_count": Fault(
+        single_draw_charged_for_one_count,
+        None,
+        (
+            "tests/privacy/test_account.py"
+            "::test_a_single_draw_is_charged_as_one_answer_whatever_leaves[rounded_gaussian-replace_one]",
+            _LAWS + "no_offsets_tell_neighbours_apart_better_than_charged[replace_one-rounded_gaussian-single_draw]",
+        ),
+    ),
+    "check_charged_for_the_largest_count": Fault(
+        check_charged_for_the_largest_count,
+        None,
+        ("tests/privacy/test_account.py::test_reserve_charges_check_and_answer_before_anything_is_known",),
+    ),
+    "joint_cost_of_the_largest_count": Fault(
+        joint_cost_of_the_largest_count,
+        None,
+        (_LAWS + "joint_costs_hold_at_the_ends_and_those_of_earlier_versions_did_not[sigma1-order0]",),
+    ),
+}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from capc_verify.faults import arithmetic, binding, disclosure, durability, garbling, masking, opening, sharing, turns
+from capc_verify.faults.comparisons import FAULTS_OF_COMPARISONS
 from capc_verify.faults.planting import Fault
-from capc_verify.faults.registry_release import RELEASE_FAULTS
 
 _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/session/test_other_sessions.py::"
@@ -385,5 +385,5 @@ FAULTS: dict[str, Fault] = {
         None,
         (_LEDGER + "test_sharing.py::test_permissions_of_a_ledger_and_of_a_head_are_tightened",),
     ),
-    **RELEASE_FAULTS,
+    **FAULTS_OF_COMPARISONS,
 }

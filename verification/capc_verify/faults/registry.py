@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capc_verify.faults import arithmetic, binding, disclosure, durability, garbling, masking, opening, sharing, turns
-from capc_verify.faults.comparisons import FAULTS_OF_COMPARISONS
+from capc_verify.faults.arithmetic import FAULTS_OF_COMPARISONS
 from capc_verify.faults.planting import Fault
 
 _VIEWS = "tests/views/test_querying_party.py::"

@@ -22,7 +22,7 @@ from capc.privacy.query_cost import QueryCost
 from capc.session.parameters import Adjacency, ReleasePolicy, ThresholdMode
 from capc.steps.querying_party import release
 from capc.two_party.circuits import argmax, tournament
-from capc.two_party.circuits.arithmetic import add, all_of, less_than
+from capc.two_party.circuits.arithmetic import add, all_of, less_than, less_than_any
 from capc.two_party.circuits.builder import Builder, Circuit, Sharing, Wire
 from capc_verify.faults.patching import State, replace_everywhere, replace_in, with_altered_state, with_suite
 from capc_verify.faults.planting import Fault
@@ -56,7 +56,11 @@ def last_index_on_ties() -> None:
     def at_most(builder: Builder, left: Sequence[Wire], right: Sequence[Wire]) -> Wire:
         return builder.invert(less_than(builder, right, left))
 
+    def at_most_any(builder: Builder, left: Sequence[Wire], right: Sequence[Wire]) -> Wire:
+        return builder.invert(less_than_any(builder, right, left))
+
     replace_in(tournament, "less_than", at_most)
+    replace_in(tournament, "less_than_any", at_most_any)
 
 
 def last_class_by_comparisons() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from capc.foundation import ring
 from capc.foundation.errors import InputError
 from capc.protocol.engine import ArgmaxCase, EngineCost, EngineDescription, ReleaseCase, ReleaseOutcome
-from capc.session.parameters import Charge, Parameters
+from capc.session.parameters import Charge, Parameters, ThresholdMode
 from capc_mpc.interface import steps
 from capc_mpc.interface.encoding import Case
 from capc_mpc.interface.errors import MpcError
@@ -95,6 +95,8 @@ def release_mode(parameters: Parameters) -> str:
     """The mode of ``label_release`` that a session's parameters ask for."""
     if parameters.release.threshold is None:
         return "plain"
+    if parameters.release.threshold_mode is ThresholdMode.SINGLE_DRAW:
+        return "single_draw"
     return "realised" if parameters.release.charge is Charge.REALISED else "worst_case"
 
 

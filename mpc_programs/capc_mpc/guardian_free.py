@@ -70,7 +70,7 @@ def guardian_free_step(parameters: Parameters, answering: int, batch: int) -> St
         raise InputError(f"charge = {release.charge.value}: without a guardian the worst_case is charged")
     class_variance, threshold_variance = _variances(parameters)
     threshold = None
-    if release.threshold is not None and threshold_variance is not None:
+    if release.threshold is not None:
         threshold = (int(release.threshold * (1 << widths.grid_bits)), threshold_variance)
     return steps.guardian_free(
         answering, parameters.num_classes, widths.vote_bits, widths.grid_bits, class_variance, batch, threshold
@@ -80,8 +80,10 @@ def guardian_free_step(parameters: Parameters, answering: int, batch: int) -> St
 def sampler_distance(parameters: Parameters) -> Fraction:
     """An upper bound on the statistical distance of all draws of one query from their exact laws."""
     class_variance, threshold_variance = _variances(parameters)
-    distance = parameters.num_classes * capc_noise.distance(class_variance)
-    return distance if threshold_variance is None else distance + capc_noise.distance(threshold_variance)
+    distance = capc_noise.distance(class_variance)
+    if threshold_variance is not None:
+        distance += capc_noise.distance(threshold_variance)
+    return parameters.num_classes * distance
 
 
 def account_statement(parameters: Parameters, account: Account) -> PrivacyStatement:
@@ -234,7 +236,7 @@ def _check_protocol(step: Step, protocol: str, model: Model, machine: Machine) -
 
 
 def _variances(parameters: Parameters) -> tuple[Fraction, Fraction | None]:
-    """Of the class noise and of the threshold noise, in squared grid units."""
+    """Of the label's noise and of a check's own, in squared grid units."""
     release, unit = parameters.release, 1 << parameters.widths.grid_bits
     threshold = None if release.threshold_sigma is None else (release.threshold_sigma * unit) ** 2
     return (release.sigma * unit) ** 2, threshold

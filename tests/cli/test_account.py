@@ -230,7 +230,7 @@ REFUSALS = [
     (["epsilon", "--sigma", "1e-199", "--queries", "1", "--mechanism", "skellam"], ["epsilon = about 437500e393"]),
     (
         ["epsilon", "--sigma", "1e-199", "--queries", "1", "--joint", "yes", "--threshold-ratio", "1"],
-        ["epsilon = about 304688e393: give fewer queries or more noise"],
+        ["epsilon = about 406250e393: give fewer queries or more noise"],
     ),
     (["epsilon", "--sigma", "1", "--queries", "3", "--joint", "x"], ["joint = x", "--joint", "choose"]),
     (["epsilon", "--sigma", "1", "--queries", "3", "--joint", "yes"], ["joint = yes (--joint)", "threshold_ratio"]),

@@ -27,7 +27,7 @@ from job.stand_in import Recorder
 
 PARTY = 1
 MODEL = FloatModel((np.eye(10, 64),), (np.zeros(10),))
-NO_NOISE = ReleaseNoise((0,) * 10, 0)
+NO_NOISE = ReleaseNoise((0,) * 10)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_the_trusted_place_labels_as_the_ideal_functionality_does(
     unit = 1 << plan.parameters.widths.grid_bits
     draws = st.integers(-2 * unit, 2 * unit) | st.sampled_from([-2 * unit, -unit, 0, unit])
     noise = {
-        number: (ReleaseNoise(tuple(data.draw(draws) for _ in range(10)), data.draw(draws)), data.draw(draws))
+        number: (ReleaseNoise(*(tuple(data.draw(draws) for _ in range(10)) for _ in range(2))), ())
         for number in range(1, 7)
     }
     trained: list[tuple[Indices, ...]] = []

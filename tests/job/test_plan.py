@@ -39,6 +39,22 @@ from support.builders import make_parameters, make_policy
         ({"renyi_order": "nan"}, ["renyi_order = nan (--renyi-order)", "choose a number"]),
         ({"renyi_order": "1.01"}, ["epsilon", "nothing is left of it at Renyi order 101/100", "--epsilon", "--delta"]),
         ({"epsilon": "0.00001", "mechanism": "skellam"}, ["vote_bits = 16", "sigma = ", "--epsilon"]),
+        (
+            {"threshold_mode": "single_draw"},
+            ["threshold_mode = single_draw (--threshold-mode)", "give --threshold too"],
+        ),
+        (
+            {"threshold": "5", "threshold_mode": "single_draw", "threshold_sigma": "2", "sigma": "2"},
+            ["threshold_sigma = 2 (--threshold-sigma)", "the check takes the label's noise"],
+        ),
+        (
+            {"threshold": "5", "threshold_mode": "single_draw", "charge": "realised"},
+            ["charge = realised (--charge)", "check and label are one answer"],
+        ),
+        (
+            {"threshold": "5", "threshold_mode": "single_draw", "joint": "yes"},
+            ["threshold_mode = single_draw (--threshold-mode)", "joint charges need two_draws"],
+        ),
         ({"threshold_sigma": "1"}, ["threshold_sigma = 1 (--threshold-sigma)", "give --threshold too"]),
         ({"charge": "realised"}, ["charge = realised (--charge)", "give --threshold too"]),
         ({"threshold": "5", "threshold_sigma": "2"}, ["threshold_sigma = 2 (--threshold-sigma)", "give --sigma too"]),

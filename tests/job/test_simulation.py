@@ -41,6 +41,7 @@ from support.builders import (
     make_policy,
     make_widths,
     models,
+    single_draw_policy,
 )
 
 FRACTION_BITS = 4
@@ -86,6 +87,7 @@ def test_votes_are_counted_as_the_protocol_counts_them(data: st.DataObject) -> N
 
 POLICIES = {
     "plain": make_policy(sigma=Fraction(9)),
+    "single_draw": replace(single_draw_policy(Fraction(2)), sigma=Fraction(9)),
     **{
         charge.value: replace(confident_policy(charge, Fraction(2)), sigma=Fraction(9), threshold_sigma=Fraction(9))
         for charge in Charge
@@ -108,9 +110,12 @@ def test_a_simulated_label_is_the_noisy_plurality_of_the_given_noise(policy: str
     classes, unit = parameters.num_classes, 1 << parameters.widths.grid_bits
     voters = data.draw(st.lists(models((2, classes), 2, 14), min_size=1, max_size=3))
     queries = data.draw(st.lists(st.tuples(*[st.integers(-4, 4)] * 2), min_size=1, max_size=2))
-    steps = st.integers(-2 * unit, 2 * unit)
+    draws = st.tuples(*[st.integers(-2 * unit, 2 * unit)] * classes)
     noises = [
-        (ReleaseNoise(tuple(data.draw(st.tuples(*[steps] * classes))), data.draw(steps)), data.draw(steps))
+        (
+            ReleaseNoise(data.draw(draws), data.draw(draws) if parameters.release.check_draws else ()),
+            data.draw(draws) if parameters.release.check_draws == 2 else (),
+        )
         for _ in queries
     ]
     labeller = Simulation(parameters, voters, account, lambda number: noises[number - 1])
@@ -123,7 +128,8 @@ def test_a_simulated_label_is_the_noisy_plurality_of_the_given_noise(policy: str
             votes[logits.index(max(logits))] += unit
         threshold = parameters.release.threshold
         noisy = [count + drawn for count, drawn in zip(votes, noise.classes, strict=True)]
-        held = threshold is None or max(votes) + noise.threshold + own >= threshold * unit
+        checks = zip(votes, noise.threshold or noise.classes, own or (0,) * classes, strict=True)
+        held = threshold is None or max(map(sum, checks)) >= threshold * unit
         expected.append(noisy.index(max(noisy)) if held else None)
     assert [result.label for result in results] == expected
     assert [result.ideal_label for result in results] == expected
@@ -142,10 +148,11 @@ def labels(job: Job) -> list[tuple[object, ...]]:
     [
         {},
         {"threshold": "2", "sigma": "3"},
+        {"threshold": "2", "sigma": "3", "threshold_mode": "single_draw"},
         {"threshold": "2", "sigma": "3", "charge": "realised", "batch": "1"},
         {"budgets": "separate", "strategy": "entropy", "mechanism": "discrete_gaussian"},
     ],
-    ids=["plain", "worst_case", "realised", "separate"],
+    ids=["plain", "worst_case", "single_draw", "realised", "separate"],
 )
 def test_a_simulation_releases_what_the_protocol_releases_under_the_same_noise(
     monkeypatch: pytest.MonkeyPatch, flags: dict[str, str]

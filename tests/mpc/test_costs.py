@@ -93,7 +93,10 @@ def test_every_program_of_the_matrix_is_a_step_that_its_head_documents(program: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("program", ["argmax", "label_release", "label_release_worst_case", "label_release_realised"])
+@pytest.mark.parametrize(
+    "program",
+    ["argmax", "label_release", "label_release_single_draw", "label_release_worst_case", "label_release_realised"],
+)
 def test_the_embedded_engine_is_measured_and_compared_on_the_same_inputs(program: str, tmp_path: Path) -> None:
     row = bench.measure(Variant(program, embedded.NAME, 3, 9, 2), Machine(tmp_path, "0", {}), Limits(), {}, 2)
     assert row.equal is True

@@ -184,21 +184,21 @@ def test_a_vote_share_opened_without_its_pad_is_found(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-003", kind="enumeration")
 @pytest.mark.parametrize("target", ARITHMETIC)
-@pytest.mark.parametrize("mode", ["plain", "worst_case", "realised"])
+@pytest.mark.parametrize("mode", steps.MODES)
 def test_what_a_release_opens_is_a_function_of_label_and_answer(mode: str, target: str) -> None:
     """Over all shares of votes: the raw openings are the outputs, each to its receiver, and nothing else."""
     width, bits = 4, 1
-    rows = product(product((-3, 0, 1, 3), repeat=C), vectors(width), (-2, 1), (0, 3))
+    rows = product(product((-8, 0, 1, 7), repeat=C), vectors(width), (-2, 1), (0, 3))
     cases: list[Case] = []
     for noisy, evaluated, limit, own in rows:
         shares = [(vote - e) % (1 << width) for vote, e in zip(noisy, evaluated, strict=True)]
         cases.append(
             {
-                (0, "shares"): shares,
+                (0, "checked_shares"): [(share + own) % (1 << width) for share in shares],
                 (0, "noised_shares"): shares,
-                (0, "limit"): [(limit - (own if mode == "realised" else 0)) % (1 << width)],
+                (0, "limit"): [limit % (1 << width)],
                 (1, "vote_shares"): evaluated,
-                (1, "threshold_noise"): [own],
+                (1, "checked_shares"): [(share - own + 1) % (1 << width) for share in evaluated],
             }
         )
     step = steps.label_release(C, width, len(cases), mode)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capc.foundation import ring
 from capc.foundation.randomness import Seed, XofSource
 from capc.noise.release_noise import ReleaseNoise
 from capc.protocol.functionality import ideal_functionality
@@ -19,7 +21,7 @@ from capc_mpc.interface.encoding import Case, complete
 from capc_mpc.interface.expected import expected
 from capc_mpc.interface.sampling import sample_cases
 from capc_mpc.interface.steps import Step
-from support.builders import confident_policy, make_parameters, make_policy
+from support.builders import confident_policy, make_parameters, make_policy, single_draw_policy
 from support.sizes import examples
 
 BATCH = 50
@@ -37,7 +39,7 @@ STEPS = {
         CLASSES,
         WIDTHS,
         st.just(BATCH),
-        st.sampled_from(["plain", "worst_case", "realised"]),
+        st.sampled_from(steps.MODES),
     ),
     "discrete_gaussian": st.builds(
         steps.discrete_gaussian, VARIANCES, st.integers(14, 20), st.just(BATCH), st.integers(2, 3)
@@ -61,7 +63,7 @@ STEPS = {
         st.integers(0, 4),
         VARIANCES,
         st.just(BATCH),
-        st.none() | st.tuples(st.integers(0, 40), VARIANCES),
+        st.none() | st.tuples(st.integers(0, 40), st.none() | VARIANCES),
     ),
 }
 
@@ -84,12 +86,12 @@ def test_a_program_tells_what_the_reference_says(program: str, data: st.DataObje
 
 @pytest.mark.req("CAPC-MPC-002")
 @pytest.mark.parametrize("target", sorted(DOMAINS))
-@pytest.mark.parametrize("mode", ["plain", "worst_case", "realised"])
+@pytest.mark.parametrize("mode", steps.MODES)
 def test_only_the_receivers_of_the_table_see_an_opening(mode: str, target: str) -> None:
     """In a Boolean circuit everybody sees it, under a pad of the receiver alone."""
     step = steps.label_release(3, 8, 4, mode)
     ran, _ = emulated(step, Seed(bytes(32)), target)
-    told = {"plain": 0, "worst_case": 0, "realised": 1}[mode] * step.batch
+    told = step.batch if mode == "realised" else 0
     to_guardian = [opening for opening in ran.emulation.openings if opening.party == 0]
     to_all = [opening for opening in ran.emulation.openings if opening.party is None]
     if target in {"ring", "field"}:
@@ -114,20 +116,22 @@ LOGITS = st.integers(-1023, 1023) | st.sampled_from([0, 1, 1023, -1023])
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-001")
-@pytest.mark.parametrize("mode", ["plain", "worst_case", "realised"])
+@pytest.mark.parametrize("mode", steps.MODES)
 @settings(max_examples=examples(ordinary=40, nightly=800), deadline=None)
 @given(data=st.data(), target=st.sampled_from(sorted(DOMAINS)))
 def test_a_whole_query_equals_the_ideal_functionality(mode: str, data: st.DataObject, target: str) -> None:
     """Each answering party's step 1c, the sums of step 2, and step 3, all in the emulator."""
     charge = Charge.REALISED if mode == "realised" else Charge.WORST_CASE
-    parameters = make_parameters(policy=make_policy() if mode == "plain" else confident_policy(charge))
+    policies = {"plain": make_policy(), "single_draw": single_draw_policy()}
+    parameters = make_parameters(policy=policies.get(mode, confident_policy(charge)))
     classes, width, unit = parameters.num_classes, parameters.widths.vote_bits, 1 << parameters.widths.grid_bits
     models = data.draw(st.lists(st.lists(LOGITS, min_size=classes, max_size=classes), min_size=1, max_size=4))
-    draws = data.draw(st.lists(st.integers(-20, 20), min_size=classes + 2, max_size=classes + 2))
+    draws = [data.draw(st.tuples(*[st.integers(-20, 20)] * classes)) for _ in range(3)]
+    apart = mode in {"worst_case", "realised"}
     seed = data.draw(SEEDS)
     draw = XofSource(seed, b"test/query")
-    noise = ReleaseNoise(tuple(draws[:classes]), draws[classes] if mode != "plain" else 0)
-    own_noise = draws[-1] if mode == "realised" else 0
+    noise = ReleaseNoise(draws[0], draws[1] if apart else ())
+    own_noise = draws[2] if mode == "realised" else ()
 
     guardian, querying = [0] * classes, [0] * classes
     for logits in models:
@@ -148,16 +152,40 @@ def test_a_whole_query_equals_the_ideal_functionality(mode: str, data: st.DataOb
         (1, "vote_shares"): [unit * share % (1 << width) for share in querying],
     }
     if mode != "plain":
-        limit = int((parameters.release.threshold or 0) * unit) - noise.threshold
-        case |= {(0, "shares"): guardian, (0, "limit"): [limit % (1 << width)]}
+        case[0, "limit"] = [int((parameters.release.threshold or 0) * unit)]
+    if apart:
+        case[0, "checked_shares"] = ring.add(guardian, noise.threshold, width)
     if mode == "realised":
-        case[1, "threshold_noise"] = [-own_noise % (1 << width)]
+        case[1, "checked_shares"] = ring.add(case[1, "vote_shares"], own_noise, width)
     told = one_case(steps.label_release(classes, width, 1, mode), case, target)
 
     ideal = ideal_functionality(parameters, models, noise, own_noise)
     answered = told[1].get("answered", [1]) == [1]
     assert (told[1]["label"][0] if answered else None) == ideal.querying_party
     assert told[0].get("answered") == (None if ideal.privacy_guardian[1] is None else [int(ideal.privacy_guardian[1])])
+
+
+@pytest.mark.req("CAPC-MPC-001", "CAPC-ARG-016")
+@pytest.mark.parametrize("target", sorted(DOMAINS))
+@pytest.mark.parametrize("program", ["label_release", "multi_label_release"])
+def test_a_release_compares_any_two_words(program: str, target: str) -> None:
+    """Sums of shares anywhere in the ring, each with all shares of one party: as in the reference."""
+    width = 3
+    cases: list[Case] = [
+        {
+            (0, "noised_shares"): [(number - share) % (1 << width) for number, share in zip(noisy, own, strict=True)],
+            (1, "vote_shares"): own,
+        }
+        for noisy in product(range(1 << width), repeat=2)
+        for own in ([0, 0], [7, 4], [1, 6])
+    ]
+    if program == "label_release":
+        step = steps.label_release(2, width, len(cases), "plain")
+    else:
+        step = steps.multi_label_release(2, width, -2, len(cases))
+    pads = {party: XofSource(Seed(bytes(32)), b"test/pads/%d" % party) for party in range(step.parties)}
+    complete_cases = complete(step, DOMAINS[target], cases, pads)
+    assert emulate_step(step, complete_cases, target).learnt == expected(step, complete_cases)
 
 
 def one_case(step: Step, case: Case, target: str) -> list[dict[str, list[int]]]:

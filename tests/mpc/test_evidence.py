@@ -25,9 +25,7 @@ def test_the_steps_that_no_machine_ran_since_their_programs_changed_are_named() 
 
 @pytest.mark.parametrize("name", sorted(evidence.AWAITING))
 def test_a_changed_program_is_on_record(name: str) -> None:
-    pytest.skip(
-        f"{name} was recorded of an earlier text of its program: capc mpc record --programs {name}, with MP-SPDZ"
-    )
+    pytest.skip(f"no machine has run the present text of {name}: capc mpc record --programs {name}, with MP-SPDZ")
 
 
 @pytest.mark.req("CAPC-MPC-001")

@@ -28,7 +28,7 @@ from capc_mpc.programs import capc_noise
 from capc_mpc.spdz.deployed import Deployment, run_party
 from capc_mpc.spdz.keys import write_keys
 from capc_mpc.spdz.running import free_ports
-from support.builders import confident_policy, make_account, make_parameters, make_policy
+from support.builders import confident_policy, make_account, make_parameters, make_policy, single_draw_policy
 from support.engines import machine_with_everything
 from support.mpc import needs_mp_spdz
 
@@ -141,6 +141,8 @@ def test_the_program_has_the_noise_and_the_threshold_of_the_parameters() -> None
     policy = replace(confident_policy(), threshold=Fraction(3, 2))
     step = guardian_free_step(make_parameters(policy=policy), 3, 1)
     assert step.arguments == ("3", "3", "11", "1", "1", "1", "1", "3", "1", "1")
+    single = make_parameters(policy=single_draw_policy(Fraction(3, 2)))
+    assert guardian_free_step(single, 3, 1).arguments == ("3", "3", "11", "1", "1", "1", "1", "3")
     with pytest.raises(InputError, match=r"threshold = 3/2: .* choose at most 1$"):
         guardian_free_step(make_parameters(policy=policy), 1, 1)
 
@@ -148,7 +150,7 @@ def test_the_program_has_the_noise_and_the_threshold_of_the_parameters() -> None
 @pytest.mark.req("CAPC-ACCT-114", "CAPC-MPC-010")
 def test_the_statement_pays_for_every_draw_that_the_budget_admits() -> None:
     plain, confident = make_policy(Fraction(8)), make_policy(Fraction(8), Fraction(1), Fraction(4))
-    for policy, draws in ((plain, [Fraction(256)] * 3), (confident, [*[Fraction(256)] * 3, Fraction(64)])):
+    for policy, draws in ((plain, [Fraction(256)] * 3), (confident, [*[Fraction(256)] * 3, *[Fraction(64)] * 3])):
         parameters = make_parameters(policy=policy)
         assert sampler_distance(parameters) == sum(capc_noise.distance(variance) for variance in draws)
         account = make_account(parameters, 6)

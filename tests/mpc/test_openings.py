@@ -96,7 +96,9 @@ def test_a_line_to_a_party_that_learns_nothing_is_refused(domain: Domain) -> Non
 
 @pytest.mark.req("CAPC-MPC-002")
 @pytest.mark.parametrize("target", ["ring", "field"])
-@pytest.mark.parametrize(("mode", "told"), [("plain", set()), ("worst_case", set()), ("realised", {"answered"})])
+@pytest.mark.parametrize(
+    ("mode", "told"), [("plain", set()), ("single_draw", set()), ("worst_case", set()), ("realised", {"answered"})]
+)
 def test_the_guardian_is_told_the_answered_bit_in_realised_mode_only(target: str, mode: str, told: set[str]) -> None:
     step = steps.label_release(2, 8, 1, mode)
     zeros: Case = {(field.party, field.name): [0] * field.count for field in step.fields}

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.foundation.errors import BudgetExhaustedError, InputError
+from capc.foundation.errors import BudgetExhaustedError, InputError, ParameterError
 from capc.noise.mechanism import CostUnit
 from capc.privacy.account import Account
 from capc.privacy.events import Event, EventKind, Receipt
 from capc.privacy.query_cost import QueryCost, answer_sensitivity, event_cost, query_cost
-from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy, ThresholdMode
 
 TAG = bytes(range(32))
 OTHER_TAG = bytes(32)
@@ -77,7 +77,7 @@ def test_query_cost_is_the_textbook_formula(
     votes_moved = {Adjacency.REPLACE_ONE: 2, Adjacency.NULL_VOTE: 1}[adjacency]
     half = 2 if mechanism is NoiseName.DISCRETE_GAUSSIAN else 1
     assert cost.answer == Fraction(votes_moved) / (half * sigma**2)
-    assert cost.check == (0 if threshold_sigma is None else 1 / (half * threshold_sigma**2))
+    assert cost.check == (0 if threshold_sigma is None else votes_moved / (half * threshold_sigma**2))
     assert cost.worst_case == cost.check + cost.answer
     assert cost.unit is (CostUnit.RHO if half == 2 else CostUnit.MU_SQUARED)
 
@@ -109,8 +109,9 @@ def test_query_cost_at_a_renyi_order_is_the_textbook_formula(
         mu, l2, l1 = (deviation * unit) ** 2, votes_moved * unit**2, votes_moved * unit
         return a * l2 / (2 * mu) + min(((2 * a - 1) * l2 + 6 * l1) / (4 * mu**2), 3 * l1 / (2 * mu))
 
-    assert cost.answer == textbook({Adjacency.REPLACE_ONE: 2, Adjacency.NULL_VOTE: 1}[adjacency], sigma)
-    assert cost.check == (0 if threshold_sigma is None else textbook(1, threshold_sigma))
+    moved = {Adjacency.REPLACE_ONE: 2, Adjacency.NULL_VOTE: 1}[adjacency]
+    assert cost.answer == textbook(moved, sigma)
+    assert cost.check == (0 if threshold_sigma is None else textbook(moved, threshold_sigma))
     assert cost.unit is CostUnit.RENYI
 
 
@@ -185,7 +186,7 @@ def test_an_unknown_event_is_refused_by_name() -> None:
 def test_reserve_charges_check_and_answer_before_anything_is_known() -> None:
     account = Account(policy(), 4, Fraction(10))
     receipt = account.reserve(TAG, 7, INPUTS)
-    assert account.spent == receipt.reserved == Fraction(1) + Fraction(1, 2)
+    assert account.spent == receipt.reserved == Fraction(2) + Fraction(1, 2)
     assert account.events == (
         Event(EventKind.THRESHOLD_CHECK, TAG, 7),
         Event(EventKind.ANSWER_RESERVED, TAG, 7),
@@ -203,7 +204,7 @@ def test_without_a_threshold_only_the_answer_is_charged() -> None:
 @pytest.mark.parametrize("charge", list(Charge))
 def test_the_exact_budget_can_be_spent_and_not_a_sliver_more(charge: Charge) -> None:
     sliver = Fraction(1, 10**30)
-    for budget, fits in ((Fraction(3), 2), (3 - sliver, 1), (Fraction(3, 2), 1), (Fraction(3, 2) - sliver, 0)):
+    for budget, fits in ((Fraction(5), 2), (5 - sliver, 1), (Fraction(5, 2), 1), (Fraction(5, 2) - sliver, 0)):
         account = Account(policy(charge), 4, budget)
         assert account.remaining_queries() == fits
         for query in range(fits):
@@ -215,7 +216,7 @@ def test_the_exact_budget_can_be_spent_and_not_a_sliver_more(charge: Charge) -> 
         assert account.remaining_queries() == 0
         message = str(refusal.value)
         assert "\n" not in message
-        for figure in (f"spent {account.spent} ", f"budget {budget} (mu_squared)", "costs 3/2"):
+        for figure in (f"spent {account.spent} ", f"budget {budget} (mu_squared)", "costs 5/2"):
             assert figure in message
 
 
@@ -235,10 +236,10 @@ def test_one_query_of_one_session_is_charged_once() -> None:
         account.reserve(TAG, 0, INPUTS)
     with pytest.raises(InputError, match="charged before"):
         account.reserve(TAG, 0, b"\xbb" * 32)
-    assert account.spent == Fraction(3, 2)
+    assert account.spent == Fraction(5, 2)
     account.reserve(OTHER_TAG, 0, INPUTS)
     account.reserve(TAG, 1, INPUTS)
-    assert account.spent == 3 * Fraction(3, 2)
+    assert account.spent == 3 * Fraction(5, 2)
 
 
 @pytest.mark.req("CAPC-ACCT-006")
@@ -294,15 +295,47 @@ def test_a_budget_must_be_an_exact_rational_of_at_least_zero() -> None:
             Account(policy(), 4, budget)
 
 
+@pytest.mark.req("CAPC-ACCT-119")
+@pytest.mark.parametrize("adjacency", Adjacency)
+@pytest.mark.parametrize("mechanism", NoiseName)
+def test_a_single_draw_is_charged_as_one_answer_whatever_leaves(mechanism: NoiseName, adjacency: Adjacency) -> None:
+    order = Fraction(3) if mechanism is NoiseName.SKELLAM else None
+    without = policy(Charge.WORST_CASE, Fraction(2), None, mechanism, adjacency, order)
+    single = replace(without, threshold=Fraction(3), threshold_mode=ThresholdMode.SINGLE_DRAW)
+    assert query_cost(single, 4) == query_cost(without, 4)
+    account = Account(single, 4, Fraction(100))
+    receipt = send(account, 0)
+    assert [event.kind for event in account.events] == [EventKind.ANSWER_RESERVED]
+    with pytest.raises(InputError, match="nothing is ever given back"):
+        account.settle(receipt, answered=False)
+    assert account.spent == account.cost.worst_case == account.cost.answer
+
+
+@pytest.mark.req("CAPC-ACCT-119", "CAPC-PARAM-001")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"threshold": None}, "threshold_mode = single_draw: it needs a threshold"),
+        ({"threshold_sigma": Fraction(1)}, "threshold_sigma = 1: with single_draw the label's noise is the check's"),
+        ({"charge": Charge.REALISED}, "charge = realised: .* single_draw is one answer, charged always"),
+        ({"renyi_order": Fraction(3), "joint_cost": Fraction(1)}, "joint_cost = 1: .* a threshold with two_draws"),
+    ],
+)
+def test_a_single_draw_leaves_nothing_else_to_choose(changes: dict[str, Any], message: str) -> None:
+    single = replace(plain(), threshold=Fraction(3), threshold_mode=ThresholdMode.SINGLE_DRAW)
+    with pytest.raises(ParameterError, match=message):
+        replace(single, **changes)
+
+
 # --- settle -------------------------------------------------------------------------------------------------------
 
 
 def test_a_withheld_label_gives_back_the_answer_and_keeps_the_check() -> None:
     account = Account(policy(), 4, Fraction(10))
     account.settle(send(account, 0), answered=False)
-    assert account.spent == account.cost.check == 1
+    assert account.spent == account.cost.check == 2
     account.settle(send(account, 1), answered=True)
-    assert account.spent == 1 + Fraction(3, 2)
+    assert account.spent == 2 + Fraction(5, 2)
     assert [event.kind for event in account.events] == [
         EventKind.THRESHOLD_CHECK,
         EventKind.ANSWER_RESERVED,
@@ -315,7 +348,7 @@ def test_a_withheld_label_gives_back_the_answer_and_keeps_the_check() -> None:
 
 @pytest.mark.req("CAPC-ACCT-001")
 def test_a_query_that_is_never_settled_stays_charged() -> None:
-    account = Account(policy(), 4, Fraction(3))
+    account = Account(policy(), 4, Fraction(5))
     account.reserve(TAG, 0, INPUTS)
     account.reserve(TAG, 1, INPUTS)
     assert account.remaining_queries() == 0
@@ -354,7 +387,7 @@ def test_the_worst_case_mode_never_gives_back() -> None:
     for answered in (True, False):
         with pytest.raises(InputError, match="worst case"):
             account.settle(receipt, answered=answered)
-    assert account.spent == Fraction(3, 2)
+    assert account.spent == Fraction(5, 2)
 
 
 def test_a_receipt_of_another_account_is_refused() -> None:
@@ -385,7 +418,7 @@ def test_no_history_spends_more_than_the_budget(
 ) -> None:
     """Any order of calls, against a second account that keeps only a table of what each query holds."""
     account = Account(policy(charge, sigma, threshold_sigma), 4, budget)
-    check, answer = 1 / threshold_sigma**2, 2 / sigma**2
+    check, answer = 2 / threshold_sigma**2, 2 / sigma**2
     held: dict[tuple[int, int], Fraction] = {}
     receipts: dict[tuple[int, int], Any] = {}
     dispatched: set[tuple[int, int]] = set()

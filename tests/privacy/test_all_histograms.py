@@ -59,10 +59,10 @@ def test_no_figure_is_below_the_exact_divergence(
     smooth = {h: continuous(h, float(sigma)) for h in names}
     mass = discrete_masses(float(sigma), int(14 * sigma))
     stepped = {h: argmax_law(h, mass) for h in names}
-    gauss = Step(RoundedGaussian(sigma, 4), unit.answer)
-    discrete = Step(DiscreteGaussian(sigma, 0), unit.answer)
+    gauss = Step(RoundedGaussian(sigma, 4), unit.histogram)
+    discrete = Step(DiscreteGaussian(sigma, 0), unit.histogram)
     for delta in DELTAS:
-        claim = epsilon_upper(CostUnit.MU_SQUARED, gauss.noise.cost(unit.answer.squared), delta)  # type: ignore[union-attr]
+        claim = epsilon_upper(CostUnit.MU_SQUARED, gauss.noise.cost(unit.histogram.squared), delta)  # type: ignore[union-attr]
         assert worst(smooth, found, epsilon=float(claim)) <= float(delta) + 1e-12
         for epsilon in (
             pld_epsilon({discrete: 1}, delta),
@@ -77,7 +77,7 @@ def test_no_figure_is_below_the_exact_divergence(
 @pytest.mark.req("CAPC-ACCT-103")
 def test_no_skellam_figure_is_below_the_exact_divergence() -> None:
     unit, sigma = ProtectedUnit(Relation.REPLACE_ONE), Fraction(2)
-    step = Step(SharedNoise(SkellamShare(sigma, 0), 1), unit.answer)
+    step = Step(SharedNoise(SkellamShare(sigma, 0), 1), unit.histogram)
     n = np.arange(0, 60)
     half = np.exp(-2.0) * np.cumprod(np.concatenate([[1.0], 2.0 / n[1:]]))
     mass = np.convolve(half, half[::-1])
@@ -110,10 +110,10 @@ def test_heavy_and_repeated_votes_are_charged_enough(weights: tuple[Fraction, ..
     laws = {h: continuous(h, float(sigma)) for h in {h for pair in found for h in pair}}
     noise = RoundedGaussian(sigma, 4)
     unit = ProtectedUnit(relation, weights)
-    claim = epsilon_upper(CostUnit.MU_SQUARED, noise.cost(unit.answer.squared), delta)
+    claim = epsilon_upper(CostUnit.MU_SQUARED, noise.cost(unit.histogram.squared), delta)
     assert worst(laws, found, epsilon=float(claim)) <= float(delta) + 1e-12
     if relation is Relation.REPLACE_ONE:
-        too_low = epsilon_upper(CostUnit.MU_SQUARED, noise.cost(ProtectedUnit(relation).answer.squared), delta)
+        too_low = epsilon_upper(CostUnit.MU_SQUARED, noise.cost(ProtectedUnit(relation).histogram.squared), delta)
         assert worst(laws, found, epsilon=float(too_low)) > 2 * float(delta)
 
 
@@ -123,5 +123,5 @@ def test_the_check_has_teeth() -> None:
     unit = ProtectedUnit(Relation.REPLACE_ONE)
     found = neighbouring_pairs(4, 3, Adjacency.REPLACE_ONE)
     laws = {h: continuous(h, 1.0) for pair in found for h in pair}
-    claim = epsilon_upper(CostUnit.MU_SQUARED, unit.answer.squared / 4, DELTAS[1])
+    claim = epsilon_upper(CostUnit.MU_SQUARED, unit.histogram.squared / 4, DELTAS[1])
     assert worst(laws, found, epsilon=float(claim)) > 2 * float(DELTAS[1])

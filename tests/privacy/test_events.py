@@ -79,7 +79,7 @@ def test_every_event_is_a_step_a_settlement_or_a_loss() -> None:
 def test_the_order_of_events_does_not_matter_and_a_withheld_label_costs_its_check(order: list[int]) -> None:
     events = happened((CHECK, 1), (ANSWER, 1), (RELEASED, 1), (CHECK, 2), (ANSWER, 2), (WITHHELD, 2))
     steps = steps_of([events[place] for place in order], PLAIN, UNIT)
-    assert steps == {Step(GAUSS, UNIT.check): 2, Step(GAUSS, UNIT.answer): 1}
+    assert steps == {Step(GAUSS, UNIT.histogram): 3}
 
 
 @pytest.mark.req("CAPC-ACCT-101")
@@ -230,7 +230,7 @@ def test_ballots_are_charged_for_their_distance() -> None:
 
 @pytest.mark.req("CAPC-ACCT-110", "CAPC-ACCT-111")
 def test_a_filter_names_its_theorem_and_never_passes_its_budget() -> None:
-    step = Step(GAUSS, UNIT.answer)
+    step = Step(GAUSS, UNIT.histogram)
     for rule, words in (
         (gaussian_filter(), "Smith and Thakurta"),
         (zcdp_filter(), "Feldman and Zrnic"),
@@ -255,7 +255,7 @@ def test_a_filter_names_its_theorem_and_never_passes_its_budget() -> None:
 def test_a_filter_refuses_noise_that_its_theorem_does_not_carry() -> None:
     kept = Filter(gaussian_filter(), Fraction(100))
     with pytest.raises(InputError, match="Gaussian-DP"):
-        kept.admit(Step(DiscreteGaussian(Fraction(3), 0), UNIT.answer))
+        kept.admit(Step(DiscreteGaussian(Fraction(3), 0), UNIT.histogram))
     assert kept.reading[0] == 0
 
 
@@ -263,7 +263,7 @@ def test_a_filter_refuses_noise_that_its_theorem_does_not_carry() -> None:
 def test_threads_share_the_budget_of_a_filter() -> None:
     """The cost waits, so that a check and its charge that are not one step would interleave."""
     slow = replace(gaussian_filter(), cost=lambda steps: sleep(0.001) or composed_mu_squared(steps))
-    step = Step(GAUSS, UNIT.answer)
+    step = Step(GAUSS, UNIT.histogram)
     kept = Filter(slow, 5 * composed_mu_squared({step: 1}))
 
     def attempt(_: int) -> bool:
@@ -282,7 +282,7 @@ def test_threads_share_the_budget_of_a_filter() -> None:
 def test_no_sensitivity_is_negative(field: str) -> None:
     """A filter would give back what others cost."""
     with pytest.raises(InputError, match=f"sensitivity {field} = -1: give a value of at least 0"):
-        replace(UNIT.answer, **{field: -1})
+        replace(UNIT.histogram, **{field: -1})
 
 
 # --- calculator ---------------------------------------------------------------------------------------------------

@@ -12,13 +12,22 @@ from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.protocol.collaboration import Collaboration
 from capc.protocol.exchange import Observer
-from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
+from capc.session.parameters import (
+    Adjacency,
+    Charge,
+    NoiseName,
+    Parameters,
+    ParameterSet,
+    ReleasePolicy,
+    ThresholdMode,
+    VoteVariant,
+)
 from capc.session.session import Session
 from capc.steps.suite import hybrid_suite, reference_suite
 from capc.two_party.interface import TwoPartyScheme
 from support.builders import fixed_mechanisms, make_participants, models
 
-MODES = ("plain", "worst_case", "realised", "discrete")
+MODES = ("plain", "single_draw", "worst_case", "realised", "discrete")
 
 
 @dataclass(frozen=True)
@@ -41,9 +50,10 @@ class Case:
         suite = hybrid_suite(parameters) if linear is None else reference_suite(parameters, linear, two_party)
         account = Account(parameters.release, parameters.widths.grid_bits, Fraction(10**9))
         if self.given_noise is not None:
-            *answer, threshold = self.given_noise
-            checks = None if parameters.release.threshold is None else [[threshold]]
-            account.mechanisms = fixed_mechanisms([answer], checks)
+            classes = parameters.num_classes
+            answer, *checks = self.given_noise[:classes], self.given_noise[classes:]
+            apart = parameters.release.threshold_sigma is not None
+            account.mechanisms = fixed_mechanisms([answer], checks if apart else None)
             suite = replace(suite, mechanisms=account.mechanisms)
         return Collaboration(self.session, self.models, suite, account, observer=observer)
 
@@ -60,19 +70,20 @@ def cases(draw, mode: str, logit_bits=st.integers(8, 20)) -> Case:
     grid_bits = draw(st.integers(0, 3))
     sigma = draw(st.fractions(Fraction(1, 4), Fraction(3), max_denominator=8))
     threshold = None
-    if mode in {"worst_case", "realised"}:
+    if mode in {"single_draw", "worst_case", "realised"}:
         threshold = Fraction(draw(st.integers(0, num_answering << grid_bits)), 1 << grid_bits)
     policy = ReleasePolicy(
         mechanism=NoiseName.DISCRETE_GAUSSIAN if mode == "discrete" else NoiseName.ROUNDED_GAUSSIAN,
         sigma=sigma,
         threshold=threshold,
         threshold_sigma=None
-        if threshold is None
+        if mode not in {"worst_case", "realised"}
         else draw(st.fractions(Fraction(1, 4), Fraction(2), max_denominator=4)),
         charge=Charge.REALISED if mode == "realised" else Charge.WORST_CASE,
         adjacency=Adjacency.REPLACE_ONE,
         epsilon=Fraction(10),
         delta=Fraction(1, 10**5),
+        threshold_mode=ThresholdMode.SINGLE_DRAW if mode == "single_draw" else ThresholdMode.TWO_DRAWS,
     )
     # The narrowest vote ring that the session admits: its edge is where a wrong bound would show.
     for vote_bits in range(2, 40):
@@ -85,12 +96,14 @@ def cases(draw, mode: str, logit_bits=st.integers(8, 20)) -> Case:
         break
     given = None
     if draw(st.booleans()):
-        most = (1 << (vote_bits - 2)) - 1 - (num_answering << grid_bits)
+        most = (1 << (vote_bits - 1)) - 1 - (num_answering << grid_bits)
         extremes = st.one_of(st.integers(-most, most), st.sampled_from([-most, 0, most]), st.integers(-2, 2))
-        threshold_most = parameters.noise_bound(policy.threshold_sigma) if policy.threshold_sigma else 0
+        # Of a check that both parties add a draw to, each draw is half as large at most.
+        half = most // max(1, policy.check_draws)
+        checks = st.one_of(st.integers(-half, half), st.sampled_from([-half, 0, half]), st.integers(-2, 2))
         given = (
             *draw(st.lists(extremes, min_size=num_classes, max_size=num_classes)),
-            draw(st.integers(-threshold_most, threshold_most)),
+            *draw(st.lists(checks, min_size=num_classes, max_size=num_classes)),
         )
     hidden = st.lists(st.integers(1, 2), max_size=2)
     sizes = [(num_features, *draw(hidden), num_classes) for _ in range(num_answering)]

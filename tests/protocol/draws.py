@@ -253,7 +253,7 @@ WHEN: dict[str, Callable[[Place], bool]] = {
     "with BFV, for AP": lambda place: place.notes.encrypted and place.answering is not None,
     "with F_linear": lambda place: not place.notes.encrypted,
     "in realised mode": lambda place: place.notes.session.parameters.release.charge is Charge.REALISED,
-    "with a threshold": lambda place: place.notes.session.parameters.release.threshold is not None,
+    "with draws of the check": lambda place: place.notes.session.parameters.release.threshold_sigma is not None,
     "but for the vote": lambda place: place.stage.activation is not Activation.VOTE,
     "but in the last round": lambda place: not place.last_round(),
 }

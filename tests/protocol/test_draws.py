@@ -74,7 +74,7 @@ def draw_threshold_first(patch: pytest.MonkeyPatch) -> None:
     """The noise of the threshold comes before that of the classes."""
 
     def exchanged(mechanisms, num_classes: int, source) -> ReleaseNoise:
-        threshold = mechanisms.threshold.sample(source, 1)[0]
+        threshold = tuple(mechanisms.threshold.sample(source, num_classes))
         return ReleaseNoise(tuple(mechanisms.answer.sample(source, num_classes)), threshold)
 
     patch.setattr(release, "draw_release_noise", exchanged)

@@ -15,7 +15,7 @@ from capc.models.model import QuantisedLayer, dense_model
 from capc.noise.release_noise import ReleaseNoise
 from capc.protocol.collaboration import Collaboration
 from capc.protocol.functionality import ideal_functionality
-from capc.session.parameters import Charge, NoiseName, ParameterSet, VoteVariant
+from capc.session.parameters import Charge, NoiseName, ParameterSet, ThresholdMode, VoteVariant
 from capc.steps.suite import reference_suite
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.vectorised import VectorisedTwoParty
@@ -269,12 +269,31 @@ def test_every_release_is_noised():
 def test_ideal_functionality_against_plain_counting(logits, data):
     """F_CaPC re-derived: count first maxima, add noise, first maximum again."""
     draw = st.integers(-100, 100)
-    noise = ReleaseNoise((data.draw(draw), data.draw(draw), data.draw(draw)), data.draw(draw))
+    three = st.tuples(draw, draw, draw)
+    apart, realised = data.draw(st.booleans()), data.draw(st.booleans())
+    noise = ReleaseNoise(data.draw(three), data.draw(three) if apart else ())
+    own = data.draw(three) if apart and realised else ()
+    limit = data.draw(
+        st.none() | st.fractions(0, 5, max_denominator=16).map(lambda limit: Fraction(int(limit * 16), 16))
+    )
     policy = make_policy(Fraction(4), mechanism=NoiseName.ROUNDED_GAUSSIAN)
+    if limit is not None:
+        policy = replace(
+            policy,
+            threshold=limit,
+            threshold_sigma=Fraction(4) if apart else None,
+            threshold_mode=ThresholdMode.TWO_DRAWS if apart else ThresholdMode.SINGLE_DRAW,
+            charge=Charge.REALISED if own else Charge.WORST_CASE,
+        )
     parameters = make_parameters(ParameterSet.named("default"), policy, num_classes=3, num_features=64)
     counts = [0, 0, 0]
     for row in logits:
         counts[row.index(max(row))] += 16
     noisy = [count + extra for count, extra in zip(counts, noise.classes, strict=True)]
-    output = ideal_functionality(parameters, logits, noise)
-    assert (output.querying_party, output.privacy_guardian) == (noisy.index(max(noisy)), (noise, None))
+    draws = noise.threshold if apart else noise.classes
+    checked = [count + mine + theirs for count, mine, theirs in zip(counts, draws, own or (0, 0, 0), strict=True)]
+    answered = limit is None or any(entry >= 16 * limit for entry in checked)
+    output = ideal_functionality(parameters, logits, noise, own)
+    told = answered if policy.charge is Charge.REALISED else None
+    label = noisy.index(max(noisy)) if answered else None
+    assert (output.querying_party, output.privacy_guardian) == (label, (noise, told))

@@ -16,7 +16,14 @@ from capc.session.envelope import Envelope, MessageType
 from capc.session.hello import check_hello, hello
 from capc.session.parameters import Charge, canonical_json
 from capc.session.session import Session
-from support.builders import confident_policy, make_parameters, make_policy, make_session, make_widths
+from support.builders import (
+    confident_policy,
+    make_parameters,
+    make_policy,
+    make_session,
+    make_widths,
+    single_draw_policy,
+)
 from support.header import HEADER_BYTES, with_field, with_payload
 from support.sessions import DIFFERENCES, PARAMETERS, SESSION, with_widths
 
@@ -66,7 +73,19 @@ def test_the_first_of_several_differences_is_named() -> None:
 @pytest.mark.req("CAPC-ROLE-004")
 def test_every_parameter_has_a_test_above() -> None:
     tested = {place.split()[0].split("[")[0] for place in DIFFERENCES}
-    assert {f"parameters.{name}" for name in PARAMETERS.document()} - tested == {"parameters.spec_version"}
+    others = {"parameters.spec_version", "parameters.threshold_mode"}
+    assert {f"parameters.{name}" for name in PARAMETERS.document()} - tested == others
+
+
+@pytest.mark.req("CAPC-ROLE-004", "CAPC-REL-010")
+def test_another_mode_of_the_threshold_is_named() -> None:
+    """It cannot differ alone, as a single draw has no noise of its own to choose."""
+    two, one = (
+        make_session(make_parameters(make_widths(), policy), [(2, 4, 3), (2, 3)])
+        for policy in (confident_policy(), single_draw_policy())
+    )
+    detail = refuse(two, hello(one, *ENDS), MISMATCH).detail
+    assert detail.startswith("parameters.threshold_mode is 'two_draws' here and 'single_draw' there")
 
 
 def edited(edit: Callable[[dict[str, dict[str, object]]], object]) -> bytes:

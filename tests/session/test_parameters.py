@@ -224,12 +224,12 @@ def test_noise_bound_is_the_formulas_up_to_rounding(sigma: Fraction, num_classes
     st.fractions(Fraction(1, 4), Fraction(40), max_denominator=8),
     st.integers(2, 40),
 )
-def test_plain_range_is_admitted_exactly_below_a_quarter(
+def test_plain_range_is_admitted_exactly_below_a_half(
     count: int, grid_bits: int, sigma: Fraction, vote_bits: int
 ) -> None:
     parameters = make_parameters(make_widths(vote_bits=vote_bits, grid_bits=grid_bits), make_policy(sigma))
     largest = count * 2**grid_bits + parameters.noise_bound(sigma)
-    if largest < 2 ** (vote_bits - 2):
+    if largest < 2 ** (vote_bits - 1):
         parameters.check_vote_range(count)
     else:
         with pytest.raises(ParameterError, match=rf"^vote_bits = {vote_bits}: {count} votes .* need at least (\d+)"):
@@ -250,9 +250,8 @@ def test_threshold_range_is_admitted_exactly_below_a_half(
     policy = make_policy(Fraction(1, 4), Fraction(threshold, 2), threshold_sigma, charge)
     parameters = make_parameters(make_widths(vote_bits=vote_bits, grid_bits=1), policy)
     draws = 2 if charge is Charge.REALISED else 1
-    spread = 2 * count + threshold + draws * parameters.noise_bound(threshold_sigma)
-    plain = 2 * count + parameters.noise_bound(Fraction(1, 4))
-    if plain < 2 ** (vote_bits - 2) and spread < 2 ** (vote_bits - 1):
+    noise = max(draws * parameters.noise_bound(threshold_sigma), parameters.noise_bound(Fraction(1, 4)))
+    if 2 * count + noise < 2 ** (vote_bits - 1):
         parameters.check_vote_range(count)
     else:
         with pytest.raises(ParameterError, match=f"vote_bits = {vote_bits}"):

@@ -124,8 +124,8 @@ def test_a_threshold_above_all_votes_is_refused_when_the_session_is_made(
 
 @pytest.mark.req("CAPC-PARAM-031")
 def test_votes_that_do_not_fit_are_refused_when_the_session_is_made() -> None:
-    narrow = make_parameters(make_widths(vote_bits=6))
-    with pytest.raises(ParameterError, match="vote_bits = 6: 2 votes plus this noise need at least 7"):
+    narrow = make_parameters(make_widths(vote_bits=5))
+    with pytest.raises(ParameterError, match="vote_bits = 5: 2 votes plus this noise need at least 6"):
         make_session(narrow)
 
 
@@ -161,6 +161,7 @@ def test_tag_and_digest_by_hand() -> None:
         "sigma": "1/2",
         "threshold": "1",
         "threshold_sigma": "1/2",
+        "threshold_mode": "two_draws",
         "charge": "realised",
         "adjacency": "replace_one",
         "epsilon": "10",

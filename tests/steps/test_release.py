@@ -9,6 +9,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 
+from capc.foundation import ring
 from capc.foundation.errors import ErrorCode, InputError
 from capc.foundation.parties import PRIVACY_GUARDIAN
 from capc.foundation.randomness import RandomSource, Seed
@@ -16,7 +17,7 @@ from capc.noise.mechanism import CostUnit
 from capc.privacy.events import Receipt
 from capc.session.envelope import MessageType
 from capc.steps.privacy_guardian.aggregation import AggregatedVotes
-from capc.steps.privacy_guardian.release import ReleasedQuery, privacy_guardian_release
+from capc.steps.privacy_guardian.release import ReleasedQuery, add_noise, privacy_guardian_release
 from capc.steps.querying_party.release import AwaitingRelease, querying_party_finish_release
 from support.builders import (
     FixedNoise,
@@ -44,7 +45,7 @@ def test_answered_bit_is_the_noised_maximum_against_the_threshold(
     policy: str, winners: tuple[int, ...], tau: int, own: int, label: int | None
 ) -> None:
     """Grid units of half a vote; the noise on the classes makes 2 win where nothing else does."""
-    draws = [[own], [tau]] if policy == "realised" else [[tau]]
+    draws = [[own] * 3, [tau] * 3] if policy == "realised" else [[tau] * 3]
     driver = fork(policy, voters(*winners), suite=with_noise(policy, [[0, 0, 1]], draws))
     outcome = driver.run_query([1, 2])
     expected = None if policy == "realised" and own == -5 else label
@@ -54,26 +55,27 @@ def test_answered_bit_is_the_noised_maximum_against_the_threshold(
 @pytest.mark.req("CAPC-REL-003")
 def test_realised_mode_adds_own_noise_and_returns_the_answered_label() -> None:
     for own, expected in ((0, 1), (-3, None)):
-        driver = fork("realised", voters(1, 1, 1), suite=with_noise("realised", [[0, 0, 0]], [[own], [0]]))
+        mine = [0, own, 1]
+        driver = fork("realised", voters(1, 1, 1), suite=with_noise("realised", [[0, 0, 0]], [mine, [0, 0, 0]]))
         outcome = driver.run_query([0, 0])
         assert (outcome.label, outcome.guardian_bit) == (expected, expected is not None)
         (awaiting,) = driver.states_of(AwaitingRelease)
         (released,) = driver.states_of(ReleasedQuery)
-        assert awaiting.threshold_noise == own
+        assert awaiting.threshold_noise == tuple(mine)
         (returned,) = driver.payloads_of(MessageType.ANSWERED_LABEL).values()
         zero, delta = released.output.labels.zero_labels[0][0], released.output.labels.delta
         assert int.from_bytes(returned, "little") == (zero if expected is None else zero ^ delta)
 
 
 @pytest.mark.req("CAPC-REL-003")
-@pytest.mark.parametrize("policy", ["plain", "worst_case"])
+@pytest.mark.parametrize("policy", ["plain", "single_draw", "worst_case"])
 def test_other_modes_tell_the_guardian_nothing(policy: str) -> None:
     driver = fork(policy, voters(1, 1, 1))
     driver.run_query([0, 0])
     to_guardian = {place.message_type for place in driver.sent if place.receiver == PRIVACY_GUARDIAN}
     assert to_guardian == {MessageType.VOTE_SHARES, MessageType.CHOICE_BITS}
     (awaiting,) = driver.states_of(AwaitingRelease)
-    assert awaiting.threshold_noise == 0
+    assert awaiting.threshold_noise == ()
 
 
 @pytest.mark.req("CAPC-REL-006")
@@ -86,13 +88,47 @@ def test_noise_decides_the_label_and_is_drawn_once_for_every_release() -> None:
 
 @pytest.mark.req("CAPC-REL-006")
 @pytest.mark.parametrize("policy", POLICIES)
-def test_each_release_draws_one_number_per_class_and_threshold(policy: str) -> None:
-    draws = None if policy == "plain" else [[0]]
+def test_each_release_draws_one_number_per_class_and_as_many_for_a_check_of_its_own(policy: str) -> None:
+    draws = None if policy in {"plain", "single_draw"} else [[0, 0, 0]]
     suite = with_noise(policy, [[0, 0, 0]], draws)
     fork(policy, voters(1, 1, 1), suite=suite).run_query([0, 0])
     assert [len(entry) for entry in suite.mechanisms.answer.log] == [3]
     if draws is not None:
-        assert len(suite.mechanisms.threshold.log) == (2 if policy == "realised" else 1)
+        assert [len(entry) for entry in suite.mechanisms.threshold.log] == [3] * (2 if policy == "realised" else 1)
+
+
+@pytest.mark.req("CAPC-REL-009", "CAPC-REL-010")
+@pytest.mark.parametrize(
+    ("winners", "draws", "label"),
+    [
+        pytest.param((1, 1, 2), [0, 0, 0], 1, id="exactly at the threshold"),
+        pytest.param((1, 1, 2), [0, -1, 0], None, id="below it, by the draw of the largest"),
+        pytest.param((0, 1, 2), [0, 0, 2], 2, id="lifted by the draw that makes it the largest"),
+        pytest.param((1, 1, 1), [0, -3, 3], None, id="the noised counts are compared, and not the counts"),
+    ],
+)
+def test_a_single_draw_decides_label_and_answer(winners: tuple[int, ...], draws: list[int], label: int | None) -> None:
+    """Grid units of half a vote, and a threshold of two votes."""
+    driver = fork("single_draw", voters(*winners), suite=with_noise("single_draw", [draws]))
+    outcome = driver.run_query([1, 2])
+    assert (outcome.label, outcome.ideal_label) == (label, label)
+
+
+@pytest.mark.req("CAPC-REL-009")
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_word_of_a_release_that_depends_on_votes_has_noise(policy: str) -> None:
+    """Draws that name their place: no word of the guardian is its share, and none has another class's draw."""
+    apart = policy in {"worst_case", "realised"}
+    suite = with_noise(policy, [[100, 200, 300]], [[400, 500, 600]] if apart else None)
+    driver = fork(policy, voters(1, 1, 2), suite=suite)
+    driver.run_query([1, -1])
+    state = driver.call_of(privacy_guardian_release).state.renewed()
+    _, words = add_noise(state, Seed(bytes(32)), b"label")
+    widths = driver.session.parameters.widths
+    shares = ring.scale(state.total, 1 << widths.grid_bits, widths.vote_bits)
+    wanted = [400, 500, 600, 100, 200, 300] if apart else [100, 200, 300]
+    limit = [] if policy == "plain" else [2 << widths.grid_bits]
+    assert words == [*ring.add(shares * (len(wanted) // 3), wanted, widths.vote_bits), *limit]
 
 
 def release_inputs(policy: str = "plain") -> tuple[AggregatedVotes, Receipt, bytes]:
@@ -193,7 +229,7 @@ def test_other_choices_are_garbled_under_another_hash_key() -> None:
     [
         # Three classes need two bits: label 1 becomes 3, which no correct garbling gives.
         pytest.param("plain", (1, 1, 1), None, 1, ErrorCode.VALUE_OUT_OF_RANGE, id="no class"),
-        pytest.param("worst_case", (0, 1, 2), [[-40]], None, ErrorCode.NON_CANONICAL, id="beside no consensus"),
+        pytest.param("worst_case", (0, 1, 2), [[-40] * 3], None, ErrorCode.NON_CANONICAL, id="beside no consensus"),
     ],
 )
 def test_a_label_with_a_flipped_decoding_bit_is_refused_and_costs_nothing(

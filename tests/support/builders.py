@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ from capc.models.operators import Dense
 from capc.noise.mechanism import CostUnit, ReleaseMechanisms
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
-from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, ThresholdMode
 from capc.session.session import Participant, Session
 
 
@@ -61,6 +61,11 @@ def make_policy(
 def confident_policy(charge: Charge = Charge.WORST_CASE, threshold: Fraction = Fraction(1)) -> ReleasePolicy:
     """Confident-GNMax with little noise."""
     return make_policy(Fraction(1, 2), threshold, Fraction(1, 2), charge)
+
+
+def single_draw_policy(threshold: Fraction = Fraction(1)) -> ReleasePolicy:
+    """The same threshold, on the counts with the label's noise."""
+    return replace(make_policy(Fraction(1, 2)), threshold=threshold, threshold_mode=ThresholdMode.SINGLE_DRAW)
 
 
 def make_parameters(

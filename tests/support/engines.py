@@ -64,9 +64,11 @@ def clear_release(parameters: Parameters, case: ReleaseCase) -> ReleaseOutcome:
     if parameters.release.threshold is None:
         noisy = opened(guardian, own)
         return ReleaseOutcome(tuple(ring.to_bits(noisy.index(max(noisy)), label_bits)), None)
-    votes, noisy = opened(guardian[:classes], own[:classes]), opened(guardian[classes:-1], own[:classes])
-    limit = ring.signed((guardian[-1] + sum(own[classes:])) % 2**width, width)
-    answered = int(max(votes) >= limit)
+    *guardian, limit = guardian
+    noisy = opened(guardian[-classes:], own[:classes])
+    # Of single_draw the first words are the last ones.
+    checked = opened(guardian[:classes], own[-classes:])
+    answered = int(max(checked) >= ring.signed(limit, width))
     bits = ring.to_bits(answered * noisy.index(max(noisy)), label_bits)
     realised = parameters.release.charge is Charge.REALISED
     return ReleaseOutcome((answered, *bits), answered if realised else None)

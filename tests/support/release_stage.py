@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import cast
+from typing import Any, cast
 
 from capc.foundation import ring
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
@@ -24,7 +24,7 @@ from capc.protocol.link import Link
 from capc.protocol.seats import GuardianSeat, QueryingSeat
 from capc.session.channel import Channel
 from capc.session.envelope import MessageType
-from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, ThresholdMode
 from capc.session.session import Session
 from capc.steps.messages import VoteShares
 from capc.steps.privacy_guardian.party import PrivacyGuardian, VoteCollection
@@ -40,6 +40,13 @@ from support.builders import counter_seeds, make_participants
 from support.header import payload_of, with_payload
 
 NUM_CLASSES = 10
+VOTE_BITS = ParameterSet.named("default").vote_bits
+MODES: dict[str, dict[str, Any]] = {
+    "single_draw": {"mode": ThresholdMode.SINGLE_DRAW},
+    "worst_case": {},
+    "realised": {"charge": Charge.REALISED},
+}
+"""Of a release with a threshold: arguments of a stage."""
 SIGMA = Fraction(40)
 """In votes, of both draws: one vote more or less is lost in it."""
 
@@ -96,11 +103,13 @@ class Stage:
         voters: K.
         charge: the mode.
         threshold: in votes, None for GNMax without a threshold.
+        mode: of the threshold.
     """
 
     voters: int = 20
     charge: Charge = Charge.WORST_CASE
     threshold: Fraction | None = Fraction(10)
+    mode: ThresholdMode = ThresholdMode.TWO_DRAWS
     name: str = "stage"
     readable_key: EvaluatorKey = field(init=False)
     garbler_key: GarblerKey = field(init=False)
@@ -108,10 +117,11 @@ class Stage:
 
     def __post_init__(self) -> None:
         widths = ParameterSet.named("default")
-        check = None if self.threshold is None else SIGMA
+        apart = self.threshold is not None and self.mode is ThresholdMode.TWO_DRAWS
+        check = SIGMA if apart else None
         policy = ReleasePolicy(
             NoiseName.ROUNDED_GAUSSIAN, SIGMA, self.threshold, check, self.charge, Adjacency.REPLACE_ONE,
-            Fraction(10), Fraction(1, 10**5),
+            Fraction(10), Fraction(1, 10**5), threshold_mode=self.mode,
         )  # fmt: skip
         parameters = Parameters(widths, NUM_CLASSES, 2, policy)
         self.session = Session(parameters, bytes(range(32)), make_participants([(2, NUM_CLASSES)] * self.voters))
@@ -225,10 +235,10 @@ def split_votes(first: int, second: int, rest: int, voters: int = 20) -> list[in
 
 
 def comparing(c: int, d: int, k: int, vote_bits: int, grid_bits: int = 4) -> list[int]:
-    """Offsets in votes under which a query is answered exactly if v_c - v_d < k, whatever the noise is.
+    """Offsets in votes under which a query would be answered exactly if v_c - v_d < k, were un-noised counts compared.
 
-    Both counts are pushed to the ends of the ring, beyond what the comparisons of the maximum are made for: which of
-    the two comes out is told by v_c - v_d alone, and T and its noise are too small to matter.
+    And by the sign of a difference that wraps. Both counts are pushed to the ends of the ring, so that which of the two
+    comes out is told by v_c - v_d alone, and T and its noise are too small to matter.
     """
     unit = vote_bits - grid_bits
     offsets = [-(1 << unit - 3)] * NUM_CLASSES

@@ -101,6 +101,7 @@ def run_report(
             "sigma": "65/2",
             "threshold": "12",
             "threshold_sigma": "65/2",
+            "threshold_mode": "two_draws",
             "unit": "rho",
             "budget": "3/100",
             "spent": "1/100",

@@ -21,12 +21,14 @@ from support.builders import (
     make_policy,
     make_session,
     make_widths,
+    single_draw_policy,
 )
 from support.driver import Driver
 
 SIZES = ((2, 3, 2, 3), (2, 3), (2, 1, 3))
 POLICIES = {
     "plain": make_policy(),
+    "single_draw": single_draw_policy(Fraction(2)),
     "worst_case": confident_policy(Charge.WORST_CASE, Fraction(2)),
     "realised": confident_policy(Charge.REALISED, Fraction(2)),
 }

@@ -33,7 +33,7 @@ from capc_verify.views.toy import TWO_SIDED, VOTES_0, VOTES_1, scaled_products, 
 
 AP_1, AP_2, AP_3 = (answering_party(index) for index in (1, 2, 3))
 TWO_QUERIES = [[(1,)], [(1,)]]
-CHECK, ANSWER = Fraction(1), Fraction(2)
+CHECK, ANSWER = Fraction(2), Fraction(2)
 """What a check and an answer cost under the toy's policy."""
 BOTH = 2 * (CHECK + ANSWER)
 """A budget for two queries, answered or not."""
@@ -141,9 +141,9 @@ def test_of_other_sessions_a_ledger_tells_how_many_queries_were_answered_where_t
         )
         return playback.run_law(TWO_QUERIES, frozenset({party}))
 
-    # Four at their full cost are 12, which leaves no room for a query in 13. An account that gives back has spent 8, 8,
-    # 10 and 12: it admits two queries, which are withheld, or one, or none.
-    for budget, ends in ((Fraction(30), False), (Fraction(13), True)):
+    # Four at their full cost are 16, which leaves no room for a query in 18. An account that gives back has spent 12,
+    # 12, 14 and 16: it admits two queries, which are withheld, or one, or none.
+    for budget, ends in ((Fraction(40), False), (Fraction(18), True)):
         laws = [law(history, budget) for history in histories]
         assert distance(laws[0], laws[1]) == 0
         tells = ends and charge is Charge.REALISED

@@ -11,7 +11,7 @@ import pytest
 
 from capc.foundation.parties import QUERYING_PARTY, answering_party
 from capc.models.model import QuantisedModel
-from capc.session.parameters import Charge
+from capc.session.parameters import Charge, ThresholdMode
 from capc_verify.views.fixes import FRESH_SHARES, LOGIT_SHARES, ZERO_SUM, Fix, first_of, in_step, seen_values
 from capc_verify.views.law import Law, distance, image, worst_conditional_distance
 from capc_verify.views.playback import Playback, Until, output_and_randomness, output_of
@@ -112,9 +112,21 @@ def test_every_logit_mask_and_noise_gives_the_label_of_the_ideal_functionality()
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-001", kind="enumeration")
-@pytest.mark.parametrize("charge", list(Charge))
-def test_view_with_a_threshold_given_own_noise_and_label_has_one_law(charge: Charge) -> None:
-    parameters = toy_parameters(3, threshold=1, charge=charge, noise=TWO_SIDED)
+@pytest.mark.parametrize(
+    ("charge", "mode", "withheld"),
+    [
+        # 1 vote and 0 votes, T = 1: withheld where both draws are -1.
+        (Charge.WORST_CASE, ThresholdMode.SINGLE_DRAW, Fraction(1, 4)),
+        (Charge.WORST_CASE, ThresholdMode.TWO_DRAWS, Fraction(1, 4)),
+        # Where the first sum of two draws is -2, and the second is not 2.
+        (Charge.REALISED, ThresholdMode.TWO_DRAWS, Fraction(3, 16)),
+    ],
+    ids=["single_draw", "worst_case", "realised"],
+)
+def test_view_with_a_threshold_given_own_noise_and_label_has_one_law(
+    charge: Charge, mode: ThresholdMode, withheld: Fraction
+) -> None:
+    parameters = toy_parameters(3, threshold=1, charge=charge, noise=TWO_SIDED, mode=mode)
     laws = []
     for model in (VOTES_0, TIES, VOTES_1):
         fix = _seen_products([model], {0: 4, 1: 1})
@@ -123,9 +135,7 @@ def test_view_with_a_threshold_given_own_noise_and_label_has_one_law(charge: Cha
     assert worst_conditional_distance(laws[0], laws[2], output_and_randomness) == 0
     assert distance(laws[0], laws[1]) == 0
     assert distance(laws[0], laws[2]) > 0
-    withheld = image(laws[0], output_of)[None]
-    # 1 vote, T = 1: withheld where tau = -1, in realised mode where tau + tau' = -2.
-    assert withheld == (Fraction(1, 4) if charge is Charge.REALISED else Fraction(1, 2))
+    assert image(laws[0], output_of)[None] == withheld
 
 
 @pytest.mark.slow

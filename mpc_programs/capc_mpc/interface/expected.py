@@ -72,11 +72,11 @@ def _argmax(step: Step, case: Case) -> dict[str, int]:
     return _minus(one_hot_argmax(logits), case[0, "fresh_shares"], vote_bits, "vote")
 
 
-def _released(votes: Sequence[int] | None, noisy: Sequence[int], limit: int) -> dict[str, int]:
+def _released(noisy: Sequence[int], checked: Sequence[int], limit: int | None) -> dict[str, int]:
     label = one_hot_argmax(noisy).index(1)
-    if votes is None:
+    if limit is None:
         return {"label": label}
-    answered = int(max(votes) >= limit)
+    answered = int(max(checked) >= limit)
     return {"answered": answered, "label": label * answered}
 
 
@@ -84,10 +84,12 @@ def _label_release(step: Step, case: Case) -> dict[str, int]:
     width, mode = int(step.arguments[1]), step.arguments[3]
     noisy = _opened([case[0, "noised_shares"], case[1, "vote_shares"]], width)
     if mode == "plain":
-        return _released(None, noisy, 0)
-    votes = _opened([case[0, "shares"], case[1, "vote_shares"]], width)
-    limits = [case[0, "limit"], *([case[1, "threshold_noise"]] if mode == "realised" else [])]
-    return _released(votes, noisy, _opened(limits, width)[0])
+        return _released(noisy, noisy, None)
+    (limit,) = _opened([case[0, "limit"]], width)
+    if mode == "single_draw":
+        return _released(noisy, noisy, limit)
+    theirs = case[1, "checked_shares" if mode == "realised" else "vote_shares"]
+    return _released(noisy, _opened([case[0, "checked_shares"], theirs], width), limit)
 
 
 def _discrete_gaussian(step: Step, case: Case) -> dict[str, int]:
@@ -101,15 +103,17 @@ def _guardian_free(step: Step, case: Case) -> dict[str, int]:
     parties = range(answering + 1)
     counts = _opened([case[party, "vote_shares"] for party in parties], width)
     votes = [ring.signed((count << grid_bits) % (1 << width), width) for count in counts]
-    variance = Fraction(numerator, denominator)
-    noisy = [
-        vote + noise_of_bits([case[party, f"noise_bits.{c}"] for party in parties], variance)
-        for c, vote in zip(range(num_classes), votes, strict=True)
-    ]
-    if not threshold:
-        return _released(None, noisy, 0)
-    tau = noise_of_bits([case[party, "threshold_bits"] for party in parties], Fraction(*threshold[1:]))
-    return _released(votes, noisy, threshold[0] - tau)
+
+    def noised(name: str, *variance: int) -> list[int]:
+        draws = [
+            noise_of_bits([case[party, f"{name}.{c}"] for party in parties], Fraction(*variance))
+            for c in range(num_classes)
+        ]
+        return [ring.signed((vote + draw) % (1 << width), width) for vote, draw in zip(votes, draws, strict=True)]
+
+    noisy = noised("noise_bits", numerator, denominator)
+    checked = noised("threshold_bits", *threshold[1:]) if threshold[1:] else noisy
+    return _released(noisy, checked, threshold[0] if threshold else None)
 
 
 def _multi_label_vote(step: Step, case: Case) -> dict[str, int]:

@@ -83,11 +83,10 @@ def _release(step: Step) -> list[_Sharing]:
     bound = (1 << _width(step, (1, "vote_shares")) - 2) - 1
     shared: list[_Sharing] = [(((0, "noised_shares"),), (1, "vote_shares"), bound)]
     if mode != "plain":
-        shared.append((((1, "vote_shares"),), (0, "shares"), bound))
-    if mode == "worst_case":
         shared.append(((), (0, "limit"), bound))
-    if mode == "realised":
-        shared.append((((1, "threshold_noise"),), (0, "limit"), bound))
+    if mode in {"worst_case", "realised"}:
+        theirs = "checked_shares" if mode == "realised" else "vote_shares"
+        shared.append((((1, theirs),), (0, "checked_shares"), bound))
     return shared
 
 

@@ -15,6 +15,8 @@ from capc.foundation.errors import InputError
 from capc_mpc.programs import capc_noise
 
 MAX_CLASSES, MAX_PARTIES, MAX_WIDTH = 1 << 10, 1 << 6, 64
+MODES = ("plain", "single_draw", "worst_case", "realised")
+"""Of a release: without a threshold, with one on the label's noised counts, and with draws of the check's own."""
 MAX_NUMBERS = 1 << 24
 """Inputs of all parties and cases together: some gigabytes."""
 
@@ -117,17 +119,17 @@ def argmax(num_classes: int, logit_bits: int, vote_bits: int, batch: int) -> Ste
 
 
 def label_release(num_classes: int, width: int, batch: int, mode: str) -> Step:
-    """Step 3, with mode `plain`, `worst_case` or `realised`. Party 0 is the guardian, 1 the querying party."""
+    """Step 3, with a mode of :data:`MODES`. Party 0 is the guardian, 1 the querying party."""
     _require("label_release", "classes", num_classes, 2, MAX_CLASSES)
-    if mode not in {"plain", "worst_case", "realised"}:
-        raise InputError(f"mode {mode!r} is unknown: choose plain, worst_case or realised")
+    if mode not in MODES:
+        raise InputError(f"mode {mode!r} is unknown: choose one of {', '.join(MODES)}")
     threshold, realised = mode != "plain", mode == "realised"
     fields = [
-        Field(0, "shares", num_classes, width) if threshold else None,
+        Field(0, "checked_shares", num_classes, width) if mode in {"worst_case", "realised"} else None,
         Field(0, "noised_shares", num_classes, width),
         Field(0, "limit", 1, width) if threshold else None,
         Field(1, "vote_shares", num_classes, width),
-        Field(1, "threshold_noise", 1, width) if realised else None,
+        Field(1, "checked_shares", num_classes, width) if realised else None,
     ]
     return Step(
         "label_release",
@@ -159,18 +161,21 @@ def guardian_free(
     grid_bits: int,
     variance: Fraction,
     batch: int,
-    threshold: tuple[int, Fraction] | None = None,
+    threshold: tuple[int, Fraction | None] | None = None,
 ) -> Step:
-    """Release without a guardian, with (threshold in grid units, variance of its noise) or without."""
+    """Release without a guardian, with (threshold in grid units, variance of a check's own noise) or without."""
     _require("guardian_free", "answering parties", answering, 1, MAX_PARTIES - 1)
     _require("guardian_free", "classes", num_classes, 2, MAX_CLASSES)
     parties = answering + 1
-    extra: tuple[int, ...] = () if threshold is None else (threshold[0], *threshold[1].as_integer_ratio())
+    extra: tuple[int, ...] = () if threshold is None else (threshold[0],)
+    check = None if threshold is None else threshold[1]
     fields = [Field(party, "vote_shares", num_classes, width) for party in range(parties)]
     for c in range(num_classes):
         fields += _noise_fields(f"noise_bits.{c}", parties, variance)
-    if threshold is not None:
-        fields += _noise_fields("threshold_bits", parties, threshold[1])
+    if check is not None:
+        extra += check.as_integer_ratio()
+        for c in range(num_classes):
+            fields += _noise_fields(f"threshold_bits.{c}", parties, check)
     return Step(
         "guardian_free",
         _texts(answering, num_classes, width, grid_bits, *variance.as_integer_ratio(), batch, *extra),
@@ -283,7 +288,7 @@ def _read_noise(words: list[str]) -> Step:
 
 def _read_guardian_free(words: list[str]) -> Step:
     answering, num_classes, width, grid_bits, numerator, denominator, batch, *tail = map(int, words)
-    threshold = (tail[0], Fraction(*tail[1:])) if tail else None
+    threshold = (tail[0], Fraction(*tail[1:]) if tail[1:] else None) if tail else None
     variance = Fraction(numerator, denominator)
     return guardian_free(answering, num_classes, width, grid_bits, variance, batch, threshold)
 

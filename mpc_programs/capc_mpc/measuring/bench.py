@@ -56,6 +56,7 @@ class Variant:
 PROGRAMS: dict[str, Callable[[Variant], Step]] = {
     "argmax": lambda v: steps.argmax(v.classes, LOGIT_BITS, VOTE_BITS, v.batch),
     "label_release": lambda v: steps.label_release(v.classes, VOTE_BITS, v.batch, "plain"),
+    "label_release_single_draw": lambda v: steps.label_release(v.classes, VOTE_BITS, v.batch, "single_draw"),
     "label_release_worst_case": lambda v: steps.label_release(v.classes, VOTE_BITS, v.batch, "worst_case"),
     "label_release_realised": lambda v: steps.label_release(v.classes, VOTE_BITS, v.batch, "realised"),
     "discrete_gaussian": lambda v: steps.discrete_gaussian(_VARIANCE, VOTE_BITS, v.batch, 2),

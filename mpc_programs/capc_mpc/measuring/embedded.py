@@ -10,7 +10,7 @@ from capc.foundation.errors import InputError
 from capc.foundation.randomness import XofSource, fresh_seed
 from capc.two_party.circuits.argmax import vote_circuit
 from capc.two_party.circuits.builder import Circuit
-from capc.two_party.circuits.release import confident_release_circuit, release_circuit
+from capc.two_party.circuits.release import confident_release_circuit, release_circuit, single_draw_release_circuit
 from capc.two_party.interface import Evaluation, GarblerOutput, answer_at_once, request_at_once
 from capc_mpc.interface.encoding import Case, FullCase, complete
 from capc_mpc.interface.expected import expected
@@ -33,6 +33,8 @@ def circuit_of(step: Step) -> Circuit | None:
     num_classes, width, mode = int(step.arguments[0]), int(step.arguments[1]), step.arguments[3]
     if mode == "plain":
         return release_circuit(num_classes, width)
+    if mode == "single_draw":
+        return single_draw_release_circuit(num_classes, width)
     return confident_release_circuit(num_classes, width, evaluator_noise=mode == "realised")
 
 

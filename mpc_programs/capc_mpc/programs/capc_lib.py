@@ -9,7 +9,8 @@ the batch, and a *flag* is one secret bit per case. The domain follows the compi
 - ``Field`` (neither): a word is a list of bit registers too, which the protocol mixes with its field. A field wraps at
   its prime and not at 2^width; reducing numbers in it costs more than computing on their bits.
 
-Comparison needs |x - y| < 2^(width - 1) (CAPC-ARG-004), as in the reference's circuits.
+``less`` needs |x - y| < 2^(width - 1) (CAPC-ARG-004), as in the reference's circuits; ``less_any`` needs nothing, and
+is what a release takes.
 
 Numbers that one party learns leave through ``open_to``. What is opened there is a function of the number mod
 2^width alone:
@@ -71,6 +72,18 @@ class Ring:
     def less(self, left, right, width):
         """The flag left < right: bit ``width - 1`` of left - right, which the compiler asks for by ``width - 1``."""
         return left.less_than(right, width - 1)
+
+    def less_any(self, left, right, width):
+        """The flag left < right of any signed numbers, either of which may be public.
+
+        Where the signs differ the left one decides, elsewhere that of left - right, which then fits the width.
+        """
+        left_sign, right_sign = [
+            int(word < 0) if isinstance(word, int) else self.is_negative(word, width) for word in (left, right)
+        ]
+        difference_sign = self.is_negative(left - right, width)
+        differ = left_sign + right_sign - 2 * left_sign * right_sign
+        return difference_sign + differ * (left_sign - difference_sign)
 
     def is_negative(self, word, width):
         """The flag word < 0."""
@@ -176,6 +189,10 @@ class Boolean:
                 flag = b ^ (~(a ^ b) & (flag ^ b))
             return flag
         return _tree([(~a & b, ~(a ^ b)) for a, b in zip(low_left, low_right)])[0]
+
+    def less_any(self, left, right, width):
+        """The flag left < right of any signed numbers, which ``less`` gives too."""
+        return self.less(left, right, width)
 
     def is_negative(self, word, width):
         """The flag word < 0."""
@@ -327,21 +344,16 @@ def argmax_flags(domain, values, width):
 
     Neighbours meet, an odd one out passes on, and the right side wins only if it is strictly larger.
     """
-    return _play(domain, values, width)[0]
+    return _play(domain, values, domain.less, width)[0]
 
 
-def maximum(domain, values, width):
-    """The largest value."""
-    return _play(domain, values, width)[1]
-
-
-def _play(domain, values, width):
+def _play(domain, values, less, width):
     """(flags, winner) of a tournament: the left half against the right half of neighbours, level by level."""
     entrants = [([None], value) for value in values]
     while len(entrants) > 1:
         winners = []
         for (left_flags, left), (right_flags, right) in zip(entrants[::2], entrants[1::2]):
-            right_wins = domain.less(left, right, width)
+            right_wins = less(left, right, width)
             flags = _scaled(domain, domain.invert(right_wins), left_flags) + _scaled(domain, right_wins, right_flags)
             winners.append((flags, domain.select(right_wins, right, left)))
         if len(entrants) % 2:
@@ -364,21 +376,27 @@ def subset_flags(domain, chosen):
     return flags
 
 
-def release_label(domain, votes, noisy, limit, width, receiver, told_if_answered):
-    """Opens argmax(noisy) to the receiver, with a limit only where max(votes) >= limit.
+def release_label(domain, checked, noisy, limit, width, receiver, told_if_answered):
+    """Opens argmax(noisy) to the receiver, with a limit only where a checked word reaches it; words may be any.
 
-    The answered bit goes to the receiver and, unless it is None, to the party ``told_if_answered``.
+    Words that are checked are the noisy ones themselves, or, unless ``checked`` is None, others with draws of their
+    own. The answered bit goes to the receiver and, unless it is None, to the party ``told_if_answered``.
     """
-    flags = argmax_flags(domain, noisy, width)
+    flags, largest = _play(domain, noisy, domain.less_any, width)
     label_bits = (len(noisy) - 1).bit_length()
     label = domain.index_word(flags, label_bits)
     if limit is not None:
-        # The margin is admitted up to 2^(width - 1): one bit more than a comparison of signed words may assume.
-        answered = domain.invert(
-            domain.is_negative(domain.subtract(maximum(domain, votes, width), limit, width), width)
-        )
+        answered = domain.invert(_all(domain, [domain.less_any(word, limit, width) for word in checked or [largest]]))
         label = domain.mask(answered, label)
         domain.open_to(receiver, "answered", domain.number(answered, 1), 1)
         if told_if_answered is not None:
             domain.open_to(told_if_answered, "answered", domain.number(answered, 1), 1)
     domain.open_to(receiver, "label", label, label_bits)
+
+
+def _all(domain, flags):
+    """The flag that all flags are set, in log2 n rounds."""
+    while len(flags) > 1:
+        pairs = [domain.both(first, second) for first, second in zip(flags[::2], flags[1::2])]
+        flags = pairs + flags[2 * len(pairs) :]
+    return flags[0]

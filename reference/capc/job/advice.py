@@ -221,8 +221,10 @@ def least_answering(sigma: Fraction, contest: Contest, ratio: Fraction | None = 
 
 
 def check_ratio(release: ReleasePolicy) -> Fraction | None:
-    """The threshold's deviation over that of the classes, a proportion that calibration keeps."""
-    return None if release.threshold_sigma is None else release.threshold_sigma / release.sigma
+    """The check's deviation over that of the label, a proportion that calibration keeps; 1 for a single draw."""
+    if release.threshold is None:
+        return None
+    return Fraction(1) if release.threshold_sigma is None else release.threshold_sigma / release.sigma
 
 
 def _of_the_noise(figures: _Figures) -> tuple[str, ...]:
@@ -258,11 +260,11 @@ def _of_the_budget(figures: _Figures) -> tuple[str, ...]:
 
 
 def _of_the_threshold(figures: _Figures) -> tuple[str, ...]:
-    release = figures.release
-    if release.threshold is None or release.threshold_sigma is None:
+    release, ratio = figures.release, check_ratio(figures.release)
+    if release.threshold is None or ratio is None:
         return ()
     votes = AGREEMENT * figures.answering
-    answered = _below(float((votes - release.threshold) / release.threshold_sigma))
+    answered = _below(float((votes - release.threshold) / (ratio * release.sigma)))
     proposed, half = figures.threshold(release.sigma), Fraction(figures.answering, 2)
     remedy = (
         f"leave out {flag('threshold')}"
@@ -276,7 +278,7 @@ def _of_the_threshold(figures: _Figures) -> tuple[str, ...]:
             f"{answered:.2f} only: {remedy}",
         )
     if release.threshold < half:
-        return (f"{start}: most queries without a majority are answered too, and every check is paid for: {remedy}",)
+        return (f"{start}: most queries without a majority are answered too, and every query is paid for: {remedy}",)
     return ()
 
 
@@ -294,7 +296,7 @@ def _reasons(figures: _Figures) -> tuple[str, ...]:
         f"probability {figures.chance(sigma):.2f}; if in the place of {agreed} as many agree, {shares}",
     ]
     if release.threshold is None:
-        lines.append("no threshold: a check costs about half an answer more, and pays only where it withholds many")
+        lines.append("no threshold: a check with draws of its own costs as much as an answer, if of the same deviation")
     elif figures.threshold(sigma) is None:
         lines.append("no threshold: with so much noise none above half of the votes lets agreed queries pass")
     else:

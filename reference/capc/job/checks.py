@@ -11,7 +11,7 @@ from capc.job.options import OF_THE_PROTOCOL, WITHDRAWN_ALLOWANCES, flag
 from capc.learning.baselines import DP_SGD_LEAST_EPSILON, Baseline, dp_sgd_is_installed
 from capc.privacy.multi_label import SetRule
 from capc.protocol.engine import EMBEDDED
-from capc.session.parameters import Charge, NoiseName
+from capc.session.parameters import Charge, NoiseName, ThresholdMode
 
 
 def check_together(config: JobConfig, *, simulated: bool) -> None:
@@ -37,13 +37,24 @@ def check_together(config: JobConfig, *, simulated: bool) -> None:
         )
     _check_composition(config)
     _check_threshold(config)
+    _check_noise_of_threshold(config)
+
+
+def _check_noise_of_threshold(config: JobConfig) -> None:
     if config.threshold is None:
-        if config.threshold_sigma is not None:
-            raise config.refusal("threshold_sigma", f"give {flag('threshold')} too, or leave this out")
+        for name in ("threshold_sigma", "threshold_mode"):
+            if getattr(config, name) not in (None, ThresholdMode.TWO_DRAWS):
+                raise config.refusal(name, f"give {flag('threshold')} too, or leave this out")
         if config.charge is Charge.REALISED:
             raise config.refusal(
                 "charge", f"give {flag('threshold')} too: without one every query is answered and charged in full"
             )
+    elif config.threshold_mode is ThresholdMode.SINGLE_DRAW:
+        place = config.place("threshold_mode")
+        if config.threshold_sigma is not None:
+            raise config.refusal("threshold_sigma", f"the check takes the label's noise ({place}): leave this out")
+        if config.charge is Charge.REALISED:
+            raise config.refusal("charge", f"check and label are one answer ({place}): leave out one of both")
     elif config.threshold_sigma is not None and config.sigma is None:
         raise config.refusal(
             "threshold_sigma", f"give {flag('sigma')} too, or leave this out to have both calibrated together"
@@ -122,9 +133,18 @@ def _check_composition(config: JobConfig) -> None:
         return
     if config.threshold is None:
         raise config.refusal("joint", f"give {flag('threshold')} too: without one there is no check to charge jointly")
-    for name, needed in (("charge", Charge.WORST_CASE), ("mechanism", NoiseName.ROUNDED_GAUSSIAN)):
+    for name, needed in (
+        ("threshold_mode", ThresholdMode.TWO_DRAWS),
+        ("charge", Charge.WORST_CASE),
+        ("mechanism", NoiseName.ROUNDED_GAUSSIAN),
+    ):
         if getattr(config, name) is not needed:
             raise config.refusal(name, f"joint charges need {needed.value}: leave out {flag('joint')}, or this")
+
+
+def checked_apart(config: JobConfig) -> bool:
+    """Whether a threshold is checked with draws of its own."""
+    return config.threshold is not None and config.threshold_mode is ThresholdMode.TWO_DRAWS
 
 
 def _check_threshold(config: JobConfig) -> None:

@@ -34,7 +34,7 @@ from capc.learning.strategies import Strategy
 from capc.privacy.multi_label import SetRule
 from capc.protocol.engine import EMBEDDED
 from capc.protocol.network import NetworkName
-from capc.session.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, VoteVariant
+from capc.session.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, ThresholdMode, VoteVariant
 from capc.session.session import MAX_ANSWERING, MAX_QUERIES
 
 MAX_BATCH = 4096
@@ -100,7 +100,8 @@ class JobConfig:
             joint charges need an order.
         sigma: deviation of the noise on each class; None calibrates it so that ``queries`` fit the budget.
         threshold: T of Confident-GNMax; None answers every query.
-        threshold_sigma: deviation of the threshold noise; None takes the one of the classes.
+        threshold_sigma: deviation of the check's own noise; None takes the one of the classes.
+        threshold_mode: whether the check has draws of its own, or takes the label's.
         epsilon: the budget.
         delta: the budget's delta.
         vote_variant: how step 1c computes votes; None takes what is fastest on the network.
@@ -155,6 +156,7 @@ class JobConfig:
     sigma: Annotated[Fraction | None, rational(MAX_VOTES)] = None
     threshold: Annotated[Fraction | None, rational(MAX_VOTES, zero=True)] = None
     threshold_sigma: Annotated[Fraction | None, rational(MAX_VOTES)] = None
+    threshold_mode: Annotated[ThresholdMode, choice(ThresholdMode)] = ThresholdMode.TWO_DRAWS
     epsilon: Annotated[Fraction, rational(MAX_EPSILON)] = Fraction(10)
     delta: Annotated[Fraction, rational(Fraction(1), open_above=True)] = Fraction(1, 100_000)
     vote_variant: Annotated[VoteVariant | None, choice(VoteVariant)] = None

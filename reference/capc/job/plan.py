@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from capc.foundation.errors import InputError, ParameterError
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party, organisation
 from capc.job.advice import Advice, advise
-from capc.job.checks import check_not_lost, check_together
+from capc.job.checks import check_not_lost, check_together, checked_apart
 from capc.job.config import JobConfig, rational_text
 from capc.job.keeping.files import beside
 from capc.job.keeping.journal import Journal, default_folder
@@ -241,13 +241,14 @@ def _policy_of_options(config: JobConfig) -> ReleasePolicy:
             mechanism=config.mechanism,
             sigma=sigma,
             threshold=config.threshold,
-            threshold_sigma=None if config.threshold is None else config.threshold_sigma or sigma,
+            threshold_sigma=config.threshold_sigma or sigma if checked_apart(config) else None,
             charge=config.charge,
             adjacency=config.adjacency,
             epsilon=config.epsilon,
             delta=config.delta,
             renyi_order=renyi_order,
             joint_cost=Fraction(1) if config.joint else None,
+            threshold_mode=config.threshold_mode,
         )
 
 

@@ -177,6 +177,7 @@ def _privacy(state: JobState) -> dict[str, object]:
         "renyi_order": None if policy.renyi_order is None else rational_text(policy.renyi_order),
         "sigma": rational_text(policy.sigma),
         "threshold": None if policy.threshold is None else rational_text(policy.threshold),
+        "threshold_mode": None if policy.threshold is None else policy.threshold_mode.value,
         "threshold_sigma": None if policy.threshold_sigma is None else rational_text(policy.threshold_sigma),
         "unit": account.cost.unit.value,
         "budget": rational_text(account.budget),

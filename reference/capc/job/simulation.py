@@ -25,8 +25,8 @@ from capc.session.parameters import Charge, Parameters
 from capc.two_party.hash_use import HashUse
 from capc_spec.registry import TAGS
 
-Draw = Callable[[int], tuple[ReleaseNoise, int]]
-"""From a query's number in its session to the guardian's noise and the querying party's own on the threshold."""
+Draw = Callable[[int], tuple[ReleaseNoise, tuple[int, ...]]]
+"""From a query's number in its session to the guardian's noise and the querying party's own of a check."""
 
 
 def open_simulation(
@@ -140,7 +140,7 @@ def released(
     voting: SetVoting | None,
     logits: Sequence[Sequence[int]],
     noise: ReleaseNoise,
-    own: int,
+    own: Sequence[int],
 ) -> int | None:
     """The class that a querying party gets, or the number of a set; None where a label is withheld.
 
@@ -149,7 +149,7 @@ def released(
         voting: how sets are voted on; None where each row has one class.
         logits: of each answering party, for each class or set.
         noise: the guardian's.
-        own: the querying party's, on the threshold.
+        own: the querying party's in a check, a draw per class; none unless charged as realised.
     """
     if voting is None:
         return ideal_functionality(parameters, logits, noise, own).querying_party
@@ -175,10 +175,10 @@ def seeded_noise(
     count = parameters.num_classes if voting is None else voting.draws
     threshold = account.mechanisms.threshold if parameters.release.charge is Charge.REALISED else None
 
-    def draw(number: int) -> tuple[ReleaseNoise, int]:
+    def draw(number: int) -> tuple[ReleaseNoise, tuple[int, ...]]:
         source = XofSource(root, str(number).encode())
         noise = draw_release_noise(account.mechanisms, count, source)
-        return noise, 0 if threshold is None else threshold.sample(source, 1)[0]
+        return noise, () if threshold is None else tuple(threshold.sample(source, count))
 
     return draw
 

@@ -172,9 +172,9 @@ class ReleaseMechanisms:
 
     Attributes:
         answer: the noise on each class's votes.
-        threshold: the noise of the threshold check, or None without a threshold. In realised mode the querying
-            party adds a draw of its own; either draw alone is what protects against the other party, so the cost
-            is that of one draw.
+        threshold: the noise on each class's votes in a check with draws of its own, or None without one. In realised
+            mode the querying party adds draws of its own; either party's alone protect against the other party, so
+            the cost is that of one draw per class.
     """
 
     answer: Mechanism

@@ -15,17 +15,17 @@ class ReleaseNoise:
 
     Attributes:
         classes: one draw per class.
-        threshold: the draw on the threshold; 0 without one.
+        threshold: one draw per class of a check that has draws of its own, else none.
     """
 
     classes: tuple[int, ...]
-    threshold: int
+    threshold: tuple[int, ...] = ()
 
     __repr__ = type_only
 
 
 def draw_release_noise(mechanisms: ReleaseMechanisms, num_classes: int, source: RandomSource) -> ReleaseNoise:
-    """The privacy guardian's draws: one per class, then the threshold's where there is one."""
+    """The privacy guardian's draws: one per class, then one per class for the check where it has draws of its own."""
     classes = tuple(mechanisms.answer.sample(source, num_classes))
-    threshold = mechanisms.threshold.sample(source, 1)[0] if mechanisms.threshold is not None else 0
+    threshold = () if mechanisms.threshold is None else tuple(mechanisms.threshold.sample(source, num_classes))
     return ReleaseNoise(classes, threshold)

@@ -261,7 +261,7 @@ def _reserved_events(policy: ReleasePolicy) -> tuple[EventKind, ...]:
     """What a reservation consists of."""
     if policy.joint_cost is not None:
         return (EventKind.CONFIDENT_STEP,)
-    if policy.threshold is not None:
+    if policy.threshold_sigma is not None:
         return (EventKind.THRESHOLD_CHECK, EventKind.ANSWER_RESERVED)
     return (EventKind.ANSWER_RESERVED,)
 

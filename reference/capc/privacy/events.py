@@ -22,7 +22,7 @@ class EventKind(StrEnum):
     """What can happen to a query. Nothing else is charged or given back."""
 
     THRESHOLD_CHECK = "threshold_check"
-    """The largest count was, or is about to be, compared with the threshold."""
+    """Counts with draws of the check's own were, or are about to be, compared with the threshold."""
     ANSWER_RESERVED = "answer_reserved"
     """A label may leave from now on. It counts as released until a settlement says otherwise."""
     CONFIDENT_STEP = "confident_step"

@@ -16,17 +16,14 @@ from capc.noise.sensitivity import Sensitivity
 from capc.privacy.events import EventKind
 from capc.session.parameters import Adjacency, ReleasePolicy
 
-CHECK_SENSITIVITY = Sensitivity(Fraction(1), Fraction(1), 1)
-"""The largest vote count moves by at most 1 vote under both adjacencies."""
-
 
 def answer_sensitivity(adjacency: Adjacency) -> Sensitivity:
-    """Of the vote histogram, where a protected party has one vote per query.
+    """Of the vote histogram, where a protected party has one vote per query; a check compares counts of it, too.
 
     Under `replace_one` one vote moves from one class to another, which changes two counts by 1: D^2 = 2. Under
     `null_vote` one vote becomes zero: D^2 = 1.
     """
-    return CHECK_SENSITIVITY.times(2 if adjacency is Adjacency.REPLACE_ONE else 1)
+    return Sensitivity(Fraction(1), Fraction(1), 1).times(2 if adjacency is Adjacency.REPLACE_ONE else 1)
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class QueryCost:
     """The cost of one query's parts.
 
     Attributes:
-        check: of the threshold check; 0 without a threshold, and where the answer's cost is that of both.
+        check: of a check with draws of its own; 0 without one, and where the answer's cost is that of both.
         answer: of the label.
         unit: the unit of both.
     """
@@ -66,8 +63,10 @@ def query_cost(policy: ReleasePolicy, grid_bits: int, answered: Sensitivity | No
             return mechanism.cost(sensitivity.squared)
         return mechanism.rdp_cost(policy.renyi_order, sensitivity)
 
-    check = Fraction(0) if mechanisms.threshold is None else cost(mechanisms.threshold, CHECK_SENSITIVITY)
-    answer = cost(mechanisms.answer, answered or answer_sensitivity(policy.adjacency))
+    histogram = answer_sensitivity(policy.adjacency)
+    check = Fraction(0) if mechanisms.threshold is None else cost(mechanisms.threshold, histogram)
+    # With a single draw label and answered bit are a function of one noised histogram, which is charged as that.
+    answer = cost(mechanisms.answer, answered or histogram)
     return QueryCost(check, answer, mechanisms.answer.unit if policy.renyi_order is None else CostUnit.RENYI)
 
 

@@ -39,8 +39,9 @@ class ReleaseCase(NamedTuple):
     """Step 3 of one query: each party's words, as :func:`capc.steps.release_circuit.circuit_for` orders them.
 
     Attributes:
-        privacy_guardian: its share with noise; with a threshold its share, that with noise, and T - tau.
-        querying_party: its share; in realised mode then -tau' of its own threshold noise.
+        privacy_guardian: its share with noise, after its share with the check's noise where that has draws of its
+            own; with a threshold T.
+        querying_party: its share; in realised mode then its share with its own noise of the check.
     """
 
     privacy_guardian: tuple[int, ...]

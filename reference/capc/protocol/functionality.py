@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from capc.foundation.cleartext import one_hot_argmax
 from capc.foundation.hidden import type_only
 from capc.noise.release_noise import ReleaseNoise
-from capc.session.parameters import Charge, Parameters
+from capc.session.parameters import Charge, Parameters, ThresholdMode
 
 
 @dataclass(frozen=True)
@@ -34,22 +34,32 @@ def ideal_functionality(
     parameters: Parameters,
     logits: Sequence[Sequence[int]],
     noise: ReleaseNoise,
-    querying_party_threshold_noise: int = 0,
+    querying_party_threshold_noise: Sequence[int] = (),
 ) -> IdealOutput:
     """One query. Answering parties are given nothing.
 
     Args:
         parameters: grid, threshold and charging.
         logits: one list of C signed integers per answering party.
-        noise: the guardian's, in grid units.
-        querying_party_threshold_noise: realised mode only, in grid units.
+        noise: the guardian's, in grid units: a draw per class for the label, and as many for a check of its own.
+        querying_party_threshold_noise: realised mode only, in grid units, a draw per class.
     """
     unit = 1 << parameters.widths.grid_bits
     votes = [unit * sum(column) for column in zip(*map(one_hot_argmax, logits), strict=True)]
+    noisy = _added(votes, noise.classes)
+    release = parameters.release
     answered = True
-    if parameters.release.threshold is not None:
-        answered = max(votes) + noise.threshold + querying_party_threshold_noise >= parameters.release.threshold * unit
-    noisy = [count + draw for count, draw in zip(votes, noise.classes, strict=True)]
+    if release.threshold is not None:
+        # The label's draws, or others: no count is compared without one.
+        single = release.threshold_mode is ThresholdMode.SINGLE_DRAW
+        checked = noisy if single else _added(votes, noise.threshold)
+        if querying_party_threshold_noise:
+            checked = _added(checked, querying_party_threshold_noise)
+        answered = max(checked) >= release.threshold * unit
     label = one_hot_argmax(noisy).index(1) if answered else None
-    realised = parameters.release.charge is Charge.REALISED
+    realised = release.charge is Charge.REALISED
     return IdealOutput(label, (noise, answered if realised else None))
+
+
+def _added(counts: Sequence[int], draws: Sequence[int]) -> list[int]:
+    return [count + draw for count, draw in zip(counts, draws, strict=True)]

@@ -97,14 +97,14 @@ class QueryingSeat(Seat):
     """The querying party's. Secret: its party, and what it prepared, by the batch's first query.
 
     Attributes:
-        answers: of the queries so far, each as soon as it is known, and its own threshold noise beside it.
+        answers: of the queries so far, each as soon as it is known, and its own noise of the check beside it.
         releasing: the last release that was asked for. Where the guardian's message is lost, the query is paid: the
             guardian sends the very message again that its account knows, and `querying_party_finish_release` opens it.
     """
 
     party: QueryingParty | None = None
     prepared: dict[int, tuple[list[OnlineBatch], tuple[ReleaseTurn, ...]]] = field(default_factory=dict)
-    answers: list[tuple[Answer, int]] = field(default_factory=list)
+    answers: list[tuple[Answer, tuple[int, ...]]] = field(default_factory=list)
     releasing: AwaitingRelease | None = None
 
 

@@ -44,7 +44,7 @@ MOST_PRIME_BITS = 60
 
 _MOST = {"fraction_bits": "logit_bits - 2 = ", "logit_bits": "59 - guard_bits = "}
 
-_COMPOSITION = ("renyi_order", "joint_cost")
+_COMPOSITION = ("renyi_order", "joint_cost", "threshold_mode")
 
 
 class NoiseName(StrEnum):
@@ -74,6 +74,15 @@ class Charge(StrEnum):
 
     WORST_CASE = "worst_case"
     REALISED = "realised"
+
+
+class ThresholdMode(StrEnum):
+    """Which noise the counts have that a threshold is compared with; no count is compared before it has some."""
+
+    SINGLE_DRAW = "single_draw"
+    """The label's: one draw per class decides what the label is and whether it leaves."""
+    TWO_DRAWS = "two_draws"
+    """Their own: Confident-GNMax, with a draw per class for the check and one per class for the label."""
 
 
 class Adjacency(StrEnum):
@@ -172,8 +181,9 @@ class ReleasePolicy:
         mechanism: the law of every noise draw of the privacy guardian (and, in realised mode, of the
             querying party's threshold noise).
         sigma: s, the standard deviation of the noise on each class.
-        threshold: T of Confident-GNMax in votes, or None for plain GNMax.
-        threshold_sigma: s1, the standard deviation of the threshold noise; given exactly when T is.
+        threshold: T in votes: a label leaves if the largest noised count reaches it; None for plain GNMax.
+        threshold_sigma: s1, the standard deviation of the check's noise on each class; given exactly where the check
+            has draws of its own.
         charge: `worst_case` charges check and answer, always; `realised` charges what was released.
         adjacency: the neighbouring relation that the budget speaks about.
         epsilon: the budget; every query after it is spent is refused.
@@ -181,6 +191,7 @@ class ReleasePolicy:
         renyi_order: a > 1: costs are Renyi divergences of this order. None adds up mu^2 or rho, as the law has it.
         joint_cost: what a check and its answer cost together at the order, always, whether a label leaves or not; None
             charges the parts. An agreed figure: whoever opens an account of it certifies it (CAPC-ACCT-116).
+        threshold_mode: whether the check has draws of its own; it says nothing without a threshold.
     """
 
     mechanism: NoiseName
@@ -193,44 +204,59 @@ class ReleasePolicy:
     delta: Fraction
     renyi_order: Fraction | None = None
     joint_cost: Fraction | None = None
+    threshold_mode: ThresholdMode = ThresholdMode.TWO_DRAWS
 
     def __post_init__(self) -> None:
         for name in ("sigma", "threshold", "threshold_sigma", "epsilon", "delta", "renyi_order", "joint_cost"):
             value = getattr(self, name)
             _require(value is None or isinstance(value, Fraction), name, value, "give an exact Fraction")
         _require(self.sigma > 0, "sigma", self.sigma, "choose a deviation above 0 votes")
-        _require(
-            (self.threshold is None) == (self.threshold_sigma is None),
-            "threshold_sigma",
-            self.threshold_sigma,
-            "give it exactly when a threshold is given",
-        )
-        if self.threshold is not None and self.threshold_sigma is not None:
-            _require(self.threshold >= 0, "threshold", self.threshold, "choose 0 votes or more")
-            _require(
-                self.threshold_sigma > 0,
-                "threshold_sigma",
-                self.threshold_sigma,
-                "choose a deviation above 0",
-            )
-        else:
-            _require(
-                self.charge is Charge.WORST_CASE,
-                "charge",
-                self.charge.value,
-                "realised charging needs a threshold; without one every query is answered",
-            )
+        self._check_threshold()
         _require(self.epsilon > 0, "epsilon", self.epsilon, "choose a budget above 0")
         _require(0 < self.delta < 1, "delta", self.delta, "choose a value between 0 and 1, both excluded")
         self._check_composition()
 
     def document(self) -> dict[str, object]:
-        """A flat, ordered mapping of every field to a string or None; the last two are named only where they are given.
+        """A flat, ordered mapping of every field to a string or None.
+
+        The last three are named only where they say something.
 
         Source of every other form in which a policy is written: parameters, ledgers.
         """
         fields = {name: _plain(value) for name, value in asdict(self).items()}
+        if self.threshold is None:
+            fields["threshold_mode"] = None
         return {name: value for name, value in fields.items() if value is not None or name not in _COMPOSITION}
+
+    @property
+    def check_draws(self) -> int:
+        """How many draws of its own a check has on each class: 2 in realised mode, one of each party."""
+        if self.threshold_sigma is None:
+            return 0
+        return 2 if self.charge is Charge.REALISED else 1
+
+    def _check_threshold(self) -> None:
+        single = self.threshold_mode is ThresholdMode.SINGLE_DRAW
+        if self.threshold is None:
+            _require(not single, "threshold_mode", self.threshold_mode.value, "it needs a threshold: give one")
+        else:
+            _require(self.threshold >= 0, "threshold", self.threshold, "choose 0 votes or more")
+        remedy = (
+            "with single_draw the label's noise is the check's: leave it out"
+            if single
+            else ("give it exactly when a threshold is given")
+        )
+        needed = self.threshold is not None and not single
+        _require(needed == (self.threshold_sigma is not None), "threshold_sigma", self.threshold_sigma, remedy)
+        if self.threshold_sigma is None:
+            remedy = (
+                "realised charging needs a check with noise of its own: single_draw is one answer, charged always"
+                if single
+                else "realised charging needs a threshold; without one every query is answered"
+            )
+            _require(self.charge is Charge.WORST_CASE, "charge", self.charge.value, remedy)
+        else:
+            _require(self.threshold_sigma > 0, "threshold_sigma", self.threshold_sigma, "choose a deviation above 0")
 
     def _check_composition(self) -> None:
         if self.renyi_order is None:
@@ -243,11 +269,11 @@ class ReleasePolicy:
         if self.joint_cost is not None:
             _require(self.joint_cost > 0, "joint_cost", self.joint_cost, "give a cost above 0")
             fits = (
-                self.threshold is not None
+                self.threshold_sigma is not None
                 and self.charge is Charge.WORST_CASE
                 and self.mechanism is NoiseName.ROUNDED_GAUSSIAN
             )
-            remedy = "a joint cost is for rounded_gaussian noise and a threshold, charged worst_case"
+            remedy = "a joint cost is for rounded_gaussian noise and a threshold with two_draws, charged worst_case"
             _require(fits, "joint_cost", self.joint_cost, remedy)
 
 
@@ -302,10 +328,11 @@ class Parameters:
     def noise_bound(self, sigma: Fraction) -> int:
         """t(sigma), the largest |noise| in grid units that the vote ring has room for (CAPC-PARAM-031).
 
-        By P(|N(0, v)| > x) <= 2 exp(-x^2 / (2 v)), the C + 2 draws of one query stay within it but with probability
-        at most 2^-40; 1 is added for rounding. A Skellam number has Bernstein's bound 2 exp(-x^2 / (2 (v + x / 3))).
+        By P(|N(0, v)| > x) <= 2 exp(-x^2 / (2 v)), all draws of one query, one or more per class, stay within it
+        but with probability at most 2^-40; 1 is added for rounding. A Skellam number has Bernstein's bound
+        2 exp(-x^2 / (2 (v + x / 3))).
         """
-        draws_bits = (4 * (self.num_classes + 2)).bit_length()
+        draws_bits = (4 * self.num_classes * (1 + self.release.check_draws)).bit_length()
         nats = (WRAP_FAILURE_BITS + draws_bits) * _LN2_UPPER
         square = 2 * (sigma * (1 << self.widths.grid_bits)) ** 2 * nats
         if self.release.mechanism is not NoiseName.SKELLAM:
@@ -336,17 +363,15 @@ class Parameters:
             num_answering: K, the number of answering parties.
 
         Raises:
-            ParameterError: w is too small for K, sigma and the threshold; the message names the w needed.
+            ParameterError: w is too small for K and the noise; the message names the w needed.
         """
         unit = 1 << self.widths.grid_bits
         release = self.release
-        # Differences of two noised counts are compared by their sign: each must stay below 2^(w-2).
-        needed = (num_answering * unit + self.noise_bound(release.sigma)).bit_length() + 2
-        if release.threshold is not None and release.threshold_sigma is not None:
-            draws = 2 if release.charge is Charge.REALISED else 1
-            spread = int((num_answering + release.threshold) * unit)
-            spread += draws * self.noise_bound(release.threshold_sigma)
-            needed = max(needed, spread.bit_length() + 1)
+        noise = self.noise_bound(release.sigma)
+        if release.threshold_sigma is not None:
+            noise = max(noise, release.check_draws * self.noise_bound(release.threshold_sigma))
+        # Comparisons are right for all words; no word may wrap, and a threshold above K votes is refused.
+        needed = (num_answering * unit + noise).bit_length() + 1
         _require(
             self.widths.vote_bits >= needed,
             "vote_bits",

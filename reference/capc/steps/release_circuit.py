@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from capc.foundation import ring
 from capc.foundation.errors import ErrorCode, InvalidPayloadError
-from capc.session.parameters import Charge, Parameters
+from capc.session.parameters import Charge, Parameters, ThresholdMode
 from capc.two_party.circuits.builder import Circuit
-from capc.two_party.circuits.release import confident_release_circuit, release_circuit
+from capc.two_party.circuits.release import confident_release_circuit, release_circuit, single_draw_release_circuit
 
 
 def circuit_for(parameters: Parameters) -> Circuit:
@@ -16,6 +16,8 @@ def circuit_for(parameters: Parameters) -> Circuit:
     width = parameters.widths.vote_bits
     if parameters.release.threshold is None:
         return release_circuit(parameters.num_classes, width)
+    if parameters.release.threshold_mode is ThresholdMode.SINGLE_DRAW:
+        return single_draw_release_circuit(parameters.num_classes, width)
     realised = parameters.release.charge is Charge.REALISED
     return confident_release_circuit(parameters.num_classes, width, evaluator_noise=realised)
 

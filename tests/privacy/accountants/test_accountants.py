@@ -258,7 +258,7 @@ def test_loss_distribution_at_its_edges() -> None:
         PrivacyLossDistribution(three, Fraction(1, 100))
     two_votes = ProtectedUnit(Relation.REPLACE_ONE, (Fraction(1), Fraction(1)))
     with pytest.raises(InputError, match="one vote per protected unit"):
-        PrivacyLossDistribution({Step(DiscreteGaussian(Fraction(2), 0), two_votes.answer): 1}, Fraction(1, 100))
+        PrivacyLossDistribution({Step(DiscreteGaussian(Fraction(2), 0), two_votes.histogram): 1}, Fraction(1, 100))
 
 
 # --- joint steps --------------------------------------------------------------------------------------------------

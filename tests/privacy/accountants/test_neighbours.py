@@ -47,7 +47,9 @@ def confident_law(
     passes = 1.0
     if threshold_law is not None:
         noise = np.arange(len(threshold_law)) - len(threshold_law) // 2
-        passes = float(threshold_law[noise + (max(histogram) << grid_bits) >= THRESHOLD << grid_bits].sum())
+        passes -= float(
+            np.prod([threshold_law[noise + (count << grid_bits) < THRESHOLD << grid_bits].sum() for count in histogram])
+        )
     return np.concatenate([[1 - passes], passes * labels])
 
 

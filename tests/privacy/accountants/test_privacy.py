@@ -287,9 +287,9 @@ def test_calibrated_sigma_is_the_smallest_on_its_grid(
 @pytest.mark.parametrize(
     ("queries", "plain", "checked"),
     [
-        (20, Fraction(203, 64), Fraction(31, 8)),
-        (24, Fraction(111, 32), Fraction(17, 4)),
-        (30, Fraction(31, 8), Fraction(19, 4)),
+        (20, Fraction(203, 64), Fraction(287, 64)),
+        (24, Fraction(111, 32), Fraction(157, 32)),
+        (30, Fraction(31, 8), Fraction(351, 64)),
     ],
 )
 def test_sigma_for_the_main_job(queries: int, plain: Fraction, checked: Fraction) -> None:
@@ -297,7 +297,7 @@ def test_sigma_for_the_main_job(queries: int, plain: Fraction, checked: Fraction
     assert calibrate(queries, None) == plain
     assert calibrate(queries, Fraction(1)) == checked
     with mpmath.workdps(30):
-        for sigma, votes in ((plain, 2), (checked, 3)):
+        for sigma, votes in ((plain, 2), (checked, 4)):
             delta = closed_gaussian_delta(queries * votes / real(sigma) ** 2, mpmath.mpf(10))
             assert delta <= mpmath.mpf(10) ** -5
 

@@ -21,8 +21,8 @@ from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 TAG = bytes(range(32))
 OTHER_TAG = bytes(32)
 INPUTS = b"\xaa" * 32
-COST = Fraction(3, 2)
-"""What a query costs under :func:`make_terms`: a check of 1, and an answer of 1/2."""
+COST = Fraction(5, 2)
+"""What a query costs under :func:`make_terms`: a check of 2, and an answer of 1/2."""
 
 
 def make_terms(queries: int = 20, charge: Charge = Charge.REALISED) -> Terms:

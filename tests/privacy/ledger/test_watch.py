@@ -109,7 +109,7 @@ def test_other_terms_or_a_larger_budget_than_agreed_are_refused(ledger: Ledger) 
     other = replace(make_terms(), policy=replace(make_terms().policy, sigma=Fraction(7)))
     with pytest.raises(InputError, match=r"^sigma = 7: the ledger was created with sigma = 2"):
         check_proof(None, proof, other)
-    with pytest.raises(LedgerError, match="is above the 57/2 that was agreed to"):
+    with pytest.raises(LedgerError, match="is above the 95/2 that was agreed to"):
         check_proof(None, proof, make_terms(queries=19))
     assert check_proof(None, proof, make_terms(queries=21)).terms == make_terms()
 
@@ -130,7 +130,7 @@ def test_a_query_that_took_place_and_was_not_charged_is_noticed(ledger: Ledger) 
     ("old", "new"),
     [
         (b'"answer":"1/2"', b'"answer":"0"'),
-        (b'"check":"1"', b'"check":"0"'),
+        (b'"check":"2"', b'"check":"0"'),
         (b'"unit":"mu_squared"', b'"unit":"rho"'),
         (b'"answer":"1/2"', b'"answer":"2/4"'),
         (b'"kind":"charged"', b'"kind":"settled"'),

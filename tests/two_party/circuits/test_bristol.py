@@ -12,7 +12,7 @@ from capc.foundation.errors import InputError
 from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.bristol import from_bristol, to_bristol
 from capc.two_party.circuits.builder import Circuit, Sharing, evaluate
-from capc.two_party.circuits.release import confident_release_circuit, release_circuit
+from capc.two_party.circuits.release import confident_release_circuit, release_circuit, single_draw_release_circuit
 from capc.two_party.circuits.relu import relu_circuit
 from support.computations import circuits
 from support.sizes import examples
@@ -23,6 +23,7 @@ PROTOCOL = (
     relu_circuit(37, 12),
     relu_circuit(37, 12, 4),
     release_circuit(10, 16),
+    single_draw_release_circuit(10, 16),
     confident_release_circuit(10, 16, evaluator_noise=False),
     confident_release_circuit(10, 16, evaluator_noise=True),
 )

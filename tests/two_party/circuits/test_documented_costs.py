@@ -8,7 +8,7 @@ import pytest
 
 from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.builder import Circuit
-from capc.two_party.circuits.release import confident_release_circuit, release_circuit
+from capc.two_party.circuits.release import confident_release_circuit, release_circuit, single_draw_release_circuit
 from capc.two_party.circuits.relu import relu_circuit
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.garbling.readable_vote_rounds import GarbledVote
@@ -22,6 +22,7 @@ DEFAULT: dict[str, Circuit] = {
     "`relu_circuit`, window of 4": relu_circuit(37, 12, 4),
     "`relu_circuit`, window of 9": relu_circuit(37, 12, 9),
     "`release_circuit`": release_circuit(10, 16),
+    "`single_draw_release_circuit`": single_draw_release_circuit(10, 16),
     "`confident_release_circuit`, worst case": confident_release_circuit(10, 16, evaluator_noise=False),
     "`confident_release_circuit`, realised": confident_release_circuit(10, 16, evaluator_noise=True),
 }

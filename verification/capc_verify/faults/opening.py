@@ -30,8 +30,8 @@ from capc_verify.faults.patching import FirstDraws, replace_everywhere, replace_
 def open_maximum() -> None:
     """The vote circuit also gives the largest logit to the evaluator."""
 
-    def argmax_flags(builder: Builder, values: Sequence[Word]) -> list[Wire]:
-        return [*correct_flags(builder, values), *maximum(builder, values)]
+    def argmax_flags(builder: Builder, values: Sequence[Word], *, full_range: bool = False) -> list[Wire]:
+        return [*correct_flags(builder, values, full_range=full_range), *maximum(builder, values)]
 
     _open_more(argmax_flags)
 
@@ -39,8 +39,8 @@ def open_maximum() -> None:
 def open_vote() -> None:
     """The vote is opened to both parties of step 1c."""
 
-    def argmax_flags(builder: Builder, values: Sequence[Word]) -> list[Wire]:
-        flags = correct_flags(builder, values)
+    def argmax_flags(builder: Builder, values: Sequence[Word], *, full_range: bool = False) -> list[Wire]:
+        flags = correct_flags(builder, values, full_range=full_range)
         return [*flags, *flags]
 
     _open_more(argmax_flags)

@@ -13,8 +13,9 @@ from capc_verify.faults import (
     opening,
     turns,
 )
+from capc_verify.faults.arithmetic import FAULTS_OF_COMPARISONS
+from capc_verify.faults.charges.registry import LEDGER_FAULTS
 from capc_verify.faults.planting import Fault
-from capc_verify.faults.registry_of_ledgers import LEDGER_FAULTS
 from capc_verify.faults.transfers import checks
 
 _VIEWS = "tests/views/test_querying_party.py::"
@@ -363,4 +364,5 @@ FAULTS: dict[str, Fault] = {
             "tests/linear/test_keys.py::test_another_binding_gives_another_uniform_half[0]",
         ),
     ),
+    **FAULTS_OF_COMPARISONS,
 }

@@ -25,9 +25,9 @@ def simulation_without_noise() -> None:
     ideal = ideal_functionality
 
     def noiseless(
-        parameters: Parameters, logits: Sequence[Sequence[int]], noise: ReleaseNoise, _: int = 0
+        parameters: Parameters, logits: Sequence[Sequence[int]], noise: ReleaseNoise, _: Sequence[int] = ()
     ) -> IdealOutput:
-        return ideal(parameters, logits, ReleaseNoise((0,) * len(noise.classes), 0), 0)
+        return ideal(parameters, logits, ReleaseNoise((0,) * len(noise.classes), (0,) * len(noise.threshold)))
 
     replace_in(simulation, "ideal_functionality", noiseless)
 

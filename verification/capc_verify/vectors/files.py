@@ -35,6 +35,7 @@ BUILDERS: Mapping[str, Callable[[], FileBuilder]] = {
     "ledger": ledger.ledger,
     "protocol_plain": steps.protocol_plain,
     "protocol_threshold": steps.protocol_threshold,
+    "protocol_single_draw": steps.protocol_single_draw,
     "protocol_realised": steps.protocol_realised,
     "protocol_batches": steps.protocol_batches,
     "protocol_all_pairs": steps.protocol_all_pairs,

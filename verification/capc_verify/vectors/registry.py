@@ -33,6 +33,7 @@ FILES: Mapping[str, tuple[GroupType, ...]] = {
     "ledger": (ledgers.LEDGER,),
     "protocol_plain": (steps.PLAIN,),
     "protocol_threshold": (steps.THRESHOLD,),
+    "protocol_single_draw": (steps.SINGLE_DRAW,),
     "protocol_realised": (steps.REALISED,),
     "protocol_batches": (steps.BATCHES,),
     "protocol_all_pairs": (steps.ALL_PAIRS,),

@@ -18,7 +18,7 @@ from capc.noise.mechanism import CostUnit, ReleaseMechanisms
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
 from capc.privacy.events import Receipt
-from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, ThresholdMode
 from capc.session.session import MAX_QUERIES, Participant, Session
 
 CLASSES = 2
@@ -82,7 +82,7 @@ class ToyParameters(Parameters):
     for one vote only.
 
     Attributes:
-        noise: of the answer, and of the threshold where there is one.
+        noise: of the answer, and of the check where it has draws of its own.
         releases: whether step 3 is played.
     """
 
@@ -90,24 +90,19 @@ class ToyParameters(Parameters):
     releases: bool
 
     def check_vote_range(self, num_answering: int) -> None:
-        """Checks that no difference that step 3 compares leaves [-2^(w-1), 2^(w-1)), for votes in [0, K].
+        """Checks that no sum of votes in [0, K] and noise leaves [-2^(w-1), 2^(w-1)), nor the threshold.
 
         Raises:
             ParameterError: the ring is too narrow.
         """
-        differences = [-1, 1]
+        sums = [0, 1]
         if self.releases:
-            spread = num_answering + self.noise.high - self.noise.low
-            differences = [-spread, spread]
-            if self.release.threshold is not None:
-                limit = int(self.release.threshold)
-                draws = 2 if self.release.charge is Charge.REALISED else 1
-                differences += [draws * self.noise.low - limit, num_answering + draws * self.noise.high - limit]
+            draws = max(1, self.release.check_draws)
+            sums = [draws * self.noise.low, num_answering + draws * self.noise.high]
+            sums += [] if self.release.threshold is None else [int(self.release.threshold)]
         half = 1 << (self.widths.vote_bits - 1)
-        if not all(-half <= difference < half for difference in differences):
-            raise ParameterError(
-                f"vote_bits = {self.widths.vote_bits}: differences reach {differences}; widen the ring"
-            )
+        if not all(-half <= entry < half for entry in sums):
+            raise ParameterError(f"vote_bits = {self.widths.vote_bits}: sums reach {sums}; widen the ring")
 
 
 def toy_parameters(
@@ -117,6 +112,7 @@ def toy_parameters(
     *,
     noise: CoinNoise = ONE_SIDED,
     releases: bool = True,
+    mode: ThresholdMode = ThresholdMode.TWO_DRAWS,
 ) -> ToyParameters:
     """The parameter set of an enumeration.
 
@@ -126,25 +122,27 @@ def toy_parameters(
         charge: the mode of charging.
         noise: of every draw.
         releases: whether step 3 is played.
+        mode: of the threshold.
     """
     widths = ExactWidths("enumeration", LOGIT_BITS, vote_bits, 0, 0, GUARD_BITS, 4096, (56, 36, 17))
     policy = ReleasePolicy(
         NoiseName.ROUNDED_GAUSSIAN,
         Fraction(1),
         None if threshold is None else Fraction(threshold),
-        None if threshold is None else Fraction(1),
+        None if threshold is None or mode is ThresholdMode.SINGLE_DRAW else Fraction(1),
         charge,
         Adjacency.REPLACE_ONE,
         # Enough for the budget of every ledger that is played.
         Fraction(1000),
         Fraction(1, 1000),
+        threshold_mode=mode,
     )
     return ToyParameters(widths, CLASSES, 1, policy, noise=noise, releases=releases)
 
 
 def toy_mechanisms(parameters: ToyParameters) -> ReleaseMechanisms:
-    """Toy noise for the answer, and for the threshold where there is one."""
-    return ReleaseMechanisms(parameters.noise, None if parameters.release.threshold is None else parameters.noise)
+    """Toy noise for the answer, and for a check with draws of its own."""
+    return ReleaseMechanisms(parameters.noise, None if parameters.release.threshold_sigma is None else parameters.noise)
 
 
 def toy_session(parameters: Parameters, models: Sequence[QuantisedModel]) -> Session:

@@ -76,7 +76,7 @@ class PowersetRelease:
 
     def sensitivity(self, unit: ProtectedUnit) -> Sensitivity:
         """That of one vote."""
-        return unit.answer
+        return unit.histogram
 
 
 BallotRelease = BinaryRelease | TauRelease | PowersetRelease

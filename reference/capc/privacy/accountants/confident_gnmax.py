@@ -1,9 +1,14 @@
 """The joint Renyi cost of a confident step: check and answer released as one thing, answer only if the check passes.
 
 For answer probabilities p and p' of two neighbours, and c the answer's cost at order a, the step costs at most
-1/(a-1) ln((1-p)^a (1-p')^(1-a) + p^a p'^(1-a) exp((a-1) c)). With Gaussian threshold noise p = Phi(u + s), p' = Phi(u)
-for some real u, which depends on the votes, and |s| <= delta = D / sigma1. The formula is convex in p, so its maximum
-over s is at s = delta or -delta; over u it is found by branch and bound, with a proven upper end.
+1/(a-1) ln((1-p)^a (1-p')^(1-a) + p^a p'^(1-a) exp((a-1) c)), as check and answer have draws of their own.
+
+Whether the check passes is a function of counts with a Gaussian draw each, which neighbours move by at most D. Whatever
+function it is, of the largest sum or, with offsets on shares, of sums that wrap, no test tells two Gaussian vectors at
+distance D better than the likelihood ratio does (Neyman and Pearson). So p = Phi(u + s), p' = Phi(u) for some real u,
+with |s| <= delta = D / sigma1, where D^2 = 2 W^2 under replace_one, as one count grows and another shrinks, and W^2
+under null_vote. The formula is convex in p, so its maximum over s is at s = delta or -delta; over u it is found by
+branch and bound, with a proven upper end.
 
 The result is between c and the sum of the two parts, c + a delta^2 / 2. An account that uses it charges it always,
 whether an answer left or not: taking the cheaper of joint and separate after seeing the answer is unsound.
@@ -39,7 +44,7 @@ def joint_renyi_upper(order: Fraction, check_mu_squared: Fraction, answer_cost: 
 
     Args:
         order: a > 1.
-        check_mu_squared: delta^2 = D^2 / sigma1^2 of the Gaussian threshold noise, above 0.
+        check_mu_squared: delta^2 = D^2 / sigma1^2 of the Gaussian noise of the check, above 0.
         answer_cost: c, of the answer alone at this order, above 0.
 
     Returns:

@@ -20,7 +20,7 @@ from capc.privacy.accountants.ball_arithmetic import decimal_text, require, show
 from capc.privacy.accountants.confident_gnmax import joint_cost_holds, joint_renyi_upper
 from capc.privacy.accountants.conversion import budget_lower, epsilon_upper, keeps
 from capc.privacy.accountants.rdp import ORDERS
-from capc.privacy.query_cost import CHECK_SENSITIVITY, answer_sensitivity, query_cost
+from capc.privacy.query_cost import answer_sensitivity, query_cost
 from capc.session.parameters import ReleasePolicy
 
 
@@ -71,9 +71,9 @@ def _joint_arguments(policy: ReleasePolicy) -> tuple[Fraction, Fraction, Fractio
     """Order, mu^2 of the check, and the answer's cost at the order."""
     order, mechanisms = policy.renyi_order, release_mechanisms(policy, 0)
     if order is None or mechanisms.threshold is None:
-        raise InputError("a joint cost needs a threshold and a Renyi order: give both")
-    answer = mechanisms.answer.rdp_cost(order, answer_sensitivity(policy.adjacency))
-    return order, mechanisms.threshold.cost(CHECK_SENSITIVITY.squared), answer
+        raise InputError("a joint cost needs a threshold with two_draws and a Renyi order: give both")
+    moved = answer_sensitivity(policy.adjacency)
+    return order, mechanisms.threshold.cost(moved.squared), mechanisms.answer.rdp_cost(order, moved)
 
 
 def with_joint_cost(policy: ReleasePolicy) -> ReleasePolicy:

@@ -121,13 +121,13 @@ def step_of(kind: EventKind, release: Release, unit: ProtectedUnit, lost: int = 
         InputError: the kind is no step of such a release, or the noise or a weight cannot be used.
     """
     if kind is EventKind.THRESHOLD_CHECK:
-        return _noised(release.check, unit.check, unit, lost)
+        return _noised(release.check, unit.histogram, unit, lost)
     if kind is EventKind.ANSWER_RESERVED:
-        moved = unit.answer if release.ballots is None else release.ballots.sensitivity(unit)
+        moved = unit.histogram if release.ballots is None else release.ballots.sensitivity(unit)
         return _noised(release.answer, moved, unit, lost)
     if kind is EventKind.CONFIDENT_STEP and release.ballots is None:
-        check = _noised(release.check, unit.check, unit, lost)
-        return JointStep(check, _noised(release.answer, unit.answer, unit, lost))
+        check = _noised(release.check, unit.histogram, unit, lost)
+        return JointStep(check, _noised(release.answer, unit.histogram, unit, lost))
     raise InputError(f"event kind {kind.value} is no step of such a release: no accountant can tell what it costs")
 
 

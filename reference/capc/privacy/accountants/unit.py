@@ -50,7 +50,7 @@ class ProtectedUnit:
 
     @property
     def influence(self) -> Fraction:
-        """W, the sum of the weights: the largest count moves by at most W."""
+        """W, the sum of the weights: a count moves by at most W."""
         return sum(self.weights, Fraction(0))
 
     @property
@@ -59,15 +59,13 @@ class ProtectedUnit:
         return self.weights == (Fraction(1),)
 
     @property
-    def answer(self) -> Sensitivity:
-        """Of the vote histogram. The worst case is that all of the unit's votes stand together and move together."""
+    def histogram(self) -> Sensitivity:
+        """Of the vote histogram, with the noise of an answer or of a check.
+
+        The worst case is that all of the unit's votes stand together and move together.
+        """
         sides = 2 if self.relation is Relation.REPLACE_ONE else 1
         return Sensitivity(sides * self.influence**2, sides * self.influence, sides * len(self.weights))
-
-    @property
-    def check(self) -> Sensitivity:
-        """Of the largest count."""
-        return Sensitivity(self.influence**2, self.influence, 1)
 
     def fits_grid(self, grid_bits: int) -> bool:
         """Whether every weight is a whole number of grid units, as rounding after the fact needs."""

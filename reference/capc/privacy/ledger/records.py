@@ -80,6 +80,11 @@ def read_opening(body: bytes) -> Opening:
         LedgerError: it is not the one encoding of an opening, or its budget does not keep what its policy promises.
     """
     fields = _fields(body)
+    if fields.get("threshold") is not None and "threshold_mode" not in fields:
+        raise LedgerError(
+            "it charges a threshold check of an earlier version, one draw on the largest count: see with that version "
+            "what is left of its budget, and open another ledger for that"
+        )
     try:
         opening = Opening(Terms.from_document(fields), bytes.fromhex(fields["public_key"]))
         again = opening_body(opening, bytes.fromhex(fields["salt"]))

@@ -10,7 +10,7 @@ from unicodedata import category
 
 from capc.foundation.errors import InputError
 from capc.privacy.accountants.policies import certify
-from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy, ThresholdMode
 
 _MAX_GRID_BITS = 64
 _MAX_DIGITS = 400
@@ -71,13 +71,14 @@ class Terms:
             name: None if document[name] is None else _read_rational(document[name])
             for name in ("sigma", "threshold", "threshold_sigma", "epsilon", "delta")
         }
-        # These two are written only where they are given.
+        # These two, and the threshold's mode, are written only where they say something.
         for name in {"renyi_order", "joint_cost"} & document.keys():
             rationals[name] = _read_rational(document[name])
         policy = ReleasePolicy(
             mechanism=NoiseName(document["mechanism"]),
             charge=Charge(document["charge"]),
             adjacency=Adjacency(document["adjacency"]),
+            threshold_mode=ThresholdMode(document.get("threshold_mode", ThresholdMode.TWO_DRAWS)),
             **rationals,  # type: ignore[arg-type]
         )
         budget = _read_rational(document["budget"])

@@ -46,7 +46,7 @@ def privacy_guardian_release(
     1. The receipt says that the account was charged in full for exactly these inputs; the runner has made it durable.
     2. Noise is drawn from the seed under a label that holds the digest of all inputs, the querying party's among them:
        other inputs, other noise and other labels.
-    3. The garbler's words: its share plus noise; with a threshold its share, its share plus noise, and T - tau.
+    3. The garbler's words, each with noise: see :func:`add_noise`.
 
     Reveals: to the querying party the label or "no consensus" only.
 
@@ -100,17 +100,18 @@ def add_noise(state: AggregatedVotes, seed: Seed, label: bytes) -> tuple[Release
         label: binds the draw to all inputs of the release.
 
     Returns:
-        the noise; C words, its share plus noise; with a threshold its share, its share plus noise, and T - tau.
+        the noise; where a check has draws of its own, C words, its share plus these; C words, its share plus the
+        label's noise; with a threshold T.
     """
     party, parameters = state.party, state.party.session.parameters
     noise_source = party.suite.expand(seed, label + TAGS["noise"])
     noise = draw_release_noise(party.suite.mechanisms, parameters.num_classes, noise_source)
     width, unit = parameters.widths.vote_bits, 1 << parameters.widths.grid_bits
     votes = ring.scale(state.total, unit, width)
-    words = ring.add(votes, noise.classes, width)
-    if parameters.release.threshold is not None:
-        words = [*votes, *words, ring.reduce(int(parameters.release.threshold * unit) - noise.threshold, width)]
-    return noise, words
+    checked = ring.add(votes, noise.threshold, width) if noise.threshold else []
+    limit = parameters.release.threshold
+    limits = [] if limit is None else [ring.reduce(int(limit * unit), width)]
+    return noise, [*checked, *ring.add(votes, noise.classes, width), *limits]
 
 
 def privacy_guardian_read_answered(state: ReleasedQuery, message: bytes) -> bool:

@@ -37,7 +37,7 @@ class ReleaseEntry(SingleUse):
 
     party: QueryingParty
     query: int
-    threshold_noise: int
+    threshold_noise: tuple[int, ...]
 
 
 def querying_party_enter_argmax(state: AwaitingResponse, response: bytes) -> tuple[LogitEntry, Rows]:

@@ -30,7 +30,7 @@ class AwaitingRelease(SingleUse):
     party: QueryingParty
     query: int
     chosen: ChosenLabels
-    threshold_noise: int
+    threshold_noise: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ def querying_party_request_release(
 ) -> tuple[AwaitingRelease, bytes]:
     """Step 3: transfers the sum of its vote shares, scaled to the grid, into the release circuit.
 
-    In realised mode it adds threshold noise of its own, since the guardian, which will learn the answered bit, knows
-    the guardian's draw.
+    In realised mode it adds noise of its own to the counts that are checked, since the guardian, which will learn the
+    answered bit, knows the guardian's draws.
 
     Args:
         turn: of this query.
         shares: exactly one share of that query from every answering party.
-        seed: for the threshold noise; unused otherwise.
+        seed: for that noise; unused otherwise.
 
     Raises:
         InputError: a share is missing, double, or of another query.
@@ -79,8 +79,8 @@ def querying_party_request_release(
     return AwaitingRelease(party, query, chosen, own_noise), channel.seal(MessageType.CHOICE_BITS, payload, query)
 
 
-def release_words(turn: ReleaseTurn, shares: Sequence[VoteShare], seed: Seed) -> tuple[list[int], int]:
-    """This party's words of the release, and its own threshold noise, 0 unless in realised mode.
+def release_words(turn: ReleaseTurn, shares: Sequence[VoteShare], seed: Seed) -> tuple[list[int], tuple[int, ...]]:
+    """This party's words of the release, and in realised mode its own noise of the check, a draw per class.
 
     Arguments and errors as of :func:`querying_party_request_release`; nothing is spent.
     """
@@ -96,12 +96,12 @@ def release_words(turn: ReleaseTurn, shares: Sequence[VoteShare], seed: Seed) ->
     width = parameters.widths.vote_bits
     total = ring.sum_shares([entry.share for entry in shares], width)
     words = ring.scale(total, 1 << parameters.widths.grid_bits, width)
-    own_noise = 0
+    own_noise: tuple[int, ...] = ()
     threshold_mechanism = party.suite.mechanisms.threshold
     if _adds_noise(parameters) and threshold_mechanism is not None:
         source = party.suite.expand(seed, channel.label("querying_party_request_release", query))
-        own_noise = threshold_mechanism.sample(source, 1)[0]
-        words.append(ring.reduce(-own_noise, width))
+        own_noise = tuple(threshold_mechanism.sample(source, parameters.num_classes))
+        words += ring.add(words, own_noise, width)
     return words, own_noise
 
 
@@ -139,5 +139,5 @@ def querying_party_finish_release(state: AwaitingRelease, circuits: bytes) -> An
 
 
 def _adds_noise(parameters: Parameters) -> bool:
-    """Whether the querying party adds threshold noise of its own and returns the answered bit."""
+    """Whether the querying party adds noise of its own to what is checked, and returns the answered bit."""
     return parameters.release.charge is Charge.REALISED

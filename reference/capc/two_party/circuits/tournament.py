@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from capc.two_party.circuits.arithmetic import Word, less_than, select
+from capc.two_party.circuits.arithmetic import Word, less_than, less_than_any, select
 from capc.two_party.circuits.builder import ONE, Builder, Wire
 
 
@@ -18,19 +18,29 @@ class _Node:
     right_wins: Wire
 
 
-def argmax_flags(builder: Builder, values: Sequence[Word]) -> list[Wire]:
+def argmax_flags(builder: Builder, values: Sequence[Word], *, full_range: bool = False) -> list[Wire]:
     """One flag per value: 1 for the first of the largest, 0 for all others.
+
+    Args:
+        builder: takes the gates.
+        values: C words of k bits, signed.
+        full_range: whether they may be any; each comparison then costs one AND more.
 
     Neighbours meet, an odd one out passes, and the order of indices is kept at every level; the right side wins
     only if it is strictly larger, so the lowest index wins ties (CAPC-ARG-002).
 
-    Precondition: all pairwise differences fit the word (see :func:`capc.two_party.circuits.arithmetic.less_than`).
+    Precondition unless ``full_range``: all pairwise differences fit the word (see
+    :func:`capc.two_party.circuits.arithmetic.less_than`).
     Cost for C values of k bits: (C-1)(k-1) for comparisons, (C-2) k for carrying winners on, C-2 for the flags.
     """
-    root, _ = _play(builder, values, keep_last_winner=False)
-    flags: list[Wire] = [ONE] * len(values)
-    _spread(builder, root, ONE, flags)
-    return flags
+    root, _ = _play(builder, values, keep_last_winner=False, full_range=full_range)
+    return _flags(builder, root, len(values))
+
+
+def flags_and_maximum(builder: Builder, values: Sequence[Word]) -> tuple[list[Wire], Word]:
+    """The flags, and the largest value itself, of any words. Cost: as of the flags over the full range, and k more."""
+    root, largest = _play(builder, values, keep_last_winner=True, full_range=True)
+    return _flags(builder, root, len(values)), largest
 
 
 def flags_from_results(builder: Builder, count: int, results: Sequence[Wire]) -> list[Wire]:
@@ -50,9 +60,7 @@ def flags_from_results(builder: Builder, count: int, results: Sequence[Wire]) ->
             _Node(left, right, next(remaining)) for left, right in zip(entrants[::2], entrants[1::2], strict=False)
         ]
         entrants = winners + entrants[2 * len(winners) :]
-    flags: list[Wire] = [ONE] * count
-    _spread(builder, entrants[0], ONE, flags)
-    return flags
+    return _flags(builder, entrants[0], count)
 
 
 def matches_per_round(count: int) -> list[int]:
@@ -66,17 +74,20 @@ def matches_per_round(count: int) -> list[int]:
 
 def maximum(builder: Builder, values: Sequence[Word]) -> Word:
     """The largest value. Cost for C values of k bits: (C-1)(2k-1) ANDs. Precondition as for the flags."""
-    return _play(builder, values, keep_last_winner=True)[1]
+    return _play(builder, values, keep_last_winner=True, full_range=False)[1]
 
 
-def _play(builder: Builder, values: Sequence[Word], *, keep_last_winner: bool) -> tuple[_Node | int, Word]:
+def _play(
+    builder: Builder, values: Sequence[Word], *, keep_last_winner: bool, full_range: bool
+) -> tuple[_Node | int, Word]:
     """Plays all rounds; returns the tree of matches and, if asked for, the value that won the last one."""
+    compare = less_than_any if full_range else less_than
     entrants: list[tuple[_Node | int, Word]] = list(enumerate(values))
     while len(entrants) > 1:
         winners: list[tuple[_Node | int, Word]] = []
         for position in range(0, len(entrants) - 1, 2):
             (left, left_value), (right, right_value) = entrants[position], entrants[position + 1]
-            right_wins = less_than(builder, left_value, right_value)
+            right_wins = compare(builder, left_value, right_value)
             is_final = len(entrants) == 2
             winner = left_value
             if keep_last_winner or not is_final:
@@ -86,6 +97,12 @@ def _play(builder: Builder, values: Sequence[Word], *, keep_last_winner: bool) -
             winners.append(entrants[-1])
         entrants = winners
     return entrants[0]
+
+
+def _flags(builder: Builder, root: _Node | int, count: int) -> list[Wire]:
+    flags: list[Wire] = [ONE] * count
+    _spread(builder, root, ONE, flags)
+    return flags
 
 
 def _spread(builder: Builder, node: _Node | int, won: Wire, flags: list[Wire]) -> None:

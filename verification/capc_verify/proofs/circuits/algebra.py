@@ -52,6 +52,10 @@ class Algebra(ABC):
         return self.negative(left - right)
 
     @abstractmethod
+    def less_any(self, left: Word, right: Word) -> Bit:
+        """Whether the left word is less, whatever both are."""
+
+    @abstractmethod
     def fits(self, word: Word) -> Bit:
         """Whether the word is in [-2^(width-1), 2^(width-1))."""
 
@@ -119,6 +123,10 @@ class BitVectors(Algebra):
         """The arithmetic shift."""
         return word >> bits
 
+    def less_any(self, left: Word, right: Word) -> Bit:
+        """The order of signed words."""
+        return self._define(z3.Bool(self._new_name()), left < right)
+
     def fits(self, word: Word) -> Bit:  # noqa: ARG002
         """Always."""
         return z3.BoolVal(True)
@@ -156,6 +164,11 @@ class Integers(Algebra):
     def floor_divided(self, word: Word, bits: int) -> Word:
         """Division by a positive number rounds down."""
         return word / (1 << bits)
+
+    def less_any(self, left: Word, right: Word) -> Bit:
+        """The order of integers; words have the same if the width holds both."""
+        self.obligations += [self.fits(left), self.fits(right)]
+        return self._define(z3.Bool(self._new_name()), left < right)
 
     def fits(self, word: Word) -> Bit:
         """As it says."""

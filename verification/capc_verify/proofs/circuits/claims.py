@@ -18,7 +18,7 @@ import z3
 from capc.session.parameters import ParameterSet
 from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.builder import Circuit
-from capc.two_party.circuits.release import confident_release_circuit, release_circuit
+from capc.two_party.circuits.release import confident_release_circuit, release_circuit, single_draw_release_circuit
 from capc.two_party.circuits.relu import relu_circuit
 from capc.two_party.circuits.vote_rounds import signs_circuit
 from capc_verify.proofs.circuits.algebra import Algebra, Bit, Word
@@ -120,39 +120,54 @@ def relu_claim(logit_bits: int, fraction_bits: int, window: int) -> Claim:
 
 
 def release_claim(num_classes: int, vote_bits: int) -> Claim:
-    """The bits are those of the index of the first largest noisy count, if |votes + noise| < 2^(w-2)."""
+    """The bits are those of the index of the first largest noisy count, for all words."""
 
     def state(algebra: Algebra) -> Statement:
         noisy = [algebra.value(f"noisy{c}", c, c) for c in range(num_classes)]
-        flags = _flags(_play(algebra, noisy)[0], num_classes)
-        return Statement(_within(noisy, 1 << (vote_bits - 2)), _label(flags), _label(first_largest(noisy)))
+        flags = _flags(_play(algebra, noisy, full_range=True)[0], num_classes)
+        return Statement([algebra.fits(word) for word in noisy], _label(flags), _label(first_largest(noisy)))
 
     return Claim(release_circuit(num_classes, vote_bits), state)
 
 
-def confident_release_claim(num_classes: int, vote_bits: int, *, evaluator_noise: bool) -> Claim:
-    """The answered bit is max(votes) >= T - tau - tau', and the label's bits are 0 unless it is 1.
-
-    If |votes| and |votes + noise| < 2^(w-2) and |max(votes) - T + tau + tau'| < 2^(w-1).
-    """
+def single_draw_release_claim(num_classes: int, vote_bits: int) -> Claim:
+    """The answered bit is max(votes + noise) >= T, and the label's bits are 0 unless it is 1, for all words."""
 
     def state(algebra: Algebra) -> Statement:
-        votes = [algebra.value(f"votes{c}", c, c) for c in range(num_classes)]
+        noisy = [algebra.value(f"noisy{c}", c, c) for c in range(num_classes)]
+        limit = algebra.value("limit", num_classes, None)
+        tree, largest = _play(algebra, noisy, keep_last_winner=True, full_range=True)
+        answered = z3.Not(algebra.less_any(largest, limit))
+        return _withheld_unless(answered, _flags(tree, num_classes), noisy, noisy, limit, algebra)
+
+    return Claim(single_draw_release_circuit(num_classes, vote_bits), state)
+
+
+def confident_release_claim(num_classes: int, vote_bits: int, *, evaluator_noise: bool) -> Claim:
+    """The answered bit is max(votes + tau + tau') >= T, and the label's bits are 0 unless it is 1, for all words."""
+
+    def state(algebra: Algebra) -> Statement:
+        own = num_classes if evaluator_noise else 0
+        checked = [algebra.value(f"checked{c}", c, own + c) for c in range(num_classes)]
         noisy = [algebra.value(f"noisy{c}", num_classes + c, c) for c in range(num_classes)]
-        limit = algebra.value("limit", 2 * num_classes, num_classes if evaluator_noise else None)
-        _, largest = _play(algebra, votes, keep_last_winner=True)
-        answered = z3.Not(algebra.less(largest, limit))
-        label = _label(_flags(_play(algebra, noisy)[0], num_classes))
-        consensus = _largest(votes) >= limit
-        expected = _label(first_largest(noisy))
-        margin_fits = algebra.difference_fits(_largest(votes), limit)
-        return Statement(
-            [*_within([*votes, *noisy], 1 << (vote_bits - 2)), margin_fits],
-            [answered, *(z3.And(answered, bit) for bit in label)],
-            [consensus, *(z3.And(consensus, bit) for bit in expected)],
-        )
+        limit = algebra.value("limit", 2 * num_classes, None)
+        below = [algebra.less_any(word, limit) for word in checked]
+        flags = _flags(_play(algebra, noisy, full_range=True)[0], num_classes)
+        return _withheld_unless(z3.Not(z3.And(below)), flags, noisy, checked, limit, algebra)
 
     return Claim(confident_release_circuit(num_classes, vote_bits, evaluator_noise=evaluator_noise), state)
+
+
+def _withheld_unless(
+    answered: Bit, flags: list[Bit], noisy: list[Word], checked: list[Word], limit: Word, algebra: Algebra
+) -> Statement:
+    """An answered bit and a label by the model, and that they are those of the largest checked and noisy words."""
+    consensus = _largest(checked) >= limit
+    return Statement(
+        [algebra.fits(word) for word in (*checked, *noisy, limit)],
+        [answered, *(z3.And(answered, bit) for bit in _label(flags))],
+        [consensus, *(z3.And(consensus, bit) for bit in _label(first_largest(noisy)))],
+    )
 
 
 def claims(widths: ParameterSet, num_classes: int, windows: Sequence[int]) -> dict[str, Callable[[], Claim]]:
@@ -165,6 +180,7 @@ def claims(widths: ParameterSet, num_classes: int, windows: Sequence[int]) -> di
         "vote_signs": lambda: signs_claim(num_classes // 2, l, widths.share_bits),
         **{f"relu_window{n}": partial(relu_claim, l, f, n) for n in windows},
         "release": lambda: release_claim(num_classes, w),
+        "single_draw_release": lambda: single_draw_release_claim(num_classes, w),
         "confident_release_worst_case": lambda: confident(evaluator_noise=False),
         "confident_release_realised": lambda: confident(evaluator_noise=True),
     }
@@ -193,13 +209,16 @@ def _label(flags: Sequence[Bit]) -> list[Bit]:
     return [z3.Or([flag for c, flag in enumerate(flags) if c >> position & 1]) for position in positions]
 
 
-def _play(algebra: Algebra, values: Sequence[Word], *, keep_last_winner: bool = False) -> tuple[Tree, Word]:
+def _play(
+    algebra: Algebra, values: Sequence[Word], *, keep_last_winner: bool = False, full_range: bool = False
+) -> tuple[Tree, Word]:
     """The matches of the tournament, and the value that won it (the first value, if the last winner is not kept)."""
+    less = algebra.less_any if full_range else algebra.less
     entrants: list[tuple[Tree, Word]] = list(enumerate(values))
     while len(entrants) > 1:
         winners: list[tuple[Tree, Word]] = []
         for (left, left_value), (right, right_value) in zip(entrants[::2], entrants[1::2], strict=False):
-            right_wins = algebra.less(left_value, right_value)
+            right_wins = less(left_value, right_value)
             carried_on = keep_last_winner or len(entrants) > 2
             winner = algebra.select(right_wins, right_value, left_value) if carried_on else left_value
             winners.append(((left, right, right_wins), winner))

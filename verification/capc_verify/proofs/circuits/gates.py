@@ -13,7 +13,7 @@ from capc.two_party.circuits.builder import Circuit, Operation
 from capc_verify.proofs.circuits.algebra import BitVectors, Landmark
 from capc_verify.proofs.circuits.solver import prove
 
-LANES = 64
+LANES = 256
 """Random inputs by which wires are guessed; a guess is proved before it is used."""
 
 
@@ -68,6 +68,12 @@ class _Guessing:
     def __init__(self, circuit: Circuit, inputs: Sequence[z3.BitVecRef]) -> None:
         source = XofSource(Seed(bytes(32)), b"proofs")
         values = [ring.uniform(source, len(inputs), circuit.input_bits) for _ in range(LANES)]
+        # The largest of many random sums is hardly ever negative: in every second lane all of them but one are.
+        top, sums = 1 << (circuit.input_bits - 1), circuit.evaluator_words or circuit.garbler_words
+        for number, lane in enumerate(values[1::2]):
+            for i, value in enumerate(lane):
+                negative = i < circuit.garbler_words and i % sums != number % (sums + 1)
+                lane[i] = value >> 3 | top * negative
         self._lanes: list[dict[str, z3.ExprRef]] = [
             {
                 word.decl().name(): z3.BitVecVal(value, circuit.input_bits)

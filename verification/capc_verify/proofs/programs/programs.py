@@ -71,35 +71,34 @@ def argmax(num_classes: int, logit_bits: int, vote_bits: int) -> tuple[str, tupl
 
 
 def label_release(num_classes: int, width: int, mode: str) -> tuple[str, tuple[object, ...], Maker]:
-    """Step 3: label = argmax(votes + noise), and with a threshold the answered bit max(votes) >= limit.
+    """Step 3: label = argmax(noisy), and with a threshold the answered bit max(checked) >= T, for all words.
 
-    Under |votes + noise| < 2^(w-2), |votes| < 2^(w-2) and |max(votes) - limit| < 2^(w-1), with limit = T - tau - tau'.
+    What is checked are the noisy sums themselves, or others with noise of their own.
     """
     arguments = (num_classes, width, 1, mode)
-    threshold = mode != "plain"
+    threshold, apart = mode != "plain", mode in {"worst_case", "realised"}
     label_bits = (num_classes - 1).bit_length()
 
     def statement(words: Words) -> Statement:
         guardian, querying = list(words.inputs[FIRST]), list(words.inputs[QUERYING_PARTY])
         evaluated = querying[:num_classes]
-        votes = _sums(guardian[:num_classes], evaluated, width) if threshold else []
-        noisy = _sums(guardian[num_classes if threshold else 0 :][:num_classes], evaluated, width)
+        evaluated_check = querying[num_classes:] if mode == "realised" else evaluated
+        own = _sums(guardian[:num_classes], evaluated_check, width) if apart else []
+        noisy = _sums(guardian[num_classes if apart else 0 :][:num_classes], evaluated, width)
         label = z3.Sum(*(z3.If(lowest_maximum(noisy, c), c, 0) for c in range(num_classes)))
-        assumptions = _below(noisy, width - 2) + _below(votes, width - 2)
+        # General terms stand for numbers of w bits.
+        assumptions = [_is_word(number, width) for number in (*noisy, *own)]
         expected = [(QUERYING_PARTY, "label", label_bits, label)]
         if threshold:
-            limit = guardian[2 * num_classes].number
-            if mode == "realised":
-                limit = Integers().add(limit, querying[num_classes].number, width)
-            most = votes[0]
-            for count in votes[1:]:
+            limit = guardian[-1].number
+            most, *others = own or noisy
+            for count in others:
                 most = z3.If(count > most, count, most)
-            assumptions.append(_within(most - limit, width - 1))
             answered = z3.If(most >= limit, 1, 0)
             told = [FIRST] if mode == "realised" else []
             expected = [(party, "answered", 1, answered) for party in [QUERYING_PARTY, *told]]
             expected.append((QUERYING_PARTY, "label", label_bits, z3.If(most >= limit, label, 0)))
-        return Statement("label_release", arguments, assumptions, expected, votes + noisy)
+        return Statement("label_release", arguments, assumptions, expected, own + noisy)
 
     return "label_release", arguments, statement
 
@@ -173,6 +172,10 @@ def _residue(word: Word) -> z3.ArithRef:
 
 def _within(number: z3.ArithRef, bits: int) -> z3.BoolRef:
     return z3.And(-(2**bits) < number, number < 2**bits)
+
+
+def _is_word(number: z3.ArithRef, width: int) -> z3.BoolRef:
+    return z3.And(-(2 ** (width - 1)) <= number, number < 2 ** (width - 1))
 
 
 def _below(numbers: Sequence[z3.ArithRef], bits: int) -> list[z3.BoolRef]:

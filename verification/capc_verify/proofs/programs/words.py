@@ -134,11 +134,10 @@ class Words:
         self._require("less", self.meaning.difference_fits(a, b, width))
         return Flag(self.meaning.less(a, b))
 
-    def is_negative(self, word: Word, width: int) -> Flag:
-        """word < 0."""
-        self._called("is_negative", word, width)
-        (a,) = self._numbers(width, word)
-        return Flag(self.meaning.less(a, self.meaning.constant(0, width)))
+    def less_any(self, left: Word, right: Word, width: int) -> Flag:
+        """left < right, whatever they are."""
+        self._called("less_any", left, right, width)
+        return Flag(self.meaning.less(*self._numbers(width, left, right)))
 
     def select(self, flag: Flag, if_one: Word, if_zero: Word) -> Word:
         """One of two words."""

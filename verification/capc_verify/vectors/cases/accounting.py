@@ -15,9 +15,9 @@ from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.accountants.pld import PrivacyLossDistribution
 from capc.privacy.accountants.steps import Step
 from capc.privacy.accountants.zcdp import zcdp_rho
-from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
+from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy, ThresholdMode
 from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
-from capc_verify.vectors.cases.common import confident, expect_equal, policy
+from capc_verify.vectors.cases.common import confident, expect_equal, policy, single_draw
 from capc_verify.vectors.operation import Fault
 from capc_verify.vectors.operations.accounts import ACCOUNTING
 
@@ -114,13 +114,14 @@ def _story(
 def _costs(group: GroupBuilder) -> None:
     for mechanism in (NoiseName.ROUNDED_GAUSSIAN, NoiseName.DISCRETE_GAUSSIAN):
         for adjacency in Adjacency:
-            for name, made in (("plain", policy), ("confident", confident)):
+            for name, made in (("plain", policy), ("confident", confident), ("single_draw", single_draw)):
                 release = made(mechanism=mechanism, adjacency=adjacency, sigma=Fraction(40))
                 label = f"cost_{mechanism.value}_{adjacency.value}_{name}"
                 test = group.test(label, "Cost of a query, and what is left after one.", _COST)
                 found = _open(test, release, Fraction(10))
-                answer = Fraction(2 if adjacency is Adjacency.REPLACE_ONE else 1, 1600)
-                check = 0 if release.threshold_sigma is None else 1 / release.threshold_sigma**2
+                moved = Fraction(2 if adjacency is Adjacency.REPLACE_ONE else 1)
+                answer = moved / 1600
+                check = 0 if release.threshold_sigma is None else moved / release.threshold_sigma**2
                 factor = Fraction(1 if found["unit"] is CostUnit.MU_SQUARED else 2)
                 expect_equal((found["check"], found["answer"]), (check / factor, answer / factor), label)
                 _reserve(test, 1)
@@ -135,7 +136,7 @@ def _renyi_accounts(group: GroupBuilder) -> None:
         found = _open(test, release, Fraction(30))
         expect_equal(found["unit"], CostUnit.RENYI, mechanism.value)
         if mechanism is not NoiseName.SKELLAM:
-            expect_equal((found["check"], found["answer"]), (order * 2, order / 1600), mechanism.value)
+            expect_equal((found["check"], found["answer"]), (order * 4, order / 1600), mechanism.value)
         _reserve(test, 1)
     joint = confident(renyi_order=Fraction(3), joint_cost=Fraction(14))
     steps = [_reserved(1), _sent(1), _settled(1, fault=_INPUT), _reserved(2), _reserved(3, fault=_EXHAUSTED)]
@@ -148,6 +149,10 @@ def _renyi_accounts(group: GroupBuilder) -> None:
         ("joint_without_order", confident(), {"joint_cost": Fraction(14)}),
         ("joint_without_threshold", policy(renyi_order=order), {"joint_cost": Fraction(14)}),
         ("joint_and_realised", confident(renyi_order=order), {"joint_cost": Fraction(14), "charge": Charge.REALISED}),
+        ("joint_and_single_draw", single_draw(renyi_order=order), {"joint_cost": Fraction(14)}),
+        ("single_draw_and_realised", single_draw(), {"charge": Charge.REALISED}),
+        ("single_draw_and_noise_of_its_own", single_draw(), {"threshold_sigma": Fraction(1)}),
+        ("single_draw_without_threshold", policy(), {"threshold_mode": ThresholdMode.SINGLE_DRAW}),
         ("order_one", policy(renyi_order=order), {"renyi_order": Fraction(1)}),
     ]
     for name, release, changes in mistakes:
@@ -176,7 +181,7 @@ _BEYOND = [_reserved(1), _reserved(2, fault=_EXHAUSTED)]
 
 def _settlements(group: GroupBuilder) -> None:
     release = confident(charge=Charge.REALISED)
-    cost = Fraction(4) + Fraction(8)
+    cost = Fraction(8) + Fraction(8)
     answers = ((1, False), (2, True), (3, False))
     steps = [step for query, bit in answers for step in (_reserved(query), _sent(query), _settled(query, bit))]
     comment = "The check stays charged, the answer is given back."

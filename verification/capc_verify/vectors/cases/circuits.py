@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
+from capc.foundation import ring
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.common import expect_equal
 from capc_verify.vectors.operation import Fault
@@ -52,8 +53,7 @@ def circuits() -> FileBuilder:
         _vote(file, classes, logit_bits, vote_bits, low_depth=True)
     for classes, vote_bits, grid in ((3, 10, 1), (2, 10, 1), (10, 16, 4)):
         _release(file, classes, vote_bits, grid)
-        for realised in (False, True):
-            _confident(file, classes, vote_bits, grid, realised=realised)
+        _thresholds(file, classes, vote_bits, grid)
     return file
 
 
@@ -249,8 +249,8 @@ def _differences(values: Sequence[int]) -> list[int]:
     return [values[c] - values[d] for c in range(len(values)) for d in range(c + 1, len(values))]
 
 
-def _release_cases(classes: int) -> list[tuple[str, list[int], list[int], list[str]]]:
-    rest = [0] * (classes - 2)
+def _release_cases(classes: int, width: int) -> list[tuple[str, list[int], list[int], list[str]]]:
+    rest, half = [0] * (classes - 2), 1 << width - 1
     return [
         ("no_noise", [2, 0, *rest], [0] * classes, []),
         ("tie", [1, 1, *rest], [0] * classes, ["Tie"]),
@@ -258,6 +258,8 @@ def _release_cases(classes: int) -> list[tuple[str, list[int], list[int], list[s
         ("noise_moves_label", [1, 0, *rest], [-1, 1, *rest], []),
         ("all_noisy_negative", [1, 1, *rest], [-9 - c for c in range(classes)], ["Extreme"]),
         ("last_wins", [*rest, 0, 3], [*rest, 2, -1], []),
+        ("ends_of_the_range", [0] * classes, [half - 1, -half, *rest], ["Extreme"]),
+        ("a_sum_that_wraps", [0] * classes, [half, -half + 1, *[-half] * len(rest)], ["Extreme"]),
     ]
 
 
@@ -265,11 +267,11 @@ def _release(file: FileBuilder, classes: int, width: int, grid: int) -> None:
     group = file.group(CIRCUITS, **circuit_name(Family.RELEASE, num_classes=classes, vote_bits=width))
     name, modulus = f"release_c{classes}_w{width}", 1 << width
     _describe(group, name)
-    for case, votes, noise, flags in _release_cases(classes):
+    for case, votes, noise, flags in _release_cases(classes, width):
         label = f"{name}_{case}"
         meaning = {"votes": _texts(votes), "noise": _texts(noise)}
         theirs = file.source.elements(f"{label}/evaluator", classes, width)
-        noisy = [(v << grid) + n for v, n in zip(votes, noise, strict=True)]
+        noisy = [ring.signed(((v << grid) + n) % modulus, width) for v, n in zip(votes, noise, strict=True)]
         mine = [(v - e) % modulus for v, e in zip(noisy, theirs, strict=True)]
         found = group.case(
             "circuit_evaluate",
@@ -284,62 +286,96 @@ def _release(file: FileBuilder, classes: int, width: int, grid: int) -> None:
         expect_equal(_number(found["outputs"]), _first_largest(noisy), label)
 
 
-def _confident(file: FileBuilder, classes: int, width: int, grid: int, *, realised: bool) -> None:
-    group = file.group(
-        CIRCUITS,
-        **circuit_name(Family.CONFIDENT_RELEASE, num_classes=classes, vote_bits=width, realised=realised),
-    )
-    name = f"confident_c{classes}_w{width}_{'realised' if realised else 'worst_case'}"
-    _describe(group, name)
-    rest, unit = [0] * (classes - 2), 1 << grid
-    # Votes, noise, threshold in grid units, the guardian's threshold draw, the querying party's.
-    cases: list[tuple[str, list[int], list[int], int, int, int, list[str]]] = [
-        ("at_threshold", [2, 1, *rest], [0] * classes, 2 * unit, 0, 0, ["AtThreshold"]),
-        ("one_grid_unit_below", [2, 1, *rest], [0] * classes, 2 * unit + 1, 0, 0, ["NoConsensus"]),
-        ("draw_reaches_it", [2, 1, *rest], [0] * classes, 2 * unit + 1, 1, 0, ["AtThreshold"]),
-        ("draw_misses_it", [2, 1, *rest], [0] * classes, 2 * unit, -1, 0, ["NoConsensus"]),
-        ("class_noise_does_not_count", [2, 1, *rest], [9] * classes, 2 * unit + 1, 0, 0, ["NoConsensus"]),
-        ("label_from_noisy_votes", [*rest, 2, 1], [*rest, 0, 3 * unit], 2 * unit, 0, 0, ["AtThreshold"]),
-        ("withheld_label_is_zero", [*rest, 0, 2], [0] * classes, 3 * unit, 0, 0, ["NoConsensus"]),
-        ("tie", [1, 1, *rest], [0] * classes, 1, 0, 0, ["Tie"]),
-        ("threshold_zero", [0] * classes, [0] * classes, 0, 0, 0, ["AtThreshold", "Tie"]),
+_Case = tuple[str, list[int], list[int], int, list[int], list[int], list[str]]
+"""Name, votes, the label's noise, threshold in grid units, draws of the check: the guardian's, the querying party's."""
+
+
+def _thresholds(file: FileBuilder, classes: int, width: int, grid: int) -> None:
+    """Each circuit with a threshold, on what it may compare."""
+    widths = {"num_classes": classes, "vote_bits": width}
+    single = file.group(CIRCUITS, **circuit_name(Family.SINGLE_DRAW_RELEASE, **widths))
+    cases = [*_any_check(classes, grid, width), *_single_draw(classes, grid, width)]
+    _with_threshold(single, f"single_draw_c{classes}_w{width}", cases, width, grid)
+    for realised in (False, True):
+        group = file.group(CIRCUITS, **circuit_name(Family.CONFIDENT_RELEASE, **widths, realised=realised))
+        cases = [*_any_check(classes, grid, width), *_two_draws(classes, grid, width)]
+        if realised:
+            cases += _own_draws(classes, grid)
+        name = f"confident_c{classes}_w{width}_{'realised' if realised else 'worst_case'}"
+        _with_threshold(group, name, cases, width, grid)
+
+
+def _any_check(classes: int, grid: int, width: int) -> list[_Case]:
+    rest, none, unit, half = [0] * (classes - 2), [0] * classes, 1 << grid, 1 << width - 1
+    return [
+        ("at_threshold", [2, 1, *rest], none, 2 * unit, none, none, ["AtThreshold"]),
+        ("one_grid_unit_below", [2, 1, *rest], none, 2 * unit + 1, none, none, ["NoConsensus"]),
+        ("withheld_label_is_zero", [*rest, 0, 2], none, 3 * unit, none, none, ["NoConsensus"]),
+        ("tie", [1, 1, *rest], none, 1, none, none, ["Tie"]),
+        ("threshold_zero", none, none, 0, none, none, ["AtThreshold", "Tie"]),
+        ("lowest_words", none, [-half] * classes, 1, [-half] * classes, none, ["Extreme", "NoConsensus"]),
+        ("highest_threshold", none, [-1] * classes, half - 1, [-1] * classes, none, ["Extreme", "NoConsensus"]),
     ]
-    if realised:
-        cases += [
-            ("both_draws_add_up", [2, 1, *rest], [0] * classes, 2 * unit + 2, 1, 1, ["AtThreshold"]),
-            ("draws_cancel", [2, 1, *rest], [0] * classes, 2 * unit, 5, -5, ["AtThreshold"]),
-            ("own_draw_misses_it", [2, 1, *rest], [0] * classes, 2 * unit, 0, -1, ["NoConsensus"]),
-        ]
-    for case, votes, noise, threshold, draw, own, flags in cases:
-        _confident_case(group, f"{name}_{case}", (votes, noise, threshold, draw, own), (width, grid), flags, realised)
 
 
-def _confident_case(
-    group: GroupBuilder,
-    label: str,
-    values: tuple[list[int], list[int], int, int, int],
-    widths: tuple[int, int],
-    flags: list[str],
-    realised: bool,
-) -> None:
-    (votes, noise, threshold, draw, own), (width, grid) = values, widths
-    modulus = 1 << width
-    meaning: dict[str, Any] = {
-        "votes": _texts(votes),
-        "noise": _texts(noise),
-        "threshold": str(threshold),
-        "threshold_noise": str(draw),
-    }
-    if realised:
-        meaning["own_threshold_noise"] = str(own)
+def _single_draw(classes: int, grid: int, width: int) -> list[_Case]:
+    rest, none, unit, half = [0] * (classes - 2), [0] * classes, 1 << grid, 1 << width - 1
+    return [
+        ("draw_reaches_it", [2, 1, *rest], [1, 0, *rest], 2 * unit + 1, none, none, ["AtThreshold"]),
+        ("draw_misses_it", [2, 1, *rest], [-1, 0, *rest], 2 * unit, none, none, ["NoConsensus"]),
+        ("draw_of_another_class", [2, 1, *rest], [-1, unit, *rest], 2 * unit, none, none, ["AtThreshold"]),
+        ("ends_of_the_range", none, [half - 1, -half, *rest], 1, none, none, ["Extreme"]),
+    ]
+
+
+def _two_draws(classes: int, grid: int, width: int) -> list[_Case]:
+    rest, none, unit, half = [0] * (classes - 2), [0] * classes, 1 << grid, 1 << width - 1
+    return [
+        ("draw_reaches_it", [2, 1, *rest], none, 2 * unit + 1, [1, 0, *rest], none, ["AtThreshold"]),
+        ("draw_misses_it", [2, 1, *rest], none, 2 * unit, [-1, 0, *rest], none, ["NoConsensus"]),
+        ("draw_of_another_class", [2, 1, *rest], none, 2 * unit, [-1, unit, *rest], none, ["AtThreshold"]),
+        ("label_noise_does_not_count", [2, 1, *rest], [9] * classes, 2 * unit + 1, none, none, ["NoConsensus"]),
+        ("label_from_noisy_votes", [*rest, 2, 1], [*rest, 0, 3 * unit], 2 * unit, none, none, ["AtThreshold"]),
+        ("ends_of_the_range", none, [half - 1, -half, *rest], 1, [half - 1, -half, *rest], none, ["Extreme"]),
+    ]
+
+
+def _own_draws(classes: int, grid: int) -> list[_Case]:
+    rest, none, unit = [0] * (classes - 2), [0] * classes, 1 << grid
+    return [
+        ("both_draws_add_up", [2, 1, *rest], none, 2 * unit + 2, [1, 0, *rest], [1, 0, *rest], ["AtThreshold"]),
+        ("draws_cancel", [2, 1, *rest], none, 2 * unit, [5] * classes, [-5] * classes, ["AtThreshold"]),
+        ("own_draw_misses_it", [2, 1, *rest], none, 2 * unit, none, [-1, 0, *rest], ["NoConsensus"]),
+    ]
+
+
+def _with_threshold(group: GroupBuilder, name: str, cases: Sequence[_Case], width: int, grid: int) -> None:
+    _describe(group, name)
+    for case in cases:
+        _threshold_case(group, name, case, width, grid)
+
+
+def _threshold_case(group: GroupBuilder, name: str, case: _Case, width: int, grid: int) -> None:
+    title, votes, noise, threshold, draws, own, flags = case
+    label, modulus = f"{name}_{title}", 1 << width
+    meaning: dict[str, Any] = {"votes": _texts(votes), "noise": _texts(noise), "threshold": str(threshold)}
     requirements = [*_VALUES, "CAPC-REL-002"] if "NoConsensus" in flags else _VALUES
     shares = group.source.elements(f"{label}/evaluator", len(votes), width)
-    exact = [v << grid for v in votes]
-    noisy = [v + n for v, n in zip(exact, noise, strict=True)]
-    mine = [(v - e) % modulus for v, e in zip(exact, shares, strict=True)]
-    mine_noisy = [(m + n) % modulus for m, n in zip(mine, noise, strict=True)]
-    evaluator = [*shares, -own % modulus] if realised else shares
-    garbler = [*mine, *mine_noisy, (threshold - draw) % modulus]
+    evaluator = list(shares)
+
+    def added(left: Sequence[int], right: Sequence[int]) -> list[int]:
+        return [ring.signed((a + b) % modulus, width) for a, b in zip(left, right, strict=True)]
+
+    noisy = checked = added([v << grid for v in votes], noise)
+    garbler = [(v - e) % modulus for v, e in zip(noisy, shares, strict=True)]
+    if name.startswith("confident"):
+        meaning["threshold_noise"] = _texts(draws)
+        checked = added([v << grid for v in votes], draws)
+        garbler = [*((v - e) % modulus for v, e in zip(checked, shares, strict=True)), *garbler]
+    if name.endswith("realised"):
+        meaning["own_threshold_noise"] = _texts(own)
+        checked = added(checked, own)
+        evaluator += [(e + n) % modulus for e, n in zip(shares, own, strict=True)]
     found = group.case(
         "circuit_evaluate",
         label,
@@ -347,9 +383,9 @@ def _confident_case(
         requirements,
         flags,
         meaning=meaning,
-        garbler=garbler,
+        garbler=[*garbler, threshold % modulus],
         evaluator=evaluator,
     )
-    answered = max(exact) + draw + own >= threshold
+    answered = max(checked) >= threshold
     opened = (found["outputs"][0], _number(found["outputs"][1:]))
     expect_equal(opened, (answered, _first_largest(noisy) if answered else 0), label)

@@ -10,7 +10,16 @@ from typing import Any
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc.models.architecture import dense_architecture
 from capc.session.envelope import HEADER
-from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
+from capc.session.parameters import (
+    Adjacency,
+    Charge,
+    NoiseName,
+    Parameters,
+    ParameterSet,
+    ReleasePolicy,
+    ThresholdMode,
+    VoteVariant,
+)
 from capc.session.session import Participant, Session
 from capc_verify.vectors.build import GenerationError
 from capc_verify.vectors.derive import Source
@@ -70,6 +79,12 @@ def confident(**changes: Any) -> ReleasePolicy:  # noqa: ANN401
     """Confident-GNMax with a threshold of 3/2 votes and small noise, so that both outcomes are near."""
     fields: dict[str, Any] = {"sigma": Fraction(1, 2), "threshold": Fraction(3, 2), "threshold_sigma": Fraction(1, 2)}
     return policy(**{**fields, **changes})
+
+
+def single_draw(**changes: Any) -> ReleasePolicy:  # noqa: ANN401
+    """The same threshold on the counts with the label's noise."""
+    fields: dict[str, Any] = {"threshold_sigma": None, "threshold_mode": ThresholdMode.SINGLE_DRAW}
+    return confident(**{**fields, **changes})
 
 
 def toy_session(

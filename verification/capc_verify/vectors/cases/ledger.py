@@ -28,6 +28,7 @@ _HEADS = ("CAPC-LEDG-009",)
 _CHARGES = ("CAPC-LEDG-010",)
 _CHECKPOINTS = ("CAPC-LEDG-020",)
 _EARLIER = ("CAPC-LEDG-016",)
+_EARLIER_CHECK = ("CAPC-LEDG-026",)
 _INPUT = Fault.of_caller("input_error")
 _ZEROS: dict[str, Any] = {"blinding": bytes(32), "inputs_digest": bytes(32)}
 _TERMS = Terms("privacy_guardian", "example", confident(charge=Charge.REALISED, epsilon=Fraction(50)), 4, Fraction(40))
@@ -151,7 +152,7 @@ def _replays(group: GroupBuilder, log: _Log) -> None:
         "ledger_replay", "whole", "What was spent follows from the records.", _RULES, records=log.fields()
     )
     # One check and a full query: the withheld answer was given back, the query that was not sent stays charged.
-    expect_equal((found["size"], found["spent"]), (5, Fraction(4) + Fraction(12)), "whole")
+    expect_equal((found["size"], found["spent"]), (5, Fraction(8) + Fraction(16)), "whole")
     expect_equal(
         group.case(
             "ledger_replay",
@@ -171,10 +172,19 @@ def _replays(group: GroupBuilder, log: _Log) -> None:
         records=log.fields()[:3],
     )
     rows, bodies = log.fields(), [row.body for row in log.rows]
+    group.case(
+        "ledger_replay",
+        "replay_check_of_an_earlier_version",
+        "Terms with a threshold and no mode of it: one draw on the largest count.",
+        _EARLIER_CHECK,
+        ["BrokenLog"],
+        records=log.signed([bodies[0].replace(b'"threshold_mode":"two_draws",', b"")]),
+        fault=_INPUT,
+    )
     refund = bodies[3].replace(b'"answered":false', b'"answered":true')
     # Without the message of the record in its place.
     unsent = [{**row, "message": None} for row in log.signed([*bodies[:2], bodies[3]])]
-    free = [bodies[0], bodies[1].replace(b'"check":"4"', b'"check":"0"'), *bodies[2:]]
+    free = [bodies[0], bodies[1].replace(b'"check":"8"', b'"check":"0"'), *bodies[2:]]
     beyond = bodies[0].replace(b'"budget":"40"', b'"budget":"80"')
     damaged: list[tuple[str, str, list[dict[str, Any]]]] = [
         ("no_records", "The log was truncated to nothing.", []),

@@ -11,7 +11,7 @@ from capc.foundation import guarded
 from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.bristol import to_bristol
 from capc.two_party.circuits.builder import Circuit, evaluate
-from capc.two_party.circuits.release import confident_release_circuit, release_circuit
+from capc.two_party.circuits.release import confident_release_circuit, release_circuit, single_draw_release_circuit
 from capc.two_party.circuits.relu import relu_circuit
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.values import BITS, COUNT, DATA, FLAG, INTEGERS, choice, optional, record
@@ -24,6 +24,7 @@ class Family(StrEnum):
     VOTE = "vote"
     VOTE_LOW_DEPTH = "vote_low_depth"
     RELEASE = "release"
+    SINGLE_DRAW_RELEASE = "single_draw_release"
     CONFIDENT_RELEASE = "confident_release"
 
 
@@ -50,6 +51,7 @@ _MAKERS: Mapping[Family, Callable[[Mapping[str, Any]], Circuit]] = {
     Family.VOTE: lambda of: vote_circuit(of["num_classes"], of["logit_bits"], of["vote_bits"]),
     Family.VOTE_LOW_DEPTH: lambda of: vote_circuit_low_depth(of["num_classes"], of["logit_bits"], of["vote_bits"]),
     Family.RELEASE: lambda of: release_circuit(of["num_classes"], of["vote_bits"]),
+    Family.SINGLE_DRAW_RELEASE: lambda of: single_draw_release_circuit(of["num_classes"], of["vote_bits"]),
     Family.CONFIDENT_RELEASE: lambda of: confident_release_circuit(
         of["num_classes"], of["vote_bits"], evaluator_noise=of["realised"]
     ),

@@ -189,8 +189,8 @@ def _circuits(file: FileBuilder) -> None:
         "instances": 3,
         "chunk": 2,
     }
-    # Three ANDs, of which two are products: the lowest bits of two sums.
-    tables = 3 * 32 - 2 * 16
+    # Four ANDs, of which two are products: the lowest bits of two sums.
+    tables = 4 * 32 - 2 * 16
     draw = file.source.draw
     payload = draw("circuits", 16 + 2 * tables) + b"\x01" + draw("circuits/rest", tables) + b"\x01"
     _circuits_of(file, "decoded", payload, release)

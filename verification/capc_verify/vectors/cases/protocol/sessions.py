@@ -141,7 +141,7 @@ def _other_classes(document: _Document) -> None:
 
 
 def _narrow_votes(document: _Document) -> None:
-    document["parameters"]["vote_bits"] = 7
+    document["parameters"]["vote_bits"] = 6
 
 
 _BAD_SESSIONS: tuple[tuple[str, str, Callable[[_Document], None]], ...] = (

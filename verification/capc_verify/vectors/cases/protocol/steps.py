@@ -16,14 +16,22 @@ from capc.protocol.seats import Mode
 from capc.session.envelope import HEADER
 from capc.session.parameters import Charge, ReleasePolicy, VoteVariant
 from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
-from capc_verify.vectors.cases.common import MessageFault, confident, expect_equal, message_faults, policy, toy_session
+from capc_verify.vectors.cases.common import (
+    MessageFault,
+    confident,
+    expect_equal,
+    message_faults,
+    policy,
+    single_draw,
+    toy_session,
+)
 from capc_verify.vectors.cases.protocol.honest_session import MODELS, HonestSession, Performed, features_where, models
 from capc_verify.vectors.cases.protocol.payload_faults import payload_faults
 from capc_verify.vectors.cases.protocol.recording import Script
 from capc_verify.vectors.operation import Fault, GroupType
 from capc_verify.vectors.operations.protocol.rounds import ROUNDS
 from capc_verify.vectors.operations.protocol.sessions import SESSION
-from capc_verify.vectors.operations.protocol.steps import ALL_PAIRS, BATCHES, PLAIN, REALISED, THRESHOLD
+from capc_verify.vectors.operations.protocol.steps import ALL_PAIRS, BATCHES, PLAIN, REALISED, SINGLE_DRAW, THRESHOLD
 from capc_verify.vectors.values import Edited
 
 _HEADER_LINES = [
@@ -304,6 +312,11 @@ def protocol_rounds() -> FileBuilder:
 def protocol_threshold() -> FileBuilder:
     """Confident-GNMax, charged at the worst case: the release."""
     return _both_outcomes("threshold", THRESHOLD, confident(threshold_sigma=Fraction(1, 12))).file
+
+
+def protocol_single_draw() -> FileBuilder:
+    """A threshold on the noised counts of which the label is the largest: the release."""
+    return _both_outcomes("single_draw", SINGLE_DRAW, single_draw(sigma=Fraction(1, 12))).file
 
 
 def protocol_realised() -> FileBuilder:

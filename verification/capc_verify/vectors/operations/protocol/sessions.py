@@ -17,6 +17,7 @@ from capc.session.parameters import (
     Parameters,
     ParameterSet,
     ReleasePolicy,
+    ThresholdMode,
     VoteVariant,
     canonical_json,
 )
@@ -61,7 +62,7 @@ POLICY = {
     "epsilon": RATIONAL,
     "delta": RATIONAL,
 }
-COMPOSITION = {"renyi_order": RATIONAL, "joint_cost": RATIONAL}
+COMPOSITION = {"renyi_order": RATIONAL, "joint_cost": RATIONAL, "threshold_mode": choice(ThresholdMode)}
 """Fields of a policy that are left out where it has none."""
 _VARIANT = "vote_variant"
 """A document names it only where it is not the tournament."""

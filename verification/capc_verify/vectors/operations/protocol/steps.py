@@ -30,7 +30,7 @@ from capc_verify.vectors.operations.accounts import RECEIPT
 from capc_verify.vectors.operations.labels import join_labels
 from capc_verify.vectors.operations.protocol.sessions import MESSAGE_FAULTS, SESSION
 from capc_verify.vectors.operations.protocol.step import MODEL, Step, protocol_from, step
-from capc_verify.vectors.values import COUNT, DATA, FLAG, INTEGER, INTEGERS, by_party, many, optional
+from capc_verify.vectors.values import COUNT, DATA, FLAG, INTEGERS, by_party, many, optional
 
 
 def delta_of(garbler_key: Any) -> bytes:  # noqa: ANN401
@@ -69,7 +69,7 @@ def share(*made: object) -> dict[str, Any]:
 
 
 def _noise(state: pg.ReleasedQuery, _: bytes) -> dict[str, Any]:
-    return {"class_noise": list(state.noise.classes), "threshold_noise": state.noise.threshold}
+    return {"class_noise": list(state.noise.classes), "threshold_noise": list(state.noise.threshold)}
 
 
 def choice_of(usual: Step, other: Step, when: Callable[[Any], bool]) -> Step:
@@ -295,8 +295,8 @@ STEPS = named(
         Part.RELEASE,
         SEED,
         MESSAGE,
-        {"threshold_noise": INTEGER},
-        lambda state, _: {"threshold_noise": state.threshold_noise},
+        {"threshold_noise": INTEGERS},
+        lambda state, _: {"threshold_noise": list(state.threshold_noise)},
         gathers=1,
     ),
     step(
@@ -347,7 +347,7 @@ STEPS = named(
         Part.RELEASE,
         {"receipt": RECEIPT, **RECEIVED},
         MESSAGE,
-        {"class_noise": INTEGERS, "threshold_noise": INTEGER},
+        {"class_noise": INTEGERS, "threshold_noise": INTEGERS},
         _noise,
     ),
     step(
@@ -393,6 +393,7 @@ AHEAD_RECEIVES = {
     "answering_party_send_labels": MESSAGE_FAULTS | REUSE | {"OutOfRange"},
     "querying_party_evaluate_prepared": MESSAGE_FAULTS | REUSE,
 }
+SINGLE_DRAW = GroupType("SingleDrawRelease", STEPS, PARAMS, protocol_from, RELEASE_RECEIVES)
 REALISED = GroupType("RealisedRelease", STEPS, PARAMS, protocol_from, REALISED_RECEIVES)
 BATCHES = GroupType("Batches", STEPS, PARAMS, protocol_from, AHEAD_RECEIVES)
 ALL_PAIRS = GroupType("AllPairs", STEPS, PARAMS, protocol_from)

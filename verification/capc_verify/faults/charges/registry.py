@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capc_verify.faults import sharing
+from capc_verify.faults.charges import sharing
 from capc_verify.faults.planting import Fault
 
 _LEDGER = "tests/privacy/ledger/"

@@ -1,0 +1,1 @@
+"""Faults in what is charged: ledgers, heads and checkpoints that several hold."""

@@ -148,7 +148,7 @@ def test_tag_changes_with_the_version_of_the_specification(monkeypatch: pytest.M
 @pytest.mark.req("CAPC-PARAM-002", "CAPC-PARAM-003")
 def test_tag_and_digest_by_hand() -> None:
     parameters = {
-        "spec_version": "0.1.0",
+        "spec_version": "0.2.0",
         "name": "custom_l12_w11_g1_f2",
         "logit_bits": 12,
         "vote_bits": 11,

@@ -20,7 +20,7 @@ from capc.foundation.errors import ParameterError
 from capc.models.architecture import FEWEST_CLASSES, MOST_CLASSES
 from capc_spec.registry import TAGS
 
-SPEC_VERSION = "0.1.0"
+SPEC_VERSION = "0.2.0"
 
 WRAP_FAILURE_BITS = 40
 """Noise leaves the vote ring's admitted range with probability at most 2^-40 per query."""

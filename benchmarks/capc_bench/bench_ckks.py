@@ -33,7 +33,8 @@ from capc.linear.bfv import BfvLinear
 from capc.models.operators import Dense
 from capc.privacy.account import Account
 from capc.privacy.accountants.policies import policy_budget
-from capc.session.parameters import Parameters, ParameterSet
+from capc.session.parameters import Parameters
+from capc.session.widths import ParameterSet
 from capc_bench.bench_he_layer import Layer
 from capc_bench.bench_inference import POLICY
 from capc_bench.ckks.inference import Comparison, open_ckks_collaboration, open_comparison

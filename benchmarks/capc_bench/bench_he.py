@@ -15,7 +15,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from capc.foundation.randomness import XofSource, fresh_seed
 from capc.linear.bfv import BfvLinear, PooledLinear
 from capc.models.operators import Convolution, Dense, Grid, Operator
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from capc_bench.bench_he_layer import Layer
 
 OPERATORS: dict[str, Operator] = {

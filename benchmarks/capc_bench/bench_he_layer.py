@@ -8,7 +8,7 @@ from capc.foundation import ring
 from capc.foundation.randomness import XofSource, fresh_seed
 from capc.linear.bfv import BfvLinear
 from capc.models.operators import Matrix, Operator
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 
 WEIGHT_BITS = 14
 BINDING = b"bench"

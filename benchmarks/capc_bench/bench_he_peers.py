@@ -19,7 +19,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from capc.linear.bfv import BfvLinear
 from capc.models.operators import Convolution, Dense, Grid, Operator
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from capc_bench.bench_he_layer import Layer
 
 CONVOLUTION = Convolution(Grid(1, 28, 28, (7, 7), stride=(3, 3)), 5)

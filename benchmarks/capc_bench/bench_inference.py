@@ -26,8 +26,9 @@ from capc.protocol.costs import Step
 from capc.protocol.embedded_methods import EmbeddedInference, EmbeddedPreparation
 from capc.protocol.exchange import NoObserver
 from capc.protocol.seats import Methods, Mode, Queries, QueryingTurn
-from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ReleasePolicy
 from capc.session.session import Batch, Participant, Session, fresh_session_id
+from capc.session.widths import ParameterSet
 from capc.steps.layer_circuits import transfer_counts
 from capc.steps.querying_party.inference import VoteShare
 from capc.two_party.circuits.relu import relu_circuit

@@ -18,8 +18,9 @@ from capc.protocol.collaboration import Table
 from capc.protocol.costs import Step
 from capc.protocol.embedded_methods import EMBEDDED
 from capc.session.envelope import MessageType
-from capc.session.parameters import Parameters, ParameterSet
+from capc.session.parameters import Parameters
 from capc.session.session import Participant, Session, fresh_session_id
+from capc.session.widths import ParameterSet
 from capc_bench.bench_inference import POLICY, weights
 from capc_bench.two_roles import make_account, suite_of
 

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from capc.models.model import QuantisedLayer, dense_model
     from capc.privacy.account import Account
     from capc.protocol.collaboration import Collaboration
-    from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy
+    from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ReleasePolicy
     from capc.session.session import Participant, Session
+    from capc.session.widths import ParameterSet
     from capc.steps.suite import reference_suite
 
 __all__ = [

@@ -16,7 +16,7 @@ from capc.foundation.randomness import Seed, fresh_seed
 from capc.learning.data import load_digits
 from capc.learning.training import TrainingTask
 from capc.learning.training import train as train_with_relus
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from capc_bench.ckks.inference import Comparison, open_comparison
 from capc_bench.ckks.network import Floats, SquareNetwork
 from capc_bench.ckks.parameters import CkksParameters

@@ -12,7 +12,7 @@ import pytest
 import tenseal as ts
 
 from capc.foundation.randomness import fresh_seed
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from capc_bench.ckks.network import Floats, SquareNetwork
 from capc_bench.ckks.parameters import CkksParameters
 from capc_bench.ckks.steps import (

@@ -17,7 +17,8 @@ from capc.foundation.randomness import fresh_seed
 from capc.privacy.account import Account
 from capc.protocol.collaboration import Collaboration, QueryResult
 from capc.protocol.costs import Step
-from capc.session.parameters import Parameters, ParameterSet
+from capc.session.parameters import Parameters
+from capc.session.widths import ParameterSet
 from capc_bench.ckks.inference import CkksInference, SquareModel, open_ckks_collaboration
 from capc_bench.ckks.network import Floats, SquareNetwork
 from capc_bench.ckks.training import train

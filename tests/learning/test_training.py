@@ -28,7 +28,7 @@ from capc.learning.training import (
     train,
     train_side_by_side,
 )
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 
 
 def blobs(count: int, seed: int) -> tuple[Floats, Indices]:

@@ -11,7 +11,7 @@ from capc.foundation.randomness import Seed, XofSource
 from capc.linear.bfv import BfvLinear
 from capc.linear.bfv.keys import SecretKey
 from capc.models.operators import Dense, Matrix, Operator, apply
-from capc.session.parameters import TWICE_ERROR_OF_REQUEST, ParameterSet
+from capc.session.widths import TWICE_ERROR_OF_REQUEST, ParameterSet
 
 Rows = list[list[int]]
 

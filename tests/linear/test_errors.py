@@ -21,7 +21,7 @@ from capc.linear.bfv.context import HeContext
 from capc.linear.bfv.masks import shares_of
 from capc.linear.bfv.wire import seal_format
 from capc.models.operators import Dense
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from linear.plain_bfv import negacyclic, rounded
 from linear.support import altered
 

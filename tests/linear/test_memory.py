@@ -23,7 +23,7 @@ from capc.linear.bfv import BfvLinear
 from capc.linear.bfv.encoding import tiling
 from capc.linear.bfv.wire import responses
 from capc.models.operators import Dense
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from capc.foundation.randomness import XofSource, fresh_seed
 
 tiling.MOST_COEFFICIENTS = int(sys.argv[4])

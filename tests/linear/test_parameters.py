@@ -11,7 +11,7 @@ from capc.foundation.errors import ParameterError
 from capc.linear.bfv import BfvLinear
 from capc.linear.bfv.context import context_for
 from capc.models.operators import Dense
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from linear.support import altered
 
 # Homomorphic Encryption Security Standard 2018, ternary secret, classical 128 bits: degree -> bits of q.

@@ -138,7 +138,7 @@ OWNER = """
 import sys, time
 from capc.linear.bfv.pool import PooledLinear
 from capc.models.operators import Dense
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 
 pool = PooledLinear(ParameterSet.named("toy"), 2)
 print(*(process.pid for process in pool._processes), flush=True)

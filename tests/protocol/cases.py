@@ -12,17 +12,9 @@ from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.protocol.collaboration import Collaboration
 from capc.protocol.exchange import Observer
-from capc.session.parameters import (
-    Adjacency,
-    Charge,
-    NoiseName,
-    Parameters,
-    ParameterSet,
-    ReleasePolicy,
-    ThresholdMode,
-    VoteVariant,
-)
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ReleasePolicy, ThresholdMode, VoteVariant
 from capc.session.session import Session
+from capc.session.widths import ParameterSet
 from capc.steps.suite import hybrid_suite, reference_suite
 from capc.two_party.interface import TwoPartyScheme
 from support.builders import fixed_mechanisms, make_participants, models

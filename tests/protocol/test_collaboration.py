@@ -18,7 +18,8 @@ from capc.privacy.account import Account
 from capc.privacy.events import Receipt
 from capc.protocol.collaboration import Collaboration
 from capc.session.envelope import MessageType
-from capc.session.parameters import Adjacency, Charge, Parameters, ParameterSet
+from capc.session.parameters import Adjacency, Charge, Parameters
+from capc.session.widths import ParameterSet
 from capc.steps.answering_party.party import AnsweringParty, after_batch
 from capc.steps.suite import Suite, hybrid_suite, reference_suite
 from support.builders import (

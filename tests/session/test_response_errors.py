@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from capc.foundation.errors import ParameterError
 from capc.models.architecture import Activation, Architecture, StageShape
 from capc.models.operators import Dense
-from capc.session.parameters import ParameterSet, VoteVariant
+from capc.session.parameters import VoteVariant
 from capc.session.session import Session
+from capc.session.widths import ParameterSet
 from support.builders import make_parameters, make_session
 
 

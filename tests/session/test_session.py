@@ -141,14 +141,14 @@ def test_every_change_gives_a_tag_of_its_own() -> None:
 @pytest.mark.req("CAPC-ROLE-005")
 def test_tag_changes_with_the_version_of_the_specification(monkeypatch: pytest.MonkeyPatch) -> None:
     before = SESSION.tag
-    monkeypatch.setattr("capc.session.parameters.SPEC_VERSION", "0.1.1")
+    monkeypatch.setattr("capc.session.parameters.SPEC_VERSION", "0.1.2")
     assert make_session(make_parameters(make_widths(), PARAMETERS.release), [(2, 4, 3), (2, 3)]).tag != before
 
 
 @pytest.mark.req("CAPC-PARAM-002", "CAPC-PARAM-003")
 def test_tag_and_digest_by_hand() -> None:
     parameters = {
-        "spec_version": "0.2.0",
+        "spec_version": "0.1.1",
         "name": "custom_l12_w11_g1_f2",
         "logit_bits": 12,
         "vote_bits": 11,

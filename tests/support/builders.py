@@ -18,8 +18,9 @@ from capc.models.operators import Dense
 from capc.noise.mechanism import CostUnit, ReleaseMechanisms
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
-from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, ThresholdMode
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ReleasePolicy, ThresholdMode
 from capc.session.session import Participant, Session
+from capc.session.widths import ParameterSet
 
 
 def make_widths(logit_bits: int = 12, vote_bits: int = 11, grid_bits: int = 1, fraction_bits: int = 2) -> ParameterSet:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from capc.foundation.errors import ErrorCode
 from capc.foundation.parties import PRIVACY_GUARDIAN
 from capc.session.envelope import MessageType
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from support import oracles
 from support.driver import Delivery, Place
 from support.header import field, payload_of, with_field, with_payload

@@ -15,7 +15,8 @@ from capc.foundation.errors import CapcError, ErrorCode, InputError, ProtocolErr
 from capc.linear.ideal import IdealLinear
 from capc.models.model import QuantisedModel
 from capc.session.envelope import MessageType
-from capc.session.parameters import Charge, ParameterSet, VoteVariant
+from capc.session.parameters import Charge, VoteVariant
+from capc.session.widths import ParameterSet
 from capc.steps.suite import reference_suite
 from support.builders import (
     confident_policy,

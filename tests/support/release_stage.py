@@ -24,8 +24,9 @@ from capc.protocol.link import Link
 from capc.protocol.seats import GuardianSeat, QueryingSeat
 from capc.session.channel import Channel
 from capc.session.envelope import MessageType
-from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, ThresholdMode
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ReleasePolicy, ThresholdMode
 from capc.session.session import Session
+from capc.session.widths import ParameterSet
 from capc.steps.messages import VoteShares
 from capc.steps.privacy_guardian.party import PrivacyGuardian, VoteCollection
 from capc.steps.querying_party.inference import VoteShare

@@ -119,7 +119,7 @@ def run_report(
         "steps": {} if simulated else {
             step: {"seconds": 1.234, "bytes": 1234567, "rounds": 16} for step in ("setup", "1a_layers", "3_release")
         },
-        "versions": {"python": "3.12.1", "specification": "0.2.0"},
+        "versions": {"python": "3.12.1", "specification": "0.1.1"},
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.foundation import guarded, ring
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from capc.two_party.circuits import arithmetic, tournament
 from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.builder import Builder, Circuit, Gate, Operation, Wire, evaluate

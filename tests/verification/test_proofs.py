@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc.foundation.cleartext import one_hot_argmax
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from capc_mpc.emulator.errors import UnknownConstructError
 from capc_mpc.emulator.run import TARGETS
 from capc_mpc.interface import steps

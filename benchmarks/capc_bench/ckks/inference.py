@@ -25,8 +25,9 @@ from capc.protocol.costs import Step
 from capc.protocol.embedded_methods import EmbeddedRelease
 from capc.protocol.link import tell
 from capc.protocol.seats import AnsweringSeat, Methods, Queries, QueryingSeat
-from capc.session.parameters import Parameters, ParameterSet
+from capc.session.parameters import Parameters
 from capc.session.session import Session
+from capc.session.widths import ParameterSet
 from capc.steps.answering_party.inference import (
     AnsweringVoteShare,
     AwaitingChoice,

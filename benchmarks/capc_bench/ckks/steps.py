@@ -30,7 +30,7 @@ import tenseal as ts
 from capc.foundation.errors import InputError
 from capc.foundation.fixed_point import quantise
 from capc.foundation.randomness import Seed, XofSource
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from capc_bench.ckks.network import SquareNetwork
 from capc_bench.ckks.parameters import DOUBLE_BITS, CkksParameters
 

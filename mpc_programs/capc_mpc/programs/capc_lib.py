@@ -9,8 +9,7 @@ the batch, and a *flag* is one secret bit per case. The domain follows the compi
 - ``Field`` (neither): a word is a list of bit registers too, which the protocol mixes with its field. A field wraps at
   its prime and not at 2^width; reducing numbers in it costs more than computing on their bits.
 
-``less`` needs |x - y| < 2^(width - 1) (CAPC-ARG-004), as in the reference's circuits; ``less_any`` needs nothing, and
-is what a release takes.
+``less`` needs |x - y| < 2^(width - 1) (CAPC-ARG-004); ``less_any``, which a release takes, needs nothing.
 
 Numbers that one party learns leave through ``open_to``. What is opened there is a function of the number mod
 2^width alone:
@@ -74,10 +73,7 @@ class Ring:
         return left.less_than(right, width - 1)
 
     def less_any(self, left, right, width):
-        """The flag left < right of any signed numbers, either of which may be public.
-
-        Where the signs differ the left one decides, elsewhere that of left - right, which then fits the width.
-        """
+        """The flag left < right of any signed numbers, also public ones: the left sign decides where signs differ."""
         left_sign, right_sign = [
             int(word < 0) if isinstance(word, int) else self.is_negative(word, width) for word in (left, right)
         ]

@@ -38,8 +38,9 @@ from capc.privacy.multi_label import SetRule, SetVoting
 from capc.privacy.query_cost import query_cost
 from capc.protocol.engine import EMBEDDED, EngineDescription, SecureEngine
 from capc.protocol.network import NETWORKS, fastest_vote
-from capc.session.parameters import NoiseName, Parameters, ParameterSet, ReleasePolicy, VoteVariant
+from capc.session.parameters import NoiseName, Parameters, ReleasePolicy, VoteVariant
 from capc.session.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
+from capc.session.widths import ParameterSet
 from capc.two_party.vote_rounds import VoteShape
 
 EXTENSIONS = "capc.engines"

@@ -12,15 +12,13 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
-from importlib import resources
 from math import ceil, isqrt
 
-from capc.foundation import guarded
-from capc.foundation.errors import ParameterError
 from capc.models.architecture import FEWEST_CLASSES, MOST_CLASSES
+from capc.session.widths import ParameterSet, require
 from capc_spec.registry import TAGS
 
-SPEC_VERSION = "0.2.0"
+SPEC_VERSION = "0.1.1"
 
 WRAP_FAILURE_BITS = 40
 """Noise leaves the vote ring's admitted range with probability at most 2^-40 per query."""
@@ -30,19 +28,6 @@ MAX_RENYI_ORDER = 1 << 20
 
 _LN2_UPPER = Fraction(6932, 10000)
 
-ERROR_COINS = 42
-"""Fair coins of one coefficient of an error: its variance is a quarter of them, its magnitude at most half."""
-
-TWICE_ERROR_OF_REQUEST = ERROR_COINS + 1
-"""A coefficient of an honest request has an error of half of it at most, with the rounding of its plaintext."""
-
-NEAR_BITS = 8
-"""A prime of b bits is above 2^b (1 - 2^-8)."""
-
-MOST_PRIME_BITS = 60
-"""Under a single prime of so many bits SEAL's decryption is exactly round(2^T y / p); it takes no larger ones."""
-
-_MOST = {"fraction_bits": "logit_bits - 2 = ", "logit_bits": "59 - guard_bits = "}
 
 _COMPOSITION = ("renyi_order", "joint_cost", "threshold_mode")
 
@@ -93,87 +78,6 @@ class Adjacency(StrEnum):
 
 
 @dataclass(frozen=True)
-class ParameterSet:
-    """The named widths and the HE parameters. Field names are the specification's; see spec/03-parameters.md.
-
-    Attributes:
-        name: of a published set, or another name for a set made for a test.
-        logit_bits: l, the width of the logit ring Z_{2^l}.
-        vote_bits: w, the width of the vote ring Z_{2^w}.
-        grid_bits: g; votes are scaled by 2^g and noise is rounded to multiples of 2^-g votes.
-        fraction_bits: f, the fixed-point fraction of features, weights and activations.
-        he_poly_degree: N of Z_q[X]/(X^N + 1).
-        guard_bits: h; shares of sums are in Z_{2^T}, T = l + h, which is also BFV's plaintext modulus.
-        he_coefficient_bits: bits of the primes: first the response prime, then those that responses are switched away
-            from, last the special prime.
-    """
-
-    name: str
-    logit_bits: int
-    vote_bits: int
-    grid_bits: int
-    fraction_bits: int
-    guard_bits: int
-    he_poly_degree: int
-    he_coefficient_bits: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        for field, least, most in (
-            ("guard_bits", 1, 16),
-            ("logit_bits", 3, 59 - self.guard_bits),
-            ("vote_bits", 2, 64),
-            ("grid_bits", 0, 16),
-            ("fraction_bits", 0, self.logit_bits - 2),
-        ):
-            value = getattr(self, field)
-            most_is = _MOST.get(field, "")
-            _require(least <= value <= most, field, value, f"choose {least} to {most_is}{most}")
-        bits = self.he_coefficient_bits
-        fits = len(bits) >= 2 and all(2 <= each <= MOST_PRIME_BITS for each in bits)
-        _require(fits, "he_coefficient_bits", list(bits), f"give at least two primes of 2 to {MOST_PRIME_BITS} bits")
-        room, error = guarded.room(self.guard_bits), self.response_error
-        remedy = f"a response's error of {error} is above {room}, the room of the guard bits: enlarge the first prime"
-        _require(error <= room, "he_coefficient_bits", list(bits), remedy)
-
-    @property
-    def share_bits(self) -> int:
-        """T = l + h, the width of shares of sums."""
-        return self.logit_bits + self.guard_bits
-
-    @cached_property
-    def response_error(self) -> int:
-        """The largest |v| of one response to an honest request under an honest key (CAPC-HE-017). Of public figures.
-
-        Half a unit for each of the two roundings of shares, half for request and weights (a layer with more is refused
-        by whoever has it), and what the encryption of zero adds and each switch to fewer primes rounds:
-
-            3/2 + 2^T e_0 / p,  e_i = e_{i+1} / p_{i+1} + (N + 1) / 2,  e at the level of requests 42 N.
-        """
-        *primes, _ = self.he_coefficient_bits
-        error = Fraction(ERROR_COINS * self.he_poly_degree)
-        for dropped in reversed(primes[1:]):
-            error = error / _least_prime(dropped) + Fraction(self.he_poly_degree + 1, 2)
-        return int(Fraction(3, 2) + error * (1 << self.share_bits) / _least_prime(primes[0]))
-
-    @classmethod
-    def named(cls, name: str) -> ParameterSet:
-        """The published set of that name: `toy`, `test`, `default` or `conservative`.
-
-        Raises:
-            ParameterError: there is no such set.
-        """
-        folder = resources.files("capc_spec") / "parameter_sets"
-        known = sorted(entry.name.removesuffix(".json") for entry in folder.iterdir())
-        if name == "fast":
-            raise ParameterError("parameter set 'fast' is gone: `default` is as fast now")
-        if name not in known:
-            raise ParameterError(f"parameter set {name!r} is unknown: choose one of {', '.join(known)}")
-        fields = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        fields["he_coefficient_bits"] = tuple(fields["he_coefficient_bits"])
-        return cls(**fields)
-
-
-@dataclass(frozen=True)
 class ReleasePolicy:
     """How a label is released, and under which budget. Deviations are in votes, as exact rationals.
 
@@ -209,11 +113,11 @@ class ReleasePolicy:
     def __post_init__(self) -> None:
         for name in ("sigma", "threshold", "threshold_sigma", "epsilon", "delta", "renyi_order", "joint_cost"):
             value = getattr(self, name)
-            _require(value is None or isinstance(value, Fraction), name, value, "give an exact Fraction")
-        _require(self.sigma > 0, "sigma", self.sigma, "choose a deviation above 0 votes")
+            require(value is None or isinstance(value, Fraction), name, value, "give an exact Fraction")
+        require(self.sigma > 0, "sigma", self.sigma, "choose a deviation above 0 votes")
         self._check_threshold()
-        _require(self.epsilon > 0, "epsilon", self.epsilon, "choose a budget above 0")
-        _require(0 < self.delta < 1, "delta", self.delta, "choose a value between 0 and 1, both excluded")
+        require(self.epsilon > 0, "epsilon", self.epsilon, "choose a budget above 0")
+        require(0 < self.delta < 1, "delta", self.delta, "choose a value between 0 and 1, both excluded")
         self._check_composition()
 
     def document(self) -> dict[str, object]:
@@ -238,43 +142,43 @@ class ReleasePolicy:
     def _check_threshold(self) -> None:
         single = self.threshold_mode is ThresholdMode.SINGLE_DRAW
         if self.threshold is None:
-            _require(not single, "threshold_mode", self.threshold_mode.value, "it needs a threshold: give one")
+            require(not single, "threshold_mode", self.threshold_mode.value, "it needs a threshold: give one")
         else:
-            _require(self.threshold >= 0, "threshold", self.threshold, "choose 0 votes or more")
+            require(self.threshold >= 0, "threshold", self.threshold, "choose 0 votes or more")
         remedy = (
             "with single_draw the label's noise is the check's: leave it out"
             if single
             else ("give it exactly when a threshold is given")
         )
         needed = self.threshold is not None and not single
-        _require(needed == (self.threshold_sigma is not None), "threshold_sigma", self.threshold_sigma, remedy)
+        require(needed == (self.threshold_sigma is not None), "threshold_sigma", self.threshold_sigma, remedy)
         if self.threshold_sigma is None:
             remedy = (
                 "realised charging needs a check with noise of its own: single_draw is one answer, charged always"
                 if single
                 else "realised charging needs a threshold; without one every query is answered"
             )
-            _require(self.charge is Charge.WORST_CASE, "charge", self.charge.value, remedy)
+            require(self.charge is Charge.WORST_CASE, "charge", self.charge.value, remedy)
         else:
-            _require(self.threshold_sigma > 0, "threshold_sigma", self.threshold_sigma, "choose a deviation above 0")
+            require(self.threshold_sigma > 0, "threshold_sigma", self.threshold_sigma, "choose a deviation above 0")
 
     def _check_composition(self) -> None:
         if self.renyi_order is None:
             remedy = "skellam noise and joint costs are charged at a Renyi order: give one above 1"
             needed = self.mechanism is NoiseName.SKELLAM or self.joint_cost is not None
-            _require(not needed, "renyi_order", None, remedy)
+            require(not needed, "renyi_order", None, remedy)
         else:
             fits = 1 < self.renyi_order <= MAX_RENYI_ORDER
-            _require(fits, "renyi_order", self.renyi_order, f"choose an order above 1, up to {MAX_RENYI_ORDER}")
+            require(fits, "renyi_order", self.renyi_order, f"choose an order above 1, up to {MAX_RENYI_ORDER}")
         if self.joint_cost is not None:
-            _require(self.joint_cost > 0, "joint_cost", self.joint_cost, "give a cost above 0")
+            require(self.joint_cost > 0, "joint_cost", self.joint_cost, "give a cost above 0")
             fits = (
                 self.threshold_sigma is not None
                 and self.charge is Charge.WORST_CASE
                 and self.mechanism is NoiseName.ROUNDED_GAUSSIAN
             )
             remedy = "a joint cost is for rounded_gaussian noise and a threshold with two_draws, charged worst_case"
-            _require(fits, "joint_cost", self.joint_cost, remedy)
+            require(fits, "joint_cost", self.joint_cost, remedy)
 
 
 @dataclass(frozen=True)
@@ -297,11 +201,11 @@ class Parameters:
 
     def __post_init__(self) -> None:
         is_vote = FEWEST_CLASSES <= self.num_classes <= MOST_CLASSES
-        _require(is_vote, "num_classes", self.num_classes, f"choose {FEWEST_CLASSES} to {MOST_CLASSES}")
-        _require(1 <= self.num_features <= 1 << 20, "num_features", self.num_features, "choose 1 to 2^20")
+        require(is_vote, "num_classes", self.num_classes, f"choose {FEWEST_CLASSES} to {MOST_CLASSES}")
+        require(1 <= self.num_features <= 1 << 20, "num_features", self.num_features, "choose 1 to 2^20")
         if self.release.threshold is not None:
             scaled = self.release.threshold * (1 << self.widths.grid_bits)
-            _require(
+            require(
                 scaled.denominator == 1,
                 "threshold",
                 self.release.threshold,
@@ -354,7 +258,7 @@ class Parameters:
         """
         threshold = self.release.threshold
         remedy = f"no class gets more than the votes of all {num_answering} parties: choose at most {num_answering}"
-        _require(threshold is None or threshold <= num_answering, "threshold", threshold, remedy)
+        require(threshold is None or threshold <= num_answering, "threshold", threshold, remedy)
 
     def check_vote_range(self, num_answering: int) -> None:
         """Checks that K votes plus noise do not wrap in Z_{2^w}, up to probability 2^-40 per query.
@@ -372,7 +276,7 @@ class Parameters:
             noise = max(noise, release.check_draws * self.noise_bound(release.threshold_sigma))
         # Comparisons are right for all words; no word may wrap, and a threshold above K votes is refused.
         needed = (num_answering * unit + noise).bit_length() + 1
-        _require(
+        require(
             self.widths.vote_bits >= needed,
             "vote_bits",
             self.widths.vote_bits,
@@ -391,15 +295,6 @@ def _plain(value: object) -> object:
     if isinstance(value, StrEnum):
         return value.value
     return list(value) if isinstance(value, tuple) else value
-
-
-def _require(holds: bool, field: str, value: object, remedy: str) -> None:
-    if not holds:
-        raise ParameterError(f"{field} = {value}: {remedy}")
-
-
-def _least_prime(bits: int) -> int:
-    return (1 << bits) - (1 << bits >> NEAR_BITS)
 
 
 def _ceil_sqrt(square: Fraction) -> int:

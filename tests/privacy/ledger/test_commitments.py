@@ -28,7 +28,8 @@ from capc.privacy.ledger import Ledger, Proof, Terms, check_proof, open_ledger
 from capc.privacy.ledger.records import BLINDING_BYTES, commitment_of
 from capc.protocol.collaboration import Collaboration
 from capc.protocol.costs import Step
-from capc.session.parameters import Charge, NoiseName, Parameters, ParameterSet
+from capc.session.parameters import Charge, NoiseName, Parameters
+from capc.session.widths import ParameterSet
 from capc.steps.suite import reference_suite
 from capc.two_party.vectorised.vectorised import VectorisedTwoParty
 from support.builders import make_policy, make_session

@@ -18,8 +18,9 @@ from capc.noise.mechanism import CostUnit, ReleaseMechanisms
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
 from capc.privacy.events import Receipt
-from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ParameterSet, ReleasePolicy, ThresholdMode
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ReleasePolicy, ThresholdMode
 from capc.session.session import MAX_QUERIES, Participant, Session
+from capc.session.widths import ParameterSet
 
 CLASSES = 2
 LOGIT_BITS = 3

@@ -14,7 +14,7 @@ from math import prod
 from tenseal import sealapi
 
 from capc.foundation.errors import InputError, ParameterError
-from capc.session.parameters import NEAR_BITS, ParameterSet
+from capc.session.widths import NEAR_BITS, ParameterSet
 
 
 @dataclass(frozen=True, eq=False)

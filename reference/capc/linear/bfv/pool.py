@@ -35,7 +35,7 @@ from capc.linear.bfv.scheme import BfvLinear, encoding_for
 from capc.linear.bfv.wire.requests import seal_inputs
 from capc.linear.bfv.wire.responses import open_response, respond
 from capc.linear.bfv.wire.seal_format import Words
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 
 _T = TypeVar("_T")
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from capc.foundation.randomness import RandomSource
 from capc.linear.bfv.wire.packing import widen
 from capc.linear.bfv.wire.seal_format import Words
-from capc.session.parameters import ERROR_COINS
+from capc.session.widths import ERROR_COINS
 
 
 def ternary(source: RandomSource, count: int) -> NDArray[np.uint8]:

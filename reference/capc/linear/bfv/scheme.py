@@ -40,7 +40,7 @@ from capc.linear.bfv.wire.responses import open_response, respond, response_leng
 from capc.linear.bfv.wire.seal_format import Words
 from capc.linear.bfv.wire.seeded import seeded_length
 from capc.models.operators import Matrix, Operator, check_weights
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 
 _Own = TypeVar("_Own", SecretKey, PublicKey, EncodedWeights)
 

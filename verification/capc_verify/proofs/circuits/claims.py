@@ -15,7 +15,7 @@ from itertools import combinations
 
 import z3
 
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.circuits.release import confident_release_circuit, release_circuit, single_draw_release_circuit

@@ -10,17 +10,9 @@ from typing import Any
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc.models.architecture import dense_architecture
 from capc.session.envelope import HEADER
-from capc.session.parameters import (
-    Adjacency,
-    Charge,
-    NoiseName,
-    Parameters,
-    ParameterSet,
-    ReleasePolicy,
-    ThresholdMode,
-    VoteVariant,
-)
+from capc.session.parameters import Adjacency, Charge, NoiseName, Parameters, ReleasePolicy, ThresholdMode, VoteVariant
 from capc.session.session import Participant, Session
+from capc.session.widths import ParameterSet
 from capc_verify.vectors.build import GenerationError
 from capc_verify.vectors.derive import Source
 from capc_verify.vectors.values import Edited

@@ -8,7 +8,7 @@ from typing import Any
 from capc.linear.bfv.context import HeContext, context_for
 from capc.linear.bfv.wire.seal_format import SEED_BYTES
 from capc.models.operators import Dense, multiply
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.bfv import FixedKey
 from capc_verify.vectors.cases.common import expect_equal

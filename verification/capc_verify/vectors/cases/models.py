@@ -11,8 +11,9 @@ from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_
 from capc.models.architecture import Activation, Architecture, StageShape, dense_architecture
 from capc.models.model import QuantisedLayer, QuantisedModel
 from capc.models.operators import Convolution, Dense, Grid, SumPool
-from capc.session.parameters import Parameters, ParameterSet
+from capc.session.parameters import Parameters
 from capc.session.session import Participant, Session
+from capc.session.widths import ParameterSet
 from capc_spec.registry import TAGS
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.common import expect_equal, policy

@@ -18,7 +18,7 @@ from capc.linear.bfv.keys import SecretKey
 from capc.linear.bfv.masks import draw_masks, response_seed, shares_of
 from capc.linear.bfv.wire.seal_format import make_plaintext
 from capc.models.operators import Dense
-from capc.session.parameters import ParameterSet
+from capc.session.widths import ParameterSet
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.protocol.sessions import WIDTHS
 from capc_verify.vectors.values import COUNT, DATA, INTEGERS, many

@@ -14,7 +14,7 @@ from capc.linear.bfv.encoding.polynomials import Encoding
 from capc.linear.bfv.encoding.tiling import Tiling
 from capc.linear.bfv.wire.seal_format import Words, make_plaintext
 from capc.models.operators import Matrix, Operator
-from capc.session.parameters import TWICE_ERROR_OF_REQUEST
+from capc.session.widths import TWICE_ERROR_OF_REQUEST
 
 Blocks = Sequence[sealapi.Plaintext | None]
 """The polynomials of one row of blocks in NTT form, one per column, None where all weights are zero."""

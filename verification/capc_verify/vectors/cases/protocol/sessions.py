@@ -203,7 +203,7 @@ def _foreign_hellos(check: Callable[..., object], made: Session, sender: Party, 
     for name, old, new in (
         ("sigma", '"sigma":"2"', '"sigma":"3"'),
         ("classes", '"num_classes":3', '"num_classes":4'),
-        ("spec_version", '"spec_version":"0.2.0"', '"spec_version":"0.3.0"'),
+        ("spec_version", '"spec_version":"0.1.1"', '"spec_version":"0.2.0"'),
         ("layer_width", '"outputs":2', '"outputs":4'),
         ("session_id", f'"session_id":"{made.session_id.hex()[:2]}', '"session_id":"00'),
         ("identity", made.participants[1].identity.hex(), made.participants[1].identity.hex()[::-1]),

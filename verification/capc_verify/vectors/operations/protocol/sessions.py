@@ -15,13 +15,13 @@ from capc.session.parameters import (
     Charge,
     NoiseName,
     Parameters,
-    ParameterSet,
     ReleasePolicy,
     ThresholdMode,
     VoteVariant,
     canonical_json,
 )
 from capc.session.session import Participant, Session
+from capc.session.widths import ParameterSet
 from capc_verify.vectors.operation import ANY_ROLE, Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.shapes import ARCHITECTURE, architecture_from
 from capc_verify.vectors.values import COUNT, DATA, PARTY, RATIONAL, Kind, choice, many, optional, record

@@ -46,7 +46,7 @@ _HOMES = {
     "Charge": "capc.session.parameters",
     "Collaboration": "capc.protocol.collaboration",
     "NoiseName": "capc.session.parameters",
-    "ParameterSet": "capc.session.parameters",
+    "ParameterSet": "capc.session.widths",
     "Parameters": "capc.session.parameters",
     "Participant": "capc.session.session",
     "ProtocolError": "capc.foundation.errors",

@@ -64,7 +64,7 @@ def test_known_answer() -> None:
     digest, labels, recorder = known_run()
     assert labels == [1, 1, 1]
     assert len(recorder.messages) == 74
-    assert digest == "4f957999434e1bb72d6cb325a1f8dfcffa5a3ee8b4b250daeaf9184c1669f60e"
+    assert digest == "eba1a3ce885ea8108d62afc3810aaa93b56106777ba757ea5eb3db627725299b"
 
 
 def test_equal_queries_are_run_again_with_fresh_shares() -> None:

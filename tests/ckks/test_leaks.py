@@ -22,6 +22,7 @@ from capc_bench.ckks.steps import (
     querying_party_encrypt,
     querying_party_make_keys,
 )
+from capc_verify.views.toy import ExactWidths
 from ckks.key_holder import every_slot, weights_from_noise, with_size
 
 WIDTHS = ParameterSet.named("default")
@@ -135,12 +136,12 @@ def test_leak_3_more_hiding_costs_a_level_and_precision(
 
 def _error(pair: Both, network: SquareNetwork, features: Floats) -> float:
     """The largest error of a logit, from shares so fine that their own rounding does not count."""
-    fine = ParameterSet("fine", 59, 16, 4, 30, 8192, (48, 40, 40, 17), 88, 40)
+    fine = ExactWidths("fine", 58, 16, 4, 30, 1, 8192, (56, 36, 17))
     secret, public = pair
     request = querying_party_encrypt(secret, features.tolist())
     response, shares = answering_party_evaluate(public, network, request, fine, fresh_seed())
     opened = ts.ckks_vector_from(secret.context, response).decrypt()
-    half, modulus = 1 << 58, 1 << 59
+    half, modulus = 1 << 57, 1 << 58
     both = [
         (round(value * (1 << 30)) + share + half) % modulus - half for value, share in zip(opened, shares, strict=True)
     ]

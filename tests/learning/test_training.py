@@ -154,7 +154,7 @@ def test_quantised_models_of_digits_vote_like_the_float_ones() -> None:
         assert np.mean(np.array(integer_votes) == model.predict(unseen)) >= 0.99
 
 
-SETS = [ParameterSet.named(name) for name in ("default", "fast", "test", "toy")]
+SETS = [ParameterSet.named(name) for name in ("default", "conservative", "test", "toy")]
 SIZES = st.tuples(
     st.one_of(st.integers(1, 40), st.sampled_from([784, 5000])), st.lists(st.integers(1, 40), max_size=2),
     st.integers(2, 12),

@@ -129,7 +129,7 @@ def test_a_spent_budget_ends_the_run_before_anything_is_sent(admitted: int) -> N
 
 def without_noise(parameters: Parameters) -> tuple[Account, Suite]:
     """The account of a real run has the mechanisms of the suite; here both get draws of zeros."""
-    mechanisms = fixed_mechanisms([[0, 0, 0]], [[0]])
+    mechanisms = fixed_mechanisms([[0, 0, 0]], [[0, 0, 0]])
     account, suite = make_account(parameters), replace(hybrid_suite(parameters), mechanisms=mechanisms)
     account.mechanisms = mechanisms
     return account, suite

@@ -68,7 +68,7 @@ def new_driver(
     return kind(
         make_session(parameters, [model.architecture for model in models], session_id),
         list(models),
-        replace(suite, mechanisms=fixed_mechanisms([[0, 0, 0]], [[0]])),
+        replace(suite, mechanisms=fixed_mechanisms([[0, 0, 0]], [[0, 0, 0]])),
         make_account(parameters),
         counter_seeds(seed_name),
         engine=ClearEngine() if mode is Mode.ENGINE else None,

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from capc.linear.bfv import BfvLinear
 from capc.linear.ideal import IdealLinear
+from capc.linear.interface import LinearScheme
 from capc.models.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise
 from capc.privacy.account import Account
@@ -32,6 +33,7 @@ from support.sizes import examples
 
 RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck))
 VARIANTS = tuple(VoteVariant)
+Cheat = TypeVar("Cheat", bound=CheatingDriver)
 
 
 def with_variant(case: Case, variant: VoteVariant) -> Case:
@@ -92,7 +94,9 @@ def starred_choices(
     return Choices(chosen, moves.counts, moves.checks)
 
 
-def new_driver(case: Case, linear: IdealLinear | BfvLinear, moves: Moves) -> CheatingDriver:
+def new_driver(
+    case: Case, linear: LinearScheme, moves: Moves, kind: type[Cheat] = CheatingDriver, **more: object
+) -> Cheat:
     """The case's session, set up, on the readable engine."""
     parameters = case.session.parameters
     suite = reference_suite(parameters, linear, GarbledTwoParty())
@@ -103,23 +107,24 @@ def new_driver(case: Case, linear: IdealLinear | BfvLinear, moves: Moves) -> Che
         checks = [case.given_noise[classes:]] if apart else None
         account.mechanisms = fixed_mechanisms([case.given_noise[:classes]], checks)
         suite = replace(suite, mechanisms=account.mechanisms)
-    driver = CheatingDriver(case.session, case.models, suite, account, counter_seeds("cheating"), moves=moves)
+    driver = kind(case.session, case.models, suite, account, counter_seeds("cheating"), moves=moves, **more)
     driver.set_up()
     return driver
 
 
-def check(case: Case, linear: IdealLinear | BfvLinear, moves: Moves) -> None:
+def check(case: Case, linear: IdealLinear, moves: Moves) -> None:
     driver, query = new_driver(case, linear, moves), case.queries[0]
     outcome, starred = driver.cheat(query), driver.starred(query)
     assert outcome.label == starred.querying_party
     assert outcome.guardian_bit == starred.privacy_guardian[1]
+    assert {error for row in driver.errors.values() for error in row} == {0}
 
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-031")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("variant", VARIANTS)
-@settings(RELAXED, max_examples=examples(ordinary=4, nightly=200))
+@settings(RELAXED, max_examples=examples(ordinary=8, nightly=200))
 @given(data=st.data())
 def test_a_cheat_in_a_session_gets_what_the_starred_functionality_gives(
     variant: VoteVariant, mode: str, data: st.DataObject
@@ -131,7 +136,7 @@ def test_a_cheat_in_a_session_gets_what_the_starred_functionality_gives(
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-031")
 @pytest.mark.parametrize("variant", VARIANTS)
-@settings(RELAXED, max_examples=examples(ordinary=4, nightly=100))
+@settings(RELAXED, max_examples=examples(ordinary=8, nightly=100))
 @given(data=st.data())
 def test_a_cheat_with_windows_and_skips_gets_it_too(variant: VoteVariant, data: st.DataObject) -> None:
     case = with_variant(data.draw(staged_cases()), variant)

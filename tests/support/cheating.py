@@ -42,11 +42,13 @@ class LayerMove:
         asked: added to its share of the layer's source in the request, and nowhere else.
         kept: added to its share of the products, wherever it is used.
         entered: added to what enters the circuits, for each input.
+        fine: added to the request below the grid of numbers, in parts of 2^h; real HE only.
     """
 
     asked: Sequence[int]
     kept: Sequence[int]
     entered: Sequence[int]
+    fine: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,13 @@ class CheatingDriver(Driver):
     at: tuple[int, int] = (0, 0)
     """The answering party and the layer whose response is read next."""
     shares: dict[tuple[int, int], list[int]] = field(default_factory=dict)
-    """Its shares of products, as they were decrypted."""
+    """Its shares of products, as it takes them."""
+    errors: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    """What both shares of products add up to beside what was asked for, without what it added."""
+    requested: tuple[int, ...] = ()
+    """All that it asked for in the layer's request."""
+    theirs: list[int] = field(default_factory=list)
+    """The answering party's shares of the same products."""
     won: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     """Its shares of the winners of each round."""
     drawn: tuple[ReleaseNoise, tuple[int, ...]] | None = None
@@ -94,9 +102,27 @@ class CheatingDriver(Driver):
         moved = [list(row) for row in state.values]
         (row,) = state.values[source]
         moved[source] = [tuple(ring.add(row, self._move().asked, width))]
+        self.requested = moved[source][0]
         asked = replace(state, values=tuple(tuple(map(tuple, rows)) for rows in moved), request=None)
         awaiting, message = super().consume(querying_party_request_layer, asked)
-        return replace(awaiting, layer_input=state), message
+        return replace(awaiting, layer_input=state), self.altered(message, state.stage)
+
+    def altered(self, message: bytes, stage: StageShape) -> bytes:
+        """The request that leaves."""
+        return message
+
+    def evaluated(self, answer: tuple[list[list[int]], bytes]) -> tuple[list[list[int]], bytes]:
+        """Notes what the answering party keeps; a test needs it to know the errors of real HE."""
+        (self.theirs,), _ = answer
+        return answer
+
+    def expected(self) -> list[int]:
+        """What the request is for, without errors."""
+        peer, layer = self.at
+        stage, weights = self.models[peer].architecture.stages[layer], self.models[peer].layers[layer].weights
+        widths, fine = self.session.parameters.widths, self._move().fine
+        due = products_of(self.session.parameters, stage, self.requested, [0] * stage.sums, fine)
+        return ring.add(due(stage.operator, weights), [0] * stage.sums, widths.share_bits)
 
     def _evaluate_round(self, state: Any, *arguments: object) -> Any:
         turn, peer = state.turn, state.layer_input.peer.index - 1
@@ -120,7 +146,10 @@ class CheatingDriver(Driver):
     def decrypted(self, rows: Sequence[Sequence[int]]) -> list[list[int]]:
         """What the cheat takes for its shares of the products."""
         (row,) = rows
-        moved = ring.add(row, self._move().kept, self.session.parameters.widths.share_bits)
+        bits = self.session.parameters.widths.share_bits
+        opened = ring.subtract(ring.add(row, self.theirs, bits), self.expected(), bits)
+        self.errors[self.at] = [ring.signed(error, bits) for error in opened]
+        moved = ring.add(row, self._move().kept, bits)
         self.shares[self.at] = moved
         return [moved]
 
@@ -137,7 +166,8 @@ class CheatingDriver(Driver):
 
     def cheat(self, query: Sequence[int]) -> Outcome:
         """One query, with all moves."""
-        decrypt, release_words = self.suite.linear.decrypt, release.release_words
+        linear, release_words = self.suite.linear, release.release_words
+        decrypt, evaluate = linear.decrypt, linear.evaluate
         width = self.session.parameters.widths.vote_bits
 
         def moved_words(*arguments: Any) -> tuple[list[int], tuple[int, ...]]:
@@ -145,7 +175,8 @@ class CheatingDriver(Driver):
             return ring.add(words, [*self.moves.counts, *self.moves.checks], width), own_noise
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(self.suite.linear, "decrypt", lambda *rest: self.decrypted(decrypt(*rest)))
+            patch.setattr(linear, "decrypt", lambda *rest: self.decrypted(decrypt(*rest)))
+            patch.setattr(linear, "evaluate", lambda *rest: self.evaluated(evaluate(*rest)))
             patch.setattr(inference, "evaluator_words", self.words)
             patch.setattr(release, "release_words", moved_words)
             return self.run_query(query)
@@ -159,9 +190,12 @@ class CheatingDriver(Driver):
         parameters, moves = self.session.parameters, self.moves
         parties = []
         for peer, model in enumerate(self.models):
-            shares = [self.shares[peer, layer] for layer in range(len(model.layers))]
+            numbers = range(len(model.layers))
+            shares = [self.shares[peer, layer] for layer in numbers]
+            errors = [self.errors[peer, layer] for layer in numbers]
             won = [self.won[peer, number] for number in range(len(moves.rounds[peer]))]
-            parties.append(party_choice(parameters, model, moves.layers[peer], moves.rounds[peer], query, shares, won))
+            chosen = moves.layers[peer], moves.rounds[peer]
+            parties.append(party_choice(parameters, model, *chosen, query, shares, won, errors))
         choices = Choices(parties, moves.counts, moves.checks)
         return malicious_functionality(parameters, self.models, query, noise, choices, own_noise)
 
@@ -174,10 +208,12 @@ def party_choice(
     query: Sequence[int],
     shares: Sequence[Sequence[int]] = (),
     won: Sequence[Sequence[int]] = (),
+    errors: Sequence[Sequence[int]] = (),
 ) -> PartyChoice:
     """What F*_CaPC calls moves towards one answering party: of its layers, and of its rounds.
 
     ``shares`` are the querying party's of the products of each layer, ``won`` those of each round's winners, or zeros.
+    ``errors`` are those of real HE.
     """
     layers = []
     for number, (stage, move) in enumerate(zip(model.architecture.stages, moves, strict=True)):
@@ -185,7 +221,9 @@ def party_choice(
         source = list(query) if stage.source == 0 else [0] * stage.inputs
         asked = [share + more for share, more in zip(source, move.asked, strict=True)]
         share = shares[number] if shares else ()
-        layers.append(LayerChoice(products_of(parameters, stage, asked, move.kept), share, move.entered))
+        kept = ring.add(move.kept, errors[number], parameters.widths.share_bits) if errors else move.kept
+        products = products_of(parameters, stage, asked, kept, move.fine)
+        layers.append(LayerChoice(products, share, move.entered))
     rounds = []
     for number, row in enumerate(added):
         shifts = list(zip(row[::2], row[1::2], strict=False))
@@ -193,13 +231,17 @@ def party_choice(
     return PartyChoice(layers=layers, rounds=[*rounds, RoundChoice()])
 
 
-def products_of(parameters: Parameters, stage: StageShape, asked: Sequence[int], kept: Sequence[int]) -> Products:
-    """Of a request of these numbers, to which the cheat adds others."""
+def products_of(
+    parameters: Parameters, stage: StageShape, asked: Sequence[int], kept: Sequence[int], fine: Sequence[int] = ()
+) -> Products:
+    """Of a request of these numbers, with ``fine`` parts of 2^h each, to which the cheat adds others."""
     widths = parameters.widths
 
     def evaluated(operator: Operator, weights: Matrix) -> list[int]:
         due = multiply(operator, weights, stage.pool_share(asked, widths.logit_bits), widths.logit_bits)
-        return ring.add([entry << widths.guard_bits for entry in due], kept, widths.share_bits)
+        below = multiply(operator, weights, fine, widths.share_bits) if fine else [0] * len(due)
+        scaled = [(entry << widths.guard_bits) + part for entry, part in zip(due, below, strict=True)]
+        return ring.add(scaled, kept, widths.share_bits)
 
     return evaluated
 

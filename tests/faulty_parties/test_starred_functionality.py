@@ -43,9 +43,9 @@ def with_variant(case: Case, variant: VoteVariant) -> Case:
 
 @st.composite
 def offsets(draw: st.DrawFn, count: int, bits: int) -> list[int]:
-    """Any elements of Z_{2^bits}: zero, small ones, and those at which a word wraps, often."""
+    """Any of Z_{2^bits}: zero, small ones that guard bits do not drop, and those at which a word wraps, often."""
     ends = [0, 1, (1 << bits) - 1, 1 << (bits - 1), (1 << (bits - 1)) - 1, 1 << (bits - 2)]
-    element = st.sampled_from(ends) | st.integers(0, (1 << bits) - 1)
+    element = st.sampled_from(ends) | st.integers(0, (1 << min(bits, 10)) - 1) | st.integers(0, (1 << bits) - 1)
     return draw(st.lists(element, min_size=count, max_size=count))
 
 
@@ -117,14 +117,14 @@ def check(case: Case, linear: IdealLinear, moves: Moves) -> None:
     outcome, starred = driver.cheat(query), driver.starred(query)
     assert outcome.label == starred.querying_party
     assert outcome.guardian_bit == starred.privacy_guardian[1]
-    assert {error for row in driver.errors.values() for error in row} == {0}
+    assert set(driver.errors) == {0}
 
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-031")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("variant", VARIANTS)
-@settings(RELAXED, max_examples=examples(ordinary=8, nightly=200))
+@settings(RELAXED, max_examples=examples(ordinary=6, nightly=200))
 @given(data=st.data())
 def test_a_cheat_in_a_session_gets_what_the_starred_functionality_gives(
     variant: VoteVariant, mode: str, data: st.DataObject
@@ -136,7 +136,7 @@ def test_a_cheat_in_a_session_gets_what_the_starred_functionality_gives(
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-031")
 @pytest.mark.parametrize("variant", VARIANTS)
-@settings(RELAXED, max_examples=examples(ordinary=8, nightly=100))
+@settings(RELAXED, max_examples=examples(ordinary=6, nightly=100))
 @given(data=st.data())
 def test_a_cheat_with_windows_and_skips_gets_it_too(variant: VoteVariant, data: st.DataObject) -> None:
     case = with_variant(data.draw(staged_cases()), variant)

@@ -7,6 +7,7 @@ it differs from what both shares add up to by the errors that honest ones have, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,15 +67,12 @@ class CheatsInHe(CheatingDriver):
 class ChoosesTheKey(CheatsInHe):
     """The key's c0 is a constant, and so is c1 of no use: it opens responses by c0 alone.
 
-    Its requests have the numbers in the clear in c0. So u of each response is in the sums, 2^(h+1) times.
+    Its requests have the numbers in the clear in c0. So u of each response is in the sums, ``factor`` times.
     """
 
-    ternaries: list[NDArray[np.int64]] = field(default_factory=list)
+    factor: int = field(kw_only=True)
+    ternaries: list[NDArray[np.int64]] = field(kw_only=True)
     response: bytes = b""
-
-    @property
-    def factor(self) -> int:
-        return 2 << self.session.parameters.widths.guard_bits
 
     def _finish_setup(self, state: object, key: bytes, trees: bytes) -> object:
         context = self.scheme._context
@@ -92,12 +90,12 @@ class ChoosesTheKey(CheatsInHe):
         _, self.response = answer
         return super().evaluated(answer)
 
-    def expected(self) -> list[int]:
-        """With u, at the places of the outputs."""
-        sums = super().expected()
+    def explained(self) -> list[int]:
+        """u, at the places of the outputs."""
+        sums = [0] * len(self.theirs)
         for carried, drawn, _ in self._parts():
             for position, output in zip(carried.positions, carried.outputs, strict=True):
-                sums[output] += self.factor * int(drawn[position])
+                sums[output] = self.factor * int(drawn[position])
         return sums
 
     def decrypted(self, rows: list[list[int]]) -> list[list[int]]:
@@ -109,7 +107,7 @@ class ChoosesTheKey(CheatsInHe):
                 own[output] = (((int(word) << bits) + prime // 2) // prime) % (1 << bits)
         return super().decrypted([own])
 
-    def _parts(self) -> list[tuple[object, NDArray[np.int64], NDArray[np.uint64]]]:
+    def _parts(self) -> list[tuple[Any, NDArray[np.int64], Any]]:
         """Of each ciphertext of the response: what it carries, u, and the words of c0."""
         context, (peer, layer) = self.scheme._context, self.at
         encoding = self.scheme._encoding(self.models[peer].architecture.stages[layer].operator, 1)
@@ -143,7 +141,8 @@ def check(case: Case, moves: Moves, kind: type[CheatsInHe], **more: object) -> N
     assert outcome.label == starred.querying_party
     assert outcome.guardian_bit == starred.privacy_guardian[1]
     most = case.session.parameters.widths.response_error
-    assert all(abs(error) <= most for row in driver.errors.values() for error in row)
+    assert driver.errors
+    assert max(map(abs, driver.errors)) <= most
 
 
 WIDTHS = st.sampled_from([8, 12, 16, 20])
@@ -152,7 +151,7 @@ WIDTHS = st.sampled_from([8, 12, 16, 20])
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-031")
 @pytest.mark.parametrize("variant", VARIANTS)
-@settings(RELAXED, max_examples=examples(ordinary=10, nightly=200))
+@settings(RELAXED, max_examples=examples(ordinary=6, nightly=200))
 @given(data=st.data())
 def test_a_cheat_with_requests_off_the_grid_gets_what_the_starred_functionality_gives(
     variant: object, data: st.DataObject
@@ -163,10 +162,11 @@ def test_a_cheat_with_requests_off_the_grid_gets_what_the_starred_functionality_
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-031")
-@settings(RELAXED, max_examples=examples(ordinary=12, nightly=200))
+@pytest.mark.parametrize("factor", [0, 1, 512])
+@settings(RELAXED, max_examples=examples(ordinary=5, nightly=200))
 @given(data=st.data())
-def test_a_cheat_with_a_key_of_choice_gets_votes_on_the_blinding(data: st.DataObject) -> None:
-    """What F*_CaPC calls a function g that draws."""
+def test_a_cheat_with_a_key_of_choice_gets_votes_on_the_blinding(factor: int, data: st.DataObject) -> None:
+    """What F*_CaPC calls a function g that draws; with the key b = 0 it does not."""
     case = data.draw(cases("plain", WIDTHS))
     drawn: list[NDArray[np.int64]] = []
     real = masks.ternary
@@ -178,4 +178,4 @@ def test_a_cheat_with_a_key_of_choice_gets_votes_on_the_blinding(data: st.DataOb
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(masks, "ternary", spy)
-        check(case, data.draw(fine_moves(case)), ChoosesTheKey, ternaries=drawn)
+        check(case, data.draw(fine_moves(case)), ChoosesTheKey, factor=factor, ternaries=drawn)

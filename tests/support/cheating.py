@@ -78,8 +78,10 @@ class CheatingDriver(Driver):
     """The answering party and the layer whose response is read next."""
     shares: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     """Its shares of products, as it takes them."""
-    errors: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    beside: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     """What both shares of products add up to beside what was asked for, without what it added."""
+    errors: list[int] = field(default_factory=list)
+    """All that no draw of the answering party explains."""
     requested: tuple[int, ...] = ()
     """All that it asked for in the layer's request."""
     theirs: list[int] = field(default_factory=list)
@@ -116,13 +118,9 @@ class CheatingDriver(Driver):
         (self.theirs,), _ = answer
         return answer
 
-    def expected(self) -> list[int]:
-        """What the request is for, without errors."""
-        peer, layer = self.at
-        stage, weights = self.models[peer].architecture.stages[layer], self.models[peer].layers[layer].weights
-        widths, fine = self.session.parameters.widths, self._move().fine
-        due = products_of(self.session.parameters, stage, self.requested, [0] * stage.sums, fine)
-        return ring.add(due(stage.operator, weights), [0] * stage.sums, widths.share_bits)
+    def explained(self) -> Sequence[int]:
+        """What the answering party's draws add to each sum, that a test knows of."""
+        return [0] * len(self.theirs)
 
     def _evaluate_round(self, state: Any, *arguments: object) -> Any:
         turn, peer = state.turn, state.layer_input.peer.index - 1
@@ -147,8 +145,13 @@ class CheatingDriver(Driver):
         """What the cheat takes for its shares of the products."""
         (row,) = rows
         bits = self.session.parameters.widths.share_bits
-        opened = ring.subtract(ring.add(row, self.theirs, bits), self.expected(), bits)
-        self.errors[self.at] = [ring.signed(error, bits) for error in opened]
+        peer, layer = self.at
+        stage, weights = self.models[peer].architecture.stages[layer], self.models[peer].layers[layer].weights
+        due = products_of(self.session.parameters, stage, self.requested, [0] * stage.sums, self._move().fine)
+        opened = ring.add(row, self.theirs, bits)
+        self.beside[self.at] = ring.subtract(opened, due(stage.operator, weights), bits)
+        rest = ring.subtract(self.beside[self.at], self.explained(), bits)
+        self.errors += [ring.signed(error, bits) for error in rest]
         moved = ring.add(row, self._move().kept, bits)
         self.shares[self.at] = moved
         return [moved]
@@ -192,10 +195,10 @@ class CheatingDriver(Driver):
         for peer, model in enumerate(self.models):
             numbers = range(len(model.layers))
             shares = [self.shares[peer, layer] for layer in numbers]
-            errors = [self.errors[peer, layer] for layer in numbers]
+            beside = [self.beside[peer, layer] for layer in numbers]
             won = [self.won[peer, number] for number in range(len(moves.rounds[peer]))]
             chosen = moves.layers[peer], moves.rounds[peer]
-            parties.append(party_choice(parameters, model, *chosen, query, shares, won, errors))
+            parties.append(party_choice(parameters, model, *chosen, query, shares, won, beside))
         choices = Choices(parties, moves.counts, moves.checks)
         return malicious_functionality(parameters, self.models, query, noise, choices, own_noise)
 
@@ -208,12 +211,12 @@ def party_choice(
     query: Sequence[int],
     shares: Sequence[Sequence[int]] = (),
     won: Sequence[Sequence[int]] = (),
-    errors: Sequence[Sequence[int]] = (),
+    beside: Sequence[Sequence[int]] = (),
 ) -> PartyChoice:
     """What F*_CaPC calls moves towards one answering party: of its layers, and of its rounds.
 
     ``shares`` are the querying party's of the products of each layer, ``won`` those of each round's winners, or zeros.
-    ``errors`` are those of real HE.
+    ``beside`` is what products have beside what was asked for: errors of real HE, and what a key of choice adds.
     """
     layers = []
     for number, (stage, move) in enumerate(zip(model.architecture.stages, moves, strict=True)):
@@ -221,7 +224,7 @@ def party_choice(
         source = list(query) if stage.source == 0 else [0] * stage.inputs
         asked = [share + more for share, more in zip(source, move.asked, strict=True)]
         share = shares[number] if shares else ()
-        kept = ring.add(move.kept, errors[number], parameters.widths.share_bits) if errors else move.kept
+        kept = ring.add(move.kept, beside[number], parameters.widths.share_bits) if beside else move.kept
         products = products_of(parameters, stage, asked, kept, move.fine)
         layers.append(LayerChoice(products, share, move.entered))
     rounds = []

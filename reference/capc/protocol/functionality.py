@@ -90,10 +90,10 @@ class LayerChoice:
     """What the querying party chooses of a layer. Nothing chosen is what an honest one does.
 
     Attributes:
-        products: any function that it chose before it knows anything of the weights; None for 2^h W x with its share x
-            of the layer's input, as it should be. Another request, off the grid too, gives 2^T / p times what the
-            response holds; with a key of its choice that depends on the draws u and e' of the response as well, which
-            the function then makes for itself (`linear_request`, `he_public_key`).
+        products: any function of the weights, chosen before the noise of the query's release is drawn; None for
+            2^h W x with its share x of the layer's input, as it should be. Another request, off the grid too, gives
+            2^T / p times what the response holds; with a key of its choice that depends on the draws u and e' of the
+            response as well, which the function then makes for itself (`linear_request`, `he_public_key`).
         share: its share of the products, in Z_{2^T}: a real one follows a law that depends on nothing (CAPC-HE-009).
         offsets: what it adds to its shares where they enter circuits, in Z_{2^T}, for each input of each circuit:
             windows and pairs of classes may differ in what is one share (`choice_bits`).
@@ -205,7 +205,9 @@ def starred_vote(parameters: Parameters, model: QuantisedModel, query: Sequence[
             theirs.append(other)
             continue
         entering = [index for window in stage.pool_windows() for index in window]
-        words = _opened(widths, [own[index] for index in entering], [other[index] for index in entering], picked.offsets)
+        words = _opened(
+            widths, [own[index] for index in entering], [other[index] for index in entering], picked.offsets
+        )
         size = stage.window_size
         largest = [_winner(words[start : start + size], l)[1] for start in range(0, len(words), size)]
         made = [relu(ring.signed(word, l), widths.fraction_bits) for word in largest]

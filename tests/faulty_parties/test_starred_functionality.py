@@ -27,7 +27,7 @@ from capc.two_party.circuits.tournament import matches_per_round
 from capc.two_party.garbling.readable import GarbledTwoParty
 from protocol.cases import MODES, Case, cases
 from protocol.stages import LOGIT_BITS, staged_cases
-from support.builders import counter_seeds, fixed_mechanisms, models
+from support.builders import constant_model, counter_seeds, fixed_mechanisms, make_parameters, make_session, models
 from support.cheating import CheatingDriver, LayerMove, Moves, adds_own_noise, circuit_inputs, party_choice
 from support.sizes import examples
 
@@ -188,3 +188,23 @@ def test_one_model_more_or_less_is_one_vote_whatever_is_chosen(variant: VoteVari
         given = malicious_functionality(parameters, [model, *case.models[1:]], query, noise, choices)
         outcomes.append((given.querying_party, given.privacy_guardian[1]))
     assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.req("CAPC-SEC-031")
+@pytest.mark.parametrize("variant", [VoteVariant.TOURNAMENT, VoteVariant.MULTI_ROUND])
+def test_offsets_in_the_guard_bits_meet_the_cheats_own_share(variant: VoteVariant) -> None:
+    """Half a unit on equal logits, on a sum or on the winner of a round: the low bits of its share decide the vote."""
+    parameters = replace(make_parameters(), vote_variant=variant)
+    case = Case(
+        make_session(parameters, num_answering=1), (constant_model((2, 3), 0, 2, strength=0),), ((0, 0),), (0, 0, 0)
+    )
+    half, none = 1 << parameters.widths.guard_bits - 1, [0, 0, 0]
+    in_rounds = variant is VoteVariant.MULTI_ROUND
+    layer = LayerMove([0, 0], none if in_rounds else [0, half, 0], [] if in_rounds else none)
+    moves = Moves([[layer]], [[[-half, 0, 0]] if in_rounds else []], none, [])
+    driver, labels = new_driver(case, IdealLinear(parameters.widths.logit_bits), moves), []
+    for _ in range(12):
+        outcome = driver.cheat((0, 0))
+        labels.append(outcome.label)
+        assert outcome.label == driver.starred((0, 0)).querying_party
+    assert set(labels) == {0, 2 if in_rounds else 1}

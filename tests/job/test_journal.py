@@ -142,7 +142,7 @@ def test_rows_with_the_same_features_are_one_row_also_under_other_parameters(tmp
     np.savez(tmp_path / "rows.npz", x=kinds[rows], y=rows % 3)
     flags = {"data": str(tmp_path / "rows.npz"), "queries": "6"}
     seen: set[bytes] = set()
-    for parameters in ("default", "fast"):
+    for parameters in ("default", "conservative"):
         job = run(tmp_path, **flags, parameters=parameters)
         digests = [job.state.plan.dataset.digests[row] for row in rows_of(job)]
         assert len(set(digests)) == 6

@@ -11,6 +11,7 @@ import pytest
 from capc.job.config import JobConfig
 from capc.job.options import OF_THE_PROTOCOL, WITHDRAWN
 from capc.job.study import VARIED, read_study
+from capc.session.parameters import ThresholdMode
 from capc_bench.learning import tables
 from job.stand_in import validate
 
@@ -20,8 +21,9 @@ STUDIES = ROOT / "benchmarks" / "capc_bench" / "learning"
 RECORDED = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(EVIDENCE.glob("*.json"))}
 TAKEN_OUT = {"keep", *OF_THE_PROTOCOL}
 for _cell in (cell for study in RECORDED.values() for cell in study["cells"]):
-    # What was recorded before an option was withdrawn names it.
-    _cell["config"] = {name: value for name, value in _cell["config"].items() if name not in WITHDRAWN}
+    # What was recorded before an option was withdrawn names it, and before there was one it ran as by its default.
+    _kept = {name: value for name, value in _cell["config"].items() if name not in WITHDRAWN}
+    _cell["config"] = {"threshold_mode": ThresholdMode.TWO_DRAWS.value, **_kept}
 
 
 def test_every_record_is_of_a_study_and_those_without_one_are_named() -> None:

@@ -135,7 +135,7 @@ def test_querying_partys_view_given_its_label_and_masks_has_one_law_for_models_w
         fix = first_of(ordinarily(shares), LOGIT_SHARES, MASK_OF_THE_QUERY)
         parameters = toy_parameters(3, noise=TWO_SIDED)
         laws.append(Playback(parameters, [model], fix).law((1,), ALONE, ahead=True))
-    # What is decrypted, W r - m, is compared in the test before.
+    # What is decrypted, a share of W r, is compared in the test before.
     views = [image(law, without_products) for law in laws]
     assert worst_conditional_distance(views[0], views[1], output_and_randomness) == 0
     assert image(laws[0], output_of) != image(laws[1], output_of)

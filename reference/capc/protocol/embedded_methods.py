@@ -181,7 +181,7 @@ class EmbeddedPreparation:
         return querying_party_finish_offline(state)
 
     async def answering_party_prepare(self, seat: AnsweringSeat, waiting: AwaitingTransfers) -> OnlineValue:
-        """Answers with W r - m, and garbles before it knows its inputs."""
+        """Shares W r with the querying party, and garbles before it knows its inputs."""
         link, peer = seat.link, QUERYING_PARTY
         answering_party_expect_transfers(waiting)
         state = answering_party_enter_offline(answering_party_take_transfers(waiting, await link.receive(peer)))

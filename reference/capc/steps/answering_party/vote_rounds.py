@@ -37,7 +37,7 @@ class AwaitingRoundChoice(SingleUse):
 
 
 def answering_party_begin_rounds(state: AwaitingChoice) -> AwaitingRoundChoice:
-    """Step 1c: its masks of the logits are its shares of the entrants."""
+    """Step 1c: its shares of the logits are those of the entrants."""
     AwaitingChoice.require(state)
     require_ending(state.request.party.session.parameters, state.request.stage, Ending.ROUNDS)
     request = state.request

@@ -14,7 +14,7 @@ import pytest
 
 from capc import cli
 from capc.privacy.ledger import check_proof, default_key_file, save_known_head
-from privacy.ledger.cases import COST, INPUTS, TAG, make_ledger, make_terms, message_of
+from privacy.ledger.cases import CHECK, COST, INPUTS, TAG, make_ledger, make_terms, message_of
 
 METHODS = ("gaussian_dp", "zcdp", "renyi_improved", "renyi_classic")
 
@@ -52,8 +52,8 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_show_tells_terms_charges_and_what_is_left(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = answer(capsys, "show", str(file))
     assert document["terms"]["sigma"] == "2"
-    assert Fraction(document["spent"]) == COST + 2
-    assert document["remaining_queries"] == (20 * COST - COST - 2) // COST
+    assert Fraction(document["spent"]) == COST + CHECK
+    assert document["remaining_queries"] == (20 * COST - COST - CHECK) // COST
     assert document["records"] == 6
     assert "not a guarantee" in document["realised"]
     assert "replace_one" in document["enforced"]

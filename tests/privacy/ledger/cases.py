@@ -21,8 +21,8 @@ from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
 TAG = bytes(range(32))
 OTHER_TAG = bytes(32)
 INPUTS = b"\xaa" * 32
-COST = Fraction(5, 2)
-"""What a query costs under :func:`make_terms`: a check of 2, and an answer of 1/2."""
+COST, CHECK = Fraction(5, 2), Fraction(2)
+"""What a query costs under :func:`make_terms`, and what its check alone costs."""
 
 
 def make_terms(queries: int = 20, charge: Charge = Charge.REALISED) -> Terms:

@@ -34,7 +34,7 @@ from capc.privacy.ledger.records import QueryRecord
 from capc.privacy.query_cost import QueryCost, query_cost
 from capc.privacy.storage.connections import Connection, connect, make_durable
 from capc.session.parameters import Adjacency, Charge, NoiseName
-from privacy.ledger.cases import COST, INPUTS, OTHER_TAG, TAG, FullDisk, make_ledger, make_terms
+from privacy.ledger.cases import CHECK, COST, INPUTS, OTHER_TAG, TAG, FullDisk, make_ledger, make_terms
 from support.sizes import examples
 
 # --- a plain model ------------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert key in self.messages.keys() - self.settled
         self.memory.settle(self.receipts[key], answered)
         self.settled.add(key)
-        self.held[key] = COST if answered else Fraction(1)
+        self.held[key] = COST if answered else CHECK
 
     @precondition(lambda self: self.held)
     @rule(writer=st.integers(0, 1), closes=st.booleans())

@@ -4,13 +4,14 @@ An HE response gives such shares: v comes from its noise and from two roundings.
 l + 1 bits from each party; the words add up to 2 z or 2 z + 1 modulo 2^(l+1), and the circuit drops the lowest bit
 before anything else. That is exact for -2^(h-2) - 1 <= v <= 2^(h-2) - 1.
 
-Both functions take integers and arrays of words alike.
+Both functions of one share take integers and arrays of words alike.
 
 Source: a guard bit as in SiRnn's truncation (Rathee et al., IEEE S&P 2021). Spec: CAPC-HE-001, CAPC-HE-017.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from capc.foundation import ring
@@ -39,6 +40,16 @@ def garbler_word(share: Share, logit_bits: int, guard_bits: int) -> Share:
     number: Any = share
     moved: Share = (number + (3 << guard_bits >> 2)) & (1 << logit_bits + guard_bits) - 1
     return evaluator_word(moved, guard_bits)
+
+
+def evaluator_words(rows: Iterable[Iterable[int]], guard_bits: int) -> list[list[int]]:
+    """:func:`evaluator_word` of rows of shares."""
+    return [[evaluator_word(share, guard_bits) for share in row] for row in rows]
+
+
+def garbler_words(rows: Iterable[Iterable[int]], logit_bits: int, guard_bits: int) -> list[list[int]]:
+    """:func:`garbler_word` of rows of shares."""
+    return [[garbler_word(share, logit_bits, guard_bits) for share in row] for row in rows]
 
 
 def opened(evaluator: int, garbler: int, logit_bits: int) -> int:

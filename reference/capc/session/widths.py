@@ -86,8 +86,8 @@ class ParameterSet:
         *primes, _ = self.he_coefficient_bits
         error = Fraction(ERROR_COINS * self.he_poly_degree)
         for dropped in reversed(primes[1:]):
-            error = error / _least_prime(dropped) + Fraction(self.he_poly_degree + 1, 2)
-        return int(Fraction(3, 2) + error * (1 << self.share_bits) / _least_prime(primes[0]))
+            error = error / least_prime(dropped) + Fraction(self.he_poly_degree + 1, 2)
+        return int(Fraction(3, 2) + error * (1 << self.share_bits) / least_prime(primes[0]))
 
     @classmethod
     def named(cls, name: str) -> ParameterSet:
@@ -117,5 +117,6 @@ def require(holds: bool, field: str, value: object, remedy: str) -> None:
         raise ParameterError(f"{field} = {value}: {remedy}")
 
 
-def _least_prime(bits: int) -> int:
+def least_prime(bits: int) -> int:
+    """What every prime of so many bits is above, by :data:`NEAR_BITS`."""
     return (1 << bits) - (1 << bits >> NEAR_BITS)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
+from capc.foundation import guarded
 from capc.foundation.errors import InputError
-from capc.foundation.guarded import evaluator_word, garbler_word
 from capc.models.architecture import Activation, Architecture, StageShape
 from capc.session.parameters import Parameters, VoteVariant
 from capc.two_party.circuits.argmax import share_differences, vote_circuit, vote_circuit_low_depth
@@ -69,14 +69,13 @@ def _compares_all_pairs(parameters: Parameters, stage: StageShape) -> bool:
 
 def garbler_words(parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:
     """The answering party's words of the stage's sums, from its shares of them: a row for each instance."""
-    l, h = parameters.widths.logit_bits, parameters.widths.guard_bits  # noqa: E741
-    return [[garbler_word(share, l, h) for share in row] for row in _instances(parameters, stage, rows)]
+    widths = parameters.widths
+    return guarded.garbler_words(_instances(parameters, stage, rows), widths.logit_bits, widths.guard_bits)
 
 
 def evaluator_words(parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:
     """The querying party's, likewise."""
-    guard_bits = parameters.widths.guard_bits
-    return [[evaluator_word(share, guard_bits) for share in row] for row in _instances(parameters, stage, rows)]
+    return guarded.evaluator_words(_instances(parameters, stage, rows), parameters.widths.guard_bits)
 
 
 def _instances(parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:

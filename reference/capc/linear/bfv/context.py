@@ -14,7 +14,7 @@ from math import prod
 from tenseal import sealapi
 
 from capc.foundation.errors import InputError, ParameterError
-from capc.session.widths import NEAR_BITS, ParameterSet
+from capc.session.widths import ParameterSet, least_prime
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ def _accepted(degree: int, coefficient_bits: tuple[int, ...], plain_bits: int) -
 def _check_primes(context: HeContext, coefficient_bits: tuple[int, ...]) -> None:
     """What the bound of a response's error takes for granted (:attr:`ParameterSet.response_error`)."""
     for prime, bits in zip(context.data_primes, coefficient_bits, strict=False):
-        if not (1 << bits) - (1 << bits >> NEAR_BITS) < prime < 1 << bits:
+        if not least_prime(bits) < prime < 1 << bits:
             raise ParameterError(f"he_coefficient_bits: SEAL's prime of {bits} bits is not near 2^{bits}: enlarge it")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capc.foundation import ring
-from capc.foundation.guarded import garbler_word
+from capc.foundation.guarded import garbler_words
 from capc.foundation.randomness import Seed
 from capc.models.architecture import Rows
 from capc.steps.answering_party.inference import AnsweringVoteShare, AwaitingChoice, answering_vote_shares
@@ -32,8 +32,6 @@ def answering_party_enter_argmax(
     source = request.party.suite.expand(seed, request.channel.label("answering_party_enter_argmax", bound_to=logits))
     widths = parameters.widths
     fresh = tuple(tuple(ring.uniform(source, parameters.num_classes, widths.vote_bits)) for _ in range(count))
-    words = tuple(
-        tuple(garbler_word(share, widths.logit_bits, widths.guard_bits) for share in row) for row in state.sums
-    )
+    words = tuple(map(tuple, garbler_words(state.sums, widths.logit_bits, widths.guard_bits)))
     state.spend()
     return answering_vote_shares(request, fresh), words, fresh

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from capc.foundation import ring
 from capc.foundation.aes_ctr import KEY_BYTES
 from capc.foundation.encoding import bits_from_bytes, elements_from_bytes, elements_to_bytes, require_length
-from capc.foundation.guarded import evaluator_word, garbler_word
+from capc.foundation.guarded import evaluator_words, garbler_words
 from capc.foundation.randomness import RandomSource
 from capc.two_party.circuits.builder import Circuit, Sharing
 from capc.two_party.garbling.half_gates import LabelHash, LabelRows
@@ -243,7 +243,7 @@ class GarbledVote(RoundLengths):
         """Each bit of the words XOR the random bit of its transfer: chunk by chunk, wire by wire, by instance."""
         chunk = self._chunk_of(shape.circuit(number))
         compared = differences(own.entrants, shape.share_bits)
-        words = [[evaluator_word(share, shape.guard_bits) for share in column] for column in compared]
+        words = evaluator_words(compared, shape.guard_bits)
         bits = _bits(words, shape.word_bits)
         ordered = [bit for rows in by_chunks(bits, chunk) for row in rows for bit in row]
         count, chosen = len(ordered), ring.from_bits(ordered)
@@ -258,7 +258,7 @@ class GarbledVote(RoundLengths):
         shape, own = state.shape, state.secret
         circuit, label_hash = shape.circuit(state.number), LabelHash(hash_key, state.nonce)
         chunk = self._chunk_of(circuit)
-        words = [[garbler_word(share, shape.logit_bits, shape.guard_bits) for share in column] for column in compared]
+        words = garbler_words(compared, shape.logit_bits, shape.guard_bits)
         wires = by_chunks(_bits(words, shape.word_bits), chunk)
         active = input_labels(label_seed, circuit.garbler_inputs, shape.instances, chunk)
         weights = None if shape.is_last(state.number) else _negated(compared, shape.share_bits)

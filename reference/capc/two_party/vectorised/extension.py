@@ -22,6 +22,7 @@ from capc.foundation.single_use import require_alive
 from capc.two_party.garbling.transfers import extension_check, ot_extension
 from capc.two_party.garbling.transfers.ggm_tree import LEAVES, TREE_BITS
 from capc.two_party.garbling.transfers.ot_messages import (
+    BLOCK_BITS,
     OT_ROWS,
     CheckedExtension,
     ExtensionCheck,
@@ -34,7 +35,6 @@ from capc.two_party.vectorised.transfers import Unstored
 
 SPAN = 1 << 16
 """Transfers whose streams are folded together; a multiple of 128, the bits of a block."""
-BLOCK_BITS = LABEL_BITS
 _GROUP_BLOCKS = 1 << 14
 """Blocks of streams that are folded together: 256 KiB."""
 

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from capc.foundation.encoding import LABEL_BITS
 from capc.foundation.errors import ErrorCode, InvalidPayloadError
 from capc.foundation.single_use import SpentMark, require_alive
+from capc.two_party.garbling.transfers.ggm_tree import xor
 from capc.two_party.garbling.transfers.ot_extension import (
     EvaluatorKey,
     GarblerKey,
@@ -69,7 +70,7 @@ def holds(delta: int, columns: Sequence[bytes], check: ExtensionCheck) -> bool:
 
     Reveals: to the evaluator, by going on or not, whether it guessed right; all columns make one bit.
     """
-    expected = [_xor(column, check.bits) if delta >> c & 1 else column for c, column in enumerate(columns)]
+    expected = [xor(column, check.bits) if delta >> c & 1 else column for c, column in enumerate(columns)]
     return hmac.compare_digest(_digest(expected), check.digest)
 
 
@@ -120,7 +121,3 @@ def _packed(column: int, transfers: int) -> bytes:
 
 def _digest(columns: Sequence[bytes]) -> bytes:
     return hashlib.sha256(TAGS["ot-columns"] + b"".join(columns)).digest()
-
-
-def _xor(left: bytes, right: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(left, right, strict=True))

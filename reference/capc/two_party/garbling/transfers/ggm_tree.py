@@ -42,8 +42,8 @@ def grow(pairs: Sequence[tuple[Seed, Seed]], source: RandomSource) -> tuple[tupl
         for level in range(TREE_BITS):
             nodes = [child for node in nodes for child in _children(node)]
             zero_seed, one_seed = pairs[first + TREE_BITS - 1 - level]
-            sums.append(_xor(_sum(nodes[1::2]), zero_seed[:KEY_BYTES]))
-            sums.append(_xor(_sum(nodes[0::2]), one_seed[:KEY_BYTES]))
+            sums.append(xor(_sum(nodes[1::2]), zero_seed[:KEY_BYTES]))
+            sums.append(xor(_sum(nodes[0::2]), one_seed[:KEY_BYTES]))
         trees.append(tuple(nodes))
     return tuple(trees), tuple(sums)
 
@@ -61,7 +61,7 @@ def grow_all_but_one(delta: int, seeds: Sequence[Seed], sums: Sums) -> tuple[tup
             sibling = 2 * path + 1 - bit
             sent = sums[2 * (first + level) + bit]
             others = [node for node in nodes[1 - bit :: 2] if node is not None]
-            nodes[sibling] = _sum([*others, _xor(sent, seeds[pair][:KEY_BYTES])])
+            nodes[sibling] = _sum([*others, xor(sent, seeds[pair][:KEY_BYTES])])
             path = 2 * path + bit
         trees.append(tuple(nodes))
     return tuple(trees)
@@ -75,9 +75,10 @@ def _children(node: bytes) -> tuple[bytes, bytes]:
 def _sum(nodes: Sequence[bytes]) -> bytes:
     total = bytes(KEY_BYTES)
     for node in nodes:
-        total = _xor(total, node)
+        total = xor(total, node)
     return total
 
 
-def _xor(left: bytes, right: bytes) -> bytes:
+def xor(left: bytes, right: bytes) -> bytes:
+    """Byte by byte, of equal lengths."""
     return bytes(a ^ b for a, b in zip(left, right, strict=True))

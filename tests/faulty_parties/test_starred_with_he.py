@@ -15,8 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from capc.foundation.randomness import RandomSource
-from capc.linear.bfv import BfvLinear, masks
+from capc.linear.bfv import BfvLinear
 from capc.linear.bfv.encoding.polynomials import encode_inputs
 from capc.linear.bfv.wire.packing import pack, packed_length, unpack
 from capc.linear.bfv.wire.responses import split_response
@@ -25,7 +24,7 @@ from capc.linear.bfv.wire.seeded import seeded_length
 from capc.models.architecture import StageShape
 from capc.models.operators import Operator
 from faulty_parties.test_starred_functionality import RELAXED, VARIANTS, all_moves, new_driver, offsets, with_variant
-from faulty_parties.test_weight_attacks import constant_key
+from faulty_parties.test_weight_attacks import constant_key, note_ternaries
 from protocol.cases import Case, cases
 from support.cheating import CheatingDriver, Moves
 from support.header import payload_of, with_payload
@@ -168,14 +167,6 @@ def test_a_cheat_with_requests_off_the_grid_gets_what_the_starred_functionality_
 def test_a_cheat_with_a_key_of_choice_gets_votes_on_the_blinding(factor: int, data: st.DataObject) -> None:
     """What F*_CaPC calls a function g that draws; with the key b = 0 it does not."""
     case = data.draw(cases("plain", WIDTHS))
-    drawn: list[NDArray[np.int64]] = []
-    real = masks.ternary
-
-    def spy(source: RandomSource, count: int) -> NDArray[np.uint8]:
-        made = real(source, count)
-        drawn.append(np.array([0, 1, -1])[made])
-        return made
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(masks, "ternary", spy)
+        drawn = note_ternaries(patch)
         check(case, data.draw(fine_moves(case)), ChoosesTheKey, factor=factor, ternaries=drawn)

@@ -116,9 +116,8 @@ def test_request_off_the_grid_reads_weights_only_without_masks(name: str, monkey
         assert weights_read(setting, weights) == 160
 
 
-@pytest.fixture
-def ternaries(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.int64]]:
-    """The secret polynomials u of all encryptions of zero, as the answering party draws them."""
+def note_ternaries(patch: pytest.MonkeyPatch) -> list[NDArray[np.int64]]:
+    """The secret polynomials u of all encryptions of zero, as the answering party draws them while this is patched."""
     seen: list[NDArray[np.int64]] = []
     real = masks.ternary
 
@@ -127,8 +126,13 @@ def ternaries(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.int64]]:
         seen.append(np.array([0, 1, -1])[drawn])
         return drawn
 
-    monkeypatch.setattr(masks, "ternary", spy)
+    patch.setattr(masks, "ternary", spy)
     return seen
+
+
+@pytest.fixture
+def ternaries(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.int64]]:
+    return note_ternaries(monkeypatch)
 
 
 def constant_key(context: HeContext, constant: int) -> bytes:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
-from capc.foundation import primitives
 from capc.foundation.encoding import bits_from_bytes, elements_to_bytes
 from capc.two_party.garbling.half_gates import LabelHash, LabelRows
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.garbling.readable_vote_rounds import GarbledVote, _added, _columns, _Evaluator, _negated
 from capc.two_party.garbling.transfers import base_ot, ot_extension
 from capc.two_party.garbling.transfers.ot_extension import EvaluatorKey, GarblerKey
-from capc.two_party.garbling.transfers.ot_messages import BaseOtChoice, BaseOtOffer, OtExtension
+from capc.two_party.garbling.transfers.ot_messages import BaseOtOffer, OtExtension
 from capc.two_party.vectorised import extension
 from capc.two_party.vectorised.labels import to_numbers
 from capc.two_party.vote_rounds import EvaluatorRound, GarblerRound, differences, winners
@@ -44,17 +43,8 @@ def reverse_keys(delta: int | None) -> tuple[GarblerKey, EvaluatorKey]:
 
 def choose(offer: BaseOtOffer, delta: int, context: bytes = b"reverse") -> tuple[base_ot.ChosenSeeds, bytes]:
     """`base_ot_choose` for any Delta'. Each point is as uniform as an honest one."""
-    source, points, seeds = stream(1, "points"), [], []
-    for position in range(128):
-        scalar = primitives.random_scalar(source)
-        point = primitives.base_multiply(scalar)
-        if delta >> position & 1:
-            point = primitives.add(point, offer.point)
-        points.append(point)
-        shared = primitives.multiply(scalar, offer.point)
-        seeds.append(base_ot._derive_seed(context, position, offer.point, point, shared))
-    choice = BaseOtChoice(tuple(points)).to_bytes()
-    return base_ot.ChosenSeeds(delta, tuple(seeds), context, offer.to_bytes() + choice), choice
+    chosen, choice = base_ot._choose(delta, offer, context, stream(1, "points"))
+    return chosen, choice.to_bytes()
 
 
 def ends(

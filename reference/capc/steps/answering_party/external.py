@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from capc.foundation import ring
-from capc.foundation.guarded import garbler_words
+from capc.foundation import guarded, ring
 from capc.foundation.randomness import Seed
 from capc.models.architecture import Rows
 from capc.steps.answering_party.inference import AnsweringVoteShare, AwaitingChoice, answering_vote_shares
@@ -32,6 +31,6 @@ def answering_party_enter_argmax(
     source = request.party.suite.expand(seed, request.channel.label("answering_party_enter_argmax", bound_to=logits))
     widths = parameters.widths
     fresh = tuple(tuple(ring.uniform(source, parameters.num_classes, widths.vote_bits)) for _ in range(count))
-    words = tuple(map(tuple, garbler_words(state.sums, widths.logit_bits, widths.guard_bits)))
+    words = tuple(map(tuple, guarded.garbler_words(state.sums, widths.logit_bits, widths.guard_bits)))
     state.spend()
     return answering_vote_shares(request, fresh), words, fresh

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from capc.foundation import guarded
 from capc.foundation.errors import ErrorCode, ProtocolError, blamed_on
-from capc.foundation.guarded import evaluator_words
 from capc.foundation.parties import PRIVACY_GUARDIAN
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
@@ -50,7 +50,7 @@ def querying_party_enter_argmax(state: AwaitingResponse, response: bytes) -> tup
     layer_input = state.layer_input
     require_vote(layer_input.stage)
     logits, widths = read_sums(layer_input, response), layer_input.party.session.parameters.widths
-    words = tuple(map(tuple, evaluator_words(logits, widths.guard_bits)))
+    words = tuple(map(tuple, guarded.evaluator_words(logits, widths.guard_bits)))
     state.spend()
     return LogitEntry(layer_input), words
 

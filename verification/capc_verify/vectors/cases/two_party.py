@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from capc.foundation.ring import from_bits
@@ -141,9 +142,7 @@ def _checked(group: GroupBuilder, honest: TestBuilder, delta: bytes, set_up: byt
         received = test.run("receive_checked", states=["evaluator"], **fields)
         payload = received["payload"] if transfers == 128 else payload
         sent = test.run("send_checked", payload=received["payload"], states=["garbler"], **fields)
-        pairs = zip(split_labels(sent["zero_labels"]), received["bits"], strict=True)
-        labels = [zero ^ (offset if bit else 0) for zero, bit in pairs]
-        expect_equal(split_labels(received["labels"]), labels, test.name)
+        _expect_transfers(received, sent, offset, test.name)
     fields = {"transfers": 128, "states": ["garbler"]}
     for flag, edit in (("Short", {"truncate": 1}), ("Long", {"append": "00"})):
         test = group.test(f"checked_{flag.lower()}", "One byte.", ["CAPC-WIRE-003"], [flag], after=(honest, 5))
@@ -227,6 +226,12 @@ def _refused_points(group: GroupBuilder, honest: TestBuilder, offer: bytes, choi
     test.run("base_ot_finish", choice=edited, context=_CONTEXT, states=["sender"], leaves=["pairs"])
 
 
+def _expect_transfers(received: Mapping[str, Any], sent: Mapping[str, Any], offset: int, name: str) -> None:
+    """Each label of the evaluator's is the garbler's zero label, plus Delta where its bit is 1."""
+    pairs = zip(split_labels(sent["zero_labels"]), received["bits"], strict=True)
+    expect_equal(split_labels(received["labels"]), [zero ^ (offset if bit else 0) for zero, bit in pairs], name)
+
+
 def _extensions(group: GroupBuilder, honest: TestBuilder, delta: bytes) -> None:
     offset, rows = split_labels(delta)[0], b""
     for transfers, position in ((1, 0), (8, 1), (12, 1 << 32), (129, (1 << 64) - 1)):
@@ -240,9 +245,7 @@ def _extensions(group: GroupBuilder, honest: TestBuilder, delta: bytes) -> None:
         received = test.run("extend_receive", states=["evaluator"], **fields)
         rows = received["rows"] if transfers == 12 else rows
         sent = test.run("extend_send", rows=received["rows"], states=["garbler"], **fields)
-        pairs = zip(split_labels(sent["zero_labels"]), received["bits"], strict=True)
-        labels = [zero ^ (offset if bit else 0) for zero, bit in pairs]
-        expect_equal(split_labels(received["labels"]), labels, test.name)
+        _expect_transfers(received, sent, offset, test.name)
     test = group.test(
         "extension_other_position", "Other bits, other rows.", ["CAPC-OT-003", *_EXTENSION], after=(honest, 5)
     )

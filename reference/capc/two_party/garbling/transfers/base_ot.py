@@ -3,7 +3,7 @@
 Which one is the garbler's choice: bit j of its offset Delta for pair j. :mod:`.ot_extension` makes any number of
 transfers of labels from them.
 
-Source: Naor and Pinkas 2001 in the form of Chou and Orlandi 2015, semi-honest. Spec: CAPC-OT-002.
+Source: Naor and Pinkas 2001 in the form of Chou and Orlandi 2015. Spec: CAPC-OT-002.
 """
 
 from __future__ import annotations
@@ -71,7 +71,10 @@ def base_ot_choose(offer: BaseOtOffer, context: bytes, source: RandomSource) -> 
 
     Reveals: nothing to the evaluator; B_j is uniform whatever the bit is.
     """
-    delta = source.bits(LABEL_BITS) | 1
+    return _choose(source.bits(LABEL_BITS) | 1, offer, context, source)
+
+
+def _choose(delta: int, offer: BaseOtOffer, context: bytes, source: RandomSource) -> tuple[ChosenSeeds, BaseOtChoice]:
     points: list[Point] = []
     seeds: list[Seed] = []
     for position in range(LABEL_BITS):

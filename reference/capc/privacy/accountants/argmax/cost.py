@@ -1,19 +1,47 @@
 """The Renyi cost of one released label, certified.
 
+Only the label leaves, so the cost is not that of the whole noised histogram: given the best of the unchanged candidates
+there are three outcomes (two under null_vote), and the cost is at most the largest over two numbers, whatever the number
+of classes and of parties is. A threshold that the largest noised count must reach is one more unchanged candidate.
+
+Outside of a square of two numbers something is improbable, and what is left has two outcomes (:func:`_outside`).
+
+Source: section 12 of the specification, with its proofs.
 Spec: CAPC-ACCT-121.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
-from capc.privacy.accountants.ball_arithmetic import round_up
-from capc.privacy.accountants.steps import Noise
-from capc.privacy.accountants.unit import ProtectedUnit
+from flint import arb, ctx
+
+from capc.foundation.errors import InputError
+from capc.noise.grid_noise import check_order
+from capc.privacy.accountants.argmax.cell import Divergence
+from capc.privacy.accountants.argmax.noise_table import NoiseTable, Noise, noise_table
+from capc.privacy.accountants.argmax.subdivision import largest
+from capc.privacy.accountants.argmax.three_outcomes import Tournament
+from capc.privacy.accountants.argmax.two_outcomes import Threshold
+from capc.privacy.accountants.ball_arithmetic import ball, decimal_upper, round_up
+from capc.privacy.accountants.unit import ProtectedUnit, Relation
+
+GAP = Fraction(1, 2000)
+"""How far, in parts of itself, a bound may be above the best point that was found."""
+_PRECISION = 160
+_GAP_BITS = 13
+_MAX_TAIL_BITS = 2000
+_TABLE_BITS = 48
 
 
 def argmax_cost(noise: Noise, order: Fraction, unit: ProtectedUnit) -> Fraction:
     """A certified upper bound of a label's Renyi divergence at an order, in decimals of 12 digits.
+
+    It is at most the cost of the whole noised histogram, which is what it returns where the bounds below find nothing
+    better: at little noise and large orders.
 
     Args:
         noise: on each class's votes; one draw per class.
@@ -23,12 +51,138 @@ def argmax_cost(noise: Noise, order: Fraction, unit: ProtectedUnit) -> Fraction:
     Raises:
         InputError: the order, the unit or the noise cannot be used.
     """
-    return round_up(noise.rdp_cost(order, unit.histogram))  # type: ignore[union-attr]
+    return _cost(noise, order, unit)
 
 
 def argmax_cost_holds(noise: Noise, order: Fraction, unit: ProtectedUnit, claim: Fraction) -> bool:
-    """Whether it is certified that a label costs at most the claim.
+    """Whether it is certified that a label costs at most the claim. No search for the worst case is needed for it.
 
     Args and Raises: as :func:`argmax_cost`.
     """
-    return claim >= argmax_cost(noise, order, unit)
+    return _holds(noise, order, unit, claim)
+
+
+@lru_cache(maxsize=256)
+def _cost(noise: Noise, order: Fraction, unit: ProtectedUnit) -> Fraction:
+    whole = _whole_cost(noise, order, unit)
+    with ctx.workprec(_PRECISION):
+        question = _question(noise, order, unit)
+        if question is None:
+            return whole
+        found = question.upper(lambda best: best * (1 + ball(GAP)))
+        return min(whole, decimal_upper((1 + found).log() / (ball(order) - 1)))
+
+
+@lru_cache(maxsize=256)
+def _holds(noise: Noise, order: Fraction, unit: ProtectedUnit, claim: Fraction) -> bool:
+    if claim >= _whole_cost(noise, order, unit):
+        return True
+    with ctx.workprec(_PRECISION):
+        question = _question(noise, order, unit)
+        if question is None or claim <= 0:
+            return False
+        allowed = (((ball(order) - 1) * ball(claim)).exp() - 1).lower()
+        return bool(question.upper(lambda _: allowed) <= allowed)
+
+
+def _whole_cost(noise: Noise, order: Fraction, unit: ProtectedUnit) -> Fraction:
+    """Of the whole noised histogram."""
+    check_order(order)
+    if not isinstance(noise, Noise):
+        raise InputError(
+            f"{type(noise).__name__} noise has no cost of a label here: take rounded_gaussian, discrete_gaussian or "
+            "skellam, or charge the whole histogram"
+        )
+    if len(unit.weights) != 1:
+        raise InputError(
+            f"weights = {', '.join(map(str, unit.weights))}: the cost of a label is for a record in one party, with "
+            "one vote: charge the whole histogram"
+        )
+    if not unit.fits_grid(noise.grid_bits):
+        raise InputError(f"weight = {unit.influence}: give a whole multiple of 2^-{noise.grid_bits} votes, the grid")
+    return round_up(noise.rdp_cost(order, unit.histogram))
+
+
+@dataclass(frozen=True)
+class _Question:
+    """How large G can be.
+
+    Attributes:
+        table: of one class's noise.
+        shift: D in grid units.
+        three: whether there are three outcomes.
+        divergence: the order.
+        end: the square's half side.
+        side: of its first cells.
+    """
+
+    table: NoiseTable
+    shift: int
+    three: bool
+    divergence: Divergence
+    end: int
+    side: int
+
+    def upper(self, limit: Callable[[arb], arb]) -> arb:
+        """An upper bound of G; ``limit`` as of :func:`largest`."""
+        single = self._two(self.table, self.shift, self.end, limit)
+        if not self.three:
+            return single
+        pair = self._two(self.table.doubled(), 2 * self.shift, 2 * self.end, limit)
+        found = self._outside(single, pair)
+        for tau in (0, 1):
+            found = found.max(
+                largest(
+                    Tournament(self.table, self.shift, tau, self.divergence, self.end, self.side),
+                    lambda best: limit(best.max(found)),
+                )
+            )
+        return found
+
+    def _two(self, table: NoiseTable, shift: int, end: int, limit: Callable[[arb], arb]) -> arb:
+        """Of two outcomes. Beyond the end one of them is improbable under the second law, and tells little."""
+        inside = largest(Threshold(table, shift, self.divergence, end), limit)
+        rare = ball(table.tail(end))
+        return inside.max(((1 - rare) ** -self._power + self.divergence.hoelder * rare.sqrt() - 1).upper())
+
+    def _outside(self, single: arb, pair: arb) -> arb:
+        """Of three outcomes outside of the square, from the bounds of two.
+
+        Let t bound P[Z >= end], so that an event E of probability at most t under the second law costs at most
+        C sqrt(t) (see :mod:`~capc.privacy.accountants.argmax.cell`), and let the label be told together with E.
+
+        - A < -end: E is that i beats the best other candidate. Otherwise the label is a matter of j alone, independent
+          of E: (1 - t)^(1 - a) (1 + G of j alone) + C sqrt(t).
+        - A > end or B > end: E is that this class does not beat the best other candidate. Otherwise i wins or not by the
+          difference of both. An event I of it keeps q(I) - t >= q(I) (1 - sqrt(t)), unless q(I) < sqrt(t), and then
+          it costs at most C t^(1/4): (1 - sqrt(t))^(1 - a) (1 + G of the difference) + C (t^(1/4) + sqrt(t)).
+        """
+        rare, hoelder = ball(self.table.tail(self.end)), self.divergence.hoelder
+        first = (1 - rare) ** -self._power * (1 + single) + hoelder * rare.sqrt()
+        second = (1 - rare.sqrt()) ** -self._power * (1 + pair) + hoelder * (rare.sqrt().sqrt() + rare.sqrt())
+        return (first.max(second) - 1).upper()
+
+    @property
+    def _power(self) -> arb:
+        return ball(self.divergence.order) - 1
+
+
+def _question(noise: Noise, order: Fraction, unit: ProtectedUnit) -> _Question | None:
+    """The question, with a square so large that what is outside of it hardly counts; None if it would be too large."""
+    # C^2 = E_q[(p / q)^(2a)], of the whole histogram.
+    squared = (2 * ball(order) - 1) * ball(noise.rdp_cost(2 * order, unit.histogram))
+    nats = squared / 2
+    hardly = ((ball(order) - 1) * ball(noise.rdp_cost(order, unit.histogram))).expm1().min(arb(1))
+    bits = 4 * (_GAP_BITS + (nats - hardly.log()) / arb(2).log())
+    if not bits <= _MAX_TAIL_BITS:
+        return None
+    tail_bits = int(float(bits.upper())) + 1
+    try:
+        table = noise_table(noise, tail_bits + _TABLE_BITS)
+    except InputError:
+        return None
+    end = next(y for y in range(table.reach + 2) if table.tail(y) <= Fraction(1, 1 << tail_bits))
+    side = 1 << max(int(float(noise.variance) ** 0.5 * 0.7).bit_length() - 1, 0)
+    shift = unit.influence * (1 << noise.grid_bits)
+    three = unit.relation is Relation.REPLACE_ONE
+    return _Question(table, int(shift), three, Divergence(order, nats.exp().upper()), -(-end // side) * side, side)

@@ -1,0 +1,64 @@
+"""Branch and bound over cells of lattice points.
+
+Spec: CAPC-ACCT-122.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from flint import arb
+
+Cell = TypeVar("Cell")
+
+
+class Family(Protocol[Cell]):
+    """Laws at lattice points, with an order of which the divergence is asked.
+
+    Attributes:
+        best: the largest G of a corner so far, from below.
+    """
+
+    best: arb
+
+    def roots(self) -> Sequence[Cell]:
+        """Cells that together hold every point."""
+
+    def bounds(self, cells: Sequence[Cell]) -> list[arb]:
+        """An upper bound of G over each cell; raises :attr:`best`."""
+
+    def halves(self, cell: Cell) -> Sequence[Cell]:
+        """Smaller cells that together hold every point of the cell; none if all its points are corners."""
+
+
+def largest(family: Family[Cell], limit: Callable[[arb], arb]) -> arb:
+    """An upper bound of G over all points.
+
+    Args:
+        family: the laws.
+        limit: of the best corner so far, how large a cell's bound may stay; a cell above it is halved while it can be.
+    """
+    found = arb(0)
+    cells = family.roots()
+    while cells:
+        bounds = family.bounds(cells)
+        enough = limit(family.best)
+        smaller: list[Cell] = []
+        for cell, bound in zip(cells, bounds, strict=True):
+            halves = () if bound <= enough else family.halves(cell)
+            if halves:
+                smaller.extend(halves)
+            else:
+                found = found.max(bound)
+        if not found <= enough:
+            # A cell of corners only is above the limit: halving others would not lower the result.
+            return found if not smaller else _whole(family, smaller, found)
+        cells = smaller
+    return found
+
+
+def _whole(family: Family[Cell], cells: Sequence[Cell], found: arb) -> arb:
+    for bound in family.bounds(cells):
+        found = found.max(bound)
+    return found

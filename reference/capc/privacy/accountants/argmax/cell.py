@@ -34,87 +34,82 @@ class Corner:
 
     Attributes:
         q: the probabilities under the second law.
-        ratio: p / q of each outcome.
-        excess: f(p / q) of each outcome; infinite where q may be 0.
+        ratio: y = p / q of each outcome; not finite where q may be 0.
+        power: y^a of each outcome.
         total: G.
     """
 
     q: Sequence[arb]
     ratio: Sequence[arb]
-    excess: Sequence[arb]
+    power: Sequence[arb]
     total: arb
 
 
 @dataclass(frozen=True)
+class Reach:
+    """What one outcome can be in a cell: from which corner's ratio to which, and its largest probability q."""
+
+    low: Corner
+    high: Corner
+    likeliest: Corner
+
+
 class Divergence:
     """The order, and what follows from it.
 
-    Attributes:
+    Args:
         order: a, above 1.
         hoelder: C.
     """
 
-    order: Fraction
-    hoelder: arb
+    def __init__(self, order: Fraction, hoelder: arb) -> None:
+        self.order, self.less = ball(order), ball(order - 1)
+        self.hoelder = hoelder
+        self._whole = int(order) if order.denominator == 1 else None
 
     def corner(self, p: Sequence[arb], q: Sequence[arb]) -> Corner:
-        """The corner of two laws; balls that may hold 0 or less are cut at 0."""
+        """The corner of two laws."""
         ratios = [x / y for x, y in zip(p, q, strict=True)]
-        excesses = [self.excess(ratio) for ratio in ratios]
-        total = sum((self._contribution(y, excess) for y, excess in zip(q, excesses, strict=True)), arb(0))
-        return Corner(q, ratios, excesses, total)
-
-    def excess(self, ratio: arb) -> arb:
-        """A ball around f(y)."""
-        return self._power(ratio) - 1 - ball(self.order) * (ratio - 1)
-
-    def slope(self, ratio: arb) -> arb:
-        """A ball around |f'(y)| = a |y^(a-1) - 1|."""
-        return ball(self.order) * abs(self._power(ratio) / ratio - 1)
+        powers = [self._power(ratio) for ratio in ratios]
+        total = arb(0)
+        for probability, ratio, power in zip(q, ratios, powers, strict=True):
+            part = probability * self._excess(ratio, power)
+            total += part if part.is_finite() else arb(0).union(self.small(probability.upper()))
+        return Corner(q, ratios, powers, total)
 
     def small(self, q: arb) -> arb:
         """An upper bound of q f(p / q), whatever p is."""
-        return (self.hoelder * q.sqrt() + (ball(self.order) - 1) * q).upper()
+        return self.hoelder * q.sqrt() + self.less * q
 
     def bound(self, corners: Sequence[Corner], outcomes: Sequence[Reach], bends: Sequence[tuple[arb, arb]]) -> arb:
         """An upper bound of G everywhere in the cell.
 
         Args:
             corners: all of them.
-            outcomes: of each outcome the range of its ratio, and its largest q.
+            outcomes: where each outcome is at its extremes.
             bends: of each outcome (bend, twist); both 0 where every point is a corner.
         """
-        by_order, by_curvature = arb(0), reduce(_larger, (corner.total for corner in corners), arb(0))
-        for reach, (bend, twist) in zip(outcomes, bends, strict=True):
-            most = reach.most.upper()
-            alone = _least(most * _larger(reach.low_excess, reach.high_excess), self.small(most))
-            steep = _larger(self.slope(reach.low), self.slope(reach.high))
-            away = _larger(abs(reach.low - 1), abs(reach.high - 1))
+        by_order, by_curvature = arb(0), reduce(_larger, (corner.total for corner in corners))
+        for outcome, (reach, (bend, twist)) in enumerate(zip(outcomes, bends, strict=True)):
+            most = reach.likeliest.q[outcome].upper()
+            high = steep = away = arb(0)
+            for end in (reach.low, reach.high):
+                ratio, power = end.ratio[outcome], end.power[outcome]
+                high = _larger(high, self._excess(ratio, power))
+                steep = _larger(steep, abs(power / ratio - 1))
+                away = _larger(away, abs(ratio - 1))
+            alone = _smaller(most * high, self.small(most))
             by_order += alone
             # An outcome may be left out of the convex sum and bounded alone: the corners' sums are only smaller.
-            by_curvature += _least(steep * (twist + away * bend), alone)
-        return _least(by_order, by_curvature)
+            by_curvature += _smaller(self.order * steep * (twist + away * bend), alone)
+        return _smaller(by_order, by_curvature)
 
-    def _contribution(self, q: arb, excess: arb) -> arb:
-        """A ball around q f(p / q); between 0 and Hoelder's bound where the ratio is not known."""
-        product = q * excess
-        return product if product.is_finite() else arb(0).union(self.small(q.upper()))
+    def _excess(self, ratio: arb, power: arb) -> arb:
+        """A ball around f(y)."""
+        return power - 1 - self.order * (ratio - 1)
 
     def _power(self, ratio: arb) -> arb:
-        if self.order.denominator == 1:
-            return ratio ** int(self.order)
-        return (ball(self.order) * ratio.log()).exp()
-
-
-@dataclass(frozen=True)
-class Reach:
-    """What one outcome can be in a cell: its ratio from low to high, with f at both, and its largest q."""
-
-    low: arb
-    high: arb
-    low_excess: arb
-    high_excess: arb
-    most: arb
+        return ratio**self._whole if self._whole is not None else (self.order * ratio.log()).exp()
 
 
 def _larger(x: arb, y: arb) -> arb:
@@ -122,7 +117,7 @@ def _larger(x: arb, y: arb) -> arb:
     return x.upper().max(y.upper()) if x.is_finite() and y.is_finite() else arb("inf")
 
 
-def _least(x: arb, y: arb) -> arb:
+def _smaller(x: arb, y: arb) -> arb:
     """The upper end of the smaller of two upper bounds; one that is not finite says nothing."""
     if not x.is_finite():
         return y.upper()

@@ -1,8 +1,9 @@
 """The Renyi cost of one released label, certified.
 
-Only the label leaves, so the cost is not that of the whole noised histogram: given the best of the unchanged candidates
-there are three outcomes (two under null_vote), and the cost is at most the largest over two numbers, whatever the number
-of classes and of parties is. A threshold that the largest noised count must reach is one more unchanged candidate.
+Only the label leaves, so the cost is not that of the whole noised histogram: given the best of the unchanged
+candidates there are three outcomes (two under null_vote), and the cost is at most the largest over two numbers, whatever
+the numbers of classes and of parties are. A threshold that the largest noised count must reach is one more unchanged
+candidate.
 
 Outside of a square of two numbers something is improbable, and what is left has two outcomes (:func:`_outside`).
 
@@ -22,14 +23,14 @@ from flint import arb, ctx
 from capc.foundation.errors import InputError
 from capc.noise.grid_noise import check_order
 from capc.privacy.accountants.argmax.cell import Divergence
-from capc.privacy.accountants.argmax.noise_table import NoiseTable, Noise, noise_table
+from capc.privacy.accountants.argmax.noise_table import Noise, NoiseTable, noise_table
 from capc.privacy.accountants.argmax.subdivision import largest
 from capc.privacy.accountants.argmax.three_outcomes import Tournament
 from capc.privacy.accountants.argmax.two_outcomes import Threshold
 from capc.privacy.accountants.ball_arithmetic import ball, decimal_upper, round_up
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 
-GAP = Fraction(1, 2000)
+GAP = Fraction(1, 1200)
 """How far, in parts of itself, a bound may be above the best point that was found."""
 _PRECISION = 160
 _GAP_BITS = 13
@@ -131,19 +132,15 @@ class _Question:
         pair = self._two(self.table.doubled(), 2 * self.shift, 2 * self.end, limit)
         found = self._outside(single, pair)
         for tau in (0, 1):
-            found = found.max(
-                largest(
-                    Tournament(self.table, self.shift, tau, self.divergence, self.end, self.side),
-                    lambda best: limit(best.max(found)),
-                )
-            )
+            family = Tournament(self.table, self.shift, tau, self.divergence, self.end, self.side)
+            found = found.max(largest(family, lambda best, found=found: limit(best.max(found))))
         return found
 
     def _two(self, table: NoiseTable, shift: int, end: int, limit: Callable[[arb], arb]) -> arb:
         """Of two outcomes. Beyond the end one of them is improbable under the second law, and tells little."""
         inside = largest(Threshold(table, shift, self.divergence, end), limit)
         rare = ball(table.tail(end))
-        return inside.max(((1 - rare) ** -self._power + self.divergence.hoelder * rare.sqrt() - 1).upper())
+        return inside.max(((1 - rare) ** -self.divergence.less + self.divergence.hoelder * rare.sqrt() - 1).upper())
 
     def _outside(self, single: arb, pair: arb) -> arb:
         """Of three outcomes outside of the square, from the bounds of two.
@@ -153,18 +150,14 @@ class _Question:
 
         - A < -end: E is that i beats the best other candidate. Otherwise the label is a matter of j alone, independent
           of E: (1 - t)^(1 - a) (1 + G of j alone) + C sqrt(t).
-        - A > end or B > end: E is that this class does not beat the best other candidate. Otherwise i wins or not by the
-          difference of both. An event I of it keeps q(I) - t >= q(I) (1 - sqrt(t)), unless q(I) < sqrt(t), and then
-          it costs at most C t^(1/4): (1 - sqrt(t))^(1 - a) (1 + G of the difference) + C (t^(1/4) + sqrt(t)).
+        - A > end or B > end: E is that this class does not beat the best other candidate. Otherwise i wins or not by
+          the difference of both. An event I of it keeps q(I) - t >= q(I) (1 - sqrt(t)), unless q(I) < sqrt(t), and
+          then it costs at most C t^(1/4): (1 - sqrt(t))^(1 - a) (1 + G of the difference) + C (t^(1/4) + sqrt(t)).
         """
         rare, hoelder = ball(self.table.tail(self.end)), self.divergence.hoelder
-        first = (1 - rare) ** -self._power * (1 + single) + hoelder * rare.sqrt()
-        second = (1 - rare.sqrt()) ** -self._power * (1 + pair) + hoelder * (rare.sqrt().sqrt() + rare.sqrt())
+        first = (1 - rare) ** -self.divergence.less * (1 + single) + hoelder * rare.sqrt()
+        second = (1 - rare.sqrt()) ** -self.divergence.less * (1 + pair) + hoelder * (rare.sqrt().sqrt() + rare.sqrt())
         return (first.max(second) - 1).upper()
-
-    @property
-    def _power(self) -> arb:
-        return ball(self.divergence.order) - 1
 
 
 def _question(noise: Noise, order: Fraction, unit: ProtectedUnit) -> _Question | None:

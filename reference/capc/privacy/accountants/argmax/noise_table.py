@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import isqrt
 
 from flint import arb, ctx, fmpz_poly
@@ -72,8 +72,8 @@ class NoiseTable:
         An entry lacks at most what is missing, and so does a number that has none.
         """
         padded = (0, 0, *self.masses, 0, 0)
-        steps = [right - left for left, right in zip(padded, padded[1:], strict=False)]
-        bends = [right - left for left, right in zip(steps, steps[1:], strict=False)]
+        steps = [right - left for left, right in pairwise(padded)]
+        bends = [right - left for left, right in pairwise(steps)]
         found = (max(padded) + self.missing, max(map(abs, steps)) + self.missing)
         return tuple(ball(Fraction(n, 1 << self.bits)) for n in (*found, max(map(abs, bends)) + 2 * self.missing))  # type: ignore[return-value]
 
@@ -125,7 +125,7 @@ def _probabilities(noise: Noise, reach: int) -> list[arb]:
         scale = 1 / (2 * variance).sqrt()
         # P[Z > y] for y = -1 .. reach; Z rounds to the nearest integer.
         above = [(scale * (2 * y + 1) / 2).erfc() / 2 for y in range(-1, reach + 1)]
-        return [left - right for left, right in zip(above, above[1:], strict=False)]
+        return [left - right for left, right in pairwise(above)]
     if isinstance(noise, DiscreteGaussian):
         weights = [(-(y * y) / (2 * variance)).exp() for y in range(reach + 1)]
         # What is beyond falls at least geometrically.

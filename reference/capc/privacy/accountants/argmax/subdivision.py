@@ -37,13 +37,17 @@ def largest(family: Family[Cell], limit: Callable[[arb], arb]) -> arb:
 
     Args:
         family: the laws.
-        limit: of the best corner so far, how large a cell's bound may stay; a cell above it is halved while it can be.
+        limit: of the best corner so far, how large a cell's bound may stay: a cell above it is halved while it can be.
+            Where a corner itself is above it, the answer is infinite.
     """
     found = arb(0)
     cells = family.roots()
     while cells:
         bounds = family.bounds(cells)
         enough = limit(family.best)
+        if not family.best <= enough:
+            # A point is above the limit, so no bound below it will be found.
+            return arb("inf")
         smaller: list[Cell] = []
         for cell, bound in zip(cells, bounds, strict=True):
             halves = () if bound <= enough else family.halves(cell)
@@ -51,14 +55,5 @@ def largest(family: Family[Cell], limit: Callable[[arb], arb]) -> arb:
                 smaller.extend(halves)
             else:
                 found = found.max(bound)
-        if not found <= enough:
-            # A cell of corners only is above the limit: halving others would not lower the result.
-            return found if not smaller else _whole(family, smaller, found)
         cells = smaller
-    return found
-
-
-def _whole(family: Family[Cell], cells: Sequence[Cell], found: arb) -> arb:
-    for bound in family.bounds(cells):
-        found = found.max(bound)
     return found

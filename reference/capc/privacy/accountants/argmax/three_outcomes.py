@@ -1,9 +1,9 @@
 """A label with three outcomes: of two classes i and j that neighbours change, and the best of all other candidates.
 
-With the best other candidate given, let A and B be how far the votes of i and j are above what they need to beat it. Then
-i wins if A + Z_i >= 0 and A + Z_i >= B + Z_j + tau, j wins if B + Z_j >= 0 and i does not, and otherwise neither does. The
-order of the three indices decides what ties mean: it moves A and B by one unit, and leaves tau in {0, 1}. Neighbours are
-(A + D, B) and (A, B + D), as a vote moves from j to i.
+With the best other candidate given, let A and B be how far the votes of i and j are above what they need to beat it.
+Then i wins if A + Z_i >= 0 and A + Z_i >= B + Z_j + tau, j wins if B + Z_j >= 0 and i does not, and otherwise neither
+does. The order of the three indices decides what ties mean: it moves A and B by one unit, and leaves tau in {0, 1}.
+Neighbours are (A + D, B) and (A, B + D), as a vote moves from j to i.
 
 For log-concave noise the ratio of each outcome falls as A grows, and grows with B: its range over a square is between
 two corners (CAPC-ACCT-122).
@@ -76,10 +76,7 @@ class Tournament:
             self._corners[a + x, b + y] for x, y in ((0, 0), (side, 0), (0, side), (side, side))
         )
         # i is likeliest where A is large and B is small, j the other way round, neither where both are small.
-        outcomes = [
-            Reach(i_first.ratio[o], j_first.ratio[o], i_first.excess[o], j_first.excess[o], likeliest.q[o])
-            for o, likeliest in enumerate((i_first, j_first, smallest))
-        ]
+        outcomes = [Reach(i_first, j_first, likeliest) for likeliest in (i_first, j_first, smallest)]
         scale = side**2 if side > 1 else 0
         curved = [(bend * scale, twist * scale) for bend, twist in self._curved]
         return self._divergence.bound([smallest, i_first, j_first, largest], outcomes, curved)

@@ -50,12 +50,7 @@ class Threshold:
         found = []
         for low, high in cells:
             left, right = self._corner(low), self._corner(high)
-            outcomes = [
-                Reach(x, y, f, g, most)
-                for x, y, f, g, most in zip(
-                    left.ratio, right.ratio, left.excess, right.excess, (left.q[0], right.q[1]), strict=True
-                )
-            ]
+            outcomes = [Reach(left, right, left), Reach(left, right, right)]
             width = high - low
             curved = (self._bend * width**2, self._twist * width**2) if width > 1 else (arb(0), arb(0))
             found.append(self._divergence.bound([left, right], outcomes, [curved] * 2))

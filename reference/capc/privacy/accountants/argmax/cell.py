@@ -47,11 +47,11 @@ class Corner:
 
 @dataclass(frozen=True)
 class Reach:
-    """What one outcome can be in a cell: from which corner's ratio to which, and its largest probability q."""
+    """What one outcome can be in a cell: from which corner's ratio to which, and at most how likely it is under q."""
 
     low: Corner
     high: Corner
-    likeliest: Corner
+    most: arb
 
 
 class Divergence:
@@ -67,9 +67,8 @@ class Divergence:
         self.hoelder = hoelder
         self._whole = int(order) if order.denominator == 1 else None
 
-    def corner(self, p: Sequence[arb], q: Sequence[arb]) -> Corner:
-        """The corner of two laws."""
-        ratios = [x / y for x, y in zip(p, q, strict=True)]
+    def corner(self, q: Sequence[arb], ratios: Sequence[arb]) -> Corner:
+        """The corner of two laws, the first given by its ratios to the second."""
         powers = [self._power(ratio) for ratio in ratios]
         total = arb(0)
         for probability, ratio, power in zip(q, ratios, powers, strict=True):
@@ -91,7 +90,7 @@ class Divergence:
         """
         by_order, by_curvature = arb(0), reduce(_larger, (corner.total for corner in corners))
         for outcome, (reach, (bend, twist)) in enumerate(zip(outcomes, bends, strict=True)):
-            most = reach.likeliest.q[outcome].upper()
+            most = reach.most.upper()
             high = steep = away = arb(0)
             for end in (reach.low, reach.high):
                 ratio, power = end.ratio[outcome], end.power[outcome]
@@ -110,6 +109,11 @@ class Divergence:
 
     def _power(self, ratio: arb) -> arb:
         return ratio**self._whole if self._whole is not None else (self.order * ratio.log()).exp()
+
+
+def ratios(p: Sequence[arb], q: Sequence[arb]) -> list[arb]:
+    """P / q of each outcome."""
+    return [x / y for x, y in zip(p, q, strict=True)]
 
 
 def _larger(x: arb, y: arb) -> arb:

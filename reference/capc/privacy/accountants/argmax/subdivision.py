@@ -11,6 +11,8 @@ from typing import Protocol, TypeVar
 from flint import arb
 
 Cell = TypeVar("Cell")
+MAX_CELLS = 120_000
+"""Some seconds. It is exceeded only at so little noise that nothing is to be gained."""
 
 
 class Family(Protocol[Cell]):
@@ -38,11 +40,14 @@ def largest(family: Family[Cell], limit: Callable[[arb], arb]) -> arb:
     Args:
         family: the laws.
         limit: of the best corner so far, how large a cell's bound may stay: a cell above it is halved while it can be.
-            Where a corner itself is above it, the answer is infinite.
+            Where a corner itself is above it, or it would take more than MAX_CELLS cells, the answer is infinite.
     """
-    found = arb(0)
+    found, seen = arb(0), 0
     cells = family.roots()
     while cells:
+        seen += len(cells)
+        if seen > MAX_CELLS:
+            return arb("inf")
         bounds = family.bounds(cells)
         enough = limit(family.best)
         if not family.best <= enough:

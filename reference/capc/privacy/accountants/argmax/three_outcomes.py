@@ -20,7 +20,7 @@ from operator import mul
 
 from flint import arb
 
-from capc.privacy.accountants.argmax.cell import Corner, Divergence, Reach, enclosed
+from capc.privacy.accountants.argmax.cell import Corner, Divergence, Reach, enclosed, ratios
 from capc.privacy.accountants.argmax.noise_table import NoiseTable
 
 Square = tuple[int, int, int]
@@ -76,7 +76,7 @@ class Tournament:
             self._corners[a + x, b + y] for x, y in ((0, 0), (side, 0), (0, side), (side, side))
         )
         # i is likeliest where A is large and B is small, j the other way round, neither where both are small.
-        outcomes = [Reach(i_first, j_first, likeliest) for likeliest in (i_first, j_first, smallest)]
+        outcomes = [Reach(i_first, j_first, likeliest.q[o]) for o, likeliest in enumerate((i_first, j_first, smallest))]
         scale = side**2 if side > 1 else 0
         curved = [(bend * scale, twist * scale) for bend, twist in self._curved]
         return self._divergence.bound([smallest, i_first, j_first, largest], outcomes, curved)
@@ -91,7 +91,7 @@ class Tournament:
         for (a, b), (first, second) in places.items():
             p = self._law(wins[first], below(-1 - a - shift) * below(-1 - b))
             q = self._law(wins[second], below(-1 - a) * below(-1 - b - shift))
-            self._corners[a, b] = corner = self._divergence.corner(p, q)
+            self._corners[a, b] = corner = self._divergence.corner(q, ratios(p, q))
             self.best = self.best.max(corner.total.lower())
 
     def _law(self, i: int, neither: int) -> list[arb]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from flint import arb
 
-from capc.privacy.accountants.argmax.cell import Corner, Divergence, Reach, enclosed
+from capc.privacy.accountants.argmax.cell import Corner, Divergence, Reach, enclosed, ratios
 from capc.privacy.accountants.argmax.noise_table import NoiseTable
 
 Interval = tuple[int, int]
@@ -50,7 +50,7 @@ class Threshold:
         found = []
         for low, high in cells:
             left, right = self._corner(low), self._corner(high)
-            outcomes = [Reach(left, right, left), Reach(left, right, right)]
+            outcomes = [Reach(left, right, left.q[0]), Reach(left, right, right.q[1])]
             width = high - low
             curved = (self._bend * width**2, self._twist * width**2) if width > 1 else (arb(0), arb(0))
             found.append(self._divergence.bound([left, right], outcomes, [curved] * 2))
@@ -59,7 +59,7 @@ class Threshold:
     def _corner(self, c: int) -> Corner:
         if c not in self._corners:
             p, q = (self._law(threshold) for threshold in (c - self._shift, c))
-            self._corners[c] = self._divergence.corner(p, q)
+            self._corners[c] = self._divergence.corner(q, ratios(p, q))
             self.best = self.best.max(self._corners[c].total.lower())
         return self._corners[c]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 
 from capc_spec.registry import entries
-from capc_verify.vectors.text import labels
+from capc_verify.vectors.text import labels, samplers
 from capc_verify.vectors.text.writing import table
 from capc_verify.vectors.values import Json
 
@@ -82,4 +82,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "labels": labels.labels,
     "scalars": labels.scalars,
     "digests": labels.digests,
+    "rounded_trace": samplers.rounded_trace,
+    "discrete_trace": samplers.discrete_trace,
+    "skellam_trace": samplers.skellam_trace,
 }

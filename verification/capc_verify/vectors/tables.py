@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 
 from capc_spec.registry import entries
-from capc_verify.vectors.text import labels, samplers
+from capc_verify.vectors.text import encodings, labels, samplers
 from capc_verify.vectors.text.writing import table
 from capc_verify.vectors.values import Json
 
@@ -85,4 +85,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "rounded_trace": samplers.rounded_trace,
     "discrete_trace": samplers.discrete_trace,
     "skellam_trace": samplers.skellam_trace,
+    "primes": encodings.primes,
+    "expansion": encodings.expansion,
+    "tilings": encodings.tilings,
+    "encoding": encodings.encoding,
 }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 
 from capc_spec.registry import entries
-from capc_verify.vectors.text import encodings, labels, samplers
+from capc_verify.vectors.text import encodings, gates, labels, samplers
 from capc_verify.vectors.text.writing import table
 from capc_verify.vectors.values import Json
 
@@ -89,4 +89,5 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "expansion": encodings.expansion,
     "tilings": encodings.tilings,
     "encoding": encodings.encoding,
+    "gates": gates.gates,
 }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 
 from capc_spec.registry import entries
-from capc_verify.vectors.text import encodings, gates, labels, samplers
+from capc_verify.vectors.text import documents, encodings, gates, labels, samplers
 from capc_verify.vectors.text.writing import table
 from capc_verify.vectors.values import Json
 
@@ -90,4 +90,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "tilings": encodings.tilings,
     "encoding": encodings.encoding,
     "gates": gates.gates,
+    "session_document": documents.session_document,
+    "canonical_bytes": documents.canonical_bytes,
+    "session_digests": documents.session_digests,
 }

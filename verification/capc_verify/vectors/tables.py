@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 
 from capc_spec.registry import entries
-from capc_verify.vectors.text import documents, encodings, gates, labels, samplers
+from capc_verify.vectors.text import documents, encodings, gates, labels, samplers, states
 from capc_verify.vectors.text.writing import table
 from capc_verify.vectors.values import Json
 
@@ -93,4 +93,6 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "session_document": documents.session_document,
     "canonical_bytes": documents.canonical_bytes,
     "session_digests": documents.session_digests,
+    "step_states": states.step_states,
+    "states": states.states,
 }

@@ -56,7 +56,9 @@ def example(step: str) -> bytes:
     bound = entry.get("bound_to", "")
     if bound.endswith("as it is"):
         return label + DIGEST
-    sent = (DIGEST if "digest" in bound else b"") + PAYLOAD
+    hashed = hashlib.sha256(PAYLOAD).digest()
+    named = {"digest of the inputs": DIGEST, "SHA-256 of the extension": hashed}
+    sent = b"".join(named.get(name, PAYLOAD) for name in bound.split(", ") if name != "u64 each")
     return label + (hashlib.sha256(sent).digest() if bound else b"")
 
 

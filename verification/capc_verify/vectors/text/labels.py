@@ -45,10 +45,17 @@ def example_label(step: str) -> bytes:
     me = next(party for role, party in ROLES.items() if step.startswith(role))
     channel, place = Channel(TAG, me, PEERS[entry["peers"]]), PLACES[entry["at"]]
     bound = entry.get("bound_to", "")
-    if bound == "digest of the inputs, as it is":
+    if bound.endswith("as it is"):
         return channel.label(step, *place) + DIGEST
-    sent = DIGEST + PAYLOAD if "digest" in bound else PAYLOAD
-    return channel.label(step, *place, bound_to=sent if bound else None)
+    sent = b"".join(_bound_bytes(each) for each in bound.split(", ") if each != "u64 each") if bound else None
+    return channel.label(step, *place, bound_to=sent)
+
+
+def _bound_bytes(name: str) -> bytes:
+    """What the example has for something that a label is bound to."""
+    if name == "digest of the inputs":
+        return DIGEST
+    return hashlib.sha256(PAYLOAD).digest() if name.startswith("SHA-256 of ") else PAYLOAD
 
 
 def parts_of(step: str) -> list[str]:

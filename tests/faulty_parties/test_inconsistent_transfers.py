@@ -26,6 +26,7 @@ from capc.session.envelope import MessageType
 from capc.steps.answering_party.offline import answering_party_send_labels
 from capc.steps.answering_party.party import AnsweringParty, answering_party_open_batch
 from capc.steps.privacy_guardian.party import PrivacyGuardian, privacy_guardian_open_query
+from capc.steps.release_transfers import RELEASES_AHEAD, ReleaseTransfers
 from capc.steps.suite import reference_suite
 from capc.two_party.circuits.release import confident_release_circuit
 from capc.two_party.garbling.readable import GarbledTwoParty
@@ -383,10 +384,14 @@ def owner_of(state: object) -> Party | None:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-020")
 def test_a_guardian_is_ended_by_rows() -> None:
-    """The query stays charged; no query is opened any more."""
+    """The query stays charged; no query is opened any more, and the transfers that it held serve nothing."""
     driver = new_driver(Mode.CIRCUITS)
     driver.set_up()
     driver.run_query([4, -4])
+    # It holds transfers of query 1, but the querying party makes others.
+    held = driver.guardian.release_transfers
+    assert held.made_with(3) == 1
+    driver.querying_party = driver.querying_party.renewed(release_transfers=ReleaseTransfers())
     spent = driver.account.spent
     end_at(driver, MessageType.CHOICE_BITS, PRIVACY_GUARDIAN)
     with pytest.raises(CaughtError):
@@ -398,6 +403,9 @@ def test_a_guardian_is_ended_by_rows() -> None:
     assert len({type(state) for state in states}) >= 3
     for state in states:
         require_ended(state)
+    taken = held.take(3)
+    assert taken is not None
+    require_ended(taken.transfers)
 
 
 @pytest.mark.slow
@@ -425,7 +433,7 @@ def test_trees_end_a_set_up(receiver: Party) -> None:
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-020")
-@pytest.mark.parametrize("batches", [2, 1], ids=["layers", "release"])
+@pytest.mark.parametrize("batches", [2, RELEASES_AHEAD], ids=["layers", "release"])
 def test_a_collaboration_that_was_cheated_gives_no_label_any_more(batches: int) -> None:
     """Neither to new queries nor to those that were prepared, and charges nothing for asking."""
     cheating: set[int] = set()
@@ -442,8 +450,11 @@ def test_a_collaboration_that_was_cheated_gives_no_label_any_more(batches: int) 
     session = collaborate(parameters, (1, 4), [(2, 2, 3)] * 2, strength=9, suite=suite)
     prepared = session.prepare(1)
     assert session.label([0, 0]).label == session.results[-1].ideal_label
-    # An answering party has transfers for two layers, the guardian for one circuit.
+    # An answering party has transfers for two layers, the guardian for all releases that an extension serves.
     cheating.add(batches)
+    party = session.table.querying.party
+    assert party is not None
+    party.release_transfers.ask(0)
     with pytest.raises(ProtocolError, match="inconsistent_transfers"):
         session.label([0, 0])
     cheating.clear()

@@ -120,6 +120,10 @@ class IdealTwoParty:
         require_length(payload, 0, "OT extension")
         return self.extend_evaluator(key, nonce, counts)[0]
 
+    def check_bits(self, circuit: Circuit, instances: int, bits: bytes) -> None:  # noqa: ARG002
+        """There are none."""
+        require_length(bits, 0, "choice bits")
+
     def choose(
         self, transfers: Transfers[None], circuit: Circuit, inputs: Sequence[Words]
     ) -> tuple[EvaluatorChoice[list[list[int]]], bytes]:

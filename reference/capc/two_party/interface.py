@@ -210,6 +210,9 @@ class TwoPartyScheme(
     ) -> list[Transfers[GarblerEnd]]:
         """Garbler: its ends of the same transfers. Rows that are inconsistent destroy the key."""
 
+    def check_bits(self, circuit: Circuit, instances: int, bits: bytes) -> None:
+        """Garbler: refuses what cannot be choice bits, before anything is taken for them."""
+
     def choose(
         self, transfers: Transfers[EvaluatorEnd], circuit: Circuit, inputs: Sequence[Words]
     ) -> tuple[EvaluatorChoice[Picked], bytes]:
@@ -278,5 +281,7 @@ def answer_at_once(
     """Garbler: the answer to the payload of :func:`request_at_once`, whose length was checked."""
     count = len(inputs) * circuit.evaluator_inputs
     split = scheme.extension_length(count)
+    # Before the nonce is taken: a request that is refused for its bits can come again.
+    scheme.check_bits(circuit, len(inputs), payload[split:])
     (transfers,) = scheme.extend_garbler(key, nonce, [count], payload[:split])
     return scheme.garble(transfers, circuit, inputs, payload[split:], source)

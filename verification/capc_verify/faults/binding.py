@@ -27,7 +27,7 @@ def messages_of_any_session() -> None:
     """A receiver compares neither the session tag nor the query of a message with its own."""
     correct = envelope.Envelope.open
 
-    def open_any(self: Envelope, message: bytes, payload_length: int) -> bytes:
+    def open_any(self: Envelope, message: bytes, payload_length: int | tuple[int, ...]) -> bytes:
         if len(message) >= HEADER.size:
             _, session_tag, query, *_ = HEADER.unpack_from(message)
             self = replace(self, session_tag=session_tag, query=query)

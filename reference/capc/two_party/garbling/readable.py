@@ -96,6 +96,10 @@ class GarbledScheme:
         """One bit per input bit of the evaluator."""
         return (instances * circuit.evaluator_inputs + 7) // 8
 
+    def check_bits(self, circuit: Circuit, instances: int, bits: bytes) -> None:
+        """Refuses another length, and padding bits that are set (`non_canonical`)."""
+        bits_from_bytes(bits, instances * circuit.evaluator_inputs)
+
     def circuits_length(self, circuit: Circuit, instances: int) -> int:
         """A label seed, and the circuits."""
         return KEY_BYTES + self.offline_length(circuit, instances)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from capc.cli.account_cases import Asked, read_batch, read_case
 from capc.cli.account_options import Question
-from capc.cli.output import Output
+from capc.cli.output import Output, show_table
 from capc.foundation.errors import InputError
 from capc.privacy.accountants.ball_arithmetic import decimal_text
 from capc.privacy.figures.calculator import MAX_QUERIES, affordable_queries, calibrate
@@ -120,7 +120,7 @@ def _show_comparison(methods: Mapping[str, Mapping[str, Any]], console: Console)
     for name, figure in methods.items():
         told = figure.get("method", f"not applicable: {figure.get('refused')}")
         table.add_row(name, figure.get("epsilon", "-"), figure.get("delta", "-"), Text(told))
-    console.print(table)
+    show_table(table, console)
     figures = {name: figure for name, figure in methods.items() if "epsilon" in figure}
     who_needs: dict[str, list[str]] = {}
     for name, figure in figures.items():

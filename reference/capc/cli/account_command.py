@@ -52,18 +52,21 @@ def ask_all(file: str, json_target: str | None) -> None:
     output = Output(json_target)
     source = Path(file)
     output.check_not_input({"FILE": source})
-    answers = []
-    for number, asked in enumerate(read_batch(source)):
-        try:
-            answers.append(_answer(asked))
-        except InputError as error:
-            raise InputError(f"{source}[{number}]: {error}") from None
+    answers = [_answer(asked) for asked in read_batch(source)]
     for found in answers:
         _show(found, output.console)
     output.finish({"answers": answers})
 
 
 def _answer(asked: Asked) -> dict[str, object]:
+    """The answer, or a refusal that names the options."""
+    try:
+        return _computed(asked)
+    except InputError as error:
+        raise asked.refusal(error) from None
+
+
+def _computed(asked: Asked) -> dict[str, object]:
     case, queries = asked.case, asked.queries
     found: dict[str, object] = {"question": asked.question.value, "asked": dict(asked.understood)}
     if asked.question is Question.COMPARE:

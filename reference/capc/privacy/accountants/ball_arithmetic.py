@@ -166,13 +166,17 @@ def smallest_sigma(enough: Callable[[Fraction], bool], epsilon: Fraction) -> Fra
 
 
 def decimal_text(value: Fraction) -> str:
-    """A decimal of 6 significant digits that is at least ``value`` >= 0."""
+    """A decimal of 6 significant digits that is at least ``value`` >= 0: below 1e-6 and from 1e6 on as 1.00604e6."""
     if value == 0:
         return "0"
-    exponent = decimal_exponent(value)
-    shift = exponent - 5
+    shift = decimal_exponent(value) - 5
     digits = int(-(-value // Fraction(10) ** shift))
-    return f"{digits}e{shift}" if not -6 <= exponent < 6 else f"{Decimal(digits).scaleb(shift).normalize():f}"
+    # Rounding up may have made it a digit longer.
+    exponent = shift + len(str(digits)) - 1
+    if -6 <= exponent < 6:
+        return f"{Decimal(digits).scaleb(shift).normalize():f}"
+    first, rest = str(digits)[0], str(digits)[1:].rstrip("0")
+    return f"{first}{'.' if rest else ''}{rest}e{exponent}"
 
 
 def normal_cdf(z: arb) -> arb:

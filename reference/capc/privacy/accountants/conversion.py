@@ -179,7 +179,10 @@ def _gaussian_delta(mu_squared: Fraction, epsilon: Fraction) -> arb:
 
 
 def _check_range(name: str, value: Fraction) -> None:
-    require(0 <= value <= LARGEST, name, value, f"give a {'value' if name == 'epsilon' else 'cost'} from 0 to 1e9")
+    remedy = (
+        "give a value from 0 to 1e9" if name == "epsilon" else "a cost is from 0 to 1e9: give more noise or fewer steps"
+    )
+    require(0 <= value <= LARGEST, name, value, remedy)
 
 
 def _check(unit: CostUnit, delta: Fraction, order: Fraction | None, **others: Fraction) -> None:

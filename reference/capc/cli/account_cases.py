@@ -220,7 +220,10 @@ def read_batch(file: Path) -> list[Asked]:
         # Numbers stay text, so that 0.1 is one tenth, and objects stay pairs, so that a repeated name is seen.
         cases = json.loads(
             content.decode(json.detect_encoding(content)),
-            **{"parse_float": str, "parse_int": str, "parse_constant": str, "object_pairs_hook": tuple},
+            parse_float=str,
+            parse_int=str,
+            parse_constant=str,
+            object_pairs_hook=tuple,
         )
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"file = {file}: cannot be read ({type(error).__name__}): name a JSON file") from None

@@ -306,7 +306,9 @@ def test_hostile_terms_are_refused_in_one_short_line() -> None:
         Terms.from_document(document)
     assert len(str(error.value)) < 300
     document["budget"] = "9" * 390
-    with pytest.raises(InputError, match=r"^cost = about 1e390: give a cost from 0 to 1e9: more noise, or fewer queries$"):
+    with pytest.raises(
+        InputError, match=r"^cost = about 1e390: give a cost from 0 to 1e9: more noise, or fewer queries$"
+    ):
         Terms.from_document(document)
 
 

@@ -143,6 +143,26 @@ def first_place(holds: Callable[[int], bool], below: int, above: int) -> int:
     return above
 
 
+def last_place(holds: Callable[[int], bool], low: int, guess: int) -> int:
+    """The last place, from ``low`` on, before ``holds`` changes from True to False: looked for near a guess.
+
+    The caller knows that it is True at ``low``.
+    """
+    step = 1
+    if holds(guess):
+        low, high = guess, guess + step
+        while holds(high):
+            low, step = high, 2 * step
+            high += step
+    else:
+        high, low_known = guess, low
+        low = max(low_known, high - step)
+        while low > low_known and not holds(low):
+            high, step = low, 2 * step
+            low = max(low_known, high - step)
+    return first_place(lambda place: not holds(place), low, high) - 1
+
+
 def smallest_sigma(enough: Callable[[Fraction], bool], epsilon: Fraction) -> Fraction:
     """The smallest deviation on a grid of 1/64 votes that is enough, where more is enough too.
 

@@ -99,6 +99,9 @@ def _loss(steps: Steps, delta: Fraction) -> tuple[Fraction, str]:
 def _renyi(conversion: Conversion, name: str) -> Callable[[Steps, Fraction], tuple[Fraction, str]]:
     def compute(steps: Steps, delta: Fraction) -> tuple[Fraction, str]:
         found = rdp_epsilon(steps, delta, conversion)
+        if found.by_distance:
+            told = f"delta covers the total variation distance (Pinsker's inequality at order {float(found.order):g})"
+            return found.epsilon, f"Renyi DP, {told}"
         edge = ", the edge of the grid of orders: a wider grid may give less" if found.at_edge else ""
         return found.epsilon, f"Renyi DP, {name} conversion at order {float(found.order):g}{edge}"
 

@@ -168,6 +168,22 @@ def test_shares_weights_and_joint_charging(capsys: pytest.CaptureFixture[str]) -
     assert "comparison only" in str(answer(capsys, *plain, "--adjacency", "add_remove")["hypotheses"])
 
 
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ACCT-113")
+@pytest.mark.parametrize(("ratio", "cheaper", "told"), [("1", True, "not less"), ("3", False, "less: leave joint out")])
+def test_whether_a_joint_charge_is_cheaper_is_computed_and_told(
+    capsys: pytest.CaptureFixture[str], ratio: str, cheaper: bool, told: str
+) -> None:
+    """One by one, check and answer have an exact Gaussian-DP cost, which joint charging does not always beat."""
+    plain = ["epsilon", "--queries", "20", "--sigma", "9", "--threshold-ratio", ratio]
+    apart, jointly = answer(capsys, *plain), answer(capsys, *plain, "--joint", "yes")
+    assert (float(jointly["epsilon"]) <= float(apart["epsilon"])) is cheaper
+    assert jointly["charged_one_by_one"] == f"epsilon <= {apart['epsilon']} by gaussian_dp, which is {told}"
+    assert "charged_one_by_one" not in apart
+    assert cli.run(["account", *plain, "--joint", "yes"]) == 0
+    assert f"charged one by one: {jointly['charged_one_by_one']}" in capsys.readouterr().out
+
+
 def test_a_batch_is_answered_in_order(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "cases.json"
     file.write_text(

@@ -16,7 +16,8 @@ from capc.cli.account_options import Question
 from capc.cli.output import Output, show_table
 from capc.foundation.errors import InputError
 from capc.privacy.accountants.ball_arithmetic import decimal_text
-from capc.privacy.figures.calculator import MAX_QUERIES, affordable_queries, calibrate
+from capc.privacy.figures.calculator import MAX_QUERIES, Case, affordable_queries, calibrate
+from capc.privacy.figures.methods import Method
 from capc.privacy.figures.statement import PrivacyStatement
 
 _PLOT_POINTS = 24
@@ -82,7 +83,17 @@ def _computed(asked: Asked) -> dict[str, object]:
         queries = affordable_queries(case, asked.epsilon)
         more = ", where the search ends: more fit" if queries == MAX_QUERIES else ""
         found["rounding_of_answer"] = f"queries rounded down{more}"
-    return {**found, "sigma": str(case.sigma), "queries": queries, **_figure(case.statement(queries))}
+    statement = case.statement(queries)
+    if case.joint:
+        found["charged_one_by_one"] = _one_by_one(case, queries, statement)
+    return {**found, "sigma": str(case.sigma), "queries": queries, **_figure(statement)}
+
+
+def _one_by_one(case: Case, queries: int, jointly: PrivacyStatement) -> str:
+    """What check and answer cost apart: their Gaussian-DP cost, which loses nothing, may be less than a joint one."""
+    apart = replace(case, joint=False, method=Method.GAUSSIAN_DP).statement(queries).epsilon
+    told = "less: leave joint out" if apart < jointly.epsilon else "not less"
+    return f"epsilon <= {decimal_text(apart)} by {Method.GAUSSIAN_DP.value}, which is {told}"
 
 
 def _figure(statement: PrivacyStatement) -> dict[str, object]:
@@ -111,7 +122,7 @@ def _show(found: Mapping[str, object], console: Console) -> None:
     if methods is None:
         figure: Any = found
         console.print(f"  figure: epsilon <= {figure['epsilon']} at delta = {figure['delta']}", highlight=False)
-        for line in _lines(figure, ("rounding_of_answer", "adjacency", "method", *_PARTS)):
+        for line in _lines(figure, ("rounding_of_answer", "charged_one_by_one", "adjacency", "method", *_PARTS)):
             console.print(f"    {line}", highlight=False, soft_wrap=True)
     else:
         _show_comparison(methods, console)

@@ -48,7 +48,10 @@ TIGHTEST_FIRST = (
 """Where a method carries the noise at all, it is at least as tight as those after it, up to the grid of orders."""
 
 FIXED_COUNTS = "the counts were fixed in advance, or a valid filter enforced this budget"
-PLANNED_COUNTS = "the counts were fixed in advance: no filter may stop on this curve"
+PLANNED_COUNTS = (
+    "the counts were fixed in advance, or are caps fixed in advance and enforced, each query charged in full; what is "
+    "asked and when it stops may follow earlier outputs, but no filter may stop on this curve"
+)
 
 
 def statement_for(steps: Steps, unit: ProtectedUnit, delta: Fraction, method: Method) -> PrivacyStatement:

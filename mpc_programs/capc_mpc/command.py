@@ -109,7 +109,7 @@ def _show_run(output: Output, step: steps.Step, done: MpcRun, *, equal: bool) ->
     }
     for name, text in rows.items():
         table.add_row(name, text)
-    output.console.print(table)
+    output.show(table)
     output.finish(report)
 
 
@@ -121,7 +121,7 @@ def protocols(json: _Json = None) -> Finished:
         table = _table(PROTOCOL_HEADINGS)
         for row in PROTOCOLS.values():
             table.add_row(*protocol_cells(row))
-        output.console.print(table)
+        output.show(table)
         output.finish(
             {"protocols": [dict(zip(PROTOCOL_HEADINGS, protocol_cells(r), strict=True)) for r in PROTOCOLS.values()]}
         )
@@ -254,7 +254,7 @@ def _show_bench(output: Output, rows: list[matrix_bench.Row], networks: dict[str
     table = _table(["program", *bench_report.headings(networks)], title="per case")
     for row in rows:
         table.add_row(row.variant.program, *bench_report.cells(row, networks))
-    output.console.print(table)
+    output.show(table)
 
 
 def _table(headings: Sequence[str], title: str | None = None) -> Table:

@@ -58,6 +58,7 @@ class Asked:
         queries: how many; 0 where that is asked for.
         epsilon: the budget; 0 where there is none.
         understood: every option of the question as it was read, defaults included, by name.
+        given: the options that were given, each with its place.
     """
 
     question: Question
@@ -65,6 +66,11 @@ class Asked:
     queries: int
     epsilon: Fraction
     understood: Mapping[str, str]
+    given: str
+
+    def refusal(self, error: InputError) -> InputError:
+        """An error of the computation, whose quantities are the method's own, with the options that led to it."""
+        return InputError(f"{self.given}: {error}")
 
 
 class _Reader:
@@ -182,7 +188,8 @@ def read_case(question: str, given: Mapping[str, str], place: Callable[[str], st
         raise reader.refuse("answers", "without a threshold_ratio every query is answered: leave it out")
     epsilon = _if_asked(reader, asked, "epsilon", Fraction(0), "choose a number above 0, up to 1e9")
     understood = {name: reader.understood[name] for name in OPTIONS if name in reader.understood}
-    return Asked(asked, case, queries, epsilon, understood)
+    told = ", ".join(f"{name} = {given[name]} ({place(name)})" for name in OPTIONS if name in given)
+    return Asked(asked, case, queries, epsilon, understood, told)
 
 
 def _if_asked(reader: _Reader, asked: Question, name: str, otherwise: Fraction, remedy: str) -> Fraction:
@@ -209,8 +216,15 @@ def read_batch(file: Path) -> list[Asked]:
         InputError: the file cannot be read, is not such a list, or a case cannot be used.
     """
     try:
-        # Numbers stay text, so that 0.1 is one tenth.
-        cases = json.loads(file.read_text(encoding="utf-8"), parse_float=str, parse_int=str, parse_constant=str)
+        content = file.read_bytes()
+        # Numbers stay text, so that 0.1 is one tenth, and objects stay pairs, so that a repeated name is seen.
+        cases = json.loads(
+            content.decode(json.detect_encoding(content)),
+            parse_float=str,
+            parse_int=str,
+            parse_constant=str,
+            object_pairs_hook=tuple,
+        )
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"file = {file}: cannot be read ({type(error).__name__}): name a JSON file") from None
     except (json.JSONDecodeError, RecursionError):
@@ -221,10 +235,12 @@ def read_batch(file: Path) -> list[Asked]:
 
 
 def _read_entry(entry: object, place: str) -> Asked:
-    if not isinstance(entry, dict):
+    if not isinstance(entry, tuple):
         raise InputError(f"{place} is not an object: write {{'question': ..., options by name}}")
-    given = {}
-    for name, value in entry.items():
+    given: dict[str, str] = {}
+    for name, value in entry:
+        if name in given:
+            raise InputError(f"{name} ({place}.{name}) is given more than once: leave all but one out")
         if not isinstance(value, str | bool):
             raise InputError(f"{name} ({place}.{name}): choose a number, a text, true or false")
         given[name] = str(value)

@@ -26,7 +26,7 @@ OPTIONS = {
     "held_by": ("T", "Parties that hold the same record. Default: 1."),
     "shares": ("M", "Contributors of noise shares. Default: 1."),
     "uncounted": ("C", "Of them colluding or dropped out. Default: 0."),
-    "joint": ("yes|no", "Charge check and answer jointly. Default: no."),
+    "joint": ("yes|no", "Charge check and answer jointly; the answer says what they cost one by one. Default: no."),
     "ballots": ("NAME", "Multi-label vote: binary, tau or powerset. Default: single labels."),
     "labels": ("K", "Labels of a multi-label vote."),
     "tau": ("TAU", "Length to which tau voting shortens ballots."),

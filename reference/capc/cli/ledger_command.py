@@ -51,7 +51,7 @@ def show(file: Path, json_target: str | None) -> int:
             ("records", str(log.head.size)),
         ):
             table.add_row(name, Text(text))
-        output.console.print(table)
+        output.show(table)
         output.finish(_summary(log))
     return EXIT_OK
 

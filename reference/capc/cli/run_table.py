@@ -7,6 +7,7 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
+from capc.cli.output import show_table
 from capc.job.report import agreement, concrete_bound, costs, enforced_label
 from capc.job.state import JobState, Status
 from capc.learning.metrics import Score
@@ -25,10 +26,10 @@ def show(state: JobState, console: Console) -> None:
     """Prints the report of a run, also of one that was interrupted."""
     console.print(_ENDINGS[state.status])
     if state.queries:
-        console.print(_queries(state))
-    console.print(_summary(state))
+        show_table(_queries(state), console)
+    show_table(_summary(state), console)
     if costs(state):
-        console.print(_steps(state))
+        show_table(_steps(state), console)
 
 
 def _queries(state: JobState) -> Table:

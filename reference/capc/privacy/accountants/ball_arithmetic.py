@@ -143,6 +143,26 @@ def first_place(holds: Callable[[int], bool], below: int, above: int) -> int:
     return above
 
 
+def last_place(holds: Callable[[int], bool], low: int, guess: int) -> int:
+    """The last place, from ``low`` on, before ``holds`` changes from True to False: looked for near a guess.
+
+    The caller knows that it is True at ``low``.
+    """
+    step = 1
+    if holds(guess):
+        low, high = guess, guess + step
+        while holds(high):
+            low, step = high, 2 * step
+            high += step
+    else:
+        high, low_known = guess, low
+        low = max(low_known, high - step)
+        while low > low_known and not holds(low):
+            high, step = low, 2 * step
+            low = max(low_known, high - step)
+    return first_place(lambda place: not holds(place), low, high) - 1
+
+
 def smallest_sigma(enough: Callable[[Fraction], bool], epsilon: Fraction) -> Fraction:
     """The smallest deviation on a grid of 1/64 votes that is enough, where more is enough too.
 
@@ -166,13 +186,17 @@ def smallest_sigma(enough: Callable[[Fraction], bool], epsilon: Fraction) -> Fra
 
 
 def decimal_text(value: Fraction) -> str:
-    """A decimal of 6 significant digits that is at least ``value`` >= 0."""
+    """A decimal of 6 significant digits that is at least ``value`` >= 0: below 1e-6 and from 1e6 on as 1.00604e6."""
     if value == 0:
         return "0"
-    exponent = decimal_exponent(value)
-    shift = exponent - 5
+    shift = decimal_exponent(value) - 5
     digits = int(-(-value // Fraction(10) ** shift))
-    return f"{digits}e{shift}" if not -6 <= exponent < 6 else f"{Decimal(digits).scaleb(shift).normalize():f}"
+    # Rounding up may have made it a digit longer.
+    exponent = shift + len(str(digits)) - 1
+    if -6 <= exponent < 6:
+        return f"{Decimal(digits).scaleb(shift).normalize():f}"
+    first, rest = str(digits)[0], str(digits)[1:].rstrip("0")
+    return f"{first}{'.' if rest else ''}{rest}e{exponent}"
 
 
 def normal_cdf(z: arb) -> arb:

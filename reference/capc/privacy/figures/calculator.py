@@ -14,8 +14,17 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from capc.foundation.errors import InputError
-from capc.privacy.accountants.ball_arithmetic import first_place, require, smallest_sigma
+from capc.noise.mechanism import RoundedGaussian
+from capc.privacy.accountants.ball_arithmetic import (
+    SIGMA_GRID,
+    first_place,
+    last_place,
+    require,
+    round_down,
+    smallest_sigma,
+)
 from capc.privacy.accountants.ballots import BallotRelease
+from capc.privacy.accountants.pld import groups_of, pld_fits
 from capc.privacy.accountants.steps import JointStep, Noise, Release, Step, Steps, step_of
 from capc.privacy.accountants.unit import ProtectedUnit
 from capc.privacy.events import EventKind
@@ -112,6 +121,8 @@ def calibrate(case: Case, queries: int, epsilon: Fraction) -> Fraction:
     """
     require(queries >= 1, "queries", queries, "give at least 1")
     require(epsilon > 0, "epsilon", epsilon, "give a budget above 0")
+    if case.method is Method.LOSS_DISTRIBUTION:
+        return _calibrate_loss(case, queries, epsilon)
 
     def enough(sigma: Fraction) -> bool:
         try:
@@ -132,6 +143,8 @@ def affordable_queries(case: Case, epsilon: Fraction) -> int:
     """
     require(epsilon > 0, "epsilon", epsilon, "give a budget above 0")
     require(case.answers is None, "answers", case.answers, "leave it out: every query is charged in full")
+    if case.method is Method.LOSS_DISTRIBUTION:
+        return _affordable_by_loss(case, epsilon)
 
     def exceeds(queries: int) -> bool:
         try:
@@ -151,3 +164,41 @@ def affordable_queries(case: Case, epsilon: Fraction) -> int:
     while 2 * low < high and not exceeds(2 * low):
         low *= 2
     return first_place(exceeds, low, min(high, 2 * low)) - 1
+
+
+def _affordable_by_loss(case: Case, epsilon: Fraction) -> int:
+    """By the loss distribution, whose laws take long: no fewer than by zCDP, and about as many as by Gaussian DP.
+
+    Raises:
+        InputError: the law of so many queries is too wide to be summed up.
+    """
+    groups_of(case.steps(1))
+    low = affordable_queries(replace(case, method=Method.ZCDP), epsilon)
+    if not low and not _fits_by_loss(case, 1, epsilon):
+        return 0
+    low = max(low, 1)
+    guess = max(low, affordable_queries(_gaussian(case), epsilon))
+    return last_place(lambda queries: _fits_by_loss(case, queries, epsilon), low, guess)
+
+
+def _calibrate_loss(case: Case, queries: int, epsilon: Fraction) -> Fraction:
+    """By the loss distribution: no more than by zCDP, and about as much as by Gaussian DP."""
+    groups_of(replace(case, sigma=Fraction(8)).steps(1))
+    high = calibrate(replace(case, method=Method.ZCDP), queries, epsilon)
+    guess = min(high, calibrate(_gaussian(case), queries, epsilon))
+
+    def enough(place: int) -> bool:
+        return place < 0 and _fits_by_loss(replace(case, sigma=Fraction(-place, SIGMA_GRID)), queries, epsilon)
+
+    return Fraction(-last_place(enough, int(-high * SIGMA_GRID), int(-guess * SIGMA_GRID)), SIGMA_GRID)
+
+
+def _fits_by_loss(case: Case, queries: int, epsilon: Fraction) -> bool:
+    # The figure that is printed in the end has 12 digits, and must not be above the budget.
+    return pld_fits(case.steps(queries), round_down(epsilon), case.delta)
+
+
+def _gaussian(case: Case) -> Case:
+    """The same with noise that is charged at once, and nearly as the discrete Gaussian is: for guesses only."""
+    noise = case.noise
+    return replace(case, noise=lambda sigma: RoundedGaussian(sigma, noise(sigma).grid_bits), method=Method.GAUSSIAN_DP)

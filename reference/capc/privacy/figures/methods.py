@@ -48,7 +48,10 @@ TIGHTEST_FIRST = (
 """Where a method carries the noise at all, it is at least as tight as those after it, up to the grid of orders."""
 
 FIXED_COUNTS = "the counts were fixed in advance, or a valid filter enforced this budget"
-PLANNED_COUNTS = "the counts were fixed in advance: no filter may stop on this curve"
+PLANNED_COUNTS = (
+    "the counts were fixed in advance, or are caps fixed in advance and enforced, each query charged in full; what is "
+    "asked and when it stops may follow earlier outputs, but no filter may stop on this curve"
+)
 
 
 def statement_for(steps: Steps, unit: ProtectedUnit, delta: Fraction, method: Method) -> PrivacyStatement:
@@ -99,6 +102,9 @@ def _loss(steps: Steps, delta: Fraction) -> tuple[Fraction, str]:
 def _renyi(conversion: Conversion, name: str) -> Callable[[Steps, Fraction], tuple[Fraction, str]]:
     def compute(steps: Steps, delta: Fraction) -> tuple[Fraction, str]:
         found = rdp_epsilon(steps, delta, conversion)
+        if found.by_distance:
+            told = f"delta covers the total variation distance (Pinsker's inequality at order {float(found.order):g})"
+            return found.epsilon, f"Renyi DP, {told}"
         edge = ", the edge of the grid of orders: a wider grid may give less" if found.at_edge else ""
         return found.epsilon, f"Renyi DP, {name} conversion at order {float(found.order):g}{edge}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -16,6 +16,7 @@ from capc.noise.mechanism import CostUnit
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
 from capc.privacy.accountants import policies
+from capc.privacy.accountants.argmax import fitting
 from capc.privacy.accountants.ball_arithmetic import first_place_near, round_up
 from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.accountants.policies import (
@@ -47,6 +48,7 @@ from capc.privacy.ledger.records import Opening, opening_body
 from capc.privacy.ledger.terms import Terms
 from capc.privacy.query_cost import query_cost
 from capc.session.parameters import Accounting, Adjacency, Charge, NoiseName, ReleasePolicy, ThresholdMode
+from support.label_costs import set_label_costs
 
 TAG, INPUTS = bytes(range(32)), b"\xaa" * 32
 GRID_BITS = 4
@@ -76,17 +78,8 @@ def labels(**changes: Any) -> ReleasePolicy:
 
 
 @pytest.fixture
-def cheaper(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Labels cost 16/25 of their counts: about what they do, and found at once."""
-
-    def cost(noise: Noise, order: Fraction, unit: ProtectedUnit) -> Fraction:
-        return Fraction(16, 25) * noise.rdp_cost(order, unit.histogram)  # type: ignore[union-attr]
-
-    monkeypatch.setattr(policies, "argmax_cost", cost)
-    monkeypatch.setattr(policies, "argmax_cost_holds", lambda *case: case[-1] >= cost(*case[:-1]))
-    certify.cache_clear()
-    yield
-    certify.cache_clear()
+def cheaper(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_label_costs(monkeypatch)
 
 
 # --- policies -----------------------------------------------------------------------------------------------------
@@ -341,8 +334,8 @@ def _is_smallest(start: ReleasePolicy, queries: int, slack: int = 0) -> None:
 def test_few_claims_are_checked_for_a_deviation(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search that asks for each of thousands of deviations would take an hour."""
     asked: list[int] = []
-    holds: Callable[..., bool] = policies.argmax_cost_holds
-    monkeypatch.setattr(policies, "argmax_cost_holds", lambda *case: bool(asked.append(1)) or holds(*case))
+    holds: Callable[..., bool] = fitting.argmax_cost_holds
+    monkeypatch.setattr(fitting, "argmax_cost_holds", lambda *case: bool(asked.append(1)) or holds(*case))
     monkeypatch.setattr(policies, "argmax_cost", None)
     calibrated(labels(epsilon=Fraction(2), renyi_order=Fraction(12)), GRID_BITS, 5000)
     assert len(asked) <= 16

@@ -16,7 +16,7 @@ from capc.cli.account_options import Question
 from capc.cli.output import Output
 from capc.foundation.errors import InputError
 from capc.privacy.accountants.ball_arithmetic import decimal_text
-from capc.privacy.figures.calculator import MAX_QUERIES, affordable_queries, calibrate
+from capc.privacy.figures.calculator import MAX_QUERIES, Case, affordable_queries, calibrate
 from capc.privacy.figures.statement import PrivacyStatement
 
 _PLOT_POINTS = 24
@@ -67,11 +67,10 @@ def _answer(asked: Asked) -> dict[str, object]:
     case, queries = asked.case, asked.queries
     found: dict[str, object] = {"question": asked.question.value, "asked": dict(asked.understood)}
     if asked.question is Question.COMPARE:
-        methods = {
-            method.value: _figure(answer) if isinstance(answer, PrivacyStatement) else {"refused": answer}
-            for method, answer in case.comparison(queries).items()
-        }
-        return {**found, "sigma": str(case.sigma), "queries": queries, "methods": methods}
+        found |= {"sigma": str(case.sigma), "queries": queries, "methods": _compared(case, queries)}
+        # One draw for check and answer stands beside two, always charged in full.
+        one = case.single_draw
+        return found if one is None else {**found, "single_draw": _compared(one, queries)}
     if asked.question is Question.CALIBRATE:
         case = replace(case, sigma=calibrate(case, queries, asked.epsilon))
         found["rounding_of_answer"] = "sigma rounded up to a multiple of 1/64 votes"
@@ -80,6 +79,13 @@ def _answer(asked: Asked) -> dict[str, object]:
         more = ", where the search ends: more fit" if queries == MAX_QUERIES else ""
         found["rounding_of_answer"] = f"queries rounded down{more}"
     return {**found, "sigma": str(case.sigma), "queries": queries, **_figure(case.statement(queries))}
+
+
+def _compared(case: Case, queries: int) -> dict[str, dict[str, object]]:
+    return {
+        method.value: _figure(answer) if isinstance(answer, PrivacyStatement) else {"refused": answer}
+        for method, answer in case.comparison(queries).items()
+    }
 
 
 def _figure(statement: PrivacyStatement) -> dict[str, object]:
@@ -112,6 +118,14 @@ def _show(found: Mapping[str, object], console: Console) -> None:
             console.print(f"    {line}", highlight=False, soft_wrap=True)
     else:
         _show_comparison(methods, console)
+    if "single_draw" in found:
+        one: Any = found["single_draw"]
+        console.print(
+            "  with one draw for check and answer in the place of two, every query charged, answered or not:",
+            highlight=False,
+            soft_wrap=True,
+        )
+        _show_comparison(one, console)
 
 
 def _show_comparison(methods: Mapping[str, Mapping[str, Any]], console: Console) -> None:

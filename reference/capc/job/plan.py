@@ -210,27 +210,40 @@ def _load(config: JobConfig, admit: Callable[[DataShape], object]) -> Dataset:
 def _release_policy(config: JobConfig, grid_bits: int, voting: SetVoting | None = None) -> tuple[ReleasePolicy, str]:
     """The policy that the options say, with noise that fits all queries if they name none, and why it is charged so.
 
-    Where options name no way of charging, that of a ledger is kept. Otherwise labels are charged where they can be, and
-    where that needs no more noise, or admits no fewer queries, than charging counts: a choice by public figures.
-
     Raises:
         InputError: not even one query fits, or labels cannot be charged.
     """
-    kept, why_counts = _kept_policy(config), counts_because(config, grid_bits)
-    asked = config.accounting or (None if kept is None else kept.method)
+    policy, why = _charged(config, grid_bits, voting)
+    answered = answered_by(policy, voting)
+    if not fitting_queries(policy, grid_bits, answered):
+        least = rational_text(calibrate_sigma(policy, grid_bits, 1, answered))
+        raise config.refusal(
+            "sigma", f"one query costs more than the whole budget: choose at least {least}, or a larger epsilon"
+        )
+    return policy, why
+
+
+def _charged(config: JobConfig, grid_bits: int, voting: SetVoting | None) -> tuple[ReleasePolicy, str]:
+    """As :func:`_release_policy`, whether a query fits or not.
+
+    Where options name no way of charging, that of a ledger is kept. Otherwise labels are charged where they can be, and
+    where that needs no more noise, or admits no fewer queries, than charging counts: a choice by public figures.
+    """
+
+    def settled(accounting: Accounting, kept: ReleasePolicy | None = None) -> ReleasePolicy:
+        return _settled(config, accounting, grid_bits, voting, kept)
+
+    why_counts = counts_because(config, grid_bits)
     if why_counts is not None and config.accounting not in (None, Accounting.GAUSSIAN_DP):
         raise config.refusal("accounting", f"{why_counts}: choose gaussian_dp, or leave that out")
-    if asked is None and why_counts is not None:
-        return _settled(config, Accounting.GAUSSIAN_DP, grid_bits, voting), f"not a label: {why_counts}"
-    if asked is not None:
-        why = (
-            f"given ({config.place('accounting')})"
-            if config.accounting
-            else f"as the ledger ({config.place('ledger')})"
-        )
-        return _settled(config, asked, grid_bits, voting, kept), why
-    counts = _settled(config, Accounting.GAUSSIAN_DP, grid_bits, voting)
-    labels = _settled(config, Accounting.ARGMAX_RENYI, grid_bits, voting)
+    kept = _kept_policy(config)
+    if config.accounting is not None:
+        return settled(config.accounting, kept), f"given ({config.place('accounting')})"
+    if why_counts is not None:
+        return settled(Accounting.GAUSSIAN_DP), f"not a label: {why_counts}"
+    if kept is not None:
+        return settled(kept.method, kept), f"as the ledger ({config.place('ledger')})"
+    counts, labels = settled(Accounting.GAUSSIAN_DP), settled(Accounting.ARGMAX_RENYI)
     if config.sigma is None:
         less = labels.sigma <= counts.sigma
         told = f"sigma = {rational_text(labels.sigma)} for a label, {rational_text(counts.sigma)} for its noised counts"
@@ -246,25 +259,19 @@ def _settled(
     accounting: Accounting,
     grid_bits: int,
     voting: SetVoting | None,
-    kept: ReleasePolicy | None = None,
+    kept: ReleasePolicy | None,
 ) -> ReleasePolicy:
     """The policy under one way of charging; a label's cost that a ledger has is kept: it is certified when opened."""
     policy = _policy_of_options(config, accounting)
-    answered = answered_by(policy, voting)
     with config.placing("epsilon", "delta"):
         if config.sigma is None:
-            return calibrated(policy, grid_bits, config.charged, answered)
+            return calibrated(policy, grid_bits, config.charged, answered_by(policy, voting))
         policy = with_joint_cost(policy) if config.joint else policy
-        if policy.argmax_cost is not None:
-            again = kept is not None and kept == replace(policy, argmax_cost=kept.argmax_cost)
-            policy = kept if kept is not None and again else with_argmax_cost(policy, grid_bits)
-        fits = fitting_queries(policy, grid_bits, answered)
-    if not fits:
-        least = rational_text(calibrate_sigma(policy, grid_bits, 1, answered))
-        raise config.refusal(
-            "sigma", f"one query costs more than the whole budget: choose at least {least}, or a larger epsilon"
-        )
-    return policy
+        if policy.argmax_cost is None:
+            return policy
+        if kept is not None and kept == replace(policy, argmax_cost=kept.argmax_cost):
+            return kept
+        return with_argmax_cost(policy, grid_bits)
 
 
 def _kept_policy(config: JobConfig) -> ReleasePolicy | None:

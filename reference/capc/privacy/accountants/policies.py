@@ -18,15 +18,8 @@ from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit, release_mechanisms
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.accountants.argmax.cost import argmax_cost, argmax_cost_holds
-from capc.privacy.accountants.ball_arithmetic import (
-    SIGMA_GRID,
-    decimal_text,
-    first_place_near,
-    require,
-    round_down,
-    shown,
-    smallest_sigma,
-)
+from capc.privacy.accountants.argmax.fitting import fitting_labels, share_of_budget, smallest_label_sigma
+from capc.privacy.accountants.ball_arithmetic import decimal_text, require, shown, smallest_sigma
 from capc.privacy.accountants.confident_gnmax import joint_cost_holds, joint_renyi_upper
 from capc.privacy.accountants.conversion import budget_lower, epsilon_upper, keeps
 from capc.privacy.accountants.rdp import ORDERS
@@ -35,9 +28,6 @@ from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.query_cost import answer_sensitivity, query_cost
 from capc.session.parameters import Accounting, NoiseName, ReleasePolicy
 from capc.session.session import MAX_QUERIES
-
-_LABEL_SHARE = 0.65
-"""About what a label costs of its noised counts: where a search begins, and nothing that a result depends on."""
 
 
 def policy_budget(policy: ReleasePolicy) -> Fraction:
@@ -215,7 +205,7 @@ def calibrated(
     """
     sigma = calibrate_sigma(policy, grid_bits, queries, answered)
     if policy.method is Accounting.ARGMAX_RENYI:
-        return replace(policy, sigma=sigma, argmax_cost=_share(policy, queries))
+        return replace(policy, sigma=sigma, argmax_cost=share_of_budget(policy_budget(policy), queries))
     return with_sigma(policy, sigma, grid_bits)
 
 
@@ -248,16 +238,14 @@ def calibrate_sigma(
 
 
 def _sigma_of_labels(policy: ReleasePolicy, grid_bits: int, queries: int) -> Fraction:
-    if policy.argmax_cost is None or policy.renyi_order is None:
+    if policy.argmax_cost is None:
         raise InputError("argmax_queries: no deviation can be calibrated for a composition: give sigma")
-    claim, order = _share(policy, queries), policy.renyi_order
+    _, order, unit = _label(policy, grid_bits)
 
-    def fits(sigma: Fraction) -> bool:
-        # A claim is checked faster than a cost is found.
-        return argmax_cost_holds(*_label(replace(policy, sigma=sigma), grid_bits), claim)
+    def noise(sigma: Fraction) -> Noise:
+        return _label(replace(policy, sigma=sigma), grid_bits)[0]
 
-    square = _LABEL_SHARE * float(order * answer_sensitivity(policy.adjacency).squared / (2 * claim))
-    return smallest_sigma(fits, policy.epsilon, near=Fraction(max(1, round(square**0.5 * SIGMA_GRID)), SIGMA_GRID))
+    return smallest_label_sigma(noise, order, unit, share_of_budget(policy_budget(policy), queries), policy.epsilon)
 
 
 def fitting_queries(policy: ReleasePolicy, grid_bits: int, answered: Sensitivity | None = None) -> int:
@@ -272,21 +260,10 @@ def fitting_queries_at(
     policy: ReleasePolicy, sigma: Fraction, grid_bits: int, answered: Sensitivity | None = None
 ) -> int:
     """As :func:`fitting_queries`, with another deviation in the place of the policy's."""
-    if policy.argmax_cost is None or policy.renyi_order is None:
+    if policy.argmax_cost is None:
         return fitting_queries(with_sigma(policy, sigma, grid_bits), grid_bits, answered)
-    moved, order = replace(policy, sigma=sigma), policy.renyi_order
-
-    def exceeds(queries: int) -> bool:
-        return not argmax_cost_holds(*_label(moved, grid_bits), _share(policy, queries))
-
-    guess = policy_budget(policy) / (order * answer_sensitivity(policy.adjacency).squared / (2 * sigma**2))
-    found = first_place_near(exceeds, max(1, int(float(guess) / _LABEL_SHARE)), MAX_QUERIES)
-    return (found or MAX_QUERIES) - 1
-
-
-def _share(policy: ReleasePolicy, queries: int) -> Fraction:
-    """What each of so many queries may cost."""
-    return round_down(policy_budget(policy) / queries)
+    noise, order, unit = _label(replace(policy, sigma=sigma), grid_bits)
+    return fitting_labels(noise, sigma, order, unit, policy_budget(policy), MAX_QUERIES)
 
 
 def with_sigma(policy: ReleasePolicy, sigma: Fraction, grid_bits: int) -> ReleasePolicy:

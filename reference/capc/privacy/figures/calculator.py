@@ -15,10 +15,11 @@ from fractions import Fraction
 
 from capc.foundation.errors import InputError
 from capc.privacy.accountants.ball_arithmetic import first_place, require, smallest_sigma
-from capc.privacy.accountants.ballots import BallotRelease
+from capc.privacy.accountants.ballots import BallotRelease, PowersetRelease
 from capc.privacy.accountants.steps import JointStep, Noise, Release, Step, Steps, step_of
 from capc.privacy.accountants.unit import ProtectedUnit
 from capc.privacy.events import EventKind
+from capc.privacy.figures.labels import affordable_labels, calibrate_label, label_statement
 from capc.privacy.figures.methods import Method, applicable, statement_for
 from capc.privacy.figures.statement import PrivacyStatement
 
@@ -39,6 +40,7 @@ class Case:
         unit: whom the figure protects.
         delta: of the figure.
         method: how it is computed.
+        order: of labels (:mod:`capc.privacy.figures.labels`), where a budget fixes one; None looks for one.
     """
 
     noise: Callable[[Fraction], Noise]
@@ -50,6 +52,12 @@ class Case:
     unit: ProtectedUnit
     delta: Fraction
     method: Method
+    order: Fraction | None = None
+
+    @property
+    def of_labels(self) -> bool:
+        """Whether only what a label tells is charged."""
+        return self.method is Method.ARGMAX_RENYI
 
     def steps(self, queries: int) -> Steps:
         """The steps of that many queries.
@@ -81,16 +89,53 @@ class Case:
         return +counts
 
     def statement(self, queries: int) -> PrivacyStatement:
-        """The figure of that many queries."""
+        """The figure of that many queries.
+
+        Raises:
+            InputError: as :meth:`steps`, or the method does not carry the case.
+        """
+        if self.of_labels:
+            noise = self.label_noise(queries)
+            return label_statement(noise, self.unit, queries, self.delta, self.order)
         return self._capped(statement_for(self.steps(queries), self.unit, self.delta, self.method))
+
+    def label_noise(self, queries: int) -> Noise:
+        """The noise of labels of which nothing else leaves.
+
+        Raises:
+            InputError: more leaves, or a check has draws of its own.
+        """
+        # Counts and answers are checked as for any other method.
+        self.steps(queries)
+        if self.threshold_ratio is not None:
+            raise InputError(
+                f"threshold_ratio = {self.threshold_ratio}: argmax_renyi is for a check with the label's own draws, at "
+                "no further cost: leave it out"
+            )
+        if self.ballots is not None and not isinstance(self.ballots, PowersetRelease):
+            raise InputError(
+                "ballots: argmax_renyi is for one label, or one set by powerset voting: choose another method"
+            )
+        return self.noise(self.sigma)
 
     def comparison(self, queries: int) -> dict[Method, PrivacyStatement | str]:
         """The figure of that many queries by every method, or why it has none."""
         found = applicable(self.steps(queries), self.unit, self.delta)
-        return {
+        told = {
             method: self._capped(answer) if isinstance(answer, PrivacyStatement) else answer
             for method, answer in found.items()
         }
+        try:
+            return {Method.ARGMAX_RENYI: replace(self, method=Method.ARGMAX_RENYI).statement(queries), **told}
+        except InputError as error:
+            return {Method.ARGMAX_RENYI: str(error), **told}
+
+    @property
+    def single_draw(self) -> Case | None:
+        """The same release with one draw for check and answer, charged always; None where there is no check."""
+        if self.threshold_ratio is None:
+            return None
+        return replace(self, threshold_ratio=None, answers=None, joint=False)
 
     def _capped(self, statement: PrivacyStatement) -> PrivacyStatement:
         if self.answers is None:
@@ -113,6 +158,10 @@ def calibrate(case: Case, queries: int, epsilon: Fraction) -> Fraction:
     require(queries >= 1, "queries", queries, "give at least 1")
     require(epsilon > 0, "epsilon", epsilon, "give a budget above 0")
 
+    if case.of_labels:
+        case.label_noise(queries)
+        return calibrate_label(case.noise, case.unit, queries, epsilon, case.delta)
+
     def enough(sigma: Fraction) -> bool:
         try:
             return replace(case, sigma=sigma).statement(queries).epsilon <= epsilon
@@ -132,6 +181,9 @@ def affordable_queries(case: Case, epsilon: Fraction) -> int:
     """
     require(epsilon > 0, "epsilon", epsilon, "give a budget above 0")
     require(case.answers is None, "answers", case.answers, "leave it out: every query is charged in full")
+
+    if case.of_labels:
+        return affordable_labels(case.label_noise(1), case.unit, epsilon, case.delta, MAX_QUERIES)
 
     def exceeds(queries: int) -> bool:
         try:

@@ -89,32 +89,32 @@ _REALISED = {**_TWO_DRAWS, "charge": Charge.REALISED}
 _COST = {"argmax_cost": Fraction(1), "renyi_order": Fraction(3)}
 
 
+_MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({**_COST, **_REALISED}, r"^argmax_cost = 1: argmax_renyi .* for realised charging leave it out: gaussian_dp"),
+    ({**_COST, **_TWO_DRAWS}, r"^argmax_cost = 1: argmax_renyi .* for a threshold with two_draws leave it out"),
+    (
+        {**_COST, **_TWO_DRAWS, "joint_cost": Fraction(1)},
+        r"^argmax_cost = 1: argmax_renyi .* for a joint cost leave",
+    ),
+    (
+        {"argmax_queries": 5, **_REALISED},
+        r"^argmax_queries = 5: argmax_composition .* realised charging .* gaussian_dp",
+    ),
+    ({"argmax_queries": 5, **_TWO_DRAWS}, r"^argmax_queries = 5: argmax_composition .* two_draws .* gaussian_dp"),
+    ({**_COST, "argmax_cost": Fraction(0)}, r"^argmax_cost = 0: give a cost above 0"),
+    ({**_COST, "argmax_cost": 0.5}, r"^argmax_cost = 0.5: give an exact Fraction"),
+    ({"argmax_cost": Fraction(1)}, r"^renyi_order = None: argmax_renyi has one"),
+    ({**_COST, "argmax_queries": 5}, r"^argmax_queries = 5: .*: give one of both"),
+    ({"argmax_queries": 5, "renyi_order": Fraction(3)}, r"^renyi_order = 3: argmax_composition counts queries"),
+    *(
+        ({"argmax_queries": wrong}, rf"^argmax_queries = {wrong}: give a whole number from 1")
+        for wrong in (0, -1, 1 << 32, True, 2.0, Fraction(3))
+    ),
+]
+
+
 @pytest.mark.req("CAPC-ACCT-130")
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({**_COST, **_REALISED}, r"^argmax_cost = 1: argmax_renyi .* for realised charging leave it out: gaussian_dp"),
-        ({**_COST, **_TWO_DRAWS}, r"^argmax_cost = 1: argmax_renyi .* for a threshold with two_draws leave it out"),
-        (
-            {**_COST, **_TWO_DRAWS, "joint_cost": Fraction(1)},
-            r"^argmax_cost = 1: argmax_renyi .* for a joint cost leave",
-        ),
-        (
-            {"argmax_queries": 5, **_REALISED},
-            r"^argmax_queries = 5: argmax_composition .* realised charging .* gaussian_dp",
-        ),
-        ({"argmax_queries": 5, **_TWO_DRAWS}, r"^argmax_queries = 5: argmax_composition .* two_draws .* gaussian_dp"),
-        ({**_COST, "argmax_cost": Fraction(0)}, r"^argmax_cost = 0: give a cost above 0"),
-        ({**_COST, "argmax_cost": 0.5}, r"^argmax_cost = 0.5: give an exact Fraction"),
-        ({"argmax_cost": Fraction(1)}, r"^renyi_order = None: argmax_renyi has one"),
-        ({**_COST, "argmax_queries": 5}, r"^argmax_queries = 5: .*: give one of both"),
-        ({"argmax_queries": 5, "renyi_order": Fraction(3)}, r"^renyi_order = 3: argmax_composition counts queries"),
-        *(
-            ({"argmax_queries": wrong}, rf"^argmax_queries = {wrong}: give a whole number from 1")
-            for wrong in (0, -1, 1 << 32, True, 2.0, Fraction(3))
-        ),
-    ],
-)
+@pytest.mark.parametrize(("changes", "message"), _MISTAKES, ids=map(str, range(len(_MISTAKES))))
 def test_labels_are_charged_alone_and_in_one_way(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         counts(**changes)

@@ -136,7 +136,10 @@ def test_a_comparison_is_a_table_and_says_once_what_all_figures_need(
             sections[line.strip(" :")] = []
         elif line.startswith("    "):
             list(sections.values())[-1].append(line.strip())
-    assert list(sections) == ["all figures", "zcdp, renyi_improved, renyi_classic", "loss_distribution"]
+    names = ["argmax_renyi", "loss_distribution", "zcdp", "renyi_improved", "renyi_classic"]
+    groups = [names, [names[0], *names[2:]], names[1:]]
+    wanted = ["all figures", *(", ".join(group) for group in groups[1:]), "argmax_renyi", "loss_distribution"]
+    assert list(sections) == wanted
     told = [line for section in sections.values() for line in section]
     assert len(told) == len(set(told))
     for part in ("adjacency", "mechanism", "label", "rounding"):
@@ -150,7 +153,60 @@ def test_a_comparison_is_a_table_and_says_once_what_all_figures_need(
 
 def test_a_comparison_of_which_no_method_has_a_figure_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["account", "compare", "--sigma", "1e-9", "--queries", "536870912"]) == 0
-    assert capsys.readouterr().out.count("not applicable") == 5
+    assert capsys.readouterr().out.count("not applicable") == 6
+
+
+@pytest.mark.req("CAPC-ACCT-113")
+def test_labels_are_asked_about_by_every_question(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    labels = ["--method", "argmax_renyi"]
+    found = answer(capsys, "calibrate", "--epsilon", "10", "--queries", "20", *labels)
+    assert all(found[part] for part in PARTS)
+    assert float(found["epsilon"]) <= 10
+    assert answer(capsys, "queries", "--epsilon", "10", "--sigma", found["sigma"], *labels)["queries"] >= 20
+    one = answer(capsys, "epsilon", "--sigma", "9", "--queries", "20", *labels)
+    assert any("only the label leaves" in line for line in one["hypotheses"])
+    for law in ("discrete_gaussian", "skellam"):
+        assert answer(capsys, "epsilon", "--sigma", "9", "--queries", "20", "--mechanism", law, *labels)["epsilon"]
+    cases = tmp_path / "cases.json"
+    cases.write_text(json.dumps([{"question": "epsilon", "sigma": 9, "queries": 20, "method": "argmax_renyi"}]))
+    assert answer(capsys, "batch", str(cases))["answers"] == [one]
+    plot = tmp_path / "labels.svg"
+    assert cli.run(["account", "epsilon", "--sigma", "9", "--queries", "3", *labels, "--plot", str(plot)]) == 0
+    assert plot.stat().st_size > 1000
+
+
+@pytest.mark.req("CAPC-ACCT-113", "CAPC-ACCT-133")
+@pytest.mark.parametrize(
+    ("options", "fragments"),
+    [
+        (["--threshold-ratio", "1.5"], ["threshold_ratio = 1.5 (--threshold-ratio)", "label's own draws"]),
+        (["--held-by", "2"], ["held_by = 2 (--held-by)", "choose gaussian_dp"]),
+        (["--ballots", "binary", "--labels", "2"], ["ballots = binary (--ballots)", "more than one label leaves"]),
+        (
+            ["--mechanism", "skellam_shares", "--shares", "3"],
+            ["mechanism = skellam_shares (--mechanism)", "one drawer"],
+        ),
+    ],
+)
+def test_labels_are_not_charged_where_more_leaves(
+    capsys: pytest.CaptureFixture[str], options: list[str], fragments: list[str]
+) -> None:
+    question = ["epsilon", "--sigma", "4", "--queries", "3", "--method", "argmax_renyi"]
+    assert_refused(capsys, [*question, *options], ["method argmax_renyi", *fragments])
+
+
+@pytest.mark.req("CAPC-ACCT-113")
+def test_a_comparison_shows_one_draw_beside_two(capsys: pytest.CaptureFixture[str]) -> None:
+    question = ["compare", "--sigma", "9", "--queries", "20", "--threshold-ratio", "1"]
+    found = answer(capsys, *question)
+    assert "leave it out" in found["methods"]["argmax_renyi"]["refused"]
+    one = answer(capsys, *question[:-2])
+    assert "single_draw" not in one
+    assert found["single_draw"] == one["methods"]
+    for method in ("gaussian_dp", "zcdp", "renyi_improved"):
+        assert float(one["methods"][method]["epsilon"]) < float(found["methods"][method]["epsilon"])
+    assert cli.run(["account", *question]) == 0
+    assert "one draw for check and answer" in capsys.readouterr().out
 
 
 @pytest.mark.slow

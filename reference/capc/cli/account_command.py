@@ -71,11 +71,10 @@ def _computed(asked: Asked) -> dict[str, object]:
     case, queries = asked.case, asked.queries
     found: dict[str, object] = {"question": asked.question.value, "asked": dict(asked.understood)}
     if asked.question is Question.COMPARE:
-        methods = {
-            method.value: _figure(answer) if isinstance(answer, PrivacyStatement) else {"refused": answer}
-            for method, answer in case.comparison(queries).items()
-        }
-        return {**found, "sigma": str(case.sigma), "queries": queries, "methods": methods}
+        found |= {"sigma": str(case.sigma), "queries": queries, "methods": _compared(case, queries)}
+        # One draw for check and answer stands beside two, always charged in full.
+        one = case.single_draw
+        return found if one is None else {**found, "single_draw": _compared(one, queries)}
     if asked.question is Question.CALIBRATE:
         case = replace(case, sigma=calibrate(case, queries, asked.epsilon))
         found["rounding_of_answer"] = "sigma rounded up to a multiple of 1/64 votes"
@@ -94,6 +93,13 @@ def _one_by_one(case: Case, queries: int, jointly: PrivacyStatement) -> str:
     apart = replace(case, joint=False, method=Method.GAUSSIAN_DP).statement(queries).epsilon
     told = "less: leave joint out" if apart < jointly.epsilon else "not less"
     return f"epsilon <= {decimal_text(apart)} by {Method.GAUSSIAN_DP.value}, which is {told}"
+
+
+def _compared(case: Case, queries: int) -> dict[str, dict[str, object]]:
+    return {
+        method.value: _figure(answer) if isinstance(answer, PrivacyStatement) else {"refused": answer}
+        for method, answer in case.comparison(queries).items()
+    }
 
 
 def _figure(statement: PrivacyStatement) -> dict[str, object]:
@@ -126,6 +132,14 @@ def _show(found: Mapping[str, object], console: Console) -> None:
             console.print(f"    {line}", highlight=False, soft_wrap=True)
     else:
         _show_comparison(methods, console)
+    if "single_draw" in found:
+        one: Any = found["single_draw"]
+        console.print(
+            "  with one draw for check and answer in the place of two, every query charged, answered or not:",
+            highlight=False,
+            soft_wrap=True,
+        )
+        _show_comparison(one, console)
 
 
 def _show_comparison(methods: Mapping[str, Mapping[str, Any]], console: Console) -> None:

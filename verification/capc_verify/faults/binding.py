@@ -72,7 +72,7 @@ def noise_for_any_shares() -> None:
 def terms_taken_on_trust() -> None:
     """Nobody checks that a ledger's budget keeps its epsilon, or that a joint cost is one."""
 
-    def trust(policy: ReleasePolicy, budget: Fraction) -> None:
+    def trust(policy: ReleasePolicy, grid_bits: int, budget: Fraction) -> None:
         pass
 
     replace_everywhere(policies.certify, trust)

@@ -143,46 +143,46 @@ def first_place(holds: Callable[[int], bool], below: int, above: int) -> int:
     return above
 
 
-def last_place(holds: Callable[[int], bool], low: int, guess: int) -> int:
-    """The last place, from ``low`` on, before ``holds`` changes from True to False: looked for near a guess.
+def first_place_near(holds: Callable[[int], bool], near: int, most: int) -> int | None:
+    """The place from 1 to ``most`` where ``holds`` changes from False to True, 1 if it is True there; None without one.
 
-    The caller knows that it is True at ``low``.
+    Args:
+        holds: asked of few places, the fewer the nearer the search begins.
+        near: at least 1, where it begins; the answer does not depend on it.
+        most: the last place.
     """
-    step = 1
-    if holds(guess):
-        low, high = guess, guess + step
-        while holds(high):
-            low, step = high, 2 * step
-            high += step
-    else:
-        high, low_known = guess, low
-        low = max(low_known, high - step)
-        while low > low_known and not holds(low):
-            high, step = low, 2 * step
-            low = max(low_known, high - step)
-    return first_place(lambda place: not holds(place), low, high) - 1
+    here, stride = min(near, most), 1
+    if holds(here):
+        while here > stride and holds(here - stride):
+            here, stride = here - stride, 2 * stride
+        return first_place(holds, max(0, here - stride), here)
+    while not holds(min(here + stride, most)):
+        here, stride = here + stride, 2 * stride
+        if here >= most:
+            return None
+    return first_place(holds, here, min(here + stride, most))
 
 
-def smallest_sigma(enough: Callable[[Fraction], bool], epsilon: Fraction) -> Fraction:
+def smallest_sigma(
+    enough: Callable[[Fraction], bool], epsilon: Fraction, near: Fraction = Fraction(1, SIGMA_GRID)
+) -> Fraction:
     """The smallest deviation on a grid of 1/64 votes that is enough, where more is enough too.
+
+    Args:
+        enough: whether a deviation is.
+        epsilon: the budget, for a message.
+        near: a deviation on the grid where the search begins; the answer does not depend on it.
 
     Raises:
         InputError: none up to 2^20 votes is enough; the message names the budget epsilon.
     """
-
-    def holds(steps: int) -> bool:
-        return enough(Fraction(steps, SIGMA_GRID))
-
-    high = 1
-    while not holds(high):
-        high *= 2
-        require(
-            high <= MAX_SIGMA * SIGMA_GRID,
-            "epsilon",
-            epsilon,
-            f"no sigma up to {MAX_SIGMA} votes is enough: give a larger budget",
-        )
-    return Fraction(first_place(holds, high // 2, high), SIGMA_GRID)
+    found = first_place_near(
+        lambda steps: enough(Fraction(steps, SIGMA_GRID)), int(near * SIGMA_GRID), MAX_SIGMA * SIGMA_GRID
+    )
+    if found is None:
+        remedy = f"no sigma up to {MAX_SIGMA} votes is enough: give a larger budget"
+        raise InputError(f"epsilon = {shown(epsilon)}: {remedy}")
+    return Fraction(found, SIGMA_GRID)
 
 
 def decimal_text(value: Fraction) -> str:

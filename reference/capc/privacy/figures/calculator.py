@@ -16,18 +16,18 @@ from fractions import Fraction
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import RoundedGaussian
 from capc.privacy.accountants.ball_arithmetic import (
-    SIGMA_GRID,
     first_place,
-    last_place,
+    first_place_near,
     require,
     round_down,
     smallest_sigma,
 )
-from capc.privacy.accountants.ballots import BallotRelease
+from capc.privacy.accountants.ballots import BallotRelease, PowersetRelease
 from capc.privacy.accountants.pld import groups_of, pld_fits
 from capc.privacy.accountants.steps import JointStep, Noise, Release, Step, Steps, step_of
 from capc.privacy.accountants.unit import ProtectedUnit
 from capc.privacy.events import EventKind
+from capc.privacy.figures.labels import affordable_labels, calibrate_label, label_statement
 from capc.privacy.figures.methods import Method, applicable, statement_for
 from capc.privacy.figures.statement import PrivacyStatement
 
@@ -48,6 +48,7 @@ class Case:
         unit: whom the figure protects.
         delta: of the figure.
         method: how it is computed.
+        order: of labels (:mod:`capc.privacy.figures.labels`), where a budget fixes one; None looks for one.
     """
 
     noise: Callable[[Fraction], Noise]
@@ -59,6 +60,12 @@ class Case:
     unit: ProtectedUnit
     delta: Fraction
     method: Method
+    order: Fraction | None = None
+
+    @property
+    def of_labels(self) -> bool:
+        """Whether only what a label tells is charged."""
+        return self.method is Method.ARGMAX_RENYI
 
     def steps(self, queries: int) -> Steps:
         """The steps of that many queries.
@@ -90,16 +97,53 @@ class Case:
         return +counts
 
     def statement(self, queries: int) -> PrivacyStatement:
-        """The figure of that many queries."""
+        """The figure of that many queries.
+
+        Raises:
+            InputError: as :meth:`steps`, or the method does not carry the case.
+        """
+        if self.of_labels:
+            noise = self.label_noise(queries)
+            return label_statement(noise, self.unit, queries, self.delta, self.order)
         return self._capped(statement_for(self.steps(queries), self.unit, self.delta, self.method))
+
+    def label_noise(self, queries: int) -> Noise:
+        """The noise of labels of which nothing else leaves.
+
+        Raises:
+            InputError: more leaves, or a check has draws of its own.
+        """
+        # Counts and answers are checked as for any other method.
+        self.steps(queries)
+        if self.threshold_ratio is not None:
+            raise InputError(
+                f"threshold_ratio = {self.threshold_ratio}: argmax_renyi is for a check with the label's own draws, at "
+                "no further cost: leave it out"
+            )
+        if self.ballots is not None and not isinstance(self.ballots, PowersetRelease):
+            raise InputError(
+                "ballots: argmax_renyi is for one label, or one set by powerset voting: choose another method"
+            )
+        return self.noise(self.sigma)
 
     def comparison(self, queries: int) -> dict[Method, PrivacyStatement | str]:
         """The figure of that many queries by every method, or why it has none."""
         found = applicable(self.steps(queries), self.unit, self.delta)
-        return {
+        told = {
             method: self._capped(answer) if isinstance(answer, PrivacyStatement) else answer
             for method, answer in found.items()
         }
+        try:
+            return {Method.ARGMAX_RENYI: replace(self, method=Method.ARGMAX_RENYI).statement(queries), **told}
+        except InputError as error:
+            return {Method.ARGMAX_RENYI: str(error), **told}
+
+    @property
+    def single_draw(self) -> Case | None:
+        """The same release with one draw for check and answer, charged always; None where there is no check."""
+        if self.threshold_ratio is None:
+            return None
+        return replace(self, threshold_ratio=None, answers=None, joint=False)
 
     def _capped(self, statement: PrivacyStatement) -> PrivacyStatement:
         if self.answers is None:
@@ -124,6 +168,10 @@ def calibrate(case: Case, queries: int, epsilon: Fraction) -> Fraction:
     if case.method is Method.LOSS_DISTRIBUTION:
         return _calibrate_loss(case, queries, epsilon)
 
+    if case.of_labels:
+        case.label_noise(queries)
+        return calibrate_label(case.noise, case.unit, queries, epsilon, case.delta)
+
     def enough(sigma: Fraction) -> bool:
         try:
             return replace(case, sigma=sigma).statement(queries).epsilon <= epsilon
@@ -145,6 +193,9 @@ def affordable_queries(case: Case, epsilon: Fraction) -> int:
     require(case.answers is None, "answers", case.answers, "leave it out: every query is charged in full")
     if case.method is Method.LOSS_DISTRIBUTION:
         return _affordable_by_loss(case, epsilon)
+
+    if case.of_labels:
+        return affordable_labels(case.label_noise(1), case.unit, epsilon, case.delta, MAX_QUERIES)
 
     def exceeds(queries: int) -> bool:
         try:
@@ -173,12 +224,11 @@ def _affordable_by_loss(case: Case, epsilon: Fraction) -> int:
         InputError: the law of so many queries is too wide to be summed up.
     """
     groups_of(case.steps(1))
-    low = affordable_queries(replace(case, method=Method.ZCDP), epsilon)
-    if not low and not _fits_by_loss(case, 1, epsilon):
-        return 0
-    low = max(low, 1)
-    guess = max(low, affordable_queries(_gaussian(case), epsilon))
-    return last_place(lambda queries: _fits_by_loss(case, queries, epsilon), low, guess)
+    guess = max(
+        1, *(affordable_queries(near, epsilon) for near in (replace(case, method=Method.ZCDP), _gaussian(case)))
+    )
+    found = first_place_near(lambda queries: not _fits_by_loss(case, queries, epsilon), guess, MAX_QUERIES)
+    return MAX_QUERIES if found is None else found - 1
 
 
 def _calibrate_loss(case: Case, queries: int, epsilon: Fraction) -> Fraction:
@@ -187,10 +237,10 @@ def _calibrate_loss(case: Case, queries: int, epsilon: Fraction) -> Fraction:
     high = calibrate(replace(case, method=Method.ZCDP), queries, epsilon)
     guess = min(high, calibrate(_gaussian(case), queries, epsilon))
 
-    def enough(place: int) -> bool:
-        return place < 0 and _fits_by_loss(replace(case, sigma=Fraction(-place, SIGMA_GRID)), queries, epsilon)
+    def enough(sigma: Fraction) -> bool:
+        return _fits_by_loss(replace(case, sigma=sigma), queries, epsilon)
 
-    return Fraction(-last_place(enough, int(-high * SIGMA_GRID), int(-guess * SIGMA_GRID)), SIGMA_GRID)
+    return smallest_sigma(enough, epsilon, guess)
 
 
 def _fits_by_loss(case: Case, queries: int, epsilon: Fraction) -> bool:

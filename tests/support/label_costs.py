@@ -1,0 +1,29 @@
+"""Labels that cost a set part of their counts, found and checked at once: for tests of what is made of their costs."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from capc.privacy.accountants import policies
+from capc.privacy.accountants.argmax import fitting
+from capc.privacy.accountants.policies import certify
+from capc.privacy.accountants.steps import Noise
+from capc.privacy.accountants.unit import ProtectedUnit
+from capc.privacy.figures import labels
+
+
+def set_label_costs(monkeypatch: pytest.MonkeyPatch) -> list[Fraction]:
+    """Returns the part, which a test may set; about what it is."""
+    part = [Fraction(16, 25)]
+
+    def cost(noise: Noise, order: Fraction, unit: ProtectedUnit) -> Fraction:
+        return part[0] * noise.rdp_cost(order, unit.histogram)  # type: ignore[union-attr]
+
+    for module in (policies, labels):
+        monkeypatch.setattr(module, "argmax_cost", cost)
+    for module in (policies, fitting):
+        monkeypatch.setattr(module, "argmax_cost_holds", lambda *case: case[-1] >= cost(*case[:-1]))
+    certify.cache_clear()
+    return part

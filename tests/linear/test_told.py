@@ -93,6 +93,16 @@ def test_layouts_and_polynomials(operator: Operator, count: int, data: st.DataOb
     assert output_places(told, group, row) == carried
 
 
+@pytest.mark.slow
+@pytest.mark.req("CAPC-HE-022")
+@pytest.mark.parametrize("outputs", [4, 5, 16, 17, 24, 32, 33, 64, 65, 100, 128, 129])
+def test_layouts_at_the_classes_of_outputs(outputs: int) -> None:
+    for inputs in (5, 64, 300, 784):
+        for count in (1, 7, 64):
+            operator = Dense(inputs, outputs)
+            same_layout(best_layout(operator, DEGREE, count, WIDTHS), operator, count)
+
+
 @pytest.mark.req("CAPC-HE-022")
 def test_layouts_that_are_printed() -> None:
     rows = rows_after(TEXT, "tilings")

@@ -37,6 +37,7 @@ from capc.steps.privacy_guardian import (
 )
 from capc.steps.querying_party import querying_party_begin_setup, querying_party_finish_setup
 from capc.steps.suite import Suite, reference_suite
+from capc_spec.registry import entries
 from capc_verify.vectors.text.states import operation_of, states_of, step_functions
 from support.builders import (
     confident_policy,
@@ -303,3 +304,19 @@ def test_codes_of_the_vectors_are_those_of_the_table() -> None:
         assert codes - HEADER_CODES <= told[operation], operation
     shown = {code for codes in found.values() for code in codes}
     assert {code for codes in told.values() for code in codes} <= shown | {"missing_participant"}
+
+
+def test_pictures_show_messages_between_those_who_send_them() -> None:
+    arrows = re.findall(r"^ +(\w+)->>(\w+): (\w+)$", TEXT, flags=re.MULTILINE)
+    assert len(arrows) > 20
+    shown = {name for _, _, name in arrows}
+    table = entries("messages")
+    assert shown == set(table) - {"hello"}
+    reverse = {"base_ot_offer", "base_ot_choice", "ot_trees"}
+    for sender, receiver, name in arrows:
+        pair = (
+            {part[:2] for part in table[name]["from"].split(", ")},
+            {part[:2] for part in table[name]["to"].split(", ")},
+        )
+        ends = (sender, receiver) if sender in pair[0] or name not in reverse else (receiver, sender)
+        assert [end in kinds for end, kinds in zip(ends, pair, strict=True)] == [True, True], name

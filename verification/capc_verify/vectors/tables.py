@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 
 from capc_spec.registry import entries
-from capc_verify.vectors.text import documents, encodings, gates, labels, samplers, states
+from capc_verify.vectors.text import documents, encodings, gates, labels, listings, samplers, states
 from capc_verify.vectors.text.writing import table
 from capc_verify.vectors.values import Json
 
@@ -95,4 +95,10 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "session_digests": documents.session_digests,
     "step_states": states.step_states,
     "states": states.states,
+    "listing_samplers": listings.samplers,
+    "listing_pieces": listings.pieces,
+    "listing_transfers": listings.transfers,
+    "listing_garbling": listings.garbling,
+    "listing_layouts": listings.layouts,
+    "listing_releasing": listings.releasing,
 }

@@ -79,8 +79,8 @@ def one_label() -> str:
     """One label in full, cut where its parts meet."""
     label, name = example_label(GARBLING), STEP_LABELS[GARBLING]
     cuts = (len(name) + 1, 3, 32, 3, 3, 4, 1, 32)
-    words = ("label of the step, /", "own party: AP_1", "session tag", "lower end: QP", "higher end: AP_1")
-    words += (f"query {QUERY}", f"layer {LAYER}", "SHA-256 of the payload of choice_bits")
+    ends = ("own party: AP_1", "session tag", "lower end: QP", "higher end: AP_1")
+    words = ("label of the step, /", *ends, f"query {QUERY}", f"layer {LAYER}", "SHA-256 of the payload of choice_bits")
     lines, at = [], 0
     for size, word in zip(cuts, words, strict=True):
         lines.append(f"{label[at : at + size].hex():<66}{word}")

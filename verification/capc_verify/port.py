@@ -60,7 +60,7 @@ class Port:
         if self._run is None:
             self._run = Run(_TYPES[request["group"]], request["params"], {})
         found, _ = self._run.perform(request)
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _reset(self, request: Json) -> Json:
         if request["keep"] is not None:

@@ -14,7 +14,8 @@ from capc.foundation.errors import InputError
 
 LONGEST_LINE = 1 << 26
 """Bytes. The longest that a vector expects has less than a tenth."""
-_STDERR_KEPT = 1 << 14
+STDERR_KEPT = 1 << 14
+"""Bytes of standard error that are kept: the last."""
 _CHUNK = 1 << 16
 _FAREWELL = 5.0
 _POLL = 0.02
@@ -101,7 +102,7 @@ class Child:
         data = os.read(pipe, _CHUNK)
         if pipe == self._err:
             self._said += data
-            del self._said[:-_STDERR_KEPT]
+            del self._said[:-STDERR_KEPT]
             if not data:
                 selector.unregister(pipe)
         elif data:
@@ -139,7 +140,7 @@ class Child:
         for pipe, into in ((self._out, self._unread), (self._err, self._said)):
             with suppress(BlockingIOError):
                 into.extend(os.read(pipe, _CHUNK))
-        del self._said[:-_STDERR_KEPT]
+        del self._said[:-STDERR_KEPT]
 
     def end(self) -> None:
         """Ends the process and all that it started."""

@@ -135,8 +135,8 @@ def junit_report(judgement: Judgement) -> str:
 def _suite(top: ElementTree.Element, name: str, verdicts: Sequence[Verdict]) -> None:
     failures = sum(not verdict.as_it_must for verdict in verdicts)
     skipped = sum(verdict.as_it_must and verdict.finding is not None for verdict in verdicts)
-    counts = {"tests": str(len(verdicts)), "failures": str(failures), "skipped": str(skipped)}
-    suite = ElementTree.SubElement(top, "testsuite", name=name, **counts)
+    counts = {"name": name, "tests": str(len(verdicts)), "failures": str(failures), "skipped": str(skipped)}
+    suite = ElementTree.SubElement(top, "testsuite", counts)
     properties = ElementTree.SubElement(suite, "properties")
     for statement, found in statements(verdicts).items():
         told = f"{found['passed']} of {sum(found.values())} passed"

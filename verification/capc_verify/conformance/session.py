@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from capc.foundation.errors import InputError
-from capc_verify.conformance.child import BrokenPortError, Child
+from capc_verify.conformance.child import STDERR_KEPT, BrokenPortError, Child
 from capc_verify.conformance.levels import spec_version
 from capc_verify.conformance.wire import PROTOCOL, JunkError, Reply, ReplyKind, read_reply, request_line
 from capc_verify.vectors.schema import ERROR_CODES
@@ -37,23 +37,31 @@ class Conversation:
         self._command, self._seconds = command, seconds
         self._number = 0
         self._asked: dict[int, str] = {}
-        self._last_words = ""
+        self._said = ""
         self._child: Child | None = None
         self.port: Mapping[str, Any] = {}
         """What the port says that it is: the fields of its reply to ``start``."""
         try:
             self._begin()
         except BrokenPortError as error:
-            raise InputError(f"--port: the port {error}, where its reply to start is due{self._whispered()}") from None
+            raise InputError(f"--port: the port {error}, where its reply to start is due") from None
 
     def _begin(self) -> Child:
         """The running port; starts it if it does not run."""
-        if self._child is None:
-            self._child = Child(self._command)
-            reply = self._exchange(self._child, "start", {"protocol": PROTOCOL, "spec_version": spec_version()})
+        if self._child is not None:
+            return self._child
+        child = self._child = Child(self._command)
+        reply = self._exchange(child, "start", {"protocol": PROTOCOL, "spec_version": spec_version()})
+        try:
             _check_description(reply)
-            self.port = reply.value
-        return self._child
+        except InputError:
+            self.end()
+            raise
+        if self.port not in ({}, reply.value):
+            self.end()
+            raise BrokenPortError("describes itself otherwise than when it was started first")
+        self.port = reply.value
+        return child
 
     def ask(self, request: str, what: str, **fields: Json) -> Reply:
         """One request, and its reply.
@@ -61,7 +69,11 @@ class Conversation:
         Raises:
             BrokenPortError: there is none. The port was ended; the next request starts it again, without its states.
         """
-        return self._exchange(self._begin(), request, fields, what)
+        try:
+            child = self._begin()
+        except InputError as error:
+            raise BrokenPortError(f"cannot be started again: {error}") from None
+        return self._exchange(child, request, fields, what)
 
     def reset(self, *, keep: str | None = None, to: str | None = None, forget: bool = False) -> None:
         """Keeps the present states under a name, then goes on from those under another, or from none.
@@ -81,11 +93,9 @@ class Conversation:
             line = child.exchange(request_line(self._number, request, **fields), self._seconds)
             return read_reply(line, self._number, self._asked)
         except JunkError as error:
-            self.end()
-            raise BrokenPortError(f"wrote {error}") from None
-        except BrokenPortError:
-            self.end()
-            raise
+            raise BrokenPortError(f"wrote {error}{self._end_and_quote()}") from None
+        except BrokenPortError as error:
+            raise BrokenPortError(f"{error}{self._end_and_quote()}") from None
 
     def stop(self) -> str | None:
         """Ends the conversation as agreed; what was wrong with the end, or None."""
@@ -106,16 +116,19 @@ class Conversation:
         if self._child is not None:
             child, self._child = self._child, None
             child.end()
-            self._last_words = child.stderr
+            self._said = (self._said + child.stderr)[-STDERR_KEPT:]
+
+    def _end_and_quote(self) -> str:
+        """Ends the process; what it wrote to standard error last, for the line about it."""
+        child = self._child
+        self.end()
+        lines = child.stderr.strip().splitlines() if child else []
+        return f"; its last line on stderr: {lines[-1][:200]}" if lines else ""
 
     @property
     def stderr(self) -> str:
-        """The end of what the last process of the port wrote to standard error."""
-        return self._child.stderr if self._child else self._last_words
-
-    def _whispered(self) -> str:
-        lines = self.stderr.strip().splitlines()
-        return f"; its last line on stderr: {lines[-1][:200]}" if lines else ""
+        """The end of what all processes of the port wrote to standard error, when they have ended."""
+        return self._said
 
 
 def _check_description(reply: Reply) -> None:

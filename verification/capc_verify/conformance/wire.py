@@ -101,14 +101,15 @@ def read_reply(line: bytes, number: int, earlier: Mapping[int, str]) -> Reply:
 
 
 def _checked(reply: Reply) -> Reply:
+    value: Any = reply.value
     shapes: Mapping[ReplyKind, type] = {ReplyKind.OUT: dict, ReplyKind.ERROR: dict}
     if not isinstance(reply.value, shapes.get(reply.kind, str)) or not isinstance(reply.intermediate, dict):
         needed = "an object" if reply.kind in shapes else "a line of text"
         raise JunkError(f"{reply.kind} must be {needed}")
     if reply.kind is ReplyKind.ERROR:
         wanted: dict[str, type] = {"code": str, "blame": str, "party_index": int}
-        if set(reply.value) != set(wanted) or any(type(reply.value[name]) is not wanted[name] for name in wanted):
-            raise JunkError(f"an error needs code, blame and party_index; this one has {_names(reply.value)}")
+        if set(value) != set(wanted) or any(type(value[name]) is not wanted[name] for name in wanted):
+            raise JunkError(f"an error needs code, blame and party_index; this one has {_names(value)}")
     return reply
 
 

@@ -36,21 +36,7 @@ PROTOCOLS = (
     "replicated-bin",
     "yao",
 )
-AWAITING = frozenset(
-    {
-        "argmax",
-        "guardian_free",
-        "guardian_free_two_parties",
-        "label_release_plain",
-        "label_release_realised",
-        "label_release_single_draw",
-        "label_release_worst_case",
-        "multi_label_release",
-        "multi_label_vote_binary",
-        "multi_label_vote_powerset",
-        "multi_label_vote_tau",
-    }
-)
+AWAITING: frozenset[str] = frozenset()
 """Records of what no machine has run as it is now: what is on file, if anything, is of a text or of options before."""
 _SEED = Seed(bytes(range(32)))
 """Public: recorded inputs are no secrets, and anybody can draw them again."""

@@ -15,6 +15,7 @@ from capc_verify.faults import (
 )
 from capc_verify.faults.arithmetic import FAULTS_OF_COMPARISONS
 from capc_verify.faults.charges.registry import LEDGER_FAULTS
+from capc_verify.faults.functionality import starred
 from capc_verify.faults.planting import Fault
 from capc_verify.faults.transfers import checks
 
@@ -43,6 +44,7 @@ _CANDIDATES = "tests/privacy/ledger/test_commitments.py::test_no_hash_of_a_candi
 FAULTS: dict[str, Fault] = {
     **LEDGER_FAULTS,
     **checks.FAULTS,
+    **starred.FAULTS,
     "maximum_opened": Fault(opening.open_maximum, 1, (_ONE_LAW,)),
     "vote_opened_to_both": Fault(
         opening.open_vote,

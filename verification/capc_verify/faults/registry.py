@@ -313,6 +313,11 @@ FAULTS: dict[str, Fault] = {
         None,
         ("tests/faults/test_garbling.py::test_no_tweak_occurs_in_two_chunks_of_a_batch",),
     ),
+    "rows_share_a_tweak": Fault(
+        garbling.rows_share_a_tweak,
+        None,
+        ("tests/faulty_parties/test_colliding_labels.py::test_one_label_on_all_wires_reads_no_input[GarbledTwoParty]",),
+    ),
     "replaced_states_unspent": Fault(
         garbling.replaced_states_unspent,
         None,

@@ -18,16 +18,20 @@ import pytest
 
 from capc.foundation import ring
 from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError, ProtocolError, StateReuseError
-from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role, answering_party
 from capc.foundation.randomness import RandomSource
 from capc.foundation.single_use import SingleUse
 from capc.linear.ideal import IdealLinear
 from capc.session.envelope import MessageType
 from capc.steps.answering_party.offline import answering_party_send_labels
 from capc.steps.answering_party.party import AnsweringParty, answering_party_open_batch
+from capc.steps.answering_party.setup import AwaitingTrees
 from capc.steps.privacy_guardian.party import PrivacyGuardian, privacy_guardian_open_query
+from capc.steps.privacy_guardian.setup import JoiningPrivacyGuardian
+from capc.steps.querying_party.reverse_setup import AwaitingReverseTrees
 from capc.steps.release_transfers import RELEASES_AHEAD, ReleaseTransfers
 from capc.steps.suite import reference_suite
+from capc.two_party.circuits.builder import evaluate
 from capc.two_party.circuits.release import confident_release_circuit
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.garbling.transfers import extension_check, ot_extension, tree_check
@@ -174,6 +178,24 @@ def test_nothing_is_drawn_before_transfers_and_choice_bits_are_checked(engine: E
     keys = cast(Any, fresh_keys(scheme, scheme))
     with refused_for_good():
         answer_at_once(scheme, keys[0], 0, RELEASE, words, bytes([request[0] ^ 1]) + request[1:], nobody)
+
+
+@pytest.mark.req("CAPC-OT-003", "CAPC-WIRE-004", "CAPC-ROLE-009")
+@ENGINES
+def test_bits_with_padding_take_no_nonce(engine: Engine) -> None:
+    """A request at once that is refused for its choice bits can come again, with good ones."""
+    scheme = engine()
+    keys = cast(Any, fresh_keys(scheme, scheme))
+    circuit = confident_release_circuit(3, 6, evaluator_noise=False)
+    mine, theirs = [[1] * circuit.garbler_words], [[2] * circuit.evaluator_words]
+    chosen, request = request_at_once(scheme, keys[1], 7, circuit, theirs)
+    assert circuit.evaluator_inputs % 8
+    with pytest.raises(InvalidPayloadError, match="non_canonical"):
+        answer_at_once(
+            scheme, keys[0], 7, circuit, mine, request[:-1] + bytes([request[-1] | 0x80]), stream(1, "at once")
+        )
+    _, answer = answer_at_once(scheme, keys[0], 7, circuit, mine, request, stream(1, "at once"))
+    assert scheme.evaluate(chosen, answer).outputs[0] == evaluate(circuit, mine[0], theirs[0])
 
 
 def tried(ends: Connection, trees: Sequence[int]) -> tuple[dict[int, int], int]:
@@ -408,6 +430,14 @@ def test_a_guardian_is_ended_by_rows() -> None:
     require_ended(taken.transfers)
 
 
+WAITING = {
+    Role.ANSWERING_PARTY: AwaitingTrees,
+    Role.PRIVACY_GUARDIAN: JoiningPrivacyGuardian,
+    Role.QUERYING_PARTY: AwaitingReverseTrees,
+}
+"""The state that waits for trees; the first of all answering parties is the receiver."""
+
+
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-020")
 @pytest.mark.parametrize("receiver", [answering_party(1), PRIVACY_GUARDIAN, QUERYING_PARTY], ids=str)
@@ -424,6 +454,9 @@ def test_trees_end_a_set_up(receiver: Party) -> None:
         assert (caught.value.code, caught.value.blame) == (ErrorCode.INCONSISTENT_TRANSFERS, place.sender)
         with pytest.raises(StateReuseError, match="begin a new one"):
             delivery.receive(delivery.honest)
+        # The state that waited says so itself, whatever it is asked for.
+        waiting = next(state for state in driver.results if type(state) is WAITING[receiver.role])
+        require_ended(waiting)
         raise CaughtError
 
     driver.interfere = interfere

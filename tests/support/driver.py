@@ -288,6 +288,7 @@ class Driver:
             ),
             checks,
         )
+        self.results.append(joining_guardian)
         seed = self.draw_seed()
         self.querying_party, he_keys, trees = self.hand_over_all(choices, querying_party_finish_setup, starting, seed)
         self.answering_parties = [

@@ -326,7 +326,7 @@ class Parameters:
     def check_threshold(self, num_answering: int) -> None:
         """Checks that a class can have as many votes as the threshold asks for (CAPC-PARAM-033).
 
-        Above K a label would leave by luck of the threshold's noise alone, and every query is charged.
+        Above K a label would leave by luck of the noise alone, and every query is charged.
 
         Args:
             num_answering: K, the number of answering parties.

@@ -99,7 +99,7 @@ class IdealTwoParty:
     def garbler_finish(self, state: None, trees: bytes) -> None:
         """Nothing to set up."""
 
-    def destruction(self, key: None) -> SpentMark:  # noqa: ARG002
+    def destruction(self, end: None) -> SpentMark:  # noqa: ARG002
         """There is no key that a cheat could guess."""
         return SpentMark()
 

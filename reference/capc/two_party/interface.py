@@ -194,8 +194,8 @@ class TwoPartyScheme(
     def garbler_finish(self, state: Choice, trees: bytes) -> GarblerKey:
         """Set-up 4, garbler: its key. Trees that are inconsistent destroy the state."""
 
-    def destruction(self, key: GarblerKey) -> SpentMark:
-        """Garbler: what a failed check of the key's transfers takes. All that came of the key asks for it."""
+    def destruction(self, end: GarblerKey | Choice) -> SpentMark:
+        """Garbler: what a failed check of its trees or transfers takes. All that came of its key asks for it."""
 
     def extend_evaluator(
         self, key: EvaluatorKey, nonce: int, counts: Sequence[int]

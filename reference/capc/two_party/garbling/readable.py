@@ -160,9 +160,9 @@ class GarbledTwoParty(GarbledScheme):
         """See :func:`take_leaves`."""
         return take_leaves(state, trees)
 
-    def destruction(self, key: GarblerKey) -> SpentMark:
-        """The key's own mark."""
-        return key.destroyed
+    def destruction(self, end: GarblerKey | ChosenSeeds) -> SpentMark:
+        """Its own mark."""
+        return end.destroyed
 
     def extend_evaluator(
         self, key: EvaluatorKey, nonce: int, counts: Sequence[int]

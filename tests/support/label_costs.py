@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
@@ -31,3 +32,17 @@ def set_label_costs(monkeypatch: pytest.MonkeyPatch) -> list[Fraction]:
         monkeypatch.setattr(module, "argmax_cost_holds", lambda *case: case[-1] >= cost(*case[:-1]))
     certify.cache_clear()
     return part
+
+
+def unless_real(request: pytest.FixtureRequest) -> Iterator[None]:
+    """For folders of tests which make plans: finding a label's cost for each of them would take minutes.
+
+    A test that asks for ``real_label_costs`` has the real ones.
+    """
+    if "real_label_costs" in request.fixturenames:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        set_label_costs(patch)
+        yield
+    certify.cache_clear()

@@ -192,9 +192,9 @@ def test_a_comparison_has_labels_beside_counts_and_one_draw_beside_two(part: lis
     two = case(threshold_ratio=Fraction(1), method=Method.GAUSSIAN_DP, answers=4)
     compared = two.comparison(9)
     assert str(compared[Method.ARGMAX_RENYI]).startswith("threshold_ratio = 1: ")
-    one = two.single_draw
+    one = two.one_draw
     assert one is not None
-    assert one.single_draw is None
+    assert one.one_draw is None
     of_one = one.comparison(9)
     label, counts = of_one[Method.ARGMAX_RENYI], of_one[Method.RENYI_IMPROVED]
     assert isinstance(label, PrivacyStatement)

@@ -73,7 +73,7 @@ def _computed(asked: Asked) -> dict[str, object]:
     if asked.question is Question.COMPARE:
         found |= {"sigma": str(case.sigma), "queries": queries, "methods": _compared(case, queries)}
         # One draw for check and answer stands beside two, always charged in full.
-        one = case.single_draw
+        one = case.one_draw
         return found if one is None else {**found, "single_draw": _compared(one, queries)}
     if asked.question is Question.CALIBRATE:
         case = replace(case, sigma=calibrate(case, queries, asked.epsilon))

@@ -139,7 +139,7 @@ class Case:
             return {Method.ARGMAX_RENYI: str(error), **told}
 
     @property
-    def single_draw(self) -> Case | None:
+    def one_draw(self) -> Case | None:
         """The same release with one draw for check and answer, charged always; None where there is no check."""
         if self.threshold_ratio is None:
             return None

@@ -97,6 +97,23 @@ def test_few_costs_are_found_for_a_figure(
     assert f"at order {float(order):g}" in found.method
 
 
+@pytest.mark.req("CAPC-ACCT-103")
+def test_a_curve_needs_few_costs_and_is_about_as_good(part: list[Fraction], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[Fraction] = set()
+    cost: Any = labels.argmax_cost
+    monkeypatch.setattr(labels, "argmax_cost", lambda *of: asked.add(of[1]) or cost(*of))
+    part[0] = Fraction(2, 3)
+    counts = [0, *range(10, 250, 10)]
+    found = case().curve(counts)
+    assert len(asked) <= 12
+    singly = [case().statement(count) for count in counts]
+    assert all(one.epsilon <= other.epsilon * Fraction(11, 10) for one, other in zip(found, singly, strict=True))
+    assert found[-1] == singly[-1]
+    assert [one.epsilon for one in found] == sorted(one.epsilon for one in found)
+    plain = case(method=Method.GAUSSIAN_DP)
+    assert plain.curve([3, 9]) == [plain.statement(3), plain.statement(9)]
+
+
 @pytest.mark.req("CAPC-ACCT-103", "CAPC-ACCT-134")
 @pytest.mark.parametrize("relation", [Relation.REPLACE_ONE, Relation.NULL_VOTE])
 def test_a_labels_figure_is_at_most_that_of_its_counts_by_the_same_conversion(relation: Relation) -> None:

@@ -182,7 +182,7 @@ def _draw(asked: Asked, file: Path) -> None:
     last = asked.queries
     counts = sorted({max(1, last * step // _PLOT_POINTS) for step in range(1, _PLOT_POINTS + 1)})
     case = replace(asked.case, answers=None)
-    statements = [case.statement(count) for count in counts]
+    statements = case.curve(counts)
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.plot(counts, [float(statement.epsilon) for statement in statements], marker=".")

@@ -8,7 +8,7 @@ Spec: CAPC-ACCT-103, CAPC-ACCT-104, CAPC-ACCT-113, CAPC-ACCT-134.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
 from math import log
@@ -61,6 +61,21 @@ def label_statement(
     if unit.relation is Relation.REPLACE_ONE:
         also.append(SEMI_HONEST)
     return planned_statement([noise], unit, delta, (epsilon, Method.ARGMAX_RENYI, how), also=also)
+
+
+def label_curve(noise: Noise, unit: ProtectedUnit, counts: Sequence[int], delta: Fraction) -> list[PrivacyStatement]:
+    """The figures of several numbers of labels; an order that was found for one serves for down to half as many.
+
+    Args and Raises: as of :func:`label_statement`.
+    """
+    found: dict[int, PrivacyStatement] = {}
+    order, chosen = ORDERS[0], None
+    for count in sorted(set(counts), reverse=True):
+        if count and (chosen is None or 2 * count < chosen):
+            _check_label(noise, unit)
+            order, chosen = _best(noise, unit, count, delta)[0], count
+        found[count] = label_statement(noise, unit, count, delta, order)
+    return [found[count] for count in counts]
 
 
 def label_order(epsilon: Fraction, delta: Fraction) -> Fraction:

@@ -10,6 +10,8 @@ import pytest
 
 from capc import cli
 
+pytestmark = pytest.mark.usefixtures("real_label_costs")
+
 PARTS = ("method", "adjacency", "hypotheses", "rounding", "label", "mechanism")
 
 

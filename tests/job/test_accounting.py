@@ -83,11 +83,16 @@ def test_a_deviation_that_is_enough_for_labels_only_is_charged_for_labels(factor
     assert method(made(sigma="0.5")) is Accounting.ARGMAX_RENYI
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_label_costs")
+@pytest.mark.req("CAPC-ACCT-135")
 def test_the_real_cost_decides_the_default_run() -> None:
     """Whatever is known of labels, a run needs no more noise than its counts would."""
     found, counts = made(), made(accounting="gaussian_dp")
     assert found.parameters.release.sigma <= counts.parameters.release.sigma
-    assert found.open_account().remaining_queries() >= 20
+    assert method(found) is Accounting.ARGMAX_RENYI
+    assert found.parameters.release.sigma <= Fraction(11, 4)
+    assert found.open_account().remaining_queries() == 20
 
 
 _WHY = [

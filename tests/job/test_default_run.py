@@ -24,6 +24,8 @@ from capc.two_party.vectorised import VectorisedTwoParty
 from job.stand_in import Recorder, validate
 from support.sizes import examples, is_nightly
 
+pytestmark = pytest.mark.usefixtures("real_label_costs")
+
 SEEDS = range(examples(ordinary=1, nightly=5))
 
 

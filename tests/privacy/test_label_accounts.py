@@ -17,6 +17,7 @@ from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
 from capc.privacy.accountants import policies
 from capc.privacy.accountants.argmax import fitting
+from capc.privacy.accountants.argmax.cost import Adversary
 from capc.privacy.accountants.ball_arithmetic import first_place_near, round_up
 from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.accountants.policies import (
@@ -38,7 +39,6 @@ from capc.privacy.accountants.unit import ProtectedUnit
 from capc.privacy.figures.statement import (
     ONLY_LABELS,
     VOTES_OF_OTHERS,
-    Adversary,
     budget_statement,
     enforced_epsilons,
     spent_statement,
@@ -232,13 +232,15 @@ def test_an_account_of_more_than_a_label_is_refused_by_the_methods_name(changes:
 # --- claims -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-131")
-@settings(deadline=None, max_examples=15)
-@given(fields=policies_of_labels, order=st.sampled_from([Fraction(3, 2), Fraction(3), Fraction(12)]))
-def test_a_labels_cost_is_certified_and_one_percent_less_is_refused(fields: dict[str, Any], order: Fraction) -> None:
-    policy = with_argmax_cost(counts(**_of(fields), renyi_order=order, epsilon=Fraction(100)), GRID_BITS)
+@pytest.mark.parametrize("adjacency", list(Adjacency))
+@pytest.mark.parametrize("mechanism", list(NoiseName))
+def test_a_labels_cost_is_certified_and_one_percent_less_is_refused(mechanism: NoiseName, adjacency: Adjacency) -> None:
+    fields = {"mechanism": mechanism, "adjacency": adjacency, "sigma": Fraction(2), "renyi_order": Fraction(5, 2)}
+    policy = with_argmax_cost(counts(**fields, epsilon=Fraction(100)), GRID_BITS)
     assert policy.argmax_cost is not None
-    assert 0 < policy.argmax_cost <= (labels(**_of(fields), renyi_order=order).argmax_cost or 0)
+    assert 0 < policy.argmax_cost < Fraction(3, 4) * (labels(**fields).argmax_cost or 0)
     certify(policy, GRID_BITS, policy_budget(policy))
     less = replace(policy, argmax_cost=policy.argmax_cost * Fraction(99, 100))
     with pytest.raises(InputError, match=r"^argmax_cost = .* take the cost that with_argmax_cost gives"):
@@ -402,8 +404,12 @@ def test_a_figure_of_labels_says_towards_whom_it_holds(mechanism: NoiseName, adj
     assert found[Adversary.SEMI_HONEST] == budget_statement(account).epsilon <= policy.epsilon
     order = policy.renyi_order if mechanism is NoiseName.SKELLAM else None
     exact = query_cost(replace(policy, argmax_cost=None, renyi_order=order), GRID_BITS)
-    kept = epsilon_upper(exact.unit, 20 * exact.worst_case, policy.delta, order)
-    cheated = found[Adversary.CHEATING_QUERYING_PARTY]
+    at_the_order = query_cost(replace(policy, argmax_cost=None), GRID_BITS).worst_case * Fraction(4, 5)
+    kept = min(
+        epsilon_upper(exact.unit, 20 * exact.worst_case, policy.delta, order),
+        epsilon_upper(CostUnit.RENYI, 20 * at_the_order, policy.delta, policy.renyi_order),
+    )
+    cheated = found[Adversary.CHEATING]
     for statement in (budget_statement(account), spent_statement(account)):
         assert {ONLY_LABELS, VOTES_OF_OTHERS} <= set(statement.hypotheses)
         [towards] = [line for line in statement.hypotheses if "adds to its shares" in line]
@@ -411,7 +417,7 @@ def test_a_figure_of_labels_says_towards_whom_it_holds(mechanism: NoiseName, adj
     if adjacency is Adjacency.NULL_VOTE:
         assert cheated == found[Adversary.SEMI_HONEST]
     else:
-        assert cheated == max(kept, found[Adversary.SEMI_HONEST])
+        assert cheated == kept > found[Adversary.SEMI_HONEST]
 
 
 @pytest.mark.req("CAPC-ACCT-134")

@@ -73,7 +73,7 @@ def _computed(asked: Asked) -> dict[str, object]:
     if asked.question is Question.COMPARE:
         found |= {"sigma": str(case.sigma), "queries": queries, "methods": _compared(case, queries)}
         # One draw for check and answer stands beside two, always charged in full.
-        one = case.single_draw
+        one = case.one_draw
         return found if one is None else {**found, "single_draw": _compared(one, queries)}
     if asked.question is Question.CALIBRATE:
         case = replace(case, sigma=calibrate(case, queries, asked.epsilon))
@@ -182,7 +182,7 @@ def _draw(asked: Asked, file: Path) -> None:
     last = asked.queries
     counts = sorted({max(1, last * step // _PLOT_POINTS) for step in range(1, _PLOT_POINTS + 1)})
     case = replace(asked.case, answers=None)
-    statements = [case.statement(count) for count in counts]
+    statements = case.curve(counts)
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.plot(counts, [float(statement.epsilon) for statement in statements], marker=".")

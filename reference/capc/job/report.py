@@ -20,8 +20,9 @@ from capc.job.options import flag
 from capc.job.state import JobState, PartyRecord, QueryRecord, Turn
 from capc.learning.metrics import Score
 from capc.privacy.account import Account
+from capc.privacy.accountants.argmax.cost import Adversary
 from capc.privacy.accountants.policies import policy_epsilon
-from capc.privacy.figures.statement import Adversary, budget_statement, enforced_epsilons, spent_statement
+from capc.privacy.figures.statement import budget_statement, enforced_epsilons, spent_statement
 from capc.privacy.ledger import Ledger
 from capc.protocol.costs import StepCost
 from capc.protocol.engine import EMBEDDED

@@ -17,7 +17,7 @@ from functools import lru_cache
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit, release_mechanisms
 from capc.noise.sensitivity import Sensitivity
-from capc.privacy.accountants.argmax.cost import argmax_cost, argmax_cost_holds
+from capc.privacy.accountants.argmax.cost import Adversary, argmax_cost, argmax_cost_holds
 from capc.privacy.accountants.argmax.fitting import fitting_labels, share_of_budget, smallest_label_sigma
 from capc.privacy.accountants.ball_arithmetic import decimal_text, require, shown, smallest_sigma
 from capc.privacy.accountants.confident_gnmax import joint_cost_holds, joint_renyi_upper
@@ -65,7 +65,7 @@ def policy_epsilon(policy: ReleasePolicy, grid_bits: int, cost: Fraction) -> Fra
 def counts_epsilon(policy: ReleasePolicy, grid_bits: int, queries: Fraction) -> Fraction:
     """The epsilon, rounded up, of so many queries that are charged for all of their noised counts.
 
-    It holds whatever is made of the counts, in particular against a querying party that adds to its shares.
+    It holds whatever is made of the counts.
 
     Args:
         policy: which charges for labels.
@@ -81,6 +81,28 @@ def counts_epsilon(policy: ReleasePolicy, grid_bits: int, queries: Fraction) -> 
     counts = replace(policy, argmax_cost=None, argmax_queries=None, renyi_order=order)
     cost = query_cost(counts, grid_bits)
     return epsilon_upper(cost.unit, queries * cost.worst_case, policy.delta, order)
+
+
+@lru_cache(maxsize=256)
+def cheated_epsilon(policy: ReleasePolicy, grid_bits: int, queries: int) -> Fraction:
+    """The epsilon, rounded up, of so many labels towards a querying party that adds to its shares of the votes.
+
+    The smaller of two bounds, both fixed before the first query: what all noised counts keep, and at the policy's order
+    what a label costs against offsets.
+
+    Args:
+        policy: which charges for labels.
+        grid_bits: g.
+        queries: how many.
+
+    Raises:
+        InputError: an argument is out of range, or no order suits Skellam noise.
+    """
+    counts = counts_epsilon(policy, grid_bits, Fraction(queries))
+    if policy.renyi_order is None or not queries:
+        return counts
+    cost = queries * argmax_cost(*_label(policy, grid_bits), Adversary.CHEATING)
+    return min(counts, epsilon_upper(CostUnit.RENYI, cost, policy.delta, policy.renyi_order))
 
 
 @lru_cache(maxsize=256)

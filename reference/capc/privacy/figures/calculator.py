@@ -9,7 +9,7 @@ Spec: CAPC-ACCT-113.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -27,7 +27,7 @@ from capc.privacy.accountants.pld import groups_of, pld_fits
 from capc.privacy.accountants.steps import JointStep, Noise, Release, Step, Steps, step_of
 from capc.privacy.accountants.unit import ProtectedUnit
 from capc.privacy.events import EventKind
-from capc.privacy.figures.labels import affordable_labels, calibrate_label, label_statement
+from capc.privacy.figures.labels import affordable_labels, calibrate_label, label_curve, label_statement
 from capc.privacy.figures.methods import Method, applicable, statement_for
 from capc.privacy.figures.statement import PrivacyStatement
 
@@ -107,6 +107,12 @@ class Case:
             return label_statement(noise, self.unit, queries, self.delta, self.order)
         return self._capped(statement_for(self.steps(queries), self.unit, self.delta, self.method))
 
+    def curve(self, counts: Sequence[int]) -> list[PrivacyStatement]:
+        """The figures of several numbers of queries; arguments and errors as of :meth:`statement`."""
+        if self.of_labels:
+            return label_curve(self.label_noise(max(counts)), self.unit, counts, self.delta)
+        return [self.statement(count) for count in counts]
+
     def label_noise(self, queries: int) -> Noise:
         """The noise of labels of which nothing else leaves.
 
@@ -139,7 +145,7 @@ class Case:
             return {Method.ARGMAX_RENYI: str(error), **told}
 
     @property
-    def single_draw(self) -> Case | None:
+    def one_draw(self) -> Case | None:
         """The same release with one draw for check and answer, charged always; None where there is no check."""
         if self.threshold_ratio is None:
             return None

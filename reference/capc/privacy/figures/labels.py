@@ -8,15 +8,16 @@ Spec: CAPC-ACCT-103, CAPC-ACCT-104, CAPC-ACCT-113, CAPC-ACCT-134.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import partial
 from math import log
 
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit
 from capc.noise.shares import SharedNoise
 from capc.privacy.accountants.argmax.cost import argmax_cost
-from capc.privacy.accountants.argmax.fitting import LABEL_SHARE, share_of_budget, smallest_label_sigma
+from capc.privacy.accountants.argmax.fitting import about_share, share_of_budget, smallest_label_sigma
 from capc.privacy.accountants.ball_arithmetic import SIGMA_GRID, require
 from capc.privacy.accountants.conversion import budget_lower, check_delta, epsilon_upper
 from capc.privacy.accountants.policies import default_order
@@ -26,7 +27,7 @@ from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.figures.methods import Method, planned_statement
 from capc.privacy.figures.statement import ONLY_LABELS, VOTES_OF_OTHERS, PrivacyStatement
 
-_SEARCHES = 3
+_SEARCHES = 2
 SEMI_HONEST = (
     "it holds against a semi-honest querying party; one that adds to its shares learns more than a label tells"
 )
@@ -60,6 +61,21 @@ def label_statement(
     if unit.relation is Relation.REPLACE_ONE:
         also.append(SEMI_HONEST)
     return planned_statement([noise], unit, delta, (epsilon, Method.ARGMAX_RENYI, how), also=also)
+
+
+def label_curve(noise: Noise, unit: ProtectedUnit, counts: Sequence[int], delta: Fraction) -> list[PrivacyStatement]:
+    """The figures of several numbers of labels; an order that was found for one serves for down to half as many.
+
+    Args and Raises: as of :func:`label_statement`.
+    """
+    found: dict[int, PrivacyStatement] = {}
+    order, chosen = ORDERS[0], None
+    for count in sorted(set(counts), reverse=True):
+        if count and (chosen is None or 2 * count < chosen):
+            _check_label(noise, unit)
+            order, chosen = _best(noise, unit, count, delta)[0], count
+        found[count] = label_statement(noise, unit, count, delta, order)
+    return [found[count] for count in counts]
 
 
 def label_order(epsilon: Fraction, delta: Fraction) -> Fraction:
@@ -134,23 +150,21 @@ def _epsilon(noise: Noise, unit: ProtectedUnit, queries: int, delta: Fraction, o
 def _best(noise: Noise, unit: ProtectedUnit, queries: int, delta: Fraction) -> tuple[Fraction, Fraction]:
     """An order and its epsilon: the best of few, since a cost takes long to find."""
     found: dict[Fraction, Fraction] = {}
-    of_counts, share = float(unit.histogram.squared / (2 * noise.sigma_votes**2)), LABEL_SHARE  # type: ignore[union-attr]
+    sigma, corrected = noise.sigma_votes, 1.0  # type: ignore[union-attr]
+    of_counts = queries * float(unit.histogram.squared / (2 * sigma**2))
     for _ in range(_SEARCHES):
-        order = _guess(queries * share * of_counts, float(delta))
+        order = min(ORDERS, key=partial(_about_epsilon, sigma, unit, corrected * of_counts, float(delta)))
         if order in found:
             break
-        cost = argmax_cost(noise, order, unit)
-        found[order] = epsilon_upper(CostUnit.RENYI, queries * cost, delta, order)
-        share = float(cost / order) / of_counts
+        cost = queries * argmax_cost(noise, order, unit)
+        found[order] = epsilon_upper(CostUnit.RENYI, cost, delta, order)
+        corrected = float(cost / order) / of_counts / about_share(order, sigma, unit)
     best = min(found, key=lambda order: found[order])
     return best, found[best]
 
 
-def _guess(cost_per_order: float, delta: float) -> Fraction:
-    """Where the conversion is least, were costs that many times the order."""
-
-    def epsilon(order: Fraction) -> float:
-        a = float(order)
-        return cost_per_order * a + log(1 - 1 / a) - (log(delta) + log(a)) / (a - 1)
-
-    return min(ORDERS, key=epsilon)
+def _about_epsilon(sigma: Fraction, unit: ProtectedUnit, of_counts: float, delta: float, order: Fraction) -> float:
+    """By the conversion, where noised counts cost so many times the order."""
+    a = float(order)
+    cost = about_share(order, sigma, unit) * of_counts * a
+    return cost + log(1 - 1 / a) - (log(delta) + log(a)) / (a - 1)

@@ -8,14 +8,14 @@ Spec: CAPC-ACCT-004, CAPC-ACCT-005, CAPC-ACCT-112, CAPC-ACCT-114, CAPC-ACCT-117,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from fractions import Fraction
 
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit
 from capc.privacy.account import Account
+from capc.privacy.accountants.argmax.cost import Adversary
 from capc.privacy.accountants.ball_arithmetic import ball, decimal_text, decimal_upper, refined, require
-from capc.privacy.accountants.policies import certify, counts_epsilon, policy_epsilon
+from capc.privacy.accountants.policies import certify, cheated_epsilon, policy_epsilon
 from capc.privacy.accountants.unit import Relation
 from capc.session.parameters import Accounting, Adjacency, Charge
 
@@ -36,15 +36,6 @@ VOTES_OF_OTHERS = (
     "labels"
 )
 SEVERAL_POLICIES = "several policies on the same data add their epsilons and their deltas"
-
-
-class Adversary(StrEnum):
-    """Towards whom a figure holds."""
-
-    SEMI_HONEST = "semi_honest"
-    """A querying party that follows the protocol."""
-    CHEATING_QUERYING_PARTY = "cheating_querying_party"
-    """One that deviates: in particular it adds to its shares of the votes."""
 
 
 @dataclass(frozen=True)
@@ -197,8 +188,7 @@ def enforced_epsilons(account: Account) -> dict[Adversary, Fraction]:
     """The epsilon of the whole budget, rounded up, towards each adversary, at the policy's delta.
 
     Where noised counts are charged, it does not matter what is made of them. Where labels are, a querying party that
-    adds to its shares can learn more than a label tells, and what all counts cost bounds it; under null_vote there is
-    no more to learn.
+    adds to its shares can learn more than a label tells; under null_vote there is no more to learn.
 
     Raises:
         InputError: a figure is out of range.
@@ -210,16 +200,15 @@ def _towards_each(account: Account, cost: Fraction) -> dict[Adversary, Fraction]
     policy = account.policy
     own = cheated = policy_epsilon(policy, account.grid_bits, cost)
     if policy.method is not Accounting.GAUSSIAN_DP and policy.adjacency is Adjacency.REPLACE_ONE:
-        queries = Fraction(cost // account.cost.worst_case)
-        cheated = max(own, counts_epsilon(policy, account.grid_bits, queries))
-    return {Adversary.SEMI_HONEST: own, Adversary.CHEATING_QUERYING_PARTY: cheated}
+        cheated = max(own, cheated_epsilon(policy, account.grid_bits, cost // account.cost.worst_case))
+    return {Adversary.SEMI_HONEST: own, Adversary.CHEATING: cheated}
 
 
 def _towards_whom(account: Account, cost: Fraction) -> str:
     found = _towards_each(account, cost)
-    if found[Adversary.CHEATING_QUERYING_PARTY] == found[Adversary.SEMI_HONEST]:
+    if found[Adversary.CHEATING] == found[Adversary.SEMI_HONEST]:
         return "a querying party that adds to its shares is kept to the same epsilon"
-    cheated = decimal_text(found[Adversary.CHEATING_QUERYING_PARTY])
+    cheated = decimal_text(found[Adversary.CHEATING])
     return (
         "it holds against a semi-honest querying party; one that adds to its shares is kept to epsilon <= "
         f"{cheated} at the same delta"

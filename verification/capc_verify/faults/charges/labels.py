@@ -11,10 +11,10 @@ from capc.privacy import query_cost
 from capc.privacy.account import Account
 from capc.privacy.accountants import policies
 from capc.privacy.accountants.argmax import fitting
+from capc.privacy.accountants.argmax.cost import Adversary
 from capc.privacy.accountants.steps import Noise
 from capc.privacy.accountants.unit import ProtectedUnit
 from capc.privacy.figures import statement
-from capc.privacy.figures.statement import Adversary
 from capc.privacy.ledger import terms
 from capc.privacy.query_cost import QueryCost
 from capc.session import parameters

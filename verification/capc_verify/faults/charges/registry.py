@@ -92,7 +92,7 @@ LABEL_FAULTS: dict[str, Fault] = {
     "label_costs_taken_on_trust": Fault(
         labels.label_costs_taken_on_trust,
         None,
-        (_LABELS + "a_labels_cost_is_certified_and_one_percent_less_is_refused",),
+        (_LABELS + "a_labels_cost_is_certified_and_one_percent_less_is_refused[rounded_gaussian-null_vote]",),
     ),
     "label_costs_on_the_bare_grid": Fault(
         labels.label_costs_on_the_bare_grid,

@@ -60,6 +60,8 @@ def decode(content: bytes, wanted: Wanted) -> Composed:
         raise InputError("it answers another question")
     if type(labels) is not int or not 0 <= labels <= (wanted.labels or MAX_LABELS):
         raise InputError("its number of queries is out of range")
+    if wanted.labels is not None and labels != wanted.labels:
+        raise InputError("it has another number of queries")
     grid, blocks = grid_of(wanted), -(-labels // BLOCK)
     if len(unpacked) != blocks * 8 * (grid.high - grid.low + 1):
         raise InputError("its curves have another length")

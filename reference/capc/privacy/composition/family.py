@@ -14,6 +14,8 @@ from capc.privacy.composition.outcome_laws import Bounds, Sums, ThreeOutcomes, d
 from capc.privacy.composition.references import Fineness
 from capc.privacy.composition.second_order import ThreeCurvature, two_outcomes
 
+_MOST_RATIO = 8
+"""Of shift and deviation."""
 _ROOT_SIDE = 0.6
 """Of the first boxes, in deviations, at least."""
 
@@ -40,6 +42,11 @@ class Family:
             )
         if self.shift < 1:
             raise InputError(f"shift = {self.shift} grid units: give at least 1")
+        if self.shift**2 > _MOST_RATIO**2 * self.noise.variance:
+            raise InputError(
+                f"sigma = {self.noise.sigma_votes} votes is too little noise for a certified composition of labels: "
+                "give more noise"
+            )
 
 
 def meshes_of(family: Family, fineness: Fineness) -> list[Mesh]:

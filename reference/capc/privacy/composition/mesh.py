@@ -26,27 +26,29 @@ _MARGIN = 1.3
 """A step rounds ratios up to columns, and takes the worst of all boxes at a point."""
 
 
+Point = tuple[int, ...]
+"""One coordinate or two."""
+Cell = tuple[int, ...]
+"""The lowest point of a cell, then its side: two numbers for an interval, three for a square."""
+
+
 @dataclass(frozen=True)
 class Mesh:
     """Points, and boxes that cover what is between them.
 
     Attributes:
+        cells: the boxes, without overlap.
         bounds: of the points' laws.
         corners: (boxes, corners), places of points; the corner of the largest ratios first, of the smallest last.
         deviation: of the boxes' laws from interpolations.
         ranges: of ratios and masses over each box.
     """
 
+    cells: tuple[Cell, ...]
     bounds: Bounds
     corners: Indices
     deviation: Deviation
     ranges: Ranges
-
-
-Point = tuple[int, ...]
-"""One coordinate or two."""
-Cell = tuple[int, ...]
-"""The lowest point of a cell, then its side: two numbers for an interval, three for a square."""
 
 
 class MeshBuilder:
@@ -90,7 +92,8 @@ class MeshBuilder:
         corners, bounds = self._corners(kept)
         used, renumbered = np.unique(corners, return_inverse=True)
         ranges = Ranges.of(bounds, corners)
-        return Mesh(_take(bounds, used), renumbered.reshape(corners.shape), self._deviation(kept, ranges), ranges)
+        places = renumbered.reshape(corners.shape)
+        return Mesh(tuple(kept), _take(bounds, used), places, self._deviation(kept, ranges), ranges)
 
     def _deviation(self, cells: list[Cell], ranges: Ranges) -> Deviation:
         numbers = np.array(cells, dtype=np.float64)

@@ -152,7 +152,11 @@ def grid_of(wanted: Wanted) -> Grid:
     mu = _mu(wanted)
     width = float(wanted.epsilon) + 2 * mu
     step = max(_STEP * _ratio(wanted.family), width / (MAX_PLACES - 64) * 1.01, LEAST_STEP)
-    exact = Fraction(math.ceil(step * (1 << 20)), 1 << 20)
+    # A point of the grid is next to e^-epsilon, where the answer is read.
+    places = math.floor(float(wanted.epsilon) / math.log1p(step))
+    if places:
+        step = math.expm1(float(wanted.epsilon) / places)
+    exact = Fraction(math.ceil(step * (1 << 40)), 1 << 40)
     unit = math.log1p(float(exact))
     return Grid(exact, -math.ceil((float(wanted.epsilon) + mu) / unit) - 1, math.ceil(mu / unit) + 1)
 

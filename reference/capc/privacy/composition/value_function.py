@@ -36,7 +36,7 @@ class Grid:
     """The points r^m for m = low .. high, where r = 1 + step.
 
     Attributes:
-        step: a multiple of 2^-20.
+        step: a multiple of 2^-40, at most 1.
         low: of the first point, below 0.
         high: of the last point, above 0.
     """
@@ -46,7 +46,7 @@ class Grid:
     high: int
 
     def __post_init__(self) -> None:
-        if not (self.high - self.low < MAX_PLACES and self.step >= LEAST_STEP and self.low < 0 < self.high):
+        if not (self.high - self.low < MAX_PLACES and LEAST_STEP <= self.step <= 1 and self.low < 0 < self.high):
             raise InputError("a grid of a composition is too fine or too wide: give less extreme arguments")
 
     def powers(self, low: int, high: int) -> Floats:

@@ -53,7 +53,8 @@ class ParameterSet:
 
     def __post_init__(self) -> None:
         for field, least, most in (
-            ("guard_bits", 1, 16),
+            # Fewer have no room for the error of any response, which two roundings make up to 1.
+            ("guard_bits", 3, 16),
             ("logit_bits", 3, 59 - self.guard_bits),
             ("vote_bits", 2, 64),
             ("grid_bits", 0, 16),

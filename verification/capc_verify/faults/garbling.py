@@ -118,6 +118,16 @@ def tweaks_begin_again() -> None:
     replace_everywhere(evaluate, evaluate_again)
 
 
+def rows_share_a_tweak() -> None:
+    """All rows of a hashed layer have one tweak: wires of equal labels show the garbler's inputs, and Delta."""
+    correct = half_gates.counters
+
+    def first_only(lows: range, high: int) -> bytes:
+        return correct(range(lows.start, lows.start + 1), high) * len(lows)
+
+    replace_in(half_gates, "counters", first_only)
+
+
 def one_hash_key() -> None:
     """All rows of all chunks of a batch are hashed under one key."""
     correct = HashKeys.key

@@ -104,6 +104,26 @@ def test_keys_are_those_of_the_table() -> None:
             assert set(document["parameters"]) <= policy | others | {"vote_variant"}
 
 
+@pytest.mark.req("CAPC-PARAM-002", "CAPC-PARAM-003", "CAPC-PARAM-050")
+@pytest.mark.parametrize("stem", ["session", "operators"])
+def test_digests_of_the_vectors_follow_from_the_words(stem: str) -> None:
+    count = 0
+    for group in json.loads((VECTORS / f"{stem}.json").read_text("utf-8"))["testGroups"]:
+        for operation in (each for test in group["tests"] for each in test["operations"]):
+            out = operation["expect"].get("out", {})
+            if "digest" in out or "tag" in out:
+                document = operation["in"].get("session")
+                parameters = canonical(operation["in"]["parameters"] if document is None else document["parameters"])
+                made = hashlib.sha256(TAGS["parameters"] + parameters).digest()
+                if document is not None:
+                    made = hashlib.sha256(TAGS["session"] + made + canonical(document)).digest()
+                if "canonical" in out:
+                    assert group["blobs"][out["canonical"]["blob"]] == parameters.hex()
+                assert made.hex() == out.get("digest", out.get("tag"))
+                count += 1
+    assert count > 5
+
+
 def number(text: str, widths: ParameterSet) -> int:
     for name in ("guard_bits", "logit_bits"):
         text = text.replace(f"`{name}`", str(getattr(widths, name)))

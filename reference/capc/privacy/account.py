@@ -66,7 +66,7 @@ class Account:
         InputError: the budget is negative or not an exact rational. Whoever opens an account certifies that its budget
             keeps the policy's epsilon, and its joint cost (`capc.privacy.accountants.policies.certify`).
 
-    Spec: CAPC-ACCT-001, CAPC-ACCT-002, CAPC-ACCT-006.
+    Spec: CAPC-ACCT-001, CAPC-ACCT-002, CAPC-ACCT-006, CAPC-ERR-006.
     """
 
     def __init__(

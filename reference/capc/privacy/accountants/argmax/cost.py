@@ -216,7 +216,9 @@ def _question(noise: Noise, order: Fraction, unit: ProtectedUnit, adversary: Adv
         table = noise_table(noise, tail_bits + _TABLE_BITS)
     except InputError:
         return None
-    end = next(y for y in range(table.reach + 2) if table.tail(y) <= Fraction(1, 1 << tail_bits))
+    end = next((y for y in range(table.reach + 2) if table.tail(y) <= Fraction(1, 1 << tail_bits)), None)
+    if end is None:
+        return None
     side = 1 << max(int(float(noise.variance) ** 0.5 * 0.7).bit_length() - 1, 0)
     shift = unit.influence * (1 << noise.grid_bits)
     return _Question(table, int(shift), three, divergence, -(-end // side) * side, side).upper

@@ -425,3 +425,13 @@ def test_a_figure_of_counts_holds_towards_both() -> None:
     account = Account(counts(), GRID_BITS, policy_budget(counts()))
     assert len(set(enforced_epsilons(account).values())) == 1
     assert not any("label" in line for line in budget_statement(account).hypotheses)
+
+
+@pytest.mark.req("CAPC-ACCT-131")
+@pytest.mark.parametrize("mechanism", list(NoiseName))
+@pytest.mark.parametrize("sigma", [Fraction(1, 8), Fraction(25, 64)])
+def test_a_label_under_little_noise_costs_its_counts(sigma: Fraction, mechanism: NoiseName) -> None:
+    """Plans ask about any deviation; of some no table is exact enough."""
+    fields = {"mechanism": mechanism, "sigma": sigma, "renyi_order": Fraction(4)}
+    found = with_argmax_cost(counts(**fields), GRID_BITS)
+    assert found.argmax_cost == labels(**fields).argmax_cost

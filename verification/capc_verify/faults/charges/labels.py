@@ -10,7 +10,7 @@ from capc.noise.sensitivity import Sensitivity
 from capc.privacy import query_cost
 from capc.privacy.account import Account
 from capc.privacy.accountants import policies
-from capc.privacy.accountants.argmax import fitting
+from capc.privacy.accountants.argmax import cost, fitting
 from capc.privacy.accountants.argmax.cost import Adversary
 from capc.privacy.accountants.steps import Noise
 from capc.privacy.accountants.unit import ProtectedUnit
@@ -93,7 +93,7 @@ def ledger_forgets_labels() -> None:
 
 def claims_for_a_vote_that_is_nulled() -> None:
     """Noise is calibrated for labels as if a vote became zero, where it moves to another class."""
-    correct = fitting.argmax_cost_holds
+    correct = cost.argmax_cost_holds
 
     def holds(noise: Noise, order: Fraction, unit: ProtectedUnit, claim: Fraction) -> bool:
         return correct(noise, order, unit, 2 * claim)

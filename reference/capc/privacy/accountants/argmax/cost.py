@@ -32,6 +32,7 @@ from capc.privacy.accountants.argmax.three_intervals import Intervals
 from capc.privacy.accountants.argmax.three_outcomes import Tournament
 from capc.privacy.accountants.argmax.two_outcomes import Threshold
 from capc.privacy.accountants.ball_arithmetic import ball, decimal_upper, normal_cdf, round_up
+from capc.privacy.accountants.steps import Noise as AnyNoise
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 
 
@@ -57,7 +58,7 @@ Upper = Callable[[Limit], arb]
 
 
 def argmax_cost(
-    noise: Noise, order: Fraction, unit: ProtectedUnit, adversary: Adversary = Adversary.SEMI_HONEST
+    noise: AnyNoise, order: Fraction, unit: ProtectedUnit, adversary: Adversary = Adversary.SEMI_HONEST
 ) -> Fraction:
     """A certified upper bound of a label's Renyi divergence at an order, in decimals of 12 digits.
 
@@ -73,11 +74,11 @@ def argmax_cost(
     Raises:
         InputError: the order, the unit or the noise cannot be used.
     """
-    return _cost(noise, order, unit, adversary)
+    return _cost(_drawn_at_once(noise), order, unit, adversary)
 
 
 def argmax_cost_holds(
-    noise: Noise,
+    noise: AnyNoise,
     order: Fraction,
     unit: ProtectedUnit,
     claim: Fraction,
@@ -87,7 +88,7 @@ def argmax_cost_holds(
 
     Args and Raises: as :func:`argmax_cost`.
     """
-    return _holds(noise, order, unit, claim, adversary)
+    return _holds(_drawn_at_once(noise), order, unit, claim, adversary)
 
 
 @lru_cache(maxsize=256)
@@ -115,14 +116,18 @@ def _holds(noise: Noise, order: Fraction, unit: ProtectedUnit, claim: Fraction, 
         return bool(upper(lambda _: allowed) <= allowed)
 
 
-def _whole_cost(noise: Noise, order: Fraction, unit: ProtectedUnit) -> Fraction:
-    """Of the whole noised histogram."""
-    check_order(order)
+def _drawn_at_once(noise: AnyNoise) -> Noise:
     if not isinstance(noise, Noise):
         raise InputError(
             f"{type(noise).__name__} noise has no cost of a label here: take rounded_gaussian, discrete_gaussian or "
             "skellam, or charge the whole histogram"
         )
+    return noise
+
+
+def _whole_cost(noise: Noise, order: Fraction, unit: ProtectedUnit) -> Fraction:
+    """Of the whole noised histogram."""
+    check_order(order)
     if len(unit.weights) != 1:
         raise InputError(
             f"weights = {', '.join(map(str, unit.weights))}: the cost of a label is for a record in one party, with "

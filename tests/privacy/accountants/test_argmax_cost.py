@@ -22,7 +22,7 @@ MOVES, LEAVES = Relation.REPLACE_ONE, Relation.NULL_VOTE
 CASES: list[tuple[Noise, Fraction, int]] = [
     (RoundedGaussian(Fraction(3), 0), Fraction(4), 1),
     (DiscreteGaussian(Fraction(3, 10), 1), Fraction(11, 10), 1),
-    (Skellam(Fraction(2), 0), Fraction(5, 2), 1),
+    (Skellam(Fraction(2), 0), Fraction(3, 2), 2),
     (RoundedGaussian(Fraction(3, 10), 0), Fraction(2), 1),
     (RoundedGaussian(Fraction(2), 1), Fraction(3), 2),
     (DiscreteGaussian(Fraction(7), 0), Fraction(9), 3),

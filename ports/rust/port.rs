@@ -2,8 +2,9 @@
 //!
 //!     rustc --edition 2021 -O ports/rust/port.rs -o port && capc conformance run --level encodings --port ./port
 //!
-//! Take it as the beginning of a port. What it does not do yet it skips: add operations in `perform`, and states beside
-//! them (Rust 1.84 or later). Models are chains of dense layers here, and rules of section 06 about HE primes are not checked.
+//! Take it as the beginning of a port: it needs Rust 1.84 or later and nothing else. What it does not do yet it skips:
+//! add operations in `perform`, and states beside them. Models are chains of dense layers here, and rules of section 06
+//! about HE primes are not checked.
 
 mod hash;
 mod json;

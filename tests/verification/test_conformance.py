@@ -28,7 +28,7 @@ SOME = (
     "noise::bernoulli_2",
     "he::open_exact",
     "operators::dense_5_3",
-    "run::run_plain",
+    "protocol_plain::answering_party_answer_setup_offer_short",
     "accounting::cost_skellam_2",
     "ledger::whole",
 )

@@ -95,6 +95,15 @@ def test_the_real_cost_decides_the_default_run() -> None:
     assert found.open_account().remaining_queries() == 20
 
 
+@pytest.mark.req("CAPC-ACCT-132", "CAPC-ACCT-135")
+@pytest.mark.parametrize("flags", [{}, {"sigma": "9"}])
+def test_a_composition_is_refused_until_its_certificate_can_be_checked(flags: dict[str, str]) -> None:
+    with pytest.raises(
+        InputError, match=r"^accounting = argmax_composition \(--accounting\): no certificate .*: choose"
+    ):
+        made(**flags, accounting="argmax_composition")
+
+
 _WHY = [
     ({"threshold": "9", "charge": "realised"}, "charging what was released gives back answers"),
     ({"threshold": "9", "threshold_mode": "two_draws"}, "the check has draws of its own"),

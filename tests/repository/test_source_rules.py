@@ -17,6 +17,7 @@ from support.sources import Module, is_within, modules
 OUTER = (
     "capc.privacy.accountants",
     "capc.privacy.analysis",
+    "capc.privacy.composition",
     "capc.privacy.figures",
     "capc.cli",
     "capc.linear.bfv",

@@ -46,7 +46,7 @@ def test_a_set_that_is_gone_names_the_one_to_take() -> None:
     ("field", "admitted", "refused"),
     [
         ("logit_bits", [4, 40], [2, 0, -1, 52, 64]),
-        ("guard_bits", [4, 16], [2, 1, 0, -1, 17]),
+        ("guard_bits", [4, 16], [0, -1, 17]),
         ("vote_bits", [2, 64], [1, 0, -1, 65]),
         ("grid_bits", [0, 16], [-1, 17]),
         ("fraction_bits", [0, 10], [-1, 11, 12]),
@@ -59,6 +59,14 @@ def test_ranges_of_widths(field: str, admitted: list[int], refused: list[int]) -
     for value in refused:
         with pytest.raises(ParameterError, match=rf"^{field} = {value}: choose [^\n]+$"):
             replace(widths, **{field: value})
+
+
+@pytest.mark.req("CAPC-HE-017")
+@pytest.mark.parametrize("guard_bits", [1, 2])
+def test_guard_bits_without_room_are_named(guard_bits: int) -> None:
+    """No prime is large enough for them: the remedy is not a larger one."""
+    with pytest.raises(ParameterError, match=rf"^guard_bits = {guard_bits}: .* choose at least 3$"):
+        replace(make_widths(), guard_bits=guard_bits)
 
 
 def test_smallest_logit_ring() -> None:

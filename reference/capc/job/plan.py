@@ -236,6 +236,9 @@ def _charged(config: JobConfig, grid_bits: int, voting: SetVoting | None) -> tup
     why_counts = counts_because(config, grid_bits)
     if why_counts is not None and config.accounting not in (None, Accounting.GAUSSIAN_DP):
         raise config.refusal("accounting", f"{why_counts}: choose gaussian_dp, or leave that out")
+    if config.accounting is Accounting.ARGMAX_COMPOSITION:
+        remedy = "no certificate of a composition can be checked yet: choose argmax_renyi or gaussian_dp"
+        raise config.refusal("accounting", remedy)
     kept = _kept_policy(config)
     if config.accounting is not None:
         return settled(config.accounting, kept), f"given ({config.place('accounting')})"

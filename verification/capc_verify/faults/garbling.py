@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 from capc.foundation import ring
+from capc.foundation.aes_ctr import counters
 from capc.foundation.errors import StateReuseError
 from capc.foundation.single_use import SingleUse
 from capc.steps.messages import VoteShares
@@ -120,7 +121,7 @@ def tweaks_begin_again() -> None:
 
 def rows_share_a_tweak() -> None:
     """All rows of a hashed layer have one tweak: wires of equal labels show the garbler's inputs, and Delta."""
-    correct = half_gates.counters
+    correct = counters
 
     def first_only(lows: range, high: int) -> bytes:
         return correct(range(lows.start, lows.start + 1), high) * len(lows)

@@ -72,8 +72,9 @@ class Divergence:
         powers = [self._power(ratio) for ratio in ratios]
         total = arb(0)
         for probability, ratio, power in zip(q, ratios, powers, strict=True):
-            part = probability * self._excess(ratio, power)
-            total += part if part.is_finite() else arb(0).union(self.small(probability.upper()))
+            part, small = probability * self._excess(ratio, power), self.small(probability.upper())
+            # Where little of q is known the ratio's ball is wide, or not finite, and its power says nothing.
+            total += part if part.is_finite() and part.upper() <= small else arb(0).union(small)
         return Corner(q, ratios, powers, total)
 
     def small(self, q: arb) -> arb:

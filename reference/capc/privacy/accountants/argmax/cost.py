@@ -155,11 +155,9 @@ class _Question:
 
     def upper(self, limit: Limit) -> arb:
         """An upper bound of G; ``limit`` as of :func:`largest`."""
-        single = self._two(self.table, self.shift, self.end, limit)
         if not self.three:
-            return single
-        pair = self._two(self.table.doubled(), 2 * self.shift, 2 * self.end, limit)
-        found = self._outside(single, pair)
+            return self._two(self.table, self.shift, self.end, limit)
+        found = self._outside(limit)
         for tau in (0, 1):
             family = Tournament(self.table, self.shift, tau, self.divergence, self.end, self.side)
             found = found.max(largest(family, _above(found, limit)))
@@ -171,27 +169,55 @@ class _Question:
         rare = ball(table.tail(end))
         return inside.max(((1 - rare) ** -self.divergence.less + self.divergence.hoelder * rare.sqrt() - 1).upper())
 
-    def _outside(self, single: arb, pair: arb) -> arb:
-        """Of three outcomes outside of the square, from the bounds of two.
+    def _outside(self, limit: Limit) -> arb:
+        """Of three outcomes outside of the square, where there are two and an event apart.
 
-        Let t bound P[Z >= end], so that an event E of probability at most t under the second law costs at most
+        Let t bound P[Z >= end - D], so that an event E of probability at most t under the second law costs at most
         C sqrt(t) (see :mod:`~capc.privacy.accountants.argmax.cell`), and let the label be told together with E.
 
-        - A < -end: E is that i beats the best other candidate. Otherwise the label is a matter of j alone, independent
-          of E: (1 - t)^(1 - a) (1 + G of j alone) + C sqrt(t).
+        - A < -end, or B < -end: E is that this class beats the best other candidate. Otherwise the label is a matter
+          of the other class alone, independent of E: (1 - t)^(1 - a) (1 + G of one class) + C sqrt(t).
         - A > end or B > end: E is that this class does not beat the best other candidate. Otherwise i wins or not by
-          the difference of both. An event I of it keeps q(I) - t >= q(I) (1 - sqrt(t)), unless q(I) < sqrt(t), and
-          then it costs at most C t^(1/4): (1 - sqrt(t))^(1 - a) (1 + G of the difference) + C (t^(1/4) + sqrt(t)).
+          the difference of both: see :func:`_dependent`.
         """
-        rare, hoelder = ball(self.table.tail(self.end)), self.divergence.hoelder
-        first = (1 - rare) ** -self.divergence.less * (1 + single) + hoelder * rare.sqrt()
-        second = (1 - rare.sqrt()) ** -self.divergence.less * (1 + pair) + hoelder * (rare.sqrt().sqrt() + rare.sqrt())
-        return (first.max(second) - 1).upper()
+        # Under the second law it is B + D that tells whether j beats the best other candidate.
+        rare = ball(self.table.tail(self.end - self.shift))
+        alone = _Apart((1 - rare) ** -self.divergence.less, self.divergence.hoelder * rare.sqrt())
+        paired = _dependent(self.divergence, rare)
+        single = self._two(self.table, self.shift, self.end, alone.without(limit))
+        pair = self._two(self.table.doubled(), 2 * self.shift, 2 * self.end, paired.without(limit))
+        return alone.added(single).max(paired.added(pair))
+
+
+@dataclass(frozen=True)
+class _Apart:
+    """What an event apart adds: from G of the rest to G of all, factor (1 + G) + extra - 1."""
+
+    factor: arb
+    extra: arb
+
+    def added(self, rest: arb) -> arb:
+        """An upper bound of all."""
+        return (self.factor * (1 + rest) + self.extra - 1).upper()
+
+    def without(self, limit: Limit) -> Limit:
+        """How large the rest may stay, so that all stays below the limit."""
+        return lambda best: ((limit(self.added(best)) + 1 - self.extra) / self.factor - 1).lower()
+
+
+def _dependent(divergence: Divergence, rare: arb) -> _Apart:
+    """With an event of probability at most t under the second law that may depend on the rest.
+
+    An event I of the rest keeps q(I) - t >= q(I) (1 - sqrt(t)), unless q(I) < sqrt(t), and then it costs at most
+    C t^(1/4): (1 - sqrt(t))^(1 - a) (1 + G) + C (t^(1/4) + sqrt(t)). Of two events one at most is so improbable.
+    """
+    root = rare.sqrt()
+    return _Apart((1 - root) ** -divergence.less, divergence.hoelder * (root.sqrt() + root))
 
 
 def _above(found: arb, limit: Limit) -> Limit:
-    """What was found elsewhere may be reached here, too."""
-    return lambda best: limit(best.max(found))
+    """What was found elsewhere may be reached here, too; the gap is to points, so that gaps do not add up."""
+    return lambda best: limit(best).max(found)
 
 
 def _question(noise: Noise, order: Fraction, unit: ProtectedUnit, adversary: Adversary) -> Upper | None:
@@ -216,10 +242,14 @@ def _question(noise: Noise, order: Fraction, unit: ProtectedUnit, adversary: Adv
         table = noise_table(noise, tail_bits + _TABLE_BITS)
     except InputError:
         return None
-    end = next(y for y in range(table.reach + 2) if table.tail(y) <= Fraction(1, 1 << tail_bits))
+    rare = Fraction(1, 1 << tail_bits)
+    reach = next((y for y in range(table.reach + 2) if table.tail(y) <= rare), None)
+    if reach is None:
+        return None
     side = 1 << max(int(float(noise.variance) ** 0.5 * 0.7).bit_length() - 1, 0)
-    shift = unit.influence * (1 << noise.grid_bits)
-    return _Question(table, int(shift), three, divergence, -(-end // side) * side, side).upper
+    shift = int(unit.influence * (1 << noise.grid_bits))
+    end = -(-(reach + shift) // side) * side
+    return _Question(table, shift, three, divergence, end, side).upper
 
 
 def _against_offsets(mu_squared: Fraction, divergence: Divergence, tail_bits: int, limit: Limit) -> arb:
@@ -230,7 +260,5 @@ def _against_offsets(mu_squared: Fraction, divergence: Divergence, tail_bits: in
     """
     # Phi(-x) <= exp(-x^2 / 2), and 2 ln 2 < 1.4.
     end = isqrt(14 * tail_bits // 10) + 1
-    found = largest(Intervals(ball(mu_squared).sqrt(), divergence, end), limit)
-    rare = normal_cdf(-arb(end))
-    outside = (1 - rare.sqrt()) ** -divergence.less * (1 + found) - 1
-    return (outside + divergence.hoelder * (rare.sqrt().sqrt() + rare.sqrt())).upper()
+    apart = _dependent(divergence, normal_cdf(-arb(end)))
+    return apart.added(largest(Intervals(ball(mu_squared).sqrt(), divergence, end), apart.without(limit)))

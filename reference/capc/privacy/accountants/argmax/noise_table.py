@@ -19,7 +19,7 @@ from flint import arb, ctx, fmpz_poly
 
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian, Skellam
-from capc.privacy.accountants.ball_arithmetic import ball, exact_lower
+from capc.privacy.accountants.ball_arithmetic import ball
 
 Noise = RoundedGaussian | DiscreteGaussian | Skellam
 """Symmetric integer noise whose probabilities are log-concave: what the lemmas ask for."""
@@ -137,5 +137,6 @@ def _probabilities(noise: Noise, reach: int) -> list[arb]:
 
 
 def _floor(value: arb) -> int:
-    low = exact_lower(value)
-    return max(low.numerator // low.denominator, 0)
+    """The largest integer below the whole ball, at least 0; at the working precision, which is that of the table."""
+    mantissa, exponent = (int(part) for part in value.lower().floor().man_exp())
+    return max(mantissa << exponent if exponent >= 0 else mantissa >> -exponent, 0)

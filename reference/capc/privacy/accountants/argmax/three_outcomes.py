@@ -50,10 +50,10 @@ class Tournament:
         self._whole, self._bits = whole, 2 * table.bits
         self._missing = (1 << self._bits) - whole
         most, step, bend = table.steepness
-        # See the lemma on bends: of i and j, and of neither, for a side of 1.
-        changed = (3 * step / 8, shift * 4 * (bend + most * step) / 8)
-        other = (2 * step / 8, shift * 2 * (bend + most * step) / 8)
-        self._curved = (changed, changed, other)
+        # See the lemma on bends, in both coordinates together: of i and of j, and of neither, for a side of 1.
+        changed = (2 * step / 8, shift * (4 * bend + most * step) / 8)
+        neither = (2 * step / 8, shift * 2 * (bend + most * step) / 8)
+        self._curved = (changed, changed, neither)
 
     def roots(self) -> Sequence[Square]:
         """Equal squares."""

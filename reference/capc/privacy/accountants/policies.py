@@ -19,11 +19,11 @@ from capc.noise.mechanism import CostUnit, release_mechanisms
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.accountants.argmax.cost import Adversary, argmax_cost, argmax_cost_holds
 from capc.privacy.accountants.argmax.fitting import fitting_labels, share_of_budget, smallest_label_sigma
+from capc.privacy.accountants.argmax.noise_table import Noise
 from capc.privacy.accountants.ball_arithmetic import decimal_text, require, shown, smallest_sigma
 from capc.privacy.accountants.confident_gnmax import joint_cost_holds, joint_renyi_upper
 from capc.privacy.accountants.conversion import budget_lower, epsilon_upper, keeps
 from capc.privacy.accountants.rdp import ORDERS
-from capc.privacy.accountants.steps import Noise, release_of
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.query_cost import answer_sensitivity, query_cost
 from capc.session.parameters import Accounting, NoiseName, ReleasePolicy
@@ -188,7 +188,9 @@ def with_argmax_cost(policy: ReleasePolicy, grid_bits: int) -> ReleasePolicy:
 
 def _label(policy: ReleasePolicy, grid_bits: int) -> tuple[Noise, Fraction, ProtectedUnit]:
     """Noise, order, and whom the figure protects."""
-    order, noise = policy.renyi_order, release_of(release_mechanisms(policy, grid_bits)).answer
+    order, noise = policy.renyi_order, release_mechanisms(policy, grid_bits).answer
+    if not isinstance(noise, Noise):
+        raise InputError(f"noise {noise.name.value}: nothing is known of what a label under it costs")
     if order is None:
         raise InputError("a label is charged at a Renyi order: give one above 1")
     return noise, order, ProtectedUnit(Relation(policy.adjacency.value))

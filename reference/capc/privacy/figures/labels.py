@@ -18,6 +18,7 @@ from capc.noise.mechanism import CostUnit
 from capc.noise.shares import SharedNoise
 from capc.privacy.accountants.argmax.cost import argmax_cost
 from capc.privacy.accountants.argmax.fitting import about_share, share_of_budget, smallest_label_sigma
+from capc.privacy.accountants.argmax.noise_table import Noise as LabelNoise
 from capc.privacy.accountants.ball_arithmetic import SIGMA_GRID, require
 from capc.privacy.accountants.conversion import budget_lower, check_delta, epsilon_upper
 from capc.privacy.accountants.policies import default_order
@@ -49,13 +50,13 @@ def label_statement(
         InputError: an argument is out of range, or the noise or the unit is not one of labels.
     """
     check_delta(delta)
-    _check_label(noise, unit)
+    one = _of_one_label(noise, unit)
     if not queries:
         order, epsilon = order or ORDERS[0], Fraction(0)
     elif order is None:
-        order, epsilon = _best(noise, unit, queries, delta)
+        order, epsilon = _best(one, unit, queries, delta)
     else:
-        epsilon = _epsilon(noise, unit, queries, delta, order)
+        epsilon = _epsilon(one, unit, queries, delta, order)
     how = f"a label's certified divergence, Renyi DP, improved conversion at order {float(order):g}"
     also = [ONLY_LABELS, VOTES_OF_OTHERS]
     if unit.relation is Relation.REPLACE_ONE:
@@ -72,8 +73,7 @@ def label_curve(noise: Noise, unit: ProtectedUnit, counts: Sequence[int], delta:
     order, chosen = ORDERS[0], None
     for count in sorted(set(counts), reverse=True):
         if count and (chosen is None or 2 * count < chosen):
-            _check_label(noise, unit)
-            order, chosen = _best(noise, unit, count, delta)[0], count
+            order, chosen = _best(_of_one_label(noise, unit), unit, count, delta)[0], count
         found[count] = label_statement(noise, unit, count, delta, order)
     return [found[count] for count in counts]
 
@@ -103,11 +103,14 @@ def calibrate_label(
         InputError: an argument cannot be used, or not even the largest deviation is enough.
     """
     order = label_order(epsilon, delta)
-    _check_label(noise(Fraction(1)), unit)
     claim = share_of_budget(budget_lower(CostUnit.RENYI, epsilon, delta, order), queries)
-    sigma = smallest_label_sigma(noise, order, unit, claim, epsilon)
+
+    def one(sigma: Fraction) -> LabelNoise:
+        return _of_one_label(noise(sigma), unit)
+
+    sigma = smallest_label_sigma(one, order, unit, claim, epsilon)
     # A claim may be certified a little below the cost that is found, and printed.
-    while _epsilon(noise(sigma), unit, queries, delta, order) > epsilon:
+    while _epsilon(one(sigma), unit, queries, delta, order) > epsilon:
         sigma += Fraction(1, SIGMA_GRID)
     return sigma
 
@@ -125,14 +128,14 @@ def affordable_labels(noise: Noise, unit: ProtectedUnit, epsilon: Fraction, delt
     Raises:
         InputError: an argument cannot be used.
     """
-    _check_label(noise, unit)
-    order = label_order(epsilon, delta)
-    queries = min(most, budget_lower(CostUnit.RENYI, epsilon, delta, order) // argmax_cost(noise, order, unit))
+    one, order = _of_one_label(noise, unit), label_order(epsilon, delta)
+    queries = min(most, budget_lower(CostUnit.RENYI, epsilon, delta, order) // argmax_cost(one, order, unit))
     # A budget is rounded down, an epsilon up: the last of its digits may be beyond.
-    return queries if not queries or _epsilon(noise, unit, queries, delta, order) <= epsilon else queries - 1
+    return queries if not queries or _epsilon(one, unit, queries, delta, order) <= epsilon else queries - 1
 
 
-def _check_label(noise: Noise, unit: ProtectedUnit) -> None:
+def _of_one_label(noise: Noise, unit: ProtectedUnit) -> LabelNoise:
+    """The noise, where a label's cost under it is known."""
     require(
         len(unit.weights) == 1,
         "weights",
@@ -141,16 +144,17 @@ def _check_label(noise: Noise, unit: ProtectedUnit) -> None:
     )
     if isinstance(noise, SharedNoise):
         raise InputError(f"noise from {noise.contributors} shares: argmax_renyi is for the noise of one drawer")
+    return noise
 
 
-def _epsilon(noise: Noise, unit: ProtectedUnit, queries: int, delta: Fraction, order: Fraction) -> Fraction:
+def _epsilon(noise: LabelNoise, unit: ProtectedUnit, queries: int, delta: Fraction, order: Fraction) -> Fraction:
     return epsilon_upper(CostUnit.RENYI, queries * argmax_cost(noise, order, unit), delta, order)
 
 
-def _best(noise: Noise, unit: ProtectedUnit, queries: int, delta: Fraction) -> tuple[Fraction, Fraction]:
+def _best(noise: LabelNoise, unit: ProtectedUnit, queries: int, delta: Fraction) -> tuple[Fraction, Fraction]:
     """An order and its epsilon: the best of few, since a cost takes long to find."""
     found: dict[Fraction, Fraction] = {}
-    sigma, corrected = noise.sigma_votes, 1.0  # type: ignore[union-attr]
+    sigma, corrected = noise.sigma_votes, 1.0
     of_counts = queries * float(unit.histogram.squared / (2 * sigma**2))
     for _ in range(_SEARCHES):
         order = min(ORDERS, key=partial(_about_epsilon, sigma, unit, corrected * of_counts, float(delta)))

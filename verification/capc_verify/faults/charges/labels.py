@@ -10,9 +10,9 @@ from capc.noise.sensitivity import Sensitivity
 from capc.privacy import query_cost
 from capc.privacy.account import Account
 from capc.privacy.accountants import policies
-from capc.privacy.accountants.argmax import cost, fitting
-from capc.privacy.accountants.argmax.cost import Adversary
-from capc.privacy.accountants.steps import Noise
+from capc.privacy.accountants.argmax import fitting
+from capc.privacy.accountants.argmax.cost import Adversary, argmax_cost_holds
+from capc.privacy.accountants.argmax.noise_table import Noise
 from capc.privacy.accountants.unit import ProtectedUnit
 from capc.privacy.figures import statement
 from capc.privacy.ledger import terms
@@ -93,9 +93,8 @@ def ledger_forgets_labels() -> None:
 
 def claims_for_a_vote_that_is_nulled() -> None:
     """Noise is calibrated for labels as if a vote became zero, where it moves to another class."""
-    correct = cost.argmax_cost_holds
 
     def holds(noise: Noise, order: Fraction, unit: ProtectedUnit, claim: Fraction) -> bool:
-        return correct(noise, order, unit, 2 * claim)
+        return argmax_cost_holds(noise, order, unit, 2 * claim)
 
     replace_in(fitting, "argmax_cost_holds", holds)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from capc.privacy.accountants.argmax.cost import argmax_cost_holds
+from capc.privacy.accountants.argmax.noise_table import Noise
 from capc.privacy.accountants.ball_arithmetic import SIGMA_GRID, first_place_near, round_down, smallest_sigma
-from capc.privacy.accountants.steps import Noise
 from capc.privacy.accountants.unit import ProtectedUnit
 
 _ROUNDS = 20

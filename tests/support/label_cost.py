@@ -31,15 +31,20 @@ def masses(noise: Noise, deviations: int = 16) -> Law:
     return np.asarray(ive(np.abs(z), sigma**2))
 
 
-def excess(p: Law, q: Law, order: float) -> float:
-    """G, the sum of q f(p / q), without outcomes whose probabilities are 0 for floats: at most that less than G."""
+def log_power(p: Law, q: Law, order: float) -> float:
+    """Ln S, S the sum of p^a q^(1-a), without outcomes whose probabilities are 0 for floats: at most that less."""
     seen = (p > 1e-280) & (q > 1e-280)
-    return float(np.sum(np.exp(order * np.log(p[seen]) - (order - 1) * np.log(q[seen])))) - 1
+    return float(np.logaddexp.reduce(order * np.log(p[seen]) - (order - 1) * np.log(q[seen])))
+
+
+def excess(p: Law, q: Law, order: float) -> float:
+    """G = S - 1, the sum of q f(p / q)."""
+    return float(np.expm1(log_power(p, q, order)))
 
 
 def divergence(p: Law, q: Law, order: float) -> float:
     """Of an order, in nats."""
-    return float(np.log1p(excess(p, q, order)) / (order - 1))
+    return log_power(p, q, order) / (order - 1)
 
 
 @dataclass(frozen=True)

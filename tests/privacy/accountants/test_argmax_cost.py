@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import log
+from math import log, log2
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian, Skellam
@@ -13,7 +15,7 @@ from capc.privacy.accountants.argmax.cost import argmax_cost, argmax_cost_holds
 from capc.privacy.accountants.argmax.noise_table import Noise
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from support.argmax import Histogram
-from support.label_cost import divergence, histograms, label_law, masses
+from support.label_cost import Plane, divergence, histograms, label_law, masses, two
 from support.sizes import examples
 
 FLOAT_ERROR = 1e-9
@@ -75,6 +77,33 @@ def test_no_label_of_any_histogram_costs_more(noise: Noise, order: Fraction, wei
     cost = float(argmax_cost(noise, order, unit_of(relation, weight)))
     for parties, classes in SIZES:
         assert worst_of_all(noise, order, weight, relation, parties, classes) <= cost * (1 + FLOAT_ERROR)
+
+
+@st.composite
+def noises(draw: st.DrawFn) -> Noise:
+    """Sigma from 0.3 to 50 votes, evenly by its logarithm, on coarse grids where there is much of it."""
+    sigma = Fraction(round(100 * 0.3 * (50 / 0.3) ** draw(st.floats(0, 1))), 100)
+    grid_bits = draw(st.integers(0, max(0, min(4, int(log2(8 / sigma))))))
+    return draw(st.sampled_from([RoundedGaussian, DiscreteGaussian, Skellam]))(sigma, grid_bits)
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ACCT-121")
+@pytest.mark.parametrize("relation", [MOVES, LEAVES])
+def test_no_point_of_the_family_costs_more(relation: Relation) -> None:
+    @settings(max_examples=examples(ordinary=6 if relation is MOVES else 20, nightly=300))
+    @given(noises(), st.sampled_from([11, 15, 20, 35, 80, 300, 2000]), st.data())
+    def holds(noise: Noise, tenths: int, data: st.DataObject) -> None:
+        order, sigma, shift = Fraction(tenths, 10), float(noise.variance) ** 0.5, 1 << noise.grid_bits
+        cost, law = float(argmax_cost(noise, order, unit_of(relation))), masses(noise, 12)
+        # So near that floats tell the worst outcome of them all from 0.
+        place = st.integers(-int(2 * sigma) - 1, int(2 * sigma) + 1)
+        for _ in range(4):
+            a, b, tau = data.draw(place), data.draw(place), data.draw(st.integers(0, 1))
+            p, q = Plane(law).pair(a, b, tau, shift) if relation is MOVES else (two(law, a - shift), two(law, a))
+            assert divergence(p, q, float(order)) <= cost * (1 + FLOAT_ERROR)
+
+    holds()
 
 
 @pytest.mark.req("CAPC-ACCT-121")

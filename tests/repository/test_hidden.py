@@ -28,6 +28,7 @@ from support.secrets import secrets_in
 PUBLIC_ROOMS = {
     "capc.privacy.accountants": "laws of noise, policies and their costs: functions of public parameters",
     "capc.privacy.analysis": "the same, and figures that are printed",
+    "capc.privacy.composition": "the same: noise, family, budget, and what was found",
     "capc.privacy.figures": "the same, and the questions to which they are answers",
     "capc.two_party.circuits": "circuits are public",
     "capc.cli": "options as they were typed, and exit codes",

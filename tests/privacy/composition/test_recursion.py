@@ -24,7 +24,7 @@ from capc.privacy.composition.outcome_laws import Bounds, ThreeOutcomes
 from capc.privacy.composition.recursion import Wanted
 from capc.privacy.composition.references import Fineness, Reference
 from capc.privacy.composition.value_function import Curve, Grid, convex_below, first_curve
-from support.label_laws import family, functional, gaussian_delta, hockey_stick
+from support.label_laws import family, functional, gaussian_delta, gaussian_masses, hockey_stick, law
 
 REPLACE, NULL = ProtectedUnit(Relation.REPLACE_ONE), ProtectedUnit(Relation.NULL_VOTE)
 SMALL = RoundedGaussian(Fraction(3, 2), 0)
@@ -195,6 +195,37 @@ def test_mutant_forgotten_tail_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(families, "meshes_of", lambda *arguments: true(*arguments)[2:])
     with pytest.raises(AssertionError):
         check_steps()
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ACCT-142")
+@pytest.mark.req("CAPC-ACCT-143")
+def test_steps_of_ordinary_noise_cover_random_points_between_those_of_the_mesh() -> None:
+    noise, shift = RoundedGaussian(Fraction(3), 2), 4
+    wanted = Wanted(Family(noise, shift, moves=True), Fraction(3), Fraction(1, 10_000), None)
+    step, masses = recursion.step_of(wanted), gaussian_masses(12.0, 109)
+    generator = np.random.default_rng(3)
+    # Around where a label tells most, and anywhere.
+    points = [*generator.integers(-12, 25, (150, 2)).tolist(), *generator.integers(-100, 100, (50, 2)).tolist()]
+    points += [[place, place] for place in range(0, 30, 3)]
+    ties = generator.integers(0, 2, len(points))
+    p = np.array([law(masses, a + shift, b, tie) for (a, b), tie in zip(points, ties, strict=True)])
+    q = np.array([law(masses, a, b + shift, tie) for (a, b), tie in zip(points, ties, strict=True)])
+    curve = first_curve(recursion.grid_of(wanted))
+    for _ in range(4):
+        found = step(curve)
+        z, values = curve.grid.points, curve.values
+        for place in range(10, len(z), 25):
+            exact = functional(
+                p,
+                q,
+                float(z[place]),
+                lambda x, z=z, values=values: np.where(
+                    x > z[-1], values[-1] + x - z[-1], np.interp(x, [0, *z], [0, *values])
+                ),
+            )
+            assert exact.max() * (1 - 1e-9) <= found.values[place]
+        curve = found
 
 
 WIDE, WIDE_SHIFT = RoundedGaussian(Fraction(6), 0), 2

@@ -136,8 +136,13 @@ def begin(way: str, request: dict[str, object]) -> bytes:
         sys.exit(1)
     if way == "says_nothing":
         wait()
+    name = "hostile"
+    if way == "changes":
+        started = Path(sys.argv[2])
+        name = "another" if started.exists() else name
+        started.touch()
     described = {
-        "name": "hostile",
+        "name": name,
         "language": "Python",
         "version": "1",
         "spec_version": "0.0.1" if way == "other_version" else request["spec_version"],
@@ -165,12 +170,15 @@ def main(way: str) -> None:
         elif request["request"] == "stop":
             stop(way, number)
         elif request["request"] == "reset":
-            write(reply(number, errored="no") if way == "reset_refused" else reply(number, out={}))
+            refused = way == "reset_refused" or (way == "forgets_badly" and request["forget"])
+            write(reply(number, errored="no") if refused else reply(number, out={}))
         else:
             given, width = request["in"], request["in"]["width"]
             sums = [str((int(a) + int(b)) % (1 << width)) for a, b in zip(given["left"], given["right"], strict=True)]
             right = reply(number, out={"elements": sums})
-            if width == 10 and way in WAYS:
+            if width == 10 and way == "changes":
+                sys.exit(1)
+            elif width == 10 and way in WAYS:
                 misbehave(way, number, right)
             else:
                 write(right)

@@ -49,7 +49,7 @@ def with_field(name: str, change: Callable[[Any], Any]) -> Alter:
     def alter(_: Any, outcome: Any) -> Any:
         if "out" not in outcome:
             return outcome
-        return {"out": {**outcome["out"], name: change(outcome["out"][name])}}
+        return {**outcome, "out": {**outcome["out"], name: change(outcome["out"][name])}}
 
     return alter
 
@@ -143,6 +143,14 @@ def shifted(entries: list[str]) -> list[str]:
     return [*entries[1:], entries[0]]
 
 
+def _of_another_scalar(_: Any, outcome: Any) -> Any:
+    """Another secret scalar, and messages that would follow from it."""
+    sent = outcome["out"]["messages"]
+    sent = {to: flipped(44)(message) if len(message) > 88 else message for to, message in sent.items()}
+    scalar = flipped(0)(outcome["intermediate"]["mask_scalar"])
+    return {"out": {"messages": sent}, "intermediate": {"mask_scalar": scalar}}
+
+
 def _spends_on_refusal() -> Answer:
     """A state is consumed by a message that is refused."""
     port, spent = Port(), set[str]()
@@ -232,6 +240,7 @@ MISTAKES = {
     "numbers_as_numbers": Mistake(
         "encodings", ("ring::ring_signed_10",), "ring_signed", "out.values[0]",
         altered("ring_signed", with_field("values", lambda texts: [int(text) for text in texts])),
+        told="; against the schema: values/0: ",
     ),
     "a_field_more": Mistake(
         "encodings", ("session::session_plain",), "session_tag", "out.debug",
@@ -301,6 +310,17 @@ MISTAKES = {
             with_field("messages", lambda sent: {to: flipped(39)(message) for to, message in sent.items()}),
         ),
         39, "header, sender's index",
+    ),
+    "scalar_of_another_draw": Mistake(
+        "protocol", ("protocol_plain::honest_session",), "answering_party_begin_setup",
+        "out.messages.answering_party_2",
+        altered("answering_party_begin_setup", _of_another_scalar),
+        44, "before that, intermediate.mask_scalar, byte 0 is ",
+    ),
+    "response_of_a_layer": Mistake(
+        "protocol", ("protocol_plain::honest_session",), "answering_party_evaluate_layer", "out.message",
+        altered("answering_party_evaluate_layer", with_field("message", flipped(50))),
+        50, "payload, byte 6",
     ),
     "payload_cut": Mistake(
         "protocol", ("protocol_plain::honest_session",), "answering_party_answer_setup", "out.message",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from capc_verify.conformance import session
+from capc_verify.conformance.difference import compare
 from capc_verify.conformance.judge import Judge
 from capc_verify.conformance.levels import LEVELS, groups, vectors
 from capc_verify.conformance.session import Conversation
@@ -194,3 +196,21 @@ def test_one_missing_sampler_blocks_the_protocol_once(spoken: Callable[..., list
         if verdict.level == "protocol":
             assert verdict.message.startswith("blocked by ")
     assert by_level == {"noise": {Outcome.ERRORED}, "protocol": {Outcome.BLOCKED}}
+
+
+@pytest.mark.parametrize(
+    ("found", "field", "told"),
+    [
+        ("00ff", None, ""),
+        ("00fe", "out.data", "bytes with SHA-256"),
+        ("00", "out.data", "1 bytes, expected 2 bytes"),
+        ("0", "out.data", "bytes in lower-case hex"),
+        (None, "out.data", "null"),
+    ],
+)
+def test_bytes_of_which_a_vector_has_the_hash_are_compared_by_it(found: Any, field: str | None, told: str) -> None:
+    shape = {"properties": {"data": {"$ref": "#/$defs/bytes_out"}}}
+    expected = {"data": {"sha256": hashlib.sha256(bytes.fromhex("00ff")).hexdigest(), "length": 2}}
+    difference = compare(expected, {"data": found}, shape, "out")
+    assert (difference and difference.field) == field
+    assert told in str(difference)

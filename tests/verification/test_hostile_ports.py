@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from capc.foundation.errors import InputError
-from capc_verify.conformance import child, judge
+from capc_verify.conformance import child, judge, session
 from capc_verify.conformance.judge import Judge
 from capc_verify.conformance.levels import groups
 from capc_verify.conformance.session import Conversation
@@ -118,6 +118,35 @@ def test_what_breaks_the_port_again_and_again_is_not_asked_any_more(monkeypatch:
     assert found[1].message.endswith("ended with exit code 3; its last line on stderr: out of memory")
     assert conversation.stderr == "out of memory\n"
     assert "not asked any more: ring_add broke the port 1 times" in found[-1].message
+
+
+def test_a_port_that_breaks_when_all_is_forgotten_is_reported() -> None:
+    found, _ = judged("forgets_badly")
+    assert [verdict.outcome for verdict in found] == [Outcome.PASSED] * 4 + [Outcome.BROKEN]
+
+
+def test_a_port_that_is_another_when_it_is_started_again_is_broken(tmp_path: Path) -> None:
+    found, _ = judged("changes", str(tmp_path / "started"))
+    assert [verdict.outcome for verdict in found] == [Outcome.PASSED] + [Outcome.BROKEN] * 4
+    assert "describes itself otherwise" in found[-1].message
+
+
+def test_an_interrupt_while_a_port_starts_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = []
+
+    class Interrupted(child.Child):
+        def exchange(self, line: bytes, seconds: float) -> bytes:
+            raise KeyboardInterrupt
+
+        def end(self) -> None:
+            super().end()
+            ended.append(self._process.returncode)
+
+    monkeypatch.setattr(session, "Child", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Conversation(command("good"), SECONDS)
+    assert len(ended) == 1
+    assert ended[0] is not None
 
 
 def test_no_descriptor_is_left_open() -> None:

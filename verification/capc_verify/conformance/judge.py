@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from capc_verify.conformance.checks import check_input, check_output, difference_of
 from capc_verify.conformance.child import BrokenPortError
@@ -17,7 +17,6 @@ from capc_verify.vectors.values import Json, resolve
 BREAKS_OF_ONE_OPERATION, BREAKS_OF_A_RUN = 3, 20
 """How often the port may break in one operation until that is not asked for any more, and in all until nothing is."""
 
-Progress = Callable[[Verdict], None]
 _Place = tuple[str, int]
 """The states that a test of the group has left after so many operations."""
 
@@ -35,14 +34,9 @@ class Judge:
         self._validate = validate
         self._breaks: Counter[str] = Counter()
 
-    def judge(self, groups: Sequence[Group], progress: Progress = lambda _: None) -> list[Verdict]:
+    def judge(self, groups: Sequence[Group]) -> list[Verdict]:
         """The verdicts about all chosen tests, in order; those that a level before them blocks are told so."""
-        verdicts = []
-        for group in groups:
-            for verdict in _GroupJudge(self, group).verdicts():
-                progress(verdict)
-                verdicts.append(verdict)
-        return blocked_by_levels(verdicts)
+        return blocked_by_levels([verdict for group in groups for verdict in _GroupJudge(self, group).verdicts()])
 
     def perform(self, group: Group, step: Json, place: str) -> Finding | None:
         """Has one operation performed, and compares; None if the result is the expected one."""
@@ -109,14 +103,11 @@ class _GroupJudge:
             started = time.monotonic()
             test = self._tests[name]
             finding = self._reach(name, len(test["operations"]))
-            if finding is None:
-                # A second answer to the last operation shows here, while it is known whose it is.
-                finding = self._reset()
+            # A second answer to the last operation shows here, while it is known whose it is.
+            closing = self._reset(forget=name == self._group.chosen[-1])
             seconds = round(time.monotonic() - started, 3)
             full = f"{self._group.stem}::{name}"
-            yield Verdict(self._group.level, full, tuple(test["requirements"]), finding, seconds)
-        if self._kept:
-            self._reset(forget=True)
+            yield Verdict(self._group.level, full, tuple(test["requirements"]), finding or closing, seconds)
 
     def _reach(self, name: str, count: int) -> Finding | None:
         """Brings the port to the states after so many operations of a test; what stood in the way, or None."""
@@ -131,8 +122,6 @@ class _GroupJudge:
                 finding = Finding(finding.outcome, finding.message, done, operations[done]["op"], finding.difference)
                 self._failed[name] = (done, finding)
                 self._forget_after_break(finding)
-                # States after a failure are nobody's.
-                self._reset()
                 return finding
             done += 1
             finding = self._keep((name, done))

@@ -45,6 +45,10 @@ class Conversation:
             self._begin()
         except BrokenPortError as error:
             raise InputError(f"--port: the port {error}, where its reply to start is due") from None
+        except BaseException:
+            # Nobody has this conversation yet who could end its process.
+            self.end()
+            raise
 
     def _begin(self) -> Child:
         """The running port; starts it if it does not run."""
@@ -52,13 +56,8 @@ class Conversation:
             return self._child
         child = self._child = Child(self._command)
         reply = self._exchange(child, "start", {"protocol": PROTOCOL, "spec_version": spec_version()})
-        try:
-            _check_description(reply)
-        except InputError:
-            self.end()
-            raise
+        _check_description(reply)
         if self.port not in ({}, reply.value):
-            self.end()
             raise BrokenPortError("describes itself otherwise than when it was started first")
         self.port = reply.value
         return child
@@ -71,7 +70,8 @@ class Conversation:
         """
         try:
             child = self._begin()
-        except InputError as error:
+        except (InputError, BrokenPortError) as error:
+            self.end()
             raise BrokenPortError(f"cannot be started again: {error}") from None
         return self._exchange(child, request, fields, what)
 

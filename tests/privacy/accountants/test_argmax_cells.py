@@ -118,7 +118,7 @@ def test_a_square_is_bounded_at_each_of_its_points(
     assume(fits_floats(noise, order, shift))
     side = 1 << level
     with ctx.workprec(160):
-        bound = float(tournament(noise, order, shift, tau).bounds([(a, b, side)])[0].upper())
+        bound = float(tournament(noise, order, shift, tau).bounds([(a, b, side)], arb(0))[0].upper())
     x, y = data.draw(st.integers(0, side)), data.draw(st.integers(0, side))
     assert point(noise, order, shift, tau, a + x, b + y) <= bound * (1 + FLOAT_ERROR) + 1e-12
 
@@ -132,7 +132,7 @@ def test_each_corner_of_the_smallest_squares_is_bounded(corner: tuple[int, int])
     for a, b in product(range(-6, 6, 2), repeat=2):
         values = {(x, y): point(noise, order, 1, 0, a + x, b + y) for x in (0, 1) for y in (0, 1)}
         with ctx.workprec(160):
-            bound = float(family.bounds([(a, b, 1)])[0].upper())
+            bound = float(family.bounds([(a, b, 1)], arb(0))[0].upper())
         assert max(values.values()) <= bound * (1 + FLOAT_ERROR)
         largest += max(values, key=lambda place: values[place]) == corner
     assert largest > 0
@@ -145,7 +145,7 @@ def test_an_interval_is_bounded_at_each_of_its_points(
 ) -> None:
     assume(fits_floats(noise, order, shift))
     with ctx.workprec(160):
-        bound = float(threshold(noise, order, shift).bounds([(low, low + width)])[0].upper())
+        bound = float(threshold(noise, order, shift).bounds([(low, low + width)], arb(0))[0].upper())
     c, law = data.draw(st.integers(low, low + width)), masses(noise)
     assert excess(two(law, c - shift), two(law, c), float(order)) <= bound * (1 + FLOAT_ERROR) + 1e-12
 
@@ -189,7 +189,7 @@ def test_events_are_enclosed_whatever_a_table_leaves_out(noise: Noise, bits: int
         assert table.missing > 0
         for a, b in ((0, 0), (3, -2), (-4, 1), (-2, 6)):
             corner_q = mpmath.fsum(law[x] * law[y] for x in law for y in law if x + a >= 0 and x + a >= y + b + 2)
-            family.bounds([(a, b, 1)])
+            family.bounds([(a, b, 1)], arb(0))
             q = family._corners[a, b].q[0]
             low, high = (mpmath.mpf(str(end.str(70, radius=False))) for end in (q.lower(), q.upper()))
             assert low - mpmath.mpf(10) ** -50 <= corner_q <= high + mpmath.mpf(10) ** -50

@@ -81,27 +81,34 @@ class Divergence:
         """An upper bound of q f(p / q), whatever p is."""
         return self.hoelder * q.sqrt() + self.less * q
 
-    def bound(self, corners: Sequence[Corner], outcomes: Sequence[Reach], bends: Sequence[tuple[arb, arb]]) -> arb:
+    def bound(
+        self, corners: Sequence[Corner], outcomes: Sequence[Reach], bends: Sequence[tuple[arb, arb]], enough: arb
+    ) -> arb:
         """An upper bound of G everywhere in the cell.
 
         Args:
             corners: all of them.
             outcomes: where each outcome is at its extremes.
             bends: of each outcome (bend, twist); both 0 where every point is a corner.
+            enough: a bound that is no larger need not be better.
         """
-        by_order, by_curvature = arb(0), reduce(_larger, (corner.total for corner in corners))
-        for outcome, (reach, (bend, twist)) in enumerate(zip(outcomes, bends, strict=True)):
+        alone = []
+        for outcome, reach in enumerate(outcomes):
+            low, high = (self._excess(end.ratio[outcome], end.power[outcome]) for end in (reach.low, reach.high))
             most = reach.most.upper()
-            high = steep = away = arb(0)
+            alone.append(_smaller(most * _larger(low, high), self.small(most)))
+        by_order = sum(alone, arb(0)).upper()
+        if by_order <= enough:
+            return by_order
+        by_curvature = reduce(_larger, (corner.total for corner in corners))
+        for outcome, (reach, (bend, twist)) in enumerate(zip(outcomes, bends, strict=True)):
+            steep = away = arb(0)
             for end in (reach.low, reach.high):
-                ratio, power = end.ratio[outcome], end.power[outcome]
-                high = _larger(high, self._excess(ratio, power))
-                steep = _larger(steep, abs(power / ratio - 1))
+                ratio = end.ratio[outcome]
+                steep = _larger(steep, abs(end.power[outcome] / ratio - 1))
                 away = _larger(away, abs(ratio - 1))
-            alone = _smaller(most * high, self.small(most))
-            by_order += alone
             # An outcome may be left out of the convex sum and bounded alone: the corners' sums are only smaller.
-            by_curvature += _smaller(self.order * steep * (twist + away * bend), alone)
+            by_curvature += _smaller(self.order * steep * (twist + away * bend), alone[outcome])
         return _smaller(by_order, by_curvature)
 
     def _excess(self, ratio: arb, power: arb) -> arb:

@@ -251,7 +251,7 @@ def _question(noise: Noise, order: Fraction, unit: ProtectedUnit, adversary: Adv
     reach = next((y for y in range(table.reach + 2) if table.tail(y) <= rare), None)
     if reach is None:
         return None
-    side = 1 << max(int(float(noise.variance) ** 0.5 * 0.7).bit_length() - 1, 0)
+    side = 1 << max(int(float(noise.variance) ** 0.5 * 3).bit_length() - 1, 0)
     shift = int(unit.influence * (1 << noise.grid_bits))
     end = -(-(reach + shift) // side) * side
     return _Question(table, shift, three, divergence, end, side).upper

@@ -27,8 +27,8 @@ class Family(Protocol[Cell]):
     def roots(self) -> Sequence[Cell]:
         """Cells that together hold every point."""
 
-    def bounds(self, cells: Sequence[Cell]) -> list[arb]:
-        """An upper bound of G over each cell; raises :attr:`best`."""
+    def bounds(self, cells: Sequence[Cell], enough: arb) -> list[arb]:
+        """An upper bound of G over each cell, no better than it must be to be ``enough``; raises :attr:`best`."""
 
     def halves(self, cell: Cell) -> Sequence[Cell]:
         """Smaller cells that together hold every point of the cell; none if all its points are corners."""
@@ -48,7 +48,7 @@ def largest(family: Family[Cell], limit: Callable[[arb], arb]) -> arb:
         seen += len(cells)
         if seen > MAX_CELLS:
             return arb("inf")
-        bounds = family.bounds(cells)
+        bounds = family.bounds(cells, limit(family.best))
         enough = limit(family.best)
         if not family.best <= enough:
             # A point is above the limit, so no bound below it will be found.

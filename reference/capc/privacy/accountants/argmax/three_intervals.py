@@ -56,18 +56,19 @@ class Intervals:
         half = side / 2
         return [(u + x, w + y, half) for x in (0, half) for y in (0, half)] if half >= _SMALLEST else []
 
-    def bounds(self, cells: Sequence[Square]) -> list[arb]:
+    def bounds(self, cells: Sequence[Square], enough: arb) -> list[arb]:
         """Ratios grow with u and w, as the likelihood ratio grows."""
-        return [self._bound(*cell) for cell in cells]
+        return [self._bound(cell, enough) for cell in cells]
 
-    def _bound(self, u: Fraction, w: Fraction, side: Fraction) -> arb:
+    def _bound(self, cell: Square, enough: arb) -> arb:
+        u, w, side = cell
         corners = [self._corner(u + x, w + y) for x, y in ((0, 0), (side, 0), (0, side), (side, side))]
         low, high = corners[0], corners[-1]
         middle = normal_cdf(ball(u + w + 2 * side)) - normal_cdf(ball(u))
         outcomes = [Reach(low, high, most) for most in (high.q[0], middle, low.q[2])]
         scale = ball(side * side)
         curved = [(bend * scale, twist * scale) for bend, twist in self._curved]
-        return self._divergence.bound(corners, outcomes, curved)
+        return self._divergence.bound(corners, outcomes, curved, enough)
 
     def _corner(self, u: Fraction, w: Fraction) -> Corner:
         if (u, w) not in self._corners:

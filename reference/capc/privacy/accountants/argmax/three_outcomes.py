@@ -66,12 +66,13 @@ class Tournament:
         half = side // 2
         return [(a + x, b + y, half) for x in (0, half) for y in (0, half)] if half else []
 
-    def bounds(self, cells: Sequence[Square]) -> list[arb]:
+    def bounds(self, cells: Sequence[Square], enough: arb) -> list[arb]:
         """By the laws at the corners, which are computed line by line."""
         self._prepare({(a + x, b + y) for a, b, side in cells for x in (0, side) for y in (0, side)})
-        return [self._bound(*cell) for cell in cells]
+        return [self._bound(cell, enough) for cell in cells]
 
-    def _bound(self, a: int, b: int, side: int) -> arb:
+    def _bound(self, cell: Square, enough: arb) -> arb:
+        a, b, side = cell
         smallest, i_first, j_first, largest = (
             self._corners[a + x, b + y] for x, y in ((0, 0), (side, 0), (0, side), (side, side))
         )
@@ -79,7 +80,7 @@ class Tournament:
         outcomes = [Reach(i_first, j_first, likeliest.q[o]) for o, likeliest in enumerate((i_first, j_first, smallest))]
         scale = side**2 if side > 1 else 0
         curved = [(bend * scale, twist * scale) for bend, twist in self._curved]
-        return self._divergence.bound([smallest, i_first, j_first, largest], outcomes, curved)
+        return self._divergence.bound([smallest, i_first, j_first, largest], outcomes, curved, enough)
 
     def _prepare(self, points: Iterable[Point]) -> None:
         new = [point for point in points if point not in self._corners]

@@ -45,7 +45,7 @@ class Threshold:
         middle = (low + high) // 2
         return [(low, middle), (middle, high)] if high - low > 1 else []
 
-    def bounds(self, cells: Sequence[Interval]) -> list[arb]:
+    def bounds(self, cells: Sequence[Interval], enough: arb) -> list[arb]:
         """Ratios grow with c; passing is likeliest at the low end."""
         found = []
         for low, high in cells:
@@ -53,7 +53,7 @@ class Threshold:
             outcomes = [Reach(left, right, left.q[0]), Reach(left, right, right.q[1])]
             width = high - low
             curved = (self._bend * width**2, self._twist * width**2) if width > 1 else (arb(0), arb(0))
-            found.append(self._divergence.bound([left, right], outcomes, [curved] * 2))
+            found.append(self._divergence.bound([left, right], outcomes, [curved] * 2, enough))
         return found
 
     def _corner(self, c: int) -> Corner:

@@ -95,13 +95,18 @@ def test_the_real_cost_decides_the_default_run() -> None:
     assert found.open_account().remaining_queries() == 20
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-132", "CAPC-ACCT-135")
-@pytest.mark.parametrize("flags", [{}, {"sigma": "9"}])
-def test_a_composition_is_refused_until_its_certificate_can_be_checked(flags: dict[str, str]) -> None:
-    with pytest.raises(
-        InputError, match=r"^accounting = argmax_composition \(--accounting\): no certificate .*: choose"
-    ):
-        made(**flags, accounting="argmax_composition")
+def test_a_run_may_count_labels_that_a_composition_keeps() -> None:
+    """With noise that is given: as many as the budget admits; with none: the least noise for the run's queries."""
+    flags = {"accounting": "argmax_composition", "epsilon": "4", "delta": "0.01", "adjacency": "null_vote"}
+    given = made(**flags, sigma="2")
+    assert method(given) is Accounting.ARGMAX_COMPOSITION
+    assert given.open_account().remaining_queries() == given.parameters.release.argmax_queries
+    found = made(**flags, queries="5")
+    assert found.open_account().remaining_queries() == 5
+    single = made(**{**flags, "accounting": "argmax_renyi"}, queries="5")
+    assert found.parameters.release.sigma <= single.parameters.release.sigma
 
 
 _WHY = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,9 +29,11 @@ from capc.privacy.accountants.policies import (
     default_order,
     fitting_queries,
     fitting_queries_at,
+    one_by_one,
     policy_budget,
     policy_epsilon,
     with_argmax_cost,
+    with_argmax_queries,
     with_sigma,
 )
 from capc.privacy.accountants.rdp import ORDERS
@@ -53,6 +56,14 @@ from support.label_costs import set_label_costs
 TAG, INPUTS = bytes(range(32)), b"\xaa" * 32
 GRID_BITS = 4
 ORDER = Fraction(7, 2)
+COARSE = 1
+"""A grid on which compositions are found in a second."""
+_SMALL = {"epsilon": Fraction(4), "delta": Fraction(1, 100), "sigma": Fraction(2)}
+
+
+def composition(**changes: Any) -> ReleasePolicy:
+    """On a small budget; charged for noised counts unless labels are counted."""
+    return counts(**{**_SMALL, **changes})
 
 
 def counts(**changes: Any) -> ReleasePolicy:
@@ -270,12 +281,31 @@ def test_a_claim_is_checked_for_the_noise_on_its_grid_at_the_order_and_the_unit(
 
 
 @pytest.mark.req("CAPC-ACCT-132")
-def test_more_labels_than_the_policy_counts_are_refused_and_so_is_what_nobody_can_check() -> None:
-    policy = counts(argmax_queries=7)
-    with pytest.raises(InputError, match=r"^budget = 8 \(queries\): the policy speaks of 7"):
-        certify(policy, GRID_BITS, Fraction(8))
-    with pytest.raises(InputError, match=r"^argmax_queries = 7: no certificate of a composition"):
-        certify(policy, GRID_BITS, Fraction(7))
+@pytest.mark.parametrize("adjacency", list(Adjacency))
+def test_labels_that_are_counted_are_as_many_as_a_composition_keeps(adjacency: Adjacency) -> None:
+    policy = with_argmax_queries(composition(adjacency=adjacency, argmax_queries=1), COARSE)
+    most = policy.argmax_queries
+    assert most is not None
+    certify(policy, COARSE, Fraction(most))
+    assert most > fitting_queries(composition(adjacency=adjacency), COARSE)
+    with pytest.raises(InputError, match=rf"^budget = {most + 1} \(queries\): the policy speaks of {most}:"):
+        certify(policy, COARSE, Fraction(most + 1))
+    with pytest.raises(InputError, match=rf"^argmax_queries = {most + 1}: so many labels are not certified to keep"):
+        certify(replace(policy, argmax_queries=most + 1), COARSE, Fraction(most + 1))
+
+
+@pytest.mark.req("CAPC-ACCT-132")
+def test_noise_for_which_not_one_label_keeps_the_budget_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^sigma = 1/4: not even one label keeps the budget"):
+        with_argmax_queries(composition(sigma=Fraction(1, 4), argmax_queries=1), COARSE)
+
+
+def test_certificates_of_compositions_are_kept_in_the_users_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with_argmax_queries(composition(epsilon=Fraction(7, 2), argmax_queries=1), COARSE)
+    assert len(list((tmp_path / "capc" / "compositions").iterdir())) == 1
 
 
 # --- noise that fits ----------------------------------------------------------------------------------------------
@@ -358,9 +388,23 @@ def test_orders_of_labels_come_from_the_whole_grid(epsilon: Fraction, places: in
     assert share(any_order) >= share(whole)
 
 
-def test_a_composition_has_no_noise_calibrated_for_it() -> None:
-    with pytest.raises(InputError, match=r"^argmax_queries: no deviation can be calibrated .*: give sigma"):
-        calibrate_sigma(counts(argmax_queries=20), GRID_BITS, 20)
+@pytest.mark.req("CAPC-ACCT-131")
+def test_noise_for_a_composition_is_the_least_that_keeps_its_labels() -> None:
+    found = calibrated(composition(argmax_queries=5), COARSE, 5)
+    assert found.argmax_queries == 5
+    certify(found, COARSE, Fraction(5))
+    less = replace(found, sigma=found.sigma - Fraction(1, 64))
+    with pytest.raises(InputError, match=r"^argmax_queries = 5: so many labels are not certified"):
+        certify(less, COARSE, Fraction(5))
+    assert found.sigma < calibrated(labels(**_SMALL), COARSE, 5).sigma < calibrated(counts(**_SMALL), COARSE, 5).sigma
+
+
+def test_plans_of_a_composition_ask_what_fits_one_by_one() -> None:
+    policy = composition(argmax_queries=5)
+    single = one_by_one(policy)
+    assert single.method is Accounting.ARGMAX_RENYI
+    assert one_by_one(single) is single
+    assert fitting_queries_at(policy, Fraction(3), COARSE) == fitting_queries_at(single, Fraction(3), COARSE)
 
 
 @pytest.mark.req("CAPC-ACCT-133")

@@ -28,7 +28,7 @@ from capc.job.options import flag
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.accountants.ball_arithmetic import SIGMA_GRID
 from capc.privacy.accountants.ballots import sensitivity_of
-from capc.privacy.accountants.policies import calibrate_sigma, fitting_queries, fitting_queries_at
+from capc.privacy.accountants.policies import calibrate_sigma, fitting_queries, fitting_queries_at, one_by_one
 from capc.privacy.multi_label import SetRule, SetVoting
 from capc.session.parameters import ReleasePolicy
 
@@ -153,7 +153,7 @@ def advise(
     largest = largest_sigma(answering, contest, check_ratio(release))
     carried = fitting_queries_at(release, largest, grid_bits, answered) if largest else 0
     possible = min(carried, pool)
-    sigma = calibrate_sigma(release, grid_bits, max(possible, 1), answered)
+    sigma = calibrate_sigma(one_by_one(release), grid_bits, max(possible, 1), answered)
     fitting = fitting_queries(release, grid_bits, answered)
     figures = _Figures(answering, contest, queries, release, fitting, largest, carried, possible, sigma)
     warnings = (*_of_the_noise(figures), *_of_the_budget(figures), *_of_the_threshold(figures))

@@ -31,6 +31,7 @@ from capc.privacy.accountants.policies import (
     fitting_queries,
     policy_budget,
     with_argmax_cost,
+    with_argmax_queries,
     with_joint_cost,
 )
 from capc.privacy.ledger import Ledger, Terms, kept_terms, open_ledger
@@ -236,9 +237,6 @@ def _charged(config: JobConfig, grid_bits: int, voting: SetVoting | None) -> tup
     why_counts = counts_because(config, grid_bits)
     if why_counts is not None and config.accounting not in (None, Accounting.GAUSSIAN_DP):
         raise config.refusal("accounting", f"{why_counts}: choose gaussian_dp, or leave that out")
-    if config.accounting is Accounting.ARGMAX_COMPOSITION:
-        remedy = "no certificate of a composition can be checked yet: choose argmax_renyi or gaussian_dp"
-        raise config.refusal("accounting", remedy)
     kept = _kept_policy(config)
     if config.accounting is not None:
         return settled(config.accounting, kept), f"given ({config.place('accounting')})"
@@ -269,11 +267,14 @@ def _settled(
     with config.placing("epsilon", "delta"):
         if config.sigma is None:
             return calibrated(policy, grid_bits, config.charged, answered_by(policy, voting))
-        policy = with_joint_cost(policy) if config.joint else policy
-        if policy.argmax_cost is None:
-            return policy
-        if kept is not None and kept == replace(policy, argmax_cost=kept.argmax_cost):
+        if policy.method is Accounting.GAUSSIAN_DP:
+            return with_joint_cost(policy) if config.joint else policy
+        if kept is not None and kept == replace(
+            policy, argmax_cost=kept.argmax_cost, argmax_queries=kept.argmax_queries
+        ):
             return kept
+        if policy.method is Accounting.ARGMAX_COMPOSITION:
+            return with_argmax_queries(policy, grid_bits)
         return with_argmax_cost(policy, grid_bits)
 
 

@@ -77,6 +77,7 @@ def read(wanted: Wanted, file: Path, *, recheck: bool = False) -> Composed | Non
 
 def _write(found: Composed, file: Path) -> None:
     try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_bytes(file, encode(found))
     except OSError as error:
         # Then it is computed again the next time; anything else is a fault of the disk, and said.

@@ -8,6 +8,7 @@ Spec: CAPC-ACCT-140.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -38,6 +39,16 @@ class Keeping:
 
 
 _NOTHING = Keeping()
+
+
+def kept_by_user() -> Keeping:
+    """Certificates in the user's own cache folder; in memory only where there is none."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        base = Path(given) if Path(given).is_absolute() else Path.home() / ".cache"
+    except RuntimeError:
+        return _NOTHING
+    return Keeping(base / "capc" / "compositions")
 
 
 def composition_delta(

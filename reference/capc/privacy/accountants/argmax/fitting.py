@@ -51,12 +51,18 @@ def smallest_label_sigma(
     Raises:
         InputError: an argument cannot be used, or no deviation up to 2^20 votes is enough.
     """
+    near = about_label_sigma(order, unit, claim)
+    return smallest_sigma(lambda sigma: argmax_cost_holds(noise(sigma), order, unit, claim), epsilon, near)
+
+
+def about_label_sigma(order: Fraction, unit: ProtectedUnit, claim: Fraction) -> Fraction:
+    """About the deviation at which a label costs that much, on the grid of deviations: where a search begins."""
     of_counts = float(order * unit.histogram.squared / (2 * claim)) ** 0.5
     near = Fraction(1)
     for _ in range(_ROUNDS):
         guess = about_share(order, near, unit) ** 0.5 * of_counts
         near = Fraction(max(1, round(guess * SIGMA_GRID)), SIGMA_GRID)
-    return smallest_sigma(lambda sigma: argmax_cost_holds(noise(sigma), order, unit, claim), epsilon, near)
+    return near
 
 
 def fitting_labels(

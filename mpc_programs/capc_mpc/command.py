@@ -24,10 +24,10 @@ from capc_mpc.interface.encoding import FullCase
 from capc_mpc.interface.errors import MpcError
 from capc_mpc.interface.expected import learnt_as_expected
 from capc_mpc.interface.protocols import HEADINGS as PROTOCOL_HEADINGS
-from capc_mpc.interface.protocols import PROTOCOLS, check_model, model_named, protocol_cells, protocol_named
+from capc_mpc.interface.protocols import PROTOCOLS, Protocol, check_model, model_named, protocol_cells, protocol_named
 from capc_mpc.interface.sampling import sample_cases
 from capc_mpc.measuring import bench as matrix_bench
-from capc_mpc.measuring import bench_report, evidence
+from capc_mpc.measuring import bench_report, evidence, main_job
 from capc_mpc.measuring.network import LAN, WAN, Network
 from capc_mpc.spdz.deployed import Deployment, run_party
 from capc_mpc.spdz.keys import write_key
@@ -109,7 +109,7 @@ def _show_run(output: Output, step: steps.Step, done: MpcRun, *, equal: bool) ->
     }
     for name, text in rows.items():
         table.add_row(name, text)
-    output.console.print(table)
+    output.show(table)
     output.finish(report)
 
 
@@ -121,7 +121,7 @@ def protocols(json: _Json = None) -> Finished:
         table = _table(PROTOCOL_HEADINGS)
         for row in PROTOCOLS.values():
             table.add_row(*protocol_cells(row))
-        output.console.print(table)
+        output.show(table)
         output.finish(
             {"protocols": [dict(zip(PROTOCOL_HEADINGS, protocol_cells(r), strict=True)) for r in PROTOCOLS.values()]}
         )
@@ -254,7 +254,7 @@ def _show_bench(output: Output, rows: list[matrix_bench.Row], networks: dict[str
     table = _table(["program", *bench_report.headings(networks)], title="per case")
     for row in rows:
         table.add_row(row.variant.program, *bench_report.cells(row, networks))
-    output.console.print(table)
+    output.show(table)
 
 
 def _table(headings: Sequence[str], title: str | None = None) -> Table:
@@ -274,21 +274,38 @@ def record(
     seconds: _Seconds = 600.0,
     json: _Json = None,
 ) -> Finished:
-    """Record the evidence in this checkout again: fixed inputs, every party's raw outputs, and costs."""
+    """Record the evidence in this checkout again: fixed inputs, every party's raw outputs, and costs.
+
+    The record `main_job` is of whole runs, one per engine, whatever protocols are named.
+    """
     with interruptible():
         output = Output(json)
-        machine, known = the_machine(), evidence.recorded_steps()
-        names = list(known) if programs == "all" else programs.split(",")
+        machine, known = the_machine(), [*evidence.recorded_steps(), main_job.NAME]
+        names = known if programs == "all" else programs.split(",")
         for name in names:
             if name not in known:
                 raise InputError(f"record {name!r} is unknown (--programs): choose among {', '.join(known)}")
-        files = []
-        for name in names:
-            able = [row for row in map(protocol_named, protocols.split(",")) if row.takes(known[name].parties)]
-            output.console.print(f"{name}: {', '.join(row.name for row in able)}")
-            files.append(str(evidence.record(name, [row.name for row in able], machine, Limits(seconds=seconds))))
+        rows = [protocol_named(name) for name in protocols.split(",")]
+        files: list[str] = []
+        try:
+            for name in names:
+                files += _record_jobs(output) if name == main_job.NAME else _record(output, name, rows, seconds)
+        except MpcError as error:
+            raise InputError(str(error)) from None
         output.finish({"mp_spdz": machine.version, "files": files})
         return Finished(0)
+
+
+def _record(output: Output, name: str, protocols: Sequence[Protocol], seconds: float) -> list[str]:
+    step = evidence.recorded_steps()[name]
+    able = [row.name for row in protocols if row.takes(step.parties)]
+    output.console.print(f"{name}: {', '.join(able)}")
+    return [str(evidence.record(name, able, the_machine(), Limits(seconds=seconds)))]
+
+
+def _record_jobs(output: Output) -> list[str]:
+    output.console.print(f"{main_job.NAME}: {', '.join(main_job.ENGINES)}")
+    return [str(main_job.record(engine)) for engine in main_job.ENGINES]
 
 
 def _numbers(text: str) -> list[int]:

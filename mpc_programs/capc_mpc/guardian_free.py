@@ -21,7 +21,7 @@ from capc.privacy.account import Account
 from capc.privacy.accountants.policies import certify
 from capc.privacy.events import Receipt
 from capc.privacy.figures.statement import PrivacyStatement, budget_statement
-from capc.session.parameters import Charge, NoiseName, Parameters
+from capc.session.parameters import Charge, NoiseName, Parameters, require_counts
 from capc_mpc.interface import steps
 from capc_mpc.interface.encoding import Case
 from capc_mpc.interface.protocols import Model, check_model, protocol_named
@@ -60,7 +60,7 @@ def guardian_free_step(parameters: Parameters, answering: int, batch: int) -> St
 
     Raises:
         InputError: another law than the discrete Gaussian, or another charge than the worst case: nobody is told the
-            answered bit, and nothing can be given back; or a threshold above all votes.
+            answered bit, and nothing can be given back; or a threshold above all votes; or labels are charged.
     """
     parameters.check_threshold(answering)
     release, widths = parameters.release, parameters.widths
@@ -68,6 +68,7 @@ def guardian_free_step(parameters: Parameters, answering: int, batch: int) -> St
         raise InputError(f"mechanism = {release.mechanism.value}: noise inside MPC is discrete_gaussian")
     if release.charge is not Charge.WORST_CASE:
         raise InputError(f"charge = {release.charge.value}: without a guardian the worst_case is charged")
+    require_counts(release, "a program without a guardian")
     class_variance, threshold_variance = _variances(parameters)
     threshold = None
     if release.threshold is not None:
@@ -114,7 +115,7 @@ def answering_party_charge(
     """
     if account.policy != parameters.release:
         raise InputError("the account has another policy than the session: make it from the session's")
-    certify(account.policy, account.budget)
+    certify(account.policy, account.grid_bits, account.budget)
     if len(queries) > account.remaining_queries():
         raise BudgetExhaustedError(
             f"the budget {account.budget} ({account.cost.unit.value}) does not admit {len(queries)} more: "

@@ -18,15 +18,20 @@ import pytest
 
 from capc.foundation import ring
 from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError, ProtocolError, StateReuseError
-from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, answering_party
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role, answering_party
 from capc.foundation.randomness import RandomSource
 from capc.foundation.single_use import SingleUse
 from capc.linear.ideal import IdealLinear
 from capc.session.envelope import MessageType
 from capc.steps.answering_party.offline import answering_party_send_labels
 from capc.steps.answering_party.party import AnsweringParty, answering_party_open_batch
+from capc.steps.answering_party.setup import AwaitingTrees
 from capc.steps.privacy_guardian.party import PrivacyGuardian, privacy_guardian_open_query
+from capc.steps.privacy_guardian.setup import JoiningPrivacyGuardian
+from capc.steps.querying_party.reverse_setup import AwaitingReverseTrees
+from capc.steps.release_transfers import RELEASES_AHEAD, ReleaseTransfers
 from capc.steps.suite import reference_suite
+from capc.two_party.circuits.builder import evaluate
 from capc.two_party.circuits.release import confident_release_circuit
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.garbling.transfers import extension_check, ot_extension, tree_check
@@ -173,6 +178,24 @@ def test_nothing_is_drawn_before_transfers_and_choice_bits_are_checked(engine: E
     keys = cast(Any, fresh_keys(scheme, scheme))
     with refused_for_good():
         answer_at_once(scheme, keys[0], 0, RELEASE, words, bytes([request[0] ^ 1]) + request[1:], nobody)
+
+
+@pytest.mark.req("CAPC-OT-003", "CAPC-WIRE-004", "CAPC-ROLE-009")
+@ENGINES
+def test_bits_with_padding_take_no_nonce(engine: Engine) -> None:
+    """A request at once that is refused for its choice bits can come again, with good ones."""
+    scheme = engine()
+    keys = cast(Any, fresh_keys(scheme, scheme))
+    circuit = confident_release_circuit(3, 6, evaluator_noise=False)
+    mine, theirs = [[1] * circuit.garbler_words], [[2] * circuit.evaluator_words]
+    chosen, request = request_at_once(scheme, keys[1], 7, circuit, theirs)
+    assert circuit.evaluator_inputs % 8
+    with pytest.raises(InvalidPayloadError, match="non_canonical"):
+        answer_at_once(
+            scheme, keys[0], 7, circuit, mine, request[:-1] + bytes([request[-1] | 0x80]), stream(1, "at once")
+        )
+    _, answer = answer_at_once(scheme, keys[0], 7, circuit, mine, request, stream(1, "at once"))
+    assert scheme.evaluate(chosen, answer).outputs[0] == evaluate(circuit, mine[0], theirs[0])
 
 
 def tried(ends: Connection, trees: Sequence[int]) -> tuple[dict[int, int], int]:
@@ -383,10 +406,14 @@ def owner_of(state: object) -> Party | None:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-020")
 def test_a_guardian_is_ended_by_rows() -> None:
-    """The query stays charged; no query is opened any more."""
+    """The query stays charged; no query is opened any more, and the transfers that it held serve nothing."""
     driver = new_driver(Mode.CIRCUITS)
     driver.set_up()
     driver.run_query([4, -4])
+    # It holds transfers of query 1, but the querying party makes others.
+    held = driver.guardian.release_transfers
+    assert held.made_with(3) == 1
+    driver.querying_party = driver.querying_party.renewed(release_transfers=ReleaseTransfers())
     spent = driver.account.spent
     end_at(driver, MessageType.CHOICE_BITS, PRIVACY_GUARDIAN)
     with pytest.raises(CaughtError):
@@ -398,6 +425,17 @@ def test_a_guardian_is_ended_by_rows() -> None:
     assert len({type(state) for state in states}) >= 3
     for state in states:
         require_ended(state)
+    taken = held.take(3)
+    assert taken is not None
+    require_ended(taken.transfers)
+
+
+WAITING = {
+    Role.ANSWERING_PARTY: AwaitingTrees,
+    Role.PRIVACY_GUARDIAN: JoiningPrivacyGuardian,
+    Role.QUERYING_PARTY: AwaitingReverseTrees,
+}
+"""The state that waits for trees; the first of all answering parties is the receiver."""
 
 
 @pytest.mark.slow
@@ -416,6 +454,9 @@ def test_trees_end_a_set_up(receiver: Party) -> None:
         assert (caught.value.code, caught.value.blame) == (ErrorCode.INCONSISTENT_TRANSFERS, place.sender)
         with pytest.raises(StateReuseError, match="begin a new one"):
             delivery.receive(delivery.honest)
+        # The state that waited says so itself, whatever it is asked for.
+        waiting = next(state for state in driver.results if type(state) is WAITING[receiver.role])
+        require_ended(waiting)
         raise CaughtError
 
     driver.interfere = interfere
@@ -425,7 +466,7 @@ def test_trees_end_a_set_up(receiver: Party) -> None:
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-020")
-@pytest.mark.parametrize("batches", [2, 1], ids=["layers", "release"])
+@pytest.mark.parametrize("batches", [2, RELEASES_AHEAD], ids=["layers", "release"])
 def test_a_collaboration_that_was_cheated_gives_no_label_any_more(batches: int) -> None:
     """Neither to new queries nor to those that were prepared, and charges nothing for asking."""
     cheating: set[int] = set()
@@ -442,8 +483,11 @@ def test_a_collaboration_that_was_cheated_gives_no_label_any_more(batches: int) 
     session = collaborate(parameters, (1, 4), [(2, 2, 3)] * 2, strength=9, suite=suite)
     prepared = session.prepare(1)
     assert session.label([0, 0]).label == session.results[-1].ideal_label
-    # An answering party has transfers for two layers, the guardian for one circuit.
+    # An answering party has transfers for two layers, the guardian for all releases that an extension serves.
     cheating.add(batches)
+    party = session.table.querying.party
+    assert party is not None
+    party.release_transfers.ask(0)
     with pytest.raises(ProtocolError, match="inconsistent_transfers"):
         session.label([0, 0])
     cheating.clear()

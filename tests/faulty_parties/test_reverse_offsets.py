@@ -15,14 +15,13 @@ import numpy as np
 import pytest
 
 from capc.foundation.cleartext import one_hot_argmax
-from capc.foundation.randomness import RandomSource
 from capc.linear.ideal import IdealLinear
 from capc.session.parameters import VoteVariant
 from capc.steps.suite import reference_suite
 from capc.two_party.garbling.readable import GarbledTwoParty
-from capc.two_party.garbling.transfers import base_ot, ot_extension
+from capc.two_party.garbling.transfers import ot_extension
 from capc.two_party.garbling.transfers.ggm_tree import LEAVES, TREE_BITS
-from capc.two_party.garbling.transfers.ot_messages import OT_ROWS, BaseOtOffer, OtExtension
+from capc.two_party.garbling.transfers.ot_messages import OT_ROWS, OtExtension
 from capc.two_party.vectorised import VectorisedTwoParty, extension
 from capc.two_party.vectorised.labels import to_label
 from capc.two_party.vote_rounds import GarblerRound, VoteShape
@@ -30,7 +29,7 @@ from support import vote_rounds
 from support.builders import make_parameters, make_widths
 from support.collaborations import collaborate
 from support.computations import stream
-from support.reverse_offsets import OFFSETS, Curious, choose, ends, reverse_keys, true_signs
+from support.reverse_offsets import OFFSETS, Curious, choosing, ends, reverse_keys, true_signs
 from support.vote_rounds import ENDS, FAST, Rows, Votes, begin, engine
 
 JOB = Votes.uniform(num_classes=10, logit_bits=20, vote_bits=16, instances=40, chunk=256)
@@ -177,17 +176,8 @@ def test_a_session_with_an_offset_of_choice_gives_the_labels_of_any_other(
     """No message of it is refused, and no label tells the offset's parity."""
     played: list[bytes] = []
 
-    class Choosing(engine_type):  # type: ignore[misc, valid-type]
-        def garbler_choose(
-            self, offer: bytes, context: bytes, source: RandomSource
-        ) -> tuple[base_ot.ChosenSeeds, bytes]:
-            if not context.endswith(b"/reverse"):
-                return cast(tuple[base_ot.ChosenSeeds, bytes], super().garbler_choose(offer, context, source))
-            played.append(context)
-            return choose(BaseOtOffer.from_bytes(offer), OFFSETS[name], context)
-
     parameters = replace(make_parameters(make_widths(12), num_classes=5), vote_variant=VoteVariant.MULTI_ROUND)
-    suite = reference_suite(parameters, IdealLinear(12), Choosing())
+    suite = reference_suite(parameters, IdealLinear(12), choosing(engine_type, OFFSETS[name], played))
     session = collaborate(parameters, (1, 4), [(2, 5)] * 2, strength=9, suite=suite)
     results = [*session.label_batch([[0, 0], [1, -1]]), session.label([1, 1])]
     assert len(played) == 2

@@ -25,14 +25,18 @@ from capc.session.parameters import Charge, Parameters, VoteVariant
 from capc.steps.suite import reference_suite
 from capc.two_party.circuits.tournament import matches_per_round
 from capc.two_party.garbling.readable import GarbledTwoParty
+from capc.two_party.interface import AnyScheme
+from capc.two_party.vectorised import VectorisedTwoParty
 from protocol.cases import MODES, Case, cases
 from protocol.stages import LOGIT_BITS, staged_cases
 from support.builders import constant_model, counter_seeds, fixed_mechanisms, make_parameters, make_session, models
 from support.cheating import CheatingDriver, LayerMove, Moves, adds_own_noise, circuit_inputs, party_choice
+from support.reverse_offsets import OFFSETS, choosing
 from support.sizes import examples
 
 RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck))
 VARIANTS = tuple(VoteVariant)
+ENGINES = [GarbledTwoParty, VectorisedTwoParty]
 Cheat = TypeVar("Cheat", bound=CheatingDriver)
 
 
@@ -95,11 +99,16 @@ def starred_choices(
 
 
 def new_driver(
-    case: Case, linear: LinearScheme, moves: Moves, kind: type[Cheat] = CheatingDriver, **more: object
+    case: Case,
+    linear: LinearScheme,
+    moves: Moves,
+    kind: type[Cheat] = CheatingDriver,
+    two_party: AnyScheme | None = None,
+    **more: object,
 ) -> Cheat:
-    """The case's session, set up, on the readable engine."""
+    """The case's session, set up, on the readable engine or another."""
     parameters = case.session.parameters
-    suite = reference_suite(parameters, linear, GarbledTwoParty())
+    suite = reference_suite(parameters, linear, two_party)
     account = Account(parameters.release, parameters.widths.grid_bits, Fraction(10**9))
     if case.given_noise is not None:
         classes = parameters.num_classes
@@ -112,8 +121,13 @@ def new_driver(
     return driver
 
 
-def check(case: Case, linear: IdealLinear, moves: Moves) -> None:
-    driver, query = new_driver(case, linear, moves), case.queries[0]
+def check(case: Case, linear: IdealLinear, moves: Moves, engine: type[GarbledTwoParty], offset: str) -> None:
+    """With offsets on shares and, in rounds, an offset Delta' of choice, together."""
+    played: list[bytes] = []
+    scheme = choosing(engine, OFFSETS[offset], played)
+    driver, query = new_driver(case, linear, moves, two_party=scheme), case.queries[0]
+    in_rounds = case.session.parameters.vote_variant is VoteVariant.MULTI_ROUND
+    assert len(played) == len(case.models) * in_rounds
     outcome, starred = driver.cheat(query), driver.starred(query)
     assert outcome.label == starred.querying_party
     assert outcome.guardian_bit == starred.privacy_guardian[1]
@@ -122,25 +136,47 @@ def check(case: Case, linear: IdealLinear, moves: Moves) -> None:
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-031")
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("variant", VARIANTS)
-@settings(RELAXED, max_examples=examples(ordinary=6, nightly=200))
+@settings(RELAXED, max_examples=examples(ordinary=4, nightly=200))
 @given(data=st.data())
 def test_a_cheat_in_a_session_gets_what_the_starred_functionality_gives(
-    variant: VoteVariant, mode: str, data: st.DataObject
+    variant: VoteVariant, mode: str, engine: type[GarbledTwoParty], data: st.DataObject
 ) -> None:
     case = with_variant(data.draw(cases(mode)), variant)
-    check(case, IdealLinear(case.session.parameters.widths.logit_bits), data.draw(all_moves(case)))
+    linear = IdealLinear(case.session.parameters.widths.logit_bits)
+    check(case, linear, data.draw(all_moves(case)), engine, data.draw(st.sampled_from(sorted(OFFSETS))))
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-SEC-031", "CAPC-ROUND-010")
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("offset", OFFSETS)
+@settings(RELAXED, max_examples=examples(ordinary=3, nightly=100))
+@given(data=st.data())
+def test_an_offset_of_choice_beside_offsets_on_shares_gets_no_more(
+    offset: str, engine: type[GarbledTwoParty], data: st.DataObject
+) -> None:
+    """Delta' odd, even or zero, while all shares and rows are moved: the vote in rounds is F*_CaPC's."""
+    case = with_variant(data.draw(st.sampled_from(MODES).flatmap(cases)), VoteVariant.MULTI_ROUND)
+    linear = IdealLinear(case.session.parameters.widths.logit_bits)
+    check(case, linear, data.draw(all_moves(case)), engine, offset)
 
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-031")
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("variant", VARIANTS)
-@settings(RELAXED, max_examples=examples(ordinary=6, nightly=100))
+@settings(RELAXED, max_examples=examples(ordinary=4, nightly=100))
 @given(data=st.data())
-def test_a_cheat_with_windows_and_skips_gets_it_too(variant: VoteVariant, data: st.DataObject) -> None:
+def test_a_cheat_with_windows_and_skips_gets_it_too(
+    variant: VoteVariant, engine: type[GarbledTwoParty], data: st.DataObject
+) -> None:
     case = with_variant(data.draw(staged_cases()), variant)
-    check(case, IdealLinear(LOGIT_BITS), data.draw(all_moves(case)))
+    check(
+        case, IdealLinear(LOGIT_BITS), data.draw(all_moves(case)), engine, data.draw(st.sampled_from(sorted(OFFSETS)))
+    )
 
 
 @pytest.mark.slow

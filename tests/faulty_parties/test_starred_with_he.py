@@ -164,7 +164,7 @@ def test_a_cheat_with_requests_off_the_grid_gets_what_the_starred_functionality_
 @pytest.mark.parametrize("factor", [0, 1, 512])
 @settings(RELAXED, max_examples=examples(ordinary=5, nightly=200))
 @given(data=st.data())
-def test_a_cheat_with_a_key_of_choice_gets_votes_on_the_blinding(factor: int, data: st.DataObject) -> None:
+def test_a_cheat_with_a_key_of_choice_gets_votes_on_its_secret(factor: int, data: st.DataObject) -> None:
     """What F*_CaPC calls a function g that draws; with the key b = 0 it does not."""
     case = data.draw(cases("plain", WIDTHS))
     with pytest.MonkeyPatch.context() as patch:

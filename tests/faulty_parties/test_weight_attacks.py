@@ -150,7 +150,7 @@ def without_first(setting: Setting, request: bytes) -> bytes:
 
 
 @pytest.mark.req("CAPC-SEC-020")
-def test_key_of_choice_puts_the_blinding_into_the_logits(ternaries: list[NDArray[np.int64]]) -> None:
+def test_key_of_choice_puts_its_secret_into_the_logits(ternaries: list[NDArray[np.int64]]) -> None:
     """With a constant for c0, and c1 left out of the opening, 40 of 40 results are u, which hides the weights in c1.
 
     No message shows them: the results are shared, and only the vote on them leaves, with noise.

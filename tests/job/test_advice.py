@@ -53,7 +53,7 @@ def policy(
         delta,
         order,
     )
-    return with_sigma(start, calibrate_sigma(start, GRID_BITS, queries))
+    return with_sigma(start, calibrate_sigma(start, GRID_BITS, queries), GRID_BITS)
 
 
 def advice(
@@ -166,7 +166,7 @@ def test_the_proposed_queries_fit_their_sigma_is_carried_and_one_more_is_not(
     budget = policy_budget(release)
 
     def fits(sigma: Fraction, queries: int) -> bool:
-        return queries * query_cost(with_sigma(release, sigma), GRID_BITS).worst_case <= budget
+        return queries * query_cost(with_sigma(release, sigma, GRID_BITS), GRID_BITS).worst_case <= budget
 
     def carried(sigma: Fraction) -> bool:
         right = chance_right(float(answering / sigma), Contest(classes)) >= CERTAINTY
@@ -202,7 +202,7 @@ def test_every_law_of_the_noise_is_advised_on(mechanism: NoiseName) -> None:
     release = policy(Fraction(10), 20, mechanism=mechanism)
     found = advice(release, answering=50, pool=9000)
     assert found.warnings == ()
-    cost = query_cost(with_sigma(release, found.sigma), GRID_BITS).worst_case
+    cost = query_cost(with_sigma(release, found.sigma, GRID_BITS), GRID_BITS).worst_case
     assert found.queries * cost <= policy_budget(release) < (found.queries + 5) * cost
 
 

@@ -1,12 +1,14 @@
 """The run that `capc run` does by default, with nothing replaced: real HE, garbled circuits and noise.
 
-Some ten seconds of protocol for each run; `CAPC_NIGHTLY=1` plays five seeds of each partition instead of one.
+Some ten seconds of protocol for each run; `CAPC_NIGHTLY=1` plays five seeds of each partition instead of one. One draw
+of noise may lower an accuracy, so that models improve is a claim about means: of the nightly runs, and of
+simulations of the same run, whose noise has a seed.
 """
 
 from __future__ import annotations
 
 from statistics import mean
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,7 +22,9 @@ from capc.protocol.collaboration import Collaboration
 from capc.steps.suite import Suite
 from capc.two_party.vectorised import VectorisedTwoParty
 from job.stand_in import Recorder, validate
-from support.sizes import examples
+from support.sizes import examples, is_nightly
+
+pytestmark = pytest.mark.usefixtures("real_label_costs")
 
 SEEDS = range(examples(ordinary=1, nightly=5))
 
@@ -41,9 +45,7 @@ def suites(monkeypatch: pytest.MonkeyPatch) -> list[Suite]:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-007", "CAPC-REL-001")
 @pytest.mark.parametrize("partition", ["iid", "dirichlet"])
-def test_the_default_run_releases_the_ideal_labels_within_its_budget_and_improves_the_model(
-    suites: list[Suite], partition: str
-) -> None:
+def test_the_default_run_releases_the_ideal_labels_within_its_budget(suites: list[Suite], partition: str) -> None:
     before, after = [], []
     for seed in SEEDS:
         job = Job(prepare(resolve({"partition": partition, "seed": str(seed)})), Recorder())
@@ -56,7 +58,21 @@ def test_the_default_run_releases_the_ideal_labels_within_its_budget_and_improve
     assert len(suites) == len(SEEDS)
     assert all(isinstance(suite.linear, BfvLinear) for suite in suites)
     assert all(isinstance(suite.two_party, VectorisedTwoParty) for suite in suites)
-    assert mean(after) >= mean(before)
+    if is_nightly():
+        assert mean(after) >= mean(before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("partition", ["iid", "dirichlet"])
+def test_the_default_run_improves_the_model_in_the_mean(partition: str) -> None:
+    gains = []
+    for seed in range(examples(ordinary=3, nightly=10)):
+        plan = prepare(resolve({"partition": partition, "seed": str(seed)}), simulated=True)
+        job = Job(plan, Recorder())
+        job.run()
+        (querier,) = cast("Any", document(job.state))["queriers"]
+        gains.append(querier["after"]["accuracy"] - querier["before"]["accuracy"])
+    assert mean(gains) > 0
 
 
 def check_run(report: Any) -> None:

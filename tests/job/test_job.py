@@ -85,7 +85,7 @@ def test_what_the_protocol_is_given_does_not_contain_the_seed() -> None:
 def test_the_run_stops_and_says_so_when_the_budget_admits_no_further_query() -> None:
     """Sigma 1 costs mu^2 = 2 a query; the budget of epsilon 10 admits 2 of the 4 planned ones."""
     opener = Opener()
-    job, _ = make_job(opener, sigma="1")
+    job, _ = make_job(opener, sigma="1", accounting="gaussian_dp")
     job.run()
     assert job.state.status is Status.BUDGET_EXHAUSTED
     assert len(job.state.queries) == len(opener.opened[0].asked) == 2
@@ -132,7 +132,7 @@ def test_batches_answer_exactly_what_single_queries_would(
         ({"queries": "2", "batch": "3"}, [2]),
         ({"queries": "12"}, [10, 2]),
         # Sigma 2 costs mu^2 = 1/2 a query: 8 fit, so that the second batch has fewer than are wanted.
-        ({"queries": "20", "batch": "5", "sigma": "2"}, [5, 3]),
+        ({"queries": "20", "batch": "5", "sigma": "2", "accounting": "gaussian_dp"}, [5, 3]),
     ],
 )
 def test_batches_are_as_large_as_asked_for_and_the_last_is_what_is_left(

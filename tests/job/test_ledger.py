@@ -28,7 +28,8 @@ COST = Fraction(2, 25)
 
 
 def options(folder: Path, **flags: str) -> dict[str, str]:
-    return {"parties": "2", "queries": "2", "sigma": "5", "ledger": str(folder / "ledger"), **flags}
+    given = {"parties": "2", "queries": "2", "sigma": "5", "ledger": str(folder / "ledger")}
+    return {**given, "accounting": "gaussian_dp", **flags}
 
 
 def run(folder: Path, opener: Opener | None = None, **flags: str) -> Job:

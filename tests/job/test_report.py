@@ -92,7 +92,7 @@ def test_only_the_enforced_budget_is_called_a_guarantee(job: Job) -> None:
     assert privacy["epsilon"] == 4.2
     assert privacy["label"] == "guarantee of the enforced budget"
     assert privacy["realised_label"] == NOT_A_GUARANTEE
-    reading = epsilon_upper(account.cost.unit, account.spent, account.policy.delta)
+    reading = epsilon_upper(account.cost.unit, account.spent, account.policy.delta, account.policy.renyi_order)
     assert Fraction(repr(privacy["realised"])) >= reading
     assert privacy["realised"] == pytest.approx(float(reading))
     assert Fraction(privacy["spent"]) == account.spent > 0

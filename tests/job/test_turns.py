@@ -26,7 +26,7 @@ from capc.job.state import Status
 from capc.learning.data import Indices
 from capc.learning.strategies import choose
 from capc.learning.training import FloatModel, TrainingTask, train
-from capc.privacy.accountants.conversion import epsilon_upper
+from capc.privacy.accountants.policies import policy_epsilon
 from capc.privacy.ledger import load_known_head, reading
 from job.stand_in import Opener, Recorder, finished, validate
 from support.sizes import examples
@@ -86,7 +86,7 @@ def test_all_are_charged_to_one_account_and_answer_with_the_models_they_began_wi
     assert [turn["rounds"][-1]["queries"] for turn in report["queriers"]] == [4, 4, 4]
     # What its budget paid by then, for whomever.
     readings = [
-        rounded_up(epsilon_upper(account.cost.unit, 4 * turn * account.cost.worst_case, account.policy.delta))
+        rounded_up(policy_epsilon(account.policy, account.grid_bits, 4 * turn * account.cost.worst_case))
         for turn in (1, 2, 3)
     ]
     assert [turn["rounds"][-1]["epsilon"] for turn in report["queriers"]] == readings
@@ -97,7 +97,7 @@ def test_all_are_charged_to_one_account_and_answer_with_the_models_they_began_wi
 @pytest.mark.parametrize("batch", ["1", "10"])
 def test_a_budget_that_ends_in_the_second_turn_ends_the_run_for_all(trained: Trained, batch: str) -> None:
     """Sigma 2 costs mu^2 = 1/2 a query: 8 fit, of the 15 that are wanted."""
-    job = run(queries="5", sigma="2", batch=batch)
+    job = run(queries="5", sigma="2", batch=batch, accounting="gaussian_dp")
     assert [len(asked(job, party)) for party in range(3)] == [5, 3, 0]
     assert job.state.status is Status.BUDGET_EXHAUSTED
     assert job.state.account.remaining_queries() == 0
@@ -113,7 +113,7 @@ def test_separate_budgets_add_up_and_promise_nothing_alone(trained: Trained, tmp
     assert job.state.status is Status.COMPLETE
     privacy: Any = document(job.state)["privacy"]
     first = accounts[0]
-    together = epsilon_upper(first.cost.unit, 3 * first.budget, first.policy.delta)
+    together = policy_epsilon(first.policy, first.grid_bits, 3 * first.budget)
     assert privacy["all_queriers"] == {"budgets": "separate", "epsilon": rounded_up(together)}
     assert privacy["epsilon"] == 10 < privacy["all_queriers"]["epsilon"]
     assert privacy["label"].startswith("no guarantee: 3 budgets, which keep epsilon <= ")

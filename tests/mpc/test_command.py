@@ -12,11 +12,15 @@ from capc import cli
 from capc.cli import app, doctor_command
 from capc.job import plan
 from capc_mpc import command, engine
+from capc_mpc.interface.errors import MpcError
 from capc_mpc.interface.expected import expected
 from capc_mpc.interface.protocols import PROTOCOLS
-from capc_mpc.measuring import evidence
+from capc_mpc.interface.steps import Step
+from capc_mpc.measuring import evidence, main_job
 from capc_mpc.spdz import deployed, machine
 from capc_mpc.spdz.keys import write_keys
+from capc_mpc.spdz.machine import Machine
+from mpc.test_program_text import emulated_run
 from support.mpc import HONEST_PARTY, needs_mp_spdz
 from support.mpc import machine as stand_in
 
@@ -199,3 +203,40 @@ def test_evidence_is_recorded_again_with_the_same_inputs(monkeypatch: pytest.Mon
     records = evidence.load("multi_label_release")
     assert [record.protocol for record in records] == ["semi-bin", "yao"]
     assert all(record.learnt() == expected(record.step, record.cases) for record in records)
+
+
+def test_a_protocol_that_fails_is_one_line_and_loses_no_record_before_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(step: Step, cases: list, protocol: str, **options: object) -> object:
+        if protocol == "yao":
+            raise MpcError("multi_label_release under yao: party 0 failed", "terminate called")
+        return emulated_run(step, cases, protocol, **options)
+
+    monkeypatch.setattr(evidence, "folder", lambda: tmp_path)
+    monkeypatch.setattr(evidence, "run", run)
+    monkeypatch.setattr(command, "the_machine", lambda: Machine(tmp_path, "0", {}))
+    words = ["mpc", "record", "--programs", "multi_label_release", "--protocols", "semi2k,yao"]
+    assert cli.run(words) == cli.EXIT_INPUT
+    said = capsys.readouterr().err
+    assert (said.count("\n"), "party 0 failed" in said) == (1, True)
+    assert [record.protocol for record in evidence.load("multi_label_release")] == ["semi2k"]
+
+
+def test_an_unknown_record_is_refused_with_the_known_ones(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "the_machine", lambda: Machine(tmp_path, "0", {}))
+    assert cli.run(["mpc", "record", "--programs", "argmaxx"]) == cli.EXIT_INPUT
+    said = capsys.readouterr().err
+    assert all(name in said for name in ("'argmaxx'", "argmax,", "main_job"))
+
+
+def test_the_main_job_is_recorded_under_each_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    monkeypatch.setattr(main_job, "folder", lambda: tmp_path)
+    monkeypatch.setattr(main_job, "run_job", lambda name: {"of": name})
+    monkeypatch.setattr(command, "the_machine", lambda: Machine(tmp_path, "0", {}))
+    assert cli.run(["mpc", "record", "--programs", "main_job", "--json", str(report)]) == 0
+    assert len(json.loads(report.read_text())["files"]) == len(main_job.ENGINES)
+    assert {name: main_job.load(name)["of"] for name in main_job.ENGINES} == {name: name for name in main_job.ENGINES}

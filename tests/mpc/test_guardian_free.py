@@ -102,11 +102,12 @@ def test_a_party_on_its_own_machine_does_not_take_part_when_its_budget_is_spent(
     assert len(taken) == 1
 
 
-@pytest.mark.req("CAPC-MPC-043")
+@pytest.mark.req("CAPC-MPC-043", "CAPC-ACCT-133")
 def test_what_cannot_run_is_refused_before_anything_is_charged(runs: list[object]) -> None:
     own = accounts(3, 3)
     realised = make_parameters(policy=confident_policy(Charge.REALISED))
     rounded = make_parameters(policy=make_policy(mechanism=NoiseName.ROUNDED_GAUSSIAN))
+    label = {"renyi_order": Fraction(3), "argmax_cost": Fraction(1)}
     refusals = [
         (PARAMETERS, "yao", "has 2 parties"),
         (PARAMETERS, "replicated-ring", "assumes an honest majority"),
@@ -114,6 +115,12 @@ def test_what_cannot_run_is_refused_before_anything_is_charged(runs: list[object
         (realised, "semi2k", "the worst_case is charged"),
         (rounded, "semi2k", "noise inside MPC is discrete_gaussian"),
         (make_parameters(policy=make_policy(Fraction(2))), "semi2k", "another policy"),
+        (make_parameters(policy=replace(make_policy(), argmax_queries=9)), "semi2k", "argmax_composition: a program"),
+        (
+            make_parameters(policy=replace(make_policy(), **label)),
+            "semi2k",
+            "argmax_renyi: a program without a guardian",
+        ),
     ]
     for parameters, protocol, said in refusals:
         with pytest.raises(InputError, match=said):

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from capc.foundation.randomness import XofSource, fresh_seed
+from capc.job.config import OPTIONS
 from capc_mpc.emulator.steps import DOMAINS, emulate_step
 from capc_mpc.interface.encoding import complete
 from capc_mpc.interface.steps import Step, program_file
-from capc_mpc.measuring import evidence
+from capc_mpc.measuring import evidence, main_job
 from capc_mpc.measuring.program_text import program_digest
 from capc_mpc.spdz.costs import Costs
 from capc_mpc.spdz.machine import Machine
@@ -88,3 +89,25 @@ def test_a_file_of_another_text_is_recorded_anew_and_one_of_this_text_completed(
     assert not evidence.is_of_the_present_text(name)
     evidence.record(name, ["replicated-ring"], machine, Limits())
     assert [record.protocol for record in evidence.load(name)] == ["replicated-ring"]
+
+
+@pytest.mark.parametrize("changed", ["text", "withdrawn option", "missing option", "missing file"])
+def test_a_main_job_of_other_programs_or_options_is_not_of_the_present(
+    changed: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    report = {"config": dict.fromkeys(OPTIONS)}
+    monkeypatch.setattr(main_job, "folder", lambda: tmp_path)
+    monkeypatch.setattr(main_job, "run_job", lambda _name: report)
+    files = {name: main_job.record(name) for name in main_job.ENGINES}
+    assert main_job.is_of_the_present()
+    recorded = json.loads(files["yao"].read_text())
+    if changed == "text":
+        recorded["texts"]["argmax"] = "0" * 64
+    elif changed == "withdrawn option":
+        recorded["report"]["config"]["allowance"] = None
+    elif changed == "missing option":
+        del recorded["report"]["config"]["seed"]
+    files["yao"].write_text(json.dumps(recorded))
+    if changed == "missing file":
+        files["yao"].unlink()
+    assert not main_job.is_of_the_present()

@@ -67,6 +67,14 @@ def test_labels_are_those_of_the_embedded_engine_and_of_the_ideal_functionality(
         assert [result.label for result in results] == embedded
 
 
+@pytest.mark.req("CAPC-ACCT-133")
+@pytest.mark.parametrize("changes", [{"renyi_order": Fraction(3), "argmax_cost": Fraction(1)}, {"argmax_queries": 9}])
+def test_no_guardian_lets_an_outside_engine_release_labels_at_their_cost(changes) -> None:
+    policy = replace(make_policy(), **changes)
+    with pytest.raises(InputError, match=rf"^accounting = {policy.method.value}: another engine .* take gaussian_dp"):
+        open_engine(make_parameters(policy=policy), ClearEngine())
+
+
 @pytest.mark.req("CAPC-MPC-040")
 def test_a_batch_is_one_run_of_each_step_with_every_party_and_query() -> None:
     engine = ClearEngine()

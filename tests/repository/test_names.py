@@ -95,9 +95,13 @@ def test_message_types_are_those_of_the_registry() -> None:
     assert sorted(MESSAGE_TYPES.values()) == list(range(1, len(MESSAGE_TYPES) + 1))
 
 
-def test_what_lays_out_a_payload_exists() -> None:
-    layouts = {entry["layout"] for entry in entries("messages").values()} - {"this row"}
-    assert layouts <= {module.name.removeprefix("capc.") for module in modules()}
+@pytest.mark.req("CAPC-WIRE-008")
+def test_sections_that_lay_out_payloads_name_them() -> None:
+    """The section that a row of the table names says what is in the payload."""
+    sections = {"section 15": "15-encryption.md", "section 16": "16-sessions-and-payloads.md"}
+    for name, entry in entries("messages").items():
+        if entry["layout"] != "this row":
+            assert f"| `{name}`" in (ROOT / "spec" / sections[entry["layout"]]).read_text("utf-8"), name
 
 
 def test_error_codes_are_those_of_the_registry() -> None:

@@ -61,6 +61,14 @@ def test_ranges_of_widths(field: str, admitted: list[int], refused: list[int]) -
             replace(widths, **{field: value})
 
 
+@pytest.mark.req("CAPC-HE-017")
+@pytest.mark.parametrize("guard_bits", [1, 2])
+def test_guard_bits_without_room_are_named(guard_bits: int) -> None:
+    """No prime is large enough for them: the remedy is not a larger one."""
+    with pytest.raises(ParameterError, match=rf"^guard_bits = {guard_bits}: .* choose at least 3$"):
+        replace(make_widths(), guard_bits=guard_bits)
+
+
 def test_smallest_logit_ring() -> None:
     assert make_widths(logit_bits=3, fraction_bits=1).logit_bits == 3
     with pytest.raises(ParameterError, match=r"fraction_bits = 2: choose 0 to logit_bits - 2 = 1"):
@@ -182,23 +190,24 @@ def test_bessel_sum_is_the_sum_of_the_functions() -> None:
 @pytest.mark.parametrize("num_classes", [2, 10, 100, 1024])
 @pytest.mark.parametrize("sigma", [Fraction(1, 4), Fraction(1), Fraction(7, 3), Fraction(20)])
 def test_noise_bound_holds_for_all_draws_of_a_query(mechanism: NoiseName, num_classes: int, sigma: Fraction) -> None:
-    """Union bound over C + 2 draws at most 2^-40; and the bound is not wasteful: three quarters of it would fail."""
+    """Union bound over a draw per class at most 2^-40; and no waste: three quarters of the bound would fail."""
     parameters = make_parameters(
         make_widths(vote_bits=30, grid_bits=2), make_policy(sigma, mechanism=mechanism), num_classes
     )
     bound = parameters.noise_bound(sigma)
     deviation = sigma * 4
-    draws = num_classes + 2
+    draws = num_classes
     assert draws * tail(bound, deviation, mechanism) <= mpmath.mpf(2) ** -40
     if mechanism is not NoiseName.SKELLAM or sigma >= 20:
         assert draws * tail(3 * bound // 4 - 1, deviation, mechanism) > mpmath.mpf(2) ** -40
 
 
 def smallest_bound(parameters: Parameters, deviation: Fraction) -> int:
-    """The smallest t with (C + 2) 2 exp(-t^2 / 2 deviation^2) <= 2^-40, by mpmath."""
+    """The smallest t with n 2 exp(-t^2 / 2 deviation^2) <= 2^-40 for n draws of a query, by mpmath."""
     with mpmath.workprec(200):
         sigma = mpmath.mpf(deviation.numerator) / deviation.denominator
-        exponent = mpmath.log(2 * (parameters.num_classes + 2)) + 40 * mpmath.log(2)
+        draws = parameters.num_classes * (1 + parameters.release.check_draws)
+        exponent = mpmath.log(2 * draws) + 40 * mpmath.log(2)
         return int(mpmath.ceil(sigma * mpmath.sqrt(2 * exponent)))
 
 

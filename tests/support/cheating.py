@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from capc.foundation import ring
@@ -126,10 +127,15 @@ class CheatingDriver(Driver):
         turn, peer = state.turn, state.layer_input.peer.index - 1
         added = self.moves.rounds[peer][turn.number]
         bits = self.session.parameters.widths.share_bits
-        entrants = [ring.add(column, [move], bits) for column, move in zip(turn.secret.entrants, added, strict=True)]
+        # The readable engine has a column for each entrant, the fast one a row for each query; here there is one query.
+        before = turn.secret.entrants
+        row = [int(share) for share in np.ravel(before)]
+        entrants: Any = [[share] for share in ring.add(row, added, bits)]
+        if isinstance(before, np.ndarray):
+            entrants = np.array(entrants, before.dtype).reshape(before.shape)
         moved = replace(state, turn=replace(turn, secret=replace(turn.secret, entrants=entrants)))
         after, request = super().consume(querying_party_evaluate_round, moved, *arguments)
-        self.won[peer, turn.number] = [column[0] for column in after.turn.secret.entrants]
+        self.won[peer, turn.number] = [int(share) for share in np.ravel(after.turn.secret.entrants)]
         return after, request
 
     def _move(self) -> LayerMove:

@@ -96,6 +96,7 @@ from capc.steps.querying_party.vote_rounds import (
     querying_party_evaluate_last_round,
     querying_party_evaluate_round,
 )
+from capc.steps.release_transfers import ReleaseTransfers
 from capc.steps.suite import Suite
 from support.builders import make_account
 
@@ -287,6 +288,7 @@ class Driver:
             ),
             checks,
         )
+        self.results.append(joining_guardian)
         seed = self.draw_seed()
         self.querying_party, he_keys, trees = self.hand_over_all(choices, querying_party_finish_setup, starting, seed)
         self.answering_parties = [
@@ -336,7 +338,7 @@ class Driver:
     def fork(self, models: Sequence[QuantisedModel], suite: Suite, draw_seed: Callable[[], Seed]) -> Driver:
         """The same set-up again, unspent, with other models of the same widths: base transfers are slow."""
         other = Driver(self.session, models, suite, make_account(self.session.parameters), draw_seed)
-        other.querying_party = self.querying_party.renewed(suite=suite)
+        other.querying_party = self.querying_party.renewed(suite=suite, release_transfers=ReleaseTransfers())
         other.answering_parties = [
             party.renewed(
                 suite=suite,
@@ -348,7 +350,7 @@ class Driver:
             )
             for party, model in zip(self.answering_parties, models, strict=True)
         ]
-        other.guardian = self.guardian.renewed(suite=suite)
+        other.guardian = self.guardian.renewed(suite=suite, release_transfers=ReleaseTransfers())
         return other
 
     # Steps 1 to 3.

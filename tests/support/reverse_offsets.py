@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from capc.foundation.encoding import bits_from_bytes, elements_to_bytes
+from capc.foundation.randomness import RandomSource
 from capc.two_party.garbling.half_gates import LabelHash, LabelRows
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.garbling.readable_vote_rounds import GarbledVote, _added, _columns, _Evaluator, _negated
@@ -45,6 +46,21 @@ def choose(offer: BaseOtOffer, delta: int, context: bytes = b"reverse") -> tuple
     """`base_ot_choose` for any Delta'. Each point is as uniform as an honest one."""
     chosen, choice = base_ot._choose(delta, offer, context, stream(1, "points"))
     return chosen, choice.to_bytes()
+
+
+def choosing(engine: type[GarbledTwoParty], offset: int, played: list[bytes]) -> GarbledTwoParty:
+    """An engine whose querying party plays this offset in every vote in rounds; ``played`` notes each context."""
+
+    class Choosing(engine):  # type: ignore[misc, valid-type]
+        def garbler_choose(
+            self, offer: bytes, context: bytes, source: RandomSource
+        ) -> tuple[base_ot.ChosenSeeds, bytes]:
+            if not context.endswith(b"/reverse"):
+                return cast(tuple[base_ot.ChosenSeeds, bytes], super().garbler_choose(offer, context, source))
+            played.append(context)
+            return choose(BaseOtOffer.from_bytes(offer), offset, context)
+
+    return Choosing()
 
 
 def ends(

@@ -33,7 +33,7 @@ from capc_verify.proofs.circuits.claims import (
     vote_claim,
     vote_low_depth_claim,
 )
-from capc_verify.proofs.circuits.one_hot import prove_one_hot
+from capc_verify.proofs.circuits.one_hot import prove_last_round, prove_one_hot
 from capc_verify.proofs.circuits.prove import find_counterexample, prove_claim, prove_gates, prove_model
 from capc_verify.proofs.circuits.solver import ProofFailedError
 from capc_verify.proofs.circuits.words import prove_words
@@ -125,6 +125,33 @@ def test_a_vote_of_another_number_of_flags_has_a_counterexample(kind: str) -> No
     sides = (("garbler", circuit.garbler_words), ("evaluator", circuit.evaluator_words))
     words = ([caught.value.values.get(f"{side}{n}", 0) for n in range(count)] for side, count in sides)
     assert sum(evaluate(wrong, *words)) != 1
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ARG-010", "CAPC-ARG-022", kind="proof")
+@pytest.mark.parametrize(("classes", "bits"), [(10, 37), (10, 32), (2, 37), (3, 12), (7, 37), (17, 37), (33, 5)])
+def test_a_last_round_names_the_winner_of_all_matches_whatever_the_words_are(classes: int, bits: int) -> None:
+    prove_last_round(final_circuit(classes, bits, 16), classes, bits)
+
+
+@pytest.mark.req("CAPC-ARG-022", kind="proof")
+@pytest.mark.parametrize("fault", ["two flags", "a sign", "the dropped bit"])
+def test_another_last_round_has_a_counterexample(fault: str) -> None:
+    """One-hot circuits: two classes change places, a kept sign is turned, the dropped bit is the sign."""
+    circuit = final_circuit(4, 5, 16)
+    first, second = circuit.inputs - 2, circuit.inputs - 1
+    # The highest bits of both words, of 6 bits each, count as the lowest ones.
+    dropped = {5: 0, 0: 5, 11: 6, 6: 11}
+    swap = {"two flags": {}, "a sign": {first: second, second: first}, "the dropped bit": dropped}[fault]
+    gates = [Gate(each.operation, *(swap.get(wire, wire) for wire in each[1:])) for each in circuit.gates]
+    outputs = [swap.get(wire, wire) for wire in circuit.outputs]
+    if fault == "two flags":
+        outputs[:2] = outputs[1::-1]
+    wrong = replace(circuit, gates=tuple(gates), outputs=tuple(outputs))
+    prove_one_hot(wrong)
+    with pytest.raises(ProofFailedError) as caught:
+        prove_last_round(wrong, 4, 5)
+    assert caught.value.values
 
 
 # Small circuits, proved in one question without the help of models.

@@ -147,6 +147,24 @@ def test_unknown_or_withdrawn_id_is_found_wherever_it_is_named(
     assert f": {identifier} is " in line
 
 
+def test_a_range_over_a_withdrawn_id_is_found(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    """It names neither end of the gap; the place is told."""
+    tree.write(
+        "spec/03.md",
+        "**CAPC-ARG-003** (test) It MUST.\n\n**CAPC-ARG-004** (withdrawn)\n\n**CAPC-ARG-005** (test) It MUST.\n",
+    )
+    tree.results(
+        {
+            TEST_NODE: dict.fromkeys(["CAPC-ARG-001", "CAPC-ARG-003", "CAPC-ARG-005"], "test"),
+            REPLAY_NODE: {"CAPC-ARG-002": "test"},
+        }
+    )
+    tree.write("reference/capc/b.py", '"""Spec: CAPC-ARG-003 to CAPC-ARG-005."""\n')
+    tree.accept()
+    (line,) = findings(tree, capsys)
+    assert line.startswith("reference/capc/b.py: CAPC-ARG-004 is withdrawn")
+
+
 def test_problems_of_the_text_are_findings_of_the_check(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     tree.write("spec/02.md", "You MUST.\n\n**CAPC-ARG-001** (test) It MAY be twice.\n")
     tree.accept()

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from capc.foundation.errors import InputError
-from capc_verify.vectors.files import BUILDERS, generate, read_document, spec_folder, vector_path
+from capc_verify.vectors.files import BUILDERS, generate
+from capc_verify.vectors.places import read_document, spec_folder, vector_path
 from capc_verify.vectors.registry import FILES, GROUP_TYPES
 from capc_verify.vectors.replay import Replayer, VectorMismatchError, group_replayers
 

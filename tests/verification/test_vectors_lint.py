@@ -17,10 +17,10 @@ from capc_verify.vectors import cli
 from capc_verify.vectors.build import FileBuilder, GenerationError, canonical_text
 from capc_verify.vectors.cases.common import invalid_points, message_faults
 from capc_verify.vectors.derive import Source
-from capc_verify.vectors.files import read_document, schema_path, spec_folder, vector_path
 from capc_verify.vectors.lint import lint, unlisted_statements
 from capc_verify.vectors.operation import Fault
 from capc_verify.vectors.operations.arithmetic import RING, XOF
+from capc_verify.vectors.places import read_document, schema_path, spec_folder, vector_path
 from capc_verify.vectors.registry import FILES
 from capc_verify.vectors.values import apply_edit
 

@@ -36,22 +36,8 @@ PROTOCOLS = (
     "replicated-bin",
     "yao",
 )
-AWAITING = frozenset(
-    {
-        "argmax",
-        "guardian_free",
-        "guardian_free_two_parties",
-        "label_release_plain",
-        "label_release_realised",
-        "label_release_single_draw",
-        "label_release_worst_case",
-        "multi_label_release",
-        "multi_label_vote_binary",
-        "multi_label_vote_powerset",
-        "multi_label_vote_tau",
-    }
-)
-"""Steps whose programs no machine has run as they are now: what is on file, if anything, is of the text before."""
+AWAITING: frozenset[str] = frozenset()
+"""Records of what no machine has run as it is now: what is on file, if anything, is of a text or of options before."""
 _SEED = Seed(bytes(range(32)))
 """Public: recorded inputs are no secrets, and anybody can draw them again."""
 
@@ -124,18 +110,18 @@ def record(name: str, protocols: Sequence[str], machine: Machine, limits: Limits
     path, text = folder() / f"{name}.json", program_digest(step.program)
     cases = recorded_cases(name, step)
     runs = _document(name)["runs"] if path.is_file() and is_of_the_present_text(name) else {}
+    path.parent.mkdir(exist_ok=True)
     for protocol in protocols:
         done = run(step, cases, protocol, model=protocol_named(protocol).model, limits=limits, machine=machine)
         runs[protocol] = _entry(step, done)
-    document = {
-        "program": step.program,
-        "arguments": step.arguments,
-        "inputs": _columns(cases),
-        "runs": runs,
-        "text": text,
-    }
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(document, separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8")
+        document = {
+            "program": step.program,
+            "arguments": step.arguments,
+            "inputs": _columns(cases),
+            "runs": runs,
+            "text": text,
+        }
+        path.write_text(json.dumps(document, separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8")
     return path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ from capc.privacy.accountants.ballots import BallotRelease, BinaryRelease, Power
 from capc.privacy.accountants.steps import Noise
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.figures.calculator import Case
+from capc.privacy.figures.labels import label_order
 from capc.privacy.figures.methods import Method
 
 MAX_BATCH = 10_000
@@ -58,6 +59,7 @@ class Asked:
         queries: how many; 0 where that is asked for.
         epsilon: the budget; 0 where there is none.
         understood: every option of the question as it was read, defaults included, by name.
+        given: the options that were given, each with its place.
     """
 
     question: Question
@@ -65,6 +67,11 @@ class Asked:
     queries: int
     epsilon: Fraction
     understood: Mapping[str, str]
+    given: str
+
+    def refusal(self, error: InputError) -> InputError:
+        """An error of the computation, whose quantities are the method's own, with the options that led to it."""
+        return InputError(f"{self.given}: {error}")
 
 
 class _Reader:
@@ -164,7 +171,24 @@ def read_case(question: str, given: Mapping[str, str], place: Callable[[str], st
     joint = reader.flag("joint")
     if joint and (not reader.has("threshold_ratio") or reader.has("answers") or reader.has("ballots")):
         raise reader.refuse("joint", "it needs a threshold_ratio and single labels, and charges every query in full")
-    case = Case(
+    case = _case(reader, asked, law, joint=joint)
+    if case.of_labels:
+        _check_labels(reader, case)
+    queries = 0
+    if "queries" in NEEDED[asked]:
+        queries = reader.count("queries", 0, 1 if asked is Question.CALIBRATE else 0, MAX_COUNT)
+    if case.threshold_ratio is None and case.answers not in (None, queries):
+        raise reader.refuse("answers", "without a threshold_ratio every query is answered: leave it out")
+    epsilon = _if_asked(reader, asked, "epsilon", Fraction(0), "choose a number above 0, up to 1e9")
+    if case.of_labels and epsilon:
+        case = replace(case, order=label_order(epsilon, case.delta))
+    understood = {name: reader.understood[name] for name in OPTIONS if name in reader.understood}
+    told = ", ".join(f"{name} = {given[name]} ({place(name)})" for name in OPTIONS if name in given)
+    return Asked(asked, case, queries, epsilon, understood, told)
+
+
+def _case(reader: _Reader, asked: Question, law: NoiseChoice, *, joint: bool) -> Case:
+    return Case(
         noise=_noise(reader, law),
         sigma=_if_asked(reader, asked, "sigma", Fraction(1), "choose a number of votes above 0, up to 1e9"),
         threshold_ratio=reader.optional("threshold_ratio", "no threshold", "choose a number above 0"),
@@ -175,14 +199,23 @@ def read_case(question: str, given: Mapping[str, str], place: Callable[[str], st
         delta=_delta(reader),
         method=_method(reader, asked, Method.RENYI_IMPROVED if joint else _DEFAULT_METHODS[law]),
     )
-    queries = 0
-    if "queries" in NEEDED[asked]:
-        queries = reader.count("queries", 0, 1 if asked is Question.CALIBRATE else 0, MAX_COUNT)
-    if case.threshold_ratio is None and case.answers not in (None, queries):
-        raise reader.refuse("answers", "without a threshold_ratio every query is answered: leave it out")
-    epsilon = _if_asked(reader, asked, "epsilon", Fraction(0), "choose a number above 0, up to 1e9")
-    understood = {name: reader.understood[name] for name in OPTIONS if name in reader.understood}
-    return Asked(asked, case, queries, epsilon, understood)
+
+
+def _check_labels(reader: _Reader, case: Case) -> None:
+    """Refuses what rules out that only labels leave, by its option's name."""
+    shared = {NoiseChoice.DISCRETE_GAUSSIAN_SHARES, NoiseChoice.SKELLAM_SHARES}
+    for name, fits, remedy in (
+        (
+            "threshold_ratio",
+            case.threshold_ratio is None,
+            "a check takes the label's own draws, at no cost: leave it out",
+        ),
+        ("ballots", case.ballots in (None, PowersetRelease()), "more than one label leaves: choose another method"),
+        ("held_by", len(case.unit.weights) == 1, "it is for a record that one party holds: choose gaussian_dp"),
+        ("mechanism", reader.understood["mechanism"] not in shared, "it is for the noise of one drawer"),
+    ):
+        if not fits:
+            raise reader.refuse(name, f"method {case.method.value}: {remedy}")
 
 
 def _if_asked(reader: _Reader, asked: Question, name: str, otherwise: Fraction, remedy: str) -> Fraction:
@@ -209,8 +242,15 @@ def read_batch(file: Path) -> list[Asked]:
         InputError: the file cannot be read, is not such a list, or a case cannot be used.
     """
     try:
-        # Numbers stay text, so that 0.1 is one tenth.
-        cases = json.loads(file.read_text(encoding="utf-8"), parse_float=str, parse_int=str, parse_constant=str)
+        content = file.read_bytes()
+        # Numbers stay text, so that 0.1 is one tenth, and objects stay pairs, so that a repeated name is seen.
+        cases = json.loads(
+            content.decode(json.detect_encoding(content)),
+            parse_float=str,
+            parse_int=str,
+            parse_constant=str,
+            object_pairs_hook=tuple,
+        )
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"file = {file}: cannot be read ({type(error).__name__}): name a JSON file") from None
     except (json.JSONDecodeError, RecursionError):
@@ -221,10 +261,12 @@ def read_batch(file: Path) -> list[Asked]:
 
 
 def _read_entry(entry: object, place: str) -> Asked:
-    if not isinstance(entry, dict):
+    if not isinstance(entry, tuple):
         raise InputError(f"{place} is not an object: write {{'question': ..., options by name}}")
-    given = {}
-    for name, value in entry.items():
+    given: dict[str, str] = {}
+    for name, value in entry:
+        if name in given:
+            raise InputError(f"{name} ({place}.{name}) is given more than once: leave all but one out")
         if not isinstance(value, str | bool):
             raise InputError(f"{name} ({place}.{name}): choose a number, a text, true or false")
         given[name] = str(value)

@@ -13,10 +13,11 @@ from rich.text import Text
 
 from capc.cli.account_cases import Asked, read_batch, read_case
 from capc.cli.account_options import Question
-from capc.cli.output import Output
+from capc.cli.output import Output, show_table
 from capc.foundation.errors import InputError
 from capc.privacy.accountants.ball_arithmetic import decimal_text
-from capc.privacy.figures.calculator import MAX_QUERIES, affordable_queries, calibrate
+from capc.privacy.figures.calculator import MAX_QUERIES, Case, affordable_queries, calibrate
+from capc.privacy.figures.methods import Method
 from capc.privacy.figures.statement import PrivacyStatement
 
 _PLOT_POINTS = 24
@@ -52,26 +53,28 @@ def ask_all(file: str, json_target: str | None) -> None:
     output = Output(json_target)
     source = Path(file)
     output.check_not_input({"FILE": source})
-    answers = []
-    for number, asked in enumerate(read_batch(source)):
-        try:
-            answers.append(_answer(asked))
-        except InputError as error:
-            raise InputError(f"{source}[{number}]: {error}") from None
+    answers = [_answer(asked) for asked in read_batch(source)]
     for found in answers:
         _show(found, output.console)
     output.finish({"answers": answers})
 
 
 def _answer(asked: Asked) -> dict[str, object]:
+    """The answer, or a refusal that names the options."""
+    try:
+        return _computed(asked)
+    except InputError as error:
+        raise asked.refusal(error) from None
+
+
+def _computed(asked: Asked) -> dict[str, object]:
     case, queries = asked.case, asked.queries
     found: dict[str, object] = {"question": asked.question.value, "asked": dict(asked.understood)}
     if asked.question is Question.COMPARE:
-        methods = {
-            method.value: _figure(answer) if isinstance(answer, PrivacyStatement) else {"refused": answer}
-            for method, answer in case.comparison(queries).items()
-        }
-        return {**found, "sigma": str(case.sigma), "queries": queries, "methods": methods}
+        found |= {"sigma": str(case.sigma), "queries": queries, "methods": _compared(case, queries)}
+        # One draw for check and answer stands beside two, always charged in full.
+        one = case.one_draw
+        return found if one is None else {**found, "single_draw": _compared(one, queries)}
     if asked.question is Question.CALIBRATE:
         case = replace(case, sigma=calibrate(case, queries, asked.epsilon))
         found["rounding_of_answer"] = "sigma rounded up to a multiple of 1/64 votes"
@@ -79,7 +82,24 @@ def _answer(asked: Asked) -> dict[str, object]:
         queries = affordable_queries(case, asked.epsilon)
         more = ", where the search ends: more fit" if queries == MAX_QUERIES else ""
         found["rounding_of_answer"] = f"queries rounded down{more}"
-    return {**found, "sigma": str(case.sigma), "queries": queries, **_figure(case.statement(queries))}
+    statement = case.statement(queries)
+    if case.joint:
+        found["charged_one_by_one"] = _one_by_one(case, queries, statement)
+    return {**found, "sigma": str(case.sigma), "queries": queries, **_figure(statement)}
+
+
+def _one_by_one(case: Case, queries: int, jointly: PrivacyStatement) -> str:
+    """What check and answer cost apart: their Gaussian-DP cost, which loses nothing, may be less than a joint one."""
+    apart = replace(case, joint=False, method=Method.GAUSSIAN_DP).statement(queries).epsilon
+    told = "less: leave joint out" if apart < jointly.epsilon else "not less"
+    return f"epsilon <= {decimal_text(apart)} by {Method.GAUSSIAN_DP.value}, which is {told}"
+
+
+def _compared(case: Case, queries: int) -> dict[str, dict[str, object]]:
+    return {
+        method.value: _figure(answer) if isinstance(answer, PrivacyStatement) else {"refused": answer}
+        for method, answer in case.comparison(queries).items()
+    }
 
 
 def _figure(statement: PrivacyStatement) -> dict[str, object]:
@@ -108,10 +128,18 @@ def _show(found: Mapping[str, object], console: Console) -> None:
     if methods is None:
         figure: Any = found
         console.print(f"  figure: epsilon <= {figure['epsilon']} at delta = {figure['delta']}", highlight=False)
-        for line in _lines(figure, ("rounding_of_answer", "adjacency", "method", *_PARTS)):
+        for line in _lines(figure, ("rounding_of_answer", "charged_one_by_one", "adjacency", "method", *_PARTS)):
             console.print(f"    {line}", highlight=False, soft_wrap=True)
     else:
         _show_comparison(methods, console)
+    if "single_draw" in found:
+        one: Any = found["single_draw"]
+        console.print(
+            "  with one draw for check and answer in the place of two, every query charged, answered or not:",
+            highlight=False,
+            soft_wrap=True,
+        )
+        _show_comparison(one, console)
 
 
 def _show_comparison(methods: Mapping[str, Mapping[str, Any]], console: Console) -> None:
@@ -120,7 +148,7 @@ def _show_comparison(methods: Mapping[str, Mapping[str, Any]], console: Console)
     for name, figure in methods.items():
         told = figure.get("method", f"not applicable: {figure.get('refused')}")
         table.add_row(name, figure.get("epsilon", "-"), figure.get("delta", "-"), Text(told))
-    console.print(table)
+    show_table(table, console)
     figures = {name: figure for name, figure in methods.items() if "epsilon" in figure}
     who_needs: dict[str, list[str]] = {}
     for name, figure in figures.items():
@@ -154,7 +182,7 @@ def _draw(asked: Asked, file: Path) -> None:
     last = asked.queries
     counts = sorted({max(1, last * step // _PLOT_POINTS) for step in range(1, _PLOT_POINTS + 1)})
     case = replace(asked.case, answers=None)
-    statements = [case.statement(count) for count in counts]
+    statements = case.curve(counts)
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.plot(counts, [float(statement.epsilon) for statement in statements], marker=".")

@@ -19,14 +19,15 @@ OPTIONS = {
     "adjacency": ("NAME", "replace_one, null_vote, or add_remove (comparison only). Default: replace_one."),
     "method": (
         "NAME",
-        "gaussian_dp, loss_distribution, zcdp, renyi_improved or renyi_classic. Default: the one for the noise.",
+        "gaussian_dp, loss_distribution, zcdp, renyi_improved or renyi_classic for noised counts, or argmax_renyi for "
+        "labels, of which nothing else leaves. Default: the one for the noise.",
     ),
     "grid_bits": ("BITS", "Noise is on a grid of 2^-BITS votes. Default: 4."),
     "weight": ("W", "Weight of a protected vote. Default: 1."),
     "held_by": ("T", "Parties that hold the same record. Default: 1."),
     "shares": ("M", "Contributors of noise shares. Default: 1."),
     "uncounted": ("C", "Of them colluding or dropped out. Default: 0."),
-    "joint": ("yes|no", "Charge check and answer jointly. Default: no."),
+    "joint": ("yes|no", "Charge check and answer jointly; the answer says what they cost one by one. Default: no."),
     "ballots": ("NAME", "Multi-label vote: binary, tau or powerset. Default: single labels."),
     "labels": ("K", "Labels of a multi-label vote."),
     "tau": ("TAU", "Length to which tau voting shortens ballots."),

@@ -145,7 +145,15 @@ RUN_OPTIONS = {
     "sigma": ("VOTES", "Noise deviation. Default: fits the queries into the budget."),
     "threshold": ("VOTES", "Withhold labels below this noisy count. Default: none."),
     "threshold_sigma": ("VOTES", "Deviation of a check's own noise. Default: that of the classes."),
-    "threshold_mode": ("two_draws|single_draw", "Noise of the check: its own, or the label's. Default: two_draws."),
+    "threshold_mode": (
+        "single_draw|two_draws",
+        "Noise of the check: the label's, or its own. Default: single_draw, unless an option is for the other.",
+    ),
+    "accounting": (
+        "NAME",
+        "Charge noised counts, gaussian_dp, or labels: argmax_renyi or argmax_composition. Default: as a ledger, or "
+        "labels where they can be charged and cost less.",
+    ),
     "epsilon": ("EPSILON", "Privacy budget. Default: 10."),
     "delta": ("DELTA", "Delta of the budget. Default: 0.00001."),
     "vote_variant": ("tournament|all_pairs|multi_round", "How votes are computed. Default: tournament."),

@@ -25,7 +25,7 @@ def run(json_target: str | None) -> int:
         table.add_column(heading)
     for entry in found:
         table.add_row(entry.extra, entry.distribution, entry.version or "[red]missing[/red]")
-    output.console.print(table)
+    output.show(table)
     if missing:
         output.console.print(f"Missing: {', '.join(missing)}. {REMEDY}.", markup=False)
     else:

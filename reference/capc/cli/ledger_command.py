@@ -20,7 +20,7 @@ from capc.privacy.figures.statement import budget_statement, spent_statement
 from capc.privacy.ledger import LedgerError, LedgerLog, load_known_head, reading
 from capc.privacy.ledger.chain import digest_of
 from capc.privacy.ledger.records import may_be_opened
-from capc.session.parameters import Adjacency
+from capc.session.parameters import Accounting, Adjacency
 
 
 def show(file: Path, json_target: str | None) -> int:
@@ -51,7 +51,7 @@ def show(file: Path, json_target: str | None) -> int:
             ("records", str(log.head.size)),
         ):
             table.add_row(name, Text(text))
-        output.console.print(table)
+        output.show(table)
         output.finish(_summary(log))
     return EXIT_OK
 
@@ -127,9 +127,9 @@ def _readings(log: LedgerLog) -> dict[str, str]:
     """The same log under every adjacency of a policy, by every method that may be read at any time.
 
     None of them is a guarantee. A loss distribution is for counts fixed in advance, and joint steps are charged at the
-    one order of their policy.
+    one order of their policy. So are labels, and whoever charges for them says nothing of what their counts would cost.
     """
-    if log.policy.joint_cost is not None:
+    if log.policy.joint_cost is not None or log.policy.method is not Accounting.GAUSSIAN_DP:
         return {}
     found, delta = {}, log.policy.delta
     for adjacency in Adjacency:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
 
 from capc.foundation.environment import missing_module
 from capc.foundation.errors import InputError
@@ -16,6 +20,8 @@ from capc.job.keeping.files import check_folder, check_not_input, check_writable
 
 STDOUT = "-"
 _DRAWS = "matplotlib"
+_UNBROKEN = 1 << 20
+"""Columns of what is no terminal."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +84,17 @@ class Output:
 
     @property
     def console(self) -> Console:
-        """Where tables for people go: standard output, or standard error if the JSON goes there."""
-        return Console(stderr=self._to_stdout)
+        """Where tables for people go: standard output, or standard error if the JSON goes there.
+
+        A file or a pipe has no width of its own, so nothing is broken there, unless ``COLUMNS`` says how wide it is.
+        """
+        console = Console(stderr=self._to_stdout)
+        narrow = console.is_terminal or "COLUMNS" in os.environ
+        return console if narrow else Console(stderr=self._to_stdout, width=_UNBROKEN)
+
+    def show(self, table: Table) -> None:
+        """Prints a table, as :func:`show_table` does."""
+        show_table(table, self.console)
 
     def save(self, report: Mapping[str, object]) -> None:
         """Replaces the JSON file, if there is one, by this report."""
@@ -101,6 +116,27 @@ class Output:
                 raise InputError(
                     f"plots = {self._plots} (--plots): not drawn ({error.strerror}): name another"
                 ) from None
+
+
+def show_table(table: Table, console: Console) -> None:
+    """Prints a table; one whose words do not fit beside each other is a list of rows, a line for each cell.
+
+    A table without headings has two columns, of which the second may be broken anywhere.
+    """
+    needed = Measurement.get(console, console.options.update(max_width=_UNBROKEN), table).minimum
+    if needed <= console.width or not table.show_header:
+        console.print(table)
+        return
+    if table.title is not None:
+        console.print(table.title, soft_wrap=True)
+    for cells in zip(*(column.cells for column in table.columns), strict=True):
+        console.print()
+        for column, cell in zip(table.columns, cells, strict=True):
+            console.print(Text.assemble(_as_text(column.header), ": ", _as_text(cell)), soft_wrap=True)
+
+
+def _as_text(cell: object) -> Text:
+    return cell if isinstance(cell, Text) else Text.from_markup(str(cell))
 
 
 def folder_named(text: str, option: str) -> Path:

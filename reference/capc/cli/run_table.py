@@ -7,7 +7,8 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
-from capc.job.report import agreement, concrete_bound, costs, enforced_label
+from capc.cli.output import show_table
+from capc.job.report import adversaries, agreement, concrete_bound, costs, enforced_label
 from capc.job.state import JobState, Status
 from capc.learning.metrics import Score
 from capc.privacy.figures.statement import budget_statement, spent_statement
@@ -25,10 +26,10 @@ def show(state: JobState, console: Console) -> None:
     """Prints the report of a run, also of one that was interrupted."""
     console.print(_ENDINGS[state.status])
     if state.queries:
-        console.print(_queries(state))
-    console.print(_summary(state))
+        show_table(_queries(state), console)
+    show_table(_summary(state), console)
     if costs(state):
-        console.print(_steps(state))
+        show_table(_steps(state), console)
 
 
 def _queries(state: JobState) -> Table:
@@ -74,6 +75,9 @@ def _summary(state: JobState) -> Table:
     table.add_row("noise", f"sigma = {float(state.account.policy.sigma):g} votes on each class")
     enforced = budget_statement(state.account)
     table.add_row("enforced", str(enforced).replace(enforced.label, enforced_label(state)))
+    table.add_row("charged", f"{state.account.policy.method.value}: {state.plan.accounting}")
+    towards = ", ".join(f"{name} {epsilon:g}" for name, epsilon in adversaries(state.account).items())
+    table.add_row("towards", f"epsilon by adversary: {towards}")
     realised = spent_statement(state.account)
     label = enforced_label(state) if state.plan.simulated else realised.label
     table.add_row("realised", str(realised).replace(realised.label, label))

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from capc.cli import EXIT_INTERRUPTED, EXIT_OK
-from capc.cli.output import Output, Rendering, folder_named
+from capc.cli.output import Output, Rendering, folder_named, show_table
 from capc.cli.progress import displays
 from capc.cli.run_command import OUTPUTS, check_outputs, inputs_of, open_output, run_plan
 from capc.foundation.errors import InputError
@@ -260,7 +260,7 @@ def show_study(summary: Mapping[str, Any], console: Console) -> None:
             table.add_column(heading.replace("_", " "), justify="right", no_wrap=True)
         for row in zip(*head.values(), *(figures[name] for name in shown), strict=True):
             table.add_row(*map(Text, row))
-        console.print(table)
+        show_table(table, console)
 
 
 def _side_by_side(figures: Mapping[str, Sequence[str]], room: int) -> list[list[str]]:

@@ -25,11 +25,11 @@ from statistics import NormalDist
 
 from capc.job.config import rational_text
 from capc.job.options import flag
+from capc.noise.sensitivity import Sensitivity
 from capc.privacy.accountants.ball_arithmetic import SIGMA_GRID
 from capc.privacy.accountants.ballots import sensitivity_of
-from capc.privacy.accountants.policies import calibrate_sigma, policy_budget, with_sigma
+from capc.privacy.accountants.policies import calibrate_sigma, fitting_queries, fitting_queries_at
 from capc.privacy.multi_label import SetRule, SetVoting
-from capc.privacy.query_cost import query_cost
 from capc.session.parameters import ReleasePolicy
 
 AGREEMENT = Fraction(3, 4)
@@ -147,21 +147,24 @@ def advise(
     Raises:
         InputError: not even one query fits the budget with a deviation up to 2^20 votes.
     """
-    budget = policy_budget(release)
-    answered = None if voting is None else sensitivity_of(voting, release.adjacency)
+    answered = answered_by(release, voting)
     contest = Contest(classes, 0 if voting is None or voting.rule is SetRule.POWERSET else voting.labels)
 
-    def admitted(sigma: Fraction) -> int:
-        return floor(budget / query_cost(with_sigma(release, sigma), grid_bits, answered).worst_case)
-
     largest = largest_sigma(answering, contest, check_ratio(release))
-    carried = admitted(largest) if largest else 0
+    carried = fitting_queries_at(release, largest, grid_bits, answered) if largest else 0
     possible = min(carried, pool)
     sigma = calibrate_sigma(release, grid_bits, max(possible, 1), answered)
-    fitting = floor(budget / query_cost(release, grid_bits, answered).worst_case)
+    fitting = fitting_queries(release, grid_bits, answered)
     figures = _Figures(answering, contest, queries, release, fitting, largest, carried, possible, sigma)
     warnings = (*_of_the_noise(figures), *_of_the_budget(figures), *_of_the_threshold(figures))
     return Advice(sigma, figures.threshold(sigma), possible, warnings, _reasons(figures))
+
+
+def answered_by(release: ReleasePolicy, voting: SetVoting | None) -> Sensitivity | None:
+    """How far a vote moves what noise is added to; None where that is a histogram: of classes, or of sets."""
+    if voting is None or voting.rule is SetRule.POWERSET:
+        return None
+    return sensitivity_of(voting, release.adjacency)
 
 
 def chance_right(votes_per_sigma: float, contest: Contest, share: Fraction = AGREEMENT) -> float:

@@ -43,13 +43,13 @@ def check_together(config: JobConfig, *, simulated: bool) -> None:
 def _check_noise_of_threshold(config: JobConfig) -> None:
     if config.threshold is None:
         for name in ("threshold_sigma", "threshold_mode"):
-            if getattr(config, name) not in (None, ThresholdMode.TWO_DRAWS):
+            if getattr(config, name) is not None:
                 raise config.refusal(name, f"give {flag('threshold')} too, or leave this out")
         if config.charge is Charge.REALISED:
             raise config.refusal(
                 "charge", f"give {flag('threshold')} too: without one every query is answered and charged in full"
             )
-    elif config.threshold_mode is ThresholdMode.SINGLE_DRAW:
+    elif config.draws is ThresholdMode.SINGLE_DRAW:
         place = config.place("threshold_mode")
         if config.threshold_sigma is not None:
             raise config.refusal("threshold_sigma", f"the check takes the label's noise ({place}): leave this out")
@@ -133,18 +133,35 @@ def _check_composition(config: JobConfig) -> None:
         return
     if config.threshold is None:
         raise config.refusal("joint", f"give {flag('threshold')} too: without one there is no check to charge jointly")
-    for name, needed in (
-        ("threshold_mode", ThresholdMode.TWO_DRAWS),
-        ("charge", Charge.WORST_CASE),
-        ("mechanism", NoiseName.ROUNDED_GAUSSIAN),
+    for name, found, needed in (
+        ("threshold_mode", config.draws, ThresholdMode.TWO_DRAWS),
+        ("charge", config.charge, Charge.WORST_CASE),
+        ("mechanism", config.mechanism, NoiseName.ROUNDED_GAUSSIAN),
     ):
-        if getattr(config, name) is not needed:
+        if found is not needed:
             raise config.refusal(name, f"joint charges need {needed.value}: leave out {flag('joint')}, or this")
 
 
 def checked_apart(config: JobConfig) -> bool:
     """Whether a threshold is checked with draws of its own."""
-    return config.threshold is not None and config.threshold_mode is ThresholdMode.TWO_DRAWS
+    return config.threshold is not None and config.draws is ThresholdMode.TWO_DRAWS
+
+
+def counts_because(config: JobConfig, grid_bits: int) -> str | None:
+    """Why an account of the run has to charge for noised counts; None where it may charge for labels.
+
+    Args:
+        config: the options.
+        grid_bits: g.
+    """
+    reasons = {
+        "charging what was released gives back answers": config.charge is Charge.REALISED,
+        "the check has draws of its own": checked_apart(config),
+        "each label of a set is released by itself": config.multi_label in {SetRule.BINARY, SetRule.TAU},
+        "another engine is not known to tell labels only": config.engine != EMBEDDED.name,
+        "a vote is not an even number of grid units": grid_bits == 0,
+    }
+    return next((reason for reason, applies in reasons.items() if applies), None)
 
 
 def _check_threshold(config: JobConfig) -> None:

@@ -51,7 +51,7 @@ def open_collaboration(
         InputError: a model is not admitted, or the account's budget does not keep its policy's epsilon, or its joint
             cost is too low.
     """
-    certify(account.policy, account.budget)
+    certify(account.policy, account.grid_bits, account.budget)
     names = [organisation(number) for number in parties or range(len(models) + 1)]
     session = open_session(parameters, models, names)
     linear = PooledLinear(parameters.widths, workers) if workers else BfvLinear(parameters.widths)

@@ -34,7 +34,15 @@ from capc.learning.strategies import Strategy
 from capc.privacy.multi_label import SetRule
 from capc.protocol.engine import EMBEDDED
 from capc.protocol.network import NetworkName
-from capc.session.parameters import MAX_RENYI_ORDER, Adjacency, Charge, NoiseName, ThresholdMode, VoteVariant
+from capc.session.parameters import (
+    MAX_RENYI_ORDER,
+    Accounting,
+    Adjacency,
+    Charge,
+    NoiseName,
+    ThresholdMode,
+    VoteVariant,
+)
 from capc.session.session import MAX_ANSWERING, MAX_QUERIES
 
 MAX_BATCH = 4096
@@ -101,7 +109,8 @@ class JobConfig:
         sigma: deviation of the noise on each class; None calibrates it so that ``queries`` fit the budget.
         threshold: T of Confident-GNMax; None answers every query.
         threshold_sigma: deviation of the check's own noise; None takes the one of the classes.
-        threshold_mode: whether the check has draws of its own, or takes the label's.
+        threshold_mode: whether the check has draws of its own, or takes the label's; None as :attr:`draws` says.
+        accounting: what the account charges for; None takes labels where nothing speaks against it.
         epsilon: the budget.
         delta: the budget's delta.
         vote_variant: how step 1c computes votes; None takes what is fastest on the network.
@@ -156,7 +165,8 @@ class JobConfig:
     sigma: Annotated[Fraction | None, rational(MAX_VOTES)] = None
     threshold: Annotated[Fraction | None, rational(MAX_VOTES, zero=True)] = None
     threshold_sigma: Annotated[Fraction | None, rational(MAX_VOTES)] = None
-    threshold_mode: Annotated[ThresholdMode, choice(ThresholdMode)] = ThresholdMode.TWO_DRAWS
+    threshold_mode: Annotated[ThresholdMode | None, choice(ThresholdMode)] = None
+    accounting: Annotated[Accounting | None, choice(Accounting)] = None
     epsilon: Annotated[Fraction, rational(MAX_EPSILON)] = Fraction(10)
     delta: Annotated[Fraction, rational(Fraction(1), open_above=True)] = Fraction(1, 100_000)
     vote_variant: Annotated[VoteVariant | None, choice(VoteVariant)] = None
@@ -184,6 +194,14 @@ class JobConfig:
     def charged(self) -> int:
         """How many queries one budget is to suffice for."""
         return self.asked if self.budgets is Budgets.SHARED else self.queries
+
+    @property
+    def draws(self) -> ThresholdMode:
+        """What a threshold is compared with: the label's draws, at no further cost, unless own ones are needed."""
+        if self.threshold_mode is not None:
+            return self.threshold_mode
+        apart = self.charge is Charge.REALISED or self.joint or self.threshold_sigma is not None
+        return ThresholdMode.TWO_DRAWS if apart or self.threshold is None else ThresholdMode.SINGLE_DRAW
 
     @property
     def division(self) -> Division:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from importlib.metadata import entry_points
 
 from capc.foundation.errors import InputError, ParameterError
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party, organisation
-from capc.job.advice import Advice, advise
-from capc.job.checks import check_not_lost, check_together, checked_apart
+from capc.job.advice import Advice, advise, answered_by
+from capc.job.checks import check_not_lost, check_together, checked_apart, counts_because
 from capc.job.config import JobConfig, rational_text
 from capc.job.keeping.files import beside
 from capc.job.keeping.journal import Journal, default_folder
@@ -22,23 +22,22 @@ from capc.learning.bounds import weight_bound
 from capc.learning.data import Column, Dataset, DataShape, load_digits, load_npz
 from capc.learning.division import check_division, role_sizes
 from capc.models.architecture import dense_architecture
-from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
-from capc.privacy.accountants.ballots import sensitivity_of
 from capc.privacy.accountants.policies import (
     calibrate_sigma,
+    calibrated,
     certify,
     default_order,
+    fitting_queries,
     policy_budget,
+    with_argmax_cost,
     with_joint_cost,
-    with_sigma,
 )
-from capc.privacy.ledger import Ledger, Terms, open_ledger
+from capc.privacy.ledger import Ledger, Terms, kept_terms, open_ledger
 from capc.privacy.multi_label import SetRule, SetVoting
-from capc.privacy.query_cost import query_cost
 from capc.protocol.engine import EMBEDDED, EngineDescription, SecureEngine
 from capc.protocol.network import NETWORKS, fastest_vote
-from capc.session.parameters import NoiseName, Parameters, ReleasePolicy, VoteVariant
+from capc.session.parameters import Accounting, NoiseName, Parameters, ReleasePolicy, VoteVariant
 from capc.session.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
 from capc.session.widths import ParameterSet
 from capc.two_party.vote_rounds import VoteShape
@@ -60,6 +59,7 @@ class Plan:
         advice: what public figures say of the noise.
         voting: how sets of labels are voted on; None where each row has one class.
         simulated: whether F_CaPC in the clear takes the place of the protocol.
+        accounting: why the account charges for what it does.
     """
 
     config: JobConfig
@@ -70,6 +70,7 @@ class Plan:
     advice: Advice
     voting: SetVoting | None = None
     simulated: bool = False
+    accounting: str = ""
 
     @property
     def group(self) -> Column | None:
@@ -109,8 +110,8 @@ class Plan:
         """
         release, grid_bits = self.parameters.release, self.parameters.widths.grid_bits
         if self.config.ledger is None:
-            certify(release, self.budget)
-            return Account(release, grid_bits, self.budget, _answered(release, self.voting))
+            certify(release, grid_bits, self.budget)
+            return Account(release, grid_bits, self.budget, answered_by(release, self.voting))
         data_set = self.config.data_set or self.dataset.name
         terms = Terms(str(PRIVACY_GUARDIAN), data_set, release, grid_bits, self.budget)
         check_not_lost(self.config)
@@ -138,13 +139,14 @@ def prepare(config: JobConfig, *, simulated: bool = False, dataset: Dataset | No
     release = None if config.multi_label is not None else _release_policy(config, widths.grid_bits)
 
     @cache
-    def admit(shape: DataShape) -> Parameters:
+    def admit(shape: DataShape) -> tuple[Parameters, str]:
         settled = release or _release_policy(config, widths.grid_bits, _voting(config, widths.grid_bits, shape.classes))
-        return _parameters(config, widths, shape, settled)
+        return _parameters(config, widths, shape, settled[0]), settled[1]
 
     # Features are read last: all that can be refused without them is refused before.
     dataset = _load(config, admit) if dataset is None else dataset
-    parameters, voting = admit(dataset.shape), _voting(config, widths.grid_bits, dataset.num_classes)
+    voting = _voting(config, widths.grid_bits, dataset.num_classes)
+    parameters, accounting = admit(dataset.shape)
     advice = advise(
         answering=config.parties,
         classes=dataset.num_classes,
@@ -155,7 +157,7 @@ def prepare(config: JobConfig, *, simulated: bool = False, dataset: Dataset | No
         voting=voting,
     )
     budget = policy_budget(parameters.release)
-    return Plan(config, dataset, parameters, budget, engine, advice, voting, simulated)
+    return Plan(config, dataset, parameters, budget, engine, advice, voting, simulated, accounting)
 
 
 def _voting(config: JobConfig, grid_bits: int, classes: int) -> SetVoting | None:
@@ -205,38 +207,92 @@ def _load(config: JobConfig, admit: Callable[[DataShape], object]) -> Dataset:
         )
 
 
-def _release_policy(config: JobConfig, grid_bits: int, voting: SetVoting | None = None) -> ReleasePolicy:
-    """What the options say, with the noise that fits all queries into the budget if they name none.
+def _release_policy(config: JobConfig, grid_bits: int, voting: SetVoting | None = None) -> tuple[ReleasePolicy, str]:
+    """The policy that the options say, with noise that fits all queries if they name none, and why it is charged so.
 
     Raises:
-        InputError: not even one query fits.
+        InputError: not even one query fits, or labels cannot be charged.
     """
-    policy = _policy_of_options(config)
-    answered = _answered(policy, voting)
-    with config.placing("epsilon", "delta"):
-        if config.sigma is None:
-            return with_sigma(policy, calibrate_sigma(policy, grid_bits, config.charged, answered))
-        policy = with_joint_cost(policy) if config.joint else policy
-        budget = policy_budget(policy)
-    if query_cost(policy, grid_bits, answered).worst_case > budget:
+    policy, why = _charged(config, grid_bits, voting)
+    answered = answered_by(policy, voting)
+    if not fitting_queries(policy, grid_bits, answered):
         least = rational_text(calibrate_sigma(policy, grid_bits, 1, answered))
         raise config.refusal(
             "sigma", f"one query costs more than the whole budget: choose at least {least}, or a larger epsilon"
         )
-    return policy
+    return policy, why
 
 
-def _answered(policy: ReleasePolicy, voting: SetVoting | None) -> Sensitivity | None:
-    return None if voting is None else sensitivity_of(voting, policy.adjacency)
+def _charged(config: JobConfig, grid_bits: int, voting: SetVoting | None) -> tuple[ReleasePolicy, str]:
+    """As :func:`_release_policy`, whether a query fits or not.
+
+    Where options name no way of charging, that of a ledger is kept. Otherwise labels are charged where they can be, and
+    where that needs no more noise, or admits no fewer queries, than charging counts: a choice by public figures.
+    """
+
+    def settled(accounting: Accounting, kept: ReleasePolicy | None = None) -> ReleasePolicy:
+        return _settled(config, accounting, grid_bits, voting, kept)
+
+    why_counts = counts_because(config, grid_bits)
+    if why_counts is not None and config.accounting not in (None, Accounting.GAUSSIAN_DP):
+        raise config.refusal("accounting", f"{why_counts}: choose gaussian_dp, or leave that out")
+    if config.accounting is Accounting.ARGMAX_COMPOSITION:
+        remedy = "no certificate of a composition can be checked yet: choose argmax_renyi or gaussian_dp"
+        raise config.refusal("accounting", remedy)
+    kept = _kept_policy(config)
+    if config.accounting is not None:
+        return settled(config.accounting, kept), f"given ({config.place('accounting')})"
+    if why_counts is not None:
+        return settled(Accounting.GAUSSIAN_DP), f"not a label: {why_counts}"
+    if kept is not None:
+        return settled(kept.method, kept), f"as the ledger ({config.place('ledger')})"
+    counts, labels = settled(Accounting.GAUSSIAN_DP), settled(Accounting.ARGMAX_RENYI)
+    if config.sigma is None:
+        less = labels.sigma <= counts.sigma
+        told = f"sigma = {rational_text(labels.sigma)} for a label, {rational_text(counts.sigma)} for its noised counts"
+    else:
+        of_labels, of_counts = (fitting_queries(policy, grid_bits) for policy in (labels, counts))
+        less = of_labels >= of_counts
+        told = f"{of_labels} queries fit if a label is charged, {of_counts} if its noised counts are"
+    return labels if less else counts, told
 
 
-def _policy_of_options(config: JobConfig) -> ReleasePolicy:
-    """Everything that the options say; a deviation that is to be calibrated is 1 for now, and a joint cost is too."""
-    sigma = Fraction(1) if config.sigma is None else config.sigma
+def _settled(
+    config: JobConfig,
+    accounting: Accounting,
+    grid_bits: int,
+    voting: SetVoting | None,
+    kept: ReleasePolicy | None,
+) -> ReleasePolicy:
+    """The policy under one way of charging; a label's cost that a ledger has is kept: it is certified when opened."""
+    policy = _policy_of_options(config, accounting)
+    with config.placing("epsilon", "delta"):
+        if config.sigma is None:
+            return calibrated(policy, grid_bits, config.charged, answered_by(policy, voting))
+        policy = with_joint_cost(policy) if config.joint else policy
+        if policy.argmax_cost is None:
+            return policy
+        if kept is not None and kept == replace(policy, argmax_cost=kept.argmax_cost):
+            return kept
+        return with_argmax_cost(policy, grid_bits)
+
+
+def _kept_policy(config: JobConfig) -> ReleasePolicy | None:
+    """That of the ledger which the run goes on from; None for a new one, or none."""
+    if config.ledger is None or not config.ledger.is_file():
+        return None
+    with config.placing("ledger"):
+        return kept_terms(config.ledger).policy
+
+
+def _policy_of_options(config: JobConfig, accounting: Accounting) -> ReleasePolicy:
+    """Everything that the options say; a deviation that is to be calibrated is 1 for now, and a claimed cost is too."""
+    sigma, labels = Fraction(1) if config.sigma is None else config.sigma, accounting is Accounting.ARGMAX_RENYI
     renyi_order = config.renyi_order
-    if renyi_order is None and (config.joint or config.mechanism is NoiseName.SKELLAM):
+    needs_order = labels or config.joint or config.mechanism is NoiseName.SKELLAM
+    if renyi_order is None and needs_order and accounting is not Accounting.ARGMAX_COMPOSITION:
         with config.placing("epsilon", "delta"):
-            renyi_order = default_order(config.epsilon, config.delta)
+            renyi_order = default_order(config.epsilon, config.delta, whole=not labels)
     with config.placing("renyi_order"):
         return ReleasePolicy(
             mechanism=config.mechanism,
@@ -249,7 +305,9 @@ def _policy_of_options(config: JobConfig) -> ReleasePolicy:
             delta=config.delta,
             renyi_order=renyi_order,
             joint_cost=Fraction(1) if config.joint else None,
-            threshold_mode=config.threshold_mode,
+            threshold_mode=config.draws,
+            argmax_cost=Fraction(1) if labels else None,
+            argmax_queries=config.charged if accounting is Accounting.ARGMAX_COMPOSITION else None,
         )
 
 

@@ -20,8 +20,9 @@ from capc.job.options import flag
 from capc.job.state import JobState, PartyRecord, QueryRecord, Turn
 from capc.learning.metrics import Score
 from capc.privacy.account import Account
-from capc.privacy.accountants.conversion import epsilon_upper
-from capc.privacy.figures.statement import budget_statement, spent_statement
+from capc.privacy.accountants.argmax.cost import Adversary
+from capc.privacy.accountants.policies import policy_epsilon
+from capc.privacy.figures.statement import budget_statement, enforced_epsilons, spent_statement
 from capc.privacy.ledger import Ledger
 from capc.protocol.costs import StepCost
 from capc.protocol.engine import EMBEDDED
@@ -112,8 +113,7 @@ def _querier(turn: Turn) -> dict[str, object]:
 
 def account_epsilon(account: Account, spent: Fraction) -> float:
     """An odometer reading, rounded up."""
-    policy = account.policy
-    return rounded_up(epsilon_upper(account.cost.unit, spent, policy.delta, policy.renyi_order))
+    return rounded_up(policy_epsilon(account.policy, account.grid_bits, spent))
 
 
 def _query(state: JobState, query: QueryRecord) -> dict[str, object]:
@@ -173,6 +173,9 @@ def _privacy(state: JobState) -> dict[str, object]:
         "adjacency": policy.adjacency.value,
         "method": guaranteed.method,
         "charge": policy.charge.value,
+        "accounting": policy.method.value,
+        "accounting_because": state.plan.accounting,
+        "adversaries": adversaries(account),
         "joint": policy.joint_cost is not None,
         "renyi_order": None if policy.renyi_order is None else rational_text(policy.renyi_order),
         "sigma": rational_text(policy.sigma),
@@ -187,6 +190,12 @@ def _privacy(state: JobState) -> dict[str, object]:
         "rounding": guaranteed.rounding,
         "hypotheses": [*guaranteed.hypotheses, *_engine_hypotheses(state)],
     }
+
+
+def adversaries(account: Account) -> dict[str, float]:
+    """The enforced epsilon towards each; towards a querying party that follows the protocol it is the policy's."""
+    found = {**enforced_epsilons(account), Adversary.SEMI_HONEST: account.policy.epsilon}
+    return {adversary.value: rounded_up(max(epsilon, account.policy.epsilon)) for adversary, epsilon in found.items()}
 
 
 def _together(state: JobState) -> dict[str, object]:

@@ -17,11 +17,11 @@ from capc.models.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise, draw_release_noise
 from capc.privacy.account import Account
 from capc.privacy.accountants.policies import certify
-from capc.privacy.multi_label import SetVoting
+from capc.privacy.multi_label import SetRule, SetVoting
 from capc.protocol.collaboration import PreparedQueries, QueryResult
 from capc.protocol.costs import StepCost
 from capc.protocol.functionality import ideal_functionality
-from capc.session.parameters import Charge, Parameters
+from capc.session.parameters import Charge, Parameters, require_counts
 from capc.two_party.hash_use import HashUse
 from capc_spec.registry import TAGS
 
@@ -71,7 +71,9 @@ class Simulation:
         draw: Draw,
         voting: SetVoting | None = None,
     ) -> None:
-        certify(account.policy, account.budget)
+        certify(account.policy, account.grid_bits, account.budget)
+        if voting is not None and voting.rule is not SetRule.POWERSET:
+            require_counts(account.policy, "a vote on each label of a set")
         for model in models:
             model.check_ranges(parameters.widths.logit_bits)
         self._parameters = parameters

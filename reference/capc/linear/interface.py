@@ -6,7 +6,8 @@ implements this with BFV.
 
 Shares are in Z_{2^T}, T = l + h, and have guard bits (:mod:`capc.foundation.guarded`).
 
-Source: design decision 1 (exact BFV). Spec: CAPC-HE-001 to CAPC-HE-017.
+Source: design decision 1 (exact BFV). Spec: CAPC-HE-001, CAPC-HE-002,
+CAPC-HE-004 to CAPC-HE-006, CAPC-HE-008 to CAPC-HE-010, CAPC-HE-012 to CAPC-HE-014, CAPC-HE-016, CAPC-HE-017.
 """
 
 from __future__ import annotations

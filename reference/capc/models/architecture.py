@@ -4,6 +4,8 @@ Value 0 is the query; stage k makes value k + 1. A stage takes one earlier value
 its linear operator, adds biases and earlier values (skips), and ends in an activation. Residual networks are skips.
 
 Fixed point: the query and activations have f fraction bits, sums 2f. A skipped activation is scaled by 2^f.
+
+Spec: CAPC-ROLE-022.
 """
 
 from __future__ import annotations

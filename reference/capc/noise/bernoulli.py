@@ -1,6 +1,6 @@
 """Exact Bernoulli trials for rational probabilities, and for exp(-gamma) with rational gamma >= 0.
 
-Spec: CAPC-NOISE-001, CAPC-NOISE-003.
+Spec: CAPC-NOISE-001, CAPC-NOISE-003, CAPC-NOISE-007.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 It is the law for noise that is added in shares or inside secure computation, where rounding a real number is not
 available. Its cost is zero-concentrated DP; the Gaussian-DP curve does not bound it.
 
-Spec: CAPC-NOISE-002, CAPC-NOISE-003.
+Spec: CAPC-NOISE-002, CAPC-NOISE-003, CAPC-NOISE-010.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A floating-point Gaussian has a support with gaps, from which the exact vote can be read off (Mironov 2012). Here X
 is sampled exactly, as a real number whose digits are drawn until its rounding is certain.
 
-Spec: CAPC-NOISE-001, CAPC-NOISE-003.
+Spec: CAPC-NOISE-001, CAPC-NOISE-003, CAPC-NOISE-009.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A uniform number in [0, 1) whose digits are drawn only when a comparison or a rounding needs them.
 
-Spec: CAPC-NOISE-001, CAPC-NOISE-003.
+Spec: CAPC-NOISE-001, CAPC-NOISE-003, CAPC-NOISE-008.
 """
 
 from __future__ import annotations

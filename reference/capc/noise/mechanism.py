@@ -30,6 +30,8 @@ class CostUnit(StrEnum):
     """rho of rho-zero-concentrated DP (Bun and Steinke 2016). rho adds up under composition."""
     RENYI = "renyi"
     """The Renyi divergence at one order that is fixed beforehand (Mironov 2017). It adds up under composition."""
+    QUERIES = "queries"
+    """Queries of one policy, of which it says how many keep its epsilon and delta together (CAPC-ACCT-130)."""
 
 
 class Mechanism(Protocol):

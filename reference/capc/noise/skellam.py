@@ -3,7 +3,7 @@
 A Skellam number is the difference of two independent Poisson numbers of the same mean. Sums of independent Skellam
 numbers are Skellam again, so shares of several parties add up to noise of the same law.
 
-Spec: CAPC-NOISE-005, CAPC-NOISE-003, CAPC-ACCT-103.
+Spec: CAPC-NOISE-005, CAPC-NOISE-003, CAPC-NOISE-011, CAPC-ACCT-103.
 """
 
 from __future__ import annotations

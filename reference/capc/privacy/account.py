@@ -57,6 +57,7 @@ class Account:
 
     Attributes, all fixed for its life:
         policy: as above.
+        grid_bits: g.
         mechanisms: what is charged here, and what the privacy guardian must sample from.
         cost: what one query costs.
         budget: the limit that :attr:`spent` never exceeds. This is what is guaranteed.
@@ -65,7 +66,7 @@ class Account:
         InputError: the budget is negative or not an exact rational. Whoever opens an account certifies that its budget
             keeps the policy's epsilon, and its joint cost (`capc.privacy.accountants.policies.certify`).
 
-    Spec: CAPC-ACCT-001, CAPC-ACCT-002, CAPC-ACCT-006.
+    Spec: CAPC-ACCT-001, CAPC-ACCT-002, CAPC-ACCT-006, CAPC-ERR-006.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Account:
         if not isinstance(budget, Fraction) or budget < 0:
             raise InputError(f"budget = {budget!r}: give a Fraction of at least 0, in the mechanism's unit")
         self.policy = policy
+        self.grid_bits = grid_bits
         self.mechanisms = release_mechanisms(policy, grid_bits)
         self.cost = query_cost(policy, grid_bits, answered)
         self.budget = budget

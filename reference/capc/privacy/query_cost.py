@@ -2,7 +2,7 @@
 
 :class:`capc.privacy.account.Account` adds up.
 
-Spec: CAPC-ACCT-003, CAPC-ACCT-101, CAPC-ACCT-115.
+Spec: CAPC-ACCT-003, CAPC-ACCT-101, CAPC-ACCT-115, CAPC-ACCT-130.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit, Mechanism, release_mechanisms
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.events import EventKind
-from capc.session.parameters import Adjacency, ReleasePolicy
+from capc.session.parameters import Accounting, Adjacency, ReleasePolicy
 
 
 def answer_sensitivity(adjacency: Adjacency) -> Sensitivity:
@@ -53,7 +53,19 @@ def query_cost(policy: ReleasePolicy, grid_bits: int, answered: Sensitivity | No
         policy: names mechanism, deviations, adjacency, and the Renyi order or joint cost where there is one.
         grid_bits: g.
         answered: of what noise is added to; None where it is the vote histogram.
+
+    Raises:
+        InputError: the policy charges for a label, and what is answered is more.
     """
+    if policy.method is not Accounting.GAUSSIAN_DP:
+        if answered is not None:
+            raise InputError(
+                f"{policy.method.value}: it charges for one label of a vote histogram, and more leaves here: charge "
+                f"{Accounting.GAUSSIAN_DP.value}"
+            )
+        if policy.argmax_cost is not None:
+            return QueryCost(Fraction(0), policy.argmax_cost, CostUnit.RENYI)
+        return QueryCost(Fraction(0), Fraction(1), CostUnit.QUERIES)
     if policy.joint_cost is not None:
         return QueryCost(Fraction(0), policy.joint_cost, CostUnit.RENYI)
     mechanisms = release_mechanisms(policy, grid_bits)

@@ -131,4 +131,4 @@ class OutsideRelease(EmbeddedRelease):
 
 def outside_methods(entry: EngineEntry) -> Methods:
     """Inference and release with steps 1c and 3 on an engine."""
-    return Methods(OutsideInference(entry), OutsideRelease(entry))
+    return Methods(OutsideInference(entry), OutsideRelease(entry), outside=True)

@@ -14,7 +14,7 @@ from capc.models.model import QuantisedModel
 from capc.noise.release_noise import ReleaseNoise
 from capc.privacy.account import Account
 from capc.protocol.link import Link
-from capc.session.parameters import VoteVariant
+from capc.session.parameters import VoteVariant, require_counts
 from capc.session.session import Batch, Session
 from capc.steps.answering_party.inference import AnsweringVoteShare
 from capc.steps.answering_party.offline import OnlineValue
@@ -136,6 +136,10 @@ class GuardianSeat(Seat):
     prepared: dict[int, list[VoteCollection]] = field(default_factory=dict)
     noise: list[ReleaseNoise] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        if self.methods.outside:
+            require_counts(self.account.policy, "another engine than the embedded one")
+
 
 class Inference(Protocol):
     """Steps 1a to 1c: from queries and models to shares of the votes."""
@@ -192,8 +196,10 @@ class Methods:
         inference: of a batch whose queries are known.
         release: of each query.
         preparation: of batches before their queries are known; None where there is none.
+        outside: whether labels are released by what is not known to tell labels only (CAPC-ACCT-133).
     """
 
     inference: Inference
     release: Release
     preparation: Preparation | None = None
+    outside: bool = False

@@ -32,8 +32,10 @@ class Channel:
         """A message to the peer."""
         return Envelope(message_type, self.session_tag, query, layer, self.me, self.peer).seal(payload)
 
-    def open(self, message_type: MessageType, message: bytes, length: int, query: int = 0, layer: int = 0) -> bytes:
-        """The payload of the peer's message.
+    def open(
+        self, message_type: MessageType, message: bytes, length: int | tuple[int, ...], query: int = 0, layer: int = 0
+    ) -> bytes:
+        """The payload of the peer's message, which has this length, or one of these.
 
         Raises:
             ProtocolError: the header is not exactly the expected one, or the payload has another length.

@@ -85,23 +85,25 @@ class Envelope:
         """The message: header and payload."""
         return self.header() + payload
 
-    def open(self, message: bytes, payload_length: int) -> bytes:
+    def open(self, message: bytes, payload_length: int | tuple[int, ...]) -> bytes:
         """The payload of a message that has exactly this header.
 
         Args:
             message: as received from ``sender``.
-            payload_length: the exact length the payload must have.
+            payload_length: the exact length the payload must have, or all that it may have.
 
         Raises:
             ProtocolError: against the sender, with the code of the first field that differs.
         """
         self.check_header(message)
         length = len(message) - HEADER.size
-        if length != payload_length:
+        allowed = (payload_length,) if isinstance(payload_length, int) else payload_length
+        if length not in allowed:
+            wanted = " or ".join(map(str, allowed))
             raise ProtocolError(
                 ErrorCode.MALFORMED_LENGTH,
                 self.sender,
-                f"{self.message_type.name.lower()} payload of {length} bytes instead of {payload_length}",
+                f"{self.message_type.name.lower()} payload of {length} bytes instead of {wanted}",
             )
         return message[HEADER.size :]
 

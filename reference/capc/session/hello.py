@@ -2,7 +2,7 @@
 
 Set-up compares session tags only, which every header carries. A party that finds another tag in a peer's message, or a
 hello in the place of one, sends that peer its own hello, once, takes the peer's, and refuses. Spec: CAPC-ROLE-004,
-CAPC-ROLE-017 to CAPC-ROLE-019.
+CAPC-ROLE-017 to CAPC-ROLE-019, CAPC-WIRE-010.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ MAX_RENYI_ORDER = 1 << 20
 _LN2_UPPER = Fraction(6932, 10000)
 
 
-_COMPOSITION = ("renyi_order", "joint_cost", "threshold_mode")
+_MOST_QUERIES = (1 << 32) - 1
+_COMPOSITION = ("renyi_order", "joint_cost", "threshold_mode", "argmax_cost", "argmax_queries")
 
 
 class NoiseName(StrEnum):
@@ -77,6 +78,17 @@ class Adjacency(StrEnum):
     NULL_VOTE = "null_vote"
 
 
+class Accounting(StrEnum):
+    """What an account takes a release for: a noised histogram, or only the label that is made of it."""
+
+    GAUSSIAN_DP = "gaussian_dp"
+    """The whole noised histogram, charged in the unit of its noise: for every release."""
+    ARGMAX_RENYI = "argmax_renyi"
+    """A label, or that there is none, and nothing else: its certified Renyi divergence at one order."""
+    ARGMAX_COMPOSITION = "argmax_composition"
+    """The same, where so many queries are certified together: queries are counted."""
+
+
 @dataclass(frozen=True)
 class ReleasePolicy:
     """How a label is released, and under which budget. Deviations are in votes, as exact rationals.
@@ -96,6 +108,10 @@ class ReleasePolicy:
         joint_cost: what a check and its answer cost together at the order, always, whether a label leaves or not; None
             charges the parts. An agreed figure: whoever opens an account of it certifies it (CAPC-ACCT-116).
         threshold_mode: whether the check has draws of its own; it says nothing without a threshold.
+        argmax_cost: what a label costs at the order if nothing else of the noised counts ever leaves; None charges the
+            counts. An agreed figure: whoever opens an account of it certifies it (CAPC-ACCT-131).
+        argmax_queries: N, how many labels keep the budget together, under the same condition; every query counts as 1.
+            An agreed figure likewise.
     """
 
     mechanism: NoiseName
@@ -109,9 +125,21 @@ class ReleasePolicy:
     renyi_order: Fraction | None = None
     joint_cost: Fraction | None = None
     threshold_mode: ThresholdMode = ThresholdMode.TWO_DRAWS
+    argmax_cost: Fraction | None = None
+    argmax_queries: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("sigma", "threshold", "threshold_sigma", "epsilon", "delta", "renyi_order", "joint_cost"):
+        names = (
+            "sigma",
+            "threshold",
+            "threshold_sigma",
+            "epsilon",
+            "delta",
+            "renyi_order",
+            "joint_cost",
+            "argmax_cost",
+        )
+        for name in names:
             value = getattr(self, name)
             require(value is None or isinstance(value, Fraction), name, value, "give an exact Fraction")
         require(self.sigma > 0, "sigma", self.sigma, "choose a deviation above 0 votes")
@@ -119,11 +147,12 @@ class ReleasePolicy:
         require(self.epsilon > 0, "epsilon", self.epsilon, "choose a budget above 0")
         require(0 < self.delta < 1, "delta", self.delta, "choose a value between 0 and 1, both excluded")
         self._check_composition()
+        self._check_argmax()
 
     def document(self) -> dict[str, object]:
-        """A flat, ordered mapping of every field to a string or None.
+        """A flat, ordered mapping of every field to a string, an integer or None.
 
-        The last three are named only where they say something.
+        The last five are named only where they say something.
 
         Source of every other form in which a policy is written: parameters, ledgers.
         """
@@ -131,6 +160,13 @@ class ReleasePolicy:
         if self.threshold is None:
             fields["threshold_mode"] = None
         return {name: value for name, value in fields.items() if value is not None or name not in _COMPOSITION}
+
+    @property
+    def method(self) -> Accounting:
+        """What an account of this policy takes a release for."""
+        if self.argmax_cost is not None:
+            return Accounting.ARGMAX_RENYI
+        return Accounting.GAUSSIAN_DP if self.argmax_queries is None else Accounting.ARGMAX_COMPOSITION
 
     @property
     def check_draws(self) -> int:
@@ -166,7 +202,8 @@ class ReleasePolicy:
         if self.renyi_order is None:
             remedy = "skellam noise and joint costs are charged at a Renyi order: give one above 1"
             needed = self.mechanism is NoiseName.SKELLAM or self.joint_cost is not None
-            require(not needed, "renyi_order", None, remedy)
+            # Labels that are counted have no other cost.
+            require(not needed or self.argmax_queries is not None, "renyi_order", None, remedy)
         else:
             fits = 1 < self.renyi_order <= MAX_RENYI_ORDER
             require(fits, "renyi_order", self.renyi_order, f"choose an order above 1, up to {MAX_RENYI_ORDER}")
@@ -179,6 +216,47 @@ class ReleasePolicy:
             )
             remedy = "a joint cost is for rounded_gaussian noise and a threshold with two_draws, charged worst_case"
             require(fits, "joint_cost", self.joint_cost, remedy)
+
+    def _check_argmax(self) -> None:
+        method = self.method
+        if method is Accounting.GAUSSIAN_DP:
+            return
+        cost, queries = self.argmax_cost, self.argmax_queries
+        name, value = ("argmax_cost", cost) if cost is not None else ("argmax_queries", queries)
+        for fits, what in (
+            (self.charge is Charge.WORST_CASE, "realised charging"),
+            (self.joint_cost is None, "a joint cost"),
+            (self.threshold_sigma is None, "a threshold with two_draws"),
+        ):
+            remedy = (
+                f"{method.value} is for one draw per class, charged worst_case; for {what} leave it out: gaussian_dp"
+            )
+            require(fits, name, value, remedy)
+        if cost is not None:
+            require(cost > 0, "argmax_cost", cost, "give a cost above 0")
+            require(self.renyi_order is not None, "renyi_order", None, "argmax_renyi has one: give an order above 1")
+            remedy = "argmax_renyi adds up costs and argmax_composition counts queries: give one of both"
+            require(queries is None, "argmax_queries", queries, remedy)
+        else:
+            is_count = type(queries) is int and 1 <= queries <= _MOST_QUERIES
+            require(is_count, "argmax_queries", queries, f"give a whole number from 1 to {_MOST_QUERIES}")
+            remedy = "argmax_composition counts queries and has no order: leave it out, or take argmax_renyi"
+            require(self.renyi_order is None, "renyi_order", self.renyi_order, remedy)
+
+
+def require_counts(policy: ReleasePolicy, by: str) -> None:
+    """Refuses a policy that charges for labels where more than labels may leave (CAPC-ACCT-133).
+
+    Args:
+        policy: of a release.
+        by: what releases.
+
+    Raises:
+        ParameterError: it charges for labels.
+    """
+    method = policy.method
+    remedy = f"{by} may tell more than labels: take {Accounting.GAUSSIAN_DP.value}, or release otherwise"
+    require(method is Accounting.GAUSSIAN_DP, "accounting", method.value, remedy)
 
 
 @dataclass(frozen=True)
@@ -248,7 +326,7 @@ class Parameters:
     def check_threshold(self, num_answering: int) -> None:
         """Checks that a class can have as many votes as the threshold asks for (CAPC-PARAM-033).
 
-        Above K a label would leave by luck of the threshold's noise alone, and every query is charged.
+        Above K a label would leave by luck of the noise alone, and every query is charged.
 
         Args:
             num_answering: K, the number of answering parties.

@@ -66,6 +66,9 @@ class ParameterSet:
         fits = len(bits) >= 2 and all(2 <= each <= MOST_PRIME_BITS for each in bits)
         require(fits, "he_coefficient_bits", list(bits), f"give at least two primes of 2 to {MOST_PRIME_BITS} bits")
         room, error = guarded.room(self.guard_bits), self.response_error
+        # Two guard bits have no room at all, whatever the primes are.
+        remedy = f"they have no room for a response's error of {error}: choose at least 3"
+        require(room > 0 or error == 0, "guard_bits", self.guard_bits, remedy)
         remedy = f"a response's error of {error} is above {room}, the room of the guard bits: enlarge the first prime"
         require(error <= room, "he_coefficient_bits", list(bits), remedy)
 

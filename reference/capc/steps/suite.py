@@ -30,21 +30,21 @@ OfferState = NewType("OfferState", object)
 ChoiceState = NewType("ChoiceState", object)
 EvaluatorKey = NewType("EvaluatorKey", object)
 GarblerKey = NewType("GarblerKey", object)
-_EvaluatorEnd = NewType("_EvaluatorEnd", object)
-_GarblerEnd = NewType("_GarblerEnd", object)
+EvaluatorEnd = NewType("EvaluatorEnd", object)
+GarblerEnd = NewType("GarblerEnd", object)
 _Picked = NewType("_Picked", object)
 _Inputs = NewType("_Inputs", object)
 _EvaluatorTurn = NewType("_EvaluatorTurn", object)
 _GarblerTurn = NewType("_GarblerTurn", object)
-EvaluatorTransfers = Transfers[_EvaluatorEnd]
-GarblerTransfers = Transfers[_GarblerEnd]
+EvaluatorTransfers = Transfers[EvaluatorEnd]
+GarblerTransfers = Transfers[GarblerEnd]
 ChosenLabels = EvaluatorChoice[_Picked]
 OfflineGarblings = OfflineGarbling[_Inputs]
 EvaluatorTurn = EvaluatorRound[_EvaluatorTurn]
 GarblerTurn = GarblerRound[_GarblerTurn]
 Linear = LinearScheme[SecretKey, PublicKey, EncodedWeights]
 TwoParty = TwoPartyScheme[
-    OfferState, ChoiceState, EvaluatorKey, GarblerKey, _EvaluatorEnd, _GarblerEnd, _Picked, _Inputs, _EvaluatorTurn,
+    OfferState, ChoiceState, EvaluatorKey, GarblerKey, EvaluatorEnd, GarblerEnd, _Picked, _Inputs, _EvaluatorTurn,
     _GarblerTurn,
 ]  # fmt: skip
 

@@ -99,7 +99,7 @@ class IdealTwoParty:
     def garbler_finish(self, state: None, trees: bytes) -> None:
         """Nothing to set up."""
 
-    def destruction(self, key: None) -> SpentMark:  # noqa: ARG002
+    def destruction(self, end: None) -> SpentMark:  # noqa: ARG002
         """There is no key that a cheat could guess."""
         return SpentMark()
 
@@ -119,6 +119,10 @@ class IdealTwoParty:
         """Nothing to transfer yet."""
         require_length(payload, 0, "OT extension")
         return self.extend_evaluator(key, nonce, counts)[0]
+
+    def check_bits(self, circuit: Circuit, instances: int, bits: bytes) -> None:  # noqa: ARG002
+        """There are none."""
+        require_length(bits, 0, "choice bits")
 
     def choose(
         self, transfers: Transfers[None], circuit: Circuit, inputs: Sequence[Words]

@@ -194,8 +194,8 @@ class TwoPartyScheme(
     def garbler_finish(self, state: Choice, trees: bytes) -> GarblerKey:
         """Set-up 4, garbler: its key. Trees that are inconsistent destroy the state."""
 
-    def destruction(self, key: GarblerKey) -> SpentMark:
-        """Garbler: what a failed check of the key's transfers takes. All that came of the key asks for it."""
+    def destruction(self, end: GarblerKey | Choice) -> SpentMark:
+        """Garbler: what a failed check of its trees or transfers takes. All that came of its key asks for it."""
 
     def extend_evaluator(
         self, key: EvaluatorKey, nonce: int, counts: Sequence[int]
@@ -209,6 +209,9 @@ class TwoPartyScheme(
         self, key: GarblerKey, nonce: int, counts: Sequence[int], payload: bytes
     ) -> list[Transfers[GarblerEnd]]:
         """Garbler: its ends of the same transfers. Rows that are inconsistent destroy the key."""
+
+    def check_bits(self, circuit: Circuit, instances: int, bits: bytes) -> None:
+        """Garbler: refuses what cannot be choice bits, before anything is taken for them."""
 
     def choose(
         self, transfers: Transfers[EvaluatorEnd], circuit: Circuit, inputs: Sequence[Words]
@@ -278,5 +281,7 @@ def answer_at_once(
     """Garbler: the answer to the payload of :func:`request_at_once`, whose length was checked."""
     count = len(inputs) * circuit.evaluator_inputs
     split = scheme.extension_length(count)
+    # Before the nonce is taken: a request that is refused for its bits can come again.
+    scheme.check_bits(circuit, len(inputs), payload[split:])
     (transfers,) = scheme.extend_garbler(key, nonce, [count], payload[:split])
     return scheme.garble(transfers, circuit, inputs, payload[split:], source)

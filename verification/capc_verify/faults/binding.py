@@ -27,7 +27,7 @@ def messages_of_any_session() -> None:
     """A receiver compares neither the session tag nor the query of a message with its own."""
     correct = envelope.Envelope.open
 
-    def open_any(self: Envelope, message: bytes, payload_length: int) -> bytes:
+    def open_any(self: Envelope, message: bytes, payload_length: int | tuple[int, ...]) -> bytes:
         if len(message) >= HEADER.size:
             _, session_tag, query, *_ = HEADER.unpack_from(message)
             self = replace(self, session_tag=session_tag, query=query)
@@ -72,7 +72,7 @@ def noise_for_any_shares() -> None:
 def terms_taken_on_trust() -> None:
     """Nobody checks that a ledger's budget keeps its epsilon, or that a joint cost is one."""
 
-    def trust(policy: ReleasePolicy, budget: Fraction) -> None:
+    def trust(policy: ReleasePolicy, grid_bits: int, budget: Fraction) -> None:
         pass
 
     replace_everywhere(policies.certify, trust)

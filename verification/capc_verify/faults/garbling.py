@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 from capc.foundation import ring
+from capc.foundation.aes_ctr import counters
 from capc.foundation.errors import StateReuseError
 from capc.foundation.single_use import SingleUse
 from capc.steps.messages import VoteShares
@@ -116,6 +117,16 @@ def tweaks_begin_again() -> None:
 
     replace_everywhere(garble, garble_again)
     replace_everywhere(evaluate, evaluate_again)
+
+
+def rows_share_a_tweak() -> None:
+    """All rows of a hashed layer have one tweak: wires of equal labels show the garbler's inputs, and Delta."""
+    correct = counters
+
+    def first_only(lows: range, high: int) -> bytes:
+        return correct(range(lows.start, lows.start + 1), high) * len(lows)
+
+    replace_in(half_gates, "counters", first_only)
 
 
 def one_hash_key() -> None:

@@ -14,7 +14,8 @@ from capc_verify.faults import (
     turns,
 )
 from capc_verify.faults.arithmetic import FAULTS_OF_COMPARISONS
-from capc_verify.faults.charges.registry import LEDGER_FAULTS
+from capc_verify.faults.charges.registry import LABEL_FAULTS, LEDGER_FAULTS
+from capc_verify.faults.functionality import starred
 from capc_verify.faults.planting import Fault
 from capc_verify.faults.transfers import checks
 
@@ -42,7 +43,9 @@ _CANDIDATES = "tests/privacy/ledger/test_commitments.py::test_no_hash_of_a_candi
 
 FAULTS: dict[str, Fault] = {
     **LEDGER_FAULTS,
+    **LABEL_FAULTS,
     **checks.FAULTS,
+    **starred.FAULTS,
     "maximum_opened": Fault(opening.open_maximum, 1, (_ONE_LAW,)),
     "vote_opened_to_both": Fault(
         opening.open_vote,
@@ -310,6 +313,11 @@ FAULTS: dict[str, Fault] = {
         garbling.tweaks_begin_again,
         None,
         ("tests/faults/test_garbling.py::test_no_tweak_occurs_in_two_chunks_of_a_batch",),
+    ),
+    "rows_share_a_tweak": Fault(
+        garbling.rows_share_a_tweak,
+        None,
+        ("tests/faulty_parties/test_colliding_labels.py::test_one_label_on_all_wires_reads_no_input[GarbledTwoParty]",),
     ),
     "replaced_states_unspent": Fault(
         garbling.replaced_states_unspent,

@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +79,7 @@ def collect(root: Path, specification: Specification) -> Evidence:
         name = path.relative_to(root).as_posix()
         mentions += _mentions(name, text)
         for place, docstring in _docstrings(ast.parse(text), name):
+            mentions += [Mention(place, gone) for gone in sorted(_in_ranges(docstring, specification.withdrawn))]
             for identifier in _named(docstring, specification):
                 code[identifier].add(place)
     places = {identifier: tuple(sorted(found)) for identifier, found in code.items()}
@@ -152,10 +153,13 @@ def _docstrings(node: ast.AST, place: str) -> Iterator[tuple[str, str]]:
 
 def _named(text: str, specification: Specification) -> set[str]:
     """The ids that a docstring names, with those inside a range ``A to B``."""
-    named = set(ID.findall(text))
-    for first, last in _RANGE.findall(text):
-        named |= {identifier for identifier in specification.statements if _within(identifier, first, last)}
-    return named
+    return set(ID.findall(text)) | _in_ranges(text, specification.statements)
+
+
+def _in_ranges(text: str, identifiers: Iterable[str]) -> set[str]:
+    """Those that are inside a range ``A to B``."""
+    ranges = _RANGE.findall(text)
+    return {each for each in identifiers if any(_within(each, first, last) for first, last in ranges)}
 
 
 def _within(identifier: str, first: str, last: str) -> bool:

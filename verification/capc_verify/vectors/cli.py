@@ -10,8 +10,9 @@ from pathlib import Path
 
 from capc.foundation.errors import CapcError, InputError
 from capc_verify.trace.spec import read_specification, spec_files
-from capc_verify.vectors.files import SCHEMAS, VECTORS, generate, read_document, schema_path, spec_folder, vector_path
+from capc_verify.vectors.files import generate
 from capc_verify.vectors.lint import lint, unlisted_statements
+from capc_verify.vectors.places import SCHEMAS, VECTORS, read_document, schema_path, spec_folder, vector_path
 from capc_verify.vectors.registry import FILES
 from capc_verify.vectors.replay import first_difference
 from capc_verify.vectors.values import Json

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from importlib import resources
 from pathlib import Path
 
-from capc.foundation.errors import InputError
 from capc_verify.trace.spec import spec_files
 from capc_verify.vectors.build import FileBuilder, canonical_text
 from capc_verify.vectors.cases import accounting, arithmetic, circuits, he, ledger, noise, operators, sharing, two_party
 from capc_verify.vectors.cases.protocol import messages, runs, sessions, steps
+from capc_verify.vectors.places import schema_path, vector_path
 from capc_verify.vectors.registry import FILES
 from capc_verify.vectors.schema import file_schema
 from capc_verify.vectors.tables import with_tables
-from capc_verify.vectors.values import Json
-
-VECTORS, SCHEMAS = "vectors", "schemas"
-"""The two folders under ``capc_spec``."""
 
 BUILDERS: Mapping[str, Callable[[], FileBuilder]] = {
     "ring": arithmetic.ring,
@@ -46,21 +40,6 @@ BUILDERS: Mapping[str, Callable[[], FileBuilder]] = {
 """What makes each file, by its stem."""
 
 
-def spec_folder() -> Path:
-    """The installed folder of ``capc_spec``."""
-    return Path(str(resources.files("capc_spec")))
-
-
-def vector_path(folder: Path, stem: str) -> Path:
-    """Where a vector file lies."""
-    return folder / VECTORS / f"{stem}.json"
-
-
-def schema_path(folder: Path, stem: str) -> Path:
-    """Where its schema lies."""
-    return folder / SCHEMAS / f"{stem}.schema.json"
-
-
 def generate(folder: Path) -> dict[Path, str]:
     """The text of every file, by where it belongs; and of the specification beside the folder, with its tables."""
     texts: dict[Path, str] = {}
@@ -72,17 +51,3 @@ def generate(folder: Path) -> dict[Path, str]:
         if "<!-- generated: " in text:
             texts[path] = with_tables(text)
     return texts
-
-
-def read_document(path: Path) -> Json:
-    """A file of vectors, or a schema.
-
-    Raises:
-        InputError: it is not there, or is no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file; run `capc-vectors generate`") from None
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not JSON ({error}); run `capc-vectors generate`") from None

@@ -66,6 +66,7 @@ NOTES = {
     "ParameterMismatch": Note("VALIDATION", "The peer is in a session with another document.", _ERRORS),
     "NotJson": Note("VALIDATION", "The hello is no JSON text.", _ERRORS),
     "OtherEncoding": Note("VALIDATION", "The hello is the receiver's document in another encoding.", _ERRORS),
+    "OtherTransfers": Note("VALIDATION", "A release names transfers that the guardian does not hold.", _ERRORS),
     "ForgedLabel": Note("VALIDATION", "The returned label is neither of the wire's two.", _ERRORS),
     "ForeignReceipt": Note("MISUSE", "The receipt is for another session, query or set of shares.", _RELEASE),
     "StateReuse": Note("MISUSE", "A state that a step has consumed is given to it again.", _STATES),

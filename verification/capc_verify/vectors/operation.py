@@ -129,6 +129,7 @@ class Operation:
         role: who acts; empty if nobody does, :data:`ANY_ROLE` if every party may.
         calls: of a step of the protocol, the functions of which the roles' programs call one.
         part: of a step of the protocol, when it is taken.
+        figure: of an operation whose result lies between bounds, what computes it (``vectors.figures``).
     """
 
     name: str
@@ -139,6 +140,7 @@ class Operation:
     role: str = ""
     calls: tuple[Callable[..., Any], ...] = ()
     part: Part = Part.SETUP
+    figure: Callable[[Call], Any] | None = None
 
 
 @dataclass(frozen=True)

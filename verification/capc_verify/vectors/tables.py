@@ -1,16 +1,18 @@
-"""The specification's tables of names that are bytes, written from the data that the code reads.
+"""What the specification prints of data and code: tables of names that are bytes, and worked examples.
 
-A table stands after a line ``<!-- generated: NAME -->``, up to the next empty line.
+A part stands after a line ``<!-- generated: NAME -->``, up to the next empty line.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import resources
 
 from capc_spec.registry import entries
+from capc_verify.vectors.text import documents, encodings, gates, labels, listings, samplers, states
+from capc_verify.vectors.text.writing import table
 from capc_verify.vectors.values import Json
 
 _PLACE = re.compile(r"(<!-- generated: (\w+) -->\n)(?:.+\n)*")
@@ -21,15 +23,9 @@ def with_tables(text: str) -> str:
     return _PLACE.sub(lambda place: place[1] + TABLES[place[2]](), text)
 
 
-def _table(heads: str, rows: Iterable[Sequence[object]]) -> str:
-    count = heads.count("|") + 1
-    lines = [heads, "|".join(["---"] * count), *(" | ".join(map(str, row)) for row in rows)]
-    return "".join(f"| {line} |\n" if "---" not in line else f"|{line}|\n" for line in lines)
-
-
 def _tags() -> str:
     rows = ((f"`{name}`", f"`{tag['bytes']}`", tag["frame"], tag["use"]) for name, tag in entries("tags").items())
-    return _table("tag | bytes | frame | use", rows)
+    return table("tag | bytes | frame | use", rows)
 
 
 def _steps() -> str:
@@ -50,17 +46,17 @@ def _steps() -> str:
         )
         for step, entry in entries("steps").items()
     )
-    return _table("step | label | peers | at | bound to | draws", rows)
+    return table("step | label | peers | at | bound to | draws", rows)
 
 
 def _messages() -> str:
     rows = ((entry["type"], name, *_values(entry)[1:]) for name, entry in entries("messages").items())
-    return _table("type | name | from | to | payload | layout in", rows)
+    return table("type | name | from | to | payload | layout in", rows)
 
 
 def _errors() -> str:
     rows = ((f"`{code}`", *_values(entry)) for code, entry in entries("errors").items())
-    return _table("code | fault of | what was sent, or what is wrong", rows)
+    return table("code | fault of | what was sent, or what is wrong", rows)
 
 
 def _values(entry: Json) -> list[object]:
@@ -73,7 +69,7 @@ def _parameter_sets() -> str:
     for fields in (json.loads(file.read_text(encoding="utf-8")) for file in files):
         name, *widths, primes = fields.values()
         rows.append((name, *widths, ", ".join(map(str, primes))))
-    return _table("set | l | w | g | f | h | N | bits of the primes (p, others of q, the special prime)", rows)
+    return table("set | l | w | g | f | h | N | bits of the primes (p, others of q, the special prime)", rows)
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
@@ -82,4 +78,27 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "messages": _messages,
     "errors": _errors,
     "parameter_sets": _parameter_sets,
+    "one_label": labels.one_label,
+    "labels": labels.labels,
+    "scalars": labels.scalars,
+    "digests": labels.digests,
+    "rounded_trace": samplers.rounded_trace,
+    "discrete_trace": samplers.discrete_trace,
+    "skellam_trace": samplers.skellam_trace,
+    "primes": encodings.primes,
+    "expansion": encodings.expansion,
+    "tilings": encodings.tilings,
+    "encoding": encodings.encoding,
+    "gates": gates.gates,
+    "session_document": documents.session_document,
+    "canonical_bytes": documents.canonical_bytes,
+    "session_digests": documents.session_digests,
+    "step_states": states.step_states,
+    "states": states.states,
+    "listing_samplers": listings.samplers,
+    "listing_pieces": listings.pieces,
+    "listing_transfers": listings.transfers,
+    "listing_garbling": listings.garbling,
+    "listing_layouts": listings.layouts,
+    "listing_releasing": listings.releasing,
 }

@@ -1,7 +1,7 @@
 """The SEAL context of a parameter set, and the rules that a set keeps before it is used.
 
 Source: Brakerski 2012, Fan and Vercauteren 2012 (BFV); the 128-bit table of the Homomorphic Encryption Security
-Standard 2018, as SEAL checks it. Spec: CAPC-HE-006.
+Standard 2018, as SEAL checks it. Spec: CAPC-HE-006, CAPC-HE-018.
 """
 
 from __future__ import annotations

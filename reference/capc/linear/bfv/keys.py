@@ -3,7 +3,7 @@
 A public key is an encryption of zero, (c0, a) with c0 = -(a s + e) under q. Both parties expand ``a`` from what the
 answering party drew in set-up, so that it is nobody's choice: an ``a`` with a trapdoor, or zero, would undo the
 re-randomisation of responses. So there is one public key for each answering party, of which c0 travels. Nothing is ever
-published at key level. Spec: CAPC-HE-005, CAPC-HE-014, CAPC-HE-016.
+published at key level. Spec: CAPC-HE-005, CAPC-HE-014, CAPC-HE-016, CAPC-HE-020, CAPC-HE-021.
 """
 
 from __future__ import annotations

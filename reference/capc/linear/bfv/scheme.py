@@ -7,7 +7,7 @@ Payloads (all words packed as :mod:`capc.linear.bfv.wire.packing` says):
 | request    | group of signals, column of blocks  | c0 under q, 64-byte seed of c1                                   |
 | response   | group of signals, row of blocks     | the coefficients of c0 that carry outputs, all of c1, modulo p   |
 
-Spec: CAPC-HE-001 to CAPC-HE-006, CAPC-HE-016, CAPC-HE-017.
+Spec: CAPC-HE-001, CAPC-HE-002, CAPC-HE-004 to CAPC-HE-006, CAPC-HE-016, CAPC-HE-017.
 """
 
 from __future__ import annotations

@@ -143,36 +143,60 @@ def first_place(holds: Callable[[int], bool], below: int, above: int) -> int:
     return above
 
 
-def smallest_sigma(enough: Callable[[Fraction], bool], epsilon: Fraction) -> Fraction:
+def first_place_near(holds: Callable[[int], bool], near: int, most: int) -> int | None:
+    """The place from 1 to ``most`` where ``holds`` changes from False to True, 1 if it is True there; None without one.
+
+    Args:
+        holds: asked of few places, the fewer the nearer the search begins.
+        near: at least 1, where it begins; the answer does not depend on it.
+        most: the last place.
+    """
+    here, stride = min(near, most), 1
+    if holds(here):
+        while here > stride and holds(here - stride):
+            here, stride = here - stride, 2 * stride
+        return first_place(holds, max(0, here - stride), here)
+    while not holds(min(here + stride, most)):
+        here, stride = here + stride, 2 * stride
+        if here >= most:
+            return None
+    return first_place(holds, here, min(here + stride, most))
+
+
+def smallest_sigma(
+    enough: Callable[[Fraction], bool], epsilon: Fraction, near: Fraction = Fraction(1, SIGMA_GRID)
+) -> Fraction:
     """The smallest deviation on a grid of 1/64 votes that is enough, where more is enough too.
+
+    Args:
+        enough: whether a deviation is.
+        epsilon: the budget, for a message.
+        near: a deviation on the grid where the search begins; the answer does not depend on it.
 
     Raises:
         InputError: none up to 2^20 votes is enough; the message names the budget epsilon.
     """
-
-    def holds(steps: int) -> bool:
-        return enough(Fraction(steps, SIGMA_GRID))
-
-    high = 1
-    while not holds(high):
-        high *= 2
-        require(
-            high <= MAX_SIGMA * SIGMA_GRID,
-            "epsilon",
-            epsilon,
-            f"no sigma up to {MAX_SIGMA} votes is enough: give a larger budget",
-        )
-    return Fraction(first_place(holds, high // 2, high), SIGMA_GRID)
+    found = first_place_near(
+        lambda steps: enough(Fraction(steps, SIGMA_GRID)), int(near * SIGMA_GRID), MAX_SIGMA * SIGMA_GRID
+    )
+    if found is None:
+        remedy = f"no sigma up to {MAX_SIGMA} votes is enough: give a larger budget"
+        raise InputError(f"epsilon = {shown(epsilon)}: {remedy}")
+    return Fraction(found, SIGMA_GRID)
 
 
 def decimal_text(value: Fraction) -> str:
-    """A decimal of 6 significant digits that is at least ``value`` >= 0."""
+    """A decimal of 6 significant digits that is at least ``value`` >= 0: below 1e-6 and from 1e6 on as 1.00604e6."""
     if value == 0:
         return "0"
-    exponent = decimal_exponent(value)
-    shift = exponent - 5
+    shift = decimal_exponent(value) - 5
     digits = int(-(-value // Fraction(10) ** shift))
-    return f"{digits}e{shift}" if not -6 <= exponent < 6 else f"{Decimal(digits).scaleb(shift).normalize():f}"
+    # Rounding up may have made it a digit longer.
+    exponent = shift + len(str(digits)) - 1
+    if -6 <= exponent < 6:
+        return f"{Decimal(digits).scaleb(shift).normalize():f}"
+    first, rest = str(digits)[0], str(digits)[1:].rstrip("0")
+    return f"{first}{'.' if rest else ''}{rest}e{exponent}"
 
 
 def normal_cdf(z: arb) -> arb:

@@ -5,7 +5,7 @@ Every result is rounded against us: an epsilon or a delta up, a budget down, a d
 
 What the formulas are: for mu^2 the exact curve of Gaussian DP, so nothing is lost. For rho the best order of one
 valid conversion; any order gives a valid bound, so the search for it needs no proof. For a Renyi divergence the same
-conversion at its own order.
+conversion at its own order. Of both, one so small that delta alone covers it (Pinsker's inequality) costs no epsilon.
 
 Spec: CAPC-ACCT-004, CAPC-ACCT-102, CAPC-ACCT-115.
 """
@@ -85,7 +85,7 @@ def epsilon_upper(unit: CostUnit, cost: Fraction, delta: Fraction, order: Fracti
     """
     _check(unit, delta, order, cost=cost)
     if order is not None:
-        return Fraction(0) if cost == 0 else decimal_upper(_refined_renyi(cost, order, delta))
+        return Fraction(0) if delta_covers(cost, delta) else decimal_upper(_refined_renyi(cost, order, delta))
     if _fits(unit, cost, Fraction(0), delta):
         return Fraction(0)
     return decimal_step(lambda epsilon: _fits(unit, cost, epsilon, delta))[1]
@@ -114,7 +114,7 @@ def budget_lower(unit: CostUnit, epsilon: Fraction, delta: Fraction, order: Frac
         require(
             left > 0, "epsilon", epsilon, f"nothing is left of it at Renyi order {shown(order)}: choose another order"
         )
-        return round_down(left)
+        return round_down(max(left, _covered(delta)))
     return decimal_step(lambda cost: not _fits(unit, cost, epsilon, delta))[0]
 
 
@@ -125,7 +125,7 @@ def keeps(unit: CostUnit, cost: Fraction, epsilon: Fraction, delta: Fraction, or
         InputError: an argument is out of range.
     """
     _check(unit, delta, order, cost=cost, epsilon=epsilon)
-    if order is None or cost == 0:
+    if order is None or delta_covers(cost, delta):
         return _fits(unit, cost, epsilon, delta)
     return bool(_refined_renyi(cost, order, delta) <= ball(epsilon))
 
@@ -135,7 +135,25 @@ def _fits(unit: CostUnit, cost: Fraction, epsilon: Fraction, delta: Fraction) ->
         return True
     if unit is CostUnit.MU_SQUARED:
         return gaussian_dp_delta_upper(cost, epsilon) <= delta
+    if delta_covers(cost, delta):
+        return True
     return bool(_refined_rho(cost, delta) <= ball(epsilon))
+
+
+def delta_covers(divergence: Fraction, delta: Fraction) -> bool:
+    """Whether so small a divergence gives (0, delta)-DP: the total variation distance is at most sqrt(KL / 2).
+
+    Args:
+        divergence: a Renyi divergence of any order above 1, or rho; the Kullback-Leibler divergence is no larger.
+        delta: at least 0.
+
+    Source: Pinsker's inequality; van Erven and Harremoes 2014 (arXiv 1206.2459), for the order 1 below all others.
+    """
+    return divergence <= _covered(delta)
+
+
+def _covered(delta: Fraction) -> Fraction:
+    return 2 * delta**2
 
 
 def _refined_rho(rho: Fraction, delta: Fraction) -> arb:
@@ -179,7 +197,8 @@ def _gaussian_delta(mu_squared: Fraction, epsilon: Fraction) -> arb:
 
 
 def _check_range(name: str, value: Fraction) -> None:
-    require(0 <= value <= LARGEST, name, value, f"give a {'value' if name == 'epsilon' else 'cost'} from 0 to 1e9")
+    what = "value from 0 to 1e9" if name == "epsilon" else "cost from 0 to 1e9: more noise, or fewer queries"
+    require(0 <= value <= LARGEST, name, value, f"give a {what}")
 
 
 def _check(unit: CostUnit, delta: Fraction, order: Fraction | None, **others: Fraction) -> None:

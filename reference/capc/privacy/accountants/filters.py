@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from threading import Lock
 
-from capc.foundation.errors import BudgetExhaustedError
+from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.privacy.accountants.ball_arithmetic import require
 from capc.privacy.accountants.gdp import composed_mu_squared
 from capc.privacy.accountants.rdp import rdp_cost
@@ -78,6 +78,30 @@ def renyi_filter(order: Fraction) -> FilterRule:
         f"Renyi divergence of order {order}",
         "a filter for Renyi DP at one order fixed in advance (Feldman and Zrnic 2021, arXiv 2008.11193)",
         lambda steps: rdp_cost(steps, order),
+    )
+
+
+def capped_filter(step: Step) -> FilterRule:
+    """Counts steps of one kind; the budget is their number N, whose guarantee is any curve of N such steps.
+
+    For loss distributions: :func:`~capc.privacy.figures.calculator.affordable_queries` finds N. Every query is charged
+    in full, so a check with draws of its own, which is a step of another kind, is not for it.
+
+    Args:
+        step: the one that may be taken.
+    """
+
+    def cost(steps: Steps) -> Fraction:
+        for other in steps:
+            if other != step:
+                raise InputError("a capped filter counts steps of one kind, fixed in advance: this is another one")
+        return Fraction(sum(steps.values()))
+
+    return FilterRule(
+        "steps of one kind",
+        "adaptive composition of dominating pairs (Zhu, Dong and Wang 2022, arXiv 2106.08567), with a number of steps "
+        "fixed in advance",
+        cost,
     )
 
 

@@ -11,7 +11,7 @@ Spec: CAPC-ACCT-103, CAPC-ACCT-104.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -24,17 +24,20 @@ from capc.noise.shares import DiscreteGaussianShare, SharedNoise
 from capc.noise.skellam import skellam_renyi
 from capc.privacy.accountants.ball_arithmetic import LARGEST, ball, decimal_upper, exact_upper, refined, require
 from capc.privacy.accountants.confident_gnmax import joint_renyi_upper
-from capc.privacy.accountants.conversion import check_delta
+from capc.privacy.accountants.conversion import check_delta, delta_covers
 from capc.privacy.accountants.steps import JointStep, Step, Steps
 from capc.privacy.accountants.zcdp import shared_gaussian_rho
+
+_FIRST_HALF = 10
 
 ORDERS: tuple[Fraction, ...] = (
     *(1 + Fraction(n, 64) for n in range(1, 64)),
     *(Fraction(n, 16) for n in range(32, 160)),
-    *(Fraction(n) for n in range(10, 128)),
+    *(Fraction(n, 2) for n in range(2 * _FIRST_HALF, 128)),
+    *(Fraction(n) for n in range(64, 128)),
     *(Fraction(1 << n) * k / 4 for n in range(7, 20) for k in range(4, 8)),
 )
-"""The fixed grid: fractional orders up to 10, then integers up to about 10^6."""
+"""The fixed grid: fractional orders up to 10, halves up to 64, then integers up to about 10^6."""
 
 _NEGLIGIBLE = Fraction(1, 10**60)
 
@@ -55,11 +58,13 @@ class RdpEpsilon:
         epsilon: rounded up, at least 0.
         order: the order that gave it.
         at_edge: whether it is the first or the last of the grid.
+        by_distance: whether it is 0 because delta covers the total variation distance.
     """
 
     epsilon: Fraction
     order: Fraction
     at_edge: bool
+    by_distance: bool = False
 
 
 def rdp_epsilon(steps: Steps, delta: Fraction, conversion: Conversion) -> RdpEpsilon:
@@ -85,24 +90,40 @@ def rdp_epsilon(steps: Steps, delta: Fraction, conversion: Conversion) -> RdpEps
 
     if not any(steps.values()):
         return RdpEpsilon(Fraction(0), ORDERS[0], at_edge=False)
-    best = min(range(len(ORDERS)), key=lambda index: epsilon_of(index, separate_cost))
+    if delta_covers(separate_cost(steps, ORDERS[0]), delta):
+        return RdpEpsilon(Fraction(0), ORDERS[0], at_edge=False, by_distance=True)
+    separate = [epsilon_of(index, separate_cost) for index in range(len(ORDERS))]
+    best = min(range(len(ORDERS)), key=lambda index: separate[index])
+    epsilon = separate[best]
     if any(isinstance(step, JointStep) for step in steps):
-        # The joint cost takes longer, so the search starts where the separate one is best.
-        found = {best: epsilon_of(best, rdp_cost)}
-        for direction in (-1, 1):
-            index = best + direction
-            while 0 <= index < len(ORDERS):
-                found[index] = epsilon_of(index, rdp_cost)
-                if found[index] >= found[index - direction]:
-                    break
-                index += direction
-        best = min(found, key=lambda index: found[index])
-        epsilon = found[best]
-    else:
-        epsilon = epsilon_of(best, separate_cost)
+        best, epsilon = _best_joint(separate, lambda index: epsilon_of(index, rdp_cost))
     require(epsilon <= LARGEST, "epsilon", epsilon, "give fewer queries or more noise")
     edge = best in {0, len(ORDERS) - 1} and epsilon > 0
     return RdpEpsilon(decimal_upper(ball(max(epsilon, Fraction(0)))), ORDERS[best], edge)
+
+
+def _best_joint(separate: Sequence[Fraction], epsilon_of: Callable[[int], Fraction]) -> tuple[int, Fraction]:
+    """The best of some orders at the joint cost, which takes longer, from where the separate one is best.
+
+    Bounds of joint costs are not quite smooth in the order, and halves of orders are close to each other: a search over
+    them could end at once. So it goes over the other orders first, and then looks beside the best.
+    """
+    others = [index for index, order in enumerate(ORDERS) if order < _FIRST_HALF or order.denominator == 1]
+    start = min(range(len(others)), key=lambda place: separate[others[place]])
+    found = {others[start]: epsilon_of(others[start])}
+    for direction in (-1, 1):
+        last, place = others[start], start + direction
+        while 0 <= place < len(others):
+            found[others[place]] = epsilon_of(others[place])
+            if found[others[place]] >= found[last]:
+                break
+            last, place = others[place], place + direction
+    best = min(found, key=lambda index: found[index])
+    for index in (best - 1, best + 1, min(range(len(ORDERS)), key=lambda index: separate[index])):
+        if 0 <= index < len(ORDERS) and index not in found:
+            found[index] = epsilon_of(index)
+    best = min(found, key=lambda index: found[index])
+    return best, found[best]
 
 
 def rdp_cost(steps: Steps, order: Fraction) -> Fraction:

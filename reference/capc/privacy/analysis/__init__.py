@@ -9,6 +9,8 @@ it.
 - :mod:`~capc.privacy.analysis.divergence`: exact divergences between a histogram and its neighbours, in both
   directions.
 - :mod:`~capc.privacy.analysis.theorem6`: the data-dependent bound of Papernot et al. 2018, which is one-sided.
+- :mod:`~capc.privacy.analysis.screening`: Pr[answered] and expected answers of threshold checks, and the bound of 2018
+  for a check and for labels under noise on a grid, ties counted.
 - :mod:`~capc.privacy.analysis.smooth_release`: what releasing a smoothed data-dependent figure would cost.
 
 Spec: CAPC-ACCT-112.

@@ -23,6 +23,7 @@ class Scope(StrEnum):
 
     ONE_SIDED = "one-sided diagnostic at this histogram: bounds D(M(h) || M(h')) only, never a guarantee"
     TWO_SIDED = "exact at this histogram in both directions, nothing about other histograms, never a guarantee"
+    LAW = "what happens at these votes, which is itself a release of them; bounds no divergence, never a guarantee"
     RELEASE_COST = "cost of releasing a data-dependent figure; the figure itself is never a guarantee"
 
 

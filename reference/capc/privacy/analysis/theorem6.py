@@ -10,12 +10,12 @@ Spec: CAPC-ACCT-112.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from flint import arb, ctx
 
-from capc.privacy.accountants.ball_arithmetic import ball, exact_upper, require
+from capc.privacy.accountants.ball_arithmetic import ball, exact_lower, require
 from capc.privacy.analysis.argmax_law import PRECISION
 from capc.privacy.analysis.diagnostic import Diagnostic, Scope
 from capc.session.parameters import Adjacency
@@ -51,7 +51,7 @@ def data_dependent_renyi(histogram: Sequence[int], sigma_votes: Fraction, order:
     with ctx.workprec(PRECISION):
         plain = ball(order / sigma_votes**2)
         q = union_bound(histogram, sigma_votes)
-        found = _theorem6(q, sigma_votes, order)
+        found = theorem6(q, lambda other: other / sigma_votes**2, order)
         if found is None:
             value, checked = plain, ("a precondition of Theorem 6 fails: the data-independent cost is shown",)
         else:
@@ -61,18 +61,27 @@ def data_dependent_renyi(histogram: Sequence[int], sigma_votes: Fraction, order:
     return Diagnostic.of(quantity, value, Scope.ONE_SIDED, Adjacency.REPLACE_ONE.value, preconditions)
 
 
-def _theorem6(q: arb, sigma_votes: Fraction, order: Fraction) -> arb | None:
-    """With mu2 = sigma sqrt(ln(1 / q)) and mu1 = mu2 + 1, both rounded down to a grid; None if a condition fails."""
+def theorem6(q: arb, cost: Callable[[Fraction], Fraction], order: Fraction) -> arb | None:
+    """The bound, with mu2 = sqrt(ln(1 / q) / r) and mu1 = mu2 + 1, both rounded down to a grid.
+
+    Args:
+        q: at least the probability that the likeliest outcome does not come.
+        cost: a data-independent Renyi cost at an order above 1; r is the cost of order 2, halved.
+        order: a > 1.
+
+    Returns:
+        None where a condition fails.
+    """
     if not 0 < q < 1:
         return None
     # A lower end on the grid: any orders that pass the checks are valid, so this needs no proof.
-    scaled = -exact_upper(-(ball(sigma_votes) * (-q.log()).sqrt())) * _ORDER_GRID
+    scaled = exact_lower((-q.log() / ball(cost(Fraction(2)) / 2)).sqrt()) * _ORDER_GRID
     second = Fraction(scaled.numerator // scaled.denominator, _ORDER_GRID)
     first = second + 1
     if second <= 1 or order > first:
         return None
     mu1, mu2, a = ball(first), ball(second), ball(order)
-    cost1, cost2 = ball(first / sigma_votes**2), ball(second / sigma_votes**2)
+    cost1, cost2 = ball(cost(first)), ball(cost(second))
     limit = ((mu2 - 1) * cost2).exp() / (mu1 / (mu1 - 1) * mu2 / (mu2 - 1)) ** mu2
     if not q <= limit:
         return None

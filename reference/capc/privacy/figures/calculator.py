@@ -9,16 +9,25 @@ Spec: CAPC-ACCT-113.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from capc.foundation.errors import InputError
-from capc.privacy.accountants.ball_arithmetic import first_place, require, smallest_sigma
-from capc.privacy.accountants.ballots import BallotRelease
+from capc.noise.mechanism import RoundedGaussian
+from capc.privacy.accountants.ball_arithmetic import (
+    first_place,
+    first_place_near,
+    require,
+    round_down,
+    smallest_sigma,
+)
+from capc.privacy.accountants.ballots import BallotRelease, PowersetRelease
+from capc.privacy.accountants.pld import groups_of, pld_fits
 from capc.privacy.accountants.steps import JointStep, Noise, Release, Step, Steps, step_of
 from capc.privacy.accountants.unit import ProtectedUnit
 from capc.privacy.events import EventKind
+from capc.privacy.figures.labels import affordable_labels, calibrate_label, label_curve, label_statement
 from capc.privacy.figures.methods import Method, applicable, statement_for
 from capc.privacy.figures.statement import PrivacyStatement
 
@@ -39,6 +48,7 @@ class Case:
         unit: whom the figure protects.
         delta: of the figure.
         method: how it is computed.
+        order: of labels (:mod:`capc.privacy.figures.labels`), where a budget fixes one; None looks for one.
     """
 
     noise: Callable[[Fraction], Noise]
@@ -50,6 +60,12 @@ class Case:
     unit: ProtectedUnit
     delta: Fraction
     method: Method
+    order: Fraction | None = None
+
+    @property
+    def of_labels(self) -> bool:
+        """Whether only what a label tells is charged."""
+        return self.method is Method.ARGMAX_RENYI
 
     def steps(self, queries: int) -> Steps:
         """The steps of that many queries.
@@ -81,16 +97,59 @@ class Case:
         return +counts
 
     def statement(self, queries: int) -> PrivacyStatement:
-        """The figure of that many queries."""
+        """The figure of that many queries.
+
+        Raises:
+            InputError: as :meth:`steps`, or the method does not carry the case.
+        """
+        if self.of_labels:
+            noise = self.label_noise(queries)
+            return label_statement(noise, self.unit, queries, self.delta, self.order)
         return self._capped(statement_for(self.steps(queries), self.unit, self.delta, self.method))
+
+    def curve(self, counts: Sequence[int]) -> list[PrivacyStatement]:
+        """The figures of several numbers of queries; arguments and errors as of :meth:`statement`."""
+        if self.of_labels:
+            return label_curve(self.label_noise(max(counts)), self.unit, counts, self.delta)
+        return [self.statement(count) for count in counts]
+
+    def label_noise(self, queries: int) -> Noise:
+        """The noise of labels of which nothing else leaves.
+
+        Raises:
+            InputError: more leaves, or a check has draws of its own.
+        """
+        # Counts and answers are checked as for any other method.
+        self.steps(queries)
+        if self.threshold_ratio is not None:
+            raise InputError(
+                f"threshold_ratio = {self.threshold_ratio}: argmax_renyi is for a check with the label's own draws, at "
+                "no further cost: leave it out"
+            )
+        if self.ballots is not None and not isinstance(self.ballots, PowersetRelease):
+            raise InputError(
+                "ballots: argmax_renyi is for one label, or one set by powerset voting: choose another method"
+            )
+        return self.noise(self.sigma)
 
     def comparison(self, queries: int) -> dict[Method, PrivacyStatement | str]:
         """The figure of that many queries by every method, or why it has none."""
         found = applicable(self.steps(queries), self.unit, self.delta)
-        return {
+        told = {
             method: self._capped(answer) if isinstance(answer, PrivacyStatement) else answer
             for method, answer in found.items()
         }
+        try:
+            return {Method.ARGMAX_RENYI: replace(self, method=Method.ARGMAX_RENYI).statement(queries), **told}
+        except InputError as error:
+            return {Method.ARGMAX_RENYI: str(error), **told}
+
+    @property
+    def one_draw(self) -> Case | None:
+        """The same release with one draw for check and answer, charged always; None where there is no check."""
+        if self.threshold_ratio is None:
+            return None
+        return replace(self, threshold_ratio=None, answers=None, joint=False)
 
     def _capped(self, statement: PrivacyStatement) -> PrivacyStatement:
         if self.answers is None:
@@ -112,6 +171,12 @@ def calibrate(case: Case, queries: int, epsilon: Fraction) -> Fraction:
     """
     require(queries >= 1, "queries", queries, "give at least 1")
     require(epsilon > 0, "epsilon", epsilon, "give a budget above 0")
+    if case.method is Method.LOSS_DISTRIBUTION:
+        return _calibrate_loss(case, queries, epsilon)
+
+    if case.of_labels:
+        case.label_noise(queries)
+        return calibrate_label(case.noise, case.unit, queries, epsilon, case.delta)
 
     def enough(sigma: Fraction) -> bool:
         try:
@@ -132,6 +197,11 @@ def affordable_queries(case: Case, epsilon: Fraction) -> int:
     """
     require(epsilon > 0, "epsilon", epsilon, "give a budget above 0")
     require(case.answers is None, "answers", case.answers, "leave it out: every query is charged in full")
+    if case.method is Method.LOSS_DISTRIBUTION:
+        return _affordable_by_loss(case, epsilon)
+
+    if case.of_labels:
+        return affordable_labels(case.label_noise(1), case.unit, epsilon, case.delta, MAX_QUERIES)
 
     def exceeds(queries: int) -> bool:
         try:
@@ -151,3 +221,40 @@ def affordable_queries(case: Case, epsilon: Fraction) -> int:
     while 2 * low < high and not exceeds(2 * low):
         low *= 2
     return first_place(exceeds, low, min(high, 2 * low)) - 1
+
+
+def _affordable_by_loss(case: Case, epsilon: Fraction) -> int:
+    """By the loss distribution, whose laws take long: no fewer than by zCDP, and about as many as by Gaussian DP.
+
+    Raises:
+        InputError: the law of so many queries is too wide to be summed up.
+    """
+    groups_of(case.steps(1))
+    guess = max(
+        1, *(affordable_queries(near, epsilon) for near in (replace(case, method=Method.ZCDP), _gaussian(case)))
+    )
+    found = first_place_near(lambda queries: not _fits_by_loss(case, queries, epsilon), guess, MAX_QUERIES)
+    return MAX_QUERIES if found is None else found - 1
+
+
+def _calibrate_loss(case: Case, queries: int, epsilon: Fraction) -> Fraction:
+    """By the loss distribution: no more than by zCDP, and about as much as by Gaussian DP."""
+    groups_of(replace(case, sigma=Fraction(8)).steps(1))
+    high = calibrate(replace(case, method=Method.ZCDP), queries, epsilon)
+    guess = min(high, calibrate(_gaussian(case), queries, epsilon))
+
+    def enough(sigma: Fraction) -> bool:
+        return _fits_by_loss(replace(case, sigma=sigma), queries, epsilon)
+
+    return smallest_sigma(enough, epsilon, guess)
+
+
+def _fits_by_loss(case: Case, queries: int, epsilon: Fraction) -> bool:
+    # The figure that is printed in the end has 12 digits, and must not be above the budget.
+    return pld_fits(case.steps(queries), round_down(epsilon), case.delta)
+
+
+def _gaussian(case: Case) -> Case:
+    """The same with noise that is charged at once, and nearly as the discrete Gaussian is: for guesses only."""
+    noise = case.noise
+    return replace(case, noise=lambda sigma: RoundedGaussian(sigma, noise(sigma).grid_bits), method=Method.GAUSSIAN_DP)

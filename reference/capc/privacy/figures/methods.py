@@ -5,13 +5,14 @@ Spec: CAPC-ACCT-004, CAPC-ACCT-102 to CAPC-ACCT-108.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from fractions import Fraction
 
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian, Skellam
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
+from capc.privacy.accountants.ball_arithmetic import require
 from capc.privacy.accountants.conversion import check_delta, epsilon_upper, improved_conversion
 from capc.privacy.accountants.gdp import composed_mu_squared
 from capc.privacy.accountants.pld import pld_epsilon
@@ -36,6 +37,8 @@ class Method(StrEnum):
     ZCDP = "zcdp"
     RENYI_IMPROVED = "renyi_improved"
     RENYI_CLASSIC = "renyi_classic"
+    ARGMAX_RENYI = "argmax_renyi"
+    """Of labels (:mod:`capc.privacy.figures.labels`), where the others are of whatever has noise."""
 
 
 TIGHTEST_FIRST = (
@@ -45,10 +48,14 @@ TIGHTEST_FIRST = (
     Method.RENYI_IMPROVED,
     Method.RENYI_CLASSIC,
 )
-"""Where a method carries the noise at all, it is at least as tight as those after it, up to the grid of orders."""
+"""Where a method carries the noise at all, it is at least as tight as those after it, up to the grid of orders. These
+are of noised counts, whatever is made of them."""
 
 FIXED_COUNTS = "the counts were fixed in advance, or a valid filter enforced this budget"
-PLANNED_COUNTS = "the counts were fixed in advance: no filter may stop on this curve"
+PLANNED_COUNTS = (
+    "the counts were fixed in advance, or are caps fixed in advance and enforced, each query charged in full; what is "
+    "asked and when it stops may follow earlier outputs, but no filter may stop on this curve"
+)
 
 
 def statement_for(steps: Steps, unit: ProtectedUnit, delta: Fraction, method: Method) -> PrivacyStatement:
@@ -58,7 +65,7 @@ def statement_for(steps: Steps, unit: ProtectedUnit, delta: Fraction, method: Me
         steps: what is done, as counts fixed in advance.
         unit: whom the figure protects; the steps were made for the same one.
         delta: from 2^-512 to below 1.
-        method: one that carries the noise of every step.
+        method: one that carries the noise of every step, and is of noised counts.
 
     Returns:
         A statement that is not labelled a guarantee: whether the counts were fixed in advance is the caller's to know.
@@ -67,15 +74,38 @@ def statement_for(steps: Steps, unit: ProtectedUnit, delta: Fraction, method: Me
         InputError: delta is out of range, or the method does not carry a step's noise.
     """
     check_delta(delta)
+    require(method in _COMPUTE, "method", method.value, "it is of labels, not of noised counts")
     epsilon, how = _COMPUTE[method](steps, delta)
+    return planned_statement(_noises(steps), unit, delta, (epsilon, method, how), _is_joint(steps))
+
+
+def planned_statement(
+    noises: Sequence[Noise],
+    unit: ProtectedUnit,
+    delta: Fraction,
+    found: tuple[Fraction, Method, str],
+    joint: bool = False,
+    also: Sequence[str] = (),
+) -> PrivacyStatement:
+    """A figure with what it needs to be read correctly.
+
+    Args:
+        noises: of all that is done.
+        unit: whom the figure protects.
+        delta: of the figure.
+        found: epsilon, the method, and how the figure was computed.
+        joint: whether check and answer are charged jointly.
+        also: further hypotheses.
+    """
+    epsilon, method, how = found
     return PrivacyStatement(
         epsilon=epsilon,
         delta=delta,
         adjacency=unit.relation,
         method=how,
-        mechanism=" and ".join(sorted({noise_name(noise) for noise in _noises(steps)})) or "no",
+        mechanism=" and ".join(sorted({noise_name(noise) for noise in noises})) or "no",
         guarantee=False,
-        hypotheses=tuple(_hypotheses(steps, unit, method)),
+        hypotheses=(*_hypotheses(noises, unit, method, joint), *also),
         rounding=ROUNDED_UP,
     )
 
@@ -99,6 +129,9 @@ def _loss(steps: Steps, delta: Fraction) -> tuple[Fraction, str]:
 def _renyi(conversion: Conversion, name: str) -> Callable[[Steps, Fraction], tuple[Fraction, str]]:
     def compute(steps: Steps, delta: Fraction) -> tuple[Fraction, str]:
         found = rdp_epsilon(steps, delta, conversion)
+        if found.by_distance:
+            told = f"delta covers the total variation distance (Pinsker's inequality at order {float(found.order):g})"
+            return found.epsilon, f"Renyi DP, {told}"
         edge = ", the edge of the grid of orders: a wider grid may give less" if found.at_edge else ""
         return found.epsilon, f"Renyi DP, {name} conversion at order {float(found.order):g}{edge}"
 
@@ -120,8 +153,11 @@ def _noises(steps: Steps) -> list[Noise]:
     ]
 
 
-def _hypotheses(steps: Steps, unit: ProtectedUnit, method: Method) -> list[str]:
-    noises = _noises(steps)
+def _is_joint(steps: Steps) -> bool:
+    return any(isinstance(step, JointStep) for step in steps)
+
+
+def _hypotheses(noises: Sequence[Noise], unit: ProtectedUnit, method: Method, joint: bool) -> list[str]:
     shared = any(isinstance(noise, SharedNoise) for noise in noises)
     decides = f"decides {len(unit.weights)} votes of total weight {unit.influence} in each query"
     stated = {
@@ -140,10 +176,8 @@ def _hypotheses(steps: Steps, unit: ProtectedUnit, method: Method) -> list[str]:
         ),
         "every counted share was added and its owner does not collude with whoever sees the output": shared,
         "whoever drew the noise does not collude with the querying party": not shared,
-        "check and answer are charged jointly, always, whether a label was released or not": any(
-            isinstance(step, JointStep) for step in steps
-        ),
-        "what follows the noise is a function of the noised votes, wrap-around too": True,
+        "check and answer are charged jointly, always, whether a label was released or not": joint,
+        "what follows the noise is a function of the noised votes, wrap-around too": method is not Method.ARGMAX_RENYI,
         COMPUTATIONAL_TERMS: True,
     }
     return [hypothesis for hypothesis, applies in stated.items() if applies]

@@ -13,11 +13,11 @@ from fractions import Fraction
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit
 from capc.privacy.account import Account
+from capc.privacy.accountants.argmax.cost import Adversary
 from capc.privacy.accountants.ball_arithmetic import ball, decimal_text, decimal_upper, refined, require
-from capc.privacy.accountants.conversion import epsilon_upper
-from capc.privacy.accountants.policies import certify
+from capc.privacy.accountants.policies import certify, cheated_epsilon, policy_epsilon
 from capc.privacy.accountants.unit import Relation
-from capc.session.parameters import Adjacency, Charge
+from capc.session.parameters import Accounting, Adjacency, Charge
 
 NOT_A_GUARANTEE = "not a guarantee unless the counts were fixed in advance"
 ROUNDED_UP = "epsilon rounded up, certified by ball arithmetic"
@@ -28,6 +28,14 @@ COMPUTATIONAL_TERMS = (
     "delta counts the known statistical terms and no computational one: add (1 + e^epsilon) eta, where eta sums the "
     "advantages against homomorphic encryption, garbling, oblivious transfer and the pseudorandom generators"
 )
+ONLY_LABELS = (
+    "only the label leaves, or that there is none: noised counts and noise are never opened, disclosed or used again"
+)
+VOTES_OF_OTHERS = (
+    "other parties' votes, and the number and timing of queries, depend on the protected record only through released "
+    "labels"
+)
+SEVERAL_POLICIES = "several policies on the same data add their epsilons and their deltas"
 
 
 @dataclass(frozen=True)
@@ -149,7 +157,7 @@ def _statement(account: Account, cost: Fraction, sampler_distance: Fraction, *, 
     # No two laws are further apart than 1.
     all_draws = min(Fraction(1), sampler_distance * queries)
     # An account adds what it is told to add: no figure of one whose claims do not hold.
-    certify(policy, account.budget)
+    certify(policy, account.grid_bits, account.budget)
     hypotheses = [
         ONE_VOTE,
         "the privacy guardian does not collude with the querying party, and all parties are semi-honest",
@@ -160,18 +168,56 @@ def _statement(account: Account, cost: Fraction, sampler_distance: Fraction, *, 
         hypotheses.append("the answered bit is an output of the protocol, with the querying party's own noise on it")
     if policy.joint_cost is not None:
         hypotheses.append("check and answer are charged jointly, always, whether a label was released or not")
+    if policy.method is not Accounting.GAUSSIAN_DP:
+        hypotheses += [ONLY_LABELS, VOTES_OF_OTHERS, SEVERAL_POLICIES, _towards_whom(account, cost)]
     order = policy.renyi_order
     of_noise = PrivacyStatement(
-        epsilon=epsilon_upper(parts.unit, cost, policy.delta, order),
+        epsilon=policy_epsilon(policy, account.grid_bits, cost),
         delta=policy.delta,
         adjacency=policy.adjacency,
-        method=METHODS_OF_UNITS[parts.unit] + ("" if order is None else f" at order {order}, fixed in advance"),
+        method=_method_of(account) + ("" if order is None else f" at order {order}, fixed in advance"),
         mechanism=policy.mechanism,
         guarantee=guarantee,
         hypotheses=tuple(hypotheses),
         rounding=ROUNDED_UP,
     )
     return with_sampler_distance(of_noise, all_draws)
+
+
+def enforced_epsilons(account: Account) -> dict[Adversary, Fraction]:
+    """The epsilon of the whole budget, rounded up, towards each adversary, at the policy's delta.
+
+    Where noised counts are charged, it does not matter what is made of them. Where labels are, a querying party that
+    adds to its shares can learn more than a label tells; under null_vote there is no more to learn.
+
+    Raises:
+        InputError: a figure is out of range.
+    """
+    return _towards_each(account, account.budget)
+
+
+def _towards_each(account: Account, cost: Fraction) -> dict[Adversary, Fraction]:
+    policy = account.policy
+    own = cheated = policy_epsilon(policy, account.grid_bits, cost)
+    if policy.method is not Accounting.GAUSSIAN_DP and policy.adjacency is Adjacency.REPLACE_ONE:
+        cheated = max(own, cheated_epsilon(policy, account.grid_bits, cost // account.cost.worst_case))
+    return {Adversary.SEMI_HONEST: own, Adversary.CHEATING: cheated}
+
+
+def _towards_whom(account: Account, cost: Fraction) -> str:
+    found = _towards_each(account, cost)
+    if found[Adversary.CHEATING] == found[Adversary.SEMI_HONEST]:
+        return "a querying party that adds to its shares is kept to the same epsilon"
+    cheated = decimal_text(found[Adversary.CHEATING])
+    return (
+        "it holds against a semi-honest querying party; one that adds to its shares is kept to epsilon <= "
+        f"{cheated} at the same delta"
+    )
+
+
+def _method_of(account: Account) -> str:
+    told = METHODS_OF_UNITS[account.cost.unit]
+    return told if account.policy.argmax_cost is None else f"a label's certified divergence, {told}"
 
 
 def _check_distance(distance: object) -> None:
@@ -183,4 +229,5 @@ METHODS_OF_UNITS = {
     CostUnit.MU_SQUARED: "exact Gaussian-DP curve (Balle and Wang 2018) of the composed mu^2",
     CostUnit.RHO: "zCDP of the composed rho, best order of Proposition 12 of Canonne, Kamath and Steinke 2020",
     CostUnit.RENYI: "Renyi DP, improved conversion (Canonne, Kamath and Steinke 2020)",
+    CostUnit.QUERIES: "so many labels composed adaptively, certified together",
 }

@@ -6,7 +6,7 @@ what an answering party runs before it takes part. Spec: spec/09-ledger.md; how 
 
 from capc.privacy.ledger.heads import KnownHead, load_known_head, save_known_head
 from capc.privacy.ledger.keys import default_key_file
-from capc.privacy.ledger.ledger import Ledger, open_ledger, reading
+from capc.privacy.ledger.ledger import Ledger, kept_terms, open_ledger, reading
 from capc.privacy.ledger.log import LedgerLog, replay
 from capc.privacy.ledger.terms import Terms
 from capc.privacy.ledger.watch import Proof, check_proof
@@ -21,6 +21,7 @@ __all__ = [
     "Terms",
     "check_proof",
     "default_key_file",
+    "kept_terms",
     "load_known_head",
     "open_ledger",
     "reading",

@@ -44,6 +44,7 @@ from capc.privacy.ledger.records import (
     QueryRecord,
     commitment_of,
     opening_body,
+    read_opening,
 )
 from capc.privacy.ledger.terms import Terms
 from capc.privacy.ledger.watch import Proof
@@ -261,6 +262,19 @@ def open_ledger(
         raise
     ledger.created = created
     return ledger
+
+
+def kept_terms(file: Path) -> Terms:
+    """What a ledger was created with; nothing else of it is read or checked.
+
+    Raises:
+        LedgerError: the file is no ledger, or its first record opens none.
+    """
+    with Store.read_only(file) as store:
+        first = next(store.rows(), None)
+    if first is None:
+        raise LedgerError(f"{file}: a ledger without a record: name another file")
+    return read_opening(first.body).terms
 
 
 @contextmanager

@@ -53,7 +53,7 @@ class Terms:
         for name, number in {**vars(self.policy), "budget": self.budget}.items():
             if isinstance(number, Fraction) and _is_long(number):
                 raise InputError(f"{name}: a number of more than {_MAX_DIGITS} characters: give a shorter one")
-        certify(self.policy, self.budget)
+        certify(self.policy, self.grid_bits, self.budget)
 
     def document(self) -> dict[str, object]:
         """A flat mapping of every field to a string, an integer or None, in the order in which it is compared."""
@@ -71,14 +71,15 @@ class Terms:
             name: None if document[name] is None else _read_rational(document[name])
             for name in ("sigma", "threshold", "threshold_sigma", "epsilon", "delta")
         }
-        # These two, and the threshold's mode, are written only where they say something.
-        for name in {"renyi_order", "joint_cost"} & document.keys():
+        # These, the threshold's mode and a number of queries are written only where they say something.
+        for name in {"renyi_order", "joint_cost", "argmax_cost"} & document.keys():
             rationals[name] = _read_rational(document[name])
         policy = ReleasePolicy(
             mechanism=NoiseName(document["mechanism"]),
             charge=Charge(document["charge"]),
             adjacency=Adjacency(document["adjacency"]),
             threshold_mode=ThresholdMode(document.get("threshold_mode", ThresholdMode.TWO_DRAWS)),
+            argmax_queries=document.get("argmax_queries"),
             **rationals,  # type: ignore[arg-type]
         )
         budget = _read_rational(document["budget"])

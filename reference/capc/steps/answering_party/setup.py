@@ -142,7 +142,8 @@ def answering_party_answer_setup(
         )
     state.spend()
     message = channel.seal(MessageType.BASE_OT_CHOICE, choice)
-    return AwaitingTrees(state, channel.key_binding(choice), ot_state, pairwise_keys), message
+    destroyed = suite.two_party.destruction(ot_state)
+    return AwaitingTrees(state, channel.key_binding(choice), ot_state, pairwise_keys, destroyed=destroyed), message
 
 
 def _open_mask_keys(session: Session, me: Party, mask_keys: Mapping[Party, bytes]) -> dict[Party, bytes]:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
 from capc.foundation.single_use import SingleUse
 from capc.session.channel import Channel
 from capc.session.session import Session, following_query
-from capc.steps.suite import GarblerKey, Suite
+from capc.steps.release_transfers import ReleaseTransfers
+from capc.steps.suite import GarblerEnd, GarblerKey, Suite
 
 
 @dataclass(frozen=True, repr=False)
 class PrivacyGuardian(SingleUse):
-    """The guardian between queries. Secret: the garbler key."""
+    """The guardian between queries. Secret: the garbler key, transfers for releases."""
 
     session: Session
     suite: Suite
     garbler_key: GarblerKey
     next_query: int
+    release_transfers: ReleaseTransfers[GarblerEnd] = field(default_factory=ReleaseTransfers, compare=False)
 
     @property
     def channel(self) -> Channel:

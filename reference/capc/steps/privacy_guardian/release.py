@@ -8,11 +8,12 @@ Learns: its own noise, the number of queries, the participant set; in realised m
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from capc.foundation import ring
 from capc.foundation.encoding import LABEL_BYTES
-from capc.foundation.errors import InputError, blamed_on
+from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError, blamed_on
 from capc.foundation.parties import QUERYING_PARTY
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
@@ -23,7 +24,9 @@ from capc.session.envelope import MessageType
 from capc.steps.privacy_guardian.aggregation import AggregatedVotes
 from capc.steps.privacy_guardian.party import PrivacyGuardian
 from capc.steps.release_circuit import circuit_for
-from capc.two_party.interface import GarblerOutput, answer_at_once, request_length
+from capc.steps.release_transfers import FIRST_BYTES, counts_ahead, request_lengths
+from capc.steps.suite import GarblerTransfers
+from capc.two_party.interface import GarblerOutput
 from capc_spec.registry import TAGS
 
 
@@ -44,9 +47,11 @@ def privacy_guardian_release(
     """Step 3: adds noise to its share of the votes and garbles the release circuit.
 
     1. The receipt says that the account was charged in full for exactly these inputs; the runner has made it durable.
-    2. Noise is drawn from the seed under a label that holds the digest of all inputs, the querying party's among them:
+    2. Transfers: those that an earlier request made for this query, or those that this one makes; see
+       :func:`_open_request`.
+    3. Noise is drawn from the seed under a label that holds the digest of all inputs, the querying party's among them:
        other inputs, other noise and other labels.
-    3. The garbler's words, each with noise: see :func:`add_noise`.
+    4. The garbler's words, each with noise: see :func:`add_noise`.
 
     Reveals: to the querying party the label or "no consensus" only.
 
@@ -59,20 +64,43 @@ def privacy_guardian_release(
     party, parameters, channel = state.party, state.party.session.parameters, state.party.channel
     # 1.
     check_receipt(state, receipt)
-    circuit = circuit_for(parameters)
-    scheme = party.suite.two_party
-    payload = channel.open(MessageType.CHOICE_BITS, choice, request_length(scheme, circuit, 1), state.query)
-    # 2. and 3.
-    label = channel.label("privacy_guardian_release", state.query, bound_to=state.inputs_digest + payload)
+    # 2.
+    with blamed_on(QUERYING_PARTY):
+        transfers, bits, digest = _open_request(state, choice)
+    # 3. and 4.
+    label = channel.label("privacy_guardian_release", state.query, bound_to=state.inputs_digest + digest + bits)
     noise, words = add_noise(state, seed, label)
     source = party.suite.expand(seed, label + TAGS["garble"])
-    with blamed_on(QUERYING_PARTY):
-        output, circuits = answer_at_once(
-            scheme, party.garbler_key, channel.nonce(state.query), circuit, [words], payload, source
-        )
+    output, circuits = party.suite.two_party.garble(transfers, circuit_for(parameters), [words], bits, source)
     state.spend()
     message = channel.seal(MessageType.GARBLED_CIRCUITS, circuits, state.query)
     return ReleasedQuery(party, state.query, receipt, noise, output), message
+
+
+def _open_request(state: AggregatedVotes, message: bytes) -> tuple[GarblerTransfers, bytes, bytes]:
+    """The transfers of a release, its choice bits, and the digest of the extension that made the transfers.
+
+    An extension serves the queries that follow as well. All that can be refused without taking anything is refused
+    before.
+    """
+    party, parameters, query = state.party, state.party.session.parameters, state.query
+    scheme = party.suite.two_party
+    rows, chosen = request_lengths(scheme, parameters)
+    payload = party.channel.open(MessageType.CHOICE_BITS, message, (rows + chosen, FIRST_BYTES + chosen), query)
+    split = len(payload) - chosen
+    front, bits = payload[:split], payload[split:]
+    scheme.check_bits(circuit_for(parameters), 1, bits)
+    if split == rows:
+        counts, nonce = counts_ahead(parameters), party.channel.nonce(query)
+        transfers, *made = scheme.extend_garbler(party.garbler_key, nonce, counts, front)
+        digest = hashlib.sha256(front).digest()
+        party.release_transfers.hold(query, made, digest)
+        return transfers, bits, digest
+    first = int.from_bytes(front, "little")
+    kept = party.release_transfers.take(query) if party.release_transfers.made_with(query) == first else None
+    if kept is None:
+        raise InvalidPayloadError(ErrorCode.WRONG_QUERY, f"transfers for query {query} that were not made, or are used")
+    return kept.transfers, bits, kept.digest
 
 
 def check_receipt(state: AggregatedVotes, receipt: Receipt) -> None:

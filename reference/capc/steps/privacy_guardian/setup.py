@@ -57,7 +57,8 @@ def privacy_guardian_answer_setup(
     source = suite.expand(seed, channel.label("privacy_guardian_answer_setup"))
     with blamed_on(QUERYING_PARTY):
         state, choice = suite.two_party.garbler_choose(payload, channel.context(), source)
-    return JoiningPrivacyGuardian(session, suite, state), channel.seal(MessageType.BASE_OT_CHOICE, choice)
+    joining = JoiningPrivacyGuardian(session, suite, state, destroyed=suite.two_party.destruction(state))
+    return joining, channel.seal(MessageType.BASE_OT_CHOICE, choice)
 
 
 def privacy_guardian_finish_setup(state: JoiningPrivacyGuardian, trees: bytes) -> PrivacyGuardian:

@@ -11,12 +11,13 @@ from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.session.session import Batch, Session, following_query
 from capc.steps.layer_circuits import transfer_counts
-from capc.steps.suite import EvaluatorKey, EvaluatorTransfers, GarblerKey, SecretKey, Suite
+from capc.steps.release_transfers import ReleaseTransfers
+from capc.steps.suite import EvaluatorEnd, EvaluatorKey, EvaluatorTransfers, GarblerKey, SecretKey, Suite
 
 
 @dataclass(frozen=True, repr=False)
 class QueryingParty(SingleUse):
-    """The querying party between batches. Secret: HE secret key, evaluator keys.
+    """The querying party between batches. Secret: HE secret key, evaluator keys, transfers for releases.
 
     Reverse keys are there where the parameters name the vote in rounds, after
     `capc.steps.querying_party.reverse_setup`.
@@ -28,6 +29,7 @@ class QueryingParty(SingleUse):
     evaluator_keys: Mapping[Party, EvaluatorKey]
     next_query: int
     reverse_keys: Mapping[Party, GarblerKey] = field(default_factory=dict)
+    release_transfers: ReleaseTransfers[EvaluatorEnd] = field(default_factory=ReleaseTransfers, compare=False)
 
     def channel(self, peer: Party) -> Channel:
         """The connection to a peer."""

@@ -19,18 +19,22 @@ from capc.session.parameters import Charge, Parameters
 from capc.steps.querying_party.inference import VoteShare
 from capc.steps.querying_party.party import QueryingParty, ReleaseTurn
 from capc.steps.release_circuit import check_outputs, circuit_for, read_outputs
-from capc.steps.suite import ChosenLabels
-from capc.two_party.interface import request_at_once
+from capc.steps.release_transfers import FIRST_BYTES, counts_ahead
+from capc.steps.suite import ChosenLabels, EvaluatorTransfers
 
 
 @dataclass(frozen=True, repr=False)
 class AwaitingRelease(SingleUse):
-    """Waiting for the guardian's circuit. Secret: its labels, and in realised mode its own threshold noise."""
+    """Waiting for the guardian's circuit. Secret: its labels, and in realised mode its own threshold noise.
+
+    Transfers that the request made for later releases are kept when the answer shows that the guardian has them.
+    """
 
     party: QueryingParty
     query: int
     chosen: ChosenLabels
     threshold_noise: tuple[int, ...]
+    made: tuple[EvaluatorTransfers, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ def querying_party_request_release(
     In realised mode it adds noise of its own to the counts that are checked, since the guardian, which will learn the
     answered bit, knows the guardian's draws.
 
+    Where the guardian has no transfers left for it, the request makes those of this query and of later ones.
+
     Args:
         turn: of this query.
         shares: exactly one share of that query from every answering party.
@@ -67,16 +73,25 @@ def querying_party_request_release(
     ReleaseTurn.require(turn)
     words, own_noise = release_words(turn, shares, seed)
     party, query = turn.party, turn.query
-    parameters, channel = party.session.parameters, party.channel(PRIVACY_GUARDIAN)
-    chosen, payload = request_at_once(
-        party.suite.two_party,
-        party.evaluator_keys[PRIVACY_GUARDIAN],
-        channel.nonce(query),
-        circuit_for(parameters),
-        [words],
-    )
+    front, transfers, made = _release_transfers(party, query)
+    chosen, bits = party.suite.two_party.choose(transfers, circuit_for(party.session.parameters), [words])
     spend_turn(turn, shares)
-    return AwaitingRelease(party, query, chosen, own_noise), channel.seal(MessageType.CHOICE_BITS, payload, query)
+    message = party.channel(PRIVACY_GUARDIAN).seal(MessageType.CHOICE_BITS, front + bits, query)
+    return AwaitingRelease(party, query, chosen, own_noise, made), message
+
+
+def _release_transfers(
+    party: QueryingParty, query: int
+) -> tuple[bytes, EvaluatorTransfers, tuple[EvaluatorTransfers, ...]]:
+    """The front of a request, the transfers of its query, and those of later ones, which it may have to make."""
+    taken = party.release_transfers.take(query)
+    if taken is not None:
+        return taken.first.to_bytes(FIRST_BYTES, "little"), taken.transfers, ()
+    party.release_transfers.ask(query)
+    key, nonce = party.evaluator_keys[PRIVACY_GUARDIAN], party.channel(PRIVACY_GUARDIAN).nonce(query)
+    counts = counts_ahead(party.session.parameters)
+    (transfers, *made), extension = party.suite.two_party.extend_evaluator(key, nonce, counts)
+    return extension, transfers, tuple(made)
 
 
 def release_words(turn: ReleaseTurn, shares: Sequence[VoteShare], seed: Seed) -> tuple[list[int], tuple[int, ...]]:
@@ -129,6 +144,8 @@ def querying_party_finish_release(state: AwaitingRelease, circuits: bytes) -> An
             state.chosen, payload, lambda outputs: check_outputs(parameters, outputs[0])
         )
     state.spend()
+    if state.made:
+        party.release_transfers.confirm(state.query, state.made)
     label = read_outputs(parameters, evaluation.outputs[0])
     returned = None
     if _adds_noise(parameters):

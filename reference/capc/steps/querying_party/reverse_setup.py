@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from capc.foundation.errors import ErrorCode, ProtocolError, blamed_on
 from capc.foundation.parties import QUERYING_PARTY, Party
 from capc.foundation.randomness import Seed
-from capc.foundation.single_use import SingleUse
+from capc.foundation.single_use import SingleUse, require_alive
 from capc.session.channel import Channel
 from capc.session.envelope import MessageType
 from capc.steps.querying_party.party import QueryingParty
@@ -28,6 +28,12 @@ class AwaitingReverseTrees(SingleUse):
 
     party: QueryingParty
     ot_states: Mapping[Party, ChoiceState]
+
+    def require_alive(self) -> None:
+        """Also of what was chosen for each answering party: trees of one that are inconsistent end the set-up."""
+        super().require_alive()
+        for state in self.ot_states.values():
+            require_alive(self.party.suite.two_party.destruction(state))
 
 
 def querying_party_choose_reverse(
@@ -57,7 +63,8 @@ def querying_party_finish_reverse(state: AwaitingReverseTrees, trees: Mapping[Pa
     """Reverse set-up 4.
 
     Raises:
-        ProtocolError: a message is malformed or misdirected, or an answering party's is missing.
+        ProtocolError: a message is malformed or misdirected, an answering party's is missing, or trees are
+            inconsistent, which destroys the state.
     """
     AwaitingReverseTrees.require(state)
     party, scheme = state.party, state.party.suite.two_party

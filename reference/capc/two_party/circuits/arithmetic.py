@@ -1,6 +1,8 @@
 """Words in Z_{2^k} inside a circuit: addition, subtraction, comparison by sign, selection, conjunction.
 
 A word is a list of k wires, least significant bit first. AND counts are exact and are asserted by tests.
+
+Spec: CAPC-ARG-017, CAPC-ARG-018.
 """
 
 from __future__ import annotations

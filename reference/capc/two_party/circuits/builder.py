@@ -1,7 +1,7 @@
 """Boolean circuits over XOR, AND and INV, and the builder that folds constants.
 
 The operations are those of the Bristol Fashion format. XOR and INV cost nothing when garbled, so a circuit's
-cost is its number of ANDs.
+cost is its number of ANDs. Spec: CAPC-ARG-017.
 """
 
 from __future__ import annotations

@@ -96,6 +96,10 @@ class GarbledScheme:
         """One bit per input bit of the evaluator."""
         return (instances * circuit.evaluator_inputs + 7) // 8
 
+    def check_bits(self, circuit: Circuit, instances: int, bits: bytes) -> None:
+        """Refuses another length, and padding bits that are set (`non_canonical`)."""
+        bits_from_bytes(bits, instances * circuit.evaluator_inputs)
+
     def circuits_length(self, circuit: Circuit, instances: int) -> int:
         """A label seed, and the circuits."""
         return KEY_BYTES + self.offline_length(circuit, instances)
@@ -156,9 +160,9 @@ class GarbledTwoParty(GarbledScheme):
         """See :func:`take_leaves`."""
         return take_leaves(state, trees)
 
-    def destruction(self, key: GarblerKey) -> SpentMark:
-        """The key's own mark."""
-        return key.destroyed
+    def destruction(self, end: GarblerKey | ChosenSeeds) -> SpentMark:
+        """Its own mark."""
+        return end.destroyed
 
     def extend_evaluator(
         self, key: EvaluatorKey, nonce: int, counts: Sequence[int]

@@ -100,11 +100,14 @@ class GarblerKey(ConnectionKey):
         columns = _room_of_columns(transfers)
         for _ in _fold_into(columns, self.streams, nonce, transfers):
             pass
-        self._expected = (nonce, transfers), columns
+        with self._taking:
+            self._expected = (nonce, transfers), columns
 
     def take_columns(self, nonce: int, transfers: int) -> tuple[Words, Iterable[slice]]:
         """The columns, and the words of each span as soon as they are there; those expected, or made one by one."""
-        expected, self._expected = self._expected, None
+        # Two threads never take the same columns, which the rows are added to in place.
+        with self._taking:
+            expected, self._expected = self._expected, None
         if expected is not None and expected[0] == (nonce, transfers):
             return expected[1], _spans(transfers)
         columns = _room_of_columns(transfers)

@@ -89,9 +89,9 @@ class VectorisedTwoParty(GarbledScheme):
         """The readable scheme's key with its ciphers set up; it cannot be copied or stored."""
         return GarblerKey(take_leaves(state, trees))
 
-    def destruction(self, key: GarblerKey) -> SpentMark:
-        """The key's own mark, which the readable key shares."""
-        return key.destroyed
+    def destruction(self, end: GarblerKey | ChosenSeeds) -> SpentMark:
+        """Its own mark, which the readable key shares."""
+        return end.destroyed
 
     def extend_evaluator(
         self, key: EvaluatorKey, nonce: int, counts: Sequence[int]

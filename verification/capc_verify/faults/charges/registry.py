@@ -1,8 +1,8 @@
-"""The seeded faults of ledgers that several share; :mod:`capc_verify.faults.registry` has all others."""
+"""The seeded faults of ledgers that several share, and of labels; :mod:`capc_verify.faults.registry` has all others."""
 
 from __future__ import annotations
 
-from capc_verify.faults.charges import sharing
+from capc_verify.faults.charges import label_costs, labels, sharing
 from capc_verify.faults.planting import Fault
 
 _LEDGER = "tests/privacy/ledger/"
@@ -83,5 +83,58 @@ LEDGER_FAULTS: dict[str, Fault] = {
         sharing.open_permissions_stay,
         None,
         (_LEDGER + "test_sharing.py::test_permissions_of_a_ledger_and_of_a_head_are_tightened",),
+    ),
+}
+
+_LABELS = "tests/privacy/test_label_accounts.py::test_"
+
+LABEL_FAULTS: dict[str, Fault] = {
+    **label_costs.FAULTS,
+    "label_costs_taken_on_trust": Fault(
+        labels.label_costs_taken_on_trust,
+        None,
+        (_LABELS + "a_labels_cost_is_certified_and_one_percent_less_is_refused[rounded_gaussian-null_vote]",),
+    ),
+    "label_costs_on_the_bare_grid": Fault(
+        labels.label_costs_on_the_bare_grid,
+        None,
+        (_LABELS + "a_claim_is_checked_for_the_noise_on_its_grid_at_the_order_and_the_unit[skellam-null_vote]",),
+    ),
+    "more_than_a_label_at_a_labels_cost": Fault(
+        labels.more_than_a_label_at_a_labels_cost,
+        None,
+        (
+            _LABELS + "an_account_of_more_than_a_label_is_refused_by_the_methods_name[changes0]",
+            _LABELS + "no_noise_is_calibrated_for_labels_where_more_leaves[changes1]",
+        ),
+    ),
+    "labels_by_any_engine": Fault(
+        labels.labels_by_any_engine,
+        None,
+        (
+            "tests/job/test_accounting.py::test_no_simulation_of_votes_on_each_label_takes_an_account_of_labels",
+            "tests/protocol/test_external_methods.py::test_no_guardian_lets_an_outside_engine_release_labels_at_their_cost[changes0]",
+            "tests/mpc/test_guardian_free.py::test_what_cannot_run_is_refused_before_anything_is_charged",
+        ),
+    ),
+    "labels_and_counts_in_one_policy": Fault(
+        labels.labels_and_counts_in_one_policy,
+        None,
+        (_LABELS + "labels_are_charged_alone_and_in_one_way[0]",),
+    ),
+    "a_label_tells_a_cheat_no_more": Fault(
+        labels.a_label_tells_a_cheat_no_more,
+        None,
+        (_LABELS + "a_figure_of_labels_says_towards_whom_it_holds[rounded_gaussian-replace_one]",),
+    ),
+    "ledger_forgets_labels": Fault(
+        labels.ledger_forgets_labels,
+        None,
+        (_LABELS + "terms_of_labels_are_read_as_they_were_written",),
+    ),
+    "claims_for_a_vote_that_is_nulled": Fault(
+        labels.claims_for_a_vote_that_is_nulled,
+        None,
+        (_LABELS + "calibrated_noise_of_labels_is_the_smallest_that_is_certified",),
     ),
 }

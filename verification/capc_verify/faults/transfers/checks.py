@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from capc.foundation import single_use
 from capc.foundation.single_use import SingleUse, SpentMark
+from capc.steps.release_transfers import ReleaseTransfers, Taken
 from capc.two_party.garbling.transfers import extension_check, ot_messages, tree_check
 from capc.two_party.garbling.transfers.ot_messages import ExtensionCheck, TreeCheck
+from capc.two_party.transfers import Transfers
 from capc_verify.faults.patching import replace_everywhere
 from capc_verify.faults.planting import Fault
 
 _INCONSISTENT = "tests/faulty_parties/test_inconsistent_transfers.py::test_"
+_RELEASES = "tests/steps/test_release_transfers.py::test_"
 _CHECK = "tests/two_party/garbling/transfers/test_extension_check.py::test_"
 _VECTORS = "tests/verification/test_vectors.py::test_vector"
 
@@ -71,6 +75,26 @@ def challenge_before_rows() -> None:
     replace_everywhere(correct, challenge)
 
 
+def transfers_of_releases_taken_again() -> None:
+    """Transfers that one release used serve others for the same query: two inputs under the same random bits."""
+
+    def take(self: ReleaseTransfers[Any], query: int) -> Taken[Any] | None:
+        held = self._held
+        transfers = held.left.get(query)
+        return None if transfers is None else Taken(held.first, transfers.renewed(), held.digest)
+
+    ReleaseTransfers.take = take  # type: ignore[method-assign]
+
+
+def transfers_kept_after_a_late_answer() -> None:
+    """The querying party goes back to transfers that the guardian has forgotten meanwhile."""
+
+    def confirm(self: ReleaseTransfers[Any], first: int, transfers: Sequence[Transfers[Any]]) -> None:
+        self.hold(first, transfers)
+
+    ReleaseTransfers.confirm = confirm  # type: ignore[method-assign]
+
+
 FAULTS = {
     "trees_unchecked": Fault(
         trees_unchecked,
@@ -114,6 +138,16 @@ FAULTS = {
             _CHECK + "challenge_depends_on_all_that_was_said_before",
             _VECTORS + "[oblivious_transfer::checked_extension_1]",
         ),
+    ),
+    "transfers_of_releases_taken_again": Fault(
+        transfers_of_releases_taken_again,
+        None,
+        (_RELEASES + "transfers_serve_one_release",),
+    ),
+    "transfers_kept_after_a_late_answer": Fault(
+        transfers_kept_after_a_late_answer,
+        None,
+        (_RELEASES + "an_answer_that_is_lost_is_followed_by_new_transfers",),
     ),
 }
 """These faults, and the tests that must notice them."""

@@ -27,6 +27,8 @@ _ONCE = ("CAPC-ACCT-006",)
 _GIVEN_BACK = ("CAPC-ACCT-007",)
 _FIGURE = ("CAPC-ACCT-103",)
 _ORDER = ("CAPC-ACCT-115",)
+_LABELS = ("CAPC-ACCT-130",)
+_COUNTED = ("CAPC-ACCT-132",)
 _SHARES = ("CAPC-ACCT-105", "CAPC-ACCT-106")
 _JOINT = ("CAPC-ACCT-108", "CAPC-ACCT-116")
 _INPUT = Fault.of_caller("input_error")
@@ -143,6 +145,7 @@ def _renyi_accounts(group: GroupBuilder) -> None:
     comment, flags = "No check of its own, and no refund.", ["BudgetExhausted"]
     opened = _story(group, "joint_is_one_charge", comment, _ORDER, flags, joint, Fraction(30), steps)
     expect_equal(opened["check"], Fraction(0), "joint")
+    _label_accounts(group)
     bad = Fault.of_caller("parameter_error")
     mistakes: list[tuple[str, ReleasePolicy, dict[str, Any]]] = [
         ("skellam_without_order", policy(), {"mechanism": NoiseName.SKELLAM}),
@@ -154,11 +157,33 @@ def _renyi_accounts(group: GroupBuilder) -> None:
         ("single_draw_and_noise_of_its_own", single_draw(), {"threshold_sigma": Fraction(1)}),
         ("single_draw_without_threshold", policy(), {"threshold_mode": ThresholdMode.SINGLE_DRAW}),
         ("order_one", policy(renyi_order=order), {"renyi_order": Fraction(1)}),
+        ("label_without_order", policy(), {"argmax_cost": Fraction(1)}),
+        ("label_and_two_draws", confident(renyi_order=order), {"argmax_cost": Fraction(1)}),
+        ("labels_counted_and_two_draws", confident(), {"argmax_queries": 3}),
+        ("labels_counted_at_an_order", policy(renyi_order=order), {"argmax_queries": 3}),
+        ("labels_charged_both_ways", policy(renyi_order=order), {"argmax_cost": Fraction(1), "argmax_queries": 3}),
+        ("no_label_counted", policy(), {"argmax_queries": 0}),
     ]
     for name, release, changes in mistakes:
         fields: dict[str, Any] = {"policy": {**vars(release), **changes}, "grid_bits": _GRID, "budget": Fraction(30)}
         flags = ["BadParameter"]
         group.case("account_open", f"open_{name}", "A policy that cannot be.", _ORDER, flags, fault=bad, **fields)
+
+
+_CHARGED = ("check", "answer", "unit")
+
+
+def _label_accounts(group: GroupBuilder) -> None:
+    """Accounts that charge for labels: by a cost at an order, or by their number."""
+    steps = [_reserved(1), _sent(1), _settled(1, fault=_INPUT), _reserved(2), _reserved(3, fault=_EXHAUSTED)]
+    comment, flags = "Two labels fit; nothing is given back.", ["BudgetExhausted"]
+    for name, made in (("plain", policy), ("single_draw", single_draw)):
+        release = made(renyi_order=Fraction(7, 2), argmax_cost=Fraction(9, 16))
+        opened = _story(group, f"labels_at_a_cost_{name}", comment, _LABELS, flags, release, Fraction(5, 4), steps)
+        expect_equal([opened[field] for field in _CHARGED], [0, Fraction(9, 16), CostUnit.RENYI], name)
+        release = made(argmax_queries=2)
+        opened = _story(group, f"labels_counted_{name}", comment, _COUNTED, flags, release, Fraction(2), steps)
+        expect_equal([opened[field] for field in _CHARGED], [0, 1, CostUnit.QUERIES], name)
 
 
 def _budgets(group: GroupBuilder) -> None:

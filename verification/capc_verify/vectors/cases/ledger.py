@@ -127,7 +127,10 @@ def _terms_kept(group: GroupBuilder, log: _Log) -> None:
         release, mechanism=NoiseName.SKELLAM, charge=Charge.WORST_CASE, sigma=Fraction(2), renyi_order=Fraction(3)
     )
     joint = with_joint_cost(replace(release, charge=Charge.WORST_CASE, renyi_order=Fraction(3)))
-    for name, made in (("skellam", skellam), ("joint", joint)):
+    plain = replace(skellam, mechanism=NoiseName.ROUNDED_GAUSSIAN, threshold=None, threshold_sigma=None)
+    # What all counts cost bounds what a label does: every port can certify it.
+    label = replace(plain, argmax_cost=Fraction(3, 4))
+    for name, made in (("skellam", skellam), ("joint", joint), ("label", label)):
         test = group.test(f"open_{name}", "A policy that is charged at a Renyi order.", _TERMS_KEPT)
         terms = terms_fields(replace(_TERMS, policy=made))
         test.run("ledger_open", key=log.key, salt=bytes(16), terms=terms, leaves=["log"])
@@ -140,6 +143,7 @@ def _terms_kept(group: GroupBuilder, log: _Log) -> None:
         ("delta", {}, replace(release, delta=Fraction(1, 10**7))),
         ("renyi_budget", {"budget": Fraction(46)}, skellam),
         ("joint_cost", {}, replace(joint, joint_cost=Fraction(11))),
+        ("argmax_cost", {}, replace(label, argmax_cost=Fraction(1, 4))),
     ]
     for name, changes, made in refused:
         test = group.test(f"open_beyond_{name}", "More is promised than is kept.", _TERMS_KEPT, ["CallerMistake"])

@@ -17,6 +17,7 @@ from capc.privacy.accountants.steps import Step
 from capc.privacy.accountants.zcdp import zcdp_rho
 from capc.privacy.events import Receipt
 from capc.session.parameters import NoiseName, ReleasePolicy
+from capc_verify.vectors.figures import bounded
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.protocol.sessions import COMPOSITION, POLICY
 from capc_verify.vectors.values import COUNT, DATA, FLAG, RATIONAL, choice, record
@@ -30,7 +31,8 @@ RECEIPT = record(
         "unit": choice(CostUnit),
     }
 )
-_INTERVAL = {"at_least": RATIONAL, "at_most": RATIONAL}
+_SMALLEST_DELTA = Fraction(1, 10**15)
+"""Every delta of a vector is larger, by far: what the law is cut by does not show in its figures."""
 _MOVED = {"squared": RATIONAL, "absolute": RATIONAL, "changed": COUNT}
 _STANDING = {"spent": RATIONAL, "remaining_queries": COUNT}
 
@@ -68,22 +70,17 @@ def _dispatch(call: Call) -> Result:
     return Result(_standing(account))
 
 
-def _inside(call: Call, figure: Fraction) -> Result:
-    return Result({"inside": call["at_least"] <= figure <= call["at_most"]})
+def _epsilon(call: Call) -> Fraction:
+    return epsilon_upper(call["unit"], call["cost"], call["delta"])
 
 
-def _epsilon(call: Call) -> Result:
-    return _inside(call, epsilon_upper(call["unit"], call["cost"], call["delta"]))
-
-
-def _delta(call: Call) -> Result:
+def _delta(call: Call) -> Fraction:
     step = Step(DiscreteGaussian(call["sigma"], 0), Sensitivity(Fraction(1), Fraction(1), 1))
-    delta = PrivacyLossDistribution({step: call["count"]}, call["at_least"] / 2).delta_upper(call["epsilon"])
-    return _inside(call, delta)
+    return PrivacyLossDistribution({step: call["count"]}, _SMALLEST_DELTA).delta_upper(call["epsilon"])
 
 
-def _renyi_epsilon(call: Call) -> Result:
-    return _inside(call, epsilon_upper(CostUnit.RENYI, call["cost"], call["delta"], call["order"]))
+def _renyi_epsilon(call: Call) -> Fraction:
+    return epsilon_upper(CostUnit.RENYI, call["cost"], call["delta"], call["order"])
 
 
 def _renyi_cost(call: Call) -> Result:
@@ -92,15 +89,15 @@ def _renyi_cost(call: Call) -> Result:
     return Result({"cost": mechanism.rdp_cost(call["order"], sensitivity)})
 
 
-def _shares_rho(call: Call) -> Result:
+def _shares_rho(call: Call) -> Fraction:
     share = DiscreteGaussianShare(call["sigma_votes"], call["grid_bits"])
     noise = SharedNoise(share, call["contributors"], call["uncounted"])
     step = Step(noise, Sensitivity(call["squared"], call["absolute"], call["changed"]))
-    return _inside(call, zcdp_rho({step: 1}))
+    return zcdp_rho({step: 1})
 
 
-def _joint_cost(call: Call) -> Result:
-    return _inside(call, joint_renyi_upper(call["order"], call["check_mu_squared"], call["answer_cost"]))
+def _joint_cost(call: Call) -> Fraction:
+    return joint_renyi_upper(call["order"], call["check_mu_squared"], call["answer_cost"])
 
 
 def _settle(call: Call) -> Result:
@@ -125,46 +122,21 @@ ACCOUNTING = GroupType(
             {"receipt": RECEIPT, **_STANDING},
         ),
         Operation("account_dispatch", _dispatch, {"receipt": RECEIPT, "message": DATA}, _STANDING),
-        Operation(
-            "epsilon_of_cost",
-            _epsilon,
-            {"unit": choice(CostUnit), "cost": RATIONAL, "delta": RATIONAL, **_INTERVAL},
-            {"inside": FLAG},
-        ),
-        Operation(
-            "delta_of_discrete_gaussian",
-            _delta,
-            {"sigma": RATIONAL, "count": COUNT, "epsilon": RATIONAL, **_INTERVAL},
-            {"inside": FLAG},
-        ),
-        Operation(
-            "epsilon_of_renyi_cost",
-            _renyi_epsilon,
-            {"order": RATIONAL, "cost": RATIONAL, "delta": RATIONAL, **_INTERVAL},
-            {"inside": FLAG},
-        ),
+        bounded("epsilon_of_cost", _epsilon, {"unit": choice(CostUnit), "cost": RATIONAL, "delta": RATIONAL}),
+        bounded("delta_of_discrete_gaussian", _delta, {"sigma": RATIONAL, "count": COUNT, "epsilon": RATIONAL}),
+        bounded("epsilon_of_renyi_cost", _renyi_epsilon, {"order": RATIONAL, "cost": RATIONAL, "delta": RATIONAL}),
         Operation(
             "renyi_cost",
             _renyi_cost,
             {"mechanism": choice(NoiseName), "sigma_votes": RATIONAL, "grid_bits": COUNT, "order": RATIONAL, **_MOVED},
             {"cost": RATIONAL},
         ),
-        Operation(
+        bounded(
             "rho_of_shares",
             _shares_rho,
-            {
-                **{"sigma_votes": RATIONAL, "grid_bits": COUNT, "contributors": COUNT, "uncounted": COUNT},
-                **_MOVED,
-                **_INTERVAL,
-            },
-            {"inside": FLAG},
+            {"sigma_votes": RATIONAL, "grid_bits": COUNT, "contributors": COUNT, "uncounted": COUNT, **_MOVED},
         ),
-        Operation(
-            "joint_cost",
-            _joint_cost,
-            {"order": RATIONAL, "check_mu_squared": RATIONAL, "answer_cost": RATIONAL, **_INTERVAL},
-            {"inside": FLAG},
-        ),
+        bounded("joint_cost", _joint_cost, {"order": RATIONAL, "check_mu_squared": RATIONAL, "answer_cost": RATIONAL}),
         Operation("account_settle", _settle, {"receipt": RECEIPT, "answered": FLAG}, _STANDING),
     ),
 )

@@ -12,11 +12,12 @@ from capc.noise.discrete_gaussian import discrete_gaussian, discrete_laplace
 from capc.noise.gaussian import round_gaussian
 from capc.noise.mechanism import mechanism_for
 from capc.noise.skellam import poisson, skellam
-from capc.privacy.accountants.ball_arithmetic import ball
+from capc.privacy.accountants.ball_arithmetic import exact_upper
 from capc.privacy.analysis.argmax_law import IntegerNoise, noise_masses
 from capc.session.parameters import NoiseName
+from capc_verify.vectors.figures import bounded
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
-from capc_verify.vectors.values import COUNT, DATA, FLAG, INTEGER, INTEGERS, RATIONAL, Kind, choice, many
+from capc_verify.vectors.values import COUNT, DATA, INTEGER, INTEGERS, RATIONAL, Kind, choice
 
 _GIVES = {"integers": INTEGERS, "consumed": COUNT}
 
@@ -40,14 +41,12 @@ def _mechanism(call: Call) -> Result:
     return Result({"integers": mechanism.sample(source, call["count"]), "consumed": source.consumed})
 
 
-def _law(call: Call) -> Result:
+def _law(call: Call) -> list[Fraction]:
     mechanism = mechanism_for(call["mechanism"], call["sigma_votes"], call["grid_bits"])
     if not isinstance(mechanism, IntegerNoise):
         raise InputError(f"the law of {mechanism.name.value} is unknown")
     masses, _ = noise_masses(mechanism)
-    middle = len(masses) // 2
-    bounds = zip(masses[middle:], call["at_least"], call["at_most"], strict=False)
-    return Result({"inside": all(ball(low) <= mass <= ball(high) for mass, low, high in bounds)})
+    return [exact_upper(mass) for mass in masses[len(masses) // 2 :][: call["count"]]]
 
 
 NOISE = GroupType(
@@ -60,17 +59,11 @@ NOISE = GroupType(
         _sampler("round_gaussian", "sigma", RATIONAL, round_gaussian),
         _sampler("poisson", "mean", RATIONAL, poisson),
         _sampler("skellam", "variance", RATIONAL, skellam),
-        Operation(
+        bounded(
             "noise_law",
             _law,
-            {
-                "mechanism": choice(NoiseName),
-                "sigma_votes": RATIONAL,
-                "grid_bits": COUNT,
-                "at_least": many(RATIONAL),
-                "at_most": many(RATIONAL),
-            },
-            {"inside": FLAG},
+            {"mechanism": choice(NoiseName), "sigma_votes": RATIONAL, "grid_bits": COUNT},
+            several=True,
         ),
         Operation(
             "mechanism_sample",

@@ -16,7 +16,7 @@ at any distance d >= B b, multiplied by X^d, X^(2 d), ..., and the same W serves
 
 Weights of output channels of other groups are zeros.
 
-Source: Huang, Lu, Hong, Ding, USENIX Security 2022 (Cheetah).
+Source: Huang, Lu, Hong, Ding, USENIX Security 2022 (Cheetah). Spec: CAPC-HE-023 to CAPC-HE-025.
 """
 
 from __future__ import annotations

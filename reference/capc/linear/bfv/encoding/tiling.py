@@ -5,7 +5,7 @@ The output channels are cut into rows of blocks. A request has one ciphertext fo
 
 Both parties compute the same cut from public figures: the one that costs least in bytes and work together. The layout
 of a request is chosen for a number of output channels rounded up to a class (:data:`CLASSES`), so that layers of
-several answering parties, whose widths differ, accept one request.
+several answering parties, whose widths differ, accept one request. Spec: CAPC-HE-022.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class EncodedWeights:
         return kept[row]
 
     def __repr__(self) -> str:
-        return f"PreparedWeights({self.operator}, <secret>)"
+        return f"EncodedWeights({self.operator}, <secret>)"
 
 
 def _transformed(context: HeContext, polynomial: Words) -> sealapi.Plaintext | None:

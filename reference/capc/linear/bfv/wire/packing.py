@@ -1,7 +1,7 @@
 """The wire form of RNS polynomials: packed words, checked before anything reaches SEAL.
 
 A polynomial travels prime by prime; each coefficient takes exactly ceil(bits / 8) bytes of its prime, little-endian.
-Spec: CAPC-HE-005.
+Spec: CAPC-HE-005, CAPC-HE-019.
 """
 
 from __future__ import annotations

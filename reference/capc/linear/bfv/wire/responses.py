@@ -1,7 +1,7 @@
 """Responses: the products of a batch, masked by the answering party and decrypted by the querying party.
 
 For each group of signals and each row of blocks, under the response prime: the coefficients of c0 that carry outputs,
-and all of c1. Spec: CAPC-HE-002 to CAPC-HE-005.
+and all of c1. Spec: CAPC-HE-002, CAPC-HE-004, CAPC-HE-005, CAPC-HE-026, CAPC-HE-027.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What a released *label* costs, where nothing of the noised histogram leaves but which of its entries is the largest."""
+"""What a released label costs, where nothing leaves of the noised histogram but which entry is the largest."""

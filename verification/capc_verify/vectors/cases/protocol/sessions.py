@@ -15,7 +15,7 @@ from capc.session.hello import HELLO_SLACK, hello
 from capc.session.parameters import NoiseName, VoteVariant
 from capc.session.session import Session
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
-from capc_verify.vectors.cases.common import confident, message_faults, policy, toy_session
+from capc_verify.vectors.cases.common import confident, message_faults, policy, single_draw, toy_session
 from capc_verify.vectors.operation import Fault
 from capc_verify.vectors.operations.protocol.sessions import HANDSHAKE, SESSION, SESSIONS
 from capc_verify.vectors.values import Edited
@@ -47,6 +47,8 @@ def _digests(file: FileBuilder) -> None:
         "rationals": confident(sigma=Fraction(7, 3), delta=Fraction(1, 3000)),
         "skellam": policy(mechanism=NoiseName.SKELLAM, renyi_order=Fraction(9, 2)),
         "joint": confident(renyi_order=Fraction(3), joint_cost=Fraction(21, 2)),
+        "label": policy(renyi_order=Fraction(7, 2), argmax_cost=Fraction(9, 16)),
+        "labels_counted": single_draw(argmax_queries=500),
     }.items():
         _digest(group, name, toy_session(file.source, release))
     for variant in (VoteVariant.ALL_PAIRS, VoteVariant.MULTI_ROUND):
@@ -108,7 +110,7 @@ _BAD_PARAMETERS: tuple[tuple[str, object], ...] = (
     ("delta", Fraction(0)),
     ("spec_version", "0.0.9"),
     *(("renyi_order", Fraction(order)) for order in (1, (1 << 20) + 1)),
-    *(("joint_cost", Fraction(1)), ("mechanism", NoiseName.SKELLAM)),
+    *(("joint_cost", Fraction(1)), ("mechanism", NoiseName.SKELLAM), ("argmax_cost", Fraction(1))),
 )
 
 

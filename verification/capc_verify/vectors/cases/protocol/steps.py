@@ -15,6 +15,7 @@ from capc.foundation.randomness import XofSource
 from capc.protocol.seats import Mode
 from capc.session.envelope import HEADER
 from capc.session.parameters import Charge, ReleasePolicy, VoteVariant
+from capc.steps.release_transfers import FIRST_BYTES
 from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
 from capc_verify.vectors.cases.common import (
     MessageFault,
@@ -328,7 +329,24 @@ def protocol_realised() -> FileBuilder:
     replayed = Edited(second.fields["message"], {"at": HEADER.size, "replace": label.hex()})
     fault = MessageFault("label_of_query_1", "invalid_output_label", "ForgedLabel", "CAPC-GC-005", replayed)
     play.one_fault(second, fault.name, fault, {"message": replayed})
+    _other_transfers(play)
     return play.file
+
+
+def _other_transfers(play: _Play) -> None:
+    """The second request uses transfers of the first; here it names other ones, and the honest request follows."""
+    _, second = play.steps(["privacy_guardian_release"])
+    honest = second.fields["message"]
+    for name, first in (("query_2", 2), ("no_query", 0)):
+        edited = Edited(honest, {"at": HEADER.size, "replace": first.to_bytes(FIRST_BYTES, "little").hex()})
+        comment = "Transfers that no request made; then the honest message is accepted, with the same result."
+        requirements = ["CAPC-REL-011", "CAPC-REL-012", "CAPC-ROLE-009"]
+        wanted = Fault.of_peer("wrong_query", QUERYING_PARTY)
+        test = play.case(
+            f"transfers_of_{name}", comment, requirements, "OtherTransfers", second, wanted, message=edited
+        )
+        _again(test, second)
+        expect_equal(test.operations[-1]["expect"], play.honest.test.operations[second.number]["expect"], test.name)
 
 
 def _both_outcomes(name: str, kind: GroupType, release: ReleasePolicy) -> _Play:

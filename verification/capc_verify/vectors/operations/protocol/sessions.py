@@ -62,7 +62,13 @@ POLICY = {
     "epsilon": RATIONAL,
     "delta": RATIONAL,
 }
-COMPOSITION = {"renyi_order": RATIONAL, "joint_cost": RATIONAL, "threshold_mode": choice(ThresholdMode)}
+COMPOSITION = {
+    "renyi_order": RATIONAL,
+    "joint_cost": RATIONAL,
+    "threshold_mode": choice(ThresholdMode),
+    "argmax_cost": RATIONAL,
+    "argmax_queries": COUNT,
+}
 """Fields of a policy that are left out where it has none."""
 _VARIANT = "vote_variant"
 """A document names it only where it is not the tournament."""

@@ -378,7 +378,7 @@ RELEASE_RECEIVES = {
     "querying_party_finish_release": MESSAGE_FAULTS | REUSE | {"Padding"},
 }
 REALISED_RECEIVES = {
-    "privacy_guardian_release": MESSAGE_FAULTS | REUSE | {"Inconsistent", "ForeignReceipt"},
+    "privacy_guardian_release": MESSAGE_FAULTS | REUSE | {"Inconsistent", "ForeignReceipt", "OtherTransfers"},
     "querying_party_finish_release": MESSAGE_FAULTS | REUSE | {"Padding"},
     "privacy_guardian_read_answered": MESSAGE_FAULTS | REUSE | {"ForgedLabel"},
 }

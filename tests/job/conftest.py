@@ -1,0 +1,19 @@
+"""Plans of these tests are made with costs of labels that are found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.label_costs import unless_real
+
+
+@pytest.fixture
+def real_label_costs() -> None:
+    """Asked for by a test that has to have the real ones."""
+
+
+@pytest.fixture(autouse=True)
+def _label_costs(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield from unless_real(request)

@@ -1,0 +1,1 @@
+"""Faults in the ideal functionalities, and the tests that must notice them."""

@@ -12,11 +12,11 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "core": ("cryptography", "pynacl"),
     "he": ("tenseal", "zstandard", "numpy"),
     "fast": ("numpy",),
-    "privacy": ("python-flint",),
+    "privacy": ("numpy", "python-flint"),
     "learning": ("numpy", "scikit-learn", "scipy", "torch"),
     "onnx": ("numpy", "onnx"),
     "cli": ("typer", "rich"),
-    "account": ("python-flint", "matplotlib"),
+    "account": ("numpy", "python-flint", "matplotlib"),
 }
 """The distributions that each extra of pyproject.toml declares; `core` is always needed."""
 

@@ -52,6 +52,19 @@ def test_a_certificate_is_read_as_it_was_written(found: Composed) -> None:
     assert blocks_hold(again, range(len(again.curves)))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("sigma", "shift", "moves", "epsilon"), [(3, 1, True, 10), (4, 2, True, 10), (2, 2, False, 8)])
+def test_what_was_computed_holds_when_its_steps_are_taken_again(
+    sigma: int, shift: int, moves: bool, epsilon: int
+) -> None:
+    """Also where slopes are 1, which nothing raises."""
+    family = Family(RoundedGaussian(Fraction(sigma), 0), shift, moves)
+    composed = compose(Wanted(family, Fraction(epsilon), Fraction(1, 100_000), None))
+    assert composed.labels > 0
+    assert composed.curves[-1].slopes[-1] == 1.0
+    assert blocks_hold(composed, range(len(composed.curves)))
+
+
 def lower_a_curve(found: Composed) -> Composed:
     curve = found.curves[1]
     lower = recursion.Curve(curve.grid, np.minimum(curve.slopes, found.curves[0].slopes))

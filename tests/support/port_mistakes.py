@@ -242,6 +242,10 @@ MISTAKES = {
         altered("ring_signed", with_field("values", lambda texts: [int(text) for text in texts])),
         told="; against the schema: values/0: ",
     ),
+    "a_draw_less": Mistake(
+        "encodings", ("xof::bits_widths",), "xof_bits", "out.integers",
+        altered("xof_bits", with_field("integers", lambda entries: entries[:-1])), None, "9 entries, expected 10",
+    ),
     "a_field_more": Mistake(
         "encodings", ("session::session_plain",), "session_tag", "out.debug",
         altered("session_tag", lambda _, outcome: {"out": {**outcome["out"], "debug": "1"}}),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from capc_verify.conformance import session
+from capc_verify.conformance.child import BrokenPortError
 from capc_verify.conformance.difference import compare
 from capc_verify.conformance.judge import Judge
 from capc_verify.conformance.levels import LEVELS, groups, vectors
@@ -177,6 +178,23 @@ def test_preludes_are_performed_once(spoken: Callable[..., list[Verdict]]) -> No
         if test["name"] == name
         for step in test["operations"]
     )
+
+
+def test_what_a_broken_port_had_kept_is_performed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+
+    class BreaksOnce(SpokenChild):
+        def exchange(self, line: bytes, seconds: float) -> bytes:
+            asked.extend([line] if b'"take_checked"' in line else [])
+            if len(asked) == 3:
+                asked.append(b"")
+                raise BrokenPortError("ended with exit code 1")
+            return super().exchange(line, seconds)
+
+    monkeypatch.setattr(session, "Child", lambda _: BreaksOnce(Port().answer))
+    found = verdicts(["spoken"], patterns=("oblivious_transfer::base_ot", "oblivious_transfer::trees_*"))
+    assert [verdict.outcome for verdict in found] == ["passed", "passed", "broken", *["passed"] * (len(found) - 3)]
+    assert len(found) > 5
 
 
 def test_one_missing_sampler_blocks_the_protocol_once(spoken: Callable[..., list[Verdict]]) -> None:

@@ -113,7 +113,7 @@ class _GroupJudge:
         """Brings the port to the states after so many operations of a test; what stood in the way, or None."""
         if name in self._failed and self._failed[name][0] < count:
             return self._failed[name][1]
-        finding, done = self._begin(name, count)
+        finding, done = self._begin(name), 0
         operations = self._tests[name]["operations"]
         while finding is None and done < count:
             place = f"{self._group.stem}::{name}, operation {done} ({operations[done]['op']})"
@@ -127,25 +127,22 @@ class _GroupJudge:
             finding = self._keep((name, done))
         return finding
 
-    def _begin(self, name: str, count: int) -> tuple[Finding | None, int]:
-        """Resets the port to the nearest states that it keeps; how many operations of the test lie behind them."""
-        behind = [number for test, number in self._kept if test == name and number <= count]
-        if behind:
-            return self._reset(to=_kept_name((name, max(behind)))), max(behind)
+    def _begin(self, name: str) -> Finding | None:
+        """Brings the port to the states with which a test begins; what stood in the way, or None."""
         prelude = self._tests[name]["prelude"]
         if prelude is None:
-            return self._reset(), 0
+            return self._reset()
         base = (prelude["test"], prelude["operations"])
         if self._judge.snapshots and base not in self._kept:
             # Once, as far as any test needs it.
             self._reach(base[0], max(self._needed[base[0]]))
         failure = self._failed.get(base[0])
         if failure and failure[0] < base[1]:
-            return _follows(failure[1], f"{self._group.stem}::{base[0]}, operation {failure[0]}"), 0
+            return _follows(failure[1], f"{self._group.stem}::{base[0]}, operation {failure[0]}")
         if base in self._kept:
-            return self._reset(to=_kept_name(base)), 0
+            return self._reset(to=_kept_name(base))
         finding = self._reach(*base)
-        return _follows(finding, f"{self._group.stem}::{base[0]}") if finding else None, 0
+        return _follows(finding, f"{self._group.stem}::{base[0]}") if finding else None
 
     def _keep(self, place: _Place) -> Finding | None:
         """Keeps the present states, if a test begins with them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -15,6 +16,7 @@ from capc_verify.conformance.judge import Judge
 from capc_verify.conformance.levels import groups
 from capc_verify.conformance.session import Conversation
 from capc_verify.conformance.verdicts import Outcome, Verdict
+from capc_verify.conformance.wire import request_line
 from support import hostile_port
 from support.hostile_port import AT_THE_END, AT_THE_START, WAYS
 
@@ -54,6 +56,16 @@ def test_a_hostile_port_is_reported_and_judged_on(way: str) -> None:
         assert wrong.outcome is Outcome.PASSED
     if way == "floods_stderr":
         assert 1000 < len(conversation.stderr) <= 1 << 14
+
+
+def test_no_more_of_standard_error_is_kept_than_its_end() -> None:
+    port = child.Child(command("floods_stderr"))
+    try:
+        fields = {"in": {"left": ["1"], "right": ["2"], "width": 10}}
+        assert json.loads(port.exchange(request_line(1, "run", **fields), 20.0))["out"] == {"elements": ["3"]}
+    finally:
+        port.end()
+    assert 1000 < len(port.stderr) <= child.STDERR_KEPT
 
 
 def test_a_port_that_does_not_reset_passes_nothing() -> None:

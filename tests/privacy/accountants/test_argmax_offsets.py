@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
 from capc.privacy.accountants.argmax.cost import Adversary, argmax_cost, argmax_cost_holds
+from capc.privacy.accountants.ball_arithmetic import round_up
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 
 ORDER = Fraction(2)
@@ -104,6 +105,7 @@ def test_a_cheat_learns_no_less_than_an_honest_party_and_no_more_than_the_histog
 
 def test_towards_a_cheat_integer_laws_cost_the_histogram_and_null_votes_the_label() -> None:
     discrete = DiscreteGaussian(Fraction(3), 2)
-    assert argmax_cost(discrete, ORDER, UNIT, Adversary.CHEATING) == ORDER * discrete.cost(UNIT.histogram.squared)
+    whole = round_up(discrete.rdp_cost(ORDER, UNIT.histogram))
+    assert argmax_cost(discrete, ORDER, UNIT, Adversary.CHEATING) == whole
     null, noise = ProtectedUnit(Relation.NULL_VOTE), RoundedGaussian(Fraction(3), 2)
     assert argmax_cost(noise, ORDER, null, Adversary.CHEATING) == argmax_cost(noise, ORDER, null)

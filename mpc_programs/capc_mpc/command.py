@@ -27,7 +27,7 @@ from capc_mpc.interface.protocols import HEADINGS as PROTOCOL_HEADINGS
 from capc_mpc.interface.protocols import PROTOCOLS, Protocol, check_model, model_named, protocol_cells, protocol_named
 from capc_mpc.interface.sampling import sample_cases
 from capc_mpc.measuring import bench as matrix_bench
-from capc_mpc.measuring import bench_report, evidence, main_job
+from capc_mpc.measuring import bench_report, evidence
 from capc_mpc.measuring.network import LAN, WAN, Network
 from capc_mpc.spdz.deployed import Deployment, run_party
 from capc_mpc.spdz.keys import write_key
@@ -278,6 +278,9 @@ def record(
 
     The record `main_job` is of whole runs, one per engine, whatever protocols are named.
     """
+    # It loads all that a run needs, and no other command here does.
+    from capc_mpc.measuring import main_job
+
     with interruptible():
         output = Output(json)
         machine, known = the_machine(), [*evidence.recorded_steps(), main_job.NAME]
@@ -289,7 +292,11 @@ def record(
         files: list[str] = []
         try:
             for name in names:
-                files += _record_jobs(output) if name == main_job.NAME else _record(output, name, rows, seconds)
+                if name == main_job.NAME:
+                    output.console.print(f"{name}: {', '.join(main_job.ENGINES)}")
+                    files += [str(main_job.record(engine)) for engine in main_job.ENGINES]
+                else:
+                    files += _record(output, name, rows, seconds)
         except MpcError as error:
             raise InputError(str(error)) from None
         output.finish({"mp_spdz": machine.version, "files": files})
@@ -301,11 +308,6 @@ def _record(output: Output, name: str, protocols: Sequence[Protocol], seconds: f
     able = [row.name for row in protocols if row.takes(step.parties)]
     output.console.print(f"{name}: {', '.join(able)}")
     return [str(evidence.record(name, able, the_machine(), Limits(seconds=seconds)))]
-
-
-def _record_jobs(output: Output) -> list[str]:
-    output.console.print(f"{main_job.NAME}: {', '.join(main_job.ENGINES)}")
-    return [str(main_job.record(engine)) for engine in main_job.ENGINES]
 
 
 def _numbers(text: str) -> list[int]:

@@ -111,7 +111,7 @@ def test_root_seeds_are_the_operating_systems(monkeypatch: pytest.MonkeyPatch) -
 
 
 GENERATORS = {"random", "secrets", "uuid", "torch", "numpy", "tempfile"}
-OUTER = {"bfv", "cli", "importing", "job", "learning", "ledger", "storage", "vectorised"}
+OUTER = {"bfv", "cli", "composition", "importing", "job", "learning", "ledger", "storage", "vectorised"}
 HOUSE = Path(capc.__file__).parent
 CORE = [path for path in sorted(HOUSE.rglob("*.py")) if OUTER.isdisjoint(path.relative_to(HOUSE).parts)]
 

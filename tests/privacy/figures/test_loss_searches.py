@@ -15,7 +15,6 @@ from capc.foundation.errors import InputError
 from capc.noise.mechanism import DiscreteGaussian
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.accountants import pld
-from capc.privacy.accountants.ball_arithmetic import last_place
 from capc.privacy.accountants.pld import Group, PrivacyLossDistribution
 from capc.privacy.accountants.steps import Step
 from capc.privacy.figures.calculator import Case, affordable_queries, calibrate
@@ -139,14 +138,3 @@ def test_one_delta_is_that_of_the_tables() -> None:
             PrivacyLossDistribution(steps, Fraction(1, 10**5)).delta_upper(epsilon, once=once) for once in (True, False)
         )
         assert abs(quick - table) <= table / (1 << 60)
-
-
-@given(truth=st.integers(-50, 50), low=st.integers(-60, 50), guess=st.integers(-60, 60))
-def test_the_last_place_is_found_from_any_guess(truth: int, low: int, guess: int) -> None:
-    low = min(low, truth)
-
-    def holds(place: int) -> bool:
-        assert place >= low
-        return place <= truth
-
-    assert last_place(holds, low, max(guess, low)) == truth

@@ -278,8 +278,7 @@ def record(
 
     The record `main_job` is of whole runs, one per engine, whatever protocols are named.
     """
-    # It loads all that a run needs, and no other command here does.
-    from capc_mpc.measuring import main_job
+    from capc_mpc.measuring import main_job  # noqa: PLC0415  # needs NumPy and torch
 
     with interruptible():
         output = Output(json)

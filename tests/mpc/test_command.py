@@ -20,6 +20,7 @@ from capc_mpc.measuring import evidence, main_job
 from capc_mpc.spdz import deployed, machine
 from capc_mpc.spdz.keys import write_keys
 from capc_mpc.spdz.machine import Machine
+from capc_verify.conformance import command as conformance
 from mpc.test_program_text import emulated_run
 from support.mpc import HONEST_PARTY, needs_mp_spdz
 from support.mpc import machine as stand_in
@@ -44,13 +45,14 @@ def _extension(monkeypatch: pytest.MonkeyPatch) -> None:
     app._with_extensions.cache_clear()
 
 
-def test_the_declared_entry_points_are_the_command_the_finding_and_the_engine() -> None:
+def test_the_declared_entry_points_are_the_commands_the_finding_and_the_engine() -> None:
     loaded = {
         (group, name): EntryPoint(name, value, group).load()
         for group in DECLARED
         for name, value in DECLARED[group].items()
     }
     assert loaded == {
+        (app.EXTENSIONS, "conformance"): conformance.app,
         (app.EXTENSIONS, "mpc"): command.app,
         (doctor_command.EXTENSIONS, "mpc"): machine.doctor_line,
         (plan.EXTENSIONS, "mp-spdz"): engine.open_engine,

@@ -11,7 +11,7 @@ import pytest
 from capc.job.config import JobConfig
 from capc.job.options import OF_THE_PROTOCOL, WITHDRAWN
 from capc.job.study import VARIED, read_study
-from capc.session.parameters import ThresholdMode
+from capc.session.parameters import Accounting, ThresholdMode
 from capc_bench.learning import tables
 from job.stand_in import validate
 
@@ -21,9 +21,11 @@ STUDIES = ROOT / "benchmarks" / "capc_bench" / "learning"
 RECORDED = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(EVIDENCE.glob("*.json"))}
 TAKEN_OUT = {"keep", *OF_THE_PROTOCOL}
 for _cell in (cell for study in RECORDED.values() for cell in study["cells"]):
-    # What was recorded before an option was withdrawn names it, and before there was one it ran as by its default.
+    # What was recorded before an option was withdrawn names it, and before there was one it ran as by its default. A
+    # mode of the threshold is none where there is no threshold.
     _kept = {name: value for name, value in _cell["config"].items() if name not in WITHDRAWN}
-    _cell["config"] = {"threshold_mode": ThresholdMode.TWO_DRAWS.value, **_kept}
+    _mode = None if _kept["threshold"] is None else ThresholdMode.TWO_DRAWS.value
+    _cell["config"] = {"accounting": Accounting.GAUSSIAN_DP.value, **_kept, "threshold_mode": _mode}
 
 
 def test_every_record_is_of_a_study_and_those_without_one_are_named() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from math import exp, log
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capc.foundation.errors import BudgetExhaustedError, InputError
+from capc.foundation.errors import BudgetExhaustedError, InputError, ParameterError
 from capc.noise.mechanism import CostUnit
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
@@ -20,7 +21,7 @@ from capc.privacy.accountants import policies
 from capc.privacy.accountants.argmax import fitting
 from capc.privacy.accountants.argmax.cost import Adversary
 from capc.privacy.accountants.ball_arithmetic import first_place_near, round_up
-from capc.privacy.accountants.conversion import epsilon_upper
+from capc.privacy.accountants.conversion import budget_lower, epsilon_upper
 from capc.privacy.accountants.policies import (
     calibrate_sigma,
     calibrated,
@@ -51,6 +52,7 @@ from capc.privacy.ledger.records import Opening, opening_body
 from capc.privacy.ledger.terms import Terms
 from capc.privacy.query_cost import query_cost
 from capc.session.parameters import Accounting, Adjacency, Charge, NoiseName, ReleasePolicy, ThresholdMode
+from support.builders import make_parameters
 from support.label_costs import set_label_costs
 
 TAG, INPUTS = bytes(range(32)), b"\xaa" * 32
@@ -479,3 +481,53 @@ def test_a_label_under_little_noise_costs_its_counts(sigma: Fraction, mechanism:
     fields = {"mechanism": mechanism, "sigma": sigma, "renyi_order": Fraction(4)}
     found = with_argmax_cost(counts(**fields), GRID_BITS)
     assert found.argmax_cost == labels(**fields).argmax_cost
+
+
+@pytest.mark.req("CAPC-ACCT-136")
+@given(
+    epsilon=st.fractions(Fraction(1, 8), 30, max_denominator=8),
+    places=st.integers(1, 12),
+    classes=st.integers(2, 60),
+    sigma=st.fractions(Fraction(1, 4), 60, max_denominator=4),
+)
+@settings(max_examples=30)
+def test_wraps_cost_less_than_what_is_left_of_delta_to_them(
+    epsilon: Fraction, places: int, classes: int, sigma: Fraction
+) -> None:
+    """The union over all classes and 2^32 queries of the tails beyond the noise bound, in logarithms."""
+    policy = counts(
+        epsilon=epsilon, delta=Fraction(1, 10**places), sigma=sigma, renyi_order=ORDER, argmax_cost=Fraction(1)
+    )
+    room = replace(make_parameters(), num_classes=classes, release=policy)
+    beyond = room.noise_bound(sigma) - 1
+    deviation = float(sigma) * (1 << room.widths.grid_bits)
+    per_query = log(2 * classes) - beyond**2 / (2 * deviation**2)
+    privacy = log(1 + exp(float(epsilon))) + 32 * log(2) + per_query
+    assert privacy <= log(float(policy.delta)) - 20 * log(2)
+    assert room.noise_bound(sigma) >= replace(room, release=counts(sigma=sigma)).noise_bound(sigma)
+
+
+@pytest.mark.req("CAPC-ACCT-136")
+def test_a_little_of_delta_is_left_to_wraps_where_labels_are_charged() -> None:
+    policy, left = labels(), Fraction((1 << 20) - 1, 1 << 20)
+    noised = budget_lower(CostUnit.RENYI, policy.epsilon, policy.delta * left, policy.renyi_order)
+    assert policy_budget(policy) == noised < budget_lower(CostUnit.RENYI, policy.epsilon, policy.delta, ORDER)
+    assert policy_epsilon(policy, GRID_BITS, noised) <= policy.epsilon
+    assert counts().delta_of_noise == counts().delta
+
+
+@pytest.mark.req("CAPC-ACCT-136")
+def test_a_ring_that_is_wide_enough_for_counts_may_be_too_narrow_for_labels() -> None:
+    refused = 0
+    for sigma in range(1, 9):
+        accepted = []
+        for policy in (counts(sigma=Fraction(sigma)), labels(sigma=Fraction(sigma))):
+            room = replace(make_parameters(), release=policy)
+            needed = (3 * (1 << room.widths.grid_bits) + room.noise_bound(policy.sigma)).bit_length() + 1
+            replace(room, widths=replace(room.widths, vote_bits=needed)).check_vote_range(3)
+            narrow = replace(room, widths=replace(room.widths, vote_bits=needed - 1))
+            with pytest.raises(ParameterError, match=rf"^vote_bits = {needed - 1}: .* need at least {needed}"):
+                narrow.check_vote_range(3)
+            accepted.append(needed)
+        refused += accepted[1] > accepted[0]
+    assert refused > 0

@@ -21,7 +21,7 @@ from capc_spec.registry import TAGS
 SPEC_VERSION = "0.1.1"
 
 WRAP_FAILURE_BITS = 40
-"""Noise leaves the vote ring's admitted range with probability at most 2^-40 per query."""
+"""Of a wrap that costs no privacy: at most 2^-40 per query."""
 
 MAX_RENYI_ORDER = 1 << 20
 """The largest order that a policy may fix; noise that needs a larger one costs next to nothing at this one."""
@@ -169,6 +169,24 @@ class ReleasePolicy:
         return Accounting.GAUSSIAN_DP if self.argmax_queries is None else Accounting.ARGMAX_COMPOSITION
 
     @property
+    def wrap_failure_bits(self) -> int:
+        """Noise leaves the vote ring's admitted range with probability at most 2^-this per query.
+
+        Where counts are charged, a wrap is a matter of correctness only. What a label costs was proved without wraps,
+        so these cost privacy: (1 + e^epsilon) 2^32 P[wrap] stays below 2^-20 delta, for as many queries as there can
+        be (CAPC-ACCT-136). Log2 of e is below 14427 / 10000.
+        """
+        if self.method is Accounting.GAUSSIAN_DP:
+            return WRAP_FAILURE_BITS
+        of_epsilon, of_delta = ceil(self.epsilon * Fraction(14427, 10000)), ceil(1 / self.delta).bit_length()
+        return max(WRAP_FAILURE_BITS, 53 + of_epsilon + of_delta)
+
+    @property
+    def delta_of_noise(self) -> Fraction:
+        """What is left of delta for the noise: all of it, or all but 2^-20 of it where wraps cost privacy."""
+        return self.delta if self.method is Accounting.GAUSSIAN_DP else self.delta * (1 - Fraction(1, 1 << 20))
+
+    @property
     def check_draws(self) -> int:
         """How many draws of its own a check has on each class: 2 in realised mode, one of each party."""
         if self.threshold_sigma is None:
@@ -311,11 +329,12 @@ class Parameters:
         """t(sigma), the largest |noise| in grid units that the vote ring has room for (CAPC-PARAM-031).
 
         By P(|N(0, v)| > x) <= 2 exp(-x^2 / (2 v)), all draws of one query, one or more per class, stay within it
-        but with probability at most 2^-40; 1 is added for rounding. A Skellam number has Bernstein's bound
+        but with probability at most 2^-f (:attr:`ReleasePolicy.wrap_failure_bits`); 1 is added for rounding. A Skellam
+        number has Bernstein's bound
         2 exp(-x^2 / (2 (v + x / 3))).
         """
         draws_bits = (4 * self.num_classes * (1 + self.release.check_draws)).bit_length()
-        nats = (WRAP_FAILURE_BITS + draws_bits) * _LN2_UPPER
+        nats = (self.release.wrap_failure_bits + draws_bits) * _LN2_UPPER
         square = 2 * (sigma * (1 << self.widths.grid_bits)) ** 2 * nats
         if self.release.mechanism is not NoiseName.SKELLAM:
             return _ceil_sqrt(square) + 1
@@ -339,7 +358,7 @@ class Parameters:
         require(threshold is None or threshold <= num_answering, "threshold", threshold, remedy)
 
     def check_vote_range(self, num_answering: int) -> None:
-        """Checks that K votes plus noise do not wrap in Z_{2^w}, up to probability 2^-40 per query.
+        """Checks that K votes plus noise do not wrap in Z_{2^w}, up to probability 2^-f per query.
 
         Args:
             num_answering: K, the number of answering parties.

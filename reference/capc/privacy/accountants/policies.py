@@ -48,7 +48,7 @@ def policy_budget(policy: ReleasePolicy) -> Fraction:
     if policy.argmax_queries is not None:
         return Fraction(policy.argmax_queries)
     unit = query_cost(policy, 0).unit
-    return budget_lower(unit, policy.epsilon, policy.delta, policy.renyi_order)
+    return budget_lower(unit, policy.epsilon, policy.delta_of_noise, policy.renyi_order)
 
 
 def policy_epsilon(policy: ReleasePolicy, grid_bits: int, cost: Fraction) -> Fraction:
@@ -66,7 +66,7 @@ def policy_epsilon(policy: ReleasePolicy, grid_bits: int, cost: Fraction) -> Fra
         InputError: an argument is out of range.
     """
     if policy.argmax_queries is None:
-        return epsilon_upper(query_cost(policy, grid_bits).unit, cost, policy.delta, policy.renyi_order)
+        return epsilon_upper(query_cost(policy, grid_bits).unit, cost, policy.delta_of_noise, policy.renyi_order)
     counts = counts_epsilon(policy, grid_bits, cost)
     return min(policy.epsilon, counts) if cost <= policy.argmax_queries else counts
 
@@ -126,8 +126,8 @@ def certify(policy: ReleasePolicy, grid_bits: int, budget: Fraction) -> None:
         _certify_composition(policy, policy.argmax_queries, grid_bits, budget)
         return
     unit = query_cost(policy, grid_bits).unit
-    if not keeps(unit, budget, policy.epsilon, policy.delta, policy.renyi_order):
-        kept = epsilon_upper(unit, budget, policy.delta, policy.renyi_order)
+    if not keeps(unit, budget, policy.epsilon, policy.delta_of_noise, policy.renyi_order):
+        kept = epsilon_upper(unit, budget, policy.delta_of_noise, policy.renyi_order)
         raise InputError(
             f"budget = {shown(budget)} ({unit.value}): it keeps no more than epsilon = {decimal_text(kept)} at delta = "
             f"{shown(policy.delta)}, and the policy promises {shown(policy.epsilon)}: take the budget "
@@ -152,7 +152,7 @@ def _certify_composition(policy: ReleasePolicy, queries: int, grid_bits: int, bu
             f"budget = {shown(budget)} (queries): the policy speaks of {queries}: take the budget that policy_budget "
             "gives"
         )
-    budgeted = (policy.epsilon, policy.delta, kept_by_user())
+    budgeted = (policy.epsilon, policy.delta_of_noise, kept_by_user())
     if not composition_holds(*_drawn(policy, grid_bits), queries, *budgeted):
         raise InputError(
             f"argmax_queries = {queries}: so many labels are not certified to keep epsilon = {shown(policy.epsilon)} "
@@ -206,7 +206,7 @@ def with_argmax_queries(policy: ReleasePolicy, grid_bits: int) -> ReleasePolicy:
         ParameterError: the policy's charging or threshold does not allow it.
         InputError: not even one label keeps the budget, or the noise or the grid cannot be used.
     """
-    found = composition_queries(*_drawn(policy, grid_bits), policy.epsilon, policy.delta, kept_by_user())
+    found = composition_queries(*_drawn(policy, grid_bits), policy.epsilon, policy.delta_of_noise, kept_by_user())
     require(found > 0, "sigma", policy.sigma, "not even one label keeps the budget: choose more noise")
     return replace(policy, argmax_queries=found)
 
@@ -315,7 +315,7 @@ def _sigma_of_labels(policy: ReleasePolicy, grid_bits: int, queries: int) -> Fra
     claim = share_of_budget(policy_budget(single), queries)
     if policy.argmax_queries is None:
         return smallest_label_sigma(noise, order, unit, claim, policy.epsilon)
-    budgeted = (policy.epsilon, policy.delta, kept_by_user())
+    budgeted = (policy.epsilon, policy.delta_of_noise, kept_by_user())
     near = about_label_sigma(order, unit, claim) * _COMPOSED
     return smallest_sigma(
         lambda sigma: composition_holds(noise(sigma), unit, queries, *budgeted),

@@ -390,7 +390,8 @@ static void check_policy(const struct json *document) {
     struct rational sigma = rational(document, "sigma"), threshold = rational(document, "threshold");
     struct rational own = rational(document, "threshold_sigma"), epsilon = rational(document, "epsilon");
     struct rational delta = rational(document, "delta"), order = rational(document, "renyi_order");
-    struct rational joint = rational(document, "joint_cost");
+    struct rational joint = rational(document, "joint_cost"), cost = rational(document, "argmax_cost");
+    int counted = json_get(document, "argmax_queries") != NULL;
     int single = json_is(json_get(document, "threshold_mode"), "single_draw");
     int worst_case = json_is(json_get(document, "charge"), "worst_case");
     const struct json *mechanism = json_get(document, "mechanism");
@@ -400,10 +401,14 @@ static void check_policy(const struct json *document) {
     parameter_error(((threshold.above << number(document, "grid_bits")) % threshold.below) != 0);
     parameter_error(own.there != (threshold.there && !single));
     parameter_error(own.there ? own.above <= 0 : !worst_case);
-    parameter_error(!order.there && (joint.there || json_is(mechanism, "skellam")));
+    parameter_error(!order.there && !counted && (joint.there || json_is(mechanism, "skellam")));
     parameter_error(order.there && (order.above <= order.below || order.above > order.below << 20));
     parameter_error(joint.there && (joint.above <= 0 || !own.there || !worst_case));
     parameter_error(joint.there && !json_is(mechanism, "rounded_gaussian"));
+    parameter_error(cost.there && (cost.above <= 0 || !order.there || counted));
+    parameter_error(counted && (order.there || number(document, "argmax_queries") < 1));
+    parameter_error(counted && number(document, "argmax_queries") >> 32 > 0);
+    parameter_error((cost.there || counted) && (joint.there || own.there || !worst_case));
 }
 
 static void check_parameters(const struct json *document) {
@@ -437,11 +442,27 @@ static integer ceil_sqrt(integer above, integer below) {
     return low;
 }
 
+static integer bit_length(integer number) {
+    integer bits = 0;
+    while (number >> bits > 0) bits++;
+    return bits;
+}
+
+/* f of section 03: more where labels are charged, as wraps cost privacy then. */
+static integer failure_bits(const struct json *parameters) {
+    if (!json_get(parameters, "argmax_cost") && !json_get(parameters, "argmax_queries")) return 40;
+    struct rational epsilon = rational(parameters, "epsilon"), delta = rational(parameters, "delta");
+    parameter_error(epsilon.above >> 40 > 0 || epsilon.below >> 40 > 0);
+    integer unit = epsilon.below * 10000, of_epsilon = (epsilon.above * 14427 + unit - 1) / unit;
+    integer bits = 53 + of_epsilon + bit_length((delta.below + delta.above - 1) / delta.above);
+    return bits > 40 ? bits : 40;
+}
+
 /* t(s) of section 03, in units of the grid. */
 static integer noise_bound(const struct json *parameters, struct rational sigma, int draws) {
-    integer outcomes = 4 * number(parameters, "num_classes") * (1 + draws), bits = 0, square, wide;
-    while (outcomes >> bits > 0) bits++;
-    integer nats = (40 + bits) * 6932, scaled = sigma.above << number(parameters, "grid_bits"); /* nats / 10000 */
+    integer outcomes = 4 * number(parameters, "num_classes") * (1 + draws), square, wide;
+    integer nats = (failure_bits(parameters) + bit_length(outcomes)) * 6932; /* in units of 1 / 10000 */
+    integer scaled = sigma.above << number(parameters, "grid_bits");
     parameter_error(scaled >> 40 > 0 || sigma.below >> 20 > 0);
     parameter_error(__builtin_mul_overflow(scaled * scaled, 2 * nats, &square));
     integer below = sigma.below * sigma.below * 10000;

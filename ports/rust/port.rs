@@ -469,6 +469,8 @@ fn check_policy(document: &Json) -> Outcome<()> {
     let is = |name: &str, value: &str| document.get(name) == Some(&text(value));
     let (threshold, own_sigma) = (rational("threshold")?, rational("threshold_sigma")?);
     let (order, joint) = (rational("renyi_order")?, rational("joint_cost")?);
+    let (cost, counted) = (rational("argmax_cost")?, document.get("argmax_queries"));
+    let labels = cost.is_some() || counted.is_some();
     let single = is("threshold_mode", "single_draw");
     let delta = rational("delta")?.is_some_and(|delta| delta.positive() && delta.0 < delta.1);
     let on_the_grid = |t: Rational| t.0 >= 0 && (t.0 << number(document, "grid_bits").unwrap_or(0)) % t.1 == 0;
@@ -479,10 +481,13 @@ fn check_policy(document: &Json) -> Outcome<()> {
         threshold.map_or(!single, on_the_grid),
         own_sigma.is_some() == (threshold.is_some() && !single),
         own_sigma.map_or(is("charge", "worst_case"), Rational::positive),
-        order.is_some() || !(is("mechanism", "skellam") || joint.is_some()),
+        order.is_some() || counted.is_some() || !(is("mechanism", "skellam") || joint.is_some()),
         order.is_none_or(|order| order.0 > order.1 && order.0 <= order.1 << 20),
         joint.is_none_or(Rational::positive),
         joint.is_none() || own_sigma.is_some() && is("charge", "worst_case") && is("mechanism", "rounded_gaussian"),
+        cost.is_none_or(|cost| cost.positive() && order.is_some() && counted.is_none()),
+        counted.is_none_or(|n| order.is_none() && n.integer().is_some_and(|n| (1..1 << 32).contains(&n))),
+        !labels || joint.is_none() && own_sigma.is_none() && is("charge", "worst_case"),
     ];
     require(rules.iter().all(|holds| *holds), PARAMETER_ERROR)
 }
@@ -551,7 +556,7 @@ fn check_votes(parameters: &Json, votes: i128) -> Outcome<()> {
 /// t(s) of section 03, in units of the grid.
 fn noise_bound(parameters: &Json, sigma: Rational, draws: i128) -> Outcome<i128> {
     let outcomes = 4 * number(parameters, "num_classes")? * (1 + draws);
-    let nats = (40 + i128::from(128 - outcomes.leading_zeros())) * 6932; // in units of 1 / 10000
+    let nats = (failure_bits(parameters)? + bit_length(outcomes)) * 6932; // in units of 1 / 10000
     let scaled = sigma.0.checked_shl(number(parameters, "grid_bits")? as u32);
     let square = scaled.and_then(|s| s.checked_mul(s)).and_then(|s| s.checked_mul(2 * nats));
     let (square, below) = (square.ok_or(PARAMETER_ERROR)?, sigma.1 * sigma.1 * 10_000);
@@ -560,6 +565,22 @@ fn noise_bound(parameters: &Json, sigma: Rational, draws: i128) -> Outcome<i128>
     }
     let with_third = square.checked_mul(90_000).ok_or(PARAMETER_ERROR)? + nats * nats * sigma.1 * sigma.1;
     Ok(ceil_sqrt(with_third, below * 90_000) + (nats + 29_999) / 30_000)
+}
+
+/// f of section 03: more where labels are charged, as wraps cost privacy then.
+fn failure_bits(parameters: &Json) -> Outcome<i128> {
+    if parameters.get("argmax_cost").is_none() && parameters.get("argmax_queries").is_none() {
+        return Ok(40);
+    }
+    let needed = |name: &str| Rational::of(parameters, name)?.ok_or(PARAMETER_ERROR);
+    let (epsilon, delta) = (needed("epsilon")?, needed("delta")?);
+    let unit = epsilon.1.checked_mul(10_000).ok_or(PARAMETER_ERROR)?;
+    let of_epsilon = (epsilon.0.checked_mul(14_427).ok_or(PARAMETER_ERROR)? + unit - 1) / unit;
+    Ok((53 + of_epsilon + bit_length((delta.1 + delta.0 - 1) / delta.0)).max(40))
+}
+
+fn bit_length(number: i128) -> i128 {
+    i128::from(128 - number.leading_zeros())
 }
 
 /// The smallest integer whose square is at least above / below.

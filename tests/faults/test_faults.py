@@ -45,7 +45,7 @@ def test_every_fault_is_of_one_family() -> None:
 
 
 def test_an_unknown_fault_is_refused_by_name() -> None:
-    with pytest.raises(
-        InputError, match="fault 'nonsense' is unknown: choose one of addend_forgotten, any_name_of_a_file, ba"
-    ):
+    first = ", ".join(sorted(FAULTS)[:3])
+    assert "addend_forgotten" in first
+    with pytest.raises(InputError, match=f"fault 'nonsense' is unknown: choose one of {first}, "):
         seeded("nonsense")

@@ -64,7 +64,7 @@ def test_known_answer() -> None:
     digest, labels, recorder = known_run()
     assert labels == [1, 1, 1]
     assert len(recorder.messages) == 74
-    assert digest == "eba1a3ce885ea8108d62afc3810aaa93b56106777ba757ea5eb3db627725299b"
+    assert digest == "3caa3c41edf4e1b2534c682963d1a1a4400e20ead110325f15698e6dcfc23816"
 
 
 def test_equal_queries_are_run_again_with_fresh_shares() -> None:

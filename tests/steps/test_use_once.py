@@ -88,8 +88,11 @@ def states() -> list[type[SingleUse]]:
 
 
 def made(cls: type[SingleUse]) -> SingleUse:
-    """An unspent state, all of whose fields hold a canary."""
-    return cls(**{entry.name: CANARY for entry in fields(cls) if entry.name not in ("_mark", "destroyed")})
+    """An unspent state, all of whose fields hold a canary; there is no other state that it holds."""
+    held: dict[str, Any] = {entry.name: CANARY for entry in fields(cls) if entry.name not in ("_mark", "destroyed")}
+    if "ot_states" in held:
+        held["ot_states"] = {}
+    return cls(**held)
 
 
 @lru_cache

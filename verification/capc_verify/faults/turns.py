@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from capc.job import job, plan, simulation
+from capc.job import advice, job, simulation
 from capc.job.job import Job
 from capc.job.models import PartyModel, quantised
 from capc.job.state import Status, Turn
@@ -38,7 +38,7 @@ def ballots_charged_as_one_vote() -> None:
     def of_one_vote(_: SetVoting, adjacency: Adjacency) -> Sensitivity:
         return answer_sensitivity(adjacency)
 
-    replace_in(plan, "sensitivity_of", of_one_vote)
+    replace_in(advice, "sensitivity_of", of_one_vote)
 
 
 def turn_charged_to_no_account() -> None:

@@ -80,9 +80,13 @@ def corner_missed() -> None:
     """The last corner of a cell is not looked at."""
 
     def bound(
-        self: Divergence, corners: Sequence[Corner], outcomes: Sequence[Reach], bends: Sequence[tuple[arb, arb]]
+        self: Divergence,
+        corners: Sequence[Corner],
+        outcomes: Sequence[Reach],
+        bends: Sequence[tuple[arb, arb]],
+        enough: arb,
     ) -> arb:
-        return _BOUND(self, corners[:-1], outcomes, bends)
+        return _BOUND(self, corners[:-1], outcomes, bends, enough)
 
     Divergence.bound = bound  # type: ignore[method-assign]
 
@@ -91,9 +95,13 @@ def ratios_of_other_corners() -> None:
     """Ratios are said to be between those at the smallest and at the largest A and B."""
 
     def bound(
-        self: Divergence, corners: Sequence[Corner], outcomes: Sequence[Reach], bends: Sequence[tuple[arb, arb]]
+        self: Divergence,
+        corners: Sequence[Corner],
+        outcomes: Sequence[Reach],
+        bends: Sequence[tuple[arb, arb]],
+        enough: arb,
     ) -> arb:
-        return _BOUND(self, corners, [Reach(corners[0], corners[-1], reach.most) for reach in outcomes], bends)
+        return _BOUND(self, corners, [Reach(corners[0], corners[-1], reach.most) for reach in outcomes], bends, enough)
 
     Divergence.bound = bound  # type: ignore[method-assign]
 
@@ -112,9 +120,13 @@ def bend_forgotten() -> None:
     """Between its corners the laws of a cell are taken for linear."""
 
     def bound(
-        self: Divergence, corners: Sequence[Corner], outcomes: Sequence[Reach], bends: Sequence[tuple[arb, arb]]
+        self: Divergence,
+        corners: Sequence[Corner],
+        outcomes: Sequence[Reach],
+        bends: Sequence[tuple[arb, arb]],
+        enough: arb,
     ) -> arb:
-        return _BOUND(self, corners, outcomes, [(arb(0), arb(0))] * len(bends))
+        return _BOUND(self, corners, outcomes, [(arb(0), arb(0))] * len(bends), enough)
 
     Divergence.bound = bound  # type: ignore[method-assign]
 

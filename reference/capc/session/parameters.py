@@ -170,11 +170,10 @@ class ReleasePolicy:
 
     @property
     def wrap_failure_bits(self) -> int:
-        """Noise leaves the vote ring's admitted range with probability at most 2^-this per query.
+        """f: noise leaves the vote ring's admitted range with probability at most 2^-f per query.
 
-        Where counts are charged, a wrap is a matter of correctness only. What a label costs was proved without wraps,
-        so these cost privacy: (1 + e^epsilon) 2^32 P[wrap] stays below 2^-20 delta, for as many queries as there can
-        be (CAPC-ACCT-136). Log2 of e is below 14427 / 10000.
+        Where labels are charged, wraps cost privacy: (1 + e^epsilon) 2^32 P[wrap] stays below 2^-20 delta
+        (CAPC-ACCT-136). Log2 of e is below 14427 / 10000.
         """
         if self.method is Accounting.GAUSSIAN_DP:
             return WRAP_FAILURE_BITS

@@ -152,12 +152,16 @@ def _certify_composition(policy: ReleasePolicy, queries: int, grid_bits: int, bu
             f"budget = {shown(budget)} (queries): the policy speaks of {queries}: take the budget that policy_budget "
             "gives"
         )
-    budgeted = (policy.epsilon, policy.delta_of_noise, kept_by_user())
-    if not composition_holds(*_drawn(policy, grid_bits), queries, *budgeted):
+    if not _composition_holds(policy, queries, grid_bits):
         raise InputError(
             f"argmax_queries = {queries}: so many labels are not certified to keep epsilon = {shown(policy.epsilon)} "
             f"at delta = {shown(policy.delta)}: take the number that with_argmax_queries gives"
         )
+
+
+def _composition_holds(policy: ReleasePolicy, queries: int, grid_bits: int) -> bool:
+    noise, unit = _drawn(policy, grid_bits)
+    return composition_holds(noise, unit, queries, policy.epsilon, policy.delta_of_noise, kept_by_user())
 
 
 @lru_cache(maxsize=256)
@@ -315,12 +319,11 @@ def _sigma_of_labels(policy: ReleasePolicy, grid_bits: int, queries: int) -> Fra
     claim = share_of_budget(policy_budget(single), queries)
     if policy.argmax_queries is None:
         return smallest_label_sigma(noise, order, unit, claim, policy.epsilon)
-    budgeted = (policy.epsilon, policy.delta_of_noise, kept_by_user())
-    near = about_label_sigma(order, unit, claim) * _COMPOSED
+    near = round(about_label_sigma(order, unit, claim) * _COMPOSED * SIGMA_GRID)
     return smallest_sigma(
-        lambda sigma: composition_holds(noise(sigma), unit, queries, *budgeted),
+        lambda sigma: _composition_holds(replace(policy, sigma=sigma), queries, grid_bits),
         policy.epsilon,
-        max(Fraction(1), round(near * SIGMA_GRID)) / SIGMA_GRID,
+        Fraction(max(1, near), SIGMA_GRID),
     )
 
 

@@ -172,8 +172,7 @@ class ReleasePolicy:
     def wrap_failure_bits(self) -> int:
         """f: noise leaves the vote ring's admitted range with probability at most 2^-f per query.
 
-        Where labels are charged, wraps cost privacy: (1 + e^epsilon) 2^32 P[wrap] stays below 2^-20 delta
-        (CAPC-ACCT-136). Log2 of e is below 14427 / 10000.
+        Where labels are charged, (1 + e^epsilon) 2^32 P[wrap] is below 2^-20 delta (CAPC-ACCT-136); log2 e < 1.4427.
         """
         if self.method is Accounting.GAUSSIAN_DP:
             return WRAP_FAILURE_BITS

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from capc.cli.account_cases import read_case
@@ -123,6 +123,9 @@ def test_noise_without_such_a_law_is_refused_as_that(question: str) -> None:
     count=st.integers(2, 200),
     exponent=st.integers(2, 30),
 )
+@example(deviation=Fraction(14), count=33, exponent=2)
+@example(deviation=Fraction(60), count=129, exponent=2)
+@example(deviation=Fraction(10), count=4097, exponent=0)
 def test_a_width_is_predicted_a_little_too_narrow(deviation: Fraction, count: int, exponent: int) -> None:
     """So what was summed up before is summed up still; and what takes much longer is refused."""
     bits = (10**exponent).bit_length() + pld._GUARD_BITS

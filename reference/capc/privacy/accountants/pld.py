@@ -252,10 +252,11 @@ def _check_width(group: Group, bits: int) -> None:
 def _width(group: Group, bits: int) -> int:
     """How many places the law of a group's sum has, a little too few.
 
-    Of a sum with variance V the places stay whose tail is above 2^-(bits - 18), about sqrt(8 V (bits - 18) ln 2): 5.1
-    is below 8 ln 2 by more than a normal tail is thinner than its exponential.
+    Of a sum with variance V the places stay whose tail is above 2^-(bits - 18), about sqrt(8 V (bits - 18) ln 2): 4.9
+    is below 8 ln 2 by more than a normal tail is thinner than its exponential, and than the ends that are cut after
+    each of the squarings take off again.
     """
-    return isqrt(int(group.count * group.variance * (bits - _THIN_BITS) * Fraction(51, 10)))
+    return isqrt(int(group.count * group.variance * (bits - _THIN_BITS) * Fraction(49, 10)))
 
 
 def _reach(variance: Fraction, bits: int) -> int:

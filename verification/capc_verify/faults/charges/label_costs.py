@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 from flint import arb
@@ -20,7 +20,8 @@ from capc_verify.faults.planting import Fault
 _CELLS = "tests/privacy/accountants/test_argmax_cells.py::test_"
 _COSTS = "tests/privacy/accountants/test_argmax_cost.py::test_"
 _TWO_CLASSES = _COSTS + "some_label_of_two_classes_and_a_threshold_costs_as_much"
-_BOUND = Divergence.bound
+_Cell = tuple[Sequence[Corner], Sequence[Reach], Sequence[tuple[arb, arb]]]
+"""What a bound over a cell is made of."""
 
 
 def one_order_of_indices() -> None:
@@ -76,8 +77,9 @@ def nothing_outside_of_the_square() -> None:
     cost._Question._outside = outside  # type: ignore[method-assign]
 
 
-def corner_missed() -> None:
-    """The last corner of a cell is not looked at."""
+def _bound_from(changed: Callable[[Sequence[Corner], Sequence[Reach], Sequence[tuple[arb, arb]]], _Cell]) -> None:
+    """Cells are bounded from something else."""
+    correct = Divergence.bound
 
     def bound(
         self: Divergence,
@@ -86,24 +88,25 @@ def corner_missed() -> None:
         bends: Sequence[tuple[arb, arb]],
         enough: arb,
     ) -> arb:
-        return _BOUND(self, corners[:-1], outcomes, bends, enough)
+        return correct(self, *changed(corners, outcomes, bends), enough)
 
     Divergence.bound = bound  # type: ignore[method-assign]
+
+
+def corner_missed() -> None:
+    """The last corner of a cell is not looked at."""
+    _bound_from(lambda corners, outcomes, bends: (corners[:-1], outcomes, bends))
 
 
 def ratios_of_other_corners() -> None:
     """Ratios are said to be between those at the smallest and at the largest A and B."""
-
-    def bound(
-        self: Divergence,
-        corners: Sequence[Corner],
-        outcomes: Sequence[Reach],
-        bends: Sequence[tuple[arb, arb]],
-        enough: arb,
-    ) -> arb:
-        return _BOUND(self, corners, [Reach(corners[0], corners[-1], reach.most) for reach in outcomes], bends, enough)
-
-    Divergence.bound = bound  # type: ignore[method-assign]
+    _bound_from(
+        lambda corners, outcomes, bends: (
+            corners,
+            [Reach(corners[0], corners[-1], reach.most) for reach in outcomes],
+            bends,
+        )
+    )
 
 
 def missing_mass_forgotten() -> None:
@@ -118,17 +121,7 @@ def missing_mass_forgotten() -> None:
 
 def bend_forgotten() -> None:
     """Between its corners the laws of a cell are taken for linear."""
-
-    def bound(
-        self: Divergence,
-        corners: Sequence[Corner],
-        outcomes: Sequence[Reach],
-        bends: Sequence[tuple[arb, arb]],
-        enough: arb,
-    ) -> arb:
-        return _BOUND(self, corners, outcomes, [(arb(0), arb(0))] * len(bends), enough)
-
-    Divergence.bound = bound  # type: ignore[method-assign]
+    _bound_from(lambda corners, outcomes, bends: (corners, outcomes, [(arb(0), arb(0))] * len(bends)))
 
 
 FAULTS: dict[str, Fault] = {

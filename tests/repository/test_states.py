@@ -12,6 +12,9 @@ import pytest
 from mypy import api
 
 from capc.foundation.single_use import SingleUse
+from capc_verify.vectors.text.states import states_of
+from capc_verify.vectors.text.states import step_functions as told_steps
+from support.sections import rows_after, section
 from support.step_functions import ROLES, Step, step_functions
 
 ROOT = Path(__file__).parents[2]
@@ -154,3 +157,14 @@ def test_mypy_refuses_programs_that_mix_states(tmp_path: Path) -> None:
         assert re.match(
             rf'(Argument 1 to "\w+"( of "\w+")?|List item 0) has incompatible type "{state}"; expected', error
         )
+
+
+@pytest.mark.req("CAPC-ROLE-021")
+def test_states_are_those_of_the_table() -> None:
+    """Of all steps of the house, wherever they are: for that every package is loaded."""
+    rows = rows_after(section("17-operations.md"), "step_states")
+    assert {row[0].strip("`") for row in rows} == {step.__name__ for step in step_functions()}
+    by_name = {step.__name__: step for step in told_steps()}
+    for name, taken, given_states, _ in rows:
+        lists = [", ".join(side) for side in states_of(by_name[name.strip("`")])]
+        assert [taken, given_states] == lists

@@ -140,8 +140,9 @@ def spread(p: np.ndarray, q: np.ndarray, z: float) -> np.ndarray:
 @pytest.mark.parametrize("shift", [1, 2])
 @pytest.mark.parametrize("chosen", [True, False])
 def test_a_point_outside_of_the_box_is_near_its_own_limit(kind: str, shift: int, chosen: bool) -> None:
-    """What the three cases add, for the box of the text and a larger s (2^-58 is below what doubles show), and for
-    a small box, where the first two cases hold as well.
+    """What the three cases add, for the text's box (with a larger s, as 2^-58 is below what doubles show).
+
+    For a small box the first two cases hold as well.
     """
     v, s = masses(kind, ONE), 2.0**-12
     both = np.convolve(v, v)

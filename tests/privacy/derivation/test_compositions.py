@@ -16,7 +16,7 @@ from scipy.special import ndtr
 
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian, Skellam
 from capc.privacy.accountants.argmax.composition import composition_delta
-from capc.privacy.accountants.argmax.cost import GAP, Adversary, argmax_cost
+from capc.privacy.accountants.argmax.cost import GAP, Adversary, argmax_cost, argmax_cost_holds
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.composition.value_function import Grid, convex_below
 from support.derived_laws import (
@@ -58,6 +58,7 @@ def test_the_package_s_cost_is_the_supremum_and_little_more(
     found = float(argmax_cost(NOISES[kind](sigma, bits), order, unit(moves, weight)))
     exact = worst(kind, sigma * (1 << bits), weight << bits, moves, float(order))
     assert exact * (1 - CLOSE) <= found
+    assert not argmax_cost_holds(NOISES[kind](sigma, bits), order, unit(moves, weight), Fraction(exact * (1 - 1e-6)))
     g = math.expm1((order - 1) * exact)
     assert found <= math.log1p(g * (1 + 1.02 * GAP)) / (order - 1) + CLOSE
 
@@ -213,16 +214,68 @@ def between(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.where(low + high > 0, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low))
 
 
-@lru_cache(maxsize=8)
-def three_intervals(distance: float, order: float) -> float:
-    """The largest divergence of three intervals of one Gaussian number, on a grid of a twentieth."""
-    u, w = np.arange(-7, 7.001, 0.05)[:, None], np.arange(0, 9.001, 0.05)[None, :] + 1e-9
+def intervals(u: np.ndarray, w: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray]:
+    """The laws of X < u, u <= X < u + w and X >= u + w, for X about the distance and about 0."""
     ends = [np.full_like(u + w, -np.inf), u + 0 * w, u + w, np.full_like(u + w, np.inf)]
-    laws = [
+    p, q = (
         np.stack([between(low - shift, high - shift) for low, high in pairwise(ends)], axis=-1)
         for shift in (distance, 0.0)
-    ]
-    return float(divergence(laws[0], laws[1], order).max())
+    )
+    return p, q
+
+
+@lru_cache(maxsize=8)
+def three_intervals(distance: float, order: float) -> float:
+    """The largest divergence, on a grid of a twentieth."""
+    u, w = np.arange(-7, 7.001, 0.05)[:, None], np.arange(0, 9.001, 0.05)[None, :] + 1e-9
+    return float(divergence(*intervals(u, w, distance), order).max())
+
+
+@pytest.mark.parametrize("distance", [0.1, 1.0, 2.5])
+@pytest.mark.parametrize("side", [1.0, 0.25])
+def test_three_intervals_bend_as_little_as_cells_say(distance: float, side: float) -> None:
+    """And all their ratios grow with u and with w."""
+    count = 8
+    u, w = np.linspace(-4, 4, round(8 * count / side) + 1)[:, None], np.linspace(0, 4, round(4 * count / side) + 1)
+    p, q = intervals(u, w[None, :] + 1e-6, distance)
+    for axis in (0, 1):
+        assert (np.diff(np.log(p) - np.log(q), axis=axis) >= -1e-6).all()
+    t = np.linspace(0, 1, count + 1)
+    ramp = np.stack([1 - t, t])
+    slope, peak = np.exp(-0.5) / math.sqrt(2 * math.pi), 1 / math.sqrt(2 * math.pi)
+    for law, unit_of in ((q, slope), (p - q, distance * peak)):
+        limit = np.array([1, 3, 2]) * unit_of * side * side / 8
+        for a, b in product(range(0, len(u) - count, count), range(0, len(w) - count, count)):
+            corners = law[a : a + count + 1 : count, b : b + count + 1 : count]
+            mean = np.einsum("xs,yt,xyo->sto", ramp, ramp, corners)
+            assert (np.abs(law[a : a + count + 1, b : b + count + 1] - mean) <= limit + CLOSE).all()
+
+
+@pytest.mark.parametrize("distance", [0.2, 1.5])
+@pytest.mark.parametrize("order", [1.25, 2.0, 4.0])
+def test_outside_of_the_squares_of_intervals_one_is_improbable(distance: float, order: float) -> None:
+    end = 2
+    t, C = float(ndtr(-end)), math.exp((2 * order - 1) * order * distance**2 / 2)
+    u, w = np.arange(-6, 6.01, 0.125)[:, None], np.arange(0, 9.01, 0.125)[None, :] + 1e-9
+    outside = (u < -end) | (u + w > end)
+    s = np.exp((order - 1) * divergence(*intervals(u, w, distance), order))
+    cuts = np.arange(-end, end + 0.01, 0.125)
+    cut = np.exp((order - 1) * divergence(*intervals(cuts, 1e-9 + 0 * cuts, distance), order)).max()
+    assert s[outside].max() <= C * (math.sqrt(t) + t**0.25) + (1 - math.sqrt(t)) ** (1 - order) * cut
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=9), st.sampled_from(KINDS), st.sampled_from([ONE, Fraction(3)]))
+@settings(max_examples=examples(ordinary=60, nightly=2000), deadline=None)
+def test_a_table_with_too_little_tells_how_steep_its_noise_is(cuts: list[float], kind: str, sigma: Fraction) -> None:
+    """Any lower bounds: what they lack is m, together; no tail and no rounding is bounded."""
+    v = masses(kind, sigma)
+    t = v * np.resize(cuts, len(v))
+    t[:20] = t[-5:] = 0
+    lacks = 1 - t.sum() + 1e-15
+    for degree, times in ((0, 1), (1, 1), (2, 2)):
+        assert np.abs(np.diff(v, degree)).max() <= np.abs(np.diff(t, degree)).max() + times * lacks
+    for event in (slice(0, 30), slice(30, 40), slice(33, 69, 2)):
+        assert t[event].sum() - 1e-15 <= v[event].sum() <= t[event].sum() + lacks
 
 
 SIZES = [(Fraction(3, 2), 1), (Fraction(2), 1), (Fraction(3), 2)]

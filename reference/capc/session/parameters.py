@@ -112,6 +112,8 @@ class ReleasePolicy:
             counts. An agreed figure: whoever opens an account of it certifies it (CAPC-ACCT-131).
         argmax_queries: N, how many labels keep the budget together, under the same condition; every query counts as 1.
             An agreed figure likewise.
+
+    Spec: CAPC-PARAM-055.
     """
 
     mechanism: NoiseName

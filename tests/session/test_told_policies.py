@@ -1,4 +1,4 @@
-"""Section 16: which fields of a policy go together, and what a session document is refused for first, from the words."""
+"""Section 16: fields of a policy that go together, and what a session document is refused for first, by the words."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def refusal(document: dict[str, Any]) -> type[CapcError] | None:
     return None
 
 
-def edited(**edits: Any) -> dict[str, Any]:  # noqa: ANN401
+def edited(**edits: Any) -> dict[str, Any]:
     """The example with values at other places: `participants__1__architecture` is the second one's."""
     document = json.loads(json.dumps(DOCUMENT))
     for place, value in edits.items():

@@ -91,7 +91,7 @@ class Accounting(StrEnum):
 
 @dataclass(frozen=True)
 class ReleasePolicy:
-    """How a label is released, and under which budget. Deviations are in votes, as exact rationals.
+    """How a label is released, and under which budget (CAPC-PARAM-055). Deviations are in votes, exact rationals.
 
     Attributes:
         mechanism: the law of every noise draw of the privacy guardian (and, in realised mode, of the
@@ -112,8 +112,6 @@ class ReleasePolicy:
             counts. An agreed figure: whoever opens an account of it certifies it (CAPC-ACCT-131).
         argmax_queries: N, how many labels keep the budget together, under the same condition; every query counts as 1.
             An agreed figure likewise.
-
-    Spec: CAPC-PARAM-055.
     """
 
     mechanism: NoiseName

@@ -83,18 +83,18 @@ def refusal(document: dict[str, Any]) -> type[CapcError] | None:
 
 def edited(**edits: Any) -> dict[str, Any]:
     """The example with values at other places: `participants__1__architecture` is the second one's."""
-    document = json.loads(json.dumps(DOCUMENT))
+    document: dict[str, Any] = json.loads(json.dumps(DOCUMENT))
     for place, value in edits.items():
         *path, last = (int(part) if part.isdecimal() else part for part in place.split("__"))
-        target = document
+        target: Any = document
         for part in path:
             target = target[part]
         target[last] = value
     return document
 
 
-BROKEN_ARCHITECTURE = {"participants__2__architecture": []}
-BROKEN_PARAMETERS = {"parameters__num_classes": 1}
+BROKEN_ARCHITECTURE: dict[str, Any] = {"participants__2__architecture": []}
+BROKEN_PARAMETERS: dict[str, Any] = {"parameters__num_classes": 1}
 BROKEN_SESSIONS: dict[str, dict[str, Any]] = {
     "session id": {"session_id": "00" * 31},
     "no architecture": {"participants__1__architecture": None},

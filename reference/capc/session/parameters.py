@@ -170,7 +170,7 @@ class ReleasePolicy:
 
     @property
     def wrap_failure_bits(self) -> int:
-        """f: noise leaves the vote ring's admitted range with probability at most 2^-f per query.
+        """Kappa: noise leaves the range of the vote ring with probability at most 2^-kappa a query.
 
         Where labels are charged, (1 + e^epsilon) 2^32 P[wrap] is below 2^-20 delta (CAPC-ACCT-136); log2 e < 1.4427.
         """
@@ -327,7 +327,7 @@ class Parameters:
         """t(sigma), the largest |noise| in grid units that the vote ring has room for (CAPC-PARAM-031).
 
         By P(|N(0, v)| > x) <= 2 exp(-x^2 / (2 v)), all draws of one query, one or more per class, stay within it
-        but with probability at most 2^-f (:attr:`ReleasePolicy.wrap_failure_bits`); 1 is added for rounding. A Skellam
+        but with probability 2^-kappa at most (:attr:`ReleasePolicy.wrap_failure_bits`); 1 is added for rounding. A Skellam
         number has Bernstein's bound
         2 exp(-x^2 / (2 (v + x / 3))).
         """

@@ -327,9 +327,8 @@ class Parameters:
         """t(sigma), the largest |noise| in grid units that the vote ring has room for (CAPC-PARAM-031).
 
         By P(|N(0, v)| > x) <= 2 exp(-x^2 / (2 v)), all draws of one query, one or more per class, stay within it
-        but with probability 2^-kappa at most (:attr:`ReleasePolicy.wrap_failure_bits`); 1 is added for rounding. A Skellam
-        number has Bernstein's bound
-        2 exp(-x^2 / (2 (v + x / 3))).
+        but with probability 2^-kappa at most (:attr:`ReleasePolicy.wrap_failure_bits`); 1 is added for rounding.
+        A Skellam number has Bernstein's bound 2 exp(-x^2 / (2 (v + x / 3))).
         """
         draws_bits = (4 * self.num_classes * (1 + self.release.check_draws)).bit_length()
         nats = (self.release.wrap_failure_bits + draws_bits) * _LN2_UPPER
@@ -356,7 +355,7 @@ class Parameters:
         require(threshold is None or threshold <= num_answering, "threshold", threshold, remedy)
 
     def check_vote_range(self, num_answering: int) -> None:
-        """Checks that K votes plus noise do not wrap in Z_{2^w}, up to probability 2^-f per query.
+        """Checks that K votes plus noise do not wrap in Z_{2^w}, up to probability 2^-kappa per query.
 
         Args:
             num_answering: K, the number of answering parties.

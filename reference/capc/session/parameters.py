@@ -324,7 +324,7 @@ class Parameters:
         return hashlib.sha256(TAGS["parameters"] + canonical_json(self.document())).digest()
 
     def noise_bound(self, sigma: Fraction) -> int:
-        """t(sigma), the largest |noise| in grid units that the vote ring has room for (CAPC-PARAM-031).
+        """t(sigma), the largest |noise| in grid units the vote ring has room for (CAPC-PARAM-031, CAPC-PARAM-032).
 
         By P(|N(0, v)| > x) <= 2 exp(-x^2 / (2 v)), all draws of one query, one or more per class, stay within it
         but with probability 2^-kappa at most (:attr:`ReleasePolicy.wrap_failure_bits`); 1 is added for rounding.
@@ -379,7 +379,7 @@ class Parameters:
 
 
 def canonical_json(document: Mapping[str, object]) -> bytes:
-    """The one encoding of a document: sorted keys, no spaces, ASCII. Digests and hello messages use it."""
+    """The one encoding of a document: sorted keys, no spaces, ASCII (CAPC-PARAM-002). Digests and hellos use it."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
 
 

@@ -20,7 +20,7 @@ MOST_LINES = 8
 BEGIN_AGAIN = {
     ("02-roles.md", "Steps and states"),
     ("07-noise-and-accounting.md", "What a printed delta counts"),
-    ("07-noise-and-accounting.md", "Methods of accounting"),
+    ("07-noise-and-accounting.md", "What every method keeps to"),
     ("07-noise-and-accounting.md", "Multi-label votes"),
     ("07-noise-and-accounting.md", "Diagnostics and the calculator"),
     ("08-main-job.md", "Who holds which rows"),

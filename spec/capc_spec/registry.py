@@ -1,4 +1,7 @@
-"""The names that are bytes, as the files of ``names`` hold them. Section 11 of the specification prints them."""
+"""The names that are bytes, as the files of ``names`` hold them. Section 11 of the specification prints them.
+
+Spec: CAPC-NAME-001 to CAPC-NAME-006.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ BY_LABEL = {label: step for step, label in STEP_LABELS.items()}
 PREFIXES = tuple(f"{role.value}_" for role in Role)
 CONTEXT = 3 + 32 + 6 + 4 + 1
 """Bytes after a step's label: its party, the session, both ends, query and layer."""
-_TAKE = re.compile(r"(.+) x (?:(read|bits)\((\w+)\)|(\w+))")
+_TAKE = re.compile(r"(.+) x (?:(read|bits)\(([\w+ ]+)\)|(\w+))")
 
 
 @dataclass
@@ -237,8 +237,8 @@ class Place:
             "C": lambda: parameters.num_classes,
             "d": lambda: parameters.num_features,
             "l": lambda: parameters.widths.logit_bits,
-            "T": lambda: parameters.widths.share_bits,
-            "E": lambda: 6 * parameters.widths.he_poly_degree,
+            "l + h": lambda: parameters.widths.share_bits,
+            "6 N": lambda: 6 * parameters.widths.he_poly_degree,
             "w": lambda: parameters.widths.vote_bits,
         }[symbol]()
 

@@ -147,8 +147,6 @@ NASTY = {
     "utf-16 without a mark": canonical_json(SESSION.document()).decode().encode("utf-16-le"),
 }
 ODD = {
-    "nan": b"NaN",
-    "infinity": b'{"parameters":-Infinity}',
     "huge float": b'{"parameters":1e999999}',
     "null": b"null",
     "a lone surrogate as a key": b'{"\\ud800":1}',

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
@@ -37,6 +37,10 @@ def same(mine: Any, theirs: Any) -> bool:
     return bool(mine == theirs)
 
 
+def no_json(word: str) -> NoReturn:
+    raise ValueError(word)
+
+
 def told(message: bytes, header: bytes, own: bytes) -> str:
     """The code of the first rule that holds; nothing where the hello is taken."""
     if len(message) < 44:
@@ -49,7 +53,7 @@ def told(message: bytes, header: bytes, own: bytes) -> str:
     if message[44:] == own:
         return ""
     try:
-        theirs = json.loads(message[44:].decode("ascii"))
+        theirs = json.loads(message[44:].decode("ascii"), parse_constant=no_json)
     except (ValueError, RecursionError):
         return "non_canonical"
     return "non_canonical" if same(json.loads(own), theirs) else "parameter_mismatch"
@@ -106,3 +110,15 @@ def test_edited_hellos(at: int, byte: bytes, cut: int) -> None:
     with pytest.raises(ProtocolError) as refusal:
         check_hello(session, SENDER, RECEIVER, message)
     assert (refusal.value.code.value, refusal.value.blame) == (code, SENDER)
+
+
+@pytest.mark.req("CAPC-WIRE-010")
+@pytest.mark.parametrize(
+    "payload", [b"NaN", b"[Infinity]", b'{"a":-Infinity}', b"\xef\xbb\xbf{}", '{"a":"\u00e9"}'.encode()]
+)
+def test_what_is_no_json_is_non_canonical(payload: bytes) -> None:
+    """Words that Python's parser takes for numbers, a byte order mark, and text that is not ASCII."""
+    session = make_session()
+    with pytest.raises(ProtocolError) as refusal:
+        check_hello(session, SENDER, RECEIVER, hello(session, SENDER, RECEIVER)[:44] + payload)
+    assert refusal.value.code.value == "non_canonical"

@@ -1,4 +1,7 @@
-"""The machine that runs a program: whose inputs it reads, what it opens to whom, and what it prints to whom."""
+"""The machine that runs a program: whose inputs it reads, what it opens to whom, and what it prints to whom.
+
+Spec: CAPC-MPC-030, CAPC-MPC-031.
+"""
 
 from __future__ import annotations
 

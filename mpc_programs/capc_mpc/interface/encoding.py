@@ -1,6 +1,8 @@
 """Input files of a run from numbers, and numbers from what the parties print.
 
 The runner never reduces what was opened: a value outside of its width is an error (CAPC-MPC-003).
+
+Spec: CAPC-MPC-007.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Every guarantee of the base model (spec/02-roles.md) must hold against the query
 parties, and against the guardian together with any answering parties. A protocol that tolerates all but one of its
 parties withstands both. One with an honest majority does not withstand two parties of three, so it is refused unless
 the configuration declares the weaker model by name.
+
+Spec: CAPC-MPC-005.
 """
 
 from __future__ import annotations

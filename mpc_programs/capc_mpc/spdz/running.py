@@ -1,4 +1,7 @@
-"""One program, one protocol, one run: own folder, own keys, free ports, limits, and every party's own outputs."""
+"""One program, one protocol, one run: own folder, own keys, free ports, limits, and every party's own outputs.
+
+Spec: CAPC-MPC-006.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How a run shows what it is doing: bars on a terminal, lines anywhere else, and lines in a log file if asked."""
+"""How a run shows what it is doing: bars on a terminal, lines anywhere else, and lines in a log file if asked.
+
+Spec: CAPC-RUN-021.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Bytes of bits, points and ring elements. All integers are little-endian; a parser refuses what is not canonical."""
+"""Bytes of bits, points and ring elements. All integers are little-endian; a parser refuses what is not canonical.
+
+Spec: CAPC-PARAM-020, CAPC-WIRE-003, CAPC-WIRE-004, CAPC-WIRE-007, CAPC-ARG-021.
+"""
 
 from __future__ import annotations
 

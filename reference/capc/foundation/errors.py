@@ -3,6 +3,8 @@
 A caller's mistake is a ``ValueError`` whose one line names the value, the place and the remedy. A peer's
 misbehaviour is a :class:`ProtocolError` with a stable code and the party to blame. No message of either
 family ever contains a secret: values of shares, labels, keys, masks and noise are never formatted into it.
+
+Spec: CAPC-ERR-005.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 The group is the prime-order subgroup of edwards25519 (RFC 8032), of order L = 2^252 +
 27742317777372353535851937790883648493, written additively; points travel in their 32-byte compressed form.
+
+Spec: CAPC-WIRE-005, CAPC-NAME-007.
 """
 
 from __future__ import annotations

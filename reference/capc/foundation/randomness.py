@@ -3,7 +3,7 @@
 A step never draws randomness. It is given a seed, which the runner takes from the operating system
 (:func:`fresh_seed`), and expands it with a label of its own, so that no two uses see the same bytes.
 
-Source: FIPS 202 (SHAKE-256). Spec: CAPC-PARAM-010 to CAPC-PARAM-013.
+Source: FIPS 202 (SHAKE-256). Spec: CAPC-PARAM-010 to CAPC-PARAM-013, CAPC-PARAM-054.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""States that one step consumes."""
+"""States that one step consumes.
+
+Spec: CAPC-ERR-003, CAPC-ROLE-021.
+"""
 
 from __future__ import annotations
 

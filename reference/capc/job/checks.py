@@ -1,4 +1,7 @@
-"""What options rule out together, before any data are read (CAPC-RUN-001)."""
+"""What options rule out together, before any data are read (CAPC-RUN-001).
+
+Spec: CAPC-LEDG-024.
+"""
 
 from __future__ import annotations
 

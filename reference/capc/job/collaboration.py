@@ -1,4 +1,7 @@
-"""The real protocol for a run: session, suite and set-up."""
+"""The real protocol for a run: session, suite and set-up.
+
+Spec: CAPC-RUN-007.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The main job, in its order: train, and for each querying party choose queries, label them, retrain.
 
-Spec: CAPC-RUN-002 to CAPC-RUN-005, CAPC-RUN-010, CAPC-RUN-011, CAPC-RUN-016 to CAPC-RUN-019, CAPC-RUN-022.
+Spec: CAPC-RUN-002 to CAPC-RUN-005, CAPC-RUN-010, CAPC-RUN-011, CAPC-RUN-016 to CAPC-RUN-019,
+CAPC-RUN-022, CAPC-RUN-023, CAPC-RUN-048 to CAPC-RUN-051.
 """
 
 from __future__ import annotations

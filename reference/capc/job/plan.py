@@ -1,4 +1,7 @@
-"""Everything that can be refused, before anything is trained or sent (CAPC-RUN-001)."""
+"""Everything that can be refused, before anything is trained or sent (CAPC-RUN-001).
+
+Spec: CAPC-ACCT-135, CAPC-RUN-041.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The rows of the pool that a run may ask about, and the labels of them that earlier runs bought.
 
-Spec: CAPC-RUN-016, CAPC-RUN-019, CAPC-RUN-020.
+Spec: CAPC-RUN-016, CAPC-RUN-019, CAPC-RUN-020, CAPC-RUN-009.
 """
 
 from __future__ import annotations

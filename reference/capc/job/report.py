@@ -2,6 +2,8 @@
 
 Only the enforced budget is called a guarantee (CAPC-RUN-006), and only where no weaker threat model is declared: what
 was spent is an odometer reading.
+
+Spec: CAPC-RUN-008.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """F_CaPC in the clear in the place of the protocol: for studies of what labels do for accuracy, never for a guarantee.
 
 The noise of a simulation comes from the seed that anybody gives on the command line, so that a study repeats. Nobody's
-data are protected by it, and nothing here opens a ledger. Spec: CAPC-RUN-042 to CAPC-RUN-044.
+data are protected by it, and nothing here opens a ledger. Spec: CAPC-RUN-039, CAPC-RUN-040,
+CAPC-RUN-042 to CAPC-RUN-044.
 """
 
 from __future__ import annotations

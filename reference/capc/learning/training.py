@@ -2,6 +2,8 @@
 
 A party chooses learning rate and number of passes on rows of its own that it holds out, and trains again on all of
 them. All candidates are trained at once.
+
+Spec: CAPC-RUN-053.
 """
 
 from __future__ import annotations

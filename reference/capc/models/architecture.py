@@ -5,7 +5,7 @@ its linear operator, adds biases and earlier values (skips), and ends in an acti
 
 Fixed point: the query and activations have f fraction bits, sums 2f. A skipped activation is scaled by 2^f.
 
-Spec: CAPC-ROLE-022.
+Spec: CAPC-ROLE-022, CAPC-ROLE-016.
 """
 
 from __future__ import annotations

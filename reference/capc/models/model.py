@@ -2,6 +2,8 @@
 
 The query and activations have f fraction bits, weights f, and biases and sums 2f. The last stage's sums, the logits,
 keep 2f fraction bits: only their order matters.
+
+Spec: CAPC-PARAM-053.
 """
 
 from __future__ import annotations

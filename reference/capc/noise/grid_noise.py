@@ -1,4 +1,7 @@
-"""What every object that draws noise on a grid has: a deviation in votes, the grid, and checked draws."""
+"""What every object that draws noise on a grid has: a deviation in votes, the grid, and checked draws.
+
+Spec: CAPC-NOISE-012.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 :class:`capc.privacy.account.Account` adds up.
 
-Spec: CAPC-ACCT-003, CAPC-ACCT-101, CAPC-ACCT-115, CAPC-ACCT-130.
+Spec: CAPC-ACCT-003, CAPC-ACCT-101, CAPC-ACCT-115, CAPC-ACCT-130, CAPC-ACCT-119, CAPC-ACCT-120.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Every party's messages pass as bytes, exactly as on a network; :mod:`capc.protocol.roles` has their order.
 :class:`Collaboration` is what examples, tests and the main job use.
+
+Spec: CAPC-NAME-011.
 """
 
 from __future__ import annotations

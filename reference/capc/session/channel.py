@@ -1,4 +1,7 @@
-"""One party's end of the connection to one peer: headers, and the labels that separate uses of randomness."""
+"""One party's end of the connection to one peer: headers, and the labels that separate uses of randomness.
+
+Spec: CAPC-NAME-003, CAPC-NAME-004, CAPC-NAME-009, CAPC-WIRE-006.
+"""
 
 from __future__ import annotations
 

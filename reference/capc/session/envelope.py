@@ -5,6 +5,8 @@ Section 04 of the specification says where the other payloads are.
 A payload class has a length, a serializer and a parser. Parsers refuse what is short, long, out of range or not
 canonical, with an :class:`InvalidPayloadError`; :meth:`Envelope.open` turns it into a :class:`ProtocolError` that
 names the sender. All integers are little-endian.
+
+Spec: CAPC-NAME-005, CAPC-ERR-004.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import NoReturn
 
 from capc.foundation.errors import ErrorCode, ProtocolError
 from capc.foundation.parties import Party
@@ -55,7 +56,7 @@ def check_hello(session: Session, sender: Party, receiver: Party, message: bytes
     if payload == session.canonical:
         return
     try:
-        theirs = json.loads(payload.decode("ascii"))
+        theirs = json.loads(payload.decode("ascii"), parse_constant=_no_number)
     except (ValueError, RecursionError):
         # ValueError is also what Python raises for an integer of too many digits.
         raise ProtocolError(ErrorCode.NON_CANONICAL, sender, "hello is not a session document") from None
@@ -63,6 +64,11 @@ def check_hello(session: Session, sender: Party, receiver: Party, message: bytes
     if not difference:
         raise ProtocolError(ErrorCode.NON_CANONICAL, sender, "hello is this session in another encoding")
     raise ProtocolError(ErrorCode.PARAMETER_MISMATCH, sender, difference)
+
+
+def _no_number(word: str) -> NoReturn:
+    """NaN and Infinity, which Python's parser takes, are no JSON."""
+    raise ValueError(word)
 
 
 def _envelope(sender: Party, receiver: Party) -> Envelope:

@@ -91,7 +91,7 @@ class Accounting(StrEnum):
 
 @dataclass(frozen=True)
 class ReleasePolicy:
-    """How a label is released, and under which budget. Deviations are in votes, as exact rationals.
+    """How a label is released, and under which budget (CAPC-PARAM-055). Deviations are in votes, exact rationals.
 
     Attributes:
         mechanism: the law of every noise draw of the privacy guardian (and, in realised mode, of the
@@ -170,7 +170,7 @@ class ReleasePolicy:
 
     @property
     def wrap_failure_bits(self) -> int:
-        """f: noise leaves the vote ring's admitted range with probability at most 2^-f per query.
+        """Kappa: noise leaves the range of the vote ring with probability at most 2^-kappa a query.
 
         Where labels are charged, (1 + e^epsilon) 2^32 P[wrap] is below 2^-20 delta (CAPC-ACCT-136); log2 e < 1.4427.
         """
@@ -324,12 +324,11 @@ class Parameters:
         return hashlib.sha256(TAGS["parameters"] + canonical_json(self.document())).digest()
 
     def noise_bound(self, sigma: Fraction) -> int:
-        """t(sigma), the largest |noise| in grid units that the vote ring has room for (CAPC-PARAM-031).
+        """t(sigma), the largest |noise| in grid units the vote ring has room for (CAPC-PARAM-031, CAPC-PARAM-032).
 
         By P(|N(0, v)| > x) <= 2 exp(-x^2 / (2 v)), all draws of one query, one or more per class, stay within it
-        but with probability at most 2^-f (:attr:`ReleasePolicy.wrap_failure_bits`); 1 is added for rounding. A Skellam
-        number has Bernstein's bound
-        2 exp(-x^2 / (2 (v + x / 3))).
+        but with probability 2^-kappa at most (:attr:`ReleasePolicy.wrap_failure_bits`); 1 is added for rounding.
+        A Skellam number has Bernstein's bound 2 exp(-x^2 / (2 (v + x / 3))).
         """
         draws_bits = (4 * self.num_classes * (1 + self.release.check_draws)).bit_length()
         nats = (self.release.wrap_failure_bits + draws_bits) * _LN2_UPPER
@@ -356,7 +355,7 @@ class Parameters:
         require(threshold is None or threshold <= num_answering, "threshold", threshold, remedy)
 
     def check_vote_range(self, num_answering: int) -> None:
-        """Checks that K votes plus noise do not wrap in Z_{2^w}, up to probability 2^-f per query.
+        """Checks that K votes plus noise do not wrap in Z_{2^w}, up to probability 2^-kappa per query.
 
         Args:
             num_answering: K, the number of answering parties.
@@ -380,7 +379,7 @@ class Parameters:
 
 
 def canonical_json(document: Mapping[str, object]) -> bytes:
-    """The one encoding of a document: sorted keys, no spaces, ASCII. Digests and hello messages use it."""
+    """The one encoding of a document: sorted keys, no spaces, ASCII (CAPC-PARAM-002). Digests and hellos use it."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
 
 

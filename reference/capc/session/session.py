@@ -1,4 +1,7 @@
-"""A session: parameters, participants and an id, to whose digest every message is bound (CAPC-ROLE, CAPC-WIRE)."""
+"""A session: parameters, participants and an id, to whose digest every message is bound (CAPC-ROLE, CAPC-WIRE).
+
+Spec: CAPC-PARAM-050, CAPC-PARAM-051.
+"""
 
 from __future__ import annotations
 
@@ -59,6 +62,8 @@ class Session:
         ParameterError: the set is not one querying party, K >= 1 answering parties and one guardian in that
             order, a model does not run from d features to C logits, an identity occurs twice, or K votes do not fit
             the vote ring.
+
+    Spec: CAPC-ROLE-023.
     """
 
     parameters: Parameters
@@ -213,5 +218,5 @@ def following_query(query: int, count: int = 1) -> int:
 
 
 def fresh_session_id(random_bytes: Callable[[int], bytes]) -> bytes:
-    """A session id; the runner passes ``secrets.token_bytes``."""
+    """A session id; the runner passes ``secrets.token_bytes`` (CAPC-PARAM-010)."""
     return random_bytes(SESSION_ID_BYTES)

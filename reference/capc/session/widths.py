@@ -1,4 +1,7 @@
-"""The widths of a session and its HE parameters: published sets, and the rules that any set keeps (CAPC-PARAM-001)."""
+"""The widths of a session and its HE parameters: published sets, and the rules that any set keeps (CAPC-PARAM-001).
+
+Spec: CAPC-PARAM-052, CAPC-NAME-006.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Which circuit follows a stage, and what goes into each instance of it: both ends of a connection ask here."""
+"""Which circuit follows a stage, and what goes into each instance of it: both ends of a connection ask here.
+
+Spec: CAPC-WIRE-009.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The payloads of set-up and aggregation that no other room has."""
+"""The payloads of set-up and aggregation that no other room has.
+
+Spec: CAPC-WIRE-008.
+"""
 
 from __future__ import annotations
 

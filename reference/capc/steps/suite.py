@@ -1,6 +1,8 @@
 """The building blocks that the step functions are given: HE, two-party computation, noise, and the expander.
 
 The same steps run with real blocks, and with ideal ones in the hybrid model.
+
+Spec: CAPC-ROLE-015.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Additive sharing of the votes among querying party and guardian, and the pairwise zero-sum masks (step 2)."""
+"""Additive sharing of the votes among querying party and guardian, and the pairwise zero-sum masks (step 2).
+
+Spec: CAPC-AGG-001, CAPC-AGG-002, CAPC-AGG-003, CAPC-AGG-005.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What an operation of a vector is: a name, typed fields, and the shipped code that it calls."""
+"""What an operation of a vector is: a name, typed fields, and the shipped code that it calls.
+
+Spec: CAPC-VEC-001.
+"""
 
 from __future__ import annotations
 

@@ -17,4 +17,6 @@ exact rationals.
 The set-up is played once, from fixed seeds, and its messages are part of every view. Section 90 lists what views hold
 and what they leave out. Outside are the computational steps, which the hybrid arguments replace: seeds and the keys of
 pairs give ideal uniform streams.
+
+Spec: CAPC-SEC-001 to CAPC-SEC-008, CAPC-SEC-011.
 """

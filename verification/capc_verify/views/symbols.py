@@ -4,6 +4,8 @@ In a view the output of a hash is what anybody can do with it: form a candidate 
 is shown as its preimage, unless the preimage holds a draw of the operating system that the coalition has not been given
 by any way; then it is an opaque name, equal to itself only. Nothing here knows which field of which record is blinded:
 a hash without a secret in it shows as what it hashes.
+
+Spec: CAPC-SEC-012.
 """
 
 from __future__ import annotations

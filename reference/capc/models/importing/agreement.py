@@ -2,6 +2,8 @@
 
 Reading sees operators and weights. It does not see hooks, a replaced ``forward`` or ``__call__``, or adapters that work
 beside a layer; only running the network does.
+
+Spec: CAPC-PARAM-045.
 """
 
 from __future__ import annotations

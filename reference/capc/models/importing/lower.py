@@ -7,6 +7,8 @@ Every node's value has a form, which says how far its stage has come:
 - Pooled: the windows of a max pool over sums, whose ReLU is still to come;
 - Rectified: a ReLU of sums; it becomes a stage with or without a max pool, depending on what follows;
 - Scores: a softmax of the logits, which only the end of the network may have.
+
+Spec: CAPC-PARAM-046.
 """
 
 from __future__ import annotations

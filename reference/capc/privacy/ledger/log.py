@@ -1,4 +1,7 @@
-"""The account that a log tells: replayed record by record, under the rules of every account (CAPC-LEDG-008)."""
+"""The account that a log tells: replayed record by record, under the rules of every account (CAPC-LEDG-008).
+
+Spec: CAPC-LEDG-028.
+"""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ drops that lock lets the next process delete the log under them.
 
 Files are others' until they were checked: connections trust no schema, check cells, and end a statement that takes
 more steps, or a value that is larger, than a ledger has.
+
+Spec: CAPC-LEDG-021, CAPC-LEDG-023.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Small files that are whole at every moment and survive a power cut."""
+"""Small files that are whole at every moment and survive a power cut.
+
+Spec: CAPC-LEDG-025.
+"""
 
 from __future__ import annotations
 

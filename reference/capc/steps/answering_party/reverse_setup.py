@@ -1,6 +1,6 @@
 """The second base transfers of a vote in rounds, which an answering party offers.
 
-Spec: section 05, The vote in rounds.
+Spec: section 05, The vote in rounds, CAPC-OT-002, CAPC-OT-006, CAPC-ROUND-010.
 """
 
 from __future__ import annotations

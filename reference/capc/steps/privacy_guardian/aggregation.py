@@ -1,4 +1,7 @@
-"""Step 2: the guardian adds up the vote shares that it received."""
+"""Step 2: the guardian adds up the vote shares that it received.
+
+Spec: CAPC-AGG-004, CAPC-NAME-001.
+"""
 
 from __future__ import annotations
 

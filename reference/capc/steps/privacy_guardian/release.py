@@ -4,6 +4,8 @@ Per query: sum the masked vote shares, have the account charged, add noise, garb
 CAPC-AGG-004, CAPC-REL-004, CAPC-REL-005, CAPC-ACCT-007.
 
 Learns: its own noise, the number of queries, the participant set; in realised mode also the answered bit.
+
+Spec: CAPC-REL-006, CAPC-REL-009.
 """
 
 from __future__ import annotations

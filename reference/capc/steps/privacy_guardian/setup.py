@@ -1,4 +1,7 @@
-"""The privacy guardian's part of the set-up."""
+"""The privacy guardian's part of the set-up.
+
+Spec: CAPC-ROLE-018, CAPC-OT-002, CAPC-OT-006.
+"""
 
 from __future__ import annotations
 

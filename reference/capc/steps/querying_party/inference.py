@@ -3,7 +3,7 @@
 Per batch of queries and answering party: make transfers ahead; then, layer by layer, encrypt its shares of the
 layer's inputs, choose labels of its shares of the sums, evaluate the layer's circuits. Set-up is
 `capc.steps.querying_party.setup`, step 3 `capc.steps.querying_party.release`; the mode in which all but sums is made
-ahead is `capc.steps.querying_party.offline`. Spec: CAPC-ROLE-007 to CAPC-ROLE-011.
+ahead is `capc.steps.querying_party.offline`. Spec: CAPC-ROLE-007 to CAPC-ROLE-011, CAPC-BATCH-003.
 
 Learns: the released labels or "no consensus", the participant set, and the answering parties' architectures.
 """

@@ -1,4 +1,7 @@
-"""The querying party between its batches, and how it opens one."""
+"""The querying party between its batches, and how it opens one.
+
+Spec: CAPC-OT-004, CAPC-BATCH-001.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The second base transfers of a vote in rounds: with every answering party, the other way round.
 
 The answering party offers, the querying party chooses an offset of its own: transfers go to the answering party. The
-steps are those of the first set-up with the roles exchanged, and follow it. Spec: section 05, The vote in rounds.
+steps are those of the first set-up with the roles exchanged, and follow it. Spec: section 05, The vote in rounds,
+CAPC-OT-002, CAPC-OT-006, CAPC-ROUND-010.
 
 Bytes in, bytes out; no step draws randomness or does any I/O.
 """

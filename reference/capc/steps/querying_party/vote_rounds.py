@@ -1,6 +1,6 @@
 """The querying party's part of a vote in rounds, in the place of one vote circuit.
 
-Learns: its fresh shares of the votes. Spec: CAPC-ROUND-001 to CAPC-ROUND-008.
+Learns: its fresh shares of the votes. Spec: CAPC-ROUND-001 to CAPC-ROUND-008, CAPC-ROUND-011.
 """
 
 from __future__ import annotations

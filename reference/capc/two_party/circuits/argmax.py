@@ -1,4 +1,7 @@
-"""Step 1c: from shares of logits to fresh shares of the one-hot vote, by a tournament or by all pairs at once."""
+"""Step 1c: from shares of logits to fresh shares of the one-hot vote, by a tournament or by all pairs at once.
+
+Spec: CAPC-ARG-013, CAPC-ARG-015.
+"""
 
 from __future__ import annotations
 

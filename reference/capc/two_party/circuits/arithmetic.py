@@ -2,7 +2,7 @@
 
 A word is a list of k wires, least significant bit first. AND counts are exact and are asserted by tests.
 
-Spec: CAPC-ARG-017, CAPC-ARG-018.
+Spec: CAPC-ARG-017, CAPC-ARG-018, CAPC-ARG-011.
 """
 
 from __future__ import annotations

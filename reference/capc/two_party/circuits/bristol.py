@@ -11,7 +11,7 @@ no gates of this package, and are refused.
 
 What the format does not say: the first input values are the garbler's, and output values may leave as shares.
 
-Source: https://nigelsmart.github.io/MPC-Circuits/ ("Bristol Fashion"). Spec: CAPC-ARG-012, CAPC-ARG-020.
+Source: https://nigelsmart.github.io/MPC-Circuits/ ("Bristol Fashion"). Spec: CAPC-ARG-012, CAPC-ARG-020, CAPC-ARG-010.
 """
 
 from __future__ import annotations

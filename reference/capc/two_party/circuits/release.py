@@ -3,6 +3,8 @@
 No word that depends on votes is compared before a draw was added to it. A word is the number that it stands for in
 two's complement, and every comparison is right for all words. So, whatever a party adds to its share, the label is that
 of the largest word, the lowest index on ties, and nothing else.
+
+Spec: CAPC-ARG-006, CAPC-ARG-016.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Step 1c in several rounds: only signs are garbled. `capc.two_party.vote_rounds` says how the rounds fit together.
 
 With C classes and logits of l bits all rounds together have (C-1) l + C-2 ANDs, in ceil(log2 C) rounds.
+
+Spec: CAPC-ARG-022.
 """
 
 from __future__ import annotations

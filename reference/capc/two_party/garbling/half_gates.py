@@ -14,7 +14,8 @@ number within its stage, times n, plus the instance. The work on an instance ask
 loop hashes those of all instances at once.
 
 Sources: Zahur, Rosulek, Evans, "Two Halves Make a Whole" (Eurocrypt 2015), figure 2; hash, Guo, Katz, Wang, Yu
-(S&P 2020), TMMO, under keys that come from one that is fresh for every batch. Spec: CAPC-GC-001 to CAPC-GC-005.
+(S&P 2020), TMMO, under keys that come from one that is fresh for every batch. Spec: CAPC-GC-001 to CAPC-GC-005,
+CAPC-GC-010.
 """
 
 from __future__ import annotations

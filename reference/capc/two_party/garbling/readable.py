@@ -2,7 +2,7 @@
 
 A fast implementation stands beside it, with the same signatures and the same bytes from the same randomness.
 
-Spec: CAPC-GC-001 to CAPC-GC-009, CAPC-OT-001 to CAPC-OT-010.
+Spec: CAPC-GC-001 to CAPC-GC-009, CAPC-OT-001 to CAPC-OT-010, CAPC-GC-013.
 """
 
 from __future__ import annotations

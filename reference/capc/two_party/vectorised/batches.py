@@ -1,4 +1,7 @@
-"""A batch, chunk after chunk: the order of everything on the wire, as the garbling room's `payload` lays it out."""
+"""A batch, chunk after chunk: the order of everything on the wire, as the garbling room's `payload` lays it out.
+
+Spec: CAPC-GC-009.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Bits on arrays: words to wires, packed bits, and the transposition of a bit matrix.
 
 Packed bits are in the order of the wire: bit i is bit i mod 8 of byte i / 8.
+
+Spec: CAPC-GC-009.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 For active labels A, B of lowest bits s_a, s_b, the output's is H(A) ^ s_a T_G ^ H(B) ^ s_b (T_E ^ A). Tables are
 read into a buffer of the program, a piece at a time, and are overwritten there.
+
+Spec: CAPC-GC-009.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ Of a product of inputs, where M_B = 0, there is the evaluator half only, and the
 
 so that one look-up by colour takes the place of four selections. The bytes are those of
 `capc.two_party.garbling.half_gates`.
+
+Spec: CAPC-GC-009.
 """
 
 from __future__ import annotations

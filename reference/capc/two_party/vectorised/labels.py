@@ -1,4 +1,7 @@
-"""Labels as arrays: 128-bit numbers as pairs of 64-bit words, low word first, so that memory holds their wire bytes."""
+"""Labels as arrays: 128-bit numbers as pairs of 64-bit words, low word first, so that memory holds their wire bytes.
+
+Spec: CAPC-GC-009.
+"""
 
 from __future__ import annotations
 

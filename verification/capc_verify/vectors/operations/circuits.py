@@ -1,4 +1,7 @@
-"""The circuits: their gates, by a digest, and what they compute."""
+"""The circuits: their gates, by a digest, and what they compute.
+
+Spec: CAPC-ARG-019.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Section 13: labels, streams and digests of an example that anybody can compute again."""
+"""Section 13: labels, streams and digests of an example that anybody can compute again.
+
+Spec: CAPC-NAME-010, CAPC-NAME-012.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ The binding offers only ``save(path)`` and ``load(context, path)``. The paths he
 nothing reaches a disk. Every header is written here; bytes of a peer only ever enter as words that were checked.
 
 Source: SEAL 4.3 (``serialization.h``, ``ciphertext.cpp``, ``plaintext.cpp``, ``dynarray.h``).
+
+Spec: CAPC-HE-019.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Which one is the garbler's choice: bit j of its offset Delta for pair j. :mod:`.ot_extension` makes any number of
 transfers of labels from them.
 
-Source: Naor and Pinkas 2001 in the form of Chou and Orlandi 2015. Spec: CAPC-OT-002.
+Source: Naor and Pinkas 2001 in the form of Chou and Orlandi 2015. Spec: CAPC-OT-002, CAPC-NAME-008.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ probability 2^-c, for all trees with an error together. A check that fails destr
 
 Source: Roy, "SoftSpokenOT" (CRYPTO 2022), section 4; a digest in the place of the hashed columns: Baum and others,
 "Publicly verifiable zero-knowledge and post-quantum signatures from VOLE-in-the-head" (CRYPTO 2023).
+
+Spec: CAPC-OT-009, CAPC-OT-012.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The payloads of oblivious transfer."""
+"""The payloads of oblivious transfer.
+
+Spec: CAPC-WIRE-008.
+"""
 
 from __future__ import annotations
 

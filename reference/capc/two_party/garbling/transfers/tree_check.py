@@ -6,6 +6,8 @@ a false sum spoils passes only for those alpha that the evaluator guessed: c bit
 
 Source: Roy, "SoftSpokenOT" (CRYPTO 2022), section 5. The hash stands for its generator, whose first half must have no
 collisions.
+
+Spec: CAPC-OT-008, CAPC-OT-011.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ The same hash, from a library: :func:`capc.foundation.primitives.linear_hashes`.
 
 Source: McGrew and Viega 2004; SP 800-38D, section 6. As a check of transfers: Roy, "SoftSpokenOT" (CRYPTO 2022),
 section 4.
+
+Spec: CAPC-OT-009.
 """
 
 from __future__ import annotations

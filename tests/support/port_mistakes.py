@@ -341,6 +341,35 @@ MISTAKES = {
         "he", ("operators::convolution_padding",), "operator_multiply", "out.sums[0]",
         altered("operator_multiply", with_field("sums", at(0, plus_one))),
     ),
+    "an_error_too_large": Mistake(
+        "he", ("he_layers::encrypt_dense_2_3_of_2",), "he_encrypt", "out",
+        altered("he_encrypt", with_field("request", flipped(7 * 2049))), None, "ciphertext 0: coefficient 2049 is not",
+    ),
+    "a_seed_for_all_ciphertexts": Mistake(
+        "he", ("he_layers::encrypt_batch_of_32",), "he_encrypt", "out",
+        altered("he_encrypt", with_field("request", lambda data: data[:-128] + data[len(data) // 2 - 128 :][:128])),
+        None, "one seed stands twice",
+    ),
+    "nothing_encrypted": Mistake(
+        "he", ("he_layers::encrypt_dense_2_3_of_1",), "he_encrypt", "out",
+        altered("he_encrypt", lambda _, __: {"out": {"holds": True}}), None, "an object with holds, expected request",
+    ),
+    "a_key_with_few_coefficients": Mistake(
+        "he", ("he_layers::new_key",), "he_new_key", "out",
+        altered("he_new_key", with_field("secret_key", lambda data: "00" * 100 + data[200:])), None, "is not uniform: ",
+    ),
+    "public_key_of_another_secret": Mistake(
+        "he", ("he_layers::new_key",), "he_new_key", "out",
+        altered("he_new_key", with_field("public_key", flipped(70))), None, "public_key is not that of this secret_key",
+    ),
+    "layout_of_the_other_order": Mistake(
+        "he", ("he_layers::tiling_dilated_of_3",), "he_tiling", "out.tile[0]",
+        altered("he_tiling", with_field("tile", lambda tile: tile[::-1])),
+    ),
+    "response_of_other_masks": Mistake(
+        "he", ("he_layers::respond_batch",), "he_respond", "out.response",
+        altered("he_respond", with_field("response", flipped(0))), 0,
+    ),
     "another_sender": Mistake(
         "protocol", ("protocol_plain::honest_session",), "answering_party_begin_setup",
         "out.messages.answering_party_2",

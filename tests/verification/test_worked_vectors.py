@@ -7,10 +7,17 @@ from typing import Any
 
 import pytest
 
+from capc.linear.bfv.context import context_for
+from capc.session.widths import ParameterSet
 from capc_spec.registry import STEP_LABELS, TAGS, entries
 from capc_verify.conformance.levels import vectors
+from capc_verify.vectors.cases.bfv import FixedKey
+from capc_verify.vectors.derive import Source
+from capc_verify.vectors.operations.worked.bfv_integers import request_problem
 from capc_verify.vectors.operations.worked.gates import SMALLEST
 from capc_verify.vectors.operations.worked.traces import TracedSampler
+
+CONTEXT = context_for(ParameterSet.named("toy"))
 
 
 def operations(stem: str, op: str) -> Iterator[Any]:
@@ -63,3 +70,25 @@ def test_every_sampler_is_traced() -> None:
     for step in steps:
         draws = [draw.split(" | ") for draw in step["expect"]["intermediate"]["draws"]]
         assert sum(len(taken) // 2 for _, _, taken, _ in draws if taken != "-") == step["expect"]["out"]["consumed"]
+
+
+@pytest.mark.req("CAPC-HE-017")
+@pytest.mark.parametrize(("error", "refused"), [(0, False), (21, False), (-21, False), (23, True), (-23, True)])
+def test_an_encryption_is_opened_within_its_error(error: int, refused: bool) -> None:
+    key = FixedKey.drawn(CONTEXT, Source("test/errors"))
+    wanted = [5, 4092, *[0] * (CONTEXT.degree - 2)]
+    problem = request_problem(CONTEXT, key.coefficients, key.request([5, 4092], [0, error]), [wanted])
+    assert (problem is not None) is refused
+    if problem:
+        assert problem.startswith("ciphertext 0: coefficient 1 is not within 43/2")
+
+
+@pytest.mark.req("CAPC-HE-023")
+def test_an_encryption_of_something_else_is_seen() -> None:
+    key = FixedKey.drawn(CONTEXT, Source("test/something"))
+    zeros = [0] * (CONTEXT.degree - 2)
+    request = key.request([5, 4092], [0, 0])
+    assert "coefficient 0" in str(request_problem(CONTEXT, key.coefficients, request, [[6, 4092, *zeros]]))
+    assert "49216 bytes, and 98432 are due" in str(request_problem(CONTEXT, key.coefficients, request, [zeros] * 2))
+    other = FixedKey.drawn(CONTEXT, Source("test/other"))
+    assert "coefficient 0" in str(request_problem(CONTEXT, other.coefficients, request, [[5, 4092, *zeros]]))

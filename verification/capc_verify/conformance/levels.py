@@ -38,7 +38,7 @@ LEVELS: Mapping[str, Level] = {
         ),
         Level("noise", ("noise", "noise_traces"), ("encodings",)),
         Level("streams", ("streams",), ("encodings", "noise")),
-        Level("he", ("operators", "he"), ("encodings",)),
+        Level("he", ("operators", "he", "he_layers"), ("encodings",)),
         Level(
             "protocol",
             (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from capc_verify.vectors.figures import FIGURE, HIGHEST, LOWEST, question
+from capc_verify.vectors.figures import FIGURE, HIGHEST, HOLDS, LOWEST, question
 from capc_verify.vectors.values import Json
 
 PROTOCOL = 1
@@ -65,6 +65,11 @@ def run_fields(group: Json, step: Json, inputs: Json) -> dict[str, Json]:
 def is_figure(step: Json) -> bool:
     """Whether an operation asks for a figure, whose bounds the judge keeps."""
     return {LOWEST, HIGHEST} <= set(step["in"])
+
+
+def is_offer(step: Json) -> bool:
+    """Whether an operation asks for a result that is not determined, and that the judge looks at."""
+    return set(step["expect"].get("out", ())) == {HOLDS}
 
 
 def read_reply(line: bytes, number: int, earlier: Mapping[int, str]) -> Reply:

@@ -17,7 +17,7 @@ from capc_verify.vectors.operations import (
     two_party,
 )
 from capc_verify.vectors.operations.protocol import payloads, rounds, runs, sessions, steps
-from capc_verify.vectors.operations.worked import draws, gates, tags, traces
+from capc_verify.vectors.operations.worked import draws, gates, layers, tags, traces
 
 FILES: Mapping[str, tuple[GroupType, ...]] = {
     "ring": (arithmetic.RING, arithmetic.FIXED_POINT),
@@ -44,6 +44,7 @@ FILES: Mapping[str, tuple[GroupType, ...]] = {
     "noise_traces": (traces.TRACES,),
     "gate_lists": (gates.GATES,),
     "streams": (draws.DRAWS, tags.TAGGED),
+    "he_layers": (layers.LAYERS,),
 }
 """By the stem of the file."""
 

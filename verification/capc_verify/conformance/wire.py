@@ -48,18 +48,20 @@ def request_line(number: int, request: str, **fields: Json) -> bytes:
     return json.dumps({"id": number, "request": request, **fields}).encode("ascii") + b"\n"
 
 
-def run_fields(group: Json, step: Json, inputs: Json) -> dict[str, Json]:
+def run_fields(group: Json, step: Json, inputs: Json, oracle: Json) -> dict[str, Json]:
     """What a request to perform an operation holds.
 
     Args:
         group: the group of vectors.
         step: the operation, as the vector holds it.
         inputs: its inputs, with every blob and edit resolved.
+        oracle: what oracles give with it; the request has the key only if there is something.
     """
     role = {name: step[name] for name in ("role", "party_index") if name in step}
     states = {name: step.get(name, []) for name in ("state_in", "state_out")}
+    helped = {"oracle": oracle} if oracle else {}
     asked = question(inputs) if {LOWEST, HIGHEST} <= set(inputs) else inputs
-    return {"group": group["type"], "params": group["params"], "op": step["op"], **role, "in": asked, **states}
+    return {"group": group["type"], "params": group["params"], "op": step["op"], **role, "in": asked, **states} | helped
 
 
 def is_figure(step: Json) -> bool:

@@ -25,6 +25,7 @@ from capc_verify.vectors.operations.protocol.steps import (
     delta_of,
     fresh_share,
     share,
+    share_of_products,
 )
 from capc_verify.vectors.values import DATA, optional
 
@@ -79,7 +80,15 @@ _ROUNDS = named(
         {"deltas": MESSAGES},
         _deltas,
     ),
-    step("querying_party_begin_rounds", qp_rounds.querying_party_begin_rounds, Part.INFERENCE, MESSAGE, MESSAGE),
+    step(
+        "querying_party_begin_rounds",
+        qp_rounds.querying_party_begin_rounds,
+        Part.INFERENCE,
+        MESSAGE,
+        MESSAGE,
+        {"share_of_products": ROWS},
+        recalls=share_of_products,
+    ),
     step(
         "querying_party_evaluate_round",
         choice_of(qp_rounds.querying_party_evaluate_round, qp_rounds.querying_party_evaluate_last_round, _is_last),

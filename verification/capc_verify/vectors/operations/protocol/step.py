@@ -87,6 +87,7 @@ def step(
     gives: Fields = NOTHING,
     shows: Fields = NOTHING,
     tells: Callable[..., Mapping[str, Any]] = lambda *_: {},
+    recalls: Callable[[Call], Mapping[str, Any]] = lambda _: {},
     gathers: int | None = None,
     calls: tuple[Step, ...] = (),
 ) -> Operation:
@@ -100,6 +101,7 @@ def step(
         gives: what counts: what ``tells`` finds, and the rest in the function's own order.
         shows: intermediate values, which ``tells`` finds.
         tells: finds values in what the function returns, states first.
+        recalls: finds values in what it was called with.
         gathers: from which state on the function takes them as one sequence; None where each is an argument.
         calls: the step functions that it stands for, where the layer says which it is.
     """
@@ -115,7 +117,7 @@ def step(
         made = list(parts_of(function(*given, *(_READ.get(key, _same)(call[key]) for key in takes))))
         states = tuple(part for part in made if isinstance(part, SingleUse))
         values = (part for part in made if not isinstance(part, SingleUse))
-        told = dict(tells(*made))
+        told = {**recalls(call), **tells(*made)}
         told |= zip((key for key in gives if key not in told), values, strict=False)
         return Result({key: told.get(key) for key in gives}, states, {key: told[key] for key in shows})
 

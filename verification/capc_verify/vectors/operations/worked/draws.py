@@ -10,13 +10,13 @@ from typing import Any
 from capc.foundation import primitives
 from capc.foundation.parties import QUERYING_PARTY
 from capc.foundation.randomness import RandomSource, Seed, XofSource
-from capc.noise.mechanism import release_mechanisms
 from capc.session.channel import Channel
 from capc.session.parameters import Charge
 from capc.session.session import Session
 from capc_spec.registry import STEP_LABELS, TAGS, entries
 from capc_verify.vectors.operation import ANY_ROLE, Call, GroupType, Operation, Result, named
-from capc_verify.vectors.operations.protocol.sessions import SESSION, session_from
+from capc_verify.vectors.operations.protocol.sessions import SESSION
+from capc_verify.vectors.operations.protocol.step import Protocol, protocol_from
 from capc_verify.vectors.values import COUNT, DATA, FLAG, INTEGERS, PARTY, TEXT, Kind, choice, many, record
 
 STEPS = entries("steps")
@@ -84,7 +84,7 @@ def _is_drawn(session: Session, call: Call, when: str | None) -> bool:
 
 def label_of(call: Call) -> bytes:
     """The label of a step, without a part such as that of noise."""
-    session: Session = call.environment
+    session: Session = call.environment.session
     step, entry, bound = call["step"], STEPS[call["step"]], call["bound_to"]
     query: int = call["query"]
     if entry["at"] == "pair":
@@ -97,17 +97,18 @@ def label_of(call: Call) -> bytes:
 
 
 def _streams(call: Call) -> Iterator[Mapping[str, Any]]:
-    session: Session = call.environment
+    protocol: Protocol = call.environment
+    session = protocol.session
     sizes, label = sizes_of(session, call["count"], call["elements"]), label_of(call)
     draws = [draw for draw in STEPS[call["step"]]["draws"] if _is_drawn(session, call, draw.get("when"))]
     for part in dict.fromkeys(draw.get("part") for draw in draws):
         whole = label + (TAGS[part] if part else b"")
         source = XofSource(Seed(call["seed"]), whole)
         here = [draw["take"] for draw in draws if draw.get("part") == part]
-        yield {"label": whole, "draws": [_drawn(session, sizes, take, source) for take in here]}
+        yield {"label": whole, "draws": [_drawn(protocol, sizes, take, source) for take in here]}
 
 
-def _drawn(session: Session, sizes: _Sizes, take: str, source: RandomSource) -> Mapping[str, Any]:
+def _drawn(protocol: Protocol, sizes: _Sizes, take: str, source: RandomSource) -> Mapping[str, Any]:
     """One entry of the table: so many draws of one kind."""
     times, _, what = take.partition(" x ")
     name, _, argument = what.rstrip(")").partition("(")
@@ -116,8 +117,7 @@ def _drawn(session: Session, sizes: _Sizes, take: str, source: RandomSource) -> 
     if name == "bits":
         return shown | {"integers": [source.bits(size) for _ in range(count)]}
     if name in {"answer", "threshold"}:
-        mechanisms = release_mechanisms(session.parameters.release, session.parameters.widths.grid_bits)
-        return shown | {"integers": getattr(mechanisms, name).sample(source, count)}
+        return shown | {"integers": getattr(protocol.suite.mechanisms, name).sample(source, count)}
     drawn = [source.read(size) if name == "read" else primitives.random_scalar(source) for _ in range(count)]
     return shown | {"data": b"".join(drawn)}
 
@@ -146,6 +146,6 @@ DRAWS = GroupType(
         )
     ),
     {"session": SESSION},
-    lambda params: session_from(params["session"]),
+    protocol_from,
 )
 """Each step that draws, by itself."""

@@ -83,7 +83,7 @@ def test_text_sends_nobody_to_python(file: Path) -> None:
 
 def test_every_step_is_named_outside_of_the_table_of_states() -> None:
     """In words or in a listing of a section, so that the order of steps does not need the reference."""
-    text = "\n".join(file.read_text("utf-8") for file in FILES if not file.name.startswith(("11-", "17-")))
+    text = "\n".join(file.read_text("utf-8") for file in FILES if not file.name.startswith(("11-", "17-", "19-")))
     named = set(re.findall(r"\b(?:querying_party|answering_party|privacy_guardian)_[a-z_]+", text))
     missing = {row[0].strip("`") for row in rows_after(section("17-operations.md"), "step_states")} - named
     assert missing == STEPS_OF_ENGINES

@@ -59,6 +59,8 @@ class Session:
         ParameterError: the set is not one querying party, K >= 1 answering parties and one guardian in that
             order, a model does not run from d features to C logits, an identity occurs twice, or K votes do not fit
             the vote ring.
+
+    Spec: CAPC-ROLE-023.
     """
 
     parameters: Parameters

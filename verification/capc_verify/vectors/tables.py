@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 
 from capc_spec.registry import entries
-from capc_verify.vectors.text import documents, encodings, gates, labels, listings, samplers, states
+from capc_verify.vectors.text import documents, encodings, gates, labels, listings, samplers, statements, states
 from capc_verify.vectors.text.writing import table
 from capc_verify.vectors.values import Json
 
@@ -101,4 +101,5 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "listing_garbling": listings.garbling,
     "listing_layouts": listings.layouts,
     "listing_releasing": listings.releasing,
+    "index": statements.index,
 }

@@ -111,6 +111,8 @@ def check_proof(
         LedgerError: the party must not take part; the message says why.
         InputError: the ledger's terms are others; the message names the first field that differs.
         InvalidPayloadError: the message is malformed.
+
+    Spec: CAPC-LEDG-027.
     """
     proof = Proof.from_bytes(message)
     # 1.

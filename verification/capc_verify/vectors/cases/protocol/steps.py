@@ -40,7 +40,7 @@ _HEADER_LINES = [
     "Linear layers are ideal handles: a trusted party of the test keeps a list, from index 0, to which every",
     "encrypted input and every 2^h W x less the answering party's share, mod 2^(l+h), is appended; a message is the",
     "index, 8 bytes, and the HE public key is empty. HE ciphertexts depend on a library's randomness; he.json tests",
-    "them. Everything else is real. A step's seed is expanded under the labels of section 03.",
+    "them. Everything else is real. A step's seed is expanded under the labels of section 11.",
     "`prelude` performs the first operations of another test of the group. An error leaves all states as they were,",
     "but `inconsistent_transfers`, which ends the session of who received them: `state_reused` from then on.",
 ]

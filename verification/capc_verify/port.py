@@ -18,7 +18,9 @@ from capc.foundation.errors import InputError
 from capc.session.parameters import SPEC_VERSION
 from capc_verify.vectors.figures import asked
 from capc_verify.vectors.operation import GroupType
-from capc_verify.vectors.operations.protocol.feeding import SUPPORTED, FedLinear, Feed, fed
+from capc_verify.vectors.operations.protocol.fed_circuits import FedTwoParty
+from capc_verify.vectors.operations.protocol.feed import SUPPORTED, Feed
+from capc_verify.vectors.operations.protocol.feeding import FedLinear, fed
 from capc_verify.vectors.operations.protocol.step import Protocol
 from capc_verify.vectors.registry import GROUP_TYPES
 from capc_verify.vectors.replay import Run
@@ -38,11 +40,12 @@ class Port:
 
     Args:
         linear: what stands for F_linear, and may be fed by an oracle.
+        circuits: what stands for two-party computation, likewise.
     """
 
-    def __init__(self, linear: type[FedLinear] = FedLinear) -> None:
+    def __init__(self, linear: type[FedLinear] = FedLinear, circuits: type[FedTwoParty] = FedTwoParty) -> None:
         self._feed = Feed()
-        self._linear = linear
+        self._blocks = linear, circuits
         self._run: Run | None = None
         self._kept: dict[str, Run] = {}
 
@@ -77,7 +80,7 @@ class Port:
 
         def prepare(params: Mapping[str, Any]) -> object:
             made = kind.prepare(params)
-            return fed(made, self._feed, self._linear) if isinstance(made, Protocol) else made
+            return fed(made, self._feed, *self._blocks) if isinstance(made, Protocol) else made
 
         return replace(kind, prepare=prepare)
 

@@ -5,7 +5,7 @@ docs/porting.md says which values an oracle gives with which operation. Without 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -15,38 +15,10 @@ from capc.linear.ideal import IdealLinear
 from capc.linear.interface import Plain
 from capc.models.operators import Operator
 from capc.noise.mechanism import Mechanism, ReleaseMechanisms
-from capc.steps.suite import hide_linear
+from capc.steps.suite import hide_linear, hide_two_party
+from capc_verify.vectors.operations.protocol.fed_circuits import FedTwoParty
+from capc_verify.vectors.operations.protocol.feed import Feed
 from capc_verify.vectors.operations.protocol.step import Protocol
-from capc_verify.vectors.values import Json
-
-SUPPORTED = ("noise", "he")
-"""Oracles whose values these blocks take."""
-
-
-class Feed:
-    """What was given with the operation at hand. All copies of a state have the same feed."""
-
-    def __init__(self) -> None:
-        self.classes: list[list[int]] = []
-        self.checks: list[list[int]] = []
-        self.shares: list[list[int]] | None = None
-
-    def __deepcopy__(self, _: object) -> Feed:
-        return self
-
-    def fill(self, oracle: Mapping[str, Json]) -> None:
-        """Takes what a request gives; nothing is left of the one before."""
-        several = isinstance(next(iter(oracle.get("class_noise", [])), None), list)
-
-        def rows(name: str) -> list[list[int]]:
-            given = oracle.get(name, [])
-            return [list(map(int, row)) for row in (given if several else [given] if given else [])]
-
-        self.classes, checks, own = rows("class_noise"), rows("threshold_noise"), rows("own_noise")
-        # In one process the querying party's draws come before the guardian's, query by query.
-        self.checks = [row for pair in zip(own, checks, strict=True) for row in pair] if own else checks
-        shares = oracle.get("share_of_products")
-        self.shares = None if shares is None else [list(map(int, row)) for row in shares]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,14 +80,17 @@ class NumbersOnly(FedLinear):
         return shares, self._store([[] for _ in range(count)])
 
 
-def fed(protocol: Protocol, feed: Feed, linear: type[FedLinear] = FedLinear) -> Protocol:
+def fed(
+    protocol: Protocol, feed: Feed, linear: type[FedLinear] = FedLinear, circuits: type[FedTwoParty] = FedTwoParty
+) -> Protocol:
     """The environment of a test, with blocks that take what is fed."""
     suite = protocol.suite
     real, widths = suite.mechanisms, protocol.session.parameters.widths
     threshold = real.threshold and cast(Mechanism, FedNoise(real.threshold, _Rows(feed, "checks")))
     mechanisms = ReleaseMechanisms(cast(Mechanism, FedNoise(real.answer, _Rows(feed, "classes"))), threshold)
     layers = hide_linear(linear(widths.logit_bits, widths.guard_bits, feed=feed))
-    return replace(protocol, suite=replace(suite, mechanisms=mechanisms, linear=layers))
+    two_party = hide_two_party(circuits(feed))
+    return replace(protocol, suite=replace(suite, mechanisms=mechanisms, linear=layers, two_party=two_party))
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def streams() -> FileBuilder:
     prepared = [*labelled, (Mode.ONLINE, [features_where(agree=False), features_where(agree=True)])]
     plain, told = toy_session(file.source, policy(), "plain"), set[tuple[str, ...]]()
     _steps(file, "plain", plain, prepared, told)
-    _unplayed(file.group(DRAWS, hashed=True, session=SESSION.read(plain.document())), plain)
+    _unplayed(file.group(DRAWS, hashed=True, session=SESSION.read(plain.document())))
     realised = confident(charge=Charge.REALISED, threshold_sigma=Fraction(1, 12))
     _steps(file, "realised", toy_session(file.source, realised, "realised"), labelled, told)
     rounds = toy_session(file.source, policy(), "rounds", VoteVariant.MULTI_ROUND)
@@ -216,32 +216,54 @@ def _bound(call: Call, payload: bytes) -> list[bytes]:
     return [state.inputs_digest, sha256(payload[:rows]).digest(), payload[rows:]]
 
 
-def _unplayed(group: GroupBuilder, session: Session) -> None:
-    """Steps with BFV or an engine, and those that take nothing: made from the table alone."""
-    widths, classes = session.parameters.widths, session.parameters.num_classes
-    one = answering_party(1)
+@dataclass(frozen=True)
+class _Unplayed:
+    """A step of no session here: with BFV or an engine, or one that takes nothing."""
 
-    def test(name: str, comment: str, me: Party, peer: Party, step: str, **given: Any) -> None:  # noqa: ANN401
-        made = group.test(f"{step}_{name}", comment, _LABELS)
-        fields = {**_PLAIN, "query": 0, "layer": 0, "peer": peer, "seed": made.seed(), **given}
-        made.run("step_draws", me, step=step, **fields)
+    name: str
+    comment: str
+    me: Party
+    peer: Party
+    step: str
+    given: Mapping[str, Any]
+    bound_bytes: int = 0
 
-    test("bfv", "With BFV the error of the key follows.", QUERYING_PARTY, one, "querying_party_finish_setup", **_BFV)
-    for step in ("answering_party_evaluate_layer", "answering_party_prepare_layer"):
-        request = group.source.draw(f"{step}/request", 8)
-        place = {"query": 1, "layer": 1, "count": 2, "elements": 3, "bound_to": [request]}
-        test("bfv", "With BFV the seed of the response is drawn.", one, QUERYING_PARTY, step, **place, **_BFV)
-    place = {"query": 1, "layer": 1, "count": 2, "last": True}
-    test("vote", "The vote has no masks.", QUERYING_PARTY, one, "querying_party_keep_circuits", **place, elements=3)
-    place |= {"bound_to": [group.source.draw("circuits", 40)]}
-    test("last", "The last round takes nothing.", QUERYING_PARTY, one, "querying_party_evaluate_round", **place)
-    release = {"query": 1}
-    request_step = "querying_party_request_release"
-    test("nothing", "Out of realised mode.", QUERYING_PARTY, PRIVACY_GUARDIAN, request_step, **release)
-    logits = group.source.elements("logits", 2 * classes, widths.logit_bits)
-    shares = b"".join(logit.to_bytes(8, "little") for logit in logits)
-    place = {"query": 1, "layer": 1, "count": 2, "bound_to": [shares]}
-    test("engine", "Fresh shares for an engine.", one, QUERYING_PARTY, "answering_party_enter_argmax", **place)
+
+_ONE = answering_party(1)
+_IN_BATCH = {"query": 1, "layer": 1, "count": 2}
+_BFV = {"linear": LinearLayer.BFV}
+_RESPONSE = {**_IN_BATCH, **_BFV, "elements": 3}
+_LAST = {**_IN_BATCH, "last": True}
+_UNPLAYED = (
+    _Unplayed(
+        "bfv", "With BFV the error of the key follows.", QUERYING_PARTY, _ONE, "querying_party_finish_setup", _BFV
+    ),
+    _Unplayed("bfv", "The seed of a response.", _ONE, QUERYING_PARTY, "answering_party_evaluate_layer", _RESPONSE, 8),
+    _Unplayed("bfv", "The seed of a response.", _ONE, QUERYING_PARTY, "answering_party_prepare_layer", _RESPONSE, 8),
+    _Unplayed("vote", "The vote has no masks.", QUERYING_PARTY, _ONE, "querying_party_keep_circuits", _LAST),
+    _Unplayed("last", "The last round: nothing.", QUERYING_PARTY, _ONE, "querying_party_evaluate_round", _LAST, 40),
+    _Unplayed(
+        "nothing",
+        "Out of realised mode: nothing.",
+        QUERYING_PARTY,
+        PRIVACY_GUARDIAN,
+        "querying_party_request_release",
+        {"query": 1},
+    ),
+    _Unplayed(
+        "engine", "Fresh shares for an engine.", _ONE, QUERYING_PARTY, "answering_party_enter_argmax", _IN_BATCH, 48
+    ),
+)
+
+
+def _unplayed(group: GroupBuilder) -> None:
+    """Made from the table alone. What a label is bound to stands for a payload, or for shares of logits."""
+    for case in _UNPLAYED:
+        test = group.test(f"{case.step}_{case.name}", case.comment, _LABELS)
+        fields = {**_PLAIN, "query": 0, "layer": 0, "peer": case.peer, "seed": test.seed(), **case.given}
+        if case.bound_bytes:
+            fields["bound_to"] = [test.draw("bound_to", case.bound_bytes)]
+        test.run("step_draws", case.me, step=case.step, **fields)
 
 
 def _with_engine(group: GroupBuilder, name: str) -> None:
@@ -250,9 +272,6 @@ def _with_engine(group: GroupBuilder, name: str) -> None:
     test = group.test(f"{name}_{step}", "Noise and blinding for an engine.", _LABELS)
     place: dict[str, Any] = {"query": 1, "layer": 0, "peer": QUERYING_PARTY, "seed": test.seed()}
     test.run("step_draws", PRIVACY_GUARDIAN, step=step, **{**_PLAIN, **place, "bound_to": [digest]})
-
-
-_BFV = {"linear": LinearLayer.BFV}
 
 
 def _tags(file: FileBuilder) -> None:

@@ -11,7 +11,7 @@ from capc.steps.querying_party import vote_rounds as qp_rounds
 from capc.steps.querying_party.party import QueryingParty
 from capc_verify.vectors.operation import GroupType, Part, named
 from capc_verify.vectors.operations.protocol.sessions import MESSAGE_FAULTS
-from capc_verify.vectors.operations.protocol.step import protocol_from, step
+from capc_verify.vectors.operations.protocol.step import protocol_from, share_of_products, step
 from capc_verify.vectors.operations.protocol.steps import (
     MESSAGE,
     MESSAGES,
@@ -25,7 +25,6 @@ from capc_verify.vectors.operations.protocol.steps import (
     delta_of,
     fresh_share,
     share,
-    share_of_products,
 )
 from capc_verify.vectors.values import DATA, optional
 

@@ -10,6 +10,7 @@ from capc.foundation.parties import Party, Role
 from capc.foundation.single_use import SingleUse
 from capc.linear.ideal import IdealLinear
 from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.session.envelope import HEADER
 from capc.session.session import Session
 from capc.steps.suite import Suite, reference_suite
 from capc_verify.vectors.operation import NOTHING, Call, Fields, Operation, Part, Result
@@ -122,3 +123,10 @@ def step(
         return Result({key: told.get(key) for key in gives}, states, {key: told[key] for key in shows})
 
     return Operation(name, run, takes, gives, shows, role.value, calls or (function,), part)
+
+
+def share_of_products(call: Call) -> dict[str, Any]:
+    """What the querying party's response decrypts to."""
+    layer_input, payload = call.states[0].layer_input, call["message"][HEADER.size :]
+    linear, key = call.environment.suite.linear, layer_input.party.he_secret_key
+    return {"share_of_products": linear.decrypt(key, layer_input.stage.operator, layer_input.batch.count, payload)}

@@ -8,7 +8,6 @@ from typing import Any
 from capc.foundation.parties import answering_party
 from capc.foundation.randomness import Seed
 from capc.models.architecture import Activation
-from capc.session.envelope import HEADER
 from capc.steps.answering_party import inference as ap
 from capc.steps.answering_party import offline as ap_ahead
 from capc.steps.answering_party import setup as ap_setup
@@ -26,11 +25,11 @@ from capc.steps.querying_party import offline as qp_ahead
 from capc.steps.querying_party import release as qp_release
 from capc.steps.querying_party import setup as qp_setup
 from capc.steps.querying_party.party import querying_party_open_batch
-from capc_verify.vectors.operation import Call, GroupType, Part, named
+from capc_verify.vectors.operation import GroupType, Part, named
 from capc_verify.vectors.operations.accounts import RECEIPT
 from capc_verify.vectors.operations.labels import join_labels
 from capc_verify.vectors.operations.protocol.sessions import MESSAGE_FAULTS, SESSION
-from capc_verify.vectors.operations.protocol.step import MODEL, Step, protocol_from, step
+from capc_verify.vectors.operations.protocol.step import MODEL, Step, protocol_from, share_of_products, step
 from capc_verify.vectors.values import COUNT, DATA, FLAG, INTEGERS, by_party, many, optional
 
 
@@ -71,13 +70,6 @@ def share(*made: object) -> dict[str, Any]:
 
 def _noise(state: pg.ReleasedQuery, _: bytes) -> dict[str, Any]:
     return {"class_noise": list(state.noise.classes), "threshold_noise": list(state.noise.threshold)}
-
-
-def share_of_products(call: Call) -> dict[str, Any]:
-    """What the querying party's response decrypts to."""
-    layer_input, payload = call.states[0].layer_input, call["message"][HEADER.size :]
-    linear, key = call.environment.suite.linear, layer_input.party.he_secret_key
-    return {"share_of_products": linear.decrypt(key, layer_input.stage.operator, layer_input.batch.count, payload)}
 
 
 def choice_of(usual: Step, other: Step, when: Callable[[Any], bool]) -> Step:
@@ -182,10 +174,7 @@ STEPS = named(
         MESSAGE,
         {"fresh_share": ROWS},
         fresh_share,
-        calls=(
-            ap.answering_party_garble_layer,
-            ap.answering_party_garble_vote,
-        ),
+        calls=(ap.answering_party_garble_layer, ap.answering_party_garble_vote),
     ),
     step(
         "answering_party_prepare_layer",

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from capc import cli
-from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role
 from capc.session.envelope import MessageType
 from capc_verify.conformance import session
 from capc_verify.conformance.live.judging import LiveJudge, live_sessions, shadow
@@ -25,9 +30,10 @@ from capc_verify.live.transcript import ideal_labels, read_transcript, transcrip
 from capc_verify.port import Answer, Port
 from capc_verify.vectors.values import party_named
 from support import hostile_port
-from support.live_mistakes import AP, FLIPPED, MISTAKES, PG, QP, flip, of_kind, seed_of_another
+from support.live_mistakes import AP, FLIPPED, MISTAKES, PG, QP, flip, live_port, of_kind, seed_of_another
 from support.port_mistakes import SpokenChild
-from support.sizes import is_nightly
+from support.sizes import examples, is_nightly
+from support.sources import ROOT
 
 REFERENCE = [sys.executable, "-m", "capc_verify.port"]
 Judged = Callable[[Callable[[], Answer], Callable[[LiveJudge], list[Verdict]]], list[Verdict]]
@@ -85,6 +91,110 @@ def test_all_modes_have_the_labels_of_the_ideal_functionality_and_both_outcomes_
 def test_all_message_types_are_flipped() -> None:
     """But for the hello, which no honest session has."""
     assert {kind for _, _, kind, _ in FLIPPED} == {kind.name.lower() for kind in MessageType} - {"hello"}
+
+
+ROW = re.compile(r"^\| (QP|AP|PG) \| (.+) \| (.+) \|$", re.MULTILINE)
+ROLES = {Role.QUERYING_PARTY: "QP", Role.ANSWERING_PARTY: "AP", Role.PRIVACY_GUARDIAN: "PG"}
+KINDS = {kind.name.lower() for kind in MessageType}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: types of messages that it needs, and, in order, that it sends, and to whom."""
+
+    role: str
+    needs: frozenset[str]
+    sends: tuple[str, ...]
+    receivers: frozenset[str]
+
+    def fits(self, me: Party, receiver: Party, kind: str) -> bool:
+        return self.role == ROLES[me.role] and ROLES[receiver.role] in self.receivers and kind in self.sends
+
+
+def rows_of_the_table() -> list[Row]:
+    section = (ROOT / "spec" / "17-operations.md").read_text(encoding="utf-8")
+    table = section.partition("## When a message is due")[2].partition("\n## ")[0]
+    return [
+        Row(
+            role,
+            frozenset(re.findall(r"\w+", when)) & KINDS,
+            tuple(word for word in re.findall(r"\w+", sends) if word in KINDS),
+            frozenset(re.findall(r"\b(?:QP|AP|PG)\b", sends)),
+        )
+        for role, when, sends in ROW.findall(table)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ROLE-023")
+def test_parties_send_what_the_table_says_after_what_it_says_and_no_row_is_idle() -> None:
+    """A row that needs no message begins a set-up, or a batch, with whatever was last."""
+    rows, used = rows_of_the_table(), set()
+    assert len(rows) == 27
+    for mode in MODES:
+        transcript = shadow(mode)
+        for me in transcript.joins:
+            for cause, turn in transcript.turns(me):
+                last = None if cause is None else MessageType(cause.data[0]).name.lower()
+                for receiver in {receiver for receiver, _ in turn.sent}:
+                    kinds = (MessageType(data[0]).name.lower() for to, data in turn.sent if to == receiver)
+                    left = [kind for kind, _ in groupby(kinds)]
+                    before = -1
+                    while left:
+                        able = [
+                            place
+                            for place, row in enumerate(rows)
+                            if row.fits(me, receiver, left[0]) and place > before
+                        ]
+                        named = [place for place in able if last in rows[place].needs]
+                        fitting = named or [place for place in able if not rows[place].needs]
+                        assert fitting, (mode, me, last, left)
+                        before, sends = fitting[0], rows[fitting[0]].sends
+                        used.update(fitting)
+                        # Of the row's messages those that are for this party, in the row's order.
+                        begun = sends.index(left.pop(0))
+                        while left and left[0] in sends[begun + 1 :]:
+                            begun = sends.index(left.pop(0), begun + 1)
+    assert [row for place, row in enumerate(rows) if row.sends and place not in used] == []
+
+
+MANGLED = [
+    (mode, me)
+    for mode in ("one_query", "realised", "rounds", "prepared", "encrypted")
+    for me in live_session(mode).joins
+]
+
+
+@pytest.mark.slow
+@settings(max_examples=examples(ordinary=6, nightly=300), deadline=None)
+@given(st.sampled_from(MANGLED), st.integers(0, 30), st.sampled_from(["cut", "grown", "replaced", "header"]), st.data())
+def test_whatever_a_port_sends_the_judge_finds_it_and_goes_on(
+    played: tuple[str, Party], number: int, way: str, data: st.DataObject
+) -> None:
+    mode, me = played
+    sent = [message.data for message in shadow(mode).messages if message.sender == me]
+    number %= len(sent)
+    raw = sent[number]
+    drawn = data.draw(st.binary(min_size=1, max_size=44))
+    mangled = {
+        "cut": raw[: data.draw(st.integers(0, len(raw) - 1))],
+        "grown": raw + drawn,
+        "replaced": drawn,
+        "header": drawn[:1] + raw[1:] if drawn[:1] != raw[:1] else raw[:-1],
+    }[way]
+    seen = [0]
+
+    def alter(send: list[Any], _: Any) -> None:
+        for each in send:
+            if seen[0] == number:
+                each["message"] = mangled.hex()
+            seen[0] += 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "Child", lambda _: SpokenChild(live_port(alter)()))
+        (verdict,) = judged(["spoken"], lambda judge: judge.live([played]))
+    assert verdict.outcome is Outcome.FAILED
+    assert "; then " in verdict.message
 
 
 @pytest.mark.slow

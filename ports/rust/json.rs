@@ -1,13 +1,12 @@
-//! JSON with sorted keys and without spaces, which is the canonical form of documents; and decimals of any length.
+//! JSON with sorted keys and without spaces, which is the canonical form of documents.
 
 use std::collections::BTreeMap;
 
 /// A value. Numbers are kept as they were written: a document has integers only, and no other text is equal to one.
 #[derive(Clone, PartialEq)]
 pub enum Json {
-    Null,
-    Bool(bool),
-    Number(String),
+    /// Numbers, `null`, `true` and `false`.
+    Word(String),
     Text(String),
     List(Vec<Json>),
     Object(BTreeMap<String, Json>),
@@ -21,29 +20,27 @@ pub fn object<const N: usize>(fields: [(&str, Json); N]) -> Json {
     Json::Object(fields.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
 }
 
-/// A text.
-pub fn text(value: &str) -> Json {
+pub fn text(value: impl ToString) -> Json {
     Json::Text(value.to_string())
 }
 
-impl Json {
-    /// A number.
-    pub fn number(value: i128) -> Json {
-        Json::Number(value.to_string())
-    }
+pub fn word(value: impl ToString) -> Json {
+    Json::Word(value.to_string())
+}
 
-    /// The integer that this is, if it is one.
-    pub fn integer(&self) -> Option<i128> {
+impl Json {
+    /// A field of an object, unless it is null.
+    pub fn get(&self, name: &str) -> Option<&Json> {
         match self {
-            Json::Number(digits) => digits.parse().ok(),
+            Json::Object(fields) => fields.get(name).filter(|value| **value != word("null")),
             _ => None,
         }
     }
 
-    /// A field of an object.
-    pub fn get(&self, name: &str) -> Option<&Json> {
+    /// The integer that this is, as a number or as a text.
+    pub fn integer(&self) -> Option<i128> {
         match self {
-            Json::Object(fields) => fields.get(name),
+            Json::Word(digits) | Json::Text(digits) => digits.parse().ok(),
             _ => None,
         }
     }
@@ -51,17 +48,15 @@ impl Json {
     /// The one text of this value.
     pub fn canonical(&self) -> String {
         match self {
-            Json::Null => "null".into(),
-            Json::Bool(value) => value.to_string(),
-            Json::Number(digits) => digits.clone(),
+            Json::Word(value) => value.clone(),
             Json::Text(value) => quoted(value),
             Json::List(entries) => {
                 let entries: Vec<String> = entries.iter().map(Json::canonical).collect();
                 format!("[{}]", entries.join(","))
             }
             Json::Object(fields) => {
-                let fields: Vec<String> =
-                    fields.iter().map(|(name, value)| format!("{}:{}", quoted(name), value.canonical())).collect();
+                let told = |(name, value): (&String, &Json)| format!("{}:{}", quoted(name), value.canonical());
+                let fields: Vec<String> = fields.iter().map(told).collect();
                 format!("{{{}}}", fields.join(","))
             }
         }
@@ -108,11 +103,6 @@ impl Reader<'_> {
         if depth > DEEPEST {
             return None;
         }
-        for (token, value) in [("null", Json::Null), ("true", Json::Bool(true)), ("false", Json::Bool(false))] {
-            if self.take(token) {
-                return Some(value);
-            }
-        }
         if self.take("\"") {
             return self.string().map(Json::Text);
         }
@@ -126,31 +116,27 @@ impl Reader<'_> {
             }
             return Some(Json::List(entries));
         }
-        if self.take("{") {
-            let mut fields = BTreeMap::new();
-            while !self.take("}") {
-                if !fields.is_empty() && !self.take(",") || !self.take("\"") {
-                    return None;
-                }
-                let name = self.string()?;
-                if !self.take(":") {
-                    return None;
-                }
-                fields.insert(name, self.value(depth + 1)?);
-            }
-            return Some(Json::Object(fields));
+        if !self.take("{") {
+            return self.word();
         }
-        self.number()
+        let mut fields = BTreeMap::new();
+        while !self.take("}") {
+            let expected = (fields.is_empty() || self.take(",")) && self.take("\"");
+            let name = if expected { self.string()? } else { return None };
+            let value = if self.take(":") { self.value(depth + 1)? } else { return None };
+            fields.insert(name, value);
+        }
+        Some(Json::Object(fields))
     }
 
-    fn number(&mut self) -> Option<Json> {
-        let end = self.rest.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E'));
-        let (digits, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+    fn word(&mut self) -> Option<Json> {
+        let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && !"+-.".contains(c));
+        let (found, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         self.rest = rest;
-        let plain = digits.trim_start_matches('-');
-        let leading = plain.len() > 1 && plain.starts_with('0') && plain.as_bytes()[1].is_ascii_digit();
-        let valid = digits.len() <= LONGEST_NUMBER && digits.parse::<f64>().is_ok() && !leading;
-        (valid && !digits.starts_with('+')).then(|| Json::Number(digits.to_string()))
+        let digits = found.trim_start_matches('-').as_bytes();
+        let leading = matches!(digits, [b'0', b'0'..=b'9', ..]) || !digits.first().is_some_and(u8::is_ascii_digit);
+        let number = found.len() <= LONGEST_NUMBER && found.parse::<f64>().is_ok() && !leading;
+        (number || ["null", "true", "false"].contains(&found)).then(|| word(found))
     }
 
     /// The rest of a string, after its first quotation mark.
@@ -158,62 +144,25 @@ impl Reader<'_> {
         let mut units: Vec<u16> = Vec::new();
         let mut chars = self.rest.chars();
         loop {
-            match chars.next()? {
-                '"' => break,
-                '\\' => units.push(match chars.next()? {
-                    'b' => 8,
-                    't' => 9,
-                    'n' => 10,
-                    'f' => 12,
-                    'r' => 13,
-                    'u' => {
-                        let digits: String = chars.by_ref().take(4).collect();
-                        let whole = digits.len() == 4 && digits.bytes().all(|c| c.is_ascii_hexdigit());
-                        u16::from_str_radix(&digits, 16).ok().filter(|_| whole)?
-                    }
-                    other @ ('"' | '\\' | '/') => other as u16,
-                    _ => return None,
-                }),
-                other if (other as u32) < 0x20 => return None,
-                other => units.extend(other.encode_utf16(&mut [0; 2]).iter()),
+            let found = chars.next()?;
+            if found == '"' {
+                break;
+            }
+            if found != '\\' {
+                units.extend(Some(found).filter(|char| *char >= ' ')?.encode_utf16(&mut [0; 2]).iter());
+                continue;
+            }
+            let escaped = chars.next()?;
+            if escaped == 'u' {
+                let digits: String = chars.by_ref().take(4).collect();
+                let whole = digits.len() == 4 && digits.bytes().all(|c| c.is_ascii_hexdigit());
+                units.push(u16::from_str_radix(&digits, 16).ok().filter(|_| whole)?);
+            } else {
+                let place = "\"\\/btnfr".find(escaped)?;
+                units.push(u16::from(b"\"\\/\x08\t\n\x0c\r"[place]));
             }
         }
         self.rest = chars.as_str();
         String::from_utf16(&units).ok()
     }
-}
-
-/// The bytes of a decimal of any length, the lowest first.
-pub fn from_decimal(digits: &str) -> Option<Vec<u8>> {
-    let mut value = vec![0u8];
-    for digit in digits.chars() {
-        let mut carry = digit.to_digit(10)?;
-        for byte in &mut value {
-            carry += u32::from(*byte) * 10;
-            *byte = carry as u8;
-            carry >>= 8;
-        }
-        if carry > 0 {
-            value.push(carry as u8);
-        }
-    }
-    (!digits.is_empty()).then_some(value)
-}
-
-/// The decimal of bytes, the lowest first.
-pub fn decimal(bytes: &[u8]) -> String {
-    let (mut value, mut digits) = (bytes.to_vec(), Vec::new());
-    while value.iter().any(|byte| *byte != 0) {
-        let mut rest = 0u32;
-        for byte in value.iter_mut().rev() {
-            rest = rest << 8 | u32::from(*byte);
-            *byte = (rest / 10) as u8;
-            rest %= 10;
-        }
-        digits.push(char::from(b'0' + rest as u8));
-    }
-    if digits.is_empty() {
-        digits.push('0');
-    }
-    digits.iter().rev().collect()
 }

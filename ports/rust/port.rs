@@ -10,9 +10,8 @@ mod hash;
 mod json;
 
 use hash::{sha256, Shake256};
-use json::{object, text, Json};
-use std::collections::BTreeSet;
-use std::io::{self, BufRead, Write};
+use json::{object, text, word, Json};
+use std::io;
 
 const SPEC_VERSION: &str = "0.1.1";
 const TAG_XOF: &[u8] = b"CaPC/0.1/xof";
@@ -23,133 +22,107 @@ const HELLO: i128 = 1;
 const HELLO_SLACK: usize = 1 << 18;
 const STREAM_LIMIT: usize = 1 << 24;
 
-/// Why there is no output.
-enum Refusal {
-    Error(&'static str, &'static str, i128),
-    Skipped(String),
-    Errored(String),
+/// What an operation gives, or what stands in the reply in the place of `out`.
+type Outcome<T> = Result<T, (&'static str, Json)>;
+
+fn refusal(code: &str, blame: &str, index: u16) -> (&'static str, Json) {
+    ("error", object([("code", text(code)), ("blame", text(blame)), ("party_index", word(index))]))
 }
 
-use Refusal::{Error, Errored, Skipped};
-type Outcome<T> = Result<T, Refusal>;
+fn errored(why: &str) -> (&'static str, Json) {
+    ("errored", text(why))
+}
 
-const INPUT_ERROR: Refusal = Error("input_error", "caller", 0);
-const PARAMETER_ERROR: Refusal = Error("parameter_error", "caller", 0);
-
-fn require(holds: bool, refusal: Refusal) -> Outcome<()> {
+/// Refuses what a caller did wrong.
+fn require(holds: bool, code: &str) -> Outcome<()> {
     if holds {
         Ok(())
     } else {
-        Err(refusal)
+        Err(refusal(code, "caller", 0))
     }
 }
 
 fn main() {
-    let mut replies = io::stdout().lock();
-    for line in io::stdin().lock().lines() {
-        let line = line.expect("a request is text");
-        let request = json::parse(&line).expect("a request is JSON");
+    for line in io::stdin().lines() {
+        let request = json::parse(&line.expect("a request is text")).expect("a request is JSON");
         let id = request.get("id").cloned().expect("a request has an id");
-        let kind = string(&request, "request").unwrap_or_default();
-        let (key, value) = match answer(&kind, &request) {
-            Ok(out) => ("out", out),
-            Err(Error(code, blame, index)) => {
-                ("error", object([("code", text(code)), ("blame", text(blame)), ("party_index", Json::number(index))]))
-            }
-            Err(Skipped(why)) => ("skipped", Json::Text(why)),
-            Err(Errored(why)) => ("errored", Json::Text(why)),
-        };
-        writeln!(replies, "{}", object([("id", id), (key, value)]).canonical()).expect("somebody reads");
-        replies.flush().expect("somebody reads");
-        if kind == "stop" {
+        let (key, value) = answer(&request).map_or_else(|refused| refused, |out| ("out", out));
+        println!("{}", object([("id", id), (key, value)]).canonical());
+        if request.get("request") == Some(&text("stop")) {
             return;
         }
     }
 }
 
-fn answer(kind: &str, request: &Json) -> Outcome<Json> {
-    match kind {
+fn answer(request: &Json) -> Outcome<Json> {
+    match string(request, "request")?.as_str() {
         "start" => Ok(object([
             ("name", text("starter")),
             ("language", text("Rust")),
             ("version", text("0.1")),
             ("spec_version", text(SPEC_VERSION)),
-            ("snapshots", Json::Bool(false)),
+            ("snapshots", word(false)),
             ("codes", object([])),
         ])),
         "reset" | "stop" => Ok(object([])),
         "run" => perform(&string(request, "op")?, request, field(request, "in")?),
-        other => Err(Errored(format!("request {other:?} is unknown"))),
+        other => Err(("skipped", text(format!("{other} is not there yet")))),
     }
 }
 
 fn perform(op: &str, request: &Json, given: &Json) -> Outcome<Json> {
     match op {
         "ring_add" | "ring_subtract" | "ring_scale" | "ring_signed" | "mask_and_open" => ring(op, given),
-        "elements_to_bytes" => elements_to_bytes(given),
-        "elements_from_bytes" => elements_from_bytes(given),
+        "elements_to_bytes" | "elements_from_bytes" => elements(op, given),
         "quantise" => quantise(given),
         "xof_read" | "xof_bits" | "xof_below" => xof(op, given),
-        "message_seal" => {
-            let message = [Header::from_fields(given)?.bytes(), bytes(given, "payload")?].concat();
-            Ok(object([("message", hex(&message))]))
-        }
-        "message_open" => {
-            let message = bytes(given, "message")?;
-            let header = Header::from_fields(given)?;
-            header.check(&message)?;
-            let fits = (message.len() - HEADER_BYTES) as i128 == number(given, "length")?;
-            require(fits, header.sender.fault("malformed_length"))?;
-            Ok(object([("payload", hex(&message[HEADER_BYTES..]))]))
-        }
+        "message_seal" | "message_open" => message(op, given),
         "parameters_digest" => {
             let parameters = field(given, "parameters")?;
             check_parameters(parameters)?;
-            let digest = parameters_digest(parameters);
-            Ok(object([("canonical", hex(parameters.canonical().as_bytes())), ("digest", hex(&digest))]))
+            let digest = hex(&parameters_digest(parameters));
+            Ok(object([("canonical", hex(parameters.canonical().as_bytes())), ("digest", digest)]))
         }
         "session_tag" => {
             let session = field(given, "session")?;
             check_session(session)?;
             let digest = parameters_digest(field(session, "parameters")?);
-            let tag = sha256(&[TAG_SESSION, &digest, session.canonical().as_bytes()]);
-            Ok(object([("tag", hex(&tag))]))
+            Ok(object([("tag", hex(&sha256(&[TAG_SESSION, &digest, session.canonical().as_bytes()])))]))
         }
         "hello" | "check_hello" => hello(op, request, given),
-        _ => Err(Skipped(format!("{op} is not there yet"))),
+        _ => Err(("skipped", text(format!("{op} is not there yet")))),
     }
 }
 
 // Fields of requests.
 
 fn field<'a>(value: &'a Json, name: &str) -> Outcome<&'a Json> {
-    value.get(name).ok_or_else(|| Errored(format!("{name} is missing")))
+    value.get(name).ok_or_else(|| errored(&format!("{name} is missing")))
 }
 
 fn string(value: &Json, name: &str) -> Outcome<String> {
     match field(value, name)? {
         Json::Text(found) => Ok(found.clone()),
-        _ => Err(Errored(format!("{name} is no text"))),
+        _ => Err(errored(&format!("{name} is no text"))),
     }
 }
 
 fn number(value: &Json, name: &str) -> Outcome<i128> {
-    field(value, name)?.integer().ok_or_else(|| Errored(format!("{name} is no integer")))
+    field(value, name)?.integer().ok_or_else(|| errored(&format!("{name} is no integer")))
 }
 
 fn list<'a>(value: &'a Json, name: &str) -> Outcome<&'a [Json]> {
     match field(value, name)? {
         Json::List(found) => Ok(found),
-        _ => Err(Errored(format!("{name} is no list"))),
+        _ => Err(errored(&format!("{name} is no list"))),
     }
 }
 
 fn bytes(value: &Json, name: &str) -> Outcome<Vec<u8>> {
     let digits = string(value, name)?;
-    let whole = digits.is_ascii() && digits.len() % 2 == 0;
-    let pairs = (0..digits.len() / 2).map(|i| u8::from_str_radix(digits.get(2 * i..2 * i + 2)?, 16).ok());
-    let read: Option<Vec<u8>> = if whole { pairs.collect() } else { None };
-    read.ok_or_else(|| Errored(format!("{name} is no hex")))
+    let pair = |i: usize| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok();
+    let read: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(pair).collect();
+    read.ok_or_else(|| errored(&format!("{name} is no hex")))
 }
 
 fn hex(data: &[u8]) -> Json {
@@ -158,108 +131,99 @@ fn hex(data: &[u8]) -> Json {
 
 /// Integers of the protocol modulo 2^128, of which every ring of this level is a part.
 fn integers(value: &Json, name: &str) -> Outcome<Vec<u128>> {
-    let read = |entry: &Json| match entry {
-        Json::Text(digits) => digits.parse::<u128>().ok().or_else(|| digits.parse::<i128>().ok().map(|n| n as u128)),
-        _ => None,
-    };
-    let found: Option<Vec<u128>> = list(value, name)?.iter().map(read).collect();
-    found.ok_or_else(|| Errored(format!("{name} is no list of integers")))
+    let found: Option<Vec<u128>> = list(value, name)?.iter().map(|entry| entry.integer().map(|n| n as u128)).collect();
+    found.ok_or_else(|| errored(&format!("{name} is no list of integers")))
 }
 
 fn texts<T: ToString>(values: impl IntoIterator<Item = T>) -> Json {
-    Json::List(values.into_iter().map(|value| Json::Text(value.to_string())).collect())
+    Json::List(values.into_iter().map(text).collect())
 }
 
 // Rings, elements as bytes, fixed point.
 
 fn width_of(given: &Json) -> Outcome<u32> {
     let width = number(given, "width")?;
-    require((1..=127).contains(&width), INPUT_ERROR)?;
+    require((1..=126).contains(&width), "input_error")?;
     Ok(width as u32)
 }
 
 fn ring(op: &str, given: &Json) -> Outcome<Json> {
-    let width = width_of(given)?;
-    let mask = (1u128 << width) - 1;
-    let signed = |element: &u128| *element as i128 - if element >> (width - 1) == 1 { 1i128 << width } else { 0 };
-    let pairwise = |left: &[u128], right: &[u128], combine: fn(u128, u128) -> u128| -> Vec<u128> {
-        left.iter().zip(right).map(|(a, b)| combine(*a, *b) & mask).collect()
+    let (width, read) = (width_of(given)?, |name: &str| integers(given, name));
+    let each = |left: &[u128], right: &[u128], combine: fn(u128, u128) -> u128| -> Vec<u128> {
+        left.iter().zip(right.iter().cycle()).map(|(a, b)| combine(*a, *b) & ((1 << width) - 1)).collect()
     };
-    if op == "ring_add" || op == "ring_subtract" {
-        let combine = if op == "ring_add" { u128::wrapping_add } else { u128::wrapping_sub };
-        let elements = pairwise(&integers(given, "left")?, &integers(given, "right")?, combine);
-        return Ok(object([("elements", texts(elements))]));
-    }
-    if op == "mask_and_open" {
-        let masks = integers(given, "masks")?;
-        let masked = pairwise(&integers(given, "values")?, &masks, u128::wrapping_add);
-        let opened = pairwise(&masked, &masks, u128::wrapping_sub);
-        return Ok(object([("masked", texts(masked)), ("opened", texts(opened.iter().map(signed)))]));
-    }
-    let elements = integers(given, "elements")?;
-    if op == "ring_signed" {
-        return Ok(object([("values", texts(elements.iter().map(signed)))]));
-    }
-    let factor: i128 = string(given, "factor")?.parse().map_err(|_| INPUT_ERROR)?;
-    let scaled = elements.iter().map(|element| element.wrapping_mul(factor as u128) & mask);
-    Ok(object([("elements", texts(scaled))]))
+    let signed = |made: &[u128]| texts(made.iter().map(|e| *e as i128 - (e >> (width - 1) << width) as i128));
+    let made = match op {
+        "ring_add" => each(&read("left")?, &read("right")?, u128::wrapping_add),
+        "ring_subtract" => each(&read("left")?, &read("right")?, u128::wrapping_sub),
+        "ring_scale" => each(&read("elements")?, &[number(given, "factor")? as u128], u128::wrapping_mul),
+        "ring_signed" => return Ok(object([("values", signed(&read("elements")?))])),
+        _ => {
+            let masks = read("masks")?;
+            let masked = each(&read("values")?, &masks, u128::wrapping_add);
+            let opened = signed(&each(&masked, &masks, u128::wrapping_sub));
+            return Ok(object([("masked", texts(masked)), ("opened", opened)]));
+        }
+    };
+    Ok(object([("elements", texts(made))]))
 }
 
-fn elements_to_bytes(given: &Json) -> Outcome<Json> {
-    let length = width_of(given)?.div_ceil(8) as usize;
-    let elements = integers(given, "elements")?;
-    let data: Vec<u8> = elements.iter().flat_map(|element| element.to_le_bytes()[..length].to_vec()).collect();
-    Ok(object([("data", hex(&data))]))
-}
-
-fn elements_from_bytes(given: &Json) -> Outcome<Json> {
-    let (width, data) = (width_of(given)?, bytes(given, "data")?);
+fn elements(op: &str, given: &Json) -> Outcome<Json> {
+    let width = width_of(given)?;
     let length = width.div_ceil(8) as usize;
-    require(data.len() % length == 0, Error("malformed_length", "sender", 0))?;
+    if op == "elements_to_bytes" {
+        let read = integers(given, "elements")?;
+        let data: Vec<u8> = read.iter().flat_map(|element| element.to_le_bytes()[..length].to_vec()).collect();
+        return Ok(object([("data", hex(&data))]));
+    }
+    let data = bytes(given, "data")?;
+    if data.len() % length != 0 {
+        return Err(refusal("malformed_length", "sender", 0));
+    }
     let read = |chunk: &[u8]| chunk.iter().rev().fold(0u128, |value, byte| value << 8 | u128::from(*byte));
     let elements: Vec<u128> = data.chunks(length).map(read).collect();
-    let fits = elements.iter().all(|element| element >> width == 0);
-    require(fits, Error("value_out_of_range", "sender", 0))?;
+    if elements.iter().any(|element| element >> width != 0) {
+        return Err(refusal("value_out_of_range", "sender", 0));
+    }
     Ok(object([("elements", texts(elements))]))
 }
 
 fn quantise(given: &Json) -> Outcome<Json> {
-    let scale = 2f64.powi(number(given, "fraction_bits")? as i32);
-    let read = |entry: &Json| match entry {
-        Json::Text(digits) => digits.parse::<f64>().ok().filter(|value| value.is_finite()),
-        _ => None,
-    };
-    let values: Option<Vec<f64>> = list(given, "values")?.iter().map(read).collect();
-    let values = values.ok_or(INPUT_ERROR)?;
-    // Scaling by a power of two is exact; the cast is, as long as the integer has less than 128 bits.
-    Ok(object([("integers", texts(values.iter().map(|value| (value * scale).round_ties_even() as i128)))]))
+    let (scale, mut made) = (2f64.powi(number(given, "fraction_bits")? as i32), Vec::new());
+    for entry in list(given, "values")? {
+        let value: f64 = if let Json::Text(digits) = entry { digits.parse().unwrap_or(f64::NAN) } else { f64::NAN };
+        require(value.is_finite(), "input_error")?;
+        // Scaling by a power of two is exact; the cast is, as long as the integer has less than 128 bits.
+        made.push((value * scale).round_ties_even() as i128);
+    }
+    Ok(object([("integers", texts(made))]))
 }
 
 // The stream of a seed and a label.
 
 fn xof(op: &str, given: &Json) -> Outcome<Json> {
     let (seed, label) = (bytes(given, "seed")?, bytes(given, "label")?);
-    require(seed.len() == 32, INPUT_ERROR)?;
+    require(seed.len() == 32, "input_error")?;
     let mut stream = Stream { squeezed: Shake256::new(&[TAG_XOF, &[32], &seed, &label]), read: 0 };
-    if op == "xof_read" {
-        let data = stream.read(number(given, "length")? as usize)?;
-        return Ok(object([("data", hex(&data))]));
-    }
-    if op == "xof_bits" {
-        let mut drawn = Vec::new();
-        for width in list(given, "widths")? {
-            let width = width.integer().ok_or(INPUT_ERROR)? as usize;
-            drawn.push(json::decimal(&stream.bits(width)?));
-        }
-        return Ok(object([("integers", texts(drawn))]));
-    }
     let mut drawn = Vec::new();
-    for bound in list(given, "bounds")? {
-        let Json::Text(digits) = bound else { return Err(INPUT_ERROR) };
-        let bound = json::from_decimal(digits).ok_or(INPUT_ERROR)?;
-        drawn.push(json::decimal(&stream.below(&bound)?));
+    match op {
+        "xof_read" => {
+            let data = stream.read(number(given, "length")? as usize)?;
+            return Ok(object([("data", hex(&data))]));
+        }
+        "xof_bits" => {
+            for width in integers(given, "widths")? {
+                drawn.push(decimal(stream.bits(width as usize)?));
+            }
+            return Ok(object([("integers", texts(drawn))]));
+        }
+        _ => {
+            for bound in list(given, "bounds")? {
+                drawn.push(decimal(stream.below(from_decimal(bound).ok_or_else(|| errored("a bound is no number"))?)?));
+            }
+            Ok(object([("integers", texts(drawn)), ("next", hex(&stream.read(8)?))]))
+        }
     }
-    Ok(object([("integers", texts(drawn)), ("next", hex(&stream.read(8)?))]))
 }
 
 struct Stream {
@@ -270,8 +234,7 @@ struct Stream {
 /// Integers of any length are bytes here, the lowest first.
 impl Stream {
     fn read(&mut self, length: usize) -> Outcome<Vec<u8>> {
-        let fits = length <= STREAM_LIMIT - self.read;
-        require(fits, Error("randomness_exhausted", "caller", 0))?;
+        require(length <= STREAM_LIMIT - self.read, "randomness_exhausted")?;
         self.read += length;
         Ok((0..length).map(|_| self.squeezed.next_byte()).collect())
     }
@@ -284,16 +247,10 @@ impl Stream {
         Ok(drawn)
     }
 
-    fn below(&mut self, bound: &[u8]) -> Outcome<Vec<u8>> {
-        require(bound.iter().any(|byte| *byte != 0), INPUT_ERROR)?;
-        let mut largest = bound.to_vec();
-        for byte in &mut largest {
-            let (less, borrow) = byte.overflowing_sub(1);
-            *byte = less;
-            if !borrow {
-                break;
-            }
-        }
+    fn below(&mut self, mut largest: Vec<u8>) -> Outcome<Vec<u8>> {
+        let lowest = largest.iter().position(|byte| *byte != 0);
+        require(lowest.is_some(), "input_error")?;
+        largest.iter_mut().take(lowest.unwrap_or(0) + 1).for_each(|byte| *byte = byte.wrapping_sub(1));
         let top = largest.iter().rposition(|byte| *byte != 0);
         let width = top.map_or(0, |place| 8 * (place + 1) - largest[place].leading_zeros() as usize);
         loop {
@@ -306,7 +263,37 @@ impl Stream {
     }
 }
 
+fn from_decimal(value: &Json) -> Option<Vec<u8>> {
+    let (Json::Text(digits), mut bytes) = (value, vec![0u8]) else { return None };
+    for digit in digits.chars() {
+        let mut carry = digit.to_digit(10)?;
+        for byte in &mut bytes {
+            carry += u32::from(*byte) * 10;
+            *byte = carry as u8;
+            carry >>= 8;
+        }
+        bytes.push(carry as u8);
+    }
+    Some(bytes)
+}
+
+fn decimal(mut value: Vec<u8>) -> String {
+    let mut digits = String::new();
+    while digits.is_empty() || value.iter().any(|byte| *byte != 0) {
+        let mut rest = 0u32;
+        for byte in value.iter_mut().rev() {
+            rest = rest << 8 | u32::from(*byte);
+            *byte = (rest / 10) as u8;
+            rest %= 10;
+        }
+        digits.insert(0, char::from(b'0' + rest as u8));
+    }
+    digits
+}
+
 // Parties, and the header of every message.
+
+const ROLES: [&str; 3] = ["querying_party", "answering_party", "privacy_guardian"];
 
 #[derive(PartialEq, Clone, Copy)]
 struct Party {
@@ -314,109 +301,90 @@ struct Party {
     index: u16,
 }
 
-const ROLES: [&str; 3] = ["querying_party", "answering_party", "privacy_guardian"];
-
 impl Party {
     fn named(name: &str) -> Outcome<Party> {
-        let role =
-            ROLES.iter().position(|role| *role == name || name.starts_with("answering_party_") && *role == ROLES[1]);
-        let index = if role == Some(1) { name[ROLES[1].len()..].trim_start_matches('_').parse().ok() } else { Some(0) };
-        match (role, index) {
-            (Some(role), Some(index)) => Ok(Party { role: role as u8, index }),
-            _ => Err(Errored(format!("{name:?} is no party"))),
+        match name.strip_prefix("answering_party_").and_then(|digits| digits.parse().ok()) {
+            Some(index) => Ok(Party { role: 1, index }),
+            None => Party::of_role(name, 0),
         }
     }
 
-    fn acting(request: &Json) -> Outcome<Party> {
-        let role = string(request, "role")?;
-        let role = ROLES.iter().position(|known| *known == role);
-        let index = number(request, "party_index")? as u16;
-        role.map(|role| Party { role: role as u8, index }).ok_or_else(|| Errored("role is unknown".into()))
+    fn of_role(name: &str, index: u16) -> Outcome<Party> {
+        let role = ROLES.iter().position(|role| *role == name).ok_or_else(|| errored("there is no such role"))?;
+        Ok(Party { role: role as u8, index })
     }
 
-    fn fault(&self, code: &'static str) -> Refusal {
-        Error(code, ROLES[self.role as usize], i128::from(self.index))
+    /// Refuses what the party sent.
+    fn require(&self, holds: bool, code: &str) -> Outcome<()> {
+        if holds {
+            Ok(())
+        } else {
+            Err(refusal(code, ROLES[self.role as usize], self.index))
+        }
     }
 }
 
-struct Header {
-    kind: i128,
-    tag: Vec<u8>,
-    query: i128,
-    layer: i128,
-    sender: Party,
-    receiver: Party,
+fn header(kind: i128, tag: &[u8], query: i128, layer: i128, sender: Party, receiver: Party) -> Vec<u8> {
+    let mut data = [&[kind as u8], tag, &(query as u32).to_le_bytes(), &[layer as u8]].concat();
+    for party in [sender, receiver] {
+        data.push(party.role);
+        data.extend(party.index.to_le_bytes());
+    }
+    data
 }
 
-impl Header {
-    fn from_fields(given: &Json) -> Outcome<Header> {
-        Ok(Header {
-            kind: number(given, "type")?,
-            tag: bytes(given, "session_tag")?,
-            query: number(given, "query")?,
-            layer: number(given, "layer")?,
-            sender: Party::named(&string(given, "sender")?)?,
-            receiver: Party::named(&string(given, "receiver")?)?,
-        })
+/// The payload of a message with this header; the first field that differs is refused.
+fn opened<'a>(message: &'a [u8], wanted: &[u8], sender: Party) -> Outcome<&'a [u8]> {
+    sender.require(message.len() >= HEADER_BYTES, "malformed_length")?;
+    for (place, code) in [
+        (0..1, "wrong_message_type"),
+        (1..33, "foreign_session"),
+        (33..37, "wrong_query"),
+        (37..38, "wrong_layer"),
+        (38..41, "wrong_sender"),
+        (41..44, "wrong_receiver"),
+    ] {
+        sender.require(message[place.clone()] == wanted[place], code)?;
     }
+    Ok(&message[HEADER_BYTES..])
+}
 
-    fn bytes(&self) -> Vec<u8> {
-        let mut data = vec![self.kind as u8];
-        data.extend(&self.tag);
-        data.extend((self.query as u32).to_le_bytes());
-        data.push(self.layer as u8);
-        for party in [self.sender, self.receiver] {
-            data.push(party.role);
-            data.extend(party.index.to_le_bytes());
-        }
-        data
+fn message(op: &str, given: &Json) -> Outcome<Json> {
+    let (tag, count) = (bytes(given, "session_tag")?, |name: &str| number(given, name));
+    let party = |name: &str| Party::named(&string(given, name)?);
+    let (sender, receiver) = (party("sender")?, party("receiver")?);
+    let header = header(count("type")?, &tag, count("query")?, count("layer")?, sender, receiver);
+    if op == "message_seal" {
+        return Ok(object([("message", hex(&[header, bytes(given, "payload")?].concat()))]));
     }
-
-    /// Refuses the first field that differs, in their order.
-    fn check(&self, message: &[u8]) -> Outcome<()> {
-        require(message.len() >= HEADER_BYTES, self.sender.fault("malformed_length"))?;
-        let wanted = self.bytes();
-        let fields = [
-            (0..1, "wrong_message_type"),
-            (1..33, "foreign_session"),
-            (33..37, "wrong_query"),
-            (37..38, "wrong_layer"),
-            (38..41, "wrong_sender"),
-            (41..44, "wrong_receiver"),
-        ];
-        for (place, code) in fields {
-            require(message[place.clone()] == wanted[place], self.sender.fault(code))?;
-        }
-        Ok(())
-    }
+    let message = bytes(given, "message")?;
+    let payload = opened(&message, &header, sender)?;
+    sender.require(payload.len() as i128 == count("length")?, "malformed_length")?;
+    Ok(object([("payload", hex(payload))]))
 }
 
 fn hello(op: &str, request: &Json, given: &Json) -> Outcome<Json> {
     let session = field(field(request, "params")?, "session")?;
     check_session(session)?;
-    let (own, me) = (session.canonical().into_bytes(), Party::acting(request)?);
-    let other = Party::named(&string(given, if op == "hello" { "receiver" } else { "sender" })?)?;
-    let (sender, receiver) = if op == "hello" { (me, other) } else { (other, me) };
-    let header = Header { kind: HELLO, tag: vec![0; 32], query: 0, layer: 0, sender, receiver };
+    let own = session.canonical().into_bytes();
+    let me = Party::of_role(&string(request, "role")?, number(request, "party_index")? as u16)?;
     if op == "hello" {
-        return Ok(object([("message", hex(&[header.bytes(), own].concat()))]));
+        let header = header(HELLO, &[0; 32], 0, 0, me, Party::named(&string(given, "receiver")?)?);
+        return Ok(object([("message", hex(&[header, own].concat()))]));
     }
-    let message = bytes(given, "message")?;
-    header.check(&message)?;
-    require(message.len() <= HEADER_BYTES + own.len() + HELLO_SLACK, sender.fault("malformed_length"))?;
-    let payload = &message[HEADER_BYTES..];
+    let (message, sender) = (bytes(given, "message")?, Party::named(&string(given, "sender")?)?);
+    let payload = opened(&message, &header(HELLO, &[0; 32], 0, 0, sender, me), sender)?;
+    sender.require(payload.len() <= own.len() + HELLO_SLACK, "malformed_length")?;
     if payload == own {
         return Ok(object([]));
     }
     let theirs = std::str::from_utf8(payload).ok().filter(|told| told.is_ascii()).and_then(json::parse);
-    let code = match theirs {
-        Some(document) if document != *session => "parameter_mismatch",
-        _ => "non_canonical",
-    };
-    Err(sender.fault(code))
+    sender.require(theirs.is_none_or(|document| document == *session), "parameter_mismatch")?;
+    sender.require(false, "non_canonical")?;
+    Ok(object([]))
 }
 
-// Parameters and sessions: sections 03 and 07.
+// Parameters and sessions: sections 03, 07 and 16.
 
 #[derive(Clone, Copy)]
 struct Rational(i128, i128);
@@ -424,13 +392,10 @@ struct Rational(i128, i128);
 impl Rational {
     /// A field of a document that is a rational in lowest terms, or null, or not there.
     fn of(document: &Json, name: &str) -> Outcome<Option<Rational>> {
-        let digits = match document.get(name) {
-            None | Some(Json::Null) => return Ok(None),
-            Some(Json::Text(digits)) => digits,
-            _ => return Err(PARAMETER_ERROR),
-        };
+        let Some(value) = document.get(name) else { return Ok(None) };
+        let Json::Text(digits) = value else { return Err(refusal("parameter_error", "caller", 0)) };
         let (above, below) = digits.split_once('/').unwrap_or((digits, "1"));
-        let read = |part: &str| part.parse::<i128>().map_err(|_| PARAMETER_ERROR);
+        let read = |part: &str| part.parse::<i128>().map_err(|_| refusal("parameter_error", "caller", 0));
         Ok(Some(Rational(read(above)?, read(below)?)))
     }
 
@@ -444,9 +409,8 @@ fn parameters_digest(parameters: &Json) -> [u8; 32] {
 }
 
 fn check_parameters(document: &Json) -> Outcome<()> {
-    require(string(document, "spec_version")? == SPEC_VERSION, PARAMETER_ERROR)?;
-    let count = |name: &str| number(document, name);
-    let (logit, guard) = (count("logit_bits")?, count("guard_bits")?);
+    require(string(document, "spec_version")? == SPEC_VERSION, "parameter_error")?;
+    let (logit, guard) = (number(document, "logit_bits")?, number(document, "guard_bits")?);
     for (name, least, most) in [
         ("guard_bits", 1, 16),
         ("logit_bits", 3, 59 - guard),
@@ -456,11 +420,10 @@ fn check_parameters(document: &Json) -> Outcome<()> {
         ("num_classes", 2, 1024),
         ("num_features", 1, 1 << 20),
     ] {
-        require((least..=most).contains(&count(name)?), PARAMETER_ERROR)?;
+        require((least..=most).contains(&number(document, name)?), "parameter_error")?;
     }
-    let primes = list(document, "he_coefficient_bits")?;
-    let sized = primes.iter().all(|bits| bits.integer().is_some_and(|bits| (2..=60).contains(&bits)));
-    require(primes.len() >= 2 && sized, PARAMETER_ERROR)?;
+    let primes = integers(document, "he_coefficient_bits")?;
+    require(primes.len() >= 2 && primes.iter().all(|bits| (2..=60).contains(bits)), "parameter_error")?;
     check_policy(document)
 }
 
@@ -470,15 +433,13 @@ fn check_policy(document: &Json) -> Outcome<()> {
     let (threshold, own_sigma) = (rational("threshold")?, rational("threshold_sigma")?);
     let (order, joint) = (rational("renyi_order")?, rational("joint_cost")?);
     let (cost, counted) = (rational("argmax_cost")?, document.get("argmax_queries"));
-    let labels = cost.is_some() || counted.is_some();
-    let single = is("threshold_mode", "single_draw");
-    let delta = rational("delta")?.is_some_and(|delta| delta.positive() && delta.0 < delta.1);
-    let on_the_grid = |t: Rational| t.0 >= 0 && (t.0 << number(document, "grid_bits").unwrap_or(0)) % t.1 == 0;
+    let (labels, single) = (cost.is_some() || counted.is_some(), is("threshold_mode", "single_draw"));
+    let grid_bits = number(document, "grid_bits")?;
     let rules = [
         rational("sigma")?.is_some_and(Rational::positive),
         rational("epsilon")?.is_some_and(Rational::positive),
-        delta,
-        threshold.map_or(!single, on_the_grid),
+        rational("delta")?.is_some_and(|delta| delta.positive() && delta.0 < delta.1),
+        threshold.map_or(!single, |t| t.0 >= 0 && (t.0 << grid_bits) % t.1 == 0),
         own_sigma.is_some() == (threshold.is_some() && !single),
         own_sigma.map_or(is("charge", "worst_case"), Rational::positive),
         order.is_some() || counted.is_some() || !(is("mechanism", "skellam") || joint.is_some()),
@@ -489,33 +450,28 @@ fn check_policy(document: &Json) -> Outcome<()> {
         counted.is_none_or(|n| order.is_none() && n.integer().is_some_and(|n| (1..1 << 32).contains(&n))),
         !labels || joint.is_none() && own_sigma.is_none() && is("charge", "worst_case"),
     ];
-    require(rules.iter().all(|holds| *holds), PARAMETER_ERROR)
+    require(rules.iter().all(|holds| *holds), "parameter_error")
 }
 
 fn check_session(session: &Json) -> Outcome<()> {
-    let parameters = field(session, "parameters")?;
+    let (parameters, participants) = (field(session, "parameters")?, list(session, "participants")?);
     check_parameters(parameters)?;
-    let participants = list(session, "participants")?;
-    require((3..=4098).contains(&participants.len()), PARAMETER_ERROR)?;
-    require(bytes(session, "session_id")?.len() == 32, PARAMETER_ERROR)?;
-    let (last, mut seen) = (participants.len() - 1, BTreeSet::new());
+    require((3..=4098).contains(&participants.len()), "parameter_error")?;
+    require(bytes(session, "session_id")?.len() == 32, "parameter_error")?;
+    let (last, mut seen) = (participants.len() - 1, Vec::new());
     for (place, participant) in participants.iter().enumerate() {
-        let role = if place == 0 {
-            0
-        } else if place == last {
-            2
-        } else {
-            1
-        };
-        let wanted = Party { role, index: if role == 1 { place as u16 } else { 0 } };
-        require(Party::named(&string(participant, "party")?)? == wanted, PARAMETER_ERROR)?;
+        let (first, answers) = (place == 0, place != 0 && place != last);
+        let role = if first { 0 } else { 2 - u8::from(answers) };
+        let wanted = Party { role, index: if answers { place as u16 } else { 0 } };
+        require(Party::named(&string(participant, "party")?)? == wanted, "parameter_error")?;
         let identity = bytes(participant, "identity")?;
-        require(identity.len() == 32 && seen.insert(identity), PARAMETER_ERROR)?;
-        match field(participant, "architecture")? {
-            Json::Null => require(role != 1, PARAMETER_ERROR)?,
-            Json::List(stages) => require(role == 1 && is_chain(stages, parameters)?, PARAMETER_ERROR)?,
-            _ => return Err(PARAMETER_ERROR),
-        }
+        require(identity.len() == 32 && !seen.contains(&identity), "parameter_error")?;
+        seen.push(identity);
+        let fits = match participant.get("architecture") {
+            Some(Json::List(stages)) => answers && is_chain(stages, parameters)?,
+            other => other.is_none() && !answers,
+        };
+        require(fits, "parameter_error")?;
     }
     check_votes(parameters, last as i128 - 1)
 }
@@ -526,10 +482,9 @@ fn is_chain(stages: &[Json], parameters: &Json) -> Outcome<bool> {
     for stage in stages {
         let operator = field(stage, "operator")?;
         if string(operator, "kind")? != "dense" {
-            return Err(Skipped("only dense layers are there yet".into()));
+            return Err(("skipped", text("only dense layers are there yet")));
         }
-        let source = lengths.get(number(stage, "source")? as usize);
-        if source != Some(&number(operator, "inputs")?) {
+        if lengths.get(number(stage, "source")? as usize) != Some(&number(operator, "inputs")?) {
             return Ok(false);
         }
         lengths.push(number(operator, "outputs")?);
@@ -540,43 +495,42 @@ fn is_chain(stages: &[Json], parameters: &Json) -> Outcome<bool> {
 /// CAPC-PARAM-031 to 033: votes and noise fit the ring, and the threshold is not above the votes.
 fn check_votes(parameters: &Json, votes: i128) -> Outcome<()> {
     let threshold = Rational::of(parameters, "threshold")?;
-    require(threshold.is_none_or(|t| t.0 <= votes * t.1), PARAMETER_ERROR)?;
+    require(threshold.is_none_or(|t| t.0 <= votes * t.1), "parameter_error")?;
     let own_sigma = Rational::of(parameters, "threshold_sigma")?;
     let realised = parameters.get("charge") == Some(&text("realised"));
     let draws = own_sigma.map_or(0, |_| if realised { 2 } else { 1 });
-    let sigma = Rational::of(parameters, "sigma")?.ok_or(PARAMETER_ERROR)?;
-    let mut noise = noise_bound(parameters, sigma, draws)?;
+    let bound = |sigma: Rational| noise_bound(parameters, sigma, draws).ok_or(refusal("parameter_error", "caller", 0));
+    let mut noise = Rational::of(parameters, "sigma")?.map_or(Ok(0), bound)?;
     if let Some(own) = own_sigma {
-        noise = noise.max(draws * noise_bound(parameters, own, draws)?);
+        noise = noise.max(draws * bound(own)?);
     }
     let reached = (votes << number(parameters, "grid_bits")?) + noise;
-    require(reached < 1 << (number(parameters, "vote_bits")? - 1), PARAMETER_ERROR)
+    require(reached < 1 << (number(parameters, "vote_bits")? - 1), "parameter_error")
 }
 
-/// t(s) of section 03, in units of the grid.
-fn noise_bound(parameters: &Json, sigma: Rational, draws: i128) -> Outcome<i128> {
-    let outcomes = 4 * number(parameters, "num_classes")? * (1 + draws);
+/// t(s) of section 03, in units of the grid; None if it is beyond all rings.
+fn noise_bound(parameters: &Json, sigma: Rational, draws: i128) -> Option<i128> {
+    let outcomes = 4 * parameters.get("num_classes")?.integer()? * (1 + draws);
     let nats = (failure_bits(parameters)? + bit_length(outcomes)) * 6932; // in units of 1 / 10000
-    let scaled = sigma.0.checked_shl(number(parameters, "grid_bits")? as u32);
-    let square = scaled.and_then(|s| s.checked_mul(s)).and_then(|s| s.checked_mul(2 * nats));
-    let (square, below) = (square.ok_or(PARAMETER_ERROR)?, sigma.1 * sigma.1 * 10_000);
+    let scaled = sigma.0.checked_shl(parameters.get("grid_bits")?.integer()? as u32)?;
+    let (square, below) = (scaled.checked_mul(scaled)?.checked_mul(2 * nats)?, sigma.1 * sigma.1 * 10_000);
     if parameters.get("mechanism") != Some(&text("skellam")) {
-        return Ok(1 + ceil_sqrt(square, below));
+        return Some(1 + ceil_sqrt(square, below));
     }
-    let with_third = square.checked_mul(90_000).ok_or(PARAMETER_ERROR)? + nats * nats * sigma.1 * sigma.1;
-    Ok(ceil_sqrt(with_third, below * 90_000) + (nats + 29_999) / 30_000)
+    let with_third = square.checked_mul(90_000)? + nats * nats * sigma.1 * sigma.1;
+    Some(ceil_sqrt(with_third, below * 90_000) + (nats + 29_999) / 30_000)
 }
 
 /// f of section 03: more where labels are charged, as wraps cost privacy then.
-fn failure_bits(parameters: &Json) -> Outcome<i128> {
+fn failure_bits(parameters: &Json) -> Option<i128> {
     if parameters.get("argmax_cost").is_none() && parameters.get("argmax_queries").is_none() {
-        return Ok(40);
+        return Some(40);
     }
-    let needed = |name: &str| Rational::of(parameters, name)?.ok_or(PARAMETER_ERROR);
-    let (epsilon, delta) = (needed("epsilon")?, needed("delta")?);
-    let unit = epsilon.1.checked_mul(10_000).ok_or(PARAMETER_ERROR)?;
-    let of_epsilon = (epsilon.0.checked_mul(14_427).ok_or(PARAMETER_ERROR)? + unit - 1) / unit;
-    Ok((53 + of_epsilon + bit_length((delta.1 + delta.0 - 1) / delta.0)).max(40))
+    let rational = |name: &str| Rational::of(parameters, name).ok().flatten();
+    let (epsilon, delta) = (rational("epsilon")?, rational("delta")?);
+    let unit = epsilon.1.checked_mul(10_000)?;
+    let of_epsilon = (epsilon.0.checked_mul(14_427)? + unit - 1) / unit;
+    Some((53 + of_epsilon + bit_length((delta.1 + delta.0 - 1) / delta.0)).max(40))
 }
 
 fn bit_length(number: i128) -> i128 {

@@ -1,4 +1,4 @@
-"""``python hostile_port.py WAY``: a port that adds well, and misbehaves in one way when it is asked about 10 bits."""
+"""``python hostile_port.py WAY``: a port that adds well, and misbehaves in one way at 10 bits, or when it joins."""
 
 import json
 import os
@@ -172,6 +172,9 @@ def main(way: str) -> None:
         elif request["request"] == "reset":
             refused = way == "reset_refused" or (way == "forgets_badly" and request["forget"])
             write(reply(number, errored="no") if refused else reply(number, out={}))
+        elif request["request"] in {"join", "deliver"}:
+            silent = reply(number, out={"send": [], "ended": None})
+            misbehave(way, number, silent) if way in WAYS else write(silent)
         else:
             given, width = request["in"], request["in"]["width"]
             sums = [str((int(a) + int(b)) % (1 << width)) for a, b in zip(given["left"], given["right"], strict=True)]

@@ -14,10 +14,13 @@ PORTS = Path(__file__).parents[2] / "ports"
 
 
 STARTERS = {
-    "Rust": ("rustc", ["--edition", "2021", "-O", "rust/port.rs"]),
-    "C": ("cc", ["-std=gnu11", "-O2", "-Wall", "-Wextra", "c/port.c", "c/json.c", "c/hash.c", "-lm"]),
+    "Rust": ("rustc", ["-O", "--edition", "2021", "rust/port.rs"]),
+    "Go": ("go", ["build", "go/port.go", "go/documents.go", "go/shake.go"]),
 }
 """What compiles each, from the folder of ports; without a warning."""
+MOST_LINES = 600
+IN_THE_PLACE_OF_LIBRARIES = {"json.rs", "hash.rs", "shake.go"}
+"""What a standard library has not, and a port may take from elsewhere."""
 
 
 @pytest.fixture(scope="module", params=list(STARTERS))
@@ -29,7 +32,7 @@ def starter(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         pytest.skip(f"{tool} is not installed: the starter in {request.param} was NEITHER BUILT NOR JUDGED")
     program = tmp_path_factory.mktemp("starter") / "port"
     done = subprocess.run(
-        [compiler, *arguments, "-o", str(program)],
+        [compiler, *arguments[:1], "-o", str(program), *arguments[1:]],
         cwd=PORTS,
         capture_output=True,
         check=False,
@@ -38,6 +41,22 @@ def starter(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     )
     assert (done.returncode, done.stderr) == (0, "")
     return request.param, str(program)
+
+
+def lines_of_code(file: Path) -> int:
+    """Blank lines and remarks are not counted."""
+    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    return sum(bool(line) and not line.startswith("//") for line in lines)
+
+
+@pytest.mark.parametrize("language", STARTERS)
+def test_a_starter_is_short_enough_to_be_read(language: str) -> None:
+    files = {
+        file.name: lines_of_code(file) for file in (PORTS / language.lower()).iterdir() if file.suffix in {".go", ".rs"}
+    }
+    own = [count for name, count in files.items() if name not in IN_THE_PLACE_OF_LIBRARIES]
+    assert 300 <= sum(own) <= MOST_LINES
+    assert sum(files.values()) <= MOST_LINES + 150
 
 
 @pytest.mark.slow

@@ -14,17 +14,20 @@ from dataclasses import replace
 from typing import Any, BinaryIO
 
 from capc.foundation.environment import installed_version
-from capc.foundation.errors import InputError
+from capc.foundation.errors import CapcError, InputError
 from capc.session.parameters import SPEC_VERSION
+from capc.two_party.vectorised import VectorisedTwoParty
+from capc_verify.live.desk import Desk, Turn
+from capc_verify.live.joining import JOIN, seated
 from capc_verify.vectors.figures import asked
-from capc_verify.vectors.operation import GroupType
+from capc_verify.vectors.operation import Fault, GroupType
 from capc_verify.vectors.operations.protocol.fed_circuits import FedTwoParty
 from capc_verify.vectors.operations.protocol.feed import SUPPORTED, Feed
 from capc_verify.vectors.operations.protocol.feeding import FedLinear, fed
 from capc_verify.vectors.operations.protocol.step import Protocol
 from capc_verify.vectors.registry import GROUP_TYPES
 from capc_verify.vectors.replay import Run
-from capc_verify.vectors.values import Json
+from capc_verify.vectors.values import Json, party_named
 
 Answer = Callable[[Json], Json]
 """From a request to the outcome that its reply holds beside the id."""
@@ -48,6 +51,7 @@ class Port:
         self._blocks = linear, circuits
         self._run: Run | None = None
         self._kept: dict[str, Run] = {}
+        self._desk: Desk | None = None
 
     def answer(self, request: Json) -> Json:
         """The outcome of a request: exactly one of ``out``, ``error``, ``skipped`` and ``errored``."""
@@ -55,6 +59,16 @@ class Port:
             return self._perform(request)
         if request["request"] == "reset":
             return self._reset(request)
+        if request["request"] == "join":
+            # The vectors are held to the readable engine: here the other one meets it.
+            self._desk = seated({name: request[name] for name in JOIN}, VectorisedTwoParty())
+            return _turn(self._desk.begin)
+        if request["request"] == "deliver":
+            if self._desk is None:
+                return {"errored": "no session was joined"}
+            sender, message = party_named(request["from"]), bytes.fromhex(request["message"])
+            desk = self._desk
+            return _turn(lambda: desk.deliver(sender, message))
         described = {
             "name": "reference",
             "language": "Python",
@@ -91,8 +105,19 @@ class Port:
             self._kept[request["keep"]] = self._run
         if request["forget"]:
             self._kept.clear()
+        self._desk = None
         self._run = None if request["to"] is None else self._kept[request["to"]].fork()
         return {"out": {}}
+
+
+def _turn(take: Callable[[], Turn]) -> Json:
+    """What a party of a session sends; or its refusal of a message."""
+    try:
+        turn = take()
+    except CapcError as error:
+        return {"error": Fault.of_error(error).to_json()}
+    sent = [{"to": str(receiver), "message": message.hex()} for receiver, message in turn.sent]
+    return {"out": {"send": sent, "ended": turn.ended}}
 
 
 def serve(answer: Answer, requests: Iterable[bytes], replies: BinaryIO) -> None:

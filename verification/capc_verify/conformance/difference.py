@@ -198,9 +198,13 @@ def drawn(step: Json, inputs: Json, field: str) -> Mapping[str, Any]:
     if "label" in inputs and "seed" in inputs:
         label = bytes.fromhex(inputs["label"]).decode("utf-8", "replace")
         return {"stream": repr(label), "draw": place or "after the others"}
-    steps = entries("steps")
-    entry = steps.get(step["op"])
-    if entry is None or "seed" not in inputs:
+    return draws_of(step["op"]) if "seed" in inputs else {}
+
+
+def draws_of(step: str) -> Mapping[str, Any]:
+    """Stream and draws of a step, as section 11 has them; nothing where it draws nothing."""
+    entry = entries("steps").get(step)
+    if entry is None:
         return {}
     draws = "; ".join(f"{number}: {draw['take']}, {draw['what']}" for number, draw in enumerate(entry["draws"]))
     return {"stream": repr(entry["label"]), "draw": f"one of {draws}" if len(entry["draws"]) > 1 else draws}

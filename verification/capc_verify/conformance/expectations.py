@@ -12,7 +12,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from capc.foundation.errors import InputError
-from capc_verify.conformance.levels import check_pattern, groups
 from capc_verify.conformance.verdicts import Verdict
 
 KINDS = ("fail", "skip")
@@ -31,8 +30,12 @@ class Expectation:
     pattern: str
 
 
-def read_expectations(path: Path) -> list[Expectation]:
+def read_expectations(path: Path, names: Sequence[str]) -> list[Expectation]:
     """The entries of a list.
+
+    Args:
+        path: the file.
+        names: all that could be judged.
 
     Raises:
         InputError: the file cannot be read, a line is no entry, or an entry fits no vector or one of another entry.
@@ -41,19 +44,16 @@ def read_expectations(path: Path) -> list[Expectation]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--expect {path}: cannot be read ({error})") from None
-    found, everything = [], groups()
+    found = []
     for number, line in enumerate(lines, 1):
         words = line.partition("#")[0].split()
         if not words:
             continue
         if len(words) != 2 or words[0] not in KINDS:
             raise InputError(f"--expect {path}, line {number}: write `fail FILE::NAME` or `skip FILE::NAME`")
-        try:
-            check_pattern(words[1], everything)
-        except InputError as error:
-            raise InputError(f"--expect {path}, line {number}: {error}") from None
+        if not any(fnmatchcase(name, words[1]) for name in names):
+            raise InputError(f"--expect {path}, line {number}: no vector is called {words[1]!r}")
         found.append(Expectation(*words))
-    names = [f"{group.stem}::{name}" for group in everything for name in group.chosen]
     for name in names:
         if len({entry.kind for entry in found if fnmatchcase(name, entry.pattern)}) > 1:
             raise InputError(f"--expect {path}: {name} is listed both as fail and as skip")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
-from capc_verify.conformance.levels import LEVELS, spec_version
+from capc_verify.conformance.levels import spec_version
 from capc_verify.conformance.verdicts import Outcome, Verdict
 from capc_verify.vectors.values import Json
 
@@ -41,6 +41,11 @@ class Judgement:
         """Whether every vector that was judged is as it must be, at least one was, and the port ended as agreed."""
         return bool(self.verdicts) and self.farewell is None and all(verdict.as_it_must for verdict in self.verdicts)
 
+    @property
+    def levels(self) -> list[str]:
+        """What was judged, in order."""
+        return list(dict.fromkeys(verdict.level for verdict in self.verdicts))
+
     def of_level(self, name: str) -> list[Verdict]:
         """The verdicts of a level."""
         return [verdict for verdict in self.verdicts if verdict.level == name]
@@ -50,10 +55,8 @@ def lines(judgement: Judgement) -> Iterator[str]:
     """The report for people."""
     port = judgement.port
     yield f"{port['name']} {port['version']} in {port['language']}, specification {port['spec_version']}"
-    for name in LEVELS:
+    for name in judgement.levels:
         verdicts = judgement.of_level(name)
-        if not verdicts:
-            continue
         counts = _counts(verdicts)
         others = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if outcome != "passed" and count)
         with_help = sum(bool(verdict.oracles) for verdict in verdicts if verdict.outcome is Outcome.PASSED)
@@ -101,7 +104,7 @@ def json_report(judgement: Judgement) -> Json:
         "oracles": list(judgement.oracles),
         "not_judged": list(judgement.left_out),
         "farewell": judgement.farewell,
-        "levels": {name: _counts(found) for name in LEVELS if (found := judgement.of_level(name))},
+        "levels": {name: _counts(judgement.of_level(name)) for name in judgement.levels},
         "statements": statements(judgement.verdicts),
         "tests": [_test(verdict) for verdict in judgement.verdicts],
         "stderr": judgement.stderr,
@@ -142,10 +145,8 @@ def junit_report(judgement: Judgement) -> str:
     """The report for what reads JUnit's: what is listed and fails as listed is a skipped case there."""
     helped = f", with the oracle {', '.join(judgement.oracles)}" if judgement.oracles else ""
     top = ElementTree.Element("testsuites", name=f"capc conformance: {_clean(str(judgement.port['name']))}{helped}")
-    for name in LEVELS:
-        verdicts = judgement.of_level(name)
-        if verdicts:
-            _suite(top, name, verdicts)
+    for name in judgement.levels:
+        _suite(top, name, judgement.of_level(name))
     if judgement.left_out:
         counts = {"tests": str(len(judgement.left_out)), "failures": "0", "skipped": str(len(judgement.left_out))}
         suite = ElementTree.SubElement(top, "testsuite", {"name": "not judged", **counts})

@@ -40,29 +40,31 @@ class _Sizes:
     C: int
     l: int  # noqa: E741  # the names are the table's
     w: int
-    T: int
-    E: int
+    h: int
+    N: int
 
     def number(self, text: str) -> int:
-        """A count: a number, a symbol, or a product of symbols; S, d and O are the call's elements."""
-        product = 1
-        for word in text.split():
-            product *= int(word) if word.isdecimal() else self.elements if word in "SdO" else getattr(self, word)
-        return product
+        """A count: a sum of products of numbers and symbols; S, d and O are the call's elements."""
+        total = 0
+        for term in text.split(" + "):
+            product = 1
+            for word in term.split():
+                product *= int(word) if word.isdecimal() else self.elements if word in "SdO" else getattr(self, word)
+            total += product
+        return total
 
 
 def sizes_of(session: Session, count: int, elements: int) -> _Sizes:
     """The sizes of a session, for a batch of ``count`` queries and ``elements`` elements each."""
     widths = session.parameters.widths
-    error_bytes = 6 * widths.he_poly_degree
     return _Sizes(
         count,
         elements,
         session.parameters.num_classes,
         widths.logit_bits,
         widths.vote_bits,
-        widths.share_bits,
-        error_bytes,
+        widths.guard_bits,
+        widths.he_poly_degree,
     )
 
 

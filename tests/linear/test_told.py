@@ -23,11 +23,11 @@ from capc.linear.bfv.wire.seal_format import make_seeded_ciphertext, read_pair
 from capc.models.operators import Convolution, Dense, Grid, Operator
 from capc.session.widths import ParameterSet
 from capc_spec.registry import TAGS
+from capc_verify.vectors.operations.worked.told_expansion import expanded
 from capc_verify.vectors.text.encodings import SHAPES
 from linear.told_bfv import (
     Responder,
     errors,
-    expanded,
     joined,
     largest_primes,
     nearest,

@@ -17,8 +17,8 @@ from capc.noise.lazy_uniform import LazyUniform, bernoulli_uniform
 from capc.noise.mechanism import mechanism_for
 from capc.noise.skellam import skellam
 from capc.session.parameters import NoiseName
-from capc_verify.vectors.text import samplers
-from capc_verify.vectors.text.samplers import Tracer
+from capc_verify.vectors.operations.worked import told_samplers as samplers
+from capc_verify.vectors.operations.worked.told_samplers import Tracer
 from support.sections import rows_after, section
 
 TEXT = section("13-streams-and-samplers.md")

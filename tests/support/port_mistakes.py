@@ -151,6 +151,21 @@ def _of_another_scalar(_: Any, outcome: Any) -> Any:
     return {"out": {"messages": sent}, "intermediate": {"mask_scalar": scalar}}
 
 
+def _after_another_draw(_: Any, outcome: Any) -> Any:
+    """Another number, and the draw that would have led to it."""
+    draws = at(1, lambda draw: draw.rpartition(" ")[0] + " 7")(outcome["intermediate"]["draws"])
+    return {"out": {**outcome["out"], "integer": "7"}, "intermediate": {"draws": draws}}
+
+
+def _of_layer_0(stream: Any) -> Any:
+    """A label that names layer 1 less; the digest of the choice bits follows it."""
+    return {**stream, "label": stream["label"][:-66] + "ff" + stream["label"][-64:]}
+
+
+def _draws_exchanged(stream: Any) -> Any:
+    return {**stream, "draws": stream["draws"][::-1]}
+
+
 def _spends_on_refusal() -> Answer:
     """A state is consumed by a message that is refused."""
     port, spent = Port(), set[str]()
@@ -294,6 +309,26 @@ MISTAKES = {
         "noise", ("noise::law_skellam_1",), "noise_law", "out.figure",
         altered("noise_law", with_field("figure", lambda masses: masses[:-1])),
     ),
+    "a_trial_of_the_other_polarity": Mistake(
+        "noise", ("noise_traces::bernoulli_exp_minus_3_0",), "sampler_trace", "out.integer",
+        altered("sampler_trace", _after_another_draw), None, "before that, intermediate.draws[1] is ",
+    ),
+    "operands_exchanged": Mistake(
+        "two-party", ("gate_lists::relu_3_0_1",), "circuit_gates", "out.gates[0]",
+        altered("circuit_gates", with_field("gates", at(0, lambda gate: " ".join(gate.split()[::-1])))),
+    ),
+    "label_of_another_layer": Mistake(
+        "streams", ("streams::plain_answering_party_garble_layer_*",), "step_draws", "out.streams[0].label",
+        altered("step_draws", with_field("streams", at(0, _of_layer_0))), 74,
+    ),
+    "scalars_before_delta": Mistake(
+        "streams", ("streams::plain_answering_party_answer_setup_*",), "step_draws", "out.streams[0].draws[0].take",
+        altered("step_draws", with_field("streams", at(0, _draws_exchanged))),
+    ),
+    "tag_of_another_version": Mistake(
+        "streams", ("streams::tag_ot_leaf",), "tag_use", "out.value",
+        altered("tag_use", with_field("value", flipped(0))), 0,
+    ),
     "response_one_byte_longer": Mistake(
         "he", ("he::lengths_toy_1_1_of_1",), "he_lengths", "out.response",
         altered("he_lengths", with_field("response", lambda length: length + 1)),
@@ -305,6 +340,35 @@ MISTAKES = {
     "padding_counts": Mistake(
         "he", ("operators::convolution_padding",), "operator_multiply", "out.sums[0]",
         altered("operator_multiply", with_field("sums", at(0, plus_one))),
+    ),
+    "an_error_too_large": Mistake(
+        "he", ("he_layers::encrypt_dense_2_3_of_2",), "he_encrypt", "out",
+        altered("he_encrypt", with_field("request", flipped(7 * 2049))), None, "ciphertext 0: coefficient 2049 is not",
+    ),
+    "a_seed_for_all_ciphertexts": Mistake(
+        "he", ("he_layers::encrypt_batch_of_32",), "he_encrypt", "out",
+        altered("he_encrypt", with_field("request", lambda data: data[:-128] + data[len(data) // 2 - 128 :][:128])),
+        None, "one seed stands twice",
+    ),
+    "nothing_encrypted": Mistake(
+        "he", ("he_layers::encrypt_dense_2_3_of_1",), "he_encrypt", "out",
+        altered("he_encrypt", lambda _, __: {"out": {"holds": True}}), None, "an object with holds, expected request",
+    ),
+    "a_key_with_few_coefficients": Mistake(
+        "he", ("he_layers::new_key",), "he_new_key", "out",
+        altered("he_new_key", with_field("secret_key", lambda data: "00" * 100 + data[200:])), None, "is not uniform: ",
+    ),
+    "public_key_of_another_secret": Mistake(
+        "he", ("he_layers::new_key",), "he_new_key", "out",
+        altered("he_new_key", with_field("public_key", flipped(70))), None, "public_key is not that of this secret_key",
+    ),
+    "layout_of_the_other_order": Mistake(
+        "he", ("he_layers::tiling_dilated_of_3",), "he_tiling", "out.tile[0]",
+        altered("he_tiling", with_field("tile", lambda tile: tile[::-1])),
+    ),
+    "response_of_other_masks": Mistake(
+        "he", ("he_layers::respond_batch",), "he_respond", "out.response",
+        altered("he_respond", with_field("response", flipped(0))), 0,
     ),
     "another_sender": Mistake(
         "protocol", ("protocol_plain::honest_session",), "answering_party_begin_setup",

@@ -9,6 +9,7 @@ import pytest
 from capc_verify.conformance.levels import LEVELS
 from capc_verify.vectors.figures import FIGURE, asked
 from capc_verify.vectors.operation import Operation
+from capc_verify.vectors.operations.worked.tags import FRAMES
 from capc_verify.vectors.registry import GROUP_TYPES
 from support.sections import section
 
@@ -26,6 +27,12 @@ NESTED = {
     "sum_pool": {"bits"},
     "ledger_check_proof": {"head", "identity", "size", "link", "public_key", "began", "session_tag", "query"},
     "run_session": {"step", "bytes", "rounds"},
+    "step_draws": {"label", "draws", "take", "integers", "data", "bfv", "F_linear"},
+    "tag_use": {"kind"},
+    "circuit_gates": {
+        *("kind", "num_classes", "logit_bits", "vote_bits", "fraction_bits", "realised", "words", "width"),
+        *("ands", "free"),
+    },
 }
 """Fields of what is in a field."""
 NOT_FIELDS = {
@@ -90,3 +97,18 @@ def test_a_row_names_the_fields_of_its_operation(name: str) -> None:
 def test_levels_are_those_of_the_judge() -> None:
     rows = {row[0]: set(CODE.findall(row[1])) for row in tables("| level | files |")}
     assert rows == {level.name: set(level.stems) for level in LEVELS.values()}
+
+
+def test_a_tag_is_told_with_the_fields_of_its_frame() -> None:
+    told = {
+        tag: CODE.findall(fields)
+        for tags, fields in tables("| tag | fields |")
+        for tag in re.findall(r"`([\w-]+)`", tags)
+    }
+    assert told == {tag: list(fields) for tag, (fields, _) in FRAMES.items()}
+
+
+def test_every_intermediate_value_is_told() -> None:
+    told = [name for row in tables("| value | what it is |") for name in CODE.findall(row[0])]
+    assert len(told) == len(set(told))
+    assert set(told) == {name for operation in OPERATIONS.values() for name in operation.shows}

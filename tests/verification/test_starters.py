@@ -55,5 +55,5 @@ def test_it_skips_what_it_does_not_do(
     assert cli.run(later) == 1
     assert "skipped: operation 0 (bernoulli): " in capsys.readouterr().out
     listed = tmp_path / "known.txt"
-    listed.write_text("skip noise::*\n", encoding="utf-8")
+    listed.write_text("skip noise::*\nskip noise_traces::*\n", encoding="utf-8")
     assert cli.run([*later, "--expect", str(listed)]) == 0

@@ -11,13 +11,17 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from capc.foundation.environment import installed_version
 from capc.foundation.errors import InputError
 from capc.session.parameters import SPEC_VERSION
 from capc_verify.vectors.figures import asked
 from capc_verify.vectors.operation import GroupType
+from capc_verify.vectors.operations.protocol.fed_circuits import FedTwoParty
+from capc_verify.vectors.operations.protocol.feed import SUPPORTED, Feed
+from capc_verify.vectors.operations.protocol.feeding import FedLinear, fed
+from capc_verify.vectors.operations.protocol.step import Protocol
 from capc_verify.vectors.registry import GROUP_TYPES
 from capc_verify.vectors.replay import Run
 from capc_verify.vectors.values import Json
@@ -32,9 +36,16 @@ _TYPES: Mapping[str, GroupType] = {
 
 
 class Port:
-    """The reference, asked one request after another."""
+    """The reference, asked one request after another.
 
-    def __init__(self) -> None:
+    Args:
+        linear: what stands for F_linear, and may be fed by an oracle.
+        circuits: what stands for two-party computation, likewise.
+    """
+
+    def __init__(self, linear: type[FedLinear] = FedLinear, circuits: type[FedTwoParty] = FedTwoParty) -> None:
+        self._feed = Feed()
+        self._blocks = linear, circuits
         self._run: Run | None = None
         self._kept: dict[str, Run] = {}
 
@@ -51,6 +62,7 @@ class Port:
             "spec_version": SPEC_VERSION,
             "snapshots": True,
             "codes": {},
+            "oracles": list(SUPPORTED),
         }
         return {"out": described if request["request"] == "start" else {}}
 
@@ -58,9 +70,19 @@ class Port:
         if request["group"] not in _TYPES:
             return {"skipped": f"group type {request['group']!r} is unknown"}
         if self._run is None:
-            self._run = Run(_TYPES[request["group"]], request["params"], {})
+            self._run = Run(self._fed(_TYPES[request["group"]]), request["params"], {})
+        self._feed.fill(request.get("oracle", {}))
         found, _ = self._run.perform(request)
         return found
+
+    def _fed(self, kind: GroupType) -> GroupType:
+        """A type of groups whose environment takes what an oracle gives."""
+
+        def prepare(params: Mapping[str, Any]) -> object:
+            made = kind.prepare(params)
+            return fed(made, self._feed, *self._blocks) if isinstance(made, Protocol) else made
+
+        return replace(kind, prepare=prepare)
 
     def _reset(self, request: Json) -> Json:
         if request["keep"] is not None:

@@ -20,7 +20,7 @@ from capc.two_party.circuits.release import confident_release_circuit, release_c
 from capc.two_party.circuits.relu import relu_circuit
 from capc.two_party.circuits.vote_rounds import final_circuit, signs_circuit
 from capc.two_party.garbling.payload import GarbledChunk, GarbledCircuits
-from capc_verify.vectors.text.gates import SMALLEST
+from capc_verify.vectors.operations.worked.gates import SMALLEST
 from support.sections import part_after, section
 from two_party.circuits import told_circuits as told
 from two_party.circuits.told_circuits import Told

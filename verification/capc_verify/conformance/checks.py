@@ -10,8 +10,9 @@ from fractions import Fraction
 from capc.foundation.errors import InputError
 from capc_verify.conformance.difference import Difference, compare, drawn, input_schema, output_schema
 from capc_verify.conformance.levels import Group, schema
-from capc_verify.conformance.wire import Reply, ReplyKind, figure_of, is_figure
+from capc_verify.conformance.wire import Reply, ReplyKind, figure_of, is_figure, is_offer
 from capc_verify.vectors.figures import FIGURE, HIGHEST, LOWEST
+from capc_verify.vectors.operation import Call
 from capc_verify.vectors.values import Json
 
 _NUMBER = re.compile(r"^(0|[1-9][0-9]*)(/[1-9][0-9]*|(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?)$")
@@ -39,6 +40,8 @@ def difference_of(
         return Difference("out", f"missing: the port gave the error {_told(reply.value)}", "a result")
     if is_figure(step):
         return _of_figure(reply.value, inputs)
+    if is_offer(step):
+        return _of_offer(group, step, inputs, reply.value)
     return _of_result(group, step, inputs, expected, reply)
 
 
@@ -83,6 +86,29 @@ def _of_figure(out: Json, inputs: Json) -> Difference | None:
     return None
 
 
+def _of_offer(group: Group, step: Json, inputs: Json, out: Json) -> Difference | None:
+    """Looks at a result that is not determined, such as a ciphertext, which is opened here."""
+    # What opens it needs the HE library; no other vector does.
+    from capc_verify.vectors.registry import GROUP_TYPES  # noqa: PLC0415
+    from capc_verify.vectors.replay import read_fields  # noqa: PLC0415
+
+    kind = GROUP_TYPES[group.document["type"]]
+    operation = kind.operations[step["op"]]
+    offer = operation.offer
+    if offer is None:
+        raise InputError(f"{group.stem}: {step['op']} states no result, and nothing looks at one")
+    if set(out) != set(offer.gives):
+        return Difference("out", f"an object with {', '.join(sorted(out)) or 'nothing'}", ", ".join(offer.gives))
+    try:
+        given = {name: offer.gives[name].read(out[name]) for name in offer.gives}
+    except (TypeError, ValueError) as error:
+        return Difference("out", f"unreadable: {error}"[:200], "values as capc_spec writes them")
+    environment = kind.prepare(read_fields(kind.params, group.document["params"]))
+    call = Call(environment, read_fields(operation.takes, inputs), (), None)
+    problem = offer.problem(call, given)
+    return Difference("out", problem, "what the vector's description says") if problem else None
+
+
 def check_input(group: Group, step: Json, inputs: Json) -> None:
     """Holds the inputs of an operation to the schema, before they are sent.
 
@@ -95,8 +121,8 @@ def check_input(group: Group, step: Json, inputs: Json) -> None:
 
 
 def check_output(group: Group, step: Json, reply: Reply) -> str | None:
-    """What the schema says against a result; of errors and figures the comparison has said everything."""
-    if reply.kind is ReplyKind.ERROR or is_figure(step):
+    """What the schema says against a result; of errors, figures and offers the comparison has said everything."""
+    if reply.kind is ReplyKind.ERROR or is_figure(step) or is_offer(step):
         return None
     shapes = output_schema(group.stem, group.document["type"], step["op"])
     problem = _breach(group.stem, shapes["out"], reply.value)

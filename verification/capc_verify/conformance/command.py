@@ -17,6 +17,7 @@ from capc.job.keeping.files import check_writable, write_text
 from capc_verify.conformance.expectations import read_expectations, with_expectations
 from capc_verify.conformance.judge import Judge
 from capc_verify.conformance.levels import LEVELS, groups
+from capc_verify.conformance.oracles import ORACLES, check_oracles, judged_with
 from capc_verify.conformance.report import Judgement, json_report, junit_report, lines
 from capc_verify.conformance.session import Conversation
 
@@ -43,6 +44,12 @@ def run(
         Path | None, typer.Option(metavar="FILE", help="Vectors that must fail or be skipped; others must pass.")
     ] = None,
     seconds: Annotated[float, typer.Option(metavar="S", help="Time limit of one operation.")] = 60.0,
+    oracle: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help=f"Give the port values of the vectors: {', '.join(ORACLES)}. May be repeated."
+        ),
+    ] = None,
     validate_io: Annotated[
         bool, typer.Option("--validate-io", help="Hold all inputs and results to the schemas as well.")
     ] = False,
@@ -51,7 +58,8 @@ def run(
 ) -> Finished:
     """Have a port perform the operations of the test vectors, and compare. docs/porting.md says what a port must do.
 
-    Exit code 0 if every vector passes, or is as the list of --expect says; 1 if not.
+    Exit code 0 if every vector passes, or is as the list of --expect says; 1 if not. With --oracle, only what is judged
+    with it has passed.
     """
     with interruptible():
         output = Output(json)
@@ -63,15 +71,18 @@ def run(
         if validate_io and find_spec("jsonschema") is None:
             raise InputError("--validate-io needs the package jsonschema: pip install -e '.[verify]' in the checkout")
         expectations = read_expectations(expect) if expect else []
-        chosen = groups(level or (), test or ())
+        oracles = tuple(dict.fromkeys(oracle or ()))
+        check_oracles(oracles, list(ORACLES))
+        chosen, left_out = judged_with(oracles, groups(level or (), test or ()))
         conversation = Conversation(command, seconds)
         try:
-            verdicts = Judge(conversation, validate=validate_io).judge(chosen)
+            check_oracles(oracles, conversation.port.get("oracles", []))
+            verdicts = Judge(conversation, validate=validate_io, oracles=oracles).judge(chosen)
             farewell = conversation.stop()
         finally:
             conversation.end()
         told = with_expectations(verdicts, expectations)
-        judgement = Judgement(conversation.port, told, farewell, conversation.stderr)
+        judgement = Judgement(conversation.port, told, farewell, conversation.stderr, oracles, left_out)
         for line in lines(judgement):
             print(line, file=sys.stderr if json == "-" else sys.stdout)
         output.finish(json_report(judgement))

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from capc_verify.conformance.checks import check_input, check_output, difference_of
 from capc_verify.conformance.child import BrokenPortError
 from capc_verify.conformance.levels import LEVELS, Group
+from capc_verify.conformance.oracles import given, helped
 from capc_verify.conformance.session import Conversation
 from capc_verify.conformance.verdicts import Finding, Outcome, Verdict
 from capc_verify.conformance.wire import ReplyKind, run_fields
@@ -27,11 +28,13 @@ class Judge:
     Args:
         conversation: with the port.
         validate: whether all inputs and outputs are also held to the schemas.
+        oracles: of which the port is given values.
     """
 
-    def __init__(self, conversation: Conversation, *, validate: bool = False) -> None:
+    def __init__(self, conversation: Conversation, *, validate: bool = False, oracles: Sequence[str] = ()) -> None:
         self._conversation = conversation
         self._validate = validate
+        self.oracles = oracles
         self._breaks: Counter[str] = Counter()
 
     def judge(self, groups: Sequence[Group]) -> list[Verdict]:
@@ -49,7 +52,8 @@ class Judge:
         if self._validate:
             check_input(group, step, inputs)
         try:
-            reply = self._conversation.ask("run", place, **run_fields(group.document, step, inputs))
+            oracle = given(self.oracles, step["op"], expected)
+            reply = self._conversation.ask("run", place, **run_fields(group.document, step, inputs, oracle))
         except BrokenPortError as error:
             return self._broken(op, str(error))
         if reply.kind in {ReplyKind.SKIPPED, ReplyKind.ERRORED}:
@@ -107,7 +111,9 @@ class _GroupJudge:
             closing = self._reset(forget=name == self._group.chosen[-1])
             seconds = round(time.monotonic() - started, 3)
             full = f"{self._group.stem}::{name}"
-            yield Verdict(self._group.level, full, tuple(test["requirements"]), finding or closing, seconds)
+            oracles = helped(self._judge.oracles, self._group, name)
+            statements = tuple(test["requirements"])
+            yield Verdict(self._group.level, full, statements, finding or closing, seconds, oracles=oracles)
 
     def _reach(self, name: str, count: int) -> Finding | None:
         """Brings the port to the states after so many operations of a test; what stood in the way, or None."""

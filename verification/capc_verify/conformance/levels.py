@@ -33,11 +33,12 @@ LEVELS: Mapping[str, Level] = {
         Level("encodings", ("ring", "xof", "session", "messages")),
         Level(
             "two-party",
-            ("messages", "circuits", "oblivious_transfer", "garbling", "aggregation"),
+            ("messages", "circuits", "gate_lists", "oblivious_transfer", "garbling", "aggregation"),
             ("encodings",),
         ),
-        Level("noise", ("noise",), ("encodings",)),
-        Level("he", ("operators", "he"), ("encodings",)),
+        Level("noise", ("noise", "noise_traces"), ("encodings",)),
+        Level("streams", ("streams",), ("encodings", "noise")),
+        Level("he", ("operators", "he", "he_layers"), ("encodings",)),
         Level(
             "protocol",
             (
@@ -50,7 +51,7 @@ LEVELS: Mapping[str, Level] = {
                 "protocol_rounds",
                 "run",
             ),
-            ("encodings", "two-party", "noise", "he"),
+            ("encodings", "two-party", "noise", "streams", "he"),
         ),
         Level("accounting", ("accounting",), ("encodings",)),
         Level("ledger", ("ledger",), ("encodings", "accounting")),

@@ -25,16 +25,20 @@ class Judgement:
         verdicts: one for each vector that was judged.
         farewell: what was wrong with the port's end, or None.
         stderr: the end of what it wrote to standard error.
+        oracles: of which the port was given values.
+        left_out: vectors that an oracle stands for, which were not judged.
     """
 
     port: Mapping[str, Any]
     verdicts: Sequence[Verdict]
     farewell: str | None
     stderr: str
+    oracles: Sequence[str] = ()
+    left_out: Sequence[str] = ()
 
     @property
     def passes(self) -> bool:
-        """Whether every vector is as it must be, at least one was judged, and the port ended as agreed."""
+        """Whether every vector that was judged is as it must be, at least one was, and the port ended as agreed."""
         return bool(self.verdicts) and self.farewell is None and all(verdict.as_it_must for verdict in self.verdicts)
 
     def of_level(self, name: str) -> list[Verdict]:
@@ -52,7 +56,9 @@ def lines(judgement: Judgement) -> Iterator[str]:
             continue
         counts = _counts(verdicts)
         others = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if outcome != "passed" and count)
-        yield f"{name:<10} {counts['passed']:>5} of {len(verdicts)} passed{', ' + others if others else ''}"
+        with_help = sum(bool(verdict.oracles) for verdict in verdicts if verdict.outcome is Outcome.PASSED)
+        helped = f", {with_help} of them with values of an oracle" if with_help else ""
+        yield f"{name:<10} {counts['passed']:>5} of {len(verdicts)} passed{helped}{', ' + others if others else ''}"
         wrong = [verdict for verdict in verdicts if not verdict.as_it_must]
         # A consequence says less than its cause.
         wrong.sort(key=lambda verdict: verdict.outcome is Outcome.BLOCKED)
@@ -65,7 +71,18 @@ def lines(judgement: Judgement) -> Iterator[str]:
     if not judgement.passes and judgement.stderr.strip():
         yield "the end of what it wrote to standard error:"
         yield from (f"  {line[:200]}" for line in judgement.stderr.strip().splitlines()[-_SHOWN:])
-    yield "passes" if judgement.passes else "DOES NOT PASS"
+    yield from _conclusion(judgement)
+
+
+def _conclusion(judgement: Judgement) -> Iterator[str]:
+    """The last lines: what passes with an oracle is not told as what passes."""
+    if not judgement.oracles:
+        yield "passes" if judgement.passes else "DOES NOT PASS"
+        return
+    files = ", ".join(dict.fromkeys(name.partition("::")[0] for name in judgement.left_out)) or "nothing"
+    yield f"not judged, as oracles stand for it: {files} ({len(judgement.left_out)} vectors)"
+    word = "passes ONLY" if judgement.passes else "DOES NOT PASS, even"
+    yield f"{word} with the oracle {', '.join(judgement.oracles)}"
 
 
 def _told(verdict: Verdict) -> str:
@@ -79,7 +96,10 @@ def json_report(judgement: Judgement) -> Json:
     return {
         "port": dict(judgement.port),
         "vectors": spec_version(),
-        "passes": judgement.passes,
+        "passes": judgement.passes and not judgement.oracles,
+        "passes_with_oracles": judgement.passes if judgement.oracles else None,
+        "oracles": list(judgement.oracles),
+        "not_judged": list(judgement.left_out),
         "farewell": judgement.farewell,
         "levels": {name: _counts(found) for name in LEVELS if (found := judgement.of_level(name))},
         "statements": statements(judgement.verdicts),
@@ -108,6 +128,7 @@ def _test(verdict: Verdict) -> Json:
         "requirements": list(verdict.requirements),
         "outcome": verdict.outcome.value,
         "listed": verdict.listed or None,
+        "oracles": list(verdict.oracles),
         "as_it_must": verdict.as_it_must,
         "operation": finding.operation if finding else None,
         "op": (finding.op or None) if finding else None,
@@ -119,11 +140,18 @@ def _test(verdict: Verdict) -> Json:
 
 def junit_report(judgement: Judgement) -> str:
     """The report for what reads JUnit's: what is listed and fails as listed is a skipped case there."""
-    top = ElementTree.Element("testsuites", name=f"capc conformance: {_clean(str(judgement.port['name']))}")
+    helped = f", with the oracle {', '.join(judgement.oracles)}" if judgement.oracles else ""
+    top = ElementTree.Element("testsuites", name=f"capc conformance: {_clean(str(judgement.port['name']))}{helped}")
     for name in LEVELS:
         verdicts = judgement.of_level(name)
         if verdicts:
             _suite(top, name, verdicts)
+    if judgement.left_out:
+        counts = {"tests": str(len(judgement.left_out)), "failures": "0", "skipped": str(len(judgement.left_out))}
+        suite = ElementTree.SubElement(top, "testsuite", {"name": "not judged", **counts})
+        for name in judgement.left_out:
+            case = ElementTree.SubElement(suite, "testcase", classname="not judged", name=name)
+            ElementTree.SubElement(case, "skipped", message="an oracle stands for it")
     if judgement.farewell:
         suite = ElementTree.SubElement(top, "testsuite", name="end", tests="1", failures="1", skipped="0")
         case = ElementTree.SubElement(suite, "testcase", classname="end", name="stop")

@@ -22,6 +22,10 @@ _DESCRIBED: Mapping[str, type] = {
 }
 
 
+_OPTIONAL: Mapping[str, type] = {"oracles": list}
+"""Fields of the description that a port may leave out."""
+
+
 class Conversation:
     """A port that is asked one request after another.
 
@@ -138,13 +142,15 @@ def _check_description(reply: Reply) -> None:
         InputError: the reply to start has other fields, or is for another specification.
     """
     told = reply.value
-    if reply.kind is not ReplyKind.OUT or set(told) != set(_DESCRIBED):
+    if reply.kind is not ReplyKind.OUT or set(told) - set(_OPTIONAL) != set(_DESCRIBED):
         raise InputError(f"--port: the reply to start must be `out` with {', '.join(_DESCRIBED)}")
-    for name, kind in _DESCRIBED.items():
-        if type(told[name]) is not kind:
+    for name, kind in {**_DESCRIBED, **_OPTIONAL}.items():
+        if name in told and type(told[name]) is not kind:
             raise InputError(f"--port: {name} in the reply to start is not a {kind.__name__}")
     if told["spec_version"] != spec_version():
         raise InputError(f"--port: is for specification {told['spec_version']}, the vectors are of {spec_version()}")
     for code, mapped in told["codes"].items():
         if code not in ERROR_CODES or not isinstance(mapped, str):
             raise InputError(f"--port: codes in the reply to start: {code!r} is no code of the specification")
+    if not all(isinstance(name, str) for name in told.get("oracles", [])):
+        raise InputError("--port: oracles in the reply to start are not all names")

@@ -54,6 +54,7 @@ class Verdict:
         finding: None if it passed.
         seconds: how long it took.
         listed: the entry of the list of expectations that fits it: ``fail``, ``skip`` or nothing.
+        oracles: those of which the port was given values on the way.
     """
 
     level: str
@@ -62,6 +63,7 @@ class Verdict:
     finding: Finding | None
     seconds: float
     listed: str = ""
+    oracles: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> Outcome:

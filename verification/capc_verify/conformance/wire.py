@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from capc_verify.vectors.figures import FIGURE, HIGHEST, LOWEST, question
+from capc_verify.vectors.figures import FIGURE, HIGHEST, HOLDS, LOWEST, question
 from capc_verify.vectors.values import Json
 
 PROTOCOL = 1
@@ -48,23 +48,30 @@ def request_line(number: int, request: str, **fields: Json) -> bytes:
     return json.dumps({"id": number, "request": request, **fields}).encode("ascii") + b"\n"
 
 
-def run_fields(group: Json, step: Json, inputs: Json) -> dict[str, Json]:
+def run_fields(group: Json, step: Json, inputs: Json, oracle: Json) -> dict[str, Json]:
     """What a request to perform an operation holds.
 
     Args:
         group: the group of vectors.
         step: the operation, as the vector holds it.
         inputs: its inputs, with every blob and edit resolved.
+        oracle: what oracles give with it; the request has the key only if there is something.
     """
     role = {name: step[name] for name in ("role", "party_index") if name in step}
     states = {name: step.get(name, []) for name in ("state_in", "state_out")}
+    helped = {"oracle": oracle} if oracle else {}
     asked = question(inputs) if {LOWEST, HIGHEST} <= set(inputs) else inputs
-    return {"group": group["type"], "params": group["params"], "op": step["op"], **role, "in": asked, **states}
+    return {"group": group["type"], "params": group["params"], "op": step["op"], **role, "in": asked, **states} | helped
 
 
 def is_figure(step: Json) -> bool:
     """Whether an operation asks for a figure, whose bounds the judge keeps."""
     return {LOWEST, HIGHEST} <= set(step["in"])
+
+
+def is_offer(step: Json) -> bool:
+    """Whether an operation asks for a result that is not determined, and that the judge looks at."""
+    return set(step["expect"].get("out", ())) == {HOLDS}
 
 
 def read_reply(line: bytes, number: int, earlier: Mapping[int, str]) -> Reply:

@@ -1,7 +1,10 @@
-"""Operations whose result is a figure between two bounds: a vector states the bounds, and whoever judges holds them.
+"""Operations whose result no vector can state: whoever judges looks at what an implementation gives.
 
-In a vector, the bounds stand among the inputs, and the result is whether the figure lies between them. An
-implementation that is judged gets the question without its bounds, and answers with the figure.
+A figure lies between two bounds. In a vector, the bounds stand among the inputs, and the result is whether the figure
+lies between them. An implementation that is judged gets the question without its bounds, and answers with the figure.
+
+An offer is a result with randomness of its own, such as a ciphertext. In a vector, the result is whether it holds. An
+implementation that is judged answers with the ciphertext, which whoever judges opens.
 """
 
 from __future__ import annotations
@@ -11,12 +14,12 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from capc_verify.vectors.operation import Call, Fields, Operation, Result
+from capc_verify.vectors.operation import Call, Fields, Offer, Operation, Result
 from capc_verify.vectors.values import COUNT, FLAG, RATIONAL, Kind, many
 
 LOWEST, HIGHEST, COUNTED = "at_least", "at_most", "count"
 """Fields of a question with bounds; of one with several figures, how many are wanted."""
-FIGURE, INSIDE = "figure", "inside"
+FIGURE, INSIDE, HOLDS = "figure", "inside", "holds"
 """The result, as an implementation gives it and as a vector states it."""
 
 Figures = Fraction | list[Fraction]
@@ -40,9 +43,34 @@ def bounded(name: str, figure: Callable[[Call], Figures], takes: Fields, *, seve
     return Operation(name, run, {**takes, LOWEST: bound, HIGHEST: bound}, {INSIDE: FLAG}, figure=figure)
 
 
+def offered(
+    name: str,
+    make: Callable[[Call], Mapping[str, Any]],
+    problem: Callable[[Call, Mapping[str, Any]], str | None],
+    takes: Fields,
+    gives: Fields,
+) -> Operation:
+    """The operation of an offer, as vectors hold it.
+
+    Args:
+        name: its name.
+        make: makes one.
+        problem: what is wrong with one; None if nothing is.
+        takes: its inputs.
+        gives: what an implementation that is judged answers with.
+    """
+
+    def run(call: Call) -> Result:
+        return Result({HOLDS: problem(call, make(call)) is None})
+
+    return Operation(name, run, takes, {HOLDS: FLAG}, offer=Offer(gives, make, problem))
+
+
 def asked(operation: Operation) -> Operation:
-    """The operation as an implementation that is judged performs it; one without bounds is the same in both."""
-    figure = operation.figure
+    """The operation as an implementation that is judged performs it; one whose result is stated is the same in both."""
+    figure, offer = operation.figure, operation.offer
+    if offer is not None:
+        return replace(operation, run=lambda call: Result(offer.make(call)), gives=offer.gives)
     if figure is None:
         return operation
     bound: Kind = operation.takes[LOWEST]

@@ -9,6 +9,7 @@ from capc_verify.trace.spec import spec_files
 from capc_verify.vectors.build import FileBuilder, canonical_text
 from capc_verify.vectors.cases import accounting, arithmetic, circuits, he, ledger, noise, operators, sharing, two_party
 from capc_verify.vectors.cases.protocol import messages, runs, sessions, steps
+from capc_verify.vectors.cases.worked import examples, layers, streams
 from capc_verify.vectors.places import schema_path, vector_path
 from capc_verify.vectors.registry import FILES
 from capc_verify.vectors.schema import file_schema
@@ -36,6 +37,10 @@ BUILDERS: Mapping[str, Callable[[], FileBuilder]] = {
     "protocol_rounds": steps.protocol_rounds,
     "run": runs.run,
     "he": he.he,
+    "noise_traces": examples.noise_traces,
+    "gate_lists": examples.gate_lists,
+    "streams": streams.streams,
+    "he_layers": layers.he_layers,
 }
 """What makes each file, by its stem."""
 

@@ -120,6 +120,21 @@ class Part(IntEnum):
 
 
 @dataclass(frozen=True)
+class Offer:
+    """What an implementation that is judged gives where its result is not determined, and what must hold of it.
+
+    Attributes:
+        gives: the fields of its result.
+        make: a result of the shipped code.
+        problem: what is wrong with a result; None if nothing is.
+    """
+
+    gives: Fields
+    make: Callable[[Call], Mapping[str, Any]]
+    problem: Callable[[Call, Mapping[str, Any]], str | None]
+
+
+@dataclass(frozen=True)
 class Operation:
     """An operation.
 
@@ -133,6 +148,7 @@ class Operation:
         calls: of a step of the protocol, the functions of which the roles' programs call one.
         part: of a step of the protocol, when it is taken.
         figure: of an operation whose result lies between bounds, what computes it (``vectors.figures``).
+        offer: of an operation whose result is not determined, what must hold of it (``vectors.figures``).
     """
 
     name: str
@@ -144,6 +160,7 @@ class Operation:
     calls: tuple[Callable[..., Any], ...] = ()
     part: Part = Part.SETUP
     figure: Callable[[Call], Any] | None = None
+    offer: Offer | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from capc_verify.vectors.operations import (
     two_party,
 )
 from capc_verify.vectors.operations.protocol import payloads, rounds, runs, sessions, steps
+from capc_verify.vectors.operations.worked import draws, gates, layers, tags, traces
 
 FILES: Mapping[str, tuple[GroupType, ...]] = {
     "ring": (arithmetic.RING, arithmetic.FIXED_POINT),
@@ -40,6 +41,10 @@ FILES: Mapping[str, tuple[GroupType, ...]] = {
     "protocol_rounds": (rounds.ROUNDS,),
     "run": (runs.RUNS,),
     "he": (he.HE,),
+    "noise_traces": (traces.TRACES,),
+    "gate_lists": (gates.GATES,),
+    "streams": (draws.DRAWS, tags.TAGGED),
+    "he_layers": (layers.LAYERS,),
 }
 """By the stem of the file."""
 

@@ -127,6 +127,8 @@ BITS = Kind(
 """Bits, bit 0 first."""
 COUNT = Kind(_plain({"type": "integer", "minimum": 0, "maximum": 1 << 32}), _identity, _identity)
 """A small public number."""
+TEXT = Kind(_plain({"type": "string"}), str, str)
+"""Words: a name, or a line."""
 FLAG = Kind(_plain({"type": "boolean"}), _identity, _identity)
 """True or false."""
 PARTY = Kind(_plain({"$ref": "#/$defs/party"}), party_named, str)

@@ -27,6 +27,7 @@ _ONCE = ("CAPC-ACCT-006",)
 _GIVEN_BACK = ("CAPC-ACCT-007",)
 _FIGURE = ("CAPC-ACCT-103",)
 _ORDER = ("CAPC-ACCT-115",)
+_POLICY = ("CAPC-PARAM-055",)
 _LABELS = ("CAPC-ACCT-130",)
 _COUNTED = ("CAPC-ACCT-132",)
 _SHARES = ("CAPC-ACCT-105", "CAPC-ACCT-106")
@@ -168,6 +169,23 @@ def _renyi_accounts(group: GroupBuilder) -> None:
         fields: dict[str, Any] = {"policy": {**vars(release), **changes}, "grid_bits": _GRID, "budget": Fraction(30)}
         flags = ["BadParameter"]
         group.case("account_open", f"open_{name}", "A policy that cannot be.", _ORDER, flags, fault=bad, **fields)
+    # Rules of the fields beside each other, of which ports made guesses.
+    together: list[tuple[str, ReleasePolicy, dict[str, Any]]] = [
+        (
+            "joint_and_other_noise",
+            confident(renyi_order=order),
+            {"joint_cost": Fraction(14), "mechanism": NoiseName.DISCRETE_GAUSSIAN},
+        ),
+        ("noise_of_no_check", policy(), {"threshold_sigma": Fraction(1)}),
+        ("check_without_noise", confident(), {"threshold_sigma": None}),
+        ("realised_without_check", policy(), {"charge": Charge.REALISED}),
+    ]
+    for name, release, changes in together:
+        fields = {"policy": {**vars(release), **changes}, "grid_bits": _GRID, "budget": Fraction(30)}
+        flags = ["BadParameter"]
+        group.case(
+            "account_open", f"open_{name}", "Fields that do not go together.", _POLICY, flags, fault=bad, **fields
+        )
 
 
 _CHARGED = ("check", "answer", "unit")
@@ -184,6 +202,9 @@ def _label_accounts(group: GroupBuilder) -> None:
         release = made(argmax_queries=2)
         opened = _story(group, f"labels_counted_{name}", comment, _COUNTED, flags, release, Fraction(2), steps)
         expect_equal([opened[field] for field in _CHARGED], [0, 1, CostUnit.QUERIES], name)
+    comment, release = "A budget above N is taken as it is: an account certifies nothing.", policy(argmax_queries=2)
+    more = [*(_reserved(query) for query in (1, 2, 3)), _reserved(4, fault=_EXHAUSTED)]
+    _story(group, "labels_counted_beyond", comment, _COUNTED, flags, release, Fraction(3), more)
 
 
 def _budgets(group: GroupBuilder) -> None:

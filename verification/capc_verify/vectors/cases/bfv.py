@@ -11,12 +11,10 @@ import numpy as np
 from capc.foundation.randomness import BytesSource
 from capc.linear.bfv.context import HeContext
 from capc.linear.bfv.wire.packing import pack
-from capc.linear.bfv.wire.seal_format import SEED_BYTES, make_seeded_ciphertext, read_pair
+from capc.linear.bfv.wire.seal_format import SEED_BYTES
 from capc_spec.registry import TAGS
 from capc_verify.vectors.derive import Source
-
-_SLOT = 12
-"""Bytes for a sum of N words below 2^60."""
+from capc_verify.vectors.operations.worked.bfv_integers import times, uniform_rows
 
 
 @dataclass(frozen=True)
@@ -53,15 +51,25 @@ class FixedKey:
         seed = self.source.draw("request/seed", SEED_BYTES)
         return self._first(seed, [value << self.context.guard_bits for value in message], noise) + seed
 
+    def requests(self, polynomials: Sequence[Sequence[int]]) -> bytes:
+        """A request of several ciphertexts, each of 2^h times a polynomial, with errors from -3 to 3."""
+        parts = []
+        for number, polynomial in enumerate(polynomials):
+            seed = self.source.draw(f"request/{number}/seed", SEED_BYTES)
+            noise = [byte % 7 - 3 for byte in self.source.draw(f"request/{number}/noise", len(polynomial))]
+            parts.append(self._first(seed, [value << self.context.guard_bits for value in polynomial], noise) + seed)
+        return b"".join(parts)
+
     def _first(self, seed: bytes, message: Sequence[int], noise: Sequence[int]) -> bytes:
         """c0 of an encryption whose c1 comes from a seed."""
         context = self.context
-        shape = len(context.data_primes), context.degree
-        _, uniform = read_pair(make_seeded_ciphertext(context, np.zeros(shape, np.uint64), seed), *shape)
+        uniform = uniform_rows(context, seed)
         scaled = self._scaled(message, noise, context.modulus, range(len(message)))
+        rows = zip(uniform, context.data_primes, strict=True)
+        products = [(times(row, self.coefficients, prime), prime) for row, prime in rows]
         first = [
-            [(value - product) % prime for value, product in zip(scaled, self._times(row.tolist(), prime), strict=True)]
-            for row, prime in zip(uniform, context.data_primes, strict=True)
+            [(value - other) % prime for value, other in zip(scaled, product, strict=True)]
+            for product, prime in products
         ]
         return pack(np.array(first, dtype=np.uint64), context.data_primes)
 
@@ -70,7 +78,7 @@ class FixedKey:
         (prime,), degree = self.context.response_primes, self.context.degree
         stream = BytesSource(self.source.draw("response/second", 16 * degree))
         second = [stream.below(prime) for _ in range(degree)]
-        product = self._times(second, prime)
+        product = times(second, self.coefficients, prime)
         first = [(phase - product[position]) % prime for phase, position in zip(phases, positions, strict=True)]
         one, two = (np.array([words], dtype=np.uint64) for words in (first, second))
         return pack(one, (prime,)) + pack(two, (prime,))
@@ -83,20 +91,3 @@ class FixedKey:
         for position, value, error in zip(positions, message, noise, strict=True):
             scaled[position] = (2 * modulus * value + plain) // (2 * plain) + error
         return scaled
-
-    def _times(self, polynomial: Sequence[int], prime: int) -> list[int]:
-        """The product with the secret key modulo X^N + 1 and the prime, by two products of large integers."""
-        whole = _joined(polynomial)
-        degree = self.context.degree
-        total = [0] * degree
-        for sign in (1, -1):
-            product = whole * _joined([int(value == sign) for value in self.coefficients])
-            body = product.to_bytes(2 * degree * _SLOT, "little")
-            words = [int.from_bytes(body[at : at + _SLOT], "little") for at in range(0, len(body), _SLOT)]
-            # X^N is -1.
-            total = [t + sign * (words[i] - words[i + degree]) for i, t in enumerate(total)]
-        return [value % prime for value in total]
-
-
-def _joined(values: Sequence[int]) -> int:
-    return int.from_bytes(b"".join(value.to_bytes(_SLOT, "little") for value in values), "little")

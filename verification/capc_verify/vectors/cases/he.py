@@ -40,9 +40,9 @@ def he() -> FileBuilder:
             "the answering party's shares of given masks, `he_open` what enters circuits and what they open.",
             "`he_evaluate` evaluates the given request under the given public key and decrypts: both shares, the",
             "opened results, and SHA-256 of the response, which is a function of these inputs.",
-            "`he_round_trip` makes keys and request itself. Results are exact, so there is no tolerance.",
-            "Not tested: the law of the randomness of secret keys and requests, which is the library's; a request of",
-            "several ciphertexts.",
+            "`he_round_trip` makes keys and request itself, so it proves little: he_layers.json has some that whoever",
+            "judges opens. Results are exact, so there is no tolerance.",
+            "Not tested: the law of the randomness of secret keys and requests, which is the library's.",
         ],
     )
     for name in ("toy", "test", "default", "conservative"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -26,6 +27,7 @@ _RULES = ("CAPC-LEDG-008",)
 _TERMS_KEPT = ("CAPC-LEDG-014", "CAPC-ACCT-115", "CAPC-ACCT-116")
 _HEADS = ("CAPC-LEDG-009",)
 _CHARGES = ("CAPC-LEDG-010",)
+_KEPT = ("CAPC-LEDG-027",)
 _CHECKPOINTS = ("CAPC-LEDG-020",)
 _EARLIER = ("CAPC-LEDG-016",)
 _EARLIER_CHECK = ("CAPC-LEDG-026",)
@@ -242,6 +244,7 @@ def _heads(group: GroupBuilder, log: _Log) -> None:
     check("charge_shown", "The charge is among the new ones.", shown, seen=2, charged=[2], requirements=_CHARGES)
     comment = "Another run's head covers the charge, and this run began before it."
     check("charge_covered", comment, shown, seen=5, began=[2, 5], charged=[2], requirements=_CHARGES)
+    _what_is_kept(log, check)
     earlier = [Row(**fields) for fields in log.earlier_form()]
     bodies = [row.body for row in log.rows]
     fork = [Row(**fields) for fields in log.signed([*bodies[:2], bodies[4], bodies[3]])]
@@ -305,6 +308,45 @@ def _heads(group: GroupBuilder, log: _Log) -> None:
             flags=[name.title()],
             fault=fault,
         )
+
+
+def _what_is_kept(log: _Log, check: Callable[..., None]) -> None:
+    """Heads that are accepted, and the runs that have not asked yet."""
+    shown, all_seen = proof_of(log.rows, 2, 4), len(log.rows)
+    cases: list[tuple[str, str, Proof, dict[str, Any]]] = [
+        (
+            "began_before_the_charge",
+            "Of the runs that began before the charge, the last one asked for it.",
+            shown,
+            {"seen": all_seen, "began": [2, 3, 5], "charged": [2]},
+        ),
+        (
+            "began_and_two_charges",
+            "Of two charges the older one says which run asked.",
+            proof_of(log.rows, 1, 1, 4),
+            {"seen": all_seen, "began": [1, 3, 5], "charged": [2, 1]},
+        ),
+        (
+            "runs_that_are_kept",
+            "Of 65 runs that have not asked, the largest 64 stay.",
+            proof_of(log.rows, all_seen),
+            {"seen": all_seen, "began": [1, *[2] * 31, *[5] * 32]},
+        ),
+        (
+            "other_bodies",
+            "What is shown beside the charge, and is older than every run, or in no record, does not count.",
+            replace(proof_of(log.rows, 1, 1, 4), opened=(log.rows[1].body, b"no record", log.rows[4].body)),
+            {"seen": 2, "charged": [2]},
+        ),
+        (
+            "smaller_budget",
+            "A smaller budget than was agreed to.",
+            proof_of(log.rows, 0, 0),
+            {"seen": 0, "terms": terms_fields(replace(_TERMS, budget=Fraction(41)))},
+        ),
+    ]
+    for name, comment, proof, options in cases:
+        check(name, comment, proof, requirements=_KEPT, **options)
 
 
 def _checkpoints(group: GroupBuilder, log: _Log) -> None:

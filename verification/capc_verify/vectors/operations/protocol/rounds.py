@@ -11,7 +11,7 @@ from capc.steps.querying_party import vote_rounds as qp_rounds
 from capc.steps.querying_party.party import QueryingParty
 from capc_verify.vectors.operation import GroupType, Part, named
 from capc_verify.vectors.operations.protocol.sessions import MESSAGE_FAULTS
-from capc_verify.vectors.operations.protocol.step import protocol_from, step
+from capc_verify.vectors.operations.protocol.step import protocol_from, share_of_products, step
 from capc_verify.vectors.operations.protocol.steps import (
     MESSAGE,
     MESSAGES,
@@ -79,7 +79,15 @@ _ROUNDS = named(
         {"deltas": MESSAGES},
         _deltas,
     ),
-    step("querying_party_begin_rounds", qp_rounds.querying_party_begin_rounds, Part.INFERENCE, MESSAGE, MESSAGE),
+    step(
+        "querying_party_begin_rounds",
+        qp_rounds.querying_party_begin_rounds,
+        Part.INFERENCE,
+        MESSAGE,
+        MESSAGE,
+        {"share_of_products": ROWS},
+        recalls=share_of_products,
+    ),
     step(
         "querying_party_evaluate_round",
         choice_of(qp_rounds.querying_party_evaluate_round, qp_rounds.querying_party_evaluate_last_round, _is_last),

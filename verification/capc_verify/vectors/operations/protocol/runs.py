@@ -3,17 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import cast
 
 from capc.foundation.errors import RandomnessExhaustedError
-from capc.foundation.randomness import Seed
+from capc.foundation.randomness import RandomSource, Seed
+from capc.noise.mechanism import Mechanism, ReleaseMechanisms
 from capc.privacy.account import Account
 from capc.protocol.collaboration import Collaboration
 from capc.protocol.costs import Step
+from capc.session.parameters import Charge
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
+from capc_verify.vectors.operations.protocol.feeding import WrappedNoise
 from capc_verify.vectors.operations.protocol.sessions import SESSION
 from capc_verify.vectors.operations.protocol.step import MODEL, Protocol, model_from, protocol_from
 from capc_verify.vectors.values import COUNT, DATA, INTEGERS, RATIONAL, choice, many, optional, record
+
+
+class _Draws:
+    """The suite of a run, and what its mechanisms draw."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        real = protocol.suite.mechanisms
+        self._classes: list[list[int]] = []
+        self._checks: list[list[int]] = []
+        self._realised = protocol.session.parameters.release.charge is Charge.REALISED
+        threshold = real.threshold and cast(Mechanism, _Noted(real.threshold, self._checks))
+        mechanisms = ReleaseMechanisms(cast(Mechanism, _Noted(real.answer, self._classes)), threshold)
+        self.suite = replace(protocol.suite, mechanisms=mechanisms)
+
+    def noise(self) -> dict[str, list[list[int]]]:
+        """Query by query: the guardian's draws for classes and check, and the querying party's own for the check."""
+        # In one process the querying party's draws come before the guardian's.
+        turns = 2 if self._realised else 1
+        own = self._checks[::turns] if self._realised else []
+        return {"class_noise": self._classes, "threshold_noise": self._checks[turns - 1 :: turns], "own_noise": own}
+
+
+@dataclass(frozen=True, eq=False)
+class _Noted(WrappedNoise):
+    """A mechanism that writes down what it draws."""
+
+    drawn: list[list[int]]
+
+    def sample(self, source: RandomSource, count: int) -> list[int]:
+        """Its draws."""
+        self.drawn.append(self.real.sample(source, count))
+        return self.drawn[-1]
 
 
 def _run(call: Call) -> Result:
@@ -29,10 +66,11 @@ def _run(call: Call) -> Result:
         raise RandomnessExhaustedError("the vector lists fewer seeds than the run takes")
 
     models = [model_from(fields) for fields in call["models"]]
-    run = Collaboration(protocol.session, models, protocol.suite, account, draw_seed=next_seed)
+    drawn = _Draws(protocol)
+    run = Collaboration(protocol.session, models, drawn.suite, account, draw_seed=next_seed)
     results = [run.label(features) for features in call["queries"]]
     costs = [{"step": Step(name), "bytes": cost.bytes, "rounds": cost.rounds} for name, cost in run.costs.items()]
-    shown = {"ideal_labels": [result.ideal_label for result in results]}
+    shown = {"ideal_labels": [result.ideal_label for result in results], **drawn.noise()}
     return Result({"labels": [result.label for result in results], "spent": account.spent, "costs": costs}, (), shown)
 
 
@@ -48,7 +86,10 @@ RUNS = GroupType(
                 "spent": RATIONAL,
                 "costs": many(record({"step": choice(Step), "bytes": COUNT, "rounds": COUNT})),
             },
-            {"ideal_labels": many(optional(COUNT))},
+            {
+                "ideal_labels": many(optional(COUNT)),
+                **dict.fromkeys(("class_noise", "threshold_noise", "own_noise"), many(INTEGERS)),
+            },
         )
     ),
     {"session": SESSION},

@@ -24,7 +24,7 @@ from capc.session.session import Participant, Session
 from capc.session.widths import ParameterSet
 from capc_verify.vectors.operation import ANY_ROLE, Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.shapes import ARCHITECTURE, architecture_from
-from capc_verify.vectors.values import COUNT, DATA, PARTY, RATIONAL, Kind, choice, many, optional, record
+from capc_verify.vectors.values import COUNT, DATA, PARTY, RATIONAL, TEXT, choice, many, optional, record
 
 HEADER_FAULTS = frozenset(
     {
@@ -41,9 +41,8 @@ HEADER_FAULTS = frozenset(
 MESSAGE_FAULTS = HEADER_FAULTS | {"Short", "Long"}
 """And about its length."""
 
-_TEXT = Kind(lambda _: {"type": "string"}, str, str)
 WIDTHS = {
-    "name": _TEXT,
+    "name": TEXT,
     "logit_bits": COUNT,
     "vote_bits": COUNT,
     "grid_bits": COUNT,
@@ -73,7 +72,7 @@ COMPOSITION = {
 _VARIANT = "vote_variant"
 """A document names it only where it is not the tournament."""
 _PARAMETERS = record(
-    {"spec_version": _TEXT, **WIDTHS, **POLICY, "num_classes": COUNT, "num_features": COUNT},
+    {"spec_version": TEXT, **WIDTHS, **POLICY, "num_classes": COUNT, "num_features": COUNT},
     {**COMPOSITION, _VARIANT: choice(VoteVariant)},
 )
 _PARTICIPANT = {"party": PARTY, "identity": DATA, "architecture": optional(ARCHITECTURE)}

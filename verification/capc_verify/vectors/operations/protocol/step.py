@@ -10,6 +10,7 @@ from capc.foundation.parties import Party, Role
 from capc.foundation.single_use import SingleUse
 from capc.linear.ideal import IdealLinear
 from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.session.envelope import HEADER
 from capc.session.session import Session
 from capc.steps.suite import Suite, reference_suite
 from capc_verify.vectors.operation import NOTHING, Call, Fields, Operation, Part, Result
@@ -87,6 +88,7 @@ def step(
     gives: Fields = NOTHING,
     shows: Fields = NOTHING,
     tells: Callable[..., Mapping[str, Any]] = lambda *_: {},
+    recalls: Callable[[Call], Mapping[str, Any]] = lambda _: {},
     gathers: int | None = None,
     calls: tuple[Step, ...] = (),
 ) -> Operation:
@@ -100,6 +102,7 @@ def step(
         gives: what counts: what ``tells`` finds, and the rest in the function's own order.
         shows: intermediate values, which ``tells`` finds.
         tells: finds values in what the function returns, states first.
+        recalls: finds values in what it was called with.
         gathers: from which state on the function takes them as one sequence; None where each is an argument.
         calls: the step functions that it stands for, where the layer says which it is.
     """
@@ -115,8 +118,15 @@ def step(
         made = list(parts_of(function(*given, *(_READ.get(key, _same)(call[key]) for key in takes))))
         states = tuple(part for part in made if isinstance(part, SingleUse))
         values = (part for part in made if not isinstance(part, SingleUse))
-        told = dict(tells(*made))
+        told = {**recalls(call), **tells(*made)}
         told |= zip((key for key in gives if key not in told), values, strict=False)
         return Result({key: told.get(key) for key in gives}, states, {key: told[key] for key in shows})
 
     return Operation(name, run, takes, gives, shows, role.value, calls or (function,), part)
+
+
+def share_of_products(call: Call) -> dict[str, Any]:
+    """What the querying party's response decrypts to."""
+    layer_input, payload = call.states[0].layer_input, call["message"][HEADER.size :]
+    linear, key = call.environment.suite.linear, layer_input.party.he_secret_key
+    return {"share_of_products": linear.decrypt(key, layer_input.stage.operator, layer_input.batch.count, payload)}

@@ -29,7 +29,7 @@ from capc_verify.vectors.operation import GroupType, Part, named
 from capc_verify.vectors.operations.accounts import RECEIPT
 from capc_verify.vectors.operations.labels import join_labels
 from capc_verify.vectors.operations.protocol.sessions import MESSAGE_FAULTS, SESSION
-from capc_verify.vectors.operations.protocol.step import MODEL, Step, protocol_from, step
+from capc_verify.vectors.operations.protocol.step import MODEL, Step, protocol_from, share_of_products, step
 from capc_verify.vectors.values import COUNT, DATA, FLAG, INTEGERS, by_party, many, optional
 
 
@@ -174,10 +174,7 @@ STEPS = named(
         MESSAGE,
         {"fresh_share": ROWS},
         fresh_share,
-        calls=(
-            ap.answering_party_garble_layer,
-            ap.answering_party_garble_vote,
-        ),
+        calls=(ap.answering_party_garble_layer, ap.answering_party_garble_vote),
     ),
     step(
         "answering_party_prepare_layer",
@@ -248,6 +245,8 @@ STEPS = named(
         Part.INFERENCE,
         MESSAGE,
         MESSAGE,
+        {"share_of_products": ROWS},
+        recalls=share_of_products,
         calls=(
             qp.querying_party_choose_labels,
             qp_ahead.querying_party_choose_labels_offline,

@@ -1,0 +1,1 @@
+"""Operations of worked examples: parts of larger operations, each judged by itself."""

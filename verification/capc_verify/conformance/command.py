@@ -14,6 +14,7 @@ from capc.cli.app import Finished, interruptible
 from capc.cli.output import Output
 from capc.foundation.errors import InputError
 from capc.job.keeping.files import check_writable, write_text
+from capc_verify.conformance.checks import opens_results
 from capc_verify.conformance.expectations import read_expectations, with_expectations
 from capc_verify.conformance.judge import Judge
 from capc_verify.conformance.levels import LEVELS, groups
@@ -24,6 +25,8 @@ from capc_verify.conformance.session import Conversation
 app = typer.Typer(help="Judge a port of the specification, in whatever language it is.", no_args_is_help=True)
 _EXIT_FAILED = 1
 _MOST_SECONDS = 3600.0
+_OPENING = ("numpy", "tenseal", "flint")
+"""What the reference is imported with where it opens what a port made."""
 
 
 @app.callback()
@@ -74,6 +77,11 @@ def run(
         oracles = tuple(dict.fromkeys(oracle or ()))
         check_oracles(oracles, list(ORACLES))
         chosen, left_out = judged_with(oracles, groups(level or (), test or ()))
+        if any(map(opens_results, chosen)) and not all(map(find_spec, _OPENING)):
+            raise InputError(
+                "some results of he_layers are opened here, with packages of the extra verify: pip install -e "
+                "'.[verify]' in the checkout, or name levels without he"
+            )
         conversation = Conversation(command, seconds)
         try:
             check_oracles(oracles, conversation.port.get("oracles", []))

@@ -39,10 +39,17 @@ SOME = (
 """A little of every level, in which no mistake shows."""
 ORDINARY = {
     "encodings": (),
-    "two-party": ("messages::*", "aggregation::*", "oblivious_transfer::*", "garbling::s*_1", "circuits::release_c3*"),
+    "two-party": (
+        "messages::*",
+        "aggregation::*",
+        "gate_lists::*",
+        "oblivious_transfer::*",
+        "garbling::s*_1",
+        "circuits::release_c3*",
+    ),
     "noise": (),
     "streams": (),
-    "he": ("he::*_given", "he::lengths_*", "he::decrypt_*", "operators::*"),
+    "he": ("he::*_given", "he::lengths_*", "he::decrypt_*", "he_layers::*", "operators::*"),
     "protocol": ("protocol_plain::answering_party_answer_setup*", "protocol_plain::*_recovers", "run::run_plain"),
     "accounting": (),
     "ledger": (),

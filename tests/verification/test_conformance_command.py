@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from capc import cli
+from capc_verify.conformance import command
 from capc_verify.conformance.expectations import Expectation, with_expectations
 from capc_verify.conformance.judge import blocked_by_levels
 from capc_verify.conformance.report import Judgement, junit_report, lines
@@ -65,6 +67,16 @@ def test_the_reports_say_it_all(tmp_path: Path) -> None:
     assert [case.get("name") for case in suite.iter("testcase") if case.find("failure") is not None] == [wrong["name"]]
     told_of = {entry.get("name"): entry.get("value") for entry in suite.iter("property")}
     assert told_of[wrong["requirements"][0]] == "4 of 5 passed"
+
+
+def test_results_are_not_opened_without_what_opens_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "tenseal" else find_spec(name))
+    assert run("good") == 0
+    capsys.readouterr()
+    assert cli.run(["conformance", "run", "--port", port("good"), "--test", "he_layers::new_key"]) == 2
+    refused("with packages of the extra verify", capsys)
 
 
 def test_json_to_standard_output_is_alone_there(capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,6 +86,12 @@ def _of_figure(out: Json, inputs: Json) -> Difference | None:
     return None
 
 
+def opens_results(group: Group) -> bool:
+    """Whether a chosen vector asks for a result that is opened here."""
+    tests = (test for test in group.document["tests"] if test["name"] in group.chosen)
+    return any(is_offer(step) for test in tests for step in test["operations"])
+
+
 def _of_offer(group: Group, step: Json, inputs: Json, out: Json) -> Difference | None:
     """Looks at a result that is not determined, such as a ciphertext, which is opened here."""
     # What opens it needs the HE library; no other vector does.

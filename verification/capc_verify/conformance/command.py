@@ -16,6 +16,7 @@ from capc.cli.output import Output
 from capc.foundation.errors import InputError
 from capc.foundation.parties import Role
 from capc.job.keeping.files import check_writable, write_text
+from capc_verify.conformance.checks import opens_results
 from capc_verify.conformance.expectations import read_expectations, with_expectations
 from capc_verify.conformance.judge import Judge
 from capc_verify.conformance.levels import LEVELS, groups
@@ -27,6 +28,8 @@ from capc_verify.conformance.verdicts import Verdict
 app = typer.Typer(help="Judge a port of the specification, in whatever language it is.", no_args_is_help=True)
 _EXIT_FAILED = 1
 _MOST_SECONDS = 3600.0
+_OPENING = ("numpy", "tenseal", "flint")
+"""What the reference is imported with where it opens what a port made."""
 
 
 @app.callback()
@@ -78,6 +81,11 @@ def run(
         oracles = tuple(dict.fromkeys(oracle or ()))
         check_oracles(oracles, list(ORACLES))
         chosen, left_out = judged_with(oracles, groups(level or (), test or ()))
+        if any(map(opens_results, chosen)) and not all(map(find_spec, _OPENING)):
+            raise InputError(
+                "some results of he_layers are opened here, with packages of the extra verify: pip install -e "
+                "'.[verify]' in the checkout, or name levels without he"
+            )
         names = [f"{group.stem}::{name}" for group in groups() for name in group.chosen]
         settings = _Settings(port, seconds, expect, json, junit, oracles, left_out)
 

@@ -22,7 +22,7 @@ from capc import cli
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role
 from capc.session.envelope import MessageType
 from capc_verify.conformance import session
-from capc_verify.conformance.live.judging import LiveJudge, live_sessions, shadow
+from capc_verify.conformance.live.judging import LiveJudge, live_sessions, replayed_parties, shadow
 from capc_verify.conformance.session import Conversation
 from capc_verify.conformance.verdicts import Outcome, Verdict
 from capc_verify.live.sessions import MODES, live_session
@@ -306,6 +306,14 @@ def test_a_transcript_is_recorded_and_replayed(tmp_path: Path, capsys: pytest.Ca
     assert capsys.readouterr().out.splitlines()[1].split() == ["replay", "4", "of", "4", "passed"]
     names = [test["name"] for test in json.loads(told.read_text(encoding="utf-8"))["tests"]]
     assert names == [f"replay::realised/{me}" for me in (QP, AP, "answering_party_2", PG)]
+
+
+@pytest.mark.slow
+def test_of_a_transcript_with_he_all_but_the_querying_party_are_replayed(spoken: Judged) -> None:
+    parties = replayed_parties(shadow("encrypted"), ())
+    assert [str(me) for me in parties] == [AP, "answering_party_2", PG]
+    found = spoken(lambda: Port().answer, lambda judge: judge.replay(shadow("encrypted"), parties))
+    assert [verdict.outcome for verdict in found] == [Outcome.PASSED] * 3
 
 
 @pytest.mark.slow

@@ -69,3 +69,13 @@ def test_it_skips_what_it_does_not_do(
     listed = tmp_path / "known.txt"
     listed.write_text("skip noise::*\n", encoding="utf-8")
     assert cli.run([*later, "--expect", str(listed)]) == 0
+
+
+@pytest.mark.slow
+def test_it_skips_live_sessions(starter: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    live = ["conformance", "live", "--mode", "one_query", "--role", "privacy_guardian", "--port", starter[1]]
+    assert cli.run(live) == 1
+    assert "live::one_query/privacy_guardian: skipped: operation 0 (join): " in capsys.readouterr().out
+    listed = tmp_path / "known.txt"
+    listed.write_text("skip live::*\n", encoding="utf-8")
+    assert cli.run([*live, "--expect", str(listed)]) == 0

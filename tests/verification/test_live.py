@@ -358,6 +358,7 @@ def test_a_transcript_with_a_gap_or_of_another_version_is_refused(
     refused(tmp_path, [*lines[:3], *lines[4:]], "messages or parties are missing", capsys)
     refused(tmp_path, lines[:-1], "is no whole transcript", capsys)
     refused(tmp_path, [lines[0].replace("transcript/v1", "transcript/v0"), *lines[1:]], "transcript/v0", capsys)
+    refused(tmp_path, [lines[0].replace('"linear"', '"layers"'), *lines[1:]], "fields ['budget'", capsys)
     encrypted = replace(shadow("encrypted"), messages=())
     refused(tmp_path, transcript_text(encrypted).splitlines(), "cannot be replayed", capsys, "--role", QP)
 

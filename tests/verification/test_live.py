@@ -182,7 +182,7 @@ def hostile(way: str, *more: str) -> list[str]:
 @pytest.mark.parametrize("way", ["hangs", "exits", "junk", "two_replies", "endless_lines"])
 def test_a_port_that_breaks_is_told_and_started_again_until_it_is_not_asked_any_more(way: str) -> None:
     sessions = [("one_query", PRIVACY_GUARDIAN)] * 4
-    found = judged(hostile(way), lambda judge: judge.live(sessions), seconds=1.0)
+    found = judged(hostile(way), lambda judge: judge.live(sessions), seconds=2.0)
     assert [verdict.outcome for verdict in found] == [Outcome.BROKEN] * 3 + [Outcome.BLOCKED]
     for verdict in found[:3]:
         assert hostile_port.WAYS[way] in verdict.message

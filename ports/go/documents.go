@@ -42,7 +42,7 @@ func canonical(value any) string {
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
-		errored("%v", err)
+		panic(err)
 	}
 	var told strings.Builder
 	for _, char := range strings.TrimSuffix(out.String(), "\n") {

@@ -21,7 +21,6 @@ import (
 const (
 	specVersion = "0.1.1"
 	tagXof      = "CaPC/0.1/xof"
-	streamLimit = 1 << 24
 	seedBytes   = 32
 )
 
@@ -33,10 +32,6 @@ type refusal object
 
 func refuse(code, blame string, index int) {
 	panic(refusal{"error": object{"code": code, "blame": blame, "party_index": index}})
-}
-
-func errored(format string, values ...any) {
-	panic(refusal{"errored": fmt.Sprintf(format, values...)})
 }
 
 func require(holds bool, code string) {
@@ -100,19 +95,18 @@ var operations = map[string]func(request, given object) object{
 func field[T any](given object, name string) T {
 	value, fits := given[name].(T)
 	if !fits {
-		errored("%s is missing, or of another type", name)
+		panic(name + " is missing, or of another type")
 	}
 	return value
 }
 
 func text(given object, name string) string { return field[string](given, name) }
-
-func list(given object, name string) []any { return field[[]any](given, name) }
+func list(given object, name string) []any  { return field[[]any](given, name) }
 
 func data(given object, name string) []byte {
 	read, err := hex.DecodeString(text(given, name))
 	if err != nil {
-		errored("%s: %v", name, err)
+		panic(err)
 	}
 	return read
 }
@@ -124,13 +118,7 @@ func integerOf(value any) *big.Int {
 	return read
 }
 
-func count(given object, name string) int {
-	value := integerOf(given[name])
-	if !value.IsInt64() {
-		errored("%s = %v is no count", name, value)
-	}
-	return int(value.Int64())
-}
+func count(given object, name string) int { return int(integerOf(given[name]).Int64()) }
 
 func integers(given object, name string) []*big.Int {
 	var read []*big.Int
@@ -251,23 +239,6 @@ func quantise(_, given object) object {
 
 // The stream of a seed and a label.
 
-type stream struct {
-	squeezed *shake
-	read     int
-}
-
-func (from *stream) bytes(length int) []byte {
-	if from.read+length > streamLimit {
-		refuse("randomness_exhausted", "caller", 0)
-	}
-	from.read += length
-	drawn := make([]byte, length)
-	for place := range drawn {
-		drawn[place] = from.squeezed.next()
-	}
-	return drawn
-}
-
 func (from *stream) bits(width int) *big.Int {
 	drawn := fromLittleEndian(from.bytes((width + 7) / 8))
 	return drawn.Mod(drawn, powerOfTwo(width))
@@ -287,7 +258,7 @@ func xof(request, given object) object {
 	seed := data(given, "seed")
 	require(len(seed) == seedBytes, "input_error")
 	framed := bytes.Join([][]byte{[]byte(tagXof), {seedBytes}, seed, data(given, "label")}, nil)
-	from, drawn := &stream{squeezed: newShake(framed)}, []*big.Int{}
+	from, drawn := newStream(framed), []*big.Int{}
 	switch request["op"] {
 	case "xof_read":
 		return object{"data": hex.EncodeToString(from.bytes(count(given, "length")))}

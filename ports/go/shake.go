@@ -5,41 +5,49 @@ import (
 	"math/bits"
 )
 
-const rate = 136
+const (
+	rate        = 136
+	streamLimit = 1 << 24
+)
 
-// shake is SHAKE-256 (FIPS 202), which Go's standard library has from 1.24 on only.
-type shake struct {
+// stream is SHAKE-256 (FIPS 202), which Go's standard library has from 1.24 on only; it ends after 2^24 bytes.
+type stream struct {
 	state [25]uint64
-	place int
+	read  int
 }
 
-func newShake(data []byte) *shake {
+func newStream(data []byte) *stream {
 	data = append(append([]byte{}, data...), 0x1f)
 	for len(data)%rate != 0 {
 		data = append(data, 0)
 	}
 	data[len(data)-1] |= 0x80
-	stream := &shake{}
+	from := &stream{}
 	for ; len(data) > 0; data = data[rate:] {
 		for lane := 0; lane < rate/8; lane++ {
-			stream.state[lane] ^= binary.LittleEndian.Uint64(data[8*lane:])
+			from.state[lane] ^= binary.LittleEndian.Uint64(data[8*lane:])
 		}
-		stream.permute()
+		from.permute()
 	}
-	return stream
+	return from
 }
 
-func (stream *shake) next() byte {
-	if stream.place == rate {
-		stream.permute()
-		stream.place = 0
+func (from *stream) bytes(length int) []byte {
+	require(from.read+length <= streamLimit, "randomness_exhausted")
+	drawn := make([]byte, length)
+	for at := range drawn {
+		place := from.read % rate
+		if place == 0 && from.read > 0 {
+			from.permute()
+		}
+		drawn[at] = byte(from.state[place/8] >> (8 * (place % 8)))
+		from.read++
 	}
-	stream.place++
-	return byte(stream.state[(stream.place-1)/8] >> (8 * ((stream.place - 1) % 8)))
+	return drawn
 }
 
-func (stream *shake) permute() {
-	state, constants := &stream.state, byte(1)
+func (from *stream) permute() {
+	state, constants := &from.state, byte(1)
 	for round := 0; round < 24; round++ {
 		var columns [5]uint64
 		for place, lane := range state {

@@ -90,6 +90,12 @@ def cut(send: list[Any], place: int) -> None:
     send[place]["message"] = send[place]["message"][:-2]
 
 
+def fill(send: list[Any], place: int) -> None:
+    """All bits of the payload's first words are set."""
+    message = send[place]["message"]
+    send[place]["message"] = message[:88] + "f" * 64 + message[152:]
+
+
 def twice(send: list[Any], place: int) -> None:
     send.insert(place, send[place])
 
@@ -261,11 +267,15 @@ MISTAKES = {
         "ended.labels[3]", ("is 0, expected null",),
     ),
     "another_label_with_he": LiveMistake(
-        "encrypted", QP, end_with(labels=[3, 3, 3]), "", "ended.labels", ("is [3, 3, 3]", "the labels of F_CaPC"),
+        "encrypted", QP, end_with(labels=[3, 3, 3]), "", "ended.labels[0]", ("is 3, expected", ", of F_CaPC"),
     ),
     "bits_cut_with_he": LiveMistake(
         "encrypted", QP, of_kind("choice_bits", cut), "deliver linear_response from answering_party_1",
         "send.choice_bits to answering_party_1.message", ("bytes, expected", "refuses it: malformed_length"),
+    ),
+    "request_out_of_range_with_he": LiveMistake(
+        "encrypted", QP, of_kind("linear_request", fill), "", "",
+        ("answering_party_1 refuses it: value_out_of_range, blame querying_party",),
     ),
     "response_flipped_with_he": LiveMistake(
         "encrypted", AP, of_kind("linear_response", flip(60)), "deliver linear_request from querying_party",

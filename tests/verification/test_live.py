@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc import cli
-from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party, Role
+from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Party
 from capc.session.envelope import MessageType
 from capc_verify.conformance import session
-from capc_verify.conformance.live.judging import LiveJudge, live_sessions, shadow
+from capc_verify.conformance.live.judging import LiveJudge, live_sessions, replayed_parties, shadow
 from capc_verify.conformance.session import Conversation
 from capc_verify.conformance.verdicts import Outcome, Verdict
 from capc_verify.live.sessions import MODES, live_session
@@ -33,7 +31,6 @@ from support import hostile_port
 from support.live_mistakes import AP, FLIPPED, MISTAKES, PG, QP, flip, live_port, of_kind, seed_of_another
 from support.port_mistakes import SpokenChild
 from support.sizes import examples, is_nightly
-from support.sources import ROOT
 
 REFERENCE = [sys.executable, "-m", "capc_verify.port"]
 Judged = Callable[[Callable[[], Answer], Callable[[LiveJudge], list[Verdict]]], list[Verdict]]
@@ -91,71 +88,6 @@ def test_all_modes_have_the_labels_of_the_ideal_functionality_and_both_outcomes_
 def test_all_message_types_are_flipped() -> None:
     """But for the hello, which no honest session has."""
     assert {kind for _, _, kind, _ in FLIPPED} == {kind.name.lower() for kind in MessageType} - {"hello"}
-
-
-ROW = re.compile(r"^\| (QP|AP|PG) \| (.+) \| (.+) \|$", re.MULTILINE)
-ROLES = {Role.QUERYING_PARTY: "QP", Role.ANSWERING_PARTY: "AP", Role.PRIVACY_GUARDIAN: "PG"}
-KINDS = {kind.name.lower() for kind in MessageType}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of the table: types of messages that it needs, and, in order, that it sends, and to whom."""
-
-    role: str
-    needs: frozenset[str]
-    sends: tuple[str, ...]
-    receivers: frozenset[str]
-
-    def fits(self, me: Party, receiver: Party, kind: str) -> bool:
-        return self.role == ROLES[me.role] and ROLES[receiver.role] in self.receivers and kind in self.sends
-
-
-def rows_of_the_table() -> list[Row]:
-    section = (ROOT / "spec" / "17-operations.md").read_text(encoding="utf-8")
-    table = section.partition("## When a message is due")[2].partition("\n## ")[0]
-    return [
-        Row(
-            role,
-            frozenset(re.findall(r"\w+", when)) & KINDS,
-            tuple(word for word in re.findall(r"\w+", sends) if word in KINDS),
-            frozenset(re.findall(r"\b(?:QP|AP|PG)\b", sends)),
-        )
-        for role, when, sends in ROW.findall(table)
-    ]
-
-
-@pytest.mark.slow
-@pytest.mark.req("CAPC-ROLE-023")
-def test_parties_send_what_the_table_says_after_what_it_says_and_no_row_is_idle() -> None:
-    """A row that needs no message begins a set-up, or a batch, with whatever was last."""
-    rows, used = rows_of_the_table(), set()
-    assert len(rows) == 27
-    for mode in MODES:
-        transcript = shadow(mode)
-        for me in transcript.joins:
-            for cause, turn in transcript.turns(me):
-                last = None if cause is None else MessageType(cause.data[0]).name.lower()
-                for receiver in {receiver for receiver, _ in turn.sent}:
-                    kinds = (MessageType(data[0]).name.lower() for to, data in turn.sent if to == receiver)
-                    left = [kind for kind, _ in groupby(kinds)]
-                    before = -1
-                    while left:
-                        able = [
-                            place
-                            for place, row in enumerate(rows)
-                            if row.fits(me, receiver, left[0]) and place > before
-                        ]
-                        named = [place for place in able if last in rows[place].needs]
-                        fitting = named or [place for place in able if not rows[place].needs]
-                        assert fitting, (mode, me, last, left)
-                        before, sends = fitting[0], rows[fitting[0]].sends
-                        used.update(fitting)
-                        # Of the row's messages those that are for this party, in the row's order.
-                        begun = sends.index(left.pop(0))
-                        while left and left[0] in sends[begun + 1 :]:
-                            begun = sends.index(left.pop(0), begun + 1)
-    assert [row for place, row in enumerate(rows) if row.sends and place not in used] == []
 
 
 MANGLED = [
@@ -250,7 +182,7 @@ def hostile(way: str, *more: str) -> list[str]:
 @pytest.mark.parametrize("way", ["hangs", "exits", "junk", "two_replies", "endless_lines"])
 def test_a_port_that_breaks_is_told_and_started_again_until_it_is_not_asked_any_more(way: str) -> None:
     sessions = [("one_query", PRIVACY_GUARDIAN)] * 4
-    found = judged(hostile(way), lambda judge: judge.live(sessions), seconds=1.0)
+    found = judged(hostile(way), lambda judge: judge.live(sessions), seconds=2.0)
     assert [verdict.outcome for verdict in found] == [Outcome.BROKEN] * 3 + [Outcome.BLOCKED]
     for verdict in found[:3]:
         assert hostile_port.WAYS[way] in verdict.message
@@ -309,6 +241,14 @@ def test_a_transcript_is_recorded_and_replayed(tmp_path: Path, capsys: pytest.Ca
 
 
 @pytest.mark.slow
+def test_of_a_transcript_with_he_all_but_the_querying_party_are_replayed(spoken: Judged) -> None:
+    parties = replayed_parties(shadow("encrypted"), ())
+    assert [str(me) for me in parties] == [AP, "answering_party_2", PG]
+    found = spoken(lambda: Port().answer, lambda judge: judge.replay(shadow("encrypted"), parties))
+    assert [verdict.outcome for verdict in found] == [Outcome.PASSED] * 3
+
+
+@pytest.mark.slow
 def test_a_live_port_is_judged_by_command_with_a_list_of_what_is_known(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -350,6 +290,7 @@ def test_a_transcript_with_a_gap_or_of_another_version_is_refused(
     refused(tmp_path, [*lines[:3], *lines[4:]], "messages or parties are missing", capsys)
     refused(tmp_path, lines[:-1], "is no whole transcript", capsys)
     refused(tmp_path, [lines[0].replace("transcript/v1", "transcript/v0"), *lines[1:]], "transcript/v0", capsys)
+    refused(tmp_path, [lines[0].replace('"linear"', '"layers"'), *lines[1:]], "fields ['budget'", capsys)
     encrypted = replace(shadow("encrypted"), messages=())
     refused(tmp_path, transcript_text(encrypted).splitlines(), "cannot be replayed", capsys, "--role", QP)
 

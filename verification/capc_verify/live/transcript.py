@@ -15,10 +15,11 @@ from capc.noise.release_noise import ReleaseNoise
 from capc.protocol.functionality import ideal_functionality
 from capc.session.parameters import SPEC_VERSION
 from capc_verify.live.desk import Turn
-from capc_verify.live.joining import model_of, seated
+from capc_verify.live.joining import JOIN, model_of, seated
 from capc_verify.live.sessions import LiveSession
 from capc_verify.vectors.operations.protocol.sessions import SESSION, session_from
 from capc_verify.vectors.operations.protocol.step import MODEL
+from capc_verify.vectors.replay import read_fields
 from capc_verify.vectors.values import INTEGERS, Json, many, party_named
 
 SCHEMA = "transcript/v1"
@@ -184,7 +185,7 @@ def read_transcript(path: Path) -> Transcript:
         first, *between, last = lines
         if (first["schema"], first["spec_version"]) != (SCHEMA, SPEC_VERSION):
             found = f"{first['schema']} of specification {first['spec_version']}"
-            raise InputError(f"{path}: holds {found}, not {SCHEMA} of {SPEC_VERSION}: record it again")
+            raise InputError(f"holds {found}, not {SCHEMA} of {SPEC_VERSION}: record it again")
         messages = [
             Message(
                 line["number"],
@@ -195,14 +196,16 @@ def read_transcript(path: Path) -> Transcript:
             )
             for line in between
         ]
+        for join in first["joins"].values():
+            read_fields(JOIN, join)
         joins, ended = (
             {party_named(name): held for name, held in part.items()} for part in (first["joins"], last["ended"])
         )
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{path}: is no whole transcript ({type(error).__name__}): record it again") from None
     if [message.number for message in messages] != list(range(len(messages))) or set(joins) != set(ended):
         raise InputError(f"{path}: is no whole transcript (messages or parties are missing): record it again")

@@ -11,7 +11,7 @@ from functools import cache, partial
 from capc.foundation.errors import InputError
 from capc.foundation.parties import Party, Role
 from capc_verify.conformance.child import BrokenPortError
-from capc_verify.conformance.difference import Difference
+from capc_verify.conformance.difference import compare
 from capc_verify.conformance.judge import BREAKS_OF_ONE_OPERATION
 from capc_verify.conformance.live.port_seat import PortSeat, Script, StoppedError, Twin, broken
 from capc_verify.conformance.live.sent import Sender
@@ -113,7 +113,9 @@ class LiveJudge:
         if waiting:
             names = ", ".join(map(str, waiting))
             return _with(port.finding, f"no message for which {names} waits: missing_participant, blame {me}")
-        return _with(port.finding, "all parties come to their ends") or _wrong_labels(session, ended)
+        if port.finding is not None:
+            return _with(port.finding, "all parties come to their ends")
+        return _wrong_labels(session, ended)
 
     def _replay(self, transcript: Transcript, name: str, me: Party) -> Finding | None:
         turns = list(transcript.turns(me))
@@ -125,23 +127,23 @@ class LiveJudge:
                 elif port.finding is None:
                     port.deliver(message.sender, message.data)
         except StoppedError:
-            pass
+            return _with(port.finding, port.consequence)
         return port.finding
 
 
-def _with(finding: Finding | None, consequence: str) -> Finding | None:
-    """What is wrong, and what came of it."""
-    if finding is None or not consequence:
-        return finding
-    return replace(finding, message=f"{finding.message}; then {consequence}")
+def _with(finding: Finding | None, consequence: str) -> Finding:
+    """What is wrong, and what came of it. With HE not all bytes are compared, and what came of them says it alone."""
+    if finding is None:
+        return Finding(Outcome.FAILED, consequence)
+    return replace(finding, message=f"{finding.message}; then {consequence}") if consequence else finding
 
 
 def _wrong_labels(session: LiveSession, ended: Mapping[Party, Json]) -> Finding | None:
     """Holds the labels to the ideal functionality."""
     ideal = ideal_labels(session.joins, ended)
     (asking,) = (party for party in ended if party.role is Role.QUERYING_PARTY)
-    labels = ended[asking]["labels"]
-    if labels == ideal:
+    difference = compare(ideal, ended[asking]["labels"], {}, "ended.labels")
+    if difference is None:
         return None
-    difference = Difference("ended.labels", str(labels)[:100], f"{ideal}, the labels of F_CaPC")
+    difference = replace(difference, expected=f"{difference.expected}, of F_CaPC")
     return Finding(Outcome.FAILED, str(difference), difference=difference)

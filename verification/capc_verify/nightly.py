@@ -95,13 +95,17 @@ def _node(classname: str, name: str) -> str:
     return "::".join(["/".join(parts[: module + 1]) + ".py", *parts[module + 1 :], name.partition("[")[0]])
 
 
-def commit_of(root: Path) -> str:
+def commit_of(root: Path, records: Path = EVIDENCE) -> str:
     """The commit whose tree this is.
+
+    Args:
+        root: of the checkout.
+        records: what is about to be written, which may differ.
 
     Raises:
         InputError: files other than records differ from the last commit, so that a record would be of no commit.
     """
-    changed = _git(root, "status", "--porcelain", "--untracked-files=all", "--", ".", f":!{EVIDENCE.as_posix()}")
+    changed = _git(root, "status", "--porcelain", "--untracked-files=all", "--", ".", f":!{records.as_posix()}")
     if changed:
         raise InputError(f"{changed.splitlines()[0].strip()}: not committed; a record is of a commit, so commit first")
     return _git(root, "rev-parse", "HEAD")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from math import log, log2
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ from capc.privacy.accountants.argmax.noise_table import Noise
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from support.argmax import Histogram
 from support.label_cost import Plane, divergence, histograms, label_law, masses, two
-from support.sizes import examples
+from support.sizes import examples, is_nightly
 
 FLOAT_ERROR = 1e-9
 MOVES, LEAVES = Relation.REPLACE_ONE, Relation.NULL_VOTE
@@ -77,6 +79,60 @@ def test_no_label_of_any_histogram_costs_more(noise: Noise, order: Fraction, wei
     cost = float(argmax_cost(noise, order, unit_of(relation, weight)))
     for parties, classes in SIZES:
         assert worst_of_all(noise, order, weight, relation, parties, classes) <= cost * (1 + FLOAT_ERROR)
+
+
+def corners() -> list[Noise]:
+    """Each law at the least noise, at some, and at the most; nightly at more deviations."""
+    sigmas = [Fraction(3, 10), Fraction(3), Fraction(50)]
+    laws = (RoundedGaussian, DiscreteGaussian, Skellam)
+    found: list[Noise] = [law(sigma, 0) for sigma in sigmas for law in laws]
+    more = [(Fraction(4, 5), 0), (Fraction(1), 2), (Fraction(7), 1), (Fraction(20), 0)]
+    return found + [law(*each) for each in more[: examples(ordinary=0, nightly=4)] for law in laws]
+
+
+ORDERS = [Fraction(tenths, 10) for tenths in (11, 15, 20, 40, 100, 300, 1000, 2000)][:: examples(ordinary=7, nightly=1)]
+"""From 1.1 to 200."""
+SAFE = -680
+"""Of logarithms of probabilities: below, laws that were cut off far out are not those of the noise."""
+
+
+def pairs_of(sizes: Sequence[tuple[int, int]], relation: Relation) -> dict[int, list[tuple[Histogram, Histogram]]]:
+    """For each number of classes the neighbours among histograms, each pair in one direction."""
+    found: dict[int, list[tuple[Histogram, Histogram]]] = {}
+    for parties, classes in sizes:
+        pairs = {(min(h, n), max(h, n)) for h in histograms(parties, classes) for n in neighbours(h, relation)}
+        found.setdefault(classes, []).extend(sorted(pairs))
+    return found
+
+
+def largest_divergence(p: np.ndarray, q: np.ndarray, order: float) -> float:
+    """Of rows of laws; an outcome that one law next to never has is left out, which makes it smaller."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left, right = np.log(p), np.log(q)
+        terms = np.where((left > SAFE) & (right > SAFE), order * left - (order - 1) * right, -np.inf)
+    return float(np.logaddexp.reduce(terms, axis=1).max()) / (order - 1)
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ACCT-121")
+@pytest.mark.parametrize("relation", [MOVES, LEAVES])
+@pytest.mark.parametrize("noise", corners(), ids=lambda noise: f"{noise.name}-{float(noise.sigma_votes)}")
+def test_at_no_order_and_no_noise_any_label_costs_more(noise: Noise, relation: Relation) -> None:
+    """All histograms, both directions, both orders of the two classes, with and without thresholds."""
+    law, unit = masses(noise), 1 << noise.grid_bits
+    costs = {order: float(argmax_cost(noise, order, unit_of(relation))) for order in ORDERS}
+    sizes = [(5, 2), (5, 3), (5, 4)] if not is_nightly() else [(8, 2), (8, 3), (8, 4), (8, 5)]
+    for classes, pairs in pairs_of(sizes, relation).items():
+        names = sorted({h for pair in pairs for h in pair})
+        row = {h: number for number, h in enumerate(names)}
+        first, second = (np.array([row[pair[side]] for pair in pairs]) for side in (0, 1))
+        steps = {round(float(noise.variance) ** 0.5 * tenth / 10) for tenth in range(-20, 30, 10)}
+        for threshold in [None, *sorted(steps | {unit * votes for votes in range(0, 9, 4)})]:
+            laws = np.array([label_law(tuple(unit * votes for votes in h), law, threshold) for h in names])
+            for order, cost in costs.items():
+                for p, q in ((first, second), (second, first)):
+                    found = largest_divergence(laws[p], laws[q], float(order))
+                    assert found <= cost * (1 + FLOAT_ERROR) + 1e-12, (classes, threshold, order)
 
 
 @st.composite

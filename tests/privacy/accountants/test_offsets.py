@@ -6,6 +6,7 @@ high precision, the law of label and answered bit follows by enumeration, and it
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import product
@@ -15,9 +16,12 @@ import numpy as np
 import pytest
 
 from capc.noise.mechanism import release_mechanisms
+from capc.privacy.account import Account
+from capc.privacy.accountants.argmax.cost import Adversary
 from capc.privacy.accountants.confident_gnmax import joint_renyi_upper
 from capc.privacy.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper
-from capc.privacy.accountants.policies import joint_cost
+from capc.privacy.accountants.policies import joint_cost, with_argmax_cost
+from capc.privacy.figures.statement import enforced_epsilons
 from capc.privacy.query_cost import query_cost
 from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy, ThresholdMode
 from privacy.accountants.test_neighbours import DELTAS, FLOAT_ERROR, hockey_stick, noise_law
@@ -47,7 +51,13 @@ def word_law(mean: int, law: np.ndarray) -> np.ndarray:
     return found
 
 
-def release_law(counts: Histogram, offsets: tuple[int, ...], label: np.ndarray, check: np.ndarray | None) -> np.ndarray:
+def release_law(
+    counts: Histogram,
+    offsets: tuple[int, ...],
+    label: np.ndarray,
+    check: np.ndarray | None,
+    threshold: int = THRESHOLD,
+) -> np.ndarray:
     """P(no consensus), then P(each label); with a single draw ``check`` is None."""
     noisy = [word_law(count + offset, label) for count, offset in zip(counts, offsets, strict=True)]
     below = [np.cumsum(each) - each for each in noisy]
@@ -55,7 +65,7 @@ def release_law(counts: Histogram, offsets: tuple[int, ...], label: np.ndarray, 
         each * np.prod([below[d] if d < c else below[d] + noisy[d] for d in range(CLASSES) if d != c], axis=0)
         for c, each in enumerate(noisy)
     ]
-    reaching = np.arange(-HALF, HALF) >= THRESHOLD
+    reaching = np.arange(-HALF, HALF) >= threshold
     if check is None:
         labels = np.array([each[reaching].sum() for each in wins])
         return np.concatenate([[1 - labels.sum()], labels])
@@ -92,6 +102,28 @@ def test_no_offsets_tell_neighbours_apart_better_than_charged(
     mode: ThresholdMode, name: NoiseName, adjacency: Adjacency
 ) -> None:
     assert worst_excess(make_policy(mode, name, adjacency)) <= FLOAT_ERROR
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ACCT-134", "CAPC-ACCT-145")
+@pytest.mark.parametrize("mode", [ThresholdMode.SINGLE_DRAW, None])
+@pytest.mark.parametrize("name", NoiseName)
+@pytest.mark.parametrize("adjacency", Adjacency)
+def test_no_offsets_tell_more_than_is_printed_towards_a_cheat_where_labels_are_charged(
+    mode: ThresholdMode | None, name: NoiseName, adjacency: Adjacency
+) -> None:
+    """The enforced epsilon of one label of a policy, against all these offsets, with the threshold and without."""
+    policy = make_policy(ThresholdMode.SINGLE_DRAW, name, adjacency, renyi_order=Fraction(2), sigma=Fraction(3))
+    if mode is None:
+        policy = replace(policy, threshold=None, threshold_mode=ThresholdMode.TWO_DRAWS)
+    policy = with_argmax_cost(policy, 0)
+    account = Account(policy, 0, query_cost(policy, 0).worst_case)
+    claim, delta = float(enforced_epsilons(account)[Adversary.CHEATING]), float(policy.delta)
+    law, threshold = noise_law(release_mechanisms(policy, 0).answer, 0), -HALF if mode is None else THRESHOLD
+    pairs = neighbouring_pairs(PARTIES, CLASSES, adjacency)
+    for offsets in OFFSETS:
+        laws = {h: release_law(h, offsets, law, None, threshold) for h in {h for pair in pairs for h in pair}}
+        assert max(hockey_stick(laws[h], laws[n], claim) for h, n in pairs) <= delta + FLOAT_ERROR
 
 
 # Two counts at opposite ends: each passes, and fails where a vote leaves the one or comes to the other.

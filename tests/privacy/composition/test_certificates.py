@@ -174,6 +174,16 @@ def test_a_folder_keeps_what_was_found(tmp_path: Path, monkeypatch: pytest.Monke
         composition_queries(NOISE, unit, *budget, Keeping(tmp_path))
 
 
+@pytest.mark.req("CAPC-ACCT-144")
+@pytest.mark.parametrize("recheck", [False, True])
+def test_that_not_even_one_label_fits_is_kept_too(tmp_path: Path, recheck: bool) -> None:
+    unit, budget = ProtectedUnit(Relation.NULL_VOTE), (Fraction(1, 100), Fraction(1, 10**6))
+    for _ in range(2):
+        assert composition_queries(NOISE, unit, *budget, Keeping(tmp_path, recheck=recheck)) == 0
+        assert len([*tmp_path.iterdir()]) == 1
+        kept._REMEMBERED.clear()
+
+
 @pytest.mark.parametrize("code", sorted(kept._NOT_WRITABLE))
 def test_a_disk_that_cannot_be_written_to_is_no_obstacle(
     code: int, found: Composed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -63,9 +63,10 @@ def decode(content: bytes, wanted: Wanted) -> Composed:
     if wanted.labels is not None and labels != wanted.labels:
         raise InputError("it has another number of queries")
     grid, blocks = grid_of(wanted), -(-labels // BLOCK)
-    if len(unpacked) != blocks * 8 * (grid.high - grid.low + 1):
+    places = grid.high - grid.low + 1
+    if len(unpacked) != blocks * 8 * places:
         raise InputError("its curves have another length")
-    slopes = np.frombuffer(unpacked, dtype="<f8").reshape(blocks, -1).astype(np.float64)
+    slopes = np.frombuffer(unpacked, dtype="<f8").reshape(blocks, places).astype(np.float64)
     composed = Composed(wanted, labels, delta, tuple(Curve(grid, row) for row in slopes))
     if delta != (delta_of(composed.curves[-1], wanted.epsilon) if blocks else 0.0):
         raise InputError("its delta is not that of its last curve")

@@ -11,6 +11,7 @@ from capc.privacy.accountants.argmax import cost, three_outcomes, two_outcomes
 from capc.privacy.accountants.argmax.cell import Corner, Divergence, Reach
 from capc.privacy.accountants.argmax.cost import Adversary, Limit, Upper
 from capc.privacy.accountants.argmax.noise_table import NoiseTable
+from capc.privacy.accountants.argmax.three_intervals import Intervals, Square
 from capc.privacy.accountants.argmax.three_outcomes import Tournament
 from capc.privacy.accountants.steps import Noise
 from capc.privacy.accountants.unit import ProtectedUnit
@@ -19,6 +20,7 @@ from capc_verify.faults.planting import Fault
 
 _CELLS = "tests/privacy/accountants/test_argmax_cells.py::test_"
 _COSTS = "tests/privacy/accountants/test_argmax_cost.py::test_"
+_OFFSETS = "tests/privacy/accountants/test_argmax_offsets.py::test_"
 _TWO_CLASSES = _COSTS + "some_label_of_two_classes_and_a_threshold_costs_as_much"
 _Cell = tuple[Sequence[Corner], Sequence[Reach], Sequence[tuple[arb, arb]]]
 """What a bound over a cell is made of."""
@@ -124,6 +126,17 @@ def bend_forgotten() -> None:
     _bound_from(lambda corners, outcomes, bends: (corners, outcomes, [(arb(0), arb(0))] * len(bends)))
 
 
+def two_intervals_towards_a_cheat() -> None:
+    """Towards a cheat two intervals of the likelihood ratio are looked at, where a label has three outcomes."""
+
+    class TwoIntervals(Intervals):
+        def roots(self) -> Sequence[Square]:
+            # The last interval begins where nothing is left for it.
+            return [(Fraction(u), Fraction(2 * self._end), Fraction(1)) for u in range(-self._end, self._end)]
+
+    replace_in(cost, "Intervals", TwoIntervals)
+
+
 FAULTS: dict[str, Fault] = {
     "one_order_of_indices": Fault(one_order_of_indices, None, (_TWO_CLASSES + "[replace_one-noise0-order0-1]",)),
     "ties_with_the_threshold_lost": Fault(
@@ -146,6 +159,14 @@ FAULTS: dict[str, Fault] = {
     ),
     "missing_mass_forgotten": Fault(
         missing_mass_forgotten, None, (_CELLS + "events_are_enclosed_whatever_a_table_leaves_out[noise0-12]",)
+    ),
+    "two_intervals_towards_a_cheat": Fault(
+        two_intervals_towards_a_cheat,
+        None,
+        (
+            _OFFSETS
+            + "climbs_over_offsets_and_thresholds_end_between_an_honest_label_and_the_cost[sigma0-order0-replace_one]",
+        ),
     ),
     "bend_forgotten": Fault(bend_forgotten, None, (_CELLS + "a_square_is_bounded_at_each_of_its_points",)),
 }

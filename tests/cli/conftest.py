@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.label_costs import unless_real
+from support.label_costs import set_compositions, unless_real
 
 
 @pytest.fixture
@@ -17,3 +17,14 @@ def real_label_costs() -> None:
 @pytest.fixture(autouse=True)
 def _label_costs(request: pytest.FixtureRequest) -> Iterator[None]:
     yield from unless_real(request)
+
+
+@pytest.fixture
+def real_compositions() -> None:
+    """Asked for by a test that has to have the real ones."""
+
+
+@pytest.fixture(autouse=True)
+def _compositions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "real_compositions" not in request.fixturenames:
+        set_compositions(monkeypatch)

@@ -138,9 +138,10 @@ def test_a_comparison_is_a_table_and_says_once_what_all_figures_need(
             sections[line.strip(" :")] = []
         elif line.startswith("    "):
             list(sections.values())[-1].append(line.strip())
-    names = ["argmax_renyi", "loss_distribution", "zcdp", "renyi_improved", "renyi_classic"]
-    groups = [names, [names[0], *names[2:]], names[1:]]
-    wanted = ["all figures", *(", ".join(group) for group in groups[1:]), "argmax_renyi", "loss_distribution"]
+    names = ["argmax_renyi", "argmax_composition", "loss_distribution", "zcdp", "renyi_improved", "renyi_classic"]
+    labels, counts = names[:2], names[2:]
+    groups = [labels + counts[1:], counts, labels]
+    wanted = ["all figures", *(", ".join(group) for group in groups), "loss_distribution"]
     assert list(sections) == wanted
     told = [line for section in sections.values() for line in section]
     assert len(told) == len(set(told))
@@ -155,7 +156,7 @@ def test_a_comparison_is_a_table_and_says_once_what_all_figures_need(
 
 def test_a_comparison_of_which_no_method_has_a_figure_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["account", "compare", "--sigma", "1e-9", "--queries", "536870912"]) == 0
-    assert capsys.readouterr().out.count("not applicable") == 6
+    assert capsys.readouterr().out.count("not applicable") == 7
 
 
 @pytest.mark.req("CAPC-ACCT-113")
@@ -175,6 +176,58 @@ def test_labels_are_asked_about_by_every_question(capsys: pytest.CaptureFixture[
     plot = tmp_path / "labels.svg"
     assert cli.run(["account", "epsilon", "--sigma", "9", "--queries", "3", *labels, "--plot", str(plot)]) == 0
     assert plot.stat().st_size > 1000
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ACCT-113", "CAPC-ACCT-152")
+@pytest.mark.usefixtures("real_compositions")
+def test_labels_together_are_asked_about_by_every_question(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    labels = ["--method", "argmax_composition", "--grid-bits", "0"]
+    found = answer(capsys, "calibrate", "--epsilon", "10", "--queries", "5", "--adjacency", "null_vote", *labels)
+    assert all(found[part] for part in PARTS)
+    assert float(found["epsilon"]) <= 10
+    sigma = ["--sigma", found["sigma"], "--adjacency", "null_vote"]
+    assert answer(capsys, "queries", "--epsilon", "10", *sigma, *labels)["queries"] >= 5
+    one = answer(capsys, "epsilon", "--sigma", "2", "--queries", "5", *labels)
+    honest, cheated = (float(epsilon) for epsilon in one["adversaries"].values())
+    assert float(one["epsilon"]) == honest < cheated
+    assert list(one["adversaries"]) == ["semi_honest", "cheating_querying_party"]
+    assert any("only the label leaves" in line for line in one["hypotheses"])
+    compared = answer(capsys, "compare", "--sigma", "2", "--queries", "5", "--grid-bits", "0")["methods"]
+    assert compared["argmax_composition"]["epsilon"] == one["epsilon"]
+    assert len(set(compared["gaussian_dp"]["adversaries"].values())) == 1
+    cases = tmp_path / "cases.json"
+    entry = {"question": "epsilon", "sigma": 2, "queries": 5, "grid_bits": 0, "method": "argmax_composition"}
+    cases.write_text(json.dumps([entry]))
+    assert answer(capsys, "batch", str(cases))["answers"] == [one]
+    plot = tmp_path / "labels.svg"
+    assert cli.run(["account", "epsilon", "--sigma", "2", "--queries", "5", *labels, "--plot", str(plot)]) == 0
+    assert plot.stat().st_size > 1000
+    shown = capsys.readouterr()
+    assert f"semi_honest <= {one['epsilon']}, cheating_querying_party <= " in shown.out
+    assert list((tmp_path / "capc" / "compositions").iterdir())
+
+
+@pytest.mark.req("CAPC-ACCT-113", "CAPC-ACCT-133")
+@pytest.mark.parametrize(
+    ("options", "fragments"),
+    [
+        (["--queries", "4097"], ["queries = 4097 (--queries)", "at most 4096, or argmax_renyi"]),
+        (["--queries", "3", "--mechanism", "skellam"], ["mechanism = skellam (--mechanism)", "choose argmax_renyi"]),
+        (["--queries", "3", "--delta", "1e-20"], ["delta = 1e-20 (--delta)", "2^-46"]),
+        (["--queries", "3", "--held-by", "2"], ["held_by = 2 (--held-by)", "choose gaussian_dp"]),
+        (["--queries", "3", "--threshold-ratio", "1"], ["threshold_ratio = 1 (--threshold-ratio)", "label's own"]),
+    ],
+)
+@pytest.mark.usefixtures("real_compositions")
+def test_labels_are_not_composed_where_that_is_not_certified(
+    capsys: pytest.CaptureFixture[str], options: list[str], fragments: list[str]
+) -> None:
+    question = ["epsilon", "--sigma", "4", "--method", "argmax_composition"]
+    assert_refused(capsys, [*question, *options], fragments)
 
 
 @pytest.mark.req("CAPC-ACCT-113", "CAPC-ACCT-133")

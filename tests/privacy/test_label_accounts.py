@@ -14,18 +14,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.foundation.errors import BudgetExhaustedError, InputError, ParameterError
-from capc.noise.mechanism import CostUnit
+from capc.noise.mechanism import CostUnit, RoundedGaussian
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
 from capc.privacy.accountants import policies
 from capc.privacy.accountants.argmax import fitting
+from capc.privacy.accountants.argmax.composition import Keeping, composition_epsilon
 from capc.privacy.accountants.argmax.cost import Adversary
-from capc.privacy.accountants.ball_arithmetic import first_place_near, round_up
+from capc.privacy.accountants.ball_arithmetic import decimal_text, first_place_near, round_up
 from capc.privacy.accountants.conversion import budget_lower, epsilon_upper
 from capc.privacy.accountants.policies import (
     calibrate_sigma,
     calibrated,
     certify,
+    cheated_epsilon,
     counts_epsilon,
     default_order,
     fitting_queries,
@@ -39,7 +41,7 @@ from capc.privacy.accountants.policies import (
 )
 from capc.privacy.accountants.rdp import ORDERS
 from capc.privacy.accountants.steps import Noise
-from capc.privacy.accountants.unit import ProtectedUnit
+from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.figures.statement import (
     ONLY_LABELS,
     VOTES_OF_OTHERS,
@@ -464,6 +466,41 @@ def test_a_figure_of_labels_says_towards_whom_it_holds(mechanism: NoiseName, adj
         assert cheated == found[Adversary.SEMI_HONEST]
     else:
         assert cheated == kept > found[Adversary.SEMI_HONEST]
+
+
+@pytest.mark.req("CAPC-ACCT-134", "CAPC-ACCT-152")
+@pytest.mark.parametrize("adjacency", list(Adjacency))
+@pytest.mark.parametrize("mechanism", [NoiseName.ROUNDED_GAUSSIAN, NoiseName.DISCRETE_GAUSSIAN])
+def test_labels_that_are_counted_say_towards_whom_they_hold(
+    mechanism: NoiseName, adjacency: Adjacency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a real composition towards a cheat; that labels keep the policy's epsilon is taken for granted here."""
+    monkeypatch.setattr(policies, "composition_holds", lambda *_: True)
+    monkeypatch.setattr(policies, "kept_by_user", Keeping)
+    for cached in (certify, cheated_epsilon):
+        cached.cache_clear()
+    # Deviations under which the policy's epsilon is about that of a composition.
+    sigma = Fraction(43, 16) if adjacency is Adjacency.REPLACE_ONE else Fraction(15, 8)
+    policy = counts(argmax_queries=20, mechanism=mechanism, adjacency=adjacency, sigma=sigma)
+    account = Account(policy, GRID_BITS, policy_budget(policy))
+    found, of_counts = enforced_epsilons(account), counts_epsilon(policy, GRID_BITS, Fraction(20))
+    own, cheated = found[Adversary.SEMI_HONEST], found[Adversary.CHEATING]
+    [told] = [line for line in budget_statement(account).hypotheses if "adds to its shares" in line]
+    certify.cache_clear()
+    assert own <= policy.epsilon < of_counts
+    if adjacency is Adjacency.NULL_VOTE:
+        assert own == cheated
+    elif mechanism is NoiseName.DISCRETE_GAUSSIAN:
+        assert cheated == of_counts
+    else:
+        noise = RoundedGaussian(sigma, GRID_BITS)
+        assert cheated == composition_epsilon(
+            noise, ProtectedUnit(Relation.REPLACE_ONE), 20, policy.delta, adversary=Adversary.CHEATING
+        )
+        assert own < cheated < of_counts
+        assert decimal_text(cheated) in told
+    # More labels than the policy speaks of are what their counts are.
+    assert cheated_epsilon(policy, GRID_BITS, 21) == counts_epsilon(policy, GRID_BITS, Fraction(21))
 
 
 @pytest.mark.req("CAPC-ACCT-134")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian, Skellam
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
+from capc.privacy.accountants.argmax.cost import Adversary
 from capc.privacy.accountants.argmax.fitting import about_share
 from capc.privacy.accountants.ballots import BinaryRelease, PowersetRelease, TauRelease
 from capc.privacy.accountants.conversion import epsilon_upper
@@ -25,7 +26,7 @@ from capc.privacy.figures.calculator import MAX_QUERIES, Case, affordable_querie
 from capc.privacy.figures.labels import label_order, label_statement
 from capc.privacy.figures.methods import Method, statement_for
 from capc.privacy.figures.statement import ONLY_LABELS, VOTES_OF_OTHERS, PrivacyStatement
-from support.label_costs import set_label_costs
+from support.label_costs import set_compositions, set_label_costs
 
 UNIT = ProtectedUnit(Relation.REPLACE_ONE)
 DELTA = Fraction(1, 10**5)
@@ -38,6 +39,7 @@ LAWS: tuple[Callable[[Fraction], Noise], ...] = (
 
 @pytest.fixture
 def part(monkeypatch: pytest.MonkeyPatch) -> list[Fraction]:
+    set_compositions(monkeypatch)
     return set_label_costs(monkeypatch)
 
 
@@ -69,8 +71,11 @@ def test_an_order_is_found_that_is_about_the_best(
 ) -> None:
     """Where a label costs about what the search takes it for, a seventh more or less."""
 
-    def cost(noise: Noise, order: Fraction, unit: ProtectedUnit) -> Fraction:
+    def cost(
+        noise: Noise, order: Fraction, unit: ProtectedUnit, adversary: Adversary = Adversary.SEMI_HONEST
+    ) -> Fraction:
         share = Fraction(about_share(order, sigma, unit)) * hundredths / 100
+        share *= 1 if adversary is Adversary.SEMI_HONEST else Fraction(5, 4)
         return share * noise.rdp_cost(order, unit.histogram)  # type: ignore[union-attr]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -94,7 +99,7 @@ def test_few_costs_are_found_for_a_figure(
     assert 1 <= len(asked) <= 3
     [order] = [
         each
-        for each in asked
+        for each in dict.fromkeys(asked)
         if found.epsilon == epsilon_upper(CostUnit.RENYI, 90 * cost(law(Fraction(9)), each, UNIT), DELTA, each)
     ]
     assert f"at order {float(order):g}" in found.method
@@ -117,7 +122,7 @@ def test_a_curve_needs_few_costs_and_is_about_as_good(part: list[Fraction], monk
     assert plain.curve([3, 9]) == [plain.statement(3), plain.statement(9)]
 
 
-@pytest.mark.req("CAPC-ACCT-103", "CAPC-ACCT-134")
+@pytest.mark.req("CAPC-ACCT-103", "CAPC-ACCT-134", "CAPC-ACCT-152")
 @pytest.mark.parametrize("relation", [Relation.REPLACE_ONE, Relation.NULL_VOTE])
 def test_a_labels_figure_is_at_most_that_of_its_counts_by_the_same_conversion(relation: Relation) -> None:
     """By the real cost; at one order, so that only what is charged differs."""
@@ -128,7 +133,13 @@ def test_a_labels_figure_is_at_most_that_of_its_counts_by_the_same_conversion(re
         0 < found.epsilon <= epsilon_upper(CostUnit.RENYI, of_counts, DELTA, Fraction(4)) * Fraction(10**9 + 1, 10**9)
     )
     assert {ONLY_LABELS, VOTES_OF_OTHERS} <= set(found.hypotheses)
-    assert any("adds to its shares" in line for line in found.hypotheses) == (relation is Relation.REPLACE_ONE)
+    [told] = [line for line in found.hypotheses if "adds to its shares" in line]
+    assert ("same epsilon" in told) == (relation is Relation.NULL_VOTE)
+    honest, cheated = found.towards.values()
+    assert honest == found.epsilon
+    assert (honest < cheated <= epsilon_upper(CostUnit.RENYI, of_counts, DELTA, Fraction(4))) == (
+        relation is Relation.REPLACE_ONE
+    )
     assert not any("function of the noised votes" in line for line in found.hypotheses)
     assert label_statement(LAWS[0](Fraction(7)), unit, 0, DELTA).epsilon == 0
 
@@ -224,3 +235,74 @@ def test_a_comparison_has_labels_beside_counts_and_one_draw_beside_two(part: lis
     assert isinstance(both, PrivacyStatement)
     # Nine checks and four answers cost more than nine labels.
     assert counts.epsilon < both.epsilon
+
+
+COMPOSED = Method.ARGMAX_COMPOSITION
+
+
+@pytest.mark.req("CAPC-ACCT-152")
+@pytest.mark.parametrize("law", LAWS[:2])
+@pytest.mark.parametrize("relation", [Relation.REPLACE_ONE, Relation.NULL_VOTE])
+@pytest.mark.parametrize("queries", [0, 1, 3])
+def test_a_figure_of_labels_together_holds_towards_both(
+    law: Callable[[Fraction], Noise], relation: Relation, queries: int
+) -> None:
+    """By real compositions, of little noise on whole votes, which are quick."""
+    laws = {LAWS[0]: lambda sigma: RoundedGaussian(sigma, 0), LAWS[1]: lambda sigma: DiscreteGaussian(sigma, 0)}
+    one = case(method=COMPOSED, noise=laws[law], sigma=Fraction(2), unit=ProtectedUnit(relation))
+    found = one.statement(queries)
+    honest, cheated = found.towards.values()
+    assert honest == found.epsilon
+    assert (honest > 0) == (queries > 0)
+    counts = replace(one, method=Method.GAUSSIAN_DP if law is LAWS[0] else Method.ZCDP).statement(queries)
+    assert cheated <= counts.epsilon or relation is Relation.NULL_VOTE
+    # One threshold tells as much as a whole Gaussian does: that takes two labels.
+    assert (honest < cheated) == (relation is Relation.REPLACE_ONE and queries > 1)
+    assert {ONLY_LABELS, VOTES_OF_OTHERS} <= set(found.hypotheses)
+    [told] = [line for line in found.hypotheses if "adds to its shares" in line]
+    assert ("same epsilon" in told) == (honest == cheated)
+    assert set(counts.towards.values()) == {counts.epsilon}
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ACCT-113", "CAPC-ACCT-140")
+def test_calibration_and_counts_of_labels_together_are_at_the_edge_of_the_budget() -> None:
+    """A budget under which its composition is what serves the figure, too."""
+    budget = Fraction(10)
+    one = case(method=COMPOSED, noise=lambda sigma: RoundedGaussian(sigma, 0), unit=ProtectedUnit(Relation.NULL_VOTE))
+    sigma = calibrate(one, 9, budget)
+    found = replace(one, sigma=sigma, budget=budget)
+    assert found.statement(9).epsilon <= budget
+    assert affordable_queries(found, budget) >= 9 > affordable_queries(replace(found, sigma=sigma * 97 / 100), budget)
+    curve = found.curve([0, 3, 9])
+    assert [one.epsilon for one in curve] == sorted(one.epsilon for one in curve)
+    assert curve[2] == found.statement(9)
+
+
+@pytest.mark.req("CAPC-ACCT-133")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"threshold_ratio": Fraction(1)}, r"^threshold_ratio = 1: argmax_composition is for a check"),
+        ({"ballots": BinaryRelease(2)}, r"^ballots: argmax_composition is for one label"),
+        (
+            {"unit": ProtectedUnit(Relation.REPLACE_ONE, (Fraction(1),) * 2)},
+            r"^weights = 1, 1: argmax_composition .*choose gaussian_dp",
+        ),
+        (
+            {"noise": lambda sigma: SharedNoise(DiscreteGaussianShare(sigma, 4), 3)},
+            r"^noise from 3 shares: argmax_composition",
+        ),
+        ({"noise": LAWS[2]}, r"^Skellam has no certified composition"),
+    ],
+)
+def test_what_a_composition_is_not_for_is_refused_by_every_question(changes: dict[str, Any], message: str) -> None:
+    wrong = case(method=COMPOSED, **changes)
+    for ask in (
+        lambda: wrong.statement(5),
+        lambda: wrong.curve([2, 5]),
+        lambda: calibrate(wrong, 5, Fraction(10)),
+        lambda: affordable_queries(wrong, Fraction(10)),
+    ):
+        with pytest.raises(InputError, match=message):
+            ask()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import pytest
 
+from capc.noise.mechanism import CostUnit
 from capc.privacy.accountants import policies
 from capc.privacy.accountants.argmax import fitting
+from capc.privacy.accountants.argmax.composition import Keeping
 from capc.privacy.accountants.argmax.cost import Adversary
+from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.accountants.policies import certify
 from capc.privacy.accountants.steps import Noise
 from capc.privacy.accountants.unit import ProtectedUnit
-from capc.privacy.figures import labels
+from capc.privacy.figures import composed_labels, labels
 
 
 def set_label_costs(monkeypatch: pytest.MonkeyPatch) -> list[Fraction]:
@@ -32,6 +35,25 @@ def set_label_costs(monkeypatch: pytest.MonkeyPatch) -> list[Fraction]:
         monkeypatch.setattr(module, "argmax_cost_holds", lambda *case: case[-1] >= cost(*case[:-1]))
     certify.cache_clear()
     return part
+
+
+def set_compositions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many labels cost a part of what their counts do by the Gaussian's curve, found at once."""
+
+    def curve(
+        noise: Noise,
+        unit: ProtectedUnit,
+        counts: Sequence[int],
+        delta: Fraction,
+        keeping: Keeping,
+        adversary: Adversary = Adversary.SEMI_HONEST,
+        around: Fraction | None = None,
+    ) -> list[Fraction]:
+        part = Fraction(13, 20) if adversary is Adversary.SEMI_HONEST else Fraction(4, 5)
+        one = part * unit.histogram.squared / noise.sigma_votes**2  # type: ignore[union-attr]
+        return [epsilon_upper(CostUnit.MU_SQUARED, count * one, delta) for count in counts]
+
+    monkeypatch.setattr(composed_labels, "composition_curve", curve)
 
 
 def unless_real(request: pytest.FixtureRequest) -> Iterator[None]:

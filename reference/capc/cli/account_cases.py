@@ -17,6 +17,7 @@ from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare
 from capc.privacy.accountants.ballots import BallotRelease, BinaryRelease, PowersetRelease, TauRelease
 from capc.privacy.accountants.steps import Noise
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
+from capc.privacy.composition.recursion import MAX_LABELS
 from capc.privacy.figures.calculator import Case
 from capc.privacy.figures.labels import label_order
 from capc.privacy.figures.methods import Method
@@ -180,8 +181,7 @@ def read_case(question: str, given: Mapping[str, str], place: Callable[[str], st
     if case.threshold_ratio is None and case.answers not in (None, queries):
         raise reader.refuse("answers", "without a threshold_ratio every query is answered: leave it out")
     epsilon = _if_asked(reader, asked, "epsilon", Fraction(0), "choose a number above 0, up to 1e9")
-    if case.of_labels and epsilon:
-        case = replace(case, order=label_order(epsilon, case.delta))
+    case = _with_budget(reader, case, queries, epsilon)
     understood = {name: reader.understood[name] for name in OPTIONS if name in reader.understood}
     told = ", ".join(f"{name} = {given[name]} ({place(name)})" for name in OPTIONS if name in given)
     return Asked(asked, case, queries, epsilon, understood, told)
@@ -201,8 +201,18 @@ def _case(reader: _Reader, asked: Question, law: NoiseChoice, *, joint: bool) ->
     )
 
 
+def _with_budget(reader: _Reader, case: Case, queries: int, epsilon: Fraction) -> Case:
+    """The case of labels with what its budget fixes."""
+    if case.method is Method.ARGMAX_COMPOSITION:
+        if queries > MAX_LABELS:
+            raise reader.refuse("queries", f"method {case.method.value}: choose at most {MAX_LABELS}, or argmax_renyi")
+        return replace(case, budget=epsilon or None)
+    return replace(case, order=label_order(epsilon, case.delta)) if case.of_labels and epsilon else case
+
+
 def _check_labels(reader: _Reader, case: Case) -> None:
     """Refuses what rules out that only labels leave, by its option's name."""
+    law, together = reader.understood["mechanism"], case.method is Method.ARGMAX_COMPOSITION
     shared = {NoiseChoice.DISCRETE_GAUSSIAN_SHARES, NoiseChoice.SKELLAM_SHARES}
     for name, fits, remedy in (
         (
@@ -212,7 +222,8 @@ def _check_labels(reader: _Reader, case: Case) -> None:
         ),
         ("ballots", case.ballots in (None, PowersetRelease()), "more than one label leaves: choose another method"),
         ("held_by", len(case.unit.weights) == 1, "it is for a record that one party holds: choose gaussian_dp"),
-        ("mechanism", reader.understood["mechanism"] not in shared, "it is for the noise of one drawer"),
+        ("mechanism", law not in shared, "it is for the noise of one drawer"),
+        ("mechanism", not together or law != NoiseChoice.SKELLAM, "it is for Gaussian noise: choose argmax_renyi"),
     ):
         if not fits:
             raise reader.refuse(name, f"method {case.method.value}: {remedy}")

@@ -13,8 +13,11 @@ from rich.text import Text
 
 from capc.cli.account_cases import Asked, read_batch, read_case
 from capc.cli.account_options import Question
+from capc.cli.account_progress import composing
 from capc.cli.output import Output, show_table
 from capc.foundation.errors import InputError
+from capc.privacy.accountants.argmax.composition import kept_by_user
+from capc.privacy.accountants.argmax.cost import Adversary
 from capc.privacy.accountants.ball_arithmetic import decimal_text
 from capc.privacy.figures.calculator import MAX_QUERIES, Case, affordable_queries, calibrate
 from capc.privacy.figures.methods import Method
@@ -62,7 +65,9 @@ def ask_all(file: str, json_target: str | None) -> None:
 def _answer(asked: Asked) -> dict[str, object]:
     """The answer, or a refusal that names the options."""
     try:
-        return _computed(asked)
+        with composing() as progress:
+            case = replace(asked.case, keeping=replace(kept_by_user(), progress=progress))
+            return _computed(replace(asked, case=case))
     except InputError as error:
         raise asked.refusal(error) from None
 
@@ -106,6 +111,7 @@ def _figure(statement: PrivacyStatement) -> dict[str, object]:
     return {
         "epsilon": decimal_text(statement.epsilon),
         "delta": decimal_text(statement.delta),
+        "adversaries": {towards.value: decimal_text(epsilon) for towards, epsilon in statement.towards.items()},
         "adjacency": str(statement.adjacency),
         "method": statement.method,
         "mechanism": statement.mechanism,
@@ -128,6 +134,8 @@ def _show(found: Mapping[str, object], console: Console) -> None:
     if methods is None:
         figure: Any = found
         console.print(f"  figure: epsilon <= {figure['epsilon']} at delta = {figure['delta']}", highlight=False)
+        each = ", ".join(f"{name} <= {epsilon}" for name, epsilon in figure["adversaries"].items())
+        console.print(f"    epsilon towards: {each}", highlight=False, soft_wrap=True)
         for line in _lines(figure, ("rounding_of_answer", "charged_one_by_one", "adjacency", "method", *_PARTS)):
             console.print(f"    {line}", highlight=False, soft_wrap=True)
     else:
@@ -144,11 +152,13 @@ def _show(found: Mapping[str, object], console: Console) -> None:
 
 def _show_comparison(methods: Mapping[str, Mapping[str, Any]], console: Console) -> None:
     """A table of the figures, then each thing that they need once, under the methods that need it."""
-    table = Table("method", "epsilon <=", "at delta", "how, or why it has none")
+    table = Table("method", "epsilon <=", "towards a cheat", "at delta", "how, or why it has none")
     for name, figure in methods.items():
         told = figure.get("method", f"not applicable: {figure.get('refused')}")
-        table.add_row(name, figure.get("epsilon", "-"), figure.get("delta", "-"), Text(told))
+        cheated = figure.get("adversaries", {}).get(Adversary.CHEATING.value, "-")
+        table.add_row(name, figure.get("epsilon", "-"), cheated, figure.get("delta", "-"), Text(told))
     show_table(table, console)
+    console.print("  a cheat is a querying party that adds to its shares of the votes", highlight=False, soft_wrap=True)
     figures = {name: figure for name, figure in methods.items() if "epsilon" in figure}
     who_needs: dict[str, list[str]] = {}
     for name, figure in figures.items():
@@ -181,11 +191,15 @@ def _draw(asked: Asked, file: Path) -> None:
 
     last = asked.queries
     counts = sorted({max(1, last * step // _PLOT_POINTS) for step in range(1, _PLOT_POINTS + 1)})
-    case = replace(asked.case, answers=None)
-    statements = case.curve(counts)
+    with composing() as progress:
+        case = replace(asked.case, answers=None, keeping=replace(kept_by_user(), progress=progress))
+        statements = case.curve(counts)
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    axes.plot(counts, [float(statement.epsilon) for statement in statements], marker=".")
+    for adversary in Adversary:
+        drawn = [float(statement.towards[adversary]) for statement in statements]
+        axes.plot(counts, drawn, marker=".", label=f"towards {adversary.value}")
+    axes.legend()
     axes.set_xlabel("queries, fixed in advance")
     axes.set_ylabel(f"epsilon (upper bound) at delta = {decimal_text(case.delta)} of the noise")
     axes.set_title(f"{statements[-1].mechanism}, sigma = {case.sigma}, {case.unit.relation.value}, {case.method.value}")

@@ -19,8 +19,8 @@ OPTIONS = {
     "adjacency": ("NAME", "replace_one, null_vote, or add_remove (comparison only). Default: replace_one."),
     "method": (
         "NAME",
-        "gaussian_dp, loss_distribution, zcdp, renyi_improved or renyi_classic for noised counts, or argmax_renyi for "
-        "labels, of which nothing else leaves. Default: the one for the noise.",
+        "gaussian_dp, loss_distribution, zcdp, renyi_improved or renyi_classic for noised counts; for labels, of which "
+        "nothing else leaves, argmax_renyi, or argmax_composition for up to 4096. Default: the one for the noise.",
     ),
     "grid_bits": ("BITS", "Noise is on a grid of 2^-BITS votes. Default: 4."),
     "weight": ("W", "Weight of a protected vote. Default: 1."),

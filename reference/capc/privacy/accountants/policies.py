@@ -15,18 +15,23 @@ from fractions import Fraction
 from functools import lru_cache
 
 from capc.foundation.errors import InputError
-from capc.noise.mechanism import CostUnit, release_mechanisms
+from capc.noise.mechanism import CostUnit, RoundedGaussian, release_mechanisms
 from capc.noise.sensitivity import Sensitivity
-from capc.privacy.accountants.argmax.composition import composition_holds, composition_queries, kept_by_user
+from capc.privacy.accountants.argmax.composition import (
+    composition_epsilon,
+    composition_holds,
+    composition_queries,
+    kept_by_user,
+    smallest_composed_sigma,
+)
 from capc.privacy.accountants.argmax.cost import Adversary, argmax_cost, argmax_cost_holds
 from capc.privacy.accountants.argmax.fitting import (
-    about_label_sigma,
     fitting_labels,
     share_of_budget,
     smallest_label_sigma,
 )
 from capc.privacy.accountants.argmax.noise_table import Noise
-from capc.privacy.accountants.ball_arithmetic import SIGMA_GRID, decimal_text, require, shown, smallest_sigma
+from capc.privacy.accountants.ball_arithmetic import decimal_text, require, shown, smallest_sigma
 from capc.privacy.accountants.confident_gnmax import joint_cost_holds, joint_renyi_upper
 from capc.privacy.accountants.conversion import budget_lower, epsilon_upper, keeps
 from capc.privacy.accountants.rdp import ORDERS
@@ -34,9 +39,6 @@ from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.query_cost import answer_sensitivity, query_cost
 from capc.session.parameters import Accounting, NoiseName, ReleasePolicy
 from capc.session.session import MAX_QUERIES
-
-_COMPOSED = Fraction(49, 50)
-"""About how much less noise a composition needs than costs one by one: where a search begins."""
 
 
 def policy_budget(policy: ReleasePolicy) -> Fraction:
@@ -96,8 +98,8 @@ def counts_epsilon(policy: ReleasePolicy, grid_bits: int, queries: Fraction) -> 
 def cheated_epsilon(policy: ReleasePolicy, grid_bits: int, queries: int) -> Fraction:
     """The epsilon, rounded up, of so many labels towards a querying party that adds to its shares of the votes.
 
-    The smaller of two bounds, both fixed before the first query: what all noised counts keep, and at the policy's order
-    what a label costs against offsets.
+    The smaller of two bounds, both fixed before the first query: what all noised counts keep, and what labels cost
+    against offsets: each at the policy's order, or all that the policy speaks of together.
 
     Args:
         policy: which charges for labels.
@@ -108,10 +110,21 @@ def cheated_epsilon(policy: ReleasePolicy, grid_bits: int, queries: int) -> Frac
         InputError: an argument is out of range, or no order suits Skellam noise.
     """
     counts = counts_epsilon(policy, grid_bits, Fraction(queries))
+    if policy.argmax_queries is not None:
+        return min(counts, _cheated_together(policy, grid_bits)) if queries <= policy.argmax_queries else counts
     if policy.renyi_order is None or not queries:
         return counts
     cost = queries * argmax_cost(*_label(policy, grid_bits), Adversary.CHEATING)
     return min(counts, epsilon_upper(CostUnit.RENYI, cost, policy.delta, policy.renyi_order))
+
+
+def _cheated_together(policy: ReleasePolicy, grid_bits: int) -> Fraction:
+    """Of all labels of a policy that counts them."""
+    noise, unit = _drawn(policy, grid_bits)
+    most = Fraction(policy.argmax_queries or 0)
+    if not isinstance(noise, RoundedGaussian):
+        return counts_epsilon(policy, grid_bits, most)
+    return composition_epsilon(noise, unit, int(most), policy.delta, kept_by_user(), Adversary.CHEATING)
 
 
 @lru_cache(maxsize=256)
@@ -310,21 +323,15 @@ def calibrate_sigma(
 
 
 def _sigma_of_labels(policy: ReleasePolicy, grid_bits: int, queries: int) -> Fraction:
-    single = one_by_one(policy)
-    _, order, unit = _label(single, grid_bits)
-
     def noise(sigma: Fraction) -> Noise:
         return _drawn(replace(policy, sigma=sigma), grid_bits)[0]
 
-    claim = share_of_budget(policy_budget(single), queries)
-    if policy.argmax_queries is None:
-        return smallest_label_sigma(noise, order, unit, claim, policy.epsilon)
-    near = round(about_label_sigma(order, unit, claim) * _COMPOSED * SIGMA_GRID)
-    return smallest_sigma(
-        lambda sigma: _composition_holds(replace(policy, sigma=sigma), queries, grid_bits),
-        policy.epsilon,
-        Fraction(max(1, near), SIGMA_GRID),
-    )
+    if policy.argmax_queries is not None:
+        budget = policy.epsilon, policy.delta_of_noise
+        return smallest_composed_sigma(noise, _drawn(policy, grid_bits)[1], queries, budget, kept_by_user())
+    _, order, unit = _label(policy, grid_bits)
+    claim = share_of_budget(policy_budget(policy), queries)
+    return smallest_label_sigma(noise, order, unit, claim, policy.epsilon)
 
 
 def fitting_queries(policy: ReleasePolicy, grid_bits: int, answered: Sensitivity | None = None) -> int:

@@ -19,7 +19,7 @@ from capc.foundation.errors import InputError
 from capc.privacy.composition.recursion import BLOCK, MAX_LABELS, Composed, Wanted, delta_of, grid_of
 from capc.privacy.composition.value_function import MAX_PLACES, Curve
 
-VERSION = 1
+VERSION = 2
 """Of the recursion and of the file: a change of any number that a curve depends on makes it another."""
 
 _DIGEST_BYTES = 32
@@ -84,6 +84,7 @@ def _question(wanted: Wanted) -> dict[str, object]:
         "grid_bits": family.noise.grid_bits,
         "shift": family.shift,
         "adjacency": "replace_one" if family.moves else "null_vote",
+        "offsets": family.offsets,
         "epsilon": str(wanted.epsilon),
         "delta": None if wanted.delta is None else str(wanted.delta),
         "queries": wanted.labels,

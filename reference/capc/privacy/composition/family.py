@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from capc.foundation.errors import InputError
+from capc.noise.mechanism import RoundedGaussian
 from capc.privacy.composition.mesh import Cell, Mesh, MeshBuilder, Point
 from capc.privacy.composition.noise_tables import RARE, NoiseTables, TabledNoise, noise_tables
 from capc.privacy.composition.outcome_laws import Bounds, Sums, ThreeOutcomes, difference, one_count
 from capc.privacy.composition.references import Fineness
 from capc.privacy.composition.second_order import ThreeCurvature, two_outcomes
+from capc.privacy.composition.three_intervals import three_intervals
 
 _MOST_RATIO = 8
 """Of shift and deviation."""
@@ -28,11 +30,14 @@ class Family:
         noise: one draw for each class.
         shift: D, by how much the vote moves a count, in grid units.
         moves: whether the vote moves from one class to another (True), or becomes zero (False).
+        offsets: whether the querying party may add what it likes to its shares. Where a vote becomes zero, that
+            changes nothing.
     """
 
     noise: TabledNoise
     shift: int
     moves: bool
+    offsets: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.noise, TabledNoise):
@@ -40,6 +45,8 @@ class Family:
                 f"{type(self.noise).__name__} has no certified composition of labels: give rounded_gaussian or "
                 "discrete_gaussian noise, or use the method argmax_renyi"
             )
+        if self.offsets and not (self.moves and isinstance(self.noise, RoundedGaussian)):
+            raise InputError("offsets of a querying party are for votes that move, under rounded_gaussian noise")
         if self.shift < 1:
             raise InputError(f"shift = {self.shift} grid units: give at least 1")
         if self.shift**2 > _MOST_RATIO**2 * self.noise.variance:
@@ -59,6 +66,9 @@ def meshes_of(family: Family, fineness: Fineness) -> list[Mesh]:
     Raises:
         InputError: the noise cannot be used, or is too small beside the shift.
     """
+    if family.offsets:
+        mu_squared = 2 * family.shift**2 / family.noise.variance
+        return [three_intervals(mu_squared.as_integer_ratio(), fineness)]
     tables = noise_tables(family.noise)
     shift, rare = family.shift, tables.first_above(RARE)
     side = 1

@@ -22,6 +22,8 @@ from capc.privacy.composition.second_order import Curvature, Deviation, Ranges, 
 
 Indices = NDArray[np.int64]
 
+_SMALLEST_BETWEEN = 8
+"""Where there are points between whole numbers, no smaller cells are cut: what little they would gain takes long."""
 _MARGIN = 1.3
 """A step rounds ratios up to columns, and takes the worst of all boxes at a point."""
 
@@ -51,6 +53,21 @@ class Mesh:
     ranges: Ranges
 
 
+@dataclass(frozen=True)
+class Cutting:
+    """How cells lie among points.
+
+    Attributes:
+        corners: of a cell, the one of the largest ratios first and the one of the smallest last.
+        parts: what a cell is cut into.
+        between: whether there are points between those of neighbouring numbers.
+    """
+
+    corners: Callable[[Cell], list[Point]]
+    parts: Callable[[Cell], list[Cell]]
+    between: bool
+
+
 class MeshBuilder:
     """Cuts cells until each is good enough.
 
@@ -58,6 +75,7 @@ class MeshBuilder:
         laws: bounds at points, each a tuple of one coordinate or two.
         curvature: of the laws.
         fineness: when it is good enough.
+        cutting: of the cells; None for those of whole numbers.
     """
 
     def __init__(
@@ -65,10 +83,12 @@ class MeshBuilder:
         laws: Callable[[list[Point]], Bounds],
         curvature: Curvature,
         fineness: Fineness,
+        cutting: Cutting | None = None,
     ) -> None:
         self._laws = laws
         self._curvature = curvature
         self._fineness = fineness
+        self._cutting = Cutting(_corner_points, _parts, between=False) if cutting is None else cutting
         self._places: dict[Point, int] = {}
         self._parts: list[Bounds] = []
 
@@ -78,7 +98,7 @@ class MeshBuilder:
         best, tolerances = np.zeros(len(expected)), np.array([reference.slack for reference in expected])
         tolerances *= self._fineness.tolerance
         kept: list[Cell] = []
-        waiting = roots
+        waiting, smallest = roots, _SMALLEST_BETWEEN if self._cutting.between else 1
         while waiting:
             corners, bounds = self._corners(waiting)
             ranges = Ranges.of(bounds, corners)
@@ -86,9 +106,11 @@ class MeshBuilder:
             values, totals = self._values(bounds, corners, ranges, self._deviation(waiting, ranges))
             best = np.maximum(best, values.max(axis=1))
             charged = ranges.charged_in_full(self._fineness.largest) > self._fineness.negligible
-            cut = ((totals > (best * (1 + tolerances))[:, None]).any(axis=0) | charged) & (sides > 1)
+            cut = ((totals > (best * (1 + tolerances))[:, None]).any(axis=0) | charged) & (sides > smallest)
             kept += [cell for cell, again in zip(waiting, cut, strict=True) if not again]
-            waiting = [part for cell, again in zip(waiting, cut, strict=True) if again for part in _parts(cell)]
+            waiting = [
+                part for cell, again in zip(waiting, cut, strict=True) if again for part in self._cutting.parts(cell)
+            ]
         corners, bounds = self._corners(kept)
         used, renumbered = np.unique(corners, return_inverse=True)
         ranges = Ranges.of(bounds, corners)
@@ -97,10 +119,10 @@ class MeshBuilder:
 
     def _deviation(self, cells: list[Cell], ranges: Ranges) -> Deviation:
         numbers = np.array(cells, dtype=np.float64)
-        return deviation(numbers[:, :-1], numbers[:, -1], ranges, self._curvature)
+        return deviation(numbers[:, :-1], numbers[:, -1], ranges, self._curvature, between=self._cutting.between)
 
     def _corners(self, cells: list[Cell]) -> tuple[Indices, Bounds]:
-        points = [_corner_points(cell) for cell in cells]
+        points = [self._cutting.corners(cell) for cell in cells]
         new = list(dict.fromkeys(point for four in points for point in four if point not in self._places))
         if new:
             self._places |= {point: len(self._places) + place for place, point in enumerate(new)}

@@ -105,9 +105,9 @@ def noise_tables(noise: TabledNoise) -> NoiseTables:
 
 
 def _rounded(masses: list[arb], above: list[arb]) -> NoiseTables:
-    tails = _doubles(above)
+    tails = doubles(above)
     reach = int(np.searchsorted(-tails, -_CUT))
-    half = _doubles(masses[: reach + 1])
+    half = doubles(masses[: reach + 1])
     whole = np.concatenate([half[:0:-1], half])
     # P[z + 1] - P[z], and the second differences around z, of which that around 0 is symmetric. What lies beyond the
     # last of them is below it, or below the mass there, which is below 2^-72.
@@ -168,7 +168,7 @@ def _until_deepest(formula: Callable[[arb], arb]) -> Iterator[arb]:
         x += 1
 
 
-def _doubles(values: list[arb]) -> Floats:
+def doubles(values: list[arb]) -> Floats:
     """The middles of balls; each ball's relative radius is at most 2^-55.
 
     Raises:

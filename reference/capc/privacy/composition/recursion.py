@@ -28,11 +28,13 @@ BLOCK = 16
 
 _STEP = 0.1
 """Of the grid, in units of the shift over the deviation: what is lost by chords falls with its square."""
-_TOLERANCE = 5e-3
+_TOLERANCE = {False: 5e-3, True: 5e-3 / 4}
+"""Of the meshes; with offsets they are small."""
 _NEGLIGIBLE = 1e-6
 """Of delta, may be lost per label to ratios that are not told apart."""
-_SHARE = 0.645
-"""What a label costs, about, of what the whole histogram costs, for much noise."""
+_SHARE = {False: 0.645, True: 0.81}
+"""What a label costs, about, of what the whole histogram costs, for much noise; with offsets or without."""
+_EPSILON_GRID = 10**9
 _INFLATION = 1 + 2.0**-30
 
 Progress = Callable[[int, float], None]
@@ -140,6 +142,51 @@ def inflated(curve: Curve) -> Curve:
     return Curve(curve.grid, np.minimum(curve.slopes * _INFLATION, 1.0))
 
 
+def curve_after(composed: Composed, labels: int) -> Curve:
+    """The curve of fewer labels than were composed, from 1: kept, or found from the one before it that is.
+
+    Args:
+        composed: of at least so many labels.
+        labels: how many.
+    """
+    blocks, more = divmod(labels, BLOCK)
+    if labels == composed.labels or not more:
+        return composed.curves[-1 if labels == composed.labels else blocks - 1]
+    curve = composed.curves[blocks - 1] if blocks else first_curve(grid_of(composed.wanted))
+    step = step_of(composed.wanted)
+    for _ in range(more):
+        curve = step(curve)
+    return inflated(curve)
+
+
+def smallest_epsilon(curve: Curve, delta: Fraction) -> Fraction | None:
+    """An epsilon, in billionths and at least 0, at which a curve's delta is at most that; None if there is none.
+
+    It is the smallest for which that is found; deltas fall as epsilon grows, up to rounding.
+    """
+    most = math.floor(-math.log(float(curve.grid.points[0])) * _EPSILON_GRID)
+
+    def enough(place: int) -> bool:
+        return delta_of(curve, Fraction(place, _EPSILON_GRID)) <= delta
+
+    if not enough(most):
+        return None
+    low, high = -1, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return Fraction(high, _EPSILON_GRID)
+
+
+def about_epsilon(family: Family, delta: Fraction, labels: int) -> Fraction:
+    """About the epsilon of so many labels, in sixteenths: around it a bound is to be tight."""
+    mu, low, high = _mu(Wanted(family, Fraction(0), None, labels)), 0.0, float(MAX_EPSILON)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if gaussian_delta(middle, mu) <= float(delta) else (middle, high)
+    return Fraction(math.floor(high * 16), 16)
+
+
 def delta_of(curve: Curve, epsilon: Fraction) -> float:
     """E^epsilon W(e^-epsilon), rounded up."""
     with ctx.workprec(128):
@@ -173,7 +220,7 @@ def step_of(wanted: Wanted) -> Step:
     reach = math.ceil(exponent / math.log1p(float(grid.step)))
     expected = tuple(references(epsilon, mu, one))
     largest = float((1 + grid.step) ** reach) * (1 - 2.0**-20)
-    meshes = meshes_of(family, Fineness(expected, _TOLERANCE, largest, max(_NEGLIGIBLE * delta, TAIL)))
+    meshes = meshes_of(family, Fineness(expected, _TOLERANCE[family.offsets], largest, max(_NEGLIGIBLE * delta, TAIL)))
     return Step(grid, meshes, reach)
 
 
@@ -190,4 +237,4 @@ def _mu(wanted: Wanted) -> float:
     one = _one(wanted.family)
     if wanted.delta is not None:
         return max(one, gaussian_mu(float(wanted.epsilon), float(wanted.delta)))
-    return max(1.0, math.sqrt(_SHARE * (wanted.labels or 1))) * one
+    return max(1.0, math.sqrt(_SHARE[wanted.family.offsets] * (wanted.labels or 1))) * one

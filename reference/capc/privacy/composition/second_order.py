@@ -90,12 +90,14 @@ Curvature = Callable[[Floats, Floats], tuple[Floats, Floats]]
 second differences of q in each direction, added up, and of those of p - q."""
 
 
-def deviation(lowest: Floats, sides: Floats, ranges: Ranges, curvature: Curvature) -> Deviation:
+def deviation(
+    lowest: Floats, sides: Floats, ranges: Ranges, curvature: Curvature, *, between: bool = False
+) -> Deviation:
     """Of boxes: an eighth of the squared side times the second differences, and at most what the outcome varies by.
 
-    A box of side 1 has no points but its corners.
+    A box of side 1 has no points but its corners, unless there are some between neighbouring numbers.
     """
-    scale = np.where(sides > 1, sides * sides / 8, 0.0)[:, None]
+    scale = np.where((sides > 1) | between, sides * sides / 8, 0.0)[:, None]
     second, difference = curvature(lowest, sides)
     return Deviation(
         np.minimum(scale * difference, ranges.p_span + ranges.q_span) * _UP,

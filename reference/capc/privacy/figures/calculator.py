@@ -15,6 +15,7 @@ from fractions import Fraction
 
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import RoundedGaussian
+from capc.privacy.accountants.argmax.composition import NOTHING_KEPT, Keeping
 from capc.privacy.accountants.ball_arithmetic import (
     first_place,
     first_place_near,
@@ -27,8 +28,14 @@ from capc.privacy.accountants.pld import groups_of, pld_fits
 from capc.privacy.accountants.steps import JointStep, Noise, Release, Step, Steps, step_of
 from capc.privacy.accountants.unit import ProtectedUnit
 from capc.privacy.events import EventKind
+from capc.privacy.figures.composed_labels import (
+    affordable_composed,
+    calibrate_composed,
+    composed_curve,
+    composed_statement,
+)
 from capc.privacy.figures.labels import affordable_labels, calibrate_label, label_curve, label_statement
-from capc.privacy.figures.methods import Method, applicable, statement_for
+from capc.privacy.figures.methods import OF_LABELS, Method, applicable, statement_for
 from capc.privacy.figures.statement import PrivacyStatement
 
 MAX_QUERIES = 1 << 32
@@ -49,6 +56,8 @@ class Case:
         delta: of the figure.
         method: how it is computed.
         order: of labels (:mod:`capc.privacy.figures.labels`), where a budget fixes one; None looks for one.
+        budget: its epsilon, around which labels are composed; None where none is given.
+        keeping: of compositions.
     """
 
     noise: Callable[[Fraction], Noise]
@@ -61,11 +70,13 @@ class Case:
     delta: Fraction
     method: Method
     order: Fraction | None = None
+    budget: Fraction | None = None
+    keeping: Keeping = NOTHING_KEPT
 
     @property
     def of_labels(self) -> bool:
         """Whether only what a label tells is charged."""
-        return self.method is Method.ARGMAX_RENYI
+        return self.method in OF_LABELS
 
     def steps(self, queries: int) -> Steps:
         """The steps of that many queries.
@@ -104,13 +115,18 @@ class Case:
         """
         if self.of_labels:
             noise = self.label_noise(queries)
+            if self.method is Method.ARGMAX_COMPOSITION:
+                return composed_statement(noise, self.unit, queries, self.delta, self.keeping, self.budget)
             return label_statement(noise, self.unit, queries, self.delta, self.order)
         return self._capped(statement_for(self.steps(queries), self.unit, self.delta, self.method))
 
     def curve(self, counts: Sequence[int]) -> list[PrivacyStatement]:
         """The figures of several numbers of queries; arguments and errors as of :meth:`statement`."""
         if self.of_labels:
-            return label_curve(self.label_noise(max(counts)), self.unit, counts, self.delta)
+            noise = self.label_noise(max(counts))
+            if self.method is Method.ARGMAX_COMPOSITION:
+                return composed_curve(noise, self.unit, counts, self.delta, self.keeping, self.budget)
+            return label_curve(noise, self.unit, counts, self.delta)
         return [self.statement(count) for count in counts]
 
     def label_noise(self, queries: int) -> Noise:
@@ -123,12 +139,12 @@ class Case:
         self.steps(queries)
         if self.threshold_ratio is not None:
             raise InputError(
-                f"threshold_ratio = {self.threshold_ratio}: argmax_renyi is for a check with the label's own draws, at "
-                "no further cost: leave it out"
+                f"threshold_ratio = {self.threshold_ratio}: {self.method.value} is for a check with the label's own "
+                "draws, at no further cost: leave it out"
             )
         if self.ballots is not None and not isinstance(self.ballots, PowersetRelease):
             raise InputError(
-                "ballots: argmax_renyi is for one label, or one set by powerset voting: choose another method"
+                f"ballots: {self.method.value} is for one label, or one set by powerset voting: choose another method"
             )
         return self.noise(self.sigma)
 
@@ -139,10 +155,13 @@ class Case:
             method: self._capped(answer) if isinstance(answer, PrivacyStatement) else answer
             for method, answer in found.items()
         }
-        try:
-            return {Method.ARGMAX_RENYI: replace(self, method=Method.ARGMAX_RENYI).statement(queries), **told}
-        except InputError as error:
-            return {Method.ARGMAX_RENYI: str(error), **told}
+        of_labels: dict[Method, PrivacyStatement | str] = {}
+        for method in OF_LABELS:
+            try:
+                of_labels[method] = replace(self, method=method).statement(queries)
+            except InputError as error:
+                of_labels[method] = str(error)
+        return {**of_labels, **told}
 
     @property
     def one_draw(self) -> Case | None:
@@ -176,6 +195,8 @@ def calibrate(case: Case, queries: int, epsilon: Fraction) -> Fraction:
 
     if case.of_labels:
         case.label_noise(queries)
+        if case.method is Method.ARGMAX_COMPOSITION:
+            return calibrate_composed(case.noise, case.unit, queries, (epsilon, case.delta), case.keeping)
         return calibrate_label(case.noise, case.unit, queries, epsilon, case.delta)
 
     def enough(sigma: Fraction) -> bool:
@@ -200,6 +221,8 @@ def affordable_queries(case: Case, epsilon: Fraction) -> int:
     if case.method is Method.LOSS_DISTRIBUTION:
         return _affordable_by_loss(case, epsilon)
 
+    if case.method is Method.ARGMAX_COMPOSITION:
+        return affordable_composed(case.label_noise(1), case.unit, (epsilon, case.delta), case.keeping)
     if case.of_labels:
         return affordable_labels(case.label_noise(1), case.unit, epsilon, case.delta, MAX_QUERIES)
 

@@ -3,7 +3,7 @@
 The order is chosen by public figures: the one where a label that costs its usual share of its counts gives the least
 epsilon, then again by what it was found to cost there. Every order gives a valid bound.
 
-Spec: CAPC-ACCT-103, CAPC-ACCT-104, CAPC-ACCT-113, CAPC-ACCT-134.
+Spec: CAPC-ACCT-103, CAPC-ACCT-104, CAPC-ACCT-113, CAPC-ACCT-134, CAPC-ACCT-152.
 """
 
 from __future__ import annotations
@@ -13,25 +13,20 @@ from fractions import Fraction
 from functools import partial
 from math import log
 
-from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit
-from capc.noise.shares import SharedNoise
-from capc.privacy.accountants.argmax.cost import argmax_cost
+from capc.privacy.accountants.argmax.cost import Adversary, argmax_cost
 from capc.privacy.accountants.argmax.fitting import about_share, share_of_budget, smallest_label_sigma
 from capc.privacy.accountants.argmax.noise_table import Noise as LabelNoise
-from capc.privacy.accountants.ball_arithmetic import SIGMA_GRID, require
+from capc.privacy.accountants.ball_arithmetic import SIGMA_GRID
 from capc.privacy.accountants.conversion import budget_lower, check_delta, epsilon_upper
 from capc.privacy.accountants.policies import default_order
 from capc.privacy.accountants.rdp import ORDERS
 from capc.privacy.accountants.steps import Noise
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
-from capc.privacy.figures.methods import Method, planned_statement
-from capc.privacy.figures.statement import ONLY_LABELS, VOTES_OF_OTHERS, PrivacyStatement
+from capc.privacy.figures.methods import Method, one_drawer, planned_labels
+from capc.privacy.figures.statement import PrivacyStatement
 
 _SEARCHES = 2
-SEMI_HONEST = (
-    "it holds against a semi-honest querying party; one that adds to its shares learns more than a label tells"
-)
 
 
 def label_statement(
@@ -58,10 +53,20 @@ def label_statement(
     else:
         epsilon = _epsilon(one, unit, queries, delta, order)
     how = f"a label's certified divergence, Renyi DP, improved conversion at order {float(order):g}"
-    also = [ONLY_LABELS, VOTES_OF_OTHERS]
-    if unit.relation is Relation.REPLACE_ONE:
-        also.append(SEMI_HONEST)
-    return planned_statement([noise], unit, delta, (epsilon, Method.ARGMAX_RENYI, how), also=also)
+    epsilons = (epsilon, _cheated(one, unit, queries, delta, order, epsilon))
+    return planned_labels(noise, unit, delta, epsilons, Method.ARGMAX_RENYI, how)
+
+
+def _cheated(
+    noise: LabelNoise, unit: ProtectedUnit, queries: int, delta: Fraction, order: Fraction, own: Fraction
+) -> Fraction:
+    """Towards a querying party that adds to its shares: by three intervals at the same order, or by noised counts."""
+    if unit.relation is not Relation.REPLACE_ONE or not queries:
+        return own
+    found = _epsilon(noise, unit, queries, delta, order, Adversary.CHEATING)
+    if noise.unit is CostUnit.RENYI:
+        return found
+    return min(found, epsilon_upper(noise.unit, queries * noise.cost(unit.histogram.squared), delta))
 
 
 def label_curve(noise: Noise, unit: ProtectedUnit, counts: Sequence[int], delta: Fraction) -> list[PrivacyStatement]:
@@ -135,20 +140,18 @@ def affordable_labels(noise: Noise, unit: ProtectedUnit, epsilon: Fraction, delt
 
 
 def _of_one_label(noise: Noise, unit: ProtectedUnit) -> LabelNoise:
-    """The noise, where a label's cost under it is known."""
-    require(
-        len(unit.weights) == 1,
-        "weights",
-        ", ".join(map(str, unit.weights)),
-        "argmax_renyi is for a record that one party holds: choose gaussian_dp",
-    )
-    if isinstance(noise, SharedNoise):
-        raise InputError(f"noise from {noise.contributors} shares: argmax_renyi is for the noise of one drawer")
-    return noise
+    return one_drawer(noise, unit, Method.ARGMAX_RENYI)
 
 
-def _epsilon(noise: LabelNoise, unit: ProtectedUnit, queries: int, delta: Fraction, order: Fraction) -> Fraction:
-    return epsilon_upper(CostUnit.RENYI, queries * argmax_cost(noise, order, unit), delta, order)
+def _epsilon(
+    noise: LabelNoise,
+    unit: ProtectedUnit,
+    queries: int,
+    delta: Fraction,
+    order: Fraction,
+    adversary: Adversary = Adversary.SEMI_HONEST,
+) -> Fraction:
+    return epsilon_upper(CostUnit.RENYI, queries * argmax_cost(noise, order, unit, adversary), delta, order)
 
 
 def _best(noise: LabelNoise, unit: ProtectedUnit, queries: int, delta: Fraction) -> tuple[Fraction, Fraction]:

@@ -6,12 +6,14 @@ Spec: CAPC-ACCT-004, CAPC-ACCT-102 to CAPC-ACCT-108.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
 
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian, Skellam
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
+from capc.privacy.accountants.argmax.noise_table import Noise as LabelNoise
 from capc.privacy.accountants.ball_arithmetic import require
 from capc.privacy.accountants.conversion import check_delta, epsilon_upper, improved_conversion
 from capc.privacy.accountants.gdp import composed_mu_squared
@@ -24,8 +26,11 @@ from capc.privacy.figures.statement import (
     COMPUTATIONAL_TERMS,
     METHODS_OF_UNITS,
     ONE_VOTE,
+    ONLY_LABELS,
     ROUNDED_UP,
+    VOTES_OF_OTHERS,
     PrivacyStatement,
+    towards_whom,
 )
 
 
@@ -39,8 +44,11 @@ class Method(StrEnum):
     RENYI_CLASSIC = "renyi_classic"
     ARGMAX_RENYI = "argmax_renyi"
     """Of labels (:mod:`capc.privacy.figures.labels`), where the others are of whatever has noise."""
+    ARGMAX_COMPOSITION = "argmax_composition"
+    """Likewise (:mod:`capc.privacy.figures.composed_labels`): of so many labels together."""
 
 
+OF_LABELS = (Method.ARGMAX_RENYI, Method.ARGMAX_COMPOSITION)
 TIGHTEST_FIRST = (
     Method.GAUSSIAN_DP,
     Method.LOSS_DISTRIBUTION,
@@ -110,6 +118,46 @@ def planned_statement(
     )
 
 
+def planned_labels(
+    noise: Noise,
+    unit: ProtectedUnit,
+    delta: Fraction,
+    epsilons: tuple[Fraction, Fraction],
+    method: Method,
+    how: str,
+) -> PrivacyStatement:
+    """A figure of labels.
+
+    Args:
+        noise: on each class.
+        unit: whom the figure protects.
+        delta: of the figure.
+        epsilons: towards a semi-honest querying party, and at least that towards one that adds to its shares.
+        method: of :data:`OF_LABELS`.
+        how: the figure was computed.
+    """
+    own, cheated = epsilons[0], max(epsilons)
+    also = (ONLY_LABELS, VOTES_OF_OTHERS, towards_whom(own, cheated))
+    return replace(planned_statement([noise], unit, delta, (own, method, how), also=also), cheated=cheated)
+
+
+def one_drawer(noise: Noise, unit: ProtectedUnit, method: Method) -> LabelNoise:
+    """The noise, where a label's cost under it is known.
+
+    Raises:
+        InputError: it is of several drawers, or several parties hold a record.
+    """
+    require(
+        len(unit.weights) == 1,
+        "weights",
+        ", ".join(map(str, unit.weights)),
+        f"{method.value} is for a record that one party holds: choose gaussian_dp",
+    )
+    if isinstance(noise, SharedNoise):
+        raise InputError(f"noise from {noise.contributors} shares: {method.value} is for the noise of one drawer")
+    return noise
+
+
 def noise_name(noise: Noise) -> str:
     """A name for people, with how many shares count."""
     if not isinstance(noise, SharedNoise):
@@ -177,7 +225,7 @@ def _hypotheses(noises: Sequence[Noise], unit: ProtectedUnit, method: Method, jo
         "every counted share was added and its owner does not collude with whoever sees the output": shared,
         "whoever drew the noise does not collude with the querying party": not shared,
         "check and answer are charged jointly, always, whether a label was released or not": joint,
-        "what follows the noise is a function of the noised votes, wrap-around too": method is not Method.ARGMAX_RENYI,
+        "what follows the noise is a function of the noised votes, wrap-around too": method not in OF_LABELS,
         COMPUTATIONAL_TERMS: True,
     }
     return [hypothesis for hypothesis, applies in stated.items() if applies]

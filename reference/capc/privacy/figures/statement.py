@@ -52,6 +52,8 @@ class PrivacyStatement:
         hypotheses: what must hold for the figure to be true.
         rounding: the direction of rounding.
         terms: how much of delta the statistical terms are, at most 1.
+        cheated: the epsilon towards a querying party that adds to its shares of the votes, at the same delta; None
+            where it is the same.
 
     Raises:
         InputError: epsilon, delta or terms is anything but an exact rational of at least 0; results of
@@ -67,12 +69,19 @@ class PrivacyStatement:
     hypotheses: tuple[str, ...]
     rounding: str
     terms: Fraction = Fraction(0)
+    cheated: Fraction | None = None
 
     def __post_init__(self) -> None:
         for name in ("epsilon", "delta", "terms"):
             value = getattr(self, name)
             if not isinstance(value, Fraction) or value < 0:
                 raise InputError(f"{name} = {value!r}: give an exact rational of at least 0; a diagnostic is no {name}")
+
+    @property
+    def towards(self) -> dict[Adversary, Fraction]:
+        """The epsilon towards each adversary (CAPC-ACCT-152)."""
+        cheated = self.epsilon if self.cheated is None else self.cheated
+        return {Adversary.SEMI_HONEST: self.epsilon, Adversary.CHEATING: cheated}
 
     @property
     def label(self) -> str:
@@ -169,7 +178,8 @@ def _statement(account: Account, cost: Fraction, sampler_distance: Fraction, *, 
     if policy.joint_cost is not None:
         hypotheses.append("check and answer are charged jointly, always, whether a label was released or not")
     if policy.method is not Accounting.GAUSSIAN_DP:
-        hypotheses += [ONLY_LABELS, VOTES_OF_OTHERS, SEVERAL_POLICIES, _towards_whom(account, cost)]
+        told = towards_whom(*_towards_each(account, cost).values())
+        hypotheses += [ONLY_LABELS, VOTES_OF_OTHERS, SEVERAL_POLICIES, told]
     order = policy.renyi_order
     of_noise = PrivacyStatement(
         epsilon=policy_epsilon(policy, account.grid_bits, cost),
@@ -204,14 +214,13 @@ def _towards_each(account: Account, cost: Fraction) -> dict[Adversary, Fraction]
     return {Adversary.SEMI_HONEST: own, Adversary.CHEATING: cheated}
 
 
-def _towards_whom(account: Account, cost: Fraction) -> str:
-    found = _towards_each(account, cost)
-    if found[Adversary.CHEATING] == found[Adversary.SEMI_HONEST]:
+def towards_whom(own: Fraction, cheated: Fraction) -> str:
+    """What a figure of labels says of a querying party that does not follow the protocol."""
+    if cheated == own:
         return "a querying party that adds to its shares is kept to the same epsilon"
-    cheated = decimal_text(found[Adversary.CHEATING])
     return (
         "it holds against a semi-honest querying party; one that adds to its shares is kept to epsilon <= "
-        f"{cheated} at the same delta"
+        f"{decimal_text(cheated)} at the same delta"
     )
 
 

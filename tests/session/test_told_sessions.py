@@ -25,7 +25,7 @@ from capc.models.model import QuantisedLayer, QuantisedModel
 from capc.models.operators import OUTSIDE, Dense
 from capc.protocol.collaboration import Collaboration
 from capc.session.hello import hello, hello_limit
-from capc.session.parameters import Charge, ReleasePolicy, VoteVariant
+from capc.session.parameters import Charge, ReleasePolicy, VoteVariant, canonical_json
 from capc.session.session import following_query
 from capc.session.widths import ParameterSet
 from capc.steps.layer_circuits import transfer_counts
@@ -75,6 +75,28 @@ def test_bytes_and_digests_follow_from_the_document_that_is_printed() -> None:
     sizes = [len(parameters), len(canonical(DOCUMENT)), len(canonical(DOCUMENT))]
     rows = rows_after(TEXT, "session_digests")
     assert [(int(row[1]), row[3].strip("`")) for row in rows] == list(zip(sizes, values, strict=True))
+
+
+SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+"""The characters with escapes of their own."""
+
+
+def escaped(text: str) -> str:
+    """A string of canonical JSON by the words of the section."""
+    units = [unit for char in text for unit in ([char] if char < "\U00010000" else surrogates(char))]
+    plain = [SHORT.get(unit) or (unit if " " <= unit < "\x7f" else f"\\u{ord(unit):04x}") for unit in units]
+    return '"' + "".join(plain) + '"'
+
+
+def surrogates(char: str) -> list[str]:
+    data = char.encode("utf-16-be")
+    return [chr(int.from_bytes(data[at : at + 2], "big")) for at in (0, 2)]
+
+
+@pytest.mark.req("CAPC-PARAM-002")
+@given(text=st.text() | st.text(st.sampled_from('"\\/\b\t\n\f\r\x00\x1f\x7f\x80\u2028\uffff\U0001f600')))
+def test_strings_of_canonical_json_are_escaped_as_the_words_say(text: str) -> None:
+    assert canonical_json({"name": text}) == ('{"name":' + escaped(text) + "}").encode("ascii")
 
 
 def keys_in(value: object) -> Iterator[str]:

@@ -112,3 +112,12 @@ def test_every_intermediate_value_is_told() -> None:
     told = [name for row in tables("| value | what it is |") for name in CODE.findall(row[0])]
     assert len(told) == len(set(told))
     assert set(told) == {name for operation in OPERATIONS.values() for name in operation.shows}
+
+
+@pytest.mark.req("CAPC-VEC-001")
+def test_params_of_a_group_have_the_keys_of_the_table() -> None:
+    rows = {
+        name: set(CODE.findall(row[1])) for row in tables("| type of group | ") for name in re.findall(r"\w+", row[0])
+    }
+    for name, kind in GROUP_TYPES.items():
+        assert set(kind.params) == rows.get(name, set()), name

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 
 from capc_spec.registry import entries
-from capc_verify.vectors.text import documents, encodings, gates, labels, listings, samplers, statements, states
+from capc_verify.vectors.text import documents, encodings, fields, gates, labels, listings, samplers, statements, states
 from capc_verify.vectors.text.writing import table
 from capc_verify.vectors.values import Json
 
@@ -66,8 +66,8 @@ def _values(entry: Json) -> list[object]:
 def _parameter_sets() -> str:
     files = sorted((resources.files("capc_spec") / "parameter_sets").iterdir(), key=lambda file: file.name)
     rows = []
-    for fields in (json.loads(file.read_text(encoding="utf-8")) for file in files):
-        name, *widths, primes = fields.values()
+    for entry in (json.loads(file.read_text(encoding="utf-8")) for file in files):
+        name, *widths, primes = entry.values()
         rows.append((name, *widths, ", ".join(map(str, primes))))
     return table("set | l | w | g | f | h | N | bits of the primes (p, others of q, the special prime)", rows)
 
@@ -102,4 +102,5 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "listing_layouts": listings.layouts,
     "listing_releasing": listings.releasing,
     "index": statements.index,
+    "field_types": fields.field_types,
 }

@@ -10,7 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 from dp_accounting.pld.privacy_loss_distribution import from_discrete_gaussian_mechanism
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.special import log_ndtr
 
@@ -270,6 +270,7 @@ def test_loss_distribution_at_its_edges() -> None:
     s1=st.fractions(min_value=1, max_value=20, max_denominator=8),
     s=st.fractions(min_value=1, max_value=20, max_denominator=8),
 )
+@example(order=Fraction(40), s1=Fraction(25, 2), s=Fraction(1))
 @settings(max_examples=examples(ordinary=4, nightly=100), deadline=None)
 def test_joint_cost_is_between_the_true_maximum_and_the_sum_of_its_parts(
     order: Fraction, s1: Fraction, s: Fraction
@@ -285,7 +286,9 @@ def test_joint_cost_is_between_the_true_maximum_and_the_sum_of_its_parts(
         largest = max(largest, np.logaddexp(withheld, answered).max() / (a - 1))
     assert largest <= bound * (1 + 1e-9)
     assert bound <= largest * 1.002
-    assert bound < float(answer + order * check / 2)
+    # Where the answer tells nearly all, the check saves less than a bound of 12 digits says.
+    saved = 1 if answer <= 4 else 1 + 1e-11
+    assert bound < float(answer + order * check / 2) * saved
 
 
 @pytest.mark.slow

@@ -68,6 +68,11 @@ class Strategy:
             ratio = (ratio[:, None] + ratios[asked]).ravel()
         return first, second
 
+    def epsilon(self, delta: float) -> float:
+        """See :func:`epsilon_of`."""
+        first, second = self.laws()
+        return epsilon_of(first, second, delta)
+
 
 def best_strategy(menu: Menu, delta: float) -> Strategy:
     """A strategy whose epsilon at that delta is about the largest.
@@ -79,8 +84,8 @@ def best_strategy(menu: Menu, delta: float) -> Strategy:
     tried = [_by_recursion(menu, 1.0)]
     for _ in range(_ROUNDS):
         # The best strategy for a divergence at the epsilon that was reached reaches no less.
-        tried.append(_by_recursion(menu, epsilon_of(*tried[-1].laws(), delta)))
-    return max(tried, key=lambda strategy: epsilon_of(*strategy.laws(), delta))
+        tried.append(_by_recursion(menu, tried[-1].epsilon(delta)))
+    return max(tried, key=lambda strategy: strategy.epsilon(delta))
 
 
 def _by_recursion(menu: Menu, epsilon: float) -> Strategy:

@@ -35,7 +35,8 @@ def half_the_noise() -> None:
 
 def noise_used_twice() -> None:
     """Every other query has the noise of the one before it."""
-    correct, kept = release_noise.draw_release_noise, []
+    correct = release_noise.draw_release_noise
+    kept: list[ReleaseNoise] = []
 
     def faulty(mechanisms: ReleaseMechanisms, num_classes: int, source: RandomSource) -> ReleaseNoise:
         if kept:

@@ -55,3 +55,14 @@ def batch(
     from capc.cli import account_command  # noqa: PLC0415  # needs python-flint
 
     account_command.ask_all(file, json)
+
+
+@account_app.command()
+def certificate(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A kept composition, as in the user's cache folder.")],
+    json: Annotated[str | None, typer.Option(metavar=JSON["json"][0], help=JSON["json"][1])] = None,
+) -> None:
+    """Check a composition's certificate by a second, slower way, which shares no step with the first."""
+    from capc.cli import account_compositions  # noqa: PLC0415  # needs python-flint
+
+    account_compositions.check(file, json)

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from capc.cli.account_cases import Asked, read_batch, read_case
+from capc.cli.account_compositions import composing
 from capc.cli.account_options import Question
-from capc.cli.account_progress import composing
 from capc.cli.output import Output, show_table
 from capc.foundation.errors import InputError
 from capc.privacy.accountants.argmax.composition import kept_by_user

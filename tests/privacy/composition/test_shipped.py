@@ -18,6 +18,7 @@ from capc.privacy.composition.recursion import Composed, Wanted, blocks_hold, co
 from capc.privacy.figures.statement import enforced_epsilons
 from capc.session.parameters import Adjacency, NoiseName, ReleasePolicy
 from capc.session.widths import ParameterSet
+from support.sizes import examples
 
 
 @pytest.fixture(autouse=True)
@@ -78,8 +79,9 @@ def test_what_is_shipped_is_asked_for_and_what_the_code_makes(monkeypatch: pytes
         found = decode((kept.SHIPPED / name_of(each)).read_bytes(), each)
         recursion.step_of.cache_clear()
         assert blocks_hold(found, range(len(found.curves)))
-        again = compose(each)
-        assert (again.labels, again.delta) == (found.labels, pytest.approx(found.delta, rel=2.0**-29))
+        if examples(ordinary=0, nightly=1):
+            again = compose(each)
+            assert (again.labels, again.delta) == (found.labels, pytest.approx(found.delta, rel=2.0**-29))
 
 
 def test_a_recheck_takes_nothing_for_granted(monkeypatch: pytest.MonkeyPatch) -> None:

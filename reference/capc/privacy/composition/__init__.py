@@ -11,6 +11,7 @@ Needs the extra `privacy` (python-flint, and NumPy). Section 12 has the theorem 
 - :mod:`~capc.privacy.composition.value_function`, :mod:`~capc.privacy.composition.bellman`: curves, and one label more.
 - :mod:`~capc.privacy.composition.recursion`: as many labels as a budget allows.
 - :mod:`~capc.privacy.composition.certificate`, :mod:`~capc.privacy.composition.kept`: what was found, kept and checked.
+- :mod:`~capc.privacy.composition.checker`: a second, slower way to see that curves are high enough.
 
-Spec: CAPC-ACCT-140 to CAPC-ACCT-144, CAPC-ACCT-150, CAPC-ACCT-151.
+Spec: CAPC-ACCT-140 to CAPC-ACCT-144, CAPC-ACCT-150, CAPC-ACCT-151, CAPC-ACCT-153.
 """

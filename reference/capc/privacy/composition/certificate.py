@@ -12,10 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from fractions import Fraction
 
 import numpy as np
 
 from capc.foundation.errors import InputError
+from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
+from capc.privacy.composition.family import Family
 from capc.privacy.composition.recursion import BLOCK, MAX_LABELS, Composed, Wanted, delta_of, grid_of
 from capc.privacy.composition.value_function import MAX_PLACES, Curve
 
@@ -23,6 +26,7 @@ VERSION = 2
 """Of the recursion and of the file: a change of any number that a curve depends on makes it another."""
 
 _DIGEST_BYTES = 32
+_NOISES = {noise.name.value: noise for noise in (RoundedGaussian, DiscreteGaussian)}
 _MOST_BYTES = MAX_PLACES * (MAX_LABELS // BLOCK + 1) * 8
 
 
@@ -73,6 +77,22 @@ def decode(content: bytes, wanted: Wanted) -> Composed:
     if wanted.delta is not None and delta > wanted.delta:
         raise InputError("its delta is above the one asked for")
     return composed
+
+
+def asked(content: bytes) -> Wanted:
+    """The question that a certificate says it answers; :func:`decode` says whether it is one.
+
+    Raises:
+        InputError: no question can be read.
+    """
+    try:
+        head = json.loads(content.partition(b"\n")[0])
+        noise = _NOISES[head["mechanism"]](Fraction(head["sigma_votes"]), head["grid_bits"])
+        family = Family(noise, head["shift"], head["adjacency"] == "replace_one", head["offsets"])
+        delta = None if head["delta"] is None else Fraction(head["delta"])
+        return Wanted(family, Fraction(head["epsilon"]), delta, head["queries"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError) as error:
+        raise InputError("it is no certificate") from error
 
 
 def _question(wanted: Wanted) -> dict[str, object]:

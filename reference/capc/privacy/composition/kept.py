@@ -22,7 +22,8 @@ SHIPPED = Path(__file__).parent / "shipped"
 
 _REMEMBERED: dict[Wanted, Composed] = {}
 _MOST_REMEMBERED = 32
-_MOST_BYTES = 1 << 26
+MOST_BYTES = 1 << 26
+"""Of a certificate, at most."""
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOSPC, errno.EDQUOT}
 
 
@@ -68,7 +69,7 @@ def read(wanted: Wanted, file: Path, *, recheck: bool = False) -> Composed | Non
     """
     try:
         with file.open("rb") as stream:
-            content = stream.read(_MOST_BYTES)
+            content = stream.read(MOST_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capc_verify.faults.charges import label_costs, labels, sharing
+from capc_verify.faults.charges import compositions, label_costs, labels, sharing
 from capc_verify.faults.planting import Fault
 
 _LEDGER = "tests/privacy/ledger/"
@@ -90,6 +90,7 @@ _LABELS = "tests/privacy/test_label_accounts.py::test_"
 
 LABEL_FAULTS: dict[str, Fault] = {
     **label_costs.FAULTS,
+    **compositions.FAULTS,
     "label_costs_taken_on_trust": Fault(
         labels.label_costs_taken_on_trust,
         None,

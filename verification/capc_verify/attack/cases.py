@@ -164,6 +164,7 @@ def _questions(case: Case) -> Iterator[Question]:
     """Every class for the vote, and every other one instead; all votes of few others, of many those near a tie."""
     classes = range(case.classes)
     null = case.adjacency is Adjacency.NULL_VOTE
+    moves: list[tuple[int, int | None]]
     moves = [(i, None) for i in classes] if null else [(i, j) for i in classes for j in classes if i != j]
     if case.parties <= _FEW:
         full = product(range(case.parties), repeat=case.classes)

@@ -36,7 +36,9 @@ def test_no_label_tells_more_than_is_printed(case: Case) -> None:
         assert finding.estimate <= least
         # What an adversary reaches exactly is below, too, if the release has the law that it should.
         assert max(finding.played, finding.best) <= float(least) * (1 + 1e-9)
-        if is_nightly() and finding.delta == SEEN and not case.whole_sessions:
+        few = case.labels <= 2 and not case.cheating and not case.whole_sessions
+        if is_nightly() and finding.delta == STATED and few:
+            # Of longer histories most are too rare to count.
             assert finding.estimate > finding.played * Fraction(1, 2)
 
 

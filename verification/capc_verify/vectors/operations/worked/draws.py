@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import prod
 from typing import Any
 
 from capc.foundation import primitives
@@ -39,30 +40,30 @@ class _Sizes:
     elements: int
     C: int
     l: int  # noqa: E741  # the names are the table's
+    h: int
     w: int
-    T: int
-    E: int
+    N: int
 
     def number(self, text: str) -> int:
-        """A count: a number, a symbol, or a product of symbols; S, d and O are the call's elements."""
-        product = 1
-        for word in text.split():
-            product *= int(word) if word.isdecimal() else self.elements if word in "SdO" else getattr(self, word)
-        return product
+        """A count or a width: a sum of products of numbers and symbols; S, d and O are the call's elements."""
+        return sum(prod(map(self._word, term.split())) for term in text.split(" + "))
+
+    def _word(self, word: str) -> int:
+        found: int = int(word) if word.isdecimal() else self.elements if word in "SdO" else getattr(self, word)
+        return found
 
 
 def sizes_of(session: Session, count: int, elements: int) -> _Sizes:
     """The sizes of a session, for a batch of ``count`` queries and ``elements`` elements each."""
     widths = session.parameters.widths
-    error_bytes = 6 * widths.he_poly_degree
     return _Sizes(
         count,
         elements,
         session.parameters.num_classes,
         widths.logit_bits,
+        widths.guard_bits,
         widths.vote_bits,
-        widths.share_bits,
-        error_bytes,
+        widths.he_poly_degree,
     )
 
 

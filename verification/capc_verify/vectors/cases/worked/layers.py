@@ -42,6 +42,8 @@ _LARGE: tuple[tuple[str, Operator, int], ...] = (
     ("dilated", Convolution(Grid(4, 20, 9, (3, 2), stride=(2, 1), dilation=(2, 2)), 6), 3),
     ("tiles", Convolution(Grid(1, 80, 70, (3, 3)), 4), 2),
 )
+_FEWER = Convolution(Grid(1, 1, 4300, (1, 3), stride=(1, 2)), 1)
+"""Three tiles; the last has fewer outputs than the others, and an element of the image is behind its last window."""
 _BATCH = Dense(96, 4), 32
 """A layer and a batch with two ciphertexts in the request, and two in the response."""
 
@@ -73,6 +75,7 @@ def he_layers() -> FileBuilder:
         group.case("he_tiling", f"tiling_{name}_of_{count}", "The layout.", ["CAPC-HE-022"], **fields)
     for name, operator, count in _SMALL:
         _polynomials(group, toy, f"{name}_of_{count}", operator, count)
+    _tile_with_fewer_outputs(group, toy)
     key = FixedKey.drawn(context_for(toy), file.source)
     _expansions(file.group(LAYERS, hashed=True, **asdict(toy)), key)
     _batch(group, key)
@@ -101,6 +104,14 @@ def _polynomials(group: GroupBuilder, widths: ParameterSet, name: str, operator:
     found = group.case("he_encode_outputs", f"outputs_{name}", outputs, ["CAPC-HE-025"], **layer)["ciphertexts"]
     carried = [int(pair.partition(":")[2]) for ciphertext in found for pair in ciphertext.split()]
     expect_equal(sorted(carried), list(range(count * operator.outputs)), f"outputs_{name}")
+
+
+def _tile_with_fewer_outputs(group: GroupBuilder, widths: ParameterSet) -> None:
+    name, comment = "inputs_of_a_tile_with_fewer_outputs", "Its run is as long as that of the others."
+    queries = _queries_of(group, name, _FEWER, 1, widths.logit_bits)
+    fields: dict[str, Any] = {"operator": document(_FEWER), "queries": queries}
+    polynomial = group.case("he_encode_inputs", name, comment, ["CAPC-HE-023"], **fields)["polynomials"][-1]
+    expect_equal(int(polynomial.rpartition(":")[2]), queries[0][-1], "the element behind the last window")
 
 
 def _expansions(group: GroupBuilder, key: FixedKey) -> None:

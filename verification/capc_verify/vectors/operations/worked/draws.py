@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import prod
 from typing import Any
 
 from capc.foundation import primitives
@@ -39,19 +40,17 @@ class _Sizes:
     elements: int
     C: int
     l: int  # noqa: E741  # the names are the table's
-    w: int
     h: int
+    w: int
     N: int
 
     def number(self, text: str) -> int:
-        """A count: a sum of products of numbers and symbols; S, d and O are the call's elements."""
-        total = 0
-        for term in text.split(" + "):
-            product = 1
-            for word in term.split():
-                product *= int(word) if word.isdecimal() else self.elements if word in "SdO" else getattr(self, word)
-            total += product
-        return total
+        """A count or a width: a sum of products of numbers and symbols; S, d and O are the call's elements."""
+        return sum(prod(map(self._word, term.split())) for term in text.split(" + "))
+
+    def _word(self, word: str) -> int:
+        found: int = int(word) if word.isdecimal() else self.elements if word in "SdO" else getattr(self, word)
+        return found
 
 
 def sizes_of(session: Session, count: int, elements: int) -> _Sizes:
@@ -62,8 +61,8 @@ def sizes_of(session: Session, count: int, elements: int) -> _Sizes:
         elements,
         session.parameters.num_classes,
         widths.logit_bits,
-        widths.vote_bits,
         widths.guard_bits,
+        widths.vote_bits,
         widths.he_poly_degree,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -27,7 +27,10 @@ from capc.privacy.composition.family import Family
 from capc.privacy.composition.mesh import Cell
 from capc.privacy.composition.references import Fineness, Reference
 from capc.privacy.composition.value_function import Curve, Grid, convex_below
+from capc.two_party.circuits import tournament
+from capc.two_party.circuits.release import release_circuit
 from support.label_laws import functional, gaussian_delta, hockey_stick
+from support.oracles import bits_of, evaluate_many, grid, words_of
 from support.rings import label_law, ring_law
 from support.sizes import examples
 
@@ -181,6 +184,33 @@ def test_offsets_in_a_ring_never_exceed_the_figure(sigma: int, size: int, thresh
 
         two = float(composition_delta(noise, REPLACE, 2, Fraction(epsilon), adversary=CHEATING))
         assert functional(p, q, 1.0, last).max() <= two * (1 + 1e-9)
+
+
+def check_labels_given_the_others() -> None:
+    """Of five classes in a ring of eight words: whatever three counts are, the two others bring about three labels."""
+    width, classes = 3, 5
+    every = range(-(1 << (width - 1)), 1 << (width - 1))
+    words = grid(*[every] * classes)
+    circuit = release_circuit.__wrapped__(classes, width)
+    outputs = evaluate_many(circuit, bits_of(words, width), bits_of(np.zeros_like(words), width))
+    labels = words_of(outputs, 3)[:, 0].reshape([len(every)] * classes)
+    for i, j in combinations(range(classes), 2):
+        others = np.moveaxis(labels, (i, j), (0, 1)).reshape(len(every) ** 2, -1)
+        for reached in others.T:
+            assert len(set(reached.tolist()) - {i, j}) <= 1
+
+
+@pytest.mark.req("CAPC-ACCT-150")
+def test_a_label_is_one_of_three_whatever_wraps() -> None:
+    check_labels_given_the_others()
+
+
+@pytest.mark.req("CAPC-ACCT-150")
+def test_mutant_wrapped_comparisons_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the label need not be the largest number, and the best of the others does not stay the same."""
+    monkeypatch.setattr(tournament, "less_than_any", tournament.less_than)
+    with pytest.raises(AssertionError):
+        check_labels_given_the_others()
 
 
 @pytest.mark.req("CAPC-ACCT-150")

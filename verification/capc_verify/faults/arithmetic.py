@@ -267,6 +267,7 @@ FAULTS_OF_COMPARISONS: dict[str, Fault] = {
         (
             "tests/two_party/circuits/test_release.py::test_release_for_all_counts_and_shares[2-3]",
             _OFFSETS + "counts_at_the_ends_of_the_ring_tell_nothing[querying-single_draw]",
+            "tests/privacy/composition/test_offsets.py::test_a_label_is_one_of_three_whatever_wraps",
         ),
     ),
     "class_checked_without_noise": Fault(

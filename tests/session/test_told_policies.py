@@ -20,7 +20,7 @@ SOME = Fraction(3, 2)
 
 
 def is_admitted(policy: dict[str, Any]) -> bool:
-    """The eight rules of CAPC-PARAM-055, in their order."""
+    """The eight rules of CAPC-PARAM-060, in their order."""
     mode = policy.get("threshold_mode", ThresholdMode.TWO_DRAWS)
     own, worst = policy["threshold_sigma"] is not None, policy["charge"] is Charge.WORST_CASE
     given = {name for name, value in policy.items() if value is not None}
@@ -57,7 +57,7 @@ def policies() -> list[dict[str, Any]]:
     return [rest | dict(zip(choices, given, strict=True)) for given in product(*choices.values())]
 
 
-@pytest.mark.req("CAPC-PARAM-055", "CAPC-ACCT-119", "CAPC-ACCT-130")
+@pytest.mark.req("CAPC-PARAM-060", "CAPC-ACCT-119", "CAPC-ACCT-130")
 def test_fields_of_a_policy_go_together_as_the_rules_say() -> None:
     admitted = 0
     for fields in policies():
@@ -113,12 +113,12 @@ BROKEN_SESSIONS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.req("CAPC-ROLE-023")
+@pytest.mark.req("CAPC-ROLE-024")
 def test_the_example_is_admitted() -> None:
     assert refusal(edited()) is None
 
 
-@pytest.mark.req("CAPC-ROLE-023")
+@pytest.mark.req("CAPC-ROLE-024")
 @pytest.mark.parametrize("edits", BROKEN_SESSIONS.values(), ids=BROKEN_SESSIONS)
 def test_sessions_are_refused_with_the_code_of_the_first_rule(edits: dict[str, Any]) -> None:
     """An architecture's fault comes before all others, whatever else is wrong."""
@@ -127,7 +127,7 @@ def test_sessions_are_refused_with_the_code_of_the_first_rule(edits: dict[str, A
         assert refusal(edited(**edits, **BROKEN_ARCHITECTURE)) is InputError
 
 
-@pytest.mark.req("CAPC-ROLE-023")
+@pytest.mark.req("CAPC-ROLE-024")
 def test_architectures_come_before_parameters() -> None:
     assert refusal(edited(**BROKEN_ARCHITECTURE)) is InputError
     assert refusal(edited(**BROKEN_PARAMETERS)) is ParameterError

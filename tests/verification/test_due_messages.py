@@ -47,7 +47,7 @@ def rows_of_the_table() -> list[Row]:
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-ROLE-024")
+@pytest.mark.req("CAPC-ROLE-023")
 def test_parties_send_what_the_table_says_after_what_it_says_and_no_row_is_idle() -> None:
     """A row that needs no message begins a set-up, or a batch, with whatever was last."""
     rows, used = rows_of_the_table(), set()

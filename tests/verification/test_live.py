@@ -64,7 +64,7 @@ def ordinary() -> list[tuple[str, Party]]:
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-ROLE-024", "CAPC-REL-001")
+@pytest.mark.req("CAPC-ROLE-023", "CAPC-REL-001")
 def test_the_reference_is_a_port_that_passes_as_each_party() -> None:
     found = judged(REFERENCE, lambda judge: judge.live(ordinary()))
     assert [(verdict.name, verdict.message) for verdict in found if verdict.outcome is not Outcome.PASSED] == []

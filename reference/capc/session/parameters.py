@@ -91,7 +91,7 @@ class Accounting(StrEnum):
 
 @dataclass(frozen=True)
 class ReleasePolicy:
-    """How a label is released, and under which budget (CAPC-PARAM-055). Deviations are in votes, exact rationals.
+    """How a label is released, and under which budget (CAPC-PARAM-060). Deviations are in votes, exact rationals.
 
     Attributes:
         mechanism: the law of every noise draw of the privacy guardian (and, in realised mode, of the

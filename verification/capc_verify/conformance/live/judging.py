@@ -24,7 +24,7 @@ from capc_verify.vectors.values import Json
 
 LIVE, REPLAY = "live", "replay"
 """What stands in the place of a level, and of a vector file."""
-STATEMENTS = ("CAPC-ROLE-024", "CAPC-REL-001")
+STATEMENTS = ("CAPC-ROLE-023", "CAPC-REL-001")
 
 shadow = cache(lambda mode: recorded(live_session(mode)))
 """The reference's transcript of a mode."""

@@ -30,6 +30,8 @@ BEGIN_AGAIN = {
     ("09-ledger.md", "Files of others"),
     ("09-ledger.md", "Heads that others keep"),
     ("12-cost-of-a-label.md", "The recursion"),
+    ("12-cost-of-a-label.md", "Certificates"),
+    ("17-operations.md", "States"),
     ("90-security-claims.md", "Seeded faults"),
 }
 """Headings at which the order by subject wins: they begin below the last id of their area under the heading before."""

@@ -61,19 +61,19 @@ def _side(fields: Mapping[str, Kind], place: str) -> str:
     return ", ".join(f"{name}: {_written(kind.schema(place), place)}" for name, kind in fields.items())
 
 
-def _rows() -> Iterator[tuple[str, str, str]]:
-    alike: dict[tuple[str, str], list[str]] = {}
+def _rows() -> Iterator[tuple[str, ...]]:
+    alike: dict[tuple[str, ...], list[str]] = {}
     for group in GROUP_TYPES.values():
         for name, given in group.operations.items():
             operation = asked(given)
-            signature = _side(operation.takes, IN), _side(operation.gives, OUT)
+            signature = _side(operation.takes, IN), _side(operation.gives, OUT), _side(operation.shows, OUT)
             names = alike.setdefault(signature, [])
             if name not in names:
                 names.append(name)
-    for (takes, gives), names in alike.items():
-        yield ", ".join(f"`{name}`" for name in names), takes, gives
+    for sides, names in alike.items():
+        yield ", ".join(f"`{name}`" for name in names), *sides
 
 
 def field_types() -> str:
     """All operations, those that are written alike in one row."""
-    return table("operations | `in` | `out`", _rows())
+    return table("operations | `in` | `out` | `intermediate`", _rows())

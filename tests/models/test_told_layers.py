@@ -111,6 +111,10 @@ def lengths(architecture: list[Fields]) -> list[int]:
         if layer["max_pool"] is not None:
             require(length_of(layer["max_pool"]) == outputs)
             outputs = len(max_windows(layer["max_pool"]))  # noqa: PLW2901
+        require("cap_bits" not in layer or (layer["activation"].startswith("relu") and layer["cap_bits"] >= 1))
+        for skip in layer["skips"]:
+            added = architecture[skip - 1] if skip else layer
+            require(added["activation"] != "none" or added.get("weight_bits") == layer.get("weight_bits"))
         found.append(outputs)
     return found
 
@@ -124,7 +128,7 @@ def logits(params: Fields, features: list[int]) -> list[int]:
     f, architecture = params["fraction_bits"], params["architecture"]
     values = [features]
     for layer, own in zip(architecture, params["layers"], strict=True):
-        source = values[layer["source"]]
+        source, q = values[layer["source"]], layer.get("weight_bits", f)
         if layer["sum_pool"]:
             source = summed(layer["sum_pool"]["grid"], source)
         sums = applied(layer["operator"], [list(map(int, row)) for row in own["weights"]], source)
@@ -132,11 +136,12 @@ def logits(params: Fields, features: list[int]) -> list[int]:
         sums = [z + int(own["biases"][i // each]) for i, z in enumerate(sums)]
         for skip in layer["skips"]:
             kept = skip > 0 and architecture[skip - 1]["activation"] == "none"
-            sums = [z + (v if kept else v * 2**f) for z, v in zip(sums, values[skip], strict=True)]
+            sums = [z + (v if kept else v * 2**q) for z, v in zip(sums, values[skip], strict=True)]
         if layer["activation"] in ("relu", "relu_max_pool"):
             pool = layer["max_pool"]
             windows = max_windows(pool) if pool else [[i] for i in range(len(sums))]
-            sums = [max(0, *(sums[i] for i in window)) // 2**f for window in windows]
+            sums = [max(0, *(sums[i] for i in window)) // 2**q for window in windows]
+            sums = [min(y, 2 ** layer["cap_bits"] - 1) for y in sums] if "cap_bits" in layer else sums
         values.append(sums)
     return values[-1]
 

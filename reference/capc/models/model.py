@@ -1,7 +1,7 @@
 """A quantised model: its integers, its meaning in the clear, and its range analysis.
 
-The query and activations have f fraction bits, weights f, and biases and sums 2f. The last stage's sums, the logits,
-keep 2f fraction bits: only their order matters.
+The query and activations have f fraction bits, a stage's weights q (f unless the architecture states another), and its
+biases and sums f + q. The last stage's sums, the logits, keep theirs: only their order matters.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class QuantisedLayer:
     """The weights and biases of one stage. Secret to its answering party, except for the shape.
 
     Attributes:
-        weights: rows of signed integers with f fraction bits; see :mod:`capc.models.operators`.
-        biases: one per row, with 2f fraction bits.
+        weights: rows of signed integers with q fraction bits; see :mod:`capc.models.operators`.
+        biases: one per row, with f + q fraction bits.
     """
 
     weights: Matrix
@@ -72,7 +72,7 @@ class QuantisedModel:
                 source = stage.sum_pool.apply(source)
             sums = apply(stage.operator, layer.weights, source)
             sums = [total + bias for total, bias in zip(sums, per_output(stage.operator, layer.biases), strict=True)]
-            for scaled in self.architecture.skipped(number, values, self.fraction_bits):
+            for scaled in self.architecture.skipped(number, values, stage.scale_bits(self.fraction_bits)):
                 sums = [total + skipped for total, skipped in zip(sums, scaled, strict=True)]
             values.append(self._activate(stage, sums))
         return values[-1]
@@ -80,7 +80,8 @@ class QuantisedModel:
     def _activate(self, stage: StageShape, sums: list[int]) -> list[int]:
         if stage.activation in {Activation.NONE, Activation.VOTE}:
             return sums
-        return [relu(max(sums[index] for index in window), self.fraction_bits) for window in stage.pool_windows()]
+        dropped = stage.scale_bits(self.fraction_bits)
+        return [relu(max(sums[index] for index in window), dropped, stage.cap_bits) for window in stage.pool_windows()]
 
     def check_ranges(self, logit_bits: int) -> None:
         """Refuses a model any of whose sums could reach 2^(l-2) in magnitude, for some features in [-1, 1].
@@ -110,7 +111,7 @@ class QuantisedModel:
             sums = apply(stage.operator, magnitudes, source)
             biases = per_output(stage.operator, layer.biases)
             sums = [total + abs(bias) for total, bias in zip(sums, biases, strict=True)]
-            for scaled in self.architecture.skipped(number, bounds, self.fraction_bits):
+            for scaled in self.architecture.skipped(number, bounds, stage.scale_bits(self.fraction_bits)):
                 sums = [total + skipped for total, skipped in zip(sums, scaled, strict=True)]
             needed.append(max(sums).bit_length() + 2)
             bounds.append(self._activate(stage, sums))

@@ -115,6 +115,13 @@ FAULTS: dict[str, Fault] = {
     "dropped_bit_compared": Fault(
         arithmetic.dropped_bit_compared, None, (_GUARDED + "vote_by_tournament_for_all_words[2-3]",)
     ),
+    "cap_wraps": Fault(arithmetic.cap_wraps, None, (_GUARDED + "capped_relu_for_all_values_shares_and_errors[4-0-1]",)),
+    "cap_of_negative_sums": Fault(
+        arithmetic.cap_of_negative_sums, None, (_GUARDED + "capped_relu_for_all_values_shares_and_errors[4-0-1]",)
+    ),
+    "session_scale_for_all_layers": Fault(
+        arithmetic.session_scale_for_all_layers, None, ("tests/models/test_stages.py::test_scales_of_layers",)
+    ),
     "addend_forgotten": Fault(
         arithmetic.addend_forgotten,
         None,

@@ -155,7 +155,7 @@ def _stage_sums(model: QuantisedModel, number: int, values: list[Array], kind: t
     sums: Array = _linear(stage.operator, weights, source) + np.repeat(biases, stage.sums // len(biases))
     for skip in stage.skips:
         is_sums = skip > 0 and model.architecture.stages[skip - 1].activation is Activation.NONE
-        sums = sums + (values[skip] if is_sums else values[skip] * (1 << model.fraction_bits))
+        sums = sums + (values[skip] if is_sums else values[skip] * (1 << stage.scale_bits(model.fraction_bits)))
     return sums
 
 
@@ -164,8 +164,8 @@ def _activate(model: QuantisedModel, number: int, sums: Array) -> Array:
     if stage.activation in {Activation.NONE, Activation.VOTE}:
         return sums
     largest = sums[:, np.array(stage.pool_windows())].max(axis=2)
-    shifted: Array = np.maximum(largest, 0) >> model.fraction_bits
-    return shifted
+    shifted: Array = np.maximum(largest, 0) >> stage.scale_bits(model.fraction_bits)
+    return shifted if stage.cap_bits is None else np.minimum(shifted, (1 << stage.cap_bits) - 1)
 
 
 @lru_cache(maxsize=64)

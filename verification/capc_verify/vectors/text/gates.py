@@ -15,6 +15,7 @@ from capc_verify.vectors.text.writing import listing
 SMALLEST: Mapping[str, Circuit] = {
     "relu (l = 3, f = 0, n = 1)": relu_circuit(3, 0),
     "relu (l = 3, f = 1, n = 2)": relu_circuit(3, 1, 2),
+    "relu (l = 4, f = 0, n = 1, k = 1)": relu_circuit(4, 0, cap_bits=1),
     "vote (C = 2, l = 3)": vote_circuit(2, 3, 4),
     "vote (C = 3, l = 3)": vote_circuit(3, 3, 4),
     "vote_low_depth (C = 2, l = 3)": vote_circuit_low_depth(2, 3, 4),

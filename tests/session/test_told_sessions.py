@@ -230,6 +230,8 @@ def told_bits(model: QuantisedModel) -> list[int]:
                 taps = [i for channel in channels for i in stage.operator.grid.windows(channel)[index % per_row]]
             products = zip(layer.weights[row], taps, strict=True)
             sums[index] = abs(layer.biases[row]) + sum(abs(w) * (source[i] if i >= 0 else 0) for w, i in products)
+        if stage.sum_bits is not None:
+            sums = [2**stage.sum_bits - 1] * stage.sums
         for skip in stage.skips:
             kept = skip > 0 and model.architecture.stages[skip - 1].activation is Activation.NONE
             sums = [total + (b if kept else b * 2**q) for total, b in zip(sums, bounds[skip], strict=True)]
@@ -252,7 +254,7 @@ def test_figures_of_layers_fit_the_ring(figures: dict[str, int]) -> None:
 
     admit(figures)
     for name, value in figures.items():
-        with pytest.raises(InputError, match="layer 0 of the model of answering_party_1 .* for 10 bits together"):
+        with pytest.raises(InputError, match=r"layer 0 of the model of answering_party_1 .* for 10 bits together"):
             admit(figures | {name: value + (1 if len(figures) > 1 or name == "cap_bits" else 2)})
     vote = StageShape(Dense(2, 3), 0, Activation.VOTE, weight_bits=11)
     with pytest.raises(InputError, match="layer 0"):

@@ -237,10 +237,8 @@ def expected_outputs(name: str, mine: Sequence[int], theirs: Sequence[int]) -> l
     values = [opened(c) for c in range(SIZE)] if name in GUARDED else shared(0)
     if name == "signs":
         return [int(value < 0) for value in values]
-    if name == "relu":
-        return ring.to_bits(max(0, *values) >> 1, WIDTH - 2)
-    if name == "capped relu":
-        return [min(max(0, *values), 1)]
+    if name in {"relu", "capped relu"}:
+        return [min(max(0, *values), 1)] if name == "capped relu" else ring.to_bits(max(0, *values) >> 1, WIDTH - 2)
     if name == "vote":
         return [int(c == values.index(max(values))) for c in range(SIZE)]
     if name == "vote_low_depth":

@@ -26,7 +26,7 @@ QUERY = 0
 
 MAX_STAGES = 255
 
-STATED = ("cap_bits", "weight_bits")
+STATED = ("cap_bits", "sum_bits", "weight_bits")
 """Figures of a stage that its document has only where the stage states them."""
 
 Rows = tuple[tuple[int, ...], ...]
@@ -59,6 +59,7 @@ class StageShape:
         max_pool: the windows of RELU_MAX_POOL over the operator's outputs, else None.
         cap_bits: k, where no element of the value is more than 2^k - 1: a ReLU saturates there. None: no cap.
         weight_bits: q, the fraction bits of its weights; None for f.
+        sum_bits: B, where no sum of products and bias is above 2^B - 1 in magnitude, before skips; None: not stated.
     """
 
     operator: Operator
@@ -69,6 +70,7 @@ class StageShape:
     max_pool: Grid | None = None
     cap_bits: int | None = None
     weight_bits: int | None = None
+    sum_bits: int | None = None
 
     @property
     def inputs(self) -> int:
@@ -218,9 +220,42 @@ class Architecture:
             totals.append(tuple(total))
         return tuple(totals)
 
+    def stated_bounds(self, fraction_bits: int) -> tuple[tuple[int | None, int | None], ...]:
+        """For each stage, of the figures that are stated alone: the largest input of its operator, and of its sums.
+
+        Magnitudes; None where no figure says.
+
+        Args:
+            fraction_bits: f.
+        """
+        values: list[int | None] = [1 << fraction_bits]
+        found = []
+        for stage in self.stages:
+            taken, scale = values[stage.source], stage.scale_bits(fraction_bits)
+            if taken is not None and stage.sum_pool is not None:
+                taken *= stage.sum_pool.most_summed
+            parts = [None if stage.sum_bits is None else (1 << stage.sum_bits) - 1]
+            for skip in stage.skips:
+                added = values[skip]
+                parts.append(None if added is None else added << (0 if self._is_sums(skip) else scale))
+            known = [part for part in parts if part is not None]
+            total = sum(known) if len(known) == len(parts) else None
+            found.append((taken, total))
+            values.append(_passed_on(stage, total, scale))
+        return tuple(found)
+
     def document(self) -> list[dict[str, object]]:
         """The architecture as the session document holds it."""
         return [stage.document() for stage in self.stages]
+
+
+def _passed_on(stage: StageShape, total: int | None, scale_bits: int) -> int | None:
+    """The bound of a stage's value, from that of its sums."""
+    if stage.activation in {Activation.NONE, Activation.VOTE}:
+        return total
+    cap = None if stage.cap_bits is None else (1 << stage.cap_bits) - 1
+    made = None if total is None else total >> scale_bits
+    return min((bound for bound in (made, cap) if bound is not None), default=None)
 
 
 def _problem(
@@ -271,6 +306,8 @@ def _problem_of_figures(stage: StageShape, before: tuple[StageShape, ...]) -> st
         )
     if stage.weight_bits is not None and stage.weight_bits < 0:
         return f"has weight_bits = {stage.weight_bits}: choose 0 or more"
+    if stage.sum_bits is not None and stage.sum_bits < 1:
+        return f"has sum_bits = {stage.sum_bits}: choose 1 or more"
     for skip in stage.skips:
         added = None if skip == QUERY else before[skip - 1]
         if added is not None and added.activation is Activation.NONE and added.weight_bits != stage.weight_bits:

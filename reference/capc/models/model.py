@@ -87,16 +87,36 @@ class QuantisedModel:
         """Refuses a model any of whose sums could reach 2^(l-2) in magnitude, for some features in [-1, 1].
 
         Comparisons by the sign of a difference, and the ReLU's sign, rely on this bound (CAPC-PARAM-030). The bound
-        is the worst case over all features, by the sums of absolute weights; it does not depend on data.
+        is the worst case over all features, by the sums of absolute weights; it does not depend on data. Where a stage
+        states ``sum_bits``, that is its bound, whatever its weights are, and rows above it are refused.
 
         Raises:
-            InputError: names the stage, the bits it needs and the remedy.
+            InputError: names the stage, the bits it needs and the remedy; or a row that is above what its stage states.
         """
+        self._check_rows()
         for number, needed in enumerate(self.stage_bits()):
             if needed > logit_bits:
                 raise InputError(
                     f"layer {number} of the model needs {needed} bits and the logit ring has {logit_bits}: "
                     "it could wrap; use smaller weights (weight decay), fewer fraction bits or a wider ring"
+                )
+
+    def _check_rows(self) -> None:
+        bounds = self.architecture.stated_bounds(self.fraction_bits)
+        for number, (stage, layer, (taken, _)) in enumerate(
+            zip(self.architecture.stages, self.layers, bounds, strict=True)
+        ):
+            if stage.sum_bits is None:
+                continue
+            if taken is None:
+                raise InputError(
+                    f"layer {number} of the model states sum_bits, and nothing bounds the value that it takes: give "
+                    "the layer that makes it a cap"
+                )
+            most = (1 << stage.sum_bits) - 1
+            if any(row_bound(*row, taken) > most for row in zip(layer.weights, layer.biases, strict=True)):
+                raise InputError(
+                    f"layer {number} of the model has a row above its sum_bits = {stage.sum_bits}: clip its weights"
                 )
 
     def stage_bits(self) -> tuple[int, ...]:
@@ -107,15 +127,27 @@ class QuantisedModel:
             source = bounds[stage.source]
             if stage.sum_pool is not None:
                 source = stage.sum_pool.apply(source)
-            magnitudes = tuple(tuple(map(abs, row)) for row in layer.weights)
-            sums = apply(stage.operator, magnitudes, source)
-            biases = per_output(stage.operator, layer.biases)
-            sums = [total + abs(bias) for total, bias in zip(sums, biases, strict=True)]
+            sums = _own_bounds(stage, layer, source)
             for scaled in self.architecture.skipped(number, bounds, stage.scale_bits(self.fraction_bits)):
                 sums = [total + skipped for total, skipped in zip(sums, scaled, strict=True)]
             needed.append(max(sums).bit_length() + 2)
             bounds.append(self._activate(stage, sums))
         return tuple(needed)
+
+
+def row_bound(weights: Sequence[int], bias: int, taken: int) -> int:
+    """The largest sum of products and bias of one row, in magnitude, on inputs of at most ``taken``."""
+    return sum(map(abs, weights)) * taken + abs(bias)
+
+
+def _own_bounds(stage: StageShape, layer: QuantisedLayer, source: Sequence[int]) -> list[int]:
+    """For each sum the bound of its products and bias: what the stage states, or what its weights give."""
+    if stage.sum_bits is not None:
+        return [(1 << stage.sum_bits) - 1] * stage.sums
+    magnitudes = tuple(tuple(map(abs, row)) for row in layer.weights)
+    biases = per_output(stage.operator, layer.biases)
+    products = apply(stage.operator, magnitudes, source)
+    return [total + abs(bias) for total, bias in zip(products, biases, strict=True)]
 
 
 def dense_model(layers: Sequence[QuantisedLayer], fraction_bits: int) -> QuantisedModel:

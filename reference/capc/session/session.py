@@ -107,7 +107,13 @@ class Session:
     def _check_figures(self, party: Party, architecture: Architecture) -> None:
         """What a layer's ReLU drops and keeps are bits of a sum below its sign, and one is above a cap."""
         widths = self.parameters.widths
-        for layer, stage in enumerate(architecture.stages):
+        bounds = architecture.stated_bounds(widths.fraction_bits)
+        for layer, (stage, (_, total)) in enumerate(zip(architecture.stages, bounds, strict=True)):
+            if total is not None and total.bit_length() + 2 > widths.logit_bits:
+                raise InputError(
+                    f"layer {layer} of the model of {party} needs {total.bit_length() + 2} bits by what it states, and "
+                    f"the logit ring has {widths.logit_bits}: state fewer sum_bits or a smaller cap"
+                )
             dropped, most = stage.scale_bits(widths.fraction_bits), widths.logit_bits - 2
             if dropped + (stage.cap_bits or 0) > most:
                 raise InputError(

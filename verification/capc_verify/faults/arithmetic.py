@@ -10,7 +10,10 @@ from itertools import combinations
 
 from capc.foundation import encoding, guarded, ring
 from capc.foundation.randomness import RandomSource
+from capc.models import model
 from capc.models.architecture import StageShape
+from capc.models.importing import quantise
+from capc.models.model import QuantisedLayer
 from capc.noise import gaussian, release_noise, shares, skellam
 from capc.noise.lazy_uniform import LazyUniform
 from capc.noise.mechanism import ReleaseMechanisms, release_mechanisms
@@ -133,6 +136,24 @@ def session_scale_for_all_layers() -> None:
         return fraction_bits
 
     StageShape.scale_bits = scale_bits  # type: ignore[method-assign]
+
+
+def bounds_of_weights_ignored() -> None:
+    """Rows above the bound that an architecture states are kept as they are."""
+
+    def kept(layer: QuantisedLayer, taken: int, most: int) -> QuantisedLayer:  # noqa: ARG001
+        return layer
+
+    replace_everywhere(quantise.clipped_layer, kept)
+
+
+def bounds_without_biases() -> None:
+    """A row's bound forgets its bias."""
+
+    def row_bound(weights: Sequence[int], bias: int, taken: int) -> int:  # noqa: ARG001
+        return sum(map(abs, weights)) * taken
+
+    replace_everywhere(model.row_bound, row_bound)
 
 
 def truncated_float_noise() -> None:

@@ -23,6 +23,7 @@ _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/session/test_other_sessions.py::"
 _TWO_PARTY = "tests/two_party/test_two_party.py::"
 _GUARDED = "tests/two_party/circuits/test_guarded_circuits.py::test_"
+_FIGURES = "tests/models/importing/test_figures.py::test_"
 _NO_TIE = "tests/two_party/test_vote_rounds.py::test_errors_decide_no_tie"
 _OFFSETS = "tests/faulty_parties/test_reverse_offsets.py::test_"
 _JOURNAL = "tests/job/test_journal.py::"
@@ -121,6 +122,12 @@ FAULTS: dict[str, Fault] = {
     ),
     "session_scale_for_all_layers": Fault(
         arithmetic.session_scale_for_all_layers, None, ("tests/models/test_stages.py::test_scales_of_layers",)
+    ),
+    "bounds_of_weights_ignored": Fault(
+        arithmetic.bounds_of_weights_ignored, None, (_FIGURES + "any_weights_are_admitted",)
+    ),
+    "bounds_without_biases": Fault(
+        arithmetic.bounds_without_biases, None, (_FIGURES + "a_row_is_refused_exactly_above_its_bound",)
     ),
     "addend_forgotten": Fault(
         arithmetic.addend_forgotten,

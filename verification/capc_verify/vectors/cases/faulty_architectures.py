@@ -83,6 +83,7 @@ FAULTY: Sequence[tuple[str, str, str, list[_Stage]]] = (
     ("skip_too_long", "The added value has one more.", _LAYERS, [_RELU, _dense(4, 3, 1, "vote", skips=[0])]),
     ("skip_too_short", "The added value has one less.", _LAYERS, [_RELU, _dense(4, 5, 1, "vote", skips=[1])]),
     ("cap_of_no_bits", "A cap of 0 bits.", _FIGURES, [{**_RELU, "cap_bits": 0}, _dense(4, 2, 1, "vote")]),
+    ("sums_of_no_bits", "A bound of 0 bits.", _FIGURES, [_dense(4, 2, 0, "vote", sum_bits=0)]),
     ("cap_of_vote", "A vote with a cap.", _FIGURES, [_dense(4, 2, 0, "vote", cap_bits=3)]),
     (
         "cap_of_sums",

@@ -95,7 +95,7 @@ def _capped() -> Architecture:
             ),
             StageShape(Dense(8, 8), 1, Activation.NONE, weight_bits=1),
             StageShape(Dense(8, 8), 1, Activation.RELU, (1, 2), cap_bits=2, weight_bits=1),
-            StageShape(Dense(8, 3), 3, Activation.VOTE, weight_bits=0),
+            StageShape(Dense(8, 3), 3, Activation.VOTE, weight_bits=0, sum_bits=9),
         )
     )
 
@@ -207,6 +207,12 @@ def _ranges(group: GroupBuilder, name: str, model: QuantisedModel, bits: int | N
     )
 
 
+def _stated_sums(**figures: int) -> Architecture:
+    """One stage that states these, with a cap on what it takes, and a vote."""
+    vote = StageShape(Dense(2, 2), 1, Activation.VOTE, **figures)  # type: ignore[arg-type]  # of integers only
+    return Architecture((StageShape(Dense(2, 2), 0, Activation.RELU, cap_bits=3), vote))
+
+
 _Layer = tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]
 
 
@@ -247,12 +253,43 @@ def _range_ends(file: FileBuilder) -> None:
         ("cap_above_the_bound", _stated(cap_bits=6), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 12),
         ("fewer_weight_bits", _stated(weight_bits=1), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 13),
         ("more_weight_bits", _stated(weight_bits=3), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 11),
+        # The bound that is stated decides, not the weights: 2^9 - 1.
+        ("stated_sums_decide", _stated_sums(sum_bits=9), [(((1, 0), (0, 1)), (0, 0)), (((2, 0), (0, 2)), (0, 0))], 11),
+        # 7 x (40 + 32) + 7 = 511.
+        ("row_at_its_bound", _stated_sums(sum_bits=9), [*_IDENTITY, (((40, -32), (0, 1)), (-7, 0))], 11),
         ("stage_without_activation_decides", _branch(()), [(((64,), (0,)), (0, 0)), small], 11),
     ]
     for name, architecture, weights, bits in cases:
         layers = tuple(QuantisedLayer(rows, biases) for rows, biases in weights)
         model = QuantisedModel(architecture, layers, _FRACTION_BITS)
         _ranges(_model_group(file, model), name, model, bits)
+    _above_what_is_stated(file)
+
+
+_IDENTITY: list[_Layer] = [(((1, 0), (0, 1)), (0, 0))]
+
+
+def _above_what_is_stated(file: FileBuilder) -> None:
+    """Rows that are above the bound of their stage, and a bound on what nothing bounds."""
+    uncapped = Architecture(
+        (StageShape(Dense(2, 2), 0, Activation.RELU), StageShape(Dense(2, 2), 1, Activation.VOTE, sum_bits=9))
+    )
+    cases: list[tuple[str, Architecture, _Layer]] = [
+        ("row_above_its_bound", _stated_sums(sum_bits=9), (((40, -32), (0, 1)), (-8, 0))),
+        ("last_row_above_its_bound", _stated_sums(sum_bits=9), (((0, 0), (-73, 0)), (0, 1))),
+        ("nothing_bounds_what_is_taken", uncapped, (((1, 0), (0, 1)), (0, 0))),
+    ]
+    for name, architecture, layer in cases:
+        layers = tuple(QuantisedLayer(rows, biases) for rows, biases in [*_IDENTITY, layer])
+        _model_group(file, QuantisedModel(architecture, layers, _FRACTION_BITS)).case(
+            "model_check_ranges",
+            f"range_{name}",
+            "The model does not keep to what its architecture states, however wide the ring is.",
+            ["CAPC-PARAM-057"],
+            ["CouldWrap"],
+            logit_bits=40,
+            fault=_REFUSED,
+        )
 
 
 def architectures(file: FileBuilder) -> None:

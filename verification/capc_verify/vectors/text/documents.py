@@ -55,7 +55,7 @@ def _every_kind() -> Architecture:
     return Architecture(
         (
             StageShape(Convolution(image, 2), 0, Activation.RELU_MAX_POOL, max_pool=small, cap_bits=15, weight_bits=14),
-            StageShape(Dense(8, 8), 1, Activation.NONE),
+            StageShape(Dense(8, 8), 1, Activation.NONE, sum_bits=33),
             StageShape(Dense(8, 8), 1, Activation.RELU, skips=(1, 2)),
             StageShape(Dense(2, 3), 3, Activation.VOTE, sum_pool=SumPool(Grid(2, 2, 2, (2, 2)))),
         )

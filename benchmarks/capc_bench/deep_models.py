@@ -94,7 +94,7 @@ def train(module: nn.Module, pixels: Tensor, labels: Tensor, epochs: int) -> Non
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps)
     module.train()
     for _ in range(epochs):
-        for rows in torch.randperm(len(pixels)).split(_BATCH):
+        for rows in torch.split(torch.randperm(len(pixels)), _BATCH):
             optimiser.zero_grad()
             nn.functional.cross_entropy(module(pixels[rows]), labels[rows]).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -112,7 +112,9 @@ def study(name: str, file: Path, rows: int, held_out: int, epochs: int) -> dict[
     trained = time.perf_counter()
     tested, right = pixels[rows : rows + held_out], labels[rows : rows + held_out]
     with torch.no_grad():
-        accuracy = float((torch.cat([module(part) for part in tested.split(_BATCH)]).argmax(1) == right).float().mean())
+        accuracy = float(
+            (torch.cat([module(part) for part in torch.split(tested, _BATCH)]).argmax(1) == right).float().mean()
+        )
     graph = graph_from_torch(module, (1, SIDE, SIDE))
     architecture = bounded(lower(graph).architecture, widths.fraction_bits, widths.logit_bits)
     report = quantisation_report(graph, tested.double().numpy(), widths.fraction_bits, widths.logit_bits, architecture)

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from capc.foundation.errors import InputError
+from capc.learning.data import load_digits
 from capc.models.architecture import Activation, Architecture, StageShape, dense_architecture
 from capc.models.figures import bounded, scaled, without_figures
 from capc.models.importing.from_torch import graph_from_torch
 from capc.models.importing.lower import lower
-from capc.models.importing.quantise import clipped_layer, quantisation_report, quantise_graph
+from capc.models.importing.quantise import clipped_layer, quantisation_report, quantise_graph, rounded
 from capc.models.model import QuantisedLayer, QuantisedModel
 from capc.models.operators import Convolution, Dense, Grid, SumPool
 from protocol.stages import residual_models
@@ -174,6 +175,48 @@ def test_any_network_is_admitted_and_told_only_to_its_party(network: tuple[nn.Mo
     assert not any("refused" in line for line in report.lines())
     if factor == 1e9:
         assert any("scaled down to the bound" in line for line in report.lines())
+
+
+class Residual(nn.Module):
+    """A convolution with a batch normalisation, added to what it takes."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.own = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels))
+
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.own(value) + value)
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-PARAM-059")
+def test_a_trained_deep_network_keeps_its_labels() -> None:
+    """Eight convolutions, a pool of the largest and one of averages, on handwritten digits that it has not seen."""
+    data = load_digits()
+    torch.manual_seed(0)
+    features, labels = torch.tensor(data.features * 2 - 1, dtype=torch.float32), torch.tensor(data.labels)
+    module = nn.Sequential(
+        *(nn.Conv2d(1, 12, 3, padding=1), nn.BatchNorm2d(12), nn.ReLU(), nn.MaxPool2d(2)),
+        *(Residual(12) for _ in range(7)),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 10)),
+    )
+    optimiser = torch.optim.Adam(module.parameters(), 1e-2)
+    for _ in range(8):
+        for rows in torch.randperm(1297).split(32):
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(module(features[rows].view(-1, 1, 8, 8)), labels[rows]).backward()
+            optimiser.step()
+    module.eval()
+    held_out = features[1297:].view(-1, 1, 8, 8)
+    with torch.no_grad():
+        assert (module(held_out).argmax(1) == labels[1297:]).float().mean() > 0.9
+    graph = graph_from_torch(module, (1, 8, 8))
+    lowered = lower(graph)
+    assert max(rounded(lowered, F).stage_bits()) > L
+    architecture = bounded(lowered.architecture, F, L)
+    report = quantisation_report(graph, held_out.double().numpy(), F, L, architecture)
+    assert (report.rows, report.fits) == (500, True)
+    assert report.agreement >= 0.98
 
 
 def test_another_architecture_is_refused() -> None:

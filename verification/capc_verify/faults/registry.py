@@ -124,7 +124,7 @@ FAULTS: dict[str, Fault] = {
         arithmetic.session_scale_for_all_layers, None, ("tests/models/test_stages.py::test_scales_of_layers",)
     ),
     "bounds_of_weights_ignored": Fault(
-        arithmetic.bounds_of_weights_ignored, None, (_FIGURES + "any_weights_are_admitted",)
+        arithmetic.bounds_of_weights_ignored, None, (_FIGURES + "a_row_is_refused_exactly_above_its_bound",)
     ),
     "bounds_without_biases": Fault(
         arithmetic.bounds_without_biases, None, (_FIGURES + "a_row_is_refused_exactly_above_its_bound",)

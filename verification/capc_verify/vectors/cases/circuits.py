@@ -119,7 +119,7 @@ def _relu(file: FileBuilder, bits: int, fraction: int) -> None:
 
 
 def _pooled_relu(file: FileBuilder, window: int, bits: int, fraction: int, cap: int | None = None) -> None:
-    fields = {"logit_bits": bits, "fraction_bits": fraction, "window": window}
+    fields: dict[str, Any] = {"logit_bits": bits, "fraction_bits": fraction, "window": window}
     group = file.group(POOLED_RELU, **fields) if cap is None else file.group(CAPPED, **fields, cap_bits=cap)
     name, top = f"relu_window{window}_l{bits}_f{fraction}" + (f"_cap{cap}" if cap else ""), (1 << bits - 2) - 1
     ands = window * bits + (window - 1) * (2 * bits - 1) + bits - 1 - (2 if window > 1 else 1) * fraction

@@ -117,9 +117,9 @@ def trace(model: QuantisedModel, features: Sequence[int], *, magnitudes: bool = 
         weights = tuple(tuple(sign(w) for w in row) for row in layer.weights)
         sums = operate(stage.operator, weights, source)
         each, factor = len(sums) // len(layer.biases), unit if stage.weight_bits is None else 1 << stage.weight_bits
-        stated = magnitudes and stage.sum_bits is not None
+        stated = 2**stage.sum_bits - 1 if magnitudes and stage.sum_bits is not None else None
         for index in range(len(sums)):
-            sums[index] = 2**stage.sum_bits - 1 if stated else sums[index] + sign(layer.biases[index // each])
+            sums[index] = sums[index] + sign(layer.biases[index // each]) if stated is None else stated
             added = [values[skip] for skip in stage.skips]
             sums[index] += sum(value[index] * (1 if is_sums else factor) for value, is_sums in added)
         seen.append(tuple(sums))

@@ -26,6 +26,7 @@ from support.builders import make_parameters, make_session, make_widths
 from support.networks import Shape, networks, seeded
 
 F, L = 12, 37
+EPOCHS = 10
 RELU, NONE, VOTE = Activation.RELU, Activation.NONE, Activation.VOTE
 
 
@@ -191,21 +192,25 @@ class Residual(nn.Module):
 @pytest.mark.slow
 @pytest.mark.req("CAPC-PARAM-059")
 def test_a_trained_deep_network_keeps_its_labels() -> None:
-    """Eight convolutions, a pool of the largest and one of averages, on handwritten digits that it has not seen."""
+    """Seven convolutions, a pool of the largest and one of averages, on handwritten digits that it has not seen."""
     data = load_digits()
     torch.manual_seed(0)
     features, labels = torch.tensor(data.features * 2 - 1, dtype=torch.float32), torch.tensor(data.labels)
     module = nn.Sequential(
         *(nn.Conv2d(1, 12, 3, padding=1), nn.BatchNorm2d(12), nn.ReLU(), nn.MaxPool2d(2)),
-        *(Residual(12) for _ in range(7)),
+        *(Residual(12) for _ in range(6)),
         *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 10)),
     )
-    optimiser = torch.optim.Adam(module.parameters(), 1e-2)
-    for _ in range(8):
-        for rows in torch.randperm(1297).split(32):
-            optimiser.zero_grad()
-            nn.functional.cross_entropy(module(features[rows].view(-1, 1, 8, 8)), labels[rows]).backward()
-            optimiser.step()
+    optimiser = torch.optim.Adam(module.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-2, total_steps=EPOCHS * 21)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for rows in (part for _ in range(EPOCHS) for part in torch.randperm(1297).split(64)):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(module(features[rows].view(-1, 1, 8, 8)), labels[rows]).backward()
+        optimiser.step()
+        schedule.step()
+    torch.set_num_threads(threads)
     module.eval()
     held_out = features[1297:].view(-1, 1, 8, 8)
     with torch.no_grad():

@@ -6,7 +6,7 @@ biases and sums f + q. The last stage's sums, the logits, keep theirs: only thei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from capc.foundation.cleartext import relu
@@ -31,6 +31,12 @@ class QuantisedLayer:
         widths = {len(row) for row in self.weights}
         if len(widths) != 1 or len(self.weights) != len(self.biases) or widths == {0}:
             raise InputError("a layer needs one bias per row of weights, and rows of one length above 0")
+
+    def rows(self) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Each row of weights with its biases."""
+        each = len(self.biases) // len(self.weights)
+        for number, weights in enumerate(self.weights):
+            yield weights, self.biases[number * each : (number + 1) * each]
 
     def __repr__(self) -> str:
         return f"<QuantisedLayer {len(self.weights[0])}->{len(self.weights)}>"
@@ -114,7 +120,7 @@ class QuantisedModel:
                     "the layer that makes it a cap"
                 )
             most = (1 << stage.sum_bits) - 1
-            if any(row_bound(*row, taken) > most for row in zip(layer.weights, layer.biases, strict=True)):
+            if any(row_bound(*row, taken) > most for row in layer.rows()):
                 raise InputError(
                     f"layer {number} of the model has a row above its sum_bits = {stage.sum_bits}: clip its weights"
                 )
@@ -135,9 +141,9 @@ class QuantisedModel:
         return tuple(needed)
 
 
-def row_bound(weights: Sequence[int], bias: int, taken: int) -> int:
-    """The largest sum of products and bias of one row, in magnitude, on inputs of at most ``taken``."""
-    return sum(map(abs, weights)) * taken + abs(bias)
+def row_bound(weights: Sequence[int], biases: Sequence[int], taken: int) -> int:
+    """The largest sum of products and a bias of one row, in magnitude, on inputs of at most ``taken``."""
+    return sum(map(abs, weights)) * taken + max(map(abs, biases))
 
 
 def _own_bounds(stage: StageShape, layer: QuantisedLayer, source: Sequence[int]) -> list[int]:

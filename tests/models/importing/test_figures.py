@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from math import sqrt
 
@@ -17,8 +18,8 @@ from capc.learning.data import load_digits
 from capc.models.architecture import Activation, Architecture, StageShape, dense_architecture
 from capc.models.figures import bounded, scaled, without_figures
 from capc.models.importing.from_torch import graph_from_torch
-from capc.models.importing.lower import lower
-from capc.models.importing.quantise import clipped_layer, quantisation_report, quantise_graph, rounded
+from capc.models.importing.lower import FloatLayer, lower
+from capc.models.importing.quantise import clipped_layer, quantisation_report, quantise_graph, rounded, stating
 from capc.models.model import QuantisedLayer, QuantisedModel
 from capc.models.operators import Convolution, Dense, Grid, SumPool
 from protocol.stages import residual_models
@@ -163,19 +164,28 @@ def test_a_session_is_refused_by_what_is_stated_alone() -> None:
 @pytest.mark.req("CAPC-PARAM-059")
 @settings(max_examples=15, deadline=None)
 @given(networks(), st.sampled_from([1e-9, 1.0, 1e3, 1e9]))
-def test_any_network_is_admitted_and_told_only_to_its_party(network: tuple[nn.Module, Shape], factor: float) -> None:
-    module, shape = network
+def test_any_weights_of_any_network_are_admitted(network: tuple[nn.Module, Shape], factor: float) -> None:
+    """The network is read as it is, and its weights are multiplied after that: single precision has other limits."""
+    lowered = lower(graph_from_torch(*network))
+    layers = tuple(FloatLayer(layer.weights * factor, layer.biases * factor) for layer in lowered.layers)
+    architecture = bounded(lowered.architecture, F, L)
+    rounded(stating(replace(lowered, layers=layers), F, architecture), F).check_ranges(L)
+
+
+@pytest.mark.req("CAPC-PARAM-059")
+def test_only_its_party_is_told_what_clipping_and_rounding_change() -> None:
+    """One row in three reaches beyond the bound, and another one is lost; neither is refused."""
+    module = seeded(nn.Sequential(nn.Linear(6, 3)))
     with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.mul_(factor)
-    graph = graph_from_torch(module, shape)
+        module[0].weight[0] = 1e9
+        module[0].weight[1:] *= 1e-9
+    graph = graph_from_torch(module, (6,))
     architecture = bounded(lower(graph).architecture, F, L)
     quantise_graph(graph, F, architecture).check_ranges(L)
-    report = quantisation_report(graph, np.zeros((1, *shape)), F, L, architecture)
+    report = quantisation_report(graph, np.zeros((1, 6)), F, L, architecture)
     assert report.fits
+    assert "stage 0 (0) has 33% of its rows scaled down to the bound it states" in report.lines()
     assert not any("refused" in line for line in report.lines())
-    if factor == 1e9:
-        assert any("scaled down to the bound" in line for line in report.lines())
 
 
 class Residual(nn.Module):

@@ -150,7 +150,7 @@ def bounds_of_weights_ignored() -> None:
 def bounds_without_biases() -> None:
     """A row's bound forgets its bias."""
 
-    def row_bound(weights: Sequence[int], bias: int, taken: int) -> int:  # noqa: ARG001
+    def row_bound(weights: Sequence[int], biases: Sequence[int], taken: int) -> int:  # noqa: ARG001
         return sum(map(abs, weights)) * taken
 
     replace_everywhere(model.row_bound, row_bound)

@@ -190,13 +190,12 @@ def clipped_layer(layer: QuantisedLayer, taken: int, most: int) -> QuantisedLaye
         most: the largest sum.
     """
     rows, biases = [], []
-    for weights, bias in zip(layer.weights, layer.biases, strict=True):
-        reach = row_bound(weights, bias, taken)
-        entries = [*weights, bias]
-        if reach > most:
-            entries = [(abs(entry) * most // reach) * (1 if entry > 0 else -1) for entry in entries]
-        rows.append(tuple(entries[:-1]))
-        biases.append(entries[-1])
+    for weights, own in layer.rows():
+        # A row within its bound is kept as it is.
+        reach = max(row_bound(weights, own, taken), most)
+        scaled_down = [(abs(entry) * most // reach) * (1 if entry > 0 else -1) for entry in (*weights, *own)]
+        rows.append(tuple(scaled_down[: len(weights)]))
+        biases += scaled_down[len(weights) :]
     return QuantisedLayer(tuple(rows), tuple(biases))
 
 

@@ -182,8 +182,10 @@ def keeps_to_what_is_stated(params: Fields) -> None:
         if "sum_bits" in layer:
             require(taken is not None)
             total = 2 ** layer["sum_bits"] - 1
-            for row, bias in zip(own["weights"], own["biases"], strict=True):
-                require(sum(abs(int(w)) for w in row) * taken + abs(int(bias)) <= total)
+            each = len(own["biases"]) // len(own["weights"])
+            for number, row in enumerate(own["weights"]):
+                largest = max(abs(int(bias)) for bias in own["biases"][number * each : (number + 1) * each])
+                require(sum(abs(int(w)) for w in row) * taken + largest <= total)
             for skip in layer["skips"]:
                 kept = skip > 0 and architecture[skip - 1]["activation"] == "none"
                 known = total is not None and values[skip] is not None

@@ -64,7 +64,8 @@ def convolve(operator: Convolution, layer, values) -> np.ndarray:
     kernels = np.array(layer.weights).reshape(operator.groups, -1, size, *operator.grid.kernel)
     parts = np.split(windows(operator.grid, values, 0), operator.groups)
     sums = [np.einsum("ocij,chwij->ohw", *pair) for pair in zip(kernels, parts, strict=True)]
-    return np.concatenate(sums) + np.array(layer.biases)[:, None, None]
+    made, biases = np.concatenate(sums), np.array(layer.biases)
+    return made + biases.reshape(made.shape if len(biases) == made.size else (-1, 1, 1))
 
 
 def pool(grid: Grid, values: np.ndarray, reduce, fill: int) -> np.ndarray:

@@ -75,7 +75,12 @@ def resnet18(width: int = 64) -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10))
 
 
-NETWORKS: dict[str, Callable[[], nn.Module]] = {"lenet5": lenet5, "vgg7": vgg7, "resnet18": resnet18}
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "lenet5": lenet5,
+    "vgg7": vgg7,
+    "resnet18": resnet18,
+    "resnet18_of_width_16": lambda: resnet18(16),
+}
 
 
 def images(file: Path) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
 from capc.models.architecture import Activation, Architecture, StageShape, dense_architecture
-from capc.models.model import QuantisedModel
+from capc.models.model import QuantisedLayer, QuantisedModel
 from capc.models.operators import Convolution, Dense, Grid, SumPool, apply
 from protocol.stages import grids, residual_models, weights
 
@@ -26,13 +26,20 @@ def test_logits_are_those_of_numpy(model: QuantisedModel, data) -> None:
     hidden = np.maximum(convolve(first.operator, layers[0], query), 0)
     if first.max_pool is not None:
         hidden = pool(first.max_pool, hidden, np.max, -1)
-    hidden = hidden >> 1
+    hidden = rescaled(first, hidden)
     skip = convolve(project.operator, layers[1], hidden)
     total = convolve(second.operator, layers[2], hidden)
-    total = total + sum(skip if number == 2 else hidden << 1 for number in second.skips)
-    pooled = pool(last.sum_pool.grid, np.maximum(total, 0) >> 1, np.sum, 0)
+    scale = 2 if second.weight_bits is None else 2**second.weight_bits
+    total = total + sum(skip if number == 2 else hidden * scale for number in second.skips)
+    pooled = pool(last.sum_pool.grid, rescaled(second, np.maximum(total, 0)), np.sum, 0)
     expected = np.array(layers[3].weights) @ pooled.ravel() + np.array(layers[3].biases)
     assert model.logits(query) == expected.tolist()
+
+
+def rescaled(stage: StageShape, values: np.ndarray) -> np.ndarray:
+    """What a ReLU passes on of sums that are not negative, with f = 1."""
+    dropped = values // (2 if stage.weight_bits is None else 2**stage.weight_bits)
+    return dropped if stage.cap_bits is None else np.minimum(dropped, 2**stage.cap_bits - 1)
 
 
 def windows(grid: Grid, values, fill: int) -> np.ndarray:
@@ -57,7 +64,8 @@ def convolve(operator: Convolution, layer, values) -> np.ndarray:
     kernels = np.array(layer.weights).reshape(operator.groups, -1, size, *operator.grid.kernel)
     parts = np.split(windows(operator.grid, values, 0), operator.groups)
     sums = [np.einsum("ocij,chwij->ohw", *pair) for pair in zip(kernels, parts, strict=True)]
-    return np.concatenate(sums) + np.array(layer.biases)[:, None, None]
+    made, biases = np.concatenate(sums), np.array(layer.biases)
+    return made + biases.reshape(made.shape if len(biases) == made.size else (-1, 1, 1))
 
 
 def pool(grid: Grid, values: np.ndarray, reduce, fill: int) -> np.ndarray:
@@ -73,6 +81,30 @@ def test_range_analysis_of_residual_models_bounds_every_sum(data) -> None:
     needed = next(bits for bits in range(3, 40) if _admitted(model, bits))
     query = data.draw(st.tuples(*[st.integers(-1, 1)] * model.architecture.inputs))
     assert max(map(abs, model.logits(query))) < 1 << (needed - 2)
+
+
+@pytest.mark.req("CAPC-PARAM-042")
+def test_scales_of_layers() -> None:
+    """f = 3, and weights of 1 and 5 fraction bits: the real number 3/4 times 3/2, cut at 1 - 1/8 or not, times 1/32."""
+    for cap, made in ((None, 9), (3, 7)):
+        hidden = StageShape(Dense(1, 1), 0, RELU, cap_bits=cap, weight_bits=1)
+        architecture = Architecture((hidden, StageShape(Dense(1, 2), 1, VOTE, weight_bits=5)))
+        layers = (QuantisedLayer(((3,),), (0,)), QuantisedLayer(((1,), (-1,)), (0, 256)))
+        assert QuantisedModel(architecture, layers, 3).logits([6]) == [made, 256 - made]
+
+
+@pytest.mark.req("CAPC-PARAM-030", "CAPC-PARAM-042")
+def test_caps_keep_sums_small_at_any_depth() -> None:
+    """Rows of absolute sum 8 through 40 layers: each multiplies the bound by 8, or a cap by 4 bits stops that."""
+
+    def bits(cap: int | None) -> tuple[int, ...]:
+        stages = [StageShape(Dense(2, 2), number, Activation.RELU, cap_bits=cap) for number in range(40)]
+        architecture = Architecture((*stages, StageShape(Dense(2, 2), 40, Activation.VOTE)))
+        layer = QuantisedLayer(((16, 16), (16, -16)), (0, 0))
+        return QuantisedModel(architecture, (layer,) * 41, 2).stage_bits()
+
+    assert bits(None) == tuple(10 + 3 * number for number in range(41))
+    assert bits(4) == (10, *[11] * 40)
 
 
 def _admitted(model: QuantisedModel, bits: int) -> bool:
@@ -114,6 +146,15 @@ POOL = Grid(1, 2, 2, (2, 2))
         pytest.param((StageShape(DENSE, 0, VOTE, (0,)),), "adds value 0 of length 4", id="skip of other length"),
         pytest.param((StageShape(DENSE, 0, VOTE, sum_pool=SumPool(POOL)),), "its pool gives 1", id="sum pool"),
         pytest.param((StageShape(DENSE, 0, VOTE, max_pool=POOL),), "give windows exactly", id="pool of votes"),
+        pytest.param(
+            (StageShape(DENSE, 0, VOTE, cap_bits=2),), "cap_bits = 2 and the activation vote", id="cap of vote"
+        ),
+        pytest.param((StageShape(DENSE, 0, VOTE, weight_bits=-1),), "weight_bits = -1", id="negative scale"),
+        pytest.param(
+            (StageShape(DENSE, 0, NONE, weight_bits=1), StageShape(DENSE, 0, VOTE, (1,), weight_bits=2)),
+            "weight_bits = 2 and adds the sums of layer 0 with 1",
+            id="sums of another scale",
+        ),
         pytest.param(
             (StageShape(DENSE, 0, Activation.RELU_MAX_POOL, max_pool=POOL), StageShape(Dense(1, 2), 1, VOTE)),
             "pools 4",

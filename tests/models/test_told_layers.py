@@ -111,6 +111,11 @@ def lengths(architecture: list[Fields]) -> list[int]:
         if layer["max_pool"] is not None:
             require(length_of(layer["max_pool"]) == outputs)
             outputs = len(max_windows(layer["max_pool"]))  # noqa: PLW2901
+        require(layer.get("sum_bits", 1) >= 1)
+        require("cap_bits" not in layer or (layer["activation"].startswith("relu") and layer["cap_bits"] >= 1))
+        for skip in layer["skips"]:
+            added = architecture[skip - 1] if skip else layer
+            require(added["activation"] != "none" or added.get("weight_bits") == layer.get("weight_bits"))
         found.append(outputs)
     return found
 
@@ -124,19 +129,22 @@ def logits(params: Fields, features: list[int]) -> list[int]:
     f, architecture = params["fraction_bits"], params["architecture"]
     values = [features]
     for layer, own in zip(architecture, params["layers"], strict=True):
-        source = values[layer["source"]]
+        source, q = values[layer["source"]], layer.get("weight_bits", f)
         if layer["sum_pool"]:
             source = summed(layer["sum_pool"]["grid"], source)
         sums = applied(layer["operator"], [list(map(int, row)) for row in own["weights"]], source)
         each = len(sums) // len(own["biases"])
         sums = [z + int(own["biases"][i // each]) for i, z in enumerate(sums)]
+        if "stated" in layer:
+            sums = [2 ** layer["stated"] - 1] * len(sums)
         for skip in layer["skips"]:
             kept = skip > 0 and architecture[skip - 1]["activation"] == "none"
-            sums = [z + (v if kept else v * 2**f) for z, v in zip(sums, values[skip], strict=True)]
+            sums = [z + (v if kept else v * 2**q) for z, v in zip(sums, values[skip], strict=True)]
         if layer["activation"] in ("relu", "relu_max_pool"):
             pool = layer["max_pool"]
             windows = max_windows(pool) if pool else [[i] for i in range(len(sums))]
-            sums = [max(0, *(sums[i] for i in window)) // 2**f for window in windows]
+            sums = [max(0, *(sums[i] for i in window)) // 2**q for window in windows]
+            sums = [min(y, 2 ** layer["cap_bits"] - 1) for y in sums] if "cap_bits" in layer else sums
         values.append(sums)
     return values[-1]
 
@@ -147,6 +155,9 @@ def needed_bits(params: Fields) -> int:
     for layer in bounded["layers"]:
         layer["weights"] = [[abs(int(w)) for w in row] for row in layer["weights"]]
         layer["biases"] = [abs(int(b)) for b in layer["biases"]]
+    bounded["architecture"] = [
+        {**layer, "stated": layer["sum_bits"]} if "sum_bits" in layer else layer for layer in bounded["architecture"]
+    ]
     most = 0
     for count in range(1, len(bounded["architecture"]) + 1):
         # The sums of a layer are what a model that ended there would vote on.
@@ -156,6 +167,34 @@ def needed_bits(params: Fields) -> int:
         size = summed_lengths(first["sum_pool"]["grid"])[0] if first["sum_pool"] else shape_of(first["operator"])[0]
         most = max(most, max(logits(part, [2 ** params["fraction_bits"]] * size)).bit_length() + 2)
     return most
+
+
+def keeps_to_what_is_stated(params: Fields) -> None:
+    """Bounds of values from what is stated alone; None where it says nothing."""
+    f, values = params["fraction_bits"], [2 ** params["fraction_bits"]]
+    architecture = params["architecture"]
+    for layer, own in zip(architecture, params["layers"], strict=True):
+        taken = values[layer["source"]]
+        if layer["sum_pool"] and taken is not None:
+            windows = [window for channel in windows_of(layer["sum_pool"]["grid"]) for window in channel]
+            taken *= max(sum(i is not None for i in window) for window in windows)
+        total = None
+        if "sum_bits" in layer:
+            require(taken is not None)
+            total = 2 ** layer["sum_bits"] - 1
+            each = len(own["biases"]) // len(own["weights"])
+            for number, row in enumerate(own["weights"]):
+                largest = max(abs(int(bias)) for bias in own["biases"][number * each : (number + 1) * each])
+                require(sum(abs(int(w)) for w in row) * taken + largest <= total)
+            for skip in layer["skips"]:
+                kept = skip > 0 and architecture[skip - 1]["activation"] == "none"
+                known = total is not None and values[skip] is not None
+                total = total + values[skip] * (1 if kept else 2 ** layer.get("weight_bits", f)) if known else None
+        if layer["activation"] in ("relu", "relu_max_pool"):
+            made = [] if total is None else [total // 2 ** layer.get("weight_bits", f)]
+            made += [2 ** layer["cap_bits"] - 1] if "cap_bits" in layer else []
+            total = min(made, default=None)
+        values.append(total)
 
 
 def told(params: Fields, operation: str, given: Fields) -> Fields:
@@ -171,6 +210,7 @@ def told(params: Fields, operation: str, given: Fields) -> Fields:
     if operation == "model_logits":
         return {"logits": list(map(str, logits(params, list(map(int, given["features"])))))}
     if operation == "model_check_ranges":
+        keeps_to_what_is_stated(params)
         require(needed_bits(params) <= given["logit_bits"])
         return {}
     return {"lengths": lengths(given["architecture"])}

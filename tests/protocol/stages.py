@@ -16,6 +16,8 @@ from support.builders import make_parameters, make_participants, make_policy, ma
 
 LOGIT_BITS = 24
 SMALL = st.integers(-3, 3)
+CAPS = st.none() | st.integers(1, 3)
+SCALES = st.none() | st.integers(0, 2)
 
 
 @st.composite
@@ -46,7 +48,10 @@ def pools(channels: int, height: int, width: int) -> st.SearchStrategy[Grid]:
 
 @st.composite
 def residual_models(draw, num_classes: int, fraction_bits: int) -> QuantisedModel:
-    """conv, ReLU (and max pool); projection without activation; conv plus skip, ReLU; sum pool; votes."""
+    """conv, ReLU (and max pool); projection without activation; conv plus skip, ReLU; sum pool; votes.
+
+    Some stages have caps, and weights of other fraction bits.
+    """
     channels, height, width = draw(st.integers(1, 2)), draw(st.integers(2, 4)), draw(st.integers(2, 4))
     first = Convolution(
         draw(grids(channels, height, width)), channels * draw(st.integers(1, 2)), draw(st.sampled_from([1, channels]))
@@ -61,11 +66,12 @@ def residual_models(draw, num_classes: int, fraction_bits: int) -> QuantisedMode
     last = Dense(sums.outputs, num_classes)
     skips = draw(st.sampled_from([(2,), (2, 2), (1,) if after == shape else (2,)]))
     relu = Activation.RELU if pool is None else Activation.RELU_MAX_POOL
+    both = draw(SCALES)
     stages = (
-        StageShape(first, 0, relu, max_pool=pool),
-        StageShape(pointwise, 1, Activation.NONE),
-        StageShape(pointwise, 1, Activation.RELU, skips),
-        StageShape(last, 3, Activation.VOTE, sum_pool=sums),
+        StageShape(first, 0, relu, max_pool=pool, cap_bits=draw(CAPS), weight_bits=draw(SCALES)),
+        StageShape(pointwise, 1, Activation.NONE, weight_bits=both),
+        StageShape(pointwise, 1, Activation.RELU, skips, cap_bits=draw(CAPS), weight_bits=both),
+        StageShape(last, 3, Activation.VOTE, sum_pool=sums, weight_bits=draw(SCALES)),
     )
     return QuantisedModel(Architecture(stages), tuple(draw(weights(stage.operator)) for stage in stages), fraction_bits)
 

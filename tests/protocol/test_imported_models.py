@@ -13,9 +13,11 @@ from torch import nn
 
 from capc.learning.data import load_digits
 from capc.linear.bfv import BfvLinear
+from capc.models.figures import bounded
 from capc.models.importing.from_onnx import graph_from_onnx
 from capc.models.importing.from_torch import graph_from_torch
 from capc.models.importing.graph import Graph
+from capc.models.importing.lower import lower
 from capc.models.importing.quantise import quantise_graph
 from capc.protocol.collaboration import Collaboration
 from capc.session.parameters import NoiseName
@@ -75,9 +77,16 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> list[Graph]:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-HE-001")
 def test_parties_with_all_kinds_of_models_label_digits_together(graphs: list[Graph]) -> None:
-    """Default parameters, real HE, garbling and noise: every label is the ideal one, and they are not all the same."""
+    """Default parameters, real HE, garbling and noise: every label is the ideal one, and they are not all the same.
+
+    Two of the four have figures by rule, with ReLUs that saturate at 1.
+    """
     widths = ParameterSet.named("default")
-    models = [quantise_graph(graph, widths.fraction_bits) for graph in graphs]
+    fraction = widths.fraction_bits
+    by_rule = [bounded(lower(graph).architecture, fraction, widths.logit_bits, fraction) for graph in graphs[2:]]
+    models = [
+        quantise_graph(graph, fraction, figures) for graph, figures in zip(graphs, [None, None, *by_rule], strict=True)
+    ]
     policy = make_policy(Fraction(1, 4), mechanism=NoiseName.ROUNDED_GAUSSIAN)
     parameters = make_parameters(widths, policy, num_classes=10, num_features=64)
     session = make_session(parameters, [model.architecture for model in models])

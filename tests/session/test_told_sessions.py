@@ -44,6 +44,7 @@ from support.builders import (
     make_parameters,
     make_policy,
     make_session,
+    make_widths,
     model_of_all_endings,
 )
 from support.sections import part_after, rows_after, section
@@ -236,7 +237,7 @@ def told_bits(model: QuantisedModel) -> list[int]:
     bounds: list[list[int]] = [[2**f] * model.architecture.inputs]
     needed = []
     for stage, layer in zip(model.architecture.stages, model.layers, strict=True):
-        source = bounds[stage.source]
+        source, q = bounds[stage.source], f if stage.weight_bits is None else stage.weight_bits
         if stage.sum_pool is not None:
             grid = stage.sum_pool.grid
             windows = [window for channel in range(grid.channels) for window in grid.windows(channel)]
@@ -251,13 +252,35 @@ def told_bits(model: QuantisedModel) -> list[int]:
                 taps = [i for channel in channels for i in stage.operator.grid.windows(channel)[index % per_row]]
             products = zip(layer.weights[row], taps, strict=True)
             sums[index] = abs(layer.biases[row]) + sum(abs(w) * (source[i] if i >= 0 else 0) for w, i in products)
+        if stage.sum_bits is not None:
+            sums = [2**stage.sum_bits - 1] * stage.sums
         for skip in stage.skips:
             kept = skip > 0 and model.architecture.stages[skip - 1].activation is Activation.NONE
-            sums = [total + (b if kept else b * 2**f) for total, b in zip(sums, bounds[skip], strict=True)]
+            sums = [total + (b if kept else b * 2**q) for total, b in zip(sums, bounds[skip], strict=True)]
         needed.append(max(sums).bit_length() + 2)
         ends = stage.activation in (Activation.NONE, Activation.VOTE)
-        bounds.append(sums if ends else [max(sums[i] for i in window) // 2**f for window in stage.pool_windows()])
+        made = sums if ends else [max(sums[i] for i in window) // 2**q for window in stage.pool_windows()]
+        bounds.append(made if stage.cap_bits is None else [min(bound, 2**stage.cap_bits - 1) for bound in made])
     return needed
+
+
+@pytest.mark.req("CAPC-PARAM-055")
+@pytest.mark.parametrize("figures", [{"cap_bits": 7}, {"weight_bits": 9}, {"cap_bits": 2, "weight_bits": 8}])
+def test_figures_of_layers_fit_the_ring(figures: dict[str, int]) -> None:
+    """l is 12 and f is 3: each of these is the most beside the others, and one more is refused."""
+    parameters = make_parameters(make_widths(12, fraction_bits=3))
+
+    def admit(stated: dict[str, int]) -> None:
+        vote = StageShape(Dense(2, 3), 1, Activation.VOTE)
+        make_session(parameters, [Architecture((StageShape(Dense(2, 2), 0, Activation.RELU, **stated), vote))])
+
+    admit(figures)
+    for name, value in figures.items():
+        with pytest.raises(InputError, match=r"layer 0 of the model of answering_party_1 .* for 10 bits together"):
+            admit(figures | {name: value + (1 if len(figures) > 1 or name == "cap_bits" else 2)})
+    vote = StageShape(Dense(2, 3), 0, Activation.VOTE, weight_bits=11)
+    with pytest.raises(InputError, match="layer 0"):
+        make_session(parameters, [Architecture((vote,))])
 
 
 @pytest.mark.req("CAPC-PARAM-030", "CAPC-PARAM-053")

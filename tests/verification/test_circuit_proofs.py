@@ -161,6 +161,7 @@ SMALL: dict[str, Callable[[int, int], Claim]] = {
     "vote_low_depth": lambda size, width: vote_low_depth_claim(size, width, 4),
     "signs": lambda size, width: signs_claim(size, width, width + 3),
     "relu": lambda size, width: relu_claim(width, 1, size),
+    "capped relu": lambda size, width: relu_claim(width, 0, size, 1),
     "release": release_claim,
     "single_draw": single_draw_release_claim,
     "worst_case": lambda size, width: confident_release_claim(size, width, evaluator_noise=False),
@@ -204,13 +205,14 @@ def test_comparisons_are_right_exactly_within_their_preconditions(width: int) ->
 # Wrong circuits. Each is told apart by evaluation on a counterexample, against integers.
 
 SIZE, WIDTH = 3, 5
-GUARDED = ("vote", "vote_low_depth", "signs", "relu")
+GUARDED = ("vote", "vote_low_depth", "signs", "relu", "capped relu")
 """Circuits whose words have a bit that is dropped."""
 BUILDERS: dict[str, Callable[[], Circuit]] = {
     "vote": lambda: vote_circuit.__wrapped__(SIZE, WIDTH, 4),
     "vote_low_depth": lambda: vote_circuit_low_depth.__wrapped__(SIZE, WIDTH, 4),
     "signs": lambda: signs_circuit.__wrapped__(SIZE, WIDTH, WIDTH + 3),
     "relu": lambda: relu_circuit.__wrapped__(WIDTH, 1, SIZE),
+    "capped relu": lambda: relu_circuit.__wrapped__(WIDTH, 0, SIZE, 1),
     "release": lambda: release_circuit.__wrapped__(SIZE, WIDTH),
     "single_draw": lambda: single_draw_release_circuit.__wrapped__(SIZE, WIDTH),
     "worst_case": lambda: confident_release_circuit.__wrapped__(SIZE, WIDTH, evaluator_noise=False),
@@ -235,8 +237,8 @@ def expected_outputs(name: str, mine: Sequence[int], theirs: Sequence[int]) -> l
     values = [opened(c) for c in range(SIZE)] if name in GUARDED else shared(0)
     if name == "signs":
         return [int(value < 0) for value in values]
-    if name == "relu":
-        return ring.to_bits(max(0, *values) >> 1, WIDTH - 2)
+    if name in {"relu", "capped relu"}:
+        return [min(max(0, *values), 1)] if name == "capped relu" else ring.to_bits(max(0, *values) >> 1, WIDTH - 2)
     if name == "vote":
         return [int(c == values.index(max(values))) for c in range(SIZE)]
     if name == "vote_low_depth":

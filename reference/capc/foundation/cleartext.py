@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def relu(z: int, fraction_bits: int) -> int:
-    """max(z, 0) >> f on a signed integer: what the circuit computes, in the clear."""
-    return max(z, 0) >> fraction_bits
+def relu(z: int, fraction_bits: int, cap_bits: int | None = None) -> int:
+    """min(max(z, 0) >> f, 2^k - 1) on a signed integer, without k no minimum: what the circuit computes."""
+    made = max(z, 0) >> fraction_bits
+    return made if cap_bits is None else min(made, (1 << cap_bits) - 1)
 
 
 def one_hot_argmax(logits: Sequence[int]) -> list[int]:

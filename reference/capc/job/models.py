@@ -122,7 +122,9 @@ def exact_logits(model: QuantisedModel, features: Floats | Sequence[Sequence[int
         weights, biases = (np.asarray(part, dtype=np.float64) for part in (layer.weights, layer.biases))
         values = values @ weights.T + biases
         if number < len(model.layers) - 1:
-            values = np.floor(np.maximum(values, 0.0) / (1 << model.fraction_bits))
+            stage = model.architecture.stages[number]
+            values = np.floor(np.maximum(values, 0.0) / (1 << stage.scale_bits(model.fraction_bits)))
+            values = values if stage.cap_bits is None else np.minimum(values, (1 << stage.cap_bits) - 1)
     return values.astype(np.int64)
 
 

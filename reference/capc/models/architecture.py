@@ -3,7 +3,8 @@
 Value 0 is the query; stage k makes value k + 1. A stage takes one earlier value, perhaps sums it over windows, applies
 its linear operator, adds biases and earlier values (skips), and ends in an activation. Residual networks are skips.
 
-Fixed point: the query and activations have f fraction bits, sums 2f. A skipped activation is scaled by 2^f.
+Fixed point: the query and activations have f fraction bits, a stage's weights q, which is f unless it says otherwise,
+and its sums f + q. A skipped activation is scaled by 2^q.
 
 Spec: CAPC-ROLE-022, CAPC-ROLE-016.
 """
@@ -25,6 +26,9 @@ QUERY = 0
 
 MAX_STAGES = 255
 
+STATED = ("cap_bits", "sum_bits", "weight_bits")
+"""Figures of a stage that its document has only where the stage states them."""
+
 Rows = tuple[tuple[int, ...], ...]
 """A value, or one party's shares of it: a row for each query of a batch."""
 
@@ -33,11 +37,11 @@ class Activation(StrEnum):
     """What becomes of a stage's sums."""
 
     RELU = "relu"
-    """max(z, 0) >> f, as fresh shares."""
+    """max(z, 0) >> q, at most the stage's cap if it has one, as fresh shares."""
     RELU_MAX_POOL = "relu_max_pool"
-    """max(0, largest z of each window) >> f, as fresh shares; it equals pooling before and after the ReLU."""
+    """The same of the largest z of each window; it equals pooling before and after the ReLU."""
     NONE = "none"
-    """The sums stay as they are shared, with 2f fraction bits; later stages can skip to them, not operate on them."""
+    """The sums stay as they are shared, with f + q fraction bits; later stages may add them, not operate on them."""
     VOTE = "vote"
     """The last stage: the sums are the logits."""
 
@@ -53,6 +57,9 @@ class StageShape:
         skips: numbers of earlier values that are added to its sums.
         sum_pool: windows over which both parties sum their shares of the source first, or None.
         max_pool: the windows of RELU_MAX_POOL over the operator's outputs, else None.
+        cap_bits: k, where no element of the value is more than 2^k - 1: a ReLU saturates there. None: no cap.
+        weight_bits: q, the fraction bits of its weights; None for f.
+        sum_bits: B, where no sum of products and bias is above 2^B - 1 in magnitude, before skips; None: not stated.
     """
 
     operator: Operator
@@ -61,6 +68,9 @@ class StageShape:
     skips: tuple[int, ...] = ()
     sum_pool: SumPool | None = None
     max_pool: Grid | None = None
+    cap_bits: int | None = None
+    weight_bits: int | None = None
+    sum_bits: int | None = None
 
     @property
     def inputs(self) -> int:
@@ -102,9 +112,18 @@ class StageShape:
                 windows.append(tuple(inside if index == OUTSIDE else index for index in window))
         return windows
 
+    def scale_bits(self, fraction_bits: int) -> int:
+        """q: from an activation to this stage's sums, and what its ReLU drops.
+
+        Args:
+            fraction_bits: f of the session.
+        """
+        return fraction_bits if self.weight_bits is None else self.weight_bits
+
     def document(self) -> dict[str, object]:
-        """The stage as the session document holds it."""
-        return {
+        """The stage as the session document holds it; what it does not state is left out."""
+        stated = {name: getattr(self, name) for name in STATED if getattr(self, name) is not None}
+        return stated | {
             "activation": self.activation.value,
             "max_pool": None if self.max_pool is None else document(self.max_pool),
             "operator": document(self.operator),
@@ -166,7 +185,7 @@ class Architecture:
         Args:
             stage: its number.
             values: value 0, the query, and those of the stages before, or one party's shares of them.
-            scale_bits: from an activation to sums: f.
+            scale_bits: from an activation to this stage's sums: q.
         """
         scaled = []
         for skip in self.stages[stage].skips:
@@ -188,7 +207,7 @@ class Architecture:
             stage: its number.
             sums: its shares without them, a row for each query.
             values: for each value so far a row for each query.
-            scale_bits: f + h, from an activation to sums with guard bits.
+            scale_bits: q + h, from an activation to this stage's sums with guard bits.
             width: T.
         """
         if not self.stages[stage].skips:
@@ -201,9 +220,42 @@ class Architecture:
             totals.append(tuple(total))
         return tuple(totals)
 
+    def stated_bounds(self, fraction_bits: int) -> tuple[tuple[int | None, int | None], ...]:
+        """For each stage, of the figures that are stated alone: the largest input of its operator, and of its sums.
+
+        Magnitudes; None where no figure says.
+
+        Args:
+            fraction_bits: f.
+        """
+        values: list[int | None] = [1 << fraction_bits]
+        found = []
+        for stage in self.stages:
+            taken, scale = values[stage.source], stage.scale_bits(fraction_bits)
+            if taken is not None and stage.sum_pool is not None:
+                taken *= stage.sum_pool.most_summed
+            parts = [None if stage.sum_bits is None else (1 << stage.sum_bits) - 1]
+            for skip in stage.skips:
+                added = values[skip]
+                parts.append(None if added is None else added << (0 if self._is_sums(skip) else scale))
+            known = [part for part in parts if part is not None]
+            total = sum(known) if len(known) == len(parts) else None
+            found.append((taken, total))
+            values.append(_passed_on(stage, total, scale))
+        return tuple(found)
+
     def document(self) -> list[dict[str, object]]:
         """The architecture as the session document holds it."""
         return [stage.document() for stage in self.stages]
+
+
+def _passed_on(stage: StageShape, total: int | None, scale_bits: int) -> int | None:
+    """The bound of a stage's value, from that of its sums."""
+    if stage.activation in {Activation.NONE, Activation.VOTE}:
+        return total
+    cap = None if stage.cap_bits is None else (1 << stage.cap_bits) - 1
+    made = None if total is None else total >> scale_bits
+    return min((bound for bound in (made, cap) if bound is not None), default=None)
 
 
 def _problem(
@@ -212,7 +264,11 @@ def _problem(
     """Why a stage does not fit the values before it, or None."""
     if is_last != (stage.activation is Activation.VOTE):
         return f"has the activation {stage.activation.value}: the last stage, and no other, votes"
-    return _problem_of_inputs(stage, number, lengths, before) or _problem_of_pools(stage)
+    return (
+        _problem_of_inputs(stage, number, lengths, before)
+        or _problem_of_pools(stage)
+        or _problem_of_figures(stage, before)
+    )
 
 
 def _problem_of_inputs(
@@ -239,6 +295,26 @@ def _problem_of_pools(stage: StageShape) -> str | None:
         return f"has {stage.sums} sums and pools {stage.max_pool.inputs}"
     if stage.max_pool is not None and any(set(window) == {OUTSIDE} for window in stage.max_pool.windows(0)):
         return "has a pool with a window that lies in the padding only: choose a smaller padding"
+    return None
+
+
+def _problem_of_figures(stage: StageShape, before: tuple[StageShape, ...]) -> str | None:
+    rectifies = stage.activation in {Activation.RELU, Activation.RELU_MAX_POOL}
+    if stage.cap_bits is not None and (stage.cap_bits < 1 or not rectifies):
+        return (
+            f"has cap_bits = {stage.cap_bits} and the activation {stage.activation.value}: choose 1 or more, of ReLUs"
+        )
+    if stage.weight_bits is not None and stage.weight_bits < 0:
+        return f"has weight_bits = {stage.weight_bits}: choose 0 or more"
+    if stage.sum_bits is not None and stage.sum_bits < 1:
+        return f"has sum_bits = {stage.sum_bits}: choose 1 or more"
+    for skip in stage.skips:
+        added = None if skip == QUERY else before[skip - 1]
+        if added is not None and added.activation is Activation.NONE and added.weight_bits != stage.weight_bits:
+            return (
+                f"has weight_bits = {stage.weight_bits} and adds the sums of layer {skip - 1} with "
+                f"{added.weight_bits}: choose the same"
+            )
     return None
 
 

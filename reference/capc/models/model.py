@@ -1,14 +1,14 @@
 """A quantised model: its integers, its meaning in the clear, and its range analysis.
 
-The query and activations have f fraction bits, weights f, and biases and sums 2f. The last stage's sums, the logits,
-keep 2f fraction bits: only their order matters.
+The query and activations have f fraction bits, a stage's weights q (f unless the architecture states another), and its
+biases and sums f + q. The last stage's sums, the logits, keep theirs: only their order matters.
 
 Spec: CAPC-PARAM-053.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from capc.foundation.cleartext import relu
@@ -22,8 +22,8 @@ class QuantisedLayer:
     """The weights and biases of one stage. Secret to its answering party, except for the shape.
 
     Attributes:
-        weights: rows of signed integers with f fraction bits; see :mod:`capc.models.operators`.
-        biases: one per row, with 2f fraction bits.
+        weights: rows of signed integers with q fraction bits; see :mod:`capc.models.operators`.
+        biases: one per row, with f + q fraction bits.
     """
 
     weights: Matrix
@@ -33,6 +33,12 @@ class QuantisedLayer:
         widths = {len(row) for row in self.weights}
         if len(widths) != 1 or len(self.weights) != len(self.biases) or widths == {0}:
             raise InputError("a layer needs one bias per row of weights, and rows of one length above 0")
+
+    def rows(self) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Each row of weights with its biases."""
+        each = len(self.biases) // len(self.weights)
+        for number, weights in enumerate(self.weights):
+            yield weights, self.biases[number * each : (number + 1) * each]
 
     def __repr__(self) -> str:
         return f"<QuantisedLayer {len(self.weights[0])}->{len(self.weights)}>"
@@ -74,7 +80,7 @@ class QuantisedModel:
                 source = stage.sum_pool.apply(source)
             sums = apply(stage.operator, layer.weights, source)
             sums = [total + bias for total, bias in zip(sums, per_output(stage.operator, layer.biases), strict=True)]
-            for scaled in self.architecture.skipped(number, values, self.fraction_bits):
+            for scaled in self.architecture.skipped(number, values, stage.scale_bits(self.fraction_bits)):
                 sums = [total + skipped for total, skipped in zip(sums, scaled, strict=True)]
             values.append(self._activate(stage, sums))
         return values[-1]
@@ -82,22 +88,43 @@ class QuantisedModel:
     def _activate(self, stage: StageShape, sums: list[int]) -> list[int]:
         if stage.activation in {Activation.NONE, Activation.VOTE}:
             return sums
-        return [relu(max(sums[index] for index in window), self.fraction_bits) for window in stage.pool_windows()]
+        dropped = stage.scale_bits(self.fraction_bits)
+        return [relu(max(sums[index] for index in window), dropped, stage.cap_bits) for window in stage.pool_windows()]
 
     def check_ranges(self, logit_bits: int) -> None:
         """Refuses a model any of whose sums could reach 2^(l-2) in magnitude, for some features in [-1, 1].
 
         Comparisons by the sign of a difference, and the ReLU's sign, rely on this bound (CAPC-PARAM-030). The bound
-        is the worst case over all features, by the sums of absolute weights; it does not depend on data.
+        is the worst case over all features, by the sums of absolute weights; it does not depend on data. Where a stage
+        states ``sum_bits``, that is its bound, whatever its weights are, and rows above it are refused.
 
         Raises:
-            InputError: names the stage, the bits it needs and the remedy.
+            InputError: names the stage, the bits it needs and the remedy; or a row that is above what its stage states.
         """
+        self._check_rows()
         for number, needed in enumerate(self.stage_bits()):
             if needed > logit_bits:
                 raise InputError(
                     f"layer {number} of the model needs {needed} bits and the logit ring has {logit_bits}: "
                     "it could wrap; use smaller weights (weight decay), fewer fraction bits or a wider ring"
+                )
+
+    def _check_rows(self) -> None:
+        bounds = self.architecture.stated_bounds(self.fraction_bits)
+        for number, (stage, layer, (taken, _)) in enumerate(
+            zip(self.architecture.stages, self.layers, bounds, strict=True)
+        ):
+            if stage.sum_bits is None:
+                continue
+            if taken is None:
+                raise InputError(
+                    f"layer {number} of the model states sum_bits, and nothing bounds the value that it takes: give "
+                    "the layer that makes it a cap"
+                )
+            most = (1 << stage.sum_bits) - 1
+            if any(row_bound(*row, taken) > most for row in layer.rows()):
+                raise InputError(
+                    f"layer {number} of the model has a row above its sum_bits = {stage.sum_bits}: clip its weights"
                 )
 
     def stage_bits(self) -> tuple[int, ...]:
@@ -108,15 +135,27 @@ class QuantisedModel:
             source = bounds[stage.source]
             if stage.sum_pool is not None:
                 source = stage.sum_pool.apply(source)
-            magnitudes = tuple(tuple(map(abs, row)) for row in layer.weights)
-            sums = apply(stage.operator, magnitudes, source)
-            biases = per_output(stage.operator, layer.biases)
-            sums = [total + abs(bias) for total, bias in zip(sums, biases, strict=True)]
-            for scaled in self.architecture.skipped(number, bounds, self.fraction_bits):
+            sums = _own_bounds(stage, layer, source)
+            for scaled in self.architecture.skipped(number, bounds, stage.scale_bits(self.fraction_bits)):
                 sums = [total + skipped for total, skipped in zip(sums, scaled, strict=True)]
             needed.append(max(sums).bit_length() + 2)
             bounds.append(self._activate(stage, sums))
         return tuple(needed)
+
+
+def row_bound(weights: Sequence[int], biases: Sequence[int], taken: int) -> int:
+    """The largest sum of products and a bias of one row, in magnitude, on inputs of at most ``taken``."""
+    return sum(map(abs, weights)) * taken + max(map(abs, biases))
+
+
+def _own_bounds(stage: StageShape, layer: QuantisedLayer, source: Sequence[int]) -> list[int]:
+    """For each sum the bound of its products and bias: what the stage states, or what its weights give."""
+    if stage.sum_bits is not None:
+        return [(1 << stage.sum_bits) - 1] * stage.sums
+    magnitudes = tuple(tuple(map(abs, row)) for row in layer.weights)
+    biases = per_output(stage.operator, layer.biases)
+    products = apply(stage.operator, magnitudes, source)
+    return [total + abs(bias) for total, bias in zip(products, biases, strict=True)]
 
 
 def dense_model(layers: Sequence[QuantisedLayer], fraction_bits: int) -> QuantisedModel:

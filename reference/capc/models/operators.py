@@ -195,6 +195,11 @@ class SumPool:
         """Length of the flattened output."""
         return self.grid.channels * self.grid.positions
 
+    @property
+    def most_summed(self) -> int:
+        """The most elements of a window that are not in the padding."""
+        return max(sum(index != OUTSIDE for index in window) for window in self.grid.windows(0))
+
     def apply(self, values: Sequence[int]) -> list[int]:
         """The sums, over the integers."""
         return [

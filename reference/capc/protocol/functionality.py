@@ -210,7 +210,8 @@ def starred_vote(parameters: Parameters, model: QuantisedModel, query: Sequence[
         )
         size = stage.window_size
         largest = [_winner(words[start : start + size], l)[1] for start in range(0, len(words), size)]
-        made = [relu(ring.signed(word, l), widths.fraction_bits) for word in largest]
+        dropped = stage.scale_bits(widths.fraction_bits)
+        made = [relu(ring.signed(word, l), dropped, stage.cap_bits) for word in largest]
         mine.append(list(picked.value) or [0] * len(made))
         theirs.append(ring.subtract(made, mine[-1], l))
     return _class_of(parameters, own, other, picked, choice.rounds)
@@ -236,7 +237,7 @@ def _sums(
     biases = ring.scale(per_output(stage.operator, layer.biases), 1 << widths.guard_bits, bits)
     parts = [products, due(stage.operator, layer.weights, theirs), biases]
     other = ring.subtract(ring.sum_shares(parts, bits), own, bits)
-    scale_bits = widths.fraction_bits + widths.guard_bits
+    scale_bits = stage.scale_bits(widths.fraction_bits) + widths.guard_bits
     totals = [
         model.architecture.add_skipped(number, [sums], [[value] for value in values], scale_bits, bits)[0]
         for sums, values in ((own, mine), (other, theirs))

@@ -99,6 +99,7 @@ class Session:
                 f"the model of {entry.party} must run from {wanted[0]} features to {wanted[1]} logits: "
                 "declare such an architecture"
             )
+        self._check_figures(entry.party, entry.architecture)
         self._check_error(entry.party, entry.architecture)
         if self.parameters.vote_variant is VoteVariant.MULTI_ROUND:
             layers = len(entry.architecture.stages) + (self.parameters.num_classes - 1).bit_length() - 1
@@ -106,6 +107,23 @@ class Session:
                 raise ParameterError(
                     f"the model of {entry.party} has {layers} layers with the rounds of its vote, of {MAX_LAYERS}: "
                     f"choose the vote's variant {VoteVariant.TOURNAMENT.value}"
+                )
+
+    def _check_figures(self, party: Party, architecture: Architecture) -> None:
+        """What a layer's ReLU drops and keeps are bits of a sum below its sign, and one is above a cap."""
+        widths = self.parameters.widths
+        bounds = architecture.stated_bounds(widths.fraction_bits)
+        for layer, (stage, (_, total)) in enumerate(zip(architecture.stages, bounds, strict=True)):
+            if total is not None and total.bit_length() + 2 > widths.logit_bits:
+                raise InputError(
+                    f"layer {layer} of the model of {party} needs {total.bit_length() + 2} bits by what it states, and "
+                    f"the logit ring has {widths.logit_bits}: state fewer sum_bits or a smaller cap"
+                )
+            dropped, most = stage.scale_bits(widths.fraction_bits), widths.logit_bits - 2
+            if dropped + (stage.cap_bits or 0) > most:
+                raise InputError(
+                    f"layer {layer} of the model of {party} has weights of {dropped} fraction bits and a cap of "
+                    f"{stage.cap_bits or 0} bits: choose them for {most} bits together"
                 )
 
     def _check_error(self, party: Party, architecture: Architecture) -> None:

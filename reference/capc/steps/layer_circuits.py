@@ -24,7 +24,8 @@ def activation_circuit(parameters: Parameters, stage: StageShape) -> tuple[Circu
     if stage.activation is Activation.VOTE:
         make = vote_circuit_low_depth if _compares_all_pairs(parameters, stage) else vote_circuit
         return make(stage.sums, widths.logit_bits, widths.vote_bits), 1
-    return relu_circuit(widths.logit_bits, widths.fraction_bits, stage.window_size), stage.outputs
+    dropped = stage.scale_bits(widths.fraction_bits)
+    return relu_circuit(widths.logit_bits, dropped, stage.window_size, stage.cap_bits), stage.outputs
 
 
 class Ending(Enum):

@@ -22,6 +22,7 @@ PROTOCOL = (
     vote_circuit_low_depth(10, 37, 16),
     relu_circuit(37, 12),
     relu_circuit(37, 12, 4),
+    relu_circuit(37, 15, 4, 15),
     release_circuit(10, 16),
     single_draw_release_circuit(10, 16),
     confident_release_circuit(10, 16, evaluator_noise=False),

@@ -20,6 +20,7 @@ DEFAULT: dict[str, Circuit] = {
     "`vote_circuit_low_depth`": vote_circuit_low_depth(10, 37, 16),
     "`relu_circuit`": relu_circuit(37, 12),
     "`relu_circuit`, window of 4": relu_circuit(37, 12, 4),
+    "`relu_circuit`, cap of 15 bits": relu_circuit(37, 12, cap_bits=15),
     "`relu_circuit`, window of 9": relu_circuit(37, 12, 9),
     "`release_circuit`": release_circuit(10, 16),
     "`single_draw_release_circuit`": single_draw_release_circuit(10, 16),

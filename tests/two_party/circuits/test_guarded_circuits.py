@@ -277,6 +277,60 @@ def test_relu_of_a_window_for_all_values_and_dropped_bits(width: int, fraction: 
         assert (outputs[:, 0] == np.maximum(z.max(axis=1), 0) // (1 << fraction)).all()
 
 
+@pytest.mark.req("CAPC-ARG-023")
+@pytest.mark.parametrize(("logit_bits", "fraction", "cap"), [(4, 0, 1), (4, 1, 1), (5, 0, 2), (5, 1, 2), (5, 0, 3)])
+def test_capped_relu_for_all_values_shares_and_errors(logit_bits: int, fraction: int, cap: int) -> None:
+    """For every z of the ring; the widest cap leaves one bit above it."""
+    circuit, guard_bits = relu_circuit(logit_bits, fraction, cap_bits=cap), 3
+    for error in errors_within(guard_bits):
+        z, evaluator, garbler = share_pairs(logit_bits, guard_bits, error)
+        words = words_of_shares(garbler[:, None], evaluator[:, None], logit_bits, guard_bits)
+        value = z - (z >> logit_bits - 1 << logit_bits)
+        expected = np.minimum(np.maximum(value, 0) // (1 << fraction), (1 << cap) - 1)
+        assert (run_many(circuit, *words)[:, 0] == expected).all()
+
+
+@pytest.mark.req("CAPC-ARG-023")
+@pytest.mark.parametrize(("width", "fraction", "window", "cap"), [(5, 1, 2, 1), (5, 0, 2, 2), (4, 0, 3, 1)])
+def test_capped_relu_of_a_window_for_all_values_and_dropped_bits(
+    width: int, fraction: int, window: int, cap: int
+) -> None:
+    z = grid(*[signed_range(width - 2)] * window)
+    masks = (np.arange(z.size).reshape(z.shape) * 7 + 3) % (2 << width)
+    for dropped in product((0, 1), repeat=window):
+        circuit = relu_circuit(width, fraction, window, cap)
+        outputs = run_many(circuit, masks, 2 * z + np.array(dropped) - masks)
+        assert (outputs[:, 0] == np.minimum(np.maximum(z.max(axis=1), 0) // (1 << fraction), (1 << cap) - 1)).all()
+
+
+@pytest.mark.req("CAPC-ARG-023")
+@given(st.integers(3, 58), st.data())
+def test_capped_relu_at_any_width(logit_bits: int, data: st.DataObject) -> None:
+    cap = data.draw(st.integers(1, logit_bits - 2))
+    fraction = data.draw(st.integers(0, logit_bits - 2 - cap))
+    edge, half = (1 << cap + fraction) - 1, 1 << (logit_bits - 1)
+    near = st.sampled_from([-half, -1, 0, edge - 1, edge, edge + 1, half - 1])
+    z = data.draw(st.one_of(near, st.integers(-half, half - 1)))
+    mask = data.draw(st.integers(0, (2 << logit_bits) - 1))
+    circuit = relu_circuit(logit_bits, fraction, cap_bits=cap)
+    words = [mask], [ring.reduce(2 * z + data.draw(st.integers(0, 1)) - mask, logit_bits + 1)]
+    assert run(circuit, *words) == [min(max(z, 0) // (1 << fraction), (1 << cap) - 1)] == [relu(z, fraction, cap)]
+    assert circuit.sharing == Sharing(cap, logit_bits)
+
+
+@pytest.mark.req("CAPC-ARG-007")
+@pytest.mark.parametrize("k", [4, 12, 37, 56])
+@pytest.mark.parametrize("n", [1, 2, 4, 9])
+def test_a_cap_costs_no_ands(k: int, n: int) -> None:
+    """Instead of masking every bit, it chooses those below the cap, and asks of those above it whether one is set."""
+    for fraction, cap in ((0, 1), (0, k - 2), (k // 3, 1), (k // 3, k - 2 - k // 3)):
+        plain, capped = relu_circuit(k, fraction, n), relu_circuit(k, fraction, n, cap)
+        assert capped.and_count == plain.and_count
+        # Of bits that are left out, their sum's carries are needed, but of a window nothing more is saved.
+        assert plain.and_depth <= capped.and_depth <= plain.and_depth + (k - fraction - cap - 1).bit_length()
+        assert (len(capped.outputs), capped.input_bits) == (cap, k + 1)
+
+
 @pytest.mark.req("CAPC-ARG-007")
 @pytest.mark.parametrize("k", [3, 4, 12, 37, 56])
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 9])

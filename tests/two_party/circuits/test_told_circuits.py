@@ -28,6 +28,11 @@ from two_party.circuits.told_circuits import Told
 TEXT = section("14-circuits.md")
 CASES: dict[str, tuple[Callable[..., Circuit], Callable[..., Told], list[tuple[int, ...]]]] = {
     "relu": (relu_circuit, told.relu, [(3, 0), (3, 1), (8, 3), (37, 12), (3, 1, 2), (5, 0, 3), (12, 2, 9)]),
+    "capped relu": (
+        relu_circuit,
+        told.relu,
+        [(4, 0, 1, 1), (5, 1, 1, 2), (12, 2, 1, 3), (12, 2, 4, 8), (37, 12, 1, 15), (37, 15, 4, 15), (5, 0, 3, 3)],
+    ),
     "vote": (
         lambda c, bits: vote_circuit(c, bits, 9),
         told.vote,
@@ -84,7 +89,8 @@ def _described() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
 def of_params(params: dict[str, Any]) -> Told:
     sizes = [params[name] for name in ("num_classes", "logit_bits", "vote_bits") if params.get(name) is not None]
     if "window" in params or params["family"] == "relu":
-        return told.relu(params["logit_bits"], params["fraction_bits"], params.get("window", 1))
+        fields = params["logit_bits"], params["fraction_bits"], params.get("window", 1), params.get("cap_bits")
+        return told.relu(*fields)
     if params["family"] == "confident_release":
         return told.confident_release(*sizes, params["realised"])
     makers = {"vote": told.vote, "vote_low_depth": told.vote_low_depth, "release": told.release}
@@ -124,6 +130,7 @@ def _printed() -> dict[str, tuple[list[tuple[str, ...]], list[int], str]]:
     [
         ("relu (l = 3, f = 0, n = 1)", told.relu(3, 0)),
         ("relu (l = 3, f = 1, n = 2)", told.relu(3, 1, 2)),
+        ("relu (l = 4, f = 0, n = 1, k = 1)", told.relu(4, 0, 1, 1)),
         ("vote (C = 2, l = 3)", told.vote(2, 3)),
         ("vote (C = 3, l = 3)", told.vote(3, 3)),
         ("vote_low_depth (C = 2, l = 3)", told.vote_low_depth(2, 3)),

@@ -140,11 +140,15 @@ class Told:
         return self
 
 
-def relu(l: int, f: int, n: int = 1) -> Told:  # noqa: E741
+def relu(l: int, f: int, n: int = 1, k: int | None = None) -> Told:  # noqa: E741
     told = Told(l + 1, n, n)
     opened = [told.open(i) for i in range(n)]
     z = told.tournament(opened, told.less, last=True)[1]
-    return told.done(told.mask(told.inv(z[-1]), z[f : l - 1]))
+    positive = told.inv(z[-1])
+    if k is None:
+        return told.done(told.mask(positive, z[f : l - 1]))
+    fits = told.all([*[told.inv(bit) for bit in z[f + k : l - 1]], positive])
+    return told.done(told.select(fits, z[f : f + k], [positive] * k))
 
 
 def vote(c: int, l: int) -> Told:  # noqa: E741

@@ -35,6 +35,7 @@ def test_random_circuits(job: Computation, offline: bool) -> None:
         pytest.param(vote_circuit(10, 32, 16), 3, 2, id="vote of 32 bits, ragged last chunk"),
         pytest.param(relu_circuit(37, 12), 9, 4, id="relu"),
         pytest.param(relu_circuit(13, 3, 4), 2, 1, id="max pool, chunks of one"),
+        pytest.param(relu_circuit(37, 14, cap_bits=15), 9, 4, id="capped relu"),
         pytest.param(release_circuit(4, 9), 5, 3, id="release, bits that fill no byte"),
         pytest.param(relu_circuit(63, 0), 2, 2, id="words of 64 bits"),
     ],

@@ -10,6 +10,10 @@ from itertools import combinations
 
 from capc.foundation import encoding, guarded, ring
 from capc.foundation.randomness import RandomSource
+from capc.models import model
+from capc.models.architecture import StageShape
+from capc.models.importing import quantise
+from capc.models.model import QuantisedLayer
 from capc.noise import gaussian, release_noise, shares, skellam
 from capc.noise.lazy_uniform import LazyUniform
 from capc.noise.mechanism import ReleaseMechanisms, release_mechanisms
@@ -21,9 +25,18 @@ from capc.privacy.figures import statement
 from capc.privacy.query_cost import QueryCost
 from capc.session.parameters import Adjacency, ReleasePolicy, ThresholdMode
 from capc.steps.querying_party import release
-from capc.two_party.circuits import argmax, tournament
-from capc.two_party.circuits.arithmetic import Word, add, all_of, less_than, less_than_any, open_word
-from capc.two_party.circuits.builder import Builder, Circuit, Sharing, Wire
+from capc.two_party.circuits import argmax, relu, tournament
+from capc.two_party.circuits.arithmetic import (
+    Word,
+    add,
+    all_of,
+    less_than,
+    less_than_any,
+    mask_with,
+    open_word,
+    select,
+)
+from capc.two_party.circuits.builder import ONE, Builder, Circuit, Sharing, Wire
 from capc_verify.faults.patching import State, replace_everywhere, replace_in, with_altered_state, with_suite
 from capc_verify.faults.planting import Fault
 
@@ -95,6 +108,52 @@ def addend_forgotten() -> None:
         return guarded.evaluator_word(share, guard_bits)
 
     replace_everywhere(guarded.garbler_word, garbler_word)
+
+
+def cap_wraps() -> None:
+    """A ReLU with a cap keeps the low bits of what is above it."""
+
+    def low_bits(builder: Builder, positive: Wire, kept: Word, cap_bits: int) -> Word:
+        return mask_with(builder, positive, kept[:cap_bits])
+
+    replace_in(relu, "_capped", low_bits)
+
+
+def cap_of_negative_sums() -> None:
+    """A ReLU with a cap asks the bits above it only, and not the sign: negative sums become the cap."""
+
+    def unsigned(builder: Builder, positive: Wire, kept: Word, cap_bits: int) -> Word:  # noqa: ARG001
+        fits = all_of(builder, [*map(builder.invert, kept[cap_bits:])])
+        return select(builder, fits, kept[:cap_bits], [ONE] * cap_bits)
+
+    replace_in(relu, "_capped", unsigned)
+
+
+def session_scale_for_all_layers() -> None:
+    """ReLUs drop f bits, whatever fraction bits a layer's weights have."""
+
+    def scale_bits(self: StageShape, fraction_bits: int) -> int:  # noqa: ARG001
+        return fraction_bits
+
+    StageShape.scale_bits = scale_bits  # type: ignore[method-assign]
+
+
+def bounds_of_weights_ignored() -> None:
+    """Rows above the bound that an architecture states are kept as they are."""
+
+    def kept(layer: QuantisedLayer, taken: int, most: int) -> QuantisedLayer:  # noqa: ARG001
+        return layer
+
+    replace_everywhere(quantise.clipped_layer, kept)
+
+
+def bounds_without_biases() -> None:
+    """A row's bound forgets its bias."""
+
+    def row_bound(weights: Sequence[int], biases: Sequence[int], taken: int) -> int:  # noqa: ARG001
+        return sum(map(abs, weights)) * taken
+
+    replace_everywhere(model.row_bound, row_bound)
 
 
 def truncated_float_noise() -> None:

@@ -23,6 +23,7 @@ _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/session/test_other_sessions.py::"
 _TWO_PARTY = "tests/two_party/test_two_party.py::"
 _GUARDED = "tests/two_party/circuits/test_guarded_circuits.py::test_"
+_FIGURES = "tests/models/importing/test_figures.py::test_"
 _NO_TIE = "tests/two_party/test_vote_rounds.py::test_errors_decide_no_tie"
 _OFFSETS = "tests/faulty_parties/test_reverse_offsets.py::test_"
 _JOURNAL = "tests/job/test_journal.py::"
@@ -115,6 +116,19 @@ FAULTS: dict[str, Fault] = {
     ),
     "dropped_bit_compared": Fault(
         arithmetic.dropped_bit_compared, None, (_GUARDED + "vote_by_tournament_for_all_words[2-3]",)
+    ),
+    "cap_wraps": Fault(arithmetic.cap_wraps, None, (_GUARDED + "capped_relu_for_all_values_shares_and_errors[4-0-1]",)),
+    "cap_of_negative_sums": Fault(
+        arithmetic.cap_of_negative_sums, None, (_GUARDED + "capped_relu_for_all_values_shares_and_errors[4-0-1]",)
+    ),
+    "session_scale_for_all_layers": Fault(
+        arithmetic.session_scale_for_all_layers, None, ("tests/models/test_stages.py::test_scales_of_layers",)
+    ),
+    "bounds_of_weights_ignored": Fault(
+        arithmetic.bounds_of_weights_ignored, None, (_FIGURES + "a_row_is_refused_exactly_above_its_bound",)
+    ),
+    "bounds_without_biases": Fault(
+        arithmetic.bounds_without_biases, None, (_FIGURES + "a_row_is_refused_exactly_above_its_bound",)
     ),
     "addend_forgotten": Fault(
         arithmetic.addend_forgotten,

@@ -25,7 +25,7 @@ FILES: Mapping[str, tuple[GroupType, ...]] = {
     "session": (sessions.SESSIONS, sessions.HANDSHAKE),
     "messages": (sessions.ENVELOPE, payloads.PAYLOADS),
     "noise": (noise.NOISE,),
-    "circuits": (circuits.SHARE_WORDS, circuits.CIRCUITS, circuits.POOLED_RELU),
+    "circuits": (circuits.SHARE_WORDS, circuits.CIRCUITS, circuits.POOLED_RELU, circuits.CAPPED),
     "operators": (operators.OPERATORS, operators.ARCHITECTURES, operators.MODELS, sessions.SESSIONS),
     "oblivious_transfer": (two_party.TRANSFERS,),
     "garbling": (two_party.GARBLING,),

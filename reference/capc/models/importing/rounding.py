@@ -48,10 +48,12 @@ def check_rounding(graph: Graph, lowered: LoweredModel, fraction_bits: int) -> N
         InputError: names the first such stage, what it loses and the remedy.
     """
     kinds = {node.name: node.kind for node in graph.nodes}
-    for place, lost in zip(lowered.places, stage_losses(lowered, fraction_bits), strict=True):
+    losses = stage_losses(lowered, fraction_bits)
+    for place, stage, lost in zip(lowered.places, lowered.architecture.stages, losses, strict=True):
+        scale = stage.scale_bits(fraction_bits)
         if lost > MOST_LOST:
             problem = (
-                f"rounding its weights, with pools and normalisations folded in, to {fraction_bits} fraction bits "
+                f"rounding its weights, with pools and normalisations folded in, to {scale} fraction bits "
                 f"loses {lost:.0%} of what they tell, more than {MOST_LOST:.1%}"
             )
             remedy = "pool less, or scale them up and a later layer, if there is one, down; or use more fraction bits"
@@ -69,7 +71,7 @@ def stage_losses(lowered: LoweredModel, fraction_bits: int) -> tuple[float, ...]
     """
     shapes = lowered.architecture.stages
     stages = [
-        _squares(shape, layer, fraction_bits, is_last=number == len(shapes) - 1)
+        _squares(shape, layer, shape.scale_bits(fraction_bits), is_last=number == len(shapes) - 1)
         for number, (shape, layer) in enumerate(zip(shapes, lowered.layers, strict=True))
     ]
     # Numbers beyond double precision are far beyond every logit ring, too: the range check refuses them.
@@ -84,11 +86,11 @@ def stage_losses(lowered: LoweredModel, fraction_bits: int) -> tuple[float, ...]
     return tuple((part / logits) ** 0.5 if 0 < logits < np.inf else 0.0 for part in changed)
 
 
-def _squares(shape: StageShape, layer: FloatLayer, fraction_bits: int, *, is_last: bool) -> _Squares:
+def _squares(shape: StageShape, layer: FloatLayer, scale_bits: int, *, is_last: bool) -> _Squares:
     weights = layer.weights
     # The error is exact: a weight and its rounding are multiples of the same power of two.
     with np.errstate(over="ignore", invalid="ignore"):
-        error = weights - np.ldexp(np.rint(np.ldexp(weights, fraction_bits)), -fraction_bits)
+        error = weights - np.ldexp(np.rint(np.ldexp(weights, scale_bits)), -scale_bits)
     if is_last and not (isinstance(shape.operator, Convolution) and shape.operator.groups > 1):
         noise = _NOISE * float(np.abs(weights).max())
         weights, error = (_without_common_part(array, noise) for array in (weights, error))

@@ -189,7 +189,7 @@ def own_sums(state: AnsweringLayer, shares: Sequence[Sequence[int]], values: Seq
     for share, product in zip(shares, products, strict=True):
         own = [total + bias << widths.guard_bits for total, bias in zip(product, biases, strict=True)]
         sums.append(ring.add(share, own, widths.share_bits))
-    scale_bits = widths.fraction_bits + widths.guard_bits
+    scale_bits = stage.scale_bits(widths.fraction_bits) + widths.guard_bits
     return party.model.architecture.add_skipped(state.layer, sums, values, scale_bits, widths.share_bits)
 
 

@@ -269,5 +269,5 @@ def read_sums(state: QueryingLayer, response: bytes) -> Rows:
     with blamed_on(state.peer):
         shares = party.suite.linear.decrypt(party.he_secret_key, operator, count, payload)
     architecture = party.session.architecture(state.peer)
-    scale_bits = widths.fraction_bits + widths.guard_bits
+    scale_bits = state.stage.scale_bits(widths.fraction_bits) + widths.guard_bits
     return architecture.add_skipped(state.layer, shares, state.values, scale_bits, widths.share_bits)

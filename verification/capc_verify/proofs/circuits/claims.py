@@ -105,18 +105,26 @@ def signs_claim(matches: int, logit_bits: int, share_bits: int) -> Claim:
     return Claim(signs_circuit(matches, logit_bits, share_bits), state, dropped=1)
 
 
-def relu_claim(logit_bits: int, fraction_bits: int, window: int) -> Claim:
-    """The word is floor(max(0, z_1, ..., z_n) / 2^f): for n = 1 for every z of l bits, else if |z_i| < 2^(l-2)."""
+def relu_claim(logit_bits: int, fraction_bits: int, window: int, cap_bits: int | None = None) -> Claim:
+    """The word is floor(max(0, z_1, ..., z_n) / 2^f), or 2^k - 1 if there is a cap and that is less.
+
+    For n = 1 for every z of l bits, else if |z_i| < 2^(l-2).
+    """
 
     def state(algebra: Algebra) -> Statement:
         z = [algebra.opened(f"z{i}", i) for i in range(window)]
         _, largest = _play(algebra, z, keep_last_winner=True)
         truncated = algebra.floor_divided(largest, fraction_bits)
         computed = z3.If(algebra.negative(largest), 0, truncated)
+        specified = _largest([*z, 0]) / (1 << fraction_bits)
+        if cap_bits is not None:
+            most = (1 << cap_bits) - 1
+            computed = z3.If(algebra.negative(largest), 0, z3.If(truncated > most, most, truncated))
+            specified = z3.If(specified > most, most, specified)
         precondition = [algebra.fits(z[0])] if window == 1 else _within(z, 1 << (logit_bits - 2))
-        return Statement(precondition, [computed], [_largest([*z, 0]) / (1 << fraction_bits)])
+        return Statement(precondition, [computed], [specified])
 
-    return Claim(relu_circuit(logit_bits, fraction_bits, window), state, dropped=1)
+    return Claim(relu_circuit(logit_bits, fraction_bits, window, cap_bits), state, dropped=1)
 
 
 def release_claim(num_classes: int, vote_bits: int) -> Claim:
@@ -179,6 +187,7 @@ def claims(widths: ParameterSet, num_classes: int, windows: Sequence[int]) -> di
         "vote_low_depth": lambda: vote_low_depth_claim(num_classes, l, w),
         "vote_signs": lambda: signs_claim(num_classes // 2, l, widths.share_bits),
         **{f"relu_window{n}": partial(relu_claim, l, f, n) for n in windows},
+        **{f"capped_relu_window{n}": partial(relu_claim, l, f, n, min(f + 3, l - 2 - f)) for n in windows},
         "release": lambda: release_claim(num_classes, w),
         "single_draw_release": lambda: single_draw_release_claim(num_classes, w),
         "confident_release_worst_case": lambda: confident(evaluator_noise=False),

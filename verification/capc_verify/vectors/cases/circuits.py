@@ -10,7 +10,7 @@ from capc.foundation import ring
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.common import expect_equal
 from capc_verify.vectors.operation import Fault
-from capc_verify.vectors.operations.circuits import CIRCUITS, POOLED_RELU, SHARE_WORDS, Family, circuit_name
+from capc_verify.vectors.operations.circuits import CAPPED, CIRCUITS, POOLED_RELU, SHARE_WORDS, Family, circuit_name
 
 _GATES = ("CAPC-ARG-008", "CAPC-ARG-007")
 _VALUES = ("CAPC-ARG-001",)
@@ -37,6 +37,7 @@ def circuits() -> FileBuilder:
             "wire u32; all little-endian. Wires: the garbler's input bits, word after word, least significant first,",
             "the evaluator's, then one per gate. `bristol_sha256` is of the circuit's Bristol Fashion text.",
             "`PooledRelu` is the ReLU of the largest of `window` sums; places in the padding repeat another of them.",
+            "`CappedRelu` is the same, at most 2^`cap_bits` - 1; a window of 1 is a ReLU without a pool.",
             "`inputs` say in the clear what the words stand for: votes in whole votes, noise in grid units; sums z,",
             "whose words add up to 2 z + `dropped`. Shares of `ShareWords` add up to 2^h z + `error`.",
             "Shares are uniform bytes of the file's seed with labels `<test>/<party>`.",
@@ -48,6 +49,8 @@ def circuits() -> FileBuilder:
         _relu(file, bits, fraction)
     for window, bits, fraction in ((2, 12, 2), (4, 12, 2), (9, 12, 2), (4, 37, 12), (2, 8, 0)):
         _pooled_relu(file, window, bits, fraction)
+    for window, bits, fraction, cap in ((1, 12, 2, 3), (4, 12, 2, 3), (1, 37, 12, 15), (4, 37, 14, 15), (1, 8, 0, 6)):
+        _pooled_relu(file, window, bits, fraction, cap)
     for classes, logit_bits, vote_bits in ((3, 12, 10), (2, 8, 5), (10, 37, 16)):
         _vote(file, classes, logit_bits, vote_bits)
         _vote(file, classes, logit_bits, vote_bits, low_depth=True)
@@ -115,14 +118,17 @@ def _relu(file: FileBuilder, bits: int, fraction: int) -> None:
         expect_equal(_number(found["outputs"]), max(z, 0) >> fraction, label)
 
 
-def _pooled_relu(file: FileBuilder, window: int, bits: int, fraction: int) -> None:
-    group = file.group(POOLED_RELU, logit_bits=bits, fraction_bits=fraction, window=window)
-    name, modulus = f"relu_window{window}_l{bits}_f{fraction}", 1 << bits
-    ands = window * bits + (window - 1) * (2 * bits - 1) + bits - 1 - 2 * fraction
+def _pooled_relu(file: FileBuilder, window: int, bits: int, fraction: int, cap: int | None = None) -> None:
+    fields: dict[str, Any] = {"logit_bits": bits, "fraction_bits": fraction, "window": window}
+    group = file.group(POOLED_RELU, **fields) if cap is None else file.group(CAPPED, **fields, cap_bits=cap)
+    name, top = f"relu_window{window}_l{bits}_f{fraction}" + (f"_cap{cap}" if cap else ""), (1 << bits - 2) - 1
+    ands = window * bits + (window - 1) * (2 * bits - 1) + bits - 1 - (2 if window > 1 else 1) * fraction
     expect_equal(_describe(group, name), ands, name)
-    for number, (case, sums, flags) in enumerate(_windows(window, fraction, top=modulus // 4 - 1)):
+    most = (1 << bits) - 1 if cap is None else (1 << cap) - 1
+    cases = _windows(window, fraction, top) if window > 1 else []
+    for number, (case, sums, flags) in enumerate(cases + (_edges(window, bits, fraction, most) if cap else [])):
         label = f"{name}_{case}"
-        requirements = ["CAPC-ARG-009", *_VALUES, "CAPC-PARAM-042"]
+        requirements = [*_VALUES, "CAPC-PARAM-042", *(["CAPC-ARG-023"] if cap else ["CAPC-ARG-009"])]
         mine = file.source.elements(f"{label}/garbler", window, bits + 1)
         dropped = [number + place & 1 for place in range(window)]
         found = group.case(
@@ -135,7 +141,16 @@ def _pooled_relu(file: FileBuilder, window: int, bits: int, fraction: int) -> No
             garbler=mine,
             evaluator=_other_words(sums, dropped, mine, bits),
         )
-        expect_equal(_number(found["outputs"]), max(0, *sums) >> fraction, label)
+        expect_equal(_number(found["outputs"]), min(max(0, *sums) >> fraction, most), label)
+
+
+def _edges(window: int, bits: int, fraction: int, most: int) -> list[tuple[str, list[int], list[str]]]:
+    """Beside the cap, each with the rest below it; of one sum also beside 0 and at the ends of the ring."""
+    unit, top, rest = 1 << fraction, (1 << bits - 2) - 1, [-1] * (window - 1)
+    sums = {"below_cap": most * unit - 1, "at_cap": most * unit, "at_cap_odd": most * unit + unit - 1}
+    sums |= {"above_cap": (most + 1) * unit, "top": top, "zero": 0, "minus": -1}
+    ends = {"end_of_ring": 2 * top + 1, "other_end_of_ring": -2 * top - 2} if window == 1 else {}
+    return [(name, [*rest, z], ["Extreme"] if z > top or z < -top else []) for name, z in {**sums, **ends}.items()]
 
 
 def _windows(window: int, fraction: int, top: int) -> list[tuple[str, list[int], list[str]]]:
@@ -222,15 +237,8 @@ def _share_words(file: FileBuilder, bits: int, guard: int) -> None:
         label, shares = f"words_l{bits}_h{guard}_{name}", _shares_outside(bits, guard, error, off)
         meaning = {"z": "0", "error": str(error)}
         fields: dict[str, Any] = {"garbler": [shares[0]], "evaluator": [shares[1]]}
-        found = group.case(
-            "share_words",
-            label,
-            "An error outside: the next value.",
-            _VALUES,
-            ["OutsideOfRoom"],
-            meaning=meaning,
-            **fields,
-        )
+        text, flags = "An error outside: the next value.", ["OutsideOfRoom"]
+        found = group.case("share_words", label, text, _VALUES, flags, meaning=meaning, **fields)
         expect_equal(found["values"], [off % (1 << bits)], label)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 _Stage = dict[str, Any]
 
-_LAYERS, _POOLS = "CAPC-HE-010", "CAPC-ARG-009"
+_LAYERS, _POOLS, _FIGURES = "CAPC-HE-010", "CAPC-ARG-009", "CAPC-ROLE-022"
 
 
 def _dense(inputs: int, outputs: int, source: int, activation: str = "relu", **changes: object) -> _Stage:
@@ -82,6 +82,27 @@ FAULTY: Sequence[tuple[str, str, str, list[_Stage]]] = (
     ("source_too_short", "The source has one value less.", _LAYERS, [_RELU, _dense(5, 2, 1, "vote")]),
     ("skip_too_long", "The added value has one more.", _LAYERS, [_RELU, _dense(4, 3, 1, "vote", skips=[0])]),
     ("skip_too_short", "The added value has one less.", _LAYERS, [_RELU, _dense(4, 5, 1, "vote", skips=[1])]),
+    ("cap_of_no_bits", "A cap of 0 bits.", _FIGURES, [{**_RELU, "cap_bits": 0}, _dense(4, 2, 1, "vote")]),
+    ("sums_of_no_bits", "A bound of 0 bits.", _FIGURES, [_dense(4, 2, 0, "vote", sum_bits=0)]),
+    ("cap_of_vote", "A vote with a cap.", _FIGURES, [_dense(4, 2, 0, "vote", cap_bits=3)]),
+    (
+        "cap_of_sums",
+        "Sums with a cap.",
+        _FIGURES,
+        [_dense(4, 4, 0, "none", cap_bits=3), _dense(4, 4, 0, "vote", skips=[1])],
+    ),
+    (
+        "sums_of_other_weight_bits",
+        "Sums with weights of 3 fraction bits are added to sums with 2.",
+        _FIGURES,
+        [_dense(4, 4, 0, "none", weight_bits=3), _dense(4, 4, 0, "vote", skips=[1], weight_bits=2)],
+    ),
+    (
+        "sums_of_stated_weight_bits",
+        "Sums with stated fraction bits of weights are added to sums without.",
+        _FIGURES,
+        [_dense(4, 4, 0, "none", weight_bits=2), _dense(4, 4, 0, "vote", skips=[1])],
+    ),
     ("dense_no_inputs", "An operator without inputs.", _LAYERS, [_dense(0, 2, 0, "vote")]),
     ("dense_no_outputs", "An operator without outputs.", _LAYERS, [_dense(2, 0, 0, "vote")]),
     ("no_channels", "An input without channels.", _LAYERS, _convolution(channels=0)),

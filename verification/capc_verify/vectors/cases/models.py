@@ -80,6 +80,26 @@ def _query_skipped() -> Architecture:
     )
 
 
+def _capped() -> Architecture:
+    """Caps with and without a pool; weights of more and of fewer fraction bits, on both sides of a skip of sums."""
+    grid = Grid(2, 4, 4, (3, 3), padding=(1, 1))
+    return Architecture(
+        (
+            StageShape(
+                Convolution(grid, 2),
+                0,
+                Activation.RELU_MAX_POOL,
+                max_pool=Grid(2, 4, 4, (2, 2), (2, 2)),
+                cap_bits=3,
+                weight_bits=3,
+            ),
+            StageShape(Dense(8, 8), 1, Activation.NONE, weight_bits=1),
+            StageShape(Dense(8, 8), 1, Activation.RELU, (1, 2), cap_bits=2, weight_bits=1),
+            StageShape(Dense(8, 3), 3, Activation.VOTE, weight_bits=0, sum_bits=9),
+        )
+    )
+
+
 _ARCHITECTURES = {
     "linear": dense_architecture((2, 3)),
     "fully_connected": dense_architecture((3, 4, 5, 2)),
@@ -87,6 +107,7 @@ _ARCHITECTURES = {
     "residual": _residual(),
     "sum_pooled": _sum_pooled(),
     "query_skipped": _query_skipped(),
+    "capped": _capped(),
 }
 _LENGTHS = {
     "linear": [2, 3],
@@ -95,6 +116,7 @@ _LENGTHS = {
     "residual": [9, 18, 18, 18, 3],
     "sum_pooled": [24, 6, 2],
     "query_skipped": [3, 3, 3, 3],
+    "capped": [32, 8, 8, 8, 3],
     "most_stages": [2] * 256,
 }
 """Counted by hand: the features, and what each stage makes."""
@@ -136,6 +158,8 @@ def _logits(group: GroupBuilder, name: str, model: QuantisedModel) -> None:
         requirements.append("CAPC-PARAM-042")
     if any(stage.max_pool for stage in stages):
         requirements.append("CAPC-ARG-009")
+    if any(stage.cap_bits for stage in stages):
+        requirements.append("CAPC-ARG-023")
     cases: list[tuple[str, list[int], list[str]]] = [
         ("zeros", [0] * inputs, []),
         ("all_largest", [unit] * inputs, ["Extreme"]),
@@ -183,6 +207,12 @@ def _ranges(group: GroupBuilder, name: str, model: QuantisedModel, bits: int | N
     )
 
 
+def _stated_sums(**figures: int) -> Architecture:
+    """One stage that states these, with a cap on what it takes, and a vote."""
+    vote = StageShape(Dense(2, 2), 1, Activation.VOTE, **figures)  # type: ignore[arg-type]  # of integers only
+    return Architecture((StageShape(Dense(2, 2), 0, Activation.RELU, cap_bits=3), vote))
+
+
 _Layer = tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]
 
 
@@ -191,6 +221,12 @@ def _branch(skips: tuple[int, ...]) -> Architecture:
     return Architecture(
         (StageShape(Dense(1, 2), 0, Activation.NONE), StageShape(Dense(1, 2), 0, Activation.VOTE, skips))
     )
+
+
+def _stated(**figures: int) -> Architecture:
+    """A hidden layer that states these, and a vote."""
+    hidden = StageShape(Dense(1, 1), 0, Activation.RELU, **figures)  # type: ignore[arg-type]  # of integers only
+    return Architecture((hidden, StageShape(Dense(1, 2), 1, Activation.VOTE)))
 
 
 def _range_ends(file: FileBuilder) -> None:
@@ -210,12 +246,50 @@ def _range_ends(file: FileBuilder) -> None:
         ("relu_of_negative_sums", chain, [(((1,),), (-255,)), (((8,), (0,)), (0, 0))], 12),
         # 255 in a stage without activation, and 4 more in the sum that adds it.
         ("skip_decides", _branch((1,)), [(((63,), (0,)), (3, 0)), small], 11),
+        # The hidden sum of 63 x 4 = 252 becomes 63, or 15 at a cap of 4 bits, or 126 and 31 where it drops fewer or
+        # more bits: times 16.
+        ("uncapped", _stated(), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 12),
+        ("cap_decides", _stated(cap_bits=4), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 10),
+        ("cap_above_the_bound", _stated(cap_bits=6), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 12),
+        ("fewer_weight_bits", _stated(weight_bits=1), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 13),
+        ("more_weight_bits", _stated(weight_bits=3), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 11),
+        # The bound that is stated decides, not the weights: 2^9 - 1.
+        ("stated_sums_decide", _stated_sums(sum_bits=9), [(((1, 0), (0, 1)), (0, 0)), (((2, 0), (0, 2)), (0, 0))], 11),
+        # 7 x (40 + 32) + 7 = 511.
+        ("row_at_its_bound", _stated_sums(sum_bits=9), [*_IDENTITY, (((40, -32), (0, 1)), (-7, 0))], 11),
         ("stage_without_activation_decides", _branch(()), [(((64,), (0,)), (0, 0)), small], 11),
     ]
     for name, architecture, weights, bits in cases:
         layers = tuple(QuantisedLayer(rows, biases) for rows, biases in weights)
         model = QuantisedModel(architecture, layers, _FRACTION_BITS)
         _ranges(_model_group(file, model), name, model, bits)
+    _above_what_is_stated(file)
+
+
+_IDENTITY: list[_Layer] = [(((1, 0), (0, 1)), (0, 0))]
+
+
+def _above_what_is_stated(file: FileBuilder) -> None:
+    """Rows that are above the bound of their stage, and a bound on what nothing bounds."""
+    uncapped = Architecture(
+        (StageShape(Dense(2, 2), 0, Activation.RELU), StageShape(Dense(2, 2), 1, Activation.VOTE, sum_bits=9))
+    )
+    cases: list[tuple[str, Architecture, _Layer]] = [
+        ("row_above_its_bound", _stated_sums(sum_bits=9), (((40, -32), (0, 1)), (-8, 0))),
+        ("last_row_above_its_bound", _stated_sums(sum_bits=9), (((0, 0), (-73, 0)), (0, 1))),
+        ("nothing_bounds_what_is_taken", uncapped, (((1, 0), (0, 1)), (0, 0))),
+    ]
+    for name, architecture, layer in cases:
+        layers = tuple(QuantisedLayer(rows, biases) for rows, biases in [*_IDENTITY, layer])
+        _model_group(file, QuantisedModel(architecture, layers, _FRACTION_BITS)).case(
+            "model_check_ranges",
+            f"range_{name}",
+            "The model does not keep to what its architecture states, however wide the ring is.",
+            ["CAPC-PARAM-057"],
+            ["CouldWrap"],
+            logit_bits=40,
+            fault=_REFUSED,
+        )
 
 
 def architectures(file: FileBuilder) -> None:

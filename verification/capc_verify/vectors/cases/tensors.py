@@ -107,8 +107,8 @@ def trace(model: QuantisedModel, features: Sequence[int], *, magnitudes: bool = 
     """A model's sums on a query; with ``magnitudes`` those of the model of absolute weights and biases."""
     sign = abs if magnitudes else int
     unit = 1 << model.fraction_bits
-    # Each value with the factor that takes it to 2f fraction bits.
-    values: list[tuple[list[int], int]] = [(list(features), unit)]
+    # Each value, and whether it is sums, which are added as they are.
+    values: list[tuple[list[int], bool]] = [(list(features), False)]
     seen = []
     for stage, layer in zip(model.architecture.stages, model.layers, strict=True):
         source = values[stage.source][0]
@@ -116,17 +116,20 @@ def trace(model: QuantisedModel, features: Sequence[int], *, magnitudes: bool = 
             source = sums_of_windows(source, stage.sum_pool.grid)
         weights = tuple(tuple(sign(w) for w in row) for row in layer.weights)
         sums = operate(stage.operator, weights, source)
-        each = len(sums) // len(layer.biases)
+        each, factor = len(sums) // len(layer.biases), unit if stage.weight_bits is None else 1 << stage.weight_bits
+        stated = 2**stage.sum_bits - 1 if magnitudes and stage.sum_bits is not None else None
         for index in range(len(sums)):
-            sums[index] += sign(layer.biases[index // each])
-            sums[index] += sum(values[skip][0][index] * values[skip][1] for skip in stage.skips)
+            sums[index] = sums[index] + sign(layer.biases[index // each]) if stated is None else stated
+            added = [values[skip] for skip in stage.skips]
+            sums[index] += sum(value[index] * (1 if is_sums else factor) for value, is_sums in added)
         seen.append(tuple(sums))
-        values.append(_activated(stage, sums, unit))
+        values.append(_activated(stage, sums, factor))
     return Trace(tuple(seen))
 
 
-def _activated(stage: StageShape, sums: list[int], unit: int) -> tuple[list[int], int]:
+def _activated(stage: StageShape, sums: list[int], unit: int) -> tuple[list[int], bool]:
     if stage.activation in {Activation.NONE, Activation.VOTE}:
-        return sums, 1
+        return sums, True
     pooled = sums if stage.max_pool is None else largest_of_windows(sums, stage.max_pool)
-    return [max(total, 0) // unit for total in pooled], unit
+    made = [max(total, 0) // unit for total in pooled]
+    return [value if stage.cap_bits is None else min(value, 2**stage.cap_bits - 1) for value in made], False

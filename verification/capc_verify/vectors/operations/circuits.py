@@ -140,6 +140,14 @@ POOLED_RELU = GroupType(
 )
 """The ReLU of the largest in a window; a type of its own, so that other circuits need not name a window."""
 
+CAPPED = GroupType(
+    "CappedRelu",
+    _OPERATIONS,
+    {"logit_bits": COUNT, "fraction_bits": COUNT, "window": COUNT, "cap_bits": COUNT},
+    lambda params: relu_circuit(**params),
+)
+"""The same with a cap."""
+
 SHARE_WORDS = GroupType(
     "ShareWords",
     named(

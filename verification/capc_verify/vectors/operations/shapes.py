@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from capc.models.architecture import Activation, Architecture, StageShape
+from capc.models.architecture import STATED, Activation, Architecture, StageShape
 from capc.models.operators import Convolution, Dense, Grid, Operator, SumPool
 from capc_verify.vectors.values import COUNT, choice, constant, many, one_of, optional, record
 
@@ -34,7 +34,8 @@ _STAGE = {
     "sum_pool": optional(record({"kind": constant("sumpool"), "grid": GRID})),
     "max_pool": optional(record({"kind": constant("grid"), **_GRID})),
 }
-ARCHITECTURE = many(record(_STAGE))
+_STATED = dict.fromkeys(STATED, COUNT)
+ARCHITECTURE = many(record(_STAGE, _STATED))
 """The stages of a model, in order."""
 
 
@@ -65,4 +66,5 @@ def _stage_from(fields: Mapping[str, Any]) -> StageShape:
         tuple(fields["skips"]),
         None if sum_pool is None else SumPool(grid_from(sum_pool["grid"])),
         None if max_pool is None else grid_from(max_pool),
+        **{name: fields[name] for name in STATED if name in fields},
     )

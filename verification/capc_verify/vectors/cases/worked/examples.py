@@ -63,6 +63,7 @@ _C, _L, _W = "num_classes", "logit_bits", "vote_bits"
 _SMALLEST: list[dict[str, Any]] = [
     {"kind": "relu", _L: 3, "fraction_bits": 0, "words": 1},
     {"kind": "relu", _L: 3, "fraction_bits": 1, "words": 2},
+    {"kind": "capped_relu", _L: 4, "fraction_bits": 0, "words": 1, "cap_bits": 1},
     *({"kind": "vote", _C: classes, _L: 3, _W: 4} for classes in (2, 3)),
     *({"kind": "vote_low_depth", _C: classes, _L: 3, _W: 4} for classes in (2, 3)),
     {"kind": "release", _C: 2, _W: 2},

@@ -18,6 +18,7 @@ from capc_verify.vectors.values import COUNT, FLAG, TEXT, Kind, constant, many, 
 SMALLEST: Mapping[str, Circuit] = {
     "relu (l = 3, f = 0, n = 1)": relu_circuit(3, 0),
     "relu (l = 3, f = 1, n = 2)": relu_circuit(3, 1, 2),
+    "relu (l = 4, f = 0, n = 1, k = 1)": relu_circuit(4, 0, cap_bits=1),
     "vote (C = 2, l = 3)": vote_circuit(2, 3, 4),
     "vote (C = 3, l = 3)": vote_circuit(3, 3, 4),
     "vote_low_depth (C = 2, l = 3)": vote_circuit_low_depth(2, 3, 4),
@@ -34,6 +35,7 @@ SMALLEST: Mapping[str, Circuit] = {
 _C, _L, _W, _N = "num_classes", "logit_bits", "vote_bits", "words"
 _FAMILIES: Mapping[str, Mapping[str, Kind]] = {
     "relu": {_L: COUNT, "fraction_bits": COUNT, _N: COUNT},
+    "capped_relu": {_L: COUNT, "fraction_bits": COUNT, _N: COUNT, "cap_bits": COUNT},
     "vote": {_C: COUNT, _L: COUNT, _W: COUNT},
     "vote_low_depth": {_C: COUNT, _L: COUNT, _W: COUNT},
     "release": {_C: COUNT, _W: COUNT},
@@ -47,8 +49,8 @@ _FAMILIES: Mapping[str, Mapping[str, Kind]] = {
 
 def _made(of: Mapping[str, Any]) -> Circuit:
     kind = of["kind"]
-    if kind == "relu":
-        return relu_circuit(of[_L], of["fraction_bits"], of[_N])
+    if kind in {"relu", "capped_relu"}:
+        return relu_circuit(of[_L], of["fraction_bits"], of[_N], cap_bits=of.get("cap_bits"))
     if kind == "signs":
         return signs_circuit(of[_N], of[_L], of["width"])
     if kind == "confident_release":

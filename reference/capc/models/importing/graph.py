@@ -106,7 +106,12 @@ class Conv:
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """scales x + shifts, channel by channel: a batch normalisation in evaluation, or the addition of constants."""
+    """scales x + shifts: a batch normalisation in evaluation, or arithmetic with constants.
+
+    Attributes:
+        scales: one for each channel, or one for each entry of the flattened value.
+        shifts: as many.
+    """
 
     scales: Floats
     shifts: Floats
@@ -135,8 +140,23 @@ class MaxPool:
 
 
 @dataclass(frozen=True)
-class Flatten:
-    """Channel by channel, row by row."""
+class Reshape:
+    """The same entries, channel by channel and row by row, in another shape."""
+
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Pad:
+    """Zeros around each channel: above and below, and left and right."""
+
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Concat:
+    """The channels of several values, one after another."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +176,7 @@ class Softmax:
     log: bool = False
 
 
-Op = Linear | Conv | Affine | Relu | AveragePool | MaxPool | Flatten | Add | Identity | Softmax
+Op = Linear | Conv | Affine | Relu | AveragePool | MaxPool | Reshape | Pad | Concat | Add | Identity | Softmax
 
 
 @dataclass(frozen=True)
@@ -303,13 +323,24 @@ def _output_shape(op: Op, shapes: list[Shape]) -> Shape:
         case Conv():
             return _convolved(op, shape)
         case Affine(scales=scales, shifts=shifts):
-            _expect(scales.shape == shifts.shape == shape[:1], "factors of the channels", scales.shape, shape)
+            fits = scales.shape == shifts.shape and scales.shape in {shape[:1], (prod(shape),)}
+            _expect(fits, "factors", scales.shape, shape)
             return shape
         case AveragePool(window=window) | MaxPool(window=window):
             grid = window.on(shape)
             return (grid.channels, grid.out_height, grid.out_width)
-        case Flatten():
-            return (prod(shape),)
+        case Reshape(shape=wanted):
+            if prod(wanted) != prod(shape):
+                raise InputError(f"it gives a value of the shape {shape} the shape {wanted}")
+            return wanted
+        case Pad(rows=rows, columns=columns):
+            if len(shape) != 3 or min(*rows, *columns) < 0:
+                raise InputError(f"it pads a value of the shape {shape} by {(rows, columns)}")
+            return (shape[0], shape[1] + sum(rows), shape[2] + sum(columns))
+        case Concat():
+            if len({(len(other), other[1:]) for other in shapes}) != 1:
+                raise InputError(f"it concatenates values of the shapes {', '.join(map(str, shapes))}")
+            return (sum(other[0] for other in shapes), *shape[1:])
         case Add():
             if shapes[0] != shapes[1]:
                 raise InputError(f"it adds values of the shapes {shapes[0]} and {shapes[1]}")

@@ -94,7 +94,7 @@ class _Reader:
         kind = _name(node) if layer is None else layer[2]
         with named(kind, self._place(node)):
             arguments = fx.map_arg((node.args, node.kwargs), lambda source: self._known[source])
-            if _is_random(node.target):
+            if _is_random(node.target) and _name(node) not in BUILDERS:
                 raise UnsupportedError("it is random in evaluation too", "remove what is random")
             if not any(isinstance(self._known[source], Value) for source in node.all_input_nodes):
                 self._known[node] = self._computed(node, *arguments)

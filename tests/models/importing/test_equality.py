@@ -22,7 +22,7 @@ from capc.models.importing.lower import LoweredModel, lower
 from capc.models.importing.quantise import quantise_graph
 from capc.models.operators import SumPool, apply, per_output
 from support.networks import NAMED, Shape, networks, seeded
-from support.onnx_files import onnx_model
+from support.onnx_files import OnnxWriter, onnx_model
 
 F = 20
 SOFTMAXED = {"cryptonets_with_relu"}
@@ -106,13 +106,24 @@ def test_named_network_from_onnx(name: str, variant: bool, tmp_path: Path) -> No
     check(onnx_graph(onnx_model(module, shape, variant=variant), tmp_path), rows, expected)
 
 
-@pytest.mark.parametrize("opset", [13, 18, onnx.defs.onnx_opset_version()])
+@pytest.mark.parametrize("opset", [7, 9, 11, 12, 13, 18, onnx.defs.onnx_opset_version()])
 def test_every_opset_and_single_precision(opset: int, tmp_path: Path) -> None:
     module, shape = NAMED["small_vgg"]
     model = onnx_model(module, shape, kind=onnx.TensorProto.FLOAT, opset=opset)
     model.ir_version = 8
     rows = rows_for(shape)
     check(onnx_graph(model, tmp_path), rows, torch_logits(module, rows), slack=1e-4)
+
+
+@pytest.mark.parametrize("opset", [13, 17, 19, 21])
+def test_dequantised_weights(opset: int, tmp_path: Path) -> None:
+    """Integers and their scales, as quantising exporters write them, in an opset that the evaluator lacks, too."""
+    integers, scale = np.arange(-6, 6).reshape(6, 2), 0.25
+    writer = OnnxWriter(onnx.TensorProto.FLOAT)
+    whole = writer.constant(integers, onnx.TensorProto.INT8)
+    output = writer.node("MatMul", "x", writer.node("DequantizeLinear", whole, writer.constant(scale)))
+    rows = rows_for((6,))
+    check(onnx_graph(writer.model(output, (6,), opset=opset), tmp_path), rows, rows @ (integers * scale))
 
 
 @pytest.mark.slow

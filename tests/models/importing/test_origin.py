@@ -22,7 +22,8 @@ from torch.nn.modules import module as torch_module
 from torch.nn.utils import parametrize
 
 from capc.foundation.errors import InputError
-from capc.models.importing import agreement, from_onnx, onnx_operators
+from capc.models.importing import agreement, from_onnx
+from capc.models.importing.onnx_files import operators as onnx_operators
 from capc.models.importing.agreement import check_origin, sample_rows
 from capc.models.importing.evaluate import float_logits
 from capc.models.importing.from_onnx import graph_from_onnx

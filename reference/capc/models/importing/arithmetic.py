@@ -75,8 +75,9 @@ def times(place: Place, first: Operand, second: Operand) -> str:
 def over(place: Place, first: Operand, second: Operand) -> str:
     """A value divided by constants."""
     if isinstance(first, str) and not isinstance(second, str):
-        with np.errstate(divide="ignore"):
-            return times(place, first, 1 / second)
+        if (second == 0).any():
+            raise UnsupportedError("it divides by 0", "correct the model")
+        return times(place, first, 1 / second)
     raise UnsupportedError("it divides by a value of the network", settings.remedy_for("div"))
 
 

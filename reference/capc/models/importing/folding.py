@@ -62,7 +62,9 @@ def convolution(op: Conv, shape: Shape, given: StageValue) -> Folded:
                 "the factors of the value that it works on differ within a channel", "scale the features beforehand"
             )
         area = rows.shape[1] * op.groups // shape[0]
-        rows = rows * np.array([np.repeat(scales[list(operator.group_channels(row))], area) for row in range(len(rows))])
+        rows = rows * np.array(
+            [np.repeat(scales[list(operator.group_channels(row))], area) for row in range(len(rows))]
+        )
     return Folded(operator, FloatLayer(rows, biases))
 
 

@@ -11,12 +11,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
 from capc.foundation.hidden import type_only
-from capc.models.importing.graph import Floats, Pad, Shape, Softmax
+from capc.models.importing.graph import Floats, Pad, Shape, Softmax, UnsupportedError
 from capc.models.operators import Grid, Operator, SumPool
 
 
@@ -127,6 +129,8 @@ Form = StageValue | Sums | PooledSums | RectifiedSums | Padded | Joined | Scores
 def each_channel(array: Floats, channels: int) -> Floats | None:
     """One number for each channel of entries, or None if they differ within one."""
     rows = array.reshape(channels, -1)
+    if not np.isfinite(rows).all():
+        return None
     # Sums of the same numbers may differ in their last bits.
     same = np.abs(rows - rows[:, :1]) <= _ROUNDING * np.abs(rows).max()
     return rows[:, 0].copy() if same.all() else None
@@ -141,3 +145,59 @@ def fewest(biases: Floats, rows: int) -> Floats:
     """One bias for each row where those of a row's sums are equal, else as they are."""
     few = each_channel(biases, rows)
     return biases if few is None else few
+
+
+def usable(form: Form) -> StageValue | RectifiedSums | Sums:
+    """A form that any operator works on.
+
+    Raises:
+        UnsupportedError: it is one that few operators can work on.
+    """
+    if isinstance(form, PooledSums):
+        remedy = "put a ReLU before or after the pool"
+        raise UnsupportedError(f"it follows a max pool of {form.sums.place} without ReLU", remedy)
+    if isinstance(form, Scores):
+        raise UnsupportedError("it follows a softmax", "use a softmax at the end only")
+    if isinstance(form, Padded):
+        raise UnsupportedError("it works on a value with zeros around it", "pad in the convolution after it")
+    if isinstance(form, Joined):
+        raise UnsupportedError("it works on a concatenation", "put a convolution or linear layer before it")
+    return form
+
+
+def parts_of(form: Form, shape: Shape) -> tuple[tuple[Form, Shape], ...]:
+    """What is joined, or the form itself."""
+    return form.parts if isinstance(form, Joined) else ((form, shape),)
+
+
+def each_part(form: Form, shape: Shape, made: Shape, one: Callable[[Form, Shape], Form]) -> Form:
+    """What works on each channel by itself, on each of what is joined.
+
+    Args:
+        form: of a value.
+        shape: of the value.
+        made: the shape of the result, of as many channels.
+        one: of a part, by its form and shape.
+    """
+    if not isinstance(form, Joined):
+        return one(form, shape)
+    return Joined(tuple((one(part, size), (size[0], *made[1:])) for part, size in form.parts))
+
+
+def reshaped(form: Form, shape: Shape, wanted: Shape) -> Form:
+    """A form after a reshape: entries stay in their order.
+
+    Raises:
+        UnsupportedError: there are zeros around it, or what is joined would share channels.
+    """
+    if isinstance(form, Padded):
+        raise UnsupportedError("it works on a value with zeros around it", "pad in the convolution after it")
+    if not isinstance(form, Joined) or shape == wanted:
+        return form
+    parts = []
+    for part, given in form.parts:
+        channels, rest = divmod(prod(given), prod(wanted[1:]))
+        if rest:
+            raise UnsupportedError("it mixes channels of a concatenation", "concatenate after it")
+        parts.append((part, (channels, *wanted[1:])))
+    return Joined(tuple(parts))

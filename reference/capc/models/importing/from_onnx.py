@@ -10,7 +10,7 @@ from onnx.onnx_pb import ModelProto, NodeProto
 from capc.models.importing import settings
 from capc.models.importing.agreement import check_origin
 from capc.models.importing.arithmetic import Place
-from capc.models.importing.graph import INPUT, Graph, Shape, UnsupportedError, named, refusal
+from capc.models.importing.graph import INPUT, Graph, Shape, UnsupportedError, named, plain, refusal
 from capc.models.importing.onnx_files.constants import Array, computed, stored
 from capc.models.importing.onnx_files.loading import load, stated_shape, the_input
 from capc.models.importing.onnx_files.operators import BUILDERS, OnnxNode
@@ -65,6 +65,10 @@ class _Reader:
         if node.domain not in {"", "ai.onnx"}:
             raise refusal(node.op_type, place, f"it is of the domain {node.domain}", "use operators of ONNX itself")
         with named(node.op_type, place):
+            unknown = [name for name in node.input if name and name not in self._known]
+            if unknown:
+                problem = f"its input {plain(unknown[0])} is not the first output of a node"
+                raise UnsupportedError(problem, "use the first outputs of operators only")
             inputs = [self._known.get(name) if name else None for name in node.input]
             values = [given for given in inputs if isinstance(given, str)]
             if not values:

@@ -15,7 +15,7 @@ from capc.models.importing.arithmetic import Place
 from capc.models.importing.graph import INPUT, MAX_VALUES, Graph, Shape, UnsupportedError, named, plain, refusal
 from capc.models.importing.torch_modules.exporting import ROWS, constants, exported, network
 from capc.models.importing.torch_modules.operators import BUILDERS, AtenCall, Value
-from capc.models.importing.torch_modules.origin import Layer, blamed_on, torch_origin
+from capc.models.importing.torch_modules.origin import Layer, brief, torch_origin
 
 _PYTORCHS_OWN = "torch.nn.modules."
 _CONTAINERS = "torch.nn.modules.container."
@@ -41,7 +41,7 @@ def graph_from_torch(module: nn.Module, input_shape: Shape) -> Graph:
     """
     graph = Graph(input_shape)
     module = network(module)
-    reader = _Reader(module, exported(module, input_shape), graph)
+    reader = _Reader(exported(module, input_shape), graph)
     reader.read()
     graph.origin = torch_origin(module, input_shape, reader.layers())
     check_origin(graph, graph.origin)
@@ -51,8 +51,7 @@ def graph_from_torch(module: nn.Module, input_shape: Shape) -> Graph:
 class _Reader:
     """Translates exported nodes in their order; those that the output does not need are left out."""
 
-    def __init__(self, module: nn.Module, program: ExportedProgram, graph: Graph) -> None:
-        self._module = module
+    def __init__(self, program: ExportedProgram, graph: Graph) -> None:
         self._nodes = list(program.graph.nodes)
         self._graph = graph
         self._known: dict[fx.Node, object] = {}
@@ -103,7 +102,7 @@ class _Reader:
                 self._known[node] = self._known[node.all_input_nodes[0]]
                 return
             if not isinstance(node.target, torch._ops.OpOverload) or _name(node) not in BUILDERS:
-                raise UnsupportedError("it is not supported", settings.remedy_for(kind))
+                raise _unsupported(kind, _name(node))
             place = Place(self._graph, self._place(node), kind, ROWS)
             before = len(self._graph.nodes)
             call = AtenCall(place, _bound(node.target, *arguments))
@@ -118,8 +117,12 @@ class _Reader:
             raise UnsupportedError(f"it makes {shown.numel()} numbers of weights", f"make at most {MAX_VALUES}")
         if not callable(node.target):
             raise UnsupportedError("it is no function", "use operators of PyTorch")
-        with blamed_on(self._module, "read", "correct it"), torch.no_grad():
-            return node.target(*args, **kwargs)
+        try:
+            with torch.no_grad():
+                return node.target(*args, **kwargs)
+        # PyTorch raises whatever fits.
+        except Exception as error:  # noqa: BLE001
+            raise UnsupportedError(f"it cannot be computed ({brief(error)})", "correct it") from None
 
     def _layer(self, node: fx.Node) -> tuple[str, str, str] | None:
         """The call of a layer of PyTorch's own that a node is part of, the layer's path and its kind."""
@@ -138,6 +141,13 @@ class _Reader:
             return plain(node.name)
         taken = {other.name for other in self._graph.nodes}
         return plain(layer[1]) if layer[1] not in taken else f"{plain(layer[1])} ({plain(node.name)})"
+
+
+def _unsupported(kind: str, name: str) -> UnsupportedError:
+    """An operator that is not supported; one inside of a layer may be that of a hook."""
+    is_own = kind.lower() == name.replace("_", "")
+    problem = "it is not supported" if is_own or kind == name else f"it runs {plain(name)}, which is not supported"
+    return UnsupportedError(problem, settings.remedy_for(kind, name))
 
 
 def _needed(nodes: list[fx.Node]) -> set[fx.Node]:
@@ -160,9 +170,7 @@ def _is_random(target: object) -> bool:
     return isinstance(target, torch._ops.OpOverload) and torch.Tag.nondeterministic_seeded in target.tags
 
 
-def _bound(
-    target: torch._ops.OpOverload, args: tuple[object, ...], kwargs: dict[str, object]
-) -> dict[str, object]:
+def _bound(target: torch._ops.OpOverload, args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, object]:
     """The arguments of a call by name, with their defaults."""
     found: dict[str, object] = {}
     for number, argument in enumerate(target._schema.arguments):

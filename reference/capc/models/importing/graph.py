@@ -37,16 +37,22 @@ class UnsupportedError(InputError):
         self.remedy = remedy
 
 
-def refusal(operator: str, node: str, problem: str, remedy: str) -> InputError:
+class RefusedError(InputError):
+    """A line that names its operator and node already."""
+
+
+def refusal(operator: str, node: str, problem: str, remedy: str) -> RefusedError:
     """One line that names the operator, the node, the problem and the remedy."""
-    return InputError(f"{plain(operator)} at {plain(node)}: {plain(problem, 300)}: {remedy}")
+    return RefusedError(f"{plain(operator)} at {plain(node)}: {plain(problem, 300)}: {remedy}")
 
 
 @contextmanager
 def named(operator: str, node: str) -> Iterator[None]:
-    """Adds the operator and the node to a refusal inside."""
+    """Adds the operator and the node to a refusal inside that does not name one."""
     try:
         yield
+    except RefusedError:
+        raise
     except UnsupportedError as error:
         raise refusal(operator, node, error.problem, error.remedy) from None
     except InputError as error:

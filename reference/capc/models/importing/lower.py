@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -28,8 +29,12 @@ from capc.models.importing.forms import (
     StageValue,
     Sums,
     each_channel,
+    each_part,
     entries,
     fewest,
+    parts_of,
+    reshaped,
+    usable,
 )
 from capc.models.importing.graph import (
     INPUT,
@@ -134,26 +139,25 @@ class _Lowering:
         form, shape = self.forms[node.inputs[0]], self.graph.shape(node.inputs[0])
         match node.op:
             case Reshape(shape=wanted):
-                return self._reshaped(form, shape, wanted)
+                return reshaped(form, shape, wanted)
             case Identity():
                 return form
             case Softmax():
                 self.notes.append(f"{node.kind} at {node.name} is left out: it keeps the order of the logits")
-                usable = form if isinstance(form, Joined) else self._usable(form)
-                return Scores(usable, node.op)
+                return Scores(form if isinstance(form, Joined) else usable(form), node.op)
             case Relu():
-                return _each(node, form, shape, self._rectified)
+                return each_part(form, shape, node.shape, partial(self._rectified, node))
             case MaxPool(window=window):
-                return _each(node, form, shape, lambda *part: self._max_pooled(*part, window))
+                return each_part(form, shape, node.shape, partial(self._max_pooled, node, window))
             case AveragePool(window=window, divisor=divisor):
-                return _each(node, form, shape, lambda *part: self._average_pooled(*part, window, divisor))
+                return each_part(form, shape, node.shape, partial(self._average_pooled, node, window, divisor))
             case Affine(scales=scales, shifts=shifts):
                 return self._affine(node, form, shape, entries(scales, prod(shape)), entries(shifts, prod(shape)))
             case Pad():
                 return self._padded(form, shape, node.op)
             case Concat():
                 parts = ((self.forms[name], self.graph.shape(name)) for name in node.inputs)
-                return Joined(tuple(part for each in parts for part in _parts(*each)))
+                return Joined(tuple(part for each in parts for part in parts_of(*each)))
             case Add():
                 return self._added(node)
             case Linear():
@@ -173,7 +177,7 @@ class _Lowering:
         with named("output", name):
             if isinstance(form, Joined):
                 form = self._dense(name, form, shape, Linear(np.eye(shape[0]), np.zeros(shape[0])))
-            sums = form if isinstance(form, Sums) else self._copy(name, self._value(self._usable(form)), shape)
+            sums = form if isinstance(form, Sums) else self._copy(name, self._value(usable(form)), shape)
         self._make(sums, Activation.VOTE)
 
     def _make(self, sums: Sums, activation: Activation, grid: Grid | None = None) -> int:
@@ -198,49 +202,19 @@ class _Lowering:
             raise UnsupportedError(f"it works on the sums of {form.place}, without a ReLU", remedy)
         return StageValue(self._make(form.sums, Activation.RELU)) if isinstance(form, RectifiedSums) else form
 
-    @staticmethod
-    def _usable(form: Form) -> StageValue | RectifiedSums | Sums:
-        """A form that is not a dead end."""
-        if isinstance(form, PooledSums):
-            remedy = "put a ReLU before or after the pool"
-            raise UnsupportedError(f"it follows a max pool of {form.sums.place} without ReLU", remedy)
-        if isinstance(form, Scores):
-            raise UnsupportedError("it follows a softmax", "use a softmax at the end only")
-        if isinstance(form, Padded):
-            raise UnsupportedError("it works on a value with zeros around it", "pad in the convolution after it")
-        if isinstance(form, Joined):
-            raise UnsupportedError("it works on a concatenation", "put a convolution or linear layer before it")
-        return form
-
     def _copy(self, place: str, source: StageValue, shape: Shape) -> Sums:
         """Sums that are a value itself, with its pool and constants."""
         folded = folding.single_entries(shape, source)
         return Sums(place, folded.operator, folded.layer, source)
 
-    @staticmethod
-    def _reshaped(form: Form, shape: Shape, wanted: Shape) -> Form:
-        """Entries stay in their order; what is joined by channels must stay so."""
-        if isinstance(form, Padded):
-            raise UnsupportedError("it works on a value with zeros around it", "pad in the convolution after it")
-        if not isinstance(form, Joined) or shape == wanted:
-            return form
-        size = prod(shape) // shape[0] * wanted[0] // prod(wanted)
-        parts = []
-        for part, given in form.parts:
-            count = prod(given) * wanted[0]
-            if size == 0 or count % prod(wanted):
-                raise UnsupportedError("it mixes channels of a concatenation", "concatenate after it")
-            parts.append((part, (count // prod(wanted), *wanted[1:])))
-        return Joined(tuple(parts))
-
     def _dense(self, place: str, form: Form, shape: Shape, op: Linear) -> Sums:
         def one(part: Form, first: int, size: Shape, biases: Floats) -> Sums:
             weights = op.weights[:, first : first + prod(size)]
-            usable = self._usable(part)
-            if isinstance(usable, Sums) and isinstance(usable.operator, Dense) and not usable.skips:
-                layer = FloatLayer(weights @ usable.layer.weights, weights @ usable.layer.biases + biases)
-                return Sums(place, Dense(layer.weights.shape[1], len(layer.weights)), layer, usable.source)
-            given = self._value(usable)
+            source = usable(part)
+            if isinstance(source, Sums) and isinstance(source.operator, Dense) and not source.skips:
+                layer = FloatLayer(weights @ source.layer.weights, weights @ source.layer.biases + biases)
+                return Sums(place, Dense(layer.weights.shape[1], len(layer.weights)), layer, source.source)
+            given = self._value(source)
             folded = folding.dense(weights, biases, given)
             return Sums(place, folded.operator, folded.layer, given)
 
@@ -255,7 +229,7 @@ class _Lowering:
         def one(part: Form, first: int, size: Shape, biases: Floats) -> Sums:
             channels = first // prod(size[1:])
             weights = op.weights if op.groups != 1 else op.weights[:, channels : channels + size[0]]
-            given = self._value(self._usable(part))
+            given = self._value(usable(part))
             folded = folding.convolution(Conv(weights, biases, op.window, op.groups), size, given)
             return Sums(place, folded.operator, folded.layer, given)
 
@@ -266,7 +240,7 @@ class _Lowering:
     ) -> Sums:
         """A linear operator on what is joined: sums of each part, of which all but the last are skipped to."""
         first, made = 0, []
-        parts = _parts(form, shape)
+        parts = parts_of(form, shape)
         for number, (part, size) in enumerate(parts):
             made.append(one(part, first, size, biases if number == len(parts) - 1 else np.zeros(len(biases))))
             first += prod(size)
@@ -276,42 +250,42 @@ class _Lowering:
     def _rectified(self, node: Node, form: Form, shape: Shape) -> Form:
         if isinstance(form, PooledSums):
             return StageValue(self._make(form.sums, Activation.RELU_MAX_POOL, form.grid))
-        usable = self._usable(form)
-        if isinstance(usable, StageValue) and (usable.value == QUERY or usable.is_negative_somewhere):
-            usable = self._copy(node.name, usable, shape)
+        given = usable(form)
+        if isinstance(given, StageValue) and (given.value == QUERY or given.is_negative_somewhere):
+            given = self._copy(node.name, given, shape)
         # No other value is negative, nor is an average of one.
-        return RectifiedSums(usable) if isinstance(usable, Sums) else usable
+        return RectifiedSums(given) if isinstance(given, Sums) else given
 
-    def _max_pooled(self, node: Node, form: Form, shape: Shape, window: Window) -> Form:
+    def _max_pooled(self, node: Node, window: Window, form: Form, shape: Shape) -> Form:
         grid = window.on(shape)
         if any(all(index == OUTSIDE for index in part) for part in grid.windows(0)):
             raise UnsupportedError("a window lies in the padding only", "choose a smaller padding")
-        usable = self._usable(form)
-        if isinstance(usable, Sums):
-            return PooledSums(usable, grid)
-        if isinstance(usable, RectifiedSums):
-            return StageValue(self._make(usable.sums, Activation.RELU_MAX_POOL, grid))
-        if usable.value == QUERY:
+        given = usable(form)
+        if isinstance(given, Sums):
+            return PooledSums(given, grid)
+        if isinstance(given, RectifiedSums):
+            return StageValue(self._make(given.sums, Activation.RELU_MAX_POOL, grid))
+        if given.value == QUERY:
             # It is computed together with a ReLU, which would change negative features.
             raise UnsupportedError("it works on the query", "put a convolution with ReLU before it")
-        shifts = None if usable.shifts is None else each_channel(usable.shifts, shape[0])
-        if (usable.shifts is not None and shifts is None) or (usable.scales is not None and (usable.scales < 0).any()):
+        shifts = None if given.shifts is None else each_channel(given.shifts, shape[0])
+        if (given.shifts is not None and shifts is None) or (given.scales is not None and (given.scales < 0).any()):
             raise UnsupportedError(
                 "it works on a value times or plus constants that may change which is largest", "put a ReLU before it"
             )
         # The largest of x + t is t more than that of x, which is not negative.
-        copy = self._copy(node.name, replace(usable, shifts=None), shape)
+        copy = self._copy(node.name, replace(given, shifts=None), shape)
         value = StageValue(self._make(copy, Activation.RELU_MAX_POOL, grid))
         return value if shifts is None else replace(value, shifts=entries(shifts, prod(node.shape)))
 
-    def _average_pooled(self, node: Node, form: Form, shape: Shape, window: Window, divisor: float) -> Form:
+    def _average_pooled(self, node: Node, window: Window, divisor: float, form: Form, shape: Shape) -> Form:
         if isinstance(form, Padded):
             (top, bottom), (left, right) = form.pad.rows, form.pad.columns
             if top != bottom or left != right:
                 raise UnsupportedError("its padding differs on opposite sides", "use the same on opposite sides")
             padding = (window.padding[0] + top, window.padding[1] + left)
             form, shape, window = form.form, form.shape, replace(window, padding=padding)
-        grid, source = window.on(shape), self._value(self._usable(form))
+        grid, source = window.on(shape), self._value(usable(form))
         scales = np.ones(shape[0]) if source.scales is None else each_channel(source.scales, shape[0])
         if source.pool is not None or scales is None:
             if source.value == QUERY or source.is_negative_somewhere:
@@ -334,7 +308,7 @@ class _Lowering:
             return Padded(form.form, form.shape, Pad(rows, columns))
         if isinstance(form, PooledSums):
             return Padded(form, shape, pad)
-        return Padded(self._usable(form), shape, pad)
+        return Padded(usable(form), shape, pad)
 
     def _affine(self, node: Node, form: Form, shape: Shape, scales: Floats, shifts: Floats) -> Form:
         if isinstance(form, Joined):
@@ -350,10 +324,10 @@ class _Lowering:
                 sums, grid_shape = form.sums, (form.grid.channels, form.grid.height, form.grid.width)
                 before = [entries(array, sums.operator.outputs) for array in of_channels if array is not None]
                 return PooledSums(self._affine_sums(node, sums, grid_shape, before[0], before[1]), form.grid)
-        usable = self._usable(form)
-        if isinstance(usable, Sums):
-            return self._affine_sums(node, usable, shape, scales, shifts)
-        return self._value(usable).times(scales, shifts)
+        given = usable(form)
+        if isinstance(given, Sums):
+            return self._affine_sums(node, given, shape, scales, shifts)
+        return self._value(given).times(scales, shifts)
 
     def _affine_sums(self, node: Node, sums: Sums, shape: Shape, scales: Floats, shifts: Floats) -> Sums:
         """Constants become part of the weights before them."""
@@ -366,7 +340,9 @@ class _Lowering:
         layer = FloatLayer(sums.layer.weights * of_rows[:, None], fewest(biases, rows))
         if (scales == 1).all():
             return replace(sums, layer=layer)
-        return replace(sums, layer=layer, skips=tuple(self._scaled_skip(node, skip, shape, scales) for skip in sums.skips))
+        return replace(
+            sums, layer=layer, skips=tuple(self._scaled_skip(node, skip, shape, scales) for skip in sums.skips)
+        )
 
     def _scaled_skip(self, node: Node, skip: int, shape: Shape, scales: Floats) -> int:
         if skip != QUERY and self.stages[skip - 1].activation is Activation.NONE:
@@ -377,14 +353,16 @@ class _Lowering:
     def _added(self, node: Node) -> Form:
         """Sums of one operand, or a copy of it, to which the stage adds the other."""
         forms = [self.forms[name] for name in node.inputs]
-        sizes = [[size for _, size in _parts(form, node.shape)] for form in forms]
+        sizes = [[size for _, size in parts_of(form, node.shape)] for form in forms]
         if any(isinstance(form, Joined) for form in forms) and sizes[0] == sizes[1]:
-            pairs = zip(*(_parts(form, node.shape) for form in forms), strict=True)
-            return Joined(tuple((self._sum_of_two(node, [one, other], size), size) for (one, size), (other, _) in pairs))
+            pairs = zip(*(parts_of(form, node.shape) for form in forms), strict=True)
+            return Joined(
+                tuple((self._sum_of_two(node, [one, other], size), size) for (one, size), (other, _) in pairs)
+            )
         return self._sum_of_two(node, forms, node.shape)
 
     def _sum_of_two(self, node: Node, forms: list[Form], shape: Shape) -> Sums:
-        first, second = (self._usable(form) for form in forms)
+        first, second = (usable(form) for form in forms)
         if isinstance(second, Sums) and not isinstance(first, Sums):
             first, second = second, first
         skip = self._skip(node, second, shape)
@@ -399,14 +377,3 @@ class _Lowering:
         if source.pool is None and source.scales is None and source.shifts is None:
             return source.value
         return self._make(self._copy(node.name, source, shape), Activation.NONE)
-
-
-def _parts(form: Form, shape: Shape) -> tuple[tuple[Form, Shape], ...]:
-    return form.parts if isinstance(form, Joined) else ((form, shape),)
-
-
-def _each(node: Node, form: Form, shape: Shape, one: Callable[[Node, Form, Shape], Form]) -> Form:
-    """What works on each channel by itself, on each of what is joined."""
-    if not isinstance(form, Joined):
-        return one(node, form, shape)
-    return Joined(tuple((one(node, part, size), (size[0], *node.shape[1:])) for part, size in form.parts))

@@ -40,14 +40,14 @@ _NORMS = frozenset(
 )
 
 
-def remedy_for(kind: str) -> str:
-    """What to do about an operator that is not supported."""
-    plain_kind = kind.lower().replace("_", "")
-    if plain_kind in _ACTIVATIONS:
+def remedy_for(*kinds: str) -> str:
+    """What to do about an operator that is not supported, by its names."""
+    families = {kind.lower().replace("_", "") for kind in kinds}
+    if families & _ACTIVATIONS:
         return "the activation must be ReLU: replace it and train again"
-    if plain_kind in _BRANCHES:
+    if families & _BRANCHES:
         return "values of the network must join by addition or concatenation"
-    if plain_kind in _NORMS:
+    if families & _NORMS:
         return "use a batch normalisation, which is constant in evaluation"
     return "replace it by operators of the list in docs/bring-your-own-model.md"
 

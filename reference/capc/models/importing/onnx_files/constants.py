@@ -67,7 +67,10 @@ def computed(node: NodeProto, inputs: Sequence[Array | None], model: ModelProto)
     except Exception as error:  # noqa: BLE001
         problem = plain(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}", 200)
         raise UnsupportedError(f"it cannot be computed ({problem})", "export the model again") from None
-    return np.asarray(found)
+    array = np.asarray(found)
+    if array.dtype.kind not in "biuf":
+        raise UnsupportedError(f"it makes {plain(str(array.dtype))}, no real numbers", "use floats")
+    return array
 
 
 def _size(kind: str, inputs: Sequence[Array | None]) -> int:

@@ -7,12 +7,14 @@ from pathlib import Path, PurePosixPath
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import checker, defs, external_data_helper, version_converter
-from onnx.onnx_pb import GraphProto, ModelProto, TensorProto, ValueInfoProto
+from onnx.onnx_pb import GraphProto, ModelProto, TensorProto, TensorShapeProto, ValueInfoProto
 
 from capc.foundation.errors import InputError
 from capc.models.importing.graph import Shape, plain, refusal
 
 OLDEST_OPSET = 13
+_OLDEST_EVALUATED_SCALES = 19
+"""The first opset of which ONNX's reference evaluator computes DequantizeLinear."""
 MOST_BYTES = 1 << 31
 """Of a file, and of the data beside it: the most that a file of ONNX itself can hold."""
 FLOATS = frozenset([TensorProto.DOUBLE, TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16])
@@ -96,7 +98,9 @@ def _take_data_beside(model: ModelProto, path: Path) -> None:
             remedy = "export with all weights in one file, or beside it"
             raise refusal("tensor", tensor.name, "its data are in a file outside of the model's folder", remedy)
         if not file.is_file() or file.stat().st_size > MOST_BYTES:
-            problem = f"its data are in {plain(str(name))}, which is no file of at most {MOST_BYTES} bytes beside the model"
+            problem = (
+                f"its data are in {plain(str(name))}, which is no file of at most {MOST_BYTES} bytes beside the model"
+            )
             raise refusal("tensor", tensor.name, problem, "keep the two files together, or export all in one")
     for tensor in outside:
         try:
@@ -147,15 +151,30 @@ def _converted(model: ModelProto) -> ModelProto:
     version = versions.get("", versions.get("ai.onnx", 0))
     if version > newest or version < 1:
         raise InputError(f"the model has ONNX opset {version}: export it with opset {OLDEST_OPSET} to {newest}")
-    if version >= OLDEST_OPSET:
+    has_scales = any(node.op_type == "DequantizeLinear" for node in model.graph.node)
+    wanted = _OLDEST_EVALUATED_SCALES if has_scales else OLDEST_OPSET
+    if version >= wanted:
         return model
+    # The converter wants numbers; the batch is open again afterwards.
+    opened = _open_batches(model.graph)
+    for dimension in opened.values():
+        dimension.dim_value = 1
     try:
-        made: ModelProto = version_converter.convert_version(model, OLDEST_OPSET)
+        made: ModelProto = version_converter.convert_version(model, wanted)
     # The converter raises whatever fits an operator that it does not know.
     except Exception as error:  # noqa: BLE001
         problem = plain((str(error).splitlines() or [""])[0], 200)
         raise InputError(
-            f"the model has ONNX opset {version}, which onnx.version_converter does not convert to {OLDEST_OPSET} "
+            f"the model has ONNX opset {version}, which onnx.version_converter does not convert to {wanted} "
             f"({problem}): export it with opset {OLDEST_OPSET} to {newest}"
         ) from None
+    for value in made.graph.input:
+        if value.name in opened:
+            value.type.tensor_type.shape.dim[0].dim_param = "batch"
     return made
+
+
+def _open_batches(graph: GraphProto) -> dict[str, TensorShapeProto.Dimension]:
+    """By the name of an input: its first dimension, if that is no number."""
+    found = {value.name: value.type.tensor_type.shape.dim[:1] for value in graph.input}
+    return {name: first[0] for name, first in found.items() if first and not first[0].HasField("dim_value")}

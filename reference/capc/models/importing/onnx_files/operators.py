@@ -138,6 +138,10 @@ def _gemm(node: OnnxNode) -> str:
 
 
 def _matmul(node: OnnxNode) -> str:
+    if isinstance(node.operand(1), str):
+        if isinstance(node.operand(0), str):
+            raise UnsupportedError("it multiplies two values of the network", settings.remedy_for(node.kind))
+        raise UnsupportedError("constants times a value mix the rows of a batch", "give the value first")
     return arithmetic.matrix_product(node.place, node.value(), node.constant(1))
 
 

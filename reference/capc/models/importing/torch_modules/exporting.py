@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
 from capc.foundation.errors import InputError
-from capc.models.importing.graph import Shape, plain
-from capc.models.importing.torch_modules.origin import blamed_on, evaluation, numbers
+from capc.models.importing.graph import Shape, plain, refusal
+from capc.models.importing.torch_modules.origin import brief, evaluation, numbers
 
 ROWS = 3
 """The batch with which a module is exported: more than one, so that what works on one row only shows."""
+_BRANCHED = frozenset({"DataDependentOutputException", "DynamicOutputShapeException", "GuardOnDataDependentSymNode"})
+"""What PyTorch raises where the code of a module needs a number of the query. Not all of these names are public."""
 
 
 def network(module: object) -> nn.Module:
@@ -38,7 +41,9 @@ def network(module: object) -> nn.Module:
             "from, or an ONNX file"
         )
     for name, part in module.named_modules():
-        if any(type(base).__name__ == "ScriptObject" for base in vars(part).values()) or hasattr(part, "_packed_params"):
+        if any(type(base).__name__ == "ScriptObject" for base in vars(part).values()) or hasattr(
+            part, "_packed_params"
+        ):
             raise InputError(
                 f"{plain(type(part).__name__)} at {plain(name or 'the root')}: its weights are quantised, packed for "
                 "this machine: give the network of floats that it was made from"
@@ -57,14 +62,60 @@ def exported(module: nn.Module, input_shape: Shape) -> ExportedProgram:
     Raises:
         InputError: it cannot be exported; the line says why.
     """
+    _check_inputs(module)
     like = numbers(module)
     rows = torch.zeros(ROWS, *input_shape, dtype=like.dtype, device=like.device)
-    with blamed_on(module, "read by torch.export", "remove control flow that depends on values"), _quiet():
-        with evaluation(module, 0):
-            program = torch.export.export(module, (rows,), strict=False)
-        if any(_is_mutable(node.target) for node in program.graph.nodes):
-            program = program.run_decompositions({})
+    try:
+        with _quiet():
+            with evaluation(module, 0):
+                program = torch.export.export(module, (rows,), strict=False)
+            if any(_is_mutable(node.target) for node in program.graph.nodes):
+                program = program.run_decompositions({})
+    # The code of a module may raise anything, and so may torch.export.
+    except Exception as error:  # noqa: BLE001
+        raise _failure(module, rows, error) from None
     return program
+
+
+def _check_inputs(module: nn.Module) -> None:
+    kind = plain(type(module).__name__)
+    try:
+        given = inspect.signature(module.forward).parameters.values()
+    # Of a function that is not written in Python nothing is known.
+    except (TypeError, ValueError):
+        return
+    variable = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    needed = [part.name for part in given if part.default is part.empty and part.kind not in variable]
+    if len(needed) > 1:
+        shown = plain(", ".join(needed))
+        raise InputError(f"{kind} takes {len(needed)} inputs ({shown}): let its forward take one, the query")
+
+
+def _failure(module: nn.Module, rows: Tensor, error: Exception) -> InputError:
+    """Why a module cannot be exported: the layer in which it fails by itself too, or what torch.export says."""
+    running: list[str] = []
+    parts = dict(module.named_modules())
+    handles = []
+    for path, part in parts.items():
+        handles.append(part.register_forward_pre_hook(lambda *_, path=path: running.append(path), prepend=True))
+        handles.append(part.register_forward_hook(lambda *_: running.pop() and None))
+    try:
+        with evaluation(module, 0):
+            module(rows)
+    # The code of a module may raise anything.
+    except Exception as own:  # noqa: BLE001
+        path = running[-1] if running else ""
+        problem = f"it cannot be run on rows of the shape {tuple(rows.shape[1:])} ({brief(own)})"
+        return refusal(type(parts[path]).__name__, path or "the root", problem, "correct it, or the input shape")
+    finally:
+        for handle in handles:
+            handle.remove()
+    kind = plain(type(module).__name__)
+    if type(error).__name__ in _BRANCHED:
+        problem = "its code branches on numbers of the query, or takes them out of their tensor"
+        return InputError(f"{kind} cannot be read: {problem}: remove control flow that depends on values")
+    problem = f"{kind} cannot be read by torch.export ({brief(error)})"
+    return InputError(f"{problem}: use operators of PyTorch on tensors, or give an ONNX file")
 
 
 def constants(program: ExportedProgram) -> dict[str, object]:

@@ -129,7 +129,8 @@ def _convolution(call: AtenCall) -> str:
     shape = call.place.shape(value)
     if weights.ndim != 4 or len(shape) != 3:
         raise UnsupportedError(
-            f"its weights have the shape {weights.shape}, its input {shape}", "only two-dimensional convolutions are supported"
+            f"its weights have the shape {weights.shape}, its input {shape}",
+            "only two-dimensional convolutions are supported",
         )
     if call.setting("transposed", default=False):
         raise UnsupportedError("it is transposed", "only ordinary convolutions are supported")
@@ -155,7 +156,9 @@ def _batch_norm(call: AtenCall) -> str:
     if "weight" in call:
         scales = scales * call.constants("weight")
     shifts = -call.constants("running_mean") * scales
-    return call.place.add(Affine(scales, shifts + call.constants("bias") if "bias" in call else shifts), call.value("input"))
+    return call.place.add(
+        Affine(scales, shifts + call.constants("bias") if "bias" in call else shifts), call.value("input")
+    )
 
 
 def _window(call: AtenCall) -> Window:
@@ -202,7 +205,10 @@ def _mean(call: AtenCall) -> str:
 def _flatten(call: AtenCall) -> str:
     value = call.value("self")
     shape = call.place.shape(value)
-    first, last = (cast(int, call.setting(name, default)) % (len(shape) + 1) for name, default in (("start_dim", 0), ("end_dim", -1)))
+    first, last = (
+        cast(int, call.setting(name, default)) % (len(shape) + 1)
+        for name, default in (("start_dim", 0), ("end_dim", -1))
+    )
     if first == 0:
         raise UnsupportedError("it flattens rows of a batch into one", "use start_dim = 1")
     joined = int(np.prod(shape[first - 1 : last]))
@@ -283,7 +289,10 @@ def _concatenated(call: AtenCall) -> str:
 def _padded(call: AtenCall) -> str:
     value, sizes = call.value("self"), call.integers("pad")
     shape = call.place.shape(value)
-    is_zero = call.setting("mode", "constant") == "constant" and call.setting("value", 0) == 0
+    mode = call.setting("mode", "constant")
+    if mode != "constant":
+        raise UnsupportedError(f"it pads in the mode {mode}", "pad with zeros: padding_mode='zeros'")
+    is_zero = call.setting("value", 0) == 0
     if len(sizes) > 4 or len(shape) != 3 or not is_zero or min(sizes) < 0:
         raise UnsupportedError("it pads with something else than zeros around height and width", "pad with zeros")
     left, right, top, bottom = (*sizes, 0, 0)[:4]

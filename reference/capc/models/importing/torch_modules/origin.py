@@ -64,9 +64,13 @@ def blamed_on(module: nn.Module, doing: str, remedy: str) -> Iterator[None]:
         raise
     # A module's own code may raise anything.
     except Exception as error:  # noqa: BLE001
-        lines = str(error).splitlines() or [""]
-        problem = plain(f"{type(error).__name__}: {lines[0]}", 200)
-        raise InputError(f"{plain(type(module).__name__)} cannot be {doing} ({problem}): {remedy}") from None
+        raise InputError(f"{plain(type(module).__name__)} cannot be {doing} ({brief(error)}): {remedy}") from None
+
+
+def brief(error: Exception) -> str:
+    """An error of PyTorch, or of a module's own code, on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    return plain(f"{type(error).__name__}: {lines[0]}", 200)
 
 
 def numbers(module: nn.Module) -> Tensor:
@@ -129,9 +133,7 @@ def _listen(part: nn.Module, made: list[Call]) -> list[RemovableHandle]:
     return [part.register_forward_pre_hook(before), part.register_forward_hook(after)]
 
 
-def _watch(
-    module: nn.Module, features: Floats, shape: Shape, layers: Sequence[Layer], number: int
-) -> list[NodeRun]:
+def _watch(module: nn.Module, features: Floats, shape: Shape, layers: Sequence[Layer], number: int) -> list[NodeRun]:
     """Runs the module with hooks of our own, which see what each layer is given and gives."""
     parts = dict(module.named_modules())
     calls: dict[str, list[Call]] = {layer.path: [] for layer in layers if layer.path in parts}

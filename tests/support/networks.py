@@ -257,7 +257,15 @@ def folded_networks(draw: st.DrawFn) -> tuple[nn.Module, Shape]:
         layers += [nn.ReLU(), nn.BatchNorm1d(3)] if draw(st.booleans()) else []
         features = 3
     layers += [nn.Linear(features, 4), *([Constants((), (4,))] if draw(st.booleans()) else [])]
-    return seeded(nn.Sequential(*layers), draw(st.integers(0, 1000))), shape
+    return lively(seeded(nn.Sequential(*layers), draw(st.integers(0, 1000)))), shape
+
+
+def lively(module: nn.Module) -> nn.Module:
+    """The module with biases that are not negative, so that few ReLUs give 0 whatever comes before them."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear | nn.BatchNorm2d) and layer.bias is not None:
+            layer.bias.data.abs_()
+    return module
 
 
 def shape_after(layers: list[nn.Module], shape: Shape) -> Shape:

@@ -11,7 +11,7 @@ from torch import nn
 
 from capc.models.importing.from_torch import graph_from_torch
 from support.integers import check, onnx_graph, rows_for, torch_logits
-from support.networks import Both, Constants, Shape, folded_networks, seeded, shape_after
+from support.networks import Both, Constants, Shape, folded_networks, lively, seeded, shape_after
 from support.onnx_files import onnx_model
 
 IMAGE: Shape = (2, 4, 4)
@@ -20,7 +20,7 @@ IMAGE: Shape = (2, 4, 4)
 def voting(*layers: nn.Module) -> nn.Module:
     network = nn.Sequential(*layers, nn.Flatten())
     (features,) = shape_after([network], IMAGE)
-    return seeded(nn.Sequential(*network, nn.Linear(features, 3)), seed=2)
+    return lively(seeded(nn.Sequential(*network, nn.Linear(features, 3)), seed=2))
 
 
 def rectified(kernel: int, padding: int = 0) -> list[nn.Module]:
@@ -44,7 +44,11 @@ FOLDS: dict[str, nn.Module] = {
     "joined": voting(both(nn.Identity(), added=False), nn.Conv2d(4, 2, 1), nn.ReLU()),
     "joined_at_the_end": voting(both(nn.ReLU(), added=False)),
     "joined_and_normalised": voting(
-        Both(nn.Sequential(*rectified(1)), nn.Identity(), added=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 2, 1), nn.ReLU()
+        Both(nn.Sequential(*rectified(1)), nn.Identity(), added=False),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 2, 1),
+        nn.ReLU(),
     ),
     "two_linear_layers": voting(nn.Flatten(), nn.Linear(32, 6), Constants((6,), (6,)), nn.Linear(6, 5)),
 }

@@ -165,7 +165,9 @@ def test_data_that_are_cut_are_refused(told: dict[str, int], tmp_path: Path) -> 
     tensor = model.graph.initializer[0]
     external_data_helper.set_external_data(tensor, "w.bin", **told)
     tensor.ClearField("raw_data")
-    with pytest.raises(InputError, match=r"tensor at w.*: its data cannot be read|raw_data size .* is too small") as caught:
+    with pytest.raises(
+        InputError, match=r"tensor at w.*: its data cannot be read|raw_data size .* is too small"
+    ) as caught:
         read(model, tmp_path)
     assert str(caught.value).count("\n") == 0
 

@@ -82,7 +82,7 @@ class OnnxWriter:
         simple = {"ReLU": "Relu", "AdaptiveAvgPool2d": "GlobalAveragePool", "Dropout": "Dropout", "Softmax": "Softmax"}
         return self.node(simple.get(type(layer).__name__, type(layer).__name__), x)
 
-    def folded(self, layer: nn.Module, x: str) -> str:
+    def folded(self, layer: nn.Module, x: str) -> str:  # noqa: PLR0911  # one for each layer
         """Adds a layer that becomes part of its neighbours."""
         match layer:
             case Constants():

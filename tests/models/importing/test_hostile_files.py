@@ -147,7 +147,7 @@ def test_data_outside_of_the_folder_are_not_read(location: str, tmp_path: Path) 
     (tmp_path / "w.bin").write_bytes(bytes(1 << 16))
     (folder / "link").symlink_to(tmp_path)
     (folder / "linked.bin").symlink_to(tmp_path / "w.bin")
-    with pytest.raises(InputError, match="tensor at w.*: its data are in a file outside of the model's folder"):
+    with pytest.raises(InputError, match=r"tensor at w.*: its data are in a file outside of the model's folder"):
         read(beside(onnx_model(*NAMED["mlp"]), location), folder)
 
 
@@ -205,8 +205,5 @@ def test_many_nodes_take_no_long_time(is_constant: bool, tmp_path: Path) -> None
     for _ in range(100_000):
         value = writer.node("Identity", value)
     started = process_time()
-    try:
-        read(writer.model(writer.node("Add", "x", value), FLAT), tmp_path)
-    except InputError as error:
-        assert "nodes" in str(error)
+    assert read(writer.model(writer.node("Add", "x", value), FLAT), tmp_path).nodes
     assert process_time() - started < 60

@@ -58,27 +58,41 @@ REFUSALS: dict[str, tuple[Build, Shape, str]] = {
     "activation": (unary("Sigmoid"), FLAT, "Sigmoid at Sigmoid_0: it is not supported: the activation must be ReLU"),
     "leaky": (unary("LeakyRelu"), FLAT, "LeakyRelu at LeakyRelu_0: .* must be ReLU"),
     "product": (lambda w: w.node("Mul", "x", "x"), FLAT, "Mul at Mul_0: it combines two values .* join by addition"),
-    "joined_rows": (lambda w: w.node("Concat", "x", "x", axis=0), FLAT, "Concat at .*: it is along axis 0: concatenate"),
+    "joined_rows": (
+        lambda w: w.node("Concat", "x", "x", axis=0), FLAT, "Concat at .*: it is along axis 0: concatenate",
+    ),
     "joined_constants": (
-        lambda w: w.node("Concat", "x", w.constant(np.ones((1, 6))), axis=1), FLAT, "Concat at .*: its input 1 is constant",
+        lambda w: w.node("Concat", "x", w.constant(np.ones((1, 6))), axis=1), FLAT,
+        "Concat at .*: its input 1 is constant",
     ),
     "product_of_values": (lambda w: w.node("MatMul", "x", "x"), FLAT, "MatMul at MatMul_0: it multiplies two values"),
-    "divided": (lambda w: w.node("Div", w.constant(ONES), "x"), FLAT, "Div at Div_0: it divides by a value of the network"),
+    "divided": (
+        lambda w: w.node("Div", w.constant(ONES), "x"), FLAT, "Div at Div_0: it divides by a value of the network",
+    ),
     "divided_by_nothing": (lambda w: w.node("Div", "x", w.constant(0 * ONES)), FLAT, "Div at Div_0: it divides by 0"),
     "constant_first": (
-        lambda w: w.node("MatMul", w.constant(np.ones((3, 6))), "x"), FLAT, "MatMul at .*: constants .* mix the rows of a batch",
+        lambda w: w.node("MatMul", w.constant(np.ones((3, 6))), "x"), FLAT,
+        "MatMul at .*: constants .* mix the rows of a batch",
     ),
     "shape_that_depends_on_numbers": (
-        lambda w: w.node("Reshape", "x", w.node("Cast", "x", to=TensorProto.INT64)), IMAGE, "Cast at .*: it makes INT64 of",
+        lambda w: w.node("Reshape", "x", w.node("Cast", "x", to=TensorProto.INT64)), IMAGE,
+        "Cast at .*: it makes INT64 of",
     ),
-    "reshape": (lambda w: w.node("Reshape", "x", int_constant(w, -1, 12)), IMAGE, "Reshape at .*: keep the batch first"),
-    "two_free_sizes": (lambda w: w.node("Reshape", "x", int_constant(w, -1, -1)), IMAGE, "Reshape at .*: keep its entries"),
+    "reshape": (
+        lambda w: w.node("Reshape", "x", int_constant(w, -1, 12)), IMAGE, "Reshape at .*: keep the batch first",
+    ),
+    "two_free_sizes": (
+        lambda w: w.node("Reshape", "x", int_constant(w, -1, -1)), IMAGE, "Reshape at .*: keep its entries",
+    ),
     "zero_sizes": (
         lambda w: w.node("Reshape", "x", int_constant(w, 0, 72), allowzero=1), IMAGE, "Reshape at .*: allowzero is set",
     ),
     "flatten_axis": (unary("Flatten", axis=2), IMAGE, "Flatten at Flatten_0: axis is 2: use axis 1"),
     "transposed_input": (weighted("Gemm", np.ones((6, 2)), transA=1), FLAT, "Gemm at .*: transA is set"),
-    "bias_matrix": (weighted("Gemm", np.ones((6, 2)), np.ones((6, 1))), FLAT, r"Gemm at .*: constants of the shape \(6, 1\) do not fit"),
+    "bias_matrix": (
+        weighted("Gemm", np.ones((6, 2)), np.ones((6, 1))), FLAT,
+        r"Gemm at .*: constants of the shape \(6, 1\) do not fit",
+    ),
     "weights_of_other_rank": (weighted("MatMul", np.ones(6)), FLAT, r"MatMul at .*: its weights have the shape \(6,\)"),
     "weights_that_do_not_fit": (weighted("MatMul", np.ones((5, 2))), FLAT, r"MatMul at .*: .* shape \(2, 5\)"),
     "not_flattened": (weighted("MatMul", np.ones((6, 2))), IMAGE, "MatMul at .* is not flattened"),
@@ -86,22 +100,30 @@ REFUSALS: dict[str, tuple[Build, Shape, str]] = {
     "convolution_of_features": (weighted("Conv", KERNEL), FLAT, "Conv at .*: .* only two-dimensional"),
     "one_dimensional": (weighted("Conv", np.ones((2, 2, 3))), IMAGE, "Conv at .*: .* only two-dimensional"),
     "uneven_padding_of_a_pool": (
-        unary("MaxPool", kernel_shape=[2, 2], pads=[0, 0, 1, 1]), IMAGE, "MaxPool at .*: its padding differs on opposite sides",
+        unary("MaxPool", kernel_shape=[2, 2], pads=[0, 0, 1, 1]), IMAGE,
+        "MaxPool at .*: its padding differs on opposite sides",
     ),
     "uneven_padding_not_counted": (
-        unary("AveragePool", kernel_shape=[2, 2], pads=[0, 0, 1, 1]), IMAGE, "AveragePool at .*: its padding does not count",
+        unary("AveragePool", kernel_shape=[2, 2], pads=[0, 0, 1, 1]), IMAGE,
+        "AveragePool at .*: its padding does not count",
     ),
     "short_padding": (weighted("Conv", KERNEL, pads=[1, 1]), IMAGE, r"Conv at .*: its padding is \[1, 1\]"),
-    "negative_padding": (weighted("Conv", KERNEL, pads=[-1] * 4), IMAGE, r"Conv at .*: its padding is \[-1.*not below 0"),
+    "negative_padding": (
+        weighted("Conv", KERNEL, pads=[-1] * 4), IMAGE, r"Conv at .*: its padding is \[-1.*not below 0",
+    ),
     "edges_repeated": (
-        lambda w: w.node("Pad", "x", int_constant(w, 0, 0, 1, 1, 0, 0, 1, 1), mode="edge"), IMAGE, "Pad at .*: it pads with",
+        lambda w: w.node("Pad", "x", int_constant(w, 0, 0, 1, 1, 0, 0, 1, 1), mode="edge"), IMAGE,
+        "Pad at .*: it pads with",
     ),
     "channels_padded": (
-        lambda w: w.node("Pad", "x", int_constant(w, 0, 1, 0, 0, 0, 0, 0, 0)), IMAGE, "Pad at .*: pad height and width only",
+        lambda w: w.node("Pad", "x", int_constant(w, 0, 1, 0, 0, 0, 0, 0, 0)), IMAGE,
+        "Pad at .*: pad height and width only",
     ),
     "mean_of_channels": (unary("ReduceMean", axes=[1]), IMAGE, r"ReduceMean at .*: it is the mean over the axes \[1\]"),
     "mean_of_rows": (unary("ReduceMean", axes=[0]), IMAGE, "ReduceMean at .*: it is a mean over the rows of a batch"),
-    "squeezed": (lambda w: w.node("Squeeze", "x", int_constant(w, 1)), IMAGE, r"Squeeze at .*: it takes the axes \[1\]"),
+    "squeezed": (
+        lambda w: w.node("Squeeze", "x", int_constant(w, 1)), IMAGE, r"Squeeze at .*: it takes the axes \[1\]",
+    ),
     "transposed": (unary("Transpose", perm=[0, 2, 1, 3]), IMAGE, "Transpose at .*: it puts the axes in the order"),
     "strides": (weighted("Conv", KERNEL, strides=[1]), IMAGE, "Conv at .*: strides has 1 entries"),
     "zero_stride": (weighted("Conv", KERNEL, strides=[0, 1]), IMAGE, "Conv at .*: window"),
@@ -253,7 +275,9 @@ ACCEPTED: dict[str, tuple[Build, Shape]] = {
     "divided": (lambda w: w.node("Div", "x", w.constant(np.arange(1.0, 7.0))), FLAT),
     "squeezed_mean": (unary("ReduceMean", axes=[2, 3], keepdims=0), IMAGE),
     "mean_of_rows_of_pixels": (unary("ReduceMean", axes=[-1]), IMAGE),
-    "moved_axes_of_one": (lambda w: w.node("Transpose", w.node("Unsqueeze", "x", int_constant(w, 1)), perm=[0, 2, 1]), FLAT),
+    "moved_axes_of_one": (
+        lambda w: w.node("Transpose", w.node("Unsqueeze", "x", int_constant(w, 1)), perm=[0, 2, 1]), FLAT,
+    ),
     "identity_of_constants": (
         lambda w: w.node("MatMul", "x", w.node("Identity", w.constant(np.ones((6, 2))))), FLAT,
     ),

@@ -59,6 +59,10 @@ def after(*layers: nn.Module) -> nn.Module:
     return nn.Sequential(nn.Conv2d(2, 2, 3), *layers)
 
 
+def added_sums(module: Calls, x: Tensor) -> Tensor:
+    return module.conv(x) + module.conv(module.conv(x).relu())
+
+
 CONTROL_FLOW = "Calls cannot be read: its code branches on numbers of the query, .*: remove control flow"
 REFUSALS: dict[str, tuple[nn.Module, Shape, str]] = {
     "activation": (after(nn.Sigmoid()), IMAGE, "Sigmoid at 1: it is not supported: the activation must be ReLU"),
@@ -66,11 +70,16 @@ REFUSALS: dict[str, tuple[nn.Module, Shape, str]] = {
     "functional_activation": (Calls(lambda m, x: torch.tanh(m.linear(x))), FLAT, "tanh at tanh: .* must be ReLU"),
     "layer_norm": (nn.Sequential(nn.LayerNorm(6)), FLAT, "LayerNorm at 0: .* use a batch normalisation"),
     "transposed": (nn.Sequential(nn.ConvTranspose2d(2, 2, 3)), IMAGE, "ConvTranspose2d at 0: .* list in docs"),
-    "joined_rows": (Calls(lambda m, x: torch.cat([x, x], 0)), FLAT, "cat at cat: it is along axis 0: concatenate channels"),
-    "joined_constants": (
-        Calls(lambda m, x: torch.cat([x, m.table.expand(3, 6)], 1)), FLAT, "cat at cat: it joins constants with a value",
+    "joined_rows": (
+        Calls(lambda m, x: torch.cat([x, x], 0)), FLAT, "cat at cat: it is along axis 0: concatenate channels",
     ),
-    "product": (Calls(lambda m, x: x * m.linear(x)), FLAT, "mul at mul: it combines two values .* must join by addition"),
+    "joined_constants": (
+        Calls(lambda m, x: torch.cat([x, m.table.expand(3, 6)], 1)), FLAT,
+        "cat at cat: it joins constants with a value",
+    ),
+    "product": (
+        Calls(lambda m, x: x * m.linear(x)), FLAT, "mul at mul: it combines two values .* must join by addition",
+    ),
     "product_of_values": (
         Calls(lambda m, x: x @ m.linear(x).t()), FLAT, r"t at t: it puts the axes in the order \[1, 0\]",
     ),
@@ -88,7 +97,8 @@ REFUSALS: dict[str, tuple[nn.Module, Shape, str]] = {
     "control_flow": (Calls(lambda m, x: x if x.sum() > 0 else -x), FLAT, CONTROL_FLOW),
     "number_of_the_query": (Calls(lambda m, x: sum([x] * int(x.view(-1).relu().mean()))), FLAT, CONTROL_FLOW),
     "numpy": (
-        Calls(lambda m, x: torch.from_numpy(x.numpy() * 2)), FLAT, r"Calls cannot be read by torch.export \(.*\): use operators",
+        Calls(lambda m, x: torch.from_numpy(x.numpy() * 2)), FLAT,
+        r"Calls cannot be read by torch.export \(.*\): use operators",
     ),
     "constant_output": (Calls(lambda m, x: 3), FLAT, "output at output: it does not depend on the query"),
     "hook": (hooked(), FLAT, "Linear at 0: it runs flip, which is not supported"),
@@ -99,9 +109,15 @@ REFUSALS: dict[str, tuple[nn.Module, Shape, str]] = {
     "window_too_large": (nn.Sequential(nn.Conv2d(2, 2, 7)), IMAGE, "Conv2d at 0: it cannot be run .* Kernel size"),
     "pool_too_large": (nn.Sequential(nn.AvgPool2d(7)), IMAGE, "AvgPool2d at 0: it cannot be run .* too small"),
     "pool_of_features": (nn.Sequential(nn.MaxPool2d(2)), FLAT, r"MaxPool2d at 0: it cannot be run .*\(6,\)"),
-    "reflection": (conv(padding_mode="reflect", padding=1), IMAGE, "Conv2d at 0: it pads in the mode reflect: pad with"),
-    "circular": (conv(padding_mode="circular", padding=1), IMAGE, "Conv2d at 0: it pads in the mode circular: pad with"),
-    "padded_by_ones": (Calls(lambda m, x: functional.pad(x, (1, 1), value=1)), IMAGE, "pad at pad: it pads with something"),
+    "reflection": (
+        conv(padding_mode="reflect", padding=1), IMAGE, "Conv2d at 0: it pads in the mode reflect: pad with",
+    ),
+    "circular": (
+        conv(padding_mode="circular", padding=1), IMAGE, "Conv2d at 0: it pads in the mode circular: pad with",
+    ),
+    "padded_by_ones": (
+        Calls(lambda m, x: functional.pad(x, (1, 1), value=1)), IMAGE, "pad at pad: it pads with something",
+    ),
     "cropped": (Calls(lambda m, x: functional.pad(x, (-1, 0))), IMAGE, "pad at pad: it pads with something else"),
     "no_statistics": (
         nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6, track_running_stats=False)), FLAT,
@@ -119,9 +135,15 @@ REFUSALS: dict[str, tuple[nn.Module, Shape, str]] = {
         nn.Sequential(nn.AdaptiveAvgPool2d(4)), IMAGE, "AdaptiveAvgPool2d at 0: 6 x 6 is not a multiple of its output",
     ),
     "flattened_batch": (Calls(lambda m, x: torch.flatten(x)), IMAGE, "flatten at flatten: .* use start_dim = 1"),
-    "reshape_of_the_batch": (Calls(lambda m, x: x.reshape(6, -1)), IMAGE, "reshape at reshape: .* keep the batch first"),
-    "squeezed_batch": (Calls(lambda m, x: x.permute(1, 0, 2, 3)), IMAGE, "permute at permute: it puts the axes in the order"),
-    "mean_of_channels": (Calls(lambda m, x: x.mean(1)), IMAGE, r"mean at mean: it is the mean over the axes \[1\] of rows"),
+    "reshape_of_the_batch": (
+        Calls(lambda m, x: x.reshape(6, -1)), IMAGE, "reshape at reshape: .* keep the batch first",
+    ),
+    "squeezed_batch": (
+        Calls(lambda m, x: x.permute(1, 0, 2, 3)), IMAGE, "permute at permute: it puts the axes in the order",
+    ),
+    "mean_of_channels": (
+        Calls(lambda m, x: x.mean(1)), IMAGE, r"mean at mean: it is the mean over the axes \[1\] of rows",
+    ),
     "mean_of_rows": (Calls(lambda m, x: x - x.mean(0)), FLAT, "mean at mean: it is a mean over the rows of a batch"),
     "softmax_of_pixels": (nn.Sequential(nn.Softmax(2)), IMAGE, "Softmax at 0: it is over axis 2"),
     "live_dropout": (Calls(lambda m, x: functional.dropout(x, 0.5)), FLAT, "dropout at dropout: it drops in"),
@@ -160,11 +182,13 @@ LOWERING: dict[str, tuple[nn.Module, Shape, str]] = {
         nn.Sequential(nn.AvgPool2d(2), nn.AvgPool2d(3)), IMAGE, "AvgPool2d at 1: it averages averages of the query",
     ),
     "normalised_addition_of_sums": (
-        seeded(nn.Sequential(Calls(lambda m, x: m.conv(x) + m.conv(m.conv(x).relu())), nn.BatchNorm2d(2))).float(), IMAGE,
+
+        seeded(nn.Sequential(Calls(added_sums), nn.BatchNorm2d(2))).float(), IMAGE,
         "BatchNorm2d at 1: it follows an addition of sums: put it right after",
     ),
     "factors_within_a_channel": (
-        seeded(after(nn.Flatten(), nn.BatchNorm1d(32))).float(), IMAGE, "BatchNorm1d at 2: its factors differ within a channel",
+        seeded(after(nn.Flatten(), nn.BatchNorm1d(32))).float(), IMAGE,
+        "BatchNorm1d at 2: its factors differ within a channel",
     ),
     "groups_of_a_concatenation": (
         nn.Sequential(Calls(lambda m, x: torch.cat([x, m.conv(x).relu()], 1)), nn.Conv2d(4, 4, 1, groups=2)), IMAGE,
@@ -175,7 +199,8 @@ LOWERING: dict[str, tuple[nn.Module, Shape, str]] = {
         IMAGE, "view at view: it mixes channels of a concatenation",
     ),
     "zeros_around_sums": (
-        Calls(lambda m, x: functional.pad(m.conv(x), (1, 1)) + 1), IMAGE, "add at add: it works on a value with zeros around",
+        Calls(lambda m, x: functional.pad(m.conv(x), (1, 1)) + 1), IMAGE,
+        "add at add: it works on a value with zeros around",
     ),
     "uneven_padding_with_dilation": (
         nn.Sequential(nn.ZeroPad2d((1, 0, 0, 0)), nn.Conv2d(2, 2, 2, dilation=2)), IMAGE,

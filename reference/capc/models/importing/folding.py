@@ -1,4 +1,4 @@
-"""Constants and zeros around a value, taken up by the linear operator that works on it. Everything here is exact algebra."""
+"""Constants and zeros around a value, taken up by the linear operator that works on it: exact algebra."""
 
 from __future__ import annotations
 

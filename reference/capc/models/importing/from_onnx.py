@@ -24,8 +24,8 @@ def graph_from_onnx(path: Path, input_shape: Shape | None = None, output: str | 
     beside what was read of it, as ``agreement.check_origin`` says.
 
     Args:
-        path: the file; its weights are inside, or in files of its folder. Its input is one tensor, with the batch first.
-            A file of an opset older than 13 is converted.
+        path: the file; its weights are inside, or in files of its folder. Its input is one tensor, with the batch
+            first. A file of an opset older than 13 is converted.
         input_shape: (channels, height, width) or (features,), without the batch; None takes it from the file.
         output: the name of the output that holds the logits; None takes the only one of floats.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable, Mapping
 from itertools import groupby
+from typing import cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -92,11 +94,12 @@ class _Reader:
         layer = self._layer(node)
         kind = _name(node) if layer is None else layer[2]
         with named(kind, self._place(node)):
-            arguments = fx.map_arg((node.args, node.kwargs), lambda source: self._known[source])
+            known = cast(Callable[[fx.Node], fx.node.Argument], self._known.__getitem__)
+            args, kwargs = fx.map_arg(node.args, known), fx.map_arg(node.kwargs, known)
             if _is_random(node.target) and _name(node) not in BUILDERS:
                 raise UnsupportedError("it is random in evaluation too", "remove what is random")
             if not any(isinstance(self._known[source], Value) for source in node.all_input_nodes):
-                self._known[node] = self._computed(node, *arguments)
+                self._known[node] = self._computed(node, args, kwargs)
                 return
             if node.target is operator.getitem:
                 self._known[node] = self._known[node.all_input_nodes[0]]
@@ -105,12 +108,12 @@ class _Reader:
                 raise _unsupported(kind, _name(node))
             place = Place(self._graph, self._place(node), kind, ROWS)
             before = len(self._graph.nodes)
-            call = AtenCall(place, _bound(node.target, *arguments))
+            call = AtenCall(place, _bound(node.target, args, kwargs))
             self._known[node] = Value(BUILDERS[_name(node)](call))
         if layer is not None:
             self._calls += [(added.name, layer[0], layer[1]) for added in self._graph.nodes[before:]]
 
-    def _computed(self, node: fx.Node, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+    def _computed(self, node: fx.Node, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
         """What a node gives that depends on weights only."""
         shown = node.meta.get("val")
         if isinstance(shown, Tensor) and shown.numel() > MAX_VALUES:
@@ -170,7 +173,7 @@ def _is_random(target: object) -> bool:
     return isinstance(target, torch._ops.OpOverload) and torch.Tag.nondeterministic_seeded in target.tags
 
 
-def _bound(target: torch._ops.OpOverload, args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, object]:
+def _bound(target: torch._ops.OpOverload, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, object]:
     """The arguments of a call by name, with their defaults."""
     found: dict[str, object] = {}
     for number, argument in enumerate(target._schema.arguments):

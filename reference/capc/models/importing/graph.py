@@ -317,7 +317,7 @@ def _check_finite(op: Op) -> None:
         raise InputError("a weight is not a finite number")
 
 
-def _output_shape(op: Op, shapes: list[Shape]) -> Shape:
+def _output_shape(op: Op, shapes: list[Shape]) -> Shape:  # noqa: PLR0911, PLR0912  # one for each operator
     shape = shapes[0]
     match op:
         case Linear(weights=weights, biases=biases):

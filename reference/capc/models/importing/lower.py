@@ -222,7 +222,8 @@ class _Lowering:
 
     def _convolution(self, place: str, form: Form, shape: Shape, op: Conv) -> Sums:
         if isinstance(form, Padded):
-            form, shape, op = form.form, form.shape, folding.padded_convolution(op, form.pad)
+            padded = form
+            form, shape, op = padded.form, padded.shape, folding.padded_convolution(op, padded.pad)
         if isinstance(form, Joined) and op.groups != 1:
             raise UnsupportedError("it works in groups on a concatenation", "put a convolution of one group before it")
 
@@ -280,11 +281,12 @@ class _Lowering:
 
     def _average_pooled(self, node: Node, window: Window, divisor: float, form: Form, shape: Shape) -> Form:
         if isinstance(form, Padded):
-            (top, bottom), (left, right) = form.pad.rows, form.pad.columns
+            padded = form
+            (top, bottom), (left, right) = padded.pad.rows, padded.pad.columns
             if top != bottom or left != right:
                 raise UnsupportedError("its padding differs on opposite sides", "use the same on opposite sides")
             padding = (window.padding[0] + top, window.padding[1] + left)
-            form, shape, window = form.form, form.shape, replace(window, padding=padding)
+            form, shape, window = padded.form, padded.shape, replace(window, padding=padding)
         grid, source = window.on(shape), self._value(usable(form))
         scales = np.ones(shape[0]) if source.scales is None else each_channel(source.scales, shape[0])
         if source.pool is not None or scales is None:

@@ -41,7 +41,7 @@ def skip_not_scaled() -> None:
     def _scaled_skip(_lowering: object, _node: Node, skip: int, _shape: Shape, _scales: Floats) -> int:
         return skip
 
-    lower._Lowering._scaled_skip = _scaled_skip  # type: ignore[method-assign]
+    lower._Lowering._scaled_skip = _scaled_skip  # type: ignore[method-assign, assignment]
 
 
 def channels_swapped() -> None:

@@ -61,7 +61,7 @@ def computed(node: NodeProto, inputs: Sequence[Array | None], model: ModelProto)
     single = helper.make_model(graph, opset_imports=list(model.opset_import), ir_version=model.ir_version)
     try:
         with np.errstate(all="ignore"):
-            feeds = {name: given for name, given in zip(names, (x for x in inputs if x is not None), strict=True)}
+            feeds = dict(zip(names, (given for given in inputs if given is not None), strict=True))
             (found,) = ReferenceEvaluator(single).run(None, feeds)
     # The evaluator raises whatever NumPy raises.
     except Exception as error:  # noqa: BLE001
@@ -90,16 +90,17 @@ def _broadcast(arrays: Sequence[Array]) -> int:
 
 
 def _filled(arrays: Sequence[Array]) -> int:
-    return prod(max(int(size), 1) for size in arrays[-1].reshape(-1)) * (arrays[0].size if len(arrays) > 1 else 1)
+    sizes = tuple(int(size) for size in arrays[-1].reshape(-1))
+    return prod(np.broadcast_shapes(sizes, arrays[0].shape)) if len(arrays) > 1 else prod(max(size, 0) for size in sizes)
 
 
 def _taken(arrays: Sequence[Array]) -> int:
-    return arrays[0].size * max(arrays[1].size, 1)
+    return arrays[0].size // max(min(arrays[0].shape, default=1), 1) * arrays[1].size
 
 
 def _product(arrays: Sequence[Array]) -> int:
     first, second = arrays[0], arrays[1]
-    return first.size // max(first.shape[-1], 1) * (second.size // max(second.shape[0], 1))
+    return int(first.size // max(first.shape[-1], 1) * (second.size // max(second.shape[0], 1)))
 
 
 def _range(arrays: Sequence[Array]) -> int:

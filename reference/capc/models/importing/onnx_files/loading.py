@@ -23,7 +23,7 @@ FLOATS = frozenset([TensorProto.DOUBLE, TensorProto.FLOAT, TensorProto.FLOAT16, 
 def load(path: Path, output: str | None) -> ModelProto:
     """A model of opset 13 or newer with all its weights and one output, or why it is none.
 
-    A file of an older opset is converted by the onnx package. Weights beside the file are read from its own folder only.
+    A file of an older opset is converted by the onnx package. Weights beside the file are read from its own folder.
 
     Args:
         path: the file.

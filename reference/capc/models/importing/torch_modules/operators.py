@@ -84,9 +84,10 @@ class AtenCall:
         """Several values of the network."""
         given = self.setting(name, [])
         parts = given if isinstance(given, list | tuple) else [given]
-        if not all(isinstance(part, Value) for part in parts):
+        names = [part.name for part in parts if isinstance(part, Value)]
+        if len(names) != len(parts):
             raise UnsupportedError("it joins constants with a value", "join values of the network only")
-        return [part.name for part in parts]
+        return names
 
 
 class Value:

@@ -412,7 +412,7 @@ FAILING: dict[str, tuple[Callable[[Tensor], object], str]] = {
     "late_classes": (hidden(lambda x: x.argmax(1)), "returns torch.int64 .*: return one tensor"),
     "batch_lost": (lambda x: x.mean(0), "mean at mean: it is a mean over the rows of a batch"),
     "late_batch_lost": (rows_lost, r"returns torch.float32 \(3,\): return one tensor"),
-    "more_logits": (hidden(lambda x: torch.cat([x, x], 1)), "it gives 6 numbers for a row, and what was read .* gives 3"),
+    "more_logits": (hidden(lambda x: torch.cat([x, x], 1)), "it gives 6 numbers for a row, and what was .* gives 3"),
     "not_finite": (hidden(lambda x: x / 0), "it gives logits that are not finite"),
     "random": (hidden(lambda x: x + torch.rand_like(x)), "run twice in evaluation, it gives different logits"),
     "dropout": (hidden(nn.functional.dropout), "run twice in evaluation, it gives different logits"),

@@ -91,7 +91,9 @@ def _broadcast(arrays: Sequence[Array]) -> int:
 
 def _filled(arrays: Sequence[Array]) -> int:
     sizes = tuple(int(size) for size in arrays[-1].reshape(-1))
-    return prod(np.broadcast_shapes(sizes, arrays[0].shape)) if len(arrays) > 1 else prod(max(size, 0) for size in sizes)
+    if len(arrays) > 1:
+        return prod(np.broadcast_shapes(sizes, arrays[0].shape))
+    return prod(max(size, 0) for size in sizes)
 
 
 def _taken(arrays: Sequence[Array]) -> int:

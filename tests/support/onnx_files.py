@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import onnx
+import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
@@ -146,3 +148,10 @@ def onnx_model(
 ) -> onnx.ModelProto:
     writer = OnnxWriter(kind, variant=variant)
     return writer.model(writer.module(module, "x"), shape, opset=opset)
+
+
+def export(module: nn.Module, shape: Shape, path: Path, *, is_open: bool) -> None:
+    """A file by PyTorch's own exporter, from a module in double precision; its batch is open, or two."""
+    batch = ({0: torch.export.Dim("batch")},) if is_open else None
+    rows = (torch.zeros(2, *shape, dtype=torch.float64),)
+    torch.onnx.export(module.eval(), rows, str(path), dynamic_shapes=batch, opset_version=18, verbose=False)

@@ -14,12 +14,13 @@ from onnx.reference import ReferenceEvaluator
 from torch import nn
 
 from capc.foundation import fixed_point
+from capc.models.importing.from_onnx import graph_from_onnx
 from capc.models.importing.from_torch import graph_from_torch
 from capc.models.importing.lower import lower
 from capc.models.importing.quantise import quantise_graph
 from support.integers import check, error_bound, onnx_graph, rows_for, torch_logits
-from support.networks import NAMED, Shape, networks, seeded
-from support.onnx_files import OnnxWriter, onnx_model
+from support.networks import NAMED, Shape, folded_networks, networks, seeded
+from support.onnx_files import OnnxWriter, export, onnx_model
 
 
 def without_softmax(module: nn.Module) -> nn.Module:
@@ -66,7 +67,7 @@ def test_dequantised_weights(opset: int, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @settings(max_examples=60)
-@given(networks())
+@given(st.one_of(networks(), folded_networks()))
 def test_random_network_from_torch(network: tuple[nn.Module, Shape]) -> None:
     module, shape = network
     rows = rows_for(shape, 1)
@@ -74,8 +75,8 @@ def test_random_network_from_torch(network: tuple[nn.Module, Shape]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
-@given(network=networks(), variant=st.booleans())
+@settings(max_examples=80)
+@given(network=st.one_of(networks(), folded_networks()), variant=st.booleans())
 def test_random_network_from_onnx(
     tmp_path_factory: pytest.TempPathFactory, network: tuple[nn.Module, Shape], variant: bool
 ) -> None:
@@ -83,6 +84,33 @@ def test_random_network_from_onnx(
     model, rows = onnx_model(module, shape, variant=variant), rows_for(shape, 1)
     (expected,) = ReferenceEvaluator(model).run(None, {"x": rows})
     check(onnx_graph(model, tmp_path_factory.mktemp("onnx")), rows, expected)
+    assert np.abs(expected - torch_logits(module, rows)).max() < 1e-9
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@settings(max_examples=8)
+@given(network=st.one_of(networks(), folded_networks()), is_open=st.booleans())
+def test_random_network_by_pytorchs_exporter(
+    tmp_path_factory: pytest.TempPathFactory, network: tuple[nn.Module, Shape], is_open: bool
+) -> None:
+    """With the batch open, or fixed at two rows; weights lie beside the file."""
+    pytest.importorskip("onnxscript")
+    module, shape = network
+    path, rows = tmp_path_factory.mktemp("exported") / "model.onnx", rows_for(shape, 1)
+    export(module, shape, path, is_open=is_open)
+    check(graph_from_onnx(path), rows, torch_logits(module, rows))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("name", ["small_vgg", "small_resnet", "depthwise_separable", "ends_in_an_average"])
+def test_named_network_by_pytorchs_exporter(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    module, shape = NAMED[name]
+    rows = rows_for(shape)
+    export(module, shape, tmp_path / "model.onnx", is_open=True)
+    check(graph_from_onnx(tmp_path / "model.onnx"), rows, torch_logits(module, rows))
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
-"""What is folded into its neighbours, as random networks: module, file, what was read, and integers agree."""
+"""What is folded into its neighbours, one fold at a time: module, file, what was read, and integers agree.
+
+Random networks of them are in ``test_equality``.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from onnx.reference import ReferenceEvaluator
 from torch import nn
 
 from capc.models.importing.from_torch import graph_from_torch
 from support.integers import check, onnx_graph, rows_for, torch_logits
-from support.networks import Both, Constants, Shape, folded_networks, lively, seeded, shape_after
+from support.networks import Both, Constants, Shape, lively, seeded, shape_after
 from support.onnx_files import onnx_model
 
 IMAGE: Shape = (2, 4, 4)
@@ -63,25 +63,3 @@ def test_fold_is_exact(name: str, tmp_path: Path) -> None:
     assert np.ptp(expected, axis=0).min() > 1e-4, "its ReLUs are dead: choose another seed"
     check(graph_from_torch(module, IMAGE), rows, expected)
     check(onnx_graph(onnx_model(module, IMAGE), tmp_path), rows, expected)
-
-
-@pytest.mark.slow
-@settings(max_examples=25, deadline=None)
-@given(folded_networks())
-def test_random_network_from_torch(network: tuple[nn.Module, Shape]) -> None:
-    module, shape = network
-    rows = rows_for(shape, 1)
-    check(graph_from_torch(module, shape), rows, torch_logits(module, rows))
-
-
-@pytest.mark.slow
-@settings(max_examples=60, deadline=None)
-@given(network=folded_networks(), variant=st.booleans())
-def test_random_network_from_onnx(
-    tmp_path_factory: pytest.TempPathFactory, network: tuple[nn.Module, Shape], variant: bool
-) -> None:
-    module, shape = network
-    model, rows = onnx_model(module, shape, variant=variant), rows_for(shape, 1)
-    (expected,) = ReferenceEvaluator(model).run(None, {"x": rows})
-    check(onnx_graph(model, tmp_path_factory.mktemp("onnx")), rows, expected)
-    assert abs(expected - torch_logits(module, rows)).max() < 1e-9

@@ -244,6 +244,15 @@ def test_too_many_windows_are_refused() -> None:
         graph_from_torch(nn.Sequential(nn.Conv2d(1, 1, 999, padding=999)), (1, 1024, 1024))
 
 
+def test_numbers_made_of_weights_are_limited() -> None:
+    """A wide layer beside an activation in place, which PyTorch transposes; and one that is made to be huge."""
+    wide = nn.Sequential(nn.Linear(2050, 2050), nn.ReLU(inplace=True), nn.Linear(2050, 2))
+    assert len(graph_from_torch(wide, (2050,)).nodes) >= 3
+    huge = Calls(lambda m, x: x + m.table.expand(1 << 23, 6).sum())
+    with pytest.raises(InputError, match="it makes 50331648 numbers of weights: make at most 16777216"):
+        graph_from_torch(huge, FLAT)
+
+
 @pytest.mark.req("CAPC-PARAM-030")
 def test_model_that_could_wrap_is_refused() -> None:
     model = quantise_graph(graph_from_torch(seeded(nn.Sequential(nn.Linear(6, 2))), FLAT), 12)

@@ -14,7 +14,7 @@ from torch.export import ExportedProgram
 from capc.models.importing import settings
 from capc.models.importing.agreement import check_origin
 from capc.models.importing.arithmetic import Place
-from capc.models.importing.graph import INPUT, MAX_VALUES, Graph, Shape, UnsupportedError, named, plain, refusal
+from capc.models.importing.graph import INPUT, MAX_CONSTANTS, Graph, Shape, UnsupportedError, named, plain, refusal
 from capc.models.importing.torch_modules.exporting import ROWS, constants, exported, network
 from capc.models.importing.torch_modules.operators import BUILDERS, AtenCall, Value
 from capc.models.importing.torch_modules.origin import Layer, brief, torch_origin
@@ -116,8 +116,8 @@ class _Reader:
     def _computed(self, node: fx.Node, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
         """What a node gives that depends on weights only."""
         shown = node.meta.get("val")
-        if isinstance(shown, Tensor) and shown.numel() > MAX_VALUES:
-            raise UnsupportedError(f"it makes {shown.numel()} numbers of weights", f"make at most {MAX_VALUES}")
+        if isinstance(shown, Tensor) and shown.numel() > MAX_CONSTANTS:
+            raise UnsupportedError(f"it makes {shown.numel()} numbers of weights", f"make at most {MAX_CONSTANTS}")
         if not callable(node.target):
             raise UnsupportedError("it is no function", "use operators of PyTorch")
         try:

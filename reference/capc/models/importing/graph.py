@@ -25,6 +25,8 @@ INPUT = "input"
 """The name of the graph's input; no node has it."""
 MAX_VALUES = 1 << 22
 """Most entries of a value, and most entries of all windows of one channel: far above what the protocol can carry."""
+MAX_CONSTANTS = 1 << 24
+"""Most numbers of one tensor that is computed from weights and shapes."""
 _SHOWN = 80
 
 

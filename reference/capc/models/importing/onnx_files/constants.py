@@ -14,10 +14,9 @@ from onnx import helper, numpy_helper
 from onnx.onnx_pb import ModelProto, NodeProto, TensorProto
 from onnx.reference import ReferenceEvaluator
 
-from capc.models.importing.graph import MAX_VALUES, UnsupportedError, plain, refusal
+from capc.models.importing.graph import MAX_CONSTANTS, UnsupportedError, plain, refusal
 
 Array = NDArray[np.generic]
-_MOST = 4 * MAX_VALUES
 
 
 def stored(place: str, tensor: TensorProto) -> Array:
@@ -51,8 +50,8 @@ def computed(node: NodeProto, inputs: Sequence[Array | None], model: ModelProto)
     if node.op_type not in _SIZES or node.domain not in {"", "ai.onnx"}:
         raise UnsupportedError("it is not supported among constants", "export the model with its constants folded")
     size = _size(node.op_type, inputs)
-    if size > _MOST:
-        raise UnsupportedError(f"it would make {size} numbers of constants", f"make at most {_MOST}")
+    if size > MAX_CONSTANTS:
+        raise UnsupportedError(f"it would make {size} numbers of constants", f"make at most {MAX_CONSTANTS}")
     names = [name for name, given in zip(node.input, inputs, strict=True) if given is not None]
     values = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(given.dtype), given.shape)
               for name, given in zip(node.input, inputs, strict=True) if given is not None]  # fmt: skip

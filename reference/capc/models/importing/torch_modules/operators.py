@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import cast
 
 import numpy as np
 import torch
@@ -47,10 +46,21 @@ class AtenCall:
         given = self._arguments.get(name, default)
         return default if given is None else given
 
+    def number(self, name: str, default: float | None = None) -> float:
+        """A setting that is one number."""
+        given = self.setting(name, default)
+        if not isinstance(given, int | float):
+            raise UnsupportedError(f"{name} is no constant number", "use a constant")
+        return float(given)
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        """A setting that is one whole number."""
+        return int(self.number(name, default))
+
     def integers(self, name: str) -> list[int]:
-        """A list of numbers; one number is a list, too."""
+        """A list of whole numbers; one number is a list, too."""
         given = self.setting(name, [])
-        return [int(size) for size in (given if isinstance(given, list | tuple) else [cast(int, given)])]
+        return [int(size) for size in given] if isinstance(given, list | tuple) else [self.integer(name)]
 
     def pair(self, name: str, default: tuple[int, int] = (1, 1)) -> tuple[int, int]:
         """A size for each of two axes."""
@@ -120,7 +130,7 @@ def _second(call: AtenCall) -> str:
 
 def _addmm(call: AtenCall) -> str:
     product = arithmetic.matrix_product(call.place, call.value("mat1"), call.constants("mat2"))
-    alpha, beta = (float(cast(float, call.setting(name, 1))) for name in ("alpha", "beta"))
+    alpha, beta = (call.number(name, 1) for name in ("alpha", "beta"))
     scaled = arithmetic.times(call.place, product, np.array(alpha)) if alpha != 1 else product
     return arithmetic.plus(call.place, scaled, call.operand("self"), beta)
 
@@ -145,7 +155,7 @@ def _convolution(call: AtenCall) -> str:
     biases = call.constants("bias") if "bias" in call else np.zeros(len(weights))
     value, padding = arithmetic.padded(call.place, value, rows, columns)
     window = Window(kernel, window.stride, padding, window.dilation)
-    return call.place.add(Conv(weights, biases, window, int(cast(int, call.setting("groups", 1)))), value)
+    return call.place.add(Conv(weights, biases, window, call.integer("groups", 1)), value)
 
 
 def _batch_norm(call: AtenCall) -> str:
@@ -153,7 +163,7 @@ def _batch_norm(call: AtenCall) -> str:
         raise UnsupportedError("it has no running statistics", "train it with track_running_stats=True")
     if "running_mean" not in call or "running_var" not in call:
         raise UnsupportedError("it has no running statistics", "train it with track_running_stats=True")
-    scales = 1 / np.sqrt(call.constants("running_var") + float(cast(float, call.setting("eps"))))
+    scales = 1 / np.sqrt(call.constants("running_var") + call.number("eps"))
     if "weight" in call:
         scales = scales * call.constants("weight")
     shifts = -call.constants("running_mean") * scales
@@ -174,13 +184,13 @@ def _max_pool(call: AtenCall) -> str:
 
 
 def _average_pool(call: AtenCall) -> str:
-    value, divisor = call.value("self"), call.setting("divisor_override")
+    value = call.value("self")
     pool = settings.average_pool(
         call.place.shape(value),
         _window(call),
         ceil_mode=bool(call.setting("ceil_mode", default=False)),
         count_include_pad=bool(call.setting("count_include_pad", default=True)),
-        divisor=None if divisor is None else float(cast(int, divisor)),
+        divisor=call.number("divisor_override") if "divisor_override" in call else None,
     )
     return call.place.add(pool, value)
 
@@ -207,8 +217,7 @@ def _flatten(call: AtenCall) -> str:
     value = call.value("self")
     shape = call.place.shape(value)
     first, last = (
-        cast(int, call.setting(name, default)) % (len(shape) + 1)
-        for name, default in (("start_dim", 0), ("end_dim", -1))
+        call.integer(name, default) % (len(shape) + 1) for name, default in (("start_dim", 0), ("end_dim", -1))
     )
     if first == 0:
         raise UnsupportedError("it flattens rows of a batch into one", "use start_dim = 1")
@@ -219,7 +228,7 @@ def _flatten(call: AtenCall) -> str:
 def _unflatten(call: AtenCall) -> str:
     value = call.value("self")
     full = [call.place.batch, *call.place.shape(value)]
-    axis = cast(int, call.setting("dim")) % len(full)
+    axis = call.integer("dim") % len(full)
     sizes = [*full[:axis], *call.integers("sizes"), *full[axis + 1 :]]
     return call.place.reshape(value, settings.reshaped(call.place.shape(value), sizes, call.place.batch))
 
@@ -251,14 +260,14 @@ def _permute(call: AtenCall) -> str:
         order = call.integers("dims")
     else:
         order = list(range(len(shape) + 1))
-        one, other = (cast(int, call.setting(name, default)) for name, default in (("dim0", 0), ("dim1", 1)))
+        one, other = (call.integer(name, default) for name, default in (("dim0", 0), ("dim1", 1)))
         order[one], order[other] = order[other], order[one]
     return call.place.reshape(value, settings.check_order(shape, order))
 
 
 def _softmax(call: AtenCall, *, log: bool) -> str:
     value = call.value("self")
-    settings.check_softmax(call.place.shape(value), cast(int, call.setting("dim")))
+    settings.check_softmax(call.place.shape(value), call.integer("dim"))
     return call.place.add(Softmax(log), value)
 
 
@@ -276,13 +285,13 @@ def _same(call: AtenCall) -> str:
 
 
 def _factor(call: AtenCall) -> float:
-    return float(cast(float, call.setting("alpha", 1)))
+    return call.number("alpha", 1)
 
 
 def _concatenated(call: AtenCall) -> str:
     values = call.values("tensors")
     shape = call.place.shape(values[0])
-    if cast(int, call.setting("dim", 0)) % (len(shape) + 1) != 1:
+    if call.integer("dim", 0) % (len(shape) + 1) != 1:
         raise UnsupportedError(f"it is along axis {call.setting('dim', 0)}", "concatenate channels: axis 1")
     return call.place.add(Concat(), *values)
 

@@ -96,9 +96,13 @@ def _failure(module: nn.Module, rows: Tensor, error: Exception) -> InputError:
     running: list[str] = []
     parts = dict(module.named_modules())
     handles = []
+
+    def done(*_: object) -> None:
+        running.pop()
+
     for path, part in parts.items():
         handles.append(part.register_forward_pre_hook(lambda *_, path=path: running.append(path), prepend=True))
-        handles.append(part.register_forward_hook(lambda *_: running.pop() and None))
+        handles.append(part.register_forward_hook(done))
     try:
         with evaluation(module, 0):
             module(rows)

@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from capc.foundation.errors import InputError
 from capc.models.importing.graph import Floats, NodeRun, Origin, Shape, plain
 
-_REMEDY = "remove hooks, a replaced forward or __call__ and adapters, or merge them into the weights"
+_REMEDY = "remove what depends on the number of rows, on earlier calls, or on whether it is exported"
 Call = tuple[Tensor | None, object]
 """What a layer was given, and what it gave."""
 

@@ -100,7 +100,7 @@ def test_truncation_floors_and_cuts_negatives(z: int, fraction: int) -> None:
         pytest.param((), (), id="no outputs"),
         pytest.param(((),), (0,), id="no inputs"),
         pytest.param(((1, 2), (3,)), (0, 0), id="ragged rows"),
-        pytest.param(((1, 2),), (0, 0), id="two biases for one output"),
+        pytest.param(((1, 2), (3, 4)), (0, 0, 0), id="three biases for two outputs"),
     ],
 )
 def test_malformed_layers_are_refused(weights: tuple[tuple[int, ...], ...], biases: tuple[int, ...]) -> None:
@@ -114,6 +114,8 @@ def test_malformed_models_are_refused() -> None:
     two_to_one, two_to_two = QuantisedLayer(((1, 1),), (0,)), QuantisedLayer(((1, 1), (1, 1)), (0, 0))
     with pytest.raises(InputError, match="layer 1: the weights do not fit the operator: give 2 rows of 1"):
         dense_model((two_to_one, two_to_two), 2)
+    with pytest.raises(InputError, match="layer 0: 4 biases do not fit the operator: give 2, or 2"):
+        dense_model((QuantisedLayer(((1,), (1,)), (0,) * 4),), 2)
     with pytest.raises(ValueError, match="shorter"):
         dense_model((two_to_two,), 2).logits([1])
 

@@ -77,9 +77,10 @@ def residual_models(draw, num_classes: int, fraction_bits: int) -> QuantisedMode
 
 
 def weights(operator: Operator) -> st.SearchStrategy[QuantisedLayer]:
-    """Small weights, zeros among them."""
+    """Small weights, zeros among them, with a bias for each row or for each sum."""
     row = st.tuples(*[SMALL] * operator.columns)
-    return st.builds(QuantisedLayer, st.tuples(*[row] * operator.rows), st.tuples(*[SMALL] * operator.rows))
+    biases = st.sampled_from([operator.rows, operator.outputs]).flatmap(lambda count: st.tuples(*[SMALL] * count))
+    return st.builds(QuantisedLayer, st.tuples(*[row] * operator.rows), biases)
 
 
 @st.composite

@@ -21,6 +21,53 @@ class Residual(nn.Module):
         return torch.relu(self.main(x) + self.shortcut(x))
 
 
+class Constants(nn.Module):
+    """scales x + shifts, with constants of any shape that fits; positive scales where a max pool follows."""
+
+    def __init__(self, scales: Shape, shifts: Shape, *, positive: bool = False) -> None:
+        super().__init__()
+        self.register_buffer("scales", torch.ones(scales))
+        self.register_buffer("shifts", torch.zeros(shifts))
+        self.positive = positive
+
+    def factors(self) -> Tensor:
+        return self.scales.abs() + 0.5 if self.positive else self.scales + 0.25
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factors() + self.shifts
+
+
+class Both(nn.Module):
+    """What two networks give for one value, joined by channels or added."""
+
+    def __init__(self, one: nn.Module, other: nn.Module, *, added: bool) -> None:
+        super().__init__()
+        self.one = one
+        self.other = other
+        self.added = added
+
+    def forward(self, x: Tensor) -> Tensor:
+        one, other = self.one(x), self.other(x)
+        return one + other if self.added else torch.cat([one, other], 1)
+
+
+class MeanOfPixels(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))
+
+
+class Squeezed(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.squeeze(3).squeeze(2)
+
+
+class Viewed(nn.Module):
+    """A value as one column of pixels, by a size that is computed from the value's own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.view(x.shape[0], x.shape[1], -1, 1)
+
+
 def seeded(module: nn.Module, seed: int = 0) -> nn.Module:
     """The module in double precision, with weights, biases and statistics that are not those of initialisation."""
     generator = torch.Generator().manual_seed(seed)
@@ -186,3 +233,107 @@ def _residual(draw: st.DrawFn, width: int) -> tuple[list[nn.Module], int]:
     shortcuts = [nn.Identity(), nn.Conv2d(width, width, 1), nn.AvgPool2d(3, 1, 1), nn.Sequential(nn.ReLU())]
     mains = [main, nn.Sequential(nn.Conv2d(width, width, 1), nn.ReLU(), main), nn.Identity()]
     return [Residual(draw(st.sampled_from(mains)), draw(st.sampled_from(shortcuts)))], width
+
+
+@st.composite
+def folded_networks(draw: st.DrawFn) -> tuple[nn.Module, Shape]:
+    """A random network of what is folded into its neighbours: constants, zeros, concatenations, reshapes."""
+    shape: Shape = (draw(st.integers(1, 3)), draw(st.integers(3, 5)), draw(st.integers(3, 5)))
+    layers: list[nn.Module] = [_constants(draw, shape)] if draw(st.booleans()) else []
+    for _ in range(draw(st.integers(1, 2))):
+        layers += draw(st.sampled_from(FOLDED))(draw, shape_after(layers, shape))
+    if draw(st.booleans()):
+        layers.append(_constants(draw, shape_after(layers, shape)))
+    layers += draw(
+        st.sampled_from(
+            [[nn.AdaptiveAvgPool2d(1), Squeezed()], [MeanOfPixels()], [nn.Flatten()], [Viewed(), nn.Flatten()]]
+        )
+    )
+    (features,) = shape_after(layers, shape)
+    if draw(st.booleans()):
+        layers.append(Constants((features,), (features,)))
+    if draw(st.booleans()):
+        layers.append(nn.Linear(features, 3))
+        layers += [nn.ReLU(), nn.BatchNorm1d(3)] if draw(st.booleans()) else []
+        features = 3
+    layers += [nn.Linear(features, 4), *([Constants((), (4,))] if draw(st.booleans()) else [])]
+    return lively(seeded(nn.Sequential(*layers), draw(st.integers(0, 1000)))), shape
+
+
+def lively(module: nn.Module) -> nn.Module:
+    """The module with biases that are not negative, so that few ReLUs give 0 whatever comes before them."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear | nn.BatchNorm2d) and layer.bias is not None:
+            layer.bias.data.abs_()
+    return module
+
+
+def shape_after(layers: list[nn.Module], shape: Shape) -> Shape:
+    return tuple(nn.Sequential(*layers).eval()(torch.zeros(1, *shape)).shape[1:])
+
+
+def _constants(draw: st.DrawFn, shape: Shape, *, positive: bool = False) -> nn.Module:
+    """Factors of channels, which a convolution may take up; shifts of anything."""
+    channels = (shape[0], 1, 1)
+    shifts = draw(st.sampled_from([(), channels, *([] if positive else [shape, shape[1:]])]))
+    return Constants(draw(st.sampled_from([(), channels])), shifts, positive=positive)
+
+
+def _rectified(draw: st.DrawFn, shape: Shape, padding: int | None = None) -> list[nn.Module]:
+    """A convolution with what may stand between it and its ReLU."""
+    groups = draw(st.sampled_from([1, shape[0]]))
+    outputs = groups * draw(st.integers(1, 2))
+    dilation = draw(st.integers(1, 2)) if padding is None else 1
+    conv = nn.Conv2d(
+        shape[0], outputs, 3 if padding is None else 2, 1, dilation if padding is None else padding, dilation, groups,
+        draw(st.booleans()),
+    )  # fmt: skip
+    between = draw(st.sampled_from([[], [nn.BatchNorm2d(outputs)], [Constants((outputs, 1, 1), ())]]))
+    return [conv, *between, nn.ReLU()]
+
+
+def _scaled_after(draw: st.DrawFn, shape: Shape) -> list[nn.Module]:
+    layers = _rectified(draw, shape)
+    made = shape_after(layers, shape)
+    after = draw(st.sampled_from([[nn.BatchNorm2d(made[0])], [_constants(draw, made)]]))
+    pools: list[list[nn.Module]] = [[nn.AvgPool2d(2, 1, 1)], [nn.AvgPool2d(3, 2, 1, divisor_override=5)], []]
+    return [*layers, *after, *draw(st.sampled_from(pools)), *_rectified(draw, made)]
+
+
+def _scaled_before_a_max_pool(draw: st.DrawFn, shape: Shape) -> list[nn.Module]:
+    layers = _rectified(draw, shape)
+    positive = _constants(draw, shape_after(layers, shape), positive=True)
+    if draw(st.booleans()):
+        return [*layers, positive, nn.MaxPool2d(2, 1, 1)]
+    channels = shape_after(layers, shape)[0]
+    return [
+        *layers[:-1],
+        nn.MaxPool2d(2, 1, 1),
+        Constants((channels, 1, 1), (channels, 1, 1), positive=True),
+        nn.ReLU(),
+    ]
+
+
+def _unequal_zeros(draw: st.DrawFn, shape: Shape) -> list[nn.Module]:
+    sides = tuple(draw(st.integers(0, 2)) for _ in range(4))
+    layers: list[nn.Module] = [nn.ZeroPad2d(sides), *_rectified(draw, shape, draw(st.integers(0, 1)))]
+    return [_constants(draw, shape), *layers] if draw(st.booleans()) else layers
+
+
+def _joined(draw: st.DrawFn, shape: Shape) -> list[nn.Module]:
+    others = [nn.Identity(), nn.Sequential(*_rectified(draw, shape)), nn.Sequential(nn.ReLU(), nn.AvgPool2d(3, 1, 1))]
+    both = Both(nn.Sequential(*_rectified(draw, shape)), draw(st.sampled_from(others)), added=False)
+    made = shape_after([both], shape)
+    between = draw(st.sampled_from([[], [nn.BatchNorm2d(made[0]), nn.ReLU()], [_constants(draw, made)], [nn.ReLU()]]))
+    return [both, *between, nn.Conv2d(made[0], 2, draw(st.sampled_from([1, 3])), padding=1), nn.ReLU()]
+
+
+def _normalised_addition(draw: st.DrawFn, shape: Shape) -> list[nn.Module]:
+    layers = _rectified(draw, shape)
+    made = shape_after(layers, shape)
+    main = nn.Conv2d(made[0], made[0], 3, padding=1)
+    other = draw(st.sampled_from([nn.Identity(), nn.Sequential(nn.Conv2d(made[0], made[0], 1), nn.ReLU())]))
+    return [*layers, Both(main, other, added=True), nn.BatchNorm2d(made[0]), nn.ReLU()]
+
+
+FOLDED = [_scaled_after, _scaled_before_a_max_pool, _unequal_zeros, _joined, _normalised_addition]

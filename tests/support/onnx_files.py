@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import onnx
+import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from support.networks import Residual
+from support.networks import Both, Constants, MeanOfPixels, Residual, Squeezed, Viewed
 
 Shape = tuple[int, ...]
 
@@ -68,14 +71,43 @@ class OnnxWriter:
             case nn.MaxPool2d():
                 return self.node("MaxPool", x, kernel_shape=pair(layer.kernel_size), **window(layer))
             case nn.AvgPool2d():
-                return self.node(
+                pooled = self.node(
                     "AveragePool", x, kernel_shape=pair(layer.kernel_size), count_include_pad=1,
                     strides=pair(layer.stride), pads=pair(layer.padding) * 2,
                 )  # fmt: skip
+                area, divisor = math.prod(pair(layer.kernel_size)), layer.divisor_override
+                return pooled if divisor is None else self.node("Mul", pooled, self.constant(area / divisor))
+            case Constants() | Both() | MeanOfPixels() | Squeezed() | Viewed() | nn.ZeroPad2d():
+                return self.folded(layer, x)
             case nn.Flatten() if self.variant:
                 return self.node("Reshape", x, self.constant([0, -1], TensorProto.INT64))
         simple = {"ReLU": "Relu", "AdaptiveAvgPool2d": "GlobalAveragePool", "Dropout": "Dropout", "Softmax": "Softmax"}
         return self.node(simple.get(type(layer).__name__, type(layer).__name__), x)
+
+    def folded(self, layer: nn.Module, x: str) -> str:  # noqa: PLR0911  # one for each layer
+        """Adds a layer that becomes part of its neighbours."""
+        match layer:
+            case Constants():
+                factors, shifts = layer.factors().numpy(), layer.shifts.numpy()
+                if self.variant:
+                    scaled = self.node("Div", x, self.constant(1 / factors))
+                    return self.node("Sub", scaled, self.node("Neg", self.constant(shifts)))
+                return self.node("Add", self.constant(shifts), self.node("Mul", self.constant(factors), x))
+            case Both():
+                one, other = self.module(layer.one, x), self.module(layer.other, x)
+                return self.node("Add", one, other) if layer.added else self.node("Concat", one, other, axis=1)
+            case MeanOfPixels():
+                if self.variant:
+                    return self.node("Flatten", self.node("GlobalAveragePool", x))
+                return self.node("ReduceMean", x, axes=[2, -1], keepdims=0)
+            case Squeezed():
+                return self.node("Squeeze", x, self.constant([2, 3], TensorProto.INT64))
+            case nn.ZeroPad2d():
+                left, right, top, bottom = layer.padding
+                return self.node("Pad", x, self.constant([0, 0, top, left, 0, 0, bottom, right], TensorProto.INT64))
+        # As exporters write it that know no sizes: those of the value, computed from its shape.
+        sizes = self.node("Slice", self.node("Shape", x), *(self.constant([n], TensorProto.INT64) for n in (0, 2)))
+        return self.node("Reshape", x, self.node("Concat", sizes, self.constant([-1, 1], TensorProto.INT64), axis=0))
 
     def linear(self, layer: nn.Linear, x: str) -> str:
         weights = layer.weight.detach().numpy()
@@ -116,3 +148,10 @@ def onnx_model(
 ) -> onnx.ModelProto:
     writer = OnnxWriter(kind, variant=variant)
     return writer.model(writer.module(module, "x"), shape, opset=opset)
+
+
+def export(module: nn.Module, shape: Shape, path: Path, *, is_open: bool) -> None:
+    """A file by PyTorch's own exporter, from a module in double precision; its batch is open, or two."""
+    batch = ({0: torch.export.Dim("batch")},) if is_open else None
+    rows = (torch.zeros(2, *shape, dtype=torch.float64),)
+    torch.onnx.export(module.eval(), rows, str(path), dynamic_shapes=batch, opset_version=18, verbose=False)

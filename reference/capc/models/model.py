@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from capc.foundation.cleartext import relu
 from capc.foundation.errors import InputError
 from capc.models.architecture import Activation, Architecture, StageShape, dense_architecture
-from capc.models.operators import Matrix, apply, check_weights, per_output
+from capc.models.operators import Matrix, apply, check_biases, check_weights, per_output
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,7 +23,7 @@ class QuantisedLayer:
 
     Attributes:
         weights: rows of signed integers with q fraction bits; see :mod:`capc.models.operators`.
-        biases: one per row, with f + q fraction bits.
+        biases: one per row, or one per sum of the stage, with f + q fraction bits.
     """
 
     weights: Matrix
@@ -31,8 +31,8 @@ class QuantisedLayer:
 
     def __post_init__(self) -> None:
         widths = {len(row) for row in self.weights}
-        if len(widths) != 1 or len(self.weights) != len(self.biases) or widths == {0}:
-            raise InputError("a layer needs one bias per row of weights, and rows of one length above 0")
+        if len(widths) != 1 or not self.biases or len(self.biases) % len(self.weights) or widths == {0}:
+            raise InputError("a layer needs one bias per row of weights, or per sum, and rows of one length above 0")
 
     def rows(self) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
         """Each row of weights with its biases."""
@@ -63,6 +63,7 @@ class QuantisedModel:
         for number, (stage, layer) in enumerate(zip(self.architecture.stages, self.layers, strict=True)):
             try:
                 check_weights(stage.operator, layer.weights)
+                check_biases(stage.operator, len(layer.biases))
             except InputError as error:
                 raise InputError(f"layer {number}: {error}") from None
 

@@ -209,6 +209,16 @@ class SumPool:
         ]
 
 
+def check_biases(operator: Operator, count: int) -> None:
+    """Refuses a number of biases that does not fit the operator.
+
+    Raises:
+        InputError: it is neither that of its rows nor that of its outputs.
+    """
+    if count not in {operator.rows, operator.outputs}:
+        raise InputError(f"{count} biases do not fit the operator: give {operator.rows}, or {operator.outputs}")
+
+
 def check_weights(operator: Operator, weights: Matrix) -> None:
     """Refuses weights that do not fit the operator.
 
@@ -246,8 +256,8 @@ def multiply(operator: Operator, weights: Matrix, values: Sequence[int], width: 
 
 
 def per_output(operator: Operator, biases: Sequence[int]) -> list[int]:
-    """One bias per output: a convolution adds a channel's bias at every position."""
-    if isinstance(operator, Dense):
+    """One bias per output: a convolution adds a channel's bias at every position, if it has not one for each."""
+    if isinstance(operator, Dense) or len(biases) == operator.outputs:
         return list(biases)
     return [bias for bias in biases for _ in range(operator.grid.positions)]
 

@@ -14,74 +14,13 @@ from onnx.reference import ReferenceEvaluator
 from torch import nn
 
 from capc.foundation import fixed_point
-from capc.models.architecture import Activation
 from capc.models.importing.from_onnx import graph_from_onnx
 from capc.models.importing.from_torch import graph_from_torch
-from capc.models.importing.graph import Graph
-from capc.models.importing.lower import LoweredModel, lower
+from capc.models.importing.lower import lower
 from capc.models.importing.quantise import quantise_graph
-from capc.models.operators import SumPool, apply, per_output
-from support.networks import NAMED, Shape, networks, seeded
-from support.onnx_files import onnx_model
-
-F = 20
-SOFTMAXED = {"cryptonets_with_relu"}
-
-
-def error_bound(lowered: LoweredModel, features: list[float], fraction_bits: int) -> float:
-    """The largest difference of a logit that rounding explains, on these features.
-
-    Each input is off by at most 2^-(f+1), each weight by 2^-(f+1), each bias by 2^-(2f+1), and a ReLU drops less than
-    2^-f. A stage's weights multiply the errors of its inputs; the errors of its weights multiply its inputs.
-    """
-    half = 2.0 ** -(fraction_bits + 1)
-    values, errors = [features], [[half] * len(features)]
-    for stage, layer in zip(lowered.architecture.stages, lowered.layers, strict=True):
-        value, error = values[stage.source], errors[stage.source]
-        if isinstance(stage.sum_pool, SumPool):
-            value, error = stage.sum_pool.apply(value), stage.sum_pool.apply(error)
-        weights = [tuple(row) for row in layer.weights.tolist()]
-        sums = apply(stage.operator, tuple(weights), value)
-        sums = [z + bias for z, bias in zip(sums, per_output(stage.operator, layer.biases.tolist()), strict=True)]
-        carried = apply(stage.operator, tuple(tuple(map(abs, row)) for row in weights), error)
-        sizes = [abs(entry) + off for entry, off in zip(value, error, strict=True)]
-        rounded = apply(stage.operator, tuple((half,) * len(row) for row in weights), sizes)
-        off = [a + b + half * 2.0**-fraction_bits for a, b in zip(carried, rounded, strict=True)]
-        for skip in stage.skips:
-            sums = [z + more for z, more in zip(sums, values[skip], strict=True)]
-            off = [z + more for z, more in zip(off, errors[skip], strict=True)]
-        if stage.activation in {Activation.RELU, Activation.RELU_MAX_POOL}:
-            windows = stage.pool_windows()
-            sums = [max(0.0, *(sums[index] for index in window)) for window in windows]
-            off = [max(off[index] for index in window) + 2 * half for window in windows]
-        values.append(sums)
-        errors.append(off)
-    return max(errors[-1])
-
-
-def check(graph: Graph, rows: np.ndarray, expected: np.ndarray, slack: float = 1e-9) -> None:
-    """The integer logits are the expected ones, up to rounding, and rounding is small."""
-    lowered, model = lower(graph), quantise_graph(graph, F)
-    for row, logits in zip(rows.reshape(len(rows), -1), expected, strict=True):
-        got = [logit / (1 << 2 * F) for logit in model.logits(fixed_point.quantise(row.tolist(), F))]
-        bound = error_bound(lowered, row.tolist(), F) + slack
-        assert bound < 1e-2
-        assert np.abs(np.array(got) - logits).max() <= bound
-
-
-def rows_for(shape: Shape, count: int = 3) -> np.ndarray:
-    return np.random.default_rng(5).uniform(-1, 1, (count, *shape))
-
-
-def torch_logits(module: nn.Module, rows: np.ndarray) -> np.ndarray:
-    with torch.no_grad():
-        return np.asarray(module(torch.tensor(rows)).numpy())
-
-
-def onnx_graph(model: onnx.ModelProto, folder: Path) -> Graph:
-    path = folder / "model.onnx"
-    onnx.save(model, str(path))
-    return graph_from_onnx(path)
+from support.integers import check, error_bound, onnx_graph, rows_for, torch_logits
+from support.networks import NAMED, Shape, folded_networks, networks, seeded
+from support.onnx_files import OnnxWriter, export, onnx_model
 
 
 def without_softmax(module: nn.Module) -> nn.Module:
@@ -106,7 +45,7 @@ def test_named_network_from_onnx(name: str, variant: bool, tmp_path: Path) -> No
     check(onnx_graph(onnx_model(module, shape, variant=variant), tmp_path), rows, expected)
 
 
-@pytest.mark.parametrize("opset", [13, 18, onnx.defs.onnx_opset_version()])
+@pytest.mark.parametrize("opset", [7, 9, 11, 12, 13, 18, onnx.defs.onnx_opset_version()])
 def test_every_opset_and_single_precision(opset: int, tmp_path: Path) -> None:
     module, shape = NAMED["small_vgg"]
     model = onnx_model(module, shape, kind=onnx.TensorProto.FLOAT, opset=opset)
@@ -115,9 +54,20 @@ def test_every_opset_and_single_precision(opset: int, tmp_path: Path) -> None:
     check(onnx_graph(model, tmp_path), rows, torch_logits(module, rows), slack=1e-4)
 
 
+@pytest.mark.parametrize("opset", [13, 17, 19, 21])
+def test_dequantised_weights(opset: int, tmp_path: Path) -> None:
+    """Integers and their scales, as quantising exporters write them, in an opset that the evaluator lacks, too."""
+    integers, scale = np.arange(-6, 6).reshape(6, 2), 0.25
+    writer = OnnxWriter(onnx.TensorProto.FLOAT)
+    whole = writer.constant(integers, onnx.TensorProto.INT8)
+    output = writer.node("MatMul", "x", writer.node("DequantizeLinear", whole, writer.constant(scale)))
+    rows = rows_for((6,))
+    check(onnx_graph(writer.model(output, (6,), opset=opset), tmp_path), rows, rows @ (integers * scale))
+
+
 @pytest.mark.slow
 @settings(max_examples=60)
-@given(networks())
+@given(st.one_of(networks(), folded_networks()))
 def test_random_network_from_torch(network: tuple[nn.Module, Shape]) -> None:
     module, shape = network
     rows = rows_for(shape, 1)
@@ -125,8 +75,8 @@ def test_random_network_from_torch(network: tuple[nn.Module, Shape]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
-@given(network=networks(), variant=st.booleans())
+@settings(max_examples=80)
+@given(network=st.one_of(networks(), folded_networks()), variant=st.booleans())
 def test_random_network_from_onnx(
     tmp_path_factory: pytest.TempPathFactory, network: tuple[nn.Module, Shape], variant: bool
 ) -> None:
@@ -134,6 +84,33 @@ def test_random_network_from_onnx(
     model, rows = onnx_model(module, shape, variant=variant), rows_for(shape, 1)
     (expected,) = ReferenceEvaluator(model).run(None, {"x": rows})
     check(onnx_graph(model, tmp_path_factory.mktemp("onnx")), rows, expected)
+    assert np.abs(expected - torch_logits(module, rows)).max() < 1e-9
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@settings(max_examples=8)
+@given(network=st.one_of(networks(), folded_networks()), is_open=st.booleans())
+def test_random_network_by_pytorchs_exporter(
+    tmp_path_factory: pytest.TempPathFactory, network: tuple[nn.Module, Shape], is_open: bool
+) -> None:
+    """With the batch open, or fixed at two rows; weights lie beside the file."""
+    pytest.importorskip("onnxscript")
+    module, shape = network
+    path, rows = tmp_path_factory.mktemp("exported") / "model.onnx", rows_for(shape, 1)
+    export(module, shape, path, is_open=is_open)
+    check(graph_from_onnx(path), rows, torch_logits(module, rows))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("name", ["small_vgg", "small_resnet", "depthwise_separable", "ends_in_an_average"])
+def test_named_network_by_pytorchs_exporter(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    module, shape = NAMED[name]
+    rows = rows_for(shape)
+    export(module, shape, tmp_path / "model.onnx", is_open=True)
+    check(graph_from_onnx(tmp_path / "model.onnx"), rows, torch_logits(module, rows))
 
 
 @pytest.mark.slow

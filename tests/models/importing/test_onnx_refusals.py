@@ -57,35 +57,74 @@ KERNEL = np.ones((2, 2, 3, 3))
 REFUSALS: dict[str, tuple[Build, Shape, str]] = {
     "activation": (unary("Sigmoid"), FLAT, "Sigmoid at Sigmoid_0: it is not supported: the activation must be ReLU"),
     "leaky": (unary("LeakyRelu"), FLAT, "LeakyRelu at LeakyRelu_0: .* must be ReLU"),
-    "product": (lambda w: w.node("Mul", "x", "x"), FLAT, "Mul at Mul_0: .* branches must join by addition"),
-    "concatenation": (lambda w: w.node("Concat", "x", "x", axis=1), FLAT, "Concat at .*: branches must join"),
-    "product_of_values": (lambda w: w.node("MatMul", "x", "x"), FLAT, "MatMul at MatMul_0: it combines two values"),
+    "product": (lambda w: w.node("Mul", "x", "x"), FLAT, "Mul at Mul_0: it combines two values .* join by addition"),
+    "joined_rows": (
+        lambda w: w.node("Concat", "x", "x", axis=0), FLAT, "Concat at .*: it is along axis 0: concatenate",
+    ),
+    "joined_constants": (
+        lambda w: w.node("Concat", "x", w.constant(np.ones((1, 6))), axis=1), FLAT,
+        "Concat at .*: its input 1 is constant",
+    ),
+    "product_of_values": (lambda w: w.node("MatMul", "x", "x"), FLAT, "MatMul at MatMul_0: it multiplies two values"),
+    "divided": (
+        lambda w: w.node("Div", w.constant(ONES), "x"), FLAT, "Div at Div_0: it divides by a value of the network",
+    ),
+    "divided_by_nothing": (lambda w: w.node("Div", "x", w.constant(0 * ONES)), FLAT, "Div at Div_0: it divides by 0"),
     "constant_first": (
-        lambda w: w.node("MatMul", w.constant(np.ones((3, 6))), "x"), FLAT, "MatMul at .*: it combines two values, or",
+        lambda w: w.node("MatMul", w.constant(np.ones((3, 6))), "x"), FLAT,
+        "MatMul at .*: constants .* mix the rows of a batch",
     ),
-    "dynamic_reshape": (
-        lambda w: w.node("Reshape", "x", w.node("Shape", "x")), IMAGE, "Shape at Shape_0: it is not supported",
+    "shape_that_depends_on_numbers": (
+        lambda w: w.node("Reshape", "x", w.node("Cast", "x", to=TensorProto.INT64)), IMAGE,
+        "Cast at .*: it makes INT64 of",
     ),
-    "reshape": (lambda w: w.node("Reshape", "x", int_constant(w, -1, 12)), IMAGE, "Reshape at .*: only flattening"),
-    "two_free_sizes": (lambda w: w.node("Reshape", "x", int_constant(w, -1, -1)), IMAGE, "Reshape at .*: only flatt"),
+    "reshape": (
+        lambda w: w.node("Reshape", "x", int_constant(w, -1, 12)), IMAGE, "Reshape at .*: keep the batch first",
+    ),
+    "two_free_sizes": (
+        lambda w: w.node("Reshape", "x", int_constant(w, -1, -1)), IMAGE, "Reshape at .*: keep its entries",
+    ),
     "zero_sizes": (
         lambda w: w.node("Reshape", "x", int_constant(w, 0, 72), allowzero=1), IMAGE, "Reshape at .*: allowzero is set",
     ),
     "flatten_axis": (unary("Flatten", axis=2), IMAGE, "Flatten at Flatten_0: axis is 2: use axis 1"),
     "transposed_input": (weighted("Gemm", np.ones((6, 2)), transA=1), FLAT, "Gemm at .*: transA is set"),
-    "bias_matrix": (weighted("Gemm", np.ones((6, 2)), np.ones((6, 1))), FLAT, r"Gemm at .*: C has the shape \(6, 1\)"),
+    "bias_matrix": (
+        weighted("Gemm", np.ones((6, 2)), np.ones((6, 1))), FLAT,
+        r"Gemm at .*: constants of the shape \(6, 1\) do not fit",
+    ),
     "weights_of_other_rank": (weighted("MatMul", np.ones(6)), FLAT, r"MatMul at .*: its weights have the shape \(6,\)"),
     "weights_that_do_not_fit": (weighted("MatMul", np.ones((5, 2))), FLAT, r"MatMul at .*: .* shape \(2, 5\)"),
     "not_flattened": (weighted("MatMul", np.ones((6, 2))), IMAGE, "MatMul at .* is not flattened"),
     "not_finite": (weighted("MatMul", np.full((6, 2), np.inf)), FLAT, "MatMul at .*: a weight is not a finite number"),
     "convolution_of_features": (weighted("Conv", KERNEL), FLAT, "Conv at .*: .* only two-dimensional"),
     "one_dimensional": (weighted("Conv", np.ones((2, 2, 3))), IMAGE, "Conv at .*: .* only two-dimensional"),
-    "uneven_padding": (weighted("Conv", KERNEL, pads=[0, 0, 1, 1]), IMAGE, r"Conv at .*: its padding is \[0, 0, 1"),
-    "short_padding": (weighted("Conv", KERNEL, pads=[1, 1]), IMAGE, r"Conv at .*: its padding is \[1, 1\]"),
-    "negative_padding": (weighted("Conv", KERNEL, pads=[-1] * 4), IMAGE, "Conv at .*: window"),
-    "uneven_same": (
-        weighted("Conv", np.ones((2, 2, 2, 2)), auto_pad="SAME_UPPER"), IMAGE, "Conv at .*: its padding is larger",
+    "uneven_padding_of_a_pool": (
+        unary("MaxPool", kernel_shape=[2, 2], pads=[0, 0, 1, 1]), IMAGE,
+        "MaxPool at .*: its padding differs on opposite sides",
     ),
+    "uneven_padding_not_counted": (
+        unary("AveragePool", kernel_shape=[2, 2], pads=[0, 0, 1, 1]), IMAGE,
+        "AveragePool at .*: its padding does not count",
+    ),
+    "short_padding": (weighted("Conv", KERNEL, pads=[1, 1]), IMAGE, r"Conv at .*: its padding is \[1, 1\]"),
+    "negative_padding": (
+        weighted("Conv", KERNEL, pads=[-1] * 4), IMAGE, r"Conv at .*: its padding is \[-1.*not below 0",
+    ),
+    "edges_repeated": (
+        lambda w: w.node("Pad", "x", int_constant(w, 0, 0, 1, 1, 0, 0, 1, 1), mode="edge"), IMAGE,
+        "Pad at .*: it pads with",
+    ),
+    "channels_padded": (
+        lambda w: w.node("Pad", "x", int_constant(w, 0, 1, 0, 0, 0, 0, 0, 0)), IMAGE,
+        "Pad at .*: pad height and width only",
+    ),
+    "mean_of_channels": (unary("ReduceMean", axes=[1]), IMAGE, r"ReduceMean at .*: it is the mean over the axes \[1\]"),
+    "mean_of_rows": (unary("ReduceMean", axes=[0]), IMAGE, "ReduceMean at .*: it is a mean over the rows of a batch"),
+    "squeezed": (
+        lambda w: w.node("Squeeze", "x", int_constant(w, 1)), IMAGE, r"Squeeze at .*: it takes the axes \[1\]",
+    ),
+    "transposed": (unary("Transpose", perm=[0, 2, 1, 3]), IMAGE, "Transpose at .*: it puts the axes in the order"),
     "strides": (weighted("Conv", KERNEL, strides=[1]), IMAGE, "Conv at .*: strides has 1 entries"),
     "zero_stride": (weighted("Conv", KERNEL, strides=[0, 1]), IMAGE, "Conv at .*: window"),
     "groups": (weighted("Conv", KERNEL, group=3), IMAGE, "Conv at .*: .* choose a common divisor"),
@@ -110,12 +149,9 @@ REFUSALS: dict[str, tuple[Build, Shape, str]] = {
         weighted("BatchNormalization", ONES, ONES, ONES, ONES, training_mode=1), FLAT, "Batch.* at .*: training_mode",
     ),
     "training_dropout": (training_dropout, FLAT, "Dropout at Dropout_0: training_mode is set"),
-    "mask": (mask_of_dropout, FLAT, "Cast at Cast_1: it does not work on a value of the network"),
-    "constants_of_pixels": (
-        lambda w: w.node("Add", "x", w.constant(np.arange(6.0))), IMAGE, "Add at .*: its constants are not one for",
-    ),
+    "mask": (mask_of_dropout, FLAT, "Cast at Cast_1: its input mask is not the first output of a node"),
     "constants_of_other_shape": (
-        lambda w: w.node("Add", "x", w.constant(np.ones(5))), FLAT, "Add at .*: its constants are not one for",
+        lambda w: w.node("Add", "x", w.constant(np.ones(5))), FLAT, "Add at .*: constants of the shape .* do not fit",
     ),
     "softmax_axis": (unary("Softmax", axis=3), IMAGE, "Softmax at .*: it is over axis 3"),
     "constant_output": (lambda w: w.node("Identity", w.constant(ONES)), FLAT, "output at .*: it does not depend on"),
@@ -140,7 +176,7 @@ def test_operator_of_another_domain_is_refused(tmp_path: Path) -> None:
         read(model, tmp_path)
 
 
-@pytest.mark.parametrize("opset", [1, 12, onnx.defs.onnx_opset_version() + 1])
+@pytest.mark.parametrize("opset", [0, onnx.defs.onnx_opset_version() + 1])
 def test_opset_is_refused(opset: int, tmp_path: Path) -> None:
     model = onnx_model(*NAMED["mlp"])
     model.opset_import[0].version = opset
@@ -148,11 +184,12 @@ def test_opset_is_refused(opset: int, tmp_path: Path) -> None:
         read(model, tmp_path)
 
 
-def test_weights_in_another_file_are_refused(tmp_path: Path) -> None:
+def test_opset_that_cannot_be_converted_is_refused(tmp_path: Path) -> None:
     model = onnx_model(*NAMED["mlp"])
-    onnx.external_data_helper.convert_model_to_external_data(model, location="weights.bin", size_threshold=0)
-    with pytest.raises(InputError, match=r"tensor at w.*: its data are in another file: export with all weights"):
+    model.opset_import[0].version = 1
+    with pytest.raises(InputError, match=r"opset 1, which onnx\.version_converter does not convert to 13") as caught:
         read(model, tmp_path)
+    assert str(caught.value).count("\n") == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", bytes(100), b"\xff" * 100])
@@ -189,14 +226,17 @@ def test_two_inputs_are_refused(tmp_path: Path) -> None:
     writer = OnnxWriter()
     model = writer.model(writer.node("Add", "x", "y"), FLAT)
     model.graph.input.append(helper.make_tensor_value_info("y", writer.kind, ["n", 6]))
-    with pytest.raises(InputError, match="2 inputs and 1 outputs"):
+    with pytest.raises(InputError, match=r"the model has 2 inputs \(x, y\): give it one, the query"):
         read(model, tmp_path)
 
 
 def test_shape_that_is_not_fixed_must_be_given(tmp_path: Path) -> None:
     writer = OnnxWriter()
     model = writer.model(writer.node("Relu", "x"), ("channels", 6, 6))  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"input at x: its shape is not fixed after the batch: .* give input_shape"):
+    with pytest.raises(
+        InputError,
+        match=r"input at x: its shape \(n, channels, 6, 6\) is not fixed after the batch: .* give input_shape",
+    ):
         read(model, tmp_path)
     assert read(model, tmp_path, (2, 6, 6)).shape("Relu_0") == (2, 6, 6)
 
@@ -204,7 +244,7 @@ def test_shape_that_is_not_fixed_must_be_given(tmp_path: Path) -> None:
 def test_constant_that_is_no_number_is_refused(tmp_path: Path) -> None:
     writer = OnnxWriter()
     writer.nodes.append(helper.make_node("Constant", [], ["text"], name="text", value_string="six"))
-    with pytest.raises(InputError, match="Constant at text: it holds no numbers"):
+    with pytest.raises(InputError, match="Constant at text: "):
         read(writer.model(writer.node("MatMul", "x", "text"), FLAT), tmp_path)
 
 
@@ -224,6 +264,20 @@ ACCEPTED: dict[str, tuple[Build, Shape]] = {
     "padding_that_counts": (unary("AveragePool", kernel_shape=[2, 2], pads=[1] * 4, count_include_pad=1), IMAGE),
     "reshape_that_copies": (lambda w: w.node("Reshape", "x", int_constant(w, 0, 0, 0, 6)), IMAGE),
     "flattening_from_the_end": (unary("Flatten", axis=-3), IMAGE),
+    "concatenation": (lambda w: w.node("Concat", "x", w.node("Relu", "x"), axis=1), IMAGE),
+    "dynamic_reshape": (lambda w: w.node("Reshape", "x", w.node("Shape", "x")), IMAGE),
+    "uneven_padding": (weighted("Conv", KERNEL, pads=[0, 0, 1, 1]), IMAGE),
+    "uneven_same": (weighted("Conv", np.ones((2, 2, 2, 2)), auto_pad="SAME_UPPER"), IMAGE),
+    "uneven_same_above": (weighted("Conv", np.ones((2, 2, 2, 2)), auto_pad="SAME_LOWER", strides=[2, 1]), IMAGE),
+    "constants_of_pixels": (lambda w: w.node("Add", "x", w.constant(np.arange(6.0))), IMAGE),
+    "factors_of_pixels": (lambda w: w.node("Mul", w.constant(np.arange(36.0).reshape(6, 6)), "x"), IMAGE),
+    "constants_less_a_value": (lambda w: w.node("Sub", w.constant(np.arange(6.0)), "x"), FLAT),
+    "divided": (lambda w: w.node("Div", "x", w.constant(np.arange(1.0, 7.0))), FLAT),
+    "squeezed_mean": (unary("ReduceMean", axes=[2, 3], keepdims=0), IMAGE),
+    "mean_of_rows_of_pixels": (unary("ReduceMean", axes=[-1]), IMAGE),
+    "moved_axes_of_one": (
+        lambda w: w.node("Transpose", w.node("Unsqueeze", "x", int_constant(w, 1)), perm=[0, 2, 1]), FLAT,
+    ),
     "identity_of_constants": (
         lambda w: w.node("MatMul", "x", w.node("Identity", w.constant(np.ones((6, 2))))), FLAT,
     ),

@@ -27,7 +27,6 @@ class Calls(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(2, 2, 3, padding=1)
         self.linear = nn.Linear(6, 6)
-        self.inplace = nn.ReLU(inplace=True)
         self.table = nn.Parameter(torch.ones(6))
         self._forward = forward
 
@@ -48,7 +47,7 @@ def nan_linear() -> nn.Module:
 
 def hooked() -> nn.Module:
     layer = nn.Linear(6, 2)
-    layer.register_forward_pre_hook(lambda _module, inputs: inputs)
+    layer.register_forward_pre_hook(lambda _module, inputs: (inputs[0].flip(1),))
     return nn.Sequential(layer)
 
 
@@ -60,39 +59,66 @@ def after(*layers: nn.Module) -> nn.Module:
     return nn.Sequential(nn.Conv2d(2, 2, 3), *layers)
 
 
-def changed_in_place(module: Calls, x: Tensor) -> Tensor:
-    sums = module.linear(x)
-    view = sums.flatten(1)
-    return module.inplace(sums) + view
+def added_sums(module: Calls, x: Tensor) -> Tensor:
+    return module.conv(x) + module.conv(module.conv(x).relu())
 
 
+CONTROL_FLOW = "Calls cannot be read: its code branches on numbers of the query, .*: remove control flow"
 REFUSALS: dict[str, tuple[nn.Module, Shape, str]] = {
     "activation": (after(nn.Sigmoid()), IMAGE, "Sigmoid at 1: it is not supported: the activation must be ReLU"),
     "relu6": (after(nn.ReLU6()), IMAGE, "ReLU6 at 1: .* must be ReLU"),
     "functional_activation": (Calls(lambda m, x: torch.tanh(m.linear(x))), FLAT, "tanh at tanh: .* must be ReLU"),
     "layer_norm": (nn.Sequential(nn.LayerNorm(6)), FLAT, "LayerNorm at 0: .* use a batch normalisation"),
     "transposed": (nn.Sequential(nn.ConvTranspose2d(2, 2, 3)), IMAGE, "ConvTranspose2d at 0: .* list in docs"),
-    "concatenation": (Calls(lambda m, x: torch.cat([x, x], 1)), FLAT, "cat at cat: .* branches must join by addition"),
-    "product": (Calls(lambda m, x: x * m.linear(x)), FLAT, "mul at mul: .* branches must join by addition"),
-    "constant_sum": (Calls(lambda m, x: m.linear(x) + 1), FLAT, "add at add: an input of it is not a value"),
-    "scaled_sum": (Calls(lambda m, x: torch.add(x, x, alpha=2)), FLAT, "add at add: alpha is not 1"),
-    "parameter": (Calls(lambda m, x: x + m.table), FLAT, "tensor at table: it is used outside of a layer"),
-    "two_inputs": (TwoInputs(), FLAT, "input at y: it is the second input: give the module one input"),
+    "joined_rows": (
+        Calls(lambda m, x: torch.cat([x, x], 0)), FLAT, "cat at cat: it is along axis 0: concatenate channels",
+    ),
+    "joined_constants": (
+        Calls(lambda m, x: torch.cat([x, m.table.expand(3, 6)], 1)), FLAT,
+        "cat at cat: it joins constants with a value",
+    ),
+    "product": (
+        Calls(lambda m, x: x * m.linear(x)), FLAT, "mul at mul: it combines two values .* must join by addition",
+    ),
+    "product_of_values": (
+        Calls(lambda m, x: x @ m.linear(x).t()), FLAT, r"t at t: it puts the axes in the order \[1, 0\]",
+    ),
+    "divided": (Calls(lambda m, x: 1 / m.linear(x)), FLAT, "reciprocal at reciprocal: it is not supported"),
+    "divided_by_nothing": (Calls(lambda m, x: m.linear(x) / 0), FLAT, "div at div: it divides by 0: correct the model"),
+    "sum_that_is_not_finite": (
+        Calls(lambda m, x: x + m.table * float("inf")), FLAT, "add at add: a weight is not a finite number",
+    ),
+    "sum_of_rows": (
+        Calls(lambda m, x: x + torch.ones(3, 1)), FLAT, r"add at add: constants of the shape \(3, 1\) do not fit rows",
+    ),
+    "random": (Calls(lambda m, x: x + torch.rand_like(x)), FLAT, "rand_like at rand_like: it is random in evaluation"),
+    "two_inputs": (TwoInputs(), FLAT, r"TwoInputs takes 2 inputs \(x, y\): let its forward take one, the query"),
     "two_outputs": (Calls(lambda m, x: (m.linear(x), x)), FLAT, "output at output: it is not one tensor"),
-    "control_flow": (Calls(lambda m, x: x if x.sum() > 0 else -x), FLAT, "Calls cannot be traced .*: remove control"),
-    "constant_output": (Calls(lambda m, x: 3), FLAT, "output at output: it is not one tensor"),
-    "hook": (hooked(), FLAT, "Linear at 0: it has hooks"),
+    "control_flow": (Calls(lambda m, x: x if x.sum() > 0 else -x), FLAT, CONTROL_FLOW),
+    "number_of_the_query": (Calls(lambda m, x: sum([x] * int(x.view(-1).relu().mean()))), FLAT, CONTROL_FLOW),
+    "numpy": (
+        Calls(lambda m, x: torch.from_numpy(x.numpy() * 2)), FLAT,
+        r"Calls cannot be read by torch.export \(.*\): use operators",
+    ),
+    "constant_output": (Calls(lambda m, x: 3), FLAT, "output at output: it does not depend on the query"),
+    "hook": (hooked(), FLAT, "Linear at 0: it runs flip, which is not supported"),
     "not_finite": (nn.Sequential(nan_linear()), FLAT, "Linear at 0: a weight is not a finite number"),
     "not_flattened": (nn.Sequential(nn.Linear(6, 2)), IMAGE, r"Linear at 0: .* \(2, 6, 6\) and is not flattened"),
-    "wrong_width": (nn.Sequential(nn.Linear(5, 2)), FLAT, r"Linear at 0: its weights have the shape \(2, 5\)"),
-    "wrong_channels": (nn.Sequential(nn.Conv2d(3, 2, 3)), IMAGE, "Conv2d at 0: its weights have the shape"),
-    "window_too_large": (nn.Sequential(nn.Conv2d(2, 2, 7)), IMAGE, r"Conv2d at 0: a window of \(7, 7\) does not fit"),
-    "pool_too_large": (nn.Sequential(nn.AvgPool2d(7)), IMAGE, r"AvgPool2d at 0: a window of \(7, 7\) does not fit"),
-    "pool_of_features": (nn.Sequential(nn.MaxPool2d(2)), FLAT, r"MaxPool2d at 0: its input has the shape \(6,\)"),
-    "reflection": (conv(padding_mode="reflect", padding=1), IMAGE, "Conv2d at 0: padding_mode is 'reflect'"),
-    "uneven_same": (
-        nn.Sequential(nn.Conv2d(2, 2, 2, padding="same")), IMAGE, "Conv2d at 0: its padding is larger below and right",
+    "wrong_width": (nn.Sequential(nn.Linear(5, 2)), FLAT, r"Linear at 0: it cannot be run on rows of the shape \(6,\)"),
+    "wrong_channels": (nn.Sequential(nn.Conv2d(3, 2, 3)), IMAGE, "Conv2d at 0: it cannot be run .* correct it"),
+    "window_too_large": (nn.Sequential(nn.Conv2d(2, 2, 7)), IMAGE, "Conv2d at 0: it cannot be run .* Kernel size"),
+    "pool_too_large": (nn.Sequential(nn.AvgPool2d(7)), IMAGE, "AvgPool2d at 0: it cannot be run .* too small"),
+    "pool_of_features": (nn.Sequential(nn.MaxPool2d(2)), FLAT, r"MaxPool2d at 0: it cannot be run .*\(6,\)"),
+    "reflection": (
+        conv(padding_mode="reflect", padding=1), IMAGE, "Conv2d at 0: it pads in the mode reflect: pad with",
     ),
+    "circular": (
+        conv(padding_mode="circular", padding=1), IMAGE, "Conv2d at 0: it pads in the mode circular: pad with",
+    ),
+    "padded_by_ones": (
+        Calls(lambda m, x: functional.pad(x, (1, 1), value=1)), IMAGE, "pad at pad: it pads with something",
+    ),
+    "cropped": (Calls(lambda m, x: functional.pad(x, (-1, 0))), IMAGE, "pad at pad: it pads with something else"),
     "no_statistics": (
         nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6, track_running_stats=False)), FLAT,
         "BatchNorm1d at 1: it has no running statistics",
@@ -109,14 +135,18 @@ REFUSALS: dict[str, tuple[nn.Module, Shape, str]] = {
         nn.Sequential(nn.AdaptiveAvgPool2d(4)), IMAGE, "AdaptiveAvgPool2d at 0: 6 x 6 is not a multiple of its output",
     ),
     "flattened_batch": (Calls(lambda m, x: torch.flatten(x)), IMAGE, "flatten at flatten: .* use start_dim = 1"),
-    "reshape": (Calls(lambda m, x: x.view(-1, 6, 12)), IMAGE, "view at view: .* only flattening"),
-    "reshape_of_the_batch": (Calls(lambda m, x: x.reshape(6, -1)), IMAGE, "reshape at reshape: .* only flattening"),
-    "mean_of_channels": (Calls(lambda m, x: x.mean(1)), IMAGE, "mean at mean: it is not the mean over height"),
+    "reshape_of_the_batch": (
+        Calls(lambda m, x: x.reshape(6, -1)), IMAGE, "reshape at reshape: .* keep the batch first",
+    ),
+    "squeezed_batch": (
+        Calls(lambda m, x: x.permute(1, 0, 2, 3)), IMAGE, "permute at permute: it puts the axes in the order",
+    ),
+    "mean_of_channels": (
+        Calls(lambda m, x: x.mean(1)), IMAGE, r"mean at mean: it is the mean over the axes \[1\] of rows",
+    ),
+    "mean_of_rows": (Calls(lambda m, x: x - x.mean(0)), FLAT, "mean at mean: it is a mean over the rows of a batch"),
     "softmax_of_pixels": (nn.Sequential(nn.Softmax(2)), IMAGE, "Softmax at 0: it is over axis 2"),
     "live_dropout": (Calls(lambda m, x: functional.dropout(x, 0.5)), FLAT, "dropout at dropout: it drops in"),
-    "changed_in_place": (
-        Calls(changed_in_place), FLAT, "ReLU at inplace: it changes a value in place that is used",
-    ),
     "shapes_that_differ": (
         Calls(lambda m, x: m.conv(x) + m.conv(x).mean((2, 3), keepdim=True)), IMAGE, "add at add: it adds values",
     ),
@@ -137,7 +167,9 @@ LOWERING: dict[str, tuple[nn.Module, Shape, str]] = {
         after(nn.AvgPool2d(2), nn.ReLU()), IMAGE,
         "AvgPool2d at 1: it works on the sums of 0, without a ReLU: put a ReLU between",
     ),
-    "two_linear_layers": (nn.Sequential(nn.Linear(6, 4), nn.Linear(4, 2)), FLAT, "Linear at 1: it works on the sums"),
+    "two_convolutions": (
+        nn.Sequential(nn.Conv2d(2, 2, 3), nn.Conv2d(2, 2, 3)), IMAGE, "Conv2d at 1: it works on the sums of 0, without",
+    ),
     "max_pool_without_relu": (
         after(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 2)), IMAGE, "Linear at 3: it follows a max pool of 0 without",
     ),
@@ -149,12 +181,34 @@ LOWERING: dict[str, tuple[nn.Module, Shape, str]] = {
     "averages_of_the_query": (
         nn.Sequential(nn.AvgPool2d(2), nn.AvgPool2d(3)), IMAGE, "AvgPool2d at 1: it averages averages of the query",
     ),
-    "normalised_addition": (
-        nn.Sequential(Calls(lambda m, x: m.conv(x) + x), nn.BatchNorm2d(2)), IMAGE,
-        "BatchNorm2d at 1: it follows an addition",
+    "normalised_addition_of_sums": (
+
+        seeded(nn.Sequential(Calls(added_sums), nn.BatchNorm2d(2))).float(), IMAGE,
+        "BatchNorm2d at 1: it follows an addition of sums: put it right after",
     ),
-    "other_channels": (
-        after(nn.Flatten(), nn.BatchNorm1d(32)), IMAGE, "BatchNorm1d at 2: it has other channels than 0",
+    "factors_within_a_channel": (
+        seeded(after(nn.Flatten(), nn.BatchNorm1d(32))).float(), IMAGE,
+        "BatchNorm1d at 2: its factors differ within a channel",
+    ),
+    "groups_of_a_concatenation": (
+        nn.Sequential(Calls(lambda m, x: torch.cat([x, m.conv(x).relu()], 1)), nn.Conv2d(4, 4, 1, groups=2)), IMAGE,
+        "Conv2d at 1: it works in groups on a concatenation",
+    ),
+    "channels_mixed": (
+        nn.Sequential(Calls(lambda m, x: torch.cat([x, m.conv(x).relu(), x], 1).view(-1, 4, 9, 6)), nn.Conv2d(4, 2, 1)),
+        IMAGE, "view at view: it mixes channels of a concatenation",
+    ),
+    "zeros_around_sums": (
+        Calls(lambda m, x: functional.pad(m.conv(x), (1, 1)) + 1), IMAGE,
+        "add at add: it works on a value with zeros around",
+    ),
+    "uneven_padding_with_dilation": (
+        nn.Sequential(nn.ZeroPad2d((1, 0, 0, 0)), nn.Conv2d(2, 2, 2, dilation=2)), IMAGE,
+        "Conv2d at 1: its padding is 1 and 0 on opposite sides, with dilation 2",
+    ),
+    "max_pool_of_negative_factors": (
+        Calls(lambda m, x: functional.max_pool2d(m.conv(x).relu() * -1, 2)), IMAGE,
+        "max_pool2d at max_pool2d: it works on a value times or plus constants",
     ),
     "layer_after_softmax": (
         nn.Sequential(nn.Softmax(1), nn.Linear(6, 2)), FLAT, "Linear at 1: it follows a softmax",
@@ -188,6 +242,15 @@ def test_impossible_input_shape_is_refused(shape: Shape) -> None:
 def test_too_many_windows_are_refused() -> None:
     with pytest.raises(InputError, match=r"Conv2d at 0: .* windows of"):
         graph_from_torch(nn.Sequential(nn.Conv2d(1, 1, 999, padding=999)), (1, 1024, 1024))
+
+
+def test_numbers_made_of_weights_are_limited() -> None:
+    """A wide layer beside an activation in place, which PyTorch transposes; and one that is made to be huge."""
+    wide = nn.Sequential(nn.Linear(2050, 2050), nn.ReLU(inplace=True), nn.Linear(2050, 2))
+    assert len(graph_from_torch(wide, (2050,)).nodes) >= 3
+    huge = Calls(lambda m, x: x + m.table.expand(1 << 23, 6).sum())
+    with pytest.raises(InputError, match="it makes 50331648 numbers of weights: make at most 16777216"):
+        graph_from_torch(huge, FLAT)
 
 
 @pytest.mark.req("CAPC-PARAM-030")

@@ -1,7 +1,7 @@
 """Whether what was read of a network is the network that runs: both are run on the same rows, before anything else.
 
-Reading sees operators and weights. It does not see hooks, a replaced ``forward`` or ``__call__``, or adapters that work
-beside a layer; only running the network does.
+Reading sees what a network computes once, on a few rows. It does not see what depends on their number, on earlier
+calls, or on being exported; only running the network does.
 
 Spec: CAPC-PARAM-045.
 """

@@ -17,12 +17,14 @@ from capc.models.importing.graph import (
     Add,
     Affine,
     AveragePool,
+    Concat,
     Conv,
     Floats,
     Graph,
     Linear,
     MaxPool,
     Node,
+    Pad,
     Relu,
     Shape,
     Softmax,
@@ -104,7 +106,7 @@ def _float_value(  # noqa: PLR0911  # one for each operator
         case Conv(weights=weights, biases=biases, window=window, groups=groups):
             operator = Convolution(window.on(shape), len(weights), groups)
             rows, added = _in(weights, precision).reshape(len(weights), -1), _in(biases, precision)
-            return _linear(operator, rows, first) + np.repeat(added, operator.grid.positions)
+            return linear(operator, rows, first) + np.repeat(added, operator.grid.positions)
         case Affine(scales=scales, shifts=shifts):
             size = first.shape[1] // len(scales)
             return first * np.repeat(_in(scales, precision), size) + np.repeat(_in(shifts, precision), size)
@@ -116,6 +118,11 @@ def _float_value(  # noqa: PLR0911  # one for each operator
             return np.asarray(gather(window.on(shape), first, -np.inf).max(axis=3).reshape(len(first), -1))
         case Add():
             return first + inputs[1]
+        case Pad(rows=rows, columns=columns):
+            padded = np.pad(first.reshape(len(first), *shape), ((0, 0), (0, 0), rows, columns))
+            return np.asarray(padded.reshape(len(first), -1))
+        case Concat():
+            return np.concatenate(inputs, axis=1)
         case Softmax(log=log) if softmax:
             return softmax_of(first, log=log)
     return first
@@ -158,7 +165,7 @@ def _stage_sums(model: QuantisedModel, number: int, values: list[Array], kind: t
     source = values[stage.source]
     if stage.sum_pool is not None:
         source = gather(stage.sum_pool.grid, source, 0).sum(axis=3).reshape(len(source), -1)
-    sums: Array = _linear(stage.operator, weights, source) + np.repeat(biases, stage.sums // len(biases))
+    sums: Array = linear(stage.operator, weights, source) + np.repeat(biases, stage.sums // len(biases))
     for skip in stage.skips:
         is_sums = skip > 0 and model.architecture.stages[skip - 1].activation is Activation.NONE
         sums = sums + (values[skip] if is_sums else values[skip] * (1 << stage.scale_bits(model.fraction_bits)))
@@ -188,7 +195,8 @@ def gather(grid: Grid, values: Array, outside: float) -> Array:
     return np.concatenate([channels, edge], axis=2)[:, :, _indices(grid)]
 
 
-def _linear(operator: Operator, weights: Array, values: Array) -> Array:
+def linear(operator: Operator, weights: Array, values: Array) -> Array:
+    """The outputs of an operator, n x outputs, without biases, on n values."""
     if isinstance(operator, Dense):
         return values @ weights.T
     taps = gather(operator.grid, values, 0)

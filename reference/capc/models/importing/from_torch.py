@@ -1,228 +1,186 @@
-"""From a ``torch.nn.Module`` to a graph, by symbolic tracing; needs the extra ``capc[learning]``."""
+"""From a ``torch.nn.Module`` to a graph, by ``torch.export``; needs the extra ``capc[learning]``."""
 
 from __future__ import annotations
 
-import copy
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import groupby
+from typing import cast
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
+from torch.export import ExportedProgram
 
-from capc.foundation.errors import InputError
 from capc.models.importing import settings
 from capc.models.importing.agreement import check_origin
-from capc.models.importing.graph import (
-    INPUT,
-    Add,
-    Flatten,
-    Graph,
-    Identity,
-    Op,
-    Shape,
-    UnsupportedError,
-    named,
-    plain,
-    refusal,
-)
-from capc.models.importing.torch_layers import FUNCTIONS, IN_PLACE, REQUIRED, layer
-from capc.models.importing.torch_origin import blamed_on, torch_origin
+from capc.models.importing.arithmetic import Place
+from capc.models.importing.graph import INPUT, MAX_CONSTANTS, Graph, Shape, UnsupportedError, named, plain, refusal
+from capc.models.importing.torch_modules.exporting import ROWS, constants, exported, network
+from capc.models.importing.torch_modules.operators import BUILDERS, AtenCall, Value
+from capc.models.importing.torch_modules.origin import Layer, brief, torch_origin
 
-_RESHAPES = frozenset([torch.reshape, "reshape", "view"])
-_MEANS = frozenset([torch.mean, "mean"])
-_BATCH = None
-"""The number of rows, in a reshape."""
+_PYTORCHS_OWN = "torch.nn.modules."
+_CONTAINERS = "torch.nn.modules.container."
 
 
 def graph_from_torch(module: nn.Module, input_shape: Shape) -> Graph:
     """The operators of a module in evaluation; the module itself is not changed.
 
-    Tracing does not see everything that a module does when it runs (hooks, for example), so the module is then run in
-    evaluation, as it is, beside what was read of it, as ``agreement.check_origin`` says. Its code must give the same
-    for the same rows. Whether it is in training or in evaluation, and PyTorch's random generator, are as before.
+    Its code runs once in ``torch.export``, with what hooks and parametrisations add. What only depends on weights is
+    computed. The module is then run in evaluation, as it is, beside what was read of it, as ``agreement.check_origin``
+    says. Its code must give the same for the same rows. Whether it is in training or in evaluation, and PyTorch's
+    random generator, are as before.
 
     Args:
-        module: takes one batch of inputs and returns one batch of logits.
+        module: takes one batch of inputs and returns one batch of logits. Of a compiled module, that which it was made
+            from is read.
         input_shape: (channels, height, width) or (features,), without the batch.
 
     Raises:
-        InputError: the module cannot be traced, or an operator is not supported; the line names the operator, the
+        InputError: the module cannot be exported, or an operator is not supported; the line names the operator, the
             layer and the remedy. Or the module, when it runs, fails or gives other logits than what was read; the line
             names the first layer that differs, where that can be found.
     """
     graph = Graph(input_shape)
-    _check_kind(module)
-    with blamed_on(module, "traced", "remove control flow that depends on values"):
-        traced = fx.symbolic_trace(copy.deepcopy(module).eval())
-    reader = _Reader(traced, graph)
-    for node in traced.graph.nodes:
-        reader.read(node)
-    graph.origin = torch_origin(module, input_shape, reader.layers)
+    module = network(module)
+    reader = _Reader(exported(module, input_shape), graph)
+    reader.read()
+    graph.origin = torch_origin(module, input_shape, reader.layers())
     check_origin(graph, graph.origin)
     return graph
 
 
-def _check_kind(module: object) -> None:
-    kind = plain(type(module).__name__)
-    if not isinstance(module, nn.Module):
-        raise InputError(f"{kind} is no nn.Module: give the network itself, with its weights loaded")
-    if isinstance(module, torch.jit.ScriptModule) or isinstance(getattr(module, "_orig_mod", None), nn.Module):
-        raise InputError(f"{kind} is compiled and cannot be traced: give the module that it was made from")
-
-
 class _Reader:
-    """Translates traced nodes in their order."""
+    """Translates exported nodes in their order; those that the output does not need are left out."""
 
-    def __init__(self, traced: fx.GraphModule, graph: Graph) -> None:
-        self._modules = dict(traced.named_modules())
+    def __init__(self, program: ExportedProgram, graph: Graph) -> None:
+        self._nodes = list(program.graph.nodes)
         self._graph = graph
-        self._order = {node: number for number, node in enumerate(traced.graph.nodes)}
-        self._names: dict[fx.Node, str] = {}
-        """The graph's name of each traced value."""
-        self._storage: dict[fx.Node, fx.Node] = {}
-        """The first node whose memory a value shares."""
-        self._shapes: set[fx.Node] = set()
-        """Nodes that stand for the shape of a value."""
-        self._batches: set[fx.Node] = set()
-        """Nodes that stand for the number of rows."""
-        self.layers: list[tuple[str, str]] = []
-        """For each call of a layer the name of its node, and its path in the module."""
+        self._known: dict[fx.Node, object] = {}
+        """By node: a :class:`Value` of the graph, or what does not depend on the query."""
+        self._constants = constants(program)
+        self._calls: list[tuple[str, str, str]] = []
+        """Nodes of the graph, each with the call of a layer it is part of, and the layer's path."""
 
-    def read(self, node: fx.Node) -> None:
-        """Adds a node to the graph, or remembers what it stands for."""
-        if node.op == "placeholder":
-            self._read_input(node)
-        elif node.op == "output":
-            self._read_output(node)
-        elif node.op == "get_attr":
-            raise refusal("tensor", str(node.target), "it is used outside of a layer", "only layers may have weights")
-        elif not self._is_size(node):
-            self._read_value(node)
+    def read(self) -> None:
+        """Adds all nodes that the output needs to the graph."""
+        needed = _needed(self._nodes)
+        for node in self._nodes:
+            if node.op == "placeholder":
+                self._known[node] = self._constants.get(node.name, Value(INPUT))
+            elif node.op == "output":
+                self._read_output(node)
+            elif node in needed:
+                self._read_call(node)
 
-    def _read_input(self, node: fx.Node) -> None:
-        if self._names:
-            raise refusal("input", node.name, "it is the second input", "give the module one input")
-        self._names[node] = INPUT
-        self._storage[node] = node
+    def layers(self) -> list[Layer]:
+        """The calls of layers of PyTorch's own, each with the last of its nodes."""
+        made = []
+        for (_, path), group in groupby(self._calls, key=lambda call: call[1:]):
+            nodes = [name for name, _, _ in group]
+            made.append(Layer(nodes[-1], path, len(nodes) == 1))
+        return made
 
     def _read_output(self, node: fx.Node) -> None:
-        result = node.args[0]
-        if not isinstance(result, fx.Node) or result not in self._names:
+        results = node.args[0]
+        if not isinstance(results, tuple | list) or len(results) != 1:
             raise refusal("output", node.name, "it is not one tensor", "return the logits only")
-        self._graph.output = self._names[result]
+        result = self._known.get(results[0]) if isinstance(results[0], fx.Node) else None
+        if not isinstance(result, Value):
+            raise refusal("output", node.name, "it does not depend on the query", "return the logits")
+        self._graph.output = result.name
 
-    def _is_size(self, node: fx.Node) -> bool:
-        """Whether a node is a shape or the number of rows, as they occur in ``x.view(x.size(0), -1)``."""
-        source, rest = (node.args[0] if node.args else None), node.args[1:]
-        if node.target == "size" or (node.target is getattr and rest == ("shape",)):
-            (self._batches if rest == (0,) else self._shapes).add(node)
-            return node.target is getattr or rest in {(), (0,)}
-        if node.target is operator.getitem and source in self._shapes and rest == (0,):
-            self._batches.add(node)
-            return True
-        return False
+    def _read_call(self, node: fx.Node) -> None:
+        layer = self._layer(node)
+        kind = _name(node) if layer is None else layer[2]
+        with named(kind, self._place(node)):
+            known = cast(Callable[[fx.Node], fx.node.Argument], self._known.__getitem__)
+            args, kwargs = fx.map_arg(node.args, known), fx.map_arg(node.kwargs, known)
+            if _is_random(node.target) and _name(node) not in BUILDERS:
+                raise UnsupportedError("it is random in evaluation too", "remove what is random")
+            if not any(isinstance(self._known[source], Value) for source in node.all_input_nodes):
+                self._known[node] = self._computed(node, args, kwargs)
+                return
+            if node.target is operator.getitem:
+                self._known[node] = self._known[node.all_input_nodes[0]]
+                return
+            if not isinstance(node.target, torch._ops.OpOverload) or _name(node) not in BUILDERS:
+                raise _unsupported(kind, _name(node))
+            place = Place(self._graph, self._place(node), kind, ROWS)
+            before = len(self._graph.nodes)
+            call = AtenCall(place, _bound(node.target, args, kwargs))
+            self._known[node] = Value(BUILDERS[_name(node)](call))
+        if layer is not None:
+            self._calls += [(added.name, layer[0], layer[1]) for added in self._graph.nodes[before:]]
 
-    def _read_value(self, node: fx.Node) -> None:
-        kind, place = self._kind(node), self._place(node)
-        with named(kind, place):
-            given = self._bound(node)
-            inputs = [given.pop("input")]
-            first = self._value(inputs[0])
-            ops = self._ops(node, given, self._graph.shape(self._names[first]))
-            if isinstance(ops[0], Add):
-                inputs.append(given["other"])
-            sources = [self._value(source) for source in inputs]
-            self._share(node, first, ops, in_place=self._is_in_place(node, given))
-        names = [self._names[source] for source in sources]
-        if node.op == "call_module":
-            self.layers.append((place, str(node.target)))
-        for number, op in enumerate(ops):
-            name = place if number == 0 else f"{place} ({number})"
-            self._graph.add(name, kind, op, *names)
-            names = [name]
-        self._names[node] = names[0]
+    def _computed(self, node: fx.Node, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+        """What a node gives that depends on weights only."""
+        shown = node.meta.get("val")
+        if isinstance(shown, Tensor) and shown.numel() > MAX_CONSTANTS:
+            raise UnsupportedError(f"it makes {shown.numel()} numbers of weights", f"make at most {MAX_CONSTANTS}")
+        if not callable(node.target):
+            raise UnsupportedError("it is no function", "use operators of PyTorch")
+        try:
+            with torch.no_grad():
+                return node.target(*args, **kwargs)
+        # PyTorch raises whatever fits.
+        except Exception as error:  # noqa: BLE001
+            raise UnsupportedError(f"it cannot be computed ({brief(error)})", "correct it") from None
 
-    def _value(self, source: object) -> fx.Node:
-        if not isinstance(source, fx.Node) or source not in self._names:
-            raise UnsupportedError("an input of it is not a value of the network", "use only what layers compute")
-        return source
-
-    def _bound(self, node: fx.Node) -> dict[str, object]:
-        """The settings of a call by name, and its input."""
-        if node.op == "call_module":
-            parameters: Mapping[str, object] = {}
-        elif node.target in _RESHAPES:
-            return {"input": node.args[0], "sizes": node.args[1:]}
-        elif node.target in _MEANS:
-            parameters = {"dim": None, "keepdim": False, "dtype": None}
-        elif node.target in FUNCTIONS:
-            parameters = FUNCTIONS[node.target][0]
-        else:
-            raise UnsupportedError("it is not supported", settings.remedy_for(self._kind(node)))
-        names = ("input", *parameters)
-        given = {"input": REQUIRED, **parameters, **dict(zip(names, node.args, strict=False)), **node.kwargs}
-        if len(node.args) > len(names) or set(given) != set(names) or REQUIRED in given.values():
-            raise UnsupportedError(f"it is called with {len(node.args)} arguments", "call it as its documentation says")
-        return given
-
-    def _ops(self, node: fx.Node, given: Mapping[str, object], shape: Shape) -> list[Op]:
-        if node.op == "call_module":
-            return [self._layer(node, shape)]
-        if node.target in _RESHAPES:
-            return [self._reshape(given, shape)]
-        if node.target in _MEANS:
-            return _mean(given, shape)
-        return [FUNCTIONS[node.target][1](given, shape)]
-
-    def _layer(self, node: fx.Node, shape: Shape) -> Op:
-        module = self._modules[str(node.target)]
-        if module._forward_hooks or module._forward_pre_hooks:
-            raise UnsupportedError("it has hooks, which tracing leaves out", "remove the hooks first")
-        op = layer(module, shape)
-        if op is None:
-            raise UnsupportedError("it is not supported", settings.remedy_for(self._kind(node)))
-        return op
-
-    def _reshape(self, given: Mapping[str, object], shape: Shape) -> Op:
-        sizes = given["sizes"]
-        if isinstance(sizes, tuple) and len(sizes) == 1 and isinstance(sizes[0], tuple | list):
-            sizes = tuple(sizes[0])
-        known = [_BATCH if size in self._batches else size for size in sizes] if isinstance(sizes, tuple) else []
-        if not all(size is _BATCH or type(size) is int for size in known) or _BATCH in known[1:]:
-            raise UnsupportedError("its sizes are not constants", "use flatten(1)")
-        return Flatten() if settings.is_flattening(shape, known) else Identity()
-
-    def _is_in_place(self, node: fx.Node, given: Mapping[str, object]) -> bool:
-        if node.op == "call_module":
-            return bool(getattr(self._modules[str(node.target)], "inplace", False))
-        return node.target in IN_PLACE or bool(given.get("inplace", False))
-
-    def _share(self, node: fx.Node, source: fx.Node, ops: list[Op], *, in_place: bool) -> None:
-        """Notes whose memory a value shares, and refuses a change of a value that is used afterwards."""
-        root = self._storage[source]
-        is_view = isinstance(ops[-1], Flatten | Identity)
-        self._storage[node] = root if in_place or is_view else node
-        if not in_place:
-            return
-        sharing = [other for other, first in self._storage.items() if first is root and other is not node]
-        if any(self._order[user] > self._order[node] for other in sharing for user in other.users):
-            raise UnsupportedError("it changes a value in place that is used again", "set inplace to False")
-
-    def _kind(self, node: fx.Node) -> str:
-        if node.op == "call_module":
-            return type(self._modules[str(node.target)]).__name__
-        return str(getattr(node.target, "__name__", node.target))
+    def _layer(self, node: fx.Node) -> tuple[str, str, str] | None:
+        """The call of a layer of PyTorch's own that a node is part of, the layer's path and its kind."""
+        stack = list((node.meta.get("nn_module_stack") or {}).items())
+        if not stack:
+            return None
+        call, (path, kind) = stack[-1]
+        shown = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+        if not shown.startswith(_PYTORCHS_OWN) or shown.startswith(_CONTAINERS):
+            return None
+        return str(call), str(path), shown.rpartition(".")[2]
 
     def _place(self, node: fx.Node) -> str:
-        if node.op == "call_module" and str(node.target) not in self._names.values():
-            return str(node.target)
-        return node.name if node.op != "call_module" else f"{node.target} ({node.name})"
+        layer = self._layer(node)
+        if layer is None or not layer[1]:
+            return plain(node.name)
+        taken = {other.name for other in self._graph.nodes}
+        return plain(layer[1]) if layer[1] not in taken else f"{plain(layer[1])} ({plain(node.name)})"
 
 
-def _mean(given: Mapping[str, object], shape: Shape) -> list[Op]:
-    dims = given["dim"]
-    numbers = {dim % 4 for dim in dims if isinstance(dim, int)} if isinstance(dims, tuple | list) else set()
-    if len(shape) != 3 or numbers != {2, 3}:
-        raise UnsupportedError("it is not the mean over height and width", "use nn.AdaptiveAvgPool2d(1)")
-    pool = settings.adaptive_average_pool(shape, 1, 1)
-    return [pool] if given["keepdim"] else [pool, Flatten()]
+def _unsupported(kind: str, name: str) -> UnsupportedError:
+    """An operator that is not supported; one inside of a layer may be that of a hook."""
+    is_own = kind.lower() == name.replace("_", "")
+    problem = "it is not supported" if is_own or kind == name else f"it runs {plain(name)}, which is not supported"
+    return UnsupportedError(problem, settings.remedy_for(kind, name))
+
+
+def _needed(nodes: list[fx.Node]) -> set[fx.Node]:
+    needed: set[fx.Node] = set()
+    for node in reversed(nodes):
+        if node.op == "output" or node in needed:
+            needed.update(node.all_input_nodes)
+    return needed
+
+
+def _name(node: fx.Node) -> str:
+    target = node.target
+    if isinstance(target, torch._ops.OpOverload):
+        # A change in place is that of a value that nothing else sees, once torch.export has written it.
+        return str(target.overloadpacket.__name__)
+    return str(getattr(target, "__name__", target))
+
+
+def _is_random(target: object) -> bool:
+    return isinstance(target, torch._ops.OpOverload) and torch.Tag.nondeterministic_seeded in target.tags
+
+
+def _bound(target: torch._ops.OpOverload, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, object]:
+    """The arguments of a call by name, with their defaults."""
+    found: dict[str, object] = {}
+    for number, argument in enumerate(target._schema.arguments):
+        if number < len(args):
+            found[argument.name] = args[number]
+        elif argument.has_default_value():
+            found[argument.name] = kwargs.get(argument.name, argument.default_value)
+        else:
+            found[argument.name] = kwargs.get(argument.name)
+    return found

@@ -25,6 +25,8 @@ INPUT = "input"
 """The name of the graph's input; no node has it."""
 MAX_VALUES = 1 << 22
 """Most entries of a value, and most entries of all windows of one channel: far above what the protocol can carry."""
+MAX_CONSTANTS = 1 << 24
+"""Most numbers of one tensor that is computed from weights and shapes."""
 _SHOWN = 80
 
 
@@ -37,16 +39,22 @@ class UnsupportedError(InputError):
         self.remedy = remedy
 
 
-def refusal(operator: str, node: str, problem: str, remedy: str) -> InputError:
+class RefusedError(InputError):
+    """A line that names its operator and node already."""
+
+
+def refusal(operator: str, node: str, problem: str, remedy: str) -> RefusedError:
     """One line that names the operator, the node, the problem and the remedy."""
-    return InputError(f"{plain(operator)} at {plain(node)}: {plain(problem, 300)}: {remedy}")
+    return RefusedError(f"{plain(operator)} at {plain(node)}: {plain(problem, 300)}: {remedy}")
 
 
 @contextmanager
 def named(operator: str, node: str) -> Iterator[None]:
-    """Adds the operator and the node to a refusal inside."""
+    """Adds the operator and the node to a refusal inside that does not name one."""
     try:
         yield
+    except RefusedError:
+        raise
     except UnsupportedError as error:
         raise refusal(operator, node, error.problem, error.remedy) from None
     except InputError as error:
@@ -106,7 +114,12 @@ class Conv:
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """scales x + shifts, channel by channel: a batch normalisation in evaluation, or the addition of constants."""
+    """scales x + shifts: a batch normalisation in evaluation, or arithmetic with constants.
+
+    Attributes:
+        scales: one for each channel, or one for each entry of the flattened value.
+        shifts: as many.
+    """
 
     scales: Floats
     shifts: Floats
@@ -135,8 +148,23 @@ class MaxPool:
 
 
 @dataclass(frozen=True)
-class Flatten:
-    """Channel by channel, row by row."""
+class Reshape:
+    """The same entries, channel by channel and row by row, in another shape."""
+
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Pad:
+    """Zeros around each channel: above and below, and left and right."""
+
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Concat:
+    """The channels of several values, one after another."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +184,7 @@ class Softmax:
     log: bool = False
 
 
-Op = Linear | Conv | Affine | Relu | AveragePool | MaxPool | Flatten | Add | Identity | Softmax
+Op = Linear | Conv | Affine | Relu | AveragePool | MaxPool | Reshape | Pad | Concat | Add | Identity | Softmax
 
 
 @dataclass(frozen=True)
@@ -291,7 +319,7 @@ def _check_finite(op: Op) -> None:
         raise InputError("a weight is not a finite number")
 
 
-def _output_shape(op: Op, shapes: list[Shape]) -> Shape:
+def _output_shape(op: Op, shapes: list[Shape]) -> Shape:  # noqa: PLR0911, PLR0912  # one for each operator
     shape = shapes[0]
     match op:
         case Linear(weights=weights, biases=biases):
@@ -303,13 +331,24 @@ def _output_shape(op: Op, shapes: list[Shape]) -> Shape:
         case Conv():
             return _convolved(op, shape)
         case Affine(scales=scales, shifts=shifts):
-            _expect(scales.shape == shifts.shape == shape[:1], "factors of the channels", scales.shape, shape)
+            fits = scales.shape == shifts.shape and scales.shape in {shape[:1], (prod(shape),)}
+            _expect(fits, "factors", scales.shape, shape)
             return shape
         case AveragePool(window=window) | MaxPool(window=window):
             grid = window.on(shape)
             return (grid.channels, grid.out_height, grid.out_width)
-        case Flatten():
-            return (prod(shape),)
+        case Reshape(shape=wanted):
+            if prod(wanted) != prod(shape):
+                raise InputError(f"it gives a value of the shape {shape} the shape {wanted}")
+            return wanted
+        case Pad(rows=rows, columns=columns):
+            if len(shape) != 3 or min(*rows, *columns) < 0:
+                raise InputError(f"it pads a value of the shape {shape} by {(rows, columns)}")
+            return (shape[0], shape[1] + sum(rows), shape[2] + sum(columns))
+        case Concat():
+            if len({(len(other), other[1:]) for other in shapes}) != 1:
+                raise InputError(f"it concatenates values of the shapes {', '.join(map(str, shapes))}")
+            return (sum(other[0] for other in shapes), *shape[1:])
         case Add():
             if shapes[0] != shapes[1]:
                 raise InputError(f"it adds values of the shapes {shapes[0]} and {shapes[1]}")

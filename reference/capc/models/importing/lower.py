@@ -1,19 +1,16 @@
 """From a network's operators to the stages of the protocol, with their float weights.
 
-Every node's value has a form, which says how far its stage has come:
-
-- Ready: an earlier value of the protocol, perhaps with an average pool that the next operator takes up;
-- Sums: a linear operator whose activation is still to come; it becomes a stage when that is known;
-- Pooled: the windows of a max pool over sums, whose ReLU is still to come;
-- Rectified: a ReLU of sums; it becomes a stage with or without a max pool, depending on what follows;
-- Scores: a softmax of the logits, which only the end of the network may have.
+Every node's value has a form, of those in ``forms``, which says how far its stage has come. What is linear is folded
+into the next stage, or into the one before it.
 
 Spec: CAPC-PARAM-046.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -21,35 +18,50 @@ import numpy as np
 from capc.foundation.errors import InputError
 from capc.foundation.hidden import type_only
 from capc.models.architecture import FEWEST_CLASSES, MOST_CLASSES, QUERY, Activation, Architecture, StageShape
+from capc.models.importing import folding
+from capc.models.importing.evaluate import gather
+from capc.models.importing.forms import (
+    FloatLayer,
+    Form,
+    Joined,
+    Padded,
+    PooledSums,
+    RectifiedSums,
+    Scores,
+    StageValue,
+    Sums,
+    each_channel,
+    each_part,
+    entries,
+    fewest,
+    parts_of,
+    reshaped,
+    usable,
+)
 from capc.models.importing.graph import (
     INPUT,
     Add,
     Affine,
     AveragePool,
+    Concat,
     Conv,
-    Flatten,
     Floats,
     Graph,
     Identity,
     Linear,
     MaxPool,
     Node,
+    Pad,
     Relu,
+    Reshape,
     Shape,
     Softmax,
+    UnsupportedError,
+    Window,
+    named,
     refusal,
 )
-from capc.models.operators import OUTSIDE, Convolution, Dense, Grid, Operator, SumPool
-
-
-@dataclass(frozen=True, eq=False)
-class FloatLayer:
-    """One stage's real weights, with the rows and columns of its operator, and its biases."""
-
-    weights: Floats
-    biases: Floats
-
-    __repr__ = type_only
+from capc.models.operators import OUTSIDE, Dense, Grid, SumPool
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,57 +82,7 @@ class LoweredModel:
     notes: tuple[str, ...]
     softmax: Softmax | None
 
-
-@dataclass(frozen=True)
-class StageValue:
-    """A value of the protocol.
-
-    Attributes:
-        value: its number.
-        pool: windows over which the next operator sums it first.
-        factor: what the next operator's weights are multiplied by.
-    """
-
-    value: int
-    pool: SumPool | None = None
-    factor: float = 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """A stage without its activation; ``place`` is its node. Equal only to itself, so that it is emitted once."""
-
-    place: str
-    operator: Operator
-    layer: FloatLayer
-    source: StageValue
-    skips: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class PooledSums:
-    """The largest of windows over sums."""
-
-    sums: Sums
-    grid: Grid
-
-
-@dataclass(frozen=True)
-class RectifiedSums:
-    """The ReLU of sums."""
-
-    sums: Sums
-
-
-@dataclass(frozen=True)
-class Scores:
-    """A softmax of the logits."""
-
-    logits: StageValue | Sums | RectifiedSums
-    softmax: Softmax
-
-
-Form = StageValue | Sums | PooledSums | RectifiedSums | Scores
+    __repr__ = type_only
 
 
 def lower(graph: Graph) -> LoweredModel:
@@ -131,7 +93,8 @@ def lower(graph: Graph) -> LoweredModel:
     """
     lowering = _Lowering(graph)
     for node in graph.nodes:
-        lowering.forms[node.name] = lowering.form(node)
+        with named(node.kind, node.name):
+            lowering.forms[node.name] = lowering.form(node)
     lowering.vote()
     try:
         architecture = Architecture(tuple(lowering.stages))
@@ -177,41 +140,47 @@ class _Lowering:
         """The form of a node's value, from those of its inputs."""
         form, shape = self.forms[node.inputs[0]], self.graph.shape(node.inputs[0])
         match node.op:
-            case Flatten() | Identity():
+            case Reshape(shape=wanted):
+                return reshaped(form, shape, wanted)
+            case Identity():
                 return form
             case Softmax():
                 self.notes.append(f"{node.kind} at {node.name} is left out: it keeps the order of the logits")
-                return Scores(self._usable(node, form), node.op)
+                return Scores(form if isinstance(form, Joined) else usable(form), node.op)
             case Relu():
-                return self._rectified(node, form)
+                return each_part(form, shape, node.shape, partial(self._rectified, node))
             case MaxPool(window=window):
-                return self._max_pooled(node, form, window.on(shape))
+                return each_part(form, shape, node.shape, partial(self._max_pooled, node, window))
             case AveragePool(window=window, divisor=divisor):
-                return self._average_pooled(node, form, window.on(shape), divisor)
+                return each_part(form, shape, node.shape, partial(self._average_pooled, node, window, divisor))
             case Affine(scales=scales, shifts=shifts):
-                return self._affine(node, form, scales, shifts)
+                return self._affine(node, form, shape, entries(scales, prod(shape)), entries(shifts, prod(shape)))
+            case Pad():
+                return self._padded(form, shape, node.op)
+            case Concat():
+                parts = ((self.forms[name], self.graph.shape(name)) for name in node.inputs)
+                return Joined(tuple(part for each in parts for part in parts_of(*each)))
             case Add():
                 return self._added(node)
-            case Linear(weights=weights, biases=biases):
-                dense = Dense(weights.shape[1], len(weights))
-                return Sums(node.name, dense, FloatLayer(weights, biases), self._operand(node, form))
-            case Conv(weights=weights, biases=biases, window=window, groups=groups):
-                convolution = Convolution(window.on(shape), len(weights), groups)
-                layer = FloatLayer(weights.reshape(len(weights), -1), biases)
-                return Sums(node.name, convolution, layer, self._operand(node, form))
+            case Linear():
+                return self._dense(node.name, form, shape, node.op)
+            case Conv():
+                return self._convolution(node.name, form, shape, node.op)
 
     def vote(self) -> None:
         """Makes the last stage, from the graph's output."""
         name = self.graph.output
-        form = self.forms[name]
-        check_vote(name, self.graph.shape(name))
+        form, shape = self.forms[name], self.graph.shape(name)
+        check_vote(name, shape)
         if isinstance(form, Scores):
             form = form.logits
         if isinstance(form, PooledSums):
             raise refusal("output", name, "the network ends in a max pool without ReLU", "end in a linear layer")
-        if not isinstance(form, Sums):
-            form = self._copy(name, self._value(form), self.graph.shape(name))
-        self._make(form, Activation.VOTE)
+        with named("output", name):
+            if isinstance(form, Joined):
+                form = self._dense(name, form, shape, Linear(np.eye(shape[0]), np.zeros(shape[0])))
+            sums = form if isinstance(form, Sums) else self._copy(name, self._value(usable(form)), shape)
+        self._make(sums, Activation.VOTE)
 
     def _make(self, sums: Sums, activation: Activation, grid: Grid | None = None) -> int:
         """The number of the value of this stage, which is added unless it is there already."""
@@ -219,101 +188,196 @@ class _Lowering:
         if key not in self._made:
             source = sums.source
             self.stages.append(StageShape(sums.operator, source.value, activation, sums.skips, source.pool, grid))
-            self.layers.append(FloatLayer(sums.layer.weights * source.factor, sums.layer.biases))
+            self.layers.append(sums.layer)
             self.places.append(sums.place)
             self._made[key] = len(self.stages)
         return self._made[key]
 
-    def _value(self, form: StageValue | RectifiedSums) -> StageValue:
-        """A value of the protocol; a ReLU becomes one now."""
+    def _value(self, form: StageValue | RectifiedSums | Sums) -> StageValue:
+        """A value of the protocol; a ReLU becomes one now.
+
+        Raises:
+            UnsupportedError: it is sums.
+        """
+        if isinstance(form, Sums):
+            remedy = "put a ReLU between them, or merge the two into one linear layer"
+            raise UnsupportedError(f"it works on the sums of {form.place}, without a ReLU", remedy)
         return StageValue(self._make(form.sums, Activation.RELU)) if isinstance(form, RectifiedSums) else form
 
-    def _operand(self, node: Node, form: Form) -> StageValue:
-        """The value that a linear operator or an average pool works on."""
-        usable = self._usable(node, form)
-        if isinstance(usable, Sums):
-            remedy = "put a ReLU between them, or merge the two into one linear layer"
-            raise refusal(node.kind, node.name, f"it works on the sums of {usable.place}, without a ReLU", remedy)
-        return self._value(usable)
-
-    @staticmethod
-    def _usable(node: Node, form: Form) -> StageValue | RectifiedSums | Sums:
-        """A form that is not a dead end."""
-        if isinstance(form, PooledSums):
-            remedy = "put a ReLU before or after the pool"
-            raise refusal(node.kind, node.name, f"it follows a max pool of {form.sums.place} without ReLU", remedy)
-        if isinstance(form, Scores):
-            raise refusal(node.kind, node.name, "it follows a softmax", "use a softmax at the end only")
-        return form
-
     def _copy(self, place: str, source: StageValue, shape: Shape) -> Sums:
-        """Sums that are a value itself, pooled: each channel times 1."""
-        return self._per_channel(place, source, shape, np.ones(shape[0]), np.zeros(shape[0]))
+        """Sums that are a value itself, with its pool and constants."""
+        folded = folding.single_entries(shape, source)
+        return Sums(place, folded.operator, folded.layer, source)
 
-    @staticmethod
-    def _per_channel(place: str, source: StageValue, shape: Shape, scales: Floats, shifts: Floats) -> Sums:
-        channels, height, width = shape if len(shape) == 3 else (*shape, 1, 1)
-        operator = Convolution(Grid(channels, height, width, (1, 1)), channels, channels)
-        return Sums(place, operator, FloatLayer(scales[:, None], shifts), source)
+    def _dense(self, place: str, form: Form, shape: Shape, op: Linear) -> Sums:
+        def one(part: Form, first: int, size: Shape, biases: Floats) -> Sums:
+            weights = op.weights[:, first : first + prod(size)]
+            source = usable(part)
+            if isinstance(source, Sums) and isinstance(source.operator, Dense) and not source.skips:
+                layer = FloatLayer(weights @ source.layer.weights, weights @ source.layer.biases + biases)
+                return Sums(place, Dense(layer.weights.shape[1], len(layer.weights)), layer, source.source)
+            given = self._value(source)
+            folded = folding.dense(weights, biases, given)
+            return Sums(place, folded.operator, folded.layer, given)
 
-    def _rectified(self, node: Node, form: Form) -> Form:
+        return self._summed(form, shape, op.biases, one)
+
+    def _convolution(self, place: str, form: Form, shape: Shape, op: Conv) -> Sums:
+        if isinstance(form, Padded):
+            padded = form
+            form, shape, op = padded.form, padded.shape, folding.padded_convolution(op, padded.pad)
+        if isinstance(form, Joined) and op.groups != 1:
+            raise UnsupportedError("it works in groups on a concatenation", "put a convolution of one group before it")
+
+        def one(part: Form, first: int, size: Shape, biases: Floats) -> Sums:
+            channels = first // prod(size[1:])
+            weights = op.weights if op.groups != 1 else op.weights[:, channels : channels + size[0]]
+            given = self._value(usable(part))
+            folded = folding.convolution(Conv(weights, biases, op.window, op.groups), size, given)
+            return Sums(place, folded.operator, folded.layer, given)
+
+        return self._summed(form, shape, op.biases, one)
+
+    def _summed(
+        self, form: Form, shape: Shape, biases: Floats, one: Callable[[Form, int, Shape, Floats], Sums]
+    ) -> Sums:
+        """A linear operator on what is joined: sums of each part, of which all but the last are skipped to."""
+        first, made = 0, []
+        parts = parts_of(form, shape)
+        for number, (part, size) in enumerate(parts):
+            made.append(one(part, first, size, biases if number == len(parts) - 1 else np.zeros(len(biases))))
+            first += prod(size)
+        skips = tuple(self._make(sums, Activation.NONE) for sums in made[:-1])
+        return replace(made[-1], skips=(*made[-1].skips, *skips))
+
+    def _rectified(self, node: Node, form: Form, shape: Shape) -> Form:
         if isinstance(form, PooledSums):
             return StageValue(self._make(form.sums, Activation.RELU_MAX_POOL, form.grid))
-        usable = self._usable(node, form)
-        if isinstance(usable, StageValue) and usable.value == QUERY:
-            usable = self._copy(node.name, usable, node.shape)
+        given = usable(form)
+        if isinstance(given, StageValue) and (given.value == QUERY or given.is_negative_somewhere):
+            given = self._copy(node.name, given, shape)
         # No other value is negative, nor is an average of one.
-        return RectifiedSums(usable) if isinstance(usable, Sums) else usable
+        return RectifiedSums(given) if isinstance(given, Sums) else given
 
-    def _max_pooled(self, node: Node, form: Form, grid: Grid) -> Form:
-        if any(all(index == OUTSIDE for index in window) for window in grid.windows(0)):
-            raise refusal(node.kind, node.name, "a window lies in the padding only", "choose a smaller padding")
-        usable = self._usable(node, form)
-        if isinstance(usable, Sums):
-            return PooledSums(usable, grid)
-        if isinstance(usable, RectifiedSums):
-            return StageValue(self._make(usable.sums, Activation.RELU_MAX_POOL, grid))
-        if usable.value == QUERY:
+    def _max_pooled(self, node: Node, window: Window, form: Form, shape: Shape) -> Form:
+        grid = window.on(shape)
+        if any(all(index == OUTSIDE for index in part) for part in grid.windows(0)):
+            raise UnsupportedError("a window lies in the padding only", "choose a smaller padding")
+        given = usable(form)
+        if isinstance(given, Sums):
+            return PooledSums(given, grid)
+        if isinstance(given, RectifiedSums):
+            return StageValue(self._make(given.sums, Activation.RELU_MAX_POOL, grid))
+        if given.value == QUERY:
             # It is computed together with a ReLU, which would change negative features.
-            raise refusal(node.kind, node.name, "it works on the query", "put a convolution with ReLU before it")
-        copy = self._copy(node.name, usable, (grid.channels, grid.height, grid.width))
-        return StageValue(self._make(copy, Activation.RELU_MAX_POOL, grid))
+            raise UnsupportedError("it works on the query", "put a convolution with ReLU before it")
+        shifts = None if given.shifts is None else each_channel(given.shifts, shape[0])
+        if (given.shifts is not None and shifts is None) or (given.scales is not None and (given.scales < 0).any()):
+            raise UnsupportedError(
+                "it works on a value times or plus constants that may change which is largest", "put a ReLU before it"
+            )
+        # The largest of x + t is t more than that of x, which is not negative.
+        copy = self._copy(node.name, replace(given, shifts=None), shape)
+        value = StageValue(self._make(copy, Activation.RELU_MAX_POOL, grid))
+        return value if shifts is None else replace(value, shifts=entries(shifts, prod(node.shape)))
 
-    def _average_pooled(self, node: Node, form: Form, grid: Grid, divisor: float) -> StageValue:
-        source = self._operand(node, form)
-        if source.pool is not None and source.value == QUERY:
-            raise refusal(node.kind, node.name, "it averages averages of the query", "pool once, with a larger window")
-        if source.pool is not None:
-            copy = self._copy(node.name, source, (grid.channels, grid.height, grid.width))
-            source = StageValue(self._make(copy, Activation.RELU))
-        return StageValue(source.value, SumPool(grid), 1 / divisor)
+    def _average_pooled(self, node: Node, window: Window, divisor: float, form: Form, shape: Shape) -> Form:
+        if isinstance(form, Padded):
+            padded = form
+            (top, bottom), (left, right) = padded.pad.rows, padded.pad.columns
+            if top != bottom or left != right:
+                raise UnsupportedError("its padding differs on opposite sides", "use the same on opposite sides")
+            padding = (window.padding[0] + top, window.padding[1] + left)
+            form, shape, window = padded.form, padded.shape, replace(window, padding=padding)
+        grid, source = window.on(shape), self._value(usable(form))
+        scales = np.ones(shape[0]) if source.scales is None else each_channel(source.scales, shape[0])
+        if source.pool is not None or scales is None:
+            if source.value == QUERY or source.is_negative_somewhere:
+                problem = "it averages averages of the query, or of a value times or plus constants"
+                raise UnsupportedError(problem, "pool once, with a larger window")
+            source = StageValue(self._make(self._copy(node.name, source, shape), Activation.RELU))
+            scales = np.ones(shape[0])
+        pool, count = SumPool(grid), grid.channels * grid.positions
+        pooled = StageValue(source.value, pool).times(entries(scales / divisor, count), np.zeros(count))
+        if source.shifts is None:
+            return pooled
+        return replace(pooled, shifts=gather(grid, source.shifts[None], 0).sum(axis=3).reshape(-1) / divisor)
 
-    def _affine(self, node: Node, form: Form, scales: Floats, shifts: Floats) -> Sums:
-        usable = self._usable(node, form)
-        if not isinstance(usable, Sums):
-            return self._per_channel(node.name, self._value(usable), node.shape, scales, shifts)
-        remedy = "put it right after a convolution or linear layer"
-        if usable.skips:
-            raise refusal(node.kind, node.name, "it follows an addition", remedy)
-        if len(usable.layer.biases) != len(scales):
-            raise refusal(node.kind, node.name, f"it has other channels than {usable.place}", remedy)
-        folded = FloatLayer(usable.layer.weights * scales[:, None], usable.layer.biases * scales + shifts)
-        return replace(usable, layer=folded)
+    def _padded(self, form: Form, shape: Shape, pad: Pad) -> Form:
+        if isinstance(form, Padded):
+            rows, columns = (
+                (one[0] + other[0], one[1] + other[1])
+                for one, other in ((form.pad.rows, pad.rows), (form.pad.columns, pad.columns))
+            )
+            return Padded(form.form, form.shape, Pad(rows, columns))
+        if isinstance(form, PooledSums):
+            return Padded(form, shape, pad)
+        return Padded(usable(form), shape, pad)
 
-    def _added(self, node: Node) -> Sums:
+    def _affine(self, node: Node, form: Form, shape: Shape, scales: Floats, shifts: Floats) -> Form:
+        if isinstance(form, Joined):
+            parts, first = [], 0
+            for part, size in form.parts:
+                here = slice(first, first + prod(size))
+                parts.append((self._affine(node, part, size, scales[here], shifts[here]), size))
+                first = here.stop
+            return Joined(tuple(parts))
+        if isinstance(form, PooledSums) and (scales > 0).all():
+            of_channels = [each_channel(array, shape[0]) for array in (scales, shifts)]
+            if all(array is not None for array in of_channels):
+                sums, grid_shape = form.sums, (form.grid.channels, form.grid.height, form.grid.width)
+                before = [entries(array, sums.operator.outputs) for array in of_channels if array is not None]
+                return PooledSums(self._affine_sums(node, sums, grid_shape, before[0], before[1]), form.grid)
+        given = usable(form)
+        if isinstance(given, Sums):
+            return self._affine_sums(node, given, shape, scales, shifts)
+        return self._value(given).times(scales, shifts)
+
+    def _affine_sums(self, node: Node, sums: Sums, shape: Shape, scales: Floats, shifts: Floats) -> Sums:
+        """Constants become part of the weights before them."""
+        rows = len(sums.layer.weights)
+        of_rows = each_channel(scales, rows)
+        if of_rows is None:
+            problem = f"its factors differ within a channel of {sums.place}"
+            raise UnsupportedError(problem, "put it right after a convolution or linear layer")
+        biases = entries(sums.layer.biases, len(scales)) * scales + shifts
+        layer = FloatLayer(sums.layer.weights * of_rows[:, None], fewest(biases, rows))
+        if (scales == 1).all():
+            return replace(sums, layer=layer)
+        return replace(
+            sums, layer=layer, skips=tuple(self._scaled_skip(node, skip, shape, scales) for skip in sums.skips)
+        )
+
+    def _scaled_skip(self, node: Node, skip: int, shape: Shape, scales: Floats) -> int:
+        if skip != QUERY and self.stages[skip - 1].activation is Activation.NONE:
+            raise UnsupportedError("it follows an addition of sums", "put it right after a convolution or linear layer")
+        scaled = StageValue(skip).times(scales, np.zeros(len(scales)))
+        return self._make(self._copy(node.name, scaled, shape), Activation.NONE)
+
+    def _added(self, node: Node) -> Form:
         """Sums of one operand, or a copy of it, to which the stage adds the other."""
-        first, second = (self._usable(node, self.forms[name]) for name in node.inputs)
+        forms = [self.forms[name] for name in node.inputs]
+        sizes = [[size for _, size in parts_of(form, node.shape)] for form in forms]
+        if any(isinstance(form, Joined) for form in forms) and sizes[0] == sizes[1]:
+            pairs = zip(*(parts_of(form, node.shape) for form in forms), strict=True)
+            return Joined(
+                tuple((self._sum_of_two(node, [one, other], size), size) for (one, size), (other, _) in pairs)
+            )
+        return self._sum_of_two(node, forms, node.shape)
+
+    def _sum_of_two(self, node: Node, forms: list[Form], shape: Shape) -> Sums:
+        first, second = (usable(form) for form in forms)
         if isinstance(second, Sums) and not isinstance(first, Sums):
             first, second = second, first
-        skip = self._skip(node, second)
-        sums = first if isinstance(first, Sums) else self._copy(node.name, self._value(first), node.shape)
+        skip = self._skip(node, second, shape)
+        sums = first if isinstance(first, Sums) else self._copy(node.name, self._value(first), shape)
         return replace(sums, skips=(*sums.skips, skip))
 
-    def _skip(self, node: Node, form: StageValue | RectifiedSums | Sums) -> int:
+    def _skip(self, node: Node, form: StageValue | RectifiedSums | Sums, shape: Shape) -> int:
         """The number of the value that a stage adds."""
         if isinstance(form, Sums):
             return self._make(form, Activation.NONE)
         source = self._value(form)
-        if source.pool is None:
+        if source.pool is None and source.scales is None and source.shifts is None:
             return source.value
-        return self._make(self._copy(node.name, source, node.shape), Activation.NONE)
+        return self._make(self._copy(node.name, source, shape), Activation.NONE)

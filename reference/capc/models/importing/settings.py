@@ -7,6 +7,8 @@ from math import prod
 
 from capc.models.importing.graph import AveragePool, MaxPool, Shape, UnsupportedError, Window
 
+Sides = tuple[int, int]
+"""Zeros before and after, along one axis."""
 _ACTIVATIONS = frozenset(
     {
         "celu",
@@ -32,20 +34,20 @@ _ACTIVATIONS = frozenset(
         "thresholdedrelu",
     }
 )
-_BRANCHES = frozenset(["cat", "concat", "div", "matmul", "max", "min", "mul", "sub", "truediv", "where"])
+_BRANCHES = frozenset(["bmm", "div", "einsum", "matmul", "max", "maximum", "min", "minimum", "mul", "truediv", "where"])
 _NORMS = frozenset(
     ["groupnorm", "groupnormalization", "instancenorm2d", "instancenormalization", "layernorm", "layernormalization"]
 )
 
 
-def remedy_for(kind: str) -> str:
-    """What to do about an operator that is not supported."""
-    plain_kind = kind.lower().replace("_", "")
-    if plain_kind in _ACTIVATIONS:
+def remedy_for(*kinds: str) -> str:
+    """What to do about an operator that is not supported, by its names."""
+    families = {kind.lower().replace("_", "") for kind in kinds}
+    if families & _ACTIVATIONS:
         return "the activation must be ReLU: replace it and train again"
-    if plain_kind in _BRANCHES:
-        return "branches must join by addition"
-    if plain_kind in _NORMS:
+    if families & _BRANCHES:
+        return "values of the network must join by addition or concatenation"
+    if families & _NORMS:
         return "use a batch normalisation, which is constant in evaluation"
     return "replace it by operators of the list in docs/bring-your-own-model.md"
 
@@ -108,43 +110,97 @@ def check_softmax(shape: Shape, axis: int) -> None:
         raise UnsupportedError(f"it is over axis {axis} of a value of the shape {shape}", "use it on the logits only")
 
 
-def is_flattening(shape: Shape, sizes: Sequence[int | None]) -> bool:
-    """Whether a reshape to these sizes, where None or a first -1 is the batch, flattens; False if it changes nothing.
+def reshaped(shape: Shape, sizes: Sequence[int], batch: int) -> Shape:
+    """The shape that a reshape to these sizes, batch first, gives each row. At most one size may be -1.
+
+    Args:
+        shape: of each row.
+        sizes: of all rows together.
+        batch: how many rows there are.
 
     Raises:
-        UnsupportedError: it does something else.
+        UnsupportedError: the sizes do not fit, or rows are mixed.
     """
-    length = prod(shape)
-    rest = tuple(sizes[1:])
-    free_batch = bool(sizes) and sizes[0] in {None, -1, 1}
-    if free_batch and (rest == (length,) or (rest == (-1,) and sizes[0] != -1)):
-        return True
-    if free_batch and rest == shape:
-        return False
-    raise UnsupportedError(
-        f"it gives a value of the shape {shape} another one", "only flattening, with the batch kept, is supported"
-    )
+    total, known = batch * prod(shape), prod(size for size in sizes if size != -1)
+    full = [total // known if size == -1 and known > 0 else size for size in sizes]
+    if prod(full) != total or list(sizes).count(-1) > 1 or min(full, default=0) < 1:
+        raise UnsupportedError(f"it gives a value of the shape {shape} the sizes {list(sizes)}", "keep its entries")
+    if len(full) < 2 or full[0] != batch:
+        raise UnsupportedError(f"it gives rows of the shape {shape} another number", "keep the batch first")
+    return tuple(full[1:])
 
 
-def same_padding(sizes: Sequence[int], window: Window, *, more_below: bool) -> tuple[int, int]:
-    """The padding with which the output has ceil(size / stride) rows and columns.
+def without_axes(shape: Shape, axes: Sequence[int] | None, batch: int) -> Shape:
+    """The shape of each row after a squeeze of these axes, or of all that are 1. Axes count the batch.
+
+    Raises:
+        UnsupportedError: it takes the batch, or an axis that is not 1.
+    """
+    full = (batch, *shape)
+    taken = {axis % len(full) for axis in axes} if axes is not None else {i for i, size in enumerate(full) if size == 1}
+    if 0 in taken or any(full[axis] != 1 for axis in taken) or len(taken) > len(shape) - (len(shape) > 1):
+        raise UnsupportedError(f"it takes the axes {sorted(taken)} from rows of the shape {shape}", "use flatten(1)")
+    return tuple(size for axis, size in enumerate(full) if axis not in taken and axis > 0)
+
+
+def with_axes(shape: Shape, axes: Sequence[int]) -> Shape:
+    """The shape of each row after an unsqueeze. Axes count the batch.
+
+    Raises:
+        UnsupportedError: one is added before the batch, or twice.
+    """
+    rank = len(shape) + 1 + len(axes)
+    added = {axis % rank for axis in axes}
+    if 0 in added or len(added) != len(axes):
+        raise UnsupportedError(f"it adds the axes {list(axes)}", "keep the batch first")
+    rest = iter(shape)
+    return tuple(1 if axis in added else next(rest) for axis in range(1, rank))
+
+
+def mean(shape: Shape, axes: Sequence[int]) -> AveragePool | None:
+    """The average pool that a mean over height and width, or one of them, is; None where it is none: every size is 1.
+
+    Raises:
+        UnsupportedError: it is over other axes. Axes count the batch.
+    """
+    taken = {axis % (len(shape) + 1) for axis in axes}
+    if all(axis > 0 and shape[axis - 1] == 1 for axis in taken):
+        return None
+    if len(shape) != 3 or not taken <= {2, 3}:
+        problem = f"it is the mean over the axes {sorted(taken)} of rows of the shape {shape}"
+        raise UnsupportedError(problem, "take it over height and width, as AdaptiveAvgPool2d(1) does")
+    return adaptive_average_pool(shape, 1 if 2 in taken else None, 1 if 3 in taken else None)
+
+
+def check_order(shape: Shape, axes: Sequence[int]) -> Shape:
+    """The shape of each row after a transposition that moves axes of size 1 only. Axes count the batch.
+
+    Raises:
+        UnsupportedError: entries change their order.
+    """
+    full = (0, *shape)
+    order = [axis % len(full) for axis in axes]
+    moved = [axis for axis in order if full[axis] != 1]
+    if sorted(order) != list(range(len(full))) or order[0] != 0 or moved != sorted(moved):
+        raise UnsupportedError(f"it puts the axes in the order {order}", "keep batch, channels, height and width")
+    return tuple(full[axis] for axis in order[1:])
+
+
+def same_padding(sizes: Sequence[int], window: Window, *, more_below: bool) -> tuple[Sides, Sides]:
+    """The padding, above and below and left and right, with which the output has ceil(size / stride) rows and columns.
 
     Args:
         sizes: height and width of the input.
         window: its padding is ignored.
-        more_below: an odd padding is larger below; for the message only.
-
-    Raises:
-        UnsupportedError: it differs on two opposite sides.
+        more_below: an odd padding is larger below and right, else above and left.
     """
-    total = []
+    sides = []
     for size, kernel, stride, dilation in zip(sizes, window.kernel, window.stride, window.dilation, strict=True):
         outputs = -(-size // stride)
-        total.append(max((outputs - 1) * stride + dilation * (kernel - 1) + 1 - size, 0))
-    if total[0] % 2 or total[1] % 2:
-        side = "below and right" if more_below else "above and left"
-        raise UnsupportedError(f"its padding is larger {side}", "choose an odd kernel with explicit padding")
-    return (total[0] // 2, total[1] // 2)
+        total = max((outputs - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
+        less, more = total // 2, total - total // 2
+        sides.append((less, more) if more_below else (more, less))
+    return (sides[0], sides[1])
 
 
 def _check_rounding(shape: Shape, window: Window, *, ceil_mode: bool) -> None:

@@ -122,13 +122,14 @@ _LENGTHS = {
 """Counted by hand: the features, and what each stage makes."""
 
 
-def _drawn(source: Source, name: str, architecture: Architecture) -> QuantisedModel:
+def _drawn(source: Source, name: str, architecture: Architecture, *, bias_for_each_sum: bool = False) -> QuantisedModel:
     """A model with weights of 4 bits and biases of 6, both signed."""
     layers = []
     for number, stage in enumerate(architecture.stages):
         rows, columns = stage.operator.rows, stage.operator.columns
         weights = [w - 8 for w in source.elements(f"{name}/{number}/weights", rows * columns, 4)]
-        biases = [b - 32 for b in source.elements(f"{name}/{number}/biases", rows, 6)]
+        count = stage.operator.outputs if bias_for_each_sum else rows
+        biases = [b - 32 for b in source.elements(f"{name}/{number}/biases", count, 6)]
         matrix = tuple(tuple(weights[row * columns : (row + 1) * columns]) for row in range(rows))
         layers.append(QuantisedLayer(matrix, tuple(biases)))
     return QuantisedModel(architecture, tuple(layers), _FRACTION_BITS)
@@ -147,6 +148,11 @@ def models(file: FileBuilder) -> None:
         group = _model_group(file, model)
         _logits(group, name, model)
         _ranges(group, name, model)
+    name = "bias_for_each_sum"
+    model = _drawn(file.source, name, _max_pooled(), bias_for_each_sum=True)
+    group = _model_group(file, model)
+    _logits(group, name, model)
+    _ranges(group, name, model)
     _range_ends(file)
 
 

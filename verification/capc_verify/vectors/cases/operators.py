@@ -34,6 +34,7 @@ def operators() -> FileBuilder:
             "needs more bits than are given. `architecture_lengths` gives the lengths of value 0, 1, ...",
             "Weights and values are elements of the file's seed with labels `<test>/weights` and `<test>/values`,",
             "those of models with labels `<model>/<layer>/weights` and `<model>/<layer>/biases`.",
+            "Models `bias_for_each_sum` have as many biases as sums, where others have one for each row of weights.",
             "Not tested: layers on ciphertexts, which he.json has for fully connected ones; the text of an error.",
         ],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, count
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,18 +15,32 @@ from torch.utils.hooks import RemovableHandle
 from capc.foundation.errors import InputError
 from capc.models.importing.graph import Floats, NodeRun, Origin, Shape, plain
 
-_REMEDY = "remove hooks, a replaced forward or __call__ and adapters, or merge them into the weights"
+_REMEDY = "remove what depends on the number of rows, on earlier calls, or on whether it is exported"
 Call = tuple[Tensor | None, object]
 """What a layer was given, and what it gave."""
 
 
-def torch_origin(module: nn.Module, input_shape: Shape, layers: Sequence[tuple[str, str]]) -> Origin:
+class Layer(NamedTuple):
+    """A call of a layer.
+
+    Attributes:
+        node: the last node of the graph that it became.
+        path: of the layer in the module.
+        alone: whether there is no other, so that it is given what the layer is.
+    """
+
+    node: str
+    path: str
+    alone: bool
+
+
+def torch_origin(module: nn.Module, input_shape: Shape, layers: Sequence[Layer]) -> Origin:
     """A module as the origin of a graph. It is run as it is: what was changed in it since counts.
 
     Args:
         module: the module itself, no copy.
         input_shape: without the batch.
-        layers: for each call of a layer, in order, the name of its node and its path in the module.
+        layers: calls in their order.
     """
     # Another state of PyTorch's generator for each run, so that what is random in a module shows.
     runs = count()
@@ -36,7 +51,7 @@ def torch_origin(module: nn.Module, input_shape: Shape, layers: Sequence[tuple[s
     def watch(features: Floats) -> list[NodeRun]:
         return _watch(module, features, input_shape, layers, next(runs))
 
-    spacing = float(torch.finfo(_numbers(module).dtype).eps)
+    spacing = float(torch.finfo(numbers(module).dtype).eps)
     return Origin(plain(type(module).__name__), run, watch, spacing, _REMEDY)
 
 
@@ -49,19 +64,23 @@ def blamed_on(module: nn.Module, doing: str, remedy: str) -> Iterator[None]:
         raise
     # A module's own code may raise anything.
     except Exception as error:  # noqa: BLE001
-        lines = str(error).splitlines() or [""]
-        problem = plain(f"{type(error).__name__}: {lines[0]}", 200)
-        raise InputError(f"{plain(type(module).__name__)} cannot be {doing} ({problem}): {remedy}") from None
+        raise InputError(f"{plain(type(module).__name__)} cannot be {doing} ({brief(error)}): {remedy}") from None
 
 
-def _numbers(module: nn.Module) -> Tensor:
+def brief(error: Exception) -> str:
+    """An error of PyTorch, or of a module's own code, on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    return plain(f"{type(error).__name__}: {lines[0]}", 200)
+
+
+def numbers(module: nn.Module) -> Tensor:
     """A tensor of the kind, and on the device, of the module's weights."""
     tensors = chain(module.parameters(), module.buffers())
     return next((tensor for tensor in tensors if tensor.is_floating_point()), torch.empty(0))
 
 
 @contextmanager
-def _evaluation(module: nn.Module, number: int) -> Iterator[None]:
+def evaluation(module: nn.Module, number: int) -> Iterator[None]:
     """The module in evaluation, without gradients; its state, and PyTorch's generator, are as before afterwards."""
     modes = [(part, part.training) for part in module.modules()]
     generator = torch.get_rng_state()
@@ -84,9 +103,9 @@ def _evaluation(module: nn.Module, number: int) -> Iterator[None]:
 def _outputs(module: nn.Module, features: Floats, shape: Shape, number: int) -> Floats:
     doing = f"run in evaluation on {len(features)} rows of the shape {shape}"
     with blamed_on(module, doing, "correct it, or the input shape"):
-        like = _numbers(module)
+        like = numbers(module)
         rows = torch.from_numpy(features.reshape(len(features), *shape)).to(like.device, like.dtype)
-        with _evaluation(module, number):
+        with evaluation(module, number):
             result: object = module(rows)
         if not isinstance(result, Tensor) or not result.is_floating_point() or result.shape[:1] != rows.shape[:1]:
             shown = f"{result.dtype} {tuple(result.shape)}" if isinstance(result, Tensor) else type(result).__name__
@@ -114,12 +133,10 @@ def _listen(part: nn.Module, made: list[Call]) -> list[RemovableHandle]:
     return [part.register_forward_pre_hook(before), part.register_forward_hook(after)]
 
 
-def _watch(
-    module: nn.Module, features: Floats, shape: Shape, layers: Sequence[tuple[str, str]], number: int
-) -> list[NodeRun]:
+def _watch(module: nn.Module, features: Floats, shape: Shape, layers: Sequence[Layer], number: int) -> list[NodeRun]:
     """Runs the module with hooks of our own, which see what each layer is given and gives."""
     parts = dict(module.named_modules())
-    calls: dict[str, list[Call]] = {path: [] for _, path in layers if path in parts}
+    calls: dict[str, list[Call]] = {layer.path: [] for layer in layers if layer.path in parts}
     handles: list[RemovableHandle] = []
     try:
         for path, made in calls.items():
@@ -129,10 +146,11 @@ def _watch(
         for handle in handles:
             handle.remove()
     seen = []
-    for node, path in layers:
-        if not calls.get(path):
+    for layer in layers:
+        if not calls.get(layer.path):
             continue
-        given, result = calls[path].pop(0)
+        given, result = calls[layer.path].pop(0)
         if isinstance(result, Tensor) and result.shape[:1] == (len(features),):
-            seen.append(NodeRun(node, None if given is None else _array(given), _array(result)))
+            shown = None if given is None or not layer.alone else _array(given)
+            seen.append(NodeRun(layer.node, shown, _array(result)))
     return seen

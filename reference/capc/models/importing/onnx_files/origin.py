@@ -13,6 +13,7 @@ from onnx.reference import ReferenceEvaluator
 
 from capc.foundation.errors import InputError
 from capc.models.importing.graph import Floats, NodeRun, Origin, Shape, plain, refusal
+from capc.models.importing.onnx_files.loading import the_input
 
 _SPACINGS: dict[int, float] = {
     TensorProto.DOUBLE: 2.0**-52,
@@ -22,6 +23,7 @@ _SPACINGS: dict[int, float] = {
 }
 """From 1 to the next number, for each kind of floats."""
 _OLDEST_EVALUATED = 15
+_ROWS = 3
 _REMEDY = "export the model again, with the operators of docs/bring-your-own-model.md only"
 
 
@@ -44,11 +46,10 @@ def onnx_origin(model: ModelProto, value: ValueInfoProto, shape: Shape, tensors:
     _take_newer_operators(model)
     with _blamed_on_file("prepared"):
         evaluator = ReferenceEvaluator(model)
-    stated = value.type.tensor_type.shape.dim[0].dim_value
-    holds_export_batch = not stated and _holds_one_row(model)
+    fixed = _fixed_batch(model)
 
     def values(features: Floats, names: Sequence[str]) -> list[Floats]:
-        batch = stated or (1 if holds_export_batch else len(features))
+        batch = fixed or len(features)
         parts = [
             _run(evaluator, value.name, _cast(features[start : start + batch], shape, batch, kind), names)
             for start in range(0, len(features), batch)
@@ -63,6 +64,18 @@ def onnx_origin(model: ModelProto, value: ValueInfoProto, shape: Shape, tensors:
         return [NodeRun(node, None, made) for node, made in zip(tensors, found, strict=True)]
 
     return Origin("the file's network", run, watch, _SPACINGS[kind], _REMEDY)
+
+
+def batch_of(model: ModelProto) -> int:
+    """The number of rows for which the shapes of a file are read: its own, or if it leaves it open more than one."""
+    return _fixed_batch(model) or _ROWS
+
+
+def _fixed_batch(model: ModelProto) -> int:
+    """The number of rows that a file takes; 0 for any."""
+    dimensions = the_input(model.graph).type.tensor_type.shape.dim
+    stated = dimensions[0].dim_value if dimensions else 0
+    return stated or int(_holds_one_row(model))
 
 
 def _take_newer_operators(model: ModelProto) -> None:

@@ -1,0 +1,110 @@
+"""Arithmetic of values and constants, the same for every framework: what it becomes in a graph."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from capc.models.importing import settings
+from capc.models.importing.forms import fewest
+from capc.models.importing.graph import Add, Affine, Floats, Graph, Linear, Op, Pad, Reshape, Shape, UnsupportedError
+from capc.models.importing.settings import Sides
+
+Operand = str | Floats
+"""A value, by its name in the graph, or constants, whose axes include the batch where they have as many as a value."""
+
+
+class Place:
+    """Where one call of a framework stands in the graph: it adds one node, or several of which each has a name.
+
+    Args:
+        graph: to add to.
+        name: of the call, unique.
+        kind: of its operator, for messages.
+        batch: how many rows the framework's shapes count.
+    """
+
+    def __init__(self, graph: Graph, name: str, kind: str, batch: int) -> None:
+        self.graph = graph
+        self.name = name
+        self.kind = kind
+        self.batch = batch
+        self._added = 0
+
+    def add(self, op: Op, *inputs: str) -> str:
+        """Adds a node, and returns its name."""
+        name = f"{self.name} ({self._added})" if self._added else self.name
+        self._added += 1
+        self.graph.add(name, self.kind, op, *inputs)
+        return name
+
+    def shape(self, value: str) -> Shape:
+        """Of each row of a value."""
+        return self.graph.shape(value)
+
+    def reshape(self, value: str, shape: Shape) -> str:
+        """The same entries in another shape."""
+        return self.add(Reshape(shape), value)
+
+
+def plus(place: Place, first: Operand, second: Operand, factor: float = 1.0) -> str:
+    """first + factor x second, of which one at least is a value."""
+    if isinstance(first, str) and isinstance(second, str):
+        if place.shape(first) != place.shape(second):
+            shapes = f"{place.shape(first)} and {place.shape(second)}"
+            raise UnsupportedError(f"it adds values of the shapes {shapes}", "add values of the same shape")
+        if factor != 1:
+            second = _affine(place, second, np.array(factor), np.array(0.0))
+        return place.add(Add(), first, second)
+    if isinstance(first, str):
+        return _affine(place, first, np.array(1.0), factor * np.asarray(second))
+    if isinstance(second, str):
+        return _affine(place, second, np.array(factor), first)
+    raise UnsupportedError("it works on constants only", "leave it out")
+
+
+def times(place: Place, first: Operand, second: Operand) -> str:
+    """first times second, of which one is a value and the other constants."""
+    if isinstance(first, str) != isinstance(second, str):
+        value, factors = (first, second) if isinstance(first, str) else (second, first)
+        return _affine(place, str(value), np.asarray(factors, dtype=np.float64), np.array(0.0))
+    raise UnsupportedError("it combines two values of the network", settings.remedy_for("mul"))
+
+
+def over(place: Place, first: Operand, second: Operand) -> str:
+    """A value divided by constants."""
+    if isinstance(first, str) and not isinstance(second, str):
+        if (second == 0).any():
+            raise UnsupportedError("it divides by 0", "correct the model")
+        return times(place, first, 1 / second)
+    raise UnsupportedError("it divides by a value of the network", settings.remedy_for("div"))
+
+
+def matrix_product(place: Place, value: str, weights: Floats) -> str:
+    """A value times a constant matrix, inputs x outputs."""
+    if weights.ndim != 2:
+        raise UnsupportedError(f"its weights have the shape {weights.shape}", "use a matrix")
+    return place.add(Linear(weights.T.copy(), np.zeros(weights.shape[1])), value)
+
+
+def padded(place: Place, value: str, rows: Sides, columns: Sides) -> tuple[str, tuple[int, int]]:
+    """A value with zeros around it where opposite sides differ, and the padding that is left to its window."""
+    if rows[0] == rows[1] and columns[0] == columns[1]:
+        return value, (rows[0], columns[0])
+    return place.add(Pad(rows, columns), value), (0, 0)
+
+
+def _affine(place: Place, value: str, scales: Floats, shifts: Floats) -> str:
+    shape = place.shape(value)
+    factors = []
+    for constants in (scales, shifts):
+        try:
+            full = np.broadcast_to(constants, (1, *shape)).reshape(-1)
+        except ValueError:
+            problem = f"constants of the shape {constants.shape} do not fit rows of the shape {shape}"
+            raise UnsupportedError(problem, "give one for each channel, or each feature") from None
+        factors.append(fewest(full.astype(np.float64), shape[0]))
+    if len(factors[0]) != len(factors[1]):
+        factors = [np.repeat(each, prod(shape) // len(each)) for each in factors]
+    return place.add(Affine(factors[0], factors[1]), value)

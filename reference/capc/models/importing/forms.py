@@ -1,0 +1,203 @@
+"""How far a value of a network has come on its way to the stages of the protocol.
+
+- StageValue: a value of the protocol, perhaps summed over windows, times and plus constants that what follows takes up;
+- Sums: a linear operator whose activation is still to come; it becomes a stage when that is known;
+- PooledSums: the windows of a max pool over sums, whose ReLU is still to come;
+- RectifiedSums: a ReLU of sums; it becomes a stage with or without a max pool, depending on what follows;
+- Padded: a value with zeros around it, which the next convolution takes up;
+- Joined: several values, channels after channels;
+- Scores: a softmax of the logits, which only the end of the network may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+
+from capc.foundation.hidden import type_only
+from capc.models.importing.graph import Floats, Pad, Shape, Softmax, UnsupportedError
+from capc.models.operators import Grid, Operator, SumPool
+
+
+@dataclass(frozen=True, eq=False)
+class FloatLayer:
+    """One stage's real weights, with the rows and columns of its operator, and a bias for each row or for each sum."""
+
+    weights: Floats
+    biases: Floats
+
+    __repr__ = type_only
+
+
+@dataclass(frozen=True, eq=False)
+class StageValue:
+    """scales x + shifts, where x is a value of the protocol, summed over windows if there is a pool.
+
+    Attributes:
+        value: its number.
+        pool: windows over which the next operator sums it first.
+        scales: one for each entry of x; None for 1.
+        shifts: one for each entry of x; None for 0.
+    """
+
+    value: int
+    pool: SumPool | None = None
+    scales: Floats | None = None
+    shifts: Floats | None = None
+
+    __repr__ = type_only
+
+    def times(self, scales: Floats, shifts: Floats) -> StageValue:
+        """scales times this plus shifts, entry by entry."""
+        before = self.shifts
+        shifted = scales * before + shifts if before is not None else shifts
+        return replace(
+            self,
+            scales=scales if self.scales is None else scales * self.scales,
+            shifts=shifted if shifted.any() else None,
+        )
+
+    @property
+    def is_negative_somewhere(self) -> bool:
+        """Whether an x that is not negative may become negative."""
+        return any(part is not None and (part < 0).any() for part in (self.scales, self.shifts))
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """A stage without its activation; ``place`` is its node. Equal only to itself, so that it is emitted once."""
+
+    place: str
+    operator: Operator
+    layer: FloatLayer
+    source: StageValue
+    skips: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class PooledSums:
+    """The largest of windows over sums."""
+
+    sums: Sums
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class RectifiedSums:
+    """The ReLU of sums."""
+
+    sums: Sums
+
+
+@dataclass(frozen=True)
+class Padded:
+    """Zeros around a value.
+
+    Attributes:
+        form: the value.
+        shape: its own shape, without the zeros.
+        pad: how many zeros.
+    """
+
+    form: StageValue | RectifiedSums | Sums | PooledSums
+    shape: Shape
+    pad: Pad
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Values, each with its shape, whose channels follow one another."""
+
+    parts: tuple[tuple[Form, Shape], ...]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A softmax of the logits."""
+
+    logits: StageValue | Sums | RectifiedSums | Joined
+    softmax: Softmax
+
+
+_ROUNDING = 1e-12
+Form = StageValue | Sums | PooledSums | RectifiedSums | Padded | Joined | Scores
+
+
+def each_channel(array: Floats, channels: int) -> Floats | None:
+    """One number for each channel of entries, or None if they differ within one."""
+    rows = array.reshape(channels, -1)
+    if not np.isfinite(rows).all():
+        return None
+    # Sums of the same numbers may differ in their last bits.
+    same = np.abs(rows - rows[:, :1]) <= _ROUNDING * np.abs(rows).max()
+    return rows[:, 0].copy() if same.all() else None
+
+
+def entries(array: Floats, count: int) -> Floats:
+    """One number for each entry, of one for each channel or each entry."""
+    return np.repeat(array, count // len(array))
+
+
+def fewest(biases: Floats, rows: int) -> Floats:
+    """One bias for each row where those of a row's sums are equal, else as they are."""
+    few = each_channel(biases, rows)
+    return biases if few is None else few
+
+
+def usable(form: Form) -> StageValue | RectifiedSums | Sums:
+    """A form that any operator works on.
+
+    Raises:
+        UnsupportedError: it is one that few operators can work on.
+    """
+    if isinstance(form, PooledSums):
+        remedy = "put a ReLU before or after the pool"
+        raise UnsupportedError(f"it follows a max pool of {form.sums.place} without ReLU", remedy)
+    if isinstance(form, Scores):
+        raise UnsupportedError("it follows a softmax", "use a softmax at the end only")
+    if isinstance(form, Padded):
+        raise UnsupportedError("it works on a value with zeros around it", "pad in the convolution after it")
+    if isinstance(form, Joined):
+        raise UnsupportedError("it works on a concatenation", "put a convolution or linear layer before it")
+    return form
+
+
+def parts_of(form: Form, shape: Shape) -> tuple[tuple[Form, Shape], ...]:
+    """What is joined, or the form itself."""
+    return form.parts if isinstance(form, Joined) else ((form, shape),)
+
+
+def each_part(form: Form, shape: Shape, made: Shape, one: Callable[[Form, Shape], Form]) -> Form:
+    """What works on each channel by itself, on each of what is joined.
+
+    Args:
+        form: of a value.
+        shape: of the value.
+        made: the shape of the result, of as many channels.
+        one: of a part, by its form and shape.
+    """
+    if not isinstance(form, Joined):
+        return one(form, shape)
+    return Joined(tuple((one(part, size), (size[0], *made[1:])) for part, size in form.parts))
+
+
+def reshaped(form: Form, shape: Shape, wanted: Shape) -> Form:
+    """A form after a reshape: entries stay in their order.
+
+    Raises:
+        UnsupportedError: there are zeros around it, or what is joined would share channels.
+    """
+    if isinstance(form, Padded):
+        raise UnsupportedError("it works on a value with zeros around it", "pad in the convolution after it")
+    if not isinstance(form, Joined) or shape == wanted:
+        return form
+    parts = []
+    for part, given in form.parts:
+        channels, rest = divmod(prod(given), prod(wanted[1:]))
+        if rest:
+            raise UnsupportedError("it mixes channels of a concatenation", "concatenate after it")
+        parts.append((part, (channels, *wanted[1:])))
+    return Joined(tuple(parts))

@@ -1,0 +1,1 @@
+"""ONNX files: what may be loaded, what is computed without the query, operators, and running a file."""

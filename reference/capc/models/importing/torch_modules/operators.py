@@ -1,0 +1,373 @@
+"""Operators of ATen, as ``torch.export`` writes them, as operators of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from capc.models.importing import arithmetic, settings
+from capc.models.importing.arithmetic import Operand, Place
+from capc.models.importing.graph import (
+    Affine,
+    AveragePool,
+    Concat,
+    Conv,
+    Floats,
+    Identity,
+    Linear,
+    Pad,
+    Relu,
+    Softmax,
+    UnsupportedError,
+    Window,
+)
+
+
+class AtenCall:
+    """One operator with its arguments by name.
+
+    Args:
+        place: in the graph.
+        arguments: values by their names in the graph as :class:`Value`, tensors of constants, and settings.
+    """
+
+    def __init__(self, place: Place, arguments: Mapping[str, object]) -> None:
+        self.place = place
+        self._arguments = arguments
+
+    def __contains__(self, name: str) -> bool:
+        return self._arguments.get(name) is not None
+
+    def setting(self, name: str, default: object = None) -> object:
+        """A number, text, list or None."""
+        given = self._arguments.get(name, default)
+        return default if given is None else given
+
+    def number(self, name: str, default: float | None = None) -> float:
+        """A setting that is one number."""
+        given = self.setting(name, default)
+        if not isinstance(given, int | float):
+            raise UnsupportedError(f"{name} is no constant number", "use a constant")
+        return float(given)
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        """A setting that is one whole number."""
+        return int(self.number(name, default))
+
+    def integers(self, name: str) -> list[int]:
+        """A list of whole numbers; one number is a list, too."""
+        given = self.setting(name, [])
+        return [int(size) for size in given] if isinstance(given, list | tuple) else [self.integer(name)]
+
+    def pair(self, name: str, default: tuple[int, int] = (1, 1)) -> tuple[int, int]:
+        """A size for each of two axes."""
+        sizes = self.integers(name) or list(default)
+        if len(sizes) > 2:
+            raise UnsupportedError(f"{name} has {len(sizes)} entries", "only two-dimensional windows are supported")
+        return (sizes[0], sizes[-1])
+
+    def value(self, name: str) -> str:
+        """A value of the network."""
+        given = self._arguments.get(name)
+        if not isinstance(given, Value):
+            raise UnsupportedError("an input of it is not a value of the network", "use only what layers compute")
+        return given.name
+
+    def operand(self, name: str) -> Operand:
+        """A value, or constants."""
+        given = self._arguments.get(name)
+        if isinstance(given, Value):
+            return given.name
+        return array(given) if isinstance(given, Tensor) else np.array(given, dtype=np.float64)
+
+    def constants(self, name: str) -> Floats:
+        """Weights that do not depend on the query."""
+        given = self._arguments.get(name)
+        if not isinstance(given, Tensor):
+            raise UnsupportedError("its weights depend on the query", "use constant weights")
+        return array(given)
+
+    def values(self, name: str) -> list[str]:
+        """Several values of the network."""
+        given = self.setting(name, [])
+        parts = given if isinstance(given, list | tuple) else [given]
+        names = [part.name for part in parts if isinstance(part, Value)]
+        if len(names) != len(parts):
+            raise UnsupportedError("it joins constants with a value", "join values of the network only")
+        return names
+
+
+class Value:
+    """A value of the graph among the arguments of a call."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def array(tensor: Tensor) -> Floats:
+    """The numbers of a tensor in double precision."""
+    return np.asarray(tensor.detach().cpu().double().numpy(), dtype=np.float64)
+
+
+def _linear(call: AtenCall) -> str:
+    weights = call.constants("weight")
+    if weights.ndim != 2:
+        raise UnsupportedError(f"its weights have the shape {weights.shape}", "use a matrix")
+    biases = call.constants("bias") if "bias" in call else np.zeros(len(weights))
+    return call.place.add(Linear(weights, biases), call.value("input"))
+
+
+def _product(call: AtenCall) -> str:
+    return arithmetic.matrix_product(call.place, call.value("self"), call.constants(_second(call)))
+
+
+def _second(call: AtenCall) -> str:
+    return "mat2" if "mat2" in call else "other"
+
+
+def _addmm(call: AtenCall) -> str:
+    product = arithmetic.matrix_product(call.place, call.value("mat1"), call.constants("mat2"))
+    alpha, beta = (call.number(name, 1) for name in ("alpha", "beta"))
+    scaled = arithmetic.times(call.place, product, np.array(alpha)) if alpha != 1 else product
+    return arithmetic.plus(call.place, scaled, call.operand("self"), beta)
+
+
+def _convolution(call: AtenCall) -> str:
+    weights, value = call.constants("weight"), call.value("input")
+    shape = call.place.shape(value)
+    if weights.ndim != 4 or len(shape) != 3:
+        raise UnsupportedError(
+            f"its weights have the shape {weights.shape}, its input {shape}",
+            "only two-dimensional convolutions are supported",
+        )
+    if call.setting("transposed", default=False):
+        raise UnsupportedError("it is transposed", "only ordinary convolutions are supported")
+    kernel = (weights.shape[2], weights.shape[3])
+    window = Window(kernel, call.pair("stride"), (0, 0), call.pair("dilation"))
+    given = call.setting("padding", 0)
+    if given == "same":
+        rows, columns = settings.same_padding(shape[1:], window, more_below=True)
+    else:
+        rows, columns = ((size, size) for size in ((0, 0) if given == "valid" else call.pair("padding", (0, 0))))
+    biases = call.constants("bias") if "bias" in call else np.zeros(len(weights))
+    value, padding = arithmetic.padded(call.place, value, rows, columns)
+    window = Window(kernel, window.stride, padding, window.dilation)
+    return call.place.add(Conv(weights, biases, window, call.integer("groups", 1)), value)
+
+
+def _batch_norm(call: AtenCall) -> str:
+    if call.setting("training", default=False):
+        raise UnsupportedError("it has no running statistics", "train it with track_running_stats=True")
+    if "running_mean" not in call or "running_var" not in call:
+        raise UnsupportedError("it has no running statistics", "train it with track_running_stats=True")
+    scales = 1 / np.sqrt(call.constants("running_var") + call.number("eps"))
+    if "weight" in call:
+        scales = scales * call.constants("weight")
+    shifts = -call.constants("running_mean") * scales
+    return call.place.add(
+        Affine(scales, shifts + call.constants("bias") if "bias" in call else shifts), call.value("input")
+    )
+
+
+def _window(call: AtenCall) -> Window:
+    kernel = call.pair("kernel_size")
+    return Window(kernel, call.pair("stride", kernel), call.pair("padding", (0, 0)), call.pair("dilation"))
+
+
+def _max_pool(call: AtenCall) -> str:
+    value = call.value("self")
+    ceil_mode = bool(call.setting("ceil_mode", default=False))
+    return call.place.add(settings.max_pool(call.place.shape(value), _window(call), ceil_mode=ceil_mode), value)
+
+
+def _average_pool(call: AtenCall) -> str:
+    value = call.value("self")
+    pool = settings.average_pool(
+        call.place.shape(value),
+        _window(call),
+        ceil_mode=bool(call.setting("ceil_mode", default=False)),
+        count_include_pad=bool(call.setting("count_include_pad", default=True)),
+        divisor=call.number("divisor_override") if "divisor_override" in call else None,
+    )
+    return call.place.add(pool, value)
+
+
+def _adaptive_average_pool(call: AtenCall) -> str:
+    value = call.value("self")
+    return call.place.add(settings.adaptive_average_pool(call.place.shape(value), *call.pair("output_size")), value)
+
+
+def _mean(call: AtenCall) -> str:
+    value = call.value("self")
+    shape, axes = call.place.shape(value), call.integers("dim")
+    axes = axes or list(range(len(shape) + 1))
+    if any(axis % (len(shape) + 1) == 0 for axis in axes):
+        raise UnsupportedError("it is a mean over the rows of a batch", "take it over height and width")
+    pool: AveragePool | None = settings.mean(shape, axes)
+    pooled = value if pool is None else call.place.add(pool, value)
+    if call.setting("keepdim", default=False):
+        return pooled if pool is not None else call.place.add(Identity(), value)
+    return call.place.reshape(pooled, settings.without_axes(call.place.shape(pooled), axes, call.place.batch))
+
+
+def _flatten(call: AtenCall) -> str:
+    value = call.value("self")
+    shape = call.place.shape(value)
+    first, last = (
+        call.integer(name, default) % (len(shape) + 1) for name, default in (("start_dim", 0), ("end_dim", -1))
+    )
+    if first == 0:
+        raise UnsupportedError("it flattens rows of a batch into one", "use start_dim = 1")
+    joined = int(np.prod(shape[first - 1 : last]))
+    return call.place.reshape(value, (*shape[: first - 1], joined, *shape[last:]))
+
+
+def _unflatten(call: AtenCall) -> str:
+    value = call.value("self")
+    full = [call.place.batch, *call.place.shape(value)]
+    axis = call.integer("dim") % len(full)
+    sizes = [*full[:axis], *call.integers("sizes"), *full[axis + 1 :]]
+    return call.place.reshape(value, settings.reshaped(call.place.shape(value), sizes, call.place.batch))
+
+
+def _reshape(call: AtenCall) -> str:
+    value = call.value("self")
+    name = "size" if "size" in call else "shape"
+    return call.place.reshape(value, settings.reshaped(call.place.shape(value), call.integers(name), call.place.batch))
+
+
+def _squeeze(call: AtenCall) -> str:
+    value = call.value("self")
+    shape = call.place.shape(value)
+    axes = call.integers("dim") if "dim" in call else None
+    if axes is not None:
+        axes = [axis for axis in axes if (call.place.batch, *shape)[axis % (len(shape) + 1)] == 1]
+    return call.place.reshape(value, settings.without_axes(shape, axes, call.place.batch))
+
+
+def _unsqueeze(call: AtenCall) -> str:
+    value = call.value("self")
+    return call.place.reshape(value, settings.with_axes(call.place.shape(value), call.integers("dim")))
+
+
+def _permute(call: AtenCall) -> str:
+    value = call.value("self")
+    shape = call.place.shape(value)
+    if "dims" in call:
+        order = call.integers("dims")
+    else:
+        order = list(range(len(shape) + 1))
+        one, other = (call.integer(name, default) for name, default in (("dim0", 0), ("dim1", 1)))
+        order[one], order[other] = order[other], order[one]
+    return call.place.reshape(value, settings.check_order(shape, order))
+
+
+def _softmax(call: AtenCall, *, log: bool) -> str:
+    value = call.value("self")
+    settings.check_softmax(call.place.shape(value), call.integer("dim"))
+    return call.place.add(Softmax(log), value)
+
+
+def _dropout(call: AtenCall) -> str:
+    if call.setting("train", default=False):
+        raise UnsupportedError("it drops in evaluation too", "use nn.Dropout, or training=self.training")
+    return call.place.add(Identity(), call.value("input"))
+
+
+def _same(call: AtenCall) -> str:
+    kind = call.setting("dtype")
+    if isinstance(kind, torch.dtype) and not kind.is_floating_point:
+        raise UnsupportedError(f"it makes {str(kind).removeprefix('torch.')} of floats", "keep floats")
+    return call.place.add(Identity(), call.value("self"))
+
+
+def _factor(call: AtenCall) -> float:
+    return call.number("alpha", 1)
+
+
+def _concatenated(call: AtenCall) -> str:
+    values = call.values("tensors")
+    shape = call.place.shape(values[0])
+    if call.integer("dim", 0) % (len(shape) + 1) != 1:
+        raise UnsupportedError(f"it is along axis {call.setting('dim', 0)}", "concatenate channels: axis 1")
+    return call.place.add(Concat(), *values)
+
+
+def _padded(call: AtenCall) -> str:
+    value, sizes = call.value("self"), call.integers("pad")
+    shape = call.place.shape(value)
+    mode = call.setting("mode", "constant")
+    if mode != "constant":
+        raise UnsupportedError(f"it pads in the mode {mode}", "pad with zeros: padding_mode='zeros'")
+    is_zero = call.setting("value", 0) == 0
+    if len(sizes) > 4 or len(shape) != 3 or not is_zero or min(sizes) < 0:
+        raise UnsupportedError("it pads with something else than zeros around height and width", "pad with zeros")
+    left, right, top, bottom = (*sizes, 0, 0)[:4]
+    return call.place.add(Pad((top, bottom), (left, right)), value)
+
+
+def _negated(call: AtenCall) -> str:
+    return arithmetic.times(call.place, call.operand("self"), np.array(-1.0))
+
+
+def _difference(call: AtenCall) -> str:
+    return arithmetic.plus(call.place, call.operand("self"), call.operand("other"), -_factor(call))
+
+
+def _reversed_difference(call: AtenCall) -> str:
+    return arithmetic.plus(call.place, call.operand("other"), call.operand("self"), -_factor(call))
+
+
+BUILDERS: Mapping[str, Callable[[AtenCall], str]] = {
+    "_adaptive_avg_pool2d": _adaptive_average_pool,
+    "_log_softmax": lambda call: _softmax(call, log=True),
+    "_native_batch_norm_legit_no_training": _batch_norm,
+    "_softmax": lambda call: _softmax(call, log=False),
+    "_to_copy": _same,
+    "_unsafe_view": _reshape,
+    "adaptive_avg_pool2d": _adaptive_average_pool,
+    "add": lambda call: arithmetic.plus(call.place, call.operand("self"), call.operand("other"), _factor(call)),
+    "addmm": _addmm,
+    "alias": _same,
+    "alpha_dropout": _dropout,
+    "avg_pool2d": _average_pool,
+    "batch_norm": _batch_norm,
+    "cat": _concatenated,
+    "clone": _same,
+    "constant_pad_nd": _padded,
+    "contiguous": _same,
+    "conv2d": _convolution,
+    "convolution": _convolution,
+    "detach": _same,
+    "div": lambda call: arithmetic.over(call.place, call.operand("self"), call.operand("other")),
+    "dropout": _dropout,
+    "feature_alpha_dropout": _dropout,
+    "feature_dropout": _dropout,
+    "flatten": _flatten,
+    "linear": _linear,
+    "log_softmax": lambda call: _softmax(call, log=True),
+    "matmul": _product,
+    "max_pool2d": _max_pool,
+    "mean": _mean,
+    "mm": _product,
+    "mul": lambda call: arithmetic.times(call.place, call.operand("self"), call.operand("other")),
+    "neg": _negated,
+    "pad": _padded,
+    "permute": _permute,
+    "relu": lambda call: call.place.add(Relu(), call.value("self")),
+    "reshape": _reshape,
+    "rsub": _reversed_difference,
+    "softmax": lambda call: _softmax(call, log=False),
+    "squeeze": _squeeze,
+    "sub": _difference,
+    "t": _permute,
+    "to": _same,
+    "transpose": _permute,
+    "unflatten": _unflatten,
+    "unsqueeze": _unsqueeze,
+    "view": _reshape,
+}
+"""By the name of ATen's operator."""

@@ -1,0 +1,65 @@
+"""What is folded into its neighbours, one fold at a time: module, file, what was read, and integers agree.
+
+Random networks of them are in ``test_equality``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import nn
+
+from capc.models.importing.from_torch import graph_from_torch
+from support.integers import check, onnx_graph, rows_for, torch_logits
+from support.networks import Both, Constants, Shape, lively, seeded, shape_after
+from support.onnx_files import onnx_model
+
+IMAGE: Shape = (2, 4, 4)
+
+
+def voting(*layers: nn.Module) -> nn.Module:
+    network = nn.Sequential(*layers, nn.Flatten())
+    (features,) = shape_after([network], IMAGE)
+    return lively(seeded(nn.Sequential(*network, nn.Linear(features, 3)), seed=2))
+
+
+def rectified(kernel: int, padding: int = 0) -> list[nn.Module]:
+    return [nn.Conv2d(2, 2, kernel, padding=padding), nn.ReLU()]
+
+
+def both(other: nn.Module, *, added: bool) -> nn.Module:
+    main = [nn.Conv2d(2, 2, 3, padding=1), *([] if added else [nn.ReLU()])]
+    return Both(nn.Sequential(*main), other, added=added)
+
+
+FOLDS: dict[str, nn.Module] = {
+    "shift_under_padding": voting(Constants((2, 1, 1), (2, 1, 1)), *rectified(3, 1)),
+    "shift_of_each_pixel": voting(Constants((), IMAGE), *rectified(3, 1)),
+    "shift_under_an_average_pool": voting(
+        *rectified(1), Constants((), (2, 1, 1)), nn.AvgPool2d(2, 1, 1), *rectified(1)
+    ),
+    "zeros_on_one_side": voting(nn.ZeroPad2d((1, 0, 0, 2)), *rectified(2, 1)),
+    "shift_under_zeros_on_one_side": voting(Constants((), (2, 1, 1)), nn.ZeroPad2d((0, 2, 1, 0)), *rectified(2)),
+    "normalised_addition": voting(*rectified(1), both(nn.Identity(), added=True), nn.BatchNorm2d(2), nn.ReLU()),
+    "joined": voting(both(nn.Identity(), added=False), nn.Conv2d(4, 2, 1), nn.ReLU()),
+    "joined_at_the_end": voting(both(nn.ReLU(), added=False)),
+    "joined_and_normalised": voting(
+        Both(nn.Sequential(*rectified(1)), nn.Identity(), added=False),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 2, 1),
+        nn.ReLU(),
+    ),
+    "two_linear_layers": voting(nn.Flatten(), nn.Linear(32, 6), Constants((6,), (6,)), nn.Linear(6, 5)),
+}
+
+
+@pytest.mark.parametrize("name", FOLDS)
+def test_fold_is_exact(name: str, tmp_path: Path) -> None:
+    module, rows = FOLDS[name], rows_for(IMAGE)
+    expected = torch_logits(module, rows)
+    assert np.ptp(expected, axis=0).min() > 1e-4, "its ReLUs are dead: choose another seed"
+    check(graph_from_torch(module, IMAGE), rows, expected)
+    check(onnx_graph(onnx_model(module, IMAGE), tmp_path), rows, expected)

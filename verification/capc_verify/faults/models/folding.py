@@ -1,0 +1,62 @@
+"""Faults of what is folded into a neighbour: constants, zeros around a value, skips and concatenations."""
+
+from __future__ import annotations
+
+from capc.models.importing import folding, forms, lower
+from capc.models.importing.folding import Folded
+from capc.models.importing.forms import FloatLayer, Form, StageValue
+from capc.models.importing.graph import Conv, Floats, Node, Pad, Shape
+from capc_verify.faults.patching import replace_everywhere, replace_in
+from capc_verify.faults.planting import Fault
+
+_FOLDS = "tests/models/importing/test_folding.py::test_fold_is_exact"
+
+
+def shift_under_padding() -> None:
+    """A shift before a padded convolution adds the same at every place, as if the zeros around it were shifted, too."""
+    correct = folding.convolution
+
+    def convolution(op: Conv, shape: Shape, given: StageValue) -> Folded:
+        folded = correct(op, shape, given)
+        rows = folded.operator.rows
+        biases = folded.layer.biases.reshape(rows, -1)
+        return Folded(folded.operator, FloatLayer(folded.layer.weights, biases[:, biases.shape[1] // 2]))
+
+    replace_everywhere(correct, convolution)
+
+
+def zeros_on_the_other_side() -> None:
+    """Where opposite sides have unequal padding, the kernel gets its zeros on the wrong side."""
+    correct = folding.padded_convolution
+
+    def padded_convolution(op: Conv, pad: Pad) -> Conv:
+        return correct(op, Pad((pad.rows[1], pad.rows[0]), (pad.columns[1], pad.columns[0])))
+
+    replace_everywhere(correct, padded_convolution)
+
+
+def skip_not_scaled() -> None:
+    """A batch normalisation after an addition scales the sums, and not the value that is added to them."""
+
+    def _scaled_skip(_lowering: object, _node: Node, skip: int, _shape: Shape, _scales: Floats) -> int:
+        return skip
+
+    lower._Lowering._scaled_skip = _scaled_skip  # type: ignore[method-assign, assignment]
+
+
+def channels_swapped() -> None:
+    """What follows a concatenation works on its parts in the opposite order."""
+
+    def parts_of(form: Form, shape: Shape) -> tuple[tuple[Form, Shape], ...]:
+        return forms.parts_of(form, shape)[::-1]
+
+    replace_in(lower, "parts_of", parts_of)
+
+
+FAULTS = {
+    "shift_under_padding": Fault(shift_under_padding, None, (_FOLDS + "[shift_under_padding]",)),
+    "zeros_on_the_other_side": Fault(zeros_on_the_other_side, None, (_FOLDS + "[zeros_on_one_side]",)),
+    "skip_not_scaled": Fault(skip_not_scaled, None, (_FOLDS + "[normalised_addition]",)),
+    "channels_swapped": Fault(channels_swapped, None, (_FOLDS + "[joined]",)),
+}
+"""These faults, and the tests that must notice them."""

@@ -58,6 +58,7 @@ PUBLIC = {
     "capc.linear.bfv.pool._Refusal": "a code and a text that a refusal shows",
     "capc.linear.bfv.encoding.tiling.Costs": "counts",
     "capc.linear.bfv.encoding.tiling.Tiling": "the shape of a layer",
+    "capc.models.importing.torch_modules.origin.Layer": "names of layers",
     "capc.models.importing.quantise.StageRange": "bits of a range, in the report for the model's owner",
     "capc.models.importing.quantise.QuantisationReport": "the report for the model's owner",
     "capc.job.config.JobConfig": "options as they were typed",
@@ -133,6 +134,7 @@ PUBLIC = {
 }
 PUBLIC_NESTED = {
     "capc.models.importing.graph": "shapes; operators with weights show their type",
+    "capc.models.importing.forms": "places and shapes; layers and values with constants show their type",
     "capc.models.importing.lower": "places and shapes; layers with weights show their type",
     "capc.job.options": "what an option admits",
 }

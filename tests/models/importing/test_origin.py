@@ -127,7 +127,7 @@ def container_hook(network: nn.Sequential) -> None:
 
 
 TAMPERS: list[Callable[[nn.Sequential], None]] = [
-    root_hook, root_hook_with_keywords, layer_hook, root_forward, layer_forward, relu_forward, layer_method, low_rank,
+    root_hook, root_hook_with_keywords, root_forward, layer_forward, relu_forward, layer_method, low_rank,
     parametrised, subclass, container_hook,
 ]  # fmt: skip
 
@@ -179,8 +179,8 @@ def hidden_pre_hook(network: nn.Sequential) -> None:
     hook_input(network, hidden(lambda x: x.flip(1)))
 
 
-def hidden_layer_hook(network: nn.Sequential) -> None:
-    hook_output(network[2], hidden(lambda x: x + x.mean()))
+def hidden_layer_change(network: nn.Sequential) -> None:
+    patch_forward(network[2], hidden(lambda x: x + x.mean()))
 
 
 def hidden_relu_forward(network: nn.Sequential) -> None:
@@ -198,7 +198,7 @@ def hidden_class(network: nn.Sequential) -> None:
 HIDDEN: dict[str, tuple[Callable[[nn.Sequential], None], str]] = {
     "root_hook": (hidden_root_hook, "Sequential: .* its logits differ by up to .*, and no layer alone explains it"),
     "pre_hook": (hidden_pre_hook, "Linear at 0: when the network runs, it is given something else"),
-    "layer_hook": (hidden_layer_hook, "Linear at 2: when the network runs, it gives something else than was read"),
+    "layer_change": (hidden_layer_change, "Linear at 2: when the network runs, it gives something else than was read"),
     "relu_forward": (hidden_relu_forward, "ReLU at 1: when the network runs, it gives something else"),
     "method": (hidden_method, "Linear at 4: when the network runs, it gives something else"),
     "class": (hidden_class, "Sequential: .* no layer alone explains it"),
@@ -214,6 +214,14 @@ def test_network_that_computes_something_else_is_refused(name: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         graph_from_torch(network, FLAT)
     assert str(caught.value).count("\n") == 0
+
+
+def test_hook_on_a_layer_of_pytorchs_own_is_refused() -> None:
+    """A file of weights does not have it, so it would be lost where the network is loaded again."""
+    network = small()
+    layer_hook(network)
+    with pytest.raises(InputError, match="Linear at 2: it has hooks, which are no part of a model"):
+        graph_from_torch(network, FLAT)
 
 
 @pytest.mark.req("CAPC-PARAM-045")
@@ -608,7 +616,7 @@ def test_difference_that_a_dead_layer_hides_is_refused() -> None:
     network = nn.Sequential(nn.Linear(6, 3), nn.ReLU()).double()
     nn.init.constant_(network[0].bias, -100)
     graph_from_torch(network, FLAT)
-    hook_output(network[0], hidden(lambda x: x - 1))
+    patch_forward(network[0], hidden(lambda x: x - 1))
     with pytest.raises(InputError, match="Linear at 0: when the network runs, it gives something else"):
         graph_from_torch(network, FLAT)
 

@@ -48,6 +48,14 @@ def network(module: object) -> nn.Module:
                 f"{plain(type(part).__name__)} at {plain(name or 'the root')}: its weights are quantised, packed for "
                 "this machine: give the network of floats that it was made from"
             )
+        own = type(part).__module__.startswith("torch.nn.modules.") and not isinstance(
+            part, nn.Sequential | nn.ModuleList
+        )
+        if own and part._forward_hooks:
+            raise InputError(
+                f"{plain(type(part).__name__)} at {plain(name or 'the root')}: it has hooks, which are no part of a "
+                "model and change what it gives: remove them, or compute the same in a module's forward"
+            )
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         if tensor.is_meta:
             raise InputError(

@@ -31,6 +31,8 @@ BEGIN_AGAIN = {
     ("09-ledger.md", "Heads that others keep"),
     ("12-cost-of-a-label.md", "The recursion"),
     ("12-cost-of-a-label.md", "Certificates"),
+    ("16-sessions-and-payloads.md", "Limits"),
+    ("16-sessions-and-payloads.md", "Sums of a model"),
     ("17-operations.md", "States"),
     ("90-security-claims.md", "Seeded faults"),
 }

@@ -63,7 +63,7 @@ class Session:
             order, a model does not run from d features to C logits, an identity occurs twice, or K votes do not fit
             the vote ring.
 
-    Spec: CAPC-ROLE-024.
+    Spec: CAPC-ROLE-024, CAPC-PARAM-055, CAPC-PARAM-056.
     """
 
     parameters: Parameters

@@ -1,7 +1,8 @@
 """Whether deep networks fit the default set by their architecture alone, and what caps and clipping cost them.
 
-``python -m capc_bench.learning.deep_models lenet5 --data FILE.npz`` trains a network on images of 28 x 28 (arrays ``x``, bytes,
-n x 784, and ``y``), padded to 32 x 32, quantises it under ``figures.bounded``, and compares labels on held-out rows.
+``python -m capc_bench.learning.deep_models lenet5 --data FILE.npz`` trains a network on images of 28 x 28 (arrays
+``x``, bytes, n x 784, and ``y``), padded to 32 x 32, quantises it under ``figures.bounded``, and compares labels on
+held-out rows.
 """
 
 from __future__ import annotations

@@ -258,7 +258,7 @@ def peak_of(message: bytes) -> tuple[int, ErrorCode]:
 @pytest.mark.parametrize("name", FILLERS)
 def test_a_hello_above_the_limit_is_refused_unread(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it holds: 32 MB cost no more memory than one byte too many, and nothing is parsed."""
-    monkeypatch.setattr(handshake.json, "loads", lambda text: pytest.fail("a hello above the limit was parsed"))
+    monkeypatch.setattr(handshake.json, "loads", lambda *_args, **_options: pytest.fail("parsed above the limit"))
     for payload in (FILLERS[name](LONGEST).ljust(LONGEST + 1), FILLERS[name](1 << 25)):
         peak, code = peak_of(with_payload(hello(SESSION, *ENDS), payload))
         assert code is ErrorCode.MALFORMED_LENGTH

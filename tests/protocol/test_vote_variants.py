@@ -14,10 +14,20 @@ from capc.protocol.collaboration import Collaboration
 from capc.session.envelope import MessageType
 from capc.session.hello import check_hello, hello
 from capc.session.parameters import VoteVariant
-from capc.steps.answering_party.vote_rounds import AwaitingRoundChoice, answering_party_garble_round
+from capc.steps.answering_party.inference import AwaitingChoice
+from capc.steps.answering_party.vote_rounds import (
+    AwaitingRoundChoice,
+    answering_party_begin_rounds,
+    answering_party_garble_round,
+)
+from capc.steps.querying_party.inference import AwaitingResponse
 from capc.steps.querying_party.party import QueryingParty
 from capc.steps.querying_party.reverse_setup import querying_party_choose_reverse
-from capc.steps.querying_party.vote_rounds import AwaitingRound, querying_party_evaluate_round
+from capc.steps.querying_party.vote_rounds import (
+    AwaitingRound,
+    querying_party_begin_rounds,
+    querying_party_evaluate_round,
+)
 from capc.steps.suite import hybrid_suite, reference_suite
 from capc.two_party.circuits.tournament import matches_per_round
 from capc.two_party.garbling.readable import GarbledTwoParty
@@ -121,6 +131,36 @@ def test_a_message_of_another_round_is_refused() -> None:
         step(unspent, sent[1], Seed(bytes(32)))
         with pytest.raises(StateReuseError):
             step(unspent, sent[1], Seed(bytes(32)))
+
+
+def labelled_in_rounds() -> Driver:
+    parameters = replace(make_parameters(num_classes=3), vote_variant=VoteVariant.MULTI_ROUND)
+    session, models = make_session(parameters, num_answering=1), [constant_model((2, 3), 1, 2)]
+    suite = reference_suite(parameters, IdealLinear(parameters.widths.logit_bits))
+    driver = Driver(session, models, suite, make_account(parameters), counter_seeds())
+    driver.set_up()
+    driver.run_query([0, 0])
+    return driver
+
+
+@pytest.mark.req("CAPC-ERR-003")
+def test_querying_party_needs_the_reverse_set_up_for_rounds() -> None:
+    """A caller's mistake, found before the message is looked at; nothing is used up."""
+    state = labelled_in_rounds().states_of(AwaitingResponse)[-1]
+    party = state.layer_input.party.renewed(reverse_keys={})
+    bare = state.renewed(layer_input=state.layer_input.renewed(party=party))
+    with pytest.raises(InputError, match="go through the reverse set-up"):
+        querying_party_begin_rounds(bare, b"")
+    bare.require_unspent()
+
+
+@pytest.mark.req("CAPC-ERR-003")
+def test_answering_party_needs_the_reverse_set_up_for_rounds() -> None:
+    state = labelled_in_rounds().states_of(AwaitingChoice)[-1]
+    bare = state.renewed(request=state.request.renewed(party=state.request.party.renewed(reverse_keys=())))
+    with pytest.raises(InputError, match="go through the reverse set-up"):
+        answering_party_begin_rounds(bare)
+    bare.require_unspent()
 
 
 def test_reverse_set_up_needs_every_party() -> None:

@@ -17,7 +17,12 @@ from capc.noise.mechanism import CostUnit
 from capc.privacy.events import Receipt
 from capc.session.envelope import MessageType
 from capc.steps.privacy_guardian.aggregation import AggregatedVotes
-from capc.steps.privacy_guardian.release import ReleasedQuery, add_noise, privacy_guardian_release
+from capc.steps.privacy_guardian.release import (
+    ReleasedQuery,
+    add_noise,
+    privacy_guardian_read_answered,
+    privacy_guardian_release,
+)
 from capc.steps.querying_party.release import AwaitingRelease, querying_party_finish_release
 from support.builders import (
     FixedNoise,
@@ -76,6 +81,10 @@ def test_other_modes_tell_the_guardian_nothing(policy: str) -> None:
     assert to_guardian == {MessageType.VOTE_SHARES, MessageType.CHOICE_BITS}
     (awaiting,) = driver.states_of(AwaitingRelease)
     assert awaiting.threshold_noise == ()
+    # Nor would it read a bit of the label in the place of an answered bit.
+    (released,) = driver.results_of(ReleasedQuery)
+    with pytest.raises(InputError, match="no answered bit comes back"):
+        privacy_guardian_read_answered(released.renewed(), b"")
 
 
 @pytest.mark.req("CAPC-REL-006")

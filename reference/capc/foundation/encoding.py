@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from capc.foundation.errors import ErrorCode, InvalidPayloadError
+from capc.foundation.errors import ErrorCode, InputError, InvalidPayloadError
 from capc.foundation.primitives import POINT_BYTES, Point, read_point
 
 LABEL_BITS = 128
@@ -61,8 +61,14 @@ def elements_to_bytes(elements: Sequence[int], width: int) -> bytes:
 
 
 def elements_from_bytes(data: bytes, width: int) -> list[int]:
-    """The inverse of :func:`elements_to_bytes`; refuses numbers outside the ring (`value_out_of_range`)."""
+    """The inverse of :func:`elements_to_bytes`; refuses numbers outside the ring (`value_out_of_range`).
+
+    Raises:
+        InputError: the bytes are not those of whole elements. Of a message the length is checked before.
+    """
     size = (width + 7) // 8
+    if len(data) % size:
+        raise InputError(f"{len(data)} bytes: give whole elements, of {size} bytes each")
     elements = [int.from_bytes(data[i : i + size], "little") for i in range(0, len(data), size)]
     if any(element >> width for element in elements):
         raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, f"an element outside Z_2^{width}")

@@ -23,6 +23,7 @@ from capc.noise.release_noise import ReleaseNoise, draw_release_noise
 from capc.privacy.events import Receipt
 from capc.privacy.query_cost import query_cost
 from capc.session.envelope import MessageType
+from capc.session.parameters import Charge
 from capc.steps.privacy_guardian.aggregation import AggregatedVotes
 from capc.steps.privacy_guardian.party import PrivacyGuardian
 from capc.steps.release_circuit import circuit_for
@@ -150,12 +151,14 @@ def privacy_guardian_read_answered(state: ReleasedQuery, message: bytes) -> bool
     No return, no refund: without this message the answer stays charged.
 
     Raises:
+        InputError: the account charges the worst case.
         ProtocolError: the label is not one of this query's two, or the message is malformed.
     """
     ReleasedQuery.require(state)
     channel, output_labels = state.party.channel, state.output.labels
-    if output_labels is None:
-        raise InputError("the release circuit shares its outputs: there is no answered bit to read")
+    if state.party.session.parameters.release.charge is not Charge.REALISED or output_labels is None:
+        # Output 0 is a bit of the label where there is no answered bit.
+        raise InputError("the account charges the worst case: no answered bit comes back")
     payload = channel.open(MessageType.ANSWERED_LABEL, message, LABEL_BYTES, state.query)
     with blamed_on(QUERYING_PARTY):
         answered = output_labels.decode(0, 0, payload)

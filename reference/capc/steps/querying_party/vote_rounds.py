@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capc.foundation.errors import blamed_on
+from capc.foundation.errors import InputError, blamed_on
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
 from capc.session.channel import LayerChannel
@@ -34,11 +34,14 @@ def querying_party_begin_rounds(state: AwaitingResponse, response: bytes) -> tup
     """Steps 1b and 1c: decrypts its shares of the logits, and chooses labels for round 0.
 
     Raises:
+        InputError: the reverse set-up was left out.
         ProtocolError: the response is malformed, or belongs to another session, query or layer.
     """
     AwaitingResponse.require(state)
     layer_input, party = state.layer_input, state.layer_input.party
     require_ending(party.session.parameters, layer_input.stage, Ending.ROUNDS)
+    if layer_input.peer not in party.reverse_keys:
+        raise InputError("the second base transfers were not made: go through the reverse set-up first")
     logits = read_sums(layer_input, response)
     shape = vote_shape(party.session.parameters, layer_input.batch.count)
     turn, bits = party.suite.two_party.vote_rounds.begin(

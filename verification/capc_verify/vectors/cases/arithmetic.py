@@ -85,6 +85,10 @@ def _encoding(file: FileBuilder) -> None:
         test = group.test(f"elements_bytes_{width}", f"{size} bytes each, little-endian.", requirements)
         data = test.run("elements_to_bytes", elements=elements, width=width)["data"]
         test.run("elements_from_bytes", data=data, width=width)
+        if size > 1:
+            name, comment = f"elements_cut_{width}", "The last element lacks a byte."
+            test = group.test(name, comment, requirements, ["CallerMistake"])
+            test.run("elements_from_bytes", data=data[:-1], width=width, fault=_INPUT)
         if width % 8:
             test = group.test(
                 f"elements_too_large_{width}",

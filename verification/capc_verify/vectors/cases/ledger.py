@@ -121,6 +121,13 @@ def _refused_entries(group: GroupBuilder, log: _Log) -> None:
         test.run("ledger_reserve", query=1, **_ZEROS, **shared)
         test.run(f"ledger_{op}", query=query, **fields, **shared, fault=_INPUT)
 
+    comment = "Two queries fit; the record of a third breaks a rule."
+    test = group.test("reserve_beyond_budget", comment, _RULES, ["BrokenLog"])
+    test.run("ledger_open", key=log.key, salt=bytes(16), terms=terms_fields(_TERMS), leaves=["log"])
+    for query in range(3):
+        shared = {"key": log.key, "salt": bytes(16), "session_tag": log.tag, "query": query, "states": ["log"]}
+        test.run("ledger_reserve", **_ZEROS, **shared, fault=_INPUT if query == 2 else None)
+
 
 def _terms_kept(group: GroupBuilder, log: _Log) -> None:
     """Openings: a budget that its policy's epsilon and delta bear, and others."""

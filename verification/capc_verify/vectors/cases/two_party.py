@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from capc.foundation.encoding import LABEL_BYTES
 from capc.foundation.ring import from_bits
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.circuits.builder import evaluate as evaluate_in_clear
@@ -297,7 +298,18 @@ def garbling() -> FileBuilder:
         group = file.group(GARBLING, hashed=name != "smallest", **fields)
         for instances, position in ((1, 0), (3, (1 << 64) - 1)):
             _garble_case(group, f"{name}_{instances}", circuit_from(fields), instances, position)
+        if name == "smallest":
+            _cut_labels(group, circuit_from(fields))
     return file
+
+
+def _cut_labels(group: GroupBuilder, circuit: Circuit) -> None:
+    """Neither is a payload, so a wrong length is a caller's mistake."""
+    labels = {"input_labels": bytes(LABEL_BYTES * circuit.inputs), "tables": bytes(2 * LABEL_BYTES * circuit.and_count)}
+    for name, given in labels.items():
+        cut: dict[str, Any] = {**labels, name: given[:-LABEL_BYTES], "hash_key": bytes(16), "position": 0, "rows": []}
+        test = group.test(f"{name}_cut", "The last label is missing.", ["CAPC-GC-001"], ["CallerMistake"])
+        test.run("garbled_evaluate", **cut, fault=Fault.of_caller("input_error"))
 
 
 def _label_hash(file: FileBuilder, circuit: dict[str, Any]) -> None:

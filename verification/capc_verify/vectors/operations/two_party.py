@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from capc.foundation.aes_ctr import KEY_BYTES, labels_at, stream_bits
 from capc.foundation.encoding import LABEL_BYTES
+from capc.foundation.errors import InputError
 from capc.foundation.primitives import Permutation
 from capc.foundation.randomness import XofSource
 from capc.two_party.circuits.builder import Circuit
@@ -218,6 +219,12 @@ def _garble(call: Call) -> Result:
 def _evaluate(call: Call) -> Result:
     circuit: Circuit = call.environment
     label_hash = half_gates.LabelHash(call["hash_key"], call["position"])
+    row = circuit.inputs * LABEL_BYTES
+    count = len(call["input_labels"]) // row
+    halves = sum(len(stage.ands) * (1 if stage.products else 2) for stage in circuit.stages[1:])
+    wanted = count * row, count * halves * LABEL_BYTES
+    if count == 0 or (len(call["input_labels"]), len(call["tables"])) != wanted:
+        raise InputError("input_labels, tables: give those of whole instances of this circuit")
     active = _by_wire(call["input_labels"], circuit.inputs)
     instances, labels, tables = len(active[0]), split_labels(call["tables"]), []
     for stage in circuit.stages[1:]:

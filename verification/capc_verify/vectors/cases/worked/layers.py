@@ -76,6 +76,7 @@ def he_layers() -> FileBuilder:
     for name, operator, count in _SMALL:
         _polynomials(group, toy, f"{name}_of_{count}", operator, count)
     _tile_with_fewer_outputs(group, toy)
+    _weights_beyond(group, toy)
     key = FixedKey.drawn(context_for(toy), file.source)
     _expansions(file.group(LAYERS, hashed=True, **asdict(toy)), key)
     _batch(group, key)
@@ -112,6 +113,15 @@ def _tile_with_fewer_outputs(group: GroupBuilder, widths: ParameterSet) -> None:
     fields: dict[str, Any] = {"operator": document(_FEWER), "queries": queries}
     polynomial = group.case("he_encode_inputs", name, comment, ["CAPC-HE-023"], **fields)["polynomials"][-1]
     expect_equal(int(polynomial.rpartition(":")[2]), queries[0][-1], "the element behind the last window")
+
+
+def _weights_beyond(group: GroupBuilder, widths: ParameterSet) -> None:
+    half = 1 << widths.logit_bits - 1
+    fields: dict[str, Any] = {"operator": document(Dense(2, 2)), "count": 1, "weights": [[half, -half - 1], [-half, 1]]}
+    name, comment = "weights_beyond_their_range", "They are reduced into it."
+    polynomials = group.case("he_encode_weights", name, comment, ["CAPC-HE-024"], ["Wrap", "Extreme"], **fields)
+    found = [int(pair.partition(":")[2]) for each in polynomials["polynomials"] for pair in each.split()]
+    expect_equal(sorted(found), [-half, -half, 1, half - 1], name)
 
 
 def _expansions(group: GroupBuilder, key: FixedKey) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from capc.foundation import ring
 from capc.foundation.errors import InvalidPayloadError
 from capc.foundation.randomness import Seed, XofSource
 from capc.linear.bfv import BfvLinear
@@ -74,7 +75,9 @@ def _inputs(call: Call) -> Result:
 
 def _weights(call: Call) -> Result:
     encoding = _encoding(call, call["count"])
-    words = np.array(call["weights"], dtype=np.int64).view(np.uint64)
+    width = call.environment.logit_bits
+    signed = [[ring.signed(ring.reduce(weight, width), width) for weight in row] for row in call["weights"]]
+    words = np.array(signed, dtype=np.int64).view(np.uint64)
     rows = (encoding.encode_weights(words, row) for row in encoding.tiling.rows)
     return Result({"polynomials": [_sparse(each.view(np.int64).tolist()) for row in rows for each in row]})
 

@@ -210,9 +210,7 @@ func elementsToBytes(_, given object) object {
 func elementsFromBytes(_, given object) object {
 	width, read := widthOf(given), data(given, "data")
 	length := (width + 7) / 8
-	if len(read)%length != 0 {
-		refuse("malformed_length", "sender", 0)
-	}
+	require(len(read)%length == 0, "input_error")
 	var elements []*big.Int
 	for ; len(read) > 0; read = read[length:] {
 		element := fromLittleEndian(read[:length])

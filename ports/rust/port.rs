@@ -177,9 +177,7 @@ fn elements(op: &str, given: &Json) -> Outcome<Json> {
         return Ok(object([("data", hex(&data))]));
     }
     let data = bytes(given, "data")?;
-    if data.len() % length != 0 {
-        return Err(refusal("malformed_length", "sender", 0));
-    }
+    require(data.len() % length == 0, "input_error")?;
     let read = |chunk: &[u8]| chunk.iter().rev().fold(0u128, |value, byte| value << 8 | u128::from(*byte));
     let elements: Vec<u128> = data.chunks(length).map(read).collect();
     if elements.iter().any(|element| element >> width != 0) {

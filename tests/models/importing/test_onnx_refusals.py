@@ -308,6 +308,16 @@ def test_damaged_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactor
     assert outcome(path)
 
 
+@pytest.mark.parametrize("what", [{"value_string": b"text"}, {"value_strings": [b"a", b"b"]}])
+def test_constants_that_are_text_are_refused(what: dict[str, object], tmp_path: Path) -> None:
+    """A damaged file had one; it was no refusal but a ValueError."""
+    nodes = [helper.make_node("Constant", [], ["c"], **what), helper.make_node("Add", ["x", "c"], ["y"], name="sum")]
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in ("x", "y")]
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(helper.make_graph(nodes, "g", infos[:1], infos[1:])), path)
+    assert outcome(path)
+
+
 def outcome(path: Path) -> list[str]:
     """The nodes of a file, or the one line of its refusal."""
     try:

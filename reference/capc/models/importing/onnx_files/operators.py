@@ -47,7 +47,10 @@ class OnnxNode:
 
     def number(self, name: str, default: float) -> float:
         """An attribute that is one number."""
-        return float(self._attributes.get(name, default))
+        try:
+            return float(self._attributes.get(name, default))
+        except (TypeError, ValueError):
+            raise UnsupportedError(f"{name} is no number", "export the model again") from None
 
     def text(self, name: str, default: str) -> str:
         """An attribute that is text."""
@@ -56,7 +59,10 @@ class OnnxNode:
 
     def pair(self, name: str, default: tuple[int, int] | None = (1, 1)) -> tuple[int, int]:
         """An attribute that has one number for each of two axes."""
-        sizes = tuple(int(size) for size in self._attributes.get(name, default or ()))
+        try:
+            sizes = tuple(int(size) for size in self._attributes.get(name, default or ()))
+        except (TypeError, ValueError):
+            raise UnsupportedError(f"{name} is no pair of numbers", "export the model again") from None
         if len(sizes) != 2:
             raise UnsupportedError(f"{name} has {len(sizes)} entries", "only two-dimensional windows are supported")
         return (sizes[0], sizes[1])
@@ -74,7 +80,12 @@ class OnnxNode:
         given = self._inputs[index] if index < len(self._inputs) else None
         if given is None:
             raise UnsupportedError(f"its input {index} is left out", "export the model again")
-        return given if isinstance(given, str) else np.asarray(given, dtype=np.float64)
+        if isinstance(given, str):
+            return given
+        try:
+            return np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise UnsupportedError(f"its input {index} holds no numbers", "use numbers") from None
 
     def value(self, index: int = 0) -> str:
         """An input that depends on the query."""

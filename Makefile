@@ -23,7 +23,7 @@ test: $(VENV)/.dev ## set up what developers need, and run all tests
 # Another interpreter has an environment of its own, without PyTorch: its wheel may bring gigabytes there.
 OTHER = $(VENV)-$(notdir $(PYTHON))
 ROOMS_ON_OTHERS ?= tests/foundation tests/session tests/steps tests/two_party/garbling tests/privacy tests/noise
-WITH_TORCH := tests/steps/test_use_once.py
+WITH_TORCH := tests/steps/test_use_once.py tests/privacy/composition/test_shipped.py
 test-on: $(OTHER)/.test ## rooms that need no PyTorch on another interpreter: make test-on PYTHON=python3.13
 	@$(OTHER)/bin/python -c 'import sys; print("Python", sys.version.split()[0], "- only:", *sys.argv[1:])' $(ROOMS_ON_OTHERS)
 	@echo "SKIPPED, as they need PyTorch: $(WITH_TORCH)"

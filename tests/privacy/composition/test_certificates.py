@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,13 +30,6 @@ WANTED = Wanted(Family(NOISE, 1, moves=False), Fraction(5), Fraction(1, 900), No
 @pytest.fixture(scope="module")
 def found() -> Composed:
     return compose(WANTED)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_remembered() -> Iterator[None]:
-    kept._REMEMBERED.clear()
-    yield
-    kept._REMEMBERED.clear()
 
 
 def with_digest(body: bytes) -> bytes:

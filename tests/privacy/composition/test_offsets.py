@@ -22,7 +22,7 @@ from capc.privacy.accountants.argmax.composition import (
 )
 from capc.privacy.accountants.argmax.cost import Adversary
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
-from capc.privacy.composition import bellman, kept, recursion, three_intervals
+from capc.privacy.composition import bellman, recursion, three_intervals
 from capc.privacy.composition.family import Family
 from capc.privacy.composition.mesh import Cell
 from capc.privacy.composition.references import Fineness, Reference
@@ -36,17 +36,6 @@ from support.sizes import examples
 
 REPLACE, NULL = ProtectedUnit(Relation.REPLACE_ONE), ProtectedUnit(Relation.NULL_VOTE)
 CHEATING = Adversary.CHEATING
-
-
-@pytest.fixture(autouse=True)
-def _nothing_remembered() -> Iterator[None]:
-    def forget() -> None:
-        kept._REMEMBERED.clear()
-        recursion.step_of.cache_clear()
-
-    forget()
-    yield
-    forget()
 
 
 def interval_laws(mu: float, thresholds: list[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:

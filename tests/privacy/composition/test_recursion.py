@@ -17,7 +17,7 @@ from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise
 from capc.privacy.accountants.argmax.composition import composition_delta, composition_holds, composition_queries
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
-from capc.privacy.composition import bellman, kept, mesh, recursion
+from capc.privacy.composition import bellman, mesh, recursion
 from capc.privacy.composition import family as families
 from capc.privacy.composition.family import Family
 from capc.privacy.composition.outcome_laws import Bounds, ThreeOutcomes
@@ -36,17 +36,6 @@ FAR = 11
 def exact_family(noise: RoundedGaussian | DiscreteGaussian, unit: ProtectedUnit) -> tuple[np.ndarray, np.ndarray]:
     sigma, moves = math.sqrt(noise.variance), unit.relation is Relation.REPLACE_ONE
     return family(KIND[type(noise)], sigma, 1 << noise.grid_bits, FAR, moves=moves)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_remembered() -> Iterator[None]:
-    def forget() -> None:
-        kept._REMEMBERED.clear()
-        recursion.step_of.cache_clear()
-
-    forget()
-    yield
-    forget()
 
 
 @pytest.mark.req("CAPC-ACCT-140")

@@ -22,13 +22,13 @@ from support.sizes import examples
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _certified_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(policies, "kept_by_user", Keeping)
-    for cache in (kept._REMEMBERED.clear, certify.cache_clear, cheated_epsilon.cache_clear):
-        cache()
+    for cache in (certify, cheated_epsilon):
+        cache.cache_clear()
     yield
-    for cache in (kept._REMEMBERED.clear, certify.cache_clear, cheated_epsilon.cache_clear):
-        cache()
+    for cache in (certify, cheated_epsilon):
+        cache.cache_clear()
 
 
 def run_default(adjacency: Adjacency) -> ReleasePolicy:

@@ -92,12 +92,13 @@ def _by_recursion(menu: Menu, epsilon: float) -> Strategy:
     """Largest hockey-stick divergence: V_t(x) is the largest sum of q V_{t-1}(x p / q), with V_0(x) = (x - e^eps)_+."""
     places = np.linspace(-_REACH, _REACH, _PLACES)
     values = np.maximum(np.exp(places) - exp(epsilon), 0)
+    ratios = menu.ratios()
     questions = []
     for allowed in menu.allowed[::-1]:
         sums = np.zeros((len(menu.first), _PLACES))
         for outcome in range(menu.first.shape[1]):
             p, q = menu.first[:, outcome, None], menu.second[:, outcome, None]
-            moved = np.log(np.maximum(p, _TINY)) - np.log(np.maximum(q, _TINY)) + places
+            moved = ratios[:, outcome, None] + places
             # Above all places V has slope 1.
             beyond = p * np.exp(places) - q * exp(_REACH)
             sums += q * np.interp(moved, places, values) + np.where(moved > _REACH, beyond, 0)

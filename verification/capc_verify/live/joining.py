@@ -9,7 +9,7 @@ from typing import Any
 from capc.foundation.errors import InputError
 from capc.foundation.parties import Party, Role
 from capc.foundation.randomness import SEED_BYTES, Seed
-from capc.models.model import QuantisedLayer, QuantisedModel
+from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.protocol import roles
 from capc.protocol.embedded_methods import EMBEDDED
@@ -22,6 +22,7 @@ from capc_verify.live.clear import ClearLinear
 from capc_verify.live.desk import Desk, DeskLink
 from capc_verify.vectors.operations.protocol.sessions import SESSION, session_from
 from capc_verify.vectors.operations.protocol.step import MODEL
+from capc_verify.vectors.operations.shapes import layers_from
 from capc_verify.vectors.replay import read_fields
 from capc_verify.vectors.values import COUNT, DATA, INTEGERS, RATIONAL, Json, Kind, choice, many, optional, record
 
@@ -93,10 +94,7 @@ def seated(fields: Json, two_party: AnyScheme | None = None) -> Desk:
 
 def model_of(session: Session, me: Party, fields: Mapping[str, Any]) -> QuantisedModel:
     """The model of these layers, with the architecture that the session has for the party."""
-    layers = tuple(
-        QuantisedLayer(tuple(map(tuple, layer["weights"])), tuple(layer["biases"])) for layer in fields["layers"]
-    )
-    return QuantisedModel(session.architecture(me), layers, fields["fraction_bits"])
+    return QuantisedModel(session.architecture(me), layers_from(fields["layers"]), fields["fraction_bits"])
 
 
 def _linear(name: Linear, widths: ParameterSet) -> Any:  # noqa: ANN401  # a suite hides what a scheme is

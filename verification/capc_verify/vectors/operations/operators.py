@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from capc.models.architecture import Activation, Architecture, StageShape
-from capc.models.model import QuantisedLayer, QuantisedModel
+from capc.models.model import QuantisedModel
 from capc.models.operators import Dense, Grid, SumPool, check_weights, multiply
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.shapes import (
@@ -15,6 +15,7 @@ from capc_verify.vectors.operations.shapes import (
     OPERATOR,
     architecture_from,
     grid_from,
+    layers_from,
     operator_from,
 )
 from capc_verify.vectors.values import COUNT, INTEGERS, many, record
@@ -74,10 +75,8 @@ ARCHITECTURES = GroupType(
 
 def model_from(params: Mapping[str, Any]) -> QuantisedModel:
     """The model that a group's parameters state."""
-    layers = tuple(
-        QuantisedLayer(tuple(map(tuple, layer["weights"])), tuple(layer["biases"])) for layer in params["layers"]
-    )
-    return QuantisedModel(architecture_from(params["architecture"]), layers, params["fraction_bits"])
+    architecture = architecture_from(params["architecture"])
+    return QuantisedModel(architecture, layers_from(params["layers"]), params["fraction_bits"])
 
 
 def _check_ranges(call: Call) -> Result:

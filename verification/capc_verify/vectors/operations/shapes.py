@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from capc.models.architecture import STATED, Activation, Architecture, StageShape
+from capc.models.model import QuantisedLayer
 from capc.models.operators import Convolution, Dense, Grid, Operator, SumPool
 from capc_verify.vectors.values import COUNT, choice, constant, many, one_of, optional, record
 
@@ -42,6 +43,11 @@ ARCHITECTURE = many(record(_STAGE, _STATED))
 def architecture_from(stages: Sequence[Mapping[str, Any]]) -> Architecture:
     """The architecture that a document states."""
     return Architecture(tuple(map(_stage_from, stages)))
+
+
+def layers_from(layers: Iterable[Mapping[str, Any]]) -> tuple[QuantisedLayer, ...]:
+    """The layers that fields of weights and biases state."""
+    return tuple(QuantisedLayer(tuple(map(tuple, layer["weights"])), tuple(layer["biases"])) for layer in layers)
 
 
 def operator_from(fields: Mapping[str, Any]) -> Operator:

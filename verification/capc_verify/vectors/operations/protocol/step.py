@@ -9,13 +9,14 @@ from typing import Any
 from capc.foundation.parties import Party, Role
 from capc.foundation.single_use import SingleUse
 from capc.linear.ideal import IdealLinear
-from capc.models.model import QuantisedLayer, QuantisedModel, dense_model
+from capc.models.model import QuantisedModel, dense_model
 from capc.session.envelope import HEADER
 from capc.session.session import Session
 from capc.steps.suite import Suite, reference_suite
 from capc_verify.vectors.operation import NOTHING, Call, Fields, Operation, Part, Result
 from capc_verify.vectors.operations.accounts import receipt_fields, receipt_from
 from capc_verify.vectors.operations.protocol.sessions import session_from
+from capc_verify.vectors.operations.shapes import layers_from
 from capc_verify.vectors.values import COUNT, INTEGERS, many, record
 
 Step = Callable[..., Any]
@@ -45,10 +46,7 @@ def protocol_from(params: Mapping[str, Any]) -> Protocol:
 
 def model_from(fields: Mapping[str, Any]) -> QuantisedModel:
     """The model that the fields of :data:`MODEL` state."""
-    layers = tuple(
-        QuantisedLayer(tuple(map(tuple, layer["weights"])), tuple(layer["biases"])) for layer in fields["layers"]
-    )
-    return dense_model(layers, fields["fraction_bits"])
+    return dense_model(layers_from(fields["layers"]), fields["fraction_bits"])
 
 
 def model_fields(model: QuantisedModel) -> dict[str, Any]:

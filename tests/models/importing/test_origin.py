@@ -28,7 +28,7 @@ from capc.models.importing.agreement import check_origin, sample_rows
 from capc.models.importing.evaluate import float_logits
 from capc.models.importing.from_onnx import graph_from_onnx
 from capc.models.importing.from_torch import graph_from_torch
-from capc.models.importing.graph import Affine, Graph, Origin
+from capc.models.importing.graph import INPUT, Affine, Graph, Origin
 from capc.models.importing.onnx_files import operators as onnx_operators
 from capc.models.importing.quantise import quantisation_report
 from support.networks import NAMED, Residual, Shape, networks, seeded
@@ -477,6 +477,17 @@ def test_what_cannot_be_run_is_refused(make: Callable[[], nn.Module], message: s
 def test_compiled_module_is_read() -> None:
     found = graph_from_torch(torch.compile(small(), backend="eager"), FLAT)
     assert [node.kind for node in found.nodes] == ["Linear", "ReLU", "Linear", "ReLU", "Linear"]
+
+
+@pytest.mark.parametrize("name", ["input", "output", "x", "a layer of a long name " * 5])
+def test_layer_of_any_name_is_read(name: str) -> None:
+    """Also one that is called as the graph calls its input, and several whose names differ late."""
+    module = nn.Sequential()
+    for part in ("", "1", " (1)"):
+        module.add_module(f"{name}{part}", nn.Linear(6, 6))
+    found = graph_from_torch(seeded(module, 3), FLAT)
+    assert [node.kind for node in found.nodes] == ["Linear"] * 3
+    assert len({node.name for node in found.nodes} | {INPUT}) == 4
 
 
 def test_wrong_input_shape_is_refused() -> None:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain, count
 from math import prod
 
 import numpy as np
 
 from capc.models.importing import settings
 from capc.models.importing.forms import fewest
-from capc.models.importing.graph import Add, Affine, Floats, Graph, Linear, Op, Pad, Reshape, Shape, UnsupportedError
+from capc.models.importing.graph import (
+    Add,
+    Affine,
+    Concat,
+    Floats,
+    Graph,
+    Identity,
+    Linear,
+    Op,
+    Pad,
+    Reshape,
+    Shape,
+    UnsupportedError,
+)
 from capc.models.importing.settings import Sides
 
 Operand = str | Floats
@@ -20,7 +35,7 @@ class Place:
 
     Args:
         graph: to add to.
-        name: of the call, unique.
+        name: of the call.
         kind: of its operator, for messages.
         batch: how many rows the framework's shapes count.
     """
@@ -30,12 +45,11 @@ class Place:
         self.name = name
         self.kind = kind
         self.batch = batch
-        self._added = 0
 
     def add(self, op: Op, *inputs: str) -> str:
-        """Adds a node, and returns its name."""
-        name = f"{self.name} ({self._added})" if self._added else self.name
-        self._added += 1
+        """Adds a node, and returns its name, which is the call's, with a number where that is taken."""
+        names = chain([self.name], (f"{self.name} ({number})" for number in count(1)))
+        name = next(name for name in names if name not in self.graph)
         self.graph.add(name, self.kind, op, *inputs)
         return name
 
@@ -83,9 +97,35 @@ def over(place: Place, first: Operand, second: Operand) -> str:
 
 def matrix_product(place: Place, value: str, weights: Floats) -> str:
     """A value times a constant matrix, inputs x outputs."""
+    return place.add(Linear(matrix(weights).T.copy(), np.zeros(weights.shape[1])), value)
+
+
+def matrix(weights: Floats) -> Floats:
+    """Weights that must be a matrix."""
     if weights.ndim != 2:
         raise UnsupportedError(f"its weights have the shape {weights.shape}", "use a matrix")
-    return place.add(Linear(weights.T.copy(), np.zeros(weights.shape[1])), value)
+    return weights
+
+
+def mean(place: Place, value: str, axes: Sequence[int], *, keeps: bool) -> str:
+    """A mean over height and width, or one of them; no axes mean all. It keeps its axes as 1, or drops them."""
+    rank = len(place.shape(value)) + 1
+    axes = axes or range(rank)
+    if any(axis % rank == 0 for axis in axes):
+        raise UnsupportedError("it is a mean over the rows of a batch", "take it over height and width")
+    pool = settings.mean(place.shape(value), axes)
+    if pool is not None:
+        value = place.add(pool, value)
+    elif keeps:
+        return place.add(Identity(), value)
+    return value if keeps else place.reshape(value, settings.without_axes(place.shape(value), axes, place.batch))
+
+
+def concatenated(place: Place, values: Sequence[str], axis: int) -> str:
+    """The channels of several values, one after another. The axis counts the batch."""
+    if axis % (len(place.shape(values[0])) + 1) != 1:
+        raise UnsupportedError(f"it is along axis {axis}", "concatenate channels: axis 1")
+    return place.add(Concat(), *values)
 
 
 def padded(place: Place, value: str, rows: Sides, columns: Sides) -> tuple[str, tuple[int, int]]:

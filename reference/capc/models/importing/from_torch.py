@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from itertools import groupby
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -14,13 +14,20 @@ from torch.export import ExportedProgram
 from capc.models.importing import settings
 from capc.models.importing.agreement import check_origin
 from capc.models.importing.arithmetic import Place
-from capc.models.importing.graph import INPUT, MAX_CONSTANTS, Graph, Shape, UnsupportedError, named, plain, refusal
-from capc.models.importing.torch_modules.exporting import ROWS, constants, exported, network
+from capc.models.importing.graph import (
+    INPUT,
+    MAX_CONSTANTS,
+    Graph,
+    Shape,
+    UnsupportedError,
+    brief,
+    named,
+    plain,
+    refusal,
+)
+from capc.models.importing.torch_modules.exporting import ROWS, constants, exported, is_pytorchs_own, network
 from capc.models.importing.torch_modules.operators import BUILDERS, AtenCall, Value
-from capc.models.importing.torch_modules.origin import Layer, brief, torch_origin
-
-_PYTORCHS_OWN = "torch.nn.modules."
-_CONTAINERS = "torch.nn.modules.container."
+from capc.models.importing.torch_modules.origin import Layer, torch_origin
 
 
 def graph_from_torch(module: nn.Module, input_shape: Shape) -> Graph:
@@ -48,6 +55,14 @@ def graph_from_torch(module: nn.Module, input_shape: Shape) -> Graph:
     graph.origin = torch_origin(module, input_shape, reader.layers())
     check_origin(graph, graph.origin)
     return graph
+
+
+class _LayerCall(NamedTuple):
+    """A call of a layer: its name in the export, and the layer's path and kind."""
+
+    call: str
+    path: str
+    kind: str
 
 
 class _Reader:
@@ -92,8 +107,9 @@ class _Reader:
 
     def _read_call(self, node: fx.Node) -> None:
         layer = self._layer(node)
-        kind = _name(node) if layer is None else layer[2]
-        with named(kind, self._place(node)):
+        kind = _name(node) if layer is None else layer.kind
+        name = self._unused(node, layer)
+        with named(kind, name):
             known = cast(Callable[[fx.Node], fx.node.Argument], self._known.__getitem__)
             args, kwargs = fx.map_arg(node.args, known), fx.map_arg(node.kwargs, known)
             if _is_random(node.target) and _name(node) not in BUILDERS:
@@ -106,12 +122,12 @@ class _Reader:
                 return
             if not isinstance(node.target, torch._ops.OpOverload) or _name(node) not in BUILDERS:
                 raise _unsupported(kind, _name(node))
-            place = Place(self._graph, self._place(node), kind, ROWS)
+            place = Place(self._graph, name, kind, ROWS)
             before = len(self._graph.nodes)
             call = AtenCall(place, _bound(node.target, args, kwargs))
             self._known[node] = Value(BUILDERS[_name(node)](call))
         if layer is not None:
-            self._calls += [(added.name, layer[0], layer[1]) for added in self._graph.nodes[before:]]
+            self._calls += [(added.name, layer.call, layer.path) for added in self._graph.nodes[before:]]
 
     def _computed(self, node: fx.Node, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
         """What a node gives that depends on weights only."""
@@ -127,23 +143,21 @@ class _Reader:
         except Exception as error:  # noqa: BLE001
             raise UnsupportedError(f"it cannot be computed ({brief(error)})", "correct it") from None
 
-    def _layer(self, node: fx.Node) -> tuple[str, str, str] | None:
-        """The call of a layer of PyTorch's own that a node is part of, the layer's path and its kind."""
+    def _layer(self, node: fx.Node) -> _LayerCall | None:
+        """The call of a layer of PyTorch's own that a node is part of."""
         stack = list((node.meta.get("nn_module_stack") or {}).items())
         if not stack:
             return None
         call, (path, kind) = stack[-1]
         shown = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
-        if not shown.startswith(_PYTORCHS_OWN) or shown.startswith(_CONTAINERS):
-            return None
-        return str(call), str(path), shown.rpartition(".")[2]
+        return _LayerCall(str(call), str(path), shown.rpartition(".")[2]) if is_pytorchs_own(shown) else None
 
-    def _place(self, node: fx.Node) -> str:
-        layer = self._layer(node)
-        if layer is None or not layer[1]:
+    def _unused(self, node: fx.Node, layer: _LayerCall | None) -> str:
+        """A name that no node of the graph has: the layer's path, if there is one."""
+        if layer is None or not layer.path:
             return plain(node.name)
-        taken = {other.name for other in self._graph.nodes}
-        return plain(layer[1]) if layer[1] not in taken else f"{plain(layer[1])} ({plain(node.name)})"
+        path = plain(layer.path)
+        return path if path not in self._graph else f"{path} ({plain(node.name)})"
 
 
 def _unsupported(kind: str, name: str) -> UnsupportedError:

@@ -67,6 +67,12 @@ def plain(text: str, most: int = _SHOWN) -> str:
     return shown if len(shown) <= most else f"{shown[:most]}..."
 
 
+def brief(error: Exception) -> str:
+    """An error of a framework, or of a module's own code, on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    return plain(f"{type(error).__name__}: {lines[0]}", 200)
+
+
 @dataclass(frozen=True)
 class Window:
     """What slides: kernel, stride, padding and dilation, each (down, right). Padding is the same on both sides."""
@@ -287,6 +293,10 @@ class Graph:
             raise InputError(f"input shape {self.input_shape}: choose one with at most {MAX_VALUES} features")
         self._shapes[INPUT] = self.input_shape
 
+    def __contains__(self, name: str) -> bool:
+        """Whether a node has the name, or the input."""
+        return name in self._shapes
+
     def shape(self, name: str) -> Shape:
         """The shape of a node's output, or of the input."""
         return self._shapes[name]
@@ -297,7 +307,7 @@ class Graph:
         Raises:
             InputError: its weights are not finite, or do not fit its inputs' shapes.
         """
-        if name in self._shapes:
+        if name in self:
             raise refusal(kind, name, "the name occurs twice", "rename one node")
         with named(kind, name):
             _check_finite(op)

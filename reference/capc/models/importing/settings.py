@@ -99,6 +99,19 @@ def adaptive_average_pool(shape: Shape, height: int | None, width: int | None) -
     return AveragePool(Window(kernel, kernel), float(kernel[0] * kernel[1]))
 
 
+def check_convolution(weights: tuple[int, ...], shape: Shape) -> None:
+    """Refuses a convolution that is not over height and width, by the shapes of its weights and of its input.
+
+    Raises:
+        UnsupportedError: it is over one axis, or over three.
+    """
+    if len(weights) != 4 or len(shape) != 3:
+        raise UnsupportedError(
+            f"its weights have the shape {weights}, its input {shape}",
+            "only two-dimensional convolutions are supported",
+        )
+
+
 def check_softmax(shape: Shape, axis: int) -> None:
     """Refuses a softmax that is not over the classes. The axis counts the batch.
 

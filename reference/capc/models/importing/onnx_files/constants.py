@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 from onnx.onnx_pb import ModelProto, NodeProto, TensorProto
 from onnx.reference import ReferenceEvaluator
 
-from capc.models.importing.graph import MAX_CONSTANTS, UnsupportedError, plain, refusal
+from capc.models.importing.graph import MAX_CONSTANTS, UnsupportedError, brief, plain, refusal
 
 Array = NDArray[np.generic]
 
@@ -64,8 +64,7 @@ def computed(node: NodeProto, inputs: Sequence[Array | None], model: ModelProto)
             (found,) = ReferenceEvaluator(single).run(None, feeds)
     # The evaluator raises whatever NumPy raises.
     except Exception as error:  # noqa: BLE001
-        problem = plain(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}", 200)
-        raise UnsupportedError(f"it cannot be computed ({problem})", "export the model again") from None
+        raise UnsupportedError(f"it cannot be computed ({brief(error)})", "export the model again") from None
     array = np.asarray(found)
     if array.dtype.kind not in "biuf":
         raise UnsupportedError(f"it makes {plain(str(array.dtype))}, no real numbers", "use floats")

@@ -12,7 +12,6 @@ from capc.models.importing import arithmetic, settings
 from capc.models.importing.arithmetic import Operand, Place
 from capc.models.importing.graph import (
     Affine,
-    Concat,
     Conv,
     Floats,
     Identity,
@@ -142,7 +141,7 @@ class OnnxNode:
 def _gemm(node: OnnxNode) -> str:
     if node.is_set("transA"):
         raise UnsupportedError("transA is set", "keep the batch first")
-    weights = _matrix(node.constant(1)) * node.number("alpha", 1.0)
+    weights = arithmetic.matrix(node.constant(1)) * node.number("alpha", 1.0)
     weights = weights if node.is_set("transB") else weights.T
     product = node.place.add(Linear(weights.copy(), np.zeros(len(weights))), node.value())
     return arithmetic.plus(node.place, product, node.operand(2), node.number("beta", 1.0)) if node.has(2) else product
@@ -156,19 +155,9 @@ def _matmul(node: OnnxNode) -> str:
     return arithmetic.matrix_product(node.place, node.value(), node.constant(1))
 
 
-def _matrix(array: Floats) -> Floats:
-    if array.ndim != 2:
-        raise UnsupportedError(f"its weights have the shape {array.shape}", "use a matrix")
-    return array
-
-
 def _convolution(node: OnnxNode) -> str:
     weights = node.constant(1)
-    if weights.ndim != 4 or len(node.shape) != 3:
-        raise UnsupportedError(
-            f"its weights have the shape {weights.shape}, its input {node.shape}",
-            "only two-dimensional convolutions are supported",
-        )
+    settings.check_convolution(weights.shape, node.shape)
     height, width = weights.shape[2:]
     value, window = node.window(node.pair("kernel_shape", (height, width)))
     biases = node.constant(2) if node.has(2) else np.zeros(len(weights))
@@ -214,19 +203,9 @@ def _global_average_pool(node: OnnxNode) -> str:
 
 def _mean(node: OnnxNode) -> str:
     axes = node.integers("axes", 1)
-    if not axes:
-        if node.is_set("noop_with_empty_axes"):
-            return node.place.add(Identity(), node.value())
-        axes = list(range(len(node.shape) + 1))
-    if any(axis % (len(node.shape) + 1) == 0 for axis in axes):
-        raise UnsupportedError("it is a mean over the rows of a batch", "take it over height and width")
-    pool, pooled = settings.mean(node.shape, axes), node.value()
-    if pool is not None:
-        pooled = node.place.add(pool, pooled)
-    if node.is_set("keepdims", default=True):
-        return pooled if pool is not None else node.place.add(Identity(), pooled)
-    shape = settings.without_axes(node.place.shape(pooled), axes, node.place.batch)
-    return node.place.reshape(pooled, shape)
+    if not axes and node.is_set("noop_with_empty_axes"):
+        return node.place.add(Identity(), node.value())
+    return arithmetic.mean(node.place, node.value(), axes or [], keeps=node.is_set("keepdims", default=True))
 
 
 def _flatten(node: OnnxNode) -> str:
@@ -280,11 +259,7 @@ def _softmax(node: OnnxNode) -> str:
 
 
 def _concatenated(node: OnnxNode) -> str:
-    values = node.values()
-    axis = int(node.number("axis", 0))
-    if axis % (len(node.shape) + 1) != 1:
-        raise UnsupportedError(f"it is along axis {axis}", "concatenate channels: axis 1")
-    return node.place.add(Concat(), *values)
+    return arithmetic.concatenated(node.place, node.values(), int(node.number("axis", 0)))
 
 
 def _padded(node: OnnxNode) -> str:

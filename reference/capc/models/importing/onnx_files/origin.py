@@ -12,7 +12,7 @@ from onnx.onnx_pb import ModelProto, TensorProto, ValueInfoProto
 from onnx.reference import ReferenceEvaluator
 
 from capc.foundation.errors import InputError
-from capc.models.importing.graph import Floats, NodeRun, Origin, Shape, plain, refusal
+from capc.models.importing.graph import Floats, NodeRun, Origin, Shape, brief, refusal
 from capc.models.importing.onnx_files.loading import the_input
 
 _SPACINGS: dict[int, float] = {
@@ -108,8 +108,9 @@ def _blamed_on_file(doing: str) -> Iterator[None]:
         raise
     # The evaluator raises whatever NumPy raises on a file that passes the checker and still makes no sense.
     except Exception as error:  # noqa: BLE001
-        problem = plain(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}", 200)
-        raise InputError(f"the file cannot be {doing} by ONNX's reference evaluator ({problem}): {_REMEDY}") from None
+        raise InputError(
+            f"the file cannot be {doing} by ONNX's reference evaluator ({brief(error)}): {_REMEDY}"
+        ) from None
 
 
 def _cast(features: Floats, shape: Shape, batch: int, kind: int) -> NDArray[np.generic]:

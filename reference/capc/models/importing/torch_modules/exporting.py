@@ -14,13 +14,19 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
 from capc.foundation.errors import InputError
-from capc.models.importing.graph import Shape, plain, refusal
-from capc.models.importing.torch_modules.origin import brief, evaluation, numbers
+from capc.models.importing.graph import Shape, brief, plain, refusal
+from capc.models.importing.torch_modules.origin import evaluation, numbers
 
 ROWS = 3
 """The batch with which a module is exported: more than one, so that what works on one row only shows."""
+_ROOT = "the root"
 _BRANCHED = frozenset({"DataDependentOutputException", "DynamicOutputShapeException", "GuardOnDataDependentSymNode"})
 """What PyTorch raises where the code of a module needs a number of the query. Not all of these names are public."""
+
+
+def is_pytorchs_own(kind: str) -> bool:
+    """Whether a class, by its module and name, is a layer of PyTorch's own that computes something by itself."""
+    return kind.startswith("torch.nn.modules.") and not kind.startswith("torch.nn.modules.container.")
 
 
 def network(module: object) -> nn.Module:
@@ -44,18 +50,14 @@ def network(module: object) -> nn.Module:
         if any(type(base).__name__ == "ScriptObject" for base in vars(part).values()) or hasattr(
             part, "_packed_params"
         ):
-            raise InputError(
-                f"{plain(type(part).__name__)} at {plain(name or 'the root')}: its weights are quantised, packed for "
-                "this machine: give the network of floats that it was made from"
+            problem = "its weights are quantised, packed for this machine"
+            raise refusal(
+                type(part).__name__, name or _ROOT, problem, "give the network of floats that it was made from"
             )
-        own = type(part).__module__.startswith("torch.nn.modules.") and not isinstance(
-            part, nn.Sequential | nn.ModuleList
-        )
-        if own and part._forward_hooks:
-            raise InputError(
-                f"{plain(type(part).__name__)} at {plain(name or 'the root')}: it has hooks, which are no part of a "
-                "model and change what it gives: remove them, or compute the same in a module's forward"
-            )
+        if is_pytorchs_own(f"{type(part).__module__}.{type(part).__qualname__}") and part._forward_hooks:
+            problem = "it has hooks, which are no part of a model and change what it gives"
+            remedy = "remove them, or compute the same in a module's forward"
+            raise refusal(type(part).__name__, name or _ROOT, problem, remedy)
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         if tensor.is_meta:
             raise InputError(
@@ -118,7 +120,7 @@ def _failure(module: nn.Module, rows: Tensor, error: Exception) -> InputError:
     except Exception as own:  # noqa: BLE001
         path = running[-1] if running else ""
         problem = f"it cannot be run on rows of the shape {tuple(rows.shape[1:])} ({brief(own)})"
-        return refusal(type(parts[path]).__name__, path or "the root", problem, "correct it, or the input shape")
+        return refusal(type(parts[path]).__name__, path or _ROOT, problem, "correct it, or the input shape")
     finally:
         for handle in handles:
             handle.remove()

@@ -12,8 +12,6 @@ from capc.models.importing import arithmetic, settings
 from capc.models.importing.arithmetic import Operand, Place
 from capc.models.importing.graph import (
     Affine,
-    AveragePool,
-    Concat,
     Conv,
     Floats,
     Identity,
@@ -113,9 +111,7 @@ def array(tensor: Tensor) -> Floats:
 
 
 def _linear(call: AtenCall) -> str:
-    weights = call.constants("weight")
-    if weights.ndim != 2:
-        raise UnsupportedError(f"its weights have the shape {weights.shape}", "use a matrix")
+    weights = arithmetic.matrix(call.constants("weight"))
     biases = call.constants("bias") if "bias" in call else np.zeros(len(weights))
     return call.place.add(Linear(weights, biases), call.value("input"))
 
@@ -138,11 +134,7 @@ def _addmm(call: AtenCall) -> str:
 def _convolution(call: AtenCall) -> str:
     weights, value = call.constants("weight"), call.value("input")
     shape = call.place.shape(value)
-    if weights.ndim != 4 or len(shape) != 3:
-        raise UnsupportedError(
-            f"its weights have the shape {weights.shape}, its input {shape}",
-            "only two-dimensional convolutions are supported",
-        )
+    settings.check_convolution(weights.shape, shape)
     if call.setting("transposed", default=False):
         raise UnsupportedError("it is transposed", "only ordinary convolutions are supported")
     kernel = (weights.shape[2], weights.shape[3])
@@ -159,9 +151,7 @@ def _convolution(call: AtenCall) -> str:
 
 
 def _batch_norm(call: AtenCall) -> str:
-    if call.setting("training", default=False):
-        raise UnsupportedError("it has no running statistics", "train it with track_running_stats=True")
-    if "running_mean" not in call or "running_var" not in call:
+    if call.setting("training", default=False) or "running_mean" not in call or "running_var" not in call:
         raise UnsupportedError("it has no running statistics", "train it with track_running_stats=True")
     scales = 1 / np.sqrt(call.constants("running_var") + call.number("eps"))
     if "weight" in call:
@@ -202,15 +192,7 @@ def _adaptive_average_pool(call: AtenCall) -> str:
 
 def _mean(call: AtenCall) -> str:
     value = call.value("self")
-    shape, axes = call.place.shape(value), call.integers("dim")
-    axes = axes or list(range(len(shape) + 1))
-    if any(axis % (len(shape) + 1) == 0 for axis in axes):
-        raise UnsupportedError("it is a mean over the rows of a batch", "take it over height and width")
-    pool: AveragePool | None = settings.mean(shape, axes)
-    pooled = value if pool is None else call.place.add(pool, value)
-    if call.setting("keepdim", default=False):
-        return pooled if pool is not None else call.place.add(Identity(), value)
-    return call.place.reshape(pooled, settings.without_axes(call.place.shape(pooled), axes, call.place.batch))
+    return arithmetic.mean(call.place, value, call.integers("dim"), keeps=bool(call.setting("keepdim", default=False)))
 
 
 def _flatten(call: AtenCall) -> str:
@@ -289,11 +271,7 @@ def _factor(call: AtenCall) -> float:
 
 
 def _concatenated(call: AtenCall) -> str:
-    values = call.values("tensors")
-    shape = call.place.shape(values[0])
-    if call.integer("dim", 0) % (len(shape) + 1) != 1:
-        raise UnsupportedError(f"it is along axis {call.setting('dim', 0)}", "concatenate channels: axis 1")
-    return call.place.add(Concat(), *values)
+    return arithmetic.concatenated(call.place, call.values("tensors"), call.integer("dim", 0))
 
 
 def _padded(call: AtenCall) -> str:

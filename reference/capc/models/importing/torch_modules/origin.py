@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from capc.foundation.errors import InputError
-from capc.models.importing.graph import Floats, NodeRun, Origin, Shape, plain
+from capc.models.importing.graph import Floats, NodeRun, Origin, Shape, brief, plain
 
 _REMEDY = "remove what depends on the number of rows, on earlier calls, or on whether it is exported"
 Call = tuple[Tensor | None, object]
@@ -65,12 +65,6 @@ def blamed_on(module: nn.Module, doing: str, remedy: str) -> Iterator[None]:
     # A module's own code may raise anything.
     except Exception as error:  # noqa: BLE001
         raise InputError(f"{plain(type(module).__name__)} cannot be {doing} ({brief(error)}): {remedy}") from None
-
-
-def brief(error: Exception) -> str:
-    """An error of PyTorch, or of a module's own code, on one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
-    return plain(f"{type(error).__name__}: {lines[0]}", 200)
 
 
 def numbers(module: nn.Module) -> Tensor:

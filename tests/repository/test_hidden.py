@@ -58,6 +58,7 @@ PUBLIC = {
     "capc.linear.bfv.pool._Refusal": "a code and a text that a refusal shows",
     "capc.linear.bfv.encoding.tiling.Costs": "counts",
     "capc.linear.bfv.encoding.tiling.Tiling": "the shape of a layer",
+    "capc.models.importing.from_torch._LayerCall": "names of layers",
     "capc.models.importing.torch_modules.origin.Layer": "names of layers",
     "capc.models.importing.quantise.StageRange": "bits of a range, in the report for the model's owner",
     "capc.models.importing.quantise.QuantisationReport": "the report for the model's owner",

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx.reference import ReferenceEvaluator
 from torch import nn
@@ -94,9 +94,13 @@ def test_random_network_from_onnx(
 def test_random_network_by_pytorchs_exporter(
     tmp_path_factory: pytest.TempPathFactory, network: tuple[nn.Module, Shape], is_open: bool
 ) -> None:
-    """With the batch open, or fixed at two rows; weights lie beside the file."""
+    """With the batch open, or fixed at two rows; weights lie beside the file.
+
+    Of a pool with a divisor of its own the exporter writes another network, without a word: it forgets the divisor.
+    """
     pytest.importorskip("onnxscript")
     module, shape = network
+    assume(not any(isinstance(layer, nn.AvgPool2d) and layer.divisor_override for layer in module.modules()))
     path, rows = tmp_path_factory.mktemp("exported") / "model.onnx", rows_for(shape, 1)
     export(module, shape, path, is_open=is_open)
     check(graph_from_onnx(path), rows, torch_logits(module, rows))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from capc import cli
+from support.label_costs import set_label_costs
 from support.sizes import is_nightly
 
 COARSE = ["--grid-bits", "0"]
@@ -166,7 +167,12 @@ def test_a_comparison_of_which_no_method_has_a_figure_says_why(capsys: pytest.Ca
 
 
 @pytest.mark.req("CAPC-ACCT-113")
-def test_labels_are_asked_about_by_every_question(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_labels_are_asked_about_by_every_question(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ordinarily with a cost that is found at once."""
+    if not is_nightly():
+        set_label_costs(monkeypatch)
     labels = ["--method", "argmax_renyi", *COARSE]
     found = answer(capsys, "calibrate", "--epsilon", "10", "--queries", "3", *labels)
     assert all(found[part] for part in PARTS)

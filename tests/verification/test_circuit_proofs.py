@@ -104,12 +104,14 @@ ONE_HOT: dict[str, Callable[[int, int], Circuit]] = {
     "last_round": lambda classes, bits: final_circuit(classes, bits, 16),
 }
 """Every circuit whose outputs are a vote."""
+SHAPES = some([(10, 37), (2, 37), (7, 37), (3, 12), (33, 5), (17, 37), (10, 32)], ordinary=3)
+"""Classes, and bits of a logit."""
 
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-015", kind="proof")
 @pytest.mark.parametrize("kind", ONE_HOT)
-@pytest.mark.parametrize(("classes", "bits"), [(10, 37), (10, 32), (2, 37), (3, 12), (7, 37), (17, 37), (33, 5)])
+@pytest.mark.parametrize(("classes", "bits"), SHAPES)
 def test_a_vote_is_one_hot_whatever_anybody_adds_to_a_share(kind: str, classes: int, bits: int) -> None:
     prove_one_hot(ONE_HOT[kind](classes, bits))
 
@@ -129,7 +131,7 @@ def test_a_vote_of_another_number_of_flags_has_a_counterexample(kind: str) -> No
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-010", "CAPC-ARG-022", kind="proof")
-@pytest.mark.parametrize(("classes", "bits"), [(10, 37), (10, 32), (2, 37), (3, 12), (7, 37), (17, 37), (33, 5)])
+@pytest.mark.parametrize(("classes", "bits"), SHAPES)
 def test_a_last_round_names_the_winner_of_all_matches_whatever_the_words_are(classes: int, bits: int) -> None:
     prove_last_round(final_circuit(classes, bits, 16), classes, bits)
 

@@ -12,8 +12,8 @@ from typing import Annotated, NamedTuple
 import typer
 
 from capc.cli import EXIT_INPUT, EXIT_INTERRUPTED, EarlyInterruptError
-from capc.cli.account_app import account_app
-from capc.cli.command_options import JSON, takes
+from capc.cli.account.app import account_app
+from capc.cli.terminal.options import JSON, takes
 from capc.foundation.environment import installed_version
 from capc.foundation.errors import InputError
 from capc.job.options import OF_THE_PROTOCOL, WITHDRAWN

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from capc.cli import EXIT_INTERRUPTED, EXIT_OK
-from capc.cli.output import Output, Rendering
 from capc.cli.progress import displays
 from capc.cli.run_table import show
+from capc.cli.terminal.output import Output, Rendering
 from capc.foundation.errors import InputError
 from capc.job.config import JobConfig, resolve
 from capc.job.job import Job

@@ -19,9 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 from capc.cli import EXIT_INTERRUPTED, EXIT_OK
-from capc.cli.output import Output, Rendering, folder_named, show_table
 from capc.cli.progress import displays
 from capc.cli.run_command import OUTPUTS, check_outputs, inputs_of, open_output, run_plan
+from capc.cli.terminal.output import Output, Rendering, folder_named, show_table
 from capc.foundation.errors import InputError
 from capc.job.config import JobConfig
 from capc.job.job import Job

@@ -75,6 +75,8 @@ def inputs_of(options: JobConfig, config: Path | None) -> dict[str, Path]:
     inputs = {} if config is None else {"--config": config}
     if options.data is not None:
         inputs[options.place("data")] = options.data
+    if options.models is not None:
+        inputs[options.place("models")] = options.models
     if options.ledger is not None:
         inputs[options.place("ledger")] = options.ledger
         inputs[options.place("ledger_key")] = options.ledger_key or default_key_file(options.ledger)

@@ -16,13 +16,13 @@ import numpy as np
 
 from capc.learning.data import Floats
 from capc.learning.strategies import probabilities
-from capc.learning.training import FloatModel, TrainingTask
+from capc.learning.training import LocalModel, TrainingTask
 
 CONFIDENCE = 0.95
 """The least probability of the likeliest class."""
 
 
-def self_train(task: TrainingTask, pool: Floats, train: Callable[[TrainingTask], FloatModel]) -> FloatModel:
+def self_train(task: TrainingTask, pool: Floats, train: Callable[[TrainingTask], LocalModel]) -> LocalModel:
     """Trains on the labelled rows, then anew on these and on every row of the pool of which the first model is sure.
 
     Args:

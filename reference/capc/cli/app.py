@@ -13,6 +13,7 @@ import typer
 
 from capc.cli import EXIT_INPUT, EXIT_INTERRUPTED, EarlyInterruptError
 from capc.cli.account.app import account_app
+from capc.cli.model_app import model_app
 from capc.cli.terminal.options import JSON, takes
 from capc.foundation.environment import installed_version
 from capc.foundation.errors import InputError
@@ -240,6 +241,7 @@ def doctor(json: _Json = None) -> Finished:
 ledger_app = typer.Typer(help="Look at the ledger of a privacy account; nothing here changes it.")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(account_app, name="account")
+app.add_typer(model_app, name="model")
 
 _LedgerFile = Annotated[str, typer.Argument(metavar="LEDGER", help="The file that capc run --ledger made.")]
 

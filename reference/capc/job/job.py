@@ -22,7 +22,7 @@ from capc.job.baselines import baselines
 from capc.job.collaboration import open_collaboration
 from capc.job.config import Budgets
 from capc.job.keeping.files import heads_folder
-from capc.job.models import PartyModel, ensemble_score, retrain, score_of, train_parties, vote_counts
+from capc.job.models import PartyModel, Trained, ensemble_score, retrain, score_of, train_parties, vote_counts
 from capc.job.plan import Plan
 from capc.job.purse import Purse
 from capc.job.simulation import Draw, open_simulation, seeded_noise
@@ -254,7 +254,7 @@ class Job:
             self._take_back(turn, rows)
             raise
 
-    def _retrain(self, turn: Turn) -> LocalModel:
+    def _retrain(self, turn: Turn) -> Trained:
         """From own labelled rows, and from rows whose labels were bought, now or by earlier runs."""
         released = {record.row: record.label for record in self.state.asked_by(turn) if record.label is not None}
         own, pool = self.state.split.parties[turn.party], self.state.split.pools[turn.party]

@@ -22,10 +22,12 @@ from capc.learning.own_models.networks import OwnNetwork
 from capc.learning.partition import Split
 from capc.learning.quantise import quantise
 from capc.learning.self_training import self_train
-from capc.learning.training import RECIPE, FloatModel, LocalModel, TrainingTask, train, train_side_by_side
+from capc.learning.training import RECIPE, FloatModel, TrainingTask, train, train_side_by_side
 from capc.models.importing.evaluate import integer_logits
 from capc.models.model import QuantisedModel
 
+Trained = FloatModel | OwnNetwork
+"""A network of the mix, or one of the party's own."""
 MOST_ENTRIES = 1 << 24
 """Of the windows of all rows that are evaluated together: 128 MiB of doubles."""
 
@@ -38,7 +40,7 @@ class PartyModel(NamedTuple):
         quantised: as the protocol takes it.
     """
 
-    own: LocalModel
+    own: Trained
     quantised: QuantisedModel
 
 
@@ -74,7 +76,7 @@ def trial_seconds(plan: Plan) -> float:
     return time.perf_counter() - began
 
 
-def retrain(plan: Plan, party: int, own: Indices, bought: Mapping[int, int], pool: Indices) -> LocalModel:
+def retrain(plan: Plan, party: int, own: Indices, bought: Mapping[int, int], pool: Indices) -> Trained:
     """A querying party's model, from its own labelled rows and the rows whose labels it bought.
 
     Args:
@@ -91,17 +93,17 @@ def retrain(plan: Plan, party: int, own: Indices, bought: Mapping[int, int], poo
     )
 
 
-def fit(plan: Plan, party: int, own: Indices, bought: Mapping[int, int]) -> LocalModel:
+def fit(plan: Plan, party: int, own: Indices, bought: Mapping[int, int]) -> Trained:
     """A model of the party's architecture, from rows with their own labels and from rows with these."""
     return _fitted(plan, party)(_with_bought(plan, party, own, bought))
 
 
-def fit_with_pool(plan: Plan, party: int, task: TrainingTask, pool: Floats) -> LocalModel:
+def fit_with_pool(plan: Plan, party: int, task: TrainingTask, pool: Floats) -> Trained:
     """A model of the party's architecture, from a task's rows and from those of a pool of which it is sure itself."""
     return self_train(task, pool, _fitted(plan, party))
 
 
-def _fitted(plan: Plan, party: int) -> Callable[[TrainingTask], LocalModel]:
+def _fitted(plan: Plan, party: int) -> Callable[[TrainingTask], Trained]:
     """What trains a party's model: its own, or one of the mix."""
     return plan.own[party].train if party in plan.own else train
 
@@ -119,7 +121,7 @@ def _with_bought(plan: Plan, party: int, own: Indices, bought: Mapping[int, int]
     return task_of(plan, rows, labels, party)
 
 
-def quantised(plan: Plan, model: FloatModel | OwnNetwork) -> QuantisedModel:
+def quantised(plan: Plan, model: Trained) -> QuantisedModel:
     """A model as the protocol takes it.
 
     Raises:
@@ -161,7 +163,7 @@ def vote_counts(
     return counts
 
 
-def score_of(plan: Plan, rows: Indices, model: LocalModel) -> Score:
+def score_of(plan: Plan, rows: Indices, model: Trained) -> Score:
     """How good a model is on these rows."""
     return _scored(plan, rows, model.predict(plan.dataset.features[rows]))
 

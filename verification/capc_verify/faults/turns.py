@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from capc.job import advice, job, simulation
 from capc.job.job import Job
-from capc.job.models import PartyModel, quantised
+from capc.job.models import PartyModel, Trained, quantised
 from capc.job.state import Status, Turn
 from capc.learning.data import Indices
 from capc.learning.training import LocalModel
@@ -72,9 +72,9 @@ def rows_asked_again_in_later_rounds() -> None:
 def retrained_model_answers() -> None:
     """A party answers later turns with the model that it retrained, in which are labels that it bought."""
     take_turn, retrain = Job._take_turn, Job._retrain
-    latest: dict[int, LocalModel] = {}
+    latest: dict[int, Trained] = {}
 
-    def retrain_and_remember(self: Job, turn: Turn) -> LocalModel:
+    def retrain_and_remember(self: Job, turn: Turn) -> Trained:
         latest[turn.party] = retrain(self, turn)
         return latest[turn.party]
 

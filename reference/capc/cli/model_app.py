@@ -13,7 +13,7 @@ model_app = typer.Typer(
 )
 
 CHECK_OPTIONS = {
-    "parameters": ("NAME", "Parameter set: default, fast, test or toy. Default: default."),
+    "parameters": ("NAME", "Parameter set: default, conservative, test or toy. Default: default."),
     "input": ("SHAPE", "Of one input, as 64 or 1,8,8. Default: that of the file."),
     "output": ("NAME", "Of an ONNX file with several outputs, that of the logits. Default: the only one."),
     "classes": ("C", "Of an MLPClassifier that is not fitted."),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from capc.foundation import fixed_point
 from capc.foundation.errors import InputError
@@ -180,7 +184,7 @@ def check_model(
 
 def _rows(graph: Graph, data: Path | None) -> Floats:
     """Rows to compare, as many as the time allows."""
-    features = int(np.prod(graph.input_shape))
+    features = prod(graph.input_shape)
     rows = sample_rows(features, 0, MOST_ROWS) if data is None else read_rows(data, features)
     if graph.origin is None:
         return rows
@@ -197,21 +201,36 @@ def read_rows(file: Path, features: int) -> Floats:
     Raises:
         InputError: the file cannot be read, or its rows have other lengths or features outside of [-1, 1].
     """
-    if file.suffix == ".npz":
-        with open_archive(file) as archive:
-            header = archive.header("x")
-            array = np.empty(header.shape, header.dtype)
-            archive.read(header, array)
-    else:
-        try:
-            array = np.load(file, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"data = {file} (--data): not readable as .npy or .npz ({reason}): name another") from None
-    if array.ndim < 2 or not len(array) or int(np.prod(array.shape[1:])) != features or array.dtype.kind not in "uif":
-        raise InputError(f"data = {file} (--data): it has the shape {array.shape}: give rows of {features} numbers")
+    array = _archived(file, features) if file.suffix == ".npz" else _single(file)
+    _check_shape(file, array.shape, features)
+    if array.dtype.kind not in "uif":
+        raise InputError(f"data = {file} (--data): its entries are of the type {array.dtype}: give numbers")
     rows = array[:MOST_DATA_ROWS].reshape(-1, features)
     found: Floats = rows / 255.0 if rows.dtype == np.uint8 else rows.astype(np.float64)
     if not (np.abs(found) <= 1).all():
         raise InputError(f"data = {file} (--data): features must be in [-1, 1]: scale them, as capc run does by itself")
     return found
+
+
+def _archived(file: Path, features: int) -> NDArray[Any]:
+    with open_archive(file) as archive:
+        header = archive.header("x")
+        _check_shape(file, header.shape, features)
+        array = np.empty(header.shape, header.dtype)
+        archive.read(header, array)
+        return array
+
+
+def _single(file: Path) -> NDArray[Any]:
+    try:
+        # Mapped: only the rows that are compared are read.
+        array: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"data = {file} (--data): not readable as .npy or .npz ({reason}): name another") from None
+    return array
+
+
+def _check_shape(file: Path, shape: Sequence[int], features: int) -> None:
+    if len(shape) < 2 or not shape[0] or prod(shape[1:]) != features:
+        raise InputError(f"data = {file} (--data): it has the shape {tuple(shape)}: give rows of {features} numbers")

@@ -142,8 +142,8 @@ def query_cost(architecture: Architecture, widths: ParameterSet, batch: int) -> 
     front = (extension + (RELEASES_AHEAD - 1) * FIRST_BYTES) / RELEASES_AHEAD
     release = 2 * HEADER.size + front + bits + scheme.circuits_length(circuit_for(parameters), 1)
     flights = sum(2 if ending(parameters, stage) is Ending.SUMS else 4 for stage in architecture.stages)
-    # Transfers leave with the first request; then the votes, and the release's two.
-    return QueryCost(batch, stages, (HEADER.size + transfers) / batch + votes, release, flights + 3)
+    # As reports count them: one of transfers, one of votes, and the release's two.
+    return QueryCost(batch, stages, (HEADER.size + transfers) / batch + votes, release, flights + 4)
 
 
 def _stage_cost(parameters: Parameters, stage: StageShape, batch: int, scheme: VectorisedTwoParty) -> StageCost:

@@ -49,8 +49,10 @@ def make(name: str, folder: Path, seed: int = 0) -> nn.Module | Perceptron:
     path = folder / where if where.endswith(".py") else None
     home = folder if path is None else path.parent
     with _beginning_at(home), torch.random.fork_rng(devices=[]):
+        module = _module(where, path)
+        # What a module draws when it is imported is drawn once, before.
         torch.manual_seed(seed)
-        made = _called(_module(where, path), factory)
+        made = _called(module, factory)
     if isinstance(made, nn.Module) or is_perceptron(made):
         return made
     kind = plain(type(made).__name__)
@@ -107,8 +109,9 @@ def _module(where: str, path: Path | None) -> ModuleType:
 def _called(module: ModuleType, factory: str) -> object:
     function = getattr(module, factory, None)
     if not callable(function):
-        own = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-        choices = ", ".join(own[:8]) or "none"
+        functions = vars(module).items()
+        own = [name for name, value in functions if getattr(value, "__module__", None) == module.__name__]
+        choices = ", ".join(name for name in own[:8] if not name.startswith("_")) or "none"
         raise InputError(f"there is no function {factory}: choose from {plain(choices, 200)}")
     try:
         return function()

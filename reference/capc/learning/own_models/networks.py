@@ -138,6 +138,8 @@ def read_network(named: Named, classes: int | None = None) -> tuple[Graph, bool]
             raise InputError("the shape of its input is not known: give --input, as 64 or 1,8,8")
         return graph_from_torch(made, named.input_shape), not named.is_trained
     sizes = perceptron.hidden_sizes(made)
+    if named.is_trained:
+        raise InputError("an MLPClassifier is trained in runs, whatever it learned before: leave --trained out")
     if hasattr(made, "coefs_"):
         module = perceptron.module_of(made)
         return graph_from_torch(module, (len(made.coefs_[0]),)), True

@@ -126,8 +126,10 @@ def module_of(fitted: Perceptron, known: Sequence[int] | None = None, classes: i
 def unfitted_module(sizes: tuple[int, ...]) -> nn.Module:
     """A module of the same architecture, with random weights."""
     layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs, dtype=torch.float64), nn.ReLU()]
+    # The caller's generator is afterwards where it was.
+    with torch.random.fork_rng(devices=[]):
+        for inputs, outputs in pairwise(sizes):
+            layers += [nn.Linear(inputs, outputs, dtype=torch.float64), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 

@@ -19,10 +19,12 @@ from capc.learning.training import FEWEST_TO_HOLD_OUT, LEAST_GAIN, TrainingTask,
 from capc.models.importing.graph import Shape, brief
 from capc.models.importing.torch_modules.origin import numbers
 
-RATES = (0.001, 0.005)
-MOST_EPOCHS = 40
+RATES = (0.002, 0.01)
+LEAST_STEPS = 8
+"""Of few rows as many passes count as one as make so many steps, which show whether more are worth it."""
+MOST_EPOCHS = 25
 PATIENCE = 4
-RATE_OF_FEW, EPOCHS_OF_FEW = 0.005, 30
+RATE_OF_FEW, EPOCHS_OF_FEW = 0.01, 15
 """With too few rows to hold any out."""
 WEIGHT_DECAY = 0.01
 
@@ -113,14 +115,15 @@ class _Trainer:
         return torch.optim.AdamW(weights, lr=rate, weight_decay=WEIGHT_DECAY)
 
     def _pass(self, optimiser: torch.optim.Optimizer, rows: Indices, number: int) -> None:
-        """Once through all rows, in an order of the seed and the pass."""
+        """Through all rows, in orders of the seed and the pass; of few rows several times."""
         self._module.train()
-        order = torch.tensor(np.random.default_rng([*self._task.seed, 5, number]).permutation(rows))
-        for batch in _batches(order):
-            optimiser.zero_grad()
-            made = self._logits(batch)
-            nn.functional.cross_entropy(made, self._labels[batch]).backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+        drawn = np.random.default_rng([*self._task.seed, 5, number])
+        for _ in range(-(-LEAST_STEPS * BATCH // max(len(rows), BATCH))):
+            for batch in _batches(torch.tensor(drawn.permutation(rows))):
+                optimiser.zero_grad()
+                made = self._logits(batch)
+                nn.functional.cross_entropy(made, self._labels[batch]).backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
 
     def _doubts(self, rows: Tensor) -> float:
         """What the module leaves of the probability of each row's class, in the mean."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from capc.foundation.errors import InputError
+from capc.foundation.hidden import type_only
 from capc.foundation.parties import organisation
 from capc.learning.data import no_file_because
 from capc.learning.own_models.factories import is_onnx
@@ -45,6 +46,8 @@ class Table:
     file: Path
     named: Mapping[int, Named]
     lines: Mapping[int, int]
+
+    __repr__ = type_only
 
     def place(self, party: int) -> str:
         """Where a party's model is named."""

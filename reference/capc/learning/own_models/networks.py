@@ -1,4 +1,7 @@
-"""An own model from its name to integers: read and admitted before any training, trained, and read again."""
+"""An own model from its name to integers: read and admitted before any training, trained, and read again.
+
+Spec: CAPC-RUN-054 to CAPC-RUN-056.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,8 @@ class Named:
     input_shape: Shape | None = None
     output: str | None = None
     is_trained: bool = False
+
+    __repr__ = type_only
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,7 @@ PLACE = "models.toml, line 2, answering_party_1: model = "
         ('"none.onnx"', f"{PLACE}none.onnx: "),
         ('"nets.py:small"\ninput = [2, 8, 8]', f"{PLACE}nets.py:small: input = [2, 8, 8]: the data have 64 features"),
     ],
+    ids=["logits", "file", "shape"],
 )
 def test_refusals_come_before_any_training(tmp_path: Path, model: str, fragment: str) -> None:
     (tmp_path / "nets.py").write_text(SOURCE)

@@ -18,6 +18,7 @@ from capc.foundation.errors import InputError
 from capc.learning.own_models import perceptron
 from capc.learning.own_models.networks import Named, OwnModel, admit
 from capc.learning.training import TrainingTask
+from capc.models.figures import bounded
 from capc.session.widths import ParameterSet
 from support.onnx_files import onnx_model
 
@@ -120,7 +121,9 @@ def task(seed: int = 0, rows: int = 40, classes: tuple[int, ...] = (0, 1, 2)) ->
 @pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-056", "CAPC-RUN-055")
 @pytest.mark.parametrize(
-    ("factory", "options"), [("dense", {}), ("image", {"input_shape": (1, 2, 2)}), ("perceptron", {})]
+    ("factory", "options"),
+    [("dense", {}), ("image", {"input_shape": (1, 2, 2)}), ("perceptron", {})],
+    ids=["dense", "image", "perceptron"],
 )
 def test_training_learns_the_same_for_the_same_seed_and_rows(
     folder: Path, factory: str, options: dict[str, Any]
@@ -167,7 +170,10 @@ def test_whatever_the_weights_are_a_party_answers(folder: Path, rows: int) -> No
 
 @pytest.mark.req("CAPC-RUN-055")
 def test_equal_shapes_declare_equal_architectures(folder: Path) -> None:
-    assert admitted(folder, "wild").architecture == admitted(folder, "ward.onnx").architecture
+    architecture = admitted(folder, "wild").architecture
+    assert architecture == admitted(folder, "ward.onnx").architecture
+    assert architecture == bounded(architecture, WIDTHS.fraction_bits, WIDTHS.logit_bits)
+    assert all(stage.sum_bits is not None for stage in architecture.stages)
 
 
 @pytest.mark.req("CAPC-RUN-054")

@@ -30,7 +30,7 @@ SMALL = nn.Sequential(nn.Conv2d(1, 2, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten
 
 
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(network=networks(), batch=st.integers(1, 3))
 def test_bytes_are_those_that_a_batch_sends(network: tuple[nn.Module, Shape], batch: int) -> None:
     """The real protocol, skips, pools, groups and sums that are kept included."""
@@ -87,7 +87,7 @@ def test_a_window_that_fits_no_polynomial_is_refused() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(network=networks())
 def test_bits_are_those_of_the_integers(network: tuple[nn.Module, Shape]) -> None:
     module, shape = network

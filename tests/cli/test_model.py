@@ -98,7 +98,7 @@ def test_weights_above_the_bound_are_told_and_not_refused(folder: Path, capsys: 
     report, shown = checked(capsys, "nets.py:wild", "--input", "6")
     assert report["stages"][0]["rows_scaled_down"] == 1
     assert report["stages"][0]["own_bits"] > report["logit_bits"]
-    assert any("scaled down: train with weight decay" in line for line in report["changes"])
+    assert any("scaled down: where labels differ, train" in line for line in report["changes"])
     assert "to change: stage 0 (0): 100% of its rows of weights" in shown
 
 

@@ -78,7 +78,7 @@ class ModelCheck:
             if stage.clipped:
                 found.append(
                     f"stage {number} ({stage.place}): {stage.clipped:.0%} of its rows of weights are above the bound "
-                    "and scaled down: train with weight decay"
+                    "and scaled down: where labels differ, train with weight decay"
                 )
             if stage.lost > MOST_LOST:
                 found.append(

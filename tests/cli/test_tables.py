@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from capc.cli.output import Output, show_table
+from capc.cli.terminal.output import Output, show_table
 
 HEADINGS = ("program", "protocol", "parties", "milliseconds", "bytes")
 ROWS = (("argmax", "semi2k", "2", "12.5", "33,012"), ("relu", "replicated-ring", "3", "8.39", "3,428"))

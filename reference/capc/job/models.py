@@ -21,6 +21,7 @@ from capc.learning.partition import Split
 from capc.learning.quantise import quantise
 from capc.learning.self_training import self_train
 from capc.learning.training import RECIPE, FloatModel, TrainingTask, train, train_side_by_side
+from capc.models.importing.evaluate import activated
 from capc.models.model import QuantisedModel
 
 
@@ -123,8 +124,7 @@ def exact_logits(model: QuantisedModel, features: Floats | Sequence[Sequence[int
         values = values @ weights.T + biases
         if number < len(model.layers) - 1:
             stage = model.architecture.stages[number]
-            values = np.floor(np.maximum(values, 0.0) / (1 << stage.scale_bits(model.fraction_bits)))
-            values = values if stage.cap_bits is None else np.minimum(values, (1 << stage.cap_bits) - 1)
+            values = activated(stage, values.astype(np.int64), model.fraction_bits).astype(np.float64)
     return values.astype(np.int64)
 
 

@@ -174,11 +174,21 @@ def _stage_sums(model: QuantisedModel, number: int, values: list[Array], kind: t
 
 def _activate(model: QuantisedModel, number: int, sums: Array) -> Array:
     stage: StageShape = model.architecture.stages[number]
-    if stage.activation in {Activation.NONE, Activation.VOTE}:
+    if not stage.rectifies:
         return sums
-    largest = sums[:, np.array(stage.pool_windows())].max(axis=2)
-    shifted: Array = np.maximum(largest, 0) >> stage.scale_bits(model.fraction_bits)
-    return shifted if stage.cap_bits is None else np.minimum(shifted, (1 << stage.cap_bits) - 1)
+    return activated(stage, sums[:, np.array(stage.pool_windows())].max(axis=2), model.fraction_bits)
+
+
+def activated(stage: StageShape, largest: Array, fraction_bits: int) -> Array:
+    """What :meth:`StageShape.activated` makes of each integer."""
+    made: Array = largest >> stage.scale_bits(fraction_bits)
+    if stage.leak_bits is None:
+        most = stage.most(fraction_bits)
+        rectified: Array = np.maximum(made, 0)
+        return rectified if most is None else np.minimum(rectified, most)
+    if stage.cap_bits is not None:
+        made = np.clip(made, -(1 << stage.cap_bits), (1 << stage.cap_bits) - 1)
+    return np.where(made < 0, made >> stage.leak_bits, made)
 
 
 @lru_cache(maxsize=64)

@@ -17,10 +17,12 @@ from capc.models.importing.graph import (
     Add,
     Affine,
     AveragePool,
+    Clamp,
     Concat,
     Conv,
     Floats,
     Graph,
+    LeakyRelu,
     Linear,
     MaxPool,
     Node,
@@ -112,6 +114,10 @@ def _float_value(  # noqa: PLR0911  # one for each operator
             return first * np.repeat(_in(scales, precision), size) + np.repeat(_in(shifts, precision), size)
         case Relu():
             return np.maximum(first, 0)
+        case Clamp(low=low, high=high):
+            return np.clip(first, low, high)
+        case LeakyRelu(leak_bits=leak_bits):
+            return np.where(first < 0, np.ldexp(first, -leak_bits), first)
         case AveragePool(window=window, divisor=divisor):
             return np.asarray(gather(window.on(shape), first, 0).sum(axis=3).reshape(len(first), -1) / divisor)
         case MaxPool(window=window):

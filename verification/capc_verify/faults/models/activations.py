@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from capc.models.architecture import StageShape
+from capc.models.importing.forms import RectifiedSums, StageValue
+from capc.models.importing.stages import Stages
 from capc.session.parameters import Parameters
 from capc.steps import layer_circuits
 from capc.two_party.circuits import relu
@@ -14,6 +17,7 @@ from capc_verify.faults.patching import replace_everywhere, replace_in
 from capc_verify.faults.planting import Fault
 
 _KINDS = "tests/two_party/circuits/test_relu_kinds.py::test_"
+_FOLDS = "tests/models/importing/test_folding.py::test_fold_is_exact"
 _LABELS = "tests/protocol/test_kinds_of_relu.py::test_labels_follow_the_models_integers"
 
 
@@ -68,7 +72,28 @@ def cap_of_network_ignored() -> None:
     StageShape.most = most  # type: ignore[method-assign]
 
 
+def bound_not_added_again() -> None:
+    """What follows a bound below takes the value as if it began at 0."""
+    correct = Stages.activated
+
+    def activated(self: Stages, form: RectifiedSums) -> StageValue:
+        return replace(correct(self, form), shifts=None)
+
+    Stages.activated = activated  # type: ignore[method-assign]
+
+
+def leaks_taken_for_nonnegative() -> None:
+    """A ReLU after an average of what leaks is left out, as if nothing in it could be negative."""
+
+    def is_negative_somewhere(self: StageValue) -> bool:
+        return any(part is not None and bool((part < 0).any()) for part in (self.scales, self.shifts))
+
+    StageValue.is_negative_somewhere = property(is_negative_somewhere)  # type: ignore[assignment, method-assign]
+
+
 FAULTS = {
+    "bound_not_added_again": Fault(bound_not_added_again, None, (_FOLDS + "[shifted_relu_under_padding]",)),
+    "leaks_taken_for_nonnegative": Fault(leaks_taken_for_nonnegative, None, (_FOLDS + "[relu_of_averaged_leaks]",)),
     "cap_by_its_highest_bit": Fault(
         cap_by_its_highest_bit, None, (_KINDS + "relu_at_most_any_cap_for_all_values_shares_and_errors[4-0]",)
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -152,6 +154,18 @@ POOL = Grid(1, 2, 2, (2, 2))
         pytest.param((StageShape(DENSE, 0, VOTE, max_pool=POOL),), "give windows exactly", id="pool of votes"),
         pytest.param(
             (StageShape(DENSE, 0, VOTE, cap_bits=2),), "cap_bits = 2 and the activation vote", id="cap of vote"
+        ),
+        pytest.param(
+            (StageShape(DENSE, 0, VOTE, cap=Fraction(6)),), "the cap 6 and the activation", id="6 of vote"
+        ),
+        pytest.param((StageShape(DENSE, 0, VOTE, leak_bits=1),), "leak_bits = 1 and the activation", id="leak of vote"),
+        pytest.param(
+            (StageShape(DENSE, 0, RELU, leak_bits=33), StageShape(Dense(2, 2), 1, VOTE)), "1 to 32", id="small leak"
+        ),
+        pytest.param(
+            (StageShape(DENSE, 0, RELU, cap=Fraction(1), leak_bits=1), StageShape(Dense(2, 2), 1, VOTE)),
+            "leak_bits = 1 and the cap 1: choose one of them",
+            id="leak and cap",
         ),
         pytest.param((StageShape(DENSE, 0, VOTE, weight_bits=-1),), "weight_bits = -1", id="negative scale"),
         pytest.param(

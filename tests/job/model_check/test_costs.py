@@ -23,6 +23,8 @@ from capc.protocol.collaboration import Collaboration
 from capc.session.widths import ParameterSet
 from capc.steps.suite import reference_suite
 from capc.two_party.vectorised import VectorisedTwoParty
+from protocol.cases import Case
+from protocol.stages import staged_cases
 from support.networks import Shape, networks, seeded
 
 WIDTHS = ParameterSet.named("default")
@@ -94,6 +96,13 @@ def test_bits_are_those_of_the_integers(network: tuple[nn.Module, Shape]) -> Non
     lowered = stating(lower(graph_from_torch(module, shape)), WIDTHS.fraction_bits, None)
     model = rounded(lowered, WIDTHS.fraction_bits)
     assert stage_bits(model) == model.stage_bits()
+
+
+@settings(max_examples=40)
+@given(case=staged_cases())
+def test_bits_are_those_of_the_integers_with_caps_and_leaks(case: Case) -> None:
+    for model in case.models:
+        assert stage_bits(model) == model.stage_bits()
 
 
 def test_bits_of_weights_beyond_any_ring_are_found() -> None:

@@ -241,10 +241,12 @@ def stage_bits(model: QuantisedModel) -> tuple[int, ...]:
     for number, stage in enumerate(model.architecture.stages):
         sums = _stage_sums(magnitudes, number, values, np.float64)
         needed.append(int(np.frexp(sums.max() * (1 + 2.0**-40))[1]) + 2)
-        rectified = stage.activation not in {Activation.NONE, Activation.VOTE}
-        if rectified:
+        if stage.rectifies:
             largest = sums[:, np.array(stage.pool_windows())].max(axis=2)
             sums = np.floor(largest / 2.0 ** stage.scale_bits(model.fraction_bits))
-            sums = sums if stage.cap_bits is None else np.minimum(sums, (1 << stage.cap_bits) - 1)
+            most = stage.most(model.fraction_bits)
+            sums = sums if most is None else np.minimum(sums, most)
+            # Below 0 a leak gives no more than this in magnitude, but 1 of the smallest sums.
+            sums = sums if stage.leak_bits is None else np.maximum(sums, largest > 0)
         values.append(sums)
     return tuple(needed)

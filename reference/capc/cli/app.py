@@ -106,7 +106,7 @@ _Json = Annotated[_Text, typer.Option(metavar=JSON["json"][0], help=JSON["json"]
 RUN_OPTIONS = {
     "config": ("FILE.toml", "Options by name; flags go before it."),
     "data": ("FILE.npz", "Arrays x (n x d) and y (n). Default: scikit-learn's digits."),
-    "models": ("FILE.toml", "Networks of parties' own, by name; their code is run. Default: none."),
+    "models": ("FILE|DIR", "Networks of parties' own, by TOML or file names; their code is run. Default: none."),
     "parties": ("K", "Parties that answer a query; there is one more. Default: 20."),
     "queries": ("N", "Queries of each querying party, if the budget allows. Default: 20."),
     "batch": ("N", "Queries asked at once. Default: 10."),

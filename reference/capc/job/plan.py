@@ -20,8 +20,9 @@ from capc.job.config import JobConfig, rational_text
 from capc.job.keeping.files import beside
 from capc.job.keeping.journal import Journal, default_folder
 from capc.job.options import flag
+from capc.job.own_models.folder import read_models
 from capc.job.own_models.sessions import check_windows, session_of
-from capc.job.own_models.table import admit_all, read_table
+from capc.job.own_models.table import admit_all
 from capc.learning.architectures import mix
 from capc.learning.bounds import weight_bound
 from capc.learning.data import Column, Dataset, DataShape, load_digits, load_npz
@@ -143,7 +144,7 @@ def prepare(config: JobConfig, *, simulated: bool = False, dataset: Dataset | No
     with config.placing("parameters"):
         widths = ParameterSet.named(config.parameters)
     engine = find_engine(config)
-    table = None if config.models is None else read_table(config.models, config.parties + 1, config.queriers)
+    table = None if config.models is None else read_models(config.models, config.parties + 1, config.queriers)
     # What votes on sets cost depends on how many labels there are.
     release = None if config.multi_label is not None else _release_policy(config, widths.grid_bits)
 

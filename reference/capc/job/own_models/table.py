@@ -38,20 +38,18 @@ class Table:
     """What a file says.
 
     Attributes:
-        file: its name.
         named: for each party that brings a model, by number, how it is named.
-        lines: for each of them the line of the file.
+        places: for each of them where that stands: a line of a file, or a file of a folder.
     """
 
-    file: Path
     named: Mapping[int, Named]
-    lines: Mapping[int, int]
+    places: Mapping[int, str]
 
     __repr__ = type_only
 
     def place(self, party: int) -> str:
         """Where a party's model is named."""
-        return f"{self.file}, line {self.lines[party]}, {organisation(party)}"
+        return f"{self.places[party]}, {organisation(party)}"
 
 
 def read_table(file: Path, parties: int, queriers: int) -> Table:
@@ -68,32 +66,51 @@ def read_table(file: Path, parties: int, queriers: int) -> Table:
     """
     text = _text(file)
     tables = _parsed(file, text)
-    numbers = {organisation(number): number for number in range(parties)}
-    entries: dict[str, tuple[Named, int]] = {}
+    entries: dict[str, tuple[Named, str]] = {}
     for name, table in tables.items():
         line = _line(text, name, None)
-        if name != DEFAULT and name not in numbers:
-            last = organisation(parties - 1)
-            raise InputError(
-                f"{file}, line {line}: {plain(name)}: there is no such party: choose {DEFAULT}, or one from "
-                f"{organisation(0)} to {last}"
-            )
+        unknown = no_such_party(name, parties)
+        if unknown:
+            raise InputError(f"{file}, line {line}: {plain(name)}: {unknown}")
         if not isinstance(table, dict):
             raise InputError(f"{file}, line {line}: {plain(name)} is no table: write [{plain(name)}] and its keys")
-        entries[name] = _entry(file, text, name, table)
-    named, lines = {}, {}
-    for name, number in numbers.items():
-        entry = entries.get(name, entries.get(DEFAULT))
+        named, line = _entry(file, text, name, table)
+        entries[name] = named, f"{file}, line {line}"
+    return for_parties(entries, parties, queriers)
+
+
+def no_such_party(name: str, parties: int) -> str:
+    """What is wrong with a name that should be a party's, or ``default``; empty if nothing is."""
+    if name == DEFAULT or name in {organisation(number) for number in range(parties)}:
+        return ""
+    last = organisation(parties - 1)
+    return f"there is no such party: choose {DEFAULT}, or one from {organisation(0)} to {last}"
+
+
+def for_parties(entries: Mapping[str, tuple[Named, str]], parties: int, queriers: int) -> Table:
+    """What each party brings: by its own name, or by default.
+
+    Args:
+        entries: models and their places, by names of parties.
+        parties: K + 1.
+        queriers: so many of the first parties ask, and retrain.
+
+    Raises:
+        InputError: a party that asks would bring a network that is not trained.
+    """
+    named, places = {}, {}
+    for number in range(parties):
+        entry = entries.get(organisation(number), entries.get(DEFAULT))
         if entry is not None:
-            named[number], lines[number] = entry
-    table_read = Table(file, named, lines)
+            named[number], places[number] = entry
+    table = Table(named, places)
     for number in range(queriers):
         if number in named and (named[number].is_trained or is_onnx(named[number].name)):
             raise InputError(
-                f"{table_read.place(number)}: model = {plain(named[number].name)}: a party that asks retrains its "
-                f"model with the labels that it got: give [{organisation(number)}] a module that is trained"
+                f"{table.place(number)}: model = {plain(named[number].name)}: a party that asks retrains its "
+                f"model with the labels that it got: give {organisation(number)} a module that is trained"
             )
-    return table_read
+    return table
 
 
 def admit_all(table: Table, features: int, classes: int, widths: ParameterSet) -> dict[int, OwnModel]:
@@ -125,7 +142,7 @@ def input_shape(raw: object) -> Shape | None:
 
 def _text(file: Path) -> str:
     if not file.is_file():
-        raise InputError(f"models = {file} (--models): {no_file_because(file)}: name a TOML file")
+        raise InputError(f"models = {file} (--models): {no_file_because(file)}: name a TOML file or a folder")
     try:
         with file.open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)

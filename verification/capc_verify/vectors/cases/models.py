@@ -18,6 +18,7 @@ from capc_spec.registry import TAGS
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.common import expect_equal, policy
 from capc_verify.vectors.cases.faulty_architectures import FAULTY, VOTE_ONLY
+from capc_verify.vectors.cases.session_rules import order_of_rules
 from capc_verify.vectors.cases.tensors import Trace, trace
 from capc_verify.vectors.derive import Source
 from capc_verify.vectors.operation import Fault
@@ -339,6 +340,7 @@ def sessions(file: FileBuilder) -> None:
         tags.add(tag)
     expect_equal(len(tags), len(_ARCHITECTURES), "different tags")
     _refused_sessions(group)
+    order_of_rules(group)
 
 
 def _refused_sessions(group: GroupBuilder) -> None:

@@ -39,7 +39,7 @@ NESTED = {
     "tag_use": {"kind"},
     "circuit_gates": {
         *("kind", "num_classes", "logit_bits", "vote_bits", "fraction_bits", "realised", "words", "width"),
-        *("cap_bits", "capped_relu"),
+        *("cap_bits", "cap", "leak_bits", "capped_relu", "relu_at_most", "capped_leaky_relu"),
         *("ands", "free"),
     },
 }

@@ -55,8 +55,8 @@ def mask_of_dropout(w: OnnxWriter) -> str:
 ONES = np.ones(6)
 KERNEL = np.ones((2, 2, 3, 3))
 REFUSALS: dict[str, tuple[Build, Shape, str]] = {
-    "activation": (unary("Sigmoid"), FLAT, "Sigmoid at Sigmoid_0: it is not supported: the activation must be ReLU"),
-    "leaky": (unary("LeakyRelu"), FLAT, "LeakyRelu at LeakyRelu_0: .* must be ReLU"),
+    "activation": (unary("Sigmoid"), FLAT, "Sigmoid at Sigmoid_0: .*: train it again with Hardsigmoid"),
+    "leaky": (unary("LeakyRelu"), FLAT, "LeakyRelu at LeakyRelu_0: its slope 0.01 is no power of two .*: use .*-7"),
     "product": (lambda w: w.node("Mul", "x", "x"), FLAT, "Mul at Mul_0: it combines two values .* join by addition"),
     "joined_rows": (
         lambda w: w.node("Concat", "x", "x", axis=0), FLAT, "Concat at .*: it is along axis 0: concatenate",

@@ -139,6 +139,21 @@ class Relu:
 
 
 @dataclass(frozen=True)
+class Clamp:
+    """max(low, min(x, high)); either may be infinite."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class LeakyRelu:
+    """max(x, 0) + 2^-leak_bits min(x, 0)."""
+
+    leak_bits: int
+
+
+@dataclass(frozen=True)
 class AveragePool:
     """Sums over windows, where the padding counts as 0, divided by the divisor."""
 
@@ -190,7 +205,8 @@ class Softmax:
     log: bool = False
 
 
-Op = Linear | Conv | Affine | Relu | AveragePool | MaxPool | Reshape | Pad | Concat | Add | Identity | Softmax
+Activated = Relu | Clamp | LeakyRelu
+Op = Linear | Conv | Affine | Activated | AveragePool | MaxPool | Reshape | Pad | Concat | Add | Identity | Softmax
 
 
 @dataclass(frozen=True)

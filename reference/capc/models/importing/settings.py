@@ -9,32 +9,18 @@ from capc.models.importing.graph import AveragePool, MaxPool, Shape, Unsupported
 
 Sides = tuple[int, int]
 """Zeros before and after, along one axis."""
-_ACTIVATIONS = frozenset(
-    {
-        "celu",
-        "clip",
-        "elu",
-        "erf",
-        "exp",
-        "gelu",
-        "hardsigmoid",
-        "hardswish",
-        "hardtanh",
-        "leakyrelu",
-        "mish",
-        "prelu",
-        "relu6",
-        "selu",
-        "sigmoid",
-        "silu",
-        "softplus",
-        "softsign",
-        "swish",
-        "tanh",
-        "thresholdedrelu",
-    }
-)
-_BRANCHES = frozenset(["bmm", "div", "einsum", "matmul", "max", "maximum", "min", "minimum", "mul", "truediv", "where"])
+_SMOOTH = "train it again with ReLU, ReLU6 or a LeakyReLU of slope 2**-3"
+_INSTEAD = {
+    **dict.fromkeys(("celu", "elu", "erf", "exp", "gelu", "mish", "rrelu", "selu", "softplus", "swish"), _SMOOTH),
+    **dict.fromkeys(("silu", "thresholdedrelu", "threshold"), _SMOOTH),
+    # It multiplies two values of the network: docs/bring-your-own-model.md has what that takes.
+    "hardswish": "train it again with ReLU6 or Hardsigmoid, which take a seventh of it",
+    "sigmoid": "train it again with Hardsigmoid, or with ReLU6 in the place of a SiLU",
+    "softsign": "train it again with Hardtanh",
+    "tanh": "train it again with Hardtanh",
+}
+"""By an activation that is not supported: what to train in its place."""
+_BRANCHES = frozenset(["bmm", "div", "einsum", "matmul", "truediv", "where"])
 _NORMS = frozenset(
     ["groupnorm", "groupnormalization", "instancenorm2d", "instancenormalization", "layernorm", "layernormalization"]
 )
@@ -43,8 +29,13 @@ _NORMS = frozenset(
 def remedy_for(*kinds: str) -> str:
     """What to do about an operator that is not supported, by its names."""
     families = {kind.lower().replace("_", "") for kind in kinds}
-    if families & _ACTIVATIONS:
-        return "the activation must be ReLU: replace it and train again"
+    for kind in sorted(families & set(_INSTEAD)):
+        return _INSTEAD[kind]
+    if families & {"mul"}:
+        return (
+            "values of the network must join by addition or concatenation; for an activation that multiplies "
+            "(SiLU, hard swish) train ReLU6 in its place"
+        )
     if families & _BRANCHES:
         return "values of the network must join by addition or concatenation"
     if families & _NORMS:

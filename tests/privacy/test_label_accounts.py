@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import takewhile
 from math import exp, log
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.foundation.errors import BudgetExhaustedError, InputError, ParameterError
-from capc.noise.mechanism import CostUnit, RoundedGaussian
+from capc.noise.mechanism import CostUnit, RoundedGaussian, mechanism_for
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
 from capc.privacy.accountants import policies
+from capc.privacy.accountants.argmax import composition as argmax_composition
 from capc.privacy.accountants.argmax import fitting
 from capc.privacy.accountants.argmax.composition import Keeping, composition_epsilon
 from capc.privacy.accountants.argmax.cost import Adversary
 from capc.privacy.accountants.ball_arithmetic import decimal_text, first_place_near, round_up
-from capc.privacy.accountants.conversion import budget_lower, epsilon_upper
+from capc.privacy.accountants.conversion import (
+    budget_lower,
+    epsilon_upper,
+    gaussian_dp_delta_upper,
+    improved_conversion,
+)
 from capc.privacy.accountants.policies import (
     calibrate_sigma,
     calibrated,
@@ -39,8 +46,8 @@ from capc.privacy.accountants.policies import (
     with_argmax_queries,
     with_sigma,
 )
-from capc.privacy.accountants.rdp import ORDERS
-from capc.privacy.accountants.steps import Noise
+from capc.privacy.accountants.rdp import ORDERS, rdp_epsilon
+from capc.privacy.accountants.steps import Noise, Step
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.figures.statement import (
     ONLY_LABELS,
@@ -296,6 +303,34 @@ def test_labels_that_are_counted_are_as_many_as_a_composition_keeps(adjacency: A
         certify(policy, COARSE, Fraction(most + 1))
     with pytest.raises(InputError, match=rf"^argmax_queries = {most + 1}: so many labels are not certified to keep"):
         certify(replace(policy, argmax_queries=most + 1), COARSE, Fraction(most + 1))
+
+
+@pytest.mark.req("CAPC-ACCT-137", "CAPC-ACCT-132")
+@pytest.mark.parametrize("adjacency", list(Adjacency))
+@pytest.mark.parametrize("mechanism", list(NoiseName))
+def test_as_many_labels_are_certified_as_their_noised_counts_keep(
+    mechanism: NoiseName, adjacency: Adjacency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the one method of their noise, also where a composition is not made: of Skellam noise, and above 4096."""
+    monkeypatch.setattr(argmax_composition, "composed", lambda *_, **__: pytest.fail("composed"))
+    fields = {"mechanism": mechanism, "adjacency": adjacency, "sigma": Fraction(400), "epsilon": Fraction(8)}
+    policy = counts(**fields, argmax_queries=1)
+    left = policy.delta * (1 - Fraction(1, 1 << 20))
+    moved = 2 if adjacency is Adjacency.REPLACE_ONE else 1
+    unit, noise = ProtectedUnit(Relation(adjacency.value)), mechanism_for(mechanism, policy.sigma, COARSE)
+
+    def fits(queries: int) -> bool:
+        if mechanism is NoiseName.ROUNDED_GAUSSIAN:
+            return gaussian_dp_delta_upper(queries * moved / policy.sigma**2, policy.epsilon) <= left
+        if mechanism is NoiseName.DISCRETE_GAUSSIAN:
+            return epsilon_upper(CostUnit.RHO, queries * moved / (2 * policy.sigma**2), left) <= policy.epsilon
+        return rdp_epsilon({Step(noise, unit.histogram): queries}, left, improved_conversion).epsilon <= policy.epsilon
+
+    most = [*takewhile(fits, range(1, 1 << 20, 1 << 16))][-1]
+    assert most > 4096
+    certify(replace(policy, argmax_queries=most), COARSE, Fraction(most))
+    with pytest.raises(InputError):
+        certify(replace(policy, argmax_queries=most + (1 << 16)), COARSE, Fraction(most))
 
 
 @pytest.mark.req("CAPC-ACCT-132")

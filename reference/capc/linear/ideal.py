@@ -79,7 +79,7 @@ class IdealLinear:
     ) -> tuple[list[list[int]], bytes]:
         """Lets the trusted party share 2^h W x in Z_{2^T}: uniform shares, without an error."""
         width = self.logit_bits + self.guard_bits
-        products = self.multiply(prepared, self._load(request, count))
+        products = self.multiply(prepared, self._load(request, count, prepared[0].inputs))
         shares = [ring.uniform(source, len(row), width) for row in products]
         pairs = zip(products, shares, strict=True)
         others = [ring.subtract(ring.scale(row, 1 << self.guard_bits, width), own, width) for row, own in pairs]
@@ -87,14 +87,15 @@ class IdealLinear:
 
     def decrypt(self, secret_key: None, operator: Operator, count: int, response: bytes) -> list[list[int]]:  # noqa: ARG002
         """Takes the shares from the trusted party."""
-        return self._load(response, count)
+        return self._load(response, count, operator.outputs)
 
     def _store(self, rows: list[list[int]]) -> bytes:
         self._entries.append(rows)
         return (len(self._entries) - 1).to_bytes(8, "little")
 
-    def _load(self, handle: bytes, count: int) -> list[list[int]]:
+    def _load(self, handle: bytes, count: int, elements: int) -> list[list[int]]:
         index = int.from_bytes(handle, "little")
-        if len(handle) != 8 or index >= len(self._entries) or len(self._entries[index]) != count:
+        rows = self._entries[index] if len(handle) == 8 and index < len(self._entries) else []
+        if [len(row) for row in rows] != [elements] * count:
             raise InvalidPayloadError(ErrorCode.VALUE_OUT_OF_RANGE, "a handle that the trusted party did not give")
-        return self._entries[index]
+        return rows

@@ -80,7 +80,9 @@ ORACLES: Mapping[str, Oracle] = {
     ),
     "he": Oracle(
         ("he", "he_layers", "run"),
-        {"querying_party_choose_labels": _SHARES, "querying_party_begin_rounds": _SHARES},
+        dict.fromkeys(
+            ("querying_party_choose_labels", "querying_party_keep_sums", "querying_party_begin_rounds"), _SHARES
+        ),
     ),
     "two-party": Oracle(
         (

@@ -12,7 +12,7 @@ from capc_verify.conformance.wire import PROTOCOL, JunkError, Reply, ReplyKind, 
 from capc_verify.vectors.schema import ERROR_CODES
 from capc_verify.vectors.values import Json
 
-_DESCRIBED: Mapping[str, type] = {
+DESCRIBED: Mapping[str, type] = {
     "name": str,
     "language": str,
     "version": str,
@@ -20,6 +20,7 @@ _DESCRIBED: Mapping[str, type] = {
     "snapshots": bool,
     "codes": dict,
 }
+"""Fields of the description, and what each is."""
 
 
 _OPTIONAL: Mapping[str, type] = {"oracles": list}
@@ -142,9 +143,9 @@ def _check_description(reply: Reply) -> None:
         InputError: the reply to start has other fields, or is for another specification.
     """
     told = reply.value
-    if reply.kind is not ReplyKind.OUT or set(told) - set(_OPTIONAL) != set(_DESCRIBED):
-        raise InputError(f"--port: the reply to start must be `out` with {', '.join(_DESCRIBED)}")
-    for name, kind in {**_DESCRIBED, **_OPTIONAL}.items():
+    if reply.kind is not ReplyKind.OUT or set(told) - set(_OPTIONAL) != set(DESCRIBED):
+        raise InputError(f"--port: the reply to start must be `out` with {', '.join(DESCRIBED)}")
+    for name, kind in {**DESCRIBED, **_OPTIONAL}.items():
         if name in told and type(told[name]) is not kind:
             raise InputError(f"--port: {name} in the reply to start is not a {kind.__name__}")
     if told["spec_version"] != spec_version():

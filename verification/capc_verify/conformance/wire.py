@@ -1,4 +1,7 @@
-"""What goes over the pipes: requests to a port, and its replies, one JSON object a line."""
+"""What goes over the pipes: requests to a port, and its replies, one JSON object a line.
+
+Spec: CAPC-VEC-002.
+"""
 
 from __future__ import annotations
 

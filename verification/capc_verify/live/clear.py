@@ -41,7 +41,7 @@ class ClearLinear(IdealLinear):
         rows = _rows(request, self.logit_bits, count)
         shares, handle = super().evaluate(public_key, prepared, self._store(rows), count, source)
         width = self.logit_bits + self.guard_bits
-        return shares, b"".join(elements_to_bytes(row, width) for row in self._load(handle, count))
+        return shares, b"".join(elements_to_bytes(row, width) for row in self._load(handle, count, prepared[0].outputs))
 
     def decrypt(self, secret_key: None, operator: Operator, count: int, response: bytes) -> list[list[int]]:  # noqa: ARG002
         """The shares as they are.

@@ -9,20 +9,18 @@ from typing import Any
 from capc.foundation.errors import InputError
 from capc.foundation.parties import Party, Role
 from capc.foundation.randomness import SEED_BYTES, Seed
-from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.protocol import roles
 from capc.protocol.embedded_methods import EMBEDDED
 from capc.protocol.seats import AnsweringSeat, GuardianSeat, Mode, QueryingSeat, QueryingTurn, Turn
-from capc.session.session import Batch, Session
+from capc.session.session import Batch
 from capc.session.widths import ParameterSet
 from capc.steps.suite import reference_suite
 from capc.two_party.interface import AnyScheme
 from capc_verify.live.clear import ClearLinear
 from capc_verify.live.desk import Desk, DeskLink
 from capc_verify.vectors.operations.protocol.sessions import SESSION, session_from
-from capc_verify.vectors.operations.protocol.step import MODEL
-from capc_verify.vectors.operations.shapes import layers_from
+from capc_verify.vectors.operations.protocol.step import MODEL, model_of
 from capc_verify.vectors.replay import read_fields
 from capc_verify.vectors.values import COUNT, DATA, INTEGERS, RATIONAL, Json, Kind, choice, many, optional, record
 
@@ -90,11 +88,6 @@ def seated(fields: Json, two_party: AnyScheme | None = None) -> Desk:
     account = Account(parameters.release, parameters.widths.grid_bits, given["budget"])
     guarding = GuardianSeat(*shared, account)
     return Desk(link, roles.privacy_guardian(guarding, turns), lambda: _noise(guarding))
-
-
-def model_of(session: Session, me: Party, fields: Mapping[str, Any]) -> QuantisedModel:
-    """The model of these layers, with the architecture that the session has for the party."""
-    return QuantisedModel(session.architecture(me), layers_from(fields["layers"]), fields["fraction_bits"])
 
 
 def _linear(name: Linear, widths: ParameterSet) -> Any:  # noqa: ANN401  # a suite hides what a scheme is

@@ -15,10 +15,10 @@ from capc.noise.release_noise import ReleaseNoise
 from capc.protocol.functionality import ideal_functionality
 from capc.session.parameters import SPEC_VERSION
 from capc_verify.live.desk import Turn
-from capc_verify.live.joining import JOIN, model_of, seated
+from capc_verify.live.joining import JOIN, seated
 from capc_verify.live.sessions import LiveSession
 from capc_verify.vectors.operations.protocol.sessions import SESSION, session_from
-from capc_verify.vectors.operations.protocol.step import MODEL
+from capc_verify.vectors.operations.protocol.step import MODEL, model_of
 from capc_verify.vectors.replay import read_fields
 from capc_verify.vectors.values import INTEGERS, Json, many, party_named
 

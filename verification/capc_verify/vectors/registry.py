@@ -16,7 +16,7 @@ from capc_verify.vectors.operations import (
     operators,
     two_party,
 )
-from capc_verify.vectors.operations.protocol import payloads, rounds, runs, sessions, steps
+from capc_verify.vectors.operations.protocol import payloads, rounds, runs, sessions, steps, sums
 from capc_verify.vectors.operations.worked import draws, gates, layers, tags, traces
 
 FILES: Mapping[str, tuple[GroupType, ...]] = {
@@ -43,7 +43,7 @@ FILES: Mapping[str, tuple[GroupType, ...]] = {
     "protocol_threshold": (steps.THRESHOLD,),
     "protocol_single_draw": (steps.SINGLE_DRAW,),
     "protocol_realised": (steps.REALISED,),
-    "protocol_batches": (steps.BATCHES,),
+    "protocol_batches": (steps.BATCHES, sums.LAYERS),
     "protocol_all_pairs": (steps.ALL_PAIRS,),
     "protocol_rounds": (rounds.ROUNDS,),
     "run": (runs.RUNS,),

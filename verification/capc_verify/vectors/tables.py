@@ -103,4 +103,5 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "listing_releasing": listings.releasing,
     "index": statements.index,
     "field_types": fields.field_types,
+    "kinds": fields.kinds,
 }

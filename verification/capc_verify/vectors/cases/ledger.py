@@ -145,6 +145,7 @@ def _terms_kept(group: GroupBuilder, log: _Log) -> None:
         test.run("ledger_open", key=log.key, salt=bytes(16), terms=terms, leaves=["log"])
         fields: dict[str, Any] = {"session_tag": log.tag, **_ZEROS, "states": ["log"]}
         test.run("ledger_reserve", key=log.key, salt=bytes(16), query=1, **fields)
+    counted = _labels_counted(group, log, replace(plain, renyi_order=None, epsilon=Fraction(8)))
     # The answer alone costs 12 at this order.
     refused: list[tuple[str, dict[str, Any], ReleasePolicy]] = [
         ("budget", {"budget": Fraction(80)}, release),
@@ -153,11 +154,35 @@ def _terms_kept(group: GroupBuilder, log: _Log) -> None:
         ("renyi_budget", {"budget": Fraction(46)}, skellam),
         ("joint_cost", {}, replace(joint, joint_cost=Fraction(11))),
         ("argmax_cost", {}, replace(label, argmax_cost=Fraction(1, 4))),
+        *(
+            (f"queries_{name}", {"budget": Fraction(5000)}, replace(made, argmax_queries=5000))
+            for name, made in counted
+        ),
+        ("queries_that_are_claimed", {"budget": Fraction(6)}, counted[0][1]),
     ]
     for name, changes, made in refused:
         test = group.test(f"open_beyond_{name}", "More is promised than is kept.", _TERMS_KEPT, ["CallerMistake"])
         terms = {**terms_fields(_TERMS), "policy": vars(made), **changes}
         test.run("ledger_open", key=log.key, salt=bytes(16), terms=terms, fault=_INPUT)
+
+
+_COUNTED = {NoiseName.ROUNDED_GAUSSIAN: 5, NoiseName.DISCRETE_GAUSSIAN: 4, NoiseName.SKELLAM: 4}
+"""How many noised histograms keep epsilon and delta of the policy below, by the method of their noise."""
+
+
+def _labels_counted(group: GroupBuilder, log: _Log, release: ReleasePolicy) -> list[tuple[str, ReleasePolicy]]:
+    """As many labels as noised counts keep, which every port certifies; gives the policies."""
+    made = []
+    for mechanism, queries in _COUNTED.items():
+        counted = replace(release, mechanism=mechanism, argmax_queries=queries)
+        made.append((mechanism.value, counted))
+        name, comment = f"open_labels_{mechanism}", "As many labels are counted as their noised counts keep together."
+        test = group.test(name, comment, ("CAPC-LEDG-014", "CAPC-ACCT-132", "CAPC-ACCT-137"))
+        terms = terms_fields(replace(_TERMS, policy=counted, budget=Fraction(queries)))
+        test.run("ledger_open", key=log.key, salt=bytes(16), terms=terms, leaves=["log"])
+        fields: dict[str, Any] = {"session_tag": log.tag, **_ZEROS, "states": ["log"]}
+        test.run("ledger_reserve", key=log.key, salt=bytes(16), query=1, **fields)
+    return made
 
 
 def _replays(group: GroupBuilder, log: _Log) -> None:

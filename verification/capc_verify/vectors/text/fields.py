@@ -74,6 +74,26 @@ def _rows() -> Iterator[tuple[str, ...]]:
         yield ", ".join(f"`{name}`" for name in names), *sides
 
 
+def _by_kind() -> Iterator[tuple[str, ...]]:
+    for group in GROUP_TYPES.values():
+        for name, operation in group.operations.items():
+            for field, kind in operation.takes.items():
+                schema = kind.schema(IN)
+                if "oneOf" not in schema or _written(schema, IN) == "operator":
+                    continue
+                alike: dict[str, list[str]] = {}
+                for entry in schema["oneOf"]:
+                    others = {key: value for key, value in entry["properties"].items() if key != "kind"}
+                    told = ", ".join(f"{key}: {_written(value, IN)}" for key, value in others.items())
+                    alike.setdefault(told, []).append(f"`{entry['properties']['kind']['const']}`")
+                yield from ((f"`{name}`, `{field}`", ", ".join(names), told) for told, names in alike.items())
+
+
+def kinds() -> str:
+    """Of objects that have a kind, the other fields of each kind."""
+    return table("field | `kind` | its other fields", _by_kind())
+
+
 def field_types() -> str:
     """All operations, those that are written alike in one row."""
     return table("operations | `in` | `out` | `intermediate`", _rows())

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import capc.steps
 from capc.foundation.single_use import SingleUse
 from capc_verify.vectors.operations.protocol.rounds import ROUNDS
+from capc_verify.vectors.operations.protocol.sums import LAYERS
 from capc_verify.vectors.text.writing import table
 
 _ROLES = ("querying_party_", "answering_party_", "privacy_guardian_")
@@ -61,7 +62,8 @@ def _names(hint: object) -> Iterator[str]:
 
 def operation_of() -> Mapping[str, str]:
     """For a step that has another name in vectors, that name."""
-    calls = {step.__name__: name for name, entry in ROUNDS.operations.items() for step in entry.calls}
+    operations = {**ROUNDS.operations, **LAYERS.operations}
+    calls = {step.__name__: name for name, entry in operations.items() for step in entry.calls}
     return {step: name for step, name in calls.items() if step != name}
 
 

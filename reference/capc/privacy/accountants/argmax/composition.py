@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from capc.noise.mechanism import RoundedGaussian
+from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian, Skellam
 from capc.privacy.accountants.argmax.cost import Adversary
-from capc.privacy.accountants.ball_arithmetic import SIGMA_GRID, require, round_up, smallest_sigma
-from capc.privacy.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper
+from capc.privacy.accountants.ball_arithmetic import LARGEST, SIGMA_GRID, require, round_up, smallest_sigma
+from capc.privacy.accountants.conversion import epsilon_upper, gaussian_dp_delta_upper, keeps
+from capc.privacy.accountants.rdp import ORDERS
 from capc.privacy.accountants.steps import Noise
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.composition.family import Family
@@ -165,7 +166,7 @@ def composition_queries(
     """
     found = _composed(Wanted(_family(noise, unit, adversary), epsilon, delta, None), keeping).labels
     require(found < MAX_LABELS, "queries", f"more than {MAX_LABELS}", "use the method argmax_renyi")
-    while _is_gaussian(noise, unit, found + 1, epsilon, delta):
+    while counts_hold(noise, unit, found + 1, epsilon, delta):
         found += 1
     return found
 
@@ -180,11 +181,35 @@ def composition_holds(
 ) -> bool:
     """Whether it is certified that so many released labels are (epsilon, delta)-DP, towards a semi-honest party.
 
-    Args and Raises: as :func:`composition_queries`; with more than 4096 queries it is refused.
+    Where all their noised counts are, they are; else it is composed.
+
+    Args and Raises: as :func:`composition_queries`; more than 4096 queries are not composed, but refused.
     """
+    if counts_hold(noise, unit, queries, epsilon, delta):
+        return True
     wanted = Wanted(_family(noise, unit), epsilon, delta, None)
     require(1 <= queries <= MAX_LABELS, "queries", queries, f"give 1 to {MAX_LABELS}, or use the method argmax_renyi")
-    return _is_gaussian(noise, unit, queries, epsilon, delta) or queries <= _composed(wanted, keeping).labels
+    return queries <= _composed(wanted, keeping).labels
+
+
+def counts_hold(noise: Noise, unit: ProtectedUnit, queries: int, epsilon: Fraction, delta: Fraction) -> bool:
+    """Whether the whole histograms, released so often, keep the budget: then their labels do, and all can see it.
+
+    By one method for each noise, so that everybody decides alike: gaussian_dp of rounded Gaussian noise, zcdp of
+    discrete Gaussian, and of Skellam renyi_improved at the best order of the grid.
+
+    Args and Raises: as :func:`composition_queries`.
+
+    Spec: CAPC-ACCT-137.
+    """
+    moved = unit.histogram
+    if isinstance(noise, RoundedGaussian | DiscreteGaussian):
+        cost = queries * noise.cost(moved.squared)
+        return cost <= LARGEST and keeps(noise.unit, cost, epsilon, delta)
+    if not isinstance(noise, Skellam):
+        return False
+    costs = ((order, queries * noise.rdp_cost(order, moved)) for order in ORDERS)
+    return any(keeps(CostUnit.RENYI, cost, epsilon, delta, order) for order, cost in costs if cost <= LARGEST)
 
 
 def smallest_composed_sigma(
@@ -229,13 +254,6 @@ def _about_sigma(unit: ProtectedUnit, queries: int, epsilon: float, delta: float
 
 def _composed(wanted: Wanted, keeping: Keeping) -> Composed:
     return composed(wanted, keeping.folder, keeping.progress, recheck=keeping.recheck)
-
-
-def _is_gaussian(noise: Noise, unit: ProtectedUnit, queries: int, epsilon: Fraction, delta: Fraction) -> bool:
-    """Whether the whole histograms, released so often, keep the budget: then their labels do."""
-    if not isinstance(noise, RoundedGaussian):
-        return False
-    return gaussian_dp_delta_upper(queries * noise.cost(unit.histogram.squared), epsilon) <= delta
 
 
 def _family(noise: Noise, unit: ProtectedUnit, adversary: Adversary = Adversary.SEMI_HONEST) -> Family:

@@ -18,6 +18,7 @@ from capc.session.widths import ParameterSet
 from capc_spec.registry import TAGS
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.architectures.faulty import FAULTY, VOTE_ONLY
+from capc_verify.vectors.cases.architectures.session_rules import order_of_rules
 from capc_verify.vectors.cases.architectures.shapes import LENGTHS, SHAPES
 from capc_verify.vectors.cases.architectures.tensors import Trace, trace
 from capc_verify.vectors.cases.common import expect_equal, policy
@@ -255,6 +256,7 @@ def sessions(file: FileBuilder) -> None:
         tags.add(tag)
     expect_equal(len(tags), len(SHAPES), "different tags")
     _refused_sessions(group)
+    order_of_rules(group)
 
 
 def _refused_sessions(group: GroupBuilder) -> None:

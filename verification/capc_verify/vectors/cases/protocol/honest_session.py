@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
@@ -12,6 +12,7 @@ from capc.foundation.cleartext import one_hot_argmax
 from capc.foundation.parties import Party
 from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
+from capc.models.architecture import Activation
 from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.protocol.collaboration import Table
@@ -146,27 +147,38 @@ class HonestSession:
         test: where it is written down.
         session: of the group.
         script: the batches.
+        played: the models; None for those of the toy session.
 
     Attributes:
         steps: every step, in the vector's order.
         labels: the label of every query, None for no consensus.
     """
 
-    def __init__(self, group: GroupBuilder, test: TestBuilder, session: Session, script: Script) -> None:
+    def __init__(
+        self,
+        group: GroupBuilder,
+        test: TestBuilder,
+        session: Session,
+        script: Script,
+        played: Sequence[QuantisedModel] | None = None,
+    ) -> None:
         self.test = test
         self.steps: list[Performed] = []
+        known = models() if played is None else list(played)
         steps = [operation for operation in group.kind.operations.values() if operation.calls]
         # A step's seed is named after its place in the vector, which a session with any seeds tells.
-        calls = recorded(_table(session, (Seed(number.to_bytes(32, "big")) for number in count())), steps, script)
+        calls = recorded(
+            _table(session, known, (Seed(number.to_bytes(32, "big")) for number in count())), steps, script
+        )
         drawn = ((fields_of(call.operation, call.given).get("seed"), place) for place, call in enumerate(calls))
         places = [place for seed, place in sorted(pair for pair in drawn if pair[0] is not None)]
-        table = _table(session, map(test.seed, places))
+        table = _table(session, known, map(test.seed, places))
         found = [self._write(call) for call in recorded(table, steps, script)]
         answers = table.querying.answers
         self.labels = [answer.label for answer, _ in answers]
         queries = [query for _, batch in script for query in batch]
         ideal = [
-            ideal_functionality(session.parameters, [model.logits(query) for model in models()], noise, own)
+            ideal_functionality(session.parameters, [model.logits(query) for model in known], noise, own)
             for query, noise, (_, own) in zip(queries, table.guardian.noise, answers, strict=True)
         ]
         answered = [bit for _, bit in (each.privacy_guardian for each in ideal) if bit is not None]
@@ -188,12 +200,20 @@ class HonestSession:
 
 def _handles(made: object) -> tuple[str, ...]:
     states = (part for part in parts_of(made) if isinstance(part, SingleUse))
-    return tuple(HANDLES[type(state)].format(state) for state in states)
+    return tuple(_handle(state) for state in states)
 
 
-def _table(session: Session, seeds: Iterator[Seed]) -> Table:
+def _handle(state: SingleUse) -> str:
+    if isinstance(state, AwaitingChoice | OfflineChoice) and state.request.stage.activation is Activation.NONE:
+        # In vectors the answer to a request ends in the state for the next one.
+        request = state.request
+        return f"request_{request.batch.first}_{request.party.me.index}_{request.layer + 1}"
+    return HANDLES[type(state)].format(state)
+
+
+def _table(session: Session, known: list[QuantisedModel], seeds: Iterator[Seed]) -> Table:
     """All roles, with the building blocks of the vectors and an account that nothing exhausts."""
     release, grid_bits = session.parameters.release, session.parameters.widths.grid_bits
     account, nobody = Account(release, grid_bits, Fraction(1 << 20)), NoObserver()
     suite = suite_of(session)
-    return Table(session, models(), suite, account, EMBEDDED, seeds.__next__, nobody)
+    return Table(session, known, suite, account, EMBEDDED, seeds.__next__, nobody)

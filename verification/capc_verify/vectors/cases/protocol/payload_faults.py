@@ -32,6 +32,8 @@ def _too_large(edit: Callable[[bytes], tuple[int, bytes]], name: str = "too_larg
 
 _START = HEADER.size
 _HANDLE = _too_large(lambda _: (_START, (1 << 63).to_bytes(8, "little")), "unknown_handle")
+_REQUEST = _too_large(lambda _: (_START, bytes(8)), "handle_of_request")
+"""The first table: as many queries, and as many elements as a query has features."""
 _ELEMENT = _too_large(lambda message: (len(message) - 1, b"\xff"))
 _SIGN = _too_large(lambda _: (_START + 18, b"\xff"))
 """Of an element of three bytes, after the hash key: its last."""
@@ -69,8 +71,9 @@ _OF_STEP: Mapping[str, tuple[_Kind, ...]] = {
     "privacy_guardian_release": (_ROWS,),
     "answering_party_evaluate_layer": (_HANDLE,),
     "answering_party_prepare_layer": (_HANDLE,),
-    "querying_party_choose_labels": (_HANDLE,),
-    "querying_party_begin_rounds": (_HANDLE,),
+    "querying_party_choose_labels": (_HANDLE, _REQUEST),
+    "querying_party_keep_sums": (_HANDLE,),
+    "querying_party_begin_rounds": (_HANDLE, _REQUEST),
     "querying_party_finish_release": (_PADDING,),
     "querying_party_evaluate_layer": (_ELEMENT,),
     "querying_party_evaluate_round": (_ELEMENT,),

@@ -27,12 +27,14 @@ from capc_verify.vectors.cases.common import (
     toy_session,
 )
 from capc_verify.vectors.cases.protocol.honest_session import MODELS, HonestSession, Performed, features_where, models
+from capc_verify.vectors.cases.protocol.layers import model_of_layers, session_of_layers
 from capc_verify.vectors.cases.protocol.payload_faults import payload_faults
 from capc_verify.vectors.cases.protocol.recording import Script
 from capc_verify.vectors.operation import Fault, GroupType
 from capc_verify.vectors.operations.protocol.rounds import ROUNDS
 from capc_verify.vectors.operations.protocol.sessions import SESSION
 from capc_verify.vectors.operations.protocol.steps import ALL_PAIRS, BATCHES, PLAIN, REALISED, SINGLE_DRAW, THRESHOLD
+from capc_verify.vectors.operations.protocol.sums import LAYERS
 from capc_verify.vectors.values import Edited
 
 _HEADER_LINES = [
@@ -295,7 +297,21 @@ def protocol_plain() -> FileBuilder:
 def protocol_batches() -> FileBuilder:
     """A batch of two queries, and one that is prepared before its queries are known."""
     script = [(Mode.LABEL, [_AGREED, _DISPUTED]), (Mode.ONLINE, [_DISPUTED, _AGREED])]
-    return _play("batches", BATCHES, policy(), script).faults().reuses(_AHEAD).file
+    play = _play("batches", BATCHES, policy(), script).faults().reuses(_AHEAD)
+    _layers(play.file)
+    return play.file
+
+
+def _layers(file: FileBuilder) -> None:
+    """A model with skips, weights of other fraction bits, and a layer without activation: at once, then prepared."""
+    session = session_of_layers(file.source)
+    group = file.group(LAYERS, session=SESSION.read(session.document()))
+    requirements = [*_OUTPUTS, "CAPC-PARAM-042", "CAPC-AHEAD-001"]
+    comment = "Skips of the query, of a ReLU and of sums under weights of 3 bits, where f is 2."
+    test = group.test("session_of_layers", comment, requirements)
+    script = [(Mode.LABEL, [_AGREED]), (Mode.ONLINE, [_DISPUTED])]
+    honest = HonestSession(group, test, session, script, [model_of_layers(session)])
+    _Play(file, group, honest).faults().reuses(LAYERS.receives)
 
 
 def protocol_all_pairs() -> FileBuilder:

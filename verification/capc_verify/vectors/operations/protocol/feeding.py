@@ -74,10 +74,10 @@ class NumbersOnly(FedLinear):
     ) -> tuple[list[list[int]], bytes]:
         """The evaluator's shares, as they are drawn, and a number; the product is computed by nobody."""
         del public_key
-        self._load(request, count)
         operator, width = prepared[0], self.logit_bits + self.guard_bits
+        self._load(request, count, operator.inputs)
         shares = [ring.uniform(source, operator.outputs, width) for _ in range(count)]
-        return shares, self._store([[] for _ in range(count)])
+        return shares, self._store([[0] * operator.outputs for _ in range(count)])
 
 
 def fed(

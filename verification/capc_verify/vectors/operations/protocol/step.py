@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from capc.foundation.errors import InputError
 from capc.foundation.parties import Party, Role
 from capc.foundation.single_use import SingleUse
 from capc.linear.ideal import IdealLinear
@@ -49,16 +50,30 @@ def model_from(fields: Mapping[str, Any]) -> QuantisedModel:
     return dense_model(layers_from(fields["layers"]), fields["fraction_bits"])
 
 
+def model_of(session: Session, me: Party, fields: Mapping[str, Any]) -> QuantisedModel:
+    """The model of these layers, with the architecture that the session has for the party."""
+    return QuantisedModel(session.architecture(me), layers_from(fields["layers"]), fields["fraction_bits"])
+
+
 def model_fields(model: QuantisedModel) -> dict[str, Any]:
     """The fields of a model."""
     return {"fraction_bits": model.fraction_bits, "layers": [vars(layer) for layer in model.layers]}
 
 
-def _same(value: Any) -> Any:  # noqa: ANN401
+def _same(value: Any, _: Call | None = None) -> Any:  # noqa: ANN401
     return value
 
 
-_READ: Mapping[str, Callable[[Any], Any]] = {"model": model_from, "receipt": receipt_from}
+def _acting(call: Call) -> Party:
+    if call.party is None:
+        raise InputError("a step without a party: a vector says who acts")
+    return call.party
+
+
+_READ: Mapping[str, Callable[[Any, Call], Any]] = {
+    "model": lambda fields, call: model_of(call.environment.session, _acting(call), fields),
+    "receipt": lambda fields, _: receipt_from(fields),
+}
 _WRITE: Mapping[str, Callable[[Any], Any]] = {"model": model_fields, "receipt": receipt_fields}
 """Inputs of steps that are objects in the code, and fields in a vector."""
 
@@ -113,7 +128,7 @@ def step(
         elif not given:
             me = [call.party] if role is Role.ANSWERING_PARTY else []
             given = [call.environment.session, call.environment.suite, *me]
-        made = list(parts_of(function(*given, *(_READ.get(key, _same)(call[key]) for key in takes))))
+        made = list(parts_of(function(*given, *(_READ.get(key, _same)(call[key], call) for key in takes))))
         states = tuple(part for part in made if isinstance(part, SingleUse))
         values = (part for part in made if not isinstance(part, SingleUse))
         told = {**recalls(call), **tells(*made)}

@@ -108,7 +108,8 @@ def _value_votes(state: ap_ahead.OnlineValue) -> bool:
     return not any(layer.circuits for layer in state.kept[state.layer : -1])
 
 
-def _is_offline(state: object) -> bool:
+def is_offline(state: object) -> bool:
+    """Whether it is of a batch that is prepared."""
     return isinstance(state, qp_ahead.OfflineInput | qp_ahead.OfflineResponse)
 
 
@@ -230,7 +231,7 @@ STEPS = named(
     step("querying_party_mask_batch", qp_ahead.querying_party_mask_batch, Part.ENTERING, SEED, gathers=0),
     step(
         "querying_party_request_layer",
-        choice_of(qp.querying_party_request_layer, qp_ahead.querying_party_request_offline, _is_offline),
+        choice_of(qp.querying_party_request_layer, qp_ahead.querying_party_request_offline, is_offline),
         Part.INFERENCE,
         {},
         MESSAGE,
@@ -241,7 +242,7 @@ STEPS = named(
     ),
     step(
         "querying_party_choose_labels",
-        choice_of(qp.querying_party_choose_labels, qp_ahead.querying_party_choose_labels_offline, _is_offline),
+        choice_of(qp.querying_party_choose_labels, qp_ahead.querying_party_choose_labels_offline, is_offline),
         Part.INFERENCE,
         MESSAGE,
         MESSAGE,

@@ -148,6 +148,7 @@ def test_a_log_that_cannot_be_written_is_refused(
     assert sorted(entry.name for entry in tmp_path.rglob("*")) == ["own", "run.toml"]
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_ends_its_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def broken(*_: Any) -> Plurality:
         raise RuntimeError("a fault of the program")

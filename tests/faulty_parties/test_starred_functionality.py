@@ -223,6 +223,7 @@ def test_one_model_more_or_less_is_one_vote_whatever_is_chosen(variant: VoteVari
     assert outcomes[0] == outcomes[1]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-031")
 @pytest.mark.parametrize("variant", [VoteVariant.TOURNAMENT, VoteVariant.MULTI_ROUND])
 def test_offsets_in_the_guard_bits_meet_the_cheats_own_share(variant: VoteVariant) -> None:

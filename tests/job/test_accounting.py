@@ -119,6 +119,7 @@ _WHY = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-130", "CAPC-ACCT-133", "CAPC-ACCT-135")
 @pytest.mark.parametrize(("flags", "why"), _WHY, ids=str)
 @pytest.mark.usefixtures("factor")

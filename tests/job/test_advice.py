@@ -154,6 +154,7 @@ plans = st.fixed_dictionaries(
 epsilons = st.fractions(Fraction(1, 10), Fraction(20), max_denominator=10)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(plan=plans, epsilon=epsilons, with_threshold=st.booleans())
 def test_the_proposed_queries_fit_their_sigma_is_carried_and_one_more_is_not(
@@ -186,6 +187,7 @@ def test_the_proposed_queries_fit_their_sigma_is_carried_and_one_more_is_not(
         assert line.isprintable()
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(plan=plans, epsilon=epsilons, more=st.fractions(1, 3, max_denominator=10), parties=st.integers(0, 100))
 def test_more_budget_or_more_parties_never_mean_fewer_queries(

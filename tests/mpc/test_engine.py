@@ -62,6 +62,7 @@ def with_engine(case: Case, engine: MpSpdzEngine) -> Collaboration:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-040", "CAPC-MPC-001")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("target", DOMAINS)

@@ -427,6 +427,7 @@ def test_orders_of_labels_come_from_the_whole_grid(epsilon: Fraction, places: in
     assert share(any_order) >= share(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-131")
 def test_noise_for_a_composition_is_the_least_that_keeps_its_labels() -> None:
     found = calibrated(composition(argmax_queries=5), COARSE, 5)

@@ -122,6 +122,7 @@ def test_a_curve_needs_few_costs_and_is_about_as_good(part: list[Fraction], monk
     assert plain.curve([3, 9]) == [plain.statement(3), plain.statement(9)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-103", "CAPC-ACCT-134", "CAPC-ACCT-152")
 @pytest.mark.parametrize("relation", [Relation.REPLACE_ONE, Relation.NULL_VOTE])
 def test_a_labels_figure_is_at_most_that_of_its_counts_by_the_same_conversion(relation: Relation) -> None:

@@ -25,6 +25,7 @@ NUMBERS = range(examples(ordinary=14, nightly=len(SESSIONS)))
 played = cache(draws.played)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-NAME-003")
 @pytest.mark.parametrize("number", NUMBERS)
 def test_steps_draw_what_is_listed(number: int) -> None:
@@ -99,6 +100,7 @@ def expand_at_another_layer(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Channel, "context", lambda self, query=0, layer=0: context(self, query, layer if query else 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "plant", [draw_more, draw_first, draw_threshold_first, expand_under_no_label, expand_aside, expand_at_another_layer]
 )

@@ -71,6 +71,7 @@ def names_in_statements() -> set[tuple[str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_statements_name_nothing_that_only_python_defines() -> None:
     assert names_in_statements() == ALLOWED_IN_STATEMENTS
 

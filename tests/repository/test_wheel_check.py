@@ -67,6 +67,7 @@ def test_failed_build_is_one_line(repository: Path, capsys: pytest.CaptureFixtur
     assert "hatchling build" in line
 
 
+@pytest.mark.slow
 @given(both=st.frozensets(st.text()), tree=st.frozensets(st.text()), wheel=st.frozensets(st.text()))
 def test_every_difference_is_named_once_and_nothing_else(
     both: frozenset[str], tree: frozenset[str], wheel: frozenset[str]

@@ -357,6 +357,7 @@ def test_limits() -> None:
     assert len(hello(session, QUERYING_PARTY, PRIVACY_GUARDIAN)) == 44 + own
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-PARAM-054")
 @pytest.mark.parametrize("sizes", [((2, 500, 3), (2, 3)), ((2, 3), (2, 7, 3))])
 def test_the_limit_of_a_batch(sizes: tuple[tuple[int, ...], ...]) -> None:

@@ -38,6 +38,7 @@ def requests_of(driver: Driver) -> dict[int, bytes]:
     return {place.query: payload for place, payload in sent.items() if place.receiver == PRIVACY_GUARDIAN}
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-011", "CAPC-REL-013")
 @pytest.mark.parametrize("policy", ["plain", "single_draw", "worst_case", "realised"])
 @pytest.mark.usefixtures("few")

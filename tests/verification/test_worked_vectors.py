@@ -74,6 +74,7 @@ def test_every_sampler_is_traced() -> None:
         assert sum(len(taken) // 2 for _, _, taken, _ in draws if taken != "-") == step["expect"]["out"]["consumed"]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-017")
 @pytest.mark.parametrize(("error", "refused"), [(0, False), (21, False), (-21, False), (23, True), (-23, True)])
 def test_an_encryption_is_opened_within_its_error(error: int, refused: bool) -> None:

@@ -48,6 +48,7 @@ def test_view_with_an_answering_party_given_the_label_has_one_law_for_all_honest
     assert image(laws[0], output_of) != image(laws[1], output_of)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-008", "CAPC-AGG-003", kind="enumeration")
 @pytest.mark.parametrize("seen", [{0: 0, 1: 5}, {0: 3, 1: 6}])
 def test_querying_party_and_guardian_see_the_vote_histogram_only(seen: dict[int, int]) -> None:

@@ -101,6 +101,7 @@ def test_released_label_has_the_exact_noisy_law(model: QuantisedModel) -> None:
     assert image(law, output_of) == _noisy_label_law(votes)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-PARAM-043", "CAPC-REL-001")
 def test_every_logit_mask_and_noise_gives_the_label_of_the_ideal_functionality() -> None:
     # Rounding shares of logits on their own, instead of the logits, would change a vote at some mask.

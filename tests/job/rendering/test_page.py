@@ -116,6 +116,7 @@ def documents(text: str) -> list[str]:
     return [page(named), study_page({**every_text(studied, text), "cells": cells})]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-036")
 @settings(max_examples=60)
 @given(text=TEXTS)

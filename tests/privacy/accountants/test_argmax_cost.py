@@ -193,6 +193,7 @@ def test_some_label_of_two_classes_and_a_threshold_costs_as_much(
     assert cost / (1 + 1 / 1000) <= worst <= cost * (1 + FLOAT_ERROR)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-121")
 @pytest.mark.parametrize(("noise", "order", "weight"), CASES[:3])
 @pytest.mark.parametrize("relation", [MOVES, LEAVES])

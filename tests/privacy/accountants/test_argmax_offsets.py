@@ -47,6 +47,7 @@ def divergence(
     return max(renyi(one, other, float(order)), renyi(other, one, float(order)))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-145")
 @given(
     size=st.sampled_from([8, 16, 32]),
@@ -128,6 +129,7 @@ def test_the_worst_of_searched_offsets_is_below_the_cost_and_not_far_below_an_ho
     assert honest * Fraction(9, 10) < worst <= cheated
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-145")
 @given(order=st.fractions(Fraction(5, 4), 6, max_denominator=4), sigma=st.fractions(2, 40, max_denominator=4))
 @settings(max_examples=6)

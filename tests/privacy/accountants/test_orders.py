@@ -32,6 +32,7 @@ TWO = Sensitivity(Fraction(2), Fraction(2), 2)
 DELTA = Fraction(1, 10**6)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-104")
 @pytest.mark.parametrize("conversion", [improved_conversion, classic_conversion])
 def test_every_half_of_an_order_from_10_to_64_lowers_a_figure(
@@ -53,6 +54,7 @@ def test_every_half_of_an_order_from_10_to_64_lowers_a_figure(
         assert found.epsilon < coarse.epsilon
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-104", "CAPC-ACCT-108")
 @pytest.mark.parametrize(("sigma", "count"), [(40, 100), (30, 20), (25, 40)])
 def test_a_joint_figure_is_no_worse_on_the_finer_grid(monkeypatch: pytest.MonkeyPatch, sigma: int, count: int) -> None:

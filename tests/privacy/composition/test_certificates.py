@@ -36,6 +36,7 @@ def with_digest(body: bytes) -> bytes:
     return body + hashlib.sha256(body).digest()
 
 
+@pytest.mark.slow
 def test_a_certificate_is_read_as_it_was_written(found: Composed) -> None:
     assert found.labels > 2 * BLOCK
     assert found.labels % BLOCK
@@ -152,6 +153,7 @@ def test_a_bomb_is_not_unpacked(found: Composed) -> None:
         decode(with_digest(line + b"\n" + zlib.compress(bytes(1 << 26), 9)), WANTED)
 
 
+@pytest.mark.slow
 def test_a_folder_keeps_what_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unit, budget = ProtectedUnit(Relation.NULL_VOTE), (WANTED.epsilon, Fraction(1, 900))
     first = composition_queries(NOISE, unit, *budget, Keeping(tmp_path))

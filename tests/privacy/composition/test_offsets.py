@@ -153,6 +153,7 @@ def test_a_box_of_thresholds_is_covered(u: int, apart: int, side: int, mu: float
             assert exact * (1 - 1e-9) <= found.values[place]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-150")
 @pytest.mark.parametrize(("sigma", "size", "threshold"), [(2, 8, None), (3, 16, None), (4, 16, 3), (2, 16, -8)])
 def test_offsets_in_a_ring_never_exceed_the_figure(sigma: int, size: int, threshold: int | None) -> None:
@@ -202,6 +203,7 @@ def test_mutant_wrapped_comparisons_is_seen(monkeypatch: pytest.MonkeyPatch) -> 
         check_labels_given_the_others()
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-150")
 def test_towards_a_cheat_one_label_costs_what_the_gaussian_does() -> None:
     """One interval and its complement tell as much as a Neyman-Pearson test does."""
@@ -214,6 +216,7 @@ def test_towards_a_cheat_one_label_costs_what_the_gaussian_does() -> None:
         assert found == pytest.approx(exact, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-150")
 @settings(max_examples=examples(ordinary=3, nightly=60))
 @given(st.integers(2, 8), st.integers(2, 8), st.sampled_from([Fraction(1, 1000), Fraction(1, 10**6)]))
@@ -227,6 +230,7 @@ def test_a_cheat_learns_no_less_than_an_honest_party(labels: int, sigma: int, de
     assert alone == nobody < cheated
 
 
+@pytest.mark.slow
 def test_fewer_labels_are_read_from_the_same_composition() -> None:
     noise, delta = RoundedGaussian(Fraction(4), 0), Fraction(1, 10**5)
     counts = [1, 4, 16, 17, 20]

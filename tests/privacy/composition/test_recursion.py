@@ -38,6 +38,7 @@ def exact_family(noise: RoundedGaussian | DiscreteGaussian, unit: ProtectedUnit)
     return family(KIND[type(noise)], sigma, 1 << noise.grid_bits, FAR, moves=moves)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-140")
 @pytest.mark.parametrize("unit", [REPLACE, NULL], ids=lambda unit: str(unit.relation))
 @pytest.mark.parametrize("noise", NOISES, ids=lambda noise: f"{noise.name}-{noise.grid_bits}")
@@ -85,6 +86,7 @@ def strategies_delta(
     return float(np.maximum(left - math.exp(epsilon) * right, 0).sum())
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-140")
 @pytest.mark.parametrize("unit", [REPLACE, NULL], ids=lambda unit: str(unit.relation))
 @pytest.mark.parametrize("noise", NOISES, ids=lambda noise: f"{noise.name}-{noise.grid_bits}")

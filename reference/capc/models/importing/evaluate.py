@@ -26,6 +26,7 @@ from capc.models.importing.graph import (
     Node,
     Pad,
     Relu,
+    Reorder,
     Shape,
     Softmax,
 )
@@ -118,6 +119,8 @@ def _float_value(  # noqa: PLR0911  # one for each operator
             return np.asarray(gather(window.on(shape), first, -np.inf).max(axis=3).reshape(len(first), -1))
         case Add():
             return first + inputs[1]
+        case Reorder(order=order):
+            return np.asarray(first[:, order])
         case Pad(rows=rows, columns=columns):
             padded = np.pad(first.reshape(len(first), *shape), ((0, 0), (0, 0), rows, columns))
             return np.asarray(padded.reshape(len(first), -1))

@@ -160,6 +160,14 @@ class Reshape:
     shape: Shape
 
 
+@dataclass(frozen=True, eq=False)
+class Reorder:
+    """The same entries in another order and shape: for each entry of the result, which one of the value it is."""
+
+    order: NDArray[np.int64]
+    shape: Shape
+
+
 @dataclass(frozen=True)
 class Pad:
     """Zeros around each channel: above and below, and left and right."""
@@ -190,7 +198,7 @@ class Softmax:
     log: bool = False
 
 
-Op = Linear | Conv | Affine | Relu | AveragePool | MaxPool | Reshape | Pad | Concat | Add | Identity | Softmax
+Op = Linear | Conv | Affine | Relu | AveragePool | MaxPool | Reshape | Reorder | Pad | Concat | Add | Identity | Softmax
 
 
 @dataclass(frozen=True)
@@ -347,7 +355,7 @@ def _output_shape(op: Op, shapes: list[Shape]) -> Shape:  # noqa: PLR0911, PLR09
         case AveragePool(window=window) | MaxPool(window=window):
             grid = window.on(shape)
             return (grid.channels, grid.out_height, grid.out_width)
-        case Reshape(shape=wanted):
+        case Reshape(shape=wanted) | Reorder(shape=wanted):
             if prod(wanted) != prod(shape):
                 raise InputError(f"it gives a value of the shape {shape} the shape {wanted}")
             return wanted

@@ -33,7 +33,6 @@ from capc.models.importing.forms import (
     each_channel,
     each_part,
     entries,
-    fewest,
     parts_of,
     reshaped,
     usable,
@@ -53,6 +52,7 @@ from capc.models.importing.graph import (
     Node,
     Pad,
     Relu,
+    Reorder,
     Reshape,
     Shape,
     Softmax,
@@ -61,6 +61,7 @@ from capc.models.importing.graph import (
     named,
     refusal,
 )
+from capc.models.importing.reordering import in_order
 from capc.models.operators import OUTSIDE, Dense, Grid, SumPool
 
 
@@ -91,6 +92,7 @@ def lower(graph: Graph) -> LoweredModel:
     Raises:
         InputError: something cannot be expressed; the line names the operator, the node and the remedy.
     """
+    graph = in_order(graph)
     lowering = _Lowering(graph)
     for node in graph.nodes:
         with named(node.kind, node.name):
@@ -140,7 +142,7 @@ class _Lowering:
         """The form of a node's value, from those of its inputs."""
         form, shape = self.forms[node.inputs[0]], self.graph.shape(node.inputs[0])
         match node.op:
-            case Reshape(shape=wanted):
+            case Reshape(shape=wanted) | Reorder(shape=wanted):  # No Reorder is left.
                 return reshaped(form, shape, wanted)
             case Identity():
                 return form
@@ -183,11 +185,20 @@ class _Lowering:
         self._make(sums, Activation.VOTE)
 
     def _make(self, sums: Sums, activation: Activation, grid: Grid | None = None) -> int:
-        """The number of the value of this stage, which is added unless it is there already."""
+        """The number of the value of this stage, which is added unless it is there already, after what it adds."""
+        *added, last = sums.with_those_added()
+        for each in added:
+            self._make_one(each, Activation.NONE, None)
+        return self._make_one(last, activation, grid)
+
+    def _make_one(self, sums: Sums, activation: Activation, grid: Grid | None) -> int:
         key = (sums, activation, grid)
         if key not in self._made:
+            skips = tuple(
+                self._made[each, Activation.NONE, None] if isinstance(each, Sums) else each for each in sums.skips
+            )
             source = sums.source
-            self.stages.append(StageShape(sums.operator, source.value, activation, sums.skips, source.pool, grid))
+            self.stages.append(StageShape(sums.operator, source.value, activation, skips, source.pool, grid))
             self.layers.append(sums.layer)
             self.places.append(sums.place)
             self._made[key] = len(self.stages)
@@ -247,8 +258,7 @@ class _Lowering:
         for number, (part, size) in enumerate(parts):
             made.append(one(part, first, size, biases if number == len(parts) - 1 else np.zeros(len(biases))))
             first += prod(size)
-        skips = tuple(self._make(sums, Activation.NONE) for sums in made[:-1])
-        return replace(made[-1], skips=(*made[-1].skips, *skips))
+        return replace(made[-1], skips=(*made[-1].skips, *made[:-1]))
 
     def _rectified(self, node: Node, form: Form, shape: Shape) -> Form:
         if isinstance(form, PooledSums):
@@ -334,25 +344,22 @@ class _Lowering:
         return self._value(given).times(scales, shifts)
 
     def _affine_sums(self, node: Node, sums: Sums, shape: Shape, scales: Floats, shifts: Floats) -> Sums:
-        """Constants become part of the weights before them."""
-        rows = len(sums.layer.weights)
-        of_rows = each_channel(scales, rows)
-        if of_rows is None:
-            problem = f"its factors differ within a channel of {sums.place}"
-            raise UnsupportedError(problem, "put it right after a convolution or linear layer")
-        biases = entries(sums.layer.biases, len(scales)) * scales + shifts
-        layer = FloatLayer(sums.layer.weights * of_rows[:, None], fewest(biases, rows))
+        """Constants become part of the weights before them: factors also of those of all sums that are added."""
         if (scales == 1).all():
-            return replace(sums, layer=layer)
-        return replace(
-            sums, layer=layer, skips=tuple(self._scaled_skip(node, skip, shape, scales) for skip in sums.skips)
-        )
+            return replace(sums, layer=folding.affine(sums, scales, shifts))
+        zeros, scaled = np.zeros(len(scales)), sums
+        made: dict[int | Sums, int | Sums] = {}
+        for each in sums.with_those_added():
+            for skip in each.skips:
+                if not isinstance(skip, Sums) and skip not in made:
+                    made[skip] = self._scaled_skip(node, skip, shape, scales)
+            layer = folding.affine(each, scales, shifts if each is sums else zeros)
+            scaled = made[each] = replace(each, layer=layer, skips=tuple(made[skip] for skip in each.skips))
+        return scaled
 
-    def _scaled_skip(self, node: Node, skip: int, shape: Shape, scales: Floats) -> int:
-        if skip != QUERY and self.stages[skip - 1].activation is Activation.NONE:
-            raise UnsupportedError("it follows an addition of sums", "put it right after a convolution or linear layer")
-        scaled = StageValue(skip).times(scales, np.zeros(len(scales)))
-        return self._make(self._copy(node.name, scaled, shape), Activation.NONE)
+    def _scaled_skip(self, node: Node, skip: int, shape: Shape, scales: Floats) -> int | Sums:
+        """A value of the protocol that is added, times factors."""
+        return self._copy(node.name, StageValue(skip).times(scales, np.zeros(len(scales))), shape)
 
     def _added(self, node: Node) -> Form:
         """Sums of one operand, or a copy of it, to which the stage adds the other."""
@@ -373,11 +380,11 @@ class _Lowering:
         sums = first if isinstance(first, Sums) else self._copy(node.name, self._value(first), shape)
         return replace(sums, skips=(*sums.skips, skip))
 
-    def _skip(self, node: Node, form: StageValue | RectifiedSums | Sums, shape: Shape) -> int:
-        """The number of the value that a stage adds."""
+    def _skip(self, node: Node, form: StageValue | RectifiedSums | Sums, shape: Shape) -> int | Sums:
+        """What a stage adds."""
         if isinstance(form, Sums):
-            return self._make(form, Activation.NONE)
+            return form
         source = self._value(form)
         if source.pool is None and source.scales is None and source.shifts is None:
             return source.value
-        return self._make(self._copy(node.name, source, shape), Activation.NONE)
+        return self._copy(node.name, source, shape)

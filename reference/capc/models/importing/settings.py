@@ -20,8 +20,10 @@ _ACTIVATIONS = frozenset(
         "hardsigmoid",
         "hardswish",
         "hardtanh",
+        "log",
         "leakyrelu",
         "mish",
+        "pow",
         "prelu",
         "relu6",
         "selu",
@@ -34,6 +36,7 @@ _ACTIVATIONS = frozenset(
         "thresholdedrelu",
     }
 )
+_RECURRENT = frozenset(["gru", "loop", "lstm", "rnn", "scan"])
 _BRANCHES = frozenset(["bmm", "div", "einsum", "matmul", "max", "maximum", "min", "minimum", "mul", "truediv", "where"])
 _NORMS = frozenset(
     ["groupnorm", "groupnormalization", "instancenorm2d", "instancenormalization", "layernorm", "layernormalization"]
@@ -43,10 +46,16 @@ _NORMS = frozenset(
 def remedy_for(*kinds: str) -> str:
     """What to do about an operator that is not supported, by its names."""
     families = {kind.lower().replace("_", "") for kind in kinds}
+    if "sigmoid" in families:
+        return "the activation must be ReLU: replace it and train again; at the end, give each class a logit without it"
     if families & _ACTIVATIONS:
         return "the activation must be ReLU: replace it and train again"
     if families & _BRANCHES:
         return "values of the network must join by addition or concatenation"
+    if families & _RECURRENT:
+        return "use convolutions or linear layers instead of recurrent ones, and train again"
+    if families & {"argmax", "topk"}:
+        return "make the logits the output: the vote takes the largest"
     if families & _NORMS:
         return "use a batch normalisation, which is constant in evaluation"
     return "replace it by operators of the list in docs/bring-your-own-model.md"
@@ -185,18 +194,17 @@ def mean(shape: Shape, axes: Sequence[int]) -> AveragePool | None:
     return adaptive_average_pool(shape, 1 if 2 in taken else None, 1 if 3 in taken else None)
 
 
-def check_order(shape: Shape, axes: Sequence[int]) -> Shape:
-    """The shape of each row after a transposition that moves axes of size 1 only. Axes count the batch.
+def order_of_axes(shape: Shape, axes: Sequence[int]) -> list[int]:
+    """The axes of each row, from 0, in the order in which a transposition puts them. Axes count the batch.
 
     Raises:
-        UnsupportedError: entries change their order.
+        UnsupportedError: it moves the batch, or leaves out an axis.
     """
-    full = (0, *shape)
-    order = [axis % len(full) for axis in axes]
-    moved = [axis for axis in order if full[axis] != 1]
-    if sorted(order) != list(range(len(full))) or order[0] != 0 or moved != sorted(moved):
-        raise UnsupportedError(f"it puts the axes in the order {order}", "keep batch, channels, height and width")
-    return tuple(full[axis] for axis in order[1:])
+    rank = len(shape) + 1
+    order = [axis % rank for axis in axes]
+    if sorted(order) != list(range(rank)) or order[0] != 0:
+        raise UnsupportedError(f"it puts the axes in the order {order}", "keep the batch first")
+    return [axis - 1 for axis in order[1:]]
 
 
 def same_padding(sizes: Sequence[int], window: Window, *, more_below: bool) -> tuple[Sides, Sides]:

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import checker, defs, external_data_helper, version_converter
+from onnx import checker, defs, external_data_helper, helper, version_converter
 from onnx.onnx_pb import GraphProto, ModelProto, TensorProto, TensorShapeProto, ValueInfoProto
 
 from capc.foundation.errors import InputError
@@ -87,6 +87,13 @@ def stated_shape(graph: GraphProto) -> Shape:
     return tuple(sizes[1:])
 
 
+def has_channels_last(graph: GraphProto, shape: Shape) -> bool:
+    """Whether the file states queries of this shape with the channels last, and not as it is."""
+    dimensions = the_input(graph).type.tensor_type.shape.dim
+    stated = tuple(dimension.dim_value for dimension in dimensions[1:])
+    return len(shape) == 3 and stated == (*shape[1:], shape[0]) != shape
+
+
 def _take_data_beside(model: ModelProto, path: Path) -> None:
     folder = path.resolve().parent
     outside = [tensor for tensor in _tensors(model.graph) if external_data_helper.uses_external_data(tensor)]
@@ -119,6 +126,7 @@ def _tensors(graph: GraphProto) -> list[TensorProto]:
 
 def _choose_output(graph: GraphProto, name: str | None) -> None:
     """Leaves one output, and the nodes that it depends on."""
+    _leave_out_names(graph)
     names = [value.name for value in graph.output]
     shown = ", ".join(map(plain, names))
     if name is None:
@@ -139,6 +147,16 @@ def _choose_output(graph: GraphProto, name: str | None) -> None:
             nodes.append(node)
     del graph.node[:]
     graph.node.extend(reversed(nodes))
+
+
+def _leave_out_names(graph: GraphProto) -> None:
+    """Numbers that a ZipMap at the end gives the names of classes are left without them."""
+    outputs = {value.name: value for value in graph.output}
+    for node in graph.node:
+        if node.op_type == "ZipMap" and node.domain == "ai.onnx.ml" and node.output[0] in outputs:
+            numbers = helper.make_tensor_value_info(node.output[0], TensorProto.FLOAT, ["batch", "classes"])
+            outputs[node.output[0]].CopyFrom(numbers)
+            node.CopyFrom(helper.make_node("Identity", [node.input[0]], [node.output[0]], node.name))
 
 
 def _may_be_logits(value: ValueInfoProto) -> bool:

@@ -97,7 +97,8 @@ def test_cases_of_one_function_are_counted_together(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(
         "<testsuites><testsuite>"
-        '<testcase classname="tests.a.test_b" name="test_c[1]" time="1.25"/>'
+        '<testcase classname="tests.a.test_b" name="test_c[1]" time="1.25"><properties>'
+        '<property name="file" value="read"/></properties></testcase>'
         '<testcase classname="tests.a.test_b" name="test_c[2]" time="2"><skipped message="m"/></testcase>'
         '<testcase classname="tests.a.test_b" name="test_c[3]" time="0.5"><error message="m"/></testcase>'
         '<testcase classname="tests.a.test_b.TestD" name="runTest" time="1"/>'
@@ -106,7 +107,7 @@ def test_cases_of_one_function_are_counted_together(tmp_path: Path) -> None:
     )
     assert digest(report) == {
         "tests/a/test_b.py::TestD::runTest": {"passed": 1, "skipped": 0, "failed": 0, "seconds": 1.0},
-        "tests/a/test_b.py::test_c": {"passed": 1, "skipped": 1, "failed": 1, "seconds": 3.7},
+        "tests/a/test_b.py::test_c": {"passed": 1, "skipped": 1, "failed": 1, "seconds": 3.7, "told": {"file": "read"}},
     }
 
 

@@ -582,9 +582,9 @@ def test_file_that_the_evaluator_does_not_run_is_refused(tmp_path: Path, monkeyp
     path = saved(model, tmp_path)
     plain = from_onnx.onnx_origin
 
-    def other_weights(model: onnx.ModelProto, *rest: object) -> Origin:
+    def other_weights(model: onnx.ModelProto, *rest: object, **named: bool) -> Origin:
         model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.eye(5), model.graph.initializer[0].name))
-        return plain(model, *rest)  # type: ignore[arg-type]
+        return plain(model, *rest, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(from_onnx, "onnx_origin", other_weights)
     with pytest.raises(InputError, match=r"the file cannot be run by ONNX's reference evaluator \(") as caught:

@@ -76,21 +76,26 @@ class _Reader:
         """The tensor of each node of the graph that is one of the file."""
 
     def check_operators(self) -> None:
-        """Refuses the first operator that nothing can be made of, before anything about the others.
+        """Refuses an operator that nothing can be made of, before anything about the others.
+
+        Of several it is the first that has a remedy of its own: it tells most about the network.
 
         Raises:
             InputError: a node that depends on the query is of an operator that is not supported.
         """
         values = {the_input(self._model.graph).name}
+        refusals = []
         for number, node in enumerate(self._model.graph.node):
             if node.op_type in _OF_SHAPES or not values.intersection(node.input):
                 continue
             values.update(node.output)
             if node.op_type not in _BUILDERS.get(node.domain, {}):
                 problem, remedy = "it is not supported", settings.remedy_for(node.op_type)
-                if node.domain not in {"", "ai.onnx", DOMAIN}:
+                if node.domain not in _BUILDERS:
                     problem, remedy = f"it is of the domain {node.domain}", "use operators of ONNX itself"
-                raise refusal(node.op_type, node.name or f"node {number}", problem, remedy)
+                refusals.append((remedy, refusal(node.op_type, node.name or f"node {number}", problem, remedy)))
+        if refusals:
+            raise min(refusals, key=lambda pair: pair[0] == settings.GENERAL_REMEDY)[1]
 
     def read(self, node: NodeProto, number: int) -> None:
         """Adds a node, or computes what it gives without the query."""

@@ -27,7 +27,7 @@ from capc.models.importing.graph import (
     refusal,
 )
 
-_REMEDY = "keep batch, channels, height and width, but right before a linear layer"
+_REMEDY = "keep batch, channels, height and width, except right before a linear layer"
 _REMEDY_OF_QUERY = f"{_REMEDY}; of an ONNX file whose queries have the channels last, give input_shape with them first"
 
 
@@ -37,10 +37,12 @@ class _Moved(NamedTuple):
     Attributes:
         name: of the value that it is made from.
         order: for each entry, which one of that value it is; None if they are in their order.
+        is_query: whether it is the query, perhaps times and plus constants.
     """
 
     name: str
     order: NDArray[np.int64] | None
+    is_query: bool = False
 
 
 def in_order(graph: Graph) -> Graph:
@@ -52,7 +54,7 @@ def in_order(graph: Graph) -> Graph:
     if not any(isinstance(node.op, Reorder) for node in graph.nodes):
         return graph
     straight = Graph(graph.input_shape)
-    moved = {INPUT: _Moved(INPUT, None)}
+    moved = {INPUT: _Moved(INPUT, None, is_query=True)}
     for node in graph.nodes:
         with named(node.kind, node.name):
             moved[node.name] = _moved(straight, node, [moved[name] for name in node.inputs], graph)
@@ -64,15 +66,15 @@ def in_order(graph: Graph) -> Graph:
 
 
 def _moved(straight: Graph, node: Node, inputs: list[_Moved], graph: Graph) -> _Moved:
-    source, order = inputs[0]
+    source, order, is_query = inputs[0]
     if isinstance(node.op, Reorder):
         order = node.op.order if order is None else order[node.op.order]
         if not (order == np.arange(len(order))).all():
-            return _Moved(source, order)
+            return _Moved(source, order, is_query)
         straight.add(node.name, node.kind, Reshape(node.shape), source)
-        return _Moved(node.name, None)
+        return _Moved(node.name, None, is_query)
     if order is not None and isinstance(node.op, Reshape | Identity):
-        return _Moved(source, order)
+        return _Moved(source, order, is_query)
     kept = order
     match node.op:
         case _ if all(each.order is None for each in inputs):
@@ -100,7 +102,7 @@ def _moved(straight: Graph, node: Node, inputs: list[_Moved], graph: Graph) -> _
             kept = None
         case _:
             raise _unsupported(inputs)
-    return _Moved(node.name, kept)
+    return _Moved(node.name, kept, is_query and isinstance(node.op, Affine))
 
 
 def _before(node: Node) -> str:
@@ -117,7 +119,7 @@ def _channels(order: NDArray[np.int64], shape: Shape) -> NDArray[np.int64] | Non
 
 
 def _unsupported(inputs: list[_Moved]) -> UnsupportedError:
-    is_query = any(each.name == INPUT and each.order is not None for each in inputs)
+    is_query = any(each.is_query and each.order is not None for each in inputs)
     return UnsupportedError(
         "it works on a value whose axes were put in another order", _REMEDY_OF_QUERY if is_query else _REMEDY
     )

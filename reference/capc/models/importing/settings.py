@@ -15,6 +15,7 @@ _ACTIVATIONS = frozenset(
         "clip",
         "elu",
         "erf",
+        "erfc",
         "exp",
         "gelu",
         "hardsigmoid",
@@ -23,7 +24,6 @@ _ACTIVATIONS = frozenset(
         "log",
         "leakyrelu",
         "mish",
-        "pow",
         "prelu",
         "relu6",
         "selu",
@@ -39,26 +39,44 @@ _ACTIVATIONS = frozenset(
 _RECURRENT = frozenset(["gru", "loop", "lstm", "rnn", "scan"])
 _BRANCHES = frozenset(["bmm", "div", "einsum", "matmul", "max", "maximum", "min", "minimum", "mul", "truediv", "where"])
 _NORMS = frozenset(
-    ["groupnorm", "groupnormalization", "instancenorm2d", "instancenormalization", "layernorm", "layernormalization"]
+    [
+        "groupnorm",
+        "groupnormalization",
+        "instancenorm2d",
+        "instancenormalization",
+        "layernorm",
+        "layernormalization",
+        "linalgvectornorm",
+        "reducel2",
+        "reducesumsquare",
+        "rmsnormalization",
+        "rsqrt",
+        "sqrt",
+    ]
+)
+
+
+GENERAL_REMEDY = "replace it by operators of the list in docs/bring-your-own-model.md"
+REMEDY_OF_SQUARES = "the activation must be ReLU, and the normalisation that of the batch: replace it and train again"
+_REMEDIES = (
+    (
+        frozenset(["sigmoid"]),
+        "the activation must be ReLU: replace it and train again; at the end, give each class a logit without it",
+    ),
+    (frozenset(["pow", "square"]), REMEDY_OF_SQUARES),
+    (_ACTIVATIONS, "the activation must be ReLU: replace it and train again"),
+    (_BRANCHES, "values of the network must join by addition or concatenation"),
+    (_RECURRENT, "use convolutions or linear layers instead of recurrent ones, and train again"),
+    (frozenset(["argmax", "topk"]), "make the logits the output: the vote takes the largest"),
+    (_NORMS, "use a batch normalisation, which is constant in evaluation"),
 )
 
 
 def remedy_for(*kinds: str) -> str:
     """What to do about an operator that is not supported, by its names."""
     families = {kind.lower().replace("_", "") for kind in kinds}
-    if "sigmoid" in families:
-        return "the activation must be ReLU: replace it and train again; at the end, give each class a logit without it"
-    if families & _ACTIVATIONS:
-        return "the activation must be ReLU: replace it and train again"
-    if families & _BRANCHES:
-        return "values of the network must join by addition or concatenation"
-    if families & _RECURRENT:
-        return "use convolutions or linear layers instead of recurrent ones, and train again"
-    if families & {"argmax", "topk"}:
-        return "make the logits the output: the vote takes the largest"
-    if families & _NORMS:
-        return "use a batch normalisation, which is constant in evaluation"
-    return "replace it by operators of the list in docs/bring-your-own-model.md"
+    fitting = [remedy for family, remedy in _REMEDIES if families & family]
+    return fitting[0] if fitting else GENERAL_REMEDY
 
 
 def max_pool(shape: Shape, window: Window, *, ceil_mode: bool) -> MaxPool:

@@ -22,8 +22,10 @@ def _scaler(node: OnnxNode) -> str:
 
 
 def _linear_classifier(node: OnnxNode) -> str:
-    biases = node.numbers("intercepts")
-    weights = node.numbers("coefficients").reshape(len(biases), -1)
+    biases, weights = node.numbers("intercepts"), node.numbers("coefficients")
+    if not len(biases) or len(weights) % len(biases):
+        raise UnsupportedError("its coefficients do not fit its intercepts", "export the model again")
+    weights = weights.reshape(len(biases), -1)
     transform = node.text("post_transform", "NONE")
     if transform == "LOGISTIC" and _are_opposite(weights, biases):
         # The logistic functions of -z and z are the softmax of -z/2 and z/2.

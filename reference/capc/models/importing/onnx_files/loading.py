@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 
 import onnx
@@ -11,6 +12,7 @@ from onnx.onnx_pb import GraphProto, ModelProto, TensorProto, TensorShapeProto, 
 
 from capc.foundation.errors import InputError
 from capc.models.importing.graph import Shape, plain, refusal
+from capc.models.importing.settings import remedy_for
 
 OLDEST_OPSET = 13
 _OLDEST_EVALUATED_SCALES = 19
@@ -49,6 +51,11 @@ def load(path: Path, output: str | None) -> ModelProto:
         checker.check_model(model)
     except (checker.ValidationError, ValueError, RuntimeError) as error:
         problem = plain(str(error).partition("\n")[0], 200)
+        left = re.match(r"No Op registered for (\w+)", problem)
+        if left:
+            raise InputError(
+                f"{path}: {left[1]} is no operator of ONNX: its exporter left it as it was: {remedy_for(left[1])}"
+            ) from None
         raise InputError(f"{path}: not a valid ONNX model ({problem}): export it again") from None
     return model
 
@@ -63,7 +70,9 @@ def the_input(graph: GraphProto) -> ValueInfoProto:
     inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1:
         shown = ", ".join(plain(value.name) for value in inputs)
-        raise InputError(f"the model has {len(inputs)} inputs ({shown}): give it one, the query")
+        raise InputError(
+            f"the model has {len(inputs)} inputs ({shown}): give it one, the query, and make the others constants"
+        )
     found: ValueInfoProto = inputs[0]
     return found
 

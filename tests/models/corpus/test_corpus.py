@@ -41,10 +41,9 @@ def test_a_file_is_read_exactly_or_refused_for_its_reason(name: str, variant: Va
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not is_nightly(), reason="of nightly size only: make nightly ROOMS=models.corpus")
 def test_the_whole_corpus(tmp_path: Path, record_property: Record) -> None:
     """At least 150 files, of which four fifths are read; each is read exactly, or refused for its reason."""
-    if not is_nightly():
-        pytest.skip("the whole corpus is of nightly size: make nightly ROOMS=models.corpus")
     verdicts = [judged(made_from(tmp_path, name, variant)) for name, variant in ways()]
     versions, missing = {"torch": torch.__version__, "onnx": version("onnx"), "onnxscript": version("onnxscript")}, ""
     try:

@@ -325,6 +325,16 @@ def test_damaged_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactor
     assert outcome(path)
 
 
+@pytest.mark.parametrize("name", [b"x", b"Relu_0"])
+def test_names_that_are_no_text_are_refused(name: bytes, tmp_path: Path) -> None:
+    """The protobuf library hands them out as bytes."""
+    writer = OnnxWriter()
+    content = writer.model(writer.node("Relu", "x"), FLAT).SerializeToString()
+    (tmp_path / "model.onnx").write_bytes(content.replace(name, b"\xff" * len(name)))
+    with pytest.raises(InputError, match="not an ONNX file"):
+        graph_from_onnx(tmp_path / "model.onnx")
+
+
 @pytest.mark.parametrize("what", [{"value_string": b"text"}, {"value_strings": [b"a", b"b"]}])
 def test_constants_that_are_text_are_refused(what: dict[str, object], tmp_path: Path) -> None:
     """A damaged file had one; it was no refusal but a ValueError."""

@@ -86,7 +86,7 @@ def times(place: Place, first: Operand, second: Operand) -> str:
     if isinstance(first, str) != isinstance(second, str):
         value, factors = (first, second) if isinstance(first, str) else (second, first)
         return _affine(place, str(value), np.asarray(factors, dtype=np.float64), np.array(0.0))
-    if first == second:
+    if isinstance(first, str) and first == second:
         raise UnsupportedError("it multiplies a value with itself", settings.REMEDY_OF_SQUARES)
     raise UnsupportedError("it combines two values of the network", settings.remedy_for("mul"))
 

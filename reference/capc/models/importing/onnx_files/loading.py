@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import onnx
@@ -42,6 +43,8 @@ def load(path: Path, output: str | None) -> ModelProto:
         raise InputError(f"{path}: cannot be opened ({error.strerror}): name a readable ONNX file") from None
     except (DecodeError, ValueError, RuntimeError):
         raise InputError(f"{path}: not an ONNX file: export the model again") from None
+    if not all(isinstance(name, str) for name in _names(model.graph)):
+        raise InputError(f"{path}: not an ONNX file, a name in it is no text: export the model again")
     if model.functions or model.graph.sparse_initializer:
         raise InputError(f"{path}: the model has functions or sparse weights of its own: export it without")
     _take_data_beside(model, path)
@@ -125,6 +128,17 @@ def _take_data_beside(model: ModelProto, path: Path) -> None:
             raise refusal("tensor", tensor.name, "its data cannot be read", "export the model again") from None
         tensor.data_location = TensorProto.DEFAULT
         del tensor.external_data[:]
+
+
+def _names(graph: GraphProto) -> Iterator[object]:
+    """What should be text, and is bytes in a damaged file."""
+    for value in (*graph.input, *graph.output):
+        yield value.name
+        yield from (dimension.dim_param for dimension in value.type.tensor_type.shape.dim)
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    yield from (tensor.name for tensor in _tensors(graph))
 
 
 def _tensors(graph: GraphProto) -> list[TensorProto]:

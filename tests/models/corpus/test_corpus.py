@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-import torch
 
 from support.exporters.files import Verdict, judged
 from support.exporters.from_torch import Variant, made_from, ways
@@ -45,7 +44,7 @@ def test_a_file_is_read_exactly_or_refused_for_its_reason(name: str, variant: Va
 def test_the_whole_corpus(tmp_path: Path, record_property: Record) -> None:
     """At least 150 files, of which four fifths are read; each is read exactly, or refused for its reason."""
     verdicts = [judged(made_from(tmp_path, name, variant)) for name, variant in ways()]
-    versions, missing = {"torch": torch.__version__, "onnx": version("onnx"), "onnxscript": version("onnxscript")}, ""
+    versions, missing = {"torch": version("torch"), "onnx": version("onnx"), "onnxscript": version("onnxscript")}, ""
     try:
         python = interpreter(tmp_path / "exporters")
         for script in SCRIPTS:

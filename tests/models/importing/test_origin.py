@@ -540,7 +540,8 @@ def test_file_that_is_misread_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
         node.place.graph.nodes[-1] = replace(added, op=Affine(added.op.scales, added.op.shifts * 0))
         return made
 
-    monkeypatch.setattr(from_onnx, "BUILDERS", {**onnx_operators.BUILDERS, "BatchNormalization": forgetful})
+    builders = {**onnx_operators.BUILDERS, "BatchNormalization": forgetful}
+    monkeypatch.setitem(from_onnx._BUILDERS, "", builders)
     with pytest.raises(InputError, match="BatchNormalization at BatchNormalization_1: when the network runs, it gives"):
         graph_from_onnx(path)
 

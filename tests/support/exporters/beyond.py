@@ -64,7 +64,7 @@ SOON: dict[str, tuple[Callable[[], nn.Module], Shape]] = {
         lambda: seq(nn.Linear(12, 8), Applied(nn.Linear(8, 4), lambda x: torch.maximum(x, torch.full((8,), 0.5)))), ROW,
     ),
 }  # fmt: skip
-"""Activations that are not supported yet. Once they are, these networks move to ``networks.TRAINED``."""
+"""Activations that are not supported yet, and may be read where they are. Then these move to ``networks.TRAINED``."""
 
 REFUSED: dict[str, tuple[Callable[[], nn.Module], Shape, str]] = {
     **{name: (make, shape, "is not supported") for name, (make, shape) in SOON.items()},

@@ -85,7 +85,7 @@ SOON = {
     "leaky_relu": (activated(k.LeakyReLU(negative_slope=0.125)), ROW, ACTIVATION),
     "hard_sigmoid": (activated(k.Activation("hard_sigmoid")), ROW, ACTIVATION),
 }
-"""Activations that are not supported yet: once they are, their reason becomes None."""
+"""Activations that are not supported yet, and may be read where they are. Then their reason becomes None."""
 MODELS = {
     "dense": (chain(k.Dense(8, activation="relu"), k.Dense(4)), ROW, None),
     "dense_softmax": (chain(k.Dense(8, activation="relu"), k.Dense(4, activation="softmax")), ROW, None),
@@ -201,7 +201,15 @@ def main(folder: Path) -> None:
             np.savez(folder / f"{name}_{way}.npz", rows=given, said=said)
             how = f"{way}, opset {opset}, float32, batch {'fixed' if batch else 'open'}"
             is_last = is_image and way != "channels_first" and shape[2] > 1
-            manifest.append({"name": f"{name}_{way}", "how": how, "refused": refused, "are_channels_last": is_last})
+            manifest.append(
+                {
+                    "name": f"{name}_{way}",
+                    "how": how,
+                    "refused": refused,
+                    "are_channels_last": is_last,
+                    "may_be_read": name in SOON,
+                }
+            )
     versions = {
         "tensorflow": tensorflow.__version__, "keras": keras.__version__, "tf2onnx": tf2onnx.__version__,
         "onnx": onnx.__version__,

@@ -12,13 +12,18 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from support.sizes import examples
+
 pytest_plugins = ["capc_verify.pytest_plugin", "pytester"]
 
 settings.register_profile(
-    "capc", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], max_examples=60
+    "capc",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    max_examples=examples(ordinary=25, nightly=60),
 )
 # The vectorised engine's properties run whole computations: fewer examples each.
-settings.register_profile("vectorised", settings.get_profile("capc"), max_examples=25)
+settings.register_profile("vectorised", settings.get_profile("capc"), max_examples=examples(ordinary=10, nightly=25))
 settings.load_profile("capc")
 # Against a seeded fault any failure is as good as the smallest, and none may be kept to be tried in ordinary runs.
 settings.register_profile(

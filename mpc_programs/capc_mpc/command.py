@@ -16,7 +16,7 @@ import typer
 from rich.table import Table
 
 from capc.cli.app import Finished, interruptible
-from capc.cli.output import Output
+from capc.cli.terminal.output import Output
 from capc.foundation.errors import InputError
 from capc.foundation.randomness import XofSource, fresh_seed
 from capc_mpc.interface import steps

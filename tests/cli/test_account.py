@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from capc import cli
+from support.label_costs import set_label_costs
 from support.sizes import is_nightly
+
+COARSE = ["--grid-bits", "0"]
+"""A cost of labels is found sooner on a coarse grid."""
 
 pytestmark = pytest.mark.usefixtures("real_label_costs")
 
@@ -111,7 +115,9 @@ def test_an_option_that_a_question_would_ignore_is_refused_by_name(
 
 @pytest.mark.req("CAPC-ACCT-113")
 def test_methods_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
-    methods = answer(capsys, "compare", "--sigma", "4", "--queries", "5", "--mechanism", "discrete_gaussian")["methods"]
+    methods = answer(capsys, "compare", "--sigma", "2", "--queries", "5", "--mechanism", "discrete_gaussian", *COARSE)[
+        "methods"
+    ]
     assert "refused" in methods["gaussian_dp"]
     tight, wide = (float(methods[name]["epsilon"]) for name in ("loss_distribution", "zcdp"))
     assert tight < wide <= float(methods["renyi_improved"]["epsilon"]) < float(methods["renyi_classic"]["epsilon"])
@@ -123,7 +129,7 @@ def test_a_comparison_is_a_table_and_says_once_what_all_figures_need(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    question = ["compare", "--sigma", "4", "--queries", "5", "--mechanism", "discrete_gaussian"]
+    question = ["compare", "--sigma", "2", "--queries", "5", "--mechanism", "discrete_gaussian", *COARSE]
     methods = answer(capsys, *question)["methods"]
     assert cli.run(["account", *question]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -161,21 +167,28 @@ def test_a_comparison_of_which_no_method_has_a_figure_says_why(capsys: pytest.Ca
 
 
 @pytest.mark.req("CAPC-ACCT-113")
-def test_labels_are_asked_about_by_every_question(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    labels = ["--method", "argmax_renyi"]
-    found = answer(capsys, "calibrate", "--epsilon", "10", "--queries", "20", *labels)
+def test_labels_are_asked_about_by_every_question(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ordinarily with a cost that is found at once."""
+    if not is_nightly():
+        set_label_costs(monkeypatch)
+    labels = ["--method", "argmax_renyi", *COARSE]
+    found = answer(capsys, "calibrate", "--epsilon", "10", "--queries", "3", *labels)
     assert all(found[part] for part in PARTS)
     assert float(found["epsilon"]) <= 10
-    assert answer(capsys, "queries", "--epsilon", "10", "--sigma", found["sigma"], *labels)["queries"] >= 20
-    one = answer(capsys, "epsilon", "--sigma", "9", "--queries", "20", *labels)
+    assert answer(capsys, "queries", "--epsilon", "10", "--sigma", found["sigma"], *labels)["queries"] >= 3
+    one = answer(capsys, "epsilon", "--sigma", "2", "--queries", "3", *labels)
     assert any("only the label leaves" in line for line in one["hypotheses"])
     for law in ("discrete_gaussian", "skellam") if is_nightly() else ("discrete_gaussian",):
-        assert answer(capsys, "epsilon", "--sigma", "9", "--queries", "20", "--mechanism", law, *labels)["epsilon"]
+        assert answer(capsys, "epsilon", "--sigma", "2", "--queries", "3", "--mechanism", law, *labels)["epsilon"]
     cases = tmp_path / "cases.json"
-    cases.write_text(json.dumps([{"question": "epsilon", "sigma": 9, "queries": 20, "method": "argmax_renyi"}]))
+    cases.write_text(
+        json.dumps([{"question": "epsilon", "sigma": 2, "queries": 3, "method": "argmax_renyi", "grid_bits": 0}])
+    )
     assert answer(capsys, "batch", str(cases))["answers"] == [one]
     plot = tmp_path / "labels.svg"
-    assert cli.run(["account", "epsilon", "--sigma", "9", "--queries", "3", *labels, "--plot", str(plot)]) == 0
+    assert cli.run(["account", "epsilon", "--sigma", "2", "--queries", "3", *labels, "--plot", str(plot)]) == 0
     assert plot.stat().st_size > 1000
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc import cli
-from capc.cli.account_options import OPTIONS
+from capc.cli.account.options import OPTIONS
 from capc.privacy.accountants.ball_arithmetic import decimal_text
 
 CASES = '[{"question": "epsilon", "sigma": 4, "queries": 20}]'

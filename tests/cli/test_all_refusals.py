@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from capc import cli
 from capc.cli.app import RUN_OPTIONS, SIMULATE_OPTIONS
@@ -23,6 +26,7 @@ from capc.job.collaboration import open_collaboration
 from capc.job.config import OPTIONS, JobConfig
 from capc.job.options import OF_THE_PROTOCOL, flag
 from capc.learning.training import FloatModel, TrainingTask, train
+from support.onnx_files import onnx_model
 from support.sizes import examples
 
 
@@ -89,6 +93,7 @@ def test_each_option_refuses_what_it_does_not_admit(
 
 ODD: dict[str, list[str]] = {
     "data": ["rows.npz", "few.npz", "wide.npz", "none.npz", ".", "text"],
+    "models": ["own.toml", "text", "none.toml", "dir"],
     "parties": ["1", "2", "3", "40", "4096"],
     "queries": ["1", "2", "9", "150", "100000"],
     "batch": ["1", "10", "4096"],
@@ -138,6 +143,14 @@ COMBINATIONS = st.lists(st.sampled_from(sorted(OPTIONS)), max_size=6, unique=Tru
 )
 
 
+@cache
+def own_network() -> bytes:
+    """For rows of six features in three classes."""
+    torch.manual_seed(0)
+    content: bytes = onnx_model(nn.Linear(6, 3).double(), (6,)).SerializeToString()
+    return content
+
+
 @contextmanager
 def folder_of_odd_things(folder: Path) -> Iterator[list[Path]]:
     generator = np.random.default_rng(2)
@@ -147,6 +160,8 @@ def folder_of_odd_things(folder: Path) -> Iterator[list[Path]]:
         for name, rows, width in (("rows", 400, 6), ("few", 12, 6), ("wide", 400, 5000)):
             site = generator.integers(0, 5, rows)
             np.savez(folder / name, x=generator.normal(size=(rows, width)), y=np.arange(rows) % 3, site=site)
+        (folder / "own.onnx").write_bytes(own_network())
+        (folder / "own.toml").write_text('[answering_party_1]\nmodel = "own.onnx"\n')
         (folder / "text").write_text("text")
         (folder / "dir").mkdir()
         yield everything(folder)
@@ -200,6 +215,7 @@ def outcome(arguments: list[str], *, late: bool) -> str | None:
 @example(given_options={"parties": "2", "threshold": "50"})
 @example(given_options={"ledger": "l", "journal": "j"})
 @example(given_options={"ledger": "l", "engine": "other"})
+@example(given_options={"data": "rows.npz", "models": "own.toml", "queries": "9", "parties": "3"})
 @example(given_options={"data": "wide.npz", "queries": "9", "parties": "3"})
 def test_a_refusal_comes_before_training_and_leaves_no_file(
     tmp_path_factory: pytest.TempPathFactory, given_options: dict[str, str]
@@ -223,6 +239,7 @@ LATE = "trained could wrap in the logit ring"
 @given(given_options=COMBINATIONS)
 @example(given_options={"data": "wide.npz", "queries": "9", "parties": "1"})
 @example(given_options={"data": "rows.npz", "parties": "1", "parameters": "test"})
+@example(given_options={"data": "rows.npz", "models": "own.toml", "parties": "2", "queries": "2"})
 @example(given_options={"vote_variant": "multi_round", "parties": "1", "ledger": "l"})
 def test_nothing_but_the_trained_models_is_refused_after_training(
     tmp_path_factory: pytest.TempPathFactory, given_options: dict[str, str]

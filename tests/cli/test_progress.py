@@ -17,8 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capc import cli
-from capc.cli import progress, run_command
-from capc.cli.progress import INTERVAL, Lines, displays
+from capc.cli import run_command
+from capc.cli.progress import Lines, displays
+from capc.cli.terminal import timed_lines
+from capc.cli.terminal.timed_lines import INTERVAL
 from capc.job.job import Job
 from capc.job.state import Stage
 from job.stand_in import Opener, Plurality
@@ -82,7 +84,7 @@ def test_on_a_terminal_there_are_bars_and_the_log_still_has_lines(
 def test_a_step_that_takes_long_is_told_while_it_lasts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress, "INTERVAL", 0.05)
+    monkeypatch.setattr(timed_lines, "INTERVAL", 0.05)
     with displays(None) as (lines,):
         lines.started(Stage.SETUP, 1)
         time.sleep(0.5)

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from capc import cli
-from capc.cli import output as output_module
 from capc.cli import run_command, simulate_command
+from capc.cli.terminal import output as output_module
 from capc.job import models as models_module
 from capc.job.job import Job
 from capc.job.options import OF_THE_PROTOCOL, flag

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from capc.cli.output import Output, show_table
+from capc.cli.terminal.output import Output, show_table
 
 HEADINGS = ("program", "protocol", "parties", "milliseconds", "bytes")
 ROWS = (("argmax", "semi2k", "2", "12.5", "33,012"), ("relu", "replicated-ring", "3", "8.39", "3,428"))
@@ -77,7 +77,9 @@ def test_nothing_is_broken_in_a_pipe_unless_its_width_is_said(monkeypatch: pytes
 def test_a_command_in_a_pipe_prints_its_table_whole() -> None:
     program = "from capc.cli import main; main()"
     surroundings = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    question = ["account", "compare", "--sigma", "4", "--queries", "5", "--mechanism", "discrete_gaussian"]
+    # Of a record that two parties hold no cost of labels is searched for, which takes long.
+    noise = ["--sigma", "4", "--mechanism", "discrete_gaussian", "--held-by", "2"]
+    question = ["account", "compare", "--queries", "5", *noise]
     done = subprocess.run(
         [sys.executable, "-c", program, *question], capture_output=True, env=surroundings, timeout=120, check=True
     )

@@ -73,6 +73,23 @@ def check(pytester: pytest.Pytester) -> Callable[..., FaultCheck]:
     return run
 
 
+@pytest.mark.parametrize(("until_quick", "tried"), [(True, ["slow", "quick"]), (False, ["slow", "quick", "late"])])
+def test_an_ordinary_check_ends_with_a_fault_that_a_quick_test_catches(
+    pytester: pytest.Pytester, until_quick: bool, tried: list[str]
+) -> None:
+    pytester.makeini(INI)
+    pytester.makepyfile(toy=CODE, test_toy=TESTS)
+    pytester.makeconftest('pytest_plugins = ["capc_verify.pytest_plugin"]')
+    named = {"slow": "test_doubles_slowly", "quick": "test_doubles", "late": "test_adds"}
+    faults = {name: Fault(more_by_one, None, (f"test_toy.py::{test}",)) for name, test in named.items()}
+    checking = FaultCheck(faults, until_quick=until_quick)
+    nodes = [node for fault in faults.values() for node in fault.detected_by]
+    pytester.inline_run(*nodes, "-p", "no:capc_trace_recorder", plugins=[checking])
+    assert list(checking.verdicts) == tried
+    assert not any(verdict.problems for verdict in checking.verdicts.values())
+    assert checking.remains == []
+
+
 def more_by_one() -> None:
     replace_everywhere(importlib.import_module("toy").double, lambda number: 2 * number + 1)
 

@@ -13,6 +13,7 @@ from capc.two_party.circuits.argmax import vote_circuit
 from capc_verify.faults import FAULTS, seeded
 from capc_verify.faults.patching import replace_everywhere
 from capc_verify.faults.planting import Holder, holdings, planted
+from support.sizes import is_nightly
 
 WIDE = (1 << 40) + 5
 
@@ -30,7 +31,10 @@ def test_every_fault_leaves_nothing() -> None:
     for name in FAULTS:
         with seeded(name):
             pass
-        assert identities() == before, name
+        # To look at all that is loaded takes long; what is left behind is there at the end, too.
+        if is_nightly():
+            assert identities() == before, name
+    assert identities() == before
 
 
 def test_a_fault_is_in_for_the_length_of_its_block() -> None:

@@ -118,7 +118,7 @@ def pairs(draw: st.DrawFn) -> Pair:
 @pytest.mark.req("CAPC-SEC-030", "CAPC-REL-009", "CAPC-REL-010")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("role", ROLES)
-@settings(max_examples=examples(ordinary=12, nightly=300), deadline=None)
+@settings(max_examples=examples(ordinary=6, nightly=300), deadline=None)
 @given(pair=pairs())
 def test_a_release_is_a_function_of_the_noised_counts(role: str, mode: str, pair: Pair) -> None:
     """Whatever is added to a share: equal noised counts give the equal outcome, however far the votes are apart."""

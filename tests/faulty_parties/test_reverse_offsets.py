@@ -30,6 +30,7 @@ from support.builders import make_parameters, make_widths
 from support.collaborations import collaborate
 from support.computations import stream
 from support.reverse_offsets import OFFSETS, Curious, choosing, ends, reverse_keys, true_signs
+from support.sizes import examples
 from support.vote_rounds import ENDS, FAST, Rows, Votes, begin, engine
 
 JOB = Votes.uniform(num_classes=10, logit_bits=20, vote_bits=16, instances=40, chunk=256)
@@ -121,7 +122,7 @@ def test_masked_bits_are_uniform_for_every_offset_and_request(
 ) -> None:
     """All 64 outcomes of the random bits give the 64 values of d, once each; and change nothing else in round 0."""
     scheme, room = engine(end, TINY.chunk), extension if end == FAST else ot_extension
-    for number in range(2):
+    for number in range(examples(ordinary=1, nightly=2)):
         job = replace(TINY, logits=[row[number:] + row[:number] for row in TINY.logits])
         masked, others = [], set()
         for bits in range(64):

@@ -136,13 +136,12 @@ def check(case: Case, linear: IdealLinear, moves: Moves, engine: type[GarbledTwo
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-031")
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("variant", VARIANTS)
-@settings(RELAXED, max_examples=examples(ordinary=4, nightly=200))
-@given(data=st.data())
+@settings(RELAXED, max_examples=examples(ordinary=2, nightly=400))
+@given(data=st.data(), engine=st.sampled_from(ENGINES))
 def test_a_cheat_in_a_session_gets_what_the_starred_functionality_gives(
-    variant: VoteVariant, mode: str, engine: type[GarbledTwoParty], data: st.DataObject
+    variant: VoteVariant, mode: str, data: st.DataObject, engine: type[GarbledTwoParty]
 ) -> None:
     case = with_variant(data.draw(cases(mode)), variant)
     linear = IdealLinear(case.session.parameters.widths.logit_bits)
@@ -151,12 +150,11 @@ def test_a_cheat_in_a_session_gets_what_the_starred_functionality_gives(
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-031", "CAPC-ROUND-010")
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("offset", OFFSETS)
-@settings(RELAXED, max_examples=examples(ordinary=3, nightly=100))
-@given(data=st.data())
+@settings(RELAXED, max_examples=examples(ordinary=2, nightly=200))
+@given(data=st.data(), engine=st.sampled_from(ENGINES))
 def test_an_offset_of_choice_beside_offsets_on_shares_gets_no_more(
-    offset: str, engine: type[GarbledTwoParty], data: st.DataObject
+    offset: str, data: st.DataObject, engine: type[GarbledTwoParty]
 ) -> None:
     """Delta' odd, even or zero, while all shares and rows are moved: the vote in rounds is F*_CaPC's."""
     case = with_variant(data.draw(st.sampled_from(MODES).flatmap(cases)), VoteVariant.MULTI_ROUND)
@@ -166,12 +164,11 @@ def test_an_offset_of_choice_beside_offsets_on_shares_gets_no_more(
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-031")
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("variant", VARIANTS)
-@settings(RELAXED, max_examples=examples(ordinary=4, nightly=100))
-@given(data=st.data())
+@settings(RELAXED, max_examples=examples(ordinary=3, nightly=200))
+@given(data=st.data(), engine=st.sampled_from(ENGINES))
 def test_a_cheat_with_windows_and_skips_gets_it_too(
-    variant: VoteVariant, engine: type[GarbledTwoParty], data: st.DataObject
+    variant: VoteVariant, data: st.DataObject, engine: type[GarbledTwoParty]
 ) -> None:
     case = with_variant(data.draw(staged_cases()), variant)
     check(
@@ -182,7 +179,7 @@ def test_a_cheat_with_windows_and_skips_gets_it_too(
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-032")
 @pytest.mark.parametrize("variant", VARIANTS)
-@settings(RELAXED, max_examples=examples(ordinary=100, nightly=5000))
+@settings(RELAXED, max_examples=examples(ordinary=30, nightly=5000))
 @given(data=st.data())
 def test_without_choices_the_starred_functionality_is_the_ideal_one(variant: VoteVariant, data: st.DataObject) -> None:
     case = with_variant(data.draw(st.sampled_from(MODES).flatmap(cases) | staged_cases()), variant)
@@ -200,7 +197,7 @@ def test_without_choices_the_starred_functionality_is_the_ideal_one(variant: Vot
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-033")
 @pytest.mark.parametrize("variant", VARIANTS)
-@settings(RELAXED, max_examples=examples(ordinary=60, nightly=3000))
+@settings(RELAXED, max_examples=examples(ordinary=20, nightly=3000))
 @given(data=st.data())
 def test_one_model_more_or_less_is_one_vote_whatever_is_chosen(variant: VoteVariant, data: st.DataObject) -> None:
     """Draws that make up for the one vote that moved make the two outcomes equal."""

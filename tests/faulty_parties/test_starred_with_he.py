@@ -150,7 +150,7 @@ WIDTHS = st.sampled_from([8, 12, 16, 20])
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-031")
 @pytest.mark.parametrize("variant", VARIANTS)
-@settings(RELAXED, max_examples=examples(ordinary=6, nightly=200))
+@settings(RELAXED, max_examples=examples(ordinary=2, nightly=200))
 @given(data=st.data())
 def test_a_cheat_with_requests_off_the_grid_gets_what_the_starred_functionality_gives(
     variant: object, data: st.DataObject
@@ -162,7 +162,7 @@ def test_a_cheat_with_requests_off_the_grid_gets_what_the_starred_functionality_
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-031")
 @pytest.mark.parametrize("factor", [0, 1, 512])
-@settings(RELAXED, max_examples=examples(ordinary=5, nightly=200))
+@settings(RELAXED, max_examples=examples(ordinary=2, nightly=200))
 @given(data=st.data())
 def test_a_cheat_with_a_key_of_choice_gets_votes_on_its_secret(factor: int, data: st.DataObject) -> None:
     """What F*_CaPC calls a function g that draws; with the key b = 0 it does not."""

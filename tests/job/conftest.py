@@ -1,4 +1,4 @@
-"""Plans of these tests are made with costs of labels that are found at once."""
+"""Plans of these tests are made with costs of labels that are found at once, and networks learn for a few passes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.few_passes import few_passes
 from support.label_costs import unless_real
 
 
@@ -17,3 +18,13 @@ def real_label_costs() -> None:
 @pytest.fixture(autouse=True)
 def _label_costs(request: pytest.FixtureRequest) -> Iterator[None]:
     yield from unless_real(request)
+
+
+@pytest.fixture
+def real_training() -> None:
+    """Asked for by a test whose networks have to be good."""
+
+
+@pytest.fixture(autouse=True)
+def _training(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    few_passes(request, monkeypatch)

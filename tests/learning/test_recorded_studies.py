@@ -25,7 +25,7 @@ for _cell in (cell for study in RECORDED.values() for cell in study["cells"]):
     # mode of the threshold is none where there is no threshold.
     _kept = {name: value for name, value in _cell["config"].items() if name not in WITHDRAWN}
     _mode = None if _kept["threshold"] is None else ThresholdMode.TWO_DRAWS.value
-    _cell["config"] = {"accounting": Accounting.GAUSSIAN_DP.value, **_kept, "threshold_mode": _mode}
+    _cell["config"] = {"accounting": Accounting.GAUSSIAN_DP.value, "models": None, **_kept, "threshold_mode": _mode}
 
 
 def test_every_record_is_of_a_study_and_those_without_one_are_named() -> None:

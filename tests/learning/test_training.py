@@ -259,9 +259,9 @@ def test_parties_with_few_rows_or_one_class_train(rows: int) -> None:
 @pytest.mark.req("CAPC-RUN-025")
 def test_held_out_rows_are_like_parts_of_every_class() -> None:
     labels = np.repeat([0, 1, 2], [160, 40, 8])
-    (held,) = training._held_out(task_of(np.zeros((208, 2)), labels, 3, ()))
+    (held,) = training.held_out(task_of(np.zeros((208, 2)), labels, 3, ()))
     assert np.bincount(labels[held]).tolist() == [40, 10, 2]
-    folds = training._held_out(task_of(np.zeros((44, 2)), np.repeat([0, 1], [40, 4]), 2, ()))
+    folds = training.held_out(task_of(np.zeros((44, 2)), np.repeat([0, 1], [40, 4]), 2, ()))
     assert folds.sum(axis=0).tolist() == [1] * 44
     assert [np.bincount(np.repeat([0, 1], [40, 4])[fold]).tolist() for fold in folds] == [[10, 1]] * 4
 
@@ -272,7 +272,7 @@ def test_held_out_rows_teach_nothing_while_the_choice_is_made() -> None:
     features, labels = blobs(24, 3)
     task = task_of(features, labels, 3, (4,))
     runner = training._Runner(task, torch.relu, 0.01)
-    out = torch.tensor(training._held_out(task), dtype=torch.float32)
+    out = torch.tensor(training.held_out(task), dtype=torch.float32)
     layers, running = runner.start(1 - out, [0.01] * 4)
     next(running)
     spoiled = torch.tensor((labels + 1) % 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,23 +25,27 @@ def test_logits_are_those_of_numpy(model: QuantisedModel, data) -> None:
     query = data.draw(st.tuples(*[st.integers(-2, 2)] * model.architecture.inputs))
     first, project, second, last = model.architecture.stages
     layers = model.layers
-    hidden = np.maximum(convolve(first.operator, layers[0], query), 0)
+    hidden = convolve(first.operator, layers[0], query)
     if first.max_pool is not None:
-        hidden = pool(first.max_pool, hidden, np.max, -1)
+        hidden = pool(first.max_pool, hidden, np.max, -(1 << 40))
     hidden = rescaled(first, hidden)
     skip = convolve(project.operator, layers[1], hidden)
     total = convolve(second.operator, layers[2], hidden)
     scale = 2 if second.weight_bits is None else 2**second.weight_bits
     total = total + sum(skip if number == 2 else hidden * scale for number in second.skips)
-    pooled = pool(last.sum_pool.grid, rescaled(second, np.maximum(total, 0)), np.sum, 0)
+    pooled = pool(last.sum_pool.grid, rescaled(second, total), np.sum, 0)
     expected = np.array(layers[3].weights) @ pooled.ravel() + np.array(layers[3].biases)
     assert model.logits(query) == expected.tolist()
 
 
 def rescaled(stage: StageShape, values: np.ndarray) -> np.ndarray:
-    """What a ReLU passes on of sums that are not negative, with f = 1."""
+    """What a ReLU passes on of sums, with f = 1."""
     dropped = values // (2 if stage.weight_bits is None else 2**stage.weight_bits)
-    return dropped if stage.cap_bits is None else np.minimum(dropped, 2**stage.cap_bits - 1)
+    caps = [cap for cap in (stage.cap and int(2 * stage.cap), stage.cap_bits and 2**stage.cap_bits - 1) if cap]
+    if stage.leak_bits is None:
+        return np.clip(dropped, 0, min(caps, default=None))
+    dropped = np.clip(dropped, min(-cap - 1 for cap in caps), min(caps)) if caps else dropped
+    return np.where(dropped >= 0, dropped, dropped // 2**stage.leak_bits)
 
 
 def windows(grid: Grid, values, fill: int) -> np.ndarray:
@@ -148,6 +154,16 @@ POOL = Grid(1, 2, 2, (2, 2))
         pytest.param((StageShape(DENSE, 0, VOTE, max_pool=POOL),), "give windows exactly", id="pool of votes"),
         pytest.param(
             (StageShape(DENSE, 0, VOTE, cap_bits=2),), "cap_bits = 2 and the activation vote", id="cap of vote"
+        ),
+        pytest.param((StageShape(DENSE, 0, VOTE, cap=Fraction(6)),), "the cap 6 and the activation", id="6 of vote"),
+        pytest.param((StageShape(DENSE, 0, VOTE, leak_bits=1),), "leak_bits = 1 and the activation", id="leak of vote"),
+        pytest.param(
+            (StageShape(DENSE, 0, RELU, leak_bits=33), StageShape(Dense(2, 2), 1, VOTE)), "1 to 32", id="small leak"
+        ),
+        pytest.param(
+            (StageShape(DENSE, 0, RELU, cap=Fraction(1), leak_bits=1), StageShape(Dense(2, 2), 1, VOTE)),
+            "leak_bits = 1 and the cap 1: choose one of them",
+            id="leak and cap",
         ),
         pytest.param((StageShape(DENSE, 0, VOTE, weight_bits=-1),), "weight_bits = -1", id="negative scale"),
         pytest.param(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -113,6 +114,9 @@ def lengths(architecture: list[Fields]) -> list[int]:
             outputs = len(max_windows(layer["max_pool"]))  # noqa: PLW2901
         require(layer.get("sum_bits", 1) >= 1)
         require("cap_bits" not in layer or (layer["activation"].startswith("relu") and layer["cap_bits"] >= 1))
+        rectifies = layer["activation"].startswith("relu")
+        require("cap" not in layer or (rectifies and Fraction(layer["cap"]) > 0 and "leak_bits" not in layer))
+        require("leak_bits" not in layer or (rectifies and 1 <= layer["leak_bits"] <= 32))
         for skip in layer["skips"]:
             added = architecture[skip - 1] if skip else layer
             require(added["activation"] != "none" or added.get("weight_bits") == layer.get("weight_bits"))
@@ -143,15 +147,33 @@ def logits(params: Fields, features: list[int]) -> list[int]:
         if layer["activation"] in ("relu", "relu_max_pool"):
             pool = layer["max_pool"]
             windows = max_windows(pool) if pool else [[i] for i in range(len(sums))]
-            sums = [max(0, *(sums[i] for i in window)) // 2**q for window in windows]
-            sums = [min(y, 2 ** layer["cap_bits"] - 1) for y in sums] if "cap_bits" in layer else sums
+            largest = [max(sums[i] for i in window) for window in windows]
+            sums = [made_of(layer, z, q, f) for z in largest]
+            if "bounds" in params:
+                sums = [max(y, -made_of(layer, -z, q, f)) for y, z in zip(sums, largest, strict=True)]
         values.append(sums)
     return values[-1]
 
 
+def made_of(layer: Fields, z: int, q: int, f: int) -> int:
+    """What a ReLU makes of a sum."""
+    if "leak_bits" in layer:
+        t = z // 2**q
+        if "cap_bits" in layer:
+            t = max(-(2 ** layer["cap_bits"]), min(t, 2 ** layer["cap_bits"] - 1))
+        return t if t >= 0 else t // 2 ** layer["leak_bits"]
+    return min([max(z, 0) // 2**q, *caps_of(layer, f)])
+
+
+def caps_of(layer: Fields, f: int) -> list[int]:
+    """c, of which each way to state it gives one."""
+    found = [2 ** layer["cap_bits"] - 1] if "cap_bits" in layer else []
+    return [*found, round(Fraction(layer["cap"]) * 2**f)] if "cap" in layer else found
+
+
 def needed_bits(params: Fields) -> int:
     """The most bits that a layer needs: the same walk on bounds."""
-    bounded = json.loads(json.dumps(params))
+    bounded = {**json.loads(json.dumps(params)), "bounds": True}
     for layer in bounded["layers"]:
         layer["weights"] = [[abs(int(w)) for w in row] for row in layer["weights"]]
         layer["biases"] = [abs(int(b)) for b in layer["biases"]]
@@ -191,9 +213,11 @@ def keeps_to_what_is_stated(params: Fields) -> None:
                 known = total is not None and values[skip] is not None
                 total = total + values[skip] * (1 if kept else 2 ** layer.get("weight_bits", f)) if known else None
         if layer["activation"] in ("relu", "relu_max_pool"):
-            made = [] if total is None else [total // 2 ** layer.get("weight_bits", f)]
-            made += [2 ** layer["cap_bits"] - 1] if "cap_bits" in layer else []
-            total = min(made, default=None)
+            q = layer.get("weight_bits", f)
+            if total is None:
+                total = min(caps_of(layer, f), default=None)
+            else:
+                total = max(made_of(layer, total, q, f), -made_of(layer, -total, q, f))
         values.append(total)
 
 

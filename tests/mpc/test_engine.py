@@ -34,6 +34,7 @@ from mpc.test_command import DECLARED
 from protocol.cases import MODES, Case, cases
 from support.builders import confident_policy, constant_model, make_account, make_parameters, make_session
 from support.engines import emulating, machine_with_everything
+from support.label_costs import set_label_costs
 from support.mpc import needs_mp_spdz
 from support.sizes import examples
 
@@ -216,7 +217,8 @@ def test_a_machine_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.slow
-def test_a_state_without_an_engine_is_described_as_embedded() -> None:
+def test_a_state_without_an_engine_is_described_as_embedded(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_label_costs(monkeypatch)
     plan = prepare(resolve({"parties": "2", "queries": "1"}))
     state = Job(plan, Recorder()).state
     assert isinstance(state, JobState)

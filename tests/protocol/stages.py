@@ -17,6 +17,7 @@ from support.builders import make_parameters, make_participants, make_policy, ma
 LOGIT_BITS = 24
 SMALL = st.integers(-3, 3)
 CAPS = st.none() | st.integers(1, 3)
+KINDS = st.sampled_from([{}, {}, {"leak_bits": 1}, {"leak_bits": 3}, {"cap": Fraction(3, 2)}, {"cap": Fraction(6)}])
 SCALES = st.none() | st.integers(0, 2)
 
 
@@ -50,7 +51,7 @@ def pools(channels: int, height: int, width: int) -> st.SearchStrategy[Grid]:
 def residual_models(draw, num_classes: int, fraction_bits: int) -> QuantisedModel:
     """conv, ReLU (and max pool); projection without activation; conv plus skip, ReLU; sum pool; votes.
 
-    Some stages have caps, and weights of other fraction bits.
+    Some stages have caps, leaks, and weights of other fraction bits.
     """
     channels, height, width = draw(st.integers(1, 2)), draw(st.integers(2, 4)), draw(st.integers(2, 4))
     first = Convolution(
@@ -68,9 +69,9 @@ def residual_models(draw, num_classes: int, fraction_bits: int) -> QuantisedMode
     relu = Activation.RELU if pool is None else Activation.RELU_MAX_POOL
     both = draw(SCALES)
     stages = (
-        StageShape(first, 0, relu, max_pool=pool, cap_bits=draw(CAPS), weight_bits=draw(SCALES)),
+        StageShape(first, 0, relu, max_pool=pool, cap_bits=draw(CAPS), weight_bits=draw(SCALES), **draw(KINDS)),
         StageShape(pointwise, 1, Activation.NONE, weight_bits=both),
-        StageShape(pointwise, 1, Activation.RELU, skips, cap_bits=draw(CAPS), weight_bits=both),
+        StageShape(pointwise, 1, Activation.RELU, skips, cap_bits=draw(CAPS), weight_bits=both, **draw(KINDS)),
         StageShape(last, 3, Activation.VOTE, sum_pool=sums, weight_bits=draw(SCALES)),
     )
     return QuantisedModel(Architecture(stages), tuple(draw(weights(stage.operator)) for stage in stages), fraction_bits)

@@ -41,7 +41,7 @@ def check(case: Case, linear) -> None:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-ARG-001", "CAPC-ARG-002", "CAPC-PARAM-042")
 @pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=100, nightly=5000))
+@settings(RELAXED, max_examples=examples(ordinary=30, nightly=5000))
 @given(data=st.data())
 def test_hybrid_protocol_equals_ideal_functionality(mode, data):
     """Ideal HE and two-party computation: the steps themselves."""
@@ -51,7 +51,7 @@ def test_hybrid_protocol_equals_ideal_functionality(mode, data):
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-REL-003", "CAPC-GC-001", "CAPC-OT-001", "CAPC-AGG-001")
 @pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=12, nightly=1000))
+@settings(RELAXED, max_examples=examples(ordinary=4, nightly=1000))
 @given(data=st.data())
 def test_protocol_equals_ideal_functionality(mode, data):
     """Real garbling and oblivious transfer."""
@@ -62,7 +62,7 @@ def test_protocol_equals_ideal_functionality(mode, data):
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-001", "CAPC-PARAM-043")
 @pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=6, nightly=250))
+@settings(RELAXED, max_examples=examples(ordinary=2, nightly=250))
 @given(data=st.data())
 def test_protocol_equals_ideal_with_real_he(mode, data):
     """Real HE, garbling and oblivious transfer, on the path that the default parameters take."""
@@ -72,7 +72,7 @@ def test_protocol_equals_ideal_with_real_he(mode, data):
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
-@settings(max_examples=examples(ordinary=150, nightly=3000))
+@settings(max_examples=examples(ordinary=50, nightly=3000))
 @given(staged_cases())
 def test_staged_protocol_equals_ideal_functionality_in_the_hybrid_model(case: Case) -> None:
     check(case, None)
@@ -80,7 +80,7 @@ def test_staged_protocol_equals_ideal_functionality_in_the_hybrid_model(case: Ca
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
-@settings(max_examples=examples(ordinary=12, nightly=300))
+@settings(max_examples=examples(ordinary=5, nightly=300))
 @given(staged_cases())
 def test_staged_protocol_equals_ideal_functionality_with_real_garbling(case: Case) -> None:
     check(case, IdealLinear(LOGIT_BITS))
@@ -88,7 +88,7 @@ def test_staged_protocol_equals_ideal_functionality_with_real_garbling(case: Cas
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-HE-001")
-@settings(max_examples=examples(ordinary=8, nightly=200))
+@settings(max_examples=examples(ordinary=3, nightly=200))
 @given(staged_cases())
 def test_staged_protocol_equals_ideal_functionality_with_real_he(case: Case) -> None:
     check(case, BfvLinear(case.session.parameters.widths))
@@ -110,7 +110,7 @@ def check_batches(case: Case, linear, count: int, two_party: GarbledTwoParty | N
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001")
-@settings(max_examples=examples(ordinary=150, nightly=3000))
+@settings(max_examples=examples(ordinary=50, nightly=3000))
 @given(st.one_of(staged_cases(), cases("worst_case"), cases("realised")), st.integers(1, 4))
 def test_batches_equal_the_ideal_functionality_in_the_hybrid_model(case: Case, count: int) -> None:
     check_batches(case, None, count)
@@ -118,7 +118,7 @@ def test_batches_equal_the_ideal_functionality_in_the_hybrid_model(case: Case, c
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001")
-@settings(max_examples=examples(ordinary=15, nightly=300))
+@settings(max_examples=examples(ordinary=6, nightly=300))
 @given(staged_cases(), st.integers(1, 3))
 def test_batches_equal_the_ideal_functionality_with_real_garbling(case: Case, count: int) -> None:
     check_batches(case, IdealLinear(LOGIT_BITS), count)
@@ -126,7 +126,7 @@ def test_batches_equal_the_ideal_functionality_with_real_garbling(case: Case, co
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-001")
-@settings(max_examples=examples(ordinary=8, nightly=100))
+@settings(max_examples=examples(ordinary=3, nightly=100))
 @given(staged_cases(), st.integers(1, 3))
 def test_batches_equal_the_ideal_functionality_with_real_he(case: Case, count: int) -> None:
     check_batches(case, BfvLinear(case.session.parameters.widths), count)
@@ -134,7 +134,7 @@ def test_batches_equal_the_ideal_functionality_with_real_he(case: Case, count: i
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-GC-009", "CAPC-AHEAD-001")
-@settings(max_examples=examples(ordinary=6, nightly=100))
+@settings(max_examples=examples(ordinary=3, nightly=100))
 @given(staged_cases(), st.permutations([0, 1, 2]))
 def test_prepared_batches_may_be_used_in_any_order_with_the_fast_engine(case: Case, order: list[int]) -> None:
     collaboration = case.collaborate(IdealLinear(LOGIT_BITS), two_party=VectorisedTwoParty())
@@ -162,7 +162,7 @@ def check_rounds(case: Case, linear: IdealLinear | None) -> None:
 
 @pytest.mark.req("CAPC-ROUND-008", "CAPC-REL-001")
 @pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=25, nightly=500))
+@settings(RELAXED, max_examples=examples(ordinary=10, nightly=500))
 @given(data=st.data())
 def test_hybrid_rounds_equal_ideal_functionality(mode: str, data: st.DataObject) -> None:
     check_rounds(data.draw(cases(mode)), None)
@@ -171,7 +171,7 @@ def test_hybrid_rounds_equal_ideal_functionality(mode: str, data: st.DataObject)
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-008", "CAPC-ROUND-001", "CAPC-REL-001")
 @pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=6, nightly=200))
+@settings(RELAXED, max_examples=examples(ordinary=2, nightly=200))
 @given(data=st.data())
 def test_rounds_equal_ideal_functionality(mode: str, data: st.DataObject) -> None:
     case = data.draw(cases(mode))
@@ -183,7 +183,7 @@ def test_rounds_equal_ideal_functionality(mode: str, data: st.DataObject) -> Non
 @pytest.mark.parametrize(
     "two_party", [None, GarbledTwoParty(), VectorisedTwoParty()], ids=["ideal", "readable", "fast"]
 )
-@settings(RELAXED, max_examples=examples(ordinary=6, nightly=200))
+@settings(RELAXED, max_examples=examples(ordinary=2, nightly=200))
 @given(case=cases("plain"), count=st.integers(1, 3))
 def test_all_pairs_give_the_ideal_labels_at_once_and_prepared(
     two_party: GarbledTwoParty | None, case: Case, count: int

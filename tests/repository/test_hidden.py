@@ -42,6 +42,9 @@ PUBLIC = {
     "capc.privacy.multi_label.SetVoting": "a rule and its public figures",
     "capc.privacy.query_cost.QueryCost": "a function of the policy",
     "capc.protocol.costs.StepCost": "seconds, bytes, rounds",
+    "capc.job.model_check.costs.StageCost": "the same, by an architecture",
+    "capc.job.model_check.costs.QueryCost": "the same, by an architecture",
+    "capc.job.model_check.costs.Measured": "the same, of zeros or of the caller's rows",
     "capc.protocol.engine.EngineCost": "bytes, rounds",
     "capc.protocol.engine.EngineDescription": "names",
     "capc.privacy.events.Dispatch": "an event: digests that the ledger's readers see",
@@ -137,7 +140,7 @@ PUBLIC_NESTED = {
     "capc.models.importing.graph": "shapes; operators with weights show their type",
     "capc.models.importing.forms": "places and shapes; layers and values with constants show their type",
     "capc.models.importing.lower": "places and shapes; layers with weights show their type",
-    "capc.models.importing.reordering": "names and orders of axes",
+    "capc.models.importing.lowering.reordering": "names and orders of axes",
     "capc.job.options": "what an option admits",
 }
 SHOW_A_SHAPE = {"capc.linear.bfv.encoding.weights.EncodedWeights"}

@@ -259,25 +259,42 @@ def told_bits(model: QuantisedModel) -> list[int]:
             sums = [total + (b if kept else b * 2**q) for total, b in zip(sums, bounds[skip], strict=True)]
         needed.append(max(sums).bit_length() + 2)
         ends = stage.activation in (Activation.NONE, Activation.VOTE)
-        made = sums if ends else [max(sums[i] for i in window) // 2**q for window in stage.pool_windows()]
-        bounds.append(made if stage.cap_bits is None else [min(bound, 2**stage.cap_bits - 1) for bound in made])
+        most = sums if ends else [max(sums[i] for i in window) for window in stage.pool_windows()]
+        if not ends:
+            # Of the bound with a minus sign a leak leaves the bound over 2^(q + s), rounded up; none of these caps it.
+            low = 0 if stage.leak_bits is None else 2 ** (q + stage.leak_bits)
+            caps = [] if stage.cap_bits is None else [2**stage.cap_bits - 1]
+            caps += [] if stage.cap is None else [round(stage.cap * 2**f)]
+            most = [max(min([bound // 2**q, *caps]), -(-bound // low) if low else 0) for bound in most]
+        bounds.append(most)
     return needed
 
 
 @pytest.mark.req("CAPC-PARAM-055")
-@pytest.mark.parametrize("figures", [{"cap_bits": 7}, {"weight_bits": 9}, {"cap_bits": 2, "weight_bits": 8}])
+@pytest.mark.parametrize(
+    "figures",
+    [{"cap_bits": 7}, {"weight_bits": 9}, {"cap_bits": 2, "weight_bits": 8}, {"cap_bits": 7, "leak_bits": 31}],
+)
 def test_figures_of_layers_fit_the_ring(figures: dict[str, int]) -> None:
     """l is 12 and f is 3: each of these is the most beside the others, and one more is refused."""
     parameters = make_parameters(make_widths(12, fraction_bits=3))
 
-    def admit(stated: dict[str, int]) -> None:
+    def admit(stated: dict[str, int | Fraction]) -> None:
         vote = StageShape(Dense(2, 3), 1, Activation.VOTE)
         make_session(parameters, [Architecture((StageShape(Dense(2, 2), 0, Activation.RELU, **stated), vote))])
 
     admit(figures)
     for name, value in figures.items():
+        if name == "leak_bits":
+            continue
         with pytest.raises(InputError, match=r"layer 0 of the model of answering_party_1 .* for 10 bits together"):
             admit(figures | {name: value + (1 if len(figures) > 1 or name == "cap_bits" else 2)})
+    admit({"cap": Fraction(127, 8)})
+    with pytest.raises(InputError, match="a cap of 8 bits: choose them for 10 bits together"):
+        admit({"cap": Fraction(16)})
+    admit({"cap": Fraction(16), "cap_bits": 7})
+    with pytest.raises(InputError, match="the cap 1/16, less than 2"):
+        admit({"cap": Fraction(1, 16)})
     vote = StageShape(Dense(2, 3), 0, Activation.VOTE, weight_bits=11)
     with pytest.raises(InputError, match="layer 0"):
         make_session(parameters, [Architecture((vote,))])

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from capc.foundation import fixed_point
-from capc.models.architecture import Activation
+from capc.models.architecture import Activation, StageShape
 from capc.models.importing.from_onnx import graph_from_onnx
 from capc.models.importing.graph import Graph
 from capc.models.importing.lower import LoweredModel, lower
@@ -25,7 +25,8 @@ def error_bound(lowered: LoweredModel, features: list[float], fraction_bits: int
     """The largest difference of a logit that rounding explains, on these features.
 
     Each input is off by at most 2^-(f+1), each weight by 2^-(f+1), each bias by 2^-(2f+1), and a ReLU drops less than
-    2^-f. A stage's weights multiply the errors of its inputs; the errors of its weights multiply its inputs.
+    2^-f; no slope of one is above 1. A stage's weights multiply the errors of its inputs; the errors of its weights
+    multiply its inputs.
     """
     half = 2.0 ** -(fraction_bits + 1)
     values, errors = [features], [[half] * len(features)]
@@ -45,11 +46,18 @@ def error_bound(lowered: LoweredModel, features: list[float], fraction_bits: int
             off = [z + more for z, more in zip(off, errors[skip], strict=True)]
         if stage.activation in {Activation.RELU, Activation.RELU_MAX_POOL}:
             windows = stage.pool_windows()
-            sums = [max(0.0, *(sums[index] for index in window)) for window in windows]
-            off = [max(off[index] for index in window) + 2 * half for window in windows]
+            sums = [activated(stage, max(sums[index] for index in window)) for window in windows]
+            # A cap is rounded, too.
+            off = [max(off[index] for index in window) + 3 * half for window in windows]
         values.append(sums)
         errors.append(off)
     return max(errors[-1])
+
+
+def activated(stage: StageShape, z: float) -> float:
+    if stage.leak_bits is not None:
+        return z if z >= 0 else z * 2.0**-stage.leak_bits
+    return min(max(z, 0.0), float("inf") if stage.cap is None else float(stage.cap))
 
 
 def check(graph: Graph, rows: np.ndarray, expected: np.ndarray, slack: float = 1e-9) -> None:

@@ -51,6 +51,31 @@ class Both(nn.Module):
         return one + other if self.added else torch.cat([one, other], 1)
 
 
+class Between(nn.Module):
+    """max(low, min(x, high)), or one of these where the other is None, by functions of two tensors."""
+
+    def __init__(self, low: float | None, high: float | None) -> None:
+        super().__init__()
+        self.low = low
+        self.high = high
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x if self.high is None else torch.minimum(x, torch.tensor(self.high, dtype=x.dtype))
+        return x if self.low is None else torch.maximum(torch.tensor(self.low, dtype=x.dtype), x)
+
+
+ACTIVATIONS: tuple[nn.Module, ...] = (
+    nn.ReLU(),
+    nn.ReLU(),
+    nn.ReLU6(),
+    nn.Hardtanh(-0.25, 0.5),
+    nn.Hardsigmoid(),
+    nn.LeakyReLU(0.25),
+    Between(-0.125, None),
+    Between(None, 0.25),
+)
+
+
 class MeanOfPixels(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x.mean((2, 3))
@@ -279,8 +304,10 @@ def _constants(draw: st.DrawFn, shape: Shape, *, positive: bool = False) -> nn.M
     return Constants(draw(st.sampled_from([(), channels])), shifts, positive=positive)
 
 
-def _rectified(draw: st.DrawFn, shape: Shape, padding: int | None = None) -> list[nn.Module]:
-    """A convolution with what may stand between it and its ReLU."""
+def _rectified(
+    draw: st.DrawFn, shape: Shape, padding: int | None = None, kinds: tuple[nn.Module, ...] = (nn.ReLU(),)
+) -> list[nn.Module]:
+    """A convolution with what may stand between it and its ReLU, of one of these kinds."""
     groups = draw(st.sampled_from([1, shape[0]]))
     outputs = groups * draw(st.integers(1, 2))
     dilation = draw(st.integers(1, 2)) if padding is None else 1
@@ -289,15 +316,15 @@ def _rectified(draw: st.DrawFn, shape: Shape, padding: int | None = None) -> lis
         draw(st.booleans()),
     )  # fmt: skip
     between = draw(st.sampled_from([[], [nn.BatchNorm2d(outputs)], [Constants((outputs, 1, 1), ())]]))
-    return [conv, *between, nn.ReLU()]
+    return [conv, *between, draw(st.sampled_from(kinds))]
 
 
 def _scaled_after(draw: st.DrawFn, shape: Shape) -> list[nn.Module]:
-    layers = _rectified(draw, shape)
+    layers = _rectified(draw, shape, kinds=ACTIVATIONS)
     made = shape_after(layers, shape)
     after = draw(st.sampled_from([[nn.BatchNorm2d(made[0])], [_constants(draw, made)]]))
     pools: list[list[nn.Module]] = [[nn.AvgPool2d(2, 1, 1)], [nn.AvgPool2d(3, 2, 1, divisor_override=5)], []]
-    return [*layers, *after, *draw(st.sampled_from(pools)), *_rectified(draw, made)]
+    return [*layers, *after, *draw(st.sampled_from(pools)), *_rectified(draw, made, kinds=ACTIVATIONS)]
 
 
 def _scaled_before_a_max_pool(draw: st.DrawFn, shape: Shape) -> list[nn.Module]:
@@ -316,13 +343,13 @@ def _scaled_before_a_max_pool(draw: st.DrawFn, shape: Shape) -> list[nn.Module]:
 
 def _unequal_zeros(draw: st.DrawFn, shape: Shape) -> list[nn.Module]:
     sides = tuple(draw(st.integers(0, 2)) for _ in range(4))
-    layers: list[nn.Module] = [nn.ZeroPad2d(sides), *_rectified(draw, shape, draw(st.integers(0, 1)))]
+    layers: list[nn.Module] = [nn.ZeroPad2d(sides), *_rectified(draw, shape, draw(st.integers(0, 1)), ACTIVATIONS)]
     return [_constants(draw, shape), *layers] if draw(st.booleans()) else layers
 
 
 def _joined(draw: st.DrawFn, shape: Shape) -> list[nn.Module]:
     others = [nn.Identity(), nn.Sequential(*_rectified(draw, shape)), nn.Sequential(nn.ReLU(), nn.AvgPool2d(3, 1, 1))]
-    both = Both(nn.Sequential(*_rectified(draw, shape)), draw(st.sampled_from(others)), added=False)
+    both = Both(nn.Sequential(*_rectified(draw, shape, kinds=ACTIVATIONS)), draw(st.sampled_from(others)), added=False)
     made = shape_after([both], shape)
     between = draw(st.sampled_from([[], [nn.BatchNorm2d(made[0]), nn.ReLU()], [_constants(draw, made)], [nn.ReLU()]]))
     return [both, *between, nn.Conv2d(made[0], 2, draw(st.sampled_from([1, 3])), padding=1), nn.ReLU()]

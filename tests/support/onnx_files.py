@@ -12,7 +12,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from support.networks import Both, Constants, MeanOfPixels, Residual, Squeezed, Viewed
+from support.networks import Between, Both, Constants, MeanOfPixels, Residual, Squeezed, Viewed
 
 Shape = tuple[int, ...]
 
@@ -77,12 +77,36 @@ class OnnxWriter:
                 )  # fmt: skip
                 area, divisor = math.prod(pair(layer.kernel_size)), layer.divisor_override
                 return pooled if divisor is None else self.node("Mul", pooled, self.constant(area / divisor))
+            case Between() | nn.Hardtanh() | nn.Hardsigmoid() | nn.LeakyReLU():
+                return self.activation(layer, x)
             case Constants() | Both() | MeanOfPixels() | Squeezed() | Viewed() | nn.ZeroPad2d():
                 return self.folded(layer, x)
             case nn.Flatten() if self.variant:
                 return self.node("Reshape", x, self.constant([0, -1], TensorProto.INT64))
         simple = {"ReLU": "Relu", "AdaptiveAvgPool2d": "GlobalAveragePool", "Dropout": "Dropout", "Softmax": "Softmax"}
         return self.node(simple.get(type(layer).__name__, type(layer).__name__), x)
+
+    def activation(self, layer: nn.Module, x: str) -> str:
+        """Adds a ReLU of another kind."""
+        match layer:
+            case Between():
+                x = x if layer.high is None else self.node("Min", x, self.constant(layer.high))
+                return x if layer.low is None else self.node("Max", self.constant([layer.low]), x)
+            case nn.Hardtanh():
+                low, high = (self.constant(bound) for bound in (layer.min_val, layer.max_val))
+                return (
+                    self.node("Max", low, self.node("Min", high, x))
+                    if self.variant
+                    else self.node("Clip", x, low, high)
+                )
+            case nn.Hardsigmoid() if self.variant:
+                moved = self.node("Add", x, self.constant(3))
+                clipped = self.node("Clip", self.node("Relu", moved), "", self.constant(6))
+                return self.node("Div", clipped, self.constant(6))
+            case nn.Hardsigmoid():
+                return self.node("HardSigmoid", x, alpha=1 / 6, beta=0.5)
+        slope = layer.negative_slope
+        return self.node("PRelu", x, self.constant([slope])) if self.variant else self.node("LeakyRelu", x, alpha=slope)
 
     def folded(self, layer: nn.Module, x: str) -> str:  # noqa: PLR0911  # one for each layer
         """Adds a layer that becomes part of its neighbours."""

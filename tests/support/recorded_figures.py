@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from capc.cli.account_cases import read_case
-from capc.cli.account_options import Question
+from capc.cli.account.cases import read_case
+from capc.cli.account.options import Question
 from capc.foundation.errors import InputError
 from capc.privacy.figures.calculator import affordable_queries, calibrate
 

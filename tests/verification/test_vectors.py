@@ -14,6 +14,7 @@ from capc_verify.vectors.files import BUILDERS, generate
 from capc_verify.vectors.places import read_document, spec_folder, vector_path
 from capc_verify.vectors.registry import FILES, GROUP_TYPES
 from capc_verify.vectors.replay import Replayer, VectorMismatchError, group_replayers
+from support.sizes import nightly_only
 
 
 @cache
@@ -142,8 +143,10 @@ def test_an_unknown_group_type_is_refused() -> None:
         group_replayers(GROUP_TYPES, [{"type": "Rinq"}])
 
 
+@nightly_only
 @pytest.mark.slow
 def test_the_files_are_what_the_code_generates() -> None:
+    """Beside the nightly runs, `.ci/run` generates the files and looks for a difference."""
     folder = spec_folder()
     for path, text in generate(folder).items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `capc-vectors generate`"

@@ -55,7 +55,9 @@ def test_draws_of_some_cases_only_are_shown_with_and_without() -> None:
 
 def test_every_family_of_circuits_is_listed() -> None:
     listed = {step["in"]["circuit"]["kind"] for step in operations("gate_lists", "circuit_gates")}
-    assert listed == {"capped_relu" if "k =" in name else name.partition(" ")[0] for name in SMALLEST}
+    kinds = {"relu (l = 4, f = 0, n = 1, c = 1)": "capped_relu", "relu (l = 4, f = 0, n = 1, c = 2)": "relu_at_most"}
+    kinds["leaky_relu (l = 4, f = 0, s = 1, n = 1, k = 2)"] = "capped_leaky_relu"
+    assert listed == {kinds.get(name, name.partition(" ")[0]) for name in SMALLEST}
     for step in operations("gate_lists", "circuit_gates"):
         out = step["expect"]["out"]
         assert out["bristol"][0].split()[0] == str(len(out["gates"]) + sum("EQW" in line for line in out["bristol"]))

@@ -13,7 +13,7 @@ from capc_verify.views.fixes import FRESH_SHARES, LOGIT_SHARES, first_of, owned_
 from capc_verify.views.law import Law, are_one, distance, image, worst_conditional_distance
 from capc_verify.views.playback import Playback, Until, output_and_randomness, output_of
 from capc_verify.views.toy import AP_1, AP_2, TIES, VOTES_0, VOTES_1, linear_model, scaled_products, toy_parameters
-from support.sizes import ordinarily
+from support.sizes import ordinarily, some
 
 WITH_AP_1 = frozenset({QUERYING_PARTY, AP_1})
 WITH_GUARDIAN = frozenset({QUERYING_PARTY, PRIVACY_GUARDIAN})
@@ -21,13 +21,13 @@ WITH_GUARDIAN = frozenset({QUERYING_PARTY, PRIVACY_GUARDIAN})
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-005", kind="enumeration")
-@pytest.mark.parametrize("salt", [0, 1])
+@pytest.mark.parametrize("salt", some([0, 1], ordinary=1))
 def test_shares_with_an_answering_party_have_one_law_for_all_honest_models(salt: int) -> None:
     laws = [
         Playback(toy_parameters(2, releases=False), (VOTES_0, honest), owned_by(WITH_AP_1, salt)).law(
             (1,), WITH_AP_1, Until.AGGREGATION
         )
-        for honest in (VOTES_0, VOTES_1, TIES, linear_model((0, 0), (0, 0)))
+        for honest in some((VOTES_0, VOTES_1, TIES, linear_model((0, 0), (0, 0))), ordinary=2)
     ]
     assert set(laws[0].values()) == {Fraction(1, 1 << 12)}
     assert are_one(laws)

@@ -12,8 +12,9 @@ from typing import Annotated, NamedTuple
 import typer
 
 from capc.cli import EXIT_INPUT, EXIT_INTERRUPTED, EarlyInterruptError
-from capc.cli.account_app import account_app
-from capc.cli.command_options import JSON, takes
+from capc.cli.account.app import account_app
+from capc.cli.model_app import model_app
+from capc.cli.terminal.options import JSON, takes
 from capc.foundation.environment import installed_version
 from capc.foundation.errors import InputError
 from capc.job.options import OF_THE_PROTOCOL, WITHDRAWN
@@ -105,6 +106,7 @@ _Json = Annotated[_Text, typer.Option(metavar=JSON["json"][0], help=JSON["json"]
 RUN_OPTIONS = {
     "config": ("FILE.toml", "Options by name; flags go before it."),
     "data": ("FILE.npz", "Arrays x (n x d) and y (n). Default: scikit-learn's digits."),
+    "models": ("FILE.toml", "Networks of parties' own, by name; their code is run. Default: none."),
     "parties": ("K", "Parties that answer a query; there is one more. Default: 20."),
     "queries": ("N", "Queries of each querying party, if the budget allows. Default: 20."),
     "batch": ("N", "Queries asked at once. Default: 10."),
@@ -239,6 +241,7 @@ def doctor(json: _Json = None) -> Finished:
 ledger_app = typer.Typer(help="Look at the ledger of a privacy account; nothing here changes it.")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(account_app, name="account")
+app.add_typer(model_app, name="model")
 
 _LedgerFile = Annotated[str, typer.Argument(metavar="LEDGER", help="The file that capc run --ledger made.")]
 

@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 
 from rich.table import Table
 
-from capc.cli.output import Output
+from capc.cli.terminal.output import Output
 from capc.foundation.environment import REMEDY, installed_version, requirements
 
 EXIT_INCOMPLETE = 1

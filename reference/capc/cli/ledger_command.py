@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from capc.cli import EXIT_OK
-from capc.cli.output import Output
+from capc.cli.terminal.output import Output
 from capc.foundation.errors import InputError
 from capc.privacy.accountants.ball_arithmetic import decimal_text
 from capc.privacy.accountants.steps import release_of, steps_of

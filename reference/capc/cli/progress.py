@@ -11,20 +11,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from capc.cli.terminal import timed_lines
 from capc.foundation.errors import InputError
 from capc.job.state import Display, Stage
 
-INTERVAL = 10.0
-"""Seconds between two lines of one stage, besides its first and its last."""
-
 
 class Lines:
-    """One line when a stage begins, one when it ends, and between them one every :data:`INTERVAL` seconds.
+    """One line when a stage begins, one when it ends, and between them one every ten seconds.
 
     Lines come also while no step ends: :meth:`beat` is called from another thread.
 
@@ -65,7 +62,7 @@ class Lines:
                 self._say(self._stage)
 
     def _is_due(self) -> bool:
-        return self._clock() - self._said >= INTERVAL
+        return self._clock() - self._said >= timed_lines.INTERVAL
 
     def _say(self, stage: Stage) -> None:
         self._said = self._clock()
@@ -112,41 +109,12 @@ def displays(log: Path | None) -> Iterator[Sequence[Display]]:
             stack.enter_context(bars.progress)
             shown.append(bars)
         else:
-            lines.append(Lines(_writer(sys.stderr)))
+            lines.append(Lines(timed_lines.writer(sys.stderr)))
         if log is not None:
             try:
                 stream = stack.enter_context(log.open("w", encoding="utf-8"))
             except OSError as error:
                 raise InputError(f"log = {log} (--log): cannot be written ({error.strerror}): name another") from None
-            lines.append(Lines(_writer(stream)))
-        stack.enter_context(_beating(lines))
+            lines.append(Lines(timed_lines.writer(stream)))
+        stack.enter_context(timed_lines.beating([each.beat for each in lines]))
         yield [*shown, *lines]
-
-
-def _writer(stream: TextIO) -> Callable[[str], object]:
-    def write(line: str) -> None:
-        stream.write(f"{line}\n")
-        stream.flush()
-
-    return write
-
-
-@contextmanager
-def _beating(lines: Sequence[Lines]) -> Iterator[None]:
-    """Lets lines come while nothing ends."""
-    ended = threading.Event()
-
-    def beat() -> None:
-        while not ended.wait(INTERVAL):
-            for each in lines:
-                each.beat()
-
-    thread = threading.Thread(target=beat, name="progress", daemon=True)
-    if lines:
-        thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        if lines:
-            thread.join()

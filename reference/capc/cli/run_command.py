@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from capc.cli import EXIT_INTERRUPTED, EXIT_OK
-from capc.cli.output import Output, Rendering
 from capc.cli.progress import displays
 from capc.cli.run_table import show
+from capc.cli.terminal.output import Output, Rendering
 from capc.foundation.errors import InputError
 from capc.job.config import JobConfig, resolve
 from capc.job.job import Job
@@ -75,6 +75,8 @@ def inputs_of(options: JobConfig, config: Path | None) -> dict[str, Path]:
     inputs = {} if config is None else {"--config": config}
     if options.data is not None:
         inputs[options.place("data")] = options.data
+    if options.models is not None:
+        inputs[options.place("models")] = options.models
     if options.ledger is not None:
         inputs[options.place("ledger")] = options.ledger
         inputs[options.place("ledger_key")] = options.ledger_key or default_key_file(options.ledger)

@@ -7,7 +7,7 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
-from capc.cli.output import show_table
+from capc.cli.terminal.output import show_table
 from capc.job.report import adversaries, agreement, concrete_bound, costs, enforced_label
 from capc.job.state import JobState, Status
 from capc.learning.metrics import Score

@@ -19,9 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 from capc.cli import EXIT_INTERRUPTED, EXIT_OK
-from capc.cli.output import Output, Rendering, folder_named, show_table
 from capc.cli.progress import displays
 from capc.cli.run_command import OUTPUTS, check_outputs, inputs_of, open_output, run_plan
+from capc.cli.terminal.output import Output, Rendering, folder_named, show_table
 from capc.foundation.errors import InputError
 from capc.job.config import JobConfig
 from capc.job.job import Job
@@ -65,6 +65,11 @@ def run(given: Mapping[str, str]) -> int:
         check_folder(out, "out")
     if study.runs == 1 and out is None:
         return run_plan(prepare(study.cells[0][1], simulated=True), output, log)
+    for _, config in study.cells:
+        if config.models is not None:
+            raise config.refusal(
+                "models", "a study keeps reports, and cannot know when the code of an own model changed: leave out this"
+            )
     command = shlex.join(["capc", "simulate", *(f"{flag(name)}={text}" for name, text in given.items())])
     return _Runner(study, output, out, command).run(log)
 

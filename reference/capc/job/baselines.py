@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from capc.job.models import fit, fit_all, score_of, task_of, without_noise
+from capc.job.models import Trained, fit, fit_all, fit_with_pool, score_of, task_of, without_noise
 from capc.job.simulation import Draw, released
 from capc.job.state import JobState, QueryRecord, Turn
 from capc.learning.baselines import Baseline, dp_sgd, teachers
 from capc.learning.metrics import Score
-from capc.learning.self_training import self_train
-from capc.learning.training import FloatModel, train
 
 _PATE = 3
 """Tells the division and the noise of the trusted place from others of the same seed."""
@@ -27,7 +25,7 @@ def baselines(state: JobState, turn: Turn, draw: Draw) -> Iterator[tuple[Baselin
         draw: the noise of the trusted place, from a query's number.
     """
     asked = state.asked_by(turn)
-    ways: dict[Baseline, Callable[[], FloatModel]] = {
+    ways: dict[Baseline, Callable[[], Trained]] = {
         Baseline.SELF_TRAINING: lambda: _self_trained(state, turn),
         Baseline.NOISELESS: lambda: _noiseless(state, turn, asked),
         Baseline.POOLED: lambda: _pooled(state, turn),
@@ -39,23 +37,23 @@ def baselines(state: JobState, turn: Turn, draw: Draw) -> Iterator[tuple[Baselin
             yield name, score_of(state.plan, state.split.test, ways[name]())
 
 
-def _self_trained(state: JobState, turn: Turn) -> FloatModel:
+def _self_trained(state: JobState, turn: Turn) -> Trained:
     rows, pool = state.split.parties[turn.party], state.split.pools[turn.party]
     task = task_of(state.plan, rows, state.plan.dataset.labels[rows], turn.party)
-    return self_train(task, state.plan.dataset.features[pool], train)
+    return fit_with_pool(state.plan, turn.party, task, state.plan.dataset.features[pool])
 
 
-def _noiseless(state: JobState, turn: Turn, asked: Sequence[QueryRecord]) -> FloatModel:
+def _noiseless(state: JobState, turn: Turn, asked: Sequence[QueryRecord]) -> Trained:
     """Every query answered, by the most votes."""
     labels = {query.row: without_noise(state.plan, query.votes) for query in asked}
     return fit(state.plan, turn.party, state.split.parties[turn.party], {**turn.purse.bought, **labels})
 
 
-def _pooled(state: JobState, turn: Turn) -> FloatModel:
+def _pooled(state: JobState, turn: Turn) -> Trained:
     return fit(state.plan, turn.party, np.concatenate(state.split.parties), {})
 
 
-def _trusted_place(state: JobState, turn: Turn, asked: Sequence[QueryRecord], draw: Draw) -> FloatModel:
+def _trusted_place(state: JobState, turn: Turn, asked: Sequence[QueryRecord], draw: Draw) -> Trained:
     plan = state.plan
     others = tuple(rows for party, rows in enumerate(state.split.parties) if party != turn.party)
     divided = teachers(others, (plan.config.seed, turn.party, _PATE))
@@ -71,7 +69,7 @@ def _trusted_place(state: JobState, turn: Turn, asked: Sequence[QueryRecord], dr
     return fit(plan, turn.party, state.split.parties[turn.party], {**turn.purse.bought, **labels})
 
 
-def _dp_sgd(state: JobState, turn: Turn) -> FloatModel:
+def _dp_sgd(state: JobState, turn: Turn) -> Trained:
     rows, policy = state.split.parties[turn.party], state.account.policy
     task = task_of(state.plan, rows, state.plan.dataset.labels[rows], turn.party)
     return dp_sgd(task, float(policy.epsilon), float(policy.delta))

@@ -94,6 +94,8 @@ def _check_study(config: JobConfig, *, simulated: bool) -> None:
         raise config.refusal(
             "baselines", "the package opacus is not installed: pip install opacus, or leave dp_sgd out"
         )
+    if Baseline.DP_SGD in config.baselines and config.models is not None:
+        raise config.refusal("baselines", f"dp_sgd trains the default mix: leave it out, or {flag('models')}")
     if Baseline.DP_SGD in config.baselines and config.epsilon < DP_SGD_LEAST_EPSILON:
         raise config.refusal(
             "baselines", f"epsilon = {float(config.epsilon):g} is too low for Opacus: leave dp_sgd out"

@@ -71,6 +71,7 @@ class JobConfig:
 
     Attributes:
         data: an ``.npz`` archive; None takes scikit-learn's digits.
+        models: a TOML file that gives parties models of their own; None gives all of them the default mix.
         parties: K, the number of parties that answer a query; there is one more.
         queries: how many points of its pool each querying party asks about, as far as the budget allows.
         batch: how many queries are asked at once; the last batch is what is left.
@@ -128,6 +129,7 @@ class JobConfig:
     """
 
     data: Annotated[Path | None, file_name("an .npz archive")] = None
+    models: Annotated[Path | None, file_name("a TOML file of own models")] = None
     parties: Annotated[int, whole(1, MAX_ANSWERING)] = 20
     queries: Annotated[int, whole(1, MAX_QUERIES)] = 20
     batch: Annotated[int, whole(1, MAX_BATCH)] = 10

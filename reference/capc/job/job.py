@@ -22,7 +22,7 @@ from capc.job.baselines import baselines
 from capc.job.collaboration import open_collaboration
 from capc.job.config import Budgets
 from capc.job.keeping.files import heads_folder
-from capc.job.models import PartyModel, ensemble_score, retrain, score_of, train_parties, vote_counts
+from capc.job.models import PartyModel, Trained, ensemble_score, retrain, score_of, train_parties, vote_counts
 from capc.job.plan import Plan
 from capc.job.purse import Purse
 from capc.job.simulation import Draw, open_simulation, seeded_noise
@@ -40,7 +40,7 @@ from capc.job.state import (
 from capc.learning.data import Indices
 from capc.learning.partition import split
 from capc.learning.strategies import choose
-from capc.learning.training import FloatModel
+from capc.learning.training import LocalModel
 from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.privacy.ledger import Ledger
@@ -123,7 +123,7 @@ class Job:
         return status
 
     def _ask_in_rounds(
-        self, turn: Turn, own: FloatModel, models: Sequence[QuantisedModel], labeller: Labeller
+        self, turn: Turn, own: LocalModel, models: Sequence[QuantisedModel], labeller: Labeller
     ) -> Status:
         """Chooses with the model of the moment, asks a part of the queries, and retrains."""
         config, status = self.state.plan.config, Status.COMPLETE
@@ -141,7 +141,7 @@ class Job:
                 break
         return status
 
-    def _choose(self, turn: Turn, own: FloatModel, number: int, count: int) -> Indices:
+    def _choose(self, turn: Turn, own: LocalModel, number: int, count: int) -> Indices:
         """Rows of the party's pool in the order in which they are to be asked, all that may be."""
         config, split_of = self.state.plan.config, self.state.split
         asked = {record.row for record in self.state.asked_by(turn)}
@@ -254,7 +254,7 @@ class Job:
             self._take_back(turn, rows)
             raise
 
-    def _retrain(self, turn: Turn) -> FloatModel:
+    def _retrain(self, turn: Turn) -> Trained:
         """From own labelled rows, and from rows whose labels were bought, now or by earlier runs."""
         released = {record.row: record.label for record in self.state.asked_by(turn) if record.label is not None}
         own, pool = self.state.split.parties[turn.party], self.state.split.pools[turn.party]

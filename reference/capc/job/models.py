@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +18,18 @@ from capc.job.plan import Plan
 from capc.learning.bounds import weight_bound
 from capc.learning.data import Floats, Indices
 from capc.learning.metrics import Score, score
+from capc.learning.own_models.networks import OwnNetwork
 from capc.learning.partition import Split
 from capc.learning.quantise import quantise
 from capc.learning.self_training import self_train
 from capc.learning.training import RECIPE, FloatModel, TrainingTask, train, train_side_by_side
+from capc.models.importing.evaluate import integer_logits
 from capc.models.model import QuantisedModel
+
+Trained = FloatModel | OwnNetwork
+"""A network of the mix, or one of the party's own."""
+MOST_ENTRIES = 1 << 24
+"""Of the windows of all rows that are evaluated together: 128 MiB of doubles."""
 
 
 class PartyModel(NamedTuple):
@@ -32,7 +40,7 @@ class PartyModel(NamedTuple):
         quantised: as the protocol takes it.
     """
 
-    own: FloatModel
+    own: Trained
     quantised: QuantisedModel
 
 
@@ -44,15 +52,19 @@ def train_parties(plan: Plan, split: Split) -> Iterator[PartyModel]:
     """
     kept = None if plan.config.keep is None else KeptModels(plan.config.keep)
     tasks = [task_of(plan, rows, plan.dataset.labels[rows], party) for party, rows in enumerate(split.parties)]
-    keys = [_key(task) for task in tasks]
-    found = [None if kept is None else kept.load(key) for key in keys]
-    trained = train_side_by_side(
-        [task for task, model in zip(tasks, found, strict=True) if model is None], os.cpu_count() or 1
-    )
-    for key, known in zip(keys, found, strict=True):
+    # What own code makes of a task no digest can tell.
+    keys = {party: _key(task) for party, task in enumerate(tasks) if party not in plan.own}
+    found = {party: None if kept is None else kept.load(key) for party, key in keys.items()}
+    trained = train_side_by_side([tasks[party] for party, model in found.items() if model is None], os.cpu_count() or 1)
+    for party, task in enumerate(tasks):
+        if party in plan.own:
+            own = plan.own[party].train(task)
+            yield PartyModel(own, quantised(plan, own))
+            continue
+        known = found[party]
         model = next(trained) if known is None else known
         if known is None and kept is not None:
-            kept.save(key, model)
+            kept.save(keys[party], model)
         yield PartyModel(model, quantised(plan, model))
 
 
@@ -64,7 +76,7 @@ def trial_seconds(plan: Plan) -> float:
     return time.perf_counter() - began
 
 
-def retrain(plan: Plan, party: int, own: Indices, bought: Mapping[int, int], pool: Indices) -> FloatModel:
+def retrain(plan: Plan, party: int, own: Indices, bought: Mapping[int, int], pool: Indices) -> Trained:
     """A querying party's model, from its own labelled rows and the rows whose labels it bought.
 
     Args:
@@ -76,19 +88,30 @@ def retrain(plan: Plan, party: int, own: Indices, bought: Mapping[int, int], poo
     """
     if not plan.config.self_training:
         return fit(plan, party, own, bought)
-    return self_train(
-        _with_bought(plan, party, own, bought), plan.dataset.features[np.setdiff1d(pool, [*bought])], train
+    return fit_with_pool(
+        plan, party, _with_bought(plan, party, own, bought), plan.dataset.features[np.setdiff1d(pool, [*bought])]
     )
 
 
-def fit(plan: Plan, party: int, own: Indices, bought: Mapping[int, int]) -> FloatModel:
+def fit(plan: Plan, party: int, own: Indices, bought: Mapping[int, int]) -> Trained:
     """A model of the party's architecture, from rows with their own labels and from rows with these."""
-    return train(_with_bought(plan, party, own, bought))
+    return _fitted(plan, party)(_with_bought(plan, party, own, bought))
+
+
+def fit_with_pool(plan: Plan, party: int, task: TrainingTask, pool: Floats) -> Trained:
+    """A model of the party's architecture, from a task's rows and from those of a pool of which it is sure itself."""
+    return self_train(task, pool, _fitted(plan, party))
+
+
+def _fitted(plan: Plan, party: int) -> Callable[[TrainingTask], Trained]:
+    """What trains a party's model: its own, or one of the mix."""
+    return plan.own[party].train if party in plan.own else train
 
 
 def fit_all(plan: Plan, shares: Sequence[Indices]) -> Iterator[FloatModel]:
     """A model of each share of rows, side by side, in the default mix of architectures."""
-    tasks = [task_of(plan, rows, plan.dataset.labels[rows], number) for number, rows in enumerate(shares)]
+    mixed = replace(plan, own={})
+    tasks = [task_of(mixed, rows, plan.dataset.labels[rows], number) for number, rows in enumerate(shares)]
     return train_side_by_side(tasks, os.cpu_count() or 1)
 
 
@@ -98,34 +121,36 @@ def _with_bought(plan: Plan, party: int, own: Indices, bought: Mapping[int, int]
     return task_of(plan, rows, labels, party)
 
 
-def quantised(plan: Plan, model: FloatModel) -> QuantisedModel:
+def quantised(plan: Plan, model: Trained) -> QuantisedModel:
     """A model as the protocol takes it.
 
     Raises:
-        InputError: it could wrap in the logit ring, which no model can that was trained under the public bound.
+        InputError: it could wrap in the logit ring, which no model can that was trained under the public bound, and
+            none of a party's own.
     """
     widths = plan.parameters.widths
-    integers = quantise(model, widths.fraction_bits)
+    if isinstance(model, OwnNetwork):
+        integers = model.quantised(widths.fraction_bits)
+    else:
+        integers = quantise(model, widths.fraction_bits)
     integers.check_ranges(widths.logit_bits)
     return integers
 
 
 def exact_logits(model: QuantisedModel, features: Floats | Sequence[Sequence[int]]) -> Indices:
-    """The integers of :meth:`QuantisedModel.logits` on each of n quantised rows, all at once: n x C.
+    """The integers of :meth:`QuantisedModel.logits` on each of n quantised rows, n may be 0: n x C.
 
-    For fully connected models whose ranges were checked: their sums are below 2^53 in magnitude, so that floats hold
-    them exactly in whatever order they are added.
+    For models whose ranges were checked: their sums are below 2^53 in magnitude, so that floats hold them exactly in
+    whatever order they are added.
     """
-    # By the model's own width: of no rows at all, NumPy could not tell it.
-    values = np.asarray(features, dtype=np.float64).reshape(len(features), len(model.layers[0].weights[0]))
-    for number, layer in enumerate(model.layers):
-        weights, biases = (np.asarray(part, dtype=np.float64) for part in (layer.weights, layer.biases))
-        values = values @ weights.T + biases
-        if number < len(model.layers) - 1:
-            stage = model.architecture.stages[number]
-            values = np.floor(np.maximum(values, 0.0) / (1 << stage.scale_bits(model.fraction_bits)))
-            values = values if stage.cap_bits is None else np.minimum(values, (1 << stage.cap_bits) - 1)
-    return values.astype(np.int64)
+    rows = np.asarray(features, dtype=np.int64)
+    # The windows of so many rows stay in memory.
+    largest = max(stage.operator.columns * stage.sums for stage in model.architecture.stages)
+    size = max(1, MOST_ENTRIES // largest)
+    parts = [rows[start : start + size].tolist() for start in range(0, len(rows), size)]
+    exact = {"exact_in_64_bits": True, "exact_in_doubles": True}
+    found = [np.asarray(integer_logits(model, part, **exact), dtype=np.int64) for part in parts]
+    return np.concatenate([np.zeros((0, model.architecture.outputs), dtype=np.int64), *found])
 
 
 def vote_counts(
@@ -138,7 +163,7 @@ def vote_counts(
     return counts
 
 
-def score_of(plan: Plan, rows: Indices, model: FloatModel) -> Score:
+def score_of(plan: Plan, rows: Indices, model: Trained) -> Score:
     """How good a model is on these rows."""
     return _scored(plan, rows, model.predict(plan.dataset.features[rows]))
 
@@ -168,10 +193,13 @@ def _scored(plan: Plan, rows: Indices, predicted: Indices) -> Score:
 def task_of(plan: Plan, rows: Indices, labels: Indices, party: int) -> TrainingTask:
     """The training of a party's network on these rows with these labels."""
     data, widths, mix = plan.dataset, plan.parameters.widths, plan.architectures
+    given = data.features[rows], labels, data.num_classes
+    if party in plan.own:
+        return TrainingTask(*given, hidden=(), seed=(plan.config.seed, party), bound=None)
     hidden = mix[party % len(mix)]
     sizes = (data.num_features, *hidden, data.num_classes)
     bound = weight_bound(sizes, widths.fraction_bits, widths.logit_bits)
-    return TrainingTask(data.features[rows], labels, data.num_classes, hidden, (plan.config.seed, party), bound)
+    return TrainingTask(*given, hidden, (plan.config.seed, party), bound)
 
 
 def _key(task: TrainingTask) -> bytes:

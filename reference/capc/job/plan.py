@@ -5,25 +5,28 @@ Spec: CAPC-ACCT-135, CAPC-RUN-041.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
 from importlib.metadata import entry_points
 
 from capc.foundation.errors import InputError, ParameterError
-from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, Role, answering_party, organisation
+from capc.foundation.parties import PRIVACY_GUARDIAN, organisation
 from capc.job.advice import Advice, advise, answered_by
 from capc.job.checks import check_not_lost, check_together, checked_apart, counts_because
 from capc.job.config import JobConfig, rational_text
 from capc.job.keeping.files import beside
 from capc.job.keeping.journal import Journal, default_folder
 from capc.job.options import flag
+from capc.job.own_models.sessions import check_windows, session_of
+from capc.job.own_models.table import admit_all, read_table
 from capc.learning.architectures import mix
 from capc.learning.bounds import weight_bound
 from capc.learning.data import Column, Dataset, DataShape, load_digits, load_npz
 from capc.learning.division import check_division, role_sizes
+from capc.learning.own_models.networks import OwnModel
 from capc.models.architecture import dense_architecture
 from capc.privacy.account import Account
 from capc.privacy.accountants.policies import (
@@ -42,7 +45,6 @@ from capc.privacy.multi_label import SetRule, SetVoting
 from capc.protocol.engine import EMBEDDED, EngineDescription, SecureEngine
 from capc.protocol.network import NETWORKS, fastest_vote
 from capc.session.parameters import Accounting, NoiseName, Parameters, ReleasePolicy, VoteVariant
-from capc.session.session import IDENTITY_BYTES, SESSION_ID_BYTES, Participant, Session
 from capc.session.widths import ParameterSet
 from capc.two_party.vote_rounds import VoteShape
 
@@ -64,6 +66,7 @@ class Plan:
         voting: how sets of labels are voted on; None where each row has one class.
         simulated: whether F_CaPC in the clear takes the place of the protocol.
         accounting: why the account charges for what it does.
+        own: by number, of parties that bring a model, which.
     """
 
     config: JobConfig
@@ -75,6 +78,7 @@ class Plan:
     voting: SetVoting | None = None
     simulated: bool = False
     accounting: str = ""
+    own: Mapping[int, OwnModel] = field(default_factory=dict)
 
     @property
     def group(self) -> Column | None:
@@ -139,18 +143,22 @@ def prepare(config: JobConfig, *, simulated: bool = False, dataset: Dataset | No
     with config.placing("parameters"):
         widths = ParameterSet.named(config.parameters)
     engine = find_engine(config)
+    table = None if config.models is None else read_table(config.models, config.parties + 1, config.queriers)
     # What votes on sets cost depends on how many labels there are.
     release = None if config.multi_label is not None else _release_policy(config, widths.grid_bits)
 
     @cache
-    def admit(shape: DataShape) -> tuple[Parameters, str]:
+    def admit(shape: DataShape) -> tuple[Parameters, str, Mapping[int, OwnModel]]:
         settled = release or _release_policy(config, widths.grid_bits, _voting(config, widths.grid_bits, shape.classes))
-        return _parameters(config, widths, shape, settled[0]), settled[1]
+        parameters = _parameters(config, widths, shape, settled[0])
+        own = {} if table is None else admit_all(table, shape.features, shape.classes, widths)
+        _check_networks(config, parameters, shape, own, simulated=simulated)
+        return parameters, settled[1], own
 
     # Features are read last: all that can be refused without them is refused before.
     dataset = _load(config, admit) if dataset is None else dataset
     voting = _voting(config, widths.grid_bits, dataset.num_classes)
-    parameters, accounting = admit(dataset.shape)
+    parameters, accounting, own = admit(dataset.shape)
     advice = advise(
         answering=config.parties,
         classes=dataset.num_classes,
@@ -161,7 +169,7 @@ def prepare(config: JobConfig, *, simulated: bool = False, dataset: Dataset | No
         voting=voting,
     )
     budget = policy_budget(parameters.release)
-    return Plan(config, dataset, parameters, budget, engine, advice, voting, simulated, accounting)
+    return Plan(config, dataset, parameters, budget, engine, advice, voting, simulated, accounting, own)
 
 
 def _voting(config: JobConfig, grid_bits: int, classes: int) -> SetVoting | None:
@@ -335,10 +343,6 @@ def _parameters(config: JobConfig, widths: ParameterSet, shape: DataShape, relea
         raise config.refusal(
             "prepare", f"a vote in rounds ({place}) cannot be prepared: choose another, or leave this out"
         )
-    architectures = _architectures(config, shape)
-    with config.placing("parameters"):
-        for hidden in architectures:
-            weight_bound((shape.features, *hidden, shape.classes), widths.fraction_bits, widths.logit_bits)
     with config.placing("threshold", "parameters"):
         parameters = Parameters(widths, shape.classes, shape.features, release, variant)
     try:
@@ -351,7 +355,6 @@ def _parameters(config: JobConfig, widths: ParameterSet, shape: DataShape, relea
             noise += f" ({config.place('sigma')})"
         places = ", ".join(config.place(name) for name in ("parties", "parameters"))
         raise InputError(f"{error}; {noise}, {places}") from None
-    _check_batch(config, parameters, architectures)
     return parameters
 
 
@@ -361,16 +364,27 @@ def _architectures(config: JobConfig, shape: DataShape) -> tuple[tuple[int, ...]
     return mix(shape.features, shape.classes, sum(declared) // len(declared))
 
 
-def _check_batch(config: JobConfig, parameters: Parameters, architectures: Sequence[Sequence[int]]) -> None:
-    """Refuses what the session will refuse, whose largest layer is known before training."""
-    widest = max(width for hidden in architectures for width in hidden)
-    architecture = dense_architecture((parameters.num_features, widest, parameters.num_classes))
-    parties = [QUERYING_PARTY, *(answering_party(index + 1) for index in range(config.parties)), PRIVACY_GUARDIAN]
-    participants = tuple(
-        Participant(party, index.to_bytes(IDENTITY_BYTES), architecture if party.role is Role.ANSWERING_PARTY else None)
-        for index, party in enumerate(parties)
-    )
+def _check_networks(
+    config: JobConfig, parameters: Parameters, shape: DataShape, own: Mapping[int, OwnModel], *, simulated: bool
+) -> None:
+    """Refuses what training or the session will refuse: all networks' shapes are known before either."""
+    mix, widths = _architectures(config, shape), parameters.widths
+    architectures = []
+    for party in range(config.parties + 1):
+        if party in own:
+            architectures.append(own[party].architecture)
+            continue
+        sizes = (shape.features, *mix[party % len(mix)], shape.classes)
+        with config.placing("parameters"):
+            weight_bound(sizes, widths.fraction_bits, widths.logit_bits)
+        architectures.append(dense_architecture(sizes))
+    with config.placing("models", "parameters"):
+        if own and not simulated:
+            check_windows(widths, {model.architecture for model in own.values()})
+        session = session_of(parameters, architectures[1:])
+        for asker in range(1, config.queriers):
+            session_of(parameters, [*architectures[:asker], *architectures[asker + 1 :]])
     try:
-        Session(parameters, bytes(SESSION_ID_BYTES), participants).check_batch(min(config.batch, config.queries))
+        session.check_batch(min(config.batch, config.queries))
     except InputError as error:
         raise InputError(f"batch = {config.batch} ({config.place('batch')}): {error}: choose as few") from None

@@ -36,8 +36,8 @@ MAX_RUNS = 100_000
 _OF_NO_RESULT = {"data", "keep", "batch", *OF_THE_PROTOCOL}
 """Options that leave every figure of a simulation as it is; data are told by their digest."""
 _ABOUT = ("name", "repeats")
-VARIED = tuple(name for name in OPTIONS if name not in {"seed", *_OF_NO_RESULT})
-"""What a study can vary: it has one set of data, and seeds are its repeats."""
+VARIED = tuple(name for name in OPTIONS if name not in {"seed", "models", *_OF_NO_RESULT})
+"""What a study can vary: it has one set of data, seeds are its repeats, and code of others is not known to it."""
 
 
 @dataclass(frozen=True)

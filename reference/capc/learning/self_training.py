@@ -11,18 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from capc.learning.data import Floats
 from capc.learning.strategies import probabilities
-from capc.learning.training import FloatModel, TrainingTask
+from capc.learning.training import LocalModel, TrainingTask
 
+Model = TypeVar("Model", bound=LocalModel)
 CONFIDENCE = 0.95
 """The least probability of the likeliest class."""
 
 
-def self_train(task: TrainingTask, pool: Floats, train: Callable[[TrainingTask], FloatModel]) -> FloatModel:
+def self_train(task: TrainingTask, pool: Floats, train: Callable[[TrainingTask], Model]) -> Model:
     """Trains on the labelled rows, then anew on these and on every row of the pool of which the first model is sure.
 
     Args:

@@ -20,7 +20,7 @@ from enum import StrEnum
 import numpy as np
 
 from capc.learning.data import Floats, Indices
-from capc.learning.training import FloatModel
+from capc.learning.training import LocalModel
 
 WIDTH = 50
 """Of the rows with the smallest margins so many times the count are clustered."""
@@ -47,7 +47,7 @@ class Strategy(StrEnum):
 
 def choose(
     strategy: Strategy,
-    model: FloatModel,
+    model: LocalModel,
     features: Floats,
     labelled: Indices,
     pool: Indices,

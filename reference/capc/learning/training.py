@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,7 +25,9 @@ from capc.learning.optimise import Activation, Layers, epochs, initial, logits, 
 __all__ = [
     "RECIPE",
     "FloatModel",
+    "LocalModel",
     "TrainingTask",
+    "held_out",
     "one_thread",
     "train",
     "train_side_by_side",
@@ -49,6 +52,16 @@ ROWS_FOR_ONE_FOLD = 120
 FOLDS = 4
 ROWS_FOR_ONE_PROCESS = 4096
 """Of all tasks together: for fewer it takes longer to start a process than to train."""
+
+
+class LocalModel(Protocol):
+    """A network that a party trained, or brought."""
+
+    def logits(self, features: Floats) -> Floats:
+        """n x C logits of n rows, n may be 0."""
+
+    def predict(self, features: Floats) -> Indices:
+        """The class of each row; ties go to the lowest class."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +223,7 @@ def _choose(task: TrainingTask, runner: _Runner) -> tuple[float, int]:
     """
     if len(task.labels) < FEWEST_TO_HOLD_OUT * task.num_classes:
         return RATE_OF_FEW, EPOCHS_OF_FEW
-    held = _held_out(task)
+    held = held_out(task)
     rates = [rate for rate in RATES for _ in held]
     out = torch.tensor(held, dtype=torch.float32).repeat(len(RATES), 1)
     layers, running = runner.start(1 - out, rates)
@@ -226,7 +239,7 @@ def _choose(task: TrainingTask, runner: _Runner) -> tuple[float, int]:
     return RATES[chosen[0]], max(chosen[1], 1)
 
 
-def _held_out(task: TrainingTask) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def held_out(task: TrainingTask) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     """For each fold which rows are held out: of each class a like part, as far as its rows can be divided."""
     generator = np.random.default_rng([*task.seed, 1])
     mixed = generator.permutation(len(task.labels))

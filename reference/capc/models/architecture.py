@@ -6,7 +6,7 @@ its linear operator, adds biases and earlier values (skips), and ends in an acti
 Fixed point: the query and activations have f fraction bits, a stage's weights q, which is f unless it says otherwise,
 and its sums f + q. A skipped activation is scaled by 2^q.
 
-Spec: CAPC-ROLE-022, CAPC-ROLE-016.
+Spec: CAPC-ROLE-022, CAPC-ROLE-016, CAPC-PARAM-042, CAPC-PARAM-066.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 
 from capc.foundation import ring
+from capc.foundation.cleartext import leaky_relu, relu
 from capc.foundation.errors import InputError
 from capc.models.operators import OUTSIDE, Dense, Grid, Operator, SumPool, document
 
@@ -26,8 +28,11 @@ QUERY = 0
 
 MAX_STAGES = 255
 
-STATED = ("cap_bits", "sum_bits", "weight_bits")
-"""Figures of a stage that its document has only where the stage states them."""
+MOST_LEAK_BITS = 32
+"""No slope below 0 is smaller than 2^-32."""
+
+STATED = ("cap_bits", "leak_bits", "sum_bits", "weight_bits")
+"""Numbers of a stage that its document has only where the stage states them."""
 
 Rows = tuple[tuple[int, ...], ...]
 """A value, or one party's shares of it: a row for each query of a batch."""
@@ -37,7 +42,7 @@ class Activation(StrEnum):
     """What becomes of a stage's sums."""
 
     RELU = "relu"
-    """max(z, 0) >> q, at most the stage's cap if it has one, as fresh shares."""
+    """max(z, 0) >> q, at most the stage's caps if it has some, as fresh shares; with ``leak_bits`` below 0 too."""
     RELU_MAX_POOL = "relu_max_pool"
     """The same of the largest z of each window; it equals pooling before and after the ReLU."""
     NONE = "none"
@@ -57,7 +62,10 @@ class StageShape:
         skips: numbers of earlier values that are added to its sums.
         sum_pool: windows over which both parties sum their shares of the source first, or None.
         max_pool: the windows of RELU_MAX_POOL over the operator's outputs, else None.
-        cap_bits: k, where no element of the value is more than 2^k - 1: a ReLU saturates there. None: no cap.
+        cap: a ReLU becomes no more than this, 6 for ReLU6; c is this in units of 2^-f. None: no such cap.
+        leak_bits: s, where sums below 0 are not 0 but 2^-s times themselves. None: they are 0.
+        cap_bits: k, where no element of the value is more than 2^k - 1: a ReLU saturates there. None: no cap. Unlike
+            ``cap`` it is no part of what the network computes, but a figure: chosen so that sums stay small.
         weight_bits: q, the fraction bits of its weights; None for f.
         sum_bits: B, where no sum of products and bias is above 2^B - 1 in magnitude, before skips; None: not stated.
     """
@@ -68,6 +76,8 @@ class StageShape:
     skips: tuple[int, ...] = ()
     sum_pool: SumPool | None = None
     max_pool: Grid | None = None
+    cap: Fraction | None = None
+    leak_bits: int | None = None
     cap_bits: int | None = None
     weight_bits: int | None = None
     sum_bits: int | None = None
@@ -120,9 +130,51 @@ class StageShape:
         """
         return fraction_bits if self.weight_bits is None else self.weight_bits
 
+    @property
+    def rectifies(self) -> bool:
+        """Whether it ends in a ReLU, of whatever kind."""
+        return self.activation in {Activation.RELU, Activation.RELU_MAX_POOL}
+
+    def most(self, fraction_bits: int) -> int | None:
+        """The largest element of a ReLU without a leak, c or 2^k - 1; None without a cap.
+
+        Args:
+            fraction_bits: f of the session.
+        """
+        of_network = None if self.cap is None else round(self.cap * (1 << fraction_bits))
+        of_figures = None if self.cap_bits is None else (1 << self.cap_bits) - 1
+        return min((cap for cap in (of_network, of_figures) if cap is not None), default=None)
+
+    def activated(self, z: int, fraction_bits: int) -> int:
+        """What a ReLU makes of a sum, or of the largest of its window.
+
+        Args:
+            z: signed.
+            fraction_bits: f of the session.
+        """
+        dropped = self.scale_bits(fraction_bits)
+        if self.leak_bits is not None:
+            return leaky_relu(z, dropped, self.leak_bits, self.cap_bits)
+        return relu(z, dropped, cap=self.most(fraction_bits))
+
+    def bound(self, total: int | None, fraction_bits: int) -> int | None:
+        """The bound of an element, in magnitude, from that of its sum; None where nothing says.
+
+        Args:
+            total: not negative; None if nothing bounds the sum.
+            fraction_bits: f of the session.
+        """
+        if not self.rectifies:
+            return total
+        if total is None:
+            return self.most(fraction_bits)
+        return max(self.activated(total, fraction_bits), -self.activated(-total, fraction_bits))
+
     def document(self) -> dict[str, object]:
         """The stage as the session document holds it; what it does not state is left out."""
         stated = {name: getattr(self, name) for name in STATED if getattr(self, name) is not None}
+        if self.cap is not None:
+            stated["cap"] = str(self.cap)
         return stated | {
             "activation": self.activation.value,
             "max_pool": None if self.max_pool is None else document(self.max_pool),
@@ -241,21 +293,12 @@ class Architecture:
             known = [part for part in parts if part is not None]
             total = sum(known) if len(known) == len(parts) else None
             found.append((taken, total))
-            values.append(_passed_on(stage, total, scale))
+            values.append(stage.bound(total, fraction_bits))
         return tuple(found)
 
     def document(self) -> list[dict[str, object]]:
         """The architecture as the session document holds it."""
         return [stage.document() for stage in self.stages]
-
-
-def _passed_on(stage: StageShape, total: int | None, scale_bits: int) -> int | None:
-    """The bound of a stage's value, from that of its sums."""
-    if stage.activation in {Activation.NONE, Activation.VOTE}:
-        return total
-    cap = None if stage.cap_bits is None else (1 << stage.cap_bits) - 1
-    made = None if total is None else total >> scale_bits
-    return min((bound for bound in (made, cap) if bound is not None), default=None)
 
 
 def _problem(
@@ -267,6 +310,7 @@ def _problem(
     return (
         _problem_of_inputs(stage, number, lengths, before)
         or _problem_of_pools(stage)
+        or _problem_of_kind(stage)
         or _problem_of_figures(stage, before)
     )
 
@@ -298,9 +342,21 @@ def _problem_of_pools(stage: StageShape) -> str | None:
     return None
 
 
+def _problem_of_kind(stage: StageShape) -> str | None:
+    if stage.cap is not None and (stage.cap <= 0 or not stage.rectifies):
+        return f"has the cap {stage.cap} and the activation {stage.activation.value}: choose above 0, of ReLUs"
+    if stage.leak_bits is not None and (not 1 <= stage.leak_bits <= MOST_LEAK_BITS or not stage.rectifies):
+        return (
+            f"has leak_bits = {stage.leak_bits} and the activation {stage.activation.value}: choose 1 to "
+            f"{MOST_LEAK_BITS}, of ReLUs"
+        )
+    if stage.leak_bits is not None and stage.cap is not None:
+        return f"has leak_bits = {stage.leak_bits} and the cap {stage.cap}: choose one of them"
+    return None
+
+
 def _problem_of_figures(stage: StageShape, before: tuple[StageShape, ...]) -> str | None:
-    rectifies = stage.activation in {Activation.RELU, Activation.RELU_MAX_POOL}
-    if stage.cap_bits is not None and (stage.cap_bits < 1 or not rectifies):
+    if stage.cap_bits is not None and (stage.cap_bits < 1 or not stage.rectifies):
         return (
             f"has cap_bits = {stage.cap_bits} and the activation {stage.activation.value}: choose 1 or more, of ReLUs"
         )

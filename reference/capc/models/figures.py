@@ -43,7 +43,7 @@ def bounded(
 ) -> Architecture:
     """Caps, scales and bounds of sums for every stage, such that no weights at all can make it wrap.
 
-    1. Each ReLU has a cap of k bits.
+    1. Each ReLU has a cap of k bits, beside that of the network if it has one.
     2. Stages whose sums are added have the same q. It is the largest with which a row whose absolute sum is 4 sqrt(n),
        for n weights, divided by the places of its sum pool, is within 3, on inputs at their bounds.
     3. 2^(l-2) - 1, less what skips of activations can add, is divided by the number of products that are added up in a
@@ -59,10 +59,9 @@ def bounded(
         InputError: not even weights without fraction bits would fit; names the stage.
     """
     cap = fraction_bits + CAP_ABOVE_ONE if cap_bits is None else cap_bits
-    rectified = {Activation.RELU, Activation.RELU_MAX_POOL}
     capped = _changed(
         without_figures(architecture),
-        lambda _, stage: replace(stage, cap_bits=cap if stage.activation in rectified else None),
+        lambda _, stage: replace(stage, cap_bits=cap if stage.rectifies else None),
     )
     figures: dict[int, tuple[int, int]] = {}
     for group in _groups(capped):

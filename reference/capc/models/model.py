@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from capc.foundation.cleartext import relu
 from capc.foundation.errors import InputError
-from capc.models.architecture import Activation, Architecture, StageShape, dense_architecture
+from capc.models.architecture import Architecture, StageShape, dense_architecture
 from capc.models.operators import Matrix, apply, check_biases, check_weights, per_output
 
 
@@ -87,10 +86,10 @@ class QuantisedModel:
         return values[-1]
 
     def _activate(self, stage: StageShape, sums: list[int]) -> list[int]:
-        if stage.activation in {Activation.NONE, Activation.VOTE}:
+        if not stage.rectifies:
             return sums
-        dropped = stage.scale_bits(self.fraction_bits)
-        return [relu(max(sums[index] for index in window), dropped, stage.cap_bits) for window in stage.pool_windows()]
+        largest = (max(sums[index] for index in window) for window in stage.pool_windows())
+        return [stage.activated(z, self.fraction_bits) for z in largest]
 
     def check_ranges(self, logit_bits: int) -> None:
         """Refuses a model any of whose sums could reach 2^(l-2) in magnitude, for some features in [-1, 1].
@@ -140,7 +139,8 @@ class QuantisedModel:
             for scaled in self.architecture.skipped(number, bounds, stage.scale_bits(self.fraction_bits)):
                 sums = [total + skipped for total, skipped in zip(sums, scaled, strict=True)]
             needed.append(max(sums).bit_length() + 2)
-            bounds.append(self._activate(stage, sums))
+            largest = sums if not stage.rectifies else [max(sums[i] for i in window) for window in stage.pool_windows()]
+            bounds.append([stage.bound(total, self.fraction_bits) or 0 for total in largest])
         return tuple(needed)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from capc.foundation import ring
-from capc.foundation.cleartext import one_hot_argmax, relu
+from capc.foundation.cleartext import one_hot_argmax
 from capc.foundation.guarded import evaluator_word, garbler_word, opened
 from capc.foundation.hidden import type_only
 from capc.models.architecture import Activation
@@ -210,8 +210,7 @@ def starred_vote(parameters: Parameters, model: QuantisedModel, query: Sequence[
         )
         size = stage.window_size
         largest = [_winner(words[start : start + size], l)[1] for start in range(0, len(words), size)]
-        dropped = stage.scale_bits(widths.fraction_bits)
-        made = [relu(ring.signed(word, l), dropped, stage.cap_bits) for word in largest]
+        made = [stage.activated(ring.signed(word, l), widths.fraction_bits) for word in largest]
         mine.append(list(picked.value) or [0] * len(made))
         theirs.append(ring.subtract(made, mine[-1], l))
     return _class_of(parameters, own, other, picked, choice.rounds)

@@ -120,10 +120,15 @@ class Session:
                     f"the logit ring has {widths.logit_bits}: state fewer sum_bits or a smaller cap"
                 )
             dropped, most = stage.scale_bits(widths.fraction_bits), widths.logit_bits - 2
-            if dropped + (stage.cap_bits or 0) > most:
+            cap = stage.most(widths.fraction_bits)
+            if dropped + (cap or 0).bit_length() > most:
                 raise InputError(
                     f"layer {layer} of the model of {party} has weights of {dropped} fraction bits and a cap of "
-                    f"{stage.cap_bits or 0} bits: choose them for {most} bits together"
+                    f"{(cap or 0).bit_length()} bits: choose them for {most} bits together"
+                )
+            if cap == 0:
+                raise InputError(
+                    f"layer {layer} of the model of {party} has the cap {stage.cap}, less than 2^-f: raise it"
                 )
 
     def _check_error(self, party: Party, architecture: Architecture) -> None:

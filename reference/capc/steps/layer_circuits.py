@@ -1,6 +1,6 @@
 """Which circuit follows a stage, and what goes into each instance of it: both ends of a connection ask here.
 
-Spec: CAPC-WIRE-009.
+Spec: CAPC-WIRE-009, CAPC-PARAM-066, CAPC-PARAM-067.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from capc.foundation import guarded
+from capc.foundation import guarded, ring
 from capc.foundation.errors import InputError
 from capc.models.architecture import Activation, Architecture, StageShape
 from capc.session.parameters import Parameters, VoteVariant
 from capc.two_party.circuits.argmax import share_differences, vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.builder import Circuit
-from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.circuits.relu import leaky_relu_circuit, relu_circuit
 from capc.two_party.vote_rounds import VoteShape
 
 
@@ -25,7 +25,11 @@ def activation_circuit(parameters: Parameters, stage: StageShape) -> tuple[Circu
         make = vote_circuit_low_depth if _compares_all_pairs(parameters, stage) else vote_circuit
         return make(stage.sums, widths.logit_bits, widths.vote_bits), 1
     dropped = stage.scale_bits(widths.fraction_bits)
-    return relu_circuit(widths.logit_bits, dropped, stage.window_size, stage.cap_bits), stage.outputs
+    if stage.leak_bits is not None:
+        leaky = leaky_relu_circuit(widths.logit_bits, dropped, stage.leak_bits, stage.window_size, stage.cap_bits)
+        return leaky, stage.outputs
+    cap = stage.most(widths.fraction_bits)
+    return relu_circuit(widths.logit_bits, dropped, stage.window_size, cap=cap), stage.outputs
 
 
 class Ending(Enum):
@@ -99,6 +103,22 @@ def rows_by_query(outputs: Sequence[Sequence[int]], count: int) -> tuple[tuple[i
         tuple(word for words in outputs[start : start + size] for word in words)
         for start in range(0, len(outputs), size)
     )
+
+
+def garbled_rows(
+    parameters: Parameters, stage: StageShape, outputs: Sequence[Sequence[int]], count: int
+) -> tuple[tuple[int, ...], ...]:
+    """The answering party's shares of what a stage makes, from those of its circuit's words, a row for each query.
+
+    Words are not negative: that of a ReLU with a leak is 2^k more than its value, for words of k + 1 bits.
+    """
+    rows = rows_by_query(outputs, count)
+    if stage.leak_bits is None:
+        return rows
+    width = parameters.widths.logit_bits
+    circuit, _ = activation_circuit(parameters, stage)
+    added = 1 << len(circuit.outputs) - 1
+    return tuple(tuple(ring.reduce(share - added, width) for share in row) for row in rows)
 
 
 def transfer_counts(parameters: Parameters, architecture: Architecture, count: int) -> list[int]:

@@ -60,7 +60,9 @@ def told_rule(architecture: Architecture, f: int, l: int, k: int) -> list[tuple[
                 places = [1]
                 if each.sum_pool is not None:
                     places = [sum(i >= 0 for i in window) for window in each.sum_pool.grid.windows(0)]
-                taken = (2**k - 1 if each.source else 2**f) * max(places)
+                cap = stages[each.source - 1].cap if each.source else None
+                taken = 2**f if not each.source else min([2**k - 1, *([] if cap is None else [round(cap * 2**f)])])
+                taken *= max(places)
                 needs.append(4 * sqrt(each.operator.columns) * 2**q * taken / max(places))
             if b >= 1 and max(needs) <= 2**b - 1:
                 break

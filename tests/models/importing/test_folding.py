@@ -16,7 +16,7 @@ from capc.models.importing.from_onnx import graph_from_onnx
 from capc.models.importing.from_torch import graph_from_torch
 from capc.models.importing.lower import lower
 from support.integers import check, onnx_graph, rows_for, torch_logits
-from support.networks import Both, Constants, Shape, lively, seeded, shape_after
+from support.networks import Between, Both, Constants, Shape, lively, seeded, shape_after
 from support.onnx_files import OnnxWriter, onnx_model
 
 IMAGE: Shape = (2, 4, 4)
@@ -63,6 +63,31 @@ FOLDS: dict[str, nn.Module] = {
         nn.ReLU(),
         nn.Conv2d(4, 2, 1),
         nn.ReLU(),
+    ),
+    "relu6": voting(nn.Conv2d(2, 2, 1), Constants((), (), positive=True), nn.ReLU6(), *rectified(1)),
+    "shifted_relu_under_padding": voting(nn.Conv2d(2, 2, 1), nn.Hardtanh(-0.25, 0.25), *rectified(3, 1)),
+    "bound_below_under_an_average_pool": voting(
+        nn.Conv2d(2, 2, 1), Between(0.1, None), nn.AvgPool2d(2, 1, 1), *rectified(1)
+    ),
+    "bound_above": voting(nn.Conv2d(2, 2, 1), Between(None, 0.1), *rectified(3, 1)),
+    "bound_above_after_an_addition": voting(*rectified(1), both(nn.Identity(), added=True), Between(None, 0.5)),
+    "bounds_after_a_max_pool": voting(
+        nn.Conv2d(2, 2, 1), nn.MaxPool2d(2, 1, 1), Between(-0.25, 0.375), *rectified(3, 1)
+    ),
+    "hard_sigmoid_before_a_max_pool": voting(nn.Conv2d(2, 2, 1), nn.Hardsigmoid(), nn.MaxPool2d(2), *rectified(1)),
+    "bounds_one_after_another": voting(
+        nn.Conv2d(2, 2, 1), nn.ReLU(), Between(None, 0.4), Between(0.2, None), *rectified(1)
+    ),
+    "shifted_skip": voting(nn.Conv2d(2, 2, 1), nn.Hardtanh(-0.25, 0.25), both(nn.Identity(), added=True), nn.ReLU()),
+    "leak": voting(nn.Conv2d(2, 2, 1), nn.LeakyReLU(0.25), *rectified(3, 1)),
+    "leak_with_pools": voting(
+        nn.Conv2d(2, 2, 1), nn.LeakyReLU(0.125), nn.MaxPool2d(2, 1, 1), nn.AvgPool2d(2), *rectified(1)
+    ),
+    "relu_of_averaged_leaks": voting(
+        nn.Conv2d(2, 2, 1), nn.LeakyReLU(0.5), nn.AvgPool2d(2, 1), nn.ReLU(), *rectified(1)
+    ),
+    "leak_and_its_ends": voting(
+        nn.Conv2d(2, 2, 1), nn.LeakyReLU(0.5), both(nn.ReLU6(), added=True), nn.LeakyReLU(0.25), Between(-0.1, 0.5)
     ),
     "two_linear_layers": voting(nn.Flatten(), nn.Linear(32, 6), Constants((6,), (6,)), nn.Linear(6, 5)),
 }

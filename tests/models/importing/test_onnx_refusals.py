@@ -55,14 +55,14 @@ def mask_of_dropout(w: OnnxWriter) -> str:
 ONES = np.ones(6)
 KERNEL = np.ones((2, 2, 3, 3))
 REFUSALS: dict[str, tuple[Build, Shape, str]] = {
-    "activation": (unary("Sigmoid"), FLAT, "Sigmoid at Sigmoid_0: it is not supported: the activation must be ReLU"),
-    "leaky": (unary("LeakyRelu"), FLAT, "LeakyRelu at LeakyRelu_0: .* must be ReLU"),
+    "activation": (unary("Sigmoid"), FLAT, "Sigmoid at Sigmoid_0: .*: train it again with Hardsigmoid"),
+    "leaky": (unary("LeakyRelu"), FLAT, "LeakyRelu at LeakyRelu_0: its slope 0.01 is no power of two .*: use .*-7"),
     "product": (
         lambda w: w.node("Mul", "x", w.node("Relu", "x")), FLAT,
         "Mul at Mul_1: it combines two values .* join by addition",
     ),
-    "square": (lambda w: w.node("Mul", "x", "x"), FLAT, "Mul at Mul_0: it multiplies a value with itself: .* be ReLU"),
-    "power": (lambda w: w.node("Pow", "x", w.constant(2)), FLAT, "Pow at Pow_1?.*: the activation must be ReLU"),
+    "square": (lambda w: w.node("Mul", "x", "x"), FLAT, "Mul at Mul_0: it multiplies a value with itself: use a ReLU"),
+    "power": (lambda w: w.node("Pow", "x", w.constant(2)), FLAT, "Pow at Pow_0: .*: use a ReLU"),
     "root": (unary("Sqrt"), FLAT, "Sqrt at Sqrt_0: it is not supported: use a batch normalisation"),
     "classes": (unary("ArgMax", axis=1), FLAT, "ArgMax at ArgMax_0: .* make the logits the output"),
     "recurrent": (

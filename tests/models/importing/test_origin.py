@@ -28,8 +28,9 @@ from capc.models.importing.agreement import check_origin, sample_rows
 from capc.models.importing.evaluate import float_logits
 from capc.models.importing.from_onnx import graph_from_onnx
 from capc.models.importing.from_torch import graph_from_torch
-from capc.models.importing.graph import INPUT, Affine, Graph, Origin
+from capc.models.importing.graph import INPUT, Affine, Graph
 from capc.models.importing.onnx_files import operators as onnx_operators
+from capc.models.importing.origin import Origin
 from capc.models.importing.quantise import quantisation_report
 from support.networks import NAMED, Residual, Shape, networks, seeded
 from support.onnx_files import OnnxWriter, onnx_model

@@ -59,15 +59,31 @@ def after(*layers: nn.Module) -> nn.Module:
     return nn.Sequential(nn.Conv2d(2, 2, 3), *layers)
 
 
+def slopes(*each: float) -> nn.PReLU:
+    layer = nn.PReLU(len(each))
+    layer.weight.data = torch.tensor(each)
+    return layer
+
+
 def added_sums(module: Calls, x: Tensor) -> Tensor:
     return module.conv(x) + module.conv(module.conv(x).relu())
 
 
 CONTROL_FLOW = "Calls cannot be read: its code branches on numbers of the query, .*: remove control flow"
 REFUSALS: dict[str, tuple[nn.Module, Shape, str]] = {
-    "activation": (after(nn.Sigmoid()), IMAGE, "Sigmoid at 1: it is not supported: the activation must be ReLU"),
-    "relu6": (after(nn.ReLU6()), IMAGE, "ReLU6 at 1: .* must be ReLU"),
-    "functional_activation": (Calls(lambda m, x: torch.tanh(m.linear(x))), FLAT, "tanh at tanh: .* must be ReLU"),
+    "activation": (after(nn.Sigmoid()), IMAGE, "Sigmoid at 1: it is not supported: train it again with Hardsigmoid"),
+    "hardswish": (after(nn.Hardswish()), IMAGE, "Hardswish at 1: .*: train it again with ReLU6 or Hardsigmoid"),
+    "silu": (after(nn.SiLU()), IMAGE, "SiLU at 1: .*: train it again with ReLU, ReLU6 or a LeakyReLU of slope 2"),
+    "slope": (after(nn.LeakyReLU()), IMAGE, "LeakyReLU at 1: its slope 0.01 is no power of two below 1: use .*-7"),
+    "random_slope": (after(nn.RReLU()), IMAGE, "RReLU at 1: its slope 0.229167 is no power of two below 1: use .*-2"),
+    "slopes": (after(slopes(0.25, 0.5)), IMAGE, "PReLU at 1: its constants differ from entry to entry: use one"),
+    "crossed": (Calls(lambda m, x: m.linear(x).clamp(2, 1)), FLAT, "clamp at clamp: nothing lies between its bounds 2"),
+    "larger_of_two": (
+        Calls(lambda m, x: torch.maximum(m.linear(x), m.linear(x).relu())),
+        FLAT,
+        "maximum at maximum: it compares two values of the network: values of the network must join by",
+    ),
+    "functional_activation": (Calls(lambda m, x: torch.tanh(m.linear(x))), FLAT, "tanh at tanh: .* with Hardtanh"),
     "layer_norm": (nn.Sequential(nn.LayerNorm(6)), FLAT, "LayerNorm at 0: .* use a batch normalisation"),
     "transposed": (nn.Sequential(nn.ConvTranspose2d(2, 2, 3)), IMAGE, "ConvTranspose2d at 0: .* list in docs"),
     "joined_rows": (

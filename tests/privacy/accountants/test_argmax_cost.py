@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import product
 from math import log, log2
 
 import numpy as np
@@ -18,7 +19,7 @@ from capc.privacy.accountants.argmax.noise_table import Noise
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from support.argmax import Histogram
 from support.label_cost import Plane, divergence, histograms, label_law, masses, two
-from support.sizes import examples, is_nightly
+from support.sizes import examples, is_nightly, some
 
 FLOAT_ERROR = 1e-9
 MOVES, LEAVES = Relation.REPLACE_ONE, Relation.NULL_VOTE
@@ -115,8 +116,11 @@ def largest_divergence(p: np.ndarray, q: np.ndarray, order: float) -> float:
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-121")
-@pytest.mark.parametrize("relation", [MOVES, LEAVES])
-@pytest.mark.parametrize("noise", corners(), ids=lambda noise: f"{noise.name}-{float(noise.sigma_votes)}")
+@pytest.mark.parametrize(
+    ("noise", "relation"),
+    some(product(corners(), [MOVES, LEAVES]), ordinary=6),
+    ids=lambda value: f"{value.name}-{float(value.sigma_votes)}" if isinstance(value, Noise) else value,
+)
 def test_at_no_order_and_no_noise_any_label_costs_more(noise: Noise, relation: Relation) -> None:
     """All histograms, both directions, both orders of the two classes, with and without thresholds."""
     law, unit = masses(noise), 1 << noise.grid_bits

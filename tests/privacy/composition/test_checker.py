@@ -20,7 +20,7 @@ from capc.privacy.composition.checker import dominates
 from capc.privacy.composition.family import Family
 from capc.privacy.composition.recursion import Composed, Wanted, compose, delta_of
 from capc.privacy.composition.value_function import Curve
-from support.sizes import examples
+from support.sizes import examples, some
 
 SMALL = RoundedGaussian(Fraction(3, 2), 0)
 CHEATED = Family(RoundedGaussian(Fraction(3), 2), 4, moves=True, offsets=True)
@@ -33,7 +33,7 @@ FAMILIES = [
 IDS = ["null_vote", "replace_one", "discrete", "offsets"]
 
 
-@pytest.fixture(scope="module", params=FAMILIES, ids=IDS)
+@pytest.fixture(scope="module", params=some(FAMILIES, ordinary=2), ids=some(IDS, ordinary=2))
 def found(request: pytest.FixtureRequest) -> Composed:
     family, labels = request.param
     return compose(Wanted(family, Fraction(3), None, labels))

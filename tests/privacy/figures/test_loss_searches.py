@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from capc.cli.account_cases import read_case
+from capc.cli.account.cases import read_case
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import DiscreteGaussian
 from capc.noise.sensitivity import Sensitivity

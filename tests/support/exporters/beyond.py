@@ -7,10 +7,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from support.exporters.networks import COLOURS, IMAGE, ROW, Applied, Shuffled, conv, normal, pooled_head, seq
+from support.exporters.networks import (
+    COLOURS,
+    IMAGE,
+    ROW,
+    Applied,
+    Shuffled,
+    conv,
+    normal,
+    pooled_head,
+    seq,
+    with_activation,
+)
 from support.networks import Shape
 
-ACTIVATION = r"it is not supported: the activation must be ReLU"
+ACTIVATION = r"it is not supported: train it again with"
 RECURRENT = r"use convolutions or linear layers instead of recurrent ones"
 NORM = r"use a batch normalisation, which is constant in evaluation"
 TWO_VALUES = r"values of the network must join by addition or concatenation"
@@ -50,36 +61,20 @@ class Attention(nn.Module):
         return self.head(self.attention(tokens, tokens, tokens, need_weights=False)[0].flatten(1))
 
 
-def with_activation(layer: nn.Module) -> Callable[[], nn.Module]:
-    return lambda: seq(nn.Linear(12, 8), layer, nn.Linear(8, 4))
-
-
-SOON: dict[str, tuple[Callable[[], nn.Module], Shape]] = {
-    "leaky_relu": (with_activation(nn.LeakyReLU(0.125)), ROW),
-    "relu6": (lambda: seq(normal(3, 4)[:-1], nn.ReLU6(), pooled_head(4)), COLOURS),
-    "hardtanh": (with_activation(nn.Hardtanh(0.0, 4.0)), ROW),
-    "hardsigmoid": (with_activation(nn.Hardsigmoid()), ROW),
-    "hardswish": (with_activation(nn.Hardswish()), ROW),
-    "max_with_a_constant": (
-        lambda: seq(nn.Linear(12, 8), Applied(nn.Linear(8, 4), lambda x: torch.maximum(x, torch.full((8,), 0.5)))), ROW,
-    ),
-}  # fmt: skip
-"""Activations that are not supported yet, and may be read where they are. Then these move to ``networks.TRAINED``."""
-
 REFUSED: dict[str, tuple[Callable[[], nn.Module], Shape, str]] = {
-    **{name: (make, shape, "is not supported") for name, (make, shape) in SOON.items()},
+    "hardswish": (with_activation(nn.Hardswish()), ROW, r"HardSwish at .*: .*ReLU6 or Hardsigmoid"),
     "sigmoid": (with_activation(nn.Sigmoid()), ROW, ACTIVATION),
     "tanh": (with_activation(nn.Tanh()), ROW, ACTIVATION),
     "gelu": (with_activation(nn.GELU()), ROW, ACTIVATION),
-    "gelu_tanh": (with_activation(nn.GELU("tanh")), ROW, ACTIVATION),
+    "gelu_tanh": (with_activation(nn.GELU("tanh")), ROW, "train it again with|use a ReLU as the activ"),
     "silu": (with_activation(nn.SiLU()), ROW, ACTIVATION),
     "elu": (with_activation(nn.ELU()), ROW, ACTIVATION),
-    "leaky_relu_tenth": (with_activation(nn.LeakyReLU(0.1)), ROW, ACTIVATION),
-    "prelu": (with_activation(nn.PReLU()), ROW, ACTIVATION),
+    "leaky_relu_tenth": (with_activation(nn.LeakyReLU(0.1)), ROW, "no power of two"),
+    "prelu": (with_activation(nn.PReLU()), ROW, "no power of two"),
     "softplus": (with_activation(nn.Softplus()), ROW, ACTIVATION),
     "mish": (with_activation(nn.Mish()), ROW, ACTIVATION),
     "square": (lambda: seq(nn.Linear(12, 8), Applied(nn.Linear(8, 4), lambda x: x * x)), ROW, "with itself"),
-    "power": (lambda: seq(nn.Linear(12, 8), Applied(nn.Linear(8, 4), lambda x: x**2)), ROW, ACTIVATION),
+    "power": (lambda: seq(nn.Linear(12, 8), Applied(nn.Linear(8, 4), lambda x: x**2)), ROW, "use a ReLU as the"),
     "layer_norm": (with_activation(nn.LayerNorm(8)), ROW, NORM),
     "group_norm": (lambda: seq(nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4), nn.ReLU(), pooled_head(4)), COLOURS, NORM),
     "instance_norm": (lambda: seq(nn.Conv2d(3, 4, 3), nn.InstanceNorm2d(4), nn.ReLU(), pooled_head(4)), COLOURS, NORM),

@@ -34,7 +34,6 @@ class Made:
         refused: why the file is refused, as a regular expression; None if it must be read.
         output: which of its outputs holds the logits, where it has several.
         are_channels_last: whether the file takes the rows with the channels last.
-        may_be_read: it may also be read, then exactly: what supports it is being written.
     """
 
     path: Path
@@ -44,7 +43,6 @@ class Made:
     refused: str | None
     output: str | None = None
     are_channels_last: bool = False
-    may_be_read: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def judged(made: Made) -> Verdict:
             return Verdict(made, False, told, "it must be read")
         is_told = re.search(made.refused, told) and "\n" not in told
         return Verdict(made, False, told, "" if is_told else f"the reason must be: {made.refused}")
-    if (made.refused is not None and not made.may_be_read) or made.said is None:
+    if made.refused is not None or made.said is None:
         return Verdict(made, True, "read", f"it must be refused: {made.refused}")
     own = float_outputs(graph, made.rows.reshape(len(made.rows), -1).astype(np.float64))
     return Verdict(made, True, *_compared(own, integers, made.said.reshape(len(made.rows), -1).astype(np.float64)))

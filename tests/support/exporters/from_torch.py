@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from support.exporters.beyond import REFUSED, SOON
+from support.exporters.beyond import REFUSED
 from support.exporters.files import Made
 from support.exporters.networks import TRAINED
 from support.networks import lively, seeded
@@ -97,7 +97,7 @@ def made_from(folder: Path, name: str, variant: Variant) -> Made:
         said = module(rows)
     first = said[0] if isinstance(said, tuple) else said
     output = outputs[0] if len(outputs) > 1 else None
-    return Made(path, str(variant), rows.numpy(), first.numpy(), refused, output, may_be_read=name in SOON)
+    return Made(path, str(variant), rows.numpy(), first.numpy(), refused, output)
 
 
 def _export(module: nn.Module, rows: torch.Tensor, path: Path, variant: Variant, outputs: Sequence[str]) -> None:

@@ -199,6 +199,10 @@ def ensemble() -> nn.Module:
     return Applied(Both(mlp(), seq(nn.Linear(12, 4)), added=True), after=lambda logits: logits / 2)
 
 
+def with_activation(layer: nn.Module) -> Callable[[], nn.Module]:
+    return lambda: seq(nn.Linear(12, 8), layer, nn.Linear(8, 4))
+
+
 TRAINED: dict[str, tuple[Callable[[], nn.Module], Shape]] = {
     "logistic": (lambda: nn.Linear(12, 4), ROW),
     "mlp": (mlp, ROW),
@@ -300,6 +304,14 @@ TRAINED: dict[str, tuple[Callable[[], nn.Module], Shape]] = {
         lambda: seq(
             conv(3, 4), nn.MaxPool2d(2), Applied(nn.Flatten(), lambda x: x.permute(0, 2, 3, 1)), nn.Linear(64, 4)
         ), COLOURS,
+    ),
+    "leaky_relu": (with_activation(nn.LeakyReLU(0.125)), ROW),
+    "relu6": (lambda: seq(normal(3, 4)[:-1], nn.ReLU6(), pooled_head(4)), COLOURS),
+    "hardtanh": (with_activation(nn.Hardtanh(0.0, 4.0)), ROW),
+    "hardsigmoid": (with_activation(nn.Hardsigmoid()), ROW),
+    "max_with_a_constant": (
+        lambda: seq(nn.Linear(12, 8), Applied(nn.Linear(8, 4), lambda x: torch.maximum(x, torch.tensor(0.5).to(x)))),
+        ROW,
     ),
     "dilated": (
         lambda: seq(conv(1, 3, 3, padding=2, dilation=2), conv(3, 2, 3, dilation=3), nn.Flatten(), nn.Linear(128, 3)),

@@ -66,10 +66,7 @@ def _made(folder: Path, entry: dict[str, str]) -> Made:
     is_last = bool(entry.get("are_channels_last"))
     rows = np.moveaxis(arrays["rows"], 3, 1) if is_last else arrays["rows"]
     path = folder / f"{entry['name']}.onnx"
-    may_be_read = bool(entry.get("may_be_read"))
-    return Made(
-        path, entry["how"], rows, arrays["said"], entry["refused"], are_channels_last=is_last, may_be_read=may_be_read
-    )
+    return Made(path, entry["how"], rows, arrays["said"], entry["refused"], are_channels_last=is_last)
 
 
 def _run(command: list[str], variables: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import pytest
 from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.circuits.release import confident_release_circuit, release_circuit, single_draw_release_circuit
-from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.circuits.relu import leaky_relu_circuit, relu_circuit
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.garbling.readable_vote_rounds import GarbledVote
 from capc.two_party.vote_rounds import VoteShape
@@ -21,6 +21,10 @@ DEFAULT: dict[str, Circuit] = {
     "`relu_circuit`": relu_circuit(37, 12),
     "`relu_circuit`, window of 4": relu_circuit(37, 12, 4),
     "`relu_circuit`, cap of 15 bits": relu_circuit(37, 12, cap_bits=15),
+    "`relu_circuit`, cap of 6": relu_circuit(37, 12, cap=6 << 12),
+    "`relu_circuit`, cap of 1": relu_circuit(37, 12, cap=1 << 12),
+    "`leaky_relu_circuit`": leaky_relu_circuit(37, 12, 3),
+    "`leaky_relu_circuit`, cap of 15 bits": leaky_relu_circuit(37, 12, 3, cap_bits=15),
     "`relu_circuit`, window of 9": relu_circuit(37, 12, 9),
     "`release_circuit`": release_circuit(10, 16),
     "`single_draw_release_circuit`": single_draw_release_circuit(10, 16),

@@ -17,7 +17,7 @@ from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.bristol import to_bristol
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.circuits.release import confident_release_circuit, release_circuit, single_draw_release_circuit
-from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.circuits.relu import leaky_relu_circuit, relu_circuit
 from capc.two_party.circuits.vote_rounds import final_circuit, signs_circuit
 from capc.two_party.garbling.payload import GarbledChunk, GarbledCircuits
 from capc_verify.vectors.operations.worked.gates import SMALLEST
@@ -32,6 +32,33 @@ CASES: dict[str, tuple[Callable[..., Circuit], Callable[..., Told], list[tuple[i
         relu_circuit,
         told.relu,
         [(4, 0, 1, 1), (5, 1, 1, 2), (12, 2, 1, 3), (12, 2, 4, 8), (37, 12, 1, 15), (37, 15, 4, 15), (5, 0, 3, 3)],
+    ),
+    "relu at most": (
+        lambda bits, f, n, c: relu_circuit(bits, f, n, cap=c),
+        lambda bits, f, n, c: told.relu(bits, f, n, c=c),
+        [
+            (4, 0, 1, 2),
+            (5, 1, 1, 3),
+            (6, 0, 1, 9),
+            (12, 2, 4, 24),
+            (37, 12, 1, 6 << 12),
+            (37, 12, 1, 12345),
+            (8, 1, 3, 17),
+        ],
+    ),
+    "leaky_relu": (
+        leaky_relu_circuit,
+        told.leaky_relu,
+        [
+            (3, 0, 1),
+            (5, 1, 2),
+            (37, 12, 3),
+            (12, 2, 1, 4),
+            (4, 0, 9, 1),
+            (4, 0, 1, 1, 1),
+            (12, 2, 3, 4, 6),
+            (37, 12, 3, 1, 15),
+        ],
     ),
     "vote": (
         lambda c, bits: vote_circuit(c, bits, 9),
@@ -88,6 +115,12 @@ def _described() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
 
 def of_params(params: dict[str, Any]) -> Told:
     sizes = [params[name] for name in ("num_classes", "logit_bits", "vote_bits") if params.get(name) is not None]
+    if "leak_bits" in params:
+        return told.leaky_relu(
+            *(params[name] for name in ("logit_bits", "fraction_bits", "leak_bits", "window", "cap_bits"))
+        )
+    if "cap" in params:
+        return told.relu(params["logit_bits"], params["fraction_bits"], params["window"], c=params["cap"])
     if "window" in params or params["family"] == "relu":
         fields = params["logit_bits"], params["fraction_bits"], params.get("window", 1), params.get("cap_bits")
         return told.relu(*fields)
@@ -130,7 +163,10 @@ def _printed() -> dict[str, tuple[list[tuple[str, ...]], list[int], str]]:
     [
         ("relu (l = 3, f = 0, n = 1)", told.relu(3, 0)),
         ("relu (l = 3, f = 1, n = 2)", told.relu(3, 1, 2)),
-        ("relu (l = 4, f = 0, n = 1, k = 1)", told.relu(4, 0, 1, 1)),
+        ("relu (l = 4, f = 0, n = 1, c = 1)", told.relu(4, 0, 1, 1)),
+        ("relu (l = 4, f = 0, n = 1, c = 2)", told.relu(4, 0, 1, c=2)),
+        ("leaky_relu (l = 3, f = 0, s = 1, n = 1)", told.leaky_relu(3, 0, 1)),
+        ("leaky_relu (l = 4, f = 0, s = 1, n = 1, k = 2)", told.leaky_relu(4, 0, 1, 1, 2)),
         ("vote (C = 2, l = 3)", told.vote(2, 3)),
         ("vote (C = 3, l = 3)", told.vote(3, 3)),
         ("vote_low_depth (C = 2, l = 3)", told.vote_low_depth(2, 3)),

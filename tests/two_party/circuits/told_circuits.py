@@ -140,15 +140,41 @@ class Told:
         return self
 
 
-def relu(l: int, f: int, n: int = 1, k: int | None = None) -> Told:  # noqa: E741
+def relu(l: int, f: int, n: int = 1, k: int | None = None, c: int | None = None) -> Told:  # noqa: E741
     told = Told(l + 1, n, n)
     opened = [told.open(i) for i in range(n)]
     z = told.tournament(opened, told.less, last=True)[1]
     positive = told.inv(z[-1])
-    if k is None:
+    if k is None and c is None:
         return told.done(told.mask(positive, z[f : l - 1]))
-    fits = told.all([*[told.inv(bit) for bit in z[f + k : l - 1]], positive])
-    return told.done(told.select(fits, z[f : f + k], [positive] * k))
+    c = 2**k - 1 if k is not None else c
+    k = len(f"{c:b}")
+    reached: Wire = c % 2 == 0
+    for i, bit in enumerate(z[f : f + k]):
+        if c >> i & 1:
+            reached = told.and_(reached, bit)
+        else:
+            inverted = told.inv(reached)
+            reached = told.inv(told.and_(inverted, told.inv(bit)))
+    above = [told.inv(bit) for bit in z[f + k : l - 1]]
+    if reached is not False:
+        above.append(told.inv(reached))
+    fits = told.all([*above, positive])
+    return told.done(told.select(fits, z[f : f + k], [positive if c >> i & 1 else False for i in range(k)]))
+
+
+def leaky_relu(l: int, f: int, s: int, n: int = 1, k: int | None = None) -> Told:  # noqa: E741
+    told = Told(l + 1, n, n)
+    opened = [told.open(i) for i in range(n)]
+    z = told.tournament(opened, told.less, last=True)[1]
+    top = z[-1]
+    positive = told.inv(top)
+    t = z[f : l - 1]
+    if k is not None:
+        fits = told.all([told.xor(bit, positive) for bit in z[f + k : l - 1]])
+        t = told.select(fits, z[f : f + k], [positive] * k)
+    moved = [t[i + s] if i + s < len(t) else top for i in range(len(t))]
+    return told.done([*told.select(top, moved, t), positive])
 
 
 def vote(c: int, l: int) -> Told:  # noqa: E741

@@ -26,6 +26,7 @@ from capc.two_party.vote_rounds import VoteShape
 from support import vote_rounds
 from support.computations import ENGINES, Computation, Engine, check_same_bytes, compute, stream, uniform
 from support.hashing import count_hashes, hash_of, key_of
+from support.sizes import some
 from support.vote_rounds import ENDS, FAST, Votes
 
 LIMIT = 1 << 17
@@ -55,7 +56,9 @@ def circuit_of(rows: int) -> Circuit:
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-GC-009", "CAPC-GC-011")
-@pytest.mark.parametrize("rows", [LIMIT - 1, LIMIT, LIMIT + 1, LIMIT + 4096, LIMIT + 4098, LIMIT + 9000])
+@pytest.mark.parametrize(
+    "rows", some([LIMIT + 1, LIMIT - 1, LIMIT, LIMIT + 4096, LIMIT + 4098, LIMIT + 9000], ordinary=2)
+)
 def test_one_circuit_beside_the_boundary(rows: int) -> None:
     """The first two need one key. From the fifth on a single layer has more rows than a key hashes."""
     circuit = circuit_of(rows)

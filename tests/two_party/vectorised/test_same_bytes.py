@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from capc.two_party.circuits.argmax import vote_circuit
 from capc.two_party.circuits.builder import Builder, Circuit, Sharing
 from capc.two_party.circuits.release import release_circuit
-from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.circuits.relu import leaky_relu_circuit, relu_circuit
 from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.vectorised import VectorisedTwoParty
 from support.computations import ENGINES, Computation, check_same_bytes, circuits, computations, set_up, uniform
@@ -36,6 +36,8 @@ def test_random_circuits(job: Computation, offline: bool) -> None:
         pytest.param(relu_circuit(37, 12), 9, 4, id="relu"),
         pytest.param(relu_circuit(13, 3, 4), 2, 1, id="max pool, chunks of one"),
         pytest.param(relu_circuit(37, 14, cap_bits=15), 9, 4, id="capped relu"),
+        pytest.param(relu_circuit(37, 12, cap=6 << 12), 9, 4, id="relu6"),
+        pytest.param(leaky_relu_circuit(37, 14, 3, cap_bits=15), 9, 4, id="capped leaky relu"),
         pytest.param(release_circuit(4, 9), 5, 3, id="release, bits that fill no byte"),
         pytest.param(relu_circuit(63, 0), 2, 2, id="words of 64 bits"),
     ],

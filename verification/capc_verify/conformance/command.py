@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from capc.cli.app import Finished, interruptible
-from capc.cli.output import Output
+from capc.cli.terminal.output import Output
 from capc.foundation.errors import InputError
 from capc.foundation.parties import Role
 from capc.job.keeping.files import check_writable, write_text

@@ -31,14 +31,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     available = families()
     parser = argparse.ArgumentParser(prog="faults", description="Checks that seeded faults are caught.")
     parser.add_argument("families", nargs="*", metavar="FAMILY", choices=[*available, []], help=", ".join(available))
-    chosen = parser.parse_args(argv).families or list(available)
-    failed = [family for family in chosen if not _check(family, available[family])]
+    parser.add_argument("--one", action="store_true", help="of a family only the first that a quick test catches")
+    arguments = parser.parse_args(argv)
+    chosen = arguments.families or list(available)
+    failed = [family for family in chosen if not _check(family, available[family], until_quick=arguments.one)]
     return 1 if failed else 0
 
 
-def _check(family: str, faults: Mapping[str, Fault]) -> bool:
+def _check(family: str, faults: Mapping[str, Fault], *, until_quick: bool) -> bool:
     """Prints what became of each fault of a family; whether all is as it must be."""
-    check = FaultCheck(faults)
+    check = FaultCheck(faults, until_quick=until_quick)
     named = sorted({node for fault in faults.values() for node in fault.detected_by})
     # Of pytest's own output only what stops it is of interest: tests are meant to fail here.
     with contextlib.redirect_stdout(io.StringIO()) as output:

@@ -113,8 +113,8 @@ def addend_forgotten() -> None:
 def cap_wraps() -> None:
     """A ReLU with a cap keeps the low bits of what is above it."""
 
-    def low_bits(builder: Builder, positive: Wire, kept: Word, cap_bits: int) -> Word:
-        return mask_with(builder, positive, kept[:cap_bits])
+    def low_bits(builder: Builder, positive: Wire, kept: Word, cap: int) -> Word:
+        return mask_with(builder, positive, kept[: cap.bit_length()])
 
     replace_in(relu, "_capped", low_bits)
 
@@ -122,7 +122,8 @@ def cap_wraps() -> None:
 def cap_of_negative_sums() -> None:
     """A ReLU with a cap asks the bits above it only, and not the sign: negative sums become the cap."""
 
-    def unsigned(builder: Builder, positive: Wire, kept: Word, cap_bits: int) -> Word:  # noqa: ARG001
+    def unsigned(builder: Builder, positive: Wire, kept: Word, cap: int) -> Word:  # noqa: ARG001
+        cap_bits = cap.bit_length()
         fits = all_of(builder, [*map(builder.invert, kept[cap_bits:])])
         return select(builder, fits, kept[:cap_bits], [ONE] * cap_bits)
 

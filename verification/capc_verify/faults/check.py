@@ -40,9 +40,15 @@ class FaultCheck:
         remains: what did not pass without a fault, or could not be collected.
     """
 
-    def __init__(self, faults: Mapping[str, Fault]) -> None:
-        """Args: faults: by their names."""
+    def __init__(self, faults: Mapping[str, Fault], *, until_quick: bool = False) -> None:
+        """Checks some faults.
+
+        Args:
+            faults: by their names.
+            until_quick: end with the first one that a test catches which `make quick` runs.
+        """
         self._faults = faults
+        self._until_quick = until_quick
         self._outcomes: list[tuple[pytest.TestReport, BaseException | None]] = []
         self.verdicts: dict[str, Verdict] = {}
         self.remains: list[str] = ["no test was run"]
@@ -67,10 +73,16 @@ class FaultCheck:
         if session.testsfailed:
             raise session.Interrupted("not all tests could be collected")
         items = {item.nodeid: item for item in session.items}
+        tried: set[str] = set()
         for name, fault in self._faults.items():
             self.verdicts[name] = self._verdict(fault, items)
+            tried.update(fault.detected_by)
+            if self._until_quick and self.verdicts[name].quick:
+                break
         self.remains = []
         for node, item in items.items():
+            if node not in tried:
+                continue
             self._run(item)
             if not all(report.passed for report, _ in self._outcomes):
                 self.remains.append(f"{node}: does not pass without a fault: {_told(self._outcomes)}")

@@ -16,7 +16,7 @@ from capc_verify.faults import (
 from capc_verify.faults.arithmetic import FAULTS_OF_COMPARISONS
 from capc_verify.faults.charges.registry import LABEL_FAULTS, LEDGER_FAULTS
 from capc_verify.faults.functionality import releases, starred
-from capc_verify.faults.models import folding
+from capc_verify.faults.models import activations, folding, own_models
 from capc_verify.faults.planting import Fault
 from capc_verify.faults.transfers import checks
 
@@ -49,7 +49,9 @@ FAULTS: dict[str, Fault] = {
     **checks.FAULTS,
     **starred.FAULTS,
     **releases.FAULTS,
+    **activations.FAULTS,
     **folding.FAULTS,
+    **own_models.FAULTS,
     "maximum_opened": Fault(opening.open_maximum, 1, (_ONE_LAW,)),
     "vote_opened_to_both": Fault(
         opening.open_vote,

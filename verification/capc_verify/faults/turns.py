@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from capc.job import advice, job, simulation
 from capc.job.job import Job
-from capc.job.models import PartyModel, quantised
+from capc.job.models import PartyModel, Trained, quantised
 from capc.job.state import Status, Turn
 from capc.learning.data import Indices
-from capc.learning.training import FloatModel
+from capc.learning.training import LocalModel
 from capc.noise.release_noise import ReleaseNoise
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
@@ -57,7 +57,7 @@ def turn_charged_to_no_account() -> None:
 def rows_asked_again_in_later_rounds() -> None:
     """Every round chooses from the whole pool, as the first one does."""
 
-    def choose_from_all(self: Job, turn: Turn, own: FloatModel, number: int, count: int) -> Indices:
+    def choose_from_all(self: Job, turn: Turn, own: LocalModel, number: int, count: int) -> Indices:
         config, features = self.state.plan.config, self.state.plan.dataset.features
         free, known = self._free[turn.party], self.state.split.parties[turn.party]
         # By the job's own name, which tests watch.
@@ -72,9 +72,9 @@ def rows_asked_again_in_later_rounds() -> None:
 def retrained_model_answers() -> None:
     """A party answers later turns with the model that it retrained, in which are labels that it bought."""
     take_turn, retrain = Job._take_turn, Job._retrain
-    latest: dict[int, FloatModel] = {}
+    latest: dict[int, Trained] = {}
 
-    def retrain_and_remember(self: Job, turn: Turn) -> FloatModel:
+    def retrain_and_remember(self: Job, turn: Turn) -> Trained:
         latest[turn.party] = retrain(self, turn)
         return latest[turn.party]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from capc_verify.trace.spec import spec_files
 from capc_verify.vectors.build import FileBuilder, canonical_text
-from capc_verify.vectors.cases import accounting, arithmetic, circuits, he, ledger, noise, operators, sharing, two_party
+from capc_verify.vectors.cases import accounting, arithmetic, circuits, he, ledger, noise, sharing, two_party
+from capc_verify.vectors.cases.architectures import operators
 from capc_verify.vectors.cases.protocol import messages, runs, sessions, steps
 from capc_verify.vectors.cases.worked import examples, layers, streams
 from capc_verify.vectors.places import schema_path, vector_path

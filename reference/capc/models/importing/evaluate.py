@@ -17,10 +17,12 @@ from capc.models.importing.graph import (
     Add,
     Affine,
     AveragePool,
+    Clamp,
     Concat,
     Conv,
     Floats,
     Graph,
+    LeakyRelu,
     Linear,
     MaxPool,
     Node,
@@ -30,7 +32,7 @@ from capc.models.importing.graph import (
     Shape,
     Softmax,
 )
-from capc.models.model import QuantisedModel
+from capc.models.model import QuantisedLayer, QuantisedModel
 from capc.models.operators import OUTSIDE, Convolution, Dense, Grid, Operator
 
 Array = NDArray[Any]
@@ -97,7 +99,7 @@ def _last(graph: Graph, features: Floats, *, softmax: bool, precision: type = np
     raise InputError(f"the output {graph.output} is no node of the graph: name one that was added")
 
 
-def _float_value(  # noqa: PLR0911  # one for each operator
+def _float_value(  # noqa: PLR0911, PLR0912  # one for each operator
     node: Node, inputs: list[Floats], shape: Shape, precision: type, *, softmax: bool
 ) -> Floats:
     first = inputs[0]
@@ -113,6 +115,10 @@ def _float_value(  # noqa: PLR0911  # one for each operator
             return first * np.repeat(_in(scales, precision), size) + np.repeat(_in(shifts, precision), size)
         case Relu():
             return np.maximum(first, 0)
+        case Clamp(low=low, high=high):
+            return np.clip(first, low, high)
+        case LeakyRelu(leak_bits=leak_bits):
+            return np.where(first < 0, np.ldexp(first, -leak_bits), first)
         case AveragePool(window=window, divisor=divisor):
             return np.asarray(gather(window.on(shape), first, 0).sum(axis=3).reshape(len(first), -1) / divisor)
         case MaxPool(window=window):
@@ -177,11 +183,21 @@ def _stage_sums(model: QuantisedModel, number: int, values: list[Array], kind: t
 
 def _activate(model: QuantisedModel, number: int, sums: Array) -> Array:
     stage: StageShape = model.architecture.stages[number]
-    if stage.activation in {Activation.NONE, Activation.VOTE}:
+    if not stage.rectifies:
         return sums
-    largest = sums[:, np.array(stage.pool_windows())].max(axis=2)
-    shifted: Array = np.maximum(largest, 0) >> stage.scale_bits(model.fraction_bits)
-    return shifted if stage.cap_bits is None else np.minimum(shifted, (1 << stage.cap_bits) - 1)
+    return activated(stage, sums[:, np.array(stage.pool_windows())].max(axis=2), model.fraction_bits)
+
+
+def activated(stage: StageShape, largest: Array, fraction_bits: int) -> Array:
+    """What :meth:`StageShape.activated` makes of each integer."""
+    made: Array = largest >> stage.scale_bits(fraction_bits)
+    if stage.leak_bits is None:
+        most = stage.most(fraction_bits)
+        rectified: Array = np.maximum(made, 0)
+        return rectified if most is None else np.minimum(rectified, most)
+    if stage.cap_bits is not None:
+        made = np.clip(made, -(1 << stage.cap_bits), (1 << stage.cap_bits) - 1)
+    return np.where(made < 0, made >> stage.leak_bits, made)
 
 
 @lru_cache(maxsize=64)
@@ -210,3 +226,30 @@ def linear(operator: Operator, weights: Array, values: Array) -> Array:
         columns = mine.reshape(len(values), operator.grid.positions, -1)
         outputs.append((columns @ weights[group * rows : (group + 1) * rows].T).transpose(0, 2, 1))
     return np.concatenate(outputs, axis=1).reshape(len(values), -1)
+
+
+def stage_bits(model: QuantisedModel) -> tuple[int, ...]:
+    """What ``QuantisedModel.stage_bits`` gives, faster: in floats, of which sums near a power of two may take one more.
+
+    Args:
+        model: stating no bounds of sums.
+    """
+    layers = tuple(
+        QuantisedLayer(tuple(tuple(map(abs, row)) for row in layer.weights), tuple(map(abs, layer.biases)))
+        for layer in model.layers
+    )
+    magnitudes = QuantisedModel(model.architecture, layers, model.fraction_bits)
+    values: list[Array] = [np.full((1, model.architecture.inputs), float(1 << model.fraction_bits))]
+    needed = []
+    for number, stage in enumerate(model.architecture.stages):
+        sums = _stage_sums(magnitudes, number, values, np.float64)
+        needed.append(int(np.frexp(sums.max() * (1 + 2.0**-40))[1]) + 2)
+        if stage.rectifies:
+            largest = sums[:, np.array(stage.pool_windows())].max(axis=2)
+            sums = np.floor(largest / 2.0 ** stage.scale_bits(model.fraction_bits))
+            most = stage.most(model.fraction_bits)
+            sums = sums if most is None else np.minimum(sums, most)
+            # Below 0 a leak gives no more than this in magnitude, but 1 of the smallest sums.
+            sums = sums if stage.leak_bits is None else np.maximum(sums, largest > 0)
+        values.append(sums)
+    return tuple(needed)

@@ -3,7 +3,8 @@
 - StageValue: a value of the protocol, perhaps summed over windows, times and plus constants that what follows takes up;
 - Sums: a linear operator whose activation is still to come; it becomes a stage when that is known;
 - PooledSums: the windows of a max pool over sums, whose ReLU is still to come;
-- RectifiedSums: a ReLU of sums; it becomes a stage with or without a max pool, depending on what follows;
+- RectifiedSums: a ReLU of sums, of whatever kind; it becomes a stage with or without a max pool, depending on what
+  follows;
 - Padded: a value with zeros around it, which the next convolution takes up;
 - Joined: several values, channels after channels;
 - Scores: a softmax of the logits, which only the end of the network may have.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod
+from math import inf, prod
 
 import numpy as np
 
@@ -41,12 +42,14 @@ class StageValue:
         pool: windows over which the next operator sums it first.
         scales: one for each entry of x; None for 1.
         shifts: one for each entry of x; None for 0.
+        is_signed: whether x itself may be negative: the query, or what a ReLU with a leak made.
     """
 
     value: int
     pool: SumPool | None = None
     scales: Floats | None = None
     shifts: Floats | None = None
+    is_signed: bool = False
 
     __repr__ = type_only
 
@@ -62,8 +65,8 @@ class StageValue:
 
     @property
     def is_negative_somewhere(self) -> bool:
-        """Whether an x that is not negative may become negative."""
-        return any(part is not None and (part < 0).any() for part in (self.scales, self.shifts))
+        """Whether it may be negative."""
+        return self.is_signed or any(part is not None and (part < 0).any() for part in (self.scales, self.shifts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +111,34 @@ class PooledSums:
 
 @dataclass(frozen=True)
 class RectifiedSums:
-    """The ReLU of sums."""
+    """The ReLU of sums, of whatever kind, alone or of the largest in each window: no kind ever falls.
+
+    Attributes:
+        sums: what it is of.
+        low: nothing is below it; -infinity for no bound.
+        high: nothing is above it; infinity for no bound.
+        leak_bits: s, where the slope below 0 is 2^-s; then there are no bounds.
+        grid: the windows of a max pool, or None.
+    """
 
     sums: Sums
+    low: float = 0.0
+    high: float = inf
+    leak_bits: int | None = None
+    grid: Grid | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a ReLU without further bounds, of which a max pool makes a stage at once."""
+        return (self.low, self.high, self.leak_bits) == (0, inf, None)
+
+    def within(self, low: float, high: float) -> RectifiedSums | None:
+        """The same within these bounds, too; None where that is no ReLU of the sums themselves."""
+        if self.leak_bits is not None:
+            # What is not negative leaks nothing.
+            return replace(self, low=low, high=high, leak_bits=None) if low >= 0 else None
+        low, high = (min(max(bound, low), high) for bound in (self.low, self.high))
+        return replace(self, low=low, high=high) if low < high else None
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from math import prod
+from math import inf, prod
 
 import numpy as np
 
 from capc.foundation.errors import InputError
 from capc.foundation.hidden import type_only
-from capc.models.architecture import FEWEST_CLASSES, MOST_CLASSES, QUERY, Activation, Architecture, StageShape
+from capc.models.architecture import FEWEST_CLASSES, MOST_CLASSES, QUERY, Activation, Architecture
 from capc.models.importing import folding
 from capc.models.importing.evaluate import gather
 from capc.models.importing.forms import (
@@ -42,11 +42,13 @@ from capc.models.importing.graph import (
     Add,
     Affine,
     AveragePool,
+    Clamp,
     Concat,
     Conv,
     Floats,
     Graph,
     Identity,
+    LeakyRelu,
     Linear,
     MaxPool,
     Node,
@@ -61,7 +63,8 @@ from capc.models.importing.graph import (
     named,
     refusal,
 )
-from capc.models.importing.reordering import in_order
+from capc.models.importing.lowering.reordering import in_order
+from capc.models.importing.lowering.stages import Stages
 from capc.models.operators import OUTSIDE, Dense, Grid, SumPool
 
 
@@ -99,12 +102,14 @@ def lower(graph: Graph) -> LoweredModel:
             lowering.forms[node.name] = lowering.form(node)
     lowering.vote()
     try:
-        architecture = Architecture(tuple(lowering.stages))
+        architecture = Architecture(tuple(lowering.stages.shapes))
     except InputError as error:
         raise InputError(f"the model does not become stages of the protocol: {error}") from None
     last = lowering.forms[graph.output]
     softmax = last.softmax if isinstance(last, Scores) else None
-    return LoweredModel(architecture, tuple(lowering.layers), tuple(lowering.places), tuple(lowering.notes), softmax)
+    return LoweredModel(
+        architecture, tuple(lowering.stages.layers), tuple(lowering.stages.places), tuple(lowering.notes), softmax
+    )
 
 
 def check_vote(name: str, shape: Shape) -> None:
@@ -131,12 +136,9 @@ class _Lowering:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.forms: dict[str, Form] = {INPUT: StageValue(QUERY)}
-        self.stages: list[StageShape] = []
-        self.layers: list[FloatLayer] = []
-        self.places: list[str] = []
+        self.stages = Stages()
+        self.forms: dict[str, Form] = {INPUT: StageValue(QUERY, is_signed=True)}
         self.notes: list[str] = []
-        self._made: dict[tuple[Sums, Activation, Grid | None], int] = {}
 
     def form(self, node: Node) -> Form:  # noqa: PLR0911  # one for each operator
         """The form of a node's value, from those of its inputs."""
@@ -149,7 +151,7 @@ class _Lowering:
             case Softmax():
                 self.notes.append(f"{node.kind} at {node.name} is left out: it keeps the order of the logits")
                 return Scores(form if isinstance(form, Joined) else usable(form), node.op)
-            case Relu():
+            case Relu() | Clamp() | LeakyRelu():
                 return each_part(form, shape, node.shape, partial(self._rectified, node))
             case MaxPool(window=window):
                 return each_part(form, shape, node.shape, partial(self._max_pooled, node, window))
@@ -181,44 +183,8 @@ class _Lowering:
         with named("output", name):
             if isinstance(form, Joined):
                 form = self._dense(name, form, shape, Linear(np.eye(shape[0]), np.zeros(shape[0])))
-            sums = form if isinstance(form, Sums) else self._copy(name, self._value(usable(form)), shape)
-        self._make(sums, Activation.VOTE)
-
-    def _make(self, sums: Sums, activation: Activation, grid: Grid | None = None) -> int:
-        """The number of the value of this stage, which is added unless it is there already, after what it adds."""
-        *added, last = sums.with_those_added()
-        for each in added:
-            self._make_one(each, Activation.NONE, None)
-        return self._make_one(last, activation, grid)
-
-    def _make_one(self, sums: Sums, activation: Activation, grid: Grid | None) -> int:
-        key = (sums, activation, grid)
-        if key not in self._made:
-            skips = tuple(
-                self._made[each, Activation.NONE, None] if isinstance(each, Sums) else each for each in sums.skips
-            )
-            source = sums.source
-            self.stages.append(StageShape(sums.operator, source.value, activation, skips, source.pool, grid))
-            self.layers.append(sums.layer)
-            self.places.append(sums.place)
-            self._made[key] = len(self.stages)
-        return self._made[key]
-
-    def _value(self, form: StageValue | RectifiedSums | Sums) -> StageValue:
-        """A value of the protocol; a ReLU becomes one now.
-
-        Raises:
-            UnsupportedError: it is sums.
-        """
-        if isinstance(form, Sums):
-            remedy = "put a ReLU between them, or merge the two into one linear layer"
-            raise UnsupportedError(f"it works on the sums of {form.place}, without a ReLU", remedy)
-        return StageValue(self._make(form.sums, Activation.RELU)) if isinstance(form, RectifiedSums) else form
-
-    def _copy(self, place: str, source: StageValue, shape: Shape) -> Sums:
-        """Sums that are a value itself, with its pool and constants."""
-        folded = folding.single_entries(shape, source)
-        return Sums(place, folded.operator, folded.layer, source)
+            sums = form if isinstance(form, Sums) else self.stages.copy(name, self.stages.value(usable(form)), shape)
+        self.stages.make(sums, Activation.VOTE)
 
     def _dense(self, place: str, form: Form, shape: Shape, op: Linear) -> Sums:
         def one(part: Form, first: int, size: Shape, biases: Floats) -> Sums:
@@ -227,7 +193,7 @@ class _Lowering:
             if isinstance(source, Sums) and isinstance(source.operator, Dense) and not source.skips:
                 layer = FloatLayer(weights @ source.layer.weights, weights @ source.layer.biases + biases)
                 return Sums(place, Dense(layer.weights.shape[1], len(layer.weights)), layer, source.source)
-            given = self._value(source)
+            given = self.stages.value(source)
             folded = folding.dense(weights, biases, given)
             return Sums(place, folded.operator, folded.layer, given)
 
@@ -243,7 +209,7 @@ class _Lowering:
         def one(part: Form, first: int, size: Shape, biases: Floats) -> Sums:
             channels = first // prod(size[1:])
             weights = op.weights if op.groups != 1 else op.weights[:, channels : channels + size[0]]
-            given = self._value(usable(part))
+            given = self.stages.value(usable(part))
             folded = folding.convolution(Conv(weights, biases, op.window, op.groups), size, given)
             return Sums(place, folded.operator, folded.layer, given)
 
@@ -261,13 +227,26 @@ class _Lowering:
         return replace(made[-1], skips=(*made[-1].skips, *made[:-1]))
 
     def _rectified(self, node: Node, form: Form, shape: Shape) -> Form:
+        low, high, leak_bits = 0.0, inf, None
+        if isinstance(node.op, Clamp):
+            low, high = node.op.low, node.op.high
+        elif isinstance(node.op, LeakyRelu):
+            low, leak_bits = -inf, node.op.leak_bits
         if isinstance(form, PooledSums):
-            return StageValue(self._make(form.sums, Activation.RELU_MAX_POOL, form.grid))
+            kind = _kind(form.sums, low, high, leak_bits, form.grid)
+            return self.stages.activated(kind) if kind.is_plain else kind
         given = usable(form)
-        if isinstance(given, StageValue) and (given.value == QUERY or given.is_negative_somewhere):
-            given = self._copy(node.name, given, shape)
-        # No other value is negative, nor is an average of one.
-        return RectifiedSums(given) if isinstance(given, Sums) else given
+        if isinstance(given, RectifiedSums):
+            within = given.within(low, high)
+            if within is not None and (leak_bits is None or within.low >= 0):
+                return within
+            given = self.stages.value(given)
+        if isinstance(given, StageValue):
+            if low <= 0 and high == inf and not given.is_negative_somewhere:
+                # No other value is negative, nor is an average of one.
+                return given
+            given = self.stages.copy(node.name, given, shape)
+        return _kind(given, low, high, leak_bits)
 
     def _max_pooled(self, node: Node, window: Window, form: Form, shape: Shape) -> Form:
         grid = window.on(shape)
@@ -276,19 +255,23 @@ class _Lowering:
         given = usable(form)
         if isinstance(given, Sums):
             return PooledSums(given, grid)
+        if isinstance(given, RectifiedSums) and given.grid is not None:
+            given = self.stages.value(given)
         if isinstance(given, RectifiedSums):
-            return StageValue(self._make(given.sums, Activation.RELU_MAX_POOL, grid))
-        if given.value == QUERY:
-            # It is computed together with a ReLU, which would change negative features.
-            raise UnsupportedError("it works on the query", "put a convolution with ReLU before it")
+            pooled = replace(given, grid=grid)
+            return self.stages.activated(pooled) if pooled.is_plain else pooled
+        if given.is_signed:
+            # It is computed together with a ReLU, which would change negative entries.
+            what = "the query" if given.value == QUERY else "a value that a leak made negative"
+            raise UnsupportedError(f"it works on {what}", "put a convolution with ReLU before it")
         shifts = None if given.shifts is None else each_channel(given.shifts, shape[0])
         if (given.shifts is not None and shifts is None) or (given.scales is not None and (given.scales < 0).any()):
             raise UnsupportedError(
                 "it works on a value times or plus constants that may change which is largest", "put a ReLU before it"
             )
         # The largest of x + t is t more than that of x, which is not negative.
-        copy = self._copy(node.name, replace(given, shifts=None), shape)
-        value = StageValue(self._make(copy, Activation.RELU_MAX_POOL, grid))
+        copy = self.stages.copy(node.name, replace(given, shifts=None), shape)
+        value = self.stages.activated(RectifiedSums(copy, grid=grid))
         return value if shifts is None else replace(value, shifts=entries(shifts, prod(node.shape)))
 
     def _average_pooled(self, node: Node, window: Window, divisor: float, form: Form, shape: Shape) -> Form:
@@ -299,16 +282,17 @@ class _Lowering:
                 raise UnsupportedError("its padding differs on opposite sides", "use the same on opposite sides")
             padding = (window.padding[0] + top, window.padding[1] + left)
             form, shape, window = padded.form, padded.shape, replace(window, padding=padding)
-        grid, source = window.on(shape), self._value(usable(form))
+        grid, source = window.on(shape), self.stages.value(usable(form))
         scales = np.ones(shape[0]) if source.scales is None else each_channel(source.scales, shape[0])
         if source.pool is not None or scales is None:
-            if source.value == QUERY or source.is_negative_somewhere:
+            if source.is_negative_somewhere:
                 problem = "it averages averages of the query, or of a value times or plus constants"
                 raise UnsupportedError(problem, "pool once, with a larger window")
-            source = StageValue(self._make(self._copy(node.name, source, shape), Activation.RELU))
+            source = self.stages.activated(RectifiedSums(self.stages.copy(node.name, source, shape)))
             scales = np.ones(shape[0])
         pool, count = SumPool(grid), grid.channels * grid.positions
-        pooled = StageValue(source.value, pool).times(entries(scales / divisor, count), np.zeros(count))
+        summed = StageValue(source.value, pool, is_signed=source.is_signed)
+        pooled = summed.times(entries(scales / divisor, count), np.zeros(count))
         if source.shifts is None:
             return pooled
         return replace(pooled, shifts=gather(grid, source.shifts[None], 0).sum(axis=3).reshape(-1) / divisor)
@@ -337,29 +321,11 @@ class _Lowering:
             if all(array is not None for array in of_channels):
                 sums, grid_shape = form.sums, (form.grid.channels, form.grid.height, form.grid.width)
                 before = [entries(array, sums.operator.outputs) for array in of_channels if array is not None]
-                return PooledSums(self._affine_sums(node, sums, grid_shape, before[0], before[1]), form.grid)
+                return PooledSums(self.stages.affine(node.name, sums, grid_shape, before[0], before[1]), form.grid)
         given = usable(form)
         if isinstance(given, Sums):
-            return self._affine_sums(node, given, shape, scales, shifts)
-        return self._value(given).times(scales, shifts)
-
-    def _affine_sums(self, node: Node, sums: Sums, shape: Shape, scales: Floats, shifts: Floats) -> Sums:
-        """Constants become part of the weights before them: factors also of those of all sums that are added."""
-        if (scales == 1).all():
-            return replace(sums, layer=folding.affine(sums, scales, shifts))
-        zeros, scaled = np.zeros(len(scales)), sums
-        made: dict[int | Sums, int | Sums] = {}
-        for each in sums.with_those_added():
-            for skip in each.skips:
-                if not isinstance(skip, Sums) and skip not in made:
-                    made[skip] = self._scaled_skip(node, skip, shape, scales)
-            layer = folding.affine(each, scales, shifts if each is sums else zeros)
-            scaled = made[each] = replace(each, layer=layer, skips=tuple(made[skip] for skip in each.skips))
-        return scaled
-
-    def _scaled_skip(self, node: Node, skip: int, shape: Shape, scales: Floats) -> int | Sums:
-        """A value of the protocol that is added, times factors."""
-        return self._copy(node.name, StageValue(skip).times(scales, np.zeros(len(scales))), shape)
+            return self.stages.affine(node.name, given, shape, scales, shifts)
+        return self.stages.value(given).times(scales, shifts)
 
     def _added(self, node: Node) -> Form:
         """Sums of one operand, or a copy of it, to which the stage adds the other."""
@@ -376,15 +342,29 @@ class _Lowering:
         first, second = (usable(form) for form in forms)
         if isinstance(second, Sums) and not isinstance(first, Sums):
             first, second = second, first
+        shifts = None
+        if isinstance(second, RectifiedSums):
+            second = self.stages.value(second)
+            if second.scales is None:
+                # A bound below is added everywhere: it is part of the biases.
+                second, shifts = replace(second, shifts=None), second.shifts
         skip = self._skip(node, second, shape)
-        sums = first if isinstance(first, Sums) else self._copy(node.name, self._value(first), shape)
+        sums = first if isinstance(first, Sums) else self.stages.copy(node.name, self.stages.value(first), shape)
+        if shifts is not None:
+            sums = self.stages.affine(node.name, sums, shape, np.ones(len(shifts)), shifts)
         return replace(sums, skips=(*sums.skips, skip))
 
     def _skip(self, node: Node, form: StageValue | RectifiedSums | Sums, shape: Shape) -> int | Sums:
         """What a stage adds."""
         if isinstance(form, Sums):
             return form
-        source = self._value(form)
+        source = self.stages.value(form)
         if source.pool is None and source.scales is None and source.shifts is None:
             return source.value
-        return self._copy(node.name, source, shape)
+        return self.stages.copy(node.name, source, shape)
+
+
+def _kind(sums: Sums, low: float, high: float, leak_bits: int | None, grid: Grid | None = None) -> RectifiedSums:
+    if leak_bits is None:
+        return RectifiedSums(sums, low, high, grid=grid)
+    return RectifiedSums(sums, leak_bits=leak_bits, grid=grid)

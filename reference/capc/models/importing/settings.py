@@ -9,35 +9,19 @@ from capc.models.importing.graph import AveragePool, MaxPool, Shape, Unsupported
 
 Sides = tuple[int, int]
 """Zeros before and after, along one axis."""
-_ACTIVATIONS = frozenset(
-    {
-        "celu",
-        "clip",
-        "elu",
-        "erf",
-        "erfc",
-        "exp",
-        "gelu",
-        "hardsigmoid",
-        "hardswish",
-        "hardtanh",
-        "log",
-        "leakyrelu",
-        "mish",
-        "prelu",
-        "relu6",
-        "selu",
-        "sigmoid",
-        "silu",
-        "softplus",
-        "softsign",
-        "swish",
-        "tanh",
-        "thresholdedrelu",
-    }
-)
 _RECURRENT = frozenset(["gru", "loop", "lstm", "rnn", "scan"])
-_BRANCHES = frozenset(["bmm", "div", "einsum", "matmul", "max", "maximum", "min", "minimum", "mul", "truediv", "where"])
+_SMOOTH = "train it again with ReLU, ReLU6 or a LeakyReLU of slope 2**-3"
+_INSTEAD = {
+    **dict.fromkeys(("celu", "elu", "erf", "erfc", "exp", "gelu", "log", "mish", "rrelu", "selu", "softplus"), _SMOOTH),
+    **dict.fromkeys(("silu", "swish", "thresholdedrelu", "threshold"), _SMOOTH),
+    # It multiplies two values of the network: docs/bring-your-own-model.md has what that takes.
+    "hardswish": "train it again with ReLU6 or Hardsigmoid, which take a seventh of it",
+    "sigmoid": "train it again with Hardsigmoid, or with ReLU6 for a SiLU; at the end give each class a logit",
+    "softsign": "train it again with Hardtanh",
+    "tanh": "train it again with Hardtanh",
+}
+"""By an activation that is not supported: what to train in its place."""
+_BRANCHES = frozenset(["bmm", "div", "einsum", "matmul", "truediv", "where"])
 _NORMS = frozenset(
     [
         "groupnorm",
@@ -57,14 +41,14 @@ _NORMS = frozenset(
 
 
 GENERAL_REMEDY = "replace it by operators of the list in docs/bring-your-own-model.md"
-REMEDY_OF_SQUARES = "the activation must be ReLU, and the normalisation that of the batch: replace it and train again"
-_REMEDIES = (
+REMEDY_OF_SQUARES = "use a ReLU as the activation, and a batch normalisation as the normalisation, and train again"
+_OF_FAMILIES = (
     (
-        frozenset(["sigmoid"]),
-        "the activation must be ReLU: replace it and train again; at the end, give each class a logit without it",
+        frozenset(["mul"]),
+        "values of the network must join by addition or concatenation; for an activation that multiplies "
+        "(SiLU, hard swish) train ReLU6 in its place",
     ),
     (frozenset(["pow", "square"]), REMEDY_OF_SQUARES),
-    (_ACTIVATIONS, "the activation must be ReLU: replace it and train again"),
     (_BRANCHES, "values of the network must join by addition or concatenation"),
     (_RECURRENT, "use convolutions or linear layers instead of recurrent ones, and train again"),
     (frozenset(["argmax", "topk"]), "make the logits the output: the vote takes the largest"),
@@ -75,7 +59,9 @@ _REMEDIES = (
 def remedy_for(*kinds: str) -> str:
     """What to do about an operator that is not supported, by its names."""
     families = {kind.lower().replace("_", "") for kind in kinds}
-    fitting = [remedy for family, remedy in _REMEDIES if families & family]
+    for kind in sorted(families & set(_INSTEAD)):
+        return _INSTEAD[kind]
+    fitting = [remedy for family, remedy in _OF_FAMILIES if families & family]
     return fitting[0] if fitting else GENERAL_REMEDY
 
 

@@ -28,9 +28,9 @@ from capc.steps.answering_party.party import AnsweringParty, AwaitingTransfers
 from capc.steps.layer_circuits import (
     Ending,
     activation_circuit,
+    garbled_rows,
     garbler_words,
     require_ending,
-    rows_by_query,
     transfer_counts,
 )
 from capc.steps.messages import VoteShares
@@ -243,7 +243,7 @@ def _garble(state: AwaitingChoice, bits: bytes, seed: Seed, ending: Ending) -> t
         output, circuits = scheme.garble(request.transfers[request.layer], circuit, words, payload, source)
     state.spend()
     message = request.channel.seal(MessageType.GARBLED_CIRCUITS, circuits)
-    return rows_by_query(output.shares, request.batch.count), message
+    return garbled_rows(parameters, request.stage, output.shares, request.batch.count), message
 
 
 def open_choice(step: str, state: AnsweringLayer, bits: bytes, seed: Seed) -> tuple[Circuit, bytes, RandomSource]:

@@ -27,7 +27,7 @@ from capc.steps.answering_party.inference import (
     own_sums,
     respond_to_request,
 )
-from capc.steps.layer_circuits import Ending, activation_circuit, garbler_words, require_ending, rows_by_query
+from capc.steps.layer_circuits import Ending, activation_circuit, garbled_rows, garbler_words, require_ending
 from capc.steps.suite import GarblerTransfers, OfflineGarblings
 
 
@@ -192,7 +192,8 @@ def _send_labels(state: OnlineValue, message: bytes, ending: Ending) -> tuple[On
     state.spend()
     # 3.
     reply = last.channel.seal(MessageType.INPUT_LABELS, labels)
-    return last.renewed(values=values), rows_by_query(kept.circuits.output.shares, last.batch.count), reply
+    shares = garbled_rows(parameters, last.stage, kept.circuits.output.shares, last.batch.count)
+    return last.renewed(values=values), shares, reply
 
 
 def _read_value(state: OnlineValue, message: bytes) -> list[list[int]]:

@@ -76,6 +76,22 @@ def all_of(builder: Builder, wires: Sequence[Wire]) -> Wire:
     return level[0]
 
 
+def reaches(builder: Builder, word: Sequence[Wire], bound: int) -> Wire:
+    """1 only where the unsigned word is at least the bound, and everywhere where it is above: what is free decides.
+
+    At the bound itself it may be either, so that the last bits of the bound, t equal ones, are not looked at.
+    Cost: k - t - 1, and none for t = k, where no word of k bits is above.
+    """
+    # Above the bound so far, of the bits below: at the bound itself the answer that makes its last bits free.
+    reached: Wire = ONE if bound & 1 == 0 else ZERO
+    for place, wire in enumerate(word):
+        if bound >> place & 1:
+            reached = builder.and_(reached, wire)
+        else:
+            reached = builder.invert(builder.and_(builder.invert(reached), builder.invert(wire)))
+    return reached
+
+
 def mask_with(builder: Builder, condition: Wire, word: Sequence[Wire]) -> Word:
     """The word where the condition is 1, else 0. Cost: k ANDs."""
     return [builder.and_(condition, wire) for wire in word]

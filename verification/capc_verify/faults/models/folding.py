@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from capc.models.importing import folding, forms, lower, reordering
+from capc.models.importing import folding, forms, lower
 from capc.models.importing.folding import Folded
 from capc.models.importing.forms import FloatLayer, Form, StageValue, Sums
-from capc.models.importing.graph import Conv, Floats, Node, Pad, Shape
+from capc.models.importing.graph import Conv, Floats, Pad, Shape
+from capc.models.importing.lowering import reordering
+from capc.models.importing.lowering.stages import Stages
 from capc_verify.faults.patching import replace_everywhere, replace_in
 from capc_verify.faults.planting import Fault
 
@@ -42,10 +44,10 @@ def zeros_on_the_other_side() -> None:
 def skip_not_scaled() -> None:
     """A batch normalisation after an addition scales the sums, and not the value that is added to them."""
 
-    def _scaled_skip(_lowering: object, _node: Node, skip: int, _shape: Shape, _scales: Floats) -> int | Sums:
+    def scaled_skip(self: Stages, place: str, skip: int, shape: Shape, scales: Floats) -> int | Sums:  # noqa: ARG001
         return skip
 
-    lower._Lowering._scaled_skip = _scaled_skip  # type: ignore[method-assign, assignment]
+    Stages.scaled_skip = scaled_skip  # type: ignore[method-assign]
 
 
 def channels_swapped() -> None:

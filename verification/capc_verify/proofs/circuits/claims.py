@@ -19,7 +19,7 @@ from capc.session.widths import ParameterSet
 from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.circuits.release import confident_release_circuit, release_circuit, single_draw_release_circuit
-from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.circuits.relu import leaky_relu_circuit, relu_circuit
 from capc.two_party.circuits.vote_rounds import signs_circuit
 from capc_verify.proofs.circuits.algebra import Algebra, Bit, Word
 
@@ -105,8 +105,10 @@ def signs_claim(matches: int, logit_bits: int, share_bits: int) -> Claim:
     return Claim(signs_circuit(matches, logit_bits, share_bits), state, dropped=1)
 
 
-def relu_claim(logit_bits: int, fraction_bits: int, window: int, cap_bits: int | None = None) -> Claim:
-    """The word is floor(max(0, z_1, ..., z_n) / 2^f), or 2^k - 1 if there is a cap and that is less.
+def relu_claim(
+    logit_bits: int, fraction_bits: int, window: int, cap_bits: int | None = None, cap: int | None = None
+) -> Claim:
+    """The word is floor(max(0, z_1, ..., z_n) / 2^f), or 2^k - 1, or c, if there is such a cap and that is less.
 
     For n = 1 for every z of l bits, else if |z_i| < 2^(l-2).
     """
@@ -117,14 +119,50 @@ def relu_claim(logit_bits: int, fraction_bits: int, window: int, cap_bits: int |
         truncated = algebra.floor_divided(largest, fraction_bits)
         computed = z3.If(algebra.negative(largest), 0, truncated)
         specified = _largest([*z, 0]) / (1 << fraction_bits)
-        if cap_bits is not None:
-            most = (1 << cap_bits) - 1
+        most = cap if cap_bits is None else (1 << cap_bits) - 1
+        if most is not None:
             computed = z3.If(algebra.negative(largest), 0, z3.If(truncated > most, most, truncated))
             specified = z3.If(specified > most, most, specified)
         precondition = [algebra.fits(z[0])] if window == 1 else _within(z, 1 << (logit_bits - 2))
         return Statement(precondition, [computed], [specified])
 
-    return Claim(relu_circuit(logit_bits, fraction_bits, window, cap_bits), state, dropped=1)
+    return Claim(relu_circuit(logit_bits, fraction_bits, window, cap_bits, cap), state, dropped=1)
+
+
+def leaky_relu_claim(
+    logit_bits: int, fraction_bits: int, leak_bits: int, window: int, cap_bits: int | None = None
+) -> Claim:
+    """The word is 2^m more than floor(z / 2^f), or floor(z / 2^(f+s)) where the largest z is negative.
+
+    With a cap, what is divided by 2^s is not below -2^k, and what is not is at most 2^k - 1. For n = 1 for every z of l
+    bits, else if |z_i| < 2^(l-2).
+    """
+    offset = 1 << (logit_bits - 1 - fraction_bits if cap_bits is None else cap_bits)
+
+    def state(algebra: Algebra) -> Statement:
+        z = [algebra.opened(f"z{i}", i) for i in range(window)]
+        _, largest = _play(algebra, z, keep_last_winner=True)
+        kept = algebra.floor_divided(largest, fraction_bits)
+        real = _largest(z)
+        divided = _floor(real, 1 << fraction_bits)
+        if cap_bits is not None:
+            kept, divided = (_clamped(word, -offset, offset - 1) for word in (kept, divided))
+        leaking = algebra.floor_divided(kept, leak_bits)
+        computed = z3.If(algebra.negative(largest), leaking, kept) + offset
+        specified = z3.If(real < 0, _floor(divided, 1 << leak_bits), divided) + offset
+        precondition = [algebra.fits(z[0])] if window == 1 else _within(z, 1 << (logit_bits - 2))
+        return Statement(precondition, [computed], [specified])
+
+    return Claim(leaky_relu_circuit(logit_bits, fraction_bits, leak_bits, window, cap_bits), state, dropped=1)
+
+
+def _floor(word: Word, divisor: int) -> Word:
+    """Rounded down; words of bits are divided towards 0."""
+    return z3.If(word < 0, -((-word - 1) / divisor) - 1, word / divisor)
+
+
+def _clamped(word: Word, least: int, most: int) -> Word:
+    return z3.If(word < least, least, z3.If(word > most, most, word))
 
 
 def release_claim(num_classes: int, vote_bits: int) -> Claim:
@@ -188,6 +226,12 @@ def claims(widths: ParameterSet, num_classes: int, windows: Sequence[int]) -> di
         "vote_signs": lambda: signs_claim(num_classes // 2, l, widths.share_bits),
         **{f"relu_window{n}": partial(relu_claim, l, f, n) for n in windows},
         **{f"capped_relu_window{n}": partial(relu_claim, l, f, n, min(f + 3, l - 2 - f)) for n in windows},
+        **{f"relu6_window{n}": partial(relu_claim, l, f, n, cap=min(6 << f, (1 << l - 2 - f) - 2)) for n in windows},
+        **{f"leaky_relu_window{n}": partial(leaky_relu_claim, l, f, 3, n) for n in windows},
+        **{
+            f"capped_leaky_relu_window{n}": partial(leaky_relu_claim, l, f, 3, n, min(f + 3, l - 2 - f))
+            for n in windows
+        },
         "release": lambda: release_claim(num_classes, w),
         "single_draw_release": lambda: single_draw_release_claim(num_classes, w),
         "confident_release_worst_case": lambda: confident(evaluator_noise=False),

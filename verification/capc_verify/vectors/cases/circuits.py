@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import product
 from typing import Any
 
 from capc.foundation import ring
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
 from capc_verify.vectors.cases.common import expect_equal
-from capc_verify.vectors.operation import Fault
-from capc_verify.vectors.operations.circuits import CAPPED, CIRCUITS, POOLED_RELU, SHARE_WORDS, Family, circuit_name
+from capc_verify.vectors.cases.relus import relus
+from capc_verify.vectors.cases.words import DROPPED, VALUES, describe, number_of, other_words, texts
+from capc_verify.vectors.operations.circuits import CIRCUITS, SHARE_WORDS, Family, circuit_name
 
-_GATES = ("CAPC-ARG-008", "CAPC-ARG-007")
-_VALUES = ("CAPC-ARG-001",)
-_DROPPED = ("DroppedBit",)
 _PARITIES: dict[str, Callable[[int], int]] = {
     "": lambda _: 0,
     "_odd": lambda _: 1,
@@ -38,6 +35,8 @@ def circuits() -> FileBuilder:
             "the evaluator's, then one per gate. `bristol_sha256` is of the circuit's Bristol Fashion text.",
             "`PooledRelu` is the ReLU of the largest of `window` sums; places in the padding repeat another of them.",
             "`CappedRelu` is the same, at most 2^`cap_bits` - 1; a window of 1 is a ReLU without a pool.",
+            "`ReluAtMost` is the same, at most `cap`. `LeakyRelu` has the slope 2^-`leak_bits` below 0; its word is",
+            "the value plus 2^m, and has m + 1 bits. `cap_bits` is null where it has none.",
             "`inputs` say in the clear what the words stand for: votes in whole votes, noise in grid units; sums z,",
             "whose words add up to 2 z + `dropped`. Shares of `ShareWords` add up to 2^h z + `error`.",
             "Shares are uniform bytes of the file's seed with labels `<test>/<party>`.",
@@ -45,12 +44,7 @@ def circuits() -> FileBuilder:
     )
     for bits, guard in ((12, 8), (37, 8), (3, 3)):
         _share_words(file, bits, guard)
-    for bits, fraction in ((12, 2), (37, 12), (8, 0)):
-        _relu(file, bits, fraction)
-    for window, bits, fraction in ((2, 12, 2), (4, 12, 2), (9, 12, 2), (4, 37, 12), (2, 8, 0)):
-        _pooled_relu(file, window, bits, fraction)
-    for window, bits, fraction, cap in ((1, 12, 2, 3), (4, 12, 2, 3), (1, 37, 12, 15), (4, 37, 14, 15), (1, 8, 0, 6)):
-        _pooled_relu(file, window, bits, fraction, cap)
+    relus(file)
     for classes, logit_bits, vote_bits in ((3, 12, 10), (2, 8, 5), (10, 37, 16)):
         _vote(file, classes, logit_bits, vote_bits)
         _vote(file, classes, logit_bits, vote_bits, low_depth=True)
@@ -60,119 +54,8 @@ def circuits() -> FileBuilder:
     return file
 
 
-def _describe(group: GroupBuilder, name: str) -> int:
-    """Sizes and wrong inputs; returns the number of AND gates."""
-    out = group.case("circuit_describe", f"{name}_gates", "Sizes, AND count and digest of the gate list.", _GATES)
-    mine, theirs, bound = [0] * out["garbler_words"], [0] * out["evaluator_words"], 1 << out["input_bits"]
-    refused: list[tuple[str, str, list[int], list[int]]] = [
-        ("word_missing", "The garbler's words lack one.", mine[1:], theirs),
-        ("word_surplus", "The evaluator's words have one more.", mine, [0, *theirs]),
-        ("word_too_large", "The garbler's last word has a bit too many.", [*mine[1:], bound], theirs),
-        ("word_negative", "The evaluator's first word is negative.", mine, [-1, *theirs[1:]]),
-    ]
-    for case, comment, garbler, evaluator in refused:
-        group.case(
-            "circuit_evaluate",
-            f"{name}_{case}",
-            comment,
-            _VALUES,
-            ["CallerMistake"],
-            garbler=garbler,
-            evaluator=evaluator,
-            fault=Fault.of_caller("input_error"),
-        )
-    return int(out["and_gates"])
-
-
-def _number(bits: Sequence[int]) -> int:
-    return sum(bit << position for position, bit in enumerate(bits))
-
-
 def _first_largest(values: Sequence[int]) -> int:
     return list(values).index(max(values))
-
-
-def _texts(values: Sequence[int]) -> list[str]:
-    return [str(value) for value in values]
-
-
-def _relu(file: FileBuilder, bits: int, fraction: int) -> None:
-    group = file.group(CIRCUITS, **circuit_name(Family.RELU, logit_bits=bits, fraction_bits=fraction))
-    name, modulus, unit = f"relu_l{bits}_f{fraction}", 1 << bits, 1 << fraction
-    expect_equal(_describe(group, name), 2 * bits - 1 - fraction, name)
-    values = sorted({0, 1, -1, unit - 1, unit, 3 * unit - 1, -unit, modulus // 2 - 1, -modulus // 2})
-    for z, dropped in product(values, (0, 1)):
-        label = f"{name}_{'minus_' if z < 0 else ''}{abs(z)}{'_odd' * dropped}"
-        flags = ["Wrap", *_DROPPED[:dropped], *(["Extreme"] if abs(z) > modulus // 4 else [])]
-        mine = file.source.elements(f"{label}/garbler", 1, bits + 1)
-        found = group.case(
-            "circuit_evaluate",
-            label,
-            "ReLU and truncation on words.",
-            [*_VALUES, "CAPC-PARAM-042"],
-            flags,
-            meaning={"z": str(z), "dropped": str(dropped)},
-            garbler=mine,
-            evaluator=_other_words([z], [dropped], mine, bits),
-        )
-        expect_equal(_number(found["outputs"]), max(z, 0) >> fraction, label)
-
-
-def _pooled_relu(file: FileBuilder, window: int, bits: int, fraction: int, cap: int | None = None) -> None:
-    fields: dict[str, Any] = {"logit_bits": bits, "fraction_bits": fraction, "window": window}
-    group = file.group(POOLED_RELU, **fields) if cap is None else file.group(CAPPED, **fields, cap_bits=cap)
-    name, top = f"relu_window{window}_l{bits}_f{fraction}" + (f"_cap{cap}" if cap else ""), (1 << bits - 2) - 1
-    ands = window * bits + (window - 1) * (2 * bits - 1) + bits - 1 - (2 if window > 1 else 1) * fraction
-    expect_equal(_describe(group, name), ands, name)
-    most = (1 << bits) - 1 if cap is None else (1 << cap) - 1
-    cases = _windows(window, fraction, top) if window > 1 else []
-    for number, (case, sums, flags) in enumerate(cases + (_edges(window, bits, fraction, most) if cap else [])):
-        label = f"{name}_{case}"
-        requirements = [*_VALUES, "CAPC-PARAM-042", *(["CAPC-ARG-023"] if cap else ["CAPC-ARG-009"])]
-        mine = file.source.elements(f"{label}/garbler", window, bits + 1)
-        dropped = [number + place & 1 for place in range(window)]
-        found = group.case(
-            "circuit_evaluate",
-            label,
-            "ReLU and truncation of the largest, on words.",
-            requirements,
-            ["Wrap", *_DROPPED, *flags],
-            meaning={"z": _texts(sums), "dropped": _texts(dropped)},
-            garbler=mine,
-            evaluator=_other_words(sums, dropped, mine, bits),
-        )
-        expect_equal(_number(found["outputs"]), min(max(0, *sums) >> fraction, most), label)
-
-
-def _edges(window: int, bits: int, fraction: int, most: int) -> list[tuple[str, list[int], list[str]]]:
-    """Beside the cap, each with the rest below it; of one sum also beside 0 and at the ends of the ring."""
-    unit, top, rest = 1 << fraction, (1 << bits - 2) - 1, [-1] * (window - 1)
-    sums = {"below_cap": most * unit - 1, "at_cap": most * unit, "at_cap_odd": most * unit + unit - 1}
-    sums |= {"above_cap": (most + 1) * unit, "top": top, "zero": 0, "minus": -1}
-    ends = {"end_of_ring": 2 * top + 1, "other_end_of_ring": -2 * top - 2} if window == 1 else {}
-    return [(name, [*rest, z], ["Extreme"] if z > top or z < -top else []) for name, z in {**sums, **ends}.items()]
-
-
-def _windows(window: int, fraction: int, top: int) -> list[tuple[str, list[int], list[str]]]:
-    """Name, sums and flags."""
-    unit, rest = 1 << fraction, window - 2
-    return [
-        ("first_is_largest", [3 * unit, *range(-1, window - 2)], []),
-        ("last_is_largest", [*range(-1, window - 2), 5 * unit + unit - 1], []),
-        ("middle_is_largest", [-unit] * (window // 2) + [2 * unit] + [unit] * ((window - 1) // 2), []),
-        ("tie_of_all", [2 * unit] * window, []),
-        ("tie_of_first_and_last", [4 * unit, *[unit] * rest, 4 * unit], []),
-        ("differ_below_truncation", [4 * unit, *[0] * rest, 4 * unit + unit - 1], []),
-        ("padding_repeats_largest", [7 * unit] * (window - 1) + [-unit], ["EdgeWindow"]),
-        ("padding_repeats_smallest", [-unit] * (window - 1) + [6 * unit], ["EdgeWindow"]),
-        ("padding_repeats_negative", [-2 * unit] * (window - 1) + [-unit], ["EdgeWindow"]),
-        ("all_negative", [-1 - i for i in range(window)], []),
-        ("all_negative_equal", [-top] * window, ["Extreme"]),
-        ("negative_and_zero", [-unit] * (window - 1) + [0], []),
-        ("all_zero", [0] * window, []),
-        ("largest_magnitudes", [-top] * (window - 1) + [top], ["Extreme"]),
-        ("largest_magnitudes_first", [top] + [-top] * (window - 1), ["Extreme"]),
-    ]
 
 
 def _vote(file: FileBuilder, classes: int, logit_bits: int, vote_bits: int, *, low_depth: bool = False) -> None:
@@ -182,7 +65,7 @@ def _vote(file: FileBuilder, classes: int, logit_bits: int, vote_bits: int, *, l
     name, top = f"{family.value}_c{classes}_l{logit_bits}", (1 << (logit_bits - 2)) - 1
     tournament = classes + (2 * classes - 1) * (logit_bits - 1) + (classes - 2) * (logit_bits + 1)
     all_pairs = classes * (classes - 1) // 2 * logit_bits + (classes - 1) * (classes - 2)
-    expect_equal(_describe(group, name), all_pairs if low_depth else tournament, name)
+    expect_equal(describe(group, name), all_pairs if low_depth else tournament, name)
     cases: list[tuple[str, list[int], list[str]]] = [
         ("first", [1] + [0] * (classes - 1), []),
         ("last", [0] * (classes - 1) + [1], []),
@@ -196,7 +79,7 @@ def _vote(file: FileBuilder, classes: int, logit_bits: int, vote_bits: int, *, l
     every = [(case, parity) for case in cases for parity in (_PARITIES if "Tie" in case[2] else ("_odd_but_first",))]
     for (case, logits, flags), parity in every:
         label = f"{name}_{case}{parity}"
-        requirements = [*_VALUES, "CAPC-ARG-002"] if "Tie" in flags else _VALUES
+        requirements = [*VALUES, "CAPC-ARG-002"] if "Tie" in flags else VALUES
         values = _differences(logits) if low_depth else logits
         dropped = [_PARITIES[parity](place) for place in range(len(values))]
         mine = file.source.elements(f"{label}/garbler", len(values), logit_bits + 1)
@@ -205,17 +88,12 @@ def _vote(file: FileBuilder, classes: int, logit_bits: int, vote_bits: int, *, l
             label,
             "The vote, on words.",
             requirements,
-            [*flags, *_DROPPED[: sum(dropped)]],
-            meaning={"logits": _texts(logits), "dropped": _texts(dropped)},
+            [*flags, *DROPPED[: sum(dropped)]],
+            meaning={"logits": texts(logits), "dropped": texts(dropped)},
             garbler=mine,
-            evaluator=_other_words(values, dropped, mine, logit_bits),
+            evaluator=other_words(values, dropped, mine, logit_bits),
         )
         expect_equal(found["outputs"], [int(c == _first_largest(logits)) for c in range(classes)], label)
-
-
-def _other_words(values: Sequence[int], dropped: Sequence[int], mine: Sequence[int], bits: int) -> list[int]:
-    """The evaluator's words: with the garbler's they add up to 2 z and the bit that is dropped."""
-    return [(2 * z + bit - word) % (2 << bits) for z, bit, word in zip(values, dropped, mine, strict=True)]
 
 
 def _share_words(file: FileBuilder, bits: int, guard: int) -> None:
@@ -228,9 +106,9 @@ def _share_words(file: FileBuilder, bits: int, guard: int) -> None:
         mine = [0, modulus - 1, *file.source.elements(f"{label}/garbler", len(values) - 2, bits + guard)]
         theirs = [((z << guard) + error - share) % modulus for z, share in zip(values, mine, strict=True)]
         flags = ["Wrap", *(["Extreme"] if error in (least, most) else [])]
-        meaning: dict[str, Any] = {"z": _texts(values), "error": str(error)}
+        meaning: dict[str, Any] = {"z": texts(values), "error": str(error)}
         found = group.case(
-            "share_words", label, "Words of shares.", _VALUES, flags, meaning=meaning, garbler=mine, evaluator=theirs
+            "share_words", label, "Words of shares.", VALUES, flags, meaning=meaning, garbler=mine, evaluator=theirs
         )
         expect_equal(found["values"], [z % (1 << bits) for z in values], label)
     for name, error, off in (("below", least - 1, -1), ("above", most + 1, 1)):
@@ -238,7 +116,7 @@ def _share_words(file: FileBuilder, bits: int, guard: int) -> None:
         meaning = {"z": "0", "error": str(error)}
         fields: dict[str, Any] = {"garbler": [shares[0]], "evaluator": [shares[1]]}
         text, flags = "An error outside: the next value.", ["OutsideOfRoom"]
-        found = group.case("share_words", label, text, _VALUES, flags, meaning=meaning, **fields)
+        found = group.case("share_words", label, text, VALUES, flags, meaning=meaning, **fields)
         expect_equal(found["values"], [off % (1 << bits)], label)
 
 
@@ -274,10 +152,10 @@ def _release_cases(classes: int, width: int) -> list[tuple[str, list[int], list[
 def _release(file: FileBuilder, classes: int, width: int, grid: int) -> None:
     group = file.group(CIRCUITS, **circuit_name(Family.RELEASE, num_classes=classes, vote_bits=width))
     name, modulus = f"release_c{classes}_w{width}", 1 << width
-    _describe(group, name)
+    describe(group, name)
     for case, votes, noise, flags in _release_cases(classes, width):
         label = f"{name}_{case}"
-        meaning = {"votes": _texts(votes), "noise": _texts(noise)}
+        meaning = {"votes": texts(votes), "noise": texts(noise)}
         theirs = file.source.elements(f"{label}/evaluator", classes, width)
         noisy = [ring.signed(((v << grid) + n) % modulus, width) for v, n in zip(votes, noise, strict=True)]
         mine = [(v - e) % modulus for v, e in zip(noisy, theirs, strict=True)]
@@ -285,13 +163,13 @@ def _release(file: FileBuilder, classes: int, width: int, grid: int) -> None:
             "circuit_evaluate",
             label,
             "The label of the noisy votes.",
-            _VALUES,
+            VALUES,
             flags,
             meaning=meaning,
             garbler=mine,
             evaluator=theirs,
         )
-        expect_equal(_number(found["outputs"]), _first_largest(noisy), label)
+        expect_equal(number_of(found["outputs"]), _first_largest(noisy), label)
 
 
 _Case = tuple[str, list[int], list[int], int, list[int], list[int], list[str]]
@@ -358,7 +236,7 @@ def _own_draws(classes: int, grid: int) -> list[_Case]:
 
 
 def _with_threshold(group: GroupBuilder, name: str, cases: Sequence[_Case], width: int, grid: int) -> None:
-    _describe(group, name)
+    describe(group, name)
     for case in cases:
         _threshold_case(group, name, case, width, grid)
 
@@ -366,8 +244,8 @@ def _with_threshold(group: GroupBuilder, name: str, cases: Sequence[_Case], widt
 def _threshold_case(group: GroupBuilder, name: str, case: _Case, width: int, grid: int) -> None:
     title, votes, noise, threshold, draws, own, flags = case
     label, modulus = f"{name}_{title}", 1 << width
-    meaning: dict[str, Any] = {"votes": _texts(votes), "noise": _texts(noise), "threshold": str(threshold)}
-    requirements = [*_VALUES, "CAPC-REL-002"] if "NoConsensus" in flags else _VALUES
+    meaning: dict[str, Any] = {"votes": texts(votes), "noise": texts(noise), "threshold": str(threshold)}
+    requirements = [*VALUES, "CAPC-REL-002"] if "NoConsensus" in flags else VALUES
     shares = group.source.elements(f"{label}/evaluator", len(votes), width)
     evaluator = list(shares)
 
@@ -377,11 +255,11 @@ def _threshold_case(group: GroupBuilder, name: str, case: _Case, width: int, gri
     noisy = checked = added([v << grid for v in votes], noise)
     garbler = [(v - e) % modulus for v, e in zip(noisy, shares, strict=True)]
     if name.startswith("confident"):
-        meaning["threshold_noise"] = _texts(draws)
+        meaning["threshold_noise"] = texts(draws)
         checked = added([v << grid for v in votes], draws)
         garbler = [*((v - e) % modulus for v, e in zip(checked, shares, strict=True)), *garbler]
     if name.endswith("realised"):
-        meaning["own_threshold_noise"] = _texts(own)
+        meaning["own_threshold_noise"] = texts(own)
         checked = added(checked, own)
         evaluator += [(e + n) % modulus for e, n in zip(shares, own, strict=True)]
     found = group.case(
@@ -395,5 +273,5 @@ def _threshold_case(group: GroupBuilder, name: str, case: _Case, width: int, gri
         evaluator=evaluator,
     )
     answered = max(checked) >= threshold
-    opened = (found["outputs"][0], _number(found["outputs"][1:]))
+    opened = (found["outputs"][0], number_of(found["outputs"][1:]))
     expect_equal(opened, (answered, _first_largest(noisy) if answered else 0), label)

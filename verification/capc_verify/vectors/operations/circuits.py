@@ -15,7 +15,7 @@ from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.bristol import to_bristol
 from capc.two_party.circuits.builder import Circuit, evaluate
 from capc.two_party.circuits.release import confident_release_circuit, release_circuit, single_draw_release_circuit
-from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.circuits.relu import leaky_relu_circuit, relu_circuit
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.values import BITS, COUNT, DATA, FLAG, INTEGERS, choice, optional, record
 
@@ -147,6 +147,22 @@ CAPPED = GroupType(
     lambda params: relu_circuit(**params),
 )
 """The same with a cap."""
+
+AT_MOST = GroupType(
+    "ReluAtMost",
+    _OPERATIONS,
+    {"logit_bits": COUNT, "fraction_bits": COUNT, "window": COUNT, "cap": COUNT},
+    lambda params: relu_circuit(**params),
+)
+"""The same with a cap of any number."""
+
+LEAKY = GroupType(
+    "LeakyRelu",
+    _OPERATIONS,
+    {"logit_bits": COUNT, "fraction_bits": COUNT, "leak_bits": COUNT, "window": COUNT, "cap_bits": optional(COUNT)},
+    lambda params: leaky_relu_circuit(**params),
+)
+"""The ReLU with a leak, of the largest in a window, with or without a cap."""
 
 SHARE_WORDS = GroupType(
     "ShareWords",

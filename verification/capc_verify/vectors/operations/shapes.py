@@ -8,7 +8,7 @@ from typing import Any
 from capc.models.architecture import STATED, Activation, Architecture, StageShape
 from capc.models.model import QuantisedLayer
 from capc.models.operators import Convolution, Dense, Grid, Operator, SumPool
-from capc_verify.vectors.values import COUNT, choice, constant, many, one_of, optional, record
+from capc_verify.vectors.values import COUNT, RATIONAL, choice, constant, many, one_of, optional, record
 
 _PAIR = many(COUNT)
 _GRID = {
@@ -35,7 +35,7 @@ _STAGE = {
     "sum_pool": optional(record({"kind": constant("sumpool"), "grid": GRID})),
     "max_pool": optional(record({"kind": constant("grid"), **_GRID})),
 }
-_STATED = dict.fromkeys(STATED, COUNT)
+_STATED = {**dict.fromkeys(STATED, COUNT), "cap": RATIONAL}
 ARCHITECTURE = many(record(_STAGE, _STATED))
 """The stages of a model, in order."""
 
@@ -72,5 +72,5 @@ def _stage_from(fields: Mapping[str, Any]) -> StageShape:
         tuple(fields["skips"]),
         None if sum_pool is None else SumPool(grid_from(sum_pool["grid"])),
         None if max_pool is None else grid_from(max_pool),
-        **{name: fields[name] for name in STATED if name in fields},
+        **{name: fields[name] for name in _STATED if name in fields},
     )

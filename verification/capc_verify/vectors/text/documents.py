@@ -54,9 +54,17 @@ def _every_kind() -> Architecture:
     image, small = Grid(1, 4, 4, (3, 3), padding=(1, 1)), Grid(2, 4, 4, (2, 2), stride=(2, 2))
     return Architecture(
         (
-            StageShape(Convolution(image, 2), 0, Activation.RELU_MAX_POOL, max_pool=small, cap_bits=15, weight_bits=14),
+            StageShape(
+                Convolution(image, 2),
+                0,
+                Activation.RELU_MAX_POOL,
+                max_pool=small,
+                cap=Fraction(6),
+                cap_bits=15,
+                weight_bits=14,
+            ),
             StageShape(Dense(8, 8), 1, Activation.NONE, sum_bits=33),
-            StageShape(Dense(8, 8), 1, Activation.RELU, skips=(1, 2)),
+            StageShape(Dense(8, 8), 1, Activation.RELU, skips=(1, 2), leak_bits=3),
             StageShape(Dense(2, 3), 3, Activation.VOTE, sum_pool=SumPool(Grid(2, 2, 2, (2, 2)))),
         )
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 
 import numpy as np
 from onnx import helper
 from onnx.onnx_pb import NodeProto, TensorProto
 
-from capc.models.importing import arithmetic, settings
+from capc.models.importing import activations, arithmetic, settings
 from capc.models.importing.arithmetic import Operand, Place
 from capc.models.importing.graph import (
     Affine,
@@ -299,11 +300,30 @@ def _sum(node: OnnxNode) -> str:
     return first if isinstance(first, str) and rest else node.place.add(Identity(), node.value())
 
 
+def _clip(node: OnnxNode) -> str:
+    low, high = (activations.one_number(node.operand(index)) if node.has(index) else None for index in (1, 2))
+    return activations.clamped(node.place, node.value(), -inf if low is None else low, inf if high is None else high)
+
+
+def _leaky_with_slopes(node: OnnxNode) -> str:
+    return activations.leaking(node.place, node.value(), activations.one_number(node.operand(1)))
+
+
+def _hard_sigmoid(node: OnnxNode) -> str:
+    slope, shift = node.number("alpha", 0.2), node.number("beta", 0.5)
+    return activations.hard_sigmoid(node.place, node.value(), slope, shift)
+
+
+def _operands(node: OnnxNode) -> list[Operand]:
+    return [node.operand(index) for index in range(node.count)]
+
+
 BUILDERS: Mapping[str, Callable[[OnnxNode], str]] = {
     "Add": lambda node: arithmetic.plus(node.place, node.operand(0), node.operand(1)),
     "AveragePool": _average_pool,
     "BatchNormalization": _batch_normalisation,
     "Cast": _cast,
+    "Clip": _clip,
     "Concat": _concatenated,
     "Conv": _convolution,
     "Div": lambda node: arithmetic.over(node.place, node.operand(0), node.operand(1)),
@@ -312,12 +332,17 @@ BUILDERS: Mapping[str, Callable[[OnnxNode], str]] = {
     "Gemm": _gemm,
     "GlobalAveragePool": _global_average_pool,
     "GlobalMaxPool": lambda node: arithmetic.largest(node.place, node.value(), [2, 3], keeps=True),
+    "HardSigmoid": _hard_sigmoid,
     "Identity": lambda node: node.place.add(Identity(), node.value()),
+    "LeakyRelu": lambda node: activations.leaking(node.place, node.value(), node.number("alpha", 0.01)),
     "LogSoftmax": _softmax,
     "MatMul": _matmul,
+    "Max": lambda node: activations.largest(node.place, *_operands(node)),
     "MaxPool": _max_pool,
+    "Min": lambda node: activations.smallest(node.place, *_operands(node)),
     "Mul": lambda node: arithmetic.times(node.place, node.operand(0), node.operand(1)),
     "Neg": lambda node: arithmetic.times(node.place, node.value(), np.array(-1.0)),
+    "PRelu": _leaky_with_slopes,
     "Pad": _padded,
     "ReduceMax": _largest,
     "ReduceMean": _mean,

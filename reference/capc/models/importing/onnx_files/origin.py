@@ -12,8 +12,9 @@ from onnx.onnx_pb import ModelProto, TensorProto, ValueInfoProto
 from onnx.reference import ReferenceEvaluator
 
 from capc.foundation.errors import InputError
-from capc.models.importing.graph import Floats, NodeRun, Origin, Shape, brief, refusal
+from capc.models.importing.graph import Floats, Shape, brief, refusal
 from capc.models.importing.onnx_files.loading import the_input
+from capc.models.importing.origin import NodeRun, Origin
 
 _SPACINGS: dict[int, float] = {
     TensorProto.DOUBLE: 2.0**-52,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from capc.models.importing import arithmetic, settings
+from capc.models.importing import activations, arithmetic, settings
 from capc.models.importing.arithmetic import Operand, Place
 from capc.models.importing.graph import (
     Affine,
@@ -299,6 +300,36 @@ def _reversed_difference(call: AtenCall) -> str:
     return arithmetic.plus(call.place, call.operand("other"), call.operand("self"), -_factor(call))
 
 
+def _clamp(call: AtenCall) -> str:
+    low, high = (activations.one_number(call.operand(name)) if name in call else None for name in ("min", "max"))
+    bounds = -inf if low is None else low, inf if high is None else high
+    return activations.clamped(call.place, call.value("self"), *bounds)
+
+
+def _hardtanh(call: AtenCall) -> str:
+    bounds = call.number("min_val", -1), call.number("max_val", 1)
+    return activations.clamped(call.place, call.value("self"), *bounds)
+
+
+def _prelu(call: AtenCall) -> str:
+    return activations.leaking(call.place, call.value("self"), activations.one_number(call.operand("weight")))
+
+
+def _random_slope(call: AtenCall) -> str:
+    if call.setting("training", default=False):
+        raise UnsupportedError("it is random in evaluation too", "remove what is random")
+    slope = (call.number("lower", 1 / 8) + call.number("upper", 1 / 3)) / 2
+    return activations.leaking(call.place, call.value("self"), slope)
+
+
+def _largest(call: AtenCall) -> str:
+    return activations.largest(call.place, call.operand("self"), call.operand("other"))
+
+
+def _smallest(call: AtenCall) -> str:
+    return activations.smallest(call.place, call.operand("self"), call.operand("other"))
+
+
 BUILDERS: Mapping[str, Callable[[AtenCall], str]] = {
     "_adaptive_avg_pool2d": _adaptive_average_pool,
     "_log_softmax": lambda call: _softmax(call, log=True),
@@ -314,6 +345,10 @@ BUILDERS: Mapping[str, Callable[[AtenCall], str]] = {
     "avg_pool2d": _average_pool,
     "batch_norm": _batch_norm,
     "cat": _concatenated,
+    "clamp": _clamp,
+    "clamp_max": _clamp,
+    "clamp_min": _clamp,
+    "clip": _clamp,
     "clone": _same,
     "constant_pad_nd": _padded,
     "contiguous": _same,
@@ -325,18 +360,28 @@ BUILDERS: Mapping[str, Callable[[AtenCall], str]] = {
     "feature_alpha_dropout": _dropout,
     "feature_dropout": _dropout,
     "flatten": _flatten,
+    "hardsigmoid": lambda call: activations.hard_sigmoid(call.place, call.value("self"), 1 / 6, 1 / 2),
+    "hardtanh": _hardtanh,
+    "leaky_relu": lambda call: activations.leaking(call.place, call.value("self"), call.number("negative_slope", 0.01)),
     "linear": _linear,
     "log_softmax": lambda call: _softmax(call, log=True),
     "matmul": _product,
+    "max": _largest,
     "max_pool2d": _max_pool,
+    "maximum": _largest,
     "mean": _mean,
+    "min": _smallest,
+    "minimum": _smallest,
     "mm": _product,
     "mul": lambda call: arithmetic.times(call.place, call.operand("self"), call.operand("other")),
     "neg": _negated,
     "pad": _padded,
     "permute": _permute,
+    "prelu": _prelu,
     "relu": lambda call: call.place.add(Relu(), call.value("self")),
+    "relu6": lambda call: activations.clamped(call.place, call.value("self"), 0, 6),
     "reshape": _reshape,
+    "rrelu": _random_slope,
     "rsub": _reversed_difference,
     "softmax": lambda call: _softmax(call, log=False),
     "squeeze": _squeeze,

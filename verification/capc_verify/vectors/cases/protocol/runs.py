@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from capc.models.architecture import Activation, Architecture, StageShape
+from capc.models.operators import Dense
 from capc.privacy.query_cost import query_cost
 from capc.session.parameters import Charge, ReleasePolicy
+from capc.session.session import Participant
 from capc_verify.vectors.build import FileBuilder
 from capc_verify.vectors.cases.common import confident, expect_equal, policy, toy_session
 from capc_verify.vectors.cases.protocol.honest_session import MODELS, features_where
@@ -41,11 +45,28 @@ def run() -> FileBuilder:
         ("realised", confident(charge=Charge.REALISED)),
     ):
         _runs(file, name, release, queries)
+    _runs(file, "other_relus", policy(), queries, _OTHER_RELUS)
     return file
 
 
-def _runs(file: FileBuilder, name: str, release: ReleasePolicy, queries: list[list[int]]) -> None:
+_OTHER_RELUS = (StageShape(Dense(2, 2), 0, Activation.RELU, leak_bits=2, cap_bits=4),)
+"""The first layer of AP_1 with a leak: what its circuit makes is not yet its share."""
+
+
+def _runs(
+    file: FileBuilder,
+    name: str,
+    release: ReleasePolicy,
+    queries: list[list[int]],
+    first: tuple[StageShape, ...] = (),
+) -> None:
+    """A session, in which the layers of AP_1 begin with ``first``."""
     session = toy_session(file.source, release, name)
+    if first:
+        theirs = session.participants[1]
+        own = session.architecture(theirs.party).stages[len(first) :]
+        changed = Participant(theirs.party, theirs.identity, Architecture((*first, *own)))
+        session = replace(session, participants=(session.participants[0], changed, *session.participants[2:]))
     group = file.group(RUNS, session=SESSION.read(session.document()))
     cost = query_cost(release, session.parameters.widths.grid_bits).worst_case
     seeds = [file.source.step_seed(f"{name}/{number}") for number in range(_SETUP_SEEDS + _QUERY_SEEDS * len(queries))]

@@ -9,6 +9,7 @@ from typing import cast
 
 from capc.foundation.errors import RandomnessExhaustedError
 from capc.foundation.randomness import RandomSource, Seed
+from capc.models.model import QuantisedModel
 from capc.noise.mechanism import Mechanism, ReleaseMechanisms
 from capc.privacy.account import Account
 from capc.protocol.collaboration import Collaboration
@@ -17,7 +18,8 @@ from capc.session.parameters import Charge
 from capc_verify.vectors.operation import Call, GroupType, Operation, Result, named
 from capc_verify.vectors.operations.protocol.feeding import WrappedNoise
 from capc_verify.vectors.operations.protocol.sessions import SESSION
-from capc_verify.vectors.operations.protocol.step import MODEL, Protocol, model_from, protocol_from
+from capc_verify.vectors.operations.protocol.step import MODEL, Protocol, protocol_from
+from capc_verify.vectors.operations.shapes import layers_from
 from capc_verify.vectors.values import COUNT, DATA, INTEGERS, RATIONAL, choice, many, optional, record
 
 
@@ -65,7 +67,11 @@ def _run(call: Call) -> Result:
             return seed
         raise RandomnessExhaustedError("the vector lists fewer seeds than the run takes")
 
-    models = [model_from(fields) for fields in call["models"]]
+    session = protocol.session
+    models = [
+        QuantisedModel(session.architecture(party), layers_from(fields["layers"]), fields["fraction_bits"])
+        for party, fields in zip(session.answering_parties, call["models"], strict=True)
+    ]
     drawn = _Draws(protocol)
     run = Collaboration(protocol.session, models, drawn.suite, account, draw_seed=next_seed)
     results = [run.label(features) for features in call["queries"]]

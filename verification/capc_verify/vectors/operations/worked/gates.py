@@ -9,7 +9,7 @@ from capc.two_party.circuits.argmax import vote_circuit, vote_circuit_low_depth
 from capc.two_party.circuits.bristol import to_bristol
 from capc.two_party.circuits.builder import Circuit, Operation
 from capc.two_party.circuits.release import confident_release_circuit, release_circuit, single_draw_release_circuit
-from capc.two_party.circuits.relu import relu_circuit
+from capc.two_party.circuits.relu import leaky_relu_circuit, relu_circuit
 from capc.two_party.circuits.vote_rounds import final_circuit, signs_circuit
 from capc_verify.vectors.operation import Call, GroupType, Result, named
 from capc_verify.vectors.operation import Operation as VectorOperation
@@ -18,7 +18,10 @@ from capc_verify.vectors.values import COUNT, FLAG, TEXT, Kind, constant, many, 
 SMALLEST: Mapping[str, Circuit] = {
     "relu (l = 3, f = 0, n = 1)": relu_circuit(3, 0),
     "relu (l = 3, f = 1, n = 2)": relu_circuit(3, 1, 2),
-    "relu (l = 4, f = 0, n = 1, k = 1)": relu_circuit(4, 0, cap_bits=1),
+    "relu (l = 4, f = 0, n = 1, c = 1)": relu_circuit(4, 0, cap_bits=1),
+    "relu (l = 4, f = 0, n = 1, c = 2)": relu_circuit(4, 0, cap=2),
+    "leaky_relu (l = 3, f = 0, s = 1, n = 1)": leaky_relu_circuit(3, 0, 1),
+    "leaky_relu (l = 4, f = 0, s = 1, n = 1, k = 2)": leaky_relu_circuit(4, 0, 1, cap_bits=2),
     "vote (C = 2, l = 3)": vote_circuit(2, 3, 4),
     "vote (C = 3, l = 3)": vote_circuit(3, 3, 4),
     "vote_low_depth (C = 2, l = 3)": vote_circuit_low_depth(2, 3, 4),
@@ -36,6 +39,9 @@ _C, _L, _W, _N = "num_classes", "logit_bits", "vote_bits", "words"
 _FAMILIES: Mapping[str, Mapping[str, Kind]] = {
     "relu": {_L: COUNT, "fraction_bits": COUNT, _N: COUNT},
     "capped_relu": {_L: COUNT, "fraction_bits": COUNT, _N: COUNT, "cap_bits": COUNT},
+    "relu_at_most": {_L: COUNT, "fraction_bits": COUNT, _N: COUNT, "cap": COUNT},
+    "leaky_relu": {_L: COUNT, "fraction_bits": COUNT, "leak_bits": COUNT, _N: COUNT},
+    "capped_leaky_relu": {_L: COUNT, "fraction_bits": COUNT, "leak_bits": COUNT, _N: COUNT, "cap_bits": COUNT},
     "vote": {_C: COUNT, _L: COUNT, _W: COUNT},
     "vote_low_depth": {_C: COUNT, _L: COUNT, _W: COUNT},
     "release": {_C: COUNT, _W: COUNT},
@@ -49,8 +55,10 @@ _FAMILIES: Mapping[str, Mapping[str, Kind]] = {
 
 def _made(of: Mapping[str, Any]) -> Circuit:
     kind = of["kind"]
-    if kind in {"relu", "capped_relu"}:
-        return relu_circuit(of[_L], of["fraction_bits"], of[_N], cap_bits=of.get("cap_bits"))
+    if kind in {"relu", "capped_relu", "relu_at_most"}:
+        return relu_circuit(of[_L], of["fraction_bits"], of[_N], of.get("cap_bits"), of.get("cap"))
+    if kind in {"leaky_relu", "capped_leaky_relu"}:
+        return leaky_relu_circuit(of[_L], of["fraction_bits"], of["leak_bits"], of[_N], of.get("cap_bits"))
     if kind == "signs":
         return signs_circuit(of[_N], of[_L], of["width"])
     if kind == "confident_release":

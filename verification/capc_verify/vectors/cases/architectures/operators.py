@@ -1,4 +1,4 @@
-"""Linear operators and pools; whole models are in :mod:`capc_verify.vectors.cases.models`."""
+"""Linear operators and pools; whole models are in :mod:`capc_verify.vectors.cases.architectures.models`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 from capc.models.operators import Convolution, Dense, Grid, Operator, document
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
+from capc_verify.vectors.cases.architectures.models import architectures, models, sessions
+from capc_verify.vectors.cases.architectures.tensors import operate, sums_of_windows, windows
 from capc_verify.vectors.cases.common import expect_equal
-from capc_verify.vectors.cases.models import architectures, models, sessions
-from capc_verify.vectors.cases.tensors import operate, sums_of_windows, windows
 from capc_verify.vectors.operation import Fault
 from capc_verify.vectors.operations.operators import OPERATORS
 

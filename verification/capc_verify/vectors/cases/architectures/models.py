@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc.models.architecture import Activation, Architecture, StageShape, dense_architecture
 from capc.models.model import QuantisedLayer, QuantisedModel
-from capc.models.operators import Convolution, Dense, Grid, SumPool
+from capc.models.operators import Dense
 from capc.session.parameters import Parameters
 from capc.session.session import Participant, Session
 from capc.session.widths import ParameterSet
 from capc_spec.registry import TAGS
 from capc_verify.vectors.build import FileBuilder, GroupBuilder
+from capc_verify.vectors.cases.architectures.faulty import FAULTY, VOTE_ONLY
+from capc_verify.vectors.cases.architectures.shapes import LENGTHS, SHAPES
+from capc_verify.vectors.cases.architectures.tensors import Trace, trace
 from capc_verify.vectors.cases.common import expect_equal, policy
-from capc_verify.vectors.cases.faulty_architectures import FAULTY, VOTE_ONLY
-from capc_verify.vectors.cases.tensors import Trace, trace
 from capc_verify.vectors.derive import Source
 from capc_verify.vectors.operation import Fault
 from capc_verify.vectors.operations.operators import ARCHITECTURES, MODELS
@@ -26,100 +28,6 @@ from capc_verify.vectors.operations.protocol.sessions import SESSION, SESSIONS
 
 _REFUSED = Fault.of_caller("input_error")
 _FRACTION_BITS = 2
-
-
-def _max_pooled() -> Architecture:
-    """A convolution, a ReLU with padded overlapping windows, a vote."""
-    first = Convolution(Grid(2, 4, 4, (3, 3), padding=(1, 1)), 3)
-    pool = Grid(3, 4, 4, (3, 3), (2, 2), (1, 1))
-    return Architecture(
-        (
-            StageShape(first, 0, Activation.RELU_MAX_POOL, max_pool=pool),
-            StageShape(Dense(12, 3), 1, Activation.VOTE),
-        )
-    )
-
-
-def _residual() -> Architecture:
-    """Two branches from value 1: one is left as sums, and the other adds it, and value 1 itself."""
-    grid = Grid(2, 3, 3, (3, 3), padding=(1, 1))
-    pointwise = Convolution(Grid(2, 3, 3, (1, 1)), 2, groups=2)
-    return Architecture(
-        (
-            StageShape(Convolution(Grid(1, 3, 3, (3, 3), padding=(1, 1)), 2), 0, Activation.RELU),
-            StageShape(pointwise, 1, Activation.NONE),
-            StageShape(Convolution(grid, 2), 1, Activation.RELU, (1, 2)),
-            StageShape(Dense(2, 3), 3, Activation.VOTE, sum_pool=SumPool(Grid(2, 3, 3, (3, 3)))),
-        )
-    )
-
-
-def _sum_pooled() -> Architecture:
-    """Sums over padded windows before the first operator and before the vote."""
-    return Architecture(
-        (
-            StageShape(
-                Convolution(Grid(2, 2, 2, (2, 2), padding=(1, 0)), 2),
-                0,
-                Activation.RELU,
-                sum_pool=SumPool(Grid(2, 4, 3, (3, 2), (2, 1), (1, 0))),
-            ),
-            StageShape(Dense(4, 2), 1, Activation.VOTE, sum_pool=SumPool(Grid(2, 3, 1, (2, 1)))),
-        )
-    )
-
-
-def _query_skipped() -> Architecture:
-    """The query is added to sums, twice in one stage, and to the logits."""
-    return Architecture(
-        (
-            StageShape(Dense(3, 3), 0, Activation.RELU, (0, 0)),
-            StageShape(Dense(3, 3), 0, Activation.NONE),
-            StageShape(Dense(3, 3), 1, Activation.VOTE, (0, 1, 2)),
-        )
-    )
-
-
-def _capped() -> Architecture:
-    """Caps with and without a pool; weights of more and of fewer fraction bits, on both sides of a skip of sums."""
-    grid = Grid(2, 4, 4, (3, 3), padding=(1, 1))
-    return Architecture(
-        (
-            StageShape(
-                Convolution(grid, 2),
-                0,
-                Activation.RELU_MAX_POOL,
-                max_pool=Grid(2, 4, 4, (2, 2), (2, 2)),
-                cap_bits=3,
-                weight_bits=3,
-            ),
-            StageShape(Dense(8, 8), 1, Activation.NONE, weight_bits=1),
-            StageShape(Dense(8, 8), 1, Activation.RELU, (1, 2), cap_bits=2, weight_bits=1),
-            StageShape(Dense(8, 3), 3, Activation.VOTE, weight_bits=0, sum_bits=9),
-        )
-    )
-
-
-_ARCHITECTURES = {
-    "linear": dense_architecture((2, 3)),
-    "fully_connected": dense_architecture((3, 4, 5, 2)),
-    "max_pooled": _max_pooled(),
-    "residual": _residual(),
-    "sum_pooled": _sum_pooled(),
-    "query_skipped": _query_skipped(),
-    "capped": _capped(),
-}
-_LENGTHS = {
-    "linear": [2, 3],
-    "fully_connected": [3, 4, 5, 2],
-    "max_pooled": [32, 12, 3],
-    "residual": [9, 18, 18, 18, 3],
-    "sum_pooled": [24, 6, 2],
-    "query_skipped": [3, 3, 3, 3],
-    "capped": [32, 8, 8, 8, 3],
-    "most_stages": [2] * 256,
-}
-"""Counted by hand: the features, and what each stage makes."""
 
 
 def _drawn(source: Source, name: str, architecture: Architecture, *, bias_for_each_sum: bool = False) -> QuantisedModel:
@@ -143,13 +51,13 @@ def _model_group(file: FileBuilder, model: QuantisedModel) -> GroupBuilder:
 
 def models(file: FileBuilder) -> None:
     """Logits, and the bits that range analysis asks for."""
-    for name, architecture in _ARCHITECTURES.items():
+    for name, architecture in SHAPES.items():
         model = _drawn(file.source, name, architecture)
         group = _model_group(file, model)
         _logits(group, name, model)
         _ranges(group, name, model)
     name = "bias_for_each_sum"
-    model = _drawn(file.source, name, _max_pooled(), bias_for_each_sum=True)
+    model = _drawn(file.source, name, SHAPES["max_pooled"], bias_for_each_sum=True)
     group = _model_group(file, model)
     _logits(group, name, model)
     _ranges(group, name, model)
@@ -164,8 +72,10 @@ def _logits(group: GroupBuilder, name: str, model: QuantisedModel) -> None:
         requirements.append("CAPC-PARAM-042")
     if any(stage.max_pool for stage in stages):
         requirements.append("CAPC-ARG-009")
-    if any(stage.cap_bits for stage in stages):
+    if any(stage.cap_bits or stage.cap for stage in stages):
         requirements.append("CAPC-ARG-023")
+    if any(stage.leak_bits for stage in stages):
+        requirements += ["CAPC-ARG-024", "CAPC-PARAM-066"]
     cases: list[tuple[str, list[int], list[str]]] = [
         ("zeros", [0] * inputs, []),
         ("all_largest", [unit] * inputs, ["Extreme"]),
@@ -229,9 +139,9 @@ def _branch(skips: tuple[int, ...]) -> Architecture:
     )
 
 
-def _stated(**figures: int) -> Architecture:
+def _stated(**figures: int | Fraction) -> Architecture:
     """A hidden layer that states these, and a vote."""
-    hidden = StageShape(Dense(1, 1), 0, Activation.RELU, **figures)  # type: ignore[arg-type]  # of integers only
+    hidden = StageShape(Dense(1, 1), 0, Activation.RELU, **figures)  # type: ignore[arg-type]  # of numbers only
     return Architecture((hidden, StageShape(Dense(1, 2), 1, Activation.VOTE)))
 
 
@@ -257,6 +167,12 @@ def _range_ends(file: FileBuilder) -> None:
         ("uncapped", _stated(), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 12),
         ("cap_decides", _stated(cap_bits=4), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 10),
         ("cap_above_the_bound", _stated(cap_bits=6), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 12),
+        # 6 x 4 = 24, times 16; and of a cap above the bound nothing follows.
+        ("rational_cap_decides", _stated(cap=Fraction(6)), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 11),
+        ("rational_cap_above", _stated(cap=Fraction(16)), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 12),
+        # A hidden sum of 1 becomes 0, and one of -1 becomes -1, so that 512 is reached; at the cap 15 counts.
+        ("leak_of_small_sums", _stated(leak_bits=1), [(((0,),), (1,)), (((512,), (0,)), (0, 0))], 12),
+        ("leak_at_its_cap", _stated(leak_bits=3, cap_bits=4), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 10),
         ("fewer_weight_bits", _stated(weight_bits=1), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 13),
         ("more_weight_bits", _stated(weight_bits=3), [(((63,),), (0,)), (((16,), (0,)), (0, 0))], 11),
         # The bound that is stated decides, not the weights: 2^9 - 1.
@@ -301,7 +217,7 @@ def _above_what_is_stated(file: FileBuilder) -> None:
 def architectures(file: FileBuilder) -> None:
     """Lengths of values, and one fault at a time."""
     group = file.group(ARCHITECTURES)
-    for name, architecture in {**_ARCHITECTURES, "most_stages": dense_architecture((2,) * 256)}.items():
+    for name, architecture in {**SHAPES, "most_stages": dense_architecture((2,) * 256)}.items():
         found = group.case(
             "architecture_lengths",
             f"lengths_{name}",
@@ -309,7 +225,7 @@ def architectures(file: FileBuilder) -> None:
             ["CAPC-HE-010"],
             architecture=architecture.document(),
         )
-        expect_equal(found["lengths"], _LENGTHS[name], f"lengths_{name}")
+        expect_equal(found["lengths"], LENGTHS[name], f"lengths_{name}")
     for name, comment, requirement, stages in FAULTY:
         group.case(
             "architecture_lengths",
@@ -326,7 +242,7 @@ def sessions(file: FileBuilder) -> None:
     """Tags of sessions whose first answering party has such a model; the second's is fully connected."""
     group = file.group(SESSIONS)
     tags = set()
-    for name, architecture in _ARCHITECTURES.items():
+    for name, architecture in SHAPES.items():
         document = _session_document(file.source, architecture)
         tag = group.case(
             "session_tag",
@@ -337,7 +253,7 @@ def sessions(file: FileBuilder) -> None:
         )["tag"]
         expect_equal(tag, _tag(SESSION.write(document)), f"session_{name}")
         tags.add(tag)
-    expect_equal(len(tags), len(_ARCHITECTURES), "different tags")
+    expect_equal(len(tags), len(SHAPES), "different tags")
     _refused_sessions(group)
 
 
@@ -350,7 +266,7 @@ def _refused_sessions(group: GroupBuilder) -> None:
         ("of_other_classes", dense_architecture((32, 4)).document(), "parameter_error"),
     )
     for name, stages, code in changes:
-        document = _session_document(group.source, _ARCHITECTURES["max_pooled"])
+        document = _session_document(group.source, SHAPES["max_pooled"])
         document["participants"][1]["architecture"] = stages
         flag = "BadArchitecture" if code == "input_error" else "BadParameter"
         group.case(

@@ -13,9 +13,11 @@ from capc.models.importing.graph import (
     INPUT,
     Add,
     Affine,
+    Clamp,
     Conv,
     Graph,
     Identity,
+    LeakyRelu,
     Linear,
     Node,
     Relu,
@@ -79,7 +81,7 @@ def _moved(straight: Graph, node: Node, inputs: list[_Moved], graph: Graph) -> _
     match node.op:
         case _ if all(each.order is None for each in inputs):
             straight.add(node.name, node.kind, node.op, *(each.name for each in inputs))
-        case Relu():
+        case Relu() | Clamp() | LeakyRelu():
             straight.add(node.name, node.kind, node.op, source)
         case Add() if np.array_equal(np.asarray(order), np.asarray(inputs[1].order)):
             straight.add(node.name, node.kind, node.op, source, inputs[1].name)

@@ -17,7 +17,10 @@ JSON = {"json": ("FILE", "Write the answer as JSON; - is stdout.")}
 
 
 def takes(
-    options: Told, panels: Mapping[str, str] | None = None, withdrawn: Iterable[str] = ()
+    options: Told,
+    panels: Mapping[str, str] | None = None,
+    withdrawn: Iterable[str] = (),
+    arguments: Told | None = None,
 ) -> Callable[[Callable[[dict[str, str]], T]], Callable[..., T]]:
     """Makes a command of a function of the options that were given, as text, by name.
 
@@ -26,6 +29,7 @@ def takes(
     Args:
         options: in the order of the help.
         panels: under which heading the help shows an option, by the first one of each heading; None for one list.
+        arguments: what has to be given without a flag, in this order; by name among the options.
         withdrawn: options that the help does not show, and that the command refuses in words of its own.
     """
     under: dict[str, str | None] = {}
@@ -37,7 +41,12 @@ def takes(
         for name, (metavar, told) in options.items()
     }
     hidden = {name: typer.Option(hidden=True) for name in withdrawn}
+    needed = {name: typer.Argument(metavar=metavar, help=told) for name, (metavar, told) in (arguments or {}).items()}
     parameters = [
+        Parameter(name, Parameter.KEYWORD_ONLY, annotation=Annotated[str, argument])
+        for name, argument in needed.items()
+    ]
+    parameters += [
         Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option])
         for name, option in (shown | hidden).items()
     ]

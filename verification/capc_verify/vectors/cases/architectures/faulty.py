@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 _Stage = dict[str, Any]
@@ -83,6 +84,17 @@ FAULTY: Sequence[tuple[str, str, str, list[_Stage]]] = (
     ("skip_too_long", "The added value has one more.", _LAYERS, [_RELU, _dense(4, 3, 1, "vote", skips=[0])]),
     ("skip_too_short", "The added value has one less.", _LAYERS, [_RELU, _dense(4, 5, 1, "vote", skips=[1])]),
     ("cap_of_no_bits", "A cap of 0 bits.", _FIGURES, [{**_RELU, "cap_bits": 0}, _dense(4, 2, 1, "vote")]),
+    ("cap_of_nothing", "A cap of 0.", _FIGURES, [{**_RELU, "cap": Fraction(0)}, _dense(4, 2, 1, "vote")]),
+    ("rational_cap_of_vote", "A vote with a cap.", _FIGURES, [_dense(4, 2, 0, "vote", cap=Fraction(6))]),
+    ("leak_of_no_bits", "A leak of slope 1.", _FIGURES, [{**_RELU, "leak_bits": 0}, _dense(4, 2, 1, "vote")]),
+    ("leak_too_small", "A leak of slope 2^-33.", _FIGURES, [{**_RELU, "leak_bits": 33}, _dense(4, 2, 1, "vote")]),
+    ("leak_of_vote", "A vote with a leak.", _FIGURES, [_dense(4, 2, 0, "vote", leak_bits=3)]),
+    (
+        "leak_and_cap",
+        "A ReLU with a leak and a cap that is no figure.",
+        _FIGURES,
+        [{**_RELU, "leak_bits": 1, "cap": Fraction(6)}, _dense(4, 2, 1, "vote")],
+    ),
     ("sums_of_no_bits", "A bound of 0 bits.", _FIGURES, [_dense(4, 2, 0, "vote", sum_bits=0)]),
     ("cap_of_vote", "A vote with a cap.", _FIGURES, [_dense(4, 2, 0, "vote", cap_bits=3)]),
     (

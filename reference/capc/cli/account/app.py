@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from capc.cli.account_options import NOT_TAKEN, OPTIONS, Question
-from capc.cli.command_options import JSON, takes
+from capc.cli.account.options import NOT_TAKEN, OPTIONS, Question
+from capc.cli.terminal.options import JSON, takes
 
 account_app = typer.Typer(
     name="account",
@@ -34,10 +34,10 @@ def _add(question: Question) -> None:
     @account_app.command(question.value, help=_TOLD[question])
     @takes({**taken, **JSON, **drawn})
     def ask(given: dict[str, str]) -> None:
-        from capc.cli import account_command  # noqa: PLC0415  # needs python-flint
+        from capc.cli.account import command  # noqa: PLC0415  # needs python-flint
 
         json, plot = given.pop("json", None), given.pop("plot", None)
-        account_command.ask(question, given, json, plot)
+        command.ask(question, given, json, plot)
 
 
 for _question in Question:
@@ -52,9 +52,9 @@ def batch(
     json: Annotated[str | None, typer.Option(metavar=JSON["json"][0], help=JSON["json"][1])] = None,
 ) -> None:
     """Answer a list of cases; all are read and checked before the first is computed."""
-    from capc.cli import account_command  # noqa: PLC0415  # needs python-flint
+    from capc.cli.account import command  # noqa: PLC0415  # needs python-flint
 
-    account_command.ask_all(file, json)
+    command.ask_all(file, json)
 
 
 @account_app.command()
@@ -63,6 +63,6 @@ def certificate(
     json: Annotated[str | None, typer.Option(metavar=JSON["json"][0], help=JSON["json"][1])] = None,
 ) -> None:
     """Check a composition's certificate by a second, slower way, which shares no step with the first."""
-    from capc.cli import account_compositions  # noqa: PLC0415  # needs python-flint
+    from capc.cli.account import compositions  # noqa: PLC0415  # needs python-flint
 
-    account_compositions.check(file, json)
+    compositions.check(file, json)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
-from capc.cli.account_options import NEEDED, NOT_TAKEN, OPTIONS, Question
+from capc.cli.account.options import NEEDED, NOT_TAKEN, OPTIONS, Question
 from capc.foundation.errors import InputError
 from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian, Skellam
 from capc.noise.shares import DiscreteGaussianShare, SharedNoise, SkellamShare

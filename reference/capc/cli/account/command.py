@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from capc.cli.account_cases import Asked, read_batch, read_case
-from capc.cli.account_compositions import composing
-from capc.cli.account_options import Question
-from capc.cli.output import Output, show_table
+from capc.cli.account.cases import Asked, read_batch, read_case
+from capc.cli.account.compositions import composing
+from capc.cli.account.options import Question
+from capc.cli.terminal.output import Output, show_table
 from capc.foundation.errors import InputError
 from capc.privacy.accountants.argmax.composition import kept_by_user
 from capc.privacy.accountants.argmax.cost import Adversary

@@ -123,13 +123,27 @@ def trace(model: QuantisedModel, features: Sequence[int], *, magnitudes: bool = 
             added = [values[skip] for skip in stage.skips]
             sums[index] += sum(value[index] * (1 if is_sums else factor) for value, is_sums in added)
         seen.append(tuple(sums))
-        values.append(_activated(stage, sums, factor))
+        values.append(_activated(stage, sums, factor, unit, magnitudes=magnitudes))
     return Trace(tuple(seen))
 
 
-def _activated(stage: StageShape, sums: list[int], unit: int) -> tuple[list[int], bool]:
+def _activated(stage: StageShape, sums: list[int], unit: int, one: int, *, magnitudes: bool) -> tuple[list[int], bool]:
     if stage.activation in {Activation.NONE, Activation.VOTE}:
         return sums, True
     pooled = sums if stage.max_pool is None else largest_of_windows(sums, stage.max_pool)
-    made = [max(total, 0) // unit for total in pooled]
-    return [value if stage.cap_bits is None else min(value, 2**stage.cap_bits - 1) for value in made], False
+    made = [_made(stage, total, unit, one) for total in pooled]
+    if magnitudes:
+        made = [max(value, -_made(stage, -total, unit, one)) for value, total in zip(made, pooled, strict=True)]
+    return made, False
+
+
+def _made(stage: StageShape, total: int, unit: int, one: int) -> int:
+    """What a ReLU makes of a sum; ``one`` is 1 as the session's fixed point has it."""
+    value = total // unit
+    if stage.leak_bits is None:
+        caps = [] if stage.cap_bits is None else [(1 << stage.cap_bits) - 1]
+        caps += [] if stage.cap is None else [round(stage.cap * one)]
+        return min([max(value, 0), *caps])
+    if stage.cap_bits is not None:
+        value = sorted([-(1 << stage.cap_bits), value, (1 << stage.cap_bits) - 1])[1]
+    return value if value >= 0 else value // (1 << stage.leak_bits)

@@ -6,13 +6,13 @@ A line comes every ten seconds, so none if it is quick.
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from capc.cli.output import Output
+from capc.cli.terminal.output import Output
+from capc.cli.terminal.timed_lines import beating, writer
 from capc.foundation.errors import InputError
 from capc.privacy.accountants.argmax.cost import Adversary
 from capc.privacy.accountants.ball_arithmetic import decimal_text
@@ -20,9 +20,6 @@ from capc.privacy.composition.certificate import asked, decode
 from capc.privacy.composition.checker import dominates
 from capc.privacy.composition.kept import MOST_BYTES
 from capc.privacy.composition.recursion import Composed
-
-INTERVAL = 10.0
-"""Seconds between two lines."""
 
 
 @contextmanager
@@ -32,30 +29,19 @@ def composing(write: Callable[[str], object] | None = None) -> Iterator[Callable
     Args:
         write: takes one line; None for standard error.
     """
-    begun, ended = time.monotonic(), threading.Event()
+    begun = time.monotonic()
     reached: list[tuple[int, float]] = [(0, 0.0)]
 
     def say() -> None:
-        while not ended.wait(INTERVAL):
-            labels, delta = reached[0]
-            line = f"labels composed: {labels}, of delta {delta:.3g}, {time.monotonic() - begun:.0f} s"
-            (write or _to_stderr)(line)
+        labels, delta = reached[0]
+        line = f"labels composed: {labels}, of delta {delta:.3g}, {time.monotonic() - begun:.0f} s"
+        (write or writer(sys.stderr))(line)
 
     def told(labels: int, delta: float) -> None:
         reached[0] = (labels, delta)
 
-    thread = threading.Thread(target=say, name="composing", daemon=True)
-    thread.start()
-    try:
+    with beating([say]):
         yield told
-    finally:
-        ended.set()
-        thread.join()
-
-
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
 
 
 def check(file: str, json_target: str | None) -> None:

@@ -1,0 +1,1 @@
+"""``capc account``: questions about what planned releases cost, and their answers."""

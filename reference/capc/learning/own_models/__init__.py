@@ -1,0 +1,1 @@
+"""Networks of a party's own: a PyTorch module or a scikit-learn perceptron that is trained, or an ONNX file."""

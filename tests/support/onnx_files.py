@@ -152,7 +152,8 @@ class OnnxWriter:
             [helper.make_tensor_value_info(output, self.kind, classes)],
             self.weights,
         )
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+        learned = [helper.make_opsetid("ai.onnx.ml", 1)] if any(node.domain for node in self.nodes) else []
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset), *learned], ir_version=8)
 
 
 def pair(value: int | tuple[int, ...]) -> list[int]:

@@ -97,7 +97,8 @@ def test_cases_of_one_function_are_counted_together(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(
         "<testsuites><testsuite>"
-        '<testcase classname="tests.a.test_b" name="test_c[1]" time="1.25"/>'
+        '<testcase classname="tests.a.test_b" name="test_c[1]" time="1.25"><properties>'
+        '<property name="file" value="read"/></properties></testcase>'
         '<testcase classname="tests.a.test_b" name="test_c[2]" time="2"><skipped message="m"/></testcase>'
         '<testcase classname="tests.a.test_b" name="test_c[3]" time="0.5"><error message="m"/></testcase>'
         '<testcase classname="tests.a.test_b.TestD" name="runTest" time="1"/>'
@@ -106,7 +107,7 @@ def test_cases_of_one_function_are_counted_together(tmp_path: Path) -> None:
     )
     assert digest(report) == {
         "tests/a/test_b.py::TestD::runTest": {"passed": 1, "skipped": 0, "failed": 0, "seconds": 1.0},
-        "tests/a/test_b.py::test_c": {"passed": 1, "skipped": 1, "failed": 1, "seconds": 3.7},
+        "tests/a/test_b.py::test_c": {"passed": 1, "skipped": 1, "failed": 1, "seconds": 3.7, "told": {"file": "read"}},
     }
 
 
@@ -122,3 +123,18 @@ def test_the_record_that_is_checked_in_names_tests_that_exist_and_failed_none(ro
         assert counts["failed"] == 0
         assert counts["passed"] + counts["skipped"] > 0
     assert any(counts["passed"] for counts in record["tests"].values())
+
+
+def test_the_record_of_the_corpus_is_of_all_exporters() -> None:
+    """What the test itself asserts, of the run that is recorded: and that no exporter was missing."""
+    record = json.loads((ROOT / EVIDENCE / "models.corpus.json").read_text(encoding="utf-8"))
+    entry = record["tests"]["tests/models/corpus/test_corpus.py::test_the_whole_corpus"]
+    told = entry["told"]
+    assert (entry["passed"], entry["skipped"]) == (1, 0)
+    exporters = {name.removeprefix("version of ") for name in told if name.startswith("version of ")}
+    assert exporters >= {"torch", "onnxscript", "skl2onnx", "tf2onnx", "keras"}
+    outcomes = [outcome for name, outcome in told.items() if ": " in name]
+    read = [outcome for outcome in outcomes if outcome.startswith("read: ")]
+    assert (len(outcomes), len(read)) == (int(told["files"]), int(told["read"]))
+    assert len(outcomes) >= 150
+    assert len(read) >= 0.8 * len(outcomes)

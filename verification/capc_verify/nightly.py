@@ -67,16 +67,21 @@ def rooms(root: Path) -> dict[str, list[Path]]:
     return found
 
 
-def digest(report: Path) -> dict[str, dict[str, float]]:
+Digest = dict[str, dict[str, float | dict[str, str]]]
+
+
+def digest(report: Path) -> Digest:
     """What a run came to, test function by test function, all their parameters together.
 
     Args:
         report: a JUnit report of pytest.
 
     Returns:
-        For each ``file::function`` how many of its cases passed, were skipped and failed, and their seconds.
+        For each ``file::function`` how many of its cases passed, were skipped and failed, and their seconds;
+        and what they told by pytest's ``record_property``, where they did.
     """
     tests: dict[str, dict[str, float]] = {}
+    told: dict[str, dict[str, str]] = {}
     # The report is one that pytest wrote just now.
     for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314
         name = _node(case.get("classname", ""), case.get("name", ""))
@@ -85,7 +90,9 @@ def digest(report: Path) -> dict[str, dict[str, float]]:
         outcome = "failed" if failed else "skipped" if case.find("skipped") is not None else "passed"
         entry[outcome] += 1
         entry["seconds"] = round(entry["seconds"] + float(case.get("time", "0")), 1)
-    return dict(sorted(tests.items()))
+        for told_one in case.iter("property"):
+            told.setdefault(name, {})[told_one.get("name", "")] = told_one.get("value", "")
+    return {name: {**entry, **({"told": told[name]} if name in told else {})} for name, entry in sorted(tests.items())}
 
 
 def _node(classname: str, name: str) -> str:
@@ -117,7 +124,9 @@ def _run_room(root: Path, room: str, files: list[Path], workers: str) -> bool:
     options = ["-n", workers, "--dist", "worksteal", "--trace-append"]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", *options, f"--junitxml={report}", *map(str, files)]
+        # The older form of the report has what tests tell.
+        kept = [f"--junitxml={report}", "-o", "junit_family=xunit1"]
+        command = [sys.executable, "-m", "pytest", *options, *kept, *map(str, files)]
         code = subprocess.run(command, cwd=root, env=os.environ | {"CAPC_NIGHTLY": "1"}, check=False).returncode  # noqa: S603
         if code != 0:
             return False

@@ -8,13 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from torch import nn
 
+from capc.models.importing.from_onnx import graph_from_onnx
 from capc.models.importing.from_torch import graph_from_torch
+from capc.models.importing.lower import lower
 from support.integers import check, onnx_graph, rows_for, torch_logits
 from support.networks import Between, Both, Constants, Shape, lively, seeded, shape_after
-from support.onnx_files import onnx_model
+from support.onnx_files import OnnxWriter, onnx_model
 
 IMAGE: Shape = (2, 4, 4)
 
@@ -43,6 +46,15 @@ FOLDS: dict[str, nn.Module] = {
     "zeros_on_one_side": voting(nn.ZeroPad2d((1, 0, 0, 2)), *rectified(2, 1)),
     "shift_under_zeros_on_one_side": voting(Constants((), (2, 1, 1)), nn.ZeroPad2d((0, 2, 1, 0)), *rectified(2)),
     "normalised_addition": voting(*rectified(1), both(nn.Identity(), added=True), nn.BatchNorm2d(2), nn.ReLU()),
+    "normalised_addition_of_sums": voting(
+        *rectified(1),
+        both(nn.Sequential(*rectified(3, 1), nn.Conv2d(2, 2, 1)), added=True),
+        nn.BatchNorm2d(2),
+        nn.ReLU(),
+    ),
+    "normalised_layer_of_a_concatenation": voting(
+        both(nn.Identity(), added=False), nn.Conv2d(4, 2, 1), nn.BatchNorm2d(2), nn.ReLU()
+    ),
     "joined": voting(both(nn.Identity(), added=False), nn.Conv2d(4, 2, 1), nn.ReLU()),
     "joined_at_the_end": voting(both(nn.ReLU(), added=False)),
     "joined_and_normalised": voting(
@@ -88,3 +100,16 @@ def test_fold_is_exact(name: str, tmp_path: Path) -> None:
     assert np.ptp(expected, axis=0).min() > 1e-4, "its ReLUs are dead: choose another seed"
     check(graph_from_torch(module, IMAGE), rows, expected)
     check(onnx_graph(onnx_model(module, IMAGE), tmp_path), rows, expected)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_long_chain_of_additions_is_scaled_in_no_time(turned: bool, tmp_path: Path) -> None:
+    """Sums that are added to themselves again and again are scaled once each, and no chain is too long."""
+    writer = OnnxWriter()
+    first = made = writer.node("MatMul", "x", writer.constant(np.eye(4) / 2))
+    for _ in range(40):
+        made = writer.node("Add", made, made)
+    for _ in range(150):
+        made = writer.node("Add", first, made) if turned else writer.node("Add", made, first)
+    onnx.save(writer.model(writer.node("Mul", made, writer.constant(0.25)), (4,)), tmp_path / "model.onnx")
+    assert len(lower(graph_from_onnx(tmp_path / "model.onnx")).layers) <= 192

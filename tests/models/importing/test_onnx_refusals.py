@@ -57,7 +57,24 @@ KERNEL = np.ones((2, 2, 3, 3))
 REFUSALS: dict[str, tuple[Build, Shape, str]] = {
     "activation": (unary("Sigmoid"), FLAT, "Sigmoid at Sigmoid_0: .*: train it again with Hardsigmoid"),
     "leaky": (unary("LeakyRelu"), FLAT, "LeakyRelu at LeakyRelu_0: its slope 0.01 is no power of two .*: use .*-7"),
-    "product": (lambda w: w.node("Mul", "x", "x"), FLAT, "Mul at Mul_0: it combines two values .* join by addition"),
+    "product": (
+        lambda w: w.node("Mul", "x", w.node("Relu", "x")), FLAT,
+        "Mul at Mul_1: it combines two values .* join by addition",
+    ),
+    "square": (lambda w: w.node("Mul", "x", "x"), FLAT, "Mul at Mul_0: it multiplies a value with itself: use a ReLU"),
+    "power": (lambda w: w.node("Pow", "x", w.constant(2)), FLAT, "Pow at Pow_0: .*: use a ReLU"),
+    "root": (unary("Sqrt"), FLAT, "Sqrt at Sqrt_0: it is not supported: use a batch normalisation"),
+    "classes": (unary("ArgMax", axis=1), FLAT, "ArgMax at ArgMax_0: .* make the logits the output"),
+    "recurrent": (
+        lambda w: w.node("LSTM", w.node("Transpose", "x", perm=[1, 0]), w.constant(np.ones((1, 4, 1))),
+                         w.constant(np.ones((1, 4, 1)))), FLAT, "LSTM at LSTM_.*: use convolutions or linear layers",
+    ),
+    "largest_of_channels": (
+        unary("ReduceMax", axes=[1]), IMAGE, r"ReduceMax at .*: it is the largest over the axes \[1\]",
+    ),
+    "norm_of_a_value": (
+        unary("Normalizer", norm="L1", domain="ai.onnx.ml"), FLAT, "Normalizer at .*: it divides by a norm of",
+    ),
     "joined_rows": (
         lambda w: w.node("Concat", "x", "x", axis=0), FLAT, "Concat at .*: it is along axis 0: concatenate",
     ),
@@ -124,7 +141,7 @@ REFUSALS: dict[str, tuple[Build, Shape, str]] = {
     "squeezed": (
         lambda w: w.node("Squeeze", "x", int_constant(w, 1)), IMAGE, r"Squeeze at .*: it takes the axes \[1\]",
     ),
-    "transposed": (unary("Transpose", perm=[0, 2, 1, 3]), IMAGE, "Transpose at .*: it puts the axes in the order"),
+    "transposed": (unary("Transpose", perm=[1, 0, 2, 3]), IMAGE, "Transpose at .*: it puts the axes in the order"),
     "strides": (weighted("Conv", KERNEL, strides=[1]), IMAGE, "Conv at .*: strides has 1 entries"),
     "zero_stride": (weighted("Conv", KERNEL, strides=[0, 1]), IMAGE, "Conv at .*: window"),
     "groups": (weighted("Conv", KERNEL, group=3), IMAGE, "Conv at .*: .* choose a common divisor"),
@@ -226,7 +243,7 @@ def test_two_inputs_are_refused(tmp_path: Path) -> None:
     writer = OnnxWriter()
     model = writer.model(writer.node("Add", "x", "y"), FLAT)
     model.graph.input.append(helper.make_tensor_value_info("y", writer.kind, ["n", 6]))
-    with pytest.raises(InputError, match=r"the model has 2 inputs \(x, y\): give it one, the query"):
+    with pytest.raises(InputError, match=r"the model has 2 inputs \(x, y\): give it one, the query, and make the"):
         read(model, tmp_path)
 
 
@@ -306,6 +323,16 @@ def test_damaged_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactor
     path = tmp_path_factory.mktemp("damaged") / "model.onnx"
     path.write_bytes(bytes(content[: data.draw(st.sampled_from([len(content), len(content) // 2]))]))
     assert outcome(path)
+
+
+@pytest.mark.parametrize("name", [b"x", b"Relu_0"])
+def test_names_that_are_no_text_are_refused(name: bytes, tmp_path: Path) -> None:
+    """The protobuf library hands them out as bytes."""
+    writer = OnnxWriter()
+    content = writer.model(writer.node("Relu", "x"), FLAT).SerializeToString()
+    (tmp_path / "model.onnx").write_bytes(content.replace(name, b"\xff" * len(name)))
+    with pytest.raises(InputError, match="not an ONNX file"):
+        graph_from_onnx(tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize("what", [{"value_string": b"text"}, {"value_strings": [b"a", b"b"]}])

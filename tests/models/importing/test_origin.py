@@ -28,8 +28,9 @@ from capc.models.importing.agreement import check_origin, sample_rows
 from capc.models.importing.evaluate import float_logits
 from capc.models.importing.from_onnx import graph_from_onnx
 from capc.models.importing.from_torch import graph_from_torch
-from capc.models.importing.graph import INPUT, Affine, Graph, Origin
+from capc.models.importing.graph import INPUT, Affine, Graph
 from capc.models.importing.onnx_files import operators as onnx_operators
+from capc.models.importing.origin import Origin
 from capc.models.importing.quantise import quantisation_report
 from support.networks import NAMED, Residual, Shape, networks, seeded
 from support.onnx_files import OnnxWriter, onnx_model
@@ -540,7 +541,8 @@ def test_file_that_is_misread_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
         node.place.graph.nodes[-1] = replace(added, op=Affine(added.op.scales, added.op.shifts * 0))
         return made
 
-    monkeypatch.setattr(from_onnx, "BUILDERS", {**onnx_operators.BUILDERS, "BatchNormalization": forgetful})
+    builders = {**onnx_operators.BUILDERS, "BatchNormalization": forgetful}
+    monkeypatch.setitem(from_onnx._BUILDERS, "", builders)
     with pytest.raises(InputError, match="BatchNormalization at BatchNormalization_1: when the network runs, it gives"):
         graph_from_onnx(path)
 
@@ -582,9 +584,9 @@ def test_file_that_the_evaluator_does_not_run_is_refused(tmp_path: Path, monkeyp
     path = saved(model, tmp_path)
     plain = from_onnx.onnx_origin
 
-    def other_weights(model: onnx.ModelProto, *rest: object) -> Origin:
+    def other_weights(model: onnx.ModelProto, *rest: object, **named: bool) -> Origin:
         model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.eye(5), model.graph.initializer[0].name))
-        return plain(model, *rest)  # type: ignore[arg-type]
+        return plain(model, *rest, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(from_onnx, "onnx_origin", other_weights)
     with pytest.raises(InputError, match=r"the file cannot be run by ONNX's reference evaluator \(") as caught:

@@ -197,11 +197,6 @@ LOWERING: dict[str, tuple[nn.Module, Shape, str]] = {
     "averages_of_the_query": (
         nn.Sequential(nn.AvgPool2d(2), nn.AvgPool2d(3)), IMAGE, "AvgPool2d at 1: it averages averages of the query",
     ),
-    "normalised_addition_of_sums": (
-
-        seeded(nn.Sequential(Calls(added_sums), nn.BatchNorm2d(2))).float(), IMAGE,
-        "BatchNorm2d at 1: it follows an addition of sums: put it right after",
-    ),
     "factors_within_a_channel": (
         seeded(after(nn.Flatten(), nn.BatchNorm1d(32))).float(), IMAGE,
         "BatchNorm1d at 2: its factors differ within a channel",

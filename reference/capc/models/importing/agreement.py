@@ -16,7 +16,8 @@ import numpy as np
 from capc.foundation.errors import InputError
 from capc.foundation.randomness import SEED_BYTES, Seed, XofSource
 from capc.models.importing.evaluate import float_outputs, float_values, rows_at_once
-from capc.models.importing.graph import Floats, Graph, Origin, refusal
+from capc.models.importing.graph import Floats, Graph, refusal
+from capc.models.importing.origin import Origin
 from capc_spec.registry import TAGS
 
 MOST_ROWS = 64

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, count
 from math import prod
 
@@ -18,11 +18,14 @@ from capc.models.importing.graph import (
     Graph,
     Identity,
     Linear,
+    MaxPool,
     Op,
     Pad,
+    Reorder,
     Reshape,
     Shape,
     UnsupportedError,
+    Window,
 )
 from capc.models.importing.settings import Sides
 
@@ -83,6 +86,8 @@ def times(place: Place, first: Operand, second: Operand) -> str:
     if isinstance(first, str) != isinstance(second, str):
         value, factors = (first, second) if isinstance(first, str) else (second, first)
         return _affine(place, str(value), np.asarray(factors, dtype=np.float64), np.array(0.0))
+    if isinstance(first, str) and first == second:
+        raise UnsupportedError("it multiplies a value with itself", settings.REMEDY_OF_SQUARES)
     raise UnsupportedError("it combines two values of the network", settings.remedy_for("mul"))
 
 
@@ -112,13 +117,52 @@ def mean(place: Place, value: str, axes: Sequence[int], *, keeps: bool) -> str:
     rank = len(place.shape(value)) + 1
     axes = axes or range(rank)
     if any(axis % rank == 0 for axis in axes):
-        raise UnsupportedError("it is a mean over the rows of a batch", "take it over height and width")
+        remedy = "take it over height and width; a batch normalisation needs running statistics"
+        raise UnsupportedError("it is a mean over the rows of a batch", remedy)
+    if _are_pixels_of_channels_last(place, value, axes):
+        return _of_channels_last(mean, place, value, keeps=keeps)
     pool = settings.mean(place.shape(value), axes)
     if pool is not None:
         value = place.add(pool, value)
     elif keeps:
         return place.add(Identity(), value)
     return value if keeps else place.reshape(value, settings.without_axes(place.shape(value), axes, place.batch))
+
+
+def largest(place: Place, value: str, axes: Sequence[int], *, keeps: bool) -> str:
+    """The largest over height and width, or one of them. It keeps its axes as 1, or drops them."""
+    if _are_pixels_of_channels_last(place, value, axes):
+        return _of_channels_last(largest, place, value, keeps=keeps)
+    shape = place.shape(value)
+    taken = {axis % (len(shape) + 1) for axis in axes}
+    if len(shape) != 3 or not taken or not taken <= {2, 3}:
+        problem = f"it is the largest over the axes {sorted(taken)} of rows of the shape {shape}"
+        raise UnsupportedError(problem, "take it over height and width, as AdaptiveMaxPool2d(1) does")
+    kernel = (shape[1] if 2 in taken else 1, shape[2] if 3 in taken else 1)
+    value = place.add(MaxPool(Window(kernel, kernel)), value)
+    return value if keeps else place.reshape(value, settings.without_axes(place.shape(value), axes, place.batch))
+
+
+def _are_pixels_of_channels_last(place: Place, value: str, axes: Sequence[int]) -> bool:
+    rank = len(place.shape(value)) + 1
+    return rank == 4 and {axis % rank for axis in axes} == {1, 2} and place.shape(value)[2] > 1
+
+
+def _of_channels_last(reduced: Callable[..., str], place: Place, value: str, *, keeps: bool) -> str:
+    """What is made of all pixels of a value whose channels are its last axis."""
+    made = reduced(place, transposed(place, value, [0, 3, 1, 2]), [2, 3], keeps=False)
+    return place.reshape(made, (1, 1, place.shape(value)[2])) if keeps else made
+
+
+def transposed(place: Place, value: str, axes: Sequence[int]) -> str:
+    """A value with its axes in another order; they count the batch. Axes of size 1 move no entry."""
+    shape = place.shape(value)
+    order = settings.order_of_axes(shape, axes)
+    made = tuple(shape[axis] for axis in order)
+    moved = [axis for axis in order if shape[axis] != 1]
+    if moved == sorted(moved):
+        return place.reshape(value, made)
+    return place.add(Reorder(np.arange(prod(shape)).reshape(shape).transpose(order).reshape(-1), made), value)
 
 
 def concatenated(place: Place, values: Sequence[str], axis: int) -> str:

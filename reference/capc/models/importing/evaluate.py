@@ -28,6 +28,7 @@ from capc.models.importing.graph import (
     Node,
     Pad,
     Relu,
+    Reorder,
     Shape,
     Softmax,
 )
@@ -98,7 +99,7 @@ def _last(graph: Graph, features: Floats, *, softmax: bool, precision: type = np
     raise InputError(f"the output {graph.output} is no node of the graph: name one that was added")
 
 
-def _float_value(  # noqa: PLR0911  # one for each operator
+def _float_value(  # noqa: PLR0911, PLR0912  # one for each operator
     node: Node, inputs: list[Floats], shape: Shape, precision: type, *, softmax: bool
 ) -> Floats:
     first = inputs[0]
@@ -124,6 +125,8 @@ def _float_value(  # noqa: PLR0911  # one for each operator
             return np.asarray(gather(window.on(shape), first, -np.inf).max(axis=3).reshape(len(first), -1))
         case Add():
             return first + inputs[1]
+        case Reorder(order=order):
+            return np.asarray(first[:, order])
         case Pad(rows=rows, columns=columns):
             padded = np.pad(first.reshape(len(first), *shape), ((0, 0), (0, 0), rows, columns))
             return np.asarray(padded.reshape(len(first), -1))

@@ -8,7 +8,7 @@ import numpy as np
 
 from capc.foundation.hidden import type_only
 from capc.models.importing.evaluate import linear
-from capc.models.importing.forms import FloatLayer, StageValue, each_channel, entries, fewest
+from capc.models.importing.forms import FloatLayer, StageValue, Sums, each_channel, entries, fewest
 from capc.models.importing.graph import Conv, Floats, Pad, Shape, UnsupportedError, Window
 from capc.models.operators import Convolution, Dense, Grid
 
@@ -26,6 +26,21 @@ class Folded:
     layer: FloatLayer
 
     __repr__ = type_only
+
+
+def affine(sums: Sums, scales: Floats, shifts: Floats) -> FloatLayer:
+    """The weights of sums that are then taken times and plus constants, one of each for each sum.
+
+    Raises:
+        UnsupportedError: the factors differ within a channel.
+    """
+    rows = len(sums.layer.weights)
+    of_rows = each_channel(scales, rows)
+    if of_rows is None:
+        problem = f"its factors differ within a channel of {sums.place}"
+        raise UnsupportedError(problem, "put it right after a convolution or linear layer")
+    biases = entries(sums.layer.biases, len(scales)) * scales + shifts
+    return FloatLayer(sums.layer.weights * of_rows[:, None], fewest(biases, rows))
 
 
 def dense(weights: Floats, biases: Floats, given: StageValue) -> Folded:

@@ -71,13 +71,34 @@ class StageValue:
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """A stage without its activation; ``place`` is its node. Equal only to itself, so that it is emitted once."""
+    """A stage without its activation. Equal only to itself, so that it is emitted once.
+
+    Attributes:
+        place: its node.
+        operator: its shape.
+        layer: its weights.
+        source: what it works on.
+        skips: what is added: values of the protocol by their numbers, and sums, which become stages before this one.
+    """
 
     place: str
     operator: Operator
     layer: FloatLayer
     source: StageValue
-    skips: tuple[int, ...] = ()
+    skips: tuple[int | Sums, ...] = ()
+
+    def with_those_added(self) -> list[Sums]:
+        """These sums and all sums that are added to them, at any depth: each once, after those that are added to it."""
+        found: dict[Sums, None] = {}
+        waiting = [(self, False)]
+        while waiting:
+            sums, is_seen = waiting.pop()
+            if is_seen:
+                found[sums] = None
+            elif sums not in found:
+                waiting.append((sums, True))
+                waiting += [(each, False) for each in reversed(sums.skips) if isinstance(each, Sums)]
+        return list(found)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from onnx.onnx_pb import ModelProto, NodeProto
 
 from capc.models.importing import settings
 from capc.models.importing.agreement import check_origin
-from capc.models.importing.arithmetic import Place
+from capc.models.importing.arithmetic import Place, transposed
 from capc.models.importing.graph import INPUT, Graph, Shape, UnsupportedError, named, plain, refusal
 from capc.models.importing.onnx_files.constants import Array, computed, stored
-from capc.models.importing.onnx_files.loading import load, stated_shape, the_input
+from capc.models.importing.onnx_files.learned import BUILDERS_OF_LEARNED, DOMAIN, LINEAR_CLASSIFIER, SCORES
+from capc.models.importing.onnx_files.loading import has_channels_last, load, stated_shape, the_input
 from capc.models.importing.onnx_files.operators import BUILDERS, OnnxNode
 from capc.models.importing.onnx_files.origin import batch_of, onnx_origin
 
@@ -26,7 +27,8 @@ def graph_from_onnx(path: Path, input_shape: Shape | None = None, output: str | 
     Args:
         path: the file; its weights are inside, or in files of its folder. Its input is one tensor, with the batch
             first. A file of an opset older than 13 is converted.
-        input_shape: (channels, height, width) or (features,), without the batch; None takes it from the file.
+        input_shape: (channels, height, width) or (features,), without the batch; None takes it from the file. Of a
+            file whose queries are (height, width, channels) it may have the channels first, as the queries then must.
         output: the name of the output that holds the logits; None takes the only one of floats.
 
     Raises:
@@ -36,34 +38,68 @@ def graph_from_onnx(path: Path, input_shape: Shape | None = None, output: str | 
     """
     model = load(path, output)
     graph = Graph(stated_shape(model.graph) if input_shape is None else input_shape)
-    reader = _Reader(model, graph)
+    is_channels_last = has_channels_last(model.graph, graph.input_shape)
+    reader = _Reader(model, graph, is_channels_last=is_channels_last)
+    reader.check_operators()
     for number, node in enumerate(model.graph.node):
         reader.read(node, number)
     reader.finish()
-    graph.origin = onnx_origin(model, the_input(model.graph), graph.input_shape, reader.tensors)
+    graph.origin = onnx_origin(
+        model, the_input(model.graph), graph.input_shape, reader.tensors, is_channels_last=is_channels_last
+    )
     check_origin(graph, graph.origin)
     return graph
+
+
+_OF_SHAPES = frozenset(["Shape", "Size"])
+"""What they give depends on the shape of a value only."""
+_BUILDERS = {"": BUILDERS, "ai.onnx": BUILDERS, DOMAIN: BUILDERS_OF_LEARNED}
+"""By domain, and by the name of the operator."""
 
 
 class _Reader:
     """Translates nodes in their order."""
 
-    def __init__(self, model: ModelProto, graph: Graph) -> None:
+    def __init__(self, model: ModelProto, graph: Graph, *, is_channels_last: bool) -> None:
         self._model = model
         self._graph = graph
         self._batch = batch_of(model)
         self._known: dict[str, str | Array] = {tensor.name: stored("", tensor) for tensor in model.graph.initializer}
         """By tensor: the name of a value in the graph, or numbers that do not depend on the query."""
-        self._known[the_input(model.graph).name] = INPUT
+        given = the_input(model.graph)
+        self._known[given.name] = INPUT
+        if is_channels_last:
+            place = Place(graph, plain(given.name), "input", self._batch)
+            self._known[given.name] = transposed(place, INPUT, [0, 2, 3, 1])
         self._places = {INPUT}
         self.tensors: dict[str, str] = {}
         """The tensor of each node of the graph that is one of the file."""
 
+    def check_operators(self) -> None:
+        """Refuses an operator that nothing can be made of, before anything about the others.
+
+        Of several it is the first that has a remedy of its own: it tells most about the network.
+
+        Raises:
+            InputError: a node that depends on the query is of an operator that is not supported.
+        """
+        values = {the_input(self._model.graph).name}
+        refusals = []
+        for number, node in enumerate(self._model.graph.node):
+            if node.op_type in _OF_SHAPES or not values.intersection(node.input):
+                continue
+            values.update(node.output)
+            if node.op_type not in _BUILDERS.get(node.domain, {}):
+                problem, remedy = "it is not supported", settings.remedy_for(node.op_type)
+                if node.domain not in _BUILDERS:
+                    problem, remedy = f"it is of the domain {node.domain}", "use operators of ONNX itself"
+                refusals.append((remedy, refusal(node.op_type, node.name or f"node {number}", problem, remedy)))
+        if refusals:
+            raise min(refusals, key=lambda pair: pair[0] == settings.GENERAL_REMEDY)[1]
+
     def read(self, node: NodeProto, number: int) -> None:
         """Adds a node, or computes what it gives without the query."""
         place = self._place(node, number)
-        if node.domain not in {"", "ai.onnx"}:
-            raise refusal(node.op_type, place, f"it is of the domain {node.domain}", "use operators of ONNX itself")
         with named(node.op_type, place):
             unknown = [name for name in node.input if name and name not in self._known]
             if unknown:
@@ -74,17 +110,18 @@ class _Reader:
             if not values:
                 constants = [given for given in inputs if not isinstance(given, str)]
                 self._known[node.output[0]] = computed(node, constants, self._model)
-            elif node.op_type in {"Shape", "Size"}:
+            elif node.op_type in _OF_SHAPES:
                 self._known[node.output[0]] = self._size(node, values[0])
             else:
                 self._read_value(node, inputs, place)
 
     def _read_value(self, node: NodeProto, inputs: list[str | Array | None], place: str) -> None:
-        if node.op_type not in BUILDERS:
-            raise UnsupportedError("it is not supported", settings.remedy_for(node.op_type))
-        made = BUILDERS[node.op_type](OnnxNode(node, inputs, Place(self._graph, place, node.op_type, self._batch)))
-        self._known[node.output[0]] = made
-        self.tensors[made] = node.output[0]
+        made = _BUILDERS[node.domain][node.op_type](
+            OnnxNode(node, inputs, Place(self._graph, place, node.op_type, self._batch))
+        )
+        output = node.output[SCORES if node.op_type == LINEAR_CLASSIFIER else 0]
+        self._known[output] = made
+        self.tensors[made] = output
 
     def _size(self, node: NodeProto, value: str) -> Array:
         """The shape of a value, of as many rows as are read."""

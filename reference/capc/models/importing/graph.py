@@ -5,17 +5,17 @@ A shape is (channels, height, width) or (features,): the batch is no part of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from capc.foundation.errors import InputError
 from capc.foundation.hidden import type_only
+from capc.models.importing.origin import Origin
 from capc.models.operators import Convolution, Grid
 
 Floats = NDArray[np.float64]
@@ -175,6 +175,14 @@ class Reshape:
     shape: Shape
 
 
+@dataclass(frozen=True, eq=False)
+class Reorder:
+    """The same entries in another order and shape: for each entry of the result, which one of the value it is."""
+
+    order: NDArray[np.int64]
+    shape: Shape
+
+
 @dataclass(frozen=True)
 class Pad:
     """Zeros around each channel: above and below, and left and right."""
@@ -206,7 +214,21 @@ class Softmax:
 
 
 Activated = Relu | Clamp | LeakyRelu
-Op = Linear | Conv | Affine | Activated | AveragePool | MaxPool | Reshape | Pad | Concat | Add | Identity | Softmax
+Op = (
+    Linear
+    | Conv
+    | Affine
+    | Activated
+    | AveragePool
+    | MaxPool
+    | Reshape
+    | Reorder
+    | Pad
+    | Concat
+    | Add
+    | Identity
+    | Softmax
+)
 
 
 @dataclass(frozen=True)
@@ -226,56 +248,6 @@ class Node:
     op: Op
     inputs: tuple[str, ...]
     shape: Shape
-
-
-class NodeRun(NamedTuple):
-    """What a node was given, or what came out of it, when the network ran.
-
-    Attributes:
-        node: its name in the graph.
-        given: its input; None where that cannot be seen.
-        made: its output.
-    """
-
-    node: str
-    given: Floats | None
-    made: Floats
-
-
-@dataclass(frozen=True, repr=False)
-class Origin:
-    """A network as its framework runs it in evaluation. It holds secret weights.
-
-    Attributes:
-        name: what it is, for messages.
-        run: rows of flattened features to rows of flattened outputs, of any length.
-        watch: the values of its nodes on such rows, in order, as far as they can be seen.
-        spacing: the distance from 1 to the next number in the precision in which it computes.
-        remedy: what to do if it computes something else than was read.
-    """
-
-    name: str
-    run: Callable[[Floats], Floats]
-    watch: Callable[[Floats], list[NodeRun]]
-    spacing: float
-    remedy: str
-
-    def __call__(self, features: Floats) -> Floats:
-        """What the network itself gives, in double precision.
-
-        Args:
-            features: n rows of flattened features.
-
-        Raises:
-            InputError: it fails on them, or does not give one row of finite numbers for each.
-        """
-        outputs = self.run(features)
-        if not np.isfinite(outputs).all():
-            raise InputError(
-                f"{self.name}: run in evaluation on features in [-1, 1], it gives logits that are not finite: "
-                "correct or train it again"
-            )
-        return outputs
 
 
 @dataclass(eq=False)
@@ -363,7 +335,7 @@ def _output_shape(op: Op, shapes: list[Shape]) -> Shape:  # noqa: PLR0911, PLR09
         case AveragePool(window=window) | MaxPool(window=window):
             grid = window.on(shape)
             return (grid.channels, grid.out_height, grid.out_width)
-        case Reshape(shape=wanted):
+        case Reshape(shape=wanted) | Reorder(shape=wanted):
             if prod(wanted) != prod(shape):
                 raise InputError(f"it gives a value of the shape {shape} the shape {wanted}")
             return wanted

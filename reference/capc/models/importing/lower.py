@@ -54,6 +54,7 @@ from capc.models.importing.graph import (
     Node,
     Pad,
     Relu,
+    Reorder,
     Reshape,
     Shape,
     Softmax,
@@ -62,7 +63,8 @@ from capc.models.importing.graph import (
     named,
     refusal,
 )
-from capc.models.importing.stages import Stages
+from capc.models.importing.lowering.reordering import in_order
+from capc.models.importing.lowering.stages import Stages
 from capc.models.operators import OUTSIDE, Dense, Grid, SumPool
 
 
@@ -93,6 +95,7 @@ def lower(graph: Graph) -> LoweredModel:
     Raises:
         InputError: something cannot be expressed; the line names the operator, the node and the remedy.
     """
+    graph = in_order(graph)
     lowering = _Lowering(graph)
     for node in graph.nodes:
         with named(node.kind, node.name):
@@ -141,7 +144,7 @@ class _Lowering:
         """The form of a node's value, from those of its inputs."""
         form, shape = self.forms[node.inputs[0]], self.graph.shape(node.inputs[0])
         match node.op:
-            case Reshape(shape=wanted):
+            case Reshape(shape=wanted) | Reorder(shape=wanted):  # No Reorder is left.
                 return reshaped(form, shape, wanted)
             case Identity():
                 return form
@@ -221,8 +224,7 @@ class _Lowering:
         for number, (part, size) in enumerate(parts):
             made.append(one(part, first, size, biases if number == len(parts) - 1 else np.zeros(len(biases))))
             first += prod(size)
-        skips = tuple(self.stages.make(sums, Activation.NONE) for sums in made[:-1])
-        return replace(made[-1], skips=(*made[-1].skips, *skips))
+        return replace(made[-1], skips=(*made[-1].skips, *made[:-1]))
 
     def _rectified(self, node: Node, form: Form, shape: Shape) -> Form:
         low, high, leak_bits = 0.0, inf, None
@@ -352,14 +354,14 @@ class _Lowering:
             sums = self.stages.affine(node.name, sums, shape, np.ones(len(shifts)), shifts)
         return replace(sums, skips=(*sums.skips, skip))
 
-    def _skip(self, node: Node, form: StageValue | RectifiedSums | Sums, shape: Shape) -> int:
-        """The number of the value that a stage adds."""
+    def _skip(self, node: Node, form: StageValue | RectifiedSums | Sums, shape: Shape) -> int | Sums:
+        """What a stage adds."""
         if isinstance(form, Sums):
-            return self.stages.make(form, Activation.NONE)
+            return form
         source = self.stages.value(form)
         if source.pool is None and source.scales is None and source.shifts is None:
             return source.value
-        return self.stages.make(self.stages.copy(node.name, source, shape), Activation.NONE)
+        return self.stages.copy(node.name, source, shape)
 
 
 def _kind(sums: Sums, low: float, high: float, leak_bits: int | None, grid: Grid | None = None) -> RectifiedSums:

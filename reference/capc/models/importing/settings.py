@@ -9,20 +9,50 @@ from capc.models.importing.graph import AveragePool, MaxPool, Shape, Unsupported
 
 Sides = tuple[int, int]
 """Zeros before and after, along one axis."""
+_RECURRENT = frozenset(["gru", "loop", "lstm", "rnn", "scan"])
 _SMOOTH = "train it again with ReLU, ReLU6 or a LeakyReLU of slope 2**-3"
 _INSTEAD = {
-    **dict.fromkeys(("celu", "elu", "erf", "exp", "gelu", "mish", "rrelu", "selu", "softplus", "swish"), _SMOOTH),
-    **dict.fromkeys(("silu", "thresholdedrelu", "threshold"), _SMOOTH),
+    **dict.fromkeys(("celu", "elu", "erf", "erfc", "exp", "gelu", "log", "mish", "rrelu", "selu", "softplus"), _SMOOTH),
+    **dict.fromkeys(("silu", "swish", "thresholdedrelu", "threshold"), _SMOOTH),
     # It multiplies two values of the network: docs/bring-your-own-model.md has what that takes.
     "hardswish": "train it again with ReLU6 or Hardsigmoid, which take a seventh of it",
-    "sigmoid": "train it again with Hardsigmoid, or with ReLU6 in the place of a SiLU",
+    "sigmoid": "train it again with Hardsigmoid, or with ReLU6 for a SiLU; at the end give each class a logit",
     "softsign": "train it again with Hardtanh",
     "tanh": "train it again with Hardtanh",
 }
 """By an activation that is not supported: what to train in its place."""
 _BRANCHES = frozenset(["bmm", "div", "einsum", "matmul", "truediv", "where"])
 _NORMS = frozenset(
-    ["groupnorm", "groupnormalization", "instancenorm2d", "instancenormalization", "layernorm", "layernormalization"]
+    [
+        "groupnorm",
+        "groupnormalization",
+        "instancenorm2d",
+        "instancenormalization",
+        "layernorm",
+        "layernormalization",
+        "linalgvectornorm",
+        "reducel2",
+        "reducesumsquare",
+        "rmsnormalization",
+        "rsqrt",
+        "sqrt",
+    ]
+)
+
+
+GENERAL_REMEDY = "replace it by operators of the list in docs/bring-your-own-model.md"
+REMEDY_OF_SQUARES = "use a ReLU as the activation, and a batch normalisation as the normalisation, and train again"
+_OF_FAMILIES = (
+    (
+        frozenset(["mul"]),
+        "values of the network must join by addition or concatenation; for an activation that multiplies "
+        "(SiLU, hard swish) train ReLU6 in its place",
+    ),
+    (frozenset(["pow", "square"]), REMEDY_OF_SQUARES),
+    (_BRANCHES, "values of the network must join by addition or concatenation"),
+    (_RECURRENT, "use convolutions or linear layers instead of recurrent ones, and train again"),
+    (frozenset(["argmax", "topk"]), "make the logits the output: the vote takes the largest"),
+    (_NORMS, "use a batch normalisation, which is constant in evaluation"),
 )
 
 
@@ -31,16 +61,8 @@ def remedy_for(*kinds: str) -> str:
     families = {kind.lower().replace("_", "") for kind in kinds}
     for kind in sorted(families & set(_INSTEAD)):
         return _INSTEAD[kind]
-    if families & {"mul"}:
-        return (
-            "values of the network must join by addition or concatenation; for an activation that multiplies "
-            "(SiLU, hard swish) train ReLU6 in its place"
-        )
-    if families & _BRANCHES:
-        return "values of the network must join by addition or concatenation"
-    if families & _NORMS:
-        return "use a batch normalisation, which is constant in evaluation"
-    return "replace it by operators of the list in docs/bring-your-own-model.md"
+    fitting = [remedy for family, remedy in _OF_FAMILIES if families & family]
+    return fitting[0] if fitting else GENERAL_REMEDY
 
 
 def max_pool(shape: Shape, window: Window, *, ceil_mode: bool) -> MaxPool:
@@ -176,18 +198,17 @@ def mean(shape: Shape, axes: Sequence[int]) -> AveragePool | None:
     return adaptive_average_pool(shape, 1 if 2 in taken else None, 1 if 3 in taken else None)
 
 
-def check_order(shape: Shape, axes: Sequence[int]) -> Shape:
-    """The shape of each row after a transposition that moves axes of size 1 only. Axes count the batch.
+def order_of_axes(shape: Shape, axes: Sequence[int]) -> list[int]:
+    """The axes of each row, from 0, in the order in which a transposition puts them. Axes count the batch.
 
     Raises:
-        UnsupportedError: entries change their order.
+        UnsupportedError: it moves the batch, or leaves out an axis.
     """
-    full = (0, *shape)
-    order = [axis % len(full) for axis in axes]
-    moved = [axis for axis in order if full[axis] != 1]
-    if sorted(order) != list(range(len(full))) or order[0] != 0 or moved != sorted(moved):
-        raise UnsupportedError(f"it puts the axes in the order {order}", "keep batch, channels, height and width")
-    return tuple(full[axis] for axis in order[1:])
+    rank = len(shape) + 1
+    order = [axis % rank for axis in axes]
+    if sorted(order) != list(range(rank)) or order[0] != 0:
+        raise UnsupportedError(f"it puts the axes in the order {order}", "keep the batch first")
+    return [axis - 1 for axis in order[1:]]
 
 
 def same_padding(sizes: Sequence[int], window: Window, *, more_below: bool) -> tuple[Sides, Sides]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from capc.models.architecture import StageShape
 from capc.models.importing.forms import RectifiedSums, StageValue
-from capc.models.importing.stages import Stages
+from capc.models.importing.lowering.stages import Stages
 from capc.session.parameters import Parameters
 from capc.steps import layer_circuits
 from capc.two_party.circuits import relu

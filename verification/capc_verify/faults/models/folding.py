@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from capc.models.importing import folding, forms, lower
 from capc.models.importing.folding import Folded
-from capc.models.importing.forms import FloatLayer, Form, StageValue
+from capc.models.importing.forms import FloatLayer, Form, StageValue, Sums
 from capc.models.importing.graph import Conv, Floats, Pad, Shape
-from capc.models.importing.stages import Stages
+from capc.models.importing.lowering import reordering
+from capc.models.importing.lowering.stages import Stages
 from capc_verify.faults.patching import replace_everywhere, replace_in
 from capc_verify.faults.planting import Fault
 
 _FOLDS = "tests/models/importing/test_folding.py::test_fold_is_exact"
+_REORDERED = "tests/models/importing/test_reordering.py::test_axes_in_another_order_are_read_exactly"
 
 
 def shift_under_padding() -> None:
@@ -39,7 +44,7 @@ def zeros_on_the_other_side() -> None:
 def skip_not_scaled() -> None:
     """A batch normalisation after an addition scales the sums, and not the value that is added to them."""
 
-    def scaled_skip(self: Stages, place: str, skip: int, shape: Shape, scales: Floats) -> int:  # noqa: ARG001
+    def scaled_skip(self: Stages, place: str, skip: int, shape: Shape, scales: Floats) -> int | Sums:  # noqa: ARG001
         return skip
 
     Stages.scaled_skip = scaled_skip  # type: ignore[method-assign]
@@ -54,10 +59,22 @@ def channels_swapped() -> None:
     replace_in(lower, "parts_of", parts_of)
 
 
+def channels_not_moved() -> None:
+    """A convolution after channels were put in another order works on them as if they were in their own."""
+    correct = reordering._channels
+
+    def _channels(order: NDArray[np.int64], shape: Shape) -> NDArray[np.int64] | None:
+        channels = correct(order, shape)
+        return None if channels is None else np.sort(channels)
+
+    reordering._channels = _channels
+
+
 FAULTS = {
     "shift_under_padding": Fault(shift_under_padding, None, (_FOLDS + "[shift_under_padding]",)),
     "zeros_on_the_other_side": Fault(zeros_on_the_other_side, None, (_FOLDS + "[zeros_on_one_side]",)),
     "skip_not_scaled": Fault(skip_not_scaled, None, (_FOLDS + "[normalised_addition]",)),
+    "channels_not_moved": Fault(channels_not_moved, None, (_REORDERED + "[channels]",)),
     "channels_swapped": Fault(channels_swapped, None, (_FOLDS + "[joined]",)),
 }
 """These faults, and the tests that must notice them."""

@@ -111,7 +111,8 @@ def _range(arrays: Sequence[Array]) -> int:
 _SIZES: Mapping[str, Callable[[Sequence[Array]], int]] = {
     **dict.fromkeys(
         ["Cast", "Ceil", "Constant", "DequantizeLinear", "Exp", "Flatten", "Floor", "Identity", "Neg", "Not",
-         "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Round", "Shape",
+         "QuantizeLinear", "Reciprocal", "ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin",
+         "ReduceProd", "ReduceSum", "Reshape", "Round", "Shape",
          "Size", "Slice", "Sqrt", "Squeeze", "Transpose", "Unsqueeze", "Concat", "Abs"], _total,
     ),
     **dict.fromkeys(["Add", "And", "Div", "Equal", "Greater", "Less", "Max", "Min", "Mod", "Mul", "Or", "Pow", "Sub",

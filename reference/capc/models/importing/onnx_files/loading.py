@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import checker, defs, external_data_helper, version_converter
+from onnx import checker, defs, external_data_helper, helper, version_converter
 from onnx.onnx_pb import GraphProto, ModelProto, TensorProto, TensorShapeProto, ValueInfoProto
 
 from capc.foundation.errors import InputError
 from capc.models.importing.graph import Shape, plain, refusal
+from capc.models.importing.settings import remedy_for
 
 OLDEST_OPSET = 13
 _OLDEST_EVALUATED_SCALES = 19
@@ -40,6 +43,8 @@ def load(path: Path, output: str | None) -> ModelProto:
         raise InputError(f"{path}: cannot be opened ({error.strerror}): name a readable ONNX file") from None
     except (DecodeError, ValueError, RuntimeError):
         raise InputError(f"{path}: not an ONNX file: export the model again") from None
+    if not all(isinstance(name, str) for name in _names(model.graph)):
+        raise InputError(f"{path}: not an ONNX file, a name in it is no text: export the model again")
     if model.functions or model.graph.sparse_initializer:
         raise InputError(f"{path}: the model has functions or sparse weights of its own: export it without")
     _take_data_beside(model, path)
@@ -49,6 +54,11 @@ def load(path: Path, output: str | None) -> ModelProto:
         checker.check_model(model)
     except (checker.ValidationError, ValueError, RuntimeError) as error:
         problem = plain(str(error).partition("\n")[0], 200)
+        left = re.match(r"No Op registered for (\w+)", problem)
+        if left:
+            raise InputError(
+                f"{path}: {left[1]} is no operator of ONNX: its exporter left it as it was: {remedy_for(left[1])}"
+            ) from None
         raise InputError(f"{path}: not a valid ONNX model ({problem}): export it again") from None
     return model
 
@@ -63,7 +73,9 @@ def the_input(graph: GraphProto) -> ValueInfoProto:
     inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1:
         shown = ", ".join(plain(value.name) for value in inputs)
-        raise InputError(f"the model has {len(inputs)} inputs ({shown}): give it one, the query")
+        raise InputError(
+            f"the model has {len(inputs)} inputs ({shown}): give it one, the query, and make the others constants"
+        )
     found: ValueInfoProto = inputs[0]
     return found
 
@@ -85,6 +97,13 @@ def stated_shape(graph: GraphProto) -> Shape:
         problem = f"its shape is ({plain(shown)}), and a query is (batch, features) or (batch, channels, height, width)"
         raise refusal("input", value.name, problem, "give the network one of these, and reshape inside of it")
     return tuple(sizes[1:])
+
+
+def has_channels_last(graph: GraphProto, shape: Shape) -> bool:
+    """Whether the file states queries of this shape with the channels last, and not as it is."""
+    dimensions = the_input(graph).type.tensor_type.shape.dim
+    stated = tuple(dimension.dim_value for dimension in dimensions[1:])
+    return len(shape) == 3 and stated == (*shape[1:], shape[0]) != shape
 
 
 def _take_data_beside(model: ModelProto, path: Path) -> None:
@@ -111,6 +130,17 @@ def _take_data_beside(model: ModelProto, path: Path) -> None:
         del tensor.external_data[:]
 
 
+def _names(graph: GraphProto) -> Iterator[object]:
+    """What should be text, and is bytes in a damaged file."""
+    for value in (*graph.input, *graph.output):
+        yield value.name
+        yield from (dimension.dim_param for dimension in value.type.tensor_type.shape.dim)
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    yield from (tensor.name for tensor in _tensors(graph))
+
+
 def _tensors(graph: GraphProto) -> list[TensorProto]:
     attributes = [attribute for node in graph.node for attribute in node.attribute]
     inner = [tensor for attribute in attributes for tensor in (attribute.t, *attribute.tensors)]
@@ -119,6 +149,7 @@ def _tensors(graph: GraphProto) -> list[TensorProto]:
 
 def _choose_output(graph: GraphProto, name: str | None) -> None:
     """Leaves one output, and the nodes that it depends on."""
+    _leave_out_names(graph)
     names = [value.name for value in graph.output]
     shown = ", ".join(map(plain, names))
     if name is None:
@@ -139,6 +170,16 @@ def _choose_output(graph: GraphProto, name: str | None) -> None:
             nodes.append(node)
     del graph.node[:]
     graph.node.extend(reversed(nodes))
+
+
+def _leave_out_names(graph: GraphProto) -> None:
+    """Numbers that a ZipMap at the end gives the names of classes are left without them."""
+    outputs = {value.name: value for value in graph.output}
+    for node in graph.node:
+        if node.op_type == "ZipMap" and node.domain == "ai.onnx.ml" and node.output[0] in outputs:
+            numbers = helper.make_tensor_value_info(node.output[0], TensorProto.FLOAT, ["batch", "classes"])
+            outputs[node.output[0]].CopyFrom(numbers)
+            node.CopyFrom(helper.make_node("Identity", [node.input[0]], [node.output[0]], node.name))
 
 
 def _may_be_logits(value: ValueInfoProto) -> bool:

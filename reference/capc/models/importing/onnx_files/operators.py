@@ -52,6 +52,13 @@ class OnnxNode:
         except (TypeError, ValueError):
             raise UnsupportedError(f"{name} is no number", "export the model again") from None
 
+    def numbers(self, name: str) -> Floats:
+        """An attribute that is a list of numbers."""
+        try:
+            return np.asarray(self._attributes.get(name, []), dtype=np.float64)
+        except (TypeError, ValueError):
+            raise UnsupportedError(f"{name} is no list of numbers", "export the model again") from None
+
     def text(self, name: str, default: str) -> str:
         """An attribute that is text."""
         value = self._attributes.get(name, default)
@@ -198,6 +205,12 @@ def _max_pool(node: OnnxNode) -> str:
     return node.place.add(settings.max_pool(node.shape, window, ceil_mode=node.is_set("ceil_mode")), value)
 
 
+def _largest(node: OnnxNode) -> str:
+    """The largest of all pixels, or of each row or column of them."""
+    axes = node.integers("axes", 1) or []
+    return arithmetic.largest(node.place, node.value(), axes, keeps=node.is_set("keepdims", default=True))
+
+
 def _global_average_pool(node: OnnxNode) -> str:
     return node.place.add(settings.adaptive_average_pool(node.shape, 1, 1), node.value())
 
@@ -237,7 +250,7 @@ def _unsqueeze(node: OnnxNode) -> str:
 
 def _transpose(node: OnnxNode) -> str:
     order = node.integers("perm", 1) or list(range(len(node.shape) + 1))[::-1]
-    return node.place.reshape(node.value(), settings.check_order(node.shape, order))
+    return arithmetic.transposed(node.place, node.value(), order)
 
 
 def _cast(node: OnnxNode) -> str:
@@ -318,6 +331,7 @@ BUILDERS: Mapping[str, Callable[[OnnxNode], str]] = {
     "Flatten": _flatten,
     "Gemm": _gemm,
     "GlobalAveragePool": _global_average_pool,
+    "GlobalMaxPool": lambda node: arithmetic.largest(node.place, node.value(), [2, 3], keeps=True),
     "HardSigmoid": _hard_sigmoid,
     "Identity": lambda node: node.place.add(Identity(), node.value()),
     "LeakyRelu": lambda node: activations.leaking(node.place, node.value(), node.number("alpha", 0.01)),
@@ -330,6 +344,7 @@ BUILDERS: Mapping[str, Callable[[OnnxNode], str]] = {
     "Neg": lambda node: arithmetic.times(node.place, node.value(), np.array(-1.0)),
     "PRelu": _leaky_with_slopes,
     "Pad": _padded,
+    "ReduceMax": _largest,
     "ReduceMean": _mean,
     "Relu": lambda node: node.place.add(Relu(), node.value()),
     "Reshape": _reshape,

@@ -12,8 +12,9 @@ from onnx.onnx_pb import ModelProto, TensorProto, ValueInfoProto
 from onnx.reference import ReferenceEvaluator
 
 from capc.foundation.errors import InputError
-from capc.models.importing.graph import Floats, NodeRun, Origin, Shape, brief, refusal
+from capc.models.importing.graph import Floats, Shape, brief, refusal
 from capc.models.importing.onnx_files.loading import the_input
+from capc.models.importing.origin import NodeRun, Origin
 
 _SPACINGS: dict[int, float] = {
     TensorProto.DOUBLE: 2.0**-52,
@@ -27,14 +28,17 @@ _ROWS = 3
 _REMEDY = "export the model again, with the operators of docs/bring-your-own-model.md only"
 
 
-def onnx_origin(model: ModelProto, value: ValueInfoProto, shape: Shape, tensors: Mapping[str, str]) -> Origin:
+def onnx_origin(
+    model: ModelProto, value: ValueInfoProto, shape: Shape, tensors: Mapping[str, str], *, is_channels_last: bool
+) -> Origin:
     """A file as the origin of a graph.
 
     Args:
         model: only the nodes that the output depends on.
         value: its input.
-        shape: of one row of it.
+        shape: of one row of what was read.
         tensors: for each node of the graph the tensor that holds its output, in order.
+        is_channels_last: whether the file takes rows with the channels last, unlike what was read.
 
     Raises:
         InputError: the input is not of floats, or the reference evaluator does not take the model.
@@ -50,10 +54,11 @@ def onnx_origin(model: ModelProto, value: ValueInfoProto, shape: Shape, tensors:
 
     def values(features: Floats, names: Sequence[str]) -> list[Floats]:
         batch = fixed or len(features)
-        parts = [
-            _run(evaluator, value.name, _cast(features[start : start + batch], shape, batch, kind), names)
-            for start in range(0, len(features), batch)
-        ]
+        filled = [_filled(features[start : start + batch], shape, batch) for start in range(0, len(features), batch)]
+        if is_channels_last:
+            filled = [np.moveaxis(part, 1, 3) for part in filled]
+        number_kind = helper.tensor_dtype_to_np_dtype(kind)
+        parts = [_run(evaluator, value.name, part.astype(number_kind), names) for part in filled]
         return [np.concatenate(part)[: len(features)] for part in zip(*parts, strict=True)]
 
     def run(features: Floats) -> Floats:
@@ -113,10 +118,10 @@ def _blamed_on_file(doing: str) -> Iterator[None]:
         ) from None
 
 
-def _cast(features: Floats, shape: Shape, batch: int, kind: int) -> NDArray[np.generic]:
+def _filled(features: Floats, shape: Shape, batch: int) -> Floats:
     """One batch of the input, filled up with its first row."""
     full = np.concatenate([features, np.repeat(features[:1], batch - len(features), axis=0)])
-    return full.reshape(batch, *shape).astype(helper.tensor_dtype_to_np_dtype(kind))
+    return full.reshape(batch, *shape)
 
 
 def _run(evaluator: ReferenceEvaluator, name: str, batch: NDArray[np.generic], names: Sequence[str]) -> list[Floats]:

@@ -245,7 +245,7 @@ def _permute(call: AtenCall) -> str:
         order = list(range(len(shape) + 1))
         one, other = (call.integer(name, default) for name, default in (("dim0", 0), ("dim1", 1)))
         order[one], order[other] = order[other], order[one]
-    return call.place.reshape(value, settings.check_order(shape, order))
+    return arithmetic.transposed(call.place, value, order)
 
 
 def _softmax(call: AtenCall, *, log: bool) -> str:

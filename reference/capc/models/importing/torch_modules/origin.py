@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from capc.foundation.errors import InputError
-from capc.models.importing.graph import Floats, NodeRun, Origin, Shape, brief, plain
+from capc.models.importing.graph import Floats, Shape, brief, plain
+from capc.models.importing.origin import NodeRun, Origin
 
 _REMEDY = "remove what depends on the number of rows, on earlier calls, or on whether it is exported"
 Call = tuple[Tensor | None, object]

@@ -8,10 +8,11 @@ from math import inf
 
 import numpy as np
 
-from capc.models.architecture import QUERY, Activation, StageShape
+from capc.models.architecture import Activation, StageShape
 from capc.models.importing import folding
-from capc.models.importing.forms import FloatLayer, RectifiedSums, StageValue, Sums, each_channel, entries, fewest
+from capc.models.importing.forms import FloatLayer, RectifiedSums, StageValue, Sums
 from capc.models.importing.graph import Floats, Shape, UnsupportedError
+from capc.models.operators import Grid
 
 _MOST_DENOMINATOR = 10**6
 """Of a cap that an architecture states."""
@@ -29,11 +30,20 @@ class Stages:
     def make(self, sums: Sums, activation: Activation) -> int:
         """The number of the value of this stage, which is added unless it is there already."""
         if (sums, activation) not in self._made:
-            source = sums.source
-            self._made[sums, activation] = self._add(
-                sums, StageShape(sums.operator, source.value, activation, sums.skips, source.pool)
-            )
+            self._made[sums, activation] = self._add(sums, self._shape(sums, activation))
         return self._made[sums, activation]
+
+    def _shape(self, sums: Sums, activation: Activation, grid: Grid | None = None) -> StageShape:
+        """Of a stage, whose added sums are made before it."""
+        for each in sums.with_those_added()[:-1]:
+            if (each, Activation.NONE) not in self._made:
+                self._made[each, Activation.NONE] = self._add(each, self._shape_after(each, Activation.NONE))
+        return self._shape_after(sums, activation, grid)
+
+    def _shape_after(self, sums: Sums, activation: Activation, grid: Grid | None = None) -> StageShape:
+        """Of a stage whose added sums are made."""
+        skips = [self._made[each, Activation.NONE] if isinstance(each, Sums) else each for each in sums.skips]
+        return StageShape(sums.operator, sums.source.value, activation, tuple(skips), sums.source.pool, grid)
 
     def _add(self, sums: Sums, stage: StageShape) -> int:
         self.shapes.append(stage)
@@ -56,7 +66,7 @@ class Stages:
                 raise UnsupportedError("it has no bound below, and a max pool beside it", "put a ReLU before it")
             cap = None if inf in (form.high, -form.low) else _rational(form.high - form.low)
             sums = self._above_the_bound(form)
-            shape = StageShape(sums.operator, sums.source.value, activation, sums.skips, sums.source.pool, form.grid)
+            shape = self._shape(sums, activation, form.grid)
             self._made[key] = self._add(sums, replace(shape, cap=cap, leak_bits=form.leak_bits))
         value = StageValue(self._made[key], is_signed=form.leak_bits is not None)
         count = self.shapes[self._made[key] - 1].outputs
@@ -90,30 +100,22 @@ class Stages:
         return Sums(place, folded.operator, folded.layer, source)
 
     def affine(self, place: str, sums: Sums, shape: Shape, scales: Floats, shifts: Floats) -> Sums:
-        """Constants become part of the weights before them."""
-        rows = len(sums.layer.weights)
-        of_rows = each_channel(scales, rows)
-        if of_rows is None:
-            problem = f"its factors differ within a channel of {sums.place}"
-            raise UnsupportedError(problem, "put it right after a convolution or linear layer")
-        biases = entries(sums.layer.biases, len(scales)) * scales + shifts
-        layer = FloatLayer(sums.layer.weights * of_rows[:, None], fewest(biases, rows))
+        """Constants become part of the weights before them: factors also of those of all sums that are added."""
         if (scales == 1).all():
-            return replace(sums, layer=layer)
-        return replace(
-            sums, layer=layer, skips=tuple(self.scaled_skip(place, skip, shape, scales) for skip in sums.skips)
-        )
+            return replace(sums, layer=folding.affine(sums, scales, shifts))
+        zeros, scaled = np.zeros(len(scales)), sums
+        made: dict[int | Sums, int | Sums] = {}
+        for each in sums.with_those_added():
+            for skip in each.skips:
+                if not isinstance(skip, Sums) and skip not in made:
+                    made[skip] = self.scaled_skip(place, skip, shape, scales)
+            layer = folding.affine(each, scales, shifts if each is sums else zeros)
+            scaled = made[each] = replace(each, layer=layer, skips=tuple(made[skip] for skip in each.skips))
+        return scaled
 
-    def scaled_skip(self, place: str, skip: int, shape: Shape, scales: Floats) -> int:
-        """The number of an earlier value times constants.
-
-        Raises:
-            UnsupportedError: it is sums.
-        """
-        if skip != QUERY and self.shapes[skip - 1].activation is Activation.NONE:
-            raise UnsupportedError("it follows an addition of sums", "put it right after a convolution or linear layer")
-        scaled = StageValue(skip).times(scales, np.zeros(len(scales)))
-        return self.make(self.copy(place, scaled, shape), Activation.NONE)
+    def scaled_skip(self, place: str, skip: int, shape: Shape, scales: Floats) -> int | Sums:
+        """A value of the protocol that is added, times factors."""
+        return self.copy(place, StageValue(skip).times(scales, np.zeros(len(scales))), shape)
 
 
 def _rational(cap: float) -> Fraction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -154,3 +155,18 @@ def test_the_files_are_what_the_code_generates() -> None:
 
 def test_every_file_has_a_builder() -> None:
     assert list(BUILDERS) == list(FILES)
+
+
+def test_intervals_of_figures_are_as_wide_as_section_19_says() -> None:
+    """From 10^-9 below a bound to 10^-6 above, of a joint cost 10^-3 both ways; both ends are decimals of 12 digits."""
+    checked = set()
+    for group in read_document(vector_path(spec_folder(), "accounting"))["testGroups"]:
+        for operation in (operation for test in group["tests"] for operation in test["operations"]):
+            given = operation["in"]
+            if "at_least" not in given or "error" in operation["expect"]:
+                continue
+            least, most = (Fraction(given[name]) for name in ("at_least", "at_most"))
+            below, above = (1e-3, 1e-3) if operation["op"] == "joint_cost" else (1e-9, 1e-6)
+            assert float(most / least) == pytest.approx((1 + above) / (1 - below), rel=1e-11)
+            checked.add(operation["op"])
+    assert len(checked) == 5

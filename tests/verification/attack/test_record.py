@@ -32,7 +32,7 @@ def test_nothing_that_is_printed_is_below_what_was_found(case: dict[str, Any]) -
 
 
 def test_where_theory_says_so_what_was_found_is_near_to_what_is_printed() -> None:
-    """One label at a large delta: the best adversary reaches what a composition prints, the attack is not far behind."""
+    """One label at a large delta: the best adversary reaches what a composition prints; the attack is near."""
     (case,) = (case for case in RECORDED["cases"] if case["name"] == "one label at a distance")
     at = case["at"][-1]
     printed = at["printed"]["argmax_composition"]["semi_honest"]

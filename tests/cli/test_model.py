@@ -139,7 +139,7 @@ def test_rows_of_a_file_are_compared_and_a_batch_is_measured(
         (["nets.py:dense"], ["give --input, as 64 or 1,8,8"]),
         (["nets.py:dense", "--output", "x"], ["output (--output): a factory has none"]),
         (["nets.py:dense", "--input", "7"], ["model = nets.py:dense", "(7,)"]),
-        (["nets.py:gelu", "--input", "6"], ["model = nets.py:gelu: GELU at 1", "must be ReLU"]),
+        (["nets.py:gelu", "--input", "6"], ["model = nets.py:gelu: GELU at 1", "train it again with ReLU"]),
         (["nets.py:perceptron"], ["give --input and --classes"]),
         (["nets.py:fitted", "--trained", "yes"], ["leave --trained out"]),
     ],

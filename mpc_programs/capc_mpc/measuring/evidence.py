@@ -36,7 +36,7 @@ PROTOCOLS = (
     "replicated-bin",
     "yao",
 )
-AWAITING: frozenset[str] = frozenset()
+AWAITING: frozenset[str] = frozenset({"main_job"})
 """Records of what no machine has run as it is now: what is on file, if anything, is of a text or of options before."""
 _SEED = Seed(bytes(range(32)))
 """Public: recorded inputs are no secrets, and anybody can draw them again."""

@@ -24,10 +24,10 @@ test: $(VENV)/.dev ## set up what developers need, and run all tests
 OTHER = $(VENV)-$(notdir $(PYTHON))
 ROOMS_ON_OTHERS ?= tests/foundation tests/session tests/steps tests/two_party/garbling tests/privacy tests/noise
 WITH_TORCH := tests/steps/test_use_once.py tests/privacy/composition/test_shipped.py
-test-on: $(OTHER)/.test ## rooms that need no PyTorch on another interpreter: make test-on PYTHON=python3.13
+test-on: $(OTHER)/.test ## quick tests of rooms that need no PyTorch on another interpreter: make test-on PYTHON=python3.13
 	@$(OTHER)/bin/python -c 'import sys; print("Python", sys.version.split()[0], "- only:", *sys.argv[1:])' $(ROOMS_ON_OTHERS)
 	@echo "SKIPPED, as they need PyTorch: $(WITH_TORCH)"
-	$(OTHER)/bin/python -m pytest -n $(WORKERS) --dist worksteal --trace-append $(ROOMS_ON_OTHERS) $(WITH_TORCH:%=--ignore=%)
+	$(OTHER)/bin/python -m pytest --quick -n $(WORKERS) --dist worksteal --trace-append $(ROOMS_ON_OTHERS) $(WITH_TORCH:%=--ignore=%)
 
 lint: $(VENV)/.dev ## style and formatting
 	$(BIN)/ruff check .

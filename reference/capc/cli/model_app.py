@@ -25,7 +25,7 @@ CHECK_OPTIONS = {
     **JSON,
 }
 
-CHECK_ARGUMENTS = {"model": ("MODEL", "FILE.onnx; or module:factory or file.py:factory, whose code is run.")}
+CHECK_ARGUMENTS = {"model": ("MODEL", "FILE.onnx, or module:factory or file.py:factory, whose code is run.")}
 
 
 @model_app.callback()
@@ -34,9 +34,7 @@ def _model() -> None:
 
 
 @model_app.command()
-@takes(
-    CHECK_OPTIONS, arguments={"model": ("MODEL", "FILE.onnx, or module:factory or file.py:factory, whose code is run.")}
-)
+@takes(CHECK_OPTIONS, arguments=CHECK_ARGUMENTS)
 def check(given: dict[str, str]) -> None:
     """Say whether a model is read right, how many bits it needs, what a query costs, and what to change.
 

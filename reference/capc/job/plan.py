@@ -370,15 +370,13 @@ def _check_networks(
 ) -> None:
     """Refuses what training or the session will refuse: all networks' shapes are known before either."""
     mix, widths = _architectures(config, shape), parameters.widths
-    architectures = []
-    for party in range(config.parties + 1):
-        if party in own:
-            architectures.append(own[party].architecture)
-            continue
-        sizes = (shape.features, *mix[party % len(mix)], shape.classes)
+    parties, of_mix = range(config.parties + 1), {}
+    for number in sorted({party % len(mix) for party in parties if party not in own}):
+        sizes = (shape.features, *mix[number], shape.classes)
         with config.placing("parameters"):
             weight_bound(sizes, widths.fraction_bits, widths.logit_bits)
-        architectures.append(dense_architecture(sizes))
+        of_mix[number] = dense_architecture(sizes)
+    architectures = [own[party].architecture if party in own else of_mix[party % len(mix)] for party in parties]
     with config.placing("models", "parameters"):
         if own and not simulated:
             check_windows(widths, {model.architecture for model in own.values()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 from capc.models.architecture import Activation, Architecture, StageShape, dense_architecture
@@ -60,19 +61,20 @@ def _query_skipped() -> Architecture:
     )
 
 
+_POOLED = StageShape(
+    Convolution(Grid(2, 4, 4, (3, 3), padding=(1, 1)), 2),
+    0,
+    Activation.RELU_MAX_POOL,
+    max_pool=Grid(2, 4, 4, (2, 2), (2, 2)),
+)
+"""The first stage where kinds of ReLUs are told apart."""
+
+
 def _capped() -> Architecture:
     """Caps with and without a pool; weights of more and of fewer fraction bits, on both sides of a skip of sums."""
-    grid = Grid(2, 4, 4, (3, 3), padding=(1, 1))
     return Architecture(
         (
-            StageShape(
-                Convolution(grid, 2),
-                0,
-                Activation.RELU_MAX_POOL,
-                max_pool=Grid(2, 4, 4, (2, 2), (2, 2)),
-                cap_bits=3,
-                weight_bits=3,
-            ),
+            replace(_POOLED, cap_bits=3, weight_bits=3),
             StageShape(Dense(8, 8), 1, Activation.NONE, weight_bits=1),
             StageShape(Dense(8, 8), 1, Activation.RELU, (1, 2), cap_bits=2, weight_bits=1),
             StageShape(Dense(8, 3), 3, Activation.VOTE, weight_bits=0, sum_bits=9),
@@ -82,17 +84,9 @@ def _capped() -> Architecture:
 
 def _at_most() -> Architecture:
     """Caps of 3/2 and of 6 with a pool, one of which another cap is above, and one of 5/8 that is rounded to 1/2."""
-    grid = Grid(2, 4, 4, (3, 3), padding=(1, 1))
     return Architecture(
         (
-            StageShape(
-                Convolution(grid, 2),
-                0,
-                Activation.RELU_MAX_POOL,
-                max_pool=Grid(2, 4, 4, (2, 2), (2, 2)),
-                cap=Fraction(6),
-                weight_bits=1,
-            ),
+            replace(_POOLED, cap=Fraction(6), weight_bits=1),
             StageShape(Dense(8, 8), 1, Activation.RELU, cap=Fraction(3, 2), cap_bits=4),
             StageShape(Dense(8, 8), 2, Activation.RELU, cap=Fraction(5, 8)),
             StageShape(Dense(8, 3), 3, Activation.VOTE, (), SumPool(Grid(2, 2, 2, (1, 1)))),
@@ -102,17 +96,9 @@ def _at_most() -> Architecture:
 
 def _leaky() -> Architecture:
     """Leaks with and without a pool, caps and skips of signed values, and a sum pool over such a value."""
-    grid = Grid(2, 4, 4, (3, 3), padding=(1, 1))
     return Architecture(
         (
-            StageShape(
-                Convolution(grid, 2),
-                0,
-                Activation.RELU_MAX_POOL,
-                max_pool=Grid(2, 4, 4, (2, 2), (2, 2)),
-                leak_bits=1,
-                cap_bits=4,
-            ),
+            replace(_POOLED, leak_bits=1, cap_bits=4),
             StageShape(Dense(8, 8), 1, Activation.RELU, (1,), leak_bits=2),
             StageShape(Dense(8, 8), 2, Activation.RELU, (1, 2), leak_bits=5, cap_bits=3, weight_bits=4),
             StageShape(Dense(2, 3), 3, Activation.VOTE, sum_pool=SumPool(Grid(2, 2, 2, (2, 2)))),

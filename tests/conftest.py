@@ -1,6 +1,7 @@
 """Plugins of the whole suite: requirements and seeded faults, and pytest's own tester of plugins.
 
-Property tests may not fail because a machine is busy: they have no deadline, and large examples are no error.
+Property tests may not fail because a machine is busy: they have no deadline, and large examples are no error. What a
+push is judged by is the same for the same code: ordinarily their examples follow from the test; nights draw new ones.
 A suite that is started in the background may inherit an ignored SIGINT, and so would every process that a test starts
 to interrupt: the ordinary handler is put back. What a run keeps in its user's own state goes to a folder of the tests.
 """
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from support.sizes import examples
+from support.sizes import examples, is_nightly
 
 pytest_plugins = ["capc_verify.pytest_plugin", "pytester"]
 
@@ -21,6 +22,7 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     max_examples=examples(ordinary=25, nightly=60),
+    derandomize=not is_nightly(),
 )
 # The vectorised engine's properties run whole computations: fewer examples each.
 settings.register_profile("vectorised", settings.get_profile("capc"), max_examples=examples(ordinary=10, nightly=25))

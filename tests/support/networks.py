@@ -31,10 +31,15 @@ class Constants(nn.Module):
         self.positive = positive
 
     def factors(self) -> Tensor:
-        return self.scales.abs() + 0.5 if self.positive else self.scales + 0.25
+        return self.scales.abs() if self.positive else self.scales
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.factors() + self.shifts
+
+
+def away_from_zero(drawn: Tensor) -> Tensor:
+    """Numbers of [-1, 1] as factors of 1/4 to 1, of the same sign: rounding loses little of what they scale."""
+    return torch.copysign(0.25 + 0.75 * drawn.abs(), drawn)
 
 
 class Both(nn.Module):
@@ -102,8 +107,12 @@ def seeded(module: nn.Module, seed: int = 0) -> nn.Module:
             if name.endswith("num_batches_tracked"):
                 continue
             drawn = torch.rand(tensor.shape, generator=generator, dtype=torch.float64) * 2 - 1
-            fan_in = max(1, tensor[0].numel()) if tensor.ndim > 1 else 1
-            tensor.copy_(0.5 + 0.4 * drawn.abs() if name.endswith("running_var") else drawn / fan_in**0.5)
+            if name.endswith("running_var"):
+                tensor.copy_(0.5 + 0.4 * drawn.abs())
+            elif name.endswith("scales") or (tensor.ndim == 1 and name.endswith("weight")):
+                tensor.copy_(away_from_zero(drawn))
+            else:
+                tensor.copy_(drawn / max(1, tensor[0].numel() if tensor.ndim > 1 else 1) ** 0.5)
     return module
 
 

@@ -147,9 +147,9 @@ def exact_logits(model: QuantisedModel, features: Floats | Sequence[Sequence[int
     # The windows of so many rows stay in memory.
     largest = max(stage.operator.columns * stage.sums for stage in model.architecture.stages)
     size = max(1, MOST_ENTRIES // largest)
-    parts = [rows[start : start + size].tolist() for start in range(0, len(rows), size)]
+    parts = [rows[start : start + size] for start in range(0, len(rows), size)]
     exact = {"exact_in_64_bits": True, "exact_in_doubles": True}
-    found = [np.asarray(integer_logits(model, part, **exact), dtype=np.int64) for part in parts]
+    found = [integer_logits(model, part, **exact) for part in parts]
     return np.concatenate([np.zeros((0, model.architecture.outputs), dtype=np.int64), *found])
 
 

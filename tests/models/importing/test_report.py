@@ -26,8 +26,8 @@ def test_fast_evaluation_is_that_of_the_model(network: tuple[nn.Module, Shape]) 
     features = np.random.default_rng(2).uniform(-1, 1, (2, model.architecture.inputs))
     queries = [fixed_point.quantise(row.tolist(), 8) for row in features]
     expected = [model.logits(query) for query in queries]
-    assert integer_logits(model, queries, exact_in_64_bits=True) == expected
-    assert integer_logits(model, queries, exact_in_64_bits=False) == expected
+    assert integer_logits(model, queries, exact_in_64_bits=True).tolist() == expected
+    assert integer_logits(model, queries, exact_in_64_bits=False).tolist() == expected
 
 
 @pytest.mark.slow

@@ -149,22 +149,22 @@ def softmax_of(logits: Floats, *, log: bool) -> Floats:
 
 
 def integer_logits(
-    model: QuantisedModel, features: list[list[int]], *, exact_in_64_bits: bool, exact_in_doubles: bool = False
-) -> list[list[int]]:
-    """What ``QuantisedModel.logits`` gives for each row, faster.
+    model: QuantisedModel, features: Array | list[list[int]], *, exact_in_64_bits: bool, exact_in_doubles: bool = False
+) -> Array:
+    """What ``QuantisedModel.logits`` gives for each row, faster: n x C integers, of 64 bits or unbounded.
 
     Args:
         model: the integers.
-        features: n quantised queries.
+        features: n quantised queries, n x d.
         exact_in_64_bits: range analysis found that no sum leaves 64 bits; otherwise unbounded integers are used.
         exact_in_doubles: it found that none leaves 53 bits; products are then made by the fast routines for doubles.
     """
     kind = np.int64 if exact_in_64_bits else object
     weighed = np.float64 if exact_in_doubles else kind
-    values = [np.array(features, dtype=kind)]
+    values: list[Array] = [np.asarray(features, dtype=kind)]
     for number in range(len(model.layers)):
         values.append(_activate(model, number, _stage_sums(model, number, values, weighed).astype(kind)))
-    return [[int(logit) for logit in row] for row in values[-1].tolist()]
+    return values[-1]
 
 
 def _stage_sums(model: QuantisedModel, number: int, values: list[Array], kind: type) -> Array:

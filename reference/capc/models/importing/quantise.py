@@ -223,7 +223,7 @@ def quantisation_report(
     bits = model.stage_bits()
     queries = [fixed_point.quantise(row.tolist(), fraction_bits) for row in rows]
     exact = {"exact_in_64_bits": max(bits) <= _BITS_OF_INT64, "exact_in_doubles": max(bits) <= _BITS_OF_DOUBLES}
-    integers = [logits for part in parts_of(graph, queries) for logits in integer_logits(model, part, **exact)]
+    integers = [logits for part in parts_of(graph, queries) for logits in integer_logits(model, part, **exact).tolist()]
     own = np.concatenate([graph.origin(part) for part in parts_of(graph, rows)])
     unit = 1 << fraction_bits + lowered.architecture.stages[-1].scale_bits(fraction_bits)
     real = np.array([[logit / unit for logit in row] for row in integers])

@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     available = families()
     parser = argparse.ArgumentParser(prog="faults", description="Checks that seeded faults are caught.")
     parser.add_argument("families", nargs="*", metavar="FAMILY", choices=[*available, []], help=", ".join(available))
-    parser.add_argument("--one", action="store_true", help="of a family only the first that a quick test catches")
+    one = "of a family the first that a quick test catches, by quick tests only"
+    parser.add_argument("--one", action="store_true", help=one)
     arguments = parser.parse_args(argv)
     chosen = arguments.families or list(available)
     failed = [family for family in chosen if not _check(family, available[family], until_quick=arguments.one)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -45,7 +45,7 @@ class FaultCheck:
 
         Args:
             faults: by their names.
-            until_quick: end with the first one that a test catches which `make quick` runs.
+            until_quick: run only tests that `make quick` runs, and end with the first fault that one of them catches.
         """
         self._faults = faults
         self._until_quick = until_quick
@@ -75,8 +75,13 @@ class FaultCheck:
         items = {item.nodeid: item for item in session.items}
         tried: set[str] = set()
         for name, fault in self._faults.items():
-            self.verdicts[name] = self._verdict(fault, items)
-            tried.update(fault.detected_by)
+            named = fault.detected_by
+            if self._until_quick:
+                named = tuple(node for node in named if node not in items or is_quick(items[node]))
+            if not named:
+                continue
+            self.verdicts[name] = self._verdict(fault, named, items)
+            tried.update(named)
             if self._until_quick and self.verdicts[name].quick:
                 break
         self.remains = []
@@ -88,12 +93,12 @@ class FaultCheck:
                 self.remains.append(f"{node}: does not pass without a fault: {_told(self._outcomes)}")
         return True
 
-    def _verdict(self, fault: Fault, items: Mapping[str, pytest.Item]) -> Verdict:
+    def _verdict(self, fault: Fault, named: Sequence[str], items: Mapping[str, pytest.Item]) -> Verdict:
         problems: list[str] = []
         quick = False
         try:
             with planted(fault.plant):
-                for node in fault.detected_by:
+                for node in named:
                     if node not in items:
                         problems.append(f"{node}: there is no such test")
                         continue

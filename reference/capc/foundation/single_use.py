@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, Self, SupportsIndex
 
 from capc.foundation.errors import InputError, StateReuseError
@@ -115,8 +115,7 @@ class SingleUse:
     def require_alive(self) -> None:
         """Raises :class:`StateReuseError` when the session of this state, or of one that it holds, was destroyed."""
         require_alive(self.destroyed)
-        for entry in fields(self):
-            held = getattr(self, entry.name)
+        for held in vars(self).values():
             if isinstance(held, SingleUse):
                 held.require_alive()
 

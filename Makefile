@@ -51,7 +51,7 @@ trace: $(VENV)/.dev ## is every MUST tied to evidence that passed in the last `m
 
 check: test lint types imports wheel generate trace ## all of the above, as .ci/run does in a fresh environment
 
-nightly: $(VENV)/.dev ## long property runs, kills and fuzz: hours; ROOMS="linear privacy.ledger" names some. Records what passed
+nightly: $(VENV)/.dev ## long property runs, kills and fuzz: hours; ROOMS="linear privacy.ledger" names some, ROOMS=stale what must be run again. Records what passed
 	$(BIN)/python -m capc_verify.nightly --workers $(WORKERS) $(ROOMS)
 
 bench: $(VENV)/.dev ## time the building blocks

@@ -3,8 +3,9 @@
 Kills, fuzz and long properties have an ordinary size, which every change must pass, and a nightly one. A test that has
 both reads them from ``support.sizes``. This runs the files of a room that do so (``privacy.ledger`` is the folder
 ``tests/privacy/ledger``), at the nightly size, and keeps what passed in ``verification/evidence/nightly/ROOM.json``
-with the commit it is of. A run that is not whole is not recorded: something failed, or the tree is not that of a
-commit.
+with the commit it is of, and with hashes of the code and of the statements that it speaks of. A run that is not whole
+is not recorded: something failed, or the tree is not that of a commit. The room ``stale`` is all those whose record is
+of other code or other statements, or is missing (:mod:`capc_verify.freshness.records`).
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from capc.foundation.errors import InputError
+from capc_verify.freshness.covering import covered_now
+from capc_verify.freshness.records import EVIDENCE, stale_rooms
+from capc_verify.freshness.rooms import rooms
+from capc_verify.trace.spec import read_specification
 
-EVIDENCE = Path("verification") / "evidence" / "nightly"
-_SIZES = "from support.sizes import"
+STALE = "stale"
+"""Names all rooms without a fresh record."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,17 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 if every room passed and was recorded, 1 if a test failed, 2 if the command cannot work.
     """
     parser = argparse.ArgumentParser(prog="nightly", description="Runs and records the nightly sizes of the tests.")
-    parser.add_argument("rooms", nargs="*", metavar="ROOM", help="dotted folders of tests/ (default: all with sizes)")
+    parser.add_argument(
+        "rooms", nargs="*", metavar="ROOM", help="dotted folders of tests/ (default: all with sizes), or stale"
+    )
     parser.add_argument("--root", type=Path, default=Path(), help="the repository (default: here)")
     parser.add_argument("--workers", default="2", help="processes that share a room's tests (default: 2)")
     arguments = parser.parse_args(argv)
     root: Path = arguments.root.resolve()
     try:
         available = rooms(root)
-        for room in arguments.rooms or available:
-            if room not in available:
-                raise InputError(f"{room}: no tests with nightly sizes there; choose from {', '.join(available)}")
-        for room in arguments.rooms or available:
+        for room in _chosen(root, arguments.rooms, list(available)):
             if not _run_room(root, room, available[room], arguments.workers):
                 print(f"nightly: {room}: not recorded, since not everything passed", file=sys.stderr)
                 return 1
@@ -57,14 +61,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def rooms(root: Path) -> dict[str, list[Path]]:
-    """For each folder of ``tests`` that has tests with nightly sizes, their files, relative to the root."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted((root / "tests").rglob("test_*.py")):
-        if _SIZES in path.read_text(encoding="utf-8"):
-            room = ".".join(path.relative_to(root / "tests").parts[:-1])
-            found.setdefault(room, []).append(path.relative_to(root))
-    return found
+def _chosen(root: Path, named: list[str], available: list[str]) -> list[str]:
+    for room in named:
+        if room not in {*available, STALE}:
+            raise InputError(f"{room}: no tests with nightly sizes there; choose from {', '.join(available)}")
+    stale = stale_rooms(root, read_specification(root)) if STALE in named else []
+    if named == [STALE]:
+        print(f"nightly: {len(stale)} of {len(available)} rooms are stale{': ' if stale else ''}{', '.join(stale)}")
+    wanted = {*named, *stale} if named else {*available}
+    return [room for room in available if room in wanted]
 
 
 Digest = dict[str, dict[str, float | dict[str, str]]]
@@ -120,6 +125,7 @@ def commit_of(root: Path, records: Path = EVIDENCE) -> str:
 
 def _run_room(root: Path, room: str, files: list[Path], workers: str) -> bool:
     commit, started = commit_of(root), time.monotonic()
+    covered = covered_now(root, files, read_specification(root))
     print(f"== nightly {room}: {len(files)} files", flush=True)
     options = ["-n", workers, "--dist", "worksteal", "--trace-append"]
     with tempfile.TemporaryDirectory() as folder:
@@ -137,6 +143,7 @@ def _run_room(root: Path, room: str, files: list[Path], workers: str) -> bool:
         "commit": commit,
         "date": datetime.now(UTC).date().isoformat(),
         "minutes": round((time.monotonic() - started) / 60, 1),
+        "covers": covered.to_json(),
         "tests": tests,
     }
     path = root / EVIDENCE / f"{room}.json"

@@ -19,9 +19,12 @@ from pathlib import Path
 from capc.foundation.errors import InputError
 from capc_verify.attack.attack import FAILURE, Finding, Outcome, attack
 from capc_verify.attack.cases import CASES, Case
+from capc_verify.freshness.covering import Covered, covered_now
+from capc_verify.freshness.records import OTHERS
 from capc_verify.nightly import commit_of
+from capc_verify.trace.spec import read_specification
 
-RECORD = Path("verification") / "evidence" / "attack.json"
+RECORD, PROGRAM, COMMAND = OTHERS["attack"]
 TRIALS = 40_000
 _SESSIONS = 10
 """How many fewer trials whole sessions get, which take so much longer."""
@@ -46,13 +49,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         chosen = [case for case in CASES if not arguments.cases or any(part in case.name for part in arguments.cases)]
         _check(chosen, arguments)
-        commit = commit_of(arguments.root.resolve(), RECORD) if arguments.record else ""
+        root = arguments.root.resolve()
+        commit = commit_of(root, RECORD) if arguments.record else ""
+        covered = covered_now(root, [PROGRAM], read_specification(root)) if arguments.record else None
         outcomes = [_tried(case, arguments.trials, FAILURE / len(chosen)) for case in chosen]
     except InputError as error:
         print(f"attack: {error}", file=sys.stderr)
         return 2
-    if arguments.record:
-        record = _record(outcomes, commit, round((time.monotonic() - started) / 60, 1))
+    if covered is not None:
+        record = _record(outcomes, commit, covered, round((time.monotonic() - started) / 60, 1))
         (arguments.root / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return int(any(outcome.refuted for outcome in outcomes))
 
@@ -83,18 +88,19 @@ def _told(finding: Finding) -> str:
     return f"epsilon >= {finding.estimate:.3f} found; {exact}; printed <= {printed}"
 
 
-def _record(outcomes: Sequence[Outcome], commit: str, minutes: float) -> dict[str, object]:
+def _record(outcomes: Sequence[Outcome], commit: str, covered: Covered, minutes: float) -> dict[str, object]:
     return {
         "about": (
             "Lower bounds of epsilon that an attack found in released labels, beside every epsilon that is printed for "
             "them. All lower bounds hold together with probability 1 - 10^-6 over fresh draws; exact values are those "
             "of the adversaries against the laws of section 12, in floats. Towards a cheat the offsets are its own."
         ),
-        "command": "python -m capc_verify.attack --record",
+        "command": COMMAND,
         "commit": commit,
         "date": datetime.now(UTC).date().isoformat(),
         "failure": FAILURE,
         "minutes": minutes,
+        "covers": covered.to_json(),
         "cases": [_case_record(outcome) for outcome in outcomes],
     }
 

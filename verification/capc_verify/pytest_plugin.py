@@ -16,11 +16,13 @@ from pathlib import Path
 import pytest
 
 from capc.foundation.errors import InputError
+from capc_verify.audit.runs.plan import read_plan
+from capc_verify.audit.runs.recording import Recording
 from capc_verify.quick import CASES, is_quick
 from capc_verify.trace.evidence import RESULTS
+from capc_verify.trace.marks import REQUIREMENTS, requirements_of
 from capc_verify.trace.spec import TESTED_KINDS, explain_unknown, read_specification, spec_files
 
-_PROPERTY = "capc_req"
 _REFUSAL = "capc_req_refusal"
 _MARKED_KINDS = tuple(kind for kind in TESTED_KINDS if kind != "vector")
 _RECORDER = "capc_trace_recorder"
@@ -33,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--trace-append", action="store_true", help=f"keep what earlier runs wrote to {RESULTS} about other tests"
     )
     group.addoption("--quick", action="store_true", help=f"leave out slow tests, and cases after the first {CASES}")
+    group.addoption("--verify-plan", metavar="FILE", help="run and record what `capc verify` asks for in this file")
     group.addoption("--seed-fault", metavar="NAME", help="run the tests against a named fault of capc_verify.faults")
 
 
@@ -53,6 +56,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # What passes against a fault is no evidence, and a worker's reports reach the controller.
     elif not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Recorder(config), _RECORDER)
+    plan: str | None = config.getoption("--verify-plan")
+    if plan is not None:
+        config.pluginmanager.register(Recording(config, read_plan(Path(plan))))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -64,7 +70,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     problems = sorted({problem for item in items for problem in _marker_problems(item)})
     if spec_files(config.rootpath):
         specification = read_specification(config.rootpath)
-        named = {identifier for item in items for identifier in _requirements(item)}
+        named = {identifier for item in items for identifier in requirements_of(item)}
         explained = (explain_unknown(identifier, specification) for identifier in sorted(named))
         problems += [problem for problem in explained if problem]
     if config.getoption("--quick"):
@@ -100,7 +106,7 @@ def pytest_runtest_makereport(
     """Puts the ids into the report: only reports travel from a worker to the controller."""
     report = yield
     if call.when == "call":
-        report.user_properties.append((_PROPERTY, _requirements(item)))
+        report.user_properties.append((REQUIREMENTS, requirements_of(item)))
     return report
 
 
@@ -118,7 +124,7 @@ class _Recorder:
         if not report.passed or hasattr(report, "wasxfail"):
             self._not_passed.add(report.nodeid)
         for name, value in report.user_properties:
-            if name == _PROPERTY and isinstance(value, dict) and value:
+            if name == REQUIREMENTS and isinstance(value, dict) and value:
                 self._passed[report.nodeid] = value
 
     def pytest_sessionfinish(self) -> None:
@@ -131,12 +137,6 @@ class _Recorder:
         merged = {node: named for node, named in known.items() if node not in self._not_passed}
         self._path.parent.mkdir(exist_ok=True)
         self._path.write_text(json.dumps(merged, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def _requirements(item: pytest.Item) -> dict[str, str]:
-    """The ids that a test's markers name, with the kind of evidence; the marker nearest to the test wins."""
-    markers = reversed(list(item.iter_markers("req")))
-    return {identifier: marker.kwargs.get("kind", "test") for marker in markers for identifier in marker.args}
 
 
 def _marker_problems(item: pytest.Item) -> Iterable[str]:

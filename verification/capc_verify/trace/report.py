@@ -3,13 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from capc.foundation.errors import InputError
 from capc_verify.trace.evidence import Evidence
 from capc_verify.trace.spec import KINDS, Specification, Statement
 
 REPORT = Path("spec") / "traceability.json"
+
+
+@dataclass(frozen=True)
+class Traced:
+    """What the committed report says.
+
+    Attributes:
+        evidence: for each statement the tests that were evidence of its kind in the last whole run of the suite.
+        code: for each statement the places of the code that name it.
+    """
+
+    evidence: Mapping[str, tuple[str, ...]]
+    code: Mapping[str, tuple[str, ...]]
+
+
+def read_report(root: Path) -> Traced:
+    """Reads ``spec/traceability.json``.
+
+    Raises:
+        InputError: it is not there, or is no such report.
+    """
+    path = root / REPORT
+    try:
+        requirements = json.loads(path.read_text(encoding="utf-8"))["requirements"]
+        evidence = {entry["id"]: tuple(entry["evidence"]) for entry in requirements}
+        return Traced(evidence, {entry["id"]: tuple(entry["code"]) for entry in requirements})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a report of `capc-trace report` ({error!r}); make test generate") from error
 
 
 def render(specification: Specification, evidence: Evidence) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from typer.core import TyperGroup
 
 from capc.cli import EXIT_INTERRUPTED
 from capc.cli.app import Finished, interruptible
+from capc.cli.terminal.options import JSON
+from capc.cli.terminal.output import STDOUT, Output
 from capc.foundation.errors import InputError
 from capc.job.keeping.files import check_writable, to_json, write_text
 
@@ -45,6 +48,7 @@ def _verify() -> None:
     pass
 
 
+Json = Annotated[str | None, typer.Option(metavar=JSON["json"][0], help=JSON["json"][1])]
 Root = Annotated[Path, typer.Option(metavar="DIR", help="The checkout. Default: here.")]
 
 
@@ -147,6 +151,7 @@ def show(
 def faults(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Seeded faults; none for all.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Try those again that were tried on these files.")] = False,
+    json: Json = None,
     root: Root = Path(),
 ) -> Finished:
     """Put seeded faults into the code, one after the other: the tests that are named for each must fail.
@@ -155,17 +160,20 @@ def faults(
     """
     from capc_verify.audit.auditing import tried  # noqa: PLC0415  # what other commands do without
 
-    with interruptible():
+    try:
         results = tried(root.resolve(), names or (), fresh=fresh)
-        for result in results:
-            print(f"{result.fault}: {'caught' if result.caught else 'NOT CAUGHT'}")
-            for problem in result.problems:
-                print(f"  {problem}")
+    except KeyboardInterrupt:
+        sys.stderr.write("capc: interrupted: what was tried is kept; the same command goes on\n")
+        return Finished(EXIT_INTERRUPTED)
+    with interruptible():
+        Output(json).finish({"faults": [asdict(result) for result in results]})
+        for line in (line for result in results for line in result.lines):
+            print(line, file=_people(json))
         return Finished(0 if all(result.caught for result in results) else EXIT_FAILED)
 
 
 @app.command()
-def stale(root: Root = Path()) -> Finished:
+def stale(json: Json = None, root: Root = Path()) -> Finished:
     """List the records of long runs, and which of them are of other code or statements than those that are here.
 
     Exit code 0 if all are fresh, 1 if not. `make nightly ROOMS=stale` makes those of rooms of tests again.
@@ -174,14 +182,9 @@ def stale(root: Root = Path()) -> Finished:
 
     with interruptible():
         found = records(root.resolve())
+        Output(json).finish({"records": [{**asdict(record), "state": record.state} for record in found]})
         for record in found:
-            told = f"{record.name}: {record.state}"
-            if record.commit:
-                told += f", made {record.date} at {record.commit[:12]}"
-            if record.reasons and record.commit:
-                more = f", and {len(record.reasons) - 1} more" if len(record.reasons) > 1 else ""
-                told += f": {record.reasons[0]}{more}"
-            print(told if record.state == "fresh" else f"{told}; {record.command}")
+            print(record.line, file=_people(json))
         return Finished(0 if all(record.state == "fresh" for record in found) else EXIT_FAILED)
 
 
@@ -197,6 +200,11 @@ def key(
         name = signing.name_of(signing.read_public_key(public))
         print(f"{file}: keep it; {public}: give it to whoever checks; it is {name}")
         return Finished(0)
+
+
+def _people(json: str | None) -> TextIO:
+    """Where lines for people go."""
+    return sys.stderr if json == STDOUT else sys.stdout
 
 
 def _told(report: dict[str, object]) -> list[str]:

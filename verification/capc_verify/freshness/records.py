@@ -51,6 +51,15 @@ class Freshness:
         """Fresh, stale, or missing."""
         return "missing" if not self.commit else "stale" if self.reasons else "fresh"
 
+    @property
+    def line(self) -> str:
+        """For people: the first reason, how many more there are, and what makes it anew."""
+        told = f"{self.name}: {self.state}{f', made {self.date} at {self.commit[:12]}' if self.commit else ''}"
+        if self.state == "fresh":
+            return told
+        more = f", and {len(self.reasons) - 1} more" if len(self.reasons) > 1 else ""
+        return f"{told}: {self.reasons[0]}{more}; {self.command}"
+
 
 def all_records(root: Path, specification: Specification) -> list[Freshness]:
     """Every room with a nightly size, and every other record, with what became of it.

@@ -45,6 +45,11 @@ class Caught:
     tree: str
     commit: str
 
+    @property
+    def lines(self) -> list[str]:
+        """For people."""
+        return [f"{self.fault}: {'caught' if self.caught else 'NOT CAUGHT'}", *(f"  {each}" for each in self.problems)]
+
 
 def last_results(root: Path) -> dict[str, Caught]:
     """Of every fault that was tried here, what became of it the last time.
@@ -97,16 +102,21 @@ def try_faults(root: Path, names: Sequence[str], tree: str, commit: str, watcher
         chosen = [name for name in family if name in names]
         if not chosen:
             continue
-        command = [sys.executable, "-m", __name__, str(JOURNAL), tree, commit, *chosen]
-        ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
+        code, told = _try_family(root, chosen, tree, commit)
         results = last_results(root)
         silent = [name for name in chosen if name not in results or results[name].tree != tree]
         if silent:
-            told = (ended.stderr.strip() or ended.stdout.strip() or "nothing was said").splitlines()[-1]
-            raise InputError(f"fault {silent[0]}: its tests were not run (exit code {ended.returncode}): {told}")
+            raise InputError(f"fault {silent[0]}: its tests were not run (exit code {code}): {told}")
         done += len(chosen)
         watcher.at(done, len(names))
     return {name: result for name, result in last_results(root).items() if name in names}
+
+
+def _try_family(root: Path, names: Sequence[str], tree: str, commit: str) -> tuple[int, str]:
+    """Tries faults in a process of its own; its code, and its last words."""
+    command = [sys.executable, "-m", __name__, str(JOURNAL), tree, commit, *names]
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
+    return ended.returncode, (ended.stderr.strip() or ended.stdout.strip() or "nothing was said").splitlines()[-1]
 
 
 def main(argv: Sequence[str]) -> int:

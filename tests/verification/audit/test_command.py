@@ -203,7 +203,6 @@ def test_the_page_says_what_became_of_a_fault(audited: Audited) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-SEC-010")
 def test_a_fault_of_this_repository_is_caught() -> None:
     """The one whose tests are the quickest."""
     tree = digest(inventory(ROOT))

@@ -104,15 +104,22 @@ def test_outside_a_checkout_the_remedy_is_told(
     assert "holds no spec/*.md: run this in a checkout, or give --root" in capsys.readouterr().err
 
 
-def test_ctrl_c_says_what_is_kept(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (InterruptedRunError(3, 9), "3 of 9 tests had ended and are kept; the same command goes on"),
+        (KeyboardInterrupt(), "no report was written; tests that had ended are kept"),
+    ],
+)
+def test_ctrl_c_says_what_is_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, told: str
+) -> None:
     def interrupted(*_: object, **__: object) -> None:
-        raise InterruptedRunError(3, 9)
+        raise error
 
     monkeypatch.setattr(auditing, "audit", interrupted)
     assert cli.run(["verify", "--quick"]) == 130
-    assert capsys.readouterr().err == (
-        "capc: interrupted: 3 of 9 tests had ended and are kept; the same command goes on\n"
-    )
+    assert capsys.readouterr().err == f"capc: interrupted: {told}\n"
 
 
 @pytest.mark.slow

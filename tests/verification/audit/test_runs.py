@@ -20,7 +20,7 @@ from capc_verify.audit.runs import running
 from capc_verify.audit.runs.display import Lines
 from capc_verify.audit.runs.journal import Journal, Outcome, latest, read_journal, write_line
 from capc_verify.audit.runs.recording import choose
-from capc_verify.audit.runs.running import Files, InterruptedRunError, Run, run_again
+from capc_verify.audit.runs.running import Files, InterruptedRunError, Run, finish, run_again
 from capc_verify.audit.selection import select
 from capc_verify.quick import CASES
 from capc_verify.trace.report import read_report
@@ -100,8 +100,10 @@ def test_after_ctrl_c_the_same_run_goes_on_and_no_test_that_ended_is_run_twice(t
     found = run(toy, "1")
     assert (found.went_on_from, len(found.journal.outcomes)) == (6, 7)
     assert toy.read("ran.txt") == "low " * 6
-    assert found.journal.ended
-    # What ended is not gone on from, nor what was of other files, nor what is to be fresh.
+    # Until it is reported it can be gone on from, and nothing is left to run.
+    assert run(toy, "1").went_on_from == 7
+    finish(Files.of(toy.root, "1", None), found.journal.ended)
+    # What was reported is not gone on from, nor what was of other files, nor what is to be fresh.
     assert run(toy, "1").went_on_from == 0
     toy.write("wait.txt", "")
     for case in ({"tree": "other"}, {"fresh": True}):

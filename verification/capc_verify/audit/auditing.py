@@ -15,8 +15,8 @@ from capc_verify.audit.report.inventory import digest, inventory
 from capc_verify.audit.report.statements import Verdict
 from capc_verify.audit.runs.display import shown as displayed
 from capc_verify.audit.runs.faulting import Caught, check_faults, last_results, try_faults
-from capc_verify.audit.runs.running import Files, check_runnable, now, run_again
-from capc_verify.audit.selection import select
+from capc_verify.audit.runs.running import Files, check_runnable, finish, now, run_again
+from capc_verify.audit.selection import Selection, select
 from capc_verify.audit.showing import show
 from capc_verify.faults import FAULTS
 from capc_verify.freshness.records import Freshness, all_records
@@ -72,6 +72,13 @@ def audit(
     if changed:
         raise InputError(f"{changed[0]}: changed while tests ran, so that nothing is shown: run it again")
     return document(Audit(root, specification, claims, traced, selection, run, hashes))
+
+
+def reported(root: Path, report: Mapping[str, Any]) -> None:
+    """Ends the run of a report that is written: the same command begins anew."""
+    asked = report["asked"]
+    name = Selection(tuple(asked["names"]), (), asked["quick"]).name
+    finish(Files.of(root, name, None), report["run"]["ended"])
 
 
 def summary(report: Mapping[str, Any]) -> list[str]:

@@ -71,7 +71,7 @@ def run(
     Exit code 0 if nothing failed, 1 if something did, 2 if the command cannot work. After Ctrl-C the same command goes
     on.
     """
-    from capc_verify.audit.auditing import audit, check_asked  # noqa: PLC0415  # what other commands do without
+    from capc_verify.audit.auditing import audit, check_asked, reported  # noqa: PLC0415  # what other commands do without
     from capc_verify.audit.report import signing  # noqa: PLC0415  # likewise
     from capc_verify.audit.report.page import page  # noqa: PLC0415  # likewise
     from capc_verify.audit.runs.running import InterruptedRunError  # noqa: PLC0415  # likewise
@@ -92,6 +92,9 @@ def run(
     except InterruptedRunError as interrupted:
         sys.stderr.write(f"capc: interrupted: {interrupted} tests had ended and are kept; the same command goes on\n")
         return Finished(EXIT_INTERRUPTED)
+    except KeyboardInterrupt:
+        sys.stderr.write("capc: interrupted: no report was written; tests that had ended are kept\n")
+        return Finished(EXIT_INTERRUPTED)
     report["signed_by"] = signing.name_of(key.public_key()) if key else ""
     text = page(report)
     report["page"] = {"name": html.name, "sha256": hashlib.sha256(text.encode()).hexdigest()}
@@ -100,6 +103,7 @@ def run(
     write_text(to_json(report), json)
     if key:
         signature.write_bytes(key.sign(json.read_bytes()))
+    reported(root.resolve(), report)
     for line in _told(report):
         print(line)
     print(f"page: {html}\nJSON: {json}" + (f"\nsignature: {signature}" if key else ""))

@@ -41,7 +41,7 @@ class Journal:
         head: selection, tree, commit and environment, as its beginning says.
         outcomes: of each test that ended, by its id.
         broken: why a file could not be collected, by its name.
-        ended: when the run came to its end; empty if it was interrupted.
+        ended: when the run came to its end; empty if it was interrupted, or before it was reported.
     """
 
     head: dict[str, Any] = field(default_factory=dict)

@@ -139,9 +139,14 @@ def run_again(
     code = _pytest(root, _places(root, selection, known), files, processes, watcher)
     if code not in _FINE or not files.collected.is_file():
         raise InputError(f"pytest ended with exit code {code}: {_last_words(files.log)}; all of it is in {files.log}")
-    write_line(files.journal, {"ended": now()})
     journal = read_journal(files.journal) or Journal()
+    journal.ended = now()
     return Run(journal, read_collected(files.collected), len(earlier.outcomes))
+
+
+def finish(files: Files, ended: str) -> None:
+    """Says in the journal that the run was reported: until then the same command goes on from it."""
+    write_line(files.journal, {"ended": ended})
 
 
 def now() -> str:

@@ -100,7 +100,7 @@ class Plurality:
         label = None if number in self.withhold else max(sorted(votes), key=lambda c: votes[c])
         if self.account.policy.charge is Charge.REALISED:
             self.account.settle(receipt, answered=label is not None)
-        return QueryResult(number, label, label, ReleaseNoise(()))
+        return QueryResult(number, label, ReleaseNoise(()), lambda: label)
 
 
 class Opener:

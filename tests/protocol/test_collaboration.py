@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from capc.foundation.errors import BudgetExhaustedError, InputError, StateReuseError
 from capc.foundation.parties import PRIVACY_GUARDIAN
 from capc.linear.ideal import IdealLinear
+from capc.models.model import QuantisedModel
 from capc.privacy.account import Account
 from capc.privacy.events import Receipt
 from capc.protocol.collaboration import Collaboration
@@ -37,6 +39,22 @@ from support.builders import (
 from support.collaborations import SIZES, Recorder, collaborate
 
 TOY = ParameterSet.named("toy")
+
+
+def test_no_model_runs_in_the_clear_before_an_ideal_label_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deep model takes longer in the clear than in the protocol."""
+    ran: list[QuantisedModel] = []
+    logits = QuantisedModel.logits
+
+    def counted(model: QuantisedModel, features: Sequence[int]) -> list[int]:
+        ran.append(model)
+        return logits(model, features)
+
+    monkeypatch.setattr(QuantisedModel, "logits", counted)
+    result = collaborate(make_parameters(TOY)).label([0, 1])
+    assert not ran
+    assert result.label == result.ideal_label == result.ideal_label
+    assert len(ran) == len(SIZES)
 
 
 def realised() -> Parameters:

@@ -127,7 +127,7 @@ class Simulation:
         if self._account.policy.charge is Charge.REALISED:
             self._account.dispatch(receipt, b"")
             self._account.settle(receipt, answered=label is not None)
-        return QueryResult(number, label, label, noise)
+        return QueryResult(number, label, noise, lambda: label)
 
     def prepare(self, count: int) -> PreparedQueries:
         """Refused: there is nothing to prepare."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import product, starmap
+from operator import mul
 
 from capc.foundation import ring
 from capc.foundation.errors import InputError
@@ -239,15 +240,26 @@ def apply(operator: Operator, weights: Matrix, values: Sequence[int]) -> list[in
         values: operator.inputs integers.
     """
     if isinstance(operator, Dense):
-        return [sum(w * x for w, x in zip(row, values, strict=True)) for row in weights]
+        return [_inner_product(row, values) for row in weights]
     padded = [*values, 0]  # Index OUTSIDE is the last entry.
     outputs = []
-    for out_channel, row in enumerate(weights):
-        windows = [operator.grid.windows(channel) for channel in operator.group_channels(out_channel)]
-        for parts in zip(*windows, strict=True):
-            taps = (index for part in parts for index in part)
-            outputs.append(sum(w * padded[index] for w, index in zip(row, taps, strict=True)))
+    for group, rows in enumerate(_grouped(weights, operator.groups)):
+        windows = [operator.grid.windows(channel) for channel in operator.group_channels(group * len(rows))]
+        # The taps of each position, once for all output channels of the group.
+        taps = [[padded[index] for part in parts for index in part] for parts in zip(*windows, strict=True)]
+        outputs += [_inner_product(row, position) for row in rows for position in taps]
     return outputs
+
+
+def _inner_product(left: Sequence[int], right: Sequence[int]) -> int:
+    """The sum of products of two sequences, of which both have the same length."""
+    return sum(starmap(mul, zip(left, right, strict=True)))
+
+
+def _grouped(weights: Matrix, groups: int) -> list[Matrix]:
+    """The rows of each group of output channels."""
+    size = len(weights) // groups
+    return [weights[start : start + size] for start in range(0, len(weights), size)]
 
 
 def multiply(operator: Operator, weights: Matrix, values: Sequence[int], width: int) -> list[int]:

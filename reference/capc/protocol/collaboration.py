@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 from capc.foundation.errors import BudgetExhaustedError, InputError
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY
@@ -38,15 +39,23 @@ class QueryResult:
     Attributes:
         index: the query's number in the session, from 1.
         label: what the protocol released, None for "no consensus".
-        ideal_label: what F_CaPC gives on the same models, query and noise. Only a demonstration in one process can
-            know it: it needs every party's secrets.
         noise: the guardian's draw, for tests.
+        compute_ideal: gives :attr:`ideal_label`.
     """
 
     index: int
     label: int | None
-    ideal_label: int | None
     noise: ReleaseNoise = field(repr=False)
+    compute_ideal: Callable[[], int | None] = field(repr=False, compare=False)
+
+    @cached_property
+    def ideal_label(self) -> int | None:
+        """What F_CaPC gives on the same models, query and noise. Only a demonstration in one process can know it.
+
+        It needs every party's secrets; and it runs all models in the clear, which takes longer than the protocol where
+        they are deep: so it is computed when it is first asked for.
+        """
+        return self.compute_ideal()
 
 
 @dataclass(frozen=True, repr=False)
@@ -247,9 +256,12 @@ class Collaboration:
         finally:
             # The guardian draws, and the querying party learns, query after query, in this order.
             for (answer, own_noise), drawn, features in zip(answers, noise, queries, strict=False):
-                logits = [model.logits(features) for model in self._models]
-                ideal = ideal_functionality(self._session.parameters, logits, drawn, own_noise)
-                self._results.append(QueryResult(answer.query, answer.label, ideal.querying_party, drawn))
+                ideal = partial(self._ideal_label, tuple(features), drawn, own_noise)
+                self._results.append(QueryResult(answer.query, answer.label, drawn, ideal))
             answers.clear()
             noise.clear()
         return self._results[done:]
+
+    def _ideal_label(self, features: Sequence[int], noise: ReleaseNoise, own_noise: Sequence[int]) -> int | None:
+        logits = [model.logits(features) for model in self._models]
+        return ideal_functionality(self._session.parameters, logits, noise, own_noise).querying_party

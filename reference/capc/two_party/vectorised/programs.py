@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from capc.foundation.encoding import LABEL_BYTES
 from capc.foundation.hidden import type_only
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.garbling.hash_keys import layer_place
 from capc.two_party.vectorised.hashing import BatchHash, HashBuffers, Numbers
-from capc.two_party.vectorised.labels import WORD, Indices, LabelBuffer, Words, new_counters
+from capc.two_party.vectorised.labels import WORD, Indices, LabelBuffer, Words, new_counters, strided
 from capc.two_party.vectorised.plan import Plan, PlannedStage, XorGroup, make_plan
 
 LARGE_PIECE = 1 << 18
@@ -146,7 +145,7 @@ class Lanes:
         outer_step = slots[inner] - slots[0] if outer > 1 else 0
         inner_step = slots[1] - slots[0] if inner > 1 else 0
         strides = (outer_step * slot, inner_step * slot, lane, word)
-        return as_strided(self.slots[slots[0] :], shape, strides, writeable=False)
+        return strided(self.slots, slots[0] * slot, shape, strides)
 
 
 def runs(places: Sequence[int]) -> Iterator[range]:

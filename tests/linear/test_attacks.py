@@ -95,13 +95,14 @@ def _matching_candidates(setting: Setting, shape: Dense, candidates: list[Matrix
     holder = KeyHolder(setting)
     request = setting.scheme.encrypt(setting.secret_key, shape, [setting.elements(shape.inputs, "x")])
     response = _evaluate(setting, candidates[truth], request, "candidates")
-    context = holder.context
     positions = setting.scheme._encoding(shape, 1).responses[0].positions.tolist()
     seen = seal_format.read_pair(holder.response_pair(response, positions), *holder.size)[1]
     matching = []
     for index, weights in enumerate(candidates):
         encoding = setting.scheme._encoding(shape, 1)
-        (product,) = responses.products(setting.prepare_dense(weights), encoding, request, encoding.responses)
+        prepared = setting.prepare_dense(weights)
+        (product,) = responses.products(prepared, encoding, request, encoding.responses)
+        context = prepared.product_context
         context.evaluator.transform_from_ntt_inplace(product)
         context.evaluator.mod_switch_to_inplace(product, list(context.response_id))
         # The first coefficient has what stands for the encryption of zero.

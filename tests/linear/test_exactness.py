@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from capc.foundation.guarded import evaluator_word, garbler_word
+from capc.linear.bfv.context import product_context
+from capc.linear.bfv.encoding import weights
 from capc.models.operators import Convolution, Dense, Grid, Matrix, Operator
 from linear.strategies import convolutions
 from linear.support import Rows, Setting, altered
@@ -268,3 +270,41 @@ def _check_batch(
     error = garbler + evaluator - (expected << np.uint64(widths.guard_bits))
     errors = (error << np.uint64(free)).view(np.int64) >> np.int64(free)
     assert int(abs(errors).max()) <= widths.response_error
+
+
+@pytest.mark.req("CAPC-HE-026")
+@pytest.mark.parametrize("operator", [Dense(3, 2), Convolution(Grid(2, 6, 5, (3, 3), padding=(1, 1)), 4)])
+def test_ways_to_make_polynomials_of_weights_give_the_same_bytes(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Term by term or as a whole, in the context of products or in that of keys."""
+    setting = altered("default")
+    matrix = setting.weights(operator, "ways", 12)
+    request = setting.scheme.encrypt(setting.secret_key, operator, setting.rows(2, operator.inputs, "ways"))
+
+    def answered() -> object:
+        prepared = setting.scheme.prepare(operator, matrix)
+        return setting.scheme.evaluate(setting.public_key, prepared, request, 2, setting.source("ways"))
+
+    first = answered()
+    monkeypatch.setattr(weights, "FEW_TERMS", 0)
+    assert answered() == first
+    monkeypatch.setattr(weights, "product_context", lambda context: context)
+    assert answered() == first
+
+
+@pytest.mark.req("CAPC-HE-001")
+@pytest.mark.parametrize(("off", "fits"), [(-1, True), (0, False)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_weights_beyond_the_context_of_products_are_exact(off: int, sign: int, fits: bool) -> None:
+    setting = altered("default")
+    context, l, h = setting.scheme._context, setting.widths.logit_bits, setting.widths.guard_bits  # noqa: E741
+    weight = sign * ((1 << product_context(context).plain_bits - 1) + off)
+    prepared = setting.prepare_dense(((weight,),))
+    assert (prepared.product_context is product_context(context)) == fits
+    (element,) = setting.elements(1, "beyond")
+    request = setting.scheme.encrypt(setting.secret_key, Dense(1, 1), [[element]])
+    shares, response = setting.scheme.evaluate(setting.public_key, prepared, request, 1, setting.source("beyond"))
+    own = setting.scheme.decrypt(setting.secret_key, Dense(1, 1), 1, response)
+    opened = evaluator_word(own[0][0], h) + garbler_word(shares[0][0], l, h)
+    assert opened % (2 << l) >> 1 == weight * element % (1 << l)

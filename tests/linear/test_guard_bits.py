@@ -6,6 +6,8 @@ from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from capc.foundation import guarded
@@ -23,6 +25,13 @@ def _opened(evaluator: Integers, garbler: Integers, l: int, h: int) -> Integers:
     assert (guarded.evaluator_word(evaluator, h) >> l + 1 == 0).all()
     assert (guarded.garbler_word(garbler, l, h) >> l + 1 == 0).all()
     return (words % (2 << l)) >> 1
+
+
+@given(st.lists(st.lists(st.integers(0, 2**13 - 1), max_size=4), max_size=3), st.integers(1, 10))
+def test_rows_of_words_are_the_words_of_their_shares(rows: list[list[int]], h: int) -> None:
+    l = 13 - h  # noqa: E741
+    assert guarded.evaluator_words(rows, h) == [[guarded.evaluator_word(share, h) for share in row] for row in rows]
+    assert guarded.garbler_words(rows, l, h) == [[guarded.garbler_word(share, l, h) for share in row] for row in rows]
 
 
 @pytest.mark.req("CAPC-HE-001", "CAPC-HE-017", "CAPC-PARAM-043")

@@ -61,6 +61,15 @@ class PublicKey:
         self.zero = zero
         self.payload = payload
         self.binding = binding
+        self._elsewhere: dict[HeContext, PublicKey] = {}
+
+    def under(self, context: HeContext) -> PublicKey:
+        """The same key in another context of the same primes."""
+        if context is self.context:
+            return self
+        if context not in self._elsewhere:
+            self._elsewhere[context] = read_public_key(context, self.payload, self.binding)
+        return self._elsewhere[context]
 
 
 def generate_secret_key(context: HeContext) -> SecretKey:

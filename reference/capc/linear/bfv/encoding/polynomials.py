@@ -81,27 +81,32 @@ class Encoding:
 
     def __init__(self, tiling: Tiling) -> None:
         self.tiling = tiling
+        self._powers: dict[tuple[int, int], Indices] = {}
 
     def encode_weights(self, weights: Words, row: slice) -> Iterator[Words]:
         """The polynomials of one row of blocks, one for each column, from the (rows, columns) weights."""
-        tiling, layout = self.tiling, self.tiling.layout
-        kernels = self._kernels(weights, row)
-        shape = tiling.block_outputs, layout.block_channels, layout.tile_rows, layout.row_pitch
-        down, right = layout.axes
-        for column in layout.columns:
-            block = kernels[:, column]
-            signals = np.zeros(shape, dtype=np.uint64)
-            taps = signals[
-                : block.shape[0],
-                layout.block_channels - block.shape[1] :,
-                : down.extent : down.dilation,
-                : right.extent : right.dilation,
-            ]
-            taps[...] = block[:, ::-1, ::-1, ::-1]
-            polynomial = np.zeros(layout.degree, dtype=np.uint64)
-            blocks = polynomial[: tiling.block_outputs * layout.block].reshape(tiling.block_outputs, layout.block)
-            blocks[:, : layout.block_channels * layout.area] = signals.reshape(tiling.block_outputs, -1)
+        for exponents, coefficients in self.weight_terms(weights, row):
+            polynomial = np.zeros(self.tiling.layout.degree, dtype=np.uint64)
+            polynomial[exponents] = coefficients
             yield polynomial
+
+    def weight_terms(self, weights: Words, row: slice) -> Iterator[tuple[Indices, Words]]:
+        """The same as powers of X, decreasing, and their coefficients, of which some may be 0."""
+        kernels = self._kernels(weights, row)
+        for column in self.tiling.layout.columns:
+            exponents = self._exponents(row.stop - row.start, column.stop - column.start)
+            yield exponents, kernels[::-1, column].reshape(-1)
+
+    def _exponents(self, outputs: int, channels: int) -> Indices:
+        """The power of X of each weight of so many output channels of a row and input channels of a column."""
+        if (outputs, channels) not in self._powers:
+            layout = self.tiling.layout
+            down, right = layout.axes
+            i, j, u, v = np.ogrid[:outputs, :channels, : down.kernel, : right.kernel]
+            taps = (down.kernel - 1 - u) * down.dilation * layout.row_pitch + (right.kernel - 1 - v) * right.dilation
+            powers = (outputs - 1 - i) * layout.block + (layout.block_channels - 1 - j) * layout.area + taps
+            self._powers[outputs, channels] = powers.reshape(-1)
+        return self._powers[outputs, channels]
 
     def _kernels(self, weights: Words, row: slice) -> Words:
         """The kernels of some output channels over all input channels, zero outside their group."""

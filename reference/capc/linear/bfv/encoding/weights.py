@@ -9,12 +9,16 @@ from tenseal import sealapi
 
 from capc.foundation import ring
 from capc.foundation.errors import ParameterError
-from capc.linear.bfv.context import HeContext
+from capc.linear.bfv.context import HeContext, product_context
+from capc.linear.bfv.encoding.axis import Indices
 from capc.linear.bfv.encoding.polynomials import Encoding
 from capc.linear.bfv.encoding.tiling import Tiling
-from capc.linear.bfv.wire.seal_format import Words, make_plaintext
+from capc.linear.bfv.wire.seal_format import Words, make_plaintext, make_sparse_plaintext
 from capc.models.operators import Matrix, Operator
 from capc.session.widths import TWICE_ERROR_OF_REQUEST
+
+FEW_TERMS = 256
+"""A convolution's polynomials have a term for each tap, and mostly zeros."""
 
 Blocks = Sequence[sealapi.Plaintext | None]
 """The polynomials of one row of blocks in NTT form, one per column, None where all weights are zero."""
@@ -42,32 +46,41 @@ class EncodedWeights:
         _check_noise(context, sum(abs(weight) for row in lifted for weight in row))
         self.context = context
         self.operator = operator
+        products = product_context(context)
+        fits = all(max(map(abs, row)) < 1 << products.plain_bits - 1 for row in lifted)
+        self.product_context = products if fits else context
         mask = (1 << context.plain_bits) - 1
         self.words = np.array([[weight & mask for weight in row] for row in lifted], dtype=np.uint64)
         self._kept: tuple[Tiling | None, dict[int, Blocks]] = None, {}
 
     def blocks(self, encoding: Encoding, row: int) -> Blocks:
-        """One row of blocks, at the level of requests."""
+        """One row of blocks, in the context of products, at the level of requests."""
         tiling, kept = self._kept
         if tiling != encoding.tiling:
             kept = {}
             self._kept = encoding.tiling, kept
         if row not in kept:
-            polynomials = encoding.encode_weights(self.words, encoding.tiling.rows[row])
-            kept[row] = [_transformed(self.context, polynomial) for polynomial in polynomials]
+            context, mask = self.product_context, np.uint64((1 << self.product_context.plain_bits) - 1)
+            terms = encoding.weight_terms(self.words, encoding.tiling.rows[row])
+            kept[row] = [_transformed(context, exponents, weights & mask) for exponents, weights in terms]
         return kept[row]
 
     def __repr__(self) -> str:
         return f"EncodedWeights({self.operator}, <secret>)"
 
 
-def _transformed(context: HeContext, polynomial: Words) -> sealapi.Plaintext | None:
-    if not polynomial.any():
+def _transformed(context: HeContext, exponents: Indices, coefficients: Words) -> sealapi.Plaintext | None:
+    if not coefficients.any():
         # SEAL refuses a product with zero, whose c1 is zero: the caller leaves the block out.
         return None
-    transformed = sealapi.Plaintext()
-    context.evaluator.transform_to_ntt(make_plaintext(context, polynomial), list(context.data_id), transformed)
-    return transformed
+    if len(exponents) <= FEW_TERMS:
+        plaintext = make_sparse_plaintext(exponents.tolist(), coefficients.tolist())
+    else:
+        polynomial = np.zeros(context.degree, dtype=np.uint64)
+        polynomial[exponents] = coefficients
+        plaintext = make_plaintext(context, polynomial)
+    context.evaluator.transform_to_ntt_inplace(plaintext, list(context.data_id))
+    return plaintext
 
 
 def _check_noise(context: HeContext, total: int) -> None:

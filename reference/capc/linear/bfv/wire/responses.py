@@ -42,14 +42,15 @@ def products(
 ) -> Iterator[sealapi.Ciphertext | None]:
     """For some ciphertexts of a response, in order: the product of weights and a checked request.
 
-    NTT form, level of requests; None where all weights are zero. One group of the request is held at a time.
+    In the context of products, NTT form, level of requests; None where all weights are zero. One group of the request
+    is held at a time.
     """
     opened, inputs = None, []
     for response in carried:
         if response.group != opened:
-            inputs = open_group(weights.context, encoding.tiling.layout, request, response.group)
+            inputs = open_group(weights.product_context, encoding.tiling.layout, request, response.group)
             opened = response.group
-        yield inner_product(weights.context, inputs, weights.blocks(encoding, response.row))
+        yield inner_product(weights.product_context, inputs, weights.blocks(encoding, response.row))
 
 
 def inner_product(
@@ -83,9 +84,9 @@ def respond(
         numbers: of the ciphertexts in the response.
     """
     context, carried = weights.context, encoding.responses[numbers.start : numbers.stop]
-    parts = []
+    moved, parts = key.under(weights.product_context), []
     for number, product, response in zip(numbers, products(weights, encoding, request, carried), carried, strict=True):
-        first, second = _switched(context, product, *fresh_zero(key, seed, number))
+        first, second = _switched(moved.context, product, *fresh_zero(moved, seed, number))
         # After the switch, never before: the mask is uniform modulo the prime that is sent.
         masks = draw_masks(context, seed, number, response.positions.size)
         sent = (first[:, response.positions] + masks) % np.uint64(context.response_primes[0])
